@@ -1,0 +1,154 @@
+//! What an actor is: a value with a mailbox that handles one message after the other.
+
+use std::fmt;
+use std::future::Future;
+
+use crate::address::Address;
+use crate::exit::ExitReason;
+use crate::pid::Pid;
+use crate::process::Attachment;
+use crate::system::System;
+
+/// A value that handles messages one after the other, and can be begun anew from the same arguments.
+///
+/// ```text
+///            ┌── Err, panic, stop, kill ─────────────────────────────┐
+///            │                                                       ▼
+///   start ─ init ── Ok ─▶ serving ── stop, Err, panic ─▶ terminate ─▶ ended ─▶ (perhaps the next incarnation)
+///                            │                              │          ▲
+///                            └───────────── kill ───────────┴──────────┘
+/// ```
+///
+/// Any error can end an actor through `?`. A panic ends it too, and nothing else. What follows is for whoever started
+/// it to decide: a supervisor starts the next incarnation on the same mailbox.
+///
+/// ```
+/// use perennial_actors::{Actor, Context, ExitReason, Reply, System};
+///
+/// enum Msg {
+///     Add(u64),
+///     Get(Reply<u64>),
+/// }
+///
+/// struct Counter {
+///     total: u64,
+/// }
+///
+/// impl Actor for Counter {
+///     type Msg = Msg;
+///     type Args = u64;
+///
+///     async fn init(start: &u64, _: &mut Context<Self>) -> Result<Self, ExitReason> {
+///         Ok(Self { total: *start })
+///     }
+///
+///     async fn handle(&mut self, msg: Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
+///         match msg {
+///             Msg::Add(n) => self.total += n,
+///             Msg::Get(reply) => reply.send(self.total),
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let system = System::new();
+/// let counter = system.spawn::<Counter>(40).await?;
+/// counter.cast(Msg::Add(2))?;
+/// assert_eq!(counter.call(Msg::Get).await?, 42);
+/// # Ok(())
+/// # }
+/// ```
+pub trait Actor: Sized + Send + 'static {
+    /// What it is sent.
+    type Msg: Send + 'static;
+
+    /// What every incarnation starts from. It stays the same; what is to survive a crash has to be put elsewhere.
+    type Args: Send + Sync + 'static;
+
+    /// Makes the state of an incarnation. No message is handled before it returns, and a start is complete when it does.
+    ///
+    /// A stop or a kill ends it at its next await.
+    ///
+    /// # Errors
+    ///
+    /// The start has failed for the reason given. `terminate` is not run.
+    fn init(
+        args: &Self::Args,
+        ctx: &mut Context<Self>,
+    ) -> impl Future<Output = Result<Self, ExitReason>> + Send;
+
+    /// Handles one message.
+    ///
+    /// # Errors
+    ///
+    /// The actor ends for the reason given. An abnormal one loses the message: it goes to the dead letters, and a
+    /// caller that waits for its reply is told the reason.
+    fn handle(
+        &mut self,
+        msg: Self::Msg,
+        ctx: &mut Context<Self>,
+    ) -> impl Future<Output = Result<(), ExitReason>> + Send;
+
+    /// Runs last, on every end but a kill and a failed init. If it panics, that becomes the reason.
+    fn terminate(&mut self, reason: &ExitReason, ctx: &mut Context<Self>) -> impl Future<Output = ()> + Send {
+        let _ = (reason, ctx);
+        async {}
+    }
+}
+
+/// What an incarnation knows of itself and may do to itself.
+pub struct Context<A: Actor> {
+    attachment: Attachment<A::Msg>,
+    stopping: Option<ExitReason>,
+}
+
+impl<A: Actor> Context<A> {
+    pub(crate) const fn new(attachment: Attachment<A::Msg>) -> Self {
+        Self { attachment, stopping: None }
+    }
+
+    /// Ends the actor after the message in hand, or after its init. The first reason counts.
+    ///
+    /// The message was handled; `terminate` runs.
+    pub fn stop(&mut self, reason: ExitReason) {
+        self.stopping.get_or_insert(reason);
+    }
+
+    /// The address of this actor, good for all its incarnations.
+    #[must_use]
+    pub fn address(&self) -> Address<A::Msg> {
+        Address::new(self.attachment.process().clone())
+    }
+
+    /// This incarnation.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        self.attachment.pid()
+    }
+
+    /// The system that it lives in.
+    #[must_use]
+    pub fn system(&self) -> &System {
+        self.attachment.system()
+    }
+
+    pub(crate) const fn stopping(&self) -> Option<&ExitReason> {
+        self.stopping.as_ref()
+    }
+
+    pub(crate) const fn attachment(&mut self) -> &mut Attachment<A::Msg> {
+        &mut self.attachment
+    }
+
+    pub(crate) fn into_attachment(self) -> Attachment<A::Msg> {
+        self.attachment
+    }
+}
+
+impl<A: Actor> fmt::Debug for Context<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("pid", &self.pid()).field("stopping", &self.stopping).finish()
+    }
+}

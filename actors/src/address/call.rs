@@ -1,0 +1,151 @@
+//! Calls: a message out, an answer back, and a clear word when there is none.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::Sleep;
+
+use super::errors::CallError;
+use super::reply::Reply;
+use super::send::Entry;
+use crate::mailbox::Fate;
+use crate::process::Process;
+
+/// How long a call waits unless told otherwise; OTP's choice.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A call that was not made yet: await it, or give it a timeout first.
+#[must_use = "nothing is sent before it is awaited"]
+pub struct Call<'a, M: Send + 'static, T, F> {
+    process: &'a Process<M>,
+    message: F,
+    timeout: Option<Duration>,
+    answer: std::marker::PhantomData<fn() -> T>,
+}
+
+impl<'a, M: Send + 'static, T, F: FnOnce(Reply<T>) -> M> Call<'a, M, T, F> {
+    pub(super) const fn new(process: &'a Process<M>, message: F) -> Self {
+        Self { process, message, timeout: Some(DEFAULT_TIMEOUT), answer: std::marker::PhantomData }
+    }
+
+    /// Waits at most so long, for room in the mailbox and for the answer together.
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Waits as long as it takes. A call still ends when its message or its target does.
+    pub const fn no_timeout(mut self) -> Self {
+        self.timeout = None;
+        self
+    }
+}
+
+impl<'a, M, T, F> IntoFuture for Call<'a, M, T, F>
+where
+    M: Send + 'static,
+    F: FnOnce(Reply<T>) -> M,
+{
+    type Output = Result<T, CallError<M>>;
+    type IntoFuture = CallFuture<'a, M, T>;
+
+    fn into_future(self) -> CallFuture<'a, M, T> {
+        let (reply, answer) = Reply::new();
+        CallFuture {
+            process: self.process,
+            entry: Entry::New((self.message)(reply)),
+            sequence: None,
+            answer,
+            answer_lost: false,
+            timeout: self.timeout,
+            timer: None,
+        }
+    }
+}
+
+impl<M: Send + 'static, T, F> fmt::Debug for Call<'_, M, T, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
+
+/// The future of a [`Call`].
+///
+/// # Cancel safety
+///
+/// If it is dropped, nobody sees the answer. The message was sent unless it still waited for room.
+#[must_use = "nothing is sent before it is awaited"]
+pub struct CallFuture<'a, M: Send + 'static, T> {
+    process: &'a Process<M>,
+    entry: Entry<M>,
+    sequence: Option<u64>,
+    answer: oneshot::Receiver<T>,
+    answer_lost: bool,
+    timeout: Option<Duration>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl<M: Send + 'static, T> CallFuture<'_, M, T> {
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, CallError<M>>> {
+        let sequence = match self.sequence {
+            Some(sequence) => sequence,
+            None => match self.entry.poll(&self.process.queue, cx.waker()) {
+                Poll::Ready(Ok(sequence)) => *self.sequence.insert(sequence),
+                Poll::Ready(Err(message)) => return Poll::Ready(Err(CallError::Closed(message))),
+                Poll::Pending => return Poll::Pending,
+            },
+        };
+        if !self.answer_lost {
+            match Pin::new(&mut self.answer).poll(cx) {
+                Poll::Ready(Ok(answer)) => return Poll::Ready(Ok(answer)),
+                Poll::Ready(Err(_)) => self.answer_lost = true,
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        // The reply is gone, which says nothing yet: a handler that is about to fail has dropped it just so. What became
+        // of the message tells.
+        match self.process.queue.fate(sequence, cx.waker()) {
+            Fate::Open => Poll::Pending,
+            Fate::Handled => Poll::Ready(Err(CallError::ReplyDropped)),
+            Fate::Lost(reason) => Poll::Ready(Err(CallError::Ended(reason))),
+        }
+    }
+
+    fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<CallError<M>> {
+        let Some(timeout) = self.timeout else { return Poll::Pending };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
+        timer.as_mut().poll(cx).map(|()| match self.entry.turn_back(&self.process.queue) {
+            Some(message) => CallError::NoRoom(message),
+            None => CallError::TimedOut,
+        })
+    }
+}
+
+impl<M: Send + 'static, T> Unpin for CallFuture<'_, M, T> {}
+
+impl<M: Send + 'static, T> Future for CallFuture<'_, M, T> {
+    type Output = Result<T, CallError<M>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.poll_answer(cx) {
+            Poll::Ready(result) => Poll::Ready(result),
+            Poll::Pending => self.poll_timeout(cx).map(Err),
+        }
+    }
+}
+
+impl<M: Send + 'static, T> Drop for CallFuture<'_, M, T> {
+    fn drop(&mut self) {
+        drop(self.entry.turn_back(&self.process.queue));
+    }
+}
+
+impl<M: Send + 'static, T> fmt::Debug for CallFuture<'_, M, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallFuture").field("sequence", &self.sequence).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,87 @@
+//! An address without the type of the messages, for those who only start, stop and watch.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::errors::NoProcess;
+use super::monitor::Monitor;
+use crate::counters::Counters;
+use crate::exit::ExitReason;
+use crate::pid::Pid;
+use crate::process::{AnyProcess, ProcessState};
+
+/// Controls one actor, whichever incarnation of it lives, without knowing its messages.
+#[derive(Clone)]
+pub struct Handle(Arc<dyn AnyProcess>);
+
+impl Handle {
+    pub(super) fn new(process: Arc<dyn AnyProcess>) -> Self {
+        Self(process)
+    }
+
+    /// Tells the live incarnation to end; see [`Address::stop`](crate::Address::stop).
+    ///
+    /// # Errors
+    ///
+    /// [`NoProcess`] if no incarnation lives.
+    pub fn stop(&self, reason: ExitReason) -> Result<(), NoProcess> {
+        self.0.exit(reason).then_some(()).ok_or(NoProcess)
+    }
+
+    /// Tells the live incarnation to die at its next await; see [`Address::kill`](crate::Address::kill).
+    ///
+    /// # Errors
+    ///
+    /// [`NoProcess`] if no incarnation lives.
+    pub fn kill(&self) -> Result<(), NoProcess> {
+        self.0.kill().then_some(()).ok_or(NoProcess)
+    }
+
+    /// Resolves when the incarnation that lives now has ended; see [`Monitor`].
+    #[must_use = "the monitor is a future, and is taken back when it is dropped"]
+    pub fn monitor(&self) -> Monitor {
+        Monitor::of(self.0.clone())
+    }
+
+    /// The live incarnation, if there is one.
+    #[must_use]
+    pub fn pid(&self) -> Option<Pid> {
+        match self.state() {
+            ProcessState::Alive(pid) => Some(pid),
+            _ => None,
+        }
+    }
+
+    /// Whether somebody serves the actor, or is due to.
+    #[must_use]
+    pub fn state(&self) -> ProcessState {
+        self.0.state()
+    }
+
+    /// Where it stands in its tree, or its type; none before it is first opened.
+    #[must_use]
+    pub fn label(&self) -> Option<Arc<str>> {
+        self.0.label().cloned()
+    }
+
+    /// The accounts of its mailbox.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.0.counters()
+    }
+}
+
+impl PartialEq for Handle {
+    /// Whether both control the same actor.
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::addr_eq(Arc::as_ptr(&self.0), Arc::as_ptr(&other.0))
+    }
+}
+
+impl Eq for Handle {}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("label", &self.0.label()).field("state", &self.state()).finish()
+    }
+}

@@ -1,0 +1,157 @@
+//! Why an incarnation ended: typed reasons, from the handler that failed to whoever asks.
+//!
+//! The algebra is OTP's. `Normal` and `Shutdown` are clean ends; everything else is *abnormal*, which is what decides
+//! whether a transient child is restarted. A kill is seen by others as [`Killed`](ExitReason::Killed).
+//!
+//! An [`ExitReason`] is not itself an [`Error`], for the reason that `anyhow::Error` is not: only so can `?`
+//! turn every error into one.
+//!
+//! ```
+//! use perennial_actors::ExitReason;
+//!
+//! fn parse(text: &str) -> Result<u32, ExitReason> {
+//!     Ok(text.parse::<u32>()?)
+//! }
+//!
+//! let reason = parse("seven").unwrap_err();
+//! assert!(reason.is_abnormal());
+//! assert_eq!(reason.to_string(), "failed: invalid digit found in string");
+//! ```
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+/// Why an incarnation ended, or why nothing answered.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum ExitReason {
+    /// It was done.
+    #[default]
+    Normal,
+    /// It was told to stop, or stopped itself in good order; the note says more, for people.
+    Shutdown(Option<Arc<str>>),
+    /// It was killed, or its runtime went away.
+    Killed,
+    /// There was nobody: the target had ended before.
+    NoProcess,
+    /// The connection to the node of the target is lost.
+    NoConnection,
+    /// Its start took longer than it was allowed.
+    StartTimedOut,
+    /// Its code panicked.
+    Panicked(Arc<Panic>),
+    /// Its code returned an error.
+    Failed(Failure),
+}
+
+impl ExitReason {
+    /// A [`Shutdown`](Self::Shutdown) without a note.
+    #[must_use]
+    pub const fn shutdown() -> Self {
+        Self::Shutdown(None)
+    }
+
+    /// A [`Shutdown`](Self::Shutdown) with a note for people.
+    #[must_use]
+    pub fn shutdown_because(note: impl Into<Arc<str>>) -> Self {
+        Self::Shutdown(Some(note.into()))
+    }
+
+    /// A [`Failed`](Self::Failed) of any error, or of a message alone.
+    #[must_use]
+    pub fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Failed(Failure(error.into().into()))
+    }
+
+    /// Whether this is anything but a clean end: not [`Normal`](Self::Normal), not [`Shutdown`](Self::Shutdown).
+    ///
+    /// As OTP has it; a transient child is restarted after an abnormal end only.
+    #[must_use]
+    pub const fn is_abnormal(&self) -> bool {
+        !matches!(self, Self::Normal | Self::Shutdown(_))
+    }
+
+    /// The error behind a [`Failed`](Self::Failed), with its own chain of sources.
+    #[must_use]
+    pub fn error(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        match self {
+            Self::Failed(failure) => Some(&*failure.0),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ExitReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Normal => f.write_str("normal"),
+            Self::Shutdown(None) => f.write_str("shutdown"),
+            Self::Shutdown(Some(note)) => write!(f, "shutdown: {note}"),
+            Self::Killed => f.write_str("killed"),
+            Self::NoProcess => f.write_str("no process"),
+            Self::NoConnection => f.write_str("no connection"),
+            Self::StartTimedOut => f.write_str("the start timed out"),
+            Self::Panicked(panic) => write!(f, "panicked: {panic}"),
+            Self::Failed(failure) => write!(f, "failed: {failure}"),
+        }
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for ExitReason {
+    fn from(error: E) -> Self {
+        Self::failed(error)
+    }
+}
+
+/// The error that ended an incarnation, shared by everybody who is told of it.
+#[derive(Clone)]
+pub struct Failure(Arc<dyn Error + Send + Sync>);
+
+impl Failure {
+    /// The error as its own type, if it is an `E`.
+    #[must_use]
+    pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
+        self.0.downcast_ref()
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// What a panic said, and where, if a [`PanicLocations`](crate::PanicLocations) was listening.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Panic {
+    /// The message of the panic; a payload that is no text is named as such.
+    pub message: String,
+    /// `file:line:column` of the panic.
+    pub location: Option<String>,
+}
+
+impl Panic {
+    pub(crate) fn new(payload: &(dyn Any + Send), location: Option<String>) -> Self {
+        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+        Self { message: text.unwrap_or_else(|| "a payload that is no text".to_owned()), location }
+    }
+}
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.location {
+            Some(location) => write!(f, "{} (at {location})", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Running user code so that whatever it does ends as a reason: it may panic, and it may be killed where it awaits.
+
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::panic::{self, AssertUnwindSafe};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::exit::{ExitReason, Panic};
+use crate::mailbox::{Inside, Interest};
+use crate::process::Process;
+use crate::signal::Signal;
+use crate::system::System;
+
+/// How user code ended.
+pub(crate) enum Outcome<T> {
+    /// It returned.
+    Returned(T),
+    /// It panicked: the reason.
+    Panicked(ExitReason),
+    /// It was told to stop while it was starting.
+    Stopped(ExitReason),
+    /// It was killed, or its mailbox was taken away.
+    Killed,
+}
+
+/// Whose code runs.
+pub(crate) struct Guard<M> {
+    process: Arc<Process<M>>,
+    incarnation: u32,
+}
+
+impl<M: Send + 'static> Guard<M> {
+    pub(crate) const fn new(process: Arc<Process<M>>, incarnation: u32) -> Self {
+        Self { process, incarnation }
+    }
+
+    /// Runs a start, which a stop or a kill ends at its next await.
+    pub(crate) async fn start<F: Future>(
+        &self,
+        system: &System,
+        mut code: Pin<&mut F>,
+    ) -> Outcome<F::Output> {
+        poll_fn(|cx| {
+            if let Some(Signal::Exit(reason)) = self.process.queue.take_signal(self.incarnation) {
+                return Poll::Ready(Outcome::Stopped(reason));
+            }
+            self.poll(system, Interest::Signals, code.as_mut(), cx)
+        })
+        .await
+    }
+
+    /// Runs any other code, which only a kill ends before its time.
+    pub(crate) async fn run<F: Future>(&self, system: &System, mut code: Pin<&mut F>) -> Outcome<F::Output> {
+        poll_fn(|cx| self.poll(system, Interest::Kill, code.as_mut(), cx)).await
+    }
+
+    fn poll<F: Future>(
+        &self,
+        system: &System,
+        interest: Interest,
+        code: Pin<&mut F>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Outcome<F::Output>> {
+        if self.process.queue.is_killed() {
+            return Poll::Ready(Outcome::Killed);
+        }
+        match panic::catch_unwind(AssertUnwindSafe(|| code.poll(cx))) {
+            Ok(Poll::Ready(output)) => Poll::Ready(Outcome::Returned(output)),
+            Err(payload) => Poll::Ready(Outcome::Panicked(reason_of(&*payload, system))),
+            Ok(Poll::Pending) => {
+                match self.process.queue.sleep_inside(self.incarnation, interest, cx.waker()) {
+                    Inside::Asleep => {}
+                    Inside::Signalled => cx.waker().wake_by_ref(),
+                    Inside::Over => return Poll::Ready(Outcome::Killed),
+                }
+                Poll::Pending
+            }
+        }
+    }
+}
+
+fn reason_of(payload: &(dyn Any + Send), system: &System) -> ExitReason {
+    ExitReason::Panicked(Arc::new(Panic::new(payload, system.panic_location())))
+}

@@ -1,0 +1,53 @@
+//! The processes of perennial: typed actors whose mailbox and address outlive each of their incarnations.
+//!
+//! An *identity* is what stays: a mailbox, an [`Address`], later a name. An *incarnation* is one run of an [`Actor`] that
+//! serves it. When an incarnation ends, what waits in the mailbox waits for the next one, the message that was in hand does
+//! not come back, and every address that was ever given away stays good.
+//!
+//! This crate runs incarnations and accounts for messages. It does not decide whether a next incarnation follows: an
+//! actor that is [spawned](System::spawn) by itself has one; supervision gives it more.
+//!
+//! # Guarantees
+//!
+//! - **Order**: messages from one sender to one address are handled in the order in which they were sent.
+//! - **At most once**: a message is handled, or it is a [`DeadLetter`]; never both, never twice.
+//! - **Accounts**: accepted = handled + lost in flight + dead-lettered + queued, at any time ([`Counters`]).
+//! - **Bounds**: a mailbox never holds more than its [`Capacity`]; what does not fit comes back to its sender.
+//! - **Signals first**: a stop acts after the message in hand and ahead of all that wait; a kill acts at the next await.
+//!
+//! # What it is not for
+//!
+//! Code that computes without awaiting cannot be killed by anybody on tokio, only abandoned. Give long work to
+//! `tokio::task::spawn_blocking`, or await between its parts.
+
+mod actor;
+mod address;
+mod counters;
+mod exit;
+mod guard;
+mod incarnation;
+mod mailbox;
+mod pid;
+mod process;
+mod signal;
+mod spawn;
+mod sync;
+mod system;
+
+pub use actor::{Actor, Context};
+pub use address::{
+    Address, Call, CallError, CallFuture, Closed, Down, Handle, Monitor, NoProcess, Reply, SendError, Sending,
+};
+pub use counters::Counters;
+pub use exit::{ExitReason, Failure, Panic};
+pub use mailbox::{Capacity, Mailbox, OnRestart};
+pub use pid::Pid;
+pub use process::ProcessState;
+pub use signal::Signal;
+pub use spawn::{Spawn, StartError};
+pub use system::{DeadLetter, DeadReason, Event, PanicLocations, Subscription, System, SystemBuilder};
+
+/// For those who own identities and host incarnations: supervisors.
+pub mod host {
+    pub use crate::process::{Attachment, End, Identity, OpenError, Parent, Step};
+}

@@ -1,0 +1,164 @@
+//! The consumer's side: an incarnation takes what is next, or goes to sleep over it.
+
+use std::task::{Context, Poll, Waker};
+
+use super::lanes::{Lanes, Service};
+use super::shared::{FATE, KILL, Queue, SIGNAL};
+use crate::signal::Signal;
+use crate::sync::Ordering;
+
+/// What the consumer sleeps over. Each includes those before it: who sleeps for messages also wakes for signals.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Interest {
+    /// It is awake.
+    Nothing,
+    /// It is in a handler: only a kill concerns it.
+    Kill,
+    /// It is starting: it can be told to stop.
+    Signals,
+    /// It is idle.
+    Messages,
+}
+
+/// What an incarnation has to act on next.
+#[derive(Debug)]
+pub(crate) enum Next<M> {
+    /// A signal, ahead of all messages.
+    Signal(Signal),
+    /// A message, now in the incarnation's hand.
+    Message(M),
+    /// The incarnation was killed.
+    Killed,
+    /// The mailbox was taken away from this incarnation.
+    Detached,
+}
+
+/// What a consumer that wants to sleep inside user code finds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Inside {
+    /// Nothing: it may sleep.
+    Asleep,
+    /// A signal that it wants to act on.
+    Signalled,
+    /// It was killed, or the mailbox was taken away from it.
+    Over,
+}
+
+impl<M> Queue<M> {
+    /// The next thing to act on. To ask for it says that the message before it was handled.
+    pub(crate) fn poll_next(&self, incarnation: u32, cx: &mut Context<'_>) -> Poll<Next<M>> {
+        match self.take(incarnation) {
+            Some(message) => Poll::Ready(Next::Message(message)),
+            None => self.refill(incarnation, cx.waker()),
+        }
+    }
+
+    /// The next message of the batch, unless something asks for attention (invariant 6).
+    fn take(&self, incarnation: u32) -> Option<M> {
+        let mut batch = self.batch.lock();
+        if self.attention.wanted() || !batch.belongs_to(incarnation) {
+            return None;
+        }
+        let message = batch.pop();
+        self.batch_len.store(batch.len(), Ordering::Relaxed);
+        message
+    }
+
+    /// Looks at everything: signals first, then the batch, then the lane; goes to sleep if there is nothing.
+    fn refill(&self, incarnation: u32, waker: &Waker) -> Poll<Next<M>> {
+        let mut lanes = self.lanes.lock();
+        let mut batch = self.batch.lock();
+        if !batch.belongs_to(incarnation) {
+            return Poll::Ready(Next::Detached);
+        }
+        batch.settle();
+        let mut wakers = self.settled(&mut lanes);
+        let next = if self.attention.has(KILL) {
+            Some(Next::Killed)
+        } else if let Some(signal) = self.next_signal(&mut lanes) {
+            Some(Next::Signal(signal))
+        } else {
+            if batch.messages.is_empty() {
+                wakers.extend(self.admit(&mut lanes, Some(0)));
+                std::mem::swap(&mut lanes.messages, &mut batch.messages);
+            }
+            batch.pop().map(Next::Message)
+        };
+        wakers.extend(self.admit(&mut lanes, Some(batch.len())));
+        self.batch_len.store(batch.len(), Ordering::Relaxed);
+        if next.is_none() {
+            // Both lanes are empty, and so is the line: it was let in as far as there is room (invariant 7).
+            shrink(&mut lanes.messages);
+            shrink(&mut batch.messages);
+            sleep(&mut lanes, waker, Interest::Messages);
+        }
+        self.asleep.store(next.is_none(), Ordering::Relaxed);
+        drop((batch, lanes));
+        wakers.into_iter().for_each(Waker::wake);
+        next.map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Those who wait to hear of a fate; it may have been decided.
+    pub(super) fn settled(&self, lanes: &mut Lanes<M>) -> Vec<Waker> {
+        if !self.attention.has(FATE) {
+            return Vec::new();
+        }
+        self.attention.clear(FATE);
+        lanes.seldom_if_any().map(|seldom| std::mem::take(&mut seldom.fate_wakers)).unwrap_or_default()
+    }
+
+    fn next_signal(&self, lanes: &mut Lanes<M>) -> Option<Signal> {
+        let signal = lanes.signals.pop_front();
+        if lanes.signals.is_empty() {
+            self.attention.clear(SIGNAL);
+        }
+        signal
+    }
+
+    /// Goes to sleep inside user code, over a kill, and over signals too if `interest` says so; not if the consumer
+    /// sleeps over its mailbox already.
+    pub(crate) fn sleep_inside(&self, incarnation: u32, interest: Interest, waker: &Waker) -> Inside {
+        if self.asleep.load(Ordering::Relaxed) {
+            return Inside::Asleep;
+        }
+        let mut lanes = self.lanes.lock();
+        if self.attention.has(KILL) || lanes.service != Service::Served(incarnation) {
+            return Inside::Over;
+        }
+        if interest >= Interest::Signals && self.attention.has(SIGNAL) {
+            return Inside::Signalled;
+        }
+        sleep(&mut lanes, waker, interest);
+        Inside::Asleep
+    }
+
+    /// Whether an incarnation is to die at once: this one, or one that has taken its place.
+    pub(crate) fn is_killed(&self) -> bool {
+        self.attention.has(KILL)
+    }
+
+    /// A signal that came in while the consumer was inside user code.
+    pub(crate) fn take_signal(&self, incarnation: u32) -> Option<Signal> {
+        if !self.attention.has(SIGNAL) {
+            return None;
+        }
+        let mut lanes = self.lanes.lock();
+        if lanes.service == Service::Served(incarnation) { self.next_signal(&mut lanes) } else { None }
+    }
+}
+
+fn sleep<M>(lanes: &mut Lanes<M>, waker: &Waker, interest: Interest) {
+    match &mut lanes.waker {
+        Some(known) => known.clone_from(waker),
+        none => *none = Some(waker.clone()),
+    }
+    lanes.interest = interest;
+}
+
+/// Gives the memory of a past flood back: an idle actor is small whatever it went through.
+fn shrink<M>(queue: &mut std::collections::VecDeque<M>) {
+    const KEEP: usize = 64;
+    if queue.capacity() > KEEP {
+        *queue = std::collections::VecDeque::new();
+    }
+}

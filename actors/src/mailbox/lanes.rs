@@ -1,0 +1,176 @@
+//! What the senders' lock guards: both lanes, who serves them, and what there is to remember of messages that were lost.
+
+use std::collections::VecDeque;
+use std::task::Waker;
+
+use super::consumer::Interest;
+use super::waiting::Waiting;
+use crate::exit::ExitReason;
+use crate::pid::Pid;
+use crate::signal::Signal;
+
+/// Who works through the mailbox.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Service {
+    /// Nobody, and nobody is due.
+    Closed,
+    /// Nobody yet, but somebody is due: the first start, a restart, a supervisor above that is being restarted.
+    Vacant,
+    /// The incarnation of this number.
+    Served(u32),
+}
+
+/// What became of a message that was accepted, and whose reply is gone.
+pub(crate) enum Fate {
+    /// It waits, or is being handled, or its incarnation is on its way out.
+    Open,
+    /// Its handler returned, and the incarnation lives on.
+    Handled,
+    /// It was lost with the incarnation that ended so, or the reply that was kept of it was, or it never reached one.
+    Lost(ExitReason),
+}
+
+/// Messages `first..=last`, by sequence number: their replies, if they are gone, are so for this reason.
+pub(crate) struct Loss {
+    first: u64,
+    last: u64,
+    reason: ExitReason,
+}
+
+/// Told when the incarnation that is served now, or else the next one, has ended.
+pub(crate) type Watcher = Box<dyn FnOnce(Option<Pid>, &ExitReason) + Send>;
+
+/// Run once when the mailbox is closed, before any watcher hears of it.
+pub(crate) type CloseHook = Box<dyn FnOnce() + Send>;
+
+/// The part that most identities never need, out of the way of the others.
+pub(crate) struct Seldom<M> {
+    pub(crate) waiting: Waiting<M>,
+    losses: VecDeque<Loss>,
+    pub(crate) watchers: Vec<(u64, Watcher)>,
+    pub(crate) on_close: Vec<CloseHook>,
+    pub(crate) fate_wakers: Vec<Waker>,
+    pub(crate) next_watcher: u64,
+}
+
+/// What the senders' lock guards.
+pub(crate) struct Lanes<M> {
+    pub(crate) service: Service,
+    /// The number of the newest incarnation, living or not.
+    pub(crate) incarnation: u32,
+    /// The messages up to this number were settled before the newest incarnation.
+    pub(crate) since: u64,
+    /// The incarnation is on its way out: replies that it kept are being dropped.
+    pub(crate) ending: bool,
+    pub(crate) interest: Interest,
+    pub(crate) waker: Option<Waker>,
+    pub(crate) signals: VecDeque<Signal>,
+    pub(crate) messages: VecDeque<M>,
+    accepted: u64,
+    pub(crate) lost: u64,
+    pub(crate) dead: u64,
+    seldom: Option<Box<Seldom<M>>>,
+}
+
+/// How many losses are remembered. A caller learns of its own when it is next polled; so many crashes later it would
+/// have to have been asleep through all of them.
+const LOSSES: usize = 8;
+
+impl<M> Lanes<M> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            service: Service::Closed,
+            incarnation: 0,
+            since: 0,
+            ending: false,
+            interest: Interest::Nothing,
+            waker: None,
+            signals: VecDeque::new(),
+            messages: VecDeque::new(),
+            accepted: 0,
+            lost: 0,
+            dead: 0,
+            seldom: None,
+        }
+    }
+
+    /// Takes a message in; its sequence number, counted from 1.
+    pub(crate) fn accept(&mut self, message: M) -> u64 {
+        self.messages.push_back(message);
+        self.accepted += 1;
+        self.accepted
+    }
+
+    pub(crate) fn accepted(&self) -> u64 {
+        self.accepted
+    }
+
+    pub(crate) fn seldom(&self) -> Option<&Seldom<M>> {
+        self.seldom.as_deref()
+    }
+
+    pub(crate) fn seldom_if_any(&mut self) -> Option<&mut Seldom<M>> {
+        self.seldom.as_deref_mut()
+    }
+
+    pub(crate) fn seldom_mut(&mut self) -> &mut Seldom<M> {
+        self.seldom.get_or_insert_with(|| {
+            Box::new(Seldom {
+                waiting: Waiting::new(),
+                losses: VecDeque::new(),
+                watchers: Vec::new(),
+                on_close: Vec::new(),
+                fate_wakers: Vec::new(),
+                next_watcher: 0,
+            })
+        })
+    }
+
+    /// Whether senders stand in line for room.
+    pub(crate) fn has_line(&self) -> bool {
+        self.seldom().is_some_and(|seldom| !seldom.waiting.is_empty())
+    }
+
+    /// Lets the first in line in; its waker.
+    pub(crate) fn advance_line(&mut self) -> Option<Waker> {
+        let (messages, accepted) = (&mut self.messages, &mut self.accepted);
+        self.seldom.as_deref_mut()?.waiting.advance(|message| {
+            messages.push_back(message);
+            *accepted += 1;
+            *accepted
+        })
+    }
+
+    /// The consumer, if this is what it waits for.
+    pub(crate) fn rouse(&mut self, at_least: Interest) -> Option<Waker> {
+        if self.interest < at_least {
+            return None;
+        }
+        self.interest = Interest::Nothing;
+        self.waker.take()
+    }
+
+    /// Remembers that messages went down, so that their callers can be told why.
+    pub(crate) fn remember_loss(&mut self, first: u64, last: u64, reason: ExitReason) {
+        if first > last {
+            return;
+        }
+        let losses = &mut self.seldom_mut().losses;
+        if losses.len() == LOSSES {
+            losses.pop_front();
+        }
+        losses.push_back(Loss { first, last, reason });
+    }
+
+    /// The fate of message `sequence`, when all up to `settled` are settled (invariant 3).
+    pub(crate) fn fate(&self, sequence: u64, settled: u64) -> Fate {
+        if sequence > settled || (self.ending && sequence > self.since) {
+            return Fate::Open;
+        }
+        let mut losses = self.seldom().into_iter().flat_map(|seldom| &seldom.losses);
+        match losses.find(|loss| loss.first <= sequence && sequence <= loss.last) {
+            Some(loss) => Fate::Lost(loss.reason.clone()),
+            None => Fate::Handled,
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The mailbox: one queue per identity, which outlives every incarnation that works through it.
+//!
+//! # Model
+//!
+//! Two lanes behind one lock. The lane of *signals* is never bounded and always first; the lane of *messages* is first
+//! in, first out, and bounded unless it was asked not to be. An incarnation *attaches*; while it is attached it takes
+//! the whole lane of messages out in one swap, as its *batch*, and works through that without touching the senders'
+//! lock. The batch has a lock of its own that nobody contends for, so that it can be taken away from an incarnation
+//! that is stuck and will never come back for it.
+//!
+//! ```text
+//!              open             attach                 detach, abandon
+//!   Closed ───────────▶ Vacant ─────────▶ Served(n) ─────────────────────▶ Vacant
+//!      ▲                   │                  │
+//!      └────── close ──────┴────── close ─────┘
+//! ```
+//!
+//! It queues while it is *vacant* or *served*: somebody is due to work through it. When *closed* it refuses, and gives the
+//! message back.
+//!
+//! # Invariants
+//!
+//! 1. **Lock order**: lanes before batch. Nothing is woken, dropped or called under either.
+//! 2. **One consumer**: a batch is taken from, and signals are, only by the incarnation whose number it bears.
+//! 3. **Order**: what is in the batch was accepted before what is in the lane; what returns from a batch goes to the
+//!    front. So messages settle in the order of their sequence numbers, and a number tells a message's fate.
+//! 4. **Conservation**: accepted = handled + lost + dead + (in the lane) + (in the batch, the one in hand included).
+//! 5. **Bound**: lane + batch never exceed the capacity; the one message in hand is not counted.
+//! 6. **Attention**: a bit is set under the lanes' lock, and *seen before the next message is taken*, because the consumer
+//!    looks at it under the batch's lock. A sender that found no room sets its bit first and then looks at
+//!    the batch, under that lock too: either it sees the place that was just freed, or the consumer sees the bit.
+//! 7. **No lost wake-up**: the consumer registers its waker under the lanes' lock after it has found both lanes empty.
+
+mod batch;
+mod config;
+mod consumer;
+mod lanes;
+#[cfg(all(test, model))]
+mod model;
+mod owner;
+mod sender;
+mod shared;
+#[cfg(all(test, not(model)))]
+mod tests;
+mod waiting;
+
+pub use config::{Capacity, Mailbox, OnRestart};
+pub(crate) use consumer::{Inside, Interest, Next};
+pub(crate) use lanes::{Fate, Watcher};
+pub(crate) use owner::{AttachError, Leftover};
+pub(crate) use sender::Refused;
+pub(crate) use shared::Queue;
+pub(crate) use waiting::Outcome;

@@ -1,0 +1,1 @@
+//! The lock protocol of the mailbox under the model checker.

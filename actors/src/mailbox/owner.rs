@@ -1,0 +1,152 @@
+//! The owner's side: opening and closing, and one incarnation after the other coming and going.
+
+use std::collections::VecDeque;
+use std::task::Waker;
+
+use super::batch::Batch;
+use super::config::OnRestart;
+use super::consumer::Interest;
+use super::lanes::{CloseHook, Lanes, Service, Watcher};
+use super::shared::{KILL, Queue, SIGNAL, settled};
+use crate::exit::ExitReason;
+use crate::sync::Ordering;
+
+/// Why no incarnation can attach.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum AttachError {
+    /// The mailbox is closed.
+    Closed,
+    /// An incarnation is attached.
+    Served,
+}
+
+/// What is to be done outside the locks after an end.
+#[must_use]
+pub(crate) struct Leftover<M> {
+    /// A message was in the hand of the incarnation and went down with it.
+    pub(crate) lost_in_flight: bool,
+    /// Messages that nobody will handle.
+    pub(crate) dead: VecDeque<M>,
+    pub(crate) on_close: Vec<CloseHook>,
+    pub(crate) watchers: Vec<(u64, Watcher)>,
+    pub(crate) wakers: Vec<Waker>,
+}
+
+impl<M> Leftover<M> {
+    const fn new() -> Self {
+        Self {
+            lost_in_flight: false,
+            dead: VecDeque::new(),
+            on_close: Vec::new(),
+            watchers: Vec::new(),
+            wakers: Vec::new(),
+        }
+    }
+}
+
+impl<M> Queue<M> {
+    /// From now on messages queue: an incarnation is due. Does nothing if it is open.
+    pub(crate) fn open(&self) {
+        let mut lanes = self.lanes.lock();
+        if lanes.service == Service::Closed {
+            lanes.service = Service::Vacant;
+        }
+    }
+
+    /// Begins the next incarnation; its number.
+    pub(crate) fn attach(&self) -> Result<u32, AttachError> {
+        let mut lanes = self.lanes.lock();
+        match lanes.service {
+            Service::Closed => return Err(AttachError::Closed),
+            Service::Served(_) => return Err(AttachError::Served),
+            Service::Vacant => {}
+        }
+        lanes.incarnation += 1;
+        lanes.service = Service::Served(lanes.incarnation);
+        let mut batch = self.batch.lock();
+        batch.give_to(lanes.incarnation);
+        lanes.since = settled(&lanes, &batch);
+        Ok(lanes.incarnation)
+    }
+
+    /// Ends the incarnation of this number: itself does so as its last act, or its supervisor takes the mailbox
+    /// away from it. Whoever comes second finds nothing to end.
+    ///
+    /// A message in hand is lost if the reason is abnormal, and counts as handled otherwise. The rest of the batch goes
+    /// back to the front of the lane, or to the dead letters if the mailbox is set so.
+    pub(crate) fn detach(&self, incarnation: u32, reason: &ExitReason) -> Option<Leftover<M>> {
+        let mut lanes = self.lanes.lock();
+        let mut batch = self.batch.lock();
+        if lanes.service != Service::Served(incarnation) {
+            return None;
+        }
+        let mut leftover = Leftover::new();
+        self.end(&mut lanes, &mut batch, reason, &mut leftover);
+        lanes.service = Service::Vacant;
+        if self.settings.on_restart == OnRestart::Discard {
+            bury(&mut lanes, &batch, reason, &mut leftover);
+        }
+        leftover.wakers.extend(self.admit(&mut lanes, Some(0)));
+        leftover.watchers =
+            lanes.seldom_if_any().map(|seldom| std::mem::take(&mut seldom.watchers)).unwrap_or_default();
+        Some(leftover)
+    }
+
+    /// From now on messages are refused; those that wait are dead. Does nothing if it is closed.
+    pub(crate) fn close(&self, reason: &ExitReason) -> Option<Leftover<M>> {
+        let mut lanes = self.lanes.lock();
+        let mut batch = self.batch.lock();
+        if lanes.service == Service::Closed {
+            return None;
+        }
+        let mut leftover = Leftover::new();
+        self.end(&mut lanes, &mut batch, reason, &mut leftover);
+        lanes.service = Service::Closed;
+        bury(&mut lanes, &batch, reason, &mut leftover);
+        if let Some(seldom) = lanes.seldom_if_any() {
+            leftover.wakers.extend(seldom.waiting.refuse_all());
+            leftover.on_close = std::mem::take(&mut seldom.on_close);
+            leftover.watchers = std::mem::take(&mut seldom.watchers);
+        }
+        Some(leftover)
+    }
+
+    /// Takes the batch back from whoever has it, and forgets what was meant for that incarnation alone.
+    fn end(
+        &self,
+        lanes: &mut Lanes<M>,
+        batch: &mut Batch<M>,
+        reason: &ExitReason,
+        leftover: &mut Leftover<M>,
+    ) {
+        if reason.is_abnormal() {
+            leftover.lost_in_flight = batch.release();
+            lanes.lost += u64::from(leftover.lost_in_flight);
+        } else {
+            batch.settle();
+            batch.release();
+        }
+        if lanes.service != Service::Vacant {
+            lanes.remember_loss(lanes.since + 1, settled(lanes, batch), reason.clone());
+        }
+        // Accepted before everything in the lane, so it goes to its front (invariant 3).
+        batch.messages.append(&mut lanes.messages);
+        std::mem::swap(&mut batch.messages, &mut lanes.messages);
+        self.batch_len.store(0, Ordering::Relaxed);
+        self.asleep.store(false, Ordering::Relaxed);
+        lanes.signals.clear();
+        lanes.ending = false;
+        lanes.interest = Interest::Nothing;
+        lanes.waker = None;
+        self.attention.clear(KILL | SIGNAL);
+        leftover.wakers.extend(self.settled(lanes));
+    }
+}
+
+/// Everything that waits is dead.
+fn bury<M>(lanes: &mut Lanes<M>, batch: &Batch<M>, reason: &ExitReason, leftover: &mut Leftover<M>) {
+    leftover.dead = std::mem::take(&mut lanes.messages);
+    let first = settled(lanes, batch) + 1;
+    lanes.dead += leftover.dead.len() as u64;
+    lanes.remember_loss(first, lanes.accepted(), reason.clone());
+}

@@ -1,0 +1,129 @@
+//! The senders' side: messages and signals come in.
+
+use std::task::Waker;
+
+use super::consumer::Interest;
+use super::lanes::{Lanes, Service};
+use super::shared::{KILL, LINE, Queue, SIGNAL};
+use super::waiting::Outcome;
+use crate::signal::Signal;
+
+/// A message that was not accepted, and why.
+#[derive(Debug)]
+pub(crate) enum Refused<M> {
+    /// There is no room now.
+    Full(M),
+    /// Nobody is due to work through the mailbox.
+    Closed(M),
+}
+
+impl<M> Queue<M> {
+    /// Takes a message in if there is room and nobody stands in line for it; its sequence number.
+    pub(crate) fn push(&self, message: M) -> Result<u64, Refused<M>> {
+        let mut lanes = self.lanes.lock();
+        if lanes.service == Service::Closed {
+            return Err(Refused::Closed(message));
+        }
+        if lanes.has_line() || !self.has_room(&lanes) {
+            return Err(Refused::Full(message));
+        }
+        let sequence = lanes.accept(message);
+        let waker = lanes.rouse(Interest::Messages);
+        drop(lanes);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        Ok(sequence)
+    }
+
+    /// Takes a message in, or lets it stand in line for room: then the ticket.
+    ///
+    /// The line's bit is set before the batch is looked at (invariant 6). If the consumer frees the last place in between,
+    /// the second look finds it; if it does so later, it sees the bit.
+    pub(crate) fn push_or_join(&self, message: M, waker: &Waker) -> Result<Result<u64, u64>, M> {
+        let message = match self.push(message) {
+            Ok(sequence) => return Ok(Ok(sequence)),
+            Err(Refused::Closed(message)) => return Err(message),
+            Err(Refused::Full(message)) => message,
+        };
+        let mut lanes = self.lanes.lock();
+        if lanes.service == Service::Closed {
+            return Err(message);
+        }
+        let ticket = lanes.seldom_mut().waiting.join(message, waker.clone());
+        self.attention.set(LINE);
+        let admitted = self.admit(&mut lanes, None);
+        let consumer = if admitted.is_empty() { None } else { lanes.rouse(Interest::Messages) };
+        drop(lanes);
+        admitted.into_iter().chain(consumer).for_each(Waker::wake);
+        Ok(Err(ticket))
+    }
+
+    /// What became of a message in line; while it stands there, `waker` is told of a change.
+    pub(crate) fn collect(&self, ticket: u64, waker: &Waker) -> Option<Outcome<M>> {
+        let mut lanes = self.lanes.lock();
+        lanes.seldom_mut().waiting.collect(ticket, waker)
+    }
+
+    /// Takes a message out of the line, unless it was accepted before.
+    pub(crate) fn leave(&self, ticket: u64) -> Option<M> {
+        let mut lanes = self.lanes.lock();
+        lanes.seldom_mut().waiting.leave(ticket)
+    }
+
+    /// Lets those in line in, as far as there is room; the wakers of those who got in. `batch_len` is the length
+    /// of the batch if its lock is held.
+    pub(super) fn admit(&self, lanes: &mut Lanes<M>, batch_len: Option<usize>) -> Vec<Waker> {
+        let mut admitted = Vec::new();
+        if !self.attention.has(LINE) {
+            return admitted;
+        }
+        while lanes.has_line() && self.fits(lanes, batch_len) {
+            admitted.extend(lanes.advance_line());
+        }
+        if !lanes.has_line() {
+            self.attention.clear(LINE);
+        }
+        admitted
+    }
+
+    fn fits(&self, lanes: &Lanes<M>, batch_len: Option<usize>) -> bool {
+        match (self.settings.capacity, batch_len) {
+            (super::Capacity::Bounded(capacity), Some(batch)) => {
+                lanes.messages.len() + batch < capacity.get()
+            }
+            _ => self.has_room(lanes),
+        }
+    }
+
+    /// Puts a signal to the incarnation that is attached; tells whether there is one.
+    pub(crate) fn signal(&self, signal: Signal) -> bool {
+        let mut lanes = self.lanes.lock();
+        if !matches!(lanes.service, Service::Served(_)) {
+            return false;
+        }
+        lanes.signals.push_back(signal);
+        self.attention.set(SIGNAL);
+        let waker = lanes.rouse(Interest::Signals);
+        drop(lanes);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        true
+    }
+
+    /// Tells the incarnation that is attached to die at its next await; tells whether there is one.
+    pub(crate) fn kill(&self) -> bool {
+        let mut lanes = self.lanes.lock();
+        if !matches!(lanes.service, Service::Served(_)) {
+            return false;
+        }
+        self.attention.set(KILL);
+        let waker = lanes.rouse(Interest::Kill);
+        drop(lanes);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        true
+    }
+}

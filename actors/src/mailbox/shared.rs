@@ -1,0 +1,166 @@
+//! The mailbox as its senders, its consumer and its owner share it, and what anybody may ask of it.
+
+use std::task::Waker;
+
+use super::batch::Batch;
+use super::config::{Capacity, Mailbox};
+use super::lanes::{CloseHook, Fate, Lanes, Service, Watcher};
+use crate::counters::Counters;
+use crate::sync::{AtomicBool, AtomicU8, AtomicUsize, Mutex, Ordering};
+
+/// Why the consumer has to look at the lanes before it takes its next message (invariant 6).
+pub(super) struct Attention(AtomicU8);
+
+/// A signal waits.
+pub(super) const SIGNAL: u8 = 1;
+/// The incarnation is to be killed.
+pub(super) const KILL: u8 = 2;
+/// Senders wait for room.
+pub(super) const LINE: u8 = 4;
+/// Somebody waits to hear the fate of the message in hand.
+pub(super) const FATE: u8 = 8;
+
+impl Attention {
+    pub(super) fn new() -> Self {
+        Self(AtomicU8::new(0))
+    }
+
+    /// Set and cleared under the lanes' lock only.
+    pub(super) fn set(&self, bit: u8) {
+        self.0.fetch_or(bit, Ordering::Release);
+    }
+
+    pub(super) fn clear(&self, bits: u8) {
+        self.0.fetch_and(!bits, Ordering::Release);
+    }
+
+    pub(super) fn wanted(&self) -> bool {
+        self.0.load(Ordering::Acquire) != 0
+    }
+
+    pub(super) fn has(&self, bit: u8) -> bool {
+        self.0.load(Ordering::Acquire) & bit != 0
+    }
+}
+
+/// A mailbox of messages `M`. Its model and its invariants stand in the docs of the [module](super).
+pub(crate) struct Queue<M> {
+    pub(super) settings: Mailbox,
+    pub(super) attention: Attention,
+    /// The length of the batch: never less than it is, so that a sender who trusts it never finds room that is not.
+    pub(super) batch_len: AtomicUsize,
+    /// The consumer sleeps over its mailbox. Written and read by the consumer alone.
+    pub(super) asleep: AtomicBool,
+    pub(super) lanes: Mutex<Lanes<M>>,
+    pub(super) batch: Mutex<Batch<M>>,
+}
+
+impl<M> Queue<M> {
+    pub(crate) fn new(settings: Mailbox) -> Self {
+        Self {
+            settings,
+            attention: Attention::new(),
+            batch_len: AtomicUsize::new(0),
+            asleep: AtomicBool::new(false),
+            lanes: Mutex::new(Lanes::new()),
+            batch: Mutex::new(Batch::new()),
+        }
+    }
+
+    /// Says that the incarnation is on its way out, before it drops what it kept.
+    pub(crate) fn begin_end(&self, incarnation: u32) {
+        let mut lanes = self.lanes.lock();
+        lanes.ending = lanes.service == Service::Served(incarnation);
+    }
+
+    /// Whether one more message fits in.
+    pub(super) fn has_room(&self, lanes: &Lanes<M>) -> bool {
+        let Capacity::Bounded(capacity) = self.settings.capacity else { return true };
+        let free = capacity.get().saturating_sub(lanes.messages.len());
+        free > self.batch_len.load(Ordering::Relaxed) || free > self.batch.lock().len()
+    }
+
+    /// The number of the incarnation that is attached, if one is.
+    pub(crate) fn served_by(&self) -> Option<u32> {
+        match self.lanes.lock().service {
+            Service::Served(incarnation) => Some(incarnation),
+            Service::Vacant | Service::Closed => None,
+        }
+    }
+
+    /// Whether nobody is due to work through it.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lanes.lock().service == Service::Closed
+    }
+
+    /// The number of the newest incarnation, living or not.
+    pub(crate) fn newest(&self) -> u32 {
+        self.lanes.lock().incarnation
+    }
+
+    /// The accounts of this mailbox. They add up whenever they are taken (invariant 4).
+    pub(crate) fn counters(&self) -> Counters {
+        let lanes = self.lanes.lock();
+        let batch = self.batch.lock();
+        Counters {
+            accepted: lanes.accepted(),
+            handled: batch.handled(),
+            lost_in_flight: lanes.lost,
+            dead_lettered: lanes.dead,
+            queued: lanes.messages.len() as u64 + batch.unsettled(),
+        }
+    }
+
+    /// The fate of the message with this sequence number; while it is open, `waker` hears of the next settlement.
+    pub(crate) fn fate(&self, sequence: u64, waker: &Waker) -> Fate {
+        let mut lanes = self.lanes.lock();
+        let settled = settled(&lanes, &self.batch.lock());
+        let fate = lanes.fate(sequence, settled);
+        if matches!(fate, Fate::Open) {
+            lanes.seldom_mut().fate_wakers.push(waker.clone());
+            self.attention.set(FATE);
+        }
+        fate
+    }
+
+    /// Runs `hook` when the mailbox is closed, before anybody hears of the end. Gives it back if that has happened.
+    pub(crate) fn on_close(&self, hook: CloseHook) -> Result<(), CloseHook> {
+        let mut lanes = self.lanes.lock();
+        if lanes.service == Service::Closed {
+            return Err(hook);
+        }
+        lanes.seldom_mut().on_close.push(hook);
+        Ok(())
+    }
+
+    /// Tells `watcher` of the end of the incarnation that is attached, or of the next one. Gives it back when closed.
+    pub(crate) fn watch(&self, watcher: Watcher) -> Result<u64, Watcher> {
+        let mut lanes = self.lanes.lock();
+        if lanes.service == Service::Closed {
+            return Err(watcher);
+        }
+        let seldom = lanes.seldom_mut();
+        let id = seldom.next_watcher;
+        seldom.next_watcher += 1;
+        seldom.watchers.push((id, watcher));
+        Ok(id)
+    }
+
+    /// Takes a watcher back, if it was not told yet.
+    pub(crate) fn unwatch(&self, id: u64) {
+        let watcher = {
+            let mut lanes = self.lanes.lock();
+            let watchers = lanes.seldom_if_any().map(|seldom| &mut seldom.watchers);
+            watchers.and_then(|all| {
+                let at = all.iter().position(|(each, _)| *each == id)?;
+                Some(all.swap_remove(at))
+            })
+        };
+        drop(watcher);
+    }
+}
+
+/// How many messages are settled; the next one to be is the one after.
+pub(super) fn settled<M>(lanes: &Lanes<M>, batch: &Batch<M>) -> u64 {
+    batch.handled() + lanes.lost + lanes.dead
+}

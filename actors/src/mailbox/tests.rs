@@ -1,0 +1,1 @@
+//! The mailbox by itself, without any actor.

@@ -1,0 +1,89 @@
+//! Senders that wait for room. Their messages wait here in the order in which they came, so that nobody who comes later
+//! gets ahead, and move into the lane as places become free.
+
+use std::collections::VecDeque;
+use std::task::Waker;
+
+/// The senders that wait, first come first.
+pub(crate) struct Waiting<M> {
+    next_ticket: u64,
+    line: VecDeque<Entry<M>>,
+    settled: Vec<(u64, Outcome<M>)>,
+}
+
+struct Entry<M> {
+    ticket: u64,
+    message: M,
+    waker: Waker,
+}
+
+/// What became of a message that waited for room.
+pub(crate) enum Outcome<M> {
+    /// It was accepted, with this sequence number.
+    Accepted(u64),
+    /// The mailbox was closed.
+    Refused(M),
+}
+
+impl<M> Waiting<M> {
+    pub(crate) const fn new() -> Self {
+        Self { next_ticket: 0, line: VecDeque::new(), settled: Vec::new() }
+    }
+
+    /// Nobody stands in line (outcomes may still wait to be collected).
+    pub(crate) fn is_empty(&self) -> bool {
+        self.line.is_empty()
+    }
+
+    pub(crate) fn join(&mut self, message: M, waker: Waker) -> u64 {
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        self.line.push_back(Entry { ticket, message, waker });
+        ticket
+    }
+
+    /// The first in line, whose place is now given by `accept`.
+    pub(crate) fn advance(&mut self, accept: impl FnOnce(M) -> u64) -> Option<Waker> {
+        let entry = self.line.pop_front()?;
+        self.settled.push((entry.ticket, Outcome::Accepted(accept(entry.message))));
+        Some(entry.waker)
+    }
+
+    /// Sends everybody in line away, each with its message.
+    pub(crate) fn refuse_all(&mut self) -> Vec<Waker> {
+        let mut wakers = Vec::with_capacity(self.line.len());
+        for entry in self.line.drain(..) {
+            self.settled.push((entry.ticket, Outcome::Refused(entry.message)));
+            wakers.push(entry.waker);
+        }
+        wakers
+    }
+
+    /// The outcome of a ticket, or none while it stands in line, to be told through `waker`.
+    pub(crate) fn collect(&mut self, ticket: u64, waker: &Waker) -> Option<Outcome<M>> {
+        if let Some(at) = self.settled.iter().position(|(settled, _)| *settled == ticket) {
+            return Some(self.settled.swap_remove(at).1);
+        }
+        if let Some(at) = self.place(ticket) {
+            self.line[at].waker.clone_from(waker);
+        }
+        None
+    }
+
+    /// Leaves the line. The message comes back unless it was accepted before.
+    pub(crate) fn leave(&mut self, ticket: u64) -> Option<M> {
+        if let Some(at) = self.settled.iter().position(|(settled, _)| *settled == ticket) {
+            return match self.settled.swap_remove(at).1 {
+                Outcome::Accepted(_) => None,
+                Outcome::Refused(message) => Some(message),
+            };
+        }
+        let at = self.place(ticket)?;
+        self.line.remove(at).map(|entry| entry.message)
+    }
+
+    /// Where a ticket stands; the line is sorted, because tickets are given in order.
+    fn place(&self, ticket: u64) -> Option<usize> {
+        self.line.binary_search_by_key(&ticket, |entry| entry.ticket).ok()
+    }
+}

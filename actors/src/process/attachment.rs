@@ -1,0 +1,136 @@
+//! The end of a mailbox that one incarnation holds for as long as it lives.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::report::{End, Reporter};
+use super::shared::Process;
+use crate::exit::ExitReason;
+use crate::mailbox::Next;
+use crate::pid::Pid;
+use crate::signal::Signal;
+use crate::system::{Event, System};
+
+/// How many messages an incarnation handles before it lets its neighbours run. Tokio's own budget is as large.
+const BUDGET: u32 = 128;
+
+/// What an incarnation has to act on next.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Step<M> {
+    /// A signal, ahead of all messages.
+    Signal(Signal),
+    /// A message, which now is the incarnation's.
+    Message(M),
+    /// It was killed: it should [end](Attachment::end) at once.
+    Killed,
+    /// Its mailbox was taken away from it. There is nothing more for it to do.
+    Detached,
+}
+
+/// The end of a mailbox that one incarnation holds.
+///
+/// Dropped without a word, which is what happens when a runtime goes away, it ends the incarnation as killed.
+pub struct Attachment<M: Send + 'static> {
+    process: Arc<Process<M>>,
+    system: System,
+    incarnation: u32,
+    budget: u32,
+    started: bool,
+    reporter: Option<Reporter>,
+}
+
+impl<M: Send + 'static> Attachment<M> {
+    pub(super) const fn new(
+        process: Arc<Process<M>>,
+        system: System,
+        incarnation: u32,
+        reporter: Reporter,
+    ) -> Self {
+        Self { process, system, incarnation, budget: BUDGET, started: false, reporter: Some(reporter) }
+    }
+
+    /// This incarnation.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        self.process.pid_of(self.incarnation)
+    }
+
+    pub(crate) const fn process(&self) -> &Arc<Process<M>> {
+        &self.process
+    }
+
+    pub(crate) const fn incarnation(&self) -> u32 {
+        self.incarnation
+    }
+
+    /// Says that the start succeeded.
+    pub fn started(&mut self) {
+        self.started = true;
+        let pid = self.pid();
+        self.process.publish(|label| Event::Started { pid, label });
+        if let Some(reporter) = &mut self.reporter {
+            reporter.started();
+        }
+    }
+
+    /// What is next; to ask says that the message before it was handled. Wakes the task when there is something.
+    ///
+    /// After 128 messages in a row it is pending once, so that neighbours and timers get their turn.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Step<M>> {
+        if self.budget == 0 {
+            self.budget = BUDGET;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let next = self.process.queue.poll_next(self.incarnation, cx);
+        self.budget = if next.is_ready() { self.budget - 1 } else { BUDGET };
+        next.map(|next| match next {
+            Next::Signal(signal) => Step::Signal(signal),
+            Next::Message(message) => Step::Message(message),
+            Next::Killed => Step::Killed,
+            Next::Detached => Step::Detached,
+        })
+    }
+
+    /// Ends the incarnation: first everybody who waits for it is told, then the parent, who may start the next one.
+    /// An incarnation whose mailbox was taken away has ended before and says nothing.
+    pub fn end(mut self, reason: ExitReason) {
+        self.finish(reason);
+    }
+
+    fn finish(&mut self, reason: ExitReason) {
+        let Some(reporter) = self.reporter.take() else { return };
+        let ended = if reporter.is_supervised() {
+            self.process.detach(self.incarnation, &reason)
+        } else {
+            self.process.detach_and_close(self.incarnation, &reason)
+        };
+        if ended {
+            reporter.ended(End { pid: self.pid(), reason, started: self.started });
+        }
+    }
+
+    /// Says that the incarnation is on its way out, before it drops what it kept.
+    pub(crate) fn begin_end(&self) {
+        self.process.queue.begin_end(self.incarnation);
+    }
+
+    /// The system that it lives in.
+    #[must_use]
+    pub const fn system(&self) -> &System {
+        &self.system
+    }
+}
+
+impl<M: Send + 'static> Drop for Attachment<M> {
+    fn drop(&mut self) {
+        self.finish(ExitReason::Killed);
+    }
+}
+
+impl<M: Send + 'static> std::fmt::Debug for Attachment<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Attachment").field("pid", &self.pid()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,90 @@
+//! The owner's end of a process: who decides whether, when and for how long it is served.
+
+use std::sync::Arc;
+
+use super::attachment::Attachment;
+use super::report::{Parent, Reporter};
+use super::shared::Process;
+use crate::exit::ExitReason;
+use crate::mailbox::{AttachError, Mailbox};
+use crate::pid::Pid;
+use crate::system::System;
+
+/// What stays of an actor while its incarnations come and go: its mailbox, its address, its names.
+///
+/// Its owner, usually a child spec, opens it when somebody is due to serve it, attaches one incarnation after
+/// the other, and closes it when nobody is due any more. It may be opened again.
+pub struct Identity<M: Send + 'static> {
+    pub(crate) process: Arc<Process<M>>,
+}
+
+/// Why an incarnation could not begin.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The identity is not open: nobody is due to serve it.
+    #[error("the identity is not open")]
+    Closed,
+    /// The incarnation before it still lives.
+    #[error("another incarnation lives")]
+    Served,
+}
+
+impl<M: Send + 'static> Identity<M> {
+    /// An identity that is not open yet.
+    #[must_use]
+    pub fn new(mailbox: Mailbox) -> Self {
+        Self { process: Process::new(mailbox) }
+    }
+
+    /// Lets messages queue from now on. The first time settles the system and the label.
+    pub fn open(&self, system: &System, label: impl FnOnce() -> Arc<str>) {
+        self.process.settle(system, label);
+        self.process.queue.open();
+    }
+
+    /// Refuses messages from now on; those that wait go to the dead letters. Tells whether it was open.
+    pub fn close(&self, reason: &ExitReason) -> bool {
+        self.process.close(reason)
+    }
+
+    /// Begins the next incarnation, which is to tell `parent` of its start and its end as number `run`.
+    ///
+    /// # Errors
+    ///
+    /// When it is not open, or when the incarnation before lives: there is never more than one.
+    pub fn attach(&self, parent: Arc<dyn Parent>, run: u64) -> Result<Attachment<M>, OpenError> {
+        self.attach_for(Reporter::Parent(parent, run))
+    }
+
+    pub(crate) fn attach_for(&self, reporter: Reporter) -> Result<Attachment<M>, OpenError> {
+        let incarnation = self.process.queue.attach().map_err(|error| match error {
+            AttachError::Closed => OpenError::Closed,
+            AttachError::Served => OpenError::Served,
+        })?;
+        // Only an identity that was opened gets here, and opening settles it.
+        let home = self.process.home().ok_or(OpenError::Closed)?;
+        Ok(Attachment::new(self.process.clone(), home.system.clone(), incarnation, reporter))
+    }
+
+    /// Takes the mailbox away from an incarnation that was killed and does not die, because it never awaits. It can do
+    /// nothing more with it, and its parent is not told of its end. False if it has ended by itself.
+    pub fn abandon(&self, pid: Pid) -> bool {
+        self.process.pid_of(pid.incarnation()) == pid && self.process.abandon(pid.incarnation())
+    }
+
+    /// Runs `hook` when this is closed, before anybody hears of the end. At once if it is closed now.
+    pub fn on_close(&self, hook: impl FnOnce() + Send + 'static) {
+        if let Err(hook) = self.process.queue.on_close(Box::new(hook)) {
+            hook();
+        }
+    }
+}
+
+impl<M: Send + 'static> std::fmt::Debug for Identity<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identity")
+            .field("label", &self.process.home().map(|home| &home.label))
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,19 @@
+//! Identities and their incarnations: what stays, what comes and goes, and how an end is told.
+//!
+//! A [`Process`] is what everybody who knows an actor shares: its mailbox and its place in the system. An
+//! [`Identity`](crate::host::Identity) is the owner's end of it, an [`Address`](crate::Address) the users' end, and an
+//! [`Attachment`] that of the one incarnation that serves it now.
+
+mod any;
+mod attachment;
+mod identity;
+mod report;
+mod shared;
+
+pub(crate) use any::AnyProcess;
+pub use any::ProcessState;
+pub use attachment::{Attachment, Step};
+pub use identity::{Identity, OpenError};
+pub(crate) use report::Reporter;
+pub use report::{End, Parent};
+pub(crate) use shared::Process;

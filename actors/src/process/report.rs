@@ -1,0 +1,72 @@
+//! Whom an incarnation tells that it has started, and that it has ended.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::exit::ExitReason;
+use crate::pid::Pid;
+
+/// How an incarnation ended.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct End {
+    /// The incarnation.
+    pub pid: Pid,
+    /// Why it ended.
+    pub reason: ExitReason,
+    /// Whether its start had succeeded.
+    pub started: bool,
+}
+
+/// Who started an incarnation and has to know what becomes of it: a supervisor.
+///
+/// `run` is the number that the parent gave to this start, so that news of an old incarnation is never taken for news
+/// of a new one. Every start is followed by exactly one `ended`, with at most one `started` before it. Both are called
+/// from the incarnation's own task and must not wait.
+pub trait Parent: Send + Sync + 'static {
+    /// The init returned.
+    fn started(&self, run: u64);
+    /// It is over, and another incarnation may attach.
+    fn ended(&self, run: u64, end: End);
+}
+
+/// Whom to tell.
+pub(crate) enum Reporter {
+    /// Nobody.
+    Nobody,
+    /// Whoever waits for the start to succeed.
+    Starter(oneshot::Sender<Result<(), ExitReason>>),
+    /// A parent, which is also the one who decides whether another incarnation follows.
+    Parent(Arc<dyn Parent>, u64),
+}
+
+impl Reporter {
+    /// Whether somebody decides what follows an end. If nobody does, nothing follows.
+    pub(crate) const fn is_supervised(&self) -> bool {
+        matches!(self, Self::Parent(..))
+    }
+
+    pub(crate) fn started(&mut self) {
+        match self {
+            Self::Nobody => {}
+            Self::Starter(_) => {
+                if let Self::Starter(starter) = std::mem::replace(self, Self::Nobody) {
+                    // Whoever started it has stopped waiting; the actor goes on.
+                    let _ = starter.send(Ok(()));
+                }
+            }
+            Self::Parent(parent, run) => parent.started(*run),
+        }
+    }
+
+    pub(crate) fn ended(self, end: End) {
+        match self {
+            Self::Nobody => {}
+            Self::Starter(starter) => {
+                let _ = starter.send(Err(end.reason));
+            }
+            Self::Parent(parent, run) => parent.ended(run, end),
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! What everybody who knows an actor shares.
+
+use std::any::type_name;
+use std::sync::{Arc, OnceLock, Weak};
+use std::task::Waker;
+
+use super::any::{AnyProcess, ProcessState};
+use crate::counters::Counters;
+use crate::exit::ExitReason;
+use crate::mailbox::{Leftover, Mailbox, Queue, Watcher};
+use crate::pid::Pid;
+use crate::signal::Signal;
+use crate::system::{DeadLetter, DeadReason, Event, Place, System, Tracked};
+
+/// One actor, whichever incarnation of it lives: its mailbox, and where it belongs.
+pub(crate) struct Process<M> {
+    pub(crate) queue: Queue<M>,
+    home: OnceLock<Home>,
+}
+
+/// Where a process belongs. It has no home, and a closed mailbox, until it is first opened.
+pub(crate) struct Home {
+    pub(crate) system: System,
+    pub(crate) label: Arc<str>,
+    number: u64,
+    place: Place,
+}
+
+impl<M: Send + 'static> Process<M> {
+    pub(crate) fn new(settings: Mailbox) -> Arc<Self> {
+        Arc::new(Self { queue: Queue::new(settings), home: OnceLock::new() })
+    }
+
+    /// Settles in a system, if it has not done so before.
+    pub(crate) fn settle(self: &Arc<Self>, system: &System, label: impl FnOnce() -> Arc<str>) -> &Home {
+        self.home.get_or_init(|| {
+            let number = system.next_number();
+            let this: Weak<Self> = Arc::downgrade(self);
+            Home { system: system.clone(), label: label(), number, place: system.enter(number, this) }
+        })
+    }
+
+    pub(crate) fn home(&self) -> Option<&Home> {
+        self.home.get()
+    }
+
+    pub(crate) fn pid_of(&self, incarnation: u32) -> Pid {
+        Pid::new(self.home().map_or(0, |home| home.number), incarnation)
+    }
+
+    /// Ends an incarnation that another one may follow. False if it is not attached any more.
+    pub(crate) fn detach(&self, incarnation: u32, reason: &ExitReason) -> bool {
+        let Some(leftover) = self.queue.detach(incarnation, reason) else { return false };
+        self.tell_ended(incarnation, reason);
+        self.conclude(leftover, self.pid_of(incarnation), reason);
+        true
+    }
+
+    /// Ends an incarnation that no other follows. False if it is not attached any more.
+    pub(crate) fn detach_and_close(&self, incarnation: u32, reason: &ExitReason) -> bool {
+        let Some(leftover) = self.queue.close(reason) else { return false };
+        self.tell_ended(incarnation, reason);
+        self.tell_closed(reason);
+        self.conclude(leftover, self.pid_of(incarnation), reason);
+        true
+    }
+
+    /// Takes the mailbox away from an incarnation that does not die. False if it is not attached any more.
+    pub(crate) fn abandon(&self, incarnation: u32) -> bool {
+        let reason = ExitReason::Killed;
+        let Some(leftover) = self.queue.detach(incarnation, &reason) else { return false };
+        let pid = self.pid_of(incarnation);
+        tracing::error!(%pid, label = self.label_text(), "actor does not die when killed and is abandoned");
+        self.publish(|label| Event::Abandoned { pid, label });
+        self.conclude(leftover, pid, &reason);
+        true
+    }
+
+    /// Refuses messages from now on: nobody is due any more. False if that was so before.
+    pub(crate) fn close(&self, reason: &ExitReason) -> bool {
+        let Some(leftover) = self.queue.close(reason) else { return false };
+        self.tell_closed(reason);
+        self.conclude(leftover, self.pid_of(self.queue.newest()), reason);
+        true
+    }
+
+    fn tell_ended(&self, incarnation: u32, reason: &ExitReason) {
+        let (pid, label) = (self.pid_of(incarnation), self.label_text());
+        if reason.is_abnormal() {
+            tracing::warn!(%pid, label, %reason, "actor ended");
+        } else {
+            tracing::debug!(%pid, label, %reason, "actor ended");
+        }
+        self.publish(|label| Event::Ended { pid, label, reason: reason.clone() });
+    }
+
+    fn tell_closed(&self, reason: &ExitReason) {
+        let pid = self.pid_of(self.queue.newest());
+        self.publish(|label| Event::Closed { pid, label, reason: reason.clone() });
+    }
+
+    pub(crate) fn publish(&self, event: impl FnOnce(Arc<str>) -> Event) {
+        if let Some(home) = self.home() {
+            home.system.publish(|| event(home.label.clone()));
+        }
+    }
+
+    fn label_text(&self) -> &str {
+        self.home().map_or("", |home| &home.label)
+    }
+
+    /// Tells everybody whom an end concerns, in the order that they may rely on: names are free, callers and senders know,
+    /// before any monitor hears of it.
+    fn conclude(&self, leftover: Leftover<M>, pid: Pid, reason: &ExitReason) {
+        leftover.on_close.into_iter().for_each(|hook| hook());
+        if leftover.lost_in_flight {
+            self.bury(pid, || DeadReason::InFlight(reason.clone()));
+        }
+        for message in leftover.dead {
+            self.bury(pid, || DeadReason::Unhandled(reason.clone()));
+            drop(message);
+        }
+        leftover.wakers.into_iter().for_each(Waker::wake);
+        let ended = (pid.incarnation() > 0).then_some(pid);
+        leftover.watchers.into_iter().for_each(|(_, watcher)| watcher(ended, reason));
+    }
+
+    fn bury(&self, target: Pid, reason: impl FnOnce() -> DeadReason) {
+        let Some(home) = self.home() else { return };
+        home.system.bury(|| DeadLetter {
+            target,
+            label: home.label.clone(),
+            message_type: type_name::<M>(),
+            reason: reason(),
+        });
+    }
+}
+
+impl<M: Send + 'static> AnyProcess for Process<M> {
+    fn label(&self) -> Option<&Arc<str>> {
+        self.home().map(|home| &home.label)
+    }
+
+    fn state(&self) -> ProcessState {
+        match self.queue.served_by() {
+            Some(incarnation) => ProcessState::Alive(self.pid_of(incarnation)),
+            None if self.queue.is_closed() => ProcessState::Closed,
+            None => ProcessState::Due,
+        }
+    }
+
+    fn counters(&self) -> Counters {
+        self.queue.counters()
+    }
+
+    fn exit(&self, reason: ExitReason) -> bool {
+        self.queue.signal(Signal::Exit(reason))
+    }
+
+    fn kill(&self) -> bool {
+        self.queue.kill()
+    }
+
+    fn watch(&self, watcher: Watcher) -> Result<u64, Watcher> {
+        self.queue.watch(watcher)
+    }
+
+    fn unwatch(&self, id: u64) {
+        self.queue.unwatch(id);
+    }
+}
+
+impl<M: Send + 'static> Tracked for Process<M> {
+    fn counters(&self) -> Counters {
+        self.queue.counters()
+    }
+}
+
+impl<M> Drop for Process<M> {
+    /// Nobody holds an address and nobody serves it: what still waits goes with it, on the books.
+    fn drop(&mut self) {
+        let Some(home) = self.home.get() else { return };
+        let leftover = self.queue.close(&ExitReason::NoProcess);
+        home.system.leave(home.place, self.queue.counters());
+        drop(leftover);
+    }
+}

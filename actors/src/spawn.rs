@@ -1,0 +1,135 @@
+//! Starting actors: on their own, or as an incarnation of an identity that somebody else owns.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::runtime;
+use tokio::sync::oneshot;
+
+use crate::actor::Actor;
+use crate::address::Address;
+use crate::exit::ExitReason;
+use crate::incarnation;
+use crate::mailbox::Mailbox;
+use crate::pid::Pid;
+use crate::process::{Identity, OpenError, Parent, Reporter};
+use crate::system::System;
+
+/// Why an actor did not start.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// There is no tokio runtime here to run it.
+    #[error("there is no tokio runtime here")]
+    NoRuntime,
+    /// The identity cannot begin another incarnation now.
+    #[error(transparent)]
+    NotOpen(#[from] OpenError),
+    /// Its init failed, panicked, or was stopped.
+    #[error("the actor did not start: {0}")]
+    Failed(ExitReason),
+}
+
+impl System {
+    /// Starts an actor outside any tree. Nobody restarts it: when it ends, its address is closed.
+    ///
+    /// Await the builder to wait for its init, or [`detach`](Spawn::detach) to go on at once. The actor lives until it
+    /// ends, whether or not anybody holds its address.
+    pub fn spawn<A: Actor>(&self, args: A::Args) -> Spawn<A> {
+        Spawn { system: self.clone(), args, mailbox: Mailbox::default(), label: None }
+    }
+}
+
+/// An actor that is about to start.
+#[must_use = "an actor starts when this is awaited or detached"]
+pub struct Spawn<A: Actor> {
+    system: System,
+    args: A::Args,
+    mailbox: Mailbox,
+    label: Option<Arc<str>>,
+}
+
+impl<A: Actor> Spawn<A> {
+    /// Sets the mailbox.
+    pub const fn mailbox(mut self, mailbox: Mailbox) -> Self {
+        self.mailbox = mailbox;
+        self
+    }
+
+    /// Names it in logs and events; the name of its type unless set.
+    pub fn label(mut self, label: impl Into<Arc<str>>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// Starts it and does not wait for its init: messages queue meanwhile. If the init fails, the address is closed.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::NoRuntime`] outside a tokio runtime.
+    pub fn detach(self) -> Result<Address<A::Msg>, StartError> {
+        self.begin(Reporter::Nobody)
+    }
+
+    fn begin(self, reporter: Reporter) -> Result<Address<A::Msg>, StartError> {
+        let runtime = runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+        let identity = Identity::new(self.mailbox);
+        let label = self.label;
+        identity.open(&self.system, || label.unwrap_or_else(|| std::any::type_name::<A>().into()));
+        let attachment = identity.attach_for(reporter)?;
+        runtime.spawn(incarnation::live::<A>(attachment, Arc::new(self.args)));
+        Ok(Address::new(identity.process))
+    }
+
+    async fn begin_and_wait(self) -> Result<Address<A::Msg>, StartError> {
+        let (starter, started) = oneshot::channel();
+        let address = self.begin(Reporter::Starter(starter))?;
+        match started.await {
+            Ok(Ok(())) => Ok(address),
+            Ok(Err(reason)) => Err(StartError::Failed(reason)),
+            // Its task was dropped, with the runtime, before it began.
+            Err(_) => Err(StartError::Failed(ExitReason::Killed)),
+        }
+    }
+}
+
+impl<A: Actor> IntoFuture for Spawn<A> {
+    type Output = Result<Address<A::Msg>, StartError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.begin_and_wait())
+    }
+}
+
+impl<A: Actor> fmt::Debug for Spawn<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spawn")
+            .field("mailbox", &self.mailbox)
+            .field("label", &self.label)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<M: Send + 'static> Identity<M> {
+    /// Starts the next incarnation in a task of its own. `parent` is told, as number `run`, of its start and of its end.
+    ///
+    /// # Errors
+    ///
+    /// When the identity is not open, the incarnation before still lives, or there is no runtime. Then `parent` is told
+    /// nothing.
+    pub fn start<A: Actor<Msg = M>>(
+        &self,
+        args: Arc<A::Args>,
+        parent: Arc<dyn Parent>,
+        run: u64,
+    ) -> Result<Pid, StartError> {
+        let runtime = runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+        let attachment = self.attach(parent, run)?;
+        let pid = attachment.pid();
+        runtime.spawn(incarnation::live::<A>(attachment, args));
+        Ok(pid)
+    }
+}

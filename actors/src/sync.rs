@@ -1,0 +1,26 @@
+//! The lock and the atomics of this crate, through one door: under `--cfg model` they are loom's, so that the very
+//! protocol that runs in production is the one that is model-checked.
+//!
+//! A lock here is never poisoned: what it guards is changed by short straight code that does not call out, and a
+//! panic in a handler happens outside every lock.
+
+#[cfg(model)]
+use loom::sync as imp;
+#[cfg(not(model))]
+use std::sync as imp;
+
+pub(crate) use imp::MutexGuard;
+pub(crate) use imp::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+
+/// A mutual exclusion lock that passes over poisoning.
+pub(crate) struct Mutex<T>(imp::Mutex<T>);
+
+impl<T> Mutex<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(imp::Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

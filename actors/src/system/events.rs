@@ -1,0 +1,63 @@
+//! What happens to actors and supervisors, for whoever wants to watch: tests, consoles, the chaos demo.
+
+use std::sync::Arc;
+
+use crate::exit::ExitReason;
+use crate::pid::Pid;
+
+/// Something that happened in a system. Events of one actor come in the order in which they happened.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// The init of an incarnation returned: it serves its mailbox now.
+    Started {
+        /// The incarnation.
+        pid: Pid,
+        /// Where it stands in its tree, or the type of an actor outside any.
+        label: Arc<str>,
+    },
+    /// An incarnation ended, in its init or later.
+    Ended {
+        /// The incarnation.
+        pid: Pid,
+        /// Where it stood in its tree.
+        label: Arc<str>,
+        /// Why it ended.
+        reason: ExitReason,
+    },
+    /// The mailbox was taken away from an incarnation that did not die when it was killed.
+    Abandoned {
+        /// The incarnation, which may hang for ever.
+        pid: Pid,
+        /// Where it stood in its tree.
+        label: Arc<str>,
+    },
+    /// Nobody serves this identity any more, and nobody is due to: messages are refused from now on.
+    Closed {
+        /// The last incarnation; number 0 if it never started.
+        pid: Pid,
+        /// Where it stood in its tree.
+        label: Arc<str>,
+        /// Why it is over.
+        reason: ExitReason,
+    },
+    /// A supervisor restarts a child, and with it those its strategy names. OTP reports it as `child_terminated`.
+    Restarting {
+        /// The supervisor.
+        supervisor: Pid,
+        /// The child whose end was the cause.
+        child: Arc<str>,
+        /// Why it had ended, or why its start had failed.
+        reason: ExitReason,
+    },
+    /// A supervisor gives up: more restarts were needed than its intensity allows. It takes its children down and ends,
+    /// for its own supervisor to decide. OTP reports it as `reached_max_restart_intensity`.
+    GaveUp {
+        /// The supervisor.
+        supervisor: Pid,
+        /// Where it stands in its tree.
+        label: Arc<str>,
+        /// The child whose restart was one too many.
+        child: Arc<str>,
+    },
+}

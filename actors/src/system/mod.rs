@@ -1,0 +1,29 @@
+//! The system: a value that everything that belongs together shares, and nothing else does.
+//!
+//! Numbers for identities, lifecycle events, dead letters, the accounts of all mailboxes and whatever other
+//! crates add as an [extension](System::extension) live in it. There is no global state: two systems in one process, and
+//! tests that run in parallel, never meet.
+//!
+//! ```
+//! use perennial_actors::System;
+//!
+//! let system = System::new();
+//! let mut dead_letters = system.dead_letters();
+//! assert!(system.counters().balanced());
+//! assert!(dead_letters.try_next().is_none());
+//! ```
+
+mod dead_letters;
+mod events;
+mod extensions;
+mod panics;
+mod process_table;
+mod shared;
+mod subscription;
+
+pub use dead_letters::{DeadLetter, DeadReason};
+pub use events::Event;
+pub use panics::PanicLocations;
+pub(crate) use process_table::{Place, Tracked};
+pub use shared::{System, SystemBuilder};
+pub use subscription::Subscription;

@@ -1,0 +1,73 @@
+//! Every identity of a system, so that their accounts can be added up, and the accounts of those that are gone.
+
+use std::sync::{Arc, Weak};
+
+use crate::counters::Counters;
+use crate::sync::Mutex;
+
+/// What the table wants to know of an identity.
+pub(crate) trait Tracked: Send + Sync {
+    fn counters(&self) -> Counters;
+}
+
+/// Where an identity stands in the table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place(u32);
+
+/// Enough that identities that come and go on all cores seldom meet at one lock.
+const SHARDS: u32 = 16;
+
+/// A table of identities, sharded: an identity knows its place, so nothing is ever searched for.
+pub(super) struct ProcessTable {
+    shards: Vec<Mutex<Shard>>,
+}
+
+#[derive(Default)]
+struct Shard {
+    places: Vec<Option<Weak<dyn Tracked>>>,
+    free: Vec<u32>,
+    retired: Counters,
+}
+
+impl ProcessTable {
+    pub(super) fn new() -> Self {
+        Self { shards: (0..SHARDS).map(|_| Mutex::new(Shard::default())).collect() }
+    }
+
+    pub(super) fn enter(&self, number: u64, process: Weak<dyn Tracked>) -> Place {
+        let shard_index = (number % u64::from(SHARDS)) as u32;
+        let mut shard = self.shards[shard_index as usize].lock();
+        let index = shard.free.pop().unwrap_or_else(|| {
+            shard.places.push(None);
+            (shard.places.len() - 1) as u32
+        });
+        shard.places[index as usize] = Some(process);
+        Place(index * SHARDS + shard_index)
+    }
+
+    /// Removes an identity; its accounts stay in the books.
+    pub(super) fn leave(&self, place: Place, last: Counters) {
+        let mut shard = self.shards[(place.0 % SHARDS) as usize].lock();
+        let index = place.0 / SHARDS;
+        shard.places[index as usize] = None;
+        shard.free.push(index);
+        shard.retired += last;
+    }
+
+    pub(super) fn counters(&self) -> Counters {
+        let mut sum = Counters::default();
+        for shard in &self.shards {
+            // Collected first and asked outside the lock: the last reference to an identity may be dropped here, and
+            // then it leaves through this very lock.
+            let living: Vec<Arc<dyn Tracked>> = {
+                let shard = shard.lock();
+                sum += shard.retired;
+                shard.places.iter().flatten().filter_map(Weak::upgrade).collect()
+            };
+            for process in living {
+                sum += process.counters();
+            }
+        }
+        sum
+    }
+}

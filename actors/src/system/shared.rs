@@ -1,0 +1,152 @@
+//! The system itself.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::Weak;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::dead_letters::DeadLetter;
+use super::events::Event;
+use super::extensions::Extensions;
+use super::panics::PanicLocations;
+use super::process_table::{Place, ProcessTable, Tracked};
+use super::subscription::{Subscription, Topic};
+use crate::counters::Counters;
+
+/// What belongs together: actors, their supervisors, their names. A cheap handle; clones are the same system.
+#[derive(Clone)]
+pub struct System(Arc<Inner>);
+
+struct Inner {
+    next_number: AtomicU64,
+    events: Topic<Event>,
+    dead_letters: Topic<DeadLetter>,
+    processes: ProcessTable,
+    extensions: Extensions,
+    panic_locations: Option<PanicLocations>,
+}
+
+impl System {
+    /// A system with nothing in it.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// A system with more to say about it.
+    pub fn builder() -> SystemBuilder {
+        SystemBuilder::default()
+    }
+
+    /// Subscribes to lifecycle events, from now on.
+    #[must_use]
+    pub fn events(&self) -> Subscription<Event> {
+        self.0.events.subscribe()
+    }
+
+    /// Subscribes to dead letters, from now on.
+    #[must_use]
+    pub fn dead_letters(&self) -> Subscription<DeadLetter> {
+        self.0.dead_letters.subscribe()
+    }
+
+    /// The accounts of all mailboxes together, those of actors that are gone included.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.0.processes.counters()
+    }
+
+    /// The extension of type `T`, made by `make` if this is the first time that it is asked for.
+    ///
+    /// ```
+    /// # use perennial_actors::System;
+    /// struct Motto(&'static str);
+    ///
+    /// let system = System::new();
+    /// assert_eq!(system.extension(|| Motto("let it crash")).0, "let it crash");
+    /// assert_eq!(system.extension(|| Motto("never made")).0, "let it crash");
+    /// ```
+    pub fn extension<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> &T {
+        self.0.extensions.get_or_insert(make)
+    }
+
+    /// Tells an event to those who subscribed. For supervisors and other hosts of actors.
+    pub fn publish(&self, event: impl FnOnce() -> Event) {
+        self.0.events.tell(event);
+    }
+
+    pub(crate) fn bury(&self, letter: impl FnOnce() -> DeadLetter) {
+        self.0.dead_letters.tell(letter);
+    }
+
+    pub(crate) fn next_number(&self) -> u64 {
+        self.0.next_number.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn enter(&self, number: u64, process: Weak<dyn Tracked>) -> Place {
+        self.0.processes.enter(number, process)
+    }
+
+    pub(crate) fn leave(&self, place: Place, last: Counters) {
+        self.0.processes.leave(place, last);
+    }
+
+    pub(crate) fn panic_location(&self) -> Option<String> {
+        self.0.panic_locations.as_ref().and_then(PanicLocations::take)
+    }
+}
+
+impl Default for System {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl PartialEq for System {
+    /// Whether both are the same system.
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for System {}
+
+impl fmt::Debug for System {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("System").field("counters", &self.counters()).finish_non_exhaustive()
+    }
+}
+
+/// Builds a [`System`].
+#[derive(Debug, Default)]
+#[must_use]
+pub struct SystemBuilder {
+    panic_locations: Option<PanicLocations>,
+}
+
+impl SystemBuilder {
+    /// Reports of panics say where they happened.
+    pub fn panic_locations(mut self, locations: PanicLocations) -> Self {
+        self.panic_locations = Some(locations);
+        self
+    }
+
+    /// The system.
+    #[must_use]
+    pub fn build(self) -> System {
+        if cfg!(panic = "abort") {
+            tracing::error!(
+                "built with panic = \"abort\": the first panic of any actor ends the whole process"
+            );
+        }
+        System(Arc::new(Inner {
+            next_number: AtomicU64::new(1),
+            events: Topic::new(),
+            dead_letters: Topic::new(),
+            processes: ProcessTable::new(),
+            extensions: Extensions::default(),
+            panic_locations: self.panic_locations,
+        }))
+    }
+}

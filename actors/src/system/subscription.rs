@@ -1,0 +1,74 @@
+//! A stream of things that happened, from a ring that never makes the one who tells wait.
+
+use std::sync::OnceLock;
+
+use tokio::sync::broadcast::{self, error};
+
+/// How far a subscriber may fall behind before it misses the oldest.
+const RING: usize = 4096;
+
+/// Where things are told. Costs nothing until somebody subscribes.
+pub(super) struct Topic<T>(OnceLock<broadcast::Sender<T>>);
+
+impl<T: Clone> Topic<T> {
+    pub(super) const fn new() -> Self {
+        Self(OnceLock::new())
+    }
+
+    pub(super) fn subscribe(&self) -> Subscription<T> {
+        let sender = self.0.get_or_init(|| broadcast::channel(RING).0);
+        Subscription { receiver: sender.subscribe(), missed: 0 }
+    }
+
+    /// Tells whoever has subscribed; never waits. `thing` is made only if there is anybody.
+    pub(super) fn tell(&self, thing: impl FnOnce() -> T) {
+        if let Some(sender) = self.0.get() {
+            // An error means that every subscriber is gone by now.
+            let _ = sender.send(thing());
+        }
+    }
+}
+
+/// A subscription to events or dead letters, from the moment it was made.
+///
+/// Its ring holds 4,096 things. A subscriber that falls further behind misses the oldest, and [`missed`](Self::missed)
+/// says how many; it never slows down the actors.
+#[derive(Debug)]
+pub struct Subscription<T> {
+    receiver: broadcast::Receiver<T>,
+    missed: u64,
+}
+
+impl<T: Clone> Subscription<T> {
+    /// Waits for the next one; `None` once the system is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped.
+    pub async fn next(&mut self) -> Option<T> {
+        loop {
+            match self.receiver.recv().await {
+                Ok(thing) => return Some(thing),
+                Err(error::RecvError::Lagged(missed)) => self.missed += missed,
+                Err(error::RecvError::Closed) => return None,
+            }
+        }
+    }
+
+    /// The next one, if it is there already.
+    pub fn try_next(&mut self) -> Option<T> {
+        loop {
+            match self.receiver.try_recv() {
+                Ok(thing) => return Some(thing),
+                Err(error::TryRecvError::Lagged(missed)) => self.missed += missed,
+                Err(error::TryRecvError::Empty | error::TryRecvError::Closed) => return None,
+            }
+        }
+    }
+
+    /// How many were missed so far for being slow.
+    #[must_use]
+    pub const fn missed(&self) -> u64 {
+        self.missed
+    }
+}

@@ -1,0 +1,173 @@
+//! What a message costs: cast and call, each beside the bare tokio channel that one would write by hand.
+//!
+//! ```text
+//! cargo bench --bench messaging
+//! ```
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use perennial::{Actor, Address, Context, ExitReason, Mailbox, Reply, System};
+use tokio::runtime::Runtime;
+use tokio::sync::{mpsc, oneshot};
+
+/// Messages in one measured flood.
+const FLOOD: u64 = 100_000;
+
+enum Msg {
+    Add(u64),
+    Get(Reply<u64>),
+}
+
+struct Counter {
+    total: u64,
+}
+
+impl Actor for Counter {
+    type Msg = Msg;
+    type Args = ();
+
+    async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Self { total: 0 })
+    }
+
+    async fn handle(&mut self, msg: Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
+        match msg {
+            Msg::Add(n) => self.total += n,
+            Msg::Get(reply) => reply.send(self.total),
+        }
+        Ok(())
+    }
+}
+
+enum Bare {
+    Add(u64),
+    Get(oneshot::Sender<u64>),
+}
+
+async fn bare_counter(mut messages: mpsc::UnboundedReceiver<Bare>) {
+    let mut total = 0;
+    while let Some(message) = messages.recv().await {
+        match message {
+            Bare::Add(n) => total += n,
+            Bare::Get(reply) => drop(reply.send(total)),
+        }
+    }
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
+}
+
+fn counter(runtime: &Runtime) -> Address<Msg> {
+    runtime
+        .block_on(async { System::new().spawn::<Counter>(()).mailbox(Mailbox::unbounded()).await })
+        .expect("the counter starts")
+}
+
+fn bare(runtime: &Runtime) -> mpsc::UnboundedSender<Bare> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    runtime.spawn(bare_counter(receiver));
+    sender
+}
+
+async fn flood_actor(counter: &Address<Msg>) {
+    for n in 0..FLOOD {
+        counter.cast(Msg::Add(black_box(n))).expect("it is open");
+    }
+    counter.call(Msg::Get).no_timeout().await.expect("it answers");
+}
+
+async fn flood_bare(counter: &mpsc::UnboundedSender<Bare>) {
+    for n in 0..FLOOD {
+        counter.send(Bare::Add(black_box(n))).expect("it is open");
+    }
+    call_bare(counter).await;
+}
+
+async fn call_bare(counter: &mpsc::UnboundedSender<Bare>) -> u64 {
+    let (reply, answer) = oneshot::channel();
+    counter.send(Bare::Get(reply)).expect("it is open");
+    answer.await.expect("it answers")
+}
+
+/// Times `count` runs of `work` in a task of the runtime, where an actor that sends would be.
+fn timed<F: Future<Output = ()> + Send + 'static>(
+    runtime: &Runtime,
+    count: u64,
+    work: impl Fn() -> F + Send + 'static,
+) -> Duration {
+    let task = runtime.spawn(async move {
+        let start = Instant::now();
+        for _ in 0..count {
+            work().await;
+        }
+        start.elapsed()
+    });
+    runtime.block_on(task).expect("the task ends well")
+}
+
+fn cast(c: &mut Criterion) {
+    let runtime = runtime();
+    let mut group = c.benchmark_group("cast_1_1");
+    group.throughput(Throughput::Elements(FLOOD));
+    let actor = counter(&runtime);
+    group.bench_function("perennial", |b| {
+        b.iter_custom(|count| {
+            let actor = actor.clone();
+            timed(&runtime, count, move || {
+                let actor = actor.clone();
+                async move { flood_actor(&actor).await }
+            })
+        });
+    });
+    let channel = bare(&runtime);
+    group.bench_function("tokio task and channel", |b| {
+        b.iter_custom(|count| {
+            let channel = channel.clone();
+            timed(&runtime, count, move || {
+                let channel = channel.clone();
+                async move { flood_bare(&channel).await }
+            })
+        });
+    });
+    group.finish();
+}
+
+fn call(c: &mut Criterion) {
+    let runtime = runtime();
+    let mut group = c.benchmark_group("call");
+    let actor = counter(&runtime);
+    group.bench_function("perennial", |b| {
+        b.iter_custom(|count| {
+            let actor = actor.clone();
+            timed(&runtime, count, move || {
+                let actor = actor.clone();
+                async move {
+                    actor.call(Msg::Get).await.expect("it answers");
+                }
+            })
+        });
+    });
+    let channel = bare(&runtime);
+    group.bench_function("tokio task, channel and oneshot", |b| {
+        b.iter_custom(|count| {
+            let channel = channel.clone();
+            timed(&runtime, count, move || {
+                let channel = channel.clone();
+                async move {
+                    call_bare(&channel).await;
+                }
+            })
+        });
+    });
+    group.finish();
+}
+
+criterion_group! {
+    name = messaging;
+    config = Criterion::default().sample_size(30).measurement_time(Duration::from_secs(3));
+    targets = cast, call
+}
+criterion_main!(messaging);
