@@ -1,2 +1,28 @@
-//! facade
-pub use perennial_actors::*;
+#![doc = include_str!("../README.md")]
+
+pub use perennial_actors::{
+    Actor, Address, Call, CallError, CallFuture, Capacity, Closed, Context, Counters, DeadLetter, DeadReason,
+    Down, Event, ExitReason, Failure, Handle, Mailbox, Monitor, NoProcess, OnRestart, Panic, PanicLocations,
+    Pid, ProcessState, Reply, SendError, Sending, Signal, Spawn, Subscription, System, SystemBuilder,
+};
+pub use perennial_registry::{BindError, LookupError, Name, Registry, Whereis};
+pub use perennial_supervision::{
+    Child, ChildError, ChildFailed, ChildSpec, ChildState, Intensity, OpenError, Restart, Shutdown,
+    ShutdownReport, SpecError, Straggler, Strategy, Supervisor, SupervisorHandle, Totals, Tree,
+};
+
+/// What can go wrong when something is started, by what is started.
+pub mod start {
+    pub use perennial_actors::StartError as ActorError;
+    pub use perennial_supervision::StartError as TreeError;
+}
+
+/// For those who own identities and host incarnations in something of their own.
+pub use perennial_actors::host;
+
+/// The names that almost every program with actors in it uses.
+pub mod prelude {
+    pub use perennial_actors::{Actor, Address, Context, ExitReason, Mailbox, Reply, System};
+    pub use perennial_registry::{Name, Whereis};
+    pub use perennial_supervision::{Child, Restart, Shutdown, Strategy, Supervisor};
+}

@@ -43,6 +43,12 @@ impl Handle {
         Monitor::of(self.0.clone())
     }
 
+    /// Runs `hook` when nobody serves the actor any more and nobody is due to, before any monitor hears of it: how a name is
+    /// given up. False, and the hook is dropped, if that is so now.
+    pub fn on_close(&self, hook: impl FnOnce() + Send + 'static) -> bool {
+        self.0.on_close(Box::new(hook)).is_ok()
+    }
+
     /// The live incarnation, if there is one.
     #[must_use]
     pub fn pid(&self) -> Option<Pid> {

@@ -98,6 +98,14 @@ impl<M> Queue<M> {
         next.map_or(Poll::Pending, Poll::Ready)
     }
 
+    /// The message in hand was handled.
+    pub(crate) fn settle(&self, incarnation: u32) {
+        let mut batch = self.batch.lock();
+        if batch.belongs_to(incarnation) {
+            batch.settle();
+        }
+    }
+
     /// Those who wait to hear of a fate; it may have been decided.
     pub(super) fn settled(&self, lanes: &mut Lanes<M>) -> Vec<Waker> {
         if !self.attention.has(FATE) {

@@ -35,8 +35,6 @@ mod batch;
 mod config;
 mod consumer;
 mod lanes;
-#[cfg(all(test, model))]
-mod model;
 mod owner;
 mod sender;
 mod shared;
@@ -46,7 +44,7 @@ mod waiting;
 
 pub use config::{Capacity, Mailbox, OnRestart};
 pub(crate) use consumer::{Inside, Interest, Next};
-pub(crate) use lanes::{Fate, Watcher};
+pub(crate) use lanes::{CloseHook, Fate, Watcher};
 pub(crate) use owner::{AttachError, Leftover};
 pub(crate) use sender::Refused;
 pub(crate) use shared::Queue;

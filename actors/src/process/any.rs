@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::counters::Counters;
 use crate::exit::ExitReason;
-use crate::mailbox::Watcher;
+use crate::mailbox::{CloseHook, Watcher};
 use crate::pid::Pid;
 
 /// Whether anybody serves an identity.
@@ -27,4 +27,5 @@ pub(crate) trait AnyProcess: Send + Sync {
     fn kill(&self) -> bool;
     fn watch(&self, watcher: Watcher) -> Result<u64, Watcher>;
     fn unwatch(&self, id: u64);
+    fn on_close(&self, hook: CloseHook) -> Result<(), CloseHook>;
 }

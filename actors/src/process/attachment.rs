@@ -93,6 +93,11 @@ impl<M: Send + 'static> Attachment<M> {
         })
     }
 
+    /// Says that the message in hand was handled, without asking for another: an end that follows does not lose it.
+    pub fn handled(&mut self) {
+        self.process.queue.settle(self.incarnation);
+    }
+
     /// Ends the incarnation: first everybody who waits for it is told, then the parent, who may start the next one.
     /// An incarnation whose mailbox was taken away has ended before and says nothing.
     pub fn end(mut self, reason: ExitReason) {

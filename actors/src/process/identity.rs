@@ -72,13 +72,6 @@ impl<M: Send + 'static> Identity<M> {
     pub fn abandon(&self, pid: Pid) -> bool {
         self.process.pid_of(pid.incarnation()) == pid && self.process.abandon(pid.incarnation())
     }
-
-    /// Runs `hook` when this is closed, before anybody hears of the end. At once if it is closed now.
-    pub fn on_close(&self, hook: impl FnOnce() + Send + 'static) {
-        if let Err(hook) = self.process.queue.on_close(Box::new(hook)) {
-            hook();
-        }
-    }
 }
 
 impl<M: Send + 'static> std::fmt::Debug for Identity<M> {

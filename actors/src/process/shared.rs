@@ -7,7 +7,7 @@ use std::task::Waker;
 use super::any::{AnyProcess, ProcessState};
 use crate::counters::Counters;
 use crate::exit::ExitReason;
-use crate::mailbox::{Leftover, Mailbox, Queue, Watcher};
+use crate::mailbox::{CloseHook, Leftover, Mailbox, Queue, Watcher};
 use crate::pid::Pid;
 use crate::signal::Signal;
 use crate::system::{DeadLetter, DeadReason, Event, Place, System, Tracked};
@@ -167,6 +167,10 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
 
     fn unwatch(&self, id: u64) {
         self.queue.unwatch(id);
+    }
+
+    fn on_close(&self, hook: CloseHook) -> Result<(), CloseHook> {
+        self.queue.on_close(hook)
     }
 }
 

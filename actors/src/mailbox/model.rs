@@ -1,1 +1,0 @@
-//! The lock protocol of the mailbox under the model checker.

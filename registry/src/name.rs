@@ -1,0 +1,70 @@
+//! A name, with the type of the messages that go there.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+/// Names an actor that takes messages `M`.
+///
+/// ```
+/// use perennial_registry::Name;
+///
+/// const LEDGER: Name<u64> = Name::new("ledger");
+/// let shard: Name<u64> = Name::from(format!("ledger/{}", 7));
+/// assert_eq!(shard.as_str(), "ledger/7");
+/// assert_ne!(LEDGER, shard);
+/// ```
+pub struct Name<M> {
+    text: Cow<'static, str>,
+    messages: PhantomData<fn(M)>,
+}
+
+impl<M> Name<M> {
+    /// A name that is known when the program is written. Make it a constant, next to the messages.
+    #[must_use]
+    pub const fn new(text: &'static str) -> Self {
+        Self { text: Cow::Borrowed(text), messages: PhantomData }
+    }
+
+    /// Its text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) fn text(&self) -> Cow<'static, str> {
+        self.text.clone()
+    }
+}
+
+impl<M> From<String> for Name<M> {
+    fn from(text: String) -> Self {
+        Self { text: Cow::Owned(text), messages: PhantomData }
+    }
+}
+
+impl<M> Clone for Name<M> {
+    fn clone(&self) -> Self {
+        Self { text: self.text.clone(), messages: PhantomData }
+    }
+}
+
+impl<M> PartialEq for Name<M> {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl<M> Eq for Name<M> {}
+
+impl<M> fmt::Debug for Name<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Name").field(&self.text).finish()
+    }
+}
+
+impl<M> fmt::Display for Name<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}

@@ -1,0 +1,65 @@
+//! What a supervisor leaves behind when it is killed: children, that have to be gone before anybody starts them again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use perennial_actors::host::Attachment;
+use perennial_actors::{ExitReason, Monitor, Pid};
+use tokio::runtime;
+
+use super::inbox::News;
+use super::node::SupervisorNode;
+use crate::engine::Engine;
+use crate::node::Node;
+
+/// A child that is on its way out.
+struct Orphan {
+    node: Arc<dyn Node>,
+    pid: Option<Pid>,
+    monitor: Monitor,
+    patience: Option<Duration>,
+}
+
+/// Kills the children of a supervisor that is dead, waits until they are gone, and only then ends it. Children that are
+/// supervisors stop theirs in good order, as in OTP. There is no round any more, so all go at once.
+pub(super) fn see_to(node: &SupervisorNode, mut attachment: Attachment<News>) {
+    attachment.handled();
+    {
+        let mut book = node.book();
+        book.next_run = book.engine.as_ref().map_or(book.next_run, Engine::next_run);
+        book.engine = None;
+    }
+    let orphans: Vec<Orphan> = node.children().iter().rev().map(|child| orphan(node, &child.node)).collect();
+    let ending = async move {
+        for orphan in orphans {
+            wait_for(orphan).await;
+        }
+        attachment.end(ExitReason::Killed);
+    };
+    // Without a runtime nothing runs any more that could be waited for; the attachment ends when it is dropped.
+    if let Ok(runtime) = runtime::Handle::try_current() {
+        runtime.spawn(ending);
+    }
+}
+
+/// Watched first, told then: so its end cannot be missed.
+fn orphan(supervisor: &SupervisorNode, node: &Arc<dyn Node>) -> Orphan {
+    let handle = node.handle();
+    let (pid, monitor) = (handle.pid(), handle.monitor());
+    node.orphan();
+    let patience = node.branches().is_none().then_some(supervisor.patience());
+    Orphan { node: node.clone(), pid, monitor, patience }
+}
+
+async fn wait_for(orphan: Orphan) {
+    // One that is not alive has nothing to end.
+    let Some(pid) = orphan.pid else { return };
+    match orphan.patience {
+        None => drop(orphan.monitor.await),
+        Some(patience) => {
+            if tokio::time::timeout(patience, orphan.monitor).await.is_err() {
+                orphan.node.abandon(pid);
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! How often is too often.
+
+use std::collections::VecDeque;
+
+use super::types::Time;
+use crate::spec::Intensity;
+
+/// The restarts that still count.
+///
+/// OTP's rule, with one difference: OTP cuts the clock to whole seconds, so that its window is up to a second longer than
+/// said; here it is as long as said. It is inclusive: two restarts exactly one period apart both count.
+#[derive(Debug)]
+pub(super) struct Window {
+    limit: Intensity,
+    stamps: VecDeque<Time>,
+}
+
+impl Window {
+    pub(super) const fn new(limit: Intensity) -> Self {
+        Self { limit, stamps: VecDeque::new() }
+    }
+
+    /// Counts a restart that is needed now; whether it is still tolerated.
+    pub(super) fn record(&mut self, now: Time) -> bool {
+        while self.stamps.front().is_some_and(|stamp| *stamp + self.limit.period < now) {
+            self.stamps.pop_front();
+        }
+        self.stamps.push_back(now);
+        self.stamps.len() <= self.limit.restarts as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn window(restarts: u32, millis: u64) -> Window {
+        Window::new(Intensity { restarts, period: Duration::from_millis(millis) })
+    }
+
+    fn ms(millis: u64) -> Time {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn intensity_zero_tolerates_no_restart() {
+        assert!(!window(0, 1000).record(ms(0)));
+    }
+
+    #[test]
+    fn the_restart_after_the_last_tolerated_one_is_too_many() {
+        let mut window = window(2, 1000);
+        assert!(window.record(ms(0)));
+        assert!(window.record(ms(10)));
+        assert!(!window.record(ms(20)));
+    }
+
+    #[test]
+    fn a_restart_counts_for_exactly_one_period() {
+        let mut within = window(1, 1000);
+        assert!(within.record(ms(0)));
+        assert!(!within.record(ms(1000)));
+        let mut after = window(1, 1000);
+        assert!(after.record(ms(0)));
+        assert!(after.record(ms(1001)));
+    }
+
+    #[test]
+    fn restarts_slide_out_one_by_one() {
+        let mut window = window(2, 1000);
+        assert!(window.record(ms(0)));
+        assert!(window.record(ms(600)));
+        assert!(window.record(ms(1100)));
+        assert!(!window.record(ms(1200)));
+    }
+}

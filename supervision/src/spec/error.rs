@@ -1,0 +1,29 @@
+//! What is wrong with a spec.
+
+use std::sync::Arc;
+
+/// Why a spec cannot be started. Checked as a whole before any child is.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpecError {
+    /// Two children of one supervisor have the same id.
+    #[error("supervisor {supervisor:?} has two children with the id {id:?}")]
+    DuplicateId {
+        /// The supervisor.
+        supervisor: Arc<str>,
+        /// The id that two of its children have.
+        id: Arc<str>,
+    },
+    /// The period of an intensity is zero: no restart would ever count.
+    #[error("supervisor {supervisor:?} counts restarts within a period of zero")]
+    ZeroPeriod {
+        /// The supervisor.
+        supervisor: Arc<str>,
+    },
+    /// The mailbox of a child was set after its address had been given away, with the mailbox it had by then.
+    #[error("the mailbox of child {id:?} was set after its address had been taken")]
+    MailboxTooLate {
+        /// The child.
+        id: Arc<str>,
+    },
+}

@@ -1,0 +1,116 @@
+//! A tree at one moment, for people and for tests.
+
+use std::fmt;
+use std::sync::Arc;
+
+use perennial_actors::{Handle, Pid};
+
+/// What a child is doing.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum ChildState {
+    /// Nobody serves it and nobody is due to: it ended for good, or was stopped. OTP's `undefined`.
+    Stopped,
+    /// Its init runs.
+    Starting,
+    /// It serves its mailbox.
+    Running,
+    /// It ended, or a start of it failed, and it is due to be started again. OTP's `restarting`.
+    Restarting,
+    /// It was told to stop.
+    Stopping,
+}
+
+impl fmt::Display for ChildState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Stopped => "stopped",
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Restarting => "restarting",
+            Self::Stopping => "stopping",
+        })
+    }
+}
+
+/// A supervisor or an actor and everything below it, as it was at one moment.
+///
+/// Displayed, it is drawn:
+///
+/// ```text
+/// app  running <1.1>
+/// ├─ counter  running <2.3>, 2 restarts
+/// └─ workers  running <3.1>
+///    └─ first  restarting
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Tree {
+    /// Its id among its siblings.
+    pub id: Arc<str>,
+    /// What it is doing.
+    pub state: ChildState,
+    /// Its live incarnation.
+    pub pid: Option<Pid>,
+    /// How often its supervisor has restarted it, counted from that supervisor's own start.
+    pub restarts: u64,
+    /// The means to stop, kill and watch it.
+    pub handle: Handle,
+    /// Its children in start order, if it is a supervisor; `None` if it is an actor.
+    pub children: Option<Vec<Self>>,
+}
+
+impl Tree {
+    /// The descendant at a path of ids, none of them this one's: `tree.at(["workers", "first"])`.
+    #[must_use]
+    pub fn at<'a>(&self, path: impl IntoIterator<Item = &'a str>) -> Option<&Self> {
+        path.into_iter()
+            .try_fold(self, |node, id| node.children.iter().flatten().find(|child| *child.id == *id))
+    }
+
+    /// This and everything below it, parents first, in start order.
+    pub fn walk(&self) -> impl Iterator<Item = &Self> {
+        let mut stack = vec![self];
+        std::iter::from_fn(move || {
+            let node = stack.pop()?;
+            stack.extend(node.children.iter().flatten().rev());
+            Some(node)
+        })
+    }
+
+    fn draw(&self, f: &mut fmt::Formatter<'_>, indent: &str) -> fmt::Result {
+        write!(f, "{}  {}", self.id, self.state)?;
+        if let Some(pid) = self.pid {
+            write!(f, " {pid}")?;
+        }
+        match self.restarts {
+            0 => writeln!(f)?,
+            1 => writeln!(f, ", 1 restart")?,
+            n => writeln!(f, ", {n} restarts")?,
+        }
+        let children = self.children.as_deref().unwrap_or_default();
+        for (index, child) in children.iter().enumerate() {
+            let (branch, below) =
+                if index + 1 == children.len() { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+            write!(f, "{indent}{branch}")?;
+            child.draw(f, &format!("{indent}{below}"))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Tree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.draw(f, "")
+    }
+}
+
+/// A child that did not stop in the time it was given.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Straggler {
+    /// Where it stands: the ids from the root down, with slashes.
+    pub path: Arc<str>,
+    /// Whether it did not even die when it was killed, because it never awaits, and runs on without its mailbox.
+    pub abandoned: bool,
+}
