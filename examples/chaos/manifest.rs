@@ -1,0 +1,90 @@
+//! The result for other tools: a manifest that `sha256sum -c` accepts, and the report as JSON.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use super::files::{self, Digest};
+use super::options::Options;
+use super::report::Report;
+
+/// The files that this run writes. Made before it starts: what cannot be written is better known early, and the run must
+/// not index its own output.
+#[derive(Debug)]
+pub struct Outputs {
+    manifest: Option<File>,
+    json: Option<File>,
+}
+
+impl Outputs {
+    pub fn create(options: &Options) -> Result<Self, String> {
+        Ok(Self {
+            manifest: create("--manifest", options.manifest.as_deref())?,
+            json: create("--json", options.json.as_deref())?,
+        })
+    }
+
+    /// Which files they are.
+    pub fn ids(&self) -> HashSet<(u64, u64)> {
+        let files = [&self.manifest, &self.json].into_iter().flatten();
+        files.filter_map(|file| file.metadata().ok()).map(|data| files::id(&data)).collect()
+    }
+
+    pub fn write(&self, report: &Report) -> Result<(), String> {
+        if let Some(file) = &self.manifest {
+            write_manifest(file, report).map_err(|error| format!("--manifest: {error}"))?;
+        }
+        if let Some(file) = &self.json {
+            write_json(file, report).map_err(|error| format!("--json: {error}"))?;
+        }
+        Ok(())
+    }
+}
+
+fn create(option: &str, path: Option<&Path>) -> Result<Option<File>, String> {
+    let Some(path) = path else { return Ok(None) };
+    match File::create(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) => Err(format!("{option} {}: {error}: name a file that can be written", path.display())),
+    }
+}
+
+fn write_manifest(file: &File, report: &Report) -> io::Result<()> {
+    let mut out = BufWriter::new(file);
+    for (path, digest) in &report.sound {
+        out.write_all(&line(path, digest))?;
+    }
+    out.flush()
+}
+
+fn write_json(file: &File, report: &Report) -> io::Result<()> {
+    let mut out = BufWriter::new(file);
+    serde_json::to_writer_pretty(&mut out, &report.json())?;
+    out.write_all(b"\n")?;
+    out.flush()
+}
+
+/// One line as sha256sum writes it: a name with a backslash or a line break in it is escaped, and the line says so with a
+/// backslash of its own. All other bytes stand for themselves.
+pub fn line(path: &Path, digest: &Digest) -> Vec<u8> {
+    let name = path.as_os_str().as_bytes();
+    let mut escaped = Vec::with_capacity(name.len());
+    for byte in name {
+        match byte {
+            b'\\' => escaped.extend(b"\\\\"),
+            b'\n' => escaped.extend(b"\\n"),
+            b'\r' => escaped.extend(b"\\r"),
+            other => escaped.push(*other),
+        }
+    }
+    let mut line = Vec::with_capacity(escaped.len() + 68);
+    if escaped.len() != name.len() {
+        line.push(b'\\');
+    }
+    line.extend(format!("{digest}  ").bytes());
+    line.extend(escaped);
+    line.push(b'\n');
+    line
+}
