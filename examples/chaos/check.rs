@@ -101,10 +101,14 @@ impl Verified {
     ) {
         match (outcome, seen) {
             (Some(Outcome::Hashed(ours)), Ok(theirs)) if *ours == theirs => {
-                drop(self.sound.insert(path, theirs))
+                self.sound.insert(path, theirs);
             }
-            (Some(Outcome::Failed(error)), _) => drop(self.failed.insert(path, error.clone())),
-            (Some(Outcome::Hashed(_)), Err(error)) => drop(self.failed.insert(path, error)),
+            (Some(Outcome::Failed(error)), _) => {
+                self.failed.insert(path, error.clone());
+            }
+            (Some(Outcome::Hashed(_)), Err(error)) => {
+                self.failed.insert(path, error);
+            }
             (Some(Outcome::Hashed(_)), Ok(_)) if moved(&path) => {
                 self.failed.insert(path, "it changed while the folder was indexed".to_owned());
             }

@@ -13,6 +13,7 @@ use super::collector::{self, COLLECTOR};
 use super::hasher;
 use super::journal::{Journal, Outcome, Record};
 use super::trap::{Common, Trap};
+use super::walker::{self, WALKER};
 
 pub const DISPATCHER: Name<Msg> = Name::new("dispatcher");
 
@@ -20,8 +21,8 @@ pub const DISPATCHER: Name<Msg> = Name::new("dispatcher");
 const ENOUGH: usize = 4096;
 
 pub enum Msg {
-    /// Files that the walker has come across. Answered when there is room for more.
-    Offer(Vec<PathBuf>, Reply<()>),
+    /// Files that the walker has come across. The answer is whether there is room for more; if not, it is told when.
+    Offer(Vec<PathBuf>, Reply<bool>),
     /// The walk is over.
     NoMore,
     /// A hasher wants a file; it is woken when there is one, if there is none now.
@@ -57,7 +58,7 @@ pub struct Dispatcher {
     waiting: VecDeque<PathBuf>,
     leases: HashMap<usize, PathBuf>,
     idle: HashSet<usize>,
-    walker: Option<Reply<()>>,
+    walker_waits: bool,
     offered: u64,
     walk_is_over: bool,
 }
@@ -77,7 +78,7 @@ impl Actor for Dispatcher {
             waiting: VecDeque::new(),
             leases: HashMap::new(),
             idle: HashSet::new(),
-            walker: None,
+            walker_waits: false,
             offered: 0,
             walk_is_over: false,
         })
@@ -90,7 +91,7 @@ impl Actor for Dispatcher {
             Msg::Next { hasher, reply } => {
                 self.trap.step(ctx)?;
                 self.reclaim(hasher, ctx).await?;
-                reply.send(self.next_for(hasher));
+                reply.send(self.next_for(hasher, ctx)?);
             }
             Msg::Finished { hasher } => drop(self.leases.remove(&hasher)),
             Msg::Common(common) => self.trap.common(common, ctx)?,
@@ -107,7 +108,7 @@ impl Dispatcher {
     fn offer(
         &mut self,
         files: Vec<PathBuf>,
-        reply: Reply<()>,
+        reply: Reply<bool>,
         ctx: &Context<Self>,
     ) -> Result<(), ExitReason> {
         self.trap.step(ctx)?;
@@ -115,20 +116,12 @@ impl Dispatcher {
         self.journal.set_found(self.offered);
         self.waiting.extend(files.into_iter().filter(|path| !self.known.contains(path)));
         for hasher in self.idle.drain() {
-            // A hasher that is just being restarted finds the wake-up in its mailbox.
+            // If its mailbox is full, it is not idle.
             ctx.system().whereis(hasher::name(hasher))?.cast(hasher::Msg::Wake).ok();
         }
-        self.walker = Some(reply);
-        self.answer_walker();
+        self.walker_waits = self.waiting.len() >= ENOUGH;
+        reply.send(!self.walker_waits);
         Ok(())
-    }
-
-    fn answer_walker(&mut self) {
-        if self.waiting.len() < ENOUGH {
-            if let Some(reply) = self.walker.take() {
-                reply.send(());
-            }
-        }
     }
 
     /// Takes back what the incarnation of a hasher before this one has crashed over.
@@ -141,13 +134,18 @@ impl Dispatcher {
         Ok(())
     }
 
-    fn next_for(&mut self, hasher: usize) -> Option<PathBuf> {
+    fn next_for(&mut self, hasher: usize, ctx: &Context<Self>) -> Result<Option<PathBuf>, ExitReason> {
         let path = self.waiting.pop_front();
-        self.answer_walker();
         match &path {
             Some(path) => drop(self.leases.insert(hasher, path.clone())),
-            None => drop(self.idle.insert(hasher)),
+            None => {
+                self.idle.insert(hasher);
+            }
         }
-        path
+        if self.walker_waits && self.waiting.len() < ENOUGH {
+            self.walker_waits = false;
+            ctx.system().whereis(WALKER)?.cast(walker::Msg::Resume)?;
+        }
+        Ok(path)
     }
 }

@@ -1,14 +1,14 @@
 //! A hasher: asks for a file, hashes it, hands the result in, asks for the next.
 
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use perennial::prelude::*;
+use tokio::task::spawn_blocking;
 
 use super::collector;
 use super::dispatcher::{self, DISPATCHER};
-use super::files::{Digest, Hashing, Progress};
+use super::files::{Hashing, Progress};
 use super::journal::{Outcome, Record};
 use super::trap::{Common, Trap};
 
@@ -20,7 +20,7 @@ pub fn name(number: usize) -> Name<Msg> {
 pub enum Msg {
     /// There is something to do.
     Wake,
-    /// Do the next file, if you are this incarnation: what one before it told itself is void.
+    /// Do a bit of work, if you are this incarnation: what one before it told itself is void.
     Work(u32),
     Common(Common),
 }
@@ -45,7 +45,17 @@ pub struct Hasher {
     trap: Arc<Trap>,
     next_file: Arc<Trap>,
     repeats_itself: bool,
-    busy: bool,
+    job: Job,
+}
+
+/// How far it is. A file is hashed in strides, one to a message, so that it can be spoken to in between.
+enum Job {
+    /// Nothing to do: it waits to be woken.
+    Idle,
+    /// It is to ask for a file.
+    Ready,
+    /// It has begun a file.
+    Begun(PathBuf, Hashing),
 }
 
 impl Actor for Hasher {
@@ -58,16 +68,16 @@ impl Actor for Hasher {
             trap: args.trap.clone(),
             next_file: args.next_file.clone(),
             repeats_itself: args.repeats_itself,
-            busy: false,
+            job: Job::Idle,
         };
-        hasher.go_on(ctx)?;
+        hasher.go_on(Job::Ready, ctx)?;
         Ok(hasher)
     }
 
     async fn handle(&mut self, msg: Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
         match msg {
-            Msg::Wake if self.busy => Ok(()),
-            Msg::Wake => self.go_on(ctx),
+            Msg::Wake if !matches!(self.job, Job::Idle) => Ok(()),
+            Msg::Wake => self.go_on(Job::Ready, ctx),
             Msg::Work(incarnation) if incarnation == ctx.pid().incarnation() => self.work(ctx).await,
             Msg::Work(_) => Ok(()),
             Msg::Common(common) => self.trap.common(common, ctx),
@@ -76,24 +86,39 @@ impl Actor for Hasher {
 }
 
 impl Hasher {
-    fn go_on(&mut self, ctx: &Context<Self>) -> Result<(), ExitReason> {
-        self.busy = true;
+    fn go_on(&mut self, job: Job, ctx: &Context<Self>) -> Result<(), ExitReason> {
+        self.job = job;
         ctx.address().cast(Msg::Work(ctx.pid().incarnation())).map_err(ExitReason::failed)
     }
 
     async fn work(&mut self, ctx: &Context<Self>) -> Result<(), ExitReason> {
-        self.busy = false;
-        let Some(path) = self.ask(ctx).await? else { return Ok(()) };
-        let outcome = match self.hash(path.clone(), ctx).await? {
-            Ok(digest) => Outcome::Hashed(digest),
+        let (path, stride) = match std::mem::replace(&mut self.job, Job::Idle) {
+            Job::Begun(path, hashing) => (path, spawn_blocking(move || hashing.go_on())),
+            Job::Idle | Job::Ready => {
+                let Some(path) = self.ask(ctx).await? else { return Ok(()) };
+                let begin = path.clone();
+                (path, spawn_blocking(move || Hashing::open(&begin)?.go_on()))
+            }
+        };
+        let progress = stride.await?;
+        self.next_file.step(ctx)?;
+        self.trap.step(ctx)?;
+        let outcome = match progress {
+            Ok(Progress::More(more)) => return self.go_on(Job::Begun(path, more), ctx),
+            Ok(Progress::Done(digest)) => Outcome::Hashed(digest),
             Err(error) => Outcome::Failed(error.to_string()),
         };
-        for _ in 0..if self.repeats_itself { 2 } else { 1 } {
-            let record = Record { path: path.clone(), outcome: outcome.clone() };
-            collector::store(ctx.system(), record).await?;
+        self.hand_in(Record { path, outcome }, ctx).await?;
+        self.go_on(Job::Ready, ctx)
+    }
+
+    async fn hand_in(&self, record: Record, ctx: &Context<Self>) -> Result<(), ExitReason> {
+        if self.repeats_itself {
+            collector::store(ctx.system(), record.clone()).await?;
         }
-        ctx.system().whereis(DISPATCHER)?.send(dispatcher::Msg::Finished { hasher: self.number }).await?;
-        self.go_on(ctx)
+        collector::store(ctx.system(), record).await?;
+        let finished = dispatcher::Msg::Finished { hasher: self.number };
+        Ok(ctx.system().whereis(DISPATCHER)?.send(finished).await?)
     }
 
     /// The next file. Asked again if the dispatcher crashes over the question.
@@ -107,22 +132,6 @@ impl Hasher {
                     return Err(ExitReason::shutdown_because("no dispatcher"));
                 }
                 Err(_) => {}
-            }
-        }
-    }
-
-    /// Streams a file. Reading blocks and so does hashing: each stride is done elsewhere, and between two of them there is
-    /// time to be killed, or to step into a trap.
-    async fn hash(&self, path: PathBuf, ctx: &Context<Self>) -> Result<io::Result<Digest>, ExitReason> {
-        let mut stride = tokio::task::spawn_blocking(move || Hashing::open(&path)?.go_on());
-        loop {
-            let progress = stride.await?;
-            self.next_file.step(ctx)?;
-            self.trap.step(ctx)?;
-            match progress {
-                Ok(Progress::More(more)) => stride = tokio::task::spawn_blocking(move || more.go_on()),
-                Ok(Progress::Done(digest)) => return Ok(Ok(digest)),
-                Err(error) => return Ok(Err(error)),
             }
         }
     }

@@ -150,8 +150,7 @@ impl Injector {
                 return None;
             }
             let crash = layout.next_file.sprung().await;
-            let is_it = |hasher: &&Target| hasher.pid().is_some_and(|pid| pid.same_identity(crash.pid));
-            let Some(hasher) = layout.hashers.iter().find(is_it) else {
+            let Some(hasher) = layout.hashers.iter().find(|hasher| hasher.is(&crash.victim)) else {
                 let back = Err("its name leads nowhere".to_owned());
                 return Some(Aftermath { way, victim: "the hasher of the first file".to_owned(), back });
             };

@@ -108,8 +108,7 @@ impl Plan {
         match self.dice.random_range(0..5) {
             0 => Blow::Strike(Victim::Dispatcher, self.way()),
             1 => Blow::Strike(Victim::Collector, self.way()),
-            // It seldom looks up from its walk: a trap would wait long for it.
-            2 => Blow::Strike(Victim::Walker, Way::Kill),
+            2 => Blow::Strike(Victim::Walker, self.way()),
             3 => Blow::Strike(Victim::Intake, Way::Kill),
             _ => Blow::Strike(Victim::Crews, Way::Kill),
         }

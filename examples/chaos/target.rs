@@ -56,6 +56,11 @@ impl Target {
         self.engaged.store(false, Ordering::Release);
     }
 
+    /// Whether its name leads there.
+    pub fn is(&self, handle: &Handle) -> bool {
+        self.reach.handle().is_some_and(|found| found == *handle)
+    }
+
     pub fn is_named(&self) -> bool {
         self.reach.handle().is_some()
     }

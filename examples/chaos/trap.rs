@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use perennial::{Context, ExitReason, Pid, Reply};
+use perennial::{Context, ExitReason, Handle, Pid, Reply};
 use tokio::sync::Notify;
 
 use super::plan::Way;
@@ -18,8 +18,10 @@ pub enum Common {
 }
 
 /// A crash that was caused on purpose.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Crash {
+    /// Who, whichever incarnation lives by now.
+    pub victim: Handle,
     pub pid: Pid,
     pub at: Instant,
 }
@@ -78,7 +80,7 @@ impl Trap {
         if armed == NOT_ARMED {
             return Ok(());
         }
-        let crash = Crash { pid: ctx.pid(), at: Instant::now() };
+        let crash = Crash { victim: ctx.address().handle(), pid: ctx.pid(), at: Instant::now() };
         *self.sprung.lock().unwrap_or_else(PoisonError::into_inner) = Some(crash);
         self.news.notify_one();
         if armed == PANIC {

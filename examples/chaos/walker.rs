@@ -18,8 +18,10 @@ pub const WALKER: Name<Msg> = Name::new("walker");
 const BATCH: usize = 256;
 
 pub enum Msg {
-    /// Walk, if you are this incarnation: what one before it told itself is void.
+    /// Go on a bit, if you are this incarnation: what one before it told itself is void.
     Walk(u32),
+    /// There is room for more.
+    Resume,
     Common(Common),
 }
 
@@ -35,8 +37,8 @@ pub struct Args {
 }
 
 pub struct Walker {
-    scope: Scope,
     trap: Arc<Trap>,
+    batches: mpsc::Receiver<Batch>,
 }
 
 /// A part of a walk.
@@ -51,35 +53,42 @@ impl Actor for Walker {
     type Args = Args;
 
     async fn init(args: &Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
-        ctx.address().cast(Msg::Walk(ctx.pid().incarnation())).map_err(ExitReason::failed)?;
-        Ok(Self { scope: args.scope.clone(), trap: args.trap.clone() })
+        let (found, batches) = mpsc::channel(2);
+        let scope = args.scope.clone();
+        // Reading folders blocks. The thread ends with the walk, or when nobody listens to it any more.
+        tokio::task::spawn_blocking(move || read(&scope, &found));
+        let walker = Self { trap: args.trap.clone(), batches };
+        walker.go_on(ctx)?;
+        Ok(walker)
     }
 
     async fn handle(&mut self, msg: Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
         match msg {
             Msg::Walk(incarnation) if incarnation == ctx.pid().incarnation() => self.walk(ctx).await,
             Msg::Walk(_) => Ok(()),
+            Msg::Resume => self.go_on(ctx),
             Msg::Common(common) => self.trap.common(common, ctx),
         }
     }
 }
 
 impl Walker {
-    async fn walk(&self, ctx: &Context<Self>) -> Result<(), ExitReason> {
-        let (found, mut batches) = mpsc::channel(2);
-        let scope = self.scope.clone();
-        // Reading folders blocks. The thread ends with the walk, or when nobody listens to it any more.
-        tokio::task::spawn_blocking(move || read(&scope, &found));
+    fn go_on(&self, ctx: &Context<Self>) -> Result<(), ExitReason> {
+        ctx.address().cast(Msg::Walk(ctx.pid().incarnation())).map_err(ExitReason::failed)
+    }
+
+    /// Passes one batch on. It goes on by itself as long as there is room; after that it is told when.
+    async fn walk(&mut self, ctx: &Context<Self>) -> Result<(), ExitReason> {
         let dispatcher = ctx.system().whereis(DISPATCHER)?;
-        while let Some(Batch { files, failed }) = batches.recv().await {
-            self.trap.step(ctx)?;
-            for record in failed {
-                collector::store(ctx.system(), record).await?;
-            }
-            dispatcher.call(|reply| dispatcher::Msg::Offer(files, reply)).no_timeout().await?;
+        let Some(Batch { files, failed }) = self.batches.recv().await else {
+            return Ok(dispatcher.cast(dispatcher::Msg::NoMore)?);
+        };
+        self.trap.step(ctx)?;
+        for record in failed {
+            collector::store(ctx.system(), record).await?;
         }
-        dispatcher.cast(dispatcher::Msg::NoMore)?;
-        Ok(())
+        let offer = |reply| dispatcher::Msg::Offer(files, reply);
+        if dispatcher.call(offer).no_timeout().await? { self.go_on(ctx) } else { Ok(()) }
     }
 }
 
