@@ -4,6 +4,8 @@
 //! cargo bench --bench messaging
 //! ```
 
+#![expect(missing_docs, reason = "criterion makes the main function")]
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 

@@ -23,6 +23,8 @@ mod recovery;
 mod report;
 mod run;
 mod target;
+#[cfg(test)]
+mod tests;
 mod trap;
 mod tree;
 mod walker;

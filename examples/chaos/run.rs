@@ -122,7 +122,7 @@ impl Stage {
         );
         let damage = injector.attack(plan).await;
         // The last faults may have set it back.
-        let finished = damage.lost.is_empty() && self.finish().await;
+        let finished = damage.lost.is_empty() && self.finish().await && settle(app).await;
         for task in [line, observer, announcer] {
             task.abort();
             // It was aborted, which is what the error says.
@@ -150,12 +150,6 @@ impl Stage {
         let escalations = Totals::of(&self.system).escalations;
         let (lookups, misses) = (&self.observed.lookups, &self.observed.misses);
         let (lookups, misses) = (lookups.load(Ordering::Relaxed), misses.load(Ordering::Relaxed));
-        let down: Vec<String> = app
-            .tree()
-            .walk()
-            .filter(|node| node.state != ChildState::Running)
-            .map(|node| format!("{} is {}", node.id, node.state))
-            .collect();
         vec![
             Check::that("the work is finished", finished, || {
                 "it is not, and nothing moves any more".to_owned()
@@ -167,9 +161,27 @@ impl Stage {
             Check::that("a supervisor gave up and was restarted by its own", escalations > 0, || {
                 "none did".to_owned()
             }),
-            Check::new("everybody runs when the attack is over", down),
+            Check::new("everybody runs when the attack is over", down(app).collect()),
         ]
     }
+}
+
+/// Waits until everybody runs: the answer of one worker does not mean that its siblings are up.
+async fn settle(app: &SupervisorHandle) -> bool {
+    let settled = async {
+        while down(app).next().is_some() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(STALLED, settled).await.is_ok()
+}
+
+/// Who does not run.
+fn down(app: &SupervisorHandle) -> impl Iterator<Item = String> {
+    let tree = app.tree();
+    let down = tree.walk().filter(|node| node.state != ChildState::Running);
+    let down: Vec<String> = down.map(|node| format!("{} is {}", node.id, node.state)).collect();
+    down.into_iter()
 }
 
 fn stopped_in_time(report: &ShutdownReport) -> Check {

@@ -11,6 +11,8 @@ use perennial_actors::{Handle, Pid};
 pub enum ChildState {
     /// Nobody serves it and nobody is due to: it ended for good, or was stopped. OTP's `undefined`.
     Stopped,
+    /// It is down, and its turn to be started is still to come.
+    Waiting,
     /// Its init runs.
     Starting,
     /// It serves its mailbox.
@@ -25,6 +27,7 @@ impl fmt::Display for ChildState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Stopped => "stopped",
+            Self::Waiting => "waiting",
             Self::Starting => "starting",
             Self::Running => "running",
             Self::Restarting => "restarting",

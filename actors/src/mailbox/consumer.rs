@@ -2,23 +2,10 @@
 
 use std::task::{Context, Poll, Waker};
 
-use super::lanes::{Lanes, Service};
+use super::lanes::{Interest, Lanes, Service};
 use super::shared::{FATE, KILL, Queue, SIGNAL};
 use crate::signal::Signal;
 use crate::sync::Ordering;
-
-/// What the consumer sleeps over. Each includes those before it: who sleeps for messages also wakes for signals.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum Interest {
-    /// It is awake.
-    Nothing,
-    /// It is in a handler: only a kill concerns it.
-    Kill,
-    /// It is starting: it can be told to stop.
-    Signals,
-    /// It is idle.
-    Messages,
-}
 
 /// What an incarnation has to act on next.
 #[derive(Debug)]

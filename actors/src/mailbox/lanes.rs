@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
-use super::consumer::Interest;
 use super::waiting::Waiting;
 use crate::exit::ExitReason;
 use crate::pid::Pid;
@@ -18,6 +17,19 @@ pub(crate) enum Service {
     Vacant,
     /// The incarnation of this number.
     Served(u32),
+}
+
+/// What the consumer sleeps over. Each includes those before it: who sleeps for messages also wakes for signals.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Interest {
+    /// It is awake.
+    Nothing,
+    /// It is in a handler: only a kill concerns it.
+    Kill,
+    /// It is starting: it can be told to stop.
+    Signals,
+    /// It is idle.
+    Messages,
 }
 
 /// What became of a message that was accepted, and whose reply is gone.

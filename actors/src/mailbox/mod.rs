@@ -43,8 +43,8 @@ mod tests;
 mod waiting;
 
 pub use config::{Capacity, Mailbox, OnRestart};
-pub(crate) use consumer::{Inside, Interest, Next};
-pub(crate) use lanes::{CloseHook, Fate, Watcher};
+pub(crate) use consumer::{Inside, Next};
+pub(crate) use lanes::{CloseHook, Fate, Interest, Watcher};
 pub(crate) use owner::{AttachError, Leftover};
 pub(crate) use sender::Refused;
 pub(crate) use shared::Queue;

@@ -5,8 +5,7 @@ use std::task::Waker;
 
 use super::batch::Batch;
 use super::config::OnRestart;
-use super::consumer::Interest;
-use super::lanes::{CloseHook, Lanes, Service, Watcher};
+use super::lanes::{CloseHook, Interest, Lanes, Service, Watcher};
 use super::shared::{KILL, Queue, SIGNAL, settled};
 use crate::exit::ExitReason;
 use crate::sync::Ordering;

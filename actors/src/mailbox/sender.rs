@@ -2,8 +2,7 @@
 
 use std::task::Waker;
 
-use super::consumer::Interest;
-use super::lanes::{Lanes, Service};
+use super::lanes::{Interest, Lanes, Service};
 use super::shared::{KILL, LINE, Queue, SIGNAL};
 use super::waiting::Outcome;
 use crate::signal::Signal;

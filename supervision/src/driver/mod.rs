@@ -19,6 +19,7 @@ mod children;
 mod clock;
 mod host;
 mod inbox;
+mod nested;
 mod node;
 mod remains;
 mod root;

@@ -3,15 +3,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use perennial_actors::host::{Identity, Parent};
-use perennial_actors::{Address, ExitReason, Handle, Mailbox, Pid, ProcessState, StartError, System};
-use tokio::runtime;
+use perennial_actors::host::Identity;
+use perennial_actors::{Address, Handle, Mailbox, ProcessState};
 
-use super::host;
 use super::inbox::News;
 use crate::engine::{ChildPolicy, Engine, Policy, State};
-use crate::node::{Node, OpenError};
-use crate::spec::{ChildSpec, Plan, Shutdown, Supervisor};
+use crate::spec::{ChildSpec, Plan};
 use crate::tree::{ChildState, Straggler, Tree};
 
 /// A supervisor, whichever incarnation of it lives. Cheap to clone.
@@ -51,6 +48,10 @@ impl SupervisorNode {
         &self.0.plan.id
     }
 
+    pub(super) fn identity(&self) -> &Identity<News> {
+        &self.0.identity
+    }
+
     pub(super) fn patience(&self) -> Duration {
         self.0.plan.patience
     }
@@ -81,54 +82,19 @@ impl SupervisorNode {
 
     /// The supervisor and everything below it.
     pub(crate) fn tree(&self) -> Tree {
-        let handle = self.handle();
+        let handle = self.address().handle();
         Tree {
             id: self.id().clone(),
             state: state_of(&handle),
             pid: handle.pid(),
             restarts: 0,
             handle,
-            children: self.branches(),
-        }
-    }
-}
-
-impl Node for SupervisorNode {
-    fn open(&self, system: &System, label: &str) -> Result<(), OpenError> {
-        self.0.identity.open(system, || label.into());
-        self.children().iter().try_for_each(|child| child.node.open(system, &format!("{label}/{}", child.id)))
-    }
-
-    fn close(&self, reason: &ExitReason) {
-        self.0.identity.close(reason);
-        for child in self.children().iter().rev() {
-            child.node.close(reason);
+            children: Some(self.branches()),
         }
     }
 
-    fn start(&self, parent: Arc<dyn Parent>, run: u64) -> Result<Pid, StartError> {
-        let runtime = runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
-        let attachment = self.0.identity.attach(parent, run)?;
-        let pid = attachment.pid();
-        runtime.spawn(host::run(self.clone(), attachment));
-        Ok(pid)
-    }
-
-    fn abandon(&self, pid: Pid) -> bool {
-        self.0.identity.abandon(pid)
-    }
-
-    fn handle(&self) -> Handle {
-        self.address().handle()
-    }
-
-    /// Its own children are still to be stopped in good order; it ends as killed after that. As OTP has it.
-    fn orphan(&self) {
-        // If it is gone already, there is nobody to tell.
-        let _ = self.handle().stop(ExitReason::Killed);
-    }
-
-    fn branches(&self) -> Option<Vec<Tree>> {
+    /// What is below it.
+    pub(super) fn branches(&self) -> Vec<Tree> {
         let states: Option<Vec<_>> = self.book().engine.as_ref().map(|engine| {
             engine
                 .states()
@@ -143,14 +109,12 @@ impl Node for SupervisorNode {
             let child = self.children().get(index)?;
             let handle = child.node.handle();
             let children = child.node.branches();
+            // Its mailbox tells whether a child that is down is to come up again.
+            let due = state == ChildState::Stopped && handle.state() == ProcessState::Due;
+            let state = if due { ChildState::Waiting } else { state };
             Some(Tree { id: child.id.clone(), state, pid: handle.pid(), restarts, handle, children })
         };
-        Some(states.into_iter().filter_map(branch).collect())
-    }
-
-    fn stragglers(&self, into: &mut Vec<Straggler>) {
-        into.extend(self.book().stragglers.iter().cloned());
-        self.children().iter().for_each(|child| child.node.stragglers(into));
+        states.into_iter().filter_map(branch).collect()
     }
 }
 
@@ -170,20 +134,5 @@ const fn child_state(state: &State) -> ChildState {
         State::Running { .. } => ChildState::Running,
         State::Ended { .. } | State::Restarting { .. } => ChildState::Restarting,
         State::Stopping { .. } => ChildState::Stopping,
-    }
-}
-
-impl From<Supervisor> for ChildSpec {
-    fn from(supervisor: Supervisor) -> Self {
-        let error = supervisor.check().err();
-        let (id, restart) = (supervisor.plan.id.clone(), supervisor.restart);
-        Self {
-            id,
-            restart,
-            shutdown: Shutdown::Infinity,
-            start_timeout: None,
-            node: Arc::new(SupervisorNode::new(supervisor.plan)),
-            error,
-        }
     }
 }

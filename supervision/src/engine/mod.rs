@@ -32,6 +32,7 @@
 //!    in between gets its turn, and what it decided makes the try void.
 //! 6. Giving up, and being told to stop, take everybody down in reverse order and end the supervisor.
 
+mod advance;
 mod children;
 mod core;
 mod intensity;
