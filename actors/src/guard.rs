@@ -26,7 +26,7 @@ pub(crate) enum Outcome<T> {
 }
 
 /// Whose code runs.
-pub(crate) struct Guard<M> {
+pub(crate) struct Guard<M: Send + 'static> {
     process: Arc<Process<M>>,
     incarnation: u32,
 }

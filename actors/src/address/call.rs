@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use super::reply::Reply;
 use super::send::Entry;
 use crate::mailbox::Fate;
 use crate::process::Process;
+use crate::system::{Alarm, Alarms, Struck};
 
 /// How long a call waits unless told otherwise; OTP's choice.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,6 +35,9 @@ impl<'a, M: Send + 'static, T, F: FnOnce(Reply<T>) -> M> Call<'a, M, T, F> {
     }
 
     /// Waits at most so long, for room in the mailbox and for the answer together.
+    ///
+    /// A timeout of a second or more is kept by a coarse clock that all calls share: it strikes up to 30 ms late, and never
+    /// early.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -73,6 +78,32 @@ impl<M: Send + 'static, T, F> fmt::Debug for Call<'_, M, T, F> {
     }
 }
 
+/// From this on, a few ticks of the coarse clock do not matter.
+const LONG: Duration = Duration::from_secs(1);
+
+/// What tells a call that its time is up.
+enum Timer {
+    /// The runtime's own: exact, and dear.
+    Exact(Pin<Box<Sleep>>),
+    /// The clock that all calls of the system share.
+    Coarse(Alarm),
+}
+
+impl Timer {
+    /// None when the time is up.
+    fn poll(self, timeout: Duration, alarms: Option<&Arc<Alarms>>, cx: &mut Context<'_>) -> Option<Self> {
+        match (self, alarms) {
+            (Self::Exact(mut sleep), _) => sleep.as_mut().poll(cx).is_pending().then_some(Self::Exact(sleep)),
+            (Self::Coarse(alarm), Some(alarms)) => match alarms.look(&alarm, cx.waker()) {
+                Struck::No => Some(Self::Coarse(alarm)),
+                Struck::Lost => Some(Self::Coarse(alarms.set(timeout, cx.waker()))),
+                Struck::Yes => None,
+            },
+            (Self::Coarse(_), None) => None,
+        }
+    }
+}
+
 /// The future of a [`Call`].
 ///
 /// # Cancel safety
@@ -86,7 +117,7 @@ pub struct CallFuture<'a, M: Send + 'static, T> {
     answer: oneshot::Receiver<T>,
     answer_lost: bool,
     timeout: Option<Duration>,
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Option<Timer>,
 }
 
 impl<M: Send + 'static, T> CallFuture<'_, M, T> {
@@ -117,11 +148,25 @@ impl<M: Send + 'static, T> CallFuture<'_, M, T> {
 
     fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<CallError<M>> {
         let Some(timeout) = self.timeout else { return Poll::Pending };
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
-        timer.as_mut().poll(cx).map(|()| match self.entry.turn_back(&self.process.queue) {
-            Some(message) => CallError::NoRoom(message),
-            None => CallError::TimedOut,
-        })
+        let alarms = self.process.home().map(|home| home.system.alarms());
+        let timer = match (self.timer.take(), alarms) {
+            (Some(timer), _) => timer,
+            (None, Some(alarms)) if timeout >= LONG => {
+                self.timer = Some(Timer::Coarse(alarms.set(timeout, cx.waker())));
+                return Poll::Pending;
+            }
+            (None, _) => Timer::Exact(Box::pin(tokio::time::sleep(timeout))),
+        };
+        match timer.poll(timeout, alarms, cx) {
+            Some(timer) => {
+                self.timer = Some(timer);
+                Poll::Pending
+            }
+            None => Poll::Ready(match self.entry.turn_back(&self.process.queue) {
+                Some(message) => CallError::NoRoom(message),
+                None => CallError::TimedOut,
+            }),
+        }
     }
 }
 
@@ -141,6 +186,9 @@ impl<M: Send + 'static, T> Future for CallFuture<'_, M, T> {
 impl<M: Send + 'static, T> Drop for CallFuture<'_, M, T> {
     fn drop(&mut self) {
         drop(self.entry.turn_back(&self.process.queue));
+        if let (Some(Timer::Coarse(alarm)), Some(home)) = (&self.timer, self.process.home()) {
+            home.system.alarms().take_back(alarm);
+        }
     }
 }
 

@@ -42,6 +42,10 @@ impl<M> Queue<M> {
 
     /// The next message of the batch, unless something asks for attention (invariant 6).
     fn take(&self, incarnation: u32) -> Option<M> {
+        // Only the consumer makes it shorter, so what it reads here is what it wrote.
+        if self.batch_len.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
         let mut batch = self.batch.lock();
         if self.attention.wanted() || !batch.belongs_to(incarnation) {
             return None;

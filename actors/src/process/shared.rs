@@ -1,6 +1,7 @@
 //! What everybody who knows an actor shares.
 
 use std::any::type_name;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
 
@@ -13,7 +14,7 @@ use crate::signal::Signal;
 use crate::system::{DeadLetter, DeadReason, Event, Place, System, Tracked};
 
 /// One actor, whichever incarnation of it lives: its mailbox, and where it belongs.
-pub(crate) struct Process<M> {
+pub(crate) struct Process<M: Send + 'static> {
     pub(crate) queue: Queue<M>,
     home: OnceLock<Home>,
 }
@@ -118,7 +119,8 @@ impl<M: Send + 'static> Process<M> {
         }
         for message in leftover.dead {
             self.bury(pid, || DeadReason::Unhandled(reason.clone()));
-            drop(message);
+            // A message may do anything when it is dropped. Whoever closes a mailbox must survive it.
+            drop(panic::catch_unwind(AssertUnwindSafe(|| drop(message))));
         }
         leftover.wakers.into_iter().for_each(Waker::wake);
         let ended = (pid.incarnation() > 0).then_some(pid);
@@ -180,12 +182,12 @@ impl<M: Send + 'static> Tracked for Process<M> {
     }
 }
 
-impl<M> Drop for Process<M> {
+impl<M: Send + 'static> Drop for Process<M> {
     /// Nobody holds an address and nobody serves it: what still waits goes with it, on the books.
     fn drop(&mut self) {
-        let Some(home) = self.home.get() else { return };
-        let leftover = self.queue.close(&ExitReason::NoProcess);
-        home.system.leave(home.place, self.queue.counters());
-        drop(leftover);
+        self.close(&ExitReason::NoProcess);
+        if let Some(home) = self.home.get() {
+            home.system.leave(home.place, self.queue.counters());
+        }
     }
 }

@@ -13,6 +13,7 @@
 //! assert!(dead_letters.try_next().is_none());
 //! ```
 
+mod alarms;
 mod dead_letters;
 mod events;
 mod extensions;
@@ -21,6 +22,7 @@ mod process_table;
 mod shared;
 mod subscription;
 
+pub(crate) use alarms::{Alarm, Alarms, Struck};
 pub use dead_letters::{DeadLetter, DeadReason};
 pub use events::Event;
 pub use panics::PanicLocations;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::Weak;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::alarms::Alarms;
 use super::dead_letters::DeadLetter;
 use super::events::Event;
 use super::extensions::Extensions;
@@ -24,6 +25,7 @@ struct Inner {
     dead_letters: Topic<DeadLetter>,
     processes: ProcessTable,
     extensions: Extensions,
+    alarms: Arc<Alarms>,
     panic_locations: Option<PanicLocations>,
 }
 
@@ -92,6 +94,10 @@ impl System {
         self.0.processes.leave(place, last);
     }
 
+    pub(crate) fn alarms(&self) -> &Arc<Alarms> {
+        &self.0.alarms
+    }
+
     pub(crate) fn panic_location(&self) -> Option<String> {
         self.0.panic_locations.as_ref().and_then(PanicLocations::take)
     }
@@ -146,6 +152,7 @@ impl SystemBuilder {
             dead_letters: Topic::new(),
             processes: ProcessTable::new(),
             extensions: Extensions::default(),
+            alarms: Arc::new(Alarms::new()),
             panic_locations: self.panic_locations,
         }))
     }
