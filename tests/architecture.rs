@@ -54,7 +54,7 @@ fn is_test(path: &Path) -> bool {
     let within = path.strip_prefix(root()).unwrap_or(path);
     within.components().any(|part| {
         let name = part.as_os_str().to_string_lossy();
-        name == "tests" || name == "tests.rs" || name == "model.rs"
+        ["tests", "tests.rs", "table.rs", "model.rs"].contains(&&*name)
     })
 }
 

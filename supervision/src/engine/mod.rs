@@ -39,6 +39,8 @@ mod intensity;
 mod round;
 mod stopping;
 #[cfg(test)]
+mod table;
+#[cfg(test)]
 mod tests;
 mod types;
 

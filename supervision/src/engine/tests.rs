@@ -1,1 +1,1 @@
-
+//! The engine against a simulated world.
