@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use perennial::prelude::*;
-use perennial::{CallError, ChildState, Event, SupervisorHandle, Totals};
+use perennial::{CallError, ChildState, DeadReason, Event, SupervisorHandle, Totals};
 
 const WORKER: Name<Msg> = Name::new("worker");
 
@@ -150,4 +150,36 @@ async fn a_child_of_a_supervisor_that_was_killed_is_reached_by_the_old_address_a
     assert!(app.shutdown().await.is_clean());
     assert!(system.whereis(WORKER).is_err(), "the name is free");
     assert!(system.counters().balanced());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_at_a_crash_is_kept_unless_the_mailbox_is_set_to_discard_it() {
+    for (mailbox, kept) in [(Mailbox::unbounded(), 2), (Mailbox::unbounded().discard_on_restart(), 0)] {
+        let (system, notes) = (System::new(), Notes::default());
+        let mut dead = system.dead_letters();
+        let child = worker(&notes).mailbox(mailbox);
+        let address = child.address();
+        let app = tolerant("app").child(child).start(&system).await.expect("it starts");
+        for message in [Msg::Crash, Msg::Note(1), Msg::Note(2)] {
+            address.cast(message).expect("it is served");
+        }
+        assert_eq!(incarnation_after_a_crash(&address).await, 2);
+        assert_eq!(notes.lock().expect("not poisoned").len(), kept);
+        let in_flight = dead.try_next().expect("the message that crashed it is dead");
+        assert!(matches!(in_flight.reason, DeadReason::InFlight(_)));
+        let unhandled = std::iter::from_fn(|| dead.try_next()).count();
+        assert_eq!(unhandled, 2 - kept);
+        assert!(app.shutdown().await.is_clean());
+        assert!(address.counters().balanced());
+    }
+}
+
+/// What is asked before the crash may be discarded with the rest.
+async fn incarnation_after_a_crash(address: &Address<Msg>) -> u32 {
+    loop {
+        match address.call(Msg::Incarnation).await {
+            Ok(incarnation) => return incarnation,
+            Err(error) => assert!(matches!(error, CallError::Ended(_)), "{error}"),
+        }
+    }
 }

@@ -1,0 +1,138 @@
+//! Names through the facade: typed, bound to the identity, without a gap.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use perennial::prelude::*;
+use perennial::start::TreeError;
+use perennial::{BindError, LookupError, OpenError, Registry};
+
+const WORKER: Name<Msg> = Name::new("worker");
+
+enum Msg {
+    Crash,
+    Pid(Reply<u32>),
+}
+
+struct Worker;
+
+impl Actor for Worker {
+    type Msg = Msg;
+    type Args = ();
+
+    async fn init((): &(), _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Self)
+    }
+
+    async fn handle(&mut self, msg: Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+        match msg {
+            Msg::Crash => Err(ExitReason::failed("on purpose")),
+            Msg::Pid(reply) => {
+                reply.send(ctx.pid().incarnation());
+                Ok(())
+            }
+        }
+    }
+}
+
+fn worker() -> Child<Msg> {
+    Child::new::<Worker>("worker", ()).named(WORKER)
+}
+
+fn tolerant(id: &'static str) -> Supervisor {
+    Supervisor::new(id).intensity(1_000_000, Duration::from_secs(1))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_named_child_is_found_at_every_moment_whoever_is_restarted() {
+    let system = System::new();
+    let inner = Supervisor::new("inner").intensity(0, Duration::from_secs(1)).child(worker());
+    let app = tolerant("app").child(inner).start(&system).await.expect("it starts");
+    let over = Arc::new(AtomicBool::new(false));
+    let looking = std::thread::spawn({
+        let (system, over) = (system.clone(), over.clone());
+        move || {
+            let (mut lookups, mut misses) = (0_u64, 0_u64);
+            while !over.load(Ordering::Relaxed) {
+                lookups += 1;
+                misses += u64::from(system.whereis(WORKER).is_err());
+            }
+            (lookups, misses)
+        }
+    });
+    for _ in 0..200 {
+        // The worker crashes; with it its supervisor gives up; or it is killed.
+        let worker = system.whereis(WORKER).expect("it has a name");
+        worker.cast(Msg::Crash).expect("it is never closed");
+        worker.call(Msg::Pid).await.ok();
+        app.tree().at(["inner"]).expect("it is there").handle.kill().ok();
+        while worker.call(Msg::Pid).await.is_err() {}
+    }
+    over.store(true, Ordering::Relaxed);
+    let (lookups, misses) = looking.join().expect("it ends well");
+    assert!(lookups > 0);
+    assert_eq!(misses, 0, "of {lookups} lookups");
+    assert!(app.shutdown().await.is_clean());
+    assert!(matches!(system.whereis(WORKER), Err(LookupError::NotFound(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lookup_with_another_type_is_an_error_that_names_both() {
+    let system = System::new();
+    let app = Supervisor::new("app").child(worker()).start(&system).await.expect("it starts");
+    let wrong: Name<u64> = Name::new("worker");
+    let Err(LookupError::WrongType { wanted, found, .. }) = system.whereis(&wrong) else {
+        panic!("it is of another type");
+    };
+    assert!(wanted == "u64" && found.ends_with("Msg"));
+    assert!(app.shutdown().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tree_whose_name_is_taken_does_not_start_and_takes_nothing() {
+    let system = System::new();
+    let first = Supervisor::new("first").child(worker()).start(&system).await.expect("it starts");
+    let holder = system.whereis(WORKER).expect("it has a name");
+    let other: Name<Msg> = Name::new("other");
+    let named = Child::new::<Worker>("other", ()).named(other.clone());
+    let second = Supervisor::new("second").child(named).child(worker()).start(&system).await;
+    assert!(
+        matches!(second, Err(TreeError::Open(OpenError::Name(BindError::Taken(name)))) if name == "worker")
+    );
+    assert_eq!(Registry::of(&system).names(), ["worker"]);
+    assert_eq!(system.whereis(WORKER).expect("it is still the first"), holder);
+    assert!(first.shutdown().await.is_clean());
+    let third = Supervisor::new("third").child(worker()).start(&system).await.expect("the name is free");
+    assert_ne!(system.whereis(WORKER).expect("it has a name"), holder);
+    assert!(third.shutdown().await.is_clean());
+}
+
+/// OTP case 113.
+#[tokio::test(start_paused = true)]
+async fn a_name_is_free_before_anybody_hears_of_the_end() {
+    let system = System::new();
+    for _ in 0..50 {
+        let worker = system.spawn::<Worker>(()).await.expect("it starts");
+        Registry::of(&system).bind(WORKER, &worker).expect("the name is free");
+        Registry::of(&system).bind(WORKER, &worker).expect("it is its own already");
+        let down = worker.monitor();
+        worker.stop(ExitReason::Normal).expect("it lives");
+        down.await;
+        assert!(system.whereis(WORKER).is_err());
+        let ended = Registry::of(&system).bind(WORKER, &worker);
+        assert!(matches!(ended, Err(BindError::Ended(_))));
+        assert!(system.whereis(WORKER).is_err());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_systems_never_meet() {
+    let (one, other) = (System::new(), System::new());
+    let app = Supervisor::new("app").child(worker()).start(&one).await.expect("it starts");
+    assert!(other.whereis(WORKER).is_err());
+    let twin = Supervisor::new("app").child(worker()).start(&other).await.expect("the name is free there");
+    assert_ne!(one.whereis(WORKER).expect("named"), other.whereis(WORKER).expect("named"));
+    assert!(app.shutdown().await.is_clean());
+    assert!(twin.shutdown().await.is_clean());
+}
