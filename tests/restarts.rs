@@ -160,10 +160,12 @@ async fn what_waits_at_a_crash_is_kept_unless_the_mailbox_is_set_to_discard_it()
         let child = worker(&notes).mailbox(mailbox);
         let address = child.address();
         let app = tolerant("app").child(child).start(&system).await.expect("it starts");
+        let down = address.monitor();
         for message in [Msg::Crash, Msg::Note(1), Msg::Note(2)] {
             address.cast(message).expect("it is served");
         }
-        assert_eq!(incarnation_after_a_crash(&address).await, 2);
+        down.await;
+        assert_eq!(incarnation(&address).await, 2);
         assert_eq!(notes.lock().expect("not poisoned").len(), kept);
         let in_flight = dead.try_next().expect("the message that crashed it is dead");
         assert!(matches!(in_flight.reason, DeadReason::InFlight(_)));
@@ -171,15 +173,5 @@ async fn what_waits_at_a_crash_is_kept_unless_the_mailbox_is_set_to_discard_it()
         assert_eq!(unhandled, 2 - kept);
         assert!(app.shutdown().await.is_clean());
         assert!(address.counters().balanced());
-    }
-}
-
-/// What is asked before the crash may be discarded with the rest.
-async fn incarnation_after_a_crash(address: &Address<Msg>) -> u32 {
-    loop {
-        match address.call(Msg::Incarnation).await {
-            Ok(incarnation) => return incarnation,
-            Err(error) => assert!(matches!(error, CallError::Ended(_)), "{error}"),
-        }
     }
 }
