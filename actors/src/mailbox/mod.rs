@@ -35,6 +35,8 @@ mod batch;
 mod config;
 mod consumer;
 mod lanes;
+#[cfg(all(test, model))]
+mod model;
 mod owner;
 mod sender;
 mod shared;
