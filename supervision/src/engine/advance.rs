@@ -60,14 +60,23 @@ impl Engine {
                 return;
             }
         }
-        while let (Mode::Up, Some(key)) = (&self.mode, self.ended.pop_front()) {
-            // One that the round has dealt with is in another state by now.
-            if let Some(State::Ended { reason }) = self.children.get(key).map(|entry| entry.state.clone()) {
-                self.react(key, reason);
+        self.catch_up();
+    }
+
+    /// Deals with what the round has kept waiting, until that begins another round.
+    fn catch_up(&mut self) {
+        while matches!(self.mode, Mode::Up) {
+            if let Some(key) = self.ended.pop_front() {
+                // One that the round has dealt with is in another state by now.
+                if let Some(State::Ended { reason }) = self.children.get(key).map(|entry| entry.state.clone())
+                {
+                    self.react(key, reason);
+                }
+            } else if let Some(request) = self.requests.pop_front() {
+                self.grant(&request);
+            } else {
+                return;
             }
-        }
-        while let (Mode::Up, Some(request)) = (&self.mode, self.requests.pop_front()) {
-            self.grant(&request);
         }
     }
 
