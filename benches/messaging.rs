@@ -9,7 +9,8 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use perennial::{Actor, Address, Context, ExitReason, Mailbox, Reply, System};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
@@ -74,18 +75,18 @@ fn bare(runtime: &Runtime) -> mpsc::UnboundedSender<Bare> {
     sender
 }
 
-async fn flood_actor(counter: &Address<Msg>) {
+async fn flood_actor(counter: Address<Msg>) {
     for n in 0..FLOOD {
         counter.cast(Msg::Add(black_box(n))).expect("it is open");
     }
     counter.call(Msg::Get).no_timeout().await.expect("it answers");
 }
 
-async fn flood_bare(counter: &mpsc::UnboundedSender<Bare>) {
+async fn flood_bare(counter: mpsc::UnboundedSender<Bare>) {
     for n in 0..FLOOD {
         counter.send(Bare::Add(black_box(n))).expect("it is open");
     }
-    call_bare(counter).await;
+    call_bare(&counter).await;
 }
 
 async fn call_bare(counter: &mpsc::UnboundedSender<Bare>) -> u64 {
@@ -94,75 +95,49 @@ async fn call_bare(counter: &mpsc::UnboundedSender<Bare>) -> u64 {
     answer.await.expect("it answers")
 }
 
-/// Times `count` runs of `work` in a task of the runtime, where an actor that sends would be.
-fn timed<F: Future<Output = ()> + Send + 'static>(
+/// Times `work` in a task of the runtime, where an actor that sends would be.
+fn bench<T, F>(
+    group: &mut BenchmarkGroup<'_, WallTime>,
     runtime: &Runtime,
-    count: u64,
-    work: impl Fn() -> F + Send + 'static,
-) -> Duration {
-    let task = runtime.spawn(async move {
-        let start = Instant::now();
-        for _ in 0..count {
-            work().await;
-        }
-        start.elapsed()
+    name: &str,
+    target: &T,
+    work: impl Fn(T) -> F + Copy + Send + 'static,
+) where
+    T: Clone + Send + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    group.bench_function(name, |b| {
+        b.iter_custom(|count| {
+            let target = target.clone();
+            let task = runtime.spawn(async move {
+                let start = Instant::now();
+                for _ in 0..count {
+                    work(target.clone()).await;
+                }
+                start.elapsed()
+            });
+            runtime.block_on(task).expect("the task ends well")
+        });
     });
-    runtime.block_on(task).expect("the task ends well")
 }
 
 fn cast(c: &mut Criterion) {
     let runtime = runtime();
     let mut group = c.benchmark_group("cast_1_1");
     group.throughput(Throughput::Elements(FLOOD));
-    let actor = counter(&runtime);
-    group.bench_function("perennial", |b| {
-        b.iter_custom(|count| {
-            let actor = actor.clone();
-            timed(&runtime, count, move || {
-                let actor = actor.clone();
-                async move { flood_actor(&actor).await }
-            })
-        });
-    });
-    let channel = bare(&runtime);
-    group.bench_function("tokio task and channel", |b| {
-        b.iter_custom(|count| {
-            let channel = channel.clone();
-            timed(&runtime, count, move || {
-                let channel = channel.clone();
-                async move { flood_bare(&channel).await }
-            })
-        });
-    });
+    bench(&mut group, &runtime, "perennial", &counter(&runtime), flood_actor);
+    bench(&mut group, &runtime, "tokio task and channel", &bare(&runtime), flood_bare);
     group.finish();
 }
 
 fn call(c: &mut Criterion) {
     let runtime = runtime();
     let mut group = c.benchmark_group("call");
-    let actor = counter(&runtime);
-    group.bench_function("perennial", |b| {
-        b.iter_custom(|count| {
-            let actor = actor.clone();
-            timed(&runtime, count, move || {
-                let actor = actor.clone();
-                async move {
-                    actor.call(Msg::Get).await.expect("it answers");
-                }
-            })
-        });
+    bench(&mut group, &runtime, "perennial", &counter(&runtime), |counter| async move {
+        counter.call(Msg::Get).await.expect("it answers");
     });
-    let channel = bare(&runtime);
-    group.bench_function("tokio task, channel and oneshot", |b| {
-        b.iter_custom(|count| {
-            let channel = channel.clone();
-            timed(&runtime, count, move || {
-                let channel = channel.clone();
-                async move {
-                    call_bare(&channel).await;
-                }
-            })
-        });
+    bench(&mut group, &runtime, "tokio task, channel and oneshot", &bare(&runtime), |counter| async move {
+        call_bare(&counter).await;
     });
     group.finish();
 }
