@@ -36,6 +36,11 @@ impl<M: Send + 'static> Guard<M> {
         Self { process, incarnation }
     }
 
+    /// Says that the incarnation is on its way out, before it drops what it kept.
+    pub(crate) fn begin_end(&self) {
+        self.process.queue.begin_end(self.incarnation);
+    }
+
     /// Runs a start, which a stop or a kill ends at its next await.
     pub(crate) async fn start<F: Future>(
         &self,
@@ -66,9 +71,9 @@ impl<M: Send + 'static> Guard<M> {
         if self.process.queue.is_killed() {
             return Poll::Ready(Outcome::Killed);
         }
-        match panic::catch_unwind(AssertUnwindSafe(|| code.poll(cx))) {
+        match contain(system, || code.poll(cx)) {
             Ok(Poll::Ready(output)) => Poll::Ready(Outcome::Returned(output)),
-            Err(payload) => Poll::Ready(Outcome::Panicked(reason_of(&*payload, system))),
+            Err(reason) => Poll::Ready(Outcome::Panicked(reason)),
             Ok(Poll::Pending) => {
                 match self.process.queue.sleep_inside(self.incarnation, interest, cx.waker()) {
                     Inside::Asleep => {}
@@ -79,6 +84,11 @@ impl<M: Send + 'static> Guard<M> {
             }
         }
     }
+}
+
+/// Runs code that does not await; the reason if it panics.
+pub(crate) fn contain<T>(system: &System, code: impl FnOnce() -> T) -> Result<T, ExitReason> {
+    panic::catch_unwind(AssertUnwindSafe(code)).map_err(|payload| reason_of(&*payload, system))
 }
 
 fn reason_of(payload: &(dyn Any + Send), system: &System) -> ExitReason {

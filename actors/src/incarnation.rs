@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::actor::{Actor, Context};
 use crate::exit::ExitReason;
-use crate::guard::{Guard, Outcome};
+use crate::guard::{Guard, Outcome, contain};
 use crate::process::{Attachment, Step};
 use crate::signal::Signal;
 
@@ -37,7 +37,7 @@ async fn start<A: Actor>(
     ctx: &mut Context<A>,
 ) -> Result<A, ExitReason> {
     let system = ctx.system().clone();
-    let init = pin!(A::init(args, ctx));
+    let init = pin!(contain(&system, || A::init(args, ctx))?);
     match guard.start(&system, init).await {
         Outcome::Returned(result) => result,
         Outcome::Panicked(reason) | Outcome::Stopped(reason) => Err(reason),
@@ -45,14 +45,24 @@ async fn start<A: Actor>(
     }
 }
 
-async fn serve_and_terminate<A: Actor>(
-    guard: &Guard<A::Msg>,
-    mut actor: A,
-    ctx: &mut Context<A>,
-) -> ExitReason {
+/// An actor that is dropped only after it was said that its incarnation is on its way out. Replies that it kept are dropped
+/// with it, and their callers are to be told why it ended, not that it dropped them.
+struct Living<'a, A: Actor> {
+    actor: A,
+    guard: &'a Guard<A::Msg>,
+}
+
+impl<A: Actor> Drop for Living<'_, A> {
+    fn drop(&mut self) {
+        self.guard.begin_end();
+    }
+}
+
+async fn serve_and_terminate<A: Actor>(guard: &Guard<A::Msg>, actor: A, ctx: &mut Context<A>) -> ExitReason {
     let system = ctx.system().clone();
+    let mut living = Living { actor, guard };
     let ending = {
-        let serving = pin!(serve(&mut actor, ctx));
+        let serving = pin!(serve(&mut living.actor, ctx));
         match guard.run(&system, serving).await {
             Outcome::Returned(ending) => ending,
             Outcome::Panicked(reason) | Outcome::Stopped(reason) => Ending::Orderly(reason),
@@ -60,13 +70,13 @@ async fn serve_and_terminate<A: Actor>(
         }
     };
     let reason = match ending {
-        Ending::Killed => ExitReason::Killed,
-        Ending::Orderly(reason) => terminate(guard, &mut actor, reason, ctx).await,
+        Ending::Orderly(reason) if ctx.attachment().is_attached() => {
+            terminate(guard, &mut living.actor, reason, ctx).await
+        }
+        // It was killed, perhaps so long ago that its mailbox was taken away.
+        Ending::Orderly(_) | Ending::Killed => ExitReason::Killed,
     };
-    // Replies that the actor kept are dropped with it. Their callers are told why it ended, not that it dropped them.
-    ctx.attachment().begin_end();
-    drop(actor);
-    reason
+    contain(&system, || drop(living)).err().unwrap_or(reason)
 }
 
 async fn terminate<A: Actor>(
@@ -76,9 +86,9 @@ async fn terminate<A: Actor>(
     ctx: &mut Context<A>,
 ) -> ExitReason {
     let system = ctx.system().clone();
-    let outcome = {
-        let terminating = pin!(actor.terminate(&reason, ctx));
-        guard.run(&system, terminating).await
+    let outcome = match contain(&system, || actor.terminate(&reason, ctx)) {
+        Ok(terminating) => guard.run(&system, pin!(terminating)).await,
+        Err(panicked) => Outcome::Panicked(panicked),
     };
     match outcome {
         Outcome::Returned(()) => reason,
@@ -90,8 +100,9 @@ async fn terminate<A: Actor>(
 /// Acts on one thing after the other until one of them is the last.
 async fn serve<A: Actor>(actor: &mut A, ctx: &mut Context<A>) -> Ending {
     loop {
-        if let Some(reason) = ctx.stopping() {
-            return Ending::Orderly(reason.clone());
+        if let Some(reason) = ctx.stopping().cloned() {
+            ctx.attachment().handled();
+            return Ending::Orderly(reason);
         }
         match std::future::poll_fn(|cx| ctx.attachment().poll_next(cx)).await {
             Step::Message(message) => {

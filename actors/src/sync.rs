@@ -10,7 +10,7 @@ use loom::sync as imp;
 use std::sync as imp;
 
 pub(crate) use imp::MutexGuard;
-pub(crate) use imp::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+pub(crate) use imp::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
 
 /// A mutual exclusion lock that passes over poisoning.
 pub(crate) struct Mutex<T>(imp::Mutex<T>);

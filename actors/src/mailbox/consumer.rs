@@ -83,7 +83,7 @@ impl<M> Queue<M> {
             shrink(&mut batch.messages);
             sleep(&mut lanes, waker, Interest::Messages);
         }
-        self.asleep.store(next.is_none(), Ordering::Relaxed);
+        self.asleep.store(if next.is_none() { incarnation } else { 0 }, Ordering::Relaxed);
         drop((batch, lanes));
         wakers.into_iter().for_each(Waker::wake);
         next.map_or(Poll::Pending, Poll::Ready)
@@ -117,7 +117,7 @@ impl<M> Queue<M> {
     /// Goes to sleep inside user code, over a kill, and over signals too if `interest` says so; not if the consumer
     /// sleeps over its mailbox already.
     pub(crate) fn sleep_inside(&self, incarnation: u32, interest: Interest, waker: &Waker) -> Inside {
-        if self.asleep.load(Ordering::Relaxed) {
+        if self.asleep.load(Ordering::Relaxed) == incarnation {
             return Inside::Asleep;
         }
         let mut lanes = self.lanes.lock();

@@ -162,16 +162,17 @@ impl<M> Lanes<M> {
         self.waker.take()
     }
 
-    /// Remembers that messages went down, so that their callers can be told why.
-    pub(crate) fn remember_loss(&mut self, first: u64, last: u64, reason: ExitReason) {
+    /// Remembers that messages went down, so that their callers can be told why. What is forgotten for it is to be dropped
+    /// outside the locks.
+    #[must_use]
+    pub(crate) fn remember_loss(&mut self, first: u64, last: u64, reason: &ExitReason) -> Option<Loss> {
         if first > last {
-            return;
+            return None;
         }
         let losses = &mut self.seldom_mut().losses;
-        if losses.len() == LOSSES {
-            losses.pop_front();
-        }
-        losses.push_back(Loss { first, last, reason });
+        let forgotten = if losses.len() == LOSSES { losses.pop_front() } else { None };
+        losses.push_back(Loss { first, last, reason: reason.clone() });
+        forgotten
     }
 
     /// The fate of message `sequence`, when all up to `settled` are settled (invariant 3).

@@ -1,244 +1,348 @@
-//! The lock protocol of the mailbox under loom: every interleaving of a few threads, up to a bound on preemptions.
+//! The lock protocol under loom: every interleaving of a few small threads.
 //!
-//! ```text
-//! RUSTFLAGS="--cfg model" cargo test -p perennial-actors --release --lib mailbox::model
-//! ```
+//! `RUSTFLAGS="--cfg model" cargo test -p perennial-actors --release --lib mailbox::model`
 //!
-//! A wake-up that is lost shows as a deadlock, which loom reports.
+//! A wake-up that is lost shows as a deadlock, which loom reports; so do two locks taken in two orders.
 
 use std::future::poll_fn;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
 use loom::future::block_on;
+use loom::sync::Arc;
+use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
-use super::{Inside, Interest, Mailbox, Next, Outcome, Queue, Refused};
+use super::{Capacity, Fate, Inside, Interest, Mailbox, Next, Outcome, Queue, Refused};
 use crate::exit::ExitReason;
 use crate::signal::Signal;
 
 type Shared = Arc<Queue<u32>>;
 
-/// Runs `scenario` in every interleaving with at most three preemptions.
-fn explore(scenario: impl Fn() + Send + Sync + 'static) {
+/// Explores every interleaving of two threads.
+fn explore(model: impl Fn() + Sync + Send + 'static) {
+    loom::model::Builder::new().check(model);
+}
+
+/// Explores those interleavings of three threads that have at most so many switches which no thread asked for: nearly all
+/// bugs need two.
+fn explore_up_to(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(3);
-    builder.check(scenario);
+    builder.preemption_bound = Some(preemptions);
+    builder.check(model);
 }
 
-/// An open mailbox, and its first incarnation.
-fn served(mailbox: Mailbox) -> (Shared, u32) {
-    let queue = Arc::new(Queue::new(mailbox));
+/// Open, served by incarnation 1, and with messages that wait.
+fn served(capacity: usize, messages: impl IntoIterator<Item = u32>) -> Shared {
+    let capacity = NonZeroUsize::new(capacity).expect("a capacity is not zero");
+    let queue = Queue::new(Mailbox::bounded(capacity));
     queue.open();
-    let incarnation = queue.attach().expect("it is open");
-    (queue, incarnation)
+    assert_eq!(queue.attach(), Ok(1));
+    messages.into_iter().for_each(|message| assert!(queue.push(message).is_ok()));
+    Arc::new(queue)
 }
 
-fn bounded(capacity: usize) -> Mailbox {
-    Mailbox::bounded(NonZeroUsize::new(capacity).expect("not zero"))
+fn poll(queue: &Queue<u32>, incarnation: u32) -> Option<Next<u32>> {
+    match queue.poll_next(incarnation, &mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(next) => Some(next),
+        Poll::Pending => None,
+    }
 }
 
-fn next(queue: &Shared, incarnation: u32) -> Next<u32> {
+fn poll_message(queue: &Queue<u32>, incarnation: u32) -> Option<u32> {
+    match poll(queue, incarnation) {
+        Some(Next::Message(message)) => Some(message),
+        _ => None,
+    }
+}
+
+/// Sleeps until there is something.
+fn next(queue: &Queue<u32>, incarnation: u32) -> Next<u32> {
     block_on(poll_fn(|cx| queue.poll_next(incarnation, cx)))
 }
 
-fn next_message(queue: &Shared, incarnation: u32) -> u32 {
+fn next_message(queue: &Queue<u32>, incarnation: u32) -> u32 {
     match next(queue, incarnation) {
         Next::Message(message) => message,
-        other => panic!("a message was due, not {other:?}"),
+        other => panic!("a message was to come, not {other:?}"),
     }
 }
 
-fn push_all(queue: &Shared, messages: std::ops::RangeInclusive<u32>) {
-    for message in messages {
-        queue.push(message).expect("it is open and has room");
-    }
-}
-
-/// Sends as `Address::send` does: waits in line if there is no room.
-fn send(queue: &Shared, message: u32) -> Result<u64, u32> {
-    let (mut message, mut ticket) = (Some(message), None);
+/// As `send` does: waits for room; gives the message back if the mailbox is closed.
+fn send(queue: &Queue<u32>, message: u32) -> Result<u64, u32> {
+    let mut message = Some(message);
+    let mut ticket = None;
     block_on(poll_fn(|cx| {
-        if let Some(ticket) = ticket {
-            return match queue.collect(ticket, cx.waker()) {
-                Some(Outcome::Accepted(sequence)) => Poll::Ready(Ok(sequence)),
-                Some(Outcome::Refused(message)) => Poll::Ready(Err(message)),
-                None => Poll::Pending,
-            };
-        }
-        match queue.push_or_join(message.take().expect("sent once"), cx.waker()) {
-            Ok(Ok(sequence)) => Poll::Ready(Ok(sequence)),
-            Ok(Err(joined)) => {
-                ticket = Some(joined);
-                Poll::Pending
+        if let Some(message) = message.take() {
+            match queue.push_or_join(message, cx.waker()) {
+                Ok(Ok(sequence)) => return Poll::Ready(Ok(sequence)),
+                Ok(Err(place)) => ticket = Some(place),
+                Err(message) => return Poll::Ready(Err(message)),
             }
-            Err(message) => Poll::Ready(Err(message)),
+        }
+        match ticket.and_then(|ticket| queue.collect(ticket, cx.waker())) {
+            Some(Outcome::Accepted(sequence)) => Poll::Ready(Ok(sequence)),
+            Some(Outcome::Refused(message)) => Poll::Ready(Err(message)),
+            None => Poll::Pending,
         }
     }))
 }
 
+/// The accounts add up, and what waits is within bounds.
+fn check(queue: &Queue<u32>) {
+    assert!(queue.counters().balanced());
+    let Capacity::Bounded(capacity) = queue.settings.capacity else { return };
+    let (lanes, batch) = (queue.lanes.lock(), queue.batch.lock());
+    assert!(lanes.messages.len() + batch.len() <= capacity.get());
+}
+
 #[test]
-fn a_message_wakes_a_consumer_that_goes_to_sleep() {
+fn a_consumer_that_goes_to_sleep_is_woken_by_a_message() {
     explore(|| {
-        let (queue, incarnation) = served(Mailbox::unbounded());
+        let queue = served(2, []);
         let sender = thread::spawn({
             let queue = queue.clone();
-            move || queue.push(1).expect("it is open")
+            move || (1..=2).for_each(|message| assert!(queue.push(message).is_ok()))
         });
-        assert_eq!(next_message(&queue, incarnation), 1);
-        sender.join().expect("it ends well");
+        assert_eq!((next_message(&queue, 1), next_message(&queue, 1)), (1, 2));
+        sender.join().expect("the sender is done");
     });
 }
 
 #[test]
-fn messages_of_each_sender_stay_in_order_and_none_is_lost_or_doubled() {
-    explore(|| {
-        let (queue, incarnation) = served(Mailbox::unbounded());
+fn two_senders_lose_nothing_and_each_keeps_its_order() {
+    explore_up_to(2, || {
+        let queue = served(2, []);
         let senders = [10, 20].map(|first| {
             let queue = queue.clone();
-            thread::spawn(move || push_all(&queue, first..=first + 1))
-        });
-        let handled: Vec<u32> = (0..4).map(|_| next_message(&queue, incarnation)).collect();
-        let of =
-            |first: u32| handled.iter().copied().filter(move |n| n / 10 * 10 == first).collect::<Vec<_>>();
-        assert_eq!((of(10), of(20)), (vec![10, 11], vec![20, 21]));
-        for sender in senders {
-            sender.join().expect("it ends well");
-        }
-    });
-}
-
-/// The deadlock that invariant 6 excludes: the consumer takes a message, which makes room, and then waits for the sender
-/// before it ever asks again.
-#[test]
-fn a_sender_in_line_gets_in_by_the_message_that_makes_room() {
-    explore(|| {
-        let (queue, incarnation) = served(bounded(2));
-        push_all(&queue, 1..=2);
-        assert_eq!(next_message(&queue, incarnation), 1);
-        queue.push(3).expect("there is room");
-        let sender = thread::spawn({
-            let queue = queue.clone();
-            move || send(&queue, 4).expect("it is open")
-        });
-        assert_eq!(next_message(&queue, incarnation), 2);
-        sender.join().expect("it got in");
-        assert_eq!(next_message(&queue, incarnation), 3);
-        assert_eq!(next_message(&queue, incarnation), 4);
-        assert!(queue.counters().balanced());
-    });
-}
-
-#[test]
-fn a_bounded_mailbox_never_holds_more_than_its_capacity() {
-    explore(|| {
-        let (queue, incarnation) = served(bounded(1));
-        let senders = [1, 2].map(|n| {
-            let queue = queue.clone();
-            thread::spawn(move || match queue.push(n) {
-                Ok(_) => 1,
-                Err(Refused::Full(_)) => 0,
-                Err(Refused::Closed(_)) => panic!("it is open"),
+            thread::spawn(move || {
+                (first..first + 2).for_each(|message| assert!(send(&queue, message).is_ok()))
             })
         });
-        let first = next_message_if_any(&queue, incarnation);
-        let accepted: u64 = senders.map(|sender| sender.join().expect("it ends well")).iter().sum();
-        // The one in hand is not counted, the ones that wait are.
-        assert!(queue.counters().queued <= 1 + u64::from(first), "{:?}", queue.counters());
-        assert_eq!(queue.counters().accepted, accepted);
-    });
-}
-
-fn next_message_if_any(queue: &Shared, incarnation: u32) -> bool {
-    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-    queue.poll_next(incarnation, &mut cx).is_ready()
-}
-
-#[test]
-fn a_mailbox_that_is_taken_away_gives_every_message_to_one_incarnation_only() {
-    explore(|| {
-        let (queue, stuck) = served(Mailbox::unbounded());
-        push_all(&queue, 1..=3);
-        let old = thread::spawn({
-            let queue = queue.clone();
-            move || {
-                let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-                let mut handled = Vec::new();
-                while let Poll::Ready(Next::Message(n)) = queue.poll_next(stuck, &mut cx) {
-                    handled.push(n);
-                }
-                handled
-            }
-        });
-        let leftover = queue.detach(stuck, &ExitReason::Killed);
-        let fresh = queue.attach().expect("it is vacant");
-        let left = queue.counters().queued;
-        let mut handled: Vec<u32> = (0..left).map(|_| next_message(&queue, fresh)).collect();
-        let mut before = old.join().expect("it ends well");
-        before.append(&mut handled);
-        assert_eq!(before, [1, 2, 3]);
-        assert!(leftover.is_some() && queue.counters().balanced(), "{:?}", queue.counters());
+        let all: Vec<u32> = (0..4).map(|_| next_message(&queue, 1)).collect();
+        for first in [10, 20] {
+            let own: Vec<u32> = all.iter().copied().filter(|message| message / 10 == first / 10).collect();
+            assert_eq!(own, [first, first + 1], "{all:?}");
+        }
+        senders.into_iter().for_each(|sender| sender.join().expect("the sender is done"));
+        check(&queue);
     });
 }
 
 #[test]
-fn a_signal_goes_ahead_of_messages_and_wakes_whoever_sleeps() {
+fn a_sender_in_line_gets_the_last_place_though_nobody_asks_again() {
     explore(|| {
-        let (queue, incarnation) = served(Mailbox::unbounded());
+        let queue = served(2, [1, 2]);
+        assert_eq!(poll_message(&queue, 1), Some(1));
+        assert!(queue.push(3).is_ok());
         let sender = thread::spawn({
             let queue = queue.clone();
+            move || send(&queue, 4)
+        });
+        // The last of the batch. Its handler now waits for the very sender that waits for room (invariant 6).
+        assert_eq!(next_message(&queue, 1), 2);
+        assert_eq!(sender.join().expect("the sender is done"), Ok(4));
+        assert_eq!((poll_message(&queue, 1), poll_message(&queue, 1)), (Some(3), Some(4)));
+    });
+}
+
+#[test]
+fn two_senders_in_line_get_in_one_after_the_other() {
+    explore_up_to(3, || {
+        let queue = served(1, [1]);
+        let senders = [2, 3].map(|message| {
+            let queue = queue.clone();
+            thread::spawn(move || send(&queue, message).expect("it is open"))
+        });
+        assert_eq!(next_message(&queue, 1), 1);
+        let rest = [next_message(&queue, 1), next_message(&queue, 1)];
+        assert!(rest == [2, 3] || rest == [3, 2], "{rest:?}");
+        let mut sequences = senders.map(|sender| sender.join().expect("the sender is done"));
+        sequences.sort_unstable();
+        assert_eq!(sequences, [2, 3]);
+    });
+}
+
+#[test]
+fn a_mailbox_never_holds_more_than_it_may() {
+    explore_up_to(3, || {
+        let queue = served(2, [1, 2]);
+        let senders = [3, 4].map(|message| {
+            let queue = queue.clone();
+            thread::spawn(move || {
+                let pushed = queue.push(message);
+                assert!(!matches!(pushed, Err(Refused::Closed(_))));
+                check(&queue);
+                u64::from(pushed.is_ok())
+            })
+        });
+        assert!(poll_message(&queue, 1).is_some() && poll_message(&queue, 1).is_some());
+        let pushed: u64 = senders.map(|sender| sender.join().expect("the sender is done")).iter().sum();
+        assert_eq!(queue.counters().accepted, 2 + pushed);
+        check(&queue);
+    });
+}
+
+#[test]
+fn a_message_goes_to_the_stuck_incarnation_or_to_the_next_and_never_to_both() {
+    explore(|| {
+        let queue = served(3, [1, 2, 3]);
+        assert_eq!(poll_message(&queue, 1), Some(1));
+        let stuck = thread::spawn({
+            let queue = queue.clone();
+            move || std::iter::from_fn(|| poll_message(&queue, 1)).collect::<Vec<_>>()
+        });
+        let lost = u64::from(queue.detach(1, &ExitReason::Killed).expect("it is served").lost_in_flight);
+        assert_eq!(queue.attach(), Ok(2));
+        let next: Vec<u32> = std::iter::from_fn(|| poll_message(&queue, 2)).collect();
+        let stuck = stuck.join().expect("it comes back in the end");
+        assert_eq!([vec![1], stuck, next].concat(), [1, 2, 3]);
+        let counters = queue.counters();
+        assert_eq!((counters.handled, counters.lost_in_flight), (3 - lost, lost));
+        check(&queue);
+    });
+}
+
+#[test]
+fn an_incarnation_that_goes_to_sleep_hears_that_its_mailbox_is_taken_away() {
+    explore(|| {
+        let queue = served(2, [1]);
+        let consumer = thread::spawn({
+            let queue = queue.clone();
+            move || while !matches!(next(&queue, 1), Next::Detached) {}
+        });
+        let leftover = queue.detach(1, &ExitReason::Killed).expect("it is served");
+        leftover.wakers.into_iter().for_each(Waker::wake);
+        consumer.join().expect("it heard");
+        check(&queue);
+    });
+}
+
+#[test]
+fn a_signal_that_was_sent_comes_before_the_next_message_of_a_batch() {
+    explore(|| {
+        let queue = served(3, [1, 2, 3]);
+        assert_eq!(poll_message(&queue, 1), Some(1));
+        let sent = Arc::new(AtomicBool::new(false));
+        let sender = thread::spawn({
+            let (queue, sent) = (queue.clone(), sent.clone());
             move || {
                 assert!(queue.signal(Signal::Exit(ExitReason::Normal)));
-                queue.push(1).expect("it is open");
+                sent.store(true, Ordering::Release);
             }
         });
-        assert!(matches!(next(&queue, incarnation), Next::Signal(Signal::Exit(_))));
-        assert_eq!(next_message(&queue, incarnation), 1);
-        sender.join().expect("it ends well");
+        let mut messages = 0;
+        loop {
+            let was_sent = sent.load(Ordering::Acquire);
+            match next(&queue, 1) {
+                Next::Signal(_) => break,
+                Next::Message(_) => messages += 1,
+                other => panic!("nobody did that: {other:?}"),
+            }
+            assert!(!was_sent, "a message came first");
+        }
+        sender.join().expect("the sender is done");
+        assert_eq!(messages + std::iter::from_fn(|| poll_message(&queue, 1)).count(), 2);
     });
 }
 
 #[test]
-fn a_kill_wakes_a_consumer_inside_its_handler() {
+fn a_consumer_that_goes_to_sleep_is_woken_by_a_signal_ahead_of_a_message() {
     explore(|| {
-        let (queue, incarnation) = served(Mailbox::unbounded());
+        let queue = served(2, []);
+        let sender = thread::spawn({
+            let queue = queue.clone();
+            move || assert!(queue.signal(Signal::Exit(ExitReason::Normal)) && queue.push(1).is_ok())
+        });
+        assert!(matches!(next(&queue, 1), Next::Signal(_)));
+        assert_eq!(next_message(&queue, 1), 1);
+        sender.join().expect("the sender is done");
+    });
+}
+
+/// Sleeps inside user code until there is a reason to stop.
+fn sleep_inside(queue: &Queue<u32>, interest: Interest) -> Inside {
+    block_on(poll_fn(|cx| match queue.sleep_inside(1, interest, cx.waker()) {
+        Inside::Asleep => Poll::Pending,
+        other => Poll::Ready(other),
+    }))
+}
+
+#[test]
+fn a_kill_finds_an_incarnation_inside_its_handler() {
+    explore(|| {
+        let queue = served(2, [1]);
+        assert_eq!(poll_message(&queue, 1), Some(1));
         let killer = thread::spawn({
             let queue = queue.clone();
-            move || assert!(queue.kill())
+            // A message and a signal as well: neither may swallow the wake-up.
+            move || assert!(queue.push(2).is_ok() && queue.kill())
         });
-        block_on(poll_fn(|cx| {
-            if queue.is_killed() {
-                return Poll::Ready(());
-            }
-            match queue.sleep_inside(incarnation, Interest::Kill, cx.waker()) {
-                Inside::Asleep => Poll::Pending,
-                Inside::Over => Poll::Ready(()),
-                Inside::Signalled => panic!("nobody signalled"),
-            }
-        }));
-        killer.join().expect("it ends well");
+        assert_eq!(sleep_inside(&queue, Interest::Kill), Inside::Over);
+        assert!(queue.is_killed());
+        killer.join().expect("the killer is done");
     });
 }
 
 #[test]
-fn whoever_waits_for_a_fate_hears_of_it() {
+fn a_stop_finds_an_incarnation_inside_its_init() {
     explore(|| {
-        let (queue, incarnation) = served(Mailbox::unbounded());
-        let sequence = queue.push(1).expect("it is open");
-        assert_eq!(next_message(&queue, incarnation), 1);
+        let queue = served(2, []);
+        let stopper = thread::spawn({
+            let queue = queue.clone();
+            move || assert!(queue.push(1).is_ok() && queue.signal(Signal::Exit(ExitReason::Normal)))
+        });
+        assert_eq!(sleep_inside(&queue, Interest::Signals), Inside::Signalled);
+        assert!(queue.take_signal(1).is_some());
+        stopper.join().expect("the stopper is done");
+    });
+}
+
+#[test]
+fn a_caller_hears_its_fate_though_nobody_asks_again() {
+    explore(|| {
+        let queue = served(3, [1, 2]);
+        assert_eq!(poll_message(&queue, 1), Some(1));
+        let caller = thread::spawn({
+            let queue = queue.clone();
+            // The reply to message 1 is gone.
+            move || {
+                block_on(poll_fn(|cx| match queue.fate(1, cx.waker()) {
+                    Fate::Open => Poll::Pending,
+                    Fate::Handled => Poll::Ready(()),
+                    Fate::Lost(reason) => panic!("nothing ended: {reason}"),
+                }))
+            }
+        });
+        // Message 1 is settled. The handler of message 2 now waits for that very caller (invariant 6).
+        assert_eq!(next_message(&queue, 1), 2);
+        caller.join().expect("the caller heard");
+    });
+}
+
+#[test]
+fn an_end_tells_every_caller_and_every_sender() {
+    explore_up_to(3, || {
+        let queue = served(1, [1]);
         let caller = thread::spawn({
             let queue = queue.clone();
             move || {
-                block_on(poll_fn(|cx| match queue.fate(sequence, cx.waker()) {
-                    super::Fate::Open => Poll::Pending,
-                    super::Fate::Handled => panic!("its incarnation was killed"),
-                    super::Fate::Lost(_) => Poll::Ready(()),
-                }));
+                block_on(poll_fn(|cx| match queue.fate(1, cx.waker()) {
+                    Fate::Open => Poll::Pending,
+                    Fate::Handled => panic!("nobody handled it"),
+                    Fate::Lost(_) => Poll::Ready(()),
+                }))
             }
         });
-        let leftover = queue.detach(incarnation, &ExitReason::Killed).expect("it is attached");
-        leftover.wakers.into_iter().for_each(std::task::Waker::wake);
-        caller.join().expect("it hears");
+        let sender = thread::spawn({
+            let queue = queue.clone();
+            move || send(&queue, 2)
+        });
+        let leftover = queue.close(&ExitReason::Killed).expect("it is open");
+        assert_eq!(leftover.dead.len(), 1);
+        leftover.wakers.into_iter().for_each(Waker::wake);
+        caller.join().expect("the caller heard");
+        assert_eq!(sender.join().expect("the sender heard"), Err(2));
+        check(&queue);
     });
 }

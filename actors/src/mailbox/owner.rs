@@ -5,9 +5,10 @@ use std::task::Waker;
 
 use super::batch::Batch;
 use super::config::OnRestart;
-use super::lanes::{CloseHook, Interest, Lanes, Service, Watcher};
+use super::lanes::{CloseHook, Interest, Lanes, Loss, Service, Watcher};
 use super::shared::{KILL, Queue, SIGNAL, settled};
 use crate::exit::ExitReason;
+use crate::signal::Signal;
 use crate::sync::Ordering;
 
 /// Why no incarnation can attach.
@@ -22,6 +23,8 @@ pub(crate) enum AttachError {
 /// What is to be done outside the locks after an end.
 #[must_use]
 pub(crate) struct Leftover<M> {
+    /// The incarnation that ended, if one was attached.
+    pub(crate) ended: Option<u32>,
     /// A message was in the hand of the incarnation and went down with it.
     pub(crate) lost_in_flight: bool,
     /// Messages that nobody will handle.
@@ -29,16 +32,22 @@ pub(crate) struct Leftover<M> {
     pub(crate) on_close: Vec<CloseHook>,
     pub(crate) watchers: Vec<(u64, Watcher)>,
     pub(crate) wakers: Vec<Waker>,
+    /// Forgotten, and dropped outside the locks as well: a reason may hold anything.
+    signals: VecDeque<Signal>,
+    losses: Vec<Loss>,
 }
 
 impl<M> Leftover<M> {
     const fn new() -> Self {
         Self {
+            ended: None,
             lost_in_flight: false,
             dead: VecDeque::new(),
             on_close: Vec::new(),
             watchers: Vec::new(),
             wakers: Vec::new(),
+            signals: VecDeque::new(),
+            losses: Vec::new(),
         }
     }
 }
@@ -125,18 +134,20 @@ impl<M> Queue<M> {
             batch.settle();
             batch.release();
         }
-        if lanes.service != Service::Vacant {
-            lanes.remember_loss(lanes.since + 1, settled(lanes, batch), reason.clone());
+        if let Service::Served(incarnation) = lanes.service {
+            leftover.ended = Some(incarnation);
+            leftover.losses.extend(lanes.remember_loss(lanes.since + 1, settled(lanes, batch), reason));
         }
         // Accepted before everything in the lane, so it goes to its front (invariant 3).
         batch.messages.append(&mut lanes.messages);
         std::mem::swap(&mut batch.messages, &mut lanes.messages);
         self.batch_len.store(0, Ordering::Relaxed);
-        self.asleep.store(false, Ordering::Relaxed);
-        lanes.signals.clear();
+        self.asleep.store(0, Ordering::Relaxed);
+        leftover.signals = std::mem::take(&mut lanes.signals);
         lanes.ending = false;
         lanes.interest = Interest::Nothing;
-        lanes.waker = None;
+        // If it is not the incarnation itself that ends so, it has to hear of it.
+        leftover.wakers.extend(lanes.waker.take());
         self.attention.clear(KILL | SIGNAL);
         leftover.wakers.extend(self.settled(lanes));
     }
@@ -147,5 +158,5 @@ fn bury<M>(lanes: &mut Lanes<M>, batch: &Batch<M>, reason: &ExitReason, leftover
     leftover.dead = std::mem::take(&mut lanes.messages);
     let first = settled(lanes, batch) + 1;
     lanes.dead += leftover.dead.len() as u64;
-    lanes.remember_loss(first, lanes.accepted(), reason.clone());
+    leftover.losses.extend(lanes.remember_loss(first, lanes.accepted(), reason));
 }

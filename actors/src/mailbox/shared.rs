@@ -6,7 +6,7 @@ use super::batch::Batch;
 use super::config::{Capacity, Mailbox};
 use super::lanes::{CloseHook, Fate, Lanes, Service, Watcher};
 use crate::counters::Counters;
-use crate::sync::{AtomicBool, AtomicU8, AtomicUsize, Mutex, Ordering};
+use crate::sync::{AtomicU8, AtomicU32, AtomicUsize, Mutex, Ordering};
 
 /// Why the consumer has to look at the lanes before it takes its next message (invariant 6).
 pub(super) struct Attention(AtomicU8);
@@ -49,8 +49,9 @@ pub(crate) struct Queue<M> {
     pub(super) attention: Attention,
     /// The length of the batch: never less than it is, so that a sender who trusts it never finds room that is not.
     pub(super) batch_len: AtomicUsize,
-    /// The consumer sleeps over its mailbox. Written and read by the consumer alone.
-    pub(super) asleep: AtomicBool,
+    /// The incarnation that sleeps over its mailbox, or 0. Written under both locks; read by the consumer without one, and by
+    /// an incarnation that was abandoned, which must not take the sleep of the next one for its own.
+    pub(super) asleep: AtomicU32,
     pub(super) lanes: Mutex<Lanes<M>>,
     pub(super) batch: Mutex<Batch<M>>,
 }
@@ -61,7 +62,7 @@ impl<M> Queue<M> {
             settings,
             attention: Attention::new(),
             batch_len: AtomicUsize::new(0),
-            asleep: AtomicBool::new(false),
+            asleep: AtomicU32::new(0),
             lanes: Mutex::new(Lanes::new()),
             batch: Mutex::new(Batch::new()),
         }
@@ -70,7 +71,7 @@ impl<M> Queue<M> {
     /// Says that the incarnation is on its way out, before it drops what it kept.
     pub(crate) fn begin_end(&self, incarnation: u32) {
         let mut lanes = self.lanes.lock();
-        lanes.ending = lanes.service == Service::Served(incarnation);
+        lanes.ending |= lanes.service == Service::Served(incarnation);
     }
 
     /// Whether one more message fits in.
@@ -112,10 +113,13 @@ impl<M> Queue<M> {
     }
 
     /// The fate of the message with this sequence number; while it is open, `waker` hears of the next settlement.
+    ///
+    /// The lock of the batch is held until the bit is set: the consumer must not settle the message and take the next one in
+    /// between (invariant 6).
     pub(crate) fn fate(&self, sequence: u64, waker: &Waker) -> Fate {
         let mut lanes = self.lanes.lock();
-        let settled = settled(&lanes, &self.batch.lock());
-        let fate = lanes.fate(sequence, settled);
+        let batch = self.batch.lock();
+        let fate = lanes.fate(sequence, settled(&lanes, &batch));
         if matches!(fate, Fate::Open) {
             lanes.seldom_mut().fate_wakers.push(waker.clone());
             self.attention.set(FATE);

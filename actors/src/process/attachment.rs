@@ -64,8 +64,11 @@ impl<M: Send + 'static> Attachment<M> {
         self.incarnation
     }
 
-    /// Says that the start succeeded.
+    /// Says that the start succeeded; not if the mailbox was taken away meanwhile.
     pub fn started(&mut self) {
+        if !self.is_attached() {
+            return;
+        }
         self.started = true;
         let pid = self.pid();
         self.process.publish(|label| Event::Started { pid, label });
@@ -80,6 +83,7 @@ impl<M: Send + 'static> Attachment<M> {
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Step<M>> {
         if self.budget == 0 {
             self.budget = BUDGET;
+            self.handled();
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -116,9 +120,9 @@ impl<M: Send + 'static> Attachment<M> {
         }
     }
 
-    /// Says that the incarnation is on its way out, before it drops what it kept.
-    pub(crate) fn begin_end(&self) {
-        self.process.queue.begin_end(self.incarnation);
+    /// Whether the mailbox was not taken away from it.
+    pub(crate) fn is_attached(&self) -> bool {
+        self.process.queue.served_by() == Some(self.incarnation)
     }
 
     /// The system that it lives in.

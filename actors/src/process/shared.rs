@@ -113,17 +113,16 @@ impl<M: Send + 'static> Process<M> {
     /// Tells everybody whom an end concerns, in the order that they may rely on: names are free, callers and senders know,
     /// before any monitor hears of it.
     fn conclude(&self, leftover: Leftover<M>, pid: Pid, reason: &ExitReason) {
-        leftover.on_close.into_iter().for_each(|hook| hook());
+        leftover.on_close.into_iter().for_each(survive);
         if leftover.lost_in_flight {
             self.bury(pid, || DeadReason::InFlight(reason.clone()));
         }
         for message in leftover.dead {
             self.bury(pid, || DeadReason::Unhandled(reason.clone()));
-            // A message may do anything when it is dropped. Whoever closes a mailbox must survive it.
-            drop(panic::catch_unwind(AssertUnwindSafe(|| drop(message))));
+            survive(|| drop(message));
         }
         leftover.wakers.into_iter().for_each(Waker::wake);
-        let ended = (pid.incarnation() > 0).then_some(pid);
+        let ended = leftover.ended.map(|incarnation| self.pid_of(incarnation));
         leftover.watchers.into_iter().for_each(|(_, watcher)| watcher(ended, reason));
     }
 
@@ -136,6 +135,12 @@ impl<M: Send + 'static> Process<M> {
             reason: reason(),
         });
     }
+}
+
+/// A hook, or a message that is dropped, may do anything. Whoever ends an incarnation or closes a mailbox must survive it, and
+/// tell the others.
+fn survive(code: impl FnOnce()) {
+    drop(panic::catch_unwind(AssertUnwindSafe(code)));
 }
 
 impl<M: Send + 'static> AnyProcess for Process<M> {

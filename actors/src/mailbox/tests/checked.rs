@@ -1,0 +1,228 @@
+//! A mailbox whose invariants are checked after everything that is done to it.
+
+use std::num::NonZeroUsize;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use crate::counters::Counters;
+use crate::exit::ExitReason;
+use crate::mailbox::{Capacity, Fate, Inside, Interest, Leftover, Mailbox, Next, Outcome, Queue, Refused};
+use crate::signal::Signal;
+
+/// Counts how often it is woken.
+#[derive(Default)]
+pub(super) struct Bell(AtomicUsize);
+
+impl Bell {
+    pub(super) fn new() -> (Arc<Self>, Waker) {
+        let bell = Arc::new(Self::default());
+        (bell.clone(), Waker::from(bell))
+    }
+
+    pub(super) fn rung(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// What a mailbox gave, in a form that can be compared.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) enum Got {
+    Message(u32),
+    Signal(String),
+    Killed,
+    Detached,
+    /// There is nothing: the consumer sleeps.
+    Nothing,
+}
+
+/// What became of a message, in a form that can be compared.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) enum Became {
+    Open,
+    Handled,
+    Lost(String),
+}
+
+/// Why a message came back.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) enum Back {
+    Full(u32),
+    Closed(u32),
+}
+
+/// A mailbox whose accounts and whose bound are checked after everything that is done to it.
+pub(super) struct Checked {
+    queue: Queue<u32>,
+    bell: Arc<Bell>,
+    waker: Waker,
+}
+
+impl Deref for Checked {
+    type Target = Queue<u32>;
+
+    fn deref(&self) -> &Queue<u32> {
+        &self.queue
+    }
+}
+
+impl Checked {
+    pub(super) fn new(settings: Mailbox) -> Self {
+        let (bell, waker) = Bell::new();
+        Self { queue: Queue::new(settings), bell, waker }
+    }
+
+    /// Open, and served by incarnation 1.
+    pub(super) fn served(settings: Mailbox) -> Self {
+        let checked = Self::new(settings);
+        checked.open();
+        assert_eq!(checked.attach(), Ok(1));
+        checked
+    }
+
+    /// As [`served`](Self::served), with messages that wait.
+    pub(super) fn with_messages(settings: Mailbox, messages: impl IntoIterator<Item = u32>) -> Self {
+        let checked = Self::served(settings);
+        messages.into_iter().for_each(|message| assert!(checked.push(message).is_ok()));
+        checked
+    }
+
+    pub(super) fn push(&self, message: u32) -> Result<u64, Back> {
+        let pushed = self.queue.push(message);
+        self.check();
+        pushed.map_err(|refused| match refused {
+            Refused::Full(message) => Back::Full(message),
+            Refused::Closed(message) => Back::Closed(message),
+        })
+    }
+
+    pub(super) fn join(&self, message: u32, waker: &Waker) -> Result<Result<u64, u64>, u32> {
+        let joined = self.queue.push_or_join(message, waker);
+        self.check();
+        joined
+    }
+
+    /// Stands in line with a message for which there is no room; the ticket, and the bell that rings for it.
+    pub(super) fn stand_in_line(&self, message: u32) -> (u64, Arc<Bell>) {
+        let (bell, waker) = Bell::new();
+        let ticket = self.join(message, &waker).expect("it is open").expect_err("it is full");
+        (ticket, bell)
+    }
+
+    /// Whether the message of a ticket was accepted, and as which, or came back; none while it stands in line.
+    pub(super) fn ask(&self, ticket: u64) -> Option<Result<u64, u32>> {
+        let outcome = self.queue.collect(ticket, Waker::noop());
+        self.check();
+        outcome.map(|outcome| match outcome {
+            Outcome::Accepted(sequence) => Ok(sequence),
+            Outcome::Refused(message) => Err(message),
+        })
+    }
+
+    pub(super) fn leave(&self, ticket: u64) -> Option<u32> {
+        let left = self.queue.leave(ticket);
+        self.check();
+        left
+    }
+
+    /// What an incarnation is given next.
+    pub(super) fn next(&self, incarnation: u32) -> Got {
+        let next = self.queue.poll_next(incarnation, &mut Context::from_waker(&self.waker));
+        self.check();
+        match next {
+            Poll::Ready(Next::Message(message)) => Got::Message(message),
+            Poll::Ready(Next::Signal(Signal::Exit(reason))) => Got::Signal(reason.to_string()),
+            Poll::Ready(Next::Killed) => Got::Killed,
+            Poll::Ready(Next::Detached) => Got::Detached,
+            Poll::Pending => Got::Nothing,
+        }
+    }
+
+    /// All messages until there is something else.
+    pub(super) fn drain(&self, incarnation: u32) -> Vec<u32> {
+        let messages = std::iter::from_fn(|| match self.next(incarnation) {
+            Got::Message(message) => Some(message),
+            _ => None,
+        });
+        messages.collect()
+    }
+
+    pub(super) fn sleep_inside(&self, incarnation: u32, interest: Interest) -> Inside {
+        let inside = self.queue.sleep_inside(incarnation, interest, &self.waker);
+        self.check();
+        inside
+    }
+
+    pub(super) fn stop(&self, note: &str) -> bool {
+        let told = self.queue.signal(Signal::Exit(ExitReason::shutdown_because(note)));
+        self.check();
+        told
+    }
+
+    pub(super) fn kill(&self) -> bool {
+        let told = self.queue.kill();
+        self.check();
+        told
+    }
+
+    pub(super) fn detach(&self, incarnation: u32, reason: &ExitReason) -> Option<Leftover<u32>> {
+        let leftover = self.queue.detach(incarnation, reason);
+        self.check();
+        leftover
+    }
+
+    pub(super) fn close(&self, reason: &ExitReason) -> Option<Leftover<u32>> {
+        let leftover = self.queue.close(reason);
+        self.check();
+        leftover
+    }
+
+    pub(super) fn became(&self, sequence: u64) -> Became {
+        match self.queue.fate(sequence, &self.waker) {
+            Fate::Open => Became::Open,
+            Fate::Handled => Became::Handled,
+            Fate::Lost(reason) => Became::Lost(reason.to_string()),
+        }
+    }
+
+    /// How often the consumer was woken.
+    pub(super) fn rung(&self) -> usize {
+        self.bell.rung()
+    }
+
+    /// How many messages wait; the one in hand is not counted.
+    pub(super) fn waiting(&self) -> usize {
+        let lanes = self.queue.lanes.lock();
+        let batch = self.queue.batch.lock();
+        lanes.messages.len() + batch.len()
+    }
+
+    fn check(&self) {
+        let counters = self.queue.counters();
+        assert!(counters.balanced(), "{counters:?}");
+        if let Capacity::Bounded(capacity) = self.queue.settings.capacity {
+            assert!(self.waiting() <= capacity.get(), "{} wait, {capacity} may", self.waiting());
+        }
+    }
+}
+
+pub(super) fn bounded(capacity: usize) -> Mailbox {
+    Mailbox::bounded(NonZeroUsize::new(capacity).expect("a capacity is not zero"))
+}
+
+pub(super) fn failed() -> ExitReason {
+    ExitReason::failed("on purpose")
+}
+
+/// Accounts, in the order in which they add up: accepted, handled, lost in flight, dead, queued.
+pub(super) fn accounts(queue: &Queue<u32>) -> [u64; 5] {
+    let Counters { accepted, handled, lost_in_flight, dead_lettered, queued } = queue.counters();
+    [accepted, handled, lost_in_flight, dead_lettered, queued]
+}

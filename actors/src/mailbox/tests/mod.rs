@@ -1,0 +1,9 @@
+//! The mailbox by itself, without any actor and without a runtime.
+
+mod checked;
+mod ends;
+mod fates;
+mod order;
+mod reference;
+mod room;
+mod traces;
