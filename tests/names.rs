@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use perennial::prelude::*;
 use perennial::start::TreeError;
-use perennial::{BindError, LookupError, OpenError, Registry};
+use perennial::{BindError, CallError, LookupError, OpenError, Registry};
 
 const WORKER: Name<Msg> = Name::new("worker");
 
@@ -47,7 +47,11 @@ fn tolerant(id: &'static str) -> Supervisor {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_named_child_is_found_at_every_moment_whoever_is_restarted() {
     let system = System::new();
-    let inner = Supervisor::new("inner").intensity(0, Duration::from_secs(1)).child(worker());
+    // So patient that to wait for somebody who is gone already would show.
+    let inner = Supervisor::new("inner")
+        .intensity(0, Duration::from_secs(1))
+        .abandon_after(Duration::from_secs(3600));
+    let inner = inner.child(worker());
     let app = tolerant("app").child(inner).start(&system).await.expect("it starts");
     let over = Arc::new(AtomicBool::new(false));
     let looking = std::thread::spawn({
@@ -65,9 +69,9 @@ async fn a_named_child_is_found_at_every_moment_whoever_is_restarted() {
         // The worker crashes; with it its supervisor gives up; or it is killed.
         let worker = system.whereis(WORKER).expect("it has a name");
         worker.cast(Msg::Crash).expect("it is never closed");
-        worker.call(Msg::Pid).await.ok();
+        answers(&worker).await;
         app.tree().at(["inner"]).expect("it is there").handle.kill().ok();
-        while worker.call(Msg::Pid).await.is_err() {}
+        while !answers(&worker).await {}
     }
     over.store(true, Ordering::Relaxed);
     let (lookups, misses) = looking.join().expect("it ends well");
@@ -75,6 +79,15 @@ async fn a_named_child_is_found_at_every_moment_whoever_is_restarted() {
     assert_eq!(misses, 0, "of {lookups} lookups");
     assert!(app.shutdown().await.is_clean());
     assert!(matches!(system.whereis(WORKER), Err(LookupError::NotFound(_))));
+}
+
+/// Whether it answers rather than crash over the question. It is never away for as long as a call takes to time out.
+async fn answers(worker: &Address<Msg>) -> bool {
+    match worker.call(Msg::Pid).await {
+        Ok(_) => true,
+        Err(CallError::Ended(_)) => false,
+        Err(error) => panic!("{error}"),
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -42,11 +42,13 @@ pub(super) fn see_to(node: &SupervisorNode, mut attachment: Attachment<News>) {
     }
 }
 
-/// Watched first, told then: so its end cannot be missed.
+/// Watched first, told then, and only then looked at. One that ends by itself in between is not alive when it is looked at, and
+/// so is not waited for: its monitor may be bound to a next incarnation, which nobody is there to start.
 fn orphan(supervisor: &SupervisorNode, node: &Arc<dyn Node>) -> Orphan {
     let handle = node.handle();
-    let (pid, monitor) = (handle.pid(), handle.monitor());
+    let monitor = handle.monitor();
     node.orphan();
+    let pid = handle.pid();
     let patience = node.branches().is_none().then_some(supervisor.patience());
     Orphan { node: node.clone(), pid, monitor, patience }
 }
