@@ -100,9 +100,10 @@ async fn terminate<A: Actor>(
 /// Acts on one thing after the other until one of them is the last.
 async fn serve<A: Actor>(actor: &mut A, ctx: &mut Context<A>) -> Ending {
     loop {
-        if let Some(reason) = ctx.stopping().cloned() {
+        if ctx.stopping().is_some() {
+            // The message in hand was handled, whatever the reason.
             ctx.attachment().handled();
-            return Ending::Orderly(reason);
+            return Ending::Orderly(ctx.stopping().cloned().unwrap_or_default());
         }
         match std::future::poll_fn(|cx| ctx.attachment().poll_next(cx)).await {
             Step::Message(message) => {

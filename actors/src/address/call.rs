@@ -90,13 +90,22 @@ enum Timer {
 }
 
 impl Timer {
+    /// Begins to wait; none if the time is up at once.
+    fn begin(timeout: Duration, alarms: Option<&Arc<Alarms>>, cx: &mut Context<'_>) -> Option<Self> {
+        let alarm = alarms.filter(|_| timeout >= LONG).and_then(|alarms| alarms.set(timeout, cx.waker()));
+        match alarm {
+            Some(alarm) => Some(Self::Coarse(alarm)),
+            None => Self::Exact(Box::pin(tokio::time::sleep(timeout))).poll(timeout, alarms, cx),
+        }
+    }
+
     /// None when the time is up.
     fn poll(self, timeout: Duration, alarms: Option<&Arc<Alarms>>, cx: &mut Context<'_>) -> Option<Self> {
         match (self, alarms) {
             (Self::Exact(mut sleep), _) => sleep.as_mut().poll(cx).is_pending().then_some(Self::Exact(sleep)),
             (Self::Coarse(alarm), Some(alarms)) => match alarms.look(&alarm, cx.waker()) {
                 Struck::No => Some(Self::Coarse(alarm)),
-                Struck::Lost => Some(Self::Coarse(alarms.set(timeout, cx.waker()))),
+                Struck::Lost => Self::begin(timeout, None, cx),
                 Struck::Yes => None,
             },
             (Self::Coarse(_), None) => None,
@@ -149,24 +158,17 @@ impl<M: Send + 'static, T> CallFuture<'_, M, T> {
     fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<CallError<M>> {
         let Some(timeout) = self.timeout else { return Poll::Pending };
         let alarms = self.process.home().map(|home| home.system.alarms());
-        let timer = match (self.timer.take(), alarms) {
-            (Some(timer), _) => timer,
-            (None, Some(alarms)) if timeout >= LONG => {
-                self.timer = Some(Timer::Coarse(alarms.set(timeout, cx.waker())));
-                return Poll::Pending;
-            }
-            (None, _) => Timer::Exact(Box::pin(tokio::time::sleep(timeout))),
+        self.timer = match self.timer.take() {
+            Some(timer) => timer.poll(timeout, alarms, cx),
+            None => Timer::begin(timeout, alarms, cx),
         };
-        match timer.poll(timeout, alarms, cx) {
-            Some(timer) => {
-                self.timer = Some(timer);
-                Poll::Pending
-            }
-            None => Poll::Ready(match self.entry.turn_back(&self.process.queue) {
-                Some(message) => CallError::NoRoom(message),
-                None => CallError::TimedOut,
-            }),
+        if self.timer.is_some() {
+            return Poll::Pending;
         }
+        Poll::Ready(match self.entry.turn_back(&self.process.queue) {
+            Some(message) => CallError::NoRoom(message),
+            None => CallError::TimedOut,
+        })
     }
 }
 

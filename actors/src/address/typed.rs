@@ -65,6 +65,10 @@ impl<M: Send + 'static> Address<M> {
 
     /// Sends a message that carries a [`Reply`] and waits for the answer, at most 5 seconds unless told otherwise.
     ///
+    /// # Panics
+    ///
+    /// When it has to wait, outside a tokio runtime or on one without timers; not with [`no_timeout`](Call::no_timeout).
+    ///
     /// ```
     /// # use perennial_actors::{Actor, Context, ExitReason, Reply, System};
     /// # struct Echo;

@@ -7,12 +7,17 @@
 //! # Guarantees
 //!
 //! An alarm never strikes early. It strikes at most three ticks late; if the runtime itself was late, as much later.
+//!
+//! One runtime turns the wheel. Whoever waits on another one, which must not depend on whether the first goes on, gets no alarm
+//! and takes a timer of its own runtime.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use tokio::time::{self, Instant};
+use tokio::runtime::{Handle, Id};
+use tokio::time::{self, Instant, Sleep};
 
 use crate::sync::{Mutex, MutexGuard};
 
@@ -35,8 +40,15 @@ struct Wheel {
     set: usize,
     /// Whether any was set since the last turn.
     stirred: bool,
-    /// Whether there is a task that turns it.
-    turning: bool,
+    /// Who turns it.
+    turner: Option<Turns>,
+}
+
+/// Which task turns the wheel, by the alarm for which it began, and on which runtime.
+#[derive(Clone, Copy, Eq, PartialEq)]
+struct Turns {
+    since: u64,
+    runtime: Id,
 }
 
 #[derive(Default)]
@@ -66,7 +78,7 @@ pub(crate) enum Struck {
     No,
     /// Its time has come.
     Yes,
-    /// The runtime that turned the wheel is gone: it is to be set anew.
+    /// The runtime that turned the wheel is gone: only a timer of one's own can be relied upon.
     Lost,
 }
 
@@ -79,7 +91,7 @@ impl Alarms {
             first_id: 0,
             set: 0,
             stirred: false,
-            turning: false,
+            turner: None,
         }))
     }
 
@@ -94,8 +106,8 @@ impl Wheel {
             self.buckets.resize_with(BUCKETS, Bucket::default);
         }
         // The turn that goes on may be over in a moment, and the one after it may come up to a tick too soon.
-        let turns = after.as_nanos().div_ceil(TICK.as_nanos()) as u64 + 2;
-        let (id, strikes_at) = (self.next_id, self.turn + turns);
+        let turns = u64::try_from(after.as_nanos().div_ceil(TICK.as_nanos())).unwrap_or(u64::MAX);
+        let (id, strikes_at) = (self.next_id, self.turn.saturating_add(turns).saturating_add(2));
         self.next_id += 1;
         self.set += 1;
         self.stirred = true;
@@ -139,9 +151,9 @@ impl Wheel {
         struck
     }
 
-    /// Everybody, when the task that turns the wheel goes away: they set their alarms anew where there is another.
+    /// Everybody, when the task that turns the wheel goes away: they take timers of their own.
     fn stop(&mut self) -> Vec<Waker> {
-        self.turning = false;
+        self.turner = None;
         self.first_id = self.next_id;
         let entries = self.buckets.drain(..).flat_map(|bucket| bucket.places).flatten();
         let wakers = entries.map(|entry| entry.waker).collect();
@@ -151,17 +163,23 @@ impl Wheel {
 }
 
 impl Alarms {
-    /// Has `waker` woken after a time. Within a tokio runtime.
-    pub(crate) fn set(self: &Arc<Self>, after: Duration, waker: &Waker) -> Alarm {
-        let (alarm, turning) = {
-            let mut wheel = self.lock();
-            let alarm = wheel.set(after, waker.clone());
-            (alarm, std::mem::replace(&mut wheel.turning, true))
-        };
-        if !turning {
-            tokio::spawn(turn(Turner(self.clone())));
+    /// Has `waker` woken after a time; not if there is no runtime here, or another one turns the wheel.
+    pub(crate) fn set(self: &Arc<Self>, after: Duration, waker: &Waker) -> Option<Alarm> {
+        let here = Handle::try_current().ok()?;
+        let mut wheel = self.lock();
+        if wheel.turner.is_some_and(|turner| turner.runtime != here.id()) {
+            return None;
         }
-        alarm
+        let alarm = wheel.set(after, waker.clone());
+        if wheel.turner.is_none() {
+            let turns = Turns { since: alarm.id, runtime: here.id() };
+            wheel.turner = Some(turns);
+            drop(wheel);
+            let turner = Turner { alarms: self.clone(), turns };
+            // Made here, so that a runtime without timers panics under whoever asked for one.
+            here.spawn(turn(turner, time::sleep(TICK)));
+        }
+        Some(alarm)
     }
 
     /// What has become of an alarm. If its time has not come, it is `waker` that it will wake.
@@ -182,34 +200,39 @@ impl Alarms {
 }
 
 /// Held by the task that turns the wheel.
-struct Turner(Arc<Alarms>);
+struct Turner {
+    alarms: Arc<Alarms>,
+    turns: Turns,
+}
 
 impl Drop for Turner {
-    /// If the wheel is still to be turned, this runtime has gone away under it.
+    /// If it is still this task that is to turn the wheel, its runtime has gone away under it. By the time that a task which was
+    /// done is dropped, another one may have begun.
     fn drop(&mut self) {
         let lost = {
-            let mut wheel = self.0.lock();
-            if wheel.turning { wheel.stop() } else { Vec::new() }
+            let mut wheel = self.alarms.lock();
+            if wheel.turner == Some(self.turns) { wheel.stop() } else { Vec::new() }
         };
         lost.into_iter().for_each(Waker::wake);
     }
 }
 
 /// Turns the wheel, until there is nothing to turn it for.
-async fn turn(turner: Turner) {
-    let mut at = Instant::now() + TICK;
+async fn turn(turner: Turner, first: Sleep) {
+    let mut tick = pin!(first);
     loop {
-        time::sleep_until(at).await;
-        // A wheel that is much too late loses time rather than make it up: nobody's alarm may strike early.
-        let now = Instant::now();
-        at = if now > at + TICK { now + TICK } else { at + TICK };
+        tick.as_mut().await;
         let struck = {
-            let mut wheel = turner.0.lock();
+            let mut wheel = turner.alarms.lock();
             if wheel.set == 0 && !wheel.stirred {
-                wheel.turning = false;
+                wheel.turner = None;
                 return;
             }
             wheel.stirred = false;
+            // A wheel that is much too late loses time rather than make it up: nobody's alarm may strike early. It is late by
+            // when it has the lock; an alarm set before that counts from the turn before.
+            let (now, next) = (Instant::now(), tick.deadline() + TICK);
+            tick.as_mut().reset(if now > next { now + TICK } else { next });
             wheel.turn()
         };
         struck.into_iter().for_each(Waker::wake);

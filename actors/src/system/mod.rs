@@ -21,6 +21,8 @@ mod panics;
 mod process_table;
 mod shared;
 mod subscription;
+#[cfg(all(test, not(model)))]
+mod tests;
 
 pub(crate) use alarms::{Alarm, Alarms, Struck};
 pub use dead_letters::{DeadLetter, DeadReason};

@@ -53,7 +53,8 @@ impl System {
         self.0.dead_letters.subscribe()
     }
 
-    /// The accounts of all mailboxes together, those of actors that are gone included.
+    /// The accounts of all mailboxes together, those of actors that are gone included. One whose last address is being dropped
+    /// at this very moment may be missing.
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.0.processes.counters()

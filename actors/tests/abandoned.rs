@@ -1,0 +1,274 @@
+//! Incarnations that never await cannot be killed; their mailbox is taken away from them, and they can do nothing more.
+
+use std::sync::Arc;
+use std::sync::mpsc as threads;
+
+use perennial_actors::host::{Identity, Parent};
+use perennial_actors::{
+    Actor, CallError, Context, DeadReason, Event, ExitReason, Mailbox, Pid, Reply, Subscription, System,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use support::parent::{Record, recorder};
+
+mod support {
+    pub(crate) mod parent;
+}
+
+/// What comes after a time without an await.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Then {
+    Return,
+    Fail,
+    Panic,
+    Await,
+}
+
+/// A time without an await.
+struct Block {
+    begun: oneshot::Sender<()>,
+    release: threads::Receiver<()>,
+    then: Then,
+    reply: Option<Reply<()>>,
+}
+
+impl Block {
+    async fn pass(self) -> Result<(), ExitReason> {
+        let Self { begun, release, then, reply } = self;
+        begun.send(()).expect("the test waits");
+        // The thread stands still: what a handler must not do, and what somebody will do.
+        release.recv().expect("the test lets go");
+        drop(reply);
+        match then {
+            Then::Return => Ok(()),
+            Then::Fail => Err(ExitReason::failed("too late")),
+            Then::Panic => panic!("too late"),
+            Then::Await => std::future::pending().await,
+        }
+    }
+}
+
+enum Msg {
+    Block(Block),
+    Note(u32),
+}
+
+struct Args {
+    journal: mpsc::UnboundedSender<(u32, String)>,
+    /// What the init of the first incarnation does.
+    init: std::sync::Mutex<Option<Block>>,
+}
+
+/// Writes down what it does, as which incarnation, and that it is gone.
+struct Sleeper(Arc<Args>, u32);
+
+impl Sleeper {
+    fn write(&self, line: &str) {
+        self.0.journal.send((self.1, line.to_owned())).expect("the test reads");
+    }
+}
+
+impl Actor for Sleeper {
+    type Msg = Msg;
+    type Args = Arc<Args>;
+
+    async fn init(args: &Arc<Args>, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+        let block = args.init.lock().expect("not poisoned").take();
+        // Made before it blocks, so that its end is seen whatever happens.
+        let this = Self(args.clone(), ctx.pid().incarnation());
+        if let Some(block) = block {
+            block.pass().await?;
+        }
+        Ok(this)
+    }
+
+    async fn handle(&mut self, msg: Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
+        match msg {
+            Msg::Block(block) => block.pass().await?,
+            Msg::Note(n) => self.write(&format!("note {n}")),
+        }
+        Ok(())
+    }
+
+    async fn terminate(&mut self, _: &ExitReason, _: &mut Context<Self>) {
+        self.write("terminate");
+    }
+}
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        self.write("gone");
+    }
+}
+
+struct Stage {
+    identity: Identity<Msg>,
+    parent: Arc<dyn Parent>,
+    record: Record,
+    args: Arc<Args>,
+    journal: mpsc::UnboundedReceiver<(u32, String)>,
+    events: Subscription<Event>,
+}
+
+/// A block, what tells that it has begun, and what ends it.
+fn block(then: Then) -> (Block, oneshot::Receiver<()>, threads::Sender<()>) {
+    let ((begun, has_begun), (let_go, release)) = (oneshot::channel(), threads::channel());
+    (Block { begun, release, then, reply: None }, has_begun, let_go)
+}
+
+impl Stage {
+    fn new(system: &System) -> Self {
+        let (identity, (parent, record)) = (Identity::new(Mailbox::default()), recorder());
+        let (tell, journal) = mpsc::unbounded_channel();
+        let events = system.events();
+        identity.open(system, || "sleeper".into());
+        let args = Arc::new(Args { journal: tell, init: std::sync::Mutex::default() });
+        Self { identity, parent, record, args, journal, events }
+    }
+
+    fn start(&self, run: u64) -> Pid {
+        let args = Arc::new(self.args.clone());
+        self.identity.start::<Sleeper>(args, self.parent.clone(), run).expect("it is open")
+    }
+
+    fn cast(&self, msg: Msg) {
+        assert!(self.identity.address().cast(msg).is_ok());
+    }
+
+    /// Blocks the first incarnation; its pid, and what lets it go.
+    async fn stuck(&mut self, then: Then) -> (Pid, threads::Sender<()>) {
+        let pid = self.start(1);
+        self.record.started(1).await;
+        let (block, has_begun, let_go) = block(then);
+        self.cast(Msg::Block(block));
+        has_begun.await.expect("it is handled");
+        (pid, let_go)
+    }
+
+    /// Takes the mailbox away from it, as a supervisor does whose patience is at its end.
+    fn abandon(&self, pid: Pid) {
+        self.identity.address().kill().expect("it lives, in a way");
+        assert!(self.identity.abandon(pid));
+    }
+
+    async fn written(&mut self) -> (u32, String) {
+        self.journal.recv().await.expect("something is written")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_stuck_incarnation_had_taken_goes_to_the_next() {
+    let system = System::new();
+    let mut dead_letters = system.dead_letters();
+    let mut stage = Stage::new(&system);
+    let (block, has_begun, let_go) = block(Then::Return);
+    // All in one batch.
+    stage.cast(Msg::Block(block));
+    [1, 2].into_iter().for_each(|n| stage.cast(Msg::Note(n)));
+    let first = stage.start(1);
+    stage.record.started(1).await;
+    has_begun.await.expect("it is handled");
+    stage.abandon(first);
+    let letter = dead_letters.try_next().expect("the one in hand");
+    assert!(matches!(letter.reason, DeadReason::InFlight(ExitReason::Killed)) && letter.target == first);
+    stage.start(2);
+    stage.record.started(2).await;
+    assert_eq!(stage.written().await, (2, "note 1".into()));
+    assert_eq!(stage.written().await, (2, "note 2".into()));
+    let_go.send(()).expect("it waits for this");
+    assert_eq!(stage.written().await, (1, "gone".into()));
+    let counters = stage.identity.address().counters();
+    assert_eq!((counters.handled, counters.lost_in_flight, counters.queued), (2, 1, 0));
+    assert!(dead_letters.try_next().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_abandoned_incarnation_ends_without_a_word_whatever_its_handler_comes_to() {
+    for then in [Then::Return, Then::Fail, Then::Panic, Then::Await] {
+        let mut stage = Stage::new(&System::new());
+        let (first, let_go) = stage.stuck(then).await;
+        stage.abandon(first);
+        let second = stage.start(2);
+        stage.record.started(2).await;
+        // The next one is idle by now, and sleeps over the mailbox that was the first one's.
+        stage.cast(Msg::Note(1));
+        assert_eq!(stage.written().await, (2, "note 1".into()));
+        let_go.send(()).expect("it waits for this");
+        assert_eq!(stage.written().await, (1, "gone".into()), "{then:?}: at once, and without a terminate");
+        // The next one lives on, untouched.
+        stage.cast(Msg::Note(2));
+        assert_eq!(stage.written().await, (2, "note 2".into()));
+        assert!(stage.record.more().is_none(), "the parent that abandoned it is told nothing");
+        let events: Vec<Event> = std::iter::from_fn(|| stage.events.try_next()).collect();
+        let [Event::Started { pid: a, .. }, Event::Abandoned { pid: b, .. }, Event::Started { pid: c, .. }] =
+            events[..]
+        else {
+            panic!("{events:?}")
+        };
+        assert_eq!([a, b, c], [first, first, second]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_incarnation_abandoned_in_its_init_has_not_started() {
+    for then in [Then::Return, Then::Fail, Then::Panic, Then::Await] {
+        let mut stage = Stage::new(&System::new());
+        let (block, has_begun, let_go) = block(then);
+        *stage.args.init.lock().expect("not poisoned") = Some(block);
+        let first = stage.start(1);
+        has_begun.await.expect("it starts");
+        stage.abandon(first);
+        stage.start(2);
+        stage.record.started(2).await;
+        let_go.send(()).expect("it waits for this");
+        assert_eq!(stage.written().await, (1, "gone".into()), "{then:?}");
+        stage.cast(Msg::Note(1));
+        assert_eq!(stage.written().await, (2, "note 1".into()));
+        assert!(stage.record.more().is_none());
+        let started = std::iter::from_fn(|| stage.events.try_next())
+            .filter(|event| matches!(event, Event::Started { .. }))
+            .count();
+        assert_eq!(started, 1, "{then:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn monitors_are_told_when_an_incarnation_is_abandoned_and_its_caller_when_it_lets_go() {
+    let mut stage = Stage::new(&System::new());
+    let first = stage.start(1);
+    stage.record.started(1).await;
+    let address = stage.identity.address();
+    let (block, has_begun, let_go) = block(Then::Return);
+    let caller = tokio::spawn({
+        let address = address.clone();
+        async move {
+            let call = address.call(|reply| Msg::Block(Block { reply: Some(reply), ..block }));
+            call.no_timeout().await
+        }
+    });
+    has_begun.await.expect("it is handled");
+    let monitor = address.monitor();
+    stage.abandon(first);
+    let down = monitor.await;
+    assert!(matches!((down.pid, down.reason), (Some(pid), ExitReason::Killed) if pid == first));
+    let_go.send(()).expect("it waits for this");
+    let result = caller.await.expect("the caller ends");
+    assert!(matches!(result, Err(CallError::Ended(ExitReason::Killed))));
+}
+
+#[tokio::test]
+async fn only_the_incarnation_that_lives_can_be_abandoned() {
+    let system = System::new();
+    let (mut stage, other) = (Stage::new(&system), Stage::new(&system));
+    let first = stage.start(1);
+    let stranger = other.start(1);
+    stage.record.started(1).await;
+    assert!(!stage.identity.abandon(stranger), "it is of another identity");
+    stage.identity.address().kill().expect("it lives");
+    stage.record.ended(1).await;
+    assert!(!stage.identity.abandon(first), "it has ended by itself");
+    let second = stage.start(2);
+    stage.record.started(2).await;
+    assert!(!stage.identity.abandon(first), "it is not the one that lives");
+    assert_eq!(stage.identity.address().pid(), Some(second));
+}

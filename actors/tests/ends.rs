@@ -1,0 +1,238 @@
+//! How an actor ends: what still runs, what does not, and for what reason.
+
+use std::future::{Future, ready};
+
+use perennial_actors::{
+    Actor, Address, Context, DeadReason, ExitReason, NoProcess, ProcessState, SendError, System,
+};
+use tokio::sync::mpsc;
+
+use support::mortal::{Deed, Msg, Patient, cast, started};
+
+mod support {
+    pub(crate) mod mortal;
+}
+
+/// An actor that does nothing special.
+async fn patient() -> Patient {
+    started(&System::new(), |_| {}).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_runs_terminate_with_its_reason() {
+    let patient = patient().await;
+    let stop = |address: &Address<Msg>| address.stop(ExitReason::shutdown_because("tea")).expect("it lives");
+    let (reason, lines) = patient.after(stop).await;
+    assert_eq!((reason.as_str(), lines), ("shutdown: tea", vec!["terminate: shutdown: tea".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_acts_ahead_of_all_that_wait() {
+    let (_, lines) = patient()
+        .await
+        .after(|address| {
+            cast(address, Msg::Note(1));
+            address.stop(ExitReason::Normal).expect("it lives");
+        })
+        .await;
+    assert_eq!(lines, ["terminate: normal"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_for_an_abnormal_reason_does_not_lose_the_message_in_hand() {
+    let mut patient = patient().await;
+    let address = patient.address.clone();
+    cast(&address, Msg::Note(1));
+    patient.until("note 1").await;
+    let (reason, _) =
+        patient.after(|address| address.stop(ExitReason::failed("ill")).expect("it lives")).await;
+    assert_eq!(reason, "failed: ill");
+    let counters = address.counters();
+    assert_eq!((counters.handled, counters.lost_in_flight), (1, 0));
+}
+
+/// OTP case 115.
+#[tokio::test(start_paused = true)]
+async fn a_kill_skips_terminate_and_all_that_wait() {
+    let (reason, lines) = patient()
+        .await
+        .after(|address| {
+            cast(address, Msg::Note(1));
+            address.kill().expect("it lives");
+        })
+        .await;
+    assert_eq!((reason.as_str(), lines), ("killed", vec![]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kill_acts_inside_a_handler_that_awaits() {
+    let mut patient = patient().await;
+    let address = patient.address.clone();
+    cast(&address, Msg::Do(Deed::Hang));
+    patient.until("handle hangs").await;
+    let (reason, lines) = patient.after(|address| address.kill().expect("it lives")).await;
+    assert_eq!((reason.as_str(), lines), ("killed", vec![]));
+    assert_eq!(address.counters().lost_in_flight, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_waits_for_the_handler() {
+    let mut patient = patient().await;
+    cast(&patient.address, Msg::Do(Deed::Hang));
+    patient.until("handle hangs").await;
+    patient.address.stop(ExitReason::Normal).expect("it lives");
+    tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+    assert!(matches!(patient.address.state(), ProcessState::Alive(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_was_handled_when_the_kill_came_is_not_lost() {
+    // Also not when its actor was just about to let its neighbours run.
+    for messages in [1, 127, 128, 129, 256] {
+        let patient = patient().await;
+        let address = patient.address.clone();
+        let kill = |address: &Address<Msg>| {
+            (1..messages).for_each(|n| cast(address, Msg::Note(n)));
+            cast(address, Msg::Do(Deed::Kill));
+        };
+        assert_eq!(patient.after(kill).await.0, "killed");
+        let counters = address.counters();
+        assert_eq!((counters.handled, counters.lost_in_flight), (u64::from(messages), 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_ends_an_actor_after_its_terminate() {
+    let (reason, lines) = patient().await.after(|address| cast(address, Msg::Do(Deed::Fail))).await;
+    assert_eq!(reason, "failed: invalid digit found in string");
+    assert_eq!(lines, ["terminate: failed: invalid digit found in string"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_ends_one_actor_after_its_terminate_and_nobody_else() {
+    let system = System::new();
+    let neighbour = started(&system, |_| {}).await;
+    let patient = started(&system, |_| {}).await;
+    let (reason, lines) = patient.after(|address| cast(address, Msg::Do(Deed::Panic))).await;
+    assert_eq!(
+        (reason.as_str(), lines),
+        ("panicked: in handle", vec!["terminate: panicked: in handle".into()])
+    );
+    assert!(matches!(neighbour.address.state(), ProcessState::Alive(_)));
+}
+
+/// OTP case 132.
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_terminate_replaces_the_reason() {
+    for (deed, message) in [(Deed::Panic, "in terminate"), (Deed::PanicAtOnce, "before terminate")] {
+        let patient = started(&System::new(), |plan| plan.terminate = deed).await;
+        let (reason, _) = patient.after(|address| address.stop(ExitReason::Normal).expect("it lives")).await;
+        assert_eq!(reason, format!("panicked: {message}"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_while_the_state_is_dropped_replaces_the_reason() {
+    let patient = started(&System::new(), |plan| plan.drop = Deed::Panic).await;
+    let (reason, lines) = patient.after(|address| address.stop(ExitReason::Normal).expect("it lives")).await;
+    assert_eq!((reason.as_str(), lines), ("panicked: in drop", vec!["terminate: normal".into()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kill_ends_a_terminate_that_hangs() {
+    let mut patient = started(&System::new(), |plan| plan.terminate = Deed::Hang).await;
+    patient.address.stop(ExitReason::Normal).expect("it lives");
+    patient.until("terminate: normal").await;
+    patient.until("terminate hangs").await;
+    let (reason, _) = patient.after(|address| address.kill().expect("it lives")).await;
+    assert_eq!(reason, "killed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_actor_that_stops_itself_has_handled_the_message_whatever_the_reason() {
+    for (deed, reason) in [(Deed::Stop("done"), "shutdown: done"), (Deed::StopAbnormally, "failed: enough")] {
+        let patient = patient().await;
+        let address = patient.address.clone();
+        let end = |address: &Address<Msg>| {
+            cast(address, Msg::Do(deed));
+            cast(address, Msg::Note(1));
+        };
+        assert_eq!(patient.after(end).await, (reason.into(), vec![format!("terminate: {reason}")]));
+        let counters = address.counters();
+        assert_eq!((counters.handled, counters.lost_in_flight, counters.dead_lettered), (1, 0, 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_actor_that_has_ended_is_closed() {
+    let patient = patient().await;
+    let address = patient.address.clone();
+    patient.after(|address| address.stop(ExitReason::Normal).expect("it lives")).await;
+    assert_eq!((address.state(), address.pid()), (ProcessState::Closed, None));
+    assert!(matches!(address.cast(Msg::Note(1)), Err(SendError::Closed(Msg::Note(1)))));
+    assert!(matches!(address.send(Msg::Note(2)).await.map_err(|closed| closed.0), Err(Msg::Note(2))));
+    assert_eq!(address.stop(ExitReason::Normal), Err(NoProcess));
+    assert_eq!(address.kill(), Err(NoProcess));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_when_an_actor_ends_goes_to_the_dead_letters() {
+    let system = System::new();
+    let mut dead_letters = system.dead_letters();
+    let patient = started(&system, |_| {}).await;
+    let pid = patient.address.pid().expect("it lives");
+    patient
+        .after(|address| {
+            [Msg::Do(Deed::Fail), Msg::Note(1), Msg::Note(2)].into_iter().for_each(|msg| cast(address, msg));
+        })
+        .await;
+    let first = dead_letters.next().await.expect("the one in hand");
+    assert_eq!((first.target, first.message_type), (pid, std::any::type_name::<Msg>()));
+    assert!(first.label.ends_with("Mortal"), "{}", first.label);
+    assert!(matches!(first.reason, DeadReason::InFlight(ExitReason::Failed(_))));
+    for _ in 0..2 {
+        let letter = dead_letters.next().await.expect("one that waited");
+        assert!(matches!(letter.reason, DeadReason::Unhandled(ExitReason::Failed(_))));
+    }
+    assert!(dead_letters.try_next().is_none());
+}
+
+/// A message that panics when it is dropped, and an actor that never handles it.
+struct Mine;
+
+impl Drop for Mine {
+    fn drop(&mut self) {
+        panic!("it explodes");
+    }
+}
+
+struct Sapper;
+
+impl Actor for Sapper {
+    type Msg = Mine;
+    type Args = ();
+
+    fn init(_: &(), ctx: &mut Context<Self>) -> impl Future<Output = Result<Self, ExitReason>> + Send {
+        ctx.stop(ExitReason::Normal);
+        ready(Ok(Self))
+    }
+
+    async fn handle(&mut self, _: Mine, _: &mut Context<Self>) -> Result<(), ExitReason> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_and_hooks_that_panic_at_an_end_keep_nobody_from_hearing_of_it() {
+    let system = System::new();
+    let mut dead_letters = system.dead_letters();
+    let sapper = system.spawn::<Sapper>(()).detach().expect("there is a runtime");
+    let (tell, mut told) = mpsc::unbounded_channel();
+    assert!(sapper.handle().on_close(|| panic!("the hook breaks")));
+    assert!(sapper.handle().on_close(move || tell.send(()).expect("the test waits")));
+    [Mine, Mine].into_iter().for_each(|mine| sapper.cast(mine).expect("it is open"));
+    assert!(matches!(sapper.monitor().await.reason, ExitReason::Normal));
+    assert!(told.try_recv().is_ok(), "the other hook has run before");
+    assert_eq!(std::iter::from_fn(|| dead_letters.try_next()).count(), 2);
+    assert!(sapper.counters().balanced());
+}

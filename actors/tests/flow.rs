@@ -1,0 +1,211 @@
+//! When there is more than there is room for: who waits, who is refused, and who still gets a turn.
+
+use std::future::Future;
+use std::num::NonZeroUsize;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context as Cx, Poll, Waker};
+
+use perennial_actors::{Actor, Address, Context, ExitReason, Mailbox, SendError, Sending, System};
+use tokio::sync::{mpsc, oneshot};
+
+enum Msg {
+    Note(u32),
+    /// Says that it is handled, and holds the actor up until it is let go.
+    Wait(oneshot::Sender<()>, oneshot::Receiver<()>),
+}
+
+struct Scribe(mpsc::UnboundedSender<u32>);
+
+impl Actor for Scribe {
+    type Msg = Msg;
+    type Args = mpsc::UnboundedSender<u32>;
+
+    async fn init(journal: &Self::Args, _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Self(journal.clone()))
+    }
+
+    async fn handle(&mut self, msg: Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
+        match msg {
+            Msg::Note(n) => self.0.send(n)?,
+            Msg::Wait(begun, release) => {
+                begun.send(()).expect("the test waits");
+                release.await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An actor that is held up, and in whose mailbox there is no room.
+struct Jam {
+    scribe: Address<Msg>,
+    notes: mpsc::UnboundedReceiver<u32>,
+    release: oneshot::Sender<()>,
+}
+
+impl Jam {
+    /// So many notes wait, counted from 1.
+    async fn of(capacity: u32) -> Self {
+        let (journal, notes) = mpsc::unbounded_channel();
+        let mailbox = Mailbox::bounded(NonZeroUsize::new(capacity as usize).expect("not zero"));
+        let scribe = System::new().spawn::<Scribe>(journal).mailbox(mailbox).await.expect("it starts");
+        let ((begun, has_begun), (release, held)) = (oneshot::channel(), oneshot::channel());
+        assert!(scribe.cast(Msg::Wait(begun, held)).is_ok());
+        has_begun.await.expect("it is handled");
+        (1..=capacity).for_each(|n| assert!(scribe.cast(Msg::Note(n)).is_ok()));
+        Self { scribe, notes, release }
+    }
+
+    async fn notes_after_release(mut self, count: usize) -> Vec<u32> {
+        self.release.send(()).expect("it waits for this");
+        let mut notes = Vec::new();
+        self.notes.recv_many(&mut notes, count).await;
+        notes
+    }
+}
+
+/// Polls once, as somebody who waits does; whether it has to wait on.
+fn waits(sending: Pin<&mut Sending<'_, Msg>>) -> bool {
+    sending.poll(&mut Cx::from_waker(Waker::noop())).is_pending()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cast_to_a_full_mailbox_gives_the_message_back_at_once() {
+    let jam = Jam::of(2).await;
+    let error = jam.scribe.cast(Msg::Note(3)).expect_err("it is full");
+    assert_eq!(error.to_string(), "the mailbox is full");
+    assert!(matches!(error, SendError::Full(_)) && matches!(error.into_inner(), Msg::Note(3)));
+    assert_eq!(jam.notes_after_release(2).await, [1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_wait_for_room_get_in_in_the_order_in_which_they_came() {
+    let mut jam = Jam::of(1).await;
+    let senders: Vec<_> = (2..=6)
+        .map(|n| {
+            let scribe = jam.scribe.clone();
+            tokio::spawn(async move { scribe.send(Msg::Note(n)).await.is_ok() })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    jam.release.send(()).expect("it waits for this");
+    let mut notes = Vec::new();
+    while notes.len() < 6 {
+        jam.notes.recv_many(&mut notes, 6).await;
+    }
+    assert_eq!(notes, [1, 2, 3, 4, 5, 6]);
+    for sender in senders {
+        assert!(sender.await.expect("it ends well"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_overtakes_those_who_wait() {
+    let jam = Jam::of(2).await;
+    let scribe = jam.scribe.clone();
+    let (mut third, mut fourth) = (pin!(scribe.send(Msg::Note(3))), pin!(scribe.send(Msg::Note(4))));
+    assert!(waits(third.as_mut()) && waits(fourth.as_mut()));
+    // Both places that come free belong to those in line, whether or not they have looked by then.
+    assert_eq!(jam.notes_after_release(2).await, [1, 2]);
+    assert!(scribe.cast(Msg::Note(5)).is_ok(), "nobody waits any more");
+    let (third, fourth) = tokio::join!(third, fourth);
+    assert!(third.is_ok() && fourth.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_send_that_is_dropped_while_it_waits_was_not_sent() {
+    let jam = Jam::of(1).await;
+    let (scribe, accepted) = (jam.scribe.clone(), jam.scribe.counters().accepted);
+    {
+        let mut first = pin!(scribe.send(Msg::Note(2)));
+        assert!(waits(first.as_mut()));
+    }
+    let mut second = pin!(scribe.send(Msg::Note(3)));
+    assert!(waits(second.as_mut()));
+    let (notes, sent) = tokio::join!(jam.notes_after_release(1), second);
+    assert!(sent.is_ok());
+    assert_eq!((notes, scribe.counters().accepted), (vec![1], accepted + 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_send_that_is_never_polled_is_not_sent() {
+    let (journal, _notes) = mpsc::unbounded_channel();
+    let scribe = System::new().spawn::<Scribe>(journal).await.expect("it starts");
+    drop(scribe.send(Msg::Note(1)));
+    assert_eq!(scribe.counters().accepted, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_send_that_waits_when_the_actor_ends_gets_its_message_back() {
+    let jam = Jam::of(1).await;
+    let waiting = tokio::spawn({
+        let scribe = jam.scribe.clone();
+        async move { scribe.send(Msg::Note(2)).await }
+    });
+    tokio::task::yield_now().await;
+    jam.scribe.kill().expect("it lives");
+    let closed = waiting.await.expect("it ends well").expect_err("it is closed");
+    assert_eq!(closed.to_string(), "the actor has ended for good");
+    assert!(matches!(closed.0, Msg::Note(2)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_waits_for_a_sender_which_waits_for_room_does_not_wait_for_ever() {
+    let (journal, mut notes) = mpsc::unbounded_channel();
+    let mailbox = Mailbox::bounded(NonZeroUsize::MIN);
+    let scribe = System::new().spawn::<Scribe>(journal).mailbox(mailbox).await.expect("it starts");
+    let ((begun, has_begun), (let_first_go, first_held)) = (oneshot::channel(), oneshot::channel());
+    assert!(scribe.cast(Msg::Wait(begun, first_held)).is_ok());
+    has_begun.await.expect("it is handled");
+    let ((begun, has_begun), (release, held)) = (oneshot::channel(), oneshot::channel());
+    assert!(scribe.cast(Msg::Wait(begun, held)).is_ok());
+    let sender = tokio::spawn({
+        let scribe = scribe.clone();
+        async move {
+            scribe.send(Msg::Note(1)).await.expect("it is open");
+            // Only now may the handler go on: it took the last message, and thereby made the room.
+            release.send(()).expect("it waits for this");
+        }
+    });
+    tokio::task::yield_now().await;
+    let_first_go.send(()).expect("it waits for this");
+    has_begun.await.expect("it is handled");
+    sender.await.expect("it got in");
+    assert_eq!(notes.recv().await, Some(1));
+}
+
+/// Counts its own turns, for ever.
+struct Neighbour(Arc<AtomicUsize>);
+
+impl Future for Neighbour {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Cx<'_>) -> Poll<()> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_flooded_actor_lets_its_neighbours_have_their_turns() {
+    const FLOOD: u32 = 12_800;
+    let (journal, mut notes) = mpsc::unbounded_channel();
+    let unbounded = Mailbox::unbounded();
+    let scribe = System::new().spawn::<Scribe>(journal).mailbox(unbounded).await.expect("it starts");
+    let turns = Arc::new(AtomicUsize::new(0));
+    let neighbour = tokio::spawn(Neighbour(turns.clone()));
+    tokio::task::yield_now().await;
+    (0..FLOOD).for_each(|n| assert!(scribe.cast(Msg::Note(n)).is_ok()));
+    let before = turns.load(Ordering::Relaxed);
+    let mut all = Vec::new();
+    while all.len() < FLOOD as usize {
+        notes.recv_many(&mut all, FLOOD as usize).await;
+    }
+    // One turn for every 128 messages, give or take those at both ends.
+    let had = turns.load(Ordering::Relaxed) - before;
+    assert!(had >= FLOOD as usize / 128 - 2, "{had} turns");
+    neighbour.abort();
+}

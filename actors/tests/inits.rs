@@ -1,0 +1,68 @@
+//! How a start ends: with an actor that serves, or without one.
+
+use std::sync::Arc;
+
+use perennial_actors::{Address, Event, ExitReason, NoProcess, ProcessState, StartError, System};
+
+use support::mortal::{Deed, Mortal, Msg, cast, plan, starting};
+
+mod support {
+    pub(crate) mod mortal;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_init_that_fails_or_panics_is_a_start_that_failed_without_a_terminate() {
+    for (deed, reason) in [
+        (Deed::Fail, "failed: invalid digit found in string"),
+        (Deed::Panic, "panicked: in init"),
+        (Deed::PanicAtOnce, "panicked: before init"),
+    ] {
+        let (mut plan, mut lines) = plan();
+        plan.init = deed;
+        let Err(StartError::Failed(failed)) = System::new().spawn::<Mortal>(Arc::new(plan)).await else {
+            panic!("{deed:?} lets no actor start")
+        };
+        assert_eq!(failed.to_string(), reason);
+        assert!(lines.recv().await.is_none(), "nothing was written, and nobody is left who could");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_actor_that_stops_itself_in_its_init_has_started_and_handles_nothing() {
+    let system = System::new();
+    let mut events = system.events();
+    let patient = starting(&system, |plan| plan.init = Deed::Stop("at once"));
+    let (reason, lines) = patient.after(|address| cast(address, Msg::Note(1))).await;
+    assert_eq!((reason.as_str(), lines), ("shutdown: at once", vec!["terminate: shutdown: at once".into()]));
+    assert!(matches!(events.try_next(), Some(Event::Started { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_or_a_kill_ends_an_init_that_awaits_without_a_terminate() {
+    type Ender = fn(&Address<Msg>) -> Result<(), NoProcess>;
+    let enders: [(Ender, &str); 2] =
+        [(|address| address.stop(ExitReason::shutdown()), "shutdown"), (Address::kill, "killed")];
+    for (end, expected) in enders {
+        let mut patient = starting(&System::new(), |plan| plan.init = Deed::Hang);
+        patient.until("init hangs").await;
+        let (reason, lines) = patient.after(|address| end(address).expect("it lives")).await;
+        assert_eq!((reason.as_str(), lines), (expected, vec![]));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_do_not_disturb_an_init() {
+    let mut patient = starting(&System::new(), |plan| plan.init = Deed::Hang);
+    patient.until("init hangs").await;
+    cast(&patient.address, Msg::Note(1));
+    tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+    assert!(matches!(patient.address.state(), ProcessState::Alive(_)));
+    assert_eq!(patient.after(|address| address.kill().expect("it lives")).await.1, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_that_comes_before_the_init_lets_it_not_begin() {
+    let patient = starting(&System::new(), |plan| plan.init = Deed::Hang);
+    let (reason, lines) = patient.after(|address| address.stop(ExitReason::Normal).expect("it is due")).await;
+    assert_eq!((reason.as_str(), lines), ("normal", vec![]));
+}
