@@ -2,8 +2,9 @@
 
 pub use perennial_actors::{
     Actor, Address, Call, CallError, CallFuture, Capacity, Closed, Context, Counters, DeadLetter, DeadReason,
-    Down, Event, ExitReason, Failure, Handle, Mailbox, Monitor, NoProcess, OnRestart, Panic, PanicLocations,
-    Pid, ProcessState, Reply, SendError, Sending, Signal, Spawn, Subscription, System, SystemBuilder,
+    Down, Event, ExitReason, Failure, Handle, InspectError, Mailbox, Monitor, MonitorId, NoProcess,
+    OnRestart, Panic, PanicLocations, Pid, Piped, ProcessInfo, ProcessState, Reply, SendError, Sending,
+    Signal, Spawn, Subscription, System, SystemBuilder, TimerId,
 };
 pub use perennial_registry::{BindError, LookupError, Name, Registry, Whereis};
 pub use perennial_supervision::{

@@ -9,8 +9,8 @@ use std::task::{Context, Poll};
 
 use crate::exit::{ExitReason, Panic};
 use crate::mailbox::{Inside, Interest};
+use crate::order::Order;
 use crate::process::Process;
-use crate::signal::Signal;
 use crate::system::System;
 
 /// How user code ended.
@@ -48,7 +48,8 @@ impl<M: Send + 'static> Guard<M> {
         mut code: Pin<&mut F>,
     ) -> Outcome<F::Output> {
         poll_fn(|cx| {
-            if let Some(Signal::Exit(reason)) = self.process.queue.take_signal(self.incarnation) {
+            let ending = self.process.queue.take_signal(self.incarnation, |order| self.ends(order));
+            if let Some(reason) = ending.and_then(Order::into_reason) {
                 return Poll::Ready(Outcome::Stopped(reason));
             }
             self.poll(system, Interest::Signals, code.as_mut(), cx)
@@ -59,6 +60,10 @@ impl<M: Send + 'static> Guard<M> {
     /// Runs any other code, which only a kill ends before its time.
     pub(crate) async fn run<F: Future>(&self, system: &System, mut code: Pin<&mut F>) -> Outcome<F::Output> {
         poll_fn(|cx| self.poll(system, Interest::Kill, code.as_mut(), cx)).await
+    }
+
+    fn ends(&self, order: &Order) -> bool {
+        order.ends(self.process.condition.is_trapping())
     }
 
     fn poll<F: Future>(
@@ -75,7 +80,12 @@ impl<M: Send + 'static> Guard<M> {
             Ok(Poll::Ready(output)) => Poll::Ready(Outcome::Returned(output)),
             Err(reason) => Poll::Ready(Outcome::Panicked(reason)),
             Ok(Poll::Pending) => {
-                match self.process.queue.sleep_inside(self.incarnation, interest, cx.waker()) {
+                let queue = &self.process.queue;
+                if !queue.is_asleep(self.incarnation) {
+                    // A handler that awaits: from now on it counts for how long.
+                    self.process.condition.at_it_for(self.incarnation);
+                }
+                match queue.sleep_inside(self.incarnation, interest, |order| self.ends(order), cx.waker()) {
                     Inside::Asleep => {}
                     Inside::Signalled => cx.waker().wake_by_ref(),
                     Inside::Over => return Poll::Ready(Outcome::Killed),

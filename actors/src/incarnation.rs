@@ -3,10 +3,11 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use crate::actor::{Actor, Context};
+use crate::actor::{Actor, Context, Todo};
 use crate::exit::ExitReason;
 use crate::guard::{Guard, Outcome, contain};
-use crate::process::{Attachment, Step};
+use crate::order::{Effect, Look, Order};
+use crate::process::Attachment;
 use crate::signal::Signal;
 
 /// How an incarnation came to its end.
@@ -23,7 +24,7 @@ pub(crate) async fn live<A: Actor>(attachment: Attachment<A::Msg>, args: Arc<A::
     let mut ctx = Context::<A>::new(attachment);
     let reason = match start::<A>(&guard, &args, &mut ctx).await {
         Ok(actor) => {
-            ctx.attachment().started();
+            ctx.attachment_mut().started();
             serve_and_terminate(&guard, actor, &mut ctx).await
         }
         Err(reason) => reason,
@@ -91,7 +92,12 @@ async fn terminate<A: Actor>(
         Err(panicked) => Outcome::Panicked(panicked),
     };
     match outcome {
-        Outcome::Returned(()) => reason,
+        Outcome::Returned(()) => {
+            if let Some(say) = ctx.take_last_words() {
+                say();
+            }
+            reason
+        }
         Outcome::Panicked(reason) | Outcome::Stopped(reason) => reason,
         Outcome::Killed => ExitReason::Killed,
     }
@@ -102,17 +108,45 @@ async fn serve<A: Actor>(actor: &mut A, ctx: &mut Context<A>) -> Ending {
     loop {
         if ctx.stopping().is_some() {
             // The message in hand was handled, whatever the reason.
-            ctx.attachment().handled();
+            ctx.attachment_mut().handled();
             return Ending::Orderly(ctx.stopping().cloned().unwrap_or_default());
         }
-        match std::future::poll_fn(|cx| ctx.attachment().poll_next(cx)).await {
-            Step::Message(message) => {
-                if let Err(reason) = actor.handle(message, ctx).await {
-                    return Ending::Orderly(reason);
+        let done = match std::future::poll_fn(|cx| ctx.poll_todo(cx)).await {
+            Todo::Message(message) => {
+                ctx.interrupt_idle();
+                actor.handle(message, ctx).await
+            }
+            Todo::Order(Order::Stop(reason)) | Todo::End(reason) => Err(reason),
+            Todo::Order(Order::Exit(exit)) => {
+                match exit.effect(ctx.attachment().process().condition.is_trapping()) {
+                    Effect::Nothing => Ok(()),
+                    Effect::End(reason) => Err(reason),
+                    Effect::Tell(signal) => tell(actor, signal, ctx).await,
                 }
             }
-            Step::Signal(Signal::Exit(reason)) => return Ending::Orderly(reason),
-            Step::Killed | Step::Detached => return Ending::Killed,
+            Todo::Order(Order::Down { monitor, down }) => {
+                tell(actor, Signal::Down { monitor, down }, ctx).await
+            }
+            Todo::Order(Order::Suspend) => suspend(ctx, true),
+            Todo::Order(Order::Resume) => suspend(ctx, false),
+            Todo::Order(Order::Look(Look(look))) => {
+                look(actor.debug_state());
+                Ok(())
+            }
+            Todo::Die => return Ending::Killed,
+        };
+        if let Err(reason) = done {
+            return Ending::Orderly(reason);
         }
     }
+}
+
+async fn tell<A: Actor>(actor: &mut A, signal: Signal, ctx: &mut Context<A>) -> Result<(), ExitReason> {
+    ctx.interrupt_idle();
+    actor.signal(signal, ctx).await
+}
+
+fn suspend<A: Actor>(ctx: &Context<A>, suspended: bool) -> Result<(), ExitReason> {
+    ctx.attachment().process().condition.suspend(suspended);
+    Ok(())
 }

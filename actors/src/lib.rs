@@ -22,30 +22,35 @@
 
 mod actor;
 mod address;
+mod agenda;
 mod counters;
 mod exit;
 mod guard;
 mod incarnation;
 mod mailbox;
+mod order;
 mod pid;
 mod process;
 mod signal;
 mod spawn;
 mod sync;
 mod system;
+mod untyped;
 
 pub use actor::{Actor, Context};
 pub use address::{
-    Address, Call, CallError, CallFuture, Closed, Down, Handle, Monitor, NoProcess, Reply, SendError, Sending,
+    Address, Call, CallError, CallFuture, Closed, Handle, InspectError, Monitor, NoProcess, ProcessInfo,
+    Reply, SendError, Sending,
 };
+pub use agenda::{Piped, TimerId};
 pub use counters::Counters;
 pub use exit::{ExitReason, Failure, Panic};
 pub use mailbox::{Capacity, Mailbox, OnRestart};
 pub use pid::Pid;
-pub use process::ProcessState;
-pub use signal::Signal;
+pub use signal::{Down, MonitorId, Signal};
 pub use spawn::{Spawn, StartError};
 pub use system::{DeadLetter, DeadReason, Event, PanicLocations, Subscription, System, SystemBuilder};
+pub use untyped::ProcessState;
 
 /// For those who own identities and host incarnations: supervisors.
 pub mod host {

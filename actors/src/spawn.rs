@@ -8,14 +8,17 @@ use std::sync::Arc;
 use tokio::runtime;
 use tokio::sync::oneshot;
 
-use crate::actor::Actor;
-use crate::address::Address;
+use crate::actor::{Actor, Context};
+use crate::address::{Address, Monitor};
 use crate::exit::ExitReason;
 use crate::incarnation;
 use crate::mailbox::Mailbox;
+use crate::order::{Exit, Order, Sender};
 use crate::pid::Pid;
 use crate::process::{Identity, OpenError, Parent, Reporter};
+use crate::signal::MonitorId;
 use crate::system::System;
+use crate::untyped::AnyProcess;
 
 /// Why an actor did not start.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -38,7 +41,7 @@ impl System {
     /// Await the builder to wait for its init, or [`detach`](Spawn::detach) to go on at once. The actor lives until it
     /// ends, whether or not anybody holds its address.
     pub fn spawn<A: Actor>(&self, args: A::Args) -> Spawn<A> {
-        Spawn { system: self.clone(), args, mailbox: Mailbox::default(), label: None }
+        Spawn { system: self.clone(), args, mailbox: Mailbox::default(), label: None, parent: None }
     }
 }
 
@@ -49,7 +52,11 @@ pub struct Spawn<A: Actor> {
     args: A::Args,
     mailbox: Mailbox,
     label: Option<Arc<str>>,
+    parent: Option<LinkToParent>,
 }
+
+/// Links the parent to the child that it is given, before that runs; false if the parent has ended.
+type LinkToParent = Box<dyn FnOnce(&Arc<dyn AnyProcess>) -> bool + Send>;
 
 impl<A: Actor> Spawn<A> {
     /// Sets the mailbox.
@@ -64,28 +71,74 @@ impl<A: Actor> Spawn<A> {
         self
     }
 
+    /// Links it to an actor, who becomes its parent, before it runs: however soon it ends, the parent is sent its reason, also
+    /// if its init fails.
+    ///
+    /// An exit signal of its parent cannot be trapped: it ends the child, as OTP's behaviours have it. If the parent has ended
+    /// by the time that the child starts, that is the first thing that the child is told.
+    pub fn linked_to<P: Actor>(mut self, parent: &Context<P>) -> Self {
+        let (process, incarnation) =
+            (parent.attachment().process().clone(), parent.attachment().incarnation());
+        self.parent = Some(Box::new(move |child| process.link(incarnation, child, true)));
+        self
+    }
+
     /// Starts it and does not wait for its init: messages queue meanwhile. If the init fails, the address is closed.
     ///
     /// # Errors
     ///
     /// [`StartError::NoRuntime`] outside a tokio runtime.
     pub fn detach(self) -> Result<Address<A::Msg>, StartError> {
-        self.begin(Reporter::Nobody)
+        self.begin(Reporter::Nobody, |_| ()).map(|(address, ())| address)
     }
 
-    fn begin(self, reporter: Reporter) -> Result<Address<A::Msg>, StartError> {
+    /// Starts it, watched from before it runs: however soon it ends, the monitor tells its reason.
+    ///
+    /// # Errors
+    ///
+    /// As of [`detach`](Self::detach).
+    pub fn detach_monitored(self) -> Result<(Address<A::Msg>, Monitor), StartError> {
+        self.begin(Reporter::Nobody, |address| address.monitor())
+    }
+
+    /// The same for an actor that watches: it is [told](Actor::signal).
+    ///
+    /// # Errors
+    ///
+    /// As of [`detach`](Self::detach).
+    pub fn detach_monitored_by<O: Actor>(
+        self,
+        observer: &mut Context<O>,
+    ) -> Result<(Address<A::Msg>, MonitorId), StartError> {
+        self.begin(Reporter::Nobody, |address| observer.monitor(&address.handle()))
+    }
+
+    /// Starts it; `before` is run when there is an incarnation and nothing of it has run.
+    fn begin<T>(
+        self,
+        reporter: Reporter,
+        before: impl FnOnce(&Address<A::Msg>) -> T,
+    ) -> Result<(Address<A::Msg>, T), StartError> {
         let runtime = runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         let identity = Identity::new(self.mailbox);
         let label = self.label;
         identity.open(&self.system, || label.unwrap_or_else(|| std::any::type_name::<A>().into()));
         let attachment = identity.attach_for(reporter)?;
+        let address = Address::new(identity.process);
+        if let Some(link) = self.parent {
+            if !link(address.handle().process()) {
+                let exit = Exit { from: None, reason: ExitReason::NoProcess, by: Sender::Other };
+                address.handle().process().order(None, Order::Exit(exit));
+            }
+        }
+        let known = before(&address);
         runtime.spawn(incarnation::live::<A>(attachment, Arc::new(self.args)));
-        Ok(Address::new(identity.process))
+        Ok((address, known))
     }
 
     async fn begin_and_wait(self) -> Result<Address<A::Msg>, StartError> {
         let (starter, started) = oneshot::channel();
-        let address = self.begin(Reporter::Starter(starter))?;
+        let (address, ()) = self.begin(Reporter::Starter(starter), |_| ())?;
         match started.await {
             Ok(Ok(())) => Ok(address),
             Ok(Err(reason)) => Err(StartError::Failed(reason)),

@@ -10,7 +10,21 @@ use loom::sync as imp;
 use std::sync as imp;
 
 pub(crate) use imp::MutexGuard;
-pub(crate) use imp::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
+pub(crate) use imp::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
+
+/// Something that only whoever has it to himself gets at. So it may be shared though it may not be used so, and what holds it
+/// can be lent across an await.
+pub(crate) struct Exclusive<T>(std::sync::Mutex<T>);
+
+impl<T> Exclusive<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(std::sync::Mutex::new(value))
+    }
+
+    pub(crate) fn get(&mut self) -> &mut T {
+        self.0.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
 
 /// A mutual exclusion lock that passes over poisoning.
 pub(crate) struct Mutex<T>(imp::Mutex<T>);

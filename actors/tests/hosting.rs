@@ -4,9 +4,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 
 use perennial_actors::host::{Attachment, End, Identity, OpenError, Parent, Step};
-use perennial_actors::{
-    Actor, Context, ExitReason, Mailbox, ProcessState, Reply, Signal, StartError, System,
-};
+use perennial_actors::{Actor, Context, ExitReason, Mailbox, ProcessState, Reply, StartError, System};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
@@ -140,7 +138,7 @@ async fn an_attachment_works_through_the_mailbox_by_hand() {
     });
     assert_eq!((answer.expect("it answers"), address.counters().handled), (1, 1));
     address.stop(ExitReason::shutdown()).expect("it lives");
-    assert!(matches!(step(&mut attachment).await, Step::Signal(Signal::Exit(ExitReason::Shutdown(None)))));
+    assert!(matches!(step(&mut attachment).await, Step::Stop(ExitReason::Shutdown(None))));
     address.kill().expect("it lives");
     assert!(matches!(step(&mut attachment).await, Step::Killed));
     attachment.end(ExitReason::failed("by hand"));

@@ -126,3 +126,24 @@ impl<M> Error for CallError<M> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("no incarnation of the actor lives")]
 pub struct NoProcess;
+
+/// Why the state of an actor could not be looked at.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InspectError {
+    /// No incarnation lives, or it ended before it was looked at.
+    #[error("no incarnation of the actor lives")]
+    NoProcess,
+    /// The actor does not [offer](crate::Actor::debug_state) its state.
+    #[error("the actor does not offer its state")]
+    NotOffered,
+    /// The state that it offers is of another type.
+    #[error("the state is not a `{wanted}`")]
+    WrongType {
+        /// The type that was asked for.
+        wanted: &'static str,
+    },
+    /// What was to look at it panicked. The state is as it was.
+    #[error("what was to look at the state panicked")]
+    Panicked,
+}

@@ -7,8 +7,10 @@ use super::errors::NoProcess;
 use super::monitor::Monitor;
 use crate::counters::Counters;
 use crate::exit::ExitReason;
+use crate::order::{Exit, Order, Sender};
 use crate::pid::Pid;
-use crate::process::{AnyProcess, ProcessState};
+use crate::system::System;
+use crate::untyped::{AnyProcess, ProcessState};
 
 /// Controls one actor, whichever incarnation of it lives, without knowing its messages.
 #[derive(Clone)]
@@ -19,13 +21,17 @@ impl Handle {
         Self(process)
     }
 
+    pub(crate) const fn process(&self) -> &Arc<dyn AnyProcess> {
+        &self.0
+    }
+
     /// Tells the live incarnation to end; see [`Address::stop`](crate::Address::stop).
     ///
     /// # Errors
     ///
     /// [`NoProcess`] if no incarnation lives.
     pub fn stop(&self, reason: ExitReason) -> Result<(), NoProcess> {
-        self.0.exit(reason).then_some(()).ok_or(NoProcess)
+        self.0.order(None, Order::Stop(reason)).then_some(()).ok_or(NoProcess)
     }
 
     /// Tells the live incarnation to die at its next await; see [`Address::kill`](crate::Address::kill).
@@ -35,6 +41,20 @@ impl Handle {
     /// [`NoProcess`] if no incarnation lives.
     pub fn kill(&self) -> Result<(), NoProcess> {
         self.0.kill().then_some(()).ok_or(NoProcess)
+    }
+
+    /// Sends an exit signal by hand: what a link sends when its other end has ended, from nobody in particular.
+    ///
+    /// It ends the live incarnation with this reason, unless the reason is [`Normal`](ExitReason::Normal), which does nothing, or
+    /// the actor [traps exits](crate::Context::trap_exits): then it is told. To end an actor for certain,
+    /// [`stop`](Self::stop) it.
+    ///
+    /// # Errors
+    ///
+    /// [`NoProcess`] if no incarnation lives.
+    pub fn send_exit(&self, reason: ExitReason) -> Result<(), NoProcess> {
+        let exit = Exit { from: None, reason, by: Sender::Other };
+        self.0.order(None, Order::Exit(exit)).then_some(()).ok_or(NoProcess)
     }
 
     /// Resolves when the incarnation that lives now has ended; see [`Monitor`].
@@ -52,10 +72,7 @@ impl Handle {
     /// The live incarnation, if there is one.
     #[must_use]
     pub fn pid(&self) -> Option<Pid> {
-        match self.state() {
-            ProcessState::Alive(pid) => Some(pid),
-            _ => None,
-        }
+        self.state().pid()
     }
 
     /// Whether somebody serves the actor, or is due to.
@@ -74,6 +91,14 @@ impl Handle {
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.0.counters()
+    }
+}
+
+impl System {
+    /// Every actor of the system: those that live, those that are due, and those that have ended and are still known to somebody.
+    #[must_use]
+    pub fn processes(&self) -> Vec<Handle> {
+        self.living().into_iter().map(Handle::new).collect()
     }
 }
 

@@ -9,18 +9,8 @@ use std::task::{Context, Poll};
 use tokio::sync::oneshot;
 
 use crate::exit::ExitReason;
-use crate::pid::Pid;
-use crate::process::AnyProcess;
-
-/// The end of a monitored incarnation.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Down {
-    /// The incarnation that ended; none if there was none.
-    pub pid: Option<Pid>,
-    /// Why it ended; [`ExitReason::NoProcess`] if there was none.
-    pub reason: ExitReason,
-}
+use crate::signal::Down;
+use crate::untyped::AnyProcess;
 
 /// Resolves once, when one incarnation of an actor has ended. Always resolves.
 ///
@@ -48,9 +38,10 @@ pub struct Monitor {
 impl Monitor {
     pub(super) fn of(process: Arc<dyn AnyProcess>) -> Self {
         let (tell, down) = oneshot::channel();
+        let label = process.label().cloned();
         let watcher = process.watch(Box::new(move |pid, reason| {
             // Whoever watched may have lost interest.
-            let _ = tell.send(Down { pid, reason: reason.clone() });
+            let _ = tell.send(Down { pid, label, reason: reason.clone() });
         }));
         let watcher = match watcher {
             Ok(id) => Some(id),
@@ -70,7 +61,10 @@ impl Future for Monitor {
         Pin::new(&mut self.down).poll(cx).map(|down| {
             self.watcher = None;
             // The watcher is dropped untold only when the process itself is.
-            down.unwrap_or(Down { pid: None, reason: ExitReason::NoProcess })
+            down.unwrap_or_else(|_| {
+                let label = self.process.label().cloned();
+                Down { pid: None, label, reason: ExitReason::NoProcess }
+            })
         })
     }
 }

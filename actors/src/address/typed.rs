@@ -13,8 +13,10 @@ use super::send::Sending;
 use crate::counters::Counters;
 use crate::exit::ExitReason;
 use crate::mailbox::Refused;
+use crate::order::Order;
 use crate::pid::Pid;
-use crate::process::{AnyProcess, Identity, Process, ProcessState};
+use crate::process::{Identity, Process};
+use crate::untyped::{AnyProcess, ProcessState};
 
 /// Reaches one actor, whichever incarnation of it lives: for messages, calls, monitors, stop and kill.
 ///
@@ -110,7 +112,7 @@ impl<M: Send + 'static> Address<M> {
     ///
     /// [`NoProcess`] if no incarnation lives.
     pub fn stop(&self, reason: ExitReason) -> Result<(), NoProcess> {
-        self.0.exit(reason).then_some(()).ok_or(NoProcess)
+        self.0.order(None, Order::Stop(reason)).then_some(()).ok_or(NoProcess)
     }
 
     /// Tells the live incarnation to die at its next await, inside a handler too, without its `terminate`.
@@ -131,10 +133,7 @@ impl<M: Send + 'static> Address<M> {
     /// The live incarnation, if there is one.
     #[must_use]
     pub fn pid(&self) -> Option<Pid> {
-        match self.state() {
-            ProcessState::Alive(pid) => Some(pid),
-            _ => None,
-        }
+        self.state().pid()
     }
 
     /// Whether somebody serves the actor, or is due to.

@@ -4,14 +4,14 @@ use std::task::{Context, Poll, Waker};
 
 use super::lanes::{Interest, Lanes, Service};
 use super::shared::{FATE, KILL, Queue, SIGNAL};
-use crate::signal::Signal;
+use crate::order::Order;
 use crate::sync::Ordering;
 
 /// What an incarnation has to act on next.
 #[derive(Debug)]
 pub(crate) enum Next<M> {
     /// A signal, ahead of all messages.
-    Signal(Signal),
+    Signal(Order),
     /// A message, now in the incarnation's hand.
     Message(M),
     /// The incarnation was killed.
@@ -106,8 +106,12 @@ impl<M> Queue<M> {
         lanes.seldom_if_any().map(|seldom| std::mem::take(&mut seldom.fate_wakers)).unwrap_or_default()
     }
 
-    fn next_signal(&self, lanes: &mut Lanes<M>) -> Option<Signal> {
-        let signal = lanes.signals.pop_front();
+    fn next_signal(&self, lanes: &mut Lanes<M>) -> Option<Order> {
+        self.remove_signal(lanes, 0)
+    }
+
+    fn remove_signal(&self, lanes: &mut Lanes<M>, at: usize) -> Option<Order> {
+        let signal = lanes.signals.remove(at);
         if lanes.signals.is_empty() {
             self.attention.clear(SIGNAL);
         }
@@ -115,8 +119,14 @@ impl<M> Queue<M> {
     }
 
     /// Goes to sleep inside user code, over a kill, and over signals too if `interest` says so; not if the consumer
-    /// sleeps over its mailbox already.
-    pub(crate) fn sleep_inside(&self, incarnation: u32, interest: Interest, waker: &Waker) -> Inside {
+    /// sleeps over its mailbox already. A signal that is there already keeps it awake only if it is one to act on inside.
+    pub(crate) fn sleep_inside(
+        &self,
+        incarnation: u32,
+        interest: Interest,
+        to_act_on: impl Fn(&Order) -> bool,
+        waker: &Waker,
+    ) -> Inside {
         if self.asleep.load(Ordering::Relaxed) == incarnation {
             return Inside::Asleep;
         }
@@ -124,7 +134,7 @@ impl<M> Queue<M> {
         if self.attention.has(KILL) || lanes.service != Service::Served(incarnation) {
             return Inside::Over;
         }
-        if interest >= Interest::Signals && self.attention.has(SIGNAL) {
+        if interest >= Interest::Signals && lanes.signals.iter().any(to_act_on) {
             return Inside::Signalled;
         }
         sleep(&mut lanes, waker, interest);
@@ -136,13 +146,68 @@ impl<M> Queue<M> {
         self.attention.has(KILL)
     }
 
-    /// A signal that came in while the consumer was inside user code.
-    pub(crate) fn take_signal(&self, incarnation: u32) -> Option<Signal> {
+    /// The first signal to act on that came in while the consumer was inside user code. The others wait.
+    pub(crate) fn take_signal(&self, incarnation: u32, to_act_on: impl Fn(&Order) -> bool) -> Option<Order> {
         if !self.attention.has(SIGNAL) {
             return None;
         }
         let mut lanes = self.lanes.lock();
-        if lanes.service == Service::Served(incarnation) { self.next_signal(&mut lanes) } else { None }
+        if lanes.service != Service::Served(incarnation) {
+            return None;
+        }
+        let first = lanes.signals.iter().position(to_act_on)?;
+        self.remove_signal(&mut lanes, first)
+    }
+
+    /// Takes signals out of the lane that the incarnation does not want any more; dropped outside the lock.
+    pub(crate) fn retract_signals(&self, incarnation: u32, unwanted: impl Fn(&Order) -> bool) -> Vec<Order> {
+        let mut lanes = self.lanes.lock();
+        let mut retracted = Vec::new();
+        if lanes.service == Service::Served(incarnation) {
+            while let Some(at) = lanes.signals.iter().position(&unwanted) {
+                retracted.extend(self.remove_signal(&mut lanes, at));
+            }
+        }
+        retracted
+    }
+
+    /// The next signal, for a consumer that takes nothing else; goes to sleep over signals if there is none.
+    pub(crate) fn poll_signal(&self, incarnation: u32, waker: &Waker) -> Poll<Next<M>> {
+        let mut lanes = self.lanes.lock();
+        if lanes.service != Service::Served(incarnation) {
+            return Poll::Ready(Next::Detached);
+        }
+        if self.attention.has(KILL) {
+            return Poll::Ready(Next::Killed);
+        }
+        if let Some(signal) = self.next_signal(&mut lanes) {
+            self.asleep.store(0, Ordering::Relaxed);
+            return Poll::Ready(Next::Signal(signal));
+        }
+        sleep(&mut lanes, waker, Interest::Signals);
+        self.asleep.store(incarnation, Ordering::Relaxed);
+        Poll::Pending
+    }
+
+    /// Says that the consumer is awake though nothing in the mailbox has woken it. False if it is not attached any more.
+    pub(crate) fn awake(&self, incarnation: u32) -> bool {
+        let mut lanes = self.lanes.lock();
+        if lanes.service != Service::Served(incarnation) {
+            return false;
+        }
+        lanes.interest = Interest::Nothing;
+        self.asleep.store(0, Ordering::Relaxed);
+        true
+    }
+
+    /// Whether this incarnation sleeps over its mailbox.
+    pub(crate) fn is_asleep(&self, incarnation: u32) -> bool {
+        self.asleep.load(Ordering::Relaxed) == incarnation
+    }
+
+    /// Whether a signal waits, or a kill.
+    pub(crate) fn has_signal(&self) -> bool {
+        self.attention.has(SIGNAL | KILL)
     }
 }
 

@@ -5,8 +5,8 @@ use std::task::Waker;
 
 use super::waiting::Waiting;
 use crate::exit::ExitReason;
+use crate::order::Order;
 use crate::pid::Pid;
-use crate::signal::Signal;
 
 /// Who works through the mailbox.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -76,7 +76,7 @@ pub(crate) struct Lanes<M> {
     pub(crate) ending: bool,
     pub(crate) interest: Interest,
     pub(crate) waker: Option<Waker>,
-    pub(crate) signals: VecDeque<Signal>,
+    pub(crate) signals: VecDeque<Order>,
     pub(crate) messages: VecDeque<M>,
     accepted: u64,
     pub(crate) lost: u64,

@@ -15,7 +15,7 @@ use loom::thread;
 
 use super::{Capacity, Fate, Inside, Interest, Mailbox, Next, Outcome, Queue, Refused};
 use crate::exit::ExitReason;
-use crate::signal::Signal;
+use crate::order::Order;
 
 type Shared = Arc<Queue<u32>>;
 
@@ -227,7 +227,7 @@ fn a_signal_that_was_sent_comes_before_the_next_message_of_a_batch() {
         let sender = thread::spawn({
             let (queue, sent) = (queue.clone(), sent.clone());
             move || {
-                assert!(queue.signal(Signal::Exit(ExitReason::Normal)));
+                assert!(queue.signal(None, Order::Stop(ExitReason::Normal)));
                 sent.store(true, Ordering::Release);
             }
         });
@@ -252,7 +252,7 @@ fn a_consumer_that_goes_to_sleep_is_woken_by_a_signal_ahead_of_a_message() {
         let queue = served(2, []);
         let sender = thread::spawn({
             let queue = queue.clone();
-            move || assert!(queue.signal(Signal::Exit(ExitReason::Normal)) && queue.push(1).is_ok())
+            move || assert!(queue.signal(None, Order::Stop(ExitReason::Normal)) && queue.push(1).is_ok())
         });
         assert!(matches!(next(&queue, 1), Next::Signal(_)));
         assert_eq!(next_message(&queue, 1), 1);
@@ -262,7 +262,7 @@ fn a_consumer_that_goes_to_sleep_is_woken_by_a_signal_ahead_of_a_message() {
 
 /// Sleeps inside user code until there is a reason to stop.
 fn sleep_inside(queue: &Queue<u32>, interest: Interest) -> Inside {
-    block_on(poll_fn(|cx| match queue.sleep_inside(1, interest, cx.waker()) {
+    block_on(poll_fn(|cx| match queue.sleep_inside(1, interest, |_| true, cx.waker()) {
         Inside::Asleep => Poll::Pending,
         other => Poll::Ready(other),
     }))
@@ -290,10 +290,10 @@ fn a_stop_finds_an_incarnation_inside_its_init() {
         let queue = served(2, []);
         let stopper = thread::spawn({
             let queue = queue.clone();
-            move || assert!(queue.push(1).is_ok() && queue.signal(Signal::Exit(ExitReason::Normal)))
+            move || assert!(queue.push(1).is_ok() && queue.signal(None, Order::Stop(ExitReason::Normal)))
         });
         assert_eq!(sleep_inside(&queue, Interest::Signals), Inside::Signalled);
-        assert!(queue.take_signal(1).is_some());
+        assert!(queue.take_signal(1, |_| true).is_some());
         stopper.join().expect("the stopper is done");
     });
 }

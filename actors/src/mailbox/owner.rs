@@ -8,7 +8,7 @@ use super::config::OnRestart;
 use super::lanes::{CloseHook, Interest, Lanes, Loss, Service, Watcher};
 use super::shared::{KILL, Queue, SIGNAL, settled};
 use crate::exit::ExitReason;
-use crate::signal::Signal;
+use crate::order::Order;
 use crate::sync::Ordering;
 
 /// Why no incarnation can attach.
@@ -33,7 +33,7 @@ pub(crate) struct Leftover<M> {
     pub(crate) watchers: Vec<(u64, Watcher)>,
     pub(crate) wakers: Vec<Waker>,
     /// Forgotten, and dropped outside the locks as well: a reason may hold anything.
-    signals: VecDeque<Signal>,
+    signals: VecDeque<Order>,
     losses: Vec<Loss>,
 }
 

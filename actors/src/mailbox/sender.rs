@@ -5,7 +5,7 @@ use std::task::Waker;
 use super::lanes::{Interest, Lanes, Service};
 use super::shared::{KILL, LINE, Queue, SIGNAL};
 use super::waiting::Outcome;
-use crate::signal::Signal;
+use crate::order::Order;
 
 /// A message that was not accepted, and why.
 #[derive(Debug)]
@@ -95,20 +95,31 @@ impl<M> Queue<M> {
         }
     }
 
-    /// Puts a signal to the incarnation that is attached; tells whether there is one.
-    pub(crate) fn signal(&self, signal: Signal) -> bool {
+    /// Puts a signal to the incarnation that is attached, if it is the one meant; tells whether there is one.
+    pub(crate) fn signal(&self, meant: Option<u32>, signal: Order) -> bool {
+        let delivered = self.put_signal(meant, signal);
+        let told = delivered.is_some();
+        if let Some(waker) = delivered.flatten() {
+            waker.wake();
+        }
+        told
+    }
+
+    /// The same, for a caller that holds a lock: it wakes the waker once it holds none.
+    #[must_use]
+    pub(crate) fn put_signal(&self, meant: Option<u32>, signal: Order) -> Option<Option<Waker>> {
         let mut lanes = self.lanes.lock();
-        if !matches!(lanes.service, Service::Served(_)) {
-            return false;
+        match lanes.service {
+            Service::Served(incarnation) if meant.is_none_or(|meant| meant == incarnation) => {}
+            _ => {
+                drop(lanes);
+                drop(signal);
+                return None;
+            }
         }
         lanes.signals.push_back(signal);
         self.attention.set(SIGNAL);
-        let waker = lanes.rouse(Interest::Signals);
-        drop(lanes);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        true
+        Some(lanes.rouse(Interest::Signals))
     }
 
     /// Tells the incarnation that is attached to die at its next await; tells whether there is one.

@@ -150,6 +150,11 @@ impl<M> Queue<M> {
         Ok(id)
     }
 
+    /// How many watchers wait for an end.
+    pub(crate) fn watchers(&self) -> usize {
+        self.lanes.lock().seldom().map_or(0, |seldom| seldom.watchers.len())
+    }
+
     /// Takes a watcher back, if it was not told yet.
     pub(crate) fn unwatch(&self, id: u64) {
         let watcher = {

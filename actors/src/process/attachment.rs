@@ -7,8 +7,8 @@ use super::report::{End, Reporter};
 use super::shared::Process;
 use crate::exit::ExitReason;
 use crate::mailbox::Next;
+use crate::order::Order;
 use crate::pid::Pid;
-use crate::signal::Signal;
 use crate::system::{Event, System};
 
 /// How many messages an incarnation handles before it lets its neighbours run. Tokio's own budget is as large.
@@ -18,8 +18,8 @@ const BUDGET: u32 = 128;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Step<M> {
-    /// A signal, ahead of all messages.
-    Signal(Signal),
+    /// It was told to stop, ahead of all messages.
+    Stop(ExitReason),
     /// A message, which now is the incarnation's.
     Message(M),
     /// It was killed: it should [end](Attachment::end) at once.
@@ -79,22 +79,70 @@ impl<M: Send + 'static> Attachment<M> {
 
     /// What is next; to ask says that the message before it was handled. Wakes the task when there is something.
     ///
-    /// After 128 messages in a row it is pending once, so that neighbours and timers get their turn.
+    /// After 128 messages in a row it is pending once, so that neighbours and timers get their turn. Exit signals of anybody
+    /// but the owner do not disturb it: a host is not linked to anybody.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Step<M>> {
-        if self.budget == 0 {
-            self.budget = BUDGET;
-            self.handled();
-            cx.waker().wake_by_ref();
+        loop {
+            match self.poll_any(cx) {
+                Poll::Ready(Next::Signal(Order::Stop(reason))) => return Poll::Ready(Step::Stop(reason)),
+                Poll::Ready(Next::Signal(_)) => {}
+                Poll::Ready(Next::Message(message)) => return Poll::Ready(Step::Message(message)),
+                Poll::Ready(Next::Killed) => return Poll::Ready(Step::Killed),
+                Poll::Ready(Next::Detached) => return Poll::Ready(Step::Detached),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// What is next of the mailbox, whatever it is.
+    pub(crate) fn poll_any(&mut self, cx: &mut Context<'_>) -> Poll<Next<M>> {
+        if self.is_exhausted(cx) {
             return Poll::Pending;
         }
         let next = self.process.queue.poll_next(self.incarnation, cx);
-        self.budget = if next.is_ready() { self.budget - 1 } else { BUDGET };
-        next.map(|next| match next {
-            Next::Signal(signal) => Step::Signal(signal),
-            Next::Message(message) => Step::Message(message),
-            Next::Killed => Step::Killed,
-            Next::Detached => Step::Detached,
-        })
+        self.spend(next)
+    }
+
+    /// The next signal; messages wait.
+    pub(crate) fn poll_signal(&mut self, cx: &mut Context<'_>) -> Poll<Next<M>> {
+        if self.is_exhausted(cx) {
+            return Poll::Pending;
+        }
+        self.handled();
+        let next = self.process.queue.poll_signal(self.incarnation, cx.waker());
+        self.spend(next)
+    }
+
+    /// Begins to act on something that did not come through the mailbox; not if the mailbox was taken away.
+    pub(crate) fn begin_own(&mut self) -> bool {
+        if !self.process.queue.awake(self.incarnation) {
+            return false;
+        }
+        self.handled();
+        self.process.condition.step();
+        self.budget = self.budget.saturating_sub(1);
+        true
+    }
+
+    /// Whether it has had its turn. Then it lets its neighbours have theirs, and goes on at once.
+    pub(crate) fn is_exhausted(&mut self, cx: &Context<'_>) -> bool {
+        if self.budget > 0 {
+            return false;
+        }
+        self.budget = BUDGET;
+        self.handled();
+        cx.waker().wake_by_ref();
+        true
+    }
+
+    fn spend<T>(&mut self, next: Poll<T>) -> Poll<T> {
+        if next.is_ready() {
+            self.process.condition.step();
+            self.budget -= 1;
+        } else {
+            self.budget = BUDGET;
+        }
+        next
     }
 
     /// Says that the message in hand was handled, without asking for another: an end that follows does not lose it.

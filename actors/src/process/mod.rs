@@ -4,14 +4,14 @@
 //! [`Identity`](crate::host::Identity) is the owner's end of it, an [`Address`](crate::Address) the users' end, and an
 //! [`Attachment`] that of the one incarnation that serves it now.
 
-mod any;
 mod attachment;
+mod condition;
 mod identity;
+mod relating;
+mod relations;
 mod report;
 mod shared;
 
-pub(crate) use any::AnyProcess;
-pub use any::ProcessState;
 pub use attachment::{Attachment, Step};
 pub use identity::{Identity, OpenError};
 pub(crate) use report::Reporter;

@@ -5,17 +5,22 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
 
-use super::any::{AnyProcess, ProcessState};
+use super::condition::Condition;
+use super::relations::Relations;
 use crate::counters::Counters;
 use crate::exit::ExitReason;
 use crate::mailbox::{CloseHook, Leftover, Mailbox, Queue, Watcher};
+use crate::order::Order;
 use crate::pid::Pid;
-use crate::signal::Signal;
-use crate::system::{DeadLetter, DeadReason, Event, Place, System, Tracked};
+use crate::sync::Mutex;
+use crate::system::{DeadLetter, DeadReason, Event, Place, System};
+use crate::untyped::{AnyProcess, Conduct, Link, ProcessState};
 
 /// One actor, whichever incarnation of it lives: its mailbox, and where it belongs.
 pub(crate) struct Process<M: Send + 'static> {
     pub(crate) queue: Queue<M>,
+    pub(crate) condition: Condition,
+    pub(super) relations: Mutex<Option<Box<Relations>>>,
     home: OnceLock<Home>,
 }
 
@@ -29,7 +34,12 @@ pub(crate) struct Home {
 
 impl<M: Send + 'static> Process<M> {
     pub(crate) fn new(settings: Mailbox) -> Arc<Self> {
-        Arc::new(Self { queue: Queue::new(settings), home: OnceLock::new() })
+        Arc::new(Self {
+            queue: Queue::new(settings),
+            condition: Condition::new(),
+            relations: Mutex::new(None),
+            home: OnceLock::new(),
+        })
     }
 
     /// Settles in a system, if it has not done so before.
@@ -111,7 +121,7 @@ impl<M: Send + 'static> Process<M> {
     }
 
     /// Tells everybody whom an end concerns, in the order that they may rely on: names are free, callers and senders know,
-    /// before any monitor hears of it.
+    /// before any link or monitor hears of it.
     fn conclude(&self, leftover: Leftover<M>, pid: Pid, reason: &ExitReason) {
         leftover.on_close.into_iter().for_each(survive);
         if leftover.lost_in_flight {
@@ -123,6 +133,10 @@ impl<M: Send + 'static> Process<M> {
         }
         leftover.wakers.into_iter().for_each(Waker::wake);
         let ended = leftover.ended.map(|incarnation| self.pid_of(incarnation));
+        if let Some(ended) = ended {
+            self.condition.reset();
+            self.dissolve(ended, reason);
+        }
         leftover.watchers.into_iter().for_each(|(_, watcher)| watcher(ended, reason));
     }
 
@@ -160,8 +174,28 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         self.queue.counters()
     }
 
-    fn exit(&self, reason: ExitReason) -> bool {
-        self.queue.signal(Signal::Exit(reason))
+    fn identity(&self) -> u64 {
+        self.home().map_or(0, |home| home.number)
+    }
+
+    fn newest(&self) -> u32 {
+        self.queue.newest()
+    }
+
+    fn conduct(&self) -> Conduct {
+        let Some(incarnation) = self.queue.served_by() else { return Conduct::default() };
+        let working = !self.queue.is_asleep(incarnation);
+        Conduct {
+            links: self.linked(),
+            monitors: self.monitoring(),
+            trapping: self.condition.is_trapping(),
+            suspended: self.condition.is_suspended(),
+            handling_for: working.then(|| self.condition.at_it_for(incarnation)),
+        }
+    }
+
+    fn order(&self, meant: Option<u32>, order: Order) -> bool {
+        self.queue.signal(meant, order)
     }
 
     fn kill(&self) -> bool {
@@ -176,14 +210,24 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         self.queue.unwatch(id);
     }
 
+    fn watchers(&self) -> usize {
+        self.queue.watchers()
+    }
+
     fn on_close(&self, hook: CloseHook) -> Result<(), CloseHook> {
         self.queue.on_close(hook)
     }
-}
 
-impl<M: Send + 'static> Tracked for Process<M> {
-    fn counters(&self) -> Counters {
-        self.queue.counters()
+    fn add_link(&self, incarnation: u32, to: Pid, link: Link) -> bool {
+        self.keep_link(incarnation, to, link)
+    }
+
+    fn remove_link(&self, incarnation: u32, to: Pid, stamp: u64) {
+        self.give_up_link(incarnation, to, stamp);
+    }
+
+    fn link_ended(&self, incarnation: u32, to: Pid, reason: &ExitReason) {
+        self.hear_of_link(incarnation, to, reason);
     }
 }
 

@@ -28,6 +28,6 @@ pub(crate) use alarms::{Alarm, Alarms, Struck};
 pub use dead_letters::{DeadLetter, DeadReason};
 pub use events::Event;
 pub use panics::PanicLocations;
-pub(crate) use process_table::{Place, Tracked};
+pub(crate) use process_table::Place;
 pub use shared::{System, SystemBuilder};
 pub use subscription::Subscription;

@@ -4,11 +4,7 @@ use std::sync::{Arc, Weak};
 
 use crate::counters::Counters;
 use crate::sync::Mutex;
-
-/// What the table wants to know of an identity.
-pub(crate) trait Tracked: Send + Sync {
-    fn counters(&self) -> Counters;
-}
+use crate::untyped::AnyProcess;
 
 /// Where an identity stands in the table.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +20,7 @@ pub(super) struct ProcessTable {
 
 #[derive(Default)]
 struct Shard {
-    places: Vec<Option<Weak<dyn Tracked>>>,
+    places: Vec<Option<Weak<dyn AnyProcess>>>,
     free: Vec<u32>,
     retired: Counters,
 }
@@ -34,7 +30,7 @@ impl ProcessTable {
         Self { shards: (0..SHARDS).map(|_| Mutex::new(Shard::default())).collect() }
     }
 
-    pub(super) fn enter(&self, number: u64, process: Weak<dyn Tracked>) -> Place {
+    pub(super) fn enter(&self, number: u64, process: Weak<dyn AnyProcess>) -> Place {
         let shard_index = (number % u64::from(SHARDS)) as u32;
         let mut shard = self.shards[shard_index as usize].lock();
         let index = shard.free.pop().unwrap_or_else(|| {
@@ -57,17 +53,24 @@ impl ProcessTable {
     pub(super) fn counters(&self) -> Counters {
         let mut sum = Counters::default();
         for shard in &self.shards {
-            // Collected first and asked outside the lock: the last reference to an identity may be dropped here, and
-            // then it leaves through this very lock.
-            let living: Vec<Arc<dyn Tracked>> = {
-                let shard = shard.lock();
-                sum += shard.retired;
-                shard.places.iter().flatten().filter_map(Weak::upgrade).collect()
-            };
+            let (retired, living) = shard.lock().read();
+            sum += retired;
             for process in living {
                 sum += process.counters();
             }
         }
         sum
+    }
+
+    pub(super) fn processes(&self) -> Vec<Arc<dyn AnyProcess>> {
+        self.shards.iter().flat_map(|shard| shard.lock().read().1).collect()
+    }
+}
+
+impl Shard {
+    /// The accounts of those that are gone, and those that are not: collected first and used outside the lock, because the last
+    /// reference to an identity may be dropped there, and then it leaves through this very lock.
+    fn read(&self) -> (Counters, Vec<Arc<dyn AnyProcess>>) {
+        (self.retired, self.places.iter().flatten().filter_map(Weak::upgrade).collect())
     }
 }

@@ -11,9 +11,10 @@ use super::dead_letters::DeadLetter;
 use super::events::Event;
 use super::extensions::Extensions;
 use super::panics::PanicLocations;
-use super::process_table::{Place, ProcessTable, Tracked};
+use super::process_table::{Place, ProcessTable};
 use super::subscription::{Subscription, Topic};
 use crate::counters::Counters;
+use crate::untyped::AnyProcess;
 
 /// What belongs together: actors, their supervisors, their names. A cheap handle; clones are the same system.
 #[derive(Clone)]
@@ -87,12 +88,16 @@ impl System {
         self.0.next_number.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(crate) fn enter(&self, number: u64, process: Weak<dyn Tracked>) -> Place {
+    pub(crate) fn enter(&self, number: u64, process: Weak<dyn AnyProcess>) -> Place {
         self.0.processes.enter(number, process)
     }
 
     pub(crate) fn leave(&self, place: Place, last: Counters) {
         self.0.processes.leave(place, last);
+    }
+
+    pub(crate) fn living(&self) -> Vec<Arc<dyn AnyProcess>> {
+        self.0.processes.processes()
     }
 
     pub(crate) fn alarms(&self) -> &Arc<Alarms> {

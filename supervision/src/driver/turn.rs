@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use perennial_actors::host::{Attachment, Step};
-use perennial_actors::{ExitReason, Reply, Signal};
+use perennial_actors::{ExitReason, Reply};
 
 use super::children::Children;
 use super::clock::Clock;
@@ -57,7 +57,7 @@ impl Driver {
         while let Some(attachment) = &mut self.attachment {
             match attachment.poll_next(&mut Context::from_waker(&self.waker)) {
                 Poll::Ready(Step::Message(news)) => self.deal(news)?,
-                Poll::Ready(Step::Signal(Signal::Exit(reason))) => self.step(Event::Shutdown { reason })?,
+                Poll::Ready(Step::Stop(reason)) => self.step(Event::Shutdown { reason })?,
                 Poll::Ready(Step::Killed | Step::Detached) => return self.die(),
                 Poll::Ready(_) => {}
                 Poll::Pending => {

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use crate::counters::Counters;
 use crate::exit::ExitReason;
 use crate::mailbox::{Capacity, Fate, Inside, Interest, Leftover, Mailbox, Next, Outcome, Queue, Refused};
-use crate::signal::Signal;
+use crate::order::Order;
 
 /// Counts how often it is woken.
 #[derive(Default)]
@@ -138,7 +138,9 @@ impl Checked {
         self.check();
         match next {
             Poll::Ready(Next::Message(message)) => Got::Message(message),
-            Poll::Ready(Next::Signal(Signal::Exit(reason))) => Got::Signal(reason.to_string()),
+            Poll::Ready(Next::Signal(order)) => {
+                Got::Signal(order.into_reason().map(|reason| reason.to_string()).unwrap_or_default())
+            }
             Poll::Ready(Next::Killed) => Got::Killed,
             Poll::Ready(Next::Detached) => Got::Detached,
             Poll::Pending => Got::Nothing,
@@ -155,13 +157,13 @@ impl Checked {
     }
 
     pub(super) fn sleep_inside(&self, incarnation: u32, interest: Interest) -> Inside {
-        let inside = self.queue.sleep_inside(incarnation, interest, &self.waker);
+        let inside = self.queue.sleep_inside(incarnation, interest, |_| true, &self.waker);
         self.check();
         inside
     }
 
     pub(super) fn stop(&self, note: &str) -> bool {
-        let told = self.queue.signal(Signal::Exit(ExitReason::shutdown_because(note)));
+        let told = self.queue.signal(None, Order::Stop(ExitReason::shutdown_because(note)));
         self.check();
         told
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::checked::{Back, Became, Checked, Got, accounts, bounded, failed};
 use crate::exit::ExitReason;
 use crate::mailbox::{AttachError, Inside, Interest, Mailbox, Queue};
-use crate::signal::Signal;
+use crate::order::Order;
 
 #[test]
 fn nobody_attaches_to_a_closed_mailbox_and_only_one_to_an_open_one() {
@@ -135,7 +135,7 @@ fn an_abandoned_incarnation_can_settle_nothing_of_the_next() {
 fn an_abandoned_incarnation_takes_no_signal_of_the_next() {
     let queue = taken_over();
     assert!(queue.stop("for you"));
-    assert!(queue.take_signal(1).is_none());
+    assert!(queue.take_signal(1, |_| true).is_none());
     assert_eq!(queue.next(1), Got::Detached);
     assert_eq!(queue.next(2), Got::Signal("shutdown: for you".into()));
 }
@@ -230,11 +230,11 @@ fn nothing_is_dropped_under_a_lock() {
         queue.open();
         for _ in 0..20 {
             let incarnation = queue.attach().expect("it is open");
-            assert!(queue.push(1).is_ok() && queue.signal(Signal::Exit(nosy())));
+            assert!(queue.push(1).is_ok() && queue.signal(None, Order::Stop(nosy())));
             let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
             while queue.poll_next(incarnation, &mut cx).is_ready() {}
             // One signal is left behind; the reason of an end is remembered, and forgotten after some more.
-            assert!(queue.signal(Signal::Exit(nosy())));
+            assert!(queue.signal(None, Order::Stop(nosy())));
             drop(queue.detach(incarnation, &nosy()));
         }
         done.send(()).expect("the test waits");

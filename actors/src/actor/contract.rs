@@ -1,12 +1,16 @@
 //! What an actor is: a value with a mailbox that handles one message after the other.
 
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
 
-use crate::address::Address;
+use crate::address::{Address, Reply};
+use crate::agenda::Agenda;
 use crate::exit::ExitReason;
 use crate::pid::Pid;
 use crate::process::Attachment;
+use crate::signal::Signal;
+use crate::sync::Exclusive;
 use crate::system::System;
 
 /// A value that handles messages one after the other, and can be begun anew from the same arguments.
@@ -91,6 +95,29 @@ pub trait Actor: Sized + Send + 'static {
         ctx: &mut Context<Self>,
     ) -> impl Future<Output = Result<(), ExitReason>> + Send;
 
+    /// Acts on a signal: a [`Down`](Signal::Down) of a monitor, or an exit signal if the actor
+    /// [traps](Context::trap_exits) them. Does nothing unless it is written.
+    ///
+    /// Signals come between two messages, and ahead of all that wait.
+    ///
+    /// # Errors
+    ///
+    /// As of `handle`.
+    fn signal(
+        &mut self,
+        signal: Signal,
+        ctx: &mut Context<Self>,
+    ) -> impl Future<Output = Result<(), ExitReason>> + Send {
+        let _ = (signal, ctx);
+        async { Ok(()) }
+    }
+
+    /// What of its state an actor lets be seen and replaced while it runs, for debugging: `Some(self)`, or a part of it.
+    /// Nothing unless it is written. See [`Handle::get_state`](crate::Handle::get_state); OTP calls it `sys`.
+    fn debug_state(&mut self) -> Option<&mut (dyn Any + Send)> {
+        None
+    }
+
     /// Runs last, on every end but a kill and a failed init. If it panics, that becomes the reason.
     fn terminate(&mut self, reason: &ExitReason, ctx: &mut Context<Self>) -> impl Future<Output = ()> + Send {
         let _ = (reason, ctx);
@@ -102,11 +129,16 @@ pub trait Actor: Sized + Send + 'static {
 pub struct Context<A: Actor> {
     attachment: Attachment<A::Msg>,
     stopping: Option<ExitReason>,
+    last_words: Exclusive<Option<LastWords>>,
+    agenda: Exclusive<Option<Box<Agenda<A::Msg>>>>,
 }
+
+/// An answer that is given when `terminate` has run.
+type LastWords = Box<dyn FnOnce() + Send>;
 
 impl<A: Actor> Context<A> {
     pub(crate) const fn new(attachment: Attachment<A::Msg>) -> Self {
-        Self { attachment, stopping: None }
+        Self { attachment, stopping: None, last_words: Exclusive::new(None), agenda: Exclusive::new(None) }
     }
 
     /// Ends the actor after the message in hand, or after its init. The first reason counts.
@@ -114,6 +146,18 @@ impl<A: Actor> Context<A> {
     /// The message was handled; `terminate` runs.
     pub fn stop(&mut self, reason: ExitReason) {
         self.stopping.get_or_insert(reason);
+    }
+
+    /// Ends the actor after the message in hand, and answers a call once `terminate` has run: OTP's `{stop, Reason, Reply}`.
+    pub fn stop_and_reply<T: Send + 'static>(&mut self, reason: ExitReason, reply: Reply<T>, answer: T) {
+        let before = self.last_words.get().take();
+        *self.last_words.get() = Some(Box::new(move || {
+            if let Some(before) = before {
+                before();
+            }
+            reply.send(answer);
+        }));
+        self.stop(reason);
     }
 
     /// The address of this actor, good for all its incarnations.
@@ -138,8 +182,24 @@ impl<A: Actor> Context<A> {
         self.stopping.as_ref()
     }
 
-    pub(crate) const fn attachment(&mut self) -> &mut Attachment<A::Msg> {
+    pub(crate) const fn attachment(&self) -> &Attachment<A::Msg> {
+        &self.attachment
+    }
+
+    pub(crate) const fn attachment_mut(&mut self) -> &mut Attachment<A::Msg> {
         &mut self.attachment
+    }
+
+    pub(crate) fn agenda_if_any(&mut self) -> Option<&mut Agenda<A::Msg>> {
+        self.agenda.get().as_deref_mut()
+    }
+
+    pub(crate) fn agenda_mut(&mut self) -> &mut Agenda<A::Msg> {
+        self.agenda.get().get_or_insert_with(|| Box::new(Agenda::new()))
+    }
+
+    pub(crate) fn take_last_words(&mut self) -> Option<LastWords> {
+        self.last_words.get().take()
     }
 
     pub(crate) fn into_attachment(self) -> Attachment<A::Msg> {

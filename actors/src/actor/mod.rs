@@ -1,0 +1,10 @@
+//! What an actor is, and what it may do to itself: messages and signals in, and by way of its [`Context`] timers, piped
+//! futures, links and monitors.
+
+mod contract;
+mod next;
+mod relations;
+mod work;
+
+pub use contract::{Actor, Context};
+pub(crate) use next::Todo;

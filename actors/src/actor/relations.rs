@@ -1,0 +1,96 @@
+//! Links, monitors and exit signals, from inside an actor.
+
+use super::contract::{Actor, Context};
+use crate::address::{Handle, NoProcess};
+use crate::exit::ExitReason;
+use crate::order::{Exit, Order, Sender};
+use crate::signal::MonitorId;
+use crate::untyped::AnyProcess;
+
+/// # Links, monitors and exit signals
+///
+/// They belong to this incarnation and to the incarnation of the other actor that lives now; none is carried over a restart.
+impl<A: Actor> Context<A> {
+    /// Links this incarnation and the one of `other` that lives: when either ends, the other is sent an exit signal.
+    ///
+    /// An exit signal ends whoever gets it, with the same reason, unless the reason is [`Normal`](ExitReason::Normal) or the
+    /// actor [traps exits](Self::trap_exits). A link is mutual, and there is one at most: to link twice is to link once.
+    ///
+    /// # Errors
+    ///
+    /// [`NoProcess`] if no incarnation of `other` lives. An actor that traps exits is sent an exit signal with
+    /// [`ExitReason::NoProcess`] instead.
+    pub fn link(&mut self, other: &Handle) -> Result<(), NoProcess> {
+        let own = self.attachment();
+        if own.process().link(own.incarnation(), other.process(), false) {
+            return Ok(());
+        }
+        if !own.process().condition.is_trapping() {
+            return Err(NoProcess);
+        }
+        let exit = Exit { from: other.pid(), reason: ExitReason::NoProcess, by: Sender::Other };
+        own.process().order(Some(own.incarnation()), Order::Exit(exit));
+        Ok(())
+    }
+
+    /// Takes the link back. Nothing comes of it any more once this returns; an exit signal that had arrived before stays.
+    pub fn unlink(&mut self, other: &Handle) {
+        let own = self.attachment();
+        own.process().unlink(own.incarnation(), other.process());
+    }
+
+    /// Has exit signals told to [`Actor::signal`] instead of ending the actor, whatever their reason. Tells what it was before.
+    ///
+    /// What counts is whether it traps when the signal is acted upon. Three things are not trapped: a kill, a
+    /// [`stop`](Handle::stop), and an exit signal of the parent, who started this actor [linked](crate::Spawn::linked_to).
+    pub fn trap_exits(&mut self, trap: bool) -> bool {
+        let own = self.attachment();
+        // An incarnation whose mailbox was taken away must not speak for the next one.
+        if own.is_attached() { own.process().condition.trap(trap) } else { trap }
+    }
+
+    /// Sends an exit signal by hand, to anybody, this actor included; no link is needed. See [`Handle::send_exit`].
+    ///
+    /// Sent to oneself, [`Normal`](ExitReason::Normal) ends too, as in OTP.
+    ///
+    /// # Errors
+    ///
+    /// [`NoProcess`] if no incarnation lives.
+    pub fn send_exit(&mut self, to: &Handle, reason: ExitReason) -> Result<(), NoProcess> {
+        let from = self.pid();
+        let oneself = to.pid() == Some(from);
+        let by = if oneself { Sender::Oneself } else { Sender::Other };
+        let order = Order::Exit(Exit { from: Some(from), reason, by });
+        to.process().order(None, order).then_some(()).ok_or(NoProcess)
+    }
+
+    /// Watches the incarnation of `other` that lives now, or the one that is due: when it ends, [`Actor::signal`] is told, once.
+    ///
+    /// Always tells: at once, with [`ExitReason::NoProcess`], if nobody lives and nobody is due. Each monitor is its own,
+    /// also those of one target. It does not follow the target across a restart; set another then. To watch oneself is allowed
+    /// and tells nothing.
+    pub fn monitor(&mut self, other: &Handle) -> MonitorId {
+        let own = self.attachment();
+        let monitor = MonitorId(self.system().next_number());
+        own.process().set_monitor(own.incarnation(), monitor, other.process());
+        monitor
+    }
+
+    /// Takes a monitor back. Nothing comes of it any more once this returns, unless it is false: then it had told before, and
+    /// what it told may still wait to be acted upon.
+    pub fn demonitor(&mut self, monitor: MonitorId) -> bool {
+        let own = self.attachment();
+        own.process().take_monitor(own.incarnation(), monitor)
+    }
+
+    /// Takes a monitor back, and what it has told too, if that was not acted upon yet. False if it had told before.
+    pub fn demonitor_and_flush(&mut self, monitor: MonitorId) -> bool {
+        let taken = self.demonitor(monitor);
+        if !taken {
+            let own = self.attachment();
+            let told = |order: &Order| matches!(order, Order::Down { monitor: id, .. } if *id == monitor);
+            drop(own.process().queue.retract_signals(own.incarnation(), told));
+        }
+        taken
+    }
+}

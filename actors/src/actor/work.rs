@@ -1,0 +1,110 @@
+//! What an incarnation sets itself to do: continuations, timers, piped futures.
+
+use std::borrow::Cow;
+use std::future::Future;
+use std::time::Duration;
+
+use super::contract::{Actor, Context};
+use crate::agenda::{Agenda, Piped, TimerId};
+
+/// # What an incarnation sets itself to do
+///
+/// All of it comes back as a message to this very incarnation, and ends with it: nothing reaches the next one. Such messages
+/// do not pass through the mailbox. They are not in its accounts, do not count towards its capacity and do not wait behind what
+/// others have sent.
+impl<A: Actor> Context<A> {
+    /// Handles `message` next, before anything that waits in the mailbox: OTP's `handle_continue`.
+    ///
+    /// In `init` this is how a start is split: the supervisor goes on as soon as `init` returns, and nobody else's message
+    /// is handled before this one. Several are handled in the order in which they were given; a reply that was sent before is
+    /// on its way before it. Signals still come first.
+    pub fn continue_with(&mut self, message: A::Msg) {
+        self.agenda_mut().continue_with(message);
+    }
+
+    /// Handles `message` after a time; never early.
+    ///
+    /// Timers that are due together are handled in the order in which they were set.
+    pub fn send_after(&mut self, after: Duration, message: A::Msg) -> TimerId {
+        self.agenda_mut().set_timer(after, message)
+    }
+
+    /// Handles a message after every `period`, made anew each time, until the timer is cancelled.
+    ///
+    /// An actor that is busy for longer than a period misses ticks, and stays in step with those that follow.
+    pub fn send_interval(
+        &mut self,
+        period: Duration,
+        message: impl FnMut() -> A::Msg + Send + 'static,
+    ) -> TimerId {
+        self.agenda_mut().set_interval(period, message)
+    }
+
+    /// Handles `message` after a time, in place of what was set with the same key before: that one is never handled.
+    pub fn start_timer(
+        &mut self,
+        key: impl Into<Cow<'static, str>>,
+        after: Duration,
+        message: A::Msg,
+    ) -> TimerId {
+        self.agenda_mut().set_keyed(key.into(), after, message)
+    }
+
+    /// The timer that was started with this key, if it is not due yet.
+    #[must_use]
+    pub fn timer(&mut self, key: &str) -> Option<TimerId> {
+        self.agenda_if_any().and_then(|agenda| agenda.keyed(key))
+    }
+
+    /// Handles `message` if nothing else comes for so long. Any message or signal that is handled takes it back; to wait for
+    /// the next pause, set it again. There is one at a time: OTP's timeout of a `gen_server`.
+    pub fn idle_timeout(&mut self, after: Duration, message: A::Msg) {
+        self.agenda_mut().set_idle(after, message);
+    }
+
+    /// Takes a timer back: the time that was left; none if it was due before, or was taken back before.
+    ///
+    /// After this nothing comes of it any more.
+    pub fn cancel_timer(&mut self, timer: TimerId) -> Option<Duration> {
+        self.agenda_if_any().and_then(|agenda| agenda.cancel(timer))
+    }
+
+    /// The time that is left; none if the timer was due before, or was taken back.
+    #[must_use]
+    pub fn read_timer(&mut self, timer: TimerId) -> Option<Duration> {
+        self.agenda_if_any().and_then(|agenda| agenda.read(timer))
+    }
+
+    /// Runs a future beside the actor and handles what `map` makes of its result. The actor stays responsive meanwhile.
+    ///
+    /// The future runs in a task of its own and is dropped, at its next await, when the incarnation ends. If it panics, the
+    /// incarnation ends as if a handler had.
+    pub fn pipe<F>(&mut self, future: F, map: impl FnOnce(F::Output) -> A::Msg + Send + 'static) -> Piped
+    where
+        F: Future + Send + 'static,
+    {
+        let system = self.system().clone();
+        self.agenda_mut().pipe(system, async move { map(future.await) })
+    }
+
+    /// Runs work that blocks or computes on a thread for such work, and handles what `map` makes of its result.
+    ///
+    /// It cannot be dropped while it runs: if the incarnation ends before it, its result is thrown away.
+    pub fn pipe_blocking<T>(
+        &mut self,
+        work: impl FnOnce() -> T + Send + 'static,
+        map: impl FnOnce(T) -> A::Msg + Send + 'static,
+    ) -> Piped {
+        let system = self.system().clone();
+        self.agenda_mut().pipe_blocking(system, move || map(work()))
+    }
+}
+
+impl<A: Actor> Context<A> {
+    /// A message came, or a signal.
+    pub(crate) fn interrupt_idle(&mut self) {
+        if let Some(agenda) = self.agenda_if_any() {
+            Agenda::interrupt_idle(agenda);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Looking into an actor that runs: suspend, resume, get and replace its state. OTP's `sys`.
+
+use std::any::{Any, type_name};
+use std::panic::{self, AssertUnwindSafe};
+
+use tokio::sync::oneshot;
+
+use super::errors::{InspectError, NoProcess};
+use super::handle::Handle;
+use crate::order::{Look, Order};
+
+/// What a look at a state comes back with.
+type Seen<T> = Result<T, InspectError>;
+
+impl Handle {
+    /// Has the live incarnation handle nothing but signals, after the message in hand, until it is [resumed](Self::resume).
+    ///
+    /// Messages queue, calls wait, timers and piped futures wait too. Stops, kills, exit signals and monitors act. No message
+    /// that is sent after this returns is handled before the suspension. To suspend twice is to suspend once, and the next
+    /// incarnation is not suspended.
+    ///
+    /// # Errors
+    ///
+    /// [`NoProcess`] if no incarnation lives.
+    pub fn suspend(&self) -> Result<(), NoProcess> {
+        self.process().order(None, Order::Suspend).then_some(()).ok_or(NoProcess)
+    }
+
+    /// Lets it go on; does nothing if it was not [suspended](Self::suspend).
+    ///
+    /// # Errors
+    ///
+    /// [`NoProcess`] if no incarnation lives.
+    pub fn resume(&self) -> Result<(), NoProcess> {
+        self.process().order(None, Order::Resume).then_some(()).ok_or(NoProcess)
+    }
+
+    /// A copy of the state that the actor [offers](crate::Actor::debug_state), taken between two messages and ahead of all that
+    /// wait; also while it is suspended.
+    ///
+    /// Resolves as soon as the message in hand is handled. If that hangs, so does this: put a timeout around it.
+    ///
+    /// # Errors
+    ///
+    /// See [`InspectError`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed by looking.
+    pub async fn get_state<S: Any + Clone + Send>(&self) -> Seen<S> {
+        self.look(|state: &mut S| state.clone()).await
+    }
+
+    /// Replaces the state that the actor [offers](crate::Actor::debug_state) by what `replace` makes of it. If that panics, the
+    /// state stays as it was and the actor goes on.
+    ///
+    /// # Errors
+    ///
+    /// See [`InspectError`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If it is dropped, the state may have been replaced or may be yet.
+    pub async fn replace_state<S: Any + Send>(
+        &self,
+        replace: impl FnOnce(&S) -> S + Send + 'static,
+    ) -> Seen<()> {
+        self.look(move |state: &mut S| *state = replace(state)).await
+    }
+
+    async fn look<S: Any, T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&mut S) -> T + Send + 'static,
+    ) -> Seen<T> {
+        let (tell, seen) = oneshot::channel();
+        let order = Order::Look(Look(Box::new(move |state| {
+            // Whoever looks may have lost interest.
+            let _ = tell.send(look_at(state, look));
+        })));
+        if !self.process().order(None, order) {
+            return Err(InspectError::NoProcess);
+        }
+        seen.await.unwrap_or(Err(InspectError::NoProcess))
+    }
+}
+
+fn look_at<S: Any, T>(state: Option<&mut (dyn Any + Send)>, look: impl FnOnce(&mut S) -> T) -> Seen<T> {
+    let state = state.ok_or(InspectError::NotOffered)?;
+    let state = state.downcast_mut().ok_or(InspectError::WrongType { wanted: type_name::<S>() })?;
+    // What is looked with computes the new state before it is put in place, so a panic leaves the old one whole.
+    panic::catch_unwind(AssertUnwindSafe(|| look(state))).map_err(|_| InspectError::Panicked)
+}

@@ -1,0 +1,62 @@
+//! What there is to know of an actor from outside, without its help.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::handle::Handle;
+use crate::counters::Counters;
+use crate::pid::Pid;
+use crate::signal::MonitorId;
+use crate::untyped::ProcessState;
+
+/// What there is to know of an actor at one moment. OTP's `process_info`.
+///
+/// Nothing in it needs the help of the actor: it can be had of one that hangs.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ProcessInfo {
+    /// Where it stands in its tree, or its type; none before it is first opened.
+    pub label: Option<Arc<str>>,
+    /// Whether it lives, and which incarnation does.
+    pub state: ProcessState,
+    /// The number of the newest incarnation, living or not; 0 if there was none.
+    pub incarnation: u32,
+    /// The accounts of its mailbox: how many messages wait, and how many were handled.
+    pub counters: Counters,
+    /// For how long the live incarnation has been seen at what it does now; none if it waits for something to do.
+    ///
+    /// A handler is seen when it first awaits, and by the first look at it that comes while it runs. So this is never longer than
+    /// the handler has really been running; of one that blocks its thread, it is as long as somebody has been looking.
+    pub handling_for: Option<Duration>,
+    /// Whether it was [suspended](Handle::suspend).
+    pub suspended: bool,
+    /// Whether it [traps exits](crate::Context::trap_exits).
+    pub trapping: bool,
+    /// The incarnations that the live one is linked to.
+    pub links: Vec<Pid>,
+    /// The monitors that the live incarnation has set.
+    pub monitors: Vec<MonitorId>,
+    /// How many monitors watch it.
+    pub monitored_by: usize,
+}
+
+impl Handle {
+    /// What there is to know of the actor at this moment.
+    #[must_use]
+    pub fn info(&self) -> ProcessInfo {
+        let process = self.process();
+        let conduct = process.conduct();
+        ProcessInfo {
+            label: self.label(),
+            state: self.state(),
+            incarnation: process.newest(),
+            counters: self.counters(),
+            handling_for: conduct.handling_for,
+            suspended: conduct.suspended,
+            trapping: conduct.trapping,
+            links: conduct.links,
+            monitors: conduct.monitors,
+            monitored_by: process.watchers(),
+        }
+    }
+}

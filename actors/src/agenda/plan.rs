@@ -1,0 +1,136 @@
+//! The agenda of one incarnation: which of the things it has set itself is next.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::pipes::{Piped, Pipes};
+use super::timers::{TimerId, Timers};
+use crate::exit::ExitReason;
+use crate::system::System;
+
+/// What one incarnation has set itself to do. Most never do, so it is made when it is first needed.
+pub(crate) struct Agenda<M> {
+    continuations: VecDeque<M>,
+    timers: Timers<M>,
+    pipes: Pipes<M>,
+    alarm: Option<Pin<Box<Sleep>>>,
+    /// A timer or a future had the last turn: it is the mailbox's now.
+    mailbox_first: bool,
+}
+
+impl<M: Send + 'static> Agenda<M> {
+    pub(crate) fn new() -> Self {
+        Self {
+            continuations: VecDeque::new(),
+            timers: Timers::new(),
+            pipes: Pipes::new(),
+            alarm: None,
+            mailbox_first: false,
+        }
+    }
+
+    pub(crate) fn continue_with(&mut self, message: M) {
+        self.continuations.push_back(message);
+    }
+
+    pub(crate) fn next_continuation(&mut self) -> Option<M> {
+        self.continuations.pop_front()
+    }
+
+    pub(crate) fn set_timer(&mut self, after: Duration, message: M) -> TimerId {
+        self.timers.set(later(after), message)
+    }
+
+    pub(crate) fn set_interval(
+        &mut self,
+        period: Duration,
+        make: impl FnMut() -> M + Send + 'static,
+    ) -> TimerId {
+        self.timers.set_interval(later(period), period, Box::new(make))
+    }
+
+    pub(crate) fn set_keyed(&mut self, key: Cow<'static, str>, after: Duration, message: M) -> TimerId {
+        self.timers.set_keyed(key, later(after), message)
+    }
+
+    pub(crate) fn keyed(&self, key: &str) -> Option<TimerId> {
+        self.timers.keyed(key)
+    }
+
+    pub(crate) fn set_idle(&mut self, after: Duration, message: M) {
+        self.timers.set_idle(later(after), message);
+    }
+
+    pub(crate) fn interrupt_idle(&mut self) {
+        self.timers.interrupt_idle();
+    }
+
+    /// The time that was left.
+    pub(crate) fn cancel(&mut self, id: TimerId) -> Option<Duration> {
+        self.timers.cancel(id).map(left)
+    }
+
+    /// The time that is left.
+    pub(crate) fn read(&self, id: TimerId) -> Option<Duration> {
+        self.timers.read(id).map(left)
+    }
+
+    pub(crate) fn pipe(&mut self, system: System, future: impl Future<Output = M> + Send + 'static) -> Piped {
+        self.pipes.pipe(system, future)
+    }
+
+    pub(crate) fn pipe_blocking(
+        &mut self,
+        system: System,
+        work: impl FnOnce() -> M + Send + 'static,
+    ) -> Piped {
+        self.pipes.pipe_blocking(system, work)
+    }
+
+    /// Whether timers and futures let the mailbox go first, this once.
+    pub(crate) fn gives_way(&mut self) -> bool {
+        std::mem::take(&mut self.mailbox_first)
+    }
+
+    /// What a timer or a future has ready. Wakes the task when there is something.
+    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<M, ExitReason>> {
+        let ready = match self.poll_timers(cx) {
+            Poll::Ready(message) => Poll::Ready(Ok(message)),
+            Poll::Pending => self.pipes.poll(cx),
+        };
+        self.mailbox_first = ready.is_ready();
+        ready
+    }
+
+    fn poll_timers(&mut self, cx: &mut Context<'_>) -> Poll<M> {
+        while let Some(deadline) = self.timers.next() {
+            let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+            if alarm.deadline() != deadline {
+                alarm.as_mut().reset(deadline);
+            }
+            if alarm.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            if let Some(message) = self.timers.pop(deadline.max(Instant::now())) {
+                return Poll::Ready(message);
+            }
+        }
+        Poll::Pending
+    }
+}
+
+/// A point in time so far ahead that it can still be told from never.
+fn later(after: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
+    Instant::now() + after.min(FAR)
+}
+
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
+}

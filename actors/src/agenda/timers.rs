@@ -1,0 +1,222 @@
+//! Timers as values: what is due when. No clock in here; whoever asks says what time it is.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// A timer that an incarnation has set. It means nothing to any other incarnation.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct TimerId(u64);
+
+/// Makes the message of an interval, each time anew.
+type Make<M> = Box<dyn FnMut() -> M + Send>;
+
+enum Due<M> {
+    Once(M),
+    Every(Duration, Make<M>),
+}
+
+/// What is known of a timer that is set.
+struct Set {
+    at: Instant,
+    key: Option<Cow<'static, str>>,
+}
+
+/// The timers of one incarnation. Those that are due at the same time are so in the order in which they were set.
+pub(super) struct Timers<M> {
+    next: u64,
+    due: BTreeMap<(Instant, TimerId), Due<M>>,
+    set: HashMap<TimerId, Set>,
+    keys: HashMap<Cow<'static, str>, TimerId>,
+    idle: Option<TimerId>,
+}
+
+impl<M> Timers<M> {
+    pub(super) fn new() -> Self {
+        Self { next: 0, due: BTreeMap::new(), set: HashMap::new(), keys: HashMap::new(), idle: None }
+    }
+
+    pub(super) fn set(&mut self, at: Instant, message: M) -> TimerId {
+        self.add(at, None, Due::Once(message))
+    }
+
+    /// Due at `first`, and every `period` from then on.
+    pub(super) fn set_interval(&mut self, first: Instant, period: Duration, make: Make<M>) -> TimerId {
+        self.add(first, None, Due::Every(period, make))
+    }
+
+    /// Due at `at`, in place of what was set with this key before.
+    pub(super) fn set_keyed(&mut self, key: Cow<'static, str>, at: Instant, message: M) -> TimerId {
+        if let Some(before) = self.keyed(&key) {
+            self.cancel(before);
+        }
+        let id = self.add(at, Some(key.clone()), Due::Once(message));
+        self.keys.insert(key, id);
+        id
+    }
+
+    /// The timer that was set with this key last, if it is not due yet.
+    pub(super) fn keyed(&self, key: &str) -> Option<TimerId> {
+        self.keys.get(key).copied()
+    }
+
+    /// Due at `at`, unless a message comes before; in place of the one before.
+    pub(super) fn set_idle(&mut self, at: Instant, message: M) {
+        self.interrupt_idle();
+        self.idle = Some(self.set(at, message));
+    }
+
+    /// A message has come.
+    pub(super) fn interrupt_idle(&mut self) {
+        if let Some(idle) = self.idle.take() {
+            self.cancel(idle);
+        }
+    }
+
+    /// When it would have been due; none if it has been, or was cancelled before.
+    pub(super) fn cancel(&mut self, id: TimerId) -> Option<Instant> {
+        let at = self.forget(id)?;
+        self.due.remove(&(at, id));
+        Some(at)
+    }
+
+    /// When it is due; for an interval, the next time.
+    pub(super) fn read(&self, id: TimerId) -> Option<Instant> {
+        self.set.get(&id).map(|set| set.at)
+    }
+
+    /// When the first of all is due.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.due.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// The message of the first timer that is due by `now`.
+    pub(super) fn pop(&mut self, now: Instant) -> Option<M> {
+        if self.next()? > now {
+            return None;
+        }
+        let ((at, id), due) = self.due.pop_first()?;
+        match due {
+            Due::Once(message) => {
+                self.forget(id);
+                if self.idle == Some(id) {
+                    self.idle = None;
+                }
+                Some(message)
+            }
+            Due::Every(period, mut make) => {
+                let message = make();
+                let again = next_tick(at, period, now);
+                if let Some(set) = self.set.get_mut(&id) {
+                    set.at = again;
+                }
+                self.due.insert((again, id), Due::Every(period, make));
+                Some(message)
+            }
+        }
+    }
+
+    fn add(&mut self, at: Instant, key: Option<Cow<'static, str>>, due: Due<M>) -> TimerId {
+        let id = TimerId(self.next);
+        self.next += 1;
+        self.set.insert(id, Set { at, key });
+        self.due.insert((at, id), due);
+        id
+    }
+
+    fn forget(&mut self, id: TimerId) -> Option<Instant> {
+        let set = self.set.remove(&id)?;
+        if let Some(key) = set.key {
+            self.keys.remove(&key);
+        }
+        Some(set.at)
+    }
+}
+
+/// The next tick after `now` that is a whole number of periods after `at`: who is late misses ticks, and stays in step.
+fn next_tick(at: Instant, period: Duration, now: Instant) -> Instant {
+    let period = period.max(Duration::from_nanos(1));
+    let late = now.saturating_duration_since(at).as_nanos();
+    let periods = late / period.as_nanos() + 1;
+    at + u32::try_from(periods).map_or_else(|_| now - at + period, |periods| period * periods)
+}
+
+#[cfg(all(test, not(model)))]
+mod tests {
+    use super::*;
+
+    fn secs(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    fn drain(timers: &mut Timers<&'static str>, now: Instant) -> Vec<&'static str> {
+        std::iter::from_fn(|| timers.pop(now)).collect()
+    }
+
+    #[test]
+    fn equal_deadlines_are_due_in_the_order_in_which_they_were_set() {
+        let (now, mut timers) = (Instant::now(), Timers::new());
+        for message in ["a", "b", "c"] {
+            timers.set(now + secs(1), message);
+        }
+        timers.set(now, "first");
+        assert_eq!(drain(&mut timers, now + secs(1)), ["first", "a", "b", "c"]);
+    }
+
+    #[test]
+    fn no_timer_is_due_early() {
+        let (now, mut timers) = (Instant::now(), Timers::new());
+        timers.set(now + secs(1), "a");
+        assert_eq!(timers.pop(now + secs(1) - Duration::from_nanos(1)), None);
+        assert_eq!(timers.pop(now + secs(1)), Some("a"));
+        assert_eq!(timers.next(), None);
+    }
+
+    #[test]
+    fn a_timer_is_cancelled_once() {
+        let (now, mut timers) = (Instant::now(), Timers::new());
+        let id = timers.set(now + secs(1), "a");
+        assert_eq!(timers.read(id), Some(now + secs(1)));
+        assert_eq!(timers.cancel(id), Some(now + secs(1)));
+        assert_eq!((timers.cancel(id), timers.read(id)), (None, None));
+        assert_eq!(drain(&mut timers, now + secs(9)), [""; 0]);
+    }
+
+    #[test]
+    fn the_same_key_again_replaces_the_timer() {
+        let (now, mut timers) = (Instant::now(), Timers::new());
+        let first = timers.set_keyed("retry".into(), now + secs(1), "first");
+        let second = timers.set_keyed("retry".into(), now + secs(2), "second");
+        assert_eq!((timers.read(first), timers.keyed("retry")), (None, Some(second)));
+        assert_eq!(drain(&mut timers, now + secs(3)), ["second"]);
+        assert_eq!(timers.keyed("retry"), None);
+    }
+
+    #[test]
+    fn an_interval_that_is_late_misses_ticks_and_stays_in_step() {
+        let (now, mut timers) = (Instant::now(), Timers::new());
+        timers.set_interval(now + secs(2), secs(2), Box::new(|| "tick"));
+        assert_eq!(drain(&mut timers, now + secs(7)), ["tick"]);
+        assert_eq!(timers.next(), Some(now + secs(8)));
+    }
+
+    #[test]
+    fn an_interval_can_be_cancelled_between_its_ticks() {
+        let (now, mut timers) = (Instant::now(), Timers::new());
+        let id = timers.set_interval(now, secs(2), Box::new(|| "tick"));
+        assert_eq!(timers.pop(now), Some("tick"));
+        assert_eq!(timers.cancel(id), Some(now + secs(2)));
+        assert_eq!(timers.next(), None);
+    }
+
+    #[test]
+    fn a_message_interrupts_the_idle_timer_and_nothing_else() {
+        let (now, mut timers) = (Instant::now(), Timers::new());
+        timers.set_idle(now + secs(1), "idle");
+        timers.set(now + secs(1), "timer");
+        timers.interrupt_idle();
+        assert_eq!(drain(&mut timers, now + secs(1)), ["timer"]);
+    }
+}
