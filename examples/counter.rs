@@ -1,0 +1,72 @@
+//! A counter: messages in, answers out, and a restart in between that nobody who holds the address has to know of.
+//!
+//! ```text
+//! cargo run --release --example counter
+//! ```
+
+#![expect(clippy::print_stdout, reason = "it shows what it does")]
+
+use std::error::Error;
+
+use perennial::prelude::*;
+
+enum Msg {
+    Add(u64),
+    Get(Reply<u64>),
+    /// Divides by something; by zero, it crashes.
+    Divide(u64),
+}
+
+struct Counter {
+    total: u64,
+}
+
+impl Actor for Counter {
+    type Msg = Msg;
+    type Args = u64;
+
+    /// Every incarnation starts from the same arguments: what was counted since is lost in a crash.
+    async fn init(start: &u64, _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Self { total: *start })
+    }
+
+    async fn handle(&mut self, msg: Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
+        match msg {
+            Msg::Add(n) => self.total += n,
+            Msg::Get(reply) => reply.send(self.total),
+            Msg::Divide(by) => {
+                self.total =
+                    self.total.checked_div(by).ok_or_else(|| ExitReason::failed("a division by zero"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let system = System::new();
+    let counter = Child::new::<Counter>("counter", 10);
+    // An address can be had before anything runs, and stays good for every incarnation.
+    let address = counter.address();
+    let app = Supervisor::new("app").child(counter).start(&system).await?;
+
+    address.cast(Msg::Add(32))?;
+    let total = address.call(Msg::Get).await?;
+    println!("counted to {total}");
+    assert_eq!(total, 42);
+
+    // The message that crashes the counter is lost; the ones behind it wait for the next incarnation.
+    let before = address.pid();
+    address.cast(Msg::Divide(0))?;
+    address.cast(Msg::Add(1))?;
+    let total = address.call(Msg::Get).await?;
+    println!("after a crash, counted to {total} from the start");
+    assert_eq!(total, 11);
+    assert_ne!(address.pid(), before, "another incarnation answers at the same address");
+
+    assert!(app.shutdown().await.is_clean());
+    assert!(address.cast(Msg::Add(1)).is_err(), "nobody serves it any more");
+    assert!(system.counters().balanced(), "every message is accounted for");
+    Ok(())
+}

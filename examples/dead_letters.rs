@@ -1,0 +1,74 @@
+//! Dead letters and accounts: no message that was accepted is ever lost without a word.
+//!
+//! ```text
+//! cargo run --release --example dead_letters
+//! ```
+
+#![expect(clippy::print_stdout, reason = "it shows what it does")]
+
+use std::error::Error;
+
+use perennial::{Actor, Context, DeadReason, ExitReason, SendError, System};
+
+/// Prints what is not too long.
+struct Printer;
+
+struct Page(&'static str);
+
+impl Actor for Printer {
+    type Msg = Page;
+    type Args = ();
+
+    async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Self)
+    }
+
+    async fn handle(&mut self, Page(text): Page, _: &mut Context<Self>) -> Result<(), ExitReason> {
+        if text.len() > 10 {
+            return Err(ExitReason::failed("a paper jam"));
+        }
+        println!("printed: {text}");
+        Ok(())
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let system = System::new();
+    let mut dead_letters = system.dead_letters();
+
+    // Nobody restarts an actor that is spawned by itself: what waits behind the message that ends it is dead, too.
+    let printer = system.spawn::<Printer>(()).label("printer").await?;
+    let handle = printer.handle();
+    handle.suspend()?;
+    for text in ["short", "far too long", "waiting"] {
+        printer.cast(Page(text))?;
+    }
+    let down = printer.monitor();
+    handle.resume()?;
+    down.await;
+
+    let in_hand = dead_letters.next().await.ok_or("the system lives")?;
+    let waiting = dead_letters.next().await.ok_or("the system lives")?;
+    for letter in [&in_hand, &waiting] {
+        println!("dead: {} for {} ({:?})", letter.message_type, letter.label, letter.reason);
+        assert_eq!(&*letter.label, "printer");
+        assert!(letter.message_type.ends_with("Page"));
+    }
+    assert!(matches!(in_hand.reason, DeadReason::InFlight(ExitReason::Failed(_))));
+    assert!(matches!(waiting.reason, DeadReason::Unhandled(_)));
+    assert!(dead_letters.try_next().is_none());
+
+    // What was never accepted is no dead letter: it comes back to whoever sent it.
+    let Err(SendError::Closed(Page(text))) = printer.cast(Page("late")) else {
+        return Err("it has ended".into());
+    };
+    println!("came back: {text}");
+
+    let accounts = system.counters();
+    println!("{accounts:?}");
+    assert!(accounts.balanced());
+    assert_eq!((accounts.accepted, accounts.handled), (3, 1));
+    assert_eq!((accounts.lost_in_flight, accounts.dead_lettered), (1, 1));
+    Ok(())
+}

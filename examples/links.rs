@@ -1,0 +1,109 @@
+//! Links: two actors that have no meaning without each other end together, and one that traps exits is told instead.
+//!
+//! ```text
+//! cargo run --release --example links
+//! ```
+
+#![expect(clippy::print_stdout, reason = "it shows what it does")]
+
+use std::error::Error;
+
+use perennial::{Actor, Address, Context, ExitReason, Handle, Reply, Signal, System};
+
+/// One half of a connection. It lives as long as the other half does.
+struct Half;
+
+enum Msg {
+    /// Link to the other half.
+    Pair(Handle, Reply<()>),
+    Fail,
+}
+
+impl Actor for Half {
+    type Msg = Msg;
+    type Args = ();
+
+    async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Self)
+    }
+
+    async fn handle(&mut self, msg: Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+        match msg {
+            Msg::Pair(other, done) => {
+                ctx.link(&other)?;
+                done.send(());
+                Ok(())
+            }
+            Msg::Fail => Err(ExitReason::failed("the line is dead")),
+        }
+    }
+}
+
+/// Starts halves linked to itself, and outlives them, because it traps exits.
+struct Switchboard {
+    lost: Vec<ExitReason>,
+}
+
+enum Ask {
+    Open(Reply<Address<Msg>>),
+    Lost(Reply<Vec<ExitReason>>),
+}
+
+impl Actor for Switchboard {
+    type Msg = Ask;
+    type Args = ();
+
+    async fn init(_: &(), ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+        ctx.trap_exits(true);
+        Ok(Self { lost: Vec::new() })
+    }
+
+    async fn handle(&mut self, msg: Ask, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+        match msg {
+            // Linked before it runs: however soon it ends, the switchboard hears of it.
+            Ask::Open(reply) => reply.send(ctx.system().spawn::<Half>(()).linked_to(ctx).await?),
+            Ask::Lost(reply) => reply.send(self.lost.clone()),
+        }
+        Ok(())
+    }
+
+    async fn signal(&mut self, signal: Signal, _: &mut Context<Self>) -> Result<(), ExitReason> {
+        if let Signal::Exit { reason, .. } = signal {
+            self.lost.push(reason);
+        }
+        Ok(())
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let system = System::new();
+
+    // Two that are linked end together, with the same reason.
+    let left = system.spawn::<Half>(()).await?;
+    let right = system.spawn::<Half>(()).await?;
+    left.call(|done| Msg::Pair(right.handle(), done)).await?;
+    assert_eq!(left.handle().info().links, [right.pid().ok_or("it lives")?]);
+    let (left_down, right_down) = (left.monitor(), right.monitor());
+    right.cast(Msg::Fail)?;
+    let (left_down, right_down) = (left_down.await, right_down.await);
+    println!("left ended: {}; right ended: {}", left_down.reason, right_down.reason);
+    assert_eq!(left_down.reason.to_string(), right_down.reason.to_string());
+
+    // One that traps exits is told, and lives on.
+    let switchboard = system.spawn::<Switchboard>(()).await?;
+    let half = switchboard.call(Ask::Open).await?;
+    let down = half.monitor();
+    half.cast(Msg::Fail)?;
+    down.await;
+    let lost = switchboard.call(Ask::Lost).await?;
+    println!("the switchboard lost {} line: {}", lost.len(), lost[0]);
+    assert_eq!(lost.len(), 1);
+
+    // When it ends itself, its children end with it, whatever they would like.
+    let half = switchboard.call(Ask::Open).await?;
+    let down = half.monitor();
+    switchboard.stop(ExitReason::shutdown())?;
+    assert!(matches!(down.await.reason, ExitReason::Shutdown(None)));
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! Monitors: to be told, once, that an actor has ended, and why; from an actor and from plain code.
+//!
+//! ```text
+//! cargo run --release --example monitors
+//! ```
+
+#![expect(clippy::print_stdout, reason = "it shows what it does")]
+
+use std::collections::HashMap;
+use std::error::Error;
+
+use perennial::{Actor, Address, Context, ExitReason, MonitorId, Reply, Signal, System};
+
+/// Does a job, well or badly.
+struct Worker;
+
+enum Job {
+    Finish,
+    Panic,
+}
+
+impl Actor for Worker {
+    type Msg = Job;
+    type Args = ();
+
+    async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Self)
+    }
+
+    async fn handle(&mut self, job: Job, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+        match job {
+            Job::Finish => ctx.stop(ExitReason::Normal),
+            Job::Panic => panic!("a bug"),
+        }
+        Ok(())
+    }
+}
+
+/// Who ended, and why.
+type Ends = Vec<(&'static str, ExitReason)>;
+
+/// Watches workers and keeps an account of how they ended.
+struct Foreman {
+    watched: HashMap<MonitorId, &'static str>,
+    ended: Ends,
+    waiting: Option<(usize, Reply<Ends>)>,
+}
+
+enum Ask {
+    Watch(&'static str, Address<Job>, Reply<()>),
+    /// Answered when so many have ended.
+    Ended(usize, Reply<Ends>),
+}
+
+impl Actor for Foreman {
+    type Msg = Ask;
+    type Args = ();
+
+    async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Self { watched: HashMap::new(), ended: Vec::new(), waiting: None })
+    }
+
+    async fn handle(&mut self, ask: Ask, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+        match ask {
+            Ask::Watch(name, worker, done) => {
+                self.watched.insert(ctx.monitor(&worker.handle()), name);
+                done.send(());
+            }
+            Ask::Ended(count, reply) => self.waiting = Some((count, reply)),
+        }
+        self.answer();
+        Ok(())
+    }
+
+    async fn signal(&mut self, signal: Signal, _: &mut Context<Self>) -> Result<(), ExitReason> {
+        if let Signal::Down { monitor, down } = signal {
+            let name = self.watched.remove(&monitor).unwrap_or("a stranger");
+            self.ended.push((name, down.reason));
+        }
+        self.answer();
+        Ok(())
+    }
+}
+
+impl Foreman {
+    fn answer(&mut self) {
+        if let Some((_, reply)) = self.waiting.take_if(|(count, _)| *count <= self.ended.len()) {
+            reply.send(self.ended.clone());
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let system = System::new();
+    let foreman = system.spawn::<Foreman>(()).await?;
+
+    // Watched from before it runs, in plain code: a future.
+    let (good, good_down) = system.spawn::<Worker>(()).label("good").detach_monitored()?;
+    let (bad, bad_down) = system.spawn::<Worker>(()).label("bad").detach_monitored()?;
+    foreman.call(|done| Ask::Watch("good", good.clone(), done)).await?;
+    foreman.call(|done| Ask::Watch("bad", bad.clone(), done)).await?;
+
+    good.cast(Job::Finish)?;
+    assert!(matches!(good_down.await.reason, ExitReason::Normal));
+    bad.cast(Job::Panic)?;
+    assert!(matches!(bad_down.await.reason, ExitReason::Panicked(_)));
+
+    // A monitor always tells, also of one who has ended long ago.
+    foreman.call(|done| Ask::Watch("late", good.clone(), done)).await?;
+
+    let ended = foreman.call(|reply| Ask::Ended(3, reply)).await?;
+    for (name, reason) in &ended {
+        println!("{name}: {reason}");
+    }
+    let names: Vec<_> = ended.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["good", "bad", "late"]);
+    assert!(matches!(ended[2].1, ExitReason::NoProcess));
+    Ok(())
+}
