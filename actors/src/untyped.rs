@@ -1,5 +1,6 @@
 //! What can be done with a process without knowing its messages.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,6 +69,7 @@ pub(crate) trait AnyProcess: Send + Sync {
     fn watch(&self, watcher: Watcher) -> Result<u64, Watcher>;
     fn unwatch(&self, id: u64);
     fn watchers(&self) -> usize;
+    fn names(&self) -> Vec<Cow<'static, str>>;
     fn on_close(&self, hook: CloseHook) -> Result<(), CloseHook>;
 
     /// Adds an end of a link, or renews it. False if this incarnation does not live any more.

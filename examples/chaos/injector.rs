@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use perennial::{SupervisorHandle, System, Totals};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time;
 
 use super::journal::Journal;
@@ -26,6 +26,8 @@ pub struct Injector {
     pub min_faults: u64,
     /// How many faults took effect, for the progress line.
     pub count: Arc<AtomicU64>,
+    /// Who waits for a file to spring its trap.
+    pub trapper: Option<AbortHandle>,
 }
 
 /// What an attack has done.
@@ -41,7 +43,7 @@ type Blows = JoinSet<Option<Aftermath>>;
 
 impl Injector {
     /// Attacks until the work is done, the minimum reached and somebody has given up; or until somebody does not come back.
-    pub async fn attack(self, plan: Plan) -> Damage {
+    pub async fn attack(mut self, plan: Plan) -> Damage {
         let (mut damage, mut blows) = (Damage::default(), Blows::new());
         for step in plan {
             self.wait(step.after, &mut damage, &mut blows).await;
@@ -54,7 +56,11 @@ impl Injector {
                 Blow::Wear(crew) => self.wear(crew, &mut damage, &mut blows).await,
             }
         }
-        while let Some(aftermath) = self.next(&mut blows).await {
+        // No file will spring a trap any more if all are done, or nobody is there to do them: it did not take effect.
+        if self.layout.next_file.disarm() {
+            self.trapper.take().inspect(AbortHandle::abort);
+        }
+        while let Some(aftermath) = blows.join_next().await.map(|blow| blow.ok().flatten()) {
             self.note(aftermath, &mut damage);
         }
         damage
@@ -83,14 +89,6 @@ impl Injector {
                 return;
             }
         }
-    }
-
-    async fn next(&self, blows: &mut Blows) -> Option<Option<Aftermath>> {
-        if self.journal.is_complete() && self.layout.next_file.disarm() {
-            // No file will spring it any more: it did not take effect.
-            blows.abort_all();
-        }
-        blows.join_next().await.map(|blow| blow.ok().flatten())
     }
 
     fn note(&self, aftermath: Option<Aftermath>, damage: &mut Damage) {
@@ -143,12 +141,12 @@ impl Injector {
         });
     }
 
-    fn trap_next_file(&self, way: Way, blows: &mut Blows) {
+    fn trap_next_file(&mut self, way: Way, blows: &mut Blows) {
         let layout = self.layout.clone();
-        blows.spawn(async move {
-            if !layout.next_file.arm(way) {
-                return None;
-            }
+        if !layout.next_file.arm(way) {
+            return;
+        }
+        let trapper = blows.spawn(async move {
             let crash = layout.next_file.sprung().await;
             let Some(hasher) = layout.hashers.iter().find(|hasher| hasher.is(&crash.victim)) else {
                 let back = Err("its name leads nowhere".to_owned());
@@ -157,6 +155,7 @@ impl Injector {
             let name = hasher.name.clone();
             Some(wait_for(hasher, name, way, crash.pid.incarnation(), crash.at).await)
         });
+        self.trapper = Some(trapper);
     }
 
     /// Lets a crew crash faster than its supervisor tolerates, until that gives up.

@@ -112,6 +112,7 @@ impl Stage {
             journal: self.journal.clone(),
             min_faults: options.min_faults,
             count: self.count.clone(),
+            trapper: None,
         };
         let plan = Plan::new(
             options.seed(),

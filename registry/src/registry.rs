@@ -60,7 +60,7 @@ impl Registry {
         // taken back here, so that no name is left behind that nobody gives up.
         let names = Arc::downgrade(&self.0);
         let (held, holder) = (name.clone(), handle.clone());
-        if handle.on_close(move || release(&names, &held, &holder)) {
+        if handle.bear_name(name.clone(), move || release(&names, &held, &holder)) {
             return Ok(());
         }
         release(&Arc::downgrade(&self.0), &name, &handle);

@@ -1,5 +1,6 @@
 //! An address without the type of the messages, for those who only start, stop and watch.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use super::errors::NoProcess;
 use super::monitor::Monitor;
 use crate::counters::Counters;
 use crate::exit::ExitReason;
+use crate::mailbox::CloseHook;
 use crate::order::{Exit, Order, Sender};
 use crate::pid::Pid;
 use crate::system::System;
@@ -63,10 +65,20 @@ impl Handle {
         Monitor::of(self.0.clone())
     }
 
-    /// Runs `hook` when nobody serves the actor any more and nobody is due to, before any monitor hears of it: how a name is
-    /// given up. False, and the hook is dropped, if that is so now.
+    /// Runs `hook` when nobody serves the actor any more and nobody is due to, before any monitor hears of it. False, and the
+    /// hook is dropped, if that is so now.
     pub fn on_close(&self, hook: impl FnOnce() + Send + 'static) -> bool {
-        self.0.on_close(Box::new(hook)).is_ok()
+        self.0.on_close(CloseHook { name: None, run: Box::new(hook) }).is_ok()
+    }
+
+    /// Says that the actor bears a name, which `give_up` frees when nobody serves the actor any more, before any link or monitor
+    /// hears of it. False if that is so now: then the name was not taken. For registries.
+    pub fn bear_name(
+        &self,
+        name: impl Into<Cow<'static, str>>,
+        give_up: impl FnOnce() + Send + 'static,
+    ) -> bool {
+        self.0.on_close(CloseHook { name: Some(name.into()), run: Box::new(give_up) }).is_ok()
     }
 
     /// The live incarnation, if there is one.

@@ -1,5 +1,6 @@
 //! What there is to know of an actor from outside, without its help.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use crate::untyped::ProcessState;
 pub struct ProcessInfo {
     /// Where it stands in its tree, or its type; none before it is first opened.
     pub label: Option<Arc<str>>,
+    /// The names that it bears.
+    pub names: Vec<Cow<'static, str>>,
     /// Whether it lives, and which incarnation does.
     pub state: ProcessState,
     /// The number of the newest incarnation, living or not; 0 if there was none.
@@ -48,6 +51,7 @@ impl Handle {
         let conduct = process.conduct();
         ProcessInfo {
             label: self.label(),
+            names: process.names(),
             state: self.state(),
             incarnation: process.newest(),
             counters: self.counters(),

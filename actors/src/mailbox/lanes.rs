@@ -1,5 +1,6 @@
 //! What the senders' lock guards: both lanes, who serves them, and what there is to remember of messages that were lost.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::task::Waker;
 
@@ -53,7 +54,11 @@ pub(crate) struct Loss {
 pub(crate) type Watcher = Box<dyn FnOnce(Option<Pid>, &ExitReason) + Send>;
 
 /// Run once when the mailbox is closed, before any watcher hears of it.
-pub(crate) type CloseHook = Box<dyn FnOnce() + Send>;
+pub(crate) struct CloseHook {
+    /// The name that is given up with it, if it is one.
+    pub(crate) name: Option<Cow<'static, str>>,
+    pub(crate) run: Box<dyn FnOnce() + Send>,
+}
 
 /// The part that most identities never need, out of the way of the others.
 pub(crate) struct Seldom<M> {

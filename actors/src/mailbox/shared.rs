@@ -1,5 +1,6 @@
 //! The mailbox as its senders, its consumer and its owner share it, and what anybody may ask of it.
 
+use std::borrow::Cow;
 use std::task::Waker;
 
 use super::batch::Batch;
@@ -135,6 +136,17 @@ impl<M> Queue<M> {
         }
         lanes.seldom_mut().on_close.push(hook);
         Ok(())
+    }
+
+    /// The names that are given up when it is closed.
+    pub(crate) fn names(&self) -> Vec<Cow<'static, str>> {
+        let lanes = self.lanes.lock();
+        lanes
+            .seldom()
+            .iter()
+            .flat_map(|seldom| &seldom.on_close)
+            .filter_map(|hook| hook.name.clone())
+            .collect()
     }
 
     /// Tells `watcher` of the end of the incarnation that is attached, or of the next one. Gives it back when closed.

@@ -1,6 +1,7 @@
 //! What everybody who knows an actor shares.
 
 use std::any::type_name;
+use std::borrow::Cow;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
@@ -123,7 +124,7 @@ impl<M: Send + 'static> Process<M> {
     /// Tells everybody whom an end concerns, in the order that they may rely on: names are free, callers and senders know,
     /// before any link or monitor hears of it.
     fn conclude(&self, leftover: Leftover<M>, pid: Pid, reason: &ExitReason) {
-        leftover.on_close.into_iter().for_each(survive);
+        leftover.on_close.into_iter().for_each(|hook| survive(hook.run));
         if leftover.lost_in_flight {
             self.bury(pid, || DeadReason::InFlight(reason.clone()));
         }
@@ -212,6 +213,10 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
 
     fn watchers(&self) -> usize {
         self.queue.watchers()
+    }
+
+    fn names(&self) -> Vec<Cow<'static, str>> {
+        self.queue.names()
     }
 
     fn on_close(&self, hook: CloseHook) -> Result<(), CloseHook> {

@@ -6,8 +6,12 @@ use std::time::Duration;
 
 use super::checked::{Back, Became, Checked, Got, accounts, bounded, failed};
 use crate::exit::ExitReason;
-use crate::mailbox::{AttachError, Inside, Interest, Mailbox, Queue};
+use crate::mailbox::{AttachError, CloseHook, Inside, Interest, Mailbox, Queue};
 use crate::order::Order;
+
+fn hook() -> CloseHook {
+    CloseHook { name: None, run: Box::new(|| {}) }
+}
 
 #[test]
 fn nobody_attaches_to_a_closed_mailbox_and_only_one_to_an_open_one() {
@@ -197,14 +201,14 @@ fn a_watcher_hears_of_one_end_and_a_hook_of_the_close() {
     let queue = Checked::served(Mailbox::default());
     let first = queue.watch(Box::new(|_, _| {})).ok().expect("it is open");
     let second = queue.watch(Box::new(|_, _| {})).ok().expect("it is open");
-    assert!(queue.on_close(Box::new(|| {})).is_ok());
+    assert!(queue.on_close(hook()).is_ok());
     queue.unwatch(first);
     let leftover = queue.detach(1, &failed()).expect("it was served");
     assert_eq!(leftover.watchers.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [second]);
     assert!(leftover.on_close.is_empty());
     let leftover = queue.close(&failed()).expect("it was open");
     assert_eq!((leftover.watchers.len(), leftover.on_close.len()), (0, 1));
-    assert!(queue.watch(Box::new(|_, _| {})).is_err() && queue.on_close(Box::new(|| {})).is_err());
+    assert!(queue.watch(Box::new(|_, _| {})).is_err() && queue.on_close(hook()).is_err());
 }
 
 /// An error that looks at the mailbox when it is dropped, as anything that users make may do.
