@@ -1,6 +1,7 @@
 //! What is raced, as data: the works, how much of each, and the targets that perennial has set itself.
 
-use crate::contestants::Contestant;
+use self::Mailbox::{Bounded, Unbounded};
+use crate::contestants::Contestant::{self, Actix, Bare, Kameo, Ractor};
 
 /// Messages of one flood.
 pub const CASTS: u64 = 1_000_000;
@@ -66,9 +67,6 @@ const fn peer(peer: Contestant, at_least: f64) -> Target {
 const fn ns(name: &'static str, task: Task, targets: &'static [Target]) -> Work {
     Work { name, unit: "ns", task, targets }
 }
-
-use Contestant::{Actix, Bare, Kameo, Ractor};
-use Mailbox::{Bounded, Unbounded};
 
 /// All works, in the order in which they are run and shown. Only the unbounded ones have targets.
 pub const WORKS: &[Work] = &[

@@ -1,7 +1,11 @@
 //! actix: `do_send`, which knows no bounds, and `send`, which waits for room and for the reply.
 //!
 //! It has no multi-threaded runtime: a `System` runs in the main thread, and every `Arbiter` is a thread with a runtime
-//! of its own.
+//! of its own. Each work is placed where actix does it fastest: a flood goes from one arbiter to another, and all else
+//! stays on one, where a call never has to wake another thread.
+//!
+//! An actor is started with `start_in_arbiter`, which does not wait for it, and ended with `Context::stop`. There is
+//! nothing to wait for an end, so the actor holds the end of a channel that closes when it is dropped.
 
 use actix::{Actor, ActorContext, Addr, Arbiter, ArbiterHandle, Context, Handler, Message, System};
 use anyhow::{Context as _, Result};
@@ -62,11 +66,11 @@ struct Actix {
     home: ArbiterHandle,
 }
 
-/// Runs the task on one arbiter; the actors live there too, or on a second one.
+/// Runs the task on one arbiter; those who are flooded live on a second one.
 pub fn on_arbiters(task: Task) -> Result<f64> {
     System::new().block_on(async move {
         let here = Arbiter::new();
-        let there = std::env::var("FAR").is_ok().then(Arbiter::new);
+        let there = matches!(task, Task::Cast { .. }).then(Arbiter::new);
         let home = there.as_ref().unwrap_or(&here).handle();
         let (tell, result) = oneshot::channel();
         here.spawn(async move { drop(tell.send(drive::drive(&Actix { home }, task).await)) });

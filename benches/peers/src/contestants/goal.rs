@@ -49,12 +49,12 @@ mod tests {
         goal.step(1);
         assert_eq!(goal.left(), 1);
         goal.step(1);
-        let mut told = tokio_test(reached.notified());
+        let mut told = at_once(reached.notified());
         assert!(told.take().is_some());
     }
 
     /// The output of a future that is ready.
-    fn tokio_test<F: Future>(future: F) -> Option<F::Output> {
+    fn at_once<F: Future>(future: F) -> Option<F::Output> {
         let mut future = std::pin::pin!(future);
         let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
         match future.as_mut().poll(&mut cx) {

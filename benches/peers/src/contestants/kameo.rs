@@ -1,4 +1,6 @@
-//! kameo: `tell(..).try_send()` on an unbounded mailbox, `tell(..).send().await` on a bounded one, `ask(..).await`.
+//! kameo: `tell(..).try_send()` on an unbounded mailbox, `tell(..).send()` on a bounded one, and `ask(..).send()`.
+//!
+//! To await a request without its `send` is the same and allocates once more.
 //!
 //! An actor is started with `spawn_with_mailbox`, which does not wait for its `on_start`, and ended with
 //! `stop_gracefully` and `wait_for_shutdown`. It is built without `tracing`, which its default features have.
@@ -66,7 +68,7 @@ impl Peer for Kameo {
 
     async fn call(actor: &ActorRef<Runner>, count: u64) -> Result<()> {
         for _ in 0..count {
-            actor.ask(Left).await.ok().context("the actor is gone")?;
+            actor.ask(Left).send().await.ok().context("the actor is gone")?;
         }
         Ok(())
     }
