@@ -9,7 +9,7 @@
 //! - Every result is a cost, and the median over the rounds. In each round everybody does each work once, in a process of
 //!   its own, and another one begins. Before a work is timed, a tenth of it is done to warm up, in the same process.
 //! - The allocator is the system's. The runtime is tokio with two workers, timers and I/O enabled; the senders are tasks
-//!   on it, as the actors are. Only actix and Erlang bring their own: two arbiters, two schedulers.
+//!   on it, as the actors are. Only actix and Erlang bring their own: one thread, two schedulers.
 //! - Each is used as its documentation has it; where that has more than one way, the cheapest. What a library can do
 //!   without while nobody looks, such as spans for tracing, is not built in.
 //! - The state of an actor is two words. It handles a message by counting down, and tells when it is at zero.

@@ -1,13 +1,13 @@
 //! actix: `do_send`, which knows no bounds, and `send`, which waits for room and for the reply.
 //!
-//! It has no multi-threaded runtime: a `System` runs in the main thread, and every `Arbiter` is a thread with a runtime
-//! of its own. Each work is placed where actix does it fastest: a flood goes from one arbiter to another, and all else
-//! stays on one, where a call never has to wake another thread.
+//! It has no multi-threaded runtime: a `System`, and every `Arbiter`, is a thread with a runtime of its own. Here all is on
+//! the thread of the system, as `#[actix::main]` has it: with the senders on one arbiter and the actor on another, a call
+//! has to wake a thread and takes twenty times as long, and a flood takes longer too as soon as both have a core.
 //!
-//! An actor is started with `start_in_arbiter`, which does not wait for it, and ended with `Context::stop`. There is
+//! An actor is started with `create`, which does not wait for its `started`, and ended with `Context::stop`. There is
 //! nothing to wait for an end, so the actor holds the end of a channel that closes when it is dropped.
 
-use actix::{Actor, ActorContext, Addr, Arbiter, ArbiterHandle, Context, Handler, Message, System};
+use actix::{Actor, ActorContext, Addr, Context, Handler, Message, System};
 use anyhow::{Context as _, Result};
 use tokio::sync::oneshot;
 
@@ -61,39 +61,29 @@ impl Handler<Stop> for Runner {
     }
 }
 
-struct Actix {
-    /// Where its actors live.
-    home: ArbiterHandle,
-}
+struct Actix;
 
-/// Runs the task on one arbiter; those who are flooded live on a second one.
-pub fn on_arbiters(task: Task) -> Result<f64> {
+/// Runs the task as one of a system, where it is woken faster than as the future that the system blocks on.
+pub fn on_system(task: Task) -> Result<f64> {
     System::new().block_on(async move {
-        let here = Arbiter::new();
-        let there = matches!(task, Task::Cast { .. }).then(Arbiter::new);
-        let home = there.as_ref().unwrap_or(&here).handle();
-        let (tell, result) = oneshot::channel();
-        here.spawn(async move { drop(tell.send(drive::drive(&Actix { home }, task).await)) });
-        result.await.context("the race panicked")?
+        actix::spawn(async move { drive::drive(&Actix, task).await }).await.context("the race panicked")?
     })
 }
 
-impl Actix {
-    fn begin(&self, mailbox: Mailbox, goal: Goal, end: Option<oneshot::Sender<()>>) -> Addr<Runner> {
-        Runner::start_in_arbiter(&self.home, move |ctx| {
-            if mailbox == Mailbox::Bounded {
-                ctx.set_mailbox_capacity(ROOM);
-            }
-            Runner { goal, _end: end }
-        })
-    }
+fn create(mailbox: Mailbox, goal: Goal, end: Option<oneshot::Sender<()>>) -> Addr<Runner> {
+    Runner::create(|ctx| {
+        if mailbox == Mailbox::Bounded {
+            ctx.set_mailbox_capacity(ROOM);
+        }
+        Runner { goal, _end: end }
+    })
 }
 
 impl Peer for Actix {
     type Address = Addr<Runner>;
 
     async fn start(&self, mailbox: Mailbox, goal: Goal) -> Result<Addr<Runner>> {
-        Ok(self.begin(mailbox, goal, None))
+        Ok(create(mailbox, goal, None))
     }
 
     async fn cast(actor: Addr<Runner>, _: Mailbox, count: u64) -> Result<()> {
@@ -113,7 +103,7 @@ impl Peer for Actix {
     async fn spawn_stop(&self, count: u64) -> Result<()> {
         for _ in 0..count {
             let (end, ended) = oneshot::channel();
-            let actor = self.begin(Mailbox::Unbounded, Goal::none(), Some(end));
+            let actor = create(Mailbox::Unbounded, Goal::none(), Some(end));
             actor.do_send(Stop);
             // Its sender is dropped with the actor; nothing is sent.
             let _ = ended.await;

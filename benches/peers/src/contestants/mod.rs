@@ -70,7 +70,7 @@ impl Contestant {
             Self::Perennial => drive::on_tokio(perennial::Perennial::new(), task),
             Self::Ractor => drive::on_tokio(ractor::Ractor, task),
             Self::Kameo => drive::on_tokio(kameo::Kameo, task),
-            Self::Actix => actix::on_arbiters(task),
+            Self::Actix => actix::on_system(task),
             Self::Bare => drive::on_tokio(bare::Bare, task),
             Self::Erlang => erlang::run(task),
         }
