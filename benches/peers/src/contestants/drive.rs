@@ -1,0 +1,88 @@
+//! Has one contestant do one task, and times it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use tokio::sync::Notify;
+
+use super::Peer;
+use super::goal::Goal;
+use super::memory::resident;
+use crate::works::{CALLS, CASTS, IDLE, LIVES, Mailbox, Task};
+
+/// Before it is timed, each work is done once at this fraction, for the threads to wake and the code to be there.
+const WARM_UP: u64 = 10;
+
+/// Runs the task where tokio has two workers; the senders are tasks there, as the actors are.
+pub fn on_tokio<P: Peer>(peer: P, task: Task) -> Result<f64> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("tokio starts no runtime")?;
+    runtime.block_on(async {
+        tokio::spawn(async move { drive(&peer, task).await }).await.context("the race panicked")?
+    })
+}
+
+/// Runs the task as a task of the runtime that it finds itself on.
+pub async fn drive<P: Peer>(peer: &P, task: Task) -> Result<f64> {
+    match task {
+        Task::Cast { senders, mailbox } => {
+            cast(peer, senders, mailbox, CASTS / WARM_UP).await?;
+            Ok(each(cast(peer, senders, mailbox, CASTS).await?, CASTS))
+        }
+        Task::Call { mailbox } => {
+            let actor = peer.start(mailbox, Goal::none()).await?;
+            P::call(&actor, CALLS / WARM_UP).await?;
+            let begin = Instant::now();
+            P::call(&actor, CALLS).await?;
+            Ok(each(begin.elapsed(), CALLS))
+        }
+        Task::SpawnStop => {
+            peer.spawn_stop(LIVES / WARM_UP).await?;
+            let begin = Instant::now();
+            peer.spawn_stop(LIVES).await?;
+            Ok(each(begin.elapsed(), LIVES))
+        }
+        Task::IdleBytes => idle(peer, IDLE).await,
+    }
+}
+
+/// From before the first sender starts until the actor has handled the last message.
+async fn cast<P: Peer>(peer: &P, senders: u64, mailbox: Mailbox, count: u64) -> Result<Duration> {
+    let reached = Arc::new(Notify::new());
+    let share = count / senders;
+    let actor = peer.start(mailbox, Goal::after(share * senders, reached.clone())).await?;
+    let begin = Instant::now();
+    let tasks: Vec<_> = (0..senders).map(|_| tokio::spawn(P::cast(actor.clone(), mailbox, share))).collect();
+    for task in tasks {
+        task.await.context("a sender panicked")??;
+    }
+    reached.notified().await;
+    Ok(begin.elapsed())
+}
+
+/// What each of `count` actors takes, the one address that is kept of it included.
+async fn idle<P: Peer>(peer: &P, count: u64) -> Result<f64> {
+    let mut actors = Vec::with_capacity(usize::try_from(count)?);
+    serve_one(peer).await?;
+    let before = resident()?;
+    for _ in 0..count {
+        actors.push(serve_one(peer).await?);
+    }
+    let after = resident()?;
+    drop(actors);
+    Ok(after.saturating_sub(before) as f64 / count as f64)
+}
+
+async fn serve_one<P: Peer>(peer: &P) -> Result<P::Address> {
+    let actor = peer.start(Mailbox::Unbounded, Goal::none()).await?;
+    P::call(&actor, 1).await?;
+    Ok(actor)
+}
+
+fn each(all: Duration, count: u64) -> f64 {
+    all.as_nanos() as f64 / count as f64
+}

@@ -1,0 +1,50 @@
+//! Erlang itself, if `erl` is on the PATH: a plain process with a receive loop, on two schedulers.
+//!
+//! Calls are a message with a fresh reference and a selective receive, as in `gen`; an end is awaited with a monitor.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::works::{CALLS, CASTS, IDLE, LIVES, Task};
+
+const SOURCE: &str = include_str!("peers.erl");
+
+/// Whether Erlang and its compiler are here.
+pub fn is_on_path() -> bool {
+    std::env::var_os("PATH").is_some_and(|path| {
+        ["erl", "erlc"].iter().all(|name| std::env::split_paths(&path).any(|dir| dir.join(name).is_file()))
+    })
+}
+
+/// Compiles the race, in a directory that is gone afterwards, and runs one task of it in a machine of its own.
+pub fn run(task: Task) -> Result<f64> {
+    let dir = tempfile::tempdir().context("there is no room for the Erlang sources")?;
+    std::fs::write(dir.path().join("peers.erl"), SOURCE).context("the Erlang source cannot be written")?;
+    succeed(Command::new("erlc").arg("peers.erl").current_dir(dir.path()), "erlc")?;
+    let output = succeed(&mut erl(dir.path(), task), "erl")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.trim().parse().with_context(|| format!("erl printed {text:?} instead of a number"))
+}
+
+fn erl(dir: &Path, task: Task) -> Command {
+    let args = match task {
+        Task::Cast { senders, .. } => vec!["cast".to_owned(), senders.to_string(), CASTS.to_string()],
+        Task::Call { .. } => vec!["call".to_owned(), CALLS.to_string()],
+        Task::SpawnStop => vec!["spawn_stop".to_owned(), LIVES.to_string()],
+        Task::IdleBytes => vec!["idle_bytes".to_owned(), IDLE.to_string()],
+    };
+    let mut erl = Command::new("erl");
+    erl.args(["+S", "2:2", "+P", "1000000", "-noshell", "-noinput", "-run", "peers", "main"]);
+    erl.args(args).current_dir(dir);
+    erl
+}
+
+fn succeed(command: &mut Command, name: &str) -> Result<Output> {
+    let output = command.output().with_context(|| format!("{name} does not start"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let also = String::from_utf8_lossy(&output.stdout);
+    ensure!(output.status.success(), "{name} failed: {said}{also}");
+    Ok(output)
+}

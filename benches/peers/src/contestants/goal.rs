@@ -1,0 +1,65 @@
+//! How an actor makes known that it has handled the last message.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+/// So many steps to go; at the last, somebody is told. It is the whole state of every actor in the race.
+#[derive(Clone, Debug)]
+pub struct Goal {
+    left: u64,
+    reached: Option<Arc<Notify>>,
+}
+
+impl Goal {
+    /// Tells `reached` after so many steps.
+    pub fn after(steps: u64, reached: Arc<Notify>) -> Self {
+        Self { left: steps, reached: Some(reached) }
+    }
+
+    /// Never reached.
+    pub const fn none() -> Self {
+        Self { left: u64::MAX, reached: None }
+    }
+
+    /// Goes on by so many.
+    pub fn step(&mut self, by: u64) {
+        self.left = self.left.wrapping_sub(by);
+        if self.left == 0
+            && let Some(reached) = &self.reached
+        {
+            reached.notify_one();
+        }
+    }
+
+    /// How many are to go.
+    pub const fn left(&self) -> u64 {
+        self.left
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_goal_is_told_at_the_last_step() {
+        let reached = Arc::new(Notify::new());
+        let mut goal = Goal::after(2, reached.clone());
+        goal.step(1);
+        assert_eq!(goal.left(), 1);
+        goal.step(1);
+        let mut told = at_once(reached.notified());
+        assert!(told.take().is_some());
+    }
+
+    /// The output of a future that is ready.
+    fn at_once<F: Future>(future: F) -> Option<F::Output> {
+        let mut future = std::pin::pin!(future);
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        match future.as_mut().poll(&mut cx) {
+            std::task::Poll::Ready(output) => Some(output),
+            std::task::Poll::Pending => None,
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! kameo: `tell(..).try_send()` on an unbounded mailbox, `tell(..).send()` on a bounded one, and `ask(..).send()`.
+//!
+//! To await a request without its `send` is the same and allocates once more.
+//!
+//! An actor is started with `spawn_with_mailbox`, which does not wait for its `on_start`, and ended with
+//! `stop_gracefully` and `wait_for_shutdown`. It is built without `tracing`, which its default features have.
+
+use anyhow::{Context as _, Result};
+use kameo::Actor;
+use kameo::actor::{ActorRef, Spawn};
+use kameo::mailbox::{bounded, unbounded};
+use kameo::message::{Context, Message};
+
+use super::Peer;
+use super::goal::Goal;
+use crate::works::{Mailbox, ROOM};
+
+#[derive(Actor)]
+pub struct Runner(Goal);
+
+struct Step(u64);
+struct Left;
+
+impl Message<Step> for Runner {
+    type Reply = ();
+
+    async fn handle(&mut self, Step(by): Step, _: &mut Context<Self, ()>) {
+        self.0.step(by);
+    }
+}
+
+impl Message<Left> for Runner {
+    type Reply = u64;
+
+    async fn handle(&mut self, _: Left, _: &mut Context<Self, u64>) -> u64 {
+        self.0.left()
+    }
+}
+
+pub struct Kameo;
+
+impl Peer for Kameo {
+    type Address = ActorRef<Runner>;
+
+    async fn start(&self, mailbox: Mailbox, goal: Goal) -> Result<ActorRef<Runner>> {
+        let mailbox = match mailbox {
+            Mailbox::Unbounded => unbounded(),
+            Mailbox::Bounded => bounded(ROOM),
+        };
+        Ok(Runner::spawn_with_mailbox(Runner(goal), mailbox))
+    }
+
+    async fn cast(actor: ActorRef<Runner>, mailbox: Mailbox, count: u64) -> Result<()> {
+        match mailbox {
+            Mailbox::Unbounded => {
+                for _ in 0..count {
+                    actor.tell(Step(1)).try_send().ok().context("the actor is gone")?;
+                }
+            }
+            Mailbox::Bounded => {
+                for _ in 0..count {
+                    actor.tell(Step(1)).send().await.ok().context("the actor is gone")?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn call(actor: &ActorRef<Runner>, count: u64) -> Result<()> {
+        for _ in 0..count {
+            actor.ask(Left).send().await.ok().context("the actor is gone")?;
+        }
+        Ok(())
+    }
+
+    async fn spawn_stop(&self, count: u64) -> Result<()> {
+        for _ in 0..count {
+            let actor = self.start(Mailbox::Unbounded, Goal::none()).await?;
+            actor.stop_gracefully().await.ok().context("nobody to stop")?;
+            actor.wait_for_shutdown().await;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,26 @@
+//! How much memory this process has in use.
+
+use anyhow::{Context, Result};
+
+/// The memory that this process has in use, in bytes.
+pub fn resident() -> Result<u64> {
+    let status =
+        std::fs::read_to_string("/proc/self/status").context("memory is read from /proc, on Linux")?;
+    resident_in(&status).context("/proc/self/status has no VmRSS")
+}
+
+fn resident_in(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resident_memory_is_found() {
+        assert_eq!(resident_in("Name:\tx\nVmRSS:\t    12 kB\nThreads: 1\n"), Some(12 * 1024));
+        assert_eq!(resident_in("Name:\tx\n"), None);
+    }
+}

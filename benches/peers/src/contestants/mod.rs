@@ -1,0 +1,102 @@
+//! Who races, and what each of them has to be able to do.
+
+mod actix;
+mod bare;
+mod drive;
+mod erlang;
+mod goal;
+mod kameo;
+mod memory;
+mod perennial;
+mod ractor;
+
+use std::future::Future;
+
+use anyhow::Result;
+
+use crate::works::{Mailbox, Task};
+use goal::Goal;
+
+/// Everybody in the race.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub enum Contestant {
+    Perennial,
+    Ractor,
+    Kameo,
+    Actix,
+    Bare,
+    Erlang,
+}
+
+impl Contestant {
+    /// In the order in which they are shown: perennial first.
+    pub const ALL: [Self; 6] =
+        [Self::Perennial, Self::Ractor, Self::Kameo, Self::Actix, Self::Bare, Self::Erlang];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Perennial => "perennial",
+            Self::Ractor => "ractor",
+            Self::Kameo => "kameo",
+            Self::Actix => "actix",
+            Self::Bare => "bare",
+            Self::Erlang => "erlang",
+        }
+    }
+
+    /// Whether it has what the task asks for.
+    pub const fn can(self, task: Task) -> bool {
+        match task {
+            // The mailboxes of ractor and Erlang have no bounds.
+            Task::Cast { mailbox: Mailbox::Bounded, .. } | Task::Call { mailbox: Mailbox::Bounded }
+                if matches!(self, Self::Ractor | Self::Erlang) =>
+            {
+                false
+            }
+            // In actix, only `Addr::send` waits for room, and it waits for the reply too.
+            Task::Cast { mailbox: Mailbox::Bounded, .. } => !matches!(self, Self::Actix),
+            _ => true,
+        }
+    }
+
+    /// Why it cannot race on this machine, if so.
+    pub fn absence(self) -> Option<&'static str> {
+        (self == Self::Erlang && !erlang::is_on_path()).then_some("not on PATH")
+    }
+
+    /// Does the task once, in this process, and says what each message, call or actor has cost.
+    pub fn run(self, task: Task) -> Result<f64> {
+        match self {
+            Self::Perennial => drive::on_tokio(perennial::Perennial::new(), task),
+            Self::Ractor => drive::on_tokio(ractor::Ractor, task),
+            Self::Kameo => drive::on_tokio(kameo::Kameo, task),
+            Self::Actix => actix::on_system(task),
+            Self::Bare => drive::on_tokio(bare::Bare, task),
+            Self::Erlang => erlang::run(task),
+        }
+    }
+}
+
+/// What a contestant in Rust can do, in its own words.
+///
+/// Each loop is the contestant's own, so that nothing stands between it and its messages.
+trait Peer: Send + Sync + 'static {
+    /// What one holds to reach an actor.
+    type Address: Clone + Send + Sync + 'static;
+
+    /// Starts an actor that adds what it is sent to its way to the goal.
+    fn start(&self, mailbox: Mailbox, goal: Goal) -> impl Future<Output = Result<Self::Address>> + Send;
+
+    /// Sends `count` messages and waits for room only, where the mailbox is bounded.
+    fn cast(
+        actor: Self::Address,
+        mailbox: Mailbox,
+        count: u64,
+    ) -> impl Future<Output = Result<()>> + Send + 'static;
+
+    /// Asks `count` times, each time after the answer.
+    fn call(actor: &Self::Address, count: u64) -> impl Future<Output = Result<()>> + Send;
+
+    /// `count` times starts an actor, stops it in good order and waits for its end.
+    fn spawn_stop(&self, count: u64) -> impl Future<Output = Result<()>> + Send;
+}

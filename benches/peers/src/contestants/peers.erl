@@ -1,0 +1,77 @@
+%% The works of the race in Erlang. Each prints what one message, call or process has cost.
+-module(peers).
+-export([main/1, serve/2]).
+
+main(Args) ->
+    Cost = race(Args),
+    io:format("~f~n", [float(Cost)]),
+    halt(0).
+
+race(["cast", Senders, Count]) ->
+    cast(list_to_integer(Senders), list_to_integer(Count) div 10),
+    cast(list_to_integer(Senders), list_to_integer(Count));
+race(["call", Text]) ->
+    Count = list_to_integer(Text),
+    Actor = start(none, infinity),
+    call(Actor, Count div 10),
+    each(Count, fun() -> call(Actor, Count) end);
+race(["spawn_stop", Text]) ->
+    Count = list_to_integer(Text),
+    spawn_stop(Count div 10),
+    each(Count, fun() -> spawn_stop(Count) end);
+race(["idle_bytes", Text]) ->
+    Count = list_to_integer(Text),
+    call(start(none, infinity), 1),
+    Before = resident(),
+    Actors = [begin A = start(none, infinity), call(A, 1), A end || _ <- lists:seq(1, Count)],
+    After = resident(),
+    Count = length(Actors),
+    (After - Before) / Count.
+
+%% Who tells it to, and how many steps are to go.
+serve(Tell, 0) ->
+    Tell ! reached,
+    serve(none, infinity);
+serve(Tell, Left) ->
+    receive
+        {step, By} when is_integer(Left) -> serve(Tell, Left - By);
+        {left, From, Ref} -> From ! {Ref, Left}, serve(Tell, Left);
+        stop -> ok
+    end.
+
+start(Tell, Left) -> spawn(?MODULE, serve, [Tell, Left]).
+
+cast(Senders, Count) ->
+    Share = Count div Senders,
+    Actor = start(self(), Share * Senders),
+    each(Count, fun() ->
+        [spawn(fun() -> flood(Actor, Share) end) || _ <- lists:seq(1, Senders)],
+        receive reached -> ok end
+    end).
+
+flood(_, 0) -> ok;
+flood(Actor, Left) ->
+    Actor ! {step, 1},
+    flood(Actor, Left - 1).
+
+call(_, 0) -> ok;
+call(Actor, Left) ->
+    Ref = make_ref(),
+    Actor ! {left, self(), Ref},
+    receive {Ref, _} -> call(Actor, Left - 1) end.
+
+spawn_stop(0) -> ok;
+spawn_stop(Left) ->
+    {Actor, Ref} = spawn_monitor(?MODULE, serve, [none, infinity]),
+    Actor ! stop,
+    receive {'DOWN', Ref, process, Actor, _} -> spawn_stop(Left - 1) end.
+
+each(Count, Work) ->
+    Begin = erlang:monotonic_time(nanosecond),
+    Work(),
+    (erlang:monotonic_time(nanosecond) - Begin) / Count.
+
+resident() ->
+    {ok, Status} = file:read_file("/proc/" ++ os:getpid() ++ "/status"),
+    {match, [KiB]} = re:run(Status, "VmRSS:\\s+(\\d+)", [{capture, all_but_first, list}]),
+    list_to_integer(KiB) * 1024.

@@ -1,0 +1,89 @@
+//! perennial: `cast` on an unbounded mailbox, `send` on a bounded one, `call` with its timeout of five seconds.
+//!
+//! An actor is started with `spawn(..).await`, which waits for its init, and ended with `stop` and a monitor.
+
+use std::num::NonZeroUsize;
+
+use anyhow::{Context as _, Result, anyhow};
+use perennial::{Actor, Address, Context, ExitReason, Reply, System};
+
+use super::Peer;
+use super::goal::Goal;
+use crate::works::{Mailbox, ROOM};
+
+pub enum Msg {
+    Step(u64),
+    Left(Reply<u64>),
+}
+
+struct Runner(Goal);
+
+impl Actor for Runner {
+    type Msg = Msg;
+    type Args = Goal;
+
+    async fn init(goal: &Goal, _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Self(goal.clone()))
+    }
+
+    async fn handle(&mut self, msg: Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
+        match msg {
+            Msg::Step(by) => self.0.step(by),
+            Msg::Left(reply) => reply.send(self.0.left()),
+        }
+        Ok(())
+    }
+}
+
+pub struct Perennial(System);
+
+impl Perennial {
+    pub fn new() -> Self {
+        Self(System::new())
+    }
+}
+
+impl Peer for Perennial {
+    type Address = Address<Msg>;
+
+    async fn start(&self, mailbox: Mailbox, goal: Goal) -> Result<Address<Msg>> {
+        let mailbox = match mailbox {
+            Mailbox::Unbounded => perennial::Mailbox::unbounded(),
+            Mailbox::Bounded => perennial::Mailbox::bounded(NonZeroUsize::new(ROOM).context("no room")?),
+        };
+        self.0.spawn::<Runner>(goal).mailbox(mailbox).await.context("the actor did not start")
+    }
+
+    async fn cast(actor: Address<Msg>, mailbox: Mailbox, count: u64) -> Result<()> {
+        match mailbox {
+            Mailbox::Unbounded => {
+                for _ in 0..count {
+                    actor.cast(Msg::Step(1)).map_err(|refused| anyhow!("{refused}"))?;
+                }
+            }
+            Mailbox::Bounded => {
+                for _ in 0..count {
+                    actor.send(Msg::Step(1)).await.map_err(|refused| anyhow!("{refused}"))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn call(actor: &Address<Msg>, count: u64) -> Result<()> {
+        for _ in 0..count {
+            actor.call(Msg::Left).await.map_err(|failed| anyhow!("{failed}"))?;
+        }
+        Ok(())
+    }
+
+    async fn spawn_stop(&self, count: u64) -> Result<()> {
+        for _ in 0..count {
+            let actor = self.start(Mailbox::Unbounded, Goal::none()).await?;
+            let end = actor.monitor();
+            actor.stop(ExitReason::Normal).context("nobody to stop")?;
+            end.await;
+        }
+        Ok(())
+    }
+}

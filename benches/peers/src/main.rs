@@ -1,0 +1,87 @@
+//! Races perennial against other actor libraries, against a bare tokio task, and against Erlang if that is here.
+//!
+//! ```text
+//! cargo run --release --manifest-path benches/peers/Cargo.toml -- [--rounds N] [--only WORK]... [--json FILE]
+//! ```
+//!
+//! The rules, the same for everybody:
+//!
+//! - Every result is a cost, and the median over the rounds. In each round everybody does each work once, in a process of
+//!   its own, and another one begins. Before a work is timed, a tenth of it is done to warm up, in the same process.
+//! - The allocator is the system's. The runtime is tokio with two workers, timers and I/O enabled; the senders are tasks
+//!   on it, as the actors are. Only actix and Erlang bring their own: one thread, two schedulers.
+//! - Each is used as its documentation has it; where that has more than one way, the cheapest. What a library can do
+//!   without while nobody looks, such as spans for tracing, is not built in.
+//! - The state of an actor is two words. It handles a message by counting down, and tells when it is at zero.
+//! - `cast_1_1` and `cast_4_1` last until the last message is handled, not until the last is sent. The suffix `_bounded`
+//!   stands for a mailbox with room for 1,024 messages whose sender waits for room; a `-` for who has none.
+//! - `call` is one request after the other from one task. A call of perennial has a timeout of five seconds, as it has
+//!   by default; nobody else's has one.
+//! - `spawn_stop` starts one actor, stops it in good order, and waits for its end before the next. Some libraries wait
+//!   for the start too, as the file of each contestant says.
+//! - `idle_bytes` is resident memory, with one address kept of each actor.
+
+mod contestants;
+mod race;
+mod report;
+mod works;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::builder::PossibleValuesParser;
+use clap::{Parser, Subcommand};
+
+use contestants::Contestant;
+use works::{WORKS, Work};
+
+/// Races perennial against its peers and says which of its targets it meets.
+#[derive(Debug, Parser)]
+struct Cli {
+    /// How often each contestant does each work; the median counts.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Only this work; may be given more than once.
+    #[arg(long, value_name = "WORK", value_parser = work_names())]
+    only: Vec<String>,
+    /// Writes the results here too.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    #[command(subcommand)]
+    inner: Option<Inner>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Inner {
+    /// Does one work once, in this process, and prints the cost.
+    #[command(hide = true, name = race::CHILD)]
+    Child {
+        #[arg(value_parser = work_names())]
+        work: String,
+        contestant: Contestant,
+    },
+}
+
+fn work_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(WORKS.iter().map(|work| work.name))
+}
+
+fn main() -> Result<()> {
+    let cli = Cli::parse();
+    if let Some(Inner::Child { work, contestant }) = cli.inner {
+        let work = works::named(&work).context("there is no such work")?;
+        println!("{}", contestant.run(work.task)?);
+        return Ok(());
+    }
+    let works: Vec<&Work> =
+        WORKS.iter().filter(|work| cli.only.is_empty() || cli.only.iter().any(|n| n == work.name)).collect();
+    let results = race::run(&works, cli.rounds)?;
+    let report = report::Report::new(&results);
+    print!("{}", report::table(&report, &results));
+    if let Some(file) = cli.json {
+        let json = serde_json::to_string_pretty(&report).context("the report cannot be written as JSON")?;
+        std::fs::write(&file, json + "\n")
+            .with_context(|| format!("{} cannot be written", file.display()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,128 @@
+//! Rounds, each work of each contestant in a process of its own, and the median over the rounds.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::contestants::Contestant;
+use crate::works::Work;
+
+/// The hidden command that does one work in a fresh process.
+pub const CHILD: &str = "child";
+
+/// What every contestant has paid for one work.
+#[derive(Debug)]
+pub struct Outcome {
+    pub work: &'static Work,
+    /// In the order of [`Contestant::ALL`].
+    pub costs: Vec<Cost>,
+}
+
+/// The median over the rounds, or why there is none.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cost {
+    Median(f64),
+    /// It has nothing of the kind.
+    Missing,
+    /// It is not on this machine.
+    Absent(&'static str),
+}
+
+impl Cost {
+    pub const fn median(self) -> Option<f64> {
+        match self {
+            Self::Median(cost) => Some(cost),
+            Self::Missing | Self::Absent(_) => None,
+        }
+    }
+}
+
+impl Outcome {
+    /// What that contestant has paid.
+    pub fn cost(&self, contestant: Contestant) -> Option<f64> {
+        let place = Contestant::ALL.iter().position(|other| *other == contestant)?;
+        self.costs.get(place)?.median()
+    }
+}
+
+/// Runs all rounds of all works.
+pub fn run(works: &[&'static Work], rounds: u32) -> Result<Vec<Outcome>> {
+    let absences: Vec<_> = Contestant::ALL.iter().map(|contestant| contestant.absence()).collect();
+    let mut samples = vec![vec![Vec::new(); Contestant::ALL.len()]; works.len()];
+    for round in 0..rounds as usize {
+        eprintln!("round {} of {rounds}", round + 1);
+        for (work, samples) in works.iter().zip(&mut samples) {
+            for place in rotated(Contestant::ALL.len(), round) {
+                let contestant = Contestant::ALL[place];
+                if absences[place].is_none() && contestant.can(work.task) {
+                    samples[place].push(in_child(work, contestant)?);
+                }
+            }
+        }
+    }
+    let outcomes = works.iter().zip(samples);
+    Ok(outcomes.map(|(work, samples)| Outcome { work, costs: costs(work, &absences, samples) }).collect())
+}
+
+fn costs(work: &Work, absences: &[Option<&'static str>], samples: Vec<Vec<f64>>) -> Vec<Cost> {
+    let all = Contestant::ALL.iter().zip(absences).zip(samples);
+    all.map(|((contestant, absence), samples)| match (median(samples), absence) {
+        (Some(median), _) => Cost::Median(median),
+        (None, Some(why)) if contestant.can(work.task) => Cost::Absent(why),
+        (None, _) => Cost::Missing,
+    })
+    .collect()
+}
+
+/// The places from 0, begun at another one in each round.
+fn rotated(places: usize, round: usize) -> impl Iterator<Item = usize> {
+    (0..places).map(move |place| (place + round) % places)
+}
+
+/// The middle one, or the mean of the two in the middle.
+fn median(mut samples: Vec<f64>) -> Option<f64> {
+    samples.sort_by(f64::total_cmp);
+    let upper = *samples.get(samples.len() / 2)?;
+    let lower = samples[(samples.len() - 1) / 2];
+    Some(f64::midpoint(lower, upper))
+}
+
+fn in_child(work: &Work, contestant: Contestant) -> Result<f64> {
+    let what = format!("{} of {}", work.name, contestant.name());
+    let program = std::env::current_exe().context("this program does not find itself")?;
+    let output = Command::new(program)
+        .args([CHILD, work.name, contestant.name()])
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("{what} does not start"))?;
+    ensure!(output.status.success(), "{what} failed: {}", output.status);
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.trim().parse().with_context(|| format!("{what} printed {text:?} instead of a number"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_of_an_odd_number_is_the_middle_one() {
+        assert_eq!(median(vec![9.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(vec![7.0]), Some(7.0));
+    }
+
+    #[test]
+    fn the_median_of_an_even_number_is_between_the_middle_ones() {
+        assert_eq!(median(vec![4.0, 1.0, 2.0, 100.0]), Some(3.0));
+    }
+
+    #[test]
+    fn there_is_no_median_of_nothing() {
+        assert_eq!(median(Vec::new()), None);
+    }
+
+    #[test]
+    fn each_round_begins_with_another_contestant() {
+        assert_eq!(rotated(3, 0).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(rotated(3, 4).collect::<Vec<_>>(), [1, 2, 0]);
+    }
+}
