@@ -3,7 +3,7 @@
 use std::task::{Context, Poll, Waker};
 
 use super::lanes::{Interest, Lanes, Service};
-use super::shared::{FATE, KILL, Queue, SIGNAL};
+use super::shared::{FATE, KILL, LINE, Queue, SIGNAL};
 use crate::order::Order;
 use crate::sync::Ordering;
 
@@ -50,51 +50,81 @@ impl<M> Queue<M> {
         if self.attention.wanted() || !batch.belongs_to(incarnation) {
             return None;
         }
-        let message = batch.pop();
+        let message = batch.messages.pop_front()?;
         self.batch_len.store(batch.len(), Ordering::Relaxed);
-        message
+        batch.handled += self.exchange_hand(1);
+        Some(message)
     }
 
-    /// Looks at everything: signals first, then the batch, then the lane; goes to sleep if there is nothing.
+    /// Looks at everything: signals first, then the batch, then the lane; goes to sleep if there is nothing. A mailbox that is
+    /// nearly empty, as under calls, needs no lock but that of the lanes.
     fn refill(&self, incarnation: u32, waker: &Waker) -> Poll<Next<M>> {
         let mut lanes = self.lanes.lock();
-        let mut batch = self.batch.lock();
-        if !batch.belongs_to(incarnation) {
+        if lanes.service != Service::Served(incarnation) {
             return Poll::Ready(Next::Detached);
         }
-        batch.settle();
-        let mut wakers = self.settled(&mut lanes);
-        let next = if self.attention.has(KILL) {
-            Some(Next::Killed)
-        } else if let Some(signal) = self.next_signal(&mut lanes) {
-            Some(Next::Signal(signal))
-        } else {
-            if batch.messages.is_empty() {
-                wakers.extend(self.admit(&mut lanes, Some(0)));
-                std::mem::swap(&mut lanes.messages, &mut batch.messages);
-            }
-            batch.pop().map(Next::Message)
-        };
-        wakers.extend(self.admit(&mut lanes, Some(batch.len())));
-        self.batch_len.store(batch.len(), Ordering::Relaxed);
+        lanes.handled += self.exchange_hand(0);
+        let mut wakers = Vec::new();
+        let urgent = if self.attention.wanted() { self.attend(&mut lanes, &mut wakers) } else { None };
+        let next = urgent.or_else(|| self.next_message(&mut lanes).map(Next::Message));
+        if self.attention.has(LINE) {
+            wakers.extend(self.admit(&mut lanes, Some(self.batch_len.load(Ordering::Relaxed))));
+        }
         if next.is_none() {
-            // Both lanes are empty, and so is the line: it was let in as far as there is room (invariant 7).
+            // Both lanes are empty, and so is the line: nobody stands in it while there is room (invariant 7).
             shrink(&mut lanes.messages);
-            shrink(&mut batch.messages);
+            if std::mem::take(&mut lanes.swapped) {
+                shrink(&mut self.batch.lock().messages);
+            }
             sleep(&mut lanes, waker, Interest::Messages);
         }
         self.asleep.store(if next.is_none() { incarnation } else { 0 }, Ordering::Relaxed);
-        drop((batch, lanes));
+        drop(lanes);
         wakers.into_iter().for_each(Waker::wake);
         next.map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// What comes ahead of all messages.
+    fn attend(&self, lanes: &mut Lanes<M>, wakers: &mut Vec<Waker>) -> Option<Next<M>> {
+        *wakers = self.settled(lanes);
+        if self.attention.has(KILL) { Some(Next::Killed) } else { self.next_signal(lanes).map(Next::Signal) }
+    }
+
+    /// The next message, now in hand: of the batch if there is one, or else of the lane, whose rest is the next batch.
+    fn next_message(&self, lanes: &mut Lanes<M>) -> Option<M> {
+        let message = if self.batch_len.load(Ordering::Relaxed) == 0 {
+            let message = lanes.messages.pop_front()?;
+            if !lanes.messages.is_empty() {
+                let mut batch = self.batch.lock();
+                std::mem::swap(&mut lanes.messages, &mut batch.messages);
+                self.batch_len.store(batch.len(), Ordering::Relaxed);
+                lanes.swapped = true;
+            }
+            message
+        } else {
+            let mut batch = self.batch.lock();
+            let message = batch.messages.pop_front()?;
+            self.batch_len.store(batch.len(), Ordering::Relaxed);
+            message
+        };
+        self.exchange_hand(1);
+        Some(message)
     }
 
     /// The message in hand was handled.
     pub(crate) fn settle(&self, incarnation: u32) {
         let mut batch = self.batch.lock();
         if batch.belongs_to(incarnation) {
-            batch.settle();
+            batch.handled += self.exchange_hand(0);
         }
+    }
+
+    /// Takes so many messages in hand; how many were in it. Under a lock under which the incarnation was found to be attached.
+    pub(super) fn exchange_hand(&self, messages: u8) -> u64 {
+        // Not one step, and need not be: nobody else writes.
+        let before = self.in_hand.load(Ordering::Relaxed);
+        self.in_hand.store(messages, Ordering::Relaxed);
+        u64::from(before)
     }
 
     /// Those who wait to hear of a fate; it may have been decided.
@@ -111,11 +141,11 @@ impl<M> Queue<M> {
     }
 
     fn remove_signal(&self, lanes: &mut Lanes<M>, at: usize) -> Option<Order> {
-        let signal = lanes.signals.remove(at);
+        let signal = lanes.signals.remove(at)?;
         if lanes.signals.is_empty() {
             self.attention.clear(SIGNAL);
         }
-        signal
+        Some(signal)
     }
 
     /// Goes to sleep inside user code, over a kill, and over signals too if `interest` says so; not if the consumer

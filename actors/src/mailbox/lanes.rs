@@ -83,7 +83,11 @@ pub(crate) struct Lanes<M> {
     pub(crate) waker: Option<Waker>,
     pub(crate) signals: VecDeque<Order>,
     pub(crate) messages: VecDeque<M>,
+    /// Lane and batch have changed places since the consumer last slept, so that either may be large though empty.
+    pub(crate) swapped: bool,
     accepted: u64,
+    /// How many messages were counted as handled under this lock.
+    pub(crate) handled: u64,
     pub(crate) lost: u64,
     pub(crate) dead: u64,
     seldom: Option<Box<Seldom<M>>>,
@@ -104,7 +108,9 @@ impl<M> Lanes<M> {
             waker: None,
             signals: VecDeque::new(),
             messages: VecDeque::new(),
+            swapped: false,
             accepted: 0,
+            handled: 0,
             lost: 0,
             dead: 0,
             seldom: None,

@@ -127,13 +127,14 @@ impl<M> Queue<M> {
         reason: &ExitReason,
         leftover: &mut Leftover<M>,
     ) {
+        let in_hand = self.exchange_hand(0);
         if reason.is_abnormal() {
-            leftover.lost_in_flight = batch.release();
-            lanes.lost += u64::from(leftover.lost_in_flight);
+            leftover.lost_in_flight = in_hand > 0;
+            lanes.lost += in_hand;
         } else {
-            batch.settle();
-            batch.release();
+            lanes.handled += in_hand;
         }
+        batch.release();
         if let Service::Served(incarnation) = lanes.service {
             leftover.ended = Some(incarnation);
             leftover.losses.extend(lanes.remember_loss(lanes.since + 1, settled(lanes, batch), reason));
@@ -141,6 +142,7 @@ impl<M> Queue<M> {
         // Accepted before everything in the lane, so it goes to its front (invariant 3).
         batch.messages.append(&mut lanes.messages);
         std::mem::swap(&mut batch.messages, &mut lanes.messages);
+        lanes.swapped = true;
         self.batch_len.store(0, Ordering::Relaxed);
         self.asleep.store(0, Ordering::Relaxed);
         leftover.signals = std::mem::take(&mut lanes.signals);

@@ -50,7 +50,10 @@ pub(crate) struct Queue<M> {
     pub(super) attention: Attention,
     /// The length of the batch: never less than it is, so that a sender who trusts it never finds room that is not.
     pub(super) batch_len: AtomicUsize,
-    /// The incarnation that sleeps over its mailbox, or 0. Written under both locks; read by the consumer without one, and by
+    /// How many messages are in the hand of the incarnation that is attached: one or none. It writes this under either lock;
+    /// whoever else reads or writes it holds both.
+    pub(super) in_hand: AtomicU8,
+    /// The incarnation that sleeps over its mailbox, or 0. Written under the lanes' lock; read by the consumer without one, and by
     /// an incarnation that was abandoned, which must not take the sleep of the next one for its own.
     pub(super) asleep: AtomicU32,
     pub(super) lanes: Mutex<Lanes<M>>,
@@ -63,6 +66,7 @@ impl<M> Queue<M> {
             settings,
             attention: Attention::new(),
             batch_len: AtomicUsize::new(0),
+            in_hand: AtomicU8::new(0),
             asleep: AtomicU32::new(0),
             lanes: Mutex::new(Lanes::new()),
             batch: Mutex::new(Batch::new()),
@@ -106,16 +110,17 @@ impl<M> Queue<M> {
         let batch = self.batch.lock();
         Counters {
             accepted: lanes.accepted(),
-            handled: batch.handled(),
+            handled: handled(&lanes, &batch),
             lost_in_flight: lanes.lost,
             dead_lettered: lanes.dead,
-            queued: lanes.messages.len() as u64 + batch.unsettled(),
+            queued: (lanes.messages.len() + batch.len()) as u64
+                + u64::from(self.in_hand.load(Ordering::Relaxed)),
         }
     }
 
     /// The fate of the message with this sequence number; while it is open, `waker` hears of the next settlement.
     ///
-    /// The lock of the batch is held until the bit is set: the consumer must not settle the message and take the next one in
+    /// Both locks are held until the bit is set: the consumer must not settle the message and take the next one in
     /// between (invariant 6).
     pub(crate) fn fate(&self, sequence: u64, waker: &Waker) -> Fate {
         let mut lanes = self.lanes.lock();
@@ -181,7 +186,11 @@ impl<M> Queue<M> {
     }
 }
 
+fn handled<M>(lanes: &Lanes<M>, batch: &Batch<M>) -> u64 {
+    lanes.handled + batch.handled
+}
+
 /// How many messages are settled; the next one to be is the one after.
 pub(super) fn settled<M>(lanes: &Lanes<M>, batch: &Batch<M>) -> u64 {
-    batch.handled() + lanes.lost + lanes.dead
+    handled(lanes, batch) + lanes.lost + lanes.dead
 }
