@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use crate::exit::{ExitReason, Panic};
 use crate::mailbox::{Inside, Interest};
 use crate::order::Order;
-use crate::process::Process;
+use crate::process::{Attachment, Process};
 use crate::system::System;
 
 /// How user code ended.
@@ -28,12 +28,17 @@ pub(crate) enum Outcome<T> {
 /// Whose code runs.
 pub(crate) struct Guard<M: Send + 'static> {
     process: Arc<Process<M>>,
+    system: System,
     incarnation: u32,
 }
 
 impl<M: Send + 'static> Guard<M> {
-    pub(crate) const fn new(process: Arc<Process<M>>, incarnation: u32) -> Self {
-        Self { process, incarnation }
+    pub(crate) fn new(attachment: &Attachment<M>) -> Self {
+        Self {
+            process: attachment.process().clone(),
+            system: attachment.system().clone(),
+            incarnation: attachment.incarnation(),
+        }
     }
 
     /// Says that the incarnation is on its way out, before it drops what it kept.
@@ -41,25 +46,25 @@ impl<M: Send + 'static> Guard<M> {
         self.process.queue.begin_end(self.incarnation);
     }
 
+    /// Runs code that does not await; the reason if it panics.
+    pub(crate) fn contain<T>(&self, code: impl FnOnce() -> T) -> Result<T, ExitReason> {
+        contain(&self.system, code)
+    }
+
     /// Runs a start, which a stop or a kill ends at its next await.
-    pub(crate) async fn start<F: Future>(
-        &self,
-        system: &System,
-        mut code: Pin<&mut F>,
-    ) -> Outcome<F::Output> {
-        poll_fn(|cx| {
+    pub(crate) fn start<F: Future>(&self, mut code: Pin<&mut F>) -> impl Future<Output = Outcome<F::Output>> {
+        poll_fn(move |cx| {
             let ending = self.process.queue.take_signal(self.incarnation, |order| self.ends(order));
             if let Some(reason) = ending.and_then(Order::into_reason) {
                 return Poll::Ready(Outcome::Stopped(reason));
             }
-            self.poll(system, Interest::Signals, code.as_mut(), cx)
+            self.poll(Interest::Signals, code.as_mut(), cx)
         })
-        .await
     }
 
     /// Runs any other code, which only a kill ends before its time.
-    pub(crate) async fn run<F: Future>(&self, system: &System, mut code: Pin<&mut F>) -> Outcome<F::Output> {
-        poll_fn(|cx| self.poll(system, Interest::Kill, code.as_mut(), cx)).await
+    pub(crate) fn run<F: Future>(&self, mut code: Pin<&mut F>) -> impl Future<Output = Outcome<F::Output>> {
+        poll_fn(move |cx| self.poll(Interest::Kill, code.as_mut(), cx))
     }
 
     fn ends(&self, order: &Order) -> bool {
@@ -68,19 +73,18 @@ impl<M: Send + 'static> Guard<M> {
 
     fn poll<F: Future>(
         &self,
-        system: &System,
         interest: Interest,
         code: Pin<&mut F>,
         cx: &mut Context<'_>,
     ) -> Poll<Outcome<F::Output>> {
-        if self.process.queue.is_killed() {
+        let queue = &self.process.queue;
+        if queue.is_killed() {
             return Poll::Ready(Outcome::Killed);
         }
-        match contain(system, || code.poll(cx)) {
+        match self.contain(|| code.poll(cx)) {
             Ok(Poll::Ready(output)) => Poll::Ready(Outcome::Returned(output)),
             Err(reason) => Poll::Ready(Outcome::Panicked(reason)),
             Ok(Poll::Pending) => {
-                let queue = &self.process.queue;
                 if !queue.is_asleep(self.incarnation) {
                     // A handler that awaits: from now on it counts for how long.
                     self.process.condition.at_it_for(self.incarnation);

@@ -1,11 +1,12 @@
 //! The life of one incarnation, from its init to its end.
 
+use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 
 use crate::actor::{Actor, Context, Todo};
 use crate::exit::ExitReason;
-use crate::guard::{Guard, Outcome, contain};
+use crate::guard::{Guard, Outcome};
 use crate::order::{Effect, Look, Order};
 use crate::process::Attachment;
 use crate::signal::Signal;
@@ -19,17 +20,31 @@ enum Ending {
 }
 
 /// Lives through one incarnation. Whatever happens, the attachment ends and says so, also if this is dropped.
-pub(crate) async fn live<A: Actor>(attachment: Attachment<A::Msg>, args: Arc<A::Args>) {
-    let guard = Guard::new(attachment.process().clone(), attachment.incarnation());
+///
+/// The task of every idle actor is as large as this future. So it is made of phases one after the other, which share their
+/// room; what it keeps through all of them is captured, not passed on, because an argument of an async function is kept twice.
+pub(crate) fn live<A: Actor>(
+    attachment: Attachment<A::Msg>,
+    args: Arc<A::Args>,
+) -> impl Future<Output = ()> + Send {
+    let guard = Guard::new(&attachment);
     let mut ctx = Context::<A>::new(attachment);
-    let reason = match start::<A>(&guard, &args, &mut ctx).await {
-        Ok(actor) => {
-            ctx.attachment_mut().started();
-            serve_and_terminate(&guard, actor, &mut ctx).await
-        }
-        Err(reason) => reason,
-    };
-    ctx.into_attachment().end(reason);
+    async move {
+        let mut living = match start::<A>(&guard, &args, &mut ctx).await {
+            Ok(actor) => Living { actor, guard: &guard },
+            Err(reason) => return ctx.into_attachment().end(reason),
+        };
+        ctx.attachment_mut().started();
+        let reason = match serve_guarded(&guard, &mut living.actor, &mut ctx).await {
+            Ending::Orderly(reason) if ctx.attachment().is_attached() => {
+                terminate(&guard, &mut living.actor, reason, &mut ctx).await
+            }
+            // It was killed, perhaps so long ago that its mailbox was taken away.
+            Ending::Orderly(_) | Ending::Killed => ExitReason::Killed,
+        };
+        let reason = guard.contain(|| drop(living)).err().unwrap_or(reason);
+        ctx.into_attachment().end(reason);
+    }
 }
 
 async fn start<A: Actor>(
@@ -37,9 +52,8 @@ async fn start<A: Actor>(
     args: &A::Args,
     ctx: &mut Context<A>,
 ) -> Result<A, ExitReason> {
-    let system = ctx.system().clone();
-    let init = pin!(contain(&system, || A::init(args, ctx))?);
-    match guard.start(&system, init).await {
+    let init = pin!(guard.contain(|| A::init(args, ctx))?);
+    match guard.start(init).await {
         Outcome::Returned(result) => result,
         Outcome::Panicked(reason) | Outcome::Stopped(reason) => Err(reason),
         Outcome::Killed => Err(ExitReason::Killed),
@@ -59,47 +73,31 @@ impl<A: Actor> Drop for Living<'_, A> {
     }
 }
 
-async fn serve_and_terminate<A: Actor>(guard: &Guard<A::Msg>, actor: A, ctx: &mut Context<A>) -> ExitReason {
-    let system = ctx.system().clone();
-    let mut living = Living { actor, guard };
-    let ending = {
-        let serving = pin!(serve(&mut living.actor, ctx));
-        match guard.run(&system, serving).await {
-            Outcome::Returned(ending) => ending,
-            Outcome::Panicked(reason) | Outcome::Stopped(reason) => Ending::Orderly(reason),
-            Outcome::Killed => Ending::Killed,
-        }
-    };
-    let reason = match ending {
-        Ending::Orderly(reason) if ctx.attachment().is_attached() => {
-            terminate(guard, &mut living.actor, reason, ctx).await
-        }
-        // It was killed, perhaps so long ago that its mailbox was taken away.
-        Ending::Orderly(_) | Ending::Killed => ExitReason::Killed,
-    };
-    contain(&system, || drop(living)).err().unwrap_or(reason)
-}
-
 async fn terminate<A: Actor>(
     guard: &Guard<A::Msg>,
     actor: &mut A,
     reason: ExitReason,
     ctx: &mut Context<A>,
 ) -> ExitReason {
-    let system = ctx.system().clone();
-    let outcome = match contain(&system, || actor.terminate(&reason, ctx)) {
-        Ok(terminating) => guard.run(&system, pin!(terminating)).await,
+    let outcome = match guard.contain(|| actor.terminate(&reason, ctx)) {
+        Ok(terminating) => guard.run(pin!(terminating)).await,
         Err(panicked) => Outcome::Panicked(panicked),
     };
     match outcome {
         Outcome::Returned(()) => {
-            if let Some(say) = ctx.take_last_words() {
-                say();
-            }
+            ctx.say_last_words();
             reason
         }
         Outcome::Panicked(reason) | Outcome::Stopped(reason) => reason,
         Outcome::Killed => ExitReason::Killed,
+    }
+}
+
+async fn serve_guarded<A: Actor>(guard: &Guard<A::Msg>, actor: &mut A, ctx: &mut Context<A>) -> Ending {
+    match guard.run(pin!(serve(actor, ctx))).await {
+        Outcome::Returned(ending) => ending,
+        Outcome::Panicked(reason) | Outcome::Stopped(reason) => Ending::Orderly(reason),
+        Outcome::Killed => Ending::Killed,
     }
 }
 
@@ -111,42 +109,49 @@ async fn serve<A: Actor>(actor: &mut A, ctx: &mut Context<A>) -> Ending {
             ctx.attachment_mut().handled();
             return Ending::Orderly(ctx.stopping().cloned().unwrap_or_default());
         }
-        let done = match std::future::poll_fn(|cx| ctx.poll_todo(cx)).await {
-            Todo::Message(message) => {
-                ctx.interrupt_idle();
-                actor.handle(message, ctx).await
-            }
-            Todo::Order(Order::Stop(reason)) | Todo::End(reason) => Err(reason),
-            Todo::Order(Order::Exit(exit)) => {
-                match exit.effect(ctx.attachment().process().condition.is_trapping()) {
-                    Effect::Nothing => Ok(()),
-                    Effect::End(reason) => Err(reason),
-                    Effect::Tell(signal) => tell(actor, signal, ctx).await,
+        let message = match std::future::poll_fn(|cx| ctx.poll_todo(cx)).await {
+            Todo::Message(message) => message,
+            Todo::Order(order) => {
+                // Seldom, and boxed, so that it takes no room in every task.
+                if let Err(reason) = Box::pin(obey(actor, order, ctx)).await {
+                    return Ending::Orderly(reason);
                 }
+                continue;
             }
-            Todo::Order(Order::Down { monitor, down }) => {
-                tell(actor, Signal::Down { monitor, down }, ctx).await
-            }
-            Todo::Order(Order::Suspend) => suspend(ctx, true),
-            Todo::Order(Order::Resume) => suspend(ctx, false),
-            Todo::Order(Order::Look(Look(look))) => {
-                look(actor.debug_state());
-                Ok(())
-            }
+            Todo::End(reason) => return Ending::Orderly(reason),
             Todo::Die => return Ending::Killed,
         };
-        if let Err(reason) = done {
+        ctx.interrupt_idle();
+        if let Err(reason) = actor.handle(message, ctx).await {
             return Ending::Orderly(reason);
         }
     }
 }
 
-async fn tell<A: Actor>(actor: &mut A, signal: Signal, ctx: &mut Context<A>) -> Result<(), ExitReason> {
+/// Acts on a signal; an error is the reason for which the incarnation ends.
+async fn obey<A: Actor>(actor: &mut A, order: Order, ctx: &mut Context<A>) -> Result<(), ExitReason> {
+    let condition = &ctx.attachment().process().condition;
+    let told = match order {
+        Order::Stop(reason) => return Err(reason),
+        Order::Exit(exit) => match exit.effect(condition.is_trapping()) {
+            Effect::Nothing => return Ok(()),
+            Effect::End(reason) => return Err(reason),
+            Effect::Tell(signal) => signal,
+        },
+        Order::Down { monitor, down } => Signal::Down { monitor, down },
+        Order::Suspend => {
+            condition.suspend(true);
+            return Ok(());
+        }
+        Order::Resume => {
+            condition.suspend(false);
+            return Ok(());
+        }
+        Order::Look(Look(look)) => {
+            look(actor.debug_state());
+            return Ok(());
+        }
+    };
     ctx.interrupt_idle();
-    actor.signal(signal, ctx).await
-}
-
-fn suspend<A: Actor>(ctx: &Context<A>, suspended: bool) -> Result<(), ExitReason> {
-    ctx.attachment().process().condition.suspend(suspended);
-    Ok(())
+    actor.signal(told, ctx).await
 }

@@ -129,16 +129,12 @@ pub trait Actor: Sized + Send + 'static {
 pub struct Context<A: Actor> {
     attachment: Attachment<A::Msg>,
     stopping: Option<ExitReason>,
-    last_words: Exclusive<Option<LastWords>>,
     agenda: Exclusive<Option<Box<Agenda<A::Msg>>>>,
 }
 
-/// An answer that is given when `terminate` has run.
-type LastWords = Box<dyn FnOnce() + Send>;
-
 impl<A: Actor> Context<A> {
     pub(crate) const fn new(attachment: Attachment<A::Msg>) -> Self {
-        Self { attachment, stopping: None, last_words: Exclusive::new(None), agenda: Exclusive::new(None) }
+        Self { attachment, stopping: None, agenda: Exclusive::new(None) }
     }
 
     /// Ends the actor after the message in hand, or after its init. The first reason counts.
@@ -150,13 +146,7 @@ impl<A: Actor> Context<A> {
 
     /// Ends the actor after the message in hand, and answers a call once `terminate` has run: OTP's `{stop, Reason, Reply}`.
     pub fn stop_and_reply<T: Send + 'static>(&mut self, reason: ExitReason, reply: Reply<T>, answer: T) {
-        let before = self.last_words.get().take();
-        *self.last_words.get() = Some(Box::new(move || {
-            if let Some(before) = before {
-                before();
-            }
-            reply.send(answer);
-        }));
+        self.agenda_mut().say_last(Box::new(move || reply.send(answer)));
         self.stop(reason);
     }
 
@@ -198,8 +188,10 @@ impl<A: Actor> Context<A> {
         self.agenda.get().get_or_insert_with(|| Box::new(Agenda::new()))
     }
 
-    pub(crate) fn take_last_words(&mut self) -> Option<LastWords> {
-        self.last_words.get().take()
+    /// Gives the answers that were kept until `terminate` has run.
+    pub(crate) fn say_last_words(&mut self) {
+        let words = self.agenda_if_any().map(Agenda::take_last_words).unwrap_or_default();
+        words.into_iter().for_each(|say| say());
     }
 
     pub(crate) fn into_attachment(self) -> Attachment<A::Msg> {

@@ -20,9 +20,13 @@ pub(crate) struct Agenda<M> {
     timers: Timers<M>,
     pipes: Pipes<M>,
     alarm: Option<Pin<Box<Sleep>>>,
+    last_words: Vec<LastWords>,
     /// A timer or a future had the last turn: it is the mailbox's now.
     mailbox_first: bool,
 }
+
+/// An answer that is given at the end.
+type LastWords = Box<dyn FnOnce() + Send>;
 
 impl<M: Send + 'static> Agenda<M> {
     pub(crate) fn new() -> Self {
@@ -31,6 +35,7 @@ impl<M: Send + 'static> Agenda<M> {
             timers: Timers::new(),
             pipes: Pipes::new(),
             alarm: None,
+            last_words: Vec::new(),
             mailbox_first: false,
         }
     }
@@ -91,6 +96,14 @@ impl<M: Send + 'static> Agenda<M> {
         work: impl FnOnce() -> M + Send + 'static,
     ) -> Piped {
         self.pipes.pipe_blocking(system, work)
+    }
+
+    pub(crate) fn say_last(&mut self, words: LastWords) {
+        self.last_words.push(words);
+    }
+
+    pub(crate) fn take_last_words(&mut self) -> Vec<LastWords> {
+        std::mem::take(&mut self.last_words)
     }
 
     /// Whether timers and futures let the mailbox go first, this once.
