@@ -9,7 +9,8 @@
 //! - Every result is a cost, and the median over the rounds. In each round everybody does each work once, in a process of
 //!   its own, and another one begins. Before a work is timed, a tenth of it is done to warm up, in the same process.
 //! - The allocator is the system's. The runtime is tokio with two workers, timers and I/O enabled; the senders are tasks
-//!   on it, as the actors are. Only actix and Erlang bring their own: one thread, two schedulers.
+//!   on it, as the actors are. With the suffix `_one_thread` it is the runtime of one thread. Only actix and Erlang bring their
+//!   own: a thread for the senders and one for the actors, or one for all; two schedulers.
 //! - Each is used as its documentation has it; where that has more than one way, the cheapest. What a library can do
 //!   without while nobody looks, such as spans for tracing, is not built in.
 //! - The state of an actor is two words. It handles a message by counting down, and tells when it is at zero.
@@ -17,8 +18,8 @@
 //!   stands for a mailbox with room for 1,024 messages whose sender waits for room; a `-` for who has none.
 //! - `call` is one request after the other from one task. A call of perennial has a timeout of five seconds, as it has
 //!   by default; nobody else's has one.
-//! - `spawn_stop` starts one actor, stops it in good order, and waits for its end before the next. Some libraries wait
-//!   for the start too, as the file of each contestant says.
+//! - `spawn_stop` starts 200,000 actors, then stops them all in good order, then waits for the end of all. Some libraries wait
+//!   for each start too, as the file of each contestant says.
 //! - `idle_bytes` is resident memory, with one address kept of each actor.
 
 mod contestants;

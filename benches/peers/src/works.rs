@@ -1,13 +1,14 @@
 //! What is raced, as data: the works, how much of each, and the targets that perennial has set itself.
 
 use self::Mailbox::{Bounded, Unbounded};
+use self::Threads::{One, Two};
 use crate::contestants::Contestant::{self, Actix, Bare, Kameo, Ractor};
 
 /// Messages of one flood.
 pub const CASTS: u64 = 1_000_000;
 /// Requests and replies, one after the other.
 pub const CALLS: u64 = 200_000;
-/// Actors that are started and stopped, one after the other.
+/// Actors that are started and stopped.
 pub const LIVES: u64 = 200_000;
 /// Actors that sit idle while their memory is taken.
 pub const IDLE: u64 = 100_000;
@@ -22,17 +23,33 @@ pub enum Mailbox {
     Bounded,
 }
 
+/// What the senders and the actors run on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Threads {
+    One,
+    Two,
+}
+
 /// What is to be done.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Task {
     /// So many senders share [`CASTS`] messages to one actor, until it has handled the last.
-    Cast { senders: u64, mailbox: Mailbox },
+    Cast { senders: u64, mailbox: Mailbox, threads: Threads },
     /// [`CALLS`] requests from one task, each after the reply to the one before.
-    Call { mailbox: Mailbox },
-    /// [`LIVES`] actors: start one, stop it in good order, wait for its end.
+    Call { mailbox: Mailbox, threads: Threads },
+    /// [`LIVES`] actors: start all, stop all in good order, wait for the end of all.
     SpawnStop,
     /// [`IDLE`] actors that have handled one message each.
     IdleBytes,
+}
+
+impl Task {
+    pub const fn threads(self) -> Threads {
+        match self {
+            Self::Cast { threads, .. } | Self::Call { threads, .. } => threads,
+            Self::SpawnStop | Self::IdleBytes => Two,
+        }
+    }
 }
 
 /// What a result is measured against.
@@ -68,26 +85,29 @@ const fn ns(name: &'static str, task: Task, targets: &'static [Target]) -> Work 
     Work { name, unit: "ns", task, targets }
 }
 
+const fn cast(senders: u64, mailbox: Mailbox, threads: Threads) -> Task {
+    Task::Cast { senders, mailbox, threads }
+}
+
+const fn call(mailbox: Mailbox, threads: Threads) -> Task {
+    Task::Call { mailbox, threads }
+}
+
+const CASTING: &[Target] = &[peer(Ractor, 8.0), peer(Kameo, 8.0), peer(Actix, 8.0), peer(Bare, 1.0)];
+const CASTING_4: &[Target] = &[peer(Ractor, 4.0), peer(Kameo, 4.0), peer(Actix, 4.0), peer(Bare, 1.0)];
+const CALLING: &[Target] = &[peer(Ractor, 2.5), peer(Kameo, 2.5), peer(Actix, 2.5), peer(Bare, 1.0 / 1.3)];
+
 /// All works, in the order in which they are run and shown. Only the unbounded ones have targets.
 pub const WORKS: &[Work] = &[
-    ns(
-        "cast_1_1",
-        Task::Cast { senders: 1, mailbox: Unbounded },
-        &[peer(Ractor, 8.0), peer(Kameo, 8.0), peer(Actix, 8.0), peer(Bare, 1.0)],
-    ),
-    ns("cast_1_1_bounded", Task::Cast { senders: 1, mailbox: Bounded }, &[]),
-    ns(
-        "cast_4_1",
-        Task::Cast { senders: 4, mailbox: Unbounded },
-        &[peer(Ractor, 4.0), peer(Kameo, 4.0), peer(Actix, 4.0), peer(Bare, 1.0)],
-    ),
-    ns("cast_4_1_bounded", Task::Cast { senders: 4, mailbox: Bounded }, &[]),
-    ns(
-        "call",
-        Task::Call { mailbox: Unbounded },
-        &[peer(Ractor, 2.5), peer(Kameo, 2.5), peer(Actix, 2.5), peer(Bare, 1.0 / 1.3)],
-    ),
-    ns("call_bounded", Task::Call { mailbox: Bounded }, &[]),
+    ns("cast_1_1", cast(1, Unbounded, Two), CASTING),
+    ns("cast_1_1_bounded", cast(1, Bounded, Two), &[]),
+    ns("cast_4_1", cast(4, Unbounded, Two), CASTING_4),
+    ns("cast_4_1_bounded", cast(4, Bounded, Two), &[]),
+    ns("call", call(Unbounded, Two), CALLING),
+    ns("call_bounded", call(Bounded, Two), &[]),
+    ns("cast_1_1_one_thread", cast(1, Unbounded, One), CASTING),
+    ns("cast_4_1_one_thread", cast(4, Unbounded, One), CASTING_4),
+    ns("call_one_thread", call(Unbounded, One), CALLING),
     ns("spawn_stop", Task::SpawnStop, &[peer(Ractor, 3.0), peer(Kameo, 3.0), peer(Bare, 1.0 / 1.5)]),
     Work {
         name: "idle_bytes",

@@ -1,19 +1,18 @@
 //! actix: `do_send`, which knows no bounds, and `send`, which waits for room and for the reply.
 //!
-//! It has no multi-threaded runtime: a `System`, and every `Arbiter`, is a thread with a runtime of its own. Here all is on
-//! the thread of the system, as `#[actix::main]` has it: with the senders on one arbiter and the actor on another, a call
-//! has to wake a thread and takes twenty times as long, and a flood takes longer too as soon as both have a core.
+//! It has no multi-threaded runtime: a `System`, and every `Arbiter`, is a thread with a runtime of its own. On two threads the
+//! senders are on the system's and the actors on an arbiter's; on one, all is on the system's, as `#[actix::main]` has it.
 //!
 //! An actor is started with `create`, which does not wait for its `started`, and ended with `Context::stop`. There is
 //! nothing to wait for an end, so the actor holds the end of a channel that closes when it is dropped.
 
-use actix::{Actor, ActorContext, Addr, Context, Handler, Message, System};
+use actix::{Actor, ActorContext, Addr, Arbiter, ArbiterHandle, Context, Handler, Message, System};
 use anyhow::{Context as _, Result};
 use tokio::sync::oneshot;
 
 use super::goal::Goal;
 use super::{Peer, drive};
-use crate::works::{Mailbox, ROOM, Task};
+use crate::works::{Mailbox, ROOM, Task, Threads};
 
 pub struct Runner {
     goal: Goal,
@@ -61,29 +60,42 @@ impl Handler<Stop> for Runner {
     }
 }
 
-struct Actix;
+/// The arbiter on which the actors are, if it is not the thread of the system.
+struct Actix(Option<ArbiterHandle>);
 
 /// Runs the task as one of a system, where it is woken faster than as the future that the system blocks on.
 pub fn on_system(task: Task) -> Result<f64> {
     System::new().block_on(async move {
-        actix::spawn(async move { drive::drive(&Actix, task).await }).await.context("the race panicked")?
+        let arbiter = (task.threads() == Threads::Two).then(Arbiter::new);
+        let peer = Actix(arbiter.as_ref().map(Arbiter::handle));
+        let cost = actix::spawn(async move { drive::drive(&peer, task).await }).await;
+        if let Some(arbiter) = arbiter {
+            arbiter.stop();
+        }
+        cost.context("the race panicked")?
     })
 }
 
-fn create(mailbox: Mailbox, goal: Goal, end: Option<oneshot::Sender<()>>) -> Addr<Runner> {
-    Runner::create(|ctx| {
-        if mailbox == Mailbox::Bounded {
-            ctx.set_mailbox_capacity(ROOM);
+impl Actix {
+    fn create(&self, mailbox: Mailbox, goal: Goal, end: Option<oneshot::Sender<()>>) -> Addr<Runner> {
+        let begin = move |ctx: &mut Context<Runner>| {
+            if mailbox == Mailbox::Bounded {
+                ctx.set_mailbox_capacity(ROOM);
+            }
+            Runner { goal, _end: end }
+        };
+        match &self.0 {
+            Some(arbiter) => Runner::start_in_arbiter(arbiter, begin),
+            None => Runner::create(begin),
         }
-        Runner { goal, _end: end }
-    })
+    }
 }
 
 impl Peer for Actix {
     type Address = Addr<Runner>;
 
     async fn start(&self, mailbox: Mailbox, goal: Goal) -> Result<Addr<Runner>> {
-        Ok(create(mailbox, goal, None))
+        Ok(self.create(mailbox, goal, None))
     }
 
     async fn cast(actor: Addr<Runner>, _: Mailbox, count: u64) -> Result<()> {
@@ -101,10 +113,15 @@ impl Peer for Actix {
     }
 
     async fn spawn_stop(&self, count: u64) -> Result<()> {
+        let mut actors = Vec::new();
         for _ in 0..count {
             let (end, ended) = oneshot::channel();
-            let actor = create(Mailbox::Unbounded, Goal::none(), Some(end));
+            actors.push((self.create(Mailbox::Unbounded, Goal::none(), Some(end)), ended));
+        }
+        for (actor, _) in &actors {
             actor.do_send(Stop);
+        }
+        for (_, ended) in actors {
             // Its sender is dropped with the actor; nothing is sent.
             let _ = ended.await;
         }

@@ -94,9 +94,14 @@ impl Peer for Bare {
     }
 
     async fn spawn_stop(&self, count: u64) -> Result<()> {
+        let (mut senders, mut ends) = (Vec::new(), Vec::new());
         for _ in 0..count {
             let (sender, end) = spawn(Mailbox::Unbounded, Goal::none());
-            drop(sender);
+            senders.push(sender);
+            ends.push(end);
+        }
+        drop(senders);
+        for end in ends {
             end.await.context("the task panicked")?;
         }
         Ok(())

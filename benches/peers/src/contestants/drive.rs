@@ -9,18 +9,18 @@ use tokio::sync::Notify;
 use super::Peer;
 use super::goal::Goal;
 use super::memory::resident;
-use crate::works::{CALLS, CASTS, IDLE, LIVES, Mailbox, Task};
+use crate::works::{CALLS, CASTS, IDLE, LIVES, Mailbox, Task, Threads};
 
 /// Before it is timed, each work is done once at this fraction, for the threads to wake and the code to be there.
 const WARM_UP: u64 = 10;
 
-/// Runs the task where tokio has two workers; the senders are tasks there, as the actors are.
+/// Runs the task where tokio has two workers, or one thread for all; the senders are tasks there, as the actors are.
 pub fn on_tokio<P: Peer>(peer: P, task: Task) -> Result<f64> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .context("tokio starts no runtime")?;
+    let mut builder = match task.threads() {
+        Threads::Two => tokio::runtime::Builder::new_multi_thread(),
+        Threads::One => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = builder.worker_threads(2).enable_all().build().context("tokio starts no runtime")?;
     runtime.block_on(async {
         tokio::spawn(async move { drive(&peer, task).await }).await.context("the race panicked")?
     })
@@ -29,11 +29,11 @@ pub fn on_tokio<P: Peer>(peer: P, task: Task) -> Result<f64> {
 /// Runs the task as a task of the runtime that it finds itself on.
 pub async fn drive<P: Peer>(peer: &P, task: Task) -> Result<f64> {
     match task {
-        Task::Cast { senders, mailbox } => {
+        Task::Cast { senders, mailbox, .. } => {
             cast(peer, senders, mailbox, CASTS / WARM_UP).await?;
             Ok(each(cast(peer, senders, mailbox, CASTS).await?, CASTS))
         }
-        Task::Call { mailbox } => {
+        Task::Call { mailbox, .. } => {
             let actor = peer.start(mailbox, Goal::none()).await?;
             P::call(&actor, CALLS / WARM_UP).await?;
             let begin = Instant::now();

@@ -74,9 +74,14 @@ impl Peer for Kameo {
     }
 
     async fn spawn_stop(&self, count: u64) -> Result<()> {
+        let mut actors = Vec::new();
         for _ in 0..count {
-            let actor = self.start(Mailbox::Unbounded, Goal::none()).await?;
+            actors.push(self.start(Mailbox::Unbounded, Goal::none()).await?);
+        }
+        for actor in &actors {
             actor.stop_gracefully().await.ok().context("nobody to stop")?;
+        }
+        for actor in actors {
             actor.wait_for_shutdown().await;
         }
         Ok(())

@@ -14,7 +14,7 @@ use std::future::Future;
 
 use anyhow::Result;
 
-use crate::works::{Mailbox, Task};
+use crate::works::{Mailbox, Task, Threads};
 use goal::Goal;
 
 /// Everybody in the race.
@@ -47,8 +47,10 @@ impl Contestant {
     /// Whether it has what the task asks for.
     pub const fn can(self, task: Task) -> bool {
         match task {
+            // The schedulers of Erlang are not ours to choose.
+            _ if matches!((self, task.threads()), (Self::Erlang, Threads::One)) => false,
             // The mailboxes of ractor and Erlang have no bounds.
-            Task::Cast { mailbox: Mailbox::Bounded, .. } | Task::Call { mailbox: Mailbox::Bounded }
+            Task::Cast { mailbox: Mailbox::Bounded, .. } | Task::Call { mailbox: Mailbox::Bounded, .. }
                 if matches!(self, Self::Ractor | Self::Erlang) =>
             {
                 false
@@ -97,6 +99,6 @@ trait Peer: Send + Sync + 'static {
     /// Asks `count` times, each time after the answer.
     fn call(actor: &Self::Address, count: u64) -> impl Future<Output = Result<()>> + Send;
 
-    /// `count` times starts an actor, stops it in good order and waits for its end.
+    /// Starts `count` actors, then stops them all in good order, then waits for the end of all.
     fn spawn_stop(&self, count: u64) -> impl Future<Output = Result<()>> + Send;
 }

@@ -60,11 +60,10 @@ call(Actor, Left) ->
     Actor ! {left, self(), Ref},
     receive {Ref, _} -> call(Actor, Left - 1) end.
 
-spawn_stop(0) -> ok;
-spawn_stop(Left) ->
-    {Actor, Ref} = spawn_monitor(?MODULE, serve, [none, infinity]),
-    Actor ! stop,
-    receive {'DOWN', Ref, process, Actor, _} -> spawn_stop(Left - 1) end.
+spawn_stop(Count) ->
+    Actors = [spawn_monitor(?MODULE, serve, [none, infinity]) || _ <- lists:seq(1, Count)],
+    [Actor ! stop || {Actor, _} <- Actors],
+    [receive {'DOWN', Ref, process, Actor, _} -> ok end || {Actor, Ref} <- Actors].
 
 each(Count, Work) ->
     Begin = erlang:monotonic_time(nanosecond),

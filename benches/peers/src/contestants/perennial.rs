@@ -78,10 +78,16 @@ impl Peer for Perennial {
     }
 
     async fn spawn_stop(&self, count: u64) -> Result<()> {
+        let mut actors = Vec::new();
         for _ in 0..count {
-            let actor = self.start(Mailbox::Unbounded, Goal::none()).await?;
-            let end = actor.monitor();
+            actors.push(self.start(Mailbox::Unbounded, Goal::none()).await?);
+        }
+        let mut ends = Vec::new();
+        for actor in &actors {
+            ends.push(actor.monitor());
             actor.stop(ExitReason::Normal).context("nobody to stop")?;
+        }
+        for end in ends {
             end.await;
         }
         Ok(())

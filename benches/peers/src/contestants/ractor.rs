@@ -60,10 +60,14 @@ impl Peer for Ractor {
     }
 
     async fn spawn_stop(&self, count: u64) -> Result<()> {
+        let mut actors = Vec::new();
         for _ in 0..count {
-            let (actor, end) =
-                Actor::spawn(None, Runner, Goal::none()).await.context("the actor did not start")?;
+            actors.push(Actor::spawn(None, Runner, Goal::none()).await.context("the actor did not start")?);
+        }
+        for (actor, _) in &actors {
             actor.stop(None);
+        }
+        for (_, end) in actors {
             end.await.context("the actor panicked")?;
         }
         Ok(())
