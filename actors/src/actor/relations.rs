@@ -46,7 +46,8 @@ impl<A: Actor> Context<A> {
     /// Has exit signals told to [`Actor::signal`] instead of ending the actor, whatever their reason. Tells what it was before.
     ///
     /// What counts is whether it traps when the signal is acted upon. Three things are not trapped: a kill, a
-    /// [`stop`](Handle::stop), and an exit signal of the parent, who started this actor [linked](crate::Spawn::linked_to).
+    /// [`stop`](Handle::stop), and an exit signal of the parent, who started this actor [linked](crate::Spawn::linked_to):
+    /// from its end or sent by hand.
     pub fn trap_exits(&mut self, trap: bool) -> bool {
         let own = self.attachment();
         // An incarnation whose mailbox was taken away must not speak for the next one.
