@@ -38,7 +38,7 @@ impl ProcessState {
 pub(crate) struct Link {
     /// Which link it is: of two that were made for one pair, the later one has the higher stamp.
     pub(crate) stamp: u64,
-    /// Whether the other one started this one, linked.
+    /// Whether it is made because the other one starts this one, linked.
     pub(crate) to_parent: bool,
     pub(crate) other: Arc<dyn AnyProcess>,
 }

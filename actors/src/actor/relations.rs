@@ -4,6 +4,7 @@ use super::contract::{Actor, Context};
 use crate::address::{Handle, NoProcess};
 use crate::exit::ExitReason;
 use crate::order::{Exit, Order, Sender};
+use crate::pid::Pid;
 use crate::signal::MonitorId;
 use crate::untyped::AnyProcess;
 
@@ -19,7 +20,7 @@ impl<A: Actor> Context<A> {
     /// # Errors
     ///
     /// [`NoProcess`] if no incarnation of `other` lives. An actor that traps exits is sent an exit signal with
-    /// [`ExitReason::NoProcess`] instead.
+    /// [`ExitReason::NoProcess`] instead, from the incarnation that was there last.
     pub fn link(&mut self, other: &Handle) -> Result<(), NoProcess> {
         let own = self.attachment();
         if own.process().link(own.incarnation(), other.process(), false) {
@@ -28,7 +29,10 @@ impl<A: Actor> Context<A> {
         if !own.process().condition.is_trapping() {
             return Err(NoProcess);
         }
-        let exit = Exit { from: other.pid(), reason: ExitReason::NoProcess, by: Sender::Other };
+        // The one that ended, and not nobody: who traps has to know which of its links this is about.
+        let (identity, newest) = (other.process().identity(), other.process().newest());
+        let from = (newest > 0).then(|| Pid::new(identity, newest));
+        let exit = Exit { from, reason: ExitReason::NoProcess, by: Sender::Other };
         own.process().order(Some(own.incarnation()), Order::Exit(exit));
         Ok(())
     }
@@ -42,7 +46,8 @@ impl<A: Actor> Context<A> {
     /// Has exit signals told to [`Actor::signal`] instead of ending the actor, whatever their reason. Tells what it was before.
     ///
     /// What counts is whether it traps when the signal is acted upon. Three things are not trapped: a kill, a
-    /// [`stop`](Handle::stop), and an exit signal of the parent, who started this actor [linked](crate::Spawn::linked_to).
+    /// [`stop`](Handle::stop), and an exit signal of the parent, who started this actor [linked](crate::Spawn::linked_to):
+    /// from its end or sent by hand.
     pub fn trap_exits(&mut self, trap: bool) -> bool {
         let own = self.attachment();
         // An incarnation whose mailbox was taken away must not speak for the next one.

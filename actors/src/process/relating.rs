@@ -50,13 +50,27 @@ impl<M: Send + 'static> Process<M> {
     /// See [`AnyProcess::link_ended`].
     pub(super) fn hear_of_link(&self, incarnation: u32, from: Pid, reason: &ExitReason) {
         let Some(mut own) = self.living_relations(incarnation) else { return };
-        let Some(link) = own.as_mut().and_then(|own| own.take_link(from)) else { return };
-        let by = if link.to_parent { Sender::Parent } else { Sender::Other };
+        let Some((link, by)) = own.as_mut().and_then(|own| Some((own.take_link(from)?, own.sender(from))))
+        else {
+            return;
+        };
         let order = Order::Exit(Exit { from: Some(from), reason: reason.clone(), by });
         let waker = self.queue.put_signal(Some(incarnation), order).flatten();
         drop(own);
+        drop(link);
         if let Some(waker) = waker {
             waker.wake();
+        }
+    }
+
+    /// An exit signal that `from` sends by hand, as this process takes it: the parent is nobody else.
+    pub(super) fn attributed(&self, exit: Exit) -> Exit {
+        match exit {
+            Exit { from: Some(from), reason, by: Sender::Other } => {
+                let by = self.relations.lock().as_ref().map_or(Sender::Other, |own| own.sender(from));
+                Exit { from: Some(from), reason, by }
+            }
+            other => other,
         }
     }
 

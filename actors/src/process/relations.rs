@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::order::Sender;
 use crate::pid::Pid;
 use crate::signal::MonitorId;
 use crate::untyped::{AnyProcess, Link};
@@ -19,6 +20,8 @@ use crate::untyped::{AnyProcess, Link};
 #[derive(Default)]
 pub(super) struct Relations {
     links: BTreeMap<Pid, Link>,
+    /// Who started it, linked; whatever becomes of that link.
+    parent: Option<Pid>,
     monitors: BTreeMap<MonitorId, Option<Watched>>,
 }
 
@@ -32,6 +35,9 @@ impl Relations {
     /// Adds an end, unless there is a later one. What is not needed any more is to be dropped outside the lock.
     #[must_use]
     pub(super) fn add_link(&mut self, to: Pid, link: Link) -> Option<Link> {
+        if link.to_parent {
+            self.parent = Some(to);
+        }
         match self.links.get_mut(&to) {
             Some(known) if known.stamp > link.stamp => Some(link),
             Some(known) => Some(std::mem::replace(known, link)),
@@ -59,6 +65,12 @@ impl Relations {
     /// Takes the end of a link whose other end has ended.
     pub(super) fn take_link(&mut self, to: Pid) -> Option<Link> {
         self.links.remove(&to)
+    }
+
+    /// Who an exit signal of `from` comes from. A link that is made once more, from either side, does not make a stranger of
+    /// the parent, and neither does a signal that the parent sends by hand: OTP tells a parent by its pid alone.
+    pub(super) fn sender(&self, from: Pid) -> Sender {
+        if self.parent == Some(from) { Sender::Parent } else { Sender::Other }
     }
 
     /// A monitor that is about to be set.

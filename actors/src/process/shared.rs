@@ -196,6 +196,10 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
     }
 
     fn order(&self, meant: Option<u32>, order: Order) -> bool {
+        let order = match order {
+            Order::Exit(exit) => Order::Exit(self.attributed(exit)),
+            other => other,
+        };
         self.queue.signal(meant, order)
     }
 

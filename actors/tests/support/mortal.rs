@@ -3,7 +3,6 @@
 #![allow(dead_code, reason = "each test uses its own part")]
 
 use std::future::{Future, pending};
-use std::num::ParseIntError;
 use std::sync::Arc;
 
 use perennial_actors::{Actor, Address, Context, ExitReason, System};
@@ -15,6 +14,8 @@ pub(crate) enum Deed {
     #[default]
     Nothing,
     Fail,
+    /// Returns `Normal` as an error.
+    EndNormally,
     Panic,
     /// Panics before there is a future.
     PanicAtOnce,
@@ -48,15 +49,11 @@ impl Plan {
         let _ = self.journal.send(line.into());
     }
 
-    async fn carry_out(
-        &self,
-        deed: Deed,
-        place: &str,
-        ctx: &mut Context<Mortal>,
-    ) -> Result<(), ParseIntError> {
+    async fn carry_out(&self, deed: Deed, place: &str, ctx: &mut Context<Mortal>) -> Result<(), ExitReason> {
         match deed {
             Deed::Nothing | Deed::PanicAtOnce => {}
             Deed::Fail => drop("seven".parse::<u32>()?),
+            Deed::EndNormally => return Err(ExitReason::Normal),
             Deed::Panic => panic!("in {place}"),
             Deed::Hang => {
                 self.write(format!("{place} hangs"));

@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use perennial_actors::host::{End, Parent};
+use perennial_actors::host::{Attachment, End, Identity, Parent};
+use perennial_actors::{Mailbox, System};
 use tokio::sync::mpsc;
 
 /// What a parent was told.
@@ -58,4 +59,12 @@ impl Record {
     pub(crate) fn more(&mut self) -> Option<Told> {
         self.0.try_recv().ok()
     }
+}
+
+/// An incarnation without a task: it ends where its test says so, at once and on the spot.
+pub(crate) fn hosted(system: &System) -> (Identity<()>, Attachment<()>) {
+    let identity = Identity::new(Mailbox::default());
+    identity.open(system, || "hosted".into());
+    let attachment = identity.attach(recorder().0, 1).expect("it is open");
+    (identity, attachment)
 }

@@ -1,0 +1,221 @@
+//! Exit signals: sent by hand or to oneself, trapped or not, in an init or later. OTP cases 101 to 104.
+
+use std::sync::Arc;
+
+use perennial_actors::host::Identity;
+use perennial_actors::{Actor, Context, ExitReason, Mailbox, NoProcess, Pid, Signal, System};
+use tokio::sync::{Notify, mpsc};
+
+use support::mortal::{Deed, starting};
+use support::parent::recorder;
+use support::puppet::{Hand, Puppet, puppet, strings, trapper, why};
+
+mod support {
+    pub(crate) mod mortal;
+    pub(crate) mod parent;
+    pub(crate) mod puppet;
+}
+
+fn bad() -> ExitReason {
+    ExitReason::failed("bad")
+}
+
+#[tokio::test(start_paused = true)]
+async fn c101_a_normal_exit_sent_by_hand_does_nothing_to_who_does_not_trap() {
+    let system = System::new();
+    let (mut target, sender) = (puppet(&system).await, puppet(&system).await);
+    let handle = target.handle();
+    let sent = sender.does(move |ctx| ctx.send_exit(&handle, ExitReason::Normal)).await;
+    assert_eq!(sent, Ok(()));
+    assert_eq!(target.handle().send_exit(ExitReason::Normal), Ok(()));
+    assert_eq!(target.exits().await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exit_sent_by_hand_ends_who_does_not_trap_and_needs_no_link() {
+    let system = System::new();
+    let (target, sender) = (puppet(&system).await, puppet(&system).await);
+    let (handle, down) = (target.handle(), target.address.monitor());
+    let sent = sender.does(move |ctx| ctx.send_exit(&handle, bad())).await;
+    assert_eq!((sent, why(down).await.as_str()), (Ok(()), "failed: bad"));
+    assert!(sender.lives().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exit_sent_by_hand_tells_a_trapper_who_sent_it_whatever_the_reason() {
+    let system = System::new();
+    let (mut target, sender) = (trapper(&system).await, puppet(&system).await);
+    let handle = target.handle();
+    let reasons = [ExitReason::Normal, ExitReason::shutdown(), bad(), ExitReason::Killed];
+    for reason in reasons.clone() {
+        let handle = handle.clone();
+        sender.does(move |ctx| ctx.send_exit(&handle, reason)).await.expect("it lives");
+    }
+    handle.send_exit(bad()).expect("it lives");
+    let mut expected: Vec<(Option<Pid>, String)> =
+        reasons.iter().map(|reason| (Some(sender.pid), reason.to_string())).collect();
+    expected.push((None, "failed: bad".into()));
+    assert_eq!(target.exits().await, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exit_sent_to_a_dead_actor_is_an_error_and_nothing_else() {
+    let system = System::new();
+    let (mut sender, dead) = (trapper(&system).await, puppet(&system).await);
+    dead.ends(ExitReason::Normal).await;
+    let handle = dead.handle();
+    assert_eq!(handle.send_exit(bad()), Err(NoProcess));
+    assert_eq!(sender.does(move |ctx| ctx.send_exit(&handle, bad())).await, Err(NoProcess));
+    assert_eq!(sender.exits().await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c102_normal_sent_to_oneself_ends_who_does_not_trap() {
+    let one = puppet(&System::new()).await;
+    let (handle, down) = (one.handle(), one.address.monitor());
+    one.does(move |ctx| ctx.send_exit(&handle, ExitReason::Normal)).await.expect("it lives");
+    assert_eq!(why(down).await, "normal");
+}
+
+#[tokio::test(start_paused = true)]
+async fn c102_normal_sent_to_oneself_is_told_to_a_trapper() {
+    let mut one = trapper(&System::new()).await;
+    let handle = one.handle();
+    one.does(move |ctx| ctx.send_exit(&handle, ExitReason::Normal)).await.expect("it lives");
+    assert_eq!(one.exits().await, [(Some(one.pid), "normal".into())]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c103_a_kill_ends_who_traps_and_becomes_killed() {
+    let target = trapper(&System::new()).await;
+    let down = target.address.monitor();
+    target.address.kill().expect("it lives");
+    assert_eq!(why(down).await, "killed");
+}
+
+/// As in OTP, `killed` is a reason like any other: only a kill itself cannot be trapped.
+#[tokio::test(start_paused = true)]
+async fn c104_killed_sent_by_hand_is_an_exit_like_any_other() {
+    let system = System::new();
+    let (mut trapper, plain) = (trapper(&system).await, puppet(&system).await);
+    let down = plain.address.monitor();
+    for handle in [trapper.handle(), plain.handle()] {
+        handle.send_exit(ExitReason::Killed).expect("it lives");
+    }
+    assert_eq!(trapper.exits().await, [(None, "killed".into())]);
+    assert_eq!(why(down).await, "killed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_actor_that_an_exit_ends_says_good_bye_with_the_reason() {
+    let patient = starting(&System::new(), |_| ());
+    tokio::task::yield_now().await;
+    let (reason, lines) = patient.after(|address| address.handle().send_exit(bad()).expect("it lives")).await;
+    assert_eq!((reason.as_str(), lines), ("failed: bad", vec!["terminate: failed: bad".into()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn to_trap_exits_tells_what_it_was_before_and_is_seen_from_outside() {
+    let one = puppet(&System::new()).await;
+    assert!(!one.info().trapping);
+    assert!(!one.does(|ctx| ctx.trap_exits(true)).await);
+    assert!(one.info().trapping);
+    assert!(one.does(|ctx| ctx.trap_exits(true)).await);
+    assert!(one.does(|ctx| ctx.trap_exits(false)).await);
+    assert!(!one.info().trapping);
+}
+
+/// In OTP what counts is the moment when the signal is received; here it is received when it is acted upon.
+#[tokio::test(start_paused = true)]
+async fn an_exit_is_trapped_or_not_as_it_is_when_it_is_acted_upon() {
+    for (before, after) in [(true, false), (false, true)] {
+        let (mut told, mut ended) = (Vec::new(), false);
+        let mut one = puppet(&System::new()).await;
+        let (handle, mut down) = (one.handle(), one.address.monitor());
+        one.does(move |ctx| {
+            ctx.trap_exits(before);
+            handle.send_exit(bad()).expect("it lives");
+            ctx.trap_exits(after);
+        })
+        .await;
+        tokio::select! {
+            biased;
+            down = &mut down => ended = down.reason.to_string() == "failed: bad",
+            exits = one.exits() => told = exits,
+        }
+        let expected = if after { vec![(None, "failed: bad".to_owned())] } else { vec![] };
+        assert_eq!((told, ended), (expected, before), "trapping was {before} and is {after}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_incarnation_does_not_trap_because_the_one_before_did() {
+    let (system, (parent, mut record)) = (System::new(), recorder());
+    let identity = Identity::new(Mailbox::default());
+    identity.open(&system, || "puppet".into());
+    let (strings, ear) = strings(false);
+    let strings = Arc::new(strings);
+    identity.start::<Puppet>(strings.clone(), parent.clone(), 1).expect("it is open");
+    record.started(1).await;
+    let first = Hand::of(identity.address(), ear);
+    first.does(|ctx| ctx.trap_exits(true)).await;
+    first.address.kill().expect("it lives");
+    record.ended(1).await;
+    assert!(!first.info().trapping);
+    identity.start::<Puppet>(strings, parent, 2).expect("it is open");
+    record.started(2).await;
+    first.handle().send_exit(bad()).expect("it lives");
+    assert_eq!(record.ended(2).await.reason.to_string(), "failed: bad");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exit_ends_an_init_that_awaits_without_a_terminate() {
+    let mut patient = starting(&System::new(), |plan| plan.init = Deed::Hang);
+    patient.until("init hangs").await;
+    let (reason, lines) = patient.after(|address| address.handle().send_exit(bad()).expect("it lives")).await;
+    assert_eq!((reason.as_str(), lines), ("failed: bad", vec![]));
+}
+
+/// Hears of exits only, and traps them before its init awaits.
+struct SlowTrapper(mpsc::UnboundedSender<String>);
+
+impl Actor for SlowTrapper {
+    type Msg = ();
+    type Args = (mpsc::UnboundedSender<String>, Arc<Notify>);
+
+    async fn init((told, go_on): &Self::Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+        ctx.trap_exits(true);
+        told.send("in init".into())?;
+        go_on.notified().await;
+        told.send("out of init".into())?;
+        Ok(Self(told.clone()))
+    }
+
+    async fn handle(&mut self, (): (), _: &mut Context<Self>) -> Result<(), ExitReason> {
+        Ok(())
+    }
+
+    async fn signal(&mut self, signal: Signal, _: &mut Context<Self>) -> Result<(), ExitReason> {
+        if let Signal::Exit { reason, .. } = signal {
+            self.0.send(reason.to_string())?;
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exit_that_is_trapped_during_an_init_is_told_after_it() {
+    let ((told, mut lines), go_on) = (mpsc::unbounded_channel(), Arc::new(Notify::new()));
+    let address =
+        System::new().spawn::<SlowTrapper>((told, go_on.clone())).detach().expect("there is a runtime");
+    assert_eq!(lines.recv().await.as_deref(), Some("in init"));
+    for reason in [ExitReason::Normal, bad()] {
+        address.handle().send_exit(reason).expect("it lives");
+    }
+    tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+    assert!(lines.try_recv().is_err(), "it waits");
+    go_on.notify_one();
+    for line in ["out of init", "normal", "failed: bad"] {
+        assert_eq!(lines.recv().await.as_deref(), Some(line));
+    }
+}

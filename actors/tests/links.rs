@@ -1,0 +1,272 @@
+//! Links: mutual, one at most between two, and what an end does to the other end. OTP cases 101 to 109, 115.
+
+use perennial_actors::{DeadReason, ExitReason, NoProcess, Pid, SendError, System};
+
+use support::parent::hosted;
+use support::puppet::{Hand, Msg, puppet, trapper, why};
+
+mod support {
+    pub(crate) mod parent;
+    pub(crate) mod puppet;
+}
+
+fn bad() -> ExitReason {
+    ExitReason::failed("bad")
+}
+
+/// An exit signal as it is told.
+fn exit(of: &Hand, reason: &str) -> (Option<Pid>, String) {
+    (Some(of.pid), reason.to_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_is_seen_from_both_ends() {
+    let system = System::new();
+    let (one, other, stranger) = (puppet(&system).await, puppet(&system).await, puppet(&system).await);
+    one.links(&other).await;
+    assert_eq!((one.info().links, other.info().links), (vec![other.pid], vec![one.pid]));
+    assert!(stranger.info().links.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_works_towards_whoever_made_it_and_towards_the_other() {
+    for maker_ends in [true, false] {
+        let system = System::new();
+        let (maker, other) = (puppet(&system).await, puppet(&system).await);
+        maker.links(&other).await;
+        let (ending, left) = if maker_ends { (maker, other) } else { (other, maker) };
+        let end = left.address.monitor();
+        ending.ends(bad()).await;
+        assert_eq!(why(end).await, "failed: bad");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn c101_a_normal_end_does_not_end_a_linked_actor_and_the_link_is_gone() {
+    let system = System::new();
+    let (one, other) = (puppet(&system).await, puppet(&system).await);
+    one.links(&other).await;
+    other.ends(ExitReason::Normal).await;
+    assert!(one.lives().await);
+    assert_eq!(one.info().links, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c101_a_normal_end_is_told_to_a_linked_actor_that_traps() {
+    let system = System::new();
+    let (mut one, other) = (trapper(&system).await, puppet(&system).await);
+    one.links(&other).await;
+    other.ends(ExitReason::Normal).await;
+    assert_eq!(one.exits().await, [exit(&other, "normal")]);
+    assert_eq!(one.info().links, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c103_a_kill_is_seen_as_killed_at_the_other_end_of_a_link_also_if_the_victim_traps() {
+    let system = System::new();
+    let (mut one, victim) = (trapper(&system).await, trapper(&system).await);
+    one.links(&victim).await;
+    let down = victim.address.monitor();
+    victim.address.kill().expect("it lives");
+    assert_eq!(why(down).await, "killed");
+    assert_eq!(one.exits().await, [exit(&victim, "killed")]);
+}
+
+/// What arrives is an exit signal with the reason `Killed`, which can be trapped, and not another kill.
+#[tokio::test(start_paused = true)]
+async fn c103_a_kill_goes_along_links_as_an_exit_that_can_be_trapped() {
+    let system = System::new();
+    let (mut last, middle, victim) = (trapper(&system).await, puppet(&system).await, puppet(&system).await);
+    last.links(&middle).await;
+    middle.links(&victim).await;
+    let down = middle.address.monitor();
+    victim.address.kill().expect("it lives");
+    assert_eq!(why(down).await, "killed");
+    assert_eq!(last.exits().await, [exit(&middle, "killed")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c104_an_actor_that_returns_killed_tells_a_linked_trapper_so_and_does_not_kill_it() {
+    let system = System::new();
+    let (mut one, other) = (trapper(&system).await, puppet(&system).await);
+    one.links(&other).await;
+    other.ends(ExitReason::Killed).await;
+    assert_eq!(one.exits().await, [exit(&other, "killed")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c105_a_shutdown_ends_a_linked_actor_with_the_same_note() {
+    let system = System::new();
+    let (one, other) = (puppet(&system).await, puppet(&system).await);
+    one.links(&other).await;
+    let down = one.address.monitor();
+    other.ends(ExitReason::shutdown_because("done")).await;
+    assert_eq!(why(down).await, "shutdown: done");
+}
+
+#[tokio::test(start_paused = true)]
+async fn c106_a_cascade_ends_everybody_with_the_same_reason() {
+    let system = System::new();
+    let mut chain = Vec::new();
+    for _ in 0..10 {
+        chain.push(puppet(&system).await);
+    }
+    for pair in chain.windows(2) {
+        pair[0].links(&pair[1]).await;
+    }
+    let downs: Vec<_> = chain.iter().map(|each| each.address.monitor()).collect();
+    chain[9].ends(bad()).await;
+    for down in downs {
+        assert_eq!(why(down).await, "failed: bad");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn c106_a_cascade_round_a_ring_ends_and_stops_at_whoever_traps() {
+    let system = System::new();
+    let (mut trapper, one, other) = (trapper(&system).await, puppet(&system).await, puppet(&system).await);
+    trapper.links(&one).await;
+    one.links(&other).await;
+    other.links(&trapper).await;
+    let down = one.address.monitor();
+    other.ends(bad()).await;
+    assert_eq!(why(down).await, "failed: bad");
+    let mut exits = trapper.exits().await;
+    exits.sort();
+    assert_eq!(exits, [exit(&one, "failed: bad"), exit(&other, "failed: bad")]);
+    assert_eq!(trapper.info().links, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c107_a_link_to_a_dead_actor_is_an_error_for_who_does_not_trap() {
+    let system = System::new();
+    let (one, dead) = (puppet(&system).await, puppet(&system).await);
+    dead.ends(ExitReason::Normal).await;
+    let handle = dead.handle();
+    assert_eq!(one.does(move |ctx| ctx.link(&handle)).await, Err(NoProcess));
+    assert!(one.lives().await, "the error is the actor's to act on");
+    assert_eq!(one.info().links, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c107_a_link_to_a_dead_actor_is_an_exit_signal_for_who_traps() {
+    let system = System::new();
+    let (mut one, dead) = (trapper(&system).await, puppet(&system).await);
+    dead.ends(ExitReason::Normal).await;
+    one.links(&dead).await;
+    assert_eq!(one.exits().await, [exit(&dead, "no process")]);
+    assert_eq!(one.info().links, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c108_to_link_twice_is_to_link_once_whoever_does() {
+    let system = System::new();
+    let (mut one, other) = (trapper(&system).await, puppet(&system).await);
+    one.links(&other).await;
+    one.links(&other).await;
+    other.links(&one).await;
+    assert_eq!((one.info().links, other.info().links), (vec![other.pid], vec![one.pid]));
+    other.ends(bad()).await;
+    assert_eq!(one.exits().await, [exit(&other, "failed: bad")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c108_one_unlink_takes_a_link_back_that_was_made_twice() {
+    for unlinker_made_it in [true, false] {
+        let system = System::new();
+        let (mut one, other) = (trapper(&system).await, puppet(&system).await);
+        one.links(&other).await;
+        one.links(&other).await;
+        if unlinker_made_it {
+            one.unlinks(&other).await
+        } else {
+            other.unlinks(&one).await
+        }
+        assert_eq!((one.info().links, other.info().links), (vec![], vec![]));
+        other.ends(bad()).await;
+        assert_eq!(one.exits().await, []);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn c109_after_an_unlink_neither_end_is_told_anything() {
+    for unlinker_ends in [true, false] {
+        let system = System::new();
+        let (one, other) = (trapper(&system).await, trapper(&system).await);
+        one.links(&other).await;
+        one.unlinks(&other).await;
+        let (ending, mut left) = if unlinker_ends { (one, other) } else { (other, one) };
+        ending.ends(bad()).await;
+        assert_eq!(left.exits().await, []);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn c109_an_exit_that_waits_when_the_link_is_taken_back_stays() {
+    let system = System::new();
+    let (mut one, (identity, other)) = (trapper(&system).await, hosted(&system));
+    let (handle, pid) = (identity.address().handle(), other.pid());
+    one.does(move |ctx| {
+        ctx.link(&handle).expect("it lives");
+        other.end(bad());
+        ctx.unlink(&handle);
+    })
+    .await;
+    assert_eq!(one.exits().await, [(Some(pid), "failed: bad".into())]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unlink_of_somebody_who_is_not_linked_does_nothing() {
+    let system = System::new();
+    let (one, linked, stranger) = (puppet(&system).await, puppet(&system).await, puppet(&system).await);
+    one.links(&linked).await;
+    one.unlinks(&stranger).await;
+    one.unlinks(&one).await;
+    assert_eq!(one.info().links, [linked.pid]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_to_oneself_is_no_link() {
+    let system = System::new();
+    let one = puppet(&system).await;
+    one.links(&one).await;
+    assert_eq!(one.info().links, []);
+    assert!(one.lives().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c115_a_killed_actor_handles_nothing_that_waits_and_is_seen_dead() {
+    let system = System::new();
+    let mut dead_letters = system.dead_letters();
+    let victim = trapper(&system).await;
+    let asked: Vec<_> = (0..1000)
+        .map(|_| Msg::Do(Box::new(|_| panic!("it is not handled"))))
+        .map(|message| victim.address.cast(message).is_ok())
+        .collect();
+    assert!(asked.iter().all(|accepted| *accepted));
+    let down = victim.address.monitor();
+    victim.address.kill().expect("it lives");
+    assert_eq!(why(down).await, "killed");
+    assert_eq!((victim.address.pid(), victim.address.kill()), (None, Err(NoProcess)));
+    let letters: Vec<_> = std::iter::from_fn(|| dead_letters.try_next()).collect();
+    assert_eq!(letters.len(), 1000);
+    assert!(letters.iter().all(|letter| matches!(letter.reason, DeadReason::Unhandled(ExitReason::Killed))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn c115_an_exit_of_a_link_comes_before_all_that_waits_too() {
+    let system = System::new();
+    let (one, (identity, other)) = (puppet(&system).await, hosted(&system));
+    let (handle, address, down) = (identity.address().handle(), one.address.clone(), one.address.monitor());
+    one.does(move |ctx| {
+        ctx.link(&handle).expect("it lives");
+        for _ in 0..1000 {
+            assert!(address.cast(Msg::Do(Box::new(|_| panic!("it is not handled")))).is_ok());
+        }
+        other.end(bad());
+    })
+    .await;
+    assert_eq!(why(down).await, "failed: bad");
+    assert_eq!(one.address.counters().dead_lettered, 1000);
+    assert!(matches!(one.address.cast(Msg::Hang), Err(SendError::Closed(Msg::Hang))));
+}

@@ -1,0 +1,193 @@
+//! An actor that does in its handler whatever a test asks of it, and hands every signal that it is told on to the test.
+
+#![allow(dead_code, reason = "each test uses its own part")]
+
+use std::future::pending;
+use std::time::Duration;
+
+use perennial_actors::{
+    Actor, Address, Context, Down, ExitReason, Handle, Monitor, MonitorId, Pid, ProcessInfo, Signal, System,
+};
+use tokio::sync::mpsc;
+
+/// What is done in a handler.
+type Deed = Box<dyn FnOnce(&mut Context<Puppet>) -> Result<(), ExitReason> + Send>;
+
+pub(crate) enum Msg {
+    Do(Deed),
+    /// Waits for ever.
+    Hang,
+}
+
+/// Which strings a puppet hangs on; the same for each of its incarnations.
+pub(crate) struct Strings {
+    pub(crate) trapping: bool,
+    told: mpsc::UnboundedSender<Signal>,
+}
+
+/// Does what it is asked to.
+pub(crate) struct Puppet(mpsc::UnboundedSender<Signal>);
+
+impl Actor for Puppet {
+    type Msg = Msg;
+    type Args = Strings;
+
+    async fn init(strings: &Strings, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+        ctx.trap_exits(strings.trapping);
+        Ok(Self(strings.told.clone()))
+    }
+
+    async fn handle(&mut self, msg: Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+        match msg {
+            Msg::Do(deed) => deed(ctx),
+            Msg::Hang => pending().await,
+        }
+    }
+
+    async fn signal(&mut self, signal: Signal, _: &mut Context<Self>) -> Result<(), ExitReason> {
+        // The test may have seen enough.
+        let _ = self.0.send(signal);
+        Ok(())
+    }
+}
+
+/// What its puppet was told.
+pub(crate) struct Ear(mpsc::UnboundedReceiver<Signal>);
+
+/// The strings of a puppet, and what it is told.
+pub(crate) fn strings(trapping: bool) -> (Strings, Ear) {
+    let (told, ear) = mpsc::unbounded_channel();
+    (Strings { trapping, told }, Ear(ear))
+}
+
+/// What a test knows of a puppet.
+pub(crate) struct Hand {
+    pub(crate) address: Address<Msg>,
+    pub(crate) pid: Pid,
+    ear: Ear,
+}
+
+/// A puppet that does not trap exits.
+pub(crate) async fn puppet(system: &System) -> Hand {
+    spawn(system, false).await
+}
+
+/// One that does.
+pub(crate) async fn trapper(system: &System) -> Hand {
+    spawn(system, true).await
+}
+
+async fn spawn(system: &System, trapping: bool) -> Hand {
+    let (strings, ear) = strings(trapping);
+    Hand::of(system.spawn::<Puppet>(strings).await.expect("it starts"), ear)
+}
+
+/// Has the actor at an address do something in its handler; what came of it.
+pub(crate) async fn ask<T: Send + 'static>(
+    address: &Address<Msg>,
+    deed: impl FnOnce(&mut Context<Puppet>) -> T + Send + 'static,
+) -> T {
+    let doing = address.call(|reply| {
+        Msg::Do(Box::new(move |ctx| {
+            reply.send(deed(ctx));
+            Ok(())
+        }))
+    });
+    doing.await.expect("it does it and lives on")
+}
+
+/// Why it ended, when it does; an end that never comes fails the test, in paused time at once.
+pub(crate) async fn why(down: Monitor) -> String {
+    let down = tokio::time::timeout(Duration::from_secs(3600), down).await;
+    down.expect("it was to end").reason.to_string()
+}
+
+impl Hand {
+    pub(crate) fn of(address: Address<Msg>, ear: Ear) -> Self {
+        let pid = address.pid().expect("it lives");
+        Self { address, pid, ear }
+    }
+
+    pub(crate) fn handle(&self) -> Handle {
+        self.address.handle()
+    }
+
+    pub(crate) fn info(&self) -> ProcessInfo {
+        self.handle().info()
+    }
+
+    /// Has it do something in its handler; what came of it.
+    pub(crate) async fn does<T: Send + 'static>(
+        &self,
+        deed: impl FnOnce(&mut Context<Puppet>) -> T + Send + 'static,
+    ) -> T {
+        ask(&self.address, deed).await
+    }
+
+    /// Has it link itself to another.
+    pub(crate) async fn links(&self, other: &Self) {
+        let other = other.handle();
+        self.does(move |ctx| ctx.link(&other)).await.expect("the other lives");
+    }
+
+    /// Has it take its link to another back.
+    pub(crate) async fn unlinks(&self, other: &Self) {
+        let other = other.handle();
+        self.does(move |ctx| ctx.unlink(&other)).await;
+    }
+
+    /// Has it watch another.
+    pub(crate) async fn monitors(&self, other: &Self) -> MonitorId {
+        let other = other.handle();
+        self.does(move |ctx| ctx.monitor(&other)).await
+    }
+
+    /// Has its handler return this, and waits until everybody was told.
+    pub(crate) async fn ends(&self, reason: ExitReason) {
+        let down = self.address.monitor();
+        assert!(self.address.cast(Msg::Do(Box::new(move |_| Err(reason)))).is_ok(), "it lives");
+        down.await;
+    }
+
+    /// Whether it lives, once it has acted upon all signals that are there.
+    pub(crate) async fn lives(&self) -> bool {
+        let asked = self.address.call(|reply| {
+            Msg::Do(Box::new(move |_| {
+                reply.send(());
+                Ok(())
+            }))
+        });
+        asked.await.is_ok()
+    }
+
+    /// What it was told since, once it has acted upon all signals that are there.
+    pub(crate) async fn told(&mut self) -> Vec<Signal> {
+        self.does(|_| ()).await;
+        self.ear.since()
+    }
+
+    /// The same, when it was told of nothing but exits: from whom, and why.
+    pub(crate) async fn exits(&mut self) -> Vec<(Option<Pid>, String)> {
+        let exit = |signal| match signal {
+            Signal::Exit { from, reason } => (from, reason.to_string()),
+            other => panic!("not an exit: {other:?}"),
+        };
+        self.told().await.into_iter().map(exit).collect()
+    }
+
+    /// The same, when it was told by nothing but monitors: by which, whose end, and why.
+    pub(crate) async fn downs(&mut self) -> Vec<(MonitorId, Option<Pid>, String)> {
+        let down = |signal| match signal {
+            Signal::Down { monitor, down: Down { pid, reason, .. } } => (monitor, pid, reason.to_string()),
+            other => panic!("not of a monitor: {other:?}"),
+        };
+        self.told().await.into_iter().map(down).collect()
+    }
+}
+
+impl Ear {
+    /// What was told since.
+    pub(crate) fn since(&mut self) -> Vec<Signal> {
+        std::iter::from_fn(|| self.0.try_recv().ok()).collect()
+    }
+}
