@@ -138,7 +138,7 @@ async fn obey<A: Actor>(actor: &mut A, order: Order, ctx: &mut Context<A>) -> Re
             Effect::End(reason) => return Err(reason),
             Effect::Tell(signal) => signal,
         },
-        Order::Down { monitor, down } => Signal::Down { monitor, down },
+        Order::Down { monitor, down } => Signal::Down { monitor, down: *down },
         Order::Suspend => {
             condition.suspend(true);
             return Ok(());

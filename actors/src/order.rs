@@ -9,14 +9,16 @@ use crate::pid::Pid;
 use crate::signal::{Down, MonitorId, Signal};
 
 /// Something other than a message that an incarnation acts on: between two messages, and ahead of all that wait.
+///
+/// Small, because what is next of a mailbox is a message or this, and messages are in a hurry.
 #[derive(Debug)]
 pub(crate) enum Order {
     /// End, for this reason: from its owner, or whoever else may stop it. Not for the incarnation to decide.
     Stop(ExitReason),
     /// Somebody's end, or an exit sent by hand.
-    Exit(Exit),
+    Exit(Box<Exit>),
     /// A monitor tells.
-    Down { monitor: MonitorId, down: Down },
+    Down { monitor: MonitorId, down: Box<Down> },
     /// Handle nothing but signals, until told otherwise.
     Suspend,
     /// Go on.
@@ -103,7 +105,8 @@ impl Order {
     /// The reason that it gives, if it gives one.
     pub(crate) fn into_reason(self) -> Option<ExitReason> {
         match self {
-            Self::Stop(reason) | Self::Exit(Exit { reason, .. }) => Some(reason),
+            Self::Stop(reason) => Some(reason),
+            Self::Exit(exit) => Some(exit.reason),
             Self::Down { .. } | Self::Suspend | Self::Resume | Self::Look(_) => None,
         }
     }

@@ -1,5 +1,6 @@
 //! Starting actors: on their own, or as an incarnation of an identity that somebody else owns.
 
+use std::any::type_name;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -15,7 +16,7 @@ use crate::incarnation;
 use crate::mailbox::Mailbox;
 use crate::order::{Exit, Order, Sender};
 use crate::pid::Pid;
-use crate::process::{Identity, OpenError, Parent, Reporter};
+use crate::process::{Identity, Label, OpenError, Parent, Reporter};
 use crate::signal::MonitorId;
 use crate::system::System;
 use crate::untyped::AnyProcess;
@@ -122,13 +123,13 @@ impl<A: Actor> Spawn<A> {
         let runtime = runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         let identity = Identity::new(self.mailbox);
         let label = self.label;
-        identity.open(&self.system, || label.unwrap_or_else(|| std::any::type_name::<A>().into()));
+        identity.open_as(&self.system, || label.map_or(Label::Type(type_name::<A>()), Label::Given));
         let attachment = identity.attach_for(reporter)?;
         let address = Address::new(identity.process);
         if let Some(link) = self.parent {
             if !link(address.handle().process()) {
                 let exit = Exit { from: None, reason: ExitReason::NoProcess, by: Sender::Other };
-                address.handle().process().order(None, Order::Exit(exit));
+                address.handle().process().order(None, Order::Exit(Box::new(exit)));
             }
         }
         let known = before(&address);

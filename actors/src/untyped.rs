@@ -54,7 +54,7 @@ pub(crate) struct Conduct {
 }
 
 pub(crate) trait AnyProcess: Send + Sync {
-    fn label(&self) -> Option<&Arc<str>>;
+    fn label(&self) -> Option<Arc<str>>;
     fn state(&self) -> ProcessState;
     fn counters(&self) -> Counters;
     /// The number of the identity; 0 before it is first opened.

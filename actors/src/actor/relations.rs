@@ -33,7 +33,7 @@ impl<A: Actor> Context<A> {
         let (identity, newest) = (other.process().identity(), other.process().newest());
         let from = (newest > 0).then(|| Pid::new(identity, newest));
         let exit = Exit { from, reason: ExitReason::NoProcess, by: Sender::Other };
-        own.process().order(Some(own.incarnation()), Order::Exit(exit));
+        own.process().order(Some(own.incarnation()), Order::Exit(Box::new(exit)));
         Ok(())
     }
 
@@ -65,7 +65,7 @@ impl<A: Actor> Context<A> {
         let from = self.pid();
         let oneself = to.pid() == Some(from);
         let by = if oneself { Sender::Oneself } else { Sender::Other };
-        let order = Order::Exit(Exit { from: Some(from), reason, by });
+        let order = Order::Exit(Box::new(Exit { from: Some(from), reason, by }));
         to.process().order(None, order).then_some(()).ok_or(NoProcess)
     }
 

@@ -56,7 +56,7 @@ impl Handle {
     /// [`NoProcess`] if no incarnation lives.
     pub fn send_exit(&self, reason: ExitReason) -> Result<(), NoProcess> {
         let exit = Exit { from: None, reason, by: Sender::Other };
-        self.0.order(None, Order::Exit(exit)).then_some(()).ok_or(NoProcess)
+        self.0.order(None, Order::Exit(Box::new(exit))).then_some(()).ok_or(NoProcess)
     }
 
     /// Resolves when the incarnation that lives now has ended; see [`Monitor`].
@@ -96,7 +96,7 @@ impl Handle {
     /// Where it stands in its tree, or its type; none before it is first opened.
     #[must_use]
     pub fn label(&self) -> Option<Arc<str>> {
-        self.0.label().cloned()
+        self.0.label()
     }
 
     /// The accounts of its mailbox.

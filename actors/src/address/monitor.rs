@@ -38,7 +38,7 @@ pub struct Monitor {
 impl Monitor {
     pub(super) fn of(process: Arc<dyn AnyProcess>) -> Self {
         let (tell, down) = oneshot::channel();
-        let label = process.label().cloned();
+        let label = process.label();
         let watcher = process.watch(Box::new(move |pid, reason| {
             // Whoever watched may have lost interest.
             let _ = tell.send(Down { pid, label, reason: reason.clone() });
@@ -62,7 +62,7 @@ impl Future for Monitor {
             self.watcher = None;
             // The watcher is dropped untold only when the process itself is.
             down.unwrap_or_else(|_| {
-                let label = self.process.label().cloned();
+                let label = self.process.label();
                 Down { pid: None, label, reason: ExitReason::NoProcess }
             })
         })

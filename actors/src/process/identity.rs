@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::attachment::Attachment;
+use super::label::Label;
 use super::report::{Parent, Reporter};
 use super::shared::Process;
 use crate::exit::ExitReason;
@@ -39,6 +40,10 @@ impl<M: Send + 'static> Identity<M> {
 
     /// Lets messages queue from now on. The first time settles the system and the label.
     pub fn open(&self, system: &System, label: impl FnOnce() -> Arc<str>) {
+        self.open_as(system, || Label::Given(label()));
+    }
+
+    pub(crate) fn open_as(&self, system: &System, label: impl FnOnce() -> Label) {
         self.process.settle(system, label);
         self.process.queue.open();
     }

@@ -7,6 +7,7 @@
 mod attachment;
 mod condition;
 mod identity;
+mod label;
 mod relating;
 mod relations;
 mod report;
@@ -14,6 +15,7 @@ mod shared;
 
 pub use attachment::{Attachment, Step};
 pub use identity::{Identity, OpenError};
+pub(crate) use label::Label;
 pub(crate) use report::Reporter;
 pub use report::{End, Parent};
 pub(crate) use shared::Process;

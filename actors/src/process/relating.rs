@@ -54,7 +54,7 @@ impl<M: Send + 'static> Process<M> {
         else {
             return;
         };
-        let order = Order::Exit(Exit { from: Some(from), reason: reason.clone(), by });
+        let order = Order::Exit(Box::new(Exit { from: Some(from), reason: reason.clone(), by }));
         let waker = self.queue.put_signal(Some(incarnation), order).flatten();
         drop(own);
         drop(link);
@@ -64,13 +64,9 @@ impl<M: Send + 'static> Process<M> {
     }
 
     /// An exit signal that `from` sends by hand, as this process takes it: the parent is nobody else.
-    pub(super) fn attributed(&self, exit: Exit) -> Exit {
-        match exit {
-            Exit { from: Some(from), reason, by: Sender::Other } => {
-                let by = self.relations.lock().as_ref().map_or(Sender::Other, |own| own.sender(from));
-                Exit { from: Some(from), reason, by }
-            }
-            other => other,
+    pub(super) fn attribute(&self, exit: &mut Exit) {
+        if let Exit { from: Some(from), by: by @ Sender::Other, .. } = exit {
+            *by = self.relations.lock().as_ref().map_or(Sender::Other, |own| own.sender(*from));
         }
     }
 
@@ -78,7 +74,8 @@ impl<M: Send + 'static> Process<M> {
     fn hear_of_monitor(&self, incarnation: u32, monitor: MonitorId, down: Down) {
         let Some(mut own) = self.living_relations(incarnation) else { return };
         let Some(watched) = own.as_mut().and_then(|own| own.take_monitor(monitor)) else { return };
-        let waker = self.queue.put_signal(Some(incarnation), Order::Down { monitor, down }).flatten();
+        let waker =
+            self.queue.put_signal(Some(incarnation), Order::Down { monitor, down: Box::new(down) }).flatten();
         drop(own);
         drop(watched);
         if let Some(waker) = waker {
@@ -134,7 +131,7 @@ impl<M: Send + 'static> Process<M> {
             None => return,
         }
         let observer: Weak<Self> = Arc::downgrade(self);
-        let label = target.label().cloned();
+        let label = target.label();
         let told = target.watch(Box::new(move |pid, reason| {
             if let Some(observer) = observer.upgrade() {
                 let down = Down { pid, label, reason: reason.clone() };

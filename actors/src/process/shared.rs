@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
 
 use super::condition::Condition;
+use super::label::Label;
 use super::relations::Relations;
 use crate::counters::Counters;
 use crate::exit::ExitReason;
@@ -28,7 +29,7 @@ pub(crate) struct Process<M: Send + 'static> {
 /// Where a process belongs. It has no home, and a closed mailbox, until it is first opened.
 pub(crate) struct Home {
     pub(crate) system: System,
-    pub(crate) label: Arc<str>,
+    pub(crate) label: Label,
     number: u64,
     place: Place,
 }
@@ -44,7 +45,7 @@ impl<M: Send + 'static> Process<M> {
     }
 
     /// Settles in a system, if it has not done so before.
-    pub(crate) fn settle(self: &Arc<Self>, system: &System, label: impl FnOnce() -> Arc<str>) -> &Home {
+    pub(crate) fn settle(self: &Arc<Self>, system: &System, label: impl FnOnce() -> Label) -> &Home {
         self.home.get_or_init(|| {
             let number = system.next_number();
             let this: Weak<Self> = Arc::downgrade(self);
@@ -113,12 +114,12 @@ impl<M: Send + 'static> Process<M> {
 
     pub(crate) fn publish(&self, event: impl FnOnce(Arc<str>) -> Event) {
         if let Some(home) = self.home() {
-            home.system.publish(|| event(home.label.clone()));
+            home.system.publish(|| event(home.label.to_shared()));
         }
     }
 
     fn label_text(&self) -> &str {
-        self.home().map_or("", |home| &home.label)
+        self.home().map_or("", |home| home.label.as_str())
     }
 
     /// Tells everybody whom an end concerns, in the order that they may rely on: names are free, callers and senders know,
@@ -145,7 +146,7 @@ impl<M: Send + 'static> Process<M> {
         let Some(home) = self.home() else { return };
         home.system.bury(|| DeadLetter {
             target,
-            label: home.label.clone(),
+            label: home.label.to_shared(),
             message_type: type_name::<M>(),
             reason: reason(),
         });
@@ -159,8 +160,8 @@ fn survive(code: impl FnOnce()) {
 }
 
 impl<M: Send + 'static> AnyProcess for Process<M> {
-    fn label(&self) -> Option<&Arc<str>> {
-        self.home().map(|home| &home.label)
+    fn label(&self) -> Option<Arc<str>> {
+        self.home().map(|home| home.label.to_shared())
     }
 
     fn state(&self) -> ProcessState {
@@ -195,11 +196,10 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         }
     }
 
-    fn order(&self, meant: Option<u32>, order: Order) -> bool {
-        let order = match order {
-            Order::Exit(exit) => Order::Exit(self.attributed(exit)),
-            other => other,
-        };
+    fn order(&self, meant: Option<u32>, mut order: Order) -> bool {
+        if let Order::Exit(exit) = &mut order {
+            self.attribute(exit);
+        }
         self.queue.signal(meant, order)
     }
 

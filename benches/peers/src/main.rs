@@ -11,8 +11,8 @@
 //! - The allocator is the system's. The runtime is tokio with two workers, timers and I/O enabled; the senders are tasks
 //!   on it, as the actors are. With the suffix `_one_thread` it is the runtime of one thread. Only actix and Erlang bring their
 //!   own: a thread for the senders and one for the actors, or one for all; two schedulers.
-//! - Each is used as its documentation has it; where that has more than one way, the cheapest. What a library can do
-//!   without while nobody looks, such as spans for tracing, is not built in.
+//! - Each is used as its documentation has it, with its default features; where that has more than one way to do a thing, the
+//!   cheapest.
 //! - The state of an actor is two words. It handles a message by counting down, and tells when it is at zero.
 //! - `cast_1_1` and `cast_4_1` last until the last message is handled, not until the last is sent. The suffix `_bounded`
 //!   stands for a mailbox with room for 1,024 messages whose sender waits for room; a `-` for who has none.
