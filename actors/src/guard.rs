@@ -28,17 +28,12 @@ pub(crate) enum Outcome<T> {
 /// Whose code runs.
 pub(crate) struct Guard<M: Send + 'static> {
     process: Arc<Process<M>>,
-    system: System,
     incarnation: u32,
 }
 
 impl<M: Send + 'static> Guard<M> {
     pub(crate) fn new(attachment: &Attachment<M>) -> Self {
-        Self {
-            process: attachment.process().clone(),
-            system: attachment.system().clone(),
-            incarnation: attachment.incarnation(),
-        }
+        Self { process: attachment.process().clone(), incarnation: attachment.incarnation() }
     }
 
     /// Says that the incarnation is on its way out, before it drops what it kept.
@@ -48,7 +43,7 @@ impl<M: Send + 'static> Guard<M> {
 
     /// Runs code that does not await; the reason if it panics.
     pub(crate) fn contain<T>(&self, code: impl FnOnce() -> T) -> Result<T, ExitReason> {
-        contain(&self.system, code)
+        contain(self.process.home().map(|home| &home.system), code)
     }
 
     /// Runs a start, which a stop or a kill ends at its next await.
@@ -87,7 +82,7 @@ impl<M: Send + 'static> Guard<M> {
             Ok(Poll::Pending) => {
                 if !queue.is_asleep(self.incarnation) {
                     // A handler that awaits: from now on it counts for how long.
-                    self.process.condition.at_it_for(self.incarnation);
+                    self.process.at_it_for(self.incarnation);
                 }
                 match queue.sleep_inside(self.incarnation, interest, |order| self.ends(order), cx.waker()) {
                     Inside::Asleep => {}
@@ -101,10 +96,10 @@ impl<M: Send + 'static> Guard<M> {
 }
 
 /// Runs code that does not await; the reason if it panics.
-pub(crate) fn contain<T>(system: &System, code: impl FnOnce() -> T) -> Result<T, ExitReason> {
+pub(crate) fn contain<T>(system: Option<&System>, code: impl FnOnce() -> T) -> Result<T, ExitReason> {
     panic::catch_unwind(AssertUnwindSafe(code)).map_err(|payload| reason_of(&*payload, system))
 }
 
-fn reason_of(payload: &(dyn Any + Send), system: &System) -> ExitReason {
-    ExitReason::Panicked(Arc::new(Panic::new(payload, system.panic_location())))
+fn reason_of(payload: &(dyn Any + Send), system: Option<&System>) -> ExitReason {
+    ExitReason::Panicked(Arc::new(Panic::new(payload, system.and_then(System::panic_location))))
 }

@@ -1,8 +1,8 @@
 //! The life of one incarnation, from its init to its end.
 
+use std::borrow::Borrow;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
 
 use crate::actor::{Actor, Context, Todo};
 use crate::exit::ExitReason;
@@ -25,12 +25,12 @@ enum Ending {
 /// room; what it keeps through all of them is captured, not passed on, because an argument of an async function is kept twice.
 pub(crate) fn live<A: Actor>(
     attachment: Attachment<A::Msg>,
-    args: Arc<A::Args>,
+    args: impl Borrow<A::Args> + Send + Sync + 'static,
 ) -> impl Future<Output = ()> + Send {
     let guard = Guard::new(&attachment);
     let mut ctx = Context::<A>::new(attachment);
     async move {
-        let mut living = match start::<A>(&guard, &args, &mut ctx).await {
+        let mut living = match start::<A>(&guard, args.borrow(), &mut ctx).await {
             Ok(actor) => Living { actor, guard: &guard },
             Err(reason) => return ctx.into_attachment().end(reason),
         };

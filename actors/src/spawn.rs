@@ -133,7 +133,7 @@ impl<A: Actor> Spawn<A> {
             }
         }
         let known = before(&address);
-        runtime.spawn(incarnation::live::<A>(attachment, Arc::new(self.args)));
+        runtime.spawn(incarnation::live::<A>(attachment, self.args));
         Ok((address, known))
     }
 

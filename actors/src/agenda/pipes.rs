@@ -40,7 +40,7 @@ impl<M: Send + 'static> Pipes<M> {
         Piped(self.0.spawn(async move {
             let mut future = pin!(future);
             // Caught here, where the panic happened: only this thread knows where that was.
-            poll_fn(|cx| match contain(&system, || future.as_mut().poll(cx)) {
+            poll_fn(|cx| match contain(Some(&system), || future.as_mut().poll(cx)) {
                 Ok(polled) => polled.map(Ok),
                 Err(reason) => Poll::Ready(Err(reason)),
             })
@@ -53,7 +53,7 @@ impl<M: Send + 'static> Pipes<M> {
         system: System,
         work: impl FnOnce() -> M + Send + 'static,
     ) -> Piped {
-        Piped(self.0.spawn_blocking(move || contain(&system, work)))
+        Piped(self.0.spawn_blocking(move || contain(Some(&system), work)))
     }
 
     /// The message of one that is done; the reason of one that has panicked.

@@ -2,24 +2,18 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use crate::sync::{AtomicBool, AtomicU32, Mutex, Ordering};
-
-/// What the live incarnation says of itself. Written by it alone; the sample by whoever looks.
+/// What the live incarnation says of itself. Written by it alone; what was seen of it, by whoever looks.
 pub(crate) struct Condition {
     trapping: AtomicBool,
     suspended: AtomicBool,
     /// Grows with everything that it begins to act on.
     steps: AtomicU32,
-    sample: Mutex<Option<Sample>>,
-}
-
-/// When an incarnation was first seen at a step that may go on still.
-struct Sample {
-    incarnation: u32,
-    step: u32,
-    seen: Instant,
+    /// The step at which it was seen last, and which incarnation was.
+    seen: AtomicU64,
+    /// When it was first seen at that step, in nanoseconds of the system's life.
+    seen_at: AtomicU64,
 }
 
 impl Condition {
@@ -28,7 +22,8 @@ impl Condition {
             trapping: AtomicBool::new(false),
             suspended: AtomicBool::new(false),
             steps: AtomicU32::new(0),
-            sample: Mutex::new(None),
+            seen: AtomicU64::new(0),
+            seen_at: AtomicU64::new(0),
         }
     }
 
@@ -63,15 +58,15 @@ impl Condition {
 
     /// For how long this incarnation has been seen at what it does now. The first look begins to count, and so does the
     /// first await of a handler: to read a clock at every message would cost as much as the message.
-    pub(crate) fn at_it_for(&self, incarnation: u32) -> Duration {
-        let step = self.steps.load(Ordering::Relaxed);
-        let mut sample = self.sample.lock();
-        match &*sample {
-            Some(known) if known.incarnation == incarnation && known.step == step => known.seen.elapsed(),
-            _ => {
-                *sample = Some(Sample { incarnation, step, seen: Instant::now() });
-                Duration::ZERO
-            }
+    pub(crate) fn at_it_for(&self, incarnation: u32, now: Duration) -> Duration {
+        let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+        let step = u64::from(incarnation) << 32 | u64::from(self.steps.load(Ordering::Relaxed));
+        if self.seen.load(Ordering::Acquire) == step {
+            return Duration::from_nanos(now.saturating_sub(self.seen_at.load(Ordering::Relaxed)));
         }
+        // The time first: who finds the step finds a time that is not before it.
+        self.seen_at.store(now, Ordering::Relaxed);
+        self.seen.store(step, Ordering::Release);
+        Duration::ZERO
     }
 }

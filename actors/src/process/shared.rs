@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
+use std::time::Duration;
 
 use super::condition::Condition;
 use super::label::Label;
@@ -51,6 +52,12 @@ impl<M: Send + 'static> Process<M> {
             let this: Weak<Self> = Arc::downgrade(self);
             Home { system: system.clone(), label: label(), number, place: system.enter(number, this) }
         })
+    }
+
+    /// For how long this incarnation has been seen at what it does now.
+    pub(crate) fn at_it_for(&self, incarnation: u32) -> Duration {
+        let now = self.home().map_or(Duration::ZERO, |home| home.system.age());
+        self.condition.at_it_for(incarnation, now)
     }
 
     pub(crate) fn home(&self) -> Option<&Home> {
@@ -192,7 +199,7 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
             monitors: self.monitoring(),
             trapping: self.condition.is_trapping(),
             suspended: self.condition.is_suspended(),
-            handling_for: working.then(|| self.condition.at_it_for(incarnation)),
+            handling_for: working.then(|| self.at_it_for(incarnation)),
         }
     }
 

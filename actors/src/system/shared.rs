@@ -5,6 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::Weak;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::alarms::Alarms;
 use super::dead_letters::DeadLetter;
@@ -21,6 +24,7 @@ use crate::untyped::AnyProcess;
 pub struct System(Arc<Inner>);
 
 struct Inner {
+    began: Instant,
     next_number: AtomicU64,
     events: Topic<Event>,
     dead_letters: Topic<DeadLetter>,
@@ -96,6 +100,10 @@ impl System {
         self.0.processes.leave(place, last);
     }
 
+    pub(crate) fn age(&self) -> Duration {
+        self.0.began.elapsed()
+    }
+
     pub(crate) fn living(&self) -> Vec<Arc<dyn AnyProcess>> {
         self.0.processes.processes()
     }
@@ -153,6 +161,7 @@ impl SystemBuilder {
             );
         }
         System(Arc::new(Inner {
+            began: Instant::now(),
             next_number: AtomicU64::new(1),
             events: Topic::new(),
             dead_letters: Topic::new(),
