@@ -35,10 +35,13 @@ impl Attention {
         self.0.fetch_and(!bits, Ordering::Release);
     }
 
+    // Asked for each message, by code that is generic and so made in other crates: `inline` lets them see into it.
+    #[inline]
     pub(super) fn wanted(&self) -> bool {
         self.0.load(Ordering::Acquire) != 0
     }
 
+    #[inline]
     pub(super) fn has(&self, bit: u8) -> bool {
         self.0.load(Ordering::Acquire) & bit != 0
     }
