@@ -15,7 +15,7 @@ use super::reply::Reply;
 use super::send::Entry;
 use crate::mailbox::Fate;
 use crate::process::Process;
-use crate::system::{Alarms, Struck, Term};
+use crate::system::{Alarm, Alarms, Struck};
 
 /// How long a call waits unless told otherwise; OTP's choice.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -86,29 +86,29 @@ enum Timer {
     /// The runtime's own: exact, and dear.
     Exact(Pin<Box<Sleep>>),
     /// The clock that all calls of the system share.
-    Coarse(Box<Term>),
+    Coarse(Alarm),
 }
 
 impl Timer {
     /// Begins to wait; none if the time is up at once.
     fn begin(timeout: Duration, alarms: Option<&Arc<Alarms>>, cx: &mut Context<'_>) -> Option<Self> {
-        let term =
-            alarms.filter(|_| timeout >= LONG).and_then(|alarms| Term::begin(alarms, timeout, cx.waker()));
-        match term {
-            Some(term) => Some(Self::Coarse(term)),
-            None => Self::Exact(Box::pin(tokio::time::sleep(timeout))).poll(timeout, cx),
+        let alarm = alarms.filter(|_| timeout >= LONG).and_then(|alarms| alarms.set(timeout, cx.waker()));
+        match alarm {
+            Some(alarm) => Some(Self::Coarse(alarm)),
+            None => Self::Exact(Box::pin(tokio::time::sleep(timeout))).poll(timeout, alarms, cx),
         }
     }
 
     /// None when the time is up.
-    fn poll(self, timeout: Duration, cx: &mut Context<'_>) -> Option<Self> {
-        match self {
-            Self::Exact(mut sleep) => sleep.as_mut().poll(cx).is_pending().then_some(Self::Exact(sleep)),
-            Self::Coarse(mut term) => match term.look(cx.waker()) {
-                Struck::No => Some(Self::Coarse(term)),
+    fn poll(self, timeout: Duration, alarms: Option<&Arc<Alarms>>, cx: &mut Context<'_>) -> Option<Self> {
+        match (self, alarms) {
+            (Self::Exact(mut sleep), _) => sleep.as_mut().poll(cx).is_pending().then_some(Self::Exact(sleep)),
+            (Self::Coarse(alarm), Some(alarms)) => match alarms.look(&alarm, cx.waker()) {
+                Struck::No => Some(Self::Coarse(alarm)),
                 Struck::Lost => Self::begin(timeout, None, cx),
                 Struck::Yes => None,
             },
+            (Self::Coarse(_), None) => None,
         }
     }
 }
@@ -157,9 +157,10 @@ impl<M: Send + 'static, T> CallFuture<'_, M, T> {
 
     fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<CallError<M>> {
         let Some(timeout) = self.timeout else { return Poll::Pending };
+        let alarms = self.process.home().map(|home| home.system.alarms());
         self.timer = match self.timer.take() {
-            Some(timer) => timer.poll(timeout, cx),
-            None => Timer::begin(timeout, self.process.home().map(|home| home.system.alarms()), cx),
+            Some(timer) => timer.poll(timeout, alarms, cx),
+            None => Timer::begin(timeout, alarms, cx),
         };
         if self.timer.is_some() {
             return Poll::Pending;
@@ -187,8 +188,8 @@ impl<M: Send + 'static, T> Future for CallFuture<'_, M, T> {
 impl<M: Send + 'static, T> Drop for CallFuture<'_, M, T> {
     fn drop(&mut self) {
         drop(self.entry.turn_back(&self.process.queue));
-        if let Some(Timer::Coarse(term)) = self.timer.take() {
-            term.leave();
+        if let (Some(Timer::Coarse(alarm)), Some(home)) = (&self.timer, self.process.home()) {
+            home.system.alarms().take_back(alarm);
         }
     }
 }

@@ -24,7 +24,7 @@ mod subscription;
 #[cfg(all(test, not(model)))]
 mod tests;
 
-pub(crate) use alarms::{Alarms, Struck, Term};
+pub(crate) use alarms::{Alarm, Alarms, Struck};
 pub use dead_letters::{DeadLetter, DeadReason};
 pub use events::Event;
 pub use panics::PanicLocations;

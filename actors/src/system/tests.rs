@@ -1,15 +1,14 @@
 //! The coarse clock of calls by itself.
 
-use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Poll, Wake, Waker};
+use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{Instant, sleep};
 
-use super::alarms::{Alarm, Alarms, Struck, Term};
+use super::alarms::{Alarm, Alarms, Struck};
 
 const TICK: Duration = Duration::from_millis(10);
 
@@ -44,12 +43,12 @@ fn paused() -> Runtime {
 async fn lateness(alarms: &Arc<Alarms>, after: Duration) -> Duration {
     let begun = Instant::now();
     let alarm = std::cell::OnceCell::new();
-    poll_fn(|cx| {
+    std::future::poll_fn(|cx| {
         let alarm =
             alarm.get_or_init(|| alarms.set(after, cx.waker()).expect("this runtime turns the wheel"));
         match alarms.look(alarm, cx.waker()) {
-            Struck::No => Poll::Pending,
-            Struck::Yes => Poll::Ready(()),
+            Struck::No => std::task::Poll::Pending,
+            Struck::Yes => std::task::Poll::Ready(()),
             Struck::Lost => panic!("the runtime is here"),
         }
     })
@@ -143,92 +142,4 @@ fn nobody_gets_an_alarm_from_the_wheel_of_another_runtime() {
     assert!(paused().block_on(async { alarms.set(TICK, Waker::noop()) }).is_none());
     assert!(alarms.set(TICK, Waker::noop()).is_none(), "nor anybody outside all runtimes");
     assert_eq!(alarms.look(&alarm, Waker::noop()), Struck::No);
-}
-
-fn begin(alarms: &Arc<Alarms>, after: Duration, waker: &Waker) -> Box<Term> {
-    Term::begin(alarms, after, waker).expect("this runtime turns the wheel")
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_term_that_goes_on_with_an_alarm_that_was_left_lasts_its_own_time() {
-    let alarms = alarms();
-    let before = poll_fn(|cx| Poll::Ready(begin(&alarms, TICK * 100, cx.waker()))).await;
-    before.leave();
-    sleep(TICK * 60).await;
-    let (begun, mut term, mut polls) = (Instant::now(), None, 0);
-    let struck = poll_fn(|cx| {
-        polls += 1;
-        match term.get_or_insert_with(|| begin(&alarms, TICK * 100, cx.waker())).look(cx.waker()) {
-            Struck::No => Poll::Pending,
-            struck => Poll::Ready(struck),
-        }
-    })
-    .await;
-    let late = begun.elapsed().checked_sub(TICK * 100).expect("it never ends early");
-    assert!(late <= 3 * TICK, "{late:?} late");
-    assert_eq!((polls, struck), (3, Struck::Yes), "it is woken by the alarm that was left, and by its own");
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_alarm_that_was_left_serves_nobody_else() {
-    let (alarms, (bell, waker), (other_bell, other)) = (alarms(), bell(), bell());
-    begin(&alarms, TICK * 100, &waker).leave();
-    let mut term = begin(&alarms, TICK * 100, &other);
-    sleep(TICK * 105).await;
-    assert_eq!((bell.0.load(Ordering::Relaxed), other_bell.0.load(Ordering::Relaxed)), (0, 1));
-    assert_eq!(term.look(&other), Struck::Yes);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_alarm_that_was_left_serves_neither_a_shorter_term_nor_one_after_it_has_struck() {
-    let (alarms, (bell, waker)) = (alarms(), bell());
-    begin(&alarms, TICK * 500, &waker).leave();
-    let mut shorter = begin(&alarms, TICK * 100, &waker);
-    sleep(TICK * 105).await;
-    assert_eq!((bell.0.load(Ordering::Relaxed), shorter.look(&waker)), (1, Struck::Yes));
-    shorter.leave();
-    let mut later = begin(&alarms, TICK * 100, &waker);
-    assert_eq!(later.look(&waker), Struck::No);
-    sleep(TICK * 105).await;
-    assert_eq!((bell.0.load(Ordering::Relaxed), later.look(&waker)), (2, Struck::Yes));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_term_wakes_whoever_looked_last_and_is_left_to_them() {
-    let (alarms, (old, old_waker), (new, new_waker)) = (alarms(), bell(), bell());
-    let mut term = begin(&alarms, TICK * 100, &old_waker);
-    assert_eq!(term.look(&new_waker), Struck::No);
-    term.leave();
-    let mut next = begin(&alarms, TICK * 100, &old_waker);
-    sleep(TICK * 105).await;
-    assert_eq!((old.0.load(Ordering::Relaxed), new.0.load(Ordering::Relaxed)), (1, 0));
-    assert_eq!(next.look(&old_waker), Struck::Yes);
-}
-
-#[test]
-fn an_alarm_that_was_left_is_of_no_use_on_another_runtime_or_after_its_own_is_gone() {
-    let (alarms, (bell, waker), first) = (alarms(), bell(), paused());
-    first.block_on(async { begin(&alarms, TICK * 500, &waker).leave() });
-    // The first runtime stands still: who relied on it would wait for ever.
-    let second = paused();
-    assert!(second.block_on(async { Term::begin(&alarms, TICK * 500, &waker) }).is_none());
-    first.block_on(async { begin(&alarms, TICK * 500, &waker).leave() });
-    drop(first);
-    let before = bell.0.load(Ordering::Relaxed);
-    second.block_on(async {
-        let mut term = begin(&alarms, TICK * 100, &waker);
-        sleep(TICK * 105).await;
-        assert_eq!((bell.0.load(Ordering::Relaxed), term.look(&waker)), (before + 1, Struck::Yes));
-    });
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_wheel_is_not_kept_turning_for_an_alarm_that_was_left_for_long() {
-    let alarms = alarms();
-    begin(&alarms, TICK * 100_000, Waker::noop()).leave();
-    sleep(TICK * 5).await;
-    assert_eq!(Arc::strong_count(&alarms), 1, "it is taken back, and the wheel rests");
-    begin(&alarms, TICK * 500, Waker::noop()).leave();
-    sleep(TICK * 510).await;
-    assert_eq!(Arc::strong_count(&alarms), 2, "only the thread knows the wheel, and no task");
 }
