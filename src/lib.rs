@@ -3,8 +3,9 @@
 pub use perennial_actors::{
     Actor, Address, Call, CallError, CallFuture, Capacity, Closed, Context, Counters, DeadLetter, DeadReason,
     Down, Event, ExitReason, Failure, Handle, InspectError, Mailbox, Monitor, MonitorId, NoProcess,
-    OnRestart, Panic, PanicLocations, Pid, Piped, ProcessInfo, ProcessState, Reply, SendError, Sending,
-    Signal, Spawn, Subscription, System, SystemBuilder, TimerId,
+    OnRestart, Overflow, Panic, PanicLocations, Permit, Pid, Piped, ProcessInfo, ProcessState, Recipient,
+    Reply, Reserving, SendError, Sending, SendingUntil, Signal, Spawn, Subscription, System, SystemBuilder,
+    TimerId, WeakAddress,
 };
 pub use perennial_registry::{BindError, LookupError, Name, Registry, Whereis};
 pub use perennial_supervision::{

@@ -39,13 +39,13 @@ mod untyped;
 
 pub use actor::{Actor, Context};
 pub use address::{
-    Address, Call, CallError, CallFuture, Closed, Handle, InspectError, Monitor, NoProcess, ProcessInfo,
-    Reply, SendError, Sending,
+    Address, Call, CallError, CallFuture, Closed, Handle, InspectError, Monitor, NoProcess, Permit,
+    ProcessInfo, Recipient, Reply, Reserving, SendError, Sending, SendingUntil, WeakAddress,
 };
 pub use agenda::{Piped, TimerId};
 pub use counters::Counters;
 pub use exit::{ExitReason, Failure, Panic};
-pub use mailbox::{Capacity, Mailbox, OnRestart};
+pub use mailbox::{Capacity, Mailbox, OnRestart, Overflow};
 pub use pid::Pid;
 pub use signal::{Down, MonitorId, Signal};
 pub use spawn::{Spawn, StartError};

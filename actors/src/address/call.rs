@@ -151,6 +151,7 @@ impl<M: Send + 'static, T> CallFuture<'_, M, T> {
         match self.process.queue.fate(sequence, cx.waker()) {
             Fate::Open => Poll::Pending,
             Fate::Handled => Poll::Ready(Err(CallError::ReplyDropped)),
+            Fate::Dropped => Poll::Ready(Err(CallError::Dropped)),
             Fate::Lost(reason) => Poll::Ready(Err(CallError::Ended(reason))),
         }
     }

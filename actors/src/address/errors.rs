@@ -75,6 +75,8 @@ pub enum CallError<M> {
     TimedOut,
     /// The message was sent, and went down with the incarnation that ended so, or with the mailbox.
     Ended(ExitReason),
+    /// The message was sent, and dropped to make room for newer ones: the mailbox is [set so](crate::Overflow).
+    Dropped,
     /// The message was sent, and its handler dropped the [`Reply`](crate::Reply) without an answer.
     ReplyDropped,
 }
@@ -84,7 +86,7 @@ impl<M> CallError<M> {
     pub fn into_inner(self) -> Option<M> {
         match self {
             Self::NoRoom(message) | Self::Closed(message) => Some(message),
-            Self::TimedOut | Self::Ended(_) | Self::ReplyDropped => None,
+            Self::TimedOut | Self::Ended(_) | Self::Dropped | Self::ReplyDropped => None,
         }
     }
 }
@@ -96,6 +98,7 @@ impl<M> fmt::Debug for CallError<M> {
             Self::Closed(_) => f.write_str("Closed(..)"),
             Self::TimedOut => f.write_str("TimedOut"),
             Self::Ended(reason) => f.debug_tuple("Ended").field(reason).finish(),
+            Self::Dropped => f.write_str("Dropped"),
             Self::ReplyDropped => f.write_str("ReplyDropped"),
         }
     }
@@ -108,6 +111,7 @@ impl<M> fmt::Display for CallError<M> {
             Self::Closed(_) => f.write_str(CLOSED),
             Self::TimedOut => f.write_str("no answer in time"),
             Self::Ended(reason) => write!(f, "the actor ended: {reason}"),
+            Self::Dropped => f.write_str("the message was dropped to make room for newer ones"),
             Self::ReplyDropped => f.write_str("the actor dropped the reply"),
         }
     }

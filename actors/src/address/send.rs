@@ -1,11 +1,14 @@
-//! Sending that waits for room.
+//! Sending that waits for room, for as long as it takes or until a deadline.
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
-use super::errors::Closed;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::errors::{Closed, SendError};
 use crate::mailbox::{Outcome, Queue};
 use crate::process::Process;
 
@@ -33,8 +36,9 @@ impl<M> Entry<M> {
             },
             Self::InLine(ticket) => match queue.collect(ticket, waker) {
                 Some(Outcome::Accepted(sequence)) => Ok(sequence),
-                Some(Outcome::Refused(message)) => Err(message),
-                None => {
+                Some(Outcome::Refused(Some(message))) => Err(message),
+                // What has a message is not told of a place.
+                Some(Outcome::Refused(None) | Outcome::Reserved) | None => {
                     *self = Self::InLine(ticket);
                     return Poll::Pending;
                 }
@@ -66,6 +70,19 @@ impl<'a, M: Send + 'static> Sending<'a, M> {
     pub(super) const fn new(process: &'a Process<M>, message: M) -> Self {
         Self { process, entry: Entry::New(message) }
     }
+
+    /// Waits for room at most so long; then the message comes back.
+    pub fn timeout(self, timeout: Duration) -> SendingUntil<'a, M> {
+        // So far ahead that nobody sees the difference to never.
+        const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
+        self.deadline(Instant::now() + timeout.min(FAR))
+    }
+
+    /// Waits for room until then at most; then the message comes back. A message for which there is room is sent, however
+    /// late it is.
+    pub fn deadline(self, deadline: Instant) -> SendingUntil<'a, M> {
+        SendingUntil { sending: self, deadline, alarm: None }
+    }
 }
 
 impl<M: Send + 'static> Unpin for Sending<'_, M> {}
@@ -88,5 +105,54 @@ impl<M: Send + 'static> Drop for Sending<'_, M> {
 impl<M: Send + 'static> fmt::Debug for Sending<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Sending(..)")
+    }
+}
+
+/// The future of [`Address::send`](crate::Address::send) with a deadline.
+///
+/// # Cancel safety
+///
+/// As of the future without.
+///
+/// # Errors
+///
+/// [`Full`](SendError::Full) when the time is up, [`Closed`](SendError::Closed) if nobody serves the actor and nobody is due to. The
+/// message comes back either way.
+///
+/// # Panics
+///
+/// When it has to wait, outside a tokio runtime or on one without timers.
+#[must_use = "nothing is sent before it is awaited"]
+pub struct SendingUntil<'a, M: Send + 'static> {
+    sending: Sending<'a, M>,
+    deadline: Instant,
+    /// Made when it has to wait.
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+impl<M: Send + 'static> Future for SendingUntil<'_, M> {
+    type Output = Result<(), SendError<M>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Poll::Ready(sent) = Pin::new(&mut self.sending).poll(cx) {
+            return Poll::Ready(sent.map_err(|Closed(message)| SendError::Closed(message)));
+        }
+        let deadline = self.deadline;
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if alarm.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        let sending = &mut self.sending;
+        Poll::Ready(match sending.entry.turn_back(&sending.process.queue) {
+            Some(message) => Err(SendError::Full(message)),
+            // It got its place at this very moment.
+            None => Ok(()),
+        })
+    }
+}
+
+impl<M: Send + 'static> fmt::Debug for SendingUntil<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendingUntil").field("deadline", &self.deadline).finish_non_exhaustive()
     }
 }

@@ -39,11 +39,22 @@ impl<M: Send + 'static> Address<M> {
     ///
     /// # Errors
     ///
-    /// [`Full`](SendError::Full) if there is no room or others wait for it; [`Closed`](SendError::Closed) if nobody
+    /// [`Full`](SendError::Full) if there is no room or others wait for it, unless the mailbox is set to
+    /// [drop](crate::Overflow) something then; [`Closed`](SendError::Closed) if nobody
     /// serves the actor and nobody is due to.
     pub fn cast(&self, message: M) -> Result<(), SendError<M>> {
         match self.0.queue.push(message) {
             Ok(_) => Ok(()),
+            Err(Refused::Full(message)) => self.cast_to_full(message),
+            Err(Refused::Closed(message)) => Err(SendError::Closed(message)),
+        }
+    }
+
+    /// What happens is for the mailbox to say.
+    #[cold]
+    fn cast_to_full(&self, message: M) -> Result<(), SendError<M>> {
+        match self.0.overflow(message) {
+            Ok(()) => Ok(()),
             Err(Refused::Full(message)) => Err(SendError::Full(message)),
             Err(Refused::Closed(message)) => Err(SendError::Closed(message)),
         }
@@ -156,6 +167,10 @@ impl<M: Send + 'static> Address<M> {
 
     pub(crate) const fn new(process: Arc<Process<M>>) -> Self {
         Self(process)
+    }
+
+    pub(super) const fn process(&self) -> &Arc<Process<M>> {
+        &self.0
     }
 
     fn key(&self) -> *const Process<M> {

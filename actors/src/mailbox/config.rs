@@ -29,6 +29,21 @@ pub enum OnRestart {
     Discard,
 }
 
+/// What [`cast`](crate::Address::cast) does when the mailbox is full. Whoever can wait for room, waits, under any of these.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Overflow {
+    /// The message comes back to its sender.
+    #[default]
+    Reject,
+    /// The message goes to the dead letters. For the sender it was accepted.
+    DropNewest,
+    /// The message that has waited longest goes to the dead letters, and the new one is taken in.
+    ///
+    /// Whoever stands in line for room was there before: those messages go in first, and drop others for it. Only if all
+    /// places are reserved, the message comes back.
+    DropOldest,
+}
+
 /// The settings of a mailbox: bounded at 1,024 messages and kept across restarts, unless set otherwise.
 ///
 /// ```
@@ -41,19 +56,31 @@ pub enum OnRestart {
 pub struct Mailbox {
     pub(crate) capacity: Capacity,
     pub(crate) on_restart: OnRestart,
+    pub(crate) overflow: Overflow,
 }
 
 impl Mailbox {
     /// Holds at most `capacity` messages besides the one being handled.
     #[must_use]
     pub const fn bounded(capacity: NonZeroUsize) -> Self {
-        Self { capacity: Capacity::Bounded(capacity), on_restart: OnRestart::Keep }
+        Self {
+            capacity: Capacity::Bounded(capacity),
+            on_restart: OnRestart::Keep,
+            overflow: Overflow::Reject,
+        }
     }
 
     /// Holds as many messages as memory does.
     #[must_use]
     pub const fn unbounded() -> Self {
-        Self { capacity: Capacity::Unbounded, on_restart: OnRestart::Keep }
+        Self { capacity: Capacity::Unbounded, on_restart: OnRestart::Keep, overflow: Overflow::Reject }
+    }
+
+    /// Sets what a cast to a full mailbox does.
+    #[must_use]
+    pub const fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
+        self
     }
 
     /// What waits when an incarnation ends goes to the dead letters instead of the next incarnation.

@@ -3,7 +3,7 @@
 use std::task::{Context, Poll, Waker};
 
 use super::lanes::{Interest, Lanes, Service};
-use super::shared::{FATE, KILL, LINE, Queue, SIGNAL};
+use super::shared::{DROPPED, FATE, KILL, LINE, Queue, SIGNAL};
 use crate::order::Order;
 use crate::sync::Ordering;
 
@@ -42,7 +42,7 @@ impl<M> Queue<M> {
 
     /// The next message of the batch, unless something asks for attention (invariant 6).
     fn take(&self, incarnation: u32) -> Option<M> {
-        // Only the consumer makes it shorter, so what it reads here is what it wrote.
+        // The consumer makes it shorter, and a sender who drops the oldest; either way it finds the batch empty and looks again.
         if self.batch_len.load(Ordering::Relaxed) == 0 {
             return None;
         }
@@ -86,6 +86,10 @@ impl<M> Queue<M> {
 
     /// What comes ahead of all messages.
     fn attend(&self, lanes: &mut Lanes<M>, wakers: &mut Vec<Waker>) -> Option<Next<M>> {
+        if self.attention.has(DROPPED) {
+            lanes.settle_dropped();
+            self.attention.clear(DROPPED);
+        }
         *wakers = self.settled(lanes);
         if self.attention.has(KILL) { Some(Next::Killed) } else { self.next_signal(lanes).map(Next::Signal) }
     }

@@ -41,13 +41,16 @@ pub(crate) enum Fate {
     Handled,
     /// It was lost with the incarnation that ended so, or the reply that was kept of it was, or it never reached one.
     Lost(ExitReason),
+    /// It was dropped to make room for a newer one.
+    Dropped,
 }
 
 /// Messages `first..=last`, by sequence number: their replies, if they are gone, are so for this reason.
 pub(crate) struct Loss {
     first: u64,
     last: u64,
-    reason: ExitReason,
+    /// Why an incarnation ended; none if they were dropped to make room.
+    reason: Option<ExitReason>,
 }
 
 /// Told when the incarnation that is served now, or else the next one, has ended.
@@ -63,6 +66,12 @@ pub(crate) struct CloseHook {
 /// The part that most identities never need, out of the way of the others.
 pub(crate) struct Seldom<M> {
     pub(crate) waiting: Waiting<M>,
+    /// How many places are kept for those who have asked for one.
+    pub(crate) reserved: usize,
+    /// How many messages were dropped on their way in. They never got a number.
+    pub(crate) swallowed: u64,
+    /// How many of the messages right behind the one in hand were dropped. They are settled when that one is (invariant 3).
+    pub(crate) dropped_behind: u64,
     losses: VecDeque<Loss>,
     pub(crate) watchers: Vec<(u64, Watcher)>,
     pub(crate) on_close: Vec<CloseHook>,
@@ -140,6 +149,9 @@ impl<M> Lanes<M> {
         self.seldom.get_or_insert_with(|| {
             Box::new(Seldom {
                 waiting: Waiting::new(),
+                reserved: 0,
+                swallowed: 0,
+                dropped_behind: 0,
                 losses: VecDeque::new(),
                 watchers: Vec::new(),
                 on_close: Vec::new(),
@@ -154,10 +166,17 @@ impl<M> Lanes<M> {
         self.seldom().is_some_and(|seldom| !seldom.waiting.is_empty())
     }
 
-    /// Lets the first in line in; its waker.
+    /// How many places are kept.
+    pub(crate) fn reserved(&self) -> usize {
+        self.seldom().map_or(0, |seldom| seldom.reserved)
+    }
+
+    /// Lets the first in line in, or keeps a place for it; its waker.
     pub(crate) fn advance_line(&mut self) -> Option<Waker> {
         let (messages, accepted) = (&mut self.messages, &mut self.accepted);
-        self.seldom.as_deref_mut()?.waiting.advance(|message| {
+        let seldom = self.seldom.as_deref_mut()?;
+        seldom.reserved += usize::from(seldom.waiting.wants_place());
+        seldom.waiting.advance(|message| {
             messages.push_back(message);
             *accepted += 1;
             *accepted
@@ -182,18 +201,42 @@ impl<M> Lanes<M> {
         }
         let losses = &mut self.seldom_mut().losses;
         let forgotten = if losses.len() == LOSSES { losses.pop_front() } else { None };
-        losses.push_back(Loss { first, last, reason: reason.clone() });
+        losses.push_back(Loss { first, last, reason: Some(reason.clone()) });
         forgotten
+    }
+
+    /// Remembers that a message was dropped to make room. However many are, one after the other, it is one thing to remember.
+    #[must_use]
+    pub(crate) fn remember_drop(&mut self, sequence: u64) -> Option<Loss> {
+        let losses = &mut self.seldom_mut().losses;
+        match losses.back_mut() {
+            Some(Loss { last, reason: None, .. }) if *last + 1 == sequence => {
+                *last = sequence;
+                None
+            }
+            _ => {
+                let forgotten = if losses.len() == LOSSES { losses.pop_front() } else { None };
+                losses.push_back(Loss { first: sequence, last: sequence, reason: None });
+                forgotten
+            }
+        }
+    }
+
+    /// The messages that were dropped behind the one in hand are settled, now that that one is.
+    pub(crate) fn settle_dropped(&mut self) {
+        if let Some(seldom) = self.seldom.as_deref_mut() {
+            self.dead += std::mem::take(&mut seldom.dropped_behind);
+        }
     }
 
     /// The fate of message `sequence`, when all up to `settled` are settled (invariant 3).
     pub(crate) fn fate(&self, sequence: u64, settled: u64) -> Fate {
-        if sequence > settled || (self.ending && sequence > self.since) {
-            return Fate::Open;
-        }
         let mut losses = self.seldom().into_iter().flat_map(|seldom| &seldom.losses);
-        match losses.find(|loss| loss.first <= sequence && sequence <= loss.last) {
-            Some(loss) => Fate::Lost(loss.reason.clone()),
+        let loss = losses.find(|loss| loss.first <= sequence && sequence <= loss.last);
+        match loss.map(|loss| &loss.reason) {
+            Some(None) => Fate::Dropped,
+            _ if sequence > settled || (self.ending && sequence > self.since) => Fate::Open,
+            Some(Some(reason)) => Fate::Lost(reason.clone()),
             None => Fate::Handled,
         }
     }

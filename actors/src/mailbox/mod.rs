@@ -41,14 +41,16 @@ mod consumer;
 mod lanes;
 #[cfg(all(test, model))]
 mod model;
+mod overflow;
 mod owner;
+mod places;
 mod sender;
 mod shared;
 #[cfg(all(test, not(model)))]
 mod tests;
 mod waiting;
 
-pub use config::{Capacity, Mailbox, OnRestart};
+pub use config::{Capacity, Mailbox, OnRestart, Overflow};
 pub(crate) use consumer::{Inside, Next};
 pub(crate) use lanes::{CloseHook, Fate, Interest, Watcher};
 pub(crate) use owner::{AttachError, Leftover};

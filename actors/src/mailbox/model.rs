@@ -82,7 +82,8 @@ fn send(queue: &Queue<u32>, message: u32) -> Result<u64, u32> {
         }
         match ticket.and_then(|ticket| queue.collect(ticket, cx.waker())) {
             Some(Outcome::Accepted(sequence)) => Poll::Ready(Ok(sequence)),
-            Some(Outcome::Refused(message)) => Poll::Ready(Err(message)),
+            Some(Outcome::Refused(Some(message))) => Poll::Ready(Err(message)),
+            Some(Outcome::Refused(None) | Outcome::Reserved) => unreachable!("only a place was wanted"),
             None => Poll::Pending,
         }
     }))

@@ -6,7 +6,7 @@ use std::task::Waker;
 use super::batch::Batch;
 use super::config::OnRestart;
 use super::lanes::{CloseHook, Interest, Lanes, Loss, Service, Watcher};
-use super::shared::{KILL, Queue, SIGNAL, settled};
+use super::shared::{DROPPED, KILL, Queue, SIGNAL, settled};
 use crate::exit::ExitReason;
 use crate::order::Order;
 use crate::sync::Ordering;
@@ -135,6 +135,8 @@ impl<M> Queue<M> {
             lanes.handled += in_hand;
         }
         batch.release();
+        lanes.settle_dropped();
+        self.attention.clear(DROPPED);
         if let Service::Served(incarnation) = lanes.service {
             leftover.ended = Some(incarnation);
             leftover.losses.extend(lanes.remember_loss(lanes.since + 1, settled(lanes, batch), reason));

@@ -49,7 +49,7 @@ impl<M> Queue<M> {
         if lanes.service == Service::Closed {
             return Err(message);
         }
-        let ticket = lanes.seldom_mut().waiting.join(message, waker.clone());
+        let ticket = lanes.seldom_mut().waiting.join(Some(message), waker.clone());
         self.attention.set(LINE);
         let admitted = self.admit(&mut lanes, None);
         let consumer = if admitted.is_empty() { None } else { lanes.rouse(Interest::Messages) };
@@ -67,7 +67,10 @@ impl<M> Queue<M> {
     /// Takes a message out of the line, unless it was accepted before.
     pub(crate) fn leave(&self, ticket: u64) -> Option<M> {
         let mut lanes = self.lanes.lock();
-        lanes.seldom_mut().waiting.leave(ticket)
+        match lanes.seldom_mut().waiting.leave(ticket) {
+            Some(Outcome::Refused(message)) => message,
+            Some(Outcome::Accepted(_) | Outcome::Reserved) | None => None,
+        }
     }
 
     /// Lets those in line in, as far as there is room; the wakers of those who got in. `batch_len` is the length
@@ -89,7 +92,7 @@ impl<M> Queue<M> {
     fn fits(&self, lanes: &Lanes<M>, batch_len: Option<usize>) -> bool {
         match (self.settings.capacity, batch_len) {
             (super::Capacity::Bounded(capacity), Some(batch)) => {
-                lanes.messages.len() + batch < capacity.get()
+                lanes.messages.len() + lanes.reserved() + batch < capacity.get()
             }
             _ => self.has_room(lanes),
         }

@@ -20,6 +20,8 @@ pub(super) const KILL: u8 = 2;
 pub(super) const LINE: u8 = 4;
 /// Somebody waits to hear the fate of the message in hand.
 pub(super) const FATE: u8 = 8;
+/// Messages behind the one in hand were dropped.
+pub(super) const DROPPED: u8 = 16;
 
 impl Attention {
     pub(super) fn new() -> Self {
@@ -85,7 +87,7 @@ impl<M> Queue<M> {
     /// Whether one more message fits in.
     pub(super) fn has_room(&self, lanes: &Lanes<M>) -> bool {
         let Capacity::Bounded(capacity) = self.settings.capacity else { return true };
-        let free = capacity.get().saturating_sub(lanes.messages.len());
+        let free = capacity.get().saturating_sub(lanes.messages.len() + lanes.reserved());
         free > self.batch_len.load(Ordering::Relaxed) || free > self.batch.lock().len()
     }
 
@@ -111,11 +113,13 @@ impl<M> Queue<M> {
     pub(crate) fn counters(&self) -> Counters {
         let lanes = self.lanes.lock();
         let batch = self.batch.lock();
+        let (swallowed, dropped) =
+            lanes.seldom().map_or((0, 0), |seldom| (seldom.swallowed, seldom.dropped_behind));
         Counters {
-            accepted: lanes.accepted(),
+            accepted: lanes.accepted() + swallowed,
             handled: handled(&lanes, &batch),
             lost_in_flight: lanes.lost,
-            dead_lettered: lanes.dead,
+            dead_lettered: lanes.dead + swallowed + dropped,
             queued: (lanes.messages.len() + batch.len()) as u64
                 + u64::from(self.in_hand.load(Ordering::Relaxed)),
         }

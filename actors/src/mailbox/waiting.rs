@@ -1,5 +1,5 @@
-//! Senders that wait for room. Their messages wait here in the order in which they came, so that nobody who comes later
-//! gets ahead, and move into the lane as places become free.
+//! Those who wait for room: senders, whose messages wait here and move into the lane as places become free, and those who
+//! only want a place. They wait in the order in which they came, so that nobody who comes later gets ahead.
 
 use std::collections::VecDeque;
 use std::task::Waker;
@@ -13,16 +13,19 @@ pub(crate) struct Waiting<M> {
 
 struct Entry<M> {
     ticket: u64,
-    message: M,
+    /// None if it is only a place that is wanted.
+    message: Option<M>,
     waker: Waker,
 }
 
-/// What became of a message that waited for room.
+/// What became of somebody who waited for room.
 pub(crate) enum Outcome<M> {
-    /// It was accepted, with this sequence number.
+    /// The message was accepted, with this sequence number.
     Accepted(u64),
-    /// The mailbox was closed.
-    Refused(M),
+    /// There is a place now, kept for whoever waited.
+    Reserved,
+    /// The mailbox was closed, or whoever waited has left before it was his turn: the message, if there is one.
+    Refused(Option<M>),
 }
 
 impl<M> Waiting<M> {
@@ -35,18 +38,24 @@ impl<M> Waiting<M> {
         self.line.is_empty()
     }
 
-    pub(crate) fn join(&mut self, message: M, waker: Waker) -> u64 {
+    pub(crate) fn join(&mut self, message: Option<M>, waker: Waker) -> u64 {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         self.line.push_back(Entry { ticket, message, waker });
         ticket
     }
 
-    /// The first in line, whose place is now given by `accept`.
+    /// The first in line; its message goes where `accept` puts it, or its place is kept.
     pub(crate) fn advance(&mut self, accept: impl FnOnce(M) -> u64) -> Option<Waker> {
         let entry = self.line.pop_front()?;
-        self.settled.push((entry.ticket, Outcome::Accepted(accept(entry.message))));
+        let outcome = entry.message.map_or(Outcome::Reserved, |message| Outcome::Accepted(accept(message)));
+        self.settled.push((entry.ticket, outcome));
         Some(entry.waker)
+    }
+
+    /// Whether the first in line wants a place and nothing else.
+    pub(crate) fn wants_place(&self) -> bool {
+        self.line.front().is_some_and(|entry| entry.message.is_none())
     }
 
     /// Sends everybody in line away, each with its message.
@@ -70,16 +79,13 @@ impl<M> Waiting<M> {
         None
     }
 
-    /// Leaves the line. The message comes back unless it was accepted before.
-    pub(crate) fn leave(&mut self, ticket: u64) -> Option<M> {
+    /// Leaves the line: what it leaves with. None if there is no such ticket any more.
+    pub(crate) fn leave(&mut self, ticket: u64) -> Option<Outcome<M>> {
         if let Some(at) = self.settled.iter().position(|(settled, _)| *settled == ticket) {
-            return match self.settled.swap_remove(at).1 {
-                Outcome::Accepted(_) => None,
-                Outcome::Refused(message) => Some(message),
-            };
+            return Some(self.settled.swap_remove(at).1);
         }
         let at = self.place(ticket)?;
-        self.line.remove(at).map(|entry| entry.message)
+        self.line.remove(at).map(|entry| Outcome::Refused(entry.message))
     }
 
     /// Where a ticket stands; the line is sorted, because tickets are given in order.

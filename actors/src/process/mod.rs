@@ -12,6 +12,7 @@ mod relating;
 mod relations;
 mod report;
 mod shared;
+mod undelivered;
 
 pub use attachment::{Attachment, Step};
 pub use identity::{Identity, OpenError};

@@ -149,7 +149,7 @@ impl<M: Send + 'static> Process<M> {
         leftover.watchers.into_iter().for_each(|(_, watcher)| watcher(ended, reason));
     }
 
-    fn bury(&self, target: Pid, reason: impl FnOnce() -> DeadReason) {
+    pub(super) fn bury(&self, target: Pid, reason: impl FnOnce() -> DeadReason) {
         let Some(home) = self.home() else { return };
         home.system.bury(|| DeadLetter {
             target,
@@ -162,7 +162,7 @@ impl<M: Send + 'static> Process<M> {
 
 /// A hook, or a message that is dropped, may do anything. Whoever ends an incarnation or closes a mailbox must survive it, and
 /// tell the others.
-fn survive(code: impl FnOnce()) {
+pub(super) fn survive(code: impl FnOnce()) {
     drop(panic::catch_unwind(AssertUnwindSafe(code)));
 }
 

@@ -27,4 +27,6 @@ pub enum DeadReason {
     InFlight(ExitReason),
     /// It waited when nobody was left to handle it, or in a mailbox that is discarded on restart.
     Unhandled(ExitReason),
+    /// Its mailbox was full, and is set to drop what does not fit, or what it makes room with.
+    Overflow,
 }

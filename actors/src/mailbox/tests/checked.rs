@@ -49,6 +49,7 @@ pub(super) enum Became {
     Open,
     Handled,
     Lost(String),
+    Dropped,
 }
 
 /// Why a message came back.
@@ -122,7 +123,8 @@ impl Checked {
         self.check();
         outcome.map(|outcome| match outcome {
             Outcome::Accepted(sequence) => Ok(sequence),
-            Outcome::Refused(message) => Err(message),
+            Outcome::Refused(Some(message)) => Err(message),
+            Outcome::Refused(None) | Outcome::Reserved => unreachable!("only a place was wanted"),
         })
     }
 
@@ -191,6 +193,7 @@ impl Checked {
             Fate::Open => Became::Open,
             Fate::Handled => Became::Handled,
             Fate::Lost(reason) => Became::Lost(reason.to_string()),
+            Fate::Dropped => Became::Dropped,
         }
     }
 

@@ -1,0 +1,165 @@
+//! A place in a mailbox, taken before there is a message to put into it.
+
+use std::fmt;
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::errors::{Closed, SendError};
+use super::typed::Address;
+use crate::mailbox::{Outcome, Refused};
+use crate::process::Process;
+
+/// A place in the mailbox of an actor, kept for one message. Dropped unused, it is given back.
+///
+/// The place belongs to the actor and not to an incarnation: it outlives a restart. It counts towards the capacity, and says nothing
+/// about the order: the message stands where it is when it is sent.
+#[must_use = "a place that is not used is given back"]
+pub struct Permit<M: Send + 'static>(Option<Arc<Process<M>>>);
+
+impl<M: Send + 'static> Permit<M> {
+    /// Puts a message into the place. Never waits, and never finds the mailbox full.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`] if by now nobody serves the actor and nobody is due to.
+    pub fn send(mut self, message: M) -> Result<(), Closed<M>> {
+        match self.0.take() {
+            Some(process) => process.queue.fill(message).map(drop).map_err(Closed),
+            // Taken only here, and this takes the permit itself.
+            None => Err(Closed(message)),
+        }
+    }
+}
+
+impl<M: Send + 'static> Permit<M> {
+    /// The same for a message that cannot be given back: it goes to the dead letters.
+    pub(super) fn send_or_bury(mut self, message: M) {
+        if let Some(process) = self.0.take() {
+            if let Err(message) = process.queue.fill(message) {
+                process.bury_unsent(message);
+            }
+        }
+    }
+}
+
+impl<M: Send + 'static> Drop for Permit<M> {
+    fn drop(&mut self) {
+        if let Some(process) = &self.0 {
+            process.queue.give_back();
+        }
+    }
+}
+
+impl<M: Send + 'static> fmt::Debug for Permit<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Permit(..)")
+    }
+}
+
+impl<M: Send + 'static> Address<M> {
+    /// Takes a place in the mailbox if there is one; never waits.
+    ///
+    /// # Errors
+    ///
+    /// As of [`cast`](Self::cast), whatever the mailbox does with casts that find it full.
+    pub fn try_reserve(&self) -> Result<Permit<M>, SendError<()>> {
+        match self.process().queue.try_reserve() {
+            Ok(()) => Ok(Permit(Some(self.process().clone()))),
+            Err(Refused::Full(())) => Err(SendError::Full(())),
+            Err(Refused::Closed(())) => Err(SendError::Closed(())),
+        }
+    }
+
+    /// Takes a place in the mailbox as soon as there is one; who waits longest, sender or not, comes first.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped before it is ready, no place is taken.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`] if nobody serves the actor and nobody is due to.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use perennial_actors::{Actor, Context, ExitReason, System};
+    /// # struct Sink;
+    /// # impl Actor for Sink {
+    /// #     type Msg = String;
+    /// #     type Args = ();
+    /// #     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Sink) }
+    /// #     async fn handle(&mut self, _: String, _: &mut Context<Self>) -> Result<(), ExitReason> { Ok(()) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sink = System::new().spawn::<Sink>(()).await?;
+    /// let permit = sink.reserve().await?;
+    /// // Only now is the work done, because there is somebody to take its result.
+    /// permit.send("costly".repeat(3))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn reserve(&self) -> Reserving<'_, M> {
+        Reserving { process: self.process(), state: State::New }
+    }
+}
+
+/// The future of [`Address::reserve`].
+#[must_use = "no place is taken before it is awaited"]
+pub struct Reserving<'a, M: Send + 'static> {
+    process: &'a Arc<Process<M>>,
+    state: State,
+}
+
+enum State {
+    New,
+    InLine(u64),
+    Done,
+}
+
+impl<M: Send + 'static> Future for Reserving<'_, M> {
+    type Output = Result<Permit<M>, Closed<()>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let queue = &self.process.queue;
+        let reserved = match mem::replace(&mut self.state, State::Done) {
+            State::New => match queue.reserve_or_join(cx.waker()) {
+                Some(Ok(())) => true,
+                Some(Err(ticket)) => {
+                    self.state = State::InLine(ticket);
+                    return Poll::Pending;
+                }
+                None => false,
+            },
+            State::InLine(ticket) => match queue.collect(ticket, cx.waker()) {
+                Some(Outcome::Reserved) => true,
+                Some(Outcome::Refused(_) | Outcome::Accepted(_)) => false,
+                None => {
+                    self.state = State::InLine(ticket);
+                    return Poll::Pending;
+                }
+            },
+            // Polled again after it was ready: there is nothing more to come.
+            State::Done => return Poll::Pending,
+        };
+        Poll::Ready(if reserved { Ok(Permit(Some(self.process.clone()))) } else { Err(Closed(())) })
+    }
+}
+
+impl<M: Send + 'static> Drop for Reserving<'_, M> {
+    fn drop(&mut self) {
+        if let State::InLine(ticket) = self.state {
+            self.process.queue.leave_place(ticket);
+        }
+    }
+}
+
+impl<M: Send + 'static> fmt::Debug for Reserving<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reserving(..)")
+    }
+}

@@ -1,0 +1,83 @@
+//! Places that are kept for somebody who will send later.
+
+use std::task::Waker;
+
+use super::lanes::{Interest, Lanes, Service};
+use super::sender::Refused;
+use super::shared::{LINE, Queue};
+use super::waiting::Outcome;
+
+impl<M> Queue<M> {
+    /// Keeps a place, if there is room and nobody stands in line for it.
+    pub(crate) fn try_reserve(&self) -> Result<(), Refused<()>> {
+        let mut lanes = self.lanes.lock();
+        self.reserve_in(&mut lanes)
+    }
+
+    fn reserve_in(&self, lanes: &mut Lanes<M>) -> Result<(), Refused<()>> {
+        if lanes.service == Service::Closed {
+            return Err(Refused::Closed(()));
+        }
+        if lanes.has_line() || !self.has_room(lanes) {
+            return Err(Refused::Full(()));
+        }
+        lanes.seldom_mut().reserved += 1;
+        Ok(())
+    }
+
+    /// Keeps a place, or stands in line for one: then the ticket. None if it is closed.
+    ///
+    /// The line's bit is set before the batch is looked at, as for messages (invariant 6).
+    pub(crate) fn reserve_or_join(&self, waker: &Waker) -> Option<Result<(), u64>> {
+        let mut lanes = self.lanes.lock();
+        match self.reserve_in(&mut lanes) {
+            Ok(()) => return Some(Ok(())),
+            Err(Refused::Closed(())) => return None,
+            Err(Refused::Full(())) => {}
+        }
+        let ticket = lanes.seldom_mut().waiting.join(None, waker.clone());
+        self.attention.set(LINE);
+        let admitted = self.admit(&mut lanes, None);
+        self.wake_all(lanes, admitted);
+        Some(Err(ticket))
+    }
+
+    /// Leaves the line; a place that was kept in the meantime is given back.
+    pub(crate) fn leave_place(&self, ticket: u64) {
+        let outcome = self.lanes.lock().seldom_mut().waiting.leave(ticket);
+        if matches!(outcome, Some(Outcome::Reserved)) {
+            self.give_back();
+        }
+    }
+
+    /// Gives a place back that was kept: the first in line gets it.
+    pub(crate) fn give_back(&self) {
+        let mut lanes = self.lanes.lock();
+        lanes.seldom_mut().reserved -= 1;
+        let admitted = self.admit(&mut lanes, None);
+        self.wake_all(lanes, admitted);
+    }
+
+    /// Puts a message in the place that was kept for it. It comes back if the mailbox is closed; the place is gone either way.
+    pub(crate) fn fill(&self, message: M) -> Result<u64, M> {
+        let mut lanes = self.lanes.lock();
+        lanes.seldom_mut().reserved -= 1;
+        if lanes.service == Service::Closed {
+            return Err(message);
+        }
+        let sequence = lanes.accept(message);
+        let waker = lanes.rouse(Interest::Messages);
+        drop(lanes);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        Ok(sequence)
+    }
+
+    /// Wakes those who got in, and the consumer if any of them has brought a message.
+    fn wake_all(&self, mut lanes: crate::sync::MutexGuard<'_, Lanes<M>>, admitted: Vec<Waker>) {
+        let consumer = if admitted.is_empty() { None } else { lanes.rouse(Interest::Messages) };
+        drop(lanes);
+        admitted.into_iter().chain(consumer).for_each(Waker::wake);
+    }
+}
