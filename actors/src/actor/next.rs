@@ -21,6 +21,7 @@ pub(crate) enum Todo<M> {
 
 impl<A: Actor> Context<A> {
     /// What is next: signals, then continuations, then timers and futures in turn with the mailbox.
+    #[inline]
     pub(crate) fn poll_todo(&mut self, cx: &mut task::Context<'_>) -> Poll<Todo<A::Msg>> {
         if self.attachment().process().condition.is_suspended() {
             return self.attachment_mut().poll_signal(cx).map(Todo::from);
@@ -34,6 +35,7 @@ impl<A: Actor> Context<A> {
         self.poll_with_agenda(cx)
     }
 
+    #[inline(never)]
     fn poll_with_agenda(&mut self, cx: &mut task::Context<'_>) -> Poll<Todo<A::Msg>> {
         let signalled = self.attachment().process().queue.has_signal();
         if !signalled {

@@ -33,6 +33,9 @@ pub(crate) enum Inside {
 
 impl<M> Queue<M> {
     /// The next thing to act on. To ask for it says that the message before it was handled.
+    // What a message of a batch goes through is made one piece with what the actor does, so that the message is not copied from
+    // hand to hand: that costs more than all the rest. Hence `inline`, and not for the rare part.
+    #[inline]
     pub(crate) fn poll_next(&self, incarnation: u32, cx: &mut Context<'_>) -> Poll<Next<M>> {
         match self.take(incarnation) {
             Some(message) => Poll::Ready(Next::Message(message)),
@@ -41,6 +44,7 @@ impl<M> Queue<M> {
     }
 
     /// The next message of the batch, unless something asks for attention (invariant 6).
+    #[inline]
     fn take(&self, incarnation: u32) -> Option<M> {
         // The consumer makes it shorter, and a sender who drops the oldest; either way it finds the batch empty and looks again.
         if self.batch_len.load(Ordering::Relaxed) == 0 {
@@ -58,6 +62,7 @@ impl<M> Queue<M> {
 
     /// Looks at everything: signals first, then the batch, then the lane; goes to sleep if there is nothing. A mailbox that is
     /// nearly empty, as under calls, needs no lock but that of the lanes.
+    #[inline(never)]
     fn refill(&self, incarnation: u32, waker: &Waker) -> Poll<Next<M>> {
         let mut lanes = self.lanes.lock();
         if lanes.service != Service::Served(incarnation) {

@@ -95,6 +95,7 @@ impl<M: Send + 'static> Attachment<M> {
     }
 
     /// What is next of the mailbox, whatever it is.
+    #[inline]
     pub(crate) fn poll_any(&mut self, cx: &mut Context<'_>) -> Poll<Next<M>> {
         if self.is_exhausted(cx) {
             return Poll::Pending;
@@ -125,16 +126,23 @@ impl<M: Send + 'static> Attachment<M> {
     }
 
     /// Whether it has had its turn. Then it lets its neighbours have theirs, and goes on at once.
+    #[inline]
     pub(crate) fn is_exhausted(&mut self, cx: &Context<'_>) -> bool {
-        if self.budget > 0 {
-            return false;
+        if self.budget == 0 {
+            self.pause(cx);
+            return true;
         }
+        false
+    }
+
+    #[cold]
+    fn pause(&mut self, cx: &Context<'_>) {
         self.budget = BUDGET;
         self.handled();
         cx.waker().wake_by_ref();
-        true
     }
 
+    #[inline]
     fn spend<T>(&mut self, next: Poll<T>) -> Poll<T> {
         if next.is_ready() {
             self.process.condition.step();

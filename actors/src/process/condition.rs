@@ -42,6 +42,7 @@ impl Condition {
         self.trapping.swap(trapping, Ordering::AcqRel)
     }
 
+    #[inline]
     pub(crate) fn is_suspended(&self) -> bool {
         self.suspended.load(Ordering::Acquire)
     }
@@ -51,6 +52,7 @@ impl Condition {
     }
 
     /// The incarnation begins to act on something.
+    #[inline]
     pub(crate) fn step(&self) {
         // One writer, so no need for an atomic addition, which is what a message could not afford.
         self.steps.store(self.steps.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
