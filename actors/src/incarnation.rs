@@ -1,12 +1,13 @@
 //! The life of one incarnation, from its init to its end.
 
 use std::borrow::Borrow;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 
-use crate::actor::{Actor, Context, Todo};
+use crate::actor::{Actor, Context};
 use crate::exit::ExitReason;
 use crate::guard::{Guard, Outcome};
+use crate::mailbox::Next;
 use crate::order::{Effect, Look, Order};
 use crate::process::Attachment;
 use crate::signal::Signal;
@@ -109,17 +110,20 @@ async fn serve<A: Actor>(actor: &mut A, ctx: &mut Context<A>) -> Ending {
             ctx.attachment_mut().handled();
             return Ending::Orderly(ctx.stopping().cloned().unwrap_or_default());
         }
-        let message = match std::future::poll_fn(|cx| ctx.poll_todo(cx)).await {
-            Todo::Message(message) => message,
-            Todo::Order(order) => {
+        let next = match ctx.message_at_hand() {
+            Some(message) => Next::Message(message),
+            None => poll_fn(|cx| ctx.poll_next(cx)).await,
+        };
+        let message = match next {
+            Next::Message(message) => message,
+            Next::Signal(order) => {
                 // Seldom, and boxed, so that it takes no room in every task.
                 if let Err(reason) = Box::pin(obey(actor, order, ctx)).await {
                     return Ending::Orderly(reason);
                 }
                 continue;
             }
-            Todo::End(reason) => return Ending::Orderly(reason),
-            Todo::Die => return Ending::Killed,
+            Next::Killed | Next::Detached => return Ending::Killed,
         };
         ctx.interrupt_idle();
         if let Err(reason) = actor.handle(message, ctx).await {

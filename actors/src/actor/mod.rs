@@ -7,4 +7,3 @@ mod relations;
 mod work;
 
 pub use contract::{Actor, Context};
-pub(crate) use next::Todo;

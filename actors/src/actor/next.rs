@@ -1,4 +1,4 @@
-//! What an incarnation does next.
+//! What an incarnation does next: signals, then continuations, then timers and futures in turn with the mailbox.
 
 use std::task::{self, Poll};
 
@@ -7,36 +7,36 @@ use crate::exit::ExitReason;
 use crate::mailbox::Next;
 use crate::order::Order;
 
-/// What an incarnation does next.
-pub(crate) enum Todo<M> {
-    /// Handle a message, of whoever.
-    Message(M),
-    /// Act on a signal.
-    Order(Order),
-    /// End: a piped future has panicked.
-    End(ExitReason),
-    /// Die at once: it was killed, or its mailbox was taken away.
-    Die,
-}
-
 impl<A: Actor> Context<A> {
-    /// What is next: signals, then continuations, then timers and futures in turn with the mailbox.
+    /// The next message, if nothing but messages can be next and there is one that needs no look at the mailbox: what most of
+    /// the messages of a busy actor are, so it is made one piece with its handler.
     #[inline]
-    pub(crate) fn poll_todo(&mut self, cx: &mut task::Context<'_>) -> Poll<Todo<A::Msg>> {
-        if self.attachment().process().condition.is_suspended() {
-            return self.attachment_mut().poll_signal(cx).map(Todo::from);
+    pub(crate) fn message_at_hand(&mut self) -> Option<A::Msg> {
+        if self.has_only_its_mailbox() { self.attachment_mut().message_at_hand() } else { None }
+    }
+
+    /// What is next.
+    #[inline]
+    pub(crate) fn poll_next(&mut self, cx: &mut task::Context<'_>) -> Poll<Next<A::Msg>> {
+        if self.has_only_its_mailbox() {
+            self.attachment_mut().poll_any(cx)
+        } else {
+            self.poll_with_agenda(cx)
         }
-        if self.agenda_if_any().is_none() {
-            return self.attachment_mut().poll_any(cx).map(Todo::from);
+    }
+
+    fn has_only_its_mailbox(&mut self) -> bool {
+        self.agenda_if_any().is_none() && !self.attachment().process().condition.is_suspended()
+    }
+
+    #[inline(never)]
+    fn poll_with_agenda(&mut self, cx: &mut task::Context<'_>) -> Poll<Next<A::Msg>> {
+        if self.attachment().process().condition.is_suspended() {
+            return self.attachment_mut().poll_signal(cx);
         }
         if self.attachment_mut().is_exhausted(cx) {
             return Poll::Pending;
         }
-        self.poll_with_agenda(cx)
-    }
-
-    #[inline(never)]
-    fn poll_with_agenda(&mut self, cx: &mut task::Context<'_>) -> Poll<Todo<A::Msg>> {
         let signalled = self.attachment().process().queue.has_signal();
         if !signalled {
             if let Some(message) = self.agenda_mut().next_continuation() {
@@ -46,35 +46,23 @@ impl<A: Actor> Context<A> {
         let mailbox_first = signalled || self.agenda_mut().gives_way();
         if mailbox_first {
             if let Poll::Ready(next) = self.attachment_mut().poll_any(cx) {
-                return Poll::Ready(next.into());
+                return Poll::Ready(next);
             }
         }
         if let Poll::Ready(own) = self.agenda_mut().poll_ready(cx) {
             return self.begin_own(own);
         }
-        if mailbox_first {
-            return Poll::Pending;
-        }
-        self.attachment_mut().poll_any(cx).map(Todo::from)
+        if mailbox_first { Poll::Pending } else { self.attachment_mut().poll_any(cx) }
     }
 
-    fn begin_own(&mut self, own: Result<A::Msg, ExitReason>) -> Poll<Todo<A::Msg>> {
+    /// A message to oneself, or the reason for which a piped future has failed.
+    fn begin_own(&mut self, own: Result<A::Msg, ExitReason>) -> Poll<Next<A::Msg>> {
         if !self.attachment_mut().begin_own() {
-            return Poll::Ready(Todo::Die);
+            return Poll::Ready(Next::Detached);
         }
         Poll::Ready(match own {
-            Ok(message) => Todo::Message(message),
-            Err(reason) => Todo::End(reason),
+            Ok(message) => Next::Message(message),
+            Err(reason) => Next::Signal(Order::Stop(reason)),
         })
-    }
-}
-
-impl<M> From<Next<M>> for Todo<M> {
-    fn from(next: Next<M>) -> Self {
-        match next {
-            Next::Message(message) => Self::Message(message),
-            Next::Signal(order) => Self::Order(order),
-            Next::Killed | Next::Detached => Self::Die,
-        }
     }
 }

@@ -45,7 +45,7 @@ impl<M> Queue<M> {
 
     /// The next message of the batch, unless something asks for attention (invariant 6).
     #[inline]
-    fn take(&self, incarnation: u32) -> Option<M> {
+    pub(crate) fn take(&self, incarnation: u32) -> Option<M> {
         // The consumer makes it shorter, and a sender who drops the oldest; either way it finds the batch empty and looks again.
         if self.batch_len.load(Ordering::Relaxed) == 0 {
             return None;

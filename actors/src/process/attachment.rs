@@ -104,6 +104,18 @@ impl<M: Send + 'static> Attachment<M> {
         self.spend(next)
     }
 
+    /// The next message of those that were taken out of the mailbox already, if nothing comes before it.
+    #[inline]
+    pub(crate) fn message_at_hand(&mut self) -> Option<M> {
+        if self.budget == 0 {
+            return None;
+        }
+        let message = self.process.queue.take(self.incarnation)?;
+        self.process.condition.step();
+        self.budget -= 1;
+        Some(message)
+    }
+
     /// The next signal; messages wait.
     pub(crate) fn poll_signal(&mut self, cx: &mut Context<'_>) -> Poll<Next<M>> {
         if self.is_exhausted(cx) {
@@ -128,18 +140,13 @@ impl<M: Send + 'static> Attachment<M> {
     /// Whether it has had its turn. Then it lets its neighbours have theirs, and goes on at once.
     #[inline]
     pub(crate) fn is_exhausted(&mut self, cx: &Context<'_>) -> bool {
-        if self.budget == 0 {
-            self.pause(cx);
-            return true;
+        if self.budget > 0 {
+            return false;
         }
-        false
-    }
-
-    #[cold]
-    fn pause(&mut self, cx: &Context<'_>) {
         self.budget = BUDGET;
         self.handled();
         cx.waker().wake_by_ref();
+        true
     }
 
     #[inline]

@@ -100,14 +100,20 @@ impl Alarms {
     }
 }
 
+/// How many ticks it takes at least. In whole seconds first: a division of all the nanoseconds would be one of 128 bits.
+fn ticks(time: Duration) -> u64 {
+    const PER_SECOND: u64 = 1_000_000_000 / TICK.subsec_nanos() as u64;
+    let begun = u64::from(time.subsec_nanos().div_ceil(TICK.subsec_nanos()));
+    time.as_secs().saturating_mul(PER_SECOND).saturating_add(begun)
+}
+
 impl Wheel {
     fn set(&mut self, after: Duration, waker: Waker) -> Alarm {
         if self.buckets.is_empty() {
             self.buckets.resize_with(BUCKETS, Bucket::default);
         }
         // The turn that goes on may be over in a moment, and the one after it may come up to a tick too soon.
-        let turns = u64::try_from(after.as_nanos().div_ceil(TICK.as_nanos())).unwrap_or(u64::MAX);
-        let (id, strikes_at) = (self.next_id, self.turn.saturating_add(turns).saturating_add(2));
+        let (id, strikes_at) = (self.next_id, self.turn.saturating_add(ticks(after)).saturating_add(2));
         self.next_id += 1;
         self.set += 1;
         self.stirred = true;
