@@ -50,10 +50,15 @@ impl<A: Actor> Context<A> {
         if let Poll::Ready(own) = self.agenda_mut().poll_ready(cx) {
             return self.begin_own(own);
         }
-        if mailbox_first {
-            return Poll::Pending;
+        if !mailbox_first {
+            if let Poll::Ready(next) = self.attachment_mut().poll_any(cx) {
+                return Poll::Ready(next.into());
+            }
         }
-        self.attachment_mut().poll_any(cx).map(Todo::from)
+        match self.agenda_mut().take_idle() {
+            Some(message) => self.begin_own(Ok(message)),
+            None => Poll::Pending,
+        }
     }
 
     fn begin_own(&mut self, own: Result<A::Msg, ExitReason>) -> Poll<Todo<A::Msg>> {
