@@ -189,7 +189,10 @@ impl<M> Queue<M> {
         Poll::Pending
     }
 
-    /// Says that the consumer is awake though nothing in the mailbox has woken it. False if it is not attached any more.
+    /// Says that the consumer is awake though nothing in the mailbox has woken it, and that the message before was handled.
+    /// False if it is not attached any more.
+    ///
+    /// Those who wait for the fate of that message are told here: it may be long until the consumer looks at its mailbox again.
     pub(crate) fn awake(&self, incarnation: u32) -> bool {
         let mut lanes = self.lanes.lock();
         if lanes.service != Service::Served(incarnation) {
@@ -197,6 +200,10 @@ impl<M> Queue<M> {
         }
         lanes.interest = Interest::Nothing;
         self.asleep.store(0, Ordering::Relaxed);
+        self.batch.lock().settle();
+        let wakers = self.settled(&mut lanes);
+        drop(lanes);
+        wakers.into_iter().for_each(Waker::wake);
         true
     }
 
