@@ -87,6 +87,8 @@ async fn terminate<A: Actor>(
     ctx: &mut Context<A>,
 ) -> ExitReason {
     let system = ctx.system().clone();
+    // Another thing that it does: what the handler before took does not count.
+    ctx.attachment().process().condition.step();
     let outcome = match contain(&system, || actor.terminate(&reason, ctx)) {
         Ok(terminating) => guard.run(&system, pin!(terminating)).await,
         Err(panicked) => Outcome::Panicked(panicked),
