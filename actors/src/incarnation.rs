@@ -80,6 +80,8 @@ async fn terminate<A: Actor>(
     reason: ExitReason,
     ctx: &mut Context<A>,
 ) -> ExitReason {
+    // Another thing that it does: what the handler before took does not count.
+    ctx.attachment().process().condition.step();
     let outcome = match guard.contain(|| actor.terminate(&reason, ctx)) {
         Ok(terminating) => guard.run(pin!(terminating)).await,
         Err(panicked) => Outcome::Panicked(panicked),

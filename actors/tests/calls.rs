@@ -134,7 +134,7 @@ async fn a_short_timeout_is_exact() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_answer_is_unobservable() {
+async fn c123_a_late_answer_is_unobservable() {
     let clerk = clerk().await;
     assert!(matches!(clerk.call(Msg::Keep).await, Err(CallError::TimedOut)));
     // The actor may know that nobody waits any more; the next caller gets its own answer, not the late one.
@@ -171,7 +171,7 @@ async fn a_call_waits_for_room_within_its_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_to_a_closed_actor_gives_the_message_back() {
+async fn c124_a_call_to_a_closed_actor_gives_the_message_back() {
     let clerk = clerk().await;
     let down = clerk.monitor();
     clerk.stop(ExitReason::Normal).expect("it lives");
@@ -195,7 +195,7 @@ async fn a_call_that_waits_for_room_when_the_actor_ends_gets_its_message_back() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_is_told_the_error_that_ended_the_actor() {
+async fn c125_a_caller_is_told_the_error_that_ended_the_actor() {
     let clerk = clerk().await;
     let error = clerk.call(|reply| Msg::Fail(Some(reply))).await.expect_err("it fails");
     assert_eq!(error.to_string(), "the actor ended: failed: the ledger is unreadable");
@@ -208,14 +208,14 @@ async fn a_caller_is_told_the_error_that_ended_the_actor() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_is_told_of_the_panic_that_ended_the_actor() {
+async fn c125_a_caller_is_told_of_the_panic_that_ended_the_actor() {
     let result = clerk().await.call(|reply| Msg::Panic(Some(reply))).await;
     let ExitReason::Panicked(panic) = ended(result) else { panic!("it panicked") };
     assert_eq!(panic.message, "the clerk panics");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_is_told_of_the_kill_that_ended_the_actor() {
+async fn c125_a_caller_is_told_of_the_kill_that_ended_the_actor() {
     let clerk = clerk().await;
     let (begun, has_begun) = oneshot::channel();
     let call = clerk.call(|reply| Msg::Hang(begun, Some(reply)));
@@ -226,9 +226,8 @@ async fn a_caller_is_told_of_the_kill_that_ended_the_actor() {
     assert!(matches!(ended(result), ExitReason::Killed));
 }
 
-/// OTP case 125.
 #[tokio::test(start_paused = true)]
-async fn a_caller_whose_actor_stops_normally_without_an_answer_is_told_so() {
+async fn c125_a_caller_whose_actor_stops_normally_without_an_answer_is_told_so() {
     let result = clerk().await.call(|reply| Msg::Stop(Some(reply))).await;
     assert!(matches!(ended(result), ExitReason::Normal));
 }
@@ -267,9 +266,8 @@ async fn a_reply_that_was_dropped_is_told_though_the_actor_is_busy_again() {
     assert!(matches!(result, Err(CallError::ReplyDropped)));
 }
 
-/// OTP case 126.
 #[tokio::test(start_paused = true)]
-async fn a_reply_may_be_sent_from_another_task() {
+async fn c126_a_reply_may_be_sent_from_another_task() {
     let clerk = clerk().await;
     let (answer, elsewhere) = oneshot::channel();
     let call = clerk.call(|reply| Msg::Elsewhere(elsewhere, reply)).into_future();
@@ -297,7 +295,7 @@ async fn a_reply_sent_from_another_task_arrives_though_the_actor_has_ended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_whose_reply_was_kept_is_told_why_the_actor_ended() {
+async fn c126_a_caller_whose_reply_was_kept_is_told_why_the_actor_ended() {
     type Ender = fn(&Address<Msg>) -> bool;
     let enders: [(Ender, &str); 5] = [
         (|clerk| clerk.stop(ExitReason::shutdown_because("closing time")).is_ok(), "shutdown: closing time"),
@@ -328,9 +326,9 @@ async fn a_call_that_is_dropped_in_line_was_not_sent_and_one_that_got_in_was() {
     assert_eq!(roomy.call(Msg::AnswerKept).await.expect("it answers"), [true]);
 }
 
-/// OTP case 124, where it is an error at once; here nobody can tell whom a handler waits for.
+/// In OTP it is an error at once; here nobody can tell whom a handler waits for.
 #[tokio::test(start_paused = true)]
-async fn an_actor_that_calls_itself_times_out_and_goes_on() {
+async fn c124_an_actor_that_calls_itself_times_out_and_goes_on() {
     let clerk = clerk().await;
     let answer = clerk.call(Msg::CallYourself).timeout(Duration::from_secs(60)).await;
     assert_eq!(answer.expect("it answers"), "no answer in time");

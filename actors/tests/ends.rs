@@ -19,7 +19,7 @@ async fn patient() -> Patient {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_runs_terminate_with_its_reason() {
+async fn c136_a_stop_runs_terminate_with_its_reason() {
     let patient = patient().await;
     let stop = |address: &Address<Msg>| address.stop(ExitReason::shutdown_because("tea")).expect("it lives");
     let (reason, lines) = patient.after(stop).await;
@@ -121,9 +121,8 @@ async fn a_panic_ends_one_actor_after_its_terminate_and_nobody_else() {
     assert!(matches!(neighbour.address.state(), ProcessState::Alive(_)));
 }
 
-/// OTP case 132.
 #[tokio::test(start_paused = true)]
-async fn a_panic_in_terminate_replaces_the_reason() {
+async fn c132_a_panic_in_terminate_replaces_the_reason() {
     for (deed, message) in [(Deed::Panic, "in terminate"), (Deed::PanicAtOnce, "before terminate")] {
         let patient = started(&System::new(), |plan| plan.terminate = deed).await;
         let (reason, _) = patient.after(|address| address.stop(ExitReason::Normal).expect("it lives")).await;
@@ -164,7 +163,7 @@ async fn an_actor_that_stops_itself_has_handled_the_message_whatever_the_reason(
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_actor_that_has_ended_is_closed() {
+async fn c128_c136_an_actor_that_has_ended_is_closed_to_messages_stops_and_kills() {
     let patient = patient().await;
     let address = patient.address.clone();
     patient.after(|address| address.stop(ExitReason::Normal).expect("it lives")).await;

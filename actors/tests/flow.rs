@@ -72,7 +72,7 @@ fn waits(sending: Pin<&mut Sending<'_, Msg>>) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cast_to_a_full_mailbox_gives_the_message_back_at_once() {
+async fn c128_a_cast_to_a_full_mailbox_gives_the_message_back_at_once() {
     let jam = Jam::of(2).await;
     let error = jam.scribe.cast(Msg::Note(3)).expect_err("it is full");
     assert_eq!(error.to_string(), "the mailbox is full");

@@ -11,7 +11,7 @@ mod support {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_init_that_fails_or_panics_is_a_start_that_failed_without_a_terminate() {
+async fn c119_an_init_that_fails_or_panics_is_a_start_that_failed_without_a_terminate() {
     for (deed, reason) in [
         (Deed::Fail, "failed: invalid digit found in string"),
         (Deed::Panic, "panicked: in init"),
@@ -28,7 +28,7 @@ async fn an_init_that_fails_or_panics_is_a_start_that_failed_without_a_terminate
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_actor_that_stops_itself_in_its_init_has_started_and_handles_nothing() {
+async fn c119_an_actor_that_stops_itself_in_its_init_has_started_and_handles_nothing() {
     let system = System::new();
     let mut events = system.events();
     let patient = starting(&system, |plan| plan.init = Deed::Stop("at once"));
@@ -37,16 +37,19 @@ async fn an_actor_that_stops_itself_in_its_init_has_started_and_handles_nothing(
     assert!(matches!(events.try_next(), Some(Event::Started { .. })));
 }
 
+/// How a start that takes too long is given up: its timeout belongs to whoever starts it.
 #[tokio::test(start_paused = true)]
-async fn a_stop_or_a_kill_ends_an_init_that_awaits_without_a_terminate() {
+async fn c120_a_stop_or_a_kill_ends_an_init_that_awaits_without_a_terminate() {
     type Ender = fn(&Address<Msg>) -> Result<(), NoProcess>;
     let enders: [(Ender, &str); 2] =
         [(|address| address.stop(ExitReason::shutdown()), "shutdown"), (Address::kill, "killed")];
     for (end, expected) in enders {
         let mut patient = starting(&System::new(), |plan| plan.init = Deed::Hang);
         patient.until("init hangs").await;
+        let address = patient.address.clone();
         let (reason, lines) = patient.after(|address| end(address).expect("it lives")).await;
         assert_eq!((reason.as_str(), lines), (expected, vec![]));
+        assert_eq!(address.state(), ProcessState::Closed);
     }
 }
 

@@ -52,7 +52,15 @@ impl<A: Actor> Context<A> {
         if let Poll::Ready(own) = self.agenda_mut().poll_ready(cx) {
             return self.begin_own(own);
         }
-        if mailbox_first { Poll::Pending } else { self.attachment_mut().poll_any(cx) }
+        if !mailbox_first {
+            if let Poll::Ready(next) = self.attachment_mut().poll_any(cx) {
+                return Poll::Ready(next);
+            }
+        }
+        match self.agenda_mut().take_idle() {
+            Some(message) => self.begin_own(Ok(message)),
+            None => Poll::Pending,
+        }
     }
 
     /// A message to oneself, or the reason for which a piped future has failed.

@@ -58,6 +58,8 @@ impl<A: Actor> Context<A> {
 
     /// Handles `message` if nothing else comes for so long. Any message or signal that is handled takes it back; to wait for
     /// the next pause, set it again. There is one at a time: OTP's timeout of a `gen_server`.
+    ///
+    /// What has come by the time that it is due comes first, also if the actor was too busy to handle it before.
     pub fn idle_timeout(&mut self, after: Duration, message: A::Msg) {
         self.agenda_mut().set_idle(after, message);
     }

@@ -122,19 +122,23 @@ impl<M: Send + 'static> Agenda<M> {
     }
 
     fn poll_timers(&mut self, cx: &mut Context<'_>) -> Poll<M> {
-        while let Some(deadline) = self.timers.next() {
-            let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-            if alarm.deadline() != deadline {
-                alarm.as_mut().reset(deadline);
-            }
-            if alarm.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-            if let Some(message) = self.timers.pop(deadline.max(Instant::now())) {
-                return Poll::Ready(message);
-            }
+        let Some(deadline) = self.timers.next() else { return Poll::Pending };
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if alarm.deadline() != deadline {
+            alarm.as_mut().reset(deadline);
         }
-        Poll::Pending
+        if alarm.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        // If it rang for the idle timer alone, that is for `take_idle`.
+        self.timers.pop(deadline.max(Instant::now())).map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// The message of the idle timer, if its time is up. To be asked when nothing was ready and the mailbox is empty: a message
+    /// that came in time, while the actor was busy with another, is something, and comes first.
+    pub(crate) fn take_idle(&mut self) -> Option<M> {
+        let alarm = self.alarm.as_ref().filter(|alarm| alarm.is_elapsed())?;
+        self.timers.pop_idle(alarm.deadline())
     }
 }
 

@@ -30,7 +30,8 @@ pub(super) struct Timers<M> {
     due: BTreeMap<(Instant, TimerId), Due<M>>,
     set: HashMap<TimerId, Set>,
     keys: HashMap<Cow<'static, str>, TimerId>,
-    idle: Option<TimerId>,
+    /// Not among those that are due at a time: it yields to anything that has come by then.
+    idle: Option<(Instant, M)>,
 }
 
 impl<M> Timers<M> {
@@ -64,15 +65,17 @@ impl<M> Timers<M> {
 
     /// Due at `at`, unless a message comes before; in place of the one before.
     pub(super) fn set_idle(&mut self, at: Instant, message: M) {
-        self.interrupt_idle();
-        self.idle = Some(self.set(at, message));
+        self.idle = Some((at, message));
     }
 
     /// A message has come.
     pub(super) fn interrupt_idle(&mut self) {
-        if let Some(idle) = self.idle.take() {
-            self.cancel(idle);
-        }
+        self.idle = None;
+    }
+
+    /// The message of the idle timer, if it is due by `now`. For whoever has made sure that there is nothing else.
+    pub(super) fn pop_idle(&mut self, now: Instant) -> Option<M> {
+        self.idle.take_if(|(at, _)| *at <= now).map(|(_, message)| message)
     }
 
     /// When it would have been due; none if it has been, or was cancelled before.
@@ -87,23 +90,20 @@ impl<M> Timers<M> {
         self.set.get(&id).map(|set| set.at)
     }
 
-    /// When the first of all is due.
+    /// When the first of all is due, the idle one included.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.due.first_key_value().map(|((at, _), _)| *at)
+        let first = self.due.first_key_value().map(|((at, _), _)| *at);
+        let idle = self.idle.as_ref().map(|(at, _)| *at);
+        first.into_iter().chain(idle).min()
     }
 
-    /// The message of the first timer that is due by `now`.
+    /// The message of the first timer that is due by `now`; not of the idle one.
     pub(super) fn pop(&mut self, now: Instant) -> Option<M> {
-        if self.next()? > now {
-            return None;
-        }
-        let ((at, id), due) = self.due.pop_first()?;
+        let first = self.due.first_entry().filter(|first| first.key().0 <= now)?;
+        let ((at, id), due) = first.remove_entry();
         match due {
             Due::Once(message) => {
                 self.forget(id);
-                if self.idle == Some(id) {
-                    self.idle = None;
-                }
                 Some(message)
             }
             Due::Every(period, mut make) => {
@@ -218,5 +218,17 @@ mod tests {
         timers.set(now + secs(1), "timer");
         timers.interrupt_idle();
         assert_eq!(drain(&mut timers, now + secs(1)), ["timer"]);
+        assert_eq!(timers.pop_idle(now + secs(1)), None);
+    }
+
+    #[test]
+    fn the_idle_timer_is_never_among_those_that_are_due_and_is_told_once() {
+        let (now, mut timers) = (Instant::now(), Timers::new());
+        timers.set_idle(now + secs(1), "idle");
+        timers.set(now + secs(2), "timer");
+        assert_eq!((timers.next(), timers.pop(now + secs(1))), (Some(now + secs(1)), None));
+        assert_eq!(timers.pop_idle(now + secs(1) - Duration::from_nanos(1)), None);
+        assert_eq!((timers.pop_idle(now + secs(1)), timers.pop_idle(now + secs(9))), (Some("idle"), None));
+        assert_eq!(timers.next(), Some(now + secs(2)));
     }
 }

@@ -91,10 +91,7 @@ impl<M> Queue<M> {
 
     /// What comes ahead of all messages.
     fn attend(&self, lanes: &mut Lanes<M>, wakers: &mut Vec<Waker>) -> Option<Next<M>> {
-        if self.attention.has(DROPPED) {
-            lanes.settle_dropped();
-            self.attention.clear(DROPPED);
-        }
+        self.settle_dropped(lanes);
         *wakers = self.settled(lanes);
         if self.attention.has(KILL) { Some(Next::Killed) } else { self.next_signal(lanes).map(Next::Signal) }
     }
@@ -134,6 +131,14 @@ impl<M> Queue<M> {
         let before = self.in_hand.load(Ordering::Relaxed);
         self.in_hand.store(messages, Ordering::Relaxed);
         u64::from(before)
+    }
+
+    /// What was dropped behind the message in hand is settled, now that that one is.
+    fn settle_dropped(&self, lanes: &mut Lanes<M>) {
+        if self.attention.has(DROPPED) {
+            lanes.settle_dropped();
+            self.attention.clear(DROPPED);
+        }
     }
 
     /// Those who wait to hear of a fate; it may have been decided.
@@ -228,7 +233,10 @@ impl<M> Queue<M> {
         Poll::Pending
     }
 
-    /// Says that the consumer is awake though nothing in the mailbox has woken it. False if it is not attached any more.
+    /// Says that the consumer is awake though nothing in the mailbox has woken it, and that the message before was handled.
+    /// False if it is not attached any more.
+    ///
+    /// Those who wait for the fate of that message are told here: it may be long until the consumer looks at its mailbox again.
     pub(crate) fn awake(&self, incarnation: u32) -> bool {
         let mut lanes = self.lanes.lock();
         if lanes.service != Service::Served(incarnation) {
@@ -236,6 +244,11 @@ impl<M> Queue<M> {
         }
         lanes.interest = Interest::Nothing;
         self.asleep.store(0, Ordering::Relaxed);
+        lanes.handled += self.exchange_hand(0);
+        self.settle_dropped(&mut lanes);
+        let wakers = self.settled(&mut lanes);
+        drop(lanes);
+        wakers.into_iter().for_each(Waker::wake);
         true
     }
 

@@ -330,7 +330,7 @@ fn an_end_tells_every_caller_and_every_sender() {
             move || {
                 block_on(poll_fn(|cx| match queue.fate(1, cx.waker()) {
                     Fate::Open => Poll::Pending,
-                    Fate::Handled => panic!("nobody handled it"),
+                    Fate::Handled | Fate::Dropped => panic!("nobody handled it, nor made room"),
                     Fate::Lost(_) => Poll::Ready(()),
                 }))
             }

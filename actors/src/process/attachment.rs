@@ -131,7 +131,6 @@ impl<M: Send + 'static> Attachment<M> {
         if !self.process.queue.awake(self.incarnation) {
             return false;
         }
-        self.handled();
         self.process.condition.step();
         self.budget = self.budget.saturating_sub(1);
         true

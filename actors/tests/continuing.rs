@@ -1,0 +1,309 @@
+//! What an actor does next: continuations, a stop that answers, replies that are deferred and forwarded.
+
+use perennial_actors::{CallError, DeadReason, ExitReason, Reply, System};
+use tokio::time::{Instant, sleep};
+
+use support::marionette::{
+    Hosted, Msg, Puppet, Strings, begun_with, deed, failing, long, millis, puppet, puppet_in,
+};
+
+mod support {
+    pub(crate) mod marionette;
+    pub(crate) mod parent;
+}
+
+type Context = perennial_actors::Context<Puppet>;
+
+/// A message that takes so long.
+fn taking(time: u64, line: &'static str) -> Msg {
+    long(move |puppet, _| {
+        Box::pin(async move {
+            sleep(millis(time)).await;
+            puppet.pen.write(line);
+            Ok(())
+        })
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn c129_a_continuation_of_init_runs_before_a_message_that_the_actor_sent_itself_in_it() {
+    let init = |_: &mut Puppet, ctx: &mut Context| {
+        ctx.address().cast(Msg::Note("sent")).expect("there is room");
+        ctx.send_after(millis(0), Msg::Note("timer"));
+        ctx.continue_with(Msg::Note("continued"));
+    };
+    let mut strings = begun_with(init).await;
+    assert_eq!(strings.after(1).await, ["0 continued", "0 timer", "0 sent"]);
+    let counters = strings.address.counters();
+    assert_eq!((counters.accepted, counters.handled), (1, 1), "only one went through the mailbox");
+}
+
+#[tokio::test(start_paused = true)]
+async fn c129_chained_continuations_run_before_the_mailbox() {
+    let mut strings = puppet().await;
+    strings.cast(deed(|_, ctx| {
+        ctx.continue_with(deed(|puppet, ctx| {
+            puppet.pen.write("first");
+            ctx.continue_with(deed(|puppet, ctx| {
+                puppet.pen.write("second");
+                ctx.continue_with(taking(50, "third"));
+            }));
+        }));
+    }));
+    strings.note("message");
+    assert_eq!(strings.after(100).await, ["0 first", "0 second", "50 third", "50 message"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c129_several_continuations_run_in_the_order_in_which_they_were_given() {
+    let mut strings = puppet().await;
+    strings
+        .cast(deed(|_, ctx| ["a", "b", "c"].into_iter().for_each(|line| ctx.continue_with(Msg::Note(line)))));
+    strings.note("message");
+    assert_eq!(strings.after(1).await, ["0 a", "0 b", "0 c", "0 message"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c129_a_start_is_complete_before_its_continuation_runs() {
+    let begun = Instant::now();
+    let mut strings = begun_with(|_, ctx| ctx.continue_with(taking(100, "continued"))).await;
+    assert_eq!((begun.elapsed(), strings.lines()), (millis(0), vec![]));
+    strings.note("message");
+    assert_eq!(strings.after(200).await, ["100 continued", "100 message"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c130_a_reply_reaches_its_caller_before_the_continuation_ends() {
+    let (mut strings, begun) = (puppet().await, Instant::now());
+    let answer = strings.address.call(|reply: Reply<u32>| {
+        deed(move |_, ctx| {
+            reply.send(7);
+            ctx.continue_with(taking(100, "continued"));
+        })
+    });
+    assert_eq!(answer.await.expect("it answers"), 7);
+    assert_eq!((begun.elapsed(), strings.lines()), (millis(0), vec![]));
+    assert_eq!(strings.line().await, "100 continued");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signal_comes_before_a_continuation() {
+    let mut strings = puppet().await;
+    strings.cast(deed(|_, ctx| {
+        ctx.continue_with(Msg::Note("continued"));
+        ctx.address().stop(ExitReason::shutdown()).expect("it lives");
+    }));
+    assert_eq!(strings.end().await, "shutdown");
+    assert_eq!(strings.lines(), ["0 terminate: shutdown"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_continuation_that_fails_ends_the_actor_and_loses_no_message() {
+    let system = System::new();
+    let mut dead_letters = system.dead_letters();
+    let mut strings = puppet_in(&system, |spawn| spawn).await;
+    strings.cast(deed(|_, ctx| ctx.continue_with(failing())));
+    assert_eq!(strings.end().await, "failed: on purpose");
+    assert_eq!(strings.lines(), ["0 terminate: failed: on purpose"]);
+    assert!(dead_letters.try_next().is_none());
+    let counters = strings.address.counters();
+    assert_eq!((counters.handled, counters.lost_in_flight, counters.queued), (1, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_continuation_never_reaches_the_next_incarnation() {
+    let mut hosted = Hosted::begun_with(|_, _| ());
+    hosted.start().await;
+    hosted.strings.cast(long(|_, ctx| {
+        Box::pin(async {
+            ctx.continue_with(Msg::Note("continued"));
+            Err(ExitReason::failed("before"))
+        })
+    }));
+    hosted.ended().await;
+    hosted.start().await;
+    assert_eq!(hosted.strings.after(100).await, ["0 terminate: failed: before"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_actor_that_continues_for_ever_can_be_stopped_and_lets_its_neighbours_have_their_turns() {
+    fn again() -> Msg {
+        deed(|_, ctx| ctx.continue_with(again()))
+    }
+    let (strings, neighbour) = (puppet().await, puppet().await);
+    strings.cast(again());
+    assert_eq!(neighbour.have(|_, _| 7).await, 7);
+    strings.address.stop(ExitReason::shutdown()).expect("it lives");
+    assert_eq!(strings.end().await, "shutdown");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_was_dropped_is_told_though_a_continuation_keeps_the_actor_busy() {
+    let (strings, begun) = (puppet().await, Instant::now());
+    let dropping = strings.address.call::<u32, _>(|reply| {
+        long(move |_, ctx| {
+            Box::pin(async move {
+                drop(reply);
+                // The caller learns here that its reply is gone, and has to wait for what that means.
+                sleep(millis(10)).await;
+                ctx.continue_with(taking(100, "continued"));
+                Ok(())
+            })
+        })
+    });
+    assert!(matches!(dropping.await, Err(CallError::ReplyDropped)));
+    assert_eq!(begun.elapsed(), millis(10));
+}
+
+/// Writes down when a call is answered, and when its actor has ended.
+async fn answered_and_ended(
+    strings: &mut Strings,
+    call: impl FnOnce(Reply<u32>) -> Msg + Send + 'static,
+) -> Vec<String> {
+    let pen = strings.have(|puppet, _| puppet.pen.clone()).await;
+    let (address, monitor, told) = (strings.address.clone(), strings.address.monitor(), pen.clone());
+    // Two tasks, which this runtime runs in the order in which they are woken.
+    let watching = tokio::spawn(async move { told.write(format!("ended: {}", monitor.await.reason)) });
+    let calling = tokio::spawn(async move {
+        match address.call(call).await {
+            Ok(answer) => pen.write(format!("answer {answer}")),
+            Err(error) => pen.write(error),
+        }
+    });
+    watching.await.expect("the watcher ends");
+    calling.await.expect("the caller ends");
+    strings.lines()
+}
+
+#[tokio::test(start_paused = true)]
+async fn c127_a_stop_with_an_answer_terminates_first_then_answers_then_ends() {
+    let mut strings = puppet().await;
+    strings
+        .have(|puppet, _| {
+            puppet.last = Some(Box::new(|puppet, _| {
+                Box::pin(async {
+                    sleep(millis(100)).await;
+                    puppet.pen.write("terminated");
+                    Ok(())
+                })
+            }))
+        })
+        .await;
+    let lines = answered_and_ended(&mut strings, |reply| {
+        deed(|_, ctx| ctx.stop_and_reply(ExitReason::Normal, reply, 7))
+    });
+    assert_eq!(lines.await, ["0 terminate: normal", "100 terminated", "100 answer 7", "100 ended: normal"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c127_a_stop_with_an_answer_goes_ahead_of_what_was_to_be_continued() {
+    let mut strings = puppet().await;
+    let lines = answered_and_ended(&mut strings, |reply| {
+        deed(|_, ctx| {
+            ctx.continue_with(Msg::Note("continued"));
+            ctx.stop_and_reply(ExitReason::failed("enough"), reply, 7);
+        })
+    });
+    assert_eq!(lines.await, ["0 terminate: failed: enough", "0 answer 7", "0 ended: failed: enough"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c127_two_stops_with_answers_in_one_handler_are_both_answered_and_the_first_reason_counts() {
+    let strings = puppet().await;
+    let address = &strings.address;
+    let kept = address.call(|reply| deed(|puppet, _| puppet.kept.push(reply)));
+    let stopping = address.call(|reply| {
+        deed(|puppet, ctx| {
+            let before = puppet.kept.pop().expect("it was kept");
+            ctx.stop_and_reply(ExitReason::shutdown_because("first"), before, 1);
+            ctx.stop_and_reply(ExitReason::shutdown_because("second"), reply, 2);
+        })
+    });
+    let (one, two, end) = tokio::join!(kept.into_future(), stopping.into_future(), strings.end());
+    assert_eq!((one.expect("it answers"), two.expect("it answers")), (1, 2));
+    assert_eq!(end, "shutdown: first");
+}
+
+#[tokio::test(start_paused = true)]
+async fn c127_a_terminate_that_panics_takes_the_answer_with_it() {
+    let mut strings = puppet().await;
+    strings.have(|puppet, _| puppet.last = Some(Box::new(|_, _| panic!("in terminate")))).await;
+    let lines = answered_and_ended(&mut strings, |reply| {
+        deed(|_, ctx| ctx.stop_and_reply(ExitReason::Normal, reply, 7))
+    });
+    let told = ["0 the actor ended: panicked: in terminate", "0 ended: panicked: in terminate"];
+    assert_eq!(lines.await, ["0 terminate: normal", told[0], told[1]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c127_a_kill_in_a_terminate_takes_the_answer_with_it() {
+    let mut strings = puppet().await;
+    let kill = |_: &mut Puppet, ctx: &mut Context| ctx.address().kill().expect("it lives");
+    strings
+        .have(move |puppet, _| {
+            puppet.last = Some(Box::new(move |puppet, ctx| {
+                kill(puppet, ctx);
+                Box::pin(std::future::pending())
+            }))
+        })
+        .await;
+    let lines = answered_and_ended(&mut strings, |reply| {
+        deed(|_, ctx| ctx.stop_and_reply(ExitReason::Normal, reply, 7))
+    });
+    assert_eq!(lines.await, ["0 terminate: normal", "0 the actor ended: killed", "0 ended: killed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c126_a_reply_may_be_deferred_to_a_timer() {
+    let (strings, begun) = (puppet().await, Instant::now());
+    let answer = strings.address.call(|reply| {
+        deed(|_, ctx| {
+            ctx.send_after(millis(100), deed(|_, _| reply.send(7)));
+        })
+    });
+    assert_eq!((answer.await.expect("it answers"), begun.elapsed()), (7, millis(100)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn c126_a_reply_may_be_forwarded_to_another_actor() {
+    let (front, back) = (puppet().await, puppet().await);
+    let behind = back.address.clone();
+    let answer = front.address.call(move |reply| {
+        deed(move |_, _| {
+            let work = deed(move |puppet, _| {
+                puppet.pen.write("worked");
+                reply.send(7);
+            });
+            behind.cast(work).expect("there is room");
+        })
+    });
+    assert_eq!(answer.await.expect("it answers"), 7);
+    assert_eq!({ back }.lines(), ["0 worked"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c126_callers_whose_replies_wait_in_the_agenda_are_told_why_the_actor_ended() {
+    let system = System::new();
+    let mut dead_letters = system.dead_letters();
+    let strings = puppet_in(&system, |spawn| spawn).await;
+    let in_timer = strings.address.call::<u32, _>(|reply| {
+        deed(|_, ctx| {
+            ctx.send_after(millis(100), deed(|_, _| reply.send(7)));
+        })
+    });
+    let in_continuation = strings.address.call::<u32, _>(|reply| {
+        long(|_, ctx| {
+            Box::pin(async {
+                ctx.continue_with(deed(|_, _| reply.send(7)));
+                Err(ExitReason::failed("on purpose"))
+            })
+        })
+    });
+    let (timer, continuation) = tokio::join!(in_timer.into_future(), in_continuation.into_future());
+    for result in [timer, continuation] {
+        let Err(CallError::Ended(reason)) = result else { panic!("it ended: {result:?}") };
+        assert_eq!(reason.to_string(), "failed: on purpose");
+    }
+    let letter = dead_letters.try_next().expect("the message in hand");
+    assert!(matches!(letter.reason, DeadReason::InFlight(_)) && dead_letters.try_next().is_none());
+}

@@ -1,0 +1,150 @@
+//! The idle timeout of an actor: a message when nothing else has come for so long.
+
+use perennial_actors::ExitReason;
+use tokio::time::sleep;
+
+use support::marionette::{Hosted, Msg, Puppet, Strings, begun_with, deed, long, millis};
+
+mod support {
+    pub(crate) mod marionette;
+    pub(crate) mod parent;
+}
+
+type Context = perennial_actors::Context<Puppet>;
+
+fn arm(_: &mut Puppet, ctx: &mut Context) {
+    ctx.idle_timeout(millis(100), Msg::Note("idle"));
+}
+
+async fn idle() -> Strings {
+    begun_with(arm).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn c135_an_idle_timeout_fires_once_when_nothing_comes() {
+    assert_eq!(idle().await.after(1_000).await, ["100 idle"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c135_any_message_takes_an_idle_timeout_back() {
+    let mut strings = idle().await;
+    sleep(millis(99)).await;
+    strings.note("message");
+    assert_eq!(strings.after(1_000).await, ["99 message"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c135_a_handler_that_sets_it_again_waits_for_the_next_pause() {
+    let mut strings = idle().await;
+    for _ in 0..3 {
+        sleep(millis(60)).await;
+        strings.have(arm).await;
+    }
+    assert_eq!(strings.after(1_000).await, ["280 idle"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c135_there_is_one_idle_timeout_at_a_time() {
+    let mut strings = idle().await;
+    strings.have(|_, ctx| (1..3).for_each(|n| ctx.idle_timeout(millis(n * 20), Msg::Note("idle")))).await;
+    assert_eq!(strings.after(1_000).await, ["40 idle"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c135_a_timer_and_a_piped_result_take_an_idle_timeout_back_too() {
+    let mut strings = idle().await;
+    strings
+        .have(|puppet, ctx| {
+            arm(puppet, ctx);
+            ctx.send_after(millis(50), Msg::Note("timer"));
+        })
+        .await;
+    assert_eq!(strings.after(1_000).await, ["50 timer"]);
+    strings
+        .have(|puppet, ctx| {
+            arm(puppet, ctx);
+            ctx.pipe(sleep(millis(50)), |()| Msg::Note("piped"));
+        })
+        .await;
+    assert_eq!(strings.after(1_000).await, ["1050 piped"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c135_an_exit_signal_that_is_told_takes_it_back_and_one_that_does_nothing_does_not() {
+    let handle = |strings: &Strings| strings.address.handle();
+    let mut strings = idle().await;
+    handle(&strings).send_exit(ExitReason::Normal).expect("it lives");
+    assert_eq!(strings.after(1_000).await, ["100 idle"]);
+    let mut strings = begun_with(|puppet, ctx| {
+        arm(puppet, ctx);
+        ctx.trap_exits(true);
+    })
+    .await;
+    handle(&strings).send_exit(ExitReason::Normal).expect("it lives");
+    assert_eq!(strings.after(1_000).await, ["0 exit: normal"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c135_a_look_at_its_state_does_not_take_an_idle_timeout_back() {
+    let mut strings = idle().await;
+    sleep(millis(50)).await;
+    assert_eq!(strings.address.handle().get_state::<u32>().await, Ok(0));
+    assert_eq!(strings.after(1_000).await, ["100 idle"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c135_a_message_that_came_while_the_handler_was_busy_takes_it_back() {
+    let mut strings = begun_with(|_, _| ()).await;
+    strings.cast(long(|puppet, ctx| {
+        Box::pin(async {
+            arm(puppet, ctx);
+            sleep(millis(200)).await;
+            Ok(())
+        })
+    }));
+    sleep(millis(50)).await;
+    strings.note("message");
+    assert_eq!(strings.after(1_000).await, ["200 message"], "something had come in time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_timeout_that_is_due_while_the_actor_is_suspended_yields_to_what_has_come_meanwhile() {
+    let mut strings = idle().await;
+    let handle = strings.address.handle();
+    handle.suspend().expect("it lives");
+    sleep(millis(50)).await;
+    strings.note("message");
+    assert_eq!(strings.after(150).await, [""; 0]);
+    handle.resume().expect("it lives");
+    assert_eq!(strings.after(1_000).await, ["200 message"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_timeout_that_is_due_while_the_actor_is_suspended_waits_for_the_resume() {
+    let mut strings = idle().await;
+    let handle = strings.address.handle();
+    handle.suspend().expect("it lives");
+    assert_eq!(strings.after(200).await, [""; 0]);
+    handle.resume().expect("it lives");
+    assert_eq!(strings.after(1_000).await, ["200 idle"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_timeout_dies_with_its_incarnation() {
+    let mut hosted = Hosted::begun_with(|puppet, ctx| {
+        if ctx.pid().incarnation() == 1 {
+            arm(puppet, ctx);
+        }
+    });
+    hosted.start().await;
+    hosted.restart().await;
+    assert_eq!(hosted.strings.after(1_000).await, ["0 terminate: failed: on purpose"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_message_of_an_idle_timeout_may_stop_the_actor() {
+    let mut strings =
+        begun_with(|_, ctx| ctx.idle_timeout(millis(100), deed(|_, ctx| ctx.stop(ExitReason::Normal)))).await;
+    assert_eq!(strings.end().await, "normal");
+    assert_eq!(strings.lines(), ["100 terminate: normal"]);
+}

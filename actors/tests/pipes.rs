@@ -1,0 +1,321 @@
+//! Futures and blocking work beside an actor: their result as a message, and what becomes of them when it ends.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::mpsc as threads;
+
+use perennial_actors::{CallError, ExitReason, PanicLocations, Piped, System};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep};
+
+use support::marionette::{
+    Hosted, Msg, Puppet, Strings, begun_with, deed, failing, long, millis, puppet, puppet_in,
+};
+
+mod support {
+    pub(crate) mod marionette;
+    pub(crate) mod parent;
+}
+
+type Context = perennial_actors::Context<Puppet>;
+
+/// A message that writes a result down.
+fn result(n: u32) -> Msg {
+    deed(move |puppet, _| puppet.pen.write(n))
+}
+
+/// Says that it was dropped.
+struct Dropped(mpsc::UnboundedSender<&'static str>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        // The test may have seen enough.
+        let _ = self.0.send("dropped");
+    }
+}
+
+/// A future that says when it begins, whenever it goes on after a sleep, and that it was dropped; and what it says.
+fn observed() -> (impl Future<Output = u32> + Send + 'static, mpsc::UnboundedReceiver<&'static str>) {
+    let (say, said) = mpsc::unbounded_channel();
+    let future = async move {
+        let held = Dropped(say);
+        loop {
+            held.0.send("polled").expect("the test listens");
+            sleep(millis(100)).await;
+        }
+    };
+    (future, said)
+}
+
+fn all(said: &mut mpsc::UnboundedReceiver<&'static str>) -> Vec<&'static str> {
+    std::iter::from_fn(|| said.try_recv().ok()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_result_of_a_piped_future_comes_as_a_message() {
+    let pipe = |_: &mut Puppet, ctx: &mut Context| {
+        let future = async {
+            sleep(millis(100)).await;
+            6
+        };
+        ctx.pipe(future, |n| result(n + 1));
+    };
+    let mut strings = begun_with(pipe).await;
+    assert_eq!(strings.after(1_000).await, ["100 7"]);
+    assert_eq!(strings.address.counters().accepted, 0, "it does not pass through the mailbox");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_result_of_a_future_that_is_ready_comes_after_the_handler() {
+    let mut strings = puppet().await;
+    strings.cast(long(|puppet, ctx| {
+        Box::pin(async {
+            ctx.pipe(async { 7 }, result);
+            sleep(millis(100)).await;
+            puppet.pen.write("handled");
+            Ok(())
+        })
+    }));
+    assert_eq!(strings.after(1_000).await, ["100 handled", "100 7"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn results_come_in_the_order_in_which_the_futures_are_done() {
+    let mut strings = puppet().await;
+    strings
+        .have(|_, ctx| {
+            for n in [30, 10, 20] {
+                ctx.pipe(sleep(millis(n)), move |()| result(n as u32));
+            }
+        })
+        .await;
+    assert_eq!(strings.after(1_000).await, ["10 10", "20 20", "30 30"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_actor_stays_responsive_beside_a_piped_future() {
+    let strings = puppet().await;
+    let piped = strings.have(|_, ctx| ctx.pipe(pending(), result)).await;
+    assert_eq!(format!("{piped:?}"), "Piped(..)");
+    let begun = Instant::now();
+    for n in 0..100 {
+        assert_eq!(strings.have(move |_, _| n).await, n);
+    }
+    assert_eq!(begun.elapsed(), millis(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_ready_and_the_mailbox_take_turns() {
+    let mut strings = puppet().await;
+    strings.cast(long(|_, ctx| {
+        Box::pin(async {
+            for n in 0..3 {
+                ctx.pipe(async move { n }, result);
+            }
+            sleep(millis(10)).await;
+            Ok(())
+        })
+    }));
+    for _ in 0..3 {
+        strings.note("message");
+    }
+    assert_eq!(strings.after(100).await, ["10 0", "10 message", "10 1", "10 message", "10 2", "10 message"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_piped_future_that_is_aborted_is_dropped_and_no_message_comes_of_it() {
+    let (strings, (future, mut said)) = (puppet().await, observed());
+    let piped = strings.have(|_, ctx| ctx.pipe(future, result)).await;
+    assert_eq!(said.recv().await, Some("polled"));
+    piped.abort();
+    assert_eq!(said.recv().await, Some("dropped"));
+    sleep(millis(1_000)).await;
+    assert_eq!(all(&mut said), [""; 0]);
+    piped.abort();
+    assert_eq!(strings.have(|_, _| 7).await, 7, "the actor lives, and to abort again does nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_piped_future_that_is_aborted_when_it_is_done_brings_no_message_either() {
+    let mut strings = puppet().await;
+    strings.cast(long(|_, ctx| {
+        Box::pin(async {
+            let done: Vec<Piped> = (0..2).map(|n| ctx.pipe(async move { n }, result)).collect();
+            sleep(millis(10)).await;
+            done[0].abort();
+            Ok(())
+        })
+    }));
+    assert_eq!(strings.after(100).await, ["10 1"], "the other one is not concerned");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_piped_future_makes_no_step_after_the_end_of_its_actor_is_told_and_is_dropped_at_once() {
+    let enders: [fn(&Strings); 3] = [
+        |strings| strings.cast(failing()),
+        |strings| strings.address.stop(ExitReason::shutdown()).expect("it lives"),
+        |strings| strings.address.kill().expect("it lives"),
+    ];
+    for end in enders {
+        let (strings, (future, mut said)) = (puppet().await, observed());
+        strings.have(|_, ctx| ctx.pipe(future, result)).await;
+        assert_eq!(said.recv().await, Some("polled"));
+        let monitor = strings.address.monitor();
+        end(&strings);
+        monitor.await;
+        let told = Instant::now();
+        // The runtime drops it in its own time, which on this one is its next turn.
+        yield_now().await;
+        assert_eq!((all(&mut said), told.elapsed()), (vec!["dropped"], millis(0)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_piped_never_reaches_the_next_incarnation() {
+    let mut hosted = Hosted::begun_with(|_, ctx| {
+        if ctx.pid().incarnation() == 1 {
+            ctx.pipe(sleep(millis(100)), |()| Msg::Note("from the first"));
+        }
+    });
+    hosted.start().await;
+    hosted.restart().await;
+    assert_eq!(hosted.strings.after(1_000).await, ["0 terminate: failed: on purpose"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_ready_when_an_incarnation_failed_never_reaches_the_next() {
+    let mut hosted = Hosted::begun_with(|_, _| ());
+    hosted.start().await;
+    hosted.strings.cast(long(|_, ctx| {
+        Box::pin(async {
+            ctx.pipe(async { 7 }, result);
+            sleep(millis(10)).await;
+            Err(ExitReason::failed("too late"))
+        })
+    }));
+    hosted.ended().await;
+    hosted.start().await;
+    assert_eq!(hosted.strings.after(1_000).await, ["10 terminate: failed: too late"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_a_piped_future_ends_the_actor_in_good_order() {
+    let mut strings = puppet().await;
+    let future = async {
+        sleep(millis(100)).await;
+        panic!("in the future")
+    };
+    strings.cast(deed(|_, ctx| drop(ctx.pipe(future, result))));
+    assert_eq!(strings.end().await, "panicked: in the future");
+    assert_eq!(strings.lines(), ["100 terminate: panicked: in the future"]);
+    let counters = strings.address.counters();
+    assert_eq!((counters.handled, counters.lost_in_flight), (1, 0), "no message was in hand");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_what_maps_a_result_ends_the_actor_too() {
+    let strings = puppet().await;
+    strings.cast(deed(|_, ctx| drop(ctx.pipe(async { 7 }, |n| panic!("no message of {n}")))));
+    assert_eq!(strings.end().await, "panicked: no message of 7");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_a_piped_future_is_told_with_its_place() {
+    let system = System::builder().panic_locations(PanicLocations::install()).build();
+    let strings = puppet_in(&system, |spawn| spawn).await;
+    strings.cast(deed(|_, ctx| drop(ctx.pipe(async { panic!("here") }, result))));
+    let reason = strings.end().await;
+    assert!(reason.starts_with("panicked: here (at ") && reason.contains("pipes.rs"), "{reason}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_whose_reply_went_into_a_piped_future_is_told_why_the_actor_ended() {
+    let strings = puppet().await;
+    let call = strings.address.call::<u32, _>(|reply| {
+        deed(move |_, ctx| {
+            let future = async move {
+                pending::<()>().await;
+                reply.send(7);
+            };
+            ctx.pipe(future, |()| result(7));
+        })
+    });
+    let (answer, ()) = tokio::join!(call.into_future(), async {
+        strings.have(|_, _| ()).await;
+        strings.cast(failing());
+    });
+    let Err(CallError::Ended(reason)) = answer else { panic!("it ended") };
+    assert_eq!(reason.to_string(), "failed: on purpose");
+}
+
+/// Blocking work that says when it has begun and when it is done, and waits to be let go.
+struct Work {
+    begun: oneshot::Receiver<()>,
+    go: threads::Sender<u32>,
+    done: oneshot::Receiver<()>,
+}
+
+fn work() -> (impl FnOnce() -> u32 + Send + 'static, Work) {
+    let ((begin, begun), (go, gone), (finish, done)) =
+        (oneshot::channel(), threads::channel(), oneshot::channel());
+    let work = move || {
+        begin.send(()).expect("the test waits");
+        let n = gone.recv().expect("the test lets it go");
+        // The test may not want to know.
+        let _ = finish.send(());
+        n
+    };
+    (work, Work { begun, go, done })
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_result_of_blocking_work_comes_as_a_message_and_the_actor_stays_responsive_meanwhile() {
+    let (mut strings, (blocking, work)) = (puppet().await, work());
+    strings.have(|_, ctx| ctx.pipe_blocking(blocking, result)).await;
+    work.begun.await.expect("it begins");
+    assert_eq!(strings.have(|_, _| 7).await, 7);
+    work.go.send(8).expect("it waits");
+    assert_eq!(strings.line().await, "0 8");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_blocking_work_ends_the_actor() {
+    let strings = puppet().await;
+    strings.cast(deed(|_, ctx| drop(ctx.pipe_blocking(|| panic!("blocked"), result))));
+    assert_eq!(strings.end().await, "panicked: blocked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn blocking_work_that_is_aborted_runs_to_its_end_for_nothing() {
+    let (mut strings, (blocking, work)) = (puppet().await, work());
+    let piped = strings.have(|_, ctx| ctx.pipe_blocking(blocking, result)).await;
+    work.begun.await.expect("it begins");
+    piped.abort();
+    work.go.send(8).expect("it waits");
+    work.done.await.expect("it goes on");
+    assert_eq!(strings.after(1_000).await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn blocking_work_outlives_its_incarnation_and_its_result_is_thrown_away() {
+    let mut hosted = Hosted::begun_with(|_, _| ());
+    hosted.start().await;
+    let (blocking, work) = work();
+    hosted.strings.have(|_, ctx| ctx.pipe_blocking(blocking, result)).await;
+    work.begun.await.expect("it begins");
+    hosted.restart().await;
+    work.go.send(8).expect("it still waits");
+    work.done.await.expect("it goes on");
+    assert_eq!(hosted.strings.after(1_000).await, ["0 terminate: failed: on purpose"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_piped_future_holds_is_let_go_when_its_result_is_handled() {
+    let (strings, held) = (puppet().await, Arc::new(()));
+    let holding = held.clone();
+    let future = async move { holding };
+    strings.have(|_, ctx| ctx.pipe(future, |held| deed(|_, _| drop(held)))).await;
+    sleep(millis(10)).await;
+    assert_eq!(Arc::strong_count(&held), 1);
+}

@@ -1,0 +1,272 @@
+//! An actor as OTP's `gen_server`: how a start can go, what a caller is told, how a stop ends.
+
+use std::future::IntoFuture;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use perennial_actors::{CallError, ExitReason, ProcessState, Reply, Spawn, StartError, System};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+
+use support::marionette::{Msg, Puppet, Strings, failing, long, millis, puppet, puppet_in};
+use support::mortal::{Deed, Mortal, plan};
+
+mod support {
+    pub(crate) mod marionette;
+    pub(crate) mod mortal;
+    pub(crate) mod parent;
+}
+
+/// An actor whose terminate takes so long.
+async fn dying_for(time: u64) -> Strings {
+    let strings = puppet().await;
+    let last = move |puppet: &mut Puppet| {
+        puppet.last = Some(Box::new(move |puppet, _| {
+            Box::pin(async move {
+                sleep(millis(time)).await;
+                puppet.pen.write("terminated");
+                Ok(())
+            })
+        }));
+    };
+    strings.have(move |puppet, _| last(puppet)).await;
+    strings
+}
+
+/// Answers after so long.
+fn answering(reply: Reply<u32>, time: u64, answer: u32) -> Msg {
+    long(move |_, _| {
+        Box::pin(async move {
+            sleep(millis(time)).await;
+            reply.send(answer);
+            Ok(())
+        })
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn c119_a_start_gives_up_everything_when_its_init_fails_and_can_be_tried_again() {
+    let system = System::new();
+    for reason in [Deed::Fail, Deed::Panic] {
+        let (mut plan, _lines) = plan();
+        plan.init = reason;
+        assert!(matches!(system.spawn::<Mortal>(Arc::new(plan)).await, Err(StartError::Failed(_))));
+        assert_eq!(system.processes(), [], "nothing is left of it");
+    }
+    system.spawn::<Mortal>(Arc::new(plan().0)).await.expect("it starts");
+}
+
+/// How a parent fares that starts this linked, and the child's own result.
+async fn linked(init: Deed, trapping: bool) -> (Strings, String) {
+    let parent = puppet().await;
+    let (mut plan, _lines) = plan();
+    plan.init = init;
+    let start = move |_: &mut Puppet, ctx: &mut perennial_actors::Context<Puppet>| {
+        ctx.trap_exits(trapping);
+        let spawn: Spawn<Mortal> = ctx.system().spawn(Arc::new(plan)).linked_to(ctx);
+        spawn.detach_monitored().expect("there is a runtime").1
+    };
+    let down = parent.have(start).await.await;
+    // Whatever the parent is to hear of it has reached it.
+    tokio::task::yield_now().await;
+    (parent, down.reason.to_string())
+}
+
+#[tokio::test(start_paused = true)]
+async fn c121_a_linked_start_that_fails_ends_a_starter_that_does_not_trap() {
+    let (mut parent, reason) = linked(Deed::Fail, false).await;
+    assert_eq!(reason, "failed: invalid digit found in string");
+    assert_eq!(parent.address.state(), ProcessState::Closed);
+    assert_eq!(parent.lines(), ["0 terminate: failed: invalid digit found in string"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c121_a_linked_start_that_fails_is_told_to_a_starter_that_traps() {
+    let (mut parent, _) = linked(Deed::Fail, true).await;
+    assert!(matches!(parent.address.state(), ProcessState::Alive(_)));
+    assert_eq!(parent.lines(), ["0 exit: failed: invalid digit found in string"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c121_a_linked_start_that_ends_normally_leaves_its_starter_alone() {
+    struct Declines;
+    impl perennial_actors::Actor for Declines {
+        type Msg = ();
+        type Args = ();
+        async fn init(_: &(), _: &mut perennial_actors::Context<Self>) -> Result<Self, ExitReason> {
+            Err(ExitReason::Normal)
+        }
+        async fn handle(
+            &mut self,
+            (): (),
+            _: &mut perennial_actors::Context<Self>,
+        ) -> Result<(), ExitReason> {
+            Ok(())
+        }
+    }
+    let parent = puppet().await;
+    let child = |_: &mut Puppet, ctx: &mut perennial_actors::Context<Puppet>| {
+        ctx.system().spawn::<Declines>(()).linked_to(ctx)
+    };
+    let started = parent.have(child).await.await;
+    assert!(matches!(started, Err(StartError::Failed(ExitReason::Normal))));
+    assert_eq!(parent.have(|_, _| 7).await, 7, "it lives");
+}
+
+#[tokio::test(start_paused = true)]
+async fn c123_a_call_that_times_out_leaves_the_server_alive_and_its_late_answer_satisfies_no_other_call() {
+    let (strings, begun) = (puppet().await, Instant::now());
+    let first = strings.address.call(|reply| answering(reply, 100, 1)).timeout(millis(50));
+    assert!(matches!(first.await, Err(CallError::TimedOut)));
+    // The next call is in the queue when the late answer is given.
+    let second = strings.address.call(|reply| answering(reply, 100, 2));
+    assert_eq!((second.await.expect("it answers"), begun.elapsed()), (2, millis(200)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn c132_a_failure_of_a_handler_whose_terminate_panics_ends_with_the_panic() {
+    let mut strings = puppet().await;
+    strings.have(|puppet, _| puppet.last = Some(Box::new(|_, _| panic!("in terminate")))).await;
+    strings.cast(failing());
+    assert_eq!(strings.end().await, "panicked: in terminate");
+    assert_eq!(strings.lines(), ["0 terminate: failed: on purpose"]);
+}
+
+/// A child of a puppet that traps exits, and the exits that reach it.
+async fn trapping_child(parent: &Strings) -> Strings {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    parent.cast(long(|_, ctx| {
+        Box::pin(async {
+            let system = ctx.system().clone();
+            let child = puppet_in(&system, |spawn| spawn.linked_to(ctx)).await;
+            assert!(tell.send(child).is_ok(), "the test waits");
+            Ok(())
+        })
+    }));
+    let child = told.await.expect("it starts");
+    child.have(|_, ctx| ctx.trap_exits(true)).await;
+    child
+}
+
+#[tokio::test(start_paused = true)]
+async fn c133_a_parents_exit_ends_an_actor_that_traps_and_a_strangers_is_told() {
+    let parent = puppet().await;
+    let mut child = trapping_child(&parent).await;
+    child.address.handle().send_exit(ExitReason::failed("stranger")).expect("it lives");
+    assert_eq!(child.line().await, "0 exit: failed: stranger");
+    parent.cast(failing());
+    assert_eq!(child.end().await, "failed: on purpose");
+    assert_eq!(child.lines(), ["0 terminate: failed: on purpose"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c133_an_actor_without_a_parent_that_traps_is_told_of_every_exit() {
+    let mut strings = puppet().await;
+    strings.have(|_, ctx| ctx.trap_exits(true)).await;
+    for reason in [ExitReason::Normal, ExitReason::shutdown(), ExitReason::Killed] {
+        strings.address.handle().send_exit(reason).expect("it lives");
+    }
+    assert_eq!(strings.after(1).await, ["0 exit: normal", "0 exit: shutdown", "0 exit: killed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c134_a_parents_exit_acts_ahead_of_all_that_wait() {
+    // In OTP what was queued before it is handled first. Here signals are first, and what waits is not handled at all.
+    let parent = puppet().await;
+    let mut child = trapping_child(&parent).await;
+    child.cast(long(|puppet, _| {
+        Box::pin(async {
+            sleep(millis(100)).await;
+            puppet.pen.write("in hand");
+            Ok(())
+        })
+    }));
+    child.note("before");
+    parent.cast(failing());
+    assert_eq!(child.end().await, "failed: on purpose");
+    assert_eq!(child.lines(), ["100 in hand", "100 terminate: failed: on purpose"]);
+    assert_eq!(child.address.counters().dead_lettered, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c136_a_stop_ends_with_the_reason_given_and_a_monitor_sees_it() {
+    for reason in
+        [ExitReason::Normal, ExitReason::shutdown_because("closing time"), ExitReason::failed("bad")]
+    {
+        let (strings, expected) = (puppet().await, reason.to_string());
+        let monitor = strings.address.monitor();
+        assert_eq!(strings.address.stop(reason), Ok(()));
+        assert_eq!(monitor.await.reason.to_string(), expected);
+        assert_eq!(strings.address.state(), ProcessState::Closed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn c137_a_server_finishes_its_terminate_though_who_stopped_it_waits_no_longer() {
+    let mut strings = dying_for(100).await;
+    let monitor = strings.address.monitor();
+    strings.address.stop(ExitReason::Normal).expect("it lives");
+    assert!(timeout(millis(50), monitor).await.is_err());
+    assert!(matches!(strings.address.state(), ProcessState::Alive(_)), "it is at it");
+    assert_eq!(strings.end().await, "normal");
+    assert_eq!(strings.lines(), ["0 terminate: normal", "100 terminated"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c137_a_second_stop_does_not_disturb_a_terminate() {
+    let mut strings = dying_for(100).await;
+    strings.address.stop(ExitReason::shutdown_because("first")).expect("it lives");
+    sleep(millis(50)).await;
+    strings.address.stop(ExitReason::shutdown_because("second")).expect("it lives still");
+    assert_eq!(strings.end().await, "shutdown: first");
+    assert_eq!(strings.lines(), ["0 terminate: shutdown: first", "100 terminated"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c143_a_request_whose_wait_is_given_up_can_be_waited_for_again() {
+    let (strings, begun) = (puppet().await, Instant::now());
+    let mut request = pin!(strings.address.call(|reply| answering(reply, 100, 7)).into_future());
+    assert!(timeout(Duration::ZERO, &mut request).await.is_err());
+    assert!(timeout(millis(50), &mut request).await.is_err());
+    assert_eq!((request.await.expect("it answers"), begun.elapsed()), (7, millis(100)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn c143_a_request_to_a_server_that_dies_is_an_error_with_its_reason() {
+    let strings = puppet().await;
+    let mut request = pin!(strings.address.call::<u32, _>(|reply| answering(reply, 100, 7)).into_future());
+    assert!(timeout(millis(50), &mut request).await.is_err());
+    strings.address.kill().expect("it lives");
+    assert!(matches!(request.await, Err(CallError::Ended(ExitReason::Killed))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn c143_requests_are_collected_under_labels_as_their_answers_come() {
+    let mut requests = JoinSet::new();
+    for (label, time) in [("slow", 300), ("quick", 100), ("dead", 200)] {
+        let address = puppet().await.address;
+        requests.spawn(async move {
+            let request = address.call(|reply| {
+                if label == "dead" {
+                    long(move |_, _| {
+                        Box::pin(async move {
+                            sleep(millis(time)).await;
+                            drop(reply);
+                            Err(ExitReason::failed("bad"))
+                        })
+                    })
+                } else {
+                    answering(reply, time, 7)
+                }
+            });
+            (label, request.await.map_err(|error| error.to_string()))
+        });
+    }
+    let mut answers = Vec::new();
+    while let Some(answer) = requests.join_next().await {
+        answers.push(answer.expect("the caller ends well"));
+    }
+    let bad = Err("the actor ended: failed: bad".to_owned());
+    assert_eq!(answers, [("quick", Ok(7)), ("dead", bad), ("slow", Ok(7))]);
+}

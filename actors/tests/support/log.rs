@@ -1,0 +1,74 @@
+//! Collects what is logged on this thread, for tests that read the reports.
+
+use std::cell::RefCell;
+use std::fmt::{self, Write};
+use std::sync::OnceLock;
+
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+
+thread_local! {
+    static LINES: RefCell<Vec<(Level, String)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Listens for the whole process, and keeps what each thread logs with that thread.
+struct Log;
+
+/// From here on everything is logged. In a file where one test listens, each has to before it does anything else: what is logged
+/// for the first time while somebody begins to listen may never be heard.
+pub(crate) fn listen() {
+    static LISTENING: OnceLock<()> = OnceLock::new();
+    LISTENING.get_or_init(|| tracing::subscriber::set_global_default(Log).expect("there is no other"));
+    take();
+}
+
+/// What was logged on this thread since: the level, the message, and then `field=value` for each field.
+pub(crate) fn take() -> Vec<(Level, String)> {
+    LINES.take()
+}
+
+impl Subscriber for Log {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("perennial")
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line::default();
+        event.record(&mut line);
+        let Line { message, fields } = line;
+        LINES.with_borrow_mut(|lines| lines.push((*event.metadata().level(), message + &fields)));
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[derive(Default)]
+struct Line {
+    message: String,
+    fields: String,
+}
+
+impl Visit for Line {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.record_debug(field, &format_args!("{value}"));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            self.message = format!("{value:?}");
+        } else {
+            write!(self.fields, " {}={value:?}", field.name()).expect("a string takes it");
+        }
+    }
+}

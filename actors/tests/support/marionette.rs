@@ -1,0 +1,236 @@
+//! An actor that does what its test tells it, and writes down what it handles and when.
+
+#![allow(dead_code, reason = "each test uses its own part")]
+
+use std::any::Any;
+use std::future::{Future, ready};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use perennial_actors::host::{Identity, Parent};
+use perennial_actors::{Actor, Address, Context, Down, ExitReason, Mailbox, Reply, Signal, Spawn, System};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::parent::{Record, recorder};
+
+/// What a puppet is doing.
+pub(crate) type Doing<'a> = Pin<Box<dyn Future<Output = Result<(), ExitReason>> + Send + 'a>>;
+
+/// Something for a puppet to do.
+pub(crate) type Deed = Box<dyn for<'a> FnOnce(&'a mut Puppet, &'a mut Context<Puppet>) -> Doing<'a> + Send>;
+
+pub(crate) enum Msg {
+    Note(&'static str),
+    Do(Deed),
+}
+
+/// A message that has the puppet do something that does not await.
+pub(crate) fn deed(act: impl FnOnce(&mut Puppet, &mut Context<Puppet>) + Send + 'static) -> Msg {
+    Msg::Do(Box::new(move |puppet, ctx| {
+        act(puppet, ctx);
+        Box::pin(ready(Ok(())))
+    }))
+}
+
+/// A message that has the puppet do something that may await and fail.
+pub(crate) fn long<F>(act: F) -> Msg
+where
+    F: for<'a> FnOnce(&'a mut Puppet, &'a mut Context<Puppet>) -> Doing<'a> + Send + 'static,
+{
+    Msg::Do(Box::new(act))
+}
+
+/// Fails on purpose.
+pub(crate) fn failing() -> Msg {
+    long(|_, _| Box::pin(ready(Err(ExitReason::failed("on purpose")))))
+}
+
+/// What is written down: the milliseconds since the test began, and a word.
+#[derive(Clone)]
+pub(crate) struct Pen {
+    lines: mpsc::UnboundedSender<String>,
+    begun: Instant,
+}
+
+impl Pen {
+    pub(crate) fn write(&self, line: impl std::fmt::Display) {
+        // The test may have seen enough.
+        let _ = self.lines.send(format!("{} {line}", self.begun.elapsed().as_millis()));
+    }
+}
+
+/// What every incarnation begins with.
+type Init = Box<dyn Fn(&mut Puppet, &mut Context<Puppet>) + Send + Sync>;
+
+pub(crate) struct Script {
+    pen: Pen,
+    init: Init,
+}
+
+/// Does what it is told.
+pub(crate) struct Puppet {
+    pub(crate) pen: Pen,
+    pub(crate) kept: Vec<Reply<u32>>,
+    /// What can be seen of it from outside.
+    pub(crate) number: u32,
+    /// What it does in its terminate, after it has written down that it runs.
+    pub(crate) last: Option<Deed>,
+}
+
+impl Actor for Puppet {
+    type Msg = Msg;
+    type Args = Script;
+
+    async fn init(script: &Script, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+        let mut puppet = Self { pen: script.pen.clone(), kept: Vec::new(), number: 0, last: None };
+        (script.init)(&mut puppet, ctx);
+        Ok(puppet)
+    }
+
+    async fn handle(&mut self, msg: Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+        match msg {
+            Msg::Note(line) => {
+                self.pen.write(line);
+                Ok(())
+            }
+            Msg::Do(deed) => deed(self, ctx).await,
+        }
+    }
+
+    async fn signal(&mut self, signal: Signal, _: &mut Context<Self>) -> Result<(), ExitReason> {
+        match signal {
+            Signal::Exit { reason, .. } => self.pen.write(format!("exit: {reason}")),
+            Signal::Down { down: Down { reason, .. }, .. } => self.pen.write(format!("down: {reason}")),
+            other => panic!("{other:?} is new"),
+        }
+        Ok(())
+    }
+
+    fn debug_state(&mut self) -> Option<&mut (dyn Any + Send)> {
+        Some(&mut self.number)
+    }
+
+    async fn terminate(&mut self, reason: &ExitReason, ctx: &mut Context<Self>) {
+        self.pen.write(format!("terminate: {reason}"));
+        if let Some(last) = self.last.take() {
+            last(self, ctx).await.unwrap_or_default();
+        }
+    }
+}
+
+/// What a test holds of its puppet.
+pub(crate) struct Strings {
+    pub(crate) address: Address<Msg>,
+    lines: mpsc::UnboundedReceiver<String>,
+}
+
+fn script(init: Init) -> (Script, mpsc::UnboundedReceiver<String>) {
+    let (pen, lines) = mpsc::unbounded_channel();
+    (Script { pen: Pen { lines: pen, begun: Instant::now() }, init }, lines)
+}
+
+/// A puppet that begins with this.
+pub(crate) async fn begun_with(
+    init: impl Fn(&mut Puppet, &mut Context<Puppet>) + Send + Sync + 'static,
+) -> Strings {
+    let (script, lines) = script(Box::new(init));
+    Strings { address: System::new().spawn::<Puppet>(script).await.expect("it starts"), lines }
+}
+
+/// A puppet that waits to be told.
+pub(crate) async fn puppet() -> Strings {
+    begun_with(|_, _| ()).await
+}
+
+/// A puppet that lives as its test has set it up.
+pub(crate) async fn puppet_in(system: &System, set: impl FnOnce(Spawn<Puppet>) -> Spawn<Puppet>) -> Strings {
+    let (script, lines) = script(Box::new(|_, _| ()));
+    Strings { address: set(system.spawn::<Puppet>(script)).await.expect("it starts"), lines }
+}
+
+/// A puppet whose incarnations are started by its test.
+pub(crate) struct Hosted {
+    pub(crate) strings: Strings,
+    pub(crate) identity: Identity<Msg>,
+    script: Arc<Script>,
+    parent: Arc<dyn Parent>,
+    record: Record,
+    run: u64,
+}
+
+impl Hosted {
+    /// Each of its incarnations begins with this.
+    pub(crate) fn begun_with(
+        init: impl Fn(&mut Puppet, &mut Context<Puppet>) + Send + Sync + 'static,
+    ) -> Self {
+        let (identity, (parent, record)) = (Identity::new(Mailbox::default()), recorder());
+        let (script, lines) = script(Box::new(init));
+        identity.open(&System::new(), || "puppet".into());
+        let strings = Strings { address: identity.address(), lines };
+        Self { strings, identity, script: Arc::new(script), parent, record, run: 0 }
+    }
+
+    pub(crate) async fn start(&mut self) {
+        self.run += 1;
+        let started = self.identity.start::<Puppet>(self.script.clone(), self.parent.clone(), self.run);
+        started.expect("it is open");
+        self.record.started(self.run).await;
+    }
+
+    /// Fails, and is started again.
+    pub(crate) async fn restart(&mut self) {
+        self.strings.cast(failing());
+        self.ended().await;
+        self.start().await;
+    }
+
+    pub(crate) async fn ended(&mut self) -> ExitReason {
+        self.record.ended(self.run).await.reason
+    }
+}
+
+impl Strings {
+    pub(crate) fn cast(&self, msg: Msg) {
+        self.address.cast(msg).expect("it is open and has room");
+    }
+
+    pub(crate) fn note(&self, line: &'static str) {
+        self.cast(Msg::Note(line));
+    }
+
+    /// Has it do something and waits until it is done.
+    pub(crate) async fn have<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut Puppet, &mut Context<Puppet>) -> T + Send + 'static,
+    ) -> T {
+        let done = self.address.call(|reply| deed(move |puppet, ctx| reply.send(act(puppet, ctx))));
+        done.await.expect("it does as it is told")
+    }
+
+    /// What was written down since.
+    pub(crate) fn lines(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.lines.try_recv().ok()).collect()
+    }
+
+    /// What was written down by then, after so long.
+    pub(crate) async fn after(&mut self, millis: u64) -> Vec<String> {
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+        self.lines()
+    }
+
+    /// What is written down next.
+    pub(crate) async fn line(&mut self) -> String {
+        self.lines.recv().await.expect("the puppet lives")
+    }
+
+    /// Why it has ended, which it is about to.
+    pub(crate) async fn end(&self) -> String {
+        self.address.monitor().await.reason.to_string()
+    }
+}
+
+pub(crate) const fn millis(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
