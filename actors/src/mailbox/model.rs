@@ -13,7 +13,7 @@ use loom::sync::Arc;
 use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
-use super::{Capacity, Fate, Inside, Interest, Mailbox, Next, Outcome, Queue, Refused};
+use super::{Capacity, Fate, Inside, Interest, Mailbox, Next, Outcome, Overflow, Queue, Refused};
 use crate::exit::ExitReason;
 use crate::order::Order;
 
@@ -312,6 +312,7 @@ fn a_caller_hears_its_fate_though_nobody_asks_again() {
                     Fate::Open => Poll::Pending,
                     Fate::Handled => Poll::Ready(()),
                     Fate::Lost(reason) => panic!("nothing ended: {reason}"),
+                    Fate::Dropped => panic!("nobody made room"),
                 }))
             }
         });
@@ -345,5 +346,48 @@ fn an_end_tells_every_caller_and_every_sender() {
         caller.join().expect("the caller heard");
         assert_eq!(sender.join().expect("the sender heard"), Err(2));
         check(&queue);
+    });
+}
+
+#[test]
+fn a_place_that_is_given_back_goes_to_the_first_in_line() {
+    explore(|| {
+        let queue = served(1, []);
+        assert!(queue.try_reserve().is_ok());
+        let sender = thread::spawn({
+            let queue = queue.clone();
+            move || send(&queue, 1).expect("it is open")
+        });
+        queue.give_back();
+        assert_eq!(next_message(&queue, 1), 1);
+        sender.join().expect("the sender got in");
+        check(&queue);
+    });
+}
+
+#[test]
+fn what_is_dropped_for_a_newer_message_is_never_handled_and_nothing_else_is_missing() {
+    let settings = Mailbox::bounded(NonZeroUsize::MIN.saturating_add(1)).overflow(Overflow::DropOldest);
+    explore(move || {
+        let queue = Arc::new(Queue::new(settings));
+        queue.open();
+        assert_eq!(queue.attach(), Ok(1));
+        (1..=2).for_each(|message| assert!(queue.push(message).is_ok()));
+        let sender = thread::spawn({
+            let queue = queue.clone();
+            move || match queue.push(3) {
+                Ok(_) => Vec::new(),
+                Err(_) => queue.overflow(3).expect("it is open").messages,
+            }
+        });
+        let mut handled = vec![next_message(&queue, 1)];
+        let dropped = sender.join().expect("the sender got in");
+        check(&queue);
+        handled.extend(std::iter::from_fn(|| poll_message(&queue, 1)));
+        let mut all: Vec<u32> = handled.iter().chain(&dropped).copied().collect();
+        all.sort_unstable();
+        assert_eq!((all, handled.is_sorted()), (vec![1, 2, 3], true));
+        let accounts = queue.counters();
+        assert_eq!((accounts.handled, accounts.dead_lettered), (handled.len() as u64, dropped.len() as u64));
     });
 }

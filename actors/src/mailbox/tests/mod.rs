@@ -4,6 +4,8 @@ mod checked;
 mod ends;
 mod fates;
 mod order;
+mod overflow;
+mod places;
 mod reference;
 mod room;
 mod traces;
