@@ -1,0 +1,90 @@
+//! What becomes of a cast to a full mailbox, as it is set, and of those whose messages are dropped.
+
+use perennial_actors::{CallError, DeadReason, Overflow, SendError};
+use support::slow::{Msg, stage};
+
+mod support {
+    pub(crate) mod slow;
+}
+
+#[tokio::test(start_paused = true)]
+async fn reject_gives_the_message_back() {
+    let stage = stage(1, |mailbox| mailbox).await;
+    assert!(stage.slow.cast(Msg::Note(1)).is_ok());
+    assert!(matches!(stage.slow.cast(Msg::Note(2)), Err(SendError::Full(Msg::Note(2)))));
+    assert_eq!(stage.notes().await, [0, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn drop_newest_buries_what_does_not_fit() {
+    let stage = stage(1, |mailbox| mailbox.overflow(Overflow::DropNewest)).await;
+    let mut dead = stage.system.dead_letters();
+    for n in 1..=3 {
+        assert!(stage.slow.cast(Msg::Note(n)).is_ok());
+    }
+    for _ in 2..=3 {
+        let letter = dead.try_next().expect("it was dropped");
+        assert!(matches!(letter.reason, DeadReason::Overflow) && letter.message_type.ends_with("Msg"));
+    }
+    assert!(dead.try_next().is_none());
+    assert_eq!(stage.notes().await, [0, 1]);
+    let accounts = stage.system.counters();
+    assert!(accounts.balanced());
+    assert_eq!((accounts.accepted, accounts.dead_lettered), (5, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn drop_oldest_keeps_the_newest_and_the_one_in_hand() {
+    let stage = stage(2, |mailbox| mailbox.overflow(Overflow::DropOldest)).await;
+    let mut dead = stage.system.dead_letters();
+    for n in 1..=5 {
+        assert!(stage.slow.cast(Msg::Note(n)).is_ok());
+    }
+    assert_eq!(std::iter::from_fn(|| dead.try_next()).count(), 3);
+    assert_eq!(stage.notes().await, [0, 4, 5]);
+    let accounts = stage.system.counters();
+    assert!(accounts.balanced());
+    assert_eq!(accounts.dead_lettered, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_whose_message_is_dropped_is_told_so_at_once() {
+    let stage = stage(1, |mailbox| mailbox.overflow(Overflow::DropOldest)).await;
+    let call = tokio::spawn({
+        let slow = stage.slow.clone();
+        async move { slow.call(|reply| Msg::Ask(1, reply)).no_timeout().await }
+    });
+    tokio::task::yield_now().await;
+    assert!(stage.slow.cast(Msg::Note(2)).is_ok());
+    // The actor still hangs over the message before.
+    assert!(matches!(call.await.expect("it ends well"), Err(CallError::Dropped)));
+    assert_eq!(stage.notes().await, [0, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_waits_for_room_whatever_a_cast_would_do() {
+    let stage = stage(1, |mailbox| mailbox.overflow(Overflow::DropNewest)).await;
+    assert!(stage.slow.cast(Msg::Note(1)).is_ok());
+    let call = tokio::spawn({
+        let slow = stage.slow.clone();
+        async move { slow.call(|reply| Msg::Ask(7, reply)).await }
+    });
+    tokio::task::yield_now().await;
+    stage.open();
+    assert_eq!(call.await.expect("it ends well").expect("it is answered"), 7);
+    assert_eq!(stage.system.counters().dead_lettered, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_mailbox_gives_the_message_back_whatever_it_is_set_to() {
+    for overflow in [Overflow::Reject, Overflow::DropNewest, Overflow::DropOldest] {
+        let stage = stage(1, |mailbox| mailbox.overflow(overflow)).await;
+        let down = stage.slow.monitor();
+        stage.slow.kill().expect("it lives");
+        down.await;
+        assert!(
+            matches!(stage.slow.cast(Msg::Note(1)), Err(SendError::Closed(Msg::Note(1)))),
+            "{overflow:?}"
+        );
+    }
+}

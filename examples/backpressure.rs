@@ -1,0 +1,105 @@
+//! Flow control: a producer that is faster than its consumer is refused, waits, takes a place first, or has something dropped.
+//!
+//! ```text
+//! cargo run --release --example backpressure
+//! ```
+
+#![expect(clippy::print_stdout, reason = "it shows what it does")]
+
+use std::error::Error;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use perennial::{
+    Actor, Address, Context, ExitReason, Mailbox, Overflow, Recipient, Reply, SendError, System,
+};
+
+const ROOM: usize = 4;
+
+struct Frame(u32);
+
+enum Msg {
+    Frame(Frame),
+    Shown(Reply<Vec<u32>>),
+}
+
+impl From<Frame> for Msg {
+    fn from(frame: Frame) -> Self {
+        Self::Frame(frame)
+    }
+}
+
+/// A display that is slow.
+struct Display(Vec<u32>);
+
+impl Actor for Display {
+    type Msg = Msg;
+    type Args = ();
+
+    async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Self(Vec::new()))
+    }
+
+    async fn handle(&mut self, msg: Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
+        match msg {
+            Msg::Frame(Frame(number)) => {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                self.0.push(number);
+            }
+            Msg::Shown(reply) => reply.send(std::mem::take(&mut self.0)),
+        }
+        Ok(())
+    }
+}
+
+/// A display with little room that does not begin yet.
+async fn display(system: &System, overflow: Overflow) -> Result<Address<Msg>, Box<dyn Error>> {
+    let mailbox = Mailbox::bounded(NonZeroUsize::new(ROOM).ok_or("no room")?).overflow(overflow);
+    let display = system.spawn::<Display>(()).mailbox(mailbox).await?;
+    display.handle().suspend()?;
+    Ok(display)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let system = System::new();
+
+    // By default, what does not fit comes back, and the producer decides.
+    let rejecting = display(&system, Overflow::Reject).await?;
+    let frames: Recipient<Frame> = rejecting.recipient();
+    let refused = (0..10).filter(|n| matches!(frames.cast(Frame(*n)), Err(SendError::Full(_)))).count();
+    println!("refused: {refused} of 10");
+    assert_eq!(refused, 10 - ROOM);
+
+    // It may wait, for a while or as long as it takes.
+    let late = rejecting.send(Msg::Frame(Frame(10))).timeout(Duration::from_millis(20)).await;
+    assert!(matches!(late, Err(SendError::Full(_))));
+    rejecting.handle().resume()?;
+    for number in 10..20 {
+        rejecting.send(Msg::Frame(Frame(number))).await?;
+    }
+
+    // Or it takes a place before it makes what is to go there. A place that is not used is given back.
+    let place = rejecting.reserve().await?;
+    place.send(Msg::Frame(Frame(20)))?;
+    drop(rejecting.reserve().await?);
+    let shown = rejecting.call(Msg::Shown).await?;
+    println!("shown: {shown:?}");
+    assert!(shown.iter().copied().eq((0..4).chain(10..=20)));
+
+    // A display that shows the latest drops the oldest; one that must not be disturbed drops the newest.
+    for (overflow, kept) in [(Overflow::DropOldest, [6, 7, 8, 9]), (Overflow::DropNewest, [0, 1, 2, 3])] {
+        let display = display(&system, overflow).await?;
+        let mut dead_letters = system.dead_letters();
+        for number in 0..10 {
+            display.cast(Msg::Frame(Frame(number)))?;
+        }
+        display.handle().resume()?;
+        let shown = display.call(Msg::Shown).await?;
+        let dropped = std::iter::from_fn(|| dead_letters.try_next()).count();
+        println!("{overflow:?}: shown {shown:?}, dropped {dropped}");
+        assert_eq!((shown, dropped), (kept.to_vec(), 10 - ROOM));
+    }
+    assert!(system.counters().balanced(), "every frame is accounted for");
+    Ok(())
+}
