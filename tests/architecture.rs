@@ -354,6 +354,24 @@ fn the_circle_finder_finds_circles() {
 }
 
 #[test]
+fn every_test_that_the_docs_name_exists() {
+    let files: Vec<Source> = everything().into_iter().filter(|source| is_test(&source.path)).collect();
+    let functions: BTreeSet<&str> = files
+        .iter()
+        .flat_map(|source| source.text.split("fn ").skip(1))
+        .filter_map(|rest| rest.split('(').next())
+        .collect();
+    let mut missing = Vec::new();
+    for name in ["docs/SEMANTICS.md", "docs/OTP.md"] {
+        let text = fs::read_to_string(root().join(name)).expect("the page can be read");
+        // Code is every other piece; what reads like a sentence is a test.
+        let named = text.split('`').skip(1).step_by(2).filter(|code| code.matches('_').count() > 3);
+        missing.extend(named.filter(|test| !functions.contains(test)).map(|test| format!("{name}: {test}")));
+    }
+    assert_none("what the docs promise is tested", &missing);
+}
+
+#[test]
 fn the_words_are_those_of_the_field() {
     let banned = ["meltdown", "pid cell", "stop reason", "stop_reason"];
     let files: Vec<Source> = RANKS.iter().flat_map(|name| library(name)).collect();

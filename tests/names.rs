@@ -103,16 +103,19 @@ async fn a_lookup_with_another_type_is_an_error_that_names_both() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tree_whose_name_is_taken_does_not_start_and_takes_nothing() {
+async fn c114_c122_a_tree_whose_name_is_taken_does_not_start_and_takes_nothing() {
     let system = System::new();
     let first = Supervisor::new("first").child(worker()).start(&system).await.expect("it starts");
     let holder = system.whereis(WORKER).expect("it has a name");
     let other: Name<Msg> = Name::new("other");
     let named = Child::new::<Worker>("other", ()).named(other.clone());
+    let mut events = system.events();
     let second = Supervisor::new("second").child(named).child(worker()).start(&system).await;
     assert!(
         matches!(second, Err(TreeError::Open(OpenError::Name(BindError::Taken(name)))) if name == "worker")
     );
+    let began = std::iter::from_fn(|| events.try_next()).any(|event| matches!(event, Event::Started { .. }));
+    assert!(!began, "no init has run");
     assert_eq!(Registry::of(&system).names(), ["worker"]);
     assert_eq!(system.whereis(WORKER).expect("it is still the first"), holder);
     assert!(first.shutdown().await.is_clean());
@@ -121,9 +124,8 @@ async fn a_tree_whose_name_is_taken_does_not_start_and_takes_nothing() {
     assert!(third.shutdown().await.is_clean());
 }
 
-/// OTP case 113.
 #[tokio::test(start_paused = true)]
-async fn a_name_is_free_before_anybody_hears_of_the_end() {
+async fn c113_a_name_is_free_before_anybody_hears_of_the_end() {
     let system = System::new();
     for _ in 0..50 {
         let worker = system.spawn::<Worker>(()).await.expect("it starts");
@@ -148,4 +150,21 @@ async fn two_systems_never_meet() {
     assert_ne!(one.whereis(WORKER).expect("named"), other.whereis(WORKER).expect("named"));
     assert!(app.shutdown().await.is_clean());
     assert!(twin.shutdown().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn c110_c116_a_monitor_by_name_is_of_whoever_bore_it_and_an_unknown_name_is_an_error() {
+    let system = System::new();
+    assert!(matches!(system.whereis(WORKER), Err(LookupError::NotFound(name)) if name == "worker"));
+    let first = system.spawn::<Worker>(()).await.expect("it starts");
+    Registry::of(&system).bind(WORKER, &first).expect("the name is free");
+    assert_eq!(first.handle().info().names, ["worker"]);
+    let (down, pid) = (system.whereis(WORKER).expect("it is bound").monitor(), first.pid());
+    first.stop(ExitReason::Normal).expect("it lives");
+    assert_eq!(down.await.pid, pid);
+
+    let second = system.spawn::<Worker>(()).await.expect("it starts");
+    Registry::of(&system).bind(WORKER, &second).expect("the name is free again");
+    assert_ne!(second.pid(), pid);
+    assert!(first.handle().info().names.is_empty());
 }

@@ -1,0 +1,34 @@
+//! What becomes of trees when their runtime goes away.
+
+use perennial::{Actor, Child, Context, ExitReason, Name, SendError, Supervisor, System, Whereis};
+
+struct Idle;
+
+impl Actor for Idle {
+    type Msg = ();
+    type Args = ();
+
+    async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Self)
+    }
+
+    async fn handle(&mut self, _: (), _: &mut Context<Self>) -> Result<(), ExitReason> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_runtime_that_goes_away_closes_its_trees() {
+    let (system, runtime) = (System::new(), tokio::runtime::Runtime::new().expect("a runtime"));
+    let child = Child::new::<Idle>("idle", ()).named(Name::new("idle"));
+    let address = child.address();
+    let tree = Supervisor::new("app").child(Supervisor::new("inner").child(child));
+    let app = runtime.block_on(tree.start(&system)).expect("it starts");
+    drop(runtime);
+    let other = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    // Killed with its children, or after it has seen that none of them can be started any more.
+    let reason = other.block_on(app.join());
+    assert!(matches!(reason, ExitReason::Killed | ExitReason::Shutdown(_)), "{reason}");
+    assert_eq!(address.cast(()), Err(SendError::Closed(())));
+    assert!(system.whereis::<()>(&Name::new("idle")).is_err());
+}
