@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use perennial::prelude::*;
 use perennial::start::TreeError;
-use perennial::{BindError, CallError, LookupError, OpenError, Registry};
+use perennial::{BindError, CallError, Event, LookupError, OpenError, Registry};
 
 const WORKER: Name<Msg> = Name::new("worker");
 
