@@ -155,8 +155,9 @@ impl<M> Queue<M> {
     }
 
     fn remove_signal(&self, lanes: &mut Lanes<M>, at: usize) -> Option<Order> {
-        let signal = lanes.signals.remove(at)?;
-        if lanes.signals.is_empty() {
+        let signals = &mut lanes.seldom_if_any()?.signals;
+        let signal = signals.remove(at)?;
+        if signals.is_empty() {
             self.attention.clear(SIGNAL);
         }
         Some(signal)
@@ -178,7 +179,7 @@ impl<M> Queue<M> {
         if self.attention.has(KILL) || lanes.service != Service::Served(incarnation) {
             return Inside::Over;
         }
-        if interest >= Interest::Signals && lanes.signals.iter().any(to_act_on) {
+        if interest >= Interest::Signals && lanes.signals().any(to_act_on) {
             return Inside::Signalled;
         }
         sleep(&mut lanes, waker, interest);
@@ -199,7 +200,7 @@ impl<M> Queue<M> {
         if lanes.service != Service::Served(incarnation) {
             return None;
         }
-        let first = lanes.signals.iter().position(to_act_on)?;
+        let first = lanes.signals().position(to_act_on)?;
         self.remove_signal(&mut lanes, first)
     }
 
@@ -208,7 +209,8 @@ impl<M> Queue<M> {
         let mut lanes = self.lanes.lock();
         let mut retracted = Vec::new();
         if lanes.service == Service::Served(incarnation) {
-            while let Some(at) = lanes.signals.iter().position(&unwanted) {
+            let next = |lanes: &Lanes<M>| lanes.signals().position(&unwanted);
+            while let Some(at) = next(&lanes) {
                 retracted.extend(self.remove_signal(&mut lanes, at));
             }
         }

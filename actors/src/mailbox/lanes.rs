@@ -65,9 +65,14 @@ pub(crate) struct CloseHook {
 
 /// The part that most identities never need, out of the way of the others.
 pub(crate) struct Seldom<M> {
+    pub(crate) signals: VecDeque<Order>,
     pub(crate) waiting: Waiting<M>,
     /// How many places are kept for those who have asked for one.
     pub(crate) reserved: usize,
+    /// How many messages went down with the incarnation that had them in hand.
+    pub(crate) lost: u64,
+    /// How many messages never reached one.
+    pub(crate) dead: u64,
     /// How many messages were dropped on their way in. They never got a number.
     pub(crate) swallowed: u64,
     /// How many of the messages right behind the one in hand were dropped. They are settled when that one is (invariant 3).
@@ -90,15 +95,12 @@ pub(crate) struct Lanes<M> {
     pub(crate) ending: bool,
     pub(crate) interest: Interest,
     pub(crate) waker: Option<Waker>,
-    pub(crate) signals: VecDeque<Order>,
     pub(crate) messages: VecDeque<M>,
     /// Lane and batch have changed places since the consumer last slept, so that either may be large though empty.
     pub(crate) swapped: bool,
     accepted: u64,
     /// How many messages were counted as handled under this lock.
     pub(crate) handled: u64,
-    pub(crate) lost: u64,
-    pub(crate) dead: u64,
     seldom: Option<Box<Seldom<M>>>,
 }
 
@@ -115,13 +117,10 @@ impl<M> Lanes<M> {
             ending: false,
             interest: Interest::Nothing,
             waker: None,
-            signals: VecDeque::new(),
             messages: VecDeque::new(),
             swapped: false,
             accepted: 0,
             handled: 0,
-            lost: 0,
-            dead: 0,
             seldom: None,
         }
     }
@@ -148,8 +147,11 @@ impl<M> Lanes<M> {
     pub(crate) fn seldom_mut(&mut self) -> &mut Seldom<M> {
         self.seldom.get_or_insert_with(|| {
             Box::new(Seldom {
+                signals: VecDeque::new(),
                 waiting: Waiting::new(),
                 reserved: 0,
+                lost: 0,
+                dead: 0,
                 swallowed: 0,
                 dropped_behind: 0,
                 losses: VecDeque::new(),
@@ -159,6 +161,25 @@ impl<M> Lanes<M> {
                 next_watcher: 0,
             })
         })
+    }
+
+    /// The signals that wait.
+    pub(crate) fn signals(&self) -> impl Iterator<Item = &Order> {
+        self.seldom().into_iter().flat_map(|seldom| &seldom.signals)
+    }
+
+    /// Counts a message that went down with its incarnation.
+    pub(crate) fn count_lost(&mut self, messages: u64) {
+        if messages > 0 {
+            self.seldom_mut().lost += messages;
+        }
+    }
+
+    /// Counts messages that nobody will handle.
+    pub(crate) fn count_dead(&mut self, messages: u64) {
+        if messages > 0 {
+            self.seldom_mut().dead += messages;
+        }
     }
 
     /// Whether senders stand in line for room.
@@ -225,7 +246,7 @@ impl<M> Lanes<M> {
     /// The messages that were dropped behind the one in hand are settled, now that that one is.
     pub(crate) fn settle_dropped(&mut self) {
         if let Some(seldom) = self.seldom.as_deref_mut() {
-            self.dead += std::mem::take(&mut seldom.dropped_behind);
+            seldom.dead += std::mem::take(&mut seldom.dropped_behind);
         }
     }
 

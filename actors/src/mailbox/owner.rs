@@ -130,7 +130,7 @@ impl<M> Queue<M> {
         let in_hand = self.exchange_hand(0);
         if reason.is_abnormal() {
             leftover.lost_in_flight = in_hand > 0;
-            lanes.lost += in_hand;
+            lanes.count_lost(in_hand);
         } else {
             lanes.handled += in_hand;
         }
@@ -147,7 +147,8 @@ impl<M> Queue<M> {
         lanes.swapped = true;
         self.batch_len.store(0, Ordering::Relaxed);
         self.asleep.store(0, Ordering::Relaxed);
-        leftover.signals = std::mem::take(&mut lanes.signals);
+        leftover.signals =
+            lanes.seldom_if_any().map(|seldom| std::mem::take(&mut seldom.signals)).unwrap_or_default();
         lanes.ending = false;
         lanes.interest = Interest::Nothing;
         // If it is not the incarnation itself that ends so, it has to hear of it.
@@ -161,6 +162,6 @@ impl<M> Queue<M> {
 fn bury<M>(lanes: &mut Lanes<M>, batch: &Batch<M>, reason: &ExitReason, leftover: &mut Leftover<M>) {
     leftover.dead = std::mem::take(&mut lanes.messages);
     let first = settled(lanes, batch) + 1;
-    lanes.dead += leftover.dead.len() as u64;
+    lanes.count_dead(leftover.dead.len() as u64);
     leftover.losses.extend(lanes.remember_loss(first, lanes.accepted(), reason));
 }

@@ -120,7 +120,7 @@ impl<M> Queue<M> {
                 return None;
             }
         }
-        lanes.signals.push_back(signal);
+        lanes.seldom_mut().signals.push_back(signal);
         self.attention.set(SIGNAL);
         Some(lanes.rouse(Interest::Signals))
     }

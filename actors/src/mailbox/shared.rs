@@ -113,13 +113,14 @@ impl<M> Queue<M> {
     pub(crate) fn counters(&self) -> Counters {
         let lanes = self.lanes.lock();
         let batch = self.batch.lock();
-        let (swallowed, dropped) =
-            lanes.seldom().map_or((0, 0), |seldom| (seldom.swallowed, seldom.dropped_behind));
+        let (lost, dead, swallowed) = lanes
+            .seldom()
+            .map_or((0, 0, 0), |seldom| (seldom.lost, seldom.dead + seldom.dropped_behind, seldom.swallowed));
         Counters {
             accepted: lanes.accepted() + swallowed,
             handled: handled(&lanes, &batch),
-            lost_in_flight: lanes.lost,
-            dead_lettered: lanes.dead + swallowed + dropped,
+            lost_in_flight: lost,
+            dead_lettered: dead + swallowed,
             queued: (lanes.messages.len() + batch.len()) as u64
                 + u64::from(self.in_hand.load(Ordering::Relaxed)),
         }
@@ -199,5 +200,5 @@ fn handled<M>(lanes: &Lanes<M>, batch: &Batch<M>) -> u64 {
 
 /// How many messages are settled; the next one to be is the one after.
 pub(super) fn settled<M>(lanes: &Lanes<M>, batch: &Batch<M>) -> u64 {
-    handled(lanes, batch) + lanes.lost + lanes.dead
+    handled(lanes, batch) + lanes.seldom().map_or(0, |seldom| seldom.lost + seldom.dead)
 }
