@@ -59,6 +59,8 @@ pub(crate) trait AnyProcess: Send + Sync {
     fn counters(&self) -> Counters;
     /// The number of the identity; 0 before it is first opened.
     fn identity(&self) -> u64;
+    /// Which system it belongs to, to be compared; none before it is first opened.
+    fn system_key(&self) -> Option<usize>;
     fn newest(&self) -> u32;
     fn conduct(&self) -> Conduct;
 

@@ -168,6 +168,26 @@ async fn c138_a_suspended_actor_is_told_of_signals() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn c138_a_kill_acts_inside_what_a_suspended_actor_does_about_a_signal() {
+    let mut strings = puppet().await;
+    strings
+        .have(|puppet, ctx| {
+            ctx.trap_exits(true);
+            puppet.when_told = Some(Box::new(|_, _| Box::pin(pending())));
+        })
+        .await;
+    let handle = strings.address.handle();
+    handle.suspend().expect("it lives");
+    sleep(millis(10)).await;
+    handle.send_exit(ExitReason::failed("bad")).expect("it lives");
+    assert_eq!(strings.line().await, "10 exit: failed: bad");
+    sleep(millis(10)).await;
+    assert_eq!(handle.info().handling_for, Some(millis(10)));
+    handle.kill().expect("it lives");
+    assert_eq!(strings.end().await, "killed");
+}
+
+#[tokio::test(start_paused = true)]
 async fn timers_and_piped_futures_of_a_suspended_actor_wait_for_its_resume() {
     let mut strings = puppet().await;
     strings

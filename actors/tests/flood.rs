@@ -260,6 +260,7 @@ impl Actor for Restless {
         match msg {
             Msg::Item(item) => {
                 self.0 += 1;
+                assert!(self.0 < 100 * ENOUGH * BUDGET, "nobody else had a turn");
                 if item != Item::Flood {
                     ctx.send_after(Duration::ZERO, Msg::Item(Item::Tick));
                 }

@@ -168,6 +168,19 @@ async fn timers_continuations_and_signals_are_counted_anew_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_timer_that_wakes_an_idle_actor_is_counted_from_its_first_await() {
+    let strings = puppet().await;
+    strings.have(|_, ctx| ctx.send_after(millis(100), sleeping(&[100]))).await;
+    let handle = strings.address.handle();
+    sleep(millis(70)).await;
+    assert_eq!(handling_for(&handle), None);
+    sleep(millis(100)).await;
+    assert_eq!(handling_for(&handle), Some(millis(70)));
+    sleep(millis(100)).await;
+    assert_eq!(handling_for(&handle), None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_init_and_a_terminate_that_hang_are_counted() {
     let mut patient = starting(&System::new(), |plan| plan.init = Deed::Hang);
     patient.until("init hangs").await;

@@ -226,6 +226,15 @@ async fn an_unlink_of_somebody_who_is_not_linked_does_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn actors_of_two_systems_cannot_be_linked() {
+    let (here, there) = (puppet(&System::new()).await, puppet(&System::new()).await);
+    assert_eq!(here.pid, there.pid, "pids tell apart what is in one system");
+    let other = there.handle();
+    assert_eq!(here.does(move |ctx| ctx.link(&other)).await, Err(NoProcess));
+    assert_eq!((here.info().links, there.info().links), (vec![], vec![]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_link_to_oneself_is_no_link() {
     let system = System::new();
     let one = puppet(&system).await;

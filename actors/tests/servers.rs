@@ -57,63 +57,6 @@ async fn c119_a_start_gives_up_everything_when_its_init_fails_and_can_be_tried_a
     system.spawn::<Mortal>(Arc::new(plan().0)).await.expect("it starts");
 }
 
-/// How a parent fares that starts this linked, and the child's own result.
-async fn linked(init: Deed, trapping: bool) -> (Strings, String) {
-    let parent = puppet().await;
-    let (mut plan, _lines) = plan();
-    plan.init = init;
-    let start = move |_: &mut Puppet, ctx: &mut perennial_actors::Context<Puppet>| {
-        ctx.trap_exits(trapping);
-        let spawn: Spawn<Mortal> = ctx.system().spawn(Arc::new(plan)).linked_to(ctx);
-        spawn.detach_monitored().expect("there is a runtime").1
-    };
-    let down = parent.have(start).await.await;
-    // Whatever the parent is to hear of it has reached it.
-    tokio::task::yield_now().await;
-    (parent, down.reason.to_string())
-}
-
-#[tokio::test(start_paused = true)]
-async fn c121_a_linked_start_that_fails_ends_a_starter_that_does_not_trap() {
-    let (mut parent, reason) = linked(Deed::Fail, false).await;
-    assert_eq!(reason, "failed: invalid digit found in string");
-    assert_eq!(parent.address.state(), ProcessState::Closed);
-    assert_eq!(parent.lines(), ["0 terminate: failed: invalid digit found in string"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn c121_a_linked_start_that_fails_is_told_to_a_starter_that_traps() {
-    let (mut parent, _) = linked(Deed::Fail, true).await;
-    assert!(matches!(parent.address.state(), ProcessState::Alive(_)));
-    assert_eq!(parent.lines(), ["0 exit: failed: invalid digit found in string"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn c121_a_linked_start_that_ends_normally_leaves_its_starter_alone() {
-    struct Declines;
-    impl perennial_actors::Actor for Declines {
-        type Msg = ();
-        type Args = ();
-        async fn init(_: &(), _: &mut perennial_actors::Context<Self>) -> Result<Self, ExitReason> {
-            Err(ExitReason::Normal)
-        }
-        async fn handle(
-            &mut self,
-            (): (),
-            _: &mut perennial_actors::Context<Self>,
-        ) -> Result<(), ExitReason> {
-            Ok(())
-        }
-    }
-    let parent = puppet().await;
-    let child = |_: &mut Puppet, ctx: &mut perennial_actors::Context<Puppet>| {
-        ctx.system().spawn::<Declines>(()).linked_to(ctx)
-    };
-    let started = parent.have(child).await.await;
-    assert!(matches!(started, Err(StartError::Failed(ExitReason::Normal))));
-    assert_eq!(parent.have(|_, _| 7).await, 7, "it lives");
-}
-
 #[tokio::test(start_paused = true)]
 async fn c123_a_call_that_times_out_leaves_the_server_alive_and_its_late_answer_satisfies_no_other_call() {
     let (strings, begun) = (puppet().await, Instant::now());
@@ -147,27 +90,6 @@ async fn trapping_child(parent: &Strings) -> Strings {
     let child = told.await.expect("it starts");
     child.have(|_, ctx| ctx.trap_exits(true)).await;
     child
-}
-
-#[tokio::test(start_paused = true)]
-async fn c133_a_parents_exit_ends_an_actor_that_traps_and_a_strangers_is_told() {
-    let parent = puppet().await;
-    let mut child = trapping_child(&parent).await;
-    child.address.handle().send_exit(ExitReason::failed("stranger")).expect("it lives");
-    assert_eq!(child.line().await, "0 exit: failed: stranger");
-    parent.cast(failing());
-    assert_eq!(child.end().await, "failed: on purpose");
-    assert_eq!(child.lines(), ["0 terminate: failed: on purpose"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn c133_an_actor_without_a_parent_that_traps_is_told_of_every_exit() {
-    let mut strings = puppet().await;
-    strings.have(|_, ctx| ctx.trap_exits(true)).await;
-    for reason in [ExitReason::Normal, ExitReason::shutdown(), ExitReason::Killed] {
-        strings.address.handle().send_exit(reason).expect("it lives");
-    }
-    assert_eq!(strings.after(1).await, ["0 exit: normal", "0 exit: shutdown", "0 exit: killed"]);
 }
 
 #[tokio::test(start_paused = true)]

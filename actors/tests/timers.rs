@@ -314,3 +314,34 @@ async fn timers_and_the_mailbox_take_turns() {
         ["20 timer", "20 message", "20 timer", "20 message", "20 timer", "20 message"]
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_signal_comes_before_a_timer_that_is_due() {
+    let mut strings = puppet().await;
+    strings.cast(long(|_, ctx| {
+        Box::pin(async {
+            ctx.send_after(millis(10), Msg::Note("timer"));
+            sleep(millis(20)).await;
+            Ok(())
+        })
+    }));
+    sleep(millis(15)).await;
+    strings.address.stop(perennial_actors::ExitReason::shutdown()).expect("it lives");
+    assert_eq!(strings.end().await, "shutdown");
+    assert_eq!(strings.lines(), ["20 terminate: shutdown"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kill_acts_inside_the_handler_of_a_timer_that_has_woken_an_idle_actor() {
+    let mut strings = puppet().await;
+    let hang = long(|puppet, _| {
+        Box::pin(async {
+            puppet.pen.write("hangs");
+            std::future::pending().await
+        })
+    });
+    strings.have(move |_, ctx| ctx.send_after(millis(10), hang)).await;
+    assert_eq!(strings.line().await, "10 hangs");
+    strings.address.kill().expect("it lives");
+    assert_eq!(strings.end().await, "killed");
+}

@@ -19,7 +19,7 @@ impl<A: Actor> Context<A> {
     ///
     /// # Errors
     ///
-    /// [`NoProcess`] if no incarnation of `other` lives. An actor that traps exits is sent an exit signal with
+    /// [`NoProcess`] if no incarnation of `other` lives in this system. An actor that traps exits is sent an exit signal with
     /// [`ExitReason::NoProcess`] instead, from the incarnation that was there last.
     pub fn link(&mut self, other: &Handle) -> Result<(), NoProcess> {
         let own = self.attachment();

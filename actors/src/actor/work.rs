@@ -79,8 +79,9 @@ impl<A: Actor> Context<A> {
 
     /// Runs a future beside the actor and handles what `map` makes of its result. The actor stays responsive meanwhile.
     ///
-    /// The future runs in a task of its own and is dropped, at its next await, when the incarnation ends. If it panics, the
-    /// incarnation ends as if a handler had.
+    /// The future runs in a task of its own and is dropped, at its next await, when the incarnation ends. It is given up before
+    /// anybody is told of the end, but the runtime drops it in its own time: what it holds may be let go a moment later. If it
+    /// panics, the incarnation ends as if a handler had.
     pub fn pipe<F>(&mut self, future: F, map: impl FnOnce(F::Output) -> A::Msg + Send + 'static) -> Piped
     where
         F: Future + Send + 'static,

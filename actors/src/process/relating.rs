@@ -83,12 +83,16 @@ impl<M: Send + 'static> Process<M> {
         }
     }
 
-    /// Links an incarnation of this process to one of another. False if that other one does not live.
+    /// Links an incarnation of this process to one of another. False if that other one does not live, or not in this system: pids
+    /// tell incarnations of one system apart.
     ///
     /// Its own end comes first: if the other one ends in between, its end of the link is refused, and this one is taken back.
     pub(crate) fn link(self: &Arc<Self>, incarnation: u32, other: &Arc<dyn AnyProcess>, child: bool) -> bool {
         let (own_pid, Some(home)) = (self.pid_of(incarnation), self.home()) else { return false };
         let Some(other_pid) = other.state().pid() else { return false };
+        if other.system_key() != Some(home.system.key()) {
+            return false;
+        }
         if own_pid.same_identity(other_pid) {
             return true;
         }

@@ -187,6 +187,10 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         self.home().map_or(0, |home| home.number)
     }
 
+    fn system_key(&self) -> Option<usize> {
+        self.home().map(|home| home.system.key())
+    }
+
     fn newest(&self) -> u32 {
         self.queue.newest()
     }

@@ -77,6 +77,8 @@ pub(crate) struct Puppet {
     pub(crate) number: u32,
     /// What it does in its terminate, after it has written down that it runs.
     pub(crate) last: Option<Deed>,
+    /// What it does when it is next told of a signal, after it has written that down.
+    pub(crate) when_told: Option<Deed>,
 }
 
 impl Actor for Puppet {
@@ -84,7 +86,8 @@ impl Actor for Puppet {
     type Args = Script;
 
     async fn init(script: &Script, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
-        let mut puppet = Self { pen: script.pen.clone(), kept: Vec::new(), number: 0, last: None };
+        let pen = script.pen.clone();
+        let mut puppet = Self { pen, kept: Vec::new(), number: 0, last: None, when_told: None };
         (script.init)(&mut puppet, ctx);
         Ok(puppet)
     }
@@ -99,13 +102,16 @@ impl Actor for Puppet {
         }
     }
 
-    async fn signal(&mut self, signal: Signal, _: &mut Context<Self>) -> Result<(), ExitReason> {
+    async fn signal(&mut self, signal: Signal, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
         match signal {
             Signal::Exit { reason, .. } => self.pen.write(format!("exit: {reason}")),
             Signal::Down { down: Down { reason, .. }, .. } => self.pen.write(format!("down: {reason}")),
             other => panic!("{other:?} is new"),
         }
-        Ok(())
+        match self.when_told.take() {
+            Some(deed) => deed(self, ctx).await,
+            None => Ok(()),
+        }
     }
 
     fn debug_state(&mut self) -> Option<&mut (dyn Any + Send)> {
@@ -222,13 +228,18 @@ impl Strings {
 
     /// What is written down next.
     pub(crate) async fn line(&mut self) -> String {
-        self.lines.recv().await.expect("the puppet lives")
+        in_time(self.lines.recv()).await.expect("the puppet lives")
     }
 
     /// Why it has ended, which it is about to.
     pub(crate) async fn end(&self) -> String {
-        self.address.monitor().await.reason.to_string()
+        in_time(self.address.monitor()).await.reason.to_string()
     }
+}
+
+/// Longer than any test goes on, so that one which waits in vain fails.
+async fn in_time<T>(awaited: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), awaited).await.expect("it comes")
 }
 
 pub(crate) const fn millis(n: u64) -> Duration {
