@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::{CallError, ExitReason, ProcessState, Reply, Spawn, StartError, System};
+use perennial_actors::{CallError, ExitReason, ProcessState, Reply, StartError, System};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
