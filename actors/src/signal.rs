@@ -1,7 +1,5 @@
 //! What an incarnation is told apart from its messages: that somebody it is linked to, or watches, has ended.
 
-use std::sync::Arc;
-
 use crate::exit::ExitReason;
 use crate::pid::Pid;
 
@@ -31,8 +29,6 @@ pub enum Signal {
 pub struct Down {
     /// The incarnation that ended; none if there was none.
     pub pid: Option<Pid>,
-    /// Where the actor stands in its tree, or its type; none if it was never opened.
-    pub label: Option<Arc<str>>,
     /// Why it ended; [`ExitReason::NoProcess`] if there was none.
     pub reason: ExitReason,
 }

@@ -123,7 +123,7 @@ impl<A: Actor> Spawn<A> {
         let runtime = runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         let identity = Identity::new(self.mailbox);
         let label = self.label;
-        identity.open_as(&self.system, || label.map_or(Label::Type(type_name::<A>()), Label::Given));
+        identity.open_as(&self.system, || label.map_or(Label::Type(type_name::<A>), Label::Given));
         let attachment = identity.attach_for(reporter)?;
         let address = Address::new(identity.process);
         if let Some(link) = self.parent {

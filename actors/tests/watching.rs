@@ -47,18 +47,6 @@ async fn a_normal_end_is_told_by_a_monitor_to_who_traps_and_to_who_does_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_monitor_tells_the_label_of_who_ended() {
-    let system = System::new();
-    let (mut observer, (identity, host)) = (puppet(&system).await, hosted(&system));
-    let handle = identity.address().handle();
-    observer.does(move |ctx| ctx.monitor(&handle)).await;
-    host.end(bad());
-    let told = observer.told().await;
-    let [Signal::Down { down, .. }] = &told[..] else { panic!("one end was to be told: {told:?}") };
-    assert_eq!(down.label.as_deref(), Some("hosted"));
-}
-
-#[tokio::test(start_paused = true)]
 async fn c110_a_monitor_of_a_dead_actor_tells_no_process_with_its_own_id() {
     let system = System::new();
     let (mut observer, dead) = (puppet(&system).await, puppet(&system).await);

@@ -38,10 +38,9 @@ pub struct Monitor {
 impl Monitor {
     pub(super) fn of(process: Arc<dyn AnyProcess>) -> Self {
         let (tell, down) = oneshot::channel();
-        let label = process.label();
         let watcher = process.watch(Box::new(move |pid, reason| {
             // Whoever watched may have lost interest.
-            let _ = tell.send(Down { pid, label, reason: reason.clone() });
+            let _ = tell.send(Down { pid, reason: reason.clone() });
         }));
         let watcher = match watcher {
             Ok(id) => Some(id),
@@ -61,10 +60,7 @@ impl Future for Monitor {
         Pin::new(&mut self.down).poll(cx).map(|down| {
             self.watcher = None;
             // The watcher is dropped untold only when the process itself is.
-            down.unwrap_or_else(|_| {
-                let label = self.process.label();
-                Down { pid: None, label, reason: ExitReason::NoProcess }
-            })
+            down.unwrap_or(Down { pid: None, reason: ExitReason::NoProcess })
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::task::{Context, Poll, Waker};
 
-use super::lanes::{Interest, Lanes, Service};
+use super::lanes::{Interest, Lanes};
 use super::shared::{DROPPED, FATE, KILL, LINE, Queue, SIGNAL};
 use crate::order::Order;
 use crate::sync::Ordering;
@@ -65,7 +65,7 @@ impl<M> Queue<M> {
     #[inline(never)]
     fn refill(&self, incarnation: u32, waker: &Waker) -> Poll<Next<M>> {
         let mut lanes = self.lanes.lock();
-        if lanes.service != Service::Served(incarnation) {
+        if lanes.served_by() != Some(incarnation) {
             return Poll::Ready(Next::Detached);
         }
         lanes.handled += self.exchange_hand(0);
@@ -176,7 +176,7 @@ impl<M> Queue<M> {
             return Inside::Asleep;
         }
         let mut lanes = self.lanes.lock();
-        if self.attention.has(KILL) || lanes.service != Service::Served(incarnation) {
+        if self.attention.has(KILL) || lanes.served_by() != Some(incarnation) {
             return Inside::Over;
         }
         if interest >= Interest::Signals && lanes.signals().any(to_act_on) {
@@ -197,7 +197,7 @@ impl<M> Queue<M> {
             return None;
         }
         let mut lanes = self.lanes.lock();
-        if lanes.service != Service::Served(incarnation) {
+        if lanes.served_by() != Some(incarnation) {
             return None;
         }
         let first = lanes.signals().position(to_act_on)?;
@@ -208,7 +208,7 @@ impl<M> Queue<M> {
     pub(crate) fn retract_signals(&self, incarnation: u32, unwanted: impl Fn(&Order) -> bool) -> Vec<Order> {
         let mut lanes = self.lanes.lock();
         let mut retracted = Vec::new();
-        if lanes.service == Service::Served(incarnation) {
+        if lanes.served_by() == Some(incarnation) {
             let next = |lanes: &Lanes<M>| lanes.signals().position(&unwanted);
             while let Some(at) = next(&lanes) {
                 retracted.extend(self.remove_signal(&mut lanes, at));
@@ -220,7 +220,7 @@ impl<M> Queue<M> {
     /// The next signal, for a consumer that takes nothing else; goes to sleep over signals if there is none.
     pub(crate) fn poll_signal(&self, incarnation: u32, waker: &Waker) -> Poll<Next<M>> {
         let mut lanes = self.lanes.lock();
-        if lanes.service != Service::Served(incarnation) {
+        if lanes.served_by() != Some(incarnation) {
             return Poll::Ready(Next::Detached);
         }
         if self.attention.has(KILL) {
@@ -241,7 +241,7 @@ impl<M> Queue<M> {
     /// Those who wait for the fate of that message are told here: it may be long until the consumer looks at its mailbox again.
     pub(crate) fn awake(&self, incarnation: u32) -> bool {
         let mut lanes = self.lanes.lock();
-        if lanes.service != Service::Served(incarnation) {
+        if lanes.served_by() != Some(incarnation) {
             return false;
         }
         lanes.interest = Interest::Nothing;

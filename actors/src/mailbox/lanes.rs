@@ -16,8 +16,8 @@ pub(crate) enum Service {
     Closed,
     /// Nobody yet, but somebody is due: the first start, a restart, a supervisor above that is being restarted.
     Vacant,
-    /// The incarnation of this number.
-    Served(u32),
+    /// The newest incarnation.
+    Served,
 }
 
 /// What the consumer sleeps over. Each includes those before it: who sleeps for messages also wakes for signals.
@@ -161,6 +161,11 @@ impl<M> Lanes<M> {
                 next_watcher: 0,
             })
         })
+    }
+
+    /// The incarnation that is attached, if one is.
+    pub(crate) fn served_by(&self) -> Option<u32> {
+        (self.service == Service::Served).then_some(self.incarnation)
     }
 
     /// The signals that wait.

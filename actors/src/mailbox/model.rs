@@ -92,7 +92,7 @@ fn send(queue: &Queue<u32>, message: u32) -> Result<u64, u32> {
 /// The accounts add up, and what waits is within bounds.
 fn check(queue: &Queue<u32>) {
     assert!(queue.counters().balanced());
-    let Capacity::Bounded(capacity) = queue.settings.capacity else { return };
+    let Capacity::Bounded(capacity) = queue.capacity else { return };
     let (lanes, batch) = (queue.lanes.lock(), queue.batch.lock());
     assert!(lanes.messages.len() + batch.len() <= capacity.get());
 }

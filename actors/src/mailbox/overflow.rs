@@ -25,7 +25,7 @@ impl<M> Queue<M> {
         if lanes.service == Service::Closed {
             return Err(Refused::Closed(message));
         }
-        match self.settings.overflow {
+        match self.overflow {
             Overflow::Reject => return Err(Refused::Full(message)),
             Overflow::DropNewest => {
                 lanes.seldom_mut().swallowed += 1;
@@ -46,7 +46,7 @@ impl<M> Queue<M> {
     }
 
     pub(crate) fn overflow_policy(&self) -> Overflow {
-        self.settings.overflow
+        self.overflow
     }
 
     /// Counts a message as taken in that is dropped on its way.
@@ -59,7 +59,7 @@ impl<M> Queue<M> {
     /// The one in hand is not dropped. Those behind it get their numbers settled when it is, not before (invariant 3): the
     /// consumer sees the bit before it takes another.
     fn make_room(&self, lanes: &mut Lanes<M>, displaced: &mut Displaced<M>) -> bool {
-        let Capacity::Bounded(capacity) = self.settings.capacity else { return true };
+        let Capacity::Bounded(capacity) = self.capacity else { return true };
         let mut batch = self.batch.lock();
         let roomy = loop {
             if lanes.messages.len() + lanes.reserved() + batch.len() < capacity.get() {

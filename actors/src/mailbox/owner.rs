@@ -66,11 +66,11 @@ impl<M> Queue<M> {
         let mut lanes = self.lanes.lock();
         match lanes.service {
             Service::Closed => return Err(AttachError::Closed),
-            Service::Served(_) => return Err(AttachError::Served),
+            Service::Served => return Err(AttachError::Served),
             Service::Vacant => {}
         }
         lanes.incarnation += 1;
-        lanes.service = Service::Served(lanes.incarnation);
+        lanes.service = Service::Served;
         let mut batch = self.batch.lock();
         batch.give_to(lanes.incarnation);
         lanes.since = settled(&lanes, &batch);
@@ -85,13 +85,13 @@ impl<M> Queue<M> {
     pub(crate) fn detach(&self, incarnation: u32, reason: &ExitReason) -> Option<Leftover<M>> {
         let mut lanes = self.lanes.lock();
         let mut batch = self.batch.lock();
-        if lanes.service != Service::Served(incarnation) {
+        if lanes.served_by() != Some(incarnation) {
             return None;
         }
         let mut leftover = Leftover::new();
         self.end(&mut lanes, &mut batch, reason, &mut leftover);
         lanes.service = Service::Vacant;
-        if self.settings.on_restart == OnRestart::Discard {
+        if self.on_restart == OnRestart::Discard {
             bury(&mut lanes, &batch, reason, &mut leftover);
         }
         leftover.wakers.extend(self.admit(&mut lanes, Some(0)));
@@ -137,7 +137,7 @@ impl<M> Queue<M> {
         batch.release();
         lanes.settle_dropped();
         self.attention.clear(DROPPED);
-        if let Service::Served(incarnation) = lanes.service {
+        if let Some(incarnation) = lanes.served_by() {
             leftover.ended = Some(incarnation);
             leftover.losses.extend(lanes.remember_loss(lanes.since + 1, settled(lanes, batch), reason));
         }

@@ -90,7 +90,7 @@ impl<M> Queue<M> {
     }
 
     fn fits(&self, lanes: &Lanes<M>, batch_len: Option<usize>) -> bool {
-        match (self.settings.capacity, batch_len) {
+        match (self.capacity, batch_len) {
             (super::Capacity::Bounded(capacity), Some(batch)) => {
                 lanes.messages.len() + lanes.reserved() + batch < capacity.get()
             }
@@ -112,13 +112,11 @@ impl<M> Queue<M> {
     #[must_use]
     pub(crate) fn put_signal(&self, meant: Option<u32>, signal: Order) -> Option<Option<Waker>> {
         let mut lanes = self.lanes.lock();
-        match lanes.service {
-            Service::Served(incarnation) if meant.is_none_or(|meant| meant == incarnation) => {}
-            _ => {
-                drop(lanes);
-                drop(signal);
-                return None;
-            }
+        let reached = lanes.served_by().filter(|living| meant.is_none_or(|meant| meant == *living));
+        if reached.is_none() {
+            drop(lanes);
+            drop(signal);
+            return None;
         }
         lanes.seldom_mut().signals.push_back(signal);
         self.attention.set(SIGNAL);
@@ -128,7 +126,7 @@ impl<M> Queue<M> {
     /// Tells the incarnation that is attached to die at its next await; tells whether there is one.
     pub(crate) fn kill(&self) -> bool {
         let mut lanes = self.lanes.lock();
-        if !matches!(lanes.service, Service::Served(_)) {
+        if lanes.served_by().is_none() {
             return false;
         }
         self.attention.set(KILL);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::task::Waker;
 
 use super::batch::Batch;
-use super::config::{Capacity, Mailbox};
+use super::config::{Capacity, Mailbox, OnRestart, Overflow};
 use super::lanes::{CloseHook, Fate, Lanes, Service, Watcher};
 use crate::counters::Counters;
 use crate::sync::{AtomicU8, AtomicU32, AtomicUsize, Mutex, Ordering};
@@ -51,7 +51,9 @@ impl Attention {
 
 /// A mailbox of messages `M`. Its model and its invariants stand in the docs of the [module](super).
 pub(crate) struct Queue<M> {
-    pub(super) settings: Mailbox,
+    pub(super) capacity: Capacity,
+    pub(super) on_restart: OnRestart,
+    pub(super) overflow: Overflow,
     pub(super) attention: Attention,
     /// The length of the batch: never less than it is, so that a sender who trusts it never finds room that is not.
     pub(super) batch_len: AtomicUsize,
@@ -68,7 +70,9 @@ pub(crate) struct Queue<M> {
 impl<M> Queue<M> {
     pub(crate) fn new(settings: Mailbox) -> Self {
         Self {
-            settings,
+            capacity: settings.capacity,
+            on_restart: settings.on_restart,
+            overflow: settings.overflow,
             attention: Attention::new(),
             batch_len: AtomicUsize::new(0),
             in_hand: AtomicU8::new(0),
@@ -81,22 +85,19 @@ impl<M> Queue<M> {
     /// Says that the incarnation is on its way out, before it drops what it kept.
     pub(crate) fn begin_end(&self, incarnation: u32) {
         let mut lanes = self.lanes.lock();
-        lanes.ending |= lanes.service == Service::Served(incarnation);
+        lanes.ending |= lanes.served_by() == Some(incarnation);
     }
 
     /// Whether one more message fits in.
     pub(super) fn has_room(&self, lanes: &Lanes<M>) -> bool {
-        let Capacity::Bounded(capacity) = self.settings.capacity else { return true };
+        let Capacity::Bounded(capacity) = self.capacity else { return true };
         let free = capacity.get().saturating_sub(lanes.messages.len() + lanes.reserved());
         free > self.batch_len.load(Ordering::Relaxed) || free > self.batch.lock().len()
     }
 
     /// The number of the incarnation that is attached, if one is.
     pub(crate) fn served_by(&self) -> Option<u32> {
-        match self.lanes.lock().service {
-            Service::Served(incarnation) => Some(incarnation),
-            Service::Vacant | Service::Closed => None,
-        }
+        self.lanes.lock().served_by()
     }
 
     /// Whether nobody is due to work through it.

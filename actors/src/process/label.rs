@@ -7,21 +7,21 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub(crate) enum Label {
     Given(Arc<str>),
-    Type(&'static str),
+    Type(fn() -> &'static str),
 }
 
 impl Label {
     pub(crate) fn as_str(&self) -> &str {
         match self {
             Self::Given(label) => label,
-            Self::Type(name) => name,
+            Self::Type(name) => name(),
         }
     }
 
     pub(crate) fn to_shared(&self) -> Arc<str> {
         match self {
             Self::Given(label) => label.clone(),
-            Self::Type(name) => (*name).into(),
+            Self::Type(name) => name().into(),
         }
     }
 }

@@ -135,10 +135,9 @@ impl<M: Send + 'static> Process<M> {
             None => return,
         }
         let observer: Weak<Self> = Arc::downgrade(self);
-        let label = target.label();
         let told = target.watch(Box::new(move |pid, reason| {
             if let Some(observer) = observer.upgrade() {
-                let down = Down { pid, label, reason: reason.clone() };
+                let down = Down { pid, reason: reason.clone() };
                 observer.hear_of_monitor(incarnation, monitor, down);
             }
         }));

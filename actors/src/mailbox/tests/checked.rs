@@ -212,7 +212,7 @@ impl Checked {
     fn check(&self) {
         let counters = self.queue.counters();
         assert!(counters.balanced(), "{counters:?}");
-        if let Capacity::Bounded(capacity) = self.queue.settings.capacity {
+        if let Capacity::Bounded(capacity) = self.queue.capacity {
             assert!(self.waiting() <= capacity.get(), "{} wait, {capacity} may", self.waiting());
         }
     }
