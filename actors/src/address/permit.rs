@@ -20,6 +20,11 @@ use crate::process::Process;
 pub struct Permit<M: Send + 'static>(Option<Arc<Process<M>>>);
 
 impl<M: Send + 'static> Permit<M> {
+    /// For a place that was just taken.
+    pub(super) const fn new(process: Arc<Process<M>>) -> Self {
+        Self(Some(process))
+    }
+
     /// Puts a message into the place. Never waits, and never finds the mailbox full.
     ///
     /// # Errors
@@ -32,9 +37,7 @@ impl<M: Send + 'static> Permit<M> {
             None => Err(Closed(message)),
         }
     }
-}
 
-impl<M: Send + 'static> Permit<M> {
     /// The same for a message that cannot be given back: it goes to the dead letters.
     pub(super) fn send_or_bury(mut self, message: M) {
         if let Some(process) = self.0.take() {
@@ -67,7 +70,7 @@ impl<M: Send + 'static> Address<M> {
     /// As of [`cast`](Self::cast), whatever the mailbox does with casts that find it full.
     pub fn try_reserve(&self) -> Result<Permit<M>, SendError<()>> {
         match self.process().queue.try_reserve() {
-            Ok(()) => Ok(Permit(Some(self.process().clone()))),
+            Ok(()) => Ok(Permit::new(self.process().clone())),
             Err(Refused::Full(())) => Err(SendError::Full(())),
             Err(Refused::Closed(())) => Err(SendError::Closed(())),
         }
@@ -146,7 +149,7 @@ impl<M: Send + 'static> Future for Reserving<'_, M> {
             // Polled again after it was ready: there is nothing more to come.
             State::Done => return Poll::Pending,
         };
-        Poll::Ready(if reserved { Ok(Permit(Some(self.process.clone()))) } else { Err(Closed(())) })
+        Poll::Ready(if reserved { Ok(Permit::new(self.process.clone())) } else { Err(Closed(())) })
     }
 }
 

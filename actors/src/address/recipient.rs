@@ -9,6 +9,7 @@ use super::errors::{Closed, SendError};
 use super::handle::Handle;
 use super::permit::Permit;
 use super::typed::Address;
+use crate::mailbox::Refused;
 
 /// Reaches an actor that understands `N`, whatever else it understands, and whatever its type: the actor's own message is made
 /// [`From`] it.
@@ -69,14 +70,7 @@ impl<N: Send + 'static, M: From<N> + Send + 'static> Receive<N> for Address<M> {
                 put(permit, part);
                 Ok(())
             }
-            // Whatever is dropped for it now, it cannot come back any more as what it was.
-            Err(SendError::Full(())) if self.process().drops_on_overflow() => {
-                if let Err(refused) = Self::cast(self, part.into()) {
-                    self.process().bury_unsent(refused.into_inner());
-                }
-                Ok(())
-            }
-            Err(SendError::Full(())) => Err(SendError::Full(part)),
+            Err(SendError::Full(())) => self.cast_part_to_full(part),
             Err(SendError::Closed(())) => Err(SendError::Closed(part)),
         }
     }
@@ -98,6 +92,23 @@ impl<N: Send + 'static, M: From<N> + Send + 'static> Receive<N> for Address<M> {
     }
 }
 
+impl<M: Send + 'static> Address<M> {
+    /// What happens is for the mailbox to say. Either way nothing is converted that is not going in.
+    #[cold]
+    fn cast_part_to_full<N>(&self, part: N) -> Result<(), SendError<N>>
+    where
+        M: From<N>,
+    {
+        match self.process().overflow_part(part) {
+            Ok(Some(part)) => put(Permit::new(self.process().clone()), part),
+            Ok(None) => {}
+            Err(Refused::Full(part)) => return Err(SendError::Full(part)),
+            Err(Refused::Closed(part)) => return Err(SendError::Closed(part)),
+        }
+        Ok(())
+    }
+}
+
 /// Puts a message in its place. Made only now, when there is one: what does not get in has to come back as it was.
 fn put<N, M: From<N> + Send + 'static>(permit: Permit<M>, part: N) {
     permit.send_or_bury(part.into());
@@ -106,11 +117,12 @@ fn put<N, M: From<N> + Send + 'static>(permit: Permit<M>, part: N) {
 impl<N: Send + 'static> Recipient<N> {
     /// Puts a message into the mailbox, or gives it back; see [`Address::cast`].
     ///
-    /// If the actor ends at this very moment, the message goes to the dead letters.
+    /// The actor's message is made only when it has a place, under no lock. If the actor ends between the two, the message
+    /// was sent and goes to the dead letters.
     ///
     /// # Errors
     ///
-    /// As of [`Address::cast`].
+    /// As of [`Address::cast`]. The place that another cast has taken for a message that it is making counts as reserved.
     pub fn cast(&self, part: N) -> Result<(), SendError<N>> {
         self.0.cast(part)
     }

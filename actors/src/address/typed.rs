@@ -20,8 +20,8 @@ use crate::untyped::{AnyProcess, ProcessState};
 
 /// Reaches one actor, whichever incarnation of it lives: for messages, calls, monitors, stop and kill.
 ///
-/// An address is cheap to clone, never dangles and keeps nobody alive or dead. Two are equal if they reach the same
-/// actor.
+/// An address is cheap to clone, never dangles and keeps nobody alive or dead: what it keeps is the mailbox, and the memory of
+/// what became of the actor (a [`WeakAddress`](crate::WeakAddress) keeps neither). Two are equal if they reach the same actor.
 ///
 /// # Ordering
 ///

@@ -49,8 +49,7 @@ pub(crate) enum Fate {
 pub(crate) struct Loss {
     first: u64,
     last: u64,
-    /// Why an incarnation ended; none if they were dropped to make room.
-    reason: Option<ExitReason>,
+    reason: ExitReason,
 }
 
 /// Told when the incarnation that is served now, or else the next one, has ended.
@@ -78,6 +77,8 @@ pub(crate) struct Seldom<M> {
     /// How many of the messages right behind the one in hand were dropped. They are settled when that one is (invariant 3).
     pub(crate) dropped_behind: u64,
     losses: VecDeque<Loss>,
+    /// Messages `first..=last` that were dropped to make room. Apart from the losses, so that no flood pushes those out.
+    drops: VecDeque<(u64, u64)>,
     pub(crate) watchers: Vec<(u64, Watcher)>,
     pub(crate) on_close: Vec<CloseHook>,
     pub(crate) fate_wakers: Vec<Waker>,
@@ -107,6 +108,9 @@ pub(crate) struct Lanes<M> {
 /// How many losses are remembered. A caller learns of its own when it is next polled; so many crashes later it would
 /// have to have been asleep through all of them.
 const LOSSES: usize = 8;
+
+/// How many runs of dropped messages are remembered, likewise.
+const DROPS: usize = 32;
 
 impl<M> Lanes<M> {
     pub(crate) const fn new() -> Self {
@@ -155,6 +159,7 @@ impl<M> Lanes<M> {
                 swallowed: 0,
                 dropped_behind: 0,
                 losses: VecDeque::new(),
+                drops: VecDeque::new(),
                 watchers: Vec::new(),
                 on_close: Vec::new(),
                 fate_wakers: Vec::new(),
@@ -227,23 +232,20 @@ impl<M> Lanes<M> {
         }
         let losses = &mut self.seldom_mut().losses;
         let forgotten = if losses.len() == LOSSES { losses.pop_front() } else { None };
-        losses.push_back(Loss { first, last, reason: Some(reason.clone()) });
+        losses.push_back(Loss { first, last, reason: reason.clone() });
         forgotten
     }
 
     /// Remembers that a message was dropped to make room. However many are, one after the other, it is one thing to remember.
-    #[must_use]
-    pub(crate) fn remember_drop(&mut self, sequence: u64) -> Option<Loss> {
-        let losses = &mut self.seldom_mut().losses;
-        match losses.back_mut() {
-            Some(Loss { last, reason: None, .. }) if *last + 1 == sequence => {
-                *last = sequence;
-                None
-            }
+    pub(crate) fn remember_drop(&mut self, sequence: u64) {
+        let drops = &mut self.seldom_mut().drops;
+        match drops.back_mut() {
+            Some((_, last)) if *last + 1 == sequence => *last = sequence,
             _ => {
-                let forgotten = if losses.len() == LOSSES { losses.pop_front() } else { None };
-                losses.push_back(Loss { first: sequence, last: sequence, reason: None });
-                forgotten
+                if drops.len() == DROPS {
+                    drops.pop_front();
+                }
+                drops.push_back((sequence, sequence));
             }
         }
     }
@@ -255,14 +257,19 @@ impl<M> Lanes<M> {
         }
     }
 
-    /// The fate of message `sequence`, when all up to `settled` are settled (invariant 3).
+    /// The fate of message `sequence`, when all up to `settled` are settled (invariant 3). That it was dropped is known at once,
+    /// also while the one in hand ahead of it is not settled.
     pub(crate) fn fate(&self, sequence: u64, settled: u64) -> Fate {
+        let mut drops = self.seldom().into_iter().flat_map(|seldom| &seldom.drops);
+        if drops.any(|(first, last)| *first <= sequence && sequence <= *last) {
+            return Fate::Dropped;
+        }
+        if sequence > settled || (self.ending && sequence > self.since) {
+            return Fate::Open;
+        }
         let mut losses = self.seldom().into_iter().flat_map(|seldom| &seldom.losses);
-        let loss = losses.find(|loss| loss.first <= sequence && sequence <= loss.last);
-        match loss.map(|loss| &loss.reason) {
-            Some(None) => Fate::Dropped,
-            _ if sequence > settled || (self.ending && sequence > self.since) => Fate::Open,
-            Some(Some(reason)) => Fate::Lost(reason.clone()),
+        match losses.find(|loss| loss.first <= sequence && sequence <= loss.last) {
+            Some(loss) => Fate::Lost(loss.reason.clone()),
             None => Fate::Handled,
         }
     }

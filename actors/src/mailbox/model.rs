@@ -94,7 +94,7 @@ fn check(queue: &Queue<u32>) {
     assert!(queue.counters().balanced());
     let Capacity::Bounded(capacity) = queue.capacity else { return };
     let (lanes, batch) = (queue.lanes.lock(), queue.batch.lock());
-    assert!(lanes.messages.len() + batch.len() <= capacity.get());
+    assert!(lanes.messages.len() + lanes.reserved() + batch.len() <= capacity.get());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::task::Waker;
 
 use super::lanes::{Interest, Lanes, Service};
-use super::sender::Refused;
+use super::sender::{Refused, wake_all};
 use super::shared::{LINE, Queue};
 use super::waiting::Outcome;
 
@@ -38,7 +38,7 @@ impl<M> Queue<M> {
         let ticket = lanes.seldom_mut().waiting.join(None, waker.clone());
         self.attention.set(LINE);
         let admitted = self.admit(&mut lanes, None);
-        self.wake_all(lanes, admitted);
+        wake_all(lanes, admitted);
         Some(Err(ticket))
     }
 
@@ -55,7 +55,7 @@ impl<M> Queue<M> {
         let mut lanes = self.lanes.lock();
         lanes.seldom_mut().reserved -= 1;
         let admitted = self.admit(&mut lanes, None);
-        self.wake_all(lanes, admitted);
+        wake_all(lanes, admitted);
     }
 
     /// Puts a message in the place that was kept for it. It comes back if the mailbox is closed; the place is gone either way.
@@ -72,12 +72,5 @@ impl<M> Queue<M> {
             waker.wake();
         }
         Ok(sequence)
-    }
-
-    /// Wakes those who got in, and the consumer if any of them has brought a message.
-    fn wake_all(&self, mut lanes: crate::sync::MutexGuard<'_, Lanes<M>>, admitted: Vec<Waker>) {
-        let consumer = if admitted.is_empty() { None } else { lanes.rouse(Interest::Messages) };
-        drop(lanes);
-        admitted.into_iter().chain(consumer).for_each(Waker::wake);
     }
 }

@@ -6,6 +6,7 @@ use super::lanes::{Interest, Lanes, Service};
 use super::shared::{KILL, LINE, Queue, SIGNAL};
 use super::waiting::Outcome;
 use crate::order::Order;
+use crate::sync::MutexGuard;
 
 /// A message that was not accepted, and why.
 #[derive(Debug)]
@@ -52,9 +53,7 @@ impl<M> Queue<M> {
         let ticket = lanes.seldom_mut().waiting.join(Some(message), waker.clone());
         self.attention.set(LINE);
         let admitted = self.admit(&mut lanes, None);
-        let consumer = if admitted.is_empty() { None } else { lanes.rouse(Interest::Messages) };
-        drop(lanes);
-        admitted.into_iter().chain(consumer).for_each(Waker::wake);
+        wake_all(lanes, admitted);
         Ok(Err(ticket))
     }
 
@@ -137,4 +136,11 @@ impl<M> Queue<M> {
         }
         true
     }
+}
+
+/// Wakes those who got in, and the consumer if any of them has brought a message: one that sleeps over messages has left none.
+pub(super) fn wake_all<M>(mut lanes: MutexGuard<'_, Lanes<M>>, admitted: Vec<Waker>) {
+    let consumer = if lanes.messages.is_empty() { None } else { lanes.rouse(Interest::Messages) };
+    drop(lanes);
+    admitted.into_iter().chain(consumer).for_each(Waker::wake);
 }

@@ -58,6 +58,11 @@ impl<M> Waiting<M> {
         self.line.front().is_some_and(|entry| entry.message.is_none())
     }
 
+    /// How many in line want a place and nothing else.
+    pub(crate) fn places_wanted(&self) -> usize {
+        self.line.iter().filter(|entry| entry.message.is_none()).count()
+    }
+
     /// Sends everybody in line away, each with its message.
     pub(crate) fn refuse_all(&mut self) -> Vec<Waker> {
         let mut wakers = Vec::with_capacity(self.line.len());

@@ -4,23 +4,31 @@ use std::task::Waker;
 
 use super::shared::{Process, survive};
 use crate::exit::ExitReason;
-use crate::mailbox::{Overflow, Refused};
+use crate::mailbox::{Displaced, Refused};
 use crate::system::DeadReason;
 
 impl<M: Send + 'static> Process<M> {
-    /// Takes a message in that finds no room, as the mailbox is set.
+    /// Takes a message in that found no room, as the mailbox is set.
     pub(crate) fn overflow(&self, message: M) -> Result<(), Refused<M>> {
-        let displaced = self.queue.overflow(message)?;
-        displaced.wakers.into_iter().for_each(Waker::wake);
-        for message in displaced.messages {
-            self.mourn(message, || DeadReason::Overflow);
-        }
+        self.displace(self.queue.overflow(message)?);
         Ok(())
     }
 
-    /// Whether a cast to a full mailbox drops a message.
-    pub(crate) fn drops_on_overflow(&self) -> bool {
-        self.queue.overflow_policy() != Overflow::Reject
+    /// Keeps a place for a message that found no room and is yet to be made of a `part`, as the mailbox is set. None if it is
+    /// the one that is dropped.
+    pub(crate) fn overflow_part<N>(&self, part: N) -> Result<Option<N>, Refused<N>> {
+        match self.queue.overflow_place() {
+            Ok((kept, displaced)) => {
+                self.displace(displaced);
+                if kept {
+                    return Ok(Some(part));
+                }
+                self.mourn(part, || DeadReason::Overflow);
+                Ok(None)
+            }
+            Err(Refused::Full(())) => Err(Refused::Full(part)),
+            Err(Refused::Closed(())) => Err(Refused::Closed(part)),
+        }
     }
 
     /// Takes a message in that nobody will handle any more, because it cannot be given back.
@@ -29,7 +37,15 @@ impl<M: Send + 'static> Process<M> {
         self.mourn(message, || DeadReason::Unhandled(ExitReason::NoProcess));
     }
 
-    fn mourn(&self, message: M, reason: impl FnOnce() -> DeadReason) {
+    fn displace(&self, displaced: Displaced<M>) {
+        displaced.wakers.into_iter().for_each(Waker::wake);
+        for message in displaced.messages {
+            self.mourn(message, || DeadReason::Overflow);
+        }
+    }
+
+    /// Buries a message, or what was to become one. Its drop may do anything.
+    fn mourn<T>(&self, message: T, reason: impl FnOnce() -> DeadReason) {
         self.bury(self.pid_of(self.queue.newest()), reason);
         survive(|| drop(message));
     }

@@ -8,7 +8,9 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use crate::counters::Counters;
 use crate::exit::ExitReason;
-use crate::mailbox::{Capacity, Fate, Inside, Interest, Leftover, Mailbox, Next, Outcome, Queue, Refused};
+use crate::mailbox::{
+    Capacity, Displaced, Fate, Inside, Interest, Leftover, Mailbox, Next, Outcome, Queue, Refused,
+};
 use crate::order::Order;
 
 /// Counts how often it is woken.
@@ -197,6 +199,44 @@ impl Checked {
         }
     }
 
+    /// Casts a message, as the mailbox is set; what was dropped for it.
+    pub(super) fn cast(&self, message: u32) -> Result<Vec<u32>, Back> {
+        match self.push(message) {
+            Err(Back::Full(_)) => {}
+            other => return other.map(|_| Vec::new()),
+        }
+        let displaced = self.queue.overflow(message);
+        self.check();
+        match displaced {
+            Ok(displaced) => Ok(ring(displaced)),
+            Err(Refused::Full(message)) => Err(Back::Full(message)),
+            Err(Refused::Closed(message)) => Err(Back::Closed(message)),
+        }
+    }
+
+    /// Takes a place for a message that is cast once it is made, as the mailbox is set; what was dropped for it. None of either
+    /// if it is that message itself.
+    pub(super) fn cast_place(&self) -> Result<Option<Vec<u32>>, Refused<()>> {
+        match self.queue.try_reserve() {
+            Err(Refused::Full(())) => {}
+            other => return other.map(|()| Some(Vec::new())),
+        }
+        let (kept, displaced) = self.queue.overflow_place()?;
+        self.check();
+        Ok(Some(ring(displaced)).filter(|_| kept))
+    }
+
+    /// Whether a place was kept for a ticket; none while it stands in line.
+    pub(super) fn ask_place(&self, ticket: u64) -> Option<bool> {
+        let outcome = self.queue.collect(ticket, Waker::noop());
+        self.check();
+        outcome.map(|outcome| match outcome {
+            Outcome::Reserved => true,
+            Outcome::Refused(None) => false,
+            Outcome::Refused(Some(_)) | Outcome::Accepted(_) => unreachable!("there was no message"),
+        })
+    }
+
     /// How often the consumer was woken.
     pub(super) fn rung(&self) -> usize {
         self.bell.rung()
@@ -209,13 +249,25 @@ impl Checked {
         lanes.messages.len() + batch.len()
     }
 
-    fn check(&self) {
+    /// How many places are kept.
+    fn reserved(&self) -> usize {
+        self.queue.lanes.lock().reserved()
+    }
+
+    /// The accounts add up, and what waits is within bounds together with the places that are kept.
+    pub(super) fn check(&self) {
         let counters = self.queue.counters();
         assert!(counters.balanced(), "{counters:?}");
         if let Capacity::Bounded(capacity) = self.queue.capacity {
-            assert!(self.waiting() <= capacity.get(), "{} wait, {capacity} may", self.waiting());
+            let taken = self.waiting() + self.reserved();
+            assert!(taken <= capacity.get(), "{taken} places are taken, of {capacity}");
         }
     }
+}
+
+fn ring(displaced: Displaced<u32>) -> Vec<u32> {
+    displaced.wakers.into_iter().for_each(Waker::wake);
+    displaced.messages
 }
 
 pub(super) fn bounded(capacity: usize) -> Mailbox {

@@ -7,5 +7,6 @@ mod order;
 mod overflow;
 mod places;
 mod reference;
+mod reference_room;
 mod room;
 mod traces;

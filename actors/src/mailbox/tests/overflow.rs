@@ -1,19 +1,17 @@
 //! What is dropped when there is no room, and what its callers are told.
 
 use super::checked::{Became, Checked, Got, accounts, bounded, failed};
-use crate::mailbox::{Mailbox, Overflow, Queue, Refused};
+use crate::mailbox::{Mailbox, Overflow, Refused};
 
 fn dropping_oldest(capacity: usize) -> Mailbox {
     bounded(capacity).overflow(Overflow::DropOldest)
 }
 
 /// Casts a message into a full mailbox; what was dropped for it.
-fn cast(queue: &Queue<u32>, message: u32) -> Vec<u32> {
-    assert!(matches!(queue.push(message), Err(Refused::Full(_))), "there is room");
-    let displaced = queue.overflow(message).expect("it is taken in");
-    displaced.wakers.into_iter().for_each(std::task::Waker::wake);
-    assert!(queue.counters().balanced());
-    displaced.messages
+fn cast(queue: &Checked, message: u32) -> Vec<u32> {
+    let dropped = queue.cast(message).expect("it is taken in");
+    assert!(!dropped.is_empty(), "there was room");
+    dropped
 }
 
 #[test]

@@ -2,13 +2,14 @@
 
 use super::checked::{Back, Became, Got};
 use crate::exit::ExitReason;
-use crate::mailbox::{Inside, Interest};
+use crate::mailbox::{Inside, Interest, Overflow};
 
-/// What the mailbox does with a message that waits when an incarnation ends, and how many may wait.
+/// What the mailbox does with a message that waits when an incarnation ends, how many may wait, and what goes when they do.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules {
     pub(super) capacity: usize,
     pub(super) discard: bool,
+    pub(super) overflow: Overflow,
 }
 
 /// What an end left over.
@@ -25,24 +26,32 @@ type Accepted = (u64, u32);
 const REMEMBERED: usize = 8;
 
 pub(super) struct Reference {
-    rules: Rules,
-    open: bool,
-    served: Option<u32>,
+    pub(super) rules: Rules,
+    pub(super) open: bool,
+    pub(super) served: Option<u32>,
     newest: u32,
-    waiting: Vec<Accepted>,
+    pub(super) waiting: Vec<Accepted>,
     in_hand: Option<Accepted>,
     signals: Vec<String>,
     killed: bool,
-    /// Tickets and messages.
-    line: Vec<(u64, u32)>,
+    /// Tickets and messages; no message if it is only a place that is wanted.
+    pub(super) line: Vec<(u64, Option<u32>)>,
     next_ticket: u64,
     outcomes: Vec<(u64, Result<u64, u32>)>,
+    /// Whether a place was kept.
+    pub(super) place_outcomes: Vec<(u64, bool)>,
+    /// How many places are kept.
+    pub(super) kept: usize,
     accepted: u64,
-    handled: Vec<u32>,
+    /// Dropped on their way in.
+    pub(super) swallowed: u64,
+    /// Dropped to make room.
+    pub(super) dropped: Vec<u64>,
+    handled: Vec<Accepted>,
     lost: Vec<u32>,
-    dead: Vec<u32>,
+    pub(super) dead: Vec<u32>,
     /// What was settled since the newest incarnation began.
-    settled: Vec<u64>,
+    pub(super) settled: Vec<u64>,
     losses: Vec<(Vec<u64>, String)>,
     ending: bool,
     /// What the consumer sleeps over, if it does.
@@ -65,7 +74,11 @@ impl Reference {
             line: Vec::new(),
             next_ticket: 0,
             outcomes: Vec::new(),
+            place_outcomes: Vec::new(),
+            kept: 0,
             accepted: 0,
+            swallowed: 0,
+            dropped: Vec::new(),
             handled: Vec::new(),
             lost: Vec::new(),
             dead: Vec::new(),
@@ -91,13 +104,14 @@ impl Reference {
         match self.push(message) {
             Ok(sequence) => Ok(Ok(sequence)),
             Err(Back::Closed(message)) => Err(message),
-            Err(Back::Full(message)) => {
-                let ticket = self.next_ticket;
-                self.next_ticket += 1;
-                self.line.push((ticket, message));
-                Ok(Err(ticket))
-            }
+            Err(Back::Full(message)) => Ok(Err(self.stand_in_line(Some(message)))),
         }
+    }
+
+    pub(super) fn stand_in_line(&mut self, message: Option<u32>) -> u64 {
+        self.line.push((self.next_ticket, message));
+        self.next_ticket += 1;
+        self.next_ticket - 1
     }
 
     pub(super) fn ask(&mut self, ticket: u64) -> Option<Result<u64, u32>> {
@@ -110,7 +124,7 @@ impl Reference {
             return outcome.err();
         }
         let at = self.line.iter().position(|(each, _)| *each == ticket)?;
-        Some(self.line.remove(at).1)
+        self.line.remove(at).1
     }
 
     pub(super) fn next(&mut self, incarnation: u32) -> Got {
@@ -141,7 +155,7 @@ impl Reference {
         if self.served == Some(incarnation) {
             if let Some((sequence, message)) = self.in_hand.take() {
                 self.settled.push(sequence);
-                self.handled.push(message);
+                self.handled.push((sequence, message));
             }
         }
     }
@@ -196,7 +210,12 @@ impl Reference {
         let lost_in_flight = self.end(reason);
         self.open = false;
         let dead = self.bury(reason);
-        self.outcomes.extend(self.line.drain(..).map(|(ticket, message)| (ticket, Err(message))));
+        for (ticket, message) in self.line.drain(..) {
+            match message {
+                Some(message) => self.outcomes.push((ticket, Err(message))),
+                None => self.place_outcomes.push((ticket, false)),
+            }
+        }
         Some(Remains { lost_in_flight, dead })
     }
 
@@ -215,6 +234,9 @@ impl Reference {
     }
 
     pub(super) fn became(&self, sequence: u64) -> Became {
+        if self.is_dropped(sequence) {
+            return Became::Dropped;
+        }
         let waits = self.waiting.iter().chain(&self.in_hand).any(|(each, _)| *each == sequence);
         if waits || (self.ending && self.settled.contains(&sequence)) {
             return Became::Open;
@@ -229,18 +251,24 @@ impl Reference {
     /// As the accounts have it: accepted, handled, lost in flight, dead, queued.
     pub(super) fn accounts(&self) -> [u64; 5] {
         let queued = self.waiting.len() + usize::from(self.in_hand.is_some());
-        let [handled, lost, dead] = [&self.handled, &self.lost, &self.dead].map(|list| list.len() as u64);
-        [self.accepted, handled, lost, dead, queued as u64]
+        let [lost, dead] = [&self.lost, &self.dead].map(|list| list.len() as u64);
+        [self.taken(), self.handled.len() as u64, lost, dead, queued as u64]
+    }
+
+    /// How many were taken in, with a number or without.
+    pub(super) fn taken(&self) -> u64 {
+        self.accepted + self.swallowed
     }
 
     /// Every message that was accepted, wherever it is now.
     pub(super) fn everywhere(&self) -> Vec<u32> {
-        let open = self.waiting.iter().chain(&self.in_hand).map(|(_, message)| message);
-        open.chain(&self.handled).chain(&self.lost).chain(&self.dead).copied().collect()
+        let numbered = self.waiting.iter().chain(&self.in_hand).chain(&self.handled);
+        numbered.map(|(_, message)| message).chain(&self.lost).chain(&self.dead).copied().collect()
     }
 
-    pub(super) fn handled(&self) -> &[u32] {
-        &self.handled
+    /// The numbers of what was handled, in that order.
+    pub(super) fn handled(&self) -> Vec<u64> {
+        self.handled.iter().map(|(sequence, _)| *sequence).collect()
     }
 
     pub(super) fn accepted(&self) -> u64 {
@@ -255,21 +283,26 @@ impl Reference {
         self.served
     }
 
-    fn has_room(&self) -> bool {
-        self.waiting.len() < self.rules.capacity
+    pub(super) fn has_room(&self) -> bool {
+        self.waiting.len() + self.kept < self.rules.capacity
     }
 
-    fn accept(&mut self, message: u32) -> u64 {
+    pub(super) fn accept(&mut self, message: u32) -> u64 {
         self.accepted += 1;
         self.waiting.push((self.accepted, message));
         self.accepted
     }
 
-    fn let_in(&mut self) {
+    pub(super) fn let_in(&mut self) {
         while self.has_room() && !self.line.is_empty() {
             let (ticket, message) = self.line.remove(0);
-            let sequence = self.accept(message);
-            self.outcomes.push((ticket, Ok(sequence)));
+            if let Some(message) = message {
+                let sequence = self.accept(message);
+                self.outcomes.push((ticket, Ok(sequence)));
+            } else {
+                self.kept += 1;
+                self.place_outcomes.push((ticket, true));
+            }
         }
     }
 
