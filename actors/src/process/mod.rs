@@ -8,9 +8,10 @@ mod attachment;
 mod condition;
 mod identity;
 mod relating;
-mod relations;
 mod report;
 mod shared;
+#[cfg(all(test, not(model)))]
+mod tests;
 
 pub use attachment::{Attachment, Step};
 pub use identity::{Identity, OpenError};
