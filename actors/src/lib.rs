@@ -31,6 +31,7 @@ mod mailbox;
 mod order;
 mod pid;
 mod process;
+mod relations;
 mod signal;
 mod spawn;
 mod sync;
