@@ -6,6 +6,7 @@ use super::lanes::{Interest, Lanes, Service};
 use super::sender::Refused;
 use super::shared::{LINE, Queue};
 use super::waiting::Outcome;
+use crate::sync::MutexGuard;
 
 impl<M> Queue<M> {
     /// Keeps a place, if there is room and nobody stands in line for it.
@@ -65,17 +66,11 @@ impl<M> Queue<M> {
         if lanes.service == Service::Closed {
             return Err(message);
         }
-        let sequence = lanes.accept(message);
-        let waker = lanes.rouse(Interest::Messages);
-        drop(lanes);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        Ok(sequence)
+        Ok(Self::take_in(lanes, message))
     }
 
     /// Wakes those who got in, and the consumer if any of them has brought a message.
-    fn wake_all(&self, mut lanes: crate::sync::MutexGuard<'_, Lanes<M>>, admitted: Vec<Waker>) {
+    fn wake_all(&self, mut lanes: MutexGuard<'_, Lanes<M>>, admitted: Vec<Waker>) {
         let consumer = if admitted.is_empty() { None } else { lanes.rouse(Interest::Messages) };
         drop(lanes);
         admitted.into_iter().chain(consumer).for_each(Waker::wake);
