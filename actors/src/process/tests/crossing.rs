@@ -91,6 +91,7 @@ impl Stage {
         self.exits[number].fetch_add(new, Ordering::Relaxed) + new
     }
 
+    /// `abandon` is the owner's to do: he says `2`, and means the first one.
     fn do_it(&self, by: usize, deed: Deed) {
         let (own, began) = (&self.pair[by % 2], self.now());
         let other: Arc<dyn AnyProcess> = self.pair[1 - by % 2].clone();
@@ -122,7 +123,6 @@ fn play(programs: [&[Deed]; 2], ending: Ending, order: &[u8]) -> Stage {
     }
     thread::scope(|scope| {
         for (by, program) in all.into_iter().enumerate() {
-            // `abandon` is the owner's; it says `2`, and means the first one.
             let (stage, turns) = (&stage, &*turns);
             turns.join_in(scope, by, move || {
                 for deed in program {
@@ -175,6 +175,11 @@ fn check_survivor(
     };
     if links().any(stands) {
         prop_assert_eq!(exits, 1, "it was linked when the other one ended: {:#?}", record);
+    }
+    // To be refused is to be told already: it is told so at once, or by an exit signal, and never by both.
+    let refused = |link: &Done| link.by == 1 && !link.worked && link.exits == 0;
+    if links().any(refused) {
+        prop_assert_eq!(exits, 0, "it was refused while an exit was on its way: {:#?}", record);
     }
     for unlink in unlinks().filter(|unlink| links().all(|link| unlink.follows(link))) {
         if end.follows(unlink) {
