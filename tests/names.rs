@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use perennial::prelude::*;
 use perennial::start::TreeError;
-use perennial::{BindError, CallError, Event, LookupError, OpenError, Registry};
+use perennial::{BindError, CallError, Event, Handle, LookupError, OpenError, Registry, Signal};
+use tokio::sync::mpsc;
 
 const WORKER: Name<Msg> = Name::new("worker");
 
@@ -141,6 +142,106 @@ async fn c113_a_name_is_free_before_anybody_hears_of_the_end() {
     }
 }
 
+/// Takes over the name of whoever ends, as soon as it is told.
+struct Heir {
+    told: mpsc::UnboundedSender<(&'static str, bool, bool)>,
+}
+
+enum Watch {
+    Link(Handle),
+    Monitor(Handle),
+}
+
+impl Actor for Heir {
+    type Msg = Watch;
+    type Args = mpsc::UnboundedSender<(&'static str, bool, bool)>;
+
+    async fn init(told: &Self::Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+        ctx.trap_exits(true);
+        Ok(Self { told: told.clone() })
+    }
+
+    async fn handle(&mut self, msg: Watch, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+        match msg {
+            Watch::Link(other) => ctx.link(&other)?,
+            Watch::Monitor(other) => {
+                ctx.monitor(&other);
+            }
+        }
+        Ok(())
+    }
+
+    async fn signal(&mut self, signal: Signal, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+        let by = if let Signal::Exit { .. } = signal { "link" } else { "monitor" };
+        let name: Name<Watch> = Name::new("worker");
+        let free = matches!(ctx.system().whereis(&name), Err(LookupError::NotFound(_)));
+        let bound = Registry::of(ctx.system()).bind(name, &ctx.address()).is_ok();
+        self.told.send((by, free, bound))?;
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn c113_a_name_is_free_when_a_link_or_a_monitor_of_an_actor_tells_and_can_be_taken_at_once() {
+    type Watching = fn(Handle) -> Watch;
+    for (expected, watch) in [("link", Watch::Link as Watching), ("monitor", Watch::Monitor)] {
+        let (system, (tell, mut told)) = (System::new(), mpsc::unbounded_channel());
+        let worker = system.spawn::<Worker>(()).await.expect("it starts");
+        Registry::of(&system).bind(WORKER, &worker).expect("the name is free");
+        let heir = system.spawn::<Heir>(tell).await.expect("it starts");
+        heir.cast(watch(worker.handle())).expect("it is open");
+        while worker.handle().info().links.is_empty() && worker.handle().info().monitored_by == 0 {
+            tokio::task::yield_now().await;
+        }
+        worker.kill().expect("it lives");
+        assert_eq!(told.recv().await, Some((expected, true, true)));
+    }
+}
+
+/// OTP lets an actor have one name only; here it may have several, each bound on its own.
+#[tokio::test(start_paused = true)]
+async fn c114_a_taken_name_and_a_dead_actor_are_errors_and_a_second_name_is_not() {
+    let (system, second) = (System::new(), Name::<Msg>::new("second"));
+    let registry = Registry::of(&system);
+    let holder = system.spawn::<Worker>(()).await.expect("it starts");
+    let other = system.spawn::<Worker>(()).await.expect("it starts");
+    registry.bind(WORKER, &holder).expect("the name is free");
+    assert!(matches!(registry.bind(WORKER, &other), Err(BindError::Taken(name)) if name == "worker"));
+    assert_eq!(system.whereis(WORKER).expect("it has a name"), holder);
+    registry.bind(&second, &holder).expect("the name is free");
+    assert_eq!(holder.handle().info().names, ["worker", "second"]);
+    assert_eq!(system.whereis(&second).expect("it has two names"), holder);
+    other.stop(ExitReason::Normal).expect("it lives");
+    other.monitor().await;
+    let third = Name::<Msg>::new("third");
+    assert!(matches!(registry.bind(&third, &other), Err(BindError::Ended(name)) if name == "third"));
+    assert_eq!(registry.names(), ["second", "worker"]);
+}
+
+/// A monitor is set on what a name leads to. OTP's carries the name; here it carries the pid.
+#[tokio::test(start_paused = true)]
+async fn c116_a_monitor_of_whom_a_name_led_to_tells_of_that_one_whoever_has_the_name_by_then() {
+    let system = System::new();
+    let registry = Registry::of(&system);
+    let first = system.spawn::<Worker>(()).await.expect("it starts");
+    registry.bind(WORKER, &first).expect("the name is free");
+    let (pid, of_first) = (first.pid(), system.whereis(WORKER).expect("it has a name").monitor());
+    first.kill().expect("it lives");
+    first.monitor().await;
+    let second = system.spawn::<Worker>(()).await.expect("it starts");
+    registry.bind(WORKER, &second).expect("the name is free again");
+    assert!(pid.is_some());
+    assert_eq!(of_first.await.pid, pid);
+    assert!(second.pid().is_some());
+}
+
+/// To watch or to send by name is to look it up first, and that is where an unknown name is an error.
+#[tokio::test(start_paused = true)]
+async fn c110_c118_an_unknown_name_is_an_error_before_anything_is_watched_or_sent() {
+    let system = System::new();
+    assert!(matches!(system.whereis(WORKER), Err(LookupError::NotFound(name)) if name == "worker"));
+}
+
 #[tokio::test(start_paused = true)]
 async fn two_systems_never_meet() {
     let (one, other) = (System::new(), System::new());
@@ -150,21 +251,4 @@ async fn two_systems_never_meet() {
     assert_ne!(one.whereis(WORKER).expect("named"), other.whereis(WORKER).expect("named"));
     assert!(app.shutdown().await.is_clean());
     assert!(twin.shutdown().await.is_clean());
-}
-
-#[tokio::test(start_paused = true)]
-async fn c110_c116_a_monitor_by_name_is_of_whoever_bore_it_and_an_unknown_name_is_an_error() {
-    let system = System::new();
-    assert!(matches!(system.whereis(WORKER), Err(LookupError::NotFound(name)) if name == "worker"));
-    let first = system.spawn::<Worker>(()).await.expect("it starts");
-    Registry::of(&system).bind(WORKER, &first).expect("the name is free");
-    assert_eq!(first.handle().info().names, ["worker"]);
-    let (down, pid) = (system.whereis(WORKER).expect("it is bound").monitor(), first.pid());
-    first.stop(ExitReason::Normal).expect("it lives");
-    assert_eq!(down.await.pid, pid);
-
-    let second = system.spawn::<Worker>(()).await.expect("it starts");
-    Registry::of(&system).bind(WORKER, &second).expect("the name is free again");
-    assert_ne!(second.pid(), pid);
-    assert!(first.handle().info().names.is_empty());
 }

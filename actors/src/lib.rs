@@ -12,8 +12,15 @@
 //! - **Order**: messages from one sender to one address are handled in the order in which they were sent.
 //! - **At most once**: a message is handled, or it is a [`DeadLetter`]; never both, never twice.
 //! - **Accounts**: accepted = handled + lost in flight + dead-lettered + queued, at any time ([`Counters`]).
-//! - **Bounds**: a mailbox never holds more than its [`Capacity`]; what does not fit comes back to its sender.
+//! - **Bounds**: a mailbox never holds more than its [`Capacity`]; what does not fit comes back to its sender, unless the
+//!   mailbox is set to [drop](Overflow) something.
 //! - **Signals first**: a stop acts after the message in hand and ahead of all that wait; a kill acts at the next await.
+//! - **Nothing outlives an incarnation** but its mailbox: timers, piped futures, continuations, links and monitors end with it.
+//!
+//! # Where things are
+//!
+//! An actor is an implementation of [`Actor`]; what it may do to itself is on its [`Context`]. Others reach it by its [`Address`], by
+//! a [`Recipient`] if they know a part of its messages, by its [`Handle`] if they know none.
 //!
 //! # What it is not for
 //!
@@ -31,6 +38,7 @@ mod mailbox;
 mod order;
 mod pid;
 mod process;
+mod relations;
 mod signal;
 mod spawn;
 mod sync;

@@ -9,7 +9,9 @@ use crate::exit::ExitReason;
 use crate::mailbox::{CloseHook, Watcher};
 use crate::order::Order;
 use crate::pid::Pid;
+use crate::relations::Relations;
 use crate::signal::MonitorId;
+use crate::sync::Mutex;
 
 /// Whether anybody serves an identity.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,14 +36,11 @@ impl ProcessState {
     }
 }
 
-/// One end of a link, as one of the two incarnations keeps it.
-pub(crate) struct Link {
-    /// Which link it is: of two that were made for one pair, the later one has the higher stamp.
-    pub(crate) stamp: u64,
-    /// Whether it is made because the other one starts this one, linked.
-    pub(crate) to_parent: bool,
-    pub(crate) other: Arc<dyn AnyProcess>,
-}
+/// The links and monitors of the live incarnation; none until there are some.
+pub(crate) type Kept = Option<Box<Relations<dyn AnyProcess>>>;
+
+/// What one process keeps of others, under its lock. Of the locks of an actor this is the first.
+pub(crate) type Held = Mutex<Kept>;
 
 /// What the live incarnation has to do with others, and what it does just now.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +50,14 @@ pub(crate) struct Conduct {
     pub(crate) trapping: bool,
     pub(crate) suspended: bool,
     pub(crate) handling_for: Option<Duration>,
+}
+
+impl dyn AnyProcess {
+    /// The newest incarnation, living or not, if there was one.
+    pub(crate) fn newest_pid(&self) -> Option<Pid> {
+        let newest = self.newest();
+        (newest > 0).then(|| Pid::new(self.identity(), newest))
+    }
 }
 
 pub(crate) trait AnyProcess: Send + Sync {
@@ -74,10 +81,7 @@ pub(crate) trait AnyProcess: Send + Sync {
     fn names(&self) -> Vec<Cow<'static, str>>;
     fn on_close(&self, hook: CloseHook) -> Result<(), CloseHook>;
 
-    /// Adds an end of a link, or renews it. False if this incarnation does not live any more.
-    fn add_link(&self, incarnation: u32, to: Pid, link: Link) -> bool;
-    /// Removes an end of a link, unless it was renewed since.
-    fn remove_link(&self, incarnation: u32, to: Pid, stamp: u64);
+    fn relations(&self) -> &Held;
     /// The other end of a link has ended: a signal, if the link is still there.
     fn link_ended(&self, incarnation: u32, to: Pid, reason: &ExitReason);
 }

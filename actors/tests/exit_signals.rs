@@ -164,8 +164,9 @@ async fn the_next_incarnation_does_not_trap_because_the_one_before_did() {
     assert!(!first.info().trapping);
     identity.start::<Puppet>(strings, parent, 2).expect("it is open");
     record.started(2).await;
+    let down = first.address.monitor();
     first.handle().send_exit(bad()).expect("it lives");
-    assert_eq!(record.ended(2).await.reason.to_string(), "failed: bad");
+    assert_eq!(why(down).await, "failed: bad");
 }
 
 #[tokio::test(start_paused = true)]

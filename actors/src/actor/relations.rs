@@ -4,7 +4,6 @@ use super::contract::{Actor, Context};
 use crate::address::{Handle, NoProcess};
 use crate::exit::ExitReason;
 use crate::order::{Exit, Order, Sender};
-use crate::pid::Pid;
 use crate::signal::MonitorId;
 use crate::untyped::AnyProcess;
 
@@ -30,9 +29,8 @@ impl<A: Actor> Context<A> {
             return Err(NoProcess);
         }
         // The one that ended, and not nobody: who traps has to know which of its links this is about.
-        let (identity, newest) = (other.process().identity(), other.process().newest());
-        let from = (newest > 0).then(|| Pid::new(identity, newest));
-        let exit = Exit { from, reason: ExitReason::NoProcess, by: Sender::Other };
+        let exit =
+            Exit { from: other.process().newest_pid(), reason: ExitReason::NoProcess, by: Sender::Other };
         own.process().order(Some(own.incarnation()), Order::Exit(Box::new(exit)));
         Ok(())
     }

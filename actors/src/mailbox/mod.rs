@@ -25,9 +25,9 @@
 //!    attached, and only they change what is in hand. Both change at once, under both locks, so an incarnation that looks
 //!    under either lock knows whether it still is the one.
 //! 3. **Order**: what is in the batch was accepted before what is in the lane; what returns from a batch goes to the
-//!    front. So messages settle in the order of their sequence numbers, and a number tells a message's fate. What is
-//!    dropped to make room is the front: right behind the hand, and settled with it; what is dropped on its way in has no
-//!    number.
+//!    front. So messages settle in the order of their sequence numbers, and a number tells a message's fate. Messages that are
+//!    dropped for newer ones leave from the front too; those behind the one in hand count as settled when that one is. What is
+//!    dropped on its way in has no number.
 //! 4. **Conservation**: accepted = handled + lost + dead + (in the lane) + (in the batch, the one in hand included). Who holds
 //!    both locks sees it hold; a message is settled under either.
 //! 5. **Bound**: lane + batch + places that are kept never exceed the capacity; the one message in hand is not counted.

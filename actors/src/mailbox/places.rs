@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use super::lanes::{Interest, Lanes, Service};
+use super::lanes::{Lanes, Service};
 use super::sender::{Refused, wake_all};
 use super::shared::{LINE, Queue};
 use super::waiting::Outcome;
@@ -65,12 +65,6 @@ impl<M> Queue<M> {
         if lanes.service == Service::Closed {
             return Err(message);
         }
-        let sequence = lanes.accept(message);
-        let waker = lanes.rouse(Interest::Messages);
-        drop(lanes);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        Ok(sequence)
+        Ok(Self::take_in(lanes, message))
     }
 }

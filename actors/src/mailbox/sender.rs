@@ -20,20 +20,25 @@ pub(crate) enum Refused<M> {
 impl<M> Queue<M> {
     /// Takes a message in if there is room and nobody stands in line for it; its sequence number.
     pub(crate) fn push(&self, message: M) -> Result<u64, Refused<M>> {
-        let mut lanes = self.lanes.lock();
+        let lanes = self.lanes.lock();
         if lanes.service == Service::Closed {
             return Err(Refused::Closed(message));
         }
         if lanes.has_line() || !self.has_room(&lanes) {
             return Err(Refused::Full(message));
         }
+        Ok(Self::take_in(lanes, message))
+    }
+
+    /// Takes a message in for which there is a place; its sequence number.
+    pub(super) fn take_in(mut lanes: MutexGuard<'_, Lanes<M>>, message: M) -> u64 {
         let sequence = lanes.accept(message);
         let waker = lanes.rouse(Interest::Messages);
         drop(lanes);
         if let Some(waker) = waker {
             waker.wake();
         }
-        Ok(sequence)
+        sequence
     }
 
     /// Takes a message in, or lets it stand in line for room: then the ticket.

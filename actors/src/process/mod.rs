@@ -9,9 +9,10 @@ mod condition;
 mod identity;
 mod label;
 mod relating;
-mod relations;
 mod report;
 mod shared;
+#[cfg(all(test, not(model)))]
+mod tests;
 mod undelivered;
 
 pub use attachment::{Attachment, Step};

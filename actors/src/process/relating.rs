@@ -1,22 +1,35 @@
 //! Links and monitors between two processes: the steps, in the order that makes them safe.
 
+use std::ptr;
 use std::sync::{Arc, Weak};
 
-use super::relations::{Relations, Watched};
 use super::shared::Process;
 use crate::exit::ExitReason;
 use crate::order::{Exit, Order, Sender};
 use crate::pid::Pid;
+use crate::relations::Watched;
 use crate::signal::{Down, MonitorId};
 use crate::sync::MutexGuard;
-use crate::untyped::{AnyProcess, Link};
+use crate::untyped::{AnyProcess, Held, Kept};
+
+/// Locks the relations of two processes: those that lie lower first, whoever asks, so that two who ask at once do not wait for
+/// each other.
+fn lock_both<'a>(own: &'a Held, other: &'a Held) -> (MutexGuard<'a, Kept>, MutexGuard<'a, Kept>) {
+    if ptr::from_ref(own) < ptr::from_ref(other) {
+        let own = own.lock();
+        (own, other.lock())
+    } else {
+        let other = other.lock();
+        (own.lock(), other)
+    }
+}
 
 impl<M: Send + 'static> Process<M> {
     /// The relations of the incarnation that lives, if it is this one.
     ///
     /// Who ends detaches first and takes its relations afterwards. So what is added while the incarnation is seen attached
     /// under this lock is found when it ends.
-    fn living_relations(&self, incarnation: u32) -> Option<MutexGuard<'_, Option<Box<Relations>>>> {
+    fn living_relations(&self, incarnation: u32) -> Option<MutexGuard<'_, Kept>> {
         let relations = self.relations.lock();
         (self.queue.served_by() == Some(incarnation)).then_some(relations)
     }
@@ -28,23 +41,6 @@ impl<M: Send + 'static> Process<M> {
 
     pub(crate) fn monitoring(&self) -> Vec<MonitorId> {
         self.relations.lock().as_ref().map(|own| own.monitoring()).unwrap_or_default()
-    }
-
-    /// See [`AnyProcess::add_link`].
-    pub(super) fn keep_link(&self, incarnation: u32, to: Pid, link: Link) -> bool {
-        let Some(mut own) = self.living_relations(incarnation) else { return false };
-        let unneeded = own.get_or_insert_default().add_link(to, link);
-        drop(own);
-        drop(unneeded);
-        true
-    }
-
-    /// See [`AnyProcess::remove_link`].
-    pub(super) fn give_up_link(&self, incarnation: u32, to: Pid, stamp: u64) {
-        let Some(mut own) = self.living_relations(incarnation) else { return };
-        let link = own.as_mut().and_then(|own| own.remove_link(to, stamp));
-        drop(own);
-        drop(link);
     }
 
     /// See [`AnyProcess::link_ended`].
@@ -83,44 +79,54 @@ impl<M: Send + 'static> Process<M> {
         }
     }
 
-    /// Links an incarnation of this process to one of another. False if that other one does not live, or not in this system: pids
-    /// tell incarnations of one system apart.
-    ///
-    /// Its own end comes first: if the other one ends in between, its end of the link is refused, and this one is taken back.
+    /// Links an incarnation of this process to the one of another that lives, both ends at once. False if none lives, or not in this
+    /// system: pids tell incarnations of one system apart. To be linked to it already is enough, also if it has just ended: then
+    /// an exit signal is on its way.
     pub(crate) fn link(self: &Arc<Self>, incarnation: u32, other: &Arc<dyn AnyProcess>, child: bool) -> bool {
-        let (own_pid, Some(home)) = (self.pid_of(incarnation), self.home()) else { return false };
-        let Some(other_pid) = other.state().pid() else { return false };
-        if other.system_key() != Some(home.system.key()) {
+        if !self.is_neighbour_of(other) {
             return false;
         }
-        if own_pid.same_identity(other_pid) {
+        if ptr::eq(&self.relations, other.relations()) {
             return true;
         }
-        let stamp = home.system.next_number();
-        let own: Arc<dyn AnyProcess> = self.clone();
-        let end = Link { stamp, to_parent: false, other: other.clone() };
-        if !self.keep_link(incarnation, other_pid, end) {
+        let own_pid = self.pid_of(incarnation);
+        let (mut own, mut others) = lock_both(&self.relations, other.relations());
+        // Who ends after this look has to wait for the lock, and finds the link.
+        let living = other.state().pid();
+        let Some(other_pid) = living.or_else(|| other.newest_pid()) else { return false };
+        if self.queue.served_by() != Some(incarnation) {
             return false;
         }
-        let linked =
-            other.add_link(other_pid.incarnation(), own_pid, Link { stamp, to_parent: child, other: own });
-        if !linked {
-            self.give_up_link(incarnation, other_pid, stamp);
-        } else if self.queue.served_by() != Some(incarnation) {
-            // The mailbox was taken away meanwhile, and whoever did that may have looked before the other end was there.
-            other.link_ended(other_pid.incarnation(), own_pid, &ExitReason::Killed);
+        let own = own.get_or_insert_default();
+        if own.is_linked(other_pid) || living.is_none() {
+            return own.is_linked(other_pid);
         }
-        linked
+        own.add_link(other_pid, other.clone());
+        let others = others.get_or_insert_default();
+        others.add_link(own_pid, self.clone());
+        if child {
+            others.set_parent(own_pid);
+        }
+        true
     }
 
-    /// Takes links to another process back. When this returns, no exit signal will come from them any more.
+    fn is_neighbour_of(&self, other: &Arc<dyn AnyProcess>) -> bool {
+        self.home().is_some_and(|home| other.system_key() == Some(home.system.key()))
+    }
+
+    /// Takes links to another process back, both ends at once. When this returns, no exit signal will come from them any more.
     pub(crate) fn unlink(&self, incarnation: u32, other: &Arc<dyn AnyProcess>) {
-        let Some(mut own) = self.living_relations(incarnation) else { return };
-        let ends = own.as_mut().map(|own| own.take_links(other.identity())).unwrap_or_default();
-        drop(own);
-        for (pid, end) in ends {
-            end.other.remove_link(pid.incarnation(), self.pid_of(incarnation), end.stamp);
+        if !self.is_neighbour_of(other) || ptr::eq(&self.relations, other.relations()) {
+            return;
         }
+        let (mut own, mut others) = lock_both(&self.relations, other.relations());
+        if self.queue.served_by() != Some(incarnation) {
+            return;
+        }
+        let ends = own.as_mut().map(|own| own.take_links(other.identity()));
+        let other_end = others.as_mut().and_then(|others| others.take_link(self.pid_of(incarnation)));
+        drop((own, others));
+        drop((ends, other_end));
     }
 
     /// Sets a monitor for an incarnation of this process.
@@ -170,8 +176,8 @@ impl<M: Send + 'static> Process<M> {
         for watched in monitors {
             watched.target.unwatch(watched.watcher);
         }
-        for (to, link) in links {
-            link.other.link_ended(to.incarnation(), pid, reason);
+        for (to, other) in links {
+            other.link_ended(to.incarnation(), pid, reason);
         }
     }
 }

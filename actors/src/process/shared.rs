@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use super::condition::Condition;
 use super::label::Label;
-use super::relations::Relations;
 use crate::counters::Counters;
 use crate::exit::ExitReason;
 use crate::mailbox::{CloseHook, Leftover, Mailbox, Queue, Watcher};
@@ -17,13 +16,13 @@ use crate::order::Order;
 use crate::pid::Pid;
 use crate::sync::Mutex;
 use crate::system::{DeadLetter, DeadReason, Event, Place, System};
-use crate::untyped::{AnyProcess, Conduct, Link, ProcessState};
+use crate::untyped::{AnyProcess, Conduct, Held, ProcessState};
 
 /// One actor, whichever incarnation of it lives: its mailbox, and where it belongs.
 pub(crate) struct Process<M: Send + 'static> {
     pub(crate) queue: Queue<M>,
     pub(crate) condition: Condition,
-    pub(super) relations: Mutex<Option<Box<Relations>>>,
+    pub(super) relations: Held,
     home: OnceLock<Home>,
 }
 
@@ -238,12 +237,8 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         self.queue.on_close(hook)
     }
 
-    fn add_link(&self, incarnation: u32, to: Pid, link: Link) -> bool {
-        self.keep_link(incarnation, to, link)
-    }
-
-    fn remove_link(&self, incarnation: u32, to: Pid, stamp: u64) {
-        self.give_up_link(incarnation, to, stamp);
+    fn relations(&self) -> &Held {
+        &self.relations
     }
 
     fn link_ended(&self, incarnation: u32, to: Pid, reason: &ExitReason) {

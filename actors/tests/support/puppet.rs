@@ -33,7 +33,9 @@ impl Actor for Puppet {
     type Args = Strings;
 
     async fn init(strings: &Strings, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
-        ctx.trap_exits(strings.trapping);
+        if strings.trapping {
+            ctx.trap_exits(true);
+        }
         Ok(Self(strings.told.clone()))
     }
 

@@ -1,0 +1,200 @@
+//! Threads that take turns: between two steps each waits until it is let go on, so that a test decides which order they take.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
+use std::thread;
+
+use crate::counters::Counters;
+use crate::exit::ExitReason;
+use crate::mailbox::{CloseHook, Mailbox, Watcher};
+use crate::order::Order;
+use crate::pid::Pid;
+use crate::process::{Identity, Process};
+use crate::system::System;
+use crate::untyped::{AnyProcess, Conduct, Held, ProcessState};
+
+/// Lets one thread go on at a time.
+pub(super) struct Turns {
+    go: Vec<Mutex<Receiver<()>>>,
+    stopped: Sender<Stopped>,
+}
+
+/// A thread has come to the end of a step.
+struct Stopped {
+    is_over: bool,
+}
+
+impl Turns {
+    /// For so many threads, and who lets them go.
+    pub(super) fn new(threads: usize) -> (Self, Conductor) {
+        let (stopped, stops) = channel();
+        let (let_go, go): (Vec<_>, Vec<_>) = (0..threads).map(|_| channel()).unzip();
+        let go = go.into_iter().map(Mutex::new).collect();
+        (Self { go, stopped }, Conductor { let_go, stops })
+    }
+
+    /// Ends a step. Does nothing on a thread that does not take part.
+    pub(super) fn stop(&self) {
+        let own = thread::current().name().and_then(|name| name.parse::<usize>().ok());
+        if let Some(go) = own.and_then(|own| self.go.get(own)) {
+            self.stopped.send(Stopped { is_over: false }).expect("the conductor waits");
+            self.wait(go);
+        }
+    }
+
+    fn wait(&self, go: &Mutex<Receiver<()>>) {
+        go.lock().expect("nobody panics under it").recv().expect("the conductor lets everybody go on");
+    }
+
+    /// Runs code on a thread of its own that takes part as this number.
+    pub(super) fn join_in<'s>(
+        &'s self,
+        scope: &'s thread::Scope<'s, '_>,
+        number: usize,
+        code: impl FnOnce() + Send + 's,
+    ) {
+        let thread = thread::Builder::new().name(number.to_string());
+        let run = move || {
+            self.wait(&self.go[number]);
+            let _over = Over(&self.stopped);
+            code();
+        };
+        thread.spawn_scoped(scope, run).expect("there is room for a thread");
+    }
+}
+
+/// Says that a thread is over, also when it panics.
+struct Over<'a>(&'a Sender<Stopped>);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        // The conductor may have panicked.
+        let _ = self.0.send(Stopped { is_over: true });
+    }
+}
+
+/// Says who goes on.
+pub(super) struct Conductor {
+    let_go: Vec<Sender<()>>,
+    stops: Receiver<Stopped>,
+}
+
+impl Conductor {
+    /// Lets the threads go on in this order, and then in any, until all are over.
+    pub(super) fn conduct(self, order: &[u8]) {
+        let mut running: Vec<Sender<()>> = self.let_go;
+        let mut order = order.iter();
+        while !running.is_empty() {
+            let next = order.next().map_or(0, |dice| usize::from(*dice)) % running.len();
+            running[next].send(()).expect("it waits");
+            if self.stops.recv().expect("it is alive").is_over {
+                running.remove(next);
+            }
+        }
+    }
+}
+
+/// A place where a thread that ends an incarnation stops: when it has taken the mailbox away and has yet to take what the
+/// incarnation was linked to, and again when it has taken that and has yet to tell anybody.
+pub(super) struct Bell {
+    process: Arc<Process<()>>,
+    turns: Arc<Turns>,
+}
+
+impl Bell {
+    /// Hangs one on an incarnation. Made before any other process of its system, it is told first.
+    pub(super) fn new(system: &System, turns: &Arc<Turns>) -> Arc<Self> {
+        Arc::new(Self { process: incarnation(system), turns: turns.clone() })
+    }
+
+    pub(super) fn hang_on(self: &Arc<Self>, process: &Arc<Process<()>>) {
+        let bell: Arc<dyn AnyProcess> = self.clone();
+        assert!(process.link(FIRST, &bell, false));
+        let waker = Waker::from(self.clone());
+        assert!(process.queue.poll_next(FIRST, &mut Context::from_waker(&waker)).is_pending());
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.turns.stop();
+    }
+}
+
+/// The number of every incarnation here.
+pub(super) const FIRST: u32 = 1;
+
+/// A process with an incarnation that nobody runs.
+pub(super) fn incarnation(system: &System) -> Arc<Process<()>> {
+    let identity = Identity::<()>::new(Mailbox::default());
+    identity.open(system, || "one of them".into());
+    assert_eq!(identity.process.queue.attach(), Ok(FIRST));
+    identity.process
+}
+
+impl AnyProcess for Bell {
+    fn system_key(&self) -> Option<usize> {
+        AnyProcess::system_key(&*self.process)
+    }
+
+    fn names(&self) -> Vec<std::borrow::Cow<'static, str>> {
+        AnyProcess::names(&*self.process)
+    }
+
+    fn label(&self) -> Option<Arc<str>> {
+        AnyProcess::label(&*self.process)
+    }
+
+    fn state(&self) -> ProcessState {
+        AnyProcess::state(&*self.process)
+    }
+
+    fn counters(&self) -> Counters {
+        self.process.counters()
+    }
+
+    fn identity(&self) -> u64 {
+        self.process.identity()
+    }
+
+    fn newest(&self) -> u32 {
+        AnyProcess::newest(&*self.process)
+    }
+
+    fn conduct(&self) -> Conduct {
+        self.process.conduct()
+    }
+
+    fn order(&self, meant: Option<u32>, order: Order) -> bool {
+        AnyProcess::order(&*self.process, meant, order)
+    }
+
+    fn kill(&self) -> bool {
+        self.process.kill()
+    }
+
+    fn watch(&self, watcher: Watcher) -> Result<u64, Watcher> {
+        self.process.watch(watcher)
+    }
+
+    fn unwatch(&self, id: u64) {
+        self.process.unwatch(id);
+    }
+
+    fn watchers(&self) -> usize {
+        self.process.watchers()
+    }
+
+    fn on_close(&self, hook: CloseHook) -> Result<(), CloseHook> {
+        self.process.on_close(hook)
+    }
+
+    fn relations(&self) -> &Held {
+        self.process.relations()
+    }
+
+    fn link_ended(&self, _: u32, _: Pid, _: &ExitReason) {
+        self.turns.stop();
+    }
+}
