@@ -8,9 +8,9 @@ use std::hash::Hash;
 use perennial_actors::host::{Attachment, End, Identity, OpenError, Step};
 use perennial_actors::{
     Actor, Address, Call, CallError, CallFuture, Capacity, Closed, Context, Counters, DeadLetter, DeadReason,
-    Down, Event, ExitReason, Failure, Handle, Mailbox, Monitor, NoProcess, OnRestart, Panic, PanicLocations,
-    Pid, ProcessState, Reply, SendError, Sending, Signal, Spawn, StartError, Subscription, System,
-    SystemBuilder,
+    Down, Event, ExitReason, Failure, Handle, Mailbox, Monitor, NoProcess, OnRestart, Overflow, Panic,
+    PanicLocations, Permit, Pid, ProcessState, Recipient, Reply, Reserving, SendError, Sending, SendingUntil,
+    Signal, Spawn, StartError, Subscription, System, SystemBuilder, WeakAddress,
 };
 
 /// A message that cannot be shared or printed: nothing below may need that.
@@ -64,6 +64,10 @@ fn handles_and_values_are_send_sync_and_debug() {
     value::<OnRestart>();
     value::<Subscription<Event>>();
     value::<Reply<u8>>();
+    value::<Overflow>();
+    value::<Permit<Msg>>();
+    value::<Recipient<Msg>>();
+    value::<WeakAddress<Msg>>();
     copy::<Pid>();
     copy::<Counters>();
     copy::<Mailbox>();
@@ -97,6 +101,8 @@ fn errors_are_errors_whatever_the_message() {
 fn futures_are_send_unpin_and_debug() {
     future::<Monitor>();
     future::<Sending<'static, Msg>>();
+    future::<SendingUntil<'static, Msg>>();
+    future::<Reserving<'static, Msg>>();
     future::<CallFuture<'static, Msg, u8>>();
     is_send(&System::new().spawn::<Anybody>(()).into_future());
 }

@@ -1,6 +1,10 @@
 //! What becomes of a cast to a full mailbox, as it is set, and of those whose messages are dropped.
 
-use perennial_actors::{CallError, DeadReason, Overflow, SendError};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use perennial_actors::host::Identity;
+use perennial_actors::{Address, CallError, DeadReason, ExitReason, Mailbox, Overflow, SendError, System};
 use support::slow::{Msg, stage};
 
 mod support {
@@ -87,4 +91,71 @@ async fn a_closed_mailbox_gives_the_message_back_whatever_it_is_set_to() {
             "{overflow:?}"
         );
     }
+}
+
+/// A message whose drop does what it must not be hindered from.
+struct Bomb(Option<Address<Self>>);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if let Some(address) = self.0.take() {
+            assert!(address.counters().balanced(), "and no lock is held");
+            let _ = address.cast(Self(None));
+            panic!("on purpose");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_dropped_may_do_anything() {
+    for overflow in [Overflow::DropNewest, Overflow::DropOldest] {
+        let system = System::new();
+        let identity = Identity::<Bomb>::new(Mailbox::bounded(NonZeroUsize::MIN).overflow(overflow));
+        identity.open(&system, || Arc::from("it"));
+        let (address, mut dead) = (identity.address(), system.dead_letters());
+        let bomb = || Bomb(Some(address.clone()));
+        assert!(address.cast(bomb()).is_ok() && address.cast(bomb()).is_ok());
+        // One goes off, and casts another, for which one more is dropped.
+        let letters = std::iter::from_fn(|| dead.try_next()).count() as u64;
+        let accounts = address.counters();
+        assert!(letters >= 2 && accounts.balanced(), "{overflow:?}: {letters}, {accounts:?}");
+        assert_eq!((accounts.dead_lettered, accounts.queued), (letters, 1), "{overflow:?}");
+        identity.close(&ExitReason::shutdown());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cast_that_drops_the_oldest_lets_those_who_wait_in_first() {
+    let stage = stage(2, |mailbox| mailbox.overflow(Overflow::DropOldest)).await;
+    assert!(stage.slow.cast(Msg::Note(1)).is_ok() && stage.slow.cast(Msg::Note(2)).is_ok());
+    let sending = tokio::spawn({
+        let slow = stage.slow.clone();
+        async move { slow.send(Msg::Note(3)).await.is_ok() }
+    });
+    tokio::task::yield_now().await;
+    assert!(stage.slow.cast(Msg::Note(4)).is_ok());
+    assert!(sending.await.expect("it ends well"));
+    assert_eq!(stage.notes().await, [0, 3, 4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cast_that_drops_the_oldest_comes_back_only_if_all_places_are_reserved() {
+    let stage = stage(1, |mailbox| mailbox.overflow(Overflow::DropOldest)).await;
+    let mut dead = stage.system.dead_letters();
+    let permit = stage.slow.reserve().await.expect("it is open");
+    assert!(matches!(stage.slow.cast(Msg::Note(1)), Err(SendError::Full(Msg::Note(1)))));
+    assert!(permit.send(Msg::Note(2)).is_ok());
+    let reserving = tokio::spawn({
+        let slow = stage.slow.clone();
+        async move { slow.reserve().await }
+    });
+    tokio::task::yield_now().await;
+    // The place is promised, and note 2 is not dropped in vain.
+    assert!(matches!(stage.slow.cast(Msg::Note(3)), Err(SendError::Full(Msg::Note(3)))));
+    assert!(dead.try_next().is_none());
+    stage.let_one_through();
+    let permit = reserving.await.expect("it ends well").expect("it is open");
+    drop(permit);
+    assert!(stage.slow.cast(Msg::Note(4)).is_ok());
+    assert_eq!(stage.notes().await, [0, 2, 4]);
 }

@@ -1,6 +1,13 @@
 //! Addresses that are narrowed, and addresses that keep nothing.
 
-use perennial_actors::{DeadReason, Overflow, Recipient, SendError, System, WeakAddress};
+use std::num::NonZeroUsize;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use perennial_actors::host::Identity;
+use perennial_actors::{
+    DeadReason, ExitReason, Mailbox, Overflow, Recipient, SendError, System, WeakAddress,
+};
 use support::slow::{Msg, Slow, stage};
 
 mod support {
@@ -81,11 +88,85 @@ async fn a_weak_address_leads_to_the_actor_while_it_lives() {
 
 #[tokio::test]
 async fn an_address_keeps_nobody_alive_and_knows_what_became_of_whom_it_leads_to() {
-    let gate = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
+    let gate = Arc::new(tokio::sync::Semaphore::new(0));
     let address = System::new().spawn::<Slow>(gate).await.expect("it starts");
     let weak: WeakAddress<Msg> = address.downgrade();
     let down = address.monitor();
-    address.stop(perennial_actors::ExitReason::Normal).expect("it lives");
+    address.stop(ExitReason::Normal).expect("it lives");
     down.await;
     assert!(weak.upgrade().is_some_and(|address| address.pid().is_none()), "the address keeps the mailbox");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recipient_of_a_mailbox_that_drops_the_newest_buries_what_it_was_given() {
+    let stage = stage(1, |mailbox| mailbox.overflow(Overflow::DropNewest)).await;
+    let mut dead = stage.system.dead_letters();
+    let notes = stage.slow.recipient::<u32>();
+    notes.cast(1).expect("there is room");
+    notes.cast(2).expect("it is taken in and dropped");
+    let letter = dead.try_next().expect("it was dropped");
+    assert!(matches!(letter.reason, DeadReason::Overflow) && letter.message_type.ends_with("Msg"));
+    assert_eq!(stage.notes().await, [0, 1]);
+    assert!(stage.system.counters().balanced());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recipient_of_a_mailbox_that_drops_the_oldest_is_refused_as_a_cast_is() {
+    let stage = stage(1, |mailbox| mailbox.overflow(Overflow::DropOldest)).await;
+    let permit = stage.slow.try_reserve().expect("there is room");
+    assert!(matches!(stage.slow.recipient::<u32>().cast(1), Err(SendError::Full(1))));
+    drop(permit);
+    assert!(stage.slow.recipient::<u32>().cast(2).is_ok());
+    assert_eq!(stage.notes().await, [0, 2]);
+}
+
+/// Becomes a message only after it has done what it likes.
+struct Part(Box<dyn FnOnce() + Send>);
+
+impl From<Part> for u32 {
+    fn from(part: Part) -> Self {
+        (part.0)();
+        7
+    }
+}
+
+/// An identity that nobody serves yet, with room for one message.
+fn due(system: &System) -> Identity<u32> {
+    let identity = Identity::new(Mailbox::bounded(NonZeroUsize::MIN));
+    identity.open(system, || Arc::from("it"));
+    identity
+}
+
+#[tokio::test]
+async fn no_lock_is_held_while_a_message_is_made_and_its_place_is_taken() {
+    let identity = due(&System::new());
+    let address = identity.address();
+    let inner = address.clone();
+    let part = Part(Box::new(move || assert!(matches!(inner.cast(1), Err(SendError::Full(1))))));
+    assert!(address.recipient::<Part>().cast(part).is_ok());
+    assert_eq!(address.counters().queued, 1);
+}
+
+#[tokio::test]
+async fn a_message_whose_making_panics_gives_its_place_back() {
+    let identity = due(&System::new());
+    let address = identity.address();
+    let recipient = address.recipient::<Part>();
+    let part = Part(Box::new(|| panic!("on purpose")));
+    assert!(std::panic::catch_unwind(AssertUnwindSafe(|| recipient.cast(part))).is_err());
+    assert!(address.cast(1).is_ok(), "the place is free");
+}
+
+#[tokio::test]
+async fn a_message_whose_actor_ends_while_it_is_made_goes_to_the_dead_letters() {
+    let system = System::new();
+    let mut dead = system.dead_letters();
+    let identity = due(&system);
+    let address = identity.address();
+    let part = Part(Box::new(move || assert!(identity.close(&ExitReason::shutdown()))));
+    assert!(address.recipient::<Part>().cast(part).is_ok());
+    let letter = dead.try_next().expect("it was taken in");
+    assert!(matches!(letter.reason, DeadReason::Unhandled(ExitReason::NoProcess)));
+    let accounts = address.counters();
+    assert!(accounts.balanced() && (accounts.accepted, accounts.dead_lettered) == (1, 1));
 }

@@ -71,7 +71,33 @@ impl<'a, M: Send + 'static> Sending<'a, M> {
         Self { process, entry: Entry::New(message) }
     }
 
-    /// Waits for room at most so long; then the message comes back.
+    /// Waits for room at most so long, from now on; then the message comes back. There is no need to wrap the future, which
+    /// would lose it.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`](SendError::Full) when the time is up, [`Closed`](SendError::Closed) if nobody serves the actor and nobody is due to;
+    /// both with the message.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::num::NonZeroUsize;
+    /// # use std::sync::Arc;
+    /// # use std::time::Duration;
+    /// # use perennial_actors::host::Identity;
+    /// # use perennial_actors::{Mailbox, SendError, System};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let identity = Identity::new(Mailbox::bounded(NonZeroUsize::MIN));
+    /// # identity.open(&System::new(), || Arc::from("nobody comes"));
+    /// # let address = identity.address();
+    /// address.cast("first")?;
+    /// let late = address.send("second").timeout(Duration::from_millis(10)).await;
+    /// assert_eq!(late, Err(SendError::Full("second")));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn timeout(self, timeout: Duration) -> SendingUntil<'a, M> {
         // So far ahead that nobody sees the difference to never.
         const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
@@ -80,6 +106,10 @@ impl<'a, M: Send + 'static> Sending<'a, M> {
 
     /// Waits for room until then at most; then the message comes back. A message for which there is room is sent, however
     /// late it is.
+    ///
+    /// # Errors
+    ///
+    /// As of [`timeout`](Self::timeout).
     pub fn deadline(self, deadline: Instant) -> SendingUntil<'a, M> {
         SendingUntil { sending: self, deadline, alarm: None }
     }

@@ -37,10 +37,12 @@ pub enum Overflow {
     Reject,
     /// The message goes to the dead letters. For the sender it was accepted.
     DropNewest,
-    /// The message that has waited longest goes to the dead letters, and the new one is taken in.
+    /// The message that has waited longest goes to the dead letters, and the new one is taken in. The one being handled is
+    /// never dropped.
     ///
-    /// Whoever stands in line for room was there before: those messages go in first, and drop others for it. Only if all
-    /// places are reserved, the message comes back.
+    /// Whoever stands in line for room was there before: those messages go in first, and drop others for it, each other too if
+    /// there are more of them than places. Only if all places are reserved, or promised to those who wait for one, the message
+    /// comes back, and nothing is dropped.
     DropOldest,
 }
 
@@ -77,6 +79,25 @@ impl Mailbox {
     }
 
     /// Sets what a cast to a full mailbox does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::num::NonZeroUsize;
+    /// # use std::sync::Arc;
+    /// # use perennial_actors::host::Identity;
+    /// # use perennial_actors::{Mailbox, Overflow, System};
+    /// # let system = System::new();
+    /// // Nobody wants to know an older temperature once there is a newer one.
+    /// let newest_only = Mailbox::bounded(NonZeroUsize::MIN).overflow(Overflow::DropOldest);
+    /// # let identity = Identity::new(newest_only);
+    /// # identity.open(&system, || Arc::from("thermometer"));
+    /// # let thermometer = identity.address();
+    /// thermometer.cast(20)?;
+    /// thermometer.cast(21)?;
+    /// assert_eq!(thermometer.counters().dead_lettered, 1);
+    /// # Ok::<(), perennial_actors::SendError<i32>>(())
+    /// ```
     #[must_use]
     pub const fn overflow(mut self, overflow: Overflow) -> Self {
         self.overflow = overflow;

@@ -386,8 +386,12 @@ fn what_is_dropped_for_a_newer_message_is_never_handled_and_nothing_else_is_miss
         handled.extend(std::iter::from_fn(|| poll_message(&queue, 1)));
         let mut all: Vec<u32> = handled.iter().chain(&dropped).copied().collect();
         all.sort_unstable();
-        assert_eq!((all, handled.is_sorted()), (vec![1, 2, 3], true));
+        assert_eq!((&*all, handled.is_sorted()), (&[1, 2, 3][..], true));
         let accounts = queue.counters();
         assert_eq!((accounts.handled, accounts.dead_lettered), (handled.len() as u64, dropped.len() as u64));
+        for (message, was_dropped) in all.iter().map(|message| (message, dropped.contains(message))) {
+            let fate = queue.fate(u64::from(*message), Waker::noop());
+            assert!(matches!((fate, was_dropped), (Fate::Dropped, true) | (Fate::Handled, false)));
+        }
     });
 }

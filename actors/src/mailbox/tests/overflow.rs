@@ -1,6 +1,6 @@
 //! What is dropped when there is no room, and what its callers are told.
 
-use super::checked::{Became, Checked, Got, accounts, bounded, failed};
+use super::checked::{Back, Became, Bell, Checked, Got, accounts, bounded, failed};
 use crate::mailbox::{Mailbox, Overflow, Refused};
 
 fn dropping_oldest(capacity: usize) -> Mailbox {
@@ -113,4 +113,81 @@ fn a_closed_mailbox_drops_nothing_and_takes_nothing() {
     assert!(queue.close(&failed()).is_some());
     assert!(matches!(queue.overflow(2), Err(Refused::Closed(2))));
     assert_eq!(accounts(&queue), [1, 0, 0, 1, 0]);
+}
+
+#[test]
+fn a_cast_that_cannot_get_in_drops_nothing() {
+    let queue = Checked::with_messages(dropping_oldest(2), [1, 2]);
+    let (bell, waker) = Bell::new();
+    let line = [queue.reserve_or_join(&waker), queue.reserve_or_join(&waker)];
+    let [Some(Err(first)), Some(Err(second))] = line else { panic!("it is full") };
+    // Both places are promised to those who were there before.
+    assert_eq!(queue.cast(3), Err(Back::Full(3)));
+    assert_eq!((accounts(&queue), bell.rung()), ([2, 0, 0, 0, 2], 0));
+    queue.leave_place(second);
+    assert_eq!(queue.cast(3), Ok(vec![1, 2]));
+    assert_eq!((queue.ask_place(first), bell.rung()), (Some(true), 1));
+    assert_eq!(queue.drain(1), [3]);
+}
+
+#[test]
+fn those_in_line_are_older_than_a_cast_that_drops_the_oldest() {
+    let queue = Checked::with_messages(dropping_oldest(1), [1]);
+    let ((second, _), (third, _)) = (queue.stand_in_line(2), queue.stand_in_line(3));
+    assert_eq!(cast(&queue, 4), [1, 2, 3]);
+    // They got in, each in its turn, and made room for those behind them.
+    assert_eq!((queue.ask(second), queue.ask(third)), (Some(Ok(2)), Some(Ok(3))));
+    assert_eq!([queue.became(1), queue.became(3)], [Became::Dropped, Became::Dropped]);
+    assert_eq!(queue.drain(1), [4]);
+}
+
+#[test]
+fn nothing_is_dropped_if_there_is_room_by_now() {
+    for overflow in [Overflow::DropNewest, Overflow::DropOldest] {
+        let queue = Checked::with_messages(bounded(1).overflow(overflow), [1]);
+        assert_eq!(queue.push(2), Err(Back::Full(2)));
+        assert_eq!(queue.next(1), Got::Message(1));
+        assert_eq!(queue.overflow(2).map(|displaced| displaced.messages).ok(), Some(Vec::new()));
+        assert_eq!(queue.drain(1), [2]);
+        assert_eq!(accounts(&queue), [2, 2, 0, 0, 0]);
+    }
+}
+
+#[test]
+fn drops_between_messages_that_are_handled_push_no_end_out_of_memory() {
+    let queue = Checked::with_messages(dropping_oldest(1), [1]);
+    assert_eq!(queue.next(1), Got::Message(1));
+    assert!(queue.detach(1, &failed()).is_some());
+    assert_eq!(queue.attach(), Ok(2));
+    for n in 0..100 {
+        assert!(queue.push(3 * n).is_ok());
+        assert_eq!(cast(&queue, 3 * n + 1), [3 * n]);
+        assert_eq!(queue.next(2), Got::Message(3 * n + 1));
+    }
+    assert_eq!(queue.became(1), Became::Lost(failed().to_string()));
+    assert_eq!([queue.became(200), queue.became(201)], [Became::Dropped, Became::Open]);
+}
+
+#[test]
+fn who_asks_for_the_fate_of_a_message_hears_when_it_is_dropped() {
+    let queue = Checked::new(dropping_oldest(1));
+    queue.open();
+    assert!(queue.push(1).is_ok());
+    // Nobody is there to look at the mailbox.
+    assert_eq!((queue.became(1), queue.rung()), (Became::Open, 0));
+    assert_eq!(cast(&queue, 2), [1]);
+    assert_eq!((queue.became(1), queue.rung()), (Became::Dropped, 1));
+}
+
+#[test]
+fn a_place_for_a_message_that_is_yet_to_be_made_is_made_as_room_for_a_cast_is() {
+    let oldest = Checked::with_messages(dropping_oldest(1), [1]);
+    assert_eq!(oldest.cast_place().ok(), Some(Some(vec![1])));
+    assert!(matches!(oldest.cast_place(), Err(Refused::Full(()))), "all places are kept");
+    assert_eq!(oldest.fill(2), Ok(2));
+    let newest = Checked::with_messages(bounded(1).overflow(Overflow::DropNewest), [1]);
+    assert_eq!(newest.cast_place().ok(), Some(None));
+    assert_eq!(accounts(&newest), [2, 0, 0, 1, 1]);
+    let neither = Checked::with_messages(bounded(1), [1]);
+    assert!(matches!(neither.cast_place(), Err(Refused::Full(()))));
 }

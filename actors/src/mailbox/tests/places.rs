@@ -88,3 +88,16 @@ fn whoever_waits_for_a_place_hears_of_a_close() {
         queue.reserve_or_join(&waker).is_none() && matches!(queue.try_reserve(), Err(Refused::Closed(())))
     );
 }
+
+#[test]
+fn a_place_that_goes_to_somebody_without_a_message_does_not_wake_the_consumer() {
+    let queue = Checked::served(bounded(1));
+    assert!(queue.try_reserve().is_ok());
+    assert_eq!(queue.next(1), Got::Nothing);
+    let (bell, waker) = Bell::new();
+    let ticket = queue.reserve_or_join(&waker).expect("it is open").expect_err("it is full");
+    queue.give_back();
+    assert_eq!((bell.rung(), queue.rung(), queue.ask_place(ticket)), (1, 0, Some(true)));
+    assert_eq!(queue.fill(1), Ok(1));
+    assert_eq!((queue.rung(), queue.next(1)), (1, Got::Message(1)));
+}
