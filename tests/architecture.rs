@@ -232,6 +232,17 @@ fn no_thread_sleeps() {
 }
 
 #[test]
+fn a_test_that_lets_time_pass_has_its_time_paused() {
+    let hopes =
+        |part: &str| part.contains("sleep(") && part.contains("test") && !part.contains("start_paused");
+    let files = everything().into_iter().filter(|source| is_test(&source.path));
+    let files = files.filter(|source| !source.path.to_string_lossy().contains("support"));
+    let hoping = files.filter(|source| source.text.split("\n#[").skip(1).any(hopes));
+    let hoping: Vec<String> = hoping.map(|source| source.path.display().to_string()).collect();
+    assert_none("nobody sleeps and hopes, on a task either", &hoping);
+}
+
+#[test]
 fn module_files_hold_docs_and_reexports_only() {
     let files = RANKS.iter().flat_map(|name| library(name));
     let modules: Vec<Source> = files.filter(|source| source.path.ends_with("mod.rs")).collect();

@@ -144,6 +144,7 @@ async fn a_child_that_is_stopped_by_hand_is_closed_and_opens_again_with_the_same
     assert!(matches!(app.terminate_child("a").await, Err(ChildError::ShuttingDown)));
 }
 
+/// In real time: the child blocks a thread of the runtime, and paused time needs a runtime of one thread.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_child_that_never_awaits_is_abandoned_and_its_mailbox_goes_on() {
     let child = unit("a", &Log::default()).shutdown(Shutdown::BrutalKill);

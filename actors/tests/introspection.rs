@@ -237,6 +237,7 @@ fn a_handler_that_blocks_its_thread_is_counted_from_the_first_look() {
         });
     });
     let handle = told.recv().expect("it is told");
+    // In paused time, which passes at once: what is blocked is another thread, whatever time it has.
     let looking = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
     looking.block_on(async {
         assert_eq!(handling_for(&handle), Some(Duration::ZERO), "the first look begins to count");

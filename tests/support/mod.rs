@@ -84,6 +84,7 @@ impl Actor for Unit {
 
     async fn terminate(&mut self, _: &ExitReason, _: &mut Context<Self>) {
         if let Habit::Lingers(time) = self.0.habit {
+            // Of paused time, as every test has it that lets a unit linger.
             tokio::time::sleep(time).await;
         }
         self.0.log.note(format!("stop {}", self.0.id));

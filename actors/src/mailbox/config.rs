@@ -14,8 +14,7 @@ pub enum Capacity {
 impl Default for Capacity {
     /// 1,024 messages.
     fn default() -> Self {
-        const DEFAULT: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
-        Self::Bounded(DEFAULT)
+        Self::Bounded(NonZeroUsize::MIN.saturating_add(1023))
     }
 }
 

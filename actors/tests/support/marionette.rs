@@ -220,7 +220,7 @@ impl Strings {
         std::iter::from_fn(|| self.lines.try_recv().ok()).collect()
     }
 
-    /// What was written down by then, after so long.
+    /// What was written down by then, after so long of paused time.
     pub(crate) async fn after(&mut self, millis: u64) -> Vec<String> {
         tokio::time::sleep(Duration::from_millis(millis)).await;
         self.lines()
