@@ -1,7 +1,7 @@
 //! Why an incarnation ended: typed reasons, from the handler that failed to whoever asks.
 //!
-//! The algebra is OTP's. `Normal` and `Shutdown` are clean ends; everything else is *abnormal*, which is what decides
-//! whether a transient child is restarted. A kill is seen by others as [`Killed`](ExitReason::Killed).
+//! The algebra is OTP's. `Normal`, `Shutdown` and `Ignore` are clean ends; everything else is *abnormal*, which is what
+//! decides whether a transient child is restarted. A kill is seen by others as [`Killed`](ExitReason::Killed).
 //!
 //! An [`ExitReason`] is not itself an [`Error`], for the reason that `anyhow::Error` is not: only so can `?`
 //! turn every error into one.
@@ -32,6 +32,32 @@ pub enum ExitReason {
     Normal,
     /// It was told to stop, or stopped itself in good order; the note says more, for people.
     Shutdown(Option<Arc<str>>),
+    /// Its init declined to start, because there is nothing for it to do: OTP's `ignore`. Not a failure.
+    ///
+    /// To whoever it is linked to this is as [`Normal`](Self::Normal), which is what they are told in OTP.
+    ///
+    /// ```
+    /// # use perennial_actors::{Actor, Context, ExitReason, StartError, System};
+    /// struct Mirror;
+    ///
+    /// impl Actor for Mirror {
+    ///     type Msg = ();
+    ///     /// Where to, if anywhere.
+    ///     type Args = Option<String>;
+    ///
+    ///     async fn init(target: &Option<String>, _: &mut Context<Self>) -> Result<Self, ExitReason> {
+    ///         if target.is_some() { Ok(Self) } else { Err(ExitReason::Ignore) }
+    ///     }
+    /// #   async fn handle(&mut self, _: (), _: &mut Context<Self>) -> Result<(), ExitReason> { Ok(()) }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let start = System::new().spawn::<Mirror>(None).await;
+    /// assert!(matches!(start, Err(StartError::Failed(ExitReason::Ignore))));
+    /// # }
+    /// ```
+    Ignore,
     /// It was killed, or its runtime went away.
     Killed,
     /// There was nobody: the target had ended before.
@@ -40,6 +66,9 @@ pub enum ExitReason {
     NoConnection,
     /// Its start took longer than it was allowed.
     StartTimedOut,
+    /// Its supervisor found that it did not get on, and ended it: a handler was over its deadline, or probes were not
+    /// answered.
+    Unresponsive,
     /// Its code panicked.
     Panicked(Arc<Panic>),
     /// Its code returned an error.
@@ -65,12 +94,13 @@ impl ExitReason {
         Self::Failed(Failure(error.into().into()))
     }
 
-    /// Whether this is anything but a clean end: not [`Normal`](Self::Normal), not [`Shutdown`](Self::Shutdown).
+    /// Whether this is anything but a clean end: not [`Normal`](Self::Normal), not [`Shutdown`](Self::Shutdown), not
+    /// [`Ignore`](Self::Ignore).
     ///
     /// As OTP has it; a transient child is restarted after an abnormal end only.
     #[must_use]
     pub const fn is_abnormal(&self) -> bool {
-        !matches!(self, Self::Normal | Self::Shutdown(_))
+        !matches!(self, Self::Normal | Self::Shutdown(_) | Self::Ignore)
     }
 
     /// The error behind a [`Failed`](Self::Failed), with its own chain of sources.
@@ -89,10 +119,12 @@ impl fmt::Display for ExitReason {
             Self::Normal => f.write_str("normal"),
             Self::Shutdown(None) => f.write_str("shutdown"),
             Self::Shutdown(Some(note)) => write!(f, "shutdown: {note}"),
+            Self::Ignore => f.write_str("ignore"),
             Self::Killed => f.write_str("killed"),
             Self::NoProcess => f.write_str("no process"),
             Self::NoConnection => f.write_str("no connection"),
             Self::StartTimedOut => f.write_str("the start timed out"),
+            Self::Unresponsive => f.write_str("unresponsive"),
             Self::Panicked(panic) => write!(f, "panicked: {panic}"),
             Self::Failed(failure) => write!(f, "failed: {failure}"),
         }

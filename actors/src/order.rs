@@ -87,7 +87,8 @@ impl Exit {
         match self.by {
             Sender::Parent if trapping => true,
             Sender::Oneself if !trapping => true,
-            _ => !trapping && !matches!(self.reason, ExitReason::Normal),
+            // OTP tells of an init that ignores as of a normal end.
+            _ => !trapping && !matches!(self.reason, ExitReason::Normal | ExitReason::Ignore),
         }
     }
 }
@@ -129,7 +130,9 @@ mod tests {
     fn an_exit_signal_does_what_otps_table_says() {
         let table = [
             (Sender::Other, ExitReason::Normal, "nothing", "told"),
+            (Sender::Other, ExitReason::Ignore, "nothing", "told"),
             (Sender::Other, ExitReason::shutdown(), "ends", "told"),
+            (Sender::Other, ExitReason::Unresponsive, "ends", "told"),
             (Sender::Other, ExitReason::Killed, "ends", "told"),
             (Sender::Oneself, ExitReason::Normal, "ends", "told"),
             (Sender::Oneself, ExitReason::failed("bad"), "ends", "told"),

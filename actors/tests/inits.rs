@@ -28,6 +28,18 @@ async fn c119_an_init_that_fails_or_panics_is_a_start_that_failed_without_a_term
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_init_that_ignores_declines_to_start_without_a_terminate_and_is_no_failure() {
+    let (mut plan, mut lines) = plan();
+    plan.init = Deed::Ignore;
+    let Err(StartError::Failed(reason)) = System::new().spawn::<Mortal>(Arc::new(plan)).await else {
+        panic!("it does not start")
+    };
+    assert!(matches!(reason, ExitReason::Ignore));
+    assert_eq!((reason.is_abnormal(), reason.to_string().as_str()), (false, "ignore"));
+    assert!(lines.recv().await.is_none(), "nothing was written, and nobody is left who could");
+}
+
+#[tokio::test(start_paused = true)]
 async fn c119_an_actor_that_stops_itself_in_its_init_has_started_and_handles_nothing() {
     let system = System::new();
     let mut events = system.events();

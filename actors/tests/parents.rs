@@ -155,6 +155,19 @@ async fn c121_an_init_that_ends_normally_does_not_end_the_parent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_init_that_ignores_does_not_end_the_parent_and_is_told_to_one_that_traps() {
+    let system = System::new();
+    let (parent, mut trapping) = (puppet(&system).await, trapper(&system).await);
+    for each in [&parent, &trapping] {
+        let start = starts_and_awaits(each, Deed::Ignore).await;
+        assert!(matches!(start, Err(StartError::Failed(ExitReason::Ignore))));
+        assert!(each.lives().await);
+        assert_eq!(each.info().links, []);
+    }
+    assert_eq!(trapping.exits().await.into_iter().map(|(_, why)| why).collect::<Vec<_>>(), ["ignore"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_parent_that_ends_during_an_init_ends_it() {
     let (mut plan, mut lines) = plan();
     plan.init = Deed::Hang;

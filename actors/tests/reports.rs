@@ -17,11 +17,16 @@ mod support {
 #[tokio::test(start_paused = true)]
 async fn c144_an_abnormal_end_is_warned_of_and_a_clean_one_is_not() {
     type Ender = fn(&Strings);
-    let enders: [(Ender, Level, &str); 5] = [
+    let enders: [(Ender, Level, &str); 6] = [
         (|strings| strings.address.stop(ExitReason::Normal).expect("it lives"), Level::DEBUG, "normal"),
         (|strings| strings.address.stop(ExitReason::shutdown()).expect("it lives"), Level::DEBUG, "shutdown"),
         (|strings| strings.cast(failing()), Level::WARN, "failed: on purpose"),
         (|strings| strings.cast(deed(|_, _| panic!("bad"))), Level::WARN, "panicked: bad"),
+        (
+            |strings| strings.address.stop(ExitReason::Unresponsive).expect("it lives"),
+            Level::WARN,
+            "unresponsive",
+        ),
         (|strings| strings.address.kill().expect("it lives"), Level::WARN, "killed"),
     ];
     listen();

@@ -77,7 +77,8 @@ pub trait Actor: Sized + Send + 'static {
     ///
     /// # Errors
     ///
-    /// The start has failed for the reason given. `terminate` is not run.
+    /// The start has failed for the reason given. `terminate` is not run. An actor for which there is nothing to do
+    /// declines to start with [`ExitReason::Ignore`], which is no failure.
     fn init(
         args: &Self::Args,
         ctx: &mut Context<Self>,

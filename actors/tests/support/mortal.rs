@@ -16,6 +16,8 @@ pub(crate) enum Deed {
     Fail,
     /// Returns `Normal` as an error.
     EndNormally,
+    /// Returns `Ignore` as an error.
+    Ignore,
     Panic,
     /// Panics before there is a future.
     PanicAtOnce,
@@ -54,6 +56,7 @@ impl Plan {
             Deed::Nothing | Deed::PanicAtOnce => {}
             Deed::Fail => drop("seven".parse::<u32>()?),
             Deed::EndNormally => return Err(ExitReason::Normal),
+            Deed::Ignore => return Err(ExitReason::Ignore),
             Deed::Panic => panic!("in {place}"),
             Deed::Hang => {
                 self.write(format!("{place} hangs"));
