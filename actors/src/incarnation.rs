@@ -35,7 +35,7 @@ pub(crate) fn live<A: Actor>(
             Ok(actor) => Living { actor, guard: &guard },
             Err(reason) => return ctx.into_attachment().end(reason),
         };
-        ctx.attachment_mut().started();
+        ctx.attachment_mut().init_returned();
         let reason = match serve_guarded(&guard, &mut living.actor, &mut ctx).await {
             Ending::Orderly(reason) if ctx.attachment().is_attached() => {
                 terminate(&guard, &mut living.actor, reason, &mut ctx).await
@@ -80,6 +80,7 @@ async fn terminate<A: Actor>(
     reason: ExitReason,
     ctx: &mut Context<A>,
 ) -> ExitReason {
+    ctx.attachment_mut().begin_end();
     // Another thing that it does: what the handler before took does not count.
     ctx.attachment().process().condition.step();
     let outcome = match guard.contain(|| actor.terminate(&reason, ctx)) {

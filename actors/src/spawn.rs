@@ -31,7 +31,7 @@ pub enum StartError {
     /// The identity cannot begin another incarnation now.
     #[error(transparent)]
     NotOpen(#[from] OpenError),
-    /// Its init failed, panicked, or was stopped.
+    /// Its init failed, panicked, or was stopped; or it ended before it was [ready](Context::ready).
     #[error("the actor did not start: {0}")]
     Failed(ExitReason),
 }
@@ -39,7 +39,7 @@ pub enum StartError {
 impl System {
     /// Starts an actor outside any tree. Nobody restarts it: when it ends, its address is closed.
     ///
-    /// Await the builder to wait for its init, or [`detach`](Spawn::detach) to go on at once. The actor lives until it
+    /// Await the builder to wait for its start, or [`detach`](Spawn::detach) to go on at once. The actor lives until it
     /// ends, whether or not anybody holds its address.
     pub fn spawn<A: Actor>(&self, args: A::Args) -> Spawn<A> {
         Spawn { system: self.clone(), args, mailbox: Mailbox::default(), label: None, parent: None }

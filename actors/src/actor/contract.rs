@@ -71,7 +71,8 @@ pub trait Actor: Sized + Send + 'static {
     /// What every incarnation starts from. It stays the same; what is to survive a crash has to be put elsewhere.
     type Args: Send + Sync + 'static;
 
-    /// Makes the state of an incarnation. No message is handled before it returns, and a start is complete when it does.
+    /// Makes the state of an incarnation. No message is handled before it returns, and a start is complete when it does,
+    /// unless it was to be [ready later](Context::ready_later).
     ///
     /// A stop or a kill ends it at its next await.
     ///

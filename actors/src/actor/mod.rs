@@ -3,6 +3,7 @@
 
 mod contract;
 mod next;
+mod readiness;
 mod relations;
 mod work;
 

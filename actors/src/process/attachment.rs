@@ -28,6 +28,19 @@ pub enum Step<M> {
     Detached,
 }
 
+/// How far a start has come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Progress {
+    /// It is complete when the init returns.
+    Init,
+    /// The init runs, and wants it to be complete only when the actor says so.
+    InitForLater,
+    /// The init has returned, and the actor has not said so yet.
+    Later,
+    /// It is complete.
+    Started,
+}
+
 /// The end of a mailbox that one incarnation holds.
 ///
 /// Dropped without a word, which is what happens when a runtime goes away, it ends the incarnation as killed.
@@ -36,7 +49,7 @@ pub struct Attachment<M: Send + 'static> {
     system: System,
     incarnation: u32,
     budget: u32,
-    started: bool,
+    progress: Progress,
     reporter: Option<Reporter>,
 }
 
@@ -47,7 +60,14 @@ impl<M: Send + 'static> Attachment<M> {
         incarnation: u32,
         reporter: Reporter,
     ) -> Self {
-        Self { process, system, incarnation, budget: BUDGET, started: false, reporter: Some(reporter) }
+        Self {
+            process,
+            system,
+            incarnation,
+            budget: BUDGET,
+            progress: Progress::Init,
+            reporter: Some(reporter),
+        }
     }
 
     /// This incarnation.
@@ -69,11 +89,43 @@ impl<M: Send + 'static> Attachment<M> {
         if !self.is_attached() {
             return;
         }
-        self.started = true;
+        self.progress = Progress::Started;
         let pid = self.pid();
         self.process.publish(|label| Event::Started { pid, label });
         if let Some(reporter) = &mut self.reporter {
             reporter.started();
+        }
+    }
+
+    /// Puts off the end of the start, from when the init returns to when [`ready`](Self::ready) is called; in an init only.
+    pub(crate) fn ready_later(&mut self) {
+        if self.progress == Progress::Init {
+            self.progress = Progress::InitForLater;
+        }
+    }
+
+    /// Says that the start succeeded, if that was put off. In the init that put it off, this takes that back.
+    pub(crate) fn ready(&mut self) {
+        match self.progress {
+            Progress::InitForLater => self.progress = Progress::Init,
+            Progress::Later => self.started(),
+            Progress::Init | Progress::Started => {}
+        }
+    }
+
+    /// The init returned: says that the start succeeded, unless that was put off.
+    pub(crate) fn init_returned(&mut self) {
+        if self.progress == Progress::InitForLater {
+            self.progress = Progress::Later;
+        } else {
+            self.started();
+        }
+    }
+
+    /// The incarnation ends: a start that is not complete by now has failed.
+    pub(crate) fn begin_end(&mut self) {
+        if self.progress == Progress::Later {
+            self.progress = Progress::Init;
         }
     }
 
@@ -178,7 +230,7 @@ impl<M: Send + 'static> Attachment<M> {
             self.process.detach_and_close(self.incarnation, &reason)
         };
         if ended {
-            reporter.ended(End { pid: self.pid(), reason, started: self.started });
+            reporter.ended(End { pid: self.pid(), reason, started: self.progress == Progress::Started });
         }
     }
 

@@ -15,7 +15,7 @@ pub struct End {
     pub pid: Pid,
     /// Why it ended.
     pub reason: ExitReason,
-    /// Whether its start had succeeded.
+    /// Whether its start had succeeded: if not, it ended in its init, or before it was [ready](crate::Context::ready).
     pub started: bool,
 }
 
@@ -25,7 +25,7 @@ pub struct End {
 /// of a new one. Every start is followed by exactly one `ended`, with at most one `started` before it. Both are called
 /// from the incarnation's own task and must not wait.
 pub trait Parent: Send + Sync + 'static {
-    /// The init returned.
+    /// The start succeeded: the init returned, or the actor said later that it is [ready](crate::Context::ready).
     fn started(&self, run: u64);
     /// It is over, and another incarnation may attach.
     fn ended(&self, run: u64, end: End);

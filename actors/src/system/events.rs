@@ -9,14 +9,14 @@ use crate::pid::Pid;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// The init of an incarnation returned: it serves its mailbox now.
+    /// An incarnation has started: its init returned, or it said later that it is [ready](crate::Context::ready).
     Started {
         /// The incarnation.
         pid: Pid,
         /// Where it stands in its tree, or the type of an actor outside any.
         label: Arc<str>,
     },
-    /// An incarnation ended, in its init or later.
+    /// An incarnation ended, in its start or later.
     Ended {
         /// The incarnation.
         pid: Pid,

@@ -156,13 +156,22 @@ pub(crate) async fn puppet_in(system: &System, set: impl FnOnce(Spawn<Puppet>) -
     Strings { address: set(system.spawn::<Puppet>(script)).await.expect("it starts"), lines }
 }
 
+/// A puppet that is about to begin with this, and whose notes nobody reads.
+pub(crate) fn about_to_begin(
+    system: &System,
+    init: impl Fn(&mut Puppet, &mut Context<Puppet>) + Send + Sync + 'static,
+) -> Spawn<Puppet> {
+    system.spawn(script(Box::new(init)).0)
+}
+
 /// A puppet whose incarnations are started by its test.
 pub(crate) struct Hosted {
     pub(crate) strings: Strings,
-    pub(crate) identity: Identity<Msg>,
+    pub(crate) system: System,
+    pub(crate) identity: Arc<Identity<Msg>>,
     script: Arc<Script>,
     parent: Arc<dyn Parent>,
-    record: Record,
+    pub(crate) record: Record,
     run: u64,
 }
 
@@ -171,17 +180,27 @@ impl Hosted {
     pub(crate) fn begun_with(
         init: impl Fn(&mut Puppet, &mut Context<Puppet>) + Send + Sync + 'static,
     ) -> Self {
-        let (identity, (parent, record)) = (Identity::new(Mailbox::default()), recorder());
+        let (identity, (parent, record)) = (Arc::new(Identity::new(Mailbox::default())), recorder());
+        let system = System::new();
         let (script, lines) = script(Box::new(init));
-        identity.open(&System::new(), || "puppet".into());
+        identity.open(&system, || "puppet".into());
         let strings = Strings { address: identity.address(), lines };
-        Self { strings, identity, script: Arc::new(script), parent, record, run: 0 }
+        Self { strings, system, identity, script: Arc::new(script), parent, record, run: 0 }
     }
 
     pub(crate) async fn start(&mut self) {
+        self.begin();
+        self.started().await;
+    }
+
+    /// Starts it, and does not wait until it has started.
+    pub(crate) fn begin(&mut self) {
         self.run += 1;
         let started = self.identity.start::<Puppet>(self.script.clone(), self.parent.clone(), self.run);
         started.expect("it is open");
+    }
+
+    pub(crate) async fn started(&mut self) {
         self.record.started(self.run).await;
     }
 
