@@ -80,12 +80,9 @@ impl<M: Send + 'static> Guard<M> {
             Ok(Poll::Ready(output)) => Poll::Ready(Outcome::Returned(output)),
             Err(reason) => Poll::Ready(Outcome::Panicked(reason)),
             Ok(Poll::Pending) => {
-                if !queue.is_asleep(self.incarnation) {
-                    // A handler that awaits: from now on it counts for how long.
-                    self.process.at_it_for(self.incarnation);
-                }
                 match queue.sleep_inside(self.incarnation, interest, |order| self.ends(order), cx.waker()) {
-                    Inside::Asleep => {}
+                    // A handler that awaits, if it is one: from now on it counts for how long.
+                    Inside::Asleep => self.process.see(self.incarnation),
                     Inside::Signalled => cx.waker().wake_by_ref(),
                     Inside::Over => return Poll::Ready(Outcome::Killed),
                 }

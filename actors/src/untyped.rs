@@ -70,6 +70,8 @@ pub(crate) trait AnyProcess: Send + Sync {
     fn system_key(&self) -> Option<usize>;
     fn newest(&self) -> u32;
     fn conduct(&self) -> Conduct;
+    /// Which incarnation has been seen at what it does now, and for how long.
+    fn busy_for(&self) -> Option<(Pid, Duration)>;
 
     /// Puts a signal to the incarnation that lives; to `meant` or to nobody, if that is given. Whether it was put.
     fn order(&self, meant: Option<u32>, order: Order) -> bool;

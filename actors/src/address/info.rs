@@ -29,7 +29,8 @@ pub struct ProcessInfo {
     /// For how long the live incarnation has been seen at what it does now; none if it waits for something to do.
     ///
     /// A handler is seen when it first awaits, and by the first look at it that comes while it runs. So this is never longer than
-    /// the handler has really been running; of one that blocks its thread, it is as long as somebody has been looking.
+    /// the handler has really been running; of one that blocks its thread, it is as long as somebody has been looking. The same as
+    /// [`Handle::busy_for`].
     pub handling_for: Option<Duration>,
     /// Whether it was [suspended](Handle::suspend).
     pub suspended: bool,
@@ -44,6 +45,48 @@ pub struct ProcessInfo {
 }
 
 impl Handle {
+    /// Which incarnation is at something now, and for how long it has been seen at it: a message, a signal, its init, its terminate.
+    /// None if it waits for something to do, or nobody lives; and so when it is suspended, unless it acts on a signal.
+    ///
+    /// It is the time of this one handler, not of the actor: after a thousand short messages it is as little as the last one took.
+    /// It begins with the first await of the handler, or with the first look at one that never awaits, and is never longer than the
+    /// handler has been running. Cheap, and needs no help of the actor. Whoever ends an actor for this must see that it is still
+    /// [that](Handle::pid) incarnation which lives.
+    ///
+    /// ```
+    /// # use perennial_actors::{Actor, Context, ExitReason, System};
+    /// # use std::time::Duration;
+    /// struct Stuck;
+    ///
+    /// impl Actor for Stuck {
+    ///     type Msg = ();
+    ///     type Args = ();
+    /// #   async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Self) }
+    ///
+    ///     async fn handle(&mut self, _: (), _: &mut Context<Self>) -> Result<(), ExitReason> {
+    ///         std::future::pending().await
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # tokio::time::pause();
+    /// let stuck = System::new().spawn::<Stuck>(()).await?;
+    /// let handle = stuck.handle();
+    /// tokio::time::sleep(Duration::from_secs(60)).await;
+    /// assert_eq!(handle.busy_for(), None, "there is nothing to do");
+    /// stuck.cast(())?;
+    /// tokio::time::sleep(Duration::from_secs(5)).await;
+    /// let (pid, time) = handle.busy_for().ok_or("it hangs")?;
+    /// assert_eq!((Some(pid), time.as_secs()), (handle.pid(), 5));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn busy_for(&self) -> Option<(Pid, Duration)> {
+        self.process().busy_for()
+    }
+
     /// What there is to know of the actor at this moment.
     #[must_use]
     pub fn info(&self) -> ProcessInfo {

@@ -117,12 +117,14 @@ impl<M> Queue<M> {
         Some(message)
     }
 
-    /// The message in hand was handled.
-    pub(crate) fn settle(&self, incarnation: u32) {
+    /// The message in hand was handled. False if the incarnation is not attached any more.
+    pub(crate) fn settle(&self, incarnation: u32) -> bool {
         let mut batch = self.batch.lock();
-        if batch.belongs_to(incarnation) {
+        let attached = batch.belongs_to(incarnation);
+        if attached {
             batch.handled += self.exchange_hand(0);
         }
+        attached
     }
 
     /// Takes so many messages in hand; how many were in it. Under a lock under which the incarnation was found to be attached.
@@ -252,11 +254,6 @@ impl<M> Queue<M> {
         drop(lanes);
         wakers.into_iter().for_each(Waker::wake);
         true
-    }
-
-    /// Whether this incarnation sleeps over its mailbox.
-    pub(crate) fn is_asleep(&self, incarnation: u32) -> bool {
-        self.asleep.load(Ordering::Relaxed) == incarnation
     }
 
     /// Whether a signal waits, or a kill.

@@ -86,9 +86,12 @@ impl<M: Send + 'static> Attachment<M> {
 
     /// Says that the start succeeded; not if the mailbox was taken away meanwhile.
     pub fn started(&mut self) {
-        if !self.is_attached() {
-            return;
+        if self.is_attached() {
+            self.complete_start();
         }
+    }
+
+    fn complete_start(&mut self) {
         self.progress = Progress::Started;
         let pid = self.pid();
         self.process.publish(|label| Event::Started { pid, label });
@@ -115,14 +118,19 @@ impl<M: Send + 'static> Attachment<M> {
 
     /// The init returned: says that the start succeeded, unless that was put off.
     pub(crate) fn init_returned(&mut self) {
+        if !self.is_attached() {
+            return;
+        }
+        // What it does from now on is another thing, should anybody look as soon as it is told of the start.
+        self.process.condition.step();
         if self.progress == Progress::InitForLater {
             self.progress = Progress::Later;
         } else {
-            self.started();
+            self.complete_start();
         }
     }
 
-    /// The incarnation ends: a start that is not complete by now has failed.
+    /// The incarnation is about to end: a start that is not complete by now has failed.
     pub(crate) fn begin_end(&mut self) {
         if self.progress == Progress::Later {
             self.progress = Progress::Init;
@@ -195,18 +203,26 @@ impl<M: Send + 'static> Attachment<M> {
             return false;
         }
         self.budget = BUDGET;
-        self.handled();
+        // Whoever is kept from it now is not kept by this one; nor does one that has lost its mailbox speak for the next.
+        if self.process.queue.settle(self.incarnation) {
+            self.process.condition.rest();
+        }
         cx.waker().wake_by_ref();
         true
     }
 
     #[inline]
-    fn spend<T>(&mut self, next: Poll<T>) -> Poll<T> {
-        if next.is_ready() {
-            self.process.condition.step();
-            self.budget -= 1;
-        } else {
-            self.budget = BUDGET;
+    fn spend(&mut self, next: Poll<Next<M>>) -> Poll<Next<M>> {
+        match next {
+            Poll::Ready(Next::Detached) => {}
+            Poll::Ready(_) => {
+                self.process.condition.step();
+                self.budget -= 1;
+            }
+            Poll::Pending => {
+                self.process.condition.rest();
+                self.budget = BUDGET;
+            }
         }
         next
     }

@@ -4,11 +4,18 @@ use std::time::Duration;
 
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
+/// The bit of the steps that says that it is at nothing.
+const RESTING: u32 = 1;
+
+/// In place of a step, while somebody writes down when that was seen. No incarnation has the number 0.
+const BEING_SEEN: u64 = u32::MAX as u64;
+
 /// What the live incarnation says of itself. Written by it alone; what was seen of it, by whoever looks.
 pub(crate) struct Condition {
     trapping: AtomicBool,
     suspended: AtomicBool,
-    /// Grows with everything that it begins to act on.
+    /// Grows by two with everything that it begins to act on; odd while it is at nothing. One number, so that nobody takes the
+    /// sleep before a step for the step.
     steps: AtomicU32,
     /// The step at which it was seen last, and which incarnation was.
     seen: AtomicU64,
@@ -31,6 +38,7 @@ impl Condition {
     pub(crate) fn reset(&self) {
         self.trap(false);
         self.suspend(false);
+        self.step();
     }
 
     pub(crate) fn is_trapping(&self) -> bool {
@@ -55,20 +63,120 @@ impl Condition {
     #[inline]
     pub(crate) fn step(&self) {
         // One writer, so no need for an atomic addition, which is what a message could not afford.
-        self.steps.store(self.steps.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        self.steps.store((self.steps.load(Ordering::Relaxed) | RESTING).wrapping_add(1), Ordering::Relaxed);
     }
 
-    /// For how long this incarnation has been seen at what it does now. The first look begins to count, and so does the
-    /// first await of a handler: to read a clock at every message would cost as much as the message.
-    pub(crate) fn at_it_for(&self, incarnation: u32, now: Duration) -> Duration {
-        let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
-        let step = u64::from(incarnation) << 32 | u64::from(self.steps.load(Ordering::Relaxed));
+    /// The incarnation has nothing to act on, or has had its turn and waits for the next.
+    #[inline]
+    pub(crate) fn rest(&self) {
+        self.steps.store(self.steps.load(Ordering::Relaxed) | RESTING, Ordering::Relaxed);
+    }
+
+    /// Whether the incarnation is not at anything.
+    pub(crate) fn is_resting(&self) -> bool {
+        self.steps.load(Ordering::Relaxed) & RESTING != 0
+    }
+
+    /// For how long this incarnation has been seen at what it does now; none if it is at nothing. The first look begins to
+    /// count, and so does the first await of a handler: to read a clock at every message would cost as much as the message.
+    ///
+    /// Never longer than it has been at it, however the lookers and the incarnation get in between: the clock is read before
+    /// anything else, and what was seen is begun to be counted after that was seen.
+    pub(crate) fn at_it_for(&self, incarnation: u32, clock: impl Fn() -> Duration) -> Option<Duration> {
+        let now = clock();
+        let step = self.step_of(incarnation)?;
         if self.seen.load(Ordering::Acquire) == step {
-            return Duration::from_nanos(now.saturating_sub(self.seen_at.load(Ordering::Relaxed)));
+            return Some(Duration::from_nanos(
+                nanos(now).saturating_sub(self.seen_at.load(Ordering::Relaxed)),
+            ));
         }
-        // The time first: who finds the step finds a time that is not before it.
-        self.seen_at.store(now, Ordering::Relaxed);
-        self.seen.store(step, Ordering::Release);
-        Duration::ZERO
+        self.see(incarnation, clock);
+        Some(Duration::ZERO)
+    }
+
+    /// Begins to count for how long this incarnation is at what it does now, unless that has begun.
+    pub(crate) fn see(&self, incarnation: u32, clock: impl Fn() -> Duration) {
+        let seen = self.seen.load(Ordering::Acquire);
+        if seen == BEING_SEEN || self.step_of(incarnation).is_none_or(|step| step == seen) {
+            return;
+        }
+        // One at a time, and each looks at the step and the clock anew: so the time only grows, and who finds the step finds a
+        // time at which it had begun.
+        if self.seen.compare_exchange(seen, BEING_SEEN, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            let step = self.step_of(incarnation).unwrap_or_default();
+            self.seen_at.store(nanos(clock()), Ordering::Relaxed);
+            self.seen.store(step, Ordering::Release);
+        }
+    }
+
+    fn step_of(&self, incarnation: u32) -> Option<u64> {
+        let step = self.steps.load(Ordering::Relaxed);
+        (step & RESTING == 0).then(|| u64::from(incarnation) << 32 | u64::from(step))
+    }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(all(test, not(model)))]
+mod tests {
+    use super::*;
+
+    /// For how long incarnation 1 is at it, looked at when it is so late.
+    fn at(condition: &Condition, now: u64) -> Option<u64> {
+        let time = condition.at_it_for(1, || Duration::from_secs(now));
+        time.map(|time| time.as_secs())
+    }
+
+    #[test]
+    fn who_rests_is_at_nothing_until_it_begins_with_the_next() {
+        let condition = Condition::new();
+        condition.step();
+        assert_eq!((at(&condition, 10), at(&condition, 15)), (Some(0), Some(5)));
+        condition.rest();
+        assert_eq!((at(&condition, 20), condition.is_resting()), (None, true));
+        condition.rest();
+        assert_eq!(at(&condition, 25), None, "however often it looks for something to do");
+        condition.step();
+        assert_eq!((at(&condition, 30), at(&condition, 31)), (Some(0), Some(1)));
+        condition.step();
+        assert_eq!(at(&condition, 40), Some(0), "without a rest in between");
+    }
+
+    #[test]
+    fn what_is_seen_of_one_incarnation_is_not_said_of_another() {
+        let condition = Condition::new();
+        condition.see(2, || Duration::from_secs(1));
+        assert_eq!((at(&condition, 10), at(&condition, 11)), (Some(0), Some(1)));
+    }
+
+    #[test]
+    fn a_look_that_began_before_what_it_sees_tells_of_no_time() {
+        let condition = Condition::new();
+        condition.see(1, || Duration::from_secs(10));
+        assert_eq!(at(&condition, 9), Some(0));
+    }
+
+    #[test]
+    fn the_next_thing_that_begins_in_the_middle_of_a_look_is_counted_from_then_on() {
+        let condition = Condition::new();
+        let clock = || {
+            // The first to be seen is over while the clock is read.
+            condition.step();
+            Duration::from_secs(10)
+        };
+        condition.see(1, clock);
+        assert_eq!((at(&condition, 20), at(&condition, 21)), (Some(0), Some(1)));
+    }
+
+    #[test]
+    fn it_counts_on_when_the_steps_have_gone_round() {
+        let condition = Condition::new();
+        condition.steps.store(u32::MAX, Ordering::Relaxed);
+        condition.step();
+        assert_eq!((at(&condition, 10), at(&condition, 15)), (Some(0), Some(5)));
+        condition.rest();
+        assert_eq!(at(&condition, 20), None);
     }
 }

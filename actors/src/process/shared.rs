@@ -53,10 +53,14 @@ impl<M: Send + 'static> Process<M> {
         })
     }
 
-    /// For how long this incarnation has been seen at what it does now.
-    pub(crate) fn at_it_for(&self, incarnation: u32) -> Duration {
-        let now = self.home().map_or(Duration::ZERO, |home| home.system.age());
-        self.condition.at_it_for(incarnation, now)
+    /// Begins to count for how long this incarnation is at what it does now.
+    pub(crate) fn see(&self, incarnation: u32) {
+        self.condition.see(incarnation, || self.age());
+    }
+
+    /// For how long its system has been there.
+    fn age(&self) -> Duration {
+        self.home().map_or(Duration::ZERO, |home| home.system.age())
     }
 
     pub(crate) fn home(&self) -> Option<&Home> {
@@ -195,15 +199,26 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
     }
 
     fn conduct(&self) -> Conduct {
-        let Some(incarnation) = self.queue.served_by() else { return Conduct::default() };
-        let working = !self.queue.is_asleep(incarnation);
+        if self.queue.served_by().is_none() {
+            return Conduct::default();
+        }
         Conduct {
             links: self.linked(),
             monitors: self.monitoring(),
             trapping: self.condition.is_trapping(),
             suspended: self.condition.is_suspended(),
-            handling_for: working.then(|| self.at_it_for(incarnation)),
+            handling_for: self.busy_for().map(|(_, time)| time),
         }
+    }
+
+    fn busy_for(&self) -> Option<(Pid, Duration)> {
+        // What most are, at no more cost than this.
+        if self.condition.is_resting() {
+            return None;
+        }
+        let incarnation = self.queue.served_by()?;
+        let time = self.condition.at_it_for(incarnation, || self.age())?;
+        Some((self.pid_of(incarnation), time))
     }
 
     fn order(&self, meant: Option<u32>, mut order: Order) -> bool {

@@ -4,6 +4,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
 use std::thread;
+use std::time::Duration;
 
 use crate::counters::Counters;
 use crate::exit::ExitReason;
@@ -164,6 +165,10 @@ impl AnyProcess for Bell {
 
     fn conduct(&self) -> Conduct {
         self.process.conduct()
+    }
+
+    fn busy_for(&self) -> Option<(Pid, Duration)> {
+        self.process.busy_for()
     }
 
     fn order(&self, meant: Option<u32>, order: Order) -> bool {
