@@ -2,9 +2,15 @@
 //!
 //! If a rule is in the way, either the shape is wrong or the rule is. Settle which; do not work around it.
 
-use std::collections::{BTreeMap, BTreeSet};
+#[path = "architecture/imports.rs"]
+mod imports;
+#[path = "architecture/sources.rs"]
+mod sources;
+
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+
+use sources::{Source, assert_none, everything, is_test, library, offenders, root, sources};
 
 /// The libraries, lowest rank first. A crate may import those before it, and none after it.
 const RANKS: [&str; 3] = ["actors", "registry", "supervision"];
@@ -12,80 +18,6 @@ const RANKS: [&str; 3] = ["actors", "registry", "supervision"];
 /// The longest that a file, and a function in it, may be.
 const FILE_LINES: usize = 400;
 const FUNCTION_LINES: usize = 60;
-
-/// A source file.
-struct Source {
-    path: PathBuf,
-    text: String,
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn sources(folder: impl AsRef<Path>) -> Vec<Source> {
-    let mut found = Vec::new();
-    let mut folders = vec![root().join(folder)];
-    while let Some(folder) = folders.pop() {
-        let Ok(entries) = fs::read_dir(&folder) else { continue };
-        for entry in entries {
-            let path = entry.expect("the folder can be read").path();
-            if path.is_dir() && !path.ends_with("target") {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = fs::read_to_string(&path).expect("the file can be read");
-                found.push(Source { path, text });
-            }
-        }
-    }
-    found.sort_by(|a, b| a.path.cmp(&b.path));
-    found
-}
-
-/// The sources of a library without its tests.
-fn library(name: &str) -> Vec<Source> {
-    let mut files = sources(Path::new(name).join("src"));
-    files.retain(|source| !is_test(&source.path));
-    assert!(!files.is_empty(), "the library {name} has no sources: look at this test");
-    files
-}
-
-fn is_test(path: &Path) -> bool {
-    let within = path.strip_prefix(root()).unwrap_or(path);
-    within.components().any(|part| {
-        let name = part.as_os_str().to_string_lossy();
-        ["tests", "tests.rs", "table.rs", "model.rs"].contains(&&*name)
-    })
-}
-
-fn everything() -> Vec<Source> {
-    let folders = RANKS.iter().map(|name| (*name).to_owned());
-    let folders = folders.chain(["src", "tests", "examples", "benches"].map(str::to_owned));
-    folders.flat_map(sources).collect()
-}
-
-/// The code of a file: no comments, and nothing after its unit tests begin.
-fn code(source: &Source) -> impl Iterator<Item = (usize, &str)> {
-    let lines = source.text.lines().enumerate().map(|(number, line)| (number + 1, line));
-    let lines = lines
-        .take_while(|(_, line)| !line.starts_with("#[cfg(test)]\nmod tests {") && *line != "mod tests {");
-    lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
-}
-
-fn assert_none(rule: &str, offenders: &[String]) {
-    assert!(offenders.is_empty(), "{rule}:\n  {}", offenders.join("\n  "));
-}
-
-fn offenders(files: &[Source], is_wrong: impl Fn(&str) -> bool) -> Vec<String> {
-    let wrong = |source: &Source| {
-        let path = source.path.display().to_string();
-        code(source)
-            .filter(|(_, line)| is_wrong(line))
-            .map(|(number, line)| format!("{path}:{number}: {}", line.trim()))
-            .collect::<Vec<_>>()
-    };
-    files.iter().flat_map(wrong).collect()
-}
 
 #[test]
 fn a_crate_depends_on_lower_ranks_only() {
@@ -129,7 +61,9 @@ fn the_engine_is_pure() {
         "SystemTime",
         "async ",
         ".await",
-        "std::sync",
+        "Mutex",
+        "RwLock",
+        "Atomic",
         "thread",
     ];
     let library: Vec<Source> = files.into_iter().filter(|source| !is_test(&source.path)).collect();
@@ -266,102 +200,6 @@ fn module_files_hold_docs_and_reexports_only() {
                 || line.ends_with([',', '}', ';']))
         }),
     );
-}
-
-#[test]
-fn modules_import_each_other_one_way() {
-    for name in RANKS {
-        let mut imports: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        let base = root().join(name).join("src");
-        for source in library(name) {
-            let path = source.path.strip_prefix(&base).expect("it lies below").with_extension("");
-            let parts: Vec<String> = path.iter().map(|part| part.to_string_lossy().into_owned()).collect();
-            if parts == ["lib"] || parts.last().is_some_and(|last| last == "mod") {
-                continue;
-            }
-            for target in imported(&source) {
-                // Between folders, the folder is the unit; within one, the file is.
-                let (from, to) = match target {
-                    Import::Crate(module) => (parts[0].clone(), module),
-                    Import::Sibling(module) => {
-                        let folder = &parts[..parts.len() - 1];
-                        (parts.join("/"), [folder, &[module]].concat().join("/"))
-                    }
-                };
-                if from != to {
-                    imports.entry(from).or_default().insert(to);
-                }
-            }
-        }
-        let circle = find_circle(&imports);
-        assert!(circle.is_none(), "modules of {name} import each other in a circle: {circle:?}");
-    }
-}
-
-/// What a file imports within its crate.
-enum Import {
-    /// A module at the top of the crate.
-    Crate(String),
-    /// A file beside it.
-    Sibling(String),
-}
-
-fn imported(source: &Source) -> Vec<Import> {
-    let word = |rest: &str| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
-    let is_module = |name: &str| name.starts_with(|c: char| c.is_lowercase());
-    let mut found = Vec::new();
-    for (_, line) in code(source) {
-        for (prefix, make) in [
-            ("crate::", Import::Crate as fn(String) -> Import),
-            ("super::", Import::Sibling as fn(String) -> Import),
-        ] {
-            let names = line.match_indices(prefix).map(|(at, _)| word(&line[at + prefix.len()..]));
-            found.extend(names.filter(|name| is_module(name)).map(make));
-        }
-    }
-    found
-}
-
-/// A chain of imports that leads back to where it began.
-fn find_circle(imports: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
-    fn visit(
-        at: &str,
-        imports: &BTreeMap<String, BTreeSet<String>>,
-        path: &mut Vec<String>,
-        done: &mut BTreeSet<String>,
-    ) -> bool {
-        if path.iter().any(|step| step == at) {
-            path.push(at.to_owned());
-            return true;
-        }
-        if !done.insert(at.to_owned()) {
-            return false;
-        }
-        path.push(at.to_owned());
-        let found = imports.get(at).into_iter().flatten().any(|next| visit(next, imports, path, done));
-        if !found {
-            path.pop();
-        }
-        found
-    }
-    let mut done = BTreeSet::new();
-    imports.keys().find_map(|start| {
-        let mut path = Vec::new();
-        visit(start, imports, &mut path, &mut done).then_some(path)
-    })
-}
-
-#[test]
-fn the_circle_finder_finds_circles() {
-    let edges = |pairs: &[(&str, &str)]| {
-        let mut imports: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for (from, to) in pairs {
-            imports.entry((*from).to_owned()).or_default().insert((*to).to_owned());
-        }
-        imports
-    };
-    assert!(find_circle(&edges(&[("a", "b"), ("b", "c"), ("a", "c")])).is_none());
-    assert!(find_circle(&edges(&[("a", "b"), ("b", "c"), ("c", "b")])).is_some());
 }
 
 #[test]

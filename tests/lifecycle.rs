@@ -131,17 +131,17 @@ async fn a_child_that_is_stopped_by_hand_is_closed_and_opens_again_with_the_same
     let address = child.address();
     let (system, app) = start(Supervisor::new("app").intensity(0, Duration::from_secs(1)).child(child)).await;
     for n in 2..=4 {
-        app.terminate_child("a").await.expect("it is stopped");
-        app.terminate_child("a").await.expect("it is stopped already");
+        app.supervisor().terminate_child("a").await.expect("it is stopped");
+        app.supervisor().terminate_child("a").await.expect("it is stopped already");
         assert!(address.cast(crash()).is_err(), "nobody is due");
-        app.restart_child("a").await.expect("it starts");
+        app.supervisor().restart_child("a").await.expect("it starts");
         assert_eq!(incarnation(&address).await, n);
     }
-    assert!(matches!(app.restart_child("a").await, Err(ChildError::Running)));
-    assert!(matches!(app.terminate_child("b").await, Err(ChildError::NotFound)));
+    assert!(matches!(app.supervisor().restart_child("a").await, Err(ChildError::Running)));
+    assert!(matches!(app.supervisor().terminate_child("b").await, Err(ChildError::NotFound)));
     assert_eq!(Totals::of(&system).restarts, 0, "by hand does not count");
     assert!(app.shutdown().await.is_clean());
-    assert!(matches!(app.terminate_child("a").await, Err(ChildError::ShuttingDown)));
+    assert!(matches!(app.supervisor().terminate_child("a").await, Err(ChildError::ShuttingDown)));
 }
 
 /// In real time: the child blocks a thread of the runtime, and paused time needs a runtime of one thread.
@@ -162,11 +162,11 @@ async fn a_child_that_never_awaits_is_abandoned_and_its_mailbox_goes_on() {
         tokio::task::yield_now().await;
     }
     // Killed from outside it does not die. Its supervisor finds out when it stops it.
-    let (stop, handle) = (app.terminate_child("a"), app.clone());
+    let (stop, handle) = (app.supervisor().terminate_child("a"), app.clone());
     stop.await.expect("it is given up");
     assert_eq!(Totals::of(&system).abandoned, 1);
     assert!(waiting.await.expect("it ends well").is_err(), "the mailbox was closed by hand");
-    handle.restart_child("a").await.expect("the next incarnation starts beside it");
+    handle.supervisor().restart_child("a").await.expect("the next incarnation starts beside it");
     assert_eq!(incarnation(&address).await, 2);
     go.send(()).expect("the old one still hangs");
     assert_eq!(incarnation(&address).await, 2, "the old one can do nothing more");

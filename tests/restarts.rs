@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use perennial::prelude::*;
-use perennial::{CallError, ChildState, DeadReason, Event, SupervisorHandle, Totals};
+use perennial::{App, CallError, ChildState, DeadReason, Report, SupervisorHandle, Totals, What};
 
 const WORKER: Name<Msg> = Name::new("worker");
 
@@ -106,7 +106,7 @@ async fn messages_cast_during_a_restart_storm_are_all_handled_once() {
 }
 
 /// A root that takes in what its child, a supervisor with no patience, gives up.
-async fn two_levels(system: &System, notes: &Notes) -> (SupervisorHandle, Address<Msg>) {
+async fn two_levels(system: &System, notes: &Notes) -> (App<SupervisorHandle>, Address<Msg>) {
     let child = worker(notes);
     let address = child.address();
     let inner = Supervisor::new("inner").intensity(0, Duration::from_secs(1)).child(child);
@@ -116,7 +116,7 @@ async fn two_levels(system: &System, notes: &Notes) -> (SupervisorHandle, Addres
 #[tokio::test(start_paused = true)]
 async fn a_child_of_a_supervisor_that_gave_up_is_reached_by_the_old_address_and_name() {
     let (system, notes) = (System::new(), Notes::default());
-    let mut events = system.events();
+    let mut reports = Report::subscribe(&system);
     let (app, address) = two_levels(&system, &notes).await;
     address.cast(Msg::Crash).expect("it is served");
     address.cast(Msg::Note(7)).expect("it is due");
@@ -124,8 +124,8 @@ async fn a_child_of_a_supervisor_that_gave_up_is_reached_by_the_old_address_and_
     assert_eq!(notes.lock().expect("not poisoned").get(&7), Some(&1));
     assert_eq!(Totals::of(&system).escalations, 1);
     let gave_up =
-        std::iter::from_fn(|| events.try_next()).find(|event| matches!(event, Event::GaveUp { .. }));
-    assert!(matches!(gave_up, Some(Event::GaveUp { label, .. }) if &*label == "app/inner"));
+        std::iter::from_fn(|| reports.try_next()).find(|report| matches!(report.what, What::GaveUp { .. }));
+    assert!(gave_up.is_some_and(|report| &*report.path == "app/inner"));
     assert!(app.shutdown().await.is_clean());
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use perennial::{SupervisorHandle, System, Totals};
+use perennial::{App, SupervisorHandle, System, Totals};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time;
 
@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// An attack on a tree.
 pub struct Injector {
     pub system: System,
-    pub app: SupervisorHandle,
+    pub app: App<SupervisorHandle>,
     pub layout: Arc<Layout>,
     pub journal: Arc<Journal>,
     pub min_faults: u64,

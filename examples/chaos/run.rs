@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use perennial::{ChildState, Counters, ShutdownReport, SupervisorHandle, System, Totals};
+use perennial::{App, ChildState, Counters, ShutdownReport, SupervisorHandle, System, Totals};
 
 use super::check::{Check, Pass, Verified};
 use super::files::{self, Scope};
@@ -99,7 +99,7 @@ impl Stage {
     }
 
     /// Attacks while the work goes on; whether the work was finished.
-    async fn perform(&self, options: &Options, app: &SupervisorHandle) -> (Damage, bool) {
+    async fn perform(&self, options: &Options, app: &App<SupervisorHandle>) -> (Damage, bool) {
         let line =
             progress::show(self.journal.clone(), self.system.clone(), self.count.clone(), options.quiet);
         let line = tokio::spawn(line);
@@ -147,7 +147,12 @@ impl Stage {
         }
     }
 
-    fn checks_of_the_attack(&self, app: &SupervisorHandle, damage: &Damage, finished: bool) -> Vec<Check> {
+    fn checks_of_the_attack(
+        &self,
+        app: &App<SupervisorHandle>,
+        damage: &Damage,
+        finished: bool,
+    ) -> Vec<Check> {
         let escalations = Totals::of(&self.system).escalations;
         let (lookups, misses) = (&self.observed.lookups, &self.observed.misses);
         let (lookups, misses) = (lookups.load(Ordering::Relaxed), misses.load(Ordering::Relaxed));
@@ -168,7 +173,7 @@ impl Stage {
 }
 
 /// Waits until everybody runs: the answer of one worker does not mean that its siblings are up.
-async fn settle(app: &SupervisorHandle) -> bool {
+async fn settle(app: &App<SupervisorHandle>) -> bool {
     let settled = async {
         while down(app).next().is_some() {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -178,7 +183,7 @@ async fn settle(app: &SupervisorHandle) -> bool {
 }
 
 /// Who does not run.
-fn down(app: &SupervisorHandle) -> impl Iterator<Item = String> {
+fn down(app: &App<SupervisorHandle>) -> impl Iterator<Item = String> {
     let tree = app.tree();
     let down = tree.walk().filter(|node| node.state != ChildState::Running);
     let down: Vec<String> = down.map(|node| format!("{} is {}", node.id, node.state)).collect();

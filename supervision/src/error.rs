@@ -4,10 +4,10 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use perennial_actors::ExitReason;
+use perennial_actors::{ExitReason, Pid};
 
 use crate::node::OpenError;
-use crate::spec::SpecError;
+use crate::spec::{ChildSpec, SpecError};
 
 /// Why a tree did not start. Nothing of it runs: what had started was stopped again, in reverse order.
 #[derive(Clone, Debug)]
@@ -65,11 +65,11 @@ impl Error for ChildFailed {
     }
 }
 
-/// Why a child was not stopped or started by hand.
+/// Why something was not done with a child.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChildError {
-    /// The supervisor has no child of this id.
+    /// The supervisor has no such child.
     #[error("there is no such child")]
     NotFound,
     /// The child runs.
@@ -82,6 +82,69 @@ pub enum ChildError {
     #[error("the child did not start: {0}")]
     StartFailed(ExitReason),
     /// The supervisor is on its way out, or gone.
+    #[error("the supervisor is gone or on its way out")]
+    ShuttingDown,
+}
+
+/// A child that was not started. The spec comes back; the supervisor has not kept it.
+#[derive(Debug)]
+pub struct StartChildError {
+    /// Why.
+    pub why: NotStarted,
+    /// The spec, to be started another time or elsewhere.
+    pub child: ChildSpec,
+}
+
+/// Why a supervisor did not start a child that it was given.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotStarted {
+    /// It has a child of this id, and that has an incarnation.
+    #[error("a child of this id runs as {0}")]
+    AlreadyStarted(Pid),
+    /// It has a child of this id, which is stopped, or is being restarted.
+    #[error("there is a child of this id")]
+    AlreadyPresent,
+    /// It has as many children as it may have; those that are being restarted count.
+    #[error("there are as many children as there may be")]
+    MaxChildren,
+    /// The spec is wrong.
+    #[error(transparent)]
+    Spec(SpecError),
+    /// Its name is taken.
+    #[error(transparent)]
+    Open(OpenError),
+    /// It failed, or was stopped meanwhile.
+    #[error("the child did not start: {0}")]
+    Failed(ExitReason),
+    /// The supervisor is on its way out, or gone.
+    #[error("the supervisor is gone or on its way out")]
+    ShuttingDown,
+}
+
+impl fmt::Display for StartChildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "child {:?}: {}", self.child.id(), self.why)
+    }
+}
+
+impl Error for StartChildError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.why {
+            NotStarted::Failed(reason) => reason.error().map(|error| error as &(dyn Error + 'static)),
+            _ => None,
+        }
+    }
+}
+
+/// Why a supervisor did not take over another spec. It goes on by the one that it has.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChangeError {
+    /// The spec is wrong.
+    #[error(transparent)]
+    Spec(SpecError),
+    /// The supervisor is on its way out, or gone. If it is restarted, that is by the new spec.
     #[error("the supervisor is gone or on its way out")]
     ShuttingDown,
 }

@@ -64,14 +64,24 @@
 mod driver;
 mod engine;
 mod error;
-mod handle;
 mod node;
+mod policy;
+mod report;
 mod spec;
+mod supervisor;
 mod tree;
 
 pub use driver::Totals;
-pub use error::{ChildError, ChildFailed, StartError};
-pub use handle::{ShutdownReport, SupervisorHandle};
+pub use error::{ChangeError, ChildError, ChildFailed, NotStarted, StartChildError, StartError};
 pub use node::OpenError;
-pub use spec::{Child, ChildSpec, Intensity, Restart, Shutdown, SpecError, Strategy, Supervisor};
-pub use tree::{ChildState, Straggler, Tree};
+pub use policy::{
+    AutoShutdown, Backoff, ChildKind, ChildPolicy, Intensity, Liveness, ProbePolicy, Restart, Shutdown,
+    Strategy,
+};
+pub use report::{Report, Sign, What};
+pub use spec::{Child, ChildSpec, Probe, SpecError};
+pub use supervisor::{
+    App, DynamicHandle, DynamicSupervisor, PartitionKey, PartitionSupervisor, Partitions, ResizeError,
+    ShutdownReport, Supervisor, SupervisorHandle, Template,
+};
+pub use tree::{ChildCounts, ChildInfo, ChildStart, ChildState, Straggler, Tree};

@@ -1,5 +1,7 @@
 //! What a supervisor needs of a child, whatever it is: an actor, or a supervisor with children of its own.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use perennial_actors::host::Parent;
@@ -29,6 +31,11 @@ pub(crate) trait Node: Send + Sync {
     fn orphan(&self) {
         // If it is gone already, there is nobody to kill.
         let _ = self.handle().kill();
+    }
+
+    /// Asks it whether it gets on, if it is to be asked: whether it answers in time.
+    fn probe(&self) -> Option<Pin<Box<dyn Future<Output = bool> + Send>>> {
+        None
     }
 
     /// What is below it, if it is a supervisor.

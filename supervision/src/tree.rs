@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use perennial_actors::{Handle, Pid};
 
+use crate::policy::ChildKind;
+
 /// What a child is doing.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
@@ -51,6 +53,8 @@ impl fmt::Display for ChildState {
 pub struct Tree {
     /// Its id among its siblings.
     pub id: Arc<str>,
+    /// What it is.
+    pub kind: ChildKind,
     /// What it is doing.
     pub state: ChildState,
     /// Its live incarnation.
@@ -59,16 +63,15 @@ pub struct Tree {
     pub restarts: u64,
     /// The means to stop, kill and watch it.
     pub handle: Handle,
-    /// Its children in start order, if it is a supervisor; `None` if it is an actor.
-    pub children: Option<Vec<Self>>,
+    /// Its children in start order.
+    pub children: Vec<Self>,
 }
 
 impl Tree {
     /// The descendant at a path of ids, none of them this one's: `tree.at(["workers", "first"])`.
     #[must_use]
     pub fn at<'a>(&self, path: impl IntoIterator<Item = &'a str>) -> Option<&Self> {
-        path.into_iter()
-            .try_fold(self, |node, id| node.children.iter().flatten().find(|child| *child.id == *id))
+        path.into_iter().try_fold(self, |node, id| node.children.iter().find(|child| *child.id == *id))
     }
 
     /// This and everything below it, parents first, in start order.
@@ -76,7 +79,7 @@ impl Tree {
         let mut stack = vec![self];
         std::iter::from_fn(move || {
             let node = stack.pop()?;
-            stack.extend(node.children.iter().flatten().rev());
+            stack.extend(node.children.iter().rev());
             Some(node)
         })
     }
@@ -91,10 +94,9 @@ impl Tree {
             1 => writeln!(f, ", 1 restart")?,
             n => writeln!(f, ", {n} restarts")?,
         }
-        let children = self.children.as_deref().unwrap_or_default();
-        for (index, child) in children.iter().enumerate() {
+        for (index, child) in self.children.iter().enumerate() {
             let (branch, below) =
-                if index + 1 == children.len() { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+                if index + 1 == self.children.len() { ("└─ ", "   ") } else { ("├─ ", "│  ") };
             write!(f, "{indent}{branch}")?;
             child.draw(f, &format!("{indent}{below}"))?;
         }
@@ -116,4 +118,55 @@ pub struct Straggler {
     pub path: Arc<str>,
     /// Whether it did not even die when it was killed, because it never awaits, and runs on without its mailbox.
     pub abandoned: bool,
+}
+
+/// What came of the start of a child.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ChildStart {
+    /// It has started: its incarnation, which may have ended by now.
+    Started(Pid),
+    /// It declined, with [`ExitReason::Ignore`](perennial_actors::ExitReason::Ignore). It stays down if its supervisor keeps it: not
+    /// if it is temporary, or dynamic.
+    Ignored,
+}
+
+impl ChildStart {
+    /// The incarnation that has started.
+    #[must_use]
+    pub const fn pid(self) -> Option<Pid> {
+        match self {
+            Self::Started(pid) => Some(pid),
+            Self::Ignored => None,
+        }
+    }
+}
+
+/// A child as its supervisor knows it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ChildInfo {
+    /// Its id among its siblings; of a dynamic supervisor's child, what its spec calls it.
+    pub id: Arc<str>,
+    /// What it is.
+    pub kind: ChildKind,
+    /// What it is doing.
+    pub state: ChildState,
+    /// Its newest incarnation, unless it is stopped. Of one that is being restarted, that is the one that ended.
+    pub pid: Option<Pid>,
+    /// How often its supervisor has restarted it, counted from that supervisor's own start.
+    pub restarts: u64,
+}
+
+/// How many children a supervisor has. OTP's `count_children`.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ChildCounts {
+    /// All of them, running or not.
+    pub specs: usize,
+    /// Those that have an incarnation: not the stopped, and not the restarting.
+    pub active: usize,
+    /// Those that are supervisors, running or not.
+    pub supervisors: usize,
+    /// Those that are not, running or not.
+    pub workers: usize,
 }

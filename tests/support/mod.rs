@@ -6,8 +6,8 @@
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use perennial::SupervisorHandle;
 use perennial::prelude::*;
+use perennial::{App, SupervisorHandle};
 use tokio::sync::Notify;
 
 /// What happened, in order, whoever did it.
@@ -99,7 +99,7 @@ pub fn unit(id: &'static str, log: &Log) -> Child<Msg> {
     unit_that(id, log, Habit::Plain)
 }
 
-pub async fn start(supervisor: Supervisor) -> (System, SupervisorHandle) {
+pub async fn start(supervisor: Supervisor) -> (System, App<SupervisorHandle>) {
     let system = System::new();
     let app = supervisor.start(&system).await.expect("it starts");
     (system, app)

@@ -41,23 +41,4 @@ pub enum Event {
         /// Why it is over.
         reason: ExitReason,
     },
-    /// A supervisor restarts a child, and with it those its strategy names. OTP reports it as `child_terminated`.
-    Restarting {
-        /// The supervisor.
-        supervisor: Pid,
-        /// The child whose end was the cause.
-        child: Arc<str>,
-        /// Why it had ended, or why its start had failed.
-        reason: ExitReason,
-    },
-    /// A supervisor gives up: more restarts were needed than its intensity allows. It takes its children down and ends,
-    /// for its own supervisor to decide. OTP reports it as `reached_max_restart_intensity`.
-    GaveUp {
-        /// The supervisor.
-        supervisor: Pid,
-        /// Where it stands in its tree.
-        label: Arc<str>,
-        /// The child whose restart was one too many.
-        child: Arc<str>,
-    },
 }

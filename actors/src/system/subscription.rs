@@ -8,24 +8,34 @@ use tokio::sync::broadcast::{self, error};
 const RING: usize = 4096;
 
 /// Where things are told. Costs nothing until somebody subscribes.
-pub(super) struct Topic<T>(OnceLock<broadcast::Sender<T>>);
+#[derive(Debug)]
+pub struct Topic<T>(OnceLock<broadcast::Sender<T>>);
 
 impl<T: Clone> Topic<T> {
-    pub(super) const fn new() -> Self {
+    /// A topic without subscribers.
+    #[must_use]
+    pub const fn new() -> Self {
         Self(OnceLock::new())
     }
 
-    pub(super) fn subscribe(&self) -> Subscription<T> {
+    /// What is told from now on.
+    pub fn subscribe(&self) -> Subscription<T> {
         let sender = self.0.get_or_init(|| broadcast::channel(RING).0);
         Subscription { receiver: sender.subscribe(), missed: 0 }
     }
 
     /// Tells whoever has subscribed; never waits. `thing` is made only if there is anybody.
-    pub(super) fn tell(&self, thing: impl FnOnce() -> T) {
+    pub fn tell(&self, thing: impl FnOnce() -> T) {
         if let Some(sender) = self.0.get() {
             // An error means that every subscriber is gone by now.
             let _ = sender.send(thing());
         }
+    }
+}
+
+impl<T: Clone> Default for Topic<T> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -3,118 +3,117 @@
 use std::sync::Arc;
 
 use perennial_actors::host::OpenError as Shut;
-use perennial_actors::{Event as Happening, ExitReason, Pid, StartError, System};
+use perennial_actors::{ExitReason, Pid, StartError, System};
 
-use super::inbox::{Inbox, pack};
+use super::inbox::{Inbox, News, pack};
 use super::node::SupervisorNode;
 use super::totals::Books;
-use crate::engine::{Event, Key, Report, Run};
-use crate::spec::ChildSpec;
-use crate::tree::Straggler;
+use crate::engine::{Event, Key, Run};
+use crate::node::Node;
 
-/// Starts, stops and reports children.
+/// Starts, watches and stops children.
 pub(super) struct Children {
     node: SupervisorNode,
     system: System,
-    supervisor: Pid,
     label: Arc<str>,
     inbox: Arc<Inbox>,
 }
 
 impl Children {
-    pub(super) fn new(node: SupervisorNode, system: System, supervisor: Pid, inbox: Arc<Inbox>) -> Self {
+    pub(super) fn new(node: SupervisorNode, system: System, inbox: Arc<Inbox>) -> Self {
         let label = node.address().handle().label().unwrap_or_else(|| node.id().clone());
-        Self { node, system, supervisor, label, inbox }
-    }
-
-    pub(super) fn key_of(&self, id: &str) -> Option<Key> {
-        let index = self.node.children().iter().position(|child| *child.id == *id)?;
-        Some(Key(index as u32))
-    }
-
-    pub(super) fn id_of(&self, key: Key) -> Arc<str> {
-        self.get(key).map_or_else(|| "".into(), |child| child.id.clone())
+        Self { node, system, label, inbox }
     }
 
     /// Starts a child. If that fails at once, the event that says so.
     pub(super) fn start(&self, key: Key, run: Run) -> Option<Event> {
         let child = self.get(key)?;
-        let start = || child.node.start(self.inbox.clone(), pack(key, run));
+        match self.begin(key, run, &*child) {
+            Ok(pid) => {
+                self.node.book().began(key, pid);
+                None
+            }
+            Err(reason) => Some(Event::StartFailed { key, run, reason }),
+        }
+    }
+
+    fn begin(&self, key: Key, run: Run, child: &dyn Node) -> Result<Pid, ExitReason> {
+        let start = || child.start(self.inbox.clone(), pack(key, run));
         let started = match start() {
-            // It was down for good, and is called back.
+            // It was down for good, or is new.
             Err(StartError::NotOpen(Shut::Closed)) => {
-                match child.node.open(&self.system, &self.path(child)) {
-                    Ok(()) => start(),
-                    Err(error) => return Some(failed(key, run, ExitReason::failed(error))),
-                }
+                child.open(&self.system, &self.path(key)).map_err(ExitReason::failed)?;
+                start()
             }
             other => other,
         };
-        started.err().map(|error| failed(key, run, ExitReason::failed(error)))
+        started.map_err(|error| match error {
+            StartError::Failed(reason) => reason,
+            error => ExitReason::failed(error),
+        })
     }
 
-    pub(super) fn stop(&self, key: Key) {
+    pub(super) fn stop(&self, key: Key, reason: ExitReason) {
         if let Some(child) = self.get(key) {
             // If it has ended by itself, its end is in the inbox.
-            let _ = child.node.handle().stop(ExitReason::shutdown());
+            let _ = child.handle().stop(reason);
         }
     }
 
     pub(super) fn kill(&self, key: Key) {
         if let Some(child) = self.get(key) {
-            let _ = child.node.handle().kill();
+            let _ = child.handle().kill();
         }
     }
 
     pub(super) fn abandon(&self, key: Key) {
         let Some(child) = self.get(key) else { return };
-        if child.node.handle().pid().is_some_and(|pid| child.node.abandon(pid)) {
+        if child.handle().pid().is_some_and(|pid| child.abandon(pid)) {
             Books::of(&self.system).abandoned();
         }
     }
 
+    /// For how long the child has been in a handler.
+    pub(super) fn look(&self, key: Key, run: Run) -> Option<Event> {
+        let (child, pid) = (self.get(key)?, self.node.book().pid_of(key)?);
+        let busy = child.handle().busy_for().filter(|(of, _)| *of == pid).map(|(_, busy)| busy);
+        Some(Event::Looked { key, run, busy })
+    }
+
+    /// Asks a child, in a task of its own. The answer, or that there was none, comes through the inbox.
+    pub(super) fn probe(&self, key: Key, run: Run) {
+        let Some(answer) = self.get(key).and_then(|child| child.probe()) else { return };
+        let inbox = self.inbox.clone();
+        tokio::spawn(async move { inbox.put(News::Probed(key, run, answer.await)) });
+    }
+
     pub(super) fn close(&self, key: Key, reason: &ExitReason) {
         if let Some(child) = self.get(key) {
+            child.close(reason);
+        }
+    }
+
+    pub(super) fn forget(&self, key: Key, reason: &ExitReason) {
+        let dismissed = self.node.book().dismiss(key);
+        if let Some(child) = dismissed {
             child.node.close(reason);
         }
     }
 
-    /// Tells whoever wants to know.
-    pub(super) fn report(&self, report: &Report) {
-        let (supervisor, label) = (self.supervisor, &*self.label);
-        match report {
-            Report::Restarting { key, reason } => {
-                let child = self.id_of(*key);
-                tracing::info!(%supervisor, label, %child, %reason, "supervisor restarts a child");
-                Books::of(&self.system).restarted();
-                self.system.publish(|| Happening::Restarting { supervisor, child, reason: reason.clone() });
-            }
-            Report::GaveUp { key } => {
-                let child = self.id_of(*key);
-                tracing::error!(%supervisor, label, %child, "supervisor gives up: too many restarts");
-                Books::of(&self.system).gave_up();
-                let label = self.label.clone();
-                self.system.publish(|| Happening::GaveUp { supervisor, label, child });
-            }
-            Report::Late { key, abandoned } => {
-                let Some(child) = self.get(*key) else { return };
-                let path = self.path(child);
-                tracing::warn!(%supervisor, path, abandoned, "child did not stop in time");
-                let straggler = Straggler { path: path.into(), abandoned: *abandoned };
-                self.node.book().stragglers.push(straggler);
-            }
-        }
+    pub(super) fn id_of(&self, key: Key) -> Arc<str> {
+        self.node.book().spec(key).map_or_else(|| "".into(), |spec| spec.id.clone())
     }
 
-    fn get(&self, key: Key) -> Option<&ChildSpec> {
-        self.node.children().get(key.0 as usize)
+    /// Where a child stands in the tree.
+    pub(super) fn path(&self, key: Key) -> String {
+        format!("{}/{}", self.label, self.id_of(key))
     }
 
-    fn path(&self, child: &ChildSpec) -> String {
-        format!("{}/{}", self.label, child.id)
+    pub(super) const fn label(&self) -> &Arc<str> {
+        &self.label
     }
-}
 
-const fn failed(key: Key, run: Run, reason: ExitReason) -> Event {
-    Event::StartFailed { key, run, reason }
+    fn get(&self, key: Key) -> Option<Arc<dyn Node>> {
+        self.node.book().node_of(key)
+    }
 }

@@ -3,31 +3,52 @@
 use std::sync::Arc;
 
 use perennial_actors::host::{End, Parent};
-use perennial_actors::{Address, Reply};
+use perennial_actors::{Address, Pid, Reply};
 
+use super::book::Book;
 use crate::engine::{Event, Key, Run};
-use crate::error::ChildError;
+use crate::error::{ChangeError, ChildError, NotStarted};
+use crate::spec::{ChildSpec, Plan};
+use crate::tree::ChildStart;
 
 /// Something for a supervisor to deal with.
 pub(crate) enum News {
-    /// The init of a child returned.
+    /// The start of a child is complete.
     Started(Key, Run),
     /// A child is gone.
     Ended(Key, Run, End),
     /// The try that was put off is due.
     Retry { key: Key, generation: u32 },
+    /// A child answered a probe, or did not.
+    Probed(Key, Run, bool),
     /// A deadline has passed.
     Tick,
     /// Somebody wants something.
-    Request(Request),
+    Ask(Box<Ask>),
 }
 
-/// What may be asked of a supervisor.
-pub(crate) enum Request {
+/// What may be asked of a supervisor, and whom to answer.
+pub(crate) enum Ask {
+    /// Take in a child and start it.
+    Start(ChildSpec, Reply<Result<ChildStart, NotStarted>>),
     /// Stop a child, and leave it down.
-    Terminate(Arc<str>, Reply<Result<(), ChildError>>),
+    Terminate(Which, Reply<Result<(), ChildError>>),
     /// Start a child that is down.
-    Restart(Arc<str>, Reply<Result<(), ChildError>>),
+    Restart(Arc<str>, Reply<Result<ChildStart, ChildError>>),
+    /// Give a child back that is down.
+    Delete(Arc<str>, Reply<Result<ChildSpec, ChildError>>),
+    /// Take over another plan.
+    Change(Plan, Reply<Result<(), ChangeError>>),
+    /// Look something up.
+    Look(Box<dyn FnOnce(&Book) + Send>),
+}
+
+/// Which child.
+pub(crate) enum Which {
+    /// The one of this id.
+    Id(Arc<str>),
+    /// The one whose newest incarnation this is.
+    Pid(Pid),
 }
 
 /// How children report to their supervisor: through its address, whichever incarnation of it lives.
@@ -44,13 +65,14 @@ impl Inbox {
     }
 }
 
-/// A start of a child as one number: its key and its run.
+/// A start of a child as one number: 48 bits for its key, which are enough for a million starts a second for eight years, and 16
+/// for its run.
 pub(super) const fn pack(key: Key, run: Run) -> u64 {
-    (key.0 as u64) << 32 | run.0 as u64
+    key.0 << 16 | run.0 as u64
 }
 
 const fn unpack(number: u64) -> (Key, Run) {
-    (Key((number >> 32) as u32), Run(number as u32))
+    (Key(number >> 16), Run(number as u16))
 }
 
 impl Parent for Inbox {
@@ -66,15 +88,16 @@ impl Parent for Inbox {
 }
 
 impl News {
-    /// The event that it is for the engine, or the request.
-    pub(super) fn into_event(self) -> Result<Event, Request> {
+    /// The event that it is for the engine, or what is asked.
+    pub(super) fn into_event(self) -> Result<Event, Box<Ask>> {
         Ok(match self {
             Self::Started(key, run) => Event::Started { key, run },
             Self::Ended(key, run, End { reason, started: true, .. }) => Event::Ended { key, run, reason },
             Self::Ended(key, run, End { reason, .. }) => Event::StartFailed { key, run, reason },
             Self::Retry { key, generation } => Event::Retry { key, generation },
+            Self::Probed(key, run, answered) => Event::Probed { key, run, answered },
             Self::Tick => Event::Tick,
-            Self::Request(request) => return Err(request),
+            Self::Ask(ask) => return Err(ask),
         })
     }
 }

@@ -15,17 +15,23 @@
 //! meets an old incarnation. It is so after an orderly end by itself. After a kill, of the identity or of the ractor
 //! actor, the [remains](remains) are seen to by a task that kills the children and waits for them first.
 
+mod book;
 mod children;
 mod clock;
+mod desk;
 mod host;
 mod inbox;
 mod nested;
 mod node;
+mod picture;
 mod remains;
+mod reporter;
 mod root;
 mod totals;
 mod turn;
 
-pub(crate) use inbox::{News, Request};
+pub(crate) use book::Book;
+pub(crate) use inbox::{Ask, News, Which};
+pub(crate) use node::SupervisorNode;
 pub(crate) use root::{Root, start};
 pub use totals::Totals;

@@ -6,21 +6,20 @@ use perennial_actors::host::Parent;
 use perennial_actors::{ExitReason, Handle, Pid, StartError, System};
 use tokio::runtime;
 
-use super::host;
 use super::node::SupervisorNode;
+use super::{host, picture};
 use crate::node::{Node, OpenError};
-use crate::spec::{ChildSpec, Shutdown, Supervisor};
 use crate::tree::{Straggler, Tree};
 
 impl Node for SupervisorNode {
     fn open(&self, system: &System, label: &str) -> Result<(), OpenError> {
         self.identity().open(system, || label.into());
-        self.children().iter().try_for_each(|child| child.node.open(system, &format!("{label}/{}", child.id)))
+        self.planned().iter().try_for_each(|child| child.node.open(system, &format!("{label}/{}", child.id)))
     }
 
     fn close(&self, reason: &ExitReason) {
         self.identity().close(reason);
-        for child in self.children().iter().rev() {
+        for child in self.planned().iter().rev() {
             child.node.close(reason);
         }
     }
@@ -48,26 +47,15 @@ impl Node for SupervisorNode {
     }
 
     fn branches(&self) -> Option<Vec<Tree>> {
-        Some(Self::branches(self))
+        Some(picture::branches(self))
     }
 
     fn stragglers(&self, into: &mut Vec<Straggler>) {
-        into.extend(self.book().stragglers.iter().cloned());
-        self.children().iter().for_each(|child| child.node.stragglers(into));
-    }
-}
-
-impl From<Supervisor> for ChildSpec {
-    fn from(supervisor: Supervisor) -> Self {
-        let error = supervisor.check().err();
-        let (id, restart) = (supervisor.plan.id.clone(), supervisor.restart);
-        Self {
-            id,
-            restart,
-            shutdown: Shutdown::Infinity,
-            start_timeout: None,
-            node: Arc::new(SupervisorNode::new(supervisor.plan)),
-            error,
-        }
+        let below: Vec<_> = {
+            let book = self.book();
+            into.extend(book.stragglers.iter().cloned());
+            book.nodes().cloned().collect()
+        };
+        below.iter().for_each(|child| child.stragglers(into));
     }
 }

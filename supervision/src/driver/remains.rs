@@ -9,7 +9,6 @@ use tokio::runtime;
 
 use super::inbox::News;
 use super::node::SupervisorNode;
-use crate::engine::Engine;
 use crate::node::Node;
 
 /// A child that is on its way out.
@@ -24,16 +23,18 @@ struct Orphan {
 /// supervisors stop theirs in good order, as in OTP. There is no round any more, so all go at once.
 pub(super) fn see_to(node: &SupervisorNode, mut attachment: Attachment<News>) {
     attachment.handled();
-    {
+    let (nodes, passing): (Vec<_>, _) = {
         let mut book = node.book();
-        book.next_run = book.engine.as_ref().map_or(book.next_run, Engine::next_run);
-        book.engine = None;
-    }
-    let orphans: Vec<Orphan> = node.children().iter().rev().map(|child| orphan(node, &child.node)).collect();
+        book.retire();
+        (book.nodes().rev().cloned().collect(), book.passing())
+    };
+    let patience = node.patience();
+    let orphans: Vec<Orphan> = nodes.into_iter().map(|node| orphan(node, patience)).collect();
     let ending = async move {
         for orphan in orphans {
             wait_for(orphan).await;
         }
+        passing.iter().for_each(|node| node.close(&ExitReason::Killed));
         attachment.end(ExitReason::Killed);
     };
     // Without a runtime nothing runs any more that could be waited for; the attachment ends when it is dropped.
@@ -44,13 +45,13 @@ pub(super) fn see_to(node: &SupervisorNode, mut attachment: Attachment<News>) {
 
 /// Watched first, told then, and only then looked at. One that ends by itself in between is not alive when it is looked at, and
 /// so is not waited for: its monitor may be bound to a next incarnation, which nobody is there to start.
-fn orphan(supervisor: &SupervisorNode, node: &Arc<dyn Node>) -> Orphan {
+fn orphan(node: Arc<dyn Node>, patience: Duration) -> Orphan {
     let handle = node.handle();
     let monitor = handle.monitor();
     node.orphan();
     let pid = handle.pid();
-    let patience = node.branches().is_none().then_some(supervisor.patience());
-    Orphan { node: node.clone(), pid, monitor, patience }
+    let patience = node.branches().is_none().then_some(patience);
+    Orphan { node, pid, monitor, patience }
 }
 
 async fn wait_for(orphan: Orphan) {

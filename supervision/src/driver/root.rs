@@ -9,7 +9,6 @@ use tokio::sync::watch;
 use super::node::SupervisorNode;
 use crate::error::StartError;
 use crate::node::Node;
-use crate::spec::Supervisor;
 
 /// Where a tree is in its life.
 #[derive(Clone, Debug)]
@@ -70,9 +69,9 @@ impl Drop for Cancel {
 }
 
 /// Starts a tree and waits until all of it is up.
-pub(crate) async fn start(supervisor: Supervisor, system: &System) -> Result<Arc<Root>, StartError> {
-    supervisor.check().map_err(StartError::Spec)?;
-    let node = SupervisorNode::new(supervisor.plan);
+pub(crate) async fn start(node: SupervisorNode, system: &System) -> Result<Arc<Root>, StartError> {
+    let checked = node.book().plan.check(node.id());
+    checked.map_err(StartError::Spec)?;
     let label = node.id().clone();
     let root = Arc::new(Root { node, phase: watch::Sender::new(Phase::Starting) });
     let begun = match root.node.open(system, &label) {

@@ -1,20 +1,22 @@
 //! One turn of a supervisor: what is in the inbox goes through the engine, and what that decides is done.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use perennial_actors::ExitReason;
 use perennial_actors::host::{Attachment, Step};
-use perennial_actors::{ExitReason, Reply};
 
 use super::children::Children;
 use super::clock::Clock;
-use super::inbox::{Inbox, News, Request};
+use super::desk::Desk;
+use super::inbox::{Inbox, News};
 use super::node::SupervisorNode;
 use super::remains;
-use crate::engine::{Action, Ending, Event, Refusal, Ticket};
-use crate::error::{ChildError, ChildFailed};
+use super::reporter::Reporter;
+use crate::engine::{Action, Ending, Event};
+use crate::error::ChildFailed;
 
 /// What carries a supervisor's decisions out.
 pub(super) struct Driver {
@@ -25,26 +27,26 @@ pub(super) struct Driver {
     clock: Clock,
     inbox: Arc<Inbox>,
     children: Children,
+    reporter: Reporter,
+    desk: Desk,
     began: bool,
-    tickets: HashMap<Ticket, Reply<Result<(), ChildError>>>,
-    next_ticket: u64,
 }
 
 impl Driver {
     pub(super) fn new(node: SupervisorNode, attachment: Attachment<News>, waker: Waker) -> Self {
-        node.new_engine();
+        node.book().begin();
         let inbox = Arc::new(Inbox::new(node.address()));
         let system = attachment.system().clone();
         Self {
-            children: Children::new(node.clone(), system, attachment.pid(), inbox.clone()),
+            children: Children::new(node.clone(), system.clone(), inbox.clone()),
+            reporter: Reporter::new(node.clone(), system, attachment.pid()),
+            desk: Desk::new(node.clone()),
             node,
             attachment: Some(attachment),
             waker,
             clock: Clock::start(),
             inbox,
             began: false,
-            tickets: HashMap::new(),
-            next_ticket: 0,
         }
     }
 
@@ -76,29 +78,11 @@ impl Driver {
         }
         match news.into_event() {
             Ok(event) => self.step(event),
-            Err(Request::Terminate(id, reply)) => {
-                self.ask(&id, reply, |key, ticket| Event::Terminate { key, ticket })
-            }
-            Err(Request::Restart(id, reply)) => {
-                self.ask(&id, reply, |key, ticket| Event::Restart { key, ticket })
-            }
+            Err(ask) => match self.desk.take(*ask) {
+                Some(event) => self.step(event),
+                None => ControlFlow::Continue(()),
+            },
         }
-    }
-
-    fn ask(
-        &mut self,
-        id: &str,
-        reply: Reply<Result<(), ChildError>>,
-        request: impl FnOnce(crate::engine::Key, Ticket) -> Event,
-    ) -> ControlFlow<()> {
-        let Some(key) = self.children.key_of(id) else {
-            reply.send(Err(ChildError::NotFound));
-            return ControlFlow::Continue(());
-        };
-        let ticket = Ticket(self.next_ticket);
-        self.next_ticket += 1;
-        self.tickets.insert(ticket, reply);
-        self.step(request(key, ticket))
     }
 
     /// Takes an event through the engine, and whatever follows from it at once.
@@ -117,32 +101,25 @@ impl Driver {
 
     fn perform(&mut self, action: Action) -> ControlFlow<(), Option<Event>> {
         match action {
+            Action::Admit { key, ticket } => self.desk.admit(key, ticket),
             Action::Start { key, run } => return ControlFlow::Continue(self.children.start(key, run)),
-            Action::Stop { key } => self.children.stop(key),
+            Action::Stop { key, reason } => self.children.stop(key, reason),
             Action::Kill { key } => self.children.kill(key),
             Action::Abandon { key } => self.children.abandon(key),
-            Action::Close { key, reason } => self.children.close(key, &reason),
-            Action::Report(report) => self.children.report(&report),
+            Action::Look { key, run } => return ControlFlow::Continue(self.children.look(key, run)),
+            Action::Probe { key, run } => self.children.probe(key, run),
             Action::Retry { key, generation } => self.inbox.put(News::Retry { key, generation }),
+            Action::Close { key, reason } => self.children.close(key, &reason),
+            Action::Forget { key, reason } => self.children.forget(key, &reason),
+            Action::Report(report) => self.reporter.report(report, &self.children),
             Action::Up => self.attachment.iter_mut().for_each(Attachment::started),
-            Action::Answer { ticket, result } => self.answer(ticket, result),
+            Action::Answer { ticket, result } => self.desk.answer(ticket, result),
             Action::Exit { ending } => {
                 self.end(ending);
                 return ControlFlow::Break(());
             }
         }
         ControlFlow::Continue(None)
-    }
-
-    fn answer(&mut self, ticket: Ticket, result: Result<(), Refusal>) {
-        let Some(reply) = self.tickets.remove(&ticket) else { return };
-        reply.send(result.map_err(|refusal| match refusal {
-            Refusal::Running => ChildError::Running,
-            Refusal::Restarting => ChildError::Restarting,
-            Refusal::StartFailed(reason) => ChildError::StartFailed(reason),
-            Refusal::ShuttingDown => ChildError::ShuttingDown,
-            Refusal::NotFound => ChildError::NotFound,
-        }));
     }
 
     /// Everything below is gone: the parent may know.

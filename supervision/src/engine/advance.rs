@@ -5,12 +5,16 @@ use perennial_actors::ExitReason;
 use super::children::Entry;
 use super::core::{Engine, Mode};
 use super::round::{Kind, Round};
-use super::types::{Action, Cause, Ending, Key, State};
-use crate::spec::Restart;
+use super::types::{Action, Cause, Ending, Event, Key, Refusal, State};
+use crate::policy::Restart;
 
 impl Engine {
     pub(super) const fn is_first_round(&self) -> bool {
-        matches!(self.mode, Mode::Round(Round { kind: Kind::First, .. }))
+        matches!(&self.mode, Mode::Round(round) if round.is_first())
+    }
+
+    pub(super) const fn is_going_down(&self) -> bool {
+        matches!(&self.mode, Mode::Round(round) if round.is_last())
     }
 
     pub(super) fn begin_round(&mut self, round: Round) {
@@ -20,16 +24,21 @@ impl Engine {
 
     /// Goes on with the round until it has to wait for a child, or is over.
     pub(super) fn advance(&mut self) {
+        if self.is_dynamic() {
+            return self.advance_at_once();
+        }
         loop {
             let Mode::Round(round) = &mut self.mode else { return };
             if let Some(&key) = round.stop.last() {
                 if self.children.get(key).is_some_and(Entry::is_live) {
+                    round.current = Some(key);
                     return self.stop(key);
                 }
                 round.stop.pop();
                 self.pass_over(key);
             } else if let Some(key) = round.start.pop_front() {
                 if self.children.get(key).is_some() {
+                    round.current = Some(key);
                     return self.start(key, Cause::Round);
                 }
             } else {
@@ -38,11 +47,36 @@ impl Engine {
         }
     }
 
-    /// The round comes by a child that is down already: that was it (rule 4).
-    fn pass_over(&mut self, key: Key) {
+    /// Goes on with the round if it is this child that it waits for.
+    pub(super) fn advance_after(&mut self, key: Key) {
+        let current = matches!(&self.mode, Mode::Round(round) if round.current == Some(key));
+        if current || self.is_dynamic() {
+            self.advance();
+        }
+    }
+
+    /// Children that have nothing to do with each other stop all at once.
+    fn advance_at_once(&mut self) {
+        let Mode::Round(round) = &mut self.mode else { return };
+        for key in std::mem::take(&mut round.stop) {
+            if self.children.get(key).is_some_and(Entry::is_live) {
+                self.stop(key);
+            } else {
+                self.pass_over(key);
+            }
+        }
+        if self.children.live() == 0 {
+            self.end_round();
+        }
+    }
+
+    /// The round comes by a child that is down: that was it (rule 4). One that would not come back with its supervisor is gone
+    /// when that goes.
+    pub(super) fn pass_over(&mut self, key: Key) {
         let Some(entry) = self.children.get(key) else { return };
-        if entry.policy.restart == Restart::Temporary {
-            self.put_down(key, &ExitReason::shutdown());
+        let kept = !self.is_dynamic() && entry.policy.restart != Restart::Temporary;
+        if !kept || entry.brought && self.is_going_down() {
+            self.forget(key, &ExitReason::shutdown());
         } else {
             self.children.set(key, State::Stopped, None);
         }
@@ -53,7 +87,7 @@ impl Engine {
         let Mode::Round(round) = std::mem::replace(&mut self.mode, Mode::Up) else { return };
         match round.kind {
             Kind::First => self.actions.push(Action::Up),
-            Kind::Group => {}
+            Kind::Group | Kind::ByHand => {}
             Kind::Last(ending) => {
                 self.mode = Mode::Ended;
                 self.actions.push(Action::Exit { ending });
@@ -61,6 +95,13 @@ impl Engine {
             }
         }
         self.catch_up();
+    }
+
+    /// A start by hand is over, which may have been a round of its own.
+    pub(super) fn end_round_by_hand(&mut self) {
+        if matches!(&self.mode, Mode::Round(Round { kind: Kind::ByHand, .. })) {
+            self.end_round();
+        }
     }
 
     /// Deals with what the round has kept waiting, until that begins another round.
@@ -72,10 +113,13 @@ impl Engine {
                 {
                     self.react(key, reason);
                 }
-            } else if let Some(request) = self.requests.pop_front() {
-                self.grant(&request);
-            } else {
-                return;
+                continue;
+            }
+            match self.waiting.pop_front() {
+                Some(Event::Retry { key, generation }) => self.on_retry(key, generation),
+                Some(Event::Asked { ticket, request }) => self.grant(ticket, request),
+                Some(_) => {}
+                None => return,
             }
         }
     }
@@ -95,11 +139,13 @@ impl Engine {
         }
     }
 
-    /// Takes everybody down in reverse order and ends (rule 6).
+    /// Takes everybody down, in reverse order or at once, and ends (rule 6).
     pub(super) fn go_down(&mut self, ending: Ending) {
         self.ended.clear();
-        for request in std::mem::take(&mut self.requests) {
-            self.refuse(&request);
+        for event in std::mem::take(&mut self.waiting) {
+            if let Event::Asked { ticket, .. } = event {
+                self.answer(ticket, Err(Refusal::ShuttingDown));
+            }
         }
         self.begin_round(Round::last(self.children.keys(..), ending));
     }

@@ -1,59 +1,117 @@
 //! The table of children, in start order, and the deadlines that run for them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::RangeBounds;
+use std::sync::Arc;
 
-use super::types::{ChildPolicy, Key, Run, State, Time};
+use super::types::{Key, Run, State, Time};
+use crate::policy::ChildPolicy;
 
 /// A child and what it is doing.
 #[derive(Debug)]
 pub(super) struct Entry {
+    pub(super) id: Arc<str>,
     pub(super) policy: ChildPolicy,
     pub(super) state: State,
+    /// Grows with every change of state, so that whatever was put off before is void.
     pub(super) generation: u32,
+    /// How often it was restarted.
     pub(super) restarts: u64,
+    /// How often in a row, without having been healthy in between.
+    pub(super) failures: u32,
+    /// Whether it was started by hand, so that it does not come back with its supervisor.
+    pub(super) brought: bool,
     deadline: Option<Time>,
 }
 
 impl Entry {
     /// Whether there is an incarnation that would have to be stopped.
     pub(super) const fn is_live(&self) -> bool {
-        matches!(self.state, State::Starting { .. } | State::Running { .. } | State::Stopping { .. })
+        is_live(&self.state)
+    }
+
+    /// Whether it is there for its siblings: it lives and is not on its way out for good, or it is being restarted.
+    pub(super) fn is_active(&self) -> bool {
+        match &self.state {
+            State::Stopped => false,
+            State::Stopping(stopping) => stopping.unresponsive && stopping.asked.is_empty(),
+            State::Starting { .. }
+            | State::Running { .. }
+            | State::Ended { .. }
+            | State::Restarting { .. } => true,
+        }
     }
 
     /// Whether `run` is the one this child is in.
     pub(super) fn runs(&self, run: Run) -> bool {
-        match self.state {
-            State::Starting { run: current, .. }
-            | State::Running { run: current }
-            | State::Stopping { run: current, .. } => current == run,
+        match &self.state {
+            State::Starting { run: current, .. } | State::Running { run: current, .. } => *current == run,
+            State::Stopping(stopping) => stopping.run == run,
             State::Stopped | State::Ended { .. } | State::Restarting { .. } => false,
         }
     }
+}
+
+const fn is_live(state: &State) -> bool {
+    matches!(state, State::Starting { .. } | State::Running { .. } | State::Stopping { .. })
 }
 
 /// The children of one supervisor. Keys are in start order, because they are given in it.
 #[derive(Debug, Default)]
 pub(super) struct Children {
     entries: BTreeMap<Key, Entry>,
+    /// Only of those that have an id of their own.
+    ids: HashMap<Arc<str>, Key>,
     deadlines: BTreeSet<(Time, Key)>,
+    next_key: u64,
+    live: usize,
 }
 
 impl Children {
-    pub(super) fn add(&mut self, key: Key, policy: ChildPolicy) {
-        let entry = Entry { policy, state: State::Stopped, generation: 0, restarts: 0, deadline: None };
+    /// Takes a child in, as the last in start order. It bears its id if nobody is to find it by that.
+    pub(super) fn add(&mut self, id: Arc<str>, policy: ChildPolicy, by_id: bool, brought: bool) -> Key {
+        let key = Key(self.next_key);
+        self.next_key += 1;
+        if by_id {
+            self.ids.insert(id.clone(), key);
+        }
+        let entry = Entry {
+            id,
+            policy,
+            state: State::Stopped,
+            generation: 0,
+            restarts: 0,
+            failures: 0,
+            brought,
+            deadline: None,
+        };
         self.entries.insert(key, entry);
+        key
+    }
+
+    pub(super) fn find(&self, id: &str) -> Option<Key> {
+        self.ids.get(id).copied()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// How many have an incarnation that would have to be stopped.
+    pub(super) const fn live(&self) -> usize {
+        self.live
     }
 
     pub(super) fn get(&self, key: Key) -> Option<&Entry> {
         self.entries.get(&key)
     }
 
+    /// To change anything but the state, which is for [`set`](Self::set).
     pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut Entry> {
         self.entries.get_mut(&key)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Key, &Entry)> {
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (Key, &Entry)> {
         self.entries.iter().map(|(key, entry)| (*key, entry))
     }
 
@@ -65,19 +123,35 @@ impl Children {
     /// Puts a child into a state: the deadline of the one before is void, and so is any try that was put off.
     pub(super) fn set(&mut self, key: Key, state: State, deadline: Option<Time>) {
         let Some(entry) = self.entries.get_mut(&key) else { return };
+        self.live = self.live + usize::from(is_live(&state)) - usize::from(entry.is_live());
+        entry.state = state;
+        entry.generation = entry.generation.wrapping_add(1);
+        self.set_deadline(key, deadline);
+    }
+
+    /// Sets when a [`Tick`](super::Event::Tick) is due for the child as it is.
+    pub(super) fn set_deadline(&mut self, key: Key, deadline: Option<Time>) {
+        let Some(entry) = self.entries.get_mut(&key) else { return };
         if let Some(old) = entry.deadline.take() {
             self.deadlines.remove(&(old, key));
         }
-        entry.state = state;
-        entry.generation = entry.generation.wrapping_add(1);
         entry.deadline = deadline;
         self.deadlines.extend(deadline.map(|deadline| (deadline, key)));
+    }
+
+    /// From now on nobody comes back with the supervisor, unless it is said again.
+    pub(super) fn all_are_brought(&mut self) {
+        self.entries.values_mut().for_each(|entry| entry.brought = true);
     }
 
     /// Forgets a child.
     pub(super) fn remove(&mut self, key: Key) {
         self.set(key, State::Stopped, None);
-        self.entries.remove(&key);
+        if let Some(entry) = self.entries.remove(&key) {
+            if self.ids.get(&entry.id) == Some(&key) {
+                self.ids.remove(&entry.id);
+            }
+        }
     }
 
     /// When the next deadline passes.

@@ -1,16 +1,16 @@
 //! The engine: events in, actions out.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use perennial_actors::ExitReason;
 
 use super::children::Children;
 use super::intensity::Window;
 use super::round::Round;
-use super::types::{
-    Action, Cause, ChildPolicy, Ending, Event, Key, Policy, Refusal, Report, Run, State, Ticket, Time,
-};
-use crate::spec::Strategy;
+use super::types::{Action, Cause, Event, Granted, Key, Policy, Refusal, Report, Run, State, Ticket, Time};
+use super::watch::Watch;
+use crate::policy::{ChildPolicy, Kind, Restart};
 
 /// What the supervisor as a whole is doing.
 #[derive(Debug)]
@@ -26,36 +26,36 @@ pub(super) enum Mode {
 /// A supervisor's decisions. See the [module](super) for its rules.
 #[derive(Debug)]
 pub(crate) struct Engine {
-    pub(super) strategy: Strategy,
+    pub(super) policy: Policy,
     pub(super) window: Window,
     pub(super) children: Children,
     pub(super) mode: Mode,
-    /// Requests that wait for the round to end.
-    pub(super) requests: VecDeque<Event>,
+    /// Requests and tries that wait for the round to end.
+    pub(super) waiting: VecDeque<Event>,
     /// Children that ended while a round went on, first ended first (rule 4).
     pub(super) ended: VecDeque<Key>,
     pub(super) actions: Vec<Action>,
     pub(super) now: Time,
-    next_run: u32,
+    next_run: Run,
 }
 
 impl Engine {
     /// An engine for children with the keys 0, 1, 2 ... in start order.
     pub(crate) fn new(
         policy: Policy,
-        children: impl IntoIterator<Item = ChildPolicy>,
-        first_run: u32,
+        children: impl IntoIterator<Item = (Arc<str>, ChildPolicy)>,
+        first_run: Run,
     ) -> Self {
         let mut table = Children::default();
-        for (index, child) in (0..).zip(children) {
-            table.add(Key(index), child);
+        for (id, child) in children {
+            table.add(id, child, true, false);
         }
         Self {
-            strategy: policy.strategy,
+            policy,
             window: Window::new(policy.intensity),
             children: table,
             mode: Mode::Up,
-            requests: VecDeque::new(),
+            waiting: VecDeque::new(),
             ended: VecDeque::new(),
             actions: Vec::new(),
             now: Time::ZERO,
@@ -73,7 +73,9 @@ impl Engine {
             Event::Ended { key, run, reason } => self.on_ended(key, run, reason),
             Event::Retry { key, generation } => self.on_retry(key, generation),
             Event::Tick => self.on_tick(),
-            Event::Terminate { .. } | Event::Restart { .. } => self.on_request(event),
+            Event::Looked { key, run, busy } => self.on_looked(key, run, busy),
+            Event::Probed { key, run, answered } => self.on_probed(key, run, answered),
+            Event::Asked { ticket, request } => self.on_asked(ticket, request),
             Event::Shutdown { reason } => self.on_shutdown(reason),
         }
         std::mem::take(&mut self.actions)
@@ -85,39 +87,62 @@ impl Engine {
     }
 
     /// The number of the next run, for the engine that comes after this one.
-    pub(crate) const fn next_run(&self) -> u32 {
+    pub(crate) const fn next_run(&self) -> Run {
         self.next_run
     }
 
-    /// What each child is doing and how often it was restarted, in start order.
-    pub(crate) fn states(&self) -> impl Iterator<Item = (Key, &State, u64)> {
-        self.children.iter().map(|(key, entry)| (key, &entry.state, entry.restarts))
+    pub(super) const fn is_dynamic(&self) -> bool {
+        matches!(self.policy.kind, Kind::Dynamic { .. })
     }
 
     fn on_started(&mut self, key: Key, run: Run) {
         let Some(entry) = self.children.get(key).filter(|entry| entry.runs(run)) else { return };
         // A child that is being stopped is not up, whatever it says.
         let State::Starting { cause, .. } = entry.state else { return };
-        self.children.set(key, State::Running { run }, None);
+        let watch = entry.policy.liveness.as_deref().map(|liveness| Watch::begin(liveness, self.now));
+        let due = watch.as_ref().and_then(Watch::next);
+        let state = State::Running { run, since: self.now, watch: watch.map(Box::new) };
+        self.children.set(key, state, due);
+        self.actions.push(Action::Report(Report::Started { key }));
         match cause {
             Cause::Round => self.advance(),
             Cause::Restart => {}
-            Cause::Request(ticket) => self.answer(ticket, Ok(())),
+            Cause::Asked(ticket) | Cause::Brought(ticket) => {
+                self.answer(ticket, Ok(Granted::Started(key)));
+                self.end_round_by_hand();
+            }
         }
     }
 
     fn on_start_failed(&mut self, key: Key, run: Run, reason: ExitReason) {
         let Some(entry) = self.children.get(key).filter(|entry| entry.runs(run)) else { return };
         match entry.state {
-            State::Starting { cause, late, .. } => {
-                let reason = if late { ExitReason::StartTimedOut } else { reason };
-                self.start_failed(key, cause, reason);
+            State::Starting { cause, late: true, .. } => {
+                self.start_failed(key, cause, ExitReason::StartTimedOut);
             }
-            _ => self.on_stopped(key, false),
+            State::Starting { cause, .. } if matches!(reason, ExitReason::Ignore) => {
+                self.start_declined(key, cause)
+            }
+            State::Starting { cause, .. } => self.start_failed(key, cause, reason),
+            _ => self.on_stopped(key, &reason, false),
+        }
+    }
+
+    /// The child does not want to run. That is no failure: it stays down, and nothing is tried again.
+    fn start_declined(&mut self, key: Key, cause: Cause) {
+        self.put_down(key, &ExitReason::Ignore);
+        match cause {
+            Cause::Round => self.advance(),
+            Cause::Restart => {}
+            Cause::Asked(ticket) | Cause::Brought(ticket) => {
+                self.answer(ticket, Ok(Granted::Ignored));
+                self.end_round_by_hand();
+            }
         }
     }
 
     pub(super) fn start_failed(&mut self, key: Key, cause: Cause, reason: ExitReason) {
+        self.actions.push(Action::Report(Report::StartFailed { key, reason: reason.clone() }));
         match cause {
             Cause::Round if self.is_first_round() => self.fail_first_start(key, reason),
             Cause::Round => {
@@ -125,41 +150,34 @@ impl Engine {
                 self.end_round();
             }
             Cause::Restart => self.try_again_later(key, reason),
-            Cause::Request(ticket) => {
+            Cause::Asked(ticket) => {
                 self.put_down(key, &reason);
                 self.answer(ticket, Err(Refusal::StartFailed(reason)));
+                self.end_round_by_hand();
             }
-        }
-    }
-
-    /// Through the inbox (rule 5).
-    fn try_again_later(&mut self, key: Key, reason: ExitReason) {
-        self.children.set(key, State::Restarting { reason }, None);
-        if let Some(entry) = self.children.get(key) {
-            self.actions.push(Action::Retry { key, generation: entry.generation });
-        }
-    }
-
-    fn on_retry(&mut self, key: Key, generation: u32) {
-        if !matches!(self.mode, Mode::Up) {
-            // The round that goes on now deals with the child, or this comes back when it is over.
-            let waits = self.children.get(key).is_some_and(|entry| entry.generation == generation);
-            if waits {
-                self.requests.push_back(Event::Retry { key, generation });
+            Cause::Brought(ticket) => {
+                self.children.remove(key);
+                self.answer(ticket, Err(Refusal::StartFailed(reason)));
+                self.end_round_by_hand();
             }
-            return;
-        }
-        let Some(entry) = self.children.get(key) else { return };
-        if entry.generation == generation {
-            self.restart(key);
         }
     }
 
     fn on_ended(&mut self, key: Key, run: Run, reason: ExitReason) {
-        let Some(entry) = self.children.get(key).filter(|entry| entry.runs(run)) else { return };
-        if matches!(entry.state, State::Stopping { .. }) {
-            self.on_stopped(key, false);
-        } else if matches!(self.mode, Mode::Up) {
+        let now = self.now;
+        let Some(entry) = self.children.get_mut(key).filter(|entry| entry.runs(run)) else { return };
+        match entry.state {
+            State::Stopping(_) => return self.on_stopped(key, &reason, false),
+            State::Running { since, .. } => {
+                let healthy =
+                    entry.policy.backoff.as_ref().is_some_and(|backoff| since + backoff.healthy() <= now);
+                if healthy {
+                    entry.failures = 0;
+                }
+            }
+            _ => {}
+        }
+        if matches!(self.mode, Mode::Up) {
             self.react(key, reason);
         } else {
             self.children.set(key, State::Ended { reason }, None);
@@ -167,95 +185,32 @@ impl Engine {
         }
     }
 
-    /// A child ended by itself (rule 1).
-    pub(super) fn react(&mut self, key: Key, reason: ExitReason) {
-        let Some(entry) = self.children.get(key) else { return };
-        if entry.policy.restart.wants(&reason) {
-            self.children.set(key, State::Restarting { reason }, None);
-            self.restart(key);
-        } else {
-            self.put_down(key, &reason);
-        }
-    }
-
-    /// Restarts a child and those that its strategy names, or gives up (rule 2).
-    fn restart(&mut self, key: Key) {
-        let Some(entry) = self.children.get_mut(key) else { return };
-        let State::Restarting { reason } = &entry.state else { return };
-        if !self.window.record(self.now) {
-            return self.give_up(key);
-        }
-        entry.restarts += 1;
-        self.actions.push(Action::Report(Report::Restarting { key, reason: reason.clone() }));
-        match self.strategy {
-            Strategy::OneForOne => self.start(key, Cause::Restart),
-            Strategy::OneForAll => self.begin_round(Round::group(self.children.keys(..))),
-            Strategy::RestForOne => self.begin_round(Round::group(self.children.keys(key..))),
-        }
-    }
-
-    fn give_up(&mut self, key: Key) {
-        self.actions.push(Action::Report(Report::GaveUp { key }));
-        self.children.set(key, State::Stopped, None);
-        let reason = ExitReason::shutdown_because("reached the maximum restart intensity");
-        self.go_down(Ending::Because(reason));
-    }
-
     pub(super) fn start(&mut self, key: Key, cause: Cause) {
         let Some(entry) = self.children.get(key) else { return };
-        let run = Run(self.next_run);
-        self.next_run = self.next_run.wrapping_add(1);
+        let run = self.next_run;
+        self.next_run = Run(run.0.wrapping_add(1));
         let deadline = entry.policy.start_timeout.map(|timeout| self.now + timeout);
         self.children.set(key, State::Starting { run, cause, late: false }, deadline);
         self.actions.push(Action::Start { key, run });
     }
 
-    fn on_request(&mut self, request: Event) {
-        match self.mode {
-            Mode::Up => self.grant(&request),
-            Mode::Round(ref round) if !round.is_last() => self.requests.push_back(request),
-            Mode::Round(_) | Mode::Ended => self.refuse(&request),
-        }
-    }
-
-    pub(super) fn refuse(&mut self, request: &Event) {
-        if let Event::Terminate { ticket, .. } | Event::Restart { ticket, .. } = request {
-            self.answer(*ticket, Err(Refusal::ShuttingDown));
-        }
-    }
-
-    pub(super) fn grant(&mut self, request: &Event) {
-        match *request {
-            Event::Terminate { key, ticket } => self.terminate(key, ticket),
-            Event::Restart { key, ticket } => self.start_by_hand(key, ticket),
-            Event::Retry { key, generation } => self.on_retry(key, generation),
-            _ => {}
-        }
-    }
-
-    /// OTP's `restart_child`: counts for nothing, and is not tried again if it fails.
-    fn start_by_hand(&mut self, key: Key, ticket: Ticket) {
-        let refusal = match self.children.get(key).map(|entry| &entry.state) {
-            None => Refusal::NotFound,
-            Some(State::Stopped) => return self.start(key, Cause::Request(ticket)),
-            Some(State::Restarting { .. } | State::Ended { .. }) => Refusal::Restarting,
-            Some(State::Starting { .. } | State::Running { .. } | State::Stopping { .. }) => Refusal::Running,
-        };
-        self.answer(ticket, Err(refusal));
-    }
-
-    /// The child is down, and nobody is due to start it. A temporary one is gone.
+    /// The child is down, and nobody is due to start it. One that is not kept is gone.
     pub(super) fn put_down(&mut self, key: Key, reason: &ExitReason) {
         let Some(entry) = self.children.get(key) else { return };
-        self.actions.push(Action::Close { key, reason: reason.clone() });
-        if entry.policy.restart == crate::spec::Restart::Temporary {
-            self.children.remove(key);
+        if self.is_dynamic() || entry.policy.restart == Restart::Temporary {
+            self.forget(key, reason);
         } else {
             self.children.set(key, State::Stopped, None);
+            self.actions.push(Action::Close { key, reason: reason.clone() });
         }
     }
 
-    pub(super) fn answer(&mut self, ticket: Ticket, result: Result<(), Refusal>) {
+    pub(super) fn forget(&mut self, key: Key, reason: &ExitReason) {
+        self.children.remove(key);
+        self.actions.push(Action::Forget { key, reason: reason.clone() });
+    }
+
+    pub(super) fn answer(&mut self, ticket: Ticket, result: Result<Granted, Refusal>) {
         self.actions.push(Action::Answer { ticket, result });
     }
 }

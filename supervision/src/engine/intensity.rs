@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::types::Time;
-use crate::spec::Intensity;
+use crate::policy::Intensity;
 
 /// The restarts that still count.
 ///
@@ -20,13 +20,19 @@ impl Window {
         Self { limit, stamps: VecDeque::new() }
     }
 
-    /// Counts a restart that is needed now; whether it is still tolerated.
-    pub(super) fn record(&mut self, now: Time) -> bool {
+    /// Counts a restart that is needed now: how many more are tolerated, or none if this one is not.
+    pub(super) fn record(&mut self, now: Time) -> Option<u32> {
         while self.stamps.front().is_some_and(|stamp| *stamp + self.limit.period < now) {
             self.stamps.pop_front();
         }
         self.stamps.push_back(now);
-        self.stamps.len() <= self.limit.restarts as usize
+        let count = u32::try_from(self.stamps.len()).unwrap_or(u32::MAX);
+        self.limit.restarts.checked_sub(count)
+    }
+
+    /// What has been counted counts by another limit from now on.
+    pub(super) fn change(&mut self, limit: Intensity) {
+        self.limit = limit;
     }
 }
 
@@ -45,33 +51,33 @@ mod tests {
 
     #[test]
     fn intensity_zero_tolerates_no_restart() {
-        assert!(!window(0, 1000).record(ms(0)));
+        assert_eq!(window(0, 1000).record(ms(0)), None);
     }
 
     #[test]
     fn the_restart_after_the_last_tolerated_one_is_too_many() {
         let mut window = window(2, 1000);
-        assert!(window.record(ms(0)));
-        assert!(window.record(ms(10)));
-        assert!(!window.record(ms(20)));
+        assert!(window.record(ms(0)).is_some());
+        assert!(window.record(ms(10)).is_some());
+        assert_eq!(window.record(ms(20)), None);
     }
 
     #[test]
     fn a_restart_counts_for_exactly_one_period() {
         let mut within = window(1, 1000);
-        assert!(within.record(ms(0)));
-        assert!(!within.record(ms(1000)));
+        assert!(within.record(ms(0)).is_some());
+        assert_eq!(within.record(ms(1000)), None);
         let mut after = window(1, 1000);
-        assert!(after.record(ms(0)));
-        assert!(after.record(ms(1001)));
+        assert!(after.record(ms(0)).is_some());
+        assert!(after.record(ms(1001)).is_some());
     }
 
     #[test]
     fn restarts_slide_out_one_by_one() {
         let mut window = window(2, 1000);
-        assert!(window.record(ms(0)));
-        assert!(window.record(ms(600)));
-        assert!(window.record(ms(1100)));
-        assert!(!window.record(ms(1200)));
+        assert!(window.record(ms(0)).is_some());
+        assert!(window.record(ms(600)).is_some());
+        assert!(window.record(ms(1100)).is_some());
+        assert_eq!(window.record(ms(1200)), None);
     }
 }

@@ -24,18 +24,23 @@
 //! # Rules
 //!
 //! 1. Whether a child is to come back is asked before any strategy: who is not restarted disturbs nobody.
-//! 2. A restart is counted before it is tried, a group counts once, every further try counts again.
+//! 2. A restart is counted before it is tried and before any delay; a group counts once, every further try counts again.
 //! 3. The end of a child is matched by its [`Run`]. News of an old one is ignored.
 //! 4. Who ends while a round goes on is dealt with when it is over, unless the round comes by to stop it anyway: then that
 //!    was it.
 //! 5. A start that fails in a restart is tried again through the supervisor's own inbox, with a generation, so that whatever came
-//!    in between gets its turn, and what it decided makes the try void.
-//! 6. Giving up, and being told to stop, take everybody down in reverse order and end the supervisor.
+//!    in between gets its turn, and what it decided makes the try void. So does a restart that waits for a delay.
+//! 6. Giving up, and being told to stop, take everybody down in reverse order and end the supervisor. Children of a dynamic
+//!    supervisor have no order, and stop all at once.
+//! 7. Who hangs is ended, and then dealt with as if it had ended by itself.
 
 mod advance;
 mod children;
 mod core;
 mod intensity;
+mod look;
+mod requests;
+mod restarting;
 mod round;
 mod stopping;
 #[cfg(test)]
@@ -43,8 +48,12 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod types;
+mod watch;
+mod watching;
 
 pub(crate) use core::Engine;
+pub(crate) use look::Sight;
 pub(crate) use types::{
-    Action, ChildPolicy, Ending, Event, Key, Policy, Refusal, Report, Run, State, Ticket, Time,
+    Action, Ending, Event, Granted, Key, Policy, Refusal, Report, Request, Run, Sign, State, Target, Ticket,
+    Time,
 };

@@ -3,82 +3,83 @@
 use perennial_actors::ExitReason;
 
 use super::core::Engine;
-use super::types::{Action, Cause, Key, Refusal, Report, Run, State, Ticket, Time};
-use crate::spec::Shutdown;
+use super::types::{Action, Cause, Granted, Key, Refusal, Report, State, Stopping, Time};
+use crate::policy::{ChildKind, ChildPolicy, Restart, Shutdown};
 
 impl Engine {
     /// Tells a child to stop, in the way that its spec says. Does nothing if it is on its way.
     pub(super) fn stop(&mut self, key: Key) {
         let Some(entry) = self.children.get(key) else { return };
         let shutdown = entry.policy.shutdown;
-        let (run, waiting) = match &entry.state {
-            State::Running { run } | State::Starting { run, cause: Cause::Round | Cause::Restart, .. } => {
-                (*run, None)
-            }
-            State::Starting { run, cause: Cause::Request(ticket), .. } => (*run, Some(*ticket)),
-            State::Stopped | State::Ended { .. } | State::Restarting { .. } | State::Stopping { .. } => {
-                return;
-            }
+        let (run, cause) = match &entry.state {
+            State::Running { run, .. } => (*run, None),
+            State::Starting { run, cause, .. } => (*run, Some(*cause)),
+            State::Stopped | State::Ended { .. } | State::Restarting { .. } | State::Stopping(_) => return,
         };
-        if let Some(ticket) = waiting {
-            self.answer(ticket, Err(Refusal::ShuttingDown));
+        let mut stopping = Stopping::new(run);
+        match cause {
+            Some(Cause::Asked(ticket)) => self.answer(ticket, Err(self.interrupted())),
+            Some(Cause::Brought(ticket)) => stopping.brought = Some(ticket),
+            Some(Cause::Round | Cause::Restart) | None => {}
         }
         match shutdown {
-            Shutdown::BrutalKill => self.kill(key, run, false, Vec::new()),
-            Shutdown::Timeout(time) => self.tell(key, run, Some(self.now + time)),
-            Shutdown::Infinity => self.tell(key, run, None),
+            Shutdown::BrutalKill => self.kill(key, stopping),
+            Shutdown::Timeout(time) => self.tell(key, stopping, Some(self.now.saturating_add(time))),
+            Shutdown::Infinity => self.tell(key, stopping, None),
         }
     }
 
-    fn tell(&mut self, key: Key, run: Run, deadline: Option<Time>) {
-        let state = State::Stopping { run, killed: false, late: false, tickets: Vec::new() };
-        self.children.set(key, state, deadline);
-        self.actions.push(Action::Stop { key });
+    fn tell(&mut self, key: Key, stopping: Stopping, deadline: Option<Time>) {
+        self.children.set(key, State::Stopping(Box::new(stopping)), deadline);
+        self.actions.push(Action::Stop { key, reason: ExitReason::shutdown() });
     }
 
-    fn kill(&mut self, key: Key, run: Run, late: bool, tickets: Vec<Ticket>) {
+    pub(super) fn kill(&mut self, key: Key, stopping: Stopping) {
         let deadline = self.patience(key);
-        self.children.set(key, State::Stopping { run, killed: true, late, tickets }, deadline);
+        self.children.set(key, State::Stopping(Box::new(Stopping { killed: true, ..stopping })), deadline);
         self.actions.push(Action::Kill { key });
     }
 
     fn patience(&self, key: Key) -> Option<Time> {
-        let patience = self.children.get(key)?.policy.patience?;
-        Some(self.now + patience)
+        let entry = self.children.get(key)?;
+        (entry.policy.kind == ChildKind::Worker).then(|| self.now.saturating_add(self.policy.patience))
     }
 
-    /// OTP's `terminate_child`.
-    pub(super) fn terminate(&mut self, key: Key, ticket: Ticket) {
-        let Some(entry) = self.children.get(key) else { return self.answer(ticket, Err(Refusal::NotFound)) };
-        if !entry.is_live() {
-            self.put_down(key, &ExitReason::shutdown());
-            return self.answer(ticket, Ok(()));
-        }
-        self.stop(key);
-        if let Some(State::Stopping { tickets, .. }) =
-            self.children.get_mut(key).map(|entry| &mut entry.state)
-        {
-            tickets.push(ticket);
-        }
-    }
-
-    /// A child that was to stop is gone.
-    pub(super) fn on_stopped(&mut self, key: Key, abandoned: bool) {
-        let Some(entry) = self.children.get_mut(key) else { return };
-        let State::Stopping { late, tickets, .. } = &mut entry.state else { return };
-        let (late, tickets) = (*late, std::mem::take(tickets));
-        if late || abandoned {
-            self.actions.push(Action::Report(Report::Late { key, abandoned }));
-        }
-        if tickets.is_empty() {
-            self.children.set(key, State::Stopped, None);
+    /// What those are told who wanted it started, and it is stopped instead.
+    const fn interrupted(&self) -> Refusal {
+        if self.is_going_down() {
+            Refusal::ShuttingDown
         } else {
+            Refusal::StartFailed(ExitReason::shutdown())
+        }
+    }
+
+    /// A child that was to stop is gone, or as good as.
+    pub(super) fn on_stopped(&mut self, key: Key, reason: &ExitReason, abandoned: bool) {
+        let Some(entry) = self.children.get_mut(key) else { return };
+        let State::Stopping(stopping) = &mut entry.state else { return };
+        let (asked, brought) = (std::mem::take(&mut stopping.asked), stopping.brought);
+        let unresponsive = stopping.unresponsive;
+        if !unresponsive && (abandoned || is_error(&entry.policy, reason)) {
+            self.actions.push(Action::Report(Report::ShutdownError { key, reason: reason.clone() }));
+        }
+        if let Some(ticket) = brought {
+            self.children.remove(key);
+            self.answer(ticket, Err(self.interrupted()));
+        } else if !asked.is_empty() {
             self.put_down(key, &ExitReason::shutdown());
+        } else if unresponsive {
+            self.replace(key);
+        } else {
+            self.children.set(key, State::Stopped, None);
         }
-        for ticket in tickets {
-            self.answer(ticket, Ok(()));
+        for ticket in asked {
+            self.answer(ticket, Ok(Granted::Done));
         }
-        self.advance();
+        if self.is_dynamic() && self.is_going_down() {
+            self.pass_over(key);
+        }
+        self.advance_after(key);
     }
 
     /// Deals with every deadline that has passed.
@@ -94,24 +95,44 @@ impl Engine {
                 }
                 State::Starting { cause, late: true, .. } => {
                     let cause = *cause;
-                    self.actions.push(Action::Abandon { key });
-                    self.actions.push(Action::Report(Report::Late { key, abandoned: true }));
+                    self.abandon(key);
                     self.children.set(key, State::Stopped, None);
                     self.start_failed(key, cause, ExitReason::StartTimedOut);
                 }
-                State::Stopping { run, killed: false, tickets, .. } => {
-                    let (run, tickets) = (*run, std::mem::take(tickets));
-                    self.kill(key, run, true, tickets);
+                State::Stopping(stopping) if stopping.killed => {
+                    self.abandon(key);
+                    self.on_stopped(key, &ExitReason::Killed, true);
                 }
-                State::Stopping { killed: true, .. } => {
-                    self.actions.push(Action::Abandon { key });
-                    self.on_stopped(key, true);
+                State::Stopping(stopping) => {
+                    let stopping = Stopping { asked: std::mem::take(&mut stopping.asked), ..**stopping };
+                    self.actions.push(Action::Report(Report::Late { key, abandoned: false }));
+                    self.kill(key, stopping);
                 }
-                State::Stopped | State::Running { .. } | State::Ended { .. } | State::Restarting { .. } => {
-                    // None of these has a deadline.
-                    return;
+                State::Running { run, .. } => {
+                    let run = *run;
+                    self.watch(key, run);
                 }
+                State::Restarting { .. } => {
+                    let generation = entry.generation;
+                    self.children.set_deadline(key, None);
+                    self.on_retry(key, generation);
+                }
+                // None of these has a deadline.
+                State::Stopped | State::Ended { .. } => self.children.set_deadline(key, None),
             }
         }
+    }
+
+    fn abandon(&mut self, key: Key) {
+        self.actions.push(Action::Abandon { key });
+        self.actions.push(Action::Report(Report::Late { key, abandoned: true }));
+    }
+}
+
+/// Whether a child that was told to stop should have ended for another reason than this. As OTP has it.
+fn is_error(policy: &ChildPolicy, reason: &ExitReason) -> bool {
+    match (policy.shutdown, reason) {
+        (Shutdown::BrutalKill, ExitReason::Killed) | (_, ExitReason::Shutdown(None)) => false,
+        _ => policy.restart == Restart::Permanent || reason.is_abnormal(),
     }
 }

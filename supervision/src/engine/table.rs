@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use perennial_actors::ExitReason;
 
-use super::{Action, ChildPolicy, Engine, Event, Key, Policy, Run};
-use crate::spec::{Intensity, Restart, Shutdown, Strategy};
+use super::{Action, Engine, Event, Key, Policy, Run};
+use crate::policy::{AutoShutdown, ChildPolicy, Intensity, Kind, Restart, Strategy};
 
-const CHILDREN: u32 = 4;
+const CHILDREN: u64 = 4;
 const STRATEGIES: [Strategy; 3] = [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne];
 const RESTARTS: [Restart; 3] = [Restart::Permanent, Restart::Transient, Restart::Temporary];
 
@@ -34,17 +34,19 @@ struct World {
 
 impl World {
     /// All children are up. `ending` is of the restart type in question, its siblings are permanent.
-    fn up(strategy: Strategy, restart: Restart, ending: u32, intensity: u32) -> Self {
-        let policy =
-            Policy { strategy, intensity: Intensity { restarts: intensity, period: Duration::from_secs(5) } };
-        let children = (0..CHILDREN).map(|key| ChildPolicy {
-            restart: if key == ending { restart } else { Restart::Permanent },
-            shutdown: Shutdown::default(),
-            start_timeout: None,
-            patience: Some(Duration::from_secs(5)),
+    fn up(strategy: Strategy, restart: Restart, ending: u64, intensity: u32) -> Self {
+        let policy = Policy {
+            kind: Kind::Static { strategy, auto_shutdown: AutoShutdown::Never },
+            intensity: Intensity { restarts: intensity, period: Duration::from_secs(5) },
+            patience: Duration::from_secs(5),
+            seed: 0,
+        };
+        let children = (0..CHILDREN).map(|key| {
+            let restart = if key == ending { restart } else { Restart::Permanent };
+            (key.to_string().into(), ChildPolicy { restart, ..ChildPolicy::default() })
         });
         let mut world = Self {
-            engine: Engine::new(policy, children, 0),
+            engine: Engine::new(policy, children, Run(0)),
             told: Vec::new(),
             runs: vec![None; CHILDREN as usize],
         };
@@ -53,7 +55,7 @@ impl World {
         world
     }
 
-    fn end(&mut self, key: u32, reason: ExitReason) {
+    fn end(&mut self, key: u64, reason: ExitReason) {
         let run = self.runs[key as usize].take().expect("it runs");
         self.happen(Event::Ended { key: Key(key), run, reason });
     }
@@ -74,12 +76,12 @@ impl World {
                 assert!(self.runs[key.0 as usize].replace(run).is_none(), "two incarnations of one child");
                 Some(Event::Started { key, run })
             }
-            Action::Stop { key } => {
+            Action::Stop { key, .. } => {
                 self.told.push(format!("stop {}", key.0));
                 let run = self.runs[key.0 as usize].take().expect("only who lives is stopped");
                 Some(Event::Ended { key, run, reason: ExitReason::shutdown() })
             }
-            Action::Close { key, .. } => {
+            Action::Close { key, .. } | Action::Forget { key, .. } => {
                 self.told.push(format!("close {}", key.0));
                 None
             }
@@ -93,7 +95,7 @@ impl World {
 }
 
 /// The children that are restarted with `ending`, in start order.
-fn affected(strategy: Strategy, ending: u32) -> std::ops::Range<u32> {
+fn affected(strategy: Strategy, ending: u64) -> std::ops::Range<u64> {
     match strategy {
         Strategy::OneForOne => ending..ending + 1,
         Strategy::OneForAll => 0..CHILDREN,
@@ -104,7 +106,7 @@ fn affected(strategy: Strategy, ending: u32) -> std::ops::Range<u32> {
 fn expected(
     strategy: Strategy,
     restart: Restart,
-    ending: u32,
+    ending: u64,
     abnormal: bool,
     intensity: u32,
 ) -> Vec<String> {
@@ -116,7 +118,7 @@ fn expected(
     if !comes_back {
         return vec![format!("close {ending}")];
     }
-    let others = |range: std::ops::Range<u32>| {
+    let others = |range: std::ops::Range<u64>| {
         range.rev().filter(|key| *key != ending).map(|key| format!("stop {key}"))
     };
     if intensity == 0 {

@@ -1,15 +1,16 @@
 //! The engine in a world where anything may happen in any order: random crashes, failed starts, late answers, requests.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::ExitReason;
 use proptest::prelude::*;
 
-use super::{Action, ChildPolicy, Engine, Event, Key, Policy, Run, State, Ticket};
-use crate::spec::{Intensity, Restart, Shutdown, Strategy as Among};
+use super::{Action, Engine, Event, Key, Policy, Request, Run, Sight, State, Target, Ticket};
+use crate::policy::{AutoShutdown, ChildPolicy, Intensity, Kind, Restart, Shutdown, Strategy as Among};
 
-const CHILDREN: u32 = 4;
+const CHILDREN: u64 = 4;
 
 /// What may happen next.
 #[derive(Clone, Copy, Debug)]
@@ -17,13 +18,13 @@ enum Op {
     /// Something that was told is done: which, and whether a start succeeds.
     Answer(usize, bool),
     /// A child ends by itself.
-    Crash(u32, bool),
+    Crash(u64, bool),
     /// A put-off try comes out of the inbox.
     Deliver,
     /// Time passes.
     Wait(u64),
-    Terminate(u32),
-    Restart(u32),
+    Terminate(u64),
+    Restart(u64),
     Shutdown,
 }
 
@@ -46,12 +47,18 @@ fn policy() -> impl Strategy<Value = (Policy, Vec<ChildPolicy>)> {
     let shutdown =
         prop::sample::select(vec![Shutdown::BrutalKill, Shutdown::Timeout(second), Shutdown::Infinity]);
     let child = (restart, shutdown, any::<bool>()).prop_map(move |(restart, shutdown, hurried)| {
-        ChildPolicy { restart, shutdown, start_timeout: hurried.then_some(second), patience: Some(second) }
+        ChildPolicy { restart, shutdown, start_timeout: hurried.then_some(second), ..ChildPolicy::default() }
     });
     let children = prop::collection::vec(child, CHILDREN as usize);
     (among, 0..6_u32, children).prop_map(move |(strategy, restarts, children)| {
-        (Policy { strategy, intensity: Intensity { restarts, period: 5 * second } }, children)
+        let kind = Kind::Static { strategy, auto_shutdown: AutoShutdown::Never };
+        let intensity = Intensity { restarts, period: 5 * second };
+        (Policy { kind, intensity, patience: second, seed: 0 }, children)
     })
+}
+
+fn ids() -> impl Iterator<Item = Arc<str>> {
+    (0..CHILDREN).map(|key| key.to_string().into())
 }
 
 /// Something that a child was told, and has not done yet.
@@ -76,7 +83,7 @@ struct World {
 impl World {
     fn new((policy, children): (Policy, Vec<ChildPolicy>)) -> Self {
         let mut world = Self {
-            engine: Engine::new(policy, children, 0),
+            engine: Engine::new(policy, ids().zip(children), Run(0)),
             now: Duration::ZERO,
             tasks: Vec::new(),
             living: BTreeMap::new(),
@@ -105,7 +112,7 @@ impl World {
                 self.tasks.push(Task::Start(key, run));
             }
             // A child that is told twice, or killed while it stops, ends once.
-            Action::Stop { key } | Action::Kill { key } => {
+            Action::Stop { key, .. } | Action::Kill { key } => {
                 let (run, _) = self.living[&key];
                 self.tasks.retain(|task| !matches!(task, Task::Start(k, _) | Task::End(k, _) if *k == key));
                 self.tasks.push(Task::End(key, run));
@@ -116,12 +123,18 @@ impl World {
             }
             Action::Retry { key, generation } => self.retries.push((key, generation)),
             Action::Answer { ticket, .. } => assert!(self.asked.remove(&ticket), "answered twice"),
-            Action::Close { key, .. } => assert!(!self.living.contains_key(&key), "closed while it lives"),
+            Action::Close { key, .. } | Action::Forget { key, .. } => {
+                assert!(!self.living.contains_key(&key), "closed while it lives")
+            }
             Action::Exit { .. } => {
                 assert!(self.living.is_empty(), "it ends before its children");
                 self.exits += 1;
             }
-            Action::Up | Action::Report(_) => {}
+            Action::Up
+            | Action::Report(_)
+            | Action::Admit { .. }
+            | Action::Look { .. }
+            | Action::Probe { .. } => {}
         }
     }
 
@@ -137,8 +150,8 @@ impl World {
                 self.now += Duration::from_millis(millis);
                 self.happen(Event::Tick);
             }
-            Op::Terminate(key) => self.ask(|ticket| Event::Terminate { key: Key(key), ticket }),
-            Op::Restart(key) => self.ask(|ticket| Event::Restart { key: Key(key), ticket }),
+            Op::Terminate(key) => self.ask(Request::Terminate(Target::Key(Key(key)))),
+            Op::Restart(key) => self.ask(Request::Restart(Target::Key(Key(key)))),
             Op::Shutdown => self.happen(Event::Shutdown { reason: ExitReason::shutdown() }),
             Op::Answer(..) | Op::Deliver => {}
         }
@@ -175,21 +188,21 @@ impl World {
         self.happen(Event::Ended { key, run, reason });
     }
 
-    fn ask(&mut self, request: impl FnOnce(Ticket) -> Event) {
+    fn ask(&mut self, request: Request) {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         self.asked.insert(ticket);
-        self.happen(request(ticket));
+        self.happen(Event::Asked { ticket, request });
     }
 
     /// What the engine believes is what is the case.
     fn check(&self) {
-        for (key, state, _) in self.engine.states() {
+        for Sight { key, state, .. } in self.engine.sights() {
             let lives = self.living.get(&key).copied();
             match state {
-                State::Running { run } => assert_eq!(lives, Some((*run, true))),
+                State::Running { run, .. } => assert_eq!(lives, Some((*run, true))),
                 State::Starting { run, .. } => assert_eq!(lives.map(|(run, _)| run), Some(*run)),
-                State::Stopping { run, .. } => assert_eq!(lives.map(|(run, _)| run), Some(*run)),
+                State::Stopping(stopping) => assert_eq!(lives.map(|(run, _)| run), Some(stopping.run)),
                 State::Stopped | State::Ended { .. } | State::Restarting { .. } => {}
             }
         }
@@ -223,7 +236,7 @@ proptest! {
         world.calm_down();
         if world.exits == 0 {
             // Nothing is under way any more: nobody starts, nobody stops, nobody waits to be restarted.
-            for (key, state, _) in world.engine.states() {
+            for Sight { key, state, .. } in world.engine.sights() {
                 prop_assert!(matches!(state, State::Running { .. } | State::Stopped), "{key:?} is {state:?}");
             }
             prop_assert!(world.asked.is_empty(), "somebody waits for an answer");

@@ -1,21 +1,23 @@
 //! The words that the engine and its driver speak.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::ExitReason;
 
-use crate::spec::{Intensity, Restart, Shutdown, Strategy};
+use super::watch::Watch;
+use crate::policy::{ChildPolicy, Intensity, Kind};
 
 /// Time since the supervisor began.
 pub(crate) type Time = Duration;
 
 /// A child, by its place in the start order.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) struct Key(pub(crate) u32);
+pub(crate) struct Key(pub(crate) u64);
 
-/// One start of a child and what came of it. Never the same twice within a supervisor's incarnation.
+/// One start of a child and what came of it. Numbers come round after 65,536 starts, by when no news of the first is left.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) struct Run(pub(crate) u32);
+pub(crate) struct Run(pub(crate) u16);
 
 /// Whom to answer.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -24,18 +26,12 @@ pub(crate) struct Ticket(pub(crate) u64);
 /// What a supervisor was told about itself.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Policy {
-    pub(crate) strategy: Strategy,
+    pub(crate) kind: Kind,
     pub(crate) intensity: Intensity,
-}
-
-/// What it was told about a child.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ChildPolicy {
-    pub(crate) restart: Restart,
-    pub(crate) shutdown: Shutdown,
-    pub(crate) start_timeout: Option<Duration>,
-    /// How long after a kill it is abandoned; never, if it is a supervisor, which always dies.
-    pub(crate) patience: Option<Duration>,
+    /// How long after a kill a worker is abandoned. A supervisor always dies.
+    pub(crate) patience: Duration,
+    /// What jitter is drawn from.
+    pub(crate) seed: u64,
 }
 
 /// What happens.
@@ -43,64 +39,75 @@ pub(crate) struct ChildPolicy {
 pub(crate) enum Event {
     /// The supervisor starts.
     Begin,
-    /// The init of a child returned.
-    Started {
-        key: Key,
-        run: Run,
-    },
+    /// The start of a child is complete.
+    Started { key: Key, run: Run },
     /// A child did not start.
-    StartFailed {
-        key: Key,
-        run: Run,
-        reason: ExitReason,
-    },
+    StartFailed { key: Key, run: Run, reason: ExitReason },
     /// A child that had started ended.
-    Ended {
-        key: Key,
-        run: Run,
-        reason: ExitReason,
-    },
+    Ended { key: Key, run: Run, reason: ExitReason },
     /// The try that was put off in this generation.
-    Retry {
-        key: Key,
-        generation: u32,
-    },
+    Retry { key: Key, generation: u32 },
     /// A deadline may have passed.
     Tick,
-    /// Somebody wants a child stopped, or started again.
-    Terminate {
-        key: Key,
-        ticket: Ticket,
-    },
-    Restart {
-        key: Key,
-        ticket: Ticket,
-    },
+    /// A child was looked at: for how long it has been in a handler.
+    Looked { key: Key, run: Run, busy: Option<Duration> },
+    /// A child was asked: whether it answered in time.
+    Probed { key: Key, run: Run, answered: bool },
+    /// Somebody wants something.
+    Asked { ticket: Ticket, request: Request },
     /// Somebody wants the supervisor stopped: its parent, its owner, or its system.
-    Shutdown {
-        reason: ExitReason,
-    },
+    Shutdown { reason: ExitReason },
+}
+
+/// What may be asked of a supervisor.
+#[derive(Clone, Debug)]
+pub(crate) enum Request {
+    /// Take in a child and start it. OTP's `start_child`.
+    Start { id: Arc<str>, policy: ChildPolicy },
+    /// Stop a child, and leave it down. OTP's `terminate_child`.
+    Terminate(Target),
+    /// Start a child that is down. OTP's `restart_child`.
+    Restart(Target),
+    /// Forget a child that is down. OTP's `delete_child`.
+    Delete(Target),
+    /// Take over what is said of the supervisor and of its children. OTP's `code_change`.
+    Change { policy: Policy, children: Vec<(Arc<str>, ChildPolicy)> },
+}
+
+/// Which child.
+#[derive(Clone, Debug)]
+pub(crate) enum Target {
+    Id(Arc<str>),
+    Key(Key),
 }
 
 /// What is to be done.
 #[derive(Clone, Debug)]
 pub(crate) enum Action {
+    /// The child that the request brought has this key from now on. With several, in their order.
+    Admit { key: Key, ticket: Ticket },
     /// Open the child's mailbox and start an incarnation. Answered by `Started`, or else `StartFailed`.
     Start { key: Key, run: Run },
-    /// Tell the child to stop.
-    Stop { key: Key },
+    /// Tell the child to stop, for this reason.
+    Stop { key: Key, reason: ExitReason },
     /// Kill the child.
     Kill { key: Key },
     /// Take the mailbox away from a child that does not die.
     Abandon { key: Key },
+    /// See for how long the child has been in a handler. Answered by `Looked`.
+    Look { key: Key, run: Run },
+    /// Ask the child. Answered by `Probed`.
+    Probe { key: Key, run: Run },
     /// Send `Retry` through the inbox.
     Retry { key: Key, generation: u32 },
     /// Nobody is due to serve the child any more: its mailbox is closed.
     Close { key: Key, reason: ExitReason },
+    /// The same, and the child is no child any more.
+    Forget { key: Key, reason: ExitReason },
     /// The first start is complete.
     Up,
     /// Answer a request.
-    Answer { ticket: Ticket, result: Result<(), Refusal> },
+    Answer { ticket: Ticket, result: Result<Granted, Refusal> },
     /// Say what happens to whoever wants to know.
     Report(Report),
     /// End the supervisor.
@@ -116,14 +123,33 @@ pub(crate) enum Ending {
     StartFailed { key: Key, reason: ExitReason },
 }
 
+/// What came of a request that was granted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Granted {
+    /// The child has started.
+    Started(Key),
+    /// The child declined to start: it stays down, or is gone if it is not kept.
+    Ignored,
+    /// What was asked is done.
+    Done,
+    /// The child is no child any more: whoever asked may have it.
+    Deleted(Key),
+}
+
 /// Why a request was not granted.
 #[derive(Clone, Debug)]
 pub(crate) enum Refusal {
     /// The child runs.
-    Running,
+    Running(Key),
     /// The child is being restarted.
     Restarting,
-    /// The child did not start.
+    /// There is a child of this id, and it runs.
+    AlreadyStarted(Key),
+    /// There is a child of this id, and it does not run.
+    AlreadyPresent,
+    /// There are as many children as there may be.
+    MaxChildren,
+    /// The child did not start. If it was taken in for that, whoever asked may have it back.
     StartFailed(ExitReason),
     /// The supervisor is on its way out.
     ShuttingDown,
@@ -134,12 +160,31 @@ pub(crate) enum Refusal {
 /// What there is to tell.
 #[derive(Clone, Debug)]
 pub(crate) enum Report {
-    /// A child is to be restarted, with those that its strategy names.
-    Restarting { key: Key, reason: ExitReason },
+    /// A child has started.
+    Started { key: Key },
+    /// A child ended by itself, abnormally or though it is permanent.
+    Terminated { key: Key, reason: ExitReason },
+    /// A child is restarted; how many restarts more are tolerated now, and how long it waits.
+    Restarting { key: Key, reason: ExitReason, restarts_left: u32, delay: Duration },
+    /// A child did not start.
+    StartFailed { key: Key, reason: ExitReason },
+    /// A child was stopped, and ended for a reason that is not that.
+    ShutdownError { key: Key, reason: ExitReason },
+    /// A child does not get on, and is ended for it.
+    Unresponsive { key: Key, sign: Sign },
+    /// A child did not stop in time and is killed, or did not even die and is abandoned.
+    Late { key: Key, abandoned: bool },
     /// One restart too many was needed.
     GaveUp { key: Key },
-    /// A child did not stop in time and was killed, or did not even die.
-    Late { key: Key, abandoned: bool },
+}
+
+/// By what a child was found to hang.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Sign {
+    /// A handler has been running for so long.
+    Handler(Duration),
+    /// It missed so many answers in a row.
+    Probe(u32),
 }
 
 /// What a child is doing.
@@ -147,16 +192,36 @@ pub(crate) enum Report {
 pub(crate) enum State {
     /// It is down and nobody is due to start it.
     Stopped,
-    /// Its init runs. The timeout has struck if it is `late`.
+    /// Its start goes on. The timeout has struck if it is `late`.
     Starting { run: Run, cause: Cause, late: bool },
-    /// It is up.
-    Running { run: Run },
+    /// It is up, since then.
+    Running { run: Run, since: Time, watch: Option<Box<Watch>> },
     /// It ended while a round was going on (rule 4).
     Ended { reason: ExitReason },
-    /// It ended, or a try to start it failed, for this reason; it is due to be started (rule 5).
-    Restarting { reason: ExitReason },
-    /// It is to stop, for those who asked.
-    Stopping { run: Run, killed: bool, late: bool, tickets: Vec<Ticket> },
+    /// It ended, or a try to start it failed, for this reason; it is due to be started (rule 5). It was `counted` if it waits
+    /// for its delay to pass.
+    Restarting { reason: ExitReason, counted: bool },
+    /// It is on its way out.
+    Stopping(Box<Stopping>),
+}
+
+/// A child on its way out.
+#[derive(Clone, Debug)]
+pub(crate) struct Stopping {
+    pub(crate) run: Run,
+    pub(crate) killed: bool,
+    /// Who asked to have it stopped.
+    pub(crate) asked: Vec<Ticket>,
+    /// Who asked to have it started, and taken in for that.
+    pub(crate) brought: Option<Ticket>,
+    /// It does not get on, and is to come back.
+    pub(crate) unresponsive: bool,
+}
+
+impl Stopping {
+    pub(crate) const fn new(run: Run) -> Self {
+        Self { run, killed: false, asked: Vec::new(), brought: None, unresponsive: false }
+    }
 }
 
 /// Why a child is being started.
@@ -166,6 +231,8 @@ pub(crate) enum Cause {
     Round,
     /// It alone is restarted.
     Restart,
-    /// Somebody asked.
-    Request(Ticket),
+    /// Somebody asked for a child that was down.
+    Asked(Ticket),
+    /// Somebody brought it.
+    Brought(Ticket),
 }

@@ -1,51 +1,71 @@
-//! One child: an actor, how it is started, restarted and stopped.
+//! One child: an actor, how it is started, restarted, watched and stopped.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use perennial_actors::host::{Identity, Parent};
-use perennial_actors::{Actor, Address, ExitReason, Mailbox, Pid, StartError, System};
-use perennial_registry::{Name, Registry};
+use perennial_actors::{Actor, Address, ExitReason, Mailbox, Pid, StartError};
+use perennial_registry::Name;
 
+use super::actor_node::{ActorNode, StartFn};
 use super::error::SpecError;
-use super::policy::{Restart, Shutdown};
-use crate::node::{Node, OpenError};
+use super::probe::Probe;
+use crate::node::Node;
+use crate::policy::{Backoff, ChildPolicy, Liveness, Restart, Shutdown};
 
 /// The spec of a child that is an actor with messages `M`.
 ///
-/// Unless set otherwise it is permanent, has 5 seconds to stop and as long as it likes to start, and holds
-/// 1,024 messages.
+/// Unless set otherwise it is permanent, comes back at once, has 5 seconds to stop and as long as it likes to start, and
+/// holds 1,024 messages.
 #[must_use = "a child does nothing until it is given to a supervisor that is started"]
 pub struct Child<M: Send + 'static> {
     id: Arc<str>,
-    restart: Restart,
-    shutdown: Shutdown,
-    start_timeout: Option<Duration>,
+    policy: ChildPolicy,
     mailbox: Mailbox,
     mailbox_too_late: bool,
     name: Option<Name<M>>,
+    probe: Option<Probe<M>>,
     identity: OnceLock<Arc<Identity<M>>>,
     start: Arc<StartFn<M>>,
 }
-
-type StartFn<M> = dyn Fn(&Identity<M>, Arc<dyn Parent>, u64) -> Result<Pid, StartError> + Send + Sync;
 
 impl<M: Send + 'static> Child<M> {
     /// A child that is an actor `A`, each of whose incarnations starts from the same `args`.
     pub fn new<A: Actor<Msg = M>>(id: impl Into<Arc<str>>, args: A::Args) -> Self {
         let args = Arc::new(args);
+        Self::started_by(id, move |identity, parent, run| identity.start::<A>(args.clone(), parent, run))
+    }
+
+    pub(crate) fn started_by(
+        id: impl Into<Arc<str>>,
+        start: impl Fn(&Identity<M>, Arc<dyn Parent>, u64) -> Result<Pid, StartError> + Send + Sync + 'static,
+    ) -> Self {
         Self {
             id: id.into(),
-            restart: Restart::default(),
-            shutdown: Shutdown::default(),
-            start_timeout: None,
+            policy: ChildPolicy::default(),
             mailbox: Mailbox::default(),
             mailbox_too_late: false,
             name: None,
+            probe: None,
             identity: OnceLock::new(),
-            start: Arc::new(move |identity, parent, run| identity.start::<A>(args.clone(), parent, run)),
+            start: Arc::new(start),
         }
+    }
+
+    /// Gives it another id.
+    pub(crate) fn called(mut self, id: impl Into<Arc<str>>) -> Self {
+        self.id = id.into();
+        self
+    }
+
+    /// Makes it decline to start unless this is so.
+    pub(crate) fn only_if(mut self, wanted: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        let start = self.start;
+        self.start = Arc::new(move |identity, parent, run| {
+            if wanted() { start(identity, parent, run) } else { Err(StartError::Failed(ExitReason::Ignore)) }
+        });
+        self
     }
 
     /// Binds a name to it, from the start of the tree to its end: through every restart it leads to the same mailbox.
@@ -56,19 +76,55 @@ impl<M: Send + 'static> Child<M> {
 
     /// Sets which of its ends call for a restart.
     pub const fn restart(mut self, restart: Restart) -> Self {
-        self.restart = restart;
+        self.policy.restart = restart;
+        self
+    }
+
+    /// Makes its own end count for its supervisor's: see [`AutoShutdown`](crate::AutoShutdown). Not if it is permanent.
+    pub const fn significant(mut self) -> Self {
+        self.policy.significant = true;
         self
     }
 
     /// Sets how it is stopped.
     pub const fn shutdown(mut self, shutdown: Shutdown) -> Self {
-        self.shutdown = shutdown;
+        self.policy.shutdown = shutdown;
         self
     }
 
-    /// Sets how long its init may take. After that it is killed, and its start has failed.
+    /// Sets how long its start may take, until its init has returned or, if that put it off, until it [says that it is
+    /// ready](perennial_actors::Context::ready). After that it is killed, and its start has failed.
     pub const fn start_timeout(mut self, timeout: Duration) -> Self {
-        self.start_timeout = Some(timeout);
+        self.policy.start_timeout = Some(timeout);
+        self
+    }
+
+    /// Makes it wait before it is restarted, longer each time.
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.policy.backoff = Some(Arc::new(backoff));
+        self
+    }
+
+    /// Restarts it when a handler takes longer than this: see [`Liveness`]. Whether it awaits for ever, blocks its thread or spins.
+    ///
+    /// It is noticed before one and a half deadlines have passed, two and a half if the handler never awaits. A supervisor can notice
+    /// nothing while there is no thread for it: on a runtime with one thread, a handler that never awaits stops everything.
+    pub fn handler_deadline(self, deadline: Duration) -> Self {
+        self.liveness(|liveness| liveness.handler_deadline = Some(deadline))
+    }
+
+    /// Restarts it when it does not answer a question: see [`Probe`] and [`Liveness`].
+    pub fn probe(self, probe: Probe<M>) -> Self {
+        let policy = probe.policy;
+        let mut child = self.liveness(|liveness| liveness.probe = Some(policy));
+        child.probe = Some(probe);
+        child
+    }
+
+    fn liveness(mut self, set: impl FnOnce(&mut Liveness)) -> Self {
+        let mut liveness = self.policy.liveness.as_deref().cloned().unwrap_or_default();
+        set(&mut liveness);
+        self.policy.liveness = Some(Arc::new(liveness));
         self
     }
 
@@ -93,20 +149,19 @@ impl<M: Send + 'static> Child<M> {
 impl<M: Send + 'static> From<Child<M>> for ChildSpec {
     fn from(child: Child<M>) -> Self {
         let identity = child.identity().clone();
+        let error = child.mailbox_too_late.then(|| SpecError::MailboxTooLate { id: child.id.clone() });
         Self {
-            error: child.mailbox_too_late.then(|| SpecError::MailboxTooLate { id: child.id.clone() }),
             id: child.id,
-            restart: child.restart,
-            shutdown: child.shutdown,
-            start_timeout: child.start_timeout,
-            node: Arc::new(ActorNode { identity, name: child.name, start: child.start }),
+            policy: child.policy,
+            node: Arc::new(ActorNode { identity, name: child.name, probe: child.probe, start: child.start }),
+            error: error.map(Box::new),
         }
     }
 }
 
 impl<M: Send + 'static> fmt::Debug for Child<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Child").field("id", &self.id).field("restart", &self.restart).finish_non_exhaustive()
+        f.debug_struct("Child").field("id", &self.id).field("policy", &self.policy).finish_non_exhaustive()
     }
 }
 
@@ -114,51 +169,36 @@ impl<M: Send + 'static> fmt::Debug for Child<M> {
 #[must_use = "a child does nothing until it is given to a supervisor that is started"]
 pub struct ChildSpec {
     pub(crate) id: Arc<str>,
-    pub(crate) restart: Restart,
-    pub(crate) shutdown: Shutdown,
-    pub(crate) start_timeout: Option<Duration>,
+    pub(crate) policy: ChildPolicy,
     pub(crate) node: Arc<dyn Node>,
-    pub(crate) error: Option<SpecError>,
+    pub(crate) error: Option<Box<SpecError>>,
+}
+
+impl ChildSpec {
+    /// Its id among its siblings.
+    #[must_use]
+    pub fn id(&self) -> &Arc<str> {
+        &self.id
+    }
+
+    /// Another spec of the same child: the same identity. Not for users, who could start it twice.
+    pub(crate) fn twin(&self) -> Self {
+        let Self { id, policy, node, error } = self;
+        Self { id: id.clone(), policy: policy.clone(), node: node.clone(), error: error.clone() }
+    }
+
+    /// How it is to be treated.
+    #[must_use]
+    pub const fn policy(&self) -> &ChildPolicy {
+        &self.policy
+    }
 }
 
 impl fmt::Debug for ChildSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ChildSpec")
             .field("id", &self.id)
-            .field("restart", &self.restart)
+            .field("policy", &self.policy)
             .finish_non_exhaustive()
-    }
-}
-
-/// A child that is an actor, as its supervisor handles it.
-struct ActorNode<M: Send + 'static> {
-    identity: Arc<Identity<M>>,
-    name: Option<Name<M>>,
-    start: Arc<StartFn<M>>,
-}
-
-impl<M: Send + 'static> Node for ActorNode<M> {
-    fn open(&self, system: &System, label: &str) -> Result<(), OpenError> {
-        self.identity.open(system, || label.into());
-        match &self.name {
-            Some(name) => Ok(Registry::of(system).bind(name, &self.identity.address())?),
-            None => Ok(()),
-        }
-    }
-
-    fn close(&self, reason: &ExitReason) {
-        self.identity.close(reason);
-    }
-
-    fn start(&self, parent: Arc<dyn Parent>, run: u64) -> Result<Pid, StartError> {
-        (self.start)(&self.identity, parent, run)
-    }
-
-    fn abandon(&self, pid: Pid) -> bool {
-        self.identity.abandon(pid)
-    }
-
-    fn handle(&self) -> perennial_actors::Handle {
-        self.identity.address().handle()
     }
 }

@@ -26,4 +26,24 @@ pub enum SpecError {
         /// The child.
         id: Arc<str>,
     },
+    /// A child is significant and permanent: one that always comes back never ends its supervisor.
+    #[error("child {id:?} is significant, but permanent")]
+    SignificantPermanent {
+        /// The child.
+        id: Arc<str>,
+    },
+    /// A child is significant, and its supervisor never looks at that.
+    #[error("child {id:?} is significant, but supervisor {supervisor:?} does not shut down by itself")]
+    SignificantForNothing {
+        /// The supervisor.
+        supervisor: Arc<str>,
+        /// The child.
+        id: Arc<str>,
+    },
+    /// A deadline, an interval or a timeout of a child's liveness is zero, or so is the number of answers that it may miss.
+    #[error("the liveness of child {id:?} leaves it no time at all")]
+    ZeroLiveness {
+        /// The child.
+        id: Arc<str>,
+    },
 }

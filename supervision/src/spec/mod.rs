@@ -1,7 +1,7 @@
 //! What a tree is to be: checked once, before anything runs.
 //!
-//! A [`Child`] says how one actor is started, restarted and stopped; a [`Supervisor`] says the same of a group, and may be
-//! a child itself. The identity of a child, with its mailbox, its address and its name, is made with its spec and lives
+//! A [`Child`] says how one actor is started, restarted, watched and stopped; a [`Supervisor`](crate::Supervisor) says the same of a
+//! group, and may be a child itself. The identity of a child, with its mailbox, its address and its name, is made with its spec and lives
 //! as long as that: so its address can be had before anything runs, and survives every restart of every supervisor
 //! above it.
 //!
@@ -26,13 +26,13 @@
 //! assert!(twins.check().is_err(), "two children have one id");
 //! ```
 
+mod actor_node;
 mod child;
 mod error;
-mod policy;
-mod supervisor;
+mod plan;
+mod probe;
 
 pub use child::{Child, ChildSpec};
 pub use error::SpecError;
-pub use policy::{Intensity, Restart, Shutdown, Strategy};
-pub(crate) use supervisor::Plan;
-pub use supervisor::Supervisor;
+pub(crate) use plan::Plan;
+pub use probe::Probe;

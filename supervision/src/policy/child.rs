@@ -1,8 +1,12 @@
-//! The words of OTP's supervisor: when a child is restarted, with whom, how often, and how it is stopped.
+//! What a supervisor is told of one child.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::ExitReason;
+
+use super::backoff::Backoff;
+use super::liveness::Liveness;
 
 /// Which ends of a child call for a restart.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -12,7 +16,7 @@ pub enum Restart {
     Permanent,
     /// An abnormal end only. After any other it stays down, and can be started again by hand.
     Transient,
-    /// None. When it ends, it is gone.
+    /// None. When it ends, it is gone, and its spec with it.
     Temporary,
 }
 
@@ -26,37 +30,6 @@ impl Restart {
             Self::Transient => reason.is_abnormal(),
             Self::Temporary => false,
         }
-    }
-}
-
-/// Who is restarted with a child that is.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-pub enum Strategy {
-    /// Nobody else. The default, as in OTP.
-    #[default]
-    OneForOne,
-    /// All of its siblings.
-    OneForAll,
-    /// The siblings that were started after it.
-    RestForOne,
-}
-
-/// How many restarts, within how long, a supervisor takes before it gives up.
-///
-/// The default is OTP's: 1 restart within 5 seconds. It tolerates a burst of `restarts` and, in the long run, `restarts`
-/// in every `period`; one more and the supervisor takes its children down and ends, for its own supervisor to decide.
-/// Restarts are counted for the supervisor as a whole, and a group that is restarted together counts once.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Intensity {
-    /// Restarts that are tolerated within the period.
-    pub restarts: u32,
-    /// How long a restart counts.
-    pub period: Duration,
-}
-
-impl Default for Intensity {
-    fn default() -> Self {
-        Self { restarts: 1, period: Duration::from_secs(5) }
     }
 }
 
@@ -75,4 +48,34 @@ impl Default for Shutdown {
     fn default() -> Self {
         Self::Timeout(Duration::from_secs(5))
     }
+}
+
+/// What a child is.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum ChildKind {
+    /// Something that works: an actor, or a task.
+    #[default]
+    Worker,
+    /// A supervisor with children of its own.
+    Supervisor,
+}
+
+/// All that a supervisor is told of how to treat a child, with every default filled in: OTP's `get_childspec`.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct ChildPolicy {
+    /// What it is.
+    pub kind: ChildKind,
+    /// Which of its ends call for a restart.
+    pub restart: Restart,
+    /// Whether its own end, if it is not restarted, may end its supervisor: see [`AutoShutdown`](crate::AutoShutdown).
+    pub significant: bool,
+    /// How it is stopped.
+    pub shutdown: Shutdown,
+    /// How long its start may take; as long as it likes, if none.
+    pub start_timeout: Option<Duration>,
+    /// How long it has to wait for a restart; not at all, if none.
+    pub backoff: Option<Arc<Backoff>>,
+    /// How it is found to hang; never, if none.
+    pub liveness: Option<Arc<Liveness>>,
 }

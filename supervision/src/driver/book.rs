@@ -1,0 +1,140 @@
+//! What a supervisor knows: its driver writes it, and whoever looks at the tree reads it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use perennial_actors::Pid;
+
+use crate::engine::{Engine, Key, Policy, Run};
+use crate::node::Node;
+use crate::policy::Kind;
+use crate::spec::{ChildSpec, Plan};
+use crate::tree::Straggler;
+
+/// What a supervisor knows, whichever incarnation of it lives.
+pub(crate) struct Book {
+    /// What every incarnation begins with.
+    pub(crate) plan: Plan,
+    /// None before the first incarnation, and when one was killed.
+    pub(crate) engine: Option<Engine>,
+    /// The children of the incarnation that lives or lived last.
+    residents: BTreeMap<Key, Resident>,
+    /// The children of a dynamic supervisor, by the number of their identity.
+    numbers: HashMap<u64, Key>,
+    /// Where the runs of the next engine begin, so that news of one before is never taken for news of its own.
+    next_run: Run,
+    /// Who did not stop in time.
+    pub(crate) stragglers: Vec<Straggler>,
+}
+
+/// A child of an incarnation.
+struct Resident {
+    spec: ChildSpec,
+    /// Its newest incarnation.
+    pid: Option<Pid>,
+}
+
+impl Default for Book {
+    fn default() -> Self {
+        Self {
+            plan: Plan::of_order(),
+            engine: None,
+            residents: BTreeMap::new(),
+            numbers: HashMap::new(),
+            next_run: Run(0),
+            stragglers: Vec::new(),
+        }
+    }
+}
+
+impl Book {
+    /// Begins anew, for a new incarnation. What was said of the one before is gone, also the children that it had taken in.
+    pub(super) fn begin(&mut self) {
+        self.retire();
+        self.stragglers.clear();
+        self.numbers.clear();
+        let children = self.plan.children.iter().map(ChildSpec::twin);
+        self.residents = (0..).map(Key).zip(children.map(|spec| Resident { spec, pid: None })).collect();
+        let children = self.plan.children.iter().map(|child| (child.id.clone(), child.policy.clone()));
+        let seed = RandomState::new().hash_one(self.next_run.0);
+        self.engine = Some(Engine::new(self.policy(seed), children, self.next_run));
+    }
+
+    /// The incarnation is over.
+    pub(super) fn retire(&mut self) {
+        if let Some(engine) = self.engine.take() {
+            self.next_run = engine.next_run();
+        }
+    }
+
+    pub(super) fn policy(&self, seed: u64) -> Policy {
+        let plan = &self.plan;
+        Policy { kind: plan.kind, intensity: plan.intensity, patience: plan.patience, seed }
+    }
+
+    /// Takes another plan over. Who is known keeps its identity, and with it all that runs.
+    pub(super) fn take_over(&mut self, mut plan: Plan) {
+        let known = self.residents.values().map(|resident| &resident.spec).chain(&self.plan.children);
+        let known: HashMap<&Arc<str>, &Arc<dyn Node>> = known.map(|spec| (&spec.id, &spec.node)).collect();
+        for child in &mut plan.children {
+            if let Some(node) = known.get(&child.id) {
+                child.node = (*node).clone();
+            }
+        }
+        self.plan = plan;
+    }
+
+    /// Takes a child in.
+    pub(super) fn admit(&mut self, key: Key, spec: ChildSpec) {
+        self.residents.insert(key, Resident { spec, pid: None });
+    }
+
+    /// Lets a child go.
+    pub(super) fn dismiss(&mut self, key: Key) -> Option<ChildSpec> {
+        let resident = self.residents.remove(&key)?;
+        if let Some(pid) = resident.pid {
+            self.numbers.remove(&pid.identity());
+        }
+        Some(resident.spec)
+    }
+
+    /// An incarnation of a child has begun.
+    pub(super) fn began(&mut self, key: Key, pid: Pid) {
+        let Some(resident) = self.residents.get_mut(&key) else { return };
+        if resident.pid.replace(pid).is_none() && matches!(self.plan.kind, Kind::Dynamic { .. }) {
+            self.numbers.insert(pid.identity(), key);
+        }
+    }
+
+    /// The child of a dynamic supervisor whose newest incarnation, living or not, is this one.
+    pub(super) fn key_of(&self, pid: Pid) -> Option<Key> {
+        let key = *self.numbers.get(&pid.identity())?;
+        (self.pid_of(key) == Some(pid)).then_some(key)
+    }
+
+    pub(super) fn pid_of(&self, key: Key) -> Option<Pid> {
+        self.residents.get(&key)?.pid
+    }
+
+    pub(super) fn spec(&self, key: Key) -> Option<&ChildSpec> {
+        self.residents.get(&key).map(|resident| &resident.spec)
+    }
+
+    pub(super) fn node_of(&self, key: Key) -> Option<Arc<dyn Node>> {
+        self.spec(key).map(|spec| spec.node.clone())
+    }
+
+    /// The children as they are now, in start order.
+    pub(super) fn nodes(&self) -> impl DoubleEndedIterator<Item = &Arc<dyn Node>> {
+        self.residents.values().map(|resident| &resident.spec.node)
+    }
+
+    /// Those that will not come back with the next incarnation.
+    pub(super) fn passing(&self) -> Vec<Arc<dyn Node>> {
+        let planned = |id: &Arc<str>| self.plan.children.iter().any(|child| child.id == *id);
+        let dynamic = matches!(self.plan.kind, Kind::Dynamic { .. });
+        let passing = self.residents.values().filter(|resident| dynamic || !planned(&resident.spec.id));
+        passing.map(|resident| resident.spec.node.clone()).collect()
+    }
+}

@@ -1,0 +1,144 @@
+//! What may be asked of a supervisor, and what it answers: OTP's management API, case by case.
+
+use std::sync::Arc;
+
+use perennial_actors::ExitReason;
+
+use super::core::{Engine, Mode};
+use super::round::Round;
+use super::types::{Action, Cause, Event, Granted, Key, Policy, Refusal, Request, State, Target, Ticket};
+use super::watch::Watch;
+use crate::policy::{ChildPolicy, Kind, Strategy};
+
+impl Engine {
+    /// Requests are granted in order, and none while a round goes on.
+    pub(super) fn on_asked(&mut self, ticket: Ticket, request: Request) {
+        match &self.mode {
+            Mode::Up => self.grant(ticket, request),
+            Mode::Round(round) if !round.is_last() => {
+                self.waiting.push_back(Event::Asked { ticket, request })
+            }
+            Mode::Round(_) | Mode::Ended => self.answer(ticket, Err(Refusal::ShuttingDown)),
+        }
+    }
+
+    pub(super) fn grant(&mut self, ticket: Ticket, request: Request) {
+        match request {
+            Request::Start { id, policy } => self.take_in(id, policy, ticket),
+            Request::Terminate(target) => match self.resolve(&target) {
+                Some(key) => self.terminate(key, ticket),
+                None => self.answer(ticket, Err(Refusal::NotFound)),
+            },
+            Request::Restart(target) => match self.stopped(&target) {
+                Ok(key) => self.start_by_hand(key, Cause::Asked(ticket)),
+                Err(refusal) => self.answer(ticket, Err(refusal)),
+            },
+            Request::Delete(target) => match self.stopped(&target) {
+                Ok(key) => {
+                    self.children.remove(key);
+                    self.answer(ticket, Ok(Granted::Deleted(key)));
+                }
+                Err(refusal) => self.answer(ticket, Err(refusal)),
+            },
+            Request::Change { policy, children } => self.change(policy, children, ticket),
+        }
+    }
+
+    fn resolve(&self, target: &Target) -> Option<Key> {
+        match target {
+            Target::Id(id) => self.children.find(id),
+            Target::Key(key) => self.children.get(*key).map(|_| *key),
+        }
+    }
+
+    /// A child that is down, with nobody due to start it.
+    fn stopped(&self, target: &Target) -> Result<Key, Refusal> {
+        let key = self.resolve(target).ok_or(Refusal::NotFound)?;
+        match self.children.get(key).map(|entry| &entry.state) {
+            None => Err(Refusal::NotFound),
+            Some(State::Stopped) => Ok(key),
+            Some(State::Restarting { .. } | State::Ended { .. }) => Err(Refusal::Restarting),
+            Some(State::Starting { .. } | State::Running { .. } | State::Stopping(_)) => {
+                Err(Refusal::Running(key))
+            }
+        }
+    }
+
+    fn take_in(&mut self, id: Arc<str>, policy: ChildPolicy, ticket: Ticket) {
+        if let Err(refusal) = self.has_room_for(&id) {
+            return self.answer(ticket, Err(refusal));
+        }
+        let by_id = !self.is_dynamic();
+        let key = self.children.add(id, policy, by_id, true);
+        self.actions.push(Action::Admit { key, ticket });
+        self.start_by_hand(key, Cause::Brought(ticket));
+    }
+
+    fn has_room_for(&self, id: &str) -> Result<(), Refusal> {
+        if let Kind::Dynamic { max_children } = self.policy.kind {
+            return if self.children.len() < max_children { Ok(()) } else { Err(Refusal::MaxChildren) };
+        }
+        let Some(key) = self.children.find(id) else { return Ok(()) };
+        Err(match self.children.get(key).map(|entry| &entry.state) {
+            Some(State::Starting { .. } | State::Running { .. } | State::Stopping(_)) => {
+                Refusal::AlreadyStarted(key)
+            }
+            _ => Refusal::AlreadyPresent,
+        })
+    }
+
+    /// Counts for no intensity, and is not tried again if it fails. If its siblings have to do with it, nothing happens to them
+    /// while it starts: it is a round.
+    fn start_by_hand(&mut self, key: Key, cause: Cause) {
+        let alone = matches!(
+            self.policy.kind,
+            Kind::Dynamic { .. } | Kind::Static { strategy: Strategy::OneForOne, .. }
+        );
+        if !alone {
+            self.mode = Mode::Round(Round::by_hand());
+        }
+        self.start(key, cause);
+    }
+
+    /// OTP's `terminate_child`.
+    fn terminate(&mut self, key: Key, ticket: Ticket) {
+        if !self.children.get(key).is_some_and(|entry| entry.is_live()) {
+            self.put_down(key, &ExitReason::shutdown());
+            return self.answer(ticket, Ok(Granted::Done));
+        }
+        self.stop(key);
+        if let Some(State::Stopping(stopping)) = self.children.get_mut(key).map(|entry| &mut entry.state) {
+            stopping.asked.push(ticket);
+        }
+    }
+
+    /// Who is known keeps running, by what is said of it now. Who is new is taken in, and not started. Who is not mentioned stays.
+    fn change(&mut self, policy: Policy, children: Vec<(Arc<str>, ChildPolicy)>, ticket: Ticket) {
+        self.window.change(policy.intensity);
+        self.policy = Policy { seed: self.policy.seed, ..policy };
+        self.children.all_are_brought();
+        for (id, policy) in children {
+            match self.children.find(&id) {
+                Some(key) => self.change_child(key, policy),
+                None => {
+                    let key = self.children.add(id, policy, true, false);
+                    self.actions.push(Action::Admit { key, ticket });
+                }
+            }
+        }
+        self.answer(ticket, Ok(Granted::Done));
+    }
+
+    fn change_child(&mut self, key: Key, policy: ChildPolicy) {
+        let now = self.now;
+        let Some(entry) = self.children.get_mut(key) else { return };
+        // A worker stays a worker, whatever has the same id now.
+        entry.policy = ChildPolicy { kind: entry.policy.kind, ..policy };
+        entry.brought = false;
+        if let State::Running { watch, .. } = &mut entry.state {
+            *watch = entry.policy.liveness.as_deref().map(|liveness| Box::new(Watch::begin(liveness, now)));
+            let due = watch.as_deref().and_then(Watch::next);
+            self.children.set_deadline(key, due);
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! When to look at a child that runs, and when to ask it.
+
+use std::time::Duration;
+
+use crate::policy::Liveness;
+
+/// When what is due of a child that is watched.
+#[derive(Clone, Debug)]
+pub(crate) struct Watch {
+    /// When it is to be looked at; not while it is.
+    pub(super) look: Option<Duration>,
+    /// When it is to be asked; not while it is.
+    pub(super) probe: Option<Duration>,
+    /// How many answers in a row it has missed.
+    pub(super) misses: u32,
+}
+
+impl Watch {
+    pub(super) fn begin(liveness: &Liveness, now: Duration) -> Self {
+        Self {
+            look: liveness.handler_deadline.map(|deadline| now + deadline / 2),
+            probe: liveness.probe.map(|probe| now + probe.every),
+            misses: 0,
+        }
+    }
+
+    pub(super) fn next(&self) -> Option<Duration> {
+        [self.look, self.probe].into_iter().flatten().min()
+    }
+
+    /// What is due now.
+    pub(super) fn due(&mut self, now: Duration) -> (bool, bool) {
+        let take = |at: &mut Option<Duration>| at.take_if(|at| *at <= now).is_some();
+        (take(&mut self.look), take(&mut self.probe))
+    }
+}

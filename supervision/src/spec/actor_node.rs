@@ -1,0 +1,57 @@
+//! A child that is an actor, as its supervisor handles it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use perennial_actors::host::{Identity, Parent};
+use perennial_actors::{ExitReason, Handle, Pid, StartError, System};
+use perennial_registry::{Name, Registry};
+
+use super::probe::Probe;
+use crate::node::{Node, OpenError};
+
+/// How an incarnation is started.
+pub(crate) type StartFn<M> =
+    dyn Fn(&Identity<M>, Arc<dyn Parent>, u64) -> Result<Pid, StartError> + Send + Sync;
+
+/// A child that is an actor.
+pub(super) struct ActorNode<M: Send + 'static> {
+    pub(super) identity: Arc<Identity<M>>,
+    pub(super) name: Option<Name<M>>,
+    pub(super) probe: Option<Probe<M>>,
+    pub(super) start: Arc<StartFn<M>>,
+}
+
+impl<M: Send + 'static> Node for ActorNode<M> {
+    fn open(&self, system: &System, label: &str) -> Result<(), OpenError> {
+        self.identity.open(system, || label.into());
+        match &self.name {
+            Some(name) => Ok(Registry::of(system).bind(name, &self.identity.address())?),
+            None => Ok(()),
+        }
+    }
+
+    fn close(&self, reason: &ExitReason) {
+        self.identity.close(reason);
+    }
+
+    fn start(&self, parent: Arc<dyn Parent>, run: u64) -> Result<Pid, StartError> {
+        (self.start)(&self.identity, parent, run)
+    }
+
+    fn abandon(&self, pid: Pid) -> bool {
+        self.identity.abandon(pid)
+    }
+
+    fn handle(&self) -> Handle {
+        self.identity.address().handle()
+    }
+
+    fn probe(&self) -> Option<Pin<Box<dyn Future<Output = bool> + Send>>> {
+        let probe = self.probe.as_ref()?;
+        let (address, question) = (self.identity.address(), probe.question.clone());
+        let timeout = probe.policy.timeout;
+        Some(Box::pin(async move { address.call(|reply| question(reply)).timeout(timeout).await.is_ok() }))
+    }
+}

@@ -1,0 +1,89 @@
+//! A tree that runs, from its root: waiting for its end, and bringing it about.
+
+use std::fmt;
+use std::sync::Arc;
+
+use perennial_actors::{ExitReason, Handle};
+
+use crate::driver::Root;
+use crate::node::Node;
+use crate::tree::{Straggler, Tree};
+
+/// A tree that was started, with `H` to manage its root by. Clones are the same tree; to drop it changes nothing.
+///
+/// It is what OTP calls an application: nobody restarts its root, and when that ends the tree is over.
+#[derive(Clone)]
+pub struct App<H> {
+    root: Arc<Root>,
+    supervisor: H,
+}
+
+impl<H> App<H> {
+    pub(super) const fn new(root: Arc<Root>, supervisor: H) -> Self {
+        Self { root, supervisor }
+    }
+
+    /// The means to manage the children of the root.
+    #[must_use]
+    pub const fn supervisor(&self) -> &H {
+        &self.supervisor
+    }
+
+    /// What the tree looks like at this moment. It is a look, not a request: it takes no time of any supervisor, and
+    /// shows also one that is just being restarted.
+    #[must_use]
+    pub fn tree(&self) -> Tree {
+        self.root.node.tree()
+    }
+
+    /// The means to stop, kill and watch the root alone.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.root.node.handle()
+    }
+
+    /// Stops the tree: every child before those that were started before it, each in the way that its spec says, and waited
+    /// for. Ready when nothing of it runs; if it had ended before, at once.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the tree stops all the same.
+    pub async fn shutdown(&self) -> ShutdownReport {
+        // If it has ended, there is nobody to tell.
+        let _ = self.handle().stop(ExitReason::shutdown());
+        let reason = self.join().await;
+        let mut stragglers = Vec::new();
+        self.root.node.stragglers(&mut stragglers);
+        ShutdownReport { reason, stragglers }
+    }
+
+    /// Waits for the end of the tree, whatever brings it; the reason. When it is ready, everything in the tree is refused.
+    pub async fn join(&self) -> ExitReason {
+        self.root.over().await
+    }
+}
+
+impl<H> fmt::Debug for App<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("tree", &self.tree()).finish_non_exhaustive()
+    }
+}
+
+/// How a tree stopped.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+#[must_use = "it says who did not stop in time"]
+pub struct ShutdownReport {
+    /// The reason with which the root ended.
+    pub reason: ExitReason,
+    /// Who did not stop in the time that its spec gives it.
+    pub stragglers: Vec<Straggler>,
+}
+
+impl ShutdownReport {
+    /// Whether everybody stopped in time.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.stragglers.is_empty()
+    }
+}

@@ -1,0 +1,255 @@
+//! A supervisor of children that come and go: sessions, connections, jobs.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use perennial_actors::{Address, Handle, Pid, System};
+
+use super::app::App;
+use super::builder::supervisor_policy;
+use super::handle::{ask, look, start_child};
+use crate::driver::{Ask, Book, SupervisorNode, Which, start};
+use crate::error::{ChildError, StartChildError, StartError};
+use crate::node::Node;
+use crate::policy::{ChildPolicy, Intensity, Kind, Restart};
+use crate::spec::{Child, ChildSpec, Plan};
+use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
+
+/// The spec of a supervisor that begins without children, and is given them while it runs: Elixir's `DynamicSupervisor`, OTP's
+/// `simple_one_for_one`.
+///
+/// Its children have nothing to do with each other. Each is restarted alone, by its own spec; they need no ids of their own; they
+/// stop all at once, each in its own way. One that ends for good, or declines to start, is gone. A hundred thousand cost each what a
+/// hundred do. Its own restart does not bring them back.
+///
+/// ```
+/// use perennial_actors::{Actor, Context, ExitReason, Reply, System};
+/// use perennial_supervision::{Child, DynamicSupervisor, Restart};
+///
+/// struct Session(String);
+///
+/// impl Actor for Session {
+///     type Msg = Reply<String>;
+///     type Args = String;
+///     async fn init(user: &String, _: &mut Context<Self>) -> Result<Self, ExitReason> {
+///         Ok(Session(user.clone()))
+///     }
+///     async fn handle(&mut self, who: Reply<String>, _: &mut Context<Self>) -> Result<(), ExitReason> {
+///         Ok(who.send(self.0.clone()))
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let system = System::new();
+/// let app = DynamicSupervisor::new("sessions").max_children(1_000).start(&system).await?;
+/// let sessions = app
+///     .supervisor()
+///     .template(|user: String| Child::new::<Session>("session", user).restart(Restart::Transient));
+///
+/// let ada = sessions.start_child("ada".to_owned()).await?;
+/// assert_eq!(ada.call(|who| who).await?, "ada");
+/// assert_eq!(app.supervisor().count_children().await?.active, 1);
+/// # assert!(app.shutdown().await.is_clean());
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a supervisor does nothing until it is started"]
+pub struct DynamicSupervisor {
+    node: SupervisorNode,
+    plan: Plan,
+    as_child: ChildPolicy,
+}
+
+impl DynamicSupervisor {
+    /// A supervisor for as many children as there may be.
+    pub fn new(id: impl Into<Arc<str>>) -> Self {
+        Self { node: SupervisorNode::new(id.into()), plan: Plan::dynamic(), as_child: supervisor_policy() }
+    }
+
+    /// Sets how many children it may have. Those that are being restarted count.
+    pub const fn max_children(mut self, max_children: usize) -> Self {
+        self.plan.kind = Kind::Dynamic { max_children };
+        self
+    }
+
+    /// Sets how many restarts within how long it takes before it gives up; of all children together.
+    pub const fn intensity(mut self, restarts: u32, period: Duration) -> Self {
+        self.plan.intensity = Intensity { restarts, period };
+        self
+    }
+
+    /// Sets which of its own ends call for a restart, when it is a child.
+    pub const fn restart(mut self, restart: Restart) -> Self {
+        self.as_child.restart = restart;
+        self
+    }
+
+    /// Makes its own end count for that of the supervisor above. Not if it is permanent.
+    pub const fn significant(mut self) -> Self {
+        self.as_child.significant = true;
+        self
+    }
+
+    /// Sets how long a child that was killed may take to die before its mailbox is taken away from it; 5 seconds unless set.
+    pub const fn abandon_after(mut self, patience: Duration) -> Self {
+        self.plan.patience = patience;
+        self
+    }
+
+    /// The means to start children and to manage them, good from now on and through every restart.
+    #[must_use]
+    pub fn handle(&self) -> DynamicHandle {
+        DynamicHandle(self.node.clone())
+    }
+
+    /// Starts it as the root of a tree.
+    ///
+    /// # Errors
+    ///
+    /// If the spec is wrong, or there is no runtime.
+    pub async fn start(self, system: &System) -> Result<App<DynamicHandle>, StartError> {
+        let handle = self.handle();
+        self.node.settle(self.plan);
+        Ok(App::new(start(self.node, system).await?, handle))
+    }
+}
+
+impl From<DynamicSupervisor> for ChildSpec {
+    fn from(supervisor: DynamicSupervisor) -> Self {
+        let node = supervisor.node;
+        let error = supervisor.plan.check(node.id()).err();
+        node.settle(supervisor.plan);
+        Self {
+            id: node.id().clone(),
+            policy: supervisor.as_child,
+            node: Arc::new(node),
+            error: error.map(Box::new),
+        }
+    }
+}
+
+impl fmt::Debug for DynamicSupervisor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DynamicSupervisor")
+            .field("id", self.node.id())
+            .field("plan", &self.plan)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The means to start children of a dynamic supervisor and to manage them, whichever incarnation of it lives.
+///
+/// # Cancel safety
+///
+/// If the future of a request is dropped once it was polled, what was asked is done all the same.
+#[derive(Clone)]
+pub struct DynamicHandle(SupervisorNode);
+
+impl DynamicHandle {
+    /// What the tree below it looks like at this moment.
+    #[must_use]
+    pub fn tree(&self) -> Tree {
+        self.0.tree()
+    }
+
+    /// The means to stop, kill and watch it, as an actor.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.0.handle()
+    }
+
+    /// Takes in a child and starts it; ready when it has started. Its id is for people, and need not be its own.
+    ///
+    /// # Errors
+    ///
+    /// See [`NotStarted`](crate::NotStarted). The spec comes back.
+    pub async fn start_child(&self, child: impl Into<ChildSpec>) -> Result<ChildStart, StartChildError> {
+        start_child(&self.0, child.into()).await
+    }
+
+    /// Children that differ in one thing only: what they are started with, which their restarts start with again.
+    pub fn template<T, M: Send + 'static>(
+        &self,
+        child: impl Fn(T) -> Child<M> + Send + Sync + 'static,
+    ) -> Template<T, M> {
+        Template { supervisor: self.clone(), child: Arc::new(child) }
+    }
+
+    /// Stops a child, which then is gone. One that is being restarted is known by the incarnation that has ended.
+    ///
+    /// # Errors
+    ///
+    /// If the newest incarnation of no child is this one, or the supervisor is on its way out.
+    pub async fn terminate_child(&self, pid: Pid) -> Result<(), ChildError> {
+        let done = ask(&self.0, |reply| Ask::Terminate(Which::Pid(pid), reply)).await;
+        done.unwrap_or(Err(ChildError::ShuttingDown))
+    }
+
+    /// Its children, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`ChildError::ShuttingDown`] if it is gone.
+    pub async fn which_children(&self) -> Result<Vec<ChildInfo>, ChildError> {
+        look(&self.0, Book::which_children).await
+    }
+
+    /// How many children it has.
+    ///
+    /// # Errors
+    ///
+    /// [`ChildError::ShuttingDown`] if it is gone.
+    pub async fn count_children(&self) -> Result<ChildCounts, ChildError> {
+        look(&self.0, Book::count_children).await
+    }
+
+    /// How it treats a child, with every default filled in.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such child, or the supervisor is gone.
+    pub async fn get_childspec(&self, pid: Pid) -> Result<ChildPolicy, ChildError> {
+        look(&self.0, move |book| book.policy_at(pid)).await?.ok_or(ChildError::NotFound)
+    }
+}
+
+impl fmt::Debug for DynamicHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DynamicHandle").field("id", self.0.id()).finish_non_exhaustive()
+    }
+}
+
+/// Starts children of one kind, each with its own arguments. See [`DynamicHandle::template`].
+pub struct Template<T, M: Send + 'static> {
+    supervisor: DynamicHandle,
+    child: Arc<dyn Fn(T) -> Child<M> + Send + Sync>,
+}
+
+impl<T, M: Send + 'static> Template<T, M> {
+    /// Starts a child with these arguments; its address, when it has started. If it declined to start, that address is closed.
+    ///
+    /// # Errors
+    ///
+    /// See [`NotStarted`](crate::NotStarted). The spec comes back, with the arguments in it.
+    pub async fn start_child(&self, args: T) -> Result<Address<M>, StartChildError> {
+        let child = (self.child)(args);
+        let address = child.address();
+        match self.supervisor.start_child(child).await? {
+            ChildStart::Started(_) | ChildStart::Ignored => Ok(address),
+        }
+    }
+}
+
+impl<T, M: Send + 'static> Clone for Template<T, M> {
+    fn clone(&self) -> Self {
+        Self { supervisor: self.supervisor.clone(), child: self.child.clone() }
+    }
+}
+
+impl<T, M: Send + 'static> fmt::Debug for Template<T, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Template").field("supervisor", &self.supervisor).finish_non_exhaustive()
+    }
+}

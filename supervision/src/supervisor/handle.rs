@@ -1,0 +1,160 @@
+//! Managing a supervisor whose children have ids: OTP's management API.
+
+use std::fmt;
+use std::sync::Arc;
+
+use perennial_actors::{Handle, Reply};
+
+use crate::driver::{Ask, Book, News, SupervisorNode, Which};
+use crate::error::{ChildError, NotStarted, StartChildError};
+use crate::node::Node;
+use crate::policy::ChildPolicy;
+use crate::spec::ChildSpec;
+use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
+
+/// The means to look at a supervisor and to manage its children, whichever incarnation of it lives. Clones are of the same.
+///
+/// What is asked is done in order, and none of it counts for any intensity. While children are being started or restarted as a group,
+/// it waits. While the supervisor itself is being restarted it waits for the next incarnation.
+///
+/// # Cancel safety
+///
+/// If the future of a request is dropped once it was polled, what was asked is done all the same.
+#[derive(Clone)]
+pub struct SupervisorHandle(pub(super) SupervisorNode);
+
+impl SupervisorHandle {
+    pub(super) const fn new(node: SupervisorNode) -> Self {
+        Self(node)
+    }
+
+    /// What the tree below it looks like at this moment. It is a look, not a request: it takes no time of any supervisor, and
+    /// shows also one that is just being restarted.
+    #[must_use]
+    pub fn tree(&self) -> Tree {
+        self.0.tree()
+    }
+
+    /// The means to stop, kill and watch it, as an actor.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.0.handle()
+    }
+
+    /// Takes in a child, as the last in the start order, and starts it; ready when it has started. OTP's `start_child`.
+    ///
+    /// The child stays with this incarnation of the supervisor: a next one begins with the children of its spec alone.
+    ///
+    /// # Errors
+    ///
+    /// See [`NotStarted`]. The spec comes back; to start it again with the same error gone is all that is needed.
+    pub async fn start_child(&self, child: impl Into<ChildSpec>) -> Result<ChildStart, StartChildError> {
+        start_child(&self.0, child.into()).await
+    }
+
+    /// Stops a child, and leaves it down: its mailbox is closed. A temporary one is gone. Done already if it is down, and does
+    /// away with a restart that it waits for. OTP's `terminate_child`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such child, or the supervisor is on its way out.
+    pub async fn terminate_child(&self, id: impl Into<Arc<str>>) -> Result<(), ChildError> {
+        let id = id.into();
+        ask(&self.0, |reply| Ask::Terminate(Which::Id(id), reply))
+            .await
+            .unwrap_or(Err(ChildError::ShuttingDown))
+    }
+
+    /// Starts a child that is down: the same mailbox opens again. It is not tried again if it fails. OTP's
+    /// `restart_child`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such child, if it is not down, if it does not start, or the supervisor is on its way out.
+    pub async fn restart_child(&self, id: impl Into<Arc<str>>) -> Result<ChildStart, ChildError> {
+        let id = id.into();
+        ask(&self.0, |reply| Ask::Restart(id, reply)).await.unwrap_or(Err(ChildError::ShuttingDown))
+    }
+
+    /// Gives a child back that is down: it is no child of this supervisor any more, until that is restarted. OTP's
+    /// `delete_child`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such child, if it is not down, or the supervisor is on its way out.
+    pub async fn delete_child(&self, id: impl Into<Arc<str>>) -> Result<ChildSpec, ChildError> {
+        let id = id.into();
+        ask(&self.0, |reply| Ask::Delete(id, reply)).await.unwrap_or(Err(ChildError::ShuttingDown))
+    }
+
+    /// Its children, the newest first. OTP's `which_children`.
+    ///
+    /// # Errors
+    ///
+    /// [`ChildError::ShuttingDown`] if it is gone.
+    pub async fn which_children(&self) -> Result<Vec<ChildInfo>, ChildError> {
+        look(&self.0, Book::which_children).await
+    }
+
+    /// One of its children. OTP's `which_child`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such child, or the supervisor is gone.
+    pub async fn which_child(&self, id: impl Into<Arc<str>>) -> Result<ChildInfo, ChildError> {
+        let id = id.into();
+        look(&self.0, move |book| book.which_child(&id)).await?.ok_or(ChildError::NotFound)
+    }
+
+    /// How many children it has. OTP's `count_children`.
+    ///
+    /// # Errors
+    ///
+    /// [`ChildError::ShuttingDown`] if it is gone.
+    pub async fn count_children(&self) -> Result<ChildCounts, ChildError> {
+        look(&self.0, Book::count_children).await
+    }
+
+    /// How it treats a child, with every default filled in. OTP's `get_childspec`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such child, or the supervisor is gone.
+    pub async fn get_childspec(&self, id: impl Into<Arc<str>>) -> Result<ChildPolicy, ChildError> {
+        let id = id.into();
+        look(&self.0, move |book| book.policy_of(&id)).await?.ok_or(ChildError::NotFound)
+    }
+}
+
+impl fmt::Debug for SupervisorHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SupervisorHandle").field("id", self.0.id()).finish_non_exhaustive()
+    }
+}
+
+pub(super) async fn start_child(
+    node: &SupervisorNode,
+    child: ChildSpec,
+) -> Result<ChildStart, StartChildError> {
+    let sent = child.twin();
+    let started = ask(node, |reply| Ask::Start(sent, reply)).await.unwrap_or(Err(NotStarted::ShuttingDown));
+    started.map_err(|why| StartChildError { why, child })
+}
+
+/// Asks a supervisor; nothing if it is gone, or goes without an answer.
+pub(super) async fn ask<T: Send + 'static>(
+    node: &SupervisorNode,
+    request: impl FnOnce(Reply<T>) -> Ask + Send,
+) -> Option<T> {
+    let address = node.address();
+    address.call(|reply| News::Ask(Box::new(request(reply)))).no_timeout().await.ok()
+}
+
+/// Looks something up in the book of a supervisor that is there.
+pub(super) async fn look<T: Send + 'static>(
+    node: &SupervisorNode,
+    what: impl FnOnce(&Book) -> T + Send + 'static,
+) -> Result<T, ChildError> {
+    let answer = ask(node, |reply| Ask::Look(Box::new(move |book| reply.send(what(book)))));
+    answer.await.ok_or(ChildError::ShuttingDown)
+}
