@@ -5,7 +5,8 @@ use perennial_actors::ExitReason;
 use super::children::Entry;
 use super::core::{Engine, Mode};
 use super::round::{Kind, Round};
-use super::types::{Action, Cause, Ending, Event, Key, Refusal, State};
+use super::stopping::is_error;
+use super::types::{Action, Cause, Ending, Event, Key, Refusal, Report, State};
 use crate::policy::Restart;
 
 impl Engine {
@@ -70,10 +71,16 @@ impl Engine {
         }
     }
 
-    /// The round comes by a child that is down: that was it (rule 4). One that would not come back with its supervisor is gone
+    /// The round comes by a child that is down: that was it (rule 4), and if it did not end as it would have been told to, that is
+    /// reported as if it had been told. One that would not come back with its supervisor is gone
     /// when that goes.
     pub(super) fn pass_over(&mut self, key: Key) {
         let Some(entry) = self.children.get(key) else { return };
+        if let State::Ended { reason } = &entry.state {
+            if is_error(&entry.policy, reason) {
+                self.actions.push(Action::Report(Report::ShutdownError { key, reason: reason.clone() }));
+            }
+        }
         let kept = !self.is_dynamic() && entry.policy.restart != Restart::Temporary;
         if !kept || entry.brought && self.is_going_down() {
             self.forget(key, &ExitReason::shutdown());
