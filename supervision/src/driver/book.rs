@@ -1,6 +1,6 @@
 //! What a supervisor knows: its driver writes it, and whoever looks at the tree reads it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
@@ -58,7 +58,7 @@ impl Book {
         self.residents = (0..).map(Key).zip(children.map(|spec| Resident { spec, pid: None })).collect();
         let children = self.plan.children.iter().map(|child| (child.id.clone(), child.policy.clone()));
         let seed = RandomState::new().hash_one(self.next_run.0);
-        self.engine = Some(Engine::new(self.policy(seed), children, self.next_run));
+        self.engine = Some(Engine::new(policy(&self.plan, seed), children, self.next_run));
     }
 
     /// The incarnation is over.
@@ -68,18 +68,14 @@ impl Book {
         }
     }
 
-    pub(super) fn policy(&self, seed: u64) -> Policy {
-        let plan = &self.plan;
-        Policy { kind: plan.kind, intensity: plan.intensity, patience: plan.patience, seed }
-    }
-
-    /// Takes another plan over. Who is known keeps its identity, and with it all that runs.
+    /// Takes another plan over, all of whose children are there. They keep what they are, and with it all that runs.
     pub(super) fn take_over(&mut self, mut plan: Plan) {
-        let known = self.residents.values().map(|resident| &resident.spec).chain(&self.plan.children);
-        let known: HashMap<&Arc<str>, &Arc<dyn Node>> = known.map(|spec| (&spec.id, &spec.node)).collect();
+        let specs = self.residents.values().map(|resident| &resident.spec);
+        let specs: HashMap<&Arc<str>, &ChildSpec> = specs.map(|spec| (&spec.id, spec)).collect();
         for child in &mut plan.children {
-            if let Some(node) = known.get(&child.id) {
-                child.node = (*node).clone();
+            if let Some(spec) = specs.get(&child.id) {
+                child.node = spec.node.clone();
+                child.policy.kind = spec.policy.kind;
             }
         }
         self.plan = plan;
@@ -132,9 +128,14 @@ impl Book {
 
     /// Those that will not come back with the next incarnation.
     pub(super) fn passing(&self) -> Vec<Arc<dyn Node>> {
-        let planned = |id: &Arc<str>| self.plan.children.iter().any(|child| child.id == *id);
+        let planned: HashSet<&Arc<str>> = self.plan.children.iter().map(|child| &child.id).collect();
         let dynamic = matches!(self.plan.kind, Kind::Dynamic { .. });
-        let passing = self.residents.values().filter(|resident| dynamic || !planned(&resident.spec.id));
+        let passing = self.residents.values().filter(|of| dynamic || !planned.contains(&of.spec.id));
         passing.map(|resident| resident.spec.node.clone()).collect()
     }
+}
+
+/// What an engine is told of a supervisor with this plan.
+pub(super) fn policy(plan: &Plan, seed: u64) -> Policy {
+    Policy { kind: plan.kind, intensity: plan.intensity, patience: plan.patience, seed }
 }
