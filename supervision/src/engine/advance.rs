@@ -72,8 +72,8 @@ impl Engine {
     }
 
     /// The round comes by a child that is down: that was it (rule 4), and if it did not end as it would have been told to, that is
-    /// reported as if it had been told. One that would not come back with its supervisor is gone
-    /// when that goes.
+    /// reported as if it had been told. One that does not come back is gone: with its supervisor all of its spec do, in a
+    /// group all but the temporary.
     pub(super) fn pass_over(&mut self, key: Key) {
         let Some(entry) = self.children.get(key) else { return };
         if let State::Ended { reason } = &entry.state {
@@ -81,8 +81,9 @@ impl Engine {
                 self.actions.push(Action::Report(Report::ShutdownError { key, reason: reason.clone() }));
             }
         }
-        let kept = !self.is_dynamic() && entry.policy.restart != Restart::Temporary;
-        if !kept || entry.brought && self.is_going_down() {
+        let comes_back =
+            if self.is_going_down() { !entry.brought } else { entry.policy.restart != Restart::Temporary };
+        if self.is_dynamic() || !comes_back {
             self.forget(key, &ExitReason::shutdown());
         } else {
             self.children.set(key, State::Stopped, None);
