@@ -26,6 +26,8 @@ pub(crate) struct Book {
     next_run: Run,
     /// Who did not stop in time.
     pub(crate) stragglers: Vec<Straggler>,
+    /// Whether it ends, or has ended, because one restart too many was needed.
+    pub(crate) gave_up: bool,
 }
 
 /// A child of an incarnation.
@@ -44,6 +46,7 @@ impl Default for Book {
             numbers: HashMap::new(),
             next_run: Run(0),
             stragglers: Vec::new(),
+            gave_up: false,
         }
     }
 }
@@ -53,6 +56,7 @@ impl Book {
     pub(super) fn begin(&mut self) {
         self.retire();
         self.stragglers.clear();
+        self.gave_up = false;
         self.numbers.clear();
         let children = self.plan.children.iter().map(ChildSpec::twin);
         self.residents = (0..).map(Key).zip(children.map(|spec| Resident { spec, pid: None })).collect();
