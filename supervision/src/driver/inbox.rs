@@ -39,9 +39,12 @@ pub(crate) enum Ask {
     Delete(Arc<str>, Reply<Result<ChildSpec, ChildError>>),
     /// Take over another plan.
     Change(Plan, Reply<Result<(), ChangeError>>),
-    /// Look something up.
-    Look(Box<dyn FnOnce(&Book) + Send>),
+    /// Look something up, and answer when the book is closed again.
+    Look(Box<Look>),
 }
+
+/// What is looked up, and the answer that it makes.
+pub(crate) type Look = dyn FnOnce(&Book) -> Box<dyn FnOnce()> + Send;
 
 /// Which child.
 pub(crate) enum Which {

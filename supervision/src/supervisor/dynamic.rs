@@ -12,7 +12,7 @@ use super::handle::{ask, look, start_child};
 use crate::driver::{Ask, Book, SupervisorNode, Which, start};
 use crate::error::{ChildError, StartChildError, StartError};
 use crate::node::Node;
-use crate::policy::{ChildPolicy, Intensity, Kind, Restart};
+use crate::policy::{Backoff, ChildPolicy, Intensity, Kind, Restart};
 use crate::spec::{Child, ChildSpec, Plan};
 use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
 
@@ -89,6 +89,12 @@ impl DynamicSupervisor {
     /// Makes its own end count for that of the supervisor above. Not if it is permanent.
     pub const fn significant(mut self) -> Self {
         self.as_child.significant = true;
+        self
+    }
+
+    /// Makes it wait before it is restarted, longer each time.
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.as_child.backoff = Some(Arc::new(backoff));
         self
     }
 
