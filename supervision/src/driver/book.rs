@@ -111,10 +111,9 @@ impl Book {
         }
     }
 
-    /// The child of a dynamic supervisor whose newest incarnation, living or not, is this one.
+    /// The child of a dynamic supervisor of which this is an incarnation, living or not.
     pub(super) fn key_of(&self, pid: Pid) -> Option<Key> {
-        let key = *self.numbers.get(&pid.identity())?;
-        (self.pid_of(key) == Some(pid)).then_some(key)
+        self.numbers.get(&pid.identity()).copied()
     }
 
     pub(super) fn pid_of(&self, key: Key) -> Option<Pid> {

@@ -50,7 +50,7 @@ pub(crate) type Look = dyn FnOnce(&Book) -> Box<dyn FnOnce()> + Send;
 pub(crate) enum Which {
     /// The one of this id.
     Id(Arc<str>),
-    /// The one whose newest incarnation this is.
+    /// The one of which this is an incarnation.
     Pid(Pid),
 }
 

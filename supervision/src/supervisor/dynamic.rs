@@ -183,11 +183,12 @@ impl DynamicHandle {
         Template { supervisor: self.clone(), child: Arc::new(child) }
     }
 
-    /// Stops a child, which then is gone. One that is being restarted is known by the incarnation that has ended.
+    /// Stops a child, which then is gone; also one that is being restarted. The pid of any of its incarnations tells which, also of one that
+    /// has ended: so what [`start_child`](Self::start_child) told once is good for as long as the child is.
     ///
     /// # Errors
     ///
-    /// If the newest incarnation of no child is this one, or the supervisor is on its way out.
+    /// If this is an incarnation of no child, or the supervisor is on its way out.
     pub async fn terminate_child(&self, pid: Pid) -> Result<(), ChildError> {
         let done = ask(&self.0, |reply| Ask::Terminate(Which::Pid(pid), reply)).await;
         done.unwrap_or(Err(ChildError::ShuttingDown))
