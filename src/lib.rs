@@ -10,10 +10,10 @@ pub use perennial_actors::{
 pub use perennial_registry::{BindError, LookupError, Name, Registry, Whereis};
 pub use perennial_supervision::{
     App, AutoShutdown, Backoff, ChangeError, Child, ChildCounts, ChildError, ChildFailed, ChildInfo,
-    ChildKind, ChildPolicy, ChildSpec, ChildStart, ChildState, DynamicHandle, DynamicSupervisor, Intensity,
-    Liveness, NotStarted, OpenError, PartitionKey, PartitionSupervisor, Partitions, Probe, ProbePolicy,
-    Report, ResizeError, Restart, Shutdown, ShutdownReport, Sign, SpecError, StartChildError, Straggler,
-    Strategy, Supervisor, SupervisorHandle, Template, Totals, Tree, What,
+    ChildKind, ChildPolicy, ChildSpec, ChildStart, ChildState, DynamicHandle, DynamicSupervisor, Finish,
+    Intensity, Liveness, NotStarted, OpenError, PartitionKey, PartitionSupervisor, Partitions, Probe,
+    ProbePolicy, Report, ResizeError, Restart, Shutdown, ShutdownReport, Sign, SpecError, StartChildError,
+    StopSignal, Straggler, Strategy, Supervisor, SupervisorHandle, Template, Totals, Tree, What,
 };
 
 /// What can go wrong when something is started, by what is started.

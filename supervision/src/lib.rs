@@ -81,7 +81,7 @@ pub use policy::{
 pub use report::{Report, Sign, What};
 pub use spec::{Child, ChildSpec, Probe, SpecError};
 pub use supervisor::{
-    App, DynamicHandle, DynamicSupervisor, PartitionKey, PartitionSupervisor, Partitions, ResizeError,
-    ShutdownReport, Supervisor, SupervisorHandle, Template,
+    App, DynamicHandle, DynamicSupervisor, Finish, PartitionKey, PartitionSupervisor, Partitions,
+    ResizeError, ShutdownReport, StopSignal, Supervisor, SupervisorHandle, Template,
 };
 pub use tree::{ChildCounts, ChildInfo, ChildStart, ChildState, Straggler, Tree};

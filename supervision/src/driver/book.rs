@@ -26,6 +26,8 @@ pub(crate) struct Book {
     next_run: Run,
     /// Who did not stop in time.
     pub(crate) stragglers: Vec<Straggler>,
+    /// Whether it ends, or has ended, because one restart too many was needed.
+    pub(crate) gave_up: bool,
 }
 
 /// A child of an incarnation.
@@ -44,6 +46,7 @@ impl Default for Book {
             numbers: HashMap::new(),
             next_run: Run(0),
             stragglers: Vec::new(),
+            gave_up: false,
         }
     }
 }
@@ -53,6 +56,7 @@ impl Book {
     pub(super) fn begin(&mut self) {
         self.retire();
         self.stragglers.clear();
+        self.gave_up = false;
         self.numbers.clear();
         let children = self.plan.children.iter().map(ChildSpec::twin);
         self.residents = (0..).map(Key).zip(children.map(|spec| Resident { spec, pid: None })).collect();
@@ -103,10 +107,9 @@ impl Book {
         }
     }
 
-    /// The child of a dynamic supervisor whose newest incarnation, living or not, is this one.
+    /// The child of a dynamic supervisor of which this is an incarnation, living or not.
     pub(super) fn key_of(&self, pid: Pid) -> Option<Key> {
-        let key = *self.numbers.get(&pid.identity())?;
-        (self.pid_of(key) == Some(pid)).then_some(key)
+        self.numbers.get(&pid.identity()).copied()
     }
 
     pub(super) fn pid_of(&self, key: Key) -> Option<Pid> {

@@ -38,7 +38,8 @@ impl Desk {
     pub(super) fn take(&mut self, ask: Ask) -> Option<Event> {
         let (request, pending) = match ask {
             Ask::Look(look) => {
-                look(&self.node.book());
+                let answer = look(&self.node.book());
+                answer();
                 return None;
             }
             Ask::Start(child, reply) => {

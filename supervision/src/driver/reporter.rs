@@ -81,6 +81,7 @@ impl Reporter {
         let path = children.label();
         tracing::error!(supervisor = %self.supervisor, %path, %child, "supervisor gives up: too many restarts");
         Books::of(&self.system).gave_up();
+        self.node.book().gave_up = true;
         let (supervisor, path) = (self.supervisor, path.clone());
         topic(&self.system).tell(|| Report {
             supervisor,

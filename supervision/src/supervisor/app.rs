@@ -57,6 +57,11 @@ impl<H> App<H> {
         ShutdownReport { reason, stragglers }
     }
 
+    /// Whether its root gave up.
+    pub(super) fn gave_up(&self) -> bool {
+        self.root.node.book().gave_up
+    }
+
     /// Waits for the end of the tree, whatever brings it; the reason. When it is ready, everything in the tree is refused.
     pub async fn join(&self) -> ExitReason {
         self.root.over().await

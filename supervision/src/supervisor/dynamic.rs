@@ -12,7 +12,7 @@ use super::handle::{ask, look, start_child};
 use crate::driver::{Ask, Book, SupervisorNode, Which, start};
 use crate::error::{ChildError, StartChildError, StartError};
 use crate::node::Node;
-use crate::policy::{ChildPolicy, Intensity, Kind, Restart};
+use crate::policy::{Backoff, ChildPolicy, Intensity, Kind, Restart};
 use crate::spec::{Child, ChildSpec, Plan};
 use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
 
@@ -89,6 +89,12 @@ impl DynamicSupervisor {
     /// Makes its own end count for that of the supervisor above. Not if it is permanent.
     pub const fn significant(mut self) -> Self {
         self.as_child.significant = true;
+        self
+    }
+
+    /// Makes it wait before it is restarted, longer each time.
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.as_child.backoff = Some(Arc::new(backoff));
         self
     }
 
@@ -177,11 +183,12 @@ impl DynamicHandle {
         Template { supervisor: self.clone(), child: Arc::new(child) }
     }
 
-    /// Stops a child, which then is gone. One that is being restarted is known by the incarnation that has ended.
+    /// Stops a child, which then is gone; also one that is being restarted. The pid of any of its incarnations tells which, also of one that
+    /// has ended: so what [`start_child`](Self::start_child) told once is good for as long as the child is.
     ///
     /// # Errors
     ///
-    /// If the newest incarnation of no child is this one, or the supervisor is on its way out.
+    /// If this is an incarnation of no child, or the supervisor is on its way out.
     pub async fn terminate_child(&self, pid: Pid) -> Result<(), ChildError> {
         let done = ask(&self.0, |reply| Ask::Terminate(Which::Pid(pid), reply)).await;
         done.unwrap_or(Err(ChildError::ShuttingDown))
