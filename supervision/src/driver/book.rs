@@ -24,8 +24,8 @@ pub(crate) struct Book {
     numbers: HashMap<u64, Key>,
     /// Where the runs of the next engine begin, so that news of one before is never taken for news of its own.
     next_run: Run,
-    /// Who did not stop in time.
-    pub(crate) stragglers: Vec<Straggler>,
+    /// Who did not stop in time, of those that are still children when the supervisor stops.
+    stragglers: BTreeMap<Key, Straggler>,
     /// Whether it ends, or has ended, because one restart too many was needed.
     pub(crate) gave_up: bool,
 }
@@ -45,7 +45,7 @@ impl Default for Book {
             residents: BTreeMap::new(),
             numbers: HashMap::new(),
             next_run: Run(0),
-            stragglers: Vec::new(),
+            stragglers: BTreeMap::new(),
             gave_up: false,
         }
     }
@@ -90,13 +90,29 @@ impl Book {
         self.residents.insert(key, Resident { spec, pid: None });
     }
 
-    /// Lets a child go.
+    /// Lets a child go. That it was late is kept only if the supervisor stops, or if it still runs somewhere: who comes and goes must
+    /// not leave more and more behind.
     pub(super) fn dismiss(&mut self, key: Key) -> Option<ChildSpec> {
         let resident = self.residents.remove(&key)?;
+        let stops = self.engine.as_ref().is_none_or(Engine::is_leaving);
+        if !stops && self.stragglers.get(&key).is_some_and(|straggler| !straggler.abandoned) {
+            self.stragglers.remove(&key);
+        }
         if let Some(pid) = resident.pid {
             self.numbers.remove(&pid.identity());
         }
         Some(resident.spec)
+    }
+
+    /// A child did not stop in time.
+    pub(super) fn is_late(&mut self, key: Key, path: Arc<str>, abandoned: bool) {
+        let straggler = self.stragglers.entry(key).or_insert(Straggler { path, abandoned });
+        straggler.abandoned |= abandoned;
+    }
+
+    /// Who did not stop in time, in start order.
+    pub(super) fn stragglers(&self) -> impl Iterator<Item = &Straggler> {
+        self.stragglers.values()
     }
 
     /// An incarnation of a child has begun.
