@@ -10,8 +10,8 @@ use perennial_supervision::{
     Supervisor, SupervisorHandle, Totals,
 };
 use worker::{
-    Birth, Gate, HOUR, Log, Msg, SECOND, Script, crash, end, gate, incarnation, pid, quiet, refused, shown,
-    start, tolerant, worker,
+    Birth, Gate, HOUR, Log, MINUTE, Msg, SECOND, Script, crash, end, gate, incarnation, pid, quiet, refused,
+    shown, start, tolerant, worker,
 };
 
 const STRATEGIES: [Strategy; 3] = [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne];
@@ -231,7 +231,7 @@ async fn a_child_that_was_brought_goes_with_its_supervisor_and_one_of_its_spec_s
     for killed in [true, false] {
         let log = Log::default();
         let planned = worker("a", &log);
-        let nested = Supervisor::new("nested").intensity(0, SECOND).backoff(Backoff::new(HOUR, HOUR));
+        let nested = Supervisor::new("nested").intensity(0, SECOND).backoff(Backoff::new(MINUTE, MINUTE));
         let (stays, deep, brought) =
             (planned.address(), worker("deep", &log), worker("b", &log).named(TAKEN));
         let (goes, below_it) = (brought.address(), deep.address());
@@ -241,7 +241,7 @@ async fn a_child_that_was_brought_goes_with_its_supervisor_and_one_of_its_spec_s
         goes.cast(Msg::EndLater(HOUR, ExitReason::Normal)).expect("it is served");
         let waits = tokio::spawn({
             let goes = goes.clone();
-            async move { goes.call(Msg::Incarnation).timeout(100 * HOUR).await }
+            async move { goes.call(Msg::Incarnation).timeout(2 * MINUTE).await }
         });
         quiet().await;
         if killed {
@@ -255,7 +255,7 @@ async fn a_child_that_was_brought_goes_with_its_supervisor_and_one_of_its_spec_s
         assert!(matches!(waits.await.expect("it ends well"), Err(CallError::Ended(_))), "who waits is told");
         assert!(goes.cast(crash()).is_err() && below_it.cast(crash()).is_err(), "nobody is due");
         assert!(system.whereis(TAKEN).is_err(), "its name is free");
-        let next = stays.call(Msg::Incarnation).timeout(100 * HOUR).await;
+        let next = stays.call(Msg::Incarnation).timeout(2 * MINUTE).await;
         assert_eq!(next.expect("it is due"), 2);
         let children = handle.which_children().await.expect("it lives");
         assert_eq!(shown(&children), ["a running"]);
@@ -319,7 +319,7 @@ async fn a_temporary_child_of_the_spec_is_reached_across_the_restart_of_its_supe
         let temporary = worker("t", &log).restart(Restart::Temporary).named(TAKEN);
         let (address, crashing) = (temporary.address(), worker("a", &log));
         let other = crashing.address();
-        let nested = Supervisor::new("nested").intensity(0, SECOND).backoff(Backoff::new(HOUR, HOUR));
+        let nested = Supervisor::new("nested").intensity(0, SECOND).backoff(Backoff::new(MINUTE, MINUTE));
         let (system, app, handle) = below(nested.child(temporary).child(crashing)).await;
         if killed {
             handle.handle().kill().expect("it lives");
@@ -330,12 +330,22 @@ async fn a_temporary_child_of_the_spec_is_reached_across_the_restart_of_its_supe
         assert!(handle.handle().pid().is_none(), "it waits for its restart");
         let found = system.whereis(TAKEN).expect("its name has no gap");
         assert_eq!(
-            found.call(Msg::Pid).timeout(100 * HOUR).await.expect("it is due").incarnation(),
+            found.call(Msg::Pid).timeout(2 * MINUTE).await.expect("it is due").incarnation(),
             2,
             "{killed}"
         );
         assert_eq!(pid(&address).await.incarnation(), 2);
         assert!(app.shutdown().await.is_clean());
         assert!(address.cast(crash()).is_err(), "nobody is due");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_temporary_child_that_does_not_start_is_named_like_any_other() {
+    for restart in [Restart::Permanent, Restart::Transient, Restart::Temporary] {
+        let child = Script::new("a", &Log::default()).born(|_| Birth::Fails).child().restart(restart);
+        let failed = Supervisor::new("app").child(child).start(&System::new()).await.expect_err("it fails");
+        let said = "the tree did not start: failed: child \"a\" did not start: failed: no such luck";
+        assert_eq!(failed.to_string(), said, "{restart:?}");
     }
 }

@@ -16,6 +16,9 @@ use tokio::sync::Semaphore;
 /// So long that nobody waits for it by chance.
 pub const HOUR: Duration = Duration::from_secs(3600);
 
+/// The time that a call may be given here: each hour of it is a hundred thousand rings of an alarm.
+pub const MINUTE: Duration = Duration::from_secs(60);
+
 pub const SECOND: Duration = Duration::from_secs(1);
 
 /// What happened, in order, whoever did it.
