@@ -37,6 +37,17 @@ async fn c001_a_supervisor_without_children_starts_and_ends_when_its_parent_says
 }
 
 #[tokio::test(start_paused = true)]
+async fn c001_a_supervisor_ends_for_the_reason_that_it_was_told_and_its_children_for_a_shutdown() {
+    for reason in [ExitReason::Normal, crash()] {
+        let log = Log::default();
+        let (_, app) = start(Supervisor::new("app").child(unit("a", &log))).await;
+        app.handle().stop(reason.clone()).expect("it lives");
+        assert_eq!(app.join().await.to_string(), reason.to_string());
+        assert_eq!(log.take(), ["start a", "stop a: shutdown"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn c003_children_start_in_the_order_of_the_list_and_are_listed_the_newest_first() {
     let log = Log::default();
     let tree = Supervisor::new("app").children(UNORDERED.map(|id| unit(id, &log)));
