@@ -13,7 +13,7 @@ use perennial_supervision::{
     OpenError, PartitionSupervisor, Probe, Restart, Shutdown, SpecError, StartError, Supervisor,
 };
 use unit::{
-    Begin, Life, Log, Msg, Unit, crash, drawn, end, failed_child, ids, incarnation, shape, start, unit,
+    Begin, Life, Log, Msg, Unit, crash, drawn, end, failed_child, ids, incarnation, shape, soon, start, unit,
     unit_that,
 };
 
@@ -31,7 +31,7 @@ async fn c001_a_supervisor_without_children_starts_and_ends_when_its_parent_says
     let report = app.shutdown().await;
     assert!(matches!(report.reason, ExitReason::Shutdown(None)), "{}", report.reason);
     for down in downs {
-        let reason = down.await.reason;
+        let reason = soon(down).await.reason;
         assert!(matches!(reason, ExitReason::Shutdown(None)), "{reason}");
     }
 }
@@ -42,7 +42,7 @@ async fn c001_a_supervisor_ends_for_the_reason_that_it_was_told_and_its_children
         let log = Log::default();
         let (_, app) = start(Supervisor::new("app").child(unit("a", &log))).await;
         app.handle().stop(reason.clone()).expect("it lives");
-        assert_eq!(app.join().await.to_string(), reason.to_string());
+        assert_eq!(soon(app.join()).await.to_string(), reason.to_string());
         assert_eq!(log.take(), ["start a", "stop a: shutdown"]);
     }
 }
@@ -185,6 +185,9 @@ async fn c010_what_a_spec_leaves_open_is_as_in_otp() {
     assert!(app.shutdown().await.is_clean());
 }
 
+/// Gives a child a liveness that nobody could meet.
+type Hopeless = fn(Child<Msg>, Probe<Msg>) -> Child<Msg>;
+
 /// What no type rules out. All that OTP's case has besides does not compile here.
 #[tokio::test(start_paused = true)]
 async fn c011_a_faulty_child_is_refused_wherever_it_is_brought() {
@@ -195,7 +198,7 @@ async fn c011_a_faulty_child_is_refused_wherever_it_is_brought() {
         child.mailbox(Mailbox::unbounded())
     };
     let ping = || Probe::new(|_: Reply<()>| Msg::Panic);
-    let hopeless: [fn(Child<Msg>, Probe<Msg>) -> Child<Msg>; 4] = [
+    let hopeless: [Hopeless; 4] = [
         |child, _| child.handler_deadline(Duration::ZERO),
         |child, probe| child.probe(probe.every(Duration::ZERO)),
         |child, probe| child.probe(probe.timeout(Duration::ZERO)),

@@ -193,6 +193,11 @@ pub async fn end(address: &Address<Msg>, reason: ExitReason) {
     quiet().await;
 }
 
+/// The reason of the end of a tree, or of a monitored actor, which is due: if nothing ends it, no time is lost by waiting.
+pub async fn soon<T>(end: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(3600), end).await.expect("it ends")
+}
+
 pub async fn incarnation(address: &Address<Msg>) -> u32 {
     address.call(Msg::Incarnation).await.expect("it answers")
 }
