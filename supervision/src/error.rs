@@ -144,7 +144,7 @@ pub enum ChangeError {
     /// The spec is wrong.
     #[error(transparent)]
     Spec(SpecError),
-    /// The supervisor is on its way out, or gone. If it is restarted, that is by the new spec.
+    /// The supervisor is on its way out, or gone.
     #[error("the supervisor is gone or on its way out")]
     ShuttingDown,
 }

@@ -1,6 +1,6 @@
 //! What a supervisor knows: its driver writes it, and whoever looks at the tree reads it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
@@ -24,8 +24,8 @@ pub(crate) struct Book {
     numbers: HashMap<u64, Key>,
     /// Where the runs of the next engine begin, so that news of one before is never taken for news of its own.
     next_run: Run,
-    /// Who did not stop in time.
-    pub(crate) stragglers: Vec<Straggler>,
+    /// Who did not stop in time, of those that are still children when the supervisor stops.
+    stragglers: BTreeMap<Key, Straggler>,
     /// Whether it ends, or has ended, because one restart too many was needed.
     pub(crate) gave_up: bool,
 }
@@ -45,7 +45,7 @@ impl Default for Book {
             residents: BTreeMap::new(),
             numbers: HashMap::new(),
             next_run: Run(0),
-            stragglers: Vec::new(),
+            stragglers: BTreeMap::new(),
             gave_up: false,
         }
     }
@@ -62,7 +62,7 @@ impl Book {
         self.residents = (0..).map(Key).zip(children.map(|spec| Resident { spec, pid: None })).collect();
         let children = self.plan.children.iter().map(|child| (child.id.clone(), child.policy.clone()));
         let seed = RandomState::new().hash_one(self.next_run.0);
-        self.engine = Some(Engine::new(self.policy(seed), children, self.next_run));
+        self.engine = Some(Engine::new(policy(&self.plan, seed), children, self.next_run));
     }
 
     /// The incarnation is over.
@@ -72,18 +72,14 @@ impl Book {
         }
     }
 
-    pub(super) fn policy(&self, seed: u64) -> Policy {
-        let plan = &self.plan;
-        Policy { kind: plan.kind, intensity: plan.intensity, patience: plan.patience, seed }
-    }
-
-    /// Takes another plan over. Who is known keeps its identity, and with it all that runs.
+    /// Takes another plan over, all of whose children are there. They keep what they are, and with it all that runs.
     pub(super) fn take_over(&mut self, mut plan: Plan) {
-        let known = self.residents.values().map(|resident| &resident.spec).chain(&self.plan.children);
-        let known: HashMap<&Arc<str>, &Arc<dyn Node>> = known.map(|spec| (&spec.id, &spec.node)).collect();
+        let specs = self.residents.values().map(|resident| &resident.spec);
+        let specs: HashMap<&Arc<str>, &ChildSpec> = specs.map(|spec| (&spec.id, spec)).collect();
         for child in &mut plan.children {
-            if let Some(node) = known.get(&child.id) {
-                child.node = (*node).clone();
+            if let Some(spec) = specs.get(&child.id) {
+                child.node = spec.node.clone();
+                child.policy.kind = spec.policy.kind;
             }
         }
         self.plan = plan;
@@ -94,13 +90,29 @@ impl Book {
         self.residents.insert(key, Resident { spec, pid: None });
     }
 
-    /// Lets a child go.
+    /// Lets a child go. That it was late is kept only if the supervisor stops, or if it still runs somewhere: who comes and goes must
+    /// not leave more and more behind.
     pub(super) fn dismiss(&mut self, key: Key) -> Option<ChildSpec> {
         let resident = self.residents.remove(&key)?;
+        let stops = self.engine.as_ref().is_none_or(Engine::is_leaving);
+        if !stops && self.stragglers.get(&key).is_some_and(|straggler| !straggler.abandoned) {
+            self.stragglers.remove(&key);
+        }
         if let Some(pid) = resident.pid {
             self.numbers.remove(&pid.identity());
         }
         Some(resident.spec)
+    }
+
+    /// A child did not stop in time.
+    pub(super) fn is_late(&mut self, key: Key, path: Arc<str>, abandoned: bool) {
+        let straggler = self.stragglers.entry(key).or_insert(Straggler { path, abandoned });
+        straggler.abandoned |= abandoned;
+    }
+
+    /// Who did not stop in time, in start order.
+    pub(super) fn stragglers(&self) -> impl Iterator<Item = &Straggler> {
+        self.stragglers.values()
     }
 
     /// An incarnation of a child has begun.
@@ -135,9 +147,14 @@ impl Book {
 
     /// Those that will not come back with the next incarnation.
     pub(super) fn passing(&self) -> Vec<Arc<dyn Node>> {
-        let planned = |id: &Arc<str>| self.plan.children.iter().any(|child| child.id == *id);
+        let planned: HashSet<&Arc<str>> = self.plan.children.iter().map(|child| &child.id).collect();
         let dynamic = matches!(self.plan.kind, Kind::Dynamic { .. });
-        let passing = self.residents.values().filter(|resident| dynamic || !planned(&resident.spec.id));
+        let passing = self.residents.values().filter(|of| dynamic || !planned.contains(&of.spec.id));
         passing.map(|resident| resident.spec.node.clone()).collect()
     }
+}
+
+/// What an engine is told of a supervisor with this plan.
+pub(super) fn policy(plan: &Plan, seed: u64) -> Policy {
+    Policy { kind: plan.kind, intensity: plan.intensity, patience: plan.patience, seed }
 }

@@ -53,7 +53,7 @@ impl Node for SupervisorNode {
     fn stragglers(&self, into: &mut Vec<Straggler>) {
         let below: Vec<_> = {
             let book = self.book();
-            into.extend(book.stragglers.iter().cloned());
+            into.extend(book.stragglers().cloned());
             book.nodes().cloned().collect()
         };
         below.iter().for_each(|child| child.stragglers(into));
