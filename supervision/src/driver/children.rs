@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use perennial_actors::host::OpenError as Shut;
+use perennial_actors::host::{OpenError as Shut, Parent};
 use perennial_actors::{ExitReason, Pid, StartError, System};
 
-use super::inbox::{Inbox, News, pack};
+use super::inbox::{Inbox, News, Watched, pack};
 use super::node::SupervisorNode;
 use super::totals::Books;
 use crate::engine::{Event, Key, Run};
@@ -17,12 +17,14 @@ pub(super) struct Children {
     system: System,
     label: Arc<str>,
     inbox: Arc<Inbox>,
+    watched: Arc<Watched>,
 }
 
 impl Children {
     pub(super) fn new(node: SupervisorNode, system: System, inbox: Arc<Inbox>) -> Self {
         let label = node.address().handle().label().unwrap_or_else(|| node.id().clone());
-        Self { node, system, label, inbox }
+        let watched = Arc::new(Watched(inbox.clone()));
+        Self { node, system, label, inbox, watched }
     }
 
     /// Starts a child. If that fails at once, the event that says so.
@@ -38,7 +40,7 @@ impl Children {
     }
 
     fn begin(&self, key: Key, run: Run, child: &dyn Node) -> Result<Pid, ExitReason> {
-        let start = || child.start(self.inbox.clone(), pack(key, run));
+        let start = || child.start(self.parent_of(key), pack(key, run));
         let started = match start() {
             // It was down for good, or is new.
             Err(StartError::NotOpen(Shut::Closed)) => {
@@ -51,6 +53,16 @@ impl Children {
             StartError::Failed(reason) => reason,
             error => ExitReason::failed(error),
         })
+    }
+
+    fn parent_of(&self, key: Key) -> Arc<dyn Parent> {
+        let book = self.node.book();
+        let child = book.engine.as_ref().and_then(|engine| engine.sight(key));
+        if child.is_some_and(|child| child.policy.liveness.is_some()) {
+            self.watched.clone()
+        } else {
+            self.inbox.clone()
+        }
     }
 
     pub(super) fn stop(&self, key: Key, reason: ExitReason) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use perennial_actors::host::{End, Parent};
 use perennial_actors::{Address, Pid, Reply};
+use tokio::runtime;
 
 use super::book::Book;
 use crate::engine::{Event, Key, Run};
@@ -84,6 +85,26 @@ impl Parent for Inbox {
     fn ended(&self, number: u64, end: End) {
         let (key, run) = unpack(number);
         self.put(News::Ended(key, run, end));
+    }
+}
+
+/// The inbox, for children that are watched.
+///
+/// Tokio keeps the task that a thread has woken last for that thread, and lets no other have it (tokio issue 4941). A child wakes
+/// its supervisor when it says that it has started. If it goes on with what waited in its mailbox, and that never awaits, its
+/// supervisor would wait for the very thread that it is to find out about. To wake another task frees the one before.
+pub(super) struct Watched(pub(super) Arc<Inbox>);
+
+impl Parent for Watched {
+    fn started(&self, number: u64) {
+        self.0.started(number);
+        if let Ok(runtime) = runtime::Handle::try_current() {
+            drop(runtime.spawn(async {}));
+        }
+    }
+
+    fn ended(&self, number: u64, end: End) {
+        self.0.ended(number, end);
     }
 }
 
