@@ -93,10 +93,10 @@ impl Children {
     }
 
     /// Asks a child, in a task of its own. The answer, or that there was none, comes through the inbox.
-    pub(super) fn probe(&self, key: Key, run: Run) {
+    pub(super) fn probe(&self, key: Key, run: Run, question: u32) {
         let Some(answer) = self.get(key).and_then(|child| child.probe()) else { return };
         let inbox = self.inbox.clone();
-        tokio::spawn(async move { inbox.put(News::Probed(key, run, answer.await)) });
+        tokio::spawn(async move { inbox.put(News::Probed(key, run, question, answer.await)) });
     }
 
     pub(super) fn close(&self, key: Key, reason: &ExitReason) {

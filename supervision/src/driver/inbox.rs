@@ -20,8 +20,8 @@ pub(crate) enum News {
     Ended(Key, Run, End),
     /// The try that was put off is due.
     Retry { key: Key, generation: u32 },
-    /// A child answered a probe, or did not.
-    Probed(Key, Run, bool),
+    /// A child answered this question, or did not.
+    Probed(Key, Run, u32, bool),
     /// A deadline has passed.
     Tick,
     /// Somebody wants something.
@@ -116,7 +116,7 @@ impl News {
             Self::Ended(key, run, End { reason, started: true, .. }) => Event::Ended { key, run, reason },
             Self::Ended(key, run, End { reason, .. }) => Event::StartFailed { key, run, reason },
             Self::Retry { key, generation } => Event::Retry { key, generation },
-            Self::Probed(key, run, answered) => Event::Probed { key, run, answered },
+            Self::Probed(key, run, question, answered) => Event::Probed { key, run, question, answered },
             Self::Tick => Event::Tick,
             Self::Ask(ask) => return Err(ask),
         })
