@@ -172,8 +172,11 @@ impl Engine {
         match entry.state {
             State::Stopping(_) => return self.on_stopped(key, &reason, false),
             State::Running { since, .. } => {
-                let healthy =
-                    entry.policy.backoff.as_ref().is_some_and(|backoff| since + backoff.healthy() <= now);
+                let healthy = entry
+                    .policy
+                    .backoff
+                    .as_ref()
+                    .is_some_and(|backoff| now.saturating_sub(since) >= backoff.healthy());
                 if healthy {
                     entry.failures = 0;
                 }
@@ -192,7 +195,7 @@ impl Engine {
         let Some(entry) = self.children.get(key) else { return };
         let run = self.next_run;
         self.next_run = Run(run.0.wrapping_add(1));
-        let deadline = entry.policy.start_timeout.map(|timeout| self.now + timeout);
+        let deadline = entry.policy.start_timeout.map(|timeout| self.now.saturating_add(timeout));
         self.children.set(key, State::Starting { run, cause, late: false }, deadline);
         self.actions.push(Action::Start { key, run });
     }

@@ -51,7 +51,8 @@ impl Engine {
         match busy {
             Some(busy) if busy >= deadline => self.condemn(key, run, Sign::Handler(busy)),
             busy => {
-                watch.look = Some(now + (deadline - busy.unwrap_or_default()).min(deadline / 2));
+                let wait = (deadline - busy.unwrap_or_default()).min(deadline / 2);
+                watch.look = Some(now.saturating_add(wait));
                 self.rearm(key);
             }
         }
@@ -84,7 +85,7 @@ impl Engine {
             Shutdown::Timeout(time) => time,
             Shutdown::Infinity => GRACE,
         };
-        let deadline = self.now + grace;
+        let deadline = self.now.saturating_add(grace);
         self.children.set(key, State::Stopping(Box::new(stopping)), Some(deadline));
         self.actions.push(Action::Stop { key, reason: ExitReason::Unresponsive });
     }
