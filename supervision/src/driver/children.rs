@@ -18,19 +18,23 @@ pub(super) struct Children {
     label: Arc<str>,
     inbox: Arc<Inbox>,
     watched: Arc<Watched>,
+    any_watched: bool,
 }
 
 impl Children {
     pub(super) fn new(node: SupervisorNode, system: System, inbox: Arc<Inbox>) -> Self {
         let label = node.address().handle().label().unwrap_or_else(|| node.id().clone());
         let watched = Arc::new(Watched(inbox.clone()));
-        Self { node, system, label, inbox, watched }
+        Self { node, system, label, inbox, watched, any_watched: false }
     }
 
     /// Starts a child. If that fails at once, the event that says so.
-    pub(super) fn start(&self, key: Key, run: Run) -> Option<Event> {
+    pub(super) fn start(&mut self, key: Key, run: Run) -> Option<Event> {
         let child = self.get(key)?;
-        match self.begin(key, run, &*child) {
+        let watched = self.is_watched(key);
+        self.any_watched |= watched;
+        let parent: Arc<dyn Parent> = if watched { self.watched.clone() } else { self.inbox.clone() };
+        match self.begin(key, run, &*child, &parent) {
             Ok(pid) => {
                 self.node.book().began(key, pid);
                 None
@@ -39,8 +43,25 @@ impl Children {
         }
     }
 
-    fn begin(&self, key: Key, run: Run, child: &dyn Node) -> Result<Pid, ExitReason> {
-        let start = || child.start(self.parent_of(key), pack(key, run));
+    fn is_watched(&self, key: Key) -> bool {
+        let book = self.node.book();
+        let child = book.engine.as_ref().and_then(|engine| engine.sight(key));
+        child.is_some_and(|child| child.policy.liveness.is_some())
+    }
+
+    /// Whether any child was to be watched so far.
+    pub(super) const fn watches(&self) -> bool {
+        self.any_watched
+    }
+
+    fn begin(
+        &self,
+        key: Key,
+        run: Run,
+        child: &dyn Node,
+        parent: &Arc<dyn Parent>,
+    ) -> Result<Pid, ExitReason> {
+        let start = || child.start(parent.clone(), pack(key, run));
         let started = match start() {
             // It was down for good, or is new.
             Err(StartError::NotOpen(Shut::Closed)) => {
@@ -53,16 +74,6 @@ impl Children {
             StartError::Failed(reason) => reason,
             error => ExitReason::failed(error),
         })
-    }
-
-    fn parent_of(&self, key: Key) -> Arc<dyn Parent> {
-        let book = self.node.book();
-        let child = book.engine.as_ref().and_then(|engine| engine.sight(key));
-        if child.is_some_and(|child| child.policy.liveness.is_some()) {
-            self.watched.clone()
-        } else {
-            self.inbox.clone()
-        }
     }
 
     pub(super) fn stop(&self, key: Key, reason: ExitReason) {

@@ -63,6 +63,9 @@ impl Driver {
                 Poll::Ready(Step::Killed | Step::Detached) => return self.die(),
                 Poll::Ready(_) => {}
                 Poll::Pending => {
+                    if self.children.watches() {
+                        self.clock.be_certain(attachment.system());
+                    }
                     let deadline = self.node.book().engine.as_ref().and_then(|engine| engine.next_deadline());
                     self.clock.set(deadline, &self.inbox);
                     return ControlFlow::Continue(());
