@@ -29,6 +29,7 @@ mod reporter;
 mod root;
 mod totals;
 mod turn;
+mod watchman;
 
 pub(crate) use book::Book;
 pub(crate) use inbox::{Ask, News, Which};

@@ -63,6 +63,9 @@ impl Driver {
                 Poll::Ready(Step::Killed | Step::Detached) => return self.die(),
                 Poll::Ready(_) => {}
                 Poll::Pending => {
+                    if self.children.watches() {
+                        self.clock.be_certain(attachment.system());
+                    }
                     let deadline = self.node.book().engine.as_ref().and_then(|engine| engine.next_deadline());
                     self.clock.set(deadline, &self.inbox);
                     return ControlFlow::Continue(());
@@ -107,7 +110,7 @@ impl Driver {
             Action::Kill { key } => self.children.kill(key),
             Action::Abandon { key } => self.children.abandon(key),
             Action::Look { key, run } => return ControlFlow::Continue(self.children.look(key, run)),
-            Action::Probe { key, run } => self.children.probe(key, run),
+            Action::Probe { key, run, question } => self.children.probe(key, run, question),
             Action::Retry { key, generation } => self.inbox.put(News::Retry { key, generation }),
             Action::Close { key, reason } => self.children.close(key, &reason),
             Action::Forget { key, reason } => self.children.forget(key, &reason),
