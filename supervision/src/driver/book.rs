@@ -90,24 +90,22 @@ impl Book {
         self.residents.insert(key, Resident { spec, pid: None });
     }
 
-    /// Lets a child go. That it was late is kept only if the supervisor stops, or if it still runs somewhere: who comes and goes must
-    /// not leave more and more behind.
+    /// Lets a child go.
     pub(super) fn dismiss(&mut self, key: Key) -> Option<ChildSpec> {
         let resident = self.residents.remove(&key)?;
-        let stops = self.engine.as_ref().is_none_or(Engine::is_leaving);
-        if !stops && self.stragglers.get(&key).is_some_and(|straggler| !straggler.abandoned) {
-            self.stragglers.remove(&key);
-        }
         if let Some(pid) = resident.pid {
             self.numbers.remove(&pid.identity());
         }
         Some(resident.spec)
     }
 
-    /// A child did not stop in time.
+    /// A child did not stop in time. That is for the report of a shutdown if this is one, or if the child still runs somewhere;
+    /// whoever was replaced meanwhile is of no concern to it.
     pub(super) fn is_late(&mut self, key: Key, path: Arc<str>, abandoned: bool) {
-        let straggler = self.stragglers.entry(key).or_insert(Straggler { path, abandoned });
-        straggler.abandoned |= abandoned;
+        if abandoned || self.engine.as_ref().is_none_or(Engine::is_leaving) {
+            let straggler = self.stragglers.entry(key).or_insert(Straggler { path, abandoned });
+            straggler.abandoned |= abandoned;
+        }
     }
 
     /// Who did not stop in time, in start order.
