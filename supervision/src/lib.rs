@@ -4,7 +4,7 @@
 //!
 //! A [`Supervisor`] starts its children in order, watches them, restarts them by its [`Strategy`], and stops them in reverse
 //! order. When more restarts are needed than its [`Intensity`] allows, it takes its children down and ends, for its own
-//! supervisor to decide. Children are [`Child`]ren, which are actors, or supervisors again.
+//! supervisor to decide. Children are [`Child`]ren, which are actors or [tasks](Child::task), or supervisors again.
 //!
 //! # Guarantees
 //!
@@ -69,6 +69,7 @@ mod policy;
 mod report;
 mod spec;
 mod supervisor;
+mod task;
 mod tree;
 
 pub use driver::Totals;
@@ -84,4 +85,5 @@ pub use supervisor::{
     App, DynamicHandle, DynamicSupervisor, Finish, PartitionKey, PartitionSupervisor, Partitions,
     ResizeError, ShutdownReport, StopSignal, Supervisor, SupervisorHandle, Template,
 };
+pub use task::TaskContext;
 pub use tree::{ChildCounts, ChildInfo, ChildStart, ChildState, Straggler, Tree};

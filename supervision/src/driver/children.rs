@@ -9,7 +9,7 @@ use super::inbox::{Inbox, News, pack};
 use super::node::SupervisorNode;
 use super::totals::Books;
 use crate::engine::{Event, Key, Run};
-use crate::node::Node;
+use crate::node::{Birth, Node};
 
 /// Starts, watches and stops children.
 pub(super) struct Children {
@@ -38,7 +38,7 @@ impl Children {
     }
 
     fn begin(&self, key: Key, run: Run, child: &dyn Node) -> Result<Pid, ExitReason> {
-        let start = || child.start(self.inbox.clone(), pack(key, run));
+        let start = || child.start(Birth { parent: self.inbox.clone(), run: pack(key, run) });
         let started = match start() {
             // It was down for good, or is new.
             Err(StartError::NotOpen(Shut::Closed)) => {

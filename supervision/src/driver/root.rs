@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::node::SupervisorNode;
 use crate::error::StartError;
-use crate::node::Node;
+use crate::node::{Birth, Node};
 
 /// Where a tree is in its life.
 #[derive(Clone, Debug)]
@@ -75,10 +75,12 @@ pub(crate) async fn start(node: SupervisorNode, system: &System) -> Result<Arc<R
     let label = node.id().clone();
     let root = Arc::new(Root { node, phase: watch::Sender::new(Phase::Starting) });
     let begun = match root.node.open(system, &label) {
-        Ok(()) => root.node.start(root.clone(), 0).map(drop).map_err(|error| match error {
-            NotStarted::Failed(reason) => StartError::Failed(reason),
-            _ => StartError::NoRuntime,
-        }),
+        Ok(()) => {
+            root.node.start(Birth { parent: root.clone(), run: 0 }).map(drop).map_err(|error| match error {
+                NotStarted::Failed(reason) => StartError::Failed(reason),
+                _ => StartError::NoRuntime,
+            })
+        }
         Err(error) => Err(StartError::Open(error)),
     };
     if let Err(error) = begun {
