@@ -64,8 +64,10 @@
 mod driver;
 mod engine;
 mod error;
+mod link;
 mod node;
 mod policy;
+pub mod ractor;
 mod report;
 mod spec;
 mod supervisor;

@@ -9,6 +9,7 @@ use perennial_actors::{ExitReason, Handle, Pid, StartError, System};
 use perennial_registry::BindError;
 use tokio::runtime;
 
+use crate::link::Link;
 use crate::tree::Tree;
 
 /// A child, from its first opening to its last end.
@@ -56,6 +57,8 @@ pub(crate) struct Birth {
     pub(crate) parent: Arc<dyn Parent>,
     /// As which start.
     pub(crate) run: u64,
+    /// What ractor is to know of its supervisor, if it has one.
+    pub(crate) link: Option<Link>,
 }
 
 impl Birth {

@@ -9,6 +9,7 @@ use super::inbox::{Inbox, News, pack};
 use super::node::SupervisorNode;
 use super::totals::Books;
 use crate::engine::{Event, Key, Run};
+use crate::link::Link;
 use crate::node::{Birth, Node};
 
 /// Starts, watches and stops children.
@@ -17,12 +18,13 @@ pub(super) struct Children {
     system: System,
     label: Arc<str>,
     inbox: Arc<Inbox>,
+    link: Link,
 }
 
 impl Children {
-    pub(super) fn new(node: SupervisorNode, system: System, inbox: Arc<Inbox>) -> Self {
+    pub(super) fn new(node: SupervisorNode, system: System, inbox: Arc<Inbox>, link: Link) -> Self {
         let label = node.address().handle().label().unwrap_or_else(|| node.id().clone());
-        Self { node, system, label, inbox }
+        Self { node, system, label, inbox, link }
     }
 
     /// Starts a child. If that fails at once, the event that says so.
@@ -38,7 +40,9 @@ impl Children {
     }
 
     fn begin(&self, key: Key, run: Run, child: &dyn Node) -> Result<Pid, ExitReason> {
-        let start = || child.start(Birth { parent: self.inbox.clone(), run: pack(key, run) });
+        let birth =
+            || Birth { parent: self.inbox.clone(), run: pack(key, run), link: Some(self.link.clone()) };
+        let start = || child.start(birth());
         let started = match start() {
             // It was down for good, or is new.
             Err(StartError::NotOpen(Shut::Closed)) => {

@@ -9,6 +9,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use super::inbox::News;
 use super::node::SupervisorNode;
 use super::turn::Driver;
+use crate::link::{self, Link};
 
 /// Brings a supervisor up. Its end, whatever it is, is told by its attachment.
 pub(super) async fn run(node: SupervisorNode, attachment: Attachment<News>) {
@@ -30,9 +31,10 @@ impl Actor for Host {
         myself: ActorRef<()>,
         (node, attachment): Self::Arguments,
     ) -> Result<Driver, ActorProcessingErr> {
+        let link = Link::to(&myself);
         let doorbell = Arc::new(Doorbell(myself));
         doorbell.wake_by_ref();
-        Ok(Driver::new(node, attachment, Waker::from(doorbell)))
+        Ok(Driver::new(node, attachment, Waker::from(doorbell), link))
     }
 
     async fn handle(
@@ -51,9 +53,10 @@ impl Actor for Host {
     async fn handle_supervisor_evt(
         &self,
         _: ActorRef<()>,
-        _: SupervisionEvent,
+        event: SupervisionEvent,
         _: &mut Driver,
     ) -> Result<(), ActorProcessingErr> {
+        link::hear(event);
         Ok(())
     }
 }

@@ -74,15 +74,16 @@ pub(crate) async fn start(node: SupervisorNode, system: &System) -> Result<Arc<R
     checked.map_err(StartError::Spec)?;
     let label = node.id().clone();
     let root = Arc::new(Root { node, phase: watch::Sender::new(Phase::Starting) });
-    let begun = match root.node.open(system, &label) {
-        Ok(()) => {
-            root.node.start(Birth { parent: root.clone(), run: 0 }).map(drop).map_err(|error| match error {
-                NotStarted::Failed(reason) => StartError::Failed(reason),
-                _ => StartError::NoRuntime,
-            })
-        }
-        Err(error) => Err(StartError::Open(error)),
-    };
+    let begun =
+        match root.node.open(system, &label) {
+            Ok(()) => root.node.start(Birth { parent: root.clone(), run: 0, link: None }).map(drop).map_err(
+                |error| match error {
+                    NotStarted::Failed(reason) => StartError::Failed(reason),
+                    _ => StartError::NoRuntime,
+                },
+            ),
+            Err(error) => Err(StartError::Open(error)),
+        };
     if let Err(error) = begun {
         root.node.close(&ExitReason::NoProcess);
         return Err(error);

@@ -17,6 +17,7 @@ use super::remains;
 use super::reporter::Reporter;
 use crate::engine::{Action, Ending, Event};
 use crate::error::ChildFailed;
+use crate::link::Link;
 
 /// What carries a supervisor's decisions out.
 pub(super) struct Driver {
@@ -33,12 +34,12 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    pub(super) fn new(node: SupervisorNode, attachment: Attachment<News>, waker: Waker) -> Self {
+    pub(super) fn new(node: SupervisorNode, attachment: Attachment<News>, waker: Waker, link: Link) -> Self {
         node.book().begin();
         let inbox = Arc::new(Inbox::new(node.address()));
         let system = attachment.system().clone();
         Self {
-            children: Children::new(node.clone(), system.clone(), inbox.clone()),
+            children: Children::new(node.clone(), system.clone(), inbox.clone(), link),
             reporter: Reporter::new(node.clone(), system, attachment.pid()),
             desk: Desk::new(node.clone()),
             node,

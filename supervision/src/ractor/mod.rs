@@ -1,0 +1,7 @@
+//! Ractor actors in a tree.
+
+mod bell;
+mod child;
+mod desk;
+mod hosted;
+mod life;
