@@ -197,7 +197,7 @@ impl Actor for Puppet {
     }
 }
 
-/// Somebody below a puppet, who takes a while to go.
+/// Somebody below a puppet.
 struct Below;
 
 struct BelowState(Strings);
@@ -209,12 +209,28 @@ impl Drop for BelowState {
 }
 
 impl Actor for Below {
-    type Msg = ();
+    /// Blocks its thread until the channel says something.
+    type Msg = std::sync::mpsc::Receiver<()>;
     type State = BelowState;
     type Arguments = Strings;
 
-    async fn pre_start(&self, _: ActorRef<()>, strings: Strings) -> Result<BelowState, ActorProcessingErr> {
+    async fn pre_start(
+        &self,
+        _: ActorRef<Self::Msg>,
+        strings: Strings,
+    ) -> Result<BelowState, ActorProcessingErr> {
         Ok(BelowState(strings))
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<Self::Msg>,
+        until: Self::Msg,
+        state: &mut BelowState,
+    ) -> Result<(), ActorProcessingErr> {
+        state.0.note("below: blocks");
+        let _ = until.recv();
+        Ok(())
     }
 }
 
