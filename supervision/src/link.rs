@@ -15,6 +15,16 @@ impl Link {
         Self(supervisor.get_cell())
     }
 
+    /// Links it to a parent, as ractor does when a start has succeeded; false if one of them has ended.
+    pub(crate) fn hang_below(self, parent: &ActorCell) -> bool {
+        self.0.link(parent.clone());
+        let linked = self.0.try_get_supervisor().as_ref() == Some(parent);
+        if linked {
+            self.0.notify_supervisor(SupervisionEvent::ActorStarted(self.0.clone()));
+        }
+        linked
+    }
+
     pub(crate) fn into_cell(self) -> ActorCell {
         self.0
     }

@@ -33,5 +33,5 @@ mod turn;
 pub(crate) use book::Book;
 pub(crate) use inbox::{Ask, News, Which};
 pub(crate) use node::SupervisorNode;
-pub(crate) use root::{Root, start};
+pub(crate) use root::{Root, start, start_tied};
 pub use totals::Totals;

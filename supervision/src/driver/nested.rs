@@ -2,10 +2,18 @@
 
 use perennial_actors::{ExitReason, Handle, Pid, StartError, System};
 
+use super::host::Announce;
 use super::node::SupervisorNode;
 use super::{host, picture};
 use crate::node::{Birth, Node, OpenError};
 use crate::tree::{Straggler, Tree};
+
+impl SupervisorNode {
+    /// Starts the next incarnation, which says which ractor actor it is.
+    pub(super) fn begin(&self, birth: Birth, announce: Option<Announce>) -> Result<Pid, StartError> {
+        birth.begin(self.identity(), |attachment| host::run(self.clone(), attachment, announce))
+    }
+}
 
 impl Node for SupervisorNode {
     fn open(&self, system: &System, label: &str) -> Result<(), OpenError> {
@@ -21,7 +29,7 @@ impl Node for SupervisorNode {
     }
 
     fn start(&self, birth: Birth) -> Result<Pid, StartError> {
-        birth.begin(self.identity(), |attachment| host::run(self.clone(), attachment))
+        self.begin(birth, None)
     }
 
     fn abandon(&self, pid: Pid) -> bool {

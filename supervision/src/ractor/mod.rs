@@ -5,3 +5,6 @@ mod child;
 mod desk;
 mod hosted;
 mod life;
+mod under;
+
+pub use crate::error::TreeEnded;

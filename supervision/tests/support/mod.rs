@@ -6,6 +6,7 @@ use std::future::pending;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use perennial_actors::{Address, ExitReason, Reply, System};
 use perennial_supervision::{App, Child, ShutdownReport, Supervisor, SupervisorHandle};
@@ -48,6 +49,8 @@ pub(crate) struct Strings {
     pub(crate) post_start: Deed,
     pub(crate) post_stop: Deed,
     pub(crate) drop: Deed,
+    /// It takes a second to stop.
+    pub(crate) lingers: bool,
     /// From which incarnation on.
     pub(crate) from: u32,
     journal: mpsc::UnboundedSender<String>,
@@ -83,6 +86,7 @@ pub(crate) fn puppet(id: &'static str, change: impl FnOnce(&mut Strings)) -> (Ch
         post_start: Deed::Nothing,
         post_stop: Deed::Nothing,
         drop: Deed::Nothing,
+        lingers: false,
         from: 1,
         journal,
         born: Arc::default(),
@@ -193,6 +197,10 @@ impl Actor for Puppet {
 
     async fn post_stop(&self, myself: ActorRef<Msg>, state: &mut State) -> Result<(), ActorProcessingErr> {
         state.strings.note("post_stop");
+        if self.0.lingers {
+            // Of paused time, as every test has it that lets a puppet linger.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
         act(self.0.post_stop, &myself).await
     }
 }
