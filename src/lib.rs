@@ -22,6 +22,9 @@ pub mod start {
     pub use perennial_supervision::StartError as TreeError;
 }
 
+/// Ractor actors in a tree, and a tree below a ractor actor.
+pub use perennial_supervision::ractor;
+
 /// For those who own identities and host incarnations in something of their own.
 pub use perennial_actors::host;
 

@@ -4,7 +4,8 @@
 //!
 //! A [`Supervisor`] starts its children in order, watches them, restarts them by its [`Strategy`], and stops them in reverse
 //! order. When more restarts are needed than its [`Intensity`] allows, it takes its children down and ends, for its own
-//! supervisor to decide. Children are [`Child`]ren, which are actors or [tasks](Child::task), or supervisors again.
+//! supervisor to decide. Children are [`Child`]ren, which are actors, of ours or [of ractor](ractor), [tasks](Child::task), or supervisors
+//! again.
 //!
 //! # Guarantees
 //!

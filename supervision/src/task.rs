@@ -17,7 +17,8 @@
 //! # What it is not for
 //!
 //! Anything that others talk to: that is an [actor](perennial_actors::Actor). Nor code that never awaits, which nobody can
-//! stop: it is [abandoned](crate::Supervisor::abandon_after). And links do not reach it: the exit of another does not end it.
+//! stop: it is [abandoned](crate::Supervisor::abandon_after). Links do not reach it: the exit of another does
+//! not end it. A handler deadline has nothing to watch, for there are no handlers.
 
 use std::convert::Infallible;
 use std::fmt;

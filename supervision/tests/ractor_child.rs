@@ -9,6 +9,8 @@ use perennial_actors::{
 use perennial_registry::{Name, Whereis};
 use perennial_supervision::{Child, Restart, Strategy, Supervisor, Totals};
 use ractor::ActorStatus;
+use tokio::time::Instant;
+
 use support::{Deed, Msg, cast, late, notes, plain, puppet, start};
 
 mod support;
@@ -100,6 +102,21 @@ async fn messages_by_its_ractor_reference_are_on_no_books_and_disturb_none() {
     let accounts = address.counters();
     assert_eq!((accounts.handled, accounts.lost_in_flight, accounts.queued), (10, 0, 0));
     assert!(app.shutdown().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_actor_that_keeps_itself_busy_still_gets_its_mail() {
+    let child = plain("puppet");
+    let address = child.address();
+    let app = start(Supervisor::new("app").child(child)).await;
+    cast(&address, Msg::Spin);
+    for number in 1..=3 {
+        cast(&address, Msg::Note(number));
+        assert_eq!(notes(&address).await.last(), Some(&number));
+    }
+    let began = Instant::now();
+    assert!(app.shutdown().await.is_clean());
+    assert_eq!(began.elapsed(), Duration::ZERO, "a stop comes before what it sends itself");
 }
 
 #[tokio::test(start_paused = true)]
@@ -198,7 +215,8 @@ impl Actor for Neighbour {
     }
 
     async fn handle(&mut self, reply: Reply<u32>, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
-        Ok(reply.send(ctx.pid().incarnation()))
+        reply.send(ctx.pid().incarnation());
+        Ok(())
     }
 }
 

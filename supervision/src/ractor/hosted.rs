@@ -12,11 +12,11 @@ use perennial_actors::host::contain;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 
 use super::bell::{self, Sound};
-use super::desk::Desk;
+use super::house::House;
 use crate::link::Farewell;
 
 /// A user's actor. Ractor runs this, so what happens inside a callback is known here, with its type.
-pub(super) struct Hosted<A: Actor>(pub(super) Arc<Desk<A>>);
+pub(super) struct Hosted<A: Actor>(pub(super) Arc<House<A>>);
 
 impl<A: Actor> Actor for Hosted<A> {
     type Msg = A::Msg;
@@ -29,7 +29,7 @@ impl<A: Actor> Actor for Hosted<A> {
         (args, farewell): Self::Arguments,
     ) -> Result<Farewell, ActorProcessingErr> {
         let mut visit = self.visit(&myself);
-        let started = run(visit.desk, |actor| actor.pre_start(myself, args)).await;
+        let started = run(visit.house, |actor| actor.pre_start(myself, args)).await;
         let started = started.map(|state| visit.state = Some(Box::new(state)));
         visit.end(started)?;
         Ok(farewell)
@@ -39,7 +39,7 @@ impl<A: Actor> Actor for Hosted<A> {
         let mut visit = self.visit(&myself);
         let owner = visit.cell.clone();
         let state = visit.state.as_deref_mut().ok_or(Gone)?;
-        let done = run(visit.desk, |actor| actor.post_start(myself, state)).await;
+        let done = run(visit.house, |actor| actor.post_start(myself, state)).await;
         visit.end(done)?;
         self.hang_bell(owner).await;
         Ok(())
@@ -54,7 +54,7 @@ impl<A: Actor> Actor for Hosted<A> {
     ) -> Result<(), ActorProcessingErr> {
         let mut visit = self.visit(&myself);
         let state = visit.state.as_deref_mut().ok_or(Gone)?;
-        let done = run(visit.desk, |actor| actor.handle(myself, message, state)).await;
+        let done = run(visit.house, |actor| actor.handle(myself, message, state)).await;
         visit.end(done)
     }
 
@@ -79,7 +79,7 @@ impl<A: Actor> Actor for Hosted<A> {
             None => {
                 let mut visit = self.visit(&myself);
                 let state = visit.state.as_deref_mut().ok_or(Gone)?;
-                let done = run(visit.desk, |actor| actor.handle_supervisor_evt(myself, event, state)).await;
+                let done = run(visit.house, |actor| actor.handle_supervisor_evt(myself, event, state)).await;
                 visit.end(done)
             }
         }
@@ -88,7 +88,7 @@ impl<A: Actor> Actor for Hosted<A> {
     async fn post_stop(&self, myself: ActorRef<A::Msg>, _: &mut Farewell) -> Result<(), ActorProcessingErr> {
         let mut visit = self.visit(&myself);
         let state = visit.state.as_deref_mut().ok_or(Gone)?;
-        let done = run(visit.desk, |actor| actor.post_stop(myself, state)).await;
+        let done = run(visit.house, |actor| actor.post_stop(myself, state)).await;
         if done.is_ok() {
             self.0.say_good_bye();
             self.0.note_below(&visit.cell);
@@ -100,7 +100,7 @@ impl<A: Actor> Actor for Hosted<A> {
 impl<A: Actor> Hosted<A> {
     fn visit(&self, myself: &ActorRef<A::Msg>) -> Visit<'_, A> {
         Visit {
-            desk: &self.0,
+            house: &self.0,
             cell: myself.get_cell(),
             state: self.0.pick_up(),
             returned: false,
@@ -118,7 +118,7 @@ impl<A: Actor> Hosted<A> {
 
 /// One callback of an actor, which may be the last: it may fail, or be killed where it awaits.
 struct Visit<'a, A: Actor> {
-    desk: &'a Desk<A>,
+    house: &'a House<A>,
     cell: ActorCell,
     state: Option<Box<A::State>>,
     returned: bool,
@@ -130,7 +130,7 @@ impl<A: Actor> Visit<'_, A> {
     fn end(mut self, done: Result<(), ExitReason>) -> Result<(), ActorProcessingErr> {
         (self.returned, self.goes_on) = (true, done.is_ok());
         done.map_err(|reason| {
-            self.desk.fail(&reason);
+            self.house.fail(&reason);
             Known(reason).into()
         })
     }
@@ -139,25 +139,25 @@ impl<A: Actor> Visit<'_, A> {
 impl<A: Actor> Drop for Visit<'_, A> {
     fn drop(&mut self) {
         if let Some(state) = self.state.take() {
-            self.desk.put_down(state);
+            self.house.put_down(state);
         }
         if !self.returned {
-            self.desk.fail(&ExitReason::Killed);
+            self.house.fail(&ExitReason::Killed);
         }
         if !self.goes_on {
-            self.desk.note_below(&self.cell);
+            self.house.note_below(&self.cell);
         }
     }
 }
 
 /// Runs a callback; the reason if it fails.
-async fn run<'a, A, T, F>(desk: &'a Desk<A>, callback: impl FnOnce(&'a A) -> F) -> Result<T, ExitReason>
+async fn run<'a, A, T, F>(house: &'a House<A>, callback: impl FnOnce(&'a A) -> F) -> Result<T, ExitReason>
 where
     A: Actor,
     F: Future<Output = Result<T, ActorProcessingErr>>,
 {
-    let mut code = pin!(contain(Some(&desk.system), || callback(&desk.actor))?);
-    let done = poll_fn(|cx| match contain(Some(&desk.system), || code.as_mut().poll(cx)) {
+    let mut code = pin!(contain(Some(&house.system), || callback(&house.actor))?);
+    let done = poll_fn(|cx| match contain(Some(&house.system), || code.as_mut().poll(cx)) {
         Ok(Poll::Pending) => Poll::Pending,
         Ok(Poll::Ready(done)) => Poll::Ready(Ok(done)),
         Err(panicked) => Poll::Ready(Err(panicked)),

@@ -15,8 +15,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinError;
 use tokio::time::{Instant, timeout_at};
 
-use super::desk::Desk;
 use super::hosted::Hosted;
+use super::house::House;
 use crate::link::{Farewell, Link};
 
 /// For how long an incarnation that has ended waits for what only others can bring about: that those below it are gone, which
@@ -34,20 +34,20 @@ pub(super) async fn live<A: Actor>(
         Ok(made) => made,
         Err(reason) => return attachment.end(reason),
     };
-    let mut host = Host { desk: Arc::new(Desk::new(actor, &attachment)), attachment };
+    let mut host = Host { house: Arc::new(House::new(actor, &attachment)), attachment };
     let reason = match host.start(args, link).await {
         Ok(spawned) => host.serve(spawned).await,
         Err(reason) => reason,
     };
-    wait_for(host.desk.below()).await;
+    wait_for(host.house.below()).await;
     // The actor and its state, which may panic as they go.
-    let Host { desk, attachment } = host;
-    let reason = contain(Some(&system), || drop(desk)).err().unwrap_or(reason);
+    let Host { house, attachment } = host;
+    let reason = contain(Some(&system), || drop(house)).err().unwrap_or(reason);
     attachment.end(reason);
 }
 
 struct Host<A: Actor> {
-    desk: Arc<Desk<A>>,
+    house: Arc<House<A>>,
     attachment: Attachment<A::Msg>,
 }
 
@@ -62,7 +62,7 @@ impl<A: Actor> Host<A> {
     /// Starts the actor, in this task: whoever is told to stop meanwhile, or killed, only has to drop the attempt.
     async fn start(&mut self, args: A::Arguments, link: Option<Link>) -> Result<Spawned, ExitReason> {
         let (farewell, text) = Farewell::new();
-        let (hosted, args) = (Hosted(self.desk.clone()), (args, farewell));
+        let (hosted, args) = (Hosted(self.house.clone()), (args, farewell));
         let mut spawning: Pin<Box<dyn Future<Output = _> + Send>> = match link {
             Some(link) => Box::pin(Hosted::spawn_linked(None, hosted, args, link.into_cell())),
             None => Box::pin(Hosted::spawn(None, hosted, args)),
@@ -81,7 +81,7 @@ impl<A: Actor> Host<A> {
         let spawned = spawned.await;
         contain(Some(&system), || drop(spawning))?;
         let (actor, ended) = spawned?
-            .map_err(|error: SpawnErr| self.desk.failure().unwrap_or_else(|| ExitReason::failed(error)))?;
+            .map_err(|error: SpawnErr| self.house.failure().unwrap_or_else(|| ExitReason::failed(error)))?;
         self.attachment.started();
         Ok(Spawned { actor: actor.get_cell(), ended, text })
     }
@@ -99,16 +99,16 @@ impl<A: Actor> Host<A> {
                     // Nothing else can be done. If it does not die, it is its supervisor that gives up.
                     return Poll::Pending;
                 }
-                match self.desk.poll(&mut self.attachment, told.is_none(), cx) {
+                match self.house.poll(&mut self.attachment, told.is_none(), cx) {
                     Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Step::Message(())) => self.desk.ring(),
+                    Poll::Ready(Step::Message(())) => self.house.ring(),
                     Poll::Ready(Step::Stop(reason)) => {
                         told.get_or_insert(reason);
                         actor.stop(None);
                     }
                     Poll::Ready(_) => {
                         killed = true;
-                        self.desk.note_below(&actor);
+                        self.house.note_below(&actor);
                         actor.kill();
                     }
                 }
@@ -125,7 +125,7 @@ impl<A: Actor> Host<A> {
         told: Option<ExitReason>,
         text: oneshot::Receiver<Option<String>>,
     ) -> ExitReason {
-        if let Some(reason) = self.desk.failure() {
+        if let Some(reason) = self.house.failure() {
             return reason;
         }
         if let Some(payload) = joined.err().and_then(|error| error.try_into_panic().ok()) {
@@ -133,7 +133,7 @@ impl<A: Actor> Host<A> {
             let system = self.attachment.system();
             return contain(Some(system), || panic::resume_unwind(payload)).err().unwrap_or_default();
         }
-        if !self.desk.has_said_good_bye() {
+        if !self.house.has_said_good_bye() {
             return ExitReason::Killed;
         }
         match told {

@@ -38,6 +38,8 @@ pub(crate) enum Msg {
     Cell(Reply<ActorCell>),
     /// Spawns an actor below it; its cell.
     Spawn(Reply<ActorCell>),
+    /// Sends itself the same again and again.
+    Spin,
     /// Blocks its thread, once it has said so, until the channel says something.
     Block(std::sync::mpsc::Receiver<()>),
 }
@@ -173,6 +175,7 @@ impl Actor for Puppet {
                 let (below, _) = Below::spawn_linked(None, Below, self.0.clone(), myself.get_cell()).await?;
                 reply.send(below.get_cell());
             }
+            Msg::Spin => myself.cast(Msg::Spin)?,
             Msg::Block(until) => {
                 state.strings.note("blocks");
                 let _ = until.recv();

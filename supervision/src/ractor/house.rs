@@ -10,7 +10,7 @@ use ractor::{Actor, ActorCell};
 use super::bell;
 
 /// Between a host and its ractor actor. The locks guard nothing but values that are put down and picked up.
-pub(super) struct Desk<A: Actor> {
+pub(super) struct House<A: Actor> {
     pub(super) actor: A,
     pub(super) system: System,
     taker: Taker<A::Msg>,
@@ -44,7 +44,7 @@ struct Notes {
     below: Vec<ActorCell>,
 }
 
-impl<A: Actor> Desk<A> {
+impl<A: Actor> House<A> {
     pub(super) fn new(actor: A, attachment: &Attachment<A::Msg>) -> Self {
         let notes = Notes {
             turn: Turn::Early,
