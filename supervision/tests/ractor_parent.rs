@@ -219,6 +219,47 @@ async fn a_kill_by_ractors_means_is_heard_also_while_the_tree_goes_down() {
     assert_eq!(journal.since(), ["dropped"]);
 }
 
+/// All ways to end a tree below a parent, two at a time, while its children crash and are sent messages.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whoever_ends_it_and_from_however_many_sides_nothing_is_left() {
+    let ways: [fn(&Stage); 6] = [
+        |stage| stage.parent.kill(),
+        |stage| stage.parent.stop(None),
+        |stage| stage.root.kill(),
+        |stage| stage.root.stop(None),
+        |stage| stage.app.handle().kill().unwrap_or_default(),
+        |stage| stage.app.handle().stop(ExitReason::shutdown()).unwrap_or_default(),
+    ];
+    for (one, other) in (0..6).flat_map(|one| (0..6).map(move |other| (one, other))) {
+        let puppets = ["first", "second"].map(|id| puppet(id, |_| ()));
+        let addresses = [puppets[0].0.address(), puppets[1].0.address()];
+        let [(first, mut one_said), (second, mut two_said)] = puppets;
+        // They hang, and are given no time.
+        let [first, second] = [first, second].map(|child| child.shutdown(Shutdown::Timeout(Duration::ZERO)));
+        let below = Supervisor::new("below").intensity(99, Duration::from_secs(9)).child(second);
+        let tree = Supervisor::new("app").intensity(99, Duration::from_secs(9)).child(first).child(below);
+        let stage = stage(tree).await;
+        for (address, deed) in addresses.iter().zip([Deed::Fail, Deed::Kill]) {
+            cast(address, Msg::DoLater(deed, 1));
+            cast(address, Msg::Do(deed));
+            cast(address, Msg::Do(Deed::Hang));
+        }
+        std::thread::scope(|scope| {
+            scope.spawn(|| ways[one](&stage));
+            ways[other](&stage);
+        });
+        let ended = tokio::time::timeout(Duration::from_secs(60), stage.app.join()).await;
+        assert!(ended.is_ok(), "ways {one} and {other}: {}", stage.app.tree());
+        for (address, journal) in addresses.iter().zip([&mut one_said, &mut two_said]) {
+            let lines = journal.since();
+            let count = |what: &str| lines.iter().filter(|line| *line == what).count();
+            assert_eq!(count("pre_start"), count("dropped"), "ways {one} and {other}: {lines:?}");
+            let accounts = address.counters();
+            assert!(accounts.balanced() && accounts.queued == 0, "ways {one} and {other}: {accounts:?}");
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn children_are_restarted_below_a_parent_as_anywhere() {
     let (first, second) = (plain("first"), plain("second").restart(Restart::Transient));
