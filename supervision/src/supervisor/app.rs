@@ -19,7 +19,7 @@ pub struct App<H> {
 }
 
 impl<H> App<H> {
-    pub(super) const fn new(root: Arc<Root>, supervisor: H) -> Self {
+    pub(crate) const fn new(root: Arc<Root>, supervisor: H) -> Self {
         Self { root, supervisor }
     }
 
