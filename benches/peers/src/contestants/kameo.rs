@@ -3,7 +3,7 @@
 //! To await a request without its `send` is the same and allocates once more.
 //!
 //! An actor is started with `spawn_with_mailbox`, which does not wait for its `on_start`, and ended with
-//! `stop_gracefully` and `wait_for_shutdown`. It is built without `tracing`, which its default features have.
+//! `stop_gracefully` and `wait_for_shutdown`.
 
 use anyhow::{Context as _, Result};
 use kameo::Actor;

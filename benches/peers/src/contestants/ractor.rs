@@ -1,7 +1,7 @@
 //! ractor: `cast!` and `call!`, the latter without a timeout. Its mailboxes are all unbounded.
 //!
 //! An actor is started with `Actor::spawn(..).await`, which waits for its `pre_start`, and ended with `stop`; its join
-//! handle tells of the end. It is built without its spans for each message, which its default features have.
+//! handle tells of the end.
 
 use anyhow::{Context, Result, anyhow};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
