@@ -48,9 +48,9 @@ pub(crate) enum Msg {
     /// Keeps the thread busy for as long as this is so.
     Spin(Arc<AtomicBool>),
     /// Tells itself, after this time.
-    Later(Duration, Box<Msg>),
+    Later(Duration, Box<Self>),
     /// Says that it is ready, and goes on with something else.
-    Ready(Option<Box<Msg>>),
+    Ready(Option<Box<Self>>),
 }
 
 impl Msg {
