@@ -51,7 +51,7 @@ impl Reporter {
                 tracing::warn!(supervisor = %self.supervisor, path, ?sign, "child does not get on");
                 self.of_child(key, children, || What::Unresponsive { sign: sign.into() });
             }
-            Found::Late { key, abandoned } => self.late(key, abandoned, children),
+            Found::Late { key, abandoned, last } => self.late(key, abandoned, last, children),
             Found::GaveUp { key } => self.gave_up(key, children),
         }
     }
@@ -62,11 +62,12 @@ impl Reporter {
         self.of_child(key, children, || What::ShutdownError { reason });
     }
 
-    fn late(&self, key: Key, abandoned: bool, children: &Children) {
+    fn late(&self, key: Key, abandoned: bool, last: bool, children: &Children) {
         let path = children.path(key);
         tracing::warn!(supervisor = %self.supervisor, path, abandoned, "child did not stop in time");
         let path: Arc<str> = path.into();
-        {
+        // One that was killed earlier is gone, and another serves in its place; one that was abandoned may run still.
+        if abandoned || last {
             let stragglers = &mut self.node.book().stragglers;
             match stragglers.iter_mut().find(|straggler| straggler.path == path) {
                 Some(straggler) => straggler.abandoned |= abandoned,
