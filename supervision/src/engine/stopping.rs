@@ -9,6 +9,7 @@ use crate::policy::{ChildKind, ChildPolicy, Restart, Shutdown};
 impl Engine {
     /// Tells a child to stop, in the way that its spec says. Does nothing if it is on its way.
     pub(super) fn stop(&mut self, key: Key) {
+        self.forgive(key);
         let Some(entry) = self.children.get(key) else { return };
         let shutdown = entry.policy.shutdown;
         let (run, cause) = match &entry.state {
