@@ -125,16 +125,20 @@ fn handlers_that_block_are_found_as_long_as_there_is_a_thread_left() {
 }
 
 /// Starts a tree whose last child is sent this before its turn to start has come.
-async fn start_with(msg: Msg, child: Child<Msg>) -> (Address<Msg>, Reports, App<SupervisorHandle>) {
+async fn start_with(
+    msg: Msg,
+    tree: Supervisor,
+    child: Child<Msg>,
+) -> (Address<Msg>, Reports, App<SupervisorHandle>) {
     let first = plain().starting(|_| Start::Unready).child("first");
     let (address, before) = (child.address(), first.address());
-    let starting = tokio::spawn(start(app().child(first).child(child)));
+    let starting = tokio::spawn(start(tree.child(first).child(child)));
     let mut msg = msg;
     while let Err(refused) = address.cast(msg) {
         msg = refused.into_inner();
         yield_now().await;
     }
-    tell(&before, Msg::Ready(None));
+    tell(&before, Msg::Ready);
     let (_, mut reports, app) = starting.await.expect("it ends well");
     reports.until("app/first: started").await;
     (address, reports, app)
@@ -146,8 +150,24 @@ fn a_supervisor_hears_of_a_start_though_the_child_blocks_in_the_same_breath() {
     on_threads(4, async {
         let (_hold, block) = block();
         let child = watched(plain()).handler_deadline(DEADLINE);
-        let (address, mut reports, _app) = start_with(block, child).await;
+        let (address, mut reports, _app) = start_with(block, app(), child).await;
         assert_eq!(until_replaced(&mut reports).await, stages("app/a: unresponsive: handler"));
+        assert_eq!(incarnation(&address).await, 2);
+    });
+}
+
+/// As above: what a child does that is not watched must not keep its supervisor from watching the others.
+#[test]
+fn a_child_that_is_not_watched_does_not_keep_its_supervisor_from_watching_its_siblings() {
+    on_threads(4, async {
+        let (_hold, one) = block();
+        let (_too, other) = block();
+        let child = watched(plain()).handler_deadline(DEADLINE);
+        let address = child.address();
+        let (_, mut reports, _app) = start_with(one, app().child(child), plain().child("unwatched")).await;
+        reports.until("app/unwatched: started").await;
+        tell(&address, other);
+        assert_eq!(until_replaced(&mut reports).await, stages("app/a: unresponsive: handler")[1..]);
         assert_eq!(incarnation(&address).await, 2);
     });
 }
@@ -158,8 +178,8 @@ fn a_supervisor_hears_that_a_child_is_ready_though_it_blocks_in_the_same_handler
     on_threads(4, async {
         let (_hold, block) = block();
         let child = watched(plain().starting(|n| if n == 1 { Start::Unready } else { Start::Well }));
-        let ready = Msg::Ready(Some(Box::new(block)));
-        let (address, mut reports, _app) = start_with(ready, child.handler_deadline(DEADLINE)).await;
+        let ready = Msg::All(vec![Msg::Ready, block]);
+        let (address, mut reports, _app) = start_with(ready, app(), child.handler_deadline(DEADLINE)).await;
         assert_eq!(until_replaced(&mut reports).await, stages("app/a: unresponsive: handler"));
         assert_eq!(incarnation(&address).await, 2);
     });

@@ -27,15 +27,16 @@ impl Children {
     pub(super) fn new(node: SupervisorNode, system: System, inbox: Arc<Inbox>, link: Link) -> Self {
         let label = node.address().handle().label().unwrap_or_else(|| node.id().clone());
         let watched = Arc::new(Watched(inbox.clone()));
-        Self { node, system, label, inbox, watched, any_watched: false, link }
+        let any_watched = node.book().plan.children.iter().any(|child| child.policy.liveness.is_some());
+        Self { node, system, label, inbox, watched, any_watched, link }
     }
 
     /// Starts a child. If that fails at once, the event that says so.
     pub(super) fn start(&mut self, key: Key, run: Run) -> Option<Event> {
         let child = self.get(key)?;
-        let watched = self.is_watched(key);
-        self.any_watched |= watched;
-        let parent: Arc<dyn Parent> = if watched { self.watched.clone() } else { self.inbox.clone() };
+        self.any_watched |= self.is_watched(key);
+        let parent: Arc<dyn Parent> =
+            if self.any_watched { self.watched.clone() } else { self.inbox.clone() };
         match self.begin(key, run, &*child, &parent) {
             Ok(pid) => {
                 self.node.book().began(key, pid);
@@ -51,7 +52,7 @@ impl Children {
         child.is_some_and(|child| child.policy.liveness.is_some())
     }
 
-    /// Whether any child was to be watched so far.
+    /// Whether any child was or is to be watched.
     pub(super) const fn watches(&self) -> bool {
         self.any_watched
     }

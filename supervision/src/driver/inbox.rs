@@ -91,7 +91,7 @@ impl Parent for Inbox {
     }
 }
 
-/// The inbox, for children that are watched.
+/// The inbox, for the children of a supervisor that watches any of them.
 ///
 /// Tokio keeps the task that a thread has woken last for that thread, and lets no other have it (tokio issue 4941). A child wakes
 /// its supervisor when it says that it has started. If it goes on with what waited in its mailbox, and that never awaits, its

@@ -167,22 +167,11 @@ impl Engine {
     }
 
     fn on_ended(&mut self, key: Key, run: Run, reason: ExitReason) {
-        let now = self.now;
-        let Some(entry) = self.children.get_mut(key).filter(|entry| entry.runs(run)) else { return };
-        match entry.state {
-            State::Stopping(_) => return self.on_stopped(key, &reason, false),
-            State::Running { since, .. } => {
-                let healthy = entry
-                    .policy
-                    .backoff
-                    .as_ref()
-                    .is_some_and(|backoff| now.saturating_sub(since) >= backoff.healthy());
-                if healthy {
-                    entry.failures = 0;
-                }
-            }
-            _ => {}
+        let Some(entry) = self.children.get(key).filter(|entry| entry.runs(run)) else { return };
+        if matches!(entry.state, State::Stopping(_)) {
+            return self.on_stopped(key, &reason, false);
         }
+        self.forgive(key);
         if matches!(self.mode, Mode::Up) {
             self.react(key, reason);
         } else {

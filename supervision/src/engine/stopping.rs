@@ -9,6 +9,7 @@ use crate::policy::{ChildKind, ChildPolicy, Restart, Shutdown};
 impl Engine {
     /// Tells a child to stop, in the way that its spec says. Does nothing if it is on its way.
     pub(super) fn stop(&mut self, key: Key) {
+        self.forgive(key);
         let Some(entry) = self.children.get(key) else { return };
         let shutdown = entry.policy.shutdown;
         let (run, cause) = match &entry.state {
@@ -105,7 +106,7 @@ impl Engine {
                 }
                 State::Stopping(stopping) => {
                     let stopping = Stopping { asked: std::mem::take(&mut stopping.asked), ..**stopping };
-                    self.actions.push(Action::Report(Report::Late { key, abandoned: false }));
+                    self.report_late(key, false);
                     self.kill(key, stopping);
                 }
                 State::Running { run, .. } => {
@@ -125,7 +126,12 @@ impl Engine {
 
     fn abandon(&mut self, key: Key) {
         self.actions.push(Action::Abandon { key });
-        self.actions.push(Action::Report(Report::Late { key, abandoned: true }));
+        self.report_late(key, true);
+    }
+
+    fn report_late(&mut self, key: Key, abandoned: bool) {
+        let last = self.is_going_down();
+        self.actions.push(Action::Report(Report::Late { key, abandoned, last }));
     }
 }
 

@@ -111,7 +111,12 @@ impl<M: Send + 'static> Child<M> {
     /// Restarts it when a handler takes longer than this: see [`Liveness`]. Whether it awaits for ever, blocks its thread or spins.
     ///
     /// It is noticed before one and a half deadlines have passed, two and a half if the handler never awaits. A supervisor can notice
-    /// nothing while there is no thread for it: on a runtime with one thread, a handler that never awaits stops everything.
+    /// nothing while there is no thread for it: on a runtime with one thread, a handler that never awaits stops everything, and on any
+    /// other it takes one thread until it comes back.
+    ///
+    /// Tokio keeps the task that a thread has woken last for that thread (its issue 4941). A supervisor that watches is never left
+    /// there by its children. Somebody else may be: whom a handler wakes last before it blocks, say the caller whom it answers, waits
+    /// until it comes back. An actor that waits so is in no handler, and only a [`probe`](Self::probe) finds it.
     pub fn handler_deadline(self, deadline: Duration) -> Self {
         self.liveness(|liveness| liveness.handler_deadline = Some(deadline))
     }

@@ -81,7 +81,7 @@ impl<H> fmt::Debug for App<H> {
 pub struct ShutdownReport {
     /// The reason with which the root ended.
     pub reason: ExitReason,
-    /// Who did not stop in the time that its spec gives it.
+    /// Who did not stop in the time that its spec gives it; and who was abandoned before, because it may run still.
     pub stragglers: Vec<Straggler>,
 }
 

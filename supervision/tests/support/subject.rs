@@ -49,8 +49,10 @@ pub(crate) enum Msg {
     Spin(Arc<AtomicBool>),
     /// Tells itself, after this time.
     Later(Duration, Box<Self>),
-    /// Says that it is ready, and goes on with something else.
-    Ready(Option<Box<Self>>),
+    /// Says that it is ready.
+    Ready,
+    /// One thing after the other, in one handler.
+    All(Vec<Self>),
 }
 
 impl Msg {
@@ -148,10 +150,10 @@ impl Subject {
                 }
             }
             Msg::Later(time, msg) => drop(ctx.send_after(time, *msg)),
-            Msg::Ready(next) => {
-                ctx.ready();
-                if let Some(next) = next {
-                    return Box::pin(self.act(*next, ctx)).await;
+            Msg::Ready => ctx.ready(),
+            Msg::All(all) => {
+                for msg in all {
+                    Box::pin(self.act(msg, ctx)).await?;
                 }
             }
         }
