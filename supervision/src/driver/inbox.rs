@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use perennial_actors::host::{End, Parent};
 use perennial_actors::{Address, Pid, Reply};
+use tokio::runtime;
 
 use super::book::Book;
 use crate::engine::{Event, Key, Run};
@@ -19,8 +20,8 @@ pub(crate) enum News {
     Ended(Key, Run, End),
     /// The try that was put off is due.
     Retry { key: Key, generation: u32 },
-    /// A child answered a probe, or did not.
-    Probed(Key, Run, bool),
+    /// A child answered this question, or did not.
+    Probed(Key, Run, u32, bool),
     /// A deadline has passed.
     Tick,
     /// Somebody wants something.
@@ -39,15 +40,18 @@ pub(crate) enum Ask {
     Delete(Arc<str>, Reply<Result<ChildSpec, ChildError>>),
     /// Take over another plan.
     Change(Plan, Reply<Result<(), ChangeError>>),
-    /// Look something up.
-    Look(Box<dyn FnOnce(&Book) + Send>),
+    /// Look something up, and answer when the book is closed again.
+    Look(Box<Look>),
 }
+
+/// What is looked up, and the answer that it makes.
+pub(crate) type Look = dyn FnOnce(&Book) -> Box<dyn FnOnce()> + Send;
 
 /// Which child.
 pub(crate) enum Which {
     /// The one of this id.
     Id(Arc<str>),
-    /// The one whose newest incarnation this is.
+    /// The one of which this is an incarnation.
     Pid(Pid),
 }
 
@@ -87,6 +91,26 @@ impl Parent for Inbox {
     }
 }
 
+/// The inbox, for children that are watched.
+///
+/// Tokio keeps the task that a thread has woken last for that thread, and lets no other have it (tokio issue 4941). A child wakes
+/// its supervisor when it says that it has started. If it goes on with what waited in its mailbox, and that never awaits, its
+/// supervisor would wait for the very thread that it is to find out about. To wake another task frees the one before.
+pub(super) struct Watched(pub(super) Arc<Inbox>);
+
+impl Parent for Watched {
+    fn started(&self, number: u64) {
+        self.0.started(number);
+        if let Ok(runtime) = runtime::Handle::try_current() {
+            drop(runtime.spawn(async {}));
+        }
+    }
+
+    fn ended(&self, number: u64, end: End) {
+        self.0.ended(number, end);
+    }
+}
+
 impl News {
     /// The event that it is for the engine, or what is asked.
     pub(super) fn into_event(self) -> Result<Event, Box<Ask>> {
@@ -95,7 +119,7 @@ impl News {
             Self::Ended(key, run, End { reason, started: true, .. }) => Event::Ended { key, run, reason },
             Self::Ended(key, run, End { reason, .. }) => Event::StartFailed { key, run, reason },
             Self::Retry { key, generation } => Event::Retry { key, generation },
-            Self::Probed(key, run, answered) => Event::Probed { key, run, answered },
+            Self::Probed(key, run, question, answered) => Event::Probed { key, run, question, answered },
             Self::Tick => Event::Tick,
             Self::Ask(ask) => return Err(ask),
         })

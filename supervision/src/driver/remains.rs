@@ -6,6 +6,7 @@ use std::time::Duration;
 use perennial_actors::host::Attachment;
 use perennial_actors::{ExitReason, Monitor, Pid};
 use tokio::runtime;
+use tokio::task::JoinHandle;
 
 use super::inbox::News;
 use super::node::SupervisorNode;
@@ -20,8 +21,8 @@ struct Orphan {
 }
 
 /// Kills the children of a supervisor that is dead, waits until they are gone, and only then ends it. Children that are
-/// supervisors stop theirs in good order, as in OTP. There is no round any more, so all go at once.
-pub(super) fn see_to(node: &SupervisorNode, mut attachment: Attachment<News>) {
+/// supervisors stop theirs in good order, as in OTP. There is no round any more, so all go at once. The task that does so.
+pub(super) fn see_to(node: &SupervisorNode, mut attachment: Attachment<News>) -> Option<JoinHandle<()>> {
     attachment.handled();
     let (nodes, passing): (Vec<_>, _) = {
         let mut book = node.book();
@@ -38,9 +39,7 @@ pub(super) fn see_to(node: &SupervisorNode, mut attachment: Attachment<News>) {
         attachment.end(ExitReason::Killed);
     };
     // Without a runtime nothing runs any more that could be waited for; the attachment ends when it is dropped.
-    if let Ok(runtime) = runtime::Handle::try_current() {
-        runtime.spawn(ending);
-    }
+    runtime::Handle::try_current().ok().map(|runtime| runtime.spawn(ending))
 }
 
 /// Watched first, told then, and only then looked at. One that ends by itself in between is not alive when it is looked at, and

@@ -1,7 +1,5 @@
 //! Telling what a supervisor does: to the log, to subscribers, to the totals, and to the shutdown report.
 
-use std::sync::Arc;
-
 use perennial_actors::{ExitReason, Pid, System};
 
 use super::children::Children;
@@ -9,7 +7,6 @@ use super::node::SupervisorNode;
 use super::totals::Books;
 use crate::engine::{Key, Report as Found, Sign as Seen};
 use crate::report::{Report, Sign, What, topic};
-use crate::tree::Straggler;
 
 /// Tells what a supervisor does.
 pub(super) struct Reporter {
@@ -65,14 +62,7 @@ impl Reporter {
     fn late(&self, key: Key, abandoned: bool, children: &Children) {
         let path = children.path(key);
         tracing::warn!(supervisor = %self.supervisor, path, abandoned, "child did not stop in time");
-        let path: Arc<str> = path.into();
-        {
-            let stragglers = &mut self.node.book().stragglers;
-            match stragglers.iter_mut().find(|straggler| straggler.path == path) {
-                Some(straggler) => straggler.abandoned |= abandoned,
-                None => stragglers.push(Straggler { path, abandoned }),
-            }
-        }
+        self.node.book().is_late(key, path.into(), abandoned);
         self.of_child(key, children, || if abandoned { What::Abandoned } else { What::Killed });
     }
 
@@ -81,6 +71,7 @@ impl Reporter {
         let path = children.label();
         tracing::error!(supervisor = %self.supervisor, %path, %child, "supervisor gives up: too many restarts");
         Books::of(&self.system).gave_up();
+        self.node.book().gave_up = true;
         let (supervisor, path) = (self.supervisor, path.clone());
         topic(&self.system).tell(|| Report {
             supervisor,

@@ -36,6 +36,8 @@ pub(crate) struct Engine {
     pub(super) ended: VecDeque<Key>,
     pub(super) actions: Vec<Action>,
     pub(super) now: Time,
+    /// How many questions children were asked.
+    pub(super) questions: u32,
     next_run: Run,
 }
 
@@ -59,6 +61,7 @@ impl Engine {
             ended: VecDeque::new(),
             actions: Vec::new(),
             now: Time::ZERO,
+            questions: 0,
             next_run: first_run,
         }
     }
@@ -74,7 +77,7 @@ impl Engine {
             Event::Retry { key, generation } => self.on_retry(key, generation),
             Event::Tick => self.on_tick(),
             Event::Looked { key, run, busy } => self.on_looked(key, run, busy),
-            Event::Probed { key, run, answered } => self.on_probed(key, run, answered),
+            Event::Probed { key, run, question, answered } => self.on_probed(key, run, question, answered),
             Event::Asked { ticket, request } => self.on_asked(ticket, request),
             Event::Shutdown { reason } => self.on_shutdown(reason),
         }
@@ -169,8 +172,11 @@ impl Engine {
         match entry.state {
             State::Stopping(_) => return self.on_stopped(key, &reason, false),
             State::Running { since, .. } => {
-                let healthy =
-                    entry.policy.backoff.as_ref().is_some_and(|backoff| since + backoff.healthy() <= now);
+                let healthy = entry
+                    .policy
+                    .backoff
+                    .as_ref()
+                    .is_some_and(|backoff| now.saturating_sub(since) >= backoff.healthy());
                 if healthy {
                     entry.failures = 0;
                 }
@@ -189,7 +195,7 @@ impl Engine {
         let Some(entry) = self.children.get(key) else { return };
         let run = self.next_run;
         self.next_run = Run(run.0.wrapping_add(1));
-        let deadline = entry.policy.start_timeout.map(|timeout| self.now + timeout);
+        let deadline = entry.policy.start_timeout.map(|timeout| self.now.saturating_add(timeout));
         self.children.set(key, State::Starting { run, cause, late: false }, deadline);
         self.actions.push(Action::Start { key, run });
     }

@@ -130,7 +130,7 @@ impl Engine {
 }
 
 /// Whether a child that was told to stop should have ended for another reason than this. As OTP has it.
-fn is_error(policy: &ChildPolicy, reason: &ExitReason) -> bool {
+pub(super) fn is_error(policy: &ChildPolicy, reason: &ExitReason) -> bool {
     match (policy.shutdown, reason) {
         (Shutdown::BrutalKill, ExitReason::Killed) | (_, ExitReason::Shutdown(None)) => false,
         _ => policy.restart == Restart::Permanent || reason.is_abnormal(),

@@ -51,8 +51,8 @@ pub(crate) enum Event {
     Tick,
     /// A child was looked at: for how long it has been in a handler.
     Looked { key: Key, run: Run, busy: Option<Duration> },
-    /// A child was asked: whether it answered in time.
-    Probed { key: Key, run: Run, answered: bool },
+    /// A child answered this question, or never will.
+    Probed { key: Key, run: Run, question: u32, answered: bool },
     /// Somebody wants something.
     Asked { ticket: Ticket, request: Request },
     /// Somebody wants the supervisor stopped: its parent, its owner, or its system.
@@ -96,8 +96,8 @@ pub(crate) enum Action {
     Abandon { key: Key },
     /// See for how long the child has been in a handler. Answered by `Looked`.
     Look { key: Key, run: Run },
-    /// Ask the child. Answered by `Probed`.
-    Probe { key: Key, run: Run },
+    /// Ask the child. Answered by `Probed`; if it is not, in time, that is an answer too.
+    Probe { key: Key, run: Run, question: u32 },
     /// Send `Retry` through the inbox.
     Retry { key: Key, generation: u32 },
     /// Nobody is due to serve the child any more: its mailbox is closed.

@@ -17,13 +17,27 @@ impl Engine {
     pub(super) fn watch(&mut self, key: Key, run: Run) {
         let now = self.now;
         let Some(watch) = self.watch_of(key, run) else { return };
-        let (look, probe) = watch.due(now);
+        let ((look, probe), question) = (watch.due(now), watch.question);
         if look {
             self.actions.push(Action::Look { key, run });
         }
-        if probe {
-            self.actions.push(Action::Probe { key, run });
+        match question {
+            _ if !probe => self.rearm(key),
+            Some(question) => self.on_probed(key, run, question, false),
+            None => self.ask(key, run),
         }
+    }
+
+    /// The time for an answer runs here, and not only where the answer is waited for: that is a task which the child wakes, and
+    /// which tokio may keep for a thread that the child then blocks.
+    fn ask(&mut self, key: Key, run: Run) {
+        let (now, question) = (self.now, self.questions);
+        let Some(policy) = self.liveness_of(key).and_then(|liveness| liveness.probe) else { return };
+        let Some(watch) = self.watch_of(key, run) else { return };
+        watch.question = Some(question);
+        watch.probe = Some(now.saturating_add(policy.timeout));
+        self.questions = question.wrapping_add(1);
+        self.actions.push(Action::Probe { key, run, question });
         self.rearm(key);
     }
 
@@ -37,22 +51,27 @@ impl Engine {
         match busy {
             Some(busy) if busy >= deadline => self.condemn(key, run, Sign::Handler(busy)),
             busy => {
-                watch.look = Some(now + (deadline - busy.unwrap_or_default()).min(deadline / 2));
+                let wait = (deadline - busy.unwrap_or_default()).min(deadline / 2);
+                watch.look = Some(now.saturating_add(wait));
                 self.rearm(key);
             }
         }
     }
 
-    pub(super) fn on_probed(&mut self, key: Key, run: Run, answered: bool) {
+    /// What comes after the time was up changes nothing.
+    pub(super) fn on_probed(&mut self, key: Key, run: Run, question: u32, answered: bool) {
         let now = self.now;
         let Some(policy) = self.liveness_of(key).and_then(|liveness| liveness.probe) else { return };
-        let Some(watch) = self.watch_of(key, run) else { return };
+        let Some(watch) = self.watch_of(key, run).filter(|watch| watch.question == Some(question)) else {
+            return;
+        };
+        watch.question = None;
         watch.misses = if answered { 0 } else { watch.misses + 1 };
         if watch.misses >= policy.misses {
             let misses = watch.misses;
             return self.condemn(key, run, Sign::Probe(misses));
         }
-        watch.probe = Some(now + policy.every);
+        watch.probe = Some(now.saturating_add(policy.every));
         self.rearm(key);
     }
 
@@ -66,7 +85,7 @@ impl Engine {
             Shutdown::Timeout(time) => time,
             Shutdown::Infinity => GRACE,
         };
-        let deadline = self.now + grace;
+        let deadline = self.now.saturating_add(grace);
         self.children.set(key, State::Stopping(Box::new(stopping)), Some(deadline));
         self.actions.push(Action::Stop { key, reason: ExitReason::Unresponsive });
     }
