@@ -151,7 +151,8 @@ impl Engine {
             }
             Cause::Restart => self.try_again_later(key, reason),
             Cause::Asked(ticket) => {
-                self.put_down(key, &reason);
+                // Also a temporary one, which a change of the specs may have brought.
+                self.close(key, &reason);
                 self.answer(ticket, Err(Refusal::StartFailed(reason)));
                 self.end_round_by_hand();
             }
@@ -200,9 +201,13 @@ impl Engine {
         if self.is_dynamic() || entry.policy.restart == Restart::Temporary {
             self.forget(key, reason);
         } else {
-            self.children.set(key, State::Stopped, None);
-            self.actions.push(Action::Close { key, reason: reason.clone() });
+            self.close(key, reason);
         }
+    }
+
+    pub(super) fn close(&mut self, key: Key, reason: &ExitReason) {
+        self.children.set(key, State::Stopped, None);
+        self.actions.push(Action::Close { key, reason: reason.clone() });
     }
 
     pub(super) fn forget(&mut self, key: Key, reason: &ExitReason) {
