@@ -42,6 +42,15 @@ impl Entry {
         }
     }
 
+    /// Its failures are forgotten if it has been up for long enough, now that it is not to be up any more.
+    pub(super) fn forgive(&mut self, now: Time) {
+        let State::Running { since, .. } = self.state else { return };
+        let healthy = self.policy.backoff.as_ref().map(|backoff| since.saturating_add(backoff.healthy()));
+        if healthy.is_some_and(|healthy| healthy <= now) {
+            self.failures = 0;
+        }
+    }
+
     /// Whether `run` is the one this child is in.
     pub(super) fn runs(&self, run: Run) -> bool {
         match &self.state {

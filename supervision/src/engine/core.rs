@@ -167,17 +167,10 @@ impl Engine {
     fn on_ended(&mut self, key: Key, run: Run, reason: ExitReason) {
         let now = self.now;
         let Some(entry) = self.children.get_mut(key).filter(|entry| entry.runs(run)) else { return };
-        match entry.state {
-            State::Stopping(_) => return self.on_stopped(key, &reason, false),
-            State::Running { since, .. } => {
-                let healthy =
-                    entry.policy.backoff.as_ref().is_some_and(|backoff| since + backoff.healthy() <= now);
-                if healthy {
-                    entry.failures = 0;
-                }
-            }
-            _ => {}
+        if matches!(entry.state, State::Stopping(_)) {
+            return self.on_stopped(key, &reason, false);
         }
+        entry.forgive(now);
         if matches!(self.mode, Mode::Up) {
             self.react(key, reason);
         } else {

@@ -9,7 +9,9 @@ use crate::policy::{ChildKind, ChildPolicy, Restart, Shutdown};
 impl Engine {
     /// Tells a child to stop, in the way that its spec says. Does nothing if it is on its way.
     pub(super) fn stop(&mut self, key: Key) {
-        let Some(entry) = self.children.get(key) else { return };
+        let now = self.now;
+        let Some(entry) = self.children.get_mut(key) else { return };
+        entry.forgive(now);
         let shutdown = entry.policy.shutdown;
         let (run, cause) = match &entry.state {
             State::Running { run, .. } => (*run, None),

@@ -58,7 +58,9 @@ impl Engine {
 
     /// The child hangs: it is told to stop, then killed, then abandoned, and comes back (rule 7).
     fn condemn(&mut self, key: Key, run: Run, sign: Sign) {
-        let Some(entry) = self.children.get(key) else { return };
+        let now = self.now;
+        let Some(entry) = self.children.get_mut(key) else { return };
+        entry.forgive(now);
         self.actions.push(Action::Report(Report::Unresponsive { key, sign }));
         let stopping = Stopping { unresponsive: true, ..Stopping::new(run) };
         let grace = match entry.policy.shutdown {
@@ -66,7 +68,7 @@ impl Engine {
             Shutdown::Timeout(time) => time,
             Shutdown::Infinity => GRACE,
         };
-        let deadline = self.now + grace;
+        let deadline = now.saturating_add(grace);
         self.children.set(key, State::Stopping(Box::new(stopping)), Some(deadline));
         self.actions.push(Action::Stop { key, reason: ExitReason::Unresponsive });
     }
