@@ -180,7 +180,8 @@ impl Engine {
     }
 
     pub(super) fn start(&mut self, key: Key, cause: Cause) {
-        let Some(entry) = self.children.get(key) else { return };
+        let Some(entry) = self.children.get_mut(key) else { return };
+        entry.open = true;
         let run = self.next_run;
         self.next_run = Run(run.0.wrapping_add(1));
         let deadline = entry.policy.start_timeout.map(|timeout| self.now + timeout);
@@ -200,6 +201,7 @@ impl Engine {
 
     pub(super) fn close(&mut self, key: Key, reason: &ExitReason) {
         self.children.set(key, State::Stopped, None);
+        self.children.get_mut(key).into_iter().for_each(|entry| entry.open = false);
         self.actions.push(Action::Close { key, reason: reason.clone() });
     }
 
