@@ -97,8 +97,8 @@ impl Engine {
 
     fn on_started(&mut self, key: Key, run: Run) {
         let Some(entry) = self.children.get(key).filter(|entry| entry.runs(run)) else { return };
-        // A child that is being stopped is not up, whatever it says.
-        let State::Starting { cause, .. } = entry.state else { return };
+        // A child that is being stopped, or killed because it is late, is not up, whatever it says.
+        let State::Starting { cause, late: false, .. } = entry.state else { return };
         let watch = entry.policy.liveness.as_deref().map(|liveness| Watch::begin(liveness, self.now));
         let due = watch.as_ref().and_then(Watch::next);
         let state = State::Running { run, since: self.now, watch: watch.map(Box::new) };
@@ -167,8 +167,11 @@ impl Engine {
     fn on_ended(&mut self, key: Key, run: Run, reason: ExitReason) {
         let now = self.now;
         let Some(entry) = self.children.get_mut(key).filter(|entry| entry.runs(run)) else { return };
-        if matches!(entry.state, State::Stopping(_)) {
-            return self.on_stopped(key, &reason, false);
+        match entry.state {
+            State::Stopping(_) => return self.on_stopped(key, &reason, false),
+            // It was complete after all, but too late.
+            State::Starting { cause, .. } => return self.start_failed(key, cause, ExitReason::StartTimedOut),
+            _ => {}
         }
         entry.forgive(now);
         if matches!(self.mode, Mode::Up) {
