@@ -48,12 +48,9 @@ impl Engine {
         }
     }
 
-    /// Goes on with the round if it is this child that it waits for.
-    pub(super) fn advance_after(&mut self, key: Key) {
-        let current = matches!(&self.mode, Mode::Round(round) if round.current == Some(key));
-        if current || self.is_dynamic() {
-            self.advance();
-        }
+    /// Whether a round goes on, and it is this child that it waits for.
+    pub(super) fn waits_for(&self, key: Key) -> bool {
+        matches!(&self.mode, Mode::Round(round) if round.current == Some(key) || self.is_dynamic())
     }
 
     /// Children that have nothing to do with each other stop all at once.

@@ -21,6 +21,8 @@ pub(super) struct Entry {
     pub(super) failures: u32,
     /// Whether it was started by hand, so that it does not come back with its supervisor.
     pub(super) brought: bool,
+    /// Whether its mailbox takes messages.
+    pub(super) open: bool,
     deadline: Option<Time>,
 }
 
@@ -83,6 +85,7 @@ impl Children {
             restarts: 0,
             failures: 0,
             brought,
+            open: false,
             deadline: None,
         };
         self.entries.insert(key, entry);
