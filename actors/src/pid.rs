@@ -8,6 +8,7 @@ use std::fmt;
 /// start, failed ones included. So two pids are equal only if they mean the very same run of an actor, which is what
 /// Erlang's pid means, while [`same_identity`](Self::same_identity) tells whether two runs are of one actor.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Pid {
     identity: u64,
     incarnation: u32,

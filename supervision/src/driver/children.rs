@@ -9,7 +9,8 @@ use super::inbox::{Inbox, News, Watched, pack};
 use super::node::SupervisorNode;
 use super::totals::Books;
 use crate::engine::{Event, Key, Run};
-use crate::node::Node;
+use crate::link::Link;
+use crate::node::{Birth, Node};
 
 /// Starts, watches and stops children.
 pub(super) struct Children {
@@ -19,14 +20,15 @@ pub(super) struct Children {
     inbox: Arc<Inbox>,
     watched: Arc<Watched>,
     any_watched: bool,
+    link: Link,
 }
 
 impl Children {
-    pub(super) fn new(node: SupervisorNode, system: System, inbox: Arc<Inbox>) -> Self {
+    pub(super) fn new(node: SupervisorNode, system: System, inbox: Arc<Inbox>, link: Link) -> Self {
         let label = node.address().handle().label().unwrap_or_else(|| node.id().clone());
         let watched = Arc::new(Watched(inbox.clone()));
         let any_watched = node.book().plan.children.iter().any(|child| child.policy.liveness.is_some());
-        Self { node, system, label, inbox, watched, any_watched }
+        Self { node, system, label, inbox, watched, any_watched, link }
     }
 
     /// Starts a child. If that fails at once, the event that says so.
@@ -62,7 +64,8 @@ impl Children {
         child: &dyn Node,
         parent: &Arc<dyn Parent>,
     ) -> Result<Pid, ExitReason> {
-        let start = || child.start(parent.clone(), pack(key, run));
+        let birth = || Birth { parent: parent.clone(), run: pack(key, run), link: Some(self.link.clone()) };
+        let start = || child.start(birth());
         let started = match start() {
             // It was down for good, or is new.
             Err(StartError::NotOpen(Shut::Closed)) => {

@@ -40,15 +40,18 @@ pub(crate) enum Ask {
     Delete(Arc<str>, Reply<Result<ChildSpec, ChildError>>),
     /// Take over another plan.
     Change(Plan, Reply<Result<(), ChangeError>>),
-    /// Look something up.
-    Look(Box<dyn FnOnce(&Book) + Send>),
+    /// Look something up, and answer when the book is closed again.
+    Look(Box<Look>),
 }
+
+/// What is looked up, and the answer that it makes.
+pub(crate) type Look = dyn FnOnce(&Book) -> Box<dyn FnOnce()> + Send;
 
 /// Which child.
 pub(crate) enum Which {
     /// The one of this id.
     Id(Arc<str>),
-    /// The one whose newest incarnation this is.
+    /// The one of which this is an incarnation.
     Pid(Pid),
 }
 

@@ -34,5 +34,5 @@ mod watchman;
 pub(crate) use book::Book;
 pub(crate) use inbox::{Ask, News, Which};
 pub(crate) use node::SupervisorNode;
-pub(crate) use root::{Root, start};
+pub(crate) use root::{Root, start, start_tied};
 pub use totals::Totals;

@@ -1,7 +1,5 @@
 //! Telling what a supervisor does: to the log, to subscribers, to the totals, and to the shutdown report.
 
-use std::sync::Arc;
-
 use perennial_actors::{Pid, System};
 use tracing::field::{DisplayValue, display};
 
@@ -10,7 +8,6 @@ use super::node::SupervisorNode;
 use super::totals::Books;
 use crate::engine::{Key, Report as Found, Sign as Seen};
 use crate::report::{Report, Sign, What, topic};
-use crate::tree::Straggler;
 
 /// Tells what a supervisor does.
 pub(super) struct Reporter {
@@ -71,7 +68,7 @@ impl Reporter {
                 );
                 self.of_child(key, children, || What::Unresponsive { sign: sign.into() });
             }
-            Found::Late { key, abandoned, last } => self.late(key, abandoned, last, children),
+            Found::Late { key, abandoned } => self.late(key, abandoned, children),
             Found::GaveUp { key } => self.gave_up(key, children),
         }
     }
@@ -81,21 +78,13 @@ impl Reporter {
         self.node.book().pid_of(key).map(display)
     }
 
-    fn late(&self, key: Key, abandoned: bool, last: bool, children: &Children) {
+    fn late(&self, key: Key, abandoned: bool, children: &Children) {
         let path = children.path(key);
         tracing::warn!(
             supervisor = %self.supervisor, path, pid = self.pid(key), abandoned,
             "child did not stop in time"
         );
-        let path: Arc<str> = path.into();
-        // One that was killed earlier is gone, and another serves in its place; one that was abandoned may run still.
-        if abandoned || last {
-            let stragglers = &mut self.node.book().stragglers;
-            match stragglers.iter_mut().find(|straggler| straggler.path == path) {
-                Some(straggler) => straggler.abandoned |= abandoned,
-                None => stragglers.push(Straggler { path, abandoned }),
-            }
-        }
+        self.node.book().is_late(key, path.into(), abandoned);
         self.of_child(key, children, || if abandoned { What::Abandoned } else { What::Killed });
     }
 
@@ -107,6 +96,7 @@ impl Reporter {
             "supervisor gives up: too many restarts"
         );
         Books::of(&self.system).gave_up();
+        self.node.book().gave_up = true;
         let (supervisor, path) = (self.supervisor, path.clone());
         topic(&self.system).tell(|| Report {
             supervisor,

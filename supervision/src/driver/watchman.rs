@@ -87,7 +87,7 @@ impl Charge {
             None => {
                 words.looks = Some(at);
                 drop(words);
-                begin(self.post.clone());
+                begin(&self.post);
             }
             Some(looks) if at < looks => self.post.changed.notify_one(),
             Some(_) => {}
@@ -140,7 +140,7 @@ impl Word {
     }
 }
 
-fn begin(post: Arc<Post>) {
+fn begin(post: &Arc<Post>) {
     let watching = post.clone();
     let begun = thread::Builder::new().name("perennial-watchman".to_owned()).spawn(move || watching.watch());
     if let Err(error) = begun {

@@ -5,7 +5,8 @@ use perennial_actors::ExitReason;
 use super::children::Entry;
 use super::core::{Engine, Mode};
 use super::round::{Kind, Round};
-use super::types::{Action, Cause, Ending, Event, Key, Refusal, State};
+use super::stopping::is_error;
+use super::types::{Action, Cause, Ending, Event, Key, Refusal, Report, State};
 use crate::policy::Restart;
 
 impl Engine {
@@ -15,6 +16,11 @@ impl Engine {
 
     pub(super) const fn is_going_down(&self) -> bool {
         matches!(&self.mode, Mode::Round(round) if round.is_last())
+    }
+
+    /// Whether it stops, or has stopped.
+    pub(crate) const fn is_leaving(&self) -> bool {
+        matches!(self.mode, Mode::Ended) || self.is_going_down()
     }
 
     pub(super) fn begin_round(&mut self, round: Round) {
@@ -70,12 +76,19 @@ impl Engine {
         }
     }
 
-    /// The round comes by a child that is down: that was it (rule 4). One that would not come back with its supervisor is gone
-    /// when that goes.
+    /// The round comes by a child that is down: that was it (rule 4), and if it did not end as it would have been told to, that is
+    /// reported as if it had been told. One that does not come back is gone: with its supervisor all of its spec do, in a
+    /// group all but the temporary.
     pub(super) fn pass_over(&mut self, key: Key) {
         let Some(entry) = self.children.get(key) else { return };
-        let kept = !self.is_dynamic() && entry.policy.restart != Restart::Temporary;
-        if !kept || entry.brought && self.is_going_down() {
+        if let State::Ended { reason } = &entry.state {
+            if is_error(&entry.policy, reason) {
+                self.actions.push(Action::Report(Report::ShutdownError { key, reason: reason.clone() }));
+            }
+        }
+        let comes_back =
+            if self.is_going_down() { !entry.brought } else { entry.policy.restart != Restart::Temporary };
+        if self.is_dynamic() || !comes_back {
             self.forget(key, &ExitReason::shutdown());
         } else {
             self.children.set(key, State::Stopped, None);

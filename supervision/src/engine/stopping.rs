@@ -106,7 +106,7 @@ impl Engine {
                 }
                 State::Stopping(stopping) => {
                     let stopping = Stopping { asked: std::mem::take(&mut stopping.asked), ..**stopping };
-                    self.report_late(key, false);
+                    self.actions.push(Action::Report(Report::Late { key, abandoned: false }));
                     self.kill(key, stopping);
                 }
                 State::Running { run, .. } => {
@@ -126,17 +126,12 @@ impl Engine {
 
     fn abandon(&mut self, key: Key) {
         self.actions.push(Action::Abandon { key });
-        self.report_late(key, true);
-    }
-
-    fn report_late(&mut self, key: Key, abandoned: bool) {
-        let last = self.is_going_down();
-        self.actions.push(Action::Report(Report::Late { key, abandoned, last }));
+        self.actions.push(Action::Report(Report::Late { key, abandoned: true }));
     }
 }
 
 /// Whether a child that was told to stop should have ended for another reason than this. As OTP has it.
-fn is_error(policy: &ChildPolicy, reason: &ExitReason) -> bool {
+pub(super) fn is_error(policy: &ChildPolicy, reason: &ExitReason) -> bool {
     match (policy.shutdown, reason) {
         (Shutdown::BrutalKill, ExitReason::Killed) | (_, ExitReason::Shutdown(None)) => false,
         _ => policy.restart == Restart::Permanent || reason.is_abnormal(),

@@ -52,6 +52,7 @@ impl Default for Shutdown {
 
 /// What a child is.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum ChildKind {
     /// Something that works: an actor, or a task.
     #[default]

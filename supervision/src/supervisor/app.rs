@@ -19,7 +19,7 @@ pub struct App<H> {
 }
 
 impl<H> App<H> {
-    pub(super) const fn new(root: Arc<Root>, supervisor: H) -> Self {
+    pub(crate) const fn new(root: Arc<Root>, supervisor: H) -> Self {
         Self { root, supervisor }
     }
 
@@ -55,6 +55,11 @@ impl<H> App<H> {
         let mut stragglers = Vec::new();
         self.root.node.stragglers(&mut stragglers);
         ShutdownReport { reason, stragglers }
+    }
+
+    /// Whether its root gave up.
+    pub(super) fn gave_up(&self) -> bool {
+        self.root.node.book().gave_up
     }
 
     /// Waits for the end of the tree, whatever brings it; the reason. When it is ready, everything in the tree is refused.

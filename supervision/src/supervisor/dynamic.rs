@@ -12,7 +12,7 @@ use super::handle::{ask, look, start_child};
 use crate::driver::{Ask, Book, SupervisorNode, Which, start};
 use crate::error::{ChildError, StartChildError, StartError};
 use crate::node::Node;
-use crate::policy::{ChildPolicy, Intensity, Kind, Restart};
+use crate::policy::{Backoff, ChildPolicy, Intensity, Kind, Restart};
 use crate::spec::{Child, ChildSpec, Plan};
 use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
 
@@ -92,6 +92,12 @@ impl DynamicSupervisor {
         self
     }
 
+    /// Makes it wait before it is restarted, longer each time.
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.as_child.backoff = Some(Arc::new(backoff));
+        self
+    }
+
     /// Sets how long a child that was killed may take to die before its mailbox is taken away from it; 5 seconds unless set.
     pub const fn abandon_after(mut self, patience: Duration) -> Self {
         self.plan.patience = patience;
@@ -110,9 +116,15 @@ impl DynamicSupervisor {
     ///
     /// If the spec is wrong, or there is no runtime.
     pub async fn start(self, system: &System) -> Result<App<DynamicHandle>, StartError> {
+        let (node, handle) = self.rooted();
+        Ok(App::new(start(node, system).await?, handle))
+    }
+
+    /// What it is when it is to be a root, and the means to manage it.
+    pub(crate) fn rooted(self) -> (SupervisorNode, DynamicHandle) {
         let handle = self.handle();
         self.node.settle(self.plan);
-        Ok(App::new(start(self.node, system).await?, handle))
+        (self.node, handle)
     }
 }
 
@@ -177,11 +189,12 @@ impl DynamicHandle {
         Template { supervisor: self.clone(), child: Arc::new(child) }
     }
 
-    /// Stops a child, which then is gone. One that is being restarted is known by the incarnation that has ended.
+    /// Stops a child, which then is gone; also one that is being restarted. The pid of any of its incarnations tells which, also of one that
+    /// has ended: so what [`start_child`](Self::start_child) told once is good for as long as the child is.
     ///
     /// # Errors
     ///
-    /// If the newest incarnation of no child is this one, or the supervisor is on its way out.
+    /// If this is an incarnation of no child, or the supervisor is on its way out.
     pub async fn terminate_child(&self, pid: Pid) -> Result<(), ChildError> {
         let done = ask(&self.0, |reply| Ask::Terminate(Which::Pid(pid), reply)).await;
         done.unwrap_or(Err(ChildError::ShuttingDown))

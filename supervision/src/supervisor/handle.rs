@@ -155,6 +155,11 @@ pub(super) async fn look<T: Send + 'static>(
     node: &SupervisorNode,
     what: impl FnOnce(&Book) -> T + Send + 'static,
 ) -> Result<T, ChildError> {
-    let answer = ask(node, |reply| Ask::Look(Box::new(move |book| reply.send(what(book)))));
-    answer.await.ok_or(ChildError::ShuttingDown)
+    let look = |reply: Reply<T>| {
+        Ask::Look(Box::new(move |book| {
+            let answer = what(book);
+            Box::new(move || reply.send(answer))
+        }))
+    };
+    ask(node, look).await.ok_or(ChildError::ShuttingDown)
 }

@@ -15,9 +15,11 @@ mod change;
 mod dynamic;
 mod handle;
 mod partition;
+mod signal;
 
 pub use app::{App, ShutdownReport};
 pub use builder::Supervisor;
 pub use dynamic::{DynamicHandle, DynamicSupervisor, Template};
 pub use handle::SupervisorHandle;
 pub use partition::{PartitionKey, PartitionSupervisor, Partitions, ResizeError};
+pub use signal::{Finish, StopSignal};

@@ -13,7 +13,7 @@ use super::app::App;
 use super::builder::Supervisor;
 use super::handle::SupervisorHandle;
 use crate::error::{ChildError, StartError};
-use crate::policy::{Restart, Strategy};
+use crate::policy::{Backoff, Restart, Strategy};
 use crate::spec::{Child, ChildSpec, SpecError};
 
 /// The spec of a supervisor of some copies of one child: Elixir's `PartitionSupervisor`.
@@ -88,6 +88,16 @@ impl<M: Send + 'static> PartitionSupervisor<M> {
     /// Sets which of its own ends call for a restart, when it is a child.
     pub fn restart(self, restart: Restart) -> Self {
         Self { supervisor: self.supervisor.restart(restart), ..self }
+    }
+
+    /// Makes it wait before it is restarted, longer each time.
+    pub fn backoff(self, backoff: Backoff) -> Self {
+        Self { supervisor: self.supervisor.backoff(backoff), ..self }
+    }
+
+    /// Sets how long a partition that was killed may take to die before its mailbox is taken away from it; 5 seconds unless set.
+    pub fn abandon_after(self, patience: Duration) -> Self {
+        Self { supervisor: self.supervisor.abandon_after(patience), ..self }
     }
 
     /// The means to find and to resize the partitions, good from now on and through every restart.

@@ -48,11 +48,11 @@ pub(crate) enum Msg {
     /// Keeps the thread busy for as long as this is so.
     Spin(Arc<AtomicBool>),
     /// Tells itself, after this time.
-    Later(Duration, Box<Msg>),
+    Later(Duration, Box<Self>),
     /// Says that it is ready.
     Ready,
     /// One thing after the other, in one handler.
-    All(Vec<Msg>),
+    All(Vec<Self>),
 }
 
 impl Msg {

@@ -1,14 +1,15 @@
-//! A tree at one moment, for people and for tests.
+//! What a supervisor tells of a child.
 
 use std::fmt;
 use std::sync::Arc;
 
-use perennial_actors::{Handle, Pid};
+use perennial_actors::Pid;
 
 use crate::policy::ChildKind;
 
 /// What a child is doing.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum ChildState {
     /// Nobody serves it and nobody is due to: it ended for good, or was stopped. OTP's `undefined`.
@@ -38,80 +39,9 @@ impl fmt::Display for ChildState {
     }
 }
 
-/// A supervisor or an actor and everything below it, as it was at one moment.
-///
-/// Displayed, it is drawn:
-///
-/// ```text
-/// app  running <1.1>
-/// ├─ counter  running <2.3>, 2 restarts
-/// └─ workers  running <3.1>
-///    └─ first  restarting
-/// ```
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Tree {
-    /// Its id among its siblings.
-    pub id: Arc<str>,
-    /// What it is.
-    pub kind: ChildKind,
-    /// What it is doing.
-    pub state: ChildState,
-    /// Its live incarnation.
-    pub pid: Option<Pid>,
-    /// How often its supervisor has restarted it, counted from that supervisor's own start.
-    pub restarts: u64,
-    /// The means to stop, kill and watch it.
-    pub handle: Handle,
-    /// Its children in start order.
-    pub children: Vec<Self>,
-}
-
-impl Tree {
-    /// The descendant at a path of ids, none of them this one's: `tree.at(["workers", "first"])`.
-    #[must_use]
-    pub fn at<'a>(&self, path: impl IntoIterator<Item = &'a str>) -> Option<&Self> {
-        path.into_iter().try_fold(self, |node, id| node.children.iter().find(|child| *child.id == *id))
-    }
-
-    /// This and everything below it, parents first, in start order.
-    pub fn walk(&self) -> impl Iterator<Item = &Self> {
-        let mut stack = vec![self];
-        std::iter::from_fn(move || {
-            let node = stack.pop()?;
-            stack.extend(node.children.iter().rev());
-            Some(node)
-        })
-    }
-
-    fn draw(&self, f: &mut fmt::Formatter<'_>, indent: &str) -> fmt::Result {
-        write!(f, "{}  {}", self.id, self.state)?;
-        if let Some(pid) = self.pid {
-            write!(f, " {pid}")?;
-        }
-        match self.restarts {
-            0 => writeln!(f)?,
-            1 => writeln!(f, ", 1 restart")?,
-            n => writeln!(f, ", {n} restarts")?,
-        }
-        for (index, child) in self.children.iter().enumerate() {
-            let (branch, below) =
-                if index + 1 == self.children.len() { ("└─ ", "   ") } else { ("├─ ", "│  ") };
-            write!(f, "{indent}{branch}")?;
-            child.draw(f, &format!("{indent}{below}"))?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Tree {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.draw(f, "")
-    }
-}
-
 /// A child that did not stop in the time it was given.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Straggler {
     /// Where it stands: the ids from the root down, with slashes.
@@ -143,6 +73,7 @@ impl ChildStart {
 
 /// A child as its supervisor knows it.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct ChildInfo {
     /// Its id among its siblings; of a dynamic supervisor's child, what its spec calls it.
@@ -159,6 +90,7 @@ pub struct ChildInfo {
 
 /// How many children a supervisor has. OTP's `count_children`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct ChildCounts {
     /// All of them, running or not.
@@ -169,4 +101,17 @@ pub struct ChildCounts {
     pub supervisors: usize,
     /// Those that are not, running or not.
     pub workers: usize,
+}
+
+/// How often it was restarted, if it was.
+pub(super) struct Restarts(pub(super) u64);
+
+impl fmt::Display for Restarts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            1 => f.write_str(", 1 restart"),
+            n => write!(f, ", {n} restarts"),
+        }
+    }
 }

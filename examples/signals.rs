@@ -1,0 +1,110 @@
+//! Signals: a program that stops in good order when it is told to, at once when it is told twice, and says so in its exit status.
+//!
+//! ```text
+//! cargo run --release --example signals             # starts itself twice, sends signals, looks at the exit statuses
+//! cargo run --release --example signals -- serve    # serves until Ctrl-C
+//! ```
+
+#![expect(clippy::print_stdout, reason = "it shows what it does")]
+
+use std::error::Error;
+use std::io::{BufRead, BufReader};
+use std::process::{Child as Process, Command, Stdio};
+use std::time::Duration;
+
+use perennial::prelude::*;
+use perennial::{App, Finish, SupervisorHandle};
+
+/// Writes what it has been given to a slow disk when it is told to stop.
+struct Store {
+    entries: u32,
+    slow: Duration,
+}
+
+impl Actor for Store {
+    type Msg = u32;
+    type Args = Duration;
+
+    async fn init(slow: &Duration, _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Self { entries: 0, slow: *slow })
+    }
+
+    async fn handle(&mut self, entry: u32, _: &mut Context<Self>) -> Result<(), ExitReason> {
+        self.entries += entry;
+        Ok(())
+    }
+
+    async fn terminate(&mut self, _: &ExitReason, _: &mut Context<Self>) {
+        println!("writing {} entries", self.entries);
+        tokio::time::sleep(self.slow).await;
+        println!("written");
+    }
+}
+
+async fn start(slow: Duration) -> Result<App<SupervisorHandle>, Box<dyn Error>> {
+    let store = Child::new::<Store>("store", slow).shutdown(Shutdown::Infinity);
+    let address = store.address();
+    let app = Supervisor::new("app").child(store).start(&System::new()).await?;
+    address.cast(3)?;
+    Ok(app)
+}
+
+/// The service itself: what a `main` of a program under systemd, Docker or Kubernetes is.
+async fn serve(slow: Duration) -> Result<Finish, Box<dyn Error>> {
+    let app = start(slow).await?;
+    let finish = app.run_until_signal();
+    tokio::pin!(finish);
+    // From its first poll on it listens.
+    let early = tokio::time::timeout(Duration::from_millis(1), &mut finish).await;
+    println!("ready");
+    match early {
+        Ok(finish) => Ok(finish?),
+        Err(_) => Ok(finish.await?),
+    }
+}
+
+/// Starts the service as a process of its own, and waits until it is ready.
+fn service(slow: &str) -> Result<(Process, impl Iterator<Item = String> + use<>), Box<dyn Error>> {
+    let mut service =
+        Command::new(std::env::current_exe()?).args(["serve", slow]).stdout(Stdio::piped()).spawn()?;
+    let output = service.stdout.take().ok_or("its output is piped")?;
+    let mut lines = BufReader::new(output).lines().map_while(Result::ok);
+    assert_eq!(lines.next().as_deref(), Some("ready"));
+    Ok((service, lines))
+}
+
+fn send(signal: &str, process: &Process) -> Result<(), Box<dyn Error>> {
+    assert!(Command::new("kill").args([signal, &process.id().to_string()]).status()?.success());
+    Ok(())
+}
+
+/// Sends signals to services, and looks at how they end.
+fn show() -> Result<Finish, Box<dyn Error>> {
+    let (mut told, lines) = service("10")?;
+    send("-TERM", &told)?;
+    assert_eq!(lines.collect::<Vec<_>>(), ["writing 3 entries", "written"]);
+    let status = told.wait()?;
+    println!("told once, it wrote all and ended with {status}");
+    assert_eq!(status.code(), Some(0));
+
+    let (mut told, mut lines) = service("3600000")?;
+    send("-INT", &told)?;
+    assert_eq!(lines.next().as_deref(), Some("writing 3 entries"));
+    send("-TERM", &told)?;
+    let status = told.wait()?;
+    println!("told twice, it did not wait for the disk and ended with {status}");
+    assert_eq!(status.code(), Some(143));
+    Ok(Finish::ByItself { reason: ExitReason::Normal, gave_up: false })
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<Finish, Box<dyn Error>> {
+    let mut args = std::env::args().skip(1);
+    match args.next().as_deref() {
+        Some("serve") => {
+            let slow = args.next().map_or(Ok(10), |millis| millis.parse())?;
+            serve(Duration::from_millis(slow)).await
+        }
+        _ => show(),
+    }
+}

@@ -1,0 +1,85 @@
+//! A tree that runs until the process is told to stop. One test, because the process is one.
+
+#![cfg(unix)]
+
+mod support;
+
+use std::future::Future;
+use std::pin::pin;
+use std::process::Command;
+use std::time::Duration;
+
+use perennial::prelude::*;
+use perennial::{App, Finish, StopSignal, SupervisorHandle};
+use support::{Habit, Log, crash, start, unit, unit_that};
+
+/// Sends a signal to this process, which has to listen to it.
+fn send(signal: &str) {
+    let sent = Command::new("kill").args([signal, &std::process::id().to_string()]).status();
+    assert!(sent.expect("there is a kill command").success());
+}
+
+/// Runs a tree; `meanwhile` begins when it listens to signals.
+async fn run(app: &App<SupervisorHandle>, meanwhile: impl Future<Output = ()>) -> Finish {
+    let mut finish = pin!(app.run_until_signal());
+    tokio::select! {
+        biased;
+        _ = &mut finish => panic!("nobody has told it to stop"),
+        () = std::future::ready(()) => {}
+    }
+    let (finish, ()) = tokio::join!(finish, meanwhile);
+    finish.expect("this process may listen to signals")
+}
+
+#[tokio::test]
+async fn a_tree_runs_until_a_signal_and_its_finish_tells_how_it_went() {
+    let log = Log::default();
+    let (_system, app) = start(Supervisor::new("app").child(unit("a", &log)).child(unit("b", &log))).await;
+    let finish = run(&app, async { send("-TERM") }).await;
+    assert!(matches!(finish, Finish::Stopped(StopSignal::Terminate, _)), "{finish:?}");
+    assert_eq!(finish.status(), 0);
+    assert_eq!(log.take(), ["start a", "start b", "stop b", "stop a"]);
+
+    // One that takes too long to stop.
+    let lingers = unit_that("a", &log, Habit::Lingers(Duration::from_secs(3600)));
+    let hurried = lingers.shutdown(Shutdown::Timeout(Duration::ZERO));
+    let (_system, app) = start(Supervisor::new("app").child(hurried)).await;
+    let finish = run(&app, async { send("-INT") }).await;
+    assert!(
+        matches!(&finish, Finish::Stopped(StopSignal::Interrupt, report) if report.stragglers.len() == 1)
+    );
+    assert_eq!(finish.status(), 2);
+
+    // One that would take for ever, and a second signal. It is also below a supervisor of its own.
+    let lingers =
+        |id| unit_that(id, &log, Habit::Lingers(Duration::from_secs(3600))).shutdown(Shutdown::Infinity);
+    let inner = Supervisor::new("inner").child(lingers("a"));
+    let (_system, app) = start(Supervisor::new("app").child(inner).child(lingers("b"))).await;
+    let told = app.handle();
+    let twice = async {
+        send("-TERM");
+        // The tree goes down when the first signal has come.
+        while app.tree().children[1].state != perennial::ChildState::Stopping {
+            tokio::task::yield_now().await;
+        }
+        send("-TERM");
+    };
+    let finish = run(&app, twice).await;
+    assert!(matches!(finish, Finish::Killed(StopSignal::Terminate)), "{finish:?}");
+    assert_eq!(finish.status(), 143);
+    assert!(told.pid().is_none() && app.tree().walk().all(|node| node.handle.pid().is_none()));
+
+    // One that ends by itself, because it gives up.
+    let crashing = unit("a", &log);
+    let address = crashing.address();
+    let (_system, app) =
+        start(Supervisor::new("app").intensity(0, Duration::from_secs(5)).child(crashing)).await;
+    let finish = run(&app, async { address.cast(crash()).expect("it is served") }).await;
+    assert!(matches!(finish, Finish::ByItself { gave_up: true, .. }), "{finish:?}");
+    assert_eq!(finish.status(), 1);
+
+    // And one that is stopped through its handle, which is in order.
+    let (_system, app) = start(Supervisor::new("app").child(unit("a", &log))).await;
+    let finish = run(&app, async { app.handle().stop(ExitReason::shutdown()).expect("it lives") }).await;
+    assert_eq!(finish.status(), 0);
+}

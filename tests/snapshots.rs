@@ -1,0 +1,56 @@
+//! A tree at one moment: as data, as text, as a diagram.
+
+mod support;
+
+use perennial::Tree;
+use perennial::prelude::*;
+use support::{Log, crash, incarnation, start, unit};
+
+/// `app` with a worker that was restarted once, and a group with a worker that was stopped.
+async fn tree() -> Tree {
+    let log = Log::default();
+    let first = unit("first", &log);
+    let address = first.address();
+    let group = Supervisor::new("a \"group\"").child(unit("second", &log));
+    let managed = group.handle();
+    let (_system, app) = start(Supervisor::new("app").child(first).child(group)).await;
+    address.cast(crash()).expect("it is served");
+    assert_eq!(incarnation(&address).await, 2);
+    managed.terminate_child("second").await.expect("it is stopped");
+    app.tree()
+}
+
+#[tokio::test]
+async fn a_tree_is_drawn_as_text() {
+    let drawn = tree().await.to_string();
+    let lines: Vec<&str> = drawn.lines().map(str::trim_end).collect();
+    assert!(lines[0].starts_with("app  running <"), "{drawn}");
+    assert!(lines[1].starts_with("├─ first  running <") && lines[1].ends_with(".2>, 1 restart"), "{drawn}");
+    assert!(lines[2].starts_with("└─ a \"group\"  running <"), "{drawn}");
+    assert_eq!(lines[3], "   └─ second  stopped");
+}
+
+#[tokio::test]
+async fn a_tree_is_drawn_as_a_mermaid_flowchart() {
+    let expected = concat!(
+        "flowchart TD\n",
+        "    n0[\"app<br>running\"]\n",
+        "    n0 --> n1[\"first<br>running, 1 restart\"]\n",
+        "    n0 --> n2[\"a #quot;group#quot;<br>running\"]\n",
+        "    n2 --> n3[\"second<br>stopped\"]\n",
+    );
+    assert_eq!(tree().await.mermaid().to_string(), expected);
+}
+
+#[tokio::test]
+async fn a_tree_is_written_as_data() {
+    let data = serde_json::to_value(tree().await).expect("it is plain data");
+    assert_eq!(data["id"], "app");
+    assert_eq!(data["kind"], "supervisor");
+    let first = &data["children"][0];
+    assert_eq!((&first["id"], &first["kind"]), (&"first".into(), &"worker".into()));
+    assert_eq!((&first["state"], &first["restarts"]), (&"running".into(), &1.into()));
+    assert_eq!(first["pid"]["incarnation"], 2);
+    let second = &data["children"][1]["children"][0];
+    assert_eq!((&second["state"], &second["pid"]), (&"stopped".into(), &serde_json::Value::Null));
+}
