@@ -99,10 +99,13 @@ impl Book {
         Some(resident.spec)
     }
 
-    /// A child did not stop in time, which is for the report of a shutdown.
+    /// A child did not stop in time. That is for the report of a shutdown if this is one, or if the child still runs somewhere;
+    /// whoever was replaced meanwhile is of no concern to it.
     pub(super) fn is_late(&mut self, key: Key, path: Arc<str>, abandoned: bool) {
-        let straggler = self.stragglers.entry(key).or_insert(Straggler { path, abandoned });
-        straggler.abandoned |= abandoned;
+        if abandoned || self.engine.as_ref().is_none_or(Engine::is_leaving) {
+            let straggler = self.stragglers.entry(key).or_insert(Straggler { path, abandoned });
+            straggler.abandoned |= abandoned;
+        }
     }
 
     /// Who did not stop in time, in start order.
@@ -136,13 +139,8 @@ impl Book {
     }
 
     /// The children as they are now, in start order.
-    pub(super) fn nodes(&self) -> impl DoubleEndedIterator<Item = &Arc<dyn Node>> {
-        self.residents.values().map(|resident| &resident.spec.node)
-    }
-
-    /// The same, by key.
-    pub(super) fn keyed_nodes(&self) -> impl Iterator<Item = (Key, Arc<dyn Node>)> {
-        self.residents.iter().map(|(key, resident)| (*key, resident.spec.node.clone()))
+    pub(super) fn nodes(&self) -> impl DoubleEndedIterator<Item = (Key, &Arc<dyn Node>)> {
+        self.residents.iter().map(|(key, resident)| (*key, &resident.spec.node))
     }
 
     /// Those that will not come back with the next incarnation.

@@ -54,7 +54,7 @@ impl Node for SupervisorNode {
         let below: Vec<_> = {
             let book = self.book();
             into.extend(book.stragglers().cloned());
-            book.nodes().cloned().collect()
+            book.nodes().map(|(_, node)| node.clone()).collect()
         };
         below.iter().for_each(|child| child.stragglers(into));
     }

@@ -31,12 +31,11 @@ pub(super) fn see_to(node: &SupervisorNode, mut attachment: Attachment<News>) ->
     let (nodes, passing): (Vec<_>, _) = {
         let mut book = node.book();
         book.retire();
-        (book.keyed_nodes().collect(), book.passing())
+        (book.nodes().rev().map(|(key, node)| (key, node.clone())).collect(), book.passing())
     };
     let patience = node.patience();
     let (node, system, supervisor) = (node.clone(), attachment.system().clone(), attachment.pid());
-    let orphans: Vec<Orphan> =
-        nodes.into_iter().rev().map(|(key, node)| orphan(key, node, patience)).collect();
+    let orphans: Vec<Orphan> = nodes.into_iter().map(|(key, node)| orphan(key, node, patience)).collect();
     let ending = async move {
         for orphan in orphans {
             let key = orphan.key;

@@ -68,7 +68,7 @@ impl Reporter {
                 );
                 self.of_child(key, children, || What::Unresponsive { sign: sign.into() });
             }
-            Found::Late { key, abandoned, last } => self.late(key, abandoned, last, children),
+            Found::Late { key, abandoned } => self.late(key, abandoned, children),
             Found::GaveUp { key } => self.gave_up(key, children),
         }
     }
@@ -78,16 +78,13 @@ impl Reporter {
         self.node.book().pid_of(key).map(display)
     }
 
-    fn late(&self, key: Key, abandoned: bool, last: bool, children: &Children) {
+    fn late(&self, key: Key, abandoned: bool, children: &Children) {
         let path = children.path(key);
         tracing::warn!(
             supervisor = %self.supervisor, path, pid = self.pid(key), abandoned,
             "child did not stop in time"
         );
-        // One that was killed earlier is gone, and another serves in its place; one that was abandoned may run still.
-        if abandoned || last {
-            self.node.book().is_late(key, path.into(), abandoned);
-        }
+        self.node.book().is_late(key, path.into(), abandoned);
         self.of_child(key, children, || if abandoned { What::Abandoned } else { What::Killed });
     }
 

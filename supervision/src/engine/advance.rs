@@ -18,6 +18,11 @@ impl Engine {
         matches!(&self.mode, Mode::Round(round) if round.is_last())
     }
 
+    /// Whether it stops, or has stopped.
+    pub(crate) const fn is_leaving(&self) -> bool {
+        matches!(self.mode, Mode::Ended) || self.is_going_down()
+    }
+
     pub(super) fn begin_round(&mut self, round: Round) {
         self.mode = Mode::Round(round);
         self.advance();

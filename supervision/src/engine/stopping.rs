@@ -110,7 +110,7 @@ impl Engine {
                 }
                 State::Stopping(stopping) => {
                     let stopping = Stopping { asked: std::mem::take(&mut stopping.asked), ..**stopping };
-                    self.report_late(key, false);
+                    self.actions.push(Action::Report(Report::Late { key, abandoned: false }));
                     self.kill(key, stopping);
                 }
                 State::Running { run, .. } => {
@@ -130,12 +130,7 @@ impl Engine {
 
     fn abandon(&mut self, key: Key) {
         self.actions.push(Action::Abandon { key });
-        self.report_late(key, true);
-    }
-
-    fn report_late(&mut self, key: Key, abandoned: bool) {
-        let last = self.is_going_down();
-        self.actions.push(Action::Report(Report::Late { key, abandoned, last }));
+        self.actions.push(Action::Report(Report::Late { key, abandoned: true }));
     }
 }
 

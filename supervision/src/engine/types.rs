@@ -172,9 +172,8 @@ pub(crate) enum Report {
     ShutdownError { key: Key, reason: ExitReason },
     /// A child does not get on, and is ended for it.
     Unresponsive { key: Key, sign: Sign },
-    /// A child did not stop in time and is killed, or did not even die and is abandoned; whether this is the `last` that the
-    /// supervisor does with it.
-    Late { key: Key, abandoned: bool, last: bool },
+    /// A child did not stop in time and is killed, or did not even die and is abandoned.
+    Late { key: Key, abandoned: bool },
     /// One restart too many was needed.
     GaveUp { key: Key },
 }

@@ -75,6 +75,8 @@ pub(crate) enum Start {
     Unready,
     Fails,
     Hangs,
+    /// Its init blocks the thread until its [gate](Nature::gated) opens.
+    Blocks,
 }
 
 /// What a subject is besides what it is told.
@@ -87,11 +89,18 @@ pub(crate) struct Nature {
     pub(crate) lingers: Duration,
     /// Whether it keeps the pings that it gets, instead of answering them.
     pub(crate) keeps_pings: bool,
+    gate: Arc<Mutex<Option<mpsc::Receiver<()>>>>,
 }
 
 impl Nature {
     pub(crate) fn plain(log: &Log) -> Self {
-        Self { log: log.clone(), start: |_| Start::Well, lingers: Duration::ZERO, keeps_pings: false }
+        Self {
+            log: log.clone(),
+            start: |_| Start::Well,
+            lingers: Duration::ZERO,
+            keeps_pings: false,
+            gate: Arc::default(),
+        }
     }
 
     pub(crate) const fn starting(mut self, start: fn(u32) -> Start) -> Self {
@@ -106,6 +115,12 @@ impl Nature {
 
     pub(crate) const fn keeping_pings(mut self) -> Self {
         self.keeps_pings = true;
+        self
+    }
+
+    /// What holds up an init that blocks: until the other end says something or is gone.
+    pub(crate) fn gated(mut self, gate: mpsc::Receiver<()>) -> Self {
+        self.gate = Arc::new(Mutex::new(Some(gate)));
         self
     }
 
@@ -178,6 +193,11 @@ impl Actor for Subject {
             Start::Unready => ctx.ready_later(),
             Start::Fails => return Err(ExitReason::failed("no luck")),
             Start::Hangs => pending().await,
+            Start::Blocks => {
+                let gate = nature.gate.lock().expect("nobody panics here").take();
+                // An error is as good: whoever held it is gone.
+                let _ = gate.map(|gate| gate.recv());
+            }
         }
         let subject = Self { id, nature: nature.clone(), kept: Vec::new() };
         subject.note("starts");

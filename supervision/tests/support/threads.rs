@@ -1,6 +1,8 @@
 //! Tests on a runtime with several threads, some of which its actors block. They run in real time; what bounds them is outside of the
 //! runtime, because its own timers may be what stands still.
 
+#![allow(dead_code, reason = "each test file uses its own part")]
+
 use std::future::Future;
 use std::panic::resume_unwind;
 use std::sync::Arc;
