@@ -176,6 +176,6 @@ impl Engine {
                 self.answer(ticket, Err(Refusal::ShuttingDown));
             }
         }
-        self.begin_round(Round::last(self.children.keys(..), ending));
+        self.begin_round(Round::last(self.children.keys(), ending));
     }
 }

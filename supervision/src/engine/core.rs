@@ -70,7 +70,7 @@ impl Engine {
     pub(crate) fn step(&mut self, event: Event, now: Time) -> Vec<Action> {
         self.now = now;
         match event {
-            Event::Begin => self.begin_round(Round::first(self.children.keys(..))),
+            Event::Begin => self.begin_round(Round::first(self.children.keys())),
             Event::Started { key, run } => self.on_started(key, run),
             Event::StartFailed { key, run, reason } => self.on_start_failed(key, run, reason),
             Event::Ended { key, run, reason } => self.on_ended(key, run, reason),
