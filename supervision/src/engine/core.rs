@@ -70,11 +70,13 @@ impl Engine {
     pub(crate) fn step(&mut self, event: Event, now: Time) -> Vec<Action> {
         self.now = now;
         match event {
-            Event::Begin => self.begin_round(Round::first(self.children.keys(..))),
+            Event::Begin => self.begin_round(Round::first(self.children.keys())),
             Event::Started { key, run } => self.on_started(key, run),
             Event::StartFailed { key, run, reason } => self.on_start_failed(key, run, reason),
             Event::Ended { key, run, reason } => self.on_ended(key, run, reason),
             Event::Retry { key, generation } => self.on_retry(key, generation),
+            Event::GoOn if self.is_dynamic() => self.go_on(),
+            Event::GoOn => {}
             Event::Tick => self.on_tick(),
             Event::Looked { key, run, busy } => self.on_looked(key, run, busy),
             Event::Probed { key, run, question, answered } => self.on_probed(key, run, question, answered),
