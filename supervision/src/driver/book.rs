@@ -141,7 +141,7 @@ impl Book {
 
     /// The children as they are now, in start order.
     pub(super) fn nodes(&self) -> impl DoubleEndedIterator<Item = (Key, &Arc<dyn Node>)> {
-        self.residents.iter().map(|(key, resident)| (*key, &resident.spec.node))
+        self.residents.iter().map(|(key, resident)| (Key(key), &resident.spec.node))
     }
 
     /// Those that will not come back with the next incarnation.

@@ -148,12 +148,15 @@ impl Engine {
             }
             Kind::Static { strategy: Strategy::RestForOne, .. } => self.children.iter().find_map(restarting),
         };
-        for key in self.children.keys(..first.unwrap_or(Key(u64::MAX))) {
-            if self.children.get(key).is_some_and(|entry| entry.open && matches!(entry.state, State::Stopped))
-            {
-                self.close(key, &ExitReason::shutdown());
-            }
-        }
+        let idle = |entry: &Entry| entry.open && matches!(entry.state, State::Stopped);
+        let waits = |key| first.is_some_and(|first| key >= first);
+        let over: Vec<Key> = self
+            .children
+            .iter()
+            .filter(|(key, entry)| !waits(*key) && idle(entry))
+            .map(|(key, _)| key)
+            .collect();
+        over.into_iter().for_each(|key| self.close(key, &ExitReason::shutdown()));
     }
 
     fn change_child(&mut self, key: Key, policy: ChildPolicy) {
