@@ -35,14 +35,22 @@
 //! 7. Who hangs is ended, and then dealt with as if it had ended by itself.
 
 mod advance;
+#[cfg(test)]
+mod calm;
 mod children;
+#[cfg(test)]
+mod conformance;
 mod core;
 mod intensity;
 mod look;
+#[cfg(test)]
+mod model;
 mod requests;
 mod restarting;
 mod round;
 mod stopping;
+#[cfg(test)]
+mod storm;
 #[cfg(test)]
 mod table;
 #[cfg(test)]
