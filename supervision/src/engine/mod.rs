@@ -37,14 +37,22 @@
 mod advance;
 #[cfg(test)]
 mod batches;
+#[cfg(test)]
+mod calm;
 mod children;
+#[cfg(test)]
+mod conformance;
 mod core;
 mod intensity;
 mod look;
+#[cfg(test)]
+mod model;
 mod requests;
 mod restarting;
 mod round;
 mod stopping;
+#[cfg(test)]
+mod storm;
 #[cfg(test)]
 mod table;
 #[cfg(test)]
