@@ -70,6 +70,7 @@ mod node;
 mod policy;
 pub mod ractor;
 mod report;
+mod roster;
 mod spec;
 mod supervisor;
 mod task;

@@ -6,7 +6,8 @@ mod worker;
 use perennial_actors::ExitReason;
 use perennial_supervision::{AutoShutdown, Backoff, ChildState, Restart, Strategy, Supervisor, Totals};
 use worker::{
-    Birth, HOUR, Log, SECOND, Script, crash, end, incarnation, quiet, refused, shown, start, tolerant, worker,
+    Birth, HOUR, Log, SECOND, Script, crash, end, incarnation, over, quiet, refused, shown, start, tolerant,
+    worker,
 };
 
 const MODES: [AutoShutdown; 3] =
@@ -70,7 +71,7 @@ async fn after_the_end_of_b(
         assert_eq!(told[told.len() - 2..], ["stop c", "stop a"], "in reverse order, and told to");
         assert_eq!(Totals::of(&system).restarts, 0);
         assert!(address.cast(crash()).is_err() && beside.cast(crash()).is_err(), "nobody is due");
-        return Ok(app.join().await.to_string());
+        return Ok(over(&app).await);
     };
     assert!(app.shutdown().await.is_clean());
     Err(shown(&children).join(", "))
@@ -179,7 +180,7 @@ async fn c085_the_last_significant_child_to_end_ends_its_supervisor_and_none_bef
     assert_eq!(app.supervisor().count_children().await.expect("it lives").active, 3);
     log.take();
     end(&other, ExitReason::Normal).await;
-    assert_eq!(app.join().await.to_string(), "shutdown: a significant child ended");
+    assert_eq!(over(&app).await, "shutdown: a significant child ended");
     assert_eq!(log.take(), ["stop c: normal", "stop d", "stop b"]);
 }
 
@@ -193,7 +194,7 @@ async fn c086_a_significant_child_that_was_stopped_by_hand_counts_as_gone() {
     let (_, app) = start(tree.child(significant("a")).child(last)).await;
     app.supervisor().terminate_child("a").await.expect("it is stopped");
     end(&address, ExitReason::Normal).await;
-    assert_eq!(app.join().await.to_string(), "shutdown: a significant child ended");
+    assert_eq!(over(&app).await, "shutdown: a significant child ended");
 }
 
 #[tokio::test(start_paused = true)]
@@ -213,7 +214,7 @@ async fn a_significant_child_that_is_being_restarted_is_still_there() {
     tokio::time::sleep(HOUR).await;
     assert_eq!(incarnation(&one).await, 2);
     end(&one, ExitReason::Normal).await;
-    assert_eq!(app.join().await.to_string(), "shutdown: a significant child ended");
+    assert_eq!(over(&app).await, "shutdown: a significant child ended");
 }
 
 /// A tree with a supervisor below its root that ends with its only child, which is ended; who is up in it then, or why it ended.
@@ -231,7 +232,7 @@ async fn after_a_nested_one_has_shut_down(
     quiet().await;
     let Ok(children) = app.supervisor().which_children().await else {
         assert_eq!(log.take(), ["stop deep: normal", "stop b", "stop a"]);
-        return Err(app.join().await.to_string());
+        return Err(over(&app).await);
     };
     let due = children[1].state == ChildState::Running;
     assert_eq!(address.cast(crash()).is_ok(), due, "its mailbox is open if somebody is due to serve it");
@@ -279,6 +280,6 @@ async fn a_significant_nested_supervisor_that_gives_up_takes_the_one_above_along
     let tree = Supervisor::new("app").auto_shutdown(AutoShutdown::AnySignificant).child(worker("a", &log));
     let (_, app) = start(tree.child(nested.child(child))).await;
     end(&address, ExitReason::failed("on purpose")).await;
-    assert_eq!(app.join().await.to_string(), "shutdown: a significant child ended");
+    assert_eq!(over(&app).await, "shutdown: a significant child ended");
     assert_eq!(refused(app.supervisor().which_children().await), GONE);
 }

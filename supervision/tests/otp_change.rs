@@ -11,8 +11,8 @@ use perennial_supervision::{
     Supervisor,
 };
 use worker::{
-    Birth, HOUR, Log, SECOND, Script, crash, end, gate, incarnation, pid, quiet, refused, shown, start,
-    tolerant, worker,
+    Birth, HOUR, Log, SECOND, Script, crash, end, gate, incarnation, over, pid, quiet, refused, shown, start,
+    tolerant, why, worker,
 };
 
 #[tokio::test(start_paused = true)]
@@ -37,7 +37,7 @@ async fn c098_who_is_known_runs_on_by_what_is_said_of_it_now() {
     log.take();
     let down = one.monitor();
     app.supervisor().terminate_child("a").await.expect("it is stopped");
-    assert_eq!((down.await.reason.to_string(), log.take().len()), ("killed".to_owned(), 0));
+    assert_eq!((why(down).await, log.take().len()), ("killed".to_owned(), 0));
     assert_eq!(
         refused(app.supervisor().restart_child("a").await),
         "there is no such child",
@@ -85,7 +85,7 @@ async fn c098_who_is_not_mentioned_stays_until_the_supervisor_is_restarted() {
         } else {
             end(&kept, ExitReason::failed("on purpose")).await;
         }
-        assert_eq!(down.await.reason.to_string(), reason);
+        assert_eq!(why(down).await, reason);
         quiet().await;
         assert_eq!((incarnation(&added).await, incarnation(&kept).await), (1, 2));
         let children = handle.which_children().await.expect("it lives");
@@ -112,11 +112,7 @@ async fn c098_what_is_said_of_the_supervisor_holds_at_once() {
     end(&one, ExitReason::failed("on purpose")).await;
     assert_eq!((incarnation(&one).await, incarnation(&other).await), (3, 2));
     end(&one, ExitReason::failed("on purpose")).await;
-    assert_eq!(
-        app.join().await.to_string(),
-        "shutdown: reached the maximum restart intensity",
-        "the first counts"
-    );
+    assert_eq!(over(&app).await, "shutdown: reached the maximum restart intensity", "the first counts");
 }
 
 #[tokio::test(start_paused = true)]
@@ -147,7 +143,7 @@ async fn c098_auto_shutdown_holds_for_the_next_end() {
     assert!(matches!(wrong, ChangeError::Spec(SpecError::SignificantForNothing { .. })));
     change(AutoShutdown::AnySignificant).await.expect("it does");
     end(&address, ExitReason::Normal).await;
-    assert_eq!(app.join().await.to_string(), "shutdown: a significant child ended");
+    assert_eq!(over(&app).await, "shutdown: a significant child ended");
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,7 +13,7 @@ use perennial_supervision::{
 use tokio::time::Instant;
 use worker::{
     Birth, HOUR, Log, Msg, SECOND, Script, crash, end, incarnation, pid, quiet, refused, shown, start,
-    tolerant, worker,
+    tolerant, why, worker,
 };
 
 const NOBODY: &str = "there is no such child";
@@ -284,7 +284,7 @@ async fn c166_children_stop_all_at_once_and_each_in_its_own_way() {
     assert!(took >= 30 * SECOND && took < 31 * SECOND, "as long as the longest, and no longer: {took:?}");
     assert_eq!(report.stragglers.iter().map(|who| &*who.path).collect::<Vec<_>>(), ["pool/late"]);
     for (down, reason) in downs {
-        assert_eq!(down.await.reason.to_string(), reason);
+        assert_eq!(why(down).await, reason);
     }
     let told = ["stop plain", "stop deeper", "stop usual", "stop deep", "stop long", "stop patient"];
     assert_eq!(log.take(), told);
@@ -357,7 +357,7 @@ async fn a_dynamic_supervisor_that_gives_up_begins_anew_without_children() {
     let down = handle.handle().monitor();
     end(&a, ExitReason::failed("on purpose")).await;
     end(&b, ExitReason::failed("on purpose")).await;
-    assert_eq!(down.await.reason.to_string(), "shutdown: reached the maximum restart intensity");
+    assert_eq!(why(down).await, "shutdown: reached the maximum restart intensity");
     quiet().await;
     assert!(handle.which_children().await.expect("it lives").is_empty());
     assert!(a.cast(crash()).is_err() && b.cast(crash()).is_err(), "nobody is due");

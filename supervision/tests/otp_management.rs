@@ -9,7 +9,7 @@ use perennial_supervision::{
     Shutdown, Strategy, Supervisor, SupervisorHandle, Totals,
 };
 use worker::{
-    Birth, HOUR, Log, SECOND, Script, crash, end, gate, incarnation, pid, quiet, refused, shown, start,
+    Birth, HOUR, Log, SECOND, Script, crash, end, gate, incarnation, over, pid, quiet, refused, shown, start,
     tolerant, worker,
 };
 
@@ -160,7 +160,7 @@ async fn c096_whatever_is_asked_of_a_supervisor_that_is_gone_is_refused_at_once(
     let app = tree.start(&system).await.expect("it starts");
     assert_eq!(handle.count_children().await.expect("it lives").active, 1);
     app.handle().kill().expect("it lives");
-    app.join().await;
+    over(&app).await;
     everything_is_refused(&handle).await;
 
     let app = DynamicSupervisor::new("app").start(&system).await.expect("it starts");

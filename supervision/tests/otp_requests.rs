@@ -241,7 +241,7 @@ async fn a_child_that_was_brought_goes_with_its_supervisor_and_one_of_its_spec_s
         goes.cast(Msg::EndLater(HOUR, ExitReason::Normal)).expect("it is served");
         let waits = tokio::spawn({
             let goes = goes.clone();
-            async move { goes.call(Msg::Incarnation).no_timeout().await }
+            async move { goes.call(Msg::Incarnation).timeout(100 * HOUR).await }
         });
         quiet().await;
         if killed {
@@ -255,7 +255,7 @@ async fn a_child_that_was_brought_goes_with_its_supervisor_and_one_of_its_spec_s
         assert!(matches!(waits.await.expect("it ends well"), Err(CallError::Ended(_))), "who waits is told");
         assert!(goes.cast(crash()).is_err() && below_it.cast(crash()).is_err(), "nobody is due");
         assert!(system.whereis(TAKEN).is_err(), "its name is free");
-        let next = stays.call(Msg::Incarnation).no_timeout().await;
+        let next = stays.call(Msg::Incarnation).timeout(100 * HOUR).await;
         assert_eq!(next.expect("it is due"), 2);
         let children = handle.which_children().await.expect("it lives");
         assert_eq!(shown(&children), ["a running"]);
@@ -329,7 +329,11 @@ async fn a_temporary_child_of_the_spec_is_reached_across_the_restart_of_its_supe
         quiet().await;
         assert!(handle.handle().pid().is_none(), "it waits for its restart");
         let found = system.whereis(TAKEN).expect("its name has no gap");
-        assert_eq!(found.call(Msg::Pid).no_timeout().await.expect("it is due").incarnation(), 2, "{killed}");
+        assert_eq!(
+            found.call(Msg::Pid).timeout(100 * HOUR).await.expect("it is due").incarnation(),
+            2,
+            "{killed}"
+        );
         assert_eq!(pid(&address).await.incarnation(), 2);
         assert!(app.shutdown().await.is_clean());
         assert!(address.cast(crash()).is_err(), "nobody is due");

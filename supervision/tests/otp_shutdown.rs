@@ -9,8 +9,8 @@ use perennial_actors::{ExitReason, System};
 use perennial_supervision::{DynamicSupervisor, Report, Restart, Shutdown, Supervisor, What};
 use tokio::time::Instant;
 use worker::{
-    Death, HOUR, Log, Msg, SECOND, Script, crash, end, incarnation, quiet, refused, reported, start,
-    tolerant, worker,
+    Death, HOUR, Log, Msg, SECOND, Script, crash, end, incarnation, over, quiet, refused, reported, start,
+    tolerant, why, worker,
 };
 
 #[tokio::test(start_paused = true)]
@@ -28,7 +28,7 @@ async fn c068_a_child_that_is_killed_brutally_sees_no_signal_and_the_others_are_
     assert_eq!(log.take(), ["stop c", "stop a"]);
     let mut reasons = Vec::new();
     for down in downs {
-        reasons.push(down.await.reason.to_string());
+        reasons.push(why(down).await);
     }
     assert_eq!(reasons, ["shutdown", "killed", "shutdown"]);
     assert!(reported(&mut reports).is_empty(), "all of it was as it should be");
@@ -44,7 +44,7 @@ async fn c070_an_infinite_shutdown_waits_as_long_as_it_takes_for_a_worker_too() 
     log.take();
     assert!(app.shutdown().await.is_clean());
     assert_eq!(log.take(), ["stop patient", "stop a"]);
-    assert_eq!(down.await.reason.to_string(), "shutdown");
+    assert_eq!(why(down).await, "shutdown");
     assert!(began.elapsed() >= 24 * HOUR);
 }
 
@@ -79,7 +79,7 @@ async fn c071_a_child_that_is_given_no_time_to_stop_is_killed() {
     let (down, began) = (address.monitor(), Instant::now());
     log.take();
     app.supervisor().terminate_child("a").await.expect("it is stopped");
-    assert_eq!(down.await.reason.to_string(), "killed");
+    assert_eq!(why(down).await, "killed");
     assert_eq!(log.take(), [""; 0], "it did not get to its last words");
     assert!(began.elapsed() < SECOND);
     assert_eq!(app.shutdown().await.reason.to_string(), "shutdown");
@@ -123,7 +123,7 @@ async fn c073_children_that_end_otherwise_than_they_are_told_do_not_change_how_t
         let mut reports = Report::subscribe(&system);
         assert_eq!(app.shutdown().await.reason.to_string(), "shutdown");
         for (down, seen) in downs {
-            assert_eq!(down.await.reason.to_string(), seen);
+            assert_eq!(why(down).await, seen);
         }
         let reports = reported(&mut reports);
         assert!(
@@ -173,7 +173,7 @@ async fn c073_children_of_a_dynamic_supervisor_that_end_otherwise_do_not_change_
     let report = app.shutdown().await;
     assert!(report.is_clean() && report.reason.to_string() == "shutdown");
     for (down, seen) in downs {
-        assert_eq!(down.await.reason.to_string(), seen);
+        assert_eq!(why(down).await, seen);
     }
 }
 
@@ -193,12 +193,12 @@ async fn c077_a_killed_supervisor_leaves_nested_ones_to_stop_in_good_order() {
     );
     log.take();
     app.handle().kill().expect("it lives");
-    assert_eq!(app.join().await.to_string(), "killed");
+    assert_eq!(over(&app).await, "killed");
     // That it is over is told when all of it is gone, with nobody left to wait for.
     assert_eq!(log.take(), ["stop c", "stop b", "stop a"]);
-    assert_eq!(killed.await.reason.to_string(), "killed");
-    assert_eq!(nested.await.reason.to_string(), "killed");
-    assert_eq!(deep.await.reason.to_string(), "shutdown", "its own supervisor stopped it in good order");
+    assert_eq!(why(killed).await, "killed");
+    assert_eq!(why(nested).await, "killed");
+    assert_eq!(why(deep).await, "shutdown", "its own supervisor stopped it in good order");
     assert!(address.cast(crash()).is_err(), "the tree is gone");
 }
 
@@ -251,7 +251,7 @@ async fn a_link_to_a_supervisor_is_told_of_its_end() {
     partner.call(move |reply| Msg::Link(supervisor, reply)).await.expect("it does");
     let down = partner.monitor();
     assert!(app.shutdown().await.is_clean());
-    assert_eq!(down.await.reason.to_string(), "shutdown");
+    assert_eq!(why(down).await, "shutdown");
 }
 
 #[tokio::test(start_paused = true)]
@@ -262,7 +262,7 @@ async fn a_supervisor_that_is_told_to_stop_ends_with_the_reason_that_it_is_given
         let (_, app) = start(Supervisor::new("app").child(worker("a", &log)).child(worker("b", &log))).await;
         log.take();
         app.handle().stop(reason.clone()).expect("it lives");
-        assert_eq!(app.join().await.to_string(), reason.to_string());
+        assert_eq!(over(&app).await, reason.to_string());
         assert_eq!(log.take(), ["stop b", "stop a"]);
         assert_eq!(
             refused(app.supervisor().count_children().await),

@@ -112,7 +112,10 @@ async fn an_end_that_was_to_be_expected_is_not_reported() {
     }
     for reason in abnormal {
         let terminated = format!("app/a: terminated: {reason}");
-        assert_eq!(told_of_an_end(Restart::Temporary, reason.clone()).await, [terminated.clone()]);
+        assert_eq!(
+            told_of_an_end(Restart::Temporary, reason.clone()).await,
+            std::slice::from_ref(&terminated)
+        );
         for restart in [Restart::Permanent, Restart::Transient] {
             let lines = told_of_an_end(restart, reason.clone()).await;
             assert_eq!(

@@ -20,6 +20,8 @@ pub(crate) enum News {
     Ended(Key, Run, End),
     /// The try that was put off is due.
     Retry { key: Key, generation: u32 },
+    /// Others have had their turn.
+    GoOn,
     /// A child answered this question, or did not.
     Probed(Key, Run, u32, bool),
     /// A deadline has passed.
@@ -61,6 +63,15 @@ pub(super) struct Inbox(Address<News>);
 impl Inbox {
     pub(super) const fn new(address: Address<News>) -> Self {
         Self(address)
+    }
+
+    /// Puts in that others have had their turn, when they have. What is in the inbox already would be seen to in this one.
+    pub(super) fn put_go_on(self: &Arc<Self>) {
+        let inbox = self.clone();
+        tokio::spawn(async move {
+            tokio::task::yield_now().await;
+            inbox.put(News::GoOn);
+        });
     }
 
     /// Puts news in. The mailbox is unbounded; if it is closed, the tree is gone and nobody has to know any more.
@@ -119,6 +130,7 @@ impl News {
             Self::Ended(key, run, End { reason, started: true, .. }) => Event::Ended { key, run, reason },
             Self::Ended(key, run, End { reason, .. }) => Event::StartFailed { key, run, reason },
             Self::Retry { key, generation } => Event::Retry { key, generation },
+            Self::GoOn => Event::GoOn,
             Self::Probed(key, run, question, answered) => Event::Probed { key, run, question, answered },
             Self::Tick => Event::Tick,
             Self::Ask(ask) => return Err(ask),

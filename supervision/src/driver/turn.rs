@@ -152,6 +152,7 @@ impl Driver {
             Action::Look { key, run } => return ControlFlow::Continue(self.children.look(key, run)),
             Action::Probe { key, run, question } => self.children.probe(key, run, question),
             Action::Retry { key, generation } => self.inbox.put(News::Retry { key, generation }),
+            Action::GoOn => self.inbox.put_go_on(),
             Action::Close { key, reason } => self.children.close(key, &reason),
             Action::Forget { key, reason } => self.children.forget(key, &reason),
             Action::Report(report) => self.reporter.report(report, &self.children),

@@ -81,8 +81,8 @@ impl Engine {
         };
         match strategy {
             Strategy::OneForOne => self.start(key, Cause::Restart),
-            Strategy::OneForAll => self.begin_round(Round::group(self.children.keys(..))),
-            Strategy::RestForOne => self.begin_round(Round::group(self.children.keys(key..))),
+            Strategy::OneForAll => self.begin_round(Round::group(self.children.keys())),
+            Strategy::RestForOne => self.begin_round(Round::group(self.children.keys_from(key))),
         }
     }
 

@@ -132,6 +132,7 @@ impl World {
             }
             Action::Up
             | Action::Report(_)
+            | Action::GoOn
             | Action::Admit { .. }
             | Action::Look { .. }
             | Action::Probe { .. } => {}

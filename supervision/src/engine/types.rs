@@ -47,6 +47,8 @@ pub(crate) enum Event {
     Ended { key: Key, run: Run, reason: ExitReason },
     /// The try that was put off in this generation.
     Retry { key: Key, generation: u32 },
+    /// Others have had their turn.
+    GoOn,
     /// A deadline may have passed.
     Tick,
     /// A child was looked at: for how long it has been in a handler.
@@ -100,6 +102,8 @@ pub(crate) enum Action {
     Probe { key: Key, run: Run, question: u32 },
     /// Send `Retry` through the inbox.
     Retry { key: Key, generation: u32 },
+    /// Let others have their turn, the children above all, and send `GoOn` then.
+    GoOn,
     /// Nobody is due to serve the child any more: its mailbox is closed.
     Close { key: Key, reason: ExitReason },
     /// The same, and the child is no child any more.

@@ -7,7 +7,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use perennial_actors::{Actor, Address, Context, ExitReason, Handle, Pid, Reply, Subscription, System};
+use perennial_actors::{
+    Actor, Address, Context, ExitReason, Handle, Monitor, Pid, Reply, Subscription, System,
+};
 use perennial_supervision::{App, Child, ChildInfo, Report, Supervisor, SupervisorHandle};
 use tokio::sync::Semaphore;
 
@@ -188,7 +190,22 @@ pub async fn end(address: &Address<Msg>, reason: ExitReason) -> String {
         ExitReason::Killed => address.kill().expect("it lives"),
         reason => address.cast(Msg::End(reason)).expect("it is served"),
     }
-    down.await.reason.to_string()
+    why(down).await
+}
+
+/// Why somebody ended, once it has. What never comes is a failure, and not a wait for ever.
+pub async fn why(down: Monitor) -> String {
+    soon(down).await.reason.to_string()
+}
+
+/// Why a tree ended, once it has.
+pub async fn over<H>(app: &App<H>) -> String {
+    soon(app.join()).await.to_string()
+}
+
+/// What comes of it, in less time than anybody here waits for anything.
+pub async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(100 * HOUR, future).await.expect("it comes")
 }
 
 /// Until everybody has done what there was to do. Paused time passes only when nobody has anything to do, so this is no guess;
