@@ -86,6 +86,28 @@ async fn a_delay_that_is_over_while_a_group_is_restarted_waits_for_the_end_of_th
     assert!(app.shutdown().await.is_clean());
 }
 
+/// The first delay is over while the group is on its way down, which brings the child up again; it crashes at once, and its
+/// second delay is not cut short by what is left of the first.
+#[tokio::test(start_paused = true)]
+async fn a_delay_that_its_group_has_made_void_does_not_cut_the_next_one_short() {
+    let (log, system) = (Log::new(), System::new());
+    let nature = Nature::plain(&log);
+    let slow = nature.clone().lingering(secs(1));
+    let slow = slow.starting(|n| if n == 2 { Start::Slowly(secs(1)) } else { Start::Well }).child("c");
+    let (first, second) = (nature.clone().child("a").backoff(backoff()), nature.child("b"));
+    let (waits, crashes) = (first.address(), second.address());
+    let tree = patient(Strategy::OneForAll).child(first).child(second).child(slow);
+    let app = tree.start(&system).await.expect("it starts");
+    for address in [&waits, &waits, &crashes] {
+        tell(address, Msg::crash());
+    }
+    assert_eq!(incarnation(&waits).await, 3);
+    let starts: Vec<_> = log.take().into_iter().filter(|line| line.ends_with("a starts")).collect();
+    // 200 ms after the end of the round, and the second that the sibling takes to stop.
+    assert_eq!(starts, ["0 a starts", "1000 a starts", "3200 a starts"]);
+    assert!(app.shutdown().await.is_clean());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_member_of_a_group_that_does_not_start_is_tried_again_after_its_delay() {
     let (log, system) = (Log::new(), System::new());
