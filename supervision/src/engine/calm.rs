@@ -188,7 +188,7 @@ impl Calm {
             }
             Action::Report(Report::GaveUp { .. }) => self.gave_up = true,
             Action::Answer { result, .. } => {
-                assert!(self.answer.replace(word(result)).is_none(), "answered twice");
+                assert!(self.answer.replace(word(&result)).is_none(), "answered twice");
             }
             Action::Exit { ending } => self.end(&ending),
             Action::Abandon { .. } | Action::Look { .. } | Action::Probe { .. } | Action::GoOn => {
@@ -235,7 +235,7 @@ impl Calm {
 }
 
 /// An answer in OTP's words.
-fn word(result: Result<Granted, Refusal>) -> &'static str {
+fn word(result: &Result<Granted, Refusal>) -> &'static str {
     match result {
         Ok(Granted::Started(_)) => "ok, pid",
         Ok(Granted::Ignored) => "ok, undefined",

@@ -344,11 +344,11 @@ impl Storm {
             }
         }
         assert!(starting <= 1, "a round starts one after the other");
-        self.check_order(stopping);
+        self.check_order(&stopping);
     }
 
     /// At the end one stops after the other, last started first, but for those who were on their way out before.
-    fn check_order(&mut self, stopping: BTreeSet<Key>) {
+    fn check_order(&mut self, stopping: &BTreeSet<Key>) {
         if self.engine.is_dynamic() || !self.engine.is_going_down() {
             return;
         }
