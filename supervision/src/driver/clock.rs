@@ -30,7 +30,9 @@ impl Clock {
         }
         self.disarm();
         let Some(deadline) = deadline else { return };
-        let (at, inbox) = (self.began + deadline, inbox.clone());
+        // One that is further away than time can tell never strikes.
+        let Some(at) = self.began.checked_add(deadline) else { return };
+        let inbox = inbox.clone();
         let ring = tokio::spawn(async move {
             tokio::time::sleep_until(at).await;
             inbox.put(News::Tick);

@@ -187,7 +187,7 @@ impl Engine {
         entry.open = true;
         let run = self.next_run;
         self.next_run = Run(run.0.wrapping_add(1));
-        let deadline = entry.policy.start_timeout.map(|timeout| self.now + timeout);
+        let deadline = entry.policy.start_timeout.map(|timeout| self.now.saturating_add(timeout));
         self.children.set(key, State::Starting { run, cause, late: false }, deadline);
         self.actions.push(Action::Start { key, run });
     }

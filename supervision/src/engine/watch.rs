@@ -18,8 +18,8 @@ pub(crate) struct Watch {
 impl Watch {
     pub(super) fn begin(liveness: &Liveness, now: Duration) -> Self {
         Self {
-            look: liveness.handler_deadline.map(|deadline| now + deadline / 2),
-            probe: liveness.probe.map(|probe| now + probe.every),
+            look: liveness.handler_deadline.map(|deadline| now.saturating_add(deadline / 2)),
+            probe: liveness.probe.map(|probe| now.saturating_add(probe.every)),
             misses: 0,
         }
     }

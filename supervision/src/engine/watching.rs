@@ -37,7 +37,8 @@ impl Engine {
         match busy {
             Some(busy) if busy >= deadline => self.condemn(key, run, Sign::Handler(busy)),
             busy => {
-                watch.look = Some(now + (deadline - busy.unwrap_or_default()).min(deadline / 2));
+                let wait = (deadline - busy.unwrap_or_default()).min(deadline / 2);
+                watch.look = Some(now.saturating_add(wait));
                 self.rearm(key);
             }
         }
@@ -52,7 +53,7 @@ impl Engine {
             let misses = watch.misses;
             return self.condemn(key, run, Sign::Probe(misses));
         }
-        watch.probe = Some(now + policy.every);
+        watch.probe = Some(now.saturating_add(policy.every));
         self.rearm(key);
     }
 
