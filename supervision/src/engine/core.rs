@@ -109,7 +109,7 @@ impl Engine {
             Cause::Restart => {}
             Cause::Asked(ticket) | Cause::Brought(ticket) => {
                 self.answer(ticket, Ok(Granted::Started(key)));
-                self.end_round_by_hand();
+                self.end_round_by_hand(key);
             }
         }
     }
@@ -136,7 +136,7 @@ impl Engine {
             Cause::Restart => {}
             Cause::Asked(ticket) | Cause::Brought(ticket) => {
                 self.answer(ticket, Ok(Granted::Ignored));
-                self.end_round_by_hand();
+                self.end_round_by_hand(key);
             }
         }
     }
@@ -154,12 +154,12 @@ impl Engine {
                 // Also a temporary one, which a change of the specs may have brought.
                 self.close(key, &reason);
                 self.answer(ticket, Err(Refusal::StartFailed(reason)));
-                self.end_round_by_hand();
+                self.end_round_by_hand(key);
             }
             Cause::Brought(ticket) => {
                 self.children.remove(key);
                 self.answer(ticket, Err(Refusal::StartFailed(reason)));
-                self.end_round_by_hand();
+                self.end_round_by_hand(key);
             }
         }
     }
