@@ -37,6 +37,8 @@
 mod advance;
 #[cfg(test)]
 mod calm;
+#[cfg(test)]
+mod cases;
 mod children;
 #[cfg(test)]
 mod conformance;
