@@ -123,9 +123,10 @@ impl Engine {
         self.catch_up();
     }
 
-    /// A start by hand is over, which may have been a round of its own.
-    pub(super) fn end_round_by_hand(&mut self) {
-        if matches!(&self.mode, Mode::Round(Round { kind: Kind::ByHand, .. })) {
+    /// The start of this child by hand is over, which may have been a round of its own.
+    pub(super) fn end_round_by_hand(&mut self, key: Key) {
+        if matches!(&self.mode, Mode::Round(Round { kind: Kind::ByHand, current, .. }) if *current == Some(key))
+        {
             self.end_round();
         }
     }

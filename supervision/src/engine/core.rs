@@ -114,7 +114,7 @@ impl Engine {
             Cause::Restart => {}
             Cause::Asked(ticket) | Cause::Brought(ticket) => {
                 self.answer(ticket, Ok(Granted::Started(key)));
-                self.end_round_by_hand();
+                self.end_round_by_hand(key);
             }
         }
     }
@@ -141,7 +141,7 @@ impl Engine {
             Cause::Restart => {}
             Cause::Asked(ticket) | Cause::Brought(ticket) => {
                 self.answer(ticket, Ok(Granted::Ignored));
-                self.end_round_by_hand();
+                self.end_round_by_hand(key);
             }
         }
     }
@@ -159,12 +159,12 @@ impl Engine {
                 // Also a temporary one, which a change of the specs may have brought.
                 self.close(key, &reason);
                 self.answer(ticket, Err(Refusal::StartFailed(reason)));
-                self.end_round_by_hand();
+                self.end_round_by_hand(key);
             }
             Cause::Brought(ticket) => {
                 self.children.remove(key);
                 self.answer(ticket, Err(Refusal::StartFailed(reason)));
-                self.end_round_by_hand();
+                self.end_round_by_hand(key);
             }
         }
     }

@@ -39,6 +39,8 @@ mod advance;
 mod batches;
 #[cfg(test)]
 mod calm;
+#[cfg(test)]
+mod cases;
 mod children;
 #[cfg(test)]
 mod conformance;

@@ -100,7 +100,7 @@ impl Engine {
             Kind::Dynamic { .. } | Kind::Static { strategy: Strategy::OneForOne, .. }
         );
         if !alone {
-            self.mode = Mode::Round(Round::by_hand());
+            self.mode = Mode::Round(Round::by_hand(key));
         }
         self.start(key, cause);
     }
