@@ -9,6 +9,7 @@ use perennial_actors::Pid;
 use crate::engine::{Engine, Key, Policy, Run};
 use crate::node::Node;
 use crate::policy::Kind;
+use crate::roster::Roster;
 use crate::spec::{ChildSpec, Plan};
 use crate::tree::Straggler;
 
@@ -19,7 +20,7 @@ pub(crate) struct Book {
     /// None before the first incarnation, and when one was killed.
     pub(crate) engine: Option<Engine>,
     /// The children of the incarnation that lives or lived last.
-    residents: BTreeMap<Key, Resident>,
+    residents: Roster<Resident>,
     /// The children of a dynamic supervisor, by the number of their identity.
     numbers: HashMap<u64, Key>,
     /// Where the runs of the next engine begin, so that news of one before is never taken for news of its own.
@@ -42,7 +43,7 @@ impl Default for Book {
         Self {
             plan: Plan::of_order(),
             engine: None,
-            residents: BTreeMap::new(),
+            residents: Roster::default(),
             numbers: HashMap::new(),
             next_run: Run(0),
             stragglers: BTreeMap::new(),
@@ -59,7 +60,7 @@ impl Book {
         self.gave_up = false;
         self.numbers.clear();
         let children = self.plan.children.iter().map(ChildSpec::twin);
-        self.residents = (0..).map(Key).zip(children.map(|spec| Resident { spec, pid: None })).collect();
+        self.residents = (0..).zip(children.map(|spec| Resident { spec, pid: None })).collect();
         let children = self.plan.children.iter().map(|child| (child.id.clone(), child.policy.clone()));
         let seed = RandomState::new().hash_one(self.next_run.0);
         self.engine = Some(Engine::new(policy(&self.plan, seed), children, self.next_run));
@@ -87,27 +88,25 @@ impl Book {
 
     /// Takes a child in.
     pub(super) fn admit(&mut self, key: Key, spec: ChildSpec) {
-        self.residents.insert(key, Resident { spec, pid: None });
+        self.residents.insert(key.0, Resident { spec, pid: None });
     }
 
-    /// Lets a child go. That it was late is kept only if the supervisor stops, or if it still runs somewhere: who comes and goes must
-    /// not leave more and more behind.
+    /// Lets a child go.
     pub(super) fn dismiss(&mut self, key: Key) -> Option<ChildSpec> {
-        let resident = self.residents.remove(&key)?;
-        let stops = self.engine.as_ref().is_none_or(Engine::is_leaving);
-        if !stops && self.stragglers.get(&key).is_some_and(|straggler| !straggler.abandoned) {
-            self.stragglers.remove(&key);
-        }
+        let resident = self.residents.remove(key.0)?;
         if let Some(pid) = resident.pid {
             self.numbers.remove(&pid.identity());
         }
         Some(resident.spec)
     }
 
-    /// A child did not stop in time.
+    /// A child did not stop in time. That is for the report of a shutdown if this is one, or if the child still runs somewhere;
+    /// whoever was replaced meanwhile is of no concern to it.
     pub(super) fn is_late(&mut self, key: Key, path: Arc<str>, abandoned: bool) {
-        let straggler = self.stragglers.entry(key).or_insert(Straggler { path, abandoned });
-        straggler.abandoned |= abandoned;
+        if abandoned || self.engine.as_ref().is_none_or(Engine::is_leaving) {
+            let straggler = self.stragglers.entry(key).or_insert(Straggler { path, abandoned });
+            straggler.abandoned |= abandoned;
+        }
     }
 
     /// Who did not stop in time, in start order.
@@ -117,7 +116,7 @@ impl Book {
 
     /// An incarnation of a child has begun.
     pub(super) fn began(&mut self, key: Key, pid: Pid) {
-        let Some(resident) = self.residents.get_mut(&key) else { return };
+        let Some(resident) = self.residents.get_mut(key.0) else { return };
         if resident.pid.replace(pid).is_none() && matches!(self.plan.kind, Kind::Dynamic { .. }) {
             self.numbers.insert(pid.identity(), key);
         }
@@ -129,11 +128,11 @@ impl Book {
     }
 
     pub(super) fn pid_of(&self, key: Key) -> Option<Pid> {
-        self.residents.get(&key)?.pid
+        self.residents.get(key.0)?.pid
     }
 
     pub(super) fn spec(&self, key: Key) -> Option<&ChildSpec> {
-        self.residents.get(&key).map(|resident| &resident.spec)
+        self.residents.get(key.0).map(|resident| &resident.spec)
     }
 
     pub(super) fn node_of(&self, key: Key) -> Option<Arc<dyn Node>> {
@@ -141,8 +140,8 @@ impl Book {
     }
 
     /// The children as they are now, in start order.
-    pub(super) fn nodes(&self) -> impl DoubleEndedIterator<Item = &Arc<dyn Node>> {
-        self.residents.values().map(|resident| &resident.spec.node)
+    pub(super) fn nodes(&self) -> impl DoubleEndedIterator<Item = (Key, &Arc<dyn Node>)> {
+        self.residents.iter().map(|(key, resident)| (Key(key), &resident.spec.node))
     }
 
     /// Those that will not come back with the next incarnation.

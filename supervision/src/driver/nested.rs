@@ -1,15 +1,19 @@
 //! A supervisor as a child: of another supervisor, or of the root that nobody restarts.
 
-use std::sync::Arc;
-
-use perennial_actors::host::Parent;
 use perennial_actors::{ExitReason, Handle, Pid, StartError, System};
-use tokio::runtime;
 
+use super::host::Announce;
 use super::node::SupervisorNode;
 use super::{host, picture};
-use crate::node::{Node, OpenError};
+use crate::node::{Birth, Node, OpenError};
 use crate::tree::{Straggler, Tree};
+
+impl SupervisorNode {
+    /// Starts the next incarnation, which says which ractor actor it is.
+    pub(super) fn begin(&self, birth: Birth, announce: Option<Announce>) -> Result<Pid, StartError> {
+        birth.begin(self.identity(), |attachment| host::run(self.clone(), attachment, announce))
+    }
+}
 
 impl Node for SupervisorNode {
     fn open(&self, system: &System, label: &str) -> Result<(), OpenError> {
@@ -24,12 +28,8 @@ impl Node for SupervisorNode {
         }
     }
 
-    fn start(&self, parent: Arc<dyn Parent>, run: u64) -> Result<Pid, StartError> {
-        let runtime = runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
-        let attachment = self.identity().attach(parent, run)?;
-        let pid = attachment.pid();
-        runtime.spawn(host::run(self.clone(), attachment));
-        Ok(pid)
+    fn start(&self, birth: Birth) -> Result<Pid, StartError> {
+        self.begin(birth, None)
     }
 
     fn abandon(&self, pid: Pid) -> bool {
@@ -54,7 +54,7 @@ impl Node for SupervisorNode {
         let below: Vec<_> = {
             let book = self.book();
             into.extend(book.stragglers().cloned());
-            book.nodes().cloned().collect()
+            book.nodes().map(|(_, node)| node.clone()).collect()
         };
         below.iter().for_each(|child| child.stragglers(into));
     }
