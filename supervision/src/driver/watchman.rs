@@ -96,8 +96,13 @@ impl Charge {
 }
 
 impl Drop for Charge {
+    /// The last one to go sends the thread home.
     fn drop(&mut self) {
-        self.leave(None);
+        let mut words = self.post.lock();
+        words.of.remove(&self.number);
+        if words.of.is_empty() {
+            self.post.changed.notify_one();
+        }
     }
 }
 
