@@ -50,6 +50,8 @@ mod look;
 #[cfg(test)]
 mod model;
 mod requests;
+#[cfg(test)]
+mod requests_table;
 mod restarting;
 mod round;
 mod stopping;
