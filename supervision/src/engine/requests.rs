@@ -95,21 +95,28 @@ impl Engine {
     /// Counts for no intensity, and is not tried again if it fails. If its siblings have to do with it, nothing happens to them
     /// while it starts: it is a round.
     fn start_by_hand(&mut self, key: Key, cause: Cause) {
-        let alone = matches!(
-            self.policy.kind,
-            Kind::Dynamic { .. } | Kind::Static { strategy: Strategy::OneForOne, .. }
-        );
-        if !alone {
+        if !self.is_each_alone() {
             self.mode = Mode::Round(Round::by_hand(key));
         }
         self.start(key, cause);
     }
 
+    /// Whether its children have nothing to do with each other.
+    const fn is_each_alone(&self) -> bool {
+        matches!(self.policy.kind, Kind::Dynamic { .. } | Kind::Static { strategy: Strategy::OneForOne, .. })
+    }
+
     /// OTP's `terminate_child`.
     fn terminate(&mut self, key: Key, ticket: Ticket) {
-        if !self.children.get(key).is_some_and(|entry| entry.is_live()) {
+        let Some(entry) = self.children.get(key) else {
+            return self.answer(ticket, Err(Refusal::NotFound));
+        };
+        if !entry.is_live() {
+            let takes_others_along = entry.is_active() && !self.is_each_alone();
             self.put_down(key, &ExitReason::shutdown());
-            self.close_whom_nobody_will_start();
+            if takes_others_along {
+                self.close_whom_nobody_will_start();
+            }
             return self.answer(ticket, Ok(Granted::Done));
         }
         self.stop(key);
