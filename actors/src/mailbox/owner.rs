@@ -5,7 +5,7 @@ use std::task::Waker;
 
 use super::batch::Batch;
 use super::config::OnRestart;
-use super::lanes::{CloseHook, Interest, Lanes, Loss, Service, Watcher};
+use super::lanes::{Hook, Interest, Lanes, Loss, Service, Watcher};
 use super::shared::{DROPPED, KILL, Queue, SIGNAL, settled};
 use crate::exit::ExitReason;
 use crate::order::Order;
@@ -29,7 +29,7 @@ pub(crate) struct Leftover<M> {
     pub(crate) lost_in_flight: bool,
     /// Messages that nobody will handle.
     pub(crate) dead: VecDeque<M>,
-    pub(crate) on_close: Vec<CloseHook>,
+    pub(crate) hooks: Vec<Hook>,
     pub(crate) watchers: Vec<(u64, Watcher)>,
     pub(crate) wakers: Vec<Waker>,
     /// Forgotten, and dropped outside the locks as well: a reason may hold anything.
@@ -43,7 +43,7 @@ impl<M> Leftover<M> {
             ended: None,
             lost_in_flight: false,
             dead: VecDeque::new(),
-            on_close: Vec::new(),
+            hooks: Vec::new(),
             watchers: Vec::new(),
             wakers: Vec::new(),
             signals: VecDeque::new(),
@@ -113,7 +113,7 @@ impl<M> Queue<M> {
         bury(&mut lanes, &batch, reason, &mut leftover);
         if let Some(seldom) = lanes.seldom_if_any() {
             leftover.wakers.extend(seldom.waiting.refuse_all());
-            leftover.on_close = std::mem::take(&mut seldom.on_close);
+            leftover.hooks.append(&mut seldom.hooks);
             leftover.watchers = std::mem::take(&mut seldom.watchers);
         }
         Some(leftover)
@@ -139,6 +139,8 @@ impl<M> Queue<M> {
         self.attention.clear(DROPPED);
         if let Some(incarnation) = lanes.served_by() {
             leftover.ended = Some(incarnation);
+            leftover.hooks =
+                lanes.seldom_if_any().map(|seldom| seldom.hooks_of(incarnation)).unwrap_or_default();
             leftover.losses.extend(lanes.remember_loss(lanes.since + 1, settled(lanes, batch), reason));
         }
         // Accepted before everything in the lane, so it goes to its front (invariant 3).

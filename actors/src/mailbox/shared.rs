@@ -5,7 +5,7 @@ use std::task::Waker;
 
 use super::batch::Batch;
 use super::config::{Capacity, Mailbox, OnRestart, Overflow};
-use super::lanes::{CloseHook, Fate, Lanes, Service, Watcher};
+use super::lanes::{Fate, Hook, Lanes, Service, Watcher};
 use crate::counters::Counters;
 use crate::sync::{AtomicU8, AtomicU32, AtomicUsize, Mutex, Ordering};
 
@@ -142,25 +142,32 @@ impl<M> Queue<M> {
         fate
     }
 
-    /// Runs `hook` when the mailbox is closed, before anybody hears of the end. Gives it back if that has happened.
-    pub(crate) fn on_close(&self, hook: CloseHook) -> Result<(), CloseHook> {
+    /// Runs `hook` when what it waits for has come, before anybody hears of it. Gives it back if it has come already.
+    pub(crate) fn hook(&self, hook: Hook) -> Result<(), Hook> {
         let mut lanes = self.lanes.lock();
-        if lanes.service == Service::Closed {
+        let over = match hook.incarnation {
+            Some(_) => lanes.served_by() != hook.incarnation,
+            None => lanes.service == Service::Closed,
+        };
+        if over {
             return Err(hook);
         }
-        lanes.seldom_mut().on_close.push(hook);
+        lanes.seldom_mut().hooks.push(hook);
         Ok(())
+    }
+
+    /// Takes the hook of a name back, which is given up already.
+    pub(crate) fn unname(&self, name: &str) -> Option<Hook> {
+        let mut lanes = self.lanes.lock();
+        let hooks = &mut lanes.seldom_if_any()?.hooks;
+        let place = hooks.iter().position(|hook| hook.name.as_deref() == Some(name))?;
+        Some(hooks.swap_remove(place))
     }
 
     /// The names that are given up when it is closed.
     pub(crate) fn names(&self) -> Vec<Cow<'static, str>> {
         let lanes = self.lanes.lock();
-        lanes
-            .seldom()
-            .iter()
-            .flat_map(|seldom| &seldom.on_close)
-            .filter_map(|hook| hook.name.clone())
-            .collect()
+        lanes.seldom().iter().flat_map(|seldom| &seldom.hooks).filter_map(|hook| hook.name.clone()).collect()
     }
 
     /// Tells `watcher` of the end of the incarnation that is attached, or of the next one. Gives it back when closed.
