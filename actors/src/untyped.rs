@@ -83,6 +83,7 @@ pub(crate) trait AnyProcess: Send + Sync {
     fn names(&self) -> Vec<Cow<'static, str>>;
     fn hook(&self, hook: Hook) -> Result<(), Hook>;
     fn unname(&self, name: &str) -> bool;
+    fn outage(&self) -> Option<(ExitReason, Duration)>;
 
     fn relations(&self) -> &Held;
     /// The other end of a link has ended: a signal, if the link is still there.

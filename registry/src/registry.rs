@@ -1,24 +1,33 @@
-//! The registry of a system.
+//! The registry of a system: which name leads to which actor.
 
 use std::any::{Any, type_name};
 use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use dashmap::{DashMap, Entry};
-use perennial_actors::{Address, Handle, System};
+use perennial_actors::{Address, Handle, ProcessState, Subscription, System};
+use tokio::sync::Notify;
 
-use crate::error::{BindError, LookupError};
+use crate::changes::{Change, Changes};
+use crate::error::{BindError, HandOverError, LookupError};
+use crate::groups::Groups;
 use crate::name::Name;
+use crate::table::{Fate, Table};
 
 /// Which name leads to which actor, in one system.
 ///
-/// Every access to the map is one call that returns an owned value: no guard of it is ever alive while another access, an
-/// await or somebody else's code runs.
+/// A name is bound to an actor's identity, and free again when nobody serves that any more and nobody is due to.
 #[derive(Clone, Default)]
-pub struct Registry(Arc<Names>);
+pub struct Registry(pub(crate) Arc<Inner>);
 
-type Names = DashMap<Cow<'static, str>, Bound>;
+#[derive(Default)]
+pub(crate) struct Inner {
+    names: Table<Cow<'static, str>, Bound>,
+    pub(crate) groups: Groups,
+    pub(crate) changes: Changes,
+    /// Wakes those who wait for a name.
+    pub(crate) bound: Notify,
+}
 
 /// Where a name leads.
 struct Bound {
@@ -26,6 +35,31 @@ struct Bound {
     address: Box<dyn Any + Send + Sync>,
     handle: Handle,
     messages: &'static str,
+    /// What its owner says of it.
+    note: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Bound {
+    fn new<M: Send + 'static>(address: &Address<M>) -> Self {
+        Self {
+            address: Box::new(address.clone()),
+            handle: address.handle(),
+            messages: type_name::<M>(),
+            note: None,
+        }
+    }
+}
+
+/// A name that is bound.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct NameInfo {
+    /// The name.
+    pub name: Cow<'static, str>,
+    /// The actor to which it leads.
+    pub actor: Handle,
+    /// The type of the messages that the actor takes.
+    pub messages: &'static str,
 }
 
 impl Registry {
@@ -45,26 +79,84 @@ impl Registry {
         name: impl Borrow<Name<M>>,
         address: &Address<M>,
     ) -> Result<(), BindError> {
-        let name = name.borrow().text();
-        let handle = address.handle();
-        match self.0.entry(name.clone()) {
-            Entry::Occupied(bound) if bound.get().handle == handle => return Ok(()),
-            Entry::Occupied(_) => return Err(BindError::Taken(name)),
-            Entry::Vacant(free) => drop(free.insert(Bound {
-                address: Box::new(address.clone()),
-                handle: handle.clone(),
-                messages: type_name::<M>(),
-            })),
+        let (name, actor) = (name.borrow().text(), address.handle());
+        let entered = self.0.names.enter(
+            name.clone(),
+            || {
+                let (name, actor) = (name.clone(), actor.clone());
+                self.0.changes.note(|| Change::Registered { name, actor });
+                (Bound::new(address), Some(true))
+            },
+            |bound| (bound.handle == actor).then_some(false),
+        );
+        match entered {
+            None => return Err(BindError::Taken(name)),
+            Some(false) => return Ok(()),
+            Some(true) => self.0.changes.tell(),
         }
         // The hook comes after the entry: should the actor end in between, the hook is refused and the entry is
         // taken back here, so that no name is left behind that nobody gives up.
-        let names = Arc::downgrade(&self.0);
-        let (held, holder) = (name.clone(), handle.clone());
-        if handle.bear_name(name.clone(), move || release(&names, &held, &holder)) {
-            return Ok(());
+        if !self.bear(&name, &actor) {
+            self.0.release(&name, &actor);
+            return Err(BindError::Ended(name));
         }
-        release(&Arc::downgrade(&self.0), &name, &handle);
-        Err(BindError::Ended(name))
+        self.0.bound.notify_waiters();
+        Ok(())
+    }
+
+    /// Frees a name, if it leads to this actor. Tells whether it did.
+    pub fn unbind<M: Send + 'static>(&self, name: impl Borrow<Name<M>>, address: &Address<M>) -> bool {
+        let (name, actor) = (name.borrow().text(), address.handle());
+        // The entry comes first: as long as there is one, there is a hook that frees it.
+        let freed = self.0.release(&name, &actor);
+        if freed {
+            actor.lay_down_name(&name);
+        }
+        freed
+    }
+
+    /// Makes a name lead from one actor to another, without a moment at which it leads nowhere. What its owner has said of it
+    /// stays.
+    ///
+    /// # Errors
+    ///
+    /// If it does not lead to the first one, or the second one has ended for good.
+    pub fn hand_over<M: Send + 'static>(
+        &self,
+        name: impl Borrow<Name<M>>,
+        from: &Address<M>,
+        to: &Address<M>,
+    ) -> Result<(), HandOverError> {
+        let (name, giver, taker) = (name.borrow().text(), from.handle(), to.handle());
+        if giver == taker {
+            let leads = self.0.names.read(&*name, |bound| bound.handle == giver);
+            return if leads == Some(true) { Ok(()) } else { Err(HandOverError::NotOwner(name)) };
+        }
+        // The taker bears the name before it has it, so that there is a hook as soon as there is an entry.
+        if !self.bear(&name, &taker) {
+            return Err(HandOverError::Ended(name));
+        }
+        let handed = self.0.names.change(&*name, |bound| {
+            if bound.handle != giver {
+                return (Fate::Keep, None);
+            }
+            let (name, from, to_whom) = (name.clone(), giver.clone(), taker.clone());
+            self.0.changes.note(|| Change::HandedOver { name, from, to: to_whom });
+            let note = bound.note.take();
+            (Fate::Keep, Some(std::mem::replace(bound, Bound { note, ..Bound::new(to) })))
+        });
+        self.0.changes.tell();
+        let Some((Some(_given), _)) = handed else {
+            taker.lay_down_name(&name);
+            return Err(HandOverError::NotOwner(name));
+        };
+        giver.lay_down_name(&name);
+        // If it ended before the entry was its own, its hook has found nothing to free.
+        if taker.state() == ProcessState::Closed && self.0.release(&name, &taker) {
+            return Err(HandOverError::Ended(name));
+        }
+        self.0.bound.notify_waiters();
+        Ok(())
     }
 
     /// The address that a name leads to.
@@ -75,10 +167,9 @@ impl Registry {
     /// takes other messages.
     pub fn whereis<M: Send + 'static>(&self, name: impl Borrow<Name<M>>) -> Result<Address<M>, LookupError> {
         let name = name.borrow();
-        let found = self
-            .0
-            .get(name.as_str())
-            .map(|bound| bound.address.downcast_ref::<Address<M>>().cloned().ok_or(bound.messages));
+        let found = self.0.names.read(name.as_str(), |bound| {
+            bound.address.downcast_ref::<Address<M>>().cloned().ok_or(bound.messages)
+        });
         match found {
             Some(Ok(address)) => Ok(address),
             Some(Err(found)) => {
@@ -88,41 +179,85 @@ impl Registry {
         }
     }
 
+    /// Says something of a name, for whoever looks: a version, a place, a weight. False if it does not lead to this actor.
+    pub fn describe<M: Send + 'static, T: Any + Send + Sync>(
+        &self,
+        name: impl Borrow<Name<M>>,
+        address: &Address<M>,
+        note: T,
+    ) -> bool {
+        let (actor, note) = (address.handle(), Arc::new(note));
+        let described = self.0.names.change(&*name.borrow().text(), |bound| {
+            if bound.handle != actor {
+                return (Fate::Keep, None);
+            }
+            (Fate::Keep, Some(bound.note.replace(note)))
+        });
+        matches!(described, Some((Some(_old), _)))
+    }
+
+    /// What was said of a name, if it is of this type.
+    #[must_use]
+    pub fn description<T: Any + Send + Sync>(&self, name: &str) -> Option<Arc<T>> {
+        self.0.names.read(name, |bound| bound.note.clone())??.downcast().ok()
+    }
+
     /// The names that are bound now, sorted.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.0.iter().map(|entry| entry.key().to_string()).collect();
+        let mut names = self.0.names.collect(|name, _| Some(name.to_string()));
         names.sort_unstable();
         names
     }
+
+    /// The names that are bound now, with where they lead, sorted by name.
+    #[must_use]
+    pub fn entries(&self) -> Vec<NameInfo> {
+        let info = |name: &Cow<'static, str>, bound: &Bound| {
+            Some(NameInfo { name: name.clone(), actor: bound.handle.clone(), messages: bound.messages })
+        };
+        let mut entries = self.0.names.collect(info);
+        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        entries
+    }
+
+    /// What changes from now on, of names and of groups; see [`Change`] for the order.
+    #[must_use]
+    pub fn subscribe(&self) -> Subscription<Change> {
+        self.0.changes.subscribe()
+    }
+
+    /// Has the name freed when the actor ends for good. False if it has.
+    fn bear(&self, name: &Cow<'static, str>, actor: &Handle) -> bool {
+        let registry = Arc::downgrade(&self.0);
+        let (held, holder) = (name.clone(), actor.clone());
+        actor.bear_name(name.clone(), move || {
+            if let Some(registry) = Weak::upgrade(&registry) {
+                registry.release(&held, &holder);
+            }
+        })
+    }
 }
 
-/// Takes a name from this holder. If it leads to somebody else by now, it is left alone.
-fn release(names: &Weak<Names>, name: &str, holder: &Handle) {
-    let Some(names) = names.upgrade() else { return };
-    // What was bound is dropped here, outside the lock of its shard: it may be the last address of the actor.
-    let bound = names.remove_if(name, |_, bound| bound.handle == *holder);
-    drop(bound);
+impl Inner {
+    /// Takes a name from this holder. If it leads to somebody else by now, it is left alone.
+    fn release(&self, name: &str, holder: &Handle) -> bool {
+        // What was bound is dropped here, outside the lock of its entry: it may be the last address of the actor.
+        let released = self.names.change(name, |bound| {
+            if bound.handle != *holder {
+                return (Fate::Keep, ());
+            }
+            self.changes
+                .note(|| Change::Unregistered { name: name.to_owned().into(), actor: holder.clone() });
+            (Fate::Remove, ())
+        });
+        self.changes.tell();
+        matches!(released, Some(((), Some(_bound))))
+    }
 }
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Registry").field("names", &self.names()).finish()
-    }
-}
-
-/// Looks names up in a [`System`] directly.
-pub trait Whereis {
-    /// The address that a name leads to; see [`Registry::whereis`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Registry::whereis`].
-    fn whereis<M: Send + 'static>(&self, name: impl Borrow<Name<M>>) -> Result<Address<M>, LookupError>;
-}
-
-impl Whereis for System {
-    fn whereis<M: Send + 'static>(&self, name: impl Borrow<Name<M>>) -> Result<Address<M>, LookupError> {
-        Registry::of(self).whereis(name)
     }
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::errors::NoProcess;
 use super::monitor::Monitor;
@@ -94,6 +95,13 @@ impl Handle {
         self.0.unname(name)
     }
 
+    /// Why there is no incarnation at this moment, and in how long its supervisor begins the next one; none if one lives, if none is due,
+    /// or if the supervisor has not got to it yet.
+    #[must_use]
+    pub fn outage(&self) -> Option<Outage> {
+        self.0.outage().map(|(reason, retry_in)| Outage { reason, retry_in })
+    }
+
     /// The live incarnation, if there is one.
     #[must_use]
     pub fn pid(&self) -> Option<Pid> {
@@ -117,6 +125,16 @@ impl Handle {
     pub fn counters(&self) -> Counters {
         self.0.counters()
     }
+}
+
+/// The time between two incarnations.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Outage {
+    /// Why the one before has ended, or why the last try to start the next has failed.
+    pub reason: ExitReason,
+    /// In how long the next one is begun, counted from now: at once if zero.
+    pub retry_in: Duration,
 }
 
 impl System {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::task::Waker;
+use std::time::Duration;
 
 use super::waiting::Waiting;
 use crate::exit::ExitReason;
@@ -64,6 +65,13 @@ pub(crate) struct Hook {
     pub(crate) run: Box<dyn FnOnce() + Send>,
 }
 
+/// Why there is no incarnation, and when there is to be one, in the time of the system.
+#[derive(Clone, Debug)]
+pub(crate) struct Outage {
+    pub(crate) reason: ExitReason,
+    pub(crate) until: Duration,
+}
+
 /// The part that most identities never need, out of the way of the others.
 pub(crate) struct Seldom<M> {
     pub(crate) signals: VecDeque<Order>,
@@ -83,6 +91,8 @@ pub(crate) struct Seldom<M> {
     drops: VecDeque<(u64, u64)>,
     pub(crate) watchers: Vec<(u64, Watcher)>,
     pub(crate) hooks: Vec<Hook>,
+    /// What the owner has said of the time until the next incarnation.
+    pub(crate) outage: Option<Outage>,
     pub(crate) fate_wakers: Vec<Waker>,
     pub(crate) next_watcher: u64,
 }
@@ -177,6 +187,7 @@ impl<M> Lanes<M> {
                 drops: VecDeque::new(),
                 watchers: Vec::new(),
                 hooks: Vec::new(),
+                outage: None,
                 fate_wakers: Vec::new(),
                 next_watcher: 0,
             })

@@ -55,7 +55,7 @@ mod waiting;
 
 pub use config::{Capacity, Mailbox, OnRestart, Overflow};
 pub(crate) use consumer::{Inside, Next};
-pub(crate) use lanes::{Fate, Hook, Interest, Watcher};
+pub(crate) use lanes::{Fate, Hook, Interest, Outage, Watcher};
 pub(crate) use overflow::Displaced;
 pub(crate) use owner::{AttachError, Leftover};
 pub(crate) use sender::Refused;

@@ -5,7 +5,7 @@ use std::task::Waker;
 
 use super::batch::Batch;
 use super::config::OnRestart;
-use super::lanes::{Hook, Interest, Lanes, Loss, Service, Watcher};
+use super::lanes::{Hook, Interest, Lanes, Loss, Outage, Service, Watcher};
 use super::shared::{DROPPED, KILL, Queue, SIGNAL, settled};
 use crate::exit::ExitReason;
 use crate::order::Order;
@@ -35,6 +35,7 @@ pub(crate) struct Leftover<M> {
     /// Forgotten, and dropped outside the locks as well: a reason may hold anything.
     signals: VecDeque<Order>,
     losses: Vec<Loss>,
+    outage: Option<Outage>,
 }
 
 impl<M> Leftover<M> {
@@ -48,6 +49,7 @@ impl<M> Leftover<M> {
             wakers: Vec::new(),
             signals: VecDeque::new(),
             losses: Vec::new(),
+            outage: None,
         }
     }
 }
@@ -71,10 +73,32 @@ impl<M> Queue<M> {
         }
         lanes.incarnation += 1;
         lanes.service = Service::Served;
+        let outage = lanes.seldom_if_any().and_then(|seldom| seldom.outage.take());
         let mut batch = self.batch.lock();
         batch.give_to(lanes.incarnation);
         lanes.since = settled(&lanes, &batch);
-        Ok(lanes.incarnation)
+        let incarnation = lanes.incarnation;
+        drop((batch, lanes));
+        // A reason may hold anything.
+        drop(outage);
+        Ok(incarnation)
+    }
+
+    /// Says why there is no incarnation, and when there is to be one; what was said before comes back. Means nothing if there is
+    /// one, or the mailbox is closed.
+    pub(crate) fn expect(&self, outage: Outage) -> Option<Outage> {
+        let mut lanes = self.lanes.lock();
+        if lanes.service == Service::Vacant {
+            lanes.seldom_mut().outage.replace(outage)
+        } else {
+            Some(outage)
+        }
+    }
+
+    /// What was said of the time until the next incarnation, if that time is now.
+    pub(crate) fn outage(&self) -> Option<Outage> {
+        let lanes = self.lanes.lock();
+        if lanes.service == Service::Vacant { lanes.seldom()?.outage.clone() } else { None }
     }
 
     /// Ends the incarnation of this number: itself does so as its last act, or its supervisor takes the mailbox
@@ -114,6 +138,7 @@ impl<M> Queue<M> {
         if let Some(seldom) = lanes.seldom_if_any() {
             leftover.wakers.extend(seldom.waiting.refuse_all());
             leftover.hooks.append(&mut seldom.hooks);
+            leftover.outage = seldom.outage.take();
             leftover.watchers = std::mem::take(&mut seldom.watchers);
         }
         Some(leftover)

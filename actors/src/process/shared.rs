@@ -59,7 +59,7 @@ impl<M: Send + 'static> Process<M> {
     }
 
     /// For how long its system has been there.
-    fn age(&self) -> Duration {
+    pub(super) fn age(&self) -> Duration {
         self.home().map_or(Duration::ZERO, |home| home.system.age())
     }
 
@@ -250,6 +250,11 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
 
     fn hook(&self, hook: Hook) -> Result<(), Hook> {
         self.queue.hook(hook)
+    }
+
+    fn outage(&self) -> Option<(ExitReason, Duration)> {
+        let outage = self.queue.outage()?;
+        Some((outage.reason, outage.until.saturating_sub(self.age())))
     }
 
     fn unname(&self, name: &str) -> bool {

@@ -24,6 +24,12 @@ impl<T: Clone> Topic<T> {
         Subscription { receiver: sender.subscribe(), missed: 0 }
     }
 
+    /// Whether anybody has subscribed who has not gone since.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        self.0.get().is_some_and(|sender| sender.receiver_count() > 0)
+    }
+
     /// Tells whoever has subscribed; never waits. `thing` is made only if there is anybody.
     pub fn tell(&self, thing: impl FnOnce() -> T) {
         if let Some(sender) = self.0.get() {

@@ -195,6 +195,10 @@ impl AnyProcess for Bell {
         self.process.hook(hook)
     }
 
+    fn outage(&self) -> Option<(ExitReason, Duration)> {
+        self.process.outage()
+    }
+
     fn unname(&self, name: &str) -> bool {
         self.process.unname(name)
     }

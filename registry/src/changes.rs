@@ -1,0 +1,100 @@
+//! Telling listeners what changes, in the order in which it did.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use perennial_actors::host::Topic;
+use perennial_actors::{Handle, Subscription};
+
+/// Something that changed in a registry.
+///
+/// # Ordering
+///
+/// Listeners are told of the changes of one name, or of one group, in the order in which they happened, and have been told when the call
+/// that made the change returns. When an actor ends, they are told that its names are free and its memberships over before any
+/// link or monitor hears of the end.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Change {
+    /// A name leads to an actor now.
+    Registered {
+        /// The name.
+        name: Cow<'static, str>,
+        /// The actor.
+        actor: Handle,
+    },
+    /// A name leads nowhere any more.
+    Unregistered {
+        /// The name.
+        name: Cow<'static, str>,
+        /// The actor to which it led.
+        actor: Handle,
+    },
+    /// A name leads from one actor to another now, and led nowhere at no moment.
+    HandedOver {
+        /// The name.
+        name: Cow<'static, str>,
+        /// The actor to which it led.
+        from: Handle,
+        /// The actor to which it leads.
+        to: Handle,
+    },
+    /// An actor has become a member of a group, or once more so.
+    Joined {
+        /// The group.
+        group: Cow<'static, str>,
+        /// The actor.
+        actor: Handle,
+    },
+    /// An actor is a member of a group no more, or once less so.
+    Left {
+        /// The group.
+        group: Cow<'static, str>,
+        /// The actor.
+        actor: Handle,
+    },
+}
+
+/// What is still to be told.
+///
+/// A change is noted while the entry that changes is locked, which puts the changes of one entry in their order, and told after that: to tell
+/// wakes tasks, which must not happen under a lock of ours. Lock order: entry, `noted`. Whoever tells holds `telling`, and neither of
+/// the others.
+#[derive(Default)]
+pub(crate) struct Changes {
+    noted: Mutex<VecDeque<Change>>,
+    telling: Mutex<()>,
+    topic: Topic<Change>,
+}
+
+impl Changes {
+    pub(crate) fn subscribe(&self) -> Subscription<Change> {
+        self.topic.subscribe()
+    }
+
+    /// Notes a change, while its entry is locked.
+    pub(crate) fn note(&self, change: impl FnOnce() -> Change) {
+        if self.topic.is_heard() {
+            lock(&self.noted).push_back(change());
+        }
+    }
+
+    /// Tells what was noted. When this returns, what the caller has noted was told, by whomever.
+    pub(crate) fn tell(&self) {
+        if !self.topic.is_heard() {
+            return;
+        }
+        let telling = lock(&self.telling);
+        loop {
+            let change = lock(&self.noted).pop_front();
+            let Some(change) = change else { break };
+            self.topic.tell(|| change);
+        }
+        drop(telling);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
