@@ -63,5 +63,5 @@ pub use untyped::ProcessState;
 /// For those who own identities and host incarnations: supervisors.
 pub mod host {
     pub use crate::process::{Attachment, End, Identity, OpenError, Parent, Step};
-    pub use crate::system::Topic;
+    pub use crate::system::Broadcast;
 }

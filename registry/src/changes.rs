@@ -4,16 +4,15 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use perennial_actors::host::Topic;
+use perennial_actors::host::Broadcast;
 use perennial_actors::{Handle, Subscription};
 
-/// Something that changed in a registry.
+/// Something that changed about a name.
 ///
 /// # Ordering
 ///
-/// Listeners are told of the changes of one name, or of one group, in the order in which they happened, and have been told when the call
-/// that made the change returns. When an actor ends, they are told that its names are free and its memberships over before any
-/// link or monitor hears of the end.
+/// Listeners are told of the changes of one name in the order in which they happened, and have been told when the call that made the
+/// change returns. When an actor ends, they are told that its names are free before any link or monitor hears of the end.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Change {
@@ -40,20 +39,6 @@ pub enum Change {
         /// The actor to which it leads.
         to: Handle,
     },
-    /// An actor has become a member of a group, or once more so.
-    Joined {
-        /// The group.
-        group: Cow<'static, str>,
-        /// The actor.
-        actor: Handle,
-    },
-    /// An actor is a member of a group no more, or once less so.
-    Left {
-        /// The group.
-        group: Cow<'static, str>,
-        /// The actor.
-        actor: Handle,
-    },
 }
 
 /// What is still to be told.
@@ -61,20 +46,25 @@ pub enum Change {
 /// A change is noted while the entry that changes is locked, which puts the changes of one entry in their order, and told after that: to tell
 /// wakes tasks, which must not happen under a lock of ours. Lock order: entry, `noted`. Whoever tells holds `telling`, and neither of
 /// the others.
-#[derive(Default)]
-pub(crate) struct Changes {
-    noted: Mutex<VecDeque<Change>>,
+pub(crate) struct Changes<C> {
+    noted: Mutex<VecDeque<C>>,
     telling: Mutex<()>,
-    topic: Topic<Change>,
+    topic: Broadcast<C>,
 }
 
-impl Changes {
-    pub(crate) fn subscribe(&self) -> Subscription<Change> {
+impl<C: Clone> Default for Changes<C> {
+    fn default() -> Self {
+        Self { noted: Mutex::default(), telling: Mutex::default(), topic: Broadcast::new() }
+    }
+}
+
+impl<C: Clone> Changes<C> {
+    pub(crate) fn subscribe(&self) -> Subscription<C> {
         self.topic.subscribe()
     }
 
     /// Notes a change, while its entry is locked.
-    pub(crate) fn note(&self, change: impl FnOnce() -> Change) {
+    pub(crate) fn note(&self, change: impl FnOnce() -> C) {
         if self.topic.is_heard() {
             lock(&self.noted).push_back(change());
         }

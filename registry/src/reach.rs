@@ -53,14 +53,18 @@ pub trait Whereis {
     /// # Errors
     ///
     /// As of [`Registry::whereis`], and [`LookupError::Restarting`] with what is known of the restart.
-    fn whereis_alive<M: Send + 'static>(&self, name: impl Borrow<Name<M>>) -> Result<Address<M>, LookupError> {
+    fn whereis_alive<M: Send + 'static>(
+        &self,
+        name: impl Borrow<Name<M>>,
+    ) -> Result<Address<M>, LookupError> {
         let name = name.borrow();
         let address = self.registry().whereis(name)?;
         if address.state() != ProcessState::Due {
             return Ok(address);
         }
         let outage = address.handle().outage();
-        let (reason, retry_in) = outage.map_or((None, None), |outage| (Some(outage.reason), Some(outage.retry_in)));
+        let (reason, retry_in) =
+            outage.map_or((None, None), |outage| (Some(outage.reason), Some(outage.retry_in)));
         Err(LookupError::Restarting { name: name.text(), reason, retry_in })
     }
 
@@ -70,7 +74,11 @@ pub trait Whereis {
     ///
     /// If it leads nowhere, or to an actor that takes other messages, or whose mailbox does not take this one. The message comes
     /// back.
-    fn cast_to<M: Send + 'static>(&self, name: impl Borrow<Name<M>>, message: M) -> Result<(), NamedCastError<M>> {
+    fn cast_to<M: Send + 'static>(
+        &self,
+        name: impl Borrow<Name<M>>,
+        message: M,
+    ) -> Result<(), NamedCastError<M>> {
         match self.whereis(name) {
             Ok(address) => address.cast(message).map_err(NamedCastError::Send),
             Err(error) => Err(NamedCastError::Lookup(error, message)),

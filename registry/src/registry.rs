@@ -10,9 +10,10 @@ use tokio::sync::Notify;
 
 use crate::changes::{Change, Changes};
 use crate::error::{BindError, HandOverError, LookupError};
-use crate::groups::Groups;
+use crate::groups::{Group, GroupChange, Groups, Members};
 use crate::name::Name;
 use crate::table::{Fate, Table};
+use crate::topics::{Topic, TopicHandle, Topics};
 
 /// Which name leads to which actor, in one system.
 ///
@@ -23,8 +24,9 @@ pub struct Registry(pub(crate) Arc<Inner>);
 #[derive(Default)]
 pub(crate) struct Inner {
     names: Table<Cow<'static, str>, Bound>,
-    pub(crate) groups: Groups,
-    pub(crate) changes: Changes,
+    groups: Arc<Groups>,
+    topics: Arc<Topics>,
+    pub(crate) changes: Changes<Change>,
     /// Wakes those who wait for a name.
     pub(crate) bound: Notify,
 }
@@ -221,7 +223,31 @@ impl Registry {
         entries
     }
 
-    /// What changes from now on, of names and of groups; see [`Change`] for the order.
+    /// The members of a group, as they come and go.
+    #[must_use]
+    pub fn group<M: Send + 'static>(&self, group: impl Borrow<Group<M>>) -> Members<M> {
+        Members::new(self.0.groups.clone(), group.borrow())
+    }
+
+    /// The groups that somebody is in, sorted. OTP's `which_groups`.
+    #[must_use]
+    pub fn which_groups(&self) -> Vec<String> {
+        self.0.groups.which()
+    }
+
+    /// Who joins and leaves any group from now on. OTP's `pg:monitor_scope`.
+    #[must_use]
+    pub fn subscribe_groups(&self) -> Subscription<GroupChange> {
+        self.0.groups.subscribe()
+    }
+
+    /// A topic, to subscribe to and to publish on.
+    #[must_use]
+    pub fn topic<T: Clone + Send + 'static>(&self, topic: impl Borrow<Topic<T>>) -> TopicHandle<T> {
+        TopicHandle::new(self.0.topics.clone(), topic.borrow())
+    }
+
+    /// What changes of names from now on; see [`Change`] for the order.
     #[must_use]
     pub fn subscribe(&self) -> Subscription<Change> {
         self.0.changes.subscribe()

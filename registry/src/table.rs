@@ -6,6 +6,8 @@
 //! The rules for those closures: they are short, they call nobody else's code, and they touch no table. What they throw away is
 //! returned, to be dropped by the caller.
 
+#![expect(clippy::disallowed_types, reason = "this is the file that may")]
+
 use std::borrow::Borrow;
 use std::hash::Hash;
 
@@ -37,7 +39,11 @@ impl<K: Eq + Hash, V> Table<K, V> {
     }
 
     /// Changes the entry of a key, if there is one; what was removed comes back too.
-    pub(crate) fn change<Q, R>(&self, key: &Q, change: impl FnOnce(&mut V) -> (Fate, R)) -> Option<(R, Option<V>)>
+    pub(crate) fn change<Q, R>(
+        &self,
+        key: &Q,
+        change: impl FnOnce(&mut V) -> (Fate, R),
+    ) -> Option<(R, Option<V>)>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
@@ -66,6 +72,14 @@ impl<K: Eq + Hash, V> Table<K, V> {
                 result
             }
         }
+    }
+
+    /// Changes the entry of a key, or one that is made for that.
+    pub(crate) fn enter_default<R>(&self, key: K, change: impl FnOnce(&mut V) -> R) -> R
+    where
+        V: Default,
+    {
+        change(self.0.entry(key).or_default().value_mut())
     }
 
     /// Removes the entry of a key, if it is the one that is meant.

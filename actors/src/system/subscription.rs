@@ -9,9 +9,9 @@ const RING: usize = 4096;
 
 /// Where things are told. Costs nothing until somebody subscribes.
 #[derive(Debug)]
-pub struct Topic<T>(OnceLock<broadcast::Sender<T>>);
+pub struct Broadcast<T>(OnceLock<broadcast::Sender<T>>);
 
-impl<T: Clone> Topic<T> {
+impl<T: Clone> Broadcast<T> {
     /// A topic without subscribers.
     #[must_use]
     pub const fn new() -> Self {
@@ -39,7 +39,7 @@ impl<T: Clone> Topic<T> {
     }
 }
 
-impl<T: Clone> Default for Topic<T> {
+impl<T: Clone> Default for Broadcast<T> {
     fn default() -> Self {
         Self::new()
     }

@@ -1,6 +1,7 @@
 //! A supervisor as a child: of another supervisor, or of the root that nobody restarts.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use perennial_actors::host::Parent;
 use perennial_actors::{ExitReason, Handle, Pid, StartError, System};
@@ -34,6 +35,10 @@ impl Node for SupervisorNode {
 
     fn abandon(&self, pid: Pid) -> bool {
         self.identity().abandon(pid)
+    }
+
+    fn announce(&self, reason: ExitReason, retry_in: Duration) {
+        self.identity().announce(reason, retry_in);
     }
 
     fn handle(&self) -> Handle {
