@@ -86,12 +86,6 @@ impl<T: Clone + PartialEq> Owners<T> {
         self.lists.read(&pid, Clone::clone).unwrap_or_default()
     }
 
-    /// How many incarnations have a list.
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.lists.len()
-    }
-
     fn clear(&self, pid: Pid) -> Vec<T> {
         self.lists.remove_if(&pid, |_| true).unwrap_or_default()
     }

@@ -86,7 +86,7 @@ impl<M> Queue<M> {
 
     /// Says why there is no incarnation, and when there is to be one; what was said before comes back. Means nothing if there is
     /// one, or the mailbox is closed.
-    pub(crate) fn expect(&self, outage: Outage) -> Option<Outage> {
+    pub(crate) fn announce(&self, outage: Outage) -> Option<Outage> {
         let mut lanes = self.lanes.lock();
         if lanes.service == Service::Vacant {
             lanes.seldom_mut().outage.replace(outage)

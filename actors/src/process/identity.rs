@@ -53,7 +53,7 @@ impl<M: Send + 'static> Identity<M> {
     /// [ask](crate::Handle::outage). It holds until there is one.
     pub fn announce(&self, reason: ExitReason, retry_in: Duration) {
         let until = self.process.age().saturating_add(retry_in);
-        drop(self.process.queue.expect(Outage { reason, until }));
+        drop(self.process.queue.announce(Outage { reason, until }));
     }
 
     /// Refuses messages from now on; those that wait go to the dead letters. Tells whether it was open.
