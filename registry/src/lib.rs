@@ -58,10 +58,15 @@ mod changes;
 mod error;
 mod groups;
 mod keys;
+#[cfg(all(test, model))]
+mod model;
 mod name;
+mod numbered;
 mod owners;
 mod reach;
 mod registry;
+mod sync;
+#[cfg_attr(model, path = "plain_table.rs")]
 mod table;
 mod topics;
 mod waiting;

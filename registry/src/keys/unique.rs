@@ -59,7 +59,7 @@ where
     /// Who has a key, and what it says of it.
     #[must_use]
     pub fn lookup(&self, key: &K) -> Option<KeyEntry<M, V>> {
-        self.0.lookup(key).pop()
+        self.0.lookup_one(key)
     }
 
     /// The address of who has a key.
