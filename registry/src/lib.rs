@@ -68,6 +68,8 @@ mod registry;
 mod sync;
 #[cfg_attr(model, path = "plain_table.rs")]
 mod table;
+#[cfg(all(test, not(model)))]
+mod tests;
 mod topics;
 mod waiting;
 

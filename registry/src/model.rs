@@ -82,7 +82,7 @@ type Keys = Arc<Core<&'static str, u32, u32>>;
 
 /// Registers the key for an incarnation, as itself does, though it may be stuck and have lost its mailbox.
 fn register(keys: &Keys, address: &Address<u32>, pid: Pid, alone: bool) -> Result<(), RegisterError<u32>> {
-    keys.register_entry(&"key", KeyEntry { pid, address: address.clone(), value: 7 }, alone)
+    keys.register_entry("key", KeyEntry { pid, address: address.clone(), value: 7 }, alone)
 }
 
 fn owners(keys: &Keys) -> Vec<Pid> {

@@ -133,12 +133,12 @@ where
     where
         V: fmt::Debug,
     {
-        self.register_entry(&key, KeyEntry { pid: ctx.pid(), address: ctx.address(), value }, alone)
+        self.register_entry(key, KeyEntry { pid: ctx.pid(), address: ctx.address(), value }, alone)
     }
 
     pub(crate) fn register_entry(
         self: &Arc<Self>,
-        key: &K,
+        key: K,
         entry: KeyEntry<M, V>,
         alone: bool,
     ) -> Result<(), RegisterError<V>>
@@ -149,17 +149,18 @@ where
         if !list(self, &entry.address.handle(), pid) {
             return Err(RegisterError::Ended(entry.value));
         }
-        let number = match self.enter(key, entry, alone) {
+        let number = match self.enter(&key, entry, alone) {
             Ok(number) => number,
             Err((owner, entry)) => {
                 return Err(RegisterError::AlreadyRegistered { pid: owner, value: entry.value });
             }
         };
         self.changes.tell();
-        if self.owners.own(pid, number, key.clone()) {
+        let its_key = key.clone();
+        if self.owners.own(pid, number, key) {
             return Ok(());
         }
-        match self.take(key, number) {
+        match self.take(&its_key, number) {
             Some(entry) => Err(RegisterError::Ended(entry.value)),
             // It was registered, it has ended, and a successor has the key.
             None => Ok(()),
