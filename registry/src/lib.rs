@@ -58,8 +58,6 @@ mod changes;
 mod error;
 mod groups;
 mod keys;
-#[cfg(all(test, model))]
-mod model;
 mod name;
 mod numbered;
 mod owners;
@@ -68,7 +66,7 @@ mod registry;
 mod sync;
 #[cfg_attr(model, path = "plain_table.rs")]
 mod table;
-#[cfg(all(test, not(model)))]
+#[cfg(test)]
 mod tests;
 mod topics;
 mod waiting;

@@ -5,7 +5,7 @@ use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use perennial_actors::{Address, Handle, Subscription, System};
+use perennial_actors::{Address, Handle, ProcessState, Subscription, System};
 use tokio::sync::Notify;
 
 use crate::changes::{Change, Changes};
@@ -85,17 +85,16 @@ impl Registry {
                 Some(bound) => {
                     let (name, actor) = (name.clone(), actor.clone());
                     self.0.changes.note(|| Change::Registered { name, actor });
-                    (Some(bound), Ok(()))
+                    (Some(bound), Ok(None))
                 }
                 None => (None, Err(BindError::Ended(name.clone()))),
             },
-            |bound| if bound.handle == actor { Ok(()) } else { Err(BindError::Taken(name.clone())) },
+            |bound| self.0.bind_again(name.clone(), address, bound),
         );
         self.0.changes.tell();
-        if bound.is_ok() {
-            self.0.bound.notify_waiters();
-        }
-        bound
+        drop(bound?);
+        self.0.bound.notify_waiters();
+        Ok(())
     }
 
     /// Frees a name, if it leads to this actor. Tells whether it did.
@@ -258,6 +257,29 @@ impl Inner {
         });
         let address = Box::new(address.clone());
         is_set.then(|| Bound { number, address, handle, messages: type_name::<M>(), note: None })
+    }
+
+    /// Binds a name that leads somewhere. Where it led comes back, to be dropped under no lock.
+    fn bind_again<M: Send + 'static>(
+        self: &Arc<Self>,
+        name: Cow<'static, str>,
+        address: &Address<M>,
+        bound: &mut Bound,
+    ) -> Result<Option<Bound>, BindError> {
+        let actor = address.handle();
+        let is_same = bound.handle == actor;
+        if is_same && actor.bears_name(&name) {
+            return Ok(None);
+        }
+        // Who has ended for good makes room, also to itself if it is due again, though its hook has not run yet.
+        if !is_same && bound.handle.state() != ProcessState::Closed {
+            return Err(BindError::Taken(name));
+        }
+        let next = self.bear(name.clone(), address).ok_or_else(|| BindError::Ended(name.clone()))?;
+        let was = std::mem::replace(bound, next);
+        self.changes.note(|| Change::Unregistered { name: name.clone(), actor: was.handle.clone() });
+        self.changes.note(|| Change::Registered { name, actor });
+        Ok(Some(was))
     }
 
     /// Frees a name, if it leads where it is meant to.

@@ -1,4 +1,4 @@
-//! What only a look inside can tell: that nothing is left of those who have ended.
+//! A crash of everything at once, looked at from inside.
 
 use std::collections::HashSet;
 

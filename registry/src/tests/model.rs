@@ -18,10 +18,10 @@ use perennial_actors::host::{Attachment, End, Identity, Parent};
 use perennial_actors::{Address, ExitReason, Mailbox, Monitor, Pid, System};
 
 use crate::keys::{Core, KeyEntry, RegisterError};
-use crate::{BindError, Change, Group, HandOverError, LookupError, Members, Name, Registry};
+use crate::{Group, Members, Registry};
 
 /// Explores those interleavings that have at most so many switches which no thread asked for: nearly all bugs need two.
-fn explore_up_to(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
+pub(super) fn explore_up_to(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(preemptions);
     builder.max_branches = 10_000;
@@ -36,21 +36,21 @@ impl Parent for Silent {
 }
 
 /// An actor with an incarnation that does nothing.
-struct Served {
-    identity: Arc<Identity<u32>>,
-    address: Address<u32>,
+pub(super) struct Served {
+    pub(super) identity: Arc<Identity<u32>>,
+    pub(super) address: Address<u32>,
     attachment: Attachment<u32>,
     pid: Pid,
 }
 
-fn served(system: &System) -> Served {
+pub(super) fn served(system: &System) -> Served {
     let identity = Arc::new(Identity::new(Mailbox::default()));
     identity.open(system, || "served".into());
     again(identity)
 }
 
 /// The next incarnation.
-fn again(identity: Arc<Identity<u32>>) -> Served {
+pub(super) fn again(identity: Arc<Identity<u32>>) -> Served {
     let attachment = identity.attach(Arc::new(Silent), 1).expect("it is open, and nobody is there");
     let (address, pid) = (identity.address(), attachment.pid());
     Served { identity, address, attachment, pid }
@@ -64,17 +64,17 @@ impl Served {
     }
 
     /// Ends it, and nobody follows.
-    fn end_for_good(self) {
+    pub(super) fn end_for_good(self) {
         self.end().close(&ExitReason::Killed);
     }
 }
 
 /// Whether it has been told of the end.
-fn is_told(monitor: &mut Monitor) -> bool {
+pub(super) fn is_told(monitor: &mut Monitor) -> bool {
     Pin::new(monitor).poll(&mut task::Context::from_waker(task::Waker::noop())).is_ready()
 }
 
-fn join<T>(thread: JoinHandle<T>) -> T {
+pub(super) fn join<T>(thread: JoinHandle<T>) -> T {
     thread.join().expect("the thread is done")
 }
 
@@ -255,142 +255,5 @@ fn a_monitor_of_a_group_misses_nobody_and_names_nobody_twice() {
         assert_eq!(known, [stays.address.handle()]);
         stays.end_for_good();
         assert_empty(&registry);
-    });
-}
-
-fn name() -> Name<u32> {
-    Name::new("name")
-}
-
-/// Whether the actor and the registry agree on what it is called.
-fn agrees(registry: &Registry, address: &Address<u32>) -> bool {
-    let leads = registry.whereis(name()).is_ok_and(|found| found == *address);
-    let borne = address.handle().info().names;
-    if leads { borne == ["name"] } else { borne.is_empty() }
-}
-
-#[test]
-fn a_name_that_is_bound_while_its_actor_ends_does_not_stay() {
-    explore_up_to(5, || {
-        let (system, registry) = (System::new(), Registry::default());
-        let actor = served(&system);
-        let (address, registry_then) = (actor.address.clone(), registry.clone());
-        let bind = thread::spawn(move || registry_then.bind(name(), &address));
-        let (mut monitor, identity) = (actor.address.monitor(), actor.identity.clone());
-        actor.end_for_good();
-        assert!(is_told(&mut monitor));
-        let found = registry.whereis(name());
-        assert!(found.is_err(), "who is told of an end finds no name");
-        // Somebody is due again, as after a `restart_child`: what was bound before is bound no more.
-        identity.open(&system, || "served".into());
-        let bound = join(bind);
-        assert!(matches!(bound, Ok(()) | Err(BindError::Ended(_))));
-        assert!(agrees(&registry, &identity.address()));
-        identity.close(&ExitReason::Killed);
-        assert!(registry.names().is_empty());
-    });
-}
-
-#[test]
-fn of_two_that_want_one_name_one_has_it_and_the_late_one_takes_nothing_away() {
-    explore_up_to(5, || {
-        let (system, registry) = (System::new(), Registry::default());
-        let (old, new) = (served(&system), served(&system));
-        registry.bind(name(), &old.address).expect("the name is free");
-        let end = thread::spawn(move || old.end_for_good());
-        let bound = registry.bind(name(), &new.address);
-        assert!(matches!(bound, Ok(()) | Err(BindError::Taken(_))));
-        join(end);
-        assert_eq!(registry.whereis(name()).is_ok_and(|found| found == new.address), bound.is_ok());
-        assert!(agrees(&registry, &new.address));
-        new.end_for_good();
-        assert!(registry.names().is_empty());
-    });
-}
-
-#[test]
-fn a_name_that_is_bound_and_unbound_at_once_is_borne_if_it_leads_there() {
-    explore_up_to(3, || {
-        let (system, registry) = (System::new(), Registry::default());
-        let actor = served(&system);
-        let binds = [(); 2].map(|()| {
-            let (registry, address) = (registry.clone(), actor.address.clone());
-            thread::spawn(move || {
-                registry.bind(name(), &address).expect("it lives");
-                registry.unbind(name(), &address)
-            })
-        });
-        let freed = binds.map(join);
-        assert!(freed.contains(&true));
-        assert!(registry.names().is_empty() && agrees(&registry, &actor.address));
-        actor.end_for_good();
-    });
-}
-
-#[test]
-fn a_name_is_handed_over_without_a_gap_whoever_ends() {
-    explore_up_to(3, || {
-        let (system, registry) = (System::new(), Registry::default());
-        let (giver, taker) = (served(&system), served(&system));
-        registry.bind(name(), &giver.address).expect("the name is free");
-        let (from, to) = (giver.address.clone(), taker.address.clone());
-        let hand_over = thread::spawn({
-            let (registry, from, to) = (registry.clone(), from.clone(), to.clone());
-            move || registry.hand_over(name(), &from, &to)
-        });
-        let end = thread::spawn(move || taker.end_for_good());
-        // It leads somewhere, unless it was handed to one that has ended.
-        match registry.whereis(name()) {
-            Ok(found) => assert!(found == from || found == to),
-            Err(LookupError::NotFound(_)) => assert!(to.pid().is_none()),
-            Err(error) => panic!("{error}"),
-        }
-        let handed = join(hand_over);
-        join(end);
-        assert!(matches!(handed, Ok(()) | Err(HandOverError::Ended(_))));
-        assert_eq!(registry.whereis(name()).is_ok(), handed.is_err());
-        assert!(agrees(&registry, &from) && agrees(&registry, &to));
-        giver.end_for_good();
-        assert!(registry.names().is_empty());
-    });
-}
-
-#[test]
-fn a_name_that_is_handed_over_while_its_giver_ends_leads_to_the_taker_or_nowhere() {
-    explore_up_to(5, || {
-        let (system, registry) = (System::new(), Registry::default());
-        let (giver, taker) = (served(&system), served(&system));
-        registry.bind(name(), &giver.address).expect("the name is free");
-        let from = giver.address.clone();
-        let end = thread::spawn(move || giver.end_for_good());
-        let handed = registry.hand_over(name(), &from, &taker.address);
-        join(end);
-        assert!(matches!(handed, Ok(()) | Err(HandOverError::NotOwner(_))));
-        assert_eq!(registry.whereis(name()).is_ok(), handed.is_ok());
-        assert!(agrees(&registry, &taker.address));
-        taker.end_for_good();
-        assert!(registry.names().is_empty());
-    });
-}
-
-#[test]
-fn a_listener_has_been_told_when_the_call_returns_and_in_order() {
-    explore_up_to(5, || {
-        let (system, registry) = (System::new(), Registry::default());
-        let (one, other) = (served(&system), served(&system));
-        registry.bind(name(), &one.address).expect("the name is free");
-        let mut changes = registry.subscribe();
-        let mut own = registry.subscribe();
-        let (address, registry_then) = (other.address.clone(), registry.clone());
-        let bind = thread::spawn(move || registry_then.bind(name(), &address).is_ok());
-        assert!(registry.unbind(name(), &one.address));
-        let told: Vec<Change> = std::iter::from_fn(|| own.try_next()).collect();
-        assert!(matches!(told.first(), Some(Change::Unregistered { .. })), "{told:?}");
-        let bound = join(bind);
-        let told: Vec<Change> = std::iter::from_fn(|| changes.try_next()).collect();
-        assert_eq!(told.len(), 1 + usize::from(bound), "{told:?}");
-        assert!(matches!(told.last(), Some(Change::Registered { .. })) == bound, "{told:?}");
-        one.end_for_good();
-        other.end_for_good();
     });
 }
