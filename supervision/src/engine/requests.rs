@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use perennial_actors::ExitReason;
 
+use super::children::Entry;
 use super::core::{Engine, Mode};
 use super::round::Round;
 use super::types::{Action, Cause, Event, Granted, Key, Policy, Refusal, Request, State, Target, Ticket};
@@ -35,6 +36,10 @@ impl Engine {
             },
             Request::Delete(target) => match self.stopped(&target) {
                 Ok(key) => {
+                    // It may have been due to be started with its group.
+                    if self.children.get(key).is_some_and(|entry| entry.open) {
+                        self.close(key, &ExitReason::shutdown());
+                    }
                     self.children.remove(key);
                     self.answer(ticket, Ok(Granted::Deleted(key)));
                 }
@@ -95,7 +100,7 @@ impl Engine {
             Kind::Dynamic { .. } | Kind::Static { strategy: Strategy::OneForOne, .. }
         );
         if !alone {
-            self.mode = Mode::Round(Round::by_hand());
+            self.mode = Mode::Round(Round::by_hand(key));
         }
         self.start(key, cause);
     }
@@ -104,6 +109,7 @@ impl Engine {
     fn terminate(&mut self, key: Key, ticket: Ticket) {
         if !self.children.get(key).is_some_and(|entry| entry.is_live()) {
             self.put_down(key, &ExitReason::shutdown());
+            self.close_whom_nobody_will_start();
             return self.answer(ticket, Ok(Granted::Done));
         }
         self.stop(key);
@@ -126,7 +132,31 @@ impl Engine {
                 }
             }
         }
+        self.close_whom_nobody_will_start();
         self.answer(ticket, Ok(Granted::Done));
+    }
+
+    /// Those that a group restart has not got to wait with open mailboxes for it to be tried again. If it is not going to be, they
+    /// wait no longer.
+    fn close_whom_nobody_will_start(&mut self) {
+        let restarting =
+            |(key, entry): (Key, &Entry)| matches!(entry.state, State::Restarting { .. }).then_some(key);
+        let first = match self.policy.kind {
+            Kind::Dynamic { .. } | Kind::Static { strategy: Strategy::OneForOne, .. } => None,
+            Kind::Static { strategy: Strategy::OneForAll, .. } => {
+                self.children.iter().find_map(restarting).map(|_| Key(0))
+            }
+            Kind::Static { strategy: Strategy::RestForOne, .. } => self.children.iter().find_map(restarting),
+        };
+        let idle = |entry: &Entry| entry.open && matches!(entry.state, State::Stopped);
+        let waits = |key| first.is_some_and(|first| key >= first);
+        let over: Vec<Key> = self
+            .children
+            .iter()
+            .filter(|(key, entry)| !waits(*key) && idle(entry))
+            .map(|(key, _)| key)
+            .collect();
+        over.into_iter().for_each(|key| self.close(key, &ExitReason::shutdown()));
     }
 
     fn change_child(&mut self, key: Key, policy: ChildPolicy) {
