@@ -3,11 +3,15 @@
 pub use perennial_actors::{
     Actor, Address, Call, CallError, CallFuture, Capacity, Closed, Context, Counters, DeadLetter, DeadReason,
     Down, Event, ExitReason, Failure, Handle, InspectError, Mailbox, Monitor, MonitorId, NoProcess,
-    OnRestart, Overflow, Panic, PanicLocations, Permit, Pid, Piped, ProcessInfo, ProcessState, Recipient,
-    Reply, Reserving, SendError, Sending, SendingUntil, Signal, Spawn, Subscription, System, SystemBuilder,
-    TimerId, WeakAddress,
+    OnRestart, Outage, Overflow, Panic, PanicLocations, Permit, Pid, Piped, ProcessInfo, ProcessState,
+    Recipient, Reply, Reserving, SendError, Sending, SendingUntil, Signal, Spawn, Subscription, System,
+    SystemBuilder, TimerId, WeakAddress,
 };
-pub use perennial_registry::{BindError, LookupError, Name, Registry, Whereis};
+pub use perennial_registry::{
+    BindError, Change, DuplicateKeys, Group, GroupChange, GroupMonitor, HandOverError, JoinError, KeyChange,
+    KeyEntry, LookupError, Members, Name, NameInfo, NamedCallError, NamedCastError, NotJoined, Published,
+    RegisterError, Registry, Slow, Topic, TopicHandle, UniqueKeys, WaitError, Whereis,
+};
 pub use perennial_supervision::{
     App, AutoShutdown, Backoff, ChangeError, Child, ChildCounts, ChildError, ChildFailed, ChildInfo,
     ChildKind, ChildPolicy, ChildSpec, ChildStart, ChildState, DynamicHandle, DynamicSupervisor, Finish,

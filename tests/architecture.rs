@@ -38,7 +38,7 @@ fn foreign_crates_have_one_home() {
             "ractor::",
             &["supervision/src/driver/host.rs", "supervision/src/link.rs", "supervision/src/ractor"],
         ),
-        ("dashmap::", &["registry/src/registry.rs"]),
+        ("dashmap::", &["registry/src/table.rs"]),
     ];
     for (import, homes) in homes {
         for name in RANKS {

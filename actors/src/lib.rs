@@ -47,7 +47,7 @@ mod untyped;
 
 pub use actor::{Actor, Context};
 pub use address::{
-    Address, Call, CallError, CallFuture, Closed, Handle, InspectError, Monitor, NoProcess, Permit,
+    Address, Call, CallError, CallFuture, Closed, Handle, InspectError, Monitor, NoProcess, Outage, Permit,
     ProcessInfo, Recipient, Reply, Reserving, SendError, Sending, SendingUntil, WeakAddress,
 };
 pub use agenda::{Piped, TimerId};
@@ -64,5 +64,5 @@ pub use untyped::ProcessState;
 pub mod host {
     pub use crate::guard::contain;
     pub use crate::process::{Attachment, End, Identity, OpenError, Parent, Step, Taker};
-    pub use crate::system::Topic;
+    pub use crate::system::Broadcast;
 }

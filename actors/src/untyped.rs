@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::counters::Counters;
 use crate::exit::ExitReason;
-use crate::mailbox::{CloseHook, Watcher};
+use crate::mailbox::{Hook, Watcher};
 use crate::order::Order;
 use crate::pid::Pid;
 use crate::relations::Relations;
@@ -81,7 +81,9 @@ pub(crate) trait AnyProcess: Send + Sync {
     fn unwatch(&self, id: u64);
     fn watchers(&self) -> usize;
     fn names(&self) -> Vec<Cow<'static, str>>;
-    fn on_close(&self, hook: CloseHook) -> Result<(), CloseHook>;
+    fn hook(&self, hook: Hook) -> Result<(), Hook>;
+    fn unname(&self, name: &str) -> bool;
+    fn outage(&self) -> Option<(ExitReason, Duration)>;
 
     fn relations(&self) -> &Held;
     /// The other end of a link has ended: a signal, if the link is still there.

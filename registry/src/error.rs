@@ -1,6 +1,10 @@
-//! What can go wrong with a name.
+//! What can go wrong with names, keys and groups.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use perennial_actors::{CallError, ExitReason, SendError};
 
 /// Why a name was not bound.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -15,7 +19,7 @@ pub enum BindError {
 }
 
 /// Why a name leads nowhere.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LookupError {
     /// No actor has it.
@@ -31,4 +35,103 @@ pub enum LookupError {
         /// The messages of the actor.
         found: &'static str,
     },
+    /// The actor that has it is between two incarnations. Only for those who ask for one that lives.
+    #[error("the actor named {name:?} is being restarted")]
+    Restarting {
+        /// The name.
+        name: Cow<'static, str>,
+        /// Why the incarnation before has ended, if its supervisor has said so.
+        reason: Option<ExitReason>,
+        /// When its supervisor begins the next one, counted from now: at once if zero.
+        retry_in: Option<Duration>,
+    },
+}
+
+/// Why it was not worth to wait for a name.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WaitError {
+    /// No actor got it in time.
+    #[error("no actor was named {0:?} in time")]
+    TimedOut(Cow<'static, str>),
+    /// The actor that has it takes messages of another type.
+    #[error("the actor named {name:?} takes messages of type {found}, not {wanted}")]
+    WrongType {
+        /// The name.
+        name: Cow<'static, str>,
+        /// The messages of the lookup.
+        wanted: &'static str,
+        /// The messages of the actor.
+        found: &'static str,
+    },
+}
+
+/// Why a message was not sent through a name. It comes back.
+#[non_exhaustive]
+pub enum NamedCastError<M> {
+    /// The name leads nowhere, or elsewhere.
+    Lookup(LookupError, M),
+    /// The mailbox did not take it.
+    Send(SendError<M>),
+}
+
+impl<M> fmt::Debug for NamedCastError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lookup(error, _) => f.debug_tuple("Lookup").field(error).finish_non_exhaustive(),
+            Self::Send(error) => f.debug_tuple("Send").field(error).finish(),
+        }
+    }
+}
+
+impl<M> fmt::Display for NamedCastError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lookup(error, _) => error.fmt(f),
+            Self::Send(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<M> std::error::Error for NamedCastError<M> {}
+
+/// Why a call through a name has no answer.
+#[non_exhaustive]
+pub enum NamedCallError<M> {
+    /// The name leads nowhere, or elsewhere.
+    Lookup(LookupError),
+    /// The call failed.
+    Call(CallError<M>),
+}
+
+impl<M> fmt::Debug for NamedCallError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lookup(error) => f.debug_tuple("Lookup").field(error).finish(),
+            Self::Call(error) => f.debug_tuple("Call").field(error).finish(),
+        }
+    }
+}
+
+impl<M> fmt::Display for NamedCallError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lookup(error) => error.fmt(f),
+            Self::Call(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<M> std::error::Error for NamedCallError<M> {}
+
+/// Why a name was not handed over. It leads where it led, unless that has ended too.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HandOverError {
+    /// It does not lead to the actor that was to give it.
+    #[error("the name {0:?} does not lead to the actor that was to give it")]
+    NotOwner(Cow<'static, str>),
+    /// The actor that was to have it has ended for good.
+    #[error("the actor that was to be named {0:?} has ended")]
+    Ended(Cow<'static, str>),
 }

@@ -6,6 +6,16 @@
 //! incarnation: so a restart, of the actor or of any supervisor above it, does not touch it. It is free again when nobody
 //! serves the identity and nobody is due to.
 //!
+//! Who is one of many is found otherwise: by [keys](UniqueKeys) with values, as a member of a [`Group`], or by what is said on a
+//! [`Topic`].
+//!
+//! | | leads to | belongs to | over when |
+//! |---|---|---|---|
+//! | [`Name`] | one actor | an identity | the actor has ended for good, or gives it up |
+//! | [`UniqueKeys`], [`DuplicateKeys`] | one actor, or several | an incarnation | that ends, or gives it up |
+//! | [`Group`] | its members | incarnations | they end, or leave |
+//! | [`Topic`] | its subscribers | identities | they have ended for good, or unsubscribe |
+//!
 //! # Guarantees
 //!
 //! - **No gap**: as long as a supervisor owns a named child, looking the name up finds its address, and a message sent there
@@ -42,12 +52,30 @@
 //!
 //! # What it is not for
 //!
-//! Names of other nodes, and finding one of many: groups and keys come with their own types.
+//! Names of other nodes.
 
+mod changes;
 mod error;
+mod groups;
+mod keys;
 mod name;
+mod numbered;
+mod owners;
+mod reach;
 mod registry;
+mod sync;
+#[cfg_attr(model, path = "plain_table.rs")]
+mod table;
+#[cfg(test)]
+mod tests;
+mod topics;
+mod waiting;
 
-pub use error::{BindError, LookupError};
+pub use changes::Change;
+pub use error::{BindError, HandOverError, LookupError, NamedCallError, NamedCastError, WaitError};
+pub use groups::{Group, GroupChange, GroupMonitor, JoinError, Members, NotJoined};
+pub use keys::{DuplicateKeys, KeyChange, KeyEntry, RegisterError, UniqueKeys};
 pub use name::Name;
-pub use registry::{Registry, Whereis};
+pub use reach::Whereis;
+pub use registry::{NameInfo, Registry};
+pub use topics::{Published, Slow, Topic, TopicHandle};

@@ -1,31 +1,64 @@
-//! The registry of a system.
+//! The registry of a system: which name leads to which actor.
 
 use std::any::{Any, type_name};
 use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use dashmap::{DashMap, Entry};
-use perennial_actors::{Address, Handle, System};
+use perennial_actors::{Address, Handle, ProcessState, Subscription, System};
+use tokio::sync::Notify;
 
-use crate::error::{BindError, LookupError};
+use crate::changes::{Change, Changes};
+use crate::error::{BindError, HandOverError, LookupError};
+use crate::groups::{Group, GroupChange, Groups, Members};
 use crate::name::Name;
+use crate::sync::Numbers;
+use crate::table::{Fate, Table};
+use crate::topics::{Topic, TopicHandle, Topics};
 
 /// Which name leads to which actor, in one system.
 ///
-/// Every access to the map is one call that returns an owned value: no guard of it is ever alive while another access, an
-/// await or somebody else's code runs.
+/// A name is bound to an actor's identity, and free again when nobody serves that any more and nobody is due to.
 #[derive(Clone, Default)]
-pub struct Registry(Arc<Names>);
+pub struct Registry(pub(crate) Arc<Inner>);
 
-type Names = DashMap<Cow<'static, str>, Bound>;
+#[derive(Default)]
+pub(crate) struct Inner {
+    names: Table<Cow<'static, str>, Bound>,
+    /// Of bindings.
+    numbers: Numbers,
+    pub(crate) groups: Arc<Groups>,
+    topics: Arc<Topics>,
+    pub(crate) changes: Changes<Change>,
+    /// Wakes those who wait for a name.
+    pub(crate) bound: Notify,
+}
 
 /// Where a name leads.
+///
+/// As long as there is one, its actor has a hook that removes this one and no other. Both are made and taken back together, under the lock
+/// of the entry, so that there is no moment with one of them alone.
 struct Bound {
+    /// No other binding has had it, of whatever name to whomever.
+    number: u64,
     /// An `Address<M>`.
     address: Box<dyn Any + Send + Sync>,
     handle: Handle,
     messages: &'static str,
+    /// What its owner says of it.
+    note: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+/// A name that is bound.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct NameInfo {
+    /// The name.
+    pub name: Cow<'static, str>,
+    /// The actor to which it leads.
+    pub actor: Handle,
+    /// The type of the messages that the actor takes.
+    pub messages: &'static str,
 }
 
 impl Registry {
@@ -45,26 +78,71 @@ impl Registry {
         name: impl Borrow<Name<M>>,
         address: &Address<M>,
     ) -> Result<(), BindError> {
-        let name = name.borrow().text();
-        let handle = address.handle();
-        match self.0.entry(name.clone()) {
-            Entry::Occupied(bound) if bound.get().handle == handle => return Ok(()),
-            Entry::Occupied(_) => return Err(BindError::Taken(name)),
-            Entry::Vacant(free) => drop(free.insert(Bound {
-                address: Box::new(address.clone()),
-                handle: handle.clone(),
-                messages: type_name::<M>(),
-            })),
-        }
-        // The hook comes after the entry: should the actor end in between, the hook is refused and the entry is
-        // taken back here, so that no name is left behind that nobody gives up.
-        let names = Arc::downgrade(&self.0);
-        let (held, holder) = (name.clone(), handle.clone());
-        if handle.bear_name(name.clone(), move || release(&names, &held, &holder)) {
-            return Ok(());
-        }
-        release(&Arc::downgrade(&self.0), &name, &handle);
-        Err(BindError::Ended(name))
+        let (name, actor) = (name.borrow().text(), address.handle());
+        let bound = self.0.names.enter(
+            name.clone(),
+            || match self.0.bear(name.clone(), address) {
+                Some(bound) => {
+                    let (name, actor) = (name.clone(), actor.clone());
+                    self.0.changes.note(|| Change::Registered { name, actor });
+                    (Some(bound), Ok(None))
+                }
+                None => (None, Err(BindError::Ended(name.clone()))),
+            },
+            |bound| self.0.bind_again(name.clone(), address, bound),
+        );
+        self.0.changes.tell();
+        drop(bound?);
+        self.0.bound.notify_waiters();
+        Ok(())
+    }
+
+    /// Frees a name, if it leads to this actor. Tells whether it did.
+    pub fn unbind<M: Send + 'static>(&self, name: impl Borrow<Name<M>>, address: &Address<M>) -> bool {
+        let actor = address.handle();
+        self.0.release(name.borrow().as_str(), |bound| {
+            let is_meant = bound.handle == actor;
+            if is_meant {
+                actor.lay_down_name(name.borrow().as_str());
+            }
+            is_meant
+        })
+    }
+
+    /// Makes a name lead from one actor to another, without a moment at which it leads nowhere. What its owner has said of it
+    /// stays.
+    ///
+    /// # Errors
+    ///
+    /// If it does not lead to the first one, or the second one has ended for good.
+    pub fn hand_over<M: Send + 'static>(
+        &self,
+        name: impl Borrow<Name<M>>,
+        from: &Address<M>,
+        to: &Address<M>,
+    ) -> Result<(), HandOverError> {
+        let (name, giver, taker) = (name.borrow().text(), from.handle(), to.handle());
+        let handed = self.0.names.change(&*name, |bound| {
+            if bound.handle != giver {
+                return (Fate::Keep, Err(HandOverError::NotOwner(name.clone())));
+            }
+            if giver == taker {
+                return (Fate::Keep, Ok(None));
+            }
+            let Some(mut next) = self.0.bear(name.clone(), to) else {
+                return (Fate::Keep, Err(HandOverError::Ended(name.clone())));
+            };
+            giver.lay_down_name(&name);
+            let (name, from, to) = (name.clone(), giver.clone(), taker.clone());
+            self.0.changes.note(|| Change::HandedOver { name, from, to });
+            next.note = bound.note.take();
+            (Fate::Keep, Ok(Some(std::mem::replace(bound, next))))
+        });
+        self.0.changes.tell();
+        let Some((handed, _)) = handed else { return Err(HandOverError::NotOwner(name)) };
+        drop(handed?);
+        self.0.bound.notify_waiters();
+        Ok(())
     }
 
     /// The address that a name leads to.
@@ -75,10 +153,9 @@ impl Registry {
     /// takes other messages.
     pub fn whereis<M: Send + 'static>(&self, name: impl Borrow<Name<M>>) -> Result<Address<M>, LookupError> {
         let name = name.borrow();
-        let found = self
-            .0
-            .get(name.as_str())
-            .map(|bound| bound.address.downcast_ref::<Address<M>>().cloned().ok_or(bound.messages));
+        let found = self.0.names.read(name.as_str(), |bound| {
+            bound.address.downcast_ref::<Address<M>>().cloned().ok_or(bound.messages)
+        });
         match found {
             Some(Ok(address)) => Ok(address),
             Some(Err(found)) => {
@@ -88,41 +165,141 @@ impl Registry {
         }
     }
 
+    /// Says something of a name, for whoever looks: a version, a place, a weight. False if it does not lead to this actor.
+    pub fn describe<M: Send + 'static, T: Any + Send + Sync>(
+        &self,
+        name: impl Borrow<Name<M>>,
+        address: &Address<M>,
+        note: T,
+    ) -> bool {
+        let actor = address.handle();
+        let mut note: Option<Arc<dyn Any + Send + Sync>> = Some(Arc::new(note));
+        let described = self.0.names.change(name.borrow().as_str(), |bound| {
+            let is_meant = bound.handle == actor;
+            if is_meant {
+                // The old one comes out, and is dropped under no lock: it is not ours.
+                std::mem::swap(&mut bound.note, &mut note);
+            }
+            (Fate::Keep, is_meant)
+        });
+        matches!(described, Some((true, _)))
+    }
+
+    /// What was said of a name, if it is of this type.
+    #[must_use]
+    pub fn description<T: Any + Send + Sync>(&self, name: &str) -> Option<Arc<T>> {
+        self.0.names.read(name, |bound| bound.note.clone())??.downcast().ok()
+    }
+
     /// The names that are bound now, sorted.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.0.iter().map(|entry| entry.key().to_string()).collect();
+        let mut names = self.0.names.collect(|name, _| Some(name.to_string()));
         names.sort_unstable();
         names
     }
+
+    /// The names that are bound now, with where they lead, sorted by name.
+    #[must_use]
+    pub fn entries(&self) -> Vec<NameInfo> {
+        let info = |name: &Cow<'static, str>, bound: &Bound| {
+            Some(NameInfo { name: name.clone(), actor: bound.handle.clone(), messages: bound.messages })
+        };
+        let mut entries = self.0.names.collect(info);
+        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        entries
+    }
+
+    /// The members of a group, as they come and go.
+    #[must_use]
+    pub fn group<M: Send + 'static>(&self, group: impl Borrow<Group<M>>) -> Members<M> {
+        Members::new(self.0.groups.clone(), group.borrow())
+    }
+
+    /// The groups that somebody is in, sorted. OTP's `which_groups`.
+    #[must_use]
+    pub fn which_groups(&self) -> Vec<String> {
+        self.0.groups.which()
+    }
+
+    /// Who joins and leaves any group from now on. OTP's `pg:monitor_scope`.
+    #[must_use]
+    pub fn subscribe_groups(&self) -> Subscription<GroupChange> {
+        self.0.groups.subscribe()
+    }
+
+    /// A topic, to subscribe to and to publish on.
+    #[must_use]
+    pub fn topic<T: Clone + Send + 'static>(&self, topic: impl Borrow<Topic<T>>) -> TopicHandle<T> {
+        TopicHandle::new(self.0.topics.clone(), topic.borrow())
+    }
+
+    /// What changes of names from now on; see [`Change`] for the order.
+    #[must_use]
+    pub fn subscribe(&self) -> Subscription<Change> {
+        self.0.changes.subscribe()
+    }
 }
 
-/// Takes a name from this holder. If it leads to somebody else by now, it is left alone.
-fn release(names: &Weak<Names>, name: &str, holder: &Handle) {
-    let Some(names) = names.upgrade() else { return };
-    // What was bound is dropped here, outside the lock of its shard: it may be the last address of the actor.
-    let bound = names.remove_if(name, |_, bound| bound.handle == *holder);
-    drop(bound);
+impl Inner {
+    /// Has the actor bear a name, as long as the binding that comes back is there. None if it has ended for good.
+    fn bear<M: Send + 'static>(
+        self: &Arc<Self>,
+        name: Cow<'static, str>,
+        address: &Address<M>,
+    ) -> Option<Bound> {
+        let (registry, held, number) = (Arc::downgrade(self), name.clone(), self.numbers.next());
+        let handle = address.handle();
+        let is_set = handle.bear_name(name, move || {
+            if let Some(registry) = Weak::upgrade(&registry) {
+                registry.release(&held, |bound| bound.number == number);
+            }
+        });
+        let address = Box::new(address.clone());
+        is_set.then(|| Bound { number, address, handle, messages: type_name::<M>(), note: None })
+    }
+
+    /// Binds a name that leads somewhere. Where it led comes back, to be dropped under no lock.
+    fn bind_again<M: Send + 'static>(
+        self: &Arc<Self>,
+        name: Cow<'static, str>,
+        address: &Address<M>,
+        bound: &mut Bound,
+    ) -> Result<Option<Bound>, BindError> {
+        let actor = address.handle();
+        let is_same = bound.handle == actor;
+        if is_same && actor.bears_name(&name) {
+            return Ok(None);
+        }
+        // Who has ended for good makes room, also to itself if it is due again, though its hook has not run yet.
+        if !is_same && bound.handle.state() != ProcessState::Closed {
+            return Err(BindError::Taken(name));
+        }
+        let next = self.bear(name.clone(), address).ok_or_else(|| BindError::Ended(name.clone()))?;
+        let was = std::mem::replace(bound, next);
+        self.changes.note(|| Change::Unregistered { name: name.clone(), actor: was.handle.clone() });
+        self.changes.note(|| Change::Registered { name, actor });
+        Ok(Some(was))
+    }
+
+    /// Frees a name, if it leads where it is meant to.
+    fn release(&self, name: &str, is_meant: impl FnOnce(&Bound) -> bool) -> bool {
+        // What was bound is dropped here, outside the lock of its entry: it may be the last address of the actor.
+        let released = self.names.change(name, |bound| {
+            if !is_meant(bound) {
+                return (Fate::Keep, ());
+            }
+            let actor = bound.handle.clone();
+            self.changes.note(|| Change::Unregistered { name: name.to_owned().into(), actor });
+            (Fate::Remove, ())
+        });
+        self.changes.tell();
+        matches!(released, Some(((), Some(_bound))))
+    }
 }
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Registry").field("names", &self.names()).finish()
-    }
-}
-
-/// Looks names up in a [`System`] directly.
-pub trait Whereis {
-    /// The address that a name leads to; see [`Registry::whereis`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Registry::whereis`].
-    fn whereis<M: Send + 'static>(&self, name: impl Borrow<Name<M>>) -> Result<Address<M>, LookupError>;
-}
-
-impl Whereis for System {
-    fn whereis<M: Send + 'static>(&self, name: impl Borrow<Name<M>>) -> Result<Address<M>, LookupError> {
-        Registry::of(self).whereis(name)
     }
 }

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use perennial_actors::host::{Attachment, Identity, Parent};
 use perennial_actors::{ExitReason, Handle, Pid, StartError, System};
@@ -34,6 +35,9 @@ pub(crate) trait Node: Send + Sync {
         // If it is gone already, there is nobody to kill.
         let _ = self.handle().kill();
     }
+
+    /// Says why there is no incarnation, and in how long the next is begun, for those who ask.
+    fn announce(&self, reason: ExitReason, retry_in: Duration);
 
     /// Asks it whether it gets on, if it is to be asked: whether it answers in time.
     fn probe(&self) -> Option<Pin<Box<dyn Future<Output = bool> + Send>>> {

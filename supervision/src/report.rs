@@ -38,7 +38,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::host::Topic;
+use perennial_actors::host::Broadcast;
 use perennial_actors::{ExitReason, Pid, Subscription, System};
 
 /// Something that a supervisor did or found.
@@ -123,6 +123,6 @@ impl Report {
 }
 
 /// Where the supervisors of a system report.
-pub(crate) fn topic(system: &System) -> &Topic<Report> {
-    system.extension(Topic::default)
+pub(crate) fn topic(system: &System) -> &Broadcast<Report> {
+    system.extension(Broadcast::default)
 }

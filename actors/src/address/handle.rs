@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::errors::NoProcess;
 use super::monitor::Monitor;
 use crate::counters::Counters;
 use crate::exit::ExitReason;
-use crate::mailbox::CloseHook;
+use crate::mailbox::Hook;
 use crate::order::{Exit, Order, Sender};
 use crate::pid::Pid;
 use crate::system::System;
@@ -68,7 +69,15 @@ impl Handle {
     /// Runs `hook` when nobody serves the actor any more and nobody is due to, before any monitor hears of it. False, and the
     /// hook is dropped, if that is so now.
     pub fn on_close(&self, hook: impl FnOnce() + Send + 'static) -> bool {
-        self.0.on_close(CloseHook { name: None, run: Box::new(hook) }).is_ok()
+        self.0.hook(Hook { name: None, incarnation: None, run: Box::new(hook) }).is_ok()
+    }
+
+    /// Runs `hook` when this incarnation of the actor has ended, before any link or monitor hears of it. False, and the hook is
+    /// dropped, if it does not live now.
+    pub fn on_end(&self, incarnation: Pid, hook: impl FnOnce() + Send + 'static) -> bool {
+        let number = Some(incarnation.incarnation());
+        self.0.identity() == incarnation.identity()
+            && self.0.hook(Hook { name: None, incarnation: number, run: Box::new(hook) }).is_ok()
     }
 
     /// Says that the actor bears a name, which `give_up` frees when nobody serves the actor any more, before any link or monitor
@@ -78,7 +87,25 @@ impl Handle {
         name: impl Into<Cow<'static, str>>,
         give_up: impl FnOnce() + Send + 'static,
     ) -> bool {
-        self.0.on_close(CloseHook { name: Some(name.into()), run: Box::new(give_up) }).is_ok()
+        self.0.hook(Hook { name: Some(name.into()), incarnation: None, run: Box::new(give_up) }).is_ok()
+    }
+
+    /// Says that the actor does not bear a name any more, which was given up. False if it did not. For registries.
+    pub fn lay_down_name(&self, name: &str) -> bool {
+        self.0.unname(name)
+    }
+
+    /// Whether the actor bears a name, which it gives up when nobody serves it any more. For registries.
+    #[must_use]
+    pub fn bears_name(&self, name: &str) -> bool {
+        self.0.names().iter().any(|borne| borne == name)
+    }
+
+    /// Why there is no incarnation at this moment, and in how long its supervisor begins the next one; none if one lives, if none is due,
+    /// or if the supervisor has not got to it yet.
+    #[must_use]
+    pub fn outage(&self) -> Option<Outage> {
+        self.0.outage().map(|(reason, retry_in)| Outage { reason, retry_in })
     }
 
     /// The live incarnation, if there is one.
@@ -104,6 +131,16 @@ impl Handle {
     pub fn counters(&self) -> Counters {
         self.0.counters()
     }
+}
+
+/// The time between two incarnations.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Outage {
+    /// Why the one before has ended, or why the last try to start the next has failed.
+    pub reason: ExitReason,
+    /// In how long the next one is begun, counted from now: at once if zero.
+    pub retry_in: Duration,
 }
 
 impl System {

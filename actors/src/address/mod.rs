@@ -15,7 +15,7 @@ mod weak;
 
 pub use call::{Call, CallFuture};
 pub use errors::{CallError, Closed, InspectError, NoProcess, SendError};
-pub use handle::Handle;
+pub use handle::{Handle, Outage};
 pub use info::ProcessInfo;
 pub use monitor::Monitor;
 pub use permit::{Permit, Reserving};

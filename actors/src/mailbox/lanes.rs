@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::task::Waker;
+use std::time::Duration;
 
 use super::waiting::Waiting;
 use crate::exit::ExitReason;
@@ -55,11 +56,20 @@ pub(crate) struct Loss {
 /// Told when the incarnation that is served now, or else the next one, has ended.
 pub(crate) type Watcher = Box<dyn FnOnce(Option<Pid>, &ExitReason) + Send>;
 
-/// Run once when the mailbox is closed, before any watcher hears of it.
-pub(crate) struct CloseHook {
+/// Run once when the mailbox is closed, or an incarnation has ended, before any watcher hears of it.
+pub(crate) struct Hook {
     /// The name that is given up with it, if it is one.
     pub(crate) name: Option<Cow<'static, str>>,
+    /// The incarnation whose end it waits for; the end of all of them if none.
+    pub(crate) incarnation: Option<u32>,
     pub(crate) run: Box<dyn FnOnce() + Send>,
+}
+
+/// Why there is no incarnation, and when there is to be one, in the time of the system.
+#[derive(Clone, Debug)]
+pub(crate) struct Outage {
+    pub(crate) reason: ExitReason,
+    pub(crate) until: Duration,
 }
 
 /// The part that most identities never need, out of the way of the others.
@@ -80,9 +90,28 @@ pub(crate) struct Seldom<M> {
     /// Messages `first..=last` that were dropped to make room. Apart from the losses, so that no flood pushes those out.
     drops: VecDeque<(u64, u64)>,
     pub(crate) watchers: Vec<(u64, Watcher)>,
-    pub(crate) on_close: Vec<CloseHook>,
+    pub(crate) hooks: Vec<Hook>,
+    /// How many times it was closed, and not all hooks have run yet.
+    pub(crate) closings: u32,
+    /// Who watches since then: to be told when they have.
+    pub(crate) late_watchers: Vec<(u64, Watcher)>,
+    /// What the owner has said of the time until the next incarnation.
+    pub(crate) outage: Option<Outage>,
     pub(crate) fate_wakers: Vec<Waker>,
     pub(crate) next_watcher: u64,
+}
+
+impl<M> Seldom<M> {
+    /// Takes out the hooks that wait for the end of this incarnation.
+    pub(crate) fn hooks_of(&mut self, incarnation: u32) -> Vec<Hook> {
+        if !self.hooks.iter().any(|hook| hook.incarnation.is_some()) {
+            return Vec::new();
+        }
+        let hooks = std::mem::take(&mut self.hooks);
+        let (over, kept) = hooks.into_iter().partition(|hook| hook.incarnation == Some(incarnation));
+        self.hooks = kept;
+        over
+    }
 }
 
 /// What the senders' lock guards.
@@ -161,7 +190,10 @@ impl<M> Lanes<M> {
                 losses: VecDeque::new(),
                 drops: VecDeque::new(),
                 watchers: Vec::new(),
-                on_close: Vec::new(),
+                hooks: Vec::new(),
+                closings: 0,
+                late_watchers: Vec::new(),
+                outage: None,
                 fate_wakers: Vec::new(),
                 next_watcher: 0,
             })

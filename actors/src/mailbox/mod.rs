@@ -56,7 +56,7 @@ mod waiting;
 
 pub use config::{Capacity, Mailbox, OnRestart, Overflow};
 pub(crate) use consumer::{Inside, Next};
-pub(crate) use lanes::{CloseHook, Fate, Interest, Watcher};
+pub(crate) use lanes::{Fate, Hook, Interest, Outage, Watcher};
 pub(crate) use lookout::Sight;
 pub(crate) use overflow::Displaced;
 pub(crate) use owner::{AttachError, Leftover};

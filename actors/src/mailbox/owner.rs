@@ -5,7 +5,7 @@ use std::task::Waker;
 
 use super::batch::Batch;
 use super::config::OnRestart;
-use super::lanes::{CloseHook, Interest, Lanes, Loss, Service, Watcher};
+use super::lanes::{Hook, Interest, Lanes, Loss, Outage, Service, Watcher};
 use super::shared::{DROPPED, KILL, Queue, SIGNAL, settled};
 use crate::exit::ExitReason;
 use crate::order::Order;
@@ -29,12 +29,15 @@ pub(crate) struct Leftover<M> {
     pub(crate) lost_in_flight: bool,
     /// Messages that nobody will handle.
     pub(crate) dead: VecDeque<M>,
-    pub(crate) on_close: Vec<CloseHook>,
+    pub(crate) hooks: Vec<Hook>,
+    /// When the hooks have run, it is to be [told](Queue::hooks_have_run).
+    pub(crate) is_closing: bool,
     pub(crate) watchers: Vec<(u64, Watcher)>,
     pub(crate) wakers: Vec<Waker>,
     /// Forgotten, and dropped outside the locks as well: a reason may hold anything.
     signals: VecDeque<Order>,
     losses: Vec<Loss>,
+    outage: Option<Outage>,
 }
 
 impl<M> Leftover<M> {
@@ -43,11 +46,13 @@ impl<M> Leftover<M> {
             ended: None,
             lost_in_flight: false,
             dead: VecDeque::new(),
-            on_close: Vec::new(),
+            hooks: Vec::new(),
+            is_closing: false,
             watchers: Vec::new(),
             wakers: Vec::new(),
             signals: VecDeque::new(),
             losses: Vec::new(),
+            outage: None,
         }
     }
 }
@@ -71,10 +76,32 @@ impl<M> Queue<M> {
         }
         lanes.incarnation += 1;
         lanes.service = Service::Served;
+        let outage = lanes.seldom_if_any().and_then(|seldom| seldom.outage.take());
         let mut batch = self.batch.lock();
         batch.give_to(lanes.incarnation);
         lanes.since = settled(&lanes, &batch);
-        Ok(lanes.incarnation)
+        let incarnation = lanes.incarnation;
+        drop((batch, lanes));
+        // A reason may hold anything.
+        drop(outage);
+        Ok(incarnation)
+    }
+
+    /// Says why there is no incarnation, and when there is to be one; what was said before comes back. Means nothing if there is
+    /// one, or the mailbox is closed.
+    pub(crate) fn announce(&self, outage: Outage) -> Option<Outage> {
+        let mut lanes = self.lanes.lock();
+        if lanes.service == Service::Vacant {
+            lanes.seldom_mut().outage.replace(outage)
+        } else {
+            Some(outage)
+        }
+    }
+
+    /// What was said of the time until the next incarnation, if that time is now.
+    pub(crate) fn outage(&self) -> Option<Outage> {
+        let lanes = self.lanes.lock();
+        if lanes.service == Service::Vacant { lanes.seldom()?.outage.clone() } else { None }
     }
 
     /// Ends the incarnation of this number: itself does so as its last act, or its supervisor takes the mailbox
@@ -113,10 +140,21 @@ impl<M> Queue<M> {
         bury(&mut lanes, &batch, reason, &mut leftover);
         if let Some(seldom) = lanes.seldom_if_any() {
             leftover.wakers.extend(seldom.waiting.refuse_all());
-            leftover.on_close = std::mem::take(&mut seldom.on_close);
+            leftover.hooks.append(&mut seldom.hooks);
+            leftover.is_closing = !leftover.hooks.is_empty();
+            seldom.closings += u32::from(leftover.is_closing);
+            leftover.outage = seldom.outage.take();
             leftover.watchers = std::mem::take(&mut seldom.watchers);
         }
         Some(leftover)
+    }
+
+    /// Who watches a closed mailbox, to be told that nobody is there, now that its names are free.
+    pub(crate) fn hooks_have_run(&self) -> Vec<(u64, Watcher)> {
+        let mut lanes = self.lanes.lock();
+        let seldom = lanes.seldom_mut();
+        seldom.closings = seldom.closings.saturating_sub(1);
+        if seldom.closings == 0 { std::mem::take(&mut seldom.late_watchers) } else { Vec::new() }
     }
 
     /// Takes the batch back from whoever has it, and forgets what was meant for that incarnation alone.
@@ -139,6 +177,8 @@ impl<M> Queue<M> {
         self.attention.clear(DROPPED);
         if let Some(incarnation) = lanes.served_by() {
             leftover.ended = Some(incarnation);
+            leftover.hooks =
+                lanes.seldom_if_any().map(|seldom| seldom.hooks_of(incarnation)).unwrap_or_default();
             leftover.losses.extend(lanes.remember_loss(lanes.since + 1, settled(lanes, batch), reason));
         }
         // Accepted before everything in the lane, so it goes to its front (invariant 3).

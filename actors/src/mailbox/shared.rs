@@ -5,7 +5,7 @@ use std::task::Waker;
 
 use super::batch::Batch;
 use super::config::{Capacity, Mailbox, OnRestart, Overflow};
-use super::lanes::{CloseHook, Fate, Lanes, Service, Watcher};
+use super::lanes::{Fate, Hook, Lanes, Service, Watcher};
 use crate::counters::Counters;
 use crate::sync::{AtomicU8, AtomicU32, AtomicUsize, Mutex, Ordering};
 
@@ -142,37 +142,46 @@ impl<M> Queue<M> {
         fate
     }
 
-    /// Runs `hook` when the mailbox is closed, before anybody hears of the end. Gives it back if that has happened.
-    pub(crate) fn on_close(&self, hook: CloseHook) -> Result<(), CloseHook> {
+    /// Runs `hook` when what it waits for has come, before anybody hears of it. Gives it back if it has come already.
+    pub(crate) fn hook(&self, hook: Hook) -> Result<(), Hook> {
         let mut lanes = self.lanes.lock();
-        if lanes.service == Service::Closed {
+        let over = match hook.incarnation {
+            Some(_) => lanes.served_by() != hook.incarnation,
+            None => lanes.service == Service::Closed,
+        };
+        if over {
             return Err(hook);
         }
-        lanes.seldom_mut().on_close.push(hook);
+        lanes.seldom_mut().hooks.push(hook);
         Ok(())
+    }
+
+    /// Takes the hook of a name back, which is given up already.
+    pub(crate) fn unname(&self, name: &str) -> Option<Hook> {
+        let mut lanes = self.lanes.lock();
+        let hooks = &mut lanes.seldom_if_any()?.hooks;
+        let place = hooks.iter().position(|hook| hook.name.as_deref() == Some(name))?;
+        Some(hooks.swap_remove(place))
     }
 
     /// The names that are given up when it is closed.
     pub(crate) fn names(&self) -> Vec<Cow<'static, str>> {
         let lanes = self.lanes.lock();
-        lanes
-            .seldom()
-            .iter()
-            .flat_map(|seldom| &seldom.on_close)
-            .filter_map(|hook| hook.name.clone())
-            .collect()
+        lanes.seldom().iter().flat_map(|seldom| &seldom.hooks).filter_map(|hook| hook.name.clone()).collect()
     }
 
-    /// Tells `watcher` of the end of the incarnation that is attached, or of the next one. Gives it back when closed.
+    /// Tells `watcher` of the end of the incarnation that is attached, or of the next one. Gives it back when closed, unless the names
+    /// are not free yet: then it is told that nobody is there when they are.
     pub(crate) fn watch(&self, watcher: Watcher) -> Result<u64, Watcher> {
         let mut lanes = self.lanes.lock();
-        if lanes.service == Service::Closed {
+        let is_closed = lanes.service == Service::Closed;
+        if is_closed && lanes.seldom().is_none_or(|seldom| seldom.closings == 0) {
             return Err(watcher);
         }
         let seldom = lanes.seldom_mut();
         let id = seldom.next_watcher;
         seldom.next_watcher += 1;
-        seldom.watchers.push((id, watcher));
+        if is_closed { &mut seldom.late_watchers } else { &mut seldom.watchers }.push((id, watcher));
         Ok(id)
     }
 
@@ -185,10 +194,12 @@ impl<M> Queue<M> {
     pub(crate) fn unwatch(&self, id: u64) {
         let watcher = {
             let mut lanes = self.lanes.lock();
-            let watchers = lanes.seldom_if_any().map(|seldom| &mut seldom.watchers);
-            watchers.and_then(|all| {
-                let at = all.iter().position(|(each, _)| *each == id)?;
-                Some(all.swap_remove(at))
+            lanes.seldom_if_any().and_then(|seldom| {
+                let at = |all: &[(u64, Watcher)]| all.iter().position(|(each, _)| *each == id);
+                match at(&seldom.watchers) {
+                    Some(at) => Some(seldom.watchers.swap_remove(at)),
+                    None => at(&seldom.late_watchers).map(|at| seldom.late_watchers.swap_remove(at)),
+                }
             })
         };
         drop(watcher);

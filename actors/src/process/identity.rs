@@ -1,13 +1,14 @@
 //! The owner's end of a process: who decides whether, when and for how long it is served.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::attachment::Attachment;
 use super::label::Label;
 use super::report::{Parent, Reporter};
 use super::shared::Process;
 use crate::exit::ExitReason;
-use crate::mailbox::{AttachError, Mailbox};
+use crate::mailbox::{AttachError, Mailbox, Outage};
 use crate::pid::Pid;
 use crate::system::System;
 
@@ -46,6 +47,13 @@ impl<M: Send + 'static> Identity<M> {
     pub(crate) fn open_as(&self, system: &System, label: impl FnOnce() -> Label) {
         self.process.settle(system, label);
         self.process.queue.open();
+    }
+
+    /// Says why there is no incarnation, and in how long the next is to begin, for those who
+    /// [ask](crate::Handle::outage). It holds until there is one.
+    pub fn announce(&self, reason: ExitReason, retry_in: Duration) {
+        let until = self.process.age().saturating_add(retry_in);
+        drop(self.process.queue.announce(Outage { reason, until }));
     }
 
     /// Refuses messages from now on; those that wait go to the dead letters. Tells whether it was open.

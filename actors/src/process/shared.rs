@@ -11,7 +11,7 @@ use super::condition::Condition;
 use super::label::Label;
 use crate::counters::Counters;
 use crate::exit::ExitReason;
-use crate::mailbox::{CloseHook, Leftover, Mailbox, Queue, Watcher};
+use crate::mailbox::{Hook, Leftover, Mailbox, Queue, Watcher};
 use crate::order::Order;
 use crate::pid::Pid;
 use crate::sync::Mutex;
@@ -59,7 +59,7 @@ impl<M: Send + 'static> Process<M> {
     }
 
     /// For how long its system has been there.
-    fn age(&self) -> Duration {
+    pub(super) fn age(&self) -> Duration {
         self.home().map_or(Duration::ZERO, |home| home.system.age())
     }
 
@@ -135,7 +135,7 @@ impl<M: Send + 'static> Process<M> {
     /// Tells everybody whom an end concerns, in the order that they may rely on: names are free, callers and senders know,
     /// before any link or monitor hears of it.
     fn conclude(&self, leftover: Leftover<M>, pid: Pid, reason: &ExitReason) {
-        leftover.on_close.into_iter().for_each(|hook| survive(hook.run));
+        leftover.hooks.into_iter().for_each(|hook| survive(hook.run));
         if leftover.lost_in_flight {
             self.bury(pid, || DeadReason::InFlight(reason.clone()));
         }
@@ -150,6 +150,10 @@ impl<M: Send + 'static> Process<M> {
             self.dissolve(ended, reason);
         }
         leftover.watchers.into_iter().for_each(|(_, watcher)| watcher(ended, reason));
+        if leftover.is_closing {
+            let late = self.queue.hooks_have_run();
+            late.into_iter().for_each(|(_, watcher)| watcher(None, &ExitReason::NoProcess));
+        }
     }
 
     pub(super) fn bury(&self, target: Pid, reason: impl FnOnce() -> DeadReason) {
@@ -248,8 +252,17 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         self.queue.names()
     }
 
-    fn on_close(&self, hook: CloseHook) -> Result<(), CloseHook> {
-        self.queue.on_close(hook)
+    fn hook(&self, hook: Hook) -> Result<(), Hook> {
+        self.queue.hook(hook)
+    }
+
+    fn outage(&self) -> Option<(ExitReason, Duration)> {
+        let outage = self.queue.outage()?;
+        Some((outage.reason, outage.until.saturating_sub(self.age())))
+    }
+
+    fn unname(&self, name: &str) -> bool {
+        self.queue.unname(name).is_some()
     }
 
     fn relations(&self) -> &Held {

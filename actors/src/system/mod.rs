@@ -30,4 +30,4 @@ pub use events::Event;
 pub use panics::PanicLocations;
 pub(crate) use process_table::Place;
 pub use shared::{System, SystemBuilder};
-pub use subscription::{Subscription, Topic};
+pub use subscription::{Broadcast, Subscription};

@@ -15,7 +15,7 @@ use super::events::Event;
 use super::extensions::Extensions;
 use super::panics::PanicLocations;
 use super::process_table::{Place, ProcessTable};
-use super::subscription::{Subscription, Topic};
+use super::subscription::{Broadcast, Subscription};
 use crate::counters::Counters;
 use crate::untyped::AnyProcess;
 
@@ -26,8 +26,8 @@ pub struct System(Arc<Inner>);
 struct Inner {
     began: Instant,
     next_number: AtomicU64,
-    events: Topic<Event>,
-    dead_letters: Topic<DeadLetter>,
+    events: Broadcast<Event>,
+    dead_letters: Broadcast<DeadLetter>,
     processes: ProcessTable,
     extensions: Extensions,
     alarms: Arc<Alarms>,
@@ -168,8 +168,8 @@ impl SystemBuilder {
         System(Arc::new(Inner {
             began: Instant::now(),
             next_number: AtomicU64::new(1),
-            events: Topic::new(),
-            dead_letters: Topic::new(),
+            events: Broadcast::new(),
+            dead_letters: Broadcast::new(),
             processes: ProcessTable::new(),
             extensions: Extensions::default(),
             alarms: Arc::new(Alarms::new()),

@@ -9,9 +9,9 @@ const RING: usize = 4096;
 
 /// Where things are told. Costs nothing until somebody subscribes.
 #[derive(Debug)]
-pub struct Topic<T>(OnceLock<broadcast::Sender<T>>);
+pub struct Broadcast<T>(OnceLock<broadcast::Sender<T>>);
 
-impl<T: Clone> Topic<T> {
+impl<T: Clone> Broadcast<T> {
     /// A topic without subscribers.
     #[must_use]
     pub const fn new() -> Self {
@@ -24,6 +24,12 @@ impl<T: Clone> Topic<T> {
         Subscription { receiver: sender.subscribe(), missed: 0 }
     }
 
+    /// Whether anybody has subscribed who has not gone since.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        self.0.get().is_some_and(|sender| sender.receiver_count() > 0)
+    }
+
     /// Tells whoever has subscribed; never waits. `thing` is made only if there is anybody.
     pub fn tell(&self, thing: impl FnOnce() -> T) {
         if let Some(sender) = self.0.get() {
@@ -33,7 +39,7 @@ impl<T: Clone> Topic<T> {
     }
 }
 
-impl<T: Clone> Default for Topic<T> {
+impl<T: Clone> Default for Broadcast<T> {
     fn default() -> Self {
         Self::new()
     }

@@ -1,6 +1,7 @@
 //! The children of a supervisor, as its driver handles them: by key.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use perennial_actors::host::{OpenError as Shut, Parent};
 use perennial_actors::{ExitReason, Pid, StartError, System};
@@ -112,6 +113,13 @@ impl Children {
         let Some(answer) = self.get(key).and_then(|child| child.probe()) else { return };
         let inbox = self.inbox.clone();
         tokio::spawn(async move { inbox.put(News::Probed(key, run, question, answer.await)) });
+    }
+
+    /// Says why the child is down, and in how long it is begun again.
+    pub(super) fn announce(&self, key: Key, reason: ExitReason, retry_in: Duration) {
+        if let Some(child) = self.get(key) {
+            child.announce(reason, retry_in);
+        }
     }
 
     pub(super) fn close(&self, key: Key, reason: &ExitReason) {

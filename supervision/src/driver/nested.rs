@@ -1,5 +1,7 @@
 //! A supervisor as a child: of another supervisor, or of the root that nobody restarts.
 
+use std::time::Duration;
+
 use perennial_actors::{ExitReason, Handle, Pid, StartError, System};
 
 use super::host::Announce;
@@ -34,6 +36,10 @@ impl Node for SupervisorNode {
 
     fn abandon(&self, pid: Pid) -> bool {
         self.identity().abandon(pid)
+    }
+
+    fn announce(&self, reason: ExitReason, retry_in: Duration) {
+        self.identity().announce(reason, retry_in);
     }
 
     fn handle(&self) -> Handle {

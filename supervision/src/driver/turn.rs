@@ -16,7 +16,7 @@ use super::inbox::{Inbox, News};
 use super::node::SupervisorNode;
 use super::remains;
 use super::reporter::Reporter;
-use crate::engine::{Action, Ending, Event};
+use crate::engine::{Action, Ending, Event, Report};
 use crate::error::ChildFailed;
 use crate::link::Link;
 use crate::node::Node;
@@ -142,6 +142,13 @@ impl Driver {
         ControlFlow::Continue(())
     }
 
+    fn report(&self, report: Report) {
+        if let Report::Restarting { key, ref reason, delay, .. } = report {
+            self.children.announce(key, reason.clone(), delay);
+        }
+        self.reporter.report(report, &self.children);
+    }
+
     fn perform(&mut self, action: Action) -> ControlFlow<(), Option<Event>> {
         match action {
             Action::Admit { key, ticket } => self.desk.admit(key, ticket),
@@ -155,7 +162,7 @@ impl Driver {
             Action::GoOn => self.inbox.put_go_on(),
             Action::Close { key, reason } => self.children.close(key, &reason),
             Action::Forget { key, reason } => self.children.forget(key, &reason),
-            Action::Report(report) => self.reporter.report(report, &self.children),
+            Action::Report(report) => self.report(report),
             Action::Up => self.attachment.iter_mut().for_each(Attachment::started),
             Action::Answer { ticket, result } => self.desk.answer(ticket, result),
             Action::Exit { ending } => {

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use perennial_actors::host::Identity;
 use perennial_actors::{ExitReason, Handle, Pid, StartError, System};
@@ -41,6 +42,10 @@ impl<M: Send + 'static> Node for ActorNode<M> {
 
     fn abandon(&self, pid: Pid) -> bool {
         self.identity.abandon(pid)
+    }
+
+    fn announce(&self, reason: ExitReason, retry_in: Duration) {
+        self.identity.announce(reason, retry_in);
     }
 
     fn handle(&self) -> Handle {

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::checked::{Back, Became, Checked, Got, accounts, bounded, failed};
 use crate::exit::ExitReason;
-use crate::mailbox::{AttachError, CloseHook, Inside, Interest, Mailbox, Queue};
+use crate::mailbox::{AttachError, Hook, Inside, Interest, Mailbox, Queue};
 use crate::order::Order;
 
-fn hook() -> CloseHook {
-    CloseHook { name: None, run: Box::new(|| {}) }
+fn hook() -> Hook {
+    Hook { name: None, incarnation: None, run: Box::new(|| {}) }
 }
 
 #[test]
@@ -201,14 +201,40 @@ fn a_watcher_hears_of_one_end_and_a_hook_of_the_close() {
     let queue = Checked::served(Mailbox::default());
     let first = queue.watch(Box::new(|_, _| {})).ok().expect("it is open");
     let second = queue.watch(Box::new(|_, _| {})).ok().expect("it is open");
-    assert!(queue.on_close(hook()).is_ok());
+    assert!(queue.hook(hook()).is_ok());
     queue.unwatch(first);
     let leftover = queue.detach(1, &failed()).expect("it was served");
     assert_eq!(leftover.watchers.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [second]);
-    assert!(leftover.on_close.is_empty());
+    assert!(leftover.hooks.is_empty());
     let leftover = queue.close(&failed()).expect("it was open");
-    assert_eq!((leftover.watchers.len(), leftover.on_close.len()), (0, 1));
-    assert!(queue.watch(Box::new(|_, _| {})).is_err() && queue.on_close(hook()).is_err());
+    assert_eq!((leftover.watchers.len(), leftover.hooks.len()), (0, 1));
+    assert!(queue.hook(hook()).is_err());
+    let late = [(); 2].map(|()| queue.watch(Box::new(|_, _| {})).ok().expect("its hook has not run"));
+    queue.unwatch(late[0]);
+    assert_eq!(queue.hooks_have_run().iter().map(|(id, _)| *id).collect::<Vec<_>>(), [late[1]]);
+    assert!(queue.watch(Box::new(|_, _| {})).is_err());
+}
+
+#[test]
+fn a_hook_of_an_incarnation_comes_with_its_end_and_with_no_other() {
+    let queue = Checked::served(Mailbox::default());
+    let of = |incarnation| Hook { incarnation: Some(incarnation), ..hook() };
+    assert!(queue.hook(of(1)).is_ok() && queue.hook(of(1)).is_ok() && queue.hook(hook()).is_ok());
+    assert!(queue.hook(of(2)).is_err(), "nobody knows whether there will be one");
+    assert_eq!(queue.detach(1, &failed()).expect("it was served").hooks.len(), 2);
+    assert!(queue.hook(of(1)).is_err(), "it is over");
+    assert_eq!(queue.attach(), Ok(2));
+    assert!(queue.hook(of(2)).is_ok());
+    assert_eq!(queue.close(&failed()).expect("it was open").hooks.len(), 2);
+}
+
+#[test]
+fn a_name_that_was_laid_down_is_not_given_up_again() {
+    let queue = Checked::served(Mailbox::default());
+    let named = Hook { name: Some("one".into()), ..hook() };
+    assert!(queue.hook(named).is_ok());
+    assert!(queue.unname("two").is_none() && queue.unname("one").is_some() && queue.unname("one").is_none());
+    assert!(queue.names().is_empty() && queue.close(&failed()).expect("it was open").hooks.is_empty());
 }
 
 /// An error that looks at the mailbox when it is dropped, as anything that users make may do.

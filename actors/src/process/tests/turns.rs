@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::counters::Counters;
 use crate::exit::ExitReason;
-use crate::mailbox::{CloseHook, Mailbox, Watcher};
+use crate::mailbox::{Hook, Mailbox, Watcher};
 use crate::order::Order;
 use crate::pid::Pid;
 use crate::process::{Identity, Process};
@@ -191,8 +191,16 @@ impl AnyProcess for Bell {
         self.process.watchers()
     }
 
-    fn on_close(&self, hook: CloseHook) -> Result<(), CloseHook> {
-        self.process.on_close(hook)
+    fn hook(&self, hook: Hook) -> Result<(), Hook> {
+        self.process.hook(hook)
+    }
+
+    fn outage(&self) -> Option<(ExitReason, Duration)> {
+        self.process.outage()
+    }
+
+    fn unname(&self, name: &str) -> bool {
+        self.process.unname(name)
     }
 
     fn relations(&self) -> &Held {

@@ -1,0 +1,251 @@
+//! The members of groups: joining, leaving, and choosing among them.
+
+use std::any::{Any, TypeId};
+use std::borrow::Cow;
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use perennial_actors::{Address, Handle, Pid, Subscription};
+
+use super::group::Group;
+use super::monitor::{GroupChange, GroupMonitor};
+use crate::changes::Changes;
+use crate::numbered::Numbered;
+use crate::owners::{Estate, Owners, list};
+use crate::sync::Numbers;
+use crate::table::{Fate, Table};
+
+/// The groups of a system.
+#[derive(Default)]
+pub(crate) struct Groups {
+    groups: Table<Key, Entry>,
+    owners: Owners<Key>,
+    changes: Changes<GroupChange>,
+    /// Of changes of any group, handed out while that is locked. The number of a membership is that of its beginning.
+    versions: Numbers,
+}
+
+/// A group: its name, and the type of the messages that its members take.
+type Key = (Cow<'static, str>, TypeId);
+
+/// Who is in a group.
+#[derive(Default)]
+struct Entry {
+    /// In the order in which they joined.
+    members: Numbered<Member>,
+    /// Whose turn it was.
+    turn: u64,
+}
+
+/// One membership.
+struct Member {
+    pid: Pid,
+    handle: Handle,
+    /// An `Address<M>`.
+    address: Box<dyn Any + Send + Sync>,
+}
+
+impl Estate for Groups {
+    type Key = Key;
+
+    fn owners(&self) -> &Owners<Key> {
+        &self.owners
+    }
+
+    fn disown(&self, key: &Key, number: u64) {
+        self.remove(key, number);
+    }
+}
+
+impl Groups {
+    pub(crate) fn subscribe(&self) -> Subscription<GroupChange> {
+        self.changes.subscribe()
+    }
+
+    /// The names of the groups that somebody is in, sorted.
+    pub(crate) fn which(&self) -> Vec<String> {
+        let mut names = self.groups.collect(|(name, _), _| Some(name.to_string()));
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// How many incarnations are known.
+    #[cfg(test)]
+    pub(crate) fn listed(&self) -> usize {
+        self.owners.len()
+    }
+
+    /// Notes a change of a group that is locked; its version.
+    fn note(&self, key: &Key, actor: &Handle, joined: bool) -> u64 {
+        let version = self.versions.next();
+        let (group, messages) = key.clone();
+        self.changes.note(|| GroupChange { group, messages, version, actor: actor.clone(), joined });
+        version
+    }
+
+    /// Adds a membership; its number.
+    fn add(&self, key: &Key, member: Member) -> u64 {
+        let number = self.groups.enter_with(key.clone(), Default::default, |entry| {
+            let number = self.note(key, &member.handle, true);
+            entry.members.insert(number, member);
+            number
+        });
+        self.changes.tell();
+        number
+    }
+
+    /// Takes a membership away. Tells whether it was there.
+    fn remove(&self, key: &Key, number: u64) -> bool {
+        let removed = self.groups.change(key, |entry| {
+            let removed = entry.members.remove(number);
+            if let Some(member) = &removed {
+                self.note(key, &member.handle, false);
+            }
+            (if entry.members.is_empty() { Fate::Remove } else { Fate::Keep }, removed)
+        });
+        self.changes.tell();
+        matches!(removed, Some((Some(_member), _)))
+    }
+
+    /// All members, with their incarnations.
+    fn members<M: Send + 'static>(&self, key: &Key) -> Vec<(Pid, Address<M>)> {
+        let members = |entry: &Entry| {
+            let members = entry.members.iter().map(|(_, member)| member);
+            members.filter_map(|member| Some((member.pid, address_of(member)?))).collect()
+        };
+        self.groups.read(key, members).unwrap_or_default()
+    }
+}
+
+fn address_of<M: Send + 'static>(member: &Member) -> Option<Address<M>> {
+    member.address.downcast_ref::<Address<M>>().cloned()
+}
+
+/// Why an actor did not become a member.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("no incarnation of the actor lives")]
+pub struct JoinError;
+
+/// An actor that was to leave a group is not in it. OTP's `not_joined`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the actor is not in the group")]
+pub struct NotJoined;
+
+/// The members of one group, as they come and go. Clones are of the same group.
+///
+/// What is a member is an incarnation: when it ends, its memberships are over before anybody hears of it, and the next one joins again
+/// in its init.
+pub struct Members<M> {
+    groups: Arc<Groups>,
+    key: Key,
+    messages: PhantomData<fn(M)>,
+}
+
+impl<M: Send + 'static> Members<M> {
+    pub(crate) fn new(groups: Arc<Groups>, group: &Group<M>) -> Self {
+        Self { groups, key: (group.text(), TypeId::of::<M>()), messages: PhantomData }
+    }
+
+    /// Makes the incarnation of an actor that lives now a member; once more, if it is one already.
+    ///
+    /// # Errors
+    ///
+    /// If none lives.
+    pub fn join(&self, actor: &Address<M>) -> Result<(), JoinError> {
+        let (handle, Some(pid)) = (actor.handle(), actor.pid()) else { return Err(JoinError) };
+        if !list(&self.groups, &handle, pid) {
+            return Err(JoinError);
+        }
+        let number = self.groups.add(&self.key, Member { pid, handle, address: Box::new(actor.clone()) });
+        if self.groups.owners.own(pid, number, self.key.clone()) {
+            return Ok(());
+        }
+        self.groups.remove(&self.key, number);
+        Err(JoinError)
+    }
+
+    /// Takes one membership of an actor back.
+    ///
+    /// # Errors
+    ///
+    /// If its incarnation that lives now is no member.
+    pub fn leave(&self, actor: &Address<M>) -> Result<(), NotJoined> {
+        let pid = actor.pid().ok_or(NotJoined)?;
+        let numbers = self.groups.owners.numbers(pid, &self.key);
+        // Somebody else may have taken one of them back since.
+        let left =
+            numbers.into_iter().find(|number| self.groups.remove(&self.key, *number)).ok_or(NotJoined)?;
+        self.groups.owners.give_up(pid, left);
+        Ok(())
+    }
+
+    /// All members, in the order in which they joined, each as often as it did.
+    #[must_use]
+    pub fn members(&self) -> Vec<Address<M>> {
+        self.groups.members(&self.key).into_iter().map(|(_, address)| address).collect()
+    }
+
+    /// Any member.
+    #[must_use]
+    pub fn any(&self) -> Option<Address<M>> {
+        self.groups.groups.read(&self.key, |entry| address_of(entry.members.first()?.1))?
+    }
+
+    /// One member after the other, whoever asks.
+    #[must_use]
+    pub fn round_robin(&self) -> Option<Address<M>> {
+        let (member, _) = self.groups.groups.change(&self.key, |entry| {
+            let next = entry.members.after(entry.turn).or_else(|| entry.members.first());
+            let member = next.and_then(|(number, member)| Some((number, address_of(member)?)));
+            entry.turn = member.as_ref().map_or(0, |(number, _)| *number);
+            (Fate::Keep, member.map(|(_, address)| address))
+        })?;
+        member
+    }
+
+    /// The member that a key leads to: always the same as long as that is a member, however others come and go.
+    #[must_use]
+    pub fn by_key(&self, key: &impl Hash) -> Option<Address<M>> {
+        let weight = |(pid, _): &(Pid, Address<M>)| {
+            let mut hasher = DefaultHasher::new();
+            pid.identity().hash(&mut hasher);
+            key.hash(&mut hasher);
+            hasher.finish()
+        };
+        Some(self.groups.members(&self.key).into_iter().max_by_key(weight)?.1)
+    }
+
+    /// The member in whose mailbox the fewest messages wait.
+    #[must_use]
+    pub fn least_queued(&self) -> Option<Address<M>> {
+        self.members().into_iter().min_by_key(|member| member.counters().queued)
+    }
+
+    /// The members as they are now, and everybody who joins or leaves from then on: nobody twice, and nobody missed.
+    #[must_use]
+    pub fn monitor(&self) -> GroupMonitor<M> {
+        // Subscribed first: what is told and was there already is known by its version.
+        let changes = self.groups.subscribe();
+        let (members, version) = self.groups.groups.read_vacancy(self.key.clone(), |entry| {
+            let members = entry.into_iter().flat_map(|entry| entry.members.iter());
+            let members = members.filter_map(|(_, member)| address_of(member)).collect();
+            (members, self.groups.versions.newest())
+        });
+        GroupMonitor::new(members, changes, self.key.clone(), version)
+    }
+}
+
+impl<M> Clone for Members<M> {
+    fn clone(&self) -> Self {
+        Self { groups: self.groups.clone(), key: self.key.clone(), messages: PhantomData }
+    }
+}
+
+impl<M> fmt::Debug for Members<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Members").field("group", &self.key.0).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,46 @@
+//! Groups: actors that are found together, by the name of what they are. OTP's `pg`.
+//!
+//! ```
+//! use perennial_actors::{Actor, Context, ExitReason, Reply, System};
+//! use perennial_registry::{Group, Registry};
+//!
+//! const RESIZERS: Group<Reply<u64>> = Group::new("resizers");
+//!
+//! struct Resizer;
+//!
+//! impl Actor for Resizer {
+//!     type Msg = Reply<u64>;
+//!     type Args = ();
+//!     async fn init(_: &(), ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+//!         Registry::of(ctx.system()).group(RESIZERS).join(&ctx.address())?;
+//!         Ok(Resizer)
+//!     }
+//!     async fn handle(&mut self, who: Reply<u64>, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+//!         Ok(who.send(ctx.pid().identity()))
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let system = System::new();
+//! let (one, other) = (system.spawn::<Resizer>(()).await?, system.spawn::<Resizer>(()).await?);
+//! let resizers = Registry::of(&system).group(RESIZERS);
+//! assert_eq!(resizers.members(), [one.clone(), other]);
+//!
+//! let (first, second) = (resizers.round_robin(), resizers.round_robin());
+//! assert!(first.is_some() && second.is_some() && first != second);
+//! one.kill()?;
+//! one.monitor().await;
+//! assert_eq!(resizers.members().len(), 1);
+//! # Ok(())
+//! # }
+//! ```
+
+mod group;
+mod members;
+mod monitor;
+
+pub use group::Group;
+pub(crate) use members::Groups;
+pub use members::{JoinError, Members, NotJoined};
+pub use monitor::{GroupChange, GroupMonitor};

@@ -1,0 +1,49 @@
+//! Keys of any type, with values, that belong to incarnations: Elixir's `Registry`.
+//!
+//! A [`Name`](crate::Name) is for a part of the system that everybody knows. Keys are for the many: the session of a user, the actor
+//! of an account, everybody who is interested in a topic. An actor registers itself, for as long as this incarnation lives; the next
+//! one does so again in its init.
+//!
+//! ```
+//! use perennial_actors::{Actor, Context, ExitReason, Reply, System};
+//! use perennial_registry::UniqueKeys;
+//!
+//! struct Session(u64);
+//!
+//! type Sessions = UniqueKeys<u64, Reply<u64>, &'static str>;
+//!
+//! impl Actor for Session {
+//!     type Msg = Reply<u64>;
+//!     type Args = (u64, Sessions);
+//!     async fn init((user, sessions): &(u64, Sessions), ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+//!         sessions.register(ctx, *user, "web")?;
+//!         Ok(Session(*user))
+//!     }
+//!     async fn handle(&mut self, who: Reply<u64>, _: &mut Context<Self>) -> Result<(), ExitReason> {
+//!         Ok(who.send(self.0))
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (system, sessions) = (System::new(), Sessions::new());
+//! let session = system.spawn::<Session>((7, sessions.clone())).await?;
+//! let found = sessions.lookup(&7).ok_or("it has registered")?;
+//! assert_eq!((found.value, found.address.call(|who| who).await?), ("web", 7));
+//!
+//! session.kill()?;
+//! session.monitor().await;
+//! assert!(sessions.lookup(&7).is_none());
+//! # Ok(())
+//! # }
+//! ```
+
+mod core;
+mod duplicate;
+mod unique;
+
+#[cfg(all(test, model))]
+pub(crate) use core::Core;
+pub use core::{KeyChange, KeyEntry, RegisterError};
+pub use duplicate::DuplicateKeys;
+pub use unique::UniqueKeys;

@@ -1,0 +1,117 @@
+//! Keys that one incarnation has at a time.
+
+use std::fmt;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use perennial_actors::{Actor, Address, Context, Pid, Subscription};
+
+use super::core::{Core, KeyChange, KeyEntry, RegisterError};
+
+/// Keys of which each belongs to one incarnation at most. Clones are the same.
+///
+/// An incarnation that ends has no key any more before anybody hears of it; one that is ending has none as soon as it does not live, so that a
+/// successor never meets a key that is taken by a dead one.
+pub struct UniqueKeys<K, M: Send + 'static, V = ()>(pub(crate) Arc<Core<K, M, V>>);
+
+impl<K, M, V> UniqueKeys<K, M, V>
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    M: Send + 'static,
+    V: Clone + fmt::Debug + Send + Sync + 'static,
+{
+    /// No keys yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Registers a key for this incarnation, until it ends.
+    ///
+    /// # Errors
+    ///
+    /// If an incarnation that lives has it, this one included. The value comes back.
+    pub fn register<A: Actor<Msg = M>>(
+        &self,
+        ctx: &Context<A>,
+        key: K,
+        value: V,
+    ) -> Result<(), RegisterError<V>> {
+        self.0.register(ctx, key, value, true)
+    }
+
+    /// Gives up a key of this incarnation; the value. Nothing happens to a key of another.
+    pub fn unregister<A: Actor<Msg = M>>(&self, ctx: &Context<A>, key: &K) -> Option<V> {
+        self.0.unregister(ctx.pid(), key, |_| true).pop()
+    }
+
+    /// Changes the value of a key of this incarnation; the old one. The new value is made of the old one, under no lock.
+    pub fn update<A: Actor<Msg = M>>(
+        &self,
+        ctx: &Context<A>,
+        key: &K,
+        change: impl FnOnce(&V) -> V,
+    ) -> Option<V> {
+        let entry = self.lookup(key).filter(|entry| entry.pid == ctx.pid())?;
+        self.0.update(entry.pid, key, change(&entry.value))
+    }
+
+    /// Who has a key, and what it says of it.
+    #[must_use]
+    pub fn lookup(&self, key: &K) -> Option<KeyEntry<M, V>> {
+        self.0.lookup_one(key)
+    }
+
+    /// The address of who has a key.
+    #[must_use]
+    pub fn whereis(&self, key: &K) -> Option<Address<M>> {
+        Some(self.lookup(key)?.address)
+    }
+
+    /// The keys of an incarnation.
+    #[must_use]
+    pub fn keys_of(&self, pid: Pid) -> Vec<K> {
+        self.0.keys_of(pid)
+    }
+
+    /// How many keys there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What is picked of all keys and their entries, in no order. What is registered or given up meanwhile may be in it or not.
+    pub fn select<R>(&self, mut pick: impl FnMut(K, KeyEntry<M, V>) -> Option<R>) -> Vec<R> {
+        self.0.everything().into_iter().filter_map(|(key, entry)| pick(key, entry)).collect()
+    }
+
+    /// What is registered and given up from now on; see [`KeyChange`] for the order.
+    #[must_use]
+    pub fn subscribe(&self) -> Subscription<KeyChange<K>> {
+        self.0.changes.subscribe()
+    }
+}
+
+impl<K: Clone + Eq + Hash, M: Send + 'static, V> Default for UniqueKeys<K, M, V> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<K, M: Send + 'static, V> Clone for UniqueKeys<K, M, V> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<K, M: Send + 'static, V> fmt::Debug for UniqueKeys<K, M, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UniqueKeys").finish_non_exhaustive()
+    }
+}

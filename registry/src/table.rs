@@ -1,0 +1,117 @@
+//! A map that many threads share, with no way to hold on to a part of it.
+//!
+//! The one place that knows dashmap. A guard of it that is alive while the map is used again, or while a task waits, can stop a thread
+//! for ever. So nothing here returns one: what is done to an entry is done in a closure, and what comes back is owned.
+//!
+//! The rules for those closures: they are short, they call nobody else's code, and they touch no table. What they throw away is
+//! returned, to be dropped by the caller. They may ask an actor how it stands and set or take back its hooks: the lock of its mailbox comes
+//! after that of an entry, and who holds it touches no table.
+//!
+//! The model checker gets another one of the same interface, `plain_table.rs`.
+
+#![expect(clippy::disallowed_types, reason = "this is the file that may")]
+
+use std::borrow::Borrow;
+use std::hash::Hash;
+
+use dashmap::{DashMap, Entry};
+
+/// A map that many threads share.
+pub(crate) struct Table<K, V>(DashMap<K, V>);
+
+/// What becomes of an entry.
+pub(crate) enum Fate {
+    Keep,
+    Remove,
+}
+
+impl<K: Eq + Hash, V> Default for Table<K, V> {
+    fn default() -> Self {
+        Self(DashMap::new())
+    }
+}
+
+impl<K: Eq + Hash, V> Table<K, V> {
+    /// Looks at the entry of a key.
+    pub(crate) fn read<Q, R>(&self, key: &Q, look: impl FnOnce(&V) -> R) -> Option<R>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        self.0.get(key).map(|value| look(value.value()))
+    }
+
+    /// Looks at the entry of a key, or at there being none, which stays so while it looks.
+    pub(crate) fn read_vacancy<R>(&self, key: K, look: impl FnOnce(Option<&V>) -> R) -> R {
+        match self.0.entry(key) {
+            Entry::Occupied(entry) => look(Some(entry.get())),
+            Entry::Vacant(_vacancy) => look(None),
+        }
+    }
+
+    /// Changes the entry of a key, if there is one; what was removed comes back too.
+    pub(crate) fn change<Q, R>(
+        &self,
+        key: &Q,
+        change: impl FnOnce(&mut V) -> (Fate, R),
+    ) -> Option<(R, Option<V>)>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        let mut result = None;
+        let removed = self.0.remove_if_mut(key, |_, value| {
+            let (fate, changed) = change(value);
+            result = Some(changed);
+            matches!(fate, Fate::Remove)
+        });
+        result.map(|result| (result, removed.map(|(_, value)| value)))
+    }
+
+    /// Changes the entry of a key, or makes one, unless nothing comes of that.
+    pub(crate) fn enter<R>(
+        &self,
+        key: K,
+        make: impl FnOnce() -> (Option<V>, R),
+        change: impl FnOnce(&mut V) -> R,
+    ) -> R {
+        match self.0.entry(key) {
+            Entry::Occupied(mut entry) => change(entry.get_mut()),
+            Entry::Vacant(entry) => {
+                let (value, result) = make();
+                if let Some(value) = value {
+                    drop(entry.insert(value));
+                }
+                result
+            }
+        }
+    }
+
+    /// Changes the entry of a key, or one that is made for that.
+    pub(crate) fn enter_with<R>(
+        &self,
+        key: K,
+        make: impl FnOnce() -> V,
+        change: impl FnOnce(&mut V) -> R,
+    ) -> R {
+        change(self.0.entry(key).or_insert_with(make).value_mut())
+    }
+
+    /// Removes the entry of a key, if it is the one that is meant.
+    pub(crate) fn remove_if<Q>(&self, key: &Q, is_meant: impl FnOnce(&V) -> bool) -> Option<V>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        self.0.remove_if(key, |_, value| is_meant(value)).map(|(_, value)| value)
+    }
+
+    /// Something of every entry. What is entered or removed meanwhile may be in it or not.
+    pub(crate) fn collect<R>(&self, mut pick: impl FnMut(&K, &V) -> Option<R>) -> Vec<R> {
+        self.0.iter().filter_map(|entry| pick(entry.key(), entry.value())).collect()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}

@@ -1,0 +1,52 @@
+//! Topics: what one actor says reaches everybody who has asked for it.
+//!
+//! ```
+//! use perennial_actors::{Actor, Context, ExitReason, Reply, System};
+//! use perennial_registry::{Registry, Slow, Topic};
+//!
+//! #[derive(Clone)]
+//! struct Price(u64);
+//!
+//! const PRICES: Topic<Price> = Topic::new("prices");
+//!
+//! enum Msg { Price(Price), Last(Reply<u64>) }
+//!
+//! impl From<Price> for Msg {
+//!     fn from(price: Price) -> Self { Msg::Price(price) }
+//! }
+//!
+//! struct Ticker(u64);
+//!
+//! impl Actor for Ticker {
+//!     type Msg = Msg;
+//!     type Args = ();
+//!     async fn init(_: &(), ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+//!         Registry::of(ctx.system()).topic(PRICES).subscribe(&ctx.address(), Slow::Skip);
+//!         Ok(Ticker(0))
+//!     }
+//!     async fn handle(&mut self, msg: Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
+//!         match msg {
+//!             Msg::Price(Price(price)) => self.0 = price,
+//!             Msg::Last(reply) => reply.send(self.0),
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let system = System::new();
+//! let ticker = system.spawn::<Ticker>(()).await?;
+//! let told = Registry::of(&system).topic(PRICES).publish(&Price(42));
+//! assert_eq!((told.delivered, told.skipped), (1, 0));
+//! assert_eq!(ticker.call(Msg::Last).await?, 42);
+//! # Ok(())
+//! # }
+//! ```
+
+mod publishing;
+mod topic;
+
+pub(crate) use publishing::Topics;
+pub use publishing::{Published, Slow, TopicHandle};
+pub use topic::Topic;
