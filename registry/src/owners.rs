@@ -53,7 +53,7 @@ pub(crate) fn list<E: Estate>(estate: &Arc<E>, handle: &Handle, pid: Pid, thing:
         return true;
     }
     let estate_then = Arc::downgrade(estate);
-    let set = handle.on_end(pid, move || {
+    let set = handle.on_end(pid, move |_| {
         if let Some(estate) = Weak::upgrade(&estate_then) {
             for thing in estate.owners().clear(pid) {
                 estate.disown(pid, &thing);
