@@ -26,6 +26,8 @@ pub mod start {
     pub use perennial_supervision::StartError as TreeError;
 }
 
+pub use perennial_supervision::pool;
+
 /// For those who own identities and host incarnations in something of their own.
 pub use perennial_actors::host;
 

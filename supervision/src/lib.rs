@@ -66,6 +66,7 @@ mod engine;
 mod error;
 mod node;
 mod policy;
+pub mod pool;
 mod report;
 mod spec;
 mod supervisor;
