@@ -32,6 +32,6 @@ mod turn;
 
 pub(crate) use book::Book;
 pub(crate) use inbox::{Ask, News, Which};
-pub(crate) use node::SupervisorNode;
+pub(crate) use node::{SupervisorNode, WeakSupervisorNode};
 pub(crate) use root::{Root, start};
 pub use totals::Totals;

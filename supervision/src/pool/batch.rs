@@ -6,22 +6,20 @@ use std::fmt;
 use tokio::sync::mpsc;
 
 use super::job::JobError;
+use super::task::Outcome;
 
 /// The results of jobs that were submitted together. To drop it changes nothing: the jobs are done.
 #[must_use = "the results come when they are asked for"]
 pub struct Batch<T, E> {
-    results: mpsc::UnboundedReceiver<(usize, Result<T, JobError<E>>)>,
+    results: mpsc::UnboundedReceiver<(usize, Outcome<T, E>)>,
     /// What came before its turn.
-    early: BTreeMap<usize, Result<T, JobError<E>>>,
+    early: BTreeMap<usize, Outcome<T, E>>,
     next: usize,
     len: usize,
 }
 
 impl<T, E> Batch<T, E> {
-    pub(super) const fn new(
-        results: mpsc::UnboundedReceiver<(usize, Result<T, JobError<E>>)>,
-        len: usize,
-    ) -> Self {
+    pub(super) const fn new(results: mpsc::UnboundedReceiver<(usize, Outcome<T, E>)>, len: usize) -> Self {
         Self { results, early: BTreeMap::new(), next: 0, len }
     }
 

@@ -8,12 +8,11 @@ use std::time::Duration;
 use perennial_actors::{Mailbox, System};
 
 use super::board::Board;
-use super::closures::{Calls, Function};
+use super::closures::Calls;
 use super::foreman::Foreman;
 use super::handle::PoolHandle;
-use super::job::Terms;
 use super::office::{Bell, Routing, Shared};
-use super::rate::Bucket;
+use super::rate::Rate;
 use super::scale::{Scale, Size};
 use super::worker::{Desk, DeskArgs, Worker};
 use crate::error::StartError;
@@ -58,17 +57,9 @@ where
         W: Worker<Job = J, Output = T, Error = E>,
     {
         let (size, supervisor) = (size.into(), Supervisor::new(id).intensity(100, Duration::from_secs(1)));
-        let board = Board::new(size.max(), CAPACITY, None);
-        let terms = Terms {
-            priority: 0,
-            attempts: 3,
-            backoff: None,
-            time_limit: None,
-            expires_in: None,
-            delay: None,
-            key: None,
-        };
-        let shared = Arc::new(Shared::new(board, terms, size.min(), DEAD));
+        let board = Board::new(size.max(), CAPACITY);
+        let weak = supervisor.handle().downgrade();
+        let shared = Arc::new(Shared::new(board, size.min(), DEAD, weak));
         let (args, pool) = (Arc::new(args), shared.clone());
         let worker = move |slot: usize| {
             let args = DeskArgs::<W> { pool: pool.clone(), slot, args: args.clone() };
@@ -93,8 +84,7 @@ where
         F: Fn(&J) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        let function: Arc<Function<J, T, E>> = Arc::new(move |job| Box::pin(function(job)));
-        Self::new::<Calls<J, T, E>>(id, size, function)
+        Self::new::<Calls<F, J, Fut>>(id, size, Arc::new(function))
     }
 
     /// A pool of workers that call a function for every job which may block: it runs on a thread that is there for that. What
@@ -117,21 +107,21 @@ where
         })
     }
 
-    /// Sets how many jobs may wait. Whoever submits another waits for room.
+    /// Sets how many jobs may wait, at least one. Whoever submits another waits for room.
     pub fn capacity(self, jobs: usize) -> Self {
-        self.handle.shared().with(|board| (board.set_capacity(jobs), Vec::new()));
+        self.handle.shared().lock().board.set_capacity(jobs.max(1));
         self
     }
 
     /// Lets at most so many jobs begin in every period.
     pub fn rate(self, jobs: u32, period: Duration) -> Self {
-        self.handle.shared().with(|board| (board.set_bucket(Bucket::new(jobs, period)), Vec::new()));
+        self.handle.shared().lock().board.set_rate(Rate::new(jobs, period));
         self
     }
 
     /// Sets how jobs find their workers.
     pub fn routing(self, routing: Routing) -> Self {
-        self.handle.shared().set_routing(routing);
+        self.handle.shared().lock().routing = routing;
         self
     }
 
@@ -155,7 +145,7 @@ where
 
     /// Sets how many dead jobs are kept for those who [take](PoolHandle::take_dead) them.
     pub fn keep_dead(self, jobs: usize) -> Self {
-        self.handle.shared().keep_dead(jobs);
+        self.handle.shared().lock().max_dead = jobs;
         self
     }
 
@@ -217,7 +207,7 @@ where
         let shared = self.handle.shared().clone();
         let children: Vec<Child<Bell>> = (0..self.size.max()).map(|slot| self.child(slot)).collect();
         let scale = Scale::of(&self.size, self.scale_after, self.cool_down);
-        let foreman = Child::new::<Foreman<J, T, E>>("foreman", Arc::new((self.handle, scale)));
+        let foreman = Child::new::<Foreman<J, T, E>>("foreman", (shared.clone(), scale));
         // The foreman comes last and stops first: what it would start must not come up while the others stop.
         let foreman = foreman.mailbox(Mailbox::unbounded());
         shared.settle(children.iter().map(Child::address).collect(), foreman.address());
@@ -226,14 +216,14 @@ where
 
     fn child(&self, slot: usize) -> Child<Bell> {
         let shared = self.handle.shared().clone();
-        let mut child = (self.worker)(slot).restart(Restart::Transient).shutdown(self.shutdown);
+        let mut child = (self.worker)(slot).shutdown(self.shutdown);
         if let Some(backoff) = self.backoff {
             child = child.backoff(backoff);
         }
         if let Some(deadline) = self.deadline {
             child = child.handler_deadline(deadline);
         }
-        child.only_if(move || shared.is_wanted(slot))
+        child.only_if(move || slot < shared.wanted())
     }
 }
 

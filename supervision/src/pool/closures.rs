@@ -2,26 +2,22 @@
 
 use std::future::Future;
 use std::marker::PhantomData;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use perennial_actors::ExitReason;
 
 use super::worker::{Worker, Workplace};
 
-type Boxed<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
-
-/// A function of a job.
-pub(super) type Function<J, T, E> = dyn Fn(&J) -> Boxed<T, E> + Send + Sync;
-
-/// A worker that is a function, and keeps nothing.
-pub(super) struct Calls<J, T, E> {
-    function: Arc<Function<J, T, E>>,
-    jobs: PhantomData<fn(J)>,
+/// A worker that calls a function of a job, and keeps nothing.
+pub(super) struct Calls<F, J, Fut> {
+    function: Arc<F>,
+    types: PhantomData<fn(J) -> Fut>,
 }
 
-impl<J, T, E> Worker for Calls<J, T, E>
+impl<F, J, T, E, Fut> Worker for Calls<F, J, Fut>
 where
+    F: Fn(&J) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<T, E>> + Send + 'static,
     J: Send + Sync + 'static,
     T: Send + 'static,
     E: Send + Sync + 'static,
@@ -29,10 +25,10 @@ where
     type Job = J;
     type Output = T;
     type Error = E;
-    type Args = Arc<Function<J, T, E>>;
+    type Args = Arc<F>;
 
-    async fn init(function: &Self::Args, _: &Workplace) -> Result<Self, ExitReason> {
-        Ok(Self { function: function.clone(), jobs: PhantomData })
+    async fn init(function: &Arc<F>, _: &Workplace) -> Result<Self, ExitReason> {
+        Ok(Self { function: function.clone(), types: PhantomData })
     }
 
     fn work(&mut self, job: &J) -> impl Future<Output = Result<T, E>> + Send {

@@ -2,29 +2,25 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use perennial_actors::Subscription;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::mpsc;
 
 use super::batch::Batch;
+use super::board::Phase;
 use super::event::JobEvent;
-use super::job::{DeadJob, Sink};
+use super::job::DeadJob;
 use super::office::Shared;
 use super::stats::PoolStats;
 use super::submit::{Submission, SubmitError};
+use super::task::Sink;
 use crate::error::ChildError;
 use crate::supervisor::SupervisorHandle;
 
 /// The means to hand jobs to a pool and to manage it, whichever incarnations of its workers live. Clones are of the same pool.
-pub struct PoolHandle<J, T, E>(Arc<Inner<J, T, E>>);
-
-struct Inner<J, T, E> {
+pub struct PoolHandle<J, T, E> {
     shared: Arc<Shared<J, T, E>>,
     supervisor: SupervisorHandle,
-    /// One change of the workers at a time.
-    changing: Mutex<()>,
-    closes: AtomicBool,
 }
 
 impl<J, T, E> PoolHandle<J, T, E>
@@ -33,13 +29,18 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    pub(super) fn new(shared: Arc<Shared<J, T, E>>, supervisor: SupervisorHandle) -> Self {
-        let (changing, closes) = (Mutex::new(()), AtomicBool::new(false));
-        Self(Arc::new(Inner { shared, supervisor, changing, closes }))
+    pub(super) const fn new(shared: Arc<Shared<J, T, E>>, supervisor: SupervisorHandle) -> Self {
+        Self { shared, supervisor }
     }
 
-    pub(super) fn shared(&self) -> &Arc<Shared<J, T, E>> {
-        &self.0.shared
+    /// The handle of a pool whose tree is there.
+    pub(super) fn of(shared: &Arc<Shared<J, T, E>>) -> Option<Self> {
+        let supervisor = shared.supervisor.upgrade()?;
+        Some(Self::new(shared.clone(), supervisor))
+    }
+
+    pub(super) const fn shared(&self) -> &Arc<Shared<J, T, E>> {
+        &self.shared
     }
 
     /// Submits a job: await it to wait for room, or take it [now](Submission::now) or not at all. Say how it is to be treated first.
@@ -65,7 +66,7 @@ where
     /// # }
     /// ```
     pub fn submit(&self, job: J) -> Submission<J, T, E> {
-        Submission::new(self.0.shared.clone(), job, self.0.shared.terms())
+        Submission::new(self.shared.clone(), job)
     }
 
     /// Submits jobs in order, as there is room; their results as one.
@@ -84,19 +85,19 @@ where
         let jobs: Vec<J> = jobs.into_iter().collect();
         let len = jobs.len();
         for (index, job) in jobs.into_iter().enumerate() {
-            self.submit(job).into_sink(Sink::Many(index, sender.clone())).await?;
+            self.submit(job).into_sink(Sink::Batch(index, sender.clone())).await?;
         }
         Ok(Batch::new(results, len))
     }
 
     /// Hands out no more jobs, until it [goes on](Self::resume). What has been begun is finished.
     pub fn pause(&self) {
-        self.0.shared.with(|board| ((), board.pause(true)));
+        self.shared.change(|state| state.board.pause(true));
     }
 
     /// Hands out jobs again.
     pub fn resume(&self) {
-        self.0.shared.with(|board| ((), board.pause(false)));
+        self.shared.change(|state| state.board.pause(false));
     }
 
     /// Waits until nothing waits and nothing is worked at. Jobs that come meanwhile are waited for too.
@@ -105,14 +106,14 @@ where
     ///
     /// Nothing is lost if the future is dropped.
     pub async fn drain(&self) {
-        self.0.shared.until(super::board::Board::is_done).await;
+        self.shared.emptied().await;
     }
 
     /// Drops all jobs that wait; how many. Their results are [`Dropped`](super::JobError::Dropped).
     pub fn clear(&self) -> usize {
-        let waiting = self.0.shared.with(|board| (board.clear(), Vec::new()));
-        let count = waiting.len();
-        self.0.shared.drop_all(waiting);
+        let mut session = self.shared.session();
+        let count = session.clear();
+        session.end();
         count
     }
 
@@ -120,45 +121,48 @@ where
     /// otherwise.
     #[must_use]
     pub fn take_dead(&self) -> Vec<DeadJob<J, E>> {
-        self.0.shared.take_dead()
+        self.shared.take_dead()
     }
 
     /// What it has done up to now.
     #[must_use]
     pub fn stats(&self) -> PoolStats {
-        self.0.shared.stats()
+        self.shared.stats()
     }
 
     /// What happens to its jobs from now on.
     #[must_use]
     pub fn subscribe(&self) -> Subscription<JobEvent> {
-        self.0.shared.events.subscribe()
+        self.shared.events.subscribe()
     }
 
     /// The means to look at the supervisor of its workers, whose ids are their numbers.
     #[must_use]
     pub fn supervisor(&self) -> &SupervisorHandle {
-        &self.0.supervisor
+        &self.supervisor
     }
 
-    /// Changes how many workers there are. Those that are too many finish the job that they have, if it does not take longer than they have to stop.
-    /// No job is lost.
+    /// Changes how many workers there are. Those that are too many finish the job that they have, if it does not take longer than
+    /// they have to stop. No job is lost.
     ///
     /// # Errors
     ///
-    /// If there are to be more than the pool was made for, or one does not start or stop.
+    /// If there are to be more than the pool was made for, if one does not start or stop, or if the pool has stopped.
     pub async fn resize(&self, workers: usize) -> Result<(), PoolError> {
-        let max = self.max();
+        let max = self.shared.workers().len();
         if workers > max {
             return Err(PoolError::TooMany { max });
         }
-        let _one_at_a_time = self.0.changing.lock().await;
-        self.0.shared.wanted.store(workers, Ordering::Release);
+        let _one_at_a_time = self.shared.changing.lock().await;
+        if self.is_stopped() {
+            return Err(PoolError::Stopped);
+        }
+        self.shared.want(workers);
         for slot in 0..workers {
             self.open(slot).await?;
         }
         for slot in (workers..max).rev() {
-            self.0.shared.with(|board| ((), board.set_open(slot, false)));
+            self.shared.change(|state| state.board.set_open(slot, false));
             self.shut(slot).await?;
         }
         Ok(())
@@ -169,10 +173,13 @@ where
     ///
     /// # Errors
     ///
-    /// If one does not start or stop. Those after it are left as they are.
+    /// If one does not start or stop, or the pool has stopped. Those after it are left as they are.
     pub async fn rolling_restart(&self) -> Result<(), PoolError> {
-        let _one_at_a_time = self.0.changing.lock().await;
-        for slot in 0..self.0.shared.wanted.load(Ordering::Acquire) {
+        let _one_at_a_time = self.shared.changing.lock().await;
+        for slot in 0..self.shared.wanted() {
+            if self.is_stopped() {
+                return Err(PoolError::Stopped);
+            }
             self.shut(slot).await?;
             self.open(slot).await?;
         }
@@ -180,49 +187,35 @@ where
     }
 
     async fn open(&self, slot: usize) -> Result<(), PoolError> {
-        match self.0.supervisor.restart_child(slot.to_string()).await {
-            Ok(_) | Err(ChildError::Running | ChildError::Restarting) => {}
-            Err(error) => return Err(PoolError::Worker { slot, error }),
-        }
-        self.0.shared.with(|board| ((), board.set_open(slot, true)));
-        Ok(())
+        let started = self.supervisor.restart_child(slot.to_string()).await;
+        let started = match started {
+            Ok(_) | Err(ChildError::Running | ChildError::Restarting) => Ok(()),
+            Err(error) => Err(PoolError::Worker { slot, error }),
+        };
+        // If there is nobody, what only that one may have goes to all.
+        self.shared.change(|state| state.board.set_open(slot, started.is_ok()));
+        started
     }
 
-    async fn shut(&self, slot: usize) -> Result<(), PoolError> {
-        let stopped = self.0.supervisor.terminate_child(slot.to_string()).await;
+    pub(super) async fn shut(&self, slot: usize) -> Result<(), PoolError> {
+        let stopped = self.supervisor.terminate_child(slot.to_string()).await;
         stopped.map_err(|error| PoolError::Worker { slot, error })
     }
 
-    pub(super) fn max(&self) -> usize {
-        self.0.shared.workers.get().map_or(0, |workers| workers.len())
-    }
-
-    /// When the tree is over, nobody will do what waits.
-    pub(super) fn close_with_the_tree(&self) {
-        if self.0.closes.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let shared = Arc::downgrade(&self.0.shared);
-        let set = self.0.supervisor.handle().on_close(move || {
-            if let Some(shared) = shared.upgrade() {
-                shared.close();
-            }
-        });
-        if !set {
-            self.0.shared.close();
-        }
+    fn is_stopped(&self) -> bool {
+        self.shared.lock().board.phase() == Phase::Closed
     }
 }
 
 impl<J, T, E> Clone for PoolHandle<J, T, E> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self { shared: self.shared.clone(), supervisor: self.supervisor.clone() }
     }
 }
 
 impl<J, T, E> fmt::Debug for PoolHandle<J, T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PoolHandle").field("supervisor", &self.0.supervisor).finish_non_exhaustive()
+        f.debug_struct("PoolHandle").field("supervisor", &self.supervisor).finish_non_exhaustive()
     }
 }
 
@@ -236,6 +229,9 @@ pub enum PoolError {
         /// How many there may be.
         max: usize,
     },
+    /// The pool has stopped.
+    #[error("the pool has stopped")]
+    Stopped,
     /// A worker did not start, or was not stopped.
     #[error("worker {slot}: {error}")]
     Worker {

@@ -50,6 +50,8 @@
 //!
 //! Jobs that outlive the process: the queue is in memory. And jobs that talk to each other: those are [actors](perennial_actors::Actor).
 
+mod admission;
+mod backlog;
 mod batch;
 mod board;
 mod builder;
@@ -58,21 +60,25 @@ mod event;
 mod foreman;
 mod handle;
 mod job;
+mod job_handle;
 mod lane;
 mod office;
 mod rate;
 mod scale;
+mod session;
 mod settling;
 mod stats;
 mod stop;
 mod submit;
+mod task;
 mod worker;
 
 pub use batch::Batch;
 pub use builder::Pool;
 pub use event::JobEvent;
 pub use handle::{PoolError, PoolHandle};
-pub use job::{DeadJob, Failure, JobError, JobHandle, JobId};
+pub use job::{DeadJob, Failure, JobError, JobId, JobRef};
+pub use job_handle::JobHandle;
 pub use office::Routing;
 pub use scale::Size;
 pub use stats::PoolStats;

@@ -43,9 +43,12 @@ impl Size {
 /// What there is to do.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Load {
+    /// Jobs that a worker could begin with.
     pub(super) queued: usize,
     /// For how long the first of those that wait has done so.
     pub(super) waited: Duration,
+    /// Workers that have nothing to do.
+    pub(super) idle: usize,
 }
 
 /// Decides how many workers there are to be.
@@ -55,7 +58,7 @@ pub(super) struct Scale {
     max: usize,
     /// How long jobs may wait before there are more workers.
     patience: Duration,
-    /// How long nothing may wait before there are fewer.
+    /// For how long nothing waits and somebody is idle before there are fewer.
     cool_down: Duration,
     calm_since: Option<Duration>,
 }
@@ -73,6 +76,11 @@ impl Scale {
             self.calm_since = None;
             let more = (workers * 2).max(workers + 1).min(workers + load.queued);
             return if load.waited >= self.patience { more.clamp(self.min, self.max) } else { workers };
+        }
+        // Who is busy would have to be waited for, and would be missed.
+        if load.idle == 0 {
+            self.calm_since = None;
+            return workers;
         }
         let since = *self.calm_since.get_or_insert(now);
         if now.saturating_sub(since) < self.cool_down {

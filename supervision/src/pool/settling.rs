@@ -1,119 +1,130 @@
-//! What becomes of jobs that were begun: a result, another attempt, or none.
+//! The workers' side of a pool: what they have made of a job goes in, and the next one comes out.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::{ExitReason, Pid};
 
-use super::board::Phase;
+use super::board::{Next, Time};
 use super::event::JobEvent;
-use super::job::{DeadJob, Failure, JobError, Task, Verdict};
-use super::lane::Waiting;
+use super::job::Failure;
 use super::office::Shared;
+use super::session::{Session, Trash};
+use super::task::Task;
 
-impl<J: Send + Sync + 'static, T: Send + 'static, E: Send + Sync + 'static> Shared<J, T, E> {
-    /// A worker has finished its job.
-    pub(super) fn done(&self, slot: usize, pid: Pid, task: &Task<J, T, E>, result: T, took: Duration) {
-        {
-            let mut state = self.state();
-            // Another has it by now: this incarnation was given up for lost.
-            if state.board.settle(slot, pid).is_none() {
-                return;
-            }
-            state.books.works.count(took);
-            state.books.done += u64::from(!task.is_over());
-        }
-        self.events.tell(|| JobEvent::Done(task.id));
-        task.finish(Ok(result));
-        self.over.notify_waiters();
+/// Where a worker sits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seat {
+    pub(super) slot: usize,
+    pub(super) pid: Pid,
+}
+
+/// What came of an attempt.
+pub(super) enum Attempt<T, E> {
+    Done(T),
+    Failed(Failure<E>),
+    /// It was given up, because there is no use in it any more.
+    GivenUp,
+}
+
+/// A job that a worker has in hand.
+pub(super) struct Leased<J, T, E> {
+    pub(super) task: Arc<Task<J, T, E>>,
+    pub(super) since: Time,
+}
+
+impl<J, T, E> Shared<J, T, E>
+where
+    J: Send + Sync + 'static,
+    T: Send + 'static,
+    E: Send + Sync + 'static,
+{
+    /// A worker takes its seat.
+    pub(super) fn arrive(&self, seat: Seat) {
+        self.change(|state| {
+            state.board.arrive(seat.slot, seat.pid.incarnation());
+            Vec::new()
+        });
     }
 
-    /// A worker has failed at its job.
-    pub(super) fn failed(&self, slot: usize, pid: Pid, failure: Failure<E>, took: Duration) {
-        let job = {
-            let mut state = self.state();
-            state.books.works.count(took);
-            state.board.settle(slot, pid)
-        };
-        if let Some(job) = job {
-            self.come_back(job, failure);
+    /// A worker has finished an attempt, if it had begun one, and wants the next job; it is woken for that if there is none now.
+    pub(super) fn turn(&self, seat: Seat, made: Option<Made<T, E>>) -> Option<Leased<J, T, E>> {
+        let now = self.now();
+        let mut session = self.session();
+        if let Some(made) = made {
+            session.settle(seat, made, now);
         }
+        let leased = session.lease(seat, now);
+        session.end();
+        leased
     }
 
-    /// A worker has dropped its job, which nobody wants any more.
-    pub(super) fn dropped(&self, slot: usize, pid: Pid) {
-        let settled = self.state().board.settle(slot, pid);
-        drop(settled);
-        self.over.notify_waiters();
+    /// A worker has finished an attempt, and does not want another job now.
+    pub(super) fn put_down(&self, seat: Seat, made: Made<T, E>) {
+        let now = self.now();
+        let mut session = self.session();
+        session.settle(seat, made, now);
+        session.end();
     }
 
     /// An incarnation of a worker has ended, or was given up.
-    pub(super) fn worker_gone(&self, slot: usize, pid: Pid, reason: &ExitReason) {
-        let (job, roused) = self.state().board.gone(slot, pid);
-        self.ring(roused);
+    pub(super) fn worker_gone(&self, seat: Seat, reason: &ExitReason) {
+        let now = self.now();
+        let mut session = self.session();
+        let (job, roused) = session.state.board.gone(seat.slot, seat.pid.incarnation());
+        session.rouse(roused);
         if let Some(job) = job {
-            self.come_back(job, Failure::WorkerEnded(reason.clone()));
+            session.come_back(job, Failure::WorkerEnded(reason.clone()), now);
+        }
+        session.end();
+    }
+}
+
+/// An attempt that is over, and when it was begun.
+pub(super) struct Made<T, E> {
+    pub(super) attempt: Attempt<T, E>,
+    pub(super) since: Time,
+}
+
+impl<J, T, E> Session<'_, J, T, E>
+where
+    J: Send + Sync + 'static,
+    T: Send + 'static,
+    E: Send + Sync + 'static,
+{
+    fn settle(&mut self, seat: Seat, made: Made<T, E>, now: Time) {
+        let job = self.state.board.settle(seat.slot, seat.pid.incarnation());
+        let Some(job) = job else {
+            // Another has it by now: this incarnation was given up for lost.
+            return match made.attempt {
+                Attempt::Done(output) => self.discard(Trash::Output(output)),
+                Attempt::Failed(failure) => self.discard(Trash::Failure(failure)),
+                Attempt::GivenUp => {}
+            };
+        };
+        self.state.books.works.count(now.saturating_sub(made.since));
+        match made.attempt {
+            Attempt::Done(output) => self.done(job.item, output),
+            Attempt::Failed(failure) => self.come_back(job, failure, now),
+            Attempt::GivenUp => self.let_go(job.item),
         }
     }
 
-    /// A job whose attempt has failed is tried again, or dead.
-    fn come_back(&self, job: Waiting<Arc<Task<J, T, E>>>, failure: Failure<E>) {
-        let task = job.item.clone();
-        if self.state().board.phase() == Phase::Closed {
-            return self.drop_all(vec![task]);
-        }
-        match task.fail(failure) {
-            Verdict::Over => self.over.notify_waiters(),
-            Verdict::Again(delay) => self.try_again(job, delay),
-            Verdict::Dead(failures) => self.bury(&task, failures),
-        }
-    }
-
-    fn try_again(&self, job: Waiting<Arc<Task<J, T, E>>>, delay: Duration) {
-        let (id, now) = (job.item.id, self.now());
-        let job = Waiting { since: now, ..job };
-        self.events.tell(|| JobEvent::Retried(id));
-        let roused = {
-            let mut state = self.state();
-            state.books.retried += 1;
-            if delay.is_zero() {
-                state.board.put(job, true)
-            } else {
-                state.board.delay(job, now.saturating_add(delay));
+    fn lease(&mut self, seat: Seat, now: Duration) -> Option<Leased<J, T, E>> {
+        let mut expired = Vec::new();
+        let (next, roused) = self.state.board.lease(seat.slot, seat.pid.incarnation(), now, &mut expired);
+        self.rouse(roused);
+        self.drop_expired(expired);
+        match next {
+            Next::Job(task, waited) => {
+                self.state.books.waits.count(waited);
+                self.note(JobEvent::Started { id: task.id, worker: seat.pid });
+                Some(Leased { task, since: now })
+            }
+            Next::Nothing => {
+                self.set_alarm(now);
                 None
             }
-        };
-        self.ring(roused);
-        if !delay.is_zero() {
-            self.call_foreman();
         }
-    }
-
-    fn bury(&self, task: &Arc<Task<J, T, E>>, failures: Arc<[Failure<E>]>) {
-        let forgotten = {
-            let mut state = self.state();
-            state.books.failed += 1;
-            let dead = DeadJob { id: task.id, job: task.job.clone(), failures: failures.clone() };
-            state.dead.push_back(dead);
-            (state.dead.len() > state.max_dead).then(|| state.dead.pop_front())
-        };
-        drop(forgotten);
-        self.events.tell(|| JobEvent::Dead(task.id));
-        task.finish(Err(JobError::Failed(failures)));
-        self.over.notify_waiters();
-    }
-
-    /// Jobs that will not be done.
-    pub(super) fn drop_all(&self, tasks: Vec<Arc<Task<J, T, E>>>) {
-        let mut dropped = 0;
-        for task in &tasks {
-            if task.finish(Err(JobError::Dropped)) {
-                dropped += 1;
-                self.events.tell(|| JobEvent::Dropped(task.id));
-            }
-        }
-        self.state().books.dropped += dropped;
-        self.room.notify_waiters();
-        self.over.notify_waiters();
     }
 }

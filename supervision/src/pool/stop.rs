@@ -1,5 +1,7 @@
 //! Bringing a pool to its end.
 
+use tokio::task::JoinSet;
+
 use super::board::Phase;
 use super::handle::PoolHandle;
 
@@ -34,8 +36,8 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    /// Stops the pool; ready when nothing waits and nothing is worked at. Its workers end, and are not started again; its supervisor stays, to
-    /// be stopped with the tree that it is in.
+    /// Stops the pool; ready when nothing waits, nothing is worked at, and its workers have ended. They are not started again; its
+    /// supervisor stays, to be stopped with the tree that it is in.
     ///
     /// # Cancel safety
     ///
@@ -43,25 +45,26 @@ where
     pub async fn stop(&self, how: StopPool) -> StopReport {
         let shared = self.shared();
         let before = shared.stats();
-        let phase = if how == StopPool::Now { Phase::Closed } else { Phase::Finishing };
-        let waiting = shared.with(|board| {
-            board.enter(phase);
-            let roused = board.pause(false);
-            (if how == StopPool::Finish { Vec::new() } else { board.clear() }, roused)
-        });
-        shared.drop_all(waiting);
-        if how == StopPool::Now {
-            for worker in shared.workers.get().into_iter().flatten() {
-                // If it is just being restarted, it finds that there is nothing to do.
-                let _ = worker.kill();
-            }
+        let mut session = shared.session();
+        session.state.board.enter(if how == StopPool::Now { Phase::Closed } else { Phase::Finishing });
+        let roused = session.state.board.pause(false);
+        session.rouse(roused);
+        if how != StopPool::Finish {
+            session.clear();
         }
-        shared.until(super::board::Board::is_done).await;
-        // Whoever is idle looks once more, and leaves.
-        shared.with(|board| {
-            board.enter(Phase::Closed);
-            ((), board.rouse_all())
-        });
+        if how == StopPool::Now {
+            session.call_off();
+        }
+        session.end();
+        // Those who wait for room need not.
+        shared.room.notify_waiters();
+        if how != StopPool::Now {
+            shared.emptied().await;
+            shared.lock().board.enter(Phase::Closed);
+        }
+        self.dismiss(how).await;
+        // Of those who do not await, and so could not be told; they were abandoned.
+        shared.emptied().await;
         let after = shared.stats();
         StopReport {
             done: after.done - before.done,
@@ -69,5 +72,25 @@ where
             dropped: after.dropped - before.dropped,
             failed: after.failed - before.failed,
         }
+    }
+
+    /// Stops all workers, at once.
+    async fn dismiss(&self, how: StopPool) {
+        let shared = self.shared();
+        shared.want(0);
+        let mut stopping = JoinSet::new();
+        for slot in 0..shared.workers().len() {
+            let pool = self.clone();
+            stopping.spawn(async move { pool.shut(slot).await });
+        }
+        if how == StopPool::Now {
+            // Once all of them have been told, so that none of them is started again, and no kill counts as a crash.
+            tokio::task::yield_now().await;
+            let _ = self.supervisor().count_children().await;
+            for worker in shared.workers() {
+                let _ = worker.kill();
+            }
+        }
+        while stopping.join_next().await.is_some() {}
     }
 }

@@ -4,13 +4,13 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-
-use super::job::{JobHandle, Office, Sink, Task, Terms};
-use super::office::{Refused, Shared};
+use super::admission::Refused;
+use super::job_handle::{JobHandle, Office};
+use super::office::Shared;
+use super::task::{Sink, Task, Terms};
 use crate::policy::Backoff;
 
 /// A job that is about to be submitted. What is not said of it is as the pool says.
@@ -18,7 +18,8 @@ use crate::policy::Backoff;
 pub struct Submission<J, T, E> {
     pool: Arc<Shared<J, T, E>>,
     job: J,
-    terms: Terms,
+    /// How it is to be treated, if anything was said of that.
+    terms: Option<Box<Terms>>,
 }
 
 /// Why a job was not taken in; with the job.
@@ -65,49 +66,53 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    pub(super) const fn new(pool: Arc<Shared<J, T, E>>, job: J, terms: Terms) -> Self {
-        Self { pool, job, terms }
+    pub(super) const fn new(pool: Arc<Shared<J, T, E>>, job: J) -> Self {
+        Self { pool, job, terms: None }
+    }
+
+    fn terms(&mut self) -> &mut Terms {
+        self.terms.get_or_insert_with(|| Box::new(*self.pool.terms()))
     }
 
     /// Sets how urgent it is: the higher comes first; 0 unless set.
-    pub const fn priority(mut self, priority: u8) -> Self {
-        self.terms.priority = priority;
+    pub fn priority(mut self, priority: u8) -> Self {
+        self.terms().priority = priority;
         self
     }
 
     /// Keeps it back for so long.
-    pub const fn delay(mut self, delay: Duration) -> Self {
-        self.terms.delay = Some(delay);
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.terms().delay = Some(delay);
         self
     }
 
     /// Drops it if it was not begun by then.
-    pub const fn expires_in(mut self, time: Duration) -> Self {
-        self.terms.expires_in = Some(time);
+    pub fn expires_in(mut self, time: Duration) -> Self {
+        self.terms().expires_in = Some(time);
         self
     }
 
     /// Sets how long an attempt may take, at its awaits: then it has failed, and its worker goes on with the next job. A worker that
     /// does not await is found by its [deadline](super::Pool::handler_deadline).
-    pub const fn time_limit(mut self, limit: Duration) -> Self {
-        self.terms.time_limit = Some(limit);
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.terms().time_limit = Some(limit);
         self
     }
 
     /// Sets how many attempts it has, the first included.
-    pub const fn attempts(mut self, attempts: u32) -> Self {
-        self.terms.attempts = if attempts == 0 { 1 } else { attempts };
+    pub fn attempts(mut self, attempts: u32) -> Self {
+        self.terms().attempts = attempts.max(1);
         self
     }
 
     /// Sets how long it waits after a failed attempt.
-    pub const fn backoff(mut self, backoff: Backoff) -> Self {
-        self.terms.backoff = Some(backoff);
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.terms().backoff = Some(backoff);
         self
     }
 
     /// Says that it must not be begun twice: whatever happens to its worker, it has failed then.
-    pub const fn at_most_once(self) -> Self {
+    pub fn at_most_once(self) -> Self {
         self.attempts(1)
     }
 
@@ -116,7 +121,7 @@ where
     pub fn key(mut self, key: &impl Hash) -> Self {
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
-        self.terms.key = Some(hasher.finish());
+        self.terms().key = Some(hasher.finish());
         self
     }
 
@@ -126,9 +131,12 @@ where
     ///
     /// If there is none, or the pool takes none in any more; with the job.
     pub fn now(self) -> Result<JobHandle<T, E>, SubmitError<J>> {
-        let (sender, result) = oneshot::channel();
-        let task = self.take_in(Sink::One(sender)).map_err(|(error, _)| error)?;
-        Ok(JobHandle { id: task.id, result, task })
+        let Self { pool, job, terms } = self;
+        match pool.admit(terms, job, Sink::here(), false) {
+            Ok(task) => Ok(handle(&pool, task)),
+            Err(Refused::Full { job, .. }) => Err(SubmitError::Full(job)),
+            Err(Refused::Closed(job)) => Err(SubmitError::Closed(job)),
+        }
     }
 
     /// Submits it when there is room, and does without its result.
@@ -141,39 +149,34 @@ where
     }
 
     pub(super) async fn into_sink(self, sink: Sink<T, E>) -> Result<Arc<Task<J, T, E>>, SubmitError<J>> {
-        let (mut this, mut sink) = (self, sink);
+        let Self { pool, job, terms } = self;
+        let (mut terms, mut job, mut sink) = (terms, job, sink);
         loop {
-            let pool = this.pool.clone();
             // Enlisted before it asks, so that no room comes between the two unheard.
             let room = pool.room.notified();
             tokio::pin!(room);
             room.as_mut().enable();
-            let (terms, shared) = (this.terms.clone(), this.pool.clone());
-            match this.take_in(sink) {
+            match pool.admit(terms, job, sink, true) {
                 Ok(task) => return Ok(task),
-                Err((SubmitError::Closed(job), _)) => return Err(SubmitError::Closed(job)),
-                Err((SubmitError::Full(job), back)) => {
-                    this = Self { pool: shared, job, terms };
-                    sink = back;
+                Err(Refused::Closed(job)) => return Err(SubmitError::Closed(job)),
+                Err(Refused::Full { terms: first, job: second, sink: third }) => {
+                    (terms, job, sink) = (first, second, third);
                 }
             }
+            let _in_line = pool.counted(|state| &mut state.in_line);
             room.await;
         }
     }
+}
 
-    /// Takes it in, or gives it and whoever wants its result back.
-    fn take_in(self, sink: Sink<T, E>) -> Result<Arc<Task<J, T, E>>, (SubmitError<J>, Sink<T, E>)> {
-        let Self { pool, job, terms } = self;
-        let office: Arc<dyn Office> = pool.clone();
-        let office = Arc::downgrade(&office);
-        let made = pool.admit(&terms, (job, sink), |(job, sink)| {
-            Arc::new(Task::new(pool.next_id(), Arc::new(job), terms.clone(), sink, office))
-        });
-        made.map_err(|(refused, (job, sink))| match refused {
-            Refused::Full => (SubmitError::Full(job), sink),
-            Refused::Closed => (SubmitError::Closed(job), sink),
-        })
-    }
+fn handle<J, T, E>(pool: &Arc<Shared<J, T, E>>, task: Arc<Task<J, T, E>>) -> JobHandle<T, E>
+where
+    J: Send + Sync + 'static,
+    T: Send + 'static,
+    E: Send + Sync + 'static,
+{
+    let office: Weak<dyn Office> = Arc::<Shared<J, T, E>>::downgrade(pool);
+    JobHandle { id: task.id, promise: task, office }
 }
 
 impl<J, T, E> IntoFuture for Submission<J, T, E>
@@ -187,9 +190,9 @@ where
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let (sender, result) = oneshot::channel();
-            let task = self.into_sink(Sink::One(sender)).await?;
-            Ok(JobHandle { id: task.id, result, task })
+            let pool = self.pool.clone();
+            let task = self.into_sink(Sink::here()).await?;
+            Ok(handle(&pool, task))
         })
     }
 }

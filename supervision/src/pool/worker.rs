@@ -1,14 +1,16 @@
 //! Those who do the work: a trait to write them, and the actor that each of them is.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::Poll;
 
 use perennial_actors::{Actor, Context, ExitReason, Pid, System};
-use tokio::time::Instant;
+use tokio::time::sleep_until;
 
-use super::job::{Failure, Task};
+use super::job::Failure;
 use super::office::{Bell, Shared};
+use super::settling::{Attempt, Leased, Made, Seat};
 
 /// Turns jobs into results, one after the other.
 ///
@@ -61,7 +63,9 @@ pub(super) struct Desk<W: Worker> {
 /// What the shared part of a worker's pool is.
 pub(super) type Pooled<W> = Shared<<W as Worker>::Job, <W as Worker>::Output, <W as Worker>::Error>;
 
-type TaskOf<W> = Task<<W as Worker>::Job, <W as Worker>::Output, <W as Worker>::Error>;
+type LeasedOf<W> = Leased<<W as Worker>::Job, <W as Worker>::Output, <W as Worker>::Error>;
+
+type MadeOf<W> = Made<<W as Worker>::Output, <W as Worker>::Error>;
 
 pub(super) struct DeskArgs<W: Worker> {
     pub(super) pool: Arc<Pooled<W>>,
@@ -74,48 +78,64 @@ impl<W: Worker> Actor for Desk<W> {
     type Args = Arc<DeskArgs<W>>;
 
     async fn init(args: &Arc<DeskArgs<W>>, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
-        let (pid, slot) = (ctx.pid(), args.slot);
-        let at = Workplace { slot, pid, system: ctx.system().clone() };
+        let seat = Seat { slot: args.slot, pid: ctx.pid() };
+        args.pool.begin();
+        let at = Workplace { slot: seat.slot, pid: seat.pid, system: ctx.system().clone() };
         let worker = W::init(&args.args, &at).await?;
-        // However it ends, what it has in hand comes back before anybody hears of the end.
+        // However it ends, what it has in hand comes back before anybody hears of the end. It takes its seat before, so that an end in
+        // between, after which this one is not told, leaves no seat taken.
+        args.pool.arrive(seat);
         let pool = args.pool.clone();
-        ctx.address().handle().on_end(pid, move |reason| pool.worker_gone(slot, pid, reason));
-        ctx.continue_with(Bell);
+        let told = move |reason: &ExitReason| pool.worker_gone(seat, reason);
+        if !ctx.address().handle().on_end(seat.pid, told) {
+            args.pool.worker_gone(seat, &ExitReason::Killed);
+        }
+        ctx.continue_with(Bell::Work);
         Ok(Self { worker, args: args.clone() })
     }
 
-    /// One job each time, so that a stop or a kill comes between two.
-    async fn handle(&mut self, _: Bell, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
-        let (pool, slot, pid) = (&self.args.pool, self.args.slot, ctx.pid());
-        if let Some(task) = pool.lease(slot, pid) {
-            attempt(&mut self.worker, pool, slot, pid, &task).await;
-            ctx.continue_with(Bell);
-        } else if pool.is_closed() {
-            ctx.stop(ExitReason::Normal);
+    async fn handle(&mut self, bell: Bell, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+        match bell {
+            // Not with the bell in hand: it would be among the dead letters of a crash.
+            Bell::Ring => ctx.continue_with(Bell::Work),
+            Bell::Work => self.work_off(ctx).await,
         }
         Ok(())
     }
 }
 
-async fn attempt<W: Worker>(worker: &mut W, pool: &Pooled<W>, slot: usize, pid: Pid, task: &TaskOf<W>) {
-    let began = Instant::now();
-    let work = worker.work(&task.job);
-    let limited = async {
-        match task.terms.time_limit {
-            None => Some(work.await),
-            Some(limit) => tokio::time::timeout(limit, work).await.ok(),
+impl<W: Worker> Desk<W> {
+    /// Does what there is to do, until something else wants its turn. A stop or a kill comes between two jobs.
+    async fn work_off(&mut self, ctx: &mut Context<Self>) {
+        let (pool, seat) = (&self.args.pool, Seat { slot: self.args.slot, pid: ctx.pid() });
+        let mut made = None;
+        while let Some(leased) = pool.turn(seat, made.take()) {
+            let attempt = attempt(&mut self.worker, pool, leased).await;
+            if !ctx.go_on() {
+                pool.put_down(seat, attempt);
+                return ctx.continue_with(Bell::Work);
+            }
+            made = Some(attempt);
         }
-    };
-    let outcome = tokio::select! {
-        biased;
-        outcome = limited => Some(outcome),
-        () = task.cancelled.notified() => None,
-    };
-    let took: Duration = began.elapsed();
-    match outcome {
-        Some(Some(Ok(result))) => pool.done(slot, pid, task, result, took),
-        Some(Some(Err(error))) => pool.failed(slot, pid, Failure::Error(error), took),
-        Some(None) => pool.failed(slot, pid, Failure::TimedOut, took),
-        None => pool.dropped(slot, pid),
     }
+}
+
+async fn attempt<W: Worker>(worker: &mut W, pool: &Pooled<W>, leased: LeasedOf<W>) -> MadeOf<W> {
+    let Leased { task, since } = leased;
+    let mut alarm = None;
+    let mut work = pin!(worker.work(&task.job));
+    let attempt = poll_fn(|cx| {
+        if let Poll::Ready(result) = work.as_mut().poll(cx) {
+            return Poll::Ready(
+                result.map_or_else(|error| Attempt::Failed(Failure::Error(error)), Attempt::Done),
+            );
+        }
+        if task.poll_over(cx) {
+            return Poll::Ready(Attempt::GivenUp);
+        }
+        let Some(limit) = task.terms(pool.terms()).time_limit else { return Poll::Pending };
+        let alarm = alarm.get_or_insert_with(|| Box::pin(sleep_until(pool.instant(since + limit))));
+        alarm.as_mut().poll(cx).map(|()| Attempt::Failed(Failure::TimedOut))
+    });
+    Made { attempt: attempt.await, since }
 }
