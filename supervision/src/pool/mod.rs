@@ -71,6 +71,8 @@ mod stats;
 mod stop;
 mod submit;
 mod task;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 pub use batch::Batch;

@@ -60,3 +60,11 @@ impl Rate {
         self.begun.front().filter(|_| full).map(|begun| begun.last + self.period)
     }
 }
+
+#[cfg(test)]
+impl Rate {
+    /// How many entries it keeps.
+    pub(super) fn entries(&self) -> usize {
+        self.begun.len()
+    }
+}
