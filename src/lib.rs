@@ -26,6 +26,7 @@ pub mod start {
     pub use perennial_supervision::StartError as TreeError;
 }
 
+pub use perennial_supervision::pool;
 /// Ractor actors in a tree, and a tree below a ractor actor.
 pub use perennial_supervision::ractor;
 

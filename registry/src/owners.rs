@@ -44,7 +44,7 @@ pub(crate) trait Estate: Send + Sync + 'static {
 pub(crate) fn list<E: Estate>(estate: &Arc<E>, handle: &Handle, pid: Pid) -> bool {
     let make = || {
         let estate = Arc::downgrade(estate);
-        let is_set = handle.on_end(pid, move || {
+        let is_set = handle.on_end(pid, move |_| {
             if let Some(estate) = Weak::upgrade(&estate) {
                 for (number, key) in estate.owners().clear(pid) {
                     estate.disown(&key, number);

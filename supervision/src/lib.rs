@@ -68,6 +68,7 @@ mod error;
 mod link;
 mod node;
 mod policy;
+pub mod pool;
 pub mod ractor;
 mod report;
 mod roster;

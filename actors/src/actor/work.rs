@@ -22,6 +22,51 @@ impl<A: Actor> Context<A> {
         self.agenda_mut().continue_with(message);
     }
 
+    /// For a handler that does several things, one after the other, to ask between two: whether it may go on with the next.
+    ///
+    /// Not if the actor is to stop, a signal waits, or it has had its turn, which is 128 messages and things: then it leaves the rest to a
+    /// [continuation](Self::continue_with) and returns. If it may, what it does from now on is another thing: for a deadline of its
+    /// handlers, the time begins anew.
+    ///
+    /// ```
+    /// use perennial_actors::{Actor, Context, ExitReason, System};
+    ///
+    /// struct Squares(Vec<u64>);
+    ///
+    /// impl Actor for Squares {
+    ///     type Msg = u64;
+    ///     type Args = u64;
+    ///     async fn init(last: &u64, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+    ///         ctx.continue_with(*last);
+    ///         Ok(Self(Vec::new()))
+    ///     }
+    ///     async fn handle(&mut self, last: u64, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+    ///         for n in self.0.len() as u64..last {
+    ///             self.0.push(n * n);
+    ///             if !ctx.go_on() {
+    ///                 ctx.continue_with(last);
+    ///                 return Ok(());
+    ///             }
+    ///         }
+    ///         ctx.stop(ExitReason::Normal);
+    ///         Ok(())
+    ///     }
+    ///     async fn terminate(&mut self, _: &ExitReason, _: &mut Context<Self>) {
+    ///         assert_eq!(self.0.len(), 1000);
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (_, squares) = System::new().spawn::<Squares>(1000).detach_monitored()?;
+    /// assert!(matches!(squares.await.reason, ExitReason::Normal));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn go_on(&mut self) -> bool {
+        self.stopping().is_none() && self.attachment_mut().go_on()
+    }
+
     /// Handles `message` after a time; never early.
     ///
     /// Timers that are due together are handled in the order in which they were set.

@@ -69,12 +69,12 @@ impl Handle {
     /// Runs `hook` when nobody serves the actor any more and nobody is due to, before any monitor hears of it. False, and the
     /// hook is dropped, if that is so now.
     pub fn on_close(&self, hook: impl FnOnce() + Send + 'static) -> bool {
-        self.0.hook(Hook { name: None, incarnation: None, run: Box::new(hook) }).is_ok()
+        self.0.hook(Hook { name: None, incarnation: None, run: Box::new(|_| hook()) }).is_ok()
     }
 
-    /// Runs `hook` when this incarnation of the actor has ended, before any link or monitor hears of it. False, and the hook is
-    /// dropped, if it does not live now.
-    pub fn on_end(&self, incarnation: Pid, hook: impl FnOnce() + Send + 'static) -> bool {
+    /// Runs `hook` with the reason when this incarnation of the actor has ended, or was abandoned, before any link or monitor hears of
+    /// it. False, and the hook is dropped, if it does not live now.
+    pub fn on_end(&self, incarnation: Pid, hook: impl FnOnce(&ExitReason) + Send + 'static) -> bool {
         let number = Some(incarnation.incarnation());
         self.0.identity() == incarnation.identity()
             && self.0.hook(Hook { name: None, incarnation: number, run: Box::new(hook) }).is_ok()
@@ -87,7 +87,7 @@ impl Handle {
         name: impl Into<Cow<'static, str>>,
         give_up: impl FnOnce() + Send + 'static,
     ) -> bool {
-        self.0.hook(Hook { name: Some(name.into()), incarnation: None, run: Box::new(give_up) }).is_ok()
+        self.0.hook(Hook { name: Some(name.into()), incarnation: None, run: Box::new(|_| give_up()) }).is_ok()
     }
 
     /// Says that the actor does not bear a name any more, which was given up. False if it did not. For registries.

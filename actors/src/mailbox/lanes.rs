@@ -62,7 +62,7 @@ pub(crate) struct Hook {
     pub(crate) name: Option<Cow<'static, str>>,
     /// The incarnation whose end it waits for; the end of all of them if none.
     pub(crate) incarnation: Option<u32>,
-    pub(crate) run: Box<dyn FnOnce() + Send>,
+    pub(crate) run: Box<dyn FnOnce(&ExitReason) + Send>,
 }
 
 /// Why there is no incarnation, and when there is to be one, in the time of the system.

@@ -196,6 +196,17 @@ impl<M: Send + 'static> Attachment<M> {
         true
     }
 
+    /// Begins to act on another thing within the same handler; not if something more urgent waits, it has had its turn, or the mailbox was
+    /// taken away.
+    pub(crate) fn go_on(&mut self) -> bool {
+        if self.budget == 0 || self.process.queue.has_signal() || !self.is_attached() {
+            return false;
+        }
+        self.process.condition.step();
+        self.budget -= 1;
+        true
+    }
+
     /// Whether it has had its turn. Then it lets its neighbours have theirs, and goes on at once.
     #[inline]
     pub(crate) fn is_exhausted(&mut self, cx: &Context<'_>) -> bool {

@@ -135,7 +135,7 @@ impl<M: Send + 'static> Process<M> {
     /// Tells everybody whom an end concerns, in the order that they may rely on: names are free, callers and senders know,
     /// before any link or monitor hears of it.
     fn conclude(&self, leftover: Leftover<M>, pid: Pid, reason: &ExitReason) {
-        leftover.hooks.into_iter().for_each(|hook| survive(hook.run));
+        leftover.hooks.into_iter().for_each(|hook| survive(|| (hook.run)(reason)));
         if leftover.lost_in_flight {
             self.bury(pid, || DeadReason::InFlight(reason.clone()));
         }

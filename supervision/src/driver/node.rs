@@ -1,6 +1,6 @@
 //! A supervisor as a node of a tree: its identity, and the book of the incarnation that lives or lived last.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use perennial_actors::host::Identity;
@@ -14,6 +14,17 @@ use crate::spec::{ChildSpec, Plan};
 #[derive(Clone)]
 pub(crate) struct SupervisorNode(Arc<Inner>);
 
+/// The same for those who are kept by it themselves.
+#[derive(Clone)]
+pub(crate) struct WeakSupervisorNode(Weak<Inner>);
+
+impl WeakSupervisorNode {
+    /// It is there for as long as its tree, or anybody who holds it.
+    pub(crate) fn upgrade(&self) -> Option<SupervisorNode> {
+        self.0.upgrade().map(SupervisorNode)
+    }
+}
+
 struct Inner {
     id: Arc<str>,
     identity: Identity<News>,
@@ -26,6 +37,10 @@ impl SupervisorNode {
         // incarnations is for the next.
         let identity = Identity::new(Mailbox::unbounded());
         Self(Arc::new(Inner { id, identity, book: Mutex::default() }))
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakSupervisorNode {
+        WeakSupervisorNode(Arc::downgrade(&self.0))
     }
 
     /// Settles what it is to do, before it is started.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use perennial_actors::{Handle, Reply};
 
-use crate::driver::{Ask, Book, News, SupervisorNode, Which};
+use crate::driver::{Ask, Book, News, SupervisorNode, WeakSupervisorNode, Which};
 use crate::error::{ChildError, NotStarted, StartChildError};
 use crate::node::Node;
 use crate::policy::ChildPolicy;
@@ -23,9 +23,23 @@ use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
 #[derive(Clone)]
 pub struct SupervisorHandle(pub(super) SupervisorNode);
 
+/// The same for those who are kept by the supervisor themselves.
+#[derive(Clone)]
+pub(crate) struct WeakSupervisor(WeakSupervisorNode);
+
+impl WeakSupervisor {
+    pub(crate) fn upgrade(&self) -> Option<SupervisorHandle> {
+        self.0.upgrade().map(SupervisorHandle)
+    }
+}
+
 impl SupervisorHandle {
     pub(super) const fn new(node: SupervisorNode) -> Self {
         Self(node)
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakSupervisor {
+        WeakSupervisor(self.0.downgrade())
     }
 
     /// What the tree below it looks like at this moment. It is a look, not a request: it takes no time of any supervisor, and

@@ -21,5 +21,6 @@ pub use app::{App, ShutdownReport};
 pub use builder::Supervisor;
 pub use dynamic::{DynamicHandle, DynamicSupervisor, Template};
 pub use handle::SupervisorHandle;
+pub(crate) use handle::WeakSupervisor;
 pub use partition::{PartitionKey, PartitionSupervisor, Partitions, ResizeError};
 pub use signal::{Finish, StopSignal};

@@ -10,7 +10,7 @@ use crate::mailbox::{AttachError, Hook, Inside, Interest, Mailbox, Queue};
 use crate::order::Order;
 
 fn hook() -> Hook {
-    Hook { name: None, incarnation: None, run: Box::new(|| {}) }
+    Hook { name: None, incarnation: None, run: Box::new(|_| {}) }
 }
 
 #[test]

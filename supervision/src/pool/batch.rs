@@ -1,0 +1,80 @@
+//! The results of many jobs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use tokio::sync::mpsc;
+
+use super::job::JobError;
+use super::task::Outcome;
+
+/// The results of jobs that were submitted together. To drop it changes nothing: the jobs are done.
+#[must_use = "the results come when they are asked for"]
+pub struct Batch<T, E> {
+    results: mpsc::UnboundedReceiver<(usize, Outcome<T, E>)>,
+    /// What came before its turn.
+    early: BTreeMap<usize, Outcome<T, E>>,
+    next: usize,
+    len: usize,
+}
+
+impl<T, E> Batch<T, E> {
+    pub(super) const fn new(results: mpsc::UnboundedReceiver<(usize, Outcome<T, E>)>, len: usize) -> Self {
+        Self { results, early: BTreeMap::new(), next: 0, len }
+    }
+
+    /// How many jobs there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The next result in the order in which they come, with the place of its job; `None` when all have come.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped.
+    pub async fn next_done(&mut self) -> Option<(usize, Result<T, JobError<E>>)> {
+        match self.early.pop_first() {
+            Some(early) => Some(early),
+            None => self.results.recv().await,
+        }
+    }
+
+    /// The next result in the order in which the jobs were submitted; `None` when all have come.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped.
+    pub async fn next_in_order(&mut self) -> Option<Result<T, JobError<E>>> {
+        loop {
+            if let Some(result) = self.early.remove(&self.next) {
+                self.next += 1;
+                return Some(result);
+            }
+            let (index, result) = self.results.recv().await?;
+            self.early.insert(index, result);
+        }
+    }
+
+    /// All results, in the order in which the jobs were submitted.
+    pub async fn all(mut self) -> Vec<Result<T, JobError<E>>> {
+        let mut all = Vec::with_capacity(self.len);
+        while let Some(result) = self.next_in_order().await {
+            all.push(result);
+        }
+        all
+    }
+}
+
+impl<T, E> fmt::Debug for Batch<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch").field("len", &self.len).finish_non_exhaustive()
+    }
+}

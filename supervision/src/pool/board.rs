@@ -1,0 +1,347 @@
+//! The queue of a pool as a pure state machine: what waits, who works at what, and what comes next.
+//!
+//! There is no clock in it, no task and no lock: the time comes in, and whom to wake comes out. It knows nothing of jobs but where they
+//! stand.
+//!
+//! # Rules
+//!
+//! 1. A job is in one place at a time: it waits, is delayed, or is leased to one worker.
+//! 2. Who leases is known by slot and incarnation. What an old incarnation says or asks changes nothing.
+//! 3. A worker that finds nothing is idle, and is woken for the next job that it may have: so no job waits beside an idle worker, unless the
+//!    pool is paused or its rate does not allow it.
+//! 4. Jobs are leased by priority, and then by number. One that comes back has its number still, so it stands ahead of those that were
+//!    submitted after it.
+//! 5. What has expired is never leased, and comes out as soon as it has.
+
+use std::time::Duration;
+
+use super::backlog::Backlog;
+use super::lane::Waiting;
+use super::rate::Rate;
+
+/// Time since the pool was made.
+pub(super) type Time = Duration;
+
+/// Which incarnation of the worker in a slot.
+pub(super) type Incarnation = u32;
+
+/// Where a worker stands.
+#[derive(Debug)]
+struct Slot<I> {
+    /// The incarnation that is there.
+    served_by: Option<Incarnation>,
+    lease: Option<Waiting<I>>,
+    idle: bool,
+    /// Whether it is to have anything at all.
+    open: bool,
+}
+
+/// Whether jobs are taken in and handed out. It only ever goes on to a later one.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Phase {
+    /// Both.
+    Open,
+    /// What is there is finished, and nothing more taken in.
+    Finishing,
+    /// Neither.
+    Closed,
+}
+
+/// What a worker is to do next.
+#[derive(Debug)]
+pub(super) enum Next<I> {
+    /// This job, which has waited for so long.
+    Job(I, Duration),
+    /// Nothing, until it is woken.
+    Nothing,
+}
+
+/// The queue.
+#[derive(Debug)]
+pub(super) struct Board<I> {
+    backlog: Backlog<I>,
+    slots: Vec<Slot<I>>,
+    leased: usize,
+    idle: Vec<usize>,
+    capacity: usize,
+    paused: bool,
+    phase: Phase,
+    rate: Option<Rate>,
+    /// A worker found a job that the rate did not allow it to begin.
+    held_up: bool,
+}
+
+impl<I> Board<I> {
+    pub(super) fn new(slots: usize, capacity: usize) -> Self {
+        let slot = || Slot { served_by: None, lease: None, idle: false, open: true };
+        Self {
+            backlog: Backlog::new(slots),
+            slots: std::iter::repeat_with(slot).take(slots).collect(),
+            leased: 0,
+            idle: Vec::new(),
+            capacity,
+            paused: false,
+            phase: Phase::Open,
+            rate: None,
+            held_up: false,
+        }
+    }
+
+    pub(super) const fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// How many wait, delayed ones included.
+    pub(super) const fn waiting(&self) -> usize {
+        self.backlog.len()
+    }
+
+    /// How many a worker could begin with.
+    pub(super) fn ready(&self) -> usize {
+        self.backlog.ready()
+    }
+
+    pub(super) const fn leased(&self) -> usize {
+        self.leased
+    }
+
+    /// What is worked at.
+    pub(super) fn leases(&self) -> impl Iterator<Item = &I> {
+        self.slots.iter().filter_map(|slot| slot.lease.as_ref()).map(|job| &job.item)
+    }
+
+    /// How many workers have nothing to do.
+    pub(super) fn idle(&self) -> usize {
+        self.idle.iter().filter(|slot| self.slots[**slot].open).count()
+    }
+
+    /// Whether nothing waits and nothing is worked at.
+    pub(super) const fn is_done(&self) -> bool {
+        self.waiting() == 0 && self.leased == 0
+    }
+
+    pub(super) const fn has_room(&self) -> bool {
+        self.waiting() < self.capacity
+    }
+
+    /// The open slot with the least before it, for those who choose one.
+    pub(super) fn least_queued(&self) -> Option<usize> {
+        let open = self.slots.iter().enumerate().filter(|(_, slot)| slot.open);
+        open.min_by_key(|(place, slot)| self.backlog.reserved_for(*place) + usize::from(slot.lease.is_some()))
+            .map(|(place, _)| place)
+    }
+
+    /// The open slot that a number leads to.
+    pub(super) fn slot_of(&self, number: u64) -> Option<usize> {
+        let open = self.slots.iter().filter(|slot| slot.open).count() as u64;
+        let nth = number.checked_rem(open)? as usize;
+        self.slots.iter().enumerate().filter(|(_, slot)| slot.open).nth(nth).map(|(place, _)| place)
+    }
+
+    /// Since when the first of all that wait for a worker has done so.
+    pub(super) fn oldest(&self) -> Option<Time> {
+        self.backlog.oldest()
+    }
+}
+
+/// What waits.
+impl<I> Board<I> {
+    /// Puts a job in; whom to wake.
+    pub(super) fn put(&mut self, job: Waiting<I>) -> Option<usize> {
+        let slot = job.stand.slot.filter(|slot| self.slots.get(*slot).is_some_and(|slot| slot.open));
+        self.backlog.push(job, slot);
+        match slot {
+            _ if self.is_held_up() => None,
+            Some(slot) => self.stir(slot),
+            None => self.rouse_for_what_waits(),
+        }
+    }
+
+    /// Keeps a job back until then.
+    pub(super) fn delay(&mut self, job: Waiting<I>, until: Time) {
+        self.backlog.delay(job, until);
+    }
+
+    /// Lets in what is due, puts what has expired into `expired`, and ends the wait for the rate; whom to wake.
+    pub(super) fn tick(&mut self, now: Time, expired: &mut Vec<I>) -> Vec<usize> {
+        expired.extend(std::iter::from_fn(|| self.backlog.pop_expired(now)));
+        let mut roused = Vec::new();
+        while let Some(job) = self.backlog.pop_due(now) {
+            roused.extend(self.put(job));
+        }
+        if self.held_up && self.is_within_rate(now) {
+            self.held_up = false;
+            roused.extend(self.rouse_for_what_waits());
+        }
+        roused
+    }
+
+    /// When to [`tick`](Self::tick), if nothing happens before.
+    pub(super) fn next_deadline(&mut self, now: Time) -> Option<Time> {
+        let rate = self.rate.as_mut().filter(|_| self.held_up && !self.paused);
+        let allowed = rate.map(|rate| rate.ready_at(now).unwrap_or(now));
+        [self.backlog.next_deadline(), allowed].into_iter().flatten().min()
+    }
+
+    /// Takes out everything that waits.
+    pub(super) fn clear(&mut self) -> Vec<I> {
+        self.backlog.clear()
+    }
+
+    /// Takes one job out that waits.
+    pub(super) fn withdraw(&mut self, number: u64) -> Option<I> {
+        self.backlog.withdraw(number)
+    }
+}
+
+/// Who works.
+impl<I> Board<I> {
+    /// An incarnation has come, unless a later one has.
+    pub(super) fn arrive(&mut self, slot: usize, incarnation: Incarnation) {
+        if let Some(place) = self.slots.get_mut(slot) {
+            place.served_by = place.served_by.max(Some(incarnation));
+        }
+    }
+
+    /// The next job for a worker, or it is idle; and whom to wake. What has expired is put into `expired` (rule 5).
+    pub(super) fn lease(
+        &mut self,
+        slot: usize,
+        incarnation: Incarnation,
+        now: Time,
+        expired: &mut Vec<I>,
+    ) -> (Next<I>, Option<usize>)
+    where
+        I: Clone,
+    {
+        if !self.is_served(slot, incarnation) {
+            return (Next::Nothing, None);
+        }
+        self.stir(slot);
+        while self.may_have_one(slot) {
+            if !self.is_within_rate(now) {
+                self.held_up = true;
+                break;
+            }
+            let Some(job) = self.backlog.pop(slot) else { break };
+            if job.stand.expires.is_some_and(|expires| expires <= now) {
+                expired.push(job.item);
+                continue;
+            }
+            let (item, waited) = (job.item.clone(), now.saturating_sub(job.since));
+            self.slots[slot].lease = Some(job);
+            self.leased += 1;
+            return (Next::Job(item, waited), self.spend(now));
+        }
+        self.slots[slot].idle = true;
+        self.idle.push(slot);
+        (Next::Nothing, None)
+    }
+
+    fn may_have_one(&self, slot: usize) -> bool {
+        let place = &self.slots[slot];
+        let is_free = place.open && place.lease.is_none();
+        is_free && !self.paused && self.phase != Phase::Closed && self.backlog.has_for(slot)
+    }
+
+    /// A job has begun. Those who wait for the rate are woken one by the other: whom to wake.
+    fn spend(&mut self, now: Time) -> Option<usize> {
+        let rate = self.rate.as_mut()?;
+        rate.spend(now);
+        self.held_up = false;
+        self.rouse_for_what_waits()
+    }
+
+    /// A lease is over, if it is still that incarnation's (rule 2).
+    pub(super) fn settle(&mut self, slot: usize, incarnation: Incarnation) -> Option<Waiting<I>> {
+        if !self.is_served(slot, incarnation) {
+            return None;
+        }
+        let job = self.slots[slot].lease.take()?;
+        self.leased -= 1;
+        Some(job)
+    }
+
+    /// An incarnation is gone: what it had comes out. It may have been woken and have gone before it looked, so another is.
+    pub(super) fn gone(
+        &mut self,
+        slot: usize,
+        incarnation: Incarnation,
+    ) -> (Option<Waiting<I>>, Option<usize>) {
+        let job = self.settle(slot, incarnation);
+        if !self.is_served(slot, incarnation) {
+            return (None, None);
+        }
+        self.slots[slot].served_by = None;
+        self.stir(slot);
+        (job, self.rouse_for_what_waits())
+    }
+
+    fn is_served(&self, slot: usize, incarnation: Incarnation) -> bool {
+        self.slots.get(slot).is_some_and(|slot| slot.served_by == Some(incarnation))
+    }
+
+    fn is_within_rate(&mut self, now: Time) -> bool {
+        self.rate.as_mut().is_none_or(|rate| rate.is_ready(now))
+    }
+
+    /// Whether there is no use in waking anybody.
+    const fn is_held_up(&self) -> bool {
+        self.paused || self.held_up
+    }
+
+    /// A worker is not idle any more, if it was.
+    fn stir(&mut self, slot: usize) -> Option<usize> {
+        let idle = self.slots.get_mut(slot).filter(|slot| slot.idle)?;
+        idle.idle = false;
+        self.idle.retain(|idle| *idle != slot);
+        Some(slot)
+    }
+
+    /// Wakes one for whom there is a job.
+    fn rouse_for_what_waits(&mut self) -> Option<usize> {
+        if self.is_held_up() {
+            return None;
+        }
+        let meant = |slot: &&usize| self.slots[**slot].open && self.backlog.has_for(**slot);
+        let slot = *self.idle.iter().rev().find(meant)?;
+        self.stir(slot)
+    }
+}
+
+/// How it is run.
+impl<I> Board<I> {
+    /// Whether a slot is to have jobs. What only it may have goes to all when it is not. Whom to wake.
+    pub(super) fn set_open(&mut self, slot: usize, open: bool) -> Vec<usize> {
+        let Some(place) = self.slots.get_mut(slot) else { return Vec::new() };
+        place.open = open;
+        if open {
+            // It may have looked before it was.
+            return self.stir(slot).into_iter().collect();
+        }
+        let homeless = self.backlog.take_reserved(slot);
+        homeless.into_iter().filter_map(|job| self.put(job)).collect()
+    }
+
+    pub(super) fn pause(&mut self, paused: bool) -> Vec<usize> {
+        self.paused = paused;
+        self.held_up &= paused;
+        let idle = if paused { Vec::new() } else { std::mem::take(&mut self.idle) };
+        for slot in &idle {
+            self.slots[*slot].idle = false;
+        }
+        idle
+    }
+
+    pub(super) fn set_capacity(&mut self, capacity: usize) {
+        self.capacity = capacity;
+    }
+
+    pub(super) fn set_rate(&mut self, rate: Rate) {
+        self.rate = Some(rate);
+    }
+
+    pub(super) fn enter(&mut self, phase: Phase) {
+        self.phase = self.phase.max(phase);
+    }
+}

@@ -1,0 +1,248 @@
+//! The spec of a pool.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use perennial_actors::{Mailbox, System};
+
+use super::board::Board;
+use super::closures::Calls;
+use super::foreman::Foreman;
+use super::handle::PoolHandle;
+use super::office::{Bell, Routing, Shared};
+use super::rate::Rate;
+use super::scale::{Scale, Size};
+use super::worker::{Desk, DeskArgs, Worker};
+use crate::error::StartError;
+use crate::policy::{Backoff, Restart, Shutdown};
+use crate::spec::{Child, ChildSpec};
+use crate::supervisor::{App, Supervisor, SupervisorHandle};
+
+/// How many jobs may wait, unless set otherwise.
+const CAPACITY: usize = 1024;
+
+/// How many dead jobs are kept, unless set otherwise.
+const DEAD: usize = 1000;
+
+/// The spec of a pool: how many workers, and how they are treated; how many jobs may wait, and how they are treated. It is the root of
+/// a tree, or a child of any supervisor.
+///
+/// Unless set otherwise: 1,024 jobs may wait; each has 3 attempts, one right after the other, and as long as it likes; whoever is free
+/// takes the next one; workers have 5 seconds to finish their job when they are told to stop, are restarted at once, and the pool gives
+/// up when they crash more than 100 times in a second.
+#[must_use = "a pool does nothing until it is started"]
+pub struct Pool<J, T, E> {
+    supervisor: Supervisor,
+    handle: PoolHandle<J, T, E>,
+    size: Size,
+    worker: Box<dyn Fn(usize) -> Child<Bell> + Send>,
+    scale_after: Duration,
+    cool_down: Duration,
+    shutdown: Shutdown,
+    backoff: Option<Backoff>,
+    deadline: Option<Duration>,
+}
+
+impl<J, T, E> Pool<J, T, E>
+where
+    J: Send + Sync + 'static,
+    T: Send + 'static,
+    E: Send + Sync + 'static,
+{
+    /// A pool of such workers, each of which starts from the same `args`.
+    pub fn new<W>(id: impl Into<Arc<str>>, size: impl Into<Size>, args: W::Args) -> Self
+    where
+        W: Worker<Job = J, Output = T, Error = E>,
+    {
+        let (size, supervisor) = (size.into(), Supervisor::new(id).intensity(100, Duration::from_secs(1)));
+        let board = Board::new(size.max(), CAPACITY);
+        let weak = supervisor.handle().downgrade();
+        let shared = Arc::new(Shared::new(board, size.min(), DEAD, weak));
+        let (args, pool) = (Arc::new(args), shared.clone());
+        let worker = move |slot: usize| {
+            let args = DeskArgs::<W> { pool: pool.clone(), slot, args: args.clone() };
+            Child::new::<Desk<W>>(slot.to_string(), Arc::new(args))
+        };
+        Self {
+            handle: PoolHandle::new(shared, supervisor.handle()),
+            supervisor,
+            size,
+            worker: Box::new(worker),
+            scale_after: Duration::from_millis(100),
+            cool_down: Duration::from_secs(10),
+            shutdown: Shutdown::default(),
+            backoff: None,
+            deadline: None,
+        }
+    }
+
+    /// A pool of workers that call an async function for every job.
+    pub fn of<F, Fut>(id: impl Into<Arc<str>>, size: impl Into<Size>, function: F) -> Self
+    where
+        F: Fn(&J) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        Self::new::<Calls<F, J, Fut>>(id, size, Arc::new(function))
+    }
+
+    /// A pool of workers that call a function for every job which may block: it runs on a thread that is there for that. What
+    /// blocks for ever keeps its thread for ever, and cannot be stopped; its job is given up at its time limit.
+    pub fn blocking<F>(id: impl Into<Arc<str>>, size: impl Into<Size>, function: F) -> Self
+    where
+        J: Clone,
+        F: Fn(J) -> Result<T, E> + Send + Sync + 'static,
+    {
+        let function = Arc::new(function);
+        Self::of(id, size, move |job: &J| {
+            let (function, job) = (function.clone(), job.clone());
+            async move {
+                match tokio::task::spawn_blocking(move || function(job)).await {
+                    Ok(result) => result,
+                    // As if the worker had panicked itself. It was not cancelled: nobody could.
+                    Err(error) => std::panic::resume_unwind(error.into_panic()),
+                }
+            }
+        })
+    }
+
+    /// Sets how many jobs may wait, at least one. Whoever submits another waits for room.
+    pub fn capacity(self, jobs: usize) -> Self {
+        self.handle.shared().lock().board.set_capacity(jobs.max(1));
+        self
+    }
+
+    /// Lets at most so many jobs begin in every period.
+    pub fn rate(self, jobs: u32, period: Duration) -> Self {
+        self.handle.shared().lock().board.set_rate(Rate::new(jobs, period));
+        self
+    }
+
+    /// Sets how jobs find their workers.
+    pub fn routing(self, routing: Routing) -> Self {
+        self.handle.shared().lock().routing = routing;
+        self
+    }
+
+    /// Sets how many attempts a job has, the first included.
+    pub fn attempts(self, attempts: u32) -> Self {
+        self.handle.shared().set_terms(|terms| terms.attempts = attempts.max(1));
+        self
+    }
+
+    /// Sets how long a job waits after a failed attempt.
+    pub fn retry_after(self, backoff: Backoff) -> Self {
+        self.handle.shared().set_terms(|terms| terms.backoff = Some(backoff));
+        self
+    }
+
+    /// Sets how long an attempt may take, at its awaits.
+    pub fn time_limit(self, limit: Duration) -> Self {
+        self.handle.shared().set_terms(|terms| terms.time_limit = Some(limit));
+        self
+    }
+
+    /// Sets how many dead jobs are kept for those who [take](PoolHandle::take_dead) them.
+    pub fn keep_dead(self, jobs: usize) -> Self {
+        self.handle.shared().lock().max_dead = jobs;
+        self
+    }
+
+    /// Sets how long a worker may be at one job before it is found to hang, also if it never awaits: see
+    /// [`Child::handler_deadline`]. It is replaced, and the job tried again.
+    pub const fn handler_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// Sets how workers are stopped.
+    pub const fn shutdown(mut self, shutdown: Shutdown) -> Self {
+        self.shutdown = shutdown;
+        self
+    }
+
+    /// Makes a worker wait before it is restarted, longer each time.
+    pub const fn backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = Some(backoff);
+        self
+    }
+
+    /// Sets how many crashes of workers within how long it takes before it gives up.
+    pub fn intensity(mut self, restarts: u32, period: Duration) -> Self {
+        self.supervisor = self.supervisor.intensity(restarts, period);
+        self
+    }
+
+    /// Sets which of its own ends call for a restart, when it is a child. What waits, waits through it.
+    pub fn restart(mut self, restart: Restart) -> Self {
+        self.supervisor = self.supervisor.restart(restart);
+        self
+    }
+
+    /// Sets, for a pool whose size is between bounds, how long a job may wait before there are more workers, and how long none may before
+    /// there are fewer. 100 ms and 10 s, unless set.
+    pub const fn scaling(mut self, after: Duration, cool_down: Duration) -> Self {
+        self.scale_after = after;
+        self.cool_down = cool_down;
+        self
+    }
+
+    /// The means to hand jobs to it and to manage it, good from now on and through every restart.
+    #[must_use]
+    pub fn handle(&self) -> PoolHandle<J, T, E> {
+        self.handle.clone()
+    }
+
+    /// Starts it as the root of a tree.
+    ///
+    /// # Errors
+    ///
+    /// If a worker does not start.
+    pub async fn start(self, system: &System) -> Result<App<SupervisorHandle>, StartError> {
+        self.into_supervisor().start(system).await
+    }
+
+    fn into_supervisor(self) -> Supervisor {
+        let shared = self.handle.shared().clone();
+        let children: Vec<Child<Bell>> = (0..self.size.max()).map(|slot| self.child(slot)).collect();
+        let scale = Scale::of(&self.size, self.scale_after, self.cool_down);
+        let foreman = Child::new::<Foreman<J, T, E>>("foreman", (shared.clone(), scale));
+        // The foreman comes last and stops first: what it would start must not come up while the others stop.
+        let foreman = foreman.mailbox(Mailbox::unbounded());
+        shared.settle(children.iter().map(Child::address).collect(), foreman.address());
+        self.supervisor.children(children).child(foreman)
+    }
+
+    fn child(&self, slot: usize) -> Child<Bell> {
+        let shared = self.handle.shared().clone();
+        let mut child = (self.worker)(slot).shutdown(self.shutdown);
+        if let Some(backoff) = self.backoff {
+            child = child.backoff(backoff);
+        }
+        if let Some(deadline) = self.deadline {
+            child = child.handler_deadline(deadline);
+        }
+        child.only_if(move || slot < shared.wanted())
+    }
+}
+
+impl<J, T, E> From<Pool<J, T, E>> for ChildSpec
+where
+    J: Send + Sync + 'static,
+    T: Send + 'static,
+    E: Send + Sync + 'static,
+{
+    fn from(pool: Pool<J, T, E>) -> Self {
+        pool.into_supervisor().into()
+    }
+}
+
+impl<J, T, E> fmt::Debug for Pool<J, T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("supervisor", &self.supervisor)
+            .field("size", &self.size)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,76 @@
+//! The one in a pool who keeps its times: delays, retries, rates, and how many workers there are.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use perennial_actors::{Actor, Context, ExitReason};
+
+use super::handle::PoolHandle;
+use super::office::{Look, Shared};
+use super::scale::{Load, Scale};
+
+/// How often it looks whether there are too few workers, or too many.
+const ROUND: Duration = Duration::from_millis(100);
+
+/// Keeps the times of a pool.
+pub(super) struct Foreman<J, T, E> {
+    pool: Arc<Shared<J, T, E>>,
+    scale: Option<Scale>,
+    resizing: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl<J, T, E> Actor for Foreman<J, T, E>
+where
+    J: Send + Sync + 'static,
+    T: Send + 'static,
+    E: Send + Sync + 'static,
+{
+    type Msg = Look;
+    type Args = (Arc<Shared<J, T, E>>, Option<Scale>);
+
+    async fn init((pool, scale): &Self::Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+        pool.begin();
+        ctx.continue_with(Look);
+        Ok(Self { pool: pool.clone(), scale: scale.clone(), resizing: None })
+    }
+
+    async fn handle(&mut self, _: Look, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+        let now = self.pool.now();
+        let mut session = self.pool.session();
+        let next = session.tick(now);
+        let board = &session.state.board;
+        let waited = board.oldest().map_or(Duration::ZERO, |since| now.saturating_sub(since));
+        let load = Load { queued: board.ready(), waited, idle: board.idle() };
+        session.end();
+        self.resize(load, now);
+        let round = self.scale.is_some().then_some(ROUND);
+        let due = next.map(|next| next.saturating_sub(now).max(Duration::from_millis(1)));
+        if let Some(wait) = [round, due].into_iter().flatten().min() {
+            ctx.start_timer("look", wait, Look);
+        }
+        Ok(())
+    }
+}
+
+impl<J, T, E> Foreman<J, T, E>
+where
+    J: Send + Sync + 'static,
+    T: Send + 'static,
+    E: Send + Sync + 'static,
+{
+    /// One change at a time, and in a task of its own: whoever asks a supervisor must not keep it waiting.
+    fn resize(&mut self, load: Load, now: Duration) {
+        let Some(scale) = &mut self.scale else { return };
+        if self.resizing.as_ref().is_some_and(|resizing| !resizing.is_finished()) {
+            return;
+        }
+        let workers = self.pool.wanted();
+        let wanted = scale.judge(workers, load, now);
+        let Some(pool) = PoolHandle::of(&self.pool).filter(|_| wanted != workers) else { return };
+        self.resizing = Some(tokio::spawn(async move {
+            if let Err(error) = pool.resize(wanted).await {
+                tracing::debug!(%error, "pool was not resized");
+            }
+        }));
+    }
+}

@@ -1,0 +1,243 @@
+//! Handing jobs to a pool, and managing it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use perennial_actors::Subscription;
+use tokio::sync::mpsc;
+
+use super::batch::Batch;
+use super::board::Phase;
+use super::event::JobEvent;
+use super::job::DeadJob;
+use super::office::Shared;
+use super::stats::PoolStats;
+use super::submit::{Submission, SubmitError};
+use super::task::Sink;
+use crate::error::ChildError;
+use crate::supervisor::SupervisorHandle;
+
+/// The means to hand jobs to a pool and to manage it, whichever incarnations of its workers live. Clones are of the same pool.
+pub struct PoolHandle<J, T, E> {
+    shared: Arc<Shared<J, T, E>>,
+    supervisor: SupervisorHandle,
+}
+
+impl<J, T, E> PoolHandle<J, T, E>
+where
+    J: Send + Sync + 'static,
+    T: Send + 'static,
+    E: Send + Sync + 'static,
+{
+    pub(super) const fn new(shared: Arc<Shared<J, T, E>>, supervisor: SupervisorHandle) -> Self {
+        Self { shared, supervisor }
+    }
+
+    /// The handle of a pool whose tree is there.
+    pub(super) fn of(shared: &Arc<Shared<J, T, E>>) -> Option<Self> {
+        let supervisor = shared.supervisor.upgrade()?;
+        Some(Self::new(shared.clone(), supervisor))
+    }
+
+    pub(super) const fn shared(&self) -> &Arc<Shared<J, T, E>> {
+        &self.shared
+    }
+
+    /// Submits a job: await it to wait for room, or take it [now](Submission::now) or not at all. Say how it is to be treated first.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use perennial_actors::System;
+    /// use perennial_supervision::pool::Pool;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = Pool::of("squares", 2, |n: &u64| {
+    ///     let n = *n;
+    ///     async move { Ok::<u64, std::io::Error>(n * n) }
+    /// });
+    /// let squares = pool.handle();
+    /// let app = pool.start(&System::new()).await?;
+    ///
+    /// let job = squares.submit(7).priority(1).time_limit(Duration::from_secs(1)).await?;
+    /// assert_eq!(job.await?, 49);
+    /// # assert!(app.shutdown().await.is_clean());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn submit(&self, job: J) -> Submission<J, T, E> {
+        Submission::new(self.shared.clone(), job)
+    }
+
+    /// Submits jobs in order, as there is room; their results as one.
+    ///
+    /// # Errors
+    ///
+    /// The pool takes none in any more: the job that it did not take. Those before it are done, and nobody hears of it.
+    pub async fn submit_many(
+        &self,
+        jobs: impl IntoIterator<Item = J> + Send,
+    ) -> Result<Batch<T, E>, SubmitError<J>>
+    where
+        J: Send,
+    {
+        let (sender, results) = mpsc::unbounded_channel();
+        let jobs: Vec<J> = jobs.into_iter().collect();
+        let len = jobs.len();
+        for (index, job) in jobs.into_iter().enumerate() {
+            self.submit(job).into_sink(Sink::Batch(index, sender.clone())).await?;
+        }
+        Ok(Batch::new(results, len))
+    }
+
+    /// Hands out no more jobs, until it [goes on](Self::resume). What has been begun is finished.
+    pub fn pause(&self) {
+        self.shared.change(|state| state.board.pause(true));
+    }
+
+    /// Hands out jobs again.
+    pub fn resume(&self) {
+        self.shared.change(|state| state.board.pause(false));
+    }
+
+    /// Waits until nothing waits and nothing is worked at. Jobs that come meanwhile are waited for too.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped.
+    pub async fn drain(&self) {
+        self.shared.emptied().await;
+    }
+
+    /// Drops all jobs that wait; how many. Their results are [`Dropped`](super::JobError::Dropped).
+    pub fn clear(&self) -> usize {
+        let mut session = self.shared.session();
+        let count = session.clear();
+        session.end();
+        count
+    }
+
+    /// The jobs that have had all their attempts, oldest first. They are given away; the pool keeps the last 1,000 unless set
+    /// otherwise.
+    #[must_use]
+    pub fn take_dead(&self) -> Vec<DeadJob<J, E>> {
+        self.shared.take_dead()
+    }
+
+    /// What it has done up to now.
+    #[must_use]
+    pub fn stats(&self) -> PoolStats {
+        self.shared.stats()
+    }
+
+    /// What happens to its jobs from now on.
+    #[must_use]
+    pub fn subscribe(&self) -> Subscription<JobEvent> {
+        self.shared.events.subscribe()
+    }
+
+    /// The means to look at the supervisor of its workers, whose ids are their numbers.
+    #[must_use]
+    pub fn supervisor(&self) -> &SupervisorHandle {
+        &self.supervisor
+    }
+
+    /// Changes how many workers there are. Those that are too many finish the job that they have, if it does not take longer than
+    /// they have to stop. No job is lost.
+    ///
+    /// # Errors
+    ///
+    /// If there are to be more than the pool was made for, if one does not start or stop, or if the pool has stopped.
+    pub async fn resize(&self, workers: usize) -> Result<(), PoolError> {
+        let max = self.shared.workers().len();
+        if workers > max {
+            return Err(PoolError::TooMany { max });
+        }
+        let _one_at_a_time = self.shared.changing.lock().await;
+        if self.is_stopped() {
+            return Err(PoolError::Stopped);
+        }
+        self.shared.want(workers);
+        for slot in 0..workers {
+            self.open(slot).await?;
+        }
+        for slot in (workers..max).rev() {
+            self.shared.change(|state| state.board.set_open(slot, false));
+            self.shut(slot).await?;
+        }
+        Ok(())
+    }
+
+    /// Restarts all workers, one after the other: each finishes the job that it has, if it does not take longer than it has to stop. No job is
+    /// lost, and it counts for no intensity.
+    ///
+    /// # Errors
+    ///
+    /// If one does not start or stop, or the pool has stopped. Those after it are left as they are.
+    pub async fn rolling_restart(&self) -> Result<(), PoolError> {
+        let _one_at_a_time = self.shared.changing.lock().await;
+        for slot in 0..self.shared.wanted() {
+            if self.is_stopped() {
+                return Err(PoolError::Stopped);
+            }
+            self.shut(slot).await?;
+            self.open(slot).await?;
+        }
+        Ok(())
+    }
+
+    async fn open(&self, slot: usize) -> Result<(), PoolError> {
+        let started = self.supervisor.restart_child(slot.to_string()).await;
+        let started = match started {
+            Ok(_) | Err(ChildError::Running | ChildError::Restarting) => Ok(()),
+            Err(error) => Err(PoolError::Worker { slot, error }),
+        };
+        // If there is nobody, what only that one may have goes to all.
+        self.shared.change(|state| state.board.set_open(slot, started.is_ok()));
+        started
+    }
+
+    pub(super) async fn shut(&self, slot: usize) -> Result<(), PoolError> {
+        let stopped = self.supervisor.terminate_child(slot.to_string()).await;
+        stopped.map_err(|error| PoolError::Worker { slot, error })
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.shared.lock().board.phase() == Phase::Closed
+    }
+}
+
+impl<J, T, E> Clone for PoolHandle<J, T, E> {
+    fn clone(&self) -> Self {
+        Self { shared: self.shared.clone(), supervisor: self.supervisor.clone() }
+    }
+}
+
+impl<J, T, E> fmt::Debug for PoolHandle<J, T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolHandle").field("supervisor", &self.supervisor).finish_non_exhaustive()
+    }
+}
+
+/// Why the workers of a pool were not changed, or not all.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PoolError {
+    /// There are to be more than the pool was made for.
+    #[error("there may be {max} workers at most")]
+    TooMany {
+        /// How many there may be.
+        max: usize,
+    },
+    /// The pool has stopped.
+    #[error("the pool has stopped")]
+    Stopped,
+    /// A worker did not start, or was not stopped.
+    #[error("worker {slot}: {error}")]
+    Worker {
+        /// Which one.
+        slot: usize,
+        /// Why.
+        error: ChildError,
+    },
+}

@@ -1,0 +1,105 @@
+//! What is said of jobs: which one, why it failed, why it has no result.
+
+use std::error::Error;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use perennial_actors::ExitReason;
+
+/// Why an attempt at a job failed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Failure<E> {
+    /// Its worker returned an error. The worker goes on with the next job.
+    Error(E),
+    /// It took longer than an attempt may take.
+    TimedOut,
+    /// Its worker ended with it in hand: it crashed, was killed, or hung and was abandoned.
+    WorkerEnded(ExitReason),
+}
+
+/// Why a job has no result.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum JobError<E> {
+    /// Every attempt that it had failed; the last failure is the last here. It is among the [dead jobs](super::PoolHandle::take_dead).
+    Failed(Arc<[Failure<E>]>),
+    /// It was not begun before it expired.
+    Expired,
+    /// It was cancelled.
+    Cancelled,
+    /// The pool stopped, or was cleared, before it was done.
+    Dropped,
+}
+
+impl<E: fmt::Display> fmt::Display for Failure<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Error(error) => error.fmt(f),
+            Self::TimedOut => f.write_str("it took too long"),
+            Self::WorkerEnded(reason) => write!(f, "its worker ended: {reason}"),
+        }
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for JobError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(failures) => match failures.last() {
+                Some(last) => write!(f, "the job failed {} times, at last: {last}", failures.len()),
+                None => f.write_str("the job failed"),
+            },
+            Self::Expired => f.write_str("the job expired before it was begun"),
+            Self::Cancelled => f.write_str("the job was cancelled"),
+            Self::Dropped => f.write_str("the pool stopped before the job was done"),
+        }
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> Error for JobError<E> {}
+
+/// A job, by its number in its pool: the lower was submitted first.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct JobId(pub(super) u64);
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+/// A job that has had all its attempts, with what came of each.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct DeadJob<J, E> {
+    /// Its number.
+    pub id: JobId,
+    /// The job itself.
+    pub job: JobRef<J>,
+    /// Why its attempts failed, in order.
+    pub failures: Arc<[Failure<E>]>,
+}
+
+/// A job that was submitted, to be looked at. Clones are the same one.
+pub struct JobRef<J>(pub(super) Arc<dyn AsRef<J> + Send + Sync>);
+
+impl<J> Deref for JobRef<J> {
+    type Target = J;
+
+    fn deref(&self) -> &J {
+        (*self.0).as_ref()
+    }
+}
+
+impl<J> Clone for JobRef<J> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<J: fmt::Debug> fmt::Debug for JobRef<J> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        J::fmt(self, f)
+    }
+}

@@ -1,0 +1,58 @@
+//! What the submitter of a job holds: its result, when there is one.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+
+use super::job::{JobError, JobId};
+use super::task::Promise;
+
+/// Where a job waits or is worked at.
+pub(super) trait Office: Send + Sync {
+    /// A job was cancelled: if it waits, it need not.
+    fn cancelled(&self, id: JobId);
+}
+
+/// The result of a job that was submitted, when there is one. To drop it changes nothing: the job is done, and nobody hears of it.
+#[must_use = "the result comes when it is awaited; to do without it, drop it on purpose"]
+pub struct JobHandle<T, E> {
+    pub(super) id: JobId,
+    pub(super) promise: Arc<dyn Promise<T, E>>,
+    pub(super) office: Weak<dyn Office>,
+}
+
+impl<T, E> JobHandle<T, E> {
+    /// Its number.
+    #[must_use]
+    pub const fn id(&self) -> JobId {
+        self.id
+    }
+
+    /// Cancels the job: it is not begun, or its worker drops it at its next await. Its result is
+    /// [`Cancelled`](JobError::Cancelled). False if it had one already.
+    pub fn cancel(&self) -> bool {
+        let cancelled = self.promise.cancel();
+        if cancelled {
+            if let Some(office) = self.office.upgrade() {
+                office.cancelled(self.id);
+            }
+        }
+        cancelled
+    }
+}
+
+impl<T, E> Future for JobHandle<T, E> {
+    type Output = Result<T, JobError<E>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.promise.poll_outcome(cx)
+    }
+}
+
+impl<T, E> fmt::Debug for JobHandle<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JobHandle").field("id", &self.id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,89 @@
+//! Pools: one queue of jobs, and workers that are kept alive. The Supervisor-Worker pattern.
+//!
+//! # Model
+//!
+//! A [`Pool`] is a supervisor of equal workers. Jobs wait in one queue; a worker that is free *leases* the next. What it makes of that goes
+//! to whoever submitted the job. If it crashes, is killed, or hangs and is given up, its supervisor starts the next worker, and the job
+//! goes back to the front of the queue, up to its attempts; after that it is among the dead jobs, with all that went wrong.
+//!
+//! # Guarantees
+//!
+//! - **No job is lost**: each ends exactly once: with a result, or with an error that says why there is none.
+//! - **At least once**: a job whose worker ended may have been done, or half of it. One that must not be begun twice
+//!   [says so](Submission::at_most_once).
+//! - **No worker is idle while a job waits** that it may have, unless the pool is paused or keeps to a rate.
+//! - **In order**: of equal priority, the first that came is begun first. Jobs of one key are done by one worker, one after the other.
+//! - **Idle workers cost nothing**: they wait in their mailboxes.
+//!
+//! # Example
+//!
+//! ```
+//! use perennial_actors::{ExitReason, System};
+//! use perennial_supervision::pool::{Pool, Worker, Workplace};
+//!
+//! struct Parser;
+//!
+//! impl Worker for Parser {
+//!     type Job = String;
+//!     type Output = i64;
+//!     type Error = std::num::ParseIntError;
+//!     type Args = ();
+//!     async fn init(_: &(), _: &Workplace) -> Result<Self, ExitReason> { Ok(Parser) }
+//!     async fn work(&mut self, text: &String) -> Result<i64, Self::Error> { text.parse() }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let pool = Pool::new::<Parser>("parsers", 4, ());
+//! let parsers = pool.handle();
+//! let app = pool.start(&System::new()).await?;
+//!
+//! let results = parsers.submit_many(["1", "two", "3"].map(str::to_owned)).await?.all().await;
+//! assert!(matches!(results[..], [Ok(1), Err(_), Ok(3)]));
+//! assert_eq!(parsers.take_dead().len(), 1);
+//! # assert!(app.shutdown().await.is_clean());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it is not for
+//!
+//! Jobs that outlive the process: the queue is in memory. And jobs that talk to each other: those are [actors](perennial_actors::Actor).
+
+mod admission;
+mod backlog;
+mod batch;
+mod board;
+mod builder;
+mod closures;
+mod event;
+mod foreman;
+mod handle;
+mod job;
+mod job_handle;
+mod lane;
+mod office;
+mod rate;
+mod scale;
+mod session;
+mod settling;
+mod stats;
+mod stop;
+mod submit;
+mod task;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+pub use batch::Batch;
+pub use builder::Pool;
+pub use event::JobEvent;
+pub use handle::{PoolError, PoolHandle};
+pub use job::{DeadJob, Failure, JobError, JobId, JobRef};
+pub use job_handle::JobHandle;
+pub use office::Routing;
+pub use scale::Size;
+pub use stats::PoolStats;
+pub use stop::{StopPool, StopReport};
+pub use submit::{Submission, SubmitError};
+pub use worker::{Worker, Workplace};

@@ -1,0 +1,220 @@
+//! What the users, the workers and the foreman of a pool share.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use perennial_actors::Address;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::board::{Board, Phase, Time};
+use super::event::Events;
+use super::job::{DeadJob, JobError};
+use super::stats::Books;
+use super::task::{Task, Terms};
+use crate::supervisor::WeakSupervisor;
+
+/// What a worker is told.
+pub(super) enum Bell {
+    /// There may be something to do.
+    Ring,
+    /// It goes on, as it has told itself.
+    Work,
+}
+
+/// Tells the foreman that something is due before what it waits for.
+pub(super) struct Look;
+
+/// How jobs find their workers.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Routing {
+    /// Whoever is free takes the next one: no job waits for a busy worker while another is idle. The default.
+    #[default]
+    Shared,
+    /// One worker after the other.
+    RoundRobin,
+    /// The worker with the fewest jobs before it.
+    LeastQueued,
+}
+
+/// What a pool is made of, whichever incarnations of its workers live.
+pub(super) struct Shared<J, T, E> {
+    began: Instant,
+    state: Mutex<State<J, T, E>>,
+    /// How a job is treated of which nothing else is said. Settled when the first is submitted.
+    terms: OnceLock<Terms>,
+    workers: OnceLock<Box<[Address<Bell>]>>,
+    foreman: OnceLock<Address<Look>>,
+    /// Weak, because it keeps its children, and they keep this.
+    pub(super) supervisor: WeakSupervisor,
+    /// There may be room.
+    pub(super) room: Notify,
+    /// Nothing waits, and nothing is worked at.
+    pub(super) emptied: Notify,
+    pub(super) events: Events,
+    /// How many workers there are to be.
+    wanted: AtomicUsize,
+    /// One change of the workers at a time.
+    pub(super) changing: tokio::sync::Mutex<()>,
+}
+
+/// What is behind the lock.
+pub(super) struct State<J, T, E> {
+    pub(super) board: Board<Arc<Task<J, T, E>>>,
+    pub(super) books: Books,
+    pub(super) dead: VecDeque<DeadJob<J, E>>,
+    pub(super) max_dead: usize,
+    pub(super) routing: Routing,
+    terms: Terms,
+    pub(super) next_id: u64,
+    pub(super) next_turn: u64,
+    /// When the foreman looks next.
+    pub(super) alarm: Option<Time>,
+    /// How many submitters wait for room.
+    pub(super) in_line: usize,
+    /// How many wait until it is empty.
+    pub(super) draining: usize,
+    /// Whether the tree that it is in is over.
+    pub(super) is_down: bool,
+    /// Whether the end of its tree will be told.
+    pub(super) is_watching: bool,
+}
+
+impl<J, T, E> Shared<J, T, E> {
+    pub(super) fn new(
+        board: Board<Arc<Task<J, T, E>>>,
+        wanted: usize,
+        max_dead: usize,
+        supervisor: WeakSupervisor,
+    ) -> Self {
+        let state = State {
+            board,
+            books: Books::default(),
+            dead: VecDeque::new(),
+            max_dead,
+            routing: Routing::default(),
+            terms: Terms::default(),
+            next_id: 1,
+            next_turn: 0,
+            alarm: None,
+            in_line: 0,
+            draining: 0,
+            is_down: false,
+            is_watching: false,
+        };
+        Self {
+            began: Instant::now(),
+            state: Mutex::new(state),
+            terms: OnceLock::new(),
+            workers: OnceLock::new(),
+            foreman: OnceLock::new(),
+            supervisor,
+            room: Notify::new(),
+            emptied: Notify::new(),
+            events: Events::new(),
+            wanted: wanted.into(),
+            changing: tokio::sync::Mutex::const_new(()),
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State<J, T, E>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How a job is treated of which nothing else is said.
+    pub(super) fn terms(&self) -> &Terms {
+        self.terms.get_or_init(|| self.lock().terms)
+    }
+
+    /// Sets that, before the first job is submitted.
+    pub(super) fn set_terms(&self, set: impl FnOnce(&mut Terms)) {
+        set(&mut self.lock().terms);
+    }
+
+    pub(super) fn now(&self) -> Time {
+        self.began.elapsed()
+    }
+
+    /// The point in time that a time since the pool was made is.
+    pub(super) fn instant(&self, time: Time) -> Instant {
+        // So far ahead that nobody sees the difference to never.
+        const FAR: Time = Time::from_secs(86_400 * 365 * 30);
+        self.began + time.min(FAR)
+    }
+
+    /// How many workers there are to be.
+    pub(super) fn wanted(&self) -> usize {
+        self.wanted.load(Ordering::Acquire)
+    }
+
+    pub(super) fn want(&self, workers: usize) {
+        self.wanted.store(workers, Ordering::Release);
+    }
+
+    /// Says who works here. Only what is said first holds.
+    pub(super) fn settle(&self, workers: Box<[Address<Bell>]>, foreman: Address<Look>) {
+        let _ = self.workers.set(workers);
+        let _ = self.foreman.set(foreman);
+    }
+
+    /// Those who work here, or are to; nobody before the pool is given to a tree.
+    pub(super) fn workers(&self) -> &[Address<Bell>] {
+        self.workers.get().map_or(&[], |workers| workers)
+    }
+
+    pub(super) fn ring(&self, slot: usize) {
+        if let Some(worker) = self.workers().get(slot) {
+            // If it is just being restarted, it looks for itself. If it is full, it has been told.
+            let _ = worker.cast(Bell::Ring);
+        }
+    }
+
+    pub(super) fn call_foreman(&self) {
+        if let Some(foreman) = self.foreman.get() {
+            let _ = foreman.cast(Look);
+        }
+    }
+}
+
+impl<J, T, E> State<J, T, E> {
+    /// Whether jobs are taken in.
+    pub(super) fn is_open(&self) -> bool {
+        self.board.phase() == Phase::Open && !self.is_down
+    }
+
+    /// Whether jobs that come back are of no use any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.board.phase() == Phase::Closed || self.is_down
+    }
+}
+
+impl<J, T, E> Drop for Shared<J, T, E> {
+    /// Nobody knows the pool any more, so nobody will do what waits in it.
+    fn drop(&mut self) {
+        for task in self.lock().board.clear() {
+            if task.claim() {
+                task.give(Err(JobError::Dropped));
+            }
+        }
+    }
+}
+
+/// One more of something, until this is dropped.
+pub(super) struct Counted<'a, J, T, E> {
+    pool: &'a Shared<J, T, E>,
+    of: fn(&mut State<J, T, E>) -> &mut usize,
+}
+
+impl<J, T, E> Shared<J, T, E> {
+    /// Sees to it that what was counted is not any more when this is dropped.
+    pub(super) const fn counted(&self, of: fn(&mut State<J, T, E>) -> &mut usize) -> Counted<'_, J, T, E> {
+        Counted { pool: self, of }
+    }
+}
+
+impl<J, T, E> Drop for Counted<'_, J, T, E> {
+    fn drop(&mut self) {
+        *(self.of)(&mut self.pool.lock()) -= 1;
+    }
+}

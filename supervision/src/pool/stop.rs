@@ -1,0 +1,96 @@
+//! Bringing a pool to its end.
+
+use tokio::task::JoinSet;
+
+use super::board::Phase;
+use super::handle::PoolHandle;
+
+/// How a pool stops. In every case it takes no job in any more.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum StopPool {
+    /// Everything that it has is finished.
+    Finish,
+    /// What was begun is finished, and what waits is dropped.
+    FinishStarted,
+    /// Workers are killed, and everything that is not done is dropped.
+    Now,
+}
+
+/// How a pool has stopped.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct StopReport {
+    /// Jobs that were done while it stopped.
+    pub done: u64,
+    /// Attempts that failed while it stopped, and were followed by another.
+    pub requeued: u64,
+    /// Jobs that were dropped.
+    pub dropped: u64,
+    /// Jobs that had their last attempt while it stopped.
+    pub failed: u64,
+}
+
+impl<J, T, E> PoolHandle<J, T, E>
+where
+    J: Send + Sync + 'static,
+    T: Send + 'static,
+    E: Send + Sync + 'static,
+{
+    /// Stops the pool; ready when nothing waits, nothing is worked at, and its workers have ended. They are not started again; its
+    /// supervisor stays, to be stopped with the tree that it is in.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, it takes no job in any more, and finishes what it has; to stop it again waits for that.
+    pub async fn stop(&self, how: StopPool) -> StopReport {
+        let shared = self.shared();
+        let before = shared.stats();
+        let mut session = shared.session();
+        session.state.board.enter(if how == StopPool::Now { Phase::Closed } else { Phase::Finishing });
+        let roused = session.state.board.pause(false);
+        session.rouse(roused);
+        if how != StopPool::Finish {
+            session.clear();
+        }
+        if how == StopPool::Now {
+            session.call_off();
+        }
+        session.end();
+        // Those who wait for room need not.
+        shared.room.notify_waiters();
+        if how != StopPool::Now {
+            shared.emptied().await;
+            shared.lock().board.enter(Phase::Closed);
+        }
+        self.dismiss(how).await;
+        // Of those who do not await, and so could not be told; they were abandoned.
+        shared.emptied().await;
+        let after = shared.stats();
+        StopReport {
+            done: after.done - before.done,
+            requeued: after.retried - before.retried,
+            dropped: after.dropped - before.dropped,
+            failed: after.failed - before.failed,
+        }
+    }
+
+    /// Stops all workers, at once.
+    async fn dismiss(&self, how: StopPool) {
+        let shared = self.shared();
+        shared.want(0);
+        let mut stopping = JoinSet::new();
+        for slot in 0..shared.workers().len() {
+            let pool = self.clone();
+            stopping.spawn(async move { pool.shut(slot).await });
+        }
+        if how == StopPool::Now {
+            // Once all of them have been told, so that none of them is started again, and no kill counts as a crash.
+            tokio::task::yield_now().await;
+            let _ = self.supervisor().count_children().await;
+            for worker in shared.workers() {
+                let _ = worker.kill();
+            }
+        }
+        while stopping.join_next().await.is_some() {}
+    }
+}

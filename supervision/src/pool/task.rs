@@ -1,0 +1,201 @@
+//! A job from its submission to its result, as everybody shares it who has to do with it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::job::{Failure, JobError, JobId};
+use crate::policy::Backoff;
+
+/// What becomes of a job.
+pub(super) type Outcome<T, E> = Result<T, JobError<E>>;
+
+/// How a job is to be treated.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    pub(super) priority: u8,
+    pub(super) attempts: u32,
+    pub(super) backoff: Option<Backoff>,
+    pub(super) time_limit: Option<Duration>,
+    pub(super) expires_in: Option<Duration>,
+    pub(super) delay: Option<Duration>,
+    /// The number of its key.
+    pub(super) key: Option<u64>,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            priority: 0,
+            attempts: 3,
+            backoff: None,
+            time_limit: None,
+            expires_in: None,
+            delay: None,
+            key: None,
+        }
+    }
+}
+
+/// Where the result goes.
+pub(super) enum Sink<T, E> {
+    Nobody,
+    /// Here, until it is taken by whoever waits for it.
+    Here(Option<Outcome<T, E>>, Option<Waker>),
+    /// To the others, as number so many of them.
+    Batch(usize, mpsc::UnboundedSender<(usize, Outcome<T, E>)>),
+}
+
+impl<T, E> Sink<T, E> {
+    pub(super) const fn here() -> Self {
+        Self::Here(None, None)
+    }
+}
+
+/// A job that was submitted.
+pub(super) struct Task<J, T, E> {
+    pub(super) id: JobId,
+    pub(super) job: J,
+    /// How it is to be treated, if not as every job of its pool.
+    terms: Option<Box<Terms>>,
+    /// What becomes of it is settled. Whoever sets this gives the result.
+    over: AtomicBool,
+    told: Mutex<Told<T, E>>,
+}
+
+struct Told<T, E> {
+    failures: Vec<Failure<E>>,
+    sink: Sink<T, E>,
+    /// Of whoever works at it.
+    worker: Option<Waker>,
+}
+
+/// What becomes of a job whose attempt has failed.
+pub(super) enum Verdict<E> {
+    /// It is tried again, after a delay.
+    Again(Duration),
+    /// It has had all its attempts.
+    Dead(Arc<[Failure<E>]>),
+}
+
+impl<J, T, E> Task<J, T, E> {
+    pub(super) fn new(id: JobId, job: J, terms: Option<Box<Terms>>, sink: Sink<T, E>) -> Self {
+        let told = Told { failures: Vec::new(), sink, worker: None };
+        Self { id, job, terms, over: AtomicBool::new(false), told: Mutex::new(told) }
+    }
+
+    /// How it is to be treated, in a pool that treats jobs so.
+    pub(super) fn terms<'a>(&'a self, of_all: &'a Terms) -> &'a Terms {
+        self.terms.as_deref().unwrap_or(of_all)
+    }
+
+    /// Whether what becomes of it is settled.
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    /// Settles that what becomes of it is for the caller to [say](Self::give); false if it is settled already.
+    pub(super) fn claim(&self) -> bool {
+        !self.over.swap(true, Ordering::AcqRel)
+    }
+
+    /// Gives the result, by whoever has claimed to. Not under a lock: it wakes whoever waits.
+    pub(super) fn give(&self, outcome: Outcome<T, E>) {
+        let mut told = self.told();
+        let worker = told.worker.take();
+        let waiting = match std::mem::replace(&mut told.sink, Sink::Nobody) {
+            Sink::Here(_, waiting) => {
+                told.sink = Sink::Here(Some(outcome), None);
+                drop(told);
+                waiting
+            }
+            Sink::Batch(index, others) => {
+                drop(told);
+                // Whoever wanted it may have gone.
+                let _ = others.send((index, outcome));
+                None
+            }
+            Sink::Nobody => {
+                drop(told);
+                drop(outcome);
+                None
+            }
+        };
+        worker.into_iter().chain(waiting).for_each(Waker::wake);
+    }
+
+    /// Whether there is no use in working on; if there is, it wakes the worker when that changes.
+    pub(super) fn poll_over(&self, cx: &Context<'_>) -> bool {
+        let mut told = self.told();
+        match &mut told.worker {
+            Some(known) => known.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        // Looked at after the waker was left, and set before it is taken.
+        self.is_over()
+    }
+
+    /// An attempt has failed.
+    pub(super) fn fail(&self, failure: Failure<E>, of_all: &Terms) -> Verdict<E> {
+        let terms = self.terms(of_all);
+        let mut told = self.told();
+        told.failures.push(failure);
+        let failures = u32::try_from(told.failures.len()).unwrap_or(u32::MAX);
+        if failures >= terms.attempts {
+            return Verdict::Dead(std::mem::take(&mut told.failures).into());
+        }
+        let delay = |backoff: &Backoff| backoff.delay(failures - 1, self.draw(failures));
+        Verdict::Again(terms.backoff.as_ref().map_or(Duration::ZERO, delay))
+    }
+
+    /// What the jitter of its next delay is: of its own number, so that jobs that failed together come back apart.
+    fn draw(&self, failures: u32) -> f64 {
+        let mixed = (self.id.0 ^ u64::from(failures) << 48).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        f64::from((mixed >> 32) as u32) / (f64::from(u32::MAX) + 1.0)
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told<T, E>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<J, T, E> AsRef<J> for Task<J, T, E> {
+    fn as_ref(&self) -> &J {
+        &self.job
+    }
+}
+
+/// A job, for whoever waits for its result and does not know what it is.
+pub(super) trait Promise<T, E>: Send + Sync {
+    /// The result, once.
+    fn poll_outcome(&self, cx: &Context<'_>) -> Poll<Outcome<T, E>>;
+
+    /// Settles that it is cancelled; false if something else is settled.
+    fn cancel(&self) -> bool;
+}
+
+impl<J: Send + Sync, T: Send, E: Send + Sync> Promise<T, E> for Task<J, T, E> {
+    fn poll_outcome(&self, cx: &Context<'_>) -> Poll<Outcome<T, E>> {
+        let mut told = self.told();
+        let Sink::Here(place, waiting) = &mut told.sink else { return Poll::Pending };
+        if let Some(outcome) = place.take() {
+            return Poll::Ready(outcome);
+        }
+        match waiting {
+            Some(known) => known.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+
+    fn cancel(&self) -> bool {
+        let first = self.claim();
+        if first {
+            self.give(Err(JobError::Cancelled));
+        }
+        first
+    }
+}

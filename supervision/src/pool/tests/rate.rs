@@ -1,0 +1,81 @@
+//! A rate, against a log of everything that has begun.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use crate::pool::rate::Rate;
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+#[test]
+fn all_of_a_period_may_begin_at_once_and_then_none_until_it_is_over() {
+    let mut rate = Rate::new(3, ms(10));
+    for _ in 0..3 {
+        assert!(rate.is_ready(ms(5)));
+        rate.spend(ms(5));
+    }
+    assert!(!rate.is_ready(ms(5)));
+    assert_eq!(rate.ready_at(ms(14)), Some(ms(15)));
+    assert_eq!(rate.ready_at(ms(15)), None);
+}
+
+#[test]
+fn each_that_began_makes_room_when_its_own_period_is_over() {
+    let mut rate = Rate::new(2, ms(10));
+    rate.spend(ms(0));
+    rate.spend(ms(4));
+    assert_eq!(rate.ready_at(ms(9)), Some(ms(10)));
+    rate.spend(ms(10));
+    assert_eq!(rate.ready_at(ms(13)), Some(ms(14)));
+}
+
+#[test]
+fn a_rate_of_none_is_a_rate_of_one() {
+    let mut rate = Rate::new(0, ms(10));
+    assert!(rate.is_ready(ms(0)));
+    rate.spend(ms(0));
+    assert!(!rate.is_ready(ms(9)));
+}
+
+#[test]
+fn a_high_rate_is_kept_in_little_room() {
+    let mut rate = Rate::new(10_000_000, Duration::from_secs(1));
+    for n in 0..2_000_000 {
+        rate.spend(Duration::from_micros(n));
+    }
+    assert!(rate.entries() <= 4200, "{} entries", rate.entries());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Of whatever is asked for, whenever: in any period that ends now, no more have begun than may; and nobody waits for longer than
+    /// that, but for the grain in which it counts.
+    #[test]
+    fn no_period_sees_more_begin_than_may_and_none_is_kept_for_longer_than_it_must(
+        jobs in 1..20_u32,
+        period in 1..50_000_u64,
+        pauses in prop::collection::vec(prop_oneof![Just(0), 0..100_u64, 0..5_000_u64], 1..300),
+    ) {
+        let micros = Duration::from_micros;
+        let (period, grain) = (micros(period), micros(period) / 4096);
+        let mut rate = Rate::new(jobs, period);
+        let (mut begun, mut now) = (Vec::new(), Duration::ZERO);
+        for pause in pauses {
+            now += micros(pause);
+            let within = |length: Duration| begun.iter().filter(|at| **at + length > now).count();
+            let (surely, perhaps) = (within(period + grain), within(period));
+            let ready = rate.is_ready(now);
+            prop_assert!(!ready || perhaps < jobs as usize, "{perhaps} of {jobs} have begun by {now:?}");
+            prop_assert!(ready || surely >= jobs as usize, "only {surely} of {jobs} have begun by {now:?}");
+            prop_assert_eq!(rate.ready_at(now).is_none(), ready);
+            if ready {
+                rate.spend(now);
+                begun.push(now);
+            }
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Times that are counted by how long they were, against a list of them.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use crate::pool::stats::Times;
+
+#[test]
+fn of_no_times_there_is_none() {
+    assert_eq!(Times::default().percentile(0.5), Duration::ZERO);
+}
+
+#[test]
+fn the_shortest_and_the_longest_are_counted_too() {
+    let mut times = Times::default();
+    times.count(Duration::ZERO);
+    assert!(times.percentile(1.0) <= Duration::from_nanos(9));
+    times.count(Duration::MAX);
+    assert!(times.percentile(1.0) >= Duration::from_secs(3600));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_percentile_is_never_below_what_it_stands_for_and_at_most_an_eighth_above(
+        nanos in prop::collection::vec(prop_oneof![8..1_000_u64, 8..10_000_000, 8..3_600_000_000_000], 1..200),
+        part in 0.01..1.0_f64,
+    ) {
+        let (mut times, mut sorted) = (Times::default(), nanos);
+        sorted.iter().for_each(|nanos| times.count(Duration::from_nanos(*nanos)));
+        sorted.sort_unstable();
+        let place = ((sorted.len() as f64 * part).ceil() as usize).max(1) - 1;
+        let (exact, told) = (sorted[place], times.percentile(part).as_nanos() as u64);
+        prop_assert!(exact <= told && told <= exact + exact / 8 + 1, "{exact} is said to be {told}");
+    }
+}

@@ -1,0 +1,141 @@
+//! Those who do the work: a trait to write them, and the actor that each of them is.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use perennial_actors::{Actor, Context, ExitReason, Pid, System};
+use tokio::time::sleep_until;
+
+use super::job::Failure;
+use super::office::{Bell, Shared};
+use super::settling::{Attempt, Leased, Made, Seat};
+
+/// Turns jobs into results, one after the other.
+///
+/// An error fails the job, and the worker goes on. A panic ends the worker too, and its supervisor starts the next; the job is tried
+/// again if it has attempts left, and so is that of a worker that was killed, or hangs and is given up. So a job may be done more than
+/// once, unless it [says that it must not](super::Submission::at_most_once).
+pub trait Worker: Sized + Send + 'static {
+    /// What is to be done.
+    type Job: Send + Sync + 'static;
+    /// What comes of it.
+    type Output: Send + 'static;
+    /// Why it could not be done.
+    type Error: Send + Sync + 'static;
+    /// What every worker starts from.
+    type Args: Send + Sync + 'static;
+
+    /// Makes a worker. It has no job before this returns.
+    ///
+    /// # Errors
+    ///
+    /// It has not started, and is tried again as its pool's intensity allows.
+    fn init(args: &Self::Args, at: &Workplace) -> impl Future<Output = Result<Self, ExitReason>> + Send;
+
+    /// Does a job. It is dropped at an await when the job is cancelled or takes longer than it may.
+    ///
+    /// # Errors
+    ///
+    /// The attempt has failed.
+    fn work(&mut self, job: &Self::Job) -> impl Future<Output = Result<Self::Output, Self::Error>> + Send;
+}
+
+/// Where a worker works.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Workplace {
+    /// Its number in the pool, the same through all its restarts.
+    pub slot: usize,
+    /// Its incarnation.
+    pub pid: Pid,
+    /// The system.
+    pub system: System,
+}
+
+/// The actor that a worker is.
+pub(super) struct Desk<W: Worker> {
+    worker: W,
+    args: Arc<DeskArgs<W>>,
+}
+
+/// What the shared part of a worker's pool is.
+pub(super) type Pooled<W> = Shared<<W as Worker>::Job, <W as Worker>::Output, <W as Worker>::Error>;
+
+type LeasedOf<W> = Leased<<W as Worker>::Job, <W as Worker>::Output, <W as Worker>::Error>;
+
+type MadeOf<W> = Made<<W as Worker>::Output, <W as Worker>::Error>;
+
+pub(super) struct DeskArgs<W: Worker> {
+    pub(super) pool: Arc<Pooled<W>>,
+    pub(super) slot: usize,
+    pub(super) args: Arc<W::Args>,
+}
+
+impl<W: Worker> Actor for Desk<W> {
+    type Msg = Bell;
+    type Args = Arc<DeskArgs<W>>;
+
+    async fn init(args: &Arc<DeskArgs<W>>, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+        let seat = Seat { slot: args.slot, pid: ctx.pid() };
+        args.pool.begin();
+        let at = Workplace { slot: seat.slot, pid: seat.pid, system: ctx.system().clone() };
+        let worker = W::init(&args.args, &at).await?;
+        // However it ends, what it has in hand comes back before anybody hears of the end. It takes its seat before, so that an end in
+        // between, after which this one is not told, leaves no seat taken.
+        args.pool.arrive(seat);
+        let pool = args.pool.clone();
+        let told = move |reason: &ExitReason| pool.worker_gone(seat, reason);
+        if !ctx.address().handle().on_end(seat.pid, told) {
+            args.pool.worker_gone(seat, &ExitReason::Killed);
+        }
+        ctx.continue_with(Bell::Work);
+        Ok(Self { worker, args: args.clone() })
+    }
+
+    async fn handle(&mut self, bell: Bell, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+        match bell {
+            // Not with the bell in hand: it would be among the dead letters of a crash.
+            Bell::Ring => ctx.continue_with(Bell::Work),
+            Bell::Work => self.work_off(ctx).await,
+        }
+        Ok(())
+    }
+}
+
+impl<W: Worker> Desk<W> {
+    /// Does what there is to do, until something else wants its turn. A stop or a kill comes between two jobs.
+    async fn work_off(&mut self, ctx: &mut Context<Self>) {
+        let (pool, seat) = (&self.args.pool, Seat { slot: self.args.slot, pid: ctx.pid() });
+        let mut made = None;
+        while let Some(leased) = pool.turn(seat, made.take()) {
+            let attempt = attempt(&mut self.worker, pool, leased).await;
+            if !ctx.go_on() {
+                pool.put_down(seat, attempt);
+                return ctx.continue_with(Bell::Work);
+            }
+            made = Some(attempt);
+        }
+    }
+}
+
+async fn attempt<W: Worker>(worker: &mut W, pool: &Pooled<W>, leased: LeasedOf<W>) -> MadeOf<W> {
+    let Leased { task, since } = leased;
+    let mut alarm = None;
+    let mut work = pin!(worker.work(&task.job));
+    let attempt = poll_fn(|cx| {
+        if let Poll::Ready(result) = work.as_mut().poll(cx) {
+            return Poll::Ready(
+                result.map_or_else(|error| Attempt::Failed(Failure::Error(error)), Attempt::Done),
+            );
+        }
+        if task.poll_over(cx) {
+            return Poll::Ready(Attempt::GivenUp);
+        }
+        let Some(limit) = task.terms(pool.terms()).time_limit else { return Poll::Pending };
+        let alarm = alarm.get_or_insert_with(|| Box::pin(sleep_until(pool.instant(since + limit))));
+        alarm.as_mut().poll(cx).map(|()| Attempt::Failed(Failure::TimedOut))
+    });
+    Made { attempt: attempt.await, since }
+}
