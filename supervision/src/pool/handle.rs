@@ -17,7 +17,20 @@ use crate::error::ChildError;
 use crate::supervisor::SupervisorHandle;
 
 /// The means to hand jobs to a pool and to manage it, whichever incarnations of its workers live. Clones are of the same pool.
-pub struct PoolHandle<J, T, E>(Arc<Inner<J, T, E>>);
+pub struct PoolHandle<J, T, E> {
+    inner: Arc<Inner<J, T, E>>,
+    /// Of those who may end the pool by all being dropped.
+    share: Option<Arc<Share>>,
+}
+
+/// What all handles of a pool have in common that is to end with them.
+pub(super) struct Share(Box<dyn Fn() + Send + Sync>);
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
 
 struct Inner<J, T, E> {
     shared: Arc<Shared<J, T, E>>,
@@ -35,11 +48,16 @@ where
 {
     pub(super) fn new(shared: Arc<Shared<J, T, E>>, supervisor: SupervisorHandle) -> Self {
         let (changing, closes) = (Mutex::new(()), AtomicBool::new(false));
-        Self(Arc::new(Inner { shared, supervisor, changing, closes }))
+        Self { inner: Arc::new(Inner { shared, supervisor, changing, closes }), share: None }
+    }
+
+    /// A handle that does this when it and all its clones are gone.
+    pub(super) fn ending(&self, end: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { inner: self.inner.clone(), share: Some(Arc::new(Share(Box::new(end)))) }
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared<J, T, E>> {
-        &self.0.shared
+        &self.inner.shared
     }
 
     /// Submits a job: await it to wait for room, or take it [now](Submission::now) or not at all. Say how it is to be treated first.
@@ -65,7 +83,7 @@ where
     /// # }
     /// ```
     pub fn submit(&self, job: J) -> Submission<J, T, E> {
-        Submission::new(self.0.shared.clone(), job, self.0.shared.terms())
+        Submission::new(self.inner.shared.clone(), job, self.inner.shared.terms())
     }
 
     /// Submits jobs in order, as there is room; their results as one.
@@ -91,12 +109,12 @@ where
 
     /// Hands out no more jobs, until it [goes on](Self::resume). What has been begun is finished.
     pub fn pause(&self) {
-        self.0.shared.with(|board| ((), board.pause(true)));
+        self.inner.shared.with(|board| ((), board.pause(true)));
     }
 
     /// Hands out jobs again.
     pub fn resume(&self) {
-        self.0.shared.with(|board| ((), board.pause(false)));
+        self.inner.shared.with(|board| ((), board.pause(false)));
     }
 
     /// Waits until nothing waits and nothing is worked at. Jobs that come meanwhile are waited for too.
@@ -105,14 +123,14 @@ where
     ///
     /// Nothing is lost if the future is dropped.
     pub async fn drain(&self) {
-        self.0.shared.until(super::board::Board::is_done).await;
+        self.inner.shared.until(super::board::Board::is_done).await;
     }
 
     /// Drops all jobs that wait; how many. Their results are [`Dropped`](super::JobError::Dropped).
     pub fn clear(&self) -> usize {
-        let waiting = self.0.shared.with(|board| (board.clear(), Vec::new()));
+        let waiting = self.inner.shared.with(|board| (board.clear(), Vec::new()));
         let count = waiting.len();
-        self.0.shared.drop_all(waiting);
+        self.inner.shared.drop_all(waiting);
         count
     }
 
@@ -120,25 +138,25 @@ where
     /// otherwise.
     #[must_use]
     pub fn take_dead(&self) -> Vec<DeadJob<J, E>> {
-        self.0.shared.take_dead()
+        self.inner.shared.take_dead()
     }
 
     /// What it has done up to now.
     #[must_use]
     pub fn stats(&self) -> PoolStats {
-        self.0.shared.stats()
+        self.inner.shared.stats()
     }
 
     /// What happens to its jobs from now on.
     #[must_use]
     pub fn subscribe(&self) -> Subscription<JobEvent> {
-        self.0.shared.events.subscribe()
+        self.inner.shared.events.subscribe()
     }
 
     /// The means to look at the supervisor of its workers, whose ids are their numbers.
     #[must_use]
     pub fn supervisor(&self) -> &SupervisorHandle {
-        &self.0.supervisor
+        &self.inner.supervisor
     }
 
     /// Changes how many workers there are. Those that are too many finish the job that they have, if it does not take longer than they have to stop.
@@ -152,13 +170,13 @@ where
         if workers > max {
             return Err(PoolError::TooMany { max });
         }
-        let _one_at_a_time = self.0.changing.lock().await;
-        self.0.shared.wanted.store(workers, Ordering::Release);
+        let _one_at_a_time = self.inner.changing.lock().await;
+        self.inner.shared.wanted.store(workers, Ordering::Release);
         for slot in 0..workers {
             self.open(slot).await?;
         }
         for slot in (workers..max).rev() {
-            self.0.shared.with(|board| ((), board.set_open(slot, false)));
+            self.inner.shared.with(|board| ((), board.set_open(slot, false)));
             self.shut(slot).await?;
         }
         Ok(())
@@ -171,8 +189,8 @@ where
     ///
     /// If one does not start or stop. Those after it are left as they are.
     pub async fn rolling_restart(&self) -> Result<(), PoolError> {
-        let _one_at_a_time = self.0.changing.lock().await;
-        for slot in 0..self.0.shared.wanted.load(Ordering::Acquire) {
+        let _one_at_a_time = self.inner.changing.lock().await;
+        for slot in 0..self.inner.shared.wanted.load(Ordering::Acquire) {
             self.shut(slot).await?;
             self.open(slot).await?;
         }
@@ -180,49 +198,49 @@ where
     }
 
     async fn open(&self, slot: usize) -> Result<(), PoolError> {
-        match self.0.supervisor.restart_child(slot.to_string()).await {
+        match self.inner.supervisor.restart_child(slot.to_string()).await {
             Ok(_) | Err(ChildError::Running | ChildError::Restarting) => {}
             Err(error) => return Err(PoolError::Worker { slot, error }),
         }
-        self.0.shared.with(|board| ((), board.set_open(slot, true)));
+        self.inner.shared.with(|board| ((), board.set_open(slot, true)));
         Ok(())
     }
 
     async fn shut(&self, slot: usize) -> Result<(), PoolError> {
-        let stopped = self.0.supervisor.terminate_child(slot.to_string()).await;
+        let stopped = self.inner.supervisor.terminate_child(slot.to_string()).await;
         stopped.map_err(|error| PoolError::Worker { slot, error })
     }
 
     pub(super) fn max(&self) -> usize {
-        self.0.shared.workers.get().map_or(0, |workers| workers.len())
+        self.inner.shared.workers.get().map_or(0, |workers| workers.len())
     }
 
     /// When the tree is over, nobody will do what waits.
     pub(super) fn close_with_the_tree(&self) {
-        if self.0.closes.swap(true, Ordering::AcqRel) {
+        if self.inner.closes.swap(true, Ordering::AcqRel) {
             return;
         }
-        let shared = Arc::downgrade(&self.0.shared);
-        let set = self.0.supervisor.handle().on_close(move || {
+        let shared = Arc::downgrade(&self.inner.shared);
+        let set = self.inner.supervisor.handle().on_close(move || {
             if let Some(shared) = shared.upgrade() {
                 shared.close();
             }
         });
         if !set {
-            self.0.shared.close();
+            self.inner.shared.close();
         }
     }
 }
 
 impl<J, T, E> Clone for PoolHandle<J, T, E> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self { inner: self.inner.clone(), share: self.share.clone() }
     }
 }
 
 impl<J, T, E> fmt::Debug for PoolHandle<J, T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PoolHandle").field("supervisor", &self.0.supervisor).finish_non_exhaustive()
+        f.debug_struct("PoolHandle").field("supervisor", &self.inner.supervisor).finish_non_exhaustive()
     }
 }
 
