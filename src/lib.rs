@@ -17,7 +17,7 @@ pub use perennial_supervision::{
     ChildKind, ChildPolicy, ChildSpec, ChildStart, ChildState, DynamicHandle, DynamicSupervisor, Finish,
     Intensity, Liveness, NotStarted, OpenError, PartitionKey, PartitionSupervisor, Partitions, Probe,
     ProbePolicy, Report, ResizeError, Restart, Shutdown, ShutdownReport, Sign, SpecError, StartChildError,
-    StopSignal, Straggler, Strategy, Supervisor, SupervisorHandle, Template, Totals, Tree, What,
+    StopSignal, Straggler, Strategy, Supervisor, SupervisorHandle, TaskContext, Template, Totals, Tree, What,
 };
 
 /// What can go wrong when something is started, by what is started.
@@ -27,6 +27,8 @@ pub mod start {
 }
 
 pub use perennial_supervision::pool;
+/// Ractor actors in a tree, and a tree below a ractor actor.
+pub use perennial_supervision::ractor;
 
 /// For those who own identities and host incarnations in something of their own.
 pub use perennial_actors::host;

@@ -92,8 +92,12 @@ impl<M: Send + 'static> Guard<M> {
     }
 }
 
-/// Runs code that does not await; the reason if it panics.
-pub(crate) fn contain<T>(system: Option<&System>, code: impl FnOnce() -> T) -> Result<T, ExitReason> {
+/// Runs code that does not await; the reason if it panics. The system, if there is one, may know where.
+///
+/// # Errors
+///
+/// [`ExitReason::Panicked`].
+pub fn contain<T>(system: Option<&System>, code: impl FnOnce() -> T) -> Result<T, ExitReason> {
     panic::catch_unwind(AssertUnwindSafe(code)).map_err(|payload| reason_of(&*payload, system))
 }
 

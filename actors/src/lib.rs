@@ -62,6 +62,7 @@ pub use untyped::ProcessState;
 
 /// For those who own identities and host incarnations: supervisors.
 pub mod host {
-    pub use crate::process::{Attachment, End, Identity, OpenError, Parent, Step};
+    pub use crate::guard::contain;
+    pub use crate::process::{Attachment, End, Identity, OpenError, Parent, Step, Taker};
     pub use crate::system::Broadcast;
 }

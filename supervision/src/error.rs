@@ -43,6 +43,26 @@ impl Error for StartError {
     }
 }
 
+/// Why a tree ended that has a ractor parent, if its end was abnormal: the error of the event that the parent is sent.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TreeEnded {
+    /// The reason with which the root ended.
+    pub reason: ExitReason,
+}
+
+impl fmt::Display for TreeEnded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the tree ended: {}", self.reason)
+    }
+}
+
+impl Error for TreeEnded {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.reason.error().map(|error| error as &(dyn Error + 'static))
+    }
+}
+
 /// Why a supervisor did not start: one of its children did not. The error in its [`ExitReason::Failed`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -144,7 +164,7 @@ pub enum ChangeError {
     /// The spec is wrong.
     #[error(transparent)]
     Spec(SpecError),
-    /// The supervisor is on its way out, or gone. If it is restarted, that is by the new spec.
+    /// The supervisor is on its way out, or gone.
     #[error("the supervisor is gone or on its way out")]
     ShuttingDown,
 }

@@ -4,7 +4,8 @@
 //!
 //! A [`Supervisor`] starts its children in order, watches them, restarts them by its [`Strategy`], and stops them in reverse
 //! order. When more restarts are needed than its [`Intensity`] allows, it takes its children down and ends, for its own
-//! supervisor to decide. Children are [`Child`]ren, which are actors, or supervisors again.
+//! supervisor to decide. Children are [`Child`]ren, which are actors, of ours or [of ractor](ractor), [tasks](Child::task), or supervisors
+//! again.
 //!
 //! # Guarantees
 //!
@@ -64,12 +65,16 @@
 mod driver;
 mod engine;
 mod error;
+mod link;
 mod node;
 mod policy;
 pub mod pool;
+pub mod ractor;
 mod report;
+mod roster;
 mod spec;
 mod supervisor;
+mod task;
 mod tree;
 
 pub use driver::Totals;
@@ -85,4 +90,5 @@ pub use supervisor::{
     App, DynamicHandle, DynamicSupervisor, Finish, PartitionKey, PartitionSupervisor, Partitions,
     ResizeError, ShutdownReport, StopSignal, Supervisor, SupervisorHandle, Template,
 };
+pub use task::TaskContext;
 pub use tree::{ChildCounts, ChildInfo, ChildStart, ChildState, Straggler, Tree};

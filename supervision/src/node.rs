@@ -5,10 +5,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::host::Parent;
+use perennial_actors::host::{Attachment, Identity, Parent};
 use perennial_actors::{ExitReason, Handle, Pid, StartError, System};
 use perennial_registry::BindError;
+use tokio::runtime;
 
+use crate::link::Link;
 use crate::tree::Tree;
 
 /// A child, from its first opening to its last end.
@@ -19,8 +21,8 @@ pub(crate) trait Node: Send + Sync {
     /// Refuses messages, for it and for all below it: nobody is due to serve them any more.
     fn close(&self, reason: &ExitReason);
 
-    /// Starts the next incarnation, which tells `parent`.
-    fn start(&self, parent: Arc<dyn Parent>, run: u64) -> Result<Pid, StartError>;
+    /// Starts the next incarnation, which tells its parent.
+    fn start(&self, birth: Birth) -> Result<Pid, StartError>;
 
     /// Takes the mailbox away from an incarnation that does not die.
     fn abandon(&self, pid: Pid) -> bool;
@@ -50,6 +52,31 @@ pub(crate) trait Node: Send + Sync {
     /// Who below it did not stop in time when it last stopped, if it is a supervisor.
     fn stragglers(&self, into: &mut Vec<crate::tree::Straggler>) {
         let _ = into;
+    }
+}
+
+/// What an incarnation is started with.
+pub(crate) struct Birth {
+    /// Who is told what becomes of it.
+    pub(crate) parent: Arc<dyn Parent>,
+    /// As which start.
+    pub(crate) run: u64,
+    /// What ractor is to know of its supervisor, if it has one.
+    pub(crate) link: Option<Link>,
+}
+
+impl Birth {
+    /// Begins the next incarnation of `identity`, in a task of its own.
+    pub(crate) fn begin<M: Send + 'static, L: Future<Output = ()> + Send + 'static>(
+        self,
+        identity: &Identity<M>,
+        life: impl FnOnce(Attachment<M>) -> L,
+    ) -> Result<Pid, StartError> {
+        let runtime = runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+        let attachment = identity.attach(self.parent, self.run)?;
+        let pid = attachment.pid();
+        runtime.spawn(life(attachment));
+        Ok(pid)
     }
 }
 

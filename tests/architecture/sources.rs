@@ -42,11 +42,24 @@ pub(super) fn library(name: &str) -> Vec<Source> {
     files
 }
 
+/// What files and folders are called that are there for tests only.
+const TESTS: [&str; 9] = [
+    "tests",
+    "tests.rs",
+    "calm.rs",
+    "cases.rs",
+    "conformance.rs",
+    "model.rs",
+    "requests_table.rs",
+    "storm.rs",
+    "table.rs",
+];
+
 pub(super) fn is_test(path: &Path) -> bool {
     let within = path.strip_prefix(root()).unwrap_or(path);
     within.components().any(|part| {
         let name = part.as_os_str().to_string_lossy();
-        ["tests", "tests.rs", "table.rs", "model.rs"].contains(&&*name)
+        TESTS.contains(&&*name)
     })
 }
 

@@ -76,17 +76,22 @@ impl<M> Queue<M> {
             wakers.extend(self.admit(&mut lanes, Some(self.batch_len.load(Ordering::Relaxed))));
         }
         if next.is_none() {
-            // Both lanes are empty, and so is the line: nobody stands in it while there is room (invariant 7).
-            shrink(&mut lanes.messages);
-            if std::mem::take(&mut lanes.swapped) {
-                shrink(&mut self.batch.lock().messages);
-            }
-            sleep(&mut lanes, waker, Interest::Messages);
+            self.lie_down(&mut lanes, waker);
         }
         self.asleep.store(if next.is_none() { incarnation } else { 0 }, Ordering::Relaxed);
         drop(lanes);
         wakers.into_iter().for_each(Waker::wake);
         next.map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Goes to sleep over a mailbox with nothing in it. Both lanes are empty, and so is the line: nobody stands in it while there is
+    /// room (invariant 7).
+    pub(super) fn lie_down(&self, lanes: &mut Lanes<M>, waker: &Waker) {
+        shrink(&mut lanes.messages);
+        if std::mem::take(&mut lanes.swapped) {
+            shrink(&mut self.batch.lock().messages);
+        }
+        sleep(lanes, waker, Interest::Messages);
     }
 
     /// What comes ahead of all messages.
@@ -97,7 +102,7 @@ impl<M> Queue<M> {
     }
 
     /// The next message, now in hand: of the batch if there is one, or else of the lane, whose rest is the next batch.
-    fn next_message(&self, lanes: &mut Lanes<M>) -> Option<M> {
+    pub(super) fn next_message(&self, lanes: &mut Lanes<M>) -> Option<M> {
         let message = if self.batch_len.load(Ordering::Relaxed) == 0 {
             let message = lanes.messages.pop_front()?;
             if !lanes.messages.is_empty() {
@@ -136,7 +141,7 @@ impl<M> Queue<M> {
     }
 
     /// What was dropped behind the message in hand is settled, now that that one is.
-    fn settle_dropped(&self, lanes: &mut Lanes<M>) {
+    pub(super) fn settle_dropped(&self, lanes: &mut Lanes<M>) {
         if self.attention.has(DROPPED) {
             lanes.settle_dropped();
             self.attention.clear(DROPPED);
@@ -262,7 +267,7 @@ impl<M> Queue<M> {
     }
 }
 
-fn sleep<M>(lanes: &mut Lanes<M>, waker: &Waker, interest: Interest) {
+pub(super) fn sleep<M>(lanes: &mut Lanes<M>, waker: &Waker, interest: Interest) {
     match &mut lanes.waker {
         Some(known) => known.clone_from(waker),
         none => *none = Some(waker.clone()),

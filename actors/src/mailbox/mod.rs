@@ -42,6 +42,7 @@ mod batch;
 mod config;
 mod consumer;
 mod lanes;
+mod lookout;
 #[cfg(all(test, model))]
 mod model;
 mod overflow;
@@ -56,6 +57,7 @@ mod waiting;
 pub use config::{Capacity, Mailbox, OnRestart, Overflow};
 pub(crate) use consumer::{Inside, Next};
 pub(crate) use lanes::{Fate, Hook, Interest, Outage, Watcher};
+pub(crate) use lookout::Sight;
 pub(crate) use overflow::Displaced;
 pub(crate) use owner::{AttachError, Leftover};
 pub(crate) use sender::Refused;

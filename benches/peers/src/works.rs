@@ -2,7 +2,7 @@
 
 use self::Mailbox::{Bounded, Unbounded};
 use self::Threads::{One, Two};
-use crate::contestants::Contestant::{self, Actix, Bare, Kameo, Ractor};
+use crate::contestants::Contestant::{self, Actix, Bare, Erlang, Kameo, Ractor};
 
 /// Messages of one flood.
 pub const CASTS: u64 = 1_000_000;
@@ -10,6 +10,8 @@ pub const CASTS: u64 = 1_000_000;
 pub const CALLS: u64 = 200_000;
 /// Actors that are started and stopped.
 pub const LIVES: u64 = 200_000;
+/// Crashes of one supervised actor, one after the other.
+pub const CRASHES: u64 = 20_000;
 /// Actors that sit idle while their memory is taken.
 pub const IDLE: u64 = 100_000;
 /// Room in a bounded mailbox.
@@ -30,6 +32,15 @@ pub enum Threads {
     Two,
 }
 
+/// How an actor is brought down.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Crash {
+    /// Its handler returns an error.
+    Error,
+    /// Its handler panics.
+    Panic,
+}
+
 /// What is to be done.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Task {
@@ -39,6 +50,8 @@ pub enum Task {
     Call { mailbox: Mailbox, threads: Threads },
     /// [`LIVES`] actors: start all, stop all in good order, wait for the end of all.
     SpawnStop,
+    /// [`CRASHES`] of a supervised actor, each after the first answer of the incarnation that followed the one before.
+    Restart(Crash),
     /// [`IDLE`] actors that have handled one message each.
     IdleBytes,
 }
@@ -47,7 +60,7 @@ impl Task {
     pub const fn threads(self) -> Threads {
         match self {
             Self::Cast { threads, .. } | Self::Call { threads, .. } => threads,
-            Self::SpawnStop | Self::IdleBytes => Two,
+            Self::SpawnStop | Self::Restart(_) | Self::IdleBytes => Two,
         }
     }
 }
@@ -71,7 +84,7 @@ pub struct Target {
 #[derive(Debug)]
 pub struct Work {
     pub name: &'static str,
-    /// What a result counts, for each message, call or actor.
+    /// What a result counts, for each message, call, actor or restart.
     pub unit: &'static str,
     pub task: Task,
     pub targets: &'static [Target],
@@ -79,6 +92,10 @@ pub struct Work {
 
 const fn peer(peer: Contestant, at_least: f64) -> Target {
     Target { against: Against::Peer(peer), at_least }
+}
+
+const fn limit(most: f64) -> Target {
+    Target { against: Against::Limit(most), at_least: 1.0 }
 }
 
 const fn ns(name: &'static str, task: Task, targets: &'static [Target]) -> Work {
@@ -96,6 +113,9 @@ const fn call(mailbox: Mailbox, threads: Threads) -> Task {
 const CASTING: &[Target] = &[peer(Ractor, 8.0), peer(Kameo, 8.0), peer(Actix, 8.0), peer(Bare, 1.0)];
 const CASTING_4: &[Target] = &[peer(Ractor, 4.0), peer(Kameo, 4.0), peer(Actix, 4.0), peer(Bare, 1.0)];
 const CALLING: &[Target] = &[peer(Ractor, 2.5), peer(Kameo, 2.5), peer(Actix, 2.5), peer(Bare, 1.0 / 1.3)];
+// The limits are those of a quiet machine; unwinding alone takes some 4 of the 8 microseconds.
+const RESTARTING: &[Target] = &[limit(5_000.0), peer(Kameo, 2.0), peer(Ractor, 100.0), peer(Erlang, 10.0)];
+const UNWINDING: &[Target] = &[limit(8_000.0), peer(Kameo, 2.0), peer(Ractor, 100.0), peer(Erlang, 10.0)];
 
 /// All works, in the order in which they are run and shown. Only the unbounded ones have targets.
 pub const WORKS: &[Work] = &[
@@ -109,12 +129,9 @@ pub const WORKS: &[Work] = &[
     ns("cast_4_1_one_thread", cast(4, Unbounded, One), CASTING_4),
     ns("call_one_thread", call(Unbounded, One), CALLING),
     ns("spawn_stop", Task::SpawnStop, &[peer(Ractor, 3.0), peer(Kameo, 3.0), peer(Bare, 1.0 / 1.5)]),
-    Work {
-        name: "idle_bytes",
-        unit: "bytes",
-        task: Task::IdleBytes,
-        targets: &[Target { against: Against::Limit(1024.0), at_least: 1.0 }],
-    },
+    ns("restart_error", Task::Restart(Crash::Error), RESTARTING),
+    ns("restart_panic", Task::Restart(Crash::Panic), UNWINDING),
+    Work { name: "idle_bytes", unit: "bytes", task: Task::IdleBytes, targets: &[limit(1024.0)] },
 ];
 
 /// The work of that name.

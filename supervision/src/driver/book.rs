@@ -1,6 +1,6 @@
 //! What a supervisor knows: its driver writes it, and whoever looks at the tree reads it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use perennial_actors::Pid;
 use crate::engine::{Engine, Key, Policy, Run};
 use crate::node::Node;
 use crate::policy::Kind;
+use crate::roster::Roster;
 use crate::spec::{ChildSpec, Plan};
 use crate::tree::Straggler;
 
@@ -19,13 +20,13 @@ pub(crate) struct Book {
     /// None before the first incarnation, and when one was killed.
     pub(crate) engine: Option<Engine>,
     /// The children of the incarnation that lives or lived last.
-    residents: BTreeMap<Key, Resident>,
+    residents: Roster<Resident>,
     /// The children of a dynamic supervisor, by the number of their identity.
     numbers: HashMap<u64, Key>,
     /// Where the runs of the next engine begin, so that news of one before is never taken for news of its own.
     next_run: Run,
-    /// Who did not stop in time.
-    pub(crate) stragglers: Vec<Straggler>,
+    /// Who did not stop in time, of those that are still children when the supervisor stops.
+    stragglers: BTreeMap<Key, Straggler>,
     /// Whether it ends, or has ended, because one restart too many was needed.
     pub(crate) gave_up: bool,
 }
@@ -42,10 +43,10 @@ impl Default for Book {
         Self {
             plan: Plan::of_order(),
             engine: None,
-            residents: BTreeMap::new(),
+            residents: Roster::default(),
             numbers: HashMap::new(),
             next_run: Run(0),
-            stragglers: Vec::new(),
+            stragglers: BTreeMap::new(),
             gave_up: false,
         }
     }
@@ -59,10 +60,10 @@ impl Book {
         self.gave_up = false;
         self.numbers.clear();
         let children = self.plan.children.iter().map(ChildSpec::twin);
-        self.residents = (0..).map(Key).zip(children.map(|spec| Resident { spec, pid: None })).collect();
+        self.residents = (0..).zip(children.map(|spec| Resident { spec, pid: None })).collect();
         let children = self.plan.children.iter().map(|child| (child.id.clone(), child.policy.clone()));
         let seed = RandomState::new().hash_one(self.next_run.0);
-        self.engine = Some(Engine::new(self.policy(seed), children, self.next_run));
+        self.engine = Some(Engine::new(policy(&self.plan, seed), children, self.next_run));
     }
 
     /// The incarnation is over.
@@ -72,18 +73,14 @@ impl Book {
         }
     }
 
-    pub(super) fn policy(&self, seed: u64) -> Policy {
-        let plan = &self.plan;
-        Policy { kind: plan.kind, intensity: plan.intensity, patience: plan.patience, seed }
-    }
-
-    /// Takes another plan over. Who is known keeps its identity, and with it all that runs.
+    /// Takes another plan over, all of whose children are there. They keep what they are, and with it all that runs.
     pub(super) fn take_over(&mut self, mut plan: Plan) {
-        let known = self.residents.values().map(|resident| &resident.spec).chain(&self.plan.children);
-        let known: HashMap<&Arc<str>, &Arc<dyn Node>> = known.map(|spec| (&spec.id, &spec.node)).collect();
+        let specs = self.residents.values().map(|resident| &resident.spec);
+        let specs: HashMap<&Arc<str>, &ChildSpec> = specs.map(|spec| (&spec.id, spec)).collect();
         for child in &mut plan.children {
-            if let Some(node) = known.get(&child.id) {
-                child.node = (*node).clone();
+            if let Some(spec) = specs.get(&child.id) {
+                child.node = spec.node.clone();
+                child.policy.kind = spec.policy.kind;
             }
         }
         self.plan = plan;
@@ -91,21 +88,35 @@ impl Book {
 
     /// Takes a child in.
     pub(super) fn admit(&mut self, key: Key, spec: ChildSpec) {
-        self.residents.insert(key, Resident { spec, pid: None });
+        self.residents.insert(key.0, Resident { spec, pid: None });
     }
 
     /// Lets a child go.
     pub(super) fn dismiss(&mut self, key: Key) -> Option<ChildSpec> {
-        let resident = self.residents.remove(&key)?;
+        let resident = self.residents.remove(key.0)?;
         if let Some(pid) = resident.pid {
             self.numbers.remove(&pid.identity());
         }
         Some(resident.spec)
     }
 
+    /// A child did not stop in time. That is for the report of a shutdown if this is one, or if the child still runs somewhere;
+    /// whoever was replaced meanwhile is of no concern to it.
+    pub(super) fn is_late(&mut self, key: Key, path: Arc<str>, abandoned: bool) {
+        if abandoned || self.engine.as_ref().is_none_or(Engine::is_leaving) {
+            let straggler = self.stragglers.entry(key).or_insert(Straggler { path, abandoned });
+            straggler.abandoned |= abandoned;
+        }
+    }
+
+    /// Who did not stop in time, in start order.
+    pub(super) fn stragglers(&self) -> impl Iterator<Item = &Straggler> {
+        self.stragglers.values()
+    }
+
     /// An incarnation of a child has begun.
     pub(super) fn began(&mut self, key: Key, pid: Pid) {
-        let Some(resident) = self.residents.get_mut(&key) else { return };
+        let Some(resident) = self.residents.get_mut(key.0) else { return };
         if resident.pid.replace(pid).is_none() && matches!(self.plan.kind, Kind::Dynamic { .. }) {
             self.numbers.insert(pid.identity(), key);
         }
@@ -117,11 +128,11 @@ impl Book {
     }
 
     pub(super) fn pid_of(&self, key: Key) -> Option<Pid> {
-        self.residents.get(&key)?.pid
+        self.residents.get(key.0)?.pid
     }
 
     pub(super) fn spec(&self, key: Key) -> Option<&ChildSpec> {
-        self.residents.get(&key).map(|resident| &resident.spec)
+        self.residents.get(key.0).map(|resident| &resident.spec)
     }
 
     pub(super) fn node_of(&self, key: Key) -> Option<Arc<dyn Node>> {
@@ -129,15 +140,20 @@ impl Book {
     }
 
     /// The children as they are now, in start order.
-    pub(super) fn nodes(&self) -> impl DoubleEndedIterator<Item = &Arc<dyn Node>> {
-        self.residents.values().map(|resident| &resident.spec.node)
+    pub(super) fn nodes(&self) -> impl DoubleEndedIterator<Item = (Key, &Arc<dyn Node>)> {
+        self.residents.iter().map(|(key, resident)| (Key(key), &resident.spec.node))
     }
 
     /// Those that will not come back with the next incarnation.
     pub(super) fn passing(&self) -> Vec<Arc<dyn Node>> {
-        let planned = |id: &Arc<str>| self.plan.children.iter().any(|child| child.id == *id);
+        let planned: HashSet<&Arc<str>> = self.plan.children.iter().map(|child| &child.id).collect();
         let dynamic = matches!(self.plan.kind, Kind::Dynamic { .. });
-        let passing = self.residents.values().filter(|resident| dynamic || !planned(&resident.spec.id));
+        let passing = self.residents.values().filter(|of| dynamic || !planned.contains(&of.spec.id));
         passing.map(|resident| resident.spec.node.clone()).collect()
     }
+}
+
+/// What an engine is told of a supervisor with this plan.
+pub(super) fn policy(plan: &Plan, seed: u64) -> Policy {
+    Policy { kind: plan.kind, intensity: plan.intensity, patience: plan.patience, seed }
 }

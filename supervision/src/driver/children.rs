@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::host::OpenError as Shut;
+use perennial_actors::host::{OpenError as Shut, Parent};
 use perennial_actors::{ExitReason, Pid, StartError, System};
 
-use super::inbox::{Inbox, News, pack};
+use super::inbox::{Inbox, News, Watched, pack};
 use super::node::SupervisorNode;
 use super::totals::Books;
 use crate::engine::{Event, Key, Run};
-use crate::node::Node;
+use crate::link::Link;
+use crate::node::{Birth, Node};
 
 /// Starts, watches and stops children.
 pub(super) struct Children {
@@ -18,18 +19,26 @@ pub(super) struct Children {
     system: System,
     label: Arc<str>,
     inbox: Arc<Inbox>,
+    watched: Arc<Watched>,
+    any_watched: bool,
+    link: Link,
 }
 
 impl Children {
-    pub(super) fn new(node: SupervisorNode, system: System, inbox: Arc<Inbox>) -> Self {
+    pub(super) fn new(node: SupervisorNode, system: System, inbox: Arc<Inbox>, link: Link) -> Self {
         let label = node.address().handle().label().unwrap_or_else(|| node.id().clone());
-        Self { node, system, label, inbox }
+        let watched = Arc::new(Watched(inbox.clone()));
+        let any_watched = node.book().plan.children.iter().any(|child| child.policy.liveness.is_some());
+        Self { node, system, label, inbox, watched, any_watched, link }
     }
 
     /// Starts a child. If that fails at once, the event that says so.
-    pub(super) fn start(&self, key: Key, run: Run) -> Option<Event> {
+    pub(super) fn start(&mut self, key: Key, run: Run) -> Option<Event> {
         let child = self.get(key)?;
-        match self.begin(key, run, &*child) {
+        self.any_watched |= self.is_watched(key);
+        let parent: Arc<dyn Parent> =
+            if self.any_watched { self.watched.clone() } else { self.inbox.clone() };
+        match self.begin(key, run, &*child, &parent) {
             Ok(pid) => {
                 self.node.book().began(key, pid);
                 None
@@ -38,8 +47,26 @@ impl Children {
         }
     }
 
-    fn begin(&self, key: Key, run: Run, child: &dyn Node) -> Result<Pid, ExitReason> {
-        let start = || child.start(self.inbox.clone(), pack(key, run));
+    fn is_watched(&self, key: Key) -> bool {
+        let book = self.node.book();
+        let child = book.engine.as_ref().and_then(|engine| engine.sight(key));
+        child.is_some_and(|child| child.policy.liveness.is_some())
+    }
+
+    /// Whether any child was or is to be watched.
+    pub(super) const fn watches(&self) -> bool {
+        self.any_watched
+    }
+
+    fn begin(
+        &self,
+        key: Key,
+        run: Run,
+        child: &dyn Node,
+        parent: &Arc<dyn Parent>,
+    ) -> Result<Pid, ExitReason> {
+        let birth = || Birth { parent: parent.clone(), run: pack(key, run), link: Some(self.link.clone()) };
+        let start = || child.start(birth());
         let started = match start() {
             // It was down for good, or is new.
             Err(StartError::NotOpen(Shut::Closed)) => {
@@ -82,10 +109,10 @@ impl Children {
     }
 
     /// Asks a child, in a task of its own. The answer, or that there was none, comes through the inbox.
-    pub(super) fn probe(&self, key: Key, run: Run) {
+    pub(super) fn probe(&self, key: Key, run: Run, question: u32) {
         let Some(answer) = self.get(key).and_then(|child| child.probe()) else { return };
         let inbox = self.inbox.clone();
-        tokio::spawn(async move { inbox.put(News::Probed(key, run, answer.await)) });
+        tokio::spawn(async move { inbox.put(News::Probed(key, run, question, answer.await)) });
     }
 
     /// Says why the child is down, and in how long it is begun again.

@@ -2,25 +2,37 @@
 
 use std::sync::Arc;
 
+use perennial_actors::System;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::inbox::{Inbox, News};
+use super::watchman::{Charge, Watchman};
 use crate::engine::Time;
 
 /// Tells the time since the supervisor began, and rings when the nearest deadline has passed.
 pub(super) struct Clock {
     began: Instant,
     armed: Option<(Time, JoinHandle<()>)>,
+    charge: Option<Charge>,
 }
 
 impl Clock {
     pub(super) fn start() -> Self {
-        Self { began: Instant::now(), armed: None }
+        Self { began: Instant::now(), armed: None, charge: None }
     }
 
     pub(super) fn now(&self) -> Time {
         self.began.elapsed()
+    }
+
+    /// From now on it rings also when tokio's timers stand still.
+    pub(super) fn be_certain(&mut self, system: &System) {
+        if self.charge.is_none() {
+            self.charge = Some(Watchman::of(system).charge());
+            // What was set before is not known there.
+            self.disarm();
+        }
     }
 
     /// Rings at `deadline`, and at none that was set before.
@@ -29,8 +41,13 @@ impl Clock {
             return;
         }
         self.disarm();
-        let Some(deadline) = deadline else { return };
-        let (at, inbox) = (self.began + deadline, inbox.clone());
+        // So far away that it cannot be said is never.
+        let at = deadline.and_then(|deadline| self.began.checked_add(deadline));
+        if let Some(charge) = &self.charge {
+            charge.leave(at.map(Instant::into_std));
+        }
+        let (Some(deadline), Some(at)) = (deadline, at) else { return };
+        let inbox = inbox.clone();
         let ring = tokio::spawn(async move {
             tokio::time::sleep_until(at).await;
             inbox.put(News::Tick);

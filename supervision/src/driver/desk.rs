@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use perennial_actors::{ExitReason, Reply};
 
+use super::book::policy;
 use super::inbox::{Ask, Which};
 use super::node::SupervisorNode;
 use crate::engine::{Event, Granted, Key, Refusal, Request, Target, Ticket};
@@ -25,7 +26,7 @@ enum Pending {
     Done(Reply<Result<(), ChildError>>),
     Restart(Reply<Result<ChildStart, ChildError>>),
     Delete(Reply<Result<ChildSpec, ChildError>>),
-    Change { newcomers: Vec<ChildSpec>, reply: Reply<Result<(), ChangeError>> },
+    Change { plan: Plan, reply: Reply<Result<(), ChangeError>> },
 }
 
 impl Desk {
@@ -74,19 +75,15 @@ impl Desk {
         }
     }
 
-    /// Takes another plan over, for this incarnation and all that follow. Who is known keeps what runs, and is only treated
-    /// differently.
+    /// Another plan, which is taken over when the engine grants it: then it is known who is there.
     fn change(&self, plan: Plan, reply: Reply<Result<(), ChangeError>>) -> Option<(Request, Pending)> {
         if let Err(error) = plan.check(self.node.id()) {
             reply.send(Err(ChangeError::Spec(error)));
             return None;
         }
-        let mut book = self.node.book();
         let children = plan.children.iter().map(|child| (child.id.clone(), child.policy.clone())).collect();
-        let newcomers = plan.children.iter().map(ChildSpec::twin).collect();
-        book.take_over(plan);
-        let request = Request::Change { policy: book.policy(0), children };
-        Some((request, Pending::Change { newcomers, reply }))
+        let request = Request::Change { policy: policy(&plan, 0), children };
+        Some((request, Pending::Change { plan, reply }))
     }
 
     /// A child that was brought has a key now.
@@ -97,9 +94,9 @@ impl Desk {
                 *admitted = Some(key);
                 child.take()
             }
-            Some(Pending::Change { newcomers, .. }) => {
+            Some(Pending::Change { plan, .. }) => {
                 let id = book.engine.as_ref().and_then(|engine| Some(engine.sight(key)?.id.clone()));
-                newcomers.iter().find(|child| Some(&child.id) == id.as_ref()).map(ChildSpec::twin)
+                plan.children.iter().find(|child| Some(&child.id) == id.as_ref()).map(ChildSpec::twin)
             }
             _ => None,
         };
@@ -128,8 +125,11 @@ impl Desk {
                 });
                 reply.send(deleted);
             }
-            Pending::Change { reply, .. } => {
-                reply.send(result.map(drop).map_err(|_| ChangeError::ShuttingDown))
+            Pending::Change { plan, reply } => {
+                if result.is_ok() {
+                    self.node.book().take_over(plan);
+                }
+                reply.send(result.map(drop).map_err(|_| ChangeError::ShuttingDown));
             }
         }
     }

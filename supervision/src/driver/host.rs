@@ -1,49 +1,86 @@
 //! The ractor actor that a supervisor is, and its doorbell.
 
-use std::sync::Arc;
-use std::task::{Wake, Waker};
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Poll, Wake, Waker};
 
+use perennial_actors::ExitReason;
 use perennial_actors::host::Attachment;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
+use tokio::sync::oneshot;
 
 use super::inbox::News;
 use super::node::SupervisorNode;
 use super::turn::Driver;
+use crate::error::TreeEnded;
+use crate::link::{self, Link};
 
-/// Brings a supervisor up. Its end, whatever it is, is told by its attachment.
-pub(super) async fn run(node: SupervisorNode, attachment: Attachment<News>) {
-    if let Err(error) = Host::spawn(None, Host, (node, attachment)).await {
-        tracing::error!(%error, "ractor did not start a supervisor");
+/// Who wants to know which ractor actor a supervisor is.
+pub(super) type Announce = oneshot::Sender<Link>;
+
+/// Runs a supervisor. Its end, whatever it is, is told by its attachment.
+pub(super) async fn run(node: SupervisorNode, attachment: Attachment<News>, announce: Option<Announce>) {
+    let seat = Seat::default();
+    match Host::spawn(None, Host(seat.clone()), (node, attachment)).await {
+        Ok((host, ended)) => {
+            if let Some(announce) = announce {
+                // Whoever wanted to know may have given up.
+                let _ = announce.send(Link::to(&host));
+            }
+            // It makes no difference here how it ended.
+            let _ = ended.await;
+        }
+        Err(error) => tracing::error!(%error, "ractor did not start a supervisor"),
+    }
+    // If it was killed, this is where it hears of it, and the remains are seen to. Ractor would hand a state on to its parent, who
+    // may drop it when it likes.
+    drop(seat.take());
+}
+
+/// Where the driver is while no turn of it runs; empty when it is over.
+#[derive(Clone, Default)]
+struct Seat(Arc<Mutex<Option<Driver>>>);
+
+impl Seat {
+    fn take(&self) -> Option<Driver> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn put(&self, driver: Driver) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(driver);
     }
 }
 
 /// A supervisor, as ractor sees it. Without a name: ractor frees names before their owner is gone.
-struct Host;
+struct Host(Seat);
 
 impl Actor for Host {
     type Msg = ();
-    type State = Driver;
+    type State = ();
     type Arguments = (SupervisorNode, Attachment<News>);
 
     async fn pre_start(
         &self,
         myself: ActorRef<()>,
         (node, attachment): Self::Arguments,
-    ) -> Result<Driver, ActorProcessingErr> {
+    ) -> Result<(), ActorProcessingErr> {
+        let link = Link::to(&myself);
         let doorbell = Arc::new(Doorbell(myself));
         doorbell.wake_by_ref();
-        Ok(Driver::new(node, attachment, Waker::from(doorbell)))
+        self.0.put(Driver::new(node, attachment, Waker::from(doorbell), link));
+        Ok(())
     }
 
-    async fn handle(
-        &self,
-        myself: ActorRef<()>,
-        (): (),
-        driver: &mut Driver,
-    ) -> Result<(), ActorProcessingErr> {
-        if driver.turn().is_break() {
-            myself.stop(None);
+    async fn handle(&self, myself: ActorRef<()>, (): (), (): &mut ()) -> Result<(), ActorProcessingErr> {
+        let Some(mut driver) = self.0.take() else { return Ok(()) };
+        if driver.turn().is_continue() {
+            self.0.put(driver);
+            return Ok(());
         }
+        let reason = driver.over().await;
+        let text = reason.to_string();
+        clean(reason)?;
+        myself.stop(Some(text));
         Ok(())
     }
 
@@ -51,11 +88,29 @@ impl Actor for Host {
     async fn handle_supervisor_evt(
         &self,
         _: ActorRef<()>,
-        _: SupervisionEvent,
-        _: &mut Driver,
+        event: SupervisionEvent,
+        (): &mut (),
     ) -> Result<(), ActorProcessingErr> {
+        link::hear(event);
         Ok(())
     }
+
+    /// Stopped by ractor's means: the tree goes down in good order first. Nobody hears the doorbell any more.
+    async fn post_stop(&self, _: ActorRef<()>, (): &mut ()) -> Result<(), ActorProcessingErr> {
+        let Some(mut driver) = self.0.take() else { return Ok(()) };
+        driver.stop();
+        poll_fn(|cx| {
+            driver.wake_by(cx.waker());
+            if driver.turn().is_break() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        clean(driver.over().await)
+    }
+}
+
+/// What ractor is told of an end: only what is clean is none of a failure.
+fn clean(reason: ExitReason) -> Result<(), ActorProcessingErr> {
+    if reason.is_abnormal() { Err(TreeEnded { reason }.into()) } else { Ok(()) }
 }
 
 /// Rings when there is something in the inbox. The mailbox drops its waker when it wakes it, so that no more than one ring

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use perennial_actors::host::{End, Parent};
 use perennial_actors::{Address, Pid, Reply};
+use tokio::runtime;
 
 use super::book::Book;
 use crate::engine::{Event, Key, Run};
@@ -19,8 +20,10 @@ pub(crate) enum News {
     Ended(Key, Run, End),
     /// The try that was put off is due.
     Retry { key: Key, generation: u32 },
-    /// A child answered a probe, or did not.
-    Probed(Key, Run, bool),
+    /// Others have had their turn.
+    GoOn,
+    /// A child answered this question, or did not.
+    Probed(Key, Run, u32, bool),
     /// A deadline has passed.
     Tick,
     /// Somebody wants something.
@@ -62,6 +65,15 @@ impl Inbox {
         Self(address)
     }
 
+    /// Puts in that others have had their turn, when they have. What is in the inbox already would be seen to in this one.
+    pub(super) fn put_go_on(self: &Arc<Self>) {
+        let inbox = self.clone();
+        tokio::spawn(async move {
+            tokio::task::yield_now().await;
+            inbox.put(News::GoOn);
+        });
+    }
+
     /// Puts news in. The mailbox is unbounded; if it is closed, the tree is gone and nobody has to know any more.
     pub(super) fn put(&self, news: News) {
         let _ = self.0.cast(news);
@@ -90,6 +102,26 @@ impl Parent for Inbox {
     }
 }
 
+/// The inbox, for the children of a supervisor that watches any of them.
+///
+/// Tokio keeps the task that a thread has woken last for that thread, and lets no other have it (tokio issue 4941). A child wakes
+/// its supervisor when it says that it has started. If it goes on with what waited in its mailbox, and that never awaits, its
+/// supervisor would wait for the very thread that it is to find out about. To wake another task frees the one before.
+pub(super) struct Watched(pub(super) Arc<Inbox>);
+
+impl Parent for Watched {
+    fn started(&self, number: u64) {
+        self.0.started(number);
+        if let Ok(runtime) = runtime::Handle::try_current() {
+            drop(runtime.spawn(async {}));
+        }
+    }
+
+    fn ended(&self, number: u64, end: End) {
+        self.0.ended(number, end);
+    }
+}
+
 impl News {
     /// The event that it is for the engine, or what is asked.
     pub(super) fn into_event(self) -> Result<Event, Box<Ask>> {
@@ -98,7 +130,8 @@ impl News {
             Self::Ended(key, run, End { reason, started: true, .. }) => Event::Ended { key, run, reason },
             Self::Ended(key, run, End { reason, .. }) => Event::StartFailed { key, run, reason },
             Self::Retry { key, generation } => Event::Retry { key, generation },
-            Self::Probed(key, run, answered) => Event::Probed { key, run, answered },
+            Self::GoOn => Event::GoOn,
+            Self::Probed(key, run, question, answered) => Event::Probed { key, run, question, answered },
             Self::Tick => Event::Tick,
             Self::Ask(ask) => return Err(ask),
         })

@@ -29,9 +29,10 @@ mod reporter;
 mod root;
 mod totals;
 mod turn;
+mod watchman;
 
 pub(crate) use book::Book;
 pub(crate) use inbox::{Ask, News, Which};
 pub(crate) use node::SupervisorNode;
-pub(crate) use root::{Root, start};
+pub(crate) use root::{Root, start, start_tied};
 pub use totals::Totals;

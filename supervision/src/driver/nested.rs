@@ -1,16 +1,21 @@
 //! A supervisor as a child: of another supervisor, or of the root that nobody restarts.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::host::Parent;
 use perennial_actors::{ExitReason, Handle, Pid, StartError, System};
-use tokio::runtime;
 
+use super::host::Announce;
 use super::node::SupervisorNode;
 use super::{host, picture};
-use crate::node::{Node, OpenError};
+use crate::node::{Birth, Node, OpenError};
 use crate::tree::{Straggler, Tree};
+
+impl SupervisorNode {
+    /// Starts the next incarnation, which says which ractor actor it is.
+    pub(super) fn begin(&self, birth: Birth, announce: Option<Announce>) -> Result<Pid, StartError> {
+        birth.begin(self.identity(), |attachment| host::run(self.clone(), attachment, announce))
+    }
+}
 
 impl Node for SupervisorNode {
     fn open(&self, system: &System, label: &str) -> Result<(), OpenError> {
@@ -25,12 +30,8 @@ impl Node for SupervisorNode {
         }
     }
 
-    fn start(&self, parent: Arc<dyn Parent>, run: u64) -> Result<Pid, StartError> {
-        let runtime = runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
-        let attachment = self.identity().attach(parent, run)?;
-        let pid = attachment.pid();
-        runtime.spawn(host::run(self.clone(), attachment));
-        Ok(pid)
+    fn start(&self, birth: Birth) -> Result<Pid, StartError> {
+        self.begin(birth, None)
     }
 
     fn abandon(&self, pid: Pid) -> bool {
@@ -58,8 +59,8 @@ impl Node for SupervisorNode {
     fn stragglers(&self, into: &mut Vec<Straggler>) {
         let below: Vec<_> = {
             let book = self.book();
-            into.extend(book.stragglers.iter().cloned());
-            book.nodes().cloned().collect()
+            into.extend(book.stragglers().cloned());
+            book.nodes().map(|(_, node)| node.clone()).collect()
         };
         below.iter().for_each(|child| child.stragglers(into));
     }

@@ -4,15 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::host::Attachment;
-use perennial_actors::{ExitReason, Monitor, Pid};
+use perennial_actors::{ExitReason, Monitor, Pid, System};
 use tokio::runtime;
+use tokio::task::JoinHandle;
 
 use super::inbox::News;
 use super::node::SupervisorNode;
+use super::totals::Books;
+use crate::engine::Key;
 use crate::node::Node;
+use crate::report::{Report, What, topic};
 
 /// A child that is on its way out.
 struct Orphan {
+    key: Key,
     node: Arc<dyn Node>,
     pid: Option<Pid>,
     monitor: Monitor,
@@ -20,49 +25,58 @@ struct Orphan {
 }
 
 /// Kills the children of a supervisor that is dead, waits until they are gone, and only then ends it. Children that are
-/// supervisors stop theirs in good order, as in OTP. There is no round any more, so all go at once.
-pub(super) fn see_to(node: &SupervisorNode, mut attachment: Attachment<News>) {
+/// supervisors stop theirs in good order, as in OTP. There is no round any more, so all go at once. The task that does so.
+pub(super) fn see_to(node: &SupervisorNode, mut attachment: Attachment<News>) -> Option<JoinHandle<()>> {
     attachment.handled();
     let (nodes, passing): (Vec<_>, _) = {
         let mut book = node.book();
         book.retire();
-        (book.nodes().rev().cloned().collect(), book.passing())
+        (book.nodes().rev().map(|(key, node)| (key, node.clone())).collect(), book.passing())
     };
     let patience = node.patience();
-    let orphans: Vec<Orphan> = nodes.into_iter().map(|node| orphan(node, patience)).collect();
+    let (node, system, supervisor) = (node.clone(), attachment.system().clone(), attachment.pid());
+    let orphans: Vec<Orphan> = nodes.into_iter().map(|(key, node)| orphan(key, node, patience)).collect();
     let ending = async move {
         for orphan in orphans {
-            wait_for(orphan).await;
+            let key = orphan.key;
+            if let Some((path, pid)) = wait_for(orphan).await {
+                node.book().is_late(key, path.clone(), true);
+                tell_of_abandoned(&system, supervisor, path, pid);
+            }
         }
         passing.iter().for_each(|node| node.close(&ExitReason::Killed));
         attachment.end(ExitReason::Killed);
     };
     // Without a runtime nothing runs any more that could be waited for; the attachment ends when it is dropped.
-    if let Ok(runtime) = runtime::Handle::try_current() {
-        runtime.spawn(ending);
-    }
+    runtime::Handle::try_current().ok().map(|runtime| runtime.spawn(ending))
 }
 
 /// Watched first, told then, and only then looked at. One that ends by itself in between is not alive when it is looked at, and
 /// so is not waited for: its monitor may be bound to a next incarnation, which nobody is there to start.
-fn orphan(node: Arc<dyn Node>, patience: Duration) -> Orphan {
+fn orphan(key: Key, node: Arc<dyn Node>, patience: Duration) -> Orphan {
     let handle = node.handle();
     let monitor = handle.monitor();
     node.orphan();
     let pid = handle.pid();
     let patience = node.branches().is_none().then_some(patience);
-    Orphan { node, pid, monitor, patience }
+    Orphan { key, node, pid, monitor, patience }
 }
 
-async fn wait_for(orphan: Orphan) {
+/// Waits until it is gone, or as good as; where it stands and which it is, if it had to be abandoned.
+async fn wait_for(orphan: Orphan) -> Option<(Arc<str>, Pid)> {
     // One that is not alive has nothing to end.
-    let Some(pid) = orphan.pid else { return };
-    match orphan.patience {
-        None => drop(orphan.monitor.await),
-        Some(patience) => {
-            if tokio::time::timeout(patience, orphan.monitor).await.is_err() {
-                orphan.node.abandon(pid);
-            }
-        }
-    }
+    let pid = orphan.pid?;
+    let Some(patience) = orphan.patience else {
+        orphan.monitor.await;
+        return None;
+    };
+    let late = tokio::time::timeout(patience, orphan.monitor).await.is_err();
+    let abandoned = late && orphan.node.abandon(pid);
+    abandoned.then(|| (orphan.node.handle().label().unwrap_or_else(|| "".into()), pid))
+}
+
+fn tell_of_abandoned(system: &System, supervisor: Pid, path: Arc<str>, pid: Pid) {
+    tracing::warn!(%supervisor, %path, %pid, abandoned = true, "child did not stop in time");
+    Books::of(system).abandoned();
+    topic(system).tell(|| Report { supervisor, path, pid: Some(pid), what: What::Abandoned });
 }

@@ -1,15 +1,13 @@
 //! Telling what a supervisor does: to the log, to subscribers, to the totals, and to the shutdown report.
 
-use std::sync::Arc;
-
-use perennial_actors::{ExitReason, Pid, System};
+use perennial_actors::{Pid, System};
+use tracing::field::{DisplayValue, display};
 
 use super::children::Children;
 use super::node::SupervisorNode;
 use super::totals::Books;
 use crate::engine::{Key, Report as Found, Sign as Seen};
 use crate::report::{Report, Sign, What, topic};
-use crate::tree::Straggler;
 
 /// Tells what a supervisor does.
 pub(super) struct Reporter {
@@ -24,31 +22,50 @@ impl Reporter {
     }
 
     pub(super) fn report(&self, found: Found, children: &Children) {
+        let supervisor = self.supervisor;
+        // Only if somebody listens are the fields of an event computed.
         match found {
             Found::Started { key } => {
-                tracing::debug!(supervisor = %self.supervisor, label = %children.label(), key = key.0, "child started");
+                tracing::debug!(
+                    %supervisor, path = children.path(key), pid = self.pid(key),
+                    "child started"
+                );
                 self.of_child(key, children, || What::Started);
             }
             Found::Terminated { key, reason } => {
-                let path = children.path(key);
-                tracing::info!(supervisor = %self.supervisor, path, %reason, "child ended");
+                tracing::info!(
+                    %supervisor, path = children.path(key), pid = self.pid(key), %reason,
+                    "child ended"
+                );
                 self.of_child(key, children, || What::Terminated { reason });
             }
             Found::StartFailed { key, reason } => {
-                let path = children.path(key);
-                tracing::warn!(supervisor = %self.supervisor, path, %reason, "child did not start");
+                tracing::warn!(
+                    %supervisor, path = children.path(key), pid = self.pid(key), %reason,
+                    "child did not start"
+                );
                 self.of_child(key, children, || What::StartFailed { reason });
             }
             Found::Restarting { key, reason, restarts_left, delay } => {
-                let path = children.path(key);
-                tracing::info!(supervisor = %self.supervisor, path, %reason, restarts_left, ?delay, "supervisor restarts a child");
+                tracing::info!(
+                    %supervisor, path = children.path(key), pid = self.pid(key), %reason, restarts_left, ?delay,
+                    "supervisor restarts a child"
+                );
                 Books::of(&self.system).restarted();
                 self.of_child(key, children, || What::Restarting { reason, restarts_left, delay });
             }
-            Found::ShutdownError { key, reason } => self.shutdown_error(key, reason, children),
+            Found::ShutdownError { key, reason } => {
+                tracing::warn!(
+                    %supervisor, path = children.path(key), pid = self.pid(key), %reason,
+                    "child was stopped, and ended otherwise"
+                );
+                self.of_child(key, children, || What::ShutdownError { reason });
+            }
             Found::Unresponsive { key, sign } => {
-                let path = children.path(key);
-                tracing::warn!(supervisor = %self.supervisor, path, ?sign, "child does not get on");
+                tracing::warn!(
+                    %supervisor, path = children.path(key), pid = self.pid(key), ?sign,
+                    "child does not get on"
+                );
                 self.of_child(key, children, || What::Unresponsive { sign: sign.into() });
             }
             Found::Late { key, abandoned } => self.late(key, abandoned, children),
@@ -56,30 +73,28 @@ impl Reporter {
         }
     }
 
-    fn shutdown_error(&self, key: Key, reason: ExitReason, children: &Children) {
-        let path = children.path(key);
-        tracing::warn!(supervisor = %self.supervisor, path, %reason, "child was stopped, and ended otherwise");
-        self.of_child(key, children, || What::ShutdownError { reason });
+    /// The newest incarnation of a child, for the log.
+    fn pid(&self, key: Key) -> Option<DisplayValue<Pid>> {
+        self.node.book().pid_of(key).map(display)
     }
 
     fn late(&self, key: Key, abandoned: bool, children: &Children) {
         let path = children.path(key);
-        tracing::warn!(supervisor = %self.supervisor, path, abandoned, "child did not stop in time");
-        let path: Arc<str> = path.into();
-        {
-            let stragglers = &mut self.node.book().stragglers;
-            match stragglers.iter_mut().find(|straggler| straggler.path == path) {
-                Some(straggler) => straggler.abandoned |= abandoned,
-                None => stragglers.push(Straggler { path, abandoned }),
-            }
-        }
+        tracing::warn!(
+            supervisor = %self.supervisor, path, pid = self.pid(key), abandoned,
+            "child did not stop in time"
+        );
+        self.node.book().is_late(key, path.into(), abandoned);
         self.of_child(key, children, || if abandoned { What::Abandoned } else { What::Killed });
     }
 
     fn gave_up(&self, key: Key, children: &Children) {
         let child = children.id_of(key);
         let path = children.label();
-        tracing::error!(supervisor = %self.supervisor, %path, %child, "supervisor gives up: too many restarts");
+        tracing::error!(
+            supervisor = %self.supervisor, %path, %child,
+            "supervisor gives up: too many restarts"
+        );
         Books::of(&self.system).gave_up();
         self.node.book().gave_up = true;
         let (supervisor, path) = (self.supervisor, path.clone());

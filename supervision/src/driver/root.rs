@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use perennial_actors::host::{End, Parent};
 use perennial_actors::{ExitReason, StartError as NotStarted, System};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
+use super::host::Announce;
 use super::node::SupervisorNode;
 use crate::error::StartError;
-use crate::node::Node;
+use crate::link::Link;
+use crate::node::{Birth, Node};
 
 /// Where a tree is in its life.
 #[derive(Clone, Debug)]
@@ -57,36 +59,70 @@ impl Parent for Root {
     }
 }
 
-/// Stops a tree whose start nobody waits for any more.
-struct Cancel(Option<Arc<Root>>);
+/// A tree that is about to be up. It is stopped if nobody waits for that any more.
+struct Starting {
+    root: Arc<Root>,
+    wanted: bool,
+}
 
-impl Drop for Cancel {
+impl Starting {
+    /// Begins to start a tree.
+    fn begin(node: SupervisorNode, system: &System, announce: Option<Announce>) -> Result<Self, StartError> {
+        let checked = node.book().plan.check(node.id());
+        checked.map_err(StartError::Spec)?;
+        let label = node.id().clone();
+        let root = Arc::new(Root { node, phase: watch::Sender::new(Phase::Starting) });
+        let birth = Birth { parent: root.clone(), run: 0, link: None };
+        let begun = match root.node.open(system, &label) {
+            Ok(()) => root.node.begin(birth, announce).map_err(|error| match error {
+                NotStarted::Failed(reason) => StartError::Failed(reason),
+                _ => StartError::NoRuntime,
+            }),
+            Err(error) => Err(StartError::Open(error)),
+        };
+        if let Err(error) = begun {
+            root.node.close(&ExitReason::NoProcess);
+            return Err(error);
+        }
+        Ok(Self { root, wanted: false })
+    }
+
+    /// The tree, which goes on by itself.
+    fn finish(mut self) -> Arc<Root> {
+        self.wanted = true;
+        self.root.clone()
+    }
+}
+
+impl Drop for Starting {
     fn drop(&mut self) {
-        if let Some(root) = self.0.take() {
-            let _ = root.node.handle().stop(ExitReason::shutdown());
+        if !self.wanted {
+            // If it has ended, there is nobody to tell.
+            let _ = self.root.node.handle().stop(ExitReason::shutdown());
         }
     }
 }
 
 /// Starts a tree and waits until all of it is up.
 pub(crate) async fn start(node: SupervisorNode, system: &System) -> Result<Arc<Root>, StartError> {
-    let checked = node.book().plan.check(node.id());
-    checked.map_err(StartError::Spec)?;
-    let label = node.id().clone();
-    let root = Arc::new(Root { node, phase: watch::Sender::new(Phase::Starting) });
-    let begun = match root.node.open(system, &label) {
-        Ok(()) => root.node.start(root.clone(), 0).map(drop).map_err(|error| match error {
-            NotStarted::Failed(reason) => StartError::Failed(reason),
-            _ => StartError::NoRuntime,
-        }),
-        Err(error) => Err(StartError::Open(error)),
-    };
-    if let Err(error) = begun {
-        root.node.close(&ExitReason::NoProcess);
-        return Err(error);
+    let starting = Starting::begin(node, system, None)?;
+    starting.root.up().await.map_err(StartError::Failed)?;
+    Ok(starting.finish())
+}
+
+/// The same, and ties it to something that it is to end with; if that cannot be done any more, it is stopped again.
+pub(crate) async fn start_tied(
+    node: SupervisorNode,
+    system: &System,
+    tie: impl FnOnce(Link) -> bool,
+) -> Result<Arc<Root>, StartError> {
+    let (announce, announced) = oneshot::channel();
+    let starting = Starting::begin(node, system, Some(announce))?;
+    starting.root.up().await.map_err(StartError::Failed)?;
+    if announced.await.is_ok_and(tie) {
+        return Ok(starting.finish());
     }
-    let mut cancel = Cancel(Some(root.clone()));
-    let up = root.up().await;
-    cancel.0 = None;
-    up.map(|()| root).map_err(StartError::Failed)
+    let root = starting.root.clone();
+    drop(starting);
+    Err(StartError::Failed(root.over().await))
 }

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use perennial_actors::ExitReason;
 use perennial_actors::host::{Attachment, Step};
+use tokio::task::JoinHandle;
 
 use super::children::Children;
 use super::clock::Clock;
@@ -17,6 +18,8 @@ use super::remains;
 use super::reporter::Reporter;
 use crate::engine::{Action, Ending, Event, Report};
 use crate::error::ChildFailed;
+use crate::link::Link;
+use crate::node::Node;
 
 /// What carries a supervisor's decisions out.
 pub(super) struct Driver {
@@ -30,15 +33,25 @@ pub(super) struct Driver {
     reporter: Reporter,
     desk: Desk,
     began: bool,
+    /// How it ended, when it has.
+    over: Option<Over>,
+}
+
+/// The end of a supervisor.
+enum Over {
+    /// Everything below it was gone.
+    Ended(ExitReason),
+    /// It was killed, and somebody sees to what is left.
+    Died(Option<JoinHandle<()>>),
 }
 
 impl Driver {
-    pub(super) fn new(node: SupervisorNode, attachment: Attachment<News>, waker: Waker) -> Self {
+    pub(super) fn new(node: SupervisorNode, attachment: Attachment<News>, waker: Waker, link: Link) -> Self {
         node.book().begin();
         let inbox = Arc::new(Inbox::new(node.address()));
         let system = attachment.system().clone();
         Self {
-            children: Children::new(node.clone(), system.clone(), inbox.clone()),
+            children: Children::new(node.clone(), system.clone(), inbox.clone(), link),
             reporter: Reporter::new(node.clone(), system, attachment.pid()),
             desk: Desk::new(node.clone()),
             node,
@@ -47,6 +60,33 @@ impl Driver {
             clock: Clock::start(),
             inbox,
             began: false,
+            over: None,
+        }
+    }
+
+    /// Has `waker` woken from the next turn on.
+    pub(super) fn wake_by(&mut self, waker: &Waker) {
+        self.waker.clone_from(waker);
+    }
+
+    /// Tells the supervisor to stop.
+    pub(super) fn stop(&self) {
+        // If it has ended, its next turn says so.
+        let _ = self.node.handle().stop(ExitReason::shutdown());
+    }
+
+    /// The reason of its end, when nothing below it is left either.
+    pub(super) async fn over(mut self) -> ExitReason {
+        match self.over.take() {
+            Some(Over::Ended(reason)) => reason,
+            Some(Over::Died(remains)) => {
+                if let Some(remains) = remains {
+                    // Whoever saw to it did so, or its runtime is gone.
+                    let _ = remains.await;
+                }
+                ExitReason::Killed
+            }
+            None => ExitReason::Killed,
         }
     }
 
@@ -63,6 +103,9 @@ impl Driver {
                 Poll::Ready(Step::Killed | Step::Detached) => return self.die(),
                 Poll::Ready(_) => {}
                 Poll::Pending => {
+                    if self.children.watches() {
+                        self.clock.be_certain(attachment.system());
+                    }
                     let deadline = self.node.book().engine.as_ref().and_then(|engine| engine.next_deadline());
                     self.clock.set(deadline, &self.inbox);
                     return ControlFlow::Continue(());
@@ -114,8 +157,9 @@ impl Driver {
             Action::Kill { key } => self.children.kill(key),
             Action::Abandon { key } => self.children.abandon(key),
             Action::Look { key, run } => return ControlFlow::Continue(self.children.look(key, run)),
-            Action::Probe { key, run } => self.children.probe(key, run),
+            Action::Probe { key, run, question } => self.children.probe(key, run, question),
             Action::Retry { key, generation } => self.inbox.put(News::Retry { key, generation }),
+            Action::GoOn => self.inbox.put_go_on(),
             Action::Close { key, reason } => self.children.close(key, &reason),
             Action::Forget { key, reason } => self.children.forget(key, &reason),
             Action::Report(report) => self.report(report),
@@ -139,14 +183,15 @@ impl Driver {
         };
         if let Some(mut attachment) = self.attachment.take() {
             attachment.handled();
-            attachment.end(reason);
+            attachment.end(reason.clone());
+            self.over = Some(Over::Ended(reason));
         }
     }
 
     /// It was killed. What is below is seen to before the parent may know.
     fn die(&mut self) -> ControlFlow<()> {
         if let Some(attachment) = self.attachment.take() {
-            remains::see_to(&self.node, attachment);
+            self.over = Some(Over::Died(remains::see_to(&self.node, attachment)));
         }
         ControlFlow::Break(())
     }

@@ -5,8 +5,13 @@ use perennial_actors::ExitReason;
 use super::children::Entry;
 use super::core::{Engine, Mode};
 use super::round::{Kind, Round};
-use super::types::{Action, Cause, Ending, Event, Key, Refusal, State};
+use super::stopping::is_error;
+use super::types::{Action, Cause, Ending, Event, Key, Refusal, Report, State};
 use crate::policy::Restart;
+
+/// How many are told to stop in one go. They may be very many: by the time that the last one was told, the first would long have
+/// been gone, and the supervisor would have heard nothing of it, nor of anything else.
+pub(super) const BATCH: usize = 128;
 
 impl Engine {
     pub(super) const fn is_first_round(&self) -> bool {
@@ -17,15 +22,23 @@ impl Engine {
         matches!(&self.mode, Mode::Round(round) if round.is_last())
     }
 
+    /// Whether it stops, or has stopped.
+    pub(crate) const fn is_leaving(&self) -> bool {
+        matches!(self.mode, Mode::Ended) || self.is_going_down()
+    }
+
     pub(super) fn begin_round(&mut self, round: Round) {
         self.mode = Mode::Round(round);
+        if self.is_dynamic() {
+            return self.go_on();
+        }
         self.advance();
     }
 
     /// Goes on with the round until it has to wait for a child, or is over.
     pub(super) fn advance(&mut self) {
         if self.is_dynamic() {
-            return self.advance_at_once();
+            return self.end_when_empty();
         }
         loop {
             let Mode::Round(round) = &mut self.mode else { return };
@@ -47,35 +60,48 @@ impl Engine {
         }
     }
 
-    /// Goes on with the round if it is this child that it waits for.
-    pub(super) fn advance_after(&mut self, key: Key) {
-        let current = matches!(&self.mode, Mode::Round(round) if round.current == Some(key));
-        if current || self.is_dynamic() {
-            self.advance();
-        }
+    /// Whether a round goes on, and it is this child that it waits for.
+    pub(super) fn waits_for(&self, key: Key) -> bool {
+        matches!(&self.mode, Mode::Round(round) if round.current == Some(key) || self.is_dynamic())
     }
 
-    /// Children that have nothing to do with each other stop all at once.
-    fn advance_at_once(&mut self) {
+    /// Children that have nothing to do with each other stop all at once: nobody waits for another to be gone.
+    pub(super) fn go_on(&mut self) {
         let Mode::Round(round) = &mut self.mode else { return };
-        for key in std::mem::take(&mut round.stop) {
+        for key in round.stop.split_off(round.stop.len().saturating_sub(BATCH)).into_iter().rev() {
             if self.children.get(key).is_some_and(Entry::is_live) {
                 self.stop(key);
             } else {
                 self.pass_over(key);
             }
         }
-        if self.children.live() == 0 {
+        if matches!(&self.mode, Mode::Round(round) if !round.stop.is_empty()) {
+            self.actions.push(Action::GoOn);
+        }
+        self.end_when_empty();
+    }
+
+    /// They have all been told, and are gone.
+    fn end_when_empty(&mut self) {
+        let told = matches!(&self.mode, Mode::Round(round) if round.stop.is_empty());
+        if told && self.children.live() == 0 {
             self.end_round();
         }
     }
 
-    /// The round comes by a child that is down: that was it (rule 4). One that would not come back with its supervisor is gone
-    /// when that goes.
+    /// The round comes by a child that is down: that was it (rule 4), and if it did not end as it would have been told to, that is
+    /// reported as if it had been told. One that does not come back is gone: with its supervisor all of its spec do, in a
+    /// group all but the temporary.
     pub(super) fn pass_over(&mut self, key: Key) {
         let Some(entry) = self.children.get(key) else { return };
-        let kept = !self.is_dynamic() && entry.policy.restart != Restart::Temporary;
-        if !kept || entry.brought && self.is_going_down() {
+        if let State::Ended { reason } = &entry.state {
+            if is_error(&entry.policy, reason) {
+                self.actions.push(Action::Report(Report::ShutdownError { key, reason: reason.clone() }));
+            }
+        }
+        let comes_back =
+            if self.is_going_down() { !entry.brought } else { entry.policy.restart != Restart::Temporary };
+        if self.is_dynamic() || !comes_back {
             self.forget(key, &ExitReason::shutdown());
         } else {
             self.children.set(key, State::Stopped, None);
@@ -97,9 +123,10 @@ impl Engine {
         self.catch_up();
     }
 
-    /// A start by hand is over, which may have been a round of its own.
-    pub(super) fn end_round_by_hand(&mut self) {
-        if matches!(&self.mode, Mode::Round(Round { kind: Kind::ByHand, .. })) {
+    /// The start of this child by hand is over, which may have been a round of its own.
+    pub(super) fn end_round_by_hand(&mut self, key: Key) {
+        if matches!(&self.mode, Mode::Round(Round { kind: Kind::ByHand, current, .. }) if *current == Some(key))
+        {
             self.end_round();
         }
     }
@@ -147,6 +174,6 @@ impl Engine {
                 self.answer(ticket, Err(Refusal::ShuttingDown));
             }
         }
-        self.begin_round(Round::last(self.children.keys(..), ending));
+        self.begin_round(Round::last(self.children.keys(), ending));
     }
 }

@@ -1,11 +1,11 @@
 //! The table of children, in start order, and the deadlines that run for them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::RangeBounds;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::types::{Key, Run, State, Time};
 use crate::policy::ChildPolicy;
+use crate::roster::Roster;
 
 /// A child and what it is doing.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub(super) struct Entry {
     pub(super) failures: u32,
     /// Whether it was started by hand, so that it does not come back with its supervisor.
     pub(super) brought: bool,
+    /// Whether its mailbox takes messages.
+    pub(super) open: bool,
     deadline: Option<Time>,
 }
 
@@ -59,7 +61,7 @@ const fn is_live(state: &State) -> bool {
 /// The children of one supervisor. Keys are in start order, because they are given in it.
 #[derive(Debug, Default)]
 pub(super) struct Children {
-    entries: BTreeMap<Key, Entry>,
+    entries: Roster<Entry>,
     /// Only of those that have an id of their own.
     ids: HashMap<Arc<str>, Key>,
     deadlines: BTreeSet<(Time, Key)>,
@@ -83,9 +85,10 @@ impl Children {
             restarts: 0,
             failures: 0,
             brought,
+            open: false,
             deadline: None,
         };
-        self.entries.insert(key, entry);
+        self.entries.insert(key.0, entry);
         key
     }
 
@@ -103,40 +106,42 @@ impl Children {
     }
 
     pub(super) fn get(&self, key: Key) -> Option<&Entry> {
-        self.entries.get(&key)
+        self.entries.get(key.0)
     }
 
     /// To change anything but the state, which is for [`set`](Self::set).
     pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut Entry> {
-        self.entries.get_mut(&key)
+        self.entries.get_mut(key.0)
     }
 
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (Key, &Entry)> {
-        self.entries.iter().map(|(key, entry)| (*key, entry))
+        self.entries.iter().map(|(key, entry)| (Key(key), entry))
     }
 
-    /// The keys of a part of the start order, in it.
-    pub(super) fn keys(&self, range: impl RangeBounds<Key>) -> Vec<Key> {
-        self.entries.range(range).map(|(key, _)| *key).collect()
+    /// All keys, in start order.
+    pub(super) fn keys(&self) -> Vec<Key> {
+        self.iter().map(|(key, _)| key).collect()
+    }
+
+    /// This key and those after it, in start order.
+    pub(super) fn keys_from(&self, first: Key) -> Vec<Key> {
+        self.entries.iter_from(first.0).map(|(key, _)| Key(key)).collect()
     }
 
     /// Puts a child into a state: the deadline of the one before is void, and so is any try that was put off.
     pub(super) fn set(&mut self, key: Key, state: State, deadline: Option<Time>) {
-        let Some(entry) = self.entries.get_mut(&key) else { return };
+        let Some(entry) = self.entries.get_mut(key.0) else { return };
         self.live = self.live + usize::from(is_live(&state)) - usize::from(entry.is_live());
         entry.state = state;
         entry.generation = entry.generation.wrapping_add(1);
-        self.set_deadline(key, deadline);
+        replace(&mut self.deadlines, key, &mut entry.deadline, deadline);
     }
 
     /// Sets when a [`Tick`](super::Event::Tick) is due for the child as it is.
     pub(super) fn set_deadline(&mut self, key: Key, deadline: Option<Time>) {
-        let Some(entry) = self.entries.get_mut(&key) else { return };
-        if let Some(old) = entry.deadline.take() {
-            self.deadlines.remove(&(old, key));
+        if let Some(entry) = self.entries.get_mut(key.0) {
+            replace(&mut self.deadlines, key, &mut entry.deadline, deadline);
         }
-        entry.deadline = deadline;
-        self.deadlines.extend(deadline.map(|deadline| (deadline, key)));
     }
 
     /// From now on nobody comes back with the supervisor, unless it is said again.
@@ -147,7 +152,7 @@ impl Children {
     /// Forgets a child.
     pub(super) fn remove(&mut self, key: Key) {
         self.set(key, State::Stopped, None);
-        if let Some(entry) = self.entries.remove(&key) {
+        if let Some(entry) = self.entries.remove(key.0) {
             if self.ids.get(&entry.id) == Some(&key) {
                 self.ids.remove(&entry.id);
             }
@@ -163,4 +168,12 @@ impl Children {
     pub(super) fn overdue(&self, now: Time) -> Option<Key> {
         self.deadlines.first().filter(|(deadline, _)| *deadline <= now).map(|(_, key)| *key)
     }
+}
+
+/// Replaces the deadline of a child.
+fn replace(deadlines: &mut BTreeSet<(Time, Key)>, key: Key, old: &mut Option<Time>, new: Option<Time>) {
+    if let Some(old) = std::mem::replace(old, new) {
+        deadlines.remove(&(old, key));
+    }
+    deadlines.extend(new.map(|new| (new, key)));
 }

@@ -36,6 +36,8 @@ pub(crate) struct Engine {
     pub(super) ended: VecDeque<Key>,
     pub(super) actions: Vec<Action>,
     pub(super) now: Time,
+    /// How many questions children were asked.
+    pub(super) questions: u32,
     next_run: Run,
 }
 
@@ -59,6 +61,7 @@ impl Engine {
             ended: VecDeque::new(),
             actions: Vec::new(),
             now: Time::ZERO,
+            questions: 0,
             next_run: first_run,
         }
     }
@@ -67,14 +70,16 @@ impl Engine {
     pub(crate) fn step(&mut self, event: Event, now: Time) -> Vec<Action> {
         self.now = now;
         match event {
-            Event::Begin => self.begin_round(Round::first(self.children.keys(..))),
+            Event::Begin => self.begin_round(Round::first(self.children.keys())),
             Event::Started { key, run } => self.on_started(key, run),
             Event::StartFailed { key, run, reason } => self.on_start_failed(key, run, reason),
             Event::Ended { key, run, reason } => self.on_ended(key, run, reason),
             Event::Retry { key, generation } => self.on_retry(key, generation),
+            Event::GoOn if self.is_dynamic() => self.go_on(),
+            Event::GoOn => {}
             Event::Tick => self.on_tick(),
             Event::Looked { key, run, busy } => self.on_looked(key, run, busy),
-            Event::Probed { key, run, answered } => self.on_probed(key, run, answered),
+            Event::Probed { key, run, question, answered } => self.on_probed(key, run, question, answered),
             Event::Asked { ticket, request } => self.on_asked(ticket, request),
             Event::Shutdown { reason } => self.on_shutdown(reason),
         }
@@ -97,8 +102,8 @@ impl Engine {
 
     fn on_started(&mut self, key: Key, run: Run) {
         let Some(entry) = self.children.get(key).filter(|entry| entry.runs(run)) else { return };
-        // A child that is being stopped is not up, whatever it says.
-        let State::Starting { cause, .. } = entry.state else { return };
+        // A child that is being stopped, or killed because it is late, is not up, whatever it says.
+        let State::Starting { cause, late: false, .. } = entry.state else { return };
         let watch = entry.policy.liveness.as_deref().map(|liveness| Watch::begin(liveness, self.now));
         let due = watch.as_ref().and_then(Watch::next);
         let state = State::Running { run, since: self.now, watch: watch.map(Box::new) };
@@ -109,7 +114,7 @@ impl Engine {
             Cause::Restart => {}
             Cause::Asked(ticket) | Cause::Brought(ticket) => {
                 self.answer(ticket, Ok(Granted::Started(key)));
-                self.end_round_by_hand();
+                self.end_round_by_hand(key);
             }
         }
     }
@@ -136,7 +141,7 @@ impl Engine {
             Cause::Restart => {}
             Cause::Asked(ticket) | Cause::Brought(ticket) => {
                 self.answer(ticket, Ok(Granted::Ignored));
-                self.end_round_by_hand();
+                self.end_round_by_hand(key);
             }
         }
     }
@@ -151,32 +156,28 @@ impl Engine {
             }
             Cause::Restart => self.try_again_later(key, reason),
             Cause::Asked(ticket) => {
-                self.put_down(key, &reason);
+                // Also a temporary one, which a change of the specs may have brought.
+                self.close(key, &reason);
                 self.answer(ticket, Err(Refusal::StartFailed(reason)));
-                self.end_round_by_hand();
+                self.end_round_by_hand(key);
             }
             Cause::Brought(ticket) => {
                 self.children.remove(key);
                 self.answer(ticket, Err(Refusal::StartFailed(reason)));
-                self.end_round_by_hand();
+                self.end_round_by_hand(key);
             }
         }
     }
 
     fn on_ended(&mut self, key: Key, run: Run, reason: ExitReason) {
-        let now = self.now;
-        let Some(entry) = self.children.get_mut(key).filter(|entry| entry.runs(run)) else { return };
+        let Some(entry) = self.children.get(key).filter(|entry| entry.runs(run)) else { return };
         match entry.state {
             State::Stopping(_) => return self.on_stopped(key, &reason, false),
-            State::Running { since, .. } => {
-                let healthy =
-                    entry.policy.backoff.as_ref().is_some_and(|backoff| since + backoff.healthy() <= now);
-                if healthy {
-                    entry.failures = 0;
-                }
-            }
+            // It was complete after all, but too late.
+            State::Starting { cause, .. } => return self.start_failed(key, cause, ExitReason::StartTimedOut),
             _ => {}
         }
+        self.forgive(key);
         if matches!(self.mode, Mode::Up) {
             self.react(key, reason);
         } else {
@@ -186,10 +187,11 @@ impl Engine {
     }
 
     pub(super) fn start(&mut self, key: Key, cause: Cause) {
-        let Some(entry) = self.children.get(key) else { return };
+        let Some(entry) = self.children.get_mut(key) else { return };
+        entry.open = true;
         let run = self.next_run;
         self.next_run = Run(run.0.wrapping_add(1));
-        let deadline = entry.policy.start_timeout.map(|timeout| self.now + timeout);
+        let deadline = entry.policy.start_timeout.map(|timeout| self.now.saturating_add(timeout));
         self.children.set(key, State::Starting { run, cause, late: false }, deadline);
         self.actions.push(Action::Start { key, run });
     }
@@ -200,9 +202,14 @@ impl Engine {
         if self.is_dynamic() || entry.policy.restart == Restart::Temporary {
             self.forget(key, reason);
         } else {
-            self.children.set(key, State::Stopped, None);
-            self.actions.push(Action::Close { key, reason: reason.clone() });
+            self.close(key, reason);
         }
+    }
+
+    pub(super) fn close(&mut self, key: Key, reason: &ExitReason) {
+        self.children.set(key, State::Stopped, None);
+        self.children.get_mut(key).into_iter().for_each(|entry| entry.open = false);
+        self.actions.push(Action::Close { key, reason: reason.clone() });
     }
 
     pub(super) fn forget(&mut self, key: Key, reason: &ExitReason) {

@@ -22,7 +22,7 @@ impl Window {
 
     /// Counts a restart that is needed now: how many more are tolerated, or none if this one is not.
     pub(super) fn record(&mut self, now: Time) -> Option<u32> {
-        while self.stamps.front().is_some_and(|stamp| *stamp + self.limit.period < now) {
+        while self.stamps.front().is_some_and(|stamp| now.saturating_sub(*stamp) > self.limit.period) {
             self.stamps.pop_front();
         }
         self.stamps.push_back(now);

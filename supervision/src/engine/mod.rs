@@ -31,18 +31,32 @@
 //! 5. A start that fails in a restart is tried again through the supervisor's own inbox, with a generation, so that whatever came
 //!    in between gets its turn, and what it decided makes the try void. So does a restart that waits for a delay.
 //! 6. Giving up, and being told to stop, take everybody down in reverse order and end the supervisor. Children of a dynamic
-//!    supervisor have no order, and stop all at once.
+//!    supervisor have no order, and stop all at once: very many of them are told in turns, between which others run.
 //! 7. Who hangs is ended, and then dealt with as if it had ended by itself.
 
 mod advance;
+#[cfg(test)]
+mod batches;
+#[cfg(test)]
+mod calm;
+#[cfg(test)]
+mod cases;
 mod children;
+#[cfg(test)]
+mod conformance;
 mod core;
 mod intensity;
 mod look;
+#[cfg(test)]
+mod model;
 mod requests;
+#[cfg(test)]
+mod requests_table;
 mod restarting;
 mod round;
 mod stopping;
+#[cfg(test)]
+mod storm;
 #[cfg(test)]
 mod table;
 #[cfg(test)]

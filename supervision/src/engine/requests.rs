@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use perennial_actors::ExitReason;
 
+use super::children::Entry;
 use super::core::{Engine, Mode};
 use super::round::Round;
 use super::types::{Action, Cause, Event, Granted, Key, Policy, Refusal, Request, State, Target, Ticket};
@@ -35,6 +36,10 @@ impl Engine {
             },
             Request::Delete(target) => match self.stopped(&target) {
                 Ok(key) => {
+                    // It may have been due to be started with its group.
+                    if self.children.get(key).is_some_and(|entry| entry.open) {
+                        self.close(key, &ExitReason::shutdown());
+                    }
                     self.children.remove(key);
                     self.answer(ticket, Ok(Granted::Deleted(key)));
                 }
@@ -90,20 +95,28 @@ impl Engine {
     /// Counts for no intensity, and is not tried again if it fails. If its siblings have to do with it, nothing happens to them
     /// while it starts: it is a round.
     fn start_by_hand(&mut self, key: Key, cause: Cause) {
-        let alone = matches!(
-            self.policy.kind,
-            Kind::Dynamic { .. } | Kind::Static { strategy: Strategy::OneForOne, .. }
-        );
-        if !alone {
-            self.mode = Mode::Round(Round::by_hand());
+        if !self.is_each_alone() {
+            self.mode = Mode::Round(Round::by_hand(key));
         }
         self.start(key, cause);
     }
 
+    /// Whether its children have nothing to do with each other.
+    const fn is_each_alone(&self) -> bool {
+        matches!(self.policy.kind, Kind::Dynamic { .. } | Kind::Static { strategy: Strategy::OneForOne, .. })
+    }
+
     /// OTP's `terminate_child`.
     fn terminate(&mut self, key: Key, ticket: Ticket) {
-        if !self.children.get(key).is_some_and(|entry| entry.is_live()) {
+        let Some(entry) = self.children.get(key) else {
+            return self.answer(ticket, Err(Refusal::NotFound));
+        };
+        if !entry.is_live() {
+            let takes_others_along = entry.is_active() && !self.is_each_alone();
             self.put_down(key, &ExitReason::shutdown());
+            if takes_others_along {
+                self.close_whom_nobody_will_start();
+            }
             return self.answer(ticket, Ok(Granted::Done));
         }
         self.stop(key);
@@ -126,7 +139,31 @@ impl Engine {
                 }
             }
         }
+        self.close_whom_nobody_will_start();
         self.answer(ticket, Ok(Granted::Done));
+    }
+
+    /// Those that a group restart has not got to wait with open mailboxes for it to be tried again. If it is not going to be, they
+    /// wait no longer.
+    fn close_whom_nobody_will_start(&mut self) {
+        let restarting =
+            |(key, entry): (Key, &Entry)| matches!(entry.state, State::Restarting { .. }).then_some(key);
+        let first = match self.policy.kind {
+            Kind::Dynamic { .. } | Kind::Static { strategy: Strategy::OneForOne, .. } => None,
+            Kind::Static { strategy: Strategy::OneForAll, .. } => {
+                self.children.iter().find_map(restarting).map(|_| Key(0))
+            }
+            Kind::Static { strategy: Strategy::RestForOne, .. } => self.children.iter().find_map(restarting),
+        };
+        let idle = |entry: &Entry| entry.open && matches!(entry.state, State::Stopped);
+        let waits = |key| first.is_some_and(|first| key >= first);
+        let over: Vec<Key> = self
+            .children
+            .iter()
+            .filter(|(key, entry)| !waits(*key) && idle(entry))
+            .map(|(key, _)| key)
+            .collect();
+        over.into_iter().for_each(|key| self.close(key, &ExitReason::shutdown()));
     }
 
     fn change_child(&mut self, key: Key, policy: ChildPolicy) {

@@ -62,6 +62,17 @@ impl Engine {
         }
     }
 
+    /// A child whose time is over begins anew with its delays, if that was long enough.
+    pub(super) fn forgive(&mut self, key: Key) {
+        let now = self.now;
+        let Some(entry) = self.children.get_mut(key) else { return };
+        let State::Running { since, .. } = entry.state else { return };
+        if entry.policy.backoff.as_ref().is_some_and(|backoff| now.saturating_sub(since) >= backoff.healthy())
+        {
+            entry.failures = 0;
+        }
+    }
+
     /// Starts a child again, and with it those that its strategy names.
     fn bring_back(&mut self, key: Key) {
         let strategy = match self.policy.kind {
@@ -70,8 +81,8 @@ impl Engine {
         };
         match strategy {
             Strategy::OneForOne => self.start(key, Cause::Restart),
-            Strategy::OneForAll => self.begin_round(Round::group(self.children.keys(..))),
-            Strategy::RestForOne => self.begin_round(Round::group(self.children.keys(key..))),
+            Strategy::OneForAll => self.begin_round(Round::group(self.children.keys())),
+            Strategy::RestForOne => self.begin_round(Round::group(self.children.keys_from(key))),
         }
     }
 

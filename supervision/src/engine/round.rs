@@ -38,8 +38,8 @@ impl Round {
         Self { kind: Kind::Group, start: keys.clone().into(), stop: keys, current: None }
     }
 
-    pub(super) const fn by_hand() -> Self {
-        Self { kind: Kind::ByHand, stop: Vec::new(), start: VecDeque::new(), current: None }
+    pub(super) const fn by_hand(key: Key) -> Self {
+        Self { kind: Kind::ByHand, stop: Vec::new(), start: VecDeque::new(), current: Some(key) }
     }
 
     pub(super) fn last(keys: Vec<Key>, ending: Ending) -> Self {

@@ -9,6 +9,7 @@ use crate::policy::{ChildKind, ChildPolicy, Restart, Shutdown};
 impl Engine {
     /// Tells a child to stop, in the way that its spec says. Does nothing if it is on its way.
     pub(super) fn stop(&mut self, key: Key) {
+        self.forgive(key);
         let Some(entry) = self.children.get(key) else { return };
         let shutdown = entry.policy.shutdown;
         let (run, cause) = match &entry.state {
@@ -56,6 +57,8 @@ impl Engine {
 
     /// A child that was to stop is gone, or as good as.
     pub(super) fn on_stopped(&mut self, key: Key, reason: &ExitReason, abandoned: bool) {
+        // Not by a round that only begins now, which waits for its start.
+        let waited_for = self.waits_for(key);
         let Some(entry) = self.children.get_mut(key) else { return };
         let State::Stopping(stopping) = &mut entry.state else { return };
         let (asked, brought) = (std::mem::take(&mut stopping.asked), stopping.brought);
@@ -79,7 +82,9 @@ impl Engine {
         if self.is_dynamic() && self.is_going_down() {
             self.pass_over(key);
         }
-        self.advance_after(key);
+        if waited_for {
+            self.advance();
+        }
     }
 
     /// Deals with every deadline that has passed.
@@ -130,7 +135,7 @@ impl Engine {
 }
 
 /// Whether a child that was told to stop should have ended for another reason than this. As OTP has it.
-fn is_error(policy: &ChildPolicy, reason: &ExitReason) -> bool {
+pub(super) fn is_error(policy: &ChildPolicy, reason: &ExitReason) -> bool {
     match (policy.shutdown, reason) {
         (Shutdown::BrutalKill, ExitReason::Killed) | (_, ExitReason::Shutdown(None)) => false,
         _ => policy.restart == Restart::Permanent || reason.is_abnormal(),

@@ -47,12 +47,14 @@ pub(crate) enum Event {
     Ended { key: Key, run: Run, reason: ExitReason },
     /// The try that was put off in this generation.
     Retry { key: Key, generation: u32 },
+    /// Others have had their turn.
+    GoOn,
     /// A deadline may have passed.
     Tick,
     /// A child was looked at: for how long it has been in a handler.
     Looked { key: Key, run: Run, busy: Option<Duration> },
-    /// A child was asked: whether it answered in time.
-    Probed { key: Key, run: Run, answered: bool },
+    /// A child answered this question, or never will.
+    Probed { key: Key, run: Run, question: u32, answered: bool },
     /// Somebody wants something.
     Asked { ticket: Ticket, request: Request },
     /// Somebody wants the supervisor stopped: its parent, its owner, or its system.
@@ -96,10 +98,12 @@ pub(crate) enum Action {
     Abandon { key: Key },
     /// See for how long the child has been in a handler. Answered by `Looked`.
     Look { key: Key, run: Run },
-    /// Ask the child. Answered by `Probed`.
-    Probe { key: Key, run: Run },
+    /// Ask the child. Answered by `Probed`; if it is not, in time, that is an answer too.
+    Probe { key: Key, run: Run, question: u32 },
     /// Send `Retry` through the inbox.
     Retry { key: Key, generation: u32 },
+    /// Let others have their turn, the children above all, and send `GoOn` then.
+    GoOn,
     /// Nobody is due to serve the child any more: its mailbox is closed.
     Close { key: Key, reason: ExitReason },
     /// The same, and the child is no child any more.

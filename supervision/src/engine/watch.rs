@@ -9,8 +9,10 @@ use crate::policy::Liveness;
 pub(crate) struct Watch {
     /// When it is to be looked at; not while it is.
     pub(super) look: Option<Duration>,
-    /// When it is to be asked; not while it is.
+    /// When it is to be asked; while it is, when it has missed its answer.
     pub(super) probe: Option<Duration>,
+    /// What it was asked and has not answered yet.
+    pub(super) question: Option<u32>,
     /// How many answers in a row it has missed.
     pub(super) misses: u32,
 }
@@ -18,8 +20,9 @@ pub(crate) struct Watch {
 impl Watch {
     pub(super) fn begin(liveness: &Liveness, now: Duration) -> Self {
         Self {
-            look: liveness.handler_deadline.map(|deadline| now + deadline / 2),
-            probe: liveness.probe.map(|probe| now + probe.every),
+            look: liveness.handler_deadline.map(|deadline| now.saturating_add(deadline / 2)),
+            probe: liveness.probe.map(|probe| now.saturating_add(probe.every)),
+            question: None,
             misses: 0,
         }
     }

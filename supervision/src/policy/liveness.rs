@@ -5,8 +5,8 @@ use std::time::Duration;
 /// What a supervisor watches of a child that runs. Either may be set, or both.
 ///
 /// The verdict on a child that does not get on is: it is told to stop, as its [`Shutdown`](crate::Shutdown) says; it is killed when
-/// it has not; its mailbox is taken away when it does not even die; and then it is restarted, for the reason
-/// [`Unresponsive`](perennial_actors::ExitReason::Unresponsive). Each of it is [reported](crate::Report).
+/// it has not, after 5 seconds if it would be given for ever; its mailbox is taken away when it does not even die; and then it is
+/// restarted, for the reason [`Unresponsive`](perennial_actors::ExitReason::Unresponsive). Each of it is [reported](crate::Report).
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Liveness {

@@ -5,16 +5,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::host::{Identity, Parent};
+use perennial_actors::host::Identity;
 use perennial_actors::{ExitReason, Handle, Pid, StartError, System};
 use perennial_registry::{Name, Registry};
 
 use super::probe::Probe;
-use crate::node::{Node, OpenError};
+use crate::node::{Birth, Node, OpenError};
 
 /// How an incarnation is started.
-pub(crate) type StartFn<M> =
-    dyn Fn(&Identity<M>, Arc<dyn Parent>, u64) -> Result<Pid, StartError> + Send + Sync;
+pub(crate) type StartFn<M> = dyn Fn(&Identity<M>, Birth) -> Result<Pid, StartError> + Send + Sync;
 
 /// A child that is an actor.
 pub(super) struct ActorNode<M: Send + 'static> {
@@ -37,8 +36,8 @@ impl<M: Send + 'static> Node for ActorNode<M> {
         self.identity.close(reason);
     }
 
-    fn start(&self, parent: Arc<dyn Parent>, run: u64) -> Result<Pid, StartError> {
-        (self.start)(&self.identity, parent, run)
+    fn start(&self, birth: Birth) -> Result<Pid, StartError> {
+        (self.start)(&self.identity, birth)
     }
 
     fn abandon(&self, pid: Pid) -> bool {

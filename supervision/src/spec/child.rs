@@ -4,14 +4,14 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use perennial_actors::host::{Identity, Parent};
+use perennial_actors::host::Identity;
 use perennial_actors::{Actor, Address, ExitReason, Mailbox, Pid, StartError};
 use perennial_registry::Name;
 
 use super::actor_node::{ActorNode, StartFn};
 use super::error::SpecError;
 use super::probe::Probe;
-use crate::node::Node;
+use crate::node::{Birth, Node};
 use crate::policy::{Backoff, ChildPolicy, Liveness, Restart, Shutdown};
 
 /// The spec of a child that is an actor with messages `M`.
@@ -34,12 +34,15 @@ impl<M: Send + 'static> Child<M> {
     /// A child that is an actor `A`, each of whose incarnations starts from the same `args`.
     pub fn new<A: Actor<Msg = M>>(id: impl Into<Arc<str>>, args: A::Args) -> Self {
         let args = Arc::new(args);
-        Self::started_by(id, move |identity, parent, run| identity.start::<A>(args.clone(), parent, run))
+        Self::started_by(id, move |identity, birth| {
+            identity.start::<A>(args.clone(), birth.parent, birth.run)
+        })
     }
 
+    /// A child whose incarnations are started so, whatever they are.
     pub(crate) fn started_by(
         id: impl Into<Arc<str>>,
-        start: impl Fn(&Identity<M>, Arc<dyn Parent>, u64) -> Result<Pid, StartError> + Send + Sync + 'static,
+        start: impl Fn(&Identity<M>, Birth) -> Result<Pid, StartError> + Send + Sync + 'static,
     ) -> Self {
         Self {
             id: id.into(),
@@ -62,8 +65,8 @@ impl<M: Send + 'static> Child<M> {
     /// Makes it decline to start unless this is so.
     pub(crate) fn only_if(mut self, wanted: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         let start = self.start;
-        self.start = Arc::new(move |identity, parent, run| {
-            if wanted() { start(identity, parent, run) } else { Err(StartError::Failed(ExitReason::Ignore)) }
+        self.start = Arc::new(move |identity, birth| {
+            if wanted() { start(identity, birth) } else { Err(StartError::Failed(ExitReason::Ignore)) }
         });
         self
     }
@@ -108,7 +111,12 @@ impl<M: Send + 'static> Child<M> {
     /// Restarts it when a handler takes longer than this: see [`Liveness`]. Whether it awaits for ever, blocks its thread or spins.
     ///
     /// It is noticed before one and a half deadlines have passed, two and a half if the handler never awaits. A supervisor can notice
-    /// nothing while there is no thread for it: on a runtime with one thread, a handler that never awaits stops everything.
+    /// nothing while there is no thread for it: on a runtime with one thread, a handler that never awaits stops everything, and on any
+    /// other it takes one thread until it comes back.
+    ///
+    /// Tokio keeps the task that a thread has woken last for that thread (its issue 4941). A supervisor that watches is never left
+    /// there by its children. Somebody else may be: whom a handler wakes last before it blocks, say the caller whom it answers, waits
+    /// until it comes back. An actor that waits so is in no handler, and only a [`probe`](Self::probe) finds it.
     pub fn handler_deadline(self, deadline: Duration) -> Self {
         self.liveness(|liveness| liveness.handler_deadline = Some(deadline))
     }

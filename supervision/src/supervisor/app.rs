@@ -19,7 +19,7 @@ pub struct App<H> {
 }
 
 impl<H> App<H> {
-    pub(super) const fn new(root: Arc<Root>, supervisor: H) -> Self {
+    pub(crate) const fn new(root: Arc<Root>, supervisor: H) -> Self {
         Self { root, supervisor }
     }
 
@@ -81,7 +81,7 @@ impl<H> fmt::Debug for App<H> {
 pub struct ShutdownReport {
     /// The reason with which the root ended.
     pub reason: ExitReason,
-    /// Who did not stop in the time that its spec gives it.
+    /// Who did not stop in the time that its spec gives it; and who was abandoned before, because it may run still.
     pub stragglers: Vec<Straggler>,
 }
 

@@ -125,9 +125,14 @@ impl Supervisor {
     ///
     /// A wrong spec, a name that is taken, or a child that does not start. Then nothing of the tree runs.
     pub async fn start(self, system: &System) -> Result<App<SupervisorHandle>, StartError> {
-        let handle = self.handle();
-        let (node, _) = self.settled();
+        let (node, handle) = self.rooted();
         Ok(App::new(start(node, system).await?, handle))
+    }
+
+    /// What it is when it is to be a root, and the means to manage it.
+    pub(crate) fn rooted(self) -> (SupervisorNode, SupervisorHandle) {
+        let handle = self.handle();
+        (self.settled().0, handle)
     }
 
     const fn kind(&self) -> Kind {

@@ -116,9 +116,15 @@ impl DynamicSupervisor {
     ///
     /// If the spec is wrong, or there is no runtime.
     pub async fn start(self, system: &System) -> Result<App<DynamicHandle>, StartError> {
+        let (node, handle) = self.rooted();
+        Ok(App::new(start(node, system).await?, handle))
+    }
+
+    /// What it is when it is to be a root, and the means to manage it.
+    pub(crate) fn rooted(self) -> (SupervisorNode, DynamicHandle) {
         let handle = self.handle();
         self.node.settle(self.plan);
-        Ok(App::new(start(self.node, system).await?, handle))
+        (self.node, handle)
     }
 }
 

@@ -3,6 +3,7 @@
 mod checked;
 mod ends;
 mod fates;
+mod lookout;
 mod order;
 mod overflow;
 mod places;

@@ -5,14 +5,20 @@
 //!
 //! An actor is started with `create`, which does not wait for its `started`, and ended with `Context::stop`. There is
 //! nothing to wait for an end, so the actor holds the end of a channel that closes when it is dropped.
+//!
+//! Its supervisors start an actor anew when it has stopped: the same actor, which is told, and here forgets what it was at.
 
-use actix::{Actor, ActorContext, Addr, Arbiter, ArbiterHandle, Context, Handler, Message, System};
-use anyhow::{Context as _, Result};
+use actix::{
+    Actor, ActorContext, Addr, Arbiter, ArbiterHandle, Context, Handler, Message, Supervised, Supervisor,
+    System,
+};
+use anyhow::{Context as _, Result, ensure};
 use tokio::sync::oneshot;
+use tokio::task::yield_now;
 
 use super::goal::Goal;
 use super::{Peer, drive};
-use crate::works::{Mailbox, ROOM, Task, Threads};
+use crate::works::{Crash, Mailbox, ROOM, Task, Threads};
 
 pub struct Runner {
     goal: Goal,
@@ -22,6 +28,12 @@ pub struct Runner {
 
 impl Actor for Runner {
     type Context = Context<Self>;
+}
+
+impl Supervised for Runner {
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        self.goal = Goal::none();
+    }
 }
 
 #[derive(Message)]
@@ -124,6 +136,25 @@ impl Peer for Actix {
         for (_, ended) in actors {
             // Its sender is dropped with the actor; nothing is sent.
             let _ = ended.await;
+        }
+        Ok(())
+    }
+
+    async fn supervise(&self) -> Result<Addr<Runner>> {
+        let begin = |_: &mut Context<Runner>| Runner { goal: Goal::none(), _end: None };
+        Ok(match &self.0 {
+            Some(arbiter) => Supervisor::start_in_arbiter(arbiter, begin),
+            None => Supervisor::start(begin),
+        })
+    }
+
+    async fn restart(actor: &Addr<Runner>, crash: Crash, count: u64) -> Result<()> {
+        ensure!(crash == Crash::Error, "nobody catches a panic");
+        for _ in 0..count {
+            actor.do_send(Stop);
+            while actor.send(Left).await.is_err() {
+                yield_now().await;
+            }
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use super::Peer;
 use super::goal::Goal;
 use super::memory::resident;
-use crate::works::{CALLS, CASTS, IDLE, LIVES, Mailbox, Task, Threads};
+use crate::works::{CALLS, CASTS, CRASHES, IDLE, LIVES, Mailbox, Task, Threads};
 
 /// Before it is timed, each work is done once at this fraction, for the threads to wake and the code to be there.
 const WARM_UP: u64 = 10;
@@ -45,6 +45,14 @@ pub async fn drive<P: Peer>(peer: &P, task: Task) -> Result<f64> {
             let begin = Instant::now();
             peer.spawn_stop(LIVES).await?;
             Ok(each(begin.elapsed(), LIVES))
+        }
+        Task::Restart(crash) => {
+            crash.silence();
+            let actor = peer.supervise().await?;
+            P::restart(&actor, crash, CRASHES / WARM_UP).await?;
+            let begin = Instant::now();
+            P::restart(&actor, crash, CRASHES).await?;
+            Ok(each(begin.elapsed(), CRASHES))
         }
         Task::IdleBytes => idle(peer, IDLE).await,
     }

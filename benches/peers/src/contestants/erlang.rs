@@ -1,13 +1,16 @@
 //! Erlang itself, if `erl` is on the PATH: a plain process with a receive loop, on two schedulers.
 //!
 //! Calls are a message with a fresh reference and a selective receive, as in `gen`; an end is awaited with a monitor.
+//!
+//! A supervised process is a `gen_server` under a `supervisor`, both of OTP, and has a name. It is called by that, again and
+//! again until one answers. Nothing is logged.
 
 use std::path::Path;
 use std::process::{Command, Output};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::works::{CALLS, CASTS, IDLE, LIVES, Task};
+use crate::works::{CALLS, CASTS, CRASHES, Crash, IDLE, LIVES, Task};
 
 const SOURCE: &str = include_str!("peers.erl");
 
@@ -33,6 +36,10 @@ fn erl(dir: &Path, task: Task) -> Command {
         Task::Cast { senders, .. } => vec!["cast".to_owned(), senders.to_string(), CASTS.to_string()],
         Task::Call { .. } => vec!["call".to_owned(), CALLS.to_string()],
         Task::SpawnStop => vec!["spawn_stop".to_owned(), LIVES.to_string()],
+        Task::Restart(crash) => {
+            let how = if crash == Crash::Error { "error" } else { "panic" };
+            vec!["restart".to_owned(), how.to_owned(), CRASHES.to_string()]
+        }
         Task::IdleBytes => vec!["idle_bytes".to_owned(), IDLE.to_string()],
     };
     let mut erl = Command::new("erl");

@@ -3,19 +3,25 @@
 //! To await a request without its `send` is the same and allocates once more.
 //!
 //! An actor is started with `spawn_with_mailbox`, which does not wait for its `on_start`, and ended with
-//! `stop_gracefully` and `wait_for_shutdown`. It is built without `tracing`, which its default features have.
+//! `stop_gracefully` and `wait_for_shutdown`.
+//!
+//! A supervised actor is started with `supervise`. What is asked between two incarnations is kept for the next, or fails
+//! and is asked again. Its supervisor is an actor without messages, which keeps itself: nobody else has a reference to it.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use kameo::Actor;
 use kameo::actor::{ActorRef, Spawn};
+use kameo::error::{Infallible, SendError};
 use kameo::mailbox::{bounded, unbounded};
 use kameo::message::{Context, Message};
+use tokio::task::yield_now;
 
 use super::Peer;
+use super::crash::{TOLERATED, WITHIN};
 use super::goal::Goal;
-use crate::works::{Mailbox, ROOM};
+use crate::works::{Crash, Mailbox, ROOM};
 
-#[derive(Actor)]
+#[derive(Actor, Clone)]
 pub struct Runner(Goal);
 
 struct Step(u64);
@@ -34,6 +40,27 @@ impl Message<Left> for Runner {
 
     async fn handle(&mut self, _: Left, _: &mut Context<Self, u64>) -> u64 {
         self.0.left()
+    }
+}
+
+impl Message<Crash> for Runner {
+    type Reply = Result<(), &'static str>;
+
+    async fn handle(&mut self, crash: Crash, _: &mut Context<Self, Self::Reply>) -> Self::Reply {
+        Err(crash.strike())
+    }
+}
+
+struct Supervisor {
+    _itself: ActorRef<Self>,
+}
+
+impl Actor for Supervisor {
+    type Args = ();
+    type Error = Infallible;
+
+    async fn on_start((): (), itself: ActorRef<Self>) -> Result<Self, Infallible> {
+        Ok(Self { _itself: itself })
     }
 }
 
@@ -83,6 +110,26 @@ impl Peer for Kameo {
         }
         for actor in actors {
             actor.wait_for_shutdown().await;
+        }
+        Ok(())
+    }
+
+    async fn supervise(&self) -> Result<ActorRef<Runner>> {
+        let supervisor = Supervisor::spawn(());
+        let worker = Runner::supervise(&supervisor, Runner(Goal::none())).restart_limit(TOLERATED, WITHIN);
+        Ok(worker.spawn_with_mailbox(unbounded()).await)
+    }
+
+    async fn restart(actor: &ActorRef<Runner>, crash: Crash, count: u64) -> Result<()> {
+        for _ in 0..count {
+            actor.tell(crash).try_send().ok().context("the actor is gone")?;
+            loop {
+                match actor.ask(Left).send().await {
+                    Ok(_) => break,
+                    Err(SendError::ActorNotRunning(_)) => bail!("the actor is gone"),
+                    Err(_) => yield_now().await,
+                }
+            }
         }
         Ok(())
     }

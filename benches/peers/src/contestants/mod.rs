@@ -2,6 +2,7 @@
 
 mod actix;
 mod bare;
+mod crash;
 mod drive;
 mod erlang;
 mod goal;
@@ -12,9 +13,9 @@ mod ractor;
 
 use std::future::Future;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
-use crate::works::{Mailbox, Task, Threads};
+use crate::works::{Crash, Mailbox, Task, Threads};
 use goal::Goal;
 
 /// Everybody in the race.
@@ -57,6 +58,9 @@ impl Contestant {
             }
             // In actix, only `Addr::send` waits for room, and it waits for the reply too.
             Task::Cast { mailbox: Mailbox::Bounded, .. } => !matches!(self, Self::Actix),
+            // The supervisor of actix starts an actor anew when it has stopped, and none that has panicked.
+            Task::Restart(Crash::Error) => !matches!(self, Self::Bare),
+            Task::Restart(Crash::Panic) => !matches!(self, Self::Actix | Self::Bare),
             _ => true,
         }
     }
@@ -66,7 +70,7 @@ impl Contestant {
         (self == Self::Erlang && !erlang::is_on_path()).then_some("not on PATH")
     }
 
-    /// Does the task once, in this process, and says what each message, call or actor has cost.
+    /// Does the task once, in this process, and says what each message, call, actor or restart has cost.
     pub fn run(self, task: Task) -> Result<f64> {
         match self {
             Self::Perennial => drive::on_tokio(perennial::Perennial::new(), task),
@@ -101,4 +105,14 @@ trait Peer: Send + Sync + 'static {
 
     /// Starts `count` actors, then stops them all in good order, then waits for the end of all.
     fn spawn_stop(&self, count: u64) -> impl Future<Output = Result<()>> + Send;
+
+    /// Starts an actor that is started anew whenever it crashes.
+    fn supervise(&self) -> impl Future<Output = Result<Self::Address>> + Send {
+        async { bail!("it has no supervisors") }
+    }
+
+    /// Crashes it `count` times, each time until its next incarnation answers.
+    fn restart(_: &Self::Address, _: Crash, _: u64) -> impl Future<Output = Result<()>> + Send {
+        async { bail!("it has no supervisors") }
+    }
 }

@@ -1,6 +1,6 @@
 %% The works of the race in Erlang. Each prints what one message, call or process has cost.
 -module(peers).
--export([main/1, serve/2]).
+-export([main/1, serve/2, init/1, handle_call/3, handle_cast/2]).
 
 main(Args) ->
     Cost = race(Args),
@@ -19,6 +19,12 @@ race(["spawn_stop", Text]) ->
     Count = list_to_integer(Text),
     spawn_stop(Count div 10),
     each(Count, fun() -> spawn_stop(Count) end);
+race(["restart", How, Text]) ->
+    Crash = list_to_atom(How),
+    Count = list_to_integer(Text),
+    ok = logger:set_primary_config(level, none),
+    restart(Crash, Count div 10),
+    each(Count, fun() -> restart(Crash, Count) end);
 race(["idle_bytes", Text]) ->
     Count = list_to_integer(Text),
     call(start(none, infinity), 1),
@@ -64,6 +70,37 @@ spawn_stop(Count) ->
     Actors = [spawn_monitor(?MODULE, serve, [none, infinity]) || _ <- lists:seq(1, Count)],
     [Actor ! stop || {Actor, _} <- Actors],
     [receive {'DOWN', Ref, process, Actor, _} -> ok end || {Actor, Ref} <- Actors].
+
+%% One module for the supervisor and for the process that it supervises.
+init(supervisor) ->
+    Start = {gen_server, start_link, [{local, worker}, ?MODULE, worker, []]},
+    {ok, {#{intensity => 1000000000, period => 1}, [#{id => worker, start => Start}]}};
+init(worker) -> {ok, infinity}.
+
+handle_call(left, _, Left) -> {reply, Left, Left}.
+
+handle_cast(error, Left) -> {stop, on_purpose, Left};
+handle_cast(panic, _) -> error(on_purpose).
+
+%% At each restart, a supervisor goes through those of the last second. None gets many, so that it is not this that is timed.
+restart(_, 0) -> ok;
+restart(Crash, Left) ->
+    Some = min(Left, 100),
+    {ok, Supervisor} = supervisor:start_link(?MODULE, supervisor),
+    crash(Crash, Some),
+    gen_server:stop(Supervisor),
+    restart(Crash, Left - Some).
+
+crash(_, 0) -> ok;
+crash(Crash, Left) ->
+    gen_server:cast(worker, Crash),
+    answer(),
+    crash(Crash, Left - 1).
+
+answer() ->
+    try gen_server:call(worker, left)
+    catch exit:_ -> erlang:yield(), answer()
+    end.
 
 each(Count, Work) ->
     Begin = erlang:monotonic_time(nanosecond),

@@ -1,19 +1,23 @@
 //! perennial: `cast` on an unbounded mailbox, `send` on a bounded one, `call` with its timeout of five seconds.
 //!
 //! An actor is started with `spawn(..).await`, which waits for its init, and ended with `stop` and a monitor.
+//!
+//! What is sent to a supervised actor that has crashed waits for its next incarnation, so nothing is tried twice.
 
 use std::num::NonZeroUsize;
 
 use anyhow::{Context as _, Result, anyhow};
-use perennial::{Actor, Address, Context, ExitReason, Reply, System};
+use perennial::{Actor, Address, Child, Context, ExitReason, Reply, Supervisor, System};
 
 use super::Peer;
+use super::crash::{TOLERATED, WITHIN};
 use super::goal::Goal;
-use crate::works::{Mailbox, ROOM};
+use crate::works::{Crash, Mailbox, ROOM};
 
 pub enum Msg {
     Step(u64),
     Left(Reply<u64>),
+    Crash(Crash),
 }
 
 struct Runner(Goal);
@@ -30,6 +34,7 @@ impl Actor for Runner {
         match msg {
             Msg::Step(by) => self.0.step(by),
             Msg::Left(reply) => reply.send(self.0.left()),
+            Msg::Crash(crash) => return Err(ExitReason::failed(crash.strike())),
         }
         Ok(())
     }
@@ -89,6 +94,22 @@ impl Peer for Perennial {
         }
         for end in ends {
             end.await;
+        }
+        Ok(())
+    }
+
+    async fn supervise(&self) -> Result<Address<Msg>> {
+        let worker = Child::new::<Runner>("worker", Goal::none()).mailbox(perennial::Mailbox::unbounded());
+        let address = worker.address();
+        let tree = Supervisor::new("supervisor").intensity(TOLERATED, WITHIN).child(worker);
+        tree.start(&self.0).await.context("the tree did not start")?;
+        Ok(address)
+    }
+
+    async fn restart(actor: &Address<Msg>, crash: Crash, count: u64) -> Result<()> {
+        for _ in 0..count {
+            actor.cast(Msg::Crash(crash)).map_err(|refused| anyhow!("{refused}"))?;
+            actor.call(Msg::Left).await.map_err(|failed| anyhow!("{failed}"))?;
         }
         Ok(())
     }

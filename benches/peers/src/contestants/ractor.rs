@@ -1,18 +1,27 @@
 //! ractor: `cast!` and `call!`, the latter without a timeout. Its mailboxes are all unbounded.
 //!
 //! An actor is started with `Actor::spawn(..).await`, which waits for its `pre_start`, and ended with `stop`; its join
-//! handle tells of the end. It is built without its spans for each message, which its default features have.
+//! handle tells of the end.
+//!
+//! It has no supervisors of its own; those of ractor-supervisor are used, the static one, which restarts without delay. Each
+//! incarnation is another actor under the same name: it is looked up and asked, again and again until one answers.
 
 use anyhow::{Context, Result, anyhow};
-use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, RpcReplyPort, SpawnErr};
+use ractor_supervisor::{
+    ChildSpec, Restart, SpawnFn, Supervisor, SupervisorArguments, SupervisorOptions, SupervisorStrategy,
+};
+use tokio::task::yield_now;
 
 use super::Peer;
+use super::crash::{TOLERATED, WITHIN};
 use super::goal::Goal;
-use crate::works::Mailbox;
+use crate::works::{Crash, Mailbox};
 
 pub enum Msg {
     Step(u64),
     Left(RpcReplyPort<u64>),
+    Crash(Crash),
 }
 
 struct Runner;
@@ -30,8 +39,29 @@ impl Actor for Runner {
         match msg {
             Msg::Step(by) => goal.step(by),
             Msg::Left(reply) => reply.send(goal.left())?,
+            Msg::Crash(crash) => return Err(crash.strike().into()),
         }
         Ok(())
+    }
+}
+
+/// The name of the supervised actor.
+const WORKER: &str = "worker";
+
+async fn spawn_worker(supervisor: ActorCell, name: String) -> Result<ActorCell, SpawnErr> {
+    let (worker, _) = Supervisor::spawn_linked(name, Runner, Goal::none(), supervisor).await?;
+    Ok(worker.get_cell())
+}
+
+/// The incarnation that was the first to answer.
+async fn answering() -> ActorRef<Msg> {
+    loop {
+        if let Some(worker) = ActorRef::where_is(WORKER)
+            && ractor::call!(worker, Msg::Left).is_ok()
+        {
+            return worker;
+        }
+        yield_now().await;
     }
 }
 
@@ -69,6 +99,36 @@ impl Peer for Ractor {
         }
         for (_, end) in actors {
             end.await.context("the actor panicked")?;
+        }
+        Ok(())
+    }
+
+    async fn supervise(&self) -> Result<ActorRef<Msg>> {
+        let worker = ChildSpec {
+            id: WORKER.to_owned(),
+            restart: Restart::Permanent,
+            spawn_fn: SpawnFn::new(spawn_worker),
+            backoff_fn: None,
+            reset_after: None,
+        };
+        let options = SupervisorOptions {
+            strategy: SupervisorStrategy::OneForOne,
+            max_restarts: usize::try_from(TOLERATED)?,
+            max_window: WITHIN,
+            reset_after: None,
+        };
+        let arguments = SupervisorArguments { child_specs: vec![worker], options };
+        Supervisor::spawn("supervisor".to_owned(), arguments)
+            .await
+            .context("the supervisor did not start")?;
+        Ok(answering().await)
+    }
+
+    async fn restart(_: &ActorRef<Msg>, crash: Crash, count: u64) -> Result<()> {
+        let mut worker = answering().await;
+        for _ in 0..count {
+            ractor::cast!(worker, Msg::Crash(crash)).map_err(|refused| anyhow!("{refused}"))?;
+            worker = answering().await;
         }
         Ok(())
     }

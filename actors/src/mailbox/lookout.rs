@@ -1,0 +1,123 @@
+//! The consumer in two: one who keeps a lookout over the mailbox, and one who takes a message when it can handle it at once.
+//!
+//! For an incarnation whose messages are handled by something with a loop of its own. A message that was given to such a loop would
+//! be lost with it; so it stays where it is until its turn has come there. Never both at once: who takes has been called by the
+//! lookout, and calls it back when it has done.
+
+use std::task::{Poll, Waker};
+
+use super::consumer::sleep;
+use super::lanes::Interest;
+use super::shared::{KILL, LINE, Queue, SIGNAL};
+use crate::sync::Ordering;
+
+/// What a lookout sees.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Sight {
+    /// A message waits.
+    Message,
+    /// A signal waits, or the incarnation was killed.
+    Urgent,
+    /// The mailbox was taken away from the incarnation.
+    Detached,
+}
+
+impl<M> Queue<M> {
+    /// What there is to act on, which stays where it is; goes to sleep over it if there is nothing. Who is interested in messages
+    /// says that the one before was handled.
+    pub(crate) fn poll_sight(&self, incarnation: u32, interest: Interest, waker: &Waker) -> Poll<Sight> {
+        let mut lanes = self.lanes.lock();
+        if lanes.served_by() != Some(incarnation) {
+            return Poll::Ready(Sight::Detached);
+        }
+        let idle = interest >= Interest::Messages;
+        let mut wakers = Vec::new();
+        if idle {
+            lanes.handled += self.exchange_hand(0);
+            self.settle_dropped(&mut lanes);
+            wakers = self.settled(&mut lanes);
+        }
+        let waits = self.batch_len.load(Ordering::Relaxed) > 0 || !lanes.messages.is_empty();
+        let urgent = self.attention.has(SIGNAL | KILL).then_some(Sight::Urgent);
+        let sight = urgent.or((idle && waits).then_some(Sight::Message));
+        match (&sight, idle) {
+            (None, true) => self.lie_down(&mut lanes, waker),
+            (None, false) => sleep(&mut lanes, waker, interest),
+            (Some(_), _) => {}
+        }
+        drop(lanes);
+        wakers.into_iter().for_each(Waker::wake);
+        sight.map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// The next message, now in hand, unless something comes before it; to ask says that the one before was handled.
+    pub(crate) fn take_waiting(&self, incarnation: u32) -> Option<M> {
+        let mut lanes = self.lanes.lock();
+        if lanes.served_by() != Some(incarnation) || self.attention.has(SIGNAL | KILL) {
+            return None;
+        }
+        lanes.handled += self.exchange_hand(0);
+        self.settle_dropped(&mut lanes);
+        let mut wakers = self.settled(&mut lanes);
+        let message = self.next_message(&mut lanes);
+        if self.attention.has(LINE) {
+            wakers.extend(self.admit(&mut lanes, Some(self.batch_len.load(Ordering::Relaxed))));
+        }
+        drop(lanes);
+        wakers.into_iter().for_each(Waker::wake);
+        message
+    }
+}
+
+/// Under loom, as the [models](super::model) of the others are.
+#[cfg(all(test, model))]
+mod tests {
+    use std::future::poll_fn;
+
+    use loom::future::block_on;
+    use loom::sync::Arc;
+    use loom::thread;
+
+    use super::*;
+    use crate::mailbox::Mailbox;
+
+    /// A mailbox that is served by incarnation 1, with something going on meanwhile.
+    fn explore(meanwhile: fn(&Queue<u32>), model: fn(&Queue<u32>)) {
+        loom::model(move || {
+            let queue = Arc::new(Queue::new(Mailbox::default()));
+            queue.open();
+            assert_eq!(queue.attach(), Ok(1));
+            let other = thread::spawn({
+                let queue = queue.clone();
+                move || meanwhile(&queue)
+            });
+            model(&queue);
+            other.join().expect("the other is done");
+            assert!(queue.counters().balanced());
+        });
+    }
+
+    fn sight(queue: &Queue<u32>, interest: Interest) -> Sight {
+        block_on(poll_fn(|cx| queue.poll_sight(1, interest, cx.waker())))
+    }
+
+    #[test]
+    fn a_lookout_is_woken_by_a_message_and_whoever_it_calls_takes_it() {
+        let send = |queue: &Queue<u32>| (1..=2).for_each(|message| assert!(queue.push(message).is_ok()));
+        explore(send, |queue| {
+            for message in 1..=2 {
+                assert_eq!(sight(queue, Interest::Messages), Sight::Message);
+                assert_eq!(queue.take_waiting(1), Some(message));
+            }
+        });
+    }
+
+    #[test]
+    fn a_lookout_over_a_message_in_hand_is_woken_by_a_kill_and_not_by_a_message() {
+        let kill = |queue: &Queue<u32>| assert!(queue.push(2).is_ok() && queue.kill());
+        explore(kill, |queue| {
+            assert_eq!(sight(queue, Interest::Signals), Sight::Urgent);
+            assert_eq!((queue.take_waiting(1), queue.counters().queued), (None, 1));
+        });
+    }
+}

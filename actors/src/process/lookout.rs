@@ -1,0 +1,87 @@
+//! Hosting something that has a loop of its own: a message stays in the mailbox until that loop has come to it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::attachment::{Attachment, Step};
+use super::shared::Process;
+use crate::mailbox::{Interest, Sight};
+use crate::order::Order;
+
+impl<M: Send + 'static> Attachment<M> {
+    /// What is next, as [`poll_next`](Self::poll_next) tells it, except that a message stays in the mailbox, for a [`Taker`] to
+    /// take: it is only told that there is one. To ask says that the message before it was handled.
+    pub fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Poll<Step<()>> {
+        let next = self.poll_sight(Interest::Messages, cx);
+        if next.is_pending() {
+            self.process().condition.rest();
+        }
+        next
+    }
+
+    /// What does not wait until the message in hand is handled: that the incarnation was told to stop, or killed, or that its mailbox
+    /// was taken away. Nothing is said of that message.
+    pub fn poll_order(&mut self, cx: &mut Context<'_>) -> Poll<Step<()>> {
+        let next = self.poll_sight(Interest::Signals, cx);
+        if next.is_pending() {
+            // It has something in hand that takes its time: from now on it counts for how long.
+            self.process().see(self.incarnation());
+        }
+        next
+    }
+
+    /// The means to take messages out, for whoever handles them.
+    #[must_use]
+    pub fn taker(&self) -> Taker<M> {
+        Taker { process: self.process().clone(), incarnation: self.incarnation() }
+    }
+
+    fn poll_sight(&self, interest: Interest, cx: &Context<'_>) -> Poll<Step<()>> {
+        let (queue, incarnation) = (&self.process().queue, self.incarnation());
+        loop {
+            match queue.poll_sight(incarnation, interest, cx.waker()) {
+                Poll::Ready(Sight::Message) => return Poll::Ready(Step::Message(())),
+                Poll::Ready(Sight::Detached) => return Poll::Ready(Step::Detached),
+                Poll::Ready(Sight::Urgent) if queue.is_killed() => return Poll::Ready(Step::Killed),
+                // Of any other signal nothing follows: a host is not linked to anybody.
+                Poll::Ready(Sight::Urgent) => {
+                    if let Some(Order::Stop(reason)) = queue.take_signal(incarnation, |_| true) {
+                        return Poll::Ready(Step::Stop(reason));
+                    }
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}
+
+/// Takes messages out of the mailbox of an incarnation, one by one, each when it can be handled at once.
+///
+/// To be used in turns with the [`Attachment`]: after [`poll_waiting`](Attachment::poll_waiting) has told of a message and until that is
+/// handled, the attachment is asked for [orders](Attachment::poll_order) only.
+pub struct Taker<M: Send + 'static> {
+    process: Arc<Process<M>>,
+    incarnation: u32,
+}
+
+impl<M: Send + 'static> Taker<M> {
+    /// The next message, now in hand; none if something comes before it, or the mailbox was taken away.
+    #[must_use]
+    pub fn take(&self) -> Option<M> {
+        let message = self.process.queue.take_waiting(self.incarnation)?;
+        self.process.condition.step();
+        Some(message)
+    }
+
+    /// Says that the message in hand was handled: an end that follows does not lose it.
+    pub fn handled(&self) {
+        self.process.queue.settle(self.incarnation);
+    }
+}
+
+impl<M: Send + 'static> fmt::Debug for Taker<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Taker").field("pid", &self.process.pid_of(self.incarnation)).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,38 @@
+//! How a supervised actor is brought down, and how often its supervisor takes that.
+
+use std::time::Duration;
+
+use crate::works::Crash;
+
+/// More restarts than there will be.
+pub const TOLERATED: u32 = u32::MAX;
+/// Within so little time that a supervisor who keeps a list of its restarts has a short one.
+pub const WITHIN: Duration = Duration::from_millis(1);
+
+impl Crash {
+    /// Has no panic of this process print anything.
+    pub fn silence(self) {
+        if self == Self::Panic {
+            std::panic::set_hook(Box::new(|_| ()));
+        }
+    }
+
+    /// The error that the handler is to return, if this comes back.
+    pub fn strike(self) -> &'static str {
+        match self {
+            Self::Error => "on purpose",
+            Self::Panic => panic!("on purpose"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_error_comes_back() {
+        assert_eq!(Crash::Error.strike(), "on purpose");
+        assert!(std::panic::catch_unwind(|| Crash::Panic.strike()).is_err());
+    }
+}

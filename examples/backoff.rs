@@ -1,0 +1,121 @@
+//! Backoff: a child that keeps failing waits longer each time before it is started again, and what is sent to it waits with it.
+//!
+//! ```text
+//! cargo run --release --example backoff
+//! ```
+
+#![expect(clippy::print_stdout, reason = "it shows what it does")]
+
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use perennial::prelude::*;
+use perennial::{Backoff, ChildState, Report, What};
+
+/// A server that is down until it was tried so many times.
+struct Server {
+    tries_left: AtomicU32,
+}
+
+impl Server {
+    fn connect(&self) -> Result<(), String> {
+        let tries = self.tries_left.load(Ordering::Relaxed);
+        self.tries_left.store(tries.saturating_sub(1), Ordering::Relaxed);
+        if tries == 0 { Ok(()) } else { Err("connection refused".to_owned()) }
+    }
+}
+
+/// Sends lines to the server. It has no word about retries in it: it fails, and is started again.
+struct Uplink {
+    sent: Vec<&'static str>,
+}
+
+enum Msg {
+    Send(&'static str),
+    Sent(Reply<Vec<&'static str>>),
+    /// The connection breaks.
+    Break,
+}
+
+impl Actor for Uplink {
+    type Msg = Msg;
+    type Args = Arc<Server>;
+
+    async fn init(server: &Arc<Server>, _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        server.connect().map_err(ExitReason::failed)?;
+        Ok(Self { sent: Vec::new() })
+    }
+
+    async fn handle(&mut self, msg: Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
+        match msg {
+            Msg::Send(line) => self.sent.push(line),
+            Msg::Sent(reply) => reply.send(self.sent.clone()),
+            Msg::Break => return Err(ExitReason::failed("connection lost")),
+        }
+        Ok(())
+    }
+}
+
+fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let system = System::new();
+    let server = Arc::new(Server { tries_left: AtomicU32::new(0) });
+    // Up to 20 % more than 10, 20, 40, 80, 160, 160 ... ms; with a seed, the same every time.
+    let backoff = Backoff::new(ms(10), ms(160)).jitter(0.2).seed(7);
+    let uplink = Child::new::<Uplink>("uplink", server.clone()).backoff(backoff);
+    let address = uplink.address();
+    let app =
+        Supervisor::new("app").intensity(20, Duration::from_secs(60)).child(uplink).start(&system).await?;
+    let mut reports = Report::subscribe(&system);
+
+    // The connection breaks, and the server is down for a while.
+    server.tries_left.store(5, Ordering::Relaxed);
+    address.cast(Msg::Break)?;
+    let mut delays = Vec::new();
+    while let Some(report) = reports.next().await {
+        match report.what {
+            What::Restarting { reason, restarts_left, delay } => {
+                println!(
+                    "{}: {reason}; tried again in {delay:?}, {restarts_left} more tolerated",
+                    report.path
+                );
+                if delays.is_empty() {
+                    // Nobody serves it, and nobody who sends to it has to know.
+                    assert_eq!(
+                        app.tree().at(["uplink"]).map(|child| child.state),
+                        Some(ChildState::Restarting)
+                    );
+                    address.cast(Msg::Send("one"))?;
+                    address.cast(Msg::Send("two"))?;
+                }
+                delays.push(delay);
+            }
+            What::Started => break,
+            _ => {}
+        }
+    }
+    for (delay, first) in delays.iter().zip([10, 20, 40, 80, 160, 160]) {
+        assert!((ms(first)..=ms(first).mul_f64(1.2)).contains(delay), "{delay:?} for {first} ms");
+    }
+    assert_eq!(delays.len(), 6, "the crash, and five starts that failed");
+    let sent = address.call(Msg::Sent).await?;
+    println!("sent after that: {sent:?}");
+    assert_eq!(sent, ["one", "two"]);
+
+    // A delay can be cut short by hand.
+    address.cast(Msg::Break)?;
+    while !matches!(reports.next().await.map(|report| report.what), Some(What::Restarting { .. })) {}
+    app.supervisor().terminate_child("uplink").await?;
+    assert!(address.cast(Msg::Send("three")).is_err(), "nobody is due to serve it");
+    app.supervisor().restart_child("uplink").await?;
+    address.cast(Msg::Send("four"))?;
+    assert_eq!(address.call(Msg::Sent).await?, ["four"]);
+    assert!(app.shutdown().await.is_clean());
+    Ok(())
+}

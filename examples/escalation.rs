@@ -1,0 +1,90 @@
+//! Escalation: a supervisor that cannot cope gives up, and leaves it to its own. Whoever holds an address or a name of a
+//! worker below notices no more than a pause, until the root of the tree gives up as well.
+//!
+//! ```text
+//! cargo run --release --example escalation
+//! ```
+
+#![expect(clippy::print_stdout, reason = "it shows what it does")]
+
+use std::error::Error;
+use std::time::Duration;
+
+use perennial::prelude::*;
+use perennial::{Report, Totals, What};
+
+const WORKER: Name<Msg> = Name::new("worker");
+
+struct Worker;
+
+enum Msg {
+    Crash,
+    Incarnation(Reply<u32>),
+}
+
+impl Actor for Worker {
+    type Msg = Msg;
+    type Args = ();
+
+    async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Self)
+    }
+
+    async fn handle(&mut self, msg: Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+        match msg {
+            Msg::Crash => Err(ExitReason::failed("on purpose")),
+            Msg::Incarnation(reply) => {
+                reply.send(ctx.pid().incarnation());
+                Ok(())
+            }
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let system = System::new();
+    let mut reports = Report::subscribe(&system);
+    let worker = Child::new::<Worker>("worker", ()).named(WORKER);
+    let address = worker.address();
+    // Each of the two tolerates one restart; "pool" gives up at the second crash, "app" when "pool" has done so twice.
+    let pool = Supervisor::new("pool").intensity(1, Duration::from_secs(60)).child(worker);
+    let app = Supervisor::new("app").intensity(1, Duration::from_secs(60)).child(pool).start(&system).await?;
+
+    // Two crashes and a question, all queued at once. The pool ends over the second crash, with the question still in the
+    // mailbox; it is answered by the worker of the next pool.
+    let pool = app.tree().at(["pool"]).and_then(|pool| pool.pid).ok_or("the pool runs")?;
+    address.cast(Msg::Crash)?;
+    address.cast(Msg::Crash)?;
+    let incarnation = address.call(Msg::Incarnation).await?;
+    assert_eq!(incarnation, 3);
+    let next = app.tree().at(["pool"]).and_then(|pool| pool.pid).ok_or("the pool runs again")?;
+    println!(
+        "the pool {pool} gave up and runs again as {next}; its worker answers as incarnation {incarnation}"
+    );
+    assert_ne!(pool, next);
+    assert_eq!(pool.identity(), next.identity(), "another incarnation of the same");
+    let found = system.whereis(WORKER)?;
+    assert_eq!(found.call(Msg::Incarnation).await?, 3, "the name leads there as well");
+
+    // Two more, and there is nobody left to restart anything.
+    found.cast(Msg::Crash)?;
+    found.cast(Msg::Crash)?;
+    let reason = app.join().await;
+    println!("the tree ended: {reason}");
+    assert_eq!(reason.to_string(), "shutdown: reached the maximum restart intensity");
+    assert!(address.cast(Msg::Crash).is_err(), "nobody is due to serve it");
+    assert!(system.whereis(WORKER).is_err(), "and its name is free");
+
+    let mut gave_up = Vec::new();
+    while let Some(report) = reports.try_next() {
+        if let What::GaveUp { child } = report.what {
+            gave_up.push(format!("{} over {child}", report.path));
+        }
+    }
+    println!("gave up: {}", gave_up.join(", "));
+    assert_eq!(gave_up, ["app/pool over worker", "app/pool over worker", "app over pool"]);
+    assert_eq!(Totals::of(&system).escalations, 3);
+    assert!(system.counters().balanced(), "every message is accounted for");
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! Liveness: children that do not crash and do not get on either are found, ended and started again, even if they never await.
+//!
+//! ```text
+//! cargo run --release --example liveness
+//! ```
+
+#![expect(clippy::print_stdout, reason = "it shows what it does")]
+
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use perennial::prelude::*;
+use perennial::{Probe, Report, Straggler, Subscription, Totals, What};
+
+/// Does what it is told, and some of that has no end.
+#[derive(Default)]
+struct Worker {
+    forgotten: Vec<Reply<()>>,
+    forgets: bool,
+}
+
+enum Msg {
+    Which(Reply<u32>),
+    Ping(Reply<()>),
+    /// Waits for something that never comes.
+    Wait,
+    /// Keeps a thread busy for as long as this is so.
+    Spin(Arc<AtomicBool>),
+    /// Handles everything from now on, and answers no ping.
+    Forget,
+}
+
+impl Actor for Worker {
+    type Msg = Msg;
+    type Args = ();
+
+    async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Self::default())
+    }
+
+    async fn handle(&mut self, msg: Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+        match msg {
+            Msg::Which(reply) => reply.send(ctx.pid().incarnation()),
+            Msg::Ping(reply) if self.forgets => self.forgotten.push(reply),
+            Msg::Ping(reply) => reply.send(()),
+            Msg::Wait => std::future::pending().await,
+            Msg::Spin(on) => {
+                while on.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            }
+            Msg::Forget => self.forgets = true,
+        }
+        Ok(())
+    }
+}
+
+/// Shows what is reported of a child until it starts again, and tells in how many reports that was.
+async fn show(reports: &mut Subscription<Report>, path: &str) -> usize {
+    let mut count = 0;
+    while let Some(report) = reports.next().await {
+        if *report.path != *path {
+            continue;
+        }
+        count += 1;
+        println!("{}: {:?}", report.path, report.what);
+        if matches!(report.what, What::Started) {
+            break;
+        }
+    }
+    count
+}
+
+/// One who never awaits takes a thread with it; there has to be another.
+#[tokio::main(flavor = "multi_thread", worker_threads = 4)]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let system = System::new();
+    let deadline = Duration::from_millis(200);
+    let watched = |id| {
+        Child::new::<Worker>(id, ())
+            .shutdown(Shutdown::Timeout(deadline))
+            .handler_deadline(deadline)
+            .probe(Probe::new(Msg::Ping).every(deadline).timeout(deadline).misses(3))
+    };
+    let children = [watched("waits"), watched("spins"), watched("forgets")];
+    let [waits, spins, forgets] = [0, 1, 2].map(|n| children[n].address());
+    let tree = Supervisor::new("app").intensity(5, Duration::from_secs(60)).abandon_after(deadline);
+    let app = tree.children(children).start(&system).await?;
+    let mut reports = Report::subscribe(&system);
+
+    // It does not hear that it is to stop, and is killed, which acts where it awaits.
+    waits.cast(Msg::Wait)?;
+    assert_eq!(
+        show(&mut reports, "app/waits").await,
+        5,
+        "unresponsive, killed, terminated, restarting, started"
+    );
+    assert_eq!(waits.call(Msg::Which).await?, 2, "the same address");
+
+    // It does not even die. Its mailbox goes to the next incarnation, with all that waits.
+    let on = Arc::new(AtomicBool::new(true));
+    spins.cast(Msg::Spin(on.clone()))?;
+    let asked = spins.clone();
+    let waiting = tokio::spawn(async move { asked.call(Msg::Which).no_timeout().await });
+    assert_eq!(show(&mut reports, "app/spins").await, 6, "and abandoned");
+    assert_eq!(waiting.await??, 2, "whoever asked meanwhile is answered");
+    assert_eq!(Totals::of(&system).abandoned, 1);
+
+    // It is never long in a handler, and does nothing that is of use. Only a question finds that.
+    forgets.cast(Msg::Forget)?;
+    assert_eq!(show(&mut reports, "app/forgets").await, 4, "it obeys");
+    assert_eq!(forgets.call(Msg::Which).await?, 2);
+
+    on.store(false, Ordering::Relaxed);
+    let report = app.shutdown().await;
+    assert!(matches!(&report.stragglers[..], [Straggler { abandoned: true, .. }]), "it may have spun still");
+    Ok(())
+}

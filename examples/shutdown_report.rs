@@ -1,0 +1,103 @@
+//! An orderly shutdown, and who did not keep to it: a child that stops in time, one that is late and is killed, and one that
+//! blocks its thread, so that nobody can kill it, and is abandoned. The shutdown ends all the same, and names them.
+//!
+//! ```text
+//! cargo run --release --example shutdown_report
+//! ```
+
+#![expect(clippy::print_stdout, reason = "it shows what it does")]
+
+use std::error::Error;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use perennial::prelude::*;
+use perennial::{Report, Totals, What};
+
+struct Worker {
+    good_bye: Duration,
+}
+
+enum Msg {
+    /// Says that it has begun, and then blocks its thread until the channel is closed. Not to be done in an actor; but somebody will.
+    Block(Reply<()>, mpsc::Receiver<()>),
+}
+
+impl Actor for Worker {
+    type Msg = Msg;
+    /// How long it takes to say good-bye.
+    type Args = Duration;
+
+    async fn init(good_bye: &Duration, _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Self { good_bye: *good_bye })
+    }
+
+    async fn handle(&mut self, msg: Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
+        let Msg::Block(begun, until) = msg;
+        begun.send(());
+        // An error says that the channel is closed.
+        let _ = until.recv();
+        Ok(())
+    }
+
+    async fn terminate(&mut self, _: &ExitReason, _: &mut Context<Self>) {
+        tokio::time::sleep(self.good_bye).await;
+    }
+}
+
+fn worker(id: &str, good_bye: Duration) -> Child<Msg> {
+    Child::new::<Worker>(id, good_bye).shutdown(Shutdown::Timeout(Duration::from_millis(100)))
+}
+
+// Two threads: while one is blocked, the other does the rest.
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let system = System::new();
+    let mut reports = Report::subscribe(&system);
+    let stuck = worker("stuck", Duration::ZERO);
+    let stuck_address = stuck.address();
+    let app = Supervisor::new("app")
+        .abandon_after(Duration::from_millis(100))
+        .child(worker("prompt", Duration::from_millis(10)))
+        .child(
+            Supervisor::new("pool")
+                .child(worker("late", Duration::from_secs(3600)))
+                // Who is killed never says good-bye, and is never late.
+                .child(worker("brutal", Duration::from_secs(3600)).shutdown(Shutdown::BrutalKill)),
+        )
+        .child(stuck)
+        .start(&system)
+        .await?;
+    let (release, until) = mpsc::channel();
+    stuck_address.call(|begun| Msg::Block(begun, until)).await?;
+
+    let began = Instant::now();
+    let report = app.shutdown().await;
+    println!("shut down in {} ms: {}", began.elapsed().as_millis(), report.reason);
+    assert!(!report.is_clean());
+    for straggler in &report.stragglers {
+        let what =
+            if straggler.abandoned { "did not even die, and was abandoned" } else { "was late, and killed" };
+        println!("{} {what}", straggler.path);
+    }
+    let mut stragglers: Vec<_> =
+        report.stragglers.iter().map(|straggler| (&*straggler.path, straggler.abandoned)).collect();
+    stragglers.sort_unstable();
+    assert_eq!(stragglers, [("app/pool/late", false), ("app/stuck", true)]);
+    assert_eq!(Totals::of(&system).abandoned, 1);
+
+    // Whoever subscribes to reports hears of it as it happens.
+    let mut heard = Vec::new();
+    while let Some(report) = reports.try_next() {
+        match report.what {
+            What::Killed => heard.push(format!("{} killed", report.path)),
+            What::Abandoned => heard.push(format!("{} abandoned", report.path)),
+            _ => {}
+        }
+    }
+    assert_eq!(heard, ["app/stuck killed", "app/stuck abandoned", "app/pool/late killed"]);
+
+    // The blocked thread is let go, or else the runtime would wait for it for ever.
+    drop(release);
+    Ok(())
+}

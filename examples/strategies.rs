@@ -1,0 +1,77 @@
+//! Strategies: three children, the middle one crashes, and the strategy of their supervisor decides who is restarted with it.
+//!
+//! ```text
+//! cargo run --release --example strategies
+//! ```
+
+#![expect(clippy::print_stdout, reason = "it shows what it does")]
+
+use std::error::Error;
+
+use perennial::prelude::*;
+
+struct Worker;
+
+enum Msg {
+    Crash,
+    /// Which incarnation answers: 1 is the first, and every restart makes it one more.
+    Incarnation(Reply<u32>),
+}
+
+impl Actor for Worker {
+    type Msg = Msg;
+    type Args = ();
+
+    async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Self)
+    }
+
+    async fn handle(&mut self, msg: Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+        match msg {
+            Msg::Crash => Err(ExitReason::failed("on purpose")),
+            Msg::Incarnation(reply) => {
+                reply.send(ctx.pid().incarnation());
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Crashes the middle one of three; which incarnation of each there is after that.
+async fn crash_the_middle(strategy: Strategy) -> Result<[u32; 3], Box<dyn Error>> {
+    let system = System::new();
+    let [first, middle, last] = ["first", "middle", "last"].map(|id| Child::new::<Worker>(id, ()));
+    let (before, crashing, after) = (first.address(), middle.address(), last.address());
+    let app =
+        Supervisor::new("app").strategy(strategy).children([first, middle, last]).start(&system).await?;
+
+    crashing.cast(Msg::Crash)?;
+    // It answers when it is up again. Whoever had to stop for that has stopped by then, and whoever is to come up before it has
+    // come up; who comes up after it answers when it does.
+    let middle = crashing.call(Msg::Incarnation).await?;
+    let incarnations = [before.call(Msg::Incarnation).await?, middle, after.call(Msg::Incarnation).await?];
+    assert!(app.shutdown().await.is_clean());
+    Ok(incarnations)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    println!(
+        "{:<12} {:>6} {:>6} {:>6}   incarnations after the middle one crashed",
+        "", "first", "middle", "last"
+    );
+    for (name, strategy, expected) in [
+        // They have nothing to do with each other.
+        ("one_for_one", Strategy::OneForOne, [1, 2, 1]),
+        // None of them makes sense without the others.
+        ("one_for_all", Strategy::OneForAll, [2, 2, 2]),
+        // Each builds on those before it.
+        ("rest_for_one", Strategy::RestForOne, [1, 2, 2]),
+    ] {
+        let incarnations = crash_the_middle(strategy).await?;
+        let [first, middle, last] = incarnations;
+        println!("{name:<12} {first:>6} {middle:>6} {last:>6}");
+        assert_eq!(incarnations, expected);
+    }
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! Very many children that stop all at once: some at a time, and nobody waits for another to be gone.
+
+use std::time::Duration;
+
+use perennial_actors::ExitReason;
+
+use super::advance::BATCH;
+use super::{Action, Engine, Event, Key, Policy, Request, Run, Ticket};
+use crate::policy::{Backoff, ChildPolicy, Intensity, Kind, Restart, Shutdown};
+
+/// Two full batches and one more.
+const CHILDREN: u64 = 2 * BATCH as u64 + 1;
+
+struct World {
+    engine: Engine,
+    keys: Vec<Key>,
+    runs: Vec<Run>,
+}
+
+/// What came of an event.
+#[derive(Debug, Default, Eq, PartialEq)]
+struct Outcome {
+    stopped: Vec<Key>,
+    forgotten: Vec<Key>,
+    goes_on: bool,
+    exits: bool,
+}
+
+impl World {
+    fn up(policy: &ChildPolicy) -> Self {
+        let intensity = Intensity { restarts: u32::MAX, period: Duration::from_secs(5) };
+        let kind = Kind::Dynamic { max_children: usize::MAX };
+        let whole = Policy { kind, intensity, patience: Duration::from_secs(5), seed: 0 };
+        let mut world = Self { engine: Engine::new(whole, [], Run(0)), keys: Vec::new(), runs: Vec::new() };
+        world.happen(Event::Begin);
+        for ticket in (0..CHILDREN).map(Ticket) {
+            let request = Request::Start { id: "child".into(), policy: policy.clone() };
+            for action in world.engine.step(Event::Asked { ticket, request }, Duration::ZERO) {
+                if let Action::Start { key, run } = action {
+                    world.keys.push(key);
+                    world.runs.push(run);
+                    world.engine.step(Event::Started { key, run }, Duration::ZERO);
+                }
+            }
+        }
+        world
+    }
+
+    fn happen(&mut self, event: Event) -> Outcome {
+        let mut outcome = Outcome::default();
+        for action in self.engine.step(event, Duration::ZERO) {
+            match action {
+                Action::Stop { key, .. } => outcome.stopped.push(key),
+                Action::Forget { key, .. } => outcome.forgotten.push(key),
+                Action::GoOn => outcome.goes_on = true,
+                Action::Exit { .. } => outcome.exits = true,
+                _ => {}
+            }
+        }
+        outcome
+    }
+
+    fn end(&mut self, child: usize) -> Outcome {
+        let (key, run) = (self.keys[child], self.runs[child]);
+        self.happen(Event::Ended { key, run, reason: ExitReason::shutdown() })
+    }
+
+    /// The keys of these children, the last one first.
+    fn newest_first(&self, children: std::ops::Range<usize>) -> Vec<Key> {
+        self.keys[children].iter().rev().copied().collect()
+    }
+}
+
+const SHUTDOWN: fn() -> Event = || Event::Shutdown { reason: ExitReason::shutdown() };
+
+#[test]
+fn very_many_are_told_some_at_a_time_and_nobody_waits_for_another() {
+    let mut world = World::up(&ChildPolicy::default());
+    let (all, batch) = (world.keys.len(), BATCH);
+    let first = world.happen(SHUTDOWN());
+    assert_eq!(first.stopped, world.newest_first(all - batch..all));
+    assert!(first.goes_on && !first.exits);
+    assert_eq!(world.happen(SHUTDOWN()), Outcome::default(), "to say it again changes nothing");
+    let second = world.happen(Event::GoOn);
+    assert_eq!(second.stopped, world.newest_first(1..all - batch));
+    let third = world.happen(Event::GoOn);
+    assert_eq!(third.stopped, world.newest_first(0..1));
+    assert!(!third.goes_on && !third.exits, "everybody was told, and is still there");
+    for child in 0..all - 1 {
+        assert!(!world.end(child).exits);
+    }
+    assert!(world.end(all - 1).exits);
+    assert_eq!(world.happen(Event::GoOn), Outcome::default(), "it is over");
+}
+
+#[test]
+fn it_does_not_end_before_everybody_was_told() {
+    // Who waits to be restarted is not there to end, and still is a child.
+    let delay = Backoff::new(Duration::from_secs(60), Duration::from_secs(60));
+    let mut world = World::up(&ChildPolicy { backoff: Some(delay.into()), ..ChildPolicy::default() });
+    world.end(0);
+    world.happen(SHUTDOWN());
+    let all = world.keys.len();
+    for child in (1..all).rev() {
+        // Those who were not told yet end by themselves.
+        assert!(!world.end(child).exits);
+    }
+    let second = world.happen(Event::GoOn);
+    assert!(second.stopped.is_empty() && second.goes_on && !second.exits);
+    assert_eq!(second.forgotten, world.newest_first(1..all - BATCH));
+    let third = world.happen(Event::GoOn);
+    assert_eq!(third.forgotten, world.newest_first(0..1));
+    assert!(third.exits);
+}
+
+#[test]
+fn a_shutdown_takes_no_longer_for_being_told_in_turns() {
+    let policy =
+        ChildPolicy { shutdown: Shutdown::Infinity, restart: Restart::Temporary, ..Default::default() };
+    let mut world = World::up(&policy);
+    world.happen(SHUTDOWN());
+    world.happen(Event::GoOn);
+    // The last batch is told though nobody of the others has gone.
+    assert_eq!(world.happen(Event::GoOn).stopped.len(), 1);
+}

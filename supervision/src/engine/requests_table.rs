@@ -1,0 +1,328 @@
+//! The table of requests: each of OTP's management calls, for a child in each state, and what it answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use perennial_actors::ExitReason;
+
+use super::calm::Calm;
+use super::model::{Ask, Flags};
+use crate::policy::{AutoShutdown, Backoff, ChildPolicy, Restart, Strategy};
+
+const SECOND: Duration = Duration::from_secs(1);
+const STRATEGIES: [Strategy; 3] = [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne];
+/// The child in question, and one that nobody knows.
+const IT: u64 = 0;
+const NOBODY: u64 = 99;
+
+fn child(restart: Restart) -> ChildPolicy {
+    ChildPolicy { restart, ..ChildPolicy::default() }
+}
+
+fn permanent() -> ChildPolicy {
+    child(Restart::Permanent)
+}
+
+fn start() -> Ask {
+    Ask::Start(permanent())
+}
+
+fn supervisor(strategy: Strategy, max_children: Option<usize>, children: &[ChildPolicy]) -> Calm {
+    let auto_shutdown = AutoShutdown::Never;
+    let flags = Flags { strategy, auto_shutdown, max_children, intensity: 2, period: SECOND };
+    let mut supervisor = Calm::new(&flags, children);
+    supervisor.begin();
+    supervisor.log.clear();
+    supervisor
+}
+
+/// How the child in question has come into its state.
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Running,
+    /// It was terminated.
+    Terminated,
+    /// It is transient, and ended as it should.
+    Finished,
+    /// It declined to start.
+    Ignored,
+    /// Its restart failed, and is to be tried again.
+    Restarting,
+    /// Its restart waits for a delay to pass.
+    Delayed,
+    /// It was deleted.
+    Deleted,
+    /// It was temporary, and has ended.
+    Gone,
+    /// It was temporary, and was terminated.
+    Removed,
+}
+
+impl State {
+    const ALL: [Self; 9] = [
+        Self::Running,
+        Self::Terminated,
+        Self::Finished,
+        Self::Ignored,
+        Self::Restarting,
+        Self::Delayed,
+        Self::Deleted,
+        Self::Gone,
+        Self::Removed,
+    ];
+
+    fn policy(self) -> ChildPolicy {
+        match self {
+            Self::Finished => child(Restart::Transient),
+            Self::Gone | Self::Removed => child(Restart::Temporary),
+            Self::Delayed => {
+                ChildPolicy { backoff: Some(Arc::new(Backoff::new(SECOND, SECOND))), ..permanent() }
+            }
+            _ => permanent(),
+        }
+    }
+
+    /// What the child is listed as, if it is.
+    const fn listed(self) -> Option<&'static str> {
+        match self {
+            Self::Running => Some("running"),
+            Self::Terminated | Self::Finished | Self::Ignored => Some("undefined"),
+            Self::Restarting | Self::Delayed => Some("restarting"),
+            Self::Deleted | Self::Gone | Self::Removed => None,
+        }
+    }
+
+    /// A supervisor whose first child is in this state, and whose second runs.
+    fn reach(self, strategy: Strategy) -> Calm {
+        let mut supervisor = supervisor(strategy, None, &[self.policy(), permanent()]);
+        match self {
+            Self::Running => {}
+            Self::Terminated | Self::Removed => {
+                supervisor.ask(&Ask::Terminate, IT);
+            }
+            Self::Finished | Self::Gone => supervisor.child_ends(IT, ExitReason::Normal),
+            Self::Ignored => {
+                supervisor.ask(&Ask::Terminate, IT);
+                supervisor.script.push_back("ok, undefined");
+                supervisor.ask(&Ask::Restart, IT);
+            }
+            Self::Restarting => {
+                supervisor.script.push_back("start error");
+                supervisor.child_ends(IT, ExitReason::Killed);
+            }
+            Self::Delayed => supervisor.child_ends(IT, ExitReason::Killed),
+            Self::Deleted => {
+                supervisor.ask(&Ask::Terminate, IT);
+                supervisor.ask(&Ask::Delete, IT);
+            }
+        }
+        assert_eq!(listed(&supervisor, IT), self.listed(), "{self:?}, {strategy:?}");
+        supervisor.log.clear();
+        supervisor
+    }
+}
+
+fn listed(supervisor: &Calm, id: u64) -> Option<&'static str> {
+    supervisor.children().into_iter().find(|child| child.0 == id).map(|child| child.1)
+}
+
+/// Asks it of a child in each state under each strategy: what is answered, and what the child is then.
+fn each(ask: &Ask, expected: impl Fn(State) -> (&'static str, Option<&'static str>)) {
+    for strategy in STRATEGIES {
+        for state in State::ALL {
+            let mut supervisor = state.reach(strategy);
+            let case = format!("{ask:?} for {state:?}, {strategy:?}");
+            let (answer, then) = expected(state);
+            assert_eq!(supervisor.ask(ask, IT), answer, "{case}");
+            assert_eq!(listed(&supervisor, IT), then, "{case}");
+            let others = supervisor.log.iter().filter(|(_, id, _)| *id != IT).count();
+            assert_eq!(others, 0, "{case}: it concerns nobody else");
+            assert_eq!(supervisor.ended, None, "{case}");
+        }
+    }
+}
+
+#[test]
+fn start_child_refuses_an_id_that_is_there() {
+    each(&start(), |state| match state.listed() {
+        Some("running") => ("already_started", Some("running")),
+        Some(listed) => ("already_present", Some(listed)),
+        None => ("ok, pid", Some("running")),
+    });
+}
+
+#[test]
+fn terminate_child_puts_anything_down_and_twice_is_as_good_as_once() {
+    each(&Ask::Terminate, |state| match state.listed() {
+        Some(_) => ("ok", Some("undefined")),
+        None => ("not_found", None),
+    });
+}
+
+#[test]
+fn restart_child_starts_only_who_is_down() {
+    each(&Ask::Restart, |state| match state.listed() {
+        Some("undefined") => ("ok, pid", Some("running")),
+        Some(listed) => (listed, Some(listed)),
+        None => ("not_found", None),
+    });
+}
+
+#[test]
+fn delete_child_deletes_only_who_is_down() {
+    each(&Ask::Delete, |state| match state.listed() {
+        Some("undefined") => ("ok", None),
+        Some(listed) => (listed, Some(listed)),
+        None => ("not_found", None),
+    });
+}
+
+#[test]
+fn nobody_is_not_found() {
+    for strategy in STRATEGIES {
+        for ask in [Ask::Terminate, Ask::Restart, Ask::Delete] {
+            assert_eq!(State::Running.reach(strategy).ask(&ask, NOBODY), "not_found", "{ask:?}");
+        }
+    }
+}
+
+#[test]
+fn a_start_that_is_ignored_is_kept_unless_it_is_temporary() {
+    for (restart, then) in [
+        (Restart::Permanent, Some("undefined")),
+        (Restart::Transient, Some("undefined")),
+        (Restart::Temporary, None),
+    ] {
+        let mut supervisor = supervisor(Strategy::OneForOne, None, &[]);
+        supervisor.script.push_back("ok, undefined");
+        assert_eq!(supervisor.ask(&Ask::Start(child(restart)), IT), "ok, undefined");
+        assert_eq!(listed(&supervisor, IT), then, "{restart:?}");
+    }
+}
+
+#[test]
+fn a_child_that_start_child_could_not_start_is_not_kept_and_one_that_restart_child_could_not_is() {
+    for strategy in STRATEGIES {
+        let mut supervisor = State::Terminated.reach(strategy);
+        for (ask, id, then) in [(start(), 7, None), (Ask::Restart, IT, Some("undefined"))] {
+            supervisor.script.push_back("start error");
+            assert_eq!(supervisor.ask(&ask, id), "start error", "{strategy:?}");
+            assert_eq!(listed(&supervisor, id), then, "{ask:?}, {strategy:?}");
+        }
+        // Neither is tried again.
+        supervisor.log.clear();
+        supervisor.try_again();
+        supervisor.pass(SECOND);
+        assert_eq!(supervisor.log, []);
+        assert_eq!(supervisor.ask(&start(), 7), "ok, pid", "the id is free");
+    }
+}
+
+#[test]
+fn who_is_started_by_hand_is_last_in_start_order() {
+    let mut supervisor = State::Deleted.reach(Strategy::RestForOne);
+    supervisor.ask(&start(), 7);
+    supervisor.ask(&start(), IT);
+    let ids: Vec<u64> = supervisor.children().into_iter().map(|child| child.0).collect();
+    assert_eq!(ids, [1, 7, IT]);
+    supervisor.log.clear();
+    supervisor.child_ends(7, ExitReason::Killed);
+    let done: Vec<_> = supervisor.log.iter().map(|(done, id, _)| (*done, *id)).collect();
+    assert_eq!(done, [("restart", 7), ("stop", IT), ("start", 7), ("start", IT)]);
+}
+
+#[test]
+fn terminate_child_makes_a_try_void_and_who_was_to_follow_stays_down() {
+    // OTP's own suite calls it `hanging_restart_loop_rest_for_one`.
+    let mut supervisor = supervisor(Strategy::RestForOne, None, &[permanent(), permanent(), permanent()]);
+    supervisor.script.push_back("start error");
+    supervisor.child_ends(1, ExitReason::Killed);
+    assert_eq!(supervisor.children(), [(0, "running", 1), (1, "restarting", 2), (2, "undefined", 1)]);
+    assert_eq!(supervisor.ask(&Ask::Terminate, 1), "ok");
+    supervisor.try_again();
+    assert_eq!(supervisor.children(), [(0, "running", 1), (1, "undefined", 2), (2, "undefined", 1)]);
+    assert_eq!(supervisor.ask(&Ask::Restart, 1), "ok, pid");
+    assert_eq!(supervisor.children(), [(0, "running", 1), (1, "running", 3), (2, "undefined", 1)]);
+}
+
+#[test]
+fn what_is_done_by_hand_counts_for_no_intensity() {
+    for strategy in STRATEGIES {
+        let mut supervisor = supervisor(strategy, None, &[permanent()]);
+        for _ in 0..9 {
+            assert_eq!(supervisor.ask(&Ask::Terminate, IT), "ok");
+            supervisor.script.push_back("start error");
+            assert_eq!(supervisor.ask(&Ask::Restart, IT), "start error");
+            assert_eq!(supervisor.ask(&Ask::Restart, IT), "ok, pid");
+            assert_eq!(supervisor.ask(&start(), 7), "ok, pid");
+            assert_eq!(supervisor.ask(&Ask::Terminate, 7), "ok");
+            assert_eq!(supervisor.ask(&Ask::Delete, 7), "ok");
+        }
+        assert_eq!(supervisor.ended, None, "{strategy:?}");
+        // There are two left, and not one more.
+        supervisor.child_ends(IT, ExitReason::Killed);
+        supervisor.child_ends(IT, ExitReason::Killed);
+        assert_eq!(supervisor.ended, None, "{strategy:?}");
+        supervisor.child_ends(IT, ExitReason::Killed);
+        assert_eq!(supervisor.ended, Some("reached_max_restart_intensity"), "{strategy:?}");
+    }
+}
+
+#[test]
+fn a_supervisor_that_has_ended_grants_nothing() {
+    let mut supervisor = State::Terminated.reach(Strategy::OneForOne);
+    supervisor.shutdown();
+    for ask in [start(), Ask::Terminate, Ask::Restart, Ask::Delete] {
+        assert_eq!(supervisor.ask(&ask, IT), "noproc", "{ask:?}");
+    }
+}
+
+/// A dynamic supervisor of as many as it may have: the one that is asked for in tests, and another.
+fn full() -> Calm {
+    let mut supervisor = supervisor(Strategy::OneForOne, Some(2), &[]);
+    assert_eq!(supervisor.ask(&start(), IT), "ok, pid");
+    assert_eq!(supervisor.ask(&start(), 1), "ok, pid");
+    assert_eq!(supervisor.ask(&start(), 2), "max_children");
+    supervisor
+}
+
+#[test]
+fn who_runs_and_who_is_being_restarted_counts_for_max_children() {
+    let mut supervisor = full();
+    supervisor.script.push_back("start error");
+    supervisor.child_ends(IT, ExitReason::Killed);
+    assert_eq!(listed(&supervisor, IT), Some("restarting"));
+    assert_eq!(supervisor.ask(&start(), 2), "max_children");
+    assert_eq!(supervisor.ask(&Ask::Terminate, IT), "ok", "also one that is being restarted");
+    assert_eq!(supervisor.ask(&start(), 2), "ok, pid");
+}
+
+#[test]
+fn a_dynamic_supervisor_keeps_nobody_who_is_down() {
+    let permanent_and_temporary = [permanent(), child(Restart::Temporary)];
+    for (policy, said) in
+        permanent_and_temporary.iter().flat_map(|it| [(it, "ok, undefined"), (it, "start error")])
+    {
+        let mut supervisor = supervisor(Strategy::OneForOne, Some(1), &[]);
+        supervisor.script.push_back(said);
+        assert_eq!(supervisor.ask(&Ask::Start(policy.clone()), IT), said);
+        assert_eq!(supervisor.children(), []);
+        assert_eq!(supervisor.ask(&start(), 1), "ok, pid", "there is room");
+    }
+    let mut supervisor = full();
+    assert_eq!(supervisor.ask(&Ask::Terminate, IT), "ok");
+    assert_eq!(supervisor.ask(&Ask::Terminate, IT), "not_found");
+    // One that declines its restart is gone, and was counted.
+    supervisor.script.push_back("ok, undefined");
+    supervisor.child_ends(1, ExitReason::Killed);
+    assert_eq!(supervisor.children(), []);
+}
+
+#[test]
+fn children_of_a_dynamic_supervisor_may_bear_the_same_id() {
+    let mut supervisor = supervisor(Strategy::OneForOne, Some(3), &[]);
+    for _ in 0..3 {
+        assert_eq!(supervisor.ask(&start(), IT), "ok, pid");
+    }
+    assert_eq!(supervisor.children(), [(IT, "running", 1); 3]);
+}

@@ -1,0 +1,53 @@
+//! What ties a ractor actor to the supervisor whose child it is: ractor's own link, and the one thing that only ractor knows.
+//!
+//! When a ractor actor has stopped, ractor tells its supervisor with which text, and nobody else. It gives it what it takes for the
+//! state of the actor, too; so that is where the way back is kept.
+
+use ractor::{ActorCell, ActorRef, SupervisionEvent};
+use tokio::sync::oneshot;
+
+/// The ractor actor that a supervisor is.
+#[derive(Clone)]
+pub(crate) struct Link(ActorCell);
+
+impl Link {
+    pub(crate) fn to(supervisor: &ActorRef<()>) -> Self {
+        Self(supervisor.get_cell())
+    }
+
+    /// Links it to a parent, as ractor does when a start has succeeded; false if one of them has ended.
+    pub(crate) fn hang_below(self, parent: &ActorCell) -> bool {
+        self.0.link(parent.clone());
+        let linked = self.0.try_get_supervisor().as_ref() == Some(parent);
+        if linked {
+            self.0.notify_supervisor(SupervisionEvent::ActorStarted(self.0.clone()));
+        }
+        linked
+    }
+
+    pub(crate) fn into_cell(self) -> ActorCell {
+        self.0
+    }
+}
+
+/// What ractor takes for the state of a ractor child: the way on which the text comes back with which it stopped. If it is dropped,
+/// wherever it is by then, nobody waits any longer.
+pub(crate) struct Farewell(oneshot::Sender<Option<String>>);
+
+impl Farewell {
+    /// The way and its end.
+    pub(crate) fn new() -> (Self, oneshot::Receiver<Option<String>>) {
+        let (way, end) = oneshot::channel();
+        (Self(way), end)
+    }
+}
+
+/// What a supervisor makes of what ractor tells it.
+pub(crate) fn hear(event: SupervisionEvent) {
+    let SupervisionEvent::ActorTerminated(_, Some(mut state), text) = event else { return };
+    // Whatever else may be linked to a supervisor has another state.
+    if let Ok(Farewell(way)) = state.take::<Farewell>() {
+        // Nobody waits for it if the reason is known.
+        let _ = way.send(text);
+    }
+}

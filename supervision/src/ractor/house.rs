@@ -1,0 +1,184 @@
+//! What an incarnation's host and the ractor actor that it hosts share.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use perennial_actors::host::{Attachment, Step, Taker};
+use perennial_actors::{ExitReason, System};
+use ractor::{Actor, ActorCell};
+
+use super::bell;
+
+/// Between a host and its ractor actor. The locks guard nothing but values that are put down and picked up.
+pub(super) struct House<A: Actor> {
+    pub(super) actor: A,
+    pub(super) system: System,
+    taker: Taker<A::Msg>,
+    /// Here while no callback has it, so that it is the host who drops it, and not ractor or the supervisor, to whom ractor would
+    /// send it.
+    state: Mutex<Option<Box<A::State>>>,
+    notes: Mutex<Notes>,
+}
+
+/// Whose turn it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Turn {
+    /// The host's, who does nothing yet: there is no bell.
+    Early,
+    /// The host's, to look for a message.
+    Host,
+    /// The actor's, to take and handle it.
+    Actor,
+}
+
+struct Notes {
+    turn: Turn,
+    bell: Option<ActorCell>,
+    /// The host.
+    waker: Option<Waker>,
+    /// Why the actor failed, if it did.
+    failure: Option<ExitReason>,
+    /// It has stopped in good order.
+    good_bye: bool,
+    /// What was below it when it ended, as far as that is known.
+    below: Vec<ActorCell>,
+}
+
+impl<A: Actor> House<A> {
+    pub(super) fn new(actor: A, attachment: &Attachment<A::Msg>) -> Self {
+        let notes = Notes {
+            turn: Turn::Early,
+            bell: None,
+            waker: None,
+            failure: None,
+            good_bye: false,
+            below: Vec::new(),
+        };
+        Self {
+            actor,
+            system: attachment.system().clone(),
+            taker: attachment.taker(),
+            state: Mutex::new(None),
+            notes: Mutex::new(notes),
+        }
+    }
+
+    /// What the host has to act on. Messages count only when it is its turn and they are `wanted`.
+    pub(super) fn poll(
+        &self,
+        attachment: &mut Attachment<A::Msg>,
+        wanted: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Step<()>> {
+        let turn = {
+            let mut notes = self.notes();
+            // Before it looks whose turn it is: a change after that wakes it.
+            match &mut notes.waker {
+                Some(known) => known.clone_from(cx.waker()),
+                none => *none = Some(cx.waker().clone()),
+            }
+            notes.turn
+        };
+        match turn {
+            Turn::Host if wanted => attachment.poll_waiting(cx),
+            _ => attachment.poll_order(cx),
+        }
+    }
+
+    /// Makes it the actor's turn.
+    pub(super) fn ring(&self) {
+        let bell = {
+            let mut notes = self.notes();
+            notes.turn = Turn::Actor;
+            notes.bell.clone()
+        };
+        if let Some(bell) = bell {
+            bell::ring(&bell);
+        }
+    }
+
+    /// The message that the actor is to handle, if it is its turn.
+    pub(super) fn take(&self) -> Option<A::Msg> {
+        if self.notes().turn != Turn::Actor {
+            return None;
+        }
+        let message = self.taker.take();
+        if message.is_none() {
+            // Something has come before it, or it was dropped for a newer one.
+            self.turn_over(|_| ());
+        }
+        message
+    }
+
+    /// The message was handled.
+    pub(super) fn handled(&self) {
+        self.taker.handled();
+        self.turn_over(|_| ());
+    }
+
+    /// There is a bell, or another one than before.
+    pub(super) fn hang(&self, bell: ActorCell) {
+        self.turn_over(|notes| notes.bell = Some(bell));
+    }
+
+    /// Makes it the host's turn.
+    fn turn_over(&self, change: impl FnOnce(&mut Notes)) {
+        let waker = {
+            let mut notes = self.notes();
+            notes.turn = Turn::Host;
+            change(&mut notes);
+            notes.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    pub(super) fn bell(&self) -> Option<ActorCell> {
+        self.notes().bell.clone()
+    }
+
+    pub(super) fn pick_up(&self) -> Option<Box<A::State>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    pub(super) fn put_down(&self, state: Box<A::State>) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = Some(state);
+    }
+
+    /// Writes down why it failed; the first time counts.
+    pub(super) fn fail(&self, reason: &ExitReason) {
+        self.notes().failure.get_or_insert_with(|| reason.clone());
+    }
+
+    pub(super) fn failure(&self) -> Option<ExitReason> {
+        self.notes().failure.clone()
+    }
+
+    pub(super) fn say_good_bye(&self) {
+        self.notes().good_bye = true;
+    }
+
+    pub(super) fn has_said_good_bye(&self) -> bool {
+        self.notes().good_bye
+    }
+
+    /// Writes down what is below the actor. Ractor forgets it when it kills it all, and does not wait.
+    pub(super) fn note_below(&self, actor: &ActorCell) {
+        let mut below = Vec::new();
+        let mut next = actor.get_children();
+        while let Some(cell) = next.pop() {
+            next.extend(cell.get_children());
+            below.push(cell);
+        }
+        self.notes().below.extend(below);
+    }
+
+    pub(super) fn below(&self) -> Vec<ActorCell> {
+        std::mem::take(&mut self.notes().below)
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,149 @@
+//! The log says what the reports say. One test in a program of its own: what is first logged while somebody begins to listen may
+//! never be heard.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use perennial_actors::System;
+use perennial_supervision::{Report, Shutdown, Sign, Supervisor, What};
+use support::subject::{Log, Msg, Nature, Start, ms, secs, tell};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+
+mod support {
+    pub(crate) mod subject;
+}
+
+/// An event: how much it matters, what it says, and of what.
+#[derive(Debug)]
+struct Entry {
+    level: Level,
+    fields: BTreeMap<&'static str, String>,
+}
+
+/// Keeps what supervision logs.
+#[derive(Clone, Default)]
+struct Listener(Arc<Mutex<Vec<Entry>>>);
+
+impl Subscriber for Listener {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("perennial_supervision")
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let entry = Entry { level: *event.metadata().level(), fields: fields.0 };
+        self.0.lock().expect("nobody panics here").push(entry);
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[derive(Default)]
+struct Fields(BTreeMap<&'static str, String>);
+
+impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name(), value.to_owned());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.insert(field.name(), format!("{value:?}"));
+    }
+}
+
+/// What the log is to say where this is reported.
+fn expected(report: &Report) -> (Level, BTreeMap<&'static str, String>) {
+    let supervisor = ("supervisor", report.supervisor.to_string());
+    let path = ("path", report.path.to_string());
+    let pid = ("pid", report.pid.expect("there was one").to_string());
+    let (level, message, more) = match &report.what {
+        What::Started => (Level::DEBUG, "child started", vec![]),
+        What::Terminated { reason } => (Level::INFO, "child ended", vec![("reason", reason.to_string())]),
+        What::StartFailed { reason } => {
+            (Level::WARN, "child did not start", vec![("reason", reason.to_string())])
+        }
+        What::Restarting { reason, restarts_left, delay } => (
+            Level::INFO,
+            "supervisor restarts a child",
+            vec![
+                ("reason", reason.to_string()),
+                ("restarts_left", restarts_left.to_string()),
+                ("delay", format!("{delay:?}")),
+            ],
+        ),
+        What::ShutdownError { reason } => {
+            (Level::WARN, "child was stopped, and ended otherwise", vec![("reason", reason.to_string())])
+        }
+        What::Unresponsive { sign: Sign::Handler(time) } => {
+            (Level::WARN, "child does not get on", vec![("sign", format!("Handler({time:?})"))])
+        }
+        What::Killed => (Level::WARN, "child did not stop in time", vec![("abandoned", "false".to_owned())]),
+        What::GaveUp { child } => {
+            let message = ("message", "supervisor gives up: too many restarts".to_owned());
+            return (Level::ERROR, [supervisor, path, message, ("child", child.to_string())].into());
+        }
+        other => panic!("not in this test: {other:?}"),
+    };
+    let fields = [supervisor, path, pid, ("message", message.to_owned())];
+    (level, fields.into_iter().chain(more).collect())
+}
+
+#[tokio::test(start_paused = true)]
+async fn everything_that_is_reported_is_logged_with_the_same_fields() {
+    let listener = Listener::default();
+    let _listening = tracing::subscriber::set_default(listener.clone());
+    let system = System::new();
+    let mut reports = Report::subscribe(&system);
+    let nature = Nature::plain(&Log::new()).starting(|n| if n == 3 { Start::Fails } else { Start::Well });
+    let child = nature.child("a").handler_deadline(secs(1)).shutdown(Shutdown::Timeout(ms(500)));
+    let address = child.address();
+    let inner = Supervisor::new("inner").intensity(3, secs(60)).child(child);
+    let app = Supervisor::new("app").child(inner).start(&system).await.expect("it starts");
+    // It hangs, crashes, does not start, starts, crashes once too often; begins anew; and is killed when it is to stop.
+    for msg in [Msg::Hang, Msg::crash(), Msg::crash()] {
+        tell(&address, msg);
+    }
+    while address.pid().is_none_or(|pid| pid.incarnation() < 5) {
+        tokio::time::sleep(ms(100)).await;
+    }
+    tell(&address, Msg::Take(secs(1)));
+    tokio::time::sleep(ms(100)).await;
+    let _ = app.shutdown().await;
+
+    let told: Vec<Report> = std::iter::from_fn(|| reports.try_next()).collect();
+    let logged = std::mem::take(&mut *listener.0.lock().expect("nobody panics here"));
+    let kinds = [
+        "Started",
+        "Unresponsive",
+        "Killed",
+        "Terminated",
+        "Restarting",
+        "StartFailed",
+        "GaveUp",
+        "ShutdownError",
+    ];
+    for kind in kinds {
+        assert!(
+            told.iter().any(|report| format!("{:?}", report.what).starts_with(kind)),
+            "{kind} in {told:#?}"
+        );
+    }
+    assert_eq!(told.len(), logged.len(), "{logged:#?}");
+    for (report, entry) in told.iter().zip(logged) {
+        assert_eq!((entry.level, entry.fields), expected(report));
+    }
+}

@@ -1,0 +1,326 @@
+//! A tree below a ractor actor: what that is told, and what it can do to the tree.
+
+use std::io;
+use std::time::Duration;
+
+use perennial_actors::{ExitReason, ProcessState, System};
+use perennial_supervision::ractor::TreeEnded;
+use perennial_supervision::{
+    App, Child, DynamicSupervisor, Restart, Shutdown, Strategy, Supervisor, SupervisorHandle,
+};
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, ActorStatus, SupervisionEvent};
+use support::{Deed, Msg, cast, notes, plain, puppet};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+mod support;
+
+/// A ractor actor that notes what becomes of those below it.
+struct Parent;
+
+/// What a parent is told.
+#[derive(Debug)]
+enum Told {
+    Started,
+    Terminated(Option<String>),
+    Failed(ActorProcessingErr),
+}
+
+impl Actor for Parent {
+    type Msg = ();
+    type State = mpsc::UnboundedSender<(ActorCell, Told)>;
+    type Arguments = Self::State;
+
+    async fn pre_start(&self, _: ActorRef<()>, told: Self::State) -> Result<Self::State, ActorProcessingErr> {
+        Ok(told)
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        _: ActorRef<()>,
+        event: SupervisionEvent,
+        told: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        match event {
+            SupervisionEvent::ActorStarted(cell) => told.send((cell, Told::Started))?,
+            SupervisionEvent::ActorTerminated(cell, _, text) => told.send((cell, Told::Terminated(text)))?,
+            SupervisionEvent::ActorFailed(cell, error) => told.send((cell, Told::Failed(error)))?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// A tree and its ractor parent.
+struct Stage {
+    app: App<SupervisorHandle>,
+    parent: ActorRef<()>,
+    /// The tree, as ractor sees it.
+    root: ActorCell,
+    told: mpsc::UnboundedReceiver<(ActorCell, Told)>,
+}
+
+async fn parent() -> (ActorRef<()>, mpsc::UnboundedReceiver<(ActorCell, Told)>) {
+    let (tell, told) = mpsc::unbounded_channel();
+    (Parent::spawn(None, Parent, tell).await.expect("it starts").0, told)
+}
+
+async fn stage(supervisor: Supervisor) -> Stage {
+    let (parent, mut told) = parent().await;
+    let app = supervisor.start_under(&System::new(), parent.clone()).await.expect("it starts");
+    let Some((root, Told::Started)) = told.recv().await else { panic!("it was to be told of the start") };
+    assert!(parent.get_children().contains(&root));
+    Stage { app, parent, root, told }
+}
+
+impl Stage {
+    /// What the parent is told of the end, and nothing before that.
+    async fn end(&mut self) -> Told {
+        let (cell, told) = self.told.recv().await.expect("it lives");
+        assert_eq!(cell, self.root);
+        told
+    }
+
+    /// The text with which the tree terminated.
+    async fn text(&mut self) -> String {
+        match self.end().await {
+            Told::Terminated(text) => text.unwrap_or_default(),
+            told => panic!("not terminated: {told:?}"),
+        }
+    }
+
+    /// The reason for which the tree failed.
+    async fn failure(&mut self) -> ExitReason {
+        match self.end().await {
+            Told::Failed(error) => error.downcast::<TreeEnded>().expect("it is one of ours").reason,
+            told => panic!("not failed: {told:?}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parent_is_told_of_the_start_and_of_a_clean_end() {
+    let child = plain("puppet");
+    let address = child.address();
+    let mut stage = stage(Supervisor::new("app").child(child)).await;
+    assert_eq!(notes(&address).await, []);
+    assert!(stage.app.shutdown().await.is_clean());
+    assert_eq!(stage.text().await, "shutdown");
+    assert!(stage.parent.get_children().is_empty());
+    assert_eq!(stage.parent.get_status(), ActorStatus::Running);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parent_is_told_that_the_tree_gave_up() {
+    let child = plain("puppet");
+    let address = child.address();
+    let mut stage = stage(Supervisor::new("app").intensity(0, Duration::from_secs(1)).child(child)).await;
+    cast(&address, Msg::Do(Deed::Fail));
+    assert_eq!(stage.text().await, "shutdown: reached the maximum restart intensity");
+    assert_eq!(address.state(), ProcessState::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_abnormal_end_is_a_failure_with_our_reason() {
+    let mut stage = stage(Supervisor::new("app").child(plain("puppet"))).await;
+    let reason = ExitReason::failed(io::Error::other("the line is dead"));
+    stage.app.handle().stop(reason).expect("it lives");
+    let reason = stage.failure().await;
+    let error = reason.error().and_then(|error| error.downcast_ref::<io::Error>());
+    assert_eq!(error.map(ToString::to_string).as_deref(), Some("the line is dead"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tree_that_is_killed_has_failed_and_nothing_of_it_is_left_then() {
+    let (child, mut journal) = puppet("puppet", |_| ());
+    let address = child.address();
+    let mut stage = stage(Supervisor::new("app").child(child)).await;
+    notes(&address).await;
+    stage.app.handle().kill().expect("it lives");
+    assert!(matches!(stage.failure().await, ExitReason::Killed));
+    assert_eq!(
+        (journal.since(), address.state()),
+        (vec!["pre_start".into(), "dropped".into()], ProcessState::Closed)
+    );
+}
+
+/// Two that stop one after the other, each in its own time.
+fn pair() -> ([Child<Msg>; 2], [support::Journal; 2]) {
+    let [(first, one), (second, two)] =
+        ["first", "second"].map(|id| puppet(id, |strings| strings.lingers = true));
+    ([first, second], [one, two])
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_by_ractors_means_takes_the_tree_down_in_good_order() {
+    let (children, mut journals) = pair();
+    let address = children[0].address();
+    let mut stage = stage(Supervisor::new("app").children(children)).await;
+    let began = Instant::now();
+    stage.parent.stop_children_and_wait(Some("enough".into()), None).await;
+    assert_eq!(began.elapsed().as_secs(), 2, "a second each, and not a moment of waiting for nothing");
+    assert_eq!(stage.text().await, "enough");
+    for journal in &mut journals {
+        assert_eq!(journal.since(), ["pre_start", "post_stop", "dropped"]);
+    }
+    assert!(matches!(stage.app.join().await, ExitReason::Shutdown(None)));
+    assert_eq!(address.state(), ProcessState::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tree_that_is_stopped_in_that_way_waits_for_nobody_who_ends_by_himself_meanwhile() {
+    let ([first, second], _journals) = pair();
+    let (third, last) = (plain("third").shutdown(Shutdown::BrutalKill), plain("last"));
+    let (early, address) = (last.address(), second.address());
+    let tree = Supervisor::new("app").child(first).child(second).child(third).child(last);
+    let mut stage = stage(tree).await;
+    cast(&address, Msg::Do(Deed::Stop(Some("by itself"))));
+    cast(&early, Msg::Do(Deed::Stop(None)));
+    let began = Instant::now();
+    stage.root.stop(None);
+    assert_eq!(stage.text().await, "");
+    assert_eq!(began.elapsed().as_secs(), 2);
+    assert!(matches!(stage.app.join().await, ExitReason::Shutdown(None)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_parent_is_the_end_of_the_tree() {
+    for kill in [false, true] {
+        let (child, mut journal) = puppet("puppet", |_| ());
+        let inner = plain("inner");
+        let (address, deep) = (child.address(), inner.address());
+        let tree = Supervisor::new("app").child(child).child(Supervisor::new("below").child(inner));
+        let stage = stage(tree).await;
+        let cell = deep.call(Msg::Cell).await.expect("it answers");
+        if kill {
+            stage.parent.kill();
+        } else {
+            stage.parent.stop(None);
+        }
+        assert!(matches!(stage.app.join().await, ExitReason::Killed));
+        assert_eq!((address.state(), deep.state()), (ProcessState::Closed, ProcessState::Closed));
+        assert_eq!(
+            (cell.get_status(), stage.root.get_status()),
+            (ActorStatus::Stopped, ActorStatus::Stopped)
+        );
+        assert_eq!(journal.since(), ["pre_start", "dropped"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kill_by_ractors_means_is_heard_also_while_the_tree_goes_down() {
+    let (child, mut journal) = puppet("puppet", |strings| strings.post_stop = Deed::Hang);
+    let stage = stage(Supervisor::new("app").child(child.shutdown(Shutdown::Infinity))).await;
+    stage.root.stop(None);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(journal.since(), ["pre_start", "post_stop"]);
+    stage.root.kill();
+    assert!(matches!(stage.app.join().await, ExitReason::Killed));
+    assert_eq!(journal.since(), ["dropped"]);
+}
+
+/// All ways to end a tree below a parent, two at a time, while its children crash and are sent messages.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whoever_ends_it_and_from_however_many_sides_nothing_is_left() {
+    let ways: [fn(&Stage); 6] = [
+        |stage| stage.parent.kill(),
+        |stage| stage.parent.stop(None),
+        |stage| stage.root.kill(),
+        |stage| stage.root.stop(None),
+        |stage| stage.app.handle().kill().unwrap_or_default(),
+        |stage| stage.app.handle().stop(ExitReason::shutdown()).unwrap_or_default(),
+    ];
+    for (one, other) in (0..6).flat_map(|one| (0..6).map(move |other| (one, other))) {
+        let puppets = ["first", "second"].map(|id| puppet(id, |_| ()));
+        let addresses = [puppets[0].0.address(), puppets[1].0.address()];
+        let [(first, mut one_said), (second, mut two_said)] = puppets;
+        // They hang, and are given no time.
+        let [first, second] = [first, second].map(|child| child.shutdown(Shutdown::Timeout(Duration::ZERO)));
+        let below = Supervisor::new("below").intensity(99, Duration::from_secs(9)).child(second);
+        let tree = Supervisor::new("app").intensity(99, Duration::from_secs(9)).child(first).child(below);
+        let stage = stage(tree).await;
+        for (address, deed) in addresses.iter().zip([Deed::Fail, Deed::Kill]) {
+            cast(address, Msg::DoLater(deed, 1));
+            cast(address, Msg::Do(deed));
+            cast(address, Msg::Do(Deed::Hang));
+        }
+        std::thread::scope(|scope| {
+            scope.spawn(|| ways[one](&stage));
+            ways[other](&stage);
+        });
+        let ended = tokio::time::timeout(Duration::from_secs(60), stage.app.join()).await;
+        assert!(ended.is_ok(), "ways {one} and {other}: {}", stage.app.tree());
+        for (address, journal) in addresses.iter().zip([&mut one_said, &mut two_said]) {
+            let lines = journal.since();
+            let count = |what: &str| lines.iter().filter(|line| *line == what).count();
+            assert_eq!(count("pre_start"), count("dropped"), "ways {one} and {other}: {lines:?}");
+            let accounts = address.counters();
+            assert!(accounts.balanced() && accounts.queued == 0, "ways {one} and {other}: {accounts:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn children_are_restarted_below_a_parent_as_anywhere() {
+    let (first, second) = (plain("first"), plain("second").restart(Restart::Transient));
+    let addresses = [first.address(), second.address()];
+    let tree = Supervisor::new("app").strategy(Strategy::OneForAll).child(first).child(second);
+    let mut stage = stage(tree).await;
+    cast(&addresses[0], Msg::Do(Deed::Panic));
+    for address in &addresses {
+        assert_eq!(notes(address).await, []);
+        assert_eq!(address.pid().map(|pid| pid.incarnation()), Some(2));
+    }
+    assert!(stage.told.try_recv().is_err(), "that is nothing to the parent");
+    assert!(stage.app.shutdown().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_tree_that_does_not_start_its_parent_is_told_nothing() {
+    let (parent, mut told) = parent().await;
+    let (child, _journal) = puppet("puppet", |strings| strings.pre_start = Deed::Fail);
+    let tree = Supervisor::new("app").child(plain("fine")).child(child);
+    let error = tree.start_under(&System::new(), parent.clone()).await.expect_err("it does not start");
+    assert!(error.to_string().contains("disk full"), "{error}");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(told.try_recv().is_err() && parent.get_children().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_runs_below_a_parent_that_has_ended() {
+    let (parent, _told) = parent().await;
+    parent.stop_and_wait(None, None).await.expect("it lives");
+    let (child, mut journal) = puppet("puppet", |_| ());
+    let started = Supervisor::new("app").child(child).start_under(&System::new(), parent).await;
+    started.expect_err("there is nobody to be below");
+    assert_eq!(journal.since(), ["pre_start", "post_stop", "dropped"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_nobody_waits_for_any_more_is_undone() {
+    let (parent, mut told) = parent().await;
+    let (child, mut journal) = puppet("puppet", |_| ());
+    let (late, _) = puppet("late", |strings| strings.pre_start = Deed::Hang);
+    let system = System::new();
+    let tree = Supervisor::new("app").child(child).child(late);
+    let starting = tree.start_under(&system, parent.clone());
+    tokio::time::timeout(Duration::from_secs(1), starting).await.expect_err("it hangs");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(journal.since(), ["pre_start", "post_stop", "dropped"]);
+    assert!(told.try_recv().is_err() && parent.get_children().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dynamic_supervisor_may_be_below_a_parent_too() {
+    let (parent, mut told) = parent().await;
+    let tree = DynamicSupervisor::new("pool");
+    let app = tree.start_under(&System::new(), parent.clone()).await.expect("it starts");
+    let child = plain("puppet");
+    let address = child.address();
+    app.supervisor().start_child(child).await.expect("it starts");
+    assert_eq!(notes(&address).await, []);
+    parent.stop_children_and_wait(None, None).await;
+    assert_eq!(address.state(), ProcessState::Closed);
+    assert!(matches!(told.recv().await, Some((_, Told::Started))));
+    assert!(matches!(told.recv().await, Some((_, Told::Terminated(None)))));
+}

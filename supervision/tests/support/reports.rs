@@ -1,0 +1,60 @@
+//! What supervisors report, in short lines.
+
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::time::Duration;
+
+use perennial_actors::{Subscription, System};
+use perennial_supervision::{Report, Sign, What};
+
+/// The reports of a system from when this was made.
+pub(crate) struct Reports(Subscription<Report>);
+
+impl Reports {
+    pub(crate) fn of(system: &System) -> Self {
+        Self(Report::subscribe(system))
+    }
+
+    /// The next report.
+    ///
+    /// # Panics
+    ///
+    /// If it takes an hour, of paused time: whoever waits for it waits in vain.
+    pub(crate) async fn next(&mut self) -> Report {
+        let next = tokio::time::timeout(Duration::from_secs(3600), self.0.next()).await;
+        next.expect("it is reported").expect("the system is there")
+    }
+
+    /// What is reported until this is, and this.
+    pub(crate) async fn until(&mut self, last: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        while lines.last().is_none_or(|line| line != last) {
+            assert!(lines.len() < 100, "{last:?} is not among {lines:#?}");
+            lines.push(line(&self.next().await));
+        }
+        lines
+    }
+
+    /// What was reported by now.
+    pub(crate) fn so_far(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.0.try_next()).map(|report| line(&report)).collect()
+    }
+}
+
+/// `app/a: restarting: killed`
+pub(crate) fn line(report: &Report) -> String {
+    let what = match &report.what {
+        What::Started => "started".to_owned(),
+        What::Terminated { reason } => format!("terminated: {reason}"),
+        What::StartFailed { reason } => format!("start failed: {reason}"),
+        What::Restarting { reason, .. } => format!("restarting: {reason}"),
+        What::ShutdownError { reason } => format!("shutdown error: {reason}"),
+        What::Unresponsive { sign: Sign::Handler(_) } => "unresponsive: handler".to_owned(),
+        What::Unresponsive { sign: Sign::Probe(misses) } => format!("unresponsive: {misses} misses"),
+        What::Killed => "killed".to_owned(),
+        What::Abandoned => "abandoned".to_owned(),
+        What::GaveUp { child } => format!("gave up: {child}"),
+        other => format!("{other:?}"),
+    };
+    format!("{}: {what}", report.path)
+}

@@ -1,0 +1,238 @@
+//! A child that does as it is told, well or badly, and says when it did what.
+
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::future::pending;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+
+use perennial_actors::{Actor, Address, Context, ExitReason, Reply, System};
+use perennial_supervision::{App, Child, Supervisor, SupervisorHandle};
+use tokio::time::{Instant, sleep};
+
+/// What happened and when, in milliseconds since the log was made.
+#[derive(Clone)]
+pub(crate) struct Log(Arc<(Instant, Mutex<Vec<String>>)>);
+
+impl Log {
+    /// To be made within a runtime, whose time counts.
+    pub(crate) fn new() -> Self {
+        Self(Arc::new((Instant::now(), Mutex::default())))
+    }
+
+    fn note(&self, what: &str) {
+        let (begun, lines) = &*self.0;
+        let at = begun.elapsed().as_millis();
+        lines.lock().expect("nobody panics here").push(format!("{at} {what}"));
+    }
+
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.1.lock().expect("nobody panics here"))
+    }
+}
+
+/// What a subject can be told.
+pub(crate) enum Msg {
+    Incarnation(Reply<u32>),
+    Ping(Reply<()>),
+    Note(&'static str),
+    /// Ends for this reason, after this time.
+    End(Duration, ExitReason),
+    /// Takes so long.
+    Take(Duration),
+    /// Never comes back from an await.
+    Hang,
+    /// Blocks the thread until the other end says something or is gone.
+    Block(mpsc::Receiver<()>),
+    /// Keeps the thread busy for as long as this is so.
+    Spin(Arc<AtomicBool>),
+    /// Tells itself, after this time.
+    Later(Duration, Box<Self>),
+    /// Says that it is ready.
+    Ready,
+    /// One thing after the other, in one handler.
+    All(Vec<Self>),
+}
+
+impl Msg {
+    pub(crate) fn crash() -> Self {
+        Self::end(ExitReason::failed("on purpose"))
+    }
+
+    pub(crate) const fn end(reason: ExitReason) -> Self {
+        Self::End(Duration::ZERO, reason)
+    }
+}
+
+/// How an incarnation begins.
+#[derive(Clone, Copy)]
+pub(crate) enum Start {
+    Well,
+    /// Its init takes so long.
+    Slowly(Duration),
+    /// It is ready only when it is told to be.
+    Unready,
+    Fails,
+    Hangs,
+    /// Its init blocks the thread until its [gate](Nature::gated) opens.
+    Blocks,
+}
+
+/// What a subject is besides what it is told.
+#[derive(Clone)]
+pub(crate) struct Nature {
+    pub(crate) log: Log,
+    /// How its n-th incarnation begins.
+    pub(crate) start: fn(u32) -> Start,
+    /// How long it takes to stop.
+    pub(crate) lingers: Duration,
+    /// Whether it keeps the pings that it gets, instead of answering them.
+    pub(crate) keeps_pings: bool,
+    gate: Arc<Mutex<Option<mpsc::Receiver<()>>>>,
+}
+
+impl Nature {
+    pub(crate) fn plain(log: &Log) -> Self {
+        Self {
+            log: log.clone(),
+            start: |_| Start::Well,
+            lingers: Duration::ZERO,
+            keeps_pings: false,
+            gate: Arc::default(),
+        }
+    }
+
+    pub(crate) const fn starting(mut self, start: fn(u32) -> Start) -> Self {
+        self.start = start;
+        self
+    }
+
+    pub(crate) const fn lingering(mut self, time: Duration) -> Self {
+        self.lingers = time;
+        self
+    }
+
+    pub(crate) const fn keeping_pings(mut self) -> Self {
+        self.keeps_pings = true;
+        self
+    }
+
+    /// What holds up an init that blocks: until the other end says something or is gone.
+    pub(crate) fn gated(mut self, gate: mpsc::Receiver<()>) -> Self {
+        self.gate = Arc::new(Mutex::new(Some(gate)));
+        self
+    }
+
+    pub(crate) fn child(self, id: &'static str) -> Child<Msg> {
+        Child::new::<Subject>(id, (id, self))
+    }
+}
+
+/// A plain child whose log nobody reads.
+pub(crate) fn subject(id: &'static str) -> Child<Msg> {
+    Nature::plain(&Log::new()).child(id)
+}
+
+pub(crate) struct Subject {
+    id: &'static str,
+    nature: Nature,
+    kept: Vec<Reply<()>>,
+}
+
+impl Subject {
+    fn note(&self, what: &str) {
+        self.nature.log.note(&format!("{} {what}", self.id));
+    }
+
+    async fn act(&mut self, msg: Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+        match msg {
+            Msg::Incarnation(reply) => reply.send(ctx.pid().incarnation()),
+            Msg::Ping(reply) if self.nature.keeps_pings => self.kept.push(reply),
+            Msg::Ping(reply) => reply.send(()),
+            Msg::Note(what) => self.note(what),
+            Msg::End(time, reason) => {
+                wait(time).await;
+                return Err(reason);
+            }
+            Msg::Take(time) => wait(time).await,
+            Msg::Hang => pending().await,
+            // An error is as good: who would have said something is gone.
+            Msg::Block(until) => drop(until.recv()),
+            Msg::Spin(on) => {
+                while on.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            }
+            Msg::Later(time, msg) => drop(ctx.send_after(time, *msg)),
+            Msg::Ready => ctx.ready(),
+            Msg::All(all) => {
+                for msg in all {
+                    Box::pin(self.act(msg, ctx)).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn wait(time: Duration) {
+    if !time.is_zero() {
+        sleep(time).await;
+    }
+}
+
+impl Actor for Subject {
+    type Msg = Msg;
+    type Args = (&'static str, Nature);
+
+    async fn init((id, nature): &Self::Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+        match (nature.start)(ctx.pid().incarnation()) {
+            Start::Well => {}
+            Start::Slowly(time) => wait(time).await,
+            Start::Unready => ctx.ready_later(),
+            Start::Fails => return Err(ExitReason::failed("no luck")),
+            Start::Hangs => pending().await,
+            Start::Blocks => {
+                let gate = nature.gate.lock().expect("nobody panics here").take();
+                // An error is as good: whoever held it is gone.
+                let _ = gate.map(|gate| gate.recv());
+            }
+        }
+        let subject = Self { id, nature: nature.clone(), kept: Vec::new() };
+        subject.note("starts");
+        Ok(subject)
+    }
+
+    async fn handle(&mut self, msg: Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+        self.act(msg, ctx).await
+    }
+
+    async fn terminate(&mut self, _: &ExitReason, _: &mut Context<Self>) {
+        wait(self.nature.lingers).await;
+        self.note("stops");
+    }
+}
+
+pub(crate) async fn start(tree: Supervisor) -> (System, App<SupervisorHandle>) {
+    let system = System::new();
+    let app = tree.start(&system).await.expect("it starts");
+    (system, app)
+}
+
+/// Which incarnation answers.
+pub(crate) async fn incarnation(address: &Address<Msg>) -> u32 {
+    address.call(Msg::Incarnation).no_timeout().await.expect("it answers")
+}
+
+pub(crate) fn tell(address: &Address<Msg>, msg: Msg) {
+    address.cast(msg).expect("it is open and has room");
+}
+
+pub(crate) const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+pub(crate) const fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}

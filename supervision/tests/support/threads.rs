@@ -1,0 +1,46 @@
+//! Tests on a runtime with several threads, some of which its actors block. They run in real time; what bounds them is outside of the
+//! runtime, because its own timers may be what stands still.
+
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::future::Future;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime::Builder;
+
+/// Runs a test on a runtime with so many threads. Whatever it blocks, it lets go when it is over.
+pub(crate) fn on_threads(count: usize, test: impl Future<Output = ()> + Send + 'static) {
+    let (tell, told) = mpsc::channel::<()>();
+    let running = thread::spawn(move || {
+        let runtime = Builder::new_multi_thread().worker_threads(count).enable_time().build();
+        runtime.expect("a runtime").block_on(test);
+        drop(tell);
+    });
+    if told.recv_timeout(Duration::from_secs(60)) == Err(RecvTimeoutError::Timeout) {
+        panic!("it got stuck");
+    }
+    if let Err(panic) = running.join() {
+        resume_unwind(panic);
+    }
+}
+
+/// What spins until this is dropped.
+pub(crate) struct Spinning(Arc<AtomicBool>);
+
+impl Spinning {
+    pub(crate) fn new() -> (Self, Arc<AtomicBool>) {
+        let on = Arc::new(AtomicBool::new(true));
+        (Self(on.clone()), on)
+    }
+}
+
+impl Drop for Spinning {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,222 @@
+//! A unit of a tree: it does as it is told, and writes down what happens to it.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+#![expect(unreachable_pub, reason = "it is a module of several test programs")]
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use perennial_actors::{Actor, Address, Context, ExitReason, Reply, System};
+use perennial_supervision::{
+    App, Child, ChildFailed, ChildInfo, ChildState, StartError, Supervisor, SupervisorHandle,
+};
+
+/// What happened, in order, whoever did it: `start a` when an init has gone well, `fail a` when it has not, `stop a: why`
+/// when an incarnation is gone, and `told a` when one that lingers was told to stop.
+#[derive(Clone, Default)]
+pub struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    fn note(&self, what: String) {
+        self.0.lock().expect("not poisoned").push(what);
+    }
+
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().expect("not poisoned"))
+    }
+}
+
+pub enum Msg {
+    End(ExitReason),
+    Panic,
+    Incarnation(Reply<u32>),
+}
+
+/// How an init goes.
+#[derive(Clone, Copy)]
+pub enum Begin {
+    Well,
+    Fail,
+    Panic,
+    Ignore,
+    /// It takes so long, and then fails.
+    FailAfter(Duration),
+    /// It takes so long, and then goes well.
+    After(Duration),
+}
+
+/// What a unit starts from.
+#[derive(Clone)]
+pub struct Life {
+    id: String,
+    log: Log,
+    begin: fn(u32) -> Begin,
+    linger: Option<Duration>,
+    /// Something to tell by whether these arguments are still kept.
+    held: Option<Arc<()>>,
+}
+
+impl Life {
+    pub fn of(id: impl Into<String>, log: &Log) -> Self {
+        Self { id: id.into(), log: log.clone(), begin: |_| Begin::Well, linger: None, held: None }
+    }
+
+    /// How the init of each incarnation goes, counted from 1.
+    pub fn begins(self, begin: fn(u32) -> Begin) -> Self {
+        Self { begin, ..self }
+    }
+
+    /// How long it takes to stop.
+    pub fn lingers(self, time: Duration) -> Self {
+        Self { linger: Some(time), ..self }
+    }
+
+    pub fn holds(self, held: &Arc<()>) -> Self {
+        Self { held: Some(held.clone()), ..self }
+    }
+
+    pub fn child(self) -> Child<Msg> {
+        Child::new::<Unit>(self.id.clone(), self)
+    }
+
+    fn note(&self, what: &str) {
+        self.log.note(format!("{what} {}", self.id));
+    }
+}
+
+pub struct Unit {
+    life: Life,
+    /// What it was told in the end: a kill tells nothing.
+    reason: ExitReason,
+}
+
+impl Actor for Unit {
+    type Msg = Msg;
+    type Args = Life;
+
+    async fn init(life: &Life, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+        let begin = (life.begin)(ctx.pid().incarnation());
+        if let Begin::After(time) | Begin::FailAfter(time) = begin {
+            // Of paused time, as every test of this crate has it.
+            tokio::time::sleep(time).await;
+        }
+        match begin {
+            Begin::Well | Begin::After(_) => {
+                life.note("start");
+                Ok(Self { life: life.clone(), reason: ExitReason::Killed })
+            }
+            Begin::Fail | Begin::FailAfter(_) => {
+                life.note("fail");
+                Err(ExitReason::failed("no such luck"))
+            }
+            Begin::Panic => panic!("no luck at all"),
+            Begin::Ignore => Err(ExitReason::Ignore),
+        }
+    }
+
+    async fn handle(&mut self, msg: Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+        match msg {
+            Msg::End(reason) => return Err(reason),
+            Msg::Panic => panic!("on purpose"),
+            Msg::Incarnation(reply) => reply.send(ctx.pid().incarnation()),
+        }
+        Ok(())
+    }
+
+    async fn terminate(&mut self, reason: &ExitReason, _: &mut Context<Self>) {
+        if let Some(time) = self.life.linger {
+            self.life.note("told");
+            tokio::time::sleep(time).await;
+        }
+        self.reason = reason.clone();
+    }
+}
+
+impl Drop for Unit {
+    fn drop(&mut self) {
+        self.life.log.note(format!("stop {}: {}", self.life.id, self.reason));
+    }
+}
+
+pub fn unit(id: &str, log: &Log) -> Child<Msg> {
+    Life::of(id, log).child()
+}
+
+/// A unit, the init of whose incarnations goes so.
+pub fn unit_that(id: &str, log: &Log, begin: fn(u32) -> Begin) -> Child<Msg> {
+    Life::of(id, log).begins(begin).child()
+}
+
+/// Starts well once, and never again.
+pub fn only_once(incarnation: u32) -> Begin {
+    if incarnation == 1 { Begin::Well } else { Begin::Fail }
+}
+
+pub fn crash() -> ExitReason {
+    ExitReason::failed("on purpose")
+}
+
+/// A reason for every kind of end that is not abnormal.
+pub fn clean() -> [ExitReason; 3] {
+    [ExitReason::Normal, ExitReason::shutdown(), ExitReason::shutdown_because("a note")]
+}
+
+/// Five seconds, the period that a supervisor has unless it is set.
+pub const PERIOD: Duration = Duration::from_secs(5);
+
+pub async fn start(supervisor: Supervisor) -> (System, App<SupervisorHandle>) {
+    let system = System::new();
+    let app = supervisor.start(&system).await.expect("it starts");
+    (system, app)
+}
+
+/// The child that kept a tree from starting, and why.
+pub fn failed_child(error: &StartError) -> (&str, &ExitReason) {
+    let StartError::Failed(reason) = error else { panic!("a child failed: {error}") };
+    let failed = reason.error().and_then(|error| error.downcast_ref::<ChildFailed>());
+    let failed = failed.expect("the child is named");
+    (&failed.child, &failed.reason)
+}
+
+/// Ready when everything has happened that happens without time passing: paused time moves on only when no task has
+/// anything left to do.
+pub async fn quiet() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+/// Ends an incarnation for this reason, and lets everything happen that comes of it.
+pub async fn end(address: &Address<Msg>, reason: ExitReason) {
+    match reason {
+        ExitReason::Killed => address.kill().expect("it lives"),
+        reason => address.cast(Msg::End(reason)).expect("it is served"),
+    }
+    quiet().await;
+}
+
+/// The reason of the end of a tree, or of a monitored actor, which is due: if nothing ends it, no time is lost by waiting.
+pub async fn soon<T>(end: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(3600), end).await.expect("it ends")
+}
+
+pub async fn incarnation(address: &Address<Msg>) -> u32 {
+    address.call(Msg::Incarnation).await.expect("it answers")
+}
+
+/// The children of a supervisor in start order, each with the number of its incarnation, or else what it is doing.
+pub async fn shape(supervisor: &SupervisorHandle) -> Vec<String> {
+    drawn(supervisor.which_children().await.expect("it lives"))
+}
+
+pub fn drawn(newest_first: Vec<ChildInfo>) -> Vec<String> {
+    let draw = |child: ChildInfo| match (child.state, child.pid) {
+        (ChildState::Running, Some(pid)) => format!("{} {}", child.id, pid.incarnation()),
+        (state, _) => format!("{} {state}", child.id),
+    };
+    newest_first.into_iter().rev().map(draw).collect()
+}
+
+/// The ids of a supervisor's children, as it lists them.
+pub async fn ids(supervisor: &SupervisorHandle) -> Vec<String> {
+    let children = supervisor.which_children().await.expect("it lives");
+    children.into_iter().map(|child| child.id.to_string()).collect()
+}
