@@ -248,6 +248,30 @@ async fn when_a_monitor_is_told_hooks_have_run_callers_know_and_the_actor_is_clo
     tokio::try_join!(caller, watcher).expect("both end well");
 }
 
+/// A name is free when its hook has run: it may not be taken for free by who asks in between.
+#[tokio::test(start_paused = true)]
+async fn a_monitor_of_an_actor_that_is_just_closing_waits_for_its_hooks() {
+    let system = System::new();
+    let worker = worker(&system).await;
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let (watched, tell_last) = (worker.clone(), tell.clone());
+    let hook = move || {
+        let (mut late, forgotten) = (watched.monitor(), watched.monitor());
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        let waits = std::pin::Pin::new(&mut late).poll(&mut cx).is_pending();
+        tell.send(format!("{:?}, waits: {waits}", watched.state())).expect("it waits");
+        drop(forgotten);
+        tokio::spawn(async move { tell.send(late.await.reason.to_string()) });
+    };
+    assert!(worker.handle().on_close(hook));
+    assert!(worker.handle().on_close(move || tell_last.send("the last hook".to_owned()).expect("it waits")));
+    worker.kill().expect("it lives");
+    assert_eq!(told.recv().await.as_deref(), Some("Closed, waits: true"));
+    assert_eq!(told.recv().await.as_deref(), Some("the last hook"));
+    assert_eq!(told.recv().await, Some(ExitReason::NoProcess.to_string()));
+    assert_eq!(worker.monitor().await.pid, None, "at once, now that it is over");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_hook_on_an_actor_that_is_closed_does_not_run() {
     let identity = Identity::<Msg>::new(Mailbox::default());

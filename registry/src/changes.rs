@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use perennial_actors::host::Broadcast;
 use perennial_actors::{Handle, Subscription};
+
+use crate::sync::Mutex;
 
 /// Something that changed about a name.
 ///
@@ -59,14 +60,19 @@ impl<C: Clone> Default for Changes<C> {
 }
 
 impl<C: Clone> Changes<C> {
+    /// What is noted from now on. What was noted before, for somebody who may be gone, is told before.
     pub(crate) fn subscribe(&self) -> Subscription<C> {
-        self.topic.subscribe()
+        let telling = self.telling.lock();
+        self.tell_noted();
+        let subscription = self.topic.subscribe();
+        drop(telling);
+        subscription
     }
 
     /// Notes a change, while its entry is locked.
     pub(crate) fn note(&self, change: impl FnOnce() -> C) {
         if self.topic.is_heard() {
-            lock(&self.noted).push_back(change());
+            self.noted.lock().push_back(change());
         }
     }
 
@@ -75,16 +81,16 @@ impl<C: Clone> Changes<C> {
         if !self.topic.is_heard() {
             return;
         }
-        let telling = lock(&self.telling);
+        let telling = self.telling.lock();
+        self.tell_noted();
+        drop(telling);
+    }
+
+    fn tell_noted(&self) {
         loop {
-            let change = lock(&self.noted).pop_front();
+            let change = self.noted.lock().pop_front();
             let Some(change) = change else { break };
             self.topic.tell(|| change);
         }
-        drop(telling);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

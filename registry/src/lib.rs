@@ -59,10 +59,15 @@ mod error;
 mod groups;
 mod keys;
 mod name;
+mod numbered;
 mod owners;
 mod reach;
 mod registry;
+mod sync;
+#[cfg_attr(model, path = "plain_table.rs")]
 mod table;
+#[cfg(test)]
+mod tests;
 mod topics;
 mod waiting;
 

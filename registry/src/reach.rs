@@ -59,13 +59,16 @@ pub trait Whereis {
     ) -> Result<Address<M>, LookupError> {
         let name = name.borrow();
         let address = self.registry().whereis(name)?;
-        if address.state() != ProcessState::Due {
-            return Ok(address);
+        match address.state() {
+            ProcessState::Due => {
+                let outage = address.handle().outage().map(|outage| (outage.reason, outage.retry_in));
+                let (reason, retry_in) = outage.unzip();
+                Err(LookupError::Restarting { name: name.text(), reason, retry_in })
+            }
+            // It has ended for good since it was found.
+            ProcessState::Closed => Err(LookupError::NotFound(name.text())),
+            _ => Ok(address),
         }
-        let outage = address.handle().outage();
-        let (reason, retry_in) =
-            outage.map_or((None, None), |outage| (Some(outage.reason), Some(outage.retry_in)));
-        Err(LookupError::Restarting { name: name.text(), reason, retry_in })
     }
 
     /// Puts a message into the mailbox of the actor that a name leads to; see [`Address::cast`].

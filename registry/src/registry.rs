@@ -12,6 +12,7 @@ use crate::changes::{Change, Changes};
 use crate::error::{BindError, HandOverError, LookupError};
 use crate::groups::{Group, GroupChange, Groups, Members};
 use crate::name::Name;
+use crate::sync::Numbers;
 use crate::table::{Fate, Table};
 use crate::topics::{Topic, TopicHandle, Topics};
 
@@ -24,7 +25,9 @@ pub struct Registry(pub(crate) Arc<Inner>);
 #[derive(Default)]
 pub(crate) struct Inner {
     names: Table<Cow<'static, str>, Bound>,
-    groups: Arc<Groups>,
+    /// Of bindings.
+    numbers: Numbers,
+    pub(crate) groups: Arc<Groups>,
     topics: Arc<Topics>,
     pub(crate) changes: Changes<Change>,
     /// Wakes those who wait for a name.
@@ -32,24 +35,18 @@ pub(crate) struct Inner {
 }
 
 /// Where a name leads.
+///
+/// As long as there is one, its actor has a hook that removes this one and no other. Both are made and taken back together, under the lock
+/// of the entry, so that there is no moment with one of them alone.
 struct Bound {
+    /// No other binding has had it, of whatever name to whomever.
+    number: u64,
     /// An `Address<M>`.
     address: Box<dyn Any + Send + Sync>,
     handle: Handle,
     messages: &'static str,
     /// What its owner says of it.
     note: Option<Arc<dyn Any + Send + Sync>>,
-}
-
-impl Bound {
-    fn new<M: Send + 'static>(address: &Address<M>) -> Self {
-        Self {
-            address: Box::new(address.clone()),
-            handle: address.handle(),
-            messages: type_name::<M>(),
-            note: None,
-        }
-    }
 }
 
 /// A name that is bound.
@@ -82,39 +79,34 @@ impl Registry {
         address: &Address<M>,
     ) -> Result<(), BindError> {
         let (name, actor) = (name.borrow().text(), address.handle());
-        let entered = self.0.names.enter(
+        let bound = self.0.names.enter(
             name.clone(),
-            || {
-                let (name, actor) = (name.clone(), actor.clone());
-                self.0.changes.note(|| Change::Registered { name, actor });
-                (Bound::new(address), Some(true))
+            || match self.0.bear(name.clone(), address) {
+                Some(bound) => {
+                    let (name, actor) = (name.clone(), actor.clone());
+                    self.0.changes.note(|| Change::Registered { name, actor });
+                    (Some(bound), Ok(None))
+                }
+                None => (None, Err(BindError::Ended(name.clone()))),
             },
-            |bound| (bound.handle == actor).then_some(false),
+            |bound| self.0.bind_again(name.clone(), address, bound),
         );
-        match entered {
-            None => return Err(BindError::Taken(name)),
-            Some(false) => return Ok(()),
-            Some(true) => self.0.changes.tell(),
-        }
-        // The hook comes after the entry: should the actor end in between, the hook is refused and the entry is
-        // taken back here, so that no name is left behind that nobody gives up.
-        if !self.bear(&name, &actor) {
-            self.0.release(&name, &actor);
-            return Err(BindError::Ended(name));
-        }
+        self.0.changes.tell();
+        drop(bound?);
         self.0.bound.notify_waiters();
         Ok(())
     }
 
     /// Frees a name, if it leads to this actor. Tells whether it did.
     pub fn unbind<M: Send + 'static>(&self, name: impl Borrow<Name<M>>, address: &Address<M>) -> bool {
-        let (name, actor) = (name.borrow().text(), address.handle());
-        // The entry comes first: as long as there is one, there is a hook that frees it.
-        let freed = self.0.release(&name, &actor);
-        if freed {
-            actor.lay_down_name(&name);
-        }
-        freed
+        let actor = address.handle();
+        self.0.release(name.borrow().as_str(), |bound| {
+            let is_meant = bound.handle == actor;
+            if is_meant {
+                actor.lay_down_name(name.borrow().as_str());
+            }
+            is_meant
+        })
     }
 
     /// Makes a name lead from one actor to another, without a moment at which it leads nowhere. What its owner has said of it
@@ -130,33 +122,25 @@ impl Registry {
         to: &Address<M>,
     ) -> Result<(), HandOverError> {
         let (name, giver, taker) = (name.borrow().text(), from.handle(), to.handle());
-        if giver == taker {
-            let leads = self.0.names.read(&*name, |bound| bound.handle == giver);
-            return if leads == Some(true) { Ok(()) } else { Err(HandOverError::NotOwner(name)) };
-        }
-        // The taker bears the name before it has it, so that there is a hook as soon as there is an entry.
-        if !self.bear(&name, &taker) {
-            return Err(HandOverError::Ended(name));
-        }
         let handed = self.0.names.change(&*name, |bound| {
             if bound.handle != giver {
-                return (Fate::Keep, None);
+                return (Fate::Keep, Err(HandOverError::NotOwner(name.clone())));
             }
-            let (name, from, to_whom) = (name.clone(), giver.clone(), taker.clone());
-            self.0.changes.note(|| Change::HandedOver { name, from, to: to_whom });
-            let note = bound.note.take();
-            (Fate::Keep, Some(std::mem::replace(bound, Bound { note, ..Bound::new(to) })))
+            if giver == taker {
+                return (Fate::Keep, Ok(None));
+            }
+            let Some(mut next) = self.0.bear(name.clone(), to) else {
+                return (Fate::Keep, Err(HandOverError::Ended(name.clone())));
+            };
+            giver.lay_down_name(&name);
+            let (name, from, to) = (name.clone(), giver.clone(), taker.clone());
+            self.0.changes.note(|| Change::HandedOver { name, from, to });
+            next.note = bound.note.take();
+            (Fate::Keep, Ok(Some(std::mem::replace(bound, next))))
         });
         self.0.changes.tell();
-        let Some((Some(_given), _)) = handed else {
-            taker.lay_down_name(&name);
-            return Err(HandOverError::NotOwner(name));
-        };
-        giver.lay_down_name(&name);
-        // If it ended before the entry was its own, its hook has found nothing to free.
-        if taker.state() == ProcessState::Closed && self.0.release(&name, &taker) {
-            return Err(HandOverError::Ended(name));
-        }
+        let Some((handed, _)) = handed else { return Err(HandOverError::NotOwner(name)) };
+        drop(handed?);
         self.0.bound.notify_waiters();
         Ok(())
     }
@@ -188,14 +172,17 @@ impl Registry {
         address: &Address<M>,
         note: T,
     ) -> bool {
-        let (actor, note) = (address.handle(), Arc::new(note));
-        let described = self.0.names.change(&*name.borrow().text(), |bound| {
-            if bound.handle != actor {
-                return (Fate::Keep, None);
+        let actor = address.handle();
+        let mut note: Option<Arc<dyn Any + Send + Sync>> = Some(Arc::new(note));
+        let described = self.0.names.change(name.borrow().as_str(), |bound| {
+            let is_meant = bound.handle == actor;
+            if is_meant {
+                // The old one comes out, and is dropped under no lock: it is not ours.
+                std::mem::swap(&mut bound.note, &mut note);
             }
-            (Fate::Keep, Some(bound.note.replace(note)))
+            (Fate::Keep, is_meant)
         });
-        matches!(described, Some((Some(_old), _)))
+        matches!(described, Some((true, _)))
     }
 
     /// What was said of a name, if it is of this type.
@@ -252,29 +239,58 @@ impl Registry {
     pub fn subscribe(&self) -> Subscription<Change> {
         self.0.changes.subscribe()
     }
-
-    /// Has the name freed when the actor ends for good. False if it has.
-    fn bear(&self, name: &Cow<'static, str>, actor: &Handle) -> bool {
-        let registry = Arc::downgrade(&self.0);
-        let (held, holder) = (name.clone(), actor.clone());
-        actor.bear_name(name.clone(), move || {
-            if let Some(registry) = Weak::upgrade(&registry) {
-                registry.release(&held, &holder);
-            }
-        })
-    }
 }
 
 impl Inner {
-    /// Takes a name from this holder. If it leads to somebody else by now, it is left alone.
-    fn release(&self, name: &str, holder: &Handle) -> bool {
+    /// Has the actor bear a name, as long as the binding that comes back is there. None if it has ended for good.
+    fn bear<M: Send + 'static>(
+        self: &Arc<Self>,
+        name: Cow<'static, str>,
+        address: &Address<M>,
+    ) -> Option<Bound> {
+        let (registry, held, number) = (Arc::downgrade(self), name.clone(), self.numbers.next());
+        let handle = address.handle();
+        let is_set = handle.bear_name(name, move || {
+            if let Some(registry) = Weak::upgrade(&registry) {
+                registry.release(&held, |bound| bound.number == number);
+            }
+        });
+        let address = Box::new(address.clone());
+        is_set.then(|| Bound { number, address, handle, messages: type_name::<M>(), note: None })
+    }
+
+    /// Binds a name that leads somewhere. Where it led comes back, to be dropped under no lock.
+    fn bind_again<M: Send + 'static>(
+        self: &Arc<Self>,
+        name: Cow<'static, str>,
+        address: &Address<M>,
+        bound: &mut Bound,
+    ) -> Result<Option<Bound>, BindError> {
+        let actor = address.handle();
+        let is_same = bound.handle == actor;
+        if is_same && actor.bears_name(&name) {
+            return Ok(None);
+        }
+        // Who has ended for good makes room, also to itself if it is due again, though its hook has not run yet.
+        if !is_same && bound.handle.state() != ProcessState::Closed {
+            return Err(BindError::Taken(name));
+        }
+        let next = self.bear(name.clone(), address).ok_or_else(|| BindError::Ended(name.clone()))?;
+        let was = std::mem::replace(bound, next);
+        self.changes.note(|| Change::Unregistered { name: name.clone(), actor: was.handle.clone() });
+        self.changes.note(|| Change::Registered { name, actor });
+        Ok(Some(was))
+    }
+
+    /// Frees a name, if it leads where it is meant to.
+    fn release(&self, name: &str, is_meant: impl FnOnce(&Bound) -> bool) -> bool {
         // What was bound is dropped here, outside the lock of its entry: it may be the last address of the actor.
         let released = self.names.change(name, |bound| {
-            if bound.handle != *holder {
+            if !is_meant(bound) {
                 return (Fate::Keep, ());
             }
-            self.changes
-                .note(|| Change::Unregistered { name: name.to_owned().into(), actor: holder.clone() });
+            let actor = bound.handle.clone();
+            self.changes.note(|| Change::Unregistered { name: name.to_owned().into(), actor });
             (Fate::Remove, ())
         });
         self.changes.tell();

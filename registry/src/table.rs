@@ -4,7 +4,10 @@
 //! for ever. So nothing here returns one: what is done to an entry is done in a closure, and what comes back is owned.
 //!
 //! The rules for those closures: they are short, they call nobody else's code, and they touch no table. What they throw away is
-//! returned, to be dropped by the caller.
+//! returned, to be dropped by the caller. They may ask an actor how it stands and set or take back its hooks: the lock of its mailbox comes
+//! after that of an entry, and who holds it touches no table.
+//!
+//! The model checker gets another one of the same interface, `plain_table.rs`.
 
 #![expect(clippy::disallowed_types, reason = "this is the file that may")]
 
@@ -38,6 +41,14 @@ impl<K: Eq + Hash, V> Table<K, V> {
         self.0.get(key).map(|value| look(value.value()))
     }
 
+    /// Looks at the entry of a key, or at there being none, which stays so while it looks.
+    pub(crate) fn read_vacancy<R>(&self, key: K, look: impl FnOnce(Option<&V>) -> R) -> R {
+        match self.0.entry(key) {
+            Entry::Occupied(entry) => look(Some(entry.get())),
+            Entry::Vacant(_vacancy) => look(None),
+        }
+    }
+
     /// Changes the entry of a key, if there is one; what was removed comes back too.
     pub(crate) fn change<Q, R>(
         &self,
@@ -57,29 +68,33 @@ impl<K: Eq + Hash, V> Table<K, V> {
         result.map(|result| (result, removed.map(|(_, value)| value)))
     }
 
-    /// Changes the entry of a key, or makes one.
+    /// Changes the entry of a key, or makes one, unless nothing comes of that.
     pub(crate) fn enter<R>(
         &self,
         key: K,
-        make: impl FnOnce() -> (V, R),
+        make: impl FnOnce() -> (Option<V>, R),
         change: impl FnOnce(&mut V) -> R,
     ) -> R {
         match self.0.entry(key) {
             Entry::Occupied(mut entry) => change(entry.get_mut()),
             Entry::Vacant(entry) => {
                 let (value, result) = make();
-                drop(entry.insert(value));
+                if let Some(value) = value {
+                    drop(entry.insert(value));
+                }
                 result
             }
         }
     }
 
     /// Changes the entry of a key, or one that is made for that.
-    pub(crate) fn enter_default<R>(&self, key: K, change: impl FnOnce(&mut V) -> R) -> R
-    where
-        V: Default,
-    {
-        change(self.0.entry(key).or_default().value_mut())
+    pub(crate) fn enter_with<R>(
+        &self,
+        key: K,
+        make: impl FnOnce() -> V,
+        change: impl FnOnce(&mut V) -> R,
+    ) -> R {
+        change(self.0.entry(key).or_insert_with(make).value_mut())
     }
 
     /// Removes the entry of a key, if it is the one that is meant.

@@ -95,6 +95,12 @@ impl Handle {
         self.0.unname(name)
     }
 
+    /// Whether the actor bears a name, which it gives up when nobody serves it any more. For registries.
+    #[must_use]
+    pub fn bears_name(&self, name: &str) -> bool {
+        self.0.names().iter().any(|borne| borne == name)
+    }
+
     /// Why there is no incarnation at this moment, and in how long its supervisor begins the next one; none if one lives, if none is due,
     /// or if the supervisor has not got to it yet.
     #[must_use]

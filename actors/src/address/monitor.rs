@@ -16,7 +16,8 @@ use crate::untyped::AnyProcess;
 ///
 /// It is bound to the incarnation that lives when it is made. Made between two incarnations, during a restart, it
 /// is bound to the one that is due. It tells of that one end and no other: to watch on across a restart, make another. If
-/// nobody lives and nobody is due, it resolves at once with [`ExitReason::NoProcess`].
+/// nobody lives and nobody is due, it resolves at once with [`ExitReason::NoProcess`]; if the actor is just closing, as soon as its names
+/// are free.
 ///
 /// Any number of monitors may watch one actor. To drop one takes it back.
 ///

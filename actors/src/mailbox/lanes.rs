@@ -91,6 +91,10 @@ pub(crate) struct Seldom<M> {
     drops: VecDeque<(u64, u64)>,
     pub(crate) watchers: Vec<(u64, Watcher)>,
     pub(crate) hooks: Vec<Hook>,
+    /// How many times it was closed, and not all hooks have run yet.
+    pub(crate) closings: u32,
+    /// Who watches since then: to be told when they have.
+    pub(crate) late_watchers: Vec<(u64, Watcher)>,
     /// What the owner has said of the time until the next incarnation.
     pub(crate) outage: Option<Outage>,
     pub(crate) fate_wakers: Vec<Waker>,
@@ -187,6 +191,8 @@ impl<M> Lanes<M> {
                 drops: VecDeque::new(),
                 watchers: Vec::new(),
                 hooks: Vec::new(),
+                closings: 0,
+                late_watchers: Vec::new(),
                 outage: None,
                 fate_wakers: Vec::new(),
                 next_watcher: 0,

@@ -30,6 +30,8 @@ pub(crate) struct Leftover<M> {
     /// Messages that nobody will handle.
     pub(crate) dead: VecDeque<M>,
     pub(crate) hooks: Vec<Hook>,
+    /// When the hooks have run, it is to be [told](Queue::hooks_have_run).
+    pub(crate) is_closing: bool,
     pub(crate) watchers: Vec<(u64, Watcher)>,
     pub(crate) wakers: Vec<Waker>,
     /// Forgotten, and dropped outside the locks as well: a reason may hold anything.
@@ -45,6 +47,7 @@ impl<M> Leftover<M> {
             lost_in_flight: false,
             dead: VecDeque::new(),
             hooks: Vec::new(),
+            is_closing: false,
             watchers: Vec::new(),
             wakers: Vec::new(),
             signals: VecDeque::new(),
@@ -138,10 +141,20 @@ impl<M> Queue<M> {
         if let Some(seldom) = lanes.seldom_if_any() {
             leftover.wakers.extend(seldom.waiting.refuse_all());
             leftover.hooks.append(&mut seldom.hooks);
+            leftover.is_closing = !leftover.hooks.is_empty();
+            seldom.closings += u32::from(leftover.is_closing);
             leftover.outage = seldom.outage.take();
             leftover.watchers = std::mem::take(&mut seldom.watchers);
         }
         Some(leftover)
+    }
+
+    /// Who watches a closed mailbox, to be told that nobody is there, now that its names are free.
+    pub(crate) fn hooks_have_run(&self) -> Vec<(u64, Watcher)> {
+        let mut lanes = self.lanes.lock();
+        let seldom = lanes.seldom_mut();
+        seldom.closings = seldom.closings.saturating_sub(1);
+        if seldom.closings == 0 { std::mem::take(&mut seldom.late_watchers) } else { Vec::new() }
     }
 
     /// Takes the batch back from whoever has it, and forgets what was meant for that incarnation alone.

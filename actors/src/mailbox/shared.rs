@@ -170,16 +170,18 @@ impl<M> Queue<M> {
         lanes.seldom().iter().flat_map(|seldom| &seldom.hooks).filter_map(|hook| hook.name.clone()).collect()
     }
 
-    /// Tells `watcher` of the end of the incarnation that is attached, or of the next one. Gives it back when closed.
+    /// Tells `watcher` of the end of the incarnation that is attached, or of the next one. Gives it back when closed, unless the names
+    /// are not free yet: then it is told that nobody is there when they are.
     pub(crate) fn watch(&self, watcher: Watcher) -> Result<u64, Watcher> {
         let mut lanes = self.lanes.lock();
-        if lanes.service == Service::Closed {
+        let is_closed = lanes.service == Service::Closed;
+        if is_closed && lanes.seldom().is_none_or(|seldom| seldom.closings == 0) {
             return Err(watcher);
         }
         let seldom = lanes.seldom_mut();
         let id = seldom.next_watcher;
         seldom.next_watcher += 1;
-        seldom.watchers.push((id, watcher));
+        if is_closed { &mut seldom.late_watchers } else { &mut seldom.watchers }.push((id, watcher));
         Ok(id)
     }
 
@@ -192,10 +194,12 @@ impl<M> Queue<M> {
     pub(crate) fn unwatch(&self, id: u64) {
         let watcher = {
             let mut lanes = self.lanes.lock();
-            let watchers = lanes.seldom_if_any().map(|seldom| &mut seldom.watchers);
-            watchers.and_then(|all| {
-                let at = all.iter().position(|(each, _)| *each == id)?;
-                Some(all.swap_remove(at))
+            lanes.seldom_if_any().and_then(|seldom| {
+                let at = |all: &[(u64, Watcher)]| all.iter().position(|(each, _)| *each == id);
+                match at(&seldom.watchers) {
+                    Some(at) => Some(seldom.watchers.swap_remove(at)),
+                    None => at(&seldom.late_watchers).map(|at| seldom.late_watchers.swap_remove(at)),
+                }
             })
         };
         drop(watcher);

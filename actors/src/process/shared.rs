@@ -150,6 +150,10 @@ impl<M: Send + 'static> Process<M> {
             self.dissolve(ended, reason);
         }
         leftover.watchers.into_iter().for_each(|(_, watcher)| watcher(ended, reason));
+        if leftover.is_closing {
+            let late = self.queue.hooks_have_run();
+            late.into_iter().for_each(|(_, watcher)| watcher(None, &ExitReason::NoProcess));
+        }
     }
 
     pub(super) fn bury(&self, target: Pid, reason: impl FnOnce() -> DeadReason) {

@@ -6,14 +6,15 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use perennial_actors::{Address, Handle, Pid, Subscription};
 
 use super::group::Group;
 use super::monitor::{GroupChange, GroupMonitor};
 use crate::changes::Changes;
+use crate::numbered::Numbered;
 use crate::owners::{Estate, Owners, list};
+use crate::sync::Numbers;
 use crate::table::{Fate, Table};
 
 /// The groups of a system.
@@ -22,8 +23,8 @@ pub(crate) struct Groups {
     groups: Table<Key, Entry>,
     owners: Owners<Key>,
     changes: Changes<GroupChange>,
-    /// Grows with every change of any group, while that is locked.
-    version: AtomicU64,
+    /// Of changes of any group, handed out while that is locked. The number of a membership is that of its beginning.
+    versions: Numbers,
 }
 
 /// A group: its name, and the type of the messages that its members take.
@@ -33,9 +34,9 @@ type Key = (Cow<'static, str>, TypeId);
 #[derive(Default)]
 struct Entry {
     /// In the order in which they joined.
-    members: Vec<Member>,
-    /// Whose turn it is.
-    next: usize,
+    members: Numbered<Member>,
+    /// Whose turn it was.
+    turn: u64,
 }
 
 /// One membership.
@@ -47,14 +48,14 @@ struct Member {
 }
 
 impl Estate for Groups {
-    type Thing = Key;
+    type Key = Key;
 
     fn owners(&self) -> &Owners<Key> {
         &self.owners
     }
 
-    fn disown(&self, pid: Pid, key: &Key) {
-        self.remove(key, pid);
+    fn disown(&self, key: &Key, number: u64) {
+        self.remove(key, number);
     }
 }
 
@@ -71,37 +72,51 @@ impl Groups {
         names
     }
 
-    /// Notes a change of a group that is locked.
-    fn note(&self, key: &Key, actor: &Handle, joined: bool) {
-        let version = self.version.fetch_add(1, Ordering::AcqRel) + 1;
-        let (group, messages) = key.clone();
-        self.changes.note(|| GroupChange { group, messages, version, actor: actor.clone(), joined });
+    /// How many incarnations are known.
+    #[cfg(test)]
+    pub(crate) fn listed(&self) -> usize {
+        self.owners.len()
     }
 
-    /// Takes one membership of an incarnation away. Tells whether there was one.
-    fn remove(&self, key: &Key, pid: Pid) -> bool {
+    /// Notes a change of a group that is locked; its version.
+    fn note(&self, key: &Key, actor: &Handle, joined: bool) -> u64 {
+        let version = self.versions.next();
+        let (group, messages) = key.clone();
+        self.changes.note(|| GroupChange { group, messages, version, actor: actor.clone(), joined });
+        version
+    }
+
+    /// Adds a membership; its number.
+    fn add(&self, key: &Key, member: Member) -> u64 {
+        let number = self.groups.enter_with(key.clone(), Default::default, |entry| {
+            let number = self.note(key, &member.handle, true);
+            entry.members.insert(number, member);
+            number
+        });
+        self.changes.tell();
+        number
+    }
+
+    /// Takes a membership away. Tells whether it was there.
+    fn remove(&self, key: &Key, number: u64) -> bool {
         let removed = self.groups.change(key, |entry| {
-            let Some(place) = entry.members.iter().position(|member| member.pid == pid) else {
-                return (Fate::Keep, None);
-            };
-            let member = entry.members.remove(place);
-            self.note(key, &member.handle, false);
-            (if entry.members.is_empty() { Fate::Remove } else { Fate::Keep }, Some(member))
+            let removed = entry.members.remove(number);
+            if let Some(member) = &removed {
+                self.note(key, &member.handle, false);
+            }
+            (if entry.members.is_empty() { Fate::Remove } else { Fate::Keep }, removed)
         });
         self.changes.tell();
         matches!(removed, Some((Some(_member), _)))
     }
 
-    fn pick<M: Send + 'static>(
-        &self,
-        key: &Key,
-        choose: impl FnOnce(&mut Entry) -> Option<usize>,
-    ) -> Option<Address<M>> {
-        let (address, _) = self.groups.change(key, |entry| {
-            let place = choose(entry);
-            (Fate::Keep, place.and_then(|place| address_of(entry.members.get(place)?)))
-        })?;
-        address
+    /// All members, with their incarnations.
+    fn members<M: Send + 'static>(&self, key: &Key) -> Vec<(Pid, Address<M>)> {
+        let members = |entry: &Entry| {
+            let members = entry.members.iter().map(|(_, member)| member);
+            members.filter_map(|member| Some((member.pid, address_of(member)?))).collect()
+        };
+        self.groups.read(key, members).unwrap_or_default()
     }
 }
 
@@ -141,19 +156,15 @@ impl<M: Send + 'static> Members<M> {
     /// If none lives.
     pub fn join(&self, actor: &Address<M>) -> Result<(), JoinError> {
         let (handle, Some(pid)) = (actor.handle(), actor.pid()) else { return Err(JoinError) };
-        if !list(&self.groups, &handle, pid, &self.key) {
+        if !list(&self.groups, &handle, pid) {
             return Err(JoinError);
         }
-        let member = Member { pid, handle: handle.clone(), address: Box::new(actor.clone()) };
-        self.groups.groups.enter_default(self.key.clone(), |entry| {
-            entry.members.push(member);
-            self.groups.note(&self.key, &handle, true);
-        });
-        self.groups.changes.tell();
-        if !self.groups.owners.is_listed(pid) && self.groups.remove(&self.key, pid) {
-            return Err(JoinError);
+        let number = self.groups.add(&self.key, Member { pid, handle, address: Box::new(actor.clone()) });
+        if self.groups.owners.own(pid, number, self.key.clone()) {
+            return Ok(());
         }
-        Ok(())
+        self.groups.remove(&self.key, number);
+        Err(JoinError)
     }
 
     /// Takes one membership of an actor back.
@@ -163,45 +174,48 @@ impl<M: Send + 'static> Members<M> {
     /// If its incarnation that lives now is no member.
     pub fn leave(&self, actor: &Address<M>) -> Result<(), NotJoined> {
         let pid = actor.pid().ok_or(NotJoined)?;
-        if !self.groups.remove(&self.key, pid) {
-            return Err(NotJoined);
-        }
-        self.groups.owners.unlist(pid, &self.key);
+        let numbers = self.groups.owners.numbers(pid, &self.key);
+        // Somebody else may have taken one of them back since.
+        let left =
+            numbers.into_iter().find(|number| self.groups.remove(&self.key, *number)).ok_or(NotJoined)?;
+        self.groups.owners.give_up(pid, left);
         Ok(())
     }
 
     /// All members, in the order in which they joined, each as often as it did.
     #[must_use]
     pub fn members(&self) -> Vec<Address<M>> {
-        self.snapshot().0
+        self.groups.members(&self.key).into_iter().map(|(_, address)| address).collect()
     }
 
     /// Any member.
     #[must_use]
     pub fn any(&self) -> Option<Address<M>> {
-        self.groups.pick(&self.key, |entry| (!entry.members.is_empty()).then_some(0))
+        self.groups.groups.read(&self.key, |entry| address_of(entry.members.first()?.1))?
     }
 
     /// One member after the other, whoever asks.
     #[must_use]
     pub fn round_robin(&self) -> Option<Address<M>> {
-        self.groups.pick(&self.key, |entry| {
-            let place = entry.next.checked_rem(entry.members.len())?;
-            entry.next = place + 1;
-            Some(place)
-        })
+        let (member, _) = self.groups.groups.change(&self.key, |entry| {
+            let next = entry.members.after(entry.turn).or_else(|| entry.members.first());
+            let member = next.and_then(|(number, member)| Some((number, address_of(member)?)));
+            entry.turn = member.as_ref().map_or(0, |(number, _)| *number);
+            (Fate::Keep, member.map(|(_, address)| address))
+        })?;
+        member
     }
 
     /// The member that a key leads to: always the same as long as that is a member, however others come and go.
     #[must_use]
     pub fn by_key(&self, key: &impl Hash) -> Option<Address<M>> {
-        let weight = |member: &Address<M>| {
+        let weight = |(pid, _): &(Pid, Address<M>)| {
             let mut hasher = DefaultHasher::new();
-            member.pid().map(Pid::identity).hash(&mut hasher);
+            pid.identity().hash(&mut hasher);
             key.hash(&mut hasher);
             hasher.finish()
         };
-        self.members().into_iter().max_by_key(weight)
+        Some(self.groups.members(&self.key).into_iter().max_by_key(weight)?.1)
     }
 
     /// The member in whose mailbox the fewest messages wait.
@@ -215,17 +229,12 @@ impl<M: Send + 'static> Members<M> {
     pub fn monitor(&self) -> GroupMonitor<M> {
         // Subscribed first: what is told and was there already is known by its version.
         let changes = self.groups.subscribe();
-        let (members, version) = self.snapshot();
+        let (members, version) = self.groups.groups.read_vacancy(self.key.clone(), |entry| {
+            let members = entry.into_iter().flat_map(|entry| entry.members.iter());
+            let members = members.filter_map(|(_, member)| address_of(member)).collect();
+            (members, self.groups.versions.newest())
+        });
         GroupMonitor::new(members, changes, self.key.clone(), version)
-    }
-
-    fn snapshot(&self) -> (Vec<Address<M>>, u64) {
-        let now = |entry: &Entry| {
-            let members = entry.members.iter().filter_map(address_of).collect();
-            (members, self.groups.version.load(Ordering::Acquire))
-        };
-        let before = self.groups.version.load(Ordering::Acquire);
-        self.groups.groups.read(&self.key, now).unwrap_or_else(|| (Vec::new(), before))
     }
 }
 

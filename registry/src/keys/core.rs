@@ -7,7 +7,9 @@ use std::sync::Arc;
 use perennial_actors::{Actor, Address, Context, Pid};
 
 use crate::changes::Changes;
+use crate::numbered::Numbered;
 use crate::owners::{Estate, Owners, list};
+use crate::sync::Numbers;
 use crate::table::{Fate, Table};
 
 /// A key's owner, and what it says of it.
@@ -78,16 +80,22 @@ pub enum RegisterError<V: fmt::Debug> {
     Ended(V),
 }
 
+/// So many entries of a key are looked through for one's own. If there are more, one's own list is.
+const FEW: usize = 8;
+
 /// Keys with their entries, in the order in which they were registered.
-pub(super) struct Core<K, M: Send + 'static, V> {
-    entries: Table<K, Vec<KeyEntry<M, V>>>,
+pub(crate) struct Core<K, M: Send + 'static, V> {
+    entries: Table<K, Numbered<KeyEntry<M, V>>>,
     owners: Owners<K>,
+    /// Of entries, in the order in which they got into the table.
+    numbers: Numbers,
     pub(super) changes: Changes<KeyChange<K>>,
 }
 
 impl<K: Clone + Eq + Hash, M: Send + 'static, V> Default for Core<K, M, V> {
     fn default() -> Self {
-        Self { entries: Table::default(), owners: Owners::default(), changes: Changes::default() }
+        let (entries, owners) = (Table::default(), Owners::default());
+        Self { entries, owners, numbers: Numbers::default(), changes: Changes::default() }
     }
 }
 
@@ -97,14 +105,14 @@ where
     M: Send + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    type Thing = K;
+    type Key = K;
 
     fn owners(&self) -> &Owners<K> {
         &self.owners
     }
 
-    fn disown(&self, pid: Pid, key: &K) {
-        drop(self.take(key, |entry| entry.pid == pid));
+    fn disown(&self, key: &K, number: u64) {
+        drop(self.take(key, number));
     }
 }
 
@@ -125,85 +133,102 @@ where
     where
         V: fmt::Debug,
     {
-        let (pid, address) = (ctx.pid(), ctx.address());
-        if !list(self, &address.handle(), pid, &key) {
-            return Err(RegisterError::Ended(value));
+        self.register_entry(key, KeyEntry { pid: ctx.pid(), address: ctx.address(), value }, alone)
+    }
+
+    pub(crate) fn register_entry(
+        self: &Arc<Self>,
+        key: K,
+        entry: KeyEntry<M, V>,
+        alone: bool,
+    ) -> Result<(), RegisterError<V>>
+    where
+        V: fmt::Debug,
+    {
+        let pid = entry.pid;
+        if !list(self, &entry.address.handle(), pid) {
+            return Err(RegisterError::Ended(entry.value));
         }
-        let entry = KeyEntry { pid, address, value };
-        if let Err((owner, entry)) = self.enter(&key, entry, alone) {
-            self.owners.unlist(pid, &key);
-            return Err(RegisterError::AlreadyRegistered { pid: owner, value: entry.value });
-        }
+        let number = match self.enter(&key, entry, alone) {
+            Ok(number) => number,
+            Err((owner, entry)) => {
+                return Err(RegisterError::AlreadyRegistered { pid: owner, value: entry.value });
+            }
+        };
         self.changes.tell();
-        if self.owners.is_listed(pid) {
+        let its_key = key.clone();
+        if self.owners.own(pid, number, key) {
             return Ok(());
         }
-        match self.take(&key, |entry| entry.pid == pid).pop() {
+        match self.take(&its_key, number) {
             Some(entry) => Err(RegisterError::Ended(entry.value)),
-            // The hook has seen to it.
+            // It was registered, it has ended, and a successor has the key.
             None => Ok(()),
         }
     }
 
-    /// Enters an entry, or gives it back with the owner of the one that is there. One whose owner has ended makes room.
-    fn enter(&self, key: &K, entry: KeyEntry<M, V>, alone: bool) -> Result<(), (Pid, KeyEntry<M, V>)> {
-        let (outcome, stale) = self.entries.enter_default(key.clone(), |entries| {
-            let mut stale = Vec::new();
+    /// Enters an entry, whose number comes back; or gives it back with the owner of the one that is there. One whose owner has
+    /// ended makes room.
+    fn enter(&self, key: &K, entry: KeyEntry<M, V>, alone: bool) -> Result<u64, (Pid, KeyEntry<M, V>)> {
+        let (outcome, stale) = self.entries.enter_with(key.clone(), Default::default, |entries| {
+            let mut stale = Numbered::default();
             if alone {
-                if let Some(owner) = entries.iter().find(|entry| entry.is_owned()) {
+                if let Some((_, owner)) = entries.iter().find(|(_, entry)| entry.is_owned()) {
                     return (Err((owner.pid, entry)), stale);
                 }
-                stale.append(entries);
+                std::mem::swap(entries, &mut stale);
             }
-            for gone in &stale {
+            for (_, gone) in stale.iter() {
                 self.changes.note(|| KeyChange::Unregistered { key: key.clone(), pid: gone.pid });
             }
             self.changes.note(|| KeyChange::Registered { key: key.clone(), pid: entry.pid });
-            entries.push(entry);
-            (Ok(()), stale)
+            let number = self.numbers.next();
+            entries.insert(number, entry);
+            (Ok(number), stale)
         });
         drop(stale);
         outcome
     }
 
-    /// Takes the entries of a key out that are meant.
-    pub(super) fn take(&self, key: &K, is_meant: impl Fn(&KeyEntry<M, V>) -> bool) -> Vec<KeyEntry<M, V>> {
+    /// Takes an entry out.
+    fn take(&self, key: &K, number: u64) -> Option<KeyEntry<M, V>> {
         let taken = self.entries.change(key, |entries| {
-            let mut taken = Vec::new();
-            let mut kept = Vec::with_capacity(entries.len());
-            for entry in entries.drain(..) {
-                if is_meant(&entry) { taken.push(entry) } else { kept.push(entry) }
-            }
-            for entry in &taken {
+            let taken = entries.remove(number);
+            if let Some(entry) = &taken {
                 self.changes.note(|| KeyChange::Unregistered { key: key.clone(), pid: entry.pid });
             }
-            *entries = kept;
             (if entries.is_empty() { Fate::Remove } else { Fate::Keep }, taken)
         });
         self.changes.tell();
-        taken.map(|(taken, _)| taken).unwrap_or_default()
+        taken?.0
     }
 
     /// Gives up entries of one's own.
-    pub(super) fn unregister(&self, pid: Pid, key: &K, is_meant: impl Fn(&V) -> bool) -> Vec<V> {
-        // What is meant is asked of copies: it is not our code, and no entry is locked meanwhile. Nobody else takes these out.
-        let own: Vec<bool> = self
-            .all(key)
-            .iter()
-            .filter(|entry| entry.pid == pid)
-            .map(|entry| is_meant(&entry.value))
-            .collect();
-        let place = std::cell::Cell::new(0);
-        let taken = self.take(key, |entry| {
-            if entry.pid != pid {
-                return false;
+    pub(crate) fn unregister(&self, pid: Pid, key: &K, is_meant: impl Fn(&V) -> bool) -> Vec<V> {
+        let give_up = |number| {
+            // What is meant is asked of a copy: it is not our code, and no entry is locked meanwhile.
+            let value = self.entries.read(key, |entries| Some(entries.get(number)?.value.clone()))??;
+            if !is_meant(&value) {
+                return None;
             }
-            let meant = own.get(place.get()).copied().unwrap_or(false);
-            place.set(place.get() + 1);
-            meant
-        });
-        taken.iter().for_each(|_| self.owners.unlist(pid, key));
-        taken.into_iter().map(|entry| entry.value).collect()
+            let entry = self.take(key, number)?;
+            self.owners.give_up(pid, number);
+            Some(entry.value)
+        };
+        self.numbers_of(pid, key).into_iter().filter_map(give_up).collect()
+    }
+
+    /// The numbers of an incarnation's entries of a key.
+    fn numbers_of(&self, pid: Pid, key: &K) -> Vec<u64> {
+        let if_few = |entries: &Numbered<KeyEntry<M, V>>| {
+            let own = entries.iter().filter(|(_, entry)| entry.pid == pid).map(|(number, _)| number);
+            (entries.len() <= FEW).then(|| own.collect())
+        };
+        match self.entries.read(key, if_few) {
+            Some(Some(numbers)) => numbers,
+            Some(None) => self.owners.numbers(pid, key),
+            None => Vec::new(),
+        }
     }
 
     /// Changes the value of an entry of one's own; the old one.
@@ -218,31 +243,43 @@ where
     }
 
     /// The entries of a key whose owners live.
-    pub(super) fn lookup(&self, key: &K) -> Vec<KeyEntry<M, V>> {
-        let mut found = self.all(key);
+    pub(crate) fn lookup(&self, key: &K) -> Vec<KeyEntry<M, V>> {
+        let mut found = self.entries.read(key, copies).unwrap_or_default();
         found.retain(KeyEntry::is_owned);
         found
     }
 
-    fn all(&self, key: &K) -> Vec<KeyEntry<M, V>> {
-        self.entries.read(key, Clone::clone).unwrap_or_default()
+    /// The newest entry of a key, if its owner lives.
+    pub(super) fn lookup_one(&self, key: &K) -> Option<KeyEntry<M, V>> {
+        let newest = |entries: &Numbered<KeyEntry<M, V>>| entries.last().cloned();
+        self.entries.read(key, newest)?.filter(KeyEntry::is_owned)
     }
 
     pub(super) fn keys_of(&self, pid: Pid) -> Vec<K> {
-        self.owners.of(pid)
+        self.owners.keys(pid)
     }
 
     /// Everything, whose owners live.
     pub(super) fn everything(&self) -> Vec<(K, KeyEntry<M, V>)> {
-        let copies = self.entries.collect(|key, entries| Some((key.clone(), entries.clone())));
-        let pairs = copies
+        let all = self.entries.collect(|key, entries| Some((key.clone(), copies(entries))));
+        let pairs = all
             .into_iter()
             .flat_map(|(key, entries)| entries.into_iter().map(move |entry| (key.clone(), entry)));
         pairs.filter(|(_, entry)| entry.is_owned()).collect()
     }
 
+    /// How many incarnations are known.
+    #[cfg(test)]
+    pub(crate) fn listed(&self) -> usize {
+        self.owners.len()
+    }
+
     /// How many keys there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
+}
+
+fn copies<M: Send + 'static, V: Clone>(entries: &Numbered<KeyEntry<M, V>>) -> Vec<KeyEntry<M, V>> {
+    entries.iter().map(|(_, entry)| entry.clone()).collect()
 }

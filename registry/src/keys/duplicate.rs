@@ -9,7 +9,7 @@ use perennial_actors::{Actor, Context, Pid, Subscription};
 use super::core::{Core, KeyChange, KeyEntry, RegisterError};
 
 /// Keys of which each belongs to any number of incarnations, to one of them also several times. Clones are the same.
-pub struct DuplicateKeys<K, M: Send + 'static, V = ()>(Arc<Core<K, M, V>>);
+pub struct DuplicateKeys<K, M: Send + 'static, V = ()>(pub(crate) Arc<Core<K, M, V>>);
 
 impl<K, M, V> DuplicateKeys<K, M, V>
 where

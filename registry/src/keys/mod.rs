@@ -42,6 +42,8 @@ mod core;
 mod duplicate;
 mod unique;
 
+#[cfg(all(test, model))]
+pub(crate) use core::Core;
 pub use core::{KeyChange, KeyEntry, RegisterError};
 pub use duplicate::DuplicateKeys;
 pub use unique::UniqueKeys;

@@ -12,7 +12,7 @@ use super::core::{Core, KeyChange, KeyEntry, RegisterError};
 ///
 /// An incarnation that ends has no key any more before anybody hears of it; one that is ending has none as soon as it does not live, so that a
 /// successor never meets a key that is taken by a dead one.
-pub struct UniqueKeys<K, M: Send + 'static, V = ()>(Arc<Core<K, M, V>>);
+pub struct UniqueKeys<K, M: Send + 'static, V = ()>(pub(crate) Arc<Core<K, M, V>>);
 
 impl<K, M, V> UniqueKeys<K, M, V>
 where
@@ -59,7 +59,7 @@ where
     /// Who has a key, and what it says of it.
     #[must_use]
     pub fn lookup(&self, key: &K) -> Option<KeyEntry<M, V>> {
-        self.0.lookup(key).pop()
+        self.0.lookup_one(key)
     }
 
     /// The address of who has a key.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use perennial_actors::{Address, Handle, Recipient, SendError};
 
 use super::topic::Topic;
+use crate::sync::Numbers;
 use crate::table::{Fate, Table};
 
 /// What happens to a subscriber whose mailbox is full when something is said. The publisher waits in no case. For another way, give the
@@ -36,23 +37,45 @@ pub struct Published {
 
 /// The topics of a system.
 #[derive(Default)]
-pub(crate) struct Topics(Table<Key, Box<dyn Any + Send + Sync>>);
+pub(crate) struct Topics {
+    /// The [`Subscribers`] of each.
+    topics: Table<Key, Box<dyn Any + Send + Sync>>,
+    /// Of subscriptions.
+    numbers: Numbers,
+}
 
 /// A topic: its name, and the type of what is said.
 type Key = (Cow<'static, str>, TypeId);
 
-/// Who has subscribed, in that order. Whoever publishes holds a copy of the pointer, and no lock.
-struct Subscribers<T>(Arc<Vec<Subscriber<T>>>);
+/// Who has subscribed to a topic.
+struct Subscribers<T> {
+    /// In the order in which they did. Whoever publishes holds a copy of the pointer, and no lock.
+    list: Arc<Vec<Subscriber<T>>>,
+    /// When there are so many, those who have ended are looked for: they are not where nobody publishes.
+    sweep_at: usize,
+}
+
+/// The first sweep is at so many, each one after that at twice as many as the one before has left.
+const FIRST_SWEEP: usize = 16;
 
 struct Subscriber<T> {
+    /// Rises along the list.
+    number: u64,
     handle: Handle,
     recipient: Recipient<T>,
     slow: Slow,
 }
 
+impl<T> Default for Subscribers<T> {
+    fn default() -> Self {
+        Self { list: Arc::default(), sweep_at: FIRST_SWEEP }
+    }
+}
+
 impl<T> Clone for Subscriber<T> {
     fn clone(&self) -> Self {
-        Self { handle: self.handle.clone(), recipient: self.recipient.clone(), slow: self.slow }
+        let (handle, recipient) = (self.handle.clone(), self.recipient.clone());
+        Self { number: self.number, handle, recipient, slow: self.slow }
     }
 }
 
@@ -73,25 +96,24 @@ impl<T: Clone + Send + 'static> TopicHandle<T> {
 
     /// Has an actor told what is said from now on. If it is a subscriber already, only its policy changes.
     pub fn subscribe<M: From<T> + Send + 'static>(&self, actor: &Address<M>, slow: Slow) {
-        let newcomer = Subscriber { handle: actor.handle(), recipient: actor.recipient(), slow };
-        let gone = self.topics.0.enter(
+        let (handle, recipient) = (actor.handle(), actor.recipient());
+        let gone = self.topics.topics.enter_with(
             self.key.clone(),
-            || {
-                let first: Box<dyn Any + Send + Sync> =
-                    Box::new(Subscribers(Arc::new(vec![newcomer.clone()])));
-                (first, Vec::new())
-            },
+            || Box::new(Subscribers::<T>::default()),
             |subscribers| {
-                let Some(Subscribers(list)) = subscribers.downcast_mut::<Subscribers<T>>() else {
-                    return Vec::new();
-                };
-                let list = Arc::make_mut(list);
-                match list.iter_mut().find(|subscriber| subscriber.handle == newcomer.handle) {
-                    Some(known) => known.slow = slow,
-                    None => list.push(newcomer.clone()),
+                let subscribers = subscribers.downcast_mut::<Subscribers<T>>()?;
+                let list = Arc::make_mut(&mut subscribers.list);
+                if let Some(known) = list.iter_mut().find(|subscriber| subscriber.handle == handle) {
+                    known.slow = slow;
+                    return None;
                 }
-                // Those who have ended since, as long as nobody publishes.
-                take(list, |subscriber| is_over(&subscriber.handle))
+                list.push(Subscriber { number: self.topics.numbers.next(), handle, recipient, slow });
+                if list.len() < subscribers.sweep_at {
+                    return None;
+                }
+                let gone = take(list, |subscriber| is_over(&subscriber.handle));
+                subscribers.sweep_at = FIRST_SWEEP.max(2 * list.len());
+                Some(gone)
             },
         );
         drop(gone);
@@ -111,11 +133,12 @@ impl<T: Clone + Send + 'static> TopicHandle<T> {
             match subscriber.recipient.cast(said.clone()) {
                 Ok(()) => published.delivered += 1,
                 Err(SendError::Full(_)) if subscriber.slow == Slow::Skip => published.skipped += 1,
-                Err(SendError::Full(_) | SendError::Closed(_)) => over.push(subscriber.handle.clone()),
+                Err(SendError::Full(_) | SendError::Closed(_)) => over.push(subscriber.number),
             }
         }
         if !over.is_empty() {
-            published.removed = self.remove(|subscriber| over.contains(&subscriber.handle)).len();
+            let is_over = |subscriber: &Subscriber<T>| over.binary_search(&subscriber.number).is_ok();
+            published.removed = self.remove(is_over).len();
         }
         published
     }
@@ -123,20 +146,22 @@ impl<T: Clone + Send + 'static> TopicHandle<T> {
     /// Who has subscribed, in that order, and has not ended for good.
     #[must_use]
     pub fn subscribers(&self) -> Vec<Handle> {
-        let handles = self.list().iter().map(|subscriber| subscriber.handle.clone()).collect::<Vec<_>>();
-        handles.into_iter().filter(|handle| !is_over(handle)).collect()
+        let list = self.list();
+        let handles = list.iter().map(|subscriber| &subscriber.handle);
+        handles.filter(|handle| !is_over(handle)).cloned().collect()
     }
 
     fn list(&self) -> Arc<Vec<Subscriber<T>>> {
-        let list = self.topics.0.read(&self.key, |subscribers| {
-            subscribers.downcast_ref::<Subscribers<T>>().map(|Subscribers(list)| list.clone())
-        });
+        let list = self
+            .topics
+            .topics
+            .read(&self.key, |subscribers| Some(subscribers.downcast_ref::<Subscribers<T>>()?.list.clone()));
         list.flatten().unwrap_or_default()
     }
 
     fn remove(&self, is_meant: impl Fn(&Subscriber<T>) -> bool) -> Vec<Subscriber<T>> {
-        let removed = self.topics.0.change(&self.key, |subscribers| {
-            let Some(Subscribers(list)) = subscribers.downcast_mut::<Subscribers<T>>() else {
+        let removed = self.topics.topics.change(&self.key, |subscribers| {
+            let Some(Subscribers { list, .. }) = subscribers.downcast_mut::<Subscribers<T>>() else {
                 return (Fate::Keep, Vec::new());
             };
             let removed = take(Arc::make_mut(list), is_meant);

@@ -1,0 +1,8 @@
+//! What only a look inside can tell: that nothing is left of those who have ended, whatever else went on.
+
+#[cfg(not(model))]
+mod crash;
+#[cfg(model)]
+mod model;
+#[cfg(model)]
+mod model_names;

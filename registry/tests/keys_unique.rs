@@ -1,0 +1,210 @@
+//! Keys that one incarnation has at a time: Elixir's `Registry` with unique keys.
+
+use std::sync::mpsc;
+
+use perennial_actors::{Address, Context, System};
+use perennial_registry::{KeyEntry, RegisterError, UniqueKeys};
+use support::{Hosted, Msg, Puppet, have, kill, pid, puppet};
+use tokio::sync::oneshot;
+
+mod support;
+
+type Keys = UniqueKeys<&'static str, Msg, u32>;
+
+/// Has a puppet register a key.
+async fn register(
+    keys: &Keys,
+    puppet: &Address<Msg>,
+    key: &'static str,
+    value: u32,
+) -> Result<(), RegisterError<u32>> {
+    let keys = keys.clone();
+    have(puppet, move |ctx| keys.register(ctx, key, value)).await
+}
+
+/// Who has a key, and with which value.
+fn owner(keys: &Keys, key: &'static str) -> Option<(Address<Msg>, u32)> {
+    let KeyEntry { pid, address, value, .. } = keys.lookup(&key)?;
+    assert_eq!(address.pid(), Some(pid));
+    assert_eq!(keys.whereis(&key), Some(address.clone()));
+    Some((address, value))
+}
+
+#[tokio::test(start_paused = true)]
+async fn c149_a_second_registration_names_the_owner_also_to_itself() {
+    let (system, keys) = (System::new(), Keys::new());
+    let (one, other) = (puppet(&system).await, puppet(&system).await);
+    register(&keys, &one, "key", 1).await.expect("the key is free");
+    for (who, value) in [(&other, 2), (&one, 3)] {
+        let refused = register(&keys, who, "key", value).await;
+        let Err(RegisterError::AlreadyRegistered { pid: owner, value: back }) = refused else {
+            panic!("it is registered, not {refused:?}");
+        };
+        assert_eq!((owner, back), (pid(&one), value));
+    }
+    assert_eq!(owner(&keys, "key"), Some((one.clone(), 1)));
+    assert_eq!((keys.keys_of(pid(&one)), keys.keys_of(pid(&other))), (vec!["key"], vec![]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c150_a_successor_has_the_key_before_its_owner_is_cleaned_up_and_keeps_it() {
+    let (system, keys) = (System::new(), Keys::new());
+    let (old, new) = (puppet(&system).await, puppet(&system).await);
+    let (tell, ended) = oneshot::channel();
+    let (clean_up, held_up) = mpsc::channel::<()>();
+    // Set before the one of the keys, so it runs before it, and holds it up.
+    let set = old.handle().on_end(pid(&old), move || {
+        tell.send(()).expect("the test waits");
+        let _ = held_up.recv();
+    });
+    assert!(set);
+    register(&keys, &old, "key", 1).await.expect("the key is free");
+    let down = old.monitor();
+    old.kill().expect("it lives");
+    ended.await.expect("it ends");
+    assert_eq!((owner(&keys, "key"), keys.select(|key, _| Some(key))), (None, vec![]));
+    register(&keys, &new, "key", 2).await.expect("whoever had it has ended");
+    assert_eq!(owner(&keys, "key"), Some((new.clone(), 2)));
+    drop(clean_up);
+    down.await;
+    assert_eq!(owner(&keys, "key"), Some((new, 2)));
+    assert_eq!(keys.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_owner_that_has_ended_is_not_seen_though_nothing_is_cleaned_up_yet() {
+    let (system, keys) = (System::new(), Keys::new());
+    let owner = puppet(&system).await;
+    let (tell, seen) = oneshot::channel();
+    let keys_then = keys.clone();
+    owner.handle().on_end(pid(&owner), move || {
+        let looked = (keys_then.lookup(&"key").is_some(), keys_then.whereis(&"key").is_some());
+        tell.send((looked, keys_then.select(|key, _| Some(key)))).expect("the test waits");
+    });
+    register(&keys, &owner, "key", 1).await.expect("the key is free");
+    kill(&owner).await;
+    assert_eq!(seen.await, Ok(((false, false), vec![])));
+    assert!(keys.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn c151_a_value_is_changed_by_its_owner_only() {
+    let (system, keys) = (System::new(), Keys::new());
+    let (one, other) = (puppet(&system).await, puppet(&system).await);
+    register(&keys, &one, "key", 1).await.expect("the key is free");
+    let update = |who: Address<Msg>| {
+        let keys = keys.clone();
+        async move { have(&who, move |ctx| keys.update(ctx, &"key", |old| old + 10)).await }
+    };
+    assert_eq!(update(other).await, None);
+    assert_eq!(owner(&keys, "key"), Some((one.clone(), 1)));
+    assert_eq!(update(one.clone()).await, Some(1), "the old value comes back");
+    assert_eq!(owner(&keys, "key"), Some((one.clone(), 11)));
+    let keys_then = keys.clone();
+    assert_eq!(have(&one, move |ctx| keys_then.update(ctx, &"no key", |old| *old)).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn c152_a_key_of_another_is_not_given_up() {
+    let (system, keys) = (System::new(), Keys::new());
+    let (one, other) = (puppet(&system).await, puppet(&system).await);
+    register(&keys, &one, "key", 1).await.expect("the key is free");
+    let unregister = |who: Address<Msg>| {
+        let keys = keys.clone();
+        async move { have(&who, move |ctx| keys.unregister(ctx, &"key")).await }
+    };
+    assert_eq!(unregister(other.clone()).await, None);
+    assert_eq!(owner(&keys, "key"), Some((one.clone(), 1)));
+    assert_eq!(unregister(one.clone()).await, Some(1));
+    assert_eq!((owner(&keys, "key"), keys.len()), (None, 0));
+    register(&keys, &other, "key", 2).await.expect("the key is free again");
+    kill(&one).await;
+    assert_eq!(owner(&keys, "key"), Some((other, 2)), "it had given it up");
+}
+
+#[tokio::test(start_paused = true)]
+async fn c159_an_actor_has_several_keys_and_none_when_anybody_hears_of_its_end() {
+    let (system, keys) = (System::new(), Keys::new());
+    let (one, other) = (puppet(&system).await, puppet(&system).await);
+    for (value, key) in (0..).zip(["c", "a", "b"]) {
+        register(&keys, &one, key, value).await.expect("the key is free");
+    }
+    register(&keys, &other, "d", 3).await.expect("the key is free");
+    let keys_then = keys.clone();
+    assert_eq!(have(&one, move |ctx| keys_then.unregister(ctx, &"a")).await, Some(1));
+    assert_eq!(keys.keys_of(pid(&one)), ["c", "b"], "in the order in which it registered them");
+    let mut all = keys.select(|key, entry| (entry.value != 2).then_some((key, entry.value)));
+    all.sort_unstable();
+    assert_eq!((all, keys.len(), keys.is_empty()), (vec![("c", 0), ("d", 3)], 3, false));
+    let was = pid(&one);
+    kill(&one).await;
+    assert_eq!((keys.keys_of(was), keys.len()), (vec![], 1));
+    assert_eq!([owner(&keys, "c"), owner(&keys, "b")], [None, None]);
+    assert_eq!(owner(&keys, "d"), Some((other, 3)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restarted_actor_registers_again_and_finds_its_key_free() {
+    let (system, keys) = (System::new(), Keys::new());
+    let keys_then = keys.clone();
+    let init = move |ctx: &mut Context<Puppet>| {
+        let value = ctx.pid().incarnation();
+        keys_then.register(ctx, "key", value).expect("the one before has ended");
+    };
+    let mut hosted = Hosted::start(&system, init).await;
+    for incarnation in 1..10 {
+        assert_eq!(owner(&keys, "key"), Some((hosted.address.clone(), incarnation)));
+        hosted.crash().await;
+        assert_eq!((owner(&keys, "key"), keys.len()), (None, 0), "it belongs to an incarnation");
+        hosted.start_next().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_incarnation_that_was_abandoned_gets_no_key_and_takes_none_from_the_next() {
+    let (system, keys) = (System::new(), Keys::new());
+    let keys_then = keys.clone();
+    let init = move |ctx: &mut Context<Puppet>| {
+        let value = ctx.pid().incarnation();
+        keys_then.register(ctx, "key", value).expect("the one before has none");
+    };
+    let mut hosted = Hosted::start(&system, init).await;
+    let (go_on, until) = mpsc::channel::<()>();
+    let (begin, begun) = oneshot::channel();
+    let (tell, told) = oneshot::channel();
+    let keys_then = keys.clone();
+    // It blocks its thread, so that nobody can kill it.
+    let hang = Msg::Do(Box::new(move |_, ctx| {
+        begin.send(()).expect("the test waits");
+        let _ = until.recv();
+        let refused = [keys_then.register(ctx, "key", 8), keys_then.register(ctx, "another", 9)];
+        let took = (keys_then.unregister(ctx, &"key"), keys_then.update(ctx, &"key", |old| old + 1));
+        tell.send((refused, took)).expect("the test waits");
+    }));
+    hosted.address.cast(hang).expect("it is open");
+    begun.await.expect("it begins");
+    assert!(hosted.identity.abandon(pid(&hosted.address)));
+    hosted.start_next().await;
+    go_on.send(()).expect("it waits");
+    let (refused, took) = told.await.expect("it goes on");
+    assert!(matches!(refused, [Err(RegisterError::Ended(8)), Err(RegisterError::Ended(9))]), "{refused:?}");
+    assert_eq!(took, (None, None));
+    assert_eq!((owner(&keys, "key"), keys.len()), (Some((hosted.address.clone(), 2)), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_run_for_a_key_may_use_the_keys() {
+    let (system, keys) = (System::new(), Keys::new());
+    let one = puppet(&system).await;
+    register(&keys, &one, "key", 1).await.expect("the key is free");
+    let keys_then = keys.clone();
+    let updated = have(&one, move |ctx| {
+        let keys = &keys_then;
+        let old = keys.update(ctx, &"key", |old| {
+            old + keys.lookup(&"key").map_or(0, |entry| entry.value) + keys.len() as u32
+        });
+        let seen = keys.select(|key, entry| Some((key, entry.value, keys.lookup(&key).is_some())));
+        (old, seen)
+    });
+    assert_eq!(updated.await, (Some(1), vec![("key", 3, true)]));
+}
