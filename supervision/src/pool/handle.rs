@@ -130,7 +130,7 @@ where
     pub fn clear(&self) -> usize {
         let waiting = self.inner.shared.with(|board| (board.clear(), Vec::new()));
         let count = waiting.len();
-        self.inner.shared.drop_all(waiting);
+        self.inner.shared.drop_all(&waiting);
         count
     }
 

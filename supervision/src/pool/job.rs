@@ -123,6 +123,9 @@ pub(super) struct Task<J, T, E> {
     office: Weak<dyn Office>,
 }
 
+/// A job that was submitted, for all who have to do with it.
+pub(super) type TaskRef<J, T, E> = Arc<Task<J, T, E>>;
+
 /// A job, for those who only may cancel it.
 pub(super) trait Cancel: Send + Sync {
     fn cancel(&self) -> bool;

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::board::{Board, Next, Phase};
 use super::event::JobEvent;
-use super::job::{DeadJob, JobError, JobId, Office, Task, Terms};
+use super::job::{DeadJob, JobError, JobId, Office, Task, TaskRef, Terms};
 use super::lane::{Stand, Waiting};
 use super::stats::{Books, PoolStats};
 
@@ -146,7 +146,7 @@ impl<J: Send + Sync + 'static, T: Send + 'static, E: Send + Sync + 'static> Shar
         terms: &Terms,
         parts: B,
         make: impl FnOnce(B) -> Arc<Task<J, T, E>>,
-    ) -> Result<Arc<Task<J, T, E>>, (Refused, B)> {
+    ) -> Result<TaskRef<J, T, E>, (Refused, B)> {
         let now = self.now();
         let (task, roused) = {
             let mut state = self.state();
@@ -235,7 +235,7 @@ impl<J: Send + Sync + 'static, T: Send + 'static, E: Send + Sync + 'static> Shar
             state.board.enter(Phase::Closed);
             state.board.clear()
         };
-        self.drop_all(waiting);
+        self.drop_all(&waiting);
     }
 
     pub(super) fn take_dead(&self) -> Vec<DeadJob<J, E>> {

@@ -60,7 +60,7 @@ impl<J: Send + Sync + 'static, T: Send + 'static, E: Send + Sync + 'static> Shar
     fn come_back(&self, job: Waiting<Arc<Task<J, T, E>>>, failure: Failure<E>) {
         let task = job.item.clone();
         if self.state().board.phase() == Phase::Closed {
-            return self.drop_all(vec![task]);
+            return self.drop_all(&[task]);
         }
         match task.fail(failure) {
             Verdict::Over => self.over.notify_waiters(),
@@ -104,9 +104,9 @@ impl<J: Send + Sync + 'static, T: Send + 'static, E: Send + Sync + 'static> Shar
     }
 
     /// Jobs that will not be done.
-    pub(super) fn drop_all(&self, tasks: Vec<Arc<Task<J, T, E>>>) {
+    pub(super) fn drop_all(&self, tasks: &[Arc<Task<J, T, E>>]) {
         let mut dropped = 0;
-        for task in &tasks {
+        for task in tasks {
             if task.finish(Err(JobError::Dropped)) {
                 dropped += 1;
                 self.events.tell(|| JobEvent::Dropped(task.id));

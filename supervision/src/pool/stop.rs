@@ -49,7 +49,7 @@ where
             let roused = board.pause(false);
             (if how == StopPool::Finish { Vec::new() } else { board.clear() }, roused)
         });
-        shared.drop_all(waiting);
+        shared.drop_all(&waiting);
         if how == StopPool::Now {
             for worker in shared.workers.get().into_iter().flatten() {
                 // If it is just being restarted, it finds that there is nothing to do.

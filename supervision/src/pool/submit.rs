@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::job::{JobHandle, Office, Sink, Task, Terms};
+use super::job::{JobHandle, Office, Sink, Task, TaskRef, Terms};
 use super::office::{Refused, Shared};
 use crate::policy::Backoff;
 
@@ -58,6 +58,9 @@ impl<J> fmt::Display for SubmitError<J> {
 }
 
 impl<J> std::error::Error for SubmitError<J> {}
+
+/// A job that was not taken in, and who wanted its result.
+type NotTaken<J, T, E> = (SubmitError<J>, Sink<T, E>);
 
 impl<J, T, E> Submission<J, T, E>
 where
@@ -162,7 +165,7 @@ where
     }
 
     /// Takes it in, or gives it and whoever wants its result back.
-    fn take_in(self, sink: Sink<T, E>) -> Result<Arc<Task<J, T, E>>, (SubmitError<J>, Sink<T, E>)> {
+    fn take_in(self, sink: Sink<T, E>) -> Result<TaskRef<J, T, E>, NotTaken<J, T, E>> {
         let Self { pool, job, terms } = self;
         let office: Arc<dyn Office> = pool.clone();
         let office = Arc::downgrade(&office);
