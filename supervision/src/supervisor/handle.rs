@@ -14,8 +14,8 @@ use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
 
 /// The means to look at a supervisor and to manage its children, whichever incarnation of it lives. Clones are of the same.
 ///
-/// What is asked is done in order, and none of it counts for any intensity. While children are being started or restarted as a group,
-/// it waits. While the supervisor itself is being restarted it waits for the next incarnation.
+/// What changes something is done in order, and none of it counts for any intensity. While children are being started or restarted as a
+/// group, it waits; a look is answered at once. While the supervisor itself is being restarted, both wait for the next incarnation.
 ///
 /// # Cancel safety
 ///
