@@ -53,7 +53,7 @@ async fn c150_a_successor_has_the_key_before_its_owner_is_cleaned_up_and_keeps_i
     let (tell, ended) = oneshot::channel();
     let (clean_up, held_up) = mpsc::channel::<()>();
     // Set before the one of the keys, so it runs before it, and holds it up.
-    let set = old.handle().on_end(pid(&old), move || {
+    let set = old.handle().on_end(pid(&old), move |_| {
         tell.send(()).expect("the test waits");
         let _ = held_up.recv();
     });
@@ -77,7 +77,7 @@ async fn an_owner_that_has_ended_is_not_seen_though_nothing_is_cleaned_up_yet() 
     let owner = puppet(&system).await;
     let (tell, seen) = oneshot::channel();
     let keys_then = keys.clone();
-    owner.handle().on_end(pid(&owner), move || {
+    owner.handle().on_end(pid(&owner), move |_| {
         let looked = (keys_then.lookup(&"key").is_some(), keys_then.whereis(&"key").is_some());
         tell.send((looked, keys_then.select(|key, _| Some(key)))).expect("the test waits");
     });

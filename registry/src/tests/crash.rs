@@ -36,7 +36,7 @@ impl Actor for Owner {
         if let Some(heir) = heir {
             let (tables, group) = (tables.clone(), group.clone());
             // Set before the others, so it runs before them: when this one has ended and nothing is cleaned up.
-            address.handle().on_end(pid, move || {
+            address.handle().on_end(pid, move |_| {
                 let pid = heir.pid().expect("it lives");
                 let entry = KeyEntry { pid, address: heir.clone(), value: number };
                 tables.unique.0.register_entry(number, entry.clone(), true).expect("its owner has ended");

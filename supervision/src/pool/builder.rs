@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::{Mailbox, System};
+use tokio::runtime;
 
 use super::board::Board;
 use super::closures::Calls;
@@ -14,6 +15,7 @@ use super::handle::PoolHandle;
 use super::office::{Bell, Routing, Shared};
 use super::rate::Rate;
 use super::scale::{Scale, Size};
+use super::stop::StopPool;
 use super::worker::{Desk, DeskArgs, Worker};
 use crate::error::StartError;
 use crate::policy::{Backoff, Restart, Shutdown};
@@ -35,7 +37,10 @@ const DEAD: usize = 1000;
 #[must_use = "a pool does nothing until it is started"]
 pub struct Pool<J, T, E> {
     supervisor: Supervisor,
+    /// The pool's own, which does not keep it.
     handle: PoolHandle<J, T, E>,
+    /// What users get.
+    given: PoolHandle<J, T, E>,
     size: Size,
     worker: Box<dyn Fn(usize) -> Child<Bell> + Send>,
     scale_after: Duration,
@@ -65,8 +70,10 @@ where
             let args = DeskArgs::<W> { pool: pool.clone(), slot, args: args.clone() };
             Child::new::<Desk<W>>(slot.to_string(), Arc::new(args))
         };
+        let handle = PoolHandle::new(shared, supervisor.handle());
         Self {
-            handle: PoolHandle::new(shared, supervisor.handle()),
+            given: handle.clone(),
+            handle,
             supervisor,
             size,
             worker: Box::new(worker),
@@ -156,6 +163,20 @@ where
         self
     }
 
+    /// Ends the pool when all handles are gone that were made of it from now on: what it has is finished, and its workers end. So do workers
+    /// on a channel when its last sender is gone.
+    pub fn end_with_handles(mut self) -> Self {
+        let pool = self.handle.clone();
+        self.given = self.handle.ending(move || {
+            // Without a runtime there is nobody left to work.
+            if let Ok(runtime) = runtime::Handle::try_current() {
+                let pool = pool.clone();
+                runtime.spawn(async move { pool.stop(StopPool::Finish).await });
+            }
+        });
+        self
+    }
+
     /// Sets how workers are stopped.
     pub const fn shutdown(mut self, shutdown: Shutdown) -> Self {
         self.shutdown = shutdown;
@@ -191,7 +212,7 @@ where
     /// The means to hand jobs to it and to manage it, good from now on and through every restart.
     #[must_use]
     pub fn handle(&self) -> PoolHandle<J, T, E> {
-        self.handle.clone()
+        self.given.clone()
     }
 
     /// Starts it as the root of a tree.

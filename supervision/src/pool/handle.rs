@@ -21,6 +21,17 @@ use crate::supervisor::SupervisorHandle;
 pub struct PoolHandle<J, T, E> {
     shared: Arc<Shared<J, T, E>>,
     supervisor: SupervisorHandle,
+    /// Of those who end the pool by all being dropped.
+    share: Option<Arc<Share>>,
+}
+
+/// What all handles of a pool have in common that ends with them.
+struct Share(Box<dyn Fn() + Send + Sync>);
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        (self.0)();
+    }
 }
 
 impl<J, T, E> PoolHandle<J, T, E>
@@ -30,7 +41,12 @@ where
     E: Send + Sync + 'static,
 {
     pub(super) const fn new(shared: Arc<Shared<J, T, E>>, supervisor: SupervisorHandle) -> Self {
-        Self { shared, supervisor }
+        Self { shared, supervisor, share: None }
+    }
+
+    /// A handle that does this when it and all its clones are gone.
+    pub(super) fn ending(&self, end: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { share: Some(Arc::new(Share(Box::new(end)))), ..self.clone() }
     }
 
     /// The handle of a pool whose tree is there.
@@ -209,7 +225,7 @@ where
 
 impl<J, T, E> Clone for PoolHandle<J, T, E> {
     fn clone(&self) -> Self {
-        Self { shared: self.shared.clone(), supervisor: self.supervisor.clone() }
+        Self { shared: self.shared.clone(), supervisor: self.supervisor.clone(), share: self.share.clone() }
     }
 }
 

@@ -45,19 +45,7 @@ where
     pub async fn stop(&self, how: StopPool) -> StopReport {
         let shared = self.shared();
         let before = shared.stats();
-        let mut session = shared.session();
-        session.state.board.enter(if how == StopPool::Now { Phase::Closed } else { Phase::Finishing });
-        let roused = session.state.board.pause(false);
-        session.rouse(roused);
-        if how != StopPool::Finish {
-            session.clear();
-        }
-        if how == StopPool::Now {
-            session.call_off();
-        }
-        session.end();
-        // Those who wait for room need not.
-        shared.room.notify_waiters();
+        self.shut_door(how);
         if how != StopPool::Now {
             shared.emptied().await;
             shared.lock().board.enter(Phase::Closed);
@@ -72,6 +60,23 @@ where
             dropped: after.dropped - before.dropped,
             failed: after.failed - before.failed,
         }
+    }
+
+    /// Takes no job in any more, and drops what is not to be finished.
+    fn shut_door(&self, how: StopPool) {
+        let mut session = self.shared().session();
+        session.state.board.enter(if how == StopPool::Now { Phase::Closed } else { Phase::Finishing });
+        let roused = session.state.board.pause(false);
+        session.rouse(roused);
+        if how != StopPool::Finish {
+            session.clear();
+        }
+        if how == StopPool::Now {
+            session.call_off();
+        }
+        session.end();
+        // Those who wait for room need not.
+        self.shared().room.notify_waiters();
     }
 
     /// Stops all workers, at once.

@@ -1,0 +1,89 @@
+//! A pool: four workers hash words, one of the words crashes whoever touches it, and nothing else is lost.
+//!
+//! ```text
+//! cargo run --release --example pool
+//! ```
+
+#![expect(clippy::print_stdout, reason = "it shows what it does")]
+
+use std::error::Error;
+use std::time::Duration;
+
+use perennial::Backoff;
+use perennial::pool::{Failure, JobError, Pool, StopPool, Worker, Workplace};
+use perennial::prelude::*;
+
+/// Counts the letters of words. It has its own count of how many it has done, which goes with it when it crashes.
+struct Counter {
+    slot: usize,
+    done: u32,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} has no letters")]
+struct NoLetters(String);
+
+impl Worker for Counter {
+    type Job = String;
+    type Output = usize;
+    type Error = NoLetters;
+    type Args = ();
+
+    async fn init(_: &(), at: &Workplace) -> Result<Self, ExitReason> {
+        Ok(Self { slot: at.slot, done: 0 })
+    }
+
+    async fn work(&mut self, word: &String) -> Result<usize, NoLetters> {
+        tokio::task::yield_now().await;
+        assert_ne!(word, "poison", "worker {} after {} jobs", self.slot, self.done);
+        self.done += 1;
+        match word.chars().filter(|c| c.is_alphabetic()).count() {
+            0 => Err(NoLetters(word.clone())),
+            letters => Ok(letters),
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    // The panics are on purpose, and told of below.
+    std::panic::set_hook(Box::new(|_| {}));
+    let pool = Pool::new::<Counter>("counters", 4, ())
+        .attempts(3)
+        .retry_after(Backoff::new(Duration::from_millis(1), Duration::from_millis(10)).jitter(0.5));
+    let counters = pool.handle();
+    let app = pool.start(&System::new()).await?;
+
+    // One job, and its result.
+    let urgent = counters.submit("perennial".to_owned()).priority(9).await?;
+    assert_eq!(urgent.await?, 9);
+
+    // Many jobs, and their results in order. One of them crashes its worker, whoever that is.
+    let words = ["let", "it", "crash", "poison", "and", "go", "on", "..."].map(str::to_owned);
+    let results = counters.submit_many(words).await?.all().await;
+    let letters: Vec<Option<usize>> = results.iter().map(|result| result.as_ref().ok().copied()).collect();
+    println!("letters: {letters:?}");
+    assert_eq!(letters, [Some(3), Some(2), Some(5), None, Some(3), Some(2), Some(2), None]);
+    assert!(matches!(&results[3], Err(JobError::Failed(failures))
+        if failures.len() == 3 && failures.iter().all(|failure| matches!(failure, Failure::WorkerEnded(_)))));
+
+    // What could not be done is kept, with all that went wrong.
+    let dead = counters.take_dead();
+    for job in &dead {
+        println!("dead after {} attempts: {:?}, at last: {}", job.failures.len(), job.job, job.failures[2]);
+    }
+    assert_eq!(dead.len(), 2);
+
+    // A thousand more while all workers are restarted, one after the other.
+    let batch = counters.submit_many((0..1000).map(|n| format!("word{n}"))).await?;
+    counters.rolling_restart().await?;
+    assert!(batch.all().await.iter().all(|result| matches!(result, Ok(4))));
+
+    let report = counters.stop(StopPool::Finish).await;
+    let stats = counters.stats();
+    println!("{stats}");
+    assert_eq!((stats.done, stats.failed, stats.submitted), (1007, 2, 1009));
+    assert_eq!((report.dropped, stats.queued), (0, 0));
+    assert!(app.shutdown().await.is_clean());
+    Ok(())
+}

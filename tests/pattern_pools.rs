@@ -1,0 +1,259 @@
+//! The Supervisor-Worker pattern as other languages know it, end to end: the rows of `docs/PATTERN.md` that are about handing
+//! out work.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use perennial::pool::{JobError, JobEvent, Pool, StopPool, SubmitError, Worker, Workplace};
+use perennial::prelude::*;
+use perennial::{App, ProcessState, Report, SupervisorHandle, What};
+
+/// Who did what, in order.
+#[derive(Clone, Default)]
+struct Notes(Arc<Mutex<Vec<(usize, u64)>>>);
+
+impl Notes {
+    fn take(&self) -> Vec<(usize, u64)> {
+        std::mem::take(&mut *self.0.lock().expect("not poisoned"))
+    }
+}
+
+/// Squares numbers, and notes which of the workers it is that does. Thirteen is an error, and 666 a panic.
+struct Squarer {
+    slot: usize,
+    notes: Notes,
+}
+
+impl Worker for Squarer {
+    type Job = u64;
+    type Output = u64;
+    type Error = String;
+    type Args = Notes;
+
+    async fn init(notes: &Notes, at: &Workplace) -> Result<Self, ExitReason> {
+        Ok(Self { slot: at.slot, notes: notes.clone() })
+    }
+
+    async fn work(&mut self, job: &u64) -> Result<u64, String> {
+        // Of paused time.
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        self.notes.0.lock().expect("not poisoned").push((self.slot, *job));
+        match job {
+            13 => Err("unlucky".to_owned()),
+            666 => panic!("worse"),
+            _ => Ok(job * job),
+        }
+    }
+}
+
+type Squarers = Pool<u64, u64, String>;
+
+fn squarers(workers: usize) -> (Squarers, Notes) {
+    let notes = Notes::default();
+    (Pool::new::<Squarer>("squarers", workers, notes.clone()), notes)
+}
+
+async fn start(pool: Squarers) -> (System, App<SupervisorHandle>) {
+    let system = System::new();
+    let app = pool.start(&system).await.expect("it starts");
+    (system, app)
+}
+
+/// Rust, `std::thread` and `mpsc`: a fixed number of workers on one shared channel, which end when its sender is gone.
+#[tokio::test(start_paused = true)]
+async fn rust_workers_on_one_shared_channel_end_when_its_sender_is_gone() {
+    let (pool, notes) = squarers(4);
+    let pool = pool.end_with_handles();
+    let sender = pool.handle();
+    let (_system, app) = start(pool).await;
+    for job in 0..8 {
+        sender.submit(job).forget().await.expect("it is taken in");
+    }
+    drop(sender);
+    // The foreman stays, the workers do not.
+    while app.supervisor().count_children().await.expect("it lives").active > 1 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let done = notes.take();
+    assert_eq!(done.iter().map(|(_, job)| job).collect::<HashSet<_>>().len(), 8, "each was done");
+    assert_eq!(done.iter().map(|(slot, _)| slot).collect::<HashSet<_>>().len(), 4, "and all have worked");
+    assert!(app.shutdown().await.is_clean());
+}
+
+/// Go, goroutines and channels: a task `{id, payload}` in, a result `{id, value, error}` out, all collected, then a clean end.
+#[tokio::test(start_paused = true)]
+async fn go_tasks_go_in_with_an_id_and_come_out_with_a_value_or_an_error() {
+    #[derive(Clone)]
+    struct Task {
+        id: usize,
+        payload: &'static str,
+    }
+    let pool = Pool::of("parsers", 3, |task: &Task| {
+        let parsed = task.payload.parse::<i32>().map_err(|error| error.to_string());
+        async move { parsed }
+    });
+    let parsers = pool.attempts(1);
+    let (handle, system) = (parsers.handle(), System::new());
+    let app = parsers.start(&system).await.expect("it starts");
+
+    let payloads = ["1", "two", "3"];
+    let tasks = payloads.iter().enumerate().map(|(id, payload)| Task { id, payload }).collect::<Vec<_>>();
+    assert!(tasks.iter().enumerate().all(|(place, task)| task.id == place));
+    let mut results = handle.submit_many(tasks).await.expect("they are taken in");
+    let mut collected = HashMap::new();
+    while let Some((id, result)) = results.next_done().await {
+        collected.insert(id, result.ok());
+    }
+    assert_eq!(collected, HashMap::from([(0, Some(1)), (1, None), (2, Some(3))]));
+    assert!(app.shutdown().await.is_clean());
+}
+
+/// C, pthreads; C++, `std::thread`; Java, `BlockingQueue`: any closure with its argument in it is a job; first in, first out; idle
+/// workers wait and do not spin; a stop joins; a job can be interrupted.
+#[tokio::test(start_paused = true)]
+async fn c_and_java_any_closure_is_a_job_and_a_stop_joins_the_workers() {
+    type Closure = Box<dyn Fn() -> u64 + Send + Sync>;
+    let order = Notes::default();
+    let pool = Pool::of("closures", 1, |job: &Closure| {
+        let result = job();
+        async move {
+            if result == 0 {
+                std::future::pending::<()>().await;
+            }
+            Ok::<u64, String>(result)
+        }
+    });
+    let (closures, system) = (pool.handle(), System::new());
+    let app = pool.start(&system).await.expect("it starts");
+    let noting = |n: u64| {
+        let order = order.clone();
+        Box::new(move || {
+            order.0.lock().expect("not poisoned").push((0, n));
+            n
+        }) as Closure
+    };
+    let stuck = closures.submit(noting(0)).await.expect("it is taken in");
+    let others = closures.submit_many((1..=3).map(noting)).await.expect("they are taken in");
+    while closures.stats().running == 0 {
+        tokio::task::yield_now().await;
+    }
+    // Interrupted where it awaits; the others come in the order in which they were put.
+    assert!(stuck.cancel());
+    assert!(matches!(stuck.await, Err(JobError::Cancelled)));
+    assert_eq!(
+        others.all().await.into_iter().map(Result::ok).collect::<Vec<_>>(),
+        [Some(1), Some(2), Some(3)]
+    );
+    assert_eq!(order.take(), [(0, 0), (0, 1), (0, 2), (0, 3)]);
+    // Idle: nothing that a worker was told is left, and it does nothing.
+    let handled = system.counters().handled;
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    assert_eq!(system.counters().handled, handled);
+    assert_eq!(closures.stop(StopPool::Finish).await.done, 0);
+    assert!(app.shutdown().await.is_clean());
+}
+
+/// C#, `Task` and `BlockingCollection`: async jobs with results, adding is completed, and all are waited for.
+#[tokio::test(start_paused = true)]
+async fn csharp_adding_is_completed_and_all_that_was_added_is_done() {
+    let (pool, _) = squarers(2);
+    let jobs = pool.handle();
+    let (_system, app) = start(pool).await;
+    let batch = jobs.submit_many(1..=6).await.expect("they are taken in");
+    let report = jobs.stop(StopPool::Finish).await;
+    assert_eq!((report.done, report.dropped), (6, 0));
+    assert!(matches!(jobs.submit(7).await, Err(SubmitError::Closed(7))));
+    let results = batch.all().await;
+    assert_eq!(results.into_iter().map(Result::ok).collect::<Vec<_>>(), [1, 4, 9, 16, 25, 36].map(Some));
+    assert!(app.shutdown().await.is_clean());
+}
+
+/// Python, `multiprocessing.JoinableQueue`: a job that fails does not end its worker, `join` waits until every job is done, and then the
+/// workers are told that it is over.
+#[tokio::test(start_paused = true)]
+async fn python_a_failing_job_does_not_end_its_worker_and_join_waits_for_all() {
+    let (pool, _) = squarers(1);
+    let (jobs, pool) = pool.attempts(1).handle_and_pool();
+    let (_system, app) = start(pool).await;
+    let worker = app.tree().at(["0"]).expect("it is there").pid;
+    let unlucky = jobs.submit(13).await.expect("it is taken in");
+    let fine = jobs.submit(4).await.expect("it is taken in");
+    jobs.drain().await;
+    assert!(matches!(unlucky.await, Err(JobError::Failed(_))));
+    assert_eq!(fine.await.expect("it is done"), 16);
+    assert_eq!(app.tree().at(["0"]).expect("it is there").pid, worker, "it is the same incarnation");
+    let _ = jobs.stop(StopPool::Finish).await;
+    assert!(app.shutdown().await.is_clean());
+}
+
+/// TypeScript, `worker_threads`: typed tasks, busy workers are passed over, and one hears of each message, error and exit.
+#[tokio::test(start_paused = true)]
+async fn typescript_busy_workers_are_passed_over_and_errors_and_exits_are_told() {
+    let (pool, notes) = squarers(2);
+    let (jobs, pool) = pool.attempts(1).handle_and_pool();
+    let mut messages = jobs.subscribe();
+    let (system, app) = start(pool).await;
+    let mut exits = Report::subscribe(&system);
+    let long = jobs.submit(2).await.expect("it is taken in");
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let second = jobs.submit(3).await.expect("it is taken in");
+    assert_eq!((long.await.ok(), second.await.ok()), (Some(4), Some(9)));
+    let by: HashSet<usize> = notes.take().iter().map(|(slot, _)| *slot).collect();
+    assert_eq!(by.len(), 2, "the second went to the one that was free");
+
+    let fatal = jobs.submit(666).await.expect("it is taken in");
+    let id = fatal.id();
+    assert!(matches!(fatal.await, Err(JobError::Failed(_))));
+    let told: Vec<JobEvent> = std::iter::from_fn(|| messages.try_next()).collect();
+    assert!(told.contains(&JobEvent::Dead(id)));
+    let exit = loop {
+        let report = exits.next().await.expect("the system is there");
+        if let What::Terminated { reason } = report.what {
+            break reason;
+        }
+    };
+    assert!(matches!(exit, ExitReason::Panicked(_)));
+    assert!(app.shutdown().await.is_clean());
+}
+
+/// JavaScript, web worker: one request, and a promise of its result or error.
+#[tokio::test(start_paused = true)]
+async fn javascript_a_request_is_a_promise_of_a_result_or_an_error() {
+    let (pool, _) = squarers(1);
+    let (jobs, pool) = pool.attempts(1).handle_and_pool();
+    let (_system, app) = start(pool).await;
+    assert_eq!(jobs.submit(5).await.expect("it is taken in").await.expect("it is done"), 25);
+    let Err(JobError::Failed(failures)) = jobs.submit(13).await.expect("it is taken in").await else {
+        panic!("it is unlucky");
+    };
+    assert_eq!(failures[0].to_string(), "unlucky");
+    assert!(app.shutdown().await.is_clean());
+}
+
+/// Kotlin, `supervisorScope`: the failure of one leaves the others running, and all are joined.
+#[tokio::test(start_paused = true)]
+async fn kotlin_one_that_fails_leaves_its_siblings_running_and_all_are_joined() {
+    let (pool, _) = squarers(3);
+    let (jobs, pool) = pool.attempts(1).handle_and_pool();
+    let (_system, app) = start(pool).await;
+    let results = jobs.submit_many([2, 666, 3]).await.expect("they are taken in").all().await;
+    assert!(matches!(results[..], [Ok(4), Err(JobError::Failed(_)), Ok(9)]));
+    // Whoever it was that panicked is there again.
+    assert!(app.tree().children.iter().all(|child| child.handle.state() != ProcessState::Closed));
+    assert!(app.shutdown().await.is_clean());
+}
+
+/// A pool and its handle, to be had in one go.
+trait HandleAndPool: Sized {
+    type Handle;
+    fn handle_and_pool(self) -> (Self::Handle, Self);
+}
+
+impl HandleAndPool for Squarers {
+    type Handle = perennial::pool::PoolHandle<u64, u64, String>;
+
+    fn handle_and_pool(self) -> (Self::Handle, Self) {
+        (self.handle(), self)
+    }
+}
