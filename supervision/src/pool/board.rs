@@ -28,8 +28,10 @@ pub(super) type Incarnation = u32;
 /// Where a worker stands.
 #[derive(Debug)]
 struct Slot<I> {
-    /// The incarnation that is there.
-    served_by: Option<Incarnation>,
+    /// The last incarnation that has come; 0 if none has.
+    last: Incarnation,
+    /// Whether it is there still.
+    is_taken: bool,
     lease: Option<Waiting<I>>,
     idle: bool,
     /// Whether it is to have anything at all.
@@ -73,7 +75,7 @@ pub(super) struct Board<I> {
 
 impl<I> Board<I> {
     pub(super) fn new(slots: usize, capacity: usize) -> Self {
-        let slot = || Slot { served_by: None, lease: None, idle: false, open: true };
+        let slot = || Slot { last: 0, is_taken: false, lease: None, idle: false, open: true };
         Self {
             backlog: Backlog::new(slots),
             slots: std::iter::repeat_with(slot).take(slots).collect(),
@@ -196,10 +198,10 @@ impl<I> Board<I> {
 
 /// Who works.
 impl<I> Board<I> {
-    /// An incarnation has come, unless a later one has.
+    /// An incarnation has come, unless a later one has, be it gone or not.
     pub(super) fn arrive(&mut self, slot: usize, incarnation: Incarnation) {
-        if let Some(place) = self.slots.get_mut(slot) {
-            place.served_by = place.served_by.max(Some(incarnation));
+        if let Some(place) = self.slots.get_mut(slot).filter(|place| place.last < incarnation) {
+            (place.last, place.is_taken) = (incarnation, true);
         }
     }
 
@@ -272,13 +274,13 @@ impl<I> Board<I> {
         if !self.is_served(slot, incarnation) {
             return (None, None);
         }
-        self.slots[slot].served_by = None;
+        self.slots[slot].is_taken = false;
         self.stir(slot);
         (job, self.rouse_for_what_waits())
     }
 
     fn is_served(&self, slot: usize, incarnation: Incarnation) -> bool {
-        self.slots.get(slot).is_some_and(|slot| slot.served_by == Some(incarnation))
+        self.slots.get(slot).is_some_and(|slot| slot.is_taken && slot.last == incarnation)
     }
 
     fn is_within_rate(&mut self, now: Time) -> bool {
