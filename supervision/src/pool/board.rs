@@ -231,13 +231,22 @@ impl<I> Board<I> {
                 continue;
             }
             let (item, waited) = (job.item.clone(), now.saturating_sub(job.since));
+            let is_own = job.stand.slot.is_some();
             self.slots[slot].lease = Some(job);
             self.leased += 1;
-            return (Next::Job(item, waited), self.spend(now));
+            self.spend(now);
+            return (Next::Job(item, waited), self.hand_on(is_own));
         }
+        let roused = self.hand_on(false);
         self.slots[slot].idle = true;
         self.idle.push(slot);
-        (Next::Nothing, None)
+        (Next::Nothing, roused)
+    }
+
+    /// A worker has looked, and may have taken one of its own instead of the job for all that it was woken for; and those who wait for the
+    /// rate are woken one by the other, whatever each finds. Whom to wake in its place.
+    fn hand_on(&mut self, took_its_own: bool) -> Option<usize> {
+        if took_its_own || self.rate.is_some() { self.rouse_for_what_waits() } else { None }
     }
 
     fn may_have_one(&self, slot: usize) -> bool {
@@ -246,12 +255,12 @@ impl<I> Board<I> {
         is_free && !self.paused && self.phase != Phase::Closed && self.backlog.has_for(slot)
     }
 
-    /// A job has begun. Those who wait for the rate are woken one by the other: whom to wake.
-    fn spend(&mut self, now: Time) -> Option<usize> {
-        let rate = self.rate.as_mut()?;
-        rate.spend(now);
-        self.held_up = false;
-        self.rouse_for_what_waits()
+    /// A job has begun.
+    fn spend(&mut self, now: Time) {
+        if let Some(rate) = &mut self.rate {
+            rate.spend(now);
+            self.held_up = false;
+        }
     }
 
     /// A lease is over, if it is still that incarnation's (rule 2).
@@ -302,7 +311,7 @@ impl<I> Board<I> {
 
     /// Wakes one for whom there is a job.
     fn rouse_for_what_waits(&mut self) -> Option<usize> {
-        if self.is_held_up() {
+        if self.is_held_up() || self.phase == Phase::Closed {
             return None;
         }
         let meant = |slot: &&usize| self.slots[**slot].open && self.backlog.has_for(**slot);
@@ -322,7 +331,10 @@ impl<I> Board<I> {
             return self.stir(slot).into_iter().collect();
         }
         let homeless = self.backlog.take_reserved(slot);
-        homeless.into_iter().filter_map(|job| self.put(job)).collect()
+        let mut roused: Vec<usize> = homeless.into_iter().filter_map(|job| self.put(job)).collect();
+        // It may have been woken for a job that it is not to have any more.
+        roused.extend(self.rouse_for_what_waits());
+        roused
     }
 
     pub(super) fn pause(&mut self, paused: bool) -> Vec<usize> {
