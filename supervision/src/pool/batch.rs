@@ -48,6 +48,7 @@ impl<T, E> Batch<T, E> {
             None => self.results.recv().await?,
         };
         self.told.insert(next.0);
+        self.skip_told();
         Some(next)
     }
 
@@ -58,15 +59,19 @@ impl<T, E> Batch<T, E> {
     /// Nothing is lost if the future is dropped.
     pub async fn next_in_order(&mut self) -> Option<Result<T, JobError<E>>> {
         loop {
-            while self.told.remove(&self.next) {
-                self.next += 1;
-            }
+            self.skip_told();
             if let Some(result) = self.early.remove(&self.next) {
                 self.next += 1;
                 return Some(result);
             }
             let (index, result) = self.results.recv().await?;
             self.early.insert(index, result);
+        }
+    }
+
+    fn skip_told(&mut self) {
+        while self.told.remove(&self.next) {
+            self.next += 1;
         }
     }
 
