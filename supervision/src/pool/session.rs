@@ -249,11 +249,14 @@ where
                 self.state.books.retried += 1;
                 self.note(JobEvent::Retried(task.id));
                 let job = Waiting { since: now, ..job };
+                let has_a_time = !delay.is_zero() || job.stand.expires.is_some();
                 if delay.is_zero() {
                     let roused = self.state.board.put(job);
                     self.rouse(roused);
                 } else {
                     self.state.board.delay(job, now.saturating_add(delay));
+                }
+                if has_a_time {
                     self.set_alarm(now);
                 }
             }
