@@ -1,6 +1,6 @@
 //! The results of many jobs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use tokio::sync::mpsc;
@@ -14,13 +14,15 @@ pub struct Batch<T, E> {
     results: mpsc::UnboundedReceiver<(usize, Outcome<T, E>)>,
     /// What came before its turn.
     early: BTreeMap<usize, Outcome<T, E>>,
+    /// What was told before its turn.
+    told: BTreeSet<usize>,
     next: usize,
     len: usize,
 }
 
 impl<T, E> Batch<T, E> {
     pub(super) const fn new(results: mpsc::UnboundedReceiver<(usize, Outcome<T, E>)>, len: usize) -> Self {
-        Self { results, early: BTreeMap::new(), next: 0, len }
+        Self { results, early: BTreeMap::new(), told: BTreeSet::new(), next: 0, len }
     }
 
     /// How many jobs there are.
@@ -35,25 +37,29 @@ impl<T, E> Batch<T, E> {
         self.len == 0
     }
 
-    /// The next result in the order in which they come, with the place of its job; `None` when all have come.
+    /// The next result in the order in which they come, with the place of its job; `None` when all were told.
     ///
     /// # Cancel safety
     ///
     /// Nothing is lost if the future is dropped.
     pub async fn next_done(&mut self) -> Option<(usize, Result<T, JobError<E>>)> {
-        match self.early.pop_first() {
-            Some(early) => Some(early),
-            None => self.results.recv().await,
-        }
+        let next = match self.early.pop_first() {
+            Some(early) => early,
+            None => self.results.recv().await?,
+        };
+        self.told.insert(next.0);
+        self.skip_told();
+        Some(next)
     }
 
-    /// The next result in the order in which the jobs were submitted; `None` when all have come.
+    /// The next result in the order in which the jobs were submitted, of those that were not told before; `None` when all were.
     ///
     /// # Cancel safety
     ///
     /// Nothing is lost if the future is dropped.
     pub async fn next_in_order(&mut self) -> Option<Result<T, JobError<E>>> {
         loop {
+            self.skip_told();
             if let Some(result) = self.early.remove(&self.next) {
                 self.next += 1;
                 return Some(result);
@@ -63,7 +69,13 @@ impl<T, E> Batch<T, E> {
         }
     }
 
-    /// All results, in the order in which the jobs were submitted.
+    fn skip_told(&mut self) {
+        while self.told.remove(&self.next) {
+            self.next += 1;
+        }
+    }
+
+    /// All results that were not told before, in the order in which the jobs were submitted.
     pub async fn all(mut self) -> Vec<Result<T, JobError<E>>> {
         let mut all = Vec::with_capacity(self.len);
         while let Some(result) = self.next_in_order().await {

@@ -29,8 +29,10 @@ pub(super) type Incarnation = u32;
 /// Where a worker stands.
 #[derive(Debug)]
 struct Slot<I> {
-    /// The incarnation that is there.
-    served_by: Option<Incarnation>,
+    /// The last incarnation that has come; 0 if none has.
+    last: Incarnation,
+    /// Whether it is there still.
+    is_taken: bool,
     lease: Option<Waiting<I>>,
     idle: bool,
     /// Whether it is to have anything at all.
@@ -74,7 +76,7 @@ pub(super) struct Board<I> {
 
 impl<I> Board<I> {
     pub(super) fn new(slots: usize, capacity: usize) -> Self {
-        let slot = || Slot { served_by: None, lease: None, idle: false, open: true };
+        let slot = || Slot { last: 0, is_taken: false, lease: None, idle: false, open: true };
         Self {
             backlog: Backlog::new(slots),
             slots: std::iter::repeat_with(slot).take(slots).collect(),
@@ -223,10 +225,10 @@ impl<I> Board<I> {
 
 /// Who works.
 impl<I> Board<I> {
-    /// An incarnation has come, unless a later one has.
+    /// An incarnation has come, unless a later one has, be it gone or not.
     pub(super) fn arrive(&mut self, slot: usize, incarnation: Incarnation) {
-        if let Some(place) = self.slots.get_mut(slot) {
-            place.served_by = place.served_by.max(Some(incarnation));
+        if let Some(place) = self.slots.get_mut(slot).filter(|place| place.last < incarnation) {
+            (place.last, place.is_taken) = (incarnation, true);
         }
     }
 
@@ -257,13 +259,22 @@ impl<I> Board<I> {
                 continue;
             }
             let (item, since) = (job.item.clone(), job.since);
+            let is_own = job.stand.slot.is_some();
             self.slots[slot].lease = Some(job);
             self.leased += 1;
-            return (Next::Job(item, since), self.spend(now));
+            self.spend(now);
+            return (Next::Job(item, since), self.hand_on(is_own));
         }
+        let roused = self.hand_on(false);
         self.slots[slot].idle = true;
         self.idle.push(slot);
-        (Next::Nothing, None)
+        (Next::Nothing, roused)
+    }
+
+    /// A worker has looked, and may have taken one of its own instead of the job for all that it was woken for; and those who wait for the
+    /// rate are woken one by the other, whatever each finds. Whom to wake in its place.
+    fn hand_on(&mut self, took_its_own: bool) -> Option<usize> {
+        if took_its_own || self.rate.is_some() { self.rouse_for_what_waits() } else { None }
     }
 
     fn may_have_one(&self, slot: usize) -> bool {
@@ -272,12 +283,12 @@ impl<I> Board<I> {
         is_free && !self.paused && self.phase != Phase::Closed && self.backlog.has_for(slot)
     }
 
-    /// A job has begun. Those who wait for the rate are woken one by the other: whom to wake.
-    fn spend(&mut self, now: Time) -> Option<usize> {
-        let rate = self.rate.as_mut()?;
-        rate.spend(now);
-        self.held_up = false;
-        self.rouse_for_what_waits()
+    /// A job has begun.
+    fn spend(&mut self, now: Time) {
+        if let Some(rate) = &mut self.rate {
+            rate.spend(now);
+            self.held_up = false;
+        }
     }
 
     /// A lease is over, if it is still that incarnation's (rule 2).
@@ -300,13 +311,13 @@ impl<I> Board<I> {
         if !self.is_served(slot, incarnation) {
             return (None, None);
         }
-        self.slots[slot].served_by = None;
+        self.slots[slot].is_taken = false;
         self.stir(slot);
         (job, self.rouse_for_what_waits())
     }
 
     fn is_served(&self, slot: usize, incarnation: Incarnation) -> bool {
-        self.slots.get(slot).is_some_and(|slot| slot.served_by == Some(incarnation))
+        self.slots.get(slot).is_some_and(|slot| slot.is_taken && slot.last == incarnation)
     }
 
     fn is_within_rate(&mut self, now: Time) -> bool {
@@ -328,7 +339,7 @@ impl<I> Board<I> {
 
     /// Wakes one for whom there is a job.
     fn rouse_for_what_waits(&mut self) -> Option<usize> {
-        if self.is_held_up() {
+        if self.is_held_up() || self.phase == Phase::Closed {
             return None;
         }
         let meant = |slot: &&usize| self.slots[**slot].open && self.backlog.has_for(**slot);
@@ -348,7 +359,10 @@ impl<I> Board<I> {
             return self.stir(slot).into_iter().collect();
         }
         let homeless = self.backlog.take_reserved(slot);
-        homeless.into_iter().filter_map(|job| self.put(job)).collect()
+        let mut roused: Vec<usize> = homeless.into_iter().filter_map(|job| self.put(job)).collect();
+        // It may have been woken for a job that it is not to have any more.
+        roused.extend(self.rouse_for_what_waits());
+        roused
     }
 
     pub(super) fn pause(&mut self, paused: bool) -> Vec<usize> {

@@ -62,7 +62,11 @@ where
         W: Worker<Job = J, Output = T, Error = E>,
     {
         let (size, supervisor) = (size.into(), Supervisor::new(id).intensity(100, Duration::from_secs(1)));
-        let board = Board::new(size.max(), CAPACITY);
+        let mut board = Board::new(size.max(), CAPACITY);
+        for slot in size.min()..size.max() {
+            // Nobody is there yet, so nothing is to wait for them.
+            board.set_open(slot, false);
+        }
         let weak = supervisor.handle().downgrade();
         let is_elastic = size.min() < size.max();
         let shared = Arc::new(Shared::new(board, size.min(), is_elastic, DEAD, weak));

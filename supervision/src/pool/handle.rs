@@ -1,9 +1,11 @@
 //! Handing jobs to a pool, and managing it.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 
 use perennial_actors::Subscription;
+use tokio::runtime;
 use tokio::sync::mpsc;
 
 use super::batch::Batch;
@@ -164,16 +166,22 @@ where
     /// # Errors
     ///
     /// If there are to be more than the pool was made for, if one does not start or stop, or if the pool has stopped.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, it is carried through all the same.
     pub async fn resize(&self, workers: usize) -> Result<(), PoolError> {
+        let pool = self.clone();
+        carry_through(async move { pool.set_size(workers).await }).await
+    }
+
+    async fn set_size(&self, workers: usize) -> Result<(), PoolError> {
         let max = self.shared.workers().len();
         if workers > max {
             return Err(PoolError::TooMany { max });
         }
         let _one_at_a_time = self.shared.changing.lock().await;
-        if self.is_stopped() {
-            return Err(PoolError::Stopped);
-        }
-        self.shared.want(workers);
+        self.want(workers)?;
         for slot in 0..workers {
             self.open(slot).await?;
         }
@@ -184,13 +192,35 @@ where
         Ok(())
     }
 
+    fn want(&self, workers: usize) -> Result<(), PoolError> {
+        // Under the lock, so that a pool that is stopped meanwhile wants none in the end.
+        let state = self.shared.lock();
+        if state.board.phase() == Phase::Closed {
+            return Err(PoolError::Stopped);
+        }
+        self.shared.want(workers);
+        drop(state);
+        // It may have something to watch now.
+        self.shared.call_foreman();
+        Ok(())
+    }
+
     /// Restarts all workers, one after the other: each finishes the job that it has, if it does not take longer than it has to stop. No job is
     /// lost, and it counts for no intensity.
     ///
     /// # Errors
     ///
     /// If one does not start or stop, or the pool has stopped. Those after it are left as they are.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, it is carried through all the same.
     pub async fn rolling_restart(&self) -> Result<(), PoolError> {
+        let pool = self.clone();
+        carry_through(async move { pool.restart_each().await }).await
+    }
+
+    async fn restart_each(&self) -> Result<(), PoolError> {
         let _one_at_a_time = self.shared.changing.lock().await;
         for slot in 0..self.shared.wanted() {
             if self.is_stopped() {
@@ -220,6 +250,16 @@ where
 
     fn is_stopped(&self) -> bool {
         self.shared.lock().board.phase() == Phase::Closed
+    }
+}
+
+/// Makes a change to its end, also if nobody waits for that any more: a worker that was stopped is to be started again.
+async fn carry_through(
+    change: impl Future<Output = Result<(), PoolError>> + Send + 'static,
+) -> Result<(), PoolError> {
+    match runtime::Handle::try_current() {
+        Ok(runtime) => runtime.spawn(change).await.unwrap_or(Err(PoolError::Stopped)),
+        Err(_) => change.await,
     }
 }
 

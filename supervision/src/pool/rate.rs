@@ -52,12 +52,14 @@ impl Rate {
 
     /// When the next job may begin, if none may now.
     pub(super) fn ready_at(&mut self, now: Duration) -> Option<Duration> {
-        while let Some(begun) = self.begun.front().filter(|begun| begun.last + self.period <= now) {
+        while let Some(begun) =
+            self.begun.front().filter(|begun| begun.last.saturating_add(self.period) <= now)
+        {
             self.counted -= begun.jobs;
             self.begun.pop_front();
         }
         let full = self.counted >= self.jobs;
-        self.begun.front().filter(|_| full).map(|begun| begun.last + self.period)
+        self.begun.front().filter(|_| full).map(|begun| begun.last.saturating_add(self.period))
     }
 }
 

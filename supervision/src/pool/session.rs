@@ -6,7 +6,7 @@ use super::board::Time;
 use super::event::JobEvent;
 use super::job::{DeadJob, Failure, JobError, JobRef};
 use super::lane::Waiting;
-use super::office::{Counted, Shared, State};
+use super::office::{Draining, Shared, State};
 use super::stats::PoolStats;
 use super::task::{Outcome, Task, Verdict};
 
@@ -142,12 +142,12 @@ where
     }
 
     /// One more who waits until it is empty.
-    fn counted_unless_empty(&self) -> Option<Counted<'_, J, T, E>> {
+    fn draining_unless_empty(&self) -> Option<Draining<'_, J, T, E>> {
         let mut session = self.session();
         let is_empty = session.state.board.is_done();
         session.state.draining += usize::from(!is_empty);
         session.end();
-        (!is_empty).then(|| self.counted(|state| &mut state.draining))
+        if is_empty { None } else { Some(Draining(self)) }
     }
 
     /// Waits until nothing waits and nothing is worked at.
@@ -157,7 +157,7 @@ where
             let emptied = self.emptied.notified();
             tokio::pin!(emptied);
             emptied.as_mut().enable();
-            let Some(_counted) = self.counted_unless_empty() else { return };
+            let Some(_draining) = self.draining_unless_empty() else { return };
             emptied.await;
         }
     }
@@ -299,11 +299,14 @@ where
                 self.note(JobEvent::Retried(task.id));
                 let now = self.now();
                 let job = Waiting { since: Some(now), ..job };
+                let has_a_time = !delay.is_zero() || job.stand.expires.is_some();
                 if delay.is_zero() {
                     let roused = self.state.board.put(job);
                     self.rouse(roused);
                 } else {
                     self.state.board.delay(job, now.saturating_add(delay));
+                }
+                if has_a_time {
                     self.set_alarm();
                 }
             }
@@ -344,7 +347,7 @@ where
         if self.state.draining > 0 && !self.is_exact {
             self.gather();
         }
-        let Self { pool, state, errands, is_exact, .. } = self;
+        let Self { pool, mut state, errands, is_exact, .. } = self;
         let room = state.room_for_those_in_line();
         let credit = if is_exact { state.credit() } else { 0 };
         if credit > 0 {

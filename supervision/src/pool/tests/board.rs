@@ -96,6 +96,26 @@ fn a_job_for_one_worker_wakes_that_one_and_nobody_else_may_have_it() {
 }
 
 #[test]
+fn a_worker_that_takes_its_own_job_first_leaves_the_one_it_was_woken_for_to_another() {
+    let mut board = idle_board(2);
+    let woken = board.put(job(1)).expect("somebody is woken");
+    assert_eq!(
+        board.put(Waiting { stand: Stand { priority: 1, slot: Some(woken), expires: None }, ..job(2) }),
+        None
+    );
+    let (next, roused) = board.lease(woken, 1, ms(0), &mut Vec::new());
+    assert!(matches!(next, Next::Job(2, _)));
+    assert_eq!(roused, Some(1 - woken));
+}
+
+#[test]
+fn a_worker_whose_slot_is_closed_leaves_the_job_that_it_was_woken_for_to_another() {
+    let mut board = idle_board(2);
+    let woken = board.put(job(1)).expect("somebody is woken");
+    assert_eq!(board.set_open(woken, false), [1 - woken]);
+}
+
+#[test]
 fn a_job_for_one_and_a_job_for_all_are_begun_in_the_order_in_which_they_came() {
     let mut board = idle_board(1);
     board.put(job(1));
@@ -233,6 +253,23 @@ fn a_job_for_one_worker_that_waits_for_the_rate_wakes_that_one() {
         assert_eq!(look_at(&mut board, slot, 0), None);
     }
     assert_eq!(board.tick(ms(10), &mut Vec::new()), [1]);
+}
+
+#[test]
+fn who_is_woken_by_the_rate_and_finds_nothing_wakes_the_next() {
+    let mut board = idle_board(2);
+    board.set_rate(Rate::new(1, ms(10)));
+    board.put(job(1));
+    assert_eq!(look_at(&mut board, 1, 0), Some(1));
+    board.settle(1, 1);
+    board.put(for_slot(2, 0));
+    board.put(for_slot(3, 1));
+    assert_eq!((look_at(&mut board, 0, 0), look_at(&mut board, 1, 0)), (None, None));
+    let woken = board.tick(ms(10), &mut Vec::new())[0];
+    board.withdraw(2 + woken as u64);
+    let (next, roused) = board.lease(woken, 1, ms(10), &mut Vec::new());
+    assert!(matches!(next, Next::Nothing));
+    assert_eq!(roused, Some(1 - woken));
 }
 
 #[test]

@@ -44,7 +44,9 @@ fn a_rate_of_none_is_a_rate_of_one() {
 fn a_high_rate_is_kept_in_little_room() {
     let mut rate = Rate::new(10_000_000, Duration::from_secs(1));
     for n in 0..2_000_000 {
-        rate.spend(Duration::from_micros(n));
+        let now = Duration::from_micros(n);
+        assert!(rate.is_ready(now), "what is over is forgotten when it is asked");
+        rate.spend(now);
     }
     assert!(rate.entries() <= 4200, "{} entries", rate.entries());
 }

@@ -217,7 +217,8 @@ impl World {
 
     /// Whatever an incarnation does that is gone, nothing comes of it.
     fn haunt(&mut self, slot: usize) {
-        let old = self.model.seats[slot].incarnation - 1;
+        let seat = self.model.seats[slot];
+        let old = seat.incarnation - u32::from(seat.present);
         self.board.arrive(slot, old);
         let (next, woken) = self.board.lease(slot, old, ms(self.model.now), &mut Vec::new());
         assert!(matches!(next, Next::Nothing) && woken.is_none());

@@ -1,0 +1,265 @@
+//! What waits in a pool: how much may, in what order, and how long.
+
+#[path = "support/pool.rs"]
+mod support;
+
+use perennial_supervision::Backoff;
+use perennial_supervision::pool::SubmitError;
+use support::{
+    Deed, HandsHandle, Promise, Running, fate, hands, job, long, ms, now, pends, quick, quiet, secs, soon,
+    start, started,
+};
+use tokio::task::JoinHandle;
+
+/// A pool of one worker, who is at a job of a minute, and with room for so many.
+async fn busy(capacity: usize) -> (Running, Promise) {
+    let (pool, journal) = hands(1);
+    let running = start((pool.capacity(capacity), journal)).await;
+    let first = running.submit(long(0, secs(60)));
+    quiet().await;
+    (running, first)
+}
+
+/// A submitter who waits for room.
+fn in_line(pool: &HandsHandle, number: u64) -> JoinHandle<Result<Promise, SubmitError<support::Job>>> {
+    let submission = pool.submit(quick(number));
+    tokio::spawn(async move { submission.await })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_for_which_there_is_no_room_now_is_given_back() {
+    let (running, first) = busy(2).await;
+    let _waiting = running.submit_all([1, 2]);
+    let refused = running.pool.submit(quick(3)).now().expect_err("two wait");
+    assert_eq!(format!("{refused:?}: {refused}"), "Full(..): the queue of the pool is full");
+    assert_eq!(refused.into_job().number, 3);
+    assert_eq!(fate(first).await, "done 0");
+    running.pool.drain().await;
+    assert_eq!(running.journal.jobs(), [0, 1, 2]);
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_many_may_wait_unless_it_is_set_and_one_at_least() {
+    for (capacity, expected) in [(None, 1024), (Some(0), 1), (Some(7), 7)] {
+        let (pool, journal) = hands(1);
+        let running =
+            start((capacity.into_iter().fold(pool, |pool, jobs| pool.capacity(jobs)), journal)).await;
+        running.pool.pause();
+        let fit = (0..).map_while(|number| running.pool.submit(quick(number)).now().ok()).count();
+        assert_eq!(fit, expected);
+        running.pool.clear();
+        running.close().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_room_is_let_in_as_there_is_in_the_order_in_which_they_came() {
+    let (running, first) = busy(1).await;
+    let _waiting = running.submit_all([1]);
+    let mut line = Vec::new();
+    for number in 2..=4 {
+        line.push(in_line(&running.pool, number));
+        quiet().await;
+    }
+    assert!(pends(&mut line[0]).await);
+    assert_eq!(running.pool.stats().queued, 1);
+    assert_eq!(fate(first).await, "done 0");
+    for submitter in line {
+        let promise = soon(submitter).await.expect("it does not panic").expect("it is taken in");
+        assert!(fate(promise).await.starts_with("done"));
+    }
+    assert_eq!(running.journal.jobs(), [0, 1, 2, 3, 4]);
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn room_for_somebody_who_does_not_wait_any_more_goes_to_the_next() {
+    let (running, _first) = busy(1).await;
+    let waiting = running.submit_all([1]);
+    let (gone, next) = (in_line(&running.pool, 2), in_line(&running.pool, 3));
+    quiet().await;
+    // There is room, and whoever is first in line is told; but it is gone before it hears of it.
+    assert!(waiting[0].cancel());
+    gone.abort();
+    let promise = soon(next).await.expect("it does not panic").expect("it is taken in");
+    assert_eq!(fate(promise).await, "done 3");
+    assert_eq!(running.journal.jobs(), [0, 3]);
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_makes_room_lets_those_in_who_wait_for_it() {
+    type Making = fn(&Running, &Promise) -> usize;
+    let ways: [(&str, Making); 2] = [
+        ("cancel", |_, waiting| usize::from(waiting.cancel())),
+        ("clear", |running, _| running.pool.clear()),
+    ];
+    for (way, make_room) in ways {
+        let (running, _first) = busy(1).await;
+        let waiting = now(running.pool.submit(quick(1)).expires_in(secs(5)));
+        let mut line = in_line(&running.pool, 2);
+        quiet().await;
+        assert!(pends(&mut line).await);
+        assert_eq!(make_room(&running, &waiting), 1);
+        quiet().await;
+        assert!(line.is_finished(), "{way}");
+        running.pool.drain().await;
+        running.close().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_expires_makes_room_too() {
+    let (running, _first) = busy(1).await;
+    let _waiting = now(running.pool.submit(quick(1)).expires_in(secs(5)));
+    let line = in_line(&running.pool, 2);
+    quiet().await;
+    tokio::time::sleep(secs(5)).await;
+    assert!(line.is_finished());
+    running.pool.drain().await;
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_tried_again_goes_back_into_a_queue_that_is_full_and_who_waits_for_room_waits_for_it_too() {
+    let (pool, journal) = hands(1);
+    let running = start((pool.capacity(1), journal)).await;
+    let ill = running.submit(job(1, [Deed::FailAfter(ms(10)), Deed::Take(ms(10))]));
+    quiet().await;
+    let waiting = running.submit_all([2]);
+    let line = in_line(&running.pool, 3);
+    tokio::time::sleep(ms(12)).await;
+    assert!(!line.is_finished(), "the second waits for the first, which is tried again");
+    assert_eq!((running.pool.stats().queued, running.pool.stats().running), (1, 1));
+    let last = soon(line).await.expect("it does not panic").expect("it is taken in");
+    for promise in waiting.into_iter().chain([ill, last]) {
+        assert!(fate(promise).await.starts_with("done"));
+    }
+    assert_eq!(running.journal.jobs(), [1, 1, 2, 3]);
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_its_time_or_to_be_tried_again_takes_up_room() {
+    let (pool, journal) = hands(1);
+    let running = start((pool.capacity(2), journal)).await;
+    let delayed = now(running.pool.submit(quick(1)).delay(secs(9)));
+    let ill =
+        now(running.pool.submit(job(2, [Deed::Fail, Deed::Do])).backoff(Backoff::new(secs(9), secs(9))));
+    quiet().await;
+    assert_eq!(running.pool.stats().queued, 2);
+    assert!(matches!(running.pool.submit(quick(3)).now(), Err(SubmitError::Full(_))));
+    let third = soon(running.pool.submit(quick(3))).await.expect("it is taken in");
+    for promise in [delayed, ill, third] {
+        assert!(fate(promise).await.starts_with("done"));
+    }
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_urgent_come_first_and_then_those_that_came_first() {
+    let (running, _first) = busy(9).await;
+    for (number, priority) in [(1, None), (2, Some(5)), (3, Some(0)), (4, Some(255)), (5, Some(5))] {
+        let submission = running.pool.submit(quick(number));
+        drop(now(priority
+            .into_iter()
+            .fold(submission, |submission, priority| submission.priority(priority))));
+    }
+    running.pool.drain().await;
+    assert_eq!(running.journal.jobs(), [0, 4, 2, 5, 1, 3]);
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_that_is_paused_finishes_what_it_has_begun_and_begins_nothing_until_it_goes_on() {
+    let running = started(2).await;
+    let begun = running.submit(long(1, ms(10)));
+    quiet().await;
+    running.pool.pause();
+    let mut waiting = running.submit(quick(2));
+    let delayed = now(running.pool.submit(quick(3)).delay(ms(5)));
+    let ill = now(running.pool.submit(quick(4)).priority(9));
+    assert_eq!(fate(begun).await, "done 1");
+    tokio::time::sleep(secs(9)).await;
+    assert!(pends(&mut waiting).await);
+    assert_eq!(running.journal.jobs(), [1]);
+    running.pool.resume();
+    for promise in [waiting, delayed, ill] {
+        assert!(fate(promise).await.starts_with("done"));
+    }
+    assert_eq!(running.journal.jobs()[0], 4, "the urgent first");
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn to_clear_drops_what_waits_wherever_it_does_and_leaves_what_is_begun() {
+    let running = started(1).await;
+    let ill =
+        now(running.pool.submit(job(1, [Deed::Fail, Deed::Do])).backoff(Backoff::new(secs(9), secs(9))));
+    quiet().await;
+    let begun = running.submit(long(2, ms(10)));
+    quiet().await;
+    let delayed = now(running.pool.submit(quick(3)).delay(secs(1)));
+    let keyed = now(running.pool.submit(quick(4)).key(&"a"));
+    let urgent = now(running.pool.submit(quick(5)).priority(1));
+    assert_eq!(running.pool.clear(), 4);
+    assert_eq!(running.pool.clear(), 0);
+    for dropped in [ill, delayed, keyed, urgent] {
+        assert_eq!(fate(dropped).await, "dropped");
+    }
+    assert_eq!(fate(begun).await, "done 2");
+    assert_eq!(running.pool.stats().dropped, 4);
+    assert_eq!(fate(running.submit(quick(6))).await, "done 6");
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_waits_for_what_waits_is_worked_at_is_delayed_or_is_to_be_tried_again() {
+    let running = started(1).await;
+    let before = tokio::time::Instant::now();
+    running.pool.drain().await;
+    assert_eq!(before.elapsed(), ms(0), "there is nothing");
+    let backoff = Backoff::new(secs(3), secs(3));
+    let jobs = [
+        (1, running.pool.submit(long(1, secs(1)))),
+        (2, running.pool.submit(quick(1)).delay(secs(2))),
+        (3, running.pool.submit(job(1, [Deed::Fail, Deed::Do])).backoff(backoff)),
+    ];
+    for (expected, submission) in jobs {
+        let (before, promise) = (tokio::time::Instant::now(), now(submission));
+        running.pool.drain().await;
+        assert_eq!(before.elapsed().as_secs(), expected);
+        assert_eq!(fate(promise).await, "done 1");
+    }
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_who_drain_hear_of_it_also_if_the_last_job_is_cancelled_cleared_or_expires() {
+    let running = started(1).await;
+    let drain = || {
+        let pool = running.pool.clone();
+        tokio::spawn(async move { pool.drain().await })
+    };
+    for way in ["cancel", "clear", "expire", "kill"] {
+        let submission = running.pool.submit(job(1, [Deed::Hang, Deed::Do]));
+        let last = now(match way {
+            "cancel" | "kill" => submission,
+            "clear" => submission.delay(secs(1)),
+            _ => submission.delay(secs(2)).expires_in(secs(1)),
+        });
+        let drains = [drain(), drain()];
+        quiet().await;
+        assert!(drains.iter().all(|drain| !drain.is_finished()), "{way}");
+        match way {
+            "cancel" => assert!(last.cancel()),
+            "kill" => running.kill(0).await,
+            "clear" => assert_eq!(running.pool.clear(), 1),
+            _ => tokio::time::sleep(secs(1)).await,
+        }
+        quiet().await;
+        assert!(drains.iter().all(JoinHandle::is_finished), "{way}");
+    }
+    running.close().await;
+}
