@@ -12,6 +12,10 @@ pub const CALLS: u64 = 200_000;
 pub const LIVES: u64 = 200_000;
 /// Crashes of one supervised actor, one after the other.
 pub const CRASHES: u64 = 20_000;
+/// Actors that have a name.
+pub const NAMES: u64 = 10_000;
+/// Lookups by name, all in all.
+pub const LOOKUPS: u64 = 1_000_000;
 /// Actors that sit idle while their memory is taken.
 pub const IDLE: u64 = 100_000;
 /// Room in a bounded mailbox.
@@ -52,6 +56,10 @@ pub enum Task {
     SpawnStop,
     /// [`CRASHES`] of a supervised actor, each after the first answer of the incarnation that followed the one before.
     Restart(Crash),
+    /// [`LOOKUPS`] of [`NAMES`] names, from one task.
+    Whereis,
+    /// [`CASTS`] from one task to [`NAMES`] actors, each looked up by its name each time, until the last is handled.
+    NamedCast,
     /// [`IDLE`] actors that have handled one message each.
     IdleBytes,
 }
@@ -60,7 +68,7 @@ impl Task {
     pub const fn threads(self) -> Threads {
         match self {
             Self::Cast { threads, .. } | Self::Call { threads, .. } => threads,
-            Self::SpawnStop | Self::Restart(_) | Self::IdleBytes => Two,
+            Self::SpawnStop | Self::Restart(_) | Self::Whereis | Self::NamedCast | Self::IdleBytes => Two,
         }
     }
 }
@@ -131,6 +139,8 @@ pub const WORKS: &[Work] = &[
     ns("spawn_stop", Task::SpawnStop, &[peer(Ractor, 3.0), peer(Kameo, 3.0), peer(Bare, 1.0 / 1.5)]),
     ns("restart_error", Task::Restart(Crash::Error), RESTARTING),
     ns("restart_panic", Task::Restart(Crash::Panic), UNWINDING),
+    ns("whereis", Task::Whereis, &[peer(Ractor, 1.0), peer(Kameo, 1.0)]),
+    ns("named_cast", Task::NamedCast, &[limit(60.0)]),
     Work { name: "idle_bytes", unit: "bytes", task: Task::IdleBytes, targets: &[limit(1024.0)] },
 ];
 
