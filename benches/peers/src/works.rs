@@ -58,8 +58,8 @@ pub enum Task {
     Restart(Crash),
     /// [`LOOKUPS`] of [`NAMES`] names, from one task.
     Whereis,
-    /// [`CASTS`] from one task to [`NAMES`] actors, each looked up by its name each time, until the last is handled.
-    NamedCast,
+    /// [`CASTS`] from one task to so many of [`NAMES`] actors in turn, with a lookup by name before each, until the last is handled.
+    NamedCast { actors: u64 },
     /// [`IDLE`] actors that have handled one message each.
     IdleBytes,
 }
@@ -68,7 +68,9 @@ impl Task {
     pub const fn threads(self) -> Threads {
         match self {
             Self::Cast { threads, .. } | Self::Call { threads, .. } => threads,
-            Self::SpawnStop | Self::Restart(_) | Self::Whereis | Self::NamedCast | Self::IdleBytes => Two,
+            Self::SpawnStop | Self::Restart(_) | Self::Whereis | Self::NamedCast { .. } | Self::IdleBytes => {
+                Two
+            }
         }
     }
 }
@@ -125,6 +127,8 @@ const CALLING: &[Target] = &[peer(Ractor, 2.5), peer(Kameo, 2.5), peer(Actix, 2.
 const RESTARTING: &[Target] = &[limit(5_000.0), peer(Kameo, 2.0), peer(Ractor, 100.0), peer(Erlang, 10.0)];
 const UNWINDING: &[Target] = &[limit(8_000.0), peer(Kameo, 2.0), peer(Ractor, 100.0), peer(Erlang, 10.0)];
 
+const NAMED: &[Target] = &[limit(60.0)];
+
 /// All works, in the order in which they are run and shown. Only the unbounded ones have targets.
 pub const WORKS: &[Work] = &[
     ns("cast_1_1", cast(1, Unbounded, Two), CASTING),
@@ -140,7 +144,8 @@ pub const WORKS: &[Work] = &[
     ns("restart_error", Task::Restart(Crash::Error), RESTARTING),
     ns("restart_panic", Task::Restart(Crash::Panic), UNWINDING),
     ns("whereis", Task::Whereis, &[peer(Ractor, 1.0), peer(Kameo, 1.0)]),
-    ns("named_cast", Task::NamedCast, &[limit(60.0)]),
+    ns("named_cast", Task::NamedCast { actors: 1 }, NAMED),
+    ns("named_cast_all", Task::NamedCast { actors: NAMES }, &[]),
     Work { name: "idle_bytes", unit: "bytes", task: Task::IdleBytes, targets: &[limit(1024.0)] },
 ];
 

@@ -56,12 +56,12 @@ pub async fn drive<P: Peer>(peer: &P, task: Task) -> Result<f64> {
             Ok(each(begin.elapsed(), CRASHES))
         }
         Task::Whereis => {
-            let named = Named::start(peer, u64::MAX).await?;
+            let named = Named::start(peer, NAMES, u64::MAX).await?;
             named.look_up(peer, LOOKUPS / WARM_UP)?;
             Ok(each(named.look_up(peer, LOOKUPS)?, LOOKUPS))
         }
-        Task::NamedCast => {
-            let named = Named::start(peer, (CASTS / WARM_UP + CASTS) / NAMES).await?;
+        Task::NamedCast { actors } => {
+            let named = Named::start(peer, actors, (CASTS / WARM_UP + CASTS) / actors).await?;
             named.warm_up(peer, CASTS / WARM_UP).await?;
             Ok(each(named.cast(peer, CASTS).await?, CASTS))
         }

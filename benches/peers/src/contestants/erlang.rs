@@ -41,7 +41,9 @@ fn erl(dir: &Path, task: Task) -> Command {
             vec!["restart".to_owned(), how.to_owned(), CRASHES.to_string()]
         }
         Task::Whereis => vec!["whereis".to_owned(), NAMES.to_string(), LOOKUPS.to_string()],
-        Task::NamedCast => vec!["named_cast".to_owned(), NAMES.to_string(), CASTS.to_string()],
+        Task::NamedCast { actors } => {
+            vec!["named_cast".to_owned(), NAMES.to_string(), actors.to_string(), CASTS.to_string()]
+        }
         Task::IdleBytes => vec!["idle_bytes".to_owned(), IDLE.to_string()],
     };
     let mut erl = Command::new("erl");

@@ -63,7 +63,7 @@ impl Contestant {
             Task::Restart(Crash::Error) => !matches!(self, Self::Bare),
             Task::Restart(Crash::Panic) => !matches!(self, Self::Actix | Self::Bare),
             // In actix, one finds the one actor of a type.
-            Task::Whereis | Task::NamedCast => !matches!(self, Self::Actix),
+            Task::Whereis | Task::NamedCast { .. } => !matches!(self, Self::Actix),
             _ => true,
         }
     }

@@ -1,5 +1,6 @@
 //! Many actors with a name each, which are looked up in an order that is far from that in which they were started.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,33 +13,36 @@ use crate::works::NAMES;
 
 /// The actors of one contestant and their names.
 pub struct Named<P: Peer> {
-    /// In the order of the lookups.
+    /// Those that are looked up, in that order.
     names: Vec<P::Name>,
     actors: Vec<P::Address>,
-    /// Where each actor tells that it has handled its last message.
+    /// Where each of those that are looked up tells that it has handled its last message.
     reached: Vec<Arc<Notify>>,
 }
 
 impl<P: Peer> Named<P> {
-    /// Starts [`NAMES`] actors, each to be sent so many messages.
-    pub async fn start(peer: &P, messages: u64) -> Result<Self> {
-        let (mut actors, mut reached) = (Vec::new(), Vec::new());
+    /// Starts [`NAMES`] actors, of which some are to be looked up and each of those to be sent so many messages.
+    pub async fn start(peer: &P, looked_up: u64, messages: u64) -> Result<Self> {
+        let visited: Vec<_> = visits().take(usize::try_from(looked_up)?).collect();
+        let reached: HashMap<_, _> = visited.iter().map(|place| (*place, Arc::default())).collect();
+        let mut actors = Vec::new();
         for place in 0..NAMES {
-            let told = Arc::new(Notify::new());
-            actors.push(peer.enlist(&name::<P>(place), Goal::after(messages, told.clone())).await?);
-            reached.push(told);
+            let told = reached.get(&place).cloned();
+            let goal = told.map_or(Goal::none(), |told| Goal::after(messages, told));
+            actors.push(peer.enlist(&name::<P>(place), goal).await?);
         }
-        Ok(Self { names: visits().map(name::<P>).collect(), actors, reached })
+        let names = visited.into_iter().map(name::<P>).collect();
+        Ok(Self { names, actors, reached: reached.into_values().collect() })
     }
 
-    /// Looks up all names, again and again.
+    /// Looks the names up, again and again.
     pub fn look_up(&self, peer: &P, count: u64) -> Result<Duration> {
         let begin = Instant::now();
         peer.whereis(self.visit(count)?)?;
         Ok(begin.elapsed())
     }
 
-    /// Looks all names up and sends a message to each, again and again. Resolves when all are handled.
+    /// Looks the names up and sends a message to each, again and again. Resolves when all are handled.
     pub async fn warm_up(&self, peer: &P, count: u64) -> Result<()> {
         peer.cast_named(self.visit(count)?)?;
         for actor in &self.actors {

@@ -30,9 +30,10 @@ race(["whereis", Names, Text]) ->
     Visits = name_all(list_to_integer(Names), infinity),
     look_up(Visits, Visits, Count div 10),
     each(Count, fun() -> look_up(Visits, Visits, Count) end);
-race(["named_cast", Names, Text]) ->
+race(["named_cast", Names, Actors, Text]) ->
     Count = list_to_integer(Text),
-    Visits = name_all(list_to_integer(Names), (Count div 10 + Count) div list_to_integer(Names)),
+    Share = (Count div 10 + Count) div list_to_integer(Actors),
+    Visits = lists:sublist(name_all(list_to_integer(Names), Share), list_to_integer(Actors)),
     cast_named(Visits, Visits, Count div 10),
     [call(Name, 1) || Name <- Visits],
     each(Count, fun() ->
