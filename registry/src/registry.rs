@@ -41,10 +41,7 @@ pub(crate) struct Inner {
 struct Bound {
     /// No other binding has had it, of whatever name to whomever.
     number: u64,
-    /// An `Address<M>`.
-    address: Box<dyn Any + Send + Sync>,
     handle: Handle,
-    messages: &'static str,
     /// What its owner says of it.
     note: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -153,9 +150,10 @@ impl Registry {
     /// takes other messages.
     pub fn whereis<M: Send + 'static>(&self, name: impl Borrow<Name<M>>) -> Result<Address<M>, LookupError> {
         let name = name.borrow();
-        let found = self.0.names.read(name.as_str(), |bound| {
-            bound.address.downcast_ref::<Address<M>>().cloned().ok_or(bound.messages)
-        });
+        let found = self
+            .0
+            .names
+            .read(name.as_str(), |bound| bound.handle.address::<M>().ok_or_else(|| bound.handle.messages()));
         match found {
             Some(Ok(address)) => Ok(address),
             Some(Err(found)) => {
@@ -203,7 +201,11 @@ impl Registry {
     #[must_use]
     pub fn entries(&self) -> Vec<NameInfo> {
         let info = |name: &Cow<'static, str>, bound: &Bound| {
-            Some(NameInfo { name: name.clone(), actor: bound.handle.clone(), messages: bound.messages })
+            Some(NameInfo {
+                name: name.clone(),
+                actor: bound.handle.clone(),
+                messages: bound.handle.messages(),
+            })
         };
         let mut entries = self.0.names.collect(info);
         entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
@@ -255,8 +257,7 @@ impl Inner {
                 registry.release(&held, |bound| bound.number == number);
             }
         });
-        let address = Box::new(address.clone());
-        is_set.then(|| Bound { number, address, handle, messages: type_name::<M>(), note: None })
+        is_set.then(|| Bound { number, handle, note: None })
     }
 
     /// Binds a name that leads somewhere. Where it led comes back, to be dropped under no lock.
