@@ -127,6 +127,7 @@ const CALLING: &[Target] = &[peer(Ractor, 2.5), peer(Kameo, 2.5), peer(Actix, 2.
 const RESTARTING: &[Target] = &[limit(5_000.0), peer(Kameo, 2.0), peer(Ractor, 100.0), peer(Erlang, 10.0)];
 const UNWINDING: &[Target] = &[limit(8_000.0), peer(Kameo, 2.0), peer(Ractor, 100.0), peer(Erlang, 10.0)];
 
+// Of a quiet machine too.
 const NAMED: &[Target] = &[limit(60.0)];
 
 /// All works, in the order in which they are run and shown. Only the unbounded ones have targets.

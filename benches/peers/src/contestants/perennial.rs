@@ -2,6 +2,8 @@
 //!
 //! An actor is started with `spawn(..).await`, which waits for its init, and ended with `stop` and a monitor.
 //!
+//! Actors are looked up with `System::whereis` and `cast_to`, by names that are kept.
+//!
 //! What is sent to a supervised actor that has crashed waits for its next incarnation, so nothing is tried twice.
 
 use std::num::NonZeroUsize;
