@@ -28,6 +28,12 @@ impl Handle {
         &self.0
     }
 
+    /// The name of the type of the messages that the actor takes, for people to read.
+    #[must_use]
+    pub fn messages(&self) -> &'static str {
+        self.0.messages()
+    }
+
     /// Tells the live incarnation to end; see [`Address::stop`](crate::Address::stop).
     ///
     /// # Errors

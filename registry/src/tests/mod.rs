@@ -6,3 +6,5 @@ mod crash;
 mod model;
 #[cfg(model)]
 mod model_names;
+#[cfg(not(model))]
+mod text;
