@@ -228,7 +228,7 @@ async fn everybody_gets_a_turn_and_nobody_loses_it_because_another_leaves() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_leads_to_the_same_member_as_long_as_it_is_one() {
+async fn a_key_moves_to_a_newcomer_or_from_who_has_left_and_never_between_those_that_stay() {
     let system = System::new();
     let mut members = three(&system).await.to_vec();
     let chosen = |keys: std::ops::Range<u32>| -> Vec<Address<Msg>> {

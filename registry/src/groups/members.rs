@@ -206,7 +206,8 @@ impl<M: Send + 'static> Members<M> {
         member
     }
 
-    /// The member that a key leads to: always the same as long as that is a member, however others come and go.
+    /// The member that a key leads to. Who leaves takes only its own keys along, and who joins gets some keys of everybody: no key moves
+    /// between two that stay. A restart moves those of its actor away until that has joined again.
     #[must_use]
     pub fn by_key(&self, key: &impl Hash) -> Option<Address<M>> {
         let weight = |(pid, _): &(Pid, Address<M>)| {
