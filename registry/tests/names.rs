@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use perennial_actors::{CallError, Mailbox, Reply, SendError, System};
@@ -274,6 +275,30 @@ async fn c118_a_message_that_cannot_be_sent_through_a_name_comes_back() {
     let full = system.cast_to(NAME, Msg::Heard(3)).expect_err("it is full");
     assert!(matches!(full, NamedCastError::Send(SendError::Full(_))));
     assert_eq!((said(full), heard(&small).await), (3, vec![2]));
+}
+
+/// Between the end of an actor and the hook that frees its name, the name leads to nobody.
+#[tokio::test(start_paused = true)]
+async fn c118_whoever_has_just_ended_takes_nothing_and_gives_it_back() {
+    let system = System::new();
+    let (one, (tell, told)) = (puppet(&system).await, tokio::sync::oneshot::channel());
+    let then = system.clone();
+    // Set before the one of the name, so it runs before it.
+    one.handle().on_close(move || {
+        let cast = then.cast_to(NAME, Msg::Heard(1));
+        let cast = matches!(cast, Err(NamedCastError::Send(SendError::Closed(Msg::Heard(1)))));
+        let mut call = std::pin::pin!(then.call_to(NAME, |_: Reply<()>| Msg::Heard(2)));
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        let Poll::Ready(Err(NamedCallError::Call(call))) = call.as_mut().poll(&mut cx) else {
+            panic!("there is nobody to wait for")
+        };
+        let call = matches!(call.into_inner(), Some(Msg::Heard(2)));
+        let alive = matches!(then.whereis_alive(NAME), Err(LookupError::NotFound(_)));
+        tell.send([cast, call, alive]).expect("the test waits");
+    });
+    Registry::of(&system).bind(NAME, &one).expect("the name is free");
+    kill(&one).await;
+    assert_eq!(told.await, Ok([true; 3]));
 }
 
 #[tokio::test(start_paused = true)]
