@@ -8,7 +8,7 @@ use perennial::{
     App, Backoff, CallError, LookupError, NamedCallError, NamedCastError, Registry, SendError,
     SupervisorHandle, WaitError,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 const NAME: Name<Msg> = Name::new("name");
@@ -290,5 +290,24 @@ async fn an_actor_reaches_others_by_name_as_a_system_does() {
     let tree = Supervisor::new("app").child(asker).child(worker("a").named(NAME));
     let app = tree.start(&system).await.expect("it starts");
     assert_eq!(address.call(|reply| reply).await.ok(), Some([1, 2, 2]));
+    assert!(app.shutdown().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_reaches_others_by_name_too() {
+    let system = System::new();
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let task = Child::task("task", move |ctx| {
+        let tell = tell.clone();
+        async move {
+            let (_, incarnation) = ctx.call_to(NAME, Msg::Who).await?;
+            tell.send(incarnation)?;
+            ctx.stopped().await;
+            Ok(())
+        }
+    });
+    let tree = Supervisor::new("app").child(task).child(worker("a").named(NAME));
+    let app = tree.start(&system).await.expect("it starts");
+    assert_eq!(told.recv().await, Some(1));
     assert!(app.shutdown().await.is_clean());
 }
