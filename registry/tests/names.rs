@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use perennial_actors::{CallError, Mailbox, Reply, SendError, System};
 use perennial_registry::{
-    BindError, HandOverError, LookupError, Name, NamedCallError, NamedCastError, Registry, WaitError, Whereis,
+    BindError, Change, HandOverError, LookupError, Name, NamedCallError, NamedCastError, Registry, WaitError,
+    Whereis,
 };
 use support::{Hosted, Msg, heard, kill, puppet, puppet_with};
 use tokio::time::Instant;
@@ -29,10 +30,12 @@ fn is_free(system: &System) -> bool {
 #[tokio::test(start_paused = true)]
 async fn a_name_outlives_every_incarnation_and_what_is_sent_meanwhile_waits() {
     let system = System::new();
-    let mut hosted = Hosted::start(&system, |_| ()).await;
+    let (mut hosted, other) = (Hosted::start(&system, |_| ()).await, puppet(&system).await);
     Registry::of(&system).bind(NAME, &hosted.address).expect("the name is free");
     for said in 1..10 {
         hosted.crash().await;
+        let taken = Registry::of(&system).bind(NAME, &other);
+        assert_eq!(taken, Err(BindError::Taken("name".into())), "its owner is due");
         assert_eq!(system.whereis(NAME).expect("it is due"), hosted.address);
         system.cast_to(NAME, Msg::Heard(said)).expect("it is open");
         hosted.start_next().await;
@@ -88,9 +91,14 @@ async fn c114_a_name_whose_actor_is_just_ending_makes_room() {
     // Set before the one of the name, so it runs before it.
     old.handle().on_close(move || tell.send(registry_then.bind(NAME, &heir)).expect("the test waits"));
     registry.bind(NAME, &old).expect("the name is free");
+    let mut listener = registry.subscribe();
     kill(&old).await;
     assert_eq!(told.recv().await, Some(Ok(())));
-    assert_eq!((system.whereis(NAME).ok(), registry.names().len()), (Some(new), 1));
+    assert_eq!((system.whereis(NAME).ok(), registry.names().len()), (Some(new.clone()), 1));
+    let (freed, bound) = (listener.try_next(), listener.try_next());
+    assert!(matches!(freed, Some(Change::Unregistered { actor, .. }) if actor == old.handle()));
+    assert!(matches!(bound, Some(Change::Registered { actor, .. }) if actor == new.handle()));
+    assert!(listener.try_next().is_none(), "it is freed once");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
