@@ -28,10 +28,8 @@ impl Registry {
         let name = name.borrow().clone();
         let found = async {
             loop {
-                // Enlisted before it looks, so that no binding comes between the two unheard.
+                // Made before it looks, so that no binding comes between the two unheard: it hears of all from then on.
                 let bound = self.0.bound.notified();
-                tokio::pin!(bound);
-                bound.as_mut().enable();
                 match self.whereis(&name) {
                     Ok(address) => return Ok(address),
                     Err(LookupError::WrongType { name, wanted, found }) => {
