@@ -78,6 +78,12 @@ impl Groups {
         self.owners.len()
     }
 
+    /// How many memberships are on the list of an incarnation.
+    #[cfg(all(test, not(model)))]
+    pub(crate) fn memberships(&self, pid: Pid) -> usize {
+        self.owners.keys(pid).len()
+    }
+
     /// Notes a change of a group that is locked; its version.
     fn note(&self, key: &Key, actor: &Handle, joined: bool) -> u64 {
         let version = self.versions.next();
