@@ -49,6 +49,9 @@ async fn topics_of_one_name_on_which_other_things_are_said_are_others() {
     numbers(&system).subscribe(&one, Slow::Skip);
     let texts = Registry::of(&system).topic(Topic::<&'static str>::new("numbers"));
     assert_eq!((counts(texts.publish(&"one")), texts.subscribers()), ([0, 0, 0], vec![]));
+    let deeds = Registry::of(&system).topic(Topic::<Deed>::new("numbers"));
+    deeds.subscribe(&one, Slow::Skip);
+    assert_eq!(counts(deeds.publish(&Deed(Arc::new(|| ())))), [1, 0, 0]);
     let others = Registry::of(&system).topic(Topic::<u32>::from("other numbers".to_owned()));
     assert_eq!(counts(others.publish(&1)), [0, 0, 0]);
     assert_eq!(counts(numbers(&system).publish(&1)), [1, 0, 0]);
@@ -102,6 +105,7 @@ async fn a_subscription_survives_restarts_and_what_is_said_meanwhile_waits() {
     let mut hosted = Hosted::start(&system, init).await;
     for said in 1..10 {
         hosted.crash().await;
+        assert_eq!(numbers(&system).subscribers(), [hosted.address.handle()]);
         assert_eq!(counts(numbers(&system).publish(&said)), [1, 0, 0], "for the next incarnation");
         hosted.start_next().await;
         assert_eq!(counts(numbers(&system).publish(&(100 + said))), [1, 0, 0]);
