@@ -138,9 +138,8 @@ impl Registry {
         });
         self.0.changes.tell();
         let Some((handed, _)) = handed else { return Err(HandOverError::NotOwner(name)) };
-        drop(handed?);
-        self.0.bound.notify_waiters();
-        Ok(())
+        // Nobody waits for a name that is bound already.
+        handed.map(drop)
     }
 
     /// The address that a name leads to.

@@ -2,6 +2,8 @@
 
 #[cfg(not(model))]
 mod crash;
+#[cfg(not(model))]
+mod leftovers;
 #[cfg(model)]
 mod model;
 #[cfg(model)]
