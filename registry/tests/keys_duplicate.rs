@@ -123,7 +123,7 @@ async fn an_owner_that_has_ended_is_not_seen_though_nothing_is_cleaned_up_yet() 
     let (system, keys) = (System::new(), Keys::new());
     let (owner, (tell, seen)) = (puppet(&system).await, tokio::sync::oneshot::channel());
     let keys_then = keys.clone();
-    owner.handle().on_end(pid(&owner), move || {
+    owner.handle().on_end(pid(&owner), move |_| {
         let ran = keys_then.dispatch(&"key", |_| ());
         tell.send((values(&keys_then, "key"), keys_then.count_match(&"key", |_| true), ran))
             .expect("it waits");
