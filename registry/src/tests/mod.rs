@@ -8,3 +8,5 @@ mod leftovers;
 mod model;
 #[cfg(model)]
 mod model_names;
+#[cfg(not(model))]
+mod waiting;
