@@ -37,7 +37,7 @@ impl Registry {
     }
 
     /// Looks now, and again whenever some name is bound, until there is something to see.
-    async fn once_bound<T>(&self, look: impl Fn() -> Option<T>) -> T {
+    pub(crate) async fn once_bound<T>(&self, look: impl Fn() -> Option<T>) -> T {
         loop {
             // Made before it looks, so that no binding comes between the two unheard: it hears of all from then on.
             let bound = self.0.bound.notified();
@@ -46,30 +46,5 @@ impl Registry {
             }
             bound.await;
         }
-    }
-}
-
-#[cfg(all(test, not(model)))]
-mod tests {
-    use std::cell::Cell;
-
-    use perennial_actors::host::Identity;
-    use perennial_actors::{Mailbox, System};
-
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_name_that_is_bound_as_soon_as_one_has_looked_is_seen_at_the_next_look() {
-        let (system, registry) = (System::new(), Registry::default());
-        let (identity, looks) = (Identity::<u32>::new(Mailbox::default()), Cell::new(0));
-        identity.open(&system, || "due".into());
-        let seen = registry.once_bound(|| {
-            let seen = registry.whereis(Name::<u32>::new("name")).ok();
-            registry.bind(Name::new("name"), &identity.address()).expect("the name is free");
-            looks.set(looks.get() + 1);
-            seen
-        });
-        let seen = tokio::time::timeout(Duration::from_secs(1), seen).await;
-        assert_eq!((seen, looks.get()), (Ok(identity.address()), 2));
     }
 }

@@ -10,3 +10,5 @@ mod model;
 mod model_names;
 #[cfg(not(model))]
 mod text;
+#[cfg(not(model))]
+mod waiting;
