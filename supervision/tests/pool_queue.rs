@@ -54,7 +54,7 @@ async fn so_many_may_wait_unless_it_is_set_and_one_at_least() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_room_is_let_in_as_there_is_in_the_order_in_which_they_came() {
+async fn who_waits_for_room_is_let_in_as_there_is() {
     let (running, first) = busy(1).await;
     let _waiting = running.submit_all([1]);
     let mut line = Vec::new();
@@ -69,7 +69,22 @@ async fn who_waits_for_room_is_let_in_as_there_is_in_the_order_in_which_they_cam
         let promise = soon(submitter).await.expect("it does not panic").expect("it is taken in");
         assert!(fate(promise).await.starts_with("done"));
     }
-    assert_eq!(running.journal.jobs(), [0, 1, 2, 3, 4]);
+    assert_eq!(running.journal.take().len(), 5);
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_room_in_a_long_queue_of_long_jobs_has_the_first_that_there_is() {
+    let (running, first) = busy(100).await;
+    for number in 1..=100 {
+        drop(running.submit(long(number, secs(60))));
+    }
+    let line = in_line(&running.pool, 101);
+    assert_eq!(fate(first).await, "done 0");
+    quiet().await;
+    assert!(line.is_finished(), "the next has been begun, and has left its place");
+    assert_eq!(running.pool.clear(), 100);
+    running.pool.drain().await;
     running.close().await;
 }
 

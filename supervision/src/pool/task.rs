@@ -50,6 +50,11 @@ pub(super) enum Sink<T, E> {
 }
 
 impl<T, E> Sink<T, E> {
+    /// Whether anybody wants the result.
+    pub(super) const fn is_for_somebody(&self) -> bool {
+        !matches!(self, Self::Nobody)
+    }
+
     pub(super) const fn here() -> Self {
         Self::Here(None, None)
     }
@@ -61,6 +66,8 @@ pub(super) struct Task<J, T, E> {
     pub(super) job: J,
     /// How it is to be treated, if not as every job of its pool.
     terms: Option<Box<Terms>>,
+    /// Whether anybody wants to know what becomes of it.
+    is_wanted: bool,
     /// What becomes of it is settled. Whoever sets this gives the result.
     over: AtomicBool,
     told: Mutex<Told<T, E>>,
@@ -83,8 +90,9 @@ pub(super) enum Verdict<E> {
 
 impl<J, T, E> Task<J, T, E> {
     pub(super) fn new(id: JobId, job: J, terms: Option<Box<Terms>>, sink: Sink<T, E>) -> Self {
+        let is_wanted = sink.is_for_somebody();
         let told = Told { failures: Vec::new(), sink, worker: None };
-        Self { id, job, terms, over: AtomicBool::new(false), told: Mutex::new(told) }
+        Self { id, job, terms, is_wanted, over: AtomicBool::new(false), told: Mutex::new(told) }
     }
 
     /// How it is to be treated, in a pool that treats jobs so.
@@ -104,6 +112,10 @@ impl<J, T, E> Task<J, T, E> {
 
     /// Gives the result, by whoever has claimed to. Not under a lock: it wakes whoever waits.
     pub(super) fn give(&self, outcome: Outcome<T, E>) {
+        if outcome.is_ok() && !self.is_wanted {
+            // The worker itself says so, and nobody else waits.
+            return;
+        }
         let mut told = self.told();
         let worker = told.worker.take();
         let waiting = match std::mem::replace(&mut told.sink, Sink::Nobody) {
