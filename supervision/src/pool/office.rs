@@ -1,7 +1,7 @@
 //! What the users, the workers and the foreman of a pool share.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use perennial_actors::Address;
@@ -54,6 +54,8 @@ pub(super) struct Shared<J, T, E> {
     pub(super) supervisor: WeakSupervisor,
     /// There may be room.
     pub(super) room: Notify,
+    /// Some wait for room, and were not told of what there may be.
+    pub(super) holds_back: AtomicBool,
     /// Nothing waits, and nothing is worked at.
     pub(super) emptied: Notify,
     pub(super) events: Events,
@@ -116,6 +118,7 @@ impl<J, T, E> Shared<J, T, E> {
             foreman: OnceLock::new(),
             supervisor,
             room: Notify::new(),
+            holds_back: AtomicBool::new(false),
             emptied: Notify::new(),
             events: Events::new(),
             wanted: wanted.into(),
@@ -181,6 +184,19 @@ impl<J, T, E> Shared<J, T, E> {
         }
     }
 
+    /// Tells those who wait for room of all that there is, because the job that has left its place takes its time.
+    pub(super) fn let_in(&self) {
+        if !self.holds_back.load(Ordering::Acquire) || !self.holds_back.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        let state = self.lock();
+        let room = state.board.room().min(state.in_line);
+        drop(state);
+        for _ in 0..room {
+            self.room.notify_one();
+        }
+    }
+
     pub(super) fn call_foreman(&self) {
         if let Some(foreman) = self.foreman.get() {
             let _ = foreman.cast(Look);
@@ -194,8 +210,8 @@ impl<J, T, E> State<J, T, E> {
         self.board.phase() == Phase::Open && !self.is_down
     }
 
-    /// How many of those who wait for room are to be told that there is some. They are told together, if jobs are begun one right after
-    /// the other: otherwise each of them would be woken for one place.
+    /// How many of those who wait for room are to be told that there is some. They are told together, as long as jobs are begun one right
+    /// after the other: otherwise each of them would be woken for one place. See [`let_in`](Shared::let_in).
     pub(super) fn room_for_those_in_line(&self) -> usize {
         if self.in_line == 0 {
             return 0;

@@ -1,5 +1,6 @@
 //! One look at the queue of a pool, or one change: what is done under its lock, and what is done after that.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
 
 use super::board::Time;
@@ -349,6 +350,9 @@ where
         }
         let Self { pool, state, errands, is_exact, .. } = self;
         let room = state.room_for_those_in_line();
+        if room == 0 && state.in_line > 0 {
+            pool.holds_back.store(true, Ordering::Release);
+        }
         let credit = if is_exact { state.credit() } else { 0 };
         if credit > 0 {
             pool.intake.lock().credit = credit;
