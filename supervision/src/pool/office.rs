@@ -78,6 +78,10 @@ pub(super) struct State<J, T, E> {
     pub(super) alarm: Option<Time>,
     /// How many submitters wait for room.
     pub(super) in_line: usize,
+    /// Whether the foreman does not look at how much there is to do, until there is too much.
+    pub(super) rests: bool,
+    /// Whether nobody has a handle any more, in a pool that is to end with them, and it was not stopped yet.
+    pub(super) is_forsaken: bool,
     /// How many wait until it is empty.
     pub(super) draining: usize,
     /// Whether the tree that it is in is over.
@@ -104,6 +108,8 @@ impl<J, T, E> Shared<J, T, E> {
             next_turn: 0,
             alarm: None,
             in_line: 0,
+            rests: false,
+            is_forsaken: false,
             draining: 0,
             is_down: false,
             is_watching: false,
@@ -223,7 +229,7 @@ impl<J, T, E> State<J, T, E> {
 
     /// For how many more jobs nobody has to look at the board.
     pub(super) fn credit(&self) -> usize {
-        let is_plain = self.is_open() && self.routing == Routing::Shared;
+        let is_plain = self.is_open() && self.routing == Routing::Shared && !self.rests;
         if is_plain { self.board.credit() } else { 0 }
     }
 

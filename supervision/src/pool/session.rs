@@ -348,7 +348,11 @@ where
         if self.state.draining > 0 && !self.is_exact {
             self.gather();
         }
-        let Self { pool, state, errands, is_exact, .. } = self;
+        let Self { pool, mut state, mut errands, is_exact, .. } = self;
+        if state.rests && errands.roused.is_none() && state.board.pressing() > 0 {
+            state.rests = false;
+            errands.calls_foreman = true;
+        }
         let room = state.room_for_those_in_line();
         if room == 0 && state.in_line > 0 {
             pool.holds_back.store(true, Ordering::Release);
