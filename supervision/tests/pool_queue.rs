@@ -54,7 +54,7 @@ async fn so_many_may_wait_unless_it_is_set_and_one_at_least() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_room_is_let_in_as_there_is() {
+async fn who_waits_for_room_is_let_in_as_there_is_in_the_order_in_which_they_came() {
     let (running, first) = busy(1).await;
     let _waiting = running.submit_all([1]);
     let mut line = Vec::new();
@@ -69,7 +69,7 @@ async fn who_waits_for_room_is_let_in_as_there_is() {
         let promise = soon(submitter).await.expect("it does not panic").expect("it is taken in");
         assert!(fate(promise).await.starts_with("done"));
     }
-    assert_eq!(running.journal.take().len(), 5);
+    assert_eq!(running.journal.jobs(), [0, 1, 2, 3, 4]);
     running.close().await;
 }
 

@@ -78,6 +78,8 @@ pub(super) struct State<J, T, E> {
     pub(super) alarm: Option<Time>,
     /// How many submitters wait for room.
     pub(super) in_line: usize,
+    /// How many of them were told that there is room, and have not come yet.
+    told: usize,
     /// Whether the foreman does not look at how much there is to do, until there is too much.
     pub(super) rests: bool,
     /// Whether nobody has a handle any more, in a pool that is to end with them, and it was not stopped yet.
@@ -108,6 +110,7 @@ impl<J, T, E> Shared<J, T, E> {
             next_turn: 0,
             alarm: None,
             in_line: 0,
+            told: 0,
             rests: false,
             is_forsaken: false,
             draining: 0,
@@ -195,9 +198,7 @@ impl<J, T, E> Shared<J, T, E> {
         if !self.holds_back.load(Ordering::Acquire) || !self.holds_back.swap(false, Ordering::AcqRel) {
             return;
         }
-        let state = self.lock();
-        let room = state.board.room().min(state.in_line);
-        drop(state);
+        let room = self.lock().tell_all();
         for _ in 0..room {
             self.room.notify_one();
         }
@@ -218,13 +219,20 @@ impl<J, T, E> State<J, T, E> {
 
     /// How many of those who wait for room are to be told that there is some. They are told together, as long as jobs are begun one right
     /// after the other: otherwise each of them would be woken for one place. See [`let_in`](Shared::let_in).
-    pub(super) fn room_for_those_in_line(&self) -> usize {
+    pub(super) fn room_for_those_in_line(&mut self) -> usize {
         if self.in_line == 0 {
             return 0;
         }
         let room = self.board.room();
         let enough = (self.board.capacity() / 4).max(1);
-        if room >= enough || self.board.idle() > 0 { room.min(self.in_line) } else { 0 }
+        if room >= enough || self.board.idle() > 0 { self.tell_all() } else { 0 }
+    }
+
+    /// How many of those who wait for room are to be told of all that there is.
+    fn tell_all(&mut self) -> usize {
+        let more = self.board.room().min(self.in_line).saturating_sub(self.told);
+        self.told += more;
+        more
     }
 
     /// For how many more jobs nobody has to look at the board.
@@ -252,21 +260,35 @@ impl<J, T, E> Drop for Shared<J, T, E> {
     }
 }
 
-/// One more of something, until this is dropped.
-pub(super) struct Counted<'a, J, T, E> {
+/// A submitter that waits for room, for as long as it does.
+pub(super) struct InLine<'a, J, T, E> {
     pool: &'a Shared<J, T, E>,
-    of: fn(&mut State<J, T, E>) -> &mut usize,
+    /// It was told that there is room. If it is gone before it hears of that, the next one in line is told.
+    pub(super) is_told: bool,
 }
 
 impl<J, T, E> Shared<J, T, E> {
-    /// Sees to it that what was counted is not any more when this is dropped.
-    pub(super) const fn counted(&self, of: fn(&mut State<J, T, E>) -> &mut usize) -> Counted<'_, J, T, E> {
-        Counted { pool: self, of }
+    /// A submitter that was counted in line.
+    pub(super) const fn in_line(&self) -> InLine<'_, J, T, E> {
+        InLine { pool: self, is_told: false }
     }
 }
 
-impl<J, T, E> Drop for Counted<'_, J, T, E> {
+impl<J, T, E> Drop for InLine<'_, J, T, E> {
     fn drop(&mut self) {
-        *(self.of)(&mut self.pool.lock()) -= 1;
+        let mut state = self.pool.lock();
+        state.in_line -= 1;
+        let told = state.told.saturating_sub(usize::from(self.is_told));
+        // What was told to nobody is of no account when others come.
+        state.told = told.min(state.in_line);
+    }
+}
+
+/// One who waits until the pool is empty, for as long as it does.
+pub(super) struct Draining<'a, J, T, E>(pub(super) &'a Shared<J, T, E>);
+
+impl<J, T, E> Drop for Draining<'_, J, T, E> {
+    fn drop(&mut self) {
+        self.0.lock().draining -= 1;
     }
 }

@@ -7,7 +7,7 @@ use super::board::Time;
 use super::event::JobEvent;
 use super::job::{DeadJob, Failure, JobError, JobRef};
 use super::lane::Waiting;
-use super::office::{Counted, Shared, State};
+use super::office::{Draining, Shared, State};
 use super::stats::PoolStats;
 use super::task::{Outcome, Task, Verdict};
 
@@ -143,12 +143,12 @@ where
     }
 
     /// One more who waits until it is empty.
-    fn counted_unless_empty(&self) -> Option<Counted<'_, J, T, E>> {
+    fn draining_unless_empty(&self) -> Option<Draining<'_, J, T, E>> {
         let mut session = self.session();
         let is_empty = session.state.board.is_done();
         session.state.draining += usize::from(!is_empty);
         session.end();
-        (!is_empty).then(|| self.counted(|state| &mut state.draining))
+        if is_empty { None } else { Some(Draining(self)) }
     }
 
     /// Waits until nothing waits and nothing is worked at.
@@ -158,7 +158,7 @@ where
             let emptied = self.emptied.notified();
             tokio::pin!(emptied);
             emptied.as_mut().enable();
-            let Some(_counted) = self.counted_unless_empty() else { return };
+            let Some(_draining) = self.draining_unless_empty() else { return };
             emptied.await;
         }
     }

@@ -178,8 +178,9 @@ where
             Err(Refused::Closed(job)) => return Err(SubmitError::Closed(job)),
             Err(Refused::Full(refused)) => draft = refused,
         }
-        let _in_line = pool.counted(|state| &mut state.in_line);
+        let mut in_line = pool.in_line();
         room.await;
+        in_line.is_told = true;
     }
 }
 

@@ -74,7 +74,8 @@ pub(super) struct Task<J, T, E> {
 }
 
 struct Told<T, E> {
-    failures: Vec<Failure<E>>,
+    /// Most jobs never fail, and every byte of them counts.
+    failures: Option<Box<Vec<Failure<E>>>>,
     sink: Sink<T, E>,
     /// Of whoever works at it.
     worker: Option<Waker>,
@@ -91,7 +92,7 @@ pub(super) enum Verdict<E> {
 impl<J, T, E> Task<J, T, E> {
     pub(super) fn new(id: JobId, job: J, terms: Option<Box<Terms>>, sink: Sink<T, E>) -> Self {
         let is_wanted = sink.is_for_somebody();
-        let told = Told { failures: Vec::new(), sink, worker: None };
+        let told = Told { failures: None, sink, worker: None };
         Self { id, job, terms, is_wanted, over: AtomicBool::new(false), told: Mutex::new(told) }
     }
 
@@ -154,10 +155,11 @@ impl<J, T, E> Task<J, T, E> {
     pub(super) fn fail(&self, failure: Failure<E>, of_all: &Terms) -> Verdict<E> {
         let terms = self.terms(of_all);
         let mut told = self.told();
-        told.failures.push(failure);
-        let failures = u32::try_from(told.failures.len()).unwrap_or(u32::MAX);
+        let all = told.failures.get_or_insert_default();
+        all.push(failure);
+        let failures = u32::try_from(all.len()).unwrap_or(u32::MAX);
         if failures >= terms.attempts {
-            return Verdict::Dead(std::mem::take(&mut told.failures).into());
+            return Verdict::Dead(std::mem::take(&mut **all).into());
         }
         let delay = |backoff: &Backoff| backoff.delay(failures - 1, self.draw(failures));
         Verdict::Again(terms.backoff.as_ref().map_or(Duration::ZERO, delay))
