@@ -172,6 +172,13 @@ where
         self
     }
 
+    /// Sets how long a worker that was killed may take to die before it is abandoned, as one does not that never awaits: see
+    /// [`Supervisor::abandon_after`]. The next one takes its place, and its job is tried again.
+    pub fn abandon_after(mut self, patience: Duration) -> Self {
+        self.supervisor = self.supervisor.abandon_after(patience);
+        self
+    }
+
     /// Ends the pool when all handles are gone that were made of it from now on: what it has is finished, and its workers end. So do workers
     /// on a channel when its last sender is gone.
     pub fn end_with_handles(mut self) -> Self {
