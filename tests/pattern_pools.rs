@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use perennial::pool::{JobError, JobEvent, Pool, StopPool, SubmitError, Worker, Workplace};
 use perennial::prelude::*;
-use perennial::{App, ProcessState, Report, SupervisorHandle, What};
+use perennial::{App, ProcessState, Report, SupervisorHandle, TaskScope, What};
 
 /// Who did what, in order.
 #[derive(Clone, Default)]
@@ -239,7 +239,14 @@ async fn kotlin_one_that_fails_leaves_its_siblings_running_and_all_are_joined() 
     let (_system, app) = start(pool).await;
     let results = jobs.submit_many([2, 666, 3]).await.expect("they are taken in").all().await;
     assert!(matches!(results[..], [Ok(4), Err(JobError::Failed(_)), Ok(9)]));
-    // Whoever it was that panicked is there again.
+    // Without a queue and workers: tasks that belong together.
+    let mut scope = TaskScope::start("scope", &System::new()).await.expect("it starts");
+    for n in [2, 0, 3] {
+        scope.spawn("division", async move { 6 / n }).await.expect("it is started");
+    }
+    assert!(matches!(scope.join_all().await[..], [Ok(3), Err(ExitReason::Panicked(_)), Ok(2)]));
+
+    // Whoever of the workers it was that panicked is there again.
     assert!(app.tree().children.iter().all(|child| child.handle.state() != ProcessState::Closed));
     assert!(app.shutdown().await.is_clean());
 }

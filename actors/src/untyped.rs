@@ -1,5 +1,6 @@
 //! What can be done with a process without knowing its messages.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,6 +62,10 @@ impl dyn AnyProcess {
 }
 
 pub(crate) trait AnyProcess: Send + Sync {
+    /// The process itself, for who knows its messages.
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+    /// The name of the type of its messages.
+    fn messages(&self) -> &'static str;
     fn label(&self) -> Option<Arc<str>>;
     fn state(&self) -> ProcessState;
     fn counters(&self) -> Counters;

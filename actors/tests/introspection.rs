@@ -58,6 +58,15 @@ async fn an_info_tells_who_it_is_of_and_the_accounts_of_its_mailbox() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_handle_leads_back_to_the_address_for_who_knows_the_messages() {
+    let strings = puppet().await;
+    let handle = strings.address.handle();
+    assert_eq!(handle.address(), Some(strings.address));
+    assert_eq!(handle.address::<String>(), None);
+    assert_eq!(handle.messages(), std::any::type_name::<Msg>());
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_info_of_an_actor_between_two_incarnations_tells_nothing_of_the_one_before() {
     let mut hosted = Hosted::begun_with(|_, ctx| {
         if ctx.pid().incarnation() == 1 {

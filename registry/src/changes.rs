@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use perennial_actors::host::Broadcast;
 use perennial_actors::{Handle, Subscription};
 
-use crate::sync::Mutex;
+use crate::sync::{Landmark, Mutex};
 
 /// Something that changed about a name.
 ///
@@ -51,11 +51,13 @@ pub(crate) struct Changes<C> {
     noted: Mutex<VecDeque<C>>,
     telling: Mutex<()>,
     topic: Broadcast<C>,
+    before_topic: Landmark,
 }
 
 impl<C: Clone> Default for Changes<C> {
     fn default() -> Self {
-        Self { noted: Mutex::default(), telling: Mutex::default(), topic: Broadcast::new() }
+        let (topic, before_topic) = (Broadcast::new(), Landmark::default());
+        Self { noted: Mutex::default(), telling: Mutex::default(), topic, before_topic }
     }
 }
 
@@ -64,6 +66,7 @@ impl<C: Clone> Changes<C> {
     pub(crate) fn subscribe(&self) -> Subscription<C> {
         let telling = self.telling.lock();
         self.tell_noted();
+        self.before_topic.pass();
         let subscription = self.topic.subscribe();
         drop(telling);
         subscription
@@ -90,7 +93,27 @@ impl<C: Clone> Changes<C> {
         loop {
             let change = self.noted.lock().pop_front();
             let Some(change) = change else { break };
+            self.before_topic.pass();
             self.topic.tell(|| change);
         }
+    }
+}
+
+#[cfg(all(test, not(model)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_is_told_nothing_that_was_noted_before_it_came() {
+        let changes = Changes::default();
+        let gone = changes.subscribe();
+        changes.note(|| "before");
+        drop(gone);
+        // Nobody hears it, so it is not told.
+        changes.tell();
+        let mut listener = changes.subscribe();
+        changes.note(|| "after");
+        changes.tell();
+        assert_eq!((listener.try_next(), listener.try_next()), (Some("after"), None));
     }
 }

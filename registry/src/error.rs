@@ -35,8 +35,9 @@ pub enum LookupError {
         /// The messages of the actor.
         found: &'static str,
     },
-    /// The actor that has it is between two incarnations. Only for those who ask for one that lives.
-    #[error("the actor named {name:?} is being restarted")]
+    /// No incarnation of the actor that has it lives: it is between two, or the first has not begun. Only for those who ask for one that
+    /// lives.
+    #[error("no incarnation of the actor named {name:?} lives at this moment")]
     Restarting {
         /// The name.
         name: Cow<'static, str>,

@@ -68,6 +68,7 @@ mod sync;
 mod table;
 #[cfg(test)]
 mod tests;
+mod text;
 mod topics;
 mod waiting;
 

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 
 /// Things in the order of their numbers.
+#[derive(Clone)]
 pub(crate) struct Numbered<T> {
     /// The first and the last are no gaps.
     places: VecDeque<(u64, Option<T>)>,
@@ -56,6 +57,12 @@ impl<T> Numbered<T> {
     /// The thing with this number.
     pub(crate) fn get(&self, number: u64) -> Option<&T> {
         self.places.get(self.place(number)?)?.1.as_ref()
+    }
+
+    /// The thing with this number, to be changed.
+    pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut T> {
+        let place = self.place(number)?;
+        self.places.get_mut(place)?.1.as_mut()
     }
 
     /// The first thing with a higher number, and its number.

@@ -10,7 +10,7 @@ use crate::error::{LookupError, NamedCallError, NamedCastError, WaitError};
 use crate::name::Name;
 use crate::registry::Registry;
 
-/// Reaches actors by their names, from a [`System`] or from inside an actor.
+/// Reaches actors by their names, from a [`System`], from inside an actor, or from a task of a supervisor.
 ///
 /// ```
 /// use perennial_actors::{Actor, Context, ExitReason, Reply, System};

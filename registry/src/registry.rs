@@ -14,6 +14,7 @@ use crate::groups::{Group, GroupChange, Groups, Members};
 use crate::name::Name;
 use crate::sync::Numbers;
 use crate::table::{Fate, Table};
+use crate::text::Text;
 use crate::topics::{Topic, TopicHandle, Topics};
 
 /// Which name leads to which actor, in one system.
@@ -24,7 +25,7 @@ pub struct Registry(pub(crate) Arc<Inner>);
 
 #[derive(Default)]
 pub(crate) struct Inner {
-    names: Table<Cow<'static, str>, Bound>,
+    names: Table<Text, Bound>,
     /// Of bindings.
     numbers: Numbers,
     pub(crate) groups: Arc<Groups>,
@@ -41,10 +42,7 @@ pub(crate) struct Inner {
 struct Bound {
     /// No other binding has had it, of whatever name to whomever.
     number: u64,
-    /// An `Address<M>`.
-    address: Box<dyn Any + Send + Sync>,
     handle: Handle,
-    messages: &'static str,
     /// What its owner says of it.
     note: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -80,7 +78,7 @@ impl Registry {
     ) -> Result<(), BindError> {
         let (name, actor) = (name.borrow().text(), address.handle());
         let bound = self.0.names.enter(
-            name.clone(),
+            Text::from(&*name),
             || match self.0.bear(name.clone(), address) {
                 Some(bound) => {
                     let (name, actor) = (name.clone(), actor.clone());
@@ -122,7 +120,7 @@ impl Registry {
         to: &Address<M>,
     ) -> Result<(), HandOverError> {
         let (name, giver, taker) = (name.borrow().text(), from.handle(), to.handle());
-        let handed = self.0.names.change(&*name, |bound| {
+        let handed = self.0.names.change(name.as_bytes(), |bound| {
             if bound.handle != giver {
                 return (Fate::Keep, Err(HandOverError::NotOwner(name.clone())));
             }
@@ -140,9 +138,8 @@ impl Registry {
         });
         self.0.changes.tell();
         let Some((handed, _)) = handed else { return Err(HandOverError::NotOwner(name)) };
-        drop(handed?);
-        self.0.bound.notify_waiters();
-        Ok(())
+        // Nobody waits for a name that is bound already.
+        handed.map(drop)
     }
 
     /// The address that a name leads to.
@@ -153,8 +150,8 @@ impl Registry {
     /// takes other messages.
     pub fn whereis<M: Send + 'static>(&self, name: impl Borrow<Name<M>>) -> Result<Address<M>, LookupError> {
         let name = name.borrow();
-        let found = self.0.names.read(name.as_str(), |bound| {
-            bound.address.downcast_ref::<Address<M>>().cloned().ok_or(bound.messages)
+        let found = self.0.names.read(name.as_str().as_bytes(), |bound| {
+            bound.handle.address::<M>().ok_or_else(|| bound.handle.messages())
         });
         match found {
             Some(Ok(address)) => Ok(address),
@@ -174,7 +171,7 @@ impl Registry {
     ) -> bool {
         let actor = address.handle();
         let mut note: Option<Arc<dyn Any + Send + Sync>> = Some(Arc::new(note));
-        let described = self.0.names.change(name.borrow().as_str(), |bound| {
+        let described = self.0.names.change(name.borrow().as_str().as_bytes(), |bound| {
             let is_meant = bound.handle == actor;
             if is_meant {
                 // The old one comes out, and is dropped under no lock: it is not ours.
@@ -188,13 +185,13 @@ impl Registry {
     /// What was said of a name, if it is of this type.
     #[must_use]
     pub fn description<T: Any + Send + Sync>(&self, name: &str) -> Option<Arc<T>> {
-        self.0.names.read(name, |bound| bound.note.clone())??.downcast().ok()
+        self.0.names.read(name.as_bytes(), |bound| bound.note.clone())??.downcast().ok()
     }
 
     /// The names that are bound now, sorted.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        let mut names = self.0.names.collect(|name, _| Some(name.to_string()));
+        let mut names = self.0.names.collect(|name, _| Some(String::from(name)));
         names.sort_unstable();
         names
     }
@@ -202,8 +199,12 @@ impl Registry {
     /// The names that are bound now, with where they lead, sorted by name.
     #[must_use]
     pub fn entries(&self) -> Vec<NameInfo> {
-        let info = |name: &Cow<'static, str>, bound: &Bound| {
-            Some(NameInfo { name: name.clone(), actor: bound.handle.clone(), messages: bound.messages })
+        let info = |name: &Text, bound: &Bound| {
+            Some(NameInfo {
+                name: String::from(name).into(),
+                actor: bound.handle.clone(),
+                messages: bound.handle.messages(),
+            })
         };
         let mut entries = self.0.names.collect(info);
         entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
@@ -255,8 +256,7 @@ impl Inner {
                 registry.release(&held, |bound| bound.number == number);
             }
         });
-        let address = Box::new(address.clone());
-        is_set.then(|| Bound { number, address, handle, messages: type_name::<M>(), note: None })
+        is_set.then(|| Bound { number, handle, note: None })
     }
 
     /// Binds a name that leads somewhere. Where it led comes back, to be dropped under no lock.
@@ -285,7 +285,7 @@ impl Inner {
     /// Frees a name, if it leads where it is meant to.
     fn release(&self, name: &str, is_meant: impl FnOnce(&Bound) -> bool) -> bool {
         // What was bound is dropped here, outside the lock of its entry: it may be the last address of the actor.
-        let released = self.names.change(name, |bound| {
+        let released = self.names.change(name.as_bytes(), |bound| {
             if !is_meant(bound) {
                 return (Fate::Keep, ());
             }

@@ -26,21 +26,25 @@ impl Registry {
         deadline: Duration,
     ) -> Result<Address<M>, WaitError> {
         let name = name.borrow().clone();
-        let found = async {
-            loop {
-                // Enlisted before it looks, so that no binding comes between the two unheard.
-                let bound = self.0.bound.notified();
-                tokio::pin!(bound);
-                bound.as_mut().enable();
-                match self.whereis(&name) {
-                    Ok(address) => return Ok(address),
-                    Err(LookupError::WrongType { name, wanted, found }) => {
-                        return Err(WaitError::WrongType { name, wanted, found });
-                    }
-                    Err(_) => bound.await,
-                }
+        let found = self.once_bound(|| match self.whereis(&name) {
+            Ok(address) => Some(Ok(address)),
+            Err(LookupError::WrongType { name, wanted, found }) => {
+                Some(Err(WaitError::WrongType { name, wanted, found }))
             }
-        };
+            Err(_) => None,
+        });
         tokio::time::timeout(deadline, found).await.unwrap_or_else(|_| Err(WaitError::TimedOut(name.text())))
+    }
+
+    /// Looks now, and again whenever some name is bound, until there is something to see.
+    pub(crate) async fn once_bound<T>(&self, look: impl Fn() -> Option<T>) -> T {
+        loop {
+            // Made before it looks, so that no binding comes between the two unheard: it hears of all from then on.
+            let bound = self.0.bound.notified();
+            if let Some(seen) = look() {
+                return seen;
+            }
+            bound.await;
+        }
     }
 }

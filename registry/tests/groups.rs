@@ -194,6 +194,10 @@ async fn groups_of_one_name_with_other_messages_are_others() {
     let counters: Members<u64> = Registry::of(&system).group(Group::new("group"));
     assert_eq!((counters.members(), group(&system).members().len()), (vec![counter.clone()], 3));
     assert_eq!(Registry::of(&system).which_groups(), ["group"], "they share the name");
+    for name in ["d", "b", "e", "a", "c"] {
+        Registry::of(&system).group(Group::<Msg>::new(name)).join(&one).expect("it lives");
+    }
+    assert_eq!(Registry::of(&system).which_groups(), ["a", "b", "c", "d", "e", "group"], "sorted");
     assert_eq!(told(|| monitor.try_next()).first(), Some(&(one.handle(), true)));
     counters.leave(&counter).expect("it is in it");
     assert_eq!(group(&system).members().len(), 3);
@@ -228,7 +232,7 @@ async fn everybody_gets_a_turn_and_nobody_loses_it_because_another_leaves() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_leads_to_the_same_member_as_long_as_it_is_one() {
+async fn a_key_moves_to_a_newcomer_or_from_who_has_left_and_never_between_those_that_stay() {
     let system = System::new();
     let mut members = three(&system).await.to_vec();
     let chosen = |keys: std::ops::Range<u32>| -> Vec<Address<Msg>> {
@@ -252,6 +256,14 @@ async fn a_key_leads_to_the_same_member_as_long_as_it_is_one() {
     for (was, is) in with_six.iter().zip(chosen(0..300)) {
         assert!(is == *was || *was == members[0], "only the keys of who has left move");
     }
+    let mut hosted =
+        Hosted::start(&system, |ctx| group(ctx.system()).join(&ctx.address()).expect("it lives")).await;
+    let with_hosted = chosen(0..300);
+    assert!(with_hosted.contains(&hosted.address));
+    hosted.crash().await;
+    assert!(!chosen(0..300).contains(&hosted.address));
+    hosted.start_next().await;
+    assert_eq!(chosen(0..300), with_hosted, "a restart gets its keys back");
 }
 
 #[tokio::test(start_paused = true)]

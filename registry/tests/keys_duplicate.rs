@@ -119,6 +119,22 @@ async fn c159_an_end_takes_ones_own_away_and_a_restart_registers_once_more() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_owner_that_has_ended_is_not_seen_though_nothing_is_cleaned_up_yet() {
+    let (system, keys) = (System::new(), Keys::new());
+    let (owner, (tell, seen)) = (puppet(&system).await, tokio::sync::oneshot::channel());
+    let keys_then = keys.clone();
+    owner.handle().on_end(pid(&owner), move |_| {
+        let ran = keys_then.dispatch(&"key", |_| ());
+        tell.send((values(&keys_then, "key"), keys_then.count_match(&"key", |_| true), ran))
+            .expect("it waits");
+    });
+    register(&keys, &owner, "key", [1, 2]).await;
+    kill(&owner).await;
+    assert_eq!(seen.await, Ok((vec![], 0, false)));
+    assert!(keys.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_run_for_a_key_may_use_the_keys() {
     let (system, keys) = (System::new(), Keys::new());
     let one = puppet(&system).await;

@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 
 use perennial_actors::{Address, Context, System};
-use perennial_registry::{KeyEntry, RegisterError, UniqueKeys};
+use perennial_registry::{KeyChange, KeyEntry, RegisterError, UniqueKeys};
 use support::{Hosted, Msg, Puppet, have, kill, pid, puppet};
 use tokio::sync::oneshot;
 
@@ -59,7 +59,8 @@ async fn c150_a_successor_has_the_key_before_its_owner_is_cleaned_up_and_keeps_i
     });
     assert!(set);
     register(&keys, &old, "key", 1).await.expect("the key is free");
-    let down = old.monitor();
+    let mut listener = keys.subscribe();
+    let (was, down) = (pid(&old), old.monitor());
     old.kill().expect("it lives");
     ended.await.expect("it ends");
     assert_eq!((owner(&keys, "key"), keys.select(|key, _| Some(key))), (None, vec![]));
@@ -67,8 +68,12 @@ async fn c150_a_successor_has_the_key_before_its_owner_is_cleaned_up_and_keeps_i
     assert_eq!(owner(&keys, "key"), Some((new.clone(), 2)));
     drop(clean_up);
     down.await;
-    assert_eq!(owner(&keys, "key"), Some((new, 2)));
+    assert_eq!(owner(&keys, "key"), Some((new.clone(), 2)));
     assert_eq!(keys.len(), 1);
+    let told = [listener.try_next(), listener.try_next()].map(Option::unwrap);
+    assert!(matches!(told[0], KeyChange::Unregistered { key: "key", pid } if pid == was));
+    assert!(matches!(told[1], KeyChange::Registered { key: "key", pid: by } if by == pid(&new)));
+    assert!(listener.try_next().is_none(), "it is given up once");
 }
 
 #[tokio::test(start_paused = true)]

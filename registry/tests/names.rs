@@ -3,11 +3,13 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use perennial_actors::{CallError, Mailbox, Reply, SendError, System};
 use perennial_registry::{
-    BindError, HandOverError, LookupError, Name, NamedCallError, NamedCastError, Registry, WaitError, Whereis,
+    BindError, Change, HandOverError, LookupError, Name, NamedCallError, NamedCastError, Registry, WaitError,
+    Whereis,
 };
 use support::{Hosted, Msg, heard, kill, puppet, puppet_with};
 use tokio::time::Instant;
@@ -28,10 +30,12 @@ fn is_free(system: &System) -> bool {
 #[tokio::test(start_paused = true)]
 async fn a_name_outlives_every_incarnation_and_what_is_sent_meanwhile_waits() {
     let system = System::new();
-    let mut hosted = Hosted::start(&system, |_| ()).await;
+    let (mut hosted, other) = (Hosted::start(&system, |_| ()).await, puppet(&system).await);
     Registry::of(&system).bind(NAME, &hosted.address).expect("the name is free");
     for said in 1..10 {
         hosted.crash().await;
+        let taken = Registry::of(&system).bind(NAME, &other);
+        assert_eq!(taken, Err(BindError::Taken("name".into())), "its owner is due");
         assert_eq!(system.whereis(NAME).expect("it is due"), hosted.address);
         system.cast_to(NAME, Msg::Heard(said)).expect("it is open");
         hosted.start_next().await;
@@ -87,9 +91,14 @@ async fn c114_a_name_whose_actor_is_just_ending_makes_room() {
     // Set before the one of the name, so it runs before it.
     old.handle().on_close(move || tell.send(registry_then.bind(NAME, &heir)).expect("the test waits"));
     registry.bind(NAME, &old).expect("the name is free");
+    let mut listener = registry.subscribe();
     kill(&old).await;
     assert_eq!(told.recv().await, Some(Ok(())));
-    assert_eq!((system.whereis(NAME).ok(), registry.names().len()), (Some(new), 1));
+    assert_eq!((system.whereis(NAME).ok(), registry.names().len()), (Some(new.clone()), 1));
+    let (freed, bound) = (listener.try_next(), listener.try_next());
+    assert!(matches!(freed, Some(Change::Unregistered { actor, .. }) if actor == old.handle()));
+    assert!(matches!(bound, Some(Change::Registered { actor, .. }) if actor == new.handle()));
+    assert!(listener.try_next().is_none(), "it is freed once");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -274,6 +283,30 @@ async fn c118_a_message_that_cannot_be_sent_through_a_name_comes_back() {
     let full = system.cast_to(NAME, Msg::Heard(3)).expect_err("it is full");
     assert!(matches!(full, NamedCastError::Send(SendError::Full(_))));
     assert_eq!((said(full), heard(&small).await), (3, vec![2]));
+}
+
+/// Between the end of an actor and the hook that frees its name, the name leads to nobody.
+#[tokio::test(start_paused = true)]
+async fn c118_whoever_has_just_ended_takes_nothing_and_gives_it_back() {
+    let system = System::new();
+    let (one, (tell, told)) = (puppet(&system).await, tokio::sync::oneshot::channel());
+    let then = system.clone();
+    // Set before the one of the name, so it runs before it.
+    one.handle().on_close(move || {
+        let cast = then.cast_to(NAME, Msg::Heard(1));
+        let cast = matches!(cast, Err(NamedCastError::Send(SendError::Closed(Msg::Heard(1)))));
+        let mut call = std::pin::pin!(then.call_to(NAME, |_: Reply<()>| Msg::Heard(2)));
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        let Poll::Ready(Err(NamedCallError::Call(call))) = call.as_mut().poll(&mut cx) else {
+            panic!("there is nobody to wait for")
+        };
+        let call = matches!(call.into_inner(), Some(Msg::Heard(2)));
+        let alive = matches!(then.whereis_alive(NAME), Err(LookupError::NotFound(_)));
+        tell.send([cast, call, alive]).expect("the test waits");
+    });
+    Registry::of(&system).bind(NAME, &one).expect("the name is free");
+    kill(&one).await;
+    assert_eq!(told.await, Ok([true; 3]));
 }
 
 #[tokio::test(start_paused = true)]

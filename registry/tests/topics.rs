@@ -1,6 +1,8 @@
 //! Topics: what is said reaches everybody who has asked for it, and whoever says it never waits.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use perennial_actors::{Address, Context, Mailbox, System};
 use perennial_registry::{Published, Registry, Slow, Topic, TopicHandle};
@@ -47,6 +49,9 @@ async fn topics_of_one_name_on_which_other_things_are_said_are_others() {
     numbers(&system).subscribe(&one, Slow::Skip);
     let texts = Registry::of(&system).topic(Topic::<&'static str>::new("numbers"));
     assert_eq!((counts(texts.publish(&"one")), texts.subscribers()), ([0, 0, 0], vec![]));
+    let deeds = Registry::of(&system).topic(Topic::<Deed>::new("numbers"));
+    deeds.subscribe(&one, Slow::Skip);
+    assert_eq!(counts(deeds.publish(&Deed(Arc::new(|| ())))), [1, 0, 0]);
     let others = Registry::of(&system).topic(Topic::<u32>::from("other numbers".to_owned()));
     assert_eq!(counts(others.publish(&1)), [0, 0, 0]);
     assert_eq!(counts(numbers(&system).publish(&1)), [1, 0, 0]);
@@ -100,6 +105,7 @@ async fn a_subscription_survives_restarts_and_what_is_said_meanwhile_waits() {
     let mut hosted = Hosted::start(&system, init).await;
     for said in 1..10 {
         hosted.crash().await;
+        assert_eq!(numbers(&system).subscribers(), [hosted.address.handle()]);
         assert_eq!(counts(numbers(&system).publish(&said)), [1, 0, 0], "for the next incarnation");
         hosted.start_next().await;
         assert_eq!(counts(numbers(&system).publish(&(100 + said))), [1, 0, 0]);
@@ -123,6 +129,42 @@ async fn who_has_ended_for_good_is_no_subscriber_and_is_counted_once() {
     assert_eq!(counts(numbers(&system).publish(&1)), [50, 0, 50]);
     assert_eq!(counts(numbers(&system).publish(&2)), [50, 0, 0]);
     assert_eq!(heard(&all[98]).await, [1, 2]);
+}
+
+/// Something that is said, and does something when it is cloned for the next subscriber.
+struct Deed(Arc<dyn Fn() + Send + Sync>);
+
+impl Clone for Deed {
+    fn clone(&self) -> Self {
+        (self.0)();
+        Self(self.0.clone())
+    }
+}
+
+impl From<Deed> for Msg {
+    fn from(_: Deed) -> Self {
+        Self::Heard(0)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_subscribes_anew_while_something_is_said_is_not_removed_for_having_missed_it() {
+    let system = System::new();
+    let (slow, quick) = (small(&system).await, puppet(&system).await);
+    let deeds = Registry::of(&system).topic(Topic::<Deed>::new("deeds"));
+    deeds.subscribe(&slow, Slow::Unsubscribe);
+    deeds.subscribe(&quick, Slow::Skip);
+    slow.cast(Msg::Heard(1)).expect("it has room for one");
+    let (at_last, topic, subscriber) = (AtomicUsize::new(0), deeds.clone(), slow.clone());
+    // By the time at which it is said to the second one, the first has missed it.
+    let deed = Deed(Arc::new(move || {
+        if at_last.fetch_add(1, Ordering::Relaxed) == 1 {
+            assert!(topic.unsubscribe(&subscriber));
+            topic.subscribe(&subscriber, Slow::Skip);
+        }
+    }));
+    assert_eq!(counts(deeds.publish(&deed)), [1, 0, 0]);
+    assert_eq!(deeds.subscribers(), [quick.handle(), slow.handle()]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -72,6 +72,7 @@ pub mod pool;
 pub mod ractor;
 mod report;
 mod roster;
+mod scope;
 mod spec;
 mod supervisor;
 mod task;
@@ -85,6 +86,7 @@ pub use policy::{
     Strategy,
 };
 pub use report::{Report, Sign, What};
+pub use scope::TaskScope;
 pub use spec::{Child, ChildSpec, Probe, SpecError};
 pub use supervisor::{
     App, DynamicHandle, DynamicSupervisor, Finish, PartitionKey, PartitionSupervisor, Partitions,

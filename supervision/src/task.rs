@@ -30,6 +30,7 @@ use std::task::{Context, Poll};
 
 use perennial_actors::host::{Attachment, Step, contain};
 use perennial_actors::{ExitReason, Pid, System};
+use perennial_registry::{Registry, Whereis};
 use tokio::sync::watch;
 
 use crate::spec::Child;
@@ -122,6 +123,12 @@ impl TaskContext {
             // The sender is kept up to here, so it has told.
             told.ok().flatten().unwrap_or_default()
         }
+    }
+}
+
+impl Whereis for TaskContext {
+    fn registry(&self) -> &Registry {
+        Registry::of(&self.system)
     }
 }
 

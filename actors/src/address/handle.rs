@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,12 @@ impl Handle {
 
     pub(crate) const fn process(&self) -> &Arc<dyn AnyProcess> {
         &self.0
+    }
+
+    /// The name of the type of the messages that the actor takes, for people to read.
+    #[must_use]
+    pub fn messages(&self) -> &'static str {
+        self.0.messages()
     }
 
     /// Tells the live incarnation to end; see [`Address::stop`](crate::Address::stop).
@@ -159,6 +166,12 @@ impl PartialEq for Handle {
 }
 
 impl Eq for Handle {}
+
+impl Hash for Handle {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.0).cast::<()>().hash(state);
+    }
+}
 
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -178,6 +178,14 @@ impl<M: Send + 'static> Address<M> {
     }
 }
 
+impl Handle {
+    /// The address of the actor, if it takes messages `M`.
+    #[must_use]
+    pub fn address<M: Send + 'static>(&self) -> Option<Address<M>> {
+        self.process().clone().into_any().downcast().ok().map(Address)
+    }
+}
+
 impl<M: Send + 'static> Identity<M> {
     /// The address. It can be had, and given away, before anything runs.
     #[must_use]

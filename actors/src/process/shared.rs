@@ -1,6 +1,6 @@
 //! What everybody who knows an actor shares.
 
-use std::any::type_name;
+use std::any::{Any, type_name};
 use std::borrow::Cow;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, OnceLock, Weak};
@@ -174,6 +174,14 @@ pub(super) fn survive(code: impl FnOnce()) {
 }
 
 impl<M: Send + 'static> AnyProcess for Process<M> {
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+
+    fn messages(&self) -> &'static str {
+        type_name::<M>()
+    }
+
     fn label(&self) -> Option<Arc<str>> {
         self.home().map(|home| home.label.to_shared())
     }

@@ -12,6 +12,10 @@ pub const CALLS: u64 = 200_000;
 pub const LIVES: u64 = 200_000;
 /// Crashes of one supervised actor, one after the other.
 pub const CRASHES: u64 = 20_000;
+/// Actors that have a name.
+pub const NAMES: u64 = 10_000;
+/// Lookups by name, all in all.
+pub const LOOKUPS: u64 = 1_000_000;
 /// Actors that sit idle while their memory is taken.
 pub const IDLE: u64 = 100_000;
 /// Room in a bounded mailbox.
@@ -52,6 +56,10 @@ pub enum Task {
     SpawnStop,
     /// [`CRASHES`] of a supervised actor, each after the first answer of the incarnation that followed the one before.
     Restart(Crash),
+    /// [`LOOKUPS`] of [`NAMES`] names, from one task.
+    Whereis,
+    /// [`CASTS`] from one task to so many of [`NAMES`] actors in turn, with a lookup by name before each, until the last is handled.
+    NamedCast { actors: u64 },
     /// [`IDLE`] actors that have handled one message each.
     IdleBytes,
 }
@@ -60,7 +68,9 @@ impl Task {
     pub const fn threads(self) -> Threads {
         match self {
             Self::Cast { threads, .. } | Self::Call { threads, .. } => threads,
-            Self::SpawnStop | Self::Restart(_) | Self::IdleBytes => Two,
+            Self::SpawnStop | Self::Restart(_) | Self::Whereis | Self::NamedCast { .. } | Self::IdleBytes => {
+                Two
+            }
         }
     }
 }
@@ -117,6 +127,9 @@ const CALLING: &[Target] = &[peer(Ractor, 2.5), peer(Kameo, 2.5), peer(Actix, 2.
 const RESTARTING: &[Target] = &[limit(5_000.0), peer(Kameo, 2.0), peer(Ractor, 100.0), peer(Erlang, 10.0)];
 const UNWINDING: &[Target] = &[limit(8_000.0), peer(Kameo, 2.0), peer(Ractor, 100.0), peer(Erlang, 10.0)];
 
+// Of a quiet machine too.
+const NAMED: &[Target] = &[limit(60.0)];
+
 /// All works, in the order in which they are run and shown. Only the unbounded ones have targets.
 pub const WORKS: &[Work] = &[
     ns("cast_1_1", cast(1, Unbounded, Two), CASTING),
@@ -131,6 +144,9 @@ pub const WORKS: &[Work] = &[
     ns("spawn_stop", Task::SpawnStop, &[peer(Ractor, 3.0), peer(Kameo, 3.0), peer(Bare, 1.0 / 1.5)]),
     ns("restart_error", Task::Restart(Crash::Error), RESTARTING),
     ns("restart_panic", Task::Restart(Crash::Panic), UNWINDING),
+    ns("whereis", Task::Whereis, &[peer(Ractor, 1.0), peer(Kameo, 1.0)]),
+    ns("named_cast", Task::NamedCast { actors: 1 }, NAMED),
+    ns("named_cast_all", Task::NamedCast { actors: NAMES }, &[]),
     Work { name: "idle_bytes", unit: "bytes", task: Task::IdleBytes, targets: &[limit(1024.0)] },
 ];
 

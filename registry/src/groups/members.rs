@@ -78,6 +78,12 @@ impl Groups {
         self.owners.len()
     }
 
+    /// How many memberships are on the list of an incarnation.
+    #[cfg(all(test, not(model)))]
+    pub(crate) fn memberships(&self, pid: Pid) -> usize {
+        self.owners.keys(pid).len()
+    }
+
     /// Notes a change of a group that is locked; its version.
     fn note(&self, key: &Key, actor: &Handle, joined: bool) -> u64 {
         let version = self.versions.next();
@@ -206,7 +212,8 @@ impl<M: Send + 'static> Members<M> {
         member
     }
 
-    /// The member that a key leads to: always the same as long as that is a member, however others come and go.
+    /// The member that a key leads to. Who leaves takes only its own keys along, and who joins gets some keys of everybody: no key moves
+    /// between two that stay. A restart moves those of its actor away until that has joined again.
     #[must_use]
     pub fn by_key(&self, key: &impl Hash) -> Option<Address<M>> {
         let weight = |(pid, _): &(Pid, Address<M>)| {

@@ -232,7 +232,7 @@ where
     }
 
     /// Changes the value of an entry of one's own; the old one.
-    pub(super) fn update(&self, pid: Pid, key: &K, value: V) -> Option<V> {
+    pub(crate) fn update(&self, pid: Pid, key: &K, value: V) -> Option<V> {
         let mut value = Some(value);
         let updated = self.entries.change(key, |entries| {
             let own = entries.iter_mut().find(|entry| entry.pid == pid);

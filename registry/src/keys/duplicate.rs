@@ -79,7 +79,7 @@ where
         self.0.keys_of(pid)
     }
 
-    /// How many keys there are, however many have each.
+    /// How many keys there are, however many have each, and those of an owner that is just ending included.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()

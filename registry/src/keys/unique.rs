@@ -74,7 +74,7 @@ where
         self.0.keys_of(pid)
     }
 
-    /// How many keys there are.
+    /// How many keys there are, those of an owner that is just ending included.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()

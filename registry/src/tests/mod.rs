@@ -2,7 +2,13 @@
 
 #[cfg(not(model))]
 mod crash;
+#[cfg(not(model))]
+mod leftovers;
 #[cfg(model)]
 mod model;
 #[cfg(model)]
 mod model_names;
+#[cfg(not(model))]
+mod text;
+#[cfg(not(model))]
+mod waiting;

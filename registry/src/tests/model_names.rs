@@ -161,10 +161,18 @@ fn a_listener_has_been_told_when_the_call_returns_and_in_order() {
         assert!(registry.unbind(name(), &one.address));
         let told: Vec<Change> = std::iter::from_fn(|| own.try_next()).collect();
         assert!(matches!(told.first(), Some(Change::Unregistered { .. })), "{told:?}");
+        let freed = registry.unbind(name(), &other.address);
         let bound = join(bind);
-        let told: Vec<Change> = std::iter::from_fn(|| changes.try_next()).collect();
-        assert_eq!(told.len(), 1 + usize::from(bound), "{told:?}");
-        assert!(matches!(told.last(), Some(Change::Registered { .. })) == bound, "{told:?}");
+        let told = std::iter::from_fn(|| changes.try_next()).map(|change| match change {
+            Change::Registered { actor, .. } => (true, actor),
+            Change::Unregistered { actor, .. } => (false, actor),
+            Change::HandedOver { .. } => panic!("it was not"),
+        });
+        let (first, second) = (one.address.handle(), other.address.handle());
+        let mut expected = vec![(false, first)];
+        expected.extend(bound.then(|| (true, second.clone())));
+        expected.extend(freed.then_some((false, second)));
+        assert_eq!(told.collect::<Vec<_>>(), expected);
         one.end_for_good();
         other.end_for_good();
     });

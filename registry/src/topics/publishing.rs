@@ -2,6 +2,7 @@
 
 use std::any::{Any, TypeId};
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use perennial_actors::{Address, Handle, Recipient, SendError};
 
 use super::topic::Topic;
+use crate::numbered::Numbered;
 use crate::sync::Numbers;
 use crate::table::{Fate, Table};
 
@@ -50,7 +52,9 @@ type Key = (Cow<'static, str>, TypeId);
 /// Who has subscribed to a topic.
 struct Subscribers<T> {
     /// In the order in which they did. Whoever publishes holds a copy of the pointer, and no lock.
-    list: Arc<Vec<Subscriber<T>>>,
+    list: Arc<Numbered<Subscriber<T>>>,
+    /// The number that each has there.
+    numbers: HashMap<Handle, u64>,
     /// When there are so many, those who have ended are looked for: they are not where nobody publishes.
     sweep_at: usize,
 }
@@ -59,8 +63,6 @@ struct Subscribers<T> {
 const FIRST_SWEEP: usize = 16;
 
 struct Subscriber<T> {
-    /// Rises along the list.
-    number: u64,
     handle: Handle,
     recipient: Recipient<T>,
     slow: Slow,
@@ -68,14 +70,31 @@ struct Subscriber<T> {
 
 impl<T> Default for Subscribers<T> {
     fn default() -> Self {
-        Self { list: Arc::default(), sweep_at: FIRST_SWEEP }
+        Self { list: Arc::default(), numbers: HashMap::new(), sweep_at: FIRST_SWEEP }
+    }
+}
+
+impl<T> Subscribers<T> {
+    fn remove(&mut self, number: u64) -> Option<Subscriber<T>> {
+        let removed = Arc::make_mut(&mut self.list).remove(number)?;
+        self.numbers.remove(&removed.handle);
+        Some(removed)
+    }
+
+    /// Removes those who have ended for good.
+    fn sweep(&mut self) -> Vec<Subscriber<T>> {
+        let over = self.list.iter().filter(|(_, subscriber)| is_over(&subscriber.handle));
+        let over: Vec<u64> = over.map(|(number, _)| number).collect();
+        let swept = over.into_iter().filter_map(|number| self.remove(number)).collect();
+        self.sweep_at = FIRST_SWEEP.max(2 * self.list.len());
+        swept
     }
 }
 
 impl<T> Clone for Subscriber<T> {
     fn clone(&self) -> Self {
         let (handle, recipient) = (self.handle.clone(), self.recipient.clone());
-        Self { number: self.number, handle, recipient, slow: self.slow }
+        Self { handle, recipient, slow: self.slow }
     }
 }
 
@@ -103,17 +122,14 @@ impl<T: Clone + Send + 'static> TopicHandle<T> {
             |subscribers| {
                 let subscribers = subscribers.downcast_mut::<Subscribers<T>>()?;
                 let list = Arc::make_mut(&mut subscribers.list);
-                if let Some(known) = list.iter_mut().find(|subscriber| subscriber.handle == handle) {
-                    known.slow = slow;
+                if let Some(known) = subscribers.numbers.get(&handle) {
+                    list.get_mut(*known)?.slow = slow;
                     return None;
                 }
-                list.push(Subscriber { number: self.topics.numbers.next(), handle, recipient, slow });
-                if list.len() < subscribers.sweep_at {
-                    return None;
-                }
-                let gone = take(list, |subscriber| is_over(&subscriber.handle));
-                subscribers.sweep_at = FIRST_SWEEP.max(2 * list.len());
-                Some(gone)
+                let number = self.topics.numbers.next();
+                subscribers.numbers.insert(handle.clone(), number);
+                list.insert(number, Subscriber { handle, recipient, slow });
+                (list.len() >= subscribers.sweep_at).then(|| subscribers.sweep())
             },
         );
         drop(gone);
@@ -122,23 +138,30 @@ impl<T: Clone + Send + 'static> TopicHandle<T> {
     /// Has it told no more. Tells whether it was a subscriber.
     pub fn unsubscribe<M: Send + 'static>(&self, actor: &Address<M>) -> bool {
         let handle = actor.handle();
-        !self.remove(|subscriber| subscriber.handle == handle).is_empty()
+        let removed = self.change(|subscribers| {
+            let number = *subscribers.numbers.get(&handle)?;
+            subscribers.remove(number)
+        });
+        removed.flatten().is_some()
     }
 
     /// Says something to all who have subscribed; never waits.
     pub fn publish(&self, said: &T) -> Published {
         let mut published = Published::default();
         let mut over = Vec::new();
-        for subscriber in self.list().iter() {
+        for (number, subscriber) in self.list().iter() {
             match subscriber.recipient.cast(said.clone()) {
                 Ok(()) => published.delivered += 1,
                 Err(SendError::Full(_)) if subscriber.slow == Slow::Skip => published.skipped += 1,
-                Err(SendError::Full(_) | SendError::Closed(_)) => over.push(subscriber.number),
+                Err(SendError::Full(_) | SendError::Closed(_)) => over.push(number),
             }
         }
         if !over.is_empty() {
-            let is_over = |subscriber: &Subscriber<T>| over.binary_search(&subscriber.number).is_ok();
-            published.removed = self.remove(is_over).len();
+            // By their numbers: who has subscribed anew since is another subscriber.
+            let remove = |subscribers: &mut Subscribers<T>| -> Vec<_> {
+                over.into_iter().filter_map(|number| subscribers.remove(number)).collect()
+            };
+            published.removed = self.change(remove).map_or(0, |removed| removed.len());
         }
         published
     }
@@ -147,11 +170,11 @@ impl<T: Clone + Send + 'static> TopicHandle<T> {
     #[must_use]
     pub fn subscribers(&self) -> Vec<Handle> {
         let list = self.list();
-        let handles = list.iter().map(|subscriber| &subscriber.handle);
+        let handles = list.iter().map(|(_, subscriber)| &subscriber.handle);
         handles.filter(|handle| !is_over(handle)).cloned().collect()
     }
 
-    fn list(&self) -> Arc<Vec<Subscriber<T>>> {
+    fn list(&self) -> Arc<Numbered<Subscriber<T>>> {
         let list = self
             .topics
             .topics
@@ -159,23 +182,23 @@ impl<T: Clone + Send + 'static> TopicHandle<T> {
         list.flatten().unwrap_or_default()
     }
 
-    fn remove(&self, is_meant: impl Fn(&Subscriber<T>) -> bool) -> Vec<Subscriber<T>> {
-        let removed = self.topics.topics.change(&self.key, |subscribers| {
-            let Some(Subscribers { list, .. }) = subscribers.downcast_mut::<Subscribers<T>>() else {
-                return (Fate::Keep, Vec::new());
+    /// Changes who has subscribed, if anybody has. What comes back is dropped under no lock.
+    fn change<R>(&self, change: impl FnOnce(&mut Subscribers<T>) -> R) -> Option<R> {
+        let (result, _) = self.topics.topics.change(&self.key, |subscribers| {
+            let Some(subscribers) = subscribers.downcast_mut::<Subscribers<T>>() else {
+                return (Fate::Keep, None);
             };
-            let removed = take(Arc::make_mut(list), is_meant);
-            (if list.is_empty() { Fate::Remove } else { Fate::Keep }, removed)
-        });
-        removed.map(|(removed, _)| removed).unwrap_or_default()
+            let result = change(subscribers);
+            (if subscribers.list.is_empty() { Fate::Remove } else { Fate::Keep }, Some(result))
+        })?;
+        result
     }
-}
 
-/// Takes out those who are meant.
-fn take<T>(list: &mut Vec<Subscriber<T>>, is_meant: impl Fn(&Subscriber<T>) -> bool) -> Vec<Subscriber<T>> {
-    let (taken, kept) = std::mem::take(list).into_iter().partition(is_meant);
-    *list = kept;
-    taken
+    /// How many are known, those who have ended included; none if nothing is kept of the topic.
+    #[cfg(all(test, not(model)))]
+    pub(crate) fn known(&self) -> Option<usize> {
+        self.change(|subscribers| subscribers.list.len().max(subscribers.numbers.len()))
+    }
 }
 
 fn is_over(handle: &Handle) -> bool {

@@ -18,6 +18,9 @@ pub(super) struct Draft<J, T, E> {
     pub(super) sink: Sink<T, E>,
 }
 
+/// A job that was taken in.
+type TaskOf<J, T, E> = Arc<Task<J, T, E>>;
+
 /// A job that was not taken in.
 pub(super) enum Refused<J, T, E> {
     /// There is no room now.
@@ -62,7 +65,7 @@ where
         &self,
         draft: Draft<J, T, E>,
         waits: bool,
-    ) -> Result<Arc<Task<J, T, E>>, Refused<J, T, E>> {
+    ) -> Result<TaskOf<J, T, E>, Refused<J, T, E>> {
         let of_all = *self.terms();
         let mut session = self.session();
         if !session.state.is_open() {

@@ -74,7 +74,8 @@ pub(super) struct Task<J, T, E> {
 }
 
 struct Told<T, E> {
-    /// Most jobs never fail, and every byte of them counts.
+    /// Most jobs never fail, and a job that is small is quickly made and dropped.
+    #[expect(clippy::box_collection, reason = "it takes one word where there is none")]
     failures: Option<Box<Vec<Failure<E>>>>,
     sink: Sink<T, E>,
     /// Of whoever works at it.

@@ -135,6 +135,14 @@ pub(super) fn incarnation(system: &System) -> Arc<Process<()>> {
 }
 
 impl AnyProcess for Bell {
+    fn into_any(self: Arc<Self>) -> Arc<dyn std::any::Any + Send + Sync> {
+        self
+    }
+
+    fn messages(&self) -> &'static str {
+        AnyProcess::messages(&*self.process)
+    }
+
     fn system_key(&self) -> Option<usize> {
         AnyProcess::system_key(&*self.process)
     }

@@ -105,6 +105,7 @@ impl Actix {
 
 impl Peer for Actix {
     type Address = Addr<Runner>;
+    type Name = String;
 
     async fn start(&self, mailbox: Mailbox, goal: Goal) -> Result<Addr<Runner>> {
         Ok(self.create(mailbox, goal, None))

@@ -1,6 +1,11 @@
 //! What one would write by hand: a tokio task that reads a channel, and a oneshot for each reply.
 //!
+//! Names are kept in a map of the standard library under its lock for readers and writers.
+//!
 //! It is ended by dropping the last sender; its join handle tells of the end.
+
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
 
 use anyhow::{Context, Result};
 use tokio::sync::{mpsc, oneshot};
@@ -55,10 +60,21 @@ fn spawn(mailbox: Mailbox, goal: Goal) -> (Sender, JoinHandle<()>) {
     }
 }
 
-pub struct Bare;
+#[derive(Default)]
+pub struct Bare {
+    names: RwLock<HashMap<String, mpsc::UnboundedSender<Msg>>>,
+}
+
+impl Bare {
+    fn look_up(&self, name: &str) -> Result<mpsc::UnboundedSender<Msg>> {
+        let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
+        names.get(name).cloned().context("nobody has the name")
+    }
+}
 
 impl Peer for Bare {
     type Address = Sender;
+    type Name = String;
 
     async fn start(&self, mailbox: Mailbox, goal: Goal) -> Result<Sender> {
         Ok(spawn(mailbox, goal).0)
@@ -103,6 +119,28 @@ impl Peer for Bare {
         drop(senders);
         for end in ends {
             end.await.context("the task panicked")?;
+        }
+        Ok(())
+    }
+
+    async fn enlist(&self, name: &String, goal: Goal) -> Result<Sender> {
+        let (sender, messages) = mpsc::unbounded_channel();
+        tokio::spawn(serve_unbounded(messages, goal));
+        let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
+        names.insert(name.clone(), sender.clone());
+        Ok(Sender::Unbounded(sender))
+    }
+
+    fn whereis<'a>(&self, names: impl Iterator<Item = &'a String>) -> Result<()> {
+        for name in names {
+            self.look_up(name)?;
+        }
+        Ok(())
+    }
+
+    fn cast_named<'a>(&self, names: impl Iterator<Item = &'a String>) -> Result<()> {
+        for name in names {
+            self.look_up(name)?.send(Msg::Step(1)).ok().context("the task is gone")?;
         }
         Ok(())
     }

@@ -9,7 +9,8 @@ use tokio::sync::Notify;
 use super::Peer;
 use super::goal::Goal;
 use super::memory::resident;
-use crate::works::{CALLS, CASTS, CRASHES, IDLE, LIVES, Mailbox, Task, Threads};
+use super::names::Named;
+use crate::works::{CALLS, CASTS, CRASHES, IDLE, LIVES, LOOKUPS, Mailbox, NAMES, Task, Threads};
 
 /// Before it is timed, each work is done once at this fraction, for the threads to wake and the code to be there.
 const WARM_UP: u64 = 10;
@@ -53,6 +54,16 @@ pub async fn drive<P: Peer>(peer: &P, task: Task) -> Result<f64> {
             let begin = Instant::now();
             P::restart(&actor, crash, CRASHES).await?;
             Ok(each(begin.elapsed(), CRASHES))
+        }
+        Task::Whereis => {
+            let named = Named::start(peer, NAMES, u64::MAX).await?;
+            named.look_up(peer, LOOKUPS / WARM_UP)?;
+            Ok(each(named.look_up(peer, LOOKUPS)?, LOOKUPS))
+        }
+        Task::NamedCast { actors } => {
+            let named = Named::start(peer, actors, (CASTS / WARM_UP + CASTS) / actors).await?;
+            named.warm_up(peer, CASTS / WARM_UP).await?;
+            Ok(each(named.cast(peer, CASTS).await?, CASTS))
         }
         Task::IdleBytes => idle(peer, IDLE).await,
     }

@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::works::{CALLS, CASTS, CRASHES, Crash, IDLE, LIVES, Task};
+use crate::works::{CALLS, CASTS, CRASHES, Crash, IDLE, LIVES, LOOKUPS, NAMES, Task};
 
 const SOURCE: &str = include_str!("peers.erl");
 
@@ -39,6 +39,10 @@ fn erl(dir: &Path, task: Task) -> Command {
         Task::Restart(crash) => {
             let how = if crash == Crash::Error { "error" } else { "panic" };
             vec!["restart".to_owned(), how.to_owned(), CRASHES.to_string()]
+        }
+        Task::Whereis => vec!["whereis".to_owned(), NAMES.to_string(), LOOKUPS.to_string()],
+        Task::NamedCast { actors } => {
+            vec!["named_cast".to_owned(), NAMES.to_string(), actors.to_string(), CASTS.to_string()]
         }
         Task::IdleBytes => vec!["idle_bytes".to_owned(), IDLE.to_string()],
     };

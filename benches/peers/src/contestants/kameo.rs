@@ -68,6 +68,7 @@ pub struct Kameo;
 
 impl Peer for Kameo {
     type Address = ActorRef<Runner>;
+    type Name = String;
 
     async fn start(&self, mailbox: Mailbox, goal: Goal) -> Result<ActorRef<Runner>> {
         let mailbox = match mailbox {
@@ -110,6 +111,27 @@ impl Peer for Kameo {
         }
         for actor in actors {
             actor.wait_for_shutdown().await;
+        }
+        Ok(())
+    }
+
+    async fn enlist(&self, name: &String, goal: Goal) -> Result<ActorRef<Runner>> {
+        let actor = self.start(Mailbox::Unbounded, goal).await?;
+        actor.register(name.clone())?;
+        Ok(actor)
+    }
+
+    fn whereis<'a>(&self, names: impl Iterator<Item = &'a String>) -> Result<()> {
+        for name in names {
+            ActorRef::<Runner>::lookup(name.as_str())?.context("nobody has the name")?;
+        }
+        Ok(())
+    }
+
+    fn cast_named<'a>(&self, names: impl Iterator<Item = &'a String>) -> Result<()> {
+        for name in names {
+            let actor = ActorRef::<Runner>::lookup(name.as_str())?.context("nobody has the name")?;
+            actor.tell(Step(1)).try_send().ok().context("the actor is gone")?;
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ mod erlang;
 mod goal;
 mod kameo;
 mod memory;
+mod names;
 mod perennial;
 mod ractor;
 
@@ -61,6 +62,8 @@ impl Contestant {
             // The supervisor of actix starts an actor anew when it has stopped, and none that has panicked.
             Task::Restart(Crash::Error) => !matches!(self, Self::Bare),
             Task::Restart(Crash::Panic) => !matches!(self, Self::Actix | Self::Bare),
+            // In actix, one finds the one actor of a type.
+            Task::Whereis | Task::NamedCast { .. } => !matches!(self, Self::Actix),
             _ => true,
         }
     }
@@ -77,7 +80,7 @@ impl Contestant {
             Self::Ractor => drive::on_tokio(ractor::Ractor, task),
             Self::Kameo => drive::on_tokio(kameo::Kameo, task),
             Self::Actix => actix::on_system(task),
-            Self::Bare => drive::on_tokio(bare::Bare, task),
+            Self::Bare => drive::on_tokio(bare::Bare::default(), task),
             Self::Erlang => erlang::run(task),
         }
     }
@@ -89,6 +92,8 @@ impl Contestant {
 trait Peer: Send + Sync + 'static {
     /// What one holds to reach an actor.
     type Address: Clone + Send + Sync + 'static;
+    /// What one holds to look an actor up.
+    type Name: From<String> + Send + Sync + 'static;
 
     /// Starts an actor that adds what it is sent to its way to the goal.
     fn start(&self, mailbox: Mailbox, goal: Goal) -> impl Future<Output = Result<Self::Address>> + Send;
@@ -105,6 +110,21 @@ trait Peer: Send + Sync + 'static {
 
     /// Starts `count` actors, then stops them all in good order, then waits for the end of all.
     fn spawn_stop(&self, count: u64) -> impl Future<Output = Result<()>> + Send;
+
+    /// Starts an actor with an unbounded mailbox that is found by its name.
+    fn enlist(&self, _: &Self::Name, _: Goal) -> impl Future<Output = Result<Self::Address>> + Send {
+        async { bail!("it has no names") }
+    }
+
+    /// Looks each name up, for messages of the right type where it can tell, and drops what it finds.
+    fn whereis<'a>(&self, _: impl Iterator<Item = &'a Self::Name>) -> Result<()> {
+        bail!("it has no names")
+    }
+
+    /// Looks each name up and sends a message to the actor that it finds.
+    fn cast_named<'a>(&self, _: impl Iterator<Item = &'a Self::Name>) -> Result<()> {
+        bail!("it has no names")
+    }
 
     /// Starts an actor that is started anew whenever it crashes.
     fn supervise(&self) -> impl Future<Output = Result<Self::Address>> + Send {

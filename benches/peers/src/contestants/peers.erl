@@ -25,6 +25,21 @@ race(["restart", How, Text]) ->
     ok = logger:set_primary_config(level, none),
     restart(Crash, Count div 10),
     each(Count, fun() -> restart(Crash, Count) end);
+race(["whereis", Names, Text]) ->
+    Count = list_to_integer(Text),
+    Visits = name_all(list_to_integer(Names), infinity),
+    look_up(Visits, Visits, Count div 10),
+    each(Count, fun() -> look_up(Visits, Visits, Count) end);
+race(["named_cast", Names, Actors, Text]) ->
+    Count = list_to_integer(Text),
+    Share = (Count div 10 + Count) div list_to_integer(Actors),
+    Visits = lists:sublist(name_all(list_to_integer(Names), Share), list_to_integer(Actors)),
+    cast_named(Visits, Visits, Count div 10),
+    [call(Name, 1) || Name <- Visits],
+    each(Count, fun() ->
+        cast_named(Visits, Visits, Count),
+        [receive reached -> ok end || _ <- Visits]
+    end);
 race(["idle_bytes", Text]) ->
     Count = list_to_integer(Text),
     call(start(none, infinity), 1),
@@ -70,6 +85,28 @@ spawn_stop(Count) ->
     Actors = [spawn_monitor(?MODULE, serve, [none, infinity]) || _ <- lists:seq(1, Count)],
     [Actor ! stop || {Actor, _} <- Actors],
     [receive {'DOWN', Ref, process, Actor, _} -> ok end || {Actor, Ref} <- Actors].
+
+%% Starts so many processes with a name each. Their names come in the order of the lookups.
+name_all(Names, Left) ->
+    [register(name(Place), start(self(), Left)) || Place <- lists:seq(0, Names - 1)],
+    visits(Names, Names, 0).
+
+visits(_, 0, _) -> [];
+visits(Names, Left, Place) -> [name(Place) | visits(Names, Left - 1, (Place * 4821 + 7919) rem Names)].
+
+name(Place) -> list_to_atom("actor/" ++ integer_to_list(Place)).
+
+look_up(_, _, 0) -> ok;
+look_up([], Visits, Left) -> look_up(Visits, Visits, Left);
+look_up([Name | Names], Visits, Left) ->
+    true = is_pid(whereis(Name)),
+    look_up(Names, Visits, Left - 1).
+
+cast_named(_, _, 0) -> ok;
+cast_named([], Visits, Left) -> cast_named(Visits, Visits, Left);
+cast_named([Name | Names], Visits, Left) ->
+    Name ! {step, 1},
+    cast_named(Names, Visits, Left - 1).
 
 %% One module for the supervisor and for the process that it supervises.
 init(supervisor) ->

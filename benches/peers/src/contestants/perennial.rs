@@ -2,12 +2,16 @@
 //!
 //! An actor is started with `spawn(..).await`, which waits for its init, and ended with `stop` and a monitor.
 //!
+//! Actors are looked up with `System::whereis` and `cast_to`, by names that are kept.
+//!
 //! What is sent to a supervised actor that has crashed waits for its next incarnation, so nothing is tried twice.
 
 use std::num::NonZeroUsize;
 
 use anyhow::{Context as _, Result, anyhow};
-use perennial::{Actor, Address, Child, Context, ExitReason, Reply, Supervisor, System};
+use perennial::{
+    Actor, Address, Child, Context, ExitReason, Name, Registry, Reply, Supervisor, System, Whereis as _,
+};
 
 use super::Peer;
 use super::crash::{TOLERATED, WITHIN};
@@ -50,6 +54,7 @@ impl Perennial {
 
 impl Peer for Perennial {
     type Address = Address<Msg>;
+    type Name = Name<Msg>;
 
     async fn start(&self, mailbox: Mailbox, goal: Goal) -> Result<Address<Msg>> {
         let mailbox = match mailbox {
@@ -94,6 +99,26 @@ impl Peer for Perennial {
         }
         for end in ends {
             end.await;
+        }
+        Ok(())
+    }
+
+    async fn enlist(&self, name: &Name<Msg>, goal: Goal) -> Result<Address<Msg>> {
+        let actor = self.start(Mailbox::Unbounded, goal).await?;
+        Registry::of(&self.0).bind(name, &actor)?;
+        Ok(actor)
+    }
+
+    fn whereis<'a>(&self, names: impl Iterator<Item = &'a Name<Msg>>) -> Result<()> {
+        for name in names {
+            self.0.whereis(name)?;
+        }
+        Ok(())
+    }
+
+    fn cast_named<'a>(&self, names: impl Iterator<Item = &'a Name<Msg>>) -> Result<()> {
+        for name in names {
+            self.0.cast_to(name, Msg::Step(1)).map_err(|refused| anyhow!("{refused}"))?;
         }
         Ok(())
     }

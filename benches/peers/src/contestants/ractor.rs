@@ -69,6 +69,7 @@ pub struct Ractor;
 
 impl Peer for Ractor {
     type Address = ActorRef<Msg>;
+    type Name = String;
 
     async fn start(&self, _: Mailbox, goal: Goal) -> Result<ActorRef<Msg>> {
         let (actor, _) = Actor::spawn(None, Runner, goal).await.context("the actor did not start")?;
@@ -99,6 +100,26 @@ impl Peer for Ractor {
         }
         for (_, end) in actors {
             end.await.context("the actor panicked")?;
+        }
+        Ok(())
+    }
+
+    async fn enlist(&self, name: &String, goal: Goal) -> Result<ActorRef<Msg>> {
+        let spawned = Actor::spawn(Some(name.clone()), Runner, goal).await;
+        Ok(spawned.context("the actor did not start")?.0)
+    }
+
+    fn whereis<'a>(&self, names: impl Iterator<Item = &'a String>) -> Result<()> {
+        for name in names {
+            ActorRef::<Msg>::where_is(name).context("nobody has the name")?;
+        }
+        Ok(())
+    }
+
+    fn cast_named<'a>(&self, names: impl Iterator<Item = &'a String>) -> Result<()> {
+        for name in names {
+            let actor = ActorRef::where_is(name).context("nobody has the name")?;
+            ractor::cast!(actor, Msg::Step(1)).map_err(|refused| anyhow!("{refused}"))?;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use crate::pool::board::{Board, Next};
 use crate::pool::lane::{Stand, Waiting};
 use crate::pool::rate::Rate;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Op {
     Submit {
         priority: u8,

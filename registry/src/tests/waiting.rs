@@ -1,0 +1,24 @@
+//! Waiting for a name, with something in between that only a look inside can put there.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use perennial_actors::host::Identity;
+use perennial_actors::{Mailbox, System};
+
+use crate::{Name, Registry};
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_bound_as_soon_as_one_has_looked_is_seen_at_the_next_look() {
+    let (system, registry) = (System::new(), Registry::default());
+    let (identity, looks) = (Identity::<u32>::new(Mailbox::default()), Cell::new(0));
+    identity.open(&system, || "due".into());
+    let seen = registry.once_bound(|| {
+        let seen = registry.whereis(Name::<u32>::new("name")).ok();
+        registry.bind(Name::new("name"), &identity.address()).expect("the name is free");
+        looks.set(looks.get() + 1);
+        seen
+    });
+    let seen = tokio::time::timeout(Duration::from_secs(1), seen).await;
+    assert_eq!((seen, looks.get()), (Ok(identity.address()), 2));
+}
