@@ -74,6 +74,21 @@ async fn who_waits_for_room_is_let_in_as_there_is_in_the_order_in_which_they_cam
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_waits_for_room_in_a_long_queue_of_long_jobs_has_the_first_that_there_is() {
+    let (running, first) = busy(100).await;
+    for number in 1..=100 {
+        drop(running.submit(long(number, secs(60))));
+    }
+    let line = in_line(&running.pool, 101);
+    assert_eq!(fate(first).await, "done 0");
+    quiet().await;
+    assert!(line.is_finished(), "the next has been begun, and has left its place");
+    assert_eq!(running.pool.clear(), 100);
+    running.pool.drain().await;
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn room_for_somebody_who_does_not_wait_any_more_goes_to_the_next() {
     let (running, _first) = busy(1).await;
     let waiting = running.submit_all([1]);

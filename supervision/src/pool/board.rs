@@ -104,6 +104,11 @@ impl<I> Board<I> {
         self.backlog.ready()
     }
 
+    /// How many a worker could begin with now, if there was one more.
+    pub(super) fn pressing(&self) -> usize {
+        if self.is_held_up() { 0 } else { self.ready() }
+    }
+
     pub(super) const fn leased(&self) -> usize {
         self.leased
     }

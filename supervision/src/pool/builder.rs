@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::{Mailbox, System};
-use tokio::runtime;
 
 use super::board::Board;
 use super::closures::Calls;
@@ -15,7 +14,6 @@ use super::handle::PoolHandle;
 use super::office::{Bell, Routing, Shared};
 use super::rate::Rate;
 use super::scale::{Scale, Size};
-use super::stop::StopPool;
 use super::worker::{Desk, DeskArgs, Worker};
 use crate::error::StartError;
 use crate::policy::{Backoff, Restart, Shutdown};
@@ -174,16 +172,21 @@ where
         self
     }
 
+    /// Sets how long a worker that was killed may take to die before it is abandoned, as one does not that never awaits: see
+    /// [`Supervisor::abandon_after`]. The next one takes its place, and its job is tried again.
+    pub fn abandon_after(mut self, patience: Duration) -> Self {
+        self.supervisor = self.supervisor.abandon_after(patience);
+        self
+    }
+
     /// Ends the pool when all handles are gone that were made of it from now on: what it has is finished, and its workers end. So do workers
     /// on a channel when its last sender is gone.
     pub fn end_with_handles(mut self) -> Self {
         let pool = self.handle.clone();
         self.given = self.handle.ending(move || {
-            // Without a runtime there is nobody left to work.
-            if let Ok(runtime) = runtime::Handle::try_current() {
-                let pool = pool.clone();
-                runtime.spawn(async move { pool.stop(StopPool::Finish).await });
-            }
+            // By the foreman: the last handle may be dropped on a thread where nothing can be waited for, and before the start.
+            pool.shared().lock().is_forsaken = true;
+            pool.shared().call_foreman();
         });
         self
     }

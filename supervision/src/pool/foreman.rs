@@ -8,8 +8,9 @@ use perennial_actors::{Actor, Context, ExitReason};
 use super::handle::PoolHandle;
 use super::office::{Look, Shared};
 use super::scale::{Load, Scale};
+use super::stop::StopPool;
 
-/// How often it looks whether there are too few workers, or too many.
+/// How often it looks whether there are too few workers, or too many, unless it can see that there are not.
 const ROUND: Duration = Duration::from_millis(100);
 
 /// Keeps the times of a pool.
@@ -36,14 +37,22 @@ where
 
     async fn handle(&mut self, _: Look, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
         let mut session = self.pool.session();
+        // Before the rate lets somebody go on: as long as it does not, more workers are of no use.
+        let queued = session.state.board.pressing();
         let next = session.tick();
         let now = session.now();
         let board = &session.state.board;
         let waited = board.oldest().map_or(Duration::ZERO, |since| now.saturating_sub(since));
-        let load = Load { queued: board.ready(), waited, idle: board.idle() };
+        let load = Load { queued, waited, idle: board.idle() };
+        let round =
+            self.scale.as_ref().filter(|scale| !scale.is_at_rest(self.pool.wanted(), load)).map(|_| ROUND);
+        session.state.rests = self.scale.is_some() && round.is_none();
+        let is_forsaken = std::mem::take(&mut session.state.is_forsaken);
         session.end();
+        if is_forsaken {
+            self.stop();
+        }
         self.resize(load, now);
-        let round = self.scale.is_some().then_some(ROUND);
         let due = next.map(|next| next.saturating_sub(now).max(Duration::from_millis(1)));
         if let Some(wait) = [round, due].into_iter().flatten().min() {
             ctx.start_timer("look", wait, Look);
@@ -58,6 +67,13 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
+    /// Nobody has a handle any more: what there is is finished.
+    fn stop(&self) {
+        if let Some(pool) = PoolHandle::of(&self.pool) {
+            tokio::spawn(async move { pool.stop(StopPool::Finish).await });
+        }
+    }
+
     /// One change at a time, and in a task of its own: whoever asks a supervisor must not keep it waiting.
     fn resize(&mut self, load: Load, now: Duration) {
         let Some(scale) = &mut self.scale else { return };

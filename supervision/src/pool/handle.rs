@@ -185,8 +185,11 @@ where
         for slot in 0..workers {
             self.open(slot).await?;
         }
-        for slot in (workers..max).rev() {
+        // None of them begins with another job while it is not its turn to stop.
+        for slot in workers..max {
             self.shared.change(|state| state.board.set_open(slot, false));
+        }
+        for slot in (workers..max).rev() {
             self.shut(slot).await?;
         }
         Ok(())
@@ -224,12 +227,12 @@ where
         let _one_at_a_time = self.shared.changing.lock().await;
         for slot in 0..self.shared.wanted() {
             if self.is_stopped() {
-                return Err(PoolError::Stopped);
+                break;
             }
             self.shut(slot).await?;
             self.open(slot).await?;
         }
-        Ok(())
+        if self.is_stopped() { Err(PoolError::Stopped) } else { Ok(()) }
     }
 
     async fn open(&self, slot: usize) -> Result<(), PoolError> {

@@ -1,7 +1,7 @@
 //! What the users, the workers and the foreman of a pool share.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use perennial_actors::Address;
@@ -54,6 +54,8 @@ pub(super) struct Shared<J, T, E> {
     pub(super) supervisor: WeakSupervisor,
     /// There may be room.
     pub(super) room: Notify,
+    /// Some wait for room, and were not told of what there may be.
+    pub(super) holds_back: AtomicBool,
     /// Nothing waits, and nothing is worked at.
     pub(super) emptied: Notify,
     pub(super) events: Events,
@@ -78,6 +80,10 @@ pub(super) struct State<J, T, E> {
     pub(super) in_line: usize,
     /// How many of them were told that there is room, and have not come yet.
     told: usize,
+    /// Whether the foreman does not look at how much there is to do, until there is too much.
+    pub(super) rests: bool,
+    /// Whether nobody has a handle any more, in a pool that is to end with them, and it was not stopped yet.
+    pub(super) is_forsaken: bool,
     /// How many wait until it is empty.
     pub(super) draining: usize,
     /// Whether the tree that it is in is over.
@@ -105,6 +111,8 @@ impl<J, T, E> Shared<J, T, E> {
             alarm: None,
             in_line: 0,
             told: 0,
+            rests: false,
+            is_forsaken: false,
             draining: 0,
             is_down: false,
             is_watching: false,
@@ -119,6 +127,7 @@ impl<J, T, E> Shared<J, T, E> {
             foreman: OnceLock::new(),
             supervisor,
             room: Notify::new(),
+            holds_back: AtomicBool::new(false),
             emptied: Notify::new(),
             events: Events::new(),
             wanted: wanted.into(),
@@ -184,6 +193,17 @@ impl<J, T, E> Shared<J, T, E> {
         }
     }
 
+    /// Tells those who wait for room of all that there is, because the job that has left its place takes its time.
+    pub(super) fn let_in(&self) {
+        if !self.holds_back.load(Ordering::Acquire) || !self.holds_back.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        let room = self.lock().tell_all();
+        for _ in 0..room {
+            self.room.notify_one();
+        }
+    }
+
     pub(super) fn call_foreman(&self) {
         if let Some(foreman) = self.foreman.get() {
             let _ = foreman.cast(Look);
@@ -197,23 +217,27 @@ impl<J, T, E> State<J, T, E> {
         self.board.phase() == Phase::Open && !self.is_down
     }
 
-    /// How many of those who wait for room are to be told that there is some. They are told together, if jobs are begun one right after
-    /// the other: otherwise each of them would be woken for one place.
+    /// How many of those who wait for room are to be told that there is some. They are told together, as long as jobs are begun one right
+    /// after the other: otherwise each of them would be woken for one place. See [`let_in`](Shared::let_in).
     pub(super) fn room_for_those_in_line(&mut self) -> usize {
         if self.in_line == 0 {
             return 0;
         }
         let room = self.board.room();
         let enough = (self.board.capacity() / 4).max(1);
-        let all = if room >= enough || self.board.idle() > 0 { room.min(self.in_line) } else { 0 };
-        let more = all.saturating_sub(self.told);
+        if room >= enough || self.board.idle() > 0 { self.tell_all() } else { 0 }
+    }
+
+    /// How many of those who wait for room are to be told of all that there is.
+    fn tell_all(&mut self) -> usize {
+        let more = self.board.room().min(self.in_line).saturating_sub(self.told);
         self.told += more;
         more
     }
 
     /// For how many more jobs nobody has to look at the board.
     pub(super) fn credit(&self) -> usize {
-        let is_plain = self.is_open() && self.routing == Routing::Shared;
+        let is_plain = self.is_open() && self.routing == Routing::Shared && !self.rests;
         if is_plain { self.board.credit() } else { 0 }
     }
 

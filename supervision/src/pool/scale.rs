@@ -69,6 +69,11 @@ impl Scale {
         (min < max).then_some(Self { min, max, patience, cool_down, calm_since: None })
     }
 
+    /// Whether nothing changes before somebody has to wait.
+    pub(super) const fn is_at_rest(&self, workers: usize, load: Load) -> bool {
+        workers == self.min && load.queued == 0
+    }
+
     /// How many workers there are to be, of so many, at this time. It doubles them when jobs wait too long, and lets one go each time that
     /// it has been calm for long enough.
     pub(super) fn judge(&mut self, workers: usize, load: Load, now: Duration) -> usize {

@@ -1,5 +1,6 @@
 //! One look at the queue of a pool, or one change: what is done under its lock, and what is done after that.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
 
 use super::board::Time;
@@ -347,8 +348,15 @@ where
         if self.state.draining > 0 && !self.is_exact {
             self.gather();
         }
-        let Self { pool, mut state, errands, is_exact, .. } = self;
+        let Self { pool, mut state, mut errands, is_exact, .. } = self;
+        if state.rests && errands.roused.is_none() && state.board.pressing() > 0 {
+            state.rests = false;
+            errands.calls_foreman = true;
+        }
         let room = state.room_for_those_in_line();
+        if room == 0 && state.in_line > 0 {
+            pool.holds_back.store(true, Ordering::Release);
+        }
         let credit = if is_exact { state.credit() } else { 0 };
         if credit > 0 {
             pool.intake.lock().credit = credit;

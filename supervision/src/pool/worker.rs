@@ -133,6 +133,7 @@ async fn attempt<W: Worker>(worker: &mut W, pool: &Pooled<W>, leased: LeasedOf<W
         if task.poll_over(cx) {
             return Poll::Ready(Attempt::GivenUp);
         }
+        pool.let_in();
         let Some(limit) = task.terms(pool.terms()).time_limit else { return Poll::Pending };
         let alarm = alarm
             .get_or_insert_with(|| Box::pin(sleep_until(pool.instant(pool.now().saturating_add(limit)))));

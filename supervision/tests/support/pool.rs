@@ -82,6 +82,12 @@ impl Journal {
         self.take().iter().map(|begun| begun.job).collect()
     }
 
+    /// How many workers there are to write in it, those included that were given up and are still there.
+    pub(crate) fn writers(&self) -> usize {
+        // Besides them, what they start from, and this.
+        Arc::strong_count(&self.0) - 2
+    }
+
     /// When they were begun.
     pub(crate) fn times(&self) -> Vec<u64> {
         self.take().iter().map(|begun| begun.at).collect()

@@ -1,0 +1,164 @@
+//! What a pool tells of itself: events, as they happen, and statistics, as they stand.
+
+#[path = "support/pool.rs"]
+mod support;
+
+use std::time::Duration;
+
+use perennial_actors::Pid;
+use perennial_supervision::Backoff;
+use perennial_supervision::pool::{JobEvent, JobId, StopPool};
+use support::{
+    Deed, Running, assert_accounts, events, fate, hands, job, long, ms, now, quick, quiet, secs, start,
+    started,
+};
+
+fn worker(running: &Running, slot: &str) -> Pid {
+    running.app.tree().at([slot]).expect("it is there").pid.expect("it lives")
+}
+
+/// What is told of one job, without who begins it.
+fn of(told: &[JobEvent], job: JobId) -> Vec<String> {
+    let line = |event: &JobEvent| match event {
+        JobEvent::Started { id, .. } => (*id, "Started".to_owned()),
+        JobEvent::Submitted(id)
+        | JobEvent::Done(id)
+        | JobEvent::Retried(id)
+        | JobEvent::Dead(id)
+        | JobEvent::Expired(id)
+        | JobEvent::Cancelled(id)
+        | JobEvent::Dropped(id) => {
+            (*id, format!("{event:?}").split('(').next().unwrap_or_default().to_owned())
+        }
+        other => panic!("{other:?} is new"),
+    };
+    told.iter().map(line).filter(|(id, _)| *id == job).map(|(_, what)| what).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn everything_that_happens_to_a_job_is_told_in_order() {
+    let running = started(1).await;
+    let mut told = running.pool.subscribe();
+    let (first, second) = (running.submit(quick(1)), running.submit(quick(2)));
+    running.pool.drain().await;
+    let pid = worker(&running, "0");
+    let started = |id| JobEvent::Started { id, worker: pid };
+    assert_eq!(
+        events(&mut told),
+        [
+            JobEvent::Submitted(first.id()),
+            JobEvent::Submitted(second.id()),
+            started(first.id()),
+            JobEvent::Done(first.id()),
+            started(second.id()),
+            JobEvent::Done(second.id()),
+        ]
+    );
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_end_of_a_job_is_told_once_whatever_it_is() {
+    let running = started(1).await;
+    let mut told = running.pool.subscribe();
+    let ill = running.submit(job(1, [Deed::Fail, Deed::Panic, Deed::Do]));
+    let dead = now(running.pool.submit(job(2, [Deed::Fail])).attempts(2));
+    running.pool.drain().await;
+    let busy = running.submit(long(3, secs(9)));
+    quiet().await;
+    let late = now(running.pool.submit(quick(4)).expires_in(secs(1)));
+    let cancelled = running.submit(quick(5));
+    cancelled.cancel();
+    let cleared = now(running.pool.submit(quick(6)).delay(secs(20)));
+    tokio::time::sleep(secs(2)).await;
+    running.pool.clear();
+    let waiting = running.submit(quick(7));
+    running.pool.stop(StopPool::Now).await;
+    let told = events(&mut told);
+    let again = ["Started", "Retried"];
+    assert_eq!(
+        of(&told, ill.id()),
+        [vec!["Submitted"], again.to_vec(), again.to_vec(), vec!["Started", "Done"]].concat()
+    );
+    assert_eq!(of(&told, dead.id()), [vec!["Submitted"], again.to_vec(), vec!["Started", "Dead"]].concat());
+    assert_eq!(of(&told, busy.id()), ["Submitted", "Started", "Dropped"]);
+    assert_eq!(of(&told, late.id()), ["Submitted", "Expired"]);
+    assert_eq!(of(&told, cancelled.id()), ["Submitted", "Cancelled"]);
+    assert_eq!(of(&told, cleared.id()), ["Submitted", "Dropped"]);
+    assert_eq!(of(&told, waiting.id()), ["Submitted", "Dropped"]);
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_subscribes_hears_of_what_happens_from_then_on_and_each_hears_all_of_it() {
+    let running = started(2).await;
+    drop(running.submit(quick(1)));
+    running.pool.drain().await;
+    let (mut first, mut second) = (running.pool.subscribe(), running.pool.subscribe());
+    drop(running.submit_all(2..20));
+    running.pool.drain().await;
+    let told = events(&mut first);
+    assert_eq!(told.len(), 3 * 18);
+    assert_eq!(events(&mut second), told);
+    drop(first);
+    drop(running.submit(quick(20)));
+    running.pool.drain().await;
+    assert_eq!(events(&mut second).len(), 3);
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn statistics_say_where_every_job_is_and_what_became_of_the_others() {
+    let running = started(3).await;
+    assert_eq!(
+        running.pool.stats().to_string().split(", waiting").next(),
+        Some("0 of 0 done, 0 running, 0 queued, 0 failed, 0 retried, 0 dropped, 3 workers")
+    );
+    let backoff = Backoff::new(secs(60), secs(60));
+    let _all = [
+        now(running.pool.submit(quick(1))),
+        now(running.pool.submit(job(2, [Deed::Fail]))),
+        now(running.pool.submit(job(3, [Deed::Fail, Deed::Do])).backoff(backoff)),
+        now(running.pool.submit(quick(4)).delay(secs(60))),
+        now(running.pool.submit(quick(5)).delay(secs(9)).expires_in(ms(0))),
+    ];
+    running.submit(quick(6)).cancel();
+    quiet().await;
+    let _busy = [running.submit(long(7, secs(9))), running.submit(long(8, secs(9)))];
+    quiet().await;
+    let stats = running.pool.stats();
+    assert_accounts(&stats);
+    assert_eq!((stats.submitted, stats.queued, stats.running, stats.workers), (8, 2, 2, 3));
+    assert_eq!((stats.done, stats.failed, stats.retried, stats.dropped), (1, 1, 3, 2));
+    assert!(
+        stats.to_string().starts_with(
+            "1 of 8 done, 2 running, 2 queued, 1 failed, 3 retried, 2 dropped, 3 workers, waiting "
+        ),
+        "{stats}"
+    );
+    running.pool.drain().await;
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn they_say_how_long_jobs_waited_and_how_long_they_took() {
+    let (pool, journal) = hands(1);
+    let running = start((pool.capacity(1000), journal)).await;
+    assert_eq!(
+        (running.pool.stats().wait_p99, running.pool.stats().work_p99),
+        (Duration::ZERO, Duration::ZERO)
+    );
+    // The n-th of them waits for n - 1 times 10 ms.
+    for number in 0..100 {
+        drop(running.submit(long(number, ms(10))));
+    }
+    let slow = running.submit(long(100, secs(10)));
+    assert_eq!(fate(slow).await, "done 100");
+    let stats = running.pool.stats();
+    let is_about = |told: Duration, expected: Duration| told >= expected && told <= expected.mul_f64(1.2);
+    assert!(is_about(stats.wait_p50, ms(500)), "{stats}");
+    assert!(is_about(stats.wait_p99, ms(990)), "{stats}");
+    assert!(is_about(stats.work_p50, ms(10)), "{stats}");
+    assert!(is_about(stats.work_p99, ms(10)), "{stats}");
+    running.close().await;
+}

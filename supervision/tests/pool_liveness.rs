@@ -1,0 +1,143 @@
+//! Workers that hang: at an await, or without one, which takes other threads to see.
+
+#[path = "support/reports.rs"]
+mod reports;
+#[path = "support/pool.rs"]
+mod support;
+#[path = "support/threads.rs"]
+mod threads;
+
+use std::sync::{Mutex, mpsc};
+
+use perennial_actors::System;
+use perennial_supervision::Shutdown;
+use perennial_supervision::pool::{JobError, StopPool};
+use reports::Reports;
+use support::{Deed, Hands, Running, fate, hands, job, long, ms, now, quick, quiet, secs, start};
+use threads::on_threads;
+use tokio::time::Instant;
+
+/// A job that blocks its thread in its first attempt, until it is let go.
+fn blocking(number: u64) -> (support::Job, mpsc::Sender<()>) {
+    let (go, gate) = mpsc::channel();
+    (job(number, [Deed::Block(Mutex::new(gate)), Deed::Do]), go)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_is_at_one_job_for_too_long_is_replaced_and_the_job_tried_again() {
+    let (pool, journal) = hands(1);
+    let running = start((pool.handler_deadline(secs(1)), journal)).await;
+    let mut reports = Reports::of(&running.system);
+    let (begun, stuck) = (Instant::now(), running.submit(job(1, [Deed::Hang, Deed::Do])));
+    assert_eq!(fate(stuck).await, "done 1");
+    // It had five seconds to stop, besides.
+    assert_eq!(begun.elapsed().as_secs(), 6);
+    assert!(reports.until("hands/0: killed").await.contains(&"hands/0: unresponsive: handler".to_owned()));
+    let incarnations: Vec<u32> = running.journal.take().iter().map(|begun| begun.incarnation).collect();
+    assert_eq!(incarnations, [1, 2]);
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_has_been_at_many_jobs_for_long_is_not_taken_for_one_that_hangs() {
+    let (pool, journal) = hands(1);
+    let running = start((pool.handler_deadline(secs(1)), journal)).await;
+    for number in 0..50 {
+        drop(running.submit(long(number, ms(900))));
+    }
+    running.pool.drain().await;
+    assert_eq!(running.pool.stats().retried, 0);
+    assert!(running.journal.take().iter().all(|begun| begun.incarnation == 1));
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_hangs_every_worker_is_dead_in_the_end_and_one_that_must_not_is_so_at_once() {
+    let (pool, journal) = hands(2);
+    let running = start((pool.handler_deadline(secs(1)), journal)).await;
+    let stuck = running.submit(job(1, [Deed::Hang]));
+    let once = now(running.pool.submit(job(2, [Deed::Hang])).at_most_once());
+    assert_eq!(
+        (fate(once).await, fate(stuck).await),
+        ("killed".to_owned(), "killed, killed, killed".to_owned())
+    );
+    assert_eq!(running.pool.take_dead().len(), 2);
+    running.close().await;
+}
+
+/// A pool whose workers may be at a job for 50 ms, and are given up when they have not died in as much after they were killed.
+async fn impatient(pool: (Hands, support::Journal)) -> Running {
+    let (pool, journal) = pool;
+    let pool = pool.handler_deadline(ms(50)).shutdown(Shutdown::Timeout(ms(10))).abandon_after(ms(50));
+    let (system, handle) = (System::new(), pool.handle());
+    let app = pool.start(&system).await.expect("it starts");
+    Running { system, app, pool: handle, journal }
+}
+
+#[test]
+fn a_worker_that_never_awaits_is_abandoned_its_job_done_by_another_and_what_it_says_later_is_not_heard() {
+    on_threads(3, async {
+        let running = impatient(hands(1)).await;
+        let (stuck, go) = blocking(1);
+        let stuck = running.submit(stuck);
+        assert!(matches!(stuck.await, Ok(1)), "the next incarnation does it");
+        // Now the first gets on with it, too, and goes.
+        assert_eq!(running.journal.writers(), 2);
+        drop(go);
+        while running.journal.writers() > 1 {
+            tokio::task::yield_now().await;
+        }
+        let after = running.submit(quick(2));
+        assert!(matches!(after.await, Ok(2)));
+        let stats = running.pool.stats();
+        assert_eq!((stats.submitted, stats.done, stats.retried, stats.running), (2, 2, 1, 0));
+        drop(running.app);
+    });
+}
+
+#[test]
+fn to_stop_now_does_not_wait_for_workers_that_never_await() {
+    on_threads(4, async {
+        let running = impatient(hands(2)).await;
+        let (first, _go) = blocking(1);
+        let (second, _go_too) = blocking(2);
+        let stuck = [running.submit(first), running.submit(second)];
+        while running.pool.stats().running < 2 {
+            tokio::task::yield_now().await;
+        }
+        let waiting = running.submit(quick(3));
+        let report = running.pool.stop(StopPool::Now).await;
+        assert_eq!((report.done, report.dropped), (0, 3));
+        for promise in stuck.into_iter().chain([waiting]) {
+            assert!(matches!(promise.await, Err(JobError::Dropped)));
+        }
+        assert_eq!(running.pool.stats().running, 0);
+    });
+}
+
+#[test]
+fn a_job_that_must_not_be_begun_twice_and_blocks_is_dead_and_begun_once() {
+    on_threads(3, async {
+        let running = impatient(hands(1)).await;
+        let (stuck, go) = blocking(1);
+        let once = now(running.pool.submit(stuck).at_most_once());
+        assert!(matches!(once.await, Err(JobError::Failed(failures)) if failures.len() == 1));
+        drop(go);
+        running.pool.drain().await;
+        assert_eq!((running.journal.jobs(), running.pool.take_dead().len()), (vec![1], 1));
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn jobs_that_wait_are_no_sign_of_a_worker_that_hangs() {
+    let (pool, journal) = hands(1);
+    let running = start((pool.handler_deadline(secs(1)), journal)).await;
+    running.pool.pause();
+    let waiting = running.submit(quick(1));
+    tokio::time::sleep(secs(60)).await;
+    running.pool.resume();
+    assert_eq!(fate(waiting).await, "done 1");
+    quiet().await;
+    assert_eq!(running.journal.take()[0].incarnation, 1);
+    running.close().await;
+}

@@ -1,0 +1,297 @@
+//! How many workers a pool has, and that all change without a job being lost.
+
+#[path = "support/pool.rs"]
+mod support;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use perennial_actors::System;
+use perennial_supervision::pool::{PoolError, Size, StopPool};
+use perennial_supervision::{Backoff, StartError};
+use support::{
+    Deed, Running, fate, hands, hands_born, job, long, ms, now, quick, quiet, secs, soon, start, started,
+};
+use tokio::time::{Instant, sleep, timeout};
+
+/// Who has begun something since.
+fn slots(running: &Running) -> BTreeSet<usize> {
+    running.journal.take().iter().map(|begun| begun.slot).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_number_of_workers_is_restored_whatever_becomes_of_them() {
+    let running = started(5).await;
+    for slot in [0, 4, 2, 2, 1, 3, 0] {
+        running.kill(slot).await;
+        assert_eq!(running.active().await, 5);
+    }
+    let crashes: Vec<_> =
+        (0..20).map(|number| running.submit(job(number, [Deed::Panic, Deed::Do]))).collect();
+    for promise in crashes {
+        assert!(fate(promise).await.starts_with("done"));
+    }
+    quiet().await;
+    assert_eq!((running.active().await, running.pool.stats().workers), (5, 5));
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_can_be_made_smaller_and_larger_again_down_to_none() {
+    let running = started(4).await;
+    for size in [2, 0, 4, 1, 3, 3] {
+        running.pool.resize(size).await.expect("it goes well");
+        assert_eq!((running.active().await, running.pool.stats().workers), (size, size));
+        let all: Vec<_> = (0..8).map(|number| running.submit(long(number, ms(1)))).collect();
+        if size == 0 {
+            sleep(secs(9)).await;
+            assert_eq!(running.pool.stats().queued, 8, "they wait");
+            running.pool.clear();
+        }
+        running.pool.drain().await;
+        assert_eq!(slots(&running), (0..size).collect());
+        drop(all);
+    }
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn jobs_that_wait_while_there_is_nobody_are_done_by_the_first_who_comes() {
+    let running = started(2).await;
+    running.pool.resize(0).await.expect("it goes well");
+    let (any, keyed) = (running.submit(quick(1)), now(running.pool.submit(quick(2)).key(&7)));
+    quiet().await;
+    running.pool.resize(1).await.expect("it goes well");
+    assert_eq!((fate(any).await, fate(keyed).await), ("done 1".to_owned(), "done 2".to_owned()));
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_too_many_finishes_its_job_and_if_it_takes_too_long_another_does() {
+    let running = started(2).await;
+    let (short, endless) = (running.submit(long(1, secs(3))), running.submit(long(2, secs(20))));
+    quiet().await;
+    running.pool.resize(0).await.expect("it goes well");
+    assert_eq!(fate(short).await, "done 1");
+    assert_eq!(running.pool.stats().queued, 1, "it was killed after five seconds");
+    running.pool.resize(2).await.expect("it goes well");
+    assert_eq!(fate(endless).await, "done 2");
+    assert_eq!(running.journal.jobs(), [1, 2, 2]);
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_job_is_lost_or_done_twice_as_a_pool_is_resized_and_restarted_under_load() {
+    let running = started(6).await;
+    let pool = running.pool.clone();
+    let submitting = tokio::spawn(async move {
+        let jobs = (0..2000).map(|number| long(number, ms(number % 11)));
+        pool.submit_many(jobs).await.expect("they are taken in").all().await
+    });
+    for size in [1, 6, 3, 0, 2, 5, 4, 6, 1, 6] {
+        sleep(ms(30)).await;
+        running.pool.resize(size).await.expect("it goes well");
+        running.pool.rolling_restart().await.expect("it goes well");
+    }
+    let results = soon(submitting).await.expect("it does not panic");
+    assert_eq!(
+        results.into_iter().map(|result| result.expect("it is done")).collect::<Vec<_>>(),
+        (0..2000).collect::<Vec<_>>()
+    );
+    let begun = running.journal.jobs();
+    assert_eq!((begun.len(), begun.into_iter().collect::<BTreeSet<_>>().len()), (2000, 2000));
+    assert_eq!((running.pool.stats().retried, running.pool.stats().done), (0, 2000));
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rolling_restart_replaces_each_worker_one_after_the_other_and_counts_as_no_crash() {
+    let (pool, journal) = hands(4);
+    let running = start((pool.intensity(0, secs(60)), journal)).await;
+    let pids = |running: &Running| {
+        let tree = running.app.tree();
+        (0..4)
+            .map(|slot: usize| tree.at([slot.to_string().as_str()]).expect("it is there").pid)
+            .collect::<Vec<_>>()
+    };
+    let before = pids(&running);
+    let busy: Vec<_> = (0..4).map(|number| running.submit(long(number, secs(1)))).collect();
+    quiet().await;
+    let (pool, begun) = (running.pool.clone(), Instant::now());
+    let restart = tokio::spawn(async move { pool.rolling_restart().await });
+    while !restart.is_finished() {
+        assert!(running.active().await >= 3, "one at a time");
+        sleep(ms(10)).await;
+    }
+    restart.await.expect("it does not panic").expect("it goes well");
+    assert!(begun.elapsed() < secs(2), "all jobs ended together");
+    assert!(pids(&running).iter().zip(&before).all(|(after, before)| after != before));
+    for promise in busy {
+        assert!(fate(promise).await.starts_with("done"));
+    }
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn to_give_up_waiting_for_a_restart_or_a_change_of_size_leaves_no_worker_behind() {
+    let running = started(3).await;
+    let busy: Vec<_> = (0..3).map(|number| running.submit(long(number, secs(2)))).collect();
+    quiet().await;
+    assert!(timeout(ms(10), running.pool.rolling_restart()).await.is_err());
+    assert!(timeout(ms(10), running.pool.resize(1)).await.is_err());
+    for promise in busy {
+        assert!(fate(promise).await.starts_with("done"));
+    }
+    sleep(secs(9)).await;
+    assert_eq!((running.active().await, running.pool.stats().workers), (1, 1));
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn there_are_no_more_workers_than_a_pool_was_made_for_and_none_once_it_has_stopped() {
+    let running = started(2).await;
+    let Err(error @ PoolError::TooMany { max: 2 }) = running.pool.resize(3).await else {
+        panic!("two are the most");
+    };
+    assert_eq!(error.to_string(), "there may be 2 workers at most");
+    assert_eq!(running.pool.stats().workers, 2);
+    running.pool.stop(StopPool::Finish).await;
+    assert!(matches!(running.pool.resize(1).await, Err(PoolError::Stopped)));
+    let error = running.pool.rolling_restart().await.expect_err("it has stopped");
+    assert_eq!(error.to_string(), "the pool has stopped");
+    assert_eq!((running.active().await, running.pool.stats().workers), (0, 0));
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_whose_worker_does_not_come_up_does_not_start() {
+    let (pool, _) = hands_born(3, |at| at.slot != 0);
+    let handle = pool.handle();
+    let early = now(handle.submit(quick(1)));
+    let error = pool.start(&System::new()).await.expect_err("one fails");
+    assert!(matches!(error, StartError::Failed(_)), "{error}");
+    assert_eq!(fate(early).await, "dropped");
+    assert!(handle.submit(quick(2)).now().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_meant_for_a_worker_that_does_not_come_up_is_done_by_the_others() {
+    let fails = Arc::new(AtomicBool::new(false));
+    let told = fails.clone();
+    let running = start(hands_born(3, move |at| at.slot != 1 || !told.load(Ordering::Relaxed))).await;
+    fails.store(true, Ordering::Relaxed);
+    let error = running.pool.rolling_restart().await.expect_err("one fails");
+    assert!(matches!(error, PoolError::Worker { slot: 1, .. }), "{error}");
+    assert!(error.to_string().starts_with("worker 1: "), "{error}");
+    for number in 0..30 {
+        drop(now(running.pool.submit(quick(number)).key(&number)));
+    }
+    quiet().await;
+    assert_eq!(slots(&running), BTreeSet::from([0, 2]));
+    fails.store(false, Ordering::Relaxed);
+    running.pool.resize(3).await.expect("it comes up again");
+    assert_eq!(running.active().await, 3);
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_does_not_come_up_after_a_crash_is_tried_until_it_does_and_its_keys_wait() {
+    let (pool, journal) = hands_born(2, |at| at.pid.incarnation() != 2 && at.pid.incarnation() != 3);
+    let running = start((pool.backoff(Backoff::new(secs(1), secs(1))), journal)).await;
+    for slot in [0, 1] {
+        running.kill(slot).await;
+    }
+    let (any, keyed) = (running.submit(quick(1)), now(running.pool.submit(quick(2)).key(&7)));
+    assert_eq!((fate(any).await, fate(keyed).await), ("done 1".to_owned(), "done 2".to_owned()));
+    assert!(running.journal.take().iter().all(|begun| begun.incarnation == 4 && begun.at >= 3000));
+    running.close().await;
+}
+
+/// Between so many workers; more after a second of waiting, fewer after ten of calm.
+async fn elastic(size: impl Into<Size>) -> Running {
+    let (pool, journal) = hands(size);
+    start((pool.scaling(secs(1), secs(10)), journal)).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn there_are_more_workers_when_a_job_has_waited_for_too_long_and_not_before() {
+    let running = elastic(1..=8).await;
+    let first = running.submit(long(0, ms(900)));
+    quiet().await;
+    assert_eq!(fate(running.submit(quick(1))).await, "done 1");
+    assert_eq!((running.active().await, fate(first).await), (1, "done 0".to_owned()));
+    let many: Vec<_> = (2..90).map(|number| running.submit(long(number, secs(1)))).collect();
+    let mut sizes = Vec::new();
+    while sizes.last() != Some(&8) {
+        sleep(ms(50)).await;
+        let size = running.active().await;
+        if sizes.last() != Some(&size) {
+            sizes.push(size);
+        }
+    }
+    assert_eq!(sizes, [1, 2, 4, 8]);
+    for promise in many {
+        assert!(fate(promise).await.starts_with("done"));
+    }
+    assert_eq!(slots(&running), (0..8).collect());
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn they_go_one_by_one_when_it_is_calm_and_never_below_the_least() {
+    let running = elastic(2..=5).await;
+    let many: Vec<_> = (0..50).map(|number| running.submit(long(number, secs(1)))).collect();
+    running.pool.drain().await;
+    drop(many);
+    assert_eq!(running.active().await, 5);
+    let calm = Instant::now();
+    let mut gone = Vec::new();
+    while gone.len() < 3 {
+        sleep(ms(100)).await;
+        if running.active().await < 5 - gone.len() {
+            gone.push(calm.elapsed().as_millis() as i64);
+        }
+    }
+    // The first jobs that were missing were so before all were done.
+    assert!(
+        gone.iter().zip(1..).all(|(at, nth)| (9_000..10_200).contains(&(at - (nth - 1) * 10_000))),
+        "{gone:?}"
+    );
+    sleep(secs(600)).await;
+    assert_eq!(running.active().await, 2);
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_may_have_no_workers_at_all_until_there_is_something_to_do() {
+    let running = elastic(0..=3).await;
+    assert_eq!(running.active().await, 0);
+    let before = Instant::now();
+    assert_eq!(fate(running.submit(quick(1))).await, "done 1");
+    assert!(before.elapsed() >= secs(1) && before.elapsed() < ms(1200), "{:?}", before.elapsed());
+    sleep(secs(11)).await;
+    assert_eq!(running.active().await, 0);
+    assert_eq!(fate(now(running.pool.submit(quick(2)).key(&1))).await, "done 2");
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_that_is_paused_or_keeps_to_a_rate_has_no_use_for_more() {
+    let running = elastic(1..=8).await;
+    running.pool.pause();
+    let waiting = running.submit_all(0..50);
+    sleep(secs(60)).await;
+    assert_eq!(running.active().await, 1);
+    running.pool.resume();
+    running.pool.drain().await;
+    drop(waiting);
+    running.close().await;
+    let (pool, journal) = hands(1..=8);
+    let running = start((pool.rate(1, secs(2)).scaling(secs(1), secs(10)), journal)).await;
+    let waiting = running.submit_all(0..20);
+    running.pool.drain().await;
+    assert_eq!(slots(&running), BTreeSet::from([0]));
+    drop(waiting);
+    running.close().await;
+}

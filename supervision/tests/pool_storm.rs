@@ -1,0 +1,53 @@
+//! Whatever happens to the workers of a pool, each of a hundred thousand jobs ends exactly once.
+
+#[path = "support/storm.rs"]
+mod storm;
+#[path = "support/threads.rs"]
+mod threads;
+
+use storm::{Loss, storm};
+
+async fn weather(seed: u64) {
+    let logbook = storm(seed, Loss::Nothing).await;
+    logbook.check(Loss::Nothing);
+    logbook.check_weather();
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_job_ends_once_in_the_first_storm() {
+    weather(1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_job_ends_once_in_the_second_storm() {
+    weather(22).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_job_ends_once_in_the_third_storm() {
+    weather(333).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_job_ends_once_in_the_fourth_storm() {
+    weather(4444).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_job_ends_once_also_where_some_are_cancelled_expire_or_are_cleared() {
+    storm(666_666, Loss::Some).await.check(Loss::Some);
+}
+
+#[test]
+fn each_job_ends_once_in_a_storm_on_several_threads() {
+    threads::on_threads(3, async {
+        storm(55_555, Loss::Nothing).await.check(Loss::Nothing);
+    });
+}
+
+#[test]
+fn so_it_does_on_several_threads() {
+    threads::on_threads(3, async {
+        storm(7_777_777, Loss::Some).await.check(Loss::Some);
+    });
+}

@@ -1,0 +1,287 @@
+//! A pool in a storm: its jobs fail, panic, hang and dawdle, its workers are killed, it is resized and restarted, all by a seed; and books
+//! of what became of every job.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::collections::HashMap;
+use std::future::pending;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use perennial_actors::{ExitReason, Handle, System};
+use perennial_supervision::pool::{
+    Failure, JobError, JobHandle, JobId, Pool, PoolHandle, PoolStats, Worker, Workplace,
+};
+use perennial_supervision::{App, Backoff, Shutdown, SupervisorHandle};
+use tokio::task::{JoinSet, yield_now};
+use tokio::time::sleep;
+
+/// What there is to be decided by chance is decided by numbers that come from others: SplitMix64.
+pub(crate) const fn mixed(number: u64) -> u64 {
+    let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
+}
+
+/// Chance, from a seed.
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) const fn new(seed: u64) -> Self {
+        Self(mixed(seed))
+    }
+
+    pub(crate) const fn below(&mut self, end: u64) -> u64 {
+        self.0 = mixed(self.0);
+        self.0 % end
+    }
+}
+
+/// How many jobs there are in one storm.
+pub(crate) const JOBS: u64 = 100_000;
+
+pub(crate) const WORKERS: usize = 8;
+
+pub(crate) const ATTEMPTS: u32 = 3;
+
+/// How many submit them.
+const SUBMITTERS: u64 = 5;
+
+/// How many jobs a submitter has out at a time.
+const WAVE: u64 = 500;
+
+/// How often each job was begun, and was done.
+pub(crate) struct Marks {
+    seed: u64,
+    begun: Vec<AtomicU32>,
+    done: Vec<AtomicU32>,
+}
+
+pub(crate) struct Sailor(Arc<Marks>);
+
+impl Worker for Sailor {
+    type Job = u64;
+    type Output = u64;
+    type Error = &'static str;
+    type Args = Arc<Marks>;
+
+    async fn init(marks: &Arc<Marks>, at: &Workplace) -> Result<Self, ExitReason> {
+        // One in fifty does not come up at first.
+        if at.pid.incarnation() > 1 && mixed(marks.seed ^ u64::from(at.pid.incarnation())) % 50 == 0 {
+            return Err(ExitReason::failed("seasick"));
+        }
+        Ok(Self(marks.clone()))
+    }
+
+    async fn work(&mut self, job: &u64) -> Result<u64, &'static str> {
+        let marks = &self.0;
+        let place = *job as usize;
+        let attempt = marks.begun[place].fetch_add(1, Ordering::Relaxed);
+        match mixed(marks.seed ^ (job << 8) ^ u64::from(attempt)) % 1000 {
+            0..20 => return Err("it failed"),
+            // So nothing is printed.
+            20..30 => resume_unwind(Box::new("it panicked")),
+            30..35 => pending().await,
+            35..40 => sleep(Duration::from_millis(1)).await,
+            40..300 => yield_now().await,
+            _ => {}
+        }
+        marks.done[place].fetch_add(1, Ordering::Relaxed);
+        Ok(*job)
+    }
+}
+
+pub(crate) type Sailors = PoolHandle<u64, u64, &'static str>;
+
+type Outcome = Result<u64, JobError<&'static str>>;
+
+/// Whether a job must not be begun twice.
+const fn is_once(number: u64) -> bool {
+    number % 5 == 0
+}
+
+/// What became of everything.
+pub(crate) struct Logbook {
+    pub(crate) marks: Arc<Marks>,
+    /// By number, with what they are known by in the pool.
+    outcomes: HashMap<u64, (JobId, Outcome)>,
+    pub(crate) pool: Sailors,
+    pub(crate) kills: u64,
+    pub(crate) changes: u64,
+}
+
+/// What happens to the jobs besides what happens to their workers.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) enum Loss {
+    Nothing,
+    /// Some are cancelled, some expire, and now and then what waits is dropped.
+    Some,
+}
+
+/// Lets all jobs go through a storm.
+pub(crate) async fn storm(seed: u64, loss: Loss) -> Logbook {
+    let zeros = || (0..JOBS).map(|_| AtomicU32::new(0)).collect();
+    let marks = Arc::new(Marks { seed, begun: zeros(), done: zeros() });
+    let ms = Duration::from_millis;
+    let pool = Pool::new::<Sailor>("sailors", WORKERS, marks.clone())
+        .attempts(ATTEMPTS)
+        .intensity(1_000_000_000, ms(1))
+        .capacity(1000)
+        .keep_dead(JOBS as usize)
+        .handler_deadline(ms(50))
+        .shutdown(Shutdown::Timeout(ms(2)));
+    let (sailors, system) = (pool.handle(), System::new());
+    let app = pool.start(&system).await.expect("it starts");
+    let calm = Arc::new(AtomicBool::new(false));
+    let weather = tokio::spawn(rage(Dice::new(seed), loss, handles(&app), sailors.clone(), calm.clone()));
+    let mut submitting = JoinSet::new();
+    for submitter in 0..SUBMITTERS {
+        submitting.spawn(submit(Dice::new(seed ^ (submitter << 32)), loss, submitter, sailors.clone()));
+    }
+    let outcomes = submitting.join_all().await.into_iter().flatten().collect();
+    calm.store(true, Ordering::Relaxed);
+    let (kills, changes) = weather.await.expect("it does not panic");
+    sailors.drain().await;
+    let report = app.shutdown().await;
+    assert!(report.stragglers.iter().all(|late| !late.abandoned), "{report:?}");
+    Logbook { marks, outcomes, pool: sailors, kills, changes }
+}
+
+fn handles(app: &App<SupervisorHandle>) -> Vec<Handle> {
+    let tree = app.tree();
+    let handle = |slot: usize| tree.at([slot.to_string().as_str()]).expect("it is there").handle.clone();
+    (0..WORKERS).map(handle).collect()
+}
+
+/// Kills workers, and changes how many there are, until it is calm; how often.
+async fn rage(
+    mut dice: Dice,
+    loss: Loss,
+    workers: Vec<Handle>,
+    pool: Sailors,
+    calm: Arc<AtomicBool>,
+) -> (u64, u64) {
+    let (mut kills, mut changes) = (0, 0);
+    while !calm.load(Ordering::Relaxed) {
+        for _ in 0..dice.below(8) {
+            yield_now().await;
+        }
+        match dice.below(100) {
+            0 => changes += u64::from(pool.resize(dice.below(WORKERS as u64 + 1) as usize).await.is_ok()),
+            1 => changes += u64::from(pool.rolling_restart().await.is_ok()),
+            // Only so does time pass.
+            2 => sleep(Duration::from_millis(dice.below(80))).await,
+            3 if loss == Loss::Some => changes += u64::from(pool.clear() > 0),
+            4 => {
+                pool.pause();
+                yield_now().await;
+                pool.resume();
+            }
+            _ => kills += u64::from(workers[dice.below(WORKERS as u64) as usize].kill().is_ok()),
+        }
+    }
+    while pool.resize(WORKERS).await.is_err() {}
+    (kills, changes)
+}
+
+async fn submit(mut dice: Dice, loss: Loss, submitter: u64, pool: Sailors) -> Vec<(u64, (JobId, Outcome))> {
+    let mut ends = Vec::new();
+    let mine: Vec<u64> = (submitter..JOBS).step_by(SUBMITTERS as usize).collect();
+    for wave in mine.chunks(WAVE as usize) {
+        let mut out: Vec<(u64, JobHandle<u64, &'static str>)> = Vec::new();
+        for number in wave {
+            let mut job = pool.submit(*number);
+            if is_once(*number) {
+                job = job.at_most_once();
+            }
+            job = match dice.below(50) {
+                0 => job.priority(dice.below(4) as u8),
+                1 => job.key(&dice.below(20)),
+                2 => job.delay(Duration::from_micros(dice.below(3000))),
+                3 => job.backoff(Backoff::new(Duration::from_millis(1), Duration::from_millis(4))),
+                10..20 => job.time_limit(Duration::from_millis(10)),
+                9 if loss == Loss::Some => job.expires_in(Duration::from_micros(dice.below(2000))),
+                _ => job,
+            };
+            out.push((*number, job.await.expect("it is open")));
+            if loss == Loss::Some && dice.below(50) == 0 {
+                out[dice.below(out.len() as u64) as usize].1.cancel();
+            }
+        }
+        for (number, promise) in out {
+            let id = promise.id();
+            ends.push((number, (id, promise.await)));
+        }
+    }
+    ends
+}
+
+impl Logbook {
+    /// Every job has ended once, in a result or among the dead, or was dropped if any were to be; and none that must not be was begun
+    /// twice.
+    pub(crate) fn check(&self, loss: Loss) {
+        let stats: PoolStats = self.pool.stats();
+        assert_eq!(self.outcomes.len() as u64, JOBS, "each has a result");
+        assert_eq!((stats.submitted, stats.queued, stats.running), (JOBS, 0, 0), "{stats}");
+        assert_eq!(stats.done + stats.failed + stats.dropped, JOBS, "{stats}");
+        let dead: Vec<_> = self.pool.take_dead();
+        assert_eq!(dead.len() as u64, stats.failed);
+        let mut dead: HashMap<u64, _> = dead.into_iter().map(|dead| (*dead.job, dead)).collect();
+        let (mut again, mut dropped) = (0, 0);
+        for (number, (id, outcome)) in &self.outcomes {
+            let begun = self.marks.begun[*number as usize].load(Ordering::Relaxed);
+            let most = if is_once(*number) { 1 } else { ATTEMPTS };
+            assert!(begun <= most, "{number} was begun {begun} times");
+            match (outcome, dead.remove(number)) {
+                (Ok(result), None) => {
+                    assert_eq!(result, number);
+                    assert!(self.marks.done[*number as usize].load(Ordering::Relaxed) >= 1);
+                    again += begun - 1;
+                }
+                (Err(JobError::Failed(failures)), Some(dead)) => {
+                    assert_eq!((failures.len() as u32, dead.failures.len() as u32), (most, most));
+                    assert_eq!((begun, dead.id), (most, *id));
+                    again += most - 1;
+                }
+                (Err(JobError::Cancelled | JobError::Expired | JobError::Dropped), None) => dropped += 1,
+                (outcome, dead) => panic!("{number} ended as {outcome:?}, and among the dead is {dead:?}"),
+            }
+        }
+        assert!(dead.is_empty(), "each was told of");
+        assert_eq!(dropped, stats.dropped, "{stats}");
+        match loss {
+            // Each attempt but the first is one that was repeated.
+            Loss::Nothing => assert_eq!((dropped, u64::from(again)), (0, stats.retried)),
+            Loss::Some => assert!(dropped > 100 && u64::from(again) <= stats.retried, "{stats}"),
+        }
+    }
+
+    /// How many of the dead had an attempt that failed so.
+    pub(crate) fn count(&self, is_so: impl Fn(&Failure<&'static str>) -> bool) -> usize {
+        let failures = self.outcomes.values().filter_map(|(_, outcome)| match outcome {
+            Err(JobError::Failed(failures)) => Some(failures),
+            _ => None,
+        });
+        failures.filter(|failures| failures.iter().any(&is_so)).count()
+    }
+
+    /// That it was a storm at all.
+    pub(crate) fn check_weather(&self) {
+        use ExitReason::{Killed, Panicked};
+        let ended = |reason: fn(&ExitReason) -> bool| {
+            self.count(|failure| matches!(failure, Failure::WorkerEnded(why) if reason(why)))
+        };
+        let (killed, panicked) =
+            (ended(|why| matches!(why, Killed)), ended(|why| matches!(why, Panicked(_))));
+        let (failed, late) = (
+            self.count(|failure| matches!(failure, Failure::Error(_))),
+            self.count(|failure| matches!(failure, Failure::TimedOut)),
+        );
+        let seen = (self.kills, self.changes, killed, panicked, failed, late);
+        assert!(self.kills > 100 && self.changes > 3 && killed > 10, "{seen:?}");
+        assert!(panicked > 10 && failed > 10 && late > 0, "{seen:?}");
+    }
+}
