@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use perennial_actors::{Actor, Context, ExitReason, Pid, System};
+use perennial_actors::{Actor, Context, ExitReason, Handle, Pid, System};
 use tokio::time::sleep_until;
 
 use super::job::Failure;
@@ -50,6 +50,8 @@ pub struct Workplace {
     pub slot: usize,
     /// Its incarnation.
     pub pid: Pid,
+    /// The means to end it: a worker that finds itself broken, and not its job, stops itself with the reason, and is followed by the next.
+    pub handle: Handle,
     /// The system.
     pub system: System,
 }
@@ -80,14 +82,20 @@ impl<W: Worker> Actor for Desk<W> {
     async fn init(args: &Arc<DeskArgs<W>>, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
         let seat = Seat { slot: args.slot, pid: ctx.pid() };
         args.pool.begin();
-        let at = Workplace { slot: seat.slot, pid: seat.pid, system: ctx.system().clone() };
+        let handle = ctx.address().handle();
+        let at = Workplace {
+            slot: seat.slot,
+            pid: seat.pid,
+            handle: handle.clone(),
+            system: ctx.system().clone(),
+        };
         let worker = W::init(&args.args, &at).await?;
         // However it ends, what it has in hand comes back before anybody hears of the end. It takes its seat before, so that an end in
         // between, after which this one is not told, leaves no seat taken.
         args.pool.arrive(seat);
         let pool = args.pool.clone();
         let told = move |reason: &ExitReason| pool.worker_gone(seat, reason);
-        if !ctx.address().handle().on_end(seat.pid, told) {
+        if !handle.on_end(seat.pid, told) {
             args.pool.worker_gone(seat, &ExitReason::Killed);
         }
         ctx.continue_with(Bell::Work);
