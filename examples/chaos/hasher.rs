@@ -1,9 +1,9 @@
-//! A hasher: a worker of the pool that all hashers are. It is given a file, hashes it, and hands the result in.
+//! A hasher: a worker of a pool. It is given a file, hashes it, and hands the result in.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use perennial::pool::{Worker, Workplace};
+use perennial::pool::{PoolHandle, Worker, Workplace};
 use perennial::prelude::*;
 use tokio::task::spawn_blocking;
 
@@ -11,6 +11,9 @@ use super::collector;
 use super::files::{Hashing, Progress};
 use super::journal::{Outcome, Record};
 use super::trap::Rig;
+
+/// The pool that all hashers are.
+pub type Hashers = PoolHandle<Job, (), ExitReason>;
 
 pub enum Job {
     /// Hash it.
@@ -50,7 +53,10 @@ impl Worker for Hasher {
             Job::Poke => self.rig.step(self.at.pid),
         };
         // That a file cannot be read is a result. An error is its own: it ends, and the next one tries the job again.
-        done.inspect_err(|reason| drop(self.at.handle.stop(reason.clone())))
+        done.inspect_err(|reason| {
+            // If it does not live any more, it was faster.
+            self.at.handle.stop(reason.clone()).ok();
+        })
     }
 }
 

@@ -4,11 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use perennial::pool::PoolHandle;
-use perennial::{ExitReason, Handle, Name, ProcessState, System, Whereis};
+use perennial::{Handle, Name, ProcessState, System, Whereis};
 use tokio::time;
 
-use super::hasher::Job;
+use super::hasher::{Hashers, Job};
 use super::trap::Rig;
 
 /// How often somebody who is waited for is looked after.
@@ -49,7 +48,7 @@ impl Target {
     }
 
     /// A worker of a pool. Whoever is free looks for a trap: they share it.
-    pub fn pooled(pool: &PoolHandle<Job, (), ExitReason>, slot: usize, rig: Arc<Rig>) -> Self {
+    pub fn pooled(pool: &Hashers, slot: usize, rig: Arc<Rig>) -> Self {
         let (supervisor, pool, found) = (pool.supervisor().clone(), pool.clone(), OnceLock::new());
         let reach = move || {
             let known = found.get().cloned();

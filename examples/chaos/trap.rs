@@ -101,6 +101,11 @@ impl Rig {
         (0..workers).map(rig).map(Arc::new).collect()
     }
 
+    /// A worker with a trap of its own.
+    pub fn alone() -> Arc<Self> {
+        Self::sharing(1).remove(0)
+    }
+
     /// An incarnation says that it has begun.
     pub fn rise(&self, pid: Pid) {
         self.risen.send_replace(pid.incarnation());

@@ -4,13 +4,12 @@
 
 use std::sync::Arc;
 
-use perennial::pool::PoolHandle;
 use perennial::prelude::*;
 use tokio::sync::mpsc;
 
 use super::collector;
 use super::files::{Found, Scope};
-use super::hasher::Job;
+use super::hasher::{Hashers, Job};
 use super::journal::{Journal, Outcome, Record};
 use super::trap::Rig;
 
@@ -22,21 +21,21 @@ const BATCH: usize = 256;
 pub enum Msg {
     /// Go on a bit.
     Walk,
-    /// The hashers have nothing left to do; whether they have done all of it.
-    Drained(bool),
+    /// The hashers have nothing left to do, because it is done or was dropped.
+    Drained { dropped: u64 },
     /// Look whether there is a trap.
     Poke,
 }
 
 pub struct Args {
     pub scope: Scope,
-    pub hashers: PoolHandle<Job, (), ExitReason>,
+    pub hashers: Hashers,
     pub journal: Arc<Journal>,
     pub rig: Arc<Rig>,
 }
 
 pub struct Walker {
-    hashers: PoolHandle<Job, (), ExitReason>,
+    hashers: Hashers,
     journal: Arc<Journal>,
     rig: Arc<Rig>,
     batches: mpsc::Receiver<Vec<Found>>,
@@ -60,7 +59,8 @@ impl Actor for Walker {
     async fn handle(&mut self, msg: Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
         match msg {
             Msg::Walk => return self.walk(ctx).await,
-            Msg::Drained(all_done) => self.journal.set_complete(all_done),
+            Msg::Drained { dropped: 0 } => self.journal.set_complete(),
+            Msg::Drained { .. } => {}
             Msg::Poke => self.rig.step(ctx.pid())?,
         }
         Ok(())
@@ -74,9 +74,9 @@ impl Walker {
             let hashers = self.hashers.clone();
             let drained = async move {
                 hashers.drain().await;
-                hashers.stats().dropped == 0
+                hashers.stats().dropped
             };
-            ctx.pipe(drained, Msg::Drained);
+            ctx.pipe(drained, |dropped| Msg::Drained { dropped });
             return Ok(());
         };
         self.rig.step(ctx.pid())?;
