@@ -17,6 +17,44 @@ use super::settling::{Attempt, Leased, Made, Seat};
 /// An error fails the job, and the worker goes on. A panic ends the worker too, and its supervisor starts the next; the job is tried
 /// again if it has attempts left, and so is that of a worker that was killed, or hangs and is given up. So a job may be done more than
 /// once, unless it [says that it must not](super::Submission::at_most_once).
+///
+/// A worker that finds that it is broken itself, and not its job, ends itself:
+///
+/// ```
+/// use perennial_actors::{ExitReason, System};
+/// use perennial_supervision::pool::{Pool, Worker, Workplace};
+///
+/// /// Asks somebody far away, through a line that breaks.
+/// struct Asker { at: Workplace }
+///
+/// impl Worker for Asker {
+///     type Job = ();
+///     type Output = u32;
+///     type Error = std::io::Error;
+///     type Args = ();
+///     async fn init(_: &(), at: &Workplace) -> Result<Self, ExitReason> { Ok(Asker { at: at.clone() }) }
+///     async fn work(&mut self, _: &()) -> Result<u32, std::io::Error> {
+///         match self.at.pid.incarnation() {
+///             1 => {
+///                 let broken = || std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+///                 self.at.handle.stop(broken().into()).ok();
+///                 Err(broken())
+///             }
+///             next => Ok(next),
+///         }
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = Pool::new::<Asker>("askers", 1, ()).attempts(2);
+/// let askers = pool.handle();
+/// let app = pool.start(&System::new()).await?;
+/// assert_eq!(askers.submit(()).await?.await?, 2);
+/// # assert!(app.shutdown().await.is_clean());
+/// # Ok(())
+/// # }
+/// ```
 pub trait Worker: Sized + Send + 'static {
     /// What is to be done.
     type Job: Send + Sync + 'static;
@@ -50,7 +88,7 @@ pub struct Workplace {
     pub slot: usize,
     /// Its incarnation.
     pub pid: Pid,
-    /// The means to end it: a worker that finds itself broken, and not its job, stops itself with the reason, and is followed by the next.
+    /// The means to end it, whichever incarnation lives: after the job that it has, it is followed by the next.
     pub handle: Handle,
     /// The system.
     pub system: System,
