@@ -31,18 +31,16 @@ impl Target {
         rig: Arc<Rig>,
         poke: impl Fn() -> M + Send + Sync + 'static,
     ) -> Self {
-        let find = {
-            let (system, name) = (system.clone(), name.clone());
-            move || system.whereis(&name).ok()
-        };
         let text = name.to_string();
+        let system = system.clone();
+        let find = Arc::new(move || system.whereis(&name).ok());
         let reach = find.clone();
         Self {
             name: text,
             rig,
             engaged: AtomicBool::new(false),
             reach: Box::new(move || reach().map(|address| address.handle())),
-            // If it does not get there, somebody else's fault was faster.
+            // If it does not get there, another fault was faster.
             poke: Box::new(move || drop(find().map(|address| address.cast(poke())))),
         }
     }
