@@ -10,10 +10,18 @@ use super::office::{Routing, Shared, State};
 use super::session::Trash;
 use super::task::{Sink, Task, Terms};
 
+/// A job that is to be taken in.
+pub(super) struct Draft<J, T, E> {
+    /// How it is to be treated, if not as every job of its pool.
+    pub(super) terms: Option<Box<Terms>>,
+    pub(super) job: J,
+    pub(super) sink: Sink<T, E>,
+}
+
 /// A job that was not taken in.
 pub(super) enum Refused<J, T, E> {
     /// There is no room now.
-    Full { terms: Option<Box<Terms>>, job: J, sink: Sink<T, E> },
+    Full(Draft<J, T, E>),
     /// The pool takes none in any more.
     Closed(J),
 }
@@ -24,43 +32,66 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    /// Takes a job in. If there is no room, and the caller waits for that, it is counted in line.
-    pub(super) fn admit(
+    /// Takes a job in, and keeps of it what the caller needs. If there is no room, and the caller waits for that, it is counted in line.
+    pub(super) fn admit<R>(
         &self,
-        terms: Option<Box<Terms>>,
-        job: J,
-        sink: Sink<T, E>,
+        draft: Draft<J, T, E>,
+        waits: bool,
+        keep: impl FnOnce(&Arc<Task<J, T, E>>) -> R,
+    ) -> Result<R, Refused<J, T, E>> {
+        // What is said of it, and what others are to hear of it, is for the board.
+        if draft.terms.is_some() || self.events.are_heard() {
+            return self.admit_to_board(draft, waits).map(|task| keep(&task));
+        }
+        let mut intake = self.intake.lock();
+        let Some(credit) = intake.credit.checked_sub(1) else {
+            drop(intake);
+            return self.admit_to_board(draft, waits).map(|task| keep(&task));
+        };
+        intake.credit = credit;
+        let number = intake.next_number();
+        let since = self.stamps(number).then(|| self.now());
+        let task = Arc::new(Task::new(JobId(number), draft.job, None, draft.sink));
+        let kept = keep(&task);
+        intake.jobs.push_back(Waiting { item: task, number, stand: Stand::default(), since });
+        Ok(kept)
+    }
+
+    /// The same, by way of the board: who is idle is woken for it.
+    fn admit_to_board(
+        &self,
+        draft: Draft<J, T, E>,
         waits: bool,
     ) -> Result<Arc<Task<J, T, E>>, Refused<J, T, E>> {
-        let (of_all, now) = (*self.terms(), self.now());
+        let of_all = *self.terms();
         let mut session = self.session();
-        let state = &mut *session.state;
-        if !state.is_open() {
-            return Err(Refused::Closed(job));
+        if !session.state.is_open() {
+            session.end();
+            return Err(Refused::Closed(draft.job));
         }
-        if !state.board.has_room() {
-            state.in_line += usize::from(waits);
-            return Err(Refused::Full { terms, job, sink });
+        if session.state.board.room() == 0 {
+            session.state.in_line += usize::from(waits);
+            session.end();
+            return Err(Refused::Full(draft));
         }
+        let Draft { terms, job, sink } = draft;
         let said = terms.as_deref().unwrap_or(&of_all);
-        let (slot, delay) = (choose(said, state), said.delay);
-        let expires = said.expires_in.map(|time| now.saturating_add(time));
+        let (slot, delay) = (choose(said, &mut session.state), said.delay);
+        let expires = said.expires_in.map(|time| session.now().saturating_add(time));
         let stand = Stand { priority: said.priority, slot, expires };
-        let number = state.next_id;
-        state.next_id += 1;
-        state.books.submitted += 1;
+        let number = self.intake.lock().next_number();
         let task = Arc::new(Task::new(JobId(number), job, terms, sink));
-        let waiting = Waiting { item: task.clone(), number, stand, since: now };
-        let roused = match delay {
-            None => state.board.put(waiting),
-            Some(delay) => {
-                state.board.delay(waiting, now.saturating_add(delay));
-                None
-            }
-        };
-        session.rouse(roused);
+        let since = self.stamps(number).then(|| session.now());
+        let waiting = Waiting { item: task.clone(), number, stand, since };
+        if let Some(delay) = delay {
+            let until = session.now().saturating_add(delay);
+            session.state.board.delay(waiting, until);
+        } else {
+            let roused = session.state.board.put(waiting);
+            session.rouse(roused);
+        }
         if delay.is_some() || expires.is_some() {
-            session.set_alarm(now);
+            session.set_alarm();
         }
         session.note(JobEvent::Submitted(task.id));
         session.end();

@@ -1,6 +1,6 @@
 //! What waits: for anybody, for one worker, or for its time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::lane::{Lane, Waiting};
@@ -54,6 +54,17 @@ impl<I> Backlog<I> {
         self.enlist(&job);
         let own = slot.and_then(|slot| self.own.get_mut(slot));
         own.unwrap_or(&mut self.shared).push(job);
+    }
+
+    /// Puts jobs in that are for all, have no priority, do not expire, and are later than those that are here.
+    pub(super) fn append(&mut self, jobs: &mut VecDeque<Waiting<I>>) {
+        self.len += jobs.len();
+        self.shared.append(jobs);
+    }
+
+    /// Whether anything that waits is due at a time, or expires.
+    pub(super) fn is_timed(&self) -> bool {
+        !self.delayed.is_empty() || !self.expiring.is_empty()
     }
 
     /// The next one for this worker: of its own jobs and of those for all, the one that comes first.

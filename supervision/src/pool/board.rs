@@ -13,6 +13,7 @@
 //!    submitted after it.
 //! 5. What has expired is never leased, and comes out as soon as it has.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::backlog::Backlog;
@@ -50,8 +51,8 @@ pub(super) enum Phase {
 /// What a worker is to do next.
 #[derive(Debug)]
 pub(super) enum Next<I> {
-    /// This job, which has waited for so long.
-    Job(I, Duration),
+    /// This job, and since when it has waited, if that was taken.
+    Job(I, Option<Time>),
     /// Nothing, until it is woken.
     Nothing,
 }
@@ -120,8 +121,24 @@ impl<I> Board<I> {
         self.waiting() == 0 && self.leased == 0
     }
 
-    pub(super) const fn has_room(&self) -> bool {
-        self.waiting() < self.capacity
+    /// How many may wait.
+    pub(super) const fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// How many more may wait.
+    pub(super) const fn room(&self) -> usize {
+        self.capacity.saturating_sub(self.waiting())
+    }
+
+    /// For how many more jobs nobody has to be woken, and no lack of room be feared: none, unless all who could have one are busy.
+    pub(super) fn credit(&self) -> usize {
+        if self.phase == Phase::Open && self.idle() == 0 { self.room() } else { 0 }
+    }
+
+    /// Whether what it does depends on the time.
+    pub(super) fn is_timed(&self) -> bool {
+        self.rate.is_some() || self.backlog.is_timed()
     }
 
     /// The open slot with the least before it, for those who choose one.
@@ -136,6 +153,11 @@ impl<I> Board<I> {
         let open = self.slots.iter().filter(|slot| slot.open).count() as u64;
         let nth = number.checked_rem(open)? as usize;
         self.slots.iter().enumerate().filter(|(_, slot)| slot.open).nth(nth).map(|(place, _)| place)
+    }
+
+    /// Whether there is a job that this worker may have.
+    pub(super) fn has_for(&self, slot: usize) -> bool {
+        self.backlog.has_for(slot)
     }
 
     /// Since when the first of all that wait for a worker has done so.
@@ -155,6 +177,11 @@ impl<I> Board<I> {
             Some(slot) => self.stir(slot),
             None => self.rouse_for_what_waits(),
         }
+    }
+
+    /// Puts in jobs for whom nobody has to be woken, as there was [credit](Self::credit) for them. They are later than all that wait.
+    pub(super) fn append(&mut self, jobs: &mut VecDeque<Waiting<I>>) {
+        self.backlog.append(jobs);
     }
 
     /// Keeps a job back until then.
@@ -203,7 +230,8 @@ impl<I> Board<I> {
         }
     }
 
-    /// The next job for a worker, or it is idle; and whom to wake. What has expired is put into `expired` (rule 5).
+    /// The next job for a worker, or it is idle; and whom to wake. What has expired is put into `expired` (rule 5). The time is of no
+    /// account unless the board [is timed](Self::is_timed).
     pub(super) fn lease(
         &mut self,
         slot: usize,
@@ -228,10 +256,10 @@ impl<I> Board<I> {
                 expired.push(job.item);
                 continue;
             }
-            let (item, waited) = (job.item.clone(), now.saturating_sub(job.since));
+            let (item, since) = (job.item.clone(), job.since);
             self.slots[slot].lease = Some(job);
             self.leased += 1;
-            return (Next::Job(item, waited), self.spend(now));
+            return (Next::Job(item, since), self.spend(now));
         }
         self.slots[slot].idle = true;
         self.idle.push(slot);

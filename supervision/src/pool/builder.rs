@@ -64,7 +64,8 @@ where
         let (size, supervisor) = (size.into(), Supervisor::new(id).intensity(100, Duration::from_secs(1)));
         let board = Board::new(size.max(), CAPACITY);
         let weak = supervisor.handle().downgrade();
-        let shared = Arc::new(Shared::new(board, size.min(), DEAD, weak));
+        let is_elastic = size.min() < size.max();
+        let shared = Arc::new(Shared::new(board, size.min(), is_elastic, DEAD, weak));
         let (args, pool) = (Arc::new(args), shared.clone());
         let worker = move |slot: usize| {
             let args = DeskArgs::<W> { pool: pool.clone(), slot, args: args.clone() };
@@ -116,7 +117,10 @@ where
 
     /// Sets how many jobs may wait, at least one. Whoever submits another waits for room.
     pub fn capacity(self, jobs: usize) -> Self {
-        self.handle.shared().lock().board.set_capacity(jobs.max(1));
+        self.handle.shared().change(|state| {
+            state.board.set_capacity(jobs.max(1));
+            Vec::new()
+        });
         self
     }
 
@@ -128,7 +132,10 @@ where
 
     /// Sets how jobs find their workers.
     pub fn routing(self, routing: Routing) -> Self {
-        self.handle.shared().lock().routing = routing;
+        self.handle.shared().change(|state| {
+            state.routing = routing;
+            Vec::new()
+        });
         self
     }
 

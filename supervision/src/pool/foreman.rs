@@ -35,9 +35,9 @@ where
     }
 
     async fn handle(&mut self, _: Look, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
-        let now = self.pool.now();
         let mut session = self.pool.session();
-        let next = session.tick(now);
+        let next = session.tick();
+        let now = session.now();
         let board = &session.state.board;
         let waited = board.oldest().map_or(Duration::ZERO, |since| now.saturating_sub(since));
         let load = Load { queued: board.ready(), waited, idle: board.idle() };

@@ -101,7 +101,7 @@ where
         let jobs: Vec<J> = jobs.into_iter().collect();
         let len = jobs.len();
         for (index, job) in jobs.into_iter().enumerate() {
-            self.submit(job).into_sink(Sink::Batch(index, sender.clone())).await?;
+            self.submit(job).put(Sink::Batch(index, sender.clone())).await?;
         }
         Ok(Batch::new(results, len))
     }

@@ -22,7 +22,8 @@ pub(super) struct Waiting<I> {
     /// The lower was submitted first, and comes first. It keeps it for as long as it lives.
     pub(super) number: u64,
     pub(super) stand: Stand,
-    pub(super) since: Duration,
+    /// Since when it has waited, if that is taken.
+    pub(super) since: Option<Duration>,
 }
 
 /// Where a job stands among others: what is greater comes first.
@@ -56,6 +57,15 @@ impl<I> Lane<I> {
                 queue.insert(place, job);
             }
             _ => queue.push_back(job),
+        }
+    }
+
+    /// Puts jobs in, all of them without priority and later than those that are here.
+    pub(super) fn append(&mut self, jobs: &mut VecDeque<Waiting<I>>) {
+        if self.plain.is_empty() {
+            std::mem::swap(&mut self.plain, jobs);
+        } else {
+            self.plain.append(jobs);
         }
     }
 
@@ -101,6 +111,6 @@ impl<I> Lane<I> {
     /// Since when the first of each priority have waited, at the most.
     pub(super) fn oldest(&self) -> Option<Duration> {
         let queues = self.urgent.values().chain([&self.plain]);
-        queues.into_iter().filter_map(VecDeque::front).map(|job| job.since).min()
+        queues.into_iter().filter_map(VecDeque::front).filter_map(|job| job.since).min()
     }
 }

@@ -10,8 +10,9 @@ use tokio::time::Instant;
 
 use super::board::{Board, Phase, Time};
 use super::event::Events;
+use super::intake::Intake;
 use super::job::{DeadJob, JobError};
-use super::stats::Books;
+use super::stats::{Books, is_sampled};
 use super::task::{Task, Terms};
 use crate::supervisor::WeakSupervisor;
 
@@ -42,6 +43,9 @@ pub enum Routing {
 pub(super) struct Shared<J, T, E> {
     began: Instant,
     state: Mutex<State<J, T, E>>,
+    pub(super) intake: Intake<J, T, E>,
+    /// Whether it is taken of every job how long it waits.
+    stamps_all: bool,
     /// How a job is treated of which nothing else is said. Settled when the first is submitted.
     terms: OnceLock<Terms>,
     workers: OnceLock<Box<[Address<Bell>]>>,
@@ -67,7 +71,6 @@ pub(super) struct State<J, T, E> {
     pub(super) max_dead: usize,
     pub(super) routing: Routing,
     terms: Terms,
-    pub(super) next_id: u64,
     pub(super) next_turn: u64,
     /// When the foreman looks next.
     pub(super) alarm: Option<Time>,
@@ -85,6 +88,7 @@ impl<J, T, E> Shared<J, T, E> {
     pub(super) fn new(
         board: Board<Arc<Task<J, T, E>>>,
         wanted: usize,
+        stamps_all: bool,
         max_dead: usize,
         supervisor: WeakSupervisor,
     ) -> Self {
@@ -95,7 +99,6 @@ impl<J, T, E> Shared<J, T, E> {
             max_dead,
             routing: Routing::default(),
             terms: Terms::default(),
-            next_id: 1,
             next_turn: 0,
             alarm: None,
             in_line: 0,
@@ -106,6 +109,8 @@ impl<J, T, E> Shared<J, T, E> {
         Self {
             began: Instant::now(),
             state: Mutex::new(state),
+            intake: Intake::new(),
+            stamps_all,
             terms: OnceLock::new(),
             workers: OnceLock::new(),
             foreman: OnceLock::new(),
@@ -118,6 +123,7 @@ impl<J, T, E> Shared<J, T, E> {
         }
     }
 
+    /// Looks at the board, or changes it. What is not on it yet is left where it is.
     pub(super) fn lock(&self) -> MutexGuard<'_, State<J, T, E>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -134,6 +140,11 @@ impl<J, T, E> Shared<J, T, E> {
 
     pub(super) fn now(&self) -> Time {
         self.began.elapsed()
+    }
+
+    /// Whether it is taken of this job how long it waits.
+    pub(super) const fn stamps(&self, number: u64) -> bool {
+        self.stamps_all || is_sampled(number)
     }
 
     /// The point in time that a time since the pool was made is.
@@ -183,6 +194,23 @@ impl<J, T, E> State<J, T, E> {
         self.board.phase() == Phase::Open && !self.is_down
     }
 
+    /// How many of those who wait for room are to be told that there is some. They are told together, if jobs are begun one right after
+    /// the other: otherwise each of them would be woken for one place.
+    pub(super) fn room_for_those_in_line(&self) -> usize {
+        if self.in_line == 0 {
+            return 0;
+        }
+        let room = self.board.room();
+        let enough = (self.board.capacity() / 4).max(1);
+        if room >= enough || self.board.idle() > 0 { room.min(self.in_line) } else { 0 }
+    }
+
+    /// For how many more jobs nobody has to look at the board.
+    pub(super) fn credit(&self) -> usize {
+        let is_plain = self.is_open() && self.routing == Routing::Shared;
+        if is_plain { self.board.credit() } else { 0 }
+    }
+
     /// Whether jobs that come back are of no use any more.
     pub(super) fn is_closed(&self) -> bool {
         self.board.phase() == Phase::Closed || self.is_down
@@ -192,7 +220,9 @@ impl<J, T, E> State<J, T, E> {
 impl<J, T, E> Drop for Shared<J, T, E> {
     /// Nobody knows the pool any more, so nobody will do what waits in it.
     fn drop(&mut self) {
-        for task in self.lock().board.clear() {
+        let submitted = std::mem::take(&mut self.intake.lock().jobs).into_iter().map(|job| job.item);
+        let waiting = self.lock().board.clear();
+        for task in waiting.into_iter().chain(submitted) {
             if task.claim() {
                 task.give(Err(JobError::Dropped));
             }

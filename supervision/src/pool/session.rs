@@ -6,7 +6,7 @@ use super::board::Time;
 use super::event::JobEvent;
 use super::job::{DeadJob, Failure, JobError, JobRef};
 use super::lane::Waiting;
-use super::office::{Shared, State};
+use super::office::{Counted, Shared, State};
 use super::stats::PoolStats;
 use super::task::{Outcome, Task, Verdict};
 
@@ -16,19 +16,34 @@ use super::task::{Outcome, Task, Verdict};
 pub(super) struct Session<'a, J, T, E> {
     pool: &'a Shared<J, T, E>,
     pub(super) state: MutexGuard<'a, State<J, T, E>>,
-    /// How many waited when it began.
-    waited: usize,
+    /// The time, once it was asked for.
+    now: Option<Time>,
+    /// Nobody may submit a job now without a look at the board.
+    is_exact: bool,
     errands: Errands<J, T, E>,
 }
 
 /// What is to be done when the queue is unlocked.
 struct Errands<J, T, E> {
     roused: Option<usize>,
-    also_roused: Vec<usize>,
     result: Option<Given<J, T, E>>,
-    also_given: Vec<Given<J, T, E>>,
-    trash: Vec<Trash<J, T, E>>,
     calls_foreman: bool,
+    /// Most of the time there is nothing else.
+    rest: Option<Box<Rest<J, T, E>>>,
+}
+
+struct Rest<J, T, E> {
+    roused: Vec<usize>,
+    given: Vec<Given<J, T, E>>,
+    trash: Vec<Trash<J, T, E>>,
+}
+
+impl<J, T, E> Errands<J, T, E> {
+    fn rest(&mut self) -> &mut Rest<J, T, E> {
+        self.rest.get_or_insert_with(|| {
+            Box::new(Rest { roused: Vec::new(), given: Vec::new(), trash: Vec::new() })
+        })
+    }
 }
 
 /// A result, and whose it is.
@@ -51,16 +66,16 @@ where
 {
     /// Looks at the queue, or changes it.
     pub(super) fn session(&self) -> Session<'_, J, T, E> {
+        let mut session = self.glance();
+        session.gather();
+        session
+    }
+
+    /// The same, for a worker that has its next job on the board: what was just submitted is not looked at.
+    pub(super) fn glance(&self) -> Session<'_, J, T, E> {
         let state = self.lock();
-        let errands = Errands {
-            roused: None,
-            also_roused: Vec::new(),
-            result: None,
-            also_given: Vec::new(),
-            trash: Vec::new(),
-            calls_foreman: false,
-        };
-        Session { pool: self, waited: state.board.waiting(), state, errands }
+        let errands = Errands { roused: None, result: None, calls_foreman: false, rest: None };
+        Session { pool: self, now: None, is_exact: false, state, errands }
     }
 
     /// Changes the queue, in a way after which these are to be woken.
@@ -106,10 +121,10 @@ where
     }
 
     pub(super) fn stats(&self) -> PoolStats {
-        let state = self.lock();
-        let (board, books) = (&state.board, &state.books);
-        PoolStats {
-            submitted: books.submitted,
+        let session = self.session();
+        let (board, books) = (&session.state.board, &session.state.books);
+        let stats = PoolStats {
+            submitted: self.intake.lock().submitted,
             queued: board.waiting(),
             running: board.leased(),
             done: books.done,
@@ -121,7 +136,18 @@ where
             wait_p99: books.waits.percentile(0.99),
             work_p50: books.works.percentile(0.5),
             work_p99: books.works.percentile(0.99),
-        }
+        };
+        session.end();
+        stats
+    }
+
+    /// One more who waits until it is empty.
+    fn counted_unless_empty(&self) -> Option<Counted<'_, J, T, E>> {
+        let mut session = self.session();
+        let is_empty = session.state.board.is_done();
+        session.state.draining += usize::from(!is_empty);
+        session.end();
+        (!is_empty).then(|| self.counted(|state| &mut state.draining))
     }
 
     /// Waits until nothing waits and nothing is worked at.
@@ -131,14 +157,7 @@ where
             let emptied = self.emptied.notified();
             tokio::pin!(emptied);
             emptied.as_mut().enable();
-            let _counted = {
-                let mut state = self.lock();
-                if state.board.is_done() {
-                    return;
-                }
-                state.draining += 1;
-                self.counted(|state| &mut state.draining)
-            };
+            let Some(_counted) = self.counted_unless_empty() else { return };
             emptied.await;
         }
     }
@@ -150,11 +169,39 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
+    /// Takes onto the board what was submitted.
+    pub(super) fn gather(&mut self) {
+        let mut intake = self.pool.intake.lock();
+        intake.credit = 0;
+        self.state.board.append(&mut intake.jobs);
+        self.is_exact = true;
+    }
+
+    /// The same, for a worker that can have it, and is not idle then; false if there is nothing.
+    pub(super) fn fetch(&mut self) -> bool {
+        let mut intake = self.pool.intake.lock();
+        let comes = !intake.jobs.is_empty();
+        if comes {
+            self.state.board.append(&mut intake.jobs);
+            intake.credit = self.state.credit();
+        }
+        comes
+    }
+
+    pub(super) fn now(&mut self) -> Time {
+        *self.now.get_or_insert_with(|| self.pool.now())
+    }
+
+    /// The time, if the board needs it.
+    pub(super) fn time(&mut self) -> Time {
+        if self.state.board.is_timed() { self.now() } else { Time::ZERO }
+    }
+
     pub(super) fn rouse(&mut self, roused: impl IntoIterator<Item = usize>) {
         for slot in roused {
             match self.errands.roused {
                 None => self.errands.roused = Some(slot),
-                Some(_) => self.errands.also_roused.push(slot),
+                Some(_) => self.errands.rest().roused.push(slot),
             }
         }
     }
@@ -164,11 +211,12 @@ where
     }
 
     pub(super) fn discard(&mut self, trash: Trash<J, T, E>) {
-        self.errands.trash.push(trash);
+        self.errands.rest().trash.push(trash);
     }
 
     /// Sees to it that the foreman looks in time.
-    pub(super) fn set_alarm(&mut self, now: Time) {
+    pub(super) fn set_alarm(&mut self) {
+        let now = self.time();
         let State { board, alarm, .. } = &mut *self.state;
         let next = board.next_deadline(now);
         if next.is_some_and(|next| alarm.is_none_or(|alarm| next < alarm)) {
@@ -178,7 +226,8 @@ where
     }
 
     /// What has its time now; when to look again.
-    pub(super) fn tick(&mut self, now: Time) -> Option<Time> {
+    pub(super) fn tick(&mut self) -> Option<Time> {
+        let now = self.now();
         let mut expired = Vec::new();
         let roused = self.state.board.tick(now, &mut expired);
         self.rouse(roused);
@@ -211,7 +260,7 @@ where
         self.state.books.dropped += 1;
         if task.claim() {
             self.note(event);
-            self.errands.also_given.push((task, Err(why)));
+            self.errands.rest().given.push((task, Err(why)));
         } else {
             // It was cancelled, and its submitter knows.
             self.discard(Trash::Task(task));
@@ -237,7 +286,7 @@ where
     }
 
     /// An attempt at a job has failed. It is in no place: it is tried again, or dead.
-    pub(super) fn come_back(&mut self, job: Waiting<Arc<Task<J, T, E>>>, failure: Failure<E>, now: Time) {
+    pub(super) fn come_back(&mut self, job: Waiting<Arc<Task<J, T, E>>>, failure: Failure<E>) {
         let task = job.item.clone();
         if self.state.is_closed() || task.is_over() {
             self.discard(Trash::Failure(failure));
@@ -248,13 +297,14 @@ where
             Verdict::Again(delay) => {
                 self.state.books.retried += 1;
                 self.note(JobEvent::Retried(task.id));
-                let job = Waiting { since: now, ..job };
+                let now = self.now();
+                let job = Waiting { since: Some(now), ..job };
                 if delay.is_zero() {
                     let roused = self.state.board.put(job);
                     self.rouse(roused);
                 } else {
                     self.state.board.delay(job, now.saturating_add(delay));
-                    self.set_alarm(now);
+                    self.set_alarm();
                 }
             }
         }
@@ -271,9 +321,11 @@ where
         self.state.dead.push_back(dead);
         if self.state.dead.len() > self.state.max_dead {
             let forgotten = self.state.dead.pop_front();
-            self.errands.trash.extend(forgotten.map(Trash::Dead));
+            if let Some(forgotten) = forgotten {
+                self.discard(Trash::Dead(forgotten));
+            }
         }
-        self.errands.also_given.push((task, Err(JobError::Failed(failures))));
+        self.errands.rest().given.push((task, Err(JobError::Failed(failures))));
     }
 
     /// Settles that nothing becomes of the jobs that are worked at. Their workers hear of it at their next await, and only when they
@@ -282,25 +334,40 @@ where
         for task in self.state.board.leases().cloned().collect::<Vec<_>>() {
             if task.claim() {
                 self.note(JobEvent::Dropped(task.id));
-                self.errands.also_given.push((task, Err(JobError::Dropped)));
+                self.errands.rest().given.push((task, Err(JobError::Dropped)));
             }
         }
     }
 
     /// Unlocks the queue, and does what is to be done then.
-    pub(super) fn end(self) {
-        let Self { pool, state, waited, errands } = self;
-        let room = if state.in_line > 0 { waited.saturating_sub(state.board.waiting()) } else { 0 };
+    pub(super) fn end(mut self) {
+        if self.state.draining > 0 && !self.is_exact {
+            self.gather();
+        }
+        let Self { pool, state, errands, is_exact, .. } = self;
+        let room = state.room_for_those_in_line();
+        let credit = if is_exact { state.credit() } else { 0 };
+        if credit > 0 {
+            pool.intake.lock().credit = credit;
+        }
         let is_emptied = state.draining > 0 && state.board.is_done();
         drop(state);
-        for slot in errands.roused.into_iter().chain(errands.also_roused) {
+        if let Some(slot) = errands.roused {
             pool.ring(slot);
         }
+        let rest = errands.rest.map(|rest| *rest);
+        let (given, trash) = rest.map_or((None, None), |rest| {
+            rest.roused.into_iter().for_each(|slot| pool.ring(slot));
+            (Some(rest.given), Some(rest.trash))
+        });
         for _ in 0..room {
             pool.room.notify_one();
         }
         pool.events.tell();
-        for (task, outcome) in errands.result.into_iter().chain(errands.also_given) {
+        if let Some((task, outcome)) = errands.result {
+            task.give(outcome);
+        }
+        for (task, outcome) in given.into_iter().flatten() {
             task.give(outcome);
         }
         if is_emptied {
@@ -309,6 +376,6 @@ where
         if errands.calls_foreman {
             pool.call_foreman();
         }
-        drop(errands.trash);
+        drop(trash);
     }
 }

@@ -1,7 +1,6 @@
 //! The workers' side of a pool: what they have made of a job goes in, and the next one comes out.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use perennial_actors::{ExitReason, Pid};
 
@@ -30,7 +29,8 @@ pub(super) enum Attempt<T, E> {
 /// A job that a worker has in hand.
 pub(super) struct Leased<J, T, E> {
     pub(super) task: Arc<Task<J, T, E>>,
-    pub(super) since: Time,
+    /// Since when, if that is taken.
+    pub(super) since: Option<Time>,
 }
 
 impl<J, T, E> Shared<J, T, E>
@@ -49,41 +49,39 @@ where
 
     /// A worker has finished an attempt, if it had begun one, and wants the next job; it is woken for that if there is none now.
     pub(super) fn turn(&self, seat: Seat, made: Option<Made<T, E>>) -> Option<Leased<J, T, E>> {
-        let now = self.now();
-        let mut session = self.session();
+        let mut session = self.glance();
         if let Some(made) = made {
-            session.settle(seat, made, now);
+            session.settle(seat, made);
         }
-        let leased = session.lease(seat, now);
+        let leased = session.lease(seat);
         session.end();
         leased
     }
 
     /// A worker has finished an attempt, and does not want another job now.
     pub(super) fn put_down(&self, seat: Seat, made: Made<T, E>) {
-        let now = self.now();
-        let mut session = self.session();
-        session.settle(seat, made, now);
+        let mut session = self.glance();
+        session.settle(seat, made);
         session.end();
     }
 
     /// An incarnation of a worker has ended, or was given up.
     pub(super) fn worker_gone(&self, seat: Seat, reason: &ExitReason) {
-        let now = self.now();
         let mut session = self.session();
         let (job, roused) = session.state.board.gone(seat.slot, seat.pid.incarnation());
         session.rouse(roused);
         if let Some(job) = job {
-            session.come_back(job, Failure::WorkerEnded(reason.clone()), now);
+            session.come_back(job, Failure::WorkerEnded(reason.clone()));
         }
         session.end();
     }
 }
 
-/// An attempt that is over, and when it was begun.
+/// An attempt that is over.
 pub(super) struct Made<T, E> {
     pub(super) attempt: Attempt<T, E>,
-    pub(super) since: Time,
+    /// Since when, if that is taken.
+    pub(super) since: Option<Time>,
 }
 
 impl<J, T, E> Session<'_, J, T, E>
@@ -92,7 +90,7 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    fn settle(&mut self, seat: Seat, made: Made<T, E>, now: Time) {
+    fn settle(&mut self, seat: Seat, made: Made<T, E>) {
         let job = self.state.board.settle(seat.slot, seat.pid.incarnation());
         let Some(job) = job else {
             // Another has it by now: this incarnation was given up for lost.
@@ -102,29 +100,45 @@ where
                 Attempt::GivenUp => {}
             };
         };
-        self.state.books.works.count(now.saturating_sub(made.since));
+        if let Some(since) = made.since {
+            let worked = self.now().saturating_sub(since);
+            self.state.books.works.count(worked);
+        }
         match made.attempt {
             Attempt::Done(output) => self.done(job.item, output),
-            Attempt::Failed(failure) => self.come_back(job, failure, now),
+            Attempt::Failed(failure) => self.come_back(job, failure),
             Attempt::GivenUp => self.let_go(job.item),
         }
     }
 
-    fn lease(&mut self, seat: Seat, now: Duration) -> Option<Leased<J, T, E>> {
-        let mut expired = Vec::new();
-        let (next, roused) = self.state.board.lease(seat.slot, seat.pid.incarnation(), now, &mut expired);
+    fn lease(&mut self, seat: Seat) -> Option<Leased<J, T, E>> {
+        if !self.state.board.has_for(seat.slot) {
+            self.fetch();
+        }
+        if let Some(leased) = self.lease_from_board(seat) {
+            return Some(leased);
+        }
+        // It is idle, and from now on woken for what is submitted. What was submitted before that it looks for once more.
+        self.gather();
+        let leased = self.lease_from_board(seat);
+        if leased.is_none() {
+            self.set_alarm();
+        }
+        leased
+    }
+
+    fn lease_from_board(&mut self, seat: Seat) -> Option<Leased<J, T, E>> {
+        let (time, mut expired) = (self.time(), Vec::new());
+        let (next, roused) = self.state.board.lease(seat.slot, seat.pid.incarnation(), time, &mut expired);
         self.rouse(roused);
         self.drop_expired(expired);
-        match next {
-            Next::Job(task, waited) => {
-                self.state.books.waits.count(waited);
-                self.note(JobEvent::Started { id: task.id, worker: seat.pid });
-                Some(Leased { task, since: now })
-            }
-            Next::Nothing => {
-                self.set_alarm(now);
-                None
-            }
-        }
+        let Next::Job(task, waiting_since) = next else { return None };
+        let since = waiting_since.map(|waiting_since| {
+            let now = self.now();
+            self.state.books.waits.count(now.saturating_sub(waiting_since));
+            now
+        });
+        self.note(JobEvent::Started { id: task.id, worker: seat.pid });
+        Some(Leased { task, since })
     }
 }

@@ -5,9 +5,10 @@ use std::future::{Future, IntoFuture};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::admission::Refused;
+use super::admission::{Draft, Refused};
 use super::job_handle::{JobHandle, Office};
 use super::office::Shared;
 use super::task::{Sink, Task, Terms};
@@ -132,11 +133,11 @@ where
     /// If there is none, or the pool takes none in any more; with the job.
     pub fn now(self) -> Result<JobHandle<T, E>, SubmitError<J>> {
         let Self { pool, job, terms } = self;
-        match pool.admit(terms, job, Sink::here(), false) {
-            Ok(task) => Ok(handle(&pool, task)),
-            Err(Refused::Full { job, .. }) => Err(SubmitError::Full(job)),
-            Err(Refused::Closed(job)) => Err(SubmitError::Closed(job)),
-        }
+        let draft = Draft { terms, job, sink: Sink::here() };
+        pool.admit(draft, false, |task| handle(&pool, task)).map_err(|refused| match refused {
+            Refused::Full(draft) => SubmitError::Full(draft.job),
+            Refused::Closed(job) => SubmitError::Closed(job),
+        })
     }
 
     /// Submits it when there is room, and does without its result.
@@ -145,38 +146,100 @@ where
     ///
     /// If the pool takes none in any more; with the job.
     pub async fn forget(self) -> Result<(), SubmitError<J>> {
-        self.into_sink(Sink::Nobody).await.map(drop)
+        self.put(Sink::Nobody).await
     }
 
-    pub(super) async fn into_sink(self, sink: Sink<T, E>) -> Result<Arc<Task<J, T, E>>, SubmitError<J>> {
+    pub(super) async fn put(self, sink: Sink<T, E>) -> Result<(), SubmitError<J>> {
         let Self { pool, job, terms } = self;
-        let (mut terms, mut job, mut sink) = (terms, job, sink);
-        loop {
-            // Enlisted before it asks, so that no room comes between the two unheard.
-            let room = pool.room.notified();
-            tokio::pin!(room);
-            room.as_mut().enable();
-            match pool.admit(terms, job, sink, true) {
-                Ok(task) => return Ok(task),
-                Err(Refused::Closed(job)) => return Err(SubmitError::Closed(job)),
-                Err(Refused::Full { terms: first, job: second, sink: third }) => {
-                    (terms, job, sink) = (first, second, third);
-                }
-            }
-            let _in_line = pool.counted(|state| &mut state.in_line);
-            room.await;
+        match pool.admit(Draft { terms, job, sink }, false, |_| ()) {
+            Ok(()) => Ok(()),
+            Err(Refused::Closed(job)) => Err(SubmitError::Closed(job)),
+            Err(Refused::Full(draft)) => Box::pin(wait_in_line(&pool, draft)).await.map(drop),
         }
     }
 }
 
-fn handle<J, T, E>(pool: &Arc<Shared<J, T, E>>, task: Arc<Task<J, T, E>>) -> JobHandle<T, E>
+async fn wait_in_line<J, T, E>(
+    pool: &Shared<J, T, E>,
+    mut draft: Draft<J, T, E>,
+) -> Result<Arc<Task<J, T, E>>, SubmitError<J>>
+where
+    J: Send + Sync + 'static,
+    T: Send + 'static,
+    E: Send + Sync + 'static,
+{
+    loop {
+        // Enlisted before it asks, so that no room comes between the two unheard.
+        let room = pool.room.notified();
+        tokio::pin!(room);
+        room.as_mut().enable();
+        match pool.admit(draft, true, Arc::clone) {
+            Ok(task) => return Ok(task),
+            Err(Refused::Closed(job)) => return Err(SubmitError::Closed(job)),
+            Err(Refused::Full(refused)) => draft = refused,
+        }
+        let _in_line = pool.counted(|state| &mut state.in_line);
+        room.await;
+    }
+}
+
+fn handle<J, T, E>(pool: &Arc<Shared<J, T, E>>, task: &Arc<Task<J, T, E>>) -> JobHandle<T, E>
 where
     J: Send + Sync + 'static,
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
     let office: Weak<dyn Office> = Arc::<Shared<J, T, E>>::downgrade(pool);
-    JobHandle { id: task.id, promise: task, office }
+    JobHandle { id: task.id, promise: task.clone(), office }
+}
+
+/// A job that is submitted as soon as there is room.
+#[must_use = "a job is submitted when this is awaited"]
+pub struct Submitting<J, T, E>(Step<J, T, E>);
+
+enum Step<J, T, E> {
+    First(Submission<J, T, E>),
+    InLine(Waits<J, T, E>),
+    Over,
+}
+
+type Submitted<J, T, E> = Result<JobHandle<T, E>, SubmitError<J>>;
+
+type Waits<J, T, E> = Pin<Box<dyn Future<Output = Submitted<J, T, E>> + Send>>;
+
+/// Nothing in it is ever pinned but what is in a box of its own.
+impl<J, T, E> Unpin for Submitting<J, T, E> {}
+
+impl<J, T, E> Future for Submitting<J, T, E>
+where
+    J: Send + Sync + 'static,
+    T: Send + 'static,
+    E: Send + Sync + 'static,
+{
+    type Output = Submitted<J, T, E>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut waits =
+            match std::mem::replace(&mut self.0, Step::Over) {
+                Step::First(Submission { pool, job, terms }) => {
+                    let draft = Draft { terms, job, sink: Sink::here() };
+                    match pool.admit(draft, false, |task| handle(&pool, task)) {
+                        Ok(handle) => return Poll::Ready(Ok(handle)),
+                        Err(Refused::Closed(job)) => return Poll::Ready(Err(SubmitError::Closed(job))),
+                        Err(Refused::Full(draft)) => Box::pin(async move {
+                            wait_in_line(&pool, draft).await.map(|task| handle(&pool, &task))
+                        }),
+                    }
+                }
+                Step::InLine(waits) => waits,
+                Step::Over => return Poll::Pending,
+            };
+        let submitted = waits.as_mut().poll(cx);
+        if submitted.is_pending() {
+            self.0 = Step::InLine(waits);
+        }
+        submitted
+    }
 }
 
 impl<J, T, E> IntoFuture for Submission<J, T, E>
@@ -185,15 +248,17 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    type Output = Result<JobHandle<T, E>, SubmitError<J>>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+    type Output = Submitted<J, T, E>;
+    type IntoFuture = Submitting<J, T, E>;
 
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let pool = self.pool.clone();
-            let task = self.into_sink(Sink::here()).await?;
-            Ok(handle(&pool, task))
-        })
+    fn into_future(self) -> Submitting<J, T, E> {
+        Submitting(Step::First(self))
+    }
+}
+
+impl<J, T, E> fmt::Debug for Submitting<J, T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Submitting").finish_non_exhaustive()
     }
 }
 

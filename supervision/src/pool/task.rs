@@ -50,6 +50,11 @@ pub(super) enum Sink<T, E> {
 }
 
 impl<T, E> Sink<T, E> {
+    /// Whether anybody wants the result.
+    pub(super) const fn is_for_somebody(&self) -> bool {
+        !matches!(self, Self::Nobody)
+    }
+
     pub(super) const fn here() -> Self {
         Self::Here(None, None)
     }
@@ -61,13 +66,16 @@ pub(super) struct Task<J, T, E> {
     pub(super) job: J,
     /// How it is to be treated, if not as every job of its pool.
     terms: Option<Box<Terms>>,
+    /// Whether anybody wants to know what becomes of it.
+    is_wanted: bool,
     /// What becomes of it is settled. Whoever sets this gives the result.
     over: AtomicBool,
     told: Mutex<Told<T, E>>,
 }
 
 struct Told<T, E> {
-    failures: Vec<Failure<E>>,
+    /// Most jobs never fail, and every byte of them counts.
+    failures: Option<Box<Vec<Failure<E>>>>,
     sink: Sink<T, E>,
     /// Of whoever works at it.
     worker: Option<Waker>,
@@ -83,8 +91,9 @@ pub(super) enum Verdict<E> {
 
 impl<J, T, E> Task<J, T, E> {
     pub(super) fn new(id: JobId, job: J, terms: Option<Box<Terms>>, sink: Sink<T, E>) -> Self {
-        let told = Told { failures: Vec::new(), sink, worker: None };
-        Self { id, job, terms, over: AtomicBool::new(false), told: Mutex::new(told) }
+        let is_wanted = sink.is_for_somebody();
+        let told = Told { failures: None, sink, worker: None };
+        Self { id, job, terms, is_wanted, over: AtomicBool::new(false), told: Mutex::new(told) }
     }
 
     /// How it is to be treated, in a pool that treats jobs so.
@@ -104,6 +113,10 @@ impl<J, T, E> Task<J, T, E> {
 
     /// Gives the result, by whoever has claimed to. Not under a lock: it wakes whoever waits.
     pub(super) fn give(&self, outcome: Outcome<T, E>) {
+        if outcome.is_ok() && !self.is_wanted {
+            // The worker itself says so, and nobody else waits.
+            return;
+        }
         let mut told = self.told();
         let worker = told.worker.take();
         let waiting = match std::mem::replace(&mut told.sink, Sink::Nobody) {
@@ -142,10 +155,11 @@ impl<J, T, E> Task<J, T, E> {
     pub(super) fn fail(&self, failure: Failure<E>, of_all: &Terms) -> Verdict<E> {
         let terms = self.terms(of_all);
         let mut told = self.told();
-        told.failures.push(failure);
-        let failures = u32::try_from(told.failures.len()).unwrap_or(u32::MAX);
+        let all = told.failures.get_or_insert_default();
+        all.push(failure);
+        let failures = u32::try_from(all.len()).unwrap_or(u32::MAX);
         if failures >= terms.attempts {
-            return Verdict::Dead(std::mem::take(&mut told.failures).into());
+            return Verdict::Dead(std::mem::take(&mut **all).into());
         }
         let delay = |backoff: &Backoff| backoff.delay(failures - 1, self.draw(failures));
         Verdict::Again(terms.backoff.as_ref().map_or(Duration::ZERO, delay))

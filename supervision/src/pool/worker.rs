@@ -180,7 +180,8 @@ async fn attempt<W: Worker>(worker: &mut W, pool: &Pooled<W>, leased: LeasedOf<W
             return Poll::Ready(Attempt::GivenUp);
         }
         let Some(limit) = task.terms(pool.terms()).time_limit else { return Poll::Pending };
-        let alarm = alarm.get_or_insert_with(|| Box::pin(sleep_until(pool.instant(since + limit))));
+        let alarm = alarm
+            .get_or_insert_with(|| Box::pin(sleep_until(pool.instant(pool.now().saturating_add(limit)))));
         alarm.as_mut().poll(cx).map(|()| Attempt::Failed(Failure::TimedOut))
     });
     Made { attempt: attempt.await, since }

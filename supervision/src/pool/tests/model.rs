@@ -11,7 +11,7 @@ pub(super) fn ms(ms: u64) -> Duration {
 
 /// A job that has waited since the beginning of time.
 pub(super) fn job(number: u64) -> Waiting<u64> {
-    Waiting { item: number, number, stand: Stand::default(), since: Duration::ZERO }
+    Waiting { item: number, number, stand: Stand::default(), since: Some(Duration::ZERO) }
 }
 
 /// Where a job is.

@@ -117,7 +117,7 @@ impl World {
         let job = Job { number, priority, meant_for: slot, only: None, expires, place: Place::Out };
         self.model.jobs.push(job);
         let stand = Stand { priority, slot, expires: expires.map(ms) };
-        self.come_back(Waiting { item: number, number, stand, since: ms(now) }, delay);
+        self.come_back(Waiting { item: number, number, stand, since: Some(ms(now)) }, delay);
     }
 
     fn come_back(&mut self, job: Waiting<u64>, delay: Option<u64>) {
