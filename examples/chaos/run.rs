@@ -66,7 +66,7 @@ pub async fn run(options: &Options, outputs: &Outputs) -> Report {
         }
     }
     let messages = stage.system.counters();
-    let jobs = stage.layout.jobs();
+    let jobs = stage.layout.pool.stats();
     checks.push(accounts(messages));
     checks.push(ends(&jobs));
     checks.push(Check::new("nobody panicked unless it was planned", unplanned.all()));
@@ -119,7 +119,7 @@ impl Stage {
             options.min_faults,
         );
         let damage = injector.attack(plan).await;
-        let finished = damage.lost.is_empty() && self.finish().await && settle(app).await;
+        let finished = damage.lost.is_empty() && self.finish().await && self.settle(app).await;
         for task in [line, observer, announcer] {
             task.abort();
             // It was aborted, which is what the error says.
@@ -141,6 +141,18 @@ impl Stage {
                 }
             }
         }
+    }
+
+    /// Waits until everybody runs, as one worker that is back does not mean that its siblings are up; and until nobody has anything
+    /// to do, as the last poke is a job too.
+    async fn settle(&self, app: &App<SupervisorHandle>) -> bool {
+        let settled = async {
+            while down(app).next().is_some() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            self.layout.pool.drain().await;
+        };
+        tokio::time::timeout(STALLED, settled).await.is_ok()
     }
 
     fn checks_of_the_attack(
@@ -166,16 +178,6 @@ impl Stage {
             Check::new("everybody runs when the attack is over", down(app).collect()),
         ]
     }
-}
-
-/// Waits until everybody runs: the answer of one worker does not mean that its siblings are up.
-async fn settle(app: &App<SupervisorHandle>) -> bool {
-    let settled = async {
-        while down(app).next().is_some() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    tokio::time::timeout(STALLED, settled).await.is_ok()
 }
 
 /// Who does not run.

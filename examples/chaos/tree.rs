@@ -15,7 +15,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial::pool::{Pool, PoolStats};
+use perennial::pool::Pool;
 use perennial::prelude::*;
 
 use super::collector::{self, COLLECTOR, Collector};
@@ -29,7 +29,7 @@ use super::walker::{self, WALKER, Walker};
 
 /// What the demo knows of its tree.
 pub struct Layout {
-    pool: Hashers,
+    pub pool: Hashers,
     pub hashers: Vec<Target>,
     pub collector: Target,
     pub walker: Target,
@@ -101,11 +101,6 @@ impl Layout {
     /// Every worker.
     pub fn targets(&self) -> impl Iterator<Item = &Target> {
         [&self.collector, &self.walker].into_iter().chain(&self.hashers)
-    }
-
-    /// The accounts of the pool.
-    pub fn jobs(&self) -> PoolStats {
-        self.pool.stats()
     }
 }
 
