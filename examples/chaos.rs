@@ -1,6 +1,6 @@
 //! Indexes a folder while being attacked, and proves that nothing was lost.
 //!
-//! A tree of supervisors and workers computes the SHA-256 of every regular file below a folder, while an injector
+//! A pool in a tree of supervisors computes the SHA-256 of every regular file below a folder, while an injector
 //! panics, fails and kills workers and supervisors in it. What was in work at a crash is done again; every file ends in the
 //! result exactly once; at the end a plain sequential pass without any actor checks all of it.
 //!

@@ -95,6 +95,9 @@ fn the_report_is_one_json_object_whose_accounts_add_up() {
     let settled = ["handled", "lost_in_flight", "dead_lettered", "queued"]
         .map(|kind| number(&format!("/messages/{kind}")));
     assert_eq!(number("/messages/accepted"), settled.iter().sum::<u64>());
+    let ended = ["done", "failed", "dropped"].map(|kind| number(&format!("/jobs/{kind}")));
+    assert_eq!(number("/jobs/submitted"), ended.iter().sum::<u64>());
+    assert!(number("/jobs/done") >= FILES as u64 && number("/jobs/retried") >= 1);
     assert!(number("/recovery_us/p50") <= number("/recovery_us/p99"));
     assert!(number("/recovery_us/p99") <= number("/recovery_us/max"));
     assert_eq!((&report["verified"], &report["violations"]), (&Value::Bool(true), &Value::Array(vec![])));
@@ -111,7 +114,7 @@ fn a_report_for_people_shows_the_tree_and_every_invariant() {
     for part in [
         "with seed 7",
         "├─ collector",
-        "hasher-3",
+        "├─ hashers",
         "faults ",
         "escalations ",
         "recovery ",

@@ -85,7 +85,7 @@ impl Verified {
             // The pass did not come across it.
             let error = match outcome {
                 Outcome::Failed(error) => error.clone(),
-                Outcome::Hashed(_) | Outcome::Lost => "it vanished while the folder was indexed".to_owned(),
+                Outcome::Hashed(_) => "it vanished while the folder was indexed".to_owned(),
             };
             verified.failed.insert(path.to_owned(), error);
         }
@@ -117,7 +117,7 @@ impl Verified {
             }
             // It was not there yet when the walk came by.
             (None, Ok(_)) if moved(&path) => {}
-            (None | Some(Outcome::Lost), _) => {
+            (None, _) => {
                 self.missing.push(format!("{} is not in the result", path.display()));
             }
         }

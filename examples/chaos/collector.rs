@@ -7,27 +7,20 @@ use std::sync::Arc;
 use perennial::prelude::*;
 
 use super::journal::{Journal, Record};
-use super::trap::{Common, Trap};
+use super::trap::Rig;
 
 pub const COLLECTOR: Name<Msg> = Name::new("collector");
 
 pub enum Msg {
     /// Take a result. Answered when it is written down; before that it may have to be sent again.
     Store(Record, Reply<()>),
-    /// Which files something came of.
-    Known(Reply<HashSet<PathBuf>>),
-    Common(Common),
-}
-
-impl From<Common> for Msg {
-    fn from(common: Common) -> Self {
-        Self::Common(common)
-    }
+    /// Look whether there is a trap.
+    Poke,
 }
 
 pub struct Args {
     pub journal: Arc<Journal>,
-    pub trap: Arc<Trap>,
+    pub rig: Arc<Rig>,
     /// Sabotage: whether the same file may be written down again.
     pub trusts_everybody: bool,
 }
@@ -36,7 +29,7 @@ pub struct Args {
 pub struct Collector {
     known: HashSet<PathBuf>,
     journal: Arc<Journal>,
-    trap: Arc<Trap>,
+    rig: Arc<Rig>,
     trusts_everybody: bool,
 }
 
@@ -44,31 +37,26 @@ impl Actor for Collector {
     type Msg = Msg;
     type Args = Args;
 
-    async fn init(args: &Args, _: &mut Context<Self>) -> Result<Self, ExitReason> {
-        Ok(Self {
+    async fn init(args: &Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+        let collector = Self {
             known: args.journal.paths(),
             journal: args.journal.clone(),
-            trap: args.trap.clone(),
+            rig: args.rig.clone(),
             trusts_everybody: args.trusts_everybody,
-        })
+        };
+        args.rig.rise(ctx.pid());
+        Ok(collector)
     }
 
     async fn handle(&mut self, msg: Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
-        match msg {
-            Msg::Store(record, reply) => {
-                self.trap.step(ctx)?;
-                if self.known.insert(record.path.clone()) || self.trusts_everybody {
-                    self.journal.append(record);
-                }
-                reply.send(());
-                Ok(())
+        self.rig.step(ctx.pid())?;
+        if let Msg::Store(record, reply) = msg {
+            if self.known.insert(record.path.clone()) || self.trusts_everybody {
+                self.journal.append(record);
             }
-            Msg::Known(reply) => {
-                reply.send(self.known.clone());
-                Ok(())
-            }
-            Msg::Common(common) => self.trap.common(common, ctx),
+            reply.send(());
         }
+        Ok(())
     }
 }
 

@@ -1,11 +1,12 @@
 //! The attack: carries a plan out, and waits for everybody it has struck to come back.
 
+use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use perennial::{App, SupervisorHandle, System, Totals};
-use tokio::task::{AbortHandle, JoinSet};
+use perennial::{App, Handle, SupervisorHandle, System, Totals};
+use tokio::task::JoinSet;
 use tokio::time;
 
 use super::journal::Journal;
@@ -14,7 +15,7 @@ use super::recovery::{Aftermath, Faults};
 use super::target::Target;
 use super::tree::Layout;
 
-/// Whoever does not answer for so long is taken for gone.
+/// Whoever has not begun for so long is taken for gone.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An attack on a tree.
@@ -26,8 +27,6 @@ pub struct Injector {
     pub min_faults: u64,
     /// How many faults took effect, for the progress line.
     pub count: Arc<AtomicU64>,
-    /// Who waits for a file to spring its trap.
-    pub trapper: Option<AbortHandle>,
 }
 
 /// What an attack has done.
@@ -41,9 +40,12 @@ pub struct Damage {
 
 type Blows = JoinSet<Option<Aftermath>>;
 
+/// Those who share a trap.
+type Group = fn(&Layout) -> &[Target];
+
 impl Injector {
     /// Attacks until the work is done, the minimum reached and somebody has given up; or until somebody does not come back.
-    pub async fn attack(mut self, plan: Plan) -> Damage {
+    pub async fn attack(self, plan: Plan) -> Damage {
         let (mut damage, mut blows) = (Damage::default(), Blows::new());
         for step in plan {
             self.wait(step.after, &mut damage, &mut blows).await;
@@ -52,14 +54,12 @@ impl Injector {
             }
             match step.blow {
                 Blow::Strike(victim, way) => self.strike(victim, way, &mut blows),
-                Blow::NextFile(way) => self.trap_next_file(way, &mut blows),
-                Blow::Wear(crew) => self.wear(crew, &mut damage, &mut blows).await,
+                Blow::NextFile(way) => self.set_trap(|all| &all.hashers, way, &mut blows),
+                Blow::Wear => self.wear(&mut damage, &mut blows).await,
             }
         }
-        // No file will spring a trap any more if all are done, or nobody is there to do them: it did not take effect.
-        if self.layout.next_file.disarm() {
-            self.trapper.take().inspect(AbortHandle::abort);
-        }
+        // What nobody has stepped into, perhaps because nobody is there any more, did not take effect.
+        self.layout.targets().for_each(|target| target.rig.trap.disarm());
         while let Some(aftermath) = blows.join_next().await.map(|blow| blow.ok().flatten()) {
             self.note(aftermath, &mut damage);
         }
@@ -102,67 +102,59 @@ impl Injector {
     }
 
     fn strike(&self, victim: Victim, way: Way, blows: &mut Blows) {
-        let layout = self.layout.clone();
         match victim {
-            Victim::Hasher(number) => {
-                drop(blows.spawn(strike_worker(layout, move |all| &all.hashers[number], way)))
-            }
-            Victim::Dispatcher => drop(blows.spawn(strike_worker(layout, |all| &all.dispatcher, way))),
-            Victim::Collector => drop(blows.spawn(strike_worker(layout, |all| &all.collector, way))),
-            Victim::Walker => drop(blows.spawn(strike_worker(layout, |all| &all.walker, way))),
-            Victim::Crew(crew) => {
-                self.kill_supervisor(format!("crews/crew-{crew}"), move |all| &all.hashers[crew], blows)
-            }
-            Victim::Crews => self.kill_supervisor("crews".to_owned(), |all| &all.hashers[0], blows),
-            Victim::Intake => self.kill_supervisor("intake".to_owned(), |all| &all.dispatcher, blows),
+            Victim::Hasher(number) => self.strike_one_of(|all| &all.hashers, number, way, blows),
+            Victim::Collector => self.strike_one_of(|all| slice::from_ref(&all.collector), 0, way, blows),
+            Victim::Walker => self.strike_one_of(|all| slice::from_ref(&all.walker), 0, way, blows),
+            Victim::Pool => self.kill_supervisor(&["indexing", "hashers"], |all| &all.hashers[0], blows),
+            Victim::Indexing => self.kill_supervisor(&["indexing"], |all| &all.walker, blows),
+        }
+    }
+
+    /// Lets one crash of those who share a trap.
+    fn strike_one_of(&self, them: Group, number: usize, way: Way, blows: &mut Blows) {
+        if way == Way::Kill {
+            let layout = self.layout.clone();
+            blows.spawn(async move {
+                let victim = &them(&layout)[number];
+                let handle = victim.handle()?;
+                kill(&handle, victim, victim.name.clone()).await
+            });
+        } else {
+            self.set_trap(them, way, blows);
+            // Also if another trap is there already: nobody may have come by.
+            them(&self.layout)[number].poke();
         }
     }
 
     /// Kills a supervisor. It is back when a worker below it is.
-    fn kill_supervisor(
-        &self,
-        path: String,
-        worker: impl Fn(&Layout) -> &Target + Send + 'static,
-        blows: &mut Blows,
-    ) {
-        let Some(supervisor) = self.app.tree().at(path.split('/')).map(|node| node.handle.clone()) else {
-            return;
-        };
+    fn kill_supervisor(&self, path: &[&str], worker: fn(&Layout) -> &Target, blows: &mut Blows) {
+        let tree = self.app.tree();
+        let Some(supervisor) = tree.at(path.iter().copied()) else { return };
+        let (name, handle) = (supervisor.id.to_string(), supervisor.handle.clone());
         let layout = self.layout.clone();
-        blows.spawn(async move {
-            let worker = worker(&layout);
-            let before = worker.pid().filter(|_| worker.engage())?;
-            let at = Instant::now();
-            if supervisor.kill().is_err() {
-                worker.release();
-                return None;
-            }
-            Some(wait_for(worker, path, Way::Kill, before.incarnation(), at).await)
-        });
+        blows.spawn(async move { kill(&handle, worker(&layout), name).await });
     }
 
-    fn trap_next_file(&mut self, way: Way, blows: &mut Blows) {
-        let layout = self.layout.clone();
-        if !layout.next_file.arm(way) {
+    /// Sets a trap, for whoever comes by first.
+    fn set_trap(&self, them: Group, way: Way, blows: &mut Blows) {
+        if !them(&self.layout)[0].rig.trap.arm(way) {
             return;
         }
-        let trapper = blows.spawn(async move {
-            let crash = layout.next_file.sprung().await;
-            let Some(hasher) = layout.hashers.iter().find(|hasher| hasher.is(&crash.victim)) else {
-                let back = Err("its name leads nowhere".to_owned());
-                return Some(Aftermath { way, victim: "the hasher of the first file".to_owned(), back });
-            };
-            let name = hasher.name.clone();
-            Some(wait_for(hasher, name, way, crash.pid.incarnation(), crash.at).await)
+        let layout = self.layout.clone();
+        blows.spawn(async move {
+            let them = them(&layout);
+            let crash = them[0].rig.trap.sprung().await?;
+            let victim = &them[crash.number];
+            Some(wait_for(victim, victim.name.clone(), way, crash.incarnation, crash.at).await)
         });
-        self.trapper = Some(trapper);
     }
 
-    /// Lets a crew crash faster than its supervisor tolerates, until that gives up.
-    async fn wear(&self, crew: usize, damage: &mut Damage, blows: &mut Blows) {
+    /// Lets the hashers crash faster than their supervisor tolerates, until that gives up.
+    async fn wear(&self, damage: &mut Damage, blows: &mut Blows) {
         let before = self.escalations();
         while self.escalations() == before && damage.lost.is_empty() {
-            for hasher in self.layout.crew(crew) {
+            for hasher in 0..self.layout.hashers.len() {
                 self.strike(Victim::Hasher(hasher), Way::Kill, blows);
             }
             while let Some(blow) = blows.try_join_next() {
@@ -175,50 +167,26 @@ impl Injector {
     }
 }
 
-/// Lets a worker crash, unless it has not come back from the time before.
-async fn strike_worker(
-    layout: Arc<Layout>,
-    worker: impl Fn(&Layout) -> &Target,
-    way: Way,
-) -> Option<Aftermath> {
-    let worker = worker(&layout);
+/// Kills somebody, unless the worker by whom it is known to be back has not come back from the time before.
+async fn kill(who: &Handle, worker: &Target, victim: String) -> Option<Aftermath> {
     if !worker.engage() {
         return None;
     }
-    let crash = match way {
-        Way::Kill => worker.pid().map(|pid| (pid, Instant::now())).filter(|_| worker.kill()),
-        Way::Panic | Way::Error => spring(worker, way).await,
+    let before = worker.handle().and_then(|worker| worker.pid());
+    let at = Instant::now();
+    let aftermath = match before.filter(|_| who.kill().is_ok()) {
+        Some(pid) => Some(wait_for(worker, victim, Way::Kill, pid.incarnation(), at).await),
+        None => None,
     };
-    match crash {
-        Some((pid, at)) => Some(wait_for(worker, worker.name.clone(), way, pid.incarnation(), at).await),
-        None => {
-            worker.release();
-            None
-        }
-    }
+    worker.release();
+    aftermath
 }
 
-/// Arms a worker's trap and waits until it steps into it.
-async fn spring(worker: &Target, way: Way) -> Option<(perennial::Pid, Instant)> {
-    if !worker.trap.arm(way) {
-        return None;
-    }
-    worker.poke();
-    match time::timeout(PATIENCE, worker.trap.sprung()).await {
-        Ok(crash) => Some((crash.pid, crash.at)),
-        Err(_) => {
-            worker.trap.disarm();
-            None
-        }
-    }
-}
-
-/// Waits until a worker answers in an incarnation after the one that crashed.
+/// Waits until a worker has begun in an incarnation after the one that crashed.
 async fn wait_for(worker: &Target, victim: String, way: Way, crashed: u32, at: Instant) -> Aftermath {
     let back = match time::timeout(PATIENCE, worker.back_after(crashed)).await {
         Ok(back) => back.map(|()| at.elapsed()),
-        Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+        Err(_) => Err(format!("it has not begun within {} s", PATIENCE.as_secs())),
     };
-    worker.release();
     Aftermath { way, victim, back }
 }

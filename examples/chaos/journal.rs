@@ -1,10 +1,10 @@
 //! What outlives every crash: the results so far, as a disk would keep them, and how far everything is.
 //!
 //! The journal stands for a disk. It is the only thing that incarnations share besides messages: the collector appends to it,
-//! and reads it when it starts anew.
+//! and reads it when it starts anew; the walker notes what it has handed in.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -18,8 +18,6 @@ pub enum Outcome {
     Hashed(Digest),
     /// It could not be read, for this reason.
     Failed(String),
-    /// Nothing, but it is booked as done. Only a sabotaged dispatcher does that.
-    Lost,
 }
 
 /// A file and what came of it.
@@ -33,7 +31,7 @@ pub struct Record {
 #[derive(Debug)]
 pub struct Journal {
     records: Mutex<Vec<Record>>,
-    found: AtomicU64,
+    handed_in: Mutex<HashSet<PathBuf>>,
     bytes: AtomicU64,
     complete: watch::Sender<bool>,
 }
@@ -42,7 +40,7 @@ impl Journal {
     pub fn new() -> Self {
         Self {
             records: Mutex::default(),
-            found: AtomicU64::new(0),
+            handed_in: Mutex::default(),
             bytes: AtomicU64::new(0),
             complete: watch::Sender::new(false),
         }
@@ -72,18 +70,23 @@ impl Journal {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// The most files that any walk has come across so far.
+    /// How many files were handed to the hashers.
     pub fn found(&self) -> u64 {
-        self.found.load(Ordering::Relaxed)
+        self.handed_in().len() as u64
     }
 
-    pub fn set_found(&self, found: u64) {
-        self.found.fetch_max(found, Ordering::Relaxed);
+    /// Notes that the hashers have this file.
+    pub fn hand_in(&self, path: PathBuf) {
+        self.handed_in().insert(path);
     }
 
-    /// The dispatcher knows whether all is done, until the next one has to find out again.
-    pub fn set_complete(&self, complete: bool) {
-        self.complete.send_replace(complete);
+    pub fn is_handed_in(&self, path: &Path) -> bool {
+        self.handed_in().contains(path)
+    }
+
+    /// All is done.
+    pub fn set_complete(&self) {
+        self.complete.send_replace(true);
     }
 
     pub fn is_complete(&self) -> bool {
@@ -94,6 +97,10 @@ impl Journal {
     pub async fn completed(&self) {
         // The sender lives as long as this does.
         let _ = self.complete.subscribe().wait_for(|complete| *complete).await;
+    }
+
+    fn handed_in(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
+        self.handed_in.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn records(&self) -> MutexGuard<'_, Vec<Record>> {

@@ -1,15 +1,14 @@
 //! The chaos demo. From the outside in:
 //!
 //! - [`options`]: what the user wants; [`run`]: from there to a [`report`].
-//! - [`tree`]: who supervises whom. [`walker`], [`dispatcher`], [`hasher`], [`collector`]: the workers, in the order in which a
-//!   file passes through them. [`files`]: walking and hashing itself. [`journal`]: what outlives every crash.
+//! - [`tree`]: who supervises whom. [`walker`], [`hasher`], [`collector`]: the workers, in the order in which a file passes through
+//!   them; the hashers are a pool. [`files`]: walking and hashing itself. [`journal`]: what outlives every crash.
 //! - [`plan`]: which faults, drawn from a seed. [`trap`] and [`target`]: how a fault reaches its victim.
 //!   [`injector`]: the attack. [`recovery`]: how long it took to come back.
 //! - [`check`]: whether everything held. [`manifest`]: the result for other tools.
 
 mod check;
 mod collector;
-mod dispatcher;
 mod files;
 mod hasher;
 mod injector;

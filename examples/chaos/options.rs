@@ -42,7 +42,7 @@ pub struct Options {
 /// How the system can be broken on purpose.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum Sabotage {
-    /// What was in work at a crash is booked as done
+    /// What was in work at a crash is not done again
     LoseWork,
     /// Results are delivered twice, and the collector does not notice
     DoubleCount,

@@ -19,16 +19,14 @@ pub enum Way {
 /// Who is to crash.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Victim {
+    /// This one, if it is killed; else whoever takes the next job.
     Hasher(usize),
-    Dispatcher,
     Walker,
     Collector,
-    /// A supervisor of some hashers.
-    Crew(usize),
-    /// The supervisor of all crews.
-    Crews,
-    /// The supervisor of walker and dispatcher.
-    Intake,
+    /// The supervisor of the hashers.
+    Pool,
+    /// The supervisor of pool and walker.
+    Indexing,
 }
 
 /// A part of an attack.
@@ -38,8 +36,8 @@ pub enum Blow {
     Strike(Victim, Way),
     /// Let the hasher crash that takes the next file, whoever that is.
     NextFile(Way),
-    /// Let the hashers of a crew crash until their supervisor gives up.
-    Wear(usize),
+    /// Let the hashers crash until their supervisor gives up.
+    Wear,
 }
 
 /// A blow, and how long after the one before.
@@ -54,12 +52,11 @@ pub struct Step {
 pub struct Plan {
     dice: StdRng,
     hashers: usize,
-    crews: usize,
     rate: f64,
     /// From this blow on the gaps grow, so that even a file that takes long is done some time.
     relent_after: u64,
     count: u64,
-    /// The blow that wears a crew out.
+    /// The blow that wears the pool out.
     wear_at: u64,
     /// The next blow that may hit somebody whose crash sets the whole walk back, and the distance to the one after. It grows,
     /// so that even a walk that takes long is done some time.
@@ -71,10 +68,10 @@ pub struct Plan {
 const RELENT: f64 = 1.15;
 
 impl Plan {
-    pub fn new(seed: u64, hashers: usize, crews: usize, rate: f64, relent_after: u64) -> Self {
+    pub fn new(seed: u64, hashers: usize, rate: f64, relent_after: u64) -> Self {
         let mut dice = StdRng::seed_from_u64(seed);
         let wear_at = dice.random_range(2..8);
-        Self { dice, hashers, crews, rate, relent_after, count: 0, wear_at, heavy_at: 1, heavy_gap: 3 }
+        Self { dice, hashers, rate, relent_after, count: 0, wear_at, heavy_at: 1, heavy_gap: 3 }
     }
 
     /// Gaps as of a Poisson process: faults do not wait for one another.
@@ -91,7 +88,7 @@ impl Plan {
             return Blow::NextFile(way);
         }
         if self.count == self.wear_at {
-            return Blow::Wear(self.dice.random_range(0..self.crews));
+            return Blow::Wear;
         }
         if self.count >= self.heavy_at {
             self.heavy_at = self.count + self.heavy_gap;
@@ -99,18 +96,16 @@ impl Plan {
             return self.heavy();
         }
         if self.dice.random_ratio(1, 8) {
-            return Blow::Strike(Victim::Crew(self.dice.random_range(0..self.crews)), Way::Kill);
+            return Blow::Strike(Victim::Pool, Way::Kill);
         }
         Blow::Strike(Victim::Hasher(self.dice.random_range(0..self.hashers)), self.way())
     }
 
     fn heavy(&mut self) -> Blow {
-        match self.dice.random_range(0..5) {
-            0 => Blow::Strike(Victim::Dispatcher, self.way()),
-            1 => Blow::Strike(Victim::Collector, self.way()),
-            2 => Blow::Strike(Victim::Walker, self.way()),
-            3 => Blow::Strike(Victim::Intake, Way::Kill),
-            _ => Blow::Strike(Victim::Crews, Way::Kill),
+        match self.dice.random_range(0..3) {
+            0 => Blow::Strike(Victim::Collector, self.way()),
+            1 => Blow::Strike(Victim::Walker, self.way()),
+            _ => Blow::Strike(Victim::Indexing, Way::Kill),
         }
     }
 

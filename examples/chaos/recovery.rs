@@ -31,11 +31,11 @@ impl Faults {
 pub struct Aftermath {
     pub way: Way,
     pub victim: String,
-    /// From the crash to the first answer of the next incarnation, or why there was none.
+    /// From the crash until the next incarnation has begun, or why none did.
     pub back: Result<Duration, String>,
 }
 
-/// From crash to first answer, in microseconds.
+/// From a crash to the next incarnation at work, in microseconds.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Recovery {
     pub p50: u64,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use indicatif::HumanBytes;
+use perennial::pool::PoolStats;
 use perennial::{Counters, Totals};
 use serde::Serialize;
 
@@ -23,6 +24,7 @@ pub struct Report {
     pub faults: Faults,
     pub totals: Totals,
     pub messages: Counters,
+    pub jobs: PoolStats,
     pub recovery: Recovery,
     pub checks: Vec<Check>,
     pub tree: String,
@@ -74,6 +76,8 @@ impl Report {
 
     pub fn json(&self) -> impl Serialize {
         let Counters { accepted, handled, lost_in_flight, dead_lettered, queued } = self.messages;
+        let PoolStats { submitted, done, failed, dropped, retried, .. } = self.jobs;
+        let jobs = Jobs { submitted, done, failed, dropped, retried };
         let failed = self.failed.iter();
         Json {
             version: 1,
@@ -91,6 +95,7 @@ impl Report {
             restarts: self.totals.restarts,
             escalations: self.totals.escalations,
             messages: Messages { accepted, handled, lost_in_flight, dead_lettered, queued },
+            jobs,
             recovery_us: self.recovery,
             violations: self.violations(),
             verified: self.holds(),
@@ -130,7 +135,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Faults { panic, error, kill, total } = self.faults;
         let Recovery { p50, p90, p99, max } = self.recovery;
-        let m = &self.messages;
+        let (m, jobs) = (&self.messages, &self.jobs);
         writeln!(f, "the tree after the attack:\n{}", self.tree)?;
         writeln!(
             f,
@@ -148,7 +153,12 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "recovery     p50 {p50} µs, p90 {p90} µs, p99 {p99} µs, max {max} µs (crash to first answer)"
+            "jobs         {} submitted = {} done + {} failed + {} dropped; {} attempts tried again",
+            jobs.submitted, jobs.done, jobs.failed, jobs.dropped, jobs.retried
+        )?;
+        writeln!(
+            f,
+            "recovery     p50 {p50} µs, p90 {p90} µs, p99 {p99} µs, max {max} µs (crash to the next one at work)"
         )?;
         writeln!(f, "elapsed      {:.2} s", self.elapsed.as_secs_f64())?;
         self.write_failed(f)?;
@@ -169,6 +179,7 @@ struct Json {
     restarts: u64,
     escalations: u64,
     messages: Messages,
+    jobs: Jobs,
     recovery_us: Recovery,
     violations: Vec<String>,
     verified: bool,
@@ -188,4 +199,13 @@ struct Messages {
     lost_in_flight: u64,
     dead_lettered: u64,
     queued: u64,
+}
+
+#[derive(Serialize)]
+struct Jobs {
+    submitted: u64,
+    done: u64,
+    failed: u64,
+    dropped: u64,
+    retried: u64,
 }

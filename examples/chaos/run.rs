@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use perennial::{App, ChildState, Counters, ShutdownReport, SupervisorHandle, System, Totals};
+use perennial::pool::PoolStats;
+use perennial::{App, ChildState, Counters, ShutdownReport, Supervisor, SupervisorHandle, System, Totals};
 
 use super::check::{Check, Pass, Verified};
 use super::files::{self, Scope};
@@ -50,8 +51,7 @@ pub async fn run(options: &Options, outputs: &Outputs) -> Report {
         skip_caches: options.skips_caches(),
         outputs: outputs.ids(),
     };
-    let stage = Stage::set(options.workers.get());
-    let tree = stage.layout.tree(&scope, &stage.journal, options.sabotage);
+    let (stage, tree) = Stage::set(options, &scope);
     let mut checks = Vec::new();
     let (mut damage, mut picture) = (Damage::default(), String::new());
     match tree.start(&stage.system).await {
@@ -66,7 +66,9 @@ pub async fn run(options: &Options, outputs: &Outputs) -> Report {
         }
     }
     let messages = stage.system.counters();
+    let jobs = stage.layout.pool.stats();
     checks.push(accounts(messages));
+    checks.push(ends(&jobs));
     checks.push(Check::new("nobody panicked unless it was planned", unplanned.all()));
     let (mut verified, special) = verify(scope, &stage.journal, since).await;
     let mut all = verified.checks();
@@ -79,6 +81,7 @@ pub async fn run(options: &Options, outputs: &Outputs) -> Report {
         faults: damage.faults,
         totals: Totals::of(&stage.system),
         messages,
+        jobs,
         recovery: Recovery::of(damage.times),
         checks: all,
         tree: picture,
@@ -87,15 +90,11 @@ pub async fn run(options: &Options, outputs: &Outputs) -> Report {
 }
 
 impl Stage {
-    fn set(hashers: usize) -> Self {
-        let system = System::new();
-        Self {
-            layout: Arc::new(Layout::new(&system, hashers)),
-            system,
-            journal: Arc::new(Journal::new()),
-            count: Arc::default(),
-            observed: Arc::default(),
-        }
+    fn set(options: &Options, scope: &Scope) -> (Self, Supervisor) {
+        let (system, journal) = (System::new(), Arc::new(Journal::new()));
+        let (layout, tree) = Layout::new(&system, options.workers.get(), scope, &journal, options.sabotage);
+        let layout = Arc::new(layout);
+        (Self { system, layout, journal, count: Arc::default(), observed: Arc::default() }, tree)
     }
 
     /// Attacks while the work goes on; whether the work was finished.
@@ -112,18 +111,15 @@ impl Stage {
             journal: self.journal.clone(),
             min_faults: options.min_faults,
             count: self.count.clone(),
-            trapper: None,
         };
         let plan = Plan::new(
             options.seed(),
             self.layout.hashers.len(),
-            self.layout.crews,
             options.faults_per_second,
             options.min_faults,
         );
         let damage = injector.attack(plan).await;
-        // The last faults may have set it back.
-        let finished = damage.lost.is_empty() && self.finish().await && settle(app).await;
+        let finished = damage.lost.is_empty() && self.finish().await && self.settle(app).await;
         for task in [line, observer, announcer] {
             task.abort();
             // It was aborted, which is what the error says.
@@ -147,6 +143,18 @@ impl Stage {
         }
     }
 
+    /// Waits until everybody runs, as one worker that is back does not mean that its siblings are up; and until nobody has anything
+    /// to do, as the last poke is a job too.
+    async fn settle(&self, app: &App<SupervisorHandle>) -> bool {
+        let settled = async {
+            while down(app).next().is_some() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            self.layout.pool.drain().await;
+        };
+        tokio::time::timeout(STALLED, settled).await.is_ok()
+    }
+
     fn checks_of_the_attack(
         &self,
         app: &App<SupervisorHandle>,
@@ -161,7 +169,7 @@ impl Stage {
                 "it is not, and nothing moves any more".to_owned()
             }),
             Check::new("whoever crashed came back", damage.lost.clone()),
-            Check::that("a name leads to its worker at every moment", misses == 0, || {
+            Check::that("everybody can be reached at every moment", misses == 0, || {
                 format!("{misses} of {lookups} lookups failed")
             }),
             Check::that("a supervisor gave up and was restarted by its own", escalations > 0, || {
@@ -170,16 +178,6 @@ impl Stage {
             Check::new("everybody runs when the attack is over", down(app).collect()),
         ]
     }
-}
-
-/// Waits until everybody runs: the answer of one worker does not mean that its siblings are up.
-async fn settle(app: &App<SupervisorHandle>) -> bool {
-    let settled = async {
-        while down(app).next().is_some() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    tokio::time::timeout(STALLED, settled).await.is_ok()
 }
 
 /// Who does not run.
@@ -200,14 +198,20 @@ fn accounts(messages: Counters) -> Check {
     Check::that("every message is accounted for, and none is left", holds, || format!("{messages:?}"))
 }
 
-/// Looks every name up, again and again.
+fn ends(jobs: &PoolStats) -> Check {
+    let PoolStats { submitted, done, failed, dropped, .. } = *jobs;
+    let holds = submitted == done && failed + dropped == 0;
+    Check::that("every job was done", holds, || jobs.to_string())
+}
+
+/// Looks everybody up, again and again.
 async fn observe(layout: Arc<Layout>, observed: Arc<Observed>) {
     let mut tick = tokio::time::interval(Duration::from_micros(200));
     loop {
         tick.tick().await;
         for target in layout.targets() {
             observed.lookups.fetch_add(1, Ordering::Relaxed);
-            if !target.is_named() {
+            if target.handle().is_none() {
                 observed.misses.fetch_add(1, Ordering::Relaxed);
             }
         }

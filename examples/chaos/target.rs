@@ -1,49 +1,69 @@
-//! The workers as the injector sees them, whatever their messages: something to crash, and to ask whether it is back.
+//! The workers as the injector sees them, whatever they do: something to crash, and to wait for.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use perennial::{CallError, Handle, Name, Pid, Reply, System, Whereis};
+use perennial::{Handle, Name, ProcessState, System, Whereis};
+use tokio::time;
 
-use super::trap::{Common, Trap};
+use super::hasher::{Hashers, Job};
+use super::trap::Rig;
 
-/// A worker that can be attacked. Reached by its name each time, as anybody would.
+/// How often somebody who is waited for is looked after.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// A worker that can be attacked.
 pub struct Target {
     pub name: String,
-    pub trap: Arc<Trap>,
+    pub rig: Arc<Rig>,
     /// Somebody waits for it to come back: let it.
     engaged: AtomicBool,
-    reach: Box<dyn Reach>,
-}
-
-/// What the injector needs of an address.
-trait Reach: Send + Sync {
-    fn handle(&self) -> Option<Handle>;
-    fn send(&self, common: Common);
-    fn ask(&self) -> Answer<'_>;
-}
-
-type Answer<'a> = Pin<Box<dyn Future<Output = Result<u32, Gone>> + Send + 'a>>;
-
-/// Why a worker cannot be asked.
-#[derive(Debug)]
-pub enum Gone {
-    /// It crashed over the question: to be asked again.
-    Crashed,
-    /// Nobody is due to answer.
-    ForGood(String),
+    reach: Box<dyn Fn() -> Option<Handle> + Send + Sync>,
+    poke: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Target {
-    pub fn new<M: From<Common> + Send + 'static>(system: &System, name: Name<M>, trap: Arc<Trap>) -> Self {
+    /// An actor, reached by its name each time, as anybody would; and what tells it to look for a trap.
+    pub fn named<M: Send + 'static>(
+        system: &System,
+        name: Name<M>,
+        rig: Arc<Rig>,
+        poke: impl Fn() -> M + Send + Sync + 'static,
+    ) -> Self {
         let text = name.to_string();
+        let system = system.clone();
+        let find = Arc::new(move || system.whereis(&name).ok());
+        let reach = find.clone();
         Self {
             name: text,
-            trap,
+            rig,
             engaged: AtomicBool::new(false),
-            reach: Box::new(Named { system: system.clone(), name }),
+            reach: Box::new(move || reach().map(|address| address.handle())),
+            // If it does not get there, another fault was faster.
+            poke: Box::new(move || drop(find().map(|address| address.cast(poke())))),
+        }
+    }
+
+    /// A worker of a pool. Whoever is free looks for a trap: they share it.
+    pub fn pooled(pool: &Hashers, slot: usize, rig: Arc<Rig>) -> Self {
+        let (supervisor, pool, found) = (pool.supervisor().clone(), pool.clone(), OnceLock::new());
+        let reach = move || {
+            let known = found.get().cloned();
+            let handle = known.or_else(|| {
+                let slot = slot.to_string();
+                let handle = supervisor.tree().at([slot.as_str()])?.handle.clone();
+                Some(found.get_or_init(|| handle).clone())
+            })?;
+            (handle.state() != ProcessState::Closed).then_some(handle)
+        };
+        Self {
+            name: format!("hasher {slot}"),
+            rig,
+            engaged: AtomicBool::new(false),
+            reach: Box::new(reach),
+            // If there is no room, there are files that do as well.
+            poke: Box::new(move || drop(pool.submit(Job::Poke).now())),
         }
     }
 
@@ -56,65 +76,23 @@ impl Target {
         self.engaged.store(false, Ordering::Release);
     }
 
-    /// Whether its name leads there.
-    pub fn is(&self, handle: &Handle) -> bool {
-        self.reach.handle().is_some_and(|found| found == *handle)
-    }
-
-    pub fn is_named(&self) -> bool {
-        self.reach.handle().is_some()
-    }
-
-    pub fn pid(&self) -> Option<Pid> {
-        self.reach.handle()?.pid()
-    }
-
-    /// Kills the incarnation that lives; false if there is none.
-    pub fn kill(&self) -> bool {
-        self.reach.handle().is_some_and(|handle| handle.kill().is_ok())
+    /// The means to kill it; none if nobody serves it, and nobody is due to.
+    pub fn handle(&self) -> Option<Handle> {
+        (self.reach)()
     }
 
     /// Has it look for a trap when it is idle.
     pub fn poke(&self) {
-        self.reach.send(Common::Poke);
+        (self.poke)();
     }
 
-    /// Asks until an incarnation after `crashed` answers.
+    /// Waits until an incarnation after `crashed` has begun.
     pub async fn back_after(&self, crashed: u32) -> Result<(), String> {
-        loop {
-            match self.reach.ask().await {
-                Ok(incarnation) if incarnation > crashed => return Ok(()),
-                Ok(_) | Err(Gone::Crashed) => tokio::task::yield_now().await,
-                Err(Gone::ForGood(why)) => return Err(why),
+        while time::timeout(LOOK, self.rig.risen_after(crashed)).await.is_err() {
+            if self.handle().is_none() {
+                return Err("nobody is due to take its place".to_owned());
             }
         }
-    }
-}
-
-struct Named<M> {
-    system: System,
-    name: Name<M>,
-}
-
-impl<M: From<Common> + Send + 'static> Reach for Named<M> {
-    fn handle(&self) -> Option<Handle> {
-        self.system.whereis(&self.name).ok().map(|address| address.handle())
-    }
-
-    fn send(&self, common: Common) {
-        // If it does not get there, the ping that follows says so.
-        self.system.whereis(&self.name).ok().map(|address| address.cast(common.into()).is_ok());
-    }
-
-    fn ask(&self) -> Answer<'_> {
-        Box::pin(async {
-            let address =
-                self.system.whereis(&self.name).map_err(|error| Gone::ForGood(error.to_string()))?;
-            let ping = |reply: Reply<u32>| M::from(Common::Ping(reply));
-            address.call(ping).no_timeout().await.map_err(|error| match error {
-                CallError::Closed(_) => Gone::ForGood(error.to_string()),
-                _ => Gone::Crashed,
-            })
-        })
+        Ok(())
     }
 }

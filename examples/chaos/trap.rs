@@ -1,42 +1,38 @@
-//! How a fault gets inside a worker: somebody arms a trap, and the worker's own code steps into it.
+//! How a fault gets inside a worker: somebody arms a trap, and the worker's own code steps into it. And how the worker says that it is
+//! back.
 
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use perennial::{Context, ExitReason, Handle, Pid, Reply};
-use tokio::sync::Notify;
+use perennial::{ExitReason, Pid};
+use tokio::sync::{Notify, watch};
 
 use super::plan::Way;
 
-/// What every worker of this demo understands, besides its work.
-pub enum Common {
-    /// Look whether there is a trap.
-    Poke,
-    /// Say which incarnation you are.
-    Ping(Reply<u32>),
-}
-
 /// A crash that was caused on purpose.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Crash {
-    /// Who, whichever incarnation lives by now.
-    pub victim: Handle,
-    pub pid: Pid,
+    /// Who, of those who share the trap.
+    pub number: usize,
+    /// Which incarnation.
+    pub incarnation: u32,
     pub at: Instant,
 }
 
-/// The trap of one worker, for all its incarnations.
+/// A trap, for whoever steps into it first.
 #[derive(Debug, Default)]
 pub struct Trap {
-    armed: AtomicU8,
-    sprung: Mutex<Option<Crash>>,
+    state: Mutex<State>,
     news: Notify,
 }
 
-const NOT_ARMED: u8 = 0;
-const PANIC: u8 = 1;
-const ERROR: u8 = 2;
+#[derive(Clone, Copy, Debug, Default)]
+enum State {
+    #[default]
+    NotArmed,
+    Armed(Way),
+    Sprung(Crash),
+}
 
 /// The payload of a planned panic: it tells the panic hook to keep quiet.
 #[derive(Debug)]
@@ -47,56 +43,93 @@ pub struct PlannedPanic;
 struct PlannedFailure;
 
 impl Trap {
-    /// Arms it. False if it is armed already, or if nobody can step into such a thing.
+    /// Arms it; false if it is in use already, or if nobody can step into such a thing.
     pub fn arm(&self, way: Way) -> bool {
-        let armed = match way {
-            Way::Panic => PANIC,
-            Way::Error => ERROR,
-            Way::Kill => return false,
-        };
-        self.armed.compare_exchange(NOT_ARMED, armed, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        let mut state = self.state();
+        let arms = way != Way::Kill && matches!(*state, State::NotArmed);
+        if arms {
+            *state = State::Armed(way);
+        }
+        arms
     }
 
-    /// Takes it away; false if somebody has stepped into it.
-    pub fn disarm(&self) -> bool {
-        self.armed.swap(NOT_ARMED, Ordering::AcqRel) != NOT_ARMED
+    /// Takes it away, if nobody has stepped into it.
+    pub fn disarm(&self) {
+        let mut state = self.state();
+        if matches!(*state, State::Armed(_)) {
+            *state = State::NotArmed;
+            self.news.notify_one();
+        }
     }
 
-    /// Waits for the crash that it causes.
-    pub async fn sprung(&self) -> Crash {
+    /// Waits for the crash that it causes; none if it was taken away. To be asked by whoever armed it.
+    pub async fn sprung(&self) -> Option<Crash> {
         loop {
-            let crash = self.sprung.lock().unwrap_or_else(PoisonError::into_inner).take();
-            match crash {
-                Some(crash) => return crash,
+            let state = *self.state();
+            match state {
                 // Keeps the permit of a notification that came in between.
-                None => self.news.notified().await,
+                State::Armed(_) => self.news.notified().await,
+                State::NotArmed => return None,
+                State::Sprung(crash) => {
+                    *self.state() = State::NotArmed;
+                    return Some(crash);
+                }
             }
         }
     }
 
-    /// Walks over it.
-    pub fn step<A: perennial::Actor>(&self, ctx: &Context<A>) -> Result<(), ExitReason> {
-        let armed = self.armed.swap(NOT_ARMED, Ordering::AcqRel);
-        if armed == NOT_ARMED {
-            return Ok(());
-        }
-        let crash = Crash { victim: ctx.address().handle(), pid: ctx.pid(), at: Instant::now() };
-        *self.sprung.lock().unwrap_or_else(PoisonError::into_inner) = Some(crash);
-        self.news.notify_one();
-        if armed == PANIC {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What ties a worker to the attack, for all its incarnations.
+#[derive(Debug)]
+pub struct Rig {
+    pub trap: Arc<Trap>,
+    /// Which of those who share the trap.
+    number: usize,
+    /// The newest incarnation that has begun.
+    risen: watch::Sender<u32>,
+}
+
+impl Rig {
+    /// So many workers that share a trap.
+    pub fn sharing(workers: usize) -> Vec<Arc<Self>> {
+        let trap = Arc::new(Trap::default());
+        let rig = |number| Self { trap: trap.clone(), number, risen: watch::Sender::new(0) };
+        (0..workers).map(rig).map(Arc::new).collect()
+    }
+
+    /// A worker with a trap of its own.
+    pub fn alone() -> Arc<Self> {
+        Self::sharing(1).remove(0)
+    }
+
+    /// An incarnation says that it has begun.
+    pub fn rise(&self, pid: Pid) {
+        self.risen.send_replace(pid.incarnation());
+    }
+
+    /// Waits until one after this incarnation has begun.
+    pub async fn risen_after(&self, incarnation: u32) {
+        // The sender lives as long as this does.
+        let _ = self.risen.subscribe().wait_for(|risen| *risen > incarnation).await;
+    }
+
+    /// Walks over the trap.
+    pub fn step(&self, pid: Pid) -> Result<(), ExitReason> {
+        let way = {
+            let mut state = self.trap.state();
+            let State::Armed(way) = *state else { return Ok(()) };
+            let (number, incarnation) = (self.number, pid.incarnation());
+            *state = State::Sprung(Crash { number, incarnation, at: Instant::now() });
+            way
+        };
+        self.trap.news.notify_one();
+        if way == Way::Panic {
             std::panic::panic_any(PlannedPanic);
         }
         Err(PlannedFailure.into())
-    }
-
-    /// Deals with what every worker understands.
-    pub fn common<A: perennial::Actor>(&self, common: Common, ctx: &Context<A>) -> Result<(), ExitReason> {
-        match common {
-            Common::Poke => self.step(ctx),
-            Common::Ping(reply) => {
-                reply.send(ctx.pid().incarnation());
-                Ok(())
-            }
-        }
     }
 }

@@ -3,134 +3,118 @@
 //! ```text
 //! index            rest for one: without the journal's keeper nothing else may go on
 //! ├─ collector
-//! ├─ intake        one for all: a walk and the line it fills belong together
-//! │  ├─ dispatcher
-//! │  └─ walker
-//! └─ crews         one for one: takes in what the crews give up
-//!    ├─ crew-0     one for one: gives up soon
-//!    │  ├─ hasher-0
-//!    │  └─ hasher-2
-//!    └─ crew-1
-//!       ├─ hasher-1
-//!       └─ hasher-3
+//! └─ indexing      one for one: takes in what the pool gives up
+//!    ├─ hashers    a pool: gives up soon, and what waits in it waits through that
+//!    │  ├─ 0
+//!    │  ├─ 1
+//!    │  ├─ ...
+//!    │  └─ foreman
+//!    └─ walker
 //! ```
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use perennial::pool::Pool;
 use perennial::prelude::*;
 
 use super::collector::{self, COLLECTOR, Collector};
-use super::dispatcher::{self, DISPATCHER, Dispatcher};
 use super::files::Scope;
-use super::hasher::{self, Hasher};
+use super::hasher::{self, Hasher, Hashers};
 use super::journal::Journal;
 use super::options::Sabotage;
 use super::target::Target;
-use super::trap::Trap;
+use super::trap::Rig;
 use super::walker::{self, WALKER, Walker};
 
-/// What the demo knows of its tree before it is started.
+/// What the demo knows of its tree.
 pub struct Layout {
+    pub pool: Hashers,
     pub hashers: Vec<Target>,
     pub collector: Target,
-    pub dispatcher: Target,
     pub walker: Target,
-    pub next_file: Arc<Trap>,
-    pub crews: usize,
 }
 
 /// So many restarts in a second are never needed: nothing escalates past the supervisors that have it.
 const PLENTY: u32 = 100_000;
 
-/// How many crashes in a second a crew takes before it gives up.
-pub const CREW_INTENSITY: u32 = 3;
+/// How many crashes of hashers in a second their pool takes before it gives up.
+const POOL_INTENSITY: u32 = 3;
+
+/// How many files may wait before the walker has to.
+const ENOUGH: usize = 4096;
 
 const SECOND: Duration = Duration::from_secs(1);
 
 impl Layout {
-    pub fn new(system: &System, hashers: usize) -> Self {
-        let hasher = |number| Target::new(system, hasher::name(number), Arc::default());
-        Self {
-            hashers: (0..hashers).map(hasher).collect(),
-            collector: Target::new(system, COLLECTOR, Arc::default()),
-            dispatcher: Target::new(system, DISPATCHER, Arc::default()),
-            walker: Target::new(system, WALKER, Arc::default()),
-            next_file: Arc::default(),
-            crews: hashers.min(2),
-        }
-    }
-
-    /// Every worker.
-    pub fn targets(&self) -> impl Iterator<Item = &Target> {
-        [&self.collector, &self.dispatcher, &self.walker].into_iter().chain(&self.hashers)
-    }
-
-    /// The hashers of a crew.
-    pub fn crew(&self, crew: usize) -> impl Iterator<Item = usize> + use<> {
-        (0..self.hashers.len()).skip(crew).step_by(self.crews)
-    }
-
-    /// The tree, to be started.
-    pub fn tree(&self, scope: &Scope, journal: &Arc<Journal>, sabotage: Option<Sabotage>) -> Supervisor {
+    /// The tree, to be started, and what is known of it.
+    pub fn new(
+        system: &System,
+        hashers: usize,
+        scope: &Scope,
+        journal: &Arc<Journal>,
+        sabotage: Option<Sabotage>,
+    ) -> (Self, Supervisor) {
+        let rigs = Rig::sharing(hashers);
+        let (collector_rig, walker_rig) = (Rig::alone(), Rig::alone());
+        let pool = pool(&rigs, sabotage);
+        let layout = Self {
+            pool: pool.handle(),
+            hashers: rigs
+                .into_iter()
+                .enumerate()
+                .map(|(n, rig)| Target::pooled(&pool.handle(), n, rig))
+                .collect(),
+            collector: Target::named(system, COLLECTOR, collector_rig.clone(), || collector::Msg::Poke),
+            walker: Target::named(system, WALKER, walker_rig.clone(), || walker::Msg::Poke),
+        };
         let collector = Child::new::<Collector>(
             "collector",
             collector::Args {
                 journal: journal.clone(),
-                trap: self.collector.trap.clone(),
+                rig: collector_rig,
                 trusts_everybody: sabotage == Some(Sabotage::DoubleCount),
-            },
-        );
-        Supervisor::new("index")
-            .strategy(Strategy::RestForOne)
-            .intensity(PLENTY, SECOND)
-            .child(collector.named(COLLECTOR))
-            .child(self.intake(scope, journal, sabotage))
-            .child(self.all_crews(sabotage))
-    }
-
-    fn intake(&self, scope: &Scope, journal: &Arc<Journal>, sabotage: Option<Sabotage>) -> Supervisor {
-        let dispatcher = Child::new::<Dispatcher>(
-            "dispatcher",
-            dispatcher::Args {
-                journal: journal.clone(),
-                trap: self.dispatcher.trap.clone(),
-                loses_work: sabotage == Some(Sabotage::LoseWork),
             },
         );
         let walker = Child::new::<Walker>(
             "walker",
-            walker::Args { scope: scope.clone(), trap: self.walker.trap.clone() },
+            walker::Args {
+                scope: scope.clone(),
+                hashers: pool.handle(),
+                journal: journal.clone(),
+                rig: walker_rig,
+            },
         );
-        Supervisor::new("intake")
-            .strategy(Strategy::OneForAll)
-            .intensity(CREW_INTENSITY, SECOND)
-            .child(dispatcher.named(DISPATCHER))
+        let indexing = Supervisor::new("indexing")
+            .intensity(PLENTY, SECOND)
+            .child(pool)
             // It holds nothing that the next one would not find again.
-            .child(walker.named(WALKER).shutdown(Shutdown::BrutalKill))
+            .child(walker.named(WALKER).shutdown(Shutdown::BrutalKill));
+        let index = Supervisor::new("index")
+            .strategy(Strategy::RestForOne)
+            .intensity(PLENTY, SECOND)
+            .child(collector.named(COLLECTOR))
+            .child(indexing);
+        (layout, index)
     }
 
-    fn all_crews(&self, sabotage: Option<Sabotage>) -> Supervisor {
-        let crews = (0..self.crews).map(|crew| {
-            Supervisor::new(format!("crew-{crew}"))
-                .intensity(CREW_INTENSITY, SECOND)
-                .children(self.crew(crew).map(|number| self.hasher(number, sabotage)))
-        });
-        Supervisor::new("crews").intensity(PLENTY, SECOND).children(crews)
+    /// Every worker.
+    pub fn targets(&self) -> impl Iterator<Item = &Target> {
+        [&self.collector, &self.walker].into_iter().chain(&self.hashers)
     }
+}
 
-    fn hasher(&self, number: usize, sabotage: Option<Sabotage>) -> Child<hasher::Msg> {
-        let args = hasher::Args {
-            number,
-            trap: self.hashers[number].trap.clone(),
-            next_file: self.next_file.clone(),
-            repeats_itself: sabotage == Some(Sabotage::DoubleCount),
-        };
-        let restart =
-            if sabotage == Some(Sabotage::NoRestart) { Restart::Temporary } else { Restart::Permanent };
-        Child::new::<Hasher>(format!("hasher-{number}"), args)
-            .named(hasher::name(number))
-            .restart(restart)
-            .shutdown(Shutdown::BrutalKill)
+/// The pool of hashers. A crash is the attack's doing, and not the file's: it is tried again, however often that takes.
+fn pool(rigs: &[Arc<Rig>], sabotage: Option<Sabotage>) -> Pool<hasher::Job, (), ExitReason> {
+    let args = hasher::Args { rigs: rigs.to_vec(), repeats_itself: sabotage == Some(Sabotage::DoubleCount) };
+    let pool = Pool::new::<Hasher>("hashers", rigs.len(), args)
+        .capacity(ENOUGH)
+        .intensity(POOL_INTENSITY, SECOND)
+        // Who waits for the collector would wait for one that is not started before it has ended.
+        .shutdown(Shutdown::BrutalKill)
+        .attempts(if sabotage == Some(Sabotage::LoseWork) { 1 } else { u32::MAX });
+    match sabotage {
+        Some(Sabotage::NoRestart) => pool.intensity(0, SECOND).restart(Restart::Temporary),
+        _ => pool,
     }
 }

@@ -1,51 +1,44 @@
-//! The walker: goes through the folder and offers what it finds to the dispatcher.
+//! The walker: goes through the folder and hands what it finds to the hashers, as they have room for it.
+//!
+//! What it has handed in is in the journal, and is not handed in again by the next one: the queue of the pool outlives them all.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use perennial::prelude::*;
 use tokio::sync::mpsc;
 
 use super::collector;
-use super::dispatcher::{self, DISPATCHER};
 use super::files::{Found, Scope};
-use super::journal::{Outcome, Record};
-use super::trap::{Common, Trap};
+use super::hasher::{Hashers, Job};
+use super::journal::{Journal, Outcome, Record};
+use super::trap::Rig;
 
 pub const WALKER: Name<Msg> = Name::new("walker");
 
-/// How many files are offered at once.
+/// How many files are looked at between two looks at anything else.
 const BATCH: usize = 256;
 
 pub enum Msg {
-    /// Go on a bit, if you are this incarnation: what one before it told itself is void.
-    Walk(u32),
-    /// There is room for more.
-    Resume,
-    Common(Common),
-}
-
-impl From<Common> for Msg {
-    fn from(common: Common) -> Self {
-        Self::Common(common)
-    }
+    /// Go on a bit.
+    Walk,
+    /// The hashers have nothing left to do, because it is done or was dropped.
+    Drained { dropped: u64 },
+    /// Look whether there is a trap.
+    Poke,
 }
 
 pub struct Args {
     pub scope: Scope,
-    pub trap: Arc<Trap>,
+    pub hashers: Hashers,
+    pub journal: Arc<Journal>,
+    pub rig: Arc<Rig>,
 }
 
 pub struct Walker {
-    trap: Arc<Trap>,
-    batches: mpsc::Receiver<Batch>,
-}
-
-/// A part of a walk.
-#[derive(Default)]
-struct Batch {
-    files: Vec<PathBuf>,
-    failed: Vec<Record>,
+    hashers: Hashers,
+    journal: Arc<Journal>,
+    rig: Arc<Rig>,
+    batches: mpsc::Receiver<Vec<Found>>,
 }
 
 impl Actor for Walker {
@@ -57,55 +50,64 @@ impl Actor for Walker {
         let scope = args.scope.clone();
         // Reading folders blocks. The thread ends with the walk, or when nobody listens to it any more.
         tokio::task::spawn_blocking(move || read(&scope, &found));
-        let walker = Self { trap: args.trap.clone(), batches };
-        walker.go_on(ctx)?;
-        Ok(walker)
+        ctx.continue_with(Msg::Walk);
+        args.rig.rise(ctx.pid());
+        let Args { hashers, journal, rig, .. } = args;
+        Ok(Self { hashers: hashers.clone(), journal: journal.clone(), rig: rig.clone(), batches })
     }
 
     async fn handle(&mut self, msg: Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
         match msg {
-            Msg::Walk(incarnation) if incarnation == ctx.pid().incarnation() => self.walk(ctx).await,
-            Msg::Walk(_) => Ok(()),
-            Msg::Resume => self.go_on(ctx),
-            Msg::Common(common) => self.trap.common(common, ctx),
+            Msg::Walk => return self.walk(ctx).await,
+            Msg::Drained { dropped: 0 } => self.journal.set_complete(),
+            Msg::Drained { .. } => {}
+            Msg::Poke => self.rig.step(ctx.pid())?,
         }
+        Ok(())
     }
 }
 
 impl Walker {
-    fn go_on(&self, ctx: &Context<Self>) -> Result<(), ExitReason> {
-        ctx.address().cast(Msg::Walk(ctx.pid().incarnation())).map_err(ExitReason::failed)
-    }
-
-    /// Passes one batch on. It goes on by itself as long as there is room; after that it is told when.
-    async fn walk(&mut self, ctx: &Context<Self>) -> Result<(), ExitReason> {
-        let dispatcher = ctx.system().whereis(DISPATCHER)?;
-        let Some(Batch { files, failed }) = self.batches.recv().await else {
-            return Ok(dispatcher.cast(dispatcher::Msg::NoMore)?);
+    /// Hands one batch in.
+    async fn walk(&mut self, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+        let Some(batch) = self.batches.recv().await else {
+            let hashers = self.hashers.clone();
+            let drained = async move {
+                hashers.drain().await;
+                hashers.stats().dropped
+            };
+            ctx.pipe(drained, |dropped| Msg::Drained { dropped });
+            return Ok(());
         };
-        self.trap.step(ctx)?;
-        for record in failed {
-            collector::store(ctx.system(), record).await?;
+        self.rig.step(ctx.pid())?;
+        for found in batch {
+            match found {
+                Found::File(path) if !self.journal.is_handed_in(&path) => {
+                    if self.hashers.submit(Job::File(path.clone())).forget().await.is_err() {
+                        // There are no hashers any more, and will be none.
+                        return Ok(());
+                    }
+                    // No await in between: a walker that is killed has handed it in and noted it, or neither.
+                    self.journal.hand_in(path);
+                }
+                Found::Failed(path, error) => {
+                    collector::store(ctx.system(), Record { path, outcome: Outcome::Failed(error) }).await?;
+                }
+                Found::File(_) | Found::Special => {}
+            }
         }
-        let offer = |reply| dispatcher::Msg::Offer(files, reply);
-        if dispatcher.call(offer).no_timeout().await? { self.go_on(ctx) } else { Ok(()) }
+        ctx.continue_with(Msg::Walk);
+        Ok(())
     }
 }
 
-fn read(scope: &Scope, found: &mpsc::Sender<Batch>) {
-    let mut batch = Batch::default();
-    for each in scope.walk() {
-        match each {
-            Found::File(path) => batch.files.push(path),
-            Found::Failed(path, error) => batch.failed.push(Record { path, outcome: Outcome::Failed(error) }),
-            Found::Special => {}
-        }
-        if batch.files.len() + batch.failed.len() >= BATCH
-            && found.blocking_send(std::mem::take(&mut batch)).is_err()
-        {
+fn read(scope: &Scope, found: &mpsc::Sender<Vec<Found>>) {
+    let mut walk = scope.walk();
+    loop {
+        let batch: Vec<Found> = walk.by_ref().take(BATCH).collect();
+        // If nobody listens any more, the incarnation that wanted to know is gone.
+        if batch.is_empty() || found.blocking_send(batch).is_err() {
             return;
         }
     }
-    // Nobody listens any more: the incarnation that wanted to know is gone.
-    found.blocking_send(batch).ok();
 }

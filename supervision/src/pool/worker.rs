@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use perennial_actors::{Actor, Context, ExitReason, Pid, System};
+use perennial_actors::{Actor, Context, ExitReason, Handle, Pid, System};
 use tokio::time::sleep_until;
 
 use super::job::Failure;
@@ -17,6 +17,44 @@ use super::settling::{Attempt, Leased, Made, Seat};
 /// An error fails the job, and the worker goes on. A panic ends the worker too, and its supervisor starts the next; the job is tried
 /// again if it has attempts left, and so is that of a worker that was killed, or hangs and is given up. So a job may be done more than
 /// once, unless it [says that it must not](super::Submission::at_most_once).
+///
+/// A worker that finds that it is broken itself, and not its job, ends itself:
+///
+/// ```
+/// use perennial_actors::{ExitReason, System};
+/// use perennial_supervision::pool::{Pool, Worker, Workplace};
+///
+/// /// Asks somebody far away, through a line that breaks.
+/// struct Asker { at: Workplace }
+///
+/// impl Worker for Asker {
+///     type Job = ();
+///     type Output = u32;
+///     type Error = std::io::Error;
+///     type Args = ();
+///     async fn init(_: &(), at: &Workplace) -> Result<Self, ExitReason> { Ok(Asker { at: at.clone() }) }
+///     async fn work(&mut self, _: &()) -> Result<u32, std::io::Error> {
+///         match self.at.pid.incarnation() {
+///             1 => {
+///                 let broken = || std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+///                 self.at.handle.stop(broken().into()).ok();
+///                 Err(broken())
+///             }
+///             next => Ok(next),
+///         }
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = Pool::new::<Asker>("askers", 1, ()).attempts(2);
+/// let askers = pool.handle();
+/// let app = pool.start(&System::new()).await?;
+/// assert_eq!(askers.submit(()).await?.await?, 2);
+/// # assert!(app.shutdown().await.is_clean());
+/// # Ok(())
+/// # }
+/// ```
 pub trait Worker: Sized + Send + 'static {
     /// What is to be done.
     type Job: Send + Sync + 'static;
@@ -50,6 +88,8 @@ pub struct Workplace {
     pub slot: usize,
     /// Its incarnation.
     pub pid: Pid,
+    /// The means to end it, whichever incarnation lives: after the job that it has, it is followed by the next.
+    pub handle: Handle,
     /// The system.
     pub system: System,
 }
@@ -80,14 +120,20 @@ impl<W: Worker> Actor for Desk<W> {
     async fn init(args: &Arc<DeskArgs<W>>, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
         let seat = Seat { slot: args.slot, pid: ctx.pid() };
         args.pool.begin();
-        let at = Workplace { slot: seat.slot, pid: seat.pid, system: ctx.system().clone() };
+        let handle = ctx.address().handle();
+        let at = Workplace {
+            slot: seat.slot,
+            pid: seat.pid,
+            handle: handle.clone(),
+            system: ctx.system().clone(),
+        };
         let worker = W::init(&args.args, &at).await?;
         // However it ends, what it has in hand comes back before anybody hears of the end. It takes its seat before, so that an end in
         // between, after which this one is not told, leaves no seat taken.
         args.pool.arrive(seat);
         let pool = args.pool.clone();
         let told = move |reason: &ExitReason| pool.worker_gone(seat, reason);
-        if !ctx.address().handle().on_end(seat.pid, told) {
+        if !handle.on_end(seat.pid, told) {
             args.pool.worker_gone(seat, &ExitReason::Killed);
         }
         ctx.continue_with(Bell::Work);
