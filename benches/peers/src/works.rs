@@ -16,6 +16,14 @@ pub const CRASHES: u64 = 20_000;
 pub const NAMES: u64 = 10_000;
 /// Lookups by name, all in all.
 pub const LOOKUPS: u64 = 1_000_000;
+/// Jobs that are over at once, of a pool of [`WORKERS`].
+pub const JOBS: u64 = 500_000;
+/// The workers that share [`JOBS`].
+pub const WORKERS: usize = 4;
+/// Jobs that keep a processor busy.
+pub const CPU_JOBS: u64 = 10_000;
+/// How long each of those does: some 50 microseconds.
+pub const JOB_ROUNDS: u64 = 30_000;
 /// Actors that sit idle while their memory is taken.
 pub const IDLE: u64 = 100_000;
 /// Room in a bounded mailbox.
@@ -60,6 +68,10 @@ pub enum Task {
     Whereis,
     /// [`CASTS`] from one task to so many of [`NAMES`] actors in turn, with a lookup by name before each, until the last is handled.
     NamedCast { actors: u64 },
+    /// [`JOBS`] empty jobs from one task to a pool of [`WORKERS`], until the last is done.
+    EmptyJobs { threads: Threads },
+    /// [`CPU_JOBS`] by one worker, and by two.
+    SpeedUp,
     /// [`IDLE`] actors that have handled one message each.
     IdleBytes,
 }
@@ -67,10 +79,13 @@ pub enum Task {
 impl Task {
     pub const fn threads(self) -> Threads {
         match self {
-            Self::Cast { threads, .. } | Self::Call { threads, .. } => threads,
-            Self::SpawnStop | Self::Restart(_) | Self::Whereis | Self::NamedCast { .. } | Self::IdleBytes => {
-                Two
-            }
+            Self::Cast { threads, .. } | Self::Call { threads, .. } | Self::EmptyJobs { threads } => threads,
+            Self::SpawnStop
+            | Self::Restart(_)
+            | Self::Whereis
+            | Self::NamedCast { .. }
+            | Self::SpeedUp
+            | Self::IdleBytes => Two,
         }
     }
 }
@@ -94,7 +109,7 @@ pub struct Target {
 #[derive(Debug)]
 pub struct Work {
     pub name: &'static str,
-    /// What a result counts, for each message, call, actor or restart.
+    /// What a result counts, for each message, call, actor, restart or job.
     pub unit: &'static str,
     pub task: Task,
     pub targets: &'static [Target],
@@ -130,6 +145,10 @@ const UNWINDING: &[Target] = &[limit(8_000.0), peer(Kameo, 2.0), peer(Ractor, 10
 // Of a quiet machine too.
 const NAMED: &[Target] = &[limit(60.0)];
 
+const POOLING: &[Target] = &[peer(Ractor, 8.0), peer(Kameo, 8.0), peer(Bare, 1.0 / 3.0)];
+// Two threads that have nothing else to do would take 50. Where others want them too, that is not to be had: bare says what is.
+const SHARING: &[Target] = &[limit(60.0), peer(Bare, 0.9)];
+
 /// All works, in the order in which they are run and shown. Only the unbounded ones have targets.
 pub const WORKS: &[Work] = &[
     ns("cast_1_1", cast(1, Unbounded, Two), CASTING),
@@ -147,6 +166,9 @@ pub const WORKS: &[Work] = &[
     ns("whereis", Task::Whereis, &[peer(Ractor, 1.0), peer(Kameo, 1.0)]),
     ns("named_cast", Task::NamedCast { actors: 1 }, NAMED),
     ns("named_cast_all", Task::NamedCast { actors: NAMES }, &[]),
+    ns("pool_empty_jobs", Task::EmptyJobs { threads: Two }, POOLING),
+    ns("pool_empty_jobs_one_thread", Task::EmptyJobs { threads: One }, POOLING),
+    Work { name: "pool_cpu_jobs", unit: "%", task: Task::SpeedUp, targets: SHARING },
     Work { name: "idle_bytes", unit: "bytes", task: Task::IdleBytes, targets: &[limit(1024.0)] },
 ];
 

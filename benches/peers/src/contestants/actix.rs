@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
 use super::goal::Goal;
-use super::{Peer, drive};
+use super::{Peer, drive, pools};
 use crate::works::{Crash, Mailbox, ROOM, Task, Threads};
 
 pub struct Runner {
@@ -106,6 +106,7 @@ impl Actix {
 impl Peer for Actix {
     type Address = Addr<Runner>;
     type Name = String;
+    type Pool = pools::Actix;
 
     async fn start(&self, mailbox: Mailbox, goal: Goal) -> Result<Addr<Runner>> {
         Ok(self.create(mailbox, goal, None))

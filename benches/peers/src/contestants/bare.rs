@@ -11,8 +11,8 @@ use anyhow::{Context, Result};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::Peer;
 use super::goal::Goal;
+use super::{Peer, pools};
 use crate::works::{Mailbox, ROOM};
 
 pub enum Msg {
@@ -75,6 +75,7 @@ impl Bare {
 impl Peer for Bare {
     type Address = Sender;
     type Name = String;
+    type Pool = pools::Bare;
 
     async fn start(&self, mailbox: Mailbox, goal: Goal) -> Result<Sender> {
         Ok(spawn(mailbox, goal).0)

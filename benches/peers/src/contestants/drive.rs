@@ -10,10 +10,11 @@ use super::Peer;
 use super::goal::Goal;
 use super::memory::resident;
 use super::names::Named;
+use super::pools;
 use crate::works::{CALLS, CASTS, CRASHES, IDLE, LIVES, LOOKUPS, Mailbox, NAMES, Task, Threads};
 
 /// Before it is timed, each work is done once at this fraction, for the threads to wake and the code to be there.
-const WARM_UP: u64 = 10;
+pub const WARM_UP: u64 = 10;
 
 /// Runs the task where tokio has two workers, or one thread for all; the senders are tasks there, as the actors are.
 pub fn on_tokio<P: Peer>(peer: P, task: Task) -> Result<f64> {
@@ -65,6 +66,8 @@ pub async fn drive<P: Peer>(peer: &P, task: Task) -> Result<f64> {
             named.warm_up(peer, CASTS / WARM_UP).await?;
             Ok(each(named.cast(peer, CASTS).await?, CASTS))
         }
+        Task::EmptyJobs { .. } => pools::empty::<P::Pool>().await,
+        Task::SpeedUp => pools::speed_up::<P::Pool>().await,
         Task::IdleBytes => idle(peer, IDLE).await,
     }
 }
@@ -102,6 +105,7 @@ async fn serve_one<P: Peer>(peer: &P) -> Result<P::Address> {
     Ok(actor)
 }
 
-fn each(all: Duration, count: u64) -> f64 {
+/// What each has cost, in nanoseconds.
+pub fn each(all: Duration, count: u64) -> f64 {
     all.as_nanos() as f64 / count as f64
 }

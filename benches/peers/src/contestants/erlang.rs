@@ -4,13 +4,17 @@
 //!
 //! A supervised process is a `gen_server` under a `supervisor`, both of OTP, and has a name. It is called by that, again and
 //! again until one answers. Nothing is logged.
+//!
+//! A pool is a process that has the queue, and workers that ask it for each job.
 
 use std::path::Path;
 use std::process::{Command, Output};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::works::{CALLS, CASTS, CRASHES, Crash, IDLE, LIVES, LOOKUPS, NAMES, Task};
+use crate::works::{
+    CALLS, CASTS, CPU_JOBS, CRASHES, Crash, IDLE, JOB_ROUNDS, JOBS, LIVES, LOOKUPS, NAMES, Task, WORKERS,
+};
 
 const SOURCE: &str = include_str!("peers.erl");
 
@@ -44,6 +48,8 @@ fn erl(dir: &Path, task: Task) -> Command {
         Task::NamedCast { actors } => {
             vec!["named_cast".to_owned(), NAMES.to_string(), actors.to_string(), CASTS.to_string()]
         }
+        Task::EmptyJobs { .. } => vec!["empty_jobs".to_owned(), WORKERS.to_string(), JOBS.to_string()],
+        Task::SpeedUp => vec!["speed_up".to_owned(), JOB_ROUNDS.to_string(), CPU_JOBS.to_string()],
         Task::IdleBytes => vec!["idle_bytes".to_owned(), IDLE.to_string()],
     };
     let mut erl = Command::new("erl");

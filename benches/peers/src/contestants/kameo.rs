@@ -16,9 +16,9 @@ use kameo::mailbox::{bounded, unbounded};
 use kameo::message::{Context, Message};
 use tokio::task::yield_now;
 
-use super::Peer;
 use super::crash::{TOLERATED, WITHIN};
 use super::goal::Goal;
+use super::{Peer, pools};
 use crate::works::{Crash, Mailbox, ROOM};
 
 #[derive(Actor, Clone)]
@@ -69,6 +69,7 @@ pub struct Kameo;
 impl Peer for Kameo {
     type Address = ActorRef<Runner>;
     type Name = String;
+    type Pool = pools::Kameo;
 
     async fn start(&self, mailbox: Mailbox, goal: Goal) -> Result<ActorRef<Runner>> {
         let mailbox = match mailbox {

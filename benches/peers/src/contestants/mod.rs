@@ -10,6 +10,7 @@ mod kameo;
 mod memory;
 mod names;
 mod perennial;
+mod pools;
 mod ractor;
 
 use std::future::Future;
@@ -64,6 +65,8 @@ impl Contestant {
             Task::Restart(Crash::Panic) => !matches!(self, Self::Actix | Self::Bare),
             // In actix, one finds the one actor of a type.
             Task::Whereis | Task::NamedCast { .. } => !matches!(self, Self::Actix),
+            // The workers of a pool of actix are threads.
+            Task::EmptyJobs { threads: Threads::One } => !matches!(self, Self::Actix),
             _ => true,
         }
     }
@@ -73,7 +76,7 @@ impl Contestant {
         (self == Self::Erlang && !erlang::is_on_path()).then_some("not on PATH")
     }
 
-    /// Does the task once, in this process, and says what each message, call, actor or restart has cost.
+    /// Does the task once, in this process, and says what each message, call, actor, restart or job has cost.
     pub fn run(self, task: Task) -> Result<f64> {
         match self {
             Self::Perennial => drive::on_tokio(perennial::Perennial::new(), task),
@@ -94,6 +97,8 @@ trait Peer: Send + Sync + 'static {
     type Address: Clone + Send + Sync + 'static;
     /// What one holds to look an actor up.
     type Name: From<String> + Send + Sync + 'static;
+    /// What hands jobs to a pool of workers.
+    type Pool: pools::Pool;
 
     /// Starts an actor that adds what it is sent to its way to the goal.
     fn start(&self, mailbox: Mailbox, goal: Goal) -> impl Future<Output = Result<Self::Address>> + Send;

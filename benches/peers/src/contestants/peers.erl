@@ -40,6 +40,17 @@ race(["named_cast", Names, Actors, Text]) ->
         cast_named(Visits, Visits, Count),
         [receive reached -> ok end || _ <- Visits]
     end);
+race(["empty_jobs", Workers, Text]) ->
+    Count = list_to_integer(Text),
+    work_off(list_to_integer(Workers), 0, Count div 10),
+    work_off(list_to_integer(Workers), 0, Count) / Count;
+race(["speed_up", Rounds, Text]) ->
+    Count = list_to_integer(Text),
+    Turn = fun(Workers, Share) -> work_off(Workers, list_to_integer(Rounds), Count div Share) end,
+    [Turn(Workers, 10) || Workers <- [1, 2]],
+    Turns = [{Turn(1, 5), Turn(2, 5)} || _ <- lists:seq(1, 5)],
+    {One, Two} = lists:unzip(Turns),
+    lists:sum(Two) / lists:sum(One) * 100;
 race(["idle_bytes", Text]) ->
     Count = list_to_integer(Text),
     call(start(none, infinity), 1),
@@ -138,6 +149,47 @@ answer() ->
     try gen_server:call(worker, left)
     catch exit:_ -> erlang:yield(), answer()
     end.
+
+%% A process that has the queue, and workers that ask it for the next job. What it takes, in nanoseconds.
+work_off(Workers, Rounds, Count) ->
+    Left = atomics:new(1, []),
+    atomics:put(Left, 1, Count),
+    Tell = self(),
+    Pool = spawn(fun() -> dispatch([], queue:new()) end),
+    [spawn(fun() -> work(Pool, Left, Tell) end) || _ <- lists:seq(1, Workers)],
+    each(1, fun() ->
+        submit(Pool, Rounds, Count),
+        receive reached -> ok end
+    end).
+
+submit(_, _, 0) -> ok;
+submit(Pool, Rounds, Left) ->
+    Pool ! {job, Rounds},
+    submit(Pool, Rounds, Left - 1).
+
+dispatch(Idle, Jobs) ->
+    receive
+        {job, Rounds} when Idle =:= [] -> dispatch([], queue:in(Rounds, Jobs));
+        {job, Rounds} -> hd(Idle) ! {job, Rounds}, dispatch(tl(Idle), Jobs);
+        {ready, Worker} ->
+            case queue:out(Jobs) of
+                {{value, Rounds}, Rest} -> Worker ! {job, Rounds}, dispatch(Idle, Rest);
+                {empty, _} -> dispatch([Worker | Idle], Jobs)
+            end
+    end.
+
+work(Pool, Left, Tell) ->
+    Pool ! {ready, self()},
+    receive {job, Rounds} -> toil(Rounds, Rounds) end,
+    case atomics:sub_get(Left, 1, 1) of
+        0 -> Tell ! reached;
+        _ -> ok
+    end,
+    work(Pool, Left, Tell).
+
+%% In numbers that are small ones to Erlang.
+toil(0, Made) -> Made;
+toil(Left, Made) -> toil(Left - 1, ((Made bxor Left) * 16#9E3779) band 16#FFFFFFFF).
 
 each(Count, Work) ->
     Begin = erlang:monotonic_time(nanosecond),

@@ -13,9 +13,9 @@ use perennial::{
     Actor, Address, Child, Context, ExitReason, Name, Registry, Reply, Supervisor, System, Whereis as _,
 };
 
-use super::Peer;
 use super::crash::{TOLERATED, WITHIN};
 use super::goal::Goal;
+use super::{Peer, pools};
 use crate::works::{Crash, Mailbox, ROOM};
 
 pub enum Msg {
@@ -55,6 +55,7 @@ impl Perennial {
 impl Peer for Perennial {
     type Address = Address<Msg>;
     type Name = Name<Msg>;
+    type Pool = pools::Perennial;
 
     async fn start(&self, mailbox: Mailbox, goal: Goal) -> Result<Address<Msg>> {
         let mailbox = match mailbox {

@@ -13,9 +13,9 @@ use ractor_supervisor::{
 };
 use tokio::task::yield_now;
 
-use super::Peer;
 use super::crash::{TOLERATED, WITHIN};
 use super::goal::Goal;
+use super::{Peer, pools};
 use crate::works::{Crash, Mailbox};
 
 pub enum Msg {
@@ -70,6 +70,7 @@ pub struct Ractor;
 impl Peer for Ractor {
     type Address = ActorRef<Msg>;
     type Name = String;
+    type Pool = pools::Ractor;
 
     async fn start(&self, _: Mailbox, goal: Goal) -> Result<ActorRef<Msg>> {
         let (actor, _) = Actor::spawn(None, Runner, goal).await.context("the actor did not start")?;

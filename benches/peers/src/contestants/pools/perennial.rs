@@ -1,0 +1,50 @@
+//! perennial: `submit(..).forget()`, which waits for room where the 1,024 jobs wait that may by default.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, anyhow};
+use perennial::pool::{self, PoolHandle, Worker, Workplace};
+use perennial::{App, ExitReason, SupervisorHandle, System};
+
+use super::Pool;
+use super::tally::Tally;
+
+struct Clerk(Arc<Tally>);
+
+impl Worker for Clerk {
+    type Job = u64;
+    type Output = ();
+    type Error = Infallible;
+    type Args = Arc<Tally>;
+
+    async fn init(tally: &Arc<Tally>, _: &Workplace) -> Result<Self, ExitReason> {
+        Ok(Self(tally.clone()))
+    }
+
+    async fn work(&mut self, rounds: &u64) -> Result<(), Infallible> {
+        self.0.work(*rounds);
+        Ok(())
+    }
+}
+
+pub struct Desks {
+    jobs: PoolHandle<u64, (), Infallible>,
+    _app: App<SupervisorHandle>,
+}
+
+impl Pool for Desks {
+    async fn start(workers: usize, tally: Arc<Tally>) -> Result<Self> {
+        let pool = pool::Pool::new::<Clerk>("pool", workers, tally);
+        let jobs = pool.handle();
+        let app = pool.start(&System::new()).await.context("the pool did not start")?;
+        Ok(Self { jobs, _app: app })
+    }
+
+    async fn submit(&self, rounds: u64, count: u64) -> Result<()> {
+        for _ in 0..count {
+            self.jobs.submit(rounds).forget().await.map_err(|refused| anyhow!("{refused}"))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,58 @@
+//! What a worker does with a job, and how the workers of a pool make known that the last is done.
+
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::Notify;
+
+/// How many jobs are to go. At the last, somebody is told.
+#[derive(Debug)]
+pub struct Tally {
+    left: AtomicU64,
+    done: Notify,
+}
+
+impl Tally {
+    /// Of so many jobs.
+    pub fn of(jobs: u64) -> Self {
+        Self { left: AtomicU64::new(jobs), done: Notify::new() }
+    }
+
+    /// Does a job of so many rounds.
+    pub fn work(&self, rounds: u64) {
+        black_box(toil(rounds));
+        if self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.done.notify_one();
+        }
+    }
+
+    /// Waits until all are done.
+    pub async fn done(&self) {
+        self.done.notified().await;
+    }
+}
+
+/// Each round needs what the one before has made, so none can be left out, nor two done at once.
+fn toil(rounds: u64) -> u64 {
+    (0..rounds).fold(rounds, |made, round| (made ^ round).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_last_job_is_told() {
+        let tally = Tally::of(2);
+        tally.work(0);
+        assert_eq!(tally.left.load(Ordering::Relaxed), 1);
+        tally.work(0);
+        tally.done().await;
+    }
+
+    #[test]
+    fn every_round_makes_something_else() {
+        let made: std::collections::HashSet<_> = (0..100).map(toil).collect();
+        assert_eq!(made.len(), 100);
+    }
+}
