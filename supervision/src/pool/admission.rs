@@ -66,7 +66,6 @@ where
         draft: Draft<J, T, E>,
         waits: bool,
     ) -> Result<TaskOf<J, T, E>, Refused<J, T, E>> {
-        let of_all = *self.terms();
         let mut session = self.session();
         if !session.state.is_open() {
             session.end();
@@ -77,7 +76,7 @@ where
             session.end();
             return Err(Refused::Full(draft));
         }
-        let Draft { terms, job, sink } = draft;
+        let (Draft { terms, job, sink }, of_all) = (draft, session.state.terms);
         let said = terms.as_deref().unwrap_or(&of_all);
         let (slot, delay) = (choose(said, &mut session.state), said.delay);
         let expires = said.expires_in.map(|time| session.now().saturating_add(time));

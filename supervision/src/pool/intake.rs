@@ -13,9 +13,10 @@
 //! Lock order: the board, the intake.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use super::lane::Waiting;
+use super::sync::{Mutex, MutexGuard};
 use super::task::Task;
 
 /// A job on the board, or on the way to it.
@@ -34,7 +35,7 @@ pub(super) struct Content<J, T, E> {
 }
 
 impl<J, T, E> Intake<J, T, E> {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(Mutex::new(Content { jobs: VecDeque::new(), credit: 0, submitted: 0 }))
     }
 

@@ -71,6 +71,7 @@ mod settling;
 mod stats;
 mod stop;
 mod submit;
+mod sync;
 mod task;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use perennial_actors::Address;
 use tokio::sync::Notify;
@@ -13,6 +13,7 @@ use super::event::Events;
 use super::intake::Intake;
 use super::job::{DeadJob, JobError};
 use super::stats::{Books, is_sampled};
+use super::sync::{Mutex, MutexGuard};
 use super::task::{Task, Terms};
 use crate::supervisor::WeakSupervisor;
 
@@ -46,8 +47,6 @@ pub(super) struct Shared<J, T, E> {
     pub(super) intake: Intake<J, T, E>,
     /// Whether it is taken of every job how long it waits.
     stamps_all: bool,
-    /// How a job is treated of which nothing else is said. Settled when the first is submitted.
-    terms: OnceLock<Terms>,
     workers: OnceLock<Box<[Address<Bell>]>>,
     foreman: OnceLock<Address<Look>>,
     /// Weak, because it keeps its children, and they keep this.
@@ -72,7 +71,8 @@ pub(super) struct State<J, T, E> {
     pub(super) dead: VecDeque<DeadJob<J, E>>,
     pub(super) max_dead: usize,
     pub(super) routing: Routing,
-    terms: Terms,
+    /// How a job is treated of which nothing else is said.
+    pub(super) terms: Terms,
     pub(super) next_turn: u64,
     /// When the foreman looks next.
     pub(super) alarm: Option<Time>,
@@ -122,7 +122,6 @@ impl<J, T, E> Shared<J, T, E> {
             state: Mutex::new(state),
             intake: Intake::new(),
             stamps_all,
-            terms: OnceLock::new(),
             workers: OnceLock::new(),
             foreman: OnceLock::new(),
             supervisor,
@@ -140,12 +139,7 @@ impl<J, T, E> Shared<J, T, E> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How a job is treated of which nothing else is said.
-    pub(super) fn terms(&self) -> &Terms {
-        self.terms.get_or_init(|| self.lock().terms)
-    }
-
-    /// Sets that, before the first job is submitted.
+    /// Sets how a job is treated of which nothing else is said.
     pub(super) fn set_terms(&self, set: impl FnOnce(&mut Terms)) {
         set(&mut self.lock().terms);
     }

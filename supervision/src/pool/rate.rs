@@ -63,7 +63,7 @@ impl Rate {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(model)))]
 impl Rate {
     /// How many entries it keeps.
     pub(super) fn entries(&self) -> usize {

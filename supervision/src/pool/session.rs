@@ -1,7 +1,7 @@
 //! One look at the queue of a pool, or one change: what is done under its lock, and what is done after that.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, MutexGuard};
 
 use super::board::Time;
 use super::event::JobEvent;
@@ -9,6 +9,7 @@ use super::job::{DeadJob, Failure, JobError, JobRef};
 use super::lane::Waiting;
 use super::office::{Draining, Shared, State};
 use super::stats::PoolStats;
+use super::sync::MutexGuard;
 use super::task::{Outcome, Task, Verdict};
 
 /// What is behind the lock, and what is to be done when it is unlocked: to wake somebody, to give results, and to drop what may do
@@ -293,7 +294,7 @@ where
             self.discard(Trash::Failure(failure));
             return self.drop_job(task.clone(), JobError::Dropped, JobEvent::Dropped(task.id));
         }
-        match task.fail(failure, self.pool.terms()) {
+        match task.fail(failure, &self.state.terms) {
             Verdict::Dead(failures) => self.bury(task, failures),
             Verdict::Again(delay) => {
                 self.state.books.retried += 1;

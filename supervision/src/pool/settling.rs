@@ -1,6 +1,7 @@
 //! The workers' side of a pool: what they have made of a job goes in, and the next one comes out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use perennial_actors::{ExitReason, Pid};
 
@@ -29,6 +30,8 @@ pub(super) enum Attempt<T, E> {
 /// A job that a worker has in hand.
 pub(super) struct Leased<J, T, E> {
     pub(super) task: Arc<Task<J, T, E>>,
+    /// How long the attempt may take.
+    pub(super) time_limit: Option<Duration>,
     /// Since when, if that is taken.
     pub(super) since: Option<Time>,
 }
@@ -139,6 +142,7 @@ where
             now
         });
         self.note(JobEvent::Started { id: task.id, worker: seat.pid });
-        Some(Leased { task, since })
+        let time_limit = task.terms(&self.state.terms).time_limit;
+        Some(Leased { task, since, time_limit })
     }
 }

@@ -72,7 +72,7 @@ where
     }
 
     fn terms(&mut self) -> &mut Terms {
-        self.terms.get_or_insert_with(|| Box::new(*self.pool.terms()))
+        self.terms.get_or_insert_with(|| Box::new(self.pool.lock().terms))
     }
 
     /// Sets how urgent it is: the higher comes first; 0 unless set.

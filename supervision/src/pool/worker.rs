@@ -167,7 +167,7 @@ impl<W: Worker> Desk<W> {
 }
 
 async fn attempt<W: Worker>(worker: &mut W, pool: &Pooled<W>, leased: LeasedOf<W>) -> MadeOf<W> {
-    let Leased { task, since } = leased;
+    let Leased { task, since, time_limit } = leased;
     let mut alarm = None;
     let mut work = pin!(worker.work(&task.job));
     let attempt = poll_fn(|cx| {
@@ -180,7 +180,7 @@ async fn attempt<W: Worker>(worker: &mut W, pool: &Pooled<W>, leased: LeasedOf<W
             return Poll::Ready(Attempt::GivenUp);
         }
         pool.let_in();
-        let Some(limit) = task.terms(pool.terms()).time_limit else { return Poll::Pending };
+        let Some(limit) = time_limit else { return Poll::Pending };
         let alarm = alarm
             .get_or_insert_with(|| Box::pin(sleep_until(pool.instant(pool.now().saturating_add(limit)))));
         alarm.as_mut().poll(cx).map(|()| Attempt::Failed(Failure::TimedOut))

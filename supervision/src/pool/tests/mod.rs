@@ -1,8 +1,16 @@
-//! The pure parts of a pool, by themselves: no task, no clock.
+//! The parts of a pool by themselves: no task, no clock; and what those who submit and those who work agree on, under loom.
 
+#[cfg(not(model))]
 mod board;
+#[cfg(not(model))]
 mod model;
+#[cfg(not(model))]
 mod rate;
+#[cfg(not(model))]
 mod scale;
+#[cfg(not(model))]
 mod stats;
+#[cfg(model)]
+mod threads;
+#[cfg(not(model))]
 mod traces;
