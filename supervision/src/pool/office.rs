@@ -72,7 +72,7 @@ pub(super) struct State<J, T, E> {
     pub(super) dead: VecDeque<DeadJob<J, E>>,
     pub(super) max_dead: usize,
     pub(super) routing: Routing,
-    terms: Terms,
+    pub(super) terms: Terms,
     pub(super) next_turn: u64,
     /// When the foreman looks next.
     pub(super) alarm: Option<Time>,
@@ -140,7 +140,7 @@ impl<J, T, E> Shared<J, T, E> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How a job is treated of which nothing else is said.
+    /// How a job is treated of which nothing else is said. Not for those who hold the lock: they have it there.
     pub(super) fn terms(&self) -> &Terms {
         self.terms.get_or_init(|| self.lock().terms)
     }

@@ -293,7 +293,8 @@ where
             self.discard(Trash::Failure(failure));
             return self.drop_job(task.clone(), JobError::Dropped, JobEvent::Dropped(task.id));
         }
-        match task.fail(failure, self.pool.terms()) {
+        // Not those of the pool, which are behind the lock until they are settled.
+        match task.fail(failure, &self.state.terms) {
             Verdict::Dead(failures) => self.bury(task, failures),
             Verdict::Again(delay) => {
                 self.state.books.retried += 1;
