@@ -2,11 +2,15 @@
 
 #[path = "support/pool.rs"]
 mod support;
+#[path = "support/threads.rs"]
+mod threads;
 
+use std::future::ready;
 use std::time::Duration;
 
+use perennial_actors::System;
 use perennial_supervision::Backoff;
-use perennial_supervision::pool::{DeadJob, Failure, JobError};
+use perennial_supervision::pool::{DeadJob, Failure, JobError, Pool};
 use support::{
     Begun, Deed, Job, fate, hands, job, long, ms, now, quick, quiet, secs, soon, start, started, told,
 };
@@ -22,6 +26,21 @@ async fn a_job_has_three_attempts_unless_it_is_set_and_the_next_one_comes_at_onc
     assert!(begun.iter().all(|attempt| attempt.at == begun[0].at), "{begun:?}");
     assert_eq!(begun.iter().map(|begun| begun.job).collect::<Vec<_>>(), [1, 1, 1, 2, 2, 2]);
     running.close().await;
+}
+
+#[test]
+fn the_very_first_attempt_in_a_pool_may_fail_before_it_awaits_anything() {
+    threads::on_threads(2, async {
+        let pool = Pool::of("refusals", 1, |(): &()| ready(Err::<(), _>("no")));
+        let refusals = pool.handle();
+        // It takes jobs in then that nobody looks at before a worker does.
+        refusals.resume();
+        let rejected = refusals.submit(()).await.expect("there is room");
+        let app = pool.start(&System::new()).await.expect("it starts");
+        let outcome = rejected.await;
+        assert!(matches!(outcome, Err(JobError::Failed(failures)) if failures.len() == 3));
+        assert!(app.shutdown().await.is_clean());
+    });
 }
 
 #[tokio::test(start_paused = true)]

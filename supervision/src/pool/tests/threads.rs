@@ -3,9 +3,9 @@
 //! `RUSTFLAGS="--cfg model" cargo test -p perennial-supervision --release --lib pool`
 //!
 //! The rules: no job waits beside an idle worker that nobody has woken; none is lost, or done twice; they are begun in order; no more wait than
-//! may; and nothing is taken in once a pool is closed. Broken by hand, each of these shows here: credit that is kept when a worker goes
-//! idle, or given while one is; the intake not looked at once more before that; a number that is given outside of its lock; credit for more than
-//! there is room for; a stop that leaves the intake alone.
+//! may; and nothing is taken in once a pool is closed. Broken by hand, each of these shows here: credit that is kept when somebody looks at the
+//! board; credit that is given beside an idle worker, or for more than there is room for; a worker that goes idle and does not look at the
+//! intake once more; the queue locked by who has it locked.
 
 use std::convert::Infallible;
 use std::sync::Arc;
