@@ -179,15 +179,14 @@ where
         self.is_exact = true;
     }
 
-    /// The same, for a worker that can have it, and is not idle then; false if there is nothing.
-    pub(super) fn fetch(&mut self) -> bool {
+    /// The same, for a worker that finds nothing on the board. If it finds something here it is not idle, and neither is any other: there is
+    /// credit again.
+    pub(super) fn fetch(&mut self) {
         let mut intake = self.pool.intake.lock();
-        let comes = !intake.jobs.is_empty();
-        if comes {
+        if !intake.jobs.is_empty() {
             self.state.board.append(&mut intake.jobs);
             intake.credit = self.state.credit();
         }
-        comes
     }
 
     pub(super) fn now(&mut self) -> Time {
