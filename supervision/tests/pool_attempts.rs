@@ -102,7 +102,7 @@ async fn a_job_that_failed_or_whose_worker_crashed_comes_before_those_that_were_
         let running = start((pool, journal)).await;
         let first = running.submit(job(1, [trouble, Deed::Do]));
         let others = running.submit_all(2..=3);
-        running.pool.drain().await;
+        running.drained().await;
         assert_eq!(running.journal.jobs(), [1, 1, 2, 3]);
         for promise in others.into_iter().chain([first]) {
             assert!(fate(promise).await.starts_with("done"));
@@ -227,7 +227,7 @@ async fn what_must_not_be_begun_twice_is_dead_after_whatever_happens_to_its_firs
             running.kill(0).await;
         }
         assert_eq!(fate(once).await, expected);
-        running.pool.drain().await;
+        running.drained().await;
         assert_eq!(running.journal.jobs(), [1]);
         assert_eq!(running.pool.take_dead().len(), 1);
         running.close().await;

@@ -24,7 +24,7 @@ async fn a_job_that_waits_or_is_delayed_is_not_begun_once_it_is_cancelled() {
     }
     assert_eq!(running.pool.stats().queued, 0);
     assert_eq!(fate(busy).await, "done 1");
-    running.pool.drain().await;
+    running.drained().await;
     assert_eq!(running.journal.jobs(), [1]);
     running.close().await;
 }
@@ -56,7 +56,7 @@ async fn a_job_that_has_a_result_or_is_dead_or_cancelled_cannot_be_cancelled() {
     let cancelled = now(running.pool.submit(quick(3)).delay(secs(1)));
     running.pool.submit(quick(4)).forget().await.expect("it is taken in");
     assert!(cancelled.cancel());
-    running.pool.drain().await;
+    running.drained().await;
     let stats = running.pool.stats();
     for promise in [&done, &dead, &cancelled] {
         assert!(!promise.cancel());
@@ -75,7 +75,7 @@ async fn a_job_that_waits_for_its_next_attempt_has_none_once_it_is_cancelled() {
     quiet().await;
     assert!(ill.cancel());
     assert_eq!(fate(ill).await, "cancelled");
-    running.pool.drain().await;
+    running.drained().await;
     tokio::time::sleep(secs(9)).await;
     assert_eq!(running.journal.jobs(), [1]);
     assert!(running.pool.take_dead().is_empty());
@@ -91,7 +91,7 @@ async fn a_job_that_is_cancelled_as_its_worker_is_killed_is_not_tried_again() {
     tree.at(["0"]).expect("it is there").handle.kill().expect("it lives");
     assert!(stuck.cancel());
     assert_eq!(fate(stuck).await, "cancelled");
-    running.pool.drain().await;
+    running.drained().await;
     assert_eq!(running.journal.jobs(), [1]);
     assert_eq!(running.pool.stats().retried, 0);
     running.close().await;
@@ -107,7 +107,7 @@ async fn that_a_job_was_cancelled_is_all_that_is_told_of_its_end() {
     for promise in [&stuck, &waiting] {
         assert!(promise.cancel());
     }
-    running.pool.drain().await;
+    running.drained().await;
     running.pool.clear();
     let told = events(&mut told);
     for promise in [&stuck, &waiting] {
@@ -125,7 +125,7 @@ async fn that_a_job_was_cancelled_is_all_that_is_told_of_its_end() {
 async fn to_cancel_a_job_of_a_pool_that_is_gone_changes_nothing() {
     let running = started(1).await;
     let done = running.submit(quick(1));
-    running.pool.drain().await;
+    running.drained().await;
     let support::Running { app, pool, .. } = running;
     let late = now(pool.submit(long(2, secs(60))));
     quiet().await;

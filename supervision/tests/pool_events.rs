@@ -40,7 +40,7 @@ async fn everything_that_happens_to_a_job_is_told_in_order() {
     let running = started(1).await;
     let mut told = running.pool.subscribe();
     let (first, second) = (running.submit(quick(1)), running.submit(quick(2)));
-    running.pool.drain().await;
+    running.drained().await;
     let pid = worker(&running, "0");
     let started = |id| JobEvent::Started { id, worker: pid };
     assert_eq!(
@@ -63,7 +63,7 @@ async fn each_end_of_a_job_is_told_once_whatever_it_is() {
     let mut told = running.pool.subscribe();
     let ill = running.submit(job(1, [Deed::Fail, Deed::Panic, Deed::Do]));
     let dead = now(running.pool.submit(job(2, [Deed::Fail])).attempts(2));
-    running.pool.drain().await;
+    running.drained().await;
     let busy = running.submit(long(3, secs(9)));
     quiet().await;
     let late = now(running.pool.submit(quick(4)).expires_in(secs(1)));
@@ -93,16 +93,16 @@ async fn each_end_of_a_job_is_told_once_whatever_it_is() {
 async fn whoever_subscribes_hears_of_what_happens_from_then_on_and_each_hears_all_of_it() {
     let running = started(2).await;
     drop(running.submit(quick(1)));
-    running.pool.drain().await;
+    running.drained().await;
     let (mut first, mut second) = (running.pool.subscribe(), running.pool.subscribe());
     drop(running.submit_all(2..20));
-    running.pool.drain().await;
+    running.drained().await;
     let told = events(&mut first);
     assert_eq!(told.len(), 3 * 18);
     assert_eq!(events(&mut second), told);
     drop(first);
     drop(running.submit(quick(20)));
-    running.pool.drain().await;
+    running.drained().await;
     assert_eq!(events(&mut second).len(), 3);
     running.close().await;
 }
@@ -136,7 +136,7 @@ async fn statistics_say_where_every_job_is_and_what_became_of_the_others() {
         ),
         "{stats}"
     );
-    running.pool.drain().await;
+    running.drained().await;
     running.close().await;
 }
 

@@ -42,7 +42,7 @@ async fn a_pool_that_has_done_all_that_there_was_sleeps() {
             drop(running.submit(long(number, ms(number % 50))));
         }
         drop(running.submit(job(0, [support::Deed::Panic, support::Deed::Fail, support::Deed::Do])));
-        running.pool.drain().await;
+        running.drained().await;
         sleep(secs(60)).await;
         let (handled, parked) = a_day(&running).await;
         assert!(handled == 0 && parked <= NOTHING, "{size:?}: {handled} handled, woke {parked} times");

@@ -45,7 +45,7 @@ async fn one_that_has_been_at_many_jobs_for_long_is_not_taken_for_one_that_hangs
     for number in 0..50 {
         drop(running.submit(long(number, ms(900))));
     }
-    running.pool.drain().await;
+    running.drained().await;
     assert_eq!(running.pool.stats().retried, 0);
     assert!(running.journal.take().iter().all(|begun| begun.incarnation == 1));
     running.close().await;
@@ -116,6 +116,29 @@ fn to_stop_now_does_not_wait_for_workers_that_never_await() {
 }
 
 #[test]
+fn to_stop_now_settles_at_once_what_becomes_of_a_job_whose_worker_never_awaits() {
+    on_threads(3, async {
+        let (system, (pool, _)) = (System::new(), hands(1));
+        let handle = pool.handle();
+        let _app = pool.start(&system).await.expect("it starts");
+        let (stuck, go) = blocking(1);
+        let stuck = now(handle.submit(stuck));
+        while handle.stats().running < 1 {
+            tokio::task::yield_now().await;
+        }
+        let stopping = tokio::spawn({
+            let handle = handle.clone();
+            async move { handle.stop(StopPool::Now).await }
+        });
+        assert!(matches!(stuck.await, Err(JobError::Dropped)), "its worker is still at it");
+        assert_eq!(handle.stats().running, 1);
+        drop(go);
+        let report = stopping.await.expect("it does not panic");
+        assert_eq!((report.done, report.dropped), (0, 1), "what it makes of it is of no use any more");
+    });
+}
+
+#[test]
 fn a_job_that_must_not_be_begun_twice_and_blocks_is_dead_and_begun_once() {
     on_threads(3, async {
         let running = impatient(hands(1)).await;
@@ -123,7 +146,7 @@ fn a_job_that_must_not_be_begun_twice_and_blocks_is_dead_and_begun_once() {
         let once = now(running.pool.submit(stuck).at_most_once());
         assert!(matches!(once.await, Err(JobError::Failed(failures)) if failures.len() == 1));
         drop(go);
-        running.pool.drain().await;
+        running.drained().await;
         assert_eq!((running.journal.jobs(), running.pool.take_dead().len()), (vec![1], 1));
     });
 }

@@ -34,7 +34,7 @@ async fn a_job_for_which_there_is_no_room_now_is_given_back() {
     assert_eq!(format!("{refused:?}: {refused}"), "Full(..): the queue of the pool is full");
     assert_eq!(refused.into_job().number, 3);
     assert_eq!(fate(first).await, "done 0");
-    running.pool.drain().await;
+    running.drained().await;
     assert_eq!(running.journal.jobs(), [0, 1, 2]);
     running.close().await;
 }
@@ -84,7 +84,7 @@ async fn who_waits_for_room_in_a_long_queue_of_long_jobs_has_the_first_that_ther
     quiet().await;
     assert!(line.is_finished(), "the next has been begun, and has left its place");
     assert_eq!(running.pool.clear(), 100);
-    running.pool.drain().await;
+    running.drained().await;
     running.close().await;
 }
 
@@ -119,7 +119,7 @@ async fn what_makes_room_lets_those_in_who_wait_for_it() {
         assert_eq!(make_room(&running, &waiting), 1);
         quiet().await;
         assert!(line.is_finished(), "{way}");
-        running.pool.drain().await;
+        running.drained().await;
         running.close().await;
     }
 }
@@ -132,7 +132,7 @@ async fn what_expires_makes_room_too() {
     quiet().await;
     tokio::time::sleep(secs(5)).await;
     assert!(line.is_finished());
-    running.pool.drain().await;
+    running.drained().await;
     running.close().await;
 }
 
@@ -181,7 +181,7 @@ async fn the_urgent_come_first_and_then_those_that_came_first() {
             .into_iter()
             .fold(submission, |submission, priority| submission.priority(priority))));
     }
-    running.pool.drain().await;
+    running.drained().await;
     assert_eq!(running.journal.jobs(), [0, 4, 2, 5, 1, 3]);
     running.close().await;
 }
@@ -233,7 +233,7 @@ async fn to_clear_drops_what_waits_wherever_it_does_and_leaves_what_is_begun() {
 async fn a_drain_waits_for_what_waits_is_worked_at_is_delayed_or_is_to_be_tried_again() {
     let running = started(1).await;
     let before = tokio::time::Instant::now();
-    running.pool.drain().await;
+    running.drained().await;
     assert_eq!(before.elapsed(), ms(0), "there is nothing");
     let backoff = Backoff::new(secs(3), secs(3));
     let jobs = [
@@ -243,7 +243,7 @@ async fn a_drain_waits_for_what_waits_is_worked_at_is_delayed_or_is_to_be_tried_
     ];
     for (expected, submission) in jobs {
         let (before, promise) = (tokio::time::Instant::now(), now(submission));
-        running.pool.drain().await;
+        running.drained().await;
         assert_eq!(before.elapsed().as_secs(), expected);
         assert_eq!(fate(promise).await, "done 1");
     }

@@ -24,7 +24,7 @@ async fn a_job_that_is_submitted_is_a_future_of_its_result() {
 async fn a_result_waits_for_whoever_comes_for_it_late_also_after_the_pool_has_ended() {
     let running = started(1).await;
     let done = running.submit(quick(1));
-    running.pool.drain().await;
+    running.drained().await;
     running.close().await;
     assert_eq!(fate(done).await, "done 1");
 }
@@ -54,7 +54,7 @@ async fn a_job_is_done_also_if_nobody_wants_to_hear_of_it() {
     soon(running.pool.submit(quick(1)).forget()).await.expect("it is taken in");
     drop(running.submit(quick(2)));
     drop(soon(running.pool.submit_many([quick(3), quick(4)])).await.expect("they are taken in"));
-    running.pool.drain().await;
+    running.drained().await;
     assert_eq!(running.journal.jobs(), [1, 2, 3, 4]);
     running.close().await;
 }

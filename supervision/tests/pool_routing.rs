@@ -69,7 +69,7 @@ async fn the_one_with_the_fewest_jobs_before_it_has_the_next() {
     let more: Vec<_> = (3..6).map(|number| running.submit(long(number, secs(1)))).collect();
     tokio::time::sleep(ms(25)).await;
     let urgent = running.submit(quick(6));
-    running.pool.drain().await;
+    running.drained().await;
     let begun = running.journal.take();
     let mut by_slot: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
     begun.iter().for_each(|begun| by_slot.entry(begun.slot).or_default().push(begun.job));
@@ -88,7 +88,7 @@ async fn jobs_of_one_key_are_done_by_one_worker_one_after_the_other_in_order() {
             let key = format!("key {}", number % 10);
             drop(now(running.pool.submit(long(number, ms(number % 7))).key(&key)));
         }
-        running.pool.drain().await;
+        running.drained().await;
         let mut by_key: HashMap<u64, Vec<Begun>> = HashMap::new();
         let begun = running.journal.take();
         begun.iter().for_each(|begun| by_key.entry(begun.job % 10).or_default().push(*begun));
@@ -109,7 +109,7 @@ async fn a_worker_that_crashes_keeps_its_keys_and_a_job_that_failed_stays_ahead_
     for number in 1..5 {
         drop(now(running.pool.submit(quick(number)).key(&"a")));
     }
-    running.pool.drain().await;
+    running.drained().await;
     let begun = running.journal.take();
     assert_eq!(begun.iter().map(|begun| begun.job).collect::<Vec<_>>(), [0, 0, 0, 1, 2, 3, 4]);
     assert_eq!(slots(&begun), [begun[0].slot; 7]);
@@ -126,7 +126,7 @@ async fn keys_follow_the_workers_that_there_are() {
         for number in 0..60_u64 {
             drop(now(running.pool.submit(long(number, ms(1))).key(&(number % 12))));
         }
-        running.pool.drain().await;
+        running.drained().await;
         let begun = running.journal.take();
         assert_eq!(begun.len(), 60);
         assert!(begun.iter().all(|begun| begun.slot < workers), "{begun:?}");
@@ -143,7 +143,7 @@ async fn what_waits_for_a_worker_that_is_to_go_is_done_by_the_others_in_order() 
     drop(running.submit_all(1..=6));
     running.pool.resize(1).await.expect("it goes well");
     running.pool.resume();
-    running.pool.drain().await;
+    running.drained().await;
     let begun = running.journal.take();
     assert_eq!(begun.iter().map(|begun| begun.job).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
     assert_eq!(slots(&begun), [0; 6]);

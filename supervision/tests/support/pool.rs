@@ -206,6 +206,11 @@ impl Running {
         quiet().await;
     }
 
+    /// Ready when nothing is left to do, which is to be expected.
+    pub(crate) async fn drained(&self) {
+        soon(self.pool.drain()).await;
+    }
+
     /// How many workers run.
     pub(crate) async fn active(&self) -> usize {
         let counts = self.app.supervisor().count_children().await.expect("it lives");
