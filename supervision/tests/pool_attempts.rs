@@ -263,7 +263,7 @@ async fn errors_say_in_words_what_went_wrong() {
         [
             "the job expired before it was begun",
             "the job was cancelled",
-            "the pool stopped before the job was done"
+            "the pool dropped the job before it was done"
         ]
     );
     running.close().await;

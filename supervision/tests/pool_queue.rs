@@ -278,3 +278,30 @@ async fn all_who_drain_hear_of_it_also_if_the_last_job_is_cancelled_cleared_or_e
     }
     running.close().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn room_that_is_made_in_a_long_queue_while_nothing_is_begun_is_given_at_once() {
+    let (running, _first) = busy(8).await;
+    let waiting = running.submit_all(1..=8);
+    let next = in_line(&running.pool, 9);
+    quiet().await;
+    assert!(waiting[3].cancel());
+    let promise = soon(next).await.expect("it does not panic").expect("it is taken in");
+    assert_eq!(running.pool.stats().running, 1, "what was begun first is not over");
+    assert_eq!(fate(promise).await, "done 9");
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_passes_those_who_wait_for_room() {
+    let (running, _first) = busy(1).await;
+    let waiting = running.submit_all([1]);
+    let first_in_line = in_line(&running.pool, 2);
+    quiet().await;
+    assert!(waiting[0].cancel());
+    // It was told, and has not come yet.
+    assert!(matches!(running.pool.submit(quick(3)).now(), Err(SubmitError::Full(_))));
+    let promise = soon(first_in_line).await.expect("it does not panic").expect("it is taken in");
+    assert_eq!(fate(promise).await, "done 2");
+    running.close().await;
+}

@@ -5,7 +5,7 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use perennial_actors::System;
 use perennial_supervision::pool::{PoolError, Size, StopPool};
@@ -294,5 +294,36 @@ async fn a_pool_that_is_paused_or_keeps_to_a_rate_has_no_use_for_more() {
     running.drained().await;
     assert_eq!(slots(&running), BTreeSet::from([0]));
     drop(waiting);
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_that_is_to_grow_tries_again_if_its_worker_does_not_come_up() {
+    let births = Arc::new(AtomicUsize::new(0));
+    let (pool, journal) = hands_born(0..=1, {
+        let births = births.clone();
+        move |_| births.fetch_add(1, Ordering::Relaxed) >= 3
+    });
+    let running = start((pool.scaling(secs(1), secs(10)), journal)).await;
+    let promise = running.submit(quick(1));
+    assert_eq!(fate(promise).await, "done 1");
+    assert_eq!((births.load(Ordering::Relaxed), running.pool.stats().workers), (4, 1));
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_comes_up_after_all_works() {
+    let luck = Arc::new(AtomicBool::new(true));
+    let (pool, journal) = hands_born(1, {
+        let luck = luck.clone();
+        move |_| luck.load(Ordering::Relaxed)
+    });
+    let running = start((pool, journal)).await;
+    luck.store(false, Ordering::Relaxed);
+    assert!(running.pool.rolling_restart().await.is_err());
+    let promise = running.submit(quick(1));
+    luck.store(true, Ordering::Relaxed);
+    running.app.supervisor().restart_child("0").await.expect("it comes up");
+    assert_eq!(fate(promise).await, "done 1");
     running.close().await;
 }

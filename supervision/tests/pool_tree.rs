@@ -173,3 +173,13 @@ async fn a_sibling_can_submit_from_the_start_to_a_pool_that_comes_up_after_it() 
     assert_eq!((pool.stats().done, journal.jobs().len()), (1, 0));
     assert!(app.shutdown().await.is_clean());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_in_a_pool_that_is_given_to_no_tree_is_dropped() {
+    let (pool, _) = hands(1);
+    let jobs = pool.handle();
+    let early = now(jobs.submit(quick(1)));
+    drop(pool);
+    assert_eq!(fate(early).await, "dropped");
+    assert!(matches!(jobs.submit(quick(2)).now(), Err(SubmitError::Closed(_))));
+}

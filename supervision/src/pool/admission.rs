@@ -6,7 +6,7 @@ use super::event::JobEvent;
 use super::job::JobId;
 use super::job_handle::Office;
 use super::lane::{Stand, Waiting};
-use super::office::{Routing, Shared, State};
+use super::office::{Routing, Shared, State, Turn};
 use super::session::Trash;
 use super::task::{Sink, Task, Terms};
 
@@ -39,17 +39,17 @@ where
     pub(super) fn admit<R>(
         &self,
         draft: Draft<J, T, E>,
-        waits: bool,
+        turn: Turn,
         keep: impl FnOnce(&Arc<Task<J, T, E>>) -> R,
     ) -> Result<R, Refused<J, T, E>> {
         // What is said of it, and what others are to hear of it, is for the board.
         if draft.terms.is_some() || self.events.are_heard() {
-            return self.admit_to_board(draft, waits).map(|task| keep(&task));
+            return self.admit_to_board(draft, turn).map(|task| keep(&task));
         }
         let mut intake = self.intake.lock();
         let Some(credit) = intake.credit.checked_sub(1) else {
             drop(intake);
-            return self.admit_to_board(draft, waits).map(|task| keep(&task));
+            return self.admit_to_board(draft, turn).map(|task| keep(&task));
         };
         intake.credit = credit;
         let number = intake.next_number();
@@ -61,18 +61,15 @@ where
     }
 
     /// The same, by way of the board: who is idle is woken for it.
-    fn admit_to_board(
-        &self,
-        draft: Draft<J, T, E>,
-        waits: bool,
-    ) -> Result<TaskOf<J, T, E>, Refused<J, T, E>> {
+    fn admit_to_board(&self, draft: Draft<J, T, E>, turn: Turn) -> Result<TaskOf<J, T, E>, Refused<J, T, E>> {
         let mut session = self.session();
+        session.may_hold_back = true;
         if !session.state.is_open() {
             session.end();
             return Err(Refused::Closed(draft.job));
         }
-        if session.state.board.room() == 0 {
-            session.state.in_line += usize::from(waits);
+        if session.state.room_for(turn) == 0 {
+            session.state.in_line += usize::from(turn != Turn::New);
             session.end();
             return Err(Refused::Full(draft));
         }

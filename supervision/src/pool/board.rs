@@ -201,7 +201,9 @@ impl<I> Board<I> {
         expired.extend(std::iter::from_fn(|| self.backlog.pop_expired(now)));
         let mut roused = Vec::new();
         while let Some(job) = self.backlog.pop_due(now) {
-            roused.extend(self.put(job));
+            // It waits for a worker from now on.
+            let since = job.since.map(|_| now);
+            roused.extend(self.put(Waiting { since, ..job }));
         }
         if self.held_up && self.is_within_rate(now) {
             self.held_up = false;

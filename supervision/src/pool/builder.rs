@@ -46,6 +46,18 @@ pub struct Pool<J, T, E> {
     shutdown: Shutdown,
     backoff: Option<Backoff>,
     deadline: Option<Duration>,
+    unstarted: Unstarted,
+}
+
+/// What is to be done if a pool is dropped that was given to no tree: nobody will do what waits in it.
+struct Unstarted(Option<Box<dyn FnOnce() + Send + Sync>>);
+
+impl Drop for Unstarted {
+    fn drop(&mut self) {
+        if let Some(close) = self.0.take() {
+            close();
+        }
+    }
 }
 
 impl<J, T, E> Pool<J, T, E>
@@ -73,8 +85,9 @@ where
             let args = DeskArgs::<W> { pool: pool.clone(), slot, args: args.clone() };
             Child::new::<Desk<W>>(slot.to_string(), Arc::new(args))
         };
-        let handle = PoolHandle::new(shared, supervisor.handle());
+        let handle = PoolHandle::new(shared.clone(), supervisor.handle());
         Self {
+            unstarted: Unstarted(Some(Box::new(move || shared.close()))),
             given: handle.clone(),
             handle,
             supervisor,
@@ -126,7 +139,7 @@ where
         self
     }
 
-    /// Lets at most so many jobs begin in every period.
+    /// Lets at most so many jobs begin in every period, at least one.
     pub fn rate(self, jobs: u32, period: Duration) -> Self {
         self.handle.shared().lock().board.set_rate(Rate::new(jobs, period));
         self
@@ -238,8 +251,9 @@ where
         self.into_supervisor().start(system).await
     }
 
-    fn into_supervisor(self) -> Supervisor {
+    fn into_supervisor(mut self) -> Supervisor {
         let shared = self.handle.shared().clone();
+        self.unstarted.0 = None;
         let children: Vec<Child<Bell>> = (0..self.size.max()).map(|slot| self.child(slot)).collect();
         let scale = Scale::of(&self.size, self.scale_after, self.cool_down);
         let foreman = Child::new::<Foreman<J, T, E>>("foreman", (shared.clone(), scale));

@@ -55,7 +55,16 @@ impl Events {
     }
 
     pub(super) fn subscribe(&self) -> Subscription<JobEvent> {
-        self.topic.subscribe()
+        let telling = lock(&self.telling);
+        // What has happened up to now is for those who listen up to now.
+        if self.are_heard() {
+            self.tell_noted();
+        } else {
+            lock(&self.noted).clear();
+        }
+        let subscription = self.topic.subscribe();
+        drop(telling);
+        subscription
     }
 
     /// Whether anybody listens.
@@ -76,12 +85,16 @@ impl Events {
             return;
         }
         let telling = lock(&self.telling);
+        self.tell_noted();
+        drop(telling);
+    }
+
+    fn tell_noted(&self) {
         loop {
             let event = lock(&self.noted).pop_front();
             let Some(event) = event else { break };
             self.topic.tell(|| event);
         }
-        drop(telling);
     }
 }
 

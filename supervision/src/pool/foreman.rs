@@ -85,7 +85,7 @@ where
         let Some(pool) = PoolHandle::of(&self.pool).filter(|_| wanted != workers) else { return };
         self.resizing = Some(tokio::spawn(async move {
             if let Err(error) = pool.resize(wanted).await {
-                tracing::debug!(%error, "pool was not resized");
+                tracing::warn!(%error, "pool was not resized, and will be when it is looked after again");
             }
         }));
     }

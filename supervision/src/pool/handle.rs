@@ -87,11 +87,13 @@ where
         Submission::new(self.shared.clone(), job)
     }
 
-    /// Submits jobs in order, as there is room; their results as one.
+    /// Submits jobs in order, as there is room; their results as one. They are all there before the first goes in: for a stream without end, submit
+    /// one by one.
     ///
     /// # Errors
     ///
-    /// The pool takes none in any more: the job that it did not take. Those before it are done, and nobody hears of it.
+    /// The pool takes none in any more: the first job that it did not take; those after it are dropped. Those before it were taken in, and nobody
+    /// hears what becomes of them. The same if the future is dropped.
     pub async fn submit_many(
         &self,
         jobs: impl IntoIterator<Item = J> + Send,
@@ -181,9 +183,13 @@ where
             return Err(PoolError::TooMany { max });
         }
         let _one_at_a_time = self.shared.changing.lock().await;
-        self.want(workers)?;
+        let before = self.want(workers)?;
         for slot in 0..workers {
-            self.open(slot).await?;
+            if let Err(error) = self.open(slot).await {
+                // Those that are there are as many as there are to be, until somebody asks for more again.
+                self.want(slot.max(before).min(workers))?;
+                return Err(error);
+            }
         }
         // None of them begins with another job while it is not its turn to stop.
         for slot in workers..max {
@@ -195,17 +201,19 @@ where
         Ok(())
     }
 
-    fn want(&self, workers: usize) -> Result<(), PoolError> {
+    /// Sets how many there are to be; how many there were to be before.
+    fn want(&self, workers: usize) -> Result<usize, PoolError> {
         // Under the lock, so that a pool that is stopped meanwhile wants none in the end.
         let state = self.shared.lock();
         if state.board.phase() == Phase::Closed {
             return Err(PoolError::Stopped);
         }
+        let before = self.shared.wanted();
         self.shared.want(workers);
         drop(state);
         // It may have something to watch now.
         self.shared.call_foreman();
-        Ok(())
+        Ok(before)
     }
 
     /// Restarts all workers, one after the other: each finishes the job that it has, if it does not take longer than it has to stop. No job is

@@ -52,7 +52,7 @@ impl<E: fmt::Display> fmt::Display for JobError<E> {
             },
             Self::Expired => f.write_str("the job expired before it was begun"),
             Self::Cancelled => f.write_str("the job was cancelled"),
-            Self::Dropped => f.write_str("the pool stopped before the job was done"),
+            Self::Dropped => f.write_str("the pool dropped the job before it was done"),
         }
     }
 }

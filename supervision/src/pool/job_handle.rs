@@ -15,7 +15,7 @@ pub(super) trait Office: Send + Sync {
     fn cancelled(&self, id: JobId);
 }
 
-/// The result of a job that was submitted, when there is one. To drop it changes nothing: the job is done, and nobody hears of it.
+/// The result of a job that was submitted, when there is one; once. To drop it changes nothing: the job is done, and nobody hears of it.
 #[must_use = "the result comes when it is awaited; to do without it, drop it on purpose"]
 pub struct JobHandle<T, E> {
     pub(super) id: JobId,

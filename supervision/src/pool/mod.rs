@@ -12,7 +12,7 @@
 //! - **At least once**: a job whose worker ended may have been done, or half of it. One that must not be begun twice
 //!   [says so](Submission::at_most_once).
 //! - **No worker is idle while a job waits** that it may have, unless the pool is paused or keeps to a rate.
-//! - **In order**: of equal priority, the first that came is begun first. Jobs of one key are done by one worker, one after the other.
+//! - **In order**: of equal priority, the first that came is begun first. Jobs of one [key](Submission::key) are done by one worker, one after the other.
 //! - **Idle workers cost nothing**: they wait in their mailboxes.
 //!
 //! # Example

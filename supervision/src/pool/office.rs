@@ -211,15 +211,16 @@ impl<J, T, E> State<J, T, E> {
         self.board.phase() == Phase::Open && !self.is_down
     }
 
-    /// How many of those who wait for room are to be told that there is some. They are told together, as long as jobs are begun one right
-    /// after the other: otherwise each of them would be woken for one place. See [`let_in`](Shared::let_in).
-    pub(super) fn room_for_those_in_line(&mut self) -> usize {
+    /// How many of those who wait for room are to be told that there is some. As long as jobs are begun one right after the other, they are told
+    /// together: otherwise each of them would be woken for one place. See [`let_in`](Shared::let_in).
+    pub(super) fn room_for_those_in_line(&mut self, may_hold_back: bool) -> usize {
         if self.in_line == 0 {
             return 0;
         }
         let room = self.board.room();
         let enough = (self.board.capacity() / 4).max(1);
-        if room >= enough || self.board.idle() > 0 { self.tell_all() } else { 0 }
+        let holds_back = may_hold_back && room < enough && self.board.idle() == 0;
+        if holds_back { 0 } else { self.tell_all() }
     }
 
     /// How many of those who wait for room are to be told of all that there is.
@@ -229,9 +230,18 @@ impl<J, T, E> State<J, T, E> {
         more
     }
 
+    /// How much room there is for who has this turn.
+    pub(super) fn room_for(&self, turn: Turn) -> usize {
+        match turn {
+            Turn::New | Turn::Waits => self.board.room().saturating_sub(self.in_line),
+            Turn::Told => self.board.room(),
+        }
+    }
+
     /// For how many more jobs nobody has to look at the board.
     pub(super) fn credit(&self) -> usize {
-        let is_plain = self.is_open() && self.routing == Routing::Shared && !self.rests;
+        // Room is for those who wait for it, before anybody else.
+        let is_plain = self.is_open() && self.routing == Routing::Shared && !self.rests && self.in_line == 0;
         if is_plain { self.board.credit() } else { 0 }
     }
 
@@ -252,6 +262,17 @@ impl<J, T, E> Drop for Shared<J, T, E> {
             }
         }
     }
+}
+
+/// How a submitter comes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Turn {
+    /// For the first time: after those who wait.
+    New,
+    /// The same, and it waits if it has to.
+    Waits,
+    /// It has waited, and was told that there is room.
+    Told,
 }
 
 /// A submitter that waits for room, for as long as it does.

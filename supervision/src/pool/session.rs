@@ -22,6 +22,8 @@ pub(super) struct Session<'a, J, T, E> {
     now: Option<Time>,
     /// Nobody may submit a job now without a look at the board.
     is_exact: bool,
+    /// Whoever waits for room need not be told yet: a worker has just begun a job and will be back, or only a submitter was here.
+    pub(super) may_hold_back: bool,
     errands: Errands<J, T, E>,
 }
 
@@ -57,6 +59,7 @@ pub(super) enum Trash<J, T, E> {
     Task(Arc<Task<J, T, E>>),
     Output(T),
     Failure(Failure<E>),
+    Failures(Arc<[Failure<E>]>),
     Dead(DeadJob<J, E>),
 }
 
@@ -77,7 +80,7 @@ where
     pub(super) fn glance(&self) -> Session<'_, J, T, E> {
         let state = self.lock();
         let errands = Errands { roused: None, result: None, calls_foreman: false, rest: None };
-        Session { pool: self, now: None, is_exact: false, state, errands }
+        Session { pool: self, now: None, is_exact: false, may_hold_back: false, state, errands }
     }
 
     /// Changes the queue, in a way after which these are to be woken.
@@ -108,7 +111,7 @@ where
     }
 
     /// The tree is over: nobody will work here, unless it begins anew.
-    fn close(&self) {
+    pub(super) fn close(&self) {
         let mut session = self.session();
         session.state.is_down = true;
         session.state.is_watching = false;
@@ -317,6 +320,7 @@ where
     fn bury(&mut self, task: Arc<Task<J, T, E>>, failures: Arc<[Failure<E>]>) {
         if !task.claim() {
             self.state.books.dropped += 1;
+            self.discard(Trash::Failures(failures));
             return self.discard(Trash::Task(task));
         }
         self.state.books.failed += 1;
@@ -348,12 +352,12 @@ where
         if self.state.draining > 0 && !self.is_exact {
             self.gather();
         }
-        let Self { pool, mut state, mut errands, is_exact, .. } = self;
+        let Self { pool, mut state, mut errands, is_exact, may_hold_back, .. } = self;
         if state.rests && errands.roused.is_none() && state.board.pressing() > 0 {
             state.rests = false;
             errands.calls_foreman = true;
         }
-        let room = state.room_for_those_in_line();
+        let room = state.room_for_those_in_line(may_hold_back);
         if room == 0 && state.in_line > 0 {
             pool.holds_back.store(true, Ordering::Release);
         }
@@ -374,6 +378,9 @@ where
         for _ in 0..room {
             pool.room.notify_one();
         }
+        if errands.calls_foreman {
+            pool.call_foreman();
+        }
         pool.events.tell();
         if let Some((task, outcome)) = errands.result {
             task.give(outcome);
@@ -383,9 +390,6 @@ where
         }
         if is_emptied {
             pool.emptied.notify_waiters();
-        }
-        if errands.calls_foreman {
-            pool.call_foreman();
         }
         drop(trash);
     }

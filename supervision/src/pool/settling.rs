@@ -46,7 +46,8 @@ where
     pub(super) fn arrive(&self, seat: Seat) {
         self.change(|state| {
             state.board.arrive(seat.slot, seat.pid.incarnation());
-            Vec::new()
+            // Whoever it was that started it: it is to work, if it is one of those who are.
+            if seat.slot < self.wanted() { state.board.set_open(seat.slot, true) } else { Vec::new() }
         });
     }
 
@@ -136,6 +137,7 @@ where
         self.rouse(roused);
         self.drop_expired(expired);
         let Next::Job(task, waiting_since) = next else { return None };
+        self.may_hold_back = true;
         let since = waiting_since.map(|waiting_since| {
             let now = self.now();
             self.state.books.waits.count(now.saturating_sub(waiting_since));

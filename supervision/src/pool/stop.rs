@@ -41,7 +41,13 @@ where
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, it takes no job in any more, and finishes what it has; to stop it again waits for that.
+    /// If the future is dropped, it takes no job in any more, and what is to be finished is; its workers may be left. To stop it again waits
+    /// for all of that.
+    ///
+    /// # What may keep it
+    ///
+    /// What is to be finished has to be done by somebody: it waits for jobs that are delayed for a long time, and without end if the pool is
+    /// paused meanwhile or has no workers. A job that waits for the end of its own pool waits for itself.
     pub async fn stop(&self, how: StopPool) -> StopReport {
         let shared = self.shared();
         let before = shared.stats();

@@ -10,11 +10,15 @@ use std::time::Duration;
 
 use super::admission::{Draft, Refused};
 use super::job_handle::{JobHandle, Office};
-use super::office::Shared;
+use super::office::{Shared, Turn};
 use super::task::{Sink, Task, Terms};
 use crate::policy::Backoff;
 
 /// A job that is about to be submitted. What is not said of it is as the pool says.
+///
+/// # Cancel safety
+///
+/// Whoever gives up waiting for room loses the job. To keep it, submit it [now](Self::now), or not at all.
 #[must_use = "a job is submitted when this is awaited, or now"]
 pub struct Submission<J, T, E> {
     pool: Arc<Shared<J, T, E>>,
@@ -134,7 +138,7 @@ where
     pub fn now(self) -> Result<JobHandle<T, E>, SubmitError<J>> {
         let Self { pool, job, terms } = self;
         let draft = Draft { terms, job, sink: Sink::here() };
-        pool.admit(draft, false, |task| handle(&pool, task)).map_err(|refused| match refused {
+        pool.admit(draft, Turn::New, |task| handle(&pool, task)).map_err(|refused| match refused {
             Refused::Full(draft) => SubmitError::Full(draft.job),
             Refused::Closed(job) => SubmitError::Closed(job),
         })
@@ -151,7 +155,7 @@ where
 
     pub(super) async fn put(self, sink: Sink<T, E>) -> Result<(), SubmitError<J>> {
         let Self { pool, job, terms } = self;
-        match pool.admit(Draft { terms, job, sink }, false, |_| ()) {
+        match pool.admit(Draft { terms, job, sink }, Turn::New, |_| ()) {
             Ok(()) => Ok(()),
             Err(Refused::Closed(job)) => Err(SubmitError::Closed(job)),
             Err(Refused::Full(draft)) => Box::pin(wait_in_line(&pool, draft)).await.map(drop),
@@ -168,12 +172,13 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
+    let mut turn = Turn::Waits;
     loop {
         // Enlisted before it asks, so that no room comes between the two unheard.
         let room = pool.room.notified();
         tokio::pin!(room);
         room.as_mut().enable();
-        match pool.admit(draft, true, Arc::clone) {
+        match pool.admit(draft, turn, Arc::clone) {
             Ok(task) => return Ok(task),
             Err(Refused::Closed(job)) => return Err(SubmitError::Closed(job)),
             Err(Refused::Full(refused)) => draft = refused,
@@ -181,6 +186,7 @@ where
         let mut in_line = pool.in_line();
         room.await;
         in_line.is_told = true;
+        turn = Turn::Told;
     }
 }
 
@@ -224,7 +230,7 @@ where
             match std::mem::replace(&mut self.0, Step::Over) {
                 Step::First(Submission { pool, job, terms }) => {
                     let draft = Draft { terms, job, sink: Sink::here() };
-                    match pool.admit(draft, false, |task| handle(&pool, task)) {
+                    match pool.admit(draft, Turn::New, |task| handle(&pool, task)) {
                         Ok(handle) => return Poll::Ready(Ok(handle)),
                         Err(Refused::Closed(job)) => return Poll::Ready(Err(SubmitError::Closed(job))),
                         Err(Refused::Full(draft)) => Box::pin(async move {
