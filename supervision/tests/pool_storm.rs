@@ -1,4 +1,7 @@
 //! Whatever happens to the workers of a pool, each of a hundred thousand jobs ends exactly once.
+//!
+//! On several threads the time is the real one: paused time needs one thread. What sleeps there is a job or the weather; nothing is
+//! expected to have happened because of it.
 
 #[path = "support/storm.rs"]
 mod storm;

@@ -43,14 +43,12 @@ mod config;
 mod consumer;
 mod lanes;
 mod lookout;
-#[cfg(all(test, model))]
-mod model;
 mod overflow;
 mod owner;
 mod places;
 mod sender;
 mod shared;
-#[cfg(all(test, not(model)))]
+#[cfg(test)]
 mod tests;
 mod waiting;
 

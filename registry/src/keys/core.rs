@@ -259,13 +259,13 @@ where
         self.owners.keys(pid)
     }
 
-    /// Everything, whose owners live.
-    pub(super) fn everything(&self) -> Vec<(K, KeyEntry<M, V>)> {
+    /// What is picked of everything whose owners live. The pick runs under no lock.
+    pub(super) fn select<R>(&self, mut pick: impl FnMut(K, KeyEntry<M, V>) -> Option<R>) -> Vec<R> {
         let all = self.entries.collect(|key, entries| Some((key.clone(), copies(entries))));
         let pairs = all
             .into_iter()
             .flat_map(|(key, entries)| entries.into_iter().map(move |entry| (key.clone(), entry)));
-        pairs.filter(|(_, entry)| entry.is_owned()).collect()
+        pairs.filter(|(_, entry)| entry.is_owned()).filter_map(|(key, entry)| pick(key, entry)).collect()
     }
 
     /// How many incarnations are known.

@@ -92,8 +92,8 @@ where
     }
 
     /// What is picked of all keys and their entries, in no order. What is registered or given up meanwhile may be in it or not.
-    pub fn select<R>(&self, mut pick: impl FnMut(K, KeyEntry<M, V>) -> Option<R>) -> Vec<R> {
-        self.0.everything().into_iter().filter_map(|(key, entry)| pick(key, entry)).collect()
+    pub fn select<R>(&self, pick: impl FnMut(K, KeyEntry<M, V>) -> Option<R>) -> Vec<R> {
+        self.0.select(pick)
     }
 
     /// What is registered and given up from now on; see [`KeyChange`] for the order.

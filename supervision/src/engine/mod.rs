@@ -35,30 +35,14 @@
 //! 7. Who hangs is ended, and then dealt with as if it had ended by itself.
 
 mod advance;
-#[cfg(test)]
-mod batches;
-#[cfg(test)]
-mod calm;
-#[cfg(test)]
-mod cases;
 mod children;
-#[cfg(test)]
-mod conformance;
 mod core;
 mod intensity;
 mod look;
-#[cfg(test)]
-mod model;
 mod requests;
-#[cfg(test)]
-mod requests_table;
 mod restarting;
 mod round;
 mod stopping;
-#[cfg(test)]
-mod storm;
-#[cfg(test)]
-mod table;
 #[cfg(test)]
 mod tests;
 mod types;

@@ -1,13 +1,26 @@
-//! The mailbox by itself, without any actor and without a runtime.
+//! The mailbox by itself, without any actor and without a runtime; and what its ends agree on, under loom.
 
+#[cfg(not(model))]
 mod checked;
+#[cfg(not(model))]
 mod ends;
+#[cfg(not(model))]
 mod fates;
+#[cfg(not(model))]
 mod lookout;
+#[cfg(not(model))]
 mod order;
+#[cfg(not(model))]
 mod overflow;
+#[cfg(not(model))]
 mod places;
+#[cfg(not(model))]
 mod reference;
+#[cfg(not(model))]
 mod reference_room;
+#[cfg(not(model))]
 mod room;
+#[cfg(model)]
+mod threads;
+#[cfg(not(model))]
 mod traces;

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::storm::{Outcome, Storm};
-use super::{Event, Policy, Request, Target};
+use crate::engine::{Event, Policy, Request, Target};
 use crate::policy::{
     AutoShutdown, Backoff, ChildKind, ChildPolicy, Intensity, Kind, Liveness, ProbePolicy, Restart, Shutdown,
     Strategy as Among,

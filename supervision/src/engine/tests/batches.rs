@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use perennial_actors::ExitReason;
 
-use super::advance::BATCH;
-use super::{Action, Engine, Event, Key, Policy, Request, Run, Ticket};
+use crate::engine::advance::BATCH;
+use crate::engine::{Action, Engine, Event, Key, Policy, Request, Run, Ticket};
 use crate::policy::{Backoff, ChildPolicy, Intensity, Kind, Restart, Shutdown};
 
 /// Two full batches and one more.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use perennial_actors::ExitReason;
 
 use super::model::{Ask, Flags};
-use super::{
+use crate::engine::{
     Action, Ending, Engine, Event, Granted, Key, Policy, Refusal, Report, Request, Run, Sight, State, Target,
     Ticket,
 };

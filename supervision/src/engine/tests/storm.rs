@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use perennial_actors::ExitReason;
 
-use super::core::Mode;
-use super::types::Cause;
-use super::{
+use crate::engine::core::Mode;
+use crate::engine::types::Cause;
+use crate::engine::{
     Action, Engine, Event, Granted, Key, Policy, Refusal, Report, Request, Run, Sight, State, Target, Ticket,
 };
 use crate::policy::{ChildPolicy, Intensity};

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use perennial_actors::ExitReason;
 
-use super::{Action, Engine, Event, Key, Policy, Request, Run, Sight, Sign, State, Target, Ticket};
+use crate::engine::{
+    Action, Engine, Event, Key, Policy, Refusal, Report, Request, Run, Sight, Sign, State, Target, Ticket,
+};
 use crate::policy::{
     AutoShutdown, Backoff, ChildPolicy, Intensity, Kind, Liveness, ProbePolicy, Restart, Shutdown, Strategy,
 };
@@ -184,7 +186,7 @@ fn a_start_that_is_complete_after_its_timeout_has_failed() {
     assert!(
         matches!(
             ended,
-            [.., Action::Answer { result: Err(super::Refusal::StartFailed(ExitReason::StartTimedOut)), .. }]
+            [.., Action::Answer { result: Err(Refusal::StartFailed(ExitReason::StartTimedOut)), .. }]
         ),
         "{ended:?}"
     );
@@ -313,7 +315,7 @@ fn no_duration_is_too_long_to_be_said() {
     assert!(world.happen(Event::Tick).is_empty());
     let verdict = world.happen(Event::Looked { key: Key(0), run, busy: Some(ever) });
     let hangs = |action: &Action| {
-        matches!(action, Action::Report(super::Report::Unresponsive { sign: Sign::Handler(_), .. }))
+        matches!(action, Action::Report(Report::Unresponsive { sign: Sign::Handler(_), .. }))
     };
     assert!(verdict.iter().any(hangs), "{verdict:?}");
     assert!(world.happen(Event::Tick).is_empty(), "it has for ever");

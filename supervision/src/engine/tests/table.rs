@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use perennial_actors::ExitReason;
 
-use super::{Action, Engine, Event, Key, Policy, Run};
+use crate::engine::{Action, Engine, Event, Key, Policy, Run};
 use crate::policy::{AutoShutdown, ChildPolicy, Intensity, Kind, Restart, Strategy};
 
 const CHILDREN: u64 = 4;

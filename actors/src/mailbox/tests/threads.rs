@@ -13,8 +13,8 @@ use loom::sync::Arc;
 use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
-use super::{Capacity, Fate, Inside, Interest, Mailbox, Next, Outcome, Overflow, Queue, Refused};
 use crate::exit::ExitReason;
+use crate::mailbox::{Capacity, Fate, Inside, Interest, Mailbox, Next, Outcome, Overflow, Queue, Refused};
 use crate::order::Order;
 
 type Shared = Arc<Queue<u32>>;

@@ -1,0 +1,11 @@
+//! The engine by itself: tables of its rules, whole cases, and traces against a model of OTP.
+
+mod batches;
+mod calm;
+mod cases;
+mod conformance;
+mod model;
+mod requests_table;
+mod storm;
+mod table;
+mod traces;
