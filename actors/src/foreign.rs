@@ -91,15 +91,16 @@ pub fn dispose<T: Send + 'static>(value: T) {
 }
 
 /// A value whose `Drop` may panic: it is dropped under a guard.
-pub(crate) struct Guarded<T>(Option<T>);
+pub struct Guarded<T>(Option<T>);
 
 impl<T> Guarded<T> {
-    pub(crate) const fn new(value: T) -> Self {
+    /// Puts a value under the guard.
+    pub const fn new(value: T) -> Self {
         Self(Some(value))
     }
 
-    /// Takes the value out of the guard.
-    pub(crate) fn into_inner(mut self) -> Option<T> {
+    /// Takes the value out of the guard. Always returns it.
+    pub fn into_inner(mut self) -> Option<T> {
         self.0.take()
     }
 }
@@ -129,6 +130,12 @@ impl<T> Drop for Guarded<T> {
         if let Some(value) = self.0.take() {
             ignore_panic(|| drop(value));
         }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Guarded<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
     }
 }
 

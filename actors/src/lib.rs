@@ -41,6 +41,7 @@ mod order;
 mod pid;
 mod process;
 mod relations;
+mod seq_map;
 mod signal;
 mod spawn;
 mod sync;
@@ -49,8 +50,9 @@ mod untyped;
 
 pub use actor::{Actor, Context};
 pub use address::{
-    Address, Call, CallError, CallFuture, Closed, Handle, InspectError, Monitor, NoProcess, Outage, Permit,
-    ProcessInfo, Recipient, Reply, Reserving, SendError, Sending, SendingUntil, WeakAddress,
+    Address, Call, CallError, CallFuture, CloseHook, Closed, Handle, InspectError, Monitor, NoProcess,
+    Outage, Permit, ProcessInfo, Recipient, Reply, Reserving, SendError, Sending, SendingUntil, WeakAddress,
+    WeakHandle,
 };
 pub use agenda::{Piped, TimerId};
 pub use counters::Counters;
@@ -64,7 +66,8 @@ pub use untyped::ProcessState;
 
 /// For those who own identities and host incarnations: supervisors.
 pub mod host {
-    pub use crate::foreign::{Foreign, catch_panic, dispose, ignore_panic, reason_of};
+    pub use crate::foreign::{Foreign, Guarded, catch_panic, dispose, ignore_panic, reason_of};
     pub use crate::process::{Attachment, End, Identity, OpenError, Parent, Step, Taker};
-    pub use crate::system::Broadcast;
+    pub use crate::seq_map::SeqMap;
+    pub use crate::system::{Broadcast, Sent};
 }
