@@ -30,7 +30,7 @@ pub(crate) struct Inner {
     /// Of bindings.
     numbers: Numbers,
     pub(crate) groups: Arc<Groups>,
-    topics: Arc<Topics>,
+    pub(crate) topics: Arc<Topics>,
     pub(crate) changes: Changes<Change>,
     /// The tasks that wait for a name.
     pub(crate) waiters: Waiters,

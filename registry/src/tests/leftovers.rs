@@ -68,6 +68,26 @@ async fn an_actor_that_subscribes_and_unsubscribes_keeps_no_hook_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn topics_that_ended_actors_have_used_once_cost_nothing() {
+    const TOPICS: u32 = 100_000;
+    let system = System::new();
+    let registry = Registry::of(&system);
+    for at_once in [1, TOPICS] {
+        for first in (0..TOPICS).step_by(at_once as usize) {
+            let listener = system.spawn::<Listener>(()).await.expect("it starts");
+            for number in first..first + at_once {
+                let topic = registry.topic(Topic::<u32>::from(format!("topic {number}")));
+                assert!(topic.subscribe(&listener, Slow::Skip));
+                let published = topic.publish(&number);
+                assert_eq!(published.delivered + published.skipped, 1);
+            }
+            end(&listener).await;
+        }
+        assert_eq!(registry.0.topics.known(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_leaves_a_group_is_off_its_own_list_too() {
     let system = System::new();
     let (registry, member) = (Registry::of(&system), system.spawn::<Listener>(()).await.expect("it starts"));

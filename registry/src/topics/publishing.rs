@@ -48,6 +48,14 @@ pub(crate) struct Topics {
     numbers: Numbers,
 }
 
+#[cfg(all(test, not(model)))]
+impl Topics {
+    /// How many topics are known.
+    pub(crate) fn known(&self) -> usize {
+        self.topics.len()
+    }
+}
+
 /// A topic: its name, and the type of what is said.
 type Key = (Cow<'static, str>, TypeId);
 
