@@ -140,7 +140,8 @@ pub(crate) async fn names_bound_again(owners: usize, items: usize) -> Duration {
 pub(crate) async fn names_handed_over(owners: usize, items: usize) -> Duration {
     let (owners, names, _) = with_names(owners, items).await;
     let taker = owners.system.spawn::<Owner>(()).await.expect("it starts");
-    owners.each(&names, |actor, name| owners.registry().hand_over(name, actor, &taker).expect("it is its own"))
+    owners
+        .each(&names, |actor, name| owners.registry().hand_over(name, actor, &taker).expect("it is its own"))
 }
 
 pub(crate) async fn names_freed(owners: usize, items: usize) -> Duration {
@@ -210,7 +211,11 @@ pub(crate) async fn unique_keys_given_up(owners: usize, items: usize) -> Duratio
 }
 
 /// The key of an item is what `key` makes of its number.
-async fn with_duplicate_keys(owners: usize, items: usize, key: fn(usize, usize) -> usize) -> (Owners, Duplicate) {
+async fn with_duplicate_keys(
+    owners: usize,
+    items: usize,
+    key: fn(usize, usize) -> usize,
+) -> (Owners, Duplicate) {
     let (owners, keys) = (Owners::start(owners, items).await, Duplicate::new());
     let in_keys = keys.clone();
     let register = move |ctx: &Context<Owner>, range: std::ops::Range<usize>| {

@@ -81,10 +81,10 @@ impl Registry {
         name: impl Borrow<Name<M>>,
         address: &Address<M>,
     ) -> Result<(), BindError> {
-        let name = name.borrow().text();
-        match self.0.bind(name.clone(), address) {
+        let name = name.borrow();
+        match self.0.bind(name, address) {
             Ok(bound) => bound,
-            Err(HandedOver) => Err(BindError::Taken(name)),
+            Err(HandedOver) => Err(BindError::Taken(name.text())),
         }
     }
 
@@ -101,7 +101,7 @@ impl Registry {
         name: impl Borrow<Name<M>>,
         address: &Address<M>,
     ) -> Result<bool, BindError> {
-        match self.0.bind(name.borrow().text(), address) {
+        match self.0.bind(name.borrow(), address) {
             Ok(bound) => bound.map(|()| true),
             Err(HandedOver) => Ok(false),
         }
@@ -276,18 +276,18 @@ impl Inner {
     /// Binds a name, unless its actor has handed it over.
     fn bind<M: Send + 'static>(
         self: &Arc<Self>,
-        name: Cow<'static, str>,
+        name: &Name<M>,
         address: &Address<M>,
     ) -> Result<Result<(), BindError>, HandedOver> {
         let mut told = Told::default();
-        let bound = self.names.enter(Text::from(&*name), |bound| {
+        let bound = self.names.enter(Text::from(name.as_str()), |bound| {
             if let Some(bound) = bound {
-                return (None, self.bind_again(name.clone(), address, bound, &mut told));
+                return (None, self.bind_again(name.text(), address, bound, &mut told));
             }
-            let Some(bound) = self.bear(name.clone(), address) else {
-                return (None, Ok(Err(BindError::Ended(name.clone()))));
+            let Some(bound) = self.bear(name.text(), address) else {
+                return (None, Ok(Err(BindError::Ended(name.text()))));
             };
-            let (name, actor) = (name.clone(), address.handle());
+            let (name, actor) = (name.text(), address.handle());
             self.changes.note(&mut told, || Change::Registered { name, actor });
             (Some(bound), Ok(Ok(None)))
         })?;
@@ -296,7 +296,7 @@ impl Inner {
                 was.dispose();
             }
             drop(told);
-            self.waiters.wake(&name);
+            self.waiters.wake(name.as_str());
         }))
     }
 

@@ -70,7 +70,11 @@ impl Actor for Picky {
         Ok(Self(Vec::new()))
     }
 
-    async fn handle(&mut self, msg: Number, _: &mut perennial_actors::Context<Self>) -> Result<(), ExitReason> {
+    async fn handle(
+        &mut self,
+        msg: Number,
+        _: &mut perennial_actors::Context<Self>,
+    ) -> Result<(), ExitReason> {
         match msg {
             Number::Even(number) => self.0.push(number),
             Number::All(reply) => reply.send(self.0.clone()),
@@ -84,7 +88,8 @@ async fn a_conversion_that_panics_costs_its_subscriber_the_message_and_no_other_
     let system = System::new();
     let topic = Registry::of(&system).topic(Topic::<Said>::new("numbers"));
     let (first, last) = (puppet(&system).await, puppet(&system).await);
-    let picky = system.spawn::<Picky>(()).mailbox(Mailbox::bounded(NonZeroUsize::MIN)).await.expect("it starts");
+    let picky =
+        system.spawn::<Picky>(()).mailbox(Mailbox::bounded(NonZeroUsize::MIN)).await.expect("it starts");
     assert!(topic.subscribe(&first, Slow::Skip));
     assert!(topic.subscribe(&picky, Slow::Unsubscribe));
     assert!(topic.subscribe(&last, Slow::Skip));
@@ -137,7 +142,7 @@ impl Nosy {
         let key = all.nosy(self.number);
         let found = all.unique.lookup(&key).is_some();
         let seen = (found, all.duplicate.lookup(&key).len(), all.unique.select(|_, _| Some(())).len());
-        drop((key, seen, all.registry.names(), all.registry.description::<Nosy>("name")));
+        drop((key, seen, all.registry.names(), all.registry.description::<Self>("name")));
         IS_INSIDE.set(false);
     }
 }
@@ -182,7 +187,8 @@ impl std::fmt::Debug for Nosy {
 fn in_time<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'static) {
     let (done, over) = mpsc::channel();
     let thread = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("it is built");
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().build().expect("it is built");
         runtime.block_on(test());
         drop(runtime);
         done.send(()).expect("the test waits");
@@ -211,7 +217,10 @@ fn keys_and_values_run_their_code_under_no_lock() {
                 let key = all.nosy(10 * ctx.pid().identity() as u32 + 15);
                 assert!(all.unique.update(ctx, &key, |old| all.nosy(old.number + 1)).is_some());
                 assert_eq!(all.unique.unregister(ctx, &key).map(|value| value.number), Some(2));
-                assert_eq!(all.duplicate.unregister_match(ctx, &all.nosy(1), |value| value.number > 4).len(), 4);
+                assert_eq!(
+                    all.duplicate.unregister_match(ctx, &all.nosy(1), |value| value.number > 4).len(),
+                    4
+                );
                 all.duplicate.keys_of(ctx.pid()).len()
             });
             assert_eq!(count.await, 16);
@@ -357,7 +366,8 @@ impl<F: Future> Now for F {
 #[tokio::test(start_paused = true)]
 async fn a_closure_for_a_key_that_panics_leaves_the_key_as_it_was() {
     let system = System::new();
-    let (unique, duplicate) = (UniqueKeys::<&str, Msg, u32>::default(), DuplicateKeys::<&str, Msg, u32>::default());
+    let (unique, duplicate) =
+        (UniqueKeys::<&str, Msg, u32>::default(), DuplicateKeys::<&str, Msg, u32>::default());
     let owner = puppet(&system).await;
     let (in_unique, in_duplicate) = (unique.clone(), duplicate.clone());
     let survived = have(&owner, move |ctx| {

@@ -10,7 +10,7 @@ use perennial_actors::host::{SeqMap, dispose};
 use perennial_actors::{Actor, Context, Pid};
 
 use super::entry::{KeyChange, KeyEntry, RegisterError};
-use super::slots::{Held, Slot, Slots};
+use super::slots::{Held, Shared, Slot, Slots};
 use crate::changes::{Changes, Told};
 use crate::owners::{Estate, Owned, Owners, list};
 use crate::sync::{AtomicU64, Numbers, Ordering};
@@ -201,7 +201,7 @@ where
     }
 
     /// Takes an entry out.
-    fn take(&self, hash: u64, slot: u64, number: u64) -> Option<Arc<Held<K, M, V>>> {
+    fn take(&self, hash: u64, slot: u64, number: u64) -> Option<Shared<K, M, V>> {
         let mut told = Told::default();
         let taken = self.entries.change(&hash, |slots| {
             let taken = slots.get_mut(slot).and_then(|slot| {
@@ -220,7 +220,7 @@ where
     }
 
     /// The slots of a hash, each with an entry that has its key.
-    fn known(&self, hash: u64) -> Vec<(u64, Arc<Held<K, M, V>>)> {
+    fn known(&self, hash: u64) -> Vec<(u64, Shared<K, M, V>)> {
         let known = |slots: &Slots<K, M, V>| {
             let known = slots.iter().map(|slot| Some((slot.number, slot.entries.first()?.clone())));
             known.flatten().collect()
@@ -237,7 +237,7 @@ where
     }
 
     /// Reads the entries of a key, while they are locked.
-    fn read<R>(&self, place: Place, look: impl FnOnce(&SeqMap<Arc<Held<K, M, V>>>) -> R) -> Option<R> {
+    fn read<R>(&self, place: Place, look: impl FnOnce(&SeqMap<Shared<K, M, V>>) -> R) -> Option<R> {
         self.entries.read(&place.hash, |slots| slots.get(place.slot).map(|slot| look(&slot.entries)))?
     }
 
@@ -260,7 +260,7 @@ where
 
     /// The numbers of an incarnation's entries of a key.
     fn numbers_of(&self, pid: Pid, place: Place) -> Vec<u64> {
-        let if_few = |entries: &SeqMap<Arc<Held<K, M, V>>>| {
+        let if_few = |entries: &SeqMap<Shared<K, M, V>>| {
             let own = entries.iter().filter(|(_, held)| held.pid() == pid).map(|(number, _)| number);
             (entries.len() <= FEW).then(|| own.collect())
         };
@@ -293,7 +293,7 @@ where
     pub(crate) fn lookup(&self, key: &K) -> Vec<KeyEntry<M, V>> {
         let Some(place) = self.place(key) else { return Vec::new() };
         let found = self.read(place, |entries| entries.iter().map(|(_, held)| held.clone()).collect());
-        let found: Vec<Arc<Held<K, M, V>>> = found.unwrap_or_default();
+        let found: Vec<Shared<K, M, V>> = found.unwrap_or_default();
         found.iter().filter(|held| held.entry.is_owned()).map(|held| held.copy()).collect()
     }
 

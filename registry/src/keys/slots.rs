@@ -17,6 +17,9 @@ pub(super) struct Held<K, M: Send + 'static, V> {
     pub(super) entry: KeyEntry<M, Guarded<V>>,
 }
 
+/// An entry, shared by the table and by the calls that look at it.
+pub(super) type Shared<K, M, V> = Arc<Held<K, M, V>>;
+
 impl<K, M: Send + 'static, V> Held<K, M, V> {
     pub(super) fn new(key: Arc<K>, entry: KeyEntry<M, V>) -> Self {
         let KeyEntry { pid, address, value } = entry;
@@ -51,7 +54,7 @@ impl<K, M: Send + 'static, V> Held<K, M, V> {
 /// The entries of one key, in the order in which they were registered. There is always one.
 pub(super) struct Slot<K, M: Send + 'static, V> {
     pub(super) number: u64,
-    pub(super) entries: SeqMap<Arc<Held<K, M, V>>>,
+    pub(super) entries: SeqMap<Shared<K, M, V>>,
 }
 
 /// The slots of all keys that have one hash.
