@@ -4,8 +4,8 @@
 //! for ever. So nothing here returns one: what is done to an entry is done in a closure, and what comes back is owned.
 //!
 //! The rules for those closures: they are short, they run no foreign code, and they touch no table. What they throw away is
-//! returned, to be dropped by the caller. No key is a user's value: its `Eq` and `Hash` would run under the lock of a shard. They may ask an actor how it stands and set or take back its hooks: the lock of its mailbox comes
-//! after that of an entry, and who holds it touches no table.
+//! returned, to be dropped by the caller. No key is a user's value: its `Eq` and `Hash` would run under the lock of a shard. They may ask an actor how it stands and set or take back its hooks, and send to listeners:
+//! the locks of its mailbox and of the listeners' ring come after that of an entry, and who holds one touches no table.
 //!
 //! The model checker gets another one of the same interface, `plain_table.rs`.
 
