@@ -4,8 +4,12 @@
 
 #[path = "architecture/imports.rs"]
 mod imports;
+#[path = "architecture/models.rs"]
+mod models;
 #[path = "architecture/sources.rs"]
 mod sources;
+#[path = "architecture/threads.rs"]
+mod threads;
 
 use std::collections::BTreeSet;
 use std::fs;
