@@ -1,4 +1,5 @@
-//! Signals: a program that stops in good order when it is told to, at once when it is told twice, and says so in its exit status.
+//! Signals: a program that stops in good order when it is told to, at once when it is told twice, and says so in its exit status. The same
+//! signal again within 500 ms is not a second one.
 //!
 //! ```text
 //! cargo run --release --example signals             # starts itself twice, sends signals, looks at the exit statuses

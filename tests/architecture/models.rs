@@ -47,7 +47,9 @@ fn a_marked_file_holds_models_only_and_is_compiled_for_loom_only() {
             wrong.push(format!("{path}: no model"));
         }
         let plain = tests.iter().filter(|test| !test.contains("explore"));
-        wrong.extend(plain.map(|test| format!("{path}: no model:{}", test.lines().nth(1).unwrap_or_default())));
+        wrong.extend(
+            plain.map(|test| format!("{path}: no model:{}", test.lines().nth(1).unwrap_or_default())),
+        );
         let module = file_name(&source).trim_end_matches(".rs");
         let parent = source.path.with_file_name("mod.rs");
         let declared = std::fs::read_to_string(&parent).unwrap_or_default();

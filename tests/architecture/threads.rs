@@ -49,7 +49,8 @@ fn a_test_on_threads_reads_accounts_after_the_handlers_have_returned() {
 
 #[test]
 fn a_read_of_an_account_before_the_end_is_found() {
-    let early = "tokio::test(flavor = \"multi_thread\")]\n  let c = a.counters();\n  assert_eq!(c.handled, 2);";
+    let early =
+        "tokio::test(flavor = \"multi_thread\")]\n  let c = a.counters();\n  assert_eq!(c.handled, 2);";
     assert_eq!(early_reads(early), ["assert_eq!(c.handled, 2);"]);
     let late = early.replace("let c", "stage.record.ended(2).await;\n let c");
     assert_eq!(early_reads(&late), [""; 0]);
