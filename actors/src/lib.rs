@@ -32,8 +32,10 @@ mod address;
 mod agenda;
 mod counters;
 mod exit;
+mod foreign;
 mod guard;
 mod incarnation;
+mod log;
 mod mailbox;
 mod order;
 mod pid;
@@ -62,7 +64,7 @@ pub use untyped::ProcessState;
 
 /// For those who own identities and host incarnations: supervisors.
 pub mod host {
-    pub use crate::guard::contain;
+    pub use crate::foreign::{Foreign, catch_panic, dispose, ignore_panic, reason_of};
     pub use crate::process::{Attachment, End, Identity, OpenError, Parent, Step, Taker};
     pub use crate::system::Broadcast;
 }
