@@ -97,6 +97,7 @@ const ROWS: &[Row] = &rows![
     Paused actors::calls_that_time_out,
     Real actors::polls_of_a_call,
     Real actors::sends_given_up,
+    Real actors::threads_that_panic,
 ];
 
 fn main() -> ExitCode {

@@ -5,8 +5,8 @@ use std::num::NonZeroUsize;
 use std::pin::pin;
 use std::time::Duration;
 
-use perennial::CallError;
 use perennial::prelude::*;
+use perennial::{CallError, PanicLocations};
 
 use crate::meter::Meter;
 use crate::support::{Msg, Worker, end, have, is_pending, ping, spawn};
@@ -192,5 +192,17 @@ pub(crate) async fn sends_given_up(mut meter: Meter) -> Meter {
         assert!(is_pending(pin!(full.send(Msg::Nothing))).await);
         assert!(is_pending(pin!(full.reserve())).await);
     }
+    meter
+}
+
+/// Threads that are no part of a system, and panic.
+pub(crate) async fn threads_that_panic(mut meter: Meter) -> Meter {
+    std::panic::set_hook(Box::new(|_| ()));
+    let system = System::builder().panic_locations(PanicLocations::install()).build();
+    while meter.next().is_some() {
+        let thread = std::thread::spawn(|| panic!("outside of every actor"));
+        assert!(thread.join().is_err());
+    }
+    drop(system);
     meter
 }
