@@ -18,7 +18,6 @@ mod broadcast;
 mod dead_letters;
 mod events;
 mod extensions;
-mod panics;
 mod process_table;
 mod shared;
 #[cfg(all(test, not(model)))]
@@ -28,6 +27,5 @@ pub(crate) use alarms::{Alarm, Alarms, Struck};
 pub use broadcast::{Broadcast, Sent, Subscription};
 pub use dead_letters::{DeadLetter, DeadReason};
 pub use events::Event;
-pub use panics::PanicLocations;
 pub(crate) use process_table::Place;
 pub use shared::{System, SystemBuilder};

@@ -15,10 +15,10 @@ use super::broadcast::{Broadcast, Subscription};
 use super::dead_letters::DeadLetter;
 use super::events::Event;
 use super::extensions::Extensions;
-use super::panics::PanicLocations;
 use super::process_table::{Place, ProcessTable};
 use crate::counters::Counters;
 use crate::log::{self, LogQueue};
+use crate::panics::PanicLocations;
 use crate::untyped::AnyProcess;
 
 /// What belongs together: actors, their supervisors, their names. A cheap handle; clones are the same system.
@@ -130,8 +130,9 @@ impl System {
         self.0.log.push(level, line);
     }
 
-    pub(crate) fn panic_location(&self) -> Option<String> {
-        self.0.panic_locations.as_ref().and_then(PanicLocations::take)
+    /// Returns `true` if reports of panics say where they happened.
+    pub(crate) fn tells_panic_locations(&self) -> bool {
+        self.0.panic_locations.is_some()
     }
 }
 
