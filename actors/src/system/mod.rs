@@ -13,7 +13,6 @@
 //! assert!(dead_letters.try_next().is_none());
 //! ```
 
-mod alarms;
 mod dead_letters;
 mod events;
 mod extensions;
@@ -23,11 +22,13 @@ mod shared;
 mod subscription;
 #[cfg(all(test, not(model)))]
 mod tests;
+mod timer_wheel;
+mod wheel;
 
-pub(crate) use alarms::{Alarm, Alarms, Struck};
 pub use dead_letters::{DeadLetter, DeadReason};
 pub use events::Event;
 pub use panics::PanicLocations;
 pub(crate) use process_table::Place;
 pub use shared::{System, SystemBuilder};
 pub use subscription::{Broadcast, Subscription};
+pub(crate) use timer_wheel::{TimeoutId, TimeoutState, TimerWheel};

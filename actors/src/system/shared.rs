@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::alarms::Alarms;
 use super::dead_letters::DeadLetter;
 use super::events::Event;
 use super::extensions::Extensions;
 use super::panics::PanicLocations;
 use super::process_table::{Place, ProcessTable};
 use super::subscription::{Broadcast, Subscription};
+use super::timer_wheel::TimerWheel;
 use crate::counters::Counters;
 use crate::untyped::AnyProcess;
 
@@ -30,7 +30,7 @@ struct Inner {
     dead_letters: Broadcast<DeadLetter>,
     processes: ProcessTable,
     extensions: Extensions,
-    alarms: Arc<Alarms>,
+    timeouts: Arc<TimerWheel>,
     panic_locations: Option<PanicLocations>,
 }
 
@@ -113,8 +113,8 @@ impl System {
         self.0.processes.processes()
     }
 
-    pub(crate) fn alarms(&self) -> &Arc<Alarms> {
-        &self.0.alarms
+    pub(crate) fn timeouts(&self) -> &Arc<TimerWheel> {
+        &self.0.timeouts
     }
 
     pub(crate) fn panic_location(&self) -> Option<String> {
@@ -172,7 +172,7 @@ impl SystemBuilder {
             dead_letters: Broadcast::new(),
             processes: ProcessTable::new(),
             extensions: Extensions::default(),
-            alarms: Arc::new(Alarms::new()),
+            timeouts: Arc::new(TimerWheel::new()),
             panic_locations: self.panic_locations,
         }))
     }
