@@ -25,7 +25,7 @@ use tokio::runtime::{self, Handle};
 use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::wheel::{Key, Wheel};
+use super::wheel::{Key, Tick, Wheel};
 use crate::guard::contain;
 use crate::sync::{Mutex, MutexGuard};
 
@@ -58,8 +58,8 @@ struct RunningTicker {
     runtime: runtime::Id,
     /// The thread that spawned the ticker, until the ticker is polled for the first time.
     begins_on: Option<ThreadId>,
-    /// When the ticker is going to look at the wheel.
-    wakes_at: Instant,
+    /// When the ticker is going to look at the wheel, or `None` if it was not polled yet and looks at once.
+    wakes_at: Option<Tick>,
     sleep: Arc<TickerSleep>,
 }
 
@@ -105,6 +105,15 @@ impl RunningTicker {
     fn serves(&self, here: runtime::Id) -> bool {
         self.runtime == here && self.begins_on.is_none_or(|thread| thread == thread::current().id())
     }
+
+    /// Has the ticker look at the wheel at `due`. Returns the timer to set if it would look later.
+    fn bring_forward(&mut self, due: Tick) -> Option<Arc<TickerSleep>> {
+        if self.wakes_at.is_none_or(|wakes_at| wakes_at <= due) {
+            return None;
+        }
+        self.wakes_at = Some(due);
+        Some(self.sleep.clone())
+    }
 }
 
 impl TickerSleep {
@@ -140,18 +149,17 @@ impl TimerWheel {
             return None;
         }
         let here = Handle::try_current().ok()?;
-        let (now, waker) = (Instant::now(), waker.clone());
-        let after = after.min(FAR);
-        let (deadline, half) = (now + after, now + after / 2);
+        let (waker, now, after) = (waker.clone(), Instant::now(), after.min(FAR));
+        let (deadline, half) = (now + after, after / 2);
         let mut state = self.lock();
         let mut fresh = None;
         if state.ticker.is_none() {
             drop(state);
-            fresh = Some(Arc::new(TickerSleep::new(half)));
+            fresh = Some(Arc::new(TickerSleep::new(now + half)));
             state = self.lock();
         }
         let begun = match fresh {
-            Some(sleep) if state.ticker.is_none() => Some(state.begin(half, &here, sleep)),
+            Some(sleep) if state.ticker.is_none() => Some(state.begin(&here, sleep)),
             _ => None,
         };
         let State { wheel, ticker, .. } = &mut *state;
@@ -159,14 +167,12 @@ impl TimerWheel {
             drop(state);
             return None;
         };
-        let (key, due_at) = wheel.insert(half, now, Timeout::Waiting(deadline, waker));
-        let brought_forward = (due_at < ticker.wakes_at).then(|| {
-            ticker.wakes_at = due_at;
-            ticker.sleep.clone()
-        });
+        let (key, due) = wheel.insert(now, half, Timeout::Waiting(deadline, waker));
+        let brought_forward =
+            ticker.bring_forward(due).and_then(|sleep| Some((wheel.beginning(due)?, sleep)));
         drop(state);
-        if let Some(sleep) = brought_forward {
-            sleep.bring_forward(due_at);
+        if let Some((wakes_at, sleep)) = brought_forward {
+            sleep.bring_forward(wakes_at);
         }
         if let Some((id, sleep)) = begun {
             drop(here.spawn(Ticker { wheel: Arc::downgrade(self), id, sleep }));
@@ -226,16 +232,11 @@ impl Drop for TimerWheel {
 }
 
 impl State {
-    fn begin(
-        &mut self,
-        wakes_at: Instant,
-        on: &Handle,
-        sleep: Arc<TickerSleep>,
-    ) -> (TickerId, Arc<TickerSleep>) {
+    fn begin(&mut self, on: &Handle, sleep: Arc<TickerSleep>) -> (TickerId, Arc<TickerSleep>) {
         let id = TickerId(self.next_ticker);
         self.next_ticker += 1;
         let (runtime, begins_on) = (on.id(), Some(thread::current().id()));
-        self.ticker = Some(RunningTicker { id, runtime, begins_on, wakes_at, sleep: sleep.clone() });
+        self.ticker = Some(RunningTicker { id, runtime, begins_on, wakes_at: None, sleep: sleep.clone() });
         (id, sleep)
     }
 }
@@ -304,16 +305,17 @@ impl Ticker {
         let mut sleep = self.sleep.0.lock();
         let next = {
             let mut state = wheel.lock();
-            state.wheel.advance(Instant::now(), |key, timeout| due.extend(Due::take(key, timeout)));
-            let next = state.wheel.next();
-            match (next, &mut state.ticker) {
-                (Some(next), Some(ticker)) => (ticker.wakes_at, ticker.begins_on) = (next, None),
-                _ => state.ticker = None,
+            let State { wheel, ticker, .. } = &mut *state;
+            wheel.advance(Instant::now(), |key, timeout| due.extend(Due::take(key, timeout)));
+            let next = wheel.next();
+            match (next, ticker.as_mut()) {
+                (Some((tick, _)), Some(ticker)) => (ticker.wakes_at, ticker.begins_on) = (Some(tick), None),
+                _ => *ticker = None,
             }
             next
         };
-        if let Some(next) = next {
-            sleep.as_mut().reset(next);
+        if let Some((_, time)) = next {
+            sleep.as_mut().reset(time);
         }
         (due, next.is_some())
     }

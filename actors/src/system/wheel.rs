@@ -53,6 +53,10 @@ struct Entry<T> {
     value: T,
 }
 
+/// The time at which values are due, as the number of its tick.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Tick(u64);
+
 /// The position of one value. It finds nothing once that value was removed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Key {
@@ -107,19 +111,25 @@ impl<T> Wheel<T> {
         }
     }
 
-    /// Inserts a value whose time is `time`. Returns when it is due.
-    pub(super) fn insert(&mut self, time: Instant, now: Instant, value: T) -> (Key, Instant) {
+    /// Inserts a value that is due `after` now.
+    pub(super) fn insert(&mut self, now: Instant, after: Duration, value: T) -> (Key, Tick) {
         if self.buckets.is_empty() {
             self.buckets.resize_with(BUCKETS, || Bucket::EMPTY);
         }
         let origin = *self.origin.get_or_insert(now);
-        let (id, tick) = (self.next_id, tick_after(time.saturating_duration_since(origin)));
+        let tick = tick_after(now.saturating_duration_since(origin).saturating_add(after));
+        let id = self.next_id;
         self.next_id += 1;
         self.waiting += 1;
         let bucket = tick as usize % BUCKETS;
         let slot = self.buckets[bucket].insert(Entry { id, tick, value });
-        let due_at = beginning(origin, tick).unwrap_or(time);
-        (Key { id, bucket: bucket as u32, slot }, due_at)
+        (Key { id, bucket: bucket as u32, slot }, Tick(tick))
+    }
+
+    /// Returns when a tick begins, or `None` if no clock ever shows that.
+    pub(super) fn beginning(&self, Tick(tick): Tick) -> Option<Instant> {
+        let millis = tick.checked_mul(TICK.as_millis() as u64)?;
+        self.origin?.checked_add(Duration::from_millis(millis))
     }
 
     /// Returns a value, whether its time has come or not, unless it was removed.
@@ -172,11 +182,11 @@ impl<T> Wheel<T> {
     }
 
     /// Returns when the next value is due, or `None` if none waits. It forgets the time then, as [`clear`](Self::clear) does.
-    pub(super) fn next(&mut self) -> Option<Instant> {
+    pub(super) fn next(&mut self) -> Option<(Tick, Instant)> {
         if self.waiting == 0 {
             self.origin = None;
+            return None;
         }
-        let origin = self.origin?;
         let mut first = NEVER;
         for bucket in &mut self.buckets {
             if bucket.earliest < first && !bucket.is_exact {
@@ -184,7 +194,7 @@ impl<T> Wheel<T> {
             }
             first = first.min(bucket.earliest);
         }
-        beginning(origin, first)
+        Some((Tick(first), self.beginning(Tick(first))?))
     }
 
     /// Returns the number of values whose time has not come.
@@ -218,10 +228,4 @@ fn tick_before(elapsed: Duration) -> u64 {
 fn tick_after(elapsed: Duration) -> u64 {
     let is_within = elapsed.subsec_nanos() % TICK.subsec_nanos() != 0;
     (tick_before(elapsed) + u64::from(is_within)).min(NEVER - 1)
-}
-
-/// Returns when a tick begins, or `None` if a clock never shows that.
-fn beginning(origin: Instant, tick: u64) -> Option<Instant> {
-    let millis = tick.checked_mul(TICK.as_millis() as u64)?;
-    origin.checked_add(Duration::from_millis(millis))
 }
