@@ -205,7 +205,7 @@ impl TimerWheel {
     }
 
     /// Returns how often the ticker has looked at the wheel.
-    #[cfg(test)]
+    #[cfg(all(test, not(model)))]
     pub(super) fn ticker_polls(&self) -> usize {
         self.lock().wheel.advances()
     }
