@@ -220,6 +220,18 @@ fn a_test_that_lets_time_pass_has_its_time_paused() {
     assert_none("nobody sleeps and hopes, on a task either", &hoping);
 }
 
+/// An interval wakes a task whether anything is due or not, and a count of its ticks is late as soon as one of them is.
+#[test]
+fn time_is_read_from_a_clock_and_never_counted() {
+    let words =
+        ["time::interval", "interval_at(", "MissedTickBehavior", "tick += 1", "turn += 1", "ticks += 1"];
+    let files: Vec<Source> = RANKS.iter().flat_map(|name| library(name)).collect();
+    assert_none(
+        "a library sleeps until something is due, and reads the clock then",
+        &offenders(&files, |line| words.iter().any(|word| line.contains(word))),
+    );
+}
+
 #[test]
 fn module_files_hold_docs_and_reexports_only() {
     let files = RANKS.iter().flat_map(|name| library(name));
