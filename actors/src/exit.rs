@@ -23,6 +23,8 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::carried::without_values;
+
 /// Why an incarnation ended, or why nothing answered.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -89,9 +91,13 @@ impl ExitReason {
     }
 
     /// A [`Failed`](Self::Failed) of any error, or of a message alone.
+    ///
+    /// The reason keeps the error, but no value that an error of this crate gives back: a message that was not sent is dropped
+    /// here, so that its caller is told. `SendError<Msg>` becomes `SendError<()>`. An error that has such an error as a
+    /// source becomes its text.
     #[must_use]
     pub fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Failed(Failure(error.into().into()))
+        Self::Failed(Failure(without_values(error.into()).into()))
     }
 
     /// Whether this is anything but a clean end: not [`Normal`](Self::Normal), not [`Shutdown`](Self::Shutdown), not

@@ -30,6 +30,8 @@
 mod actor;
 mod address;
 mod agenda;
+mod carried;
+mod clock;
 mod counters;
 mod exit;
 mod guard;
@@ -48,13 +50,15 @@ mod untyped;
 pub use actor::{Actor, Context};
 pub use address::{
     Address, Call, CallError, CallFuture, Closed, Handle, InspectError, Monitor, NoProcess, Outage, Permit,
-    ProcessInfo, Recipient, Reply, Reserving, SendError, Sending, SendingUntil, WeakAddress,
+    ProcessInfo, Recipient, Reply, Reserving, SendError, Sending, SendingUntil, Unsent, WeakAddress,
 };
 pub use agenda::{Piped, TimerId};
+pub use clock::NoTimers;
 pub use counters::Counters;
 pub use exit::{ExitReason, Failure, Panic};
 pub use mailbox::{Capacity, Mailbox, OnRestart, Overflow};
 pub use pid::Pid;
+pub use process::Target;
 pub use signal::{Down, MonitorId, Signal};
 pub use spawn::{Spawn, StartError};
 pub use system::{DeadLetter, DeadReason, Event, PanicLocations, Subscription, System, SystemBuilder};
@@ -62,6 +66,8 @@ pub use untyped::ProcessState;
 
 /// For those who own identities and host incarnations: supervisors.
 pub mod host {
+    pub use crate::carried::{Carried, CarriesValue};
+    pub use crate::clock::require_timers;
     pub use crate::guard::contain;
     pub use crate::process::{Attachment, End, Identity, OpenError, Parent, Step, Taker};
     pub use crate::system::Broadcast;

@@ -10,10 +10,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
-use super::errors::CallError;
+use super::errors::{CallError, Unsent};
 use super::reply::Reply;
 use super::send::Entry;
-use crate::mailbox::Fate;
+use crate::clock::{NoTimers, later, sleep_until};
+use crate::mailbox::{Fate, Refused, WaitsFor};
 use crate::process::Process;
 use crate::system::{Alarm, Alarms, Struck};
 
@@ -66,8 +67,7 @@ where
             sequence: None,
             answer,
             answer_lost: false,
-            timeout: self.timeout,
-            timer: None,
+            timer: self.timeout.map_or(Timer::Never, Timer::NotBegun),
         }
     }
 }
@@ -83,32 +83,45 @@ const LONG: Duration = Duration::from_secs(1);
 
 /// What tells a call that its time is up.
 enum Timer {
+    /// There is no timeout.
+    Never,
+    /// The call was not made yet.
+    NotBegun(Duration),
     /// The runtime's own: exact, and dear.
     Exact(Pin<Box<Sleep>>),
-    /// The clock that all calls of the system share.
-    Coarse(Alarm),
+    /// The clock that all calls of the system share. With the timeout, should that clock be lost.
+    Coarse(Alarm, Duration),
 }
 
 impl Timer {
-    /// Begins to wait; none if the time is up at once.
-    fn begin(timeout: Duration, alarms: Option<&Arc<Alarms>>, cx: &mut Context<'_>) -> Option<Self> {
+    /// Begins to wait, if it has not begun. Returns `true` if it has just begun and will wake the task without another poll.
+    fn begin(&mut self, alarms: Option<&Arc<Alarms>>, cx: &Context<'_>) -> Result<bool, NoTimers> {
+        let Self::NotBegun(timeout) = *self else { return Ok(false) };
         let alarm = alarms.filter(|_| timeout >= LONG).and_then(|alarms| alarms.set(timeout, cx.waker()));
-        match alarm {
-            Some(alarm) => Some(Self::Coarse(alarm)),
-            None => Self::Exact(Box::pin(tokio::time::sleep(timeout))).poll(timeout, alarms, cx),
-        }
+        *self = match alarm {
+            Some(alarm) => Self::Coarse(alarm, timeout),
+            None => Self::Exact(sleep_until(later(timeout))?),
+        };
+        Ok(matches!(self, Self::Coarse(..)))
     }
 
-    /// None when the time is up.
-    fn poll(self, timeout: Duration, alarms: Option<&Arc<Alarms>>, cx: &mut Context<'_>) -> Option<Self> {
-        match (self, alarms) {
-            (Self::Exact(mut sleep), _) => sleep.as_mut().poll(cx).is_pending().then_some(Self::Exact(sleep)),
-            (Self::Coarse(alarm), Some(alarms)) => match alarms.look(&alarm, cx.waker()) {
-                Struck::No => Some(Self::Coarse(alarm)),
-                Struck::Lost => Self::begin(timeout, None, cx),
-                Struck::Yes => None,
-            },
-            (Self::Coarse(_), None) => None,
+    /// Ready when the time is up.
+    fn poll(&mut self, alarms: Option<&Arc<Alarms>>, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match (&mut *self, alarms) {
+                (Self::Never | Self::NotBegun(_), _) => return Poll::Pending,
+                (Self::Exact(sleep), _) => return sleep.as_mut().poll(cx),
+                (Self::Coarse(alarm, timeout), Some(alarms)) => match alarms.look(alarm, cx.waker()) {
+                    Struck::No => return Poll::Pending,
+                    Struck::Yes => return Poll::Ready(()),
+                    Struck::Lost => *self = Self::NotBegun(*timeout),
+                },
+                (Self::Coarse(..), None) => return Poll::Ready(()),
+            }
+            // There were timers when the call began. If there are none now, its time is up.
+            if self.begin(None, cx).is_err() {
+                return Poll::Ready(());
+            }
         }
     }
 }
@@ -125,17 +138,16 @@ pub struct CallFuture<'a, M: Send + 'static, T> {
     sequence: Option<u64>,
     answer: oneshot::Receiver<T>,
     answer_lost: bool,
-    timeout: Option<Duration>,
-    timer: Option<Timer>,
+    timer: Timer,
 }
 
 impl<M: Send + 'static, T> CallFuture<'_, M, T> {
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, CallError<M>>> {
         let sequence = match self.sequence {
             Some(sequence) => sequence,
-            None => match self.entry.poll(&self.process.queue, cx.waker()) {
+            None => match self.entry.poll(&self.process.queue, WaitsFor::Answer, cx.waker()) {
                 Poll::Ready(Ok(sequence)) => *self.sequence.insert(sequence),
-                Poll::Ready(Err(message)) => return Poll::Ready(Err(CallError::Closed(message))),
+                Poll::Ready(Err(refused)) => return Poll::Ready(Err(self.refused(refused))),
                 Poll::Pending => return Poll::Pending,
             },
         };
@@ -148,29 +160,56 @@ impl<M: Send + 'static, T> CallFuture<'_, M, T> {
         }
         // The reply is gone, which says nothing yet: a handler that is about to fail has dropped it just so. What became
         // of the message tells.
+        let target = || self.process.target::<M>();
         match self.process.queue.fate(sequence, cx.waker()) {
             Fate::Open => Poll::Pending,
-            Fate::Handled => Poll::Ready(Err(CallError::ReplyDropped)),
-            Fate::Dropped => Poll::Ready(Err(CallError::Dropped)),
-            Fate::Lost(reason) => Poll::Ready(Err(CallError::Ended(reason))),
+            Fate::Handled => Poll::Ready(Err(CallError::ReplyDropped(target()))),
+            Fate::Dropped => Poll::Ready(Err(CallError::Dropped(target()))),
+            Fate::Lost(reason) => Poll::Ready(Err(CallError::Ended(reason, target()))),
         }
     }
 
     fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<CallError<M>> {
-        let Some(timeout) = self.timeout else { return Poll::Pending };
-        let alarms = self.process.home().map(|home| home.system.alarms());
-        self.timer = match self.timer.take() {
-            Some(timer) => timer.poll(timeout, alarms, cx),
-            None => Timer::begin(timeout, alarms, cx),
-        };
-        if self.timer.is_some() {
+        if self.timer.poll(alarms(self.process), cx).is_pending() {
             return Poll::Pending;
         }
         Poll::Ready(match self.entry.turn_back(&self.process.queue) {
-            Some(message) => CallError::NoRoom(message),
-            None => CallError::TimedOut,
+            Some(message) => CallError::NoRoom(self.unsent(message)),
+            None => CallError::TimedOut(self.process.target::<M>()),
         })
     }
+
+    /// Begins to count the time, before anything is sent: without timers, nothing is.
+    fn begin_timeout(&mut self, cx: &Context<'_>) -> Result<bool, CallError<M>> {
+        let begun = self.timer.begin(alarms(self.process), cx);
+        begun.or_else(|NoTimers| {
+            match self.entry.turn_back(&self.process.queue).map(|back| self.unsent(back)) {
+                Some(unsent) if self.process.queue.is_closed() => Err(CallError::Closed(unsent)),
+                Some(unsent) => Err(CallError::NoTimers(unsent)),
+                // It has not begun, so nothing was sent.
+                None => Ok(false),
+            }
+        })
+    }
+
+    #[cold]
+    fn refused(&self, refused: Refused<M>) -> CallError<M> {
+        match refused {
+            Refused::Closed(message) => CallError::Closed(self.unsent(message)),
+            Refused::WouldDeadlock(message) => CallError::WouldDeadlock(self.unsent(message)),
+            // Whoever waits for room is not refused for want of it.
+            Refused::Full(message) => CallError::NoRoom(self.unsent(message)),
+        }
+    }
+
+    fn unsent(&self, message: M) -> Unsent<M> {
+        Unsent::new(message, self.process.target::<M>())
+    }
+}
+
+/// The clock that all calls of the system share.
+fn alarms<M: Send + 'static>(process: &Process<M>) -> Option<&Arc<Alarms>> {
+    process.home().map(|home| home.system.alarms())
 }
 
 impl<M: Send + 'static, T> Unpin for CallFuture<'_, M, T> {}
@@ -179,9 +218,13 @@ impl<M: Send + 'static, T> Future for CallFuture<'_, M, T> {
     type Output = Result<T, CallError<M>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let has_just_begun = match self.begin_timeout(cx) {
+            Ok(has_just_begun) => has_just_begun,
+            Err(error) => return Poll::Ready(Err(error)),
+        };
         match self.poll_answer(cx) {
-            Poll::Ready(result) => Poll::Ready(result),
-            Poll::Pending => self.poll_timeout(cx).map(Err),
+            Poll::Pending if !has_just_begun => self.poll_timeout(cx).map(Err),
+            polled => polled,
         }
     }
 }
@@ -189,8 +232,11 @@ impl<M: Send + 'static, T> Future for CallFuture<'_, M, T> {
 impl<M: Send + 'static, T> Drop for CallFuture<'_, M, T> {
     fn drop(&mut self) {
         drop(self.entry.turn_back(&self.process.queue));
-        if let (Some(Timer::Coarse(alarm)), Some(home)) = (&self.timer, self.process.home()) {
-            home.system.alarms().take_back(alarm);
+        if let (Timer::Coarse(alarm, _), Some(alarms)) = (&self.timer, alarms(self.process)) {
+            alarms.take_back(alarm);
+        }
+        if let (true, Some(sequence)) = (self.answer_lost, self.sequence) {
+            self.process.queue.forget_fate(sequence);
         }
     }
 }

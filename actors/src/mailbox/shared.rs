@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::task::Waker;
 
+use tokio::task;
+
 use super::batch::Batch;
 use super::config::{Capacity, Mailbox, OnRestart, Overflow};
 use super::lanes::{Fate, Hook, Lanes, Service, Watcher};
@@ -136,10 +138,24 @@ impl<M> Queue<M> {
         let batch = self.batch.lock();
         let fate = lanes.fate(sequence, settled(&lanes, &batch));
         if matches!(fate, Fate::Open) {
-            lanes.seldom_mut().fate_wakers.push(waker.clone());
+            lanes.seldom_mut().await_fate(sequence, waker);
             self.attention.set(FATE);
         }
         fate
+    }
+
+    /// Takes back that somebody waits for the fate of this message.
+    pub(crate) fn forget_fate(&self, sequence: u64) {
+        let waker = self.lanes.lock().seldom_if_any().and_then(|seldom| seldom.forget_fate(sequence));
+        drop(waker);
+    }
+
+    /// Says in which task the incarnation runs.
+    pub(crate) fn run_by(&self, incarnation: u32, task: Option<task::Id>) {
+        let mut lanes = self.lanes.lock();
+        if lanes.served_by() == Some(incarnation) {
+            lanes.task = task;
+        }
     }
 
     /// Runs `hook` when what it waits for has come, before anybody hears of it. Gives it back if it has come already.

@@ -12,6 +12,7 @@ mod lookout;
 mod relating;
 mod report;
 mod shared;
+mod target;
 #[cfg(all(test, not(model)))]
 mod tests;
 mod undelivered;
@@ -23,3 +24,4 @@ pub use lookout::Taker;
 pub(crate) use report::Reporter;
 pub use report::{End, Parent};
 pub(crate) use shared::Process;
+pub use target::Target;

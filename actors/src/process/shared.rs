@@ -14,7 +14,7 @@ use crate::exit::ExitReason;
 use crate::mailbox::{Hook, Leftover, Mailbox, Queue, Watcher};
 use crate::order::Order;
 use crate::pid::Pid;
-use crate::sync::Mutex;
+use crate::sync::{AtomicBool, Mutex, Ordering};
 use crate::system::{DeadLetter, DeadReason, Event, Place, System};
 use crate::untyped::{AnyProcess, Conduct, Held, ProcessState};
 
@@ -24,6 +24,8 @@ pub(crate) struct Process<M: Send + 'static> {
     pub(crate) condition: Condition,
     pub(super) relations: Held,
     home: OnceLock<Home>,
+    /// Nothing owns it, so that nothing can start it again once it is closed.
+    disowned: AtomicBool,
 }
 
 /// Where a process belongs. It has no home, and a closed mailbox, until it is first opened.
@@ -41,6 +43,7 @@ impl<M: Send + 'static> Process<M> {
             condition: Condition::new(),
             relations: Mutex::new(None),
             home: OnceLock::new(),
+            disowned: AtomicBool::new(false),
         })
     }
 
@@ -77,6 +80,16 @@ impl<M: Send + 'static> Process<M> {
         self.tell_ended(incarnation, reason);
         self.conclude(leftover, self.pid_of(incarnation), reason);
         true
+    }
+
+    /// Says that nothing owns it any more: once it is closed, it stays so.
+    pub(crate) fn disown(&self) {
+        self.disowned.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns `true` if it is closed and nothing can open it again.
+    pub(super) fn is_gone(&self) -> bool {
+        self.disowned.load(Ordering::Relaxed) && self.queue.is_closed()
     }
 
     /// Ends an incarnation that no other follows. False if it is not attached any more.

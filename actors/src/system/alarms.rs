@@ -11,14 +11,15 @@
 //! One runtime turns the wheel. Whoever waits on another one, which must not depend on whether the first goes on, gets no alarm
 //! and takes a timer of its own runtime.
 
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
 use tokio::runtime::{Handle, Id};
-use tokio::time::{self, Instant, Sleep};
+use tokio::time::{Instant, Sleep};
 
+use crate::clock::sleep_until;
 use crate::sync::{Mutex, MutexGuard};
 
 /// How long a turn of the wheel takes.
@@ -176,14 +177,18 @@ impl Alarms {
         if wheel.turner.is_some_and(|turner| turner.runtime != here.id()) {
             return None;
         }
+        // A runtime without timers cannot turn the wheel.
+        let first = match wheel.turner {
+            None => Some(sleep_until(Instant::now() + TICK).ok()?),
+            Some(_) => None,
+        };
         let alarm = wheel.set(after, waker.clone());
-        if wheel.turner.is_none() {
+        if let Some(first) = first {
             let turns = Turns { since: alarm.id, runtime: here.id() };
             wheel.turner = Some(turns);
             drop(wheel);
             let turner = Turner { alarms: self.clone(), turns };
-            // Made here, so that a runtime without timers panics under whoever asked for one.
-            here.spawn(turn(turner, time::sleep(TICK)));
+            here.spawn(turn(turner, first));
         }
         Some(alarm)
     }
@@ -224,8 +229,7 @@ impl Drop for Turner {
 }
 
 /// Turns the wheel, until there is nothing to turn it for.
-async fn turn(turner: Turner, first: Sleep) {
-    let mut tick = pin!(first);
+async fn turn(turner: Turner, mut tick: Pin<Box<Sleep>>) {
     loop {
         tick.as_mut().await;
         let struck = {

@@ -1,9 +1,11 @@
 //! What both kinds of keys are made of.
 
+use std::error::Error;
 use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
 
+use perennial_actors::host::{Carried, CarriesValue};
 use perennial_actors::{Actor, Address, Context, Pid};
 
 use crate::changes::Changes;
@@ -64,11 +66,10 @@ pub enum KeyChange<K> {
 }
 
 /// Why a key was not registered; with the value.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum RegisterError<V: fmt::Debug> {
+pub enum RegisterError<V> {
     /// An incarnation has it, which may be this one.
-    #[error("the key is registered by {pid}")]
     AlreadyRegistered {
         /// The incarnation.
         pid: Pid,
@@ -76,8 +77,33 @@ pub enum RegisterError<V: fmt::Debug> {
         value: V,
     },
     /// This incarnation has ended: its mailbox was taken away from it.
-    #[error("the incarnation has ended")]
     Ended(V),
+}
+
+impl<V> fmt::Display for RegisterError<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AlreadyRegistered { pid, .. } => write!(f, "the key is registered by {pid}"),
+            Self::Ended(_) => f.write_str("the incarnation has ended"),
+        }
+    }
+}
+
+impl<V: fmt::Debug + 'static> Error for RegisterError<V> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Carried::by::<Self>()
+    }
+}
+
+impl<V: fmt::Debug + 'static> CarriesValue for RegisterError<V> {
+    type Bare = RegisterError<()>;
+
+    fn into_bare(self) -> RegisterError<()> {
+        match self {
+            Self::AlreadyRegistered { pid, .. } => RegisterError::AlreadyRegistered { pid, value: () },
+            Self::Ended(_) => RegisterError::Ended(()),
+        }
+    }
 }
 
 /// So many entries of a key are looked through for one's own. If there are more, one's own list is.

@@ -153,7 +153,7 @@ impl<T: Clone + Send + 'static> TopicHandle<T> {
             match subscriber.recipient.cast(said.clone()) {
                 Ok(()) => published.delivered += 1,
                 Err(SendError::Full(_)) if subscriber.slow == Slow::Skip => published.skipped += 1,
-                Err(SendError::Full(_) | SendError::Closed(_)) => over.push(number),
+                Err(_) => over.push(number),
             }
         }
         if !over.is_empty() {

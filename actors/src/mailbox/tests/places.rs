@@ -85,7 +85,7 @@ fn whoever_waits_for_a_place_hears_of_a_close() {
     assert_eq!(bell.rung(), 1);
     assert!(matches!(queue.collect(ticket, &waker), Some(crate::mailbox::Outcome::Refused(None))));
     assert!(
-        queue.reserve_or_join(&waker).is_none() && matches!(queue.try_reserve(), Err(Refused::Closed(())))
+        queue.reserve_or_join(&waker).is_err() && matches!(queue.try_reserve(), Err(Refused::Closed(())))
     );
 }
 

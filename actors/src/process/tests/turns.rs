@@ -131,7 +131,7 @@ pub(super) fn incarnation(system: &System) -> Arc<Process<()>> {
     let identity = Identity::<()>::new(Mailbox::default());
     identity.open(system, || "one of them".into());
     assert_eq!(identity.process.queue.attach(), Ok(FIRST));
-    identity.process
+    identity.process.clone()
 }
 
 impl AnyProcess for Bell {
