@@ -3,12 +3,13 @@
 //! Tokio panics when a timer is made outside a runtime, or on one without `enable_time`, and has no way to ask before. Here
 //! that is an error.
 
-use std::panic;
 use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::time::{self, Instant, Sleep};
+
+use crate::foreign::catch_panic;
 
 /// There are no timers here: no tokio runtime, or one that was built without `enable_time`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -22,7 +23,7 @@ pub(crate) fn sleep_until(deadline: Instant) -> Result<Pin<Box<Sleep>>, NoTimers
     if Handle::try_current().is_err() {
         return Err(NoTimers);
     }
-    panic::catch_unwind(|| Box::pin(time::sleep_until(deadline))).map_err(|_| NoTimers)
+    catch_panic(None, || Box::pin(time::sleep_until(deadline))).map_err(|_| NoTimers)
 }
 
 /// Returns an error unless this runtime has timers.

@@ -24,6 +24,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::carried::without_values;
+use crate::foreign::Foreign;
 
 /// Why an incarnation ended, or why nothing answered.
 #[derive(Clone, Debug, Default)]
@@ -97,7 +98,7 @@ impl ExitReason {
     /// source becomes its text.
     #[must_use]
     pub fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Failed(Failure(without_values(error.into()).into()))
+        Self::Failed(Failure(Arc::new(Foreign::new(without_values(error.into())))))
     }
 
     /// Whether this is anything but a clean end: not [`Normal`](Self::Normal), not [`Shutdown`](Self::Shutdown), not
@@ -113,7 +114,7 @@ impl ExitReason {
     #[must_use]
     pub fn error(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         match self {
-            Self::Failed(failure) => Some(&*failure.0),
+            Self::Failed(failure) => Some(failure.error()),
             _ => None,
         }
     }
@@ -144,26 +145,32 @@ impl<E: Error + Send + Sync + 'static> From<E> for ExitReason {
 }
 
 /// The error that ended an incarnation, shared by everybody who is told of it.
+///
+/// Its `Drop` runs when the last of them lets it go, in a task of its own.
 #[derive(Clone)]
-pub struct Failure(Arc<dyn Error + Send + Sync>);
+pub struct Failure(Arc<Foreign<Box<dyn Error + Send + Sync>>>);
 
 impl Failure {
+    fn error(&self) -> &(dyn Error + Send + Sync + 'static) {
+        &***self.0
+    }
+
     /// The error as its own type, if it is an `E`.
     #[must_use]
     pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
-        self.0.downcast_ref()
+        self.error().downcast_ref()
     }
 }
 
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
+        fmt::Debug::fmt(self.error(), f)
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+        fmt::Display::fmt(self.error(), f)
     }
 }
 

@@ -1,19 +1,17 @@
 //! Running user code so that whatever it does ends as a reason: it may panic, and it may be killed where it awaits.
 
-use std::any::Any;
 use std::future::{Future, poll_fn};
-use std::panic::{self, AssertUnwindSafe};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::task;
 
-use crate::exit::{ExitReason, Panic};
+use crate::exit::ExitReason;
+use crate::foreign::{InPlace, catch_panic};
 use crate::mailbox::{Inside, Interest};
 use crate::order::Order;
 use crate::process::{Attachment, Process};
-use crate::system::System;
 
 /// How user code ended.
 pub(crate) enum Outcome<T> {
@@ -49,24 +47,32 @@ impl<M: Send + 'static> Guard<M> {
     }
 
     /// Runs code that does not await; the reason if it panics.
-    pub(crate) fn contain<T>(&self, code: impl FnOnce() -> T) -> Result<T, ExitReason> {
-        contain(self.process.home().map(|home| &home.system), code)
+    pub(crate) fn catch_panic<T>(&self, code: impl FnOnce() -> T) -> Result<T, ExitReason> {
+        catch_panic(self.process.home().map(|home| &home.system), code)
     }
 
-    /// Runs a start, which a stop or a kill ends at its next await.
-    pub(crate) fn start<F: Future>(&self, mut code: Pin<&mut F>) -> impl Future<Output = Outcome<F::Output>> {
+    /// Runs a start, which a stop or a kill ends at its next await. What is left of it is dropped with this future.
+    pub(crate) fn start<F: Future>(
+        &self,
+        code: Pin<&mut Option<F>>,
+    ) -> impl Future<Output = Outcome<F::Output>> {
+        let mut code = InPlace::new(code);
         poll_fn(move |cx| {
             let ending = self.process.queue.take_signal(self.incarnation, |order| self.ends(order));
             if let Some(reason) = ending.and_then(Order::into_reason) {
                 return Poll::Ready(Outcome::Stopped(reason));
             }
-            self.poll(Interest::Signals, code.as_mut(), cx)
+            self.poll(Interest::Signals, &mut code, cx)
         })
     }
 
-    /// Runs any other code, which only a kill ends before its time.
-    pub(crate) fn run<F: Future>(&self, mut code: Pin<&mut F>) -> impl Future<Output = Outcome<F::Output>> {
-        poll_fn(move |cx| self.poll(Interest::Kill, code.as_mut(), cx))
+    /// Runs any other code, which only a kill ends before its time. What is left of it is dropped with this future.
+    pub(crate) fn run<F: Future>(
+        &self,
+        code: Pin<&mut Option<F>>,
+    ) -> impl Future<Output = Outcome<F::Output>> {
+        let mut code = InPlace::new(code);
+        poll_fn(move |cx| self.poll(Interest::Kill, &mut code, cx))
     }
 
     fn ends(&self, order: &Order) -> bool {
@@ -76,14 +82,15 @@ impl<M: Send + 'static> Guard<M> {
     fn poll<F: Future>(
         &self,
         interest: Interest,
-        code: Pin<&mut F>,
+        code: &mut InPlace<'_, F>,
         cx: &mut Context<'_>,
     ) -> Poll<Outcome<F::Output>> {
         let queue = &self.process.queue;
         if queue.is_killed() {
             return Poll::Ready(Outcome::Killed);
         }
-        match self.contain(|| code.poll(cx)) {
+        let Some(code) = code.get() else { return Poll::Ready(Outcome::Killed) };
+        match self.catch_panic(|| code.poll(cx)) {
             Ok(Poll::Ready(output)) => Poll::Ready(Outcome::Returned(output)),
             Err(reason) => Poll::Ready(Outcome::Panicked(reason)),
             Ok(Poll::Pending) => {
@@ -97,17 +104,4 @@ impl<M: Send + 'static> Guard<M> {
             }
         }
     }
-}
-
-/// Runs code that does not await; the reason if it panics. The system, if there is one, may know where.
-///
-/// # Errors
-///
-/// [`ExitReason::Panicked`].
-pub fn contain<T>(system: Option<&System>, code: impl FnOnce() -> T) -> Result<T, ExitReason> {
-    panic::catch_unwind(AssertUnwindSafe(code)).map_err(|payload| reason_of(&*payload, system))
-}
-
-fn reason_of(payload: &(dyn Any + Send), system: Option<&System>) -> ExitReason {
-    ExitReason::Panicked(Arc::new(Panic::new(payload, system.and_then(System::panic_location))))
 }

@@ -6,6 +6,7 @@ use std::pin::pin;
 
 use crate::actor::{Actor, Context};
 use crate::exit::ExitReason;
+use crate::foreign::Guarded;
 use crate::guard::{Guard, Outcome};
 use crate::mailbox::Next;
 use crate::order::{Effect, Look, Order};
@@ -28,23 +29,25 @@ pub(crate) fn live<A: Actor>(
     attachment: Attachment<A::Msg>,
     args: impl Borrow<A::Args> + Send + Sync + 'static,
 ) -> impl Future<Output = ()> + Send {
+    let args = Guarded::new(args);
     let guard = Guard::new(&attachment);
     let mut ctx = Context::<A>::new(attachment);
     async move {
         guard.enter_task();
-        let mut living = match start::<A>(&guard, args.borrow(), &mut ctx).await {
-            Ok(actor) => Living { actor, guard: &guard },
+        let mut living = match start::<A>(&guard, (*args).borrow(), &mut ctx).await {
+            Ok(actor) => Living { actor: Some(actor), guard: &guard },
             Err(reason) => return ctx.into_attachment().end(reason),
         };
+        let Some(actor) = &mut living.actor else { return };
         ctx.attachment_mut().init_returned();
-        let reason = match serve_guarded(&guard, &mut living.actor, &mut ctx).await {
+        let reason = match serve_guarded(&guard, actor, &mut ctx).await {
             Ending::Orderly(reason) if ctx.attachment().is_attached() => {
-                terminate(&guard, &mut living.actor, reason, &mut ctx).await
+                terminate(&guard, actor, reason, &mut ctx).await
             }
             // It was killed, perhaps so long ago that its mailbox was taken away.
             Ending::Orderly(_) | Ending::Killed => ExitReason::Killed,
         };
-        let reason = guard.contain(|| drop(living)).err().unwrap_or(reason);
+        let reason = living.end().unwrap_or(reason);
         ctx.into_attachment().end(reason);
     }
 }
@@ -54,7 +57,7 @@ async fn start<A: Actor>(
     args: &A::Args,
     ctx: &mut Context<A>,
 ) -> Result<A, ExitReason> {
-    let init = pin!(guard.contain(|| A::init(args, ctx))?);
+    let init = pin!(Some(guard.catch_panic(|| A::init(args, ctx))?));
     match guard.start(init).await {
         Outcome::Returned(result) => result,
         Outcome::Panicked(reason) | Outcome::Stopped(reason) => Err(reason),
@@ -65,13 +68,23 @@ async fn start<A: Actor>(
 /// An actor that is dropped only after it was said that its incarnation is on its way out. Replies that it kept are dropped
 /// with it, and their callers are to be told why it ended, not that it dropped them.
 struct Living<'a, A: Actor> {
-    actor: A,
+    /// Taken at the end only.
+    actor: Option<A>,
     guard: &'a Guard<A::Msg>,
+}
+
+impl<A: Actor> Living<'_, A> {
+    /// Drops the actor. Returns the reason if that panics.
+    fn end(&mut self) -> Option<ExitReason> {
+        let actor = self.actor.take()?;
+        self.guard.begin_end();
+        self.guard.catch_panic(|| drop(actor)).err()
+    }
 }
 
 impl<A: Actor> Drop for Living<'_, A> {
     fn drop(&mut self) {
-        self.guard.begin_end();
+        drop(self.end());
     }
 }
 
@@ -84,8 +97,8 @@ async fn terminate<A: Actor>(
     ctx.attachment_mut().begin_end();
     // Another thing that it does: what the handler before took does not count.
     ctx.attachment().process().condition.step();
-    let outcome = match guard.contain(|| actor.terminate(&reason, ctx)) {
-        Ok(terminating) => guard.run(pin!(terminating)).await,
+    let outcome = match guard.catch_panic(|| actor.terminate(&reason, ctx)) {
+        Ok(terminating) => guard.run(pin!(Some(terminating))).await,
         Err(panicked) => Outcome::Panicked(panicked),
     };
     match outcome {
@@ -99,7 +112,7 @@ async fn terminate<A: Actor>(
 }
 
 async fn serve_guarded<A: Actor>(guard: &Guard<A::Msg>, actor: &mut A, ctx: &mut Context<A>) -> Ending {
-    match guard.run(pin!(serve(actor, ctx))).await {
+    match guard.run(pin!(Some(serve(actor, ctx)))).await {
         Outcome::Returned(ending) => ending,
         Outcome::Panicked(reason) | Outcome::Stopped(reason) => Ending::Orderly(reason),
         Outcome::Killed => Ending::Killed,

@@ -34,8 +34,10 @@ mod carried;
 mod clock;
 mod counters;
 mod exit;
+mod foreign;
 mod guard;
 mod incarnation;
+mod log;
 mod mailbox;
 mod order;
 mod pid;
@@ -68,7 +70,7 @@ pub use untyped::ProcessState;
 pub mod host {
     pub use crate::carried::{Carried, CarriesValue};
     pub use crate::clock::require_timers;
-    pub use crate::guard::contain;
+    pub use crate::foreign::{Foreign, catch_panic, dispose, ignore_panic, reason_of};
     pub use crate::process::{Attachment, End, Identity, OpenError, Parent, Step, Taker};
     pub use crate::system::Broadcast;
 }

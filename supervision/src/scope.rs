@@ -18,7 +18,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use perennial_actors::host::contain;
+use perennial_actors::host::catch_panic;
 use perennial_actors::{ExitReason, Monitor, System};
 use tokio::sync::oneshot;
 
@@ -122,7 +122,7 @@ where
         async move {
             let Some((task, told)) = life else { return Ok(()) };
             let mut task: Pin<&mut F> = pin!(task);
-            let run = poll_fn(|cx| match contain(Some(ctx.system()), || task.as_mut().poll(cx)) {
+            let run = poll_fn(|cx| match catch_panic(Some(ctx.system()), || task.as_mut().poll(cx)) {
                 Ok(polled) => polled.map(Ok),
                 Err(panicked) => Err(panicked).into(),
             });

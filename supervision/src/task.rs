@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use perennial_actors::host::{Attachment, Step, contain};
+use perennial_actors::host::{Attachment, Step, catch_panic};
 use perennial_actors::{ExitReason, Pid, System};
 use perennial_registry::{Registry, Whereis};
 use tokio::sync::watch;
@@ -170,13 +170,13 @@ where
     let (system, line) = (attachment.system().clone(), Line::new());
     let ctx = TaskContext { system: system.clone(), pid: attachment.pid(), line: line.clone() };
     let mut host = Host { attachment, line, started: false };
-    let mut code = match contain(Some(&system), || Box::pin(f(ctx))) {
+    let mut code = match catch_panic(Some(&system), || Box::pin(f(ctx))) {
         Ok(code) => code,
         Err(reason) => return host.attachment.end(reason),
     };
     let reason = poll_fn(|cx| host.poll(code.as_mut(), cx)).await;
     // What it held may panic as it goes, which is then the reason.
-    let reason = contain(Some(&system), || drop(code)).err().unwrap_or(reason);
+    let reason = catch_panic(Some(&system), || drop(code)).err().unwrap_or(reason);
     host.line.tell(&reason);
     host.attachment.end(reason);
 }
@@ -203,7 +203,7 @@ impl Host {
                 _ => return Poll::Ready(ExitReason::Killed),
             }
         }
-        let ran = contain(Some(self.attachment.system()), || code.poll(cx));
+        let ran = catch_panic(Some(self.attachment.system()), || code.poll(cx));
         if !self.started {
             // Not before it ran: a supervisor that is woken here runs next on this thread and on no other, so code that blocks it
             // would block its supervisor.

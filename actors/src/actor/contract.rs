@@ -7,6 +7,7 @@ use std::future::Future;
 use crate::address::{Address, Reply};
 use crate::agenda::Agenda;
 use crate::exit::ExitReason;
+use crate::foreign::ignore_panic;
 use crate::pid::Pid;
 use crate::process::Attachment;
 use crate::signal::Signal;
@@ -129,14 +130,15 @@ pub trait Actor: Sized + Send + 'static {
 
 /// What an incarnation knows of itself and may do to itself.
 pub struct Context<A: Actor> {
-    attachment: Attachment<A::Msg>,
-    stopping: Option<ExitReason>,
+    /// Dropped before the attachment, which tells others of the end.
     agenda: Exclusive<Option<Box<Agenda<A::Msg>>>>,
+    stopping: Option<ExitReason>,
+    attachment: Attachment<A::Msg>,
 }
 
 impl<A: Actor> Context<A> {
     pub(crate) const fn new(attachment: Attachment<A::Msg>) -> Self {
-        Self { attachment, stopping: None, agenda: Exclusive::new(None) }
+        Self { agenda: Exclusive::new(None), stopping: None, attachment }
     }
 
     /// Ends the actor after the message in hand, or after its init. The first reason counts.
@@ -190,14 +192,17 @@ impl<A: Actor> Context<A> {
         self.agenda.get().get_or_insert_with(|| Box::new(Agenda::new()))
     }
 
-    /// Gives the answers that were kept until `terminate` has run.
+    /// Gives the answers that were kept until `terminate` has run. An answer that no caller waits for is dropped here.
     pub(crate) fn say_last_words(&mut self) {
         let words = self.agenda_if_any().map(Agenda::take_last_words).unwrap_or_default();
-        words.into_iter().for_each(|say| say());
+        words.into_iter().for_each(|say| ignore_panic(say));
     }
 
+    /// Drops what the incarnation has set itself to do, and returns what ends it.
     pub(crate) fn into_attachment(self) -> Attachment<A::Msg> {
-        self.attachment
+        let Self { agenda, attachment, .. } = self;
+        drop(agenda);
+        attachment
     }
 }
 

@@ -1,12 +1,12 @@
 //! Looking into an actor that runs: suspend, resume, get and replace its state. OTP's `sys`.
 
 use std::any::{Any, type_name};
-use std::panic::{self, AssertUnwindSafe};
 
 use tokio::sync::oneshot;
 
 use super::errors::{InspectError, NoProcess};
 use super::handle::Handle;
+use crate::foreign::catch_panic;
 use crate::order::{Look, Order};
 
 /// What a look at a state comes back with.
@@ -88,5 +88,5 @@ fn look_at<S: Any, T>(state: Option<&mut (dyn Any + Send)>, look: impl FnOnce(&m
     let state = state.ok_or(InspectError::NotOffered)?;
     let state = state.downcast_mut().ok_or(InspectError::WrongType { wanted: type_name::<S>() })?;
     // What is looked with computes the new state before it is put in place, so a panic leaves the old one whole.
-    panic::catch_unwind(AssertUnwindSafe(|| look(state))).map_err(|_| InspectError::Panicked)
+    catch_panic(None, || look(state)).map_err(|_| InspectError::Panicked)
 }

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::exit::ExitReason;
-use crate::guard::contain;
+use crate::foreign::{Guarded, InPlace, catch_panic};
 use crate::system::System;
 
 /// A piped future that may be given up.
@@ -42,7 +42,7 @@ impl fmt::Debug for Piped {
 
 /// What came of a future.
 struct Done<M> {
-    result: Result<M, ExitReason>,
+    result: Guarded<Result<M, ExitReason>>,
     given_up: GivenUp,
 }
 
@@ -57,14 +57,20 @@ impl<M: Send + 'static> Pipes<M> {
     pub(super) fn pipe(&mut self, system: System, future: impl Future<Output = M> + Send + 'static) -> Piped {
         let given_up = GivenUp::default();
         let whether = given_up.clone();
+        let future = Guarded::new(future);
         let task = self.0.spawn(async move {
-            let mut future = pin!(future);
+            let mut place = pin!(future.into_inner());
+            // Also if it is aborted, its locals are dropped under a guard.
+            let mut future = InPlace::new(place.as_mut());
             // Caught here, where the panic happened: only this thread knows where that was.
-            let caught = poll_fn(|cx| match contain(Some(&system), || future.as_mut().poll(cx)) {
-                Ok(polled) => polled.map(Ok),
-                Err(reason) => Poll::Ready(Err(reason)),
+            let caught = poll_fn(|cx| {
+                let Some(future) = future.get() else { return Poll::Pending };
+                match catch_panic(Some(&system), || future.poll(cx)) {
+                    Ok(polled) => polled.map(Ok),
+                    Err(reason) => Poll::Ready(Err(reason)),
+                }
             });
-            Done { result: caught.await, given_up: whether }
+            Done { result: Guarded::new(caught.await), given_up: whether }
         });
         Piped { task, given_up }
     }
@@ -76,8 +82,12 @@ impl<M: Send + 'static> Pipes<M> {
     ) -> Piped {
         let given_up = GivenUp::default();
         let whether = given_up.clone();
-        let task =
-            self.0.spawn_blocking(move || Done { result: contain(Some(&system), work), given_up: whether });
+        let work = Guarded::new(work);
+        let task = self.0.spawn_blocking(move || {
+            let message = catch_panic(Some(&system), move || work.into_inner().map(|work| work()));
+            let result = message.and_then(|message| message.ok_or(ExitReason::Killed));
+            Done { result: Guarded::new(result), given_up: whether }
+        });
         Piped { task, given_up }
     }
 
@@ -86,7 +96,7 @@ impl<M: Send + 'static> Pipes<M> {
         while !self.0.is_empty() {
             match self.0.poll_join_next(cx) {
                 Poll::Ready(Some(Ok(done))) if !done.given_up.0.load(Ordering::Acquire) => {
-                    return Poll::Ready(done.result);
+                    return Poll::Ready(done.result.into_inner().unwrap_or(Err(ExitReason::Killed)));
                 }
                 // It was aborted.
                 Poll::Ready(_) => {}

@@ -13,6 +13,7 @@ use super::pipes::{Piped, Pipes};
 use super::timers::{TimerId, Timers};
 use crate::clock::{NoTimers, later, sleep_until};
 use crate::exit::ExitReason;
+use crate::foreign::drop_each;
 use crate::system::System;
 
 /// What one incarnation has set itself to do. Most never do, so it is made when it is first needed.
@@ -144,6 +145,15 @@ impl<M: Send + 'static> Agenda<M> {
     pub(crate) fn take_idle(&mut self) -> Option<M> {
         let alarm = self.alarm.as_ref().filter(|alarm| alarm.is_elapsed())?;
         self.timers.pop_idle(alarm.deadline())
+    }
+}
+
+impl<M> Drop for Agenda<M> {
+    /// Each thing on its own: whatever one of them does when it is dropped, the incarnation ends.
+    fn drop(&mut self) {
+        drop_each(std::mem::take(&mut self.continuations));
+        drop_each(std::mem::take(&mut self.last_words));
+        self.timers.clear();
     }
 }
 

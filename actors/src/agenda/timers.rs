@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::foreign::drop_each;
+
 /// A timer that an incarnation has set. It means nothing to any other incarnation.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct TimerId(u64);
@@ -116,6 +118,12 @@ impl<M> Timers<M> {
                 Some(message)
             }
         }
+    }
+
+    /// Drops all of them, each message and closure under a guard of its own.
+    pub(super) fn clear(&mut self) {
+        drop_each(std::mem::take(&mut self.due).into_values());
+        drop_each(self.idle.take());
     }
 
     fn add(&mut self, at: Instant, key: Option<Cow<'static, str>>, due: Due<M>) -> TimerId {

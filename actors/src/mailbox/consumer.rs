@@ -4,6 +4,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::lanes::{Interest, Lanes};
 use super::shared::{DROPPED, FATE, KILL, LINE, Queue, SIGNAL, settled};
+use crate::foreign::wake_each;
 use crate::order::Order;
 use crate::sync::Ordering;
 
@@ -80,7 +81,7 @@ impl<M> Queue<M> {
         }
         self.asleep.store(if next.is_none() { incarnation } else { 0 }, Ordering::Relaxed);
         drop(lanes);
-        wakers.into_iter().for_each(Waker::wake);
+        wake_each(wakers);
         next.map_or(Poll::Pending, Poll::Ready)
     }
 
@@ -267,7 +268,7 @@ impl<M> Queue<M> {
         self.settle_dropped(&mut lanes);
         let wakers = self.settled(&mut lanes);
         drop(lanes);
-        wakers.into_iter().for_each(Waker::wake);
+        wake_each(wakers);
         true
     }
 

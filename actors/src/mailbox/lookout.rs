@@ -9,6 +9,7 @@ use std::task::{Poll, Waker};
 use super::consumer::sleep;
 use super::lanes::Interest;
 use super::shared::{KILL, LINE, Queue, SIGNAL};
+use crate::foreign::wake_each;
 use crate::sync::Ordering;
 
 /// What a lookout sees.
@@ -46,7 +47,7 @@ impl<M> Queue<M> {
             (Some(_), _) => {}
         }
         drop(lanes);
-        wakers.into_iter().for_each(Waker::wake);
+        wake_each(wakers);
         sight.map_or(Poll::Pending, Poll::Ready)
     }
 
@@ -64,7 +65,7 @@ impl<M> Queue<M> {
             wakers.extend(self.admit(&mut lanes, Some(self.batch_len.load(Ordering::Relaxed))));
         }
         drop(lanes);
-        wakers.into_iter().for_each(Waker::wake);
+        wake_each(wakers);
         message
     }
 }

@@ -8,6 +8,7 @@ use super::config::OnRestart;
 use super::lanes::{Hook, Interest, Lanes, Loss, Outage, Service, Watcher};
 use super::shared::{DROPPED, KILL, Queue, SIGNAL, settled};
 use crate::exit::ExitReason;
+use crate::foreign::drop_each;
 use crate::order::Order;
 use crate::sync::Ordering;
 
@@ -41,6 +42,19 @@ pub(crate) struct Leftover<M> {
 }
 
 impl<M> Leftover<M> {
+    /// Drops all that is left, each thing under a guard of its own: a message, or an error inside a reason, may panic.
+    pub(crate) fn drop_each(&mut self) {
+        drop_each(std::mem::take(&mut self.dead));
+        drop_each(std::mem::take(&mut self.signals));
+        drop_each(std::mem::take(&mut self.losses));
+        drop_each(self.outage.take());
+    }
+
+    /// Returns `true` if there is nothing in it that foreign code could be a part of.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.dead.is_empty() && self.signals.is_empty() && self.losses.is_empty() && self.outage.is_none()
+    }
+
     const fn new() -> Self {
         Self {
             ended: None,

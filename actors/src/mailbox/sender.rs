@@ -7,6 +7,7 @@ use tokio::task;
 use super::lanes::{Interest, Lanes, Service};
 use super::shared::{KILL, LINE, Queue, SIGNAL};
 use super::waiting::Outcome;
+use crate::foreign::wake_each;
 use crate::order::Order;
 use crate::sync::MutexGuard;
 
@@ -188,5 +189,5 @@ impl<M> Queue<M> {
 pub(super) fn wake_all<M>(mut lanes: MutexGuard<'_, Lanes<M>>, admitted: Vec<Waker>) {
     let consumer = if lanes.messages.is_empty() { None } else { lanes.rouse(Interest::Messages) };
     drop(lanes);
-    admitted.into_iter().chain(consumer).for_each(Waker::wake);
+    wake_each(admitted.into_iter().chain(consumer));
 }

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use super::report::{End, Reporter};
 use super::shared::Process;
 use crate::exit::ExitReason;
+use crate::foreign::ignore_panic;
 use crate::mailbox::Next;
 use crate::order::Order;
 use crate::pid::Pid;
@@ -251,14 +252,16 @@ impl<M: Send + 'static> Attachment<M> {
 
     fn finish(&mut self, reason: ExitReason) {
         let Some(reporter) = self.reporter.take() else { return };
-        let ended = if reporter.is_supervised() {
+        let remains = if reporter.is_supervised() {
             self.process.detach(self.incarnation, &reason)
         } else {
             self.process.detach_and_close(self.incarnation, &reason)
         };
-        if ended {
-            reporter.ended(End { pid: self.pid(), reason, started: self.progress == Progress::Started });
-        }
+        let Some(remains) = remains else { return };
+        let end = End { pid: self.pid(), reason, started: self.progress == Progress::Started };
+        ignore_panic(|| reporter.ended(end));
+        // Last: it may take its time, and by now everything that concerns others is done.
+        drop(remains);
     }
 
     /// Whether the mailbox was not taken away from it.

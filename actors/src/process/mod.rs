@@ -6,6 +6,7 @@
 
 mod attachment;
 mod condition;
+mod ending;
 mod identity;
 mod label;
 mod lookout;

@@ -2,16 +2,14 @@
 
 use std::any::{Any, type_name};
 use std::borrow::Cow;
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, OnceLock, Weak};
-use std::task::Waker;
 use std::time::Duration;
 
 use super::condition::Condition;
 use super::label::Label;
 use crate::counters::Counters;
 use crate::exit::ExitReason;
-use crate::mailbox::{Hook, Leftover, Mailbox, Queue, Watcher};
+use crate::mailbox::{Hook, Mailbox, Queue, Watcher};
 use crate::order::Order;
 use crate::pid::Pid;
 use crate::sync::{AtomicBool, Mutex, Ordering};
@@ -74,14 +72,6 @@ impl<M: Send + 'static> Process<M> {
         Pid::new(self.home().map_or(0, |home| home.number), incarnation)
     }
 
-    /// Ends an incarnation that another one may follow. False if it is not attached any more.
-    pub(crate) fn detach(&self, incarnation: u32, reason: &ExitReason) -> bool {
-        let Some(leftover) = self.queue.detach(incarnation, reason) else { return false };
-        self.tell_ended(incarnation, reason);
-        self.conclude(leftover, self.pid_of(incarnation), reason);
-        true
-    }
-
     /// Says that nothing owns it any more: once it is closed, it stays so.
     pub(crate) fn disown(&self) {
         self.disowned.store(true, Ordering::Relaxed);
@@ -92,80 +82,9 @@ impl<M: Send + 'static> Process<M> {
         self.disowned.load(Ordering::Relaxed) && self.queue.is_closed()
     }
 
-    /// Ends an incarnation that no other follows. False if it is not attached any more.
-    pub(crate) fn detach_and_close(&self, incarnation: u32, reason: &ExitReason) -> bool {
-        let Some(leftover) = self.queue.close(reason) else { return false };
-        self.tell_ended(incarnation, reason);
-        self.tell_closed(reason);
-        self.conclude(leftover, self.pid_of(incarnation), reason);
-        true
-    }
-
-    /// Takes the mailbox away from an incarnation that does not die. False if it is not attached any more.
-    pub(crate) fn abandon(&self, incarnation: u32) -> bool {
-        let reason = ExitReason::Killed;
-        let Some(leftover) = self.queue.detach(incarnation, &reason) else { return false };
-        let pid = self.pid_of(incarnation);
-        tracing::error!(%pid, label = self.label_text(), "actor does not die when killed and is abandoned");
-        self.publish(|label| Event::Abandoned { pid, label });
-        self.conclude(leftover, pid, &reason);
-        true
-    }
-
-    /// Refuses messages from now on: nobody is due any more. False if that was so before.
-    pub(crate) fn close(&self, reason: &ExitReason) -> bool {
-        let Some(leftover) = self.queue.close(reason) else { return false };
-        self.tell_closed(reason);
-        self.conclude(leftover, self.pid_of(self.queue.newest()), reason);
-        true
-    }
-
-    fn tell_ended(&self, incarnation: u32, reason: &ExitReason) {
-        let (pid, label) = (self.pid_of(incarnation), self.label_text());
-        if reason.is_abnormal() {
-            tracing::warn!(%pid, label, %reason, "actor ended");
-        } else {
-            tracing::debug!(%pid, label, %reason, "actor ended");
-        }
-        self.publish(|label| Event::Ended { pid, label, reason: reason.clone() });
-    }
-
-    fn tell_closed(&self, reason: &ExitReason) {
-        let pid = self.pid_of(self.queue.newest());
-        self.publish(|label| Event::Closed { pid, label, reason: reason.clone() });
-    }
-
     pub(crate) fn publish(&self, event: impl FnOnce(Arc<str>) -> Event) {
         if let Some(home) = self.home() {
             home.system.publish(|| event(home.label.to_shared()));
-        }
-    }
-
-    fn label_text(&self) -> &str {
-        self.home().map_or("", |home| home.label.as_str())
-    }
-
-    /// Tells everybody whom an end concerns, in the order that they may rely on: names are free, callers and senders know,
-    /// before any link or monitor hears of it.
-    fn conclude(&self, leftover: Leftover<M>, pid: Pid, reason: &ExitReason) {
-        leftover.hooks.into_iter().for_each(|hook| survive(|| (hook.run)(reason)));
-        if leftover.lost_in_flight {
-            self.bury(pid, || DeadReason::InFlight(reason.clone()));
-        }
-        for message in leftover.dead {
-            self.bury(pid, || DeadReason::Unhandled(reason.clone()));
-            survive(|| drop(message));
-        }
-        leftover.wakers.into_iter().for_each(Waker::wake);
-        let ended = leftover.ended.map(|incarnation| self.pid_of(incarnation));
-        if let Some(ended) = ended {
-            self.condition.reset();
-            self.dissolve(ended, reason);
-        }
-        leftover.watchers.into_iter().for_each(|(_, watcher)| watcher(ended, reason));
-        if leftover.is_closing {
-            let late = self.queue.hooks_have_run();
-            late.into_iter().for_each(|(_, watcher)| watcher(None, &ExitReason::NoProcess));
         }
     }
 
@@ -178,12 +97,6 @@ impl<M: Send + 'static> Process<M> {
             reason: reason(),
         });
     }
-}
-
-/// A hook, or a message that is dropped, may do anything. Whoever ends an incarnation or closes a mailbox must survive it, and
-/// tell the others.
-pub(super) fn survive(code: impl FnOnce()) {
-    drop(panic::catch_unwind(AssertUnwindSafe(code)));
 }
 
 impl<M: Send + 'static> AnyProcess for Process<M> {

@@ -1,9 +1,8 @@
 //! Messages that are taken in only to be dropped.
 
-use std::task::Waker;
-
-use super::shared::{Process, survive};
+use super::shared::Process;
 use crate::exit::ExitReason;
+use crate::foreign::{ignore_panic, wake_each};
 use crate::mailbox::{Displaced, Refused};
 use crate::system::DeadReason;
 
@@ -37,7 +36,7 @@ impl<M: Send + 'static> Process<M> {
     }
 
     fn displace(&self, displaced: Displaced<M>) {
-        displaced.wakers.into_iter().for_each(Waker::wake);
+        wake_each(displaced.wakers);
         for message in displaced.messages {
             self.mourn(message, || DeadReason::Overflow);
         }
@@ -46,6 +45,6 @@ impl<M: Send + 'static> Process<M> {
     /// Buries a message, or what was to become one. Its drop may do anything.
     fn mourn<T>(&self, message: T, reason: impl FnOnce() -> DeadReason) {
         self.bury(self.pid_of(self.queue.newest()), reason);
-        survive(|| drop(message));
+        ignore_panic(|| drop(message));
     }
 }

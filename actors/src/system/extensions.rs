@@ -1,6 +1,7 @@
 //! One value per type, made when it is first asked for: how other crates keep their part of a system.
 
 use std::any::{Any, TypeId};
+use std::iter;
 use std::sync::OnceLock;
 
 /// A list that only grows. There are a handful of extensions and each is looked up on hot paths, so a walk over a few
@@ -15,26 +16,39 @@ struct Link {
 }
 
 impl Extensions {
-    /// The extension of type `T`, made by `make` if it is the first time. If two threads come first at once, one value is
-    /// kept and both get that one.
+    /// Returns the extension of type `T`, made by `make` if there is none.
+    ///
+    /// `make` runs before the list is touched, so it may ask for extensions itself and take its time. If several make one
+    /// at once, the first that is done is kept for all; the others are dropped.
     pub(super) fn get_or_insert<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> &T {
-        let mut make = Some(make);
+        match self.find() {
+            Some(value) => value,
+            None => self.insert(make()),
+        }
+    }
+
+    fn find<T: Any>(&self) -> Option<&T> {
+        let links = iter::successors(self.0.get(), |link| link.rest.0.get());
+        // By its type first: a look into the box costs a miss.
+        links.filter(|link| link.type_id == TypeId::of::<T>()).find_map(|link| link.value.downcast_ref())
+    }
+
+    /// Appends a value, unless there is one of this type by now.
+    fn insert<T: Any + Send + Sync>(&self, value: T) -> &T {
+        let new = Link { type_id: TypeId::of::<T>(), value: Box::new(value), rest: Self::default() };
+        let mut new = Some(Box::new(new));
         let mut list = self;
         loop {
-            let link = list.0.get_or_init(|| {
-                // Reached at most once: the link that is made here is of type `T`, so the walk ends at it.
-                let value: Box<dyn Any + Send + Sync> = match make.take() {
-                    Some(make) => Box::new(make()),
-                    None => Box::new(()),
-                };
-                Box::new(Link { type_id: TypeId::of::<T>(), value, rest: Self::default() })
-            });
-            if link.type_id == TypeId::of::<T>() {
+            if let Some(link) = new.take() {
+                // Given back if another link has been appended here meanwhile.
+                new = list.0.set(link).err();
+            }
+            if let Some(link) = list.0.get() {
                 if let Some(value) = link.value.downcast_ref() {
                     return value;
                 }
+                list = &link.rest;
             }
-            list = &link.rest;
         }
     }
 }

@@ -14,20 +14,20 @@
 //! ```
 
 mod alarms;
+mod broadcast;
 mod dead_letters;
 mod events;
 mod extensions;
 mod panics;
 mod process_table;
 mod shared;
-mod subscription;
 #[cfg(all(test, not(model)))]
 mod tests;
 
 pub(crate) use alarms::{Alarm, Alarms, Struck};
+pub use broadcast::{Broadcast, Subscription};
 pub use dead_letters::{DeadLetter, DeadReason};
 pub use events::Event;
 pub use panics::PanicLocations;
 pub(crate) use process_table::Place;
 pub use shared::{System, SystemBuilder};
-pub use subscription::{Broadcast, Subscription};

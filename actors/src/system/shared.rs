@@ -8,15 +8,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::Level;
 
 use super::alarms::Alarms;
+use super::broadcast::{Broadcast, Subscription};
 use super::dead_letters::DeadLetter;
 use super::events::Event;
 use super::extensions::Extensions;
 use super::panics::PanicLocations;
 use super::process_table::{Place, ProcessTable};
-use super::subscription::{Broadcast, Subscription};
 use crate::counters::Counters;
+use crate::log::{self, LogQueue};
 use crate::untyped::AnyProcess;
 
 /// What belongs together: actors, their supervisors, their names. A cheap handle; clones are the same system.
@@ -31,6 +33,7 @@ struct Inner {
     processes: ProcessTable,
     extensions: Extensions,
     alarms: Arc<Alarms>,
+    log: LogQueue,
     panic_locations: Option<PanicLocations>,
 }
 
@@ -117,6 +120,16 @@ impl System {
         &self.0.alarms
     }
 
+    pub(crate) fn log(&self) -> &LogQueue {
+        &self.0.log
+    }
+
+    /// Queues a log line, to be written in order, in a task of its own, under a guard. For supervisors and other hosts of
+    /// actors: neither waits for a subscriber.
+    pub fn log_later(&self, level: Level, line: impl FnOnce() + Send + 'static) {
+        self.0.log.push(level, line);
+    }
+
     pub(crate) fn panic_location(&self) -> Option<String> {
         self.0.panic_locations.as_ref().and_then(PanicLocations::take)
     }
@@ -160,10 +173,9 @@ impl SystemBuilder {
     /// The system.
     #[must_use]
     pub fn build(self) -> System {
+        let log = LogQueue::new();
         if cfg!(panic = "abort") {
-            tracing::error!(
-                "built with panic = \"abort\": the first panic of any actor ends the whole process"
-            );
+            log::panics_abort(&log);
         }
         System(Arc::new(Inner {
             began: Instant::now(),
@@ -173,6 +185,7 @@ impl SystemBuilder {
             processes: ProcessTable::new(),
             extensions: Extensions::default(),
             alarms: Arc::new(Alarms::new()),
+            log,
             panic_locations: self.panic_locations,
         }))
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use perennial_actors::ExitReason;
-use perennial_actors::host::contain;
+use perennial_actors::host::catch_panic;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 
 use super::bell::{self, Sound};
@@ -156,8 +156,8 @@ where
     A: Actor,
     F: Future<Output = Result<T, ActorProcessingErr>>,
 {
-    let mut code = pin!(contain(Some(&house.system), || callback(&house.actor))?);
-    let done = poll_fn(|cx| match contain(Some(&house.system), || code.as_mut().poll(cx)) {
+    let mut code = pin!(catch_panic(Some(&house.system), || callback(&house.actor))?);
+    let done = poll_fn(|cx| match catch_panic(Some(&house.system), || code.as_mut().poll(cx)) {
         Ok(Poll::Pending) => Poll::Pending,
         Ok(Poll::Ready(done)) => Poll::Ready(Ok(done)),
         Err(panicked) => Poll::Ready(Err(panicked)),

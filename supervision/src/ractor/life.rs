@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use perennial_actors::ExitReason;
-use perennial_actors::host::{Attachment, Step, contain};
+use perennial_actors::host::{Attachment, Step, catch_panic};
 use ractor::concurrency::JoinHandle;
 use ractor::{Actor, ActorCell, SpawnErr};
 use tokio::sync::oneshot;
@@ -30,7 +30,7 @@ pub(super) async fn live<A: Actor>(
     link: Option<Link>,
 ) {
     let system = attachment.system().clone();
-    let (actor, args) = match contain(Some(&system), || make()) {
+    let (actor, args) = match catch_panic(Some(&system), || make()) {
         Ok(made) => made,
         Err(reason) => return attachment.end(reason),
     };
@@ -42,7 +42,7 @@ pub(super) async fn live<A: Actor>(
     wait_for(host.house.below()).await;
     // The actor and its state, which may panic as they go.
     let Host { house, attachment } = host;
-    let reason = contain(Some(&system), || drop(house)).err().unwrap_or(reason);
+    let reason = catch_panic(Some(&system), || drop(house)).err().unwrap_or(reason);
     attachment.end(reason);
 }
 
@@ -72,14 +72,14 @@ impl<A: Actor> Host<A> {
             if let Poll::Ready(step) = self.attachment.poll_order(cx) {
                 return Poll::Ready(Err(reason_of(step)));
             }
-            match contain(Some(&system), || spawning.as_mut().poll(cx)) {
+            match catch_panic(Some(&system), || spawning.as_mut().poll(cx)) {
                 Ok(Poll::Pending) => Poll::Pending,
                 Ok(Poll::Ready(spawned)) => Poll::Ready(Ok(spawned)),
                 Err(panicked) => Poll::Ready(Err(panicked)),
             }
         });
         let spawned = spawned.await;
-        contain(Some(&system), || drop(spawning))?;
+        catch_panic(Some(&system), || drop(spawning))?;
         let (actor, ended) = spawned?
             .map_err(|error: SpawnErr| self.house.failure().unwrap_or_else(|| ExitReason::failed(error)))?;
         self.attachment.started();
@@ -131,7 +131,7 @@ impl<A: Actor> Host<A> {
         if let Some(payload) = joined.err().and_then(|error| error.try_into_panic().ok()) {
             // Not a callback, but something that was dropped with one.
             let system = self.attachment.system();
-            return contain(Some(system), || panic::resume_unwind(payload)).err().unwrap_or_default();
+            return catch_panic(Some(system), || panic::resume_unwind(payload)).err().unwrap_or_default();
         }
         if !self.house.has_said_good_bye() {
             return ExitReason::Killed;

@@ -101,7 +101,7 @@ impl Stage {
                 own.unlink(FIRST, &other);
                 true
             }
-            (Deed::End, 0) => own.detach(FIRST, &ExitReason::failed("bad")),
+            (Deed::End, 0) => own.detach(FIRST, &ExitReason::failed("bad")).is_some(),
             (Deed::End, _) => own.abandon(FIRST),
         };
         let done = Done { by, deed, began, over: self.now(), worked, exits: self.exits(by % 2) };

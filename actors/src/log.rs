@@ -1,0 +1,150 @@
+//! The log lines of this crate, and the queue through which they go.
+//!
+//! A subscriber is foreign code: it may panic, as one that prints does when its pipe is closed, block, as on a full pipe,
+//! or call back. So a line is queued where something happens and handed to the subscriber in a task of its own, in order,
+//! under a guard. Neither an actor nor a supervisor waits for it.
+//!
+//! This is the one file of the crate that calls tracing; `tests/architecture.rs` keeps it so.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tracing::level_filters::LevelFilter;
+use tracing::{Dispatch, Level, dispatcher};
+
+use crate::exit::ExitReason;
+use crate::foreign::{drop_each, ignore_panic};
+use crate::pid::Pid;
+use crate::process::Label;
+use crate::sync::Mutex;
+
+/// The number of lines that wait for a slow subscriber; those beyond are counted instead.
+const CAPACITY: usize = 4096;
+
+/// The number of lines that are written before neighbours on the same thread run.
+const BATCH: usize = 64;
+
+/// Writes one line.
+type Line = Box<dyn FnOnce() + Send>;
+
+/// The log lines of one system that are yet to be written, in order.
+#[derive(Clone)]
+pub(crate) struct LogQueue(Arc<Mutex<Queued>>);
+
+struct Queued {
+    lines: VecDeque<(Dispatch, Line)>,
+    /// The number of lines that found no room since the last one that did.
+    skipped: u64,
+    /// `true` while a task writes: there is one at a time, so lines keep their order.
+    is_writing: bool,
+}
+
+impl LogQueue {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Mutex::new(Queued { lines: VecDeque::new(), skipped: 0, is_writing: false })))
+    }
+
+    /// Queues a line for the subscriber of the current thread. Does nothing if no subscriber wants this level.
+    pub(crate) fn push(&self, level: Level, line: impl FnOnce() + Send + 'static) {
+        if level > LevelFilter::current() {
+            return;
+        }
+        if self.enqueue(dispatcher::get_default(Dispatch::clone), Box::new(line)) {
+            let writer = Writer { queue: self.clone(), is_done: false };
+            match Handle::try_current() {
+                Ok(runtime) => drop(runtime.spawn(writer.run())),
+                Err(_) => drop(writer),
+            }
+        }
+    }
+
+    /// Adds a line. Returns `true` if a writer is to be started.
+    fn enqueue(&self, dispatch: Dispatch, line: Line) -> bool {
+        let mut queued = self.0.lock();
+        if queued.lines.len() >= CAPACITY {
+            queued.skipped += 1;
+            drop(queued);
+            drop_each([line]);
+            return false;
+        }
+        let skipped = std::mem::take(&mut queued.skipped);
+        if skipped > 0 {
+            queued.lines.push_back((dispatch.clone(), Box::new(move || lines_skipped(skipped))));
+        }
+        queued.lines.push_back((dispatch, line));
+        !std::mem::replace(&mut queued.is_writing, true)
+    }
+
+    /// Takes the next line; if there is none, the writer is done.
+    fn next(&self) -> Option<(Dispatch, Line)> {
+        let mut queued = self.0.lock();
+        let next = queued.lines.pop_front();
+        queued.is_writing = next.is_some();
+        next
+    }
+}
+
+/// Writes what is queued. Dropped before it is done, with its runtime, it writes the rest then.
+struct Writer {
+    queue: LogQueue,
+    is_done: bool,
+}
+
+impl Writer {
+    async fn run(mut self) {
+        while !self.is_done {
+            self.write(BATCH);
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Writes up to `limit` lines.
+    fn write(&mut self, limit: usize) {
+        for _ in 0..limit {
+            let Some((dispatch, line)) = self.queue.next() else {
+                self.is_done = true;
+                return;
+            };
+            ignore_panic(|| dispatcher::with_default(&dispatch, line));
+            // The last handle of a subscriber that was replaced drops it.
+            ignore_panic(|| drop(dispatch));
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        while !self.is_done {
+            self.write(BATCH);
+        }
+    }
+}
+
+/// An incarnation ended.
+pub(crate) fn actor_ended(log: &LogQueue, pid: Pid, label: Label, reason: &ExitReason) {
+    let reason = reason.clone();
+    if reason.is_abnormal() {
+        log.push(Level::WARN, move || tracing::warn!(%pid, label = label.as_str(), %reason, "actor ended"));
+    } else {
+        log.push(Level::DEBUG, move || tracing::debug!(%pid, label = label.as_str(), %reason, "actor ended"));
+    }
+}
+
+/// An incarnation did not end when it was killed.
+pub(crate) fn actor_abandoned(log: &LogQueue, pid: Pid, label: Label) {
+    log.push(Level::ERROR, move || {
+        tracing::error!(%pid, label = label.as_str(), "actor did not end when killed and is abandoned");
+    });
+}
+
+/// The program was built so that no panic can be caught.
+pub(crate) fn panics_abort(log: &LogQueue) {
+    log.push(Level::ERROR, || {
+        tracing::error!("built with panic = \"abort\": the first panic of any actor ends the whole process");
+    });
+}
+
+fn lines_skipped(skipped: u64) {
+    tracing::warn!(skipped, "log lines were skipped: the subscriber is too slow");
+}

@@ -1,0 +1,127 @@
+//! The end of an incarnation, and of an identity: the transition, then all who are concerned, then foreign values.
+//!
+//! The transition is one step under the locks of the mailbox. When foreign code runs, it is complete: a hook, a waker or
+//! a message that panics costs neither the parent nor another watcher what it was to be told.
+
+use super::shared::Process;
+use crate::exit::ExitReason;
+use crate::foreign::{dispose, drop_each, ignore_panic, wake_each};
+use crate::log;
+use crate::mailbox::Leftover;
+use crate::pid::Pid;
+use crate::system::{DeadReason, Event};
+
+/// Where messages that no incarnation will handle are dropped.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum DropDead {
+    /// In the task of the incarnation that ended: their callers are told before links and monitors are.
+    Here,
+    /// In a task of its own: the owner, a supervisor, waits for no user's `Drop`.
+    Elsewhere,
+}
+
+impl<M: Send + 'static> Process<M> {
+    /// Ends an incarnation that another one may follow. Returns what is left of it to be dropped when its parent was
+    /// told, or `None` if it is not attached any more.
+    pub(crate) fn detach(&self, incarnation: u32, reason: &ExitReason) -> Option<Remains<M>> {
+        let mut leftover = self.queue.detach(incarnation, reason)?;
+        self.publish_ended(incarnation, reason);
+        self.conclude(&mut leftover, self.pid_of(incarnation), reason, DropDead::Here);
+        Some(Remains(leftover))
+    }
+
+    /// Ends an incarnation that no other follows. Returns as [`detach`](Self::detach) does.
+    pub(crate) fn detach_and_close(&self, incarnation: u32, reason: &ExitReason) -> Option<Remains<M>> {
+        let mut leftover = self.queue.close(reason)?;
+        self.publish_ended(incarnation, reason);
+        self.publish_closed(reason);
+        self.conclude(&mut leftover, self.pid_of(incarnation), reason, DropDead::Here);
+        Some(Remains(leftover))
+    }
+
+    /// Takes the mailbox away from an incarnation that does not die. Returns `false` if it is not attached any more.
+    pub(crate) fn abandon(&self, incarnation: u32) -> bool {
+        let reason = ExitReason::Killed;
+        let Some(mut leftover) = self.queue.detach(incarnation, &reason) else { return false };
+        let pid = self.pid_of(incarnation);
+        self.publish(|label| Event::Abandoned { pid, label });
+        self.conclude(&mut leftover, pid, &reason, DropDead::Elsewhere);
+        if let Some(home) = self.home() {
+            log::actor_abandoned(home.system.log(), pid, home.label.clone());
+        }
+        Remains(leftover).dispose();
+        true
+    }
+
+    /// Refuses messages from now on: no incarnation is due any more. Returns `false` if that was so before.
+    pub(crate) fn close(&self, reason: &ExitReason) -> bool {
+        let Some(mut leftover) = self.queue.close(reason) else { return false };
+        self.publish_closed(reason);
+        self.conclude(&mut leftover, self.pid_of(self.queue.newest()), reason, DropDead::Elsewhere);
+        Remains(leftover).dispose();
+        true
+    }
+
+    fn publish_ended(&self, incarnation: u32, reason: &ExitReason) {
+        let pid = self.pid_of(incarnation);
+        self.publish(|label| Event::Ended { pid, label, reason: reason.clone() });
+        if let Some(home) = self.home() {
+            log::actor_ended(home.system.log(), pid, home.label.clone(), reason);
+        }
+    }
+
+    fn publish_closed(&self, reason: &ExitReason) {
+        let pid = self.pid_of(self.queue.newest());
+        self.publish(|label| Event::Closed { pid, label, reason: reason.clone() });
+    }
+
+    /// Tells all whom an end concerns, in the order that they may rely on: names are free, callers and senders know, before
+    /// any link or monitor is told.
+    fn conclude(&self, leftover: &mut Leftover<M>, pid: Pid, reason: &ExitReason, drop_dead: DropDead) {
+        for hook in std::mem::take(&mut leftover.hooks) {
+            ignore_panic(|| (hook.run)(reason));
+        }
+        if leftover.lost_in_flight {
+            self.bury(pid, || DeadReason::InFlight(reason.clone()));
+        }
+        for _ in &leftover.dead {
+            self.bury(pid, || DeadReason::Unhandled(reason.clone()));
+        }
+        if drop_dead == DropDead::Here {
+            drop_each(std::mem::take(&mut leftover.dead));
+        }
+        wake_each(std::mem::take(&mut leftover.wakers));
+        let ended = leftover.ended.map(|incarnation| self.pid_of(incarnation));
+        if let Some(ended) = ended {
+            self.condition.reset();
+            self.dissolve(ended, reason);
+        }
+        for (_, watcher) in std::mem::take(&mut leftover.watchers) {
+            ignore_panic(|| watcher(ended, reason));
+        }
+        if leftover.is_closing {
+            for (_, watcher) in self.queue.hooks_have_run() {
+                ignore_panic(|| watcher(None, &ExitReason::NoProcess));
+            }
+        }
+    }
+}
+
+/// What is left of an end when all were told: messages and reasons, to be dropped.
+#[must_use = "dropped before others are told, it could keep them waiting"]
+pub(crate) struct Remains<M>(Leftover<M>);
+
+impl<M: Send + 'static> Remains<M> {
+    /// Drops what is left in a task of its own, if there is anything.
+    fn dispose(self) {
+        if !self.0.is_empty() {
+            dispose(self);
+        }
+    }
+}
+
+impl<M> Drop for Remains<M> {
+    fn drop(&mut self) {
+        self.0.drop_each();
+    }
+}

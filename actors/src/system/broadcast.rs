@@ -1,0 +1,227 @@
+//! A stream of things that happened, from a bounded ring that never makes the sender wait.
+//!
+//! What is sent is kept until every subscriber has read it, or until the ring is full: then the oldest goes. Both happen
+//! under the lock of the ring, but nothing is dropped and no task is woken there: an event may hold a user's error, whose
+//! `Drop` may subscribe or send.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::future::poll_fn;
+use std::mem;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Waker};
+
+use crate::foreign::{drop_each, wake_each};
+use crate::sync::Mutex;
+
+/// How far a subscriber may fall behind before it misses the oldest.
+const RING: usize = 4096;
+
+/// The sending end of a stream, from which any number of subscribers read. Costs nothing until there is one.
+pub struct Broadcast<T>(OnceLock<Arc<Mutex<Ring<T>>>>);
+
+/// What was sent and not read by all yet.
+struct Ring<T> {
+    items: VecDeque<Item<T>>,
+    /// The sequence number of the first item, or of the next one if there is none.
+    first: u64,
+    subscribers: usize,
+    next_subscriber: u64,
+    wakers: BTreeMap<u64, Waker>,
+    is_closed: bool,
+}
+
+struct Item<T> {
+    value: T,
+    /// The number of subscribers that have yet to read it. Each reads in order, so only the first item can reach 0.
+    unread: usize,
+}
+
+impl<T> Ring<T> {
+    const fn new() -> Self {
+        Self {
+            items: VecDeque::new(),
+            first: 0,
+            subscribers: 0,
+            next_subscriber: 0,
+            wakers: BTreeMap::new(),
+            is_closed: false,
+        }
+    }
+
+    fn next_sequence(&self) -> u64 {
+        self.first + self.items.len() as u64
+    }
+
+    /// Adds a value. Returns what is to be dropped and woken outside the lock.
+    fn send(&mut self, value: T) -> (Option<T>, BTreeMap<u64, Waker>) {
+        if self.subscribers == 0 {
+            return (Some(value), BTreeMap::new());
+        }
+        self.items.push_back(Item { value, unread: self.subscribers });
+        let evicted = if self.items.len() > RING { self.pop() } else { None };
+        (evicted, mem::take(&mut self.wakers))
+    }
+
+    fn pop(&mut self) -> Option<T> {
+        let item = self.items.pop_front()?;
+        self.first += 1;
+        Some(item.value)
+    }
+
+    /// Reads the item with this sequence number, which was not evicted.
+    fn read(&mut self, sequence: u64) -> Option<T>
+    where
+        T: Clone,
+    {
+        let index = usize::try_from(sequence - self.first).ok()?;
+        let item = self.items.get_mut(index)?;
+        item.unread -= 1;
+        if item.unread == 0 { self.pop() } else { Some(item.value.clone()) }
+    }
+
+    /// Removes a subscriber that has read what comes before `next`. Returns what no other is to read.
+    fn unsubscribe(&mut self, id: u64, next: u64) -> (Vec<T>, Option<Waker>) {
+        self.subscribers -= 1;
+        let read = usize::try_from(next.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        self.items.iter_mut().skip(read).for_each(|item| item.unread -= 1);
+        let mut unwanted = Vec::new();
+        while self.items.front().is_some_and(|item| item.unread == 0) {
+            unwanted.extend(self.pop());
+        }
+        (unwanted, self.wakers.remove(&id))
+    }
+}
+
+impl<T: Clone> Broadcast<T> {
+    /// Returns a stream without subscribers.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(OnceLock::new())
+    }
+
+    /// Subscribes to what is sent from now on.
+    pub fn subscribe(&self) -> Subscription<T> {
+        let ring = self.0.get_or_init(|| Arc::new(Mutex::new(Ring::new())));
+        let mut locked = ring.lock();
+        locked.subscribers += 1;
+        let id = locked.next_subscriber;
+        locked.next_subscriber += 1;
+        Subscription { ring: ring.clone(), id, next: locked.next_sequence(), missed: 0 }
+    }
+
+    /// Returns `true` if there is a subscriber.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        self.0.get().is_some_and(|ring| ring.lock().subscribers > 0)
+    }
+
+    /// Sends to all subscribers and never waits. `value` is called only if there may be one.
+    pub fn tell(&self, value: impl FnOnce() -> T) {
+        if let Some(ring) = self.0.get().filter(|_| self.is_heard()) {
+            let value = value();
+            let (evicted, wakers) = ring.lock().send(value);
+            wake_each(wakers.into_values());
+            drop_each(evicted);
+        }
+    }
+}
+
+impl<T> Drop for Broadcast<T> {
+    fn drop(&mut self) {
+        if let Some(ring) = self.0.get() {
+            let wakers = {
+                let mut ring = ring.lock();
+                ring.is_closed = true;
+                mem::take(&mut ring.wakers)
+            };
+            wake_each(wakers.into_values());
+        }
+    }
+}
+
+impl<T: Clone> Default for Broadcast<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> fmt::Debug for Broadcast<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let subscribers = self.0.get().map_or(0, |ring| ring.lock().subscribers);
+        f.debug_struct("Broadcast").field("subscribers", &subscribers).finish_non_exhaustive()
+    }
+}
+
+/// A subscription to events or dead letters, from the moment it was made.
+///
+/// Its ring holds 4,096 things. A subscriber that falls further behind misses the oldest, and [`missed`](Self::missed)
+/// says how many; it never slows down the actors.
+pub struct Subscription<T> {
+    ring: Arc<Mutex<Ring<T>>>,
+    id: u64,
+    /// The sequence number of the next item to read.
+    next: u64,
+    missed: u64,
+}
+
+impl<T: Clone> Subscription<T> {
+    /// Waits for the next one; `None` once the system is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped.
+    pub async fn next(&mut self) -> Option<T> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// The next one, if it is there already.
+    pub fn try_next(&mut self) -> Option<T> {
+        let ring = self.ring.clone();
+        let mut ring = ring.lock();
+        self.read(&mut ring)
+    }
+
+    /// How many were missed so far for being slow.
+    #[must_use]
+    pub const fn missed(&self) -> u64 {
+        self.missed
+    }
+
+    fn poll_next(&mut self, cx: &Context<'_>) -> Poll<Option<T>> {
+        let waker = cx.waker().clone();
+        let shared = self.ring.clone();
+        let mut ring = shared.lock();
+        let next = self.read(&mut ring);
+        if next.is_some() || ring.is_closed {
+            return Poll::Ready(next);
+        }
+        let replaced = ring.wakers.insert(self.id, waker);
+        drop(ring);
+        drop(replaced);
+        Poll::Pending
+    }
+
+    fn read(&mut self, ring: &mut Ring<T>) -> Option<T> {
+        let evicted = ring.first.saturating_sub(self.next);
+        self.missed += evicted;
+        self.next += evicted;
+        let value = ring.read(self.next)?;
+        self.next += 1;
+        Some(value)
+    }
+}
+
+impl<T> Drop for Subscription<T> {
+    fn drop(&mut self) {
+        let (unwanted, waker) = self.ring.lock().unsubscribe(self.id, self.next);
+        drop_each(unwanted);
+        drop(waker);
+    }
+}
+
+impl<T> fmt::Debug for Subscription<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription").field("missed", &self.missed).finish_non_exhaustive()
+    }
+}
