@@ -57,6 +57,9 @@ pub enum WaitError {
     /// No actor got it in time.
     #[error("no actor was named {0:?} in time")]
     TimedOut(Cow<'static, str>),
+    /// No actor has it, and there are no timers here to wait by: no tokio runtime, or one without `enable_time`.
+    #[error("no actor has the name, and there are no tokio timers here to wait by")]
+    NoTimers,
     /// The actor that has it takes messages of another type.
     #[error("the actor named {name:?} takes messages of type {found}, not {wanted}")]
     WrongType {
