@@ -331,7 +331,7 @@ async fn a_call_that_is_dropped_in_line_was_not_sent_and_one_that_got_in_was() {
 async fn c124_an_actor_that_calls_itself_is_told_so_at_once_and_goes_on() {
     let (clerk, begun) = (clerk().await, Instant::now());
     let answer = clerk.call(Msg::CallYourself).await.expect("it answers");
-    assert_eq!(answer, r#"actor "calls::Clerk" would wait for its own answer (message type calls::Msg)"#);
+    assert_eq!(answer, r#"a call of actor "calls::Clerk" would wait for itself (message type calls::Msg)"#);
     assert_eq!(begun.elapsed(), Duration::ZERO);
     assert_eq!(clerk.call(|reply| Msg::Echo(7, reply)).await.expect("it lives"), 7);
 }

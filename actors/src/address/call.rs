@@ -143,9 +143,10 @@ pub struct CallFuture<'a, M: Send + 'static, T> {
 
 impl<M: Send + 'static, T> CallFuture<'_, M, T> {
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, CallError<M>>> {
+        let is_sent = self.sequence.is_some();
         let sequence = match self.sequence {
             Some(sequence) => sequence,
-            None => match self.entry.poll(&self.process.queue, WaitsFor::Answer, cx.waker()) {
+            None => match self.entry.poll(self.process, WaitsFor::Answer, cx.waker()) {
                 Poll::Ready(Ok(sequence)) => *self.sequence.insert(sequence),
                 Poll::Ready(Err(refused)) => return Poll::Ready(Err(self.refused(refused))),
                 Poll::Pending => return Poll::Pending,
@@ -155,6 +156,10 @@ impl<M: Send + 'static, T> CallFuture<'_, M, T> {
             match Pin::new(&mut self.answer).poll(cx) {
                 Poll::Ready(Ok(answer)) => return Poll::Ready(Ok(answer)),
                 Poll::Ready(Err(_)) => self.answer_lost = true,
+                // Woken for nothing, perhaps because the actor has gone down.
+                Poll::Pending if is_sent && self.process.waits_for_this_task() => {
+                    return Poll::Ready(Err(CallError::Deadlock(self.process.target::<M>())));
+                }
                 Poll::Pending => return Poll::Pending,
             }
         }

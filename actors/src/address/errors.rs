@@ -44,7 +44,8 @@ pub enum SendError<M> {
     Full(Unsent<M>),
     /// The actor is not running, and is not about to start.
     Closed(Unsent<M>),
-    /// The send would wait for the code that makes it: a handler waits for room in the mailbox of its own actor.
+    /// The send would wait for the code that makes it: a handler waits for room in the mailbox of its own actor, or an init for room
+    /// in that of an actor that is down and is started only when that init has returned.
     WouldDeadlock(Unsent<M>),
     /// The send has a deadline, and there are no timers here: no tokio runtime, or one without `enable_time`.
     NoTimers(Unsent<M>),
@@ -104,7 +105,7 @@ impl<M> fmt::Display for SendError<M> {
         match self {
             Self::Full(_) => write!(f, "the mailbox of {target} is full")?,
             Self::Closed(_) => closed(f, target)?,
-            Self::WouldDeadlock(_) => write!(f, "{target} would wait for room in its own mailbox")?,
+            Self::WouldDeadlock(_) => write!(f, "a send to {target} would wait for itself")?,
             Self::NoTimers(_) => write!(f, "a send with a deadline to {target} needs tokio's timers")?,
         }
         message_type(f, target)
@@ -186,10 +187,14 @@ pub enum CallError<M> {
     NoRoom(Unsent<M>),
     /// The actor is not running, and is not about to start.
     Closed(Unsent<M>),
-    /// The call would wait for the code that makes it: an actor calls itself in one of its handlers.
+    /// The call would wait for the code that makes it: an actor calls itself in one of its handlers, or an init calls an actor
+    /// that is down and is started only when that init has returned.
     WouldDeadlock(Unsent<M>),
     /// The call has a timeout, and there are no timers here: no tokio runtime, or one without `enable_time`.
     NoTimers(Unsent<M>),
+    /// The message was sent, and then the actor went down and is started again only when the init that waits for its answer has
+    /// returned. The message still waits for the next incarnation; nobody will see the answer.
+    Deadlock(Target),
     /// The message was sent, and no answer came in time. It may still be handled; nobody will see the answer.
     TimedOut(Target),
     /// The message was sent, and went down with the incarnation that ended so, or with the mailbox.
@@ -213,7 +218,8 @@ impl<M> CallError<M> {
             | Self::Closed(unsent)
             | Self::WouldDeadlock(unsent)
             | Self::NoTimers(unsent) => &unsent.target,
-            Self::TimedOut(target)
+            Self::Deadlock(target)
+            | Self::TimedOut(target)
             | Self::Ended(_, target)
             | Self::Dropped(target)
             | Self::ReplyDropped(target) => target,
@@ -232,6 +238,7 @@ impl<M> CallError<M> {
             Self::Closed(unsent) => (CallError::Closed, unsent),
             Self::WouldDeadlock(unsent) => (CallError::WouldDeadlock, unsent),
             Self::NoTimers(unsent) => (CallError::NoTimers, unsent),
+            Self::Deadlock(target) => return Err(CallError::Deadlock(target)),
             Self::TimedOut(target) => return Err(CallError::TimedOut(target)),
             Self::Ended(reason, target) => return Err(CallError::Ended(reason, target)),
             Self::Dropped(target) => return Err(CallError::Dropped(target)),
@@ -247,6 +254,7 @@ impl<M> fmt::Debug for CallError<M> {
             Self::Closed(_) => "Closed",
             Self::WouldDeadlock(_) => "WouldDeadlock",
             Self::NoTimers(_) => "NoTimers",
+            Self::Deadlock(_) => "Deadlock",
             Self::TimedOut(_) => "TimedOut",
             Self::Ended(reason, target) => {
                 return f.debug_tuple("Ended").field(reason).field(target).finish();
@@ -264,7 +272,9 @@ impl<M> fmt::Display for CallError<M> {
         match self {
             Self::NoRoom(_) => write!(f, "the mailbox of {target} had no room in time")?,
             Self::Closed(_) => closed(f, target)?,
-            Self::WouldDeadlock(_) => write!(f, "{target} would wait for its own answer")?,
+            Self::WouldDeadlock(_) | Self::Deadlock(_) => {
+                write!(f, "a call of {target} would wait for itself")?
+            }
             Self::NoTimers(_) => write!(f, "a call of {target} with a timeout needs tokio's timers")?,
             Self::TimedOut(_) => write!(f, "{target} did not answer in time")?,
             Self::Ended(reason, _) => return ended(f, target, reason),

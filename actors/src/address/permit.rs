@@ -128,9 +128,10 @@ impl<M: Send + 'static> Future for Reserving<'_, M> {
     type Output = Result<Permit<M>, SendError<()>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let queue = &self.process.queue;
+        let (process, queue) = (self.process, &self.process.queue);
+        let is_circular = || process.waits_for_this_task();
         let reserved = match mem::replace(&mut self.state, State::Done) {
-            State::New => match queue.reserve_or_join(cx.waker()) {
+            State::New => match queue.reserve_or_join(is_circular, cx.waker()) {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(ticket)) => {
                     self.state = State::InLine(ticket);
@@ -141,6 +142,10 @@ impl<M: Send + 'static> Future for Reserving<'_, M> {
             State::InLine(ticket) => match queue.collect(ticket, cx.waker()) {
                 Some(Outcome::Reserved) => Ok(()),
                 Some(Outcome::Refused(_) | Outcome::Accepted(_)) => Err(Refused::Closed(())),
+                None if is_circular() => {
+                    queue.leave_place(ticket);
+                    Err(Refused::WouldDeadlock(()))
+                }
                 None => {
                     self.state = State::InLine(ticket);
                     return Poll::Pending;

@@ -34,16 +34,17 @@ pub(super) enum Entry<M> {
     Done,
 }
 
-impl<M> Entry<M> {
+impl<M: Send + 'static> Entry<M> {
     /// Goes in as soon as there is room; then the sequence number.
     pub(super) fn poll(
         &mut self,
-        queue: &Queue<M>,
+        process: &Process<M>,
         waits_for: WaitsFor,
         waker: &Waker,
     ) -> Poll<Result<u64, Refused<M>>> {
+        let (queue, is_circular) = (&process.queue, || process.waits_for_this_task());
         let result = match std::mem::replace(self, Self::Done) {
-            Self::New(message) => match queue.push_or_join(message, waits_for, waker) {
+            Self::New(message) => match queue.push_or_join(message, waits_for, is_circular, waker) {
                 Ok(Ok(sequence)) => Ok(sequence),
                 Ok(Err(ticket)) => {
                     *self = Self::InLine(ticket);
@@ -57,7 +58,9 @@ impl<M> Entry<M> {
                 // What has a message is not told of a place.
                 Some(Outcome::Refused(None) | Outcome::Reserved) | None => {
                     *self = Self::InLine(ticket);
-                    return Poll::Pending;
+                    let message = if is_circular() { self.turn_back(queue) } else { None };
+                    let Some(message) = message else { return Poll::Pending };
+                    Err(Refused::WouldDeadlock(message))
                 }
             },
             // Polled again after it was ready: there is nothing more to come.
@@ -147,7 +150,7 @@ impl<M: Send + 'static> Future for Sending<'_, M> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let process = self.process;
-        let sent = self.entry.poll(&process.queue, WaitsFor::Room, cx.waker());
+        let sent = self.entry.poll(process, WaitsFor::Room, cx.waker());
         sent.map(|sent| sent.map(drop).map_err(|refused| unsent(process, refused)))
     }
 }

@@ -26,7 +26,7 @@ pub(crate) enum Next<M> {
 pub(crate) enum Inside {
     /// Nothing: it may sleep.
     Asleep,
-    /// A signal that it wants to act on.
+    /// A signal that it wants to act on, or it is to look again.
     Signalled,
     /// It was killed, or the mailbox was taken away from it.
     Over,
@@ -197,7 +197,9 @@ impl<M> Queue<M> {
         if self.attention.has(KILL) || lanes.served_by() != Some(incarnation) {
             return Inside::Over;
         }
-        if interest >= Interest::Signals && lanes.signals().any(to_act_on) {
+        if std::mem::take(&mut lanes.is_poked)
+            || (interest >= Interest::Signals && lanes.signals().any(to_act_on))
+        {
             return Inside::Signalled;
         }
         sleep(&mut lanes, waker, interest);

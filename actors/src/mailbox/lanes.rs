@@ -156,6 +156,8 @@ pub(crate) struct Lanes<M> {
     /// The incarnation is on its way out: replies that it kept are being dropped.
     pub(crate) ending: bool,
     pub(crate) interest: Interest,
+    /// What it waits for inside its init or a handler may have changed since it looked.
+    pub(crate) is_poked: bool,
     pub(crate) waker: Option<Waker>,
     pub(crate) messages: VecDeque<M>,
     /// Lane and batch have changed places since the consumer last slept, so that either may be large though empty.
@@ -182,6 +184,7 @@ impl<M> Lanes<M> {
             task: None,
             ending: false,
             interest: Interest::Nothing,
+            is_poked: false,
             waker: None,
             messages: VecDeque::new(),
             swapped: false,

@@ -30,7 +30,16 @@ impl<M> Queue<M> {
     /// Keeps a place, or stands in line for one: then the ticket. Refused if the task that asks would wait for itself.
     ///
     /// The line's bit is set before the batch is looked at, as for messages (invariant 6).
-    pub(crate) fn reserve_or_join(&self, waker: &Waker) -> Result<Result<(), u64>, Refused<()>> {
+    pub(crate) fn reserve_or_join(
+        &self,
+        is_circular: impl FnOnce() -> bool,
+        waker: &Waker,
+    ) -> Result<Result<(), u64>, Refused<()>> {
+        match self.try_reserve() {
+            Err(Refused::Full(())) if is_circular() => return Err(Refused::WouldDeadlock(())),
+            Err(Refused::Full(())) => {}
+            reserved => return reserved.map(Ok),
+        }
         let mut lanes = self.lanes.lock();
         match self.reserve_in(&mut lanes) {
             Err(Refused::Full(())) if lanes.is_run_by(task::try_id()) => {

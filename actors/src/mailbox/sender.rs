@@ -48,7 +48,8 @@ impl<M> Queue<M> {
         self.push_from(None, message)
     }
 
-    /// The same; refused if it is this task that would have to handle the message, because it waits for that.
+    /// The same for a task that waits for the answer, if one is named: refused if that task itself would have to give it, and not
+    /// taken in yet if there is no incarnation to do so.
     fn push_from(&self, caller: Option<task::Id>, message: M) -> Result<u64, Refused<M>> {
         let lanes = self.lanes.lock();
         if lanes.service == Service::Closed {
@@ -56,6 +57,9 @@ impl<M> Queue<M> {
         }
         if lanes.is_run_by(caller) {
             return Err(Refused::WouldDeadlock(message));
+        }
+        if caller.is_some() && lanes.service == Service::Vacant {
+            return Err(Refused::Full(message));
         }
         if lanes.has_line() || !self.has_room(&lanes) {
             return Err(Refused::Full(message));
@@ -74,7 +78,8 @@ impl<M> Queue<M> {
         sequence
     }
 
-    /// Takes a message in, or lets it stand in line for room: then the ticket. Refused if the task that asks would wait for itself.
+    /// Takes a message in, or lets it stand in line for room: then the ticket. Refused if the task that asks would wait for itself:
+    /// the mailbox sees that of its incarnation, and asks `is_circular` about the incarnation that is due.
     ///
     /// The line's bit is set before the batch is looked at (invariant 6). If the consumer frees the last place in between,
     /// the second look finds it; if it does so later, it sees the bit.
@@ -82,10 +87,19 @@ impl<M> Queue<M> {
         &self,
         message: M,
         waits_for: WaitsFor,
+        is_circular: impl FnOnce() -> bool,
         waker: &Waker,
     ) -> Result<Result<u64, u64>, Refused<M>> {
         let caller = if waits_for == WaitsFor::Answer { task::try_id() } else { None };
         let message = match self.push_from(caller, message) {
+            Ok(sequence) => return Ok(Ok(sequence)),
+            Err(Refused::Full(message)) => message,
+            Err(refused) => return Err(refused),
+        };
+        if is_circular() {
+            return Err(Refused::WouldDeadlock(message));
+        }
+        let message = match self.push(message) {
             Ok(sequence) => return Ok(Ok(sequence)),
             Err(Refused::Full(message)) => message,
             Err(refused) => return Err(refused),

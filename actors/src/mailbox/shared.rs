@@ -7,8 +7,9 @@ use tokio::task;
 
 use super::batch::Batch;
 use super::config::{Capacity, Mailbox, OnRestart, Overflow};
-use super::lanes::{Fate, Hook, Lanes, Service, Watcher};
+use super::lanes::{Fate, Hook, Interest, Lanes, Service, Watcher};
 use crate::counters::Counters;
+use crate::foreign::wake_each;
 use crate::sync::{AtomicU8, AtomicU32, AtomicUsize, Mutex, Ordering};
 
 /// Why the consumer has to look at the lanes before it takes its next message (invariant 6).
@@ -148,6 +149,27 @@ impl<M> Queue<M> {
     pub(crate) fn forget_fate(&self, sequence: u64) {
         let waker = self.lanes.lock().seldom_if_any().and_then(|seldom| seldom.forget_fate(sequence));
         drop(waker);
+    }
+
+    /// Returns `true` if no incarnation is attached and one is due.
+    pub(crate) fn is_vacant(&self) -> bool {
+        self.lanes.lock().service == Service::Vacant
+    }
+
+    /// Returns `true` if the incarnation that is attached runs in this task.
+    pub(crate) fn is_run_by(&self, task: task::Id) -> bool {
+        self.lanes.lock().is_run_by(Some(task))
+    }
+
+    /// Has the incarnation that is attached poll its init or handler again: now, or when it next waits inside one.
+    pub(crate) fn poke(&self) {
+        let waker = {
+            let mut lanes = self.lanes.lock();
+            let waits_inside = matches!(lanes.interest, Interest::Kill | Interest::Signals);
+            lanes.is_poked = !waits_inside && lanes.served_by().is_some();
+            if waits_inside { lanes.waker.clone() } else { None }
+        };
+        wake_each(waker);
     }
 
     /// Says in which task the incarnation runs.

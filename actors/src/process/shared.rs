@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
+use tokio::task;
+
 use super::condition::Condition;
 use super::label::Label;
 use crate::counters::Counters;
@@ -14,13 +16,14 @@ use crate::order::Order;
 use crate::pid::Pid;
 use crate::sync::{AtomicBool, Mutex, Ordering};
 use crate::system::{DeadLetter, DeadReason, Event, Place, System};
-use crate::untyped::{AnyProcess, Conduct, Held, ProcessState};
+use crate::untyped::{AnyProcess, Conduct, Held, ProcessState, StartOrderSlot};
 
 /// One actor, whichever incarnation of it lives: its mailbox, and where it belongs.
 pub(crate) struct Process<M: Send + 'static> {
     pub(crate) queue: Queue<M>,
     pub(crate) condition: Condition,
     pub(super) relations: Held,
+    start_order: StartOrderSlot,
     home: OnceLock<Home>,
     /// Nothing owns it, so that nothing can start it again once it is closed.
     disowned: AtomicBool,
@@ -40,6 +43,7 @@ impl<M: Send + 'static> Process<M> {
             queue: Queue::new(settings),
             condition: Condition::new(),
             relations: Mutex::new(None),
+            start_order: Mutex::new(None),
             home: OnceLock::new(),
             disowned: AtomicBool::new(false),
         })
@@ -197,6 +201,22 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
 
     fn unname(&self, name: &str) -> bool {
         self.queue.unname(name).is_some()
+    }
+
+    fn start_order(&self) -> &StartOrderSlot {
+        &self.start_order
+    }
+
+    fn is_vacant(&self) -> bool {
+        self.queue.is_vacant()
+    }
+
+    fn is_run_by(&self, task: task::Id) -> bool {
+        self.queue.is_run_by(task)
+    }
+
+    fn poke(&self) {
+        self.queue.poke();
     }
 
     fn relations(&self) -> &Held {

@@ -112,7 +112,7 @@ impl Checked {
     }
 
     pub(super) fn join(&self, message: u32, waker: &Waker) -> Result<Result<u64, u64>, u32> {
-        let joined = self.queue.push_or_join(message, WaitsFor::Room, waker);
+        let joined = self.queue.push_or_join(message, WaitsFor::Room, || false, waker);
         self.check();
         joined.map_err(|refused| match back(refused) {
             Back::Full(message) | Back::Closed(message) => message,

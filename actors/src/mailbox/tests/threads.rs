@@ -76,7 +76,7 @@ fn send(queue: &Queue<u32>, message: u32) -> Result<u64, Refused<Option<u32>>> {
     let mut ticket = None;
     block_on(poll_fn(|cx| {
         if let Some(message) = message.take() {
-            match queue.push_or_join(message, WaitsFor::Room, cx.waker()) {
+            match queue.push_or_join(message, WaitsFor::Room, || false, cx.waker()) {
                 Ok(Ok(sequence)) => return Poll::Ready(Ok(sequence)),
                 Ok(Err(place)) => ticket = Some(place),
                 Err(refused) => return Poll::Ready(Err(refused.map(Some))),
