@@ -164,6 +164,7 @@ impl Driver {
             Action::Forget { key, reason } => self.children.forget(key, &reason),
             Action::Report(report) => self.report(report),
             Action::Up => self.attachment.iter_mut().for_each(Attachment::started),
+            Action::GoDown => self.attachment.iter_mut().for_each(Attachment::begin_stop),
             Action::Answer { ticket, result } => self.desk.answer(ticket, result),
             Action::Exit { ending } => {
                 self.end(ending);

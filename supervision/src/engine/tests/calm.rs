@@ -194,7 +194,7 @@ impl Calm {
             Action::Abandon { .. } | Action::Look { .. } | Action::Probe { .. } | Action::GoOn => {
                 panic!("what for? {action:?}")
             }
-            Action::Up | Action::Report(_) => {}
+            Action::Up | Action::GoDown | Action::Report(_) => {}
         }
         None
     }

@@ -145,7 +145,7 @@ impl Storm {
                 assert!(self.asked.is_empty(), "somebody is never answered");
                 self.exits += 1;
             }
-            Action::Up | Action::Report(_) => {}
+            Action::Up | Action::GoDown | Action::Report(_) => {}
         }
     }
 

@@ -1,0 +1,127 @@
+//! Which requests are [deferred](super::deferred), and when they are decided.
+
+use std::sync::Arc;
+
+use super::core::{Engine, Mode};
+use super::deferred::{Queue, WaitingStart};
+use super::types::{Cause, Event, Key, Refusal, Request, State, Stopping, Target, Ticket};
+use crate::policy::{ChildPolicy, Kind};
+
+impl Engine {
+    /// Decides a request now, or when the child that it concerns is not in transition any more.
+    pub(super) fn grant(&mut self, ticket: Ticket, request: Request) {
+        let Some(key) = self.awaited_by(&request) else { return self.decide(ticket, request) };
+        let terminates = matches!(request, Request::Terminate(_));
+        self.children.transitions.defer(key, ticket, request);
+        let is_starting =
+            |state: &State| matches!(state, State::Starting { .. });
+        if terminates && self.children.get(key).is_some_and(|entry| is_starting(&entry.state)) {
+            // What was asked before is decided first, and may start it again: that is cut short in its turn.
+            self.stop(key);
+        }
+    }
+
+    /// Returns the child whose transition has to be over before the request is decided.
+    fn awaited_by(&self, request: &Request) -> Option<Key> {
+        let key = match request {
+            Request::Start { .. } if self.is_dynamic() => None,
+            Request::Start { id, .. } => self.children.find(id),
+            Request::Restart(target) | Request::Delete(target) => self.resolve(target),
+            Request::Terminate(target) => self.to_be_awaited_by_a_stop(target),
+            Request::Change { children, .. } => {
+                let mut known = children.iter().filter_map(|(id, _)| self.children.find(id));
+                known.find(|key| self.is_being_brought(*key))
+            }
+        }?;
+        self.children.get(key).filter(|entry| entry.state.is_in_transition()).map(|_| key)
+    }
+
+    /// A stop takes over a start, and the stop of a child that hangs, unless other requests are to be decided before it.
+    fn to_be_awaited_by_a_stop(&self, target: &Target) -> Option<Key> {
+        let key = self.resolve(target)?;
+        let takes_over = match &self.children.get(key)?.state {
+            State::Starting { .. } => true,
+            State::Stopping(stopping) => stopping.unresponsive && stopping.asked.is_empty(),
+            _ => false,
+        };
+        (!takes_over || self.children.transitions.holds(key)).then_some(key)
+    }
+
+    /// Returns `true` if it depends on a start that goes on whether this is a child at all.
+    fn is_being_brought(&self, key: Key) -> bool {
+        match self.children.get(key).map(|entry| &entry.state) {
+            Some(State::Starting { cause, .. }) => matches!(cause, Cause::Brought(_)),
+            Some(State::Stopping(stopping)) => matches!(**stopping, Stopping { brought: Some(_), .. }),
+            _ => false,
+        }
+    }
+
+    /// Decides what waited for transitions that are over now.
+    pub(super) fn decide_deferred(&mut self) {
+        while self.decide_settled() {}
+        self.decide_starts();
+    }
+
+    /// Decides what waited for one transition that is over. Returns `false` if there is none.
+    pub(super) fn decide_settled(&mut self) -> bool {
+        let Some(queue) = self.children.transitions.next_settled() else { return false };
+        self.decide_queue(queue);
+        true
+    }
+
+    fn decide_queue(&mut self, mut queue: Queue) {
+        while let Some((ticket, request)) = queue.pop_front() {
+            if matches!(&self.mode, Mode::Round(round) if !round.is_last()) {
+                queue.push_front((ticket, request));
+                break;
+            }
+            self.on_asked(ticket, request);
+        }
+        // They came before all that waits for the round.
+        for (ticket, request) in queue.into_iter().rev() {
+            self.waiting.push_front(Event::Asked { ticket, request });
+        }
+    }
+
+    /// Answers everything that is deferred: the supervisor goes down.
+    pub(super) fn refuse_deferred(&mut self) {
+        for ticket in self.children.transitions.take_tickets() {
+            self.answer(ticket, Err(Refusal::ShuttingDown));
+        }
+    }
+
+    /// Starts a child of a dynamic supervisor. If there is no room, it waits for the transitions that go on, which may make some.
+    pub(super) fn start_if_there_is_room(&mut self, id: Arc<str>, policy: ChildPolicy, ticket: Ticket) {
+        if self.children.transitions.starts.is_empty() && self.has_room() {
+            return self.take_in(id, policy, ticket);
+        }
+        let last = self.children.transitions.last_begun();
+        self.children.transitions.starts.push_back(WaitingStart { ticket, id, policy, last });
+        self.decide_starts();
+    }
+
+    fn has_room(&self) -> bool {
+        !matches!(self.policy.kind, Kind::Dynamic { max_children } if self.children.len() >= max_children)
+    }
+
+    /// Decides the starts that wait for room, first come first, until one of them has to wait on.
+    fn decide_starts(&mut self) {
+        while let Some(start) = self.children.transitions.starts.front() {
+            let last = start.last;
+            if !self.has_room() && !self.children.transitions.are_over(last) {
+                return;
+            }
+            let Some(start) = self.children.transitions.starts.pop_front() else { return };
+            if !self.has_room() {
+                self.answer(start.ticket, Err(Refusal::MaxChildren));
+                continue;
+            }
+            self.take_in(start.id, start.policy, start.ticket);
+            // This start comes before the next one, which has to wait for what comes of it.
+            let begun = self.children.transitions.last_begun();
+            if let Some(next) = self.children.transitions.starts.front_mut() {
+                next.last = begun;
+            }
+        }
+    }
+}
