@@ -1,10 +1,13 @@
 //! Looking at a supervisor: without its help for a picture of the tree, and with it for what OTP's management API tells.
 
+use std::sync::Arc;
+
 use perennial_actors::{Handle, Pid, ProcessState};
 
 use super::book::Book;
 use super::node::SupervisorNode;
 use crate::engine::Sight;
+use crate::node::Node;
 use crate::policy::{ChildKind, ChildPolicy};
 use crate::spec::ChildSpec;
 use crate::tree::{ChildCounts, ChildInfo, ChildState, Tree};
@@ -25,27 +28,39 @@ impl SupervisorNode {
     }
 }
 
+/// A child to look at, when the book is closed again.
+struct Seen {
+    id: Arc<str>,
+    kind: ChildKind,
+    node: Arc<dyn Node>,
+}
+
+impl Seen {
+    fn of(spec: &ChildSpec) -> Self {
+        Self { id: spec.id.clone(), kind: spec.policy.kind, node: spec.node.node().clone() }
+    }
+}
+
 /// What is below a supervisor.
 pub(super) fn branches(supervisor: &SupervisorNode) -> Vec<Tree> {
-    let below: Vec<(ChildSpec, Option<ChildState>, u64)> = {
+    let below: Vec<(Seen, Option<ChildState>, u64)> = {
         let book = supervisor.book();
         match &book.engine {
             Some(engine) => {
                 let lives = !engine.has_ended();
                 let seen = |sight: Sight<'_>| {
-                    let spec = book.spec(sight.key)?.twin();
-                    Some((spec, lives.then_some(sight.shown), sight.restarts))
+                    Some((Seen::of(book.spec(sight.key)?), lives.then_some(sight.shown), sight.restarts))
                 };
                 engine.sights().filter_map(seen).collect()
             }
-            None => book.plan.children.iter().map(|spec| (spec.twin(), None, 0)).collect(),
+            None => book.plan.children.iter().map(|spec| (Seen::of(spec), None, 0)).collect(),
         }
     };
-    let branch = |(spec, shown, restarts): (ChildSpec, Option<ChildState>, u64)| {
-        let handle = spec.node.handle();
+    let branch = |(Seen { id, kind, node }, shown, restarts): (Seen, Option<ChildState>, u64)| {
+        let handle = node.handle();
         let state = shown.unwrap_or_else(|| state_without_supervisor(&handle));
-        let children = spec.node.branches().unwrap_or_default();
-        Tree { id: spec.id, kind: spec.policy.kind, state, pid: handle.pid(), restarts, handle, children }
+        let children = node.branches().unwrap_or_default();
+        Tree { id, kind, state, pid: handle.pid(), restarts, handle, children }
     };
     below.into_iter().map(branch).collect()
 }

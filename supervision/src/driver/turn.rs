@@ -47,6 +47,8 @@ enum Over {
 
 impl Driver {
     pub(super) fn new(node: SupervisorNode, attachment: Attachment<News>, waker: Waker, link: Link) -> Self {
+        let before = node.book().clear();
+        drop(before);
         node.book().begin();
         let inbox = Arc::new(Inbox::new(node.address()));
         let system = attachment.system().clone();
@@ -192,7 +194,7 @@ impl Driver {
     /// It was killed. What is below is seen to before the parent may know.
     fn die(&mut self) -> ControlFlow<()> {
         if let Some(attachment) = self.attachment.take() {
-            self.over = Some(Over::Died(remains::see_to(&self.node, attachment)));
+            self.over = Some(Over::Died(remains::see_to(&self.node, attachment, self.desk.close())));
         }
         ControlFlow::Break(())
     }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::children::Entry;
 use super::core::{Engine, Mode};
 use super::deferred::{Queue, WaitingStart};
-use super::types::{Cause, Event, Key, Refusal, Request, State, Stopping, Target, Ticket};
+use super::types::{Cause, Event, Key, Refusal, Request, State, Stopping, Ticket};
 use crate::policy::{ChildPolicy, Kind};
 
 impl Engine {
@@ -13,9 +14,8 @@ impl Engine {
         let Some(key) = self.awaited_by(&request) else { return self.decide(ticket, request) };
         let terminates = matches!(request, Request::Terminate(_));
         self.children.transitions.defer(key, ticket, request);
-        let is_starting =
-            |state: &State| matches!(state, State::Starting { .. });
-        if terminates && self.children.get(key).is_some_and(|entry| is_starting(&entry.state)) {
+        let is_starting = |entry: &Entry| matches!(entry.state, State::Starting { .. });
+        if terminates && self.children.get(key).is_some_and(is_starting) {
             // What was asked before is decided first, and may start it again: that is cut short in its turn.
             self.stop(key);
         }
@@ -26,25 +26,24 @@ impl Engine {
         let key = match request {
             Request::Start { .. } if self.is_dynamic() => None,
             Request::Start { id, .. } => self.children.find(id),
-            Request::Restart(target) | Request::Delete(target) => self.resolve(target),
-            Request::Terminate(target) => self.to_be_awaited_by_a_stop(target),
+            Request::Restart(target) | Request::Delete(target) | Request::Terminate(target) => {
+                self.resolve(target)
+            }
             Request::Change { children, .. } => {
                 let mut known = children.iter().filter_map(|(id, _)| self.children.find(id));
                 known.find(|key| self.is_being_brought(*key))
             }
         }?;
-        self.children.get(key).filter(|entry| entry.state.is_in_transition()).map(|_| key)
-    }
-
-    /// A stop takes over a start, and the stop of a child that hangs, unless other requests are to be decided before it.
-    fn to_be_awaited_by_a_stop(&self, target: &Target) -> Option<Key> {
-        let key = self.resolve(target)?;
-        let takes_over = match &self.children.get(key)?.state {
-            State::Starting { .. } => true,
-            State::Stopping(stopping) => stopping.unresponsive && stopping.asked.is_empty(),
+        let awaited = match &self.children.get(key)?.state {
+            // A stop takes over a start, unless other requests are to be decided before it.
+            State::Starting { .. } => {
+                !matches!(request, Request::Terminate(_)) || self.children.transitions.holds(key)
+            }
+            // One that hangs runs, until it has ended or is terminated.
+            State::Stopping(stopping) => !stopping.unresponsive || !stopping.asked.is_empty(),
             _ => false,
         };
-        (!takes_over || self.children.transitions.holds(key)).then_some(key)
+        awaited.then_some(key)
     }
 
     /// Returns `true` if it depends on a start that goes on whether this is a child at all.

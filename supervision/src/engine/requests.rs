@@ -68,7 +68,7 @@ impl Engine {
             None => Err(Refusal::NotFound),
             Some(State::Stopped) => Ok(key),
             Some(State::Restarting { .. } | State::Ended { .. }) => Err(Refusal::Restarting),
-            // In transition it is not decided about.
+            // One that hangs, too: it runs until it has ended.
             Some(State::Starting { .. } | State::Running { .. } | State::Stopping(_)) => {
                 Err(Refusal::Running(key))
             }

@@ -10,6 +10,7 @@ use super::app::App;
 use super::handle::SupervisorHandle;
 use crate::driver::{SupervisorNode, start};
 use crate::error::StartError;
+use crate::node::OwnedNode;
 use crate::policy::{
     AutoShutdown, Backoff, ChildKind, ChildPolicy, Intensity, Kind, Restart, Shutdown, Strategy,
 };
@@ -160,7 +161,7 @@ impl From<Supervisor> for ChildSpec {
     fn from(supervisor: Supervisor) -> Self {
         let error = supervisor.check().err();
         let (node, policy) = supervisor.settled();
-        Self { id: node.id().clone(), policy, node: Arc::new(node), error: error.map(Box::new) }
+        Self { id: node.id().clone(), policy, node: OwnedNode::new(node), error: error.map(Box::new) }
     }
 }
 
