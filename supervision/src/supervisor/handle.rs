@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use perennial_actors::{Handle, Reply};
+use tokio::runtime;
 
 use crate::driver::{Ask, Book, News, SupervisorNode, WeakSupervisorNode, Which};
 use crate::error::{ChildError, NotStarted, StartChildError};
@@ -176,4 +177,14 @@ pub(super) async fn look<T: Send + 'static>(
         }))
     };
     ask(node, look).await.ok_or(ChildError::ShuttingDown)
+}
+
+/// Makes a change to its end, also if nothing waits for that any more. `None` if the runtime ends before.
+pub(crate) async fn carry_through<T: Send + 'static>(
+    change: impl Future<Output = T> + Send + 'static,
+) -> Option<T> {
+    match runtime::Handle::try_current() {
+        Ok(runtime) => runtime.spawn(change).await.ok(),
+        Err(_) => Some(change.await),
+    }
 }
