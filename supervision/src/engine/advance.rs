@@ -152,7 +152,7 @@ impl Engine {
             }
             match self.waiting.pop_front() {
                 Some(Event::Retry { key, generation }) => self.on_retry(key, generation),
-                Some(Event::Asked { ticket, request }) => self.grant(ticket, request),
+                Some(Event::Asked { ticket, request }) => self.grant(ticket, request, false),
                 Some(_) => {}
                 None => return,
             }

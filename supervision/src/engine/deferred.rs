@@ -13,7 +13,7 @@
 //! # What is not guaranteed
 //!
 //! A transition may take for ever: an init that never returns and has no timeout. So does what waits for it then. A
-//! request to terminate the child cuts a start short, and so gets through.
+//! request to terminate the child that comes while the init runs cuts it short, and so gets through.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -21,8 +21,17 @@ use std::sync::Arc;
 use super::types::{Key, Request, Ticket};
 use crate::policy::ChildPolicy;
 
-/// Requests and the tickets to answer them by, in the order of arrival.
-pub(super) type Queue = VecDeque<(Ticket, Request)>;
+/// A request that waits.
+#[derive(Debug)]
+pub(super) struct Deferred {
+    pub(super) ticket: Ticket,
+    pub(super) request: Request,
+    /// It is to terminate the child, and came while the child was starting. It cuts short every start before it.
+    pub(super) cuts_short: bool,
+}
+
+/// Requests for one child, in the order of arrival.
+pub(super) type Queue = VecDeque<Deferred>;
 
 /// The transitions of the children of one supervisor, and the requests that wait for them.
 #[derive(Debug, Default)]
@@ -82,8 +91,8 @@ impl Transitions {
     }
 
     /// Defers a request until the transition of this child is over.
-    pub(super) fn defer(&mut self, key: Key, ticket: Ticket, request: Request) {
-        self.queues.entry(key).or_default().push_back((ticket, request));
+    pub(super) fn defer(&mut self, key: Key, request: Deferred) {
+        self.queues.entry(key).or_default().push_back(request);
     }
 
     /// Returns `true` if requests wait for the transition of this child.
@@ -98,7 +107,7 @@ impl Transitions {
 
     /// Takes the tickets of all requests that wait, in the order of arrival.
     pub(super) fn take_tickets(&mut self) -> Vec<Ticket> {
-        let queued = self.queues.drain().flat_map(|(_, queue)| queue).map(|(ticket, _)| ticket);
+        let queued = self.queues.drain().flat_map(|(_, queue)| queue).map(|deferred| deferred.ticket);
         let mut tickets: Vec<Ticket> = queued.collect();
         tickets.extend(self.starts.drain(..).map(|start| start.ticket));
         self.settled.clear();

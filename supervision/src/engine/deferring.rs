@@ -4,25 +4,27 @@ use std::sync::Arc;
 
 use super::children::Entry;
 use super::core::{Engine, Mode};
-use super::deferred::{Queue, WaitingStart};
+use super::deferred::{Deferred, Queue, WaitingStart};
 use super::types::{Cause, Event, Key, Refusal, Request, State, Stopping, Ticket};
 use crate::policy::{ChildPolicy, Kind};
 
 impl Engine {
-    /// Decides a request now, or when the child that it concerns is not in transition any more.
-    pub(super) fn grant(&mut self, ticket: Ticket, request: Request) {
-        let Some(key) = self.awaited_by(&request) else { return self.decide(ticket, request) };
-        let terminates = matches!(request, Request::Terminate(_));
-        self.children.transitions.defer(key, ticket, request);
+    /// Decides a request now, or when the child that it concerns is not in transition any more. It has just come if it
+    /// `is_new`: to terminate a child cuts short a start that goes on then, and not one that was asked for after it.
+    pub(super) fn grant(&mut self, ticket: Ticket, request: Request, is_new: bool) {
+        let Some(key) = self.awaited_by(&request, is_new) else { return self.decide(ticket, request) };
         let is_starting = |entry: &Entry| matches!(entry.state, State::Starting { .. });
-        if terminates && self.children.get(key).is_some_and(is_starting) {
-            // What was asked before is decided first, and may start it again: that is cut short in its turn.
+        let cuts_short = is_new
+            && matches!(request, Request::Terminate(_))
+            && self.children.get(key).is_some_and(is_starting);
+        self.children.transitions.defer(key, Deferred { ticket, request, cuts_short });
+        if cuts_short {
             self.stop(key);
         }
     }
 
     /// Returns the child whose transition has to be over before the request is decided.
-    fn awaited_by(&self, request: &Request) -> Option<Key> {
+    fn awaited_by(&self, request: &Request, is_new: bool) -> Option<Key> {
         let key = match request {
             Request::Start { .. } if self.is_dynamic() => None,
             Request::Start { id, .. } => self.children.find(id),
@@ -36,9 +38,10 @@ impl Engine {
         }?;
         let awaited = match &self.children.get(key)?.state {
             // A stop takes over a start, unless other requests are to be decided before it.
-            State::Starting { .. } => {
-                !matches!(request, Request::Terminate(_)) || self.children.transitions.holds(key)
+            State::Starting { .. } if is_new && matches!(request, Request::Terminate(_)) => {
+                self.children.transitions.holds(key)
             }
+            State::Starting { .. } => true,
             // One that hangs runs, until it has ended or is terminated.
             State::Stopping(stopping) => !stopping.unresponsive || !stopping.asked.is_empty(),
             _ => false,
@@ -69,15 +72,18 @@ impl Engine {
     }
 
     fn decide_queue(&mut self, mut queue: Queue) {
-        while let Some((ticket, request)) = queue.pop_front() {
-            if matches!(&self.mode, Mode::Round(round) if !round.is_last()) {
-                queue.push_front((ticket, request));
-                break;
+        while let Some(deferred) = queue.pop_front() {
+            match &self.mode {
+                Mode::Up => self.grant(deferred.ticket, deferred.request, deferred.cuts_short),
+                Mode::Round(round) if !round.is_last() => {
+                    queue.push_front(deferred);
+                    break;
+                }
+                Mode::Round(_) | Mode::Ended => self.answer(deferred.ticket, Err(Refusal::ShuttingDown)),
             }
-            self.on_asked(ticket, request);
         }
         // They came before all that waits for the round.
-        for (ticket, request) in queue.into_iter().rev() {
+        for Deferred { ticket, request, .. } in queue.into_iter().rev() {
             self.waiting.push_front(Event::Asked { ticket, request });
         }
     }

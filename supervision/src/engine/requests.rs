@@ -15,7 +15,7 @@ impl Engine {
     /// Requests are decided in order, and none while a round goes on. One that concerns a child in transition waits for it.
     pub(super) fn on_asked(&mut self, ticket: Ticket, request: Request) {
         match &self.mode {
-            Mode::Up => self.grant(ticket, request),
+            Mode::Up => self.grant(ticket, request, true),
             Mode::Round(round) if !round.is_last() => {
                 self.waiting.push_back(Event::Asked { ticket, request })
             }

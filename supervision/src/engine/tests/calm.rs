@@ -235,7 +235,7 @@ impl Calm {
 }
 
 /// An answer in OTP's words.
-fn word(result: &Result<Granted, Refusal>) -> &'static str {
+pub(super) fn word(result: &Result<Granted, Refusal>) -> &'static str {
     match result {
         Ok(Granted::Started(_)) => "ok, pid",
         Ok(Granted::Ignored) => "ok, undefined",
