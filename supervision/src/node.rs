@@ -102,7 +102,10 @@ impl GivenNode {
     pub(crate) fn reclaim(&self) -> Option<OwnedNode> {
         let claims = &self.0.claims().0;
         // Synchronizes with the drop of the last claim.
-        claims.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Relaxed).ok().map(|_| OwnedNode(self.0.clone()))
+        claims
+            .compare_exchange(0, 1, Ordering::AcqRel, Ordering::Relaxed)
+            .ok()
+            .map(|_| OwnedNode(self.0.clone()))
     }
 }
 

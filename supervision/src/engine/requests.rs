@@ -26,7 +26,9 @@ impl Engine {
     /// Decides a request. The child that it concerns is not in transition, unless it is to be terminated.
     pub(super) fn decide(&mut self, ticket: Ticket, request: Request) {
         match request {
-            Request::Start { id, policy } if self.is_dynamic() => self.start_if_there_is_room(id, policy, ticket),
+            Request::Start { id, policy } if self.is_dynamic() => {
+                self.start_if_there_is_room(id, policy, ticket)
+            }
             Request::Start { id, policy } => match self.children.find(&id) {
                 Some(key) => self.answer(ticket, Err(self.present(key))),
                 None => self.take_in(id, policy, ticket),

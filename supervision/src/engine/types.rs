@@ -240,14 +240,7 @@ pub(crate) struct Stopping {
 
 impl Stopping {
     pub(crate) const fn new(run: Run) -> Self {
-        Self {
-            run,
-            killed: false,
-            asked: Vec::new(),
-            brought: None,
-            unresponsive: false,
-            restarting: false,
-        }
+        Self { run, killed: false, asked: Vec::new(), brought: None, unresponsive: false, restarting: false }
     }
 }
 

@@ -165,12 +165,7 @@ impl<M: Send + 'static> From<Child<M>> for ChildSpec {
             start: child.start,
             claims: Claims::default(),
         };
-        Self {
-            id: child.id,
-            policy: child.policy,
-            node: OwnedNode::new(node),
-            error: error.map(Box::new),
-        }
+        Self { id: child.id, policy: child.policy, node: OwnedNode::new(node), error: error.map(Box::new) }
     }
 }
 

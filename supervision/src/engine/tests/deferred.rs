@@ -373,7 +373,8 @@ fn answers_are_those_of_a_supervisor_that_does_one_thing_after_the_other() {
     let scripts = prop::collection::vec(script, IDS as usize);
     let case = (scripts, prop::collection::vec(op(), 0..120));
     let deferred = Cell::new(0_usize);
-    let config = Config { failure_persistence: None, ..Config::with_cases(Config::default().cases.max(2_000)) };
+    let config =
+        Config { failure_persistence: None, ..Config::with_cases(Config::default().cases.max(2_000)) };
     let outcome = TestRunner::new(config).run(&case, |(scripts, ops)| {
         let mut pair = Pair::begin(&scripts);
         for op in &ops {

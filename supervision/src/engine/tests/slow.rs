@@ -59,12 +59,15 @@ impl Slow {
             Some(key) => Target::Key(key),
             None => Target::Id(id.to_string().into()),
         };
-        self.request(id, match ask {
-            Ask::Start(policy) => Request::Start { id: id.to_string().into(), policy: policy.clone() },
-            Ask::Terminate => Request::Terminate(target),
-            Ask::Restart => Request::Restart(target),
-            Ask::Delete => Request::Delete(target),
-        })
+        self.request(
+            id,
+            match ask {
+                Ask::Start(policy) => Request::Start { id: id.to_string().into(), policy: policy.clone() },
+                Ask::Terminate => Request::Terminate(target),
+                Ask::Restart => Request::Restart(target),
+                Ask::Delete => Request::Delete(target),
+            },
+        )
     }
 
     pub(super) fn request(&mut self, id: u64, request: Request) -> usize {
