@@ -67,8 +67,7 @@ pub(crate) struct Claims(AtomicUsize);
 
 /// A node and a claim to it: the right to open, start, stop and close it.
 ///
-/// All claims to a node belong to one owner, which is a supervisor or the holder of a spec. A clone is another claim of the
-/// same owner. An owner that gives its node away keeps a [`GivenNode`], which gives no access.
+/// All claims to a node belong to one owner, which is a supervisor or the holder of a spec. An owner that gives its node away keeps a [`GivenNode`], which gives no access.
 pub(crate) struct OwnedNode(Arc<dyn Node>);
 
 /// A node that belongs to another owner, until nothing has a claim to it any more.
@@ -79,6 +78,12 @@ impl OwnedNode {
     pub(crate) fn new(node: impl Node + 'static) -> Self {
         node.claims().0.fetch_add(1, Ordering::Relaxed);
         Self(Arc::new(node))
+    }
+
+    /// Returns another claim of the same owner.
+    pub(crate) fn share(&self) -> Self {
+        self.0.claims().0.fetch_add(1, Ordering::Relaxed);
+        Self(self.0.clone())
     }
 
     /// Gives up this claim, for another owner that has one.
@@ -106,13 +111,6 @@ impl GivenNode {
             .compare_exchange(0, 1, Ordering::AcqRel, Ordering::Relaxed)
             .ok()
             .map(|_| OwnedNode(self.0.clone()))
-    }
-}
-
-impl Clone for OwnedNode {
-    fn clone(&self) -> Self {
-        self.0.claims().0.fetch_add(1, Ordering::Relaxed);
-        Self(self.0.clone())
     }
 }
 

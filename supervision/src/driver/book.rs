@@ -108,7 +108,7 @@ impl Book {
         let specs: HashMap<&Arc<str>, &ChildSpec> = specs.map(|spec| (&spec.id, spec)).collect();
         for child in &mut plan.children {
             if let Some(spec) = specs.get(&child.id) {
-                nodes.push(std::mem::replace(&mut child.node, spec.node.clone()));
+                nodes.push(std::mem::replace(&mut child.node, spec.node.share()));
                 child.policy.kind = spec.policy.kind;
             }
         }

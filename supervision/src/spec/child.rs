@@ -197,7 +197,7 @@ impl ChildSpec {
     /// Another spec of the same child, for the same owner. Not for users, who could start it twice.
     pub(crate) fn twin(&self) -> Self {
         let Self { id, policy, node, error } = self;
-        Self { id: id.clone(), policy: policy.clone(), node: node.clone(), error: error.clone() }
+        Self { id: id.clone(), policy: policy.clone(), node: node.share(), error: error.clone() }
     }
 
     /// How it is to be treated.

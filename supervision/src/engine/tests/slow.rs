@@ -160,7 +160,7 @@ impl Slow {
 
     fn key_of(&self, id: u64) -> Option<Key> {
         let has_id = |key: &Key| self.ids.get(key) == Some(&id);
-        self.engine.sights().map(|sight| sight.key).filter(has_id).last()
+        self.engine.sights().map(|sight| sight.key).rfind(has_id)
     }
 
     fn happen(&mut self, event: Event) -> bool {
