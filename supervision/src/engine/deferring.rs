@@ -12,7 +12,7 @@ impl Engine {
     /// Decides a request now, or when the child that it concerns is not in transition any more. It has just come if it
     /// `is_new`: to terminate a child cuts short a start that goes on then, and not one that was asked for after it.
     pub(super) fn grant(&mut self, ticket: Ticket, request: Request, is_new: bool) {
-        let Some(key) = self.awaited_by(&request, is_new) else { return self.decide(ticket, request) };
+        let Some(key) = self.transition_before(&request, is_new) else { return self.decide(ticket, request) };
         let is_starting = |entry: &Entry| matches!(entry.state, State::Starting { .. });
         let cuts_short = is_new
             && matches!(request, Request::Terminate(_))
@@ -24,7 +24,7 @@ impl Engine {
     }
 
     /// Returns the child whose transition has to be over before the request is decided.
-    fn awaited_by(&self, request: &Request, is_new: bool) -> Option<Key> {
+    fn transition_before(&self, request: &Request, is_new: bool) -> Option<Key> {
         let key = match request {
             Request::Start { .. } if self.is_dynamic() => None,
             Request::Start { id, .. } => self.children.find(id),
