@@ -93,8 +93,8 @@ fn the_engine_is_pure() {
     );
 }
 
-/// A claim is shared between what belongs to one owner: the spec and the children of a supervisor, or a spec and the request that
-/// hands it over.
+/// A claim is shared between what belongs to one owner: the spec and the children of a supervisor,
+/// or a spec and the request that hands it over.
 #[test]
 fn claims_to_an_identity_are_shared_by_their_owner_only() {
     let homes = [

@@ -67,7 +67,8 @@ pub(crate) struct Claims(AtomicUsize);
 
 /// A node and a claim to it: the right to open, start, stop and close it.
 ///
-/// All claims to a node belong to one owner, which is a supervisor or the holder of a spec. An owner that gives its node away keeps a [`GivenNode`], which gives no access.
+/// All claims to a node belong to one owner, which is a supervisor or the holder of a spec. An
+/// owner that gives its node away keeps a [`GivenNode`], which gives no access.
 pub(crate) struct OwnedNode(Arc<dyn Node>);
 
 /// A node that belongs to another owner, until nothing has a claim to it any more.

@@ -33,7 +33,8 @@ async fn listed(supervisor: &SupervisorHandle) -> Vec<String> {
     shown(&supervisor.which_children().await.expect("it lives"))
 }
 
-/// A supervisor whose named child was stopped, and another actor has its name. It is restarted after a minute each time.
+/// A supervisor whose named child was stopped, and another actor has its name. It is restarted
+/// after a minute each time.
 async fn robbed(strategy: Strategy) -> (System, App<SupervisorHandle>, SupervisorHandle, Child<Msg>) {
     let log = Log::default();
     let nested = Supervisor::new("nested").strategy(strategy).backoff(Backoff::new(SECOND, SECOND));

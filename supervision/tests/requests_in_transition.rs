@@ -1,4 +1,5 @@
-//! Requests that meet a child while it is being started or stopped. They wait until that is over, in order, as in OTP.
+//! Requests that meet a child while it is being started or stopped. They wait until that is over,
+//! in order, as in OTP.
 
 #[path = "support/unit.rs"]
 mod unit;

@@ -1,4 +1,5 @@
-//! Trees that start, and end right after: a start tells of the start, and the end is told as any other.
+//! Trees that start, and end right after: a start tells of the start, and the end is told as any
+//! other.
 
 #[path = "support/unit.rs"]
 mod unit;

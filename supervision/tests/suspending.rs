@@ -1,4 +1,5 @@
-//! Suspending supervisors, tasks and ractor actors, and looking at a state that they do not offer. OTP's `sys`.
+//! Suspending supervisors, tasks and ractor actors, and looking at a state that they do not offer.
+//! OTP's `sys`.
 
 #[path = "support/unit.rs"]
 mod unit;

@@ -51,7 +51,8 @@ pub struct Attachment<M: Send + 'static> {
     incarnation: u32,
     budget: u32,
     progress: Progress,
-    /// Set once it was told to stop. Nothing suspends it from then on, so that it can come to its end.
+    /// Set once it was told to stop. Nothing suspends it from then on, so that it can come to its
+    /// end.
     stopping: bool,
     reporter: Option<Reporter>,
 }
@@ -146,8 +147,9 @@ impl<M: Send + 'static> Attachment<M> {
     /// After 128 messages in a row it is pending once, so that neighbours and timers get their turn. Exit signals of anybody
     /// but the owner do not disturb it: a host is not linked to anybody.
     ///
-    /// While it is [suspended](crate::Handle::suspend), messages wait and stops act. A host that does something besides
-    /// its messages asks whether it [is](Self::is_suspended) after every call.
+    /// While it is [suspended](crate::Handle::suspend), messages wait and stops act. A host that
+    /// does something besides its messages asks whether it [is](Self::is_suspended) after every
+    /// call.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Step<M>> {
         loop {
             let next = if self.is_suspended() { self.poll_signal(cx) } else { self.poll_any(cx) };
@@ -186,7 +188,8 @@ impl<M: Send + 'static> Attachment<M> {
         self.process.condition.is_suspended()
     }
 
-    /// Ends a suspension, and ignores those that come later: it is on its way to its end, for which it may need messages.
+    /// Ends a suspension, and ignores those that come later: it is on its way to its end, for which
+    /// it may need messages.
     pub fn begin_stop(&mut self) {
         self.stopping = true;
         self.process.condition.suspend(false);
@@ -311,7 +314,8 @@ impl<M: Send + 'static> Attachment<M> {
     }
 }
 
-/// Answers a look at a host, which has no state to offer. The closure that was to look is dropped here, and may panic.
+/// Answers a look at a host, which has no state to offer. The closure that was to look is dropped
+/// here, and may panic.
 fn offer_nothing(Look(look): Look) {
     if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| look(None))) {
         // The payload might panic in its turn.

@@ -71,7 +71,8 @@ pub struct Taker<M: Send + 'static> {
 }
 
 impl<M: Send + 'static> Taker<M> {
-    /// The next message, now in hand; none if something comes before it, it is suspended, or the mailbox was taken away.
+    /// The next message, now in hand; none if something comes before it, it is suspended, or the
+    /// mailbox was taken away.
     #[must_use]
     pub fn take(&self) -> Option<M> {
         if self.process.condition.is_suspended() {

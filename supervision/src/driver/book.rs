@@ -71,8 +71,9 @@ impl Default for Book {
 }
 
 impl Book {
-    /// Lets the children of the incarnation before go, also those that it had taken in. To be dropped when the book is closed
-    /// again, and before the next incarnation [begins](Self::begin).
+    /// Lets the children of the incarnation before go, also those that it had taken in. To be
+    /// dropped when the book is closed again, and before the next incarnation
+    /// [begins](Self::begin).
     #[must_use]
     pub(super) fn clear(&mut self) -> Roster<Resident> {
         self.retire();
@@ -99,8 +100,8 @@ impl Book {
         }
     }
 
-    /// Takes another plan over, all of whose children are there. They keep what they are, and with it all that runs. What it
-    /// displaces is to be dropped when the book is closed again.
+    /// Takes another plan over, all of whose children are there. They keep what they are, and with
+    /// it all that runs. What it displaces is to be dropped when the book is closed again.
     #[must_use]
     pub(super) fn take_over(&mut self, mut plan: Plan) -> Displaced {
         let mut nodes = Vec::new();
@@ -131,13 +132,14 @@ impl Book {
         }
     }
 
-    /// Lets a child go to whoever asked for it: the next incarnations do not start it either, unless they get it
-    /// [back](Self::reclaim).
+    /// Lets a child go to whoever asked for it: the next incarnations do not start it either,
+    /// unless they get it [back](Self::reclaim).
     pub(super) fn give_away(&mut self, key: Key) -> Option<ChildSpec> {
         let child = self.dismiss(key)?;
         if let Some(at) = self.plan.children.iter().position(|planned| planned.node.is(&child.node)) {
             let ChildSpec { id, policy, node, error } = self.plan.children.remove(at);
-            // Its place among all of the plan: each one that was given away before it moves it on by one.
+            // Its place among all of the plan: each one that was given away before it moves it on
+            // by one.
             let place = self.given.keys().fold(at, |place, given| place + usize::from(*given <= place));
             self.given.insert(place, Given { id, policy, error, node: node.give_away() });
         }
@@ -202,7 +204,8 @@ impl Book {
         self.residents.iter().map(|(key, resident)| (Key(key), resident.spec.node.node()))
     }
 
-    /// Those that will not come back with the next incarnation. An id may belong to another child than in the plan.
+    /// Those that will not come back with the next incarnation. An id may belong to another child
+    /// than in the plan.
     pub(super) fn passing(&self) -> Vec<Arc<dyn Node>> {
         let address = |node: &OwnedNode| Arc::as_ptr(node.node()).cast::<()>();
         let planned: HashSet<*const ()> =

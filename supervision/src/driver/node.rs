@@ -70,7 +70,8 @@ impl SupervisorNode {
         self.book().plan.patience
     }
 
-    /// The children that it starts with, whichever incarnation it is, and their ids. Those that it has given away are not its own.
+    /// The children that it starts with, whichever incarnation it is, and their ids. Those that it
+    /// has given away are not its own.
     pub(super) fn planned(&self) -> Vec<(Arc<str>, Arc<dyn Node>)> {
         let book = self.book();
         book.plan.children.iter().map(|child| (child.id.clone(), child.node.node().clone())).collect()

@@ -41,7 +41,8 @@ impl Root {
     async fn up(&self) -> Result<(), ExitReason> {
         let mut phase = self.phase.subscribe();
         match phase.wait_for(|phase| !matches!(phase, Phase::Starting)).await.as_deref() {
-            // One that was up and has ended since has started: its end is told as the end of any tree.
+            // One that was up and has ended since has started: its end is told as the end of any
+            // tree.
             Ok(Phase::Up | Phase::Starting | Phase::Over(_, true)) => Ok(()),
             Ok(Phase::Over(reason, false)) => Err(reason.clone()),
             Err(_) => Err(ExitReason::NoProcess),

@@ -69,7 +69,8 @@ pub(super) struct Children {
 }
 
 impl Children {
-    /// Takes a child in, as the last in start order. It is found by its id if it is `by_id`. Its mailbox is closed.
+    /// Takes a child in, as the last in start order. It is found by its id if it is `by_id`. Its
+    /// mailbox is closed.
     pub(super) fn add(&mut self, id: Arc<str>, policy: ChildPolicy, by_id: bool, brought: bool) -> Key {
         let key = Key(self.next_key);
         self.next_key += 1;

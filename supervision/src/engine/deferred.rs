@@ -1,8 +1,8 @@
 //! Requests that wait until the start or the stop of a child is over.
 //!
-//! OTP's supervisor waits for every start and every stop, so no request meets a child in the middle of one. This
-//! supervisor does not wait. It defers the requests that concern a child in transition, and decides them when the
-//! transition is over.
+//! OTP's supervisor waits for every start and every stop, so no request meets a child in the middle
+//! of one. This supervisor does not wait. It defers the requests that concern a child in
+//! transition, and decides them when the transition is over.
 //!
 //! # Guarantees
 //!
@@ -12,8 +12,9 @@
 //!
 //! # What is not guaranteed
 //!
-//! A transition may take for ever: an init that never returns and has no timeout. So does what waits for it then. A
-//! request to terminate the child that comes while the init runs cuts it short, and so gets through.
+//! A transition may take for ever: an init that never returns and has no timeout. So does what
+//! waits for it then. A request to terminate the child that comes while the init runs cuts it
+//! short, and so gets through.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -26,7 +27,8 @@ use crate::policy::ChildPolicy;
 pub(super) struct Deferred {
     pub(super) ticket: Ticket,
     pub(super) request: Request,
-    /// It is to terminate the child, and came while the child was starting. It cuts short every start before it.
+    /// It is to terminate the child, and came while the child was starting. It cuts short every
+    /// start before it.
     pub(super) cuts_short: bool,
 }
 

@@ -9,8 +9,9 @@ use super::types::{Cause, Event, Key, Refusal, Request, State, Stopping, Ticket}
 use crate::policy::{ChildPolicy, Kind};
 
 impl Engine {
-    /// Decides a request now, or when the child that it concerns is not in transition any more. It has just come if it
-    /// `is_new`: to terminate a child cuts short a start that goes on then, and not one that was asked for after it.
+    /// Decides a request now, or when the child that it concerns is not in transition any more. It
+    /// has just come if it `is_new`: to terminate a child cuts short a start that goes on then, and
+    /// not one that was asked for after it.
     pub(super) fn grant(&mut self, ticket: Ticket, request: Request, is_new: bool) {
         let Some(key) = self.transition_before(&request, is_new) else { return self.decide(ticket, request) };
         let is_starting = |entry: &Entry| matches!(entry.state, State::Starting { .. });
@@ -95,7 +96,8 @@ impl Engine {
         }
     }
 
-    /// Starts a child of a dynamic supervisor. If there is no room, it waits for the transitions that go on, which may make some.
+    /// Starts a child of a dynamic supervisor. If there is no room, it waits for the transitions
+    /// that go on, which may make some.
     pub(super) fn start_if_there_is_room(&mut self, id: Arc<str>, policy: ChildPolicy, ticket: Ticket) {
         if self.children.transitions.starts.is_empty() && self.has_room() {
             return self.take_in(id, policy, ticket);

@@ -12,7 +12,8 @@ use super::watch::Watch;
 use crate::policy::{ChildPolicy, Kind, Strategy};
 
 impl Engine {
-    /// Requests are decided in order, and none while a round goes on. One that concerns a child in transition waits for it.
+    /// Requests are decided in order, and none while a round goes on. One that concerns a child in
+    /// transition waits for it.
     pub(super) fn on_asked(&mut self, ticket: Ticket, request: Request) {
         match &self.mode {
             Mode::Up => self.grant(ticket, request, true),
@@ -23,7 +24,8 @@ impl Engine {
         }
     }
 
-    /// Decides a request. The child that it concerns is not in transition, unless it is to be terminated.
+    /// Decides a request. The child that it concerns is not in transition, unless it is to be
+    /// terminated.
     pub(super) fn decide(&mut self, ticket: Ticket, request: Request) {
         match request {
             Request::Start { id, policy } if self.is_dynamic() => {

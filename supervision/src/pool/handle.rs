@@ -166,8 +166,9 @@ where
     ///
     /// # Errors
     ///
-    /// If there are to be more than the pool was made for, if one does not start, declines to start or does not stop, or if the
-    /// pool has stopped. If one does not start, there are to be as many as before it.
+    /// If there are to be more than the pool was made for, if one does not start, declines to start
+    /// or does not stop, or if the pool has stopped. If one does not start, there are to be as many
+    /// as before it.
     ///
     /// # Cancel safety
     ///

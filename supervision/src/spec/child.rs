@@ -177,8 +177,9 @@ impl<M: Send + 'static> fmt::Debug for Child<M> {
 
 /// Any child, whatever its messages: what a supervisor takes.
 ///
-/// It is the right to command the identity of the child, which one owner has at a time: it is not cloned, and a supervisor
-/// that has given it away, after [`delete_child`](crate::SupervisorHandle::delete_child), commands that identity no more.
+/// It is the right to command the identity of the child, which one owner has at a time: it is not
+/// cloned, and a supervisor that has given it away, after
+/// [`delete_child`](crate::SupervisorHandle::delete_child), commands that identity no more.
 #[must_use = "a child does nothing until it is given to a supervisor that is started"]
 pub struct ChildSpec {
     pub(crate) id: Arc<str>,

@@ -113,8 +113,8 @@ impl Supervisor {
         SupervisorHandle::new(self.node.clone())
     }
 
-    /// Starts the tree; ready when every child of it is up, in order. A tree that was up and has ended by then has started all the same: its
-    /// end is told by [`App::join`].
+    /// Starts the tree; ready when every child of it is up, in order. A tree that was up and has
+    /// ended by then has started all the same: its end is told by [`App::join`].
     ///
     /// From the moment this is first polled, all addresses and names of the tree are good, whether or not their turn has
     /// come.
@@ -125,7 +125,8 @@ impl Supervisor {
     ///
     /// # Errors
     ///
-    /// A wrong spec, a name that is taken, or a child that does not start, with the reason of that child. Then nothing of the tree runs.
+    /// A wrong spec, a name that is taken, or a child that does not start, with the reason of that
+    /// child. Then nothing of the tree runs.
     pub async fn start(self, system: &System) -> Result<App<SupervisorHandle>, StartError> {
         let (node, handle) = self.rooted();
         Ok(App::new(start(node, system).await?, handle))

@@ -174,8 +174,9 @@ impl DynamicHandle {
 
     /// Takes in a child and starts it; ready when it has started. Its id is for people, and need not be its own.
     ///
-    /// If there are as many children as there may be, and some of them are just being started or stopped, it waits for what comes of
-    /// that, and for nothing that begins later. Those that wait are started in the order of arrival.
+    /// If there are as many children as there may be, and some of them are just being started or
+    /// stopped, it waits for what comes of that, and for nothing that begins later. Those that wait
+    /// are started in the order of arrival.
     ///
     /// # Errors
     ///

@@ -15,21 +15,24 @@ use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
 
 /// The means to look at a supervisor and to manage its children, whichever incarnation of it lives. Clones are of the same.
 ///
-/// What changes something counts for no intensity. A look is answered at once. While the supervisor itself is being restarted, both
-/// wait for the next incarnation.
+/// What changes something counts for no intensity. A look is answered at once. While the supervisor
+/// itself is being restarted, both wait for the next incarnation.
 ///
 /// # Order
 ///
-/// Requests for one child are done in the order of arrival, each when what goes on with the child is over. A request that meets a child
-/// while it is being started, restarted or stopped waits, as in OTP. Requests for other children go on meanwhile, which OTP's do not. While
-/// children are started as a group, every request waits.
+/// Requests for one child are done in the order of arrival, each when what goes on with the child
+/// is over. A request that meets a child while it is being started, restarted or stopped waits, as
+/// in OTP. Requests for other children go on meanwhile, which OTP's do not. While children are
+/// started as a group, every request waits.
 ///
-/// [`terminate_child`](Self::terminate_child) waits for no init: it cuts short the one that runs when it comes.
+/// [`terminate_child`](Self::terminate_child) waits for no init: it cuts short the one that runs
+/// when it comes.
 ///
 /// # Deadlocks
 ///
-/// An init that waits for the answer to a request about its own child waits for itself. It does so until the start times out, or
-/// something terminates the child: set a [`start_timeout`](crate::Child::start_timeout). The same holds for any request in an init that
+/// An init that waits for the answer to a request about its own child waits for itself. It does so
+/// until the start times out, or something terminates the child: set a
+/// [`start_timeout`](crate::Child::start_timeout). The same holds for any request in an init that
 /// is part of a group. OTP's supervisor waits for ever then.
 ///
 /// # Cancel safety
@@ -82,7 +85,8 @@ impl SupervisorHandle {
     }
 
     /// Stops a child, and leaves it down: its mailbox is closed. A temporary one is gone. Done already if it is down, and does
-    /// away with a restart that it waits for. An init that runs when this comes is cut short. OTP's `terminate_child`.
+    /// away with a restart that it waits for. An init that runs when this comes is cut short. OTP's
+    /// `terminate_child`.
     ///
     /// # Errors
     ///
@@ -105,11 +109,13 @@ impl SupervisorHandle {
         ask(&self.0, |reply| Ask::Restart(id, reply)).await.unwrap_or(Err(ChildError::ShuttingDown))
     }
 
-    /// Gives a child back that is down: it is no child of this supervisor any more. OTP's `delete_child`.
+    /// Gives a child back that is down: it is no child of this supervisor any more. OTP's
+    /// `delete_child`.
     ///
-    /// The spec that comes back is the only one of its child. Nothing that this supervisor does from then on concerns that child,
-    /// wherever it is started. A child of the supervisor's own spec is started again by the next incarnation of the supervisor, as in
-    /// OTP, if nothing else has its spec by then: so drop what comes back unless it is to be used.
+    /// The spec that comes back is the only one of its child. Nothing that this supervisor does
+    /// from then on concerns that child, wherever it is started. A child of the supervisor's own
+    /// spec is started again by the next incarnation of the supervisor, as in OTP, if nothing else
+    /// has its spec by then: so drop what comes back unless it is to be used.
     ///
     /// # Errors
     ///
@@ -196,7 +202,8 @@ pub(super) async fn look<T: Send + 'static>(
     ask(node, look).await.ok_or(ChildError::ShuttingDown)
 }
 
-/// Makes a change to its end, also if nothing waits for that any more. `None` if the runtime ends before.
+/// Makes a change to its end, also if nothing waits for that any more. `None` if the runtime ends
+/// before.
 pub(crate) async fn carry_through<T: Send + 'static>(
     change: impl Future<Output = T> + Send + 'static,
 ) -> Option<T> {

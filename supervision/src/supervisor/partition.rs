@@ -185,12 +185,12 @@ impl<M: Send + 'static> Partitions<M> {
         &self.supervisor
     }
 
-    /// Changes the number of partitions, and with it where most keys lead. Resolves when every partition that is wanted
-    /// runs or is being restarted, and every other one is down.
+    /// Changes the number of partitions, and with it where most keys lead. Resolves when every
+    /// partition that is wanted runs or is being restarted, and every other one is down.
     ///
-    /// More are started before any key leads to them. No key leads to those that are too many before they are stopped. What
-    /// waits in the mailboxes of those goes to the dead letters. The number outlives a restart of the supervisor. Elixir's
-    /// `resize!`.
+    /// More are started before any key leads to them. No key leads to those that are too many
+    /// before they are stopped. What waits in the mailboxes of those goes to the dead letters. The
+    /// number outlives a restart of the supervisor. Elixir's `resize!`.
     ///
     /// # Cancel safety
     ///
@@ -198,9 +198,10 @@ impl<M: Send + 'static> Partitions<M> {
     ///
     /// # Errors
     ///
-    /// [`TooMany`](ResizeError::TooMany) if the supervisor was made for fewer. Otherwise a partition did not start, declined
-    /// to, or was not stopped. If one of the new ones did not start, there are as many as before. If one of the old ones was
-    /// down and did not start, keys lead to those before it.
+    /// [`TooMany`](ResizeError::TooMany) if the supervisor was made for fewer. Otherwise a
+    /// partition did not start, declined to, or was not stopped. If one of the new ones did not
+    /// start, there are as many as before. If one of the old ones was down and did not start, keys
+    /// lead to those before it.
     pub async fn resize(&self, partitions: usize) -> Result<(), ResizeError> {
         let max = self.addresses.len();
         if partitions > max {
@@ -215,7 +216,8 @@ impl<M: Send + 'static> Partitions<M> {
         let _one_at_a_time = self.size.changing.lock().await;
         let before = self.size.wanted();
         for number in 0..partitions {
-            // No more are wanted than have started: a restart of the supervisor would have to start them.
+            // No more are wanted than have started: a restart of the supervisor would have to start
+            // them.
             self.size.wanted.fetch_max(number + 1, Ordering::AcqRel);
             if let Err(error) = self.open(number).await {
                 self.size.routed.fetch_min(number, Ordering::AcqRel);

@@ -1,9 +1,11 @@
 //! Keys by which work is divided among partitions.
 
-/// Something by which work is divided: its number, modulo the number of partitions, is the partition.
+/// Something by which work is divided: its number, modulo the number of partitions, is the
+/// partition.
 ///
-/// The number of a key has to be the same everywhere and always, which that of `std::hash` is not. That of an integer is its
-/// absolute value, as Elixir has it; that of a text or of bytes is their FNV-1a hash of 64 bits.
+/// The number of a key has to be the same everywhere and always, which that of `std::hash` is not.
+/// That of an integer is its absolute value, as Elixir has it; that of a text or of bytes is their
+/// FNV-1a hash of 64 bits.
 pub trait PartitionKey {
     /// The number of this key.
     fn number(&self) -> u64;

@@ -1,7 +1,8 @@
 //! Requests that meet a child in transition.
 //!
-//! The first half are the cases, one by one. The second is a property: whatever comes in between, each request for a child is
-//! answered once, in order, and as OTP's supervisor answers it, which does one thing after the other.
+//! The first half are the cases, one by one. The second is a property: whatever comes in between,
+//! each request for a child is answered once, in order, and as OTP's supervisor answers it, which
+//! does one thing after the other.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
