@@ -92,7 +92,7 @@ impl OwnedNode {
         GivenNode(self.0.clone())
     }
 
-    /// Returns the node without a claim: for what its owner has begun, and for those who only look.
+    /// Returns the node without a claim: for what its owner has begun, and for looks.
     pub(crate) const fn node(&self) -> &Arc<dyn Node> {
         &self.0
     }

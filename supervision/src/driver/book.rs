@@ -117,7 +117,8 @@ impl Book {
         Displaced { _plan: plan, _nodes: nodes, _given: std::mem::take(&mut self.given) }
     }
 
-    /// Takes those children of the plan back that were given away, and belong to no one now.
+    /// Takes back the children of the plan that were given away, if nothing else has a claim to
+    /// them now.
     pub(super) fn reclaim(&mut self) {
         let take_back = |(place, given): (&usize, &Given)| {
             let Given { id, policy, error, node } = given;
@@ -132,8 +133,8 @@ impl Book {
         }
     }
 
-    /// Lets a child go to whoever asked for it: the next incarnations do not start it either,
-    /// unless they get it [back](Self::reclaim).
+    /// Removes a child and returns its spec, for another owner. The next incarnations do not start
+    /// the child either, unless it is [reclaimed](Self::reclaim).
     pub(super) fn give_away(&mut self, key: Key) -> Option<ChildSpec> {
         let child = self.dismiss(key)?;
         if let Some(at) = self.plan.children.iter().position(|planned| planned.node.is(&child.node)) {

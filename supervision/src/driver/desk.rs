@@ -13,8 +13,7 @@ use crate::node::OpenError;
 use crate::spec::{ChildSpec, Plan};
 use crate::tree::ChildStart;
 
-/// Requests that are not answered any more. When this is dropped, those who wait are told that the
-/// supervisor is gone.
+/// The requests of a dead supervisor. To drop it tells their callers that the supervisor is gone.
 pub(super) struct Unanswered {
     _pending: HashMap<Ticket, Pending>,
 }

@@ -28,7 +28,7 @@ struct Orphan {
 /// Kills the children of a supervisor that is dead, waits until they are gone, and only then ends it. Children that are
 /// supervisors stop theirs in good order, as in OTP. There is no round any more, so all go at once. The task that does so.
 ///
-/// What was asked is not answered before: whoever has a spec back may start it elsewhere, and
+/// No request is answered before: the caller that gets a spec back may start it elsewhere, and
 /// nothing here touches it then.
 pub(super) fn see_to(
     node: &SupervisorNode,

@@ -50,7 +50,7 @@ impl Engine {
         awaited.then_some(key)
     }
 
-    /// Returns `true` if it depends on a start that goes on whether this is a child at all.
+    /// Returns `true` if this is a child only if the start that goes on succeeds.
     fn is_being_brought(&self, key: Key) -> bool {
         match self.children.get(key).map(|entry| &entry.state) {
             Some(State::Starting { cause, .. }) => matches!(cause, Cause::Brought(_)),
