@@ -16,7 +16,7 @@
 //! waits for it then. A request to terminate the child that comes while the init runs cuts it
 //! short, and so gets through.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::types::{Key, Request, Ticket};
@@ -63,8 +63,8 @@ pub(super) struct WaitingStart {
 struct Numbered {
     begun: u64,
     going_on: HashMap<Key, u64>,
-    /// Holds those that are over until they come to the front.
-    order: VecDeque<(u64, Key)>,
+    /// The same, in order.
+    order: BTreeSet<u64>,
 }
 
 impl Transitions {
@@ -78,14 +78,16 @@ impl Transitions {
         if let Some(numbered) = &mut self.numbered {
             numbered.begun += 1;
             numbered.going_on.insert(key, numbered.begun);
-            numbered.order.push_back((numbered.begun, key));
+            numbered.order.insert(numbered.begun);
         }
     }
 
     /// Records that the transition of a child is over.
     pub(super) fn end(&mut self, key: Key) {
         if let Some(numbered) = &mut self.numbered {
-            numbered.going_on.remove(&key);
+            if let Some(number) = numbered.going_on.remove(&key) {
+                numbered.order.remove(&number);
+            }
         }
         if self.queues.contains_key(&key) {
             self.settled.push_back(key);
@@ -123,12 +125,16 @@ impl Transitions {
     }
 
     /// Returns `true` if none of the transitions up to this number goes on.
-    pub(super) fn are_over(&mut self, last: u64) -> bool {
-        let Some(Numbered { going_on, order, .. }) = &mut self.numbered else { return true };
-        let is_over = |(number, key): &(u64, Key)| going_on.get(key) != Some(number);
-        while order.front().is_some_and(is_over) {
-            order.pop_front();
-        }
-        order.front().is_none_or(|(number, _)| *number > last)
+    pub(super) fn are_over(&self, last: u64) -> bool {
+        let first = self.numbered.as_ref().and_then(|numbered| numbered.order.first());
+        first.is_none_or(|first| *first > last)
+    }
+
+    /// Returns how much is kept of transitions and of what waits for them.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> usize {
+        let numbered = self.numbered.as_ref();
+        let numbers = numbered.map_or(0, |numbered| numbered.going_on.len() + numbered.order.len());
+        self.queues.len() + self.settled.len() + self.starts.len() + numbers
     }
 }

@@ -378,6 +378,7 @@ impl Storm {
     fn check_rest(&self) {
         assert!(matches!(self.engine.mode, Mode::Up | Mode::Ended), "a round is left over");
         assert!(self.asked.is_empty(), "somebody waits for an answer");
+        assert_eq!(self.engine.children.transitions.kept(), 0, "nothing is in transition");
         for Sight { key, state, .. } in self.engine.sights() {
             let serves = matches!(state, State::Running { .. });
             assert!(
