@@ -118,6 +118,27 @@ fn the_engine_is_pure() {
     );
 }
 
+/// A claim is shared between what belongs to one owner: the spec and the children of a supervisor,
+/// or a spec and the request that hands it over.
+#[test]
+fn claims_to_an_identity_are_shared_by_their_owner_only() {
+    let homes = [
+        "supervision/src/node.rs",
+        "supervision/src/spec/child.rs",
+        "supervision/src/driver/book.rs",
+        "supervision/src/driver/desk.rs",
+        "supervision/src/driver/nested.rs",
+        "supervision/src/supervisor/handle.rs",
+    ];
+    let is_home = |source: &Source| homes.iter().any(|home| source.path.ends_with(home));
+    let strays: Vec<Source> = library("supervision").into_iter().filter(|source| !is_home(source)).collect();
+    let words = ["twin()", "twin)", ".share()", ".reclaim()", "OwnedNode("];
+    assert_none(
+        &format!("claims are shared in {homes:?} only"),
+        &offenders(&strays, |line| words.iter().any(|word| line.contains(word))),
+    );
+}
+
 #[test]
 fn every_file_says_what_it_is_for_and_is_short() {
     let mut wrong = Vec::new();

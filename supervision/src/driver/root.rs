@@ -18,7 +18,8 @@ use crate::node::{Birth, Node};
 enum Phase {
     Starting,
     Up,
-    Over(ExitReason),
+    /// It has ended, and was up before or not.
+    Over(ExitReason, bool),
 }
 
 /// A tree that was started.
@@ -31,8 +32,8 @@ impl Root {
     /// The reason of its end, when that has come.
     pub(crate) async fn over(&self) -> ExitReason {
         let mut phase = self.phase.subscribe();
-        match phase.wait_for(|phase| matches!(phase, Phase::Over(_))).await.as_deref() {
-            Ok(Phase::Over(reason)) => reason.clone(),
+        match phase.wait_for(|phase| matches!(phase, Phase::Over(..))).await.as_deref() {
+            Ok(Phase::Over(reason, _)) => reason.clone(),
             // Not reached: the sender lives as long as this does.
             Ok(Phase::Starting | Phase::Up) | Err(_) => ExitReason::NoProcess,
         }
@@ -41,8 +42,10 @@ impl Root {
     async fn up(&self) -> Result<(), ExitReason> {
         let mut phase = self.phase.subscribe();
         match phase.wait_for(|phase| !matches!(phase, Phase::Starting)).await.as_deref() {
-            Ok(Phase::Up | Phase::Starting) => Ok(()),
-            Ok(Phase::Over(reason)) => Err(reason.clone()),
+            // One that was up and has ended since has started: its end is told as the end of any
+            // tree.
+            Ok(Phase::Up | Phase::Starting | Phase::Over(_, true)) => Ok(()),
+            Ok(Phase::Over(reason, false)) => Err(reason.clone()),
             Err(_) => Err(ExitReason::NoProcess),
         }
     }
@@ -56,7 +59,7 @@ impl Parent for Root {
     /// Everything is refused before anybody hears that it is over.
     fn ended(&self, _: u64, end: End) {
         self.node.close(&end.reason);
-        self.phase.send_replace(Phase::Over(end.reason));
+        self.phase.send_replace(Phase::Over(end.reason, end.started));
     }
 }
 

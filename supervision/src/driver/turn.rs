@@ -47,6 +47,8 @@ enum Over {
 
 impl Driver {
     pub(super) fn new(node: SupervisorNode, attachment: Attachment<News>, waker: Waker, link: Link) -> Self {
+        let before = node.book().clear();
+        drop(before);
         node.book().begin();
         let inbox = Arc::new(Inbox::new(node.address()));
         let system = attachment.system().clone();
@@ -166,6 +168,7 @@ impl Driver {
             Action::Forget { key, reason } => self.children.forget(key, &reason),
             Action::Report(report) => self.report(report),
             Action::Up => self.attachment.iter_mut().for_each(Attachment::started),
+            Action::GoDown => self.attachment.iter_mut().for_each(Attachment::begin_stop),
             Action::Answer { ticket, result } => self.desk.answer(ticket, result),
             Action::Exit { ending } => {
                 self.end(ending);
@@ -193,7 +196,7 @@ impl Driver {
     /// It was killed. What is below is seen to before the parent may know.
     fn die(&mut self) -> ControlFlow<()> {
         if let Some(attachment) = self.attachment.take() {
-            self.over = Some(Over::Died(remains::see_to(&self.node, attachment)));
+            self.over = Some(Over::Died(remains::see_to(&self.node, attachment, self.desk.close())));
         }
         ControlFlow::Break(())
     }

@@ -15,6 +15,7 @@ mod change;
 mod dynamic;
 mod handle;
 mod partition;
+mod partition_key;
 mod signal;
 mod stop_signals;
 #[cfg(all(test, not(model)))]
@@ -24,7 +25,8 @@ pub use app::{App, ShutdownReport};
 pub use builder::Supervisor;
 pub use dynamic::{DynamicHandle, DynamicSupervisor, Template};
 pub use handle::SupervisorHandle;
-pub(crate) use handle::WeakSupervisor;
-pub use partition::{PartitionKey, PartitionSupervisor, Partitions, ResizeError};
+pub(crate) use handle::{WeakSupervisor, carry_through};
+pub use partition::{PartitionSupervisor, Partitions, ResizeError};
+pub use partition_key::PartitionKey;
 pub use signal::Finish;
 pub use stop_signals::{StopSignal, StopSignals};
