@@ -69,12 +69,13 @@ impl Actor for Partner {
 
     async fn init(other: &Address<Msg>, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
         ctx.trap_exits(true);
-        ctx.link(&other.handle());
+        ctx.link(&other.handle()).map_err(ExitReason::failed)?;
         Ok(Self(None))
     }
 
     async fn handle(&mut self, reply: Self::Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
-        Ok(reply.send(self.0.clone()))
+        reply.send(self.0.clone());
+        Ok(())
     }
 
     async fn signal(&mut self, signal: Signal, _: &mut Context<Self>) -> Result<(), ExitReason> {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use perennial_actors::{ExitReason, System};
 use perennial_actors::host::{self, Attachment, Guarded, Step, catch_panic};
+use perennial_actors::{ExitReason, System};
 use ractor::concurrency::JoinHandle;
 use ractor::{Actor, ActorCell, SpawnErr};
 use tokio::sync::oneshot;
@@ -126,12 +126,11 @@ impl<A: Actor> Host<A> {
         told: Option<ExitReason>,
         text: oneshot::Receiver<Option<String>>,
     ) -> ExitReason {
-        if let Some(reason) = self.house.failure() {
+        // Not a callback, but something that was dropped with one.
+        let panicked = joined.err().filter(JoinError::is_panic);
+        let panicked = panicked.map(|error| host::reason_of_join(error, Some(self.attachment.system())));
+        if let Some(reason) = self.house.failure().or(panicked) {
             return reason;
-        }
-        if let Some(payload) = joined.err().and_then(|error| error.try_into_panic().ok()) {
-            // Not a callback, but something that was dropped with one.
-            return host::reason_of(payload, Some(self.attachment.system()));
         }
         if !self.house.has_said_good_bye() {
             return ExitReason::Killed;
