@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use tokio::runtime::Handle;
+use tokio::task::JoinError;
 
 use crate::exit::{ExitReason, Panic};
 use crate::panics::Section;
@@ -46,9 +47,30 @@ pub fn reason_of(payload: Box<dyn Any + Send>) -> ExitReason {
 }
 
 fn reason_at(payload: Box<dyn Any + Send>, place: Option<String>) -> ExitReason {
+    let payload = match payload.downcast::<Resumed>() {
+        Ok(resumed) => return resumed.0,
+        Err(payload) => payload,
+    };
     let panic = Panic::new(&*payload, place);
     discard(payload);
     ExitReason::Panicked(Arc::new(panic))
+}
+
+/// Returns why a task of the runtime has no result: the reason of its panic, or that it was killed.
+pub fn reason_of_join(error: JoinError) -> ExitReason {
+    match error.try_into_panic() {
+        Ok(payload) => reason_of(payload),
+        Err(_) => ExitReason::Killed,
+    }
+}
+
+/// The payload of a panic that was caught on another thread and goes on here.
+struct Resumed(ExitReason);
+
+/// Unwinds, so that the guard around the caller gives `reason`: for a panic that was caught on another thread, where its place
+/// was known. No panic hook is called.
+pub fn resume_panic(reason: ExitReason) -> ! {
+    panic::resume_unwind(Box::new(Resumed(reason)))
 }
 
 /// Runs `code` and goes on if it panics.
@@ -78,12 +100,12 @@ fn discard(mut payload: Box<dyn Any + Send>) {
 }
 
 /// Drops values one by one, each under a guard of its own: two panics in one unwinding would abort the process.
-pub(crate) fn drop_each<T>(values: impl IntoIterator<Item = T>) {
+pub fn drop_each<T>(values: impl IntoIterator<Item = T>) {
     values.into_iter().for_each(|value| ignore_panic(|| drop(value)));
 }
 
 /// Wakes tasks one by one. A waker is foreign code as soon as users poll a future themselves.
-pub(crate) fn wake_each(wakers: impl IntoIterator<Item = Waker>) {
+pub fn wake_each(wakers: impl IntoIterator<Item = Waker>) {
     wakers.into_iter().for_each(|waker| ignore_panic(|| waker.wake()));
 }
 
@@ -117,6 +139,12 @@ impl<T> Guarded<T> {
     }
 }
 
+impl<T> fmt::Debug for Guarded<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Guarded(..)")
+    }
+}
+
 impl<T> Deref for Guarded<T> {
     type Target = T;
 
@@ -139,29 +167,33 @@ impl<T> DerefMut for Guarded<T> {
 
 impl<T> Drop for Guarded<T> {
     fn drop(&mut self) {
+        if !mem::needs_drop::<T>() {
+            return;
+        }
         if let Some(value) = self.0.take() {
             ignore_panic(|| drop(value));
         }
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for Guarded<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&**self, f)
-    }
-}
-
 /// A future in its place on the stack, dropped there under a guard: the locals of a handler that was killed may panic.
-pub(crate) struct InPlace<'a, F>(Pin<&'a mut Option<F>>);
+pub struct InPlace<'a, F>(Pin<&'a mut Option<F>>);
 
 impl<'a, F> InPlace<'a, F> {
-    pub(crate) const fn new(place: Pin<&'a mut Option<F>>) -> Self {
+    /// Takes charge of a future.
+    pub const fn new(place: Pin<&'a mut Option<F>>) -> Self {
         Self(place)
     }
 
     /// Returns the future, unless it was dropped.
-    pub(crate) fn get(&mut self) -> Option<Pin<&mut F>> {
+    pub fn get(&mut self) -> Option<Pin<&mut F>> {
         self.0.as_mut().as_pin_mut()
+    }
+}
+
+impl<F> fmt::Debug for InPlace<'_, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("InPlace(..)")
     }
 }
 

@@ -36,6 +36,7 @@ mod counters;
 mod exit;
 mod foreign;
 mod guard;
+mod guarded;
 mod incarnation;
 mod log;
 mod mailbox;
@@ -72,9 +73,14 @@ pub use untyped::ProcessState;
 
 /// For those who own identities and host incarnations: supervisors.
 pub mod host {
+    pub use crate::actor::parent_of;
     pub use crate::carried::{Carried, CarriesValue};
     pub use crate::clock::require_timers;
-    pub use crate::foreign::{Foreign, Guarded, catch_panic, dispose, ignore_panic, reason_of};
+    pub use crate::foreign::{
+        Foreign, Guarded, InPlace, catch_panic, dispose, drop_each, ignore_panic, reason_of, reason_of_join,
+        resume_panic, wake_each,
+    };
+    pub use crate::guarded::{Each, catch_panics, dispose_each, wake_safely};
     pub use crate::process::{Attachment, End, Identity, OpenError, Parent, Step, Taker};
     pub use crate::seq_map::SeqMap;
     pub use crate::system::{Broadcast, Sent};

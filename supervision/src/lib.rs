@@ -66,6 +66,7 @@ mod driver;
 mod engine;
 mod error;
 mod link;
+mod log;
 mod node;
 mod policy;
 pub mod pool;
@@ -90,7 +91,8 @@ pub use scope::TaskScope;
 pub use spec::{Child, ChildSpec, Probe, SpecError};
 pub use supervisor::{
     App, DynamicHandle, DynamicSupervisor, Finish, PartitionKey, PartitionSupervisor, Partitions,
-    ResizeError, ShutdownReport, StopSignal, StopSignals, Supervisor, SupervisorHandle, Template,
+    ResizeError, ShutdownReport, StopSignal, StopSignals, Supervised, Supervisor, SupervisorHandle, Template,
+    WeakDynamicHandle, WeakPartitions, WeakSupervisorHandle,
 };
 pub use task::TaskContext;
 pub use tree::{ChildCounts, ChildInfo, ChildStart, ChildState, Straggler, Tree};

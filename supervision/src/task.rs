@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use perennial_actors::host::{Attachment, Step, catch_panic};
+use perennial_actors::host::{Attachment, Foreign, Guarded, Parent, Step, catch_panic};
 use perennial_actors::{ExitReason, Pid, System};
 use perennial_registry::{Registry, Whereis};
 use tokio::sync::watch;
@@ -76,7 +76,7 @@ impl Child<Infallible> {
         F: Fn(TaskContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<(), ExitReason>> + Send + 'static,
     {
-        let f = Arc::new(f);
+        let f = Arc::new(Foreign::new(f));
         Self::started_by(id, move |identity, birth| {
             let f = f.clone();
             birth.begin(identity, |attachment| live(attachment, f))
@@ -89,6 +89,7 @@ impl Child<Infallible> {
 pub struct TaskContext {
     system: System,
     pid: Pid,
+    parent: Option<Arc<dyn Parent>>,
     line: Arc<Line>,
 }
 
@@ -103,6 +104,11 @@ impl TaskContext {
     #[must_use]
     pub const fn pid(&self) -> Pid {
         self.pid
+    }
+
+    /// Returns whoever started it and is told of its end.
+    pub(crate) fn parent(&self) -> Option<&dyn Parent> {
+        self.parent.as_deref()
     }
 
     /// Ready when the task is told to stop; the reason. From this call on, whether or not the future is ever polled, the task is
@@ -163,21 +169,24 @@ impl Line {
 }
 
 /// Lives through one incarnation.
-async fn live<F, Fut>(attachment: Attachment<Infallible>, f: Arc<F>)
+async fn live<F, Fut>(attachment: Attachment<Infallible>, f: Arc<Foreign<F>>)
 where
-    F: Fn(TaskContext) -> Fut,
+    F: Fn(TaskContext) -> Fut + Send,
     Fut: Future<Output = Result<(), ExitReason>>,
 {
     let (system, line) = (attachment.system().clone(), Line::new());
-    let ctx = TaskContext { system: system.clone(), pid: attachment.pid(), line: line.clone() };
+    let (pid, parent) = (attachment.pid(), attachment.parent().cloned());
+    let ctx = TaskContext { system: system.clone(), pid, parent, line: line.clone() };
     let mut host = Host { attachment, line, started: false };
-    let mut code = match catch_panic(Some(&system), || Box::pin(f(ctx))) {
+    let code = match catch_panic(Some(&system), || Box::pin(f(ctx))) {
         Ok(code) => code,
         Err(reason) => return host.attachment.end(reason),
     };
+    // Also if this is dropped with its runtime, it goes under a guard of its own.
+    let mut code = Guarded::new(code);
     let reason = poll_fn(|cx| host.poll(code.as_mut(), cx)).await;
     // What it held may panic as it goes, which is then the reason.
-    let reason = catch_panic(Some(&system), || drop(code)).err().unwrap_or(reason);
+    let reason = catch_panic(Some(&system), || drop(code.into_inner())).err().unwrap_or(reason);
     host.line.tell(&reason);
     host.attachment.end(reason);
 }

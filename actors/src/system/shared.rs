@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::Level;
 
 use super::broadcast::{Broadcast, Subscription};
 use super::dead_letters::DeadLetter;
@@ -17,7 +16,7 @@ use super::extensions::Extensions;
 use super::process_table::{Place, ProcessTable};
 use super::timer_wheel::TimerWheel;
 use crate::counters::Counters;
-use crate::log::{self, LogQueue};
+use crate::log::{self, Level, LogQueue};
 use crate::panics::PanicLocations;
 use crate::untyped::AnyProcess;
 

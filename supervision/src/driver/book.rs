@@ -48,6 +48,13 @@ pub(super) struct Displaced {
     _given: BTreeMap<usize, Given>,
 }
 
+/// What is left of an incarnation: kept only to be dropped when the book is closed again.
+#[must_use = "specs and reasons are users' values, to be dropped under no lock"]
+pub(super) struct Past {
+    _engine: Option<Engine>,
+    _residents: Roster<Resident>,
+}
+
 /// A child of an incarnation.
 pub(super) struct Resident {
     spec: ChildSpec,
@@ -71,14 +78,12 @@ impl Default for Book {
 }
 
 impl Book {
-    /// Lets the children of the incarnation before go, also those that it had taken in. To be
-    /// dropped when the book is closed again, and before the next incarnation
-    /// [begins](Self::begin).
-    #[must_use]
-    pub(super) fn clear(&mut self) -> Roster<Resident> {
-        self.retire();
+    /// Lets the children of the incarnation before go, also those that it had taken in, and its engine. To be dropped when the
+    /// book is closed again, and before the next incarnation [begins](Self::begin).
+    pub(super) fn clear(&mut self) -> Past {
+        let engine = self.retire();
         self.numbers.clear();
-        std::mem::take(&mut self.residents)
+        Past { _engine: engine, _residents: std::mem::take(&mut self.residents) }
     }
 
     /// Begins anew, for a new incarnation. What was said of the one before is gone.
@@ -93,11 +98,11 @@ impl Book {
         self.engine = Some(Engine::new(policy(&self.plan, seed), children, self.next_run));
     }
 
-    /// The incarnation is over.
-    pub(super) fn retire(&mut self) {
-        if let Some(engine) = self.engine.take() {
-            self.next_run = engine.next_run();
-        }
+    /// The incarnation is over. Returns its engine, which keeps reasons, to be dropped under no lock.
+    pub(super) fn retire(&mut self) -> Option<Engine> {
+        let engine = self.engine.take()?;
+        self.next_run = engine.next_run();
+        Some(engine)
     }
 
     /// Takes another plan over, all of whose children are there. They keep what they are, and with
@@ -147,9 +152,10 @@ impl Book {
         Some(child)
     }
 
-    /// Takes a child in.
-    pub(super) fn admit(&mut self, key: Key, spec: ChildSpec) {
-        self.residents.insert(key.0, Resident { spec, pid: None });
+    /// Takes a child in. Returns the one that had its key, to be dropped under no lock.
+    pub(super) fn admit(&mut self, key: Key, spec: ChildSpec) -> Option<ChildSpec> {
+        let before = self.residents.insert(key.0, Resident { spec, pid: None })?;
+        Some(before.spec)
     }
 
     /// Lets a child go.

@@ -3,12 +3,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use perennial_actors::host::Identity;
+use perennial_actors::host::{Identity, Parent};
 use perennial_actors::{Address, Mailbox};
 
 use super::book::Book;
 use super::inbox::News;
 use crate::node::{Claims, Node};
+use crate::policy::Kind;
 use crate::spec::Plan;
 
 /// A supervisor, whichever incarnation of it lives. Cheap to clone.
@@ -24,6 +25,11 @@ impl WeakSupervisorNode {
     pub(crate) fn upgrade(&self) -> Option<SupervisorNode> {
         self.0.upgrade().map(SupervisorNode)
     }
+}
+
+/// Returns the supervisor that a parent is, if it is one and is there.
+pub(crate) fn supervisor_of(parent: &dyn Parent) -> Option<SupervisorNode> {
+    parent.as_any()?.downcast_ref::<WeakSupervisorNode>()?.upgrade()
 }
 
 struct Inner {
@@ -45,9 +51,15 @@ impl SupervisorNode {
         WeakSupervisorNode(Arc::downgrade(&self.0))
     }
 
+    /// Returns `true` if its children come and go.
+    pub(crate) fn is_dynamic(&self) -> bool {
+        matches!(self.book().plan.kind, Kind::Dynamic { .. })
+    }
+
     /// Settles what it is to do, before it is started.
     pub(crate) fn settle(&self, plan: Plan) {
-        self.book().plan = plan;
+        let before = std::mem::replace(&mut self.book().plan, plan);
+        drop(before);
     }
 
     pub(crate) fn address(&self) -> Address<News> {

@@ -13,6 +13,7 @@ use super::inbox::News;
 use super::node::SupervisorNode;
 use super::totals::Books;
 use crate::engine::Key;
+use crate::log;
 use crate::node::Node;
 use crate::report::{Report, What, topic};
 
@@ -36,11 +37,13 @@ pub(super) fn see_to(
     asked: Unanswered,
 ) -> Option<JoinHandle<()>> {
     attachment.handled();
-    let (nodes, passing): (Vec<_>, _) = {
+    let (engine, nodes, passing): (_, Vec<_>, _) = {
         let mut book = node.book();
-        book.retire();
-        (book.nodes().rev().map(|(key, node)| (key, node.clone())).collect(), book.passing())
+        let engine = book.retire();
+        (engine, book.nodes().rev().map(|(key, node)| (key, node.clone())).collect(), book.passing())
     };
+    // It keeps reasons, whose drop may look at the tree.
+    drop(engine);
     let patience = node.patience();
     let (node, system, supervisor) = (node.clone(), attachment.system().clone(), attachment.pid());
     let orphans: Vec<Orphan> = nodes.into_iter().map(|(key, node)| orphan(key, node, patience)).collect();
@@ -85,7 +88,7 @@ async fn wait_for(orphan: Orphan) -> Option<(Arc<str>, Pid)> {
 }
 
 fn tell_of_abandoned(system: &System, supervisor: Pid, path: Arc<str>, pid: Pid) {
-    tracing::warn!(%supervisor, %path, %pid, abandoned = true, "child did not stop in time");
+    log::orphan_is_late(system, supervisor, &path, pid);
     Books::of(system).abandoned();
     topic(system).tell(|| Report { supervisor, path, pid: Some(pid), what: What::Abandoned });
 }

@@ -47,10 +47,10 @@ enum Over {
 
 impl Driver {
     pub(super) fn new(node: SupervisorNode, attachment: Attachment<News>, waker: Waker, link: Link) -> Self {
-        let before = node.book().clear();
-        drop(before);
+        let past = node.book().clear();
+        drop(past);
         node.book().begin();
-        let inbox = Arc::new(Inbox::new(node.address()));
+        let inbox = Arc::new(Inbox::new(node.address(), node.downgrade()));
         let system = attachment.system().clone();
         Self {
             children: Children::new(node.clone(), system.clone(), inbox.clone(), link),

@@ -75,13 +75,14 @@ mod sync;
 mod task;
 #[cfg(test)]
 mod tests;
+mod trash;
 mod worker;
 
 pub use batch::Batch;
 pub use builder::Pool;
 pub use event::JobEvent;
-pub use handle::{PoolError, PoolHandle};
-pub use job::{DeadJob, Failure, JobError, JobId, JobRef};
+pub use handle::{PoolError, PoolHandle, WeakPoolHandle};
+pub use job::{DeadJob, Failure, Failures, JobError, JobId, JobRef};
 pub use job_handle::JobHandle;
 pub use office::Routing;
 pub use scale::Size;

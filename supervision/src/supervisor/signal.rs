@@ -8,6 +8,7 @@ use perennial_actors::ExitReason;
 
 use super::app::{App, ShutdownReport};
 use super::stop_signals::{StopSignal, StopSignals};
+use crate::log;
 use crate::policy::ChildKind;
 
 /// How often those are killed again that somebody was just restarting when all were killed.
@@ -125,11 +126,11 @@ impl<H> App<H> {
             reason = self.join() => return Finish::ByItself { reason, gave_up: self.gave_up() },
             signal = signals.recv() => signal,
         };
-        tracing::info!(?first, "told to stop: the tree goes down");
+        log::told_to_stop(self.system(), first);
         tokio::select! {
             report = self.shutdown() => Finish::Stopped(first, report),
             second = signals.recv() => {
-                tracing::warn!(?second, "told again: everybody is killed");
+                log::told_again(self.system(), second);
                 self.kill().await;
                 Finish::Killed(second)
             }
