@@ -38,9 +38,22 @@ pub fn catch_panic<T>(system: Option<&System>, code: impl FnOnce() -> T) -> Resu
 
 /// Returns the reason that the payload of a caught panic stands for, and drops the payload under a guard.
 pub fn reason_of(payload: Box<dyn Any + Send>, system: Option<&System>) -> ExitReason {
+    let payload = match payload.downcast::<Resumed>() {
+        Ok(resumed) => return resumed.0,
+        Err(payload) => payload,
+    };
     let panic = Panic::new(&*payload, system.and_then(System::panic_location));
     discard(payload);
     ExitReason::Panicked(Arc::new(panic))
+}
+
+/// The payload of a panic that was caught on another thread and goes on here.
+struct Resumed(ExitReason);
+
+/// Unwinds, so that the guard around the caller gives `reason`: for a panic that was caught on another thread, where its place
+/// was known. No panic hook is called.
+pub fn resume_panic(reason: ExitReason) -> ! {
+    panic::resume_unwind(Box::new(Resumed(reason)))
 }
 
 /// Runs `code` and goes on if it panics.
@@ -66,12 +79,12 @@ fn discard(mut payload: Box<dyn Any + Send>) {
 }
 
 /// Drops values one by one, each under a guard of its own: two panics in one unwinding would abort the process.
-pub(crate) fn drop_each<T>(values: impl IntoIterator<Item = T>) {
+pub fn drop_each<T>(values: impl IntoIterator<Item = T>) {
     values.into_iter().for_each(|value| ignore_panic(|| drop(value)));
 }
 
 /// Wakes tasks one by one. A waker is foreign code as soon as users poll a future themselves.
-pub(crate) fn wake_each(wakers: impl IntoIterator<Item = Waker>) {
+pub fn wake_each(wakers: impl IntoIterator<Item = Waker>) {
     wakers.into_iter().for_each(|waker| ignore_panic(|| waker.wake()));
 }
 
@@ -91,16 +104,23 @@ pub fn dispose<T: Send + 'static>(value: T) {
 }
 
 /// A value whose `Drop` may panic: it is dropped under a guard.
-pub(crate) struct Guarded<T>(Option<T>);
+pub struct Guarded<T>(Option<T>);
 
 impl<T> Guarded<T> {
-    pub(crate) const fn new(value: T) -> Self {
+    /// Puts a value under a guard.
+    pub const fn new(value: T) -> Self {
         Self(Some(value))
     }
 
-    /// Takes the value out of the guard.
-    pub(crate) fn into_inner(mut self) -> Option<T> {
+    /// Takes the value out of the guard; it is there unless it is being dropped.
+    pub fn into_inner(mut self) -> Option<T> {
         self.0.take()
+    }
+}
+
+impl<T> fmt::Debug for Guarded<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Guarded(..)")
     }
 }
 
@@ -126,6 +146,9 @@ impl<T> DerefMut for Guarded<T> {
 
 impl<T> Drop for Guarded<T> {
     fn drop(&mut self) {
+        if !mem::needs_drop::<T>() {
+            return;
+        }
         if let Some(value) = self.0.take() {
             ignore_panic(|| drop(value));
         }
@@ -133,16 +156,23 @@ impl<T> Drop for Guarded<T> {
 }
 
 /// A future in its place on the stack, dropped there under a guard: the locals of a handler that was killed may panic.
-pub(crate) struct InPlace<'a, F>(Pin<&'a mut Option<F>>);
+pub struct InPlace<'a, F>(Pin<&'a mut Option<F>>);
 
 impl<'a, F> InPlace<'a, F> {
-    pub(crate) const fn new(place: Pin<&'a mut Option<F>>) -> Self {
+    /// Takes charge of a future.
+    pub const fn new(place: Pin<&'a mut Option<F>>) -> Self {
         Self(place)
     }
 
     /// Returns the future, unless it was dropped.
-    pub(crate) fn get(&mut self) -> Option<Pin<&mut F>> {
+    pub fn get(&mut self) -> Option<Pin<&mut F>> {
         self.0.as_mut().as_pin_mut()
+    }
+}
+
+impl<F> fmt::Debug for InPlace<'_, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("InPlace(..)")
     }
 }
 

@@ -34,6 +34,7 @@ mod counters;
 mod exit;
 mod foreign;
 mod guard;
+mod guarded;
 mod incarnation;
 mod log;
 mod mailbox;
@@ -64,7 +65,12 @@ pub use untyped::ProcessState;
 
 /// For those who own identities and host incarnations: supervisors.
 pub mod host {
-    pub use crate::foreign::{Foreign, catch_panic, dispose, ignore_panic, reason_of};
+    pub use crate::actor::parent_of;
+    pub use crate::foreign::{
+        Foreign, Guarded, InPlace, catch_panic, dispose, drop_each, ignore_panic, reason_of, resume_panic,
+        wake_each,
+    };
+    pub use crate::guarded::{Each, catch_panics, dispose_each, wake_safely};
     pub use crate::process::{Attachment, End, Identity, OpenError, Parent, Step, Taker};
     pub use crate::system::Broadcast;
 }

@@ -1,6 +1,7 @@
 //! Starting actors: on their own, or as an incarnation of an identity that somebody else owns.
 
 use std::any::type_name;
+use std::borrow::Borrow;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -176,7 +177,7 @@ impl<M: Send + 'static> Identity<M> {
     /// nothing.
     pub fn start<A: Actor<Msg = M>>(
         &self,
-        args: Arc<A::Args>,
+        args: impl Borrow<A::Args> + Send + Sync + 'static,
         parent: Arc<dyn Parent>,
         run: u64,
     ) -> Result<Pid, StartError> {

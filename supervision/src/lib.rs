@@ -66,6 +66,7 @@ mod driver;
 mod engine;
 mod error;
 mod link;
+mod log;
 mod node;
 mod policy;
 pub mod pool;

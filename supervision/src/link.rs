@@ -3,6 +3,7 @@
 //! When a ractor actor has stopped, ractor tells its supervisor with which text, and nobody else. It gives it what it takes for the
 //! state of the actor, too; so that is where the way back is kept.
 
+use perennial_actors::host::dispose;
 use ractor::{ActorCell, ActorRef, SupervisionEvent};
 use tokio::sync::oneshot;
 
@@ -44,10 +45,18 @@ impl Farewell {
 
 /// What a supervisor makes of what ractor tells it.
 pub(crate) fn hear(event: SupervisionEvent) {
-    let SupervisionEvent::ActorTerminated(_, Some(mut state), text) = event else { return };
-    // Whatever else may be linked to a supervisor has another state.
-    if let Ok(Farewell(way)) = state.take::<Farewell>() {
-        // Nobody waits for it if the reason is known.
-        let _ = way.send(text);
+    match event {
+        SupervisionEvent::ActorTerminated(_, Some(state), text) => {
+            match state.msg.map(|state| state.downcast::<Farewell>()) {
+                // Nothing waits for it if the reason is known.
+                Some(Ok(farewell)) => drop(farewell.0.send(text)),
+                // What else may be linked to a supervisor has another state, which is a user's.
+                Some(Err(state)) => dispose(state),
+                None => {}
+            }
+        }
+        // So is an error.
+        SupervisionEvent::ActorFailed(_, error) => dispose(error),
+        _ => {}
     }
 }

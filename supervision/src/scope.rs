@@ -14,11 +14,10 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use perennial_actors::host::catch_panic;
+use perennial_actors::host::{Each, Guarded, catch_panics, ignore_panic};
 use perennial_actors::{ExitReason, Monitor, System};
 use tokio::sync::oneshot;
 
@@ -35,7 +34,7 @@ pub struct TaskScope<T> {
 }
 
 struct Task<T> {
-    result: oneshot::Receiver<Result<T, ExitReason>>,
+    result: oneshot::Receiver<Guarded<Result<T, ExitReason>>>,
     end: Monitor,
 }
 
@@ -92,15 +91,17 @@ impl<T: Send + 'static> TaskScope<T> {
     /// # }
     /// ```
     pub async fn join_all(mut self) -> Vec<Result<T, ExitReason>> {
-        let mut results = Vec::with_capacity(self.tasks.len());
+        // Those that are there are dropped one by one if this is.
+        let mut results = Each::new(Vec::with_capacity(self.tasks.len()));
         for task in std::mem::take(&mut self.tasks) {
-            results.push(match task.result.await {
-                Ok(result) => result,
+            let result = task.result.await.ok().and_then(Guarded::into_inner);
+            results.push(match result {
+                Some(result) => result,
                 // It was made to end, and could not say so itself.
-                Err(_) => Err(task.end.await.reason),
+                None => Err(task.end.await.reason),
             });
         }
-        results
+        results.into_vec()
     }
 
     /// The means to look at its tasks, and to end one of them.
@@ -111,7 +112,11 @@ impl<T: Send + 'static> TaskScope<T> {
 }
 
 /// A child that runs this future, which has one life only.
-fn once<T, F>(id: Arc<str>, task: F, told: oneshot::Sender<Result<T, ExitReason>>) -> Child<Infallible>
+fn once<T, F>(
+    id: Arc<str>,
+    task: F,
+    told: oneshot::Sender<Guarded<Result<T, ExitReason>>>,
+) -> Child<Infallible>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
@@ -121,15 +126,10 @@ where
         let life = life.lock().unwrap_or_else(PoisonError::into_inner).take();
         async move {
             let Some((task, told)) = life else { return Ok(()) };
-            let mut task: Pin<&mut F> = pin!(task);
-            let run = poll_fn(|cx| match catch_panic(Some(ctx.system()), || task.as_mut().poll(cx)) {
-                Ok(polled) => polled.map(Ok),
-                Err(panicked) => Err(panicked).into(),
-            });
-            let result = run.await;
+            let result = Guarded::new(catch_panics(Some(ctx.system().clone()), task).await);
             let end = result.as_ref().map(drop).map_err(Clone::clone);
-            // Whoever wanted it may have gone.
-            let _ = told.send(result);
+            // Whoever wanted it may have gone. A waker of theirs is foreign code.
+            ignore_panic(|| drop(told.send(result)));
             end
         }
     });

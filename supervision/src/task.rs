@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use perennial_actors::host::{Attachment, Step, catch_panic};
+use perennial_actors::host::{Attachment, Foreign, Guarded, Step, catch_panic};
 use perennial_actors::{ExitReason, Pid, System};
 use perennial_registry::{Registry, Whereis};
 use tokio::sync::watch;
@@ -75,7 +75,7 @@ impl Child<Infallible> {
         F: Fn(TaskContext) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<(), ExitReason>> + Send + 'static,
     {
-        let f = Arc::new(f);
+        let f = Arc::new(Foreign::new(f));
         Self::started_by(id, move |identity, birth| {
             let f = f.clone();
             birth.begin(identity, |attachment| live(attachment, f))
@@ -162,21 +162,23 @@ impl Line {
 }
 
 /// Lives through one incarnation.
-async fn live<F, Fut>(attachment: Attachment<Infallible>, f: Arc<F>)
+async fn live<F, Fut>(attachment: Attachment<Infallible>, f: Arc<Foreign<F>>)
 where
-    F: Fn(TaskContext) -> Fut,
+    F: Fn(TaskContext) -> Fut + Send,
     Fut: Future<Output = Result<(), ExitReason>>,
 {
     let (system, line) = (attachment.system().clone(), Line::new());
     let ctx = TaskContext { system: system.clone(), pid: attachment.pid(), line: line.clone() };
     let mut host = Host { attachment, line, started: false };
-    let mut code = match catch_panic(Some(&system), || Box::pin(f(ctx))) {
+    let code = match catch_panic(Some(&system), || Box::pin(f(ctx))) {
         Ok(code) => code,
         Err(reason) => return host.attachment.end(reason),
     };
+    // Also if this is dropped with its runtime, it goes under a guard of its own.
+    let mut code = Guarded::new(code);
     let reason = poll_fn(|cx| host.poll(code.as_mut(), cx)).await;
     // What it held may panic as it goes, which is then the reason.
-    let reason = catch_panic(Some(&system), || drop(code)).err().unwrap_or(reason);
+    let reason = catch_panic(Some(&system), || drop(code.into_inner())).err().unwrap_or(reason);
     host.line.tell(&reason);
     host.attachment.end(reason);
 }

@@ -3,13 +3,14 @@
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 
 use crate::address::{Address, Reply};
 use crate::agenda::Agenda;
 use crate::exit::ExitReason;
 use crate::foreign::ignore_panic;
 use crate::pid::Pid;
-use crate::process::Attachment;
+use crate::process::{Attachment, Parent};
 use crate::signal::Signal;
 use crate::sync::Exclusive;
 use crate::system::System;
@@ -204,6 +205,12 @@ impl<A: Actor> Context<A> {
         drop(agenda);
         attachment
     }
+}
+
+/// Returns the parent of an incarnation: whoever started it and is told of its end. `None` outside a tree.
+#[must_use]
+pub fn parent_of<A: Actor>(ctx: &Context<A>) -> Option<&Arc<dyn Parent>> {
+    ctx.attachment().parent()
 }
 
 impl<A: Actor> fmt::Debug for Context<A> {

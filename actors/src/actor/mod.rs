@@ -7,4 +7,4 @@ mod readiness;
 mod relations;
 mod work;
 
-pub use contract::{Actor, Context};
+pub use contract::{Actor, Context, parent_of};

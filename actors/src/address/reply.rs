@@ -4,6 +4,8 @@ use std::fmt;
 
 use tokio::sync::oneshot;
 
+use crate::foreign::ignore_panic;
+
 /// Answers one call, once. It may be kept and used later, or sent elsewhere and used there.
 ///
 /// Dropped without an answer it tells the caller so.
@@ -18,7 +20,7 @@ impl<T> Reply<T> {
 
     /// Answers. If the caller has stopped waiting, nobody notices: a late answer is unobservable.
     pub fn send(self, answer: T) {
-        let _ = self.0.send(answer);
+        ignore_panic(|| drop(self.0.send(answer)));
     }
 
     /// Whether the caller has stopped waiting, so that an answer would be work for nothing.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::report::{End, Reporter};
+use super::report::{End, Parent, Reporter};
 use super::shared::Process;
 use crate::exit::ExitReason;
 use crate::foreign::ignore_panic;
@@ -267,6 +267,15 @@ impl<M: Send + 'static> Attachment<M> {
     /// Whether the mailbox was not taken away from it.
     pub(crate) fn is_attached(&self) -> bool {
         self.process.queue.served_by() == Some(self.incarnation)
+    }
+
+    /// Returns the parent that is told of its end, if there is one.
+    #[must_use]
+    pub fn parent(&self) -> Option<&Arc<dyn Parent>> {
+        match &self.reporter {
+            Some(Reporter::Parent(parent, _)) => Some(parent),
+            _ => None,
+        }
     }
 
     /// The system that it lives in.

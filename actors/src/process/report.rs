@@ -1,5 +1,6 @@
 //! Whom an incarnation tells that it has started, and that it has ended.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -29,6 +30,10 @@ pub trait Parent: Send + Sync + 'static {
     fn started(&self, run: u64);
     /// It is over, and another incarnation may attach.
     fn ended(&self, run: u64, end: End);
+    /// Returns what a child may know of this parent, for those who know its type. `None` unless it is written.
+    fn as_any(&self) -> Option<&(dyn Any + Send + Sync)> {
+        None
+    }
 }
 
 /// Whom to tell.

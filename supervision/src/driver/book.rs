@@ -31,6 +31,13 @@ pub(crate) struct Book {
     pub(crate) gave_up: bool,
 }
 
+/// What is left of an incarnation: kept only to be dropped when the book is closed again.
+#[must_use = "specs and reasons are users' values, to be dropped under no lock"]
+pub(super) struct Past {
+    _engine: Option<Engine>,
+    _residents: Roster<Resident>,
+}
+
 /// A child of an incarnation.
 struct Resident {
     spec: ChildSpec,
@@ -53,42 +60,48 @@ impl Default for Book {
 }
 
 impl Book {
-    /// Begins anew, for a new incarnation. What was said of the one before is gone, also the children that it had taken in.
-    pub(super) fn begin(&mut self) {
-        self.retire();
+    /// Begins anew, for a new incarnation. What was said of the one before is gone, also the children that it had taken in:
+    /// returns what is left of them, to be dropped under no lock.
+    pub(super) fn begin(&mut self) -> Past {
+        let engine = self.retire();
         self.stragglers.clear();
         self.gave_up = false;
         self.numbers.clear();
         let children = self.plan.children.iter().map(ChildSpec::twin);
-        self.residents = (0..).zip(children.map(|spec| Resident { spec, pid: None })).collect();
+        let residents = (0..).zip(children.map(|spec| Resident { spec, pid: None })).collect();
+        let residents = std::mem::replace(&mut self.residents, residents);
         let children = self.plan.children.iter().map(|child| (child.id.clone(), child.policy.clone()));
         let seed = RandomState::new().hash_one(self.next_run.0);
         self.engine = Some(Engine::new(policy(&self.plan, seed), children, self.next_run));
+        Past { _engine: engine, _residents: residents }
     }
 
-    /// The incarnation is over.
-    pub(super) fn retire(&mut self) {
-        if let Some(engine) = self.engine.take() {
-            self.next_run = engine.next_run();
-        }
+    /// The incarnation is over. Returns its engine, which keeps reasons, to be dropped under no lock.
+    pub(super) fn retire(&mut self) -> Option<Engine> {
+        let engine = self.engine.take()?;
+        self.next_run = engine.next_run();
+        Some(engine)
     }
 
     /// Takes another plan over, all of whose children are there. They keep what they are, and with it all that runs.
-    pub(super) fn take_over(&mut self, mut plan: Plan) {
+    /// Returns the plan before and the nodes that are not used, to be dropped under no lock.
+    pub(super) fn take_over(&mut self, mut plan: Plan) -> (Plan, Vec<Arc<dyn Node>>) {
         let specs = self.residents.values().map(|resident| &resident.spec);
         let specs: HashMap<&Arc<str>, &ChildSpec> = specs.map(|spec| (&spec.id, spec)).collect();
+        let mut unused = Vec::new();
         for child in &mut plan.children {
             if let Some(spec) = specs.get(&child.id) {
-                child.node = spec.node.clone();
+                unused.push(std::mem::replace(&mut child.node, spec.node.clone()));
                 child.policy.kind = spec.policy.kind;
             }
         }
-        self.plan = plan;
+        (std::mem::replace(&mut self.plan, plan), unused)
     }
 
-    /// Takes a child in.
-    pub(super) fn admit(&mut self, key: Key, spec: ChildSpec) {
-        self.residents.insert(key.0, Resident { spec, pid: None });
+    /// Takes a child in. Returns the one that had its key, to be dropped under no lock.
+    pub(super) fn admit(&mut self, key: Key, spec: ChildSpec) -> Option<ChildSpec> {
+        let before = self.residents.insert(key.0, Resident { spec, pid: None })?;
+        Some(before.spec)
     }
 
     /// Lets a child go.

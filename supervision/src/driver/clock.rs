@@ -29,7 +29,7 @@ impl Clock {
     /// From now on it rings also when tokio's timers stand still.
     pub(super) fn be_certain(&mut self, system: &System) {
         if self.charge.is_none() {
-            self.charge = Some(Watchman::of(system).charge());
+            self.charge = Some(Watchman::of(system).charge(system));
             // What was set before is not known there.
             self.disarm();
         }

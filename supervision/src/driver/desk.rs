@@ -100,9 +100,9 @@ impl Desk {
             }
             _ => None,
         };
-        if let Some(child) = child {
-            book.admit(key, child);
-        }
+        let replaced = child.and_then(|child| book.admit(key, child));
+        drop(book);
+        drop(replaced);
     }
 
     pub(super) fn answer(&mut self, ticket: Ticket, result: Result<Granted, Refusal>) {
@@ -127,7 +127,8 @@ impl Desk {
             }
             Pending::Change { plan, reply } => {
                 if result.is_ok() {
-                    self.node.book().take_over(plan);
+                    let replaced = self.node.book().take_over(plan);
+                    drop(replaced);
                 }
                 reply.send(result.map(drop).map_err(|_| ChangeError::ShuttingDown));
             }

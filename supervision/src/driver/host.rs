@@ -14,13 +14,14 @@ use super::node::SupervisorNode;
 use super::turn::Driver;
 use crate::error::TreeEnded;
 use crate::link::{self, Link};
+use crate::log;
 
 /// Who wants to know which ractor actor a supervisor is.
 pub(super) type Announce = oneshot::Sender<Link>;
 
 /// Runs a supervisor. Its end, whatever it is, is told by its attachment.
 pub(super) async fn run(node: SupervisorNode, attachment: Attachment<News>, announce: Option<Announce>) {
-    let seat = Seat::default();
+    let (seat, system) = (Seat::default(), attachment.system().clone());
     match Host::spawn(None, Host(seat.clone()), (node, attachment)).await {
         Ok((host, ended)) => {
             if let Some(announce) = announce {
@@ -30,7 +31,7 @@ pub(super) async fn run(node: SupervisorNode, attachment: Attachment<News>, anno
             // It makes no difference here how it ended.
             let _ = ended.await;
         }
-        Err(error) => tracing::error!(%error, "ractor did not start a supervisor"),
+        Err(error) => log::supervisor_did_not_start(&system, error.to_string()),
     }
     // If it was killed, this is where it hears of it, and the remains are seen to. Ractor would hand a state on to its parent, who
     // may drop it when it likes.
@@ -78,9 +79,9 @@ impl Actor for Host {
             return Ok(());
         }
         let reason = driver.over().await;
-        let text = reason.to_string();
-        clean(reason)?;
-        myself.stop(Some(text));
+        clean(reason.clone())?;
+        // A clean reason is displayed by no code of users'.
+        myself.stop(Some(reason.to_string()));
         Ok(())
     }
 

@@ -45,7 +45,8 @@ impl SupervisorNode {
 
     /// Settles what it is to do, before it is started.
     pub(crate) fn settle(&self, plan: Plan) {
-        self.book().plan = plan;
+        let before = std::mem::replace(&mut self.book().plan, plan);
+        drop(before);
     }
 
     pub(crate) fn address(&self) -> Address<News> {

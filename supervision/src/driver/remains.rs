@@ -12,6 +12,7 @@ use super::inbox::News;
 use super::node::SupervisorNode;
 use super::totals::Books;
 use crate::engine::Key;
+use crate::log;
 use crate::node::Node;
 use crate::report::{Report, What, topic};
 
@@ -28,11 +29,13 @@ struct Orphan {
 /// supervisors stop theirs in good order, as in OTP. There is no round any more, so all go at once. The task that does so.
 pub(super) fn see_to(node: &SupervisorNode, mut attachment: Attachment<News>) -> Option<JoinHandle<()>> {
     attachment.handled();
-    let (nodes, passing): (Vec<_>, _) = {
+    let (engine, nodes, passing): (_, Vec<_>, _) = {
         let mut book = node.book();
-        book.retire();
-        (book.nodes().rev().map(|(key, node)| (key, node.clone())).collect(), book.passing())
+        let engine = book.retire();
+        (engine, book.nodes().rev().map(|(key, node)| (key, node.clone())).collect(), book.passing())
     };
+    // It keeps reasons, whose drop may look at the tree.
+    drop(engine);
     let patience = node.patience();
     let (node, system, supervisor) = (node.clone(), attachment.system().clone(), attachment.pid());
     let orphans: Vec<Orphan> = nodes.into_iter().map(|(key, node)| orphan(key, node, patience)).collect();
@@ -76,7 +79,7 @@ async fn wait_for(orphan: Orphan) -> Option<(Arc<str>, Pid)> {
 }
 
 fn tell_of_abandoned(system: &System, supervisor: Pid, path: Arc<str>, pid: Pid) {
-    tracing::warn!(%supervisor, %path, %pid, abandoned = true, "child did not stop in time");
+    log::orphan_is_late(system, supervisor, &path, pid);
     Books::of(system).abandoned();
     topic(system).tell(|| Report { supervisor, path, pid: Some(pid), what: What::Abandoned });
 }

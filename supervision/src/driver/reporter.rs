@@ -1,12 +1,12 @@
 //! Telling what a supervisor does: to the log, to subscribers, to the totals, and to the shutdown report.
 
 use perennial_actors::{Pid, System};
-use tracing::field::{DisplayValue, display};
 
 use super::children::Children;
 use super::node::SupervisorNode;
 use super::totals::Books;
 use crate::engine::{Key, Report as Found, Sign as Seen};
+use crate::log;
 use crate::report::{Report, Sign, What, topic};
 
 /// Tells what a supervisor does.
@@ -22,50 +22,32 @@ impl Reporter {
     }
 
     pub(super) fn report(&self, found: Found, children: &Children) {
-        let supervisor = self.supervisor;
+        let (system, child) = (&self.system, |key| move || self.named(key, children));
         // Only if somebody listens are the fields of an event computed.
         match found {
             Found::Started { key } => {
-                tracing::debug!(
-                    %supervisor, path = children.path(key), pid = self.pid(key),
-                    "child started"
-                );
+                log::child_started(system, child(key));
                 self.of_child(key, children, || What::Started);
             }
             Found::Terminated { key, reason } => {
-                tracing::info!(
-                    %supervisor, path = children.path(key), pid = self.pid(key), %reason,
-                    "child ended"
-                );
+                log::child_ended(system, child(key), &reason);
                 self.of_child(key, children, || What::Terminated { reason });
             }
             Found::StartFailed { key, reason } => {
-                tracing::warn!(
-                    %supervisor, path = children.path(key), pid = self.pid(key), %reason,
-                    "child did not start"
-                );
+                log::child_did_not_start(system, child(key), &reason);
                 self.of_child(key, children, || What::StartFailed { reason });
             }
             Found::Restarting { key, reason, restarts_left, delay } => {
-                tracing::info!(
-                    %supervisor, path = children.path(key), pid = self.pid(key), %reason, restarts_left, ?delay,
-                    "supervisor restarts a child"
-                );
+                log::child_restarts(system, child(key), &reason, restarts_left, delay);
                 Books::of(&self.system).restarted();
                 self.of_child(key, children, || What::Restarting { reason, restarts_left, delay });
             }
             Found::ShutdownError { key, reason } => {
-                tracing::warn!(
-                    %supervisor, path = children.path(key), pid = self.pid(key), %reason,
-                    "child was stopped, and ended otherwise"
-                );
+                log::child_ended_otherwise(system, child(key), &reason);
                 self.of_child(key, children, || What::ShutdownError { reason });
             }
             Found::Unresponsive { key, sign } => {
-                tracing::warn!(
-                    %supervisor, path = children.path(key), pid = self.pid(key), ?sign,
-                    "child does not get on"
-                );
+                log::child_hangs(system, child(key), sign);
                 self.of_child(key, children, || What::Unresponsive { sign: sign.into() });
             }
             Found::Late { key, abandoned } => self.late(key, abandoned, children),
@@ -73,17 +55,19 @@ impl Reporter {
         }
     }
 
-    /// The newest incarnation of a child, for the log.
-    fn pid(&self, key: Key) -> Option<DisplayValue<Pid>> {
-        self.node.book().pid_of(key).map(display)
+    /// A child, as the log names it.
+    fn named(&self, key: Key, children: &Children) -> log::Child {
+        log::Child {
+            supervisor: self.supervisor,
+            label: children.label().clone(),
+            id: children.id_of(key),
+            pid: self.node.book().pid_of(key),
+        }
     }
 
     fn late(&self, key: Key, abandoned: bool, children: &Children) {
         let path = children.path(key);
-        tracing::warn!(
-            supervisor = %self.supervisor, path, pid = self.pid(key), abandoned,
-            "child did not stop in time"
-        );
+        log::child_is_late(&self.system, || self.named(key, children), abandoned);
         self.node.book().is_late(key, path.into(), abandoned);
         self.of_child(key, children, || if abandoned { What::Abandoned } else { What::Killed });
     }
@@ -91,10 +75,7 @@ impl Reporter {
     fn gave_up(&self, key: Key, children: &Children) {
         let child = children.id_of(key);
         let path = children.label();
-        tracing::error!(
-            supervisor = %self.supervisor, %path, %child,
-            "supervisor gives up: too many restarts"
-        );
+        log::supervisor_gives_up(&self.system, self.supervisor, path, &child);
         Books::of(&self.system).gave_up();
         self.node.book().gave_up = true;
         let (supervisor, path) = (self.supervisor, path.clone());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use perennial_actors::host::{End, Parent};
+use perennial_actors::host::{End, Parent, ignore_panic, wake_safely};
 use perennial_actors::{ExitReason, StartError as NotStarted, System};
 use tokio::sync::{oneshot, watch};
 
@@ -23,6 +23,7 @@ enum Phase {
 /// A tree that was started.
 pub(crate) struct Root {
     pub(crate) node: SupervisorNode,
+    pub(crate) system: System,
     phase: watch::Sender<Phase>,
 }
 
@@ -30,16 +31,21 @@ impl Root {
     /// The reason of its end, when that has come.
     pub(crate) async fn over(&self) -> ExitReason {
         let mut phase = self.phase.subscribe();
-        match phase.wait_for(|phase| matches!(phase, Phase::Over(_))).await.as_deref() {
+        match wake_safely(phase.wait_for(|phase| matches!(phase, Phase::Over(_)))).await.as_deref() {
             Ok(Phase::Over(reason)) => reason.clone(),
             // Not reached: the sender lives as long as this does.
             Ok(Phase::Starting | Phase::Up) | Err(_) => ExitReason::NoProcess,
         }
     }
 
+    /// Enters another phase, and wakes those who wait for that.
+    fn enter(&self, phase: Phase) {
+        ignore_panic(|| drop(self.phase.send_replace(phase)));
+    }
+
     async fn up(&self) -> Result<(), ExitReason> {
         let mut phase = self.phase.subscribe();
-        match phase.wait_for(|phase| !matches!(phase, Phase::Starting)).await.as_deref() {
+        match wake_safely(phase.wait_for(|phase| !matches!(phase, Phase::Starting))).await.as_deref() {
             Ok(Phase::Up | Phase::Starting) => Ok(()),
             Ok(Phase::Over(reason)) => Err(reason.clone()),
             Err(_) => Err(ExitReason::NoProcess),
@@ -49,13 +55,13 @@ impl Root {
 
 impl Parent for Root {
     fn started(&self, _: u64) {
-        self.phase.send_replace(Phase::Up);
+        self.enter(Phase::Up);
     }
 
     /// Everything is refused before anybody hears that it is over.
     fn ended(&self, _: u64, end: End) {
         self.node.close(&end.reason);
-        self.phase.send_replace(Phase::Over(end.reason));
+        self.enter(Phase::Over(end.reason));
     }
 }
 
@@ -71,7 +77,7 @@ impl Starting {
         let checked = node.book().plan.check(node.id());
         checked.map_err(StartError::Spec)?;
         let label = node.id().clone();
-        let root = Arc::new(Root { node, phase: watch::Sender::new(Phase::Starting) });
+        let root = Arc::new(Root { node, system: system.clone(), phase: watch::Sender::new(Phase::Starting) });
         let birth = Birth { parent: root.clone(), run: 0, link: None };
         let begun = match root.node.open(system, &label) {
             Ok(()) => root.node.begin(birth, announce).map_err(|error| match error {

@@ -47,7 +47,8 @@ enum Over {
 
 impl Driver {
     pub(super) fn new(node: SupervisorNode, attachment: Attachment<News>, waker: Waker, link: Link) -> Self {
-        node.book().begin();
+        let past = node.book().begin();
+        drop(past);
         let inbox = Arc::new(Inbox::new(node.address()));
         let system = attachment.system().clone();
         Self {

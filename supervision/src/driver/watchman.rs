@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 use perennial_actors::System;
 use tokio::runtime::{self, RuntimeFlavor};
 
+use crate::log;
+
 /// How late a supervisor may be before its runtime is woken. Tokio's timers are late by up to a millisecond.
 const SLACK: Duration = Duration::from_millis(5);
 
@@ -54,6 +56,8 @@ pub(super) struct Charge {
     post: Arc<Post>,
     /// None if there is no other thread to wake.
     runtime: Option<runtime::Handle>,
+    /// Where it is logged if there is no thread.
+    system: System,
 }
 
 impl Watchman {
@@ -62,12 +66,12 @@ impl Watchman {
     }
 
     /// On a runtime with one thread nothing could help, and its time may be paused: what is left there is not looked at.
-    pub(super) fn charge(&self) -> Charge {
+    pub(super) fn charge(&self, system: &System) -> Charge {
         let runtime = runtime::Handle::try_current().ok();
         let runtime = runtime.filter(|it| !matches!(it.runtime_flavor(), RuntimeFlavor::CurrentThread));
         let mut words = self.0.lock();
         words.next += 1;
-        Charge { number: words.next, post: self.0.clone(), runtime }
+        Charge { number: words.next, post: self.0.clone(), runtime, system: system.clone() }
     }
 }
 
@@ -87,7 +91,7 @@ impl Charge {
             None => {
                 words.looks = Some(at);
                 drop(words);
-                begin(&self.post);
+                begin(&self.post, &self.system);
             }
             Some(looks) if at < looks => self.post.changed.notify_one(),
             Some(_) => {}
@@ -145,11 +149,11 @@ impl Word {
     }
 }
 
-fn begin(post: &Arc<Post>) {
+fn begin(post: &Arc<Post>, system: &System) {
     let watching = post.clone();
     let begun = thread::Builder::new().name("perennial-watchman".to_owned()).spawn(move || watching.watch());
     if let Err(error) = begun {
-        tracing::error!(%error, "no thread to see that deadlines are kept");
+        log::no_watchman(system, error);
         post.lock().looks = None;
     }
 }

@@ -3,17 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use perennial_actors::host::Each;
 use tokio::sync::mpsc;
 
 use super::job::JobError;
-use super::task::Outcome;
+use super::task::Kept;
 
 /// The results of jobs that were submitted together. To drop it changes nothing: the jobs are done.
 #[must_use = "the results come when they are asked for"]
 pub struct Batch<T, E> {
-    results: mpsc::UnboundedReceiver<(usize, Outcome<T, E>)>,
+    results: mpsc::UnboundedReceiver<(usize, Kept<T, E>)>,
     /// What came before its turn.
-    early: BTreeMap<usize, Outcome<T, E>>,
+    early: BTreeMap<usize, Kept<T, E>>,
     /// What was told before its turn.
     told: BTreeSet<usize>,
     next: usize,
@@ -21,7 +22,7 @@ pub struct Batch<T, E> {
 }
 
 impl<T, E> Batch<T, E> {
-    pub(super) const fn new(results: mpsc::UnboundedReceiver<(usize, Outcome<T, E>)>, len: usize) -> Self {
+    pub(super) const fn new(results: mpsc::UnboundedReceiver<(usize, Kept<T, E>)>, len: usize) -> Self {
         Self { results, early: BTreeMap::new(), told: BTreeSet::new(), next: 0, len }
     }
 
@@ -43,13 +44,13 @@ impl<T, E> Batch<T, E> {
     ///
     /// Nothing is lost if the future is dropped.
     pub async fn next_done(&mut self) -> Option<(usize, Result<T, JobError<E>>)> {
-        let next = match self.early.pop_first() {
+        let (index, result) = match self.early.pop_first() {
             Some(early) => early,
             None => self.results.recv().await?,
         };
-        self.told.insert(next.0);
+        self.told.insert(index);
         self.skip_told();
-        Some(next)
+        Some((index, result.into_inner()?))
     }
 
     /// The next result in the order in which the jobs were submitted, of those that were not told before; `None` when all were.
@@ -62,7 +63,7 @@ impl<T, E> Batch<T, E> {
             self.skip_told();
             if let Some(result) = self.early.remove(&self.next) {
                 self.next += 1;
-                return Some(result);
+                return result.into_inner();
             }
             let (index, result) = self.results.recv().await?;
             self.early.insert(index, result);
@@ -77,11 +78,12 @@ impl<T, E> Batch<T, E> {
 
     /// All results that were not told before, in the order in which the jobs were submitted.
     pub async fn all(mut self) -> Vec<Result<T, JobError<E>>> {
-        let mut all = Vec::with_capacity(self.len);
+        // Those that are there are dropped one by one if this is.
+        let mut all = Each::new(Vec::with_capacity(self.len));
         while let Some(result) = self.next_in_order().await {
             all.push(result);
         }
-        all
+        all.into_vec()
     }
 }
 

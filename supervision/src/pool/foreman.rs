@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::{Actor, Context, ExitReason};
+use perennial_actors::{Actor, Context, ExitReason, System};
 
 use super::handle::PoolHandle;
 use super::office::{Look, Shared};
 use super::scale::{Load, Scale};
 use super::stop::StopPool;
+use crate::log;
 
 /// How often it looks whether there are too few workers, or too many, unless it can see that there are not.
 const ROUND: Duration = Duration::from_millis(100);
@@ -52,7 +53,7 @@ where
         if is_forsaken {
             self.stop();
         }
-        self.resize(load, now);
+        self.resize(load, now, ctx.system());
         let due = next.map(|next| next.saturating_sub(now).max(Duration::from_millis(1)));
         if let Some(wait) = [round, due].into_iter().flatten().min() {
             ctx.start_timer("look", wait, Look);
@@ -75,7 +76,7 @@ where
     }
 
     /// One change at a time, and in a task of its own: whoever asks a supervisor must not keep it waiting.
-    fn resize(&mut self, load: Load, now: Duration) {
+    fn resize(&mut self, load: Load, now: Duration, system: &System) {
         let Some(scale) = &mut self.scale else { return };
         if self.resizing.as_ref().is_some_and(|resizing| !resizing.is_finished()) {
             return;
@@ -83,9 +84,10 @@ where
         let workers = self.pool.wanted();
         let wanted = scale.judge(workers, load, now);
         let Some(pool) = PoolHandle::of(&self.pool).filter(|_| wanted != workers) else { return };
+        let system = system.clone();
         self.resizing = Some(tokio::spawn(async move {
             if let Err(error) = pool.resize(wanted).await {
-                tracing::warn!(%error, "pool was not resized, and will be when it is looked after again");
+                log::pool_not_resized(&system, error);
             }
         }));
     }

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use perennial_actors::Subscription;
+use perennial_actors::host::Each;
 use tokio::runtime;
 use tokio::sync::mpsc;
 
@@ -102,9 +103,13 @@ where
         J: Send,
     {
         let (sender, results) = mpsc::unbounded_channel();
-        let jobs: Vec<J> = jobs.into_iter().collect();
+        let mut jobs: Vec<J> = jobs.into_iter().collect();
         let len = jobs.len();
-        for (index, job) in jobs.into_iter().enumerate() {
+        jobs.reverse();
+        // Those that are left are dropped one by one if this is.
+        let mut jobs = Each::new(jobs);
+        while let Some(job) = jobs.pop() {
+            let index = len - jobs.len() - 1;
             self.submit(job).put(Sink::Batch(index, sender.clone())).await?;
         }
         Ok(Batch::new(results, len))

@@ -6,6 +6,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use perennial_actors::ExitReason;
+use perennial_actors::host::Each;
 
 /// Why an attempt at a job failed.
 #[derive(Clone, Debug)]
@@ -19,12 +20,41 @@ pub enum Failure<E> {
     WorkerEnded(ExitReason),
 }
 
+/// Why the attempts at a job failed, in order. Clones are the same ones; they are dropped one by one, each under a guard.
+pub struct Failures<E>(Arc<Each<Failure<E>>>);
+
+impl<E> Failures<E> {
+    pub(super) fn new(failures: Each<Failure<E>>) -> Self {
+        Self(Arc::new(failures))
+    }
+}
+
+impl<E> Deref for Failures<E> {
+    type Target = [Failure<E>];
+
+    fn deref(&self) -> &[Failure<E>] {
+        &self.0
+    }
+}
+
+impl<E> Clone for Failures<E> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<E: fmt::Debug> fmt::Debug for Failures<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// Why a job has no result.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum JobError<E> {
     /// Every attempt that it had failed; the last failure is the last here. It is among the [dead jobs](super::PoolHandle::take_dead).
-    Failed(Arc<[Failure<E>]>),
+    Failed(Failures<E>),
     /// It was not begun before it expired.
     Expired,
     /// It was cancelled.
@@ -78,7 +108,7 @@ pub struct DeadJob<J, E> {
     /// The job itself.
     pub job: JobRef<J>,
     /// Why its attempts failed, in order.
-    pub failures: Arc<[Failure<E>]>,
+    pub failures: Failures<E>,
 }
 
 /// A job that was submitted, to be looked at. Clones are the same one.

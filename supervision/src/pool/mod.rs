@@ -81,7 +81,7 @@ pub use batch::Batch;
 pub use builder::Pool;
 pub use event::JobEvent;
 pub use handle::{PoolError, PoolHandle};
-pub use job::{DeadJob, Failure, JobError, JobId, JobRef};
+pub use job::{DeadJob, Failure, Failures, JobError, JobId, JobRef};
 pub use job_handle::JobHandle;
 pub use office::Routing;
 pub use scale::Size;

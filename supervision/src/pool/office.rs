@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError};
 
 use perennial_actors::Address;
+use perennial_actors::host::{Each, Guarded, dispose, ignore_panic};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -194,7 +195,7 @@ impl<J, T, E> Shared<J, T, E> {
         }
         let room = self.lock().tell_all();
         for _ in 0..room {
-            self.room.notify_one();
+            ignore_panic(|| self.room.notify_one());
         }
     }
 

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use perennial_actors::host::{dispose_each, ignore_panic, wake_safely};
+
 use super::board::Time;
 use super::event::JobEvent;
-use super::job::{DeadJob, Failure, JobError, JobRef};
+use super::job::{DeadJob, Failure, Failures, JobError, JobRef};
 use super::lane::Waiting;
 use super::office::{Draining, Shared, State};
 use super::stats::PoolStats;
 use super::sync::MutexGuard;
-use super::task::{Outcome, Task, Verdict};
+use super::task::{Kept, Outcome, Task, Verdict};
 
 /// What is behind the lock, and what is to be done when it is unlocked: to wake somebody, to give results, and to drop what may do
 /// anything as it is dropped.
@@ -59,7 +61,8 @@ pub(super) enum Trash<J, T, E> {
     Task(Arc<Task<J, T, E>>),
     Output(T),
     Failure(Failure<E>),
-    Failures(Arc<[Failure<E>]>),
+    Failures(Failures<E>),
+    Given(Arc<Task<J, T, E>>, Option<Kept<T, E>>),
     Dead(DeadJob<J, E>),
 }
 
@@ -118,7 +121,7 @@ where
         session.clear();
         session.end();
         // They need not wait.
-        self.room.notify_waiters();
+        ignore_panic(|| self.room.notify_waiters());
     }
 
     pub(super) fn take_dead(&self) -> Vec<DeadJob<J, E>> {
@@ -163,7 +166,7 @@ where
             tokio::pin!(emptied);
             emptied.as_mut().enable();
             let Some(_draining) = self.draining_unless_empty() else { return };
-            emptied.await;
+            wake_safely(emptied).await;
         }
     }
 }
@@ -317,7 +320,7 @@ where
         }
     }
 
-    fn bury(&mut self, task: Arc<Task<J, T, E>>, failures: Arc<[Failure<E>]>) {
+    fn bury(&mut self, task: Arc<Task<J, T, E>>, failures: Failures<E>) {
         if !task.claim() {
             self.state.books.dropped += 1;
             self.discard(Trash::Failures(failures));
@@ -376,21 +379,25 @@ where
             (Some(rest.given), Some(rest.trash))
         });
         for _ in 0..room {
-            pool.room.notify_one();
+            ignore_panic(|| pool.room.notify_one());
         }
         if errands.calls_foreman {
             pool.call_foreman();
         }
         pool.events.tell();
         if let Some((task, outcome)) = errands.result {
-            task.give(outcome);
+            // By the worker itself, under the guard that is around each.
+            drop(task.give(outcome));
         }
+        let mut trash = trash.unwrap_or_default();
         for (task, outcome) in given.into_iter().flatten() {
-            task.give(outcome);
+            let unwanted = task.give(outcome);
+            trash.push(Trash::Given(task, unwanted));
         }
         if is_emptied {
-            pool.emptied.notify_waiters();
+            ignore_panic(|| pool.emptied.notify_waiters());
         }
-        drop(trash);
+        // Elsewhere: this may be the turn of a supervisor, which has ended a worker or a pool.
+        dispose_each(trash);
     }
 }

@@ -1,5 +1,6 @@
 //! Bringing a pool to its end.
 
+use perennial_actors::host::ignore_panic;
 use tokio::task::JoinSet;
 
 use super::board::Phase;
@@ -82,7 +83,7 @@ where
         }
         session.end();
         // Those who wait for room need not.
-        self.shared().room.notify_waiters();
+        ignore_panic(|| self.shared().room.notify_waiters());
     }
 
     /// Stops all workers, at once.

@@ -8,6 +8,8 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use perennial_actors::host::wake_safely;
+
 use super::admission::{Draft, Refused};
 use super::job_handle::{JobHandle, Office};
 use super::office::{Shared, Turn};
@@ -184,7 +186,7 @@ where
             Err(Refused::Full(refused)) => draft = refused,
         }
         let mut in_line = pool.in_line();
-        room.await;
+        wake_safely(room).await;
         in_line.is_told = true;
         turn = Turn::Told;
     }

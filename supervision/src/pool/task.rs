@@ -1,17 +1,21 @@
 //! A job from its submission to its result, as everybody shares it who has to do with it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use perennial_actors::host::{Each, Guarded, catch_panic, wake_each};
 use tokio::sync::mpsc;
 
-use super::job::{Failure, JobError, JobId};
+use super::job::{Failure, Failures, JobError, JobId};
 use crate::policy::Backoff;
 
 /// What becomes of a job.
 pub(super) type Outcome<T, E> = Result<T, JobError<E>>;
+
+/// The same while the pool keeps it: dropped under a guard, as it holds users' values.
+pub(super) type Kept<T, E> = Guarded<Outcome<T, E>>;
 
 /// How a job is to be treated.
 #[derive(Clone, Copy, Debug)]
@@ -44,9 +48,9 @@ impl Default for Terms {
 pub(super) enum Sink<T, E> {
     Nobody,
     /// Here, until it is taken by whoever waits for it.
-    Here(Option<Outcome<T, E>>, Option<Waker>),
+    Here(Option<Kept<T, E>>, Option<Waker>),
     /// To the others, as number so many of them.
-    Batch(usize, mpsc::UnboundedSender<(usize, Outcome<T, E>)>),
+    Batch(usize, mpsc::UnboundedSender<(usize, Kept<T, E>)>),
 }
 
 impl<T, E> Sink<T, E> {
@@ -63,7 +67,8 @@ impl<T, E> Sink<T, E> {
 /// A job that was submitted.
 pub(super) struct Task<J, T, E> {
     pub(super) id: JobId,
-    pub(super) job: J,
+    /// Dropped under a guard of its own, whoever lets the task go last.
+    pub(super) job: Guarded<J>,
     /// How it is to be treated, if not as every job of its pool.
     terms: Option<Box<Terms>>,
     /// Whether anybody wants to know what becomes of it.
@@ -75,8 +80,7 @@ pub(super) struct Task<J, T, E> {
 
 struct Told<T, E> {
     /// Most jobs never fail, and a job that is small is quickly made and dropped.
-    #[expect(clippy::box_collection, reason = "it takes one word where there is none")]
-    failures: Option<Box<Vec<Failure<E>>>>,
+    failures: Option<Box<Each<Failure<E>>>>,
     sink: Sink<T, E>,
     /// Of whoever works at it.
     worker: Option<Waker>,
@@ -87,13 +91,14 @@ pub(super) enum Verdict<E> {
     /// It is tried again, after a delay.
     Again(Duration),
     /// It has had all its attempts.
-    Dead(Arc<[Failure<E>]>),
+    Dead(Failures<E>),
 }
 
 impl<J, T, E> Task<J, T, E> {
     pub(super) fn new(id: JobId, job: J, terms: Option<Box<Terms>>, sink: Sink<T, E>) -> Self {
         let is_wanted = sink.is_for_somebody();
         let told = Told { failures: None, sink, worker: None };
+        let job = Guarded::new(job);
         Self { id, job, terms, is_wanted, over: AtomicBool::new(false), told: Mutex::new(told) }
     }
 
@@ -112,41 +117,43 @@ impl<J, T, E> Task<J, T, E> {
         !self.over.swap(true, Ordering::AcqRel)
     }
 
-    /// Gives the result, by whoever has claimed to. Not under a lock: it wakes whoever waits.
-    pub(super) fn give(&self, outcome: Outcome<T, E>) {
+    /// Gives the result, by whoever has claimed to. Not under a lock: it wakes whoever waits. Returns what nobody wants,
+    /// to be dropped.
+    pub(super) fn give(&self, outcome: Outcome<T, E>) -> Option<Kept<T, E>> {
+        let outcome = Guarded::new(outcome);
         if outcome.is_ok() && !self.is_wanted {
             // The worker itself says so, and nobody else waits.
-            return;
+            return Some(outcome);
         }
         let mut told = self.told();
         let worker = told.worker.take();
-        let waiting = match std::mem::replace(&mut told.sink, Sink::Nobody) {
-            Sink::Here(_, waiting) => {
+        let (waiting, unwanted) = match std::mem::replace(&mut told.sink, Sink::Nobody) {
+            Sink::Here(before, waiting) => {
                 told.sink = Sink::Here(Some(outcome), None);
                 drop(told);
-                waiting
+                (waiting, before)
             }
             Sink::Batch(index, others) => {
                 drop(told);
-                // Whoever wanted it may have gone.
-                let _ = others.send((index, outcome));
-                None
+                (None, send(&others, index, outcome))
             }
             Sink::Nobody => {
                 drop(told);
-                drop(outcome);
-                None
+                (None, Some(outcome))
             }
         };
-        worker.into_iter().chain(waiting).for_each(Waker::wake);
+        wake_each(worker.into_iter().chain(waiting));
+        unwanted
     }
 
     /// Whether there is no use in working on; if there is, it wakes the worker when that changes.
     pub(super) fn poll_over(&self, cx: &Context<'_>) -> bool {
-        let mut told = self.told();
-        match &mut told.worker {
-            Some(known) => known.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
+        let known = self.told().worker.as_ref().is_some_and(|known| known.will_wake(cx.waker()));
+        if !known {
+            // Cloned and dropped under no lock: a waker may be anything.
+            let waker = cx.waker().clone();
+            let before = self.told().worker.replace(waker);
+            drop(before);
         }
         // Looked at after the waker was left, and set before it is taken.
         self.is_over()
@@ -160,7 +167,7 @@ impl<J, T, E> Task<J, T, E> {
         all.push(failure);
         let failures = u32::try_from(all.len()).unwrap_or(u32::MAX);
         if failures >= terms.attempts {
-            return Verdict::Dead(std::mem::take(&mut **all).into());
+            return Verdict::Dead(Failures::new(std::mem::take(&mut **all)));
         }
         let delay = |backoff: &Backoff| backoff.delay(failures - 1, self.draw(failures));
         Verdict::Again(terms.backoff.as_ref().map_or(Duration::ZERO, delay))
@@ -183,6 +190,17 @@ impl<J, T, E> AsRef<J> for Task<J, T, E> {
     }
 }
 
+/// Sends the result of one of many. Returns it if nobody waits for it any more.
+fn send<T, E>(
+    others: &mpsc::UnboundedSender<(usize, Kept<T, E>)>,
+    index: usize,
+    outcome: Kept<T, E>,
+) -> Option<Kept<T, E>> {
+    // A waker of whoever waits may panic; the result is there by then.
+    let sent = catch_panic(None, || others.send((index, outcome)));
+    sent.ok()?.err().map(|refused| refused.0.1)
+}
+
 /// A job, for whoever waits for its result and does not know what it is.
 pub(super) trait Promise<T, E>: Send + Sync {
     /// The result, once.
@@ -194,22 +212,24 @@ pub(super) trait Promise<T, E>: Send + Sync {
 
 impl<J: Send + Sync, T: Send, E: Send + Sync> Promise<T, E> for Task<J, T, E> {
     fn poll_outcome(&self, cx: &Context<'_>) -> Poll<Outcome<T, E>> {
-        let mut told = self.told();
-        let Sink::Here(place, waiting) = &mut told.sink else { return Poll::Pending };
-        if let Some(outcome) = place.take() {
-            return Poll::Ready(outcome);
-        }
-        match waiting {
-            Some(known) => known.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
-        Poll::Pending
+        // Cloned and dropped under no lock: a waker may be anything.
+        let waker = cx.waker().clone();
+        let (outcome, unused) = {
+            let mut told = self.told();
+            let Sink::Here(place, waiting) = &mut told.sink else { return Poll::Pending };
+            match place.take() {
+                Some(outcome) => (outcome.into_inner(), Some(waker)),
+                None => (None, waiting.replace(waker)),
+            }
+        };
+        drop(unused);
+        outcome.map_or(Poll::Pending, Poll::Ready)
     }
 
     fn cancel(&self) -> bool {
         let first = self.claim();
         if first {
-            self.give(Err(JobError::Cancelled));
+            drop(self.give(Err(JobError::Cancelled)));
         }
         first
     }

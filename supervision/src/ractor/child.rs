@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use perennial_actors::host::Foreign;
 use ractor::{Actor, Message};
 
 use super::life;
@@ -16,7 +17,8 @@ impl<M: Message> Child<M> {
         id: impl Into<Arc<str>>,
         make: impl Fn() -> (A, A::Arguments) + Send + Sync + 'static,
     ) -> Self {
-        let make: Arc<dyn Fn() -> (A, A::Arguments) + Send + Sync> = Arc::new(make);
+        let make = Foreign::new(make);
+        let make: Arc<dyn Fn() -> (A, A::Arguments) + Send + Sync> = Arc::new(move || make());
         Self::started_by(id, move |identity, birth| {
             let (make, link) = (make.clone(), birth.link.clone());
             birth.begin(identity, |attachment| life::live(attachment, make, link))

@@ -2,17 +2,15 @@
 
 use std::error::Error;
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::Future;
 use std::sync::Arc;
-use std::task::Poll;
 
 use perennial_actors::ExitReason;
-use perennial_actors::host::catch_panic;
+use perennial_actors::host::{Guarded, catch_panic, catch_panics};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 
 use super::bell::{self, Sound};
-use super::house::House;
+use super::house::{House, State};
 use crate::link::Farewell;
 
 /// A user's actor. Ractor runs this, so what happens inside a callback is known here, with its type.
@@ -21,7 +19,7 @@ pub(super) struct Hosted<A: Actor>(pub(super) Arc<House<A>>);
 impl<A: Actor> Actor for Hosted<A> {
     type Msg = A::Msg;
     type State = Farewell;
-    type Arguments = (A::Arguments, Farewell);
+    type Arguments = (Guarded<A::Arguments>, Farewell);
 
     async fn pre_start(
         &self,
@@ -29,8 +27,9 @@ impl<A: Actor> Actor for Hosted<A> {
         (args, farewell): Self::Arguments,
     ) -> Result<Farewell, ActorProcessingErr> {
         let mut visit = self.visit(&myself);
+        let args = args.into_inner().ok_or(Gone)?;
         let started = run(visit.house, |actor| actor.pre_start(myself, args)).await;
-        let started = started.map(|state| visit.state = Some(Box::new(state)));
+        let started = started.map(|state| visit.state = Some(Guarded::new(Box::new(state))));
         visit.end(started)?;
         Ok(farewell)
     }
@@ -38,7 +37,7 @@ impl<A: Actor> Actor for Hosted<A> {
     async fn post_start(&self, myself: ActorRef<A::Msg>, _: &mut Farewell) -> Result<(), ActorProcessingErr> {
         let mut visit = self.visit(&myself);
         let owner = visit.cell.clone();
-        let state = visit.state.as_deref_mut().ok_or(Gone)?;
+        let state = &mut **visit.state.as_deref_mut().ok_or(Gone)?;
         let done = run(visit.house, |actor| actor.post_start(myself, state)).await;
         visit.end(done)?;
         self.hang_bell(owner).await;
@@ -53,7 +52,7 @@ impl<A: Actor> Actor for Hosted<A> {
         _: &mut Farewell,
     ) -> Result<(), ActorProcessingErr> {
         let mut visit = self.visit(&myself);
-        let state = visit.state.as_deref_mut().ok_or(Gone)?;
+        let state = &mut **visit.state.as_deref_mut().ok_or(Gone)?;
         let done = run(visit.house, |actor| actor.handle(myself, message, state)).await;
         visit.end(done)
     }
@@ -78,7 +77,7 @@ impl<A: Actor> Actor for Hosted<A> {
             }
             None => {
                 let mut visit = self.visit(&myself);
-                let state = visit.state.as_deref_mut().ok_or(Gone)?;
+                let state = &mut **visit.state.as_deref_mut().ok_or(Gone)?;
                 let done = run(visit.house, |actor| actor.handle_supervisor_evt(myself, event, state)).await;
                 visit.end(done)
             }
@@ -87,7 +86,7 @@ impl<A: Actor> Actor for Hosted<A> {
 
     async fn post_stop(&self, myself: ActorRef<A::Msg>, _: &mut Farewell) -> Result<(), ActorProcessingErr> {
         let mut visit = self.visit(&myself);
-        let state = visit.state.as_deref_mut().ok_or(Gone)?;
+        let state = &mut **visit.state.as_deref_mut().ok_or(Gone)?;
         let done = run(visit.house, |actor| actor.post_stop(myself, state)).await;
         if done.is_ok() {
             self.0.say_good_bye();
@@ -120,7 +119,7 @@ impl<A: Actor> Hosted<A> {
 struct Visit<'a, A: Actor> {
     house: &'a House<A>,
     cell: ActorCell,
-    state: Option<Box<A::State>>,
+    state: Option<State<A>>,
     returned: bool,
     goes_on: bool,
 }
@@ -156,13 +155,8 @@ where
     A: Actor,
     F: Future<Output = Result<T, ActorProcessingErr>>,
 {
-    let mut code = pin!(catch_panic(Some(&house.system), || callback(&house.actor))?);
-    let done = poll_fn(|cx| match catch_panic(Some(&house.system), || code.as_mut().poll(cx)) {
-        Ok(Poll::Pending) => Poll::Pending,
-        Ok(Poll::Ready(done)) => Poll::Ready(Ok(done)),
-        Err(panicked) => Poll::Ready(Err(panicked)),
-    });
-    done.await?.map_err(ExitReason::failed)
+    let code = catch_panic(Some(&house.system), || callback(&house.actor))?;
+    catch_panics(Some(house.system.clone()), code).await?.map_err(ExitReason::failed)
 }
 
 /// What ractor is told of a failure that is known here.

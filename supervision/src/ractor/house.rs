@@ -1,9 +1,9 @@
 //! What an incarnation's host and the ractor actor that it hosts share.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use perennial_actors::host::{Attachment, Step, Taker};
+use perennial_actors::host::{Attachment, Guarded, Step, Taker, catch_panic, wake_each};
 use perennial_actors::{ExitReason, System};
 use ractor::{Actor, ActorCell};
 
@@ -11,14 +11,17 @@ use super::bell;
 
 /// Between a host and its ractor actor. The locks guard nothing but values that are put down and picked up.
 pub(super) struct House<A: Actor> {
-    pub(super) actor: A,
+    pub(super) actor: Guarded<A>,
     pub(super) system: System,
     taker: Taker<A::Msg>,
     /// Here while no callback has it, so that it is the host who drops it, and not ractor or the supervisor, to whom ractor would
     /// send it.
-    state: Mutex<Option<Box<A::State>>>,
+    state: Mutex<Option<State<A>>>,
     notes: Mutex<Notes>,
 }
+
+/// The state of an actor, dropped under a guard of its own.
+pub(super) type State<A> = Guarded<Box<<A as Actor>::State>>;
 
 /// Whose turn it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -55,7 +58,7 @@ impl<A: Actor> House<A> {
             below: Vec::new(),
         };
         Self {
-            actor,
+            actor: Guarded::new(actor),
             system: attachment.system().clone(),
             taker: attachment.taker(),
             state: Mutex::new(None),
@@ -129,21 +132,29 @@ impl<A: Actor> House<A> {
             change(&mut notes);
             notes.waker.take()
         };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        wake_each(waker);
     }
 
     pub(super) fn bell(&self) -> Option<ActorCell> {
         self.notes().bell.clone()
     }
 
-    pub(super) fn pick_up(&self) -> Option<Box<A::State>> {
+    pub(super) fn pick_up(&self) -> Option<State<A>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    pub(super) fn put_down(&self, state: Box<A::State>) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = Some(state);
+    pub(super) fn put_down(&self, state: State<A>) {
+        let before = self.state.lock().unwrap_or_else(PoisonError::into_inner).replace(state);
+        drop(before);
+    }
+
+    /// Drops the state, and the actor if nothing else has it any more. Returns the reason if one of them panics.
+    pub(super) fn clear(self: Arc<Self>) -> Option<ExitReason> {
+        let system = self.system.clone();
+        let state = self.pick_up().and_then(Guarded::into_inner);
+        let panicked = catch_panic(Some(&system), || drop(state)).err();
+        let actor = Arc::into_inner(self).and_then(|house| house.actor.into_inner());
+        panicked.or(catch_panic(Some(&system), || drop(actor)).err())
     }
 
     /// Writes down why it failed; the first time counts.

@@ -1,14 +1,13 @@
 //! The life of one incarnation that is a ractor actor, as its host sees it.
 
 use std::future::{Future, poll_fn};
-use std::panic;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use perennial_actors::ExitReason;
-use perennial_actors::host::{Attachment, Step, catch_panic};
+use perennial_actors::{ExitReason, System};
+use perennial_actors::host::{self, Attachment, Guarded, Step, catch_panic};
 use ractor::concurrency::JoinHandle;
 use ractor::{Actor, ActorCell, SpawnErr};
 use tokio::sync::oneshot;
@@ -18,6 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use super::hosted::Hosted;
 use super::house::House;
 use crate::link::{Farewell, Link};
+use crate::log;
 
 /// For how long an incarnation that has ended waits for what only others can bring about: that those below it are gone, which
 /// ractor has killed, and that ractor's event has come to the supervisor.
@@ -39,10 +39,10 @@ pub(super) async fn live<A: Actor>(
         Ok(spawned) => host.serve(spawned).await,
         Err(reason) => reason,
     };
-    wait_for(host.house.below()).await;
+    wait_for(host.house.below(), &system).await;
     // The actor and its state, which may panic as they go.
     let Host { house, attachment } = host;
-    let reason = catch_panic(Some(&system), || drop(house)).err().unwrap_or(reason);
+    let reason = house.clear().unwrap_or(reason);
     attachment.end(reason);
 }
 
@@ -62,12 +62,13 @@ impl<A: Actor> Host<A> {
     /// Starts the actor, in this task: whoever is told to stop meanwhile, or killed, only has to drop the attempt.
     async fn start(&mut self, args: A::Arguments, link: Option<Link>) -> Result<Spawned, ExitReason> {
         let (farewell, text) = Farewell::new();
-        let (hosted, args) = (Hosted(self.house.clone()), (args, farewell));
-        let mut spawning: Pin<Box<dyn Future<Output = _> + Send>> = match link {
+        let (hosted, args) = (Hosted(self.house.clone()), (Guarded::new(args), farewell));
+        let spawning: Pin<Box<dyn Future<Output = _> + Send>> = match link {
             Some(link) => Box::pin(Hosted::spawn_linked(None, hosted, args, link.into_cell())),
             None => Box::pin(Hosted::spawn(None, hosted, args)),
         };
         let system = self.attachment.system().clone();
+        let mut spawning = Guarded::new(spawning);
         let spawned = poll_fn(|cx| {
             if let Poll::Ready(step) = self.attachment.poll_order(cx) {
                 return Poll::Ready(Err(reason_of(step)));
@@ -79,7 +80,7 @@ impl<A: Actor> Host<A> {
             }
         });
         let spawned = spawned.await;
-        catch_panic(Some(&system), || drop(spawning))?;
+        catch_panic(Some(&system), || drop(spawning.into_inner()))?;
         let (actor, ended) = spawned?
             .map_err(|error: SpawnErr| self.house.failure().unwrap_or_else(|| ExitReason::failed(error)))?;
         self.attachment.started();
@@ -130,8 +131,7 @@ impl<A: Actor> Host<A> {
         }
         if let Some(payload) = joined.err().and_then(|error| error.try_into_panic().ok()) {
             // Not a callback, but something that was dropped with one.
-            let system = self.attachment.system();
-            return catch_panic(Some(system), || panic::resume_unwind(payload)).err().unwrap_or_default();
+            return host::reason_of(payload, Some(self.attachment.system()));
         }
         if !self.house.has_said_good_bye() {
             return ExitReason::Killed;
@@ -167,11 +167,11 @@ fn reason_of(step: Step<()>) -> ExitReason {
 }
 
 /// Waits until those are gone who were below an actor. Ractor has killed them, and did not wait.
-async fn wait_for(below: Vec<ActorCell>) {
+async fn wait_for(below: Vec<ActorCell>, system: &System) {
     let deadline = Instant::now() + PATIENCE;
     for cell in below {
         if timeout_at(deadline, cell.wait(None)).await.is_err() {
-            tracing::warn!(actor = %cell.get_id(), "a child of a ractor actor outlives it");
+            log::ractor_child_outlives(system, cell.get_id());
         }
     }
 }

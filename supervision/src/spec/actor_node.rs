@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::host::Identity;
+use perennial_actors::host::{Guarded, Identity, catch_panics};
 use perennial_actors::{ExitReason, Handle, Pid, StartError, System};
 use perennial_registry::{Name, Registry};
 
@@ -56,6 +56,10 @@ impl<M: Send + 'static> Node for ActorNode<M> {
         let probe = self.probe.as_ref()?;
         let (address, question) = (self.identity.address(), probe.question.clone());
         let timeout = probe.policy.timeout;
-        Some(Box::pin(async move { address.call(|reply| question(reply)).timeout(timeout).await.is_ok() }))
+        // The question is the user's, and may panic as it is made or dropped: then there is no answer.
+        let answered = async move {
+            Guarded::new(address.call(|reply| question(reply)).timeout(timeout).await).is_ok()
+        };
+        Some(Box::pin(async move { catch_panics(None, answered).await.unwrap_or(false) }))
     }
 }

@@ -1,10 +1,11 @@
 //! One child: an actor, how it is started, restarted, watched and stopped.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use perennial_actors::host::Identity;
+use perennial_actors::host::{Foreign, Identity};
 use perennial_actors::{Actor, Address, ExitReason, Mailbox, Pid, StartError};
 use perennial_registry::Name;
 
@@ -30,10 +31,25 @@ pub struct Child<M: Send + 'static> {
     start: Arc<StartFn<M>>,
 }
 
+/// What every incarnation of an actor starts from. It is dropped in a task of its own, whoever lets it go last.
+struct SharedArgs<T: Send + 'static>(Arc<Foreign<T>>);
+
+impl<T: Send + 'static> Clone for SharedArgs<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T: Send + 'static> Borrow<T> for SharedArgs<T> {
+    fn borrow(&self) -> &T {
+        &self.0
+    }
+}
+
 impl<M: Send + 'static> Child<M> {
     /// A child that is an actor `A`, each of whose incarnations starts from the same `args`.
     pub fn new<A: Actor<Msg = M>>(id: impl Into<Arc<str>>, args: A::Args) -> Self {
-        let args = Arc::new(args);
+        let args = SharedArgs(Arc::new(Foreign::new(args)));
         Self::started_by(id, move |identity, birth| {
             identity.start::<A>(args.clone(), birth.parent, birth.run)
         })

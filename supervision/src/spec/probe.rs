@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::Reply;
+use perennial_actors::host::Foreign;
 
 use crate::policy::ProbePolicy;
 
@@ -35,7 +36,8 @@ pub(super) type Question<M> = Arc<dyn Fn(Reply<()>) -> M + Send + Sync>;
 impl<M> Probe<M> {
     /// Asks with this message.
     pub fn new(question: impl Fn(Reply<()>) -> M + Send + Sync + 'static) -> Self {
-        Self { policy: ProbePolicy::usual(), question: Arc::new(question) }
+        let question = Foreign::new(question);
+        Self { policy: ProbePolicy::usual(), question: Arc::new(move |reply| question(reply)) }
     }
 
     /// Sets how long after an answer, or after a missed one, it is asked again.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use perennial_actors::{ExitReason, Handle};
+use perennial_actors::{ExitReason, Handle, System};
 
 use crate::driver::Root;
 use crate::node::Node;
@@ -55,6 +55,11 @@ impl<H> App<H> {
         let mut stragglers = Vec::new();
         self.root.node.stragglers(&mut stragglers);
         ShutdownReport { reason, stragglers }
+    }
+
+    /// Returns the system that it lives in.
+    pub(super) fn system(&self) -> &System {
+        &self.root.system
     }
 
     /// Whether its root gave up.

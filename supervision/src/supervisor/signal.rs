@@ -7,6 +7,7 @@ use std::time::Duration;
 use perennial_actors::ExitReason;
 
 use super::app::{App, ShutdownReport};
+use crate::log;
 use crate::policy::ChildKind;
 
 /// How often those are killed again that somebody was just restarting when all were killed.
@@ -108,11 +109,11 @@ impl<H> App<H> {
             reason = self.join() => return Ok(Finish::ByItself { reason, gave_up: self.gave_up() }),
             signal = signals.next() => signal,
         };
-        tracing::info!(?first, "told to stop: the tree goes down");
+        log::told_to_stop(self.system(), first);
         tokio::select! {
             report = self.shutdown() => Ok(Finish::Stopped(first, report)),
             second = signals.next() => {
-                tracing::warn!(?second, "told again: everybody is killed");
+                log::told_again(self.system(), second);
                 self.kill().await;
                 Ok(Finish::Killed(second))
             }
