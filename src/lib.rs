@@ -1,11 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 pub use perennial_actors::{
-    Actor, Address, Call, CallError, CallFuture, Capacity, Closed, Context, Counters, DeadLetter, DeadReason,
-    Down, Event, ExitReason, Failure, Handle, InspectError, Mailbox, Monitor, MonitorId, NoProcess,
-    OnRestart, Outage, Overflow, Panic, PanicLocations, Permit, Pid, Piped, ProcessInfo, ProcessState,
-    Recipient, Reply, Reserving, SendError, Sending, SendingUntil, Signal, Spawn, Subscription, System,
-    SystemBuilder, TimerId, WeakAddress,
+    Actor, Address, Call, CallError, CallFuture, Capacity, CloseHook, Closed, Context, Counters, DeadLetter,
+    DeadReason, Down, Event, ExitReason, Failure, Handle, InspectError, Mailbox, Monitor, MonitorId,
+    NoProcess, OnRestart, Outage, Overflow, Panic, PanicLocations, Permit, Pid, Piped, ProcessInfo,
+    ProcessState, Recipient, Reply, Reserving, SendError, Sending, SendingUntil, Signal, Spawn, Subscription,
+    System, SystemBuilder, TimerId, WeakAddress, WeakHandle,
 };
 pub use perennial_registry::{
     BindError, Change, DuplicateKeys, Group, GroupChange, GroupMonitor, HandOverError, JoinError, KeyChange,

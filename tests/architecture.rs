@@ -68,6 +68,25 @@ fn the_table_never_waits_and_hides_nothing() {
     );
 }
 
+/// What a map does to its keys, and what a waker does, is users' code; the map runs it under its locks.
+#[test]
+fn the_registry_runs_no_foreign_code_under_a_lock_or_without_a_guard() {
+    let files = library("registry");
+    let is_table = |source: &Source| source.path.to_string_lossy().ends_with("table.rs");
+    let files: Vec<Source> = files.into_iter().filter(|source| !is_table(source)).collect();
+    let maps = ["Table<K", "HashMap<K", "HashSet<K", "BTreeMap<K", "BTreeSet<K"];
+    assert_none(
+        "no key of a map is a user's value",
+        &offenders(&files, |line| maps.iter().any(|map| line.contains(map))),
+    );
+    let guard = "ignore_panic(|| ";
+    assert_none(
+        "a waker is woken under a guard",
+        &offenders(&files, |line| line.contains(".wake()") && !line.contains(guard)),
+    );
+    assert_none("panics are caught in actors only", &offenders(&files, |line| line.contains("catch_unwind")));
+}
+
 #[test]
 fn the_engine_is_pure() {
     let files = sources("supervision/src/engine");

@@ -42,6 +42,7 @@ mod order;
 mod pid;
 mod process;
 mod relations;
+mod seq_map;
 mod signal;
 mod spawn;
 mod sync;
@@ -50,8 +51,9 @@ mod untyped;
 
 pub use actor::{Actor, Context};
 pub use address::{
-    Address, Call, CallError, CallFuture, Closed, Handle, InspectError, Monitor, NoProcess, Outage, Permit,
-    ProcessInfo, Recipient, Reply, Reserving, SendError, Sending, SendingUntil, WeakAddress,
+    Address, Call, CallError, CallFuture, CloseHook, Closed, Handle, InspectError, Monitor, NoProcess,
+    Outage, Permit, ProcessInfo, Recipient, Reply, Reserving, SendError, Sending, SendingUntil, WeakAddress,
+    WeakHandle,
 };
 pub use agenda::{Piped, TimerId};
 pub use counters::Counters;
@@ -72,5 +74,6 @@ pub mod host {
     };
     pub use crate::guarded::{Each, catch_panics, dispose_each, wake_safely};
     pub use crate::process::{Attachment, End, Identity, OpenError, Parent, Step, Taker};
-    pub use crate::system::Broadcast;
+    pub use crate::seq_map::SeqMap;
+    pub use crate::system::{Broadcast, Sent};
 }

@@ -9,6 +9,7 @@ use super::waiting::Waiting;
 use crate::exit::ExitReason;
 use crate::order::Order;
 use crate::pid::Pid;
+use crate::seq_map::SeqMap;
 
 /// Who works through the mailbox.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -90,7 +91,12 @@ pub(crate) struct Seldom<M> {
     /// Messages `first..=last` that were dropped to make room. Apart from the losses, so that no flood pushes those out.
     drops: VecDeque<(u64, u64)>,
     pub(crate) watchers: Vec<(u64, Watcher)>,
-    pub(crate) hooks: Vec<Hook>,
+    /// The hooks of the incarnation that is attached.
+    pub(crate) end_hooks: Vec<Hook>,
+    /// The hooks that run when the mailbox is closed, by their numbers.
+    pub(crate) close_hooks: SeqMap<Hook>,
+    /// The number of the newest hook on the close.
+    pub(crate) newest_hook: u64,
     /// How many times it was closed, and not all hooks have run yet.
     pub(crate) closings: u32,
     /// Who watches since then: to be told when they have.
@@ -99,19 +105,6 @@ pub(crate) struct Seldom<M> {
     pub(crate) outage: Option<Outage>,
     pub(crate) fate_wakers: Vec<Waker>,
     pub(crate) next_watcher: u64,
-}
-
-impl<M> Seldom<M> {
-    /// Takes out the hooks that wait for the end of this incarnation.
-    pub(crate) fn hooks_of(&mut self, incarnation: u32) -> Vec<Hook> {
-        if !self.hooks.iter().any(|hook| hook.incarnation.is_some()) {
-            return Vec::new();
-        }
-        let hooks = std::mem::take(&mut self.hooks);
-        let (over, kept) = hooks.into_iter().partition(|hook| hook.incarnation == Some(incarnation));
-        self.hooks = kept;
-        over
-    }
 }
 
 /// What the senders' lock guards.
@@ -190,7 +183,9 @@ impl<M> Lanes<M> {
                 losses: VecDeque::new(),
                 drops: VecDeque::new(),
                 watchers: Vec::new(),
-                hooks: Vec::new(),
+                end_hooks: Vec::new(),
+                close_hooks: SeqMap::default(),
+                newest_hook: 0,
                 closings: 0,
                 late_watchers: Vec::new(),
                 outage: None,

@@ -154,7 +154,8 @@ impl<M> Queue<M> {
         bury(&mut lanes, &batch, reason, &mut leftover);
         if let Some(seldom) = lanes.seldom_if_any() {
             leftover.wakers.extend(seldom.waiting.refuse_all());
-            leftover.hooks.append(&mut seldom.hooks);
+            let hooks = std::mem::take(&mut seldom.close_hooks);
+            leftover.hooks.extend(hooks.into_values().map(|(_, hook)| hook));
             leftover.is_closing = !leftover.hooks.is_empty();
             seldom.closings += u32::from(leftover.is_closing);
             leftover.outage = seldom.outage.take();
@@ -192,7 +193,7 @@ impl<M> Queue<M> {
         if let Some(incarnation) = lanes.served_by() {
             leftover.ended = Some(incarnation);
             leftover.hooks =
-                lanes.seldom_if_any().map(|seldom| seldom.hooks_of(incarnation)).unwrap_or_default();
+                lanes.seldom_if_any().map(|seldom| std::mem::take(&mut seldom.end_hooks)).unwrap_or_default();
             leftover.losses.extend(lanes.remember_loss(lanes.since + 1, settled(lanes, batch), reason));
         }
         // Accepted before everything in the lane, so it goes to its front (invariant 3).

@@ -25,7 +25,7 @@ mod shared;
 mod tests;
 
 pub(crate) use alarms::{Alarm, Alarms, Struck};
-pub use broadcast::{Broadcast, Subscription};
+pub use broadcast::{Broadcast, Sent, Subscription};
 pub use dead_letters::{DeadLetter, DeadReason};
 pub use events::Event;
 pub use panics::PanicLocations;

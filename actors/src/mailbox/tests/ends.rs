@@ -231,10 +231,15 @@ fn a_hook_of_an_incarnation_comes_with_its_end_and_with_no_other() {
 #[test]
 fn a_name_that_was_laid_down_is_not_given_up_again() {
     let queue = Checked::served(Mailbox::default());
-    let named = Hook { name: Some("one".into()), ..hook() };
-    assert!(queue.hook(named).is_ok());
-    assert!(queue.unname("two").is_none() && queue.unname("one").is_some() && queue.unname("one").is_none());
-    assert!(queue.names().is_empty() && queue.close(&failed()).expect("it was open").hooks.is_empty());
+    let named = |name: &'static str| Hook { name: Some(name.into()), ..hook() };
+    let [one, other] = ["one", "other"].map(|name| queue.hook(named(name)).ok().expect("it is open"));
+    assert!(queue.names() == ["one", "other"] && queue.has_close_hook(one));
+    assert!(queue.remove_close_hook(one).is_some() && queue.remove_close_hook(one).is_none());
+    assert!(queue.names() == ["other"] && !queue.has_close_hook(one));
+    assert_eq!(queue.close(&failed()).expect("it was open").hooks.len(), 1);
+    queue.open();
+    let again = queue.hook(named("one")).ok().expect("it is open again");
+    assert!(!queue.has_close_hook(other) && ![one, other].contains(&again), "no number is used twice");
 }
 
 /// An error that looks at the mailbox when it is dropped, as anything that users make may do.
