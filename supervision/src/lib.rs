@@ -91,7 +91,8 @@ pub use scope::TaskScope;
 pub use spec::{Child, ChildSpec, Probe, SpecError};
 pub use supervisor::{
     App, DynamicHandle, DynamicSupervisor, Finish, PartitionKey, PartitionSupervisor, Partitions,
-    ResizeError, ShutdownReport, StopSignal, Supervisor, SupervisorHandle, Template,
+    ResizeError, ShutdownReport, StopSignal, Supervised, Supervisor, SupervisorHandle, Template,
+    WeakDynamicHandle, WeakPartitions, WeakSupervisorHandle,
 };
 pub use task::TaskContext;
 pub use tree::{ChildCounts, ChildInfo, ChildStart, ChildState, Straggler, Tree};

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use perennial_actors::host::{Attachment, Foreign, Guarded, Step, catch_panic};
+use perennial_actors::host::{Attachment, Foreign, Guarded, Parent, Step, catch_panic};
 use perennial_actors::{ExitReason, Pid, System};
 use perennial_registry::{Registry, Whereis};
 use tokio::sync::watch;
@@ -88,6 +88,7 @@ impl Child<Infallible> {
 pub struct TaskContext {
     system: System,
     pid: Pid,
+    parent: Option<Arc<dyn Parent>>,
     line: Arc<Line>,
 }
 
@@ -102,6 +103,11 @@ impl TaskContext {
     #[must_use]
     pub const fn pid(&self) -> Pid {
         self.pid
+    }
+
+    /// Returns whoever started it and is told of its end.
+    pub(crate) fn parent(&self) -> Option<&dyn Parent> {
+        self.parent.as_deref()
     }
 
     /// Ready when the task is told to stop; the reason. From this call on, whether or not the future is ever polled, the task is
@@ -168,7 +174,8 @@ where
     Fut: Future<Output = Result<(), ExitReason>>,
 {
     let (system, line) = (attachment.system().clone(), Line::new());
-    let ctx = TaskContext { system: system.clone(), pid: attachment.pid(), line: line.clone() };
+    let (pid, parent) = (attachment.pid(), attachment.parent().cloned());
+    let ctx = TaskContext { system: system.clone(), pid, parent, line: line.clone() };
     let mut host = Host { attachment, line, started: false };
     let code = match catch_panic(Some(&system), || Box::pin(f(ctx))) {
         Ok(code) => code,

@@ -123,6 +123,8 @@ async fn everything_that_is_reported_is_logged_with_the_same_fields() {
     tell(&address, Msg::Take(secs(1)));
     tokio::time::sleep(ms(100)).await;
     let _ = app.shutdown().await;
+    // Lines are written in a task of their own: it has run when the time goes on.
+    tokio::time::sleep(ms(1)).await;
 
     let told: Vec<Report> = std::iter::from_fn(|| reports.try_next()).collect();
     let logged = std::mem::take(&mut *listener.0.lock().expect("nobody panics here"));

@@ -1,5 +1,6 @@
 //! What a supervisor is told, through its mailbox.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use perennial_actors::host::{End, Parent};
@@ -7,6 +8,7 @@ use perennial_actors::{Address, Pid, Reply};
 use tokio::runtime;
 
 use super::book::Book;
+use super::node::{SupervisorNode, WeakSupervisorNode};
 use crate::engine::{Event, Key, Run};
 use crate::error::{ChangeError, ChildError, NotStarted};
 use crate::spec::{ChildSpec, Plan};
@@ -58,11 +60,15 @@ pub(crate) enum Which {
 }
 
 /// How children report to their supervisor: through its address, whichever incarnation of it lives.
-pub(super) struct Inbox(Address<News>);
+pub(super) struct Inbox {
+    address: Address<News>,
+    /// What children may know of their parent. Weak, because it keeps its children.
+    supervisor: WeakSupervisorNode,
+}
 
 impl Inbox {
-    pub(super) const fn new(address: Address<News>) -> Self {
-        Self(address)
+    pub(super) fn new(node: &SupervisorNode) -> Self {
+        Self { address: node.address(), supervisor: node.downgrade() }
     }
 
     /// Puts in that others have had their turn, when they have. What is in the inbox already would be seen to in this one.
@@ -76,7 +82,7 @@ impl Inbox {
 
     /// Puts news in. The mailbox is unbounded; if it is closed, the tree is gone and nobody has to know any more.
     pub(super) fn put(&self, news: News) {
-        let _ = self.0.cast(news);
+        let _ = self.address.cast(news);
     }
 }
 
@@ -100,6 +106,15 @@ impl Parent for Inbox {
         let (key, run) = unpack(number);
         self.put(News::Ended(key, run, end));
     }
+
+    fn as_any(&self) -> Option<&(dyn Any + Send + Sync)> {
+        Some(&self.supervisor)
+    }
+}
+
+/// Returns the supervisor that a parent is, if it is one and is there.
+pub(crate) fn supervisor_of(parent: &dyn Parent) -> Option<SupervisorNode> {
+    parent.as_any()?.downcast_ref::<WeakSupervisorNode>()?.upgrade()
 }
 
 /// The inbox, for the children of a supervisor that watches any of them.
@@ -119,6 +134,10 @@ impl Parent for Watched {
 
     fn ended(&self, number: u64, end: End) {
         self.0.ended(number, end);
+    }
+
+    fn as_any(&self) -> Option<&(dyn Any + Send + Sync)> {
+        self.0.as_any()
     }
 }
 

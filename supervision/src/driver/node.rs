@@ -8,6 +8,7 @@ use perennial_actors::{Address, Mailbox};
 
 use super::book::Book;
 use super::inbox::News;
+use crate::policy::Kind;
 use crate::spec::{ChildSpec, Plan};
 
 /// A supervisor, whichever incarnation of it lives. Cheap to clone.
@@ -41,6 +42,11 @@ impl SupervisorNode {
 
     pub(crate) fn downgrade(&self) -> WeakSupervisorNode {
         WeakSupervisorNode(Arc::downgrade(&self.0))
+    }
+
+    /// Returns `true` if its children come and go.
+    pub(crate) fn is_dynamic(&self) -> bool {
+        matches!(self.book().plan.kind, Kind::Dynamic { .. })
     }
 
     /// Settles what it is to do, before it is started.

@@ -7,8 +7,8 @@ use super::job::JobId;
 use super::job_handle::Office;
 use super::lane::{Stand, Waiting};
 use super::office::{Routing, Shared, State, Turn};
-use super::session::Trash;
 use super::task::{Sink, Task, Terms};
+use super::trash::Trash;
 
 /// A job that is to be taken in.
 pub(super) struct Draft<J, T, E> {

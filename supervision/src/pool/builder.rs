@@ -5,10 +5,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use perennial_actors::host::{Foreign, dispose_each};
 use perennial_actors::{Mailbox, System};
 
 use super::board::Board;
-use super::closures::Calls;
+use super::closures::{Blocks, Calls};
 use super::foreman::Foreman;
 use super::handle::PoolHandle;
 use super::office::{Bell, Routing, Shared};
@@ -79,8 +80,8 @@ where
         }
         let weak = supervisor.handle().downgrade();
         let is_elastic = size.min() < size.max();
-        let shared = Arc::new(Shared::new(board, size.min(), is_elastic, DEAD, weak));
-        let (args, pool) = (Arc::new(args), shared.clone());
+        let shared = Arc::new(Shared::new(board, size.min(), is_elastic, DEAD, weak, dispose_each));
+        let (args, pool) = (Arc::new(Foreign::new(args)), shared.clone());
         let worker = move |slot: usize| {
             let args = DeskArgs::<W> { pool: pool.clone(), slot, args: args.clone() };
             Child::new::<Desk<W>>(slot.to_string(), Arc::new(args))
@@ -107,7 +108,7 @@ where
         F: Fn(&J) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        Self::new::<Calls<F, J, Fut>>(id, size, Arc::new(function))
+        Self::new::<Calls<F, J, Fut>>(id, size, Arc::new(Foreign::new(function)))
     }
 
     /// A pool of workers that call a function for every job which may block: it runs on a thread that is there for that. What
@@ -117,17 +118,7 @@ where
         J: Clone,
         F: Fn(J) -> Result<T, E> + Send + Sync + 'static,
     {
-        let function = Arc::new(function);
-        Self::of(id, size, move |job: &J| {
-            let (function, job) = (function.clone(), job.clone());
-            async move {
-                match tokio::task::spawn_blocking(move || function(job)).await {
-                    Ok(result) => result,
-                    // As if the worker had panicked itself. It was not cancelled: nobody could.
-                    Err(error) => std::panic::resume_unwind(error.into_panic()),
-                }
-            }
-        })
+        Self::new::<Blocks<F, J>>(id, size, Arc::new(Foreign::new(function)))
     }
 
     /// Sets how many jobs may wait, at least one. Whoever submits another waits for room.

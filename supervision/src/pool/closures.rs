@@ -1,16 +1,17 @@
 //! Workers that are a function.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use perennial_actors::ExitReason;
+use perennial_actors::host::{Foreign, Guarded, catch_panic, resume_panic};
+use perennial_actors::{ExitReason, System};
 
 use super::worker::{Worker, Workplace};
 
 /// A worker that calls a function of a job, and keeps nothing.
-pub(super) struct Calls<F, J, Fut> {
-    function: Arc<F>,
+pub(super) struct Calls<F: Send + 'static, J, Fut> {
+    function: Arc<Foreign<F>>,
     types: PhantomData<fn(J) -> Fut>,
 }
 
@@ -25,13 +26,56 @@ where
     type Job = J;
     type Output = T;
     type Error = E;
-    type Args = Arc<F>;
+    type Args = Arc<Foreign<F>>;
 
-    async fn init(function: &Arc<F>, _: &Workplace) -> Result<Self, ExitReason> {
+    async fn init(function: &Self::Args, _: &Workplace) -> Result<Self, ExitReason> {
         Ok(Self { function: function.clone(), types: PhantomData })
     }
 
     fn work(&mut self, job: &J) -> impl Future<Output = Result<T, E>> + Send {
         (self.function)(job)
+    }
+}
+
+/// A worker that calls a function of a job on a thread where it may block.
+pub(super) struct Blocks<F: Send + 'static, J> {
+    function: Arc<Foreign<F>>,
+    system: System,
+    types: PhantomData<fn(J)>,
+}
+
+impl<F, J, T, E> Worker for Blocks<F, J>
+where
+    F: Fn(J) -> Result<T, E> + Send + Sync + 'static,
+    J: Clone + Send + Sync + 'static,
+    T: Send + 'static,
+    E: Send + Sync + 'static,
+{
+    type Job = J;
+    type Output = T;
+    type Error = E;
+    type Args = Arc<Foreign<F>>;
+
+    async fn init(function: &Self::Args, at: &Workplace) -> Result<Self, ExitReason> {
+        Ok(Self { function: function.clone(), system: at.system.clone(), types: PhantomData })
+    }
+
+    fn work(&mut self, job: &J) -> impl Future<Output = Result<T, E>> + Send {
+        // The job may be dropped unused, and the result unseen.
+        let (function, system, job) = (self.function.clone(), self.system.clone(), Guarded::new(job.clone()));
+        async move {
+            let call = move || job.into_inner().map(|job| Guarded::new(function(job)));
+            // Caught where it happens: only that thread knows where that is.
+            let called = tokio::task::spawn_blocking(move || catch_panic(Some(&system), call)).await;
+            match called.unwrap_or(Ok(None)) {
+                Ok(result) => match result.and_then(Guarded::into_inner) {
+                    Some(result) => result,
+                    // The runtime is on its way out.
+                    None => pending().await,
+                },
+                // As if the worker had panicked itself.
+                Err(reason) => resume_panic(reason),
+            }
+        }
     }
 }

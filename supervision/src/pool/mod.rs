@@ -75,6 +75,7 @@ mod sync;
 mod task;
 #[cfg(test)]
 mod tests;
+mod trash;
 mod worker;
 
 pub use batch::Batch;

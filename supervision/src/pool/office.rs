@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError};
 
 use perennial_actors::Address;
-use perennial_actors::host::{Each, Guarded, dispose, ignore_panic};
+use perennial_actors::host::ignore_panic;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -16,7 +16,8 @@ use super::job::{DeadJob, JobError};
 use super::stats::{Books, is_sampled};
 use super::sync::{Mutex, MutexGuard};
 use super::task::{Task, Terms};
-use crate::supervisor::WeakSupervisor;
+use super::trash::{Discard, Trash};
+use crate::supervisor::WeakSupervisorHandle;
 
 /// What a worker is told.
 pub(super) enum Bell {
@@ -51,7 +52,7 @@ pub(super) struct Shared<J, T, E> {
     workers: OnceLock<Box<[Address<Bell>]>>,
     foreman: OnceLock<Address<Look>>,
     /// Weak, because it keeps its children, and they keep this.
-    pub(super) supervisor: WeakSupervisor,
+    pub(super) supervisor: WeakSupervisorHandle,
     /// There may be room.
     pub(super) room: Notify,
     /// Some wait for room, and were not told of what there may be.
@@ -61,6 +62,7 @@ pub(super) struct Shared<J, T, E> {
     pub(super) events: Events,
     /// How many workers there are to be.
     wanted: AtomicUsize,
+    discard: Discard<J, T, E>,
     /// One change of the workers at a time.
     pub(super) changing: tokio::sync::Mutex<()>,
 }
@@ -99,7 +101,8 @@ impl<J, T, E> Shared<J, T, E> {
         wanted: usize,
         stamps_all: bool,
         max_dead: usize,
-        supervisor: WeakSupervisor,
+        supervisor: WeakSupervisorHandle,
+        discard: Discard<J, T, E>,
     ) -> Self {
         let state = State {
             board,
@@ -131,6 +134,7 @@ impl<J, T, E> Shared<J, T, E> {
             emptied: Notify::new(),
             events: Events::new(),
             wanted: wanted.into(),
+            discard,
             changing: tokio::sync::Mutex::const_new(()),
         }
     }
@@ -256,12 +260,16 @@ impl<J, T, E> Drop for Shared<J, T, E> {
     /// Nobody knows the pool any more, so nobody will do what waits in it.
     fn drop(&mut self) {
         let submitted = std::mem::take(&mut self.intake.lock().jobs).into_iter().map(|job| job.item);
-        let waiting = self.lock().board.clear();
-        for task in waiting.into_iter().chain(submitted) {
-            if task.claim() {
-                task.give(Err(JobError::Dropped));
-            }
-        }
+        let (waiting, dead) = {
+            let mut state = self.lock();
+            (state.board.clear(), std::mem::take(&mut state.dead))
+        };
+        let tasks = waiting.into_iter().chain(submitted).map(|task| {
+            let unwanted = if task.claim() { task.give(Err(JobError::Dropped)) } else { None };
+            Trash::Given(task, unwanted)
+        });
+        // Elsewhere: the last to know it may be a supervisor.
+        (self.discard)(tasks.chain(dead.into_iter().map(Trash::Dead)).collect());
     }
 }
 

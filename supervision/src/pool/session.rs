@@ -12,7 +12,8 @@ use super::lane::Waiting;
 use super::office::{Draining, Shared, State};
 use super::stats::PoolStats;
 use super::sync::MutexGuard;
-use super::task::{Kept, Outcome, Task, Verdict};
+use super::task::{Outcome, Task, Verdict};
+use super::trash::Trash;
 
 /// What is behind the lock, and what is to be done when it is unlocked: to wake somebody, to give results, and to drop what may do
 /// anything as it is dropped.
@@ -54,17 +55,6 @@ impl<J, T, E> Errands<J, T, E> {
 
 /// A result, and whose it is.
 type Given<J, T, E> = (Arc<Task<J, T, E>>, Outcome<T, E>);
-
-/// What is only to be dropped.
-#[expect(dead_code, reason = "it is kept for nothing but to be dropped")]
-pub(super) enum Trash<J, T, E> {
-    Task(Arc<Task<J, T, E>>),
-    Output(T),
-    Failure(Failure<E>),
-    Failures(Failures<E>),
-    Given(Arc<Task<J, T, E>>, Option<Kept<T, E>>),
-    Dead(DeadJob<J, E>),
-}
 
 impl<J, T, E> Shared<J, T, E>
 where

@@ -9,8 +9,9 @@ use super::board::{Next, Time};
 use super::event::JobEvent;
 use super::job::Failure;
 use super::office::Shared;
-use super::session::{Session, Trash};
+use super::session::Session;
 use super::task::Task;
+use super::trash::Trash;
 
 /// Where a worker sits.
 #[derive(Clone, Copy, Debug)]

@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use perennial_actors::host::{Foreign, InPlace};
 use perennial_actors::{Actor, Context, ExitReason, Handle, Pid, System};
 use tokio::time::sleep_until;
 
@@ -110,7 +111,7 @@ type MadeOf<W> = Made<<W as Worker>::Output, <W as Worker>::Error>;
 pub(super) struct DeskArgs<W: Worker> {
     pub(super) pool: Arc<Pooled<W>>,
     pub(super) slot: usize,
-    pub(super) args: Arc<W::Args>,
+    pub(super) args: Arc<Foreign<W::Args>>,
 }
 
 impl<W: Worker> Actor for Desk<W> {
@@ -169,9 +170,12 @@ impl<W: Worker> Desk<W> {
 async fn attempt<W: Worker>(worker: &mut W, pool: &Pooled<W>, leased: LeasedOf<W>) -> MadeOf<W> {
     let Leased { task, since, time_limit } = leased;
     let mut alarm = None;
-    let mut work = pin!(worker.work(&task.job));
+    let mut place = pin!(Some(worker.work(&task.job)));
+    // What the user's future holds may panic as it goes: with a result at hand, or in a worker that is killed.
+    let mut work = InPlace::new(place.as_mut());
     let attempt = poll_fn(|cx| {
-        if let Poll::Ready(result) = work.as_mut().poll(cx) {
+        let Some(code) = work.get() else { return Poll::Ready(Attempt::GivenUp) };
+        if let Poll::Ready(result) = code.poll(cx) {
             return Poll::Ready(
                 result.map_or_else(|error| Attempt::Failed(Failure::Error(error)), Attempt::Done),
             );

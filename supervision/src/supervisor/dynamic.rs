@@ -9,7 +9,7 @@ use perennial_actors::{Address, Handle, Pid, System};
 use super::app::App;
 use super::builder::supervisor_policy;
 use super::handle::{ask, look, start_child};
-use crate::driver::{Ask, Book, SupervisorNode, Which, start};
+use crate::driver::{Ask, Book, SupervisorNode, WeakSupervisorNode, Which, start};
 use crate::error::{ChildError, StartChildError, StartError};
 use crate::node::Node;
 use crate::policy::{Backoff, ChildPolicy, Intensity, Kind, Restart};
@@ -159,7 +159,35 @@ impl fmt::Debug for DynamicSupervisor {
 #[derive(Clone)]
 pub struct DynamicHandle(SupervisorNode);
 
+/// A handle that does not keep the supervisor: see [`WeakSupervisorHandle`](crate::WeakSupervisorHandle).
+#[derive(Clone)]
+pub struct WeakDynamicHandle(WeakSupervisorNode);
+
+impl WeakDynamicHandle {
+    /// Returns the handle, or `None` if the supervisor is gone.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<DynamicHandle> {
+        self.0.upgrade().map(DynamicHandle)
+    }
+}
+
+impl fmt::Debug for WeakDynamicHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("WeakDynamicHandle").field(&self.upgrade()).finish()
+    }
+}
+
 impl DynamicHandle {
+    pub(super) const fn new(node: SupervisorNode) -> Self {
+        Self(node)
+    }
+
+    /// Returns a handle that does not keep the supervisor.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakDynamicHandle {
+        WeakDynamicHandle(self.0.downgrade())
+    }
+
     /// What the tree below it looks like at this moment.
     #[must_use]
     pub fn tree(&self) -> Tree {

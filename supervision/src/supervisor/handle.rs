@@ -23,13 +23,24 @@ use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
 #[derive(Clone)]
 pub struct SupervisorHandle(pub(super) SupervisorNode);
 
-/// The same for those who are kept by the supervisor themselves.
+/// A handle that does not keep the supervisor: once its tree is over and no [`SupervisorHandle`] is left, it is gone.
+///
+/// A supervisor keeps the `Args` of its children. A [`SupervisorHandle`] in them would keep the supervisor, and with it the
+/// `Args`, for ever; this does not. A child needs neither: see [`Supervised`](crate::Supervised).
 #[derive(Clone)]
-pub(crate) struct WeakSupervisor(WeakSupervisorNode);
+pub struct WeakSupervisorHandle(WeakSupervisorNode);
 
-impl WeakSupervisor {
-    pub(crate) fn upgrade(&self) -> Option<SupervisorHandle> {
+impl WeakSupervisorHandle {
+    /// Returns the handle, or `None` if the supervisor is gone.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<SupervisorHandle> {
         self.0.upgrade().map(SupervisorHandle)
+    }
+}
+
+impl fmt::Debug for WeakSupervisorHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("WeakSupervisorHandle").field(&self.upgrade()).finish()
     }
 }
 
@@ -38,8 +49,10 @@ impl SupervisorHandle {
         Self(node)
     }
 
-    pub(crate) fn downgrade(&self) -> WeakSupervisor {
-        WeakSupervisor(self.0.downgrade())
+    /// Returns a handle that does not keep the supervisor.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakSupervisorHandle {
+        WeakSupervisorHandle(self.0.downgrade())
     }
 
     /// What the tree below it looks like at this moment. It is a look, not a request: it takes no time of any supervisor, and

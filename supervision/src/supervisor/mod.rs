@@ -16,11 +16,12 @@ mod dynamic;
 mod handle;
 mod partition;
 mod signal;
+mod supervised;
 
 pub use app::{App, ShutdownReport};
 pub use builder::Supervisor;
-pub use dynamic::{DynamicHandle, DynamicSupervisor, Template};
-pub use handle::SupervisorHandle;
-pub(crate) use handle::WeakSupervisor;
-pub use partition::{PartitionKey, PartitionSupervisor, Partitions, ResizeError};
+pub use dynamic::{DynamicHandle, DynamicSupervisor, Template, WeakDynamicHandle};
+pub use supervised::Supervised;
+pub use handle::{SupervisorHandle, WeakSupervisorHandle};
+pub use partition::{PartitionKey, PartitionSupervisor, Partitions, ResizeError, WeakPartitions};
 pub use signal::{Finish, StopSignal};

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 
 use super::app::App;
 use super::builder::Supervisor;
-use super::handle::SupervisorHandle;
+use super::handle::{SupervisorHandle, WeakSupervisorHandle};
 use crate::error::{ChildError, StartError};
 use crate::policy::{Backoff, Restart, Strategy};
 use crate::spec::{Child, ChildSpec, SpecError};
@@ -144,6 +144,35 @@ pub struct Partitions<M: Send + 'static> {
     size: Arc<Size>,
 }
 
+/// The partitions, without keeping their supervisor: see [`WeakSupervisorHandle`].
+pub struct WeakPartitions<M: Send + 'static> {
+    supervisor: WeakSupervisorHandle,
+    addresses: Arc<[Address<M>]>,
+    size: Arc<Size>,
+}
+
+impl<M: Send + 'static> WeakPartitions<M> {
+    /// Returns the partitions, or `None` if their supervisor is gone.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Partitions<M>> {
+        let supervisor = self.supervisor.upgrade()?;
+        Some(Partitions { supervisor, addresses: self.addresses.clone(), size: self.size.clone() })
+    }
+}
+
+impl<M: Send + 'static> Clone for WeakPartitions<M> {
+    fn clone(&self) -> Self {
+        let Self { supervisor, addresses, size } = self;
+        Self { supervisor: supervisor.clone(), addresses: addresses.clone(), size: size.clone() }
+    }
+}
+
+impl<M: Send + 'static> fmt::Debug for WeakPartitions<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("WeakPartitions").field(&self.upgrade()).finish()
+    }
+}
+
 /// How many partitions there are.
 struct Size {
     /// How many are to run.
@@ -174,6 +203,17 @@ impl<M: Send + 'static> Partitions<M> {
     pub fn addresses(&self) -> &[Address<M>] {
         let routed = self.size.routed.load(Ordering::Acquire);
         &self.addresses[..routed.min(self.addresses.len())]
+    }
+
+    /// Returns the partitions without keeping their supervisor: for those whom it keeps itself, as the `Args` of a partition.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakPartitions<M> {
+        let Self { supervisor, addresses, size } = self;
+        WeakPartitions {
+            supervisor: supervisor.downgrade(),
+            addresses: addresses.clone(),
+            size: size.clone(),
+        }
     }
 
     /// The means to look at the supervisor of the partitions.

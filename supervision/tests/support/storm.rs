@@ -202,7 +202,7 @@ async fn submit(mut dice: Dice, loss: Loss, submitter: u64, pool: Sailors) -> Ve
                 1 => job.key(&dice.below(20)),
                 2 => job.delay(Duration::from_micros(dice.below(3000))),
                 3 => job.backoff(Backoff::new(Duration::from_millis(1), Duration::from_millis(4))),
-                10..20 => job.time_limit(Duration::from_millis(10)),
+                10..40 => job.time_limit(Duration::from_millis(10)),
                 9 if loss == Loss::Some => job.expires_in(Duration::from_micros(dice.below(2000))),
                 _ => job,
             };

@@ -1,0 +1,20 @@
+//! What is only to be dropped: users' values, under no lock and each under a guard.
+
+use std::sync::Arc;
+
+use super::job::{DeadJob, Failure, Failures};
+use super::task::{Kept, Task};
+
+/// What is only to be dropped. Each holds one user's value that has no guard of its own yet, at most.
+#[expect(dead_code, reason = "it is kept for nothing but to be dropped")]
+pub(super) enum Trash<J, T, E> {
+    Task(Arc<Task<J, T, E>>),
+    Output(T),
+    Failure(Failure<E>),
+    Failures(Failures<E>),
+    Dead(DeadJob<J, E>),
+    Given(Arc<Task<J, T, E>>, Option<Kept<T, E>>),
+}
+
+/// Drops trash: [`dispose_each`](perennial_actors::host::dispose_each), for those who do not know what the types are.
+pub(super) type Discard<J, T, E> = fn(Vec<Trash<J, T, E>>);

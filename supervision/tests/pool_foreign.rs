@@ -1,0 +1,324 @@
+//! Jobs, results and errors that panic or block as they are dropped, and wakers that panic: no other job notices.
+
+#[path = "support/bombs.rs"]
+mod bombs;
+#[path = "support/threads.rs"]
+mod threads;
+
+use std::future::{Future, pending};
+use std::mem::ManuallyDrop;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bombs::{Alarm, Bomb, Fragile, Slow, idler};
+use perennial_actors::host::ignore_panic;
+use perennial_actors::{ExitReason, PanicLocations, System};
+use perennial_supervision::pool::{Failure, JobError, Pool, PoolHandle, StopPool};
+use perennial_supervision::{App, Shutdown, Supervisor, SupervisorHandle};
+
+/// A bomb whose copies count how many of them were dropped; itself it never is.
+fn bomb() -> (ManuallyDrop<Bomb>, Arc<AtomicU32>) {
+    let bomb = ManuallyDrop::new(Bomb::new());
+    let dropped = bomb.0.clone();
+    (bomb, dropped)
+}
+
+async fn start<J, T, E>(pool: Pool<J, T, E>) -> (PoolHandle<J, T, E>, App<SupervisorHandle>)
+where
+    J: Send + Sync + 'static,
+    T: Send + 'static,
+    E: Send + Sync + 'static,
+{
+    let jobs = pool.handle();
+    (jobs, pool.start(&System::new()).await.expect("it starts"))
+}
+
+/// Lets everything else run.
+async fn settle() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+/// In which incarnation the first worker is.
+fn incarnation(app: &App<SupervisorHandle>) -> Option<u32> {
+    Some(app.tree().at(["0"])?.pid?.incarnation())
+}
+
+#[tokio::test(start_paused = true)]
+async fn results_that_panic_as_they_are_dropped_cost_no_job_and_no_worker() {
+    let (result, dropped) = bomb();
+    let begun = Arc::new(AtomicU32::new(0));
+    let count = begun.clone();
+    let pool = Pool::of("pool", 1, move |(): &()| {
+        count.fetch_add(1, Ordering::Relaxed);
+        let result = Bomb::clone(&result);
+        async move { Ok::<Bomb, ()>(result) }
+    });
+    let (jobs, app) = start(pool).await;
+    for _ in 0..400 {
+        jobs.submit(()).forget().await.expect("it is open");
+        drop(jobs.submit(()).await.expect("it is open"));
+    }
+    jobs.drain().await;
+    settle().await;
+    assert_eq!(dropped.load(Ordering::Relaxed), 800);
+    assert_eq!((begun.load(Ordering::Relaxed), jobs.stats().done), (800, 800), "none is tried again");
+    assert_eq!(incarnation(&app), Some(1));
+    assert!(app.shutdown().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn results_of_a_batch_that_nobody_takes_are_dropped_one_by_one() {
+    let (result, dropped) = bomb();
+    let pool = Pool::of("pool", 2, move |(): &()| {
+        let result = Bomb::clone(&result);
+        async move { Ok::<Bomb, ()>(result) }
+    });
+    let (jobs, app) = start(pool).await;
+    let mut batch = jobs.submit_many([(); 10]).await.expect("it is open");
+    jobs.drain().await;
+    // One is taken out of its turn, so that those before it are kept.
+    let (_, first) = batch.next_done().await.expect("there are ten");
+    ignore_panic(|| drop(first));
+    drop(batch);
+    let mut all = Box::pin(jobs.submit_many([(); 10]).await.expect("it is open").all());
+    assert!(all.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    jobs.drain().await;
+    drop(all);
+    settle().await;
+    assert_eq!(dropped.load(Ordering::Relaxed), 20);
+    assert!(app.shutdown().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_that_panic_as_they_are_dropped_are_kept_and_dropped_one_by_one() {
+    let (error, dropped) = bomb();
+    let pool = Pool::of("pool", 1, move |(): &()| {
+        let error = Fragile(Bomb::clone(&error));
+        async move { Err::<(), Fragile>(error) }
+    });
+    let (jobs, app) = start(pool.keep_dead(1)).await;
+    for _ in 0..10 {
+        // One whose error comes back, and one that is of no concern to anybody.
+        let Err(JobError::Failed(failures)) = jobs.submit(()).await.expect("it is open").await else {
+            panic!("it failed")
+        };
+        assert_eq!(failures.len(), 3);
+        jobs.submit(()).forget().await.expect("it is open");
+    }
+    jobs.drain().await;
+    settle().await;
+    assert_eq!(dropped.load(Ordering::Relaxed), 57, "all but those of the last dead job");
+    drop(jobs.take_dead());
+    assert_eq!(dropped.load(Ordering::Relaxed), 60);
+    assert_eq!(incarnation(&app), Some(1));
+    assert!(app.shutdown().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn jobs_that_panic_as_they_are_dropped_may_be_done_cancelled_cleared_or_left() {
+    let (job, dropped) = bomb();
+    let pool = Pool::of("pool", 1, |_: &Bomb| async { Ok::<u32, ()>(7) });
+    let (jobs, app) = start(pool).await;
+    assert_eq!(jobs.submit(Bomb::clone(&job)).await.expect("it is open").await.ok(), Some(7));
+    jobs.pause();
+    let cancelled = jobs.submit(Bomb::clone(&job)).await.expect("it is open");
+    assert!(cancelled.cancel());
+    drop(cancelled);
+    for _ in 0..5 {
+        jobs.submit(Bomb::clone(&job)).forget().await.expect("it is open");
+    }
+    assert_eq!(jobs.clear(), 5);
+    settle().await;
+    assert_eq!(dropped.load(Ordering::Relaxed), 7);
+    let waiting = jobs.submit(Bomb::clone(&job)).await.expect("it is open");
+    for _ in 0..5 {
+        jobs.submit(Bomb::clone(&job)).forget().await.expect("it is open");
+    }
+    assert!(app.shutdown().await.is_clean());
+    assert!(matches!(waiting.await, Err(JobError::Dropped)));
+    settle().await;
+    assert_eq!(dropped.load(Ordering::Relaxed), 13);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_that_was_never_started_may_be_full_of_bombs() {
+    let (job, dropped) = bomb();
+    let pool = Pool::of("pool", 1, |_: &Bomb| async { Ok::<u32, ()>(7) });
+    let jobs = pool.handle();
+    for _ in 0..3 {
+        jobs.submit(Bomb::clone(&job)).forget().await.expect("it is open");
+    }
+    let left = jobs.submit_many((0..3).map(|_| Bomb::clone(&job))).await.expect("it is open");
+    drop(pool);
+    drop((jobs, left));
+    settle().await;
+    assert_eq!(dropped.load(Ordering::Relaxed), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_given_up_may_panic_with_all_that_it_held() {
+    let (held, dropped) = bomb();
+    let pool = Pool::of("pool", 1, move |late: &bool| {
+        let (late, held) = (*late, Bomb::clone(&held));
+        async move {
+            if late {
+                let _held = held;
+                pending::<()>().await;
+            } else {
+                std::mem::forget(held);
+            }
+            Ok::<u32, ()>(7)
+        }
+    });
+    let (jobs, app) = start(pool.time_limit(Duration::from_secs(1))).await;
+    let late = jobs.submit(true).at_most_once().await.expect("it is open");
+    let cancelled = jobs.submit(true).await.expect("it is open");
+    let next = jobs.submit(false).await.expect("it is open");
+    let Err(JobError::Failed(failures)) = late.await else { panic!("it is late") };
+    assert!(matches!(failures[..], [Failure::TimedOut]));
+    settle().await;
+    assert!(cancelled.cancel());
+    assert_eq!(next.await.ok(), Some(7));
+    assert_eq!(dropped.load(Ordering::Relaxed), 2);
+    assert_eq!(incarnation(&app), Some(1));
+    assert!(app.shutdown().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waker_that_panics_costs_no_job_and_nobody_else_who_waits() {
+    let pool = Pool::of("pool", 1, |n: &u32| {
+        let n = *n;
+        async move {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            Ok::<u32, ()>(n)
+        }
+    });
+    let (jobs, app) = start(pool.capacity(1)).await;
+    let alarm = Arc::new(Alarm::default());
+    let waker = Waker::from(alarm.clone());
+    let mut loud = Context::from_waker(&waker);
+    let mut first = jobs.submit(1).await.expect("it is open");
+    assert!(Pin::new(&mut first).poll(&mut loud).is_pending());
+    let second = jobs.submit(2).await.expect("it is open");
+    // Both wait for room, and two until all is done.
+    let mut third = Box::pin(jobs.submit(3).into_future());
+    assert!(third.as_mut().poll(&mut loud).is_pending());
+    let fourth = tokio::spawn(jobs.submit(4).into_future());
+    let mut drained = Box::pin(jobs.drain());
+    assert!(drained.as_mut().poll(&mut loud).is_pending());
+    let drain = tokio::spawn({
+        let jobs = jobs.clone();
+        async move { jobs.drain().await }
+    });
+    assert_eq!(second.await.ok(), Some(2));
+    assert_eq!(first.await.ok(), Some(1));
+    let third = third.await.expect("it is open");
+    assert_eq!(third.await.ok(), Some(3));
+    assert_eq!(fourth.await.expect("it does not panic").expect("it is open").await.ok(), Some(4));
+    drain.await.expect("it does not panic");
+    drained.await;
+    assert!(alarm.0.load(Ordering::Relaxed) >= 3, "{:?}", alarm.0);
+    assert_eq!(incarnation(&app), Some(1));
+    assert!(app.shutdown().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waker_that_panics_keeps_nobody_from_hearing_of_the_end_of_a_tree() {
+    let app = Supervisor::new("app").child(idler("a", ())).start(&System::new()).await.expect("it starts");
+    let alarm = Arc::new(Alarm::default());
+    let waker = Waker::from(alarm.clone());
+    let mut joining = Box::pin(app.join());
+    assert!(joining.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    let other = tokio::spawn({
+        let app = app.clone();
+        async move { app.join().await }
+    });
+    settle().await;
+    assert!(app.shutdown().await.is_clean());
+    assert!(matches!(other.await, Ok(ExitReason::Shutdown(None))));
+    assert_eq!(alarm.0.load(Ordering::Relaxed), 1);
+    assert!(matches!(joining.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(_)));
+}
+
+#[test]
+fn what_waits_in_a_pool_that_ends_is_dropped_in_no_supervisors_turn() {
+    threads::on_threads(3, async {
+        let pool = Pool::of("pool", 1, |_: &Mutex<Slow>| async { Ok::<(), ()>(()) });
+        let jobs = pool.handle();
+        let tree = Supervisor::new("app").child(pool).child(idler("a", ()));
+        let app = tree.start(&System::new()).await.expect("it starts");
+        jobs.pause();
+        let (slow, gate) = Slow::new();
+        jobs.submit(Mutex::new(slow)).forget().await.expect("it is open");
+        app.supervisor().terminate_child("pool").await.expect("it is there");
+        let gate = gate.begun().await;
+        assert_eq!(app.supervisor().count_children().await.expect("it lives").active, 1);
+        drop(gate);
+        assert!(app.shutdown().await.is_clean());
+    });
+}
+
+#[test]
+fn a_worker_that_was_abandoned_and_drops_its_job_later_keeps_no_supervisor_waiting() {
+    threads::on_threads(4, async {
+        let (unblock, blocked) = std::sync::mpsc::channel::<()>();
+        let blocked = Mutex::new(blocked);
+        let pool = Pool::of("pool", 1, move |_: &Mutex<Slow>| {
+            // An error is as good: the test is over.
+            let _ = blocked.lock().expect("it does not panic").recv();
+            async { Ok::<(), ()>(()) }
+        });
+        let pool = pool.attempts(1).keep_dead(0).abandon_after(Duration::from_millis(1));
+        let (jobs, app) = start(pool.shutdown(Shutdown::BrutalKill)).await;
+        let (slow, gate) = Slow::new();
+        jobs.submit(Mutex::new(slow)).forget().await.expect("it is open");
+        while jobs.stats().running == 0 {
+            tokio::task::yield_now().await;
+        }
+        app.supervisor().terminate_child("0").await.expect("it is abandoned");
+        assert_eq!(jobs.stats().failed, 1);
+        drop(unblock);
+        // The worker that was abandoned has its job still, and drops it last.
+        let gate = gate.begun().await;
+        assert!(app.supervisor().count_children().await.is_ok());
+        drop(gate);
+        let _ = app.shutdown().await;
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_at_once_drops_bombs_of_all_kinds() {
+    let (job, dropped) = bomb();
+    let pool = Pool::of("pool", 2, |_: &Bomb| async {
+        pending::<()>().await;
+        Ok::<(), ()>(())
+    });
+    let (jobs, app) = start(pool).await;
+    for _ in 0..6 {
+        jobs.submit(Bomb::clone(&job)).forget().await.expect("it is open");
+    }
+    settle().await;
+    let report = jobs.stop(StopPool::Now).await;
+    assert_eq!(report.dropped, 6);
+    settle().await;
+    assert_eq!(dropped.load(Ordering::Relaxed), 6);
+    assert!(app.shutdown().await.is_clean());
+}
+
+#[tokio::test]
+async fn a_job_that_panics_where_it_may_block_tells_the_place() {
+    let system = System::builder().panic_locations(PanicLocations::install()).build();
+    let pool: Pool<(), (), ()> = Pool::blocking("pool", 1, |()| panic!("a bug"));
+    let jobs = pool.handle();
+    let app = pool.attempts(1).start(&system).await.expect("it starts");
+    let Err(JobError::Failed(failures)) = jobs.submit(()).await.expect("it is open").await else {
+        panic!("it panicked")
+    };
+    let Failure::WorkerEnded(ExitReason::Panicked(panic)) = &failures[0] else { panic!("{failures:?}") };
+    assert_eq!(panic.message, "a bug");
+    assert!(panic.location.as_ref().is_some_and(|place| place.contains("pool_foreign.rs")), "{panic:?}");
+    assert!(app.shutdown().await.is_clean());
+}
