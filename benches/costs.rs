@@ -12,6 +12,8 @@
 
 #![expect(clippy::print_stdout, reason = "it shows what it has measured")]
 
+#[path = "costs/actors.rs"]
+mod actors;
 #[path = "costs/registry.rs"]
 mod registry;
 
@@ -45,6 +47,7 @@ macro_rules! rows {
 }
 
 const ROWS: &[Row] = &rows![
+    actors::monitors_taken_back,
     registry::names_bound,
     registry::names_bound_again,
     registry::names_handed_over,

@@ -18,11 +18,17 @@ pub struct SeqMap<T> {
 
 impl<T> Default for SeqMap<T> {
     fn default() -> Self {
-        Self { places: VecDeque::new(), len: 0 }
+        Self::new()
     }
 }
 
 impl<T> SeqMap<T> {
+    /// Returns an empty map.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { places: VecDeque::new(), len: 0 }
+    }
+
     /// Inserts a value under a number that no other value has had. Costs O(1) if the number is the highest.
     pub fn insert(&mut self, number: u64, value: T) {
         if self.places.capacity() == 0 {

@@ -51,7 +51,10 @@ struct Owners {
 
 impl Owners {
     async fn start(owners: usize, items: usize) -> Self {
-        let system = System::new();
+        Self::start_in(System::new(), owners, items).await
+    }
+
+    async fn start_in(system: System, owners: usize, items: usize) -> Self {
         let mut actors = Vec::new();
         for _ in 0..owners {
             actors.push(system.spawn::<Owner>(()).await.expect("it starts"));
@@ -228,7 +231,7 @@ async fn with_duplicate_keys(
 /// Each key belongs to all owners, and to ten that have nothing else.
 pub(crate) async fn duplicate_keys_given_up(owners: usize, items: usize) -> Duration {
     let (owners, keys) = with_duplicate_keys(owners, items, |item, _| item).await;
-    let others = Owners::start(10, owners.actors.len() * items).await;
+    let others = Owners::start_in(owners.system.clone(), 10, owners.actors.len() * items).await;
     let in_keys = keys.clone();
     let all = owners.actors.len() * items;
     let register = move |ctx: &Context<Owner>, _: std::ops::Range<usize>| {

@@ -5,7 +5,7 @@ use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use perennial_actors::host::dispose;
+use perennial_actors::host::{Guarded, dispose};
 use perennial_actors::{Address, CloseHook, Handle, ProcessState, Subscription, System, WeakHandle};
 
 use crate::changes::{Change, Changes, Told};
@@ -49,8 +49,11 @@ struct Bound {
     /// The actor that bound the name first, if that has handed it over.
     origin: Option<Box<WeakHandle>>,
     /// What its owner says of it.
-    note: Option<Arc<dyn Any + Send + Sync>>,
+    note: Option<Note>,
 }
+
+/// What is said of a name. It is a user's value, so it is dropped under a guard.
+type Note = Guarded<Arc<dyn Any + Send + Sync>>;
 
 /// A name that is bound.
 #[derive(Clone, Debug)]
@@ -183,7 +186,7 @@ impl Registry {
         note: T,
     ) -> bool {
         let actor = address.handle();
-        let mut note: Option<Arc<dyn Any + Send + Sync>> = Some(Arc::new(note));
+        let mut note: Option<Note> = Some(Guarded::new(Arc::new(note)));
         let described = self.0.names.change(name.borrow().as_str().as_bytes(), |bound| {
             let is_meant = bound.handle == actor;
             if is_meant {
@@ -199,7 +202,7 @@ impl Registry {
     /// What was said of a name, if it is of this type.
     #[must_use]
     pub fn description<T: Any + Send + Sync>(&self, name: &str) -> Option<Arc<T>> {
-        self.0.names.read(name.as_bytes(), |bound| bound.note.clone())??.downcast().ok()
+        self.0.names.read(name.as_bytes(), |bound| bound.note.as_deref().cloned())??.downcast().ok()
     }
 
     /// The names that are bound now, sorted.
@@ -354,7 +357,7 @@ impl Bound {
 }
 
 /// Drops what was said of a name in a task of its own. It is a user's value, and the caller may be a supervisor.
-fn dispose_note(note: Option<Arc<dyn Any + Send + Sync>>) {
+fn dispose_note(note: Option<Note>) {
     if note.is_some() {
         dispose(note);
     }

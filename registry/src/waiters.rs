@@ -18,6 +18,12 @@ pub(crate) struct Waiters {
 }
 
 impl Waiters {
+    /// Returns `true` if no task waits.
+    #[cfg(test)]
+    pub(crate) fn are_none(&self) -> bool {
+        self.wakers.len() == 0
+    }
+
     /// Wakes the tasks that wait for a name. No lock may be held: a waker is foreign code.
     pub(crate) fn wake(&self, name: &str) {
         let wakers = self.wakers.remove_if(name.as_bytes(), |_| true);

@@ -298,6 +298,25 @@ async fn keys_values_and_metadata_that_panic_when_an_actor_ends_cost_no_other_ke
     assert_eq!(breaks.swap(0, Ordering::Relaxed), 1 + 10 + 10 + 10 + 10 + 10, "each of them was dropped");
 }
 
+#[tokio::test(start_paused = true)]
+async fn tables_that_are_dropped_with_what_is_in_them_survive_every_drop_that_panics() {
+    let (system, breaks) = (System::new(), Arc::new(AtomicUsize::new(0)));
+    let (unique, registry) = (UniqueKeys::default(), Registry::default());
+    let owner = puppet(&system).await;
+    let fragile = |number| Fragile(number, breaks.clone());
+    for number in 0..10 {
+        let name: Name<Msg> = Name::from(format!("name {number}"));
+        registry.bind(&name, &owner).expect("it is free");
+        assert!(registry.describe(&name, &owner, fragile(number)));
+        let (keys, key, value) = (unique.clone(), fragile(number), fragile(number));
+        have(&owner, move |ctx| keys.register(ctx, key, value).expect("it is free")).await;
+    }
+    breaks.store(1, Ordering::Relaxed);
+    drop((unique, registry));
+    assert_eq!(breaks.swap(0, Ordering::Relaxed), 1 + 10 + 10 + 10);
+    kill(&owner).await;
+}
+
 /// A waker that uses the registry, and then panics.
 struct Broken(Registry, Address<Msg>, AtomicUsize);
 

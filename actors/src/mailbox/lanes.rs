@@ -90,7 +90,7 @@ pub(crate) struct Seldom<M> {
     losses: VecDeque<Loss>,
     /// Messages `first..=last` that were dropped to make room. Apart from the losses, so that no flood pushes those out.
     drops: VecDeque<(u64, u64)>,
-    pub(crate) watchers: Vec<(u64, Watcher)>,
+    pub(crate) watchers: SeqMap<Watcher>,
     /// The hooks of the incarnation that is attached.
     pub(crate) end_hooks: Vec<Hook>,
     /// The hooks that run when the mailbox is closed, by their numbers.
@@ -100,7 +100,7 @@ pub(crate) struct Seldom<M> {
     /// How many times it was closed, and not all hooks have run yet.
     pub(crate) closings: u32,
     /// Who watches since then: to be told when they have.
-    pub(crate) late_watchers: Vec<(u64, Watcher)>,
+    pub(crate) late_watchers: SeqMap<Watcher>,
     /// What the owner has said of the time until the next incarnation.
     pub(crate) outage: Option<Outage>,
     pub(crate) fate_wakers: Vec<Waker>,
@@ -182,12 +182,12 @@ impl<M> Lanes<M> {
                 dropped_behind: 0,
                 losses: VecDeque::new(),
                 drops: VecDeque::new(),
-                watchers: Vec::new(),
+                watchers: SeqMap::default(),
                 end_hooks: Vec::new(),
                 close_hooks: SeqMap::default(),
                 newest_hook: 0,
                 closings: 0,
-                late_watchers: Vec::new(),
+                late_watchers: SeqMap::default(),
                 outage: None,
                 fate_wakers: Vec::new(),
                 next_watcher: 0,

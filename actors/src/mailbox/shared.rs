@@ -191,7 +191,7 @@ impl<M> Queue<M> {
         let seldom = lanes.seldom_mut();
         let id = seldom.next_watcher;
         seldom.next_watcher += 1;
-        if is_closed { &mut seldom.late_watchers } else { &mut seldom.watchers }.push((id, watcher));
+        if is_closed { &mut seldom.late_watchers } else { &mut seldom.watchers }.insert(id, watcher);
         Ok(id)
     }
 
@@ -204,13 +204,9 @@ impl<M> Queue<M> {
     pub(crate) fn unwatch(&self, id: u64) {
         let watcher = {
             let mut lanes = self.lanes.lock();
-            lanes.seldom_if_any().and_then(|seldom| {
-                let at = |all: &[(u64, Watcher)]| all.iter().position(|(each, _)| *each == id);
-                match at(&seldom.watchers) {
-                    Some(at) => Some(seldom.watchers.swap_remove(at)),
-                    None => at(&seldom.late_watchers).map(|at| seldom.late_watchers.swap_remove(at)),
-                }
-            })
+            lanes
+                .seldom_if_any()
+                .and_then(|seldom| seldom.watchers.remove(id).or_else(|| seldom.late_watchers.remove(id)))
         };
         drop(watcher);
     }

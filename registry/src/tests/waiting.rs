@@ -21,4 +21,5 @@ async fn a_name_that_is_bound_as_soon_as_one_has_looked_is_seen_at_the_next_look
     });
     let seen = tokio::time::timeout(Duration::from_secs(1), seen).await;
     assert_eq!((seen, looks.get()), (Ok(identity.address()), 2));
+    assert!(registry.0.waiters.are_none());
 }

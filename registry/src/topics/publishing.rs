@@ -125,7 +125,7 @@ impl<T: Clone + Send + 'static> Subscriber<T> {
         let told = catch_panic(None, || match self.recipient.cast(said.clone()) {
             Ok(()) => Told::Delivered,
             Err(SendError::Full(_)) if self.slow == Slow::Skip => Told::Skipped,
-            Err(SendError::Full(_) | SendError::Closed(_)) => Told::Over,
+            Err(_) => Told::Over,
         });
         told.unwrap_or(Told::Failed)
     }

@@ -204,14 +204,14 @@ fn a_watcher_hears_of_one_end_and_a_hook_of_the_close() {
     assert!(queue.hook(hook()).is_ok());
     queue.unwatch(first);
     let leftover = queue.detach(1, &failed()).expect("it was served");
-    assert_eq!(leftover.watchers.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [second]);
+    assert_eq!(leftover.watchers.iter().map(|(id, _)| id).collect::<Vec<_>>(), [second]);
     assert!(leftover.hooks.is_empty());
     let leftover = queue.close(&failed()).expect("it was open");
     assert_eq!((leftover.watchers.len(), leftover.hooks.len()), (0, 1));
     assert!(queue.hook(hook()).is_err());
     let late = [(); 2].map(|()| queue.watch(Box::new(|_, _| {})).ok().expect("its hook has not run"));
     queue.unwatch(late[0]);
-    assert_eq!(queue.hooks_have_run().iter().map(|(id, _)| *id).collect::<Vec<_>>(), [late[1]]);
+    assert_eq!(queue.hooks_have_run().iter().map(|(id, _)| id).collect::<Vec<_>>(), [late[1]]);
     assert!(queue.watch(Box::new(|_, _| {})).is_err());
 }
 
