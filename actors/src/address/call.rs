@@ -13,6 +13,7 @@ use tokio::time::Sleep;
 use super::errors::CallError;
 use super::reply::Reply;
 use super::send::Entry;
+use crate::foreign::{Guarded, ignore_panic};
 use crate::mailbox::Fate;
 use crate::process::Process;
 use crate::system::{Alarm, Alarms, Struck};
@@ -64,7 +65,7 @@ where
             process: self.process,
             entry: Entry::New((self.message)(reply)),
             sequence: None,
-            answer,
+            answer: Guarded::new(answer),
             answer_lost: false,
             timeout: self.timeout,
             timer: None,
@@ -123,7 +124,8 @@ pub struct CallFuture<'a, M: Send + 'static, T> {
     process: &'a Process<M>,
     entry: Entry<M>,
     sequence: Option<u64>,
-    answer: oneshot::Receiver<T>,
+    /// Holds an answer that came when the caller had given up.
+    answer: Guarded<oneshot::Receiver<T>>,
     answer_lost: bool,
     timeout: Option<Duration>,
     timer: Option<Timer>,
@@ -140,7 +142,7 @@ impl<M: Send + 'static, T> CallFuture<'_, M, T> {
             },
         };
         if !self.answer_lost {
-            match Pin::new(&mut self.answer).poll(cx) {
+            match Pin::new(&mut *self.answer).poll(cx) {
                 Poll::Ready(Ok(answer)) => return Poll::Ready(Ok(answer)),
                 Poll::Ready(Err(_)) => self.answer_lost = true,
                 Poll::Pending => return Poll::Pending,
@@ -188,7 +190,7 @@ impl<M: Send + 'static, T> Future for CallFuture<'_, M, T> {
 
 impl<M: Send + 'static, T> Drop for CallFuture<'_, M, T> {
     fn drop(&mut self) {
-        drop(self.entry.turn_back(&self.process.queue));
+        ignore_panic(|| drop(self.entry.turn_back(&self.process.queue)));
         if let (Some(Timer::Coarse(alarm)), Some(home)) = (&self.timer, self.process.home()) {
             home.system.alarms().take_back(alarm);
         }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::errors::{Closed, SendError};
+use crate::foreign::ignore_panic;
 use crate::mailbox::{Outcome, Queue};
 use crate::process::Process;
 
@@ -128,7 +129,7 @@ impl<M: Send + 'static> Future for Sending<'_, M> {
 
 impl<M: Send + 'static> Drop for Sending<'_, M> {
     fn drop(&mut self) {
-        drop(self.entry.turn_back(&self.process.queue));
+        ignore_panic(|| drop(self.entry.turn_back(&self.process.queue)));
     }
 }
 
