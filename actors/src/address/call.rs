@@ -14,6 +14,7 @@ use super::errors::{CallError, Unsent};
 use super::reply::Reply;
 use super::send::Entry;
 use crate::clock::{NoTimers, later, sleep_until};
+use crate::foreign::{Guarded, ignore_panic};
 use crate::mailbox::{Fate, Refused, WaitsFor};
 use crate::process::Process;
 use crate::system::{TimeoutId, TimeoutState, TimerWheel};
@@ -64,7 +65,7 @@ where
             process: self.process,
             entry: Entry::New((self.message)(reply)),
             sequence: None,
-            answer,
+            answer: Guarded::new(answer),
             answer_lost: false,
             timer: self.timeout.map_or(Timer::Never, Timer::NotBegun),
         }
@@ -134,7 +135,8 @@ pub struct CallFuture<'a, M: Send + 'static, T> {
     process: &'a Process<M>,
     entry: Entry<M>,
     sequence: Option<u64>,
-    answer: oneshot::Receiver<T>,
+    /// Holds an answer that came when the caller had given up.
+    answer: Guarded<oneshot::Receiver<T>>,
     answer_lost: bool,
     timer: Timer,
 }
@@ -151,7 +153,7 @@ impl<M: Send + 'static, T> CallFuture<'_, M, T> {
             },
         };
         if !self.answer_lost {
-            match Pin::new(&mut self.answer).poll(cx) {
+            match Pin::new(&mut *self.answer).poll(cx) {
                 Poll::Ready(Ok(answer)) => return Poll::Ready(Ok(answer)),
                 Poll::Ready(Err(_)) => self.answer_lost = true,
                 // Woken for nothing, perhaps because the actor has gone down.
@@ -234,7 +236,7 @@ impl<M: Send + 'static, T> Future for CallFuture<'_, M, T> {
 
 impl<M: Send + 'static, T> Drop for CallFuture<'_, M, T> {
     fn drop(&mut self) {
-        drop(self.entry.turn_back(&self.process.queue));
+        ignore_panic(|| drop(self.entry.turn_back(&self.process.queue)));
         if let (Timer::Wheel(id), Some(wheel)) = (&self.timer, wheel(self.process)) {
             wheel.cancel(id);
         }

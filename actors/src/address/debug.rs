@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::errors::{InspectError, NoProcess};
 use super::handle::Handle;
-use crate::foreign::catch_panic;
+use crate::foreign::{catch_panic, ignore_panic};
 use crate::order::{Look, Order};
 
 /// What a look at a state comes back with.
@@ -79,8 +79,8 @@ impl Handle {
     ) -> Seen<T> {
         let (tell, seen) = oneshot::channel();
         let order = Order::Look(Look(Box::new(move |state| {
-            // Whoever looks may have lost interest.
-            let _ = tell.send(look_at(state, look));
+            // If nothing waits for it any more, what was seen is dropped here.
+            ignore_panic(|| drop(tell.send(look_at(state, look))));
         })));
         if !self.process().order(None, order) {
             return Err(InspectError::NoProcess);

@@ -10,23 +10,33 @@ use crate::foreign::ignore_panic;
 ///
 /// Dropped without an answer it tells the caller so.
 #[must_use = "a caller waits for this reply"]
-pub struct Reply<T>(oneshot::Sender<T>);
+pub struct Reply<T>(Option<oneshot::Sender<T>>);
 
 impl<T> Reply<T> {
     pub(super) fn new() -> (Self, oneshot::Receiver<T>) {
         let (sender, receiver) = oneshot::channel();
-        (Self(sender), receiver)
+        (Self(Some(sender)), receiver)
     }
 
     /// Answers. If the caller has stopped waiting, nobody notices: a late answer is unobservable.
-    pub fn send(self, answer: T) {
-        ignore_panic(|| drop(self.0.send(answer)));
+    pub fn send(mut self, answer: T) {
+        let sender = self.0.take();
+        ignore_panic(|| drop(sender.map(|sender| sender.send(answer))));
     }
 
     /// Whether the caller has stopped waiting, so that an answer would be work for nothing.
     #[must_use]
     pub fn is_abandoned(&self) -> bool {
-        self.0.is_closed()
+        self.0.as_ref().is_none_or(oneshot::Sender::is_closed)
+    }
+}
+
+/// Wakes the caller, whose waker may panic: a state may keep several replies, and two panics in one unwinding would abort.
+impl<T> Drop for Reply<T> {
+    fn drop(&mut self) {
+        if let Some(sender) = self.0.take() {
+            ignore_panic(|| drop(sender));
+        }
     }
 }
 

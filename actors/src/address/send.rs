@@ -10,6 +10,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::errors::{SendError, Unsent};
 use crate::clock::{later, sleep_until};
+use crate::foreign::ignore_panic;
 use crate::mailbox::{Outcome, Queue, Refused, WaitsFor};
 use crate::process::Process;
 
@@ -157,7 +158,7 @@ impl<M: Send + 'static> Future for Sending<'_, M> {
 
 impl<M: Send + 'static> Drop for Sending<'_, M> {
     fn drop(&mut self) {
-        drop(self.entry.turn_back(&self.process.queue));
+        ignore_panic(|| drop(self.entry.turn_back(&self.process.queue)));
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::exit::ExitReason;
+use crate::foreign::ignore_panic;
 use crate::pid::Pid;
 
 /// How an incarnation ended.
@@ -58,7 +59,7 @@ impl Reporter {
             Self::Starter(_) => {
                 if let Self::Starter(starter) = std::mem::replace(self, Self::Nobody) {
                     // Whoever started it has stopped waiting; the actor goes on.
-                    let _ = starter.send(Ok(()));
+                    ignore_panic(|| drop(starter.send(Ok(()))));
                 }
             }
             Self::Parent(parent, run) => parent.started(*run),
@@ -69,7 +70,7 @@ impl Reporter {
         match self {
             Self::Nobody => {}
             Self::Starter(starter) => {
-                let _ = starter.send(Err(end.reason));
+                ignore_panic(|| drop(starter.send(Err(end.reason))));
             }
             Self::Parent(parent, run) => parent.ended(run, end),
         }

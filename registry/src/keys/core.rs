@@ -6,7 +6,7 @@ use std::mem;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use perennial_actors::host::{SeqMap, dispose};
+use perennial_actors::host::{Each, Guarded, SeqMap, dispose};
 use perennial_actors::{Actor, Context, Pid};
 
 use super::entry::{KeyChange, KeyEntry, RegisterError};
@@ -117,15 +117,17 @@ where
     where
         V: fmt::Debug,
     {
-        let pid = entry.pid;
-        let hash = self.hasher.hash_one(&key);
+        // `Hash` and `Eq` may panic: what is here then is dropped under guards.
+        let (key, entry) = (Guarded::new(Arc::new(key)), entry.guarded());
+        let (pid, hash) = (entry.pid, self.hasher.hash_one(&**key));
         if !list(self, &entry.address.handle(), pid) {
-            return Err(RegisterError::Ended(entry.value));
+            return entry.value.into_inner().map_or(Ok(()), |value| Err(RegisterError::Ended(value)));
         }
-        let (slot, number) = match self.enter(hash, &Arc::new(key), entry, alone) {
+        let (slot, number) = match self.enter(hash, &key, entry, alone) {
             Ok(entered) => entered,
-            Err((owner, entry)) => {
-                return Err(RegisterError::AlreadyRegistered { pid: owner, value: entry.value });
+            Err((pid, entry)) => {
+                let refused = |value| Err(RegisterError::AlreadyRegistered { pid, value });
+                return entry.value.into_inner().map_or(Ok(()), refused);
             }
         };
         if self.owners.own(pid, number, Owned { place: slot, key: hash }) {
@@ -144,9 +146,9 @@ where
         &self,
         hash: u64,
         key: &Arc<K>,
-        mut entry: KeyEntry<M, V>,
+        mut entry: KeyEntry<M, Guarded<V>>,
         alone: bool,
-    ) -> Result<(u64, u64), (Pid, KeyEntry<M, V>)> {
+    ) -> Result<(u64, u64), (Pid, KeyEntry<M, Guarded<V>>)> {
         loop {
             let known = self.known(hash);
             let own = known.iter().find(|(_, other)| **other.key == **key).map(|(slot, _)| *slot);
@@ -243,6 +245,7 @@ where
 
     /// Gives up entries of one's own.
     pub(crate) fn unregister(&self, pid: Pid, key: &K, is_meant: impl Fn(&V) -> bool) -> Vec<V> {
+        let is_meant = Guarded::new(is_meant);
         let Some(place) = self.place(key) else { return Vec::new() };
         let give_up = |number| {
             // What is meant is asked of a shared one: it is not our code, and no entry is locked meanwhile.
@@ -255,7 +258,7 @@ where
             self.owners.give_up(pid, number);
             Held::into_value(entry)
         };
-        self.numbers_of(pid, place).into_iter().filter_map(give_up).collect()
+        each(self.numbers_of(pid, place).into_iter().filter_map(give_up))
     }
 
     /// The numbers of an incarnation's entries of a key.
@@ -273,14 +276,15 @@ where
 
     /// Changes the value of an entry of one's own; the old one.
     pub(crate) fn update(&self, pid: Pid, key: &K, value: V) -> Option<V> {
+        let value = Guarded::new(value);
         let place = self.place(key)?;
-        let mut value = Some(value);
+        let mut value = value.into_inner();
         let (updated, _) = self.entries.change(&place.hash, |slots| {
             let old = slots.get_mut(place.slot).and_then(|slot| {
                 let number = slot.entries.iter().find(|(_, held)| held.pid() == pid)?.0;
                 let held = slot.entries.get_mut(number)?;
                 let address = held.entry.address.clone();
-                let entry = KeyEntry { pid, address, value: value.take()? };
+                let entry = KeyEntry { pid, address, value: Guarded::new(value.take()?) };
                 let next = Held::new(Arc::clone(&held.key), entry);
                 Some(mem::replace(held, Arc::new(next)))
             });
@@ -294,7 +298,7 @@ where
         let Some(place) = self.place(key) else { return Vec::new() };
         let found = self.read(place, |entries| entries.iter().map(|(_, held)| held.clone()).collect());
         let found: Vec<Shared<K, M, V>> = found.unwrap_or_default();
-        found.iter().filter(|held| held.entry.is_owned()).map(|held| held.copy()).collect()
+        each(found.iter().filter(|held| held.entry.is_owned()).map(|held| held.copy()))
     }
 
     /// The newest entry of a key, if its owner lives.
@@ -320,18 +324,23 @@ where
             let held = self.read(place, |entries| entries.first().cloned())??;
             Some(K::clone(&held.key))
         };
-        self.owners.all(pid).into_iter().filter_map(key).collect()
+        each(self.owners.all(pid).into_iter().filter_map(key))
     }
 
     /// What is picked of everything whose owners live. The pick runs under no lock.
-    pub(super) fn select<R>(&self, mut pick: impl FnMut(K, KeyEntry<M, V>) -> Option<R>) -> Vec<R> {
+    pub(super) fn select<R>(&self, pick: impl FnMut(K, KeyEntry<M, V>) -> Option<R>) -> Vec<R> {
         let entries = |_: &u64, slots: &Slots<K, M, V>| {
             let entries = slots.iter().flat_map(|slot| slot.entries.iter());
             Some(entries.map(|(_, held)| held.clone()).collect::<Vec<_>>())
         };
         let all = self.entries.collect(entries).into_iter().flatten();
         let owned = all.filter(|held| held.entry.is_owned());
-        owned.filter_map(|held| pick(K::clone(&held.key), held.copy())).collect()
+        let mut pick = Guarded::new(pick);
+        let pick = |held: Shared<K, M, V>| {
+            let entry = Guarded::new(held.copy());
+            pick(K::clone(&held.key), entry.into_inner()?)
+        };
+        each(owned.filter_map(pick))
     }
 
     /// How many incarnations are known.
@@ -339,6 +348,13 @@ where
     pub(crate) fn listed(&self) -> usize {
         self.owners.len()
     }
+}
+
+/// Collects users' values. If making one panics, those that were made are dropped one by one.
+fn each<T>(values: impl Iterator<Item = T>) -> Vec<T> {
+    let mut made = Each::default();
+    values.for_each(|value| made.push(value));
+    made.into_vec()
 }
 
 impl<K, M: Send + 'static, V> Core<K, M, V> {

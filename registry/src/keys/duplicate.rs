@@ -4,6 +4,7 @@ use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
 
+use perennial_actors::host::{Each, Guarded};
 use perennial_actors::{Actor, Context, Pid, Subscription};
 
 use super::core::Core;
@@ -61,9 +62,10 @@ where
 
     /// Runs code with all entries of a key, unless there are none. Tells whether it did.
     pub fn dispatch(&self, key: &K, run: impl FnOnce(Vec<KeyEntry<M, V>>)) -> bool {
+        let run = Guarded::new(run);
         let entries = self.lookup(key);
         let any = !entries.is_empty();
-        if any {
+        if let Some(run) = run.into_inner().filter(|_| any) {
             run(entries);
         }
         any
@@ -71,7 +73,8 @@ where
 
     /// How many entries a key has with such values.
     pub fn count_match(&self, key: &K, matches: impl Fn(&V) -> bool) -> usize {
-        self.lookup(key).iter().filter(|entry| matches(&entry.value)).count()
+        let matches = Guarded::new(matches);
+        Each::new(self.lookup(key)).iter().filter(|entry| matches(&entry.value)).count()
     }
 
     /// The keys of an incarnation, each as often as it has it.

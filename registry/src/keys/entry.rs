@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use perennial_actors::host::{Carried, CarriesValue};
+use perennial_actors::host::{Carried, CarriesValue, Guarded};
 use perennial_actors::{Address, Pid};
 
 /// A key's owner, and what it says of it.
@@ -31,6 +31,12 @@ impl<M: Send + 'static, V: fmt::Debug> fmt::Debug for KeyEntry<M, V> {
 }
 
 impl<M: Send + 'static, V> KeyEntry<M, V> {
+    /// Returns the entry with its value under a guard.
+    pub(super) fn guarded(self) -> KeyEntry<M, Guarded<V>> {
+        let Self { pid, address, value } = self;
+        KeyEntry { pid, address, value: Guarded::new(value) }
+    }
+
     /// Whether the incarnation lives. Between its end and the hook that follows it, its entries are there and it does not.
     pub(super) fn is_owned(&self) -> bool {
         self.address.pid() == Some(self.pid)

@@ -21,9 +21,8 @@ pub(super) struct Held<K, M: Send + 'static, V> {
 pub(super) type Shared<K, M, V> = Arc<Held<K, M, V>>;
 
 impl<K, M: Send + 'static, V> Held<K, M, V> {
-    pub(super) fn new(key: Arc<K>, entry: KeyEntry<M, V>) -> Self {
-        let KeyEntry { pid, address, value } = entry;
-        Self { key: Guarded::new(key), entry: KeyEntry { pid, address, value: Guarded::new(value) } }
+    pub(super) const fn new(key: Arc<K>, entry: KeyEntry<M, Guarded<V>>) -> Self {
+        Self { key: Guarded::new(key), entry }
     }
 
     /// Returns a copy for users. Clones the value, so no lock may be held.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
 
+use perennial_actors::host::Guarded;
 use perennial_actors::{Actor, Address, Context, Pid, Subscription};
 
 use super::core::Core;
@@ -53,7 +54,13 @@ where
         key: &K,
         change: impl FnOnce(&V) -> V,
     ) -> Option<V> {
-        let entry = self.lookup(key).filter(|entry| entry.pid == ctx.pid())?;
+        // Whichever of the user's pieces panics, the others are dropped under guards.
+        let change = Guarded::new(change);
+        let entry = Guarded::new(self.lookup(key)?);
+        if entry.pid != ctx.pid() {
+            return None;
+        }
+        let change = change.into_inner()?;
         self.0.update(entry.pid, key, change(&entry.value))
     }
 

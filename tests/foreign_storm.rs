@@ -1,0 +1,110 @@
+//! Every piece that users give panics at random, under supervision: the tree survives, monitors tell, accounts balance.
+//!
+//! States, arguments, messages, answers, errors, results, closures, metadata, keys and their values, what topics convert,
+//! wakers and the subscriber of tracing: they panic in `Drop`, `Display`, `Debug`, `Clone` and `From`, and the payloads of
+//! their panics panic when they are dropped.
+
+#[path = "foreign_storm/clients.rs"]
+mod clients;
+#[path = "foreign_storm/faulty.rs"]
+mod faulty;
+#[path = "foreign_storm/log.rs"]
+mod log;
+#[path = "foreign_storm/pools.rs"]
+mod pools;
+#[path = "foreign_storm/tree.rs"]
+mod tree;
+#[path = "foreign_storm/volatile.rs"]
+mod volatile;
+
+use tokio::runtime::{Builder, Handle};
+use tracing::subscriber::{set_default, set_global_default};
+
+use faulty::{Dice, Faults, drop_safely, unexpected_panics};
+use log::FaultyLog;
+use tree::{Listeners, until};
+
+/// The number of clients of one storm, and of what each does.
+const CLIENTS: u64 = 5;
+const OPERATIONS: u64 = 6_000;
+
+/// Lets a storm rage, and checks what is left.
+async fn survive(seed: u64, faults: Faults, operations: u64, may_block: bool) {
+    storm(seed, faults.clone(), operations, may_block).await;
+    until("tasks", || Some(Handle::current().metrics().num_alive_tasks()).filter(|tasks| *tasks > 0)).await;
+    faults.arm(false);
+    report(seed, operations, &faults);
+    assert_eq!(faults.live(), 0, "each value was dropped");
+    assert_eq!(unexpected_panics(), Vec::<String>::new(), "no code of the library has panicked");
+    let (panics, by_place) = faults.panics();
+    assert!(by_place.iter().all(|(_, count)| *count > 0), "{by_place:?}");
+    assert!(panics > operations, "{by_place:?}");
+}
+
+async fn storm(seed: u64, faults: Faults, operations: u64, may_block: bool) {
+    let (app, storm) = tree::start(faults.clone(), may_block).await;
+    let listeners = Listeners::new(&storm);
+    faults.arm(true);
+    let clients = (0..CLIENTS).map(|client| {
+        let dice = Dice::new(seed ^ (client << 32));
+        tokio::spawn(clients::run(storm.clone(), dice, operations / CLIENTS))
+    });
+    for client in clients.collect::<Vec<_>>() {
+        client.await.expect("a client does not panic");
+    }
+    faults.arm(false);
+    faults.calm_down();
+    storm.check_tree(&app).await;
+    storm.pools.check().await;
+    // What is left ends, and is dropped, while it may panic.
+    faults.arm(true);
+    let ended = app.shutdown().await;
+    assert!(ended.is_clean() && !ended.reason.is_abnormal(), "{ended:?}");
+    storm.asked.all_are_told().await;
+    let accounts = storm.system.counters();
+    assert!(accounts.balanced() && accounts.queued == 0, "{accounts:?}");
+    drop_safely(app);
+    drop_safely(listeners);
+    drop_safely(storm);
+}
+
+#[expect(clippy::print_stdout, reason = "it is what the storm was like")]
+fn report(seed: u64, operations: u64, faults: &Faults) {
+    let ((panics, by_place), created) = (faults.panics(), faults.created());
+    println!("seed {seed}: {operations} operations, {created} values, {panics} panics: {by_place:?}");
+}
+
+/// Runs a storm on one thread with a subscriber that panics. The same seed gives the same storm.
+async fn on_one_thread(seed: u64) {
+    let faults = Faults::new(seed);
+    let _subscriber = set_default(FaultyLog(faults.clone()));
+    survive(seed, faults, CLIENTS * OPERATIONS, false).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tree_survives_whatever_panics_in_it_in_the_first_storm() {
+    on_one_thread(1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tree_survives_whatever_panics_in_it_in_the_second_storm() {
+    on_one_thread(22).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tree_survives_whatever_panics_in_it_in_the_third_storm() {
+    on_one_thread(333).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tree_survives_whatever_panics_in_it_in_the_fourth_storm() {
+    on_one_thread(4444).await;
+}
+
+#[test]
+fn a_tree_survives_whatever_panics_in_it_on_several_threads() {
+    let faults = Faults::new(55_555);
+    set_global_default(FaultyLog(faults.clone())).expect("nothing else sets one");
+    let runtime = Builder::new_multi_thread().worker_threads(3).enable_all().build().expect("a runtime");
+    runtime.block_on(survive(55_555, faults, 10_000, true));
+}

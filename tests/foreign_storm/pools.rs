@@ -1,0 +1,197 @@
+//! Pools of workers all of whose pieces may panic.
+
+use std::sync::Arc;
+
+use perennial::pool::{JobHandle, Pool, PoolHandle, Worker, Workplace};
+use perennial::{ChildSpec, ExitReason};
+use tokio::task::yield_now;
+
+use crate::faulty::{Dice, Faults, Faulty, Place, drop_safely, with_faulty_waker};
+use crate::tree::{Tally, ms};
+
+const WORKERS: usize = 3;
+
+type Handle = PoolHandle<Faulty, Faulty, Faulty>;
+
+struct CrewArgs {
+    faults: Faults,
+    #[allow(dead_code, reason = "it is there to be dropped")]
+    value: Faulty,
+}
+
+/// A worker with a value for a state.
+struct Crew {
+    faults: Faults,
+    #[allow(dead_code, reason = "it is there to be dropped")]
+    value: Faulty,
+}
+
+impl Worker for Crew {
+    type Job = Faulty;
+    type Output = Faulty;
+    type Error = Faulty;
+    type Args = CrewArgs;
+
+    async fn init(args: &CrewArgs, _: &Workplace) -> Result<Self, ExitReason> {
+        let (faults, value) = (args.faults.clone(), args.faults.value());
+        if faults.strikes(20) {
+            return Err(ExitReason::failed(value));
+        }
+        Ok(Self { faults, value: value.throw_sometimes(Place::Init, 20) })
+    }
+
+    async fn work(&mut self, _: &Faulty) -> Result<Faulty, Faulty> {
+        work(self.faults.clone()).await
+    }
+}
+
+/// Succeeds, fails, panics or hangs.
+async fn work(faults: Faults) -> Result<Faulty, Faulty> {
+    let value = faults.value();
+    match faults.strikes(2).then(|| faults.draw(20)) {
+        Some(0..6) => Err(value),
+        Some(6..10) => value.throw(Place::Worker),
+        Some(10) => {
+            faults.calm().await;
+            Ok(value)
+        }
+        Some(11..16) => {
+            yield_now().await;
+            Ok(value)
+        }
+        _ => Ok(value),
+    }
+}
+
+type Kind = Pool<Faulty, Faulty, Faulty>;
+
+/// The pools of a tree: of workers, of a function, and of a function that blocks, if any may.
+pub(crate) struct Pools {
+    handles: Vec<Handle>,
+    /// Until the tree is built.
+    pools: std::sync::Mutex<Vec<Kind>>,
+    jobs: Arc<Tally>,
+}
+
+impl Pools {
+    pub(crate) fn new(faults: &Faults, may_block: bool) -> Self {
+        let crew =
+            Pool::new::<Crew>("crew", WORKERS, CrewArgs { faults: faults.clone(), value: faults.value() });
+        let (value, its) = (faults.value(), faults.clone());
+        let calls = Pool::of("calls", WORKERS, move |_: &Faulty| {
+            let _held = &value;
+            its.strike(Place::Closure, 20);
+            work(its.clone())
+        });
+        let mut pools: Vec<Kind> = vec![crew, calls];
+        if may_block {
+            let (value, its) = (faults.value(), faults.clone());
+            pools.push(Pool::blocking("blocking", WORKERS, move |job: Faulty| {
+                let _held = &value;
+                drop(job);
+                let result = its.value();
+                if its.draw(3) == 0 { Err(result) } else { Ok(result.throw_sometimes(Place::Worker, 5)) }
+            }));
+        }
+        let pools: Vec<Kind> = pools.into_iter().map(set).collect();
+        let handles = pools.iter().map(Pool::handle).collect();
+        Self { handles, pools: pools.into(), jobs: Arc::default() }
+    }
+
+    pub(crate) fn specs(&self) -> Vec<ChildSpec> {
+        let pools = std::mem::take(&mut *self.pools.lock().expect("not poisoned"));
+        pools.into_iter().map(Into::into).collect()
+    }
+
+    pub(crate) fn operation(&self, dice: &mut Dice, faults: &Faults, asked: &Arc<Tally>) {
+        let pool = self.handles[dice.below(self.handles.len() as u64) as usize].clone();
+        match dice.below(40) {
+            0 => drop(pool.clear()),
+            1 => pool.pause(),
+            2..4 => pool.resume(),
+            4 => pool.take_dead().into_iter().for_each(drop_safely),
+            5 => {
+                let workers = dice.below(WORKERS as u64) as usize + 1;
+                asked.ask("resize", async move { drop(pool.resize(workers).await) });
+            }
+            6 => kill_worker(&pool, dice),
+            7 if dice.below(4) == 0 => {
+                asked.ask("rolling restart", async move { drop(pool.rolling_restart().await) })
+            }
+            8 if dice.below(10) == 0 => drop(pool.supervisor().handle().kill()),
+            9 => {
+                let jobs: Vec<Faulty> = (0..3).map(|_| faults.value()).collect();
+                self.jobs.ask("batch", submit_many(pool, jobs));
+            }
+            10 => drop_safely(pool.submit(faults.value()).now()),
+            kind => self.jobs.ask(format!("job {kind}"), submit(pool, faults.clone(), kind)),
+        }
+    }
+
+    /// Waits until all jobs have ended, and checks the accounts.
+    pub(crate) async fn check(&self) {
+        for pool in &self.handles {
+            pool.resume();
+            while pool.resize(WORKERS).await.is_err() {}
+            pool.drain().await;
+            let stats = pool.stats();
+            assert_eq!((stats.queued, stats.running), (0, 0), "{stats}");
+            assert_eq!(stats.submitted, stats.done + stats.failed + stats.dropped, "{stats}");
+            assert!(stats.done > 0 && stats.failed > 0 && stats.retried > 0, "{stats}");
+        }
+        self.jobs.all_are_told().await;
+        self.handles.iter().for_each(|pool| pool.take_dead().into_iter().for_each(drop_safely));
+    }
+}
+
+fn set(pool: Kind) -> Kind {
+    pool.attempts(3)
+        .intensity(u32::MAX, ms(1))
+        .capacity(50)
+        .keep_dead(20)
+        .time_limit(ms(20))
+        .handler_deadline(ms(50))
+}
+
+fn kill_worker(pool: &Handle, dice: &mut Dice) {
+    let tree = pool.supervisor().tree();
+    let workers: Vec<_> = tree.walk().skip(1).collect();
+    if let Some(worker) = workers.get(dice.below(workers.len().max(1) as u64) as usize) {
+        let _ = worker.handle.kill();
+    }
+}
+
+async fn submit_many(pool: Handle, jobs: Vec<Faulty>) {
+    match pool.submit_many(jobs).await {
+        Ok(mut batch) => {
+            while let Some(result) = batch.next_done().await {
+                drop_safely(result);
+            }
+        }
+        Err(refused) => drop_safely(refused),
+    }
+}
+
+async fn submit(pool: Handle, faults: Faults, kind: u64) {
+    let job = pool.submit(faults.value());
+    let job = match kind {
+        10..14 => job.priority(2),
+        14..17 => job.key(&kind),
+        17..19 => job.at_most_once(),
+        19..21 => job.delay(ms(2)),
+        21 => job.expires_in(ms(2)),
+        _ => job,
+    };
+    let handle: JobHandle<Faulty, Faulty> = match job.await {
+        Ok(handle) => handle,
+        Err(refused) => return drop_safely(refused),
+    };
+    match kind {
+        22..24 => drop_safely(handle),
+        24..26 => {
+            handle.cancel();
+            drop_safely(handle.await);
+        }
+        _ => drop_safely(with_faulty_waker(faults, handle).await),
+    }
+}

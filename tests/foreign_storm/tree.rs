@@ -1,0 +1,233 @@
+//! The tree that is in the storm, and what has to hold of it afterwards.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use perennial::prelude::*;
+use perennial::{
+    App, ChildKind, DynamicHandle, DynamicSupervisor, Overflow, Report, Subscription, SupervisorHandle,
+    Totals,
+};
+use tokio::time::sleep;
+
+use crate::faulty::{Faults, Place, catch, drop_safely, with_faulty_waker};
+use crate::pools::Pools;
+use crate::volatile::{Keys, Msg, Volatile, VolatileArgs};
+
+pub(crate) const NAMED: Name<Msg> = Name::new("named");
+
+/// Questions, of which each is to be answered.
+#[derive(Default)]
+pub(crate) struct Tally(Mutex<BTreeMap<String, u64>>);
+
+impl Tally {
+    /// Runs a future in a task of its own, and notes when it is done.
+    pub(crate) fn ask(
+        self: &Arc<Self>,
+        kind: impl fmt::Display,
+        future: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let (tally, kind) = (self.clone(), kind.to_string());
+        *tally.0.lock().expect("not poisoned").entry(kind.clone()).or_default() += 1;
+        tokio::spawn(async move {
+            future.await;
+            let mut open = tally.0.lock().expect("not poisoned");
+            if let Some(count) = open.get_mut(&kind) {
+                *count -= 1;
+                if *count == 0 {
+                    open.remove(&kind);
+                }
+            }
+        });
+    }
+
+    /// Waits until all are answered.
+    pub(crate) async fn all_are_told(&self) {
+        let open = || Some(self.0.lock().expect("not poisoned").clone()).filter(|open| !open.is_empty());
+        until("what was asked", open).await;
+    }
+}
+
+pub(crate) struct Storm {
+    pub(crate) faults: Faults,
+    pub(crate) system: System,
+    pub(crate) may_block: bool,
+    pub(crate) keys: Keys,
+    /// Of the children that have to be there afterwards.
+    pub(crate) addresses: Vec<Address<Msg>>,
+    pub(crate) nested: SupervisorHandle,
+    pub(crate) dynamic: DynamicHandle,
+    pub(crate) pools: Pools,
+    pub(crate) asked: Arc<Tally>,
+}
+
+pub(crate) const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// Makes children and notes their addresses.
+struct Nursery {
+    faults: Faults,
+    keys: Keys,
+    addresses: Vec<Address<Msg>>,
+}
+
+impl Nursery {
+    fn child(&mut self, id: &'static str, mailbox: Mailbox, name: Option<Name<Msg>>) -> Child<Msg> {
+        let child = volatile(id, &self.faults, &self.keys, name.clone()).mailbox(mailbox);
+        let child = match name {
+            Some(name) => child.named(name),
+            None => child,
+        };
+        self.addresses.push(child.address());
+        child
+    }
+}
+
+/// Returns the spec of a child whose arguments hold a value.
+pub(crate) fn volatile(
+    id: &'static str,
+    faults: &Faults,
+    keys: &Keys,
+    name: Option<Name<Msg>>,
+) -> Child<Msg> {
+    let (faults, keys) = (faults.clone(), keys.clone());
+    let value = faults.value();
+    Child::new::<Volatile>(id, VolatileArgs { faults, keys, name, value })
+}
+
+/// A task whose function and whose future hold a value each, and that ends in all ways.
+fn task(id: &'static str, faults: &Faults) -> Child<Infallible> {
+    let (value, faults) = (faults.value(), faults.clone());
+    Child::task(id, move |_| {
+        let _held = &value;
+        faults.strike(Place::Closure, 10);
+        let (value, faults) = (faults.value(), faults.clone());
+        async move {
+            loop {
+                sleep(ms(1)).await;
+                match faults.strikes(5).then(|| faults.draw(4)) {
+                    None => {}
+                    Some(0) => return Ok(()),
+                    Some(1) => return Err(ExitReason::failed(value)),
+                    Some(2) => value.throw(Place::Future),
+                    // It waits to be killed, or for ever.
+                    Some(_) => {
+                        let _held = value;
+                        faults.calm().await;
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    })
+}
+
+fn often(supervisor: Supervisor) -> Supervisor {
+    supervisor.intensity(u32::MAX, ms(1))
+}
+
+/// Starts a tree in which nothing panics yet.
+pub(crate) async fn start(faults: Faults, may_block: bool) -> (App<SupervisorHandle>, Arc<Storm>) {
+    let (system, keys) = (System::new(), Keys::new());
+    let pools = Pools::new(&faults, may_block);
+    let mut nursery = Nursery { faults: faults.clone(), keys: keys.clone(), addresses: Vec::new() };
+    let few = Mailbox::bounded(NonZeroUsize::MIN.saturating_add(5));
+    let nested = often(Supervisor::new("nested").strategy(Strategy::OneForAll))
+        .child(nursery.child("first", few, None))
+        .child(task("task", &faults))
+        .child(nursery.child("second", Mailbox::unbounded(), None));
+    let ordered = often(Supervisor::new("ordered").strategy(Strategy::RestForOne))
+        .child(nursery.child("first", Mailbox::unbounded().discard_on_restart(), None))
+        .child(nursery.child("second", Mailbox::unbounded(), None));
+    let dynamic = DynamicSupervisor::new("dynamic").intensity(u32::MAX, ms(1)).max_children(30);
+    let (nested_handle, dynamic_handle) = (nested.handle(), dynamic.handle());
+    let root = often(Supervisor::new("root"))
+        .child(nursery.child("named", Mailbox::unbounded(), Some(NAMED)))
+        .child(nursery.child("reject", few, None))
+        .child(nursery.child("newest", few.overflow(Overflow::DropNewest), None))
+        .child(nursery.child("oldest", few.overflow(Overflow::DropOldest), None))
+        .child(nursery.child("discard", Mailbox::unbounded().discard_on_restart(), None))
+        .child(task("task", &faults))
+        .child(nested)
+        .child(ordered)
+        .child(dynamic)
+        .children(pools.specs());
+    let app = root.start(&system).await.expect("it starts");
+    let storm = Storm {
+        faults,
+        system,
+        may_block,
+        keys,
+        addresses: nursery.addresses,
+        nested: nested_handle,
+        dynamic: dynamic_handle,
+        pools,
+        asked: Arc::default(),
+    };
+    (app, Arc::new(storm))
+}
+
+/// Those who hear of everything: one that reads, and others that never do.
+pub(crate) struct Listeners {
+    _unread: (Subscription<perennial::Event>, Subscription<perennial::DeadLetter>, Subscription<Report>),
+    reading: tokio::task::JoinHandle<()>,
+}
+
+impl Listeners {
+    pub(crate) fn new(storm: &Storm) -> Self {
+        let system = &storm.system;
+        let mut events = system.events();
+        let faults = storm.faults.clone();
+        let reading = tokio::spawn(with_faulty_waker(faults, async move {
+            while let Some(event) = events.next().await {
+                catch(|| format!("{event:?}"));
+                drop_safely(event);
+            }
+        }));
+        let unread = (system.events(), system.dead_letters(), Report::subscribe(system));
+        Self { _unread: unread, reading }
+    }
+}
+
+impl Drop for Listeners {
+    fn drop(&mut self) {
+        self.reading.abort();
+    }
+}
+
+impl Storm {
+    /// Checks that each child is there and answers, and that nothing but children and supervisors that were killed has ended.
+    pub(crate) async fn check_tree(&self, app: &App<SupervisorHandle>) {
+        for address in &self.addresses {
+            let mut calls = 0;
+            // What it did before the storm was over may end it once more.
+            while let Err(error) = address.call(Msg::Incarnation).timeout(ms(60_000)).await {
+                calls += 1;
+                assert!(calls < 100, "{:?}: {error}", address.handle().label());
+            }
+        }
+        for at in app.tree().walk().filter(|at| at.kind == ChildKind::Supervisor) {
+            assert!(at.pid.is_some(), "{} is down", at.id);
+        }
+        let totals = Totals::of(&self.system);
+        assert_eq!((totals.escalations, totals.abandoned), (0, 0), "{totals:?}");
+        assert_eq!(app.handle().pid().map(|pid| pid.incarnation()), Some(1), "the root has never ended");
+        assert!(self.system.counters().balanced(), "{:?}", self.system.counters());
+    }
+}
+
+/// Waits until there is nothing left that `left` tells of.
+pub(crate) async fn until<T: fmt::Debug>(what: &str, left: impl Fn() -> Option<T>) {
+    for _ in 0..10_000 {
+        if left().is_none() {
+            return;
+        }
+        sleep(ms(1)).await;
+    }
+    panic!("{what}: {:?}", left());
+}
