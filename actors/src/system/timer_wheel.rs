@@ -117,6 +117,10 @@ impl RunningTicker {
 }
 
 impl TickerSleep {
+    fn new(wakes_at: Instant) -> Self {
+        Self(Mutex::new(Box::pin(sleep_until(wakes_at))))
+    }
+
     fn bring_forward(&self, wakes_at: Instant) {
         let mut sleep = self.0.lock();
         if wakes_at < sleep.deadline() {
@@ -146,19 +150,23 @@ impl TimerWheel {
         }
         let here = Handle::try_current().ok()?;
         let (waker, now, after) = (waker.clone(), Instant::now(), after.min(FAR));
-        let half = after / 2;
+        let (deadline, half) = (now + after, after / 2);
         let mut state = self.lock();
+        let mut fresh = None;
         if state.ticker.is_none() {
             drop(state);
-            self.begin(&here, now + half);
+            fresh = Some(Arc::new(TickerSleep::new(now + half)));
             state = self.lock();
         }
+        let begun = match fresh {
+            Some(sleep) if state.ticker.is_none() => Some(state.begin(&here, sleep)),
+            _ => None,
+        };
         let State { wheel, ticker, .. } = &mut *state;
         let Some(ticker) = ticker.as_mut().filter(|ticker| ticker.serves(here.id())) else {
             drop(state);
             return None;
         };
-        let deadline = now + after;
         let (key, due) = wheel.insert(now, half, Timeout::Waiting(deadline, waker));
         let brought_forward =
             ticker.bring_forward(due).and_then(|sleep| Some((wheel.beginning(due)?, sleep)));
@@ -166,23 +174,10 @@ impl TimerWheel {
         if let Some((wakes_at, sleep)) = brought_forward {
             sleep.bring_forward(wakes_at);
         }
-        Some(TimeoutId { key, deadline })
-    }
-
-    /// Spawns a ticker, unless another thread has just done so.
-    #[cold]
-    fn begin(self: &Arc<Self>, here: &Handle, wakes_at: Instant) {
-        let sleep = Arc::new(TickerSleep(Mutex::new(Box::pin(sleep_until(wakes_at)))));
-        let mut state = self.lock();
-        if state.ticker.is_some() {
-            return;
+        if let Some((id, sleep)) = begun {
+            drop(here.spawn(Ticker { wheel: Arc::downgrade(self), id, sleep }));
         }
-        let id = TickerId(state.next_ticker);
-        state.next_ticker += 1;
-        let (runtime, begins_on) = (here.id(), Some(thread::current().id()));
-        state.ticker = Some(RunningTicker { id, runtime, begins_on, wakes_at: None, sleep: sleep.clone() });
-        drop(state);
-        drop(here.spawn(Ticker { wheel: Arc::downgrade(self), id, sleep }));
+        Some(TimeoutId { key, deadline })
     }
 
     /// Returns the state of a timeout. If that is [`Pending`](TimeoutState::Pending), it is `waker` that is going to be woken.
@@ -233,6 +228,16 @@ impl Drop for TimerWheel {
             let past = sleep.deadline().checked_sub(FAR).unwrap_or_else(Instant::now);
             sleep.as_mut().reset(past);
         }
+    }
+}
+
+impl State {
+    fn begin(&mut self, on: &Handle, sleep: Arc<TickerSleep>) -> (TickerId, Arc<TickerSleep>) {
+        let id = TickerId(self.next_ticker);
+        self.next_ticker += 1;
+        let (runtime, begins_on) = (on.id(), Some(thread::current().id()));
+        self.ticker = Some(RunningTicker { id, runtime, begins_on, wakes_at: None, sleep: sleep.clone() });
+        (id, sleep)
     }
 }
 
