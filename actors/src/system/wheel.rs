@@ -16,6 +16,8 @@ use tokio::time::Instant;
 /// The width of a bucket. Values of one tick are due together.
 pub(super) const TICK: Duration = Duration::from_millis(50);
 
+const TICK_NANOS: u64 = TICK.as_nanos() as u64;
+
 /// The number of buckets. A value of a later round stays in its bucket until its own tick has come.
 pub(super) const BUCKETS: usize = 256;
 
@@ -80,9 +82,10 @@ impl<T> Bucket<T> {
         (self.slots.len() - 1) as u32
     }
 
-    fn remove(&mut self, slot: u32) -> Option<Entry<T>> {
-        let entry = self.slots.get_mut(slot as usize)?.take()?;
-        self.free.push(slot);
+    fn remove(&mut self, key: Key) -> Option<Entry<T>> {
+        let place = self.slots.get_mut(key.slot as usize)?;
+        let entry = place.take_if(|entry| entry.id == key.id)?;
+        self.free.push(key.slot);
         if self.free.len() < self.slots.len() {
             self.is_exact &= entry.tick != self.earliest;
         } else if self.slots.len() > SPARE_SLOTS {
@@ -141,8 +144,7 @@ impl<T> Wheel<T> {
 
     /// Removes a value, whether its time has come or not.
     pub(super) fn remove(&mut self, key: Key) -> Option<T> {
-        self.get_mut(key)?;
-        let entry = self.buckets[key.bucket as usize].remove(key.slot)?;
+        let entry = self.buckets.get_mut(key.bucket as usize)?.remove(key)?;
         if entry.tick != NEVER {
             self.waiting -= 1;
         }
@@ -218,14 +220,15 @@ impl<T> Wheel<T> {
 
 /// Returns the tick that goes on at a time after the origin.
 fn tick_before(elapsed: Duration) -> u64 {
-    // Not all the nanoseconds at once: that would be a division of 128 bits.
-    const PER_SECOND: u64 = 1_000_000_000 / TICK.subsec_nanos() as u64;
-    let begun = u64::from(elapsed.subsec_nanos() / TICK.subsec_nanos());
-    elapsed.as_secs().saturating_mul(PER_SECOND).saturating_add(begun).min(NEVER - 1)
+    nanos(elapsed) / TICK_NANOS
 }
 
 /// Returns the first tick that does not begin before a time after the origin.
 fn tick_after(elapsed: Duration) -> u64 {
-    let is_within = elapsed.subsec_nanos() % TICK.subsec_nanos() != 0;
-    (tick_before(elapsed) + u64::from(is_within)).min(NEVER - 1)
+    nanos(elapsed).div_ceil(TICK_NANOS)
+}
+
+/// Returns the nanoseconds of a time. Those of 500 years and more are one: there, nothing is due any more.
+fn nanos(time: Duration) -> u64 {
+    time.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(time.subsec_nanos()))
 }

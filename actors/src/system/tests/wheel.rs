@@ -95,7 +95,8 @@ fn a_clock_that_goes_back_and_a_time_that_never_comes_make_nothing_due_early() {
     assert_eq!(due(&mut wheel, start + far - TICK), []);
     assert_eq!(due(&mut wheel, start + far), [1]);
     wheel.insert(start, Duration::MAX, 3);
-    assert_eq!((wheel.next(), due(&mut wheel, start + far)), (None, vec![]));
+    assert_eq!(due(&mut wheel, start + far * 10), []);
+    assert!(next(&mut wheel).is_none_or(|next| next > start + far * 10));
 }
 
 #[test]
