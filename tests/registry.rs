@@ -146,6 +146,58 @@ async fn who_has_handed_its_name_over_does_not_take_it_back_when_it_or_its_super
     assert!(registry.names().is_empty());
 }
 
+/// By hand or with its supervisor, a child is opened anew; its name is not its own any more, as after a crash.
+#[tokio::test(start_paused = true)]
+async fn a_child_that_handed_its_name_over_starts_again_without_it_and_gets_it_back_once_it_is_free() {
+    let system = System::new();
+    let registry = Registry::of(&system);
+    let (old, new, last) = (worker("old").named(NAME), worker("new"), worker("last"));
+    let [old_address, new_address, last_address] = [&old, &new, &last].map(Child::address);
+    let inner_spec = Supervisor::new("inner").child(old);
+    let inner = inner_spec.handle();
+    let tree = Supervisor::new("app").child(inner_spec).child(new).child(last);
+    let app = tree.start(&system).await.expect("it starts");
+    registry.hand_over(NAME, &old_address, &new_address).expect("it is its own");
+    for holder in [&new_address, &last_address] {
+        inner.terminate_child("old").await.expect("it runs");
+        inner.restart_child("old").await.expect("it starts without its name");
+        assert!(old_address.call(Msg::Who).await.is_ok() && old_address.handle().info().names.is_empty());
+        assert_eq!(system.whereis(NAME).ok().as_ref(), Some(holder));
+        // Handed on, it is still one that the first child has handed over.
+        if *holder == new_address {
+            registry.hand_over(NAME, &new_address, &last_address).expect("it is its own");
+        }
+    }
+    app.supervisor().terminate_child("inner").await.expect("it runs");
+    app.supervisor().restart_child("inner").await.expect("its child starts without its name");
+    assert_eq!(system.whereis(NAME).ok().as_ref(), Some(&last_address));
+    app.supervisor().terminate_child("last").await.expect("it runs");
+    assert!(matches!(system.whereis(NAME), Err(LookupError::NotFound(_))));
+    inner.terminate_child("old").await.expect("it runs");
+    inner.restart_child("old").await.expect("the name is free");
+    assert_eq!(system.whereis(NAME).ok().as_ref(), Some(&old_address));
+    assert!(app.shutdown().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_whose_name_was_taken_by_another_does_not_start_without_it() {
+    let system = System::new();
+    let registry = Registry::of(&system);
+    let (child, taker, stranger) = (worker("child").named(NAME), worker("taker"), worker("stranger"));
+    let [child_address, taker_address, stranger_address] = [&child, &taker, &stranger].map(Child::address);
+    let app = start(&system, [child, taker, stranger]).await;
+    registry.hand_over(NAME, &child_address, &taker_address).expect("it is its own");
+    // The one that got it has given it up, and a third has it for itself.
+    assert!(registry.unbind(NAME, &taker_address));
+    registry.bind(NAME, &stranger_address).expect("the name is free");
+    app.supervisor().terminate_child("child").await.expect("it runs");
+    assert!(app.supervisor().restart_child("child").await.is_err(), "its name is taken");
+    assert!(registry.unbind(NAME, &stranger_address));
+    app.supervisor().restart_child("child").await.expect("its name is free");
+    assert_eq!(system.whereis(NAME).ok(), Some(child_address));
+    assert!(app.shutdown().await.is_clean());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_name_is_freed_by_who_has_it_only_and_what_is_given_up_stays_so_across_restarts() {
     let system = System::new();

@@ -100,8 +100,9 @@ pub(crate) trait AnyProcess: Send + Sync {
     fn unwatch(&self, id: u64);
     fn watchers(&self) -> usize;
     fn names(&self) -> Vec<Cow<'static, str>>;
-    fn hook(&self, hook: Hook) -> Result<(), Hook>;
-    fn unname(&self, name: &str) -> bool;
+    fn hook(&self, hook: Hook) -> Result<u64, Hook>;
+    fn remove_close_hook(&self, number: u64) -> bool;
+    fn has_close_hook(&self, number: u64) -> bool;
     fn outage(&self) -> Option<(ExitReason, Duration)>;
 
     fn start_order(&self) -> &StartOrderSlot;

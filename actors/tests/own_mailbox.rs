@@ -15,9 +15,9 @@ enum Msg {
     Note(u32),
     Count(Reply<u32>),
     /// Calls itself, and tells what comes of it.
-    Call(oneshot::Sender<Result<u32, CallError<Msg>>>),
+    Call(oneshot::Sender<Result<u32, CallError<Self>>>),
     /// Fills its mailbox, and sends itself one more message in each way that waits.
-    Send(oneshot::Sender<[SendError<Msg>; 2]>, oneshot::Sender<SendError<()>>),
+    Send(oneshot::Sender<[SendError<Self>; 2]>, oneshot::Sender<SendError<()>>),
     /// Calls itself from a task of its own, and handles the answer.
     Pipe(oneshot::Sender<u32>),
     Answered(oneshot::Sender<u32>, u32),
@@ -31,7 +31,7 @@ struct Clerk(u32);
 impl Actor for Clerk {
     type Msg = Msg;
     /// Whether it calls itself in its init, and whom it tells what comes of it.
-    type Args = Option<Mutex<Option<oneshot::Sender<CallError<Msg>>>>>;
+    type Args = Option<Mutex<Option<oneshot::Sender<CallError<Self>>>>>;
 
     async fn init(args: &Self::Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
         let told = args.as_ref().and_then(|args| args.lock().expect("it is not poisoned").take());

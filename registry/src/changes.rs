@@ -1,12 +1,9 @@
-//! Telling listeners what changes, in the order in which it did.
+//! Telling listeners what changes, in the order in which it does.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
 
-use perennial_actors::host::Broadcast;
+use perennial_actors::host::{Broadcast, Sent};
 use perennial_actors::{Handle, Subscription};
-
-use crate::sync::{Landmark, Mutex};
 
 /// Something that changed about a name.
 ///
@@ -42,59 +39,38 @@ pub enum Change {
     },
 }
 
-/// What is still to be told.
+/// The stream of the changes of one table.
 ///
-/// A change is noted while the entry that changes is locked, which puts the changes of one entry in their order, and told after that: to tell
-/// wakes tasks, which must not happen under a lock of ours. Lock order: entry, `noted`. Whoever tells holds `telling`, and neither of
-/// the others.
-pub(crate) struct Changes<C> {
-    noted: Mutex<VecDeque<C>>,
-    telling: Mutex<()>,
-    topic: Broadcast<C>,
-    before_topic: Landmark,
+/// A change is sent while the entry that changes is locked, which puts the changes of one entry in their order. No foreign code
+/// runs then: the wakers of listeners run when the caller drops the [`Told`], after it has unlocked the entry.
+pub(crate) struct Changes<C>(Broadcast<C>);
+
+/// The changes that one call has made. Dropped outside the lock of the entry, it wakes the listeners.
+pub(crate) struct Told<C>(Vec<Sent<C>>);
+
+impl<C> Default for Told<C> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
 }
 
 impl<C: Clone> Default for Changes<C> {
     fn default() -> Self {
-        let (topic, before_topic) = (Broadcast::new(), Landmark::default());
-        Self { noted: Mutex::default(), telling: Mutex::default(), topic, before_topic }
+        Self(Broadcast::new())
     }
 }
 
 impl<C: Clone> Changes<C> {
-    /// What is noted from now on. What was noted before, for somebody who may be gone, is told before.
+    /// Subscribes to the changes that are made from now on.
     pub(crate) fn subscribe(&self) -> Subscription<C> {
-        let telling = self.telling.lock();
-        self.tell_noted();
-        self.before_topic.pass();
-        let subscription = self.topic.subscribe();
-        drop(telling);
-        subscription
+        self.0.subscribe()
     }
 
-    /// Notes a change, while its entry is locked.
-    pub(crate) fn note(&self, change: impl FnOnce() -> C) {
-        if self.topic.is_heard() {
-            self.noted.lock().push_back(change());
-        }
-    }
-
-    /// Tells what was noted. When this returns, what the caller has noted was told, by whomever.
-    pub(crate) fn tell(&self) {
-        if !self.topic.is_heard() {
-            return;
-        }
-        let telling = self.telling.lock();
-        self.tell_noted();
-        drop(telling);
-    }
-
-    fn tell_noted(&self) {
-        loop {
-            let change = self.noted.lock().pop_front();
-            let Some(change) = change else { break };
-            self.before_topic.pass();
-            self.topic.tell(|| change);
+    /// Sends a change while its entry is locked. `change` is called only if there is a listener.
+    pub(crate) fn note(&self, told: &mut Told<C>, change: impl FnOnce() -> C) {
+        let sent = self.0.send_locked(change);
+        if !sent.is_empty() {
+            told.0.push(sent);
         }
     }
 }
@@ -107,13 +83,11 @@ mod tests {
     fn a_listener_is_told_nothing_that_was_noted_before_it_came() {
         let changes = Changes::default();
         let gone = changes.subscribe();
-        changes.note(|| "before");
+        let mut told = Told::default();
+        changes.note(&mut told, || "before");
         drop(gone);
-        // Nobody hears it, so it is not told.
-        changes.tell();
         let mut listener = changes.subscribe();
-        changes.note(|| "after");
-        changes.tell();
+        changes.note(&mut told, || "after");
         assert_eq!((listener.try_next(), listener.try_next()), (Some("after"), None));
     }
 }

@@ -59,7 +59,6 @@ mod error;
 mod groups;
 mod keys;
 mod name;
-mod numbered;
 mod owners;
 mod reach;
 mod registry;
@@ -70,6 +69,7 @@ mod table;
 mod tests;
 mod text;
 mod topics;
+mod waiters;
 mod waiting;
 
 pub use changes::Change;

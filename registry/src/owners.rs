@@ -1,6 +1,6 @@
 //! What incarnations own in a table, so that it goes with them.
 //!
-//! An incarnation has one list of what it owns, and one hook that takes the list away at its end and then, one by one, what is on it out of
+//! An incarnation has one list of what it owns, and one hook that takes the list away at its end and then all that is on it out of
 //! the table. The list and the hook are made together, under the lock of the list's place: so as long as there is a list, the hook is still to
 //! come. To own something takes three steps:
 //!
@@ -11,16 +11,85 @@
 //! Whichever comes last, the hook or step 3, finds it. And as nothing in a table ever has the number of something else, only what is meant
 //! is ever taken out: a successor that has the same key by then keeps it.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
+use perennial_actors::host::SeqMap;
 use perennial_actors::{Handle, Pid};
 
-use crate::numbered::Numbered;
 use crate::table::{Fate, Table};
 
 /// What incarnations own.
 pub(crate) struct Owners<T> {
-    lists: Table<Pid, Numbered<T>>,
+    lists: Table<Pid, List<T>>,
+}
+
+/// What one incarnation owns.
+struct List<T> {
+    things: SeqMap<Owned<T>>,
+    /// The numbers by place, once there are more things than are looked through.
+    by_place: Option<HashMap<u64, SeqMap<()>>>,
+}
+
+/// The largest list that is looked through for what lies at one place.
+const FEW: usize = 8;
+
+/// Where a thing that an incarnation owns lies in the table.
+#[derive(Clone)]
+pub(crate) struct Owned<T> {
+    /// The number of the place: that of a group, or of a key.
+    pub(crate) place: u64,
+    /// What finds the entry of that place.
+    pub(crate) key: T,
+}
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self { things: SeqMap::default(), by_place: None }
+    }
+}
+
+impl<T> List<T> {
+    fn insert(&mut self, number: u64, owned: Owned<T>) {
+        let place = owned.place;
+        self.things.insert(number, owned);
+        if let Some(by_place) = &mut self.by_place {
+            by_place.entry(place).or_default().insert(number, ());
+        } else if self.things.len() > FEW {
+            let by_place = self.by_place.insert(HashMap::new());
+            for (number, owned) in self.things.iter() {
+                by_place.entry(owned.place).or_default().insert(number, ());
+            }
+        }
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Owned<T>> {
+        let owned = self.things.remove(number)?;
+        if self.things.is_empty() {
+            self.by_place = None;
+        }
+        if let Some(by_place) = &mut self.by_place {
+            let numbers = by_place.get_mut(&owned.place)?;
+            numbers.remove(number);
+            if numbers.is_empty() {
+                by_place.remove(&owned.place);
+            }
+        }
+        Some(owned)
+    }
+
+    fn at(&self, place: u64, most: usize) -> Vec<u64> {
+        match &self.by_place {
+            Some(by_place) => {
+                let numbers = by_place.get(&place).into_iter().flat_map(SeqMap::iter);
+                numbers.map(|(number, ())| number).take(most).collect()
+            }
+            None => {
+                let own = self.things.iter().filter(|(_, owned)| owned.place == place);
+                own.map(|(number, _)| number).take(most).collect()
+            }
+        }
+    }
 }
 
 impl<T> Default for Owners<T> {
@@ -31,36 +100,36 @@ impl<T> Default for Owners<T> {
 
 /// A table whose entries have owners.
 pub(crate) trait Estate: Send + Sync + 'static {
-    /// Where a thing is found in the table.
-    type Key: Clone + PartialEq + Send + Sync + 'static;
+    /// What finds an entry of the table. It holds no foreign value: it is compared, cloned and dropped under locks.
+    type Key: Clone + Send + Sync + 'static;
 
     fn owners(&self) -> &Owners<Self::Key>;
 
     /// Takes what an incarnation that has ended owned out of the table.
-    fn disown(&self, key: &Self::Key, number: u64);
+    fn disown(&self, things: impl Iterator<Item = (u64, Owned<Self::Key>)>);
 }
 
 /// Step 1: false if the incarnation has ended.
 pub(crate) fn list<E: Estate>(estate: &Arc<E>, handle: &Handle, pid: Pid) -> bool {
-    let make = || {
+    estate.owners().lists.enter(pid, |list| {
+        if list.is_some() {
+            return (None, true);
+        }
         let estate = Arc::downgrade(estate);
         let is_set = handle.on_end(pid, move |_| {
             if let Some(estate) = Weak::upgrade(&estate) {
-                for (number, key) in estate.owners().clear(pid) {
-                    estate.disown(&key, number);
-                }
+                estate.disown(estate.owners().clear(pid));
             }
         });
-        (is_set.then(Numbered::default), is_set)
-    };
-    estate.owners().lists.enter(pid, make, |_| true)
+        (is_set.then(List::default), is_set)
+    })
 }
 
-impl<T: Clone + PartialEq> Owners<T> {
+impl<T: Clone> Owners<T> {
     /// Step 3: false if the incarnation has ended.
-    pub(crate) fn own(&self, pid: Pid, number: u64, key: T) -> bool {
+    pub(crate) fn own(&self, pid: Pid, number: u64, owned: Owned<T>) -> bool {
         let listed = self.lists.change(&pid, |list| {
-            list.insert(number, key);
+            list.insert(number, owned);
             (Fate::Keep, ())
         });
         listed.is_some()
@@ -72,18 +141,15 @@ impl<T: Clone + PartialEq> Owners<T> {
         drop(unlisted);
     }
 
-    /// The keys of what an incarnation owns.
-    pub(crate) fn keys(&self, pid: Pid) -> Vec<T> {
-        let keys = |list: &Numbered<T>| list.iter().map(|(_, key)| key.clone()).collect();
-        self.lists.read(&pid, keys).unwrap_or_default()
+    /// Returns all that an incarnation owns, in the order in which it got it.
+    pub(crate) fn all(&self, pid: Pid) -> Vec<Owned<T>> {
+        let all = |list: &List<T>| list.things.iter().map(|(_, owned)| owned.clone()).collect();
+        self.lists.read(&pid, all).unwrap_or_default()
     }
 
-    /// The numbers of what an incarnation owns at a key.
-    pub(crate) fn numbers(&self, pid: Pid, key: &T) -> Vec<u64> {
-        let numbers = |list: &Numbered<T>| {
-            list.iter().filter(|(_, other)| *other == key).map(|(number, _)| number).collect()
-        };
-        self.lists.read(&pid, numbers).unwrap_or_default()
+    /// Returns the numbers of what an incarnation owns at a place, at most so many, the oldest first.
+    pub(crate) fn at(&self, pid: Pid, place: u64, most: usize) -> Vec<u64> {
+        self.lists.read(&pid, |list| list.at(place, most)).unwrap_or_default()
     }
 
     /// How many lists there are.
@@ -92,7 +158,28 @@ impl<T: Clone + PartialEq> Owners<T> {
         self.lists.len()
     }
 
-    fn clear(&self, pid: Pid) -> impl Iterator<Item = (u64, T)> {
-        self.lists.remove_if(&pid, |_| true).into_iter().flat_map(Numbered::into_things)
+    fn clear(&self, pid: Pid) -> impl Iterator<Item = (u64, Owned<T>)> {
+        let list = self.lists.remove_if(&pid, |_| true);
+        list.into_iter().flat_map(|list| list.things.into_values())
+    }
+}
+
+#[cfg(all(test, not(model)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_finds_what_lies_at_a_place_however_long_it_is() {
+        for things in [FEW as u64, 100] {
+            let mut list = List::default();
+            (0..things).for_each(|number| list.insert(number, Owned { place: number % 3, key: () }));
+            for removed in 0..things {
+                let own: Vec<u64> = (removed..things).filter(|number| number % 3 == 1).collect();
+                assert_eq!(list.at(1, usize::MAX), own);
+                assert_eq!(list.at(1, 1), own.get(..1.min(own.len())).expect("it is no longer"));
+                assert!(list.remove(removed).is_some() && list.remove(removed).is_none());
+            }
+            assert!(list.by_place.is_none(), "nothing is left of an index");
+        }
     }
 }

@@ -50,17 +50,12 @@ impl<K: Eq + Hash, V> Table<K, V> {
         Some((result, removed))
     }
 
-    pub(crate) fn enter<R>(
-        &self,
-        key: K,
-        make: impl FnOnce() -> (Option<V>, R),
-        change: impl FnOnce(&mut V) -> R,
-    ) -> R {
+    pub(crate) fn enter<R>(&self, key: K, change: impl FnOnce(Option<&mut V>) -> (Option<V>, R)) -> R {
         let mut entries = self.0.lock();
         if let Some(value) = entries.get_mut(&key) {
-            return change(value);
+            return change(Some(value)).1;
         }
-        let (value, result) = make();
+        let (value, result) = change(None);
         entries.extend(value.map(|value| (key, value)));
         result
     }
@@ -87,6 +82,7 @@ impl<K: Eq + Hash, V> Table<K, V> {
         self.0.lock().iter().filter_map(|(key, value)| pick(key, value)).collect()
     }
 
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.0.lock().len()
     }

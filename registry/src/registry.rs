@@ -5,10 +5,10 @@ use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use perennial_actors::{Address, Handle, ProcessState, Subscription, System};
-use tokio::sync::Notify;
+use perennial_actors::host::{Guarded, dispose};
+use perennial_actors::{Address, CloseHook, Handle, ProcessState, Subscription, System, WeakHandle};
 
-use crate::changes::{Change, Changes};
+use crate::changes::{Change, Changes, Told};
 use crate::error::{BindError, HandOverError, LookupError};
 use crate::groups::{Group, GroupChange, Groups, Members};
 use crate::name::Name;
@@ -16,6 +16,7 @@ use crate::sync::Numbers;
 use crate::table::{Fate, Table};
 use crate::text::Text;
 use crate::topics::{Topic, TopicHandle, Topics};
+use crate::waiters::Waiters;
 
 /// Which name leads to which actor, in one system.
 ///
@@ -29,10 +30,10 @@ pub(crate) struct Inner {
     /// Of bindings.
     numbers: Numbers,
     pub(crate) groups: Arc<Groups>,
-    topics: Arc<Topics>,
+    pub(crate) topics: Arc<Topics>,
     pub(crate) changes: Changes<Change>,
-    /// Wakes those who wait for a name.
-    pub(crate) bound: Notify,
+    /// The tasks that wait for a name.
+    pub(crate) waiters: Waiters,
 }
 
 /// Where a name leads.
@@ -43,9 +44,16 @@ struct Bound {
     /// No other binding has had it, of whatever name to whomever.
     number: u64,
     handle: Handle,
+    /// The hook of the actor that removes this binding.
+    hook: CloseHook,
+    /// The actor that bound the name first, if that has handed it over.
+    origin: Option<Box<WeakHandle>>,
     /// What its owner says of it.
-    note: Option<Arc<dyn Any + Send + Sync>>,
+    note: Option<Note>,
 }
+
+/// What is said of a name. It is a user's value, so it is dropped under a guard.
+type Note = Guarded<Arc<dyn Any + Send + Sync>>;
 
 /// A name that is bound.
 #[derive(Clone, Debug)]
@@ -76,23 +84,30 @@ impl Registry {
         name: impl Borrow<Name<M>>,
         address: &Address<M>,
     ) -> Result<(), BindError> {
-        let (name, actor) = (name.borrow().text(), address.handle());
-        let bound = self.0.names.enter(
-            Text::from(&*name),
-            || match self.0.bear(name.clone(), address) {
-                Some(bound) => {
-                    let (name, actor) = (name.clone(), actor.clone());
-                    self.0.changes.note(|| Change::Registered { name, actor });
-                    (Some(bound), Ok(None))
-                }
-                None => (None, Err(BindError::Ended(name.clone()))),
-            },
-            |bound| self.0.bind_again(name.clone(), address, bound),
-        );
-        self.0.changes.tell();
-        drop(bound?);
-        self.0.bound.notify_waiters();
-        Ok(())
+        let name = name.borrow();
+        match self.0.bind(name, address) {
+            Ok(bound) => bound,
+            Err(HandedOver) => Err(BindError::Taken(name.text())),
+        }
+    }
+
+    /// Binds a name as [`bind`](Self::bind) does and returns `true`, or leaves the name where it leads and returns `false`
+    /// if this actor bound it and [handed it over](Self::hand_over) since.
+    ///
+    /// Supervisors open their named children so: a child that has handed its name over starts again without it.
+    ///
+    /// # Errors
+    ///
+    /// As of [`bind`](Self::bind).
+    pub fn bind_unless_handed_over<M: Send + 'static>(
+        &self,
+        name: impl Borrow<Name<M>>,
+        address: &Address<M>,
+    ) -> Result<bool, BindError> {
+        match self.0.bind(name.borrow(), address) {
+            Ok(bound) => bound.map(|()| true),
+            Err(HandedOver) => Ok(false),
+        }
     }
 
     /// Frees a name, if it leads to this actor. Tells whether it did.
@@ -101,7 +116,7 @@ impl Registry {
         self.0.release(name.borrow().as_str(), |bound| {
             let is_meant = bound.handle == actor;
             if is_meant {
-                actor.lay_down_name(name.borrow().as_str());
+                actor.remove_close_hook(bound.hook);
             }
             is_meant
         })
@@ -120,6 +135,7 @@ impl Registry {
         to: &Address<M>,
     ) -> Result<(), HandOverError> {
         let (name, giver, taker) = (name.borrow().text(), from.handle(), to.handle());
+        let mut told = Told::default();
         let handed = self.0.names.change(name.as_bytes(), |bound| {
             if bound.handle != giver {
                 return (Fate::Keep, Err(HandOverError::NotOwner(name.clone())));
@@ -130,13 +146,13 @@ impl Registry {
             let Some(mut next) = self.0.bear(name.clone(), to) else {
                 return (Fate::Keep, Err(HandOverError::Ended(name.clone())));
             };
-            giver.lay_down_name(&name);
+            giver.remove_close_hook(bound.hook);
+            next.origin = bound.origin.take().or_else(|| Some(Box::new(giver.downgrade())));
             let (name, from, to) = (name.clone(), giver.clone(), taker.clone());
-            self.0.changes.note(|| Change::HandedOver { name, from, to });
+            self.0.changes.note(&mut told, || Change::HandedOver { name, from, to });
             next.note = bound.note.take();
             (Fate::Keep, Ok(Some(std::mem::replace(bound, next))))
         });
-        self.0.changes.tell();
         let Some((handed, _)) = handed else { return Err(HandOverError::NotOwner(name)) };
         // Nobody waits for a name that is bound already.
         handed.map(drop)
@@ -170,22 +186,23 @@ impl Registry {
         note: T,
     ) -> bool {
         let actor = address.handle();
-        let mut note: Option<Arc<dyn Any + Send + Sync>> = Some(Arc::new(note));
+        let mut note: Option<Note> = Some(Guarded::new(Arc::new(note)));
         let described = self.0.names.change(name.borrow().as_str().as_bytes(), |bound| {
             let is_meant = bound.handle == actor;
             if is_meant {
-                // The old one comes out, and is dropped under no lock: it is not ours.
+                // The old one comes out, and is dropped under no lock: it is a user's value.
                 std::mem::swap(&mut bound.note, &mut note);
             }
             (Fate::Keep, is_meant)
         });
+        dispose_note(note);
         matches!(described, Some((true, _)))
     }
 
     /// What was said of a name, if it is of this type.
     #[must_use]
     pub fn description<T: Any + Send + Sync>(&self, name: &str) -> Option<Arc<T>> {
-        self.0.names.read(name.as_bytes(), |bound| bound.note.clone())??.downcast().ok()
+        self.0.names.read(name.as_bytes(), |bound| bound.note.as_deref().cloned())??.downcast().ok()
     }
 
     /// The names that are bound now, sorted.
@@ -251,12 +268,39 @@ impl Inner {
     ) -> Option<Bound> {
         let (registry, held, number) = (Arc::downgrade(self), name.clone(), self.numbers.next());
         let handle = address.handle();
-        let is_set = handle.bear_name(name, move || {
+        let hook = handle.add_name(name, move || {
             if let Some(registry) = Weak::upgrade(&registry) {
                 registry.release(&held, |bound| bound.number == number);
             }
-        });
-        is_set.then(|| Bound { number, handle, note: None })
+        })?;
+        Some(Bound { number, handle, hook, origin: None, note: None })
+    }
+
+    /// Binds a name, unless its actor has handed it over.
+    fn bind<M: Send + 'static>(
+        self: &Arc<Self>,
+        name: &Name<M>,
+        address: &Address<M>,
+    ) -> Result<Result<(), BindError>, HandedOver> {
+        let mut told = Told::default();
+        let bound = self.names.enter(Text::from(name.as_str()), |bound| {
+            if let Some(bound) = bound {
+                return (None, self.bind_again(name.text(), address, bound, &mut told));
+            }
+            let Some(bound) = self.bear(name.text(), address) else {
+                return (None, Ok(Err(BindError::Ended(name.text()))));
+            };
+            let (name, actor) = (name.text(), address.handle());
+            self.changes.note(&mut told, || Change::Registered { name, actor });
+            (Some(bound), Ok(Ok(None)))
+        })?;
+        Ok(bound.map(|was| {
+            if let Some(was) = was {
+                was.dispose();
+            }
+            drop(told);
+            self.waiters.wake(name.as_str());
+        }))
     }
 
     /// Binds a name that leads somewhere. Where it led comes back, to be dropped under no lock.
@@ -265,36 +309,57 @@ impl Inner {
         name: Cow<'static, str>,
         address: &Address<M>,
         bound: &mut Bound,
-    ) -> Result<Option<Bound>, BindError> {
+        told: &mut Told<Change>,
+    ) -> Result<Result<Option<Bound>, BindError>, HandedOver> {
         let actor = address.handle();
         let is_same = bound.handle == actor;
-        if is_same && actor.bears_name(&name) {
-            return Ok(None);
+        if is_same && actor.has_close_hook(bound.hook) {
+            return Ok(Ok(None));
         }
         // Who has ended for good makes room, also to itself if it is due again, though its hook has not run yet.
         if !is_same && bound.handle.state() != ProcessState::Closed {
-            return Err(BindError::Taken(name));
+            let is_handed_over = bound.origin.as_ref().is_some_and(|origin| origin.is_of(&actor));
+            return if is_handed_over { Err(HandedOver) } else { Ok(Err(BindError::Taken(name))) };
         }
-        let next = self.bear(name.clone(), address).ok_or_else(|| BindError::Ended(name.clone()))?;
+        let Some(next) = self.bear(name.clone(), address) else { return Ok(Err(BindError::Ended(name))) };
         let was = std::mem::replace(bound, next);
-        self.changes.note(|| Change::Unregistered { name: name.clone(), actor: was.handle.clone() });
-        self.changes.note(|| Change::Registered { name, actor });
-        Ok(Some(was))
+        self.changes.note(told, || Change::Unregistered { name: name.clone(), actor: was.handle.clone() });
+        self.changes.note(told, || Change::Registered { name, actor });
+        Ok(Ok(Some(was)))
     }
 
     /// Frees a name, if it leads where it is meant to.
     fn release(&self, name: &str, is_meant: impl FnOnce(&Bound) -> bool) -> bool {
-        // What was bound is dropped here, outside the lock of its entry: it may be the last address of the actor.
+        let mut told = Told::default();
         let released = self.names.change(name.as_bytes(), |bound| {
             if !is_meant(bound) {
                 return (Fate::Keep, ());
             }
             let actor = bound.handle.clone();
-            self.changes.note(|| Change::Unregistered { name: name.to_owned().into(), actor });
+            self.changes.note(&mut told, || Change::Unregistered { name: name.to_owned().into(), actor });
             (Fate::Remove, ())
         });
-        self.changes.tell();
-        matches!(released, Some(((), Some(_bound))))
+        drop(told);
+        let Some(((), Some(bound))) = released else { return false };
+        bound.dispose();
+        true
+    }
+}
+
+/// The actor that wants a name has bound and handed it over, and it leads where it was handed to.
+struct HandedOver;
+
+impl Bound {
+    /// Drops a binding outside the lock of its entry: it may be the last address of the actor.
+    fn dispose(self) {
+        dispose_note(self.note);
+    }
+}
+
+/// Drops what was said of a name in a task of its own. It is a user's value, and the caller may be a supervisor.
+fn dispose_note(note: Option<Note>) {
+    if note.is_some() {
+        dispose(note);
     }
 }
 

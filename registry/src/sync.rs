@@ -6,12 +6,15 @@ use loom::sync as imp;
 #[cfg(not(model))]
 use std::sync as imp;
 
+#[cfg(model)]
 pub(crate) use imp::MutexGuard;
 pub(crate) use imp::atomic::{AtomicU64, Ordering};
 
-/// A mutual exclusion lock that passes over poisoning.
+/// A mutual exclusion lock that passes over poisoning. For `plain_table.rs`.
+#[cfg(model)]
 pub(crate) struct Mutex<T>(imp::Mutex<T>);
 
+#[cfg(model)]
 impl<T> Mutex<T> {
     pub(crate) fn new(value: T) -> Self {
         Self(imp::Mutex::new(value))
@@ -22,6 +25,7 @@ impl<T> Mutex<T> {
     }
 }
 
+#[cfg(model)]
 impl<T: Default> Default for Mutex<T> {
     fn default() -> Self {
         Self::new(T::default())
@@ -46,18 +50,5 @@ impl Numbers {
     /// The newest that was handed out.
     pub(crate) fn newest(&self) -> u64 {
         self.0.load(Ordering::Acquire)
-    }
-}
-
-/// Shows the model checker the use of something that it does not know, such as a channel of tokio's: so it tries every order of such uses. Nothing
-/// in production.
-#[derive(Default)]
-pub(crate) struct Landmark(#[cfg(model)] Numbers);
-
-impl Landmark {
-    #[cfg_attr(not(model), expect(clippy::unused_self, reason = "the model needs it"))]
-    pub(crate) fn pass(&self) {
-        #[cfg(model)]
-        self.0.next();
     }
 }

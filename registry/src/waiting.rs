@@ -12,6 +12,7 @@ use perennial_actors::{Address, NoTimers};
 use crate::error::{LookupError, WaitError};
 use crate::name::Name;
 use crate::registry::Registry;
+use crate::waiters::Waiting;
 
 impl Registry {
     /// Waits until a name leads to an actor, at most so long.
@@ -30,7 +31,7 @@ impl Registry {
         deadline: Duration,
     ) -> Result<Address<M>, WaitError> {
         let name = name.borrow().clone();
-        let found = self.once_bound(|| match self.whereis(&name) {
+        let found = self.once_bound(name.as_str(), || match self.whereis(&name) {
             Ok(address) => Some(Ok(address)),
             Err(LookupError::WrongType { name, wanted, found }) => {
                 Some(Err(WaitError::WrongType { name, wanted, found }))
@@ -46,15 +47,17 @@ impl Registry {
         tokio::time::timeout(deadline, found).await.unwrap_or_else(|_| Err(WaitError::TimedOut(name.text())))
     }
 
-    /// Looks now, and again whenever some name is bound, until there is something to see.
-    pub(crate) async fn once_bound<T>(&self, look: impl Fn() -> Option<T>) -> T {
-        loop {
-            // Made before it looks, so that no binding comes between the two unheard: it hears of all from then on.
-            let bound = self.0.bound.notified();
-            if let Some(seen) = look() {
-                return seen;
-            }
-            bound.await;
+    /// Looks now, and again whenever the name is bound, until there is something to see.
+    pub(crate) async fn once_bound<T>(&self, name: &str, look: impl Fn() -> Option<T>) -> T {
+        if let Some(seen) = look() {
+            return seen;
         }
+        let mut waiting = Waiting::new(&self.0.waiters, name);
+        poll_fn(|cx| {
+            // Registered before it looks, so a binding between the two wakes it.
+            waiting.register(cx.waker().clone());
+            look().map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
     }
 }

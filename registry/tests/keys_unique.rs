@@ -71,8 +71,8 @@ async fn c150_a_successor_has_the_key_before_its_owner_is_cleaned_up_and_keeps_i
     assert_eq!(owner(&keys, "key"), Some((new.clone(), 2)));
     assert_eq!(keys.len(), 1);
     let told = [listener.try_next(), listener.try_next()].map(Option::unwrap);
-    assert!(matches!(told[0], KeyChange::Unregistered { key: "key", pid } if pid == was));
-    assert!(matches!(told[1], KeyChange::Registered { key: "key", pid: by } if by == pid(&new)));
+    assert!(matches!(&told[0], KeyChange::Unregistered { key, pid } if **key == "key" && *pid == was));
+    assert!(matches!(&told[1], KeyChange::Registered { key, pid: by } if **key == "key" && *by == pid(&new)));
     assert!(listener.try_next().is_none(), "it is given up once");
 }
 

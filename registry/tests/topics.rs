@@ -101,7 +101,8 @@ async fn to_subscribe_again_changes_the_policy_and_nothing_is_heard_twice() {
 #[tokio::test(start_paused = true)]
 async fn a_subscription_survives_restarts_and_what_is_said_meanwhile_waits() {
     let system = System::new();
-    let init = |ctx: &mut Context<Puppet>| numbers(ctx.system()).subscribe(&ctx.address(), Slow::Skip);
+    let init =
+        |ctx: &mut Context<Puppet>| assert!(numbers(ctx.system()).subscribe(&ctx.address(), Slow::Skip));
     let mut hosted = Hosted::start(&system, init).await;
     for said in 1..10 {
         hosted.crash().await;
@@ -115,7 +116,7 @@ async fn a_subscription_survives_restarts_and_what_is_said_meanwhile_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_ended_for_good_is_no_subscriber_and_is_counted_once() {
+async fn an_actor_that_has_ended_for_good_is_no_subscriber_and_becomes_none() {
     let system = System::new();
     let mut all = Vec::new();
     for _ in 0..100 {
@@ -126,8 +127,10 @@ async fn who_has_ended_for_good_is_no_subscriber_and_is_counted_once() {
         kill(ended).await;
     }
     assert_eq!(numbers(&system).subscribers().len(), 50);
-    assert_eq!(counts(numbers(&system).publish(&1)), [50, 0, 50]);
+    assert_eq!(counts(numbers(&system).publish(&1)), [50, 0, 0]);
     assert_eq!(counts(numbers(&system).publish(&2)), [50, 0, 0]);
+    assert!(!numbers(&system).subscribe(&all[1], Slow::Skip), "nor does it become one again");
+    assert_eq!(numbers(&system).subscribers().len(), 50);
     assert_eq!(heard(&all[98]).await, [1, 2]);
 }
 

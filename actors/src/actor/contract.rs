@@ -195,7 +195,7 @@ impl<A: Actor> Context<A> {
     /// Gives the answers that were kept until `terminate` has run. An answer that no caller waits for is dropped here.
     pub(crate) fn say_last_words(&mut self) {
         let words = self.agenda_if_any().map(Agenda::take_last_words).unwrap_or_default();
-        words.into_iter().for_each(|say| ignore_panic(say));
+        words.into_iter().for_each(ignore_panic);
     }
 
     /// Drops what the incarnation has set itself to do, and returns what ends it.

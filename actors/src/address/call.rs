@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -16,7 +16,7 @@ use super::send::Entry;
 use crate::clock::{NoTimers, later, sleep_until};
 use crate::mailbox::{Fate, Refused, WaitsFor};
 use crate::process::Process;
-use crate::system::{Alarm, Alarms, Struck};
+use crate::system::{TimeoutId, TimeoutState, TimerWheel};
 
 /// How long a call waits unless told otherwise; OTP's choice.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,8 +37,7 @@ impl<'a, M: Send + 'static, T, F: FnOnce(Reply<T>) -> M> Call<'a, M, T, F> {
 
     /// Waits at most so long, for room in the mailbox and for the answer together.
     ///
-    /// A timeout of a second or more is kept by a coarse clock that all calls share: it strikes up to 30 ms late, and never
-    /// early.
+    /// It is read from tokio's clock: it strikes when a timer of tokio would, and never early, also under load.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -78,50 +77,48 @@ impl<M: Send + 'static, T, F> fmt::Debug for Call<'_, M, T, F> {
     }
 }
 
-/// From this on, a few ticks of the coarse clock do not matter.
-const LONG: Duration = Duration::from_secs(1);
-
-/// What tells a call that its time is up.
+/// What wakes a call when its time is up.
 enum Timer {
     /// There is no timeout.
     Never,
     /// The call was not made yet.
     NotBegun(Duration),
-    /// The runtime's own: exact, and dear.
+    /// A timer of tokio.
     Exact(Pin<Box<Sleep>>),
-    /// The clock that all calls of the system share. With the timeout, should that clock be lost.
-    Coarse(Alarm, Duration),
+    /// The timer wheel, which costs less than a timer of tokio as long as the answer comes early.
+    Wheel(TimeoutId),
 }
 
 impl Timer {
-    /// Begins to wait, if it has not begun. Returns `true` if it has just begun and will wake the task without another poll.
-    fn begin(&mut self, alarms: Option<&Arc<Alarms>>, cx: &Context<'_>) -> Result<bool, NoTimers> {
+    /// Begins to wait, if it has not begun. Returns `true` if it has just begun and wakes the task without another poll.
+    fn begin(&mut self, wheel: Option<&Arc<TimerWheel>>, cx: &Context<'_>) -> Result<bool, NoTimers> {
         let Self::NotBegun(timeout) = *self else { return Ok(false) };
-        let alarm = alarms.filter(|_| timeout >= LONG).and_then(|alarms| alarms.set(timeout, cx.waker()));
-        *self = match alarm {
-            Some(alarm) => Self::Coarse(alarm, timeout),
+        *self = match wheel.and_then(|wheel| wheel.set(timeout, cx.waker())) {
+            Some(id) => Self::Wheel(id),
             None => Self::Exact(sleep_until(later(timeout))?),
         };
-        Ok(matches!(self, Self::Coarse(..)))
+        Ok(matches!(self, Self::Wheel(_)))
     }
 
-    /// Ready when the time is up.
-    fn poll(&mut self, alarms: Option<&Arc<Alarms>>, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            match (&mut *self, alarms) {
-                (Self::Never | Self::NotBegun(_), _) => return Poll::Pending,
-                (Self::Exact(sleep), _) => return sleep.as_mut().poll(cx),
-                (Self::Coarse(alarm, timeout), Some(alarms)) => match alarms.look(alarm, cx.waker()) {
-                    Struck::No => return Poll::Pending,
-                    Struck::Yes => return Poll::Ready(()),
-                    Struck::Lost => *self = Self::NotBegun(*timeout),
-                },
-                (Self::Coarse(..), None) => return Poll::Ready(()),
+    /// Completes when the time is up.
+    fn poll(&mut self, wheel: Option<&Arc<TimerWheel>>, cx: &mut Context<'_>) -> Poll<()> {
+        if let (Self::Wheel(id), Some(wheel)) = (&*self, wheel) {
+            match wheel.poll(id, cx.waker()) {
+                TimeoutState::Pending => return Poll::Pending,
+                TimeoutState::Elapsed => return Poll::Ready(()),
+                TimeoutState::Detached => {
+                    let exact = sleep_until(id.deadline());
+                    wheel.cancel(id);
+                    // There were timers when the call began. If there are none now, its time is up.
+                    let Ok(exact) = exact else { return Poll::Ready(()) };
+                    *self = Self::Exact(exact);
+                }
             }
-            // There were timers when the call began. If there are none now, its time is up.
-            if self.begin(None, cx).is_err() {
-                return Poll::Ready(());
-            }
+        }
+        match self {
+            Self::Exact(sleep) => sleep.as_mut().poll(cx),
+            Self::Never | Self::NotBegun(_) => Poll::Pending,
+            Self::Wheel(_) => Poll::Ready(()),
         }
     }
 }
@@ -175,9 +172,7 @@ impl<M: Send + 'static, T> CallFuture<'_, M, T> {
     }
 
     fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<CallError<M>> {
-        if self.timer.poll(alarms(self.process), cx).is_pending() {
-            return Poll::Pending;
-        }
+        ready!(self.timer.poll(timeouts(self.process), cx));
         Poll::Ready(match self.entry.turn_back(&self.process.queue) {
             Some(message) => CallError::NoRoom(self.unsent(message)),
             None => CallError::TimedOut(self.process.target::<M>()),
@@ -186,7 +181,7 @@ impl<M: Send + 'static, T> CallFuture<'_, M, T> {
 
     /// Begins to count the time, before anything is sent: without timers, nothing is.
     fn begin_timeout(&mut self, cx: &Context<'_>) -> Result<bool, CallError<M>> {
-        let begun = self.timer.begin(alarms(self.process), cx);
+        let begun = self.timer.begin(timeouts(self.process), cx);
         begun.or_else(|NoTimers| {
             match self.entry.turn_back(&self.process.queue).map(|back| self.unsent(back)) {
                 Some(unsent) if self.process.queue.is_closed() => Err(CallError::Closed(unsent)),
@@ -212,9 +207,9 @@ impl<M: Send + 'static, T> CallFuture<'_, M, T> {
     }
 }
 
-/// The clock that all calls of the system share.
-fn alarms<M: Send + 'static>(process: &Process<M>) -> Option<&Arc<Alarms>> {
-    process.home().map(|home| home.system.alarms())
+/// The timer wheel of the system.
+fn timeouts<M: Send + 'static>(process: &Process<M>) -> Option<&Arc<TimerWheel>> {
+    process.home().map(|home| home.system.timeouts())
 }
 
 impl<M: Send + 'static, T> Unpin for CallFuture<'_, M, T> {}
@@ -237,8 +232,8 @@ impl<M: Send + 'static, T> Future for CallFuture<'_, M, T> {
 impl<M: Send + 'static, T> Drop for CallFuture<'_, M, T> {
     fn drop(&mut self) {
         drop(self.entry.turn_back(&self.process.queue));
-        if let (Timer::Coarse(alarm, _), Some(alarms)) = (&self.timer, alarms(self.process)) {
-            alarms.take_back(alarm);
+        if let (Timer::Wheel(id), Some(wheel)) = (&self.timer, timeouts(self.process)) {
+            wheel.cancel(id);
         }
         if let (true, Some(sequence)) = (self.answer_lost, self.sequence) {
             self.process.queue.forget_fate(sequence);

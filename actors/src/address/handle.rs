@@ -88,25 +88,34 @@ impl Handle {
             && self.0.hook(Hook { name: None, incarnation: number, run: Box::new(hook) }).is_ok()
     }
 
-    /// Says that the actor bears a name, which `give_up` frees when nobody serves the actor any more, before any link or monitor
-    /// hears of it. False if that is so now: then the name was not taken. For registries.
-    pub fn bear_name(
+    /// Registers `hook` to run when the actor is closed, before any link or monitor is told. Returns the key to remove it with,
+    /// or `None`, having dropped the hook, if the actor is closed now.
+    pub fn add_close_hook(&self, hook: impl FnOnce() + Send + 'static) -> Option<CloseHook> {
+        self.0.hook(Hook { name: None, incarnation: None, run: Box::new(|_| hook()) }).ok().map(CloseHook)
+    }
+
+    /// Registers a name of the actor and the `hook` that frees it, as [`add_close_hook`](Self::add_close_hook) does. For
+    /// registries: [`ProcessInfo::names`](crate::ProcessInfo::names) lists the name while the hook is registered.
+    pub fn add_name(
         &self,
         name: impl Into<Cow<'static, str>>,
-        give_up: impl FnOnce() + Send + 'static,
-    ) -> bool {
-        self.0.hook(Hook { name: Some(name.into()), incarnation: None, run: Box::new(|_| give_up()) }).is_ok()
+        hook: impl FnOnce() + Send + 'static,
+    ) -> Option<CloseHook> {
+        let hook = Hook { name: Some(name.into()), incarnation: None, run: Box::new(|_| hook()) };
+        self.0.hook(hook).ok().map(CloseHook)
     }
 
-    /// Says that the actor does not bear a name any more, which was given up. False if it did not. For registries.
-    pub fn lay_down_name(&self, name: &str) -> bool {
-        self.0.unname(name)
+    /// Removes a hook that was registered with this actor and has not run, with its name. Returns `true` if it was there.
+    ///
+    /// The hook is dropped here.
+    pub fn remove_close_hook(&self, hook: CloseHook) -> bool {
+        self.0.remove_close_hook(hook.0)
     }
 
-    /// Whether the actor bears a name, which it gives up when nobody serves it any more. For registries.
+    /// Returns `true` if a hook is registered with this actor: it was not removed, and the actor was not closed since.
     #[must_use]
-    pub fn bears_name(&self, name: &str) -> bool {
-        self.0.names().iter().any(|borne| borne == name)
+    pub fn has_close_hook(&self, hook: CloseHook) -> bool {
+        self.0.has_close_hook(hook.0)
     }
 
     /// Why there is no incarnation at this moment, and in how long its supervisor begins the next one; none if one lives, if none is due,
@@ -157,6 +166,10 @@ impl Handle {
         self.0.counters()
     }
 }
+
+/// The key of a hook that runs when its actor is closed; see [`Handle::add_close_hook`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct CloseHook(u64);
 
 /// The time between two incarnations.
 #[derive(Clone, Debug)]

@@ -15,7 +15,7 @@ mod weak;
 
 pub use call::{Call, CallFuture};
 pub use errors::{CallError, Closed, InspectError, NoProcess, SendError, Unsent};
-pub use handle::{Handle, Outage};
+pub use handle::{CloseHook, Handle, Outage};
 pub use info::ProcessInfo;
 pub use monitor::Monitor;
 pub use permit::{Permit, Reserving};
@@ -23,4 +23,4 @@ pub use recipient::Recipient;
 pub use reply::Reply;
 pub use send::{Sending, SendingUntil};
 pub use typed::Address;
-pub use weak::WeakAddress;
+pub use weak::{WeakAddress, WeakHandle};

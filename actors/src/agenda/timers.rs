@@ -67,12 +67,12 @@ impl<M> Timers<M> {
 
     /// Due at `at`, unless a message comes before; in place of the one before.
     pub(super) fn set_idle(&mut self, at: Instant, message: M) {
-        self.idle = Some((at, message));
+        drop_each(self.idle.replace((at, message)));
     }
 
-    /// A message has come.
+    /// Drops the message of the idle timer: a message has come, and is in hand while this one is dropped.
     pub(super) fn interrupt_idle(&mut self) {
-        self.idle = None;
+        drop_each(self.idle.take());
     }
 
     /// The message of the idle timer, if it is due by `now`. For whoever has made sure that there is nothing else.
@@ -83,7 +83,7 @@ impl<M> Timers<M> {
     /// When it would have been due; none if it has been, or was cancelled before.
     pub(super) fn cancel(&mut self, id: TimerId) -> Option<Instant> {
         let at = self.forget(id)?;
-        self.due.remove(&(at, id));
+        drop_each(self.due.remove(&(at, id)));
         Some(at)
     }
 

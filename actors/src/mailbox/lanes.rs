@@ -11,6 +11,7 @@ use super::waiting::Waiting;
 use crate::exit::ExitReason;
 use crate::order::Order;
 use crate::pid::Pid;
+use crate::seq_map::SeqMap;
 
 /// Who works through the mailbox.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -91,12 +92,17 @@ pub(crate) struct Seldom<M> {
     losses: VecDeque<Loss>,
     /// Messages `first..=last` that were dropped to make room. Apart from the losses, so that no flood pushes those out.
     drops: VecDeque<(u64, u64)>,
-    pub(crate) watchers: Vec<(u64, Watcher)>,
-    pub(crate) hooks: Vec<Hook>,
+    pub(crate) watchers: SeqMap<Watcher>,
+    /// The hooks of the incarnation that is attached.
+    pub(crate) end_hooks: Vec<Hook>,
+    /// The hooks that run when the mailbox is closed, by their numbers.
+    pub(crate) close_hooks: SeqMap<Hook>,
+    /// The number of the newest hook on the close.
+    pub(crate) newest_hook: u64,
     /// How many times it was closed, and not all hooks have run yet.
     pub(crate) closings: u32,
     /// Who watches since then: to be told when they have.
-    pub(crate) late_watchers: Vec<(u64, Watcher)>,
+    pub(crate) late_watchers: SeqMap<Watcher>,
     /// What the owner has said of the time until the next incarnation.
     pub(crate) outage: Option<Outage>,
     /// Who waits to hear the fate of which message: one waker for each, however often it asks.
@@ -130,17 +136,6 @@ impl<M> Seldom<M> {
     /// Returns `true` if nobody waits for a fate.
     pub(crate) fn awaits_no_fate(&self) -> bool {
         self.fate_wakers.is_empty()
-    }
-
-    /// Takes out the hooks that wait for the end of this incarnation.
-    pub(crate) fn hooks_of(&mut self, incarnation: u32) -> Vec<Hook> {
-        if !self.hooks.iter().any(|hook| hook.incarnation.is_some()) {
-            return Vec::new();
-        }
-        let hooks = std::mem::take(&mut self.hooks);
-        let (over, kept) = hooks.into_iter().partition(|hook| hook.incarnation == Some(incarnation));
-        self.hooks = kept;
-        over
     }
 }
 
@@ -225,10 +220,12 @@ impl<M> Lanes<M> {
                 dropped_behind: 0,
                 losses: VecDeque::new(),
                 drops: VecDeque::new(),
-                watchers: Vec::new(),
-                hooks: Vec::new(),
+                watchers: SeqMap::default(),
+                end_hooks: Vec::new(),
+                close_hooks: SeqMap::default(),
+                newest_hook: 0,
                 closings: 0,
-                late_watchers: Vec::new(),
+                late_watchers: SeqMap::default(),
                 outage: None,
                 fate_wakers: BTreeMap::new(),
                 next_watcher: 0,

@@ -10,6 +10,7 @@ use super::shared::{DROPPED, KILL, Queue, SIGNAL, settled};
 use crate::exit::ExitReason;
 use crate::foreign::drop_each;
 use crate::order::Order;
+use crate::seq_map::SeqMap;
 use crate::sync::Ordering;
 
 /// Why no incarnation can attach.
@@ -33,7 +34,7 @@ pub(crate) struct Leftover<M> {
     pub(crate) hooks: Vec<Hook>,
     /// When the hooks have run, it is to be [told](Queue::hooks_have_run).
     pub(crate) is_closing: bool,
-    pub(crate) watchers: Vec<(u64, Watcher)>,
+    pub(crate) watchers: SeqMap<Watcher>,
     pub(crate) wakers: Vec<Waker>,
     /// Forgotten, and dropped outside the locks as well: a reason may hold anything.
     signals: VecDeque<Order>,
@@ -62,7 +63,7 @@ impl<M> Leftover<M> {
             dead: VecDeque::new(),
             hooks: Vec::new(),
             is_closing: false,
-            watchers: Vec::new(),
+            watchers: SeqMap::new(),
             wakers: Vec::new(),
             signals: VecDeque::new(),
             losses: Vec::new(),
@@ -154,7 +155,8 @@ impl<M> Queue<M> {
         bury(&mut lanes, &batch, reason, &mut leftover);
         if let Some(seldom) = lanes.seldom_if_any() {
             leftover.wakers.extend(seldom.waiting.refuse_all());
-            leftover.hooks.append(&mut seldom.hooks);
+            let hooks = std::mem::take(&mut seldom.close_hooks);
+            leftover.hooks.extend(hooks.into_values().map(|(_, hook)| hook));
             leftover.is_closing = !leftover.hooks.is_empty();
             seldom.closings += u32::from(leftover.is_closing);
             leftover.outage = seldom.outage.take();
@@ -164,11 +166,11 @@ impl<M> Queue<M> {
     }
 
     /// Who watches a closed mailbox, to be told that nobody is there, now that its names are free.
-    pub(crate) fn hooks_have_run(&self) -> Vec<(u64, Watcher)> {
+    pub(crate) fn hooks_have_run(&self) -> SeqMap<Watcher> {
         let mut lanes = self.lanes.lock();
         let seldom = lanes.seldom_mut();
         seldom.closings = seldom.closings.saturating_sub(1);
-        if seldom.closings == 0 { std::mem::take(&mut seldom.late_watchers) } else { Vec::new() }
+        if seldom.closings == 0 { std::mem::take(&mut seldom.late_watchers) } else { SeqMap::default() }
     }
 
     /// Takes the batch back from whoever has it, and forgets what was meant for that incarnation alone.
@@ -192,7 +194,7 @@ impl<M> Queue<M> {
         if let Some(incarnation) = lanes.served_by() {
             leftover.ended = Some(incarnation);
             leftover.hooks =
-                lanes.seldom_if_any().map(|seldom| seldom.hooks_of(incarnation)).unwrap_or_default();
+                lanes.seldom_if_any().map(|seldom| std::mem::take(&mut seldom.end_hooks)).unwrap_or_default();
             leftover.losses.extend(lanes.remember_loss(lanes.since + 1, settled(lanes, batch), reason));
         }
         // Accepted before everything in the lane, so it goes to its front (invariant 3).

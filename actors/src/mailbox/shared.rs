@@ -180,8 +180,9 @@ impl<M> Queue<M> {
         }
     }
 
-    /// Runs `hook` when what it waits for has come, before anybody hears of it. Gives it back if it has come already.
-    pub(crate) fn hook(&self, hook: Hook) -> Result<(), Hook> {
+    /// Registers `hook` to run on the end of its incarnation or on the close, before any watcher is notified. Returns the
+    /// number under which a hook on the close can be removed, or the hook if its event has come already.
+    pub(crate) fn hook(&self, hook: Hook) -> Result<u64, Hook> {
         let mut lanes = self.lanes.lock();
         let over = match hook.incarnation {
             Some(_) => lanes.served_by() != hook.incarnation,
@@ -190,22 +191,31 @@ impl<M> Queue<M> {
         if over {
             return Err(hook);
         }
-        lanes.seldom_mut().hooks.push(hook);
-        Ok(())
+        let seldom = lanes.seldom_mut();
+        if hook.incarnation.is_some() {
+            seldom.end_hooks.push(hook);
+        } else {
+            seldom.newest_hook += 1;
+            seldom.close_hooks.insert(seldom.newest_hook, hook);
+        }
+        Ok(seldom.newest_hook)
     }
 
-    /// Takes the hook of a name back, which is given up already.
-    pub(crate) fn unname(&self, name: &str) -> Option<Hook> {
-        let mut lanes = self.lanes.lock();
-        let hooks = &mut lanes.seldom_if_any()?.hooks;
-        let place = hooks.iter().position(|hook| hook.name.as_deref() == Some(name))?;
-        Some(hooks.swap_remove(place))
+    /// Removes a hook on the close and returns it, to be dropped outside the locks.
+    pub(crate) fn remove_close_hook(&self, number: u64) -> Option<Hook> {
+        self.lanes.lock().seldom_if_any()?.close_hooks.remove(number)
+    }
+
+    /// Returns `true` if a hook on the close is registered.
+    pub(crate) fn has_close_hook(&self, number: u64) -> bool {
+        self.lanes.lock().seldom().is_some_and(|seldom| seldom.close_hooks.get(number).is_some())
     }
 
     /// The names that are given up when it is closed.
     pub(crate) fn names(&self) -> Vec<Cow<'static, str>> {
         let lanes = self.lanes.lock();
-        lanes.seldom().iter().flat_map(|seldom| &seldom.hooks).filter_map(|hook| hook.name.clone()).collect()
+        let hooks = lanes.seldom().into_iter().flat_map(|seldom| seldom.close_hooks.iter());
+        hooks.filter_map(|(_, hook)| hook.name.clone()).collect()
     }
 
     /// Tells `watcher` of the end of the incarnation that is attached, or of the next one. Gives it back when closed, unless the names
@@ -219,7 +229,7 @@ impl<M> Queue<M> {
         let seldom = lanes.seldom_mut();
         let id = seldom.next_watcher;
         seldom.next_watcher += 1;
-        if is_closed { &mut seldom.late_watchers } else { &mut seldom.watchers }.push((id, watcher));
+        if is_closed { &mut seldom.late_watchers } else { &mut seldom.watchers }.insert(id, watcher);
         Ok(id)
     }
 
@@ -232,13 +242,9 @@ impl<M> Queue<M> {
     pub(crate) fn unwatch(&self, id: u64) {
         let watcher = {
             let mut lanes = self.lanes.lock();
-            lanes.seldom_if_any().and_then(|seldom| {
-                let at = |all: &[(u64, Watcher)]| all.iter().position(|(each, _)| *each == id);
-                match at(&seldom.watchers) {
-                    Some(at) => Some(seldom.watchers.swap_remove(at)),
-                    None => at(&seldom.late_watchers).map(|at| seldom.late_watchers.swap_remove(at)),
-                }
-            })
+            lanes
+                .seldom_if_any()
+                .and_then(|seldom| seldom.watchers.remove(id).or_else(|| seldom.late_watchers.remove(id)))
         };
         drop(watcher);
     }

@@ -96,11 +96,11 @@ impl<M: Send + 'static> Process<M> {
             self.condition.reset();
             self.dissolve(ended, reason);
         }
-        for (_, watcher) in std::mem::take(&mut leftover.watchers) {
+        for (_, watcher) in std::mem::take(&mut leftover.watchers).into_values() {
             ignore_panic(|| watcher(ended, reason));
         }
         if leftover.is_closing {
-            for (_, watcher) in self.queue.hooks_have_run() {
+            for (_, watcher) in self.queue.hooks_have_run().into_values() {
                 ignore_panic(|| watcher(None, &ExitReason::NoProcess));
             }
         }

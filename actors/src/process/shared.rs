@@ -190,17 +190,21 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         self.queue.names()
     }
 
-    fn hook(&self, hook: Hook) -> Result<(), Hook> {
+    fn hook(&self, hook: Hook) -> Result<u64, Hook> {
         self.queue.hook(hook)
+    }
+
+    fn remove_close_hook(&self, number: u64) -> bool {
+        self.queue.remove_close_hook(number).is_some()
+    }
+
+    fn has_close_hook(&self, number: u64) -> bool {
+        self.queue.has_close_hook(number)
     }
 
     fn outage(&self) -> Option<(ExitReason, Duration)> {
         let outage = self.queue.outage()?;
         Some((outage.reason, outage.until.saturating_sub(self.age())))
-    }
-
-    fn unname(&self, name: &str) -> bool {
-        self.queue.unname(name).is_some()
     }
 
     fn start_order(&self) -> &StartOrderSlot {

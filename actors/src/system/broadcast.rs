@@ -118,12 +118,48 @@ impl<T: Clone> Broadcast<T> {
 
     /// Sends to all subscribers and never waits. `value` is called only if there may be one.
     pub fn tell(&self, value: impl FnOnce() -> T) {
-        if let Some(ring) = self.0.get().filter(|_| self.is_heard()) {
-            let value = value();
-            let (evicted, wakers) = ring.lock().send(value);
-            wake_each(wakers.into_values());
-            drop_each(evicted);
+        drop(self.send_locked(value));
+    }
+
+    /// Sends as [`tell`](Self::tell) does and runs no foreign code, for a caller that holds a lock. Subscribers can read
+    /// the value when this returns; they are woken when the caller drops what it returns, outside its locks.
+    pub fn send_locked(&self, value: impl FnOnce() -> T) -> Sent<T> {
+        match self.0.get().filter(|_| self.is_heard()) {
+            Some(ring) => {
+                let value = value();
+                let (evicted, wakers) = ring.lock().send(value);
+                Sent { evicted, wakers }
+            }
+            None => Sent { evicted: None, wakers: BTreeMap::new() },
         }
+    }
+}
+
+/// What is left to do after a value was sent under a lock: it is done when this is dropped.
+#[must_use = "subscribers are woken when it is dropped, which is to be outside the locks"]
+pub struct Sent<T> {
+    evicted: Option<T>,
+    wakers: BTreeMap<u64, Waker>,
+}
+
+impl<T> Sent<T> {
+    /// Returns `true` if there is nothing left to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.evicted.is_none() && self.wakers.is_empty()
+    }
+}
+
+impl<T> Drop for Sent<T> {
+    fn drop(&mut self) {
+        wake_each(mem::take(&mut self.wakers).into_values());
+        drop_each(self.evicted.take());
+    }
+}
+
+impl<T> fmt::Debug for Sent<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sent").field("wakers", &self.wakers.len()).finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The members of groups: joining, leaving, and choosing among them.
 
-use std::any::{Any, TypeId};
+use std::any::TypeId;
 use std::borrow::Cow;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use perennial_actors::{Address, Handle, Pid, Subscription};
 
+use super::entry::{Entry, Member};
 use super::group::Group;
 use super::monitor::{GroupChange, GroupMonitor};
-use crate::changes::Changes;
-use crate::numbered::Numbered;
-use crate::owners::{Estate, Owners, list};
+use crate::changes::{Changes, Told};
+use crate::owners::{Estate, Owned, Owners, list};
 use crate::sync::Numbers;
 use crate::table::{Fate, Table};
 
@@ -23,29 +23,13 @@ pub(crate) struct Groups {
     groups: Table<Key, Entry>,
     owners: Owners<Key>,
     changes: Changes<GroupChange>,
-    /// Of changes of any group, handed out while that is locked. The number of a membership is that of its beginning.
+    /// Of changes of any group, handed out while that is locked. The number of a membership is that of its beginning, and the number
+    /// of a group that of its first membership.
     versions: Numbers,
 }
 
 /// A group: its name, and the type of the messages that its members take.
 type Key = (Cow<'static, str>, TypeId);
-
-/// Who is in a group.
-#[derive(Default)]
-struct Entry {
-    /// In the order in which they joined.
-    members: Numbered<Member>,
-    /// Whose turn it was.
-    turn: u64,
-}
-
-/// One membership.
-struct Member {
-    pid: Pid,
-    handle: Handle,
-    /// An `Address<M>`.
-    address: Box<dyn Any + Send + Sync>,
-}
 
 impl Estate for Groups {
     type Key = Key;
@@ -54,8 +38,10 @@ impl Estate for Groups {
         &self.owners
     }
 
-    fn disown(&self, key: &Key, number: u64) {
-        self.remove(key, number);
+    fn disown(&self, memberships: impl Iterator<Item = (u64, Owned<Key>)>) {
+        for (number, membership) in memberships {
+            self.remove(&membership.key, number);
+        }
     }
 }
 
@@ -81,53 +67,50 @@ impl Groups {
     /// How many memberships are on the list of an incarnation.
     #[cfg(all(test, not(model)))]
     pub(crate) fn memberships(&self, pid: Pid) -> usize {
-        self.owners.keys(pid).len()
+        self.owners.all(pid).len()
     }
 
     /// Notes a change of a group that is locked; its version.
-    fn note(&self, key: &Key, actor: &Handle, joined: bool) -> u64 {
+    fn note(&self, told: &mut Told<GroupChange>, key: &Key, actor: &Handle, joined: bool) -> u64 {
         let version = self.versions.next();
-        let (group, messages) = key.clone();
-        self.changes.note(|| GroupChange { group, messages, version, actor: actor.clone(), joined });
+        let change = || {
+            let (group, messages) = key.clone();
+            GroupChange { group, messages, version, actor: actor.clone(), joined }
+        };
+        self.changes.note(told, change);
         version
     }
 
-    /// Adds a membership; its number.
-    fn add(&self, key: &Key, member: Member) -> u64 {
-        let number = self.groups.enter_with(key.clone(), Default::default, |entry| {
-            let number = self.note(key, &member.handle, true);
-            entry.members.insert(number, member);
-            number
-        });
-        self.changes.tell();
-        number
+    /// Adds a membership; its number, and that of the group.
+    fn add(&self, key: &Key, member: Member) -> (u64, u64) {
+        let mut told = Told::default();
+        self.groups.enter_with(key.clone(), Entry::default, |entry| {
+            let number = self.note(&mut told, key, &member.handle, true);
+            (number, entry.join(number, member))
+        })
     }
 
     /// Takes a membership away. Tells whether it was there.
     fn remove(&self, key: &Key, number: u64) -> bool {
+        let mut told = Told::default();
         let removed = self.groups.change(key, |entry| {
-            let removed = entry.members.remove(number);
+            let removed = entry.leave(number);
             if let Some(member) = &removed {
-                self.note(key, &member.handle, false);
+                self.note(&mut told, key, &member.handle, false);
             }
-            (if entry.members.is_empty() { Fate::Remove } else { Fate::Keep }, removed)
+            (if entry.is_empty() { Fate::Remove } else { Fate::Keep }, removed)
         });
-        self.changes.tell();
         matches!(removed, Some((Some(_member), _)))
     }
 
     /// All members, with their incarnations.
     fn members<M: Send + 'static>(&self, key: &Key) -> Vec<(Pid, Address<M>)> {
         let members = |entry: &Entry| {
-            let members = entry.members.iter().map(|(_, member)| member);
-            members.filter_map(|member| Some((member.pid, address_of(member)?))).collect()
+            let members = entry.members();
+            members.filter_map(|member| Some((member.pid, member.address()?))).collect()
         };
         self.groups.read(key, members).unwrap_or_default()
     }
-}
-
-fn address_of<M: Send + 'static>(member: &Member) -> Option<Address<M>> {
-    member.address.downcast_ref::<Address<M>>().cloned()
 }
 
 /// Why an actor did not become a member.
@@ -165,8 +148,8 @@ impl<M: Send + 'static> Members<M> {
         if !list(&self.groups, &handle, pid) {
             return Err(JoinError);
         }
-        let number = self.groups.add(&self.key, Member { pid, handle, address: Box::new(actor.clone()) });
-        if self.groups.owners.own(pid, number, self.key.clone()) {
+        let (number, place) = self.groups.add(&self.key, Member::new(pid, handle, actor.clone()));
+        if self.groups.owners.own(pid, number, Owned { place, key: self.key.clone() }) {
             return Ok(());
         }
         self.groups.remove(&self.key, number);
@@ -180,12 +163,16 @@ impl<M: Send + 'static> Members<M> {
     /// If its incarnation that lives now is no member.
     pub fn leave(&self, actor: &Address<M>) -> Result<(), NotJoined> {
         let pid = actor.pid().ok_or(NotJoined)?;
-        let numbers = self.groups.owners.numbers(pid, &self.key);
-        // Somebody else may have taken one of them back since.
-        let left =
-            numbers.into_iter().find(|number| self.groups.remove(&self.key, *number)).ok_or(NotJoined)?;
-        self.groups.owners.give_up(pid, left);
-        Ok(())
+        let place = self.groups.groups.read(&self.key, Entry::place).ok_or(NotJoined)?;
+        // Another call may take the oldest back first; then there may be one more.
+        while let Some(&number) = self.groups.owners.at(pid, place, 1).first() {
+            let left = self.groups.remove(&self.key, number);
+            self.groups.owners.give_up(pid, number);
+            if left {
+                return Ok(());
+            }
+        }
+        Err(NotJoined)
     }
 
     /// All members, in the order in which they joined, each as often as it did.
@@ -197,18 +184,17 @@ impl<M: Send + 'static> Members<M> {
     /// Any member.
     #[must_use]
     pub fn any(&self) -> Option<Address<M>> {
-        self.groups.groups.read(&self.key, |entry| address_of(entry.members.first()?.1))?
+        self.groups.groups.read(&self.key, |entry| entry.members().next()?.address())?
     }
 
-    /// One member after the other, whoever asks.
+    /// Returns the member that has waited longest for its turn, whichever handle asks. A member that joins waits behind all
+    /// others, so a member gets its turn within as many calls as the group had members when it joined or had its last turn.
     #[must_use]
     pub fn round_robin(&self) -> Option<Address<M>> {
-        let (member, _) = self.groups.groups.change(&self.key, |entry| {
-            let next = entry.members.after(entry.turn).or_else(|| entry.members.first());
-            let member = next.and_then(|(number, member)| Some((number, address_of(member)?)));
-            entry.turn = member.as_ref().map_or(0, |(number, _)| *number);
-            (Fate::Keep, member.map(|(_, address)| address))
-        })?;
+        let (member, _) = self
+            .groups
+            .groups
+            .change(&self.key, |entry| (Fate::Keep, entry.take_turn().and_then(Member::address)))?;
         member
     }
 
@@ -237,8 +223,8 @@ impl<M: Send + 'static> Members<M> {
         // Subscribed first: what is told and was there already is known by its version.
         let changes = self.groups.subscribe();
         let (members, version) = self.groups.groups.read_vacancy(self.key.clone(), |entry| {
-            let members = entry.into_iter().flat_map(|entry| entry.members.iter());
-            let members = members.filter_map(|(_, member)| address_of(member)).collect();
+            let members = entry.into_iter().flat_map(Entry::members);
+            let members = members.filter_map(Member::address).collect();
             (members, self.groups.versions.newest())
         });
         GroupMonitor::new(members, changes, self.key.clone(), version)

@@ -36,6 +36,7 @@
 //! # }
 //! ```
 
+mod entry;
 mod group;
 mod members;
 mod monitor;

@@ -1,127 +1,47 @@
 //! What both kinds of keys are made of.
 
-use std::error::Error;
 use std::fmt;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
+use std::mem;
 use std::sync::Arc;
 
-use perennial_actors::host::{Carried, CarriesValue};
-use perennial_actors::{Actor, Address, Context, Pid};
+use foldhash::fast::RandomState;
+use perennial_actors::host::{SeqMap, dispose};
+use perennial_actors::{Actor, Context, Pid};
 
-use crate::changes::Changes;
-use crate::numbered::Numbered;
-use crate::owners::{Estate, Owners, list};
-use crate::sync::Numbers;
+use super::entry::{KeyChange, KeyEntry, RegisterError};
+use super::slots::{Held, Shared, Slot, Slots};
+use crate::changes::{Changes, Told};
+use crate::owners::{Estate, Owned, Owners, list};
+use crate::sync::{AtomicU64, Numbers, Ordering};
 use crate::table::{Fate, Table};
-
-/// A key's owner, and what it says of it.
-#[non_exhaustive]
-pub struct KeyEntry<M: Send + 'static, V> {
-    /// The incarnation that has registered the key.
-    pub pid: Pid,
-    /// The address of the actor.
-    pub address: Address<M>,
-    /// The value.
-    pub value: V,
-}
-
-impl<M: Send + 'static, V: Clone> Clone for KeyEntry<M, V> {
-    fn clone(&self) -> Self {
-        Self { pid: self.pid, address: self.address.clone(), value: self.value.clone() }
-    }
-}
-
-impl<M: Send + 'static, V: fmt::Debug> fmt::Debug for KeyEntry<M, V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyEntry").field("pid", &self.pid).field("value", &self.value).finish_non_exhaustive()
-    }
-}
-
-impl<M: Send + 'static, V> KeyEntry<M, V> {
-    /// Whether the incarnation lives. Between its end and the hook that follows it, its entries are there and it does not.
-    fn is_owned(&self) -> bool {
-        self.address.pid() == Some(self.pid)
-    }
-}
-
-/// Something that changed among keys. Of one key, listeners are told in the order in which it did, before the call that changed it
-/// returns; of an end, before any link or monitor hears of it.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum KeyChange<K> {
-    /// An incarnation has registered a key.
-    Registered {
-        /// The key.
-        key: K,
-        /// The incarnation.
-        pid: Pid,
-    },
-    /// An incarnation has given up a key, or has ended.
-    Unregistered {
-        /// The key.
-        key: K,
-        /// The incarnation.
-        pid: Pid,
-    },
-}
-
-/// Why a key was not registered; with the value.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum RegisterError<V> {
-    /// An incarnation has it, which may be this one.
-    AlreadyRegistered {
-        /// The incarnation.
-        pid: Pid,
-        /// The value.
-        value: V,
-    },
-    /// This incarnation has ended: its mailbox was taken away from it.
-    Ended(V),
-}
-
-impl<V> fmt::Display for RegisterError<V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AlreadyRegistered { pid, .. } => write!(f, "the key is registered by {pid}"),
-            Self::Ended(_) => f.write_str("the incarnation has ended"),
-        }
-    }
-}
-
-impl<V: fmt::Debug + 'static> Error for RegisterError<V> {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Carried::by::<Self>()
-    }
-}
-
-impl<V: fmt::Debug + 'static> CarriesValue for RegisterError<V> {
-    type Bare = RegisterError<()>;
-
-    fn into_bare(self) -> RegisterError<()> {
-        match self {
-            Self::AlreadyRegistered { pid, .. } => RegisterError::AlreadyRegistered { pid, value: () },
-            Self::Ended(_) => RegisterError::Ended(()),
-        }
-    }
-}
 
 /// So many entries of a key are looked through for one's own. If there are more, one's own list is.
 const FEW: usize = 8;
 
 /// Keys with their entries, in the order in which they were registered.
 pub(crate) struct Core<K, M: Send + 'static, V> {
-    entries: Table<K, Numbered<KeyEntry<M, V>>>,
-    owners: Owners<K>,
-    /// Of entries, in the order in which they got into the table.
+    hasher: RandomState,
+    /// By the hashes of the keys.
+    entries: Table<u64, Slots<K, M, V>>,
+    owners: Owners<u64>,
+    /// Of entries and slots, in the order in which they got into the table.
     numbers: Numbers,
+    /// How many slots there are.
+    keys: AtomicU64,
     pub(super) changes: Changes<KeyChange<K>>,
 }
 
-impl<K: Clone + Eq + Hash, M: Send + 'static, V> Default for Core<K, M, V> {
+impl<K, M: Send + 'static, V> Default for Core<K, M, V> {
     fn default() -> Self {
-        let (entries, owners) = (Table::default(), Owners::default());
-        Self { entries, owners, numbers: Numbers::default(), changes: Changes::default() }
+        Self {
+            hasher: RandomState::default(),
+            entries: Table::default(),
+            owners: Owners::default(),
+            numbers: Numbers::default(),
+            keys: AtomicU64::new(0),
+            changes: Changes::default(),
+        }
     }
 }
 
@@ -131,15 +51,41 @@ where
     M: Send + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    type Key = K;
+    type Key = u64;
 
-    fn owners(&self) -> &Owners<K> {
+    fn owners(&self) -> &Owners<u64> {
         &self.owners
     }
 
-    fn disown(&self, key: &K, number: u64) {
-        drop(self.take(key, number));
+    fn disown(&self, entries: impl Iterator<Item = (u64, Owned<u64>)>) {
+        let taken = entries.filter_map(|(number, owned)| self.take(owned.key, owned.place, number));
+        if mem::needs_drop::<K>() || mem::needs_drop::<V>() {
+            // A supervisor that ends an incarnation waits for no user's `Drop`.
+            let taken: Vec<_> = taken.collect();
+            dispose(taken);
+        } else {
+            taken.for_each(drop);
+        }
     }
+}
+
+/// Where the entries of a key are.
+#[derive(Clone, Copy)]
+struct Place {
+    hash: u64,
+    slot: u64,
+}
+
+/// What was there when a new entry was to get in.
+enum Entered<E> {
+    At {
+        slot: u64,
+        number: u64,
+    },
+    /// A living incarnation has the key; the new entry.
+    Owned(Pid, E),
+    /// A key has come since that may be this one.
+    Unknown(E),
 }
 
 impl<K, M, V> Core<K, M, V>
@@ -172,126 +118,220 @@ where
         V: fmt::Debug,
     {
         let pid = entry.pid;
+        let hash = self.hasher.hash_one(&key);
         if !list(self, &entry.address.handle(), pid) {
             return Err(RegisterError::Ended(entry.value));
         }
-        let number = match self.enter(&key, entry, alone) {
-            Ok(number) => number,
+        let (slot, number) = match self.enter(hash, &Arc::new(key), entry, alone) {
+            Ok(entered) => entered,
             Err((owner, entry)) => {
                 return Err(RegisterError::AlreadyRegistered { pid: owner, value: entry.value });
             }
         };
-        self.changes.tell();
-        let its_key = key.clone();
-        if self.owners.own(pid, number, key) {
+        if self.owners.own(pid, number, Owned { place: slot, key: hash }) {
             return Ok(());
         }
-        match self.take(&its_key, number) {
-            Some(entry) => Err(RegisterError::Ended(entry.value)),
+        match self.take(hash, slot, number).and_then(Held::into_value) {
+            Some(value) => Err(RegisterError::Ended(value)),
             // It was registered, it has ended, and a successor has the key.
             None => Ok(()),
         }
     }
 
-    /// Enters an entry, whose number comes back; or gives it back with the owner of the one that is there. One whose owner has
+    /// Enters an entry, whose slot and number come back; or gives it back with the owner of the one that is there. One whose owner has
     /// ended makes room.
-    fn enter(&self, key: &K, entry: KeyEntry<M, V>, alone: bool) -> Result<u64, (Pid, KeyEntry<M, V>)> {
-        let (outcome, stale) = self.entries.enter_with(key.clone(), Default::default, |entries| {
-            let mut stale = Numbered::default();
-            if alone {
-                if let Some((_, owner)) = entries.iter().find(|(_, entry)| entry.is_owned()) {
-                    return (Err((owner.pid, entry)), stale);
+    fn enter(
+        &self,
+        hash: u64,
+        key: &Arc<K>,
+        mut entry: KeyEntry<M, V>,
+        alone: bool,
+    ) -> Result<(u64, u64), (Pid, KeyEntry<M, V>)> {
+        loop {
+            let known = self.known(hash);
+            let own = known.iter().find(|(_, other)| **other.key == **key).map(|(slot, _)| *slot);
+            let (mut told, mut stale) = (Told::default(), SeqMap::default());
+            let entered = self.entries.enter_with(hash, Slots::default, |slots| {
+                let new = |slot: &Slot<K, M, V>| known.iter().all(|(number, _)| slot.number != *number);
+                if slots.iter().any(new) && own.is_none_or(|own| slots.get(own).is_none()) {
+                    return Entered::Unknown(entry);
                 }
-                std::mem::swap(entries, &mut stale);
+                let slot = own.and_then(|own| slots.get_mut(own));
+                let others = slot.as_ref().filter(|_| alone).into_iter().flat_map(|slot| slot.entries.iter());
+                if let Some(owner) = others.map(|(_, held)| held).find(|held| held.entry.is_owned()) {
+                    return Entered::Owned(owner.pid(), entry);
+                }
+                let held = Held::new(key.clone(), entry);
+                let number = self.numbers.next();
+                let change = KeyChange::Registered { key: key.clone(), pid: held.pid() };
+                let slot = match slot {
+                    Some(slot) => {
+                        if alone {
+                            mem::swap(&mut slot.entries, &mut stale);
+                        }
+                        stale.iter().for_each(|(_, gone)| self.note_gone(&mut told, gone));
+                        slot.entries.insert(number, Arc::new(held));
+                        slot.number
+                    }
+                    None => self.add_slot(slots, number, held),
+                };
+                self.changes.note(&mut told, || change);
+                Entered::At { slot, number }
+            });
+            match entered {
+                Entered::At { slot, number } => return Ok((slot, number)),
+                Entered::Owned(owner, entry) => return Err((owner, entry)),
+                Entered::Unknown(back) => entry = back,
             }
-            for (_, gone) in stale.iter() {
-                self.changes.note(|| KeyChange::Unregistered { key: key.clone(), pid: gone.pid });
-            }
-            self.changes.note(|| KeyChange::Registered { key: key.clone(), pid: entry.pid });
-            let number = self.numbers.next();
-            entries.insert(number, entry);
-            (Ok(number), stale)
-        });
-        drop(stale);
-        outcome
+        }
+    }
+
+    /// Adds the slot of a key that has none. Returns its number, which is that of its first entry.
+    fn add_slot(&self, slots: &mut Slots<K, M, V>, number: u64, held: Held<K, M, V>) -> u64 {
+        let mut entries = SeqMap::default();
+        entries.insert(number, Arc::new(held));
+        slots.add(Slot { number, entries });
+        self.keys.fetch_add(1, Ordering::Relaxed);
+        number
+    }
+
+    fn note_gone(&self, told: &mut Told<KeyChange<K>>, gone: &Held<K, M, V>) {
+        let change = || KeyChange::Unregistered { key: Arc::clone(&gone.key), pid: gone.pid() };
+        self.changes.note(told, change);
     }
 
     /// Takes an entry out.
-    fn take(&self, key: &K, number: u64) -> Option<KeyEntry<M, V>> {
-        let taken = self.entries.change(key, |entries| {
-            let taken = entries.remove(number);
-            if let Some(entry) = &taken {
-                self.changes.note(|| KeyChange::Unregistered { key: key.clone(), pid: entry.pid });
+    fn take(&self, hash: u64, slot: u64, number: u64) -> Option<Shared<K, M, V>> {
+        let mut told = Told::default();
+        let taken = self.entries.change(&hash, |slots| {
+            let taken = slots.get_mut(slot).and_then(|slot| {
+                let taken = slot.entries.remove(number)?;
+                Some((taken, slot.entries.is_empty()))
+            });
+            let Some((entry, is_last)) = taken else { return (Fate::Keep, None) };
+            self.note_gone(&mut told, &entry);
+            if is_last {
+                slots.remove(slot);
+                self.keys.fetch_sub(1, Ordering::Relaxed);
             }
-            (if entries.is_empty() { Fate::Remove } else { Fate::Keep }, taken)
+            (if slots.is_empty() { Fate::Remove } else { Fate::Keep }, Some(entry))
         });
-        self.changes.tell();
         taken?.0
+    }
+
+    /// The slots of a hash, each with an entry that has its key.
+    fn known(&self, hash: u64) -> Vec<(u64, Shared<K, M, V>)> {
+        let known = |slots: &Slots<K, M, V>| {
+            let known = slots.iter().map(|slot| Some((slot.number, slot.entries.first()?.clone())));
+            known.flatten().collect()
+        };
+        self.entries.read(&hash, known).unwrap_or_default()
+    }
+
+    /// Where a key is.
+    fn place(&self, key: &K) -> Option<Place> {
+        let hash = self.hasher.hash_one(key);
+        let known = self.known(hash);
+        let (slot, _) = known.iter().find(|(_, other)| **other.key == *key)?;
+        Some(Place { hash, slot: *slot })
+    }
+
+    /// Reads the entries of a key, while they are locked.
+    fn read<R>(&self, place: Place, look: impl FnOnce(&SeqMap<Shared<K, M, V>>) -> R) -> Option<R> {
+        self.entries.read(&place.hash, |slots| slots.get(place.slot).map(|slot| look(&slot.entries)))?
     }
 
     /// Gives up entries of one's own.
     pub(crate) fn unregister(&self, pid: Pid, key: &K, is_meant: impl Fn(&V) -> bool) -> Vec<V> {
+        let Some(place) = self.place(key) else { return Vec::new() };
         let give_up = |number| {
-            // What is meant is asked of a copy: it is not our code, and no entry is locked meanwhile.
-            let value = self.entries.read(key, |entries| Some(entries.get(number)?.value.clone()))??;
-            if !is_meant(&value) {
+            // What is meant is asked of a shared one: it is not our code, and no entry is locked meanwhile.
+            let held = self.read(place, |entries| entries.get(number).cloned())??;
+            if !is_meant(&held.entry.value) {
                 return None;
             }
-            let entry = self.take(key, number)?;
+            drop(held);
+            let entry = self.take(place.hash, place.slot, number)?;
             self.owners.give_up(pid, number);
-            Some(entry.value)
+            Held::into_value(entry)
         };
-        self.numbers_of(pid, key).into_iter().filter_map(give_up).collect()
+        self.numbers_of(pid, place).into_iter().filter_map(give_up).collect()
     }
 
     /// The numbers of an incarnation's entries of a key.
-    fn numbers_of(&self, pid: Pid, key: &K) -> Vec<u64> {
-        let if_few = |entries: &Numbered<KeyEntry<M, V>>| {
-            let own = entries.iter().filter(|(_, entry)| entry.pid == pid).map(|(number, _)| number);
+    fn numbers_of(&self, pid: Pid, place: Place) -> Vec<u64> {
+        let if_few = |entries: &SeqMap<Shared<K, M, V>>| {
+            let own = entries.iter().filter(|(_, held)| held.pid() == pid).map(|(number, _)| number);
             (entries.len() <= FEW).then(|| own.collect())
         };
-        match self.entries.read(key, if_few) {
+        match self.read(place, if_few) {
             Some(Some(numbers)) => numbers,
-            Some(None) => self.owners.numbers(pid, key),
+            Some(None) => self.owners.at(pid, place.slot, usize::MAX),
             None => Vec::new(),
         }
     }
 
     /// Changes the value of an entry of one's own; the old one.
     pub(crate) fn update(&self, pid: Pid, key: &K, value: V) -> Option<V> {
+        let place = self.place(key)?;
         let mut value = Some(value);
-        let updated = self.entries.change(key, |entries| {
-            let own = entries.iter_mut().find(|entry| entry.pid == pid);
-            let old = own.and_then(|entry| Some(std::mem::replace(&mut entry.value, value.take()?)));
+        let (updated, _) = self.entries.change(&place.hash, |slots| {
+            let old = slots.get_mut(place.slot).and_then(|slot| {
+                let number = slot.entries.iter().find(|(_, held)| held.pid() == pid)?.0;
+                let held = slot.entries.get_mut(number)?;
+                let address = held.entry.address.clone();
+                let entry = KeyEntry { pid, address, value: value.take()? };
+                let next = Held::new(Arc::clone(&held.key), entry);
+                Some(mem::replace(held, Arc::new(next)))
+            });
             (Fate::Keep, old)
-        });
-        updated?.0
+        })?;
+        Held::into_value(updated?)
     }
 
     /// The entries of a key whose owners live.
     pub(crate) fn lookup(&self, key: &K) -> Vec<KeyEntry<M, V>> {
-        let mut found = self.entries.read(key, copies).unwrap_or_default();
-        found.retain(KeyEntry::is_owned);
-        found
+        let Some(place) = self.place(key) else { return Vec::new() };
+        let found = self.read(place, |entries| entries.iter().map(|(_, held)| held.clone()).collect());
+        let found: Vec<Shared<K, M, V>> = found.unwrap_or_default();
+        found.iter().filter(|held| held.entry.is_owned()).map(|held| held.copy()).collect()
     }
 
     /// The newest entry of a key, if its owner lives.
     pub(super) fn lookup_one(&self, key: &K) -> Option<KeyEntry<M, V>> {
-        let newest = |entries: &Numbered<KeyEntry<M, V>>| entries.last().cloned();
-        self.entries.read(key, newest)?.filter(KeyEntry::is_owned)
+        let hash = self.hasher.hash_one(key);
+        // Nearly always the hash leads to one key, and that is the one that is meant.
+        let newest = |slots: &Slots<K, M, V>| {
+            let mut slots = slots.iter();
+            let first = slots.next().and_then(|slot| slot.entries.last().cloned());
+            (first, slots.next().is_some())
+        };
+        let (first, are_more) = self.entries.read(&hash, newest)?;
+        let mut found = first.filter(|held| **held.key == *key);
+        if found.is_none() && are_more {
+            found = self.read(self.place(key)?, |entries| entries.last().cloned())?;
+        }
+        found.filter(|held| held.entry.is_owned()).map(|held| held.copy())
     }
 
     pub(super) fn keys_of(&self, pid: Pid) -> Vec<K> {
-        self.owners.keys(pid)
+        let key = |owned: Owned<u64>| {
+            let place = Place { hash: owned.key, slot: owned.place };
+            let held = self.read(place, |entries| entries.first().cloned())??;
+            Some(K::clone(&held.key))
+        };
+        self.owners.all(pid).into_iter().filter_map(key).collect()
     }
 
     /// What is picked of everything whose owners live. The pick runs under no lock.
     pub(super) fn select<R>(&self, mut pick: impl FnMut(K, KeyEntry<M, V>) -> Option<R>) -> Vec<R> {
-        let all = self.entries.collect(|key, entries| Some((key.clone(), copies(entries))));
-        let pairs = all
-            .into_iter()
-            .flat_map(|(key, entries)| entries.into_iter().map(move |entry| (key.clone(), entry)));
-        pairs.filter(|(_, entry)| entry.is_owned()).filter_map(|(key, entry)| pick(key, entry)).collect()
+        let entries = |_: &u64, slots: &Slots<K, M, V>| {
+            let entries = slots.iter().flat_map(|slot| slot.entries.iter());
+            Some(entries.map(|(_, held)| held.clone()).collect::<Vec<_>>())
+        };
+        let all = self.entries.collect(entries).into_iter().flatten();
+        let owned = all.filter(|held| held.entry.is_owned());
+        owned.filter_map(|held| pick(K::clone(&held.key), held.copy())).collect()
     }
 
     /// How many incarnations are known.
@@ -299,13 +339,11 @@ where
     pub(crate) fn listed(&self) -> usize {
         self.owners.len()
     }
-
-    /// How many keys there are.
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
-    }
 }
 
-fn copies<M: Send + 'static, V: Clone>(entries: &Numbered<KeyEntry<M, V>>) -> Vec<KeyEntry<M, V>> {
-    entries.iter().map(|(_, entry)| entry.clone()).collect()
+impl<K, M: Send + 'static, V> Core<K, M, V> {
+    /// How many keys there are.
+    pub(crate) fn len(&self) -> usize {
+        usize::try_from(self.keys.load(Ordering::Relaxed)).unwrap_or(usize::MAX)
+    }
 }

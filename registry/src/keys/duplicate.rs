@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use perennial_actors::{Actor, Context, Pid, Subscription};
 
-use super::core::{Core, KeyChange, KeyEntry, RegisterError};
+use super::core::Core;
+use super::entry::{KeyChange, KeyEntry, RegisterError};
 
 /// Keys of which each belongs to any number of incarnations, to one of them also several times. Clones are the same.
 pub struct DuplicateKeys<K, M: Send + 'static, V = ()>(pub(crate) Arc<Core<K, M, V>>);

@@ -40,10 +40,12 @@
 
 mod core;
 mod duplicate;
+mod entry;
+mod slots;
 mod unique;
 
 #[cfg(all(test, model))]
 pub(crate) use core::Core;
-pub use core::{KeyChange, KeyEntry, RegisterError};
 pub use duplicate::DuplicateKeys;
+pub use entry::{KeyChange, KeyEntry, RegisterError};
 pub use unique::UniqueKeys;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use perennial_actors::{Actor, Address, Context, Pid, Subscription};
 
-use super::core::{Core, KeyChange, KeyEntry, RegisterError};
+use super::core::Core;
+use super::entry::{KeyChange, KeyEntry, RegisterError};
 
 /// Keys of which each belongs to one incarnation at most. Clones are the same.
 ///

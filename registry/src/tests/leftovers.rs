@@ -26,28 +26,65 @@ async fn end(listener: &Address<u32>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_ended_is_forgotten_though_nobody_publishes() {
+async fn a_subscription_of_an_actor_that_ended_leaves_nothing_though_nothing_is_published() {
     let system = System::new();
     let topic = Registry::of(&system).topic(Topic::<u32>::new("numbers"));
     let mut stay = Vec::new();
     for number in 0..1_000 {
         let listener = system.spawn::<Listener>(()).await.expect("it starts");
-        topic.subscribe(&listener, Slow::Skip);
+        assert!(topic.subscribe(&listener, Slow::Skip));
         // One in ten stays.
         if number % 10 == 0 {
             stay.push(listener)
         } else {
             end(&listener).await
         }
-        let known = topic.known().expect("the first stays");
-        assert!(known <= 16.max(2 * stay.len() + 1), "{known} of {}", stay.len());
+        assert_eq!(topic.known(), Some(stay.len()));
     }
     assert_eq!(topic.subscribers().len(), stay.len());
     for listener in &stay {
         end(listener).await;
     }
-    let known = topic.known();
-    assert_eq!((Some(topic.publish(&1).removed), topic.known()), (known, None));
+    assert_eq!((topic.known(), topic.publish(&1).removed), (None, 0));
+    assert!(!topic.subscribe(&stay[0], Slow::Skip));
+    assert_eq!(topic.known(), None, "an actor that has ended opens no topic");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_actor_that_subscribes_and_unsubscribes_keeps_no_hook_of_it() {
+    let system = System::new();
+    let listener = system.spawn::<Listener>(()).await.expect("it starts");
+    let handle = listener.handle();
+    let mut hooks = Vec::new();
+    for number in 0..100_u32 {
+        let topic = Registry::of(&system).topic(Topic::<u32>::from(format!("topic {number}")));
+        assert!(topic.subscribe(&listener, Slow::Skip));
+        hooks.extend(topic.hook(&handle));
+        assert!(topic.unsubscribe(&listener));
+        assert_eq!(topic.known(), None);
+    }
+    assert_eq!(hooks.len(), 100);
+    assert!(!hooks.into_iter().any(|hook| handle.has_close_hook(hook)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn topics_that_ended_actors_have_used_once_cost_nothing() {
+    const TOPICS: u32 = 100_000;
+    let system = System::new();
+    let registry = Registry::of(&system);
+    for at_once in [1, TOPICS] {
+        for first in (0..TOPICS).step_by(at_once as usize) {
+            let listener = system.spawn::<Listener>(()).await.expect("it starts");
+            for number in first..first + at_once {
+                let topic = registry.topic(Topic::<u32>::from(format!("topic {number}")));
+                assert!(topic.subscribe(&listener, Slow::Skip));
+                let published = topic.publish(&number);
+                assert_eq!(published.delivered + published.skipped, 1);
+            }
+            end(&listener).await;
+        }
+        assert_eq!(registry.0.topics.known(), 0);
+    }
 }
 
 #[tokio::test(start_paused = true)]

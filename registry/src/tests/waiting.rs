@@ -13,7 +13,7 @@ async fn a_name_that_is_bound_as_soon_as_one_has_looked_is_seen_at_the_next_look
     let (system, registry) = (System::new(), Registry::default());
     let (identity, looks) = (Identity::<u32>::new(Mailbox::default()), Cell::new(0));
     identity.open(&system, || "due".into());
-    let seen = registry.once_bound(|| {
+    let seen = registry.once_bound("name", || {
         let seen = registry.whereis(Name::<u32>::new("name")).ok();
         registry.bind(Name::new("name"), &identity.address()).expect("the name is free");
         looks.set(looks.get() + 1);
@@ -21,4 +21,5 @@ async fn a_name_that_is_bound_as_soon_as_one_has_looked_is_seen_at_the_next_look
     });
     let seen = tokio::time::timeout(Duration::from_secs(1), seen).await;
     assert_eq!((seen, looks.get()), (Ok(identity.address()), 2));
+    assert!(registry.0.waiters.are_none());
 }

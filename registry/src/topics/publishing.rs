@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use perennial_actors::{Address, Handle, Recipient, SendError};
+use perennial_actors::host::{SeqMap, catch_panic};
+use perennial_actors::{Address, CloseHook, Handle, Recipient, SendError};
 
 use super::topic::Topic;
-use crate::numbered::Numbered;
 use crate::sync::Numbers;
 use crate::table::{Fate, Table};
 
@@ -35,6 +35,8 @@ pub struct Published {
     pub skipped: usize,
     /// So many were full or closed, and are subscribers no more.
     pub removed: usize,
+    /// The conversion of the message panicked for so many. Each of them missed it and stays a subscriber.
+    pub failed: usize,
 }
 
 /// The topics of a system.
@@ -46,55 +48,93 @@ pub(crate) struct Topics {
     numbers: Numbers,
 }
 
+#[cfg(all(test, not(model)))]
+impl Topics {
+    /// How many topics are known.
+    pub(crate) fn known(&self) -> usize {
+        self.topics.len()
+    }
+}
+
 /// A topic: its name, and the type of what is said.
 type Key = (Cow<'static, str>, TypeId);
 
 /// Who has subscribed to a topic.
 struct Subscribers<T> {
     /// In the order in which they did. Whoever publishes holds a copy of the pointer, and no lock.
-    list: Arc<Numbered<Subscriber<T>>>,
+    list: Arc<SeqMap<Subscriber<T>>>,
     /// The number that each has there.
     numbers: HashMap<Handle, u64>,
-    /// When there are so many, those who have ended are looked for: they are not where nobody publishes.
-    sweep_at: usize,
 }
 
-/// The first sweep is at so many, each one after that at twice as many as the one before has left.
-const FIRST_SWEEP: usize = 16;
-
+/// One subscription. As long as it is in the list, its actor has a hook that removes it and no other. Both are made and taken back
+/// together, under the lock of the topic.
 struct Subscriber<T> {
     handle: Handle,
     recipient: Recipient<T>,
     slow: Slow,
+    hook: CloseHook,
 }
 
 impl<T> Default for Subscribers<T> {
     fn default() -> Self {
-        Self { list: Arc::default(), numbers: HashMap::new(), sweep_at: FIRST_SWEEP }
+        Self { list: Arc::default(), numbers: HashMap::new() }
     }
 }
 
 impl<T> Subscribers<T> {
-    fn remove(&mut self, number: u64) -> Option<Subscriber<T>> {
-        let removed = Arc::make_mut(&mut self.list).remove(number)?;
-        self.numbers.remove(&removed.handle);
-        Some(removed)
+    fn insert(&mut self, number: u64, subscriber: Subscriber<T>) {
+        self.numbers.insert(subscriber.handle.clone(), number);
+        Arc::make_mut(&mut self.list).insert(number, subscriber);
     }
 
-    /// Removes those who have ended for good.
-    fn sweep(&mut self) -> Vec<Subscriber<T>> {
-        let over = self.list.iter().filter(|(_, subscriber)| is_over(&subscriber.handle));
-        let over: Vec<u64> = over.map(|(number, _)| number).collect();
-        let swept = over.into_iter().filter_map(|number| self.remove(number)).collect();
-        self.sweep_at = FIRST_SWEEP.max(2 * self.list.len());
-        swept
+    /// Sets the policy of a subscriber. Returns `false` if the actor is none.
+    fn set_policy(&mut self, actor: &Handle, slow: Slow) -> bool {
+        let Some(number) = self.numbers.get(actor) else { return false };
+        // A list that a publisher looks at is copied to be changed, so only if there is a change.
+        if self.list.get(*number).is_some_and(|known| known.slow != slow) {
+            if let Some(known) = Arc::make_mut(&mut self.list).get_mut(*number) {
+                known.slow = slow;
+            }
+        }
+        true
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Subscriber<T>> {
+        // Asked first, for the same reason.
+        self.list.get(number)?;
+        let removed = Arc::make_mut(&mut self.list).remove(number)?;
+        self.numbers.remove(&removed.handle);
+        removed.handle.remove_close_hook(removed.hook);
+        Some(removed)
+    }
+}
+
+/// What became of a message for one subscriber.
+enum Told {
+    Delivered,
+    Skipped,
+    /// It is to be a subscriber no more.
+    Over,
+    Failed,
+}
+
+impl<T: Clone + Send + 'static> Subscriber<T> {
+    /// Casts a copy of what was said. What it makes of that is foreign code, and so is the `Drop` of what does not get in.
+    fn tell(&self, said: &T) -> Told {
+        let told = catch_panic(None, || match self.recipient.cast(said.clone()) {
+            Ok(()) => Told::Delivered,
+            Err(SendError::Full(_)) if self.slow == Slow::Skip => Told::Skipped,
+            Err(_) => Told::Over,
+        });
+        told.unwrap_or(Told::Failed)
     }
 }
 
 impl<T> Clone for Subscriber<T> {
     fn clone(&self) -> Self {
         let (handle, recipient) = (self.handle.clone(), self.recipient.clone());
-        Self { handle, recipient, slow: self.slow }
+        Self { handle, recipient, slow: self.slow, hook: self.hook }
     }
 }
 
@@ -113,26 +153,37 @@ impl<T: Clone + Send + 'static> TopicHandle<T> {
         Self { topics, key: (topic.text(), TypeId::of::<T>()), said: PhantomData }
     }
 
-    /// Has an actor told what is said from now on. If it is a subscriber already, only its policy changes.
-    pub fn subscribe<M: From<T> + Send + 'static>(&self, actor: &Address<M>, slow: Slow) {
+    /// Subscribes an actor to what is said from now on. If it is a subscriber already, only its policy changes.
+    ///
+    /// Returns `false` if the actor is closed: it has ended for good, or was not started yet. Then nothing changes.
+    pub fn subscribe<M: From<T> + Send + 'static>(&self, actor: &Address<M>, slow: Slow) -> bool {
         let (handle, recipient) = (actor.handle(), actor.recipient());
-        let gone = self.topics.topics.enter_with(
-            self.key.clone(),
-            || Box::new(Subscribers::<T>::default()),
-            |subscribers| {
-                let subscribers = subscribers.downcast_mut::<Subscribers<T>>()?;
-                let list = Arc::make_mut(&mut subscribers.list);
-                if let Some(known) = subscribers.numbers.get(&handle) {
-                    list.get_mut(*known)?.slow = slow;
-                    return None;
-                }
-                let number = self.topics.numbers.next();
-                subscribers.numbers.insert(handle.clone(), number);
-                list.insert(number, Subscriber { handle, recipient, slow });
-                (list.len() >= subscribers.sweep_at).then(|| subscribers.sweep())
-            },
-        );
-        drop(gone);
+        self.topics.topics.enter(self.key.clone(), |subscribers| {
+            let mut known = subscribers.and_then(|known| known.downcast_mut::<Subscribers<T>>());
+            if known.as_mut().is_some_and(|known| known.set_policy(&handle, slow)) {
+                return (None, true);
+            }
+            let mut first = None;
+            let subscribers = match known {
+                Some(known) => known,
+                None => first.insert(Subscribers::default()),
+            };
+            let number = self.topics.numbers.next();
+            let Some(hook) = self.close_hook(&handle, number) else { return (None, false) };
+            subscribers.insert(number, Subscriber { handle, recipient, slow, hook });
+            (first.map(|first| -> Box<dyn Any + Send + Sync> { Box::new(first) }), true)
+        })
+    }
+
+    /// Sets the hook that removes a subscription when its actor is closed.
+    fn close_hook(&self, handle: &Handle, number: u64) -> Option<CloseHook> {
+        let (topics, key) = (Arc::downgrade(&self.topics), self.key.clone());
+        handle.add_close_hook(move || {
+            if let Some(topics) = Weak::upgrade(&topics) {
+                let topic = Self { topics, key, said: PhantomData };
+                drop(topic.change(|subscribers| subscribers.remove(number)));
+            }
+        })
     }
 
     /// Has it told no more. Tells whether it was a subscriber.
@@ -146,14 +197,18 @@ impl<T: Clone + Send + 'static> TopicHandle<T> {
     }
 
     /// Says something to all who have subscribed; never waits.
+    ///
+    /// A message is cloned and converted for each of them here, under no lock. If that panics for one, the others are told all
+    /// the same; see [`Published::failed`].
     pub fn publish(&self, said: &T) -> Published {
         let mut published = Published::default();
         let mut over = Vec::new();
         for (number, subscriber) in self.list().iter() {
-            match subscriber.recipient.cast(said.clone()) {
-                Ok(()) => published.delivered += 1,
-                Err(SendError::Full(_)) if subscriber.slow == Slow::Skip => published.skipped += 1,
-                Err(_) => over.push(number),
+            match subscriber.tell(said) {
+                Told::Delivered => published.delivered += 1,
+                Told::Skipped => published.skipped += 1,
+                Told::Over => over.push(number),
+                Told::Failed => published.failed += 1,
             }
         }
         if !over.is_empty() {
@@ -174,7 +229,7 @@ impl<T: Clone + Send + 'static> TopicHandle<T> {
         handles.filter(|handle| !is_over(handle)).cloned().collect()
     }
 
-    fn list(&self) -> Arc<Numbered<Subscriber<T>>> {
+    fn list(&self) -> Arc<SeqMap<Subscriber<T>>> {
         let list = self
             .topics
             .topics
@@ -192,6 +247,15 @@ impl<T: Clone + Send + 'static> TopicHandle<T> {
             (if subscribers.list.is_empty() { Fate::Remove } else { Fate::Keep }, Some(result))
         })?;
         result
+    }
+
+    /// The hook of an actor that has subscribed.
+    #[cfg(all(test, not(model)))]
+    pub(crate) fn hook(&self, actor: &Handle) -> Option<CloseHook> {
+        self.list()
+            .iter()
+            .find(|(_, subscriber)| subscriber.handle == *actor)
+            .map(|(_, subscriber)| subscriber.hook)
     }
 
     /// How many are known, those who have ended included; none if nothing is kept of the topic.

@@ -27,7 +27,10 @@ impl<M: Send + 'static> Node for ActorNode<M> {
     fn open(&self, system: &System, label: &str) -> Result<(), OpenError> {
         self.identity.open(system, || label.into());
         match &self.name {
-            Some(name) => Ok(Registry::of(system).bind(name, &self.identity.address())?),
+            Some(name) => {
+                Registry::of(system).bind_unless_handed_over(name, &self.identity.address())?;
+                Ok(())
+            }
             None => Ok(()),
         }
     }

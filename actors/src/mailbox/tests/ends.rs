@@ -204,14 +204,14 @@ fn a_watcher_hears_of_one_end_and_a_hook_of_the_close() {
     assert!(queue.hook(hook()).is_ok());
     queue.unwatch(first);
     let leftover = queue.detach(1, &failed()).expect("it was served");
-    assert_eq!(leftover.watchers.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [second]);
+    assert_eq!(leftover.watchers.iter().map(|(id, _)| id).collect::<Vec<_>>(), [second]);
     assert!(leftover.hooks.is_empty());
     let leftover = queue.close(&failed()).expect("it was open");
     assert_eq!((leftover.watchers.len(), leftover.hooks.len()), (0, 1));
     assert!(queue.hook(hook()).is_err());
     let late = [(); 2].map(|()| queue.watch(Box::new(|_, _| {})).ok().expect("its hook has not run"));
     queue.unwatch(late[0]);
-    assert_eq!(queue.hooks_have_run().iter().map(|(id, _)| *id).collect::<Vec<_>>(), [late[1]]);
+    assert_eq!(queue.hooks_have_run().iter().map(|(id, _)| id).collect::<Vec<_>>(), [late[1]]);
     assert!(queue.watch(Box::new(|_, _| {})).is_err());
 }
 
@@ -231,10 +231,15 @@ fn a_hook_of_an_incarnation_comes_with_its_end_and_with_no_other() {
 #[test]
 fn a_name_that_was_laid_down_is_not_given_up_again() {
     let queue = Checked::served(Mailbox::default());
-    let named = Hook { name: Some("one".into()), ..hook() };
-    assert!(queue.hook(named).is_ok());
-    assert!(queue.unname("two").is_none() && queue.unname("one").is_some() && queue.unname("one").is_none());
-    assert!(queue.names().is_empty() && queue.close(&failed()).expect("it was open").hooks.is_empty());
+    let named = |name: &'static str| Hook { name: Some(name.into()), ..hook() };
+    let [one, other] = ["one", "other"].map(|name| queue.hook(named(name)).ok().expect("it is open"));
+    assert!(queue.names() == ["one", "other"] && queue.has_close_hook(one));
+    assert!(queue.remove_close_hook(one).is_some() && queue.remove_close_hook(one).is_none());
+    assert!(queue.names() == ["other"] && !queue.has_close_hook(one));
+    assert_eq!(queue.close(&failed()).expect("it was open").hooks.len(), 1);
+    queue.open();
+    let again = queue.hook(named("one")).ok().expect("it is open again");
+    assert!(!queue.has_close_hook(other) && ![one, other].contains(&again), "no number is used twice");
 }
 
 /// An error that looks at the mailbox when it is dropped, as anything that users make may do.

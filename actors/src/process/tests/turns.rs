@@ -215,16 +215,20 @@ impl AnyProcess for Bell {
         self.process.watchers()
     }
 
-    fn hook(&self, hook: Hook) -> Result<(), Hook> {
+    fn hook(&self, hook: Hook) -> Result<u64, Hook> {
         self.process.hook(hook)
+    }
+
+    fn remove_close_hook(&self, number: u64) -> bool {
+        self.process.remove_close_hook(number)
+    }
+
+    fn has_close_hook(&self, number: u64) -> bool {
+        self.process.has_close_hook(number)
     }
 
     fn outage(&self) -> Option<(ExitReason, Duration)> {
         self.process.outage()
-    }
-
-    fn unname(&self, name: &str) -> bool {
-        self.process.unname(name)
     }
 
     fn relations(&self) -> &Held {

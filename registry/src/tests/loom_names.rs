@@ -1,9 +1,15 @@
 //! Names, handed about and given up, under loom.
 
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
 use loom::thread;
 use perennial_actors::{Address, ExitReason, ProcessState, System};
 
-use super::model::{explore_up_to, is_told, join, served};
+use super::loom_tables::{explore_up_to, is_told, join, served};
 use crate::{BindError, Change, HandOverError, LookupError, Name, Registry};
 
 fn name() -> Name<u32> {
@@ -175,5 +181,40 @@ fn a_listener_has_been_told_when_the_call_returns_and_in_order() {
         assert_eq!(told.collect::<Vec<_>>(), expected);
         one.end_for_good();
         other.end_for_good();
+    });
+}
+
+/// Whether it was woken.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+#[test]
+fn a_task_that_waits_for_a_name_finds_it_or_is_woken_whenever_it_is_bound() {
+    explore_up_to(5, || {
+        let (system, registry) = (System::new(), Registry::default());
+        let actor = served(&system);
+        let (address, registry_then) = (actor.address.clone(), registry.clone());
+        let bind = thread::spawn(move || registry_then.bind(name(), &address).is_ok());
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(woken.clone());
+        let mut cx = Context::from_waker(&waker);
+        {
+            let mut waiting = pin!(registry.once_bound("name", || registry.whereis(name()).ok()));
+            let mut found = waiting.as_mut().poll(&mut cx);
+            assert!(join(bind), "the name is free");
+            if found.is_pending() {
+                assert!(woken.0.load(Ordering::Acquire), "it sleeps through the binding");
+                found = waiting.as_mut().poll(&mut cx);
+            }
+            assert!(matches!(found, Poll::Ready(found) if found == actor.address));
+        }
+        actor.end_for_good();
+        assert!(registry.names().is_empty() && registry.0.waiters.are_none());
     });
 }

@@ -1,0 +1,105 @@
+//! The keys of one hash, each with its entries.
+//!
+//! A key is a user's value, and its `Eq`, `Hash`, `Clone` and `Drop` are foreign code, which must run under no lock. So the table finds
+//! keys by their hashes, which are computed before it is locked. Whether a stored key is the one that is meant is asked of
+//! a shared pointer to it, when the table is unlocked again; a slot has a number by which it is found then.
+
+use std::sync::Arc;
+
+use perennial_actors::Pid;
+use perennial_actors::host::{Guarded, SeqMap};
+
+use super::entry::KeyEntry;
+
+/// An entry as the table keeps it. Each foreign value in it is dropped under a guard of its own.
+pub(super) struct Held<K, M: Send + 'static, V> {
+    pub(super) key: Guarded<Arc<K>>,
+    pub(super) entry: KeyEntry<M, Guarded<V>>,
+}
+
+/// An entry, shared by the table and by the calls that look at it.
+pub(super) type Shared<K, M, V> = Arc<Held<K, M, V>>;
+
+impl<K, M: Send + 'static, V> Held<K, M, V> {
+    pub(super) fn new(key: Arc<K>, entry: KeyEntry<M, V>) -> Self {
+        let KeyEntry { pid, address, value } = entry;
+        Self { key: Guarded::new(key), entry: KeyEntry { pid, address, value: Guarded::new(value) } }
+    }
+
+    /// Returns a copy for users. Clones the value, so no lock may be held.
+    pub(super) fn copy(&self) -> KeyEntry<M, V>
+    where
+        V: Clone,
+    {
+        let KeyEntry { pid, address, value } = &self.entry;
+        KeyEntry { pid: *pid, address: address.clone(), value: V::clone(value) }
+    }
+
+    pub(super) const fn pid(&self) -> Pid {
+        self.entry.pid
+    }
+
+    /// Returns the value, or a copy if another call looks at the entry at this moment. No lock may be held.
+    pub(super) fn into_value(held: Arc<Self>) -> Option<V>
+    where
+        V: Clone,
+    {
+        match Arc::try_unwrap(held) {
+            Ok(Self { entry: KeyEntry { value, .. }, .. }) => value.into_inner(),
+            Err(held) => Some(V::clone(&held.entry.value)),
+        }
+    }
+}
+
+/// The entries of one key, in the order in which they were registered. There is always one.
+pub(super) struct Slot<K, M: Send + 'static, V> {
+    pub(super) number: u64,
+    pub(super) entries: SeqMap<Shared<K, M, V>>,
+}
+
+/// The slots of all keys that have one hash.
+pub(super) struct Slots<K, M: Send + 'static, V> {
+    /// Nearly always there is one.
+    first: Option<Slot<K, M, V>>,
+    others: Vec<Slot<K, M, V>>,
+}
+
+impl<K, M: Send + 'static, V> Default for Slots<K, M, V> {
+    fn default() -> Self {
+        Self { first: None, others: Vec::new() }
+    }
+}
+
+impl<K, M: Send + 'static, V> Slots<K, M, V> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Slot<K, M, V>> {
+        self.first.iter().chain(&self.others)
+    }
+
+    pub(super) fn get(&self, number: u64) -> Option<&Slot<K, M, V>> {
+        self.iter().find(|slot| slot.number == number)
+    }
+
+    pub(super) fn get_mut(&mut self, number: u64) -> Option<&mut Slot<K, M, V>> {
+        self.first.iter_mut().chain(&mut self.others).find(|slot| slot.number == number)
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    pub(super) fn add(&mut self, slot: Slot<K, M, V>) {
+        match &self.first {
+            None => self.first = Some(slot),
+            Some(_) => self.others.push(slot),
+        }
+    }
+
+    /// Removes a slot whose entries are gone.
+    pub(super) fn remove(&mut self, number: u64) {
+        if self.first.as_ref().is_some_and(|slot| slot.number == number) {
+            self.first = self.others.pop();
+        } else {
+            self.others.retain(|slot| slot.number != number);
+        }
+    }
+}

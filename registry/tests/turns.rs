@@ -1,0 +1,118 @@
+//! Turns in a group: every member gets its own, whichever members join, leave, crash and join again.
+
+use std::collections::VecDeque;
+
+use perennial_actors::{Address, System};
+use perennial_registry::{Group, Members, Registry};
+use support::{Hosted, Msg, kill, puppet};
+
+mod support;
+
+fn group(system: &System) -> Members<Msg> {
+    Registry::of(system).group(Group::new("group"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_that_crashes_at_each_job_and_joins_again_gets_its_share_and_no_more() {
+    let system = System::new();
+    let mut hosted =
+        Hosted::start(&system, |ctx| group(ctx.system()).join(&ctx.address()).expect("it lives")).await;
+    let others = [puppet(&system).await, puppet(&system).await, puppet(&system).await];
+    others.iter().for_each(|member| group(&system).join(member).expect("it lives"));
+    let mut jobs = [0; 4];
+    for _ in 0..400 {
+        let chosen = group(&system).round_robin().expect("it has members");
+        match others.iter().position(|other| *other == chosen) {
+            Some(other) => jobs[other] += 1,
+            None => {
+                jobs[3] += 1;
+                hosted.restart().await;
+            }
+        }
+    }
+    assert_eq!(jobs, [100; 4]);
+}
+
+/// One membership of the model.
+struct Membership {
+    /// Counts the memberships.
+    number: usize,
+    actor: Address<Msg>,
+    /// How many choices there were since it joined or had its last turn.
+    waited: usize,
+    /// How many members there were then, itself included.
+    bound: usize,
+}
+
+/// The group as it is to be: the membership that has waited longest is the first.
+#[derive(Default)]
+struct Model {
+    turns: VecDeque<Membership>,
+    joined: usize,
+}
+
+impl Model {
+    fn wait(&mut self, number: usize, actor: Address<Msg>) {
+        let bound = self.turns.len() + 1;
+        self.turns.push_back(Membership { number, actor, waited: 0, bound });
+    }
+
+    fn join(&mut self, actor: &Address<Msg>) {
+        self.joined += 1;
+        self.wait(self.joined, actor.clone());
+    }
+
+    fn leave(&mut self, actor: &Address<Msg>) -> bool {
+        let own = self.turns.iter().filter(|membership| membership.actor == *actor);
+        let Some(oldest) = own.map(|membership| membership.number).min() else { return false };
+        self.turns.retain(|membership| membership.number != oldest);
+        true
+    }
+
+    fn choose(&mut self) -> Option<Address<Msg>> {
+        let chosen = self.turns.pop_front()?;
+        self.turns.iter_mut().for_each(|membership| membership.waited += 1);
+        assert!(chosen.waited < chosen.bound, "it waited for more choices than there were members");
+        self.wait(chosen.number, chosen.actor.clone());
+        Some(chosen.actor)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn under_churn_a_member_waits_for_no_more_choices_than_there_were_members_when_it_began() {
+    for seed in 1..=20_u64 {
+        let (system, mut model, mut actors) = (System::new(), Model::default(), Vec::new());
+        let (group, mut dice) = (group(&system), seed);
+        let mut roll = |sides: usize| {
+            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (dice >> 33) as usize % sides
+        };
+        let (mut choices, mut ends) = (0, 0);
+        for _ in 0..1_000 {
+            let act = roll(10);
+            if actors.len() < 2 || (act == 0 && actors.len() < 12) {
+                actors.push(puppet(&system).await);
+            }
+            let place = roll(actors.len());
+            match act {
+                0..=2 => {
+                    group.join(&actors[place]).expect("it lives");
+                    model.join(&actors[place]);
+                }
+                3 | 4 => assert_eq!(group.leave(&actors[place]).is_ok(), model.leave(&actors[place])),
+                5 => {
+                    let ended = actors.swap_remove(place);
+                    kill(&ended).await;
+                    while model.leave(&ended) {}
+                    ends += 1;
+                }
+                _ => {
+                    assert_eq!(group.round_robin(), model.choose());
+                    choices += 1;
+                }
+            }
+        }
+        assert!(choices > 300 && ends > 50, "seed {seed}: {choices} choices, {ends} ends");
+        assert_eq!(group.members().len(), model.turns.len());
+    }
+}
