@@ -31,7 +31,7 @@ struct Clerk(u32);
 impl Actor for Clerk {
     type Msg = Msg;
     /// Whether it calls itself in its init, and whom it tells what comes of it.
-    type Args = Option<Mutex<Option<oneshot::Sender<CallError<Self>>>>>;
+    type Args = Option<Mutex<Option<oneshot::Sender<CallError<Msg>>>>>;
 
     async fn init(args: &Self::Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
         let told = args.as_ref().and_then(|args| args.lock().expect("it is not poisoned").take());
