@@ -15,9 +15,9 @@ enum Msg {
     Note(u32),
     Count(Reply<u32>),
     /// Calls itself, and tells what comes of it.
-    Call(oneshot::Sender<Result<u32, CallError<Msg>>>),
+    Call(oneshot::Sender<Result<u32, CallError<Self>>>),
     /// Fills its mailbox, and sends itself one more message in each way that waits.
-    Send(oneshot::Sender<[SendError<Msg>; 2]>, oneshot::Sender<SendError<()>>),
+    Send(oneshot::Sender<[SendError<Self>; 2]>, oneshot::Sender<SendError<()>>),
     /// Calls itself from a task of its own, and handles the answer.
     Pipe(oneshot::Sender<u32>),
     Answered(oneshot::Sender<u32>, u32),

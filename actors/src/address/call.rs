@@ -120,6 +120,7 @@ impl Timer {
         match self {
             Self::Never | Self::NotBegun(_) => Poll::Pending,
             Self::Exact(sleep) => sleep.as_mut().poll(cx),
+            Self::Never | Self::NotBegun(_) => Poll::Pending,
             Self::Wheel(_) => Poll::Ready(()),
         }
     }

@@ -208,7 +208,13 @@ pub enum CallError<M> {
 impl<M> CallError<M> {
     /// Returns the message, if it was not sent.
     pub fn into_inner(self) -> Option<M> {
-        self.split().ok().map(|(_, unsent)| unsent.message)
+        match self {
+            Self::NoRoom(unsent)
+            | Self::Closed(unsent)
+            | Self::WouldDeadlock(unsent)
+            | Self::NoTimers(unsent) => Some(unsent.message),
+            _ => None,
+        }
     }
 
     /// Returns the actor, and the type of the message.
@@ -231,19 +237,19 @@ impl<M> CallError<M> {
         matches!(self, Self::NoRoom(_) | Self::Closed(_) | Self::WouldDeadlock(_) | Self::NoTimers(_))
     }
 
-    /// Returns the message with what makes the error of it, or the error if the message was sent.
-    fn split(self) -> Result<(fn(Unsent<()>) -> CallError<()>, Unsent<M>), CallError<()>> {
-        Ok(match self {
-            Self::NoRoom(unsent) => (CallError::NoRoom, unsent),
-            Self::Closed(unsent) => (CallError::Closed, unsent),
-            Self::WouldDeadlock(unsent) => (CallError::WouldDeadlock, unsent),
-            Self::NoTimers(unsent) => (CallError::NoTimers, unsent),
-            Self::Deadlock(target) => return Err(CallError::Deadlock(target)),
-            Self::TimedOut(target) => return Err(CallError::TimedOut(target)),
-            Self::Ended(reason, target) => return Err(CallError::Ended(reason, target)),
-            Self::Dropped(target) => return Err(CallError::Dropped(target)),
-            Self::ReplyDropped(target) => return Err(CallError::ReplyDropped(target)),
-        })
+    /// Returns the same error about another message.
+    fn map<N>(self, other: impl FnOnce(Unsent<M>) -> Unsent<N>) -> CallError<N> {
+        match self {
+            Self::NoRoom(unsent) => CallError::NoRoom(other(unsent)),
+            Self::Closed(unsent) => CallError::Closed(other(unsent)),
+            Self::WouldDeadlock(unsent) => CallError::WouldDeadlock(other(unsent)),
+            Self::NoTimers(unsent) => CallError::NoTimers(other(unsent)),
+            Self::Deadlock(target) => CallError::Deadlock(target),
+            Self::TimedOut(target) => CallError::TimedOut(target),
+            Self::Ended(reason, target) => CallError::Ended(reason, target),
+            Self::Dropped(target) => CallError::Dropped(target),
+            Self::ReplyDropped(target) => CallError::ReplyDropped(target),
+        }
     }
 }
 
@@ -306,7 +312,7 @@ impl<M: 'static> CarriesValue for CallError<M> {
     type Bare = CallError<()>;
 
     fn into_bare(self) -> CallError<()> {
-        self.split().map_or_else(|sent| sent, |(error, unsent)| error(unsent.into_bare()))
+        self.map(Unsent::into_bare)
     }
 }
 

@@ -61,8 +61,8 @@ pub(super) enum Back {
     Closed(u32),
 }
 
-fn back(refused: Refused<u32>) -> Back {
-    match refused {
+fn back(refused: &Refused<u32>) -> Back {
+    match *refused {
         Refused::Full(message) => Back::Full(message),
         Refused::Closed(message) => Back::Closed(message),
         Refused::WouldDeadlock(message) => panic!("no incarnation sent {message}"),
@@ -108,13 +108,13 @@ impl Checked {
     pub(super) fn push(&self, message: u32) -> Result<u64, Back> {
         let pushed = self.queue.push(message);
         self.check();
-        pushed.map_err(back)
+        pushed.map_err(|refused| back(&refused))
     }
 
     pub(super) fn join(&self, message: u32, waker: &Waker) -> Result<Result<u64, u64>, u32> {
         let joined = self.queue.push_or_join(message, WaitsFor::Room, || false, waker);
         self.check();
-        joined.map_err(|refused| match back(refused) {
+        joined.map_err(|refused| match back(&refused) {
             Back::Full(message) | Back::Closed(message) => message,
         })
     }
@@ -214,7 +214,7 @@ impl Checked {
         }
         let displaced = self.queue.overflow(message);
         self.check();
-        displaced.map(ring).map_err(back)
+        displaced.map(ring).map_err(|refused| back(&refused))
     }
 
     /// Takes a place for a message that is cast once it is made, as the mailbox is set; what was dropped for it. None of either
