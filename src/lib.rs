@@ -17,8 +17,8 @@ pub use perennial_supervision::{
     ChildKind, ChildPolicy, ChildSpec, ChildStart, ChildState, DynamicHandle, DynamicSupervisor, Finish,
     Intensity, Liveness, NotStarted, OpenError, PartitionKey, PartitionSupervisor, Partitions, Probe,
     ProbePolicy, Report, ResizeError, Restart, Shutdown, ShutdownReport, Sign, SpecError, StartChildError,
-    StopSignal, Straggler, Strategy, Supervisor, SupervisorHandle, TaskContext, TaskScope, Template, Totals,
-    Tree, What,
+    StopSignal, StopSignals, Straggler, Strategy, Supervisor, SupervisorHandle, TaskContext, TaskScope,
+    Template, Totals, Tree, What,
 };
 
 /// What can go wrong when something is started, by what is started.

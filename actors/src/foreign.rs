@@ -22,6 +22,7 @@ use std::task::Waker;
 use tokio::runtime::Handle;
 
 use crate::exit::{ExitReason, Panic};
+use crate::panics::Section;
 use crate::system::System;
 
 /// The number of payloads whose `Drop` may panic with another payload before the next one is leaked.
@@ -33,25 +34,36 @@ const PAYLOADS: usize = 8;
 ///
 /// [`ExitReason::Panicked`].
 pub fn catch_panic<T>(system: Option<&System>, code: impl FnOnce() -> T) -> Result<T, ExitReason> {
-    catch(code).map_err(|payload| reason_of(payload, system))
+    catch(code).map_err(|(payload, place)| {
+        reason_at(payload, place.filter(|_| system.is_some_and(System::tells_panic_locations)))
+    })
 }
 
-/// Returns the reason that the payload of a caught panic stands for, and drops the payload under a guard.
-pub fn reason_of(payload: Box<dyn Any + Send>, system: Option<&System>) -> ExitReason {
-    let panic = Panic::new(&*payload, system.and_then(System::panic_location));
+/// Returns the reason that the payload of a panic stands for, and drops the payload under a guard. The panic was caught elsewhere, on
+/// another thread or in another task, so nothing is known of its place.
+pub fn reason_of(payload: Box<dyn Any + Send>) -> ExitReason {
+    reason_at(payload, None)
+}
+
+fn reason_at(payload: Box<dyn Any + Send>, place: Option<String>) -> ExitReason {
+    let panic = Panic::new(&*payload, place);
     discard(payload);
     ExitReason::Panicked(Arc::new(panic))
 }
 
 /// Runs `code` and goes on if it panics.
 pub fn ignore_panic(code: impl FnOnce()) {
-    if let Err(payload) = catch(code) {
+    if let Err((payload, _)) = catch(code) {
         discard(payload);
     }
 }
 
-fn catch<T>(code: impl FnOnce() -> T) -> Result<T, Box<dyn Any + Send>> {
-    panic::catch_unwind(AssertUnwindSafe(code))
+/// The payload of a caught panic, and where it happened, if a hook was told.
+type Caught = (Box<dyn Any + Send>, Option<String>);
+
+fn catch<T>(code: impl FnOnce() -> T) -> Result<T, Caught> {
+    let section = Section::begin();
+    panic::catch_unwind(AssertUnwindSafe(code)).map_err(|payload| (payload, section.place()))
 }
 
 /// Drops the payload of a caught panic. Its `Drop` may panic too, with a payload that does the same.
@@ -59,7 +71,7 @@ fn discard(mut payload: Box<dyn Any + Send>) {
     for _ in 0..PAYLOADS {
         match catch(|| drop(payload)) {
             Ok(()) => return,
-            Err(next) => payload = next,
+            Err((next, _)) => payload = next,
         }
     }
     mem::forget(payload);

@@ -38,6 +38,7 @@ mod incarnation;
 mod log;
 mod mailbox;
 mod order;
+mod panics;
 mod pid;
 mod process;
 mod relations;
@@ -58,10 +59,11 @@ pub use agenda::{Piped, TimerId};
 pub use counters::Counters;
 pub use exit::{ExitReason, Failure, Panic};
 pub use mailbox::{Capacity, Mailbox, OnRestart, Overflow};
+pub use panics::PanicLocations;
 pub use pid::Pid;
 pub use signal::{Down, MonitorId, Signal};
 pub use spawn::{Spawn, StartError};
-pub use system::{DeadLetter, DeadReason, Event, PanicLocations, Subscription, System, SystemBuilder};
+pub use system::{DeadLetter, DeadReason, Event, Subscription, System, SystemBuilder};
 pub use untyped::ProcessState;
 
 /// For those who own identities and host incarnations: supervisors.

@@ -90,7 +90,7 @@ pub use scope::TaskScope;
 pub use spec::{Child, ChildSpec, Probe, SpecError};
 pub use supervisor::{
     App, DynamicHandle, DynamicSupervisor, Finish, PartitionKey, PartitionSupervisor, Partitions,
-    ResizeError, ShutdownReport, StopSignal, Supervisor, SupervisorHandle, Template,
+    ResizeError, ShutdownReport, StopSignal, StopSignals, Supervisor, SupervisorHandle, Template,
 };
 pub use task::TaskContext;
 pub use tree::{ChildCounts, ChildInfo, ChildStart, ChildState, Straggler, Tree};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -15,7 +15,7 @@ use super::reply::Reply;
 use super::send::Entry;
 use crate::mailbox::Fate;
 use crate::process::Process;
-use crate::system::{Alarm, Alarms, Struck};
+use crate::system::{TimeoutId, TimeoutState, TimerWheel};
 
 /// How long a call waits unless told otherwise; OTP's choice.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -36,8 +36,7 @@ impl<'a, M: Send + 'static, T, F: FnOnce(Reply<T>) -> M> Call<'a, M, T, F> {
 
     /// Waits at most so long, for room in the mailbox and for the answer together.
     ///
-    /// A timeout of a second or more is kept by a coarse clock that all calls share: it strikes up to 30 ms late, and never
-    /// early.
+    /// It is read from tokio's clock: it strikes when a timer of tokio would, and never early, also under load.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -78,37 +77,36 @@ impl<M: Send + 'static, T, F> fmt::Debug for Call<'_, M, T, F> {
     }
 }
 
-/// From this on, a few ticks of the coarse clock do not matter.
-const LONG: Duration = Duration::from_secs(1);
-
-/// What tells a call that its time is up.
+/// What wakes a call when its time is up.
 enum Timer {
-    /// The runtime's own: exact, and dear.
+    /// A timer of tokio.
     Exact(Pin<Box<Sleep>>),
-    /// The clock that all calls of the system share.
-    Coarse(Alarm),
+    /// The timer wheel, which costs less than a timer of tokio as long as the answer comes early.
+    Wheel(TimeoutId),
 }
 
 impl Timer {
-    /// Begins to wait; none if the time is up at once.
-    fn begin(timeout: Duration, alarms: Option<&Arc<Alarms>>, cx: &mut Context<'_>) -> Option<Self> {
-        let alarm = alarms.filter(|_| timeout >= LONG).and_then(|alarms| alarms.set(timeout, cx.waker()));
-        match alarm {
-            Some(alarm) => Some(Self::Coarse(alarm)),
-            None => Self::Exact(Box::pin(tokio::time::sleep(timeout))).poll(timeout, alarms, cx),
-        }
+    fn begin(timeout: Duration, wheel: Option<&Arc<TimerWheel>>, cx: &Context<'_>) -> Self {
+        let id = wheel.and_then(|wheel| wheel.set(timeout, cx.waker()));
+        id.map_or_else(|| Self::Exact(Box::pin(tokio::time::sleep(timeout))), Self::Wheel)
     }
 
-    /// None when the time is up.
-    fn poll(self, timeout: Duration, alarms: Option<&Arc<Alarms>>, cx: &mut Context<'_>) -> Option<Self> {
-        match (self, alarms) {
-            (Self::Exact(mut sleep), _) => sleep.as_mut().poll(cx).is_pending().then_some(Self::Exact(sleep)),
-            (Self::Coarse(alarm), Some(alarms)) => match alarms.look(&alarm, cx.waker()) {
-                Struck::No => Some(Self::Coarse(alarm)),
-                Struck::Lost => Self::begin(timeout, None, cx),
-                Struck::Yes => None,
-            },
-            (Self::Coarse(_), None) => None,
+    /// Completes when the time is up.
+    fn poll(&mut self, wheel: Option<&Arc<TimerWheel>>, cx: &mut Context<'_>) -> Poll<()> {
+        if let (Self::Wheel(id), Some(wheel)) = (&*self, wheel) {
+            match wheel.poll(id, cx.waker()) {
+                TimeoutState::Pending => return Poll::Pending,
+                TimeoutState::Elapsed => return Poll::Ready(()),
+                TimeoutState::Detached => {
+                    let exact = Box::pin(tokio::time::sleep_until(id.deadline()));
+                    wheel.cancel(id);
+                    *self = Self::Exact(exact);
+                }
+            }
+        }
+        match self {
+            Self::Exact(sleep) => sleep.as_mut().poll(cx),
+            Self::Wheel(_) => Poll::Ready(()),
         }
     }
 }
@@ -158,14 +156,18 @@ impl<M: Send + 'static, T> CallFuture<'_, M, T> {
 
     fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<CallError<M>> {
         let Some(timeout) = self.timeout else { return Poll::Pending };
-        let alarms = self.process.home().map(|home| home.system.alarms());
-        self.timer = match self.timer.take() {
-            Some(timer) => timer.poll(timeout, alarms, cx),
-            None => Timer::begin(timeout, alarms, cx),
+        let wheel = self.process.home().map(|home| home.system.timeouts());
+        let timer = match &mut self.timer {
+            Some(timer) => timer,
+            None => {
+                let timer = self.timer.insert(Timer::begin(timeout, wheel, cx));
+                if matches!(timer, Timer::Wheel(_)) {
+                    return Poll::Pending;
+                }
+                timer
+            }
         };
-        if self.timer.is_some() {
-            return Poll::Pending;
-        }
+        ready!(timer.poll(wheel, cx));
         Poll::Ready(match self.entry.turn_back(&self.process.queue) {
             Some(message) => CallError::NoRoom(message),
             None => CallError::TimedOut,
@@ -189,8 +191,8 @@ impl<M: Send + 'static, T> Future for CallFuture<'_, M, T> {
 impl<M: Send + 'static, T> Drop for CallFuture<'_, M, T> {
     fn drop(&mut self) {
         drop(self.entry.turn_back(&self.process.queue));
-        if let (Some(Timer::Coarse(alarm)), Some(home)) = (&self.timer, self.process.home()) {
-            home.system.alarms().take_back(alarm);
+        if let (Some(Timer::Wheel(id)), Some(home)) = (&self.timer, self.process.home()) {
+            home.system.timeouts().cancel(id);
         }
     }
 }

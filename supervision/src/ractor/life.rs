@@ -1,14 +1,13 @@
 //! The life of one incarnation that is a ractor actor, as its host sees it.
 
 use std::future::{Future, poll_fn};
-use std::panic;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use perennial_actors::ExitReason;
-use perennial_actors::host::{Attachment, Step, catch_panic};
+use perennial_actors::host::{self, Attachment, Step, catch_panic};
 use ractor::concurrency::JoinHandle;
 use ractor::{Actor, ActorCell, SpawnErr};
 use tokio::sync::oneshot;
@@ -130,8 +129,7 @@ impl<A: Actor> Host<A> {
         }
         if let Some(payload) = joined.err().and_then(|error| error.try_into_panic().ok()) {
             // Not a callback, but something that was dropped with one.
-            let system = self.attachment.system();
-            return catch_panic(Some(system), || panic::resume_unwind(payload)).err().unwrap_or_default();
+            return host::reason_of(payload);
         }
         if !self.house.has_said_good_bye() {
             return ExitReason::Killed;

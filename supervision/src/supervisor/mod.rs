@@ -16,6 +16,9 @@ mod dynamic;
 mod handle;
 mod partition;
 mod signal;
+mod stop_signals;
+#[cfg(all(test, not(model)))]
+mod tests;
 
 pub use app::{App, ShutdownReport};
 pub use builder::Supervisor;
@@ -23,4 +26,5 @@ pub use dynamic::{DynamicHandle, DynamicSupervisor, Template};
 pub use handle::SupervisorHandle;
 pub(crate) use handle::WeakSupervisor;
 pub use partition::{PartitionKey, PartitionSupervisor, Partitions, ResizeError};
-pub use signal::{Finish, StopSignal};
+pub use signal::Finish;
+pub use stop_signals::{StopSignal, StopSignals};

@@ -1,6 +1,6 @@
 //! What those who submit and those who work agree on, under loom: the interleavings of a few small threads, with the queue of a real pool.
 //!
-//! `RUSTFLAGS="--cfg model" cargo test -p perennial-supervision --release --lib pool`
+//! `.ci/models supervision`
 //!
 //! The rules: no job waits beside an idle worker that nobody has woken; none is lost, or done twice; they are begun in order; no more wait than
 //! may; and nothing is taken in once a pool is closed. Broken by hand, each of these shows here: credit that is kept when somebody looks at the

@@ -1,6 +1,6 @@
 //! The lock protocol under loom: every interleaving of a few small threads.
 //!
-//! `RUSTFLAGS="--cfg model" cargo test -p perennial-actors --release --lib mailbox`
+//! `.ci/models actors`
 //!
 //! A wake-up that is lost shows as a deadlock, which loom reports; so do two locks taken in two orders.
 
