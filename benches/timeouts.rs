@@ -88,7 +88,7 @@ async fn silent() -> Address<Reply<()>> {
 
 async fn call(silent: Address<Reply<()>>, after: Duration) {
     let result = silent.call(|reply| reply).timeout(after).await;
-    assert!(matches!(result, Err(CallError::TimedOut)), "{result:?}");
+    assert!(matches!(result, Err(CallError::TimedOut(_))), "{result:?}");
 }
 
 async fn tokios(after: Duration) {

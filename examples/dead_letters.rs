@@ -10,7 +10,7 @@ mod output;
 
 use std::error::Error;
 
-use perennial::{Actor, Context, DeadReason, ExitReason, SendError, System};
+use perennial::{Actor, Context, DeadReason, ExitReason, SendError, System, Unsent};
 
 /// Prints what is not too long.
 struct Printer;
@@ -62,7 +62,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     assert!(dead_letters.try_next().is_none());
 
     // What was never accepted is no dead letter: it comes back to whoever sent it.
-    let Err(SendError::Closed(Page(text))) = printer.cast(Page("late")) else {
+    let Err(SendError::Closed(Unsent { message: Page(text), .. })) = printer.cast(Page("late")) else {
         return Err("it has ended".into());
     };
     print_line!("came back: {text}");

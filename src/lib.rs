@@ -3,9 +3,9 @@
 pub use perennial_actors::{
     Actor, Address, Call, CallError, CallFuture, Capacity, CloseHook, Closed, Context, Counters, DeadLetter,
     DeadReason, Down, Event, ExitReason, Failure, Handle, InspectError, Mailbox, Monitor, MonitorId,
-    NoProcess, OnRestart, Outage, Overflow, Panic, PanicLocations, Permit, Pid, Piped, ProcessInfo,
+    NoProcess, NoTimers, OnRestart, Outage, Overflow, Panic, PanicLocations, Permit, Pid, Piped, ProcessInfo,
     ProcessState, Recipient, Reply, Reserving, SendError, Sending, SendingUntil, Signal, Spawn, Subscription,
-    System, SystemBuilder, TimerId, WeakAddress, WeakHandle,
+    System, SystemBuilder, Target, TimerId, Unsent, WeakAddress, WeakHandle,
 };
 pub use perennial_registry::{
     BindError, Change, DuplicateKeys, Group, GroupChange, GroupMonitor, HandOverError, JoinError, KeyChange,

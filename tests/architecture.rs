@@ -203,6 +203,36 @@ fn libraries_neither_print_nor_panic_nor_keep_global_state() {
     }
 }
 
+/// What becomes of an error that gives a value back when it becomes an exit reason: see `actors/src/carried.rs`.
+#[test]
+fn an_error_with_a_type_parameter_says_whether_it_carries_a_value() {
+    // It keeps errors of the user's own type, and what they carry is theirs.
+    let exempt = ["JobError<E>"];
+    let mut wrong = Vec::new();
+    for source in RANKS.iter().flat_map(|name| library(name)) {
+        let path = source.path.display();
+        for (at, _) in source.text.match_indices("Error for ") {
+            let rest = &source.text[at + "Error for ".len()..];
+            let name = rest.split(" {").next().unwrap_or_default();
+            let body = rest.split("\n}").next().unwrap_or_default();
+            if name.contains('<') && !exempt.contains(&name) && !body.contains("Carried::by::<Self>()") {
+                wrong.push(format!("{path}: {name} does not name `Carried::by` as its source"));
+            }
+        }
+        for derived in source.text.split("thiserror::Error").skip(1) {
+            let item = ["pub enum ", "pub struct "].iter().filter_map(|word| derived.find(word)).min();
+            let item = item.map_or("", |at| &derived[at..]);
+            let name = item.split(['{', '(', ';']).next().unwrap_or_default().trim();
+            if name.contains('<') {
+                wrong.push(format!(
+                    "{path}: {name} derives `Error`, and so has no `Carried::by` as its source"
+                ));
+            }
+        }
+    }
+    assert_none("a reason keeps no value that an error gives back", &wrong);
+}
+
 #[test]
 fn no_thread_sleeps() {
     let sleep = concat!("thread::", "sleep");

@@ -30,6 +30,8 @@
 mod actor;
 mod address;
 mod agenda;
+mod carried;
+mod clock;
 mod counters;
 mod exit;
 mod foreign;
@@ -52,15 +54,17 @@ mod untyped;
 pub use actor::{Actor, Context};
 pub use address::{
     Address, Call, CallError, CallFuture, CloseHook, Closed, Handle, InspectError, Monitor, NoProcess,
-    Outage, Permit, ProcessInfo, Recipient, Reply, Reserving, SendError, Sending, SendingUntil, WeakAddress,
-    WeakHandle,
+    Outage, Permit, ProcessInfo, Recipient, Reply, Reserving, SendError, Sending, SendingUntil, Unsent,
+    WeakAddress, WeakHandle,
 };
 pub use agenda::{Piped, TimerId};
+pub use clock::NoTimers;
 pub use counters::Counters;
 pub use exit::{ExitReason, Failure, Panic};
 pub use mailbox::{Capacity, Mailbox, OnRestart, Overflow};
 pub use panics::PanicLocations;
 pub use pid::Pid;
+pub use process::Target;
 pub use signal::{Down, MonitorId, Signal};
 pub use spawn::{Spawn, StartError};
 pub use system::{DeadLetter, DeadReason, Event, Subscription, System, SystemBuilder};
@@ -68,6 +72,8 @@ pub use untyped::ProcessState;
 
 /// For those who own identities and host incarnations: supervisors.
 pub mod host {
+    pub use crate::carried::{Carried, CarriesValue};
+    pub use crate::clock::require_timers;
     pub use crate::foreign::{Foreign, Guarded, catch_panic, dispose, ignore_panic, reason_of};
     pub use crate::process::{Attachment, End, Identity, OpenError, Parent, Step, Taker};
     pub use crate::seq_map::SeqMap;

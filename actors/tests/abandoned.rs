@@ -256,7 +256,7 @@ async fn monitors_are_told_when_an_incarnation_is_abandoned_and_its_caller_when_
     assert!(matches!((down.pid, down.reason), (Some(pid), ExitReason::Killed) if pid == first));
     let_go.send(()).expect("it waits for this");
     let result = caller.await.expect("the caller ends");
-    assert!(matches!(result, Err(CallError::Ended(ExitReason::Killed))));
+    assert!(matches!(result, Err(CallError::Ended(ExitReason::Killed, _))));
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ async fn silent() -> Address<Reply<()>> {
 
 async fn call(silent: Address<Reply<()>>, after: Duration) {
     let result = silent.call(|reply| reply).timeout(after).await;
-    assert!(matches!(result, Err(CallError::TimedOut)), "{result:?}");
+    assert!(matches!(result, Err(CallError::TimedOut(_))), "{result:?}");
 }
 
 async fn tokios(after: Duration) {
@@ -97,7 +97,7 @@ async fn a_call_that_is_polled_in_between_is_as_exact() {
     let mut call = pin!(silent.call(|reply| reply).timeout(after).into_future());
     loop {
         tokio::select! {
-            result = call.as_mut() => break assert!(matches!(result, Err(CallError::TimedOut))),
+            result = call.as_mut() => break assert!(matches!(result, Err(CallError::TimedOut(_)))),
             () = sleep(Duration::from_millis(333)) => {}
         }
     }

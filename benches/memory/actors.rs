@@ -164,7 +164,7 @@ pub(crate) async fn calls_that_time_out(mut meter: Meter) -> Meter {
     let worker = spawn(&System::new()).await;
     while meter.next().is_some() {
         let told = worker.call(Msg::Keep).timeout(MOMENT).await;
-        assert!(matches!(told, Err(CallError::TimedOut)));
+        assert!(matches!(told, Err(CallError::TimedOut(_))));
     }
     meter
 }

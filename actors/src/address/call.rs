@@ -4,16 +4,17 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
-use super::errors::CallError;
+use super::errors::{CallError, Unsent};
 use super::reply::Reply;
 use super::send::Entry;
-use crate::mailbox::Fate;
+use crate::clock::{NoTimers, later, sleep_until};
+use crate::mailbox::{Fate, Refused, WaitsFor};
 use crate::process::Process;
 use crate::system::{TimeoutId, TimeoutState, TimerWheel};
 
@@ -65,8 +66,7 @@ where
             sequence: None,
             answer,
             answer_lost: false,
-            timeout: self.timeout,
-            timer: None,
+            timer: self.timeout.map_or(Timer::Never, Timer::NotBegun),
         }
     }
 }
@@ -79,6 +79,10 @@ impl<M: Send + 'static, T, F> fmt::Debug for Call<'_, M, T, F> {
 
 /// What wakes a call when its time is up.
 enum Timer {
+    /// There is no timeout.
+    Never,
+    /// The call was not made yet.
+    NotBegun(Duration),
     /// A timer of tokio.
     Exact(Pin<Box<Sleep>>),
     /// The timer wheel, which costs less than a timer of tokio as long as the answer comes early.
@@ -86,9 +90,15 @@ enum Timer {
 }
 
 impl Timer {
-    fn begin(timeout: Duration, wheel: Option<&Arc<TimerWheel>>, cx: &Context<'_>) -> Self {
+    /// Begins to wait, if it has not begun. Returns `true` if it has just begun and will wake the task without another poll.
+    fn begin(&mut self, wheel: Option<&Arc<TimerWheel>>, cx: &Context<'_>) -> Result<bool, NoTimers> {
+        let Self::NotBegun(timeout) = *self else { return Ok(false) };
         let id = wheel.and_then(|wheel| wheel.set(timeout, cx.waker()));
-        id.map_or_else(|| Self::Exact(Box::pin(tokio::time::sleep(timeout))), Self::Wheel)
+        *self = match id {
+            Some(id) => Self::Wheel(id),
+            None => Self::Exact(sleep_until(later(timeout))?),
+        };
+        Ok(matches!(self, Self::Wheel(_)))
     }
 
     /// Completes when the time is up.
@@ -98,13 +108,16 @@ impl Timer {
                 TimeoutState::Pending => return Poll::Pending,
                 TimeoutState::Elapsed => return Poll::Ready(()),
                 TimeoutState::Detached => {
-                    let exact = Box::pin(tokio::time::sleep_until(id.deadline()));
+                    let exact = sleep_until(id.deadline());
                     wheel.cancel(id);
+                    // There were timers when the call began. If there are none now, its time is up.
+                    let Ok(exact) = exact else { return Poll::Ready(()) };
                     *self = Self::Exact(exact);
                 }
             }
         }
         match self {
+            Self::Never | Self::NotBegun(_) => Poll::Pending,
             Self::Exact(sleep) => sleep.as_mut().poll(cx),
             Self::Wheel(_) => Poll::Ready(()),
         }
@@ -123,17 +136,17 @@ pub struct CallFuture<'a, M: Send + 'static, T> {
     sequence: Option<u64>,
     answer: oneshot::Receiver<T>,
     answer_lost: bool,
-    timeout: Option<Duration>,
-    timer: Option<Timer>,
+    timer: Timer,
 }
 
 impl<M: Send + 'static, T> CallFuture<'_, M, T> {
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, CallError<M>>> {
+        let is_sent = self.sequence.is_some();
         let sequence = match self.sequence {
             Some(sequence) => sequence,
-            None => match self.entry.poll(&self.process.queue, cx.waker()) {
+            None => match self.entry.poll(self.process, WaitsFor::Answer, cx.waker()) {
                 Poll::Ready(Ok(sequence)) => *self.sequence.insert(sequence),
-                Poll::Ready(Err(message)) => return Poll::Ready(Err(CallError::Closed(message))),
+                Poll::Ready(Err(refused)) => return Poll::Ready(Err(self.refused(refused))),
                 Poll::Pending => return Poll::Pending,
             },
         };
@@ -141,38 +154,65 @@ impl<M: Send + 'static, T> CallFuture<'_, M, T> {
             match Pin::new(&mut self.answer).poll(cx) {
                 Poll::Ready(Ok(answer)) => return Poll::Ready(Ok(answer)),
                 Poll::Ready(Err(_)) => self.answer_lost = true,
+                // Woken for nothing, perhaps because the actor has gone down.
+                Poll::Pending if is_sent && self.process.waits_for_this_task() => {
+                    return Poll::Ready(Err(CallError::Deadlock(self.process.target::<M>())));
+                }
                 Poll::Pending => return Poll::Pending,
             }
         }
         // The reply is gone, which says nothing yet: a handler that is about to fail has dropped it just so. What became
         // of the message tells.
+        let target = || self.process.target::<M>();
         match self.process.queue.fate(sequence, cx.waker()) {
             Fate::Open => Poll::Pending,
-            Fate::Handled => Poll::Ready(Err(CallError::ReplyDropped)),
-            Fate::Dropped => Poll::Ready(Err(CallError::Dropped)),
-            Fate::Lost(reason) => Poll::Ready(Err(CallError::Ended(reason))),
+            Fate::Handled => Poll::Ready(Err(CallError::ReplyDropped(target()))),
+            Fate::Dropped => Poll::Ready(Err(CallError::Dropped(target()))),
+            Fate::Lost(reason) => Poll::Ready(Err(CallError::Ended(reason, target()))),
         }
     }
 
     fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<CallError<M>> {
-        let Some(timeout) = self.timeout else { return Poll::Pending };
-        let wheel = self.process.home().map(|home| home.system.timeouts());
-        let timer = match &mut self.timer {
-            Some(timer) => timer,
-            None => {
-                let timer = self.timer.insert(Timer::begin(timeout, wheel, cx));
-                if matches!(timer, Timer::Wheel(_)) {
-                    return Poll::Pending;
-                }
-                timer
-            }
-        };
-        ready!(timer.poll(wheel, cx));
+        if self.timer.poll(wheel(self.process), cx).is_pending() {
+            return Poll::Pending;
+        }
         Poll::Ready(match self.entry.turn_back(&self.process.queue) {
-            Some(message) => CallError::NoRoom(message),
-            None => CallError::TimedOut,
+            Some(message) => CallError::NoRoom(self.unsent(message)),
+            None => CallError::TimedOut(self.process.target::<M>()),
         })
     }
+
+    /// Begins to count the time, before anything is sent: without timers, nothing is.
+    fn begin_timeout(&mut self, cx: &Context<'_>) -> Result<bool, CallError<M>> {
+        let begun = self.timer.begin(wheel(self.process), cx);
+        begun.or_else(|NoTimers| {
+            match self.entry.turn_back(&self.process.queue).map(|back| self.unsent(back)) {
+                Some(unsent) if self.process.queue.is_closed() => Err(CallError::Closed(unsent)),
+                Some(unsent) => Err(CallError::NoTimers(unsent)),
+                // It has not begun, so nothing was sent.
+                None => Ok(false),
+            }
+        })
+    }
+
+    #[cold]
+    fn refused(&self, refused: Refused<M>) -> CallError<M> {
+        match refused {
+            Refused::Closed(message) => CallError::Closed(self.unsent(message)),
+            Refused::WouldDeadlock(message) => CallError::WouldDeadlock(self.unsent(message)),
+            // Whoever waits for room is not refused for want of it.
+            Refused::Full(message) => CallError::NoRoom(self.unsent(message)),
+        }
+    }
+
+    fn unsent(&self, message: M) -> Unsent<M> {
+        Unsent::new(message, self.process.target::<M>())
+    }
+}
+
+/// The timer wheel that all calls of the system share.
+fn wheel<M: Send + 'static>(process: &Process<M>) -> Option<&Arc<TimerWheel>> {
+    process.home().map(|home| home.system.timeouts())
 }
 
 impl<M: Send + 'static, T> Unpin for CallFuture<'_, M, T> {}
@@ -181,9 +221,13 @@ impl<M: Send + 'static, T> Future for CallFuture<'_, M, T> {
     type Output = Result<T, CallError<M>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let has_just_begun = match self.begin_timeout(cx) {
+            Ok(has_just_begun) => has_just_begun,
+            Err(error) => return Poll::Ready(Err(error)),
+        };
         match self.poll_answer(cx) {
-            Poll::Ready(result) => Poll::Ready(result),
-            Poll::Pending => self.poll_timeout(cx).map(Err),
+            Poll::Pending if !has_just_begun => self.poll_timeout(cx).map(Err),
+            polled => polled,
         }
     }
 }
@@ -191,8 +235,11 @@ impl<M: Send + 'static, T> Future for CallFuture<'_, M, T> {
 impl<M: Send + 'static, T> Drop for CallFuture<'_, M, T> {
     fn drop(&mut self) {
         drop(self.entry.turn_back(&self.process.queue));
-        if let (Some(Timer::Wheel(id)), Some(home)) = (&self.timer, self.process.home()) {
-            home.system.timeouts().cancel(id);
+        if let (Timer::Wheel(id), Some(wheel)) = (&self.timer, wheel(self.process)) {
+            wheel.cancel(id);
+        }
+        if let (true, Some(sequence)) = (self.answer_lost, self.sequence) {
+            self.process.queue.forget_fate(sequence);
         }
     }
 }

@@ -23,9 +23,10 @@ use std::time::Duration;
 
 use tokio::runtime::{self, Handle};
 use tokio::task::unconstrained;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep};
 
 use super::wheel::{Key, Tick, Wheel};
+use crate::clock::{NoTimers, sleep_until};
 use crate::foreign::ignore_panic;
 use crate::sync::{Mutex, MutexGuard};
 
@@ -117,8 +118,8 @@ impl RunningTicker {
 }
 
 impl TickerSleep {
-    fn new(wakes_at: Instant) -> Self {
-        Self(Mutex::new(Box::pin(sleep_until(wakes_at))))
+    fn new(wakes_at: Instant) -> Result<Self, NoTimers> {
+        Ok(Self(Mutex::new(sleep_until(wakes_at)?)))
     }
 
     fn bring_forward(&self, wakes_at: Instant) {
@@ -139,11 +140,7 @@ impl TimerWheel {
     }
 
     /// Sets a timeout, which wakes `waker`. Returns `None` if the waiter has to take a timer of its own runtime: the timeout is
-    /// short, there is no runtime here, or the ticker runs on another one or has not begun yet.
-    ///
-    /// # Panics
-    ///
-    /// If the runtime has no timers.
+    /// short, there is no runtime here, or one without timers, or the ticker runs on another one or has not begun yet.
     pub(crate) fn set(self: &Arc<Self>, after: Duration, waker: &Waker) -> Option<TimeoutId> {
         if after < SHORTEST {
             return None;
@@ -155,7 +152,7 @@ impl TimerWheel {
         let mut fresh = None;
         if state.ticker.is_none() {
             drop(state);
-            fresh = Some(Arc::new(TickerSleep::new(now + half)));
+            fresh = Some(Arc::new(TickerSleep::new(now + half).ok()?));
             state = self.lock();
         }
         let begun = match fresh {
@@ -258,7 +255,8 @@ impl Due {
 
     /// Has a timer of this runtime wake the waiter.
     fn hand_over(self, wheel: &TimerWheel) {
-        let (mut timer, waker) = (Box::pin(sleep_until(self.deadline)), guarded(self.waker));
+        let waker = guarded(self.waker);
+        let Ok(mut timer) = sleep_until(self.deadline) else { return waker.wake() };
         let mut cx = Context::from_waker(&waker);
         if pin!(unconstrained(timer.as_mut())).poll(&mut cx).is_ready() {
             waker.wake();

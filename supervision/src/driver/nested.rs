@@ -20,7 +20,10 @@ impl SupervisorNode {
 impl Node for SupervisorNode {
     fn open(&self, system: &System, label: &str) -> Result<(), OpenError> {
         self.identity().open(system, || label.into());
-        self.planned().iter().try_for_each(|child| child.node.open(system, &format!("{label}/{}", child.id)))
+        self.planned().iter().try_for_each(|child| {
+            child.node.handle().set_supervisor(&self.handle());
+            child.node.open(system, &format!("{label}/{}", child.id))
+        })
     }
 
     fn close(&self, reason: &ExitReason) {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use perennial_actors::host::{End, Parent};
-use perennial_actors::{ExitReason, StartError as NotStarted, System};
+use perennial_actors::host::{End, Parent, require_timers};
+use perennial_actors::{ExitReason, NoTimers, StartError as NotStarted, System};
+use tokio::runtime;
 use tokio::sync::{oneshot, watch};
 
 use super::host::Announce;
@@ -70,6 +71,9 @@ impl Starting {
     fn begin(node: SupervisorNode, system: &System, announce: Option<Announce>) -> Result<Self, StartError> {
         let checked = node.book().plan.check(node.id());
         checked.map_err(StartError::Spec)?;
+        if runtime::Handle::try_current().is_ok() {
+            require_timers().map_err(|NoTimers| StartError::NoTimers)?;
+        }
         let label = node.id().clone();
         let root = Arc::new(Root { node, phase: watch::Sender::new(Phase::Starting) });
         let birth = Birth { parent: root.clone(), run: 0, link: None };

@@ -16,7 +16,7 @@ use super::inbox::{Inbox, News};
 use super::node::SupervisorNode;
 use super::remains;
 use super::reporter::Reporter;
-use crate::engine::{Action, Ending, Event, Report};
+use crate::engine::{Action, Ending, Engine, Event, Report};
 use crate::error::ChildFailed;
 use crate::link::Link;
 use crate::node::Node;
@@ -133,8 +133,10 @@ impl Driver {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
             let now = self.clock.now();
-            let actions =
-                self.node.book().engine.as_mut().map(|engine| engine.step(event, now)).unwrap_or_default();
+            let has_ended = matches!(event, Event::Ended { .. });
+            let step = |engine: &mut Engine| (engine.step(event, now), engine.awaited());
+            let (actions, awaited) = self.node.book().engine.as_mut().map(step).unwrap_or_default();
+            self.children.await_start(awaited, has_ended);
             for action in actions {
                 events.extend(self.perform(action)?);
             }

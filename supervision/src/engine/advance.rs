@@ -27,6 +27,13 @@ impl Engine {
         matches!(self.mode, Mode::Ended) || self.is_going_down()
     }
 
+    /// Returns the child whose start all others that are down wait for.
+    pub(crate) fn awaited(&self) -> Option<Key> {
+        let Mode::Round(round) = &self.mode else { return None };
+        let starts = |key| matches!(self.children.get(key)?.state, State::Starting { .. }).then_some(key);
+        round.current.and_then(starts)
+    }
+
     pub(super) fn begin_round(&mut self, round: Round) {
         self.mode = Mode::Round(round);
         if self.is_dynamic() {
