@@ -103,8 +103,7 @@ async fn a_waiter_for_a_start_whose_waker_panics_changes_nothing_of_the_actor() 
 async fn a_look_at_a_state_whose_waker_or_copy_panics_changes_nothing_of_the_actor() {
     let keeper = System::new().spawn::<Keeper>(()).await.expect("it starts");
     let handle = keeper.handle();
-    let (mut look, mut unseen) =
-        (Box::pin(handle.get_state::<Part>()), Box::pin(handle.get_state::<Part>()));
+    let (mut look, mut unseen) = (Box::pin(handle.get_state::<Part>()), Box::pin(handle.get_state::<Part>()));
     poll_badly(&mut look);
     poll_badly(&mut unseen);
     drop(unseen);

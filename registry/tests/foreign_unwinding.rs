@@ -84,7 +84,8 @@ fn fails(left: &'static Countdown, calls: u32, code: impl FnOnce()) -> bool {
 async fn whatever_is_cloned_when_a_clone_panics_is_dropped_one_by_one() {
     let system = System::new();
     let actor = puppet(&system).await;
-    let (unique, duplicate): (UniqueKeys<Frail, Msg, Frail>, DuplicateKeys<Frail, Msg, Frail>) = Default::default();
+    let (unique, duplicate): (UniqueKeys<Frail, Msg, Frail>, DuplicateKeys<Frail, Msg, Frail>) =
+        Default::default();
     let (unique_then, duplicate_then) = (unique.clone(), duplicate.clone());
     have(&actor, move |ctx| {
         for number in 0..3 {

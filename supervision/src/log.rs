@@ -31,7 +31,12 @@ impl Child {
 }
 
 /// Queues a line. Neither `child` nor the line is made unless a subscriber may want the level.
-fn of_child(system: &System, level: Level, child: impl FnOnce() -> Child, line: impl FnOnce(Child) + Send + 'static) {
+fn of_child(
+    system: &System,
+    level: Level,
+    child: impl FnOnce() -> Child,
+    line: impl FnOnce(Child) + Send + 'static,
+) {
     if level <= LevelFilter::current() {
         let child = child();
         system.log_later(level, move || line(child));

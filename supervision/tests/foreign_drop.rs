@@ -15,8 +15,8 @@ use std::time::Duration;
 use bombs::{Bomb, Fragile, Gate, Idler, Msg, Slow, idler, incarnation, tell};
 use perennial_actors::{ExitReason, System};
 use perennial_supervision::{
-    App, Backoff, Child, DynamicSupervisor, Restart, Supervisor, SupervisorHandle, TaskScope, WeakDynamicHandle,
-    WeakSupervisorHandle,
+    App, Backoff, Child, DynamicSupervisor, Restart, Supervisor, SupervisorHandle, TaskScope,
+    WeakDynamicHandle, WeakSupervisorHandle,
 };
 use threads::on_threads;
 

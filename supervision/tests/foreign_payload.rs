@@ -105,7 +105,12 @@ impl Actor for Puppet {
         Ok(run)
     }
 
-    async fn handle(&self, _: ActorRef<Order>, order: Order, run: &mut u32) -> Result<(), ActorProcessingErr> {
+    async fn handle(
+        &self,
+        _: ActorRef<Order>,
+        order: Order,
+        run: &mut u32,
+    ) -> Result<(), ActorProcessingErr> {
         match order {
             Order::Panic => panic_with_a_bomb(),
             Order::Incarnation(reply) => reply.send(*run),
@@ -157,7 +162,8 @@ async fn of_a_job_it_is_a_failure_of_its_worker() {
         let Err(JobError::Failed(failures)) = jobs.submit(0).await.expect("it is open").await else {
             panic!("it panicked")
         };
-        let all = failures.iter().all(|one| matches!(one, Failure::WorkerEnded(reason) if is_a_panic(reason)));
+        let all =
+            failures.iter().all(|one| matches!(one, Failure::WorkerEnded(reason) if is_a_panic(reason)));
         assert!(all && failures.len() == 3, "{failures:?}");
         assert_eq!(jobs.submit(7).await.expect("it is open").await.expect("it is done"), 7);
         assert!(app.shutdown().await.is_clean());

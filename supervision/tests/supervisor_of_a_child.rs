@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use perennial_actors::{Actor, Address, Context, ExitReason, Reply, System};
 use perennial_supervision::{
-    Child, ChildStart, DynamicHandle, DynamicSupervisor, PartitionSupervisor, Partitions, Restart, Supervised,
-    Supervisor, SupervisorHandle, WeakPartitions,
+    Child, ChildStart, DynamicHandle, DynamicSupervisor, PartitionSupervisor, Partitions, Restart,
+    Supervised, Supervisor, SupervisorHandle, WeakPartitions,
 };
 
 enum Msg {

@@ -107,7 +107,8 @@ impl Storm {
             0..4 => {
                 let monitor = to.monitor();
                 let faults = self.faults.clone();
-                self.asked.ask("monitor", async move { drop_safely(with_faulty_waker(faults, monitor).await) });
+                self.asked
+                    .ask("monitor", async move { drop_safely(with_faulty_waker(faults, monitor).await) });
             }
             4..6 => {
                 let news = News(self.faults.value());

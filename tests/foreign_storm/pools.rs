@@ -75,7 +75,8 @@ pub(crate) struct Pools {
 
 impl Pools {
     pub(crate) fn new(faults: &Faults, may_block: bool) -> Self {
-        let crew = Pool::new::<Crew>("crew", WORKERS, CrewArgs { faults: faults.clone(), value: faults.value() });
+        let crew =
+            Pool::new::<Crew>("crew", WORKERS, CrewArgs { faults: faults.clone(), value: faults.value() });
         let (value, its) = (faults.value(), faults.clone());
         let calls = Pool::of("calls", WORKERS, move |_: &Faulty| {
             let _held = &value;
@@ -114,7 +115,9 @@ impl Pools {
                 asked.ask("resize", async move { drop(pool.resize(workers).await) });
             }
             6 => kill_worker(&pool, dice),
-            7 if dice.below(4) == 0 => asked.ask("rolling restart", async move { drop(pool.rolling_restart().await) }),
+            7 if dice.below(4) == 0 => {
+                asked.ask("rolling restart", async move { drop(pool.rolling_restart().await) })
+            }
             8 if dice.below(10) == 0 => drop(pool.supervisor().handle().kill()),
             9 => {
                 let jobs: Vec<Faulty> = (0..3).map(|_| faults.value()).collect();
@@ -142,7 +145,12 @@ impl Pools {
 }
 
 fn set(pool: Kind) -> Kind {
-    pool.attempts(3).intensity(u32::MAX, ms(1)).capacity(50).keep_dead(20).time_limit(ms(20)).handler_deadline(ms(50))
+    pool.attempts(3)
+        .intensity(u32::MAX, ms(1))
+        .capacity(50)
+        .keep_dead(20)
+        .time_limit(ms(20))
+        .handler_deadline(ms(50))
 }
 
 fn kill_worker(pool: &Handle, dice: &mut Dice) {

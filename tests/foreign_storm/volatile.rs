@@ -219,12 +219,7 @@ const fn ms(millis: u64) -> Duration {
 }
 
 impl Volatile {
-    async fn misbehave(
-        &self,
-        deed: Deed,
-        value: Faulty,
-        ctx: &mut Context<Self>,
-    ) -> Result<(), ExitReason> {
+    async fn misbehave(&self, deed: Deed, value: Faulty, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
         match deed {
             Deed::Fail => return Err(ExitReason::failed(value)),
             Deed::Panic => value.throw(Place::Handler),

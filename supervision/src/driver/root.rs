@@ -77,7 +77,8 @@ impl Starting {
         let checked = node.book().plan.check(node.id());
         checked.map_err(StartError::Spec)?;
         let label = node.id().clone();
-        let root = Arc::new(Root { node, system: system.clone(), phase: watch::Sender::new(Phase::Starting) });
+        let root =
+            Arc::new(Root { node, system: system.clone(), phase: watch::Sender::new(Phase::Starting) });
         let birth = Birth { parent: root.clone(), run: 0, link: None };
         let begun = match root.node.open(system, &label) {
             Ok(()) => root.node.begin(birth, announce).map_err(|error| match error {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use perennial_actors::{ExitReason, System};
 use perennial_actors::host::{self, Attachment, Guarded, Step, catch_panic};
+use perennial_actors::{ExitReason, System};
 use ractor::concurrency::JoinHandle;
 use ractor::{Actor, ActorCell, SpawnErr};
 use tokio::sync::oneshot;

@@ -60,9 +60,8 @@ impl<M: Send + 'static> Node for ActorNode<M> {
         let (address, question) = (self.identity.address(), probe.question.clone());
         let timeout = probe.policy.timeout;
         // The question is the user's, and may panic as it is made or dropped: then there is no answer.
-        let answered = async move {
-            Guarded::new(address.call(|reply| question(reply)).timeout(timeout).await).is_ok()
-        };
+        let answered =
+            async move { Guarded::new(address.call(|reply| question(reply)).timeout(timeout).await).is_ok() };
         Some(Box::pin(async move { catch_panics(None, answered).await.unwrap_or(false) }))
     }
 }

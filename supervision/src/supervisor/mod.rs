@@ -21,7 +21,7 @@ mod supervised;
 pub use app::{App, ShutdownReport};
 pub use builder::Supervisor;
 pub use dynamic::{DynamicHandle, DynamicSupervisor, Template, WeakDynamicHandle};
-pub use supervised::Supervised;
 pub use handle::{SupervisorHandle, WeakSupervisorHandle};
 pub use partition::{PartitionKey, PartitionSupervisor, Partitions, ResizeError, WeakPartitions};
 pub use signal::{Finish, StopSignal};
+pub use supervised::Supervised;
