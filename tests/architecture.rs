@@ -55,6 +55,24 @@ fn foreign_crates_have_one_home() {
     }
 }
 
+/// A subscriber may panic, block or call back, and so may a user's code: each has one door, where that does no harm.
+#[test]
+fn foreign_code_has_one_door() {
+    let log = |source: &Source| source.path.ends_with("src/log.rs");
+    let guards = |source: &Source| source.path == root().join("actors/src/foreign.rs");
+    let panics: &[&str] = &["catch_unwind", "resume_unwind", "into_panic("];
+    let doors: [(&str, &[&str], fn(&Source) -> bool); 2] = [
+        ("only log.rs calls tracing", &["tracing::"], log),
+        ("only foreign.rs catches panics and has their payloads", panics, guards),
+    ];
+    for (rule, words, is_door) in doors {
+        for name in RANKS {
+            let files: Vec<Source> = library(name).into_iter().filter(|source| !is_door(source)).collect();
+            assert_none(rule, &offenders(&files, |line| words.iter().any(|word| line.contains(word))));
+        }
+    }
+}
+
 /// Clippy finds a guard that is held across an await, but not one inside an `Option`; and what is hidden behind `impl` has no name.
 #[test]
 fn the_table_never_waits_and_hides_nothing() {

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use tokio::runtime::Handle;
+use tokio::task::JoinError;
 
 use crate::exit::{ExitReason, Panic};
 use crate::system::System;
@@ -45,6 +46,14 @@ pub fn reason_of(payload: Box<dyn Any + Send>, system: Option<&System>) -> ExitR
     let panic = Panic::new(&*payload, system.and_then(System::panic_location));
     discard(payload);
     ExitReason::Panicked(Arc::new(panic))
+}
+
+/// Returns why a task of the runtime has no result: the reason of its panic, or that it was killed.
+pub fn reason_of_join(error: JoinError, system: Option<&System>) -> ExitReason {
+    match error.try_into_panic() {
+        Ok(payload) => reason_of(payload, system),
+        Err(_) => ExitReason::Killed,
+    }
 }
 
 /// The payload of a panic that was caught on another thread and goes on here.

@@ -99,24 +99,21 @@ pub fn catch_panics<F: Future>(
 
 /// Runs a future of this library that stands in a line with others of which one wake-up wakes several, as those of tokio's
 /// `Notify` and `watch`: a waker that panics there would cost the others theirs.
-pub fn wake_safely<F: Future>(future: F) -> impl Future<Output = F::Output> {
-    async move {
-        let mut future = pin!(future);
-        let mut known: Option<(Waker, Waker)> = None;
-        poll_fn(|cx| {
-            let safe = match &known {
-                Some((waker, safe)) if waker.will_wake(cx.waker()) => safe.clone(),
-                _ => {
-                    let (waker, inner) = (cx.waker().clone(), Guarded::new(cx.waker().clone()));
-                    let safe = Waker::from(Arc::new(Safe(inner)));
-                    known = Some((waker, safe.clone()));
-                    safe
-                }
-            };
-            future.as_mut().poll(&mut Context::from_waker(&safe))
-        })
-        .await
-    }
+pub async fn wake_safely<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let mut known: Option<(Waker, Waker)> = None;
+    poll_fn(|cx| {
+        let safe = match &known {
+            Some((waker, safe)) if waker.will_wake(cx.waker()) => safe.clone(),
+            _ => {
+                let safe = Waker::from(Arc::new(Safe(Guarded::new(cx.waker().clone()))));
+                known = Some((cx.waker().clone(), safe.clone()));
+                safe
+            }
+        };
+        future.as_mut().poll(&mut Context::from_waker(&safe))
+    })
+    .await
 }
 
 /// A waker that does not panic.

@@ -69,8 +69,8 @@ pub use untyped::ProcessState;
 pub mod host {
     pub use crate::actor::parent_of;
     pub use crate::foreign::{
-        Foreign, Guarded, InPlace, catch_panic, dispose, drop_each, ignore_panic, reason_of, resume_panic,
-        wake_each,
+        Foreign, Guarded, InPlace, catch_panic, dispose, drop_each, ignore_panic, reason_of, reason_of_join,
+        resume_panic, wake_each,
     };
     pub use crate::guarded::{Each, catch_panics, dispose_each, wake_safely};
     pub use crate::process::{Attachment, End, Identity, OpenError, Parent, Step, Taker};

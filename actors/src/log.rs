@@ -10,8 +10,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
+pub(crate) use tracing::Level;
 use tracing::level_filters::LevelFilter;
-use tracing::{Dispatch, Level, dispatcher};
+use tracing::{Dispatch, dispatcher};
 
 use crate::exit::ExitReason;
 use crate::foreign::{drop_each, ignore_panic};

@@ -7,6 +7,7 @@ mod threads;
 
 use std::error::Error;
 use std::fmt;
+use std::future::pending;
 use std::mem::ManuallyDrop;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -15,7 +16,7 @@ use std::time::Duration;
 use bombs::{Bomb, Fragile, Gate, Idler, Msg, Slow, idler, incarnation, tell};
 use perennial_actors::{ExitReason, System};
 use perennial_supervision::{
-    App, Backoff, Child, DynamicSupervisor, Restart, Supervisor, SupervisorHandle, TaskScope,
+    App, Child, ChildState, DynamicSupervisor, Restart, Shutdown, Supervisor, SupervisorHandle, TaskScope,
     WeakDynamicHandle, WeakSupervisorHandle,
 };
 use threads::on_threads;
@@ -257,16 +258,15 @@ fn a_reason_whose_drop_looks_at_the_tree_may_go_with_a_runtime() {
             runtime.block_on(async {
                 let root = Supervisor::new("app");
                 let handle = Arc::new(OnceLock::from(root.handle().downgrade()));
-                // The engine keeps the reason for as long as it waits to restart the child.
-                let hour = Duration::from_secs(3600);
-                let backoff = Backoff::new(hour, hour);
-                let child = idler("a", ()).backoff(backoff);
-                let address = child.address();
-                let app = start(root.child(child)).await;
-                let down = address.monitor();
-                tell(&address, Msg::End(ExitReason::failed(Nosy(handle))));
-                drop(down.await);
-                assert_eq!(app.supervisor().count_children().await.expect("it lives").active, 0);
+                // Its engine keeps the reason for as long as it waits for a child that takes its time.
+                let child = Child::task("a", |ctx| async move {
+                    ctx.stopped().await;
+                    pending().await
+                });
+                let app = start(root.child(child.shutdown(Shutdown::Infinity))).await;
+                app.handle().stop(ExitReason::failed(Nosy(handle))).expect("it lives");
+                settle().await;
+                assert_eq!(app.tree().children[0].state, ChildState::Stopping);
                 app
             });
             drop(runtime);

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use bombs::{Msg, Unspeakable, idler, incarnation, tell};
+use bombs::{Msg, Unspeakable, idler, incarnation, soon, tell};
 use perennial_actors::{Actor, Address, Context, ExitReason, Reply, Signal, System};
 use perennial_supervision::pool::Pool;
 use perennial_supervision::{App, Report, Restart, Supervisor, SupervisorHandle, What};
@@ -69,12 +69,13 @@ impl Actor for Partner {
 
     async fn init(other: &Address<Msg>, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
         ctx.trap_exits(true);
-        ctx.link(&other.handle());
+        ctx.link(&other.handle()).map_err(ExitReason::failed)?;
         Ok(Self(None))
     }
 
     async fn handle(&mut self, reply: Self::Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
-        Ok(reply.send(self.0.clone()))
+        reply.send(self.0.clone());
+        Ok(())
     }
 
     async fn signal(&mut self, signal: Signal, _: &mut Context<Self>) -> Result<(), ExitReason> {
@@ -114,7 +115,7 @@ async fn a_subscriber_that_panics_at_every_line_costs_a_child_nothing() {
         count.fetch_add(1, Ordering::Relaxed);
         resume_unwind(Box::new("broken pipe"));
     }));
-    an_error_does_no_more_than_it_is_to(ExitReason::failed("on purpose")).await;
+    soon(an_error_does_no_more_than_it_is_to(ExitReason::failed("on purpose"))).await;
     tokio::time::sleep(Duration::from_millis(1)).await;
     drop(listening);
     assert!(lines.load(Ordering::Relaxed) > 5, "it was to be heard");
@@ -123,7 +124,7 @@ async fn a_subscriber_that_panics_at_every_line_costs_a_child_nothing() {
 #[tokio::test(start_paused = true)]
 async fn an_error_that_panics_as_it_is_displayed_costs_a_child_nothing() {
     let _listening = set_default(Listener(|_| ()));
-    an_error_does_no_more_than_it_is_to(ExitReason::failed(Unspeakable)).await;
+    soon(an_error_does_no_more_than_it_is_to(ExitReason::failed(Unspeakable))).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -133,7 +134,7 @@ async fn a_tree_whose_end_cannot_be_displayed_ends_all_the_same() {
     let address = child.address();
     let (system, app) = start(Supervisor::new("app").child(child)).await;
     app.handle().stop(ExitReason::failed(Unspeakable)).expect("it lives");
-    assert!(matches!(app.join().await, ExitReason::Failed(_)));
+    assert!(matches!(soon(app.join()).await, ExitReason::Failed(_)));
     assert!(address.cast(Msg::Do(|| ())).is_err());
     // A start that fails so is an error like any other.
     let child = idler("a", ());
@@ -159,7 +160,7 @@ async fn a_job_whose_worker_crashes_ends_though_every_line_panics() {
     });
     let jobs = pool.handle();
     let app = pool.start(&System::new()).await.expect("it starts");
-    assert!(jobs.submit(0).await.expect("it is open").await.is_err());
+    assert!(soon(jobs.submit(0).await.expect("it is open")).await.is_err());
     assert_eq!(jobs.submit(7).await.expect("it is open").await.expect("it is done"), 7);
     assert!(app.shutdown().await.is_clean());
 }

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock, Weak};
 
 use perennial_actors::{Actor, Address, Context, ExitReason, Reply, System};
+use perennial_supervision::pool::{Pool, WeakPoolHandle, Worker, Workplace};
 use perennial_supervision::{
     Child, ChildStart, DynamicHandle, DynamicSupervisor, PartitionSupervisor, Partitions, Restart,
     Supervised, Supervisor, SupervisorHandle, WeakPartitions,
@@ -154,7 +155,8 @@ impl Actor for Part {
 
     async fn handle(&mut self, reply: Self::Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
         let supervisor = ctx.supervisor().ok_or(ExitReason::NoProcess)?;
-        Ok(reply.send(supervisor.count_children().await.ok().map(|all| all.active)))
+        reply.send(supervisor.count_children().await.ok().map(|all| all.active));
+        Ok(())
     }
 }
 
@@ -179,6 +181,51 @@ async fn the_supervisor_of_a_child_may_be_one_of_partitions() {
     drop((app, token));
     settle().await;
     assert!(kept.get().and_then(WeakPartitions::upgrade).is_none());
+    assert!(left.upgrade().is_none());
+}
+
+/// Splits a job in two and submits both halves to its own pool.
+struct Splitter {
+    pool: Arc<OnceLock<WeakPoolHandle<u32, u32, ExitReason>>>,
+    _token: Arc<()>,
+}
+
+impl Worker for Splitter {
+    type Job = u32;
+    type Output = u32;
+    type Error = ExitReason;
+    type Args = (Arc<OnceLock<WeakPoolHandle<u32, u32, ExitReason>>>, Arc<()>);
+
+    async fn init((pool, token): &Self::Args, _: &Workplace) -> Result<Self, ExitReason> {
+        Ok(Self { pool: pool.clone(), _token: token.clone() })
+    }
+
+    async fn work(&mut self, job: &u32) -> Result<u32, ExitReason> {
+        let pool = self.pool.get().and_then(WeakPoolHandle::upgrade).ok_or(ExitReason::NoProcess)?;
+        if *job > 1 {
+            for half in [job / 2, job - job / 2] {
+                pool.submit(half).forget().await?;
+            }
+        }
+        Ok(*job)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_reaches_its_pool_without_keeping_it() {
+    let (token, left) = token();
+    let kept = Arc::default();
+    let pool = Pool::new::<Splitter>("splitters", 2, (Arc::clone(&kept), token.clone()));
+    let jobs = pool.handle();
+    kept.set(jobs.downgrade()).expect("it is empty");
+    let app = pool.start(&System::new()).await.expect("it starts");
+    jobs.submit(8).forget().await.expect("it is open");
+    jobs.drain().await;
+    assert_eq!(jobs.stats().done, 15);
+    assert!(app.shutdown().await.is_clean());
+    drop((app, jobs, token));
+    settle().await;
+    assert!(kept.get().and_then(WeakPoolHandle::upgrade).is_none());
     assert!(left.upgrade().is_none());
 }
 

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::Level;
 
 use super::alarms::Alarms;
 use super::broadcast::{Broadcast, Subscription};
@@ -18,7 +17,7 @@ use super::extensions::Extensions;
 use super::panics::PanicLocations;
 use super::process_table::{Place, ProcessTable};
 use crate::counters::Counters;
-use crate::log::{self, LogQueue};
+use crate::log::{self, Level, LogQueue};
 use crate::untyped::AnyProcess;
 
 /// What belongs together: actors, their supervisors, their names. A cheap handle; clones are the same system.

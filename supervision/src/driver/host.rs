@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Wake, Waker};
 
 use perennial_actors::ExitReason;
-use perennial_actors::host::Attachment;
+use perennial_actors::host::{Attachment, Guarded};
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::oneshot;
 
@@ -29,7 +29,7 @@ pub(super) async fn run(node: SupervisorNode, attachment: Attachment<News>, anno
                 let _ = announce.send(Link::to(&host));
             }
             // It makes no difference here how it ended.
-            let _ = ended.await;
+            drop(Guarded::new(ended.await));
         }
         Err(error) => log::supervisor_did_not_start(&system, error.to_string()),
     }

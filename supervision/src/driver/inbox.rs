@@ -8,7 +8,6 @@ use perennial_actors::{Address, Pid, Reply};
 use tokio::runtime;
 
 use super::book::Book;
-use super::node::{SupervisorNode, WeakSupervisorNode};
 use crate::engine::{Event, Key, Run};
 use crate::error::{ChangeError, ChildError, NotStarted};
 use crate::spec::{ChildSpec, Plan};
@@ -62,13 +61,14 @@ pub(crate) enum Which {
 /// How children report to their supervisor: through its address, whichever incarnation of it lives.
 pub(super) struct Inbox {
     address: Address<News>,
-    /// What children may know of their parent. Weak, because it keeps its children.
-    supervisor: WeakSupervisorNode,
+    /// What children may know of their parent.
+    supervisor: Box<dyn Any + Send + Sync>,
 }
 
 impl Inbox {
-    pub(super) fn new(node: &SupervisorNode) -> Self {
-        Self { address: node.address(), supervisor: node.downgrade() }
+    /// An inbox at this address. Children find `supervisor` in it, which must not keep what keeps them.
+    pub(super) fn new(address: Address<News>, supervisor: impl Any + Send + Sync) -> Self {
+        Self { address, supervisor: Box::new(supervisor) }
     }
 
     /// Puts in that others have had their turn, when they have. What is in the inbox already would be seen to in this one.
@@ -108,13 +108,8 @@ impl Parent for Inbox {
     }
 
     fn as_any(&self) -> Option<&(dyn Any + Send + Sync)> {
-        Some(&self.supervisor)
+        Some(&*self.supervisor)
     }
-}
-
-/// Returns the supervisor that a parent is, if it is one and is there.
-pub(crate) fn supervisor_of(parent: &dyn Parent) -> Option<SupervisorNode> {
-    parent.as_any()?.downcast_ref::<WeakSupervisorNode>()?.upgrade()
 }
 
 /// The inbox, for the children of a supervisor that watches any of them.

@@ -32,7 +32,7 @@ mod turn;
 mod watchman;
 
 pub(crate) use book::Book;
-pub(crate) use inbox::{Ask, News, Which, supervisor_of};
-pub(crate) use node::{SupervisorNode, WeakSupervisorNode};
+pub(crate) use inbox::{Ask, News, Which};
+pub(crate) use node::{SupervisorNode, WeakSupervisorNode, supervisor_of};
 pub(crate) use root::{Root, start, start_tied};
 pub use totals::Totals;

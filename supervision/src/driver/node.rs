@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use perennial_actors::host::Identity;
+use perennial_actors::host::{Identity, Parent};
 use perennial_actors::{Address, Mailbox};
 
 use super::book::Book;
@@ -24,6 +24,11 @@ impl WeakSupervisorNode {
     pub(crate) fn upgrade(&self) -> Option<SupervisorNode> {
         self.0.upgrade().map(SupervisorNode)
     }
+}
+
+/// Returns the supervisor that a parent is, if it is one and is there.
+pub(crate) fn supervisor_of(parent: &dyn Parent) -> Option<SupervisorNode> {
+    parent.as_any()?.downcast_ref::<WeakSupervisorNode>()?.upgrade()
 }
 
 struct Inner {

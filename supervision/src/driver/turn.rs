@@ -49,7 +49,7 @@ impl Driver {
     pub(super) fn new(node: SupervisorNode, attachment: Attachment<News>, waker: Waker, link: Link) -> Self {
         let past = node.book().begin();
         drop(past);
-        let inbox = Arc::new(Inbox::new(&node));
+        let inbox = Arc::new(Inbox::new(node.address(), node.downgrade()));
         let system = attachment.system().clone();
         Self {
             children: Children::new(node.clone(), system.clone(), inbox.clone(), link),

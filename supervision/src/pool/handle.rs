@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use perennial_actors::Subscription;
 use perennial_actors::host::Each;
@@ -18,7 +18,7 @@ use super::stats::PoolStats;
 use super::submit::{Submission, SubmitError};
 use super::task::Sink;
 use crate::error::ChildError;
-use crate::supervisor::SupervisorHandle;
+use crate::supervisor::{SupervisorHandle, WeakSupervisorHandle};
 
 /// The means to hand jobs to a pool and to manage it, whichever incarnations of its workers live. Clones are of the same pool.
 pub struct PoolHandle<J, T, E> {
@@ -26,6 +26,36 @@ pub struct PoolHandle<J, T, E> {
     supervisor: SupervisorHandle,
     /// Of those who end the pool by all being dropped.
     share: Option<Arc<Share>>,
+}
+
+/// A handle that does not keep the pool: for those whom the pool keeps itself, as the `Args` of its workers. It does not count
+/// for [`end_with_handles`](super::Pool::end_with_handles).
+pub struct WeakPoolHandle<J, T, E> {
+    shared: Weak<Shared<J, T, E>>,
+    supervisor: WeakSupervisorHandle,
+    share: Option<Weak<Share>>,
+}
+
+impl<J, T, E> WeakPoolHandle<J, T, E> {
+    /// Returns the handle, or `None` if the pool is gone.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<PoolHandle<J, T, E>> {
+        let share = self.share.as_ref().and_then(Weak::upgrade);
+        Some(PoolHandle { shared: self.shared.upgrade()?, supervisor: self.supervisor.upgrade()?, share })
+    }
+}
+
+impl<J, T, E> Clone for WeakPoolHandle<J, T, E> {
+    fn clone(&self) -> Self {
+        let Self { shared, supervisor, share } = self;
+        Self { shared: shared.clone(), supervisor: supervisor.clone(), share: share.clone() }
+    }
+}
+
+impl<J, T, E> fmt::Debug for WeakPoolHandle<J, T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("WeakPoolHandle").field(&self.upgrade()).finish()
+    }
 }
 
 /// What all handles of a pool have in common that ends with them.
@@ -56,6 +86,16 @@ where
     pub(super) fn of(shared: &Arc<Shared<J, T, E>>) -> Option<Self> {
         let supervisor = shared.supervisor.upgrade()?;
         Some(Self::new(shared.clone(), supervisor))
+    }
+
+    /// Returns a handle that does not keep the pool.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakPoolHandle<J, T, E> {
+        WeakPoolHandle {
+            shared: Arc::downgrade(&self.shared),
+            supervisor: self.supervisor.downgrade(),
+            share: self.share.as_ref().map(Arc::downgrade),
+        }
     }
 
     pub(super) const fn shared(&self) -> &Arc<Shared<J, T, E>> {

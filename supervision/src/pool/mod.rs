@@ -81,7 +81,7 @@ mod worker;
 pub use batch::Batch;
 pub use builder::Pool;
 pub use event::JobEvent;
-pub use handle::{PoolError, PoolHandle};
+pub use handle::{PoolError, PoolHandle, WeakPoolHandle};
 pub use job::{DeadJob, Failure, Failures, JobError, JobId, JobRef};
 pub use job_handle::JobHandle;
 pub use office::Routing;

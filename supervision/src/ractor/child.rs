@@ -18,7 +18,7 @@ impl<M: Message> Child<M> {
         make: impl Fn() -> (A, A::Arguments) + Send + Sync + 'static,
     ) -> Self {
         let make = Foreign::new(make);
-        let make: Arc<dyn Fn() -> (A, A::Arguments) + Send + Sync> = Arc::new(move || make());
+        let make: Arc<dyn Fn() -> (A, A::Arguments) + Send + Sync> = Arc::new(move || (*make)());
         Self::started_by(id, move |identity, birth| {
             let (make, link) = (make.clone(), birth.link.clone());
             birth.begin(identity, |attachment| life::live(attachment, make, link))

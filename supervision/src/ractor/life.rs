@@ -126,12 +126,11 @@ impl<A: Actor> Host<A> {
         told: Option<ExitReason>,
         text: oneshot::Receiver<Option<String>>,
     ) -> ExitReason {
-        if let Some(reason) = self.house.failure() {
+        // Not a callback, but something that was dropped with one.
+        let panicked = joined.err().filter(JoinError::is_panic);
+        let panicked = panicked.map(|error| host::reason_of_join(error, Some(self.attachment.system())));
+        if let Some(reason) = self.house.failure().or(panicked) {
             return reason;
-        }
-        if let Some(payload) = joined.err().and_then(|error| error.try_into_panic().ok()) {
-            // Not a callback, but something that was dropped with one.
-            return host::reason_of(payload, Some(self.attachment.system()));
         }
         if !self.house.has_said_good_bye() {
             return ExitReason::Killed;

@@ -37,7 +37,7 @@ impl<M> Probe<M> {
     /// Asks with this message.
     pub fn new(question: impl Fn(Reply<()>) -> M + Send + Sync + 'static) -> Self {
         let question = Foreign::new(question);
-        Self { policy: ProbePolicy::usual(), question: Arc::new(move |reply| question(reply)) }
+        Self { policy: ProbePolicy::usual(), question: Arc::new(move |reply| (*question)(reply)) }
     }
 
     /// Sets how long after an answer, or after a missed one, it is asked again.

@@ -4,11 +4,13 @@
 
 use std::error::Error;
 use std::fmt;
+use std::future::Future;
 use std::panic::{panic_any, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::task::Wake;
+use std::time::Duration;
 
 use perennial_actors::{Actor, Address, Context, ExitReason, Reply};
 use perennial_supervision::Child;
@@ -150,6 +152,11 @@ impl<T: Send + Sync + 'static> Actor for Idler<T> {
 /// A child that starts from this.
 pub(crate) fn idler<T: Send + Sync + 'static>(id: &'static str, args: T) -> Child<Msg> {
     Child::new::<Idler<T>>(id, args)
+}
+
+/// Fails if this does not come, instead of waiting for it for ever; where time is paused.
+pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(3600), future).await.expect("it comes")
 }
 
 pub(crate) async fn incarnation(address: &Address<Msg>) -> u32 {
