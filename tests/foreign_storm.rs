@@ -8,6 +8,8 @@
 mod clients;
 #[path = "foreign_storm/faulty.rs"]
 mod faulty;
+#[path = "foreign_storm/guest.rs"]
+mod guest;
 #[path = "foreign_storm/log.rs"]
 mod log;
 #[path = "foreign_storm/pools.rs"]

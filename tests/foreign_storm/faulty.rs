@@ -307,9 +307,6 @@ fn report_only_what_is_not_meant() {
             if !location.starts_with("tests/") {
                 UNEXPECTED.lock().expect("not poisoned").push(location);
             }
-            if std::env::var_os("DEBUGSTORM").is_some() {
-                eprintln!("{}", std::backtrace::Backtrace::force_capture());
-            }
             before(panic);
         }));
     });

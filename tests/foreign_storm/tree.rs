@@ -9,14 +9,16 @@ use std::time::Duration;
 
 use perennial::prelude::*;
 use perennial::{
-    App, ChildKind, DynamicHandle, DynamicSupervisor, Overflow, Report, Subscription, SupervisorHandle,
-    Totals,
+    App, ChildKind, DeadLetter, DynamicHandle, DynamicSupervisor, Event, KeyChange, Overflow, Pid, Report,
+    Subscription, SupervisorHandle, Totals,
 };
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::faulty::{Faults, Place, catch, drop_safely, with_faulty_waker};
+use crate::guest::Guest;
 use crate::pools::Pools;
-use crate::volatile::{Keys, Msg, Volatile, VolatileArgs};
+use crate::volatile::{Key, Keys, Msg, Volatile, VolatileArgs};
 
 pub(crate) const NAMED: Name<Msg> = Name::new("named");
 
@@ -100,6 +102,16 @@ pub(crate) fn volatile(
     Child::new::<Volatile>(id, VolatileArgs { faults, keys, name, value })
 }
 
+/// A ractor actor; what makes it holds a value too.
+fn guest(id: &'static str, faults: &Faults) -> Child<Msg> {
+    let (value, faults) = (faults.value(), faults.clone());
+    Child::ractor(id, move || {
+        let _held = &value;
+        faults.strike(Place::Closure, 20);
+        (Guest { faults: faults.clone(), value: faults.value() }, faults.value())
+    })
+}
+
 /// A task whose function and whose future hold a value each, and that ends in all ways.
 fn task(id: &'static str, faults: &Faults) -> Child<Infallible> {
     let (value, faults) = (faults.value(), faults.clone());
@@ -137,6 +149,8 @@ pub(crate) async fn start(faults: Faults, may_block: bool) -> (App<SupervisorHan
     let pools = Pools::new(&faults, may_block);
     let mut nursery = Nursery { faults: faults.clone(), keys: keys.clone(), addresses: Vec::new() };
     let few = Mailbox::bounded(NonZeroUsize::MIN.saturating_add(5));
+    let guest = guest("guest", &faults);
+    nursery.addresses.push(guest.address());
     let nested = often(Supervisor::new("nested").strategy(Strategy::OneForAll))
         .child(nursery.child("first", few, None))
         .child(task("task", &faults))
@@ -153,6 +167,7 @@ pub(crate) async fn start(faults: Faults, may_block: bool) -> (App<SupervisorHan
         .child(nursery.child("oldest", few.overflow(Overflow::DropOldest), None))
         .child(nursery.child("discard", Mailbox::unbounded().discard_on_restart(), None))
         .child(task("task", &faults))
+        .child(guest)
         .child(nested)
         .child(ordered)
         .child(dynamic)
@@ -172,10 +187,11 @@ pub(crate) async fn start(faults: Faults, may_block: bool) -> (App<SupervisorHan
     (app, Arc::new(storm))
 }
 
-/// Those who hear of everything: one that reads, and others that never do.
+/// Listeners to everything: one that reads, and others that never do, so that what is told is dropped where it is told.
 pub(crate) struct Listeners {
-    _unread: (Subscription<perennial::Event>, Subscription<perennial::DeadLetter>, Subscription<Report>),
-    reading: tokio::task::JoinHandle<()>,
+    _unread:
+        (Subscription<Event>, Subscription<DeadLetter>, Subscription<Report>, Subscription<KeyChange<Key>>),
+    reading: JoinHandle<()>,
 }
 
 impl Listeners {
@@ -189,7 +205,8 @@ impl Listeners {
                 drop_safely(event);
             }
         }));
-        let unread = (system.events(), system.dead_letters(), Report::subscribe(system));
+        let unread =
+            (system.events(), system.dead_letters(), Report::subscribe(system), storm.keys.subscribe());
         Self { _unread: unread, reading }
     }
 }
@@ -210,6 +227,8 @@ impl Storm {
                 calls += 1;
                 assert!(calls < 100, "{:?}: {error}", address.handle().label());
             }
+            let incarnation = address.pid().map_or(0, Pid::incarnation);
+            assert!(incarnation > 5, "{:?} has ended {incarnation} times only", address.handle().label());
         }
         for at in app.tree().walk().filter(|at| at.kind == ChildKind::Supervisor) {
             assert!(at.pid.is_some(), "{} is down", at.id);

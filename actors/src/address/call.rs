@@ -120,7 +120,6 @@ impl Timer {
         match self {
             Self::Never | Self::NotBegun(_) => Poll::Pending,
             Self::Exact(sleep) => sleep.as_mut().poll(cx),
-            Self::Never | Self::NotBegun(_) => Poll::Pending,
             Self::Wheel(_) => Poll::Ready(()),
         }
     }

@@ -10,7 +10,7 @@ use perennial_actors::host::{Each, Guarded, SeqMap, dispose};
 use perennial_actors::{Actor, Context, Pid};
 
 use super::entry::{KeyChange, KeyEntry, RegisterError};
-use super::slots::{Held, Shared, Slot, Slots};
+use super::slots::{Entry, Held, Shared, Slot, Slots};
 use crate::changes::{Changes, Told};
 use crate::owners::{Estate, Owned, Owners, list};
 use crate::sync::{AtomicU64, Numbers, Ordering};
@@ -146,9 +146,9 @@ where
         &self,
         hash: u64,
         key: &Arc<K>,
-        mut entry: KeyEntry<M, Guarded<V>>,
+        mut entry: Entry<M, V>,
         alone: bool,
-    ) -> Result<(u64, u64), (Pid, KeyEntry<M, Guarded<V>>)> {
+    ) -> Result<(u64, u64), (Pid, Entry<M, V>)> {
         loop {
             let known = self.known(hash);
             let own = known.iter().find(|(_, other)| **other.key == **key).map(|(slot, _)| *slot);

@@ -11,17 +11,20 @@ use perennial_actors::host::{Guarded, SeqMap};
 
 use super::entry::KeyEntry;
 
+/// What users see of an entry, with its value under a guard.
+pub(super) type Entry<M, V> = KeyEntry<M, Guarded<V>>;
+
 /// An entry as the table keeps it. Each foreign value in it is dropped under a guard of its own.
 pub(super) struct Held<K, M: Send + 'static, V> {
     pub(super) key: Guarded<Arc<K>>,
-    pub(super) entry: KeyEntry<M, Guarded<V>>,
+    pub(super) entry: Entry<M, V>,
 }
 
 /// An entry, shared by the table and by the calls that look at it.
 pub(super) type Shared<K, M, V> = Arc<Held<K, M, V>>;
 
 impl<K, M: Send + 'static, V> Held<K, M, V> {
-    pub(super) const fn new(key: Arc<K>, entry: KeyEntry<M, Guarded<V>>) -> Self {
+    pub(super) const fn new(key: Arc<K>, entry: Entry<M, V>) -> Self {
         Self { key: Guarded::new(key), entry }
     }
 
