@@ -41,7 +41,15 @@ struct Given {
     node: GivenNode,
 }
 
-/// What another plan has displaced.
+/// What is left of an incarnation: kept only to be dropped when the book is closed again.
+#[must_use = "specs and reasons are users' values, to be dropped under no lock"]
+pub(super) struct Past {
+    _engine: Option<Engine>,
+    _residents: Roster<Resident>,
+}
+
+/// What another plan has displaced: kept only to be dropped when the book is closed again.
+#[must_use = "specs are users' values, to be dropped under no lock"]
 pub(super) struct Displaced {
     _plan: Plan,
     _nodes: Vec<OwnedNode>,
@@ -49,7 +57,7 @@ pub(super) struct Displaced {
 }
 
 /// A child of an incarnation.
-pub(super) struct Resident {
+struct Resident {
     spec: ChildSpec,
     /// Its newest incarnation.
     pid: Option<Pid>,
@@ -71,14 +79,12 @@ impl Default for Book {
 }
 
 impl Book {
-    /// Lets the children of the incarnation before go, also those that it had taken in. To be
-    /// dropped when the book is closed again, and before the next incarnation
-    /// [begins](Self::begin).
-    #[must_use]
-    pub(super) fn clear(&mut self) -> Roster<Resident> {
-        self.retire();
+    /// Lets the children of the incarnation before go, also those that it had taken in. Returns what
+    /// is left of it, to be dropped under no lock before the next incarnation [begins](Self::begin).
+    pub(super) fn clear(&mut self) -> Past {
+        let engine = self.retire();
         self.numbers.clear();
-        std::mem::take(&mut self.residents)
+        Past { _engine: engine, _residents: std::mem::take(&mut self.residents) }
     }
 
     /// Begins anew, for a new incarnation. What was said of the one before is gone.
@@ -93,16 +99,15 @@ impl Book {
         self.engine = Some(Engine::new(policy(&self.plan, seed), children, self.next_run));
     }
 
-    /// The incarnation is over.
-    pub(super) fn retire(&mut self) {
-        if let Some(engine) = self.engine.take() {
-            self.next_run = engine.next_run();
-        }
+    /// The incarnation is over. Returns its engine, which keeps reasons, to be dropped under no lock.
+    pub(super) fn retire(&mut self) -> Option<Engine> {
+        let engine = self.engine.take()?;
+        self.next_run = engine.next_run();
+        Some(engine)
     }
 
     /// Takes another plan over, all of whose children are there. They keep what they are, and with
     /// it all that runs. What it displaces is to be dropped when the book is closed again.
-    #[must_use]
     pub(super) fn take_over(&mut self, mut plan: Plan) -> Displaced {
         let mut nodes = Vec::new();
         let specs = self.residents.values().map(|resident| &resident.spec);
@@ -147,9 +152,10 @@ impl Book {
         Some(child)
     }
 
-    /// Takes a child in.
-    pub(super) fn admit(&mut self, key: Key, spec: ChildSpec) {
-        self.residents.insert(key.0, Resident { spec, pid: None });
+    /// Takes a child in. Returns the one that had its key, to be dropped under no lock.
+    pub(super) fn admit(&mut self, key: Key, spec: ChildSpec) -> Option<ChildSpec> {
+        let before = self.residents.insert(key.0, Resident { spec, pid: None })?;
+        Some(before.spec)
     }
 
     /// Lets a child go.

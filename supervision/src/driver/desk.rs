@@ -110,9 +110,9 @@ impl Desk {
             }
             _ => None,
         };
-        if let Some(child) = child {
-            book.admit(key, child);
-        }
+        let replaced = child.and_then(|child| book.admit(key, child));
+        drop(book);
+        drop(replaced);
     }
 
     pub(super) fn answer(&mut self, ticket: Ticket, result: Result<Granted, Refusal>) {

@@ -36,11 +36,13 @@ pub(super) fn see_to(
     asked: Unanswered,
 ) -> Option<JoinHandle<()>> {
     attachment.handled();
-    let (nodes, passing): (Vec<_>, _) = {
+    let (engine, nodes, passing): (_, Vec<_>, _) = {
         let mut book = node.book();
-        book.retire();
-        (book.nodes().rev().map(|(key, node)| (key, node.clone())).collect(), book.passing())
+        let engine = book.retire();
+        (engine, book.nodes().rev().map(|(key, node)| (key, node.clone())).collect(), book.passing())
     };
+    // It keeps reasons, whose drop may look at the tree.
+    drop(engine);
     let patience = node.patience();
     let (node, system, supervisor) = (node.clone(), attachment.system().clone(), attachment.pid());
     let orphans: Vec<Orphan> = nodes.into_iter().map(|(key, node)| orphan(key, node, patience)).collect();
