@@ -41,7 +41,15 @@ struct Given {
     node: GivenNode,
 }
 
-/// What another plan has displaced.
+/// What is left of an incarnation: kept only to be dropped when the book is closed again.
+#[must_use = "specs and reasons are users' values, to be dropped under no lock"]
+pub(super) struct Past {
+    _engine: Option<Engine>,
+    _residents: Roster<Resident>,
+}
+
+/// What another plan has displaced: kept only to be dropped when the book is closed again.
+#[must_use = "specs are users' values, to be dropped under no lock"]
 pub(super) struct Displaced {
     _plan: Plan,
     _nodes: Vec<OwnedNode>,
@@ -56,7 +64,7 @@ pub(super) struct Past {
 }
 
 /// A child of an incarnation.
-pub(super) struct Resident {
+struct Resident {
     spec: ChildSpec,
     /// Its newest incarnation.
     pid: Option<Pid>,
@@ -78,8 +86,8 @@ impl Default for Book {
 }
 
 impl Book {
-    /// Lets the children of the incarnation before go, also those that it had taken in, and its engine. To be dropped when the
-    /// book is closed again, and before the next incarnation [begins](Self::begin).
+    /// Lets the children of the incarnation before go, also those that it had taken in. Returns what
+    /// is left of it, to be dropped under no lock before the next incarnation [begins](Self::begin).
     pub(super) fn clear(&mut self) -> Past {
         let engine = self.retire();
         self.numbers.clear();
@@ -107,7 +115,6 @@ impl Book {
 
     /// Takes another plan over, all of whose children are there. They keep what they are, and with
     /// it all that runs. What it displaces is to be dropped when the book is closed again.
-    #[must_use]
     pub(super) fn take_over(&mut self, mut plan: Plan) -> Displaced {
         let mut nodes = Vec::new();
         let specs = self.residents.values().map(|resident| &resident.spec);
