@@ -56,13 +56,6 @@ pub(super) struct Displaced {
     _given: BTreeMap<usize, Given>,
 }
 
-/// What is left of an incarnation: kept only to be dropped when the book is closed again.
-#[must_use = "specs and reasons are users' values, to be dropped under no lock"]
-pub(super) struct Past {
-    _engine: Option<Engine>,
-    _residents: Roster<Resident>,
-}
-
 /// A child of an incarnation.
 struct Resident {
     spec: ChildSpec,
