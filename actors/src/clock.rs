@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::{self, Instant, Sleep};
 
-use crate::foreign::catch_panic;
+use crate::foreign::catch;
 
 /// There are no timers here: no tokio runtime, or one that was built without `enable_time`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -23,7 +23,7 @@ pub(crate) fn sleep_until(deadline: Instant) -> Result<Pin<Box<Sleep>>, NoTimers
     if Handle::try_current().is_err() {
         return Err(NoTimers);
     }
-    catch_panic(None, || Box::pin(time::sleep_until(deadline))).map_err(|_| NoTimers)
+    catch(|| Box::pin(time::sleep_until(deadline))).map_err(|_| NoTimers)
 }
 
 /// Returns an error unless this runtime has timers.

@@ -18,7 +18,6 @@
 //! assert_eq!(reason.to_string(), "failed: invalid digit found in string");
 //! ```
 
-use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -182,14 +181,6 @@ pub struct Panic {
     pub message: String,
     /// `file:line:column` of the panic.
     pub location: Option<String>,
-}
-
-impl Panic {
-    pub(crate) fn new(payload: &(dyn Any + Send), location: Option<String>) -> Self {
-        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
-        Self { message: text.unwrap_or_else(|| "a payload that is no text".to_owned()), location }
-    }
 }
 
 impl fmt::Display for Panic {

@@ -7,8 +7,9 @@ use std::task::{Context, Poll};
 
 use tokio::task;
 
+use crate::caught::catch_panic;
 use crate::exit::ExitReason;
-use crate::foreign::{InPlace, catch_panic};
+use crate::foreign::InPlace;
 use crate::mailbox::{Inside, Interest};
 use crate::order::Order;
 use crate::process::{Attachment, Process};

@@ -31,13 +31,14 @@ mod actor;
 mod address;
 mod agenda;
 mod carried;
+mod caught;
 mod clock;
 mod counters;
 mod exit;
 mod foreign;
 mod guard;
-mod guarded;
 mod incarnation;
+mod label;
 mod log;
 mod mailbox;
 mod order;
@@ -75,12 +76,12 @@ pub use untyped::ProcessState;
 pub mod host {
     pub use crate::actor::parent_of;
     pub use crate::carried::{Carried, CarriesValue};
+    pub use crate::caught::{catch_panic, catch_panics, reason_of, reason_of_join, resume_panic};
     pub use crate::clock::require_timers;
     pub use crate::foreign::{
-        Foreign, Guarded, InPlace, catch_panic, dispose, drop_each, ignore_panic, reason_of, reason_of_join,
-        resume_panic, wake_each,
+        Each, Foreign, Guarded, InPlace, dispose, dispose_each, drop_each, ignore_panic, wake_each,
+        wake_safely,
     };
-    pub use crate::guarded::{Each, catch_panics, dispose_each, wake_safely};
     pub use crate::process::{Attachment, End, Identity, OpenError, Parent, Step, Taker};
     pub use crate::seq_map::SeqMap;
     pub use crate::system::{Broadcast, Sent};

@@ -16,8 +16,8 @@ use tracing::{Dispatch, dispatcher};
 
 use crate::exit::ExitReason;
 use crate::foreign::{drop_each, ignore_panic};
+use crate::label::Label;
 use crate::pid::Pid;
-use crate::process::Label;
 use crate::sync::Mutex;
 
 /// The number of lines that wait for a slow subscriber; those beyond are counted instead.

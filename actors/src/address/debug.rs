@@ -6,7 +6,8 @@ use tokio::sync::oneshot;
 
 use super::errors::{InspectError, NoProcess};
 use super::handle::Handle;
-use crate::foreign::{catch_panic, ignore_panic};
+use crate::caught::catch_panic;
+use crate::foreign::ignore_panic;
 use crate::order::{Look, Order};
 
 /// What a look at a state comes back with.

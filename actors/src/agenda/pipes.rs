@@ -9,8 +9,9 @@ use std::task::{Context, Poll};
 
 use tokio::task::{AbortHandle, JoinSet};
 
+use crate::caught::catch_panic;
 use crate::exit::ExitReason;
-use crate::foreign::{Guarded, InPlace, catch_panic};
+use crate::foreign::{Guarded, InPlace};
 use crate::system::System;
 
 /// A piped future that may be given up.

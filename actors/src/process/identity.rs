@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::attachment::Attachment;
-use super::label::Label;
 use super::report::{Parent, Reporter};
 use super::shared::Process;
 use crate::exit::ExitReason;
+use crate::label::Label;
 use crate::mailbox::{AttachError, Mailbox, Outage};
 use crate::pid::Pid;
 use crate::system::System;

@@ -8,7 +8,6 @@ mod attachment;
 mod condition;
 mod ending;
 mod identity;
-mod label;
 mod lookout;
 mod relating;
 mod report;
@@ -21,7 +20,6 @@ mod undelivered;
 
 pub use attachment::{Attachment, Step};
 pub use identity::{Identity, OpenError};
-pub(crate) use label::Label;
 pub use lookout::Taker;
 pub(crate) use report::Reporter;
 pub use report::{End, Parent};

@@ -8,9 +8,9 @@ use std::time::Duration;
 use tokio::task;
 
 use super::condition::Condition;
-use super::label::Label;
 use crate::counters::Counters;
 use crate::exit::ExitReason;
+use crate::label::Label;
 use crate::mailbox::{Hook, Mailbox, Queue, Watcher};
 use crate::order::Order;
 use crate::pid::Pid;

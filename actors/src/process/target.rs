@@ -3,7 +3,8 @@
 use std::any::type_name;
 use std::fmt;
 
-use super::label::Label;
+use crate::label::Label;
+
 use super::shared::Process;
 
 /// The actor that a message was meant for, and the type of the message. Errors of send and call carry it.

@@ -113,7 +113,6 @@ impl StopSignals {
             if self.repeats.counts(signal, Instant::now()) {
                 return signal;
             }
-            tracing::debug!(?signal, "the same signal again");
         }
     }
 
