@@ -29,7 +29,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use perennial_actors::host::{Attachment, Foreign, Guarded, Parent, Step, catch_panic};
+use perennial_actors::host::{
+    Attachment, Foreign, Guarded, Parent, Step, catch_panic, ignore_panic, wake_safely,
+};
 use perennial_actors::{ExitReason, Pid, System};
 use perennial_registry::{Registry, Whereis};
 use tokio::sync::watch;
@@ -125,7 +127,7 @@ impl TaskContext {
         let mut told = self.line.told.subscribe();
         let line = self.line.clone();
         async move {
-            let told = told.wait_for(Option::is_some).await.map(|reason| reason.clone());
+            let told = wake_safely(told.wait_for(Option::is_some)).await.map(|reason| reason.clone());
             drop(line);
             // The sender is kept up to here, so it has told.
             told.ok().flatten().unwrap_or_default()
@@ -160,10 +162,14 @@ impl Line {
 
     /// Tells it to stop; not twice.
     fn tell(&self, reason: &ExitReason) {
-        self.told.send_if_modified(|told| {
+        let tell = |told: &mut Option<ExitReason>| {
             let first = told.is_none();
             told.get_or_insert_with(|| reason.clone());
             first
+        };
+        // It wakes whoever has a clone of the context.
+        ignore_panic(|| {
+            self.told.send_if_modified(tell);
         });
     }
 }

@@ -7,17 +7,17 @@ mod threads;
 
 use std::future::{Future, pending};
 use std::mem::ManuallyDrop;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use bombs::{Alarm, Bomb, Fragile, Slow, idler};
 use perennial_actors::host::ignore_panic;
 use perennial_actors::{ExitReason, PanicLocations, System};
-use perennial_supervision::pool::{Failure, JobError, Pool, PoolHandle, StopPool};
-use perennial_supervision::{App, Shutdown, Supervisor, SupervisorHandle};
+use perennial_supervision::pool::{Failure, JobError, JobEvent, Pool, PoolHandle, StopPool};
+use perennial_supervision::{App, Child, Shutdown, Supervisor, SupervisorHandle};
 
 /// A bomb whose copies count how many of them were dropped; itself it never is.
 fn bomb() -> (ManuallyDrop<Bomb>, Arc<AtomicU32>) {
@@ -241,6 +241,65 @@ async fn a_waker_that_panics_keeps_nobody_from_hearing_of_the_end_of_a_tree() {
     assert!(matches!(other.await, Ok(ExitReason::Shutdown(None))));
     assert_eq!(alarm.0.load(Ordering::Relaxed), 1);
     assert!(matches!(joining.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waker_that_panics_changes_nothing_of_the_end_of_a_task() {
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let task = Child::task("task", move |ctx| {
+        let tell = tell.clone();
+        async move {
+            tell.send(ctx.clone()).map_err(ExitReason::failed)?;
+            ctx.stopped().await;
+            Ok(())
+        }
+    });
+    let address = task.address();
+    let app = Supervisor::new("app").child(task).start(&System::new()).await.expect("it starts");
+    let ctx = told.recv().await.expect("it tells");
+    let alarm = Arc::new(Alarm::default());
+    let waker = Waker::from(alarm.clone());
+    let mut stopped = Box::pin(ctx.stopped());
+    assert!(stopped.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    let down = address.monitor();
+    assert!(app.shutdown().await.is_clean());
+    assert!(matches!(down.await.reason, ExitReason::Shutdown(None)));
+    assert_eq!(alarm.0.load(Ordering::Relaxed), 1);
+}
+
+/// A waker that submits another job, and listens too.
+struct Submits(PoolHandle<u32, u32, ()>, AtomicU32);
+
+impl Wake for Submits {
+    fn wake(self: Arc<Self>) {
+        if self.1.fetch_add(1, Ordering::Relaxed) == 0 {
+            drop(self.0.submit(2).now());
+            drop(self.0.subscribe());
+        }
+    }
+}
+
+#[test]
+fn a_waker_that_calls_the_pool_back_does_not_hang_it_and_is_told_of_what_it_did() {
+    threads::on_threads(1, async {
+        let pool = Pool::of("pool", 1, |n: &u32| {
+            let n = *n;
+            async move { Ok::<u32, ()>(n) }
+        });
+        let jobs = pool.handle();
+        let mut events = jobs.subscribe();
+        let waker = Waker::from(Arc::new(Submits(jobs.clone(), AtomicU32::new(0))));
+        {
+            let next = pin!(events.next());
+            assert!(next.poll(&mut Context::from_waker(&waker)).is_pending());
+        }
+        drop(jobs.submit(1).now());
+        let told: Vec<JobEvent> = std::iter::from_fn(|| events.try_next()).collect();
+        assert!(matches!(told[..], [JobEvent::Submitted(_), JobEvent::Submitted(_)]), "{told:?}");
+        let app = pool.start(&System::new()).await.expect("it starts");
+        jobs.drain().await;
+        assert!(app.shutdown().await.is_clean());
+    });
 }
 
 #[test]

@@ -102,7 +102,8 @@ impl<M: Send + 'static> Attachment<M> {
         let pid = self.pid();
         self.process.publish(|label| Event::Started { pid, label });
         if let Some(reporter) = &mut self.reporter {
-            reporter.started();
+            // It wakes whoever waits for the start.
+            ignore_panic(|| reporter.started());
         }
     }
 

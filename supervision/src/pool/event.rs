@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 
 use perennial_actors::host::Broadcast;
 use perennial_actors::{Pid, Subscription};
@@ -43,28 +44,51 @@ pub enum JobEvent {
 ///
 /// It is noted while the queue is locked, which puts it in order, and told after that: to tell wakes tasks, which must not happen
 /// under a lock that others wait for. Lock order: the queue, `noted`. Whoever tells holds `telling`, and neither of the others.
+/// A waker may call back into the pool on the same thread: then what that notes is told when the waker returns.
 pub(super) struct Events {
     noted: Mutex<VecDeque<JobEvent>>,
     telling: Mutex<()>,
+    /// The thread that tells. Never locked for longer than it takes to look.
+    teller: Mutex<Option<ThreadId>>,
     topic: Broadcast<JobEvent>,
 }
 
 impl Events {
     pub(super) const fn new() -> Self {
-        Self { noted: Mutex::new(VecDeque::new()), telling: Mutex::new(()), topic: Broadcast::new() }
+        Self {
+            noted: Mutex::new(VecDeque::new()),
+            telling: Mutex::new(()),
+            teller: Mutex::new(None),
+            topic: Broadcast::new(),
+        }
     }
 
     pub(super) fn subscribe(&self) -> Subscription<JobEvent> {
-        let telling = lock(&self.telling);
-        // What has happened up to now is for those who listen up to now.
-        if self.are_heard() {
-            self.tell_noted();
-        } else {
-            lock(&self.noted).clear();
+        let subscribed = self.alone(|| {
+            // What has happened up to now is for those who listen up to now.
+            if self.are_heard() {
+                self.tell_noted();
+            } else {
+                lock(&self.noted).clear();
+            }
+            self.topic.subscribe()
+        });
+        subscribed.unwrap_or_else(|| self.topic.subscribe())
+    }
+
+    /// Does this while nothing else tells. Returns `None`, and does nothing, if the caller was called by a waker while this
+    /// thread tells.
+    fn alone<T>(&self, tell: impl FnOnce() -> T) -> Option<T> {
+        let this = thread::current().id();
+        if *lock(&self.teller) == Some(this) {
+            return None;
         }
-        let subscription = self.topic.subscribe();
+        let telling = lock(&self.telling);
+        *lock(&self.teller) = Some(this);
+        let told = tell();
+        *lock(&self.teller) = None;
         drop(telling);
-        subscription
+        Some(told)
     }
 
     /// Whether anybody listens.
@@ -84,9 +108,7 @@ impl Events {
         if !self.are_heard() {
             return;
         }
-        let telling = lock(&self.telling);
-        self.tell_noted();
-        drop(telling);
+        self.alone(|| self.tell_noted());
     }
 
     fn tell_noted(&self) {

@@ -190,6 +190,10 @@ impl<J, T, E> AsRef<J> for Task<J, T, E> {
     }
 }
 
+fn ready<T, E>(place: &mut Option<Kept<T, E>>) -> Poll<Outcome<T, E>> {
+    place.take().and_then(Guarded::into_inner).map_or(Poll::Pending, Poll::Ready)
+}
+
 /// Sends the result of one of many. Returns it if nobody waits for it any more.
 fn send<T, E>(
     others: &mpsc::UnboundedSender<(usize, Kept<T, E>)>,
@@ -212,18 +216,22 @@ pub(super) trait Promise<T, E>: Send + Sync {
 
 impl<J: Send + Sync, T: Send, E: Send + Sync> Promise<T, E> for Task<J, T, E> {
     fn poll_outcome(&self, cx: &Context<'_>) -> Poll<Outcome<T, E>> {
-        // Cloned and dropped under no lock: a waker may be anything.
+        let known =
+            |waiting: &Option<Waker>| waiting.as_ref().is_some_and(|known| known.will_wake(cx.waker()));
+        match &mut self.told().sink {
+            Sink::Here(place, _) if place.is_some() => return ready(place),
+            Sink::Here(_, waiting) if !known(waiting) => {}
+            _ => return Poll::Pending,
+        }
+        // Cloned and dropped under no lock: a waker may be anything. Meanwhile there may be a result.
         let waker = cx.waker().clone();
-        let (outcome, unused) = {
-            let mut told = self.told();
-            let Sink::Here(place, waiting) = &mut told.sink else { return Poll::Pending };
-            match place.take() {
-                Some(outcome) => (outcome.into_inner(), Some(waker)),
-                None => (None, waiting.replace(waker)),
-            }
+        let unused = match &mut self.told().sink {
+            Sink::Here(place, _) if place.is_some() => return ready(place),
+            Sink::Here(_, waiting) => waiting.replace(waker),
+            _ => Some(waker),
         };
         drop(unused);
-        outcome.map_or(Poll::Pending, Poll::Ready)
+        Poll::Pending
     }
 
     fn cancel(&self) -> bool {
