@@ -4,7 +4,7 @@ use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as Polling, Poll, Wake, Waker};
+use std::task::{Context as Polling, Wake, Waker};
 use std::time::Duration;
 
 use perennial_actors::{Actor, CallError, Context, ExitReason, Reply, System};
