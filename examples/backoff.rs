@@ -4,7 +4,9 @@
 //! cargo run --release --example backoff
 //! ```
 
-#![expect(clippy::print_stdout, reason = "it shows what it does")]
+#[macro_use]
+#[path = "support/output.rs"]
+mod output;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -81,7 +83,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     while let Some(report) = reports.next().await {
         match report.what {
             What::Restarting { reason, restarts_left, delay } => {
-                println!(
+                print_line!(
                     "{}: {reason}; tried again in {delay:?}, {restarts_left} more tolerated",
                     report.path
                 );
@@ -105,7 +107,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     assert_eq!(delays.len(), 6, "the crash, and five starts that failed");
     let sent = address.call(Msg::Sent).await?;
-    println!("sent after that: {sent:?}");
+    print_line!("sent after that: {sent:?}");
     assert_eq!(sent, ["one", "two"]);
 
     // A delay can be cut short by hand.

@@ -4,7 +4,9 @@
 //! cargo run --release --example backpressure
 //! ```
 
-#![expect(clippy::print_stdout, reason = "it shows what it does")]
+#[macro_use]
+#[path = "support/output.rs"]
+mod output;
 
 use std::error::Error;
 use std::num::NonZeroUsize;
@@ -68,7 +70,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let rejecting = display(&system, Overflow::Reject).await?;
     let frames: Recipient<Frame> = rejecting.recipient();
     let refused = (0..10).filter(|n| matches!(frames.cast(Frame(*n)), Err(SendError::Full(_)))).count();
-    println!("refused: {refused} of 10");
+    print_line!("refused: {refused} of 10");
     assert_eq!(refused, 10 - ROOM);
 
     // It may wait, for a while or as long as it takes.
@@ -84,7 +86,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     place.send(Msg::Frame(Frame(20)))?;
     drop(rejecting.reserve().await?);
     let shown = rejecting.call(Msg::Shown).await?;
-    println!("shown: {shown:?}");
+    print_line!("shown: {shown:?}");
     assert!(shown.iter().copied().eq((0..4).chain(10..=20)));
 
     // A display that shows the latest drops the oldest; one that must not be disturbed drops the newest.
@@ -97,7 +99,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         display.handle().resume()?;
         let shown = display.call(Msg::Shown).await?;
         let dropped = std::iter::from_fn(|| dead_letters.try_next()).count();
-        println!("{overflow:?}: shown {shown:?}, dropped {dropped}");
+        print_line!("{overflow:?}: shown {shown:?}, dropped {dropped}");
         assert_eq!((shown, dropped), (kept.to_vec(), 10 - ROOM));
     }
     assert!(system.counters().balanced(), "every frame is accounted for");

@@ -11,13 +11,11 @@
 //!
 //! Exit codes: 0 all held, 1 an invariant was violated, 2 bad usage, 3 done, but some input could not be read.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "it is a program, and this is what it has to say"
-)]
 #![expect(unreachable_pub, reason = "in a program, pub says what the other modules may use")]
 
+#[macro_use]
+#[path = "support/output.rs"]
+mod output;
 #[path = "chaos/mod.rs"]
 mod demo;
 

@@ -4,7 +4,9 @@
 //! cargo run --release --example counter
 //! ```
 
-#![expect(clippy::print_stdout, reason = "it shows what it does")]
+#[macro_use]
+#[path = "support/output.rs"]
+mod output;
 
 use std::error::Error;
 
@@ -53,7 +55,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     address.cast(Msg::Add(32))?;
     let total = address.call(Msg::Get).await?;
-    println!("counted to {total}");
+    print_line!("counted to {total}");
     assert_eq!(total, 42);
 
     // The message that crashes the counter is lost; the ones behind it wait for the next incarnation.
@@ -61,7 +63,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     address.cast(Msg::Divide(0))?;
     address.cast(Msg::Add(1))?;
     let total = address.call(Msg::Get).await?;
-    println!("after a crash, counted to {total} from the start");
+    print_line!("after a crash, counted to {total} from the start");
     assert_eq!(total, 11);
     assert_ne!(address.pid(), before, "another incarnation answers at the same address");
 

@@ -4,11 +4,13 @@
 //! cargo run --release --example dead_letters
 //! ```
 
-#![expect(clippy::print_stdout, reason = "it shows what it does")]
+#[macro_use]
+#[path = "support/output.rs"]
+mod output;
 
 use std::error::Error;
 
-use perennial::{Actor, Context, DeadReason, ExitReason, SendError, System};
+use perennial::{Actor, Context, DeadReason, ExitReason, SendError, System, Unsent};
 
 /// Prints what is not too long.
 struct Printer;
@@ -27,7 +29,7 @@ impl Actor for Printer {
         if text.len() > 10 {
             return Err(ExitReason::failed("a paper jam"));
         }
-        println!("printed: {text}");
+        print_line!("printed: {text}");
         Ok(())
     }
 }
@@ -51,7 +53,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let in_hand = dead_letters.next().await.ok_or("the system lives")?;
     let waiting = dead_letters.next().await.ok_or("the system lives")?;
     for letter in [&in_hand, &waiting] {
-        println!("dead: {} for {} ({:?})", letter.message_type, letter.label, letter.reason);
+        print_line!("dead: {} for {} ({:?})", letter.message_type, letter.label, letter.reason);
         assert_eq!(&*letter.label, "printer");
         assert!(letter.message_type.ends_with("Page"));
     }
@@ -60,13 +62,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     assert!(dead_letters.try_next().is_none());
 
     // What was never accepted is no dead letter: it comes back to whoever sent it.
-    let Err(SendError::Closed(Page(text))) = printer.cast(Page("late")) else {
+    let Err(SendError::Closed(Unsent { message: Page(text), .. })) = printer.cast(Page("late")) else {
         return Err("it has ended".into());
     };
-    println!("came back: {text}");
+    print_line!("came back: {text}");
 
     let accounts = system.counters();
-    println!("{accounts:?}");
+    print_line!("{accounts:?}");
     assert!(accounts.balanced());
     assert_eq!((accounts.accepted, accounts.handled), (3, 1));
     assert_eq!((accounts.lost_in_flight, accounts.dead_lettered), (1, 1));

@@ -5,7 +5,9 @@
 //! cargo run --release --example dynamic
 //! ```
 
-#![expect(clippy::print_stdout, reason = "it shows what it does")]
+#[macro_use]
+#[path = "support/output.rs"]
+mod output;
 
 use std::error::Error;
 use std::num::NonZeroUsize;
@@ -53,7 +55,7 @@ async fn sessions(system: &System) -> Result<(), Box<dyn Error>> {
     let grace = sessions.start_child("grace".to_owned()).await?;
     sessions.start_child("barbara".to_owned()).await?;
     let refused = sessions.start_child("edsger".to_owned()).await.err().ok_or("there are three")?;
-    println!("edsger is refused: {}", refused.why);
+    print_line!("edsger is refused: {}", refused.why);
     assert!(matches!(refused.why, NotStarted::MaxChildren));
 
     // A session that crashes starts from the same arguments again, at the same address.
@@ -61,7 +63,7 @@ async fn sessions(system: &System) -> Result<(), Box<dyn Error>> {
     assert_eq!(ada.call(Msg::Request).await?, ("ada".to_owned(), 2));
     ada.cast(Msg::Crash)?;
     let (user, requests) = ada.call(Msg::Request).await?;
-    println!("after a crash {user} has served {requests} request");
+    print_line!("after a crash {user} has served {requests} request");
     assert_eq!((&*user, requests), ("ada", 1));
 
     // Children are told apart by their pids. One that is stopped is gone, and makes room.
@@ -70,7 +72,7 @@ async fn sessions(system: &System) -> Result<(), Box<dyn Error>> {
     // The spec that was refused came back, and can be started now.
     app.supervisor().start_child(refused.child).await?;
     let count = app.supervisor().count_children().await?;
-    println!("{} sessions run", count.active);
+    print_line!("{} sessions run", count.active);
     assert_eq!((count.specs, count.active), (3, 3));
     assert!(app.shutdown().await.is_clean());
     Ok(())
@@ -106,7 +108,7 @@ async fn partitions(system: &System) -> Result<(), Box<dyn Error>> {
             let shelf = partitions.address(word).ok_or("there are shelves")?;
             spread.push(shelf.call(|which| which).await?);
         }
-        println!("six words among {size} shelves: {spread:?}");
+        print_line!("six words among {size} shelves: {spread:?}");
         assert!(spread.iter().all(|shelf| *shelf < size));
         assert_eq!(app.supervisor().count_children().await?.active, size);
     }

@@ -5,7 +5,9 @@
 //! cargo run --release --example escalation
 //! ```
 
-#![expect(clippy::print_stdout, reason = "it shows what it does")]
+#[macro_use]
+#[path = "support/output.rs"]
+mod output;
 
 use std::error::Error;
 use std::time::Duration;
@@ -59,7 +61,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let incarnation = address.call(Msg::Incarnation).await?;
     assert_eq!(incarnation, 3);
     let next = app.tree().at(["pool"]).and_then(|pool| pool.pid).ok_or("the pool runs again")?;
-    println!(
+    print_line!(
         "the pool {pool} gave up and runs again as {next}; its worker answers as incarnation {incarnation}"
     );
     assert_ne!(pool, next);
@@ -71,7 +73,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     found.cast(Msg::Crash)?;
     found.cast(Msg::Crash)?;
     let reason = app.join().await;
-    println!("the tree ended: {reason}");
+    print_line!("the tree ended: {reason}");
     assert_eq!(reason.to_string(), "shutdown: reached the maximum restart intensity");
     assert!(address.cast(Msg::Crash).is_err(), "nobody is due to serve it");
     assert!(system.whereis(WORKER).is_err(), "and its name is free");
@@ -82,7 +84,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             gave_up.push(format!("{} over {child}", report.path));
         }
     }
-    println!("gave up: {}", gave_up.join(", "));
+    print_line!("gave up: {}", gave_up.join(", "));
     assert_eq!(gave_up, ["app/pool over worker", "app/pool over worker", "app over pool"]);
     assert_eq!(Totals::of(&system).escalations, 3);
     assert!(system.counters().balanced(), "every message is accounted for");

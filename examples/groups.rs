@@ -4,7 +4,9 @@
 //! cargo run --release --example groups
 //! ```
 
-#![expect(clippy::print_stdout, reason = "it shows what it does")]
+#[macro_use]
+#[path = "support/output.rs"]
+mod output;
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -54,7 +56,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let next = resizers.round_robin().ok_or("there are members")?;
         met.insert(next.call(Msg::Who).await?);
     }
-    println!("round robin met {} of {}", met.len(), resizers.members().len());
+    print_line!("round robin met {} of {}", met.len(), resizers.members().len());
     assert_eq!(met.len(), 3);
     assert_eq!(resizers.by_key(&"holiday.jpg"), resizers.by_key(&"holiday.jpg"));
     assert!(resizers.least_queued().is_some());
@@ -66,7 +68,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     unlucky.cast(Msg::Crash)?;
     let left = changes.next().await.ok_or("the system is there")?;
     let joined = changes.next().await.ok_or("the system is there")?;
-    println!("it left, and joined again");
+    print_line!("it left, and joined again");
     assert!(!left.joined && joined.joined);
     assert!(left.actor == unlucky.handle() && joined.actor == unlucky.handle());
 

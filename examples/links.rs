@@ -4,7 +4,9 @@
 //! cargo run --release --example links
 //! ```
 
-#![expect(clippy::print_stdout, reason = "it shows what it does")]
+#[macro_use]
+#[path = "support/output.rs"]
+mod output;
 
 use std::error::Error;
 
@@ -87,7 +89,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (left_down, right_down) = (left.monitor(), right.monitor());
     right.cast(Msg::Fail)?;
     let (left_down, right_down) = (left_down.await, right_down.await);
-    println!("left ended: {}; right ended: {}", left_down.reason, right_down.reason);
+    print_line!("left ended: {}; right ended: {}", left_down.reason, right_down.reason);
     assert_eq!(left_down.reason.to_string(), right_down.reason.to_string());
 
     // One that traps exits is told, and lives on.
@@ -97,7 +99,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     half.cast(Msg::Fail)?;
     down.await;
     let lost = switchboard.call(Ask::Lost).await?;
-    println!("the switchboard lost {} line: {}", lost.len(), lost[0]);
+    print_line!("the switchboard lost {} line: {}", lost.len(), lost[0]);
     assert_eq!(lost.len(), 1);
 
     // When it ends itself, its children end with it, whatever they would like.

@@ -4,7 +4,9 @@
 //! cargo run --release --example liveness
 //! ```
 
-#![expect(clippy::print_stdout, reason = "it shows what it does")]
+#[macro_use]
+#[path = "support/output.rs"]
+mod output;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -65,7 +67,7 @@ async fn show(reports: &mut Subscription<Report>, path: &str) -> usize {
             continue;
         }
         count += 1;
-        println!("{}: {:?}", report.path, report.what);
+        print_line!("{}: {:?}", report.path, report.what);
         if matches!(report.what, What::Started) {
             break;
         }

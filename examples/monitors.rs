@@ -4,7 +4,9 @@
 //! cargo run --release --example monitors
 //! ```
 
-#![expect(clippy::print_stdout, reason = "it shows what it does")]
+#[macro_use]
+#[path = "support/output.rs"]
+mod output;
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -111,7 +113,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let ended = foreman.call(|reply| Ask::Ended(3, reply)).await?;
     for (name, reason) in &ended {
-        println!("{name}: {reason}");
+        print_line!("{name}: {reason}");
     }
     let names: Vec<_> = ended.iter().map(|(name, _)| *name).collect();
     assert_eq!(names, ["good", "bad", "late"]);

@@ -4,7 +4,9 @@
 //! cargo run --release --example names
 //! ```
 
-#![expect(clippy::print_stdout, reason = "it shows what it does")]
+#[macro_use]
+#[path = "support/output.rs"]
+mod output;
 
 use std::error::Error;
 use std::time::Duration;
@@ -62,13 +64,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
             _ => tokio::task::yield_now().await,
         }
     };
-    println!("being restarted, due in {retry:?}; a call waits for that");
+    print_line!("being restarted, due in {retry:?}; a call waits for that");
     assert_eq!(system.call_to(LEDGER, Msg::Who).await?, "the old ledger");
 
     // Handed over: at no moment does it lead nowhere.
     Registry::of(&system).hand_over(LEDGER, &old_address, &new_address)?;
     let who = system.call_to(LEDGER, Msg::Who).await?;
-    println!("handed over to {who}");
+    print_line!("handed over to {who}");
     assert_eq!(who, "the new ledger");
 
     // Another type is an error, and when the tree is over the name is free.

@@ -4,7 +4,9 @@
 //! cargo run --release --example pool
 //! ```
 
-#![expect(clippy::print_stdout, reason = "it shows what it does")]
+#[macro_use]
+#[path = "support/output.rs"]
+mod output;
 
 use std::error::Error;
 use std::time::Duration;
@@ -62,7 +64,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let words = ["let", "it", "crash", "poison", "and", "go", "on", "..."].map(str::to_owned);
     let results = counters.submit_many(words).await?.all().await;
     let letters: Vec<Option<usize>> = results.iter().map(|result| result.as_ref().ok().copied()).collect();
-    println!("letters: {letters:?}");
+    print_line!("letters: {letters:?}");
     assert_eq!(letters, [Some(3), Some(2), Some(5), None, Some(3), Some(2), Some(2), None]);
     assert!(matches!(&results[3], Err(JobError::Failed(failures))
         if failures.len() == 3 && failures.iter().all(|failure| matches!(failure, Failure::WorkerEnded(_)))));
@@ -70,7 +72,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // What could not be done is kept, with all that went wrong.
     let dead = counters.take_dead();
     for job in &dead {
-        println!("dead after {} attempts: {:?}, at last: {}", job.failures.len(), job.job, job.failures[2]);
+        print_line!(
+            "dead after {} attempts: {:?}, at last: {}",
+            job.failures.len(),
+            job.job,
+            job.failures[2]
+        );
     }
     assert_eq!(dead.len(), 2);
 
@@ -81,7 +88,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let report = counters.stop(StopPool::Finish).await;
     let stats = counters.stats();
-    println!("{stats}");
+    print_line!("{stats}");
     assert_eq!((stats.done, stats.failed, stats.submitted), (1007, 2, 1009));
     assert_eq!((report.dropped, stats.queued), (0, 0));
     assert!(app.shutdown().await.is_clean());

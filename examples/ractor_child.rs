@@ -5,7 +5,9 @@
 //! cargo run --release --example ractor_child
 //! ```
 
-#![expect(clippy::print_stdout, reason = "it shows what it does")]
+#[macro_use]
+#[path = "support/output.rs"]
+mod output;
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -100,7 +102,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (ask, entries) = (reader.address(), cache.address());
     let tree = Supervisor::new("app").strategy(Strategy::OneForOne).child(cache).child(reader);
     let app = tree.start(&system).await?;
-    print!("{}", app.tree());
+    print_text!("{}", app.tree());
 
     let read = |key: &'static str| ask.call(move |reply| Ask::Read(key.to_owned(), reply));
     assert_eq!((read("lily").await?, read("lily").await?), (4, 4));
@@ -111,7 +113,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     entries.cast(Entry::Corrupt)?;
     entries.cast(Entry::Put("rose".to_owned(), 4))?;
     let reason = down.await.reason;
-    println!("the cache ended: {reason}");
+    print_line!("the cache ended: {reason}");
     assert_eq!(reason.to_string(), "failed: the cache is corrupt");
     assert_eq!((read("rose").await?, read("lily").await?), (4, 4));
     assert_eq!(ask.call(Ask::Slow).await?, 2, "the lily went with the state, the rose was still to come");
@@ -119,7 +121,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // The reader has noticed nothing: the address and the name lead to the next incarnation.
     assert_eq!(system.whereis(CACHE)?.pid().map(|pid| pid.incarnation()), Some(2));
     assert_eq!(dead.next().await.map(|letter| letter.label), Some("app/cache".into()));
-    print!("{}", app.tree());
+    print_text!("{}", app.tree());
     assert!(app.shutdown().await.is_clean());
     Ok(())
 }

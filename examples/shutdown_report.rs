@@ -5,7 +5,9 @@
 //! cargo run --release --example shutdown_report
 //! ```
 
-#![expect(clippy::print_stdout, reason = "it shows what it does")]
+#[macro_use]
+#[path = "support/output.rs"]
+mod output;
 
 use std::error::Error;
 use std::sync::mpsc;
@@ -73,12 +75,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let began = Instant::now();
     let report = app.shutdown().await;
-    println!("shut down in {} ms: {}", began.elapsed().as_millis(), report.reason);
+    print_line!("shut down in {} ms: {}", began.elapsed().as_millis(), report.reason);
     assert!(!report.is_clean());
     for straggler in &report.stragglers {
         let what =
             if straggler.abandoned { "did not even die, and was abandoned" } else { "was late, and killed" };
-        println!("{} {what}", straggler.path);
+        print_line!("{} {what}", straggler.path);
     }
     let mut stragglers: Vec<_> =
         report.stragglers.iter().map(|straggler| (&*straggler.path, straggler.abandoned)).collect();

@@ -1,11 +1,14 @@
-//! Signals: a program that stops in good order when it is told to, at once when it is told twice, and says so in its exit status.
+//! Signals: a program that stops in good order when it is told to, at once when it is told twice, and says so in its exit status. The same
+//! signal again within 500 ms is not a second one.
 //!
 //! ```text
 //! cargo run --release --example signals             # starts itself twice, sends signals, looks at the exit statuses
 //! cargo run --release --example signals -- serve    # serves until Ctrl-C
 //! ```
 
-#![expect(clippy::print_stdout, reason = "it shows what it does")]
+#[macro_use]
+#[path = "support/output.rs"]
+mod output;
 
 use std::error::Error;
 use std::io::{BufRead, BufReader};
@@ -35,9 +38,9 @@ impl Actor for Store {
     }
 
     async fn terminate(&mut self, _: &ExitReason, _: &mut Context<Self>) {
-        println!("writing {} entries", self.entries);
+        print_line!("writing {} entries", self.entries);
         tokio::time::sleep(self.slow).await;
-        println!("written");
+        print_line!("written");
     }
 }
 
@@ -56,7 +59,7 @@ async fn serve(slow: Duration) -> Result<Finish, Box<dyn Error>> {
     tokio::pin!(finish);
     // From its first poll on it listens.
     let early = tokio::time::timeout(Duration::from_millis(1), &mut finish).await;
-    println!("ready");
+    print_line!("ready");
     match early {
         Ok(finish) => Ok(finish?),
         Err(_) => Ok(finish.await?),
@@ -84,7 +87,7 @@ fn show() -> Result<Finish, Box<dyn Error>> {
     send("-TERM", &told)?;
     assert_eq!(lines.collect::<Vec<_>>(), ["writing 3 entries", "written"]);
     let status = told.wait()?;
-    println!("told once, it wrote all and ended with {status}");
+    print_line!("told once, it wrote all and ended with {status}");
     assert_eq!(status.code(), Some(0));
 
     let (mut told, mut lines) = service("3600000")?;
@@ -92,7 +95,7 @@ fn show() -> Result<Finish, Box<dyn Error>> {
     assert_eq!(lines.next().as_deref(), Some("writing 3 entries"));
     send("-TERM", &told)?;
     let status = told.wait()?;
-    println!("told twice, it did not wait for the disk and ended with {status}");
+    print_line!("told twice, it did not wait for the disk and ended with {status}");
     assert_eq!(status.code(), Some(143));
     Ok(Finish::ByItself { reason: ExitReason::Normal, gave_up: false })
 }

@@ -4,7 +4,9 @@
 //! cargo run --release --example strategies
 //! ```
 
-#![expect(clippy::print_stdout, reason = "it shows what it does")]
+#[macro_use]
+#[path = "support/output.rs"]
+mod output;
 
 use std::error::Error;
 
@@ -56,9 +58,12 @@ async fn crash_the_middle(strategy: Strategy) -> Result<[u32; 3], Box<dyn Error>
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    println!(
+    print_line!(
         "{:<12} {:>6} {:>6} {:>6}   incarnations after the middle one crashed",
-        "", "first", "middle", "last"
+        "",
+        "first",
+        "middle",
+        "last"
     );
     for (name, strategy, expected) in [
         // They have nothing to do with each other.
@@ -70,7 +75,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     ] {
         let incarnations = crash_the_middle(strategy).await?;
         let [first, middle, last] = incarnations;
-        println!("{name:<12} {first:>6} {middle:>6} {last:>6}");
+        print_line!("{name:<12} {first:>6} {middle:>6} {last:>6}");
         assert_eq!(incarnations, expected);
     }
     Ok(())

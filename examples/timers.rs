@@ -4,7 +4,9 @@
 //! cargo run --release --example timers
 //! ```
 
-#![expect(clippy::print_stdout, reason = "it shows what it does")]
+#[macro_use]
+#[path = "support/output.rs"]
+mod output;
 
 use std::error::Error;
 use std::time::Duration;
@@ -101,7 +103,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     let down = cache.monitor();
     let journal = cache.call(Msg::WaitForTheEnd).await?;
-    println!("{}", journal.join(", "));
+    print_line!("{}", journal.join(", "));
     assert!(matches!(down.await.reason, ExitReason::Normal));
 
     let count = |what| journal.iter().filter(|line| **line == what).count();

@@ -4,7 +4,9 @@
 //! cargo run --release --example topics
 //! ```
 
-#![expect(clippy::print_stdout, reason = "it shows what it does")]
+#[macro_use]
+#[path = "support/output.rs"]
+mod output;
 
 use std::error::Error;
 use std::num::NonZeroUsize;
@@ -65,7 +67,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // Nobody gets to run in between: the small mailbox takes two of three, and whoever publishes is told.
     let skipped: usize = (1..=3).map(|price| prices.publish(&Price(price)).skipped).sum();
-    println!("{skipped} was skipped");
+    print_line!("{skipped} was skipped");
     assert_eq!(skipped, 1);
     assert_eq!((slow.call(Msg::Seen).await?, fast.call(Msg::Seen).await?), (vec![1, 2], vec![1, 2, 3]));
 
@@ -74,7 +76,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let told = prices.publish(&Price(4));
     assert_eq!((told.delivered, told.removed), (2, 0));
     let seen = fast.call(Msg::Seen).await?;
-    println!("after its restart it has seen {seen:?}");
+    print_line!("after its restart it has seen {seen:?}");
     assert_eq!(seen, [4]);
 
     assert!(app.shutdown().await.is_clean());

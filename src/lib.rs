@@ -3,9 +3,9 @@
 pub use perennial_actors::{
     Actor, Address, Call, CallError, CallFuture, Capacity, CloseHook, Closed, Context, Counters, DeadLetter,
     DeadReason, Down, Event, ExitReason, Failure, Handle, InspectError, Mailbox, Monitor, MonitorId,
-    NoProcess, OnRestart, Outage, Overflow, Panic, PanicLocations, Permit, Pid, Piped, ProcessInfo,
+    NoProcess, NoTimers, OnRestart, Outage, Overflow, Panic, PanicLocations, Permit, Pid, Piped, ProcessInfo,
     ProcessState, Recipient, Reply, Reserving, SendError, Sending, SendingUntil, Signal, Spawn, Subscription,
-    System, SystemBuilder, TimerId, WeakAddress, WeakHandle,
+    System, SystemBuilder, Target, TimerId, Unsent, WeakAddress, WeakHandle,
 };
 pub use perennial_registry::{
     BindError, Change, DuplicateKeys, Group, GroupChange, GroupMonitor, HandOverError, JoinError, KeyChange,
@@ -17,8 +17,8 @@ pub use perennial_supervision::{
     ChildKind, ChildPolicy, ChildSpec, ChildStart, ChildState, DynamicHandle, DynamicSupervisor, Finish,
     Intensity, Liveness, NotStarted, OpenError, PartitionKey, PartitionSupervisor, Partitions, Probe,
     ProbePolicy, Report, ResizeError, Restart, Shutdown, ShutdownReport, Sign, SpecError, StartChildError,
-    StopSignal, Straggler, Strategy, Supervisor, SupervisorHandle, TaskContext, TaskScope, Template, Totals,
-    Tree, What,
+    StopSignal, StopSignals, Straggler, Strategy, Supervisor, SupervisorHandle, TaskContext, TaskScope,
+    Template, Totals, Tree, What,
 };
 
 /// What can go wrong when something is started, by what is started.

@@ -4,8 +4,12 @@
 
 #[path = "architecture/imports.rs"]
 mod imports;
+#[path = "architecture/models.rs"]
+mod models;
 #[path = "architecture/sources.rs"]
 mod sources;
+#[path = "architecture/threads.rs"]
+mod threads;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -32,13 +36,15 @@ fn a_crate_depends_on_lower_ranks_only() {
 }
 
 #[test]
-fn foreign_crates_have_one_home() {
-    let homes: [(&str, &[&str]); 2] = [
+fn foreign_crates_and_the_state_of_threads_have_one_home() {
+    let homes: [(&str, &[&str]); 3] = [
         (
             "ractor::",
             &["supervision/src/driver/host.rs", "supervision/src/link.rs", "supervision/src/ractor"],
         ),
         ("dashmap::", &["registry/src/table.rs"]),
+        // What a panic hook was told is kept with the thread that panicked, and ends with it.
+        ("thread_local!", &["actors/src/panics.rs"]),
     ];
     for (import, homes) in homes {
         for name in RANKS {
@@ -130,6 +136,27 @@ fn the_engine_is_pure() {
     );
 }
 
+/// A claim is shared between what belongs to one owner: the spec and the children of a supervisor,
+/// or a spec and the request that hands it over.
+#[test]
+fn claims_to_an_identity_are_shared_by_their_owner_only() {
+    let homes = [
+        "supervision/src/node.rs",
+        "supervision/src/spec/child.rs",
+        "supervision/src/driver/book.rs",
+        "supervision/src/driver/desk.rs",
+        "supervision/src/driver/nested.rs",
+        "supervision/src/supervisor/handle.rs",
+    ];
+    let is_home = |source: &Source| homes.iter().any(|home| source.path.ends_with(home));
+    let strays: Vec<Source> = library("supervision").into_iter().filter(|source| !is_home(source)).collect();
+    let words = ["twin()", "twin)", ".share()", ".reclaim()", "OwnedNode("];
+    assert_none(
+        &format!("claims are shared in {homes:?} only"),
+        &offenders(&strays, |line| words.iter().any(|word| line.contains(word))),
+    );
+}
+
 #[test]
 fn every_file_says_what_it_is_for_and_is_short() {
     let mut wrong = Vec::new();
@@ -198,7 +225,6 @@ fn libraries_neither_print_nor_panic_nor_keep_global_state() {
         "unreachable!",
         ".unwrap()",
         ".expect(",
-        "thread_local!",
         "static ",
         "process::exit",
     ];
@@ -207,12 +233,43 @@ fn libraries_neither_print_nor_panic_nor_keep_global_state() {
             "not in a library",
             &offenders(&library(name), |line| {
                 let line = line.replace("&'static ", "").replace("'static", "");
-                // A constant that cannot be computed does not compile.
+                // A constant that cannot be computed does not compile; what a thread keeps has its home, see above.
                 let constant = line.trim_start().starts_with("const ");
-                !constant && banned.iter().any(|word| line.contains(word))
+                let of_thread = line.contains("= const {");
+                !constant && !of_thread && banned.iter().any(|word| line.contains(word))
             }),
         );
     }
+}
+
+/// What becomes of an error that gives a value back when it becomes an exit reason: see `actors/src/carried.rs`.
+#[test]
+fn an_error_with_a_type_parameter_says_whether_it_carries_a_value() {
+    // It keeps errors of the user's own type, and what they carry is theirs.
+    let exempt = ["JobError<E>"];
+    let mut wrong = Vec::new();
+    for source in RANKS.iter().flat_map(|name| library(name)) {
+        let path = source.path.display();
+        for (at, _) in source.text.match_indices("Error for ") {
+            let rest = &source.text[at + "Error for ".len()..];
+            let name = rest.split(" {").next().unwrap_or_default();
+            let body = rest.split("\n}").next().unwrap_or_default();
+            if name.contains('<') && !exempt.contains(&name) && !body.contains("Carried::by::<Self>()") {
+                wrong.push(format!("{path}: {name} does not name `Carried::by` as its source"));
+            }
+        }
+        for derived in source.text.split("thiserror::Error").skip(1) {
+            let item = ["pub enum ", "pub struct "].iter().filter_map(|word| derived.find(word)).min();
+            let item = item.map_or("", |at| &derived[at..]);
+            let name = item.split(['{', '(', ';']).next().unwrap_or_default().trim();
+            if name.contains('<') {
+                wrong.push(format!(
+                    "{path}: {name} derives `Error`, and so has no `Carried::by` as its source"
+                ));
+            }
+        }
+    }
+    assert_none("a reason keeps no value that an error gives back", &wrong);
 }
 
 #[test]
@@ -230,6 +287,18 @@ fn a_test_that_lets_time_pass_has_its_time_paused() {
     let hoping = files.filter(|source| source.text.split("\n#[").skip(1).any(hopes));
     let hoping: Vec<String> = hoping.map(|source| source.path.display().to_string()).collect();
     assert_none("nobody sleeps and hopes, on a task either", &hoping);
+}
+
+/// An interval wakes a task whether anything is due or not, and a count of its ticks is late as soon as one of them is.
+#[test]
+fn time_is_read_from_a_clock_and_never_counted() {
+    let words =
+        ["time::interval", "interval_at(", "MissedTickBehavior", " tick += 1", ".tick += 1", "ticks += 1"];
+    let files: Vec<Source> = RANKS.iter().flat_map(|name| library(name)).collect();
+    assert_none(
+        "a library sleeps until something is due, and reads the clock then",
+        &offenders(&files, |line| words.iter().any(|word| line.contains(word))),
+    );
 }
 
 #[test]

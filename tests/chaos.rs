@@ -1,5 +1,8 @@
 //! The chaos demo as its user sees it: options, output, exit codes.
 
+#[path = "support/examples.rs"]
+mod examples;
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::ffi::OsStrExt;
@@ -11,19 +14,8 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Builds the demo and says where it is. Cargo does not build an example as a program for tests of its package.
 fn chaos() -> PathBuf {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
-    cargo.args(["build", "--quiet", "--example", "chaos", "--message-format", "json"]);
-    if !cfg!(debug_assertions) {
-        cargo.arg("--release");
-    }
-    let built = cargo.stderr(Stdio::inherit()).output().expect("cargo runs");
-    let messages = String::from_utf8_lossy(&built.stdout);
-    let mut messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let program = messages.find_map(|message| Some(message["executable"].as_str()?.to_owned()));
-    program.expect("cargo says where the program is").into()
+    examples::built("chaos")
 }
 
 fn run(arguments: &[&str], folder: &Path) -> Output {
@@ -70,8 +62,13 @@ fn a_run_ends_in_a_manifest_that_sha256sum_accepts() {
     let plain: Vec<&[u8]> =
         lines.iter().copied().filter(|line| line[0] != b'\\').map(|line| &line[66..]).collect();
     assert!(plain.is_sorted());
+    assert_accepted("m", place.path());
+}
+
+/// Asserts that an outside tool finds every file as a manifest has it.
+fn assert_accepted(manifest: &str, folder: &Path) {
     let check =
-        Command::new("sha256sum").args(["--check", "--strict", "m"]).current_dir(place.path()).output();
+        Command::new("sha256sum").args(["--check", "--strict", manifest]).current_dir(folder).output();
     let check = check.expect("sha256sum is there");
     assert!(check.status.success(), "{}", text(&check.stderr));
     assert_eq!(text(&check.stdout).lines().filter(|line| line.ends_with(": OK")).count(), FILES);

@@ -86,7 +86,7 @@ async fn a_named_child_is_found_at_every_moment_whoever_is_restarted() {
 async fn answers(worker: &Address<Msg>) -> bool {
     match worker.call(Msg::Pid).await {
         Ok(_) => true,
-        Err(CallError::Ended(_)) => false,
+        Err(CallError::Ended(_, _)) => false,
         Err(error) => panic!("{error}"),
     }
 }

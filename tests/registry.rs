@@ -6,7 +6,7 @@ use std::time::Duration;
 use perennial::prelude::*;
 use perennial::{
     App, Backoff, CallError, LookupError, NamedCallError, NamedCastError, Registry, SendError,
-    SupervisorHandle, WaitError,
+    SupervisorHandle, Unsent, WaitError,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -295,12 +295,15 @@ async fn what_cannot_be_sent_through_a_name_comes_back_whatever_is_in_the_way() 
     let (go_on, until) = oneshot::channel();
     system.cast_to(NAME, Msg::Hold(until)).expect("it has room");
     let full = system.cast_to(NAME, Msg::Crash);
-    assert!(matches!(full, Err(NamedCastError::Send(SendError::Full(Msg::Crash)))));
+    assert!(matches!(full, Err(NamedCastError::Send(SendError::Full(Unsent { message: Msg::Crash, .. })))));
     tokio::task::yield_now().await;
     system.cast_to(NAME, Msg::Crash).expect("the first is in hand");
     let begun = Instant::now();
     let full = system.call_to(NAME, Msg::Who).await;
-    assert!(matches!(full, Err(NamedCallError::Call(CallError::NoRoom(Msg::Who(_))))));
+    assert!(matches!(
+        full,
+        Err(NamedCallError::Call(CallError::NoRoom(Unsent { message: Msg::Who(_), .. })))
+    ));
     assert_eq!(begun.elapsed().as_secs(), 5);
     drop(go_on);
     assert_eq!(system.call_to(NAME, Msg::Who).await.expect("it has room again").1, 2);

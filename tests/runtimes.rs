@@ -29,6 +29,6 @@ fn a_runtime_that_goes_away_closes_its_trees() {
     // Killed with its children, or after it has seen that none of them can be started any more.
     let reason = other.block_on(app.join());
     assert!(matches!(reason, ExitReason::Killed | ExitReason::Shutdown(_)), "{reason}");
-    assert_eq!(address.cast(()), Err(SendError::Closed(())));
+    assert!(matches!(address.cast(()), Err(SendError::Closed(_))));
     assert!(system.whereis::<()>(&Name::new("idle")).is_err());
 }

@@ -1,12 +1,16 @@
-//! A tree that runs until the process is told to stop. One test, because the process is one.
+//! A tree that runs until the process is told to stop. One test of this process, because the process is one; the others start their own.
 
 #![cfg(unix)]
 
+#[path = "support/examples.rs"]
+mod examples;
 mod support;
 
 use std::future::Future;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::pin::pin;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use perennial::prelude::*;
@@ -50,7 +54,7 @@ async fn a_tree_runs_until_a_signal_and_its_finish_tells_how_it_went() {
     );
     assert_eq!(finish.status(), 2);
 
-    // One that would take for ever, and a second signal. It is also below a supervisor of its own.
+    // One that would take for ever, and another signal, whose number the exit status has. It is also below a supervisor of its own.
     let lingers =
         |id| unit_that(id, &log, Habit::Lingers(Duration::from_secs(3600))).shutdown(Shutdown::Infinity);
     let inner = Supervisor::new("inner").child(lingers("a"));
@@ -62,11 +66,11 @@ async fn a_tree_runs_until_a_signal_and_its_finish_tells_how_it_went() {
         while app.tree().children[1].state != perennial::ChildState::Stopping {
             tokio::task::yield_now().await;
         }
-        send("-TERM");
+        send("-INT");
     };
     let finish = run(&app, twice).await;
-    assert!(matches!(finish, Finish::Killed(StopSignal::Terminate)), "{finish:?}");
-    assert_eq!(finish.status(), 143);
+    assert!(matches!(finish, Finish::Killed(StopSignal::Interrupt)), "{finish:?}");
+    assert_eq!(finish.status(), 130);
     assert!(told.pid().is_none() && app.tree().walk().all(|node| node.handle.pid().is_none()));
 
     // One that ends by itself, because it gives up.
@@ -82,4 +86,25 @@ async fn a_tree_runs_until_a_signal_and_its_finish_tells_how_it_went() {
     let (_system, app) = start(Supervisor::new("app").child(unit("a", &log))).await;
     let finish = run(&app, async { app.handle().stop(ExitReason::shutdown()).expect("it lives") }).await;
     assert_eq!(finish.status(), 0);
+}
+
+/// GNU `timeout` signals its command, and then the process group that the command is in.
+#[test]
+fn a_signal_to_a_process_and_to_its_group_is_one_request_to_stop() {
+    let mut service = Command::new(examples::built("signals"));
+    // It takes less time to stop than two signals may be apart to be one: whenever the second comes, it kills nothing.
+    let service = service.args(["serve", "300"]).process_group(0).stdout(Stdio::piped());
+    let mut service = service.spawn().expect("it starts");
+    let send = |target: String| {
+        let sent = Command::new("kill").args(["-TERM", "--", &target]).status();
+        assert!(sent.expect("there is a kill command").success());
+    };
+    let output = BufReader::new(service.stdout.take().expect("it is piped"));
+    let mut lines = output.lines().map_while(Result::ok);
+    assert_eq!(lines.next().as_deref(), Some("ready"));
+    send(service.id().to_string());
+    assert_eq!(lines.next().as_deref(), Some("writing 3 entries"), "the first has come");
+    send(format!("-{}", service.id()));
+    assert_eq!(lines.collect::<Vec<_>>(), ["written"]);
+    assert_eq!(service.wait().expect("it ends").code(), Some(0));
 }

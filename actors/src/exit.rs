@@ -23,6 +23,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::carried::without_values;
 use crate::foreign::Foreign;
 
 /// Why an incarnation ended, or why nothing answered.
@@ -91,9 +92,13 @@ impl ExitReason {
     }
 
     /// A [`Failed`](Self::Failed) of any error, or of a message alone.
+    ///
+    /// The reason keeps the error, but no value that an error of this crate gives back: a message that was not sent is dropped
+    /// here, so that its caller is told. `SendError<Msg>` becomes `SendError<()>`. An error that has such an error as a
+    /// source becomes its text.
     #[must_use]
     pub fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Failed(Failure(Arc::new(Foreign::new(error.into()))))
+        Self::Failed(Failure(Arc::new(Foreign::new(without_values(error.into())))))
     }
 
     /// Whether this is anything but a clean end: not [`Normal`](Self::Normal), not [`Shutdown`](Self::Shutdown), not

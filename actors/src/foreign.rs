@@ -23,6 +23,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinError;
 
 use crate::exit::{ExitReason, Panic};
+use crate::panics::Section;
 use crate::system::System;
 
 /// The number of payloads whose `Drop` may panic with another payload before the next one is leaked.
@@ -34,24 +35,31 @@ const PAYLOADS: usize = 8;
 ///
 /// [`ExitReason::Panicked`].
 pub fn catch_panic<T>(system: Option<&System>, code: impl FnOnce() -> T) -> Result<T, ExitReason> {
-    catch(code).map_err(|payload| reason_of(payload, system))
+    catch(code).map_err(|(payload, place)| {
+        reason_at(payload, place.filter(|_| system.is_some_and(System::tells_panic_locations)))
+    })
 }
 
-/// Returns the reason that the payload of a caught panic stands for, and drops the payload under a guard.
-pub fn reason_of(payload: Box<dyn Any + Send>, system: Option<&System>) -> ExitReason {
+/// Returns the reason that the payload of a panic stands for, and drops the payload under a guard. The panic was caught elsewhere, on
+/// another thread or in another task, so nothing is known of its place.
+pub fn reason_of(payload: Box<dyn Any + Send>) -> ExitReason {
+    reason_at(payload, None)
+}
+
+fn reason_at(payload: Box<dyn Any + Send>, place: Option<String>) -> ExitReason {
     let payload = match payload.downcast::<Resumed>() {
         Ok(resumed) => return resumed.0,
         Err(payload) => payload,
     };
-    let panic = Panic::new(&*payload, system.and_then(System::panic_location));
+    let panic = Panic::new(&*payload, place);
     discard(payload);
     ExitReason::Panicked(Arc::new(panic))
 }
 
 /// Returns why a task of the runtime has no result: the reason of its panic, or that it was killed.
-pub fn reason_of_join(error: JoinError, system: Option<&System>) -> ExitReason {
+pub fn reason_of_join(error: JoinError) -> ExitReason {
     match error.try_into_panic() {
-        Ok(payload) => reason_of(payload, system),
+        Ok(payload) => reason_of(payload),
         Err(_) => ExitReason::Killed,
     }
 }
@@ -67,13 +75,17 @@ pub fn resume_panic(reason: ExitReason) -> ! {
 
 /// Runs `code` and goes on if it panics.
 pub fn ignore_panic(code: impl FnOnce()) {
-    if let Err(payload) = catch(code) {
+    if let Err((payload, _)) = catch(code) {
         discard(payload);
     }
 }
 
-fn catch<T>(code: impl FnOnce() -> T) -> Result<T, Box<dyn Any + Send>> {
-    panic::catch_unwind(AssertUnwindSafe(code))
+/// The payload of a caught panic, and where it happened, if a hook was told.
+type Caught = (Box<dyn Any + Send>, Option<String>);
+
+fn catch<T>(code: impl FnOnce() -> T) -> Result<T, Caught> {
+    let section = Section::begin();
+    panic::catch_unwind(AssertUnwindSafe(code)).map_err(|payload| (payload, section.place()))
 }
 
 /// Drops the payload of a caught panic. Its `Drop` may panic too, with a payload that does the same.
@@ -81,7 +93,7 @@ fn discard(mut payload: Box<dyn Any + Send>) {
     for _ in 0..PAYLOADS {
         match catch(|| drop(payload)) {
             Ok(()) => return,
-            Err(next) => payload = next,
+            Err((next, _)) => payload = next,
         }
     }
     mem::forget(payload);
@@ -116,12 +128,12 @@ pub fn dispose<T: Send + 'static>(value: T) {
 pub struct Guarded<T>(Option<T>);
 
 impl<T> Guarded<T> {
-    /// Puts a value under a guard.
+    /// Puts a value under the guard.
     pub const fn new(value: T) -> Self {
         Self(Some(value))
     }
 
-    /// Takes the value out of the guard; it is there unless it is being dropped.
+    /// Takes the value out of the guard. Always returns it.
     pub fn into_inner(mut self) -> Option<T> {
         self.0.take()
     }

@@ -5,6 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use tokio::task;
+
 use crate::exit::ExitReason;
 use crate::foreign::{InPlace, catch_panic};
 use crate::mailbox::{Inside, Interest};
@@ -32,6 +34,11 @@ pub(crate) struct Guard<M: Send + 'static> {
 impl<M: Send + 'static> Guard<M> {
     pub(crate) fn new(attachment: &Attachment<M>) -> Self {
         Self { process: attachment.process().clone(), incarnation: attachment.incarnation() }
+    }
+
+    /// Says that the incarnation runs in this task, so that what it sends to itself is known as such.
+    pub(crate) fn enter_task(&self) {
+        self.process.queue.run_by(self.incarnation, task::try_id());
     }
 
     /// Says that the incarnation is on its way out, before it drops what it kept.

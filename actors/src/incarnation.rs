@@ -33,6 +33,7 @@ pub(crate) fn live<A: Actor>(
     let guard = Guard::new(&attachment);
     let mut ctx = Context::<A>::new(attachment);
     async move {
+        guard.enter_task();
         let mut living = match start::<A>(&guard, (*args).borrow(), &mut ctx).await {
             Ok(actor) => Living { actor: Some(actor), guard: &guard },
             Err(reason) => return ctx.into_attachment().end(reason),

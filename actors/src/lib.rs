@@ -30,6 +30,8 @@
 mod actor;
 mod address;
 mod agenda;
+mod carried;
+mod clock;
 mod counters;
 mod exit;
 mod foreign;
@@ -39,6 +41,7 @@ mod incarnation;
 mod log;
 mod mailbox;
 mod order;
+mod panics;
 mod pid;
 mod process;
 mod relations;
@@ -52,22 +55,27 @@ mod untyped;
 pub use actor::{Actor, Context};
 pub use address::{
     Address, Call, CallError, CallFuture, CloseHook, Closed, Handle, InspectError, Monitor, NoProcess,
-    Outage, Permit, ProcessInfo, Recipient, Reply, Reserving, SendError, Sending, SendingUntil, WeakAddress,
-    WeakHandle,
+    Outage, Permit, ProcessInfo, Recipient, Reply, Reserving, SendError, Sending, SendingUntil, Unsent,
+    WeakAddress, WeakHandle,
 };
 pub use agenda::{Piped, TimerId};
+pub use clock::NoTimers;
 pub use counters::Counters;
 pub use exit::{ExitReason, Failure, Panic};
 pub use mailbox::{Capacity, Mailbox, OnRestart, Overflow};
+pub use panics::PanicLocations;
 pub use pid::Pid;
+pub use process::Target;
 pub use signal::{Down, MonitorId, Signal};
 pub use spawn::{Spawn, StartError};
-pub use system::{DeadLetter, DeadReason, Event, PanicLocations, Subscription, System, SystemBuilder};
+pub use system::{DeadLetter, DeadReason, Event, Subscription, System, SystemBuilder};
 pub use untyped::ProcessState;
 
 /// For those who own identities and host incarnations: supervisors.
 pub mod host {
     pub use crate::actor::parent_of;
+    pub use crate::carried::{Carried, CarriesValue};
+    pub use crate::clock::require_timers;
     pub use crate::foreign::{
         Foreign, Guarded, InPlace, catch_panic, dispose, drop_each, ignore_panic, reason_of, reason_of_join,
         resume_panic, wake_each,

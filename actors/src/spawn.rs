@@ -17,7 +17,7 @@ use crate::incarnation;
 use crate::mailbox::Mailbox;
 use crate::order::{Exit, Order, Sender};
 use crate::pid::Pid;
-use crate::process::{Identity, Label, OpenError, Parent, Reporter};
+use crate::process::{Identity, Label, OpenError, Parent, Process, Reporter};
 use crate::signal::MonitorId;
 use crate::system::System;
 use crate::untyped::AnyProcess;
@@ -122,11 +122,12 @@ impl<A: Actor> Spawn<A> {
         before: impl FnOnce(&Address<A::Msg>) -> T,
     ) -> Result<(Address<A::Msg>, T), StartError> {
         let runtime = runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
-        let identity = Identity::new(self.mailbox);
+        let process = Process::new(self.mailbox);
         let label = self.label;
-        identity.open_as(&self.system, || label.map_or(Label::Type(type_name::<A>), Label::Given));
-        let attachment = identity.attach_for(reporter)?;
-        let address = Address::new(identity.process);
+        process.open(&self.system, || label.map_or(Label::Type(type_name::<A>), Label::Given));
+        let attachment = process.attach(reporter)?;
+        process.disown();
+        let address = Address::new(process);
         if let Some(link) = self.parent {
             if !link(address.handle().process()) {
                 let exit = Exit { from: None, reason: ExitReason::NoProcess, by: Sender::Other };

@@ -2,8 +2,10 @@
 
 use std::any::Any;
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
+
+use tokio::task;
 
 use crate::counters::Counters;
 use crate::exit::ExitReason;
@@ -61,6 +63,18 @@ impl dyn AnyProcess {
     }
 }
 
+/// What the start of a process waits for.
+#[derive(Default)]
+pub(crate) struct StartOrder {
+    /// What starts it.
+    pub(crate) supervisor: Option<Weak<dyn AnyProcess>>,
+    /// The child whose start it waits for, if it is a supervisor.
+    pub(crate) awaited: Option<Weak<dyn AnyProcess>>,
+}
+
+/// What one process keeps of that; none outside trees. No other lock is taken under this one.
+pub(crate) type StartOrderSlot = Mutex<Option<Box<StartOrder>>>;
+
 pub(crate) trait AnyProcess: Send + Sync {
     /// The process itself, for who knows its messages.
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
@@ -90,6 +104,14 @@ pub(crate) trait AnyProcess: Send + Sync {
     fn remove_close_hook(&self, number: u64) -> bool;
     fn has_close_hook(&self, number: u64) -> bool;
     fn outage(&self) -> Option<(ExitReason, Duration)>;
+
+    fn start_order(&self) -> &StartOrderSlot;
+    /// Returns `true` if no incarnation lives and one is due.
+    fn is_vacant(&self) -> bool;
+    /// Returns `true` if the incarnation that lives runs in this task.
+    fn is_run_by(&self, task: task::Id) -> bool;
+    /// Wakes the task of the incarnation that lives, if it waits for something in its start.
+    fn poke(&self);
 
     fn relations(&self) -> &Held;
     /// The other end of a link has ended: a signal, if the link is still there.

@@ -42,7 +42,7 @@ fn taking(time: u64) -> Msg {
 async fn c138_calls_to_a_suspended_actor_time_out() {
     let (strings, begun) = (suspended().await, Instant::now());
     let call = strings.address.call(|reply: Reply<u32>| deed(|_, _| reply.send(7))).timeout(millis(70));
-    assert!(matches!(call.await, Err(CallError::TimedOut)));
+    assert!(matches!(call.await, Err(CallError::TimedOut(_))));
     assert_eq!(begun.elapsed(), millis(70));
 }
 

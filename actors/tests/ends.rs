@@ -3,7 +3,7 @@
 use std::future::{Future, ready};
 
 use perennial_actors::{
-    Actor, Address, Context, DeadReason, ExitReason, NoProcess, ProcessState, SendError, System,
+    Actor, Address, Context, DeadReason, ExitReason, NoProcess, ProcessState, SendError, System, Unsent,
 };
 use tokio::sync::mpsc;
 
@@ -168,8 +168,11 @@ async fn c128_c136_an_actor_that_has_ended_is_closed_to_messages_stops_and_kills
     let address = patient.address.clone();
     patient.after(|address| address.stop(ExitReason::Normal).expect("it lives")).await;
     assert_eq!((address.state(), address.pid()), (ProcessState::Closed, None));
-    assert!(matches!(address.cast(Msg::Note(1)), Err(SendError::Closed(Msg::Note(1)))));
-    assert!(matches!(address.send(Msg::Note(2)).await.map_err(|closed| closed.0), Err(Msg::Note(2))));
+    assert!(matches!(
+        address.cast(Msg::Note(1)),
+        Err(SendError::Closed(Unsent { message: Msg::Note(1), .. }))
+    ));
+    assert!(matches!(address.send(Msg::Note(2)).await.map_err(SendError::into_inner), Err(Msg::Note(2))));
     assert_eq!(address.stop(ExitReason::Normal), Err(NoProcess));
     assert_eq!(address.kill(), Err(NoProcess));
 }

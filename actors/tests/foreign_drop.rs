@@ -278,7 +278,7 @@ async fn messages_that_panic_when_they_are_discarded_cost_nobody_the_news() {
     }
     let call = tokio::spawn({
         let address = address.clone();
-        async move { address.call(Msg::Incarnation).await.map_err(|error| matches!(error, CallError::Ended(_))) }
+        async move { address.call(Msg::Incarnation).await.map_err(|error| matches!(error, CallError::Ended(..))) }
     });
     assert_eq!(owned.ended().await.reason.to_string(), "failed: on purpose");
     assert_eq!(monitor.await.reason.to_string(), "failed: on purpose");
@@ -323,7 +323,7 @@ async fn an_answer_that_panics_when_no_caller_takes_it_spoils_no_end() {
     }
     let (address, monitor) = System::new().spawn::<Deferring>(()).detach_monitored().expect("a runtime");
     let given_up = address.call(|reply| reply).timeout(Duration::from_millis(1)).await;
-    assert!(matches!(given_up, Err(CallError::TimedOut)));
+    assert!(matches!(given_up, Err(CallError::TimedOut(_))));
     address.kill().expect("it lives");
     assert_eq!(monitor.await.reason.to_string(), "killed");
 }

@@ -86,7 +86,10 @@ async fn callers_whose_wakers_panic_change_nothing_of_an_end_whose_state_keeps_t
     keeper.cast(Msg::Fail).expect("it lives");
     assert_eq!(monitor.await.reason.to_string(), "failed: on purpose");
     for call in calls {
-        assert!(matches!(call.await, Err(CallError::Ended(ExitReason::Failed(_)) | CallError::ReplyDropped)));
+        assert!(matches!(
+            call.await,
+            Err(CallError::Ended(ExitReason::Failed(_), _) | CallError::ReplyDropped(_))
+        ));
     }
 }
 

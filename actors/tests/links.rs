@@ -1,6 +1,6 @@
 //! Links: mutual, one at most between two, and what an end does to the other end. OTP cases 101 to 109, 115.
 
-use perennial_actors::{DeadReason, ExitReason, NoProcess, Pid, SendError, System};
+use perennial_actors::{DeadReason, ExitReason, NoProcess, Pid, SendError, System, Unsent};
 
 use support::parent::hosted;
 use support::puppet::{Hand, Msg, puppet, trapper, why};
@@ -277,5 +277,5 @@ async fn c115_an_exit_of_a_link_comes_before_all_that_waits_too() {
     .await;
     assert_eq!(why(down).await, "failed: bad");
     assert_eq!(one.address.counters().dead_lettered, 1000);
-    assert!(matches!(one.address.cast(Msg::Hang), Err(SendError::Closed(Msg::Hang))));
+    assert!(matches!(one.address.cast(Msg::Hang), Err(SendError::Closed(Unsent { message: Msg::Hang, .. }))));
 }

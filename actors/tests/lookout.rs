@@ -56,7 +56,7 @@ async fn a_caller_whose_reply_is_dropped_is_told_when_the_message_is_handled() {
     assert!(!call.is_finished(), "nobody knows yet what will become of it");
     taker.handled();
     let lookout = tokio::spawn(async move { waiting(&mut attachment).await });
-    assert!(matches!(call.await.expect("it returns"), Err(CallError::ReplyDropped)));
+    assert!(matches!(call.await.expect("it returns"), Err(CallError::ReplyDropped(_))));
     lookout.abort();
 }
 

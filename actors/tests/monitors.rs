@@ -224,7 +224,7 @@ async fn when_a_monitor_is_told_hooks_have_run_callers_know_and_the_actor_is_clo
         let (worker, order) = (worker.clone(), order.clone());
         async move {
             let result = worker.call(Msg::Keep).await;
-            assert!(matches!(result, Err(CallError::Ended(ExitReason::Killed))));
+            assert!(matches!(result, Err(CallError::Ended(ExitReason::Killed, _))));
             order.send("caller").expect("the test waits");
         }
     });

@@ -4,7 +4,9 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use perennial_actors::host::Identity;
-use perennial_actors::{Address, CallError, DeadReason, ExitReason, Mailbox, Overflow, SendError, System};
+use perennial_actors::{
+    Address, CallError, DeadReason, ExitReason, Mailbox, Overflow, SendError, System, Unsent,
+};
 use support::slow::{Msg, stage};
 
 mod support {
@@ -15,7 +17,10 @@ mod support {
 async fn reject_gives_the_message_back() {
     let stage = stage(1, |mailbox| mailbox).await;
     assert!(stage.slow.cast(Msg::Note(1)).is_ok());
-    assert!(matches!(stage.slow.cast(Msg::Note(2)), Err(SendError::Full(Msg::Note(2)))));
+    assert!(matches!(
+        stage.slow.cast(Msg::Note(2)),
+        Err(SendError::Full(Unsent { message: Msg::Note(2), .. }))
+    ));
     assert_eq!(stage.notes().await, [0, 1]);
 }
 
@@ -61,7 +66,7 @@ async fn a_caller_whose_message_is_dropped_is_told_so_at_once() {
     tokio::task::yield_now().await;
     assert!(stage.slow.cast(Msg::Note(2)).is_ok());
     // The actor still hangs over the message before.
-    assert!(matches!(call.await.expect("it ends well"), Err(CallError::Dropped)));
+    assert!(matches!(call.await.expect("it ends well"), Err(CallError::Dropped(_))));
     assert_eq!(stage.notes().await, [0, 2]);
 }
 
@@ -87,7 +92,10 @@ async fn a_closed_mailbox_gives_the_message_back_whatever_it_is_set_to() {
         stage.slow.kill().expect("it lives");
         down.await;
         assert!(
-            matches!(stage.slow.cast(Msg::Note(1)), Err(SendError::Closed(Msg::Note(1)))),
+            matches!(
+                stage.slow.cast(Msg::Note(1)),
+                Err(SendError::Closed(Unsent { message: Msg::Note(1), .. }))
+            ),
             "{overflow:?}"
         );
     }
@@ -143,7 +151,10 @@ async fn a_cast_that_drops_the_oldest_comes_back_only_if_all_places_are_reserved
     let stage = stage(1, |mailbox| mailbox.overflow(Overflow::DropOldest)).await;
     let mut dead = stage.system.dead_letters();
     let permit = stage.slow.reserve().await.expect("it is open");
-    assert!(matches!(stage.slow.cast(Msg::Note(1)), Err(SendError::Full(Msg::Note(1)))));
+    assert!(matches!(
+        stage.slow.cast(Msg::Note(1)),
+        Err(SendError::Full(Unsent { message: Msg::Note(1), .. }))
+    ));
     assert!(permit.send(Msg::Note(2)).is_ok());
     let reserving = tokio::spawn({
         let slow = stage.slow.clone();
@@ -151,7 +162,10 @@ async fn a_cast_that_drops_the_oldest_comes_back_only_if_all_places_are_reserved
     });
     tokio::task::yield_now().await;
     // The place is promised, and note 2 is not dropped in vain.
-    assert!(matches!(stage.slow.cast(Msg::Note(3)), Err(SendError::Full(Msg::Note(3)))));
+    assert!(matches!(
+        stage.slow.cast(Msg::Note(3)),
+        Err(SendError::Full(Unsent { message: Msg::Note(3), .. }))
+    ));
     assert!(dead.try_next().is_none());
     stage.let_one_through();
     let permit = reserving.await.expect("it ends well").expect("it is open");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::host::Identity;
-use perennial_actors::{Closed, ExitReason, Mailbox, SendError, System};
+use perennial_actors::{Closed, ExitReason, Mailbox, SendError, System, Unsent};
 use support::slow::{Msg, stage};
 use tokio::time::Instant;
 
@@ -18,7 +18,7 @@ async fn a_permit_is_a_place_that_nobody_else_gets() {
     let stage = stage(1, |mailbox| mailbox).await;
     let permit = stage.slow.reserve().await.expect("it is open");
     assert!(matches!(stage.slow.cast(Msg::Note(1)), Err(SendError::Full(_))));
-    assert!(matches!(stage.slow.try_reserve(), Err(SendError::Full(()))));
+    assert!(matches!(stage.slow.try_reserve(), Err(SendError::Full(Unsent { message: (), .. }))));
     assert!(permit.send(Msg::Note(2)).is_ok());
     assert_eq!(stage.notes().await, [0, 2]);
 }
@@ -71,9 +71,9 @@ async fn a_permit_outlives_a_close_only_to_give_its_message_back() {
     let down = stage.slow.monitor();
     stage.slow.kill().expect("it lives");
     down.await;
-    assert!(matches!(permit.send(Msg::Note(1)), Err(Closed(Msg::Note(1)))));
+    assert!(matches!(permit.send(Msg::Note(1)), Err(Closed(Unsent { message: Msg::Note(1), .. }))));
     assert!(stage.slow.reserve().await.is_err());
-    assert!(matches!(stage.slow.try_reserve(), Err(SendError::Closed(()))));
+    assert!(matches!(stage.slow.try_reserve(), Err(SendError::Closed(Unsent { message: (), .. }))));
 }
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn a_permit_belongs_to_the_identity() {
     assert!(identity.close(&ExitReason::shutdown()));
     identity.open(&System::new(), || Arc::from("it"));
     assert!(permit.send(7).is_ok());
-    assert!(matches!(identity.address().cast(8), Err(SendError::Full(8))));
+    assert!(matches!(identity.address().cast(8), Err(SendError::Full(Unsent { message: 8, .. }))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -93,7 +93,7 @@ async fn a_send_with_a_timeout_gives_the_message_back_when_the_time_is_up() {
     assert!(stage.slow.cast(Msg::Note(1)).is_ok());
     let begun = Instant::now();
     let late = stage.slow.send(Msg::Note(2)).timeout(Duration::from_millis(70)).await;
-    assert!(matches!(late, Err(SendError::Full(Msg::Note(2)))));
+    assert!(matches!(late, Err(SendError::Full(Unsent { message: Msg::Note(2), .. }))));
     assert_eq!(begun.elapsed(), Duration::from_millis(70));
     assert_eq!(stage.notes().await, [0, 1], "and it was not sent");
 }
@@ -131,5 +131,8 @@ async fn a_send_with_a_timeout_hears_of_a_close() {
     });
     tokio::task::yield_now().await;
     stage.slow.kill().expect("it lives");
-    assert!(matches!(sending.await.expect("it ends well"), Err(SendError::Closed(Msg::Note(2)))));
+    assert!(matches!(
+        sending.await.expect("it ends well"),
+        Err(SendError::Closed(Unsent { message: Msg::Note(2), .. }))
+    ));
 }

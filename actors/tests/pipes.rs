@@ -245,7 +245,7 @@ async fn a_caller_whose_reply_went_into_a_piped_future_is_told_why_the_actor_end
         strings.have(|_, _| ()).await;
         strings.cast(failing());
     });
-    let Err(CallError::Ended(reason)) = answer else { panic!("it ended") };
+    let Err(CallError::Ended(reason, _)) = answer else { panic!("it ended") };
     assert_eq!(reason.to_string(), "failed: on purpose");
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use perennial_actors::host::Identity;
 use perennial_actors::{
-    DeadReason, ExitReason, Mailbox, Overflow, Recipient, SendError, System, WeakAddress,
+    DeadReason, ExitReason, Mailbox, Overflow, Recipient, SendError, System, Unsent, WeakAddress,
 };
 use support::slow::{Msg, Slow, stage};
 
@@ -32,12 +32,12 @@ async fn a_recipient_gives_back_what_it_was_given() {
     let stage = stage(1, |mailbox| mailbox).await;
     let notes = stage.slow.recipient::<u32>();
     notes.cast(1).expect("there is room");
-    assert!(matches!(notes.cast(2), Err(SendError::Full(2))));
+    assert!(matches!(notes.cast(2), Err(SendError::Full(Unsent { message: 2, .. }))));
     let down = stage.slow.monitor();
     stage.slow.kill().expect("it lives");
     down.await;
-    assert!(matches!(notes.cast(3), Err(SendError::Closed(3))));
-    assert_eq!(notes.send(4).await.expect_err("it is closed").0, 4);
+    assert!(matches!(notes.cast(3), Err(SendError::Closed(Unsent { message: 3, .. }))));
+    assert_eq!(notes.send(4).await.expect_err("it is closed").into_inner(), 4);
 }
 
 #[tokio::test(start_paused = true)]
@@ -114,7 +114,7 @@ async fn a_recipient_of_a_mailbox_that_drops_the_newest_buries_what_it_was_given
 async fn a_recipient_of_a_mailbox_that_drops_the_oldest_is_refused_as_a_cast_is() {
     let stage = stage(1, |mailbox| mailbox.overflow(Overflow::DropOldest)).await;
     let permit = stage.slow.try_reserve().expect("there is room");
-    assert!(matches!(stage.slow.recipient::<u32>().cast(1), Err(SendError::Full(1))));
+    assert!(matches!(stage.slow.recipient::<u32>().cast(1), Err(SendError::Full(Unsent { message: 1, .. }))));
     drop(permit);
     assert!(stage.slow.recipient::<u32>().cast(2).is_ok());
     assert_eq!(stage.notes().await, [0, 2]);
@@ -142,7 +142,9 @@ async fn no_lock_is_held_while_a_message_is_made_and_its_place_is_taken() {
     let identity = due(&System::new());
     let address = identity.address();
     let inner = address.clone();
-    let part = Part(Box::new(move || assert!(matches!(inner.cast(1), Err(SendError::Full(1))))));
+    let part = Part(Box::new(move || {
+        assert!(matches!(inner.cast(1), Err(SendError::Full(Unsent { message: 1, .. }))))
+    }));
     assert!(address.recipient::<Part>().cast(part).is_ok());
     assert_eq!(address.counters().queued, 1);
 }

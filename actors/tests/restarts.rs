@@ -6,7 +6,7 @@ use std::sync::Arc;
 use perennial_actors::host::Identity;
 use perennial_actors::{
     Actor, Address, CallError, Context, DeadReason, ExitReason, Mailbox, NoProcess, Pid, ProcessState, Reply,
-    SendError, System,
+    SendError, System, Unsent,
 };
 use tokio::sync::mpsc;
 
@@ -119,7 +119,10 @@ async fn an_address_taken_before_anything_runs_reaches_every_incarnation() {
     let mut owner = Owner::new(Mailbox::default());
     let address = owner.identity.address();
     assert_eq!((address.state(), owner.address == address), (ProcessState::Closed, true));
-    assert!(matches!(address.cast(Msg::Note(1)), Err(SendError::Closed(Msg::Note(1)))));
+    assert!(matches!(
+        address.cast(Msg::Note(1)),
+        Err(SendError::Closed(Unsent { message: Msg::Note(1), .. }))
+    ));
     owner.identity.open(&System::new(), || "scribe".into());
     assert_eq!(address.state(), ProcessState::Due);
     for incarnation in 1..=3 {
@@ -214,7 +217,7 @@ async fn a_mailbox_may_be_discarded_on_restart_and_its_callers_are_told() {
     let address = owner.address.clone();
     owner.cast([Msg::Fail(1), Msg::Note(2)]);
     let (answer, reason) = tokio::join!(address.call(Msg::Who).into_future(), owner.ended());
-    let Err(CallError::Ended(told)) = answer else { panic!("it was discarded") };
+    let Err(CallError::Ended(told, _)) = answer else { panic!("it was discarded") };
     assert_eq!((told.to_string(), reason.to_string().as_str()), (reason.to_string(), "failed: on purpose"));
     let letters: Vec<DeadReason> = std::iter::from_fn(|| dead_letters.try_next()).map(|l| l.reason).collect();
     assert!(
@@ -257,7 +260,10 @@ async fn an_identity_that_is_closed_and_opened_again_is_the_same() {
     assert!(owner.identity.close(&ExitReason::shutdown()));
     assert!(!owner.identity.close(&ExitReason::shutdown()), "it was closed");
     assert!(matches!(dead_letters.try_next().expect("what waited").reason, DeadReason::Unhandled(_)));
-    assert!(matches!(owner.address.cast(Msg::Note(2)), Err(SendError::Closed(Msg::Note(2)))));
+    assert!(matches!(
+        owner.address.cast(Msg::Note(2)),
+        Err(SendError::Closed(Unsent { message: Msg::Note(2), .. }))
+    ));
     owner.identity.open(&system, || "another label".into());
     assert_eq!(owner.address.handle().label().as_deref(), Some("scribe"), "the first one counts");
     owner.cast([Msg::Note(3)]);

@@ -61,7 +61,7 @@ async fn c119_a_start_gives_up_everything_when_its_init_fails_and_can_be_tried_a
 async fn c123_a_call_that_times_out_leaves_the_server_alive_and_its_late_answer_satisfies_no_other_call() {
     let (strings, begun) = (puppet().await, Instant::now());
     let first = strings.address.call(|reply| answering(reply, 100, 1)).timeout(millis(50));
-    assert!(matches!(first.await, Err(CallError::TimedOut)));
+    assert!(matches!(first.await, Err(CallError::TimedOut(_))));
     // The next call is in the queue when the late answer is given.
     let second = strings.address.call(|reply| answering(reply, 100, 2));
     assert_eq!((second.await.expect("it answers"), begun.elapsed()), (2, millis(200)));
@@ -160,7 +160,7 @@ async fn c143_a_request_to_a_server_that_dies_is_an_error_with_its_reason() {
     let mut request = pin!(strings.address.call::<u32, _>(|reply| answering(reply, 100, 7)).into_future());
     assert!(timeout(millis(50), &mut request).await.is_err());
     strings.address.kill().expect("it lives");
-    assert!(matches!(request.await, Err(CallError::Ended(ExitReason::Killed))));
+    assert!(matches!(request.await, Err(CallError::Ended(ExitReason::Killed, _))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -182,13 +182,17 @@ async fn c143_requests_are_collected_under_labels_as_their_answers_come() {
                     answering(reply, time, 7)
                 }
             });
-            (label, request.await.map_err(|error| error.to_string()))
+            let reason = |error: CallError<_>| match error {
+                CallError::Ended(reason, _) => reason.to_string(),
+                other => other.to_string(),
+            };
+            (label, request.await.map_err(reason))
         });
     }
     let mut answers = Vec::new();
     while let Some(answer) = requests.join_next().await {
         answers.push(answer.expect("the caller ends well"));
     }
-    let bad = Err("the actor ended: failed: bad".to_owned());
+    let bad = Err("failed: bad".to_owned());
     assert_eq!(answers, [("quick", Ok(7)), ("dead", bad), ("slow", Ok(7))]);
 }

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::{Poll, Waker};
 
 use perennial_actors::{
-    Actor, Context, Event, ExitReason, Mailbox, ProcessState, Reply, SendError, StartError, System,
+    Actor, Context, Event, ExitReason, Mailbox, ProcessState, Reply, SendError, StartError, System, Unsent,
 };
 use tokio::sync::oneshot;
 
@@ -162,6 +162,7 @@ async fn an_error_hands_the_message_back_whatever_its_type() {
     let call = address.call(|reply| reply).await;
     let reply = call.expect_err("it is closed").into_inner().expect("it was not sent");
     let error = address.cast(reply).expect_err("it is closed");
-    assert_eq!(format!("{error:?}, {error}"), "Closed(..), the actor has ended for good");
-    assert!(matches!(error, SendError::Closed(reply) if reply.is_abandoned()));
+    let said = r#"actor "spawn::Slow" has ended for good (message type perennial_actors::address::reply::Reply<u32>)"#;
+    assert_eq!(error.to_string(), said);
+    assert!(matches!(error, SendError::Closed(Unsent { message: reply, .. }) if reply.is_abandoned()));
 }

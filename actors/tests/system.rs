@@ -145,7 +145,7 @@ async fn flood(worker: Address<Msg>, messages: u64) -> u64 {
         match worker.cast(msg) {
             Ok(()) => accepted += 1,
             Err(SendError::Full(_)) => tokio::task::yield_now().await,
-            Err(SendError::Closed(_)) => return accepted,
+            Err(_) => return accepted,
         }
         tokio::task::consume_budget().await;
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use perennial_actors::host::Identity;
 use perennial_actors::{
     CallError, Context, ExitReason, Handle, Mailbox, MonitorId, ProcessState, Reply, SendError, Signal,
-    System,
+    System, Unsent,
 };
 
 use support::parent::{Record, hosted, recorder};
@@ -313,7 +313,7 @@ async fn c117_an_answer_to_a_caller_that_has_given_up_is_dropped_silently() {
         }))
     });
     let call = call.timeout(std::time::Duration::from_secs(1));
-    assert!(matches!(call.await, Err(CallError::TimedOut)));
+    assert!(matches!(call.await, Err(CallError::TimedOut(_))));
     let reply = kept.try_recv().expect("it was kept");
     assert!(reply.is_abandoned());
     reply.send(1);
@@ -325,7 +325,7 @@ async fn c117_an_answer_to_a_caller_that_has_given_up_is_dropped_silently() {
 async fn c118_what_is_sent_to_a_dead_actor_comes_back_and_harms_nobody() {
     let one = puppet(&System::new()).await;
     one.ends(ExitReason::Normal).await;
-    assert!(matches!(one.address.cast(Msg::Hang), Err(SendError::Closed(Msg::Hang))));
+    assert!(matches!(one.address.cast(Msg::Hang), Err(SendError::Closed(Unsent { message: Msg::Hang, .. }))));
     assert!(one.address.send(Msg::Hang).await.is_err());
     assert!(!one.lives().await);
 }

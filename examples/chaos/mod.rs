@@ -37,7 +37,7 @@ pub fn main() -> ExitCode {
     let options = match options::parse() {
         Parsed::Run(options) => options,
         Parsed::Help(text) => {
-            print!("{text}");
+            print_text!("{text}");
             return ExitCode::SUCCESS;
         }
         Parsed::Wrong(line) => return usage(&line),
@@ -55,14 +55,14 @@ pub fn main() -> ExitCode {
         return usage(&line);
     }
     if options.quiet {
-        println!("{}", report.verdict());
+        print_line!("{}", report.verdict());
     } else {
-        print!("{report}");
+        print_text!("{report}");
     }
     ExitCode::from(report.exit_code())
 }
 
 fn usage(line: &str) -> ExitCode {
-    eprintln!("chaos: {line}");
+    print_error!("chaos: {line}");
     ExitCode::from(2)
 }

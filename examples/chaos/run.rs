@@ -44,7 +44,7 @@ pub async fn run(options: &Options, outputs: &Outputs) -> Report {
     let (began, since) = (Instant::now(), now());
     let unplanned = Unplanned::watch();
     if !options.quiet {
-        println!("chaos: indexing {} with seed {}", options.folder().display(), options.seed());
+        print_line!("chaos: indexing {} with seed {}", options.folder().display(), options.seed());
     }
     let scope = Scope {
         folder: options.folder().to_owned(),
@@ -222,7 +222,7 @@ async fn observe(layout: Arc<Layout>, observed: Arc<Observed>) {
 async fn announce(journal: Arc<Journal>, quiet: bool) {
     journal.completed().await;
     if !quiet {
-        println!("chaos: {} files are done; the attack goes on until it has done enough", journal.len());
+        print_line!("chaos: {} files are done; the attack goes on until it has done enough", journal.len());
     }
 }
 

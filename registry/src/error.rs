@@ -1,9 +1,11 @@
 //! What can go wrong with names, keys and groups.
 
 use std::borrow::Cow;
+use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use perennial_actors::host::{Carried, CarriesValue};
 use perennial_actors::{CallError, ExitReason, SendError};
 
 /// Why a name was not bound.
@@ -55,6 +57,9 @@ pub enum WaitError {
     /// No actor got it in time.
     #[error("no actor was named {0:?} in time")]
     TimedOut(Cow<'static, str>),
+    /// No actor has it, and there are no timers here to wait by: no tokio runtime, or one without `enable_time`.
+    #[error("no actor has the name, and there are no tokio timers here to wait by")]
+    NoTimers,
     /// The actor that has it takes messages of another type.
     #[error("the actor named {name:?} takes messages of type {found}, not {wanted}")]
     WrongType {
@@ -94,7 +99,22 @@ impl<M> fmt::Display for NamedCastError<M> {
     }
 }
 
-impl<M> std::error::Error for NamedCastError<M> {}
+impl<M: 'static> Error for NamedCastError<M> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Carried::by::<Self>()
+    }
+}
+
+impl<M: 'static> CarriesValue for NamedCastError<M> {
+    type Bare = NamedCastError<()>;
+
+    fn into_bare(self) -> NamedCastError<()> {
+        match self {
+            Self::Lookup(error, _) => NamedCastError::Lookup(error, ()),
+            Self::Send(error) => NamedCastError::Send(error.into_bare()),
+        }
+    }
+}
 
 /// Why a call through a name has no answer.
 #[non_exhaustive]
@@ -123,7 +143,28 @@ impl<M> fmt::Display for NamedCallError<M> {
     }
 }
 
-impl<M> std::error::Error for NamedCallError<M> {}
+impl<M: 'static> Error for NamedCallError<M> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Lookup(_) => None,
+            Self::Call(error) => error.source().and_then(|source| {
+                // The error of the call is no source of its own: what carries its message is this one.
+                if source.is::<Carried>() { Carried::by::<Self>() } else { Some(source) }
+            }),
+        }
+    }
+}
+
+impl<M: 'static> CarriesValue for NamedCallError<M> {
+    type Bare = NamedCallError<()>;
+
+    fn into_bare(self) -> NamedCallError<()> {
+        match self {
+            Self::Lookup(error) => NamedCallError::Lookup(error),
+            Self::Call(error) => NamedCallError::Call(error.into_bare()),
+        }
+    }
+}
 
 /// Why a name was not handed over. It leads where it led, unless that has ended too.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

@@ -11,7 +11,7 @@
 //! Whichever comes last, the hook or step 3, finds it. And as nothing in a table ever has the number of something else, only what is meant
 //! is ever taken out: a successor that has the same key by then keeps it.
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 
 use perennial_actors::host::SeqMap;
@@ -27,8 +27,8 @@ pub(crate) struct Owners<T> {
 /// What one incarnation owns.
 struct List<T> {
     things: SeqMap<Owned<T>>,
-    /// The numbers by place, once there are more things than are looked through.
-    by_place: Option<HashMap<u64, SeqMap<()>>>,
+    /// The places and numbers of all things, once there are more than are looked through.
+    by_place: Option<BTreeSet<(u64, u64)>>,
 }
 
 /// The largest list that is looked through for what lies at one place.
@@ -54,12 +54,10 @@ impl<T> List<T> {
         let place = owned.place;
         self.things.insert(number, owned);
         if let Some(by_place) = &mut self.by_place {
-            by_place.entry(place).or_default().insert(number, ());
+            by_place.insert((place, number));
         } else if self.things.len() > FEW {
-            let by_place = self.by_place.insert(HashMap::new());
-            for (number, owned) in self.things.iter() {
-                by_place.entry(owned.place).or_default().insert(number, ());
-            }
+            let all = self.things.iter().map(|(number, owned)| (owned.place, number));
+            self.by_place = Some(all.collect());
         }
     }
 
@@ -69,11 +67,7 @@ impl<T> List<T> {
             self.by_place = None;
         }
         if let Some(by_place) = &mut self.by_place {
-            let numbers = by_place.get_mut(&owned.place)?;
-            numbers.remove(number);
-            if numbers.is_empty() {
-                by_place.remove(&owned.place);
-            }
+            by_place.remove(&(owned.place, number));
         }
         Some(owned)
     }
@@ -81,8 +75,8 @@ impl<T> List<T> {
     fn at(&self, place: u64, most: usize) -> Vec<u64> {
         match &self.by_place {
             Some(by_place) => {
-                let numbers = by_place.get(&place).into_iter().flat_map(SeqMap::iter);
-                numbers.map(|(number, ())| number).take(most).collect()
+                let own = by_place.range((place, 0)..=(place, u64::MAX));
+                own.map(|(_, number)| *number).take(most).collect()
             }
             None => {
                 let own = self.things.iter().filter(|(_, owned)| owned.place == place);

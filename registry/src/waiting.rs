@@ -1,11 +1,13 @@
 //! Waiting for a name that leads nowhere yet.
 
 use std::borrow::Borrow;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use perennial_actors::Address;
+use perennial_actors::host::require_timers;
+use perennial_actors::{Address, NoTimers};
 
 use crate::error::{LookupError, WaitError};
 use crate::name::Name;
@@ -22,7 +24,7 @@ impl Registry {
     /// # Errors
     ///
     /// [`TimedOut`](WaitError::TimedOut) if it leads nowhere by then; [`WrongType`](WaitError::WrongType) as soon as it leads to an actor that
-    /// takes other messages.
+    /// takes other messages; [`NoTimers`](WaitError::NoTimers) if it would have to wait where there are no timers.
     pub async fn wait_for<M: Send + 'static>(
         &self,
         name: impl Borrow<Name<M>> + Send,
@@ -36,6 +38,12 @@ impl Registry {
             }
             Err(_) => None,
         });
+        let mut found = pin!(found);
+        // Found at once, it needs no timer.
+        if let Poll::Ready(found) = poll_fn(|cx| Poll::Ready(found.as_mut().poll(cx))).await {
+            return found;
+        }
+        require_timers().map_err(|NoTimers| WaitError::NoTimers)?;
         tokio::time::timeout(deadline, found).await.unwrap_or_else(|_| Err(WaitError::TimedOut(name.text())))
     }
 

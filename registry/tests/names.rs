@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use perennial_actors::{CallError, Mailbox, Reply, SendError, System};
+use perennial_actors::{CallError, Mailbox, Reply, SendError, System, Unsent};
 use perennial_registry::{
     BindError, Change, HandOverError, LookupError, Name, NamedCallError, NamedCastError, Registry, WaitError,
     Whereis,
@@ -270,7 +270,10 @@ async fn c118_a_message_that_cannot_be_sent_through_a_name_comes_back() {
     let system = System::new();
     let said = |error: NamedCastError<Msg>| match error {
         NamedCastError::Lookup(_, Msg::Heard(said)) => said,
-        NamedCastError::Send(SendError::Full(Msg::Heard(said)) | SendError::Closed(Msg::Heard(said))) => said,
+        NamedCastError::Send(
+            SendError::Full(Unsent { message: Msg::Heard(said), .. })
+            | SendError::Closed(Unsent { message: Msg::Heard(said), .. }),
+        ) => said,
         error => panic!("not {error}"),
     };
     let nowhere = system.cast_to(NAME, Msg::Heard(1)).expect_err("nobody has it");
@@ -294,7 +297,10 @@ async fn c118_whoever_has_just_ended_takes_nothing_and_gives_it_back() {
     // Set before the one of the name, so it runs before it.
     one.handle().on_close(move || {
         let cast = then.cast_to(NAME, Msg::Heard(1));
-        let cast = matches!(cast, Err(NamedCastError::Send(SendError::Closed(Msg::Heard(1)))));
+        let cast = matches!(
+            cast,
+            Err(NamedCastError::Send(SendError::Closed(Unsent { message: Msg::Heard(1), .. })))
+        );
         let mut call = std::pin::pin!(then.call_to(NAME, |_: Reply<()>| Msg::Heard(2)));
         let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
         let Poll::Ready(Err(NamedCallError::Call(call))) = call.as_mut().poll(&mut cx) else {
@@ -322,7 +328,7 @@ async fn a_call_through_a_name_is_answered_or_says_why_not() {
     one.cast(Msg::Heard(1)).expect("it has room");
     assert_eq!(system.call_to(NAME, ask).await.expect("it answers"), 1);
     let failed = system.call_to(NAME, |_: Reply<()>| Msg::Crash).await;
-    assert!(matches!(failed, Err(NamedCallError::Call(CallError::Ended(_)))), "{failed:?}");
+    assert!(matches!(failed, Err(NamedCallError::Call(CallError::Ended(_, _)))), "{failed:?}");
     assert!(is_free(&system));
 }
 

@@ -15,6 +15,8 @@ use crate::spec::{ChildSpec, SpecError};
 pub enum StartError {
     /// There is no tokio runtime here to run it.
     NoRuntime,
+    /// The runtime here has no timers: it was built without `enable_time`.
+    NoTimers,
     /// The spec is wrong.
     Spec(SpecError),
     /// Something below could not be opened: its name is taken.
@@ -27,6 +29,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoRuntime => f.write_str("there is no tokio runtime here"),
+            Self::NoTimers => f.write_str("the tokio runtime here was built without enable_time"),
             Self::Spec(error) => error.fmt(f),
             Self::Open(error) => error.fmt(f),
             Self::Failed(reason) => write!(f, "the tree did not start: {reason}"),
@@ -38,7 +41,7 @@ impl Error for StartError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Failed(reason) => reason.error().map(|error| error as &(dyn Error + 'static)),
-            Self::NoRuntime | Self::Spec(_) | Self::Open(_) => None,
+            Self::NoRuntime | Self::NoTimers | Self::Spec(_) | Self::Open(_) => None,
         }
     }
 }

@@ -1,8 +1,11 @@
 //! What a supervisor needs of a child, whatever it is: an actor, or a supervisor with children of its own.
 
+use std::fmt;
 use std::future::Future;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use perennial_actors::host::{Attachment, Identity, Parent};
@@ -30,6 +33,9 @@ pub(crate) trait Node: Send + Sync {
     /// The means to stop, kill and watch it.
     fn handle(&self) -> Handle;
 
+    /// Returns the claims of its owner.
+    fn claims(&self) -> &Claims;
+
     /// Ends it because its supervisor was killed.
     fn orphan(&self) {
         // If it is gone already, there is nobody to kill.
@@ -52,6 +58,80 @@ pub(crate) trait Node: Send + Sync {
     /// Who below it did not stop in time when it last stopped, if it is a supervisor.
     fn stragglers(&self, into: &mut Vec<crate::tree::Straggler>) {
         let _ = into;
+    }
+}
+
+/// How many claims the owner of a node has. A node has at most one owner.
+#[derive(Debug, Default)]
+pub(crate) struct Claims(AtomicUsize);
+
+/// A node and a claim to it: the right to open, start, stop and close it.
+///
+/// All claims to a node belong to one owner, which is a supervisor or the holder of a spec. An
+/// owner that gives its node away keeps a [`GivenNode`], which gives no access.
+pub(crate) struct OwnedNode(Arc<dyn Node>);
+
+/// A node that belongs to another owner, until nothing has a claim to it any more.
+pub(crate) struct GivenNode(Arc<dyn Node>);
+
+impl OwnedNode {
+    /// Returns the first claim to a new node.
+    pub(crate) fn new(node: impl Node + 'static) -> Self {
+        node.claims().0.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::new(node))
+    }
+
+    /// Returns another claim of the same owner.
+    pub(crate) fn share(&self) -> Self {
+        self.0.claims().0.fetch_add(1, Ordering::Relaxed);
+        Self(self.0.clone())
+    }
+
+    /// Gives up this claim, for another owner that has one.
+    pub(crate) fn give_away(self) -> GivenNode {
+        GivenNode(self.0.clone())
+    }
+
+    /// Returns the node without a claim: for what its owner has begun, and for looks.
+    pub(crate) const fn node(&self) -> &Arc<dyn Node> {
+        &self.0
+    }
+
+    /// Returns `true` if both are claims to the same node.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl GivenNode {
+    /// Returns a claim to the node, if nothing else has one.
+    pub(crate) fn reclaim(&self) -> Option<OwnedNode> {
+        let claims = &self.0.claims().0;
+        // Synchronizes with the drop of the last claim.
+        claims
+            .compare_exchange(0, 1, Ordering::AcqRel, Ordering::Relaxed)
+            .ok()
+            .map(|_| OwnedNode(self.0.clone()))
+    }
+}
+
+impl Drop for OwnedNode {
+    fn drop(&mut self) {
+        self.0.claims().0.fetch_sub(1, Ordering::Release);
+    }
+}
+
+impl Deref for OwnedNode {
+    type Target = dyn Node;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
+}
+
+impl fmt::Debug for OwnedNode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OwnedNode").field(&self.handle()).finish()
     }
 }
 

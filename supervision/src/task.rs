@@ -13,6 +13,7 @@
 //! - **A stop drops it** at its next await, as a process that does not trap exits ends at once when it is told to. A task that
 //!   has something to put in order [asks to be told](TaskContext::stopped) instead. A kill drops it in any case.
 //! - Whatever it does, it is gone before its supervisor is told.
+//! - While it is [suspended](perennial_actors::Handle::suspend), its future is not polled. What it holds it keeps.
 //!
 //! # What it is not for
 //!
@@ -211,6 +212,9 @@ impl Host {
                 // Killed, or its mailbox was taken away, and then nobody listens.
                 _ => return Poll::Ready(ExitReason::Killed),
             }
+        }
+        if self.started && self.attachment.is_suspended() {
+            return Poll::Pending;
         }
         let ran = catch_panic(Some(self.attachment.system()), || code.poll(cx));
         if !self.started {

@@ -225,7 +225,7 @@ async fn c063_who_stops_a_child_that_is_being_restarted_stops_the_restart_of_its
     let (system, app) = start(tree.child(unit("a", &log)).child(hanging).child(unit("c", &log))).await;
     let supervisor = app.supervisor();
     end(&address, crash()).await;
-    assert_eq!(shape(supervisor).await, ["a 1", "b starting", "c stopped"]);
+    assert_eq!(shape(supervisor).await, ["a 1", "b starting", "c waiting"]);
     supervisor.terminate_child("b").await.expect("it is stopped");
     sleep(Duration::from_secs(60)).await;
     assert_eq!(shape(supervisor).await, ["a 1", "b stopped", "c stopped"]);
@@ -240,7 +240,9 @@ async fn c063_who_stops_a_child_that_is_being_restarted_stops_the_restart_of_its
 /// The same of a child that waits between two tries.
 #[tokio::test(start_paused = true)]
 async fn c063_a_child_that_waits_for_its_next_try_is_restarting_until_it_is_stopped() {
-    for (strategy, c) in [(Strategy::OneForOne, "c 1"), (Strategy::RestForOne, "c stopped")] {
+    for (strategy, c, after) in
+        [(Strategy::OneForOne, "c 1", "c 1"), (Strategy::RestForOne, "c waiting", "c stopped")]
+    {
         let log = Log::default();
         let failing = unit_that("b", &log, |n| if n == 2 { Begin::Fail } else { Begin::Well });
         let failing = failing.backoff(Backoff::new(10 * SECOND, 100 * SECOND));
@@ -257,9 +259,9 @@ async fn c063_a_child_that_waits_for_its_next_try_is_restarting_until_it_is_stop
         assert!(matches!(again.why, NotStarted::AlreadyPresent), "{again}");
         supervisor.terminate_child("b").await.expect("it is stopped");
         sleep(1_000 * SECOND).await;
-        assert_eq!(shape(supervisor).await, ["a 1", "b stopped", c], "{strategy:?}");
+        assert_eq!(shape(supervisor).await, ["a 1", "b stopped", after], "{strategy:?}");
         supervisor.restart_child("b").await.expect("it starts");
-        assert_eq!(shape(supervisor).await, ["a 1", "b 3", c], "{strategy:?}");
+        assert_eq!(shape(supervisor).await, ["a 1", "b 3", after], "{strategy:?}");
         assert_eq!(Totals::of(&system).restarts, 2, "{strategy:?}: by hand does not count");
         assert!(app.shutdown().await.is_clean());
     }

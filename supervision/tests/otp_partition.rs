@@ -158,7 +158,7 @@ async fn callers_are_answered_or_told_while_partitions_come_and_go() {
                     tokio::task::yield_now().await;
                     match address.call(Msg::Incarnation).await {
                         Ok(_) => answered += 1,
-                        Err(CallError::Closed(_) | CallError::Ended(_)) => {}
+                        Err(CallError::Closed(_) | CallError::Ended(_, _)) => {}
                         Err(error) => panic!("neither answered nor told: {error}"),
                     }
                 }

@@ -117,7 +117,7 @@ async fn a_child_that_is_stopped_while_it_waits_for_its_restart_is_not_resurrect
             ChildState::Restarting
         );
         app.supervisor().terminate_child("b").await.expect("it is stopped");
-        assert!(matches!(caller.await.expect("it ends well"), Err(CallError::Ended(_))), "it is told");
+        assert!(matches!(caller.await.expect("it ends well"), Err(CallError::Ended(_, _))), "it is told");
         assert!(address.cast(crash()).is_err(), "nobody is due");
         tokio::time::sleep(HOUR).await;
         let children = app.supervisor().which_children().await.expect("it lives");
@@ -252,7 +252,10 @@ async fn a_child_that_was_brought_goes_with_its_supervisor_and_one_of_its_spec_s
         // It may be in its handler for five seconds when it is told to stop.
         tokio::time::sleep(6 * SECOND).await;
         assert!(handle.handle().pid().is_none(), "it waits for its restart");
-        assert!(matches!(waits.await.expect("it ends well"), Err(CallError::Ended(_))), "who waits is told");
+        assert!(
+            matches!(waits.await.expect("it ends well"), Err(CallError::Ended(_, _))),
+            "who waits is told"
+        );
         assert!(goes.cast(crash()).is_err() && below_it.cast(crash()).is_err(), "nobody is due");
         assert!(system.whereis(TAKEN).is_err(), "its name is free");
         let next = stays.call(Msg::Incarnation).timeout(2 * MINUTE).await;

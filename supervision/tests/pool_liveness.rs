@@ -65,13 +65,17 @@ async fn a_job_that_hangs_every_worker_is_dead_in_the_end_and_one_that_must_not_
     running.close().await;
 }
 
-/// A pool whose workers may be at a job for 50 ms, and are given up when they have not died in as much after they were killed.
-async fn impatient(pool: (Hands, support::Journal)) -> Running {
-    let (pool, journal) = pool;
-    let pool = pool.handler_deadline(ms(50)).shutdown(Shutdown::Timeout(ms(10))).abandon_after(ms(50));
+/// A pool whose workers are abandoned 50 ms after they were killed. They may take as long as they like for a job.
+async fn hurried((pool, journal): (Hands, support::Journal)) -> Running {
+    let pool = pool.shutdown(Shutdown::Timeout(ms(10))).abandon_after(ms(50));
     let (system, handle) = (System::new(), pool.handle());
     let app = pool.start(&system).await.expect("it starts");
     Running { system, app, pool: handle, journal }
+}
+
+/// A pool as above whose workers may be at a job for 200 ms.
+async fn impatient((pool, journal): (Hands, support::Journal)) -> Running {
+    hurried((pool.handler_deadline(ms(200)), journal)).await
 }
 
 #[test]
@@ -98,7 +102,8 @@ fn a_worker_that_never_awaits_is_abandoned_its_job_done_by_another_and_what_it_s
 #[test]
 fn to_stop_now_does_not_wait_for_workers_that_never_await() {
     on_threads(4, async {
-        let running = impatient(hands(2)).await;
+        // Without a deadline: both are to be at their first attempt at once, however long it takes to get there.
+        let running = hurried(hands(2)).await;
         let (first, _go) = blocking(1);
         let (second, _go_too) = blocking(2);
         let stuck = [running.submit(first), running.submit(second)];

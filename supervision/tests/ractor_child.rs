@@ -65,7 +65,7 @@ async fn a_caller_whose_message_nobody_will_handle_is_told_why() {
         tokio::task::yield_now().await;
         address.kill().expect("it lives");
     });
-    assert!(matches!(call, Err(CallError::Ended(ExitReason::Killed))), "{call:?}");
+    assert!(matches!(call, Err(CallError::Ended(ExitReason::Killed, _))), "{call:?}");
     assert!(app.shutdown().await.is_clean());
 }
 

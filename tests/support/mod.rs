@@ -42,6 +42,8 @@ pub enum Habit {
     HangsFrom(u32),
     /// It takes so long to stop.
     Lingers(Duration),
+    /// Its `terminate` never returns, and sets no timer.
+    NeverStops,
 }
 
 pub struct Unit(Args);
@@ -86,6 +88,9 @@ impl Actor for Unit {
         if let Habit::Lingers(time) = self.0.habit {
             // Of paused time, as every test has it that lets a unit linger.
             tokio::time::sleep(time).await;
+        }
+        if self.0.habit == Habit::NeverStops {
+            std::future::pending::<()>().await;
         }
         self.0.log.note(format!("stop {}", self.0.id));
     }

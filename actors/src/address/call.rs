@@ -10,13 +10,14 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
-use super::errors::CallError;
+use super::errors::{CallError, Unsent};
 use super::reply::Reply;
 use super::send::Entry;
+use crate::clock::{NoTimers, later, sleep_until};
 use crate::foreign::{Guarded, ignore_panic};
-use crate::mailbox::Fate;
+use crate::mailbox::{Fate, Refused, WaitsFor};
 use crate::process::Process;
-use crate::system::{Alarm, Alarms, Struck};
+use crate::system::{TimeoutId, TimeoutState, TimerWheel};
 
 /// How long a call waits unless told otherwise; OTP's choice.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,8 +38,7 @@ impl<'a, M: Send + 'static, T, F: FnOnce(Reply<T>) -> M> Call<'a, M, T, F> {
 
     /// Waits at most so long, for room in the mailbox and for the answer together.
     ///
-    /// A timeout of a second or more is kept by a coarse clock that all calls share: it strikes up to 30 ms late, and never
-    /// early.
+    /// It is read from tokio's clock: it strikes when a timer of tokio would, and never early, also under load.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -67,8 +67,7 @@ where
             sequence: None,
             answer: Guarded::new(answer),
             answer_lost: false,
-            timeout: self.timeout,
-            timer: None,
+            timer: self.timeout.map_or(Timer::Never, Timer::NotBegun),
         }
     }
 }
@@ -79,37 +78,49 @@ impl<M: Send + 'static, T, F> fmt::Debug for Call<'_, M, T, F> {
     }
 }
 
-/// From this on, a few ticks of the coarse clock do not matter.
-const LONG: Duration = Duration::from_secs(1);
-
-/// What tells a call that its time is up.
+/// What wakes a call when its time is up.
 enum Timer {
-    /// The runtime's own: exact, and dear.
+    /// There is no timeout.
+    Never,
+    /// The call was not made yet.
+    NotBegun(Duration),
+    /// A timer of tokio.
     Exact(Pin<Box<Sleep>>),
-    /// The clock that all calls of the system share.
-    Coarse(Alarm),
+    /// The timer wheel, which costs less than a timer of tokio as long as the answer comes early.
+    Wheel(TimeoutId),
 }
 
 impl Timer {
-    /// Begins to wait; none if the time is up at once.
-    fn begin(timeout: Duration, alarms: Option<&Arc<Alarms>>, cx: &mut Context<'_>) -> Option<Self> {
-        let alarm = alarms.filter(|_| timeout >= LONG).and_then(|alarms| alarms.set(timeout, cx.waker()));
-        match alarm {
-            Some(alarm) => Some(Self::Coarse(alarm)),
-            None => Self::Exact(Box::pin(tokio::time::sleep(timeout))).poll(timeout, alarms, cx),
-        }
+    /// Begins to wait, if it has not begun. Returns `true` if it has just begun and will wake the task without another poll.
+    fn begin(&mut self, wheel: Option<&Arc<TimerWheel>>, cx: &Context<'_>) -> Result<bool, NoTimers> {
+        let Self::NotBegun(timeout) = *self else { return Ok(false) };
+        let id = wheel.and_then(|wheel| wheel.set(timeout, cx.waker()));
+        *self = match id {
+            Some(id) => Self::Wheel(id),
+            None => Self::Exact(sleep_until(later(timeout))?),
+        };
+        Ok(matches!(self, Self::Wheel(_)))
     }
 
-    /// None when the time is up.
-    fn poll(self, timeout: Duration, alarms: Option<&Arc<Alarms>>, cx: &mut Context<'_>) -> Option<Self> {
-        match (self, alarms) {
-            (Self::Exact(mut sleep), _) => sleep.as_mut().poll(cx).is_pending().then_some(Self::Exact(sleep)),
-            (Self::Coarse(alarm), Some(alarms)) => match alarms.look(&alarm, cx.waker()) {
-                Struck::No => Some(Self::Coarse(alarm)),
-                Struck::Lost => Self::begin(timeout, None, cx),
-                Struck::Yes => None,
-            },
-            (Self::Coarse(_), None) => None,
+    /// Completes when the time is up.
+    fn poll(&mut self, wheel: Option<&Arc<TimerWheel>>, cx: &mut Context<'_>) -> Poll<()> {
+        if let (Self::Wheel(id), Some(wheel)) = (&*self, wheel) {
+            match wheel.poll(id, cx.waker()) {
+                TimeoutState::Pending => return Poll::Pending,
+                TimeoutState::Elapsed => return Poll::Ready(()),
+                TimeoutState::Detached => {
+                    let exact = sleep_until(id.deadline());
+                    wheel.cancel(id);
+                    // There were timers when the call began. If there are none now, its time is up.
+                    let Ok(exact) = exact else { return Poll::Ready(()) };
+                    *self = Self::Exact(exact);
+                }
+            }
+        }
+        match self {
+            Self::Never | Self::NotBegun(_) => Poll::Pending,
+            Self::Exact(sleep) => sleep.as_mut().poll(cx),
+            Self::Wheel(_) => Poll::Ready(()),
         }
     }
 }
@@ -127,17 +138,17 @@ pub struct CallFuture<'a, M: Send + 'static, T> {
     /// Holds an answer that came when the caller had given up.
     answer: Guarded<oneshot::Receiver<T>>,
     answer_lost: bool,
-    timeout: Option<Duration>,
-    timer: Option<Timer>,
+    timer: Timer,
 }
 
 impl<M: Send + 'static, T> CallFuture<'_, M, T> {
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, CallError<M>>> {
+        let is_sent = self.sequence.is_some();
         let sequence = match self.sequence {
             Some(sequence) => sequence,
-            None => match self.entry.poll(&self.process.queue, cx.waker()) {
+            None => match self.entry.poll(self.process, WaitsFor::Answer, cx.waker()) {
                 Poll::Ready(Ok(sequence)) => *self.sequence.insert(sequence),
-                Poll::Ready(Err(message)) => return Poll::Ready(Err(CallError::Closed(message))),
+                Poll::Ready(Err(refused)) => return Poll::Ready(Err(self.refused(refused))),
                 Poll::Pending => return Poll::Pending,
             },
         };
@@ -145,34 +156,65 @@ impl<M: Send + 'static, T> CallFuture<'_, M, T> {
             match Pin::new(&mut *self.answer).poll(cx) {
                 Poll::Ready(Ok(answer)) => return Poll::Ready(Ok(answer)),
                 Poll::Ready(Err(_)) => self.answer_lost = true,
+                // Woken for nothing, perhaps because the actor has gone down.
+                Poll::Pending if is_sent && self.process.waits_for_this_task() => {
+                    return Poll::Ready(Err(CallError::Deadlock(self.process.target::<M>())));
+                }
                 Poll::Pending => return Poll::Pending,
             }
         }
         // The reply is gone, which says nothing yet: a handler that is about to fail has dropped it just so. What became
         // of the message tells.
+        let target = || self.process.target::<M>();
         match self.process.queue.fate(sequence, cx.waker()) {
             Fate::Open => Poll::Pending,
-            Fate::Handled => Poll::Ready(Err(CallError::ReplyDropped)),
-            Fate::Dropped => Poll::Ready(Err(CallError::Dropped)),
-            Fate::Lost(reason) => Poll::Ready(Err(CallError::Ended(reason))),
+            Fate::Handled => Poll::Ready(Err(CallError::ReplyDropped(target()))),
+            Fate::Dropped => Poll::Ready(Err(CallError::Dropped(target()))),
+            Fate::Lost(reason) => Poll::Ready(Err(CallError::Ended(reason, target()))),
         }
     }
 
     fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<CallError<M>> {
-        let Some(timeout) = self.timeout else { return Poll::Pending };
-        let alarms = self.process.home().map(|home| home.system.alarms());
-        self.timer = match self.timer.take() {
-            Some(timer) => timer.poll(timeout, alarms, cx),
-            None => Timer::begin(timeout, alarms, cx),
-        };
-        if self.timer.is_some() {
+        if self.timer.poll(wheel(self.process), cx).is_pending() {
             return Poll::Pending;
         }
         Poll::Ready(match self.entry.turn_back(&self.process.queue) {
-            Some(message) => CallError::NoRoom(message),
-            None => CallError::TimedOut,
+            Some(message) => CallError::NoRoom(self.unsent(message)),
+            None => CallError::TimedOut(self.process.target::<M>()),
         })
     }
+
+    /// Begins to count the time, before anything is sent: without timers, nothing is.
+    fn begin_timeout(&mut self, cx: &Context<'_>) -> Result<bool, CallError<M>> {
+        let begun = self.timer.begin(wheel(self.process), cx);
+        begun.or_else(|NoTimers| {
+            match self.entry.turn_back(&self.process.queue).map(|back| self.unsent(back)) {
+                Some(unsent) if self.process.queue.is_closed() => Err(CallError::Closed(unsent)),
+                Some(unsent) => Err(CallError::NoTimers(unsent)),
+                // It has not begun, so nothing was sent.
+                None => Ok(false),
+            }
+        })
+    }
+
+    #[cold]
+    fn refused(&self, refused: Refused<M>) -> CallError<M> {
+        match refused {
+            Refused::Closed(message) => CallError::Closed(self.unsent(message)),
+            Refused::WouldDeadlock(message) => CallError::WouldDeadlock(self.unsent(message)),
+            // Whoever waits for room is not refused for want of it.
+            Refused::Full(message) => CallError::NoRoom(self.unsent(message)),
+        }
+    }
+
+    fn unsent(&self, message: M) -> Unsent<M> {
+        Unsent::new(message, self.process.target::<M>())
+    }
+}
+
+/// The timer wheel that all calls of the system share.
+fn wheel<M: Send + 'static>(process: &Process<M>) -> Option<&Arc<TimerWheel>> {
+    process.home().map(|home| home.system.timeouts())
 }
 
 impl<M: Send + 'static, T> Unpin for CallFuture<'_, M, T> {}
@@ -181,9 +223,13 @@ impl<M: Send + 'static, T> Future for CallFuture<'_, M, T> {
     type Output = Result<T, CallError<M>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let has_just_begun = match self.begin_timeout(cx) {
+            Ok(has_just_begun) => has_just_begun,
+            Err(error) => return Poll::Ready(Err(error)),
+        };
         match self.poll_answer(cx) {
-            Poll::Ready(result) => Poll::Ready(result),
-            Poll::Pending => self.poll_timeout(cx).map(Err),
+            Poll::Pending if !has_just_begun => self.poll_timeout(cx).map(Err),
+            polled => polled,
         }
     }
 }
@@ -191,8 +237,11 @@ impl<M: Send + 'static, T> Future for CallFuture<'_, M, T> {
 impl<M: Send + 'static, T> Drop for CallFuture<'_, M, T> {
     fn drop(&mut self) {
         ignore_panic(|| drop(self.entry.turn_back(&self.process.queue)));
-        if let (Some(Timer::Coarse(alarm)), Some(home)) = (&self.timer, self.process.home()) {
-            home.system.alarms().take_back(alarm);
+        if let (Timer::Wheel(id), Some(wheel)) = (&self.timer, wheel(self.process)) {
+            wheel.cancel(id);
+        }
+        if let (true, Some(sequence)) = (self.answer_lost, self.sequence) {
+            self.process.queue.forget_fate(sequence);
         }
     }
 }

@@ -19,6 +19,10 @@ impl Handle {
     /// that is sent after this returns is handled before the suspension. To suspend twice is to suspend once, and the next
     /// incarnation is not suspended.
     ///
+    /// A supervisor deals with nothing but a stop or a kill then: children that end are restarted
+    /// when it is resumed. A task is not polled. A stop resumes either, so that it can come to its
+    /// end.
+    ///
     /// # Errors
     ///
     /// [`NoProcess`] if no incarnation lives.
@@ -42,7 +46,8 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// See [`InspectError`].
+    /// See [`InspectError`]. Supervisors, tasks and ractor actors offer no state:
+    /// [`NotOffered`](InspectError::NotOffered).
     ///
     /// # Cancel safety
     ///

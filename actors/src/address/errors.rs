@@ -1,128 +1,318 @@
-//! What can go wrong on the way to an actor. One small type per operation; what was not sent comes back in it.
+//! What can go wrong on the way to an actor. What was not sent comes back in the error.
 
 use std::error::Error;
 use std::fmt;
 
+use crate::carried::{Carried, CarriesValue};
 use crate::exit::ExitReason;
+use crate::process::Target;
 
-/// Why [`cast`](crate::Address::cast) did not send a message, with the message.
-#[derive(Clone, Copy, Eq, PartialEq)]
+/// A message that was not sent, and the actor that it was meant for.
+#[derive(Clone, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Unsent<M> {
+    /// The message.
+    pub message: M,
+    /// The actor, and the type of the message.
+    pub target: Target,
+}
+
+impl<M> Unsent<M> {
+    pub(crate) const fn new(message: M, target: Target) -> Self {
+        Self { message, target }
+    }
+
+    fn into_bare(self) -> Unsent<()> {
+        Unsent::new((), self.target)
+    }
+}
+
+impl<M> fmt::Debug for Unsent<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unsent").field("target", &self.target).finish_non_exhaustive()
+    }
+}
+
+/// Why [`cast`](crate::Address::cast), [`send`](crate::Address::send), [`try_reserve`](crate::Address::try_reserve) or
+/// [`reserve`](crate::Address::reserve) did not send a message or keep a place. With the message.
+///
+/// `cast` and `try_reserve` end with the first two only.
+#[derive(Clone, Eq, PartialEq)]
+#[non_exhaustive]
 pub enum SendError<M> {
-    /// The mailbox is full. It may have room again soon.
-    Full(M),
-    /// Nobody serves the actor and nobody is due to.
-    Closed(M),
+    /// The mailbox is full, and stayed so for as long as the send was to wait. It may have room again soon.
+    Full(Unsent<M>),
+    /// The actor is not running, and is not about to start.
+    Closed(Unsent<M>),
+    /// The send would wait for the code that makes it: a handler waits for room in the mailbox of its own actor, or an init for room
+    /// in that of an actor that is down and is started only when that init has returned.
+    WouldDeadlock(Unsent<M>),
+    /// The send has a deadline, and there are no timers here: no tokio runtime, or one without `enable_time`.
+    NoTimers(Unsent<M>),
 }
 
 impl<M> SendError<M> {
-    /// The message that was not sent.
+    /// Returns the message that was not sent.
     pub fn into_inner(self) -> M {
+        self.into_unsent().message
+    }
+
+    /// Returns the actor, and the type of the message.
+    pub const fn target(&self) -> &Target {
         match self {
-            Self::Full(message) | Self::Closed(message) => message,
+            Self::Full(unsent)
+            | Self::Closed(unsent)
+            | Self::WouldDeadlock(unsent)
+            | Self::NoTimers(unsent) => &unsent.target,
+        }
+    }
+
+    fn into_unsent(self) -> Unsent<M> {
+        match self {
+            Self::Full(unsent)
+            | Self::Closed(unsent)
+            | Self::WouldDeadlock(unsent)
+            | Self::NoTimers(unsent) => unsent,
+        }
+    }
+
+    /// Returns the same error about another message.
+    fn map<N>(self, other: impl FnOnce(Unsent<M>) -> Unsent<N>) -> SendError<N> {
+        match self {
+            Self::Full(unsent) => SendError::Full(other(unsent)),
+            Self::Closed(unsent) => SendError::Closed(other(unsent)),
+            Self::WouldDeadlock(unsent) => SendError::WouldDeadlock(other(unsent)),
+            Self::NoTimers(unsent) => SendError::NoTimers(other(unsent)),
         }
     }
 }
 
 impl<M> fmt::Debug for SendError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Full(_) => "Full(..)",
-            Self::Closed(_) => "Closed(..)",
-        })
+        let kind = match self {
+            Self::Full(_) => "Full",
+            Self::Closed(_) => "Closed",
+            Self::WouldDeadlock(_) => "WouldDeadlock",
+            Self::NoTimers(_) => "NoTimers",
+        };
+        f.debug_tuple(kind).field(self.target()).finish()
     }
 }
 
 impl<M> fmt::Display for SendError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Full(_) => "the mailbox is full",
-            Self::Closed(_) => CLOSED,
-        })
+        let target = self.target();
+        match self {
+            Self::Full(_) => write!(f, "the mailbox of {target} is full")?,
+            Self::Closed(_) => closed(f, target)?,
+            Self::WouldDeadlock(_) => write!(f, "a send to {target} would wait for itself")?,
+            Self::NoTimers(_) => write!(f, "a send with a deadline to {target} needs tokio's timers")?,
+        }
+        message_type(f, target)
     }
 }
 
-impl<M> Error for SendError<M> {}
+impl<M: 'static> Error for SendError<M> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Carried::by::<Self>()
+    }
+}
 
-/// Why [`send`](crate::Address::send) did not send a message: nobody serves the actor and nobody is due to. With the message.
-#[derive(Clone, Copy, Eq, PartialEq)]
-pub struct Closed<M>(pub M);
+impl<M: 'static> CarriesValue for SendError<M> {
+    type Bare = SendError<()>;
+
+    fn into_bare(self) -> SendError<()> {
+        self.map(Unsent::into_bare)
+    }
+}
+
+impl SendError<()> {
+    /// Returns the same error about a message for which no place was kept.
+    pub(super) fn with<N>(self, message: N) -> SendError<N> {
+        self.map(|unsent| Unsent::new(message, unsent.target.of::<N>()))
+    }
+}
+
+/// Why a [`Permit`](crate::Permit) did not send a message: the actor is not running any more. With the message.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Closed<M>(pub Unsent<M>);
+
+impl<M> Closed<M> {
+    /// Returns the message that was not sent.
+    pub fn into_inner(self) -> M {
+        self.0.message
+    }
+}
 
 impl<M> fmt::Debug for Closed<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Closed(..)")
+        f.debug_tuple("Closed").field(&self.0.target).finish()
     }
 }
 
 impl<M> fmt::Display for Closed<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(CLOSED)
+        closed(f, &self.0.target)?;
+        message_type(f, &self.0.target)
     }
 }
 
-impl<M> Error for Closed<M> {}
+impl<M: 'static> Error for Closed<M> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Carried::by::<Self>()
+    }
+}
 
-const CLOSED: &str = "the actor has ended for good";
+impl<M: 'static> CarriesValue for Closed<M> {
+    type Bare = Closed<()>;
+
+    fn into_bare(self) -> Closed<()> {
+        Closed(self.0.into_bare())
+    }
+}
+
+fn closed(f: &mut fmt::Formatter<'_>, target: &Target) -> fmt::Result {
+    write!(f, "{target} {}", if target.is_gone() { "has ended for good" } else { "is not running" })
+}
+
+fn message_type(f: &mut fmt::Formatter<'_>, target: &Target) -> fmt::Result {
+    write!(f, " (message type {})", target.message_type())
+}
 
 /// Why a [`call`](crate::Address::call) has no answer; with the message if it was not sent.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum CallError<M> {
     /// The mailbox had no room within the time that the call was given.
-    NoRoom(M),
-    /// Nobody serves the actor and nobody is due to.
-    Closed(M),
+    NoRoom(Unsent<M>),
+    /// The actor is not running, and is not about to start.
+    Closed(Unsent<M>),
+    /// The call would wait for the code that makes it: an actor calls itself in one of its handlers, or an init calls an actor
+    /// that is down and is started only when that init has returned.
+    WouldDeadlock(Unsent<M>),
+    /// The call has a timeout, and there are no timers here: no tokio runtime, or one without `enable_time`.
+    NoTimers(Unsent<M>),
+    /// The message was sent, and then the actor went down and is started again only when the init that waits for its answer has
+    /// returned. The message still waits for the next incarnation; nobody will see the answer.
+    Deadlock(Target),
     /// The message was sent, and no answer came in time. It may still be handled; nobody will see the answer.
-    TimedOut,
+    TimedOut(Target),
     /// The message was sent, and went down with the incarnation that ended so, or with the mailbox.
-    Ended(ExitReason),
+    Ended(ExitReason, Target),
     /// The message was sent, and dropped to make room for newer ones: the mailbox is [set so](crate::Overflow).
-    Dropped,
+    Dropped(Target),
     /// The message was sent, and its handler dropped the [`Reply`](crate::Reply) without an answer.
-    ReplyDropped,
+    ReplyDropped(Target),
 }
 
 impl<M> CallError<M> {
-    /// The message, if it was not sent.
+    /// Returns the message, if it was not sent.
     pub fn into_inner(self) -> Option<M> {
         match self {
-            Self::NoRoom(message) | Self::Closed(message) => Some(message),
-            Self::TimedOut | Self::Ended(_) | Self::Dropped | Self::ReplyDropped => None,
+            Self::NoRoom(unsent)
+            | Self::Closed(unsent)
+            | Self::WouldDeadlock(unsent)
+            | Self::NoTimers(unsent) => Some(unsent.message),
+            _ => None,
+        }
+    }
+
+    /// Returns the actor, and the type of the message.
+    pub const fn target(&self) -> &Target {
+        match self {
+            Self::NoRoom(unsent)
+            | Self::Closed(unsent)
+            | Self::WouldDeadlock(unsent)
+            | Self::NoTimers(unsent) => &unsent.target,
+            Self::Deadlock(target)
+            | Self::TimedOut(target)
+            | Self::Ended(_, target)
+            | Self::Dropped(target)
+            | Self::ReplyDropped(target) => target,
+        }
+    }
+
+    /// Returns `true` if the message was not sent, so that the error carries it.
+    const fn is_unsent(&self) -> bool {
+        matches!(self, Self::NoRoom(_) | Self::Closed(_) | Self::WouldDeadlock(_) | Self::NoTimers(_))
+    }
+
+    /// Returns the same error about another message.
+    fn map<N>(self, other: impl FnOnce(Unsent<M>) -> Unsent<N>) -> CallError<N> {
+        match self {
+            Self::NoRoom(unsent) => CallError::NoRoom(other(unsent)),
+            Self::Closed(unsent) => CallError::Closed(other(unsent)),
+            Self::WouldDeadlock(unsent) => CallError::WouldDeadlock(other(unsent)),
+            Self::NoTimers(unsent) => CallError::NoTimers(other(unsent)),
+            Self::Deadlock(target) => CallError::Deadlock(target),
+            Self::TimedOut(target) => CallError::TimedOut(target),
+            Self::Ended(reason, target) => CallError::Ended(reason, target),
+            Self::Dropped(target) => CallError::Dropped(target),
+            Self::ReplyDropped(target) => CallError::ReplyDropped(target),
         }
     }
 }
 
 impl<M> fmt::Debug for CallError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoRoom(_) => f.write_str("NoRoom(..)"),
-            Self::Closed(_) => f.write_str("Closed(..)"),
-            Self::TimedOut => f.write_str("TimedOut"),
-            Self::Ended(reason) => f.debug_tuple("Ended").field(reason).finish(),
-            Self::Dropped => f.write_str("Dropped"),
-            Self::ReplyDropped => f.write_str("ReplyDropped"),
-        }
+        let kind = match self {
+            Self::NoRoom(_) => "NoRoom",
+            Self::Closed(_) => "Closed",
+            Self::WouldDeadlock(_) => "WouldDeadlock",
+            Self::NoTimers(_) => "NoTimers",
+            Self::Deadlock(_) => "Deadlock",
+            Self::TimedOut(_) => "TimedOut",
+            Self::Ended(reason, target) => {
+                return f.debug_tuple("Ended").field(reason).field(target).finish();
+            }
+            Self::Dropped(_) => "Dropped",
+            Self::ReplyDropped(_) => "ReplyDropped",
+        };
+        f.debug_tuple(kind).field(self.target()).finish()
     }
 }
 
 impl<M> fmt::Display for CallError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let target = self.target();
         match self {
-            Self::NoRoom(_) => f.write_str("the mailbox had no room in time"),
-            Self::Closed(_) => f.write_str(CLOSED),
-            Self::TimedOut => f.write_str("no answer in time"),
-            Self::Ended(reason) => write!(f, "the actor ended: {reason}"),
-            Self::Dropped => f.write_str("the message was dropped to make room for newer ones"),
-            Self::ReplyDropped => f.write_str("the actor dropped the reply"),
+            Self::NoRoom(_) => write!(f, "the mailbox of {target} had no room in time")?,
+            Self::Closed(_) => closed(f, target)?,
+            Self::WouldDeadlock(_) | Self::Deadlock(_) => {
+                write!(f, "a call of {target} would wait for itself")?
+            }
+            Self::NoTimers(_) => write!(f, "a call of {target} with a timeout needs tokio's timers")?,
+            Self::TimedOut(_) => write!(f, "{target} did not answer in time")?,
+            Self::Ended(reason, _) => return ended(f, target, reason),
+            Self::Dropped(_) => write!(f, "{target} dropped the message to make room for newer ones")?,
+            Self::ReplyDropped(_) => write!(f, "{target} dropped the reply")?,
+        }
+        message_type(f, target)
+    }
+}
+
+/// The reason comes last, because it may be long.
+fn ended(f: &mut fmt::Formatter<'_>, target: &Target, reason: &ExitReason) -> fmt::Result {
+    write!(f, "{target} ended")?;
+    message_type(f, target)?;
+    write!(f, ": {reason}")
+}
+
+impl<M: 'static> Error for CallError<M> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Ended(reason, _) => reason.error().map(|error| error as &(dyn Error + 'static)),
+            _ if self.is_unsent() => Carried::by::<Self>(),
+            _ => None,
         }
     }
 }
 
-impl<M> Error for CallError<M> {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Ended(reason) => reason.error().map(|error| error as &(dyn Error + 'static)),
-            _ => None,
-        }
+impl<M: 'static> CarriesValue for CallError<M> {
+    type Bare = CallError<()>;
+
+    fn into_bare(self) -> CallError<()> {
+        self.map(Unsent::into_bare)
     }
 }
 

@@ -13,6 +13,7 @@ use crate::exit::ExitReason;
 use crate::mailbox::Hook;
 use crate::order::{Exit, Order, Sender};
 use crate::pid::Pid;
+use crate::process::{poke_awaited, set_awaited, set_supervisor};
 use crate::system::System;
 use crate::untyped::{AnyProcess, ProcessState};
 
@@ -122,6 +123,23 @@ impl Handle {
     #[must_use]
     pub fn outage(&self) -> Option<Outage> {
         self.0.outage().map(|(reason, retry_in)| Outage { reason, retry_in })
+    }
+
+    /// Sets the actor that starts this one. For supervisors: an init of another child that waits for this one while it is down,
+    /// and is started only after that init, gets an error.
+    pub fn set_supervisor(&self, supervisor: &Self) {
+        set_supervisor(&*self.0, Arc::downgrade(&supervisor.0));
+    }
+
+    /// Sets the child whose start this actor waits for before it starts any other, if there is one. For supervisors.
+    pub fn set_awaited_child(&self, child: Option<&Self>) {
+        set_awaited(&*self.0, child.map(|child| Arc::downgrade(&child.0)));
+    }
+
+    /// Has the child whose start this actor waits for look again at what it waits for itself. For supervisors: another child has
+    /// ended.
+    pub fn wake_awaited_child(&self) {
+        poke_awaited(&*self.0);
     }
 
     /// The live incarnation, if there is one.

@@ -14,7 +14,7 @@ mod typed;
 mod weak;
 
 pub use call::{Call, CallFuture};
-pub use errors::{CallError, Closed, InspectError, NoProcess, SendError};
+pub use errors::{CallError, Closed, InspectError, NoProcess, SendError, Unsent};
 pub use handle::{CloseHook, Handle, Outage};
 pub use info::ProcessInfo;
 pub use monitor::Monitor;

@@ -7,7 +7,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::errors::{Closed, SendError};
+use super::errors::{Closed, SendError, Unsent};
+use super::send::unsent;
 use super::typed::Address;
 use crate::mailbox::{Outcome, Refused};
 use crate::process::Process;
@@ -17,12 +18,15 @@ use crate::process::Process;
 /// The place belongs to the actor and not to an incarnation: it outlives a restart. It counts towards the capacity, and says nothing
 /// about the order: the message stands where it is when it is sent.
 #[must_use = "a place that is not used is given back"]
-pub struct Permit<M: Send + 'static>(Option<Arc<Process<M>>>);
+pub struct Permit<M: Send + 'static> {
+    process: Arc<Process<M>>,
+    is_used: bool,
+}
 
 impl<M: Send + 'static> Permit<M> {
     /// For a place that was just taken.
     pub(super) const fn new(process: Arc<Process<M>>) -> Self {
-        Self(Some(process))
+        Self { process, is_used: false }
     }
 
     /// Puts a message into the place. Never waits, and never finds the mailbox full.
@@ -31,27 +35,24 @@ impl<M: Send + 'static> Permit<M> {
     ///
     /// [`Closed`] if by now nobody serves the actor and nobody is due to.
     pub fn send(mut self, message: M) -> Result<(), Closed<M>> {
-        match self.0.take() {
-            Some(process) => process.queue.fill(message).map(drop).map_err(Closed),
-            // Taken only here, and this takes the permit itself.
-            None => Err(Closed(message)),
-        }
+        self.is_used = true;
+        let sent = self.process.queue.fill(message);
+        sent.map(drop).map_err(|message| Closed(Unsent::new(message, self.process.target::<M>())))
     }
 
     /// The same for a message that cannot be given back: it goes to the dead letters.
     pub(super) fn send_or_bury(mut self, message: M) {
-        if let Some(process) = self.0.take() {
-            if let Err(message) = process.queue.fill(message) {
-                process.bury_unsent(message);
-            }
+        self.is_used = true;
+        if let Err(message) = self.process.queue.fill(message) {
+            self.process.bury_unsent(message);
         }
     }
 }
 
 impl<M: Send + 'static> Drop for Permit<M> {
     fn drop(&mut self) {
-        if let Some(process) = &self.0 {
-            process.queue.give_back();
+        if !self.is_used {
+            self.process.queue.give_back();
         }
     }
 }
@@ -71,8 +72,7 @@ impl<M: Send + 'static> Address<M> {
     pub fn try_reserve(&self) -> Result<Permit<M>, SendError<()>> {
         match self.process().queue.try_reserve() {
             Ok(()) => Ok(Permit::new(self.process().clone())),
-            Err(Refused::Full(())) => Err(SendError::Full(())),
-            Err(Refused::Closed(())) => Err(SendError::Closed(())),
+            Err(refused) => Err(unsent(self.process(), refused)),
         }
     }
 
@@ -84,7 +84,7 @@ impl<M: Send + 'static> Address<M> {
     ///
     /// # Errors
     ///
-    /// [`Closed`] if nobody serves the actor and nobody is due to.
+    /// As of [`send`](Self::send).
     ///
     /// # Examples
     ///
@@ -125,22 +125,27 @@ enum State {
 }
 
 impl<M: Send + 'static> Future for Reserving<'_, M> {
-    type Output = Result<Permit<M>, Closed<()>>;
+    type Output = Result<Permit<M>, SendError<()>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let queue = &self.process.queue;
+        let (process, queue) = (self.process, &self.process.queue);
+        let is_circular = || process.waits_for_this_task();
         let reserved = match mem::replace(&mut self.state, State::Done) {
-            State::New => match queue.reserve_or_join(cx.waker()) {
-                Some(Ok(())) => true,
-                Some(Err(ticket)) => {
+            State::New => match queue.reserve_or_join(is_circular, cx.waker()) {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(ticket)) => {
                     self.state = State::InLine(ticket);
                     return Poll::Pending;
                 }
-                None => false,
+                Err(refused) => Err(refused),
             },
             State::InLine(ticket) => match queue.collect(ticket, cx.waker()) {
-                Some(Outcome::Reserved) => true,
-                Some(Outcome::Refused(_) | Outcome::Accepted(_)) => false,
+                Some(Outcome::Reserved) => Ok(()),
+                Some(Outcome::Refused(_) | Outcome::Accepted(_)) => Err(Refused::Closed(())),
+                None if is_circular() => {
+                    queue.leave_place(ticket);
+                    Err(Refused::WouldDeadlock(()))
+                }
                 None => {
                     self.state = State::InLine(ticket);
                     return Poll::Pending;
@@ -149,7 +154,10 @@ impl<M: Send + 'static> Future for Reserving<'_, M> {
             // Polled again after it was ready: there is nothing more to come.
             State::Done => return Poll::Pending,
         };
-        Poll::Ready(if reserved { Ok(Permit::new(self.process.clone())) } else { Err(Closed(())) })
+        Poll::Ready(match reserved {
+            Ok(()) => Ok(Permit::new(self.process.clone())),
+            Err(refused) => Err(unsent(self.process, refused)),
+        })
     }
 }
 

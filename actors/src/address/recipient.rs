@@ -5,11 +5,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::errors::{Closed, SendError};
+use super::errors::SendError;
 use super::handle::Handle;
 use super::permit::Permit;
+use super::send::unsent;
 use super::typed::Address;
-use crate::mailbox::Refused;
 
 /// Reaches an actor that understands `N`, whatever else it understands, and whatever its type: the actor's own message is made
 /// [`From`] it.
@@ -59,7 +59,7 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 trait Receive<N>: Send + Sync {
     fn cast(&self, part: N) -> Result<(), SendError<N>>;
-    fn send(&self, part: N) -> Boxed<'_, Result<(), Closed<N>>>;
+    fn send(&self, part: N) -> Boxed<'_, Result<(), SendError<N>>>;
     fn handle(&self) -> Handle;
 }
 
@@ -70,19 +70,19 @@ impl<N: Send + 'static, M: From<N> + Send + 'static> Receive<N> for Address<M> {
                 put(permit, part);
                 Ok(())
             }
-            Err(SendError::Full(())) => self.cast_part_to_full(part),
-            Err(SendError::Closed(())) => Err(SendError::Closed(part)),
+            Err(SendError::Full(_)) => self.cast_part_to_full(part),
+            Err(error) => Err(error.with(part)),
         }
     }
 
-    fn send(&self, part: N) -> Boxed<'_, Result<(), Closed<N>>> {
+    fn send(&self, part: N) -> Boxed<'_, Result<(), SendError<N>>> {
         Box::pin(async move {
             match self.reserve().await {
                 Ok(permit) => {
                     put(permit, part);
                     Ok(())
                 }
-                Err(Closed(())) => Err(Closed(part)),
+                Err(error) => Err(error.with(part)),
             }
         })
     }
@@ -99,11 +99,9 @@ impl<M: Send + 'static> Address<M> {
     where
         M: From<N>,
     {
-        match self.process().overflow_part(part) {
-            Ok(Some(part)) => put(Permit::new(self.process().clone()), part),
-            Ok(None) => {}
-            Err(Refused::Full(part)) => return Err(SendError::Full(part)),
-            Err(Refused::Closed(part)) => return Err(SendError::Closed(part)),
+        let kept = self.process().overflow_part(part).map_err(|refused| unsent(self.process(), refused))?;
+        if let Some(part) = kept {
+            put(Permit::new(self.process().clone()), part);
         }
         Ok(())
     }
@@ -131,12 +129,12 @@ impl<N: Send + 'static> Recipient<N> {
     ///
     /// # Errors
     ///
-    /// [`Closed`] if nobody serves the actor and nobody is due to.
+    /// As of [`Address::send`].
     ///
     /// # Cancel safety
     ///
     /// If the future is dropped before it is ready, the message was not sent.
-    pub async fn send(&self, part: N) -> Result<(), Closed<N>> {
+    pub async fn send(&self, part: N) -> Result<(), SendError<N>> {
         self.0.send(part).await
     }
 

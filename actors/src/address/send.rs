@@ -6,12 +6,24 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep};
 
-use super::errors::{Closed, SendError};
+use super::errors::{SendError, Unsent};
+use crate::clock::{later, sleep_until};
 use crate::foreign::ignore_panic;
-use crate::mailbox::{Outcome, Queue};
+use crate::mailbox::{Outcome, Queue, Refused, WaitsFor};
 use crate::process::Process;
+
+/// Returns why a message, or a part of one, was refused.
+#[cold]
+pub(super) fn unsent<M: Send + 'static, N>(process: &Process<M>, refused: Refused<N>) -> SendError<N> {
+    let unsent = |message| Unsent::new(message, process.target::<N>());
+    match refused {
+        Refused::Full(message) => SendError::Full(unsent(message)),
+        Refused::Closed(message) => SendError::Closed(unsent(message)),
+        Refused::WouldDeadlock(message) => SendError::WouldDeadlock(unsent(message)),
+    }
+}
 
 /// A message on its way into a mailbox, perhaps in line for room.
 pub(super) enum Entry<M> {
@@ -23,25 +35,33 @@ pub(super) enum Entry<M> {
     Done,
 }
 
-impl<M> Entry<M> {
+impl<M: Send + 'static> Entry<M> {
     /// Goes in as soon as there is room; then the sequence number.
-    pub(super) fn poll(&mut self, queue: &Queue<M>, waker: &Waker) -> Poll<Result<u64, M>> {
+    pub(super) fn poll(
+        &mut self,
+        process: &Process<M>,
+        waits_for: WaitsFor,
+        waker: &Waker,
+    ) -> Poll<Result<u64, Refused<M>>> {
+        let (queue, is_circular) = (&process.queue, || process.waits_for_this_task());
         let result = match std::mem::replace(self, Self::Done) {
-            Self::New(message) => match queue.push_or_join(message, waker) {
+            Self::New(message) => match queue.push_or_join(message, waits_for, is_circular, waker) {
                 Ok(Ok(sequence)) => Ok(sequence),
                 Ok(Err(ticket)) => {
                     *self = Self::InLine(ticket);
                     return Poll::Pending;
                 }
-                Err(message) => Err(message),
+                Err(refused) => Err(refused),
             },
             Self::InLine(ticket) => match queue.collect(ticket, waker) {
                 Some(Outcome::Accepted(sequence)) => Ok(sequence),
-                Some(Outcome::Refused(Some(message))) => Err(message),
+                Some(Outcome::Refused(Some(message))) => Err(Refused::Closed(message)),
                 // What has a message is not told of a place.
                 Some(Outcome::Refused(None) | Outcome::Reserved) | None => {
                     *self = Self::InLine(ticket);
-                    return Poll::Pending;
+                    let message = if is_circular() { self.turn_back(queue) } else { None };
+                    let Some(message) = message else { return Poll::Pending };
+                    Err(Refused::WouldDeadlock(message))
                 }
             },
             // Polled again after it was ready: there is nothing more to come.
@@ -77,8 +97,8 @@ impl<'a, M: Send + 'static> Sending<'a, M> {
     ///
     /// # Errors
     ///
-    /// [`Full`](SendError::Full) when the time is up, [`Closed`](SendError::Closed) if nobody serves the actor and nobody is due to;
-    /// both with the message.
+    /// [`Full`](SendError::Full) when the time is up, [`NoTimers`](SendError::NoTimers) when it has to wait where there are no timers,
+    /// or as of [`Address::send`](crate::Address::send); all with the message.
     ///
     /// # Examples
     ///
@@ -95,14 +115,12 @@ impl<'a, M: Send + 'static> Sending<'a, M> {
     /// # let address = identity.address();
     /// address.cast("first")?;
     /// let late = address.send("second").timeout(Duration::from_millis(10)).await;
-    /// assert_eq!(late, Err(SendError::Full("second")));
+    /// assert!(matches!(late, Err(SendError::Full(unsent)) if unsent.message == "second"));
     /// # Ok(())
     /// # }
     /// ```
     pub fn timeout(self, timeout: Duration) -> SendingUntil<'a, M> {
-        // So far ahead that nobody sees the difference to never.
-        const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
-        self.deadline(Instant::now() + timeout.min(FAR))
+        self.deadline(later(timeout))
     }
 
     /// Waits for room until then at most; then the message comes back. A message for which there is room is sent, however
@@ -116,14 +134,25 @@ impl<'a, M: Send + 'static> Sending<'a, M> {
     }
 }
 
+impl<M: Send + 'static> Sending<'_, M> {
+    /// Leaves the line with an error, unless the message got in at this very moment.
+    fn turn_back(&mut self, error: fn(Unsent<M>) -> SendError<M>) -> Result<(), SendError<M>> {
+        match self.entry.turn_back(&self.process.queue) {
+            Some(message) => Err(error(Unsent::new(message, self.process.target::<M>()))),
+            None => Ok(()),
+        }
+    }
+}
+
 impl<M: Send + 'static> Unpin for Sending<'_, M> {}
 
 impl<M: Send + 'static> Future for Sending<'_, M> {
-    type Output = Result<(), Closed<M>>;
+    type Output = Result<(), SendError<M>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let process = self.process;
-        self.entry.poll(&process.queue, cx.waker()).map(|sent| sent.map(drop).map_err(Closed))
+        let sent = self.entry.poll(process, WaitsFor::Room, cx.waker());
+        sent.map(|sent| sent.map(drop).map_err(|refused| unsent(process, refused)))
     }
 }
 
@@ -147,12 +176,7 @@ impl<M: Send + 'static> fmt::Debug for Sending<'_, M> {
 ///
 /// # Errors
 ///
-/// [`Full`](SendError::Full) when the time is up, [`Closed`](SendError::Closed) if nobody serves the actor and nobody is due to. The
-/// message comes back either way.
-///
-/// # Panics
-///
-/// When it has to wait, outside a tokio runtime or on one without timers.
+/// As of [`Sending::timeout`]. The message comes back in all of them.
 #[must_use = "nothing is sent before it is awaited"]
 pub struct SendingUntil<'a, M: Send + 'static> {
     sending: Sending<'a, M>,
@@ -166,19 +190,20 @@ impl<M: Send + 'static> Future for SendingUntil<'_, M> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let Poll::Ready(sent) = Pin::new(&mut self.sending).poll(cx) {
-            return Poll::Ready(sent.map_err(|Closed(message)| SendError::Closed(message)));
+            return Poll::Ready(sent);
         }
         let deadline = self.deadline;
-        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        let alarm = match &mut self.alarm {
+            Some(alarm) => alarm,
+            none => match sleep_until(deadline) {
+                Ok(alarm) => none.insert(alarm),
+                Err(_) => return Poll::Ready(self.sending.turn_back(SendError::NoTimers)),
+            },
+        };
         if alarm.as_mut().poll(cx).is_pending() {
             return Poll::Pending;
         }
-        let sending = &mut self.sending;
-        Poll::Ready(match sending.entry.turn_back(&sending.process.queue) {
-            Some(message) => Err(SendError::Full(message)),
-            // It got its place at this very moment.
-            None => Ok(()),
-        })
+        Poll::Ready(self.sending.turn_back(SendError::Full))
     }
 }
 

@@ -9,7 +9,7 @@ use super::errors::{NoProcess, SendError};
 use super::handle::Handle;
 use super::monitor::Monitor;
 use super::reply::Reply;
-use super::send::Sending;
+use super::send::{Sending, unsent};
 use crate::counters::Counters;
 use crate::exit::ExitReason;
 use crate::mailbox::Refused;
@@ -46,18 +46,14 @@ impl<M: Send + 'static> Address<M> {
         match self.0.queue.push(message) {
             Ok(_) => Ok(()),
             Err(Refused::Full(message)) => self.cast_to_full(message),
-            Err(Refused::Closed(message)) => Err(SendError::Closed(message)),
+            Err(refused) => Err(unsent(&self.0, refused)),
         }
     }
 
     /// What happens is for the mailbox to say.
     #[cold]
     fn cast_to_full(&self, message: M) -> Result<(), SendError<M>> {
-        match self.0.overflow(message) {
-            Ok(()) => Ok(()),
-            Err(Refused::Full(message)) => Err(SendError::Full(message)),
-            Err(Refused::Closed(message)) => Err(SendError::Closed(message)),
-        }
+        self.0.overflow(message).map_err(|refused| unsent(&self.0, refused))
     }
 
     /// Puts a message into the mailbox as soon as there is room; who waits longest comes first.
@@ -71,16 +67,22 @@ impl<M: Send + 'static> Address<M> {
     ///
     /// # Errors
     ///
-    /// [`Closed`](super::Closed) if nobody serves the actor and nobody is due to.
+    /// [`Closed`](SendError::Closed) if nobody serves the actor and nobody is due to; [`WouldDeadlock`](SendError::WouldDeadlock) if
+    /// it would have to wait in a handler of this very actor, which cannot make room meanwhile.
     pub fn send(&self, message: M) -> Sending<'_, M> {
         Sending::new(&self.0, message)
     }
 
     /// Sends a message that carries a [`Reply`] and waits for the answer, at most 5 seconds unless told otherwise.
     ///
-    /// # Panics
+    /// A call that an actor makes to itself in a handler is an [error](super::CallError::WouldDeadlock) at once. From a task that it
+    /// has spawned or piped, it may call itself. Two actors that call each other in their handlers wait for each other until one of the
+    /// calls times out.
     ///
-    /// When it has to wait, outside a tokio runtime or on one without timers; not with [`no_timeout`](Call::no_timeout).
+    /// # Errors
+    ///
+    /// See [`CallError`](super::CallError). On a thread without a tokio runtime, or on a runtime without timers, only calls with
+    /// [`no_timeout`](Call::no_timeout) can be made.
     ///
     /// ```
     /// # use perennial_actors::{Actor, Context, ExitReason, Reply, System};

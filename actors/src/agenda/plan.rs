@@ -7,10 +7,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep};
 
 use super::pipes::{Piped, Pipes};
 use super::timers::{TimerId, Timers};
+use crate::clock::{NoTimers, later, sleep_until};
 use crate::exit::ExitReason;
 use crate::foreign::drop_each;
 use crate::system::System;
@@ -115,24 +116,28 @@ impl<M: Send + 'static> Agenda<M> {
     /// What a timer or a future has ready. Wakes the task when there is something.
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<M, ExitReason>> {
         let ready = match self.poll_timers(cx) {
-            Poll::Ready(message) => Poll::Ready(Ok(message)),
-            Poll::Pending => self.pipes.poll(cx),
+            Ok(Poll::Ready(message)) => Poll::Ready(Ok(message)),
+            Ok(Poll::Pending) => self.pipes.poll(cx),
+            Err(none) => Poll::Ready(Err(none.into())),
         };
         self.mailbox_first = ready.is_ready();
         ready
     }
 
-    fn poll_timers(&mut self, cx: &mut Context<'_>) -> Poll<M> {
-        let Some(deadline) = self.timers.next() else { return Poll::Pending };
-        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+    fn poll_timers(&mut self, cx: &mut Context<'_>) -> Result<Poll<M>, NoTimers> {
+        let Some(deadline) = self.timers.next() else { return Ok(Poll::Pending) };
+        let alarm = match &mut self.alarm {
+            Some(alarm) => alarm,
+            none => none.insert(sleep_until(deadline)?),
+        };
         if alarm.deadline() != deadline {
             alarm.as_mut().reset(deadline);
         }
         if alarm.as_mut().poll(cx).is_pending() {
-            return Poll::Pending;
+            return Ok(Poll::Pending);
         }
         // If it rang for the idle timer alone, that is for `take_idle`.
-        self.timers.pop(deadline.max(Instant::now())).map_or(Poll::Pending, Poll::Ready)
+        Ok(self.timers.pop(deadline.max(Instant::now())).map_or(Poll::Pending, Poll::Ready))
     }
 
     /// The message of the idle timer, if its time is up. To be asked when nothing was ready and the mailbox is empty: a message
@@ -150,12 +155,6 @@ impl<M> Drop for Agenda<M> {
         drop_each(std::mem::take(&mut self.last_words));
         self.timers.clear();
     }
-}
-
-/// A point in time so far ahead that it can still be told from never.
-fn later(after: Duration) -> Instant {
-    const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
-    Instant::now() + after.min(FAR)
 }
 
 fn left(deadline: Instant) -> Duration {

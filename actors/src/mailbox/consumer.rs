@@ -3,7 +3,7 @@
 use std::task::{Context, Poll, Waker};
 
 use super::lanes::{Interest, Lanes};
-use super::shared::{DROPPED, FATE, KILL, LINE, Queue, SIGNAL};
+use super::shared::{DROPPED, FATE, KILL, LINE, Queue, SIGNAL, settled};
 use crate::foreign::wake_each;
 use crate::order::Order;
 use crate::sync::Ordering;
@@ -26,7 +26,7 @@ pub(crate) enum Next<M> {
 pub(crate) enum Inside {
     /// Nothing: it may sleep.
     Asleep,
-    /// A signal that it wants to act on.
+    /// A signal that it wants to act on, or it is to look again.
     Signalled,
     /// It was killed, or the mailbox was taken away from it.
     Over,
@@ -149,13 +149,23 @@ impl<M> Queue<M> {
         }
     }
 
-    /// Those who wait to hear of a fate; it may have been decided.
+    /// Those who wait to hear of a fate that is decided by now.
     pub(super) fn settled(&self, lanes: &mut Lanes<M>) -> Vec<Waker> {
         if !self.attention.has(FATE) {
             return Vec::new();
         }
-        self.attention.clear(FATE);
-        lanes.seldom_if_any().map(|seldom| std::mem::take(&mut seldom.fate_wakers)).unwrap_or_default()
+        let up_to = settled(lanes, &self.batch.lock());
+        self.settled_up_to(lanes, up_to)
+    }
+
+    /// The same for a caller that holds both locks and knows up to which message fates are decided.
+    pub(super) fn settled_up_to(&self, lanes: &mut Lanes<M>, up_to: u64) -> Vec<Waker> {
+        let Some(seldom) = lanes.seldom_if_any() else { return Vec::new() };
+        let decided = seldom.take_fate_wakers(up_to);
+        if seldom.awaits_no_fate() {
+            self.attention.clear(FATE);
+        }
+        decided
     }
 
     fn next_signal(&self, lanes: &mut Lanes<M>) -> Option<Order> {
@@ -187,7 +197,9 @@ impl<M> Queue<M> {
         if self.attention.has(KILL) || lanes.served_by() != Some(incarnation) {
             return Inside::Over;
         }
-        if interest >= Interest::Signals && lanes.signals().any(to_act_on) {
+        if std::mem::take(&mut lanes.is_poked)
+            || (interest >= Interest::Signals && lanes.signals().any(to_act_on))
+        {
             return Inside::Signalled;
         }
         sleep(&mut lanes, waker, interest);

@@ -1,9 +1,11 @@
 //! What the senders' lock guards: both lanes, who serves them, and what there is to remember of messages that were lost.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
 use std::time::Duration;
+
+use tokio::task;
 
 use super::waiting::Waiting;
 use crate::exit::ExitReason;
@@ -103,8 +105,38 @@ pub(crate) struct Seldom<M> {
     pub(crate) late_watchers: SeqMap<Watcher>,
     /// What the owner has said of the time until the next incarnation.
     pub(crate) outage: Option<Outage>,
-    pub(crate) fate_wakers: Vec<Waker>,
+    /// Who waits to hear the fate of which message: one waker for each, however often it asks.
+    fate_wakers: BTreeMap<u64, Waker>,
     pub(crate) next_watcher: u64,
+}
+
+impl<M> Seldom<M> {
+    /// Keeps a waker for whoever waits for the fate of this message, in place of the one before.
+    pub(crate) fn await_fate(&mut self, sequence: u64, waker: &Waker) {
+        self.fate_wakers
+            .entry(sequence)
+            .and_modify(|known| known.clone_from(waker))
+            .or_insert_with(|| waker.clone());
+    }
+
+    /// Takes the waker out that was kept for this message.
+    pub(crate) fn forget_fate(&mut self, sequence: u64) -> Option<Waker> {
+        self.fate_wakers.remove(&sequence)
+    }
+
+    /// Takes out the wakers of those who wait for the fate of a message up to this one.
+    pub(crate) fn take_fate_wakers(&mut self, up_to: u64) -> Vec<Waker> {
+        let mut decided = Vec::new();
+        while let Some(first) = self.fate_wakers.first_entry().filter(|first| *first.key() <= up_to) {
+            decided.push(first.remove());
+        }
+        decided
+    }
+
+    /// Returns `true` if nobody waits for a fate.
+    pub(crate) fn awaits_no_fate(&self) -> bool {
+        self.fate_wakers.is_empty()
+    }
 }
 
 /// What the senders' lock guards.
@@ -114,9 +146,13 @@ pub(crate) struct Lanes<M> {
     pub(crate) incarnation: u32,
     /// The messages up to this number were settled before the newest incarnation.
     pub(crate) since: u64,
+    /// The task in which the incarnation that is attached runs, if it is known.
+    pub(crate) task: Option<task::Id>,
     /// The incarnation is on its way out: replies that it kept are being dropped.
     pub(crate) ending: bool,
     pub(crate) interest: Interest,
+    /// What it waits for inside its init or a handler may have changed since it looked.
+    pub(crate) is_poked: bool,
     pub(crate) waker: Option<Waker>,
     pub(crate) messages: VecDeque<M>,
     /// Lane and batch have changed places since the consumer last slept, so that either may be large though empty.
@@ -140,8 +176,10 @@ impl<M> Lanes<M> {
             service: Service::Closed,
             incarnation: 0,
             since: 0,
+            task: None,
             ending: false,
             interest: Interest::Nothing,
+            is_poked: false,
             waker: None,
             messages: VecDeque::new(),
             swapped: false,
@@ -189,7 +227,7 @@ impl<M> Lanes<M> {
                 closings: 0,
                 late_watchers: SeqMap::default(),
                 outage: None,
-                fate_wakers: Vec::new(),
+                fate_wakers: BTreeMap::new(),
                 next_watcher: 0,
             })
         })
@@ -198,6 +236,11 @@ impl<M> Lanes<M> {
     /// The incarnation that is attached, if one is.
     pub(crate) fn served_by(&self) -> Option<u32> {
         (self.service == Service::Served).then_some(self.incarnation)
+    }
+
+    /// Returns `true` if `caller` is the task of the incarnation that is attached. While such a caller waits, nothing is taken out.
+    pub(crate) fn is_run_by(&self, caller: Option<task::Id>) -> bool {
+        caller.is_some() && self.task == caller
     }
 
     /// The signals that wait.

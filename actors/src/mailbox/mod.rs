@@ -58,6 +58,6 @@ pub(crate) use lanes::{Fate, Hook, Interest, Outage, Watcher};
 pub(crate) use lookout::Sight;
 pub(crate) use overflow::Displaced;
 pub(crate) use owner::{AttachError, Leftover};
-pub(crate) use sender::Refused;
+pub(crate) use sender::{Refused, WaitsFor};
 pub(crate) use shared::Queue;
 pub(crate) use waiting::Outcome;

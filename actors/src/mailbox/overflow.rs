@@ -98,7 +98,7 @@ impl<M> Queue<M> {
         self.batch_len.store(batch.len(), Ordering::Relaxed);
         self.attention.clear(LINE);
         // The reply of a dropped message may have been gone before it.
-        displaced.wakers.extend(self.settled(lanes));
+        displaced.wakers.extend(self.settled_up_to(lanes, u64::MAX));
     }
 
     /// Takes the oldest message out that is not in hand.

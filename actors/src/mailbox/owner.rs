@@ -206,11 +206,13 @@ impl<M> Queue<M> {
         leftover.signals =
             lanes.seldom_if_any().map(|seldom| std::mem::take(&mut seldom.signals)).unwrap_or_default();
         lanes.ending = false;
+        lanes.task = None;
+        lanes.is_poked = false;
         lanes.interest = Interest::Nothing;
         // If it is not the incarnation itself that ends so, it has to hear of it.
         leftover.wakers.extend(lanes.waker.take());
         self.attention.clear(KILL | SIGNAL);
-        leftover.wakers.extend(self.settled(lanes));
+        leftover.wakers.extend(self.settled_up_to(lanes, u64::MAX));
     }
 }
 

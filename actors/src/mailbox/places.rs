@@ -2,6 +2,8 @@
 
 use std::task::Waker;
 
+use tokio::task;
+
 use super::lanes::{Lanes, Service};
 use super::sender::{Refused, wake_all};
 use super::shared::{LINE, Queue};
@@ -25,21 +27,32 @@ impl<M> Queue<M> {
         Ok(())
     }
 
-    /// Keeps a place, or stands in line for one: then the ticket. None if it is closed.
+    /// Keeps a place, or stands in line for one: then the ticket. Refused if the task that asks would wait for itself.
     ///
     /// The line's bit is set before the batch is looked at, as for messages (invariant 6).
-    pub(crate) fn reserve_or_join(&self, waker: &Waker) -> Option<Result<(), u64>> {
+    pub(crate) fn reserve_or_join(
+        &self,
+        is_circular: impl FnOnce() -> bool,
+        waker: &Waker,
+    ) -> Result<Result<(), u64>, Refused<()>> {
+        match self.try_reserve() {
+            Err(Refused::Full(())) if is_circular() => return Err(Refused::WouldDeadlock(())),
+            Err(Refused::Full(())) => {}
+            reserved => return reserved.map(Ok),
+        }
         let mut lanes = self.lanes.lock();
         match self.reserve_in(&mut lanes) {
-            Ok(()) => return Some(Ok(())),
-            Err(Refused::Closed(())) => return None,
+            Err(Refused::Full(())) if lanes.is_run_by(task::try_id()) => {
+                return Err(Refused::WouldDeadlock(()));
+            }
             Err(Refused::Full(())) => {}
+            reserved => return reserved.map(Ok),
         }
         let ticket = lanes.seldom_mut().waiting.join(None, waker.clone());
         self.attention.set(LINE);
         let admitted = self.admit(&mut lanes, None);
         wake_all(lanes, admitted);
-        Some(Err(ticket))
+        Ok(Err(ticket))
     }
 
     /// Leaves the line; a place that was kept in the meantime is given back.

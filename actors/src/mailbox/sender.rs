@@ -2,6 +2,8 @@
 
 use std::task::Waker;
 
+use tokio::task;
+
 use super::lanes::{Interest, Lanes, Service};
 use super::shared::{KILL, LINE, Queue, SIGNAL};
 use super::waiting::Outcome;
@@ -10,20 +12,54 @@ use crate::order::Order;
 use crate::sync::MutexGuard;
 
 /// A message that was not accepted, and why.
-#[derive(Debug)]
+#[derive(Debug, Eq, PartialEq)]
 pub(crate) enum Refused<M> {
     /// There is no room now.
     Full(M),
     /// Nobody is due to work through the mailbox.
     Closed(M),
+    /// Whoever sends it would wait for itself.
+    WouldDeadlock(M),
+}
+
+impl<M> Refused<M> {
+    /// The same of something else.
+    pub(crate) fn map<T>(self, other: impl FnOnce(M) -> T) -> Refused<T> {
+        match self {
+            Self::Full(message) => Refused::Full(other(message)),
+            Self::Closed(message) => Refused::Closed(other(message)),
+            Self::WouldDeadlock(message) => Refused::WouldDeadlock(other(message)),
+        }
+    }
+}
+
+/// What a sender waits for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum WaitsFor {
+    /// For room, if there is none.
+    Room,
+    /// For room, and then for an answer.
+    Answer,
 }
 
 impl<M> Queue<M> {
     /// Takes a message in if there is room and nobody stands in line for it; its sequence number.
     pub(crate) fn push(&self, message: M) -> Result<u64, Refused<M>> {
+        self.push_from(None, message)
+    }
+
+    /// The same for a task that waits for the answer, if one is named: refused if that task itself would have to give it, and not
+    /// taken in yet if there is no incarnation to do so.
+    fn push_from(&self, caller: Option<task::Id>, message: M) -> Result<u64, Refused<M>> {
         let lanes = self.lanes.lock();
         if lanes.service == Service::Closed {
             return Err(Refused::Closed(message));
+        }
+        if lanes.is_run_by(caller) {
+            return Err(Refused::WouldDeadlock(message));
+        }
+        if caller.is_some() && lanes.service == Service::Vacant {
+            return Err(Refused::Full(message));
         }
         if lanes.has_line() || !self.has_room(&lanes) {
             return Err(Refused::Full(message));
@@ -42,19 +78,38 @@ impl<M> Queue<M> {
         sequence
     }
 
-    /// Takes a message in, or lets it stand in line for room: then the ticket.
+    /// Takes a message in, or lets it stand in line for room: then the ticket. Refused if the task that asks would wait for itself:
+    /// the mailbox sees that of its incarnation, and asks `is_circular` about the incarnation that is due.
     ///
     /// The line's bit is set before the batch is looked at (invariant 6). If the consumer frees the last place in between,
     /// the second look finds it; if it does so later, it sees the bit.
-    pub(crate) fn push_or_join(&self, message: M, waker: &Waker) -> Result<Result<u64, u64>, M> {
+    pub(crate) fn push_or_join(
+        &self,
+        message: M,
+        waits_for: WaitsFor,
+        is_circular: impl FnOnce() -> bool,
+        waker: &Waker,
+    ) -> Result<Result<u64, u64>, Refused<M>> {
+        let caller = if waits_for == WaitsFor::Answer { task::try_id() } else { None };
+        let message = match self.push_from(caller, message) {
+            Ok(sequence) => return Ok(Ok(sequence)),
+            Err(Refused::Full(message)) => message,
+            Err(refused) => return Err(refused),
+        };
+        if is_circular() {
+            return Err(Refused::WouldDeadlock(message));
+        }
         let message = match self.push(message) {
             Ok(sequence) => return Ok(Ok(sequence)),
-            Err(Refused::Closed(message)) => return Err(message),
             Err(Refused::Full(message)) => message,
+            Err(refused) => return Err(refused),
         };
         let mut lanes = self.lanes.lock();
         if lanes.service == Service::Closed {
-            return Err(message);
+            return Err(Refused::Closed(message));
+        }
+        if lanes.is_run_by(task::try_id()) {
+            return Err(Refused::WouldDeadlock(message));
         }
         let ticket = lanes.seldom_mut().waiting.join(Some(message), waker.clone());
         self.attention.set(LINE);

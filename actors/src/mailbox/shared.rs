@@ -3,10 +3,13 @@
 use std::borrow::Cow;
 use std::task::Waker;
 
+use tokio::task;
+
 use super::batch::Batch;
 use super::config::{Capacity, Mailbox, OnRestart, Overflow};
-use super::lanes::{Fate, Hook, Lanes, Service, Watcher};
+use super::lanes::{Fate, Hook, Interest, Lanes, Service, Watcher};
 use crate::counters::Counters;
+use crate::foreign::wake_each;
 use crate::sync::{AtomicU8, AtomicU32, AtomicUsize, Mutex, Ordering};
 
 /// Why the consumer has to look at the lanes before it takes its next message (invariant 6).
@@ -136,10 +139,45 @@ impl<M> Queue<M> {
         let batch = self.batch.lock();
         let fate = lanes.fate(sequence, settled(&lanes, &batch));
         if matches!(fate, Fate::Open) {
-            lanes.seldom_mut().fate_wakers.push(waker.clone());
+            lanes.seldom_mut().await_fate(sequence, waker);
             self.attention.set(FATE);
         }
         fate
+    }
+
+    /// Takes back that somebody waits for the fate of this message.
+    pub(crate) fn forget_fate(&self, sequence: u64) {
+        let waker = self.lanes.lock().seldom_if_any().and_then(|seldom| seldom.forget_fate(sequence));
+        drop(waker);
+    }
+
+    /// Returns `true` if no incarnation is attached and one is due.
+    pub(crate) fn is_vacant(&self) -> bool {
+        self.lanes.lock().service == Service::Vacant
+    }
+
+    /// Returns `true` if the incarnation that is attached runs in this task.
+    pub(crate) fn is_run_by(&self, task: task::Id) -> bool {
+        self.lanes.lock().is_run_by(Some(task))
+    }
+
+    /// Has the incarnation that is attached poll its init or handler again: now, or when it next waits inside one.
+    pub(crate) fn poke(&self) {
+        let waker = {
+            let mut lanes = self.lanes.lock();
+            let waits_inside = matches!(lanes.interest, Interest::Kill | Interest::Signals);
+            lanes.is_poked = !waits_inside && lanes.served_by().is_some();
+            if waits_inside { lanes.waker.clone() } else { None }
+        };
+        wake_each(waker);
+    }
+
+    /// Says in which task the incarnation runs.
+    pub(crate) fn run_by(&self, incarnation: u32, task: Option<task::Id>) {
+        let mut lanes = self.lanes.lock();
+        if lanes.served_by() == Some(incarnation) {
+            lanes.task = task;
+        }
     }
 
     /// Registers `hook` to run on the end of its incarnation or on the close, before any watcher is notified. Returns the

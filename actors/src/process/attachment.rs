@@ -1,5 +1,6 @@
 //! The end of a mailbox that one incarnation holds for as long as it lives.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -8,7 +9,7 @@ use super::shared::Process;
 use crate::exit::ExitReason;
 use crate::foreign::ignore_panic;
 use crate::mailbox::Next;
-use crate::order::Order;
+use crate::order::{Look, Order};
 use crate::pid::Pid;
 use crate::system::{Event, System};
 
@@ -51,6 +52,9 @@ pub struct Attachment<M: Send + 'static> {
     incarnation: u32,
     budget: u32,
     progress: Progress,
+    /// Set once it was told to stop. Nothing suspends it from then on, so that it can come to its
+    /// end.
+    stopping: bool,
     reporter: Option<Reporter>,
 }
 
@@ -67,6 +71,7 @@ impl<M: Send + 'static> Attachment<M> {
             incarnation,
             budget: BUDGET,
             progress: Progress::Init,
+            stopping: false,
             reporter: Some(reporter),
         }
     }
@@ -142,17 +147,53 @@ impl<M: Send + 'static> Attachment<M> {
     ///
     /// After 128 messages in a row it is pending once, so that neighbours and timers get their turn. Exit signals of anybody
     /// but the owner do not disturb it: a host is not linked to anybody.
+    ///
+    /// While it is [suspended](crate::Handle::suspend), messages wait and stops act. A host that
+    /// does something besides its messages asks whether it [is](Self::is_suspended) after every
+    /// call.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Step<M>> {
         loop {
-            match self.poll_any(cx) {
-                Poll::Ready(Next::Signal(Order::Stop(reason))) => return Poll::Ready(Step::Stop(reason)),
-                Poll::Ready(Next::Signal(_)) => {}
+            let next = if self.is_suspended() { self.poll_signal(cx) } else { self.poll_any(cx) };
+            match next {
+                Poll::Ready(Next::Signal(order)) => {
+                    if let Some(reason) = self.obey(order) {
+                        return Poll::Ready(Step::Stop(reason));
+                    }
+                }
                 Poll::Ready(Next::Message(message)) => return Poll::Ready(Step::Message(message)),
                 Poll::Ready(Next::Killed) => return Poll::Ready(Step::Killed),
                 Poll::Ready(Next::Detached) => return Poll::Ready(Step::Detached),
                 Poll::Pending => return Poll::Pending,
             }
         }
+    }
+
+    /// Acts on a signal as a host does. Returns the reason if it is a stop.
+    pub(super) fn obey(&mut self, order: Order) -> Option<ExitReason> {
+        match order {
+            Order::Stop(reason) => {
+                self.begin_stop();
+                return Some(reason);
+            }
+            Order::Suspend if !self.stopping => self.process.condition.suspend(true),
+            Order::Resume => self.process.condition.suspend(false),
+            Order::Look(look) => offer_nothing(look),
+            Order::Suspend | Order::Exit(_) | Order::Down { .. } => {}
+        }
+        None
+    }
+
+    /// Returns `true` while messages are to wait: see [`Handle::suspend`](crate::Handle::suspend).
+    #[must_use]
+    pub fn is_suspended(&self) -> bool {
+        self.process.condition.is_suspended()
+    }
+
+    /// Ends a suspension, and ignores those that come later: it is on its way to its end, for which
+    /// it may need messages.
+    pub fn begin_stop(&mut self) {
+        self.stopping = true;
+        self.process.condition.suspend(false);
     }
 
     /// What is next of the mailbox, whatever it is.
@@ -282,6 +323,15 @@ impl<M: Send + 'static> Attachment<M> {
     #[must_use]
     pub const fn system(&self) -> &System {
         &self.system
+    }
+}
+
+/// Answers a look at a host, which has no state to offer. The closure that was to look is dropped
+/// here, and may panic.
+fn offer_nothing(Look(look): Look) {
+    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| look(None))) {
+        // The payload might panic in its turn.
+        std::mem::forget(payload);
     }
 }
 

@@ -41,12 +41,7 @@ impl<M: Send + 'static> Identity<M> {
 
     /// Lets messages queue from now on. The first time settles the system and the label.
     pub fn open(&self, system: &System, label: impl FnOnce() -> Arc<str>) {
-        self.open_as(system, || Label::Given(label()));
-    }
-
-    pub(crate) fn open_as(&self, system: &System, label: impl FnOnce() -> Label) {
-        self.process.settle(system, label);
-        self.process.queue.open();
+        self.process.open(system, || Label::Given(label()));
     }
 
     /// Says why there is no incarnation, and in how long the next is to begin, for those who
@@ -67,23 +62,38 @@ impl<M: Send + 'static> Identity<M> {
     ///
     /// When it is not open, or when the incarnation before lives: there is never more than one.
     pub fn attach(&self, parent: Arc<dyn Parent>, run: u64) -> Result<Attachment<M>, OpenError> {
-        self.attach_for(Reporter::Parent(parent, run))
-    }
-
-    pub(crate) fn attach_for(&self, reporter: Reporter) -> Result<Attachment<M>, OpenError> {
-        let incarnation = self.process.queue.attach().map_err(|error| match error {
-            AttachError::Closed => OpenError::Closed,
-            AttachError::Served => OpenError::Served,
-        })?;
-        // Only an identity that was opened gets here, and opening settles it.
-        let home = self.process.home().ok_or(OpenError::Closed)?;
-        Ok(Attachment::new(self.process.clone(), home.system.clone(), incarnation, reporter))
+        self.process.attach(Reporter::Parent(parent, run))
     }
 
     /// Takes the mailbox away from an incarnation that was killed and does not die, because it never awaits. It can do
     /// nothing more with it, and its parent is not told of its end. False if it has ended by itself.
     pub fn abandon(&self, pid: Pid) -> bool {
         self.process.pid_of(pid.incarnation()) == pid && self.process.abandon(pid.incarnation())
+    }
+}
+
+impl<M: Send + 'static> Process<M> {
+    /// Lets messages queue from now on. The first time settles the system and the label.
+    pub(crate) fn open(self: &Arc<Self>, system: &System, label: impl FnOnce() -> Label) {
+        self.settle(system, label);
+        self.queue.open();
+    }
+
+    /// Begins the next incarnation.
+    pub(crate) fn attach(self: &Arc<Self>, reporter: Reporter) -> Result<Attachment<M>, OpenError> {
+        let incarnation = self.queue.attach().map_err(|error| match error {
+            AttachError::Closed => OpenError::Closed,
+            AttachError::Served => OpenError::Served,
+        })?;
+        // Only a process that was opened gets here, and opening settles it.
+        let home = self.home().ok_or(OpenError::Closed)?;
+        Ok(Attachment::new(self.clone(), home.system.clone(), incarnation, reporter))
+    }
+}
+
+impl<M: Send + 'static> Drop for Identity<M> {
+    fn drop(&mut self) {
+        self.process.disown();
     }
 }
 

@@ -7,7 +7,6 @@ use std::task::{Context, Poll};
 use super::attachment::{Attachment, Step};
 use super::shared::Process;
 use crate::mailbox::{Interest, Sight};
-use crate::order::Order;
 
 impl<M: Send + 'static> Attachment<M> {
     /// What is next, as [`poll_next`](Self::poll_next) tells it, except that a message stays in the mailbox, for a [`Taker`] to
@@ -37,16 +36,22 @@ impl<M: Send + 'static> Attachment<M> {
         Taker { process: self.process().clone(), incarnation: self.incarnation() }
     }
 
-    fn poll_sight(&self, interest: Interest, cx: &Context<'_>) -> Poll<Step<()>> {
-        let (queue, incarnation) = (&self.process().queue, self.incarnation());
+    fn poll_sight(&mut self, wanted: Interest, cx: &Context<'_>) -> Poll<Step<()>> {
+        let incarnation = self.incarnation();
         loop {
+            let suspended = self.is_suspended();
+            if suspended && wanted >= Interest::Messages {
+                self.handled();
+            }
+            let interest = if suspended { wanted.min(Interest::Signals) } else { wanted };
+            let queue = &self.process().queue;
             match queue.poll_sight(incarnation, interest, cx.waker()) {
                 Poll::Ready(Sight::Message) => return Poll::Ready(Step::Message(())),
                 Poll::Ready(Sight::Detached) => return Poll::Ready(Step::Detached),
                 Poll::Ready(Sight::Urgent) if queue.is_killed() => return Poll::Ready(Step::Killed),
-                // Of any other signal nothing follows: a host is not linked to anybody.
                 Poll::Ready(Sight::Urgent) => {
-                    if let Some(Order::Stop(reason)) = queue.take_signal(incarnation, |_| true) {
+                    let order = queue.take_signal(incarnation, |_| true);
+                    if let Some(reason) = order.and_then(|order| self.obey(order)) {
                         return Poll::Ready(Step::Stop(reason));
                     }
                 }
@@ -66,9 +71,13 @@ pub struct Taker<M: Send + 'static> {
 }
 
 impl<M: Send + 'static> Taker<M> {
-    /// The next message, now in hand; none if something comes before it, or the mailbox was taken away.
+    /// The next message, now in hand; none if something comes before it, it is suspended, or the
+    /// mailbox was taken away.
     #[must_use]
     pub fn take(&self) -> Option<M> {
+        if self.process.condition.is_suspended() {
+            return None;
+        }
         let message = self.process.queue.take_waiting(self.incarnation)?;
         self.process.condition.step();
         Some(message)

@@ -13,6 +13,8 @@ mod lookout;
 mod relating;
 mod report;
 mod shared;
+mod start_order;
+mod target;
 #[cfg(all(test, not(model)))]
 mod tests;
 mod undelivered;
@@ -24,3 +26,5 @@ pub use lookout::Taker;
 pub(crate) use report::Reporter;
 pub use report::{End, Parent};
 pub(crate) use shared::Process;
+pub(crate) use start_order::{poke_awaited, set_awaited, set_supervisor};
+pub use target::Target;

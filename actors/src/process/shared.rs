@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
+use tokio::task;
+
 use super::condition::Condition;
 use super::label::Label;
 use crate::counters::Counters;
@@ -12,16 +14,19 @@ use crate::exit::ExitReason;
 use crate::mailbox::{Hook, Mailbox, Queue, Watcher};
 use crate::order::Order;
 use crate::pid::Pid;
-use crate::sync::Mutex;
+use crate::sync::{AtomicBool, Mutex, Ordering};
 use crate::system::{DeadLetter, DeadReason, Event, Place, System};
-use crate::untyped::{AnyProcess, Conduct, Held, ProcessState};
+use crate::untyped::{AnyProcess, Conduct, Held, ProcessState, StartOrderSlot};
 
 /// One actor, whichever incarnation of it lives: its mailbox, and where it belongs.
 pub(crate) struct Process<M: Send + 'static> {
     pub(crate) queue: Queue<M>,
     pub(crate) condition: Condition,
     pub(super) relations: Held,
+    start_order: StartOrderSlot,
     home: OnceLock<Home>,
+    /// Nothing owns it, so that nothing can start it again once it is closed.
+    disowned: AtomicBool,
 }
 
 /// Where a process belongs. It has no home, and a closed mailbox, until it is first opened.
@@ -38,7 +43,9 @@ impl<M: Send + 'static> Process<M> {
             queue: Queue::new(settings),
             condition: Condition::new(),
             relations: Mutex::new(None),
+            start_order: Mutex::new(None),
             home: OnceLock::new(),
+            disowned: AtomicBool::new(false),
         })
     }
 
@@ -67,6 +74,16 @@ impl<M: Send + 'static> Process<M> {
 
     pub(crate) fn pid_of(&self, incarnation: u32) -> Pid {
         Pid::new(self.home().map_or(0, |home| home.number), incarnation)
+    }
+
+    /// Says that nothing owns it any more: once it is closed, it stays so.
+    pub(crate) fn disown(&self) {
+        self.disowned.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns `true` if it is closed and nothing can open it again.
+    pub(super) fn is_gone(&self) -> bool {
+        self.disowned.load(Ordering::Relaxed) && self.queue.is_closed()
     }
 
     pub(crate) fn publish(&self, event: impl FnOnce(Arc<str>) -> Event) {
@@ -188,6 +205,22 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
     fn outage(&self) -> Option<(ExitReason, Duration)> {
         let outage = self.queue.outage()?;
         Some((outage.reason, outage.until.saturating_sub(self.age())))
+    }
+
+    fn start_order(&self) -> &StartOrderSlot {
+        &self.start_order
+    }
+
+    fn is_vacant(&self) -> bool {
+        self.queue.is_vacant()
+    }
+
+    fn is_run_by(&self, task: task::Id) -> bool {
+        self.queue.is_run_by(task)
+    }
+
+    fn poke(&self) {
+        self.queue.poke();
     }
 
     fn relations(&self) -> &Held {

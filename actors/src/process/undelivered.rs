@@ -25,8 +25,7 @@ impl<M: Send + 'static> Process<M> {
                 self.mourn(part, || DeadReason::Overflow);
                 Ok(None)
             }
-            Err(Refused::Full(())) => Err(Refused::Full(part)),
-            Err(Refused::Closed(())) => Err(Refused::Closed(part)),
+            Err(refused) => Err(refused.map(|()| part)),
         }
     }
 

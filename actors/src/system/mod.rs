@@ -13,21 +13,20 @@
 //! assert!(dead_letters.try_next().is_none());
 //! ```
 
-mod alarms;
 mod broadcast;
 mod dead_letters;
 mod events;
 mod extensions;
-mod panics;
 mod process_table;
 mod shared;
 #[cfg(all(test, not(model)))]
 mod tests;
+mod timer_wheel;
+mod wheel;
 
-pub(crate) use alarms::{Alarm, Alarms, Struck};
 pub use broadcast::{Broadcast, Sent, Subscription};
 pub use dead_letters::{DeadLetter, DeadReason};
 pub use events::Event;
-pub use panics::PanicLocations;
 pub(crate) use process_table::Place;
 pub use shared::{System, SystemBuilder};
+pub(crate) use timer_wheel::{TimeoutId, TimeoutState, TimerWheel};

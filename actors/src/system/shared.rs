@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::alarms::Alarms;
 use super::broadcast::{Broadcast, Subscription};
 use super::dead_letters::DeadLetter;
 use super::events::Event;
 use super::extensions::Extensions;
-use super::panics::PanicLocations;
 use super::process_table::{Place, ProcessTable};
+use super::timer_wheel::TimerWheel;
 use crate::counters::Counters;
 use crate::log::{self, Level, LogQueue};
+use crate::panics::PanicLocations;
 use crate::untyped::AnyProcess;
 
 /// What belongs together: actors, their supervisors, their names. A cheap handle; clones are the same system.
@@ -31,8 +31,8 @@ struct Inner {
     dead_letters: Broadcast<DeadLetter>,
     processes: ProcessTable,
     extensions: Extensions,
-    alarms: Arc<Alarms>,
     log: LogQueue,
+    timeouts: Arc<TimerWheel>,
     panic_locations: Option<PanicLocations>,
 }
 
@@ -115,8 +115,8 @@ impl System {
         self.0.processes.processes()
     }
 
-    pub(crate) fn alarms(&self) -> &Arc<Alarms> {
-        &self.0.alarms
+    pub(crate) fn timeouts(&self) -> &Arc<TimerWheel> {
+        &self.0.timeouts
     }
 
     pub(crate) fn log(&self) -> &LogQueue {
@@ -129,8 +129,9 @@ impl System {
         self.0.log.push(level, line);
     }
 
-    pub(crate) fn panic_location(&self) -> Option<String> {
-        self.0.panic_locations.as_ref().and_then(PanicLocations::take)
+    /// Returns `true` if reports of panics say where they happened.
+    pub(crate) fn tells_panic_locations(&self) -> bool {
+        self.0.panic_locations.is_some()
     }
 }
 
@@ -183,8 +184,8 @@ impl SystemBuilder {
             dead_letters: Broadcast::new(),
             processes: ProcessTable::new(),
             extensions: Extensions::default(),
-            alarms: Arc::new(Alarms::new()),
             log,
+            timeouts: Arc::new(TimerWheel::new()),
             panic_locations: self.panic_locations,
         }))
     }

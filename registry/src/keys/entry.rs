@@ -1,9 +1,10 @@
 //! What users see of a key: its entries, its changes, and why it was not registered.
 
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use perennial_actors::host::Guarded;
+use perennial_actors::host::{Carried, CarriesValue, Guarded};
 use perennial_actors::{Address, Pid};
 
 /// A key's owner, and what it says of it.
@@ -73,11 +74,10 @@ impl<K> Clone for KeyChange<K> {
 }
 
 /// Why a key was not registered; with the value.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum RegisterError<V: fmt::Debug> {
+pub enum RegisterError<V> {
     /// An incarnation has it, which may be this one.
-    #[error("the key is registered by {pid}")]
     AlreadyRegistered {
         /// The incarnation.
         pid: Pid,
@@ -85,6 +85,31 @@ pub enum RegisterError<V: fmt::Debug> {
         value: V,
     },
     /// This incarnation has ended: its mailbox was taken away from it.
-    #[error("the incarnation has ended")]
     Ended(V),
+}
+
+impl<V> fmt::Display for RegisterError<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AlreadyRegistered { pid, .. } => write!(f, "the key is registered by {pid}"),
+            Self::Ended(_) => f.write_str("the incarnation has ended"),
+        }
+    }
+}
+
+impl<V: fmt::Debug + 'static> Error for RegisterError<V> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Carried::by::<Self>()
+    }
+}
+
+impl<V: fmt::Debug + 'static> CarriesValue for RegisterError<V> {
+    type Bare = RegisterError<()>;
+
+    fn into_bare(self) -> RegisterError<()> {
+        match self {
+            Self::AlreadyRegistered { pid, .. } => RegisterError::AlreadyRegistered { pid, value: () },
+            Self::Ended(_) => RegisterError::Ended(()),
+        }
+    }
 }

@@ -5,9 +5,9 @@ mod crash;
 #[cfg(not(model))]
 mod leftovers;
 #[cfg(model)]
-mod model;
+mod loom_names;
 #[cfg(model)]
-mod model_names;
+mod loom_tables;
 #[cfg(not(model))]
 mod text;
 #[cfg(not(model))]

@@ -7,16 +7,18 @@ use std::sync::Arc;
 use perennial_actors::Pid;
 
 use crate::engine::{Engine, Key, Policy, Run};
-use crate::node::Node;
-use crate::policy::Kind;
+use crate::node::{GivenNode, Node, OwnedNode};
+use crate::policy::{ChildPolicy, Kind};
 use crate::roster::Roster;
-use crate::spec::{ChildSpec, Plan};
+use crate::spec::{ChildSpec, Plan, SpecError};
 use crate::tree::Straggler;
 
 /// What a supervisor knows, whichever incarnation of it lives.
 pub(crate) struct Book {
     /// What every incarnation begins with.
     pub(crate) plan: Plan,
+    /// The children of the plan that were given away, by their place among all of it.
+    given: BTreeMap<usize, Given>,
     /// None before the first incarnation, and when one was killed.
     pub(crate) engine: Option<Engine>,
     /// The children of the incarnation that lives or lived last.
@@ -31,11 +33,27 @@ pub(crate) struct Book {
     pub(crate) gave_up: bool,
 }
 
+/// A child of the plan that belongs to another owner now.
+struct Given {
+    id: Arc<str>,
+    policy: ChildPolicy,
+    error: Option<Box<SpecError>>,
+    node: GivenNode,
+}
+
 /// What is left of an incarnation: kept only to be dropped when the book is closed again.
 #[must_use = "specs and reasons are users' values, to be dropped under no lock"]
 pub(super) struct Past {
     _engine: Option<Engine>,
     _residents: Roster<Resident>,
+}
+
+/// What another plan has displaced: kept only to be dropped when the book is closed again.
+#[must_use = "specs are users' values, to be dropped under no lock"]
+pub(super) struct Displaced {
+    _plan: Plan,
+    _nodes: Vec<OwnedNode>,
+    _given: BTreeMap<usize, Given>,
 }
 
 /// A child of an incarnation.
@@ -49,6 +67,7 @@ impl Default for Book {
     fn default() -> Self {
         Self {
             plan: Plan::of_order(),
+            given: BTreeMap::new(),
             engine: None,
             residents: Roster::default(),
             numbers: HashMap::new(),
@@ -60,20 +79,24 @@ impl Default for Book {
 }
 
 impl Book {
-    /// Begins anew, for a new incarnation. What was said of the one before is gone, also the children that it had taken in:
-    /// returns what is left of them, to be dropped under no lock.
-    pub(super) fn begin(&mut self) -> Past {
+    /// Lets the children of the incarnation before go, also those that it had taken in. Returns what
+    /// is left of it, to be dropped under no lock before the next incarnation [begins](Self::begin).
+    pub(super) fn clear(&mut self) -> Past {
         let engine = self.retire();
+        self.numbers.clear();
+        Past { _engine: engine, _residents: std::mem::take(&mut self.residents) }
+    }
+
+    /// Begins anew, for a new incarnation. What was said of the one before is gone.
+    pub(super) fn begin(&mut self) {
         self.stragglers.clear();
         self.gave_up = false;
-        self.numbers.clear();
+        self.reclaim();
         let children = self.plan.children.iter().map(ChildSpec::twin);
-        let residents = (0..).zip(children.map(|spec| Resident { spec, pid: None })).collect();
-        let residents = std::mem::replace(&mut self.residents, residents);
+        self.residents = (0..).zip(children.map(|spec| Resident { spec, pid: None })).collect();
         let children = self.plan.children.iter().map(|child| (child.id.clone(), child.policy.clone()));
         let seed = RandomState::new().hash_one(self.next_run.0);
         self.engine = Some(Engine::new(policy(&self.plan, seed), children, self.next_run));
-        Past { _engine: engine, _residents: residents }
     }
 
     /// The incarnation is over. Returns its engine, which keeps reasons, to be dropped under no lock.
@@ -83,19 +106,50 @@ impl Book {
         Some(engine)
     }
 
-    /// Takes another plan over, all of whose children are there. They keep what they are, and with it all that runs.
-    /// Returns the plan before and the nodes that are not used, to be dropped under no lock.
-    pub(super) fn take_over(&mut self, mut plan: Plan) -> (Plan, Vec<Arc<dyn Node>>) {
+    /// Takes another plan over, all of whose children are there. They keep what they are, and with
+    /// it all that runs. What it displaces is to be dropped when the book is closed again.
+    pub(super) fn take_over(&mut self, mut plan: Plan) -> Displaced {
+        let mut nodes = Vec::new();
         let specs = self.residents.values().map(|resident| &resident.spec);
         let specs: HashMap<&Arc<str>, &ChildSpec> = specs.map(|spec| (&spec.id, spec)).collect();
-        let mut unused = Vec::new();
         for child in &mut plan.children {
             if let Some(spec) = specs.get(&child.id) {
-                unused.push(std::mem::replace(&mut child.node, spec.node.clone()));
+                nodes.push(std::mem::replace(&mut child.node, spec.node.share()));
                 child.policy.kind = spec.policy.kind;
             }
         }
-        (std::mem::replace(&mut self.plan, plan), unused)
+        let plan = std::mem::replace(&mut self.plan, plan);
+        Displaced { _plan: plan, _nodes: nodes, _given: std::mem::take(&mut self.given) }
+    }
+
+    /// Takes back the children of the plan that were given away, if nothing else has a claim to
+    /// them now.
+    pub(super) fn reclaim(&mut self) {
+        let take_back = |(place, given): (&usize, &Given)| {
+            let Given { id, policy, error, node } = given;
+            let node = node.reclaim()?;
+            Some((*place, ChildSpec { id: id.clone(), policy: policy.clone(), node, error: error.clone() }))
+        };
+        let back: Vec<(usize, ChildSpec)> = self.given.iter().filter_map(take_back).collect();
+        for (place, child) in back {
+            self.given.remove(&place);
+            let missing = self.given.range(..place).count();
+            self.plan.children.insert(place - missing, child);
+        }
+    }
+
+    /// Removes a child and returns its spec, for another owner. The next incarnations do not start
+    /// the child either, unless it is [reclaimed](Self::reclaim).
+    pub(super) fn give_away(&mut self, key: Key) -> Option<ChildSpec> {
+        let child = self.dismiss(key)?;
+        if let Some(at) = self.plan.children.iter().position(|planned| planned.node.is(&child.node)) {
+            let ChildSpec { id, policy, node, error } = self.plan.children.remove(at);
+            // Its place among all of the plan: each one that was given away before it moves it on
+            // by one.
+            let place = self.given.keys().fold(at, |place, given| place + usize::from(*given <= place));
+            self.given.insert(place, Given { id, policy, error, node: node.give_away() });
+        }
+        Some(child)
     }
 
     /// Takes a child in. Returns the one that had its key, to be dropped under no lock.
@@ -149,20 +203,22 @@ impl Book {
     }
 
     pub(super) fn node_of(&self, key: Key) -> Option<Arc<dyn Node>> {
-        self.spec(key).map(|spec| spec.node.clone())
+        self.spec(key).map(|spec| spec.node.node().clone())
     }
 
     /// The children as they are now, in start order.
     pub(super) fn nodes(&self) -> impl DoubleEndedIterator<Item = (Key, &Arc<dyn Node>)> {
-        self.residents.iter().map(|(key, resident)| (Key(key), &resident.spec.node))
+        self.residents.iter().map(|(key, resident)| (Key(key), resident.spec.node.node()))
     }
 
-    /// Those that will not come back with the next incarnation.
+    /// Those that will not come back with the next incarnation. An id may belong to another child
+    /// than in the plan.
     pub(super) fn passing(&self) -> Vec<Arc<dyn Node>> {
-        let planned: HashSet<&Arc<str>> = self.plan.children.iter().map(|child| &child.id).collect();
-        let dynamic = matches!(self.plan.kind, Kind::Dynamic { .. });
-        let passing = self.residents.values().filter(|of| dynamic || !planned.contains(&of.spec.id));
-        passing.map(|resident| resident.spec.node.clone()).collect()
+        let address = |node: &OwnedNode| Arc::as_ptr(node.node()).cast::<()>();
+        let planned: HashSet<*const ()> =
+            self.plan.children.iter().map(|child| address(&child.node)).collect();
+        let passing = self.residents.values().filter(|of| !planned.contains(&address(&of.spec.node)));
+        passing.map(|resident| resident.spec.node.node().clone()).collect()
     }
 }
 

@@ -22,6 +22,8 @@ pub(super) struct Children {
     watched: Arc<Watched>,
     any_watched: bool,
     link: Link,
+    /// The child whose start all others that are down wait for.
+    awaited: Option<Key>,
 }
 
 impl Children {
@@ -29,7 +31,8 @@ impl Children {
         let label = node.address().handle().label().unwrap_or_else(|| node.id().clone());
         let watched = Arc::new(Watched(inbox.clone()));
         let any_watched = node.book().plan.children.iter().any(|child| child.policy.liveness.is_some());
-        Self { node, system, label, inbox, watched, any_watched, link }
+        node.handle().set_awaited_child(None);
+        Self { node, system, label, inbox, watched, any_watched, link, awaited: None }
     }
 
     /// Starts a child. If that fails at once, the event that says so.
@@ -44,6 +47,18 @@ impl Children {
                 None
             }
             Err(reason) => Some(Event::StartFailed { key, run, reason }),
+        }
+    }
+
+    /// Says for whose start all others that are down wait, before it begins; and, if one has ended, that there is another of them.
+    pub(super) fn await_start(&mut self, awaited: Option<Key>, has_ended: bool) {
+        let supervisor = || self.node.handle();
+        if self.awaited != awaited {
+            let child = awaited.and_then(|key| self.get(key)).map(|child| child.handle());
+            supervisor().set_awaited_child(child.as_ref());
+            self.awaited = awaited;
+        } else if has_ended && awaited.is_some() {
+            supervisor().wake_awaited_child();
         }
     }
 
@@ -70,6 +85,7 @@ impl Children {
         let started = match start() {
             // It was down for good, or is new.
             Err(StartError::NotOpen(Shut::Closed)) => {
+                child.handle().set_supervisor(&self.node.handle());
                 child.open(&self.system, &self.path(key)).map_err(ExitReason::failed)?;
                 start()
             }

@@ -13,6 +13,11 @@ use crate::node::OpenError;
 use crate::spec::{ChildSpec, Plan};
 use crate::tree::ChildStart;
 
+/// The requests of a dead supervisor. To drop it tells their callers that the supervisor is gone.
+pub(super) struct Unanswered {
+    _pending: HashMap<Ticket, Pending>,
+}
+
 /// Where requests wait for their answers.
 pub(super) struct Desk {
     node: SupervisorNode,
@@ -32,6 +37,11 @@ enum Pending {
 impl Desk {
     pub(super) fn new(node: SupervisorNode) -> Self {
         Self { node, pending: HashMap::new(), next_ticket: 0 }
+    }
+
+    /// Gives out the requests that wait.
+    pub(super) fn close(&mut self) -> Unanswered {
+        Unanswered { _pending: std::mem::take(&mut self.pending) }
     }
 
     /// The event that a request is, unless it can be answered at once.
@@ -120,15 +130,15 @@ impl Desk {
             Pending::Restart(reply) => reply.send(self.started(result).map_err(child_error)),
             Pending::Delete(reply) => {
                 let deleted = result.map_err(child_error).and_then(|granted| match granted {
-                    Granted::Deleted(key) => self.node.book().dismiss(key).ok_or(ChildError::NotFound),
+                    Granted::Deleted(key) => self.node.book().give_away(key).ok_or(ChildError::NotFound),
                     _ => Err(ChildError::NotFound),
                 });
                 reply.send(deleted);
             }
             Pending::Change { plan, reply } => {
                 if result.is_ok() {
-                    let replaced = self.node.book().take_over(plan);
-                    drop(replaced);
+                    let displaced = self.node.book().take_over(plan);
+                    drop(displaced);
                 }
                 reply.send(result.map(drop).map_err(|_| ChangeError::ShuttingDown));
             }

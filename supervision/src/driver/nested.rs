@@ -1,5 +1,6 @@
 //! A supervisor as a child: of another supervisor, or of the root that nobody restarts.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::{ExitReason, Handle, Pid, StartError, System};
@@ -7,7 +8,7 @@ use perennial_actors::{ExitReason, Handle, Pid, StartError, System};
 use super::host::Announce;
 use super::node::SupervisorNode;
 use super::{host, picture};
-use crate::node::{Birth, Node, OpenError};
+use crate::node::{Birth, Claims, Node, OpenError};
 use crate::tree::{Straggler, Tree};
 
 impl SupervisorNode {
@@ -20,14 +21,26 @@ impl SupervisorNode {
 impl Node for SupervisorNode {
     fn open(&self, system: &System, label: &str) -> Result<(), OpenError> {
         self.identity().open(system, || label.into());
-        self.planned().iter().try_for_each(|child| child.node.open(system, &format!("{label}/{}", child.id)))
+        self.book().reclaim();
+        let open = |(id, child): &(_, Arc<dyn Node>)| {
+            child.handle().set_supervisor(&self.handle());
+            child.open(system, &format!("{label}/{id}"))
+        };
+        self.planned().iter().try_for_each(open).inspect_err(|error| {
+            // All of it is open, or nothing is.
+            self.close(&ExitReason::failed(error.clone()));
+        })
     }
 
     fn close(&self, reason: &ExitReason) {
         self.identity().close(reason);
-        for child in self.planned().iter().rev() {
-            child.node.close(reason);
+        for (_, child) in self.planned().iter().rev() {
+            child.close(reason);
         }
+    }
+
+    fn claims(&self) -> &Claims {
+        self.claims()
     }
 
     fn start(&self, birth: Birth) -> Result<Pid, StartError> {

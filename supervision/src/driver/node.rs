@@ -8,8 +8,9 @@ use perennial_actors::{Address, Mailbox};
 
 use super::book::Book;
 use super::inbox::News;
+use crate::node::{Claims, Node};
 use crate::policy::Kind;
-use crate::spec::{ChildSpec, Plan};
+use crate::spec::Plan;
 
 /// A supervisor, whichever incarnation of it lives. Cheap to clone.
 #[derive(Clone)]
@@ -35,6 +36,7 @@ struct Inner {
     id: Arc<str>,
     identity: Identity<News>,
     book: Mutex<Book>,
+    claims: Claims,
 }
 
 impl SupervisorNode {
@@ -42,7 +44,7 @@ impl SupervisorNode {
         // A supervisor hears of its children through this: it must never be full, and what comes in between two
         // incarnations is for the next.
         let identity = Identity::new(Mailbox::unbounded());
-        Self(Arc::new(Inner { id, identity, book: Mutex::default() }))
+        Self(Arc::new(Inner { id, identity, book: Mutex::default(), claims: Claims::default() }))
     }
 
     pub(crate) fn downgrade(&self) -> WeakSupervisorNode {
@@ -72,13 +74,19 @@ impl SupervisorNode {
         &self.0.identity
     }
 
+    pub(super) fn claims(&self) -> &Claims {
+        &self.0.claims
+    }
+
     pub(super) fn patience(&self) -> Duration {
         self.book().plan.patience
     }
 
-    /// The children that it starts with, whichever incarnation it is.
-    pub(super) fn planned(&self) -> Vec<ChildSpec> {
-        self.book().plan.children.iter().map(ChildSpec::twin).collect()
+    /// The children that it starts with, whichever incarnation it is, and their ids. Those that it
+    /// has given away are not its own.
+    pub(super) fn planned(&self) -> Vec<(Arc<str>, Arc<dyn Node>)> {
+        let book = self.book();
+        book.plan.children.iter().map(|child| (child.id.clone(), child.node.node().clone())).collect()
     }
 
     pub(crate) fn book(&self) -> MutexGuard<'_, Book> {

@@ -1,10 +1,13 @@
 //! Looking at a supervisor: without its help for a picture of the tree, and with it for what OTP's management API tells.
 
+use std::sync::Arc;
+
 use perennial_actors::{Handle, Pid, ProcessState};
 
 use super::book::Book;
 use super::node::SupervisorNode;
-use crate::engine::{Sight, State};
+use crate::engine::Sight;
+use crate::node::Node;
 use crate::policy::{ChildKind, ChildPolicy};
 use crate::spec::ChildSpec;
 use crate::tree::{ChildCounts, ChildInfo, ChildState, Tree};
@@ -25,27 +28,39 @@ impl SupervisorNode {
     }
 }
 
+/// A child to look at, when the book is closed again.
+struct Seen {
+    id: Arc<str>,
+    kind: ChildKind,
+    node: Arc<dyn Node>,
+}
+
+impl Seen {
+    fn of(spec: &ChildSpec) -> Self {
+        Self { id: spec.id.clone(), kind: spec.policy.kind, node: spec.node.node().clone() }
+    }
+}
+
 /// What is below a supervisor.
 pub(super) fn branches(supervisor: &SupervisorNode) -> Vec<Tree> {
-    let below: Vec<(ChildSpec, Option<(ChildState, u64)>)> = {
+    let below: Vec<(Seen, Option<ChildState>, u64)> = {
         let book = supervisor.book();
-        let seen = |sight: Sight<'_>| {
-            let spec = book.spec(sight.key)?.twin();
-            Some((spec, Some((child_state(sight.state), sight.restarts))))
-        };
         match &book.engine {
-            Some(engine) => engine.sights().filter_map(seen).collect(),
-            None => book.plan.children.iter().map(|spec| (spec.twin(), None)).collect(),
+            Some(engine) => {
+                let lives = !engine.has_ended();
+                let seen = |sight: Sight<'_>| {
+                    Some((Seen::of(book.spec(sight.key)?), lives.then_some(sight.shown), sight.restarts))
+                };
+                engine.sights().filter_map(seen).collect()
+            }
+            None => book.plan.children.iter().map(|spec| (Seen::of(spec), None, 0)).collect(),
         }
     };
-    let branch = |(spec, seen): (ChildSpec, Option<(ChildState, u64)>)| {
-        let handle = spec.node.handle();
-        let (state, restarts) = seen.unwrap_or_else(|| (state_of(&handle), 0));
-        // Its mailbox tells whether a child that is down is to come up again.
-        let due = state == ChildState::Stopped && handle.state() == ProcessState::Due;
-        let state = if due { ChildState::Waiting } else { state };
-        let children = spec.node.branches().unwrap_or_default();
-        Tree { id: spec.id, kind: spec.policy.kind, state, pid: handle.pid(), restarts, handle, children }
+    let branch = |(Seen { id, kind, node }, shown, restarts): (Seen, Option<ChildState>, u64)| {
+        let handle = node.handle();
+        let state = shown.unwrap_or_else(|| state_without_supervisor(&handle));
+        let children = node.branches().unwrap_or_default();
+        Tree { id, kind, state, pid: handle.pid(), restarts, handle, children }
     };
     below.into_iter().map(branch).collect()
 }
@@ -76,7 +91,7 @@ impl Book {
         let mut counts = ChildCounts::default();
         for sight in self.engine.iter().flat_map(|engine| engine.sights()) {
             counts.specs += 1;
-            counts.active += usize::from(has_pid(sight.state));
+            counts.active += usize::from(has_incarnation(sight.shown));
             match sight.policy.kind {
                 ChildKind::Worker => counts.workers += 1,
                 ChildKind::Supervisor => counts.supervisors += 1,
@@ -94,8 +109,8 @@ impl Book {
         ChildInfo {
             id: sight.id.clone(),
             kind: sight.policy.kind,
-            state: child_state(sight.state),
-            pid: self.pid_of(sight.key).filter(|_| !matches!(sight.state, State::Stopped)),
+            state: sight.shown,
+            pid: self.pid_of(sight.key).filter(|_| !is_down(sight.shown)),
             restarts: sight.restarts,
         }
     }
@@ -110,16 +125,18 @@ fn state_of(handle: &Handle) -> ChildState {
     }
 }
 
-const fn has_pid(state: &State) -> bool {
-    matches!(state, State::Starting { .. } | State::Running { .. } | State::Stopping(_))
+/// Returns what can be told of a child whose supervisor has no incarnation.
+fn state_without_supervisor(handle: &Handle) -> ChildState {
+    match state_of(handle) {
+        ChildState::Restarting => ChildState::Waiting,
+        state => state,
+    }
 }
 
-const fn child_state(state: &State) -> ChildState {
-    match state {
-        State::Stopped => ChildState::Stopped,
-        State::Starting { .. } => ChildState::Starting,
-        State::Running { .. } => ChildState::Running,
-        State::Ended { .. } | State::Restarting { .. } => ChildState::Restarting,
-        State::Stopping(_) => ChildState::Stopping,
-    }
+const fn has_incarnation(state: ChildState) -> bool {
+    matches!(state, ChildState::Starting | ChildState::Running | ChildState::Stopping)
+}
+
+const fn is_down(state: ChildState) -> bool {
+    matches!(state, ChildState::Stopped | ChildState::Waiting)
 }

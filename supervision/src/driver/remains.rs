@@ -8,6 +8,7 @@ use perennial_actors::{ExitReason, Monitor, Pid, System};
 use tokio::runtime;
 use tokio::task::JoinHandle;
 
+use super::desk::Unanswered;
 use super::inbox::News;
 use super::node::SupervisorNode;
 use super::totals::Books;
@@ -27,7 +28,14 @@ struct Orphan {
 
 /// Kills the children of a supervisor that is dead, waits until they are gone, and only then ends it. Children that are
 /// supervisors stop theirs in good order, as in OTP. There is no round any more, so all go at once. The task that does so.
-pub(super) fn see_to(node: &SupervisorNode, mut attachment: Attachment<News>) -> Option<JoinHandle<()>> {
+///
+/// No request is answered before: the caller that gets a spec back may start it elsewhere, and
+/// nothing here touches it then.
+pub(super) fn see_to(
+    node: &SupervisorNode,
+    mut attachment: Attachment<News>,
+    asked: Unanswered,
+) -> Option<JoinHandle<()>> {
     attachment.handled();
     let (engine, nodes, passing): (_, Vec<_>, _) = {
         let mut book = node.book();
@@ -49,6 +57,7 @@ pub(super) fn see_to(node: &SupervisorNode, mut attachment: Attachment<News>) ->
             }
         }
         drop(passing);
+        drop(asked);
         attachment.end(ExitReason::Killed);
     };
     // Without a runtime nothing runs any more that could be waited for; the attachment ends when it is dropped.

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use perennial_actors::host::{End, Parent, ignore_panic, wake_safely};
-use perennial_actors::{ExitReason, StartError as NotStarted, System};
+use perennial_actors::host::{End, Parent, ignore_panic, require_timers, wake_safely};
+use perennial_actors::{ExitReason, NoTimers, StartError as NotStarted, System};
+use tokio::runtime;
 use tokio::sync::{oneshot, watch};
 
 use super::host::Announce;
@@ -17,7 +18,8 @@ use crate::node::{Birth, Node};
 enum Phase {
     Starting,
     Up,
-    Over(ExitReason),
+    /// It has ended, and was up before or not.
+    Over(ExitReason, bool),
 }
 
 /// A tree that was started.
@@ -31,8 +33,8 @@ impl Root {
     /// The reason of its end, when that has come.
     pub(crate) async fn over(&self) -> ExitReason {
         let mut phase = self.phase.subscribe();
-        match wake_safely(phase.wait_for(|phase| matches!(phase, Phase::Over(_)))).await.as_deref() {
-            Ok(Phase::Over(reason)) => reason.clone(),
+        match wake_safely(phase.wait_for(|phase| matches!(phase, Phase::Over(..)))).await.as_deref() {
+            Ok(Phase::Over(reason, _)) => reason.clone(),
             // Not reached: the sender lives as long as this does.
             Ok(Phase::Starting | Phase::Up) | Err(_) => ExitReason::NoProcess,
         }
@@ -46,8 +48,10 @@ impl Root {
     async fn up(&self) -> Result<(), ExitReason> {
         let mut phase = self.phase.subscribe();
         match wake_safely(phase.wait_for(|phase| !matches!(phase, Phase::Starting))).await.as_deref() {
-            Ok(Phase::Up | Phase::Starting) => Ok(()),
-            Ok(Phase::Over(reason)) => Err(reason.clone()),
+            // One that was up and has ended since has started: its end is told as the end of any
+            // tree.
+            Ok(Phase::Up | Phase::Starting | Phase::Over(_, true)) => Ok(()),
+            Ok(Phase::Over(reason, false)) => Err(reason.clone()),
             Err(_) => Err(ExitReason::NoProcess),
         }
     }
@@ -61,7 +65,7 @@ impl Parent for Root {
     /// Everything is refused before anybody hears that it is over.
     fn ended(&self, _: u64, end: End) {
         self.node.close(&end.reason);
-        self.enter(Phase::Over(end.reason));
+        self.enter(Phase::Over(end.reason, end.started));
     }
 }
 
@@ -76,6 +80,9 @@ impl Starting {
     fn begin(node: SupervisorNode, system: &System, announce: Option<Announce>) -> Result<Self, StartError> {
         let checked = node.book().plan.check(node.id());
         checked.map_err(StartError::Spec)?;
+        if runtime::Handle::try_current().is_ok() {
+            require_timers().map_err(|NoTimers| StartError::NoTimers)?;
+        }
         let label = node.id().clone();
         let root =
             Arc::new(Root { node, system: system.clone(), phase: watch::Sender::new(Phase::Starting) });

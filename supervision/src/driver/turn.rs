@@ -16,7 +16,7 @@ use super::inbox::{Inbox, News};
 use super::node::SupervisorNode;
 use super::remains;
 use super::reporter::Reporter;
-use crate::engine::{Action, Ending, Event, Report};
+use crate::engine::{Action, Ending, Engine, Event, Report};
 use crate::error::ChildFailed;
 use crate::link::Link;
 use crate::node::Node;
@@ -47,8 +47,9 @@ enum Over {
 
 impl Driver {
     pub(super) fn new(node: SupervisorNode, attachment: Attachment<News>, waker: Waker, link: Link) -> Self {
-        let past = node.book().begin();
+        let past = node.book().clear();
         drop(past);
+        node.book().begin();
         let inbox = Arc::new(Inbox::new(node.address(), node.downgrade()));
         let system = attachment.system().clone();
         Self {
@@ -134,8 +135,10 @@ impl Driver {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
             let now = self.clock.now();
-            let actions =
-                self.node.book().engine.as_mut().map(|engine| engine.step(event, now)).unwrap_or_default();
+            let has_ended = matches!(event, Event::Ended { .. });
+            let step = |engine: &mut Engine| (engine.step(event, now), engine.awaited());
+            let (actions, awaited) = self.node.book().engine.as_mut().map(step).unwrap_or_default();
+            self.children.await_start(awaited, has_ended);
             for action in actions {
                 events.extend(self.perform(action)?);
             }
@@ -165,6 +168,7 @@ impl Driver {
             Action::Forget { key, reason } => self.children.forget(key, &reason),
             Action::Report(report) => self.report(report),
             Action::Up => self.attachment.iter_mut().for_each(Attachment::started),
+            Action::GoDown => self.attachment.iter_mut().for_each(Attachment::begin_stop),
             Action::Answer { ticket, result } => self.desk.answer(ticket, result),
             Action::Exit { ending } => {
                 self.end(ending);
@@ -192,7 +196,7 @@ impl Driver {
     /// It was killed. What is below is seen to before the parent may know.
     fn die(&mut self) -> ControlFlow<()> {
         if let Some(attachment) = self.attachment.take() {
-            self.over = Some(Over::Died(remains::see_to(&self.node, attachment)));
+            self.over = Some(Over::Died(remains::see_to(&self.node, attachment, self.desk.close())));
         }
         ControlFlow::Break(())
     }

@@ -27,6 +27,18 @@ impl Engine {
         matches!(self.mode, Mode::Ended) || self.is_going_down()
     }
 
+    /// Returns the child whose start all others that are down wait for.
+    pub(crate) fn awaited(&self) -> Option<Key> {
+        let Mode::Round(round) = &self.mode else { return None };
+        let starts = |key| matches!(self.children.get(key)?.state, State::Starting { .. }).then_some(key);
+        round.current.and_then(starts)
+    }
+
+    /// Returns `true` if the supervisor has ended.
+    pub(crate) const fn has_ended(&self) -> bool {
+        matches!(self.mode, Mode::Ended)
+    }
+
     pub(super) fn begin_round(&mut self, round: Round) {
         self.mode = Mode::Round(round);
         if self.is_dynamic() {
@@ -134,6 +146,9 @@ impl Engine {
     /// Deals with what the round has kept waiting, until that begins another round.
     fn catch_up(&mut self) {
         while matches!(self.mode, Mode::Up) {
+            if self.decide_settled() {
+                continue;
+            }
             if let Some(key) = self.ended.pop_front() {
                 // One that the round has dealt with is in another state by now.
                 if let Some(State::Ended { reason }) = self.children.get(key).map(|entry| entry.state.clone())
@@ -144,7 +159,7 @@ impl Engine {
             }
             match self.waiting.pop_front() {
                 Some(Event::Retry { key, generation }) => self.on_retry(key, generation),
-                Some(Event::Asked { ticket, request }) => self.grant(ticket, request),
+                Some(Event::Asked { ticket, request }) => self.grant(ticket, request, false),
                 Some(_) => {}
                 None => return,
             }
@@ -168,7 +183,9 @@ impl Engine {
 
     /// Takes everybody down, in reverse order or at once, and ends (rule 6).
     pub(super) fn go_down(&mut self, ending: Ending) {
+        self.actions.push(Action::GoDown);
         self.ended.clear();
+        self.refuse_deferred();
         for event in std::mem::take(&mut self.waiting) {
             if let Event::Asked { ticket, .. } = event {
                 self.answer(ticket, Err(Refusal::ShuttingDown));

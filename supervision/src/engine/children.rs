@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::deferred::Transitions;
 use super::types::{Key, Run, State, Time};
 use crate::policy::ChildPolicy;
 use crate::roster::Roster;
@@ -29,7 +30,7 @@ pub(super) struct Entry {
 impl Entry {
     /// Whether there is an incarnation that would have to be stopped.
     pub(super) const fn is_live(&self) -> bool {
-        is_live(&self.state)
+        self.state.is_live()
     }
 
     /// Whether it is there for its siblings: it lives and is not on its way out for good, or it is being restarted.
@@ -54,10 +55,6 @@ impl Entry {
     }
 }
 
-const fn is_live(state: &State) -> bool {
-    matches!(state, State::Starting { .. } | State::Running { .. } | State::Stopping { .. })
-}
-
 /// The children of one supervisor. Keys are in start order, because they are given in it.
 #[derive(Debug, Default)]
 pub(super) struct Children {
@@ -65,12 +62,15 @@ pub(super) struct Children {
     /// Only of those that have an id of their own.
     ids: HashMap<Arc<str>, Key>,
     deadlines: BTreeSet<(Time, Key)>,
+    /// The starts and stops that go on, and the requests that wait for them.
+    pub(super) transitions: Transitions,
     next_key: u64,
     live: usize,
 }
 
 impl Children {
-    /// Takes a child in, as the last in start order. It bears its id if nobody is to find it by that.
+    /// Takes a child in, as the last in start order. It is found by its id if it is `by_id`. Its
+    /// mailbox is closed.
     pub(super) fn add(&mut self, id: Arc<str>, policy: ChildPolicy, by_id: bool, brought: bool) -> Key {
         let key = Key(self.next_key);
         self.next_key += 1;
@@ -131,7 +131,12 @@ impl Children {
     /// Puts a child into a state: the deadline of the one before is void, and so is any try that was put off.
     pub(super) fn set(&mut self, key: Key, state: State, deadline: Option<Time>) {
         let Some(entry) = self.entries.get_mut(key.0) else { return };
-        self.live = self.live + usize::from(is_live(&state)) - usize::from(entry.is_live());
+        self.live = self.live + usize::from(state.is_live()) - usize::from(entry.is_live());
+        match (entry.state.is_in_transition(), state.is_in_transition()) {
+            (false, true) => self.transitions.begin(key),
+            (true, false) => self.transitions.end(key),
+            (false, false) | (true, true) => {}
+        }
         entry.state = state;
         entry.generation = entry.generation.wrapping_add(1);
         replace(&mut self.deadlines, key, &mut entry.deadline, deadline);

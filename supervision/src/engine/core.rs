@@ -49,8 +49,13 @@ impl Engine {
         first_run: Run,
     ) -> Self {
         let mut table = Children::default();
+        if matches!(policy.kind, Kind::Dynamic { max_children } if max_children < usize::MAX) {
+            table.transitions.number();
+        }
         for (id, child) in children {
-            table.add(id, child, true, false);
+            let key = table.add(id, child, true, false);
+            // The mailboxes of a tree are open before the first of its children starts.
+            table.get_mut(key).into_iter().for_each(|entry| entry.open = true);
         }
         Self {
             policy,
@@ -83,6 +88,7 @@ impl Engine {
             Event::Asked { ticket, request } => self.on_asked(ticket, request),
             Event::Shutdown { reason } => self.on_shutdown(reason),
         }
+        self.decide_deferred();
         std::mem::take(&mut self.actions)
     }
 

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use super::children::Entry;
 use super::core::Engine;
-use super::types::{Key, State};
+use super::types::{Cause, Key, State};
 use crate::policy::ChildPolicy;
+use crate::tree::ChildState;
 
 /// A child, as its supervisor knows it.
 #[derive(Clone, Copy, Debug)]
@@ -12,31 +14,50 @@ pub(crate) struct Sight<'a> {
     pub(crate) key: Key,
     pub(crate) id: &'a Arc<str>,
     pub(crate) policy: &'a ChildPolicy,
-    pub(crate) state: &'a State,
+    /// What others are told that it is doing: trees, lists and counts all tell this.
+    pub(crate) shown: ChildState,
     pub(crate) restarts: u64,
+    #[cfg(test)]
+    pub(crate) state: &'a State,
+}
+
+/// Returns what others are told that a child is doing.
+const fn shown(entry: &Entry, is_leaving: bool) -> ChildState {
+    match &entry.state {
+        // Its mailbox takes messages for the incarnation whose turn is still to come.
+        State::Stopped if entry.open && !is_leaving => ChildState::Waiting,
+        State::Stopped => ChildState::Stopped,
+        // OTP tells nothing during a restart, and that it is restarting after one that failed.
+        State::Starting { cause: Cause::Restart, .. } | State::Ended { .. } | State::Restarting { .. } => {
+            ChildState::Restarting
+        }
+        State::Starting { .. } => ChildState::Starting,
+        State::Running { .. } => ChildState::Running,
+        State::Stopping(_) => ChildState::Stopping,
+    }
 }
 
 impl Engine {
     /// Every child, in start order.
     pub(crate) fn sights(&self) -> impl DoubleEndedIterator<Item = Sight<'_>> {
-        self.children.iter().map(|(key, entry)| Sight {
-            key,
-            id: &entry.id,
-            policy: &entry.policy,
-            state: &entry.state,
-            restarts: entry.restarts,
-        })
+        self.children.iter().map(|(key, entry)| self.sight_of(key, entry))
     }
 
     /// One child.
     pub(crate) fn sight(&self, key: Key) -> Option<Sight<'_>> {
-        self.children.get(key).map(|entry| Sight {
+        self.children.get(key).map(|entry| self.sight_of(key, entry))
+    }
+
+    fn sight_of<'a>(&self, key: Key, entry: &'a Entry) -> Sight<'a> {
+        Sight {
             key,
             id: &entry.id,
             policy: &entry.policy,
-            state: &entry.state,
+            shown: shown(entry, self.is_leaving()),
             restarts: entry.restarts,
-        })
+            #[cfg(test)]
+            state: &entry.state,
+        }
     }
 
     /// The child of this id, if children are found by that.

@@ -33,10 +33,14 @@
 //! 6. Giving up, and being told to stop, take everybody down in reverse order and end the supervisor. Children of a dynamic
 //!    supervisor have no order, and stop all at once: very many of them are told in turns, between which others run.
 //! 7. Who hangs is ended, and then dealt with as if it had ended by itself.
+//! 8. A request that concerns a child which is being started or stopped is [deferred](deferred) until that is over. The
+//!    requests for one child are decided in the order of arrival, and those for other children meanwhile.
 
 mod advance;
 mod children;
 mod core;
+mod deferred;
+mod deferring;
 mod intensity;
 mod look;
 mod requests;
@@ -51,7 +55,8 @@ mod watching;
 
 pub(crate) use core::Engine;
 pub(crate) use look::Sight;
+#[cfg(test)]
+pub(crate) use types::State;
 pub(crate) use types::{
-    Action, Ending, Event, Granted, Key, Policy, Refusal, Report, Request, Run, Sign, State, Target, Ticket,
-    Time,
+    Action, Ending, Event, Granted, Key, Policy, Refusal, Report, Request, Run, Sign, Target, Ticket, Time,
 };

@@ -12,10 +12,11 @@ use super::watch::Watch;
 use crate::policy::{ChildPolicy, Kind, Strategy};
 
 impl Engine {
-    /// Requests are granted in order, and none while a round goes on.
+    /// Requests are decided in order, and none while a round goes on. One that concerns a child in
+    /// transition waits for it.
     pub(super) fn on_asked(&mut self, ticket: Ticket, request: Request) {
         match &self.mode {
-            Mode::Up => self.grant(ticket, request),
+            Mode::Up => self.grant(ticket, request, true),
             Mode::Round(round) if !round.is_last() => {
                 self.waiting.push_back(Event::Asked { ticket, request })
             }
@@ -23,9 +24,17 @@ impl Engine {
         }
     }
 
-    pub(super) fn grant(&mut self, ticket: Ticket, request: Request) {
+    /// Decides a request. The child that it concerns is not in transition, unless it is to be
+    /// terminated.
+    pub(super) fn decide(&mut self, ticket: Ticket, request: Request) {
         match request {
-            Request::Start { id, policy } => self.take_in(id, policy, ticket),
+            Request::Start { id, policy } if self.is_dynamic() => {
+                self.start_if_there_is_room(id, policy, ticket)
+            }
+            Request::Start { id, policy } => match self.children.find(&id) {
+                Some(key) => self.answer(ticket, Err(self.present(key))),
+                None => self.take_in(id, policy, ticket),
+            },
             Request::Terminate(target) => match self.resolve(&target) {
                 Some(key) => self.terminate(key, ticket),
                 None => self.answer(ticket, Err(Refusal::NotFound)),
@@ -49,7 +58,7 @@ impl Engine {
         }
     }
 
-    fn resolve(&self, target: &Target) -> Option<Key> {
+    pub(super) fn resolve(&self, target: &Target) -> Option<Key> {
         match target {
             Target::Id(id) => self.children.find(id),
             Target::Key(key) => self.children.get(*key).map(|_| *key),
@@ -63,33 +72,27 @@ impl Engine {
             None => Err(Refusal::NotFound),
             Some(State::Stopped) => Ok(key),
             Some(State::Restarting { .. } | State::Ended { .. }) => Err(Refusal::Restarting),
+            // One that hangs, too: it runs until it has ended.
             Some(State::Starting { .. } | State::Running { .. } | State::Stopping(_)) => {
                 Err(Refusal::Running(key))
             }
         }
     }
 
-    fn take_in(&mut self, id: Arc<str>, policy: ChildPolicy, ticket: Ticket) {
-        if let Err(refusal) = self.has_room_for(&id) {
-            return self.answer(ticket, Err(refusal));
-        }
+    pub(super) fn take_in(&mut self, id: Arc<str>, policy: ChildPolicy, ticket: Ticket) {
         let by_id = !self.is_dynamic();
         let key = self.children.add(id, policy, by_id, true);
         self.actions.push(Action::Admit { key, ticket });
         self.start_by_hand(key, Cause::Brought(ticket));
     }
 
-    fn has_room_for(&self, id: &str) -> Result<(), Refusal> {
-        if let Kind::Dynamic { max_children } = self.policy.kind {
-            return if self.children.len() < max_children { Ok(()) } else { Err(Refusal::MaxChildren) };
+    /// Returns why a child cannot be started that has the id of this one.
+    fn present(&self, key: Key) -> Refusal {
+        if self.children.get(key).is_some_and(Entry::is_live) {
+            Refusal::AlreadyStarted(key)
+        } else {
+            Refusal::AlreadyPresent
         }
-        let Some(key) = self.children.find(id) else { return Ok(()) };
-        Err(match self.children.get(key).map(|entry| &entry.state) {
-            Some(State::Starting { .. } | State::Running { .. } | State::Stopping(_)) => {
-                Refusal::AlreadyStarted(key)
-            }
-            _ => Refusal::AlreadyPresent,
-        })
     }
 
     /// Counts for no intensity, and is not tried again if it fails. If its siblings have to do with it, nothing happens to them

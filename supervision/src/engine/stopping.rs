@@ -2,7 +2,7 @@
 
 use perennial_actors::ExitReason;
 
-use super::core::Engine;
+use super::core::{Engine, Mode};
 use super::types::{Action, Cause, Granted, Key, Refusal, Report, State, Stopping, Time};
 use crate::policy::{ChildKind, ChildPolicy, Restart, Shutdown};
 
@@ -21,7 +21,8 @@ impl Engine {
         match cause {
             Some(Cause::Asked(ticket)) => self.answer(ticket, Err(self.interrupted())),
             Some(Cause::Brought(ticket)) => stopping.brought = Some(ticket),
-            Some(Cause::Round | Cause::Restart) | None => {}
+            Some(Cause::Restart) => stopping.restarting = true,
+            Some(Cause::Round) | None => {}
         }
         match shutdown {
             Shutdown::BrutalKill => self.kill(key, stopping),
@@ -62,7 +63,7 @@ impl Engine {
         let Some(entry) = self.children.get_mut(key) else { return };
         let State::Stopping(stopping) = &mut entry.state else { return };
         let (asked, brought) = (std::mem::take(&mut stopping.asked), stopping.brought);
-        let unresponsive = stopping.unresponsive;
+        let (unresponsive, restarting) = (stopping.unresponsive, stopping.restarting);
         if !unresponsive && (abandoned || is_error(&entry.policy, reason)) {
             self.actions.push(Action::Report(Report::ShutdownError { key, reason: reason.clone() }));
         }
@@ -73,6 +74,9 @@ impl Engine {
             self.put_down(key, &ExitReason::shutdown());
         } else if unresponsive {
             self.replace(key);
+        } else if restarting && matches!(self.mode, Mode::Up) {
+            // What cut the attempt short is decided when its turn comes.
+            self.try_again_later(key, ExitReason::shutdown());
         } else {
             self.children.set(key, State::Stopped, None);
         }

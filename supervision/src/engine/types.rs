@@ -110,6 +110,8 @@ pub(crate) enum Action {
     Forget { key: Key, reason: ExitReason },
     /// The first start is complete.
     Up,
+    /// The end of the supervisor begins. Nothing suspends it any more.
+    GoDown,
     /// Answer a request.
     Answer { ticket: Ticket, result: Result<Granted, Refusal> },
     /// Say what happens to whoever wants to know.
@@ -209,6 +211,18 @@ pub(crate) enum State {
     Stopping(Box<Stopping>),
 }
 
+impl State {
+    /// Returns `true` if there is an incarnation that would have to be stopped.
+    pub(crate) const fn is_live(&self) -> bool {
+        matches!(self, Self::Starting { .. } | Self::Running { .. } | Self::Stopping(_))
+    }
+
+    /// Returns `true` while a start or a stop of the child goes on.
+    pub(crate) const fn is_in_transition(&self) -> bool {
+        matches!(self, Self::Starting { .. } | Self::Stopping(_))
+    }
+}
+
 /// A child on its way out.
 #[derive(Clone, Debug)]
 pub(crate) struct Stopping {
@@ -220,11 +234,13 @@ pub(crate) struct Stopping {
     pub(crate) brought: Option<Ticket>,
     /// It does not get on, and is to come back.
     pub(crate) unresponsive: bool,
+    /// An attempt to restart it was cut short.
+    pub(crate) restarting: bool,
 }
 
 impl Stopping {
     pub(crate) const fn new(run: Run) -> Self {
-        Self { run, killed: false, asked: Vec::new(), brought: None, unresponsive: false }
+        Self { run, killed: false, asked: Vec::new(), brought: None, unresponsive: false, restarting: false }
     }
 }
 

@@ -1,12 +1,10 @@
 //! Handing jobs to a pool, and managing it.
 
 use std::fmt;
-use std::future::Future;
 use std::sync::{Arc, Weak};
 
 use perennial_actors::Subscription;
 use perennial_actors::host::Each;
-use tokio::runtime;
 use tokio::sync::mpsc;
 
 use super::batch::Batch;
@@ -18,7 +16,8 @@ use super::stats::PoolStats;
 use super::submit::{Submission, SubmitError};
 use super::task::Sink;
 use crate::error::ChildError;
-use crate::supervisor::{SupervisorHandle, WeakSupervisorHandle};
+use crate::supervisor::{SupervisorHandle, WeakSupervisorHandle, carry_through};
+use crate::tree::ChildStart;
 
 /// The means to hand jobs to a pool and to manage it, whichever incarnations of its workers live. Clones are of the same pool.
 pub struct PoolHandle<J, T, E> {
@@ -212,14 +211,16 @@ where
     ///
     /// # Errors
     ///
-    /// If there are to be more than the pool was made for, if one does not start or stop, or if the pool has stopped.
+    /// If there are to be more than the pool was made for, if one does not start, declines to start
+    /// or does not stop, or if the pool has stopped. If one does not start, there are to be as many
+    /// as before it.
     ///
     /// # Cancel safety
     ///
     /// If the future is dropped, it is carried through all the same.
     pub async fn resize(&self, workers: usize) -> Result<(), PoolError> {
         let pool = self.clone();
-        carry_through(async move { pool.set_size(workers).await }).await
+        carry_through(async move { pool.set_size(workers).await }).await.unwrap_or(Err(PoolError::Stopped))
     }
 
     async fn set_size(&self, workers: usize) -> Result<(), PoolError> {
@@ -228,14 +229,21 @@ where
             return Err(PoolError::TooMany { max });
         }
         let _one_at_a_time = self.shared.changing.lock().await;
-        let before = self.want(workers)?;
+        if self.is_stopped() {
+            return Err(PoolError::Stopped);
+        }
+        let before = self.shared.wanted();
         for slot in 0..workers {
+            // No more are wanted than have started: a restart of the pool would have to start them.
+            if slot >= before {
+                self.want(slot + 1)?;
+            }
             if let Err(error) = self.open(slot).await {
-                // Those that are there are as many as there are to be, until somebody asks for more again.
-                self.want(slot.max(before).min(workers))?;
+                self.want(slot.max(before))?;
                 return Err(error);
             }
         }
+        self.want(workers)?;
         // None of them begins with another job while it is not its turn to stop.
         for slot in workers..max {
             self.shared.change(|state| state.board.set_open(slot, false));
@@ -246,19 +254,18 @@ where
         Ok(())
     }
 
-    /// Sets how many there are to be; how many there were to be before.
-    fn want(&self, workers: usize) -> Result<usize, PoolError> {
+    /// Sets how many there are to be.
+    fn want(&self, workers: usize) -> Result<(), PoolError> {
         // Under the lock, so that a pool that is stopped meanwhile wants none in the end.
         let state = self.shared.lock();
         if state.board.phase() == Phase::Closed {
             return Err(PoolError::Stopped);
         }
-        let before = self.shared.wanted();
         self.shared.want(workers);
         drop(state);
         // It may have something to watch now.
         self.shared.call_foreman();
-        Ok(before)
+        Ok(())
     }
 
     /// Restarts all workers, one after the other: each finishes the job that it has, if it does not take longer than it has to stop. No job is
@@ -273,7 +280,7 @@ where
     /// If the future is dropped, it is carried through all the same.
     pub async fn rolling_restart(&self) -> Result<(), PoolError> {
         let pool = self.clone();
-        carry_through(async move { pool.restart_each().await }).await
+        carry_through(async move { pool.restart_each().await }).await.unwrap_or(Err(PoolError::Stopped))
     }
 
     async fn restart_each(&self) -> Result<(), PoolError> {
@@ -291,7 +298,10 @@ where
     async fn open(&self, slot: usize) -> Result<(), PoolError> {
         let started = self.supervisor.restart_child(slot.to_string()).await;
         let started = match started {
-            Ok(_) | Err(ChildError::Running | ChildError::Restarting) => Ok(()),
+            Ok(ChildStart::Started(_)) | Err(ChildError::Running | ChildError::Restarting) => Ok(()),
+            // It does so by itself if it is not wanted any more.
+            Ok(ChildStart::Ignored) if self.is_stopped() => Err(PoolError::Stopped),
+            Ok(ChildStart::Ignored) => Err(PoolError::Declined { slot }),
             Err(error) => Err(PoolError::Worker { slot, error }),
         };
         // If there is nobody, what only that one may have goes to all.
@@ -306,16 +316,6 @@ where
 
     fn is_stopped(&self) -> bool {
         self.shared.lock().board.phase() == Phase::Closed
-    }
-}
-
-/// Makes a change to its end, also if nobody waits for that any more: a worker that was stopped is to be started again.
-async fn carry_through(
-    change: impl Future<Output = Result<(), PoolError>> + Send + 'static,
-) -> Result<(), PoolError> {
-    match runtime::Handle::try_current() {
-        Ok(runtime) => runtime.spawn(change).await.unwrap_or(Err(PoolError::Stopped)),
-        Err(_) => change.await,
     }
 }
 
@@ -344,6 +344,12 @@ pub enum PoolError {
     /// The pool has stopped.
     #[error("the pool has stopped")]
     Stopped,
+    /// A worker declined to start.
+    #[error("worker {slot} declined to start")]
+    Declined {
+        /// Which one.
+        slot: usize,
+    },
     /// A worker did not start, or was not stopped.
     #[error("worker {slot}: {error}")]
     Worker {

@@ -1,5 +1,6 @@
 //! Submitting one job: how it is to be treated, and waiting for room.
 
+use std::error::Error;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -8,7 +9,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use perennial_actors::host::wake_safely;
+use perennial_actors::host::{Carried, CarriesValue, wake_safely};
 
 use super::admission::{Draft, Refused};
 use super::job_handle::{JobHandle, Office};
@@ -65,7 +66,22 @@ impl<J> fmt::Display for SubmitError<J> {
     }
 }
 
-impl<J> std::error::Error for SubmitError<J> {}
+impl<J: 'static> Error for SubmitError<J> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Carried::by::<Self>()
+    }
+}
+
+impl<J: 'static> CarriesValue for SubmitError<J> {
+    type Bare = SubmitError<()>;
+
+    fn into_bare(self) -> SubmitError<()> {
+        match self {
+            Self::Full(_) => SubmitError::Full(()),
+            Self::Closed(_) => SubmitError::Closed(()),
+        }
+    }
+}
 
 impl<J, T, E> Submission<J, T, E>
 where

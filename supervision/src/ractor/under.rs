@@ -19,7 +19,7 @@ impl Supervisor {
     ///
     /// # Errors
     ///
-    /// As of [`start`](Self::start); also if `parent` has ended meanwhile. Then nothing of the tree runs, and `parent` is sent nothing.
+    /// As of [`start`](Self::start); also if `parent` or the tree has ended meanwhile. Then nothing of the tree runs, and `parent` is sent nothing.
     pub async fn start_under(
         self,
         system: &System,

@@ -10,7 +10,7 @@ use perennial_actors::{ExitReason, Handle, Pid, StartError, System};
 use perennial_registry::{Name, Registry};
 
 use super::probe::Probe;
-use crate::node::{Birth, Node, OpenError};
+use crate::node::{Birth, Claims, Node, OpenError};
 
 /// How an incarnation is started.
 pub(crate) type StartFn<M> = dyn Fn(&Identity<M>, Birth) -> Result<Pid, StartError> + Send + Sync;
@@ -21,18 +21,20 @@ pub(super) struct ActorNode<M: Send + 'static> {
     pub(super) name: Option<Name<M>>,
     pub(super) probe: Option<Probe<M>>,
     pub(super) start: Arc<StartFn<M>>,
+    pub(super) claims: Claims,
 }
 
 impl<M: Send + 'static> Node for ActorNode<M> {
     fn open(&self, system: &System, label: &str) -> Result<(), OpenError> {
         self.identity.open(system, || label.into());
-        match &self.name {
-            Some(name) => {
-                Registry::of(system).bind_unless_handed_over(name, &self.identity.address())?;
-                Ok(())
-            }
-            None => Ok(()),
-        }
+        let Some(name) = &self.name else { return Ok(()) };
+        let bound = Registry::of(system).bind_unless_handed_over(name, &self.identity.address());
+        bound.map(drop).map_err(|error| {
+            // Open, it could be started without its name.
+            let error = OpenError::from(error);
+            self.identity.close(&ExitReason::failed(error.clone()));
+            error
+        })
     }
 
     fn close(&self, reason: &ExitReason) {
@@ -53,6 +55,10 @@ impl<M: Send + 'static> Node for ActorNode<M> {
 
     fn handle(&self) -> Handle {
         self.identity.address().handle()
+    }
+
+    fn claims(&self) -> &Claims {
+        &self.claims
     }
 
     fn probe(&self) -> Option<Pin<Box<dyn Future<Output = bool> + Send>>> {

@@ -12,7 +12,7 @@ use perennial_registry::Name;
 use super::actor_node::{ActorNode, StartFn};
 use super::error::SpecError;
 use super::probe::Probe;
-use crate::node::{Birth, Node};
+use crate::node::{Birth, Claims, OwnedNode};
 use crate::policy::{Backoff, ChildPolicy, Liveness, Restart, Shutdown};
 
 /// The spec of a child that is an actor with messages `M`.
@@ -174,12 +174,14 @@ impl<M: Send + 'static> From<Child<M>> for ChildSpec {
     fn from(child: Child<M>) -> Self {
         let identity = child.identity().clone();
         let error = child.mailbox_too_late.then(|| SpecError::MailboxTooLate { id: child.id.clone() });
-        Self {
-            id: child.id,
-            policy: child.policy,
-            node: Arc::new(ActorNode { identity, name: child.name, probe: child.probe, start: child.start }),
-            error: error.map(Box::new),
-        }
+        let node = ActorNode {
+            identity,
+            name: child.name,
+            probe: child.probe,
+            start: child.start,
+            claims: Claims::default(),
+        };
+        Self { id: child.id, policy: child.policy, node: OwnedNode::new(node), error: error.map(Box::new) }
     }
 }
 
@@ -190,11 +192,15 @@ impl<M: Send + 'static> fmt::Debug for Child<M> {
 }
 
 /// Any child, whatever its messages: what a supervisor takes.
+///
+/// It is the right to command the identity of the child, which one owner has at a time: it is not
+/// cloned, and a supervisor that has given it away, after
+/// [`delete_child`](crate::SupervisorHandle::delete_child), commands that identity no more.
 #[must_use = "a child does nothing until it is given to a supervisor that is started"]
 pub struct ChildSpec {
     pub(crate) id: Arc<str>,
     pub(crate) policy: ChildPolicy,
-    pub(crate) node: Arc<dyn Node>,
+    pub(crate) node: OwnedNode,
     pub(crate) error: Option<Box<SpecError>>,
 }
 
@@ -205,10 +211,10 @@ impl ChildSpec {
         &self.id
     }
 
-    /// Another spec of the same child: the same identity. Not for users, who could start it twice.
+    /// Another spec of the same child, for the same owner. Not for users, who could start it twice.
     pub(crate) fn twin(&self) -> Self {
         let Self { id, policy, node, error } = self;
-        Self { id: id.clone(), policy: policy.clone(), node: node.clone(), error: error.clone() }
+        Self { id: id.clone(), policy: policy.clone(), node: node.share(), error: error.clone() }
     }
 
     /// How it is to be treated.

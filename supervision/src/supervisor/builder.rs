@@ -10,6 +10,7 @@ use super::app::App;
 use super::handle::SupervisorHandle;
 use crate::driver::{SupervisorNode, start};
 use crate::error::StartError;
+use crate::node::OwnedNode;
 use crate::policy::{
     AutoShutdown, Backoff, ChildKind, ChildPolicy, Intensity, Kind, Restart, Shutdown, Strategy,
 };
@@ -112,7 +113,8 @@ impl Supervisor {
         SupervisorHandle::new(self.node.clone())
     }
 
-    /// Starts the tree; ready when every child of it is up, in order.
+    /// Starts the tree; ready when every child of it is up, in order. A tree that was up and has
+    /// ended by then has started all the same: its end is told by [`App::join`].
     ///
     /// From the moment this is first polled, all addresses and names of the tree are good, whether or not their turn has
     /// come.
@@ -123,7 +125,8 @@ impl Supervisor {
     ///
     /// # Errors
     ///
-    /// A wrong spec, a name that is taken, or a child that does not start. Then nothing of the tree runs.
+    /// A wrong spec, a name that is taken, or a child that does not start, with the reason of that
+    /// child. Then nothing of the tree runs.
     pub async fn start(self, system: &System) -> Result<App<SupervisorHandle>, StartError> {
         let (node, handle) = self.rooted();
         Ok(App::new(start(node, system).await?, handle))
@@ -160,7 +163,7 @@ impl From<Supervisor> for ChildSpec {
     fn from(supervisor: Supervisor) -> Self {
         let error = supervisor.check().err();
         let (node, policy) = supervisor.settled();
-        Self { id: node.id().clone(), policy, node: Arc::new(node), error: error.map(Box::new) }
+        Self { id: node.id().clone(), policy, node: OwnedNode::new(node), error: error.map(Box::new) }
     }
 }
 

@@ -11,7 +11,7 @@ use super::builder::supervisor_policy;
 use super::handle::{ask, look, start_child};
 use crate::driver::{Ask, Book, SupervisorNode, WeakSupervisorNode, Which, start};
 use crate::error::{ChildError, StartChildError, StartError};
-use crate::node::Node;
+use crate::node::{Node, OwnedNode};
 use crate::policy::{Backoff, ChildPolicy, Intensity, Kind, Restart};
 use crate::spec::{Child, ChildSpec, Plan};
 use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
@@ -136,7 +136,7 @@ impl From<DynamicSupervisor> for ChildSpec {
         Self {
             id: node.id().clone(),
             policy: supervisor.as_child,
-            node: Arc::new(node),
+            node: OwnedNode::new(node),
             error: error.map(Box::new),
         }
     }
@@ -201,6 +201,10 @@ impl DynamicHandle {
     }
 
     /// Takes in a child and starts it; ready when it has started. Its id is for people, and need not be its own.
+    ///
+    /// If there are as many children as there may be, and some of them are just being started or
+    /// stopped, it waits for what comes of that, and for nothing that begins later. Those that wait
+    /// are started in the order of arrival.
     ///
     /// # Errors
     ///

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use perennial_actors::{Handle, Reply};
+use tokio::runtime;
 
 use crate::driver::{Ask, Book, News, SupervisorNode, WeakSupervisorNode, Which};
 use crate::error::{ChildError, NotStarted, StartChildError};
@@ -14,8 +15,25 @@ use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
 
 /// The means to look at a supervisor and to manage its children, whichever incarnation of it lives. Clones are of the same.
 ///
-/// What changes something is done in order, and none of it counts for any intensity. While children are being started or restarted as a
-/// group, it waits; a look is answered at once. While the supervisor itself is being restarted, both wait for the next incarnation.
+/// What changes something counts for no intensity. A look is answered at once. While the supervisor
+/// itself is being restarted, both wait for the next incarnation.
+///
+/// # Order
+///
+/// Requests for one child are done in the order of arrival, each when what goes on with the child
+/// is over. A request that meets a child while it is being started, restarted or stopped waits, as
+/// in OTP. Requests for other children go on meanwhile, which OTP's do not. While children are
+/// started as a group, every request waits.
+///
+/// [`terminate_child`](Self::terminate_child) waits for no init: it cuts short the one that runs
+/// when it comes.
+///
+/// # Deadlocks
+///
+/// An init that waits for the answer to a request about its own child waits for itself. It does so
+/// until the start times out, or something terminates the child: set a
+/// [`start_timeout`](crate::Child::start_timeout). The same holds for any request in an init that
+/// is part of a group. OTP's supervisor waits for ever then.
 ///
 /// # Cancel safety
 ///
@@ -80,7 +98,8 @@ impl SupervisorHandle {
     }
 
     /// Stops a child, and leaves it down: its mailbox is closed. A temporary one is gone. Done already if it is down, and does
-    /// away with a restart that it waits for. OTP's `terminate_child`.
+    /// away with a restart that it waits for. An init that runs when this comes is cut short. OTP's
+    /// `terminate_child`.
     ///
     /// # Errors
     ///
@@ -103,8 +122,13 @@ impl SupervisorHandle {
         ask(&self.0, |reply| Ask::Restart(id, reply)).await.unwrap_or(Err(ChildError::ShuttingDown))
     }
 
-    /// Gives a child back that is down: it is no child of this supervisor any more, until that is restarted. OTP's
+    /// Gives a child back that is down: it is no child of this supervisor any more. OTP's
     /// `delete_child`.
+    ///
+    /// The spec that comes back is the only one of its child. Nothing that this supervisor does
+    /// from then on concerns that child, wherever it is started. A child of the supervisor's own
+    /// spec is started again by the next incarnation of the supervisor, as in OTP, if nothing else
+    /// has its spec by then: so drop what comes back unless it is to be used.
     ///
     /// # Errors
     ///
@@ -189,4 +213,15 @@ pub(super) async fn look<T: Send + 'static>(
         }))
     };
     ask(node, look).await.ok_or(ChildError::ShuttingDown)
+}
+
+/// Makes a change to its end, also if nothing waits for that any more. `None` if the runtime ends
+/// before.
+pub(crate) async fn carry_through<T: Send + 'static>(
+    change: impl Future<Output = T> + Send + 'static,
+) -> Option<T> {
+    match runtime::Handle::try_current() {
+        Ok(runtime) => runtime.spawn(change).await.ok(),
+        Err(_) => Some(change.await),
+    }
 }

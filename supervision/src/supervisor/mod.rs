@@ -15,13 +15,20 @@ mod change;
 mod dynamic;
 mod handle;
 mod partition;
+mod partition_key;
 mod signal;
+mod stop_signals;
 mod supervised;
+#[cfg(all(test, not(model)))]
+mod tests;
 
 pub use app::{App, ShutdownReport};
 pub use builder::Supervisor;
 pub use dynamic::{DynamicHandle, DynamicSupervisor, Template, WeakDynamicHandle};
+pub(crate) use handle::carry_through;
 pub use handle::{SupervisorHandle, WeakSupervisorHandle};
-pub use partition::{PartitionKey, PartitionSupervisor, Partitions, ResizeError, WeakPartitions};
-pub use signal::{Finish, StopSignal};
+pub use partition::{PartitionSupervisor, Partitions, ResizeError, WeakPartitions};
+pub use partition_key::PartitionKey;
+pub use signal::Finish;
+pub use stop_signals::{StopSignal, StopSignals};
 pub use supervised::Supervised;

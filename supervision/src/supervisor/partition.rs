@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -11,10 +12,12 @@ use tokio::sync::Mutex;
 
 use super::app::App;
 use super::builder::Supervisor;
-use super::handle::{SupervisorHandle, WeakSupervisorHandle};
+use super::handle::{SupervisorHandle, WeakSupervisorHandle, carry_through};
+use super::partition_key::PartitionKey;
 use crate::error::{ChildError, StartError};
 use crate::policy::{Backoff, Restart, Strategy};
 use crate::spec::{Child, ChildSpec, SpecError};
+use crate::tree::ChildStart;
 
 /// The spec of a supervisor of some copies of one child: Elixir's `PartitionSupervisor`.
 ///
@@ -222,38 +225,66 @@ impl<M: Send + 'static> Partitions<M> {
         &self.supervisor
     }
 
-    /// Changes the number of partitions, and with it where most keys lead. More are started before any key leads to them. Of those that are too
-    /// many, no key leads to them any more; then they are stopped, and what waits in their mailboxes goes to the dead letters.
+    /// Changes the number of partitions, and with it where most keys lead. Resolves when every
+    /// partition that is wanted runs or is being restarted, and every other one is down.
     ///
-    /// Also after a restart of the supervisor there are as many. Elixir's `resize!`.
+    /// More are started before any key leads to them. No key leads to those that are too many
+    /// before they are stopped. What waits in the mailboxes of those goes to the dead letters. The
+    /// number outlives a restart of the supervisor. Elixir's `resize!`.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, some of them are started or stopped; to resize again puts that right.
+    /// If the future is dropped, the change is carried through all the same.
     ///
     /// # Errors
     ///
-    /// If there are to be more than it was made for, or one does not start or stop. Keys then lead to those before it.
+    /// [`TooMany`](ResizeError::TooMany) if the supervisor was made for fewer. Otherwise a
+    /// partition did not start, declined to, or was not stopped. If one of the new ones did not
+    /// start, there are as many as before. If one of the old ones was down and did not start, keys
+    /// lead to those before it.
     pub async fn resize(&self, partitions: usize) -> Result<(), ResizeError> {
         let max = self.addresses.len();
         if partitions > max {
             return Err(ResizeError::TooMany { max });
         }
+        let these = self.clone();
+        let changed = carry_through(async move { these.set_size(partitions).await }).await;
+        changed.unwrap_or(Err(ResizeError::Child { partition: 0, error: ChildError::ShuttingDown }))
+    }
+
+    async fn set_size(&self, partitions: usize) -> Result<(), ResizeError> {
         let _one_at_a_time = self.size.changing.lock().await;
-        self.size.wanted.store(partitions, Ordering::Release);
+        let before = self.size.wanted();
         for number in 0..partitions {
-            match self.supervisor.restart_child(number.to_string()).await {
-                Ok(_) | Err(ChildError::Running | ChildError::Restarting) => {}
-                Err(error) => {
-                    self.size.routed.fetch_min(number, Ordering::AcqRel);
-                    return Err(ResizeError::Child { partition: number, error });
-                }
+            // No more are wanted than have started: a restart of the supervisor would have to start
+            // them.
+            self.size.wanted.fetch_max(number + 1, Ordering::AcqRel);
+            if let Err(error) = self.open(number).await {
+                self.size.routed.fetch_min(number, Ordering::AcqRel);
+                self.size.wanted.store(before, Ordering::Release);
+                self.shut(before..number).await?;
+                return Err(error);
             }
         }
+        self.size.wanted.store(partitions, Ordering::Release);
         self.size.routed.store(partitions, Ordering::Release);
-        for number in (partitions..max).rev() {
-            let stopped = self.supervisor.terminate_child(number.to_string()).await;
-            stopped.map_err(|error| ResizeError::Child { partition: number, error })?;
+        self.shut(partitions..self.addresses.len()).await
+    }
+
+    /// Starts a partition, unless it runs or is being restarted.
+    async fn open(&self, partition: usize) -> Result<(), ResizeError> {
+        match self.supervisor.restart_child(partition.to_string()).await {
+            Ok(ChildStart::Started(_)) | Err(ChildError::Running | ChildError::Restarting) => Ok(()),
+            Ok(ChildStart::Ignored) => Err(ResizeError::Declined { partition }),
+            Err(error) => Err(ResizeError::Child { partition, error }),
+        }
+    }
+
+    /// Stops partitions, the last one first.
+    async fn shut(&self, partitions: Range<usize>) -> Result<(), ResizeError> {
+        for partition in partitions.rev() {
+            let stopped = self.supervisor.terminate_child(partition.to_string()).await;
+            stopped.map_err(|error| ResizeError::Child { partition, error })?;
         }
         Ok(())
     }
@@ -282,6 +313,12 @@ pub enum ResizeError {
         /// How many there may be.
         max: usize,
     },
+    /// One declined to start.
+    #[error("partition {partition} declined to start")]
+    Declined {
+        /// Which one.
+        partition: usize,
+    },
     /// One did not start, or was not stopped.
     #[error("partition {partition}: {error}")]
     Child {
@@ -290,56 +327,4 @@ pub enum ResizeError {
         /// Why.
         error: ChildError,
     },
-}
-
-/// Something by which work is divided: its number, modulo the number of partitions, is the partition.
-///
-/// The number of a key has to be the same everywhere and always, which that of `std::hash` is not. That of an integer is its
-/// absolute value, as Elixir has it; that of a text or of bytes is their FNV-1a hash of 64 bits.
-pub trait PartitionKey {
-    /// The number of this key.
-    fn number(&self) -> u64;
-}
-
-macro_rules! integers_are_keys {
-    ($($unsigned:ty, $signed:ty;)*) => {$(
-        impl PartitionKey for $unsigned {
-            fn number(&self) -> u64 {
-                *self as u64
-            }
-        }
-
-        impl PartitionKey for $signed {
-            fn number(&self) -> u64 {
-                self.unsigned_abs() as u64
-            }
-        }
-    )*};
-}
-
-integers_are_keys! { u8, i8; u16, i16; u32, i32; u64, i64; usize, isize; }
-
-impl PartitionKey for [u8] {
-    fn number(&self) -> u64 {
-        let hash = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        self.iter().fold(0xcbf2_9ce4_8422_2325, hash)
-    }
-}
-
-impl PartitionKey for str {
-    fn number(&self) -> u64 {
-        self.as_bytes().number()
-    }
-}
-
-impl PartitionKey for String {
-    fn number(&self) -> u64 {
-        self.as_bytes().number()
-    }
-}
-
-impl<K: PartitionKey + ?Sized> PartitionKey for &K {
-    fn number(&self) -> u64 {
-        (**self).number()
-    }
 }

@@ -7,30 +7,12 @@ use std::time::Duration;
 use perennial_actors::ExitReason;
 
 use super::app::{App, ShutdownReport};
+use super::stop_signals::{StopSignal, StopSignals};
 use crate::log;
 use crate::policy::ChildKind;
 
 /// How often those are killed again that somebody was just restarting when all were killed.
 const AGAIN: Duration = Duration::from_millis(20);
-
-/// A signal of the operating system that asks a process to stop.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum StopSignal {
-    /// Ctrl-C: SIGINT.
-    Interrupt,
-    /// SIGTERM, which service managers and containers send. Not on Windows.
-    Terminate,
-}
-
-impl StopSignal {
-    /// Its number, as a shell counts it.
-    const fn number(self) -> u8 {
-        match self {
-            Self::Interrupt => 2,
-            Self::Terminate => 15,
-        }
-    }
-}
 
 /// How a tree came to its end that ran until a signal. To be returned from `main`: its exit status tells.
 ///
@@ -39,7 +21,7 @@ impl StopSignal {
 /// | 0 | a signal, and everybody stopped in time; or the tree ended by itself with a clean reason |
 /// | 1 | the tree ended by itself: it gave up, or failed |
 /// | 2 | a signal, and somebody had to be killed or abandoned |
-/// | 130, 143 | a second signal, which killed everybody: 128 and its number, as shells have it |
+/// | 130, 143 | a second signal, which killed everybody: 128 and its number, as shells have it; the same signal within 500 ms is none |
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 #[must_use = "it says whether all went well"]
@@ -77,20 +59,26 @@ impl Termination for Finish {
 }
 
 impl<H> App<H> {
-    /// Runs the tree until it ends by itself, or the process gets SIGTERM or SIGINT: then it stops the tree in good order, as
-    /// [`shutdown`](Self::shutdown) does. A second signal meanwhile kills everybody.
+    /// Runs the tree until it ends by itself, or the process receives SIGTERM or SIGINT. A signal stops the tree in order, as
+    /// [`shutdown`](Self::shutdown) does. A second signal during the stop kills every child.
     ///
-    /// What systemd, Docker and Kubernetes send to a service, and a user with Ctrl-C. The process does not exit by it: that is for `main`,
-    /// with [`Finish`] as its exit status.
+    /// systemd, Docker and Kubernetes send these signals to a service, and a terminal sends SIGINT for Ctrl-C. The process does not exit:
+    /// that is for `main`, with [`Finish`] as its exit status.
+    ///
+    /// The same signal again within 500 ms is not a second signal but the first one, delivered twice. GNU `timeout`, for example, signals
+    /// its command and then the command's process group. See [`StopSignals`].
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the tree goes on as it is. Signals that come later are lost: once it was polled, they do not end
-    /// the process by themselves any more.
+    /// If the future is dropped, the tree continues as it is. The method listens for signals from its first poll until it resolves or is
+    /// dropped. After that first poll the default action of both signals is off for the rest of the process: a signal that arrives
+    /// while no future of this method and no [`StopSignals`] exists has no effect, and a later call does not learn of it. This also
+    /// holds between two calls that both resolved. To lose no signal between calls, create one [`StopSignals`] in `main` and use
+    /// [`run_until_signal_from`](Self::run_until_signal_from).
     ///
     /// # Errors
     ///
-    /// If the process may not listen to signals. The tree goes on.
+    /// If the process may not listen for signals. The tree continues.
     ///
     /// # Examples
     ///
@@ -104,18 +92,47 @@ impl<H> App<H> {
     /// }
     /// ```
     pub async fn run_until_signal(&self) -> io::Result<Finish> {
-        let mut signals = Signals::listen()?;
+        let mut signals = StopSignals::listen()?;
+        Ok(self.run_until_signal_from(&mut signals).await)
+    }
+
+    /// Runs the tree as [`run_until_signal`](Self::run_until_signal) does, with signals that the caller has been listening for.
+    ///
+    /// Each call consumes the signals that arrived since `signals` was created or last used. A signal that arrived between two calls
+    /// therefore stops the tree of the second call at once.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the tree continues as it is. If the first signal had already arrived, the tree is stopping, and the
+    /// next call treats the next signal as a first one.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use perennial_actors::System;
+    /// # use perennial_supervision::{Finish, StopSignals, Supervisor};
+    /// #[tokio::main]
+    /// async fn main() -> Result<Finish, Box<dyn std::error::Error>> {
+    ///     let mut signals = StopSignals::listen()?;
+    ///     // A signal that arrives during the migration stops the service as soon as it runs.
+    ///     let migration = Supervisor::new("migration").start(&System::new()).await?;
+    ///     let _ = migration.shutdown().await;
+    ///     let service = Supervisor::new("service").start(&System::new()).await?;
+    ///     Ok(service.run_until_signal_from(&mut signals).await)
+    /// }
+    /// ```
+    pub async fn run_until_signal_from(&self, signals: &mut StopSignals) -> Finish {
         let first = tokio::select! {
-            reason = self.join() => return Ok(Finish::ByItself { reason, gave_up: self.gave_up() }),
-            signal = signals.next() => signal,
+            reason = self.join() => return Finish::ByItself { reason, gave_up: self.gave_up() },
+            signal = signals.recv() => signal,
         };
         log::told_to_stop(self.system(), first);
         tokio::select! {
-            report = self.shutdown() => Ok(Finish::Stopped(first, report)),
-            second = signals.next() => {
+            report = self.shutdown() => Finish::Stopped(first, report),
+            second = signals.recv() => {
                 log::told_again(self.system(), second);
                 self.kill().await;
-                Ok(Finish::Killed(second))
+                Finish::Killed(second)
             }
         }
     }
@@ -135,42 +152,5 @@ impl<H> App<H> {
                 () = tokio::time::sleep(AGAIN) => {}
             }
         }
-    }
-}
-
-/// The signals that this process gets from now on.
-struct Signals {
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-    #[cfg(windows)]
-    interrupt: tokio::signal::windows::CtrlC,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    async fn next(&mut self) -> StopSignal {
-        tokio::select! {
-            _ = self.interrupt.recv() => StopSignal::Interrupt,
-            _ = self.terminate.recv() => StopSignal::Terminate,
-        }
-    }
-}
-
-#[cfg(windows)]
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        Ok(Self { interrupt: tokio::signal::windows::ctrl_c()? })
-    }
-
-    async fn next(&mut self) -> StopSignal {
-        self.interrupt.recv().await;
-        StopSignal::Interrupt
     }
 }

@@ -16,11 +16,12 @@ pub enum ChildState {
     Stopped,
     /// It is down, and its turn to be started is still to come.
     Waiting,
-    /// Its init runs.
+    /// Its init runs, in its first start, a start by hand, or the restart of a group.
     Starting,
     /// It serves its mailbox.
     Running,
     /// It ended, or a start of it failed, and it is due to be started again. OTP's `restarting`.
+    /// This holds until it runs again, also while the init of its restart runs.
     Restarting,
     /// It was told to stop.
     Stopping,
@@ -82,7 +83,8 @@ pub struct ChildInfo {
     pub kind: ChildKind,
     /// What it is doing.
     pub state: ChildState,
-    /// Its newest incarnation, unless it is stopped. Of one that is being restarted, that is the one that ended.
+    /// Its newest incarnation, unless it is stopped or waiting. Of one that is being restarted,
+    /// that is the one that ended.
     pub pid: Option<Pid>,
     /// How often its supervisor has restarted it, counted from that supervisor's own start.
     pub restarts: u64,
@@ -95,7 +97,8 @@ pub struct ChildInfo {
 pub struct ChildCounts {
     /// All of them, running or not.
     pub specs: usize,
-    /// Those that have an incarnation: not the stopped, and not the restarting.
+    /// Those that are starting, running or stopping. Not those that are stopped, waiting or
+    /// restarting.
     pub active: usize,
     /// Those that are supervisors, running or not.
     pub supervisors: usize,

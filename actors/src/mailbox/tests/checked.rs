@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use crate::counters::Counters;
 use crate::exit::ExitReason;
 use crate::mailbox::{
-    Capacity, Displaced, Fate, Inside, Interest, Leftover, Mailbox, Next, Outcome, Queue, Refused,
+    Capacity, Displaced, Fate, Inside, Interest, Leftover, Mailbox, Next, Outcome, Queue, Refused, WaitsFor,
 };
 use crate::order::Order;
 
@@ -61,6 +61,14 @@ pub(super) enum Back {
     Closed(u32),
 }
 
+fn back(refused: &Refused<u32>) -> Back {
+    match *refused {
+        Refused::Full(message) => Back::Full(message),
+        Refused::Closed(message) => Back::Closed(message),
+        Refused::WouldDeadlock(message) => panic!("no incarnation sent {message}"),
+    }
+}
+
 /// A mailbox whose accounts and whose bound are checked after everything that is done to it.
 pub(super) struct Checked {
     queue: Queue<u32>,
@@ -100,16 +108,15 @@ impl Checked {
     pub(super) fn push(&self, message: u32) -> Result<u64, Back> {
         let pushed = self.queue.push(message);
         self.check();
-        pushed.map_err(|refused| match refused {
-            Refused::Full(message) => Back::Full(message),
-            Refused::Closed(message) => Back::Closed(message),
-        })
+        pushed.map_err(|refused| back(&refused))
     }
 
     pub(super) fn join(&self, message: u32, waker: &Waker) -> Result<Result<u64, u64>, u32> {
-        let joined = self.queue.push_or_join(message, waker);
+        let joined = self.queue.push_or_join(message, WaitsFor::Room, || false, waker);
         self.check();
-        joined
+        joined.map_err(|refused| match back(&refused) {
+            Back::Full(message) | Back::Closed(message) => message,
+        })
     }
 
     /// Stands in line with a message for which there is no room; the ticket, and the bell that rings for it.
@@ -207,11 +214,7 @@ impl Checked {
         }
         let displaced = self.queue.overflow(message);
         self.check();
-        match displaced {
-            Ok(displaced) => Ok(ring(displaced)),
-            Err(Refused::Full(message)) => Err(Back::Full(message)),
-            Err(Refused::Closed(message)) => Err(Back::Closed(message)),
-        }
+        displaced.map(ring).map_err(|refused| back(&refused))
     }
 
     /// Takes a place for a message that is cast once it is made, as the mailbox is set; what was dropped for it. None of either

@@ -115,3 +115,37 @@ fn ends_with_nothing_to_remember_displace_nothing() {
     }
     assert_eq!(queue.became(1), lost(&failed()));
 }
+
+#[test]
+fn a_caller_that_asks_for_a_fate_again_is_kept_once() {
+    let queue = Checked::with_messages(Mailbox::default(), [1]);
+    assert_eq!(queue.next(1), Got::Message(1));
+    for _ in 0..1_000 {
+        assert_eq!(queue.became(1), Became::Open);
+    }
+    let leftover = queue.detach(1, &failed()).expect("it was served");
+    assert_eq!(leftover.wakers.len(), 1);
+}
+
+#[test]
+fn a_caller_that_gives_up_is_not_kept() {
+    let queue = Checked::with_messages(Mailbox::default(), [1, 2]);
+    assert_eq!(queue.next(1), Got::Message(1));
+    assert_eq!((queue.became(1), queue.became(2)), (Became::Open, Became::Open));
+    queue.forget_fate(1);
+    queue.forget_fate(2);
+    queue.forget_fate(2);
+    let leftover = queue.detach(1, &failed()).expect("it was served");
+    assert!(leftover.wakers.is_empty());
+}
+
+#[test]
+fn a_caller_whose_message_waits_is_not_woken_for_those_before_it() {
+    let queue = Checked::with_messages(Mailbox::default(), [1, 2, 3]);
+    assert_eq!(queue.next(1), Got::Message(1));
+    assert_eq!((queue.became(1), queue.became(3)), (Became::Open, Became::Open));
+    assert_eq!((queue.next(1), queue.rung()), (Got::Message(2), 1), "the first hears");
+    assert_eq!((queue.next(1), queue.rung()), (Got::Message(3), 1), "nobody asked for the second");
+    assert_eq!((queue.next(1), queue.rung()), (Got::Nothing, 2));
+    assert_eq!((queue.became(1), queue.became(3)), (Became::Handled, Became::Handled));
+}

@@ -8,6 +8,10 @@ mod ends;
 mod fates;
 #[cfg(not(model))]
 mod lookout;
+#[cfg(model)]
+mod loom_peek;
+#[cfg(model)]
+mod loom_protocol;
 #[cfg(not(model))]
 mod order;
 #[cfg(not(model))]
@@ -20,7 +24,5 @@ mod reference;
 mod reference_room;
 #[cfg(not(model))]
 mod room;
-#[cfg(model)]
-mod threads;
 #[cfg(not(model))]
 mod traces;

@@ -119,8 +119,8 @@ fn a_closed_mailbox_drops_nothing_and_takes_nothing() {
 fn a_cast_that_cannot_get_in_drops_nothing() {
     let queue = Checked::with_messages(dropping_oldest(2), [1, 2]);
     let (bell, waker) = Bell::new();
-    let line = [queue.reserve_or_join(&waker), queue.reserve_or_join(&waker)];
-    let [Some(Err(first)), Some(Err(second))] = line else { panic!("it is full") };
+    let line = [queue.reserve_or_join(|| false, &waker), queue.reserve_or_join(|| false, &waker)];
+    let [Ok(Err(first)), Ok(Err(second))] = line else { panic!("it is full") };
     // Both places are promised to those who were there before.
     assert_eq!(queue.cast(3), Err(Back::Full(3)));
     assert_eq!((accounts(&queue), bell.rung()), ([2, 0, 0, 0, 2], 0));

@@ -39,7 +39,7 @@ fn a_place_that_is_given_back_goes_to_the_first_in_line_and_wakes_the_consumer()
 fn who_wants_a_place_stands_in_the_same_line_as_who_has_a_message() {
     let queue = Checked::with_messages(bounded(1), [1]);
     let (bell, waker) = Bell::new();
-    let ticket = queue.reserve_or_join(&waker).expect("it is open").expect_err("it is full");
+    let ticket = queue.reserve_or_join(|| false, &waker).expect("it is open").expect_err("it is full");
     let (behind, _) = queue.stand_in_line(2);
     assert_eq!(queue.next(1), Got::Message(1));
     assert_eq!(bell.rung(), 1);
@@ -54,8 +54,8 @@ fn who_wants_a_place_stands_in_the_same_line_as_who_has_a_message() {
 fn who_leaves_the_line_for_a_place_takes_none_along() {
     let queue = Checked::with_messages(bounded(1), [1]);
     let (_, waker) = Bell::new();
-    let early = queue.reserve_or_join(&waker).expect("it is open").expect_err("it is full");
-    let late = queue.reserve_or_join(&waker).expect("it is open").expect_err("it is full");
+    let early = queue.reserve_or_join(|| false, &waker).expect("it is open").expect_err("it is full");
+    let late = queue.reserve_or_join(|| false, &waker).expect("it is open").expect_err("it is full");
     queue.leave_place(early);
     assert_eq!(queue.next(1), Got::Message(1));
     // By now a place is kept for this one.
@@ -79,13 +79,14 @@ fn a_place_outlives_an_end_and_not_a_close() {
 fn whoever_waits_for_a_place_hears_of_a_close() {
     let queue = Checked::with_messages(bounded(1), [1]);
     let (bell, waker) = Bell::new();
-    let ticket = queue.reserve_or_join(&waker).expect("it is open").expect_err("it is full");
+    let ticket = queue.reserve_or_join(|| false, &waker).expect("it is open").expect_err("it is full");
     let leftover = queue.close(&failed()).expect("it was open");
     leftover.wakers.into_iter().for_each(Waker::wake);
     assert_eq!(bell.rung(), 1);
     assert!(matches!(queue.collect(ticket, &waker), Some(crate::mailbox::Outcome::Refused(None))));
     assert!(
-        queue.reserve_or_join(&waker).is_none() && matches!(queue.try_reserve(), Err(Refused::Closed(())))
+        queue.reserve_or_join(|| false, &waker).is_err()
+            && matches!(queue.try_reserve(), Err(Refused::Closed(())))
     );
 }
 
@@ -95,7 +96,7 @@ fn a_place_that_goes_to_somebody_without_a_message_does_not_wake_the_consumer() 
     assert!(queue.try_reserve().is_ok());
     assert_eq!(queue.next(1), Got::Nothing);
     let (bell, waker) = Bell::new();
-    let ticket = queue.reserve_or_join(&waker).expect("it is open").expect_err("it is full");
+    let ticket = queue.reserve_or_join(|| false, &waker).expect("it is open").expect_err("it is full");
     queue.give_back();
     assert_eq!((bell.rung(), queue.rung(), queue.ask_place(ticket)), (1, 0, Some(true)));
     assert_eq!(queue.fill(1), Ok(1));

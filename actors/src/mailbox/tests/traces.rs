@@ -174,7 +174,7 @@ impl Pair {
                 self.permits += usize::from(reserved.is_ok());
             }
             Op::JoinForPlace => {
-                let joined = self.queue.reserve_or_join(&Bell::new().1);
+                let joined = self.queue.reserve_or_join(|| false, &Bell::new().1).ok();
                 assert_eq!(joined, self.reference.join_for_place());
                 self.permits += usize::from(joined == Some(Ok(())));
                 self.place_tickets.extend(joined.and_then(Result::err));

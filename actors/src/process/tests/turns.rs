@@ -13,7 +13,7 @@ use crate::order::Order;
 use crate::pid::Pid;
 use crate::process::{Identity, Process};
 use crate::system::System;
-use crate::untyped::{AnyProcess, Conduct, Held, ProcessState};
+use crate::untyped::{AnyProcess, Conduct, Held, ProcessState, StartOrderSlot};
 
 /// Lets one thread go on at a time.
 pub(super) struct Turns {
@@ -131,10 +131,26 @@ pub(super) fn incarnation(system: &System) -> Arc<Process<()>> {
     let identity = Identity::<()>::new(Mailbox::default());
     identity.open(system, || "one of them".into());
     assert_eq!(identity.process.queue.attach(), Ok(FIRST));
-    identity.process
+    identity.process.clone()
 }
 
 impl AnyProcess for Bell {
+    fn start_order(&self) -> &StartOrderSlot {
+        self.process.start_order()
+    }
+
+    fn is_vacant(&self) -> bool {
+        self.process.is_vacant()
+    }
+
+    fn is_run_by(&self, task: tokio::task::Id) -> bool {
+        self.process.is_run_by(task)
+    }
+
+    fn poke(&self) {
+        self.process.poke();
+    }
+
     fn into_any(self: Arc<Self>) -> Arc<dyn std::any::Any + Send + Sync> {
         self
     }

@@ -194,7 +194,7 @@ impl Calm {
             Action::Abandon { .. } | Action::Look { .. } | Action::Probe { .. } | Action::GoOn => {
                 panic!("what for? {action:?}")
             }
-            Action::Up | Action::Report(_) => {}
+            Action::Up | Action::GoDown | Action::Report(_) => {}
         }
         None
     }
@@ -235,7 +235,7 @@ impl Calm {
 }
 
 /// An answer in OTP's words.
-fn word(result: &Result<Granted, Refusal>) -> &'static str {
+pub(super) fn word(result: &Result<Granted, Refusal>) -> &'static str {
     match result {
         Ok(Granted::Started(_)) => "ok, pid",
         Ok(Granted::Ignored) => "ok, undefined",

@@ -2,35 +2,19 @@
 //! old. It looks after every step whether the engine still holds what it promises.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::ExitReason;
 
+use super::lines::Lines;
+use super::tasks::{Outcome, Task};
 use crate::engine::core::Mode;
 use crate::engine::types::Cause;
 use crate::engine::{
     Action, Engine, Event, Granted, Key, Policy, Refusal, Report, Request, Run, Sight, State, Target, Ticket,
 };
 use crate::policy::{ChildPolicy, Intensity};
-
-/// Something that a child was told or asked, and has not done yet.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Task {
-    Start(Key, Run),
-    End(Key, Run),
-    Look(Key, Run),
-    Probe(Key, Run, u32),
-}
-
-/// What comes of a task.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Outcome {
-    Well,
-    /// Not at all, too late, or with an error.
-    Badly,
-    /// The start is declined, or the look finds this.
-    Otherwise(Duration),
-}
 
 /// An incarnation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,6 +39,7 @@ pub(super) struct Storm {
     retries: Vec<(Key, u32)>,
     spent: Vec<(Key, u32)>,
     asked: BTreeMap<Ticket, Request>,
+    lines: Lines,
     newcomers: BTreeMap<Ticket, Key>,
     next_ticket: u64,
     intensity: Intensity,
@@ -81,6 +66,7 @@ impl Storm {
             retries: Vec::new(),
             spent: Vec::new(),
             asked: BTreeMap::new(),
+            lines: Lines::default(),
             newcomers: BTreeMap::new(),
             next_ticket: 0,
             intensity: policy.intensity,
@@ -145,7 +131,7 @@ impl Storm {
                 assert!(self.asked.is_empty(), "somebody is never answered");
                 self.exits += 1;
             }
-            Action::Up | Action::Report(_) => {}
+            Action::Up | Action::GoDown | Action::Report(_) => {}
         }
     }
 
@@ -180,6 +166,10 @@ impl Storm {
         };
         let request = self.asked.remove(&ticket).expect("it was asked, and is answered once");
         let newcomer = self.newcomers.remove(&ticket);
+        self.lines.leave(ticket, &request, matches!(result, Err(Refusal::ShuttingDown)));
+        if let Err(Running(key) | AlreadyStarted(key)) = result {
+            assert!(self.living.get(key).is_some_and(|life| life.up), "one that does not run is said to run");
+        }
         match (&request, result) {
             (_, Err(Refusal::ShuttingDown)) => {}
             (Request::Change { policy, .. }, Ok(Granted::Done)) => self.intensity = policy.intensity,
@@ -211,12 +201,17 @@ impl Storm {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         self.asked.insert(ticket, request.clone());
+        self.lines.join(ticket, &request, self.engine.is_dynamic());
         self.happen(Event::Asked { ticket, request });
     }
 
     /// One of the children, if there are any.
     pub(super) fn one_of(&self, which: usize) -> Option<Key> {
         self.known.iter().nth(which % self.known.len().max(1)).copied()
+    }
+
+    pub(super) fn id_of(&self, key: Key) -> Arc<str> {
+        self.engine.sight(key).expect("it is a child").id.clone()
     }
 
     /// A child comes to what it was told or asked.
@@ -383,6 +378,7 @@ impl Storm {
     fn check_rest(&self) {
         assert!(matches!(self.engine.mode, Mode::Up | Mode::Ended), "a round is left over");
         assert!(self.asked.is_empty(), "somebody waits for an answer");
+        assert_eq!(self.engine.children.transitions.kept(), 0, "nothing is in transition");
         for Sight { key, state, .. } in self.engine.sights() {
             let serves = matches!(state, State::Running { .. });
             assert!(

@@ -8,7 +8,8 @@ use perennial_actors::ExitReason;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::storm::{Outcome, Storm};
+use super::storm::Storm;
+use super::tasks::Outcome;
 use crate::engine::{Event, Policy, Request, Target};
 use crate::policy::{
     AutoShutdown, Backoff, ChildKind, ChildPolicy, Intensity, Kind, Liveness, ProbePolicy, Restart, Shutdown,
@@ -136,9 +137,9 @@ fn case() -> impl Strategy<Value = Case> {
 }
 
 fn apply(storm: &mut Storm, op: Op) {
-    // By key or by id, it is the same.
     let target = |which: usize| match storm.one_of(which / 2) {
-        Some(key) if storm.engine.is_dynamic() || which % 2 == 0 => Target::Key(key),
+        Some(key) if storm.engine.is_dynamic() => Target::Key(key),
+        Some(key) if which % 2 == 0 => Target::Id(storm.id_of(key)),
         _ => Target::Id((which / 2 % 6).to_string().into()),
     };
     match op {

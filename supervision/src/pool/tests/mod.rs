@@ -2,6 +2,8 @@
 
 #[cfg(not(model))]
 mod board;
+#[cfg(model)]
+mod loom_queue;
 #[cfg(not(model))]
 mod model;
 #[cfg(not(model))]
@@ -10,7 +12,5 @@ mod rate;
 mod scale;
 #[cfg(not(model))]
 mod stats;
-#[cfg(model)]
-mod threads;
 #[cfg(not(model))]
 mod traces;

@@ -1,7 +1,7 @@
 //! What owners, keys, groups and names agree on, under loom: the interleavings of a few small threads, with the mailboxes and the ends of
 //! real processes.
 //!
-//! `RUSTFLAGS="--cfg model" cargo test -p perennial-registry --release --lib model`
+//! `.ci/models registry`
 //!
 //! The rules: when all is over, nothing of the dead is left, neither in a table nor on a list; and nothing of a successor was ever taken
 //! away. Broken by hand, each of these shows here: step 3 of `owners.rs` left out, for keys or for groups; a list made before its hook is set;

@@ -1,6 +1,6 @@
 //! The lock protocol under loom: every interleaving of a few small threads.
 //!
-//! `RUSTFLAGS="--cfg model" cargo test -p perennial-actors --release --lib mailbox`
+//! `.ci/models actors`
 //!
 //! A wake-up that is lost shows as a deadlock, which loom reports; so do two locks taken in two orders.
 
@@ -14,7 +14,9 @@ use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
 use crate::exit::ExitReason;
-use crate::mailbox::{Capacity, Fate, Inside, Interest, Mailbox, Next, Outcome, Overflow, Queue, Refused};
+use crate::mailbox::{
+    Capacity, Fate, Inside, Interest, Mailbox, Next, Outcome, Overflow, Queue, Refused, WaitsFor,
+};
 use crate::order::Order;
 
 type Shared = Arc<Queue<u32>>;
@@ -69,21 +71,21 @@ fn next_message(queue: &Queue<u32>, incarnation: u32) -> u32 {
 }
 
 /// As `send` does: waits for room; gives the message back if the mailbox is closed.
-fn send(queue: &Queue<u32>, message: u32) -> Result<u64, u32> {
+fn send(queue: &Queue<u32>, message: u32) -> Result<u64, Refused<Option<u32>>> {
     let mut message = Some(message);
     let mut ticket = None;
     block_on(poll_fn(|cx| {
         if let Some(message) = message.take() {
-            match queue.push_or_join(message, cx.waker()) {
+            match queue.push_or_join(message, WaitsFor::Room, || false, cx.waker()) {
                 Ok(Ok(sequence)) => return Poll::Ready(Ok(sequence)),
                 Ok(Err(place)) => ticket = Some(place),
-                Err(message) => return Poll::Ready(Err(message)),
+                Err(refused) => return Poll::Ready(Err(refused.map(Some))),
             }
         }
         match ticket.and_then(|ticket| queue.collect(ticket, cx.waker())) {
             Some(Outcome::Accepted(sequence)) => Poll::Ready(Ok(sequence)),
-            Some(Outcome::Refused(Some(message))) => Poll::Ready(Err(message)),
-            Some(Outcome::Refused(None) | Outcome::Reserved) => unreachable!("only a place was wanted"),
+            Some(Outcome::Refused(message)) => Poll::Ready(Err(Refused::Closed(message))),
+            Some(Outcome::Reserved) => unreachable!("only a place was wanted"),
             None => Poll::Pending,
         }
     }))
@@ -344,7 +346,7 @@ fn an_end_tells_every_caller_and_every_sender() {
         assert_eq!(leftover.dead.len(), 1);
         leftover.wakers.into_iter().for_each(Waker::wake);
         caller.join().expect("the caller heard");
-        assert_eq!(sender.join().expect("the sender heard"), Err(2));
+        assert_eq!(sender.join().expect("the sender heard"), Err(Refused::Closed(Some(2))));
         check(&queue);
     });
 }

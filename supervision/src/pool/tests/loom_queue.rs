@@ -1,6 +1,6 @@
 //! What those who submit and those who work agree on, under loom: the interleavings of a few small threads, with the queue of a real pool.
 //!
-//! `RUSTFLAGS="--cfg model" cargo test -p perennial-supervision --release --lib pool`
+//! `.ci/models supervision`
 //!
 //! The rules: no job waits beside an idle worker that nobody has woken; none is lost, or done twice; they are begun in order; no more wait than
 //! may; and nothing is taken in once a pool is closed. Broken by hand, each of these shows here: credit that is kept when somebody looks at the
@@ -49,7 +49,7 @@ impl Model {
     fn new(workers: usize, capacity: usize) -> Self {
         let supervisor = Supervisor::new("pool");
         let weak = supervisor.handle().downgrade();
-        let pool: Pool = Arc::new(Shared::new(Board::new(workers, capacity), workers, false, 0, weak));
+        let pool: Pool = Arc::new(Shared::new(Board::new(workers, capacity), workers, false, 0, weak, drop));
         let (system, mut seats, mut alive) = (System::new(), Vec::new(), Vec::new());
         for slot in 0..workers {
             let identity = Identity::new(Mailbox::default());
@@ -84,7 +84,7 @@ fn submit(pool: &Pool, job: u32) -> bool {
 fn work(pool: &Pool, seat: Seat) -> Vec<u32> {
     let (mut done, mut made) = (Vec::new(), None);
     while let Some(leased) = pool.turn(seat, made.take()) {
-        done.push(leased.task.job);
+        done.push(*leased.task.job);
         made = Some(Made { attempt: Attempt::Done(()), since: None });
     }
     done

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use loom::thread;
 use perennial_actors::{Address, ExitReason, ProcessState, System};
 
-use super::model::{explore_up_to, is_told, join, served};
+use super::loom_tables::{explore_up_to, is_told, join, served};
 use crate::{BindError, Change, HandOverError, LookupError, Name, Registry};
 
 fn name() -> Name<u32> {

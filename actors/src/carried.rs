@@ -1,0 +1,113 @@
+//! Errors that give a value of the user back, and how an exit reason drops that value.
+//!
+//! An error that says why a message was not sent carries the message, and with it perhaps a [`Reply`](crate::Reply) for which a
+//! caller waits. `?` turns any error into an [`ExitReason`](crate::ExitReason), which monitors, events and dead letters keep
+//! for as long as they like. So the conversion takes the value out and drops it: the caller is told at once.
+//!
+//! # How the conversion finds the value
+//!
+//! The conversion knows an error only as `dyn Error`, and the type of the message not at all. So an error that carries a value has a
+//! [`Carried`] as its [source](Error::source), which knows how to take it out. If the error is the source of another one, which
+//! cannot be taken apart, the reason keeps what that error says, and drops the error.
+
+use std::any::TypeId;
+use std::error::Error;
+use std::fmt;
+use std::iter::successors;
+
+/// Any error, as an exit reason takes it in.
+pub(crate) type AnyError = Box<dyn Error + Send + Sync>;
+
+/// An error that carries a value of the user, such as a message that was not sent.
+///
+/// It names [`Carried::by`] as its [source](Error::source) whenever it carries the value.
+pub trait CarriesValue: Error + Sized + 'static {
+    /// The type of this error without the value.
+    type Bare: Error + Send + Sync + 'static;
+
+    /// Drops the value.
+    fn into_bare(self) -> Self::Bare;
+}
+
+/// The source of an error that carries a value of the user.
+pub struct Carried {
+    take_out: fn(AnyError) -> Result<AnyError, AnyError>,
+}
+
+impl Carried {
+    /// Returns the source of an error of type `E` that carries a value; `None` if `E` is the bare type, which carries none.
+    #[must_use]
+    pub fn by<E: CarriesValue>() -> Option<&'static (dyn Error + 'static)> {
+        let carried: &'static Self = const { &Self { take_out: take_out::<E> } };
+        (TypeId::of::<E>() != TypeId::of::<E::Bare>()).then_some(carried)
+    }
+}
+
+impl fmt::Debug for Carried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Carried")
+    }
+}
+
+impl fmt::Display for Carried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("what was not sent comes back with the error")
+    }
+}
+
+impl Error for Carried {}
+
+fn take_out<E: CarriesValue>(error: AnyError) -> Result<AnyError, AnyError> {
+    error.downcast::<E>().map(|error| Box::new(error.into_bare()) as AnyError)
+}
+
+/// Returns the error without the values that it carries. An error that has such an error as a source becomes its text.
+pub(crate) fn without_values(error: AnyError) -> AnyError {
+    let Some(take_out) = chain(&*error).find_map(|link| link.downcast_ref::<Carried>()).map(|by| by.take_out)
+    else {
+        return error;
+    };
+    take_out(error).unwrap_or_else(|error| Box::new(ErrorText::of(&*error)))
+}
+
+/// An error and its sources. They end: an error that is its own source has no more than this many.
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    const LONGEST: usize = 64;
+    successors(Some(error), |link| (**link).source()).take(LONGEST)
+}
+
+/// What an error and its sources say.
+struct ErrorText {
+    display: String,
+    debug: String,
+    source: Option<Box<Self>>,
+}
+
+impl ErrorText {
+    fn of(error: &(dyn Error + 'static)) -> Self {
+        let links: Vec<_> = chain(error).filter(|link| !link.is::<Carried>()).collect();
+        let text = |source, link: &&(dyn Error + 'static)| {
+            Some(Box::new(Self { display: link.to_string(), debug: format!("{link:?}"), source }))
+        };
+        let source = links.iter().skip(1).rev().fold(None, text);
+        Self { display: error.to_string(), debug: format!("{error:?}"), source }
+    }
+}
+
+impl fmt::Debug for ErrorText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.debug)
+    }
+}
+
+impl fmt::Display for ErrorText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.display)
+    }
+}
+
+impl Error for ErrorText {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+    }
+}

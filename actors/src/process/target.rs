@@ -1,0 +1,79 @@
+//! The actor that a message was meant for, as errors name it.
+
+use std::any::type_name;
+use std::fmt;
+
+use super::label::Label;
+use super::shared::Process;
+
+/// The actor that a message was meant for, and the type of the message. Errors of send and call carry it.
+#[derive(Clone)]
+pub struct Target {
+    label: Option<Label>,
+    message_type: &'static str,
+    is_gone: bool,
+}
+
+impl Target {
+    /// Returns where the actor stands in its tree, or its type; `None` if it was never started.
+    #[must_use]
+    pub fn label(&self) -> Option<&str> {
+        self.label.as_ref().map(Label::as_str)
+    }
+
+    /// Returns the name of the type of the message.
+    #[must_use]
+    pub const fn message_type(&self) -> &'static str {
+        self.message_type
+    }
+
+    /// Returns the same actor as the target of an `N`.
+    pub(crate) fn of<N>(mut self) -> Self {
+        self.message_type = type_name::<N>();
+        self
+    }
+
+    /// Returns `true` if the actor was not running and cannot be started any more, because nothing owns it.
+    #[must_use]
+    pub const fn is_gone(&self) -> bool {
+        self.is_gone
+    }
+}
+
+impl PartialEq for Target {
+    /// Returns `true` if both say the same.
+    fn eq(&self, other: &Self) -> bool {
+        let text = |target: &Self| (target.message_type, target.is_gone);
+        self.label() == other.label() && text(self) == text(other)
+    }
+}
+
+impl Eq for Target {}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Target")
+            .field("label", &self.label())
+            .field("message_type", &self.message_type)
+            .field("is_gone", &self.is_gone)
+            .finish()
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.label() {
+            Some(label) => write!(f, "actor {label:?}"),
+            None => f.write_str("the actor"),
+        }
+    }
+}
+
+impl<M: Send + 'static> Process<M> {
+    /// Describes this process to the sender of an `N`, which is its message or a part of it.
+    #[cold]
+    pub(crate) fn target<N>(&self) -> Target {
+        let label = self.home().map(|home| home.label.clone());
+        Target { label, message_type: type_name::<N>(), is_gone: self.is_gone() }
+    }
+}

@@ -1,0 +1,354 @@
+//! The timeouts of calls: very many of them, of which nearly all are cancelled because the answer comes first.
+//!
+//! A timer of tokio takes the driver's lock to begin and again to end, and may wake a thread that sleeps: it costs more than a
+//! call. So a timeout spends the first half of its time in a wheel, where it costs a short lock and one reading of the clock.
+//! If it is still there when that half is over, the ticker, one task for all timeouts, makes a timer of tokio for the rest.
+//!
+//! # Guarantees
+//!
+//! - A timeout never strikes early, and strikes when a timer of tokio would. Load that delays the ticker costs nothing as long as
+//!   it is delayed by less than half of the timeout.
+//! - Waiting costs nothing: the ticker sleeps until the first half of some timeout is over, and ends when none is left.
+//! - One runtime runs the ticker. A waiter on another runtime is refused, and takes a timer of its own runtime. If the runtime of
+//!   the ticker goes away, every waiter is woken and finds its timeout [`Detached`](TimeoutState::Detached).
+//! - A waker is cloned, woken and dropped under no lock; one that panics does not keep the others from being woken.
+
+use std::future::Future;
+use std::mem;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, ThreadId};
+use std::time::Duration;
+
+use tokio::runtime::{self, Handle};
+use tokio::task::unconstrained;
+use tokio::time::{Instant, Sleep};
+
+use super::wheel::{Key, Tick, Wheel};
+use crate::clock::{NoTimers, sleep_until};
+use crate::foreign::ignore_panic;
+use crate::sync::{Mutex, MutexGuard};
+
+/// The shortest timeout that is worth the wheel. Its half is many times longer than a tick, and than what delays a ticker.
+const SHORTEST: Duration = Duration::from_secs(1);
+
+/// The longest time that a timeout is kept for. Later than this is never, as it is for tokio.
+const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
+
+/// The timeouts of one system.
+pub(crate) struct TimerWheel(Mutex<State>);
+
+struct State {
+    wheel: Wheel<Timeout>,
+    ticker: Option<RunningTicker>,
+    next_ticker: u64,
+}
+
+/// What a timeout is kept by.
+enum Timeout {
+    /// The wheel: when the time is up, and the waker of the newest poll.
+    Waiting(Instant, Waker),
+    /// A timer of tokio that wakes the waiter, or nothing if there is no such timer yet, or never will be.
+    HandedOver(Option<Pin<Box<Sleep>>>),
+}
+
+/// What the wheel knows of its ticker.
+struct RunningTicker {
+    id: TickerId,
+    runtime: runtime::Id,
+    /// The thread that spawned the ticker, until the ticker is polled for the first time.
+    begins_on: Option<ThreadId>,
+    /// When the ticker is going to look at the wheel, or `None` if it was not polled yet and looks at once.
+    wakes_at: Option<Tick>,
+    sleep: Arc<TickerSleep>,
+}
+
+/// The number of a ticker, by which it knows that it was not replaced.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct TickerId(u64);
+
+/// The timer of the ticker. It is shared, so that an earlier timeout brings it forward without waking the ticker.
+///
+/// Lock order: this, then the wheel.
+struct TickerSleep(Mutex<Pin<Box<Sleep>>>);
+
+/// A timeout that was set. It has to be [cancelled](TimerWheel::cancel) in the end, also when it has elapsed.
+#[derive(Debug)]
+pub(crate) struct TimeoutId {
+    key: Key,
+    deadline: Instant,
+}
+
+/// The state of a timeout.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum TimeoutState {
+    /// Its time is not up. The waker is going to be woken when it is.
+    Pending,
+    /// Its time is up.
+    Elapsed,
+    /// The wheel is not going to wake this waker: the waiter needs a timer of its own for the time that remains.
+    Detached,
+}
+
+impl TimeoutId {
+    /// Returns the time at which it elapses.
+    pub(crate) const fn deadline(&self) -> Instant {
+        self.deadline
+    }
+}
+
+impl RunningTicker {
+    /// Returns `true` if a waiter here can rely on the ticker.
+    ///
+    /// A task that a thread has just spawned cannot be run by another thread, and a thread that blocks does not run it. So until
+    /// the ticker has been polled, it is good only for waiters that the same block would keep from being polled.
+    fn serves(&self, here: runtime::Id) -> bool {
+        self.runtime == here && self.begins_on.is_none_or(|thread| thread == thread::current().id())
+    }
+
+    /// Has the ticker look at the wheel at `due`. Returns the timer to set if it would look later.
+    fn bring_forward(&mut self, due: Tick) -> Option<Arc<TickerSleep>> {
+        if self.wakes_at.is_none_or(|wakes_at| wakes_at <= due) {
+            return None;
+        }
+        self.wakes_at = Some(due);
+        Some(self.sleep.clone())
+    }
+}
+
+impl TickerSleep {
+    fn new(wakes_at: Instant) -> Result<Self, NoTimers> {
+        Ok(Self(Mutex::new(sleep_until(wakes_at)?)))
+    }
+
+    fn bring_forward(&self, wakes_at: Instant) {
+        let mut sleep = self.0.lock();
+        if wakes_at < sleep.deadline() {
+            sleep.as_mut().reset(wakes_at);
+        }
+    }
+}
+
+impl TimerWheel {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(State { wheel: Wheel::new(), ticker: None, next_ticker: 0 }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock()
+    }
+
+    /// Sets a timeout, which wakes `waker`. Returns `None` if the waiter has to take a timer of its own runtime: the timeout is
+    /// short, there is no runtime here, or one without timers, or the ticker runs on another one or has not begun yet.
+    pub(crate) fn set(self: &Arc<Self>, after: Duration, waker: &Waker) -> Option<TimeoutId> {
+        if after < SHORTEST {
+            return None;
+        }
+        let here = Handle::try_current().ok()?;
+        let (waker, now, after) = (waker.clone(), Instant::now(), after.min(FAR));
+        let (deadline, half) = (now + after, after / 2);
+        let mut state = self.lock();
+        let mut fresh = None;
+        if state.ticker.is_none() {
+            drop(state);
+            fresh = Some(Arc::new(TickerSleep::new(now + half).ok()?));
+            state = self.lock();
+        }
+        let begun = match fresh {
+            Some(sleep) if state.ticker.is_none() => Some(state.begin(&here, sleep)),
+            _ => None,
+        };
+        let State { wheel, ticker, .. } = &mut *state;
+        let Some(ticker) = ticker.as_mut().filter(|ticker| ticker.serves(here.id())) else {
+            drop(state);
+            return None;
+        };
+        let (key, due) = wheel.insert(now, half, Timeout::Waiting(deadline, waker));
+        let brought_forward =
+            ticker.bring_forward(due).and_then(|sleep| Some((wheel.beginning(due)?, sleep)));
+        drop(state);
+        if let Some((wakes_at, sleep)) = brought_forward {
+            sleep.bring_forward(wakes_at);
+        }
+        if let Some((id, sleep)) = begun {
+            drop(here.spawn(Ticker { wheel: Arc::downgrade(self), id, sleep }));
+        }
+        Some(TimeoutId { key, deadline })
+    }
+
+    /// Returns the state of a timeout. If that is [`Pending`](TimeoutState::Pending), it is `waker` that is going to be woken.
+    pub(crate) fn poll(&self, id: &TimeoutId, waker: &Waker) -> TimeoutState {
+        if Instant::now() >= id.deadline {
+            return TimeoutState::Elapsed;
+        }
+        match self.lock().wheel.get_mut(id.key) {
+            Some(Timeout::Waiting(_, kept)) if kept.will_wake(waker) => return TimeoutState::Pending,
+            Some(Timeout::Waiting(..)) => {}
+            _ => return TimeoutState::Detached,
+        }
+        let mut newest = waker.clone();
+        match self.lock().wheel.get_mut(id.key) {
+            Some(Timeout::Waiting(_, kept)) => mem::swap(kept, &mut newest),
+            _ => return TimeoutState::Detached,
+        }
+        TimeoutState::Pending
+    }
+
+    /// Cancels a timeout: its waker is dropped, and woken no more.
+    pub(crate) fn cancel(&self, id: &TimeoutId) {
+        let timeout = self.lock().wheel.remove(id.key);
+        drop(timeout);
+    }
+
+    /// Returns how often the ticker has looked at the wheel.
+    #[cfg(all(test, not(model)))]
+    pub(super) fn ticker_polls(&self) -> usize {
+        self.lock().wheel.advances()
+    }
+
+    /// Puts the timer that wakes a waiter into its place. Returns the timer if the timeout was cancelled.
+    fn hand_over(&self, key: Key, timer: Pin<Box<Sleep>>) -> Option<Pin<Box<Sleep>>> {
+        match self.lock().wheel.get_mut(key) {
+            Some(Timeout::HandedOver(place)) => place.replace(timer),
+            _ => Some(timer),
+        }
+    }
+}
+
+impl Drop for TimerWheel {
+    /// Ends the ticker, which would sleep on otherwise.
+    fn drop(&mut self) {
+        let ticker = self.lock().ticker.take();
+        if let Some(ticker) = ticker {
+            let mut sleep = ticker.sleep.0.lock();
+            let past = sleep.deadline().checked_sub(FAR).unwrap_or_else(Instant::now);
+            sleep.as_mut().reset(past);
+        }
+    }
+}
+
+impl State {
+    fn begin(&mut self, on: &Handle, sleep: Arc<TickerSleep>) -> (TickerId, Arc<TickerSleep>) {
+        let id = TickerId(self.next_ticker);
+        self.next_ticker += 1;
+        let (runtime, begins_on) = (on.id(), Some(thread::current().id()));
+        self.ticker = Some(RunningTicker { id, runtime, begins_on, wakes_at: None, sleep: sleep.clone() });
+        (id, sleep)
+    }
+}
+
+/// A timeout whose first half is over.
+struct Due {
+    key: Key,
+    deadline: Instant,
+    waker: Waker,
+}
+
+impl Due {
+    fn take(key: Key, timeout: &mut Timeout) -> Option<Self> {
+        match mem::replace(timeout, Timeout::HandedOver(None)) {
+            Timeout::Waiting(deadline, waker) => Some(Self { key, deadline, waker }),
+            Timeout::HandedOver(_) => None,
+        }
+    }
+
+    /// Has a timer of this runtime wake the waiter.
+    fn hand_over(self, wheel: &TimerWheel) {
+        let waker = guarded(self.waker);
+        let Ok(mut timer) = sleep_until(self.deadline) else { return waker.wake() };
+        let mut cx = Context::from_waker(&waker);
+        if pin!(unconstrained(timer.as_mut())).poll(&mut cx).is_ready() {
+            waker.wake();
+        } else {
+            drop(wheel.hand_over(self.key, timer));
+        }
+    }
+}
+
+/// A waiter's waker, for others to clone, wake and drop: none of that panics, whatever the waiter is polled by.
+struct GuardedWaker(Option<Waker>);
+
+fn guarded(waker: Waker) -> Waker {
+    Waker::from(Arc::new(GuardedWaker(Some(waker))))
+}
+
+impl Wake for GuardedWaker {
+    fn wake(self: Arc<Self>) {
+        if let Some(waker) = &self.0 {
+            ignore_panic(|| waker.wake_by_ref());
+        }
+    }
+}
+
+impl Drop for GuardedWaker {
+    fn drop(&mut self) {
+        let waker = self.0.take();
+        ignore_panic(|| drop(waker));
+    }
+}
+
+/// The task that hands timeouts over to timers of tokio.
+struct Ticker {
+    wheel: Weak<TimerWheel>,
+    id: TickerId,
+    sleep: Arc<TickerSleep>,
+}
+
+impl Ticker {
+    /// Takes what is due, and sets its sleep to the next time. Returns `false` in the end, when nothing waits.
+    fn advance(&self, wheel: &TimerWheel) -> (Vec<Due>, bool) {
+        let mut due = Vec::new();
+        // It is held until the sleep is set: what is set meanwhile brings it forward afterwards.
+        let mut sleep = self.sleep.0.lock();
+        let next = {
+            let mut state = wheel.lock();
+            let State { wheel, ticker, .. } = &mut *state;
+            wheel.advance(Instant::now(), |key, timeout| due.extend(Due::take(key, timeout)));
+            let next = wheel.next();
+            match (next, ticker.as_mut()) {
+                (Some((tick, _)), Some(ticker)) => (ticker.wakes_at, ticker.begins_on) = (Some(tick), None),
+                _ => *ticker = None,
+            }
+            next
+        };
+        if let Some((_, time)) = next {
+            sleep.as_mut().reset(time);
+        }
+        (due, next.is_some())
+    }
+}
+
+impl Future for Ticker {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let Some(wheel) = self.wheel.upgrade() else { return Poll::Ready(()) };
+            let (due, goes_on) = self.advance(&wheel);
+            due.into_iter().for_each(|due| due.hand_over(&wheel));
+            if !goes_on {
+                return Poll::Ready(());
+            }
+            if self.sleep.0.lock().as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+impl Drop for Ticker {
+    /// If this is still the ticker, its runtime goes away. Every waiter is woken, to take a timer of its own.
+    fn drop(&mut self) {
+        let Some(wheel) = self.wheel.upgrade() else { return };
+        let mut left = Vec::new();
+        {
+            let mut state = wheel.lock();
+            if state.ticker.as_ref().is_some_and(|ticker| ticker.id == self.id) {
+                state.ticker = None;
+                state.wheel.clear(|key, timeout| left.extend(Due::take(key, timeout)));
+            }
+        }
+        left.into_iter().for_each(|due| guarded(due.waker).wake());
+    }
+}

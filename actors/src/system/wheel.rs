@@ -1,0 +1,234 @@
+//! Values in order of a time each, where nearly all are removed before their time comes.
+//!
+//! A heap or a tree would make every insertion and removal search. Here a value goes into the bucket of its tick, which takes
+//! constant time, and the order is established only when [`Wheel::advance`] or [`Wheel::next`] asks for it.
+//!
+//! # Guarantees
+//!
+//! - The time is passed in. Nothing is counted, so a caller that comes late finds everything that is due.
+//! - A value is never due before its time, and due less than one [`TICK`] after it.
+//! - [`Wheel::next`] is exact: when it is `None`, or later than now, nothing is due.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The width of a bucket. Values of one tick are due together.
+pub(super) const TICK: Duration = Duration::from_millis(50);
+
+const TICK_NANOS: u64 = TICK.as_nanos() as u64;
+
+/// The number of buckets. A value of a later round stays in its bucket until its own tick has come.
+pub(super) const BUCKETS: usize = 256;
+
+/// The tick of a bucket in which nothing waits, and of a value that was due already.
+const NEVER: u64 = u64::MAX;
+
+/// The slots that an empty bucket keeps for the next burst.
+const SPARE_SLOTS: usize = 64;
+
+/// The wheel. It is made before it knows the time: the origin is set with the first value.
+pub(super) struct Wheel<T> {
+    /// The beginning of tick 0.
+    origin: Option<Instant>,
+    /// Empty until the first value is inserted.
+    buckets: Vec<Bucket<T>>,
+    next_id: u64,
+    /// The number of values whose time has not come.
+    waiting: usize,
+    #[cfg(all(test, not(model)))]
+    advances: usize,
+}
+
+struct Bucket<T> {
+    slots: Vec<Option<Entry<T>>>,
+    free: Vec<u32>,
+    /// A lower bound of the ticks of the values that wait here.
+    earliest: u64,
+    /// `false` if the value that had the earliest tick may be gone.
+    is_exact: bool,
+}
+
+struct Entry<T> {
+    id: u64,
+    tick: u64,
+    value: T,
+}
+
+/// The time at which values are due, as the number of its tick.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Tick(u64);
+
+/// The position of one value. It finds nothing once that value was removed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Key {
+    id: u64,
+    bucket: u32,
+    slot: u32,
+}
+
+impl<T> Bucket<T> {
+    const EMPTY: Self = Self { slots: Vec::new(), free: Vec::new(), earliest: NEVER, is_exact: true };
+
+    fn insert(&mut self, entry: Entry<T>) -> u32 {
+        if entry.tick <= self.earliest {
+            (self.earliest, self.is_exact) = (entry.tick, true);
+        }
+        if let Some(slot) = self.free.pop() {
+            self.slots[slot as usize] = Some(entry);
+            return slot;
+        }
+        self.slots.push(Some(entry));
+        (self.slots.len() - 1) as u32
+    }
+
+    fn remove(&mut self, key: Key) -> Option<Entry<T>> {
+        let place = self.slots.get_mut(key.slot as usize)?;
+        let entry = place.take_if(|entry| entry.id == key.id)?;
+        self.free.push(key.slot);
+        if self.free.len() < self.slots.len() {
+            self.is_exact &= entry.tick != self.earliest;
+        } else if self.slots.len() > SPARE_SLOTS {
+            *self = Self::EMPTY;
+        } else {
+            (self.earliest, self.is_exact) = (NEVER, true);
+        }
+        Some(entry)
+    }
+
+    fn settle_earliest(&mut self) {
+        self.earliest = self.slots.iter().flatten().map(|entry| entry.tick).min().unwrap_or(NEVER);
+        self.is_exact = true;
+    }
+}
+
+impl<T> Wheel<T> {
+    pub(super) const fn new() -> Self {
+        Self {
+            origin: None,
+            buckets: Vec::new(),
+            next_id: 0,
+            waiting: 0,
+            #[cfg(all(test, not(model)))]
+            advances: 0,
+        }
+    }
+
+    /// Inserts a value that is due `after` now.
+    pub(super) fn insert(&mut self, now: Instant, after: Duration, value: T) -> (Key, Tick) {
+        if self.buckets.is_empty() {
+            self.buckets.resize_with(BUCKETS, || Bucket::EMPTY);
+        }
+        let origin = *self.origin.get_or_insert(now);
+        let tick = tick_after(now.saturating_duration_since(origin).saturating_add(after));
+        let id = self.next_id;
+        self.next_id += 1;
+        self.waiting += 1;
+        let bucket = tick as usize % BUCKETS;
+        let slot = self.buckets[bucket].insert(Entry { id, tick, value });
+        (Key { id, bucket: bucket as u32, slot }, Tick(tick))
+    }
+
+    /// Returns when a tick begins, or `None` if no clock ever shows that.
+    pub(super) fn beginning(&self, Tick(tick): Tick) -> Option<Instant> {
+        let millis = tick.checked_mul(TICK.as_millis() as u64)?;
+        self.origin?.checked_add(Duration::from_millis(millis))
+    }
+
+    /// Returns a value, whether its time has come or not, unless it was removed.
+    pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+        let slots = &mut self.buckets.get_mut(key.bucket as usize)?.slots;
+        let entry = slots.get_mut(key.slot as usize)?.as_mut()?;
+        (entry.id == key.id).then_some(&mut entry.value)
+    }
+
+    /// Removes a value, whether its time has come or not.
+    pub(super) fn remove(&mut self, key: Key) -> Option<T> {
+        let entry = self.buckets.get_mut(key.bucket as usize)?.remove(key)?;
+        if entry.tick != NEVER {
+            self.waiting -= 1;
+        }
+        Some(entry.value)
+    }
+
+    /// Calls `due` with each value whose time has come. The value stays until it is removed, and is never due again.
+    pub(super) fn advance(&mut self, now: Instant, due: impl FnMut(Key, &mut T)) {
+        #[cfg(all(test, not(model)))]
+        {
+            self.advances += 1;
+        }
+        if let Some(origin) = self.origin {
+            self.take_until(tick_before(now.saturating_duration_since(origin)), due);
+        }
+    }
+
+    /// Calls `due` with each value that waits, whenever it is due, and forgets the time: the next clock may be another one.
+    pub(super) fn clear(&mut self, due: impl FnMut(Key, &mut T)) {
+        self.take_until(NEVER - 1, due);
+        self.origin = None;
+    }
+
+    fn take_until(&mut self, last: u64, mut due: impl FnMut(Key, &mut T)) {
+        for (index, bucket) in (0..).zip(&mut self.buckets) {
+            if bucket.earliest > last {
+                continue;
+            }
+            for (slot, place) in (0..).zip(&mut bucket.slots) {
+                let Some(entry) = place.as_mut().filter(|entry| entry.tick <= last) else { continue };
+                entry.tick = NEVER;
+                self.waiting -= 1;
+                due(Key { id: entry.id, bucket: index, slot }, &mut entry.value);
+            }
+            bucket.settle_earliest();
+        }
+    }
+
+    /// Returns when the next value is due, or `None` if none waits. It forgets the time then, as [`clear`](Self::clear) does.
+    pub(super) fn next(&mut self) -> Option<(Tick, Instant)> {
+        if self.waiting == 0 {
+            self.origin = None;
+            return None;
+        }
+        let mut first = NEVER;
+        for bucket in &mut self.buckets {
+            if bucket.earliest < first && !bucket.is_exact {
+                bucket.settle_earliest();
+            }
+            first = first.min(bucket.earliest);
+        }
+        Some((Tick(first), self.beginning(Tick(first))?))
+    }
+
+    /// Returns the number of values whose time has not come.
+    #[cfg(all(test, not(model)))]
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// Returns the number of calls of [`advance`](Self::advance).
+    #[cfg(all(test, not(model)))]
+    pub(super) fn advances(&self) -> usize {
+        self.advances
+    }
+
+    /// Returns the number of slots, those that are free included.
+    #[cfg(all(test, not(model)))]
+    pub(super) fn slots(&self) -> usize {
+        self.buckets.iter().map(|bucket| bucket.slots.len()).sum()
+    }
+}
+
+/// Returns the tick that goes on at a time after the origin.
+fn tick_before(elapsed: Duration) -> u64 {
+    nanos(elapsed) / TICK_NANOS
+}
+
+/// Returns the first tick that does not begin before a time after the origin.
+fn tick_after(elapsed: Duration) -> u64 {
+    nanos(elapsed).div_ceil(TICK_NANOS)
+}
+
+/// Returns the nanoseconds of a time. Those of 500 years and more are one: there, nothing is due any more.
+fn nanos(time: Duration) -> u64 {
+    time.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(time.subsec_nanos()))
+}

@@ -1,0 +1,35 @@
+//! Waiting for a name where there are no timers.
+
+use std::time::Duration;
+
+use perennial_actors::{Actor, Context, ExitReason, System};
+use perennial_registry::{Name, Registry, WaitError};
+use tokio::runtime::Builder;
+
+struct Clerk;
+
+impl Actor for Clerk {
+    type Msg = ();
+    type Args = ();
+
+    async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Self)
+    }
+
+    async fn handle(&mut self, (): (), _: &mut Context<Self>) -> Result<(), ExitReason> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_name_is_waited_for_only_where_there_are_timers_and_found_at_once_anywhere() {
+    let runtime = Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(async {
+        let (system, name, soon) = (System::new(), Name::<()>::new("clerk"), Duration::from_secs(1));
+        let registry = Registry::of(&system);
+        assert_eq!(registry.wait_for(&name, soon).await, Err(WaitError::NoTimers));
+        let clerk = system.spawn::<Clerk>(()).await.expect("it starts");
+        registry.bind(&name, &clerk).expect("it is free");
+        assert_eq!(registry.wait_for(&name, soon).await, Ok(clerk));
+    });
+}

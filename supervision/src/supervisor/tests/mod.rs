@@ -1,0 +1,3 @@
+//! Decisions of the supervisors' surroundings by themselves: no process, no signal.
+
+mod repeats;

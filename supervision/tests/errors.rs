@@ -1,0 +1,72 @@
+//! What is said of a child that cannot be reached, of a runtime that cannot run a tree, and of a job that comes back.
+
+use std::sync::Arc;
+
+use perennial_actors::{Actor, Address, Context, ExitReason, ProcessState, Reply, System};
+use perennial_supervision::pool::SubmitError;
+use perennial_supervision::{Child, StartError, Supervisor};
+use tokio::runtime::Builder;
+
+struct Clerk;
+
+impl Actor for Clerk {
+    type Msg = Reply<u32>;
+    type Args = ();
+
+    async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Self)
+    }
+
+    async fn handle(&mut self, reply: Reply<u32>, _: &mut Context<Self>) -> Result<(), ExitReason> {
+        reply.send(7);
+        Ok(())
+    }
+}
+
+async fn refusal(clerk: &Address<Reply<u32>>) -> String {
+    clerk.call(|reply| reply).await.expect_err("it is not running").to_string()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_is_not_running_before_its_start_and_while_it_is_stopped_and_has_ended_for_good_when_its_tree_is_dropped()
+ {
+    let child = Child::new::<Clerk>("clerk", ());
+    let clerk = child.address();
+    let of_type = "(message type perennial_actors::address::reply::Reply<u32>)";
+    assert_eq!(refusal(&clerk).await, format!("the actor is not running {of_type}"));
+    let app = Supervisor::new("app").child(child).start(&System::new()).await.expect("it starts");
+    assert_eq!(clerk.call(|reply| reply).await.expect("it runs"), 7);
+    app.supervisor().terminate_child("clerk").await.expect("it is down");
+    assert_eq!(refusal(&clerk).await, format!(r#"actor "app/clerk" is not running {of_type}"#));
+    app.supervisor().restart_child("clerk").await.expect("it is up");
+    assert_eq!(clerk.call(|reply| reply).await.expect("it runs again"), 7);
+    assert!(app.shutdown().await.is_clean());
+    assert_eq!(refusal(&clerk).await, format!(r#"actor "app/clerk" is not running {of_type}"#));
+    drop(app);
+    assert_eq!(refusal(&clerk).await, format!(r#"actor "app/clerk" has ended for good {of_type}"#));
+}
+
+#[test]
+fn a_tree_is_not_started_on_a_runtime_without_timers() {
+    let runtime = Builder::new_current_thread().build().expect("a runtime");
+    let child = Child::new::<Clerk>("clerk", ());
+    let clerk = child.address();
+    let start = runtime.block_on(async { Supervisor::new("app").child(child).start(&System::new()).await });
+    let error = start.map(drop).expect_err("there are no timers");
+    assert!(matches!(error, StartError::NoTimers));
+    assert_eq!(error.to_string(), "the tokio runtime here was built without enable_time");
+    assert_eq!(clerk.state(), ProcessState::Closed, "nothing of it runs");
+}
+
+#[test]
+fn a_reason_keeps_no_job_that_a_pool_gave_back() {
+    let job = Arc::new(());
+    for error in [SubmitError::Full(job.clone()), SubmitError::Closed(job.clone())] {
+        let said = format!("failed: {error}");
+        let reason = ExitReason::from(error);
+        assert_eq!(reason.to_string(), said);
+        let ExitReason::Failed(failure) = &reason else { panic!("it failed") };
+        assert!(failure.downcast_ref::<SubmitError<()>>().is_some());
+    }
+    assert_eq!(Arc::strong_count(&job), 1);
+}

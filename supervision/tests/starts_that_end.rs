@@ -1,0 +1,81 @@
+//! Trees that start, and end right after: a start tells of the start, and the end is told as any
+//! other.
+
+#[path = "support/unit.rs"]
+mod unit;
+
+use std::time::Duration;
+
+use perennial_actors::{Actor, Context, ExitReason, System};
+use perennial_supervision::{Child, ChildStart, StartError, Strategy, Supervisor, Totals};
+use unit::{Begin, Log, failed_child, soon, start, unit_that};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// An actor whose init returns, and whose continuation fails.
+struct Doomed;
+
+impl Actor for Doomed {
+    type Msg = ();
+    type Args = ();
+
+    async fn init((): &(), ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+        ctx.continue_with(());
+        Ok(Self)
+    }
+
+    async fn handle(&mut self, (): (), _: &mut Context<Self>) -> Result<(), ExitReason> {
+        Err(ExitReason::failed("the continuation failed"))
+    }
+}
+
+fn doomed(id: &str) -> Child<()> {
+    Child::new::<Doomed>(id, ())
+}
+
+#[tokio::test(start_paused = true)]
+async fn tree_whose_inits_all_returned_has_started_though_its_child_crashes_until_it_gives_up() {
+    for strategy in [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne] {
+        for init in [Begin::Well, Begin::After(SECOND)] {
+            let begins = if matches!(init, Begin::Well) { |_| Begin::Well } else { |_| Begin::After(SECOND) };
+            let (log, system) = (Log::default(), System::new());
+            let tree = Supervisor::new("app").strategy(strategy).intensity(3, 100 * SECOND);
+            let tree = tree.child(doomed("a")).child(unit_that("b", &log, begins));
+            let started = soon(tree.start(&system)).await;
+            let app = started.unwrap_or_else(|error| panic!("{strategy:?}: {error}"));
+            let reason = soon(app.join()).await;
+            assert_eq!(reason.to_string(), "shutdown: reached the maximum restart intensity");
+            assert_eq!(Totals::of(&system).restarts, 3, "{strategy:?}");
+            assert_eq!(Totals::of(&system).escalations, 1);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nested_tree_that_started_and_gave_up_has_started_too() {
+    let (_, app) = start(Supervisor::new("app").intensity(0, SECOND)).await;
+    let nested = Supervisor::new("nested").intensity(0, SECOND).child(doomed("a"));
+    let started = soon(app.supervisor().start_child(nested)).await.expect("it has started");
+    assert!(matches!(started, ChildStart::Started(_)));
+    assert!(matches!(soon(app.join()).await, ExitReason::Shutdown(Some(_))));
+
+    let nested = Supervisor::new("nested").intensity(0, SECOND).child(doomed("a"));
+    let tree = Supervisor::new("app").intensity(0, SECOND).child(nested);
+    let app = soon(tree.start(&System::new())).await.expect("it has started");
+    assert!(matches!(soon(app.join()).await, ExitReason::Shutdown(Some(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn tree_that_ends_before_it_is_up_tells_why_its_child_failed() {
+    let log = Log::default();
+    let failing = || unit_that("b", &log, |_| Begin::FailAfter(SECOND));
+    let tree = Supervisor::new("app").child(doomed("a")).child(failing());
+    let error = soon(tree.start(&System::new())).await.expect_err("a child fails");
+    let (child, reason) = failed_child(&error);
+    assert_eq!((child, reason.to_string()), ("b", "failed: no such luck".to_owned()));
+
+    let tree = Supervisor::new("app").child(Supervisor::new("nested").child(failing()));
+    let error = soon(tree.start(&System::new())).await.expect_err("a child fails");
+    assert!(error.to_string().ends_with("failed: no such luck"), "{error}");
+    assert!(matches!(error, StartError::Failed(_)));
+}

@@ -1,0 +1,21 @@
+//! Examples as programs of their own.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+/// Builds an example and returns where its program is. Cargo does not build an example as a program for tests of its package.
+pub(crate) fn built(example: &str) -> PathBuf {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    cargo.args(["build", "--quiet", "--example", example, "--message-format", "json"]);
+    if !cfg!(debug_assertions) {
+        cargo.arg("--release");
+    }
+    let built = cargo.stderr(Stdio::inherit()).output().expect("cargo runs");
+    let messages = String::from_utf8_lossy(&built.stdout);
+    let mut messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let program = messages.find_map(|message| Some(message["executable"].as_str()?.to_owned()));
+    program.expect("cargo says where the program is").into()
+}
