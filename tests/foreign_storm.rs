@@ -110,3 +110,39 @@ fn a_tree_survives_whatever_panics_in_it_on_several_threads() {
     let runtime = Builder::new_multi_thread().worker_threads(3).enable_all().build().expect("a runtime");
     runtime.block_on(survive(55_555, faults, 10_000, true));
 }
+
+/// Lets what is left of a storm be dropped by a runtime in the midst of it. Returns what of it outlives the runtime.
+fn drop_a_runtime(faults: &Faults, seed: u64) {
+    let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
+    let (app, storm, listeners) = runtime.block_on(async {
+        let (app, storm) = tree::start(faults.clone(), false).await;
+        let listeners = Listeners::new(&storm);
+        faults.arm(true);
+        clients::run(storm.clone(), Dice::new(seed), 300).await;
+        (app, storm, listeners)
+    });
+    let monitors: Vec<_> = storm.addresses.iter().map(perennial::Address::monitor).collect();
+    drop(runtime);
+    let after = Builder::new_current_thread().build().expect("a runtime");
+    after.block_on(async {
+        for monitor in monitors {
+            drop_safely(monitor.await);
+        }
+    });
+    assert!(storm.system.counters().balanced(), "{:?}", storm.system.counters());
+    drop_safely(app);
+    drop_safely(listeners);
+    drop_safely(storm);
+}
+
+#[test]
+fn a_runtime_that_is_dropped_in_a_storm_leaves_nothing() {
+    for seed in 0..30 {
+        let faults = Faults::new(seed);
+        let _subscriber = set_default(FaultyLog(faults.clone()));
+        drop_a_runtime(&faults, seed);
+        faults.arm(false);
+        assert_eq!(faults.live(), 0, "each value was dropped");
+    }
+    assert_eq!(unexpected_panics(), Vec::<String>::new(), "no code of the library has panicked");
+}

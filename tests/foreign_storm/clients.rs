@@ -1,4 +1,4 @@
-//! Those that use the tree in the storm, at random.
+//! Clients that use the tree in the storm, at random.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::faulty::{Dice, Faulty, Place, catch, drop_safely, with_faulty_waker};
 use crate::tree::{NAMED, Storm, ms, volatile};
 use crate::volatile::{Deed, Key, Msg, NEWS, News, inspect};
 
-/// Does so many things, one after the other; what has to be waited for is waited for beside.
+/// Does so many operations, one after the other. An operation that waits does so in a task of its own.
 pub(crate) async fn run(storm: Arc<Storm>, mut dice: Dice, operations: u64) {
     for _ in 0..operations {
         storm.operation(&mut dice);
@@ -103,7 +103,7 @@ impl Storm {
 
     fn look_up(&self, dice: &mut Dice, to: &Address<Msg>) {
         let registry = Registry::of(&self.system);
-        match dice.below(10) {
+        match dice.below(11) {
             0..4 => {
                 let monitor = to.monitor();
                 let faults = self.faults.clone();
@@ -121,7 +121,8 @@ impl Storm {
                 catch(|| drop_safely(self.keys.lookup(&key)));
                 drop_safely(key);
             }
-            7 => {
+            7 => self.hook(to),
+            8 => {
                 let look = |key, entry| {
                     drop_safely(key);
                     drop_safely(entry);
@@ -129,12 +130,24 @@ impl Storm {
                 };
                 catch(|| self.keys.select(look));
             }
-            8 => drop_safely(registry.description::<Faulty>(NAMED.as_str())),
+            9 => drop_safely(registry.description::<Faulty>(NAMED.as_str())),
             _ => {
                 let said = registry.describe(NAMED, to, self.faults.value());
                 assert!(!said || to.handle() == self.addresses_of_named(), "only of what has the name");
             }
         }
+    }
+
+    /// Registers a hook for the end of an incarnation, and sends a part of a message.
+    fn hook(&self, to: &Address<Msg>) {
+        let (value, faults) = (self.faults.value(), self.faults.clone());
+        if let Some(pid) = to.pid() {
+            to.handle().on_end(pid, move |_| drop(value.throw_sometimes(Place::Closure, 3)));
+        } else {
+            drop_safely(value);
+        }
+        let sent = catch(|| to.recipient::<News>().cast(News(faults.value())));
+        drop_safely(sent);
     }
 
     fn addresses_of_named(&self) -> perennial::Handle {

@@ -286,7 +286,7 @@ pub(crate) async fn with_faulty_waker<F: Future>(faults: Faults, future: F) -> F
     .await
 }
 
-/// Panics that are not meant, whatever thread they were on, but for those of the assertions of these files.
+/// The places of panics that are not meant, on any thread. Failed assertions of these files are not among them.
 static UNEXPECTED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// Returns the panics of the library's own code so far.

@@ -38,6 +38,7 @@ impl Actor for Guest {
         let is_calm = self.faults.is_calm();
         match msg {
             Msg::Incarnation(reply) => reply.send(0),
+            Msg::Alive(reply) => reply.send(()),
             Msg::Answer(reply) => reply.send(state.value.faults.value()),
             Msg::AnswerLast(reply) => {
                 reply.send(self.faults.value());

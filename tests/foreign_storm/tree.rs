@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use perennial::prelude::*;
 use perennial::{
-    App, ChildKind, DeadLetter, DynamicHandle, DynamicSupervisor, Event, KeyChange, Overflow, Pid, Report,
-    Subscription, SupervisorHandle, Totals,
+    App, ChildKind, DeadLetter, DynamicHandle, DynamicSupervisor, Event, KeyChange, Overflow, Pid, Probe,
+    Report, Subscription, SupervisorHandle, Totals,
 };
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -102,6 +102,17 @@ pub(crate) fn volatile(
     Child::new::<Volatile>(id, VolatileArgs { faults, keys, name, value })
 }
 
+/// A question that may panic, and holds a value.
+fn probe(faults: &Faults) -> Probe<Msg> {
+    let (value, faults) = (faults.value(), faults.clone());
+    let question = move |reply| {
+        let _held = &value;
+        faults.strike(Place::Closure, 10);
+        Msg::Alive(reply)
+    };
+    Probe::new(question).every(ms(5)).timeout(ms(5)).misses(2)
+}
+
 /// A ractor actor; what makes it holds a value too.
 fn guest(id: &'static str, faults: &Faults) -> Child<Msg> {
     let (value, faults) = (faults.value(), faults.clone());
@@ -165,6 +176,8 @@ pub(crate) async fn start(faults: Faults, may_block: bool) -> (App<SupervisorHan
         .child(nursery.child("reject", few, None))
         .child(nursery.child("newest", few.overflow(Overflow::DropNewest), None))
         .child(nursery.child("oldest", few.overflow(Overflow::DropOldest), None))
+        .child(nursery.child("probed", Mailbox::unbounded(), None).probe(probe(&faults)))
+        .child(nursery.child("watched", Mailbox::unbounded(), None).handler_deadline(ms(20)))
         .child(nursery.child("discard", Mailbox::unbounded().discard_on_restart(), None))
         .child(task("task", &faults))
         .child(guest)

@@ -41,6 +41,8 @@ pub(crate) struct News(pub(crate) Faulty);
 
 pub(crate) enum Msg {
     Incarnation(Reply<u32>),
+    /// What a probe asks.
+    Alive(Reply<()>),
     Answer(Reply<Faulty>),
     /// Answers when `terminate` has run.
     AnswerLast(Reply<Faulty>),
@@ -163,6 +165,7 @@ impl Actor for Volatile {
         ctx.ready();
         match msg {
             Msg::Incarnation(reply) => reply.send(ctx.pid().incarnation()),
+            Msg::Alive(reply) => reply.send(()),
             Msg::Answer(reply) => reply.send(self.faults.value()),
             Msg::AnswerLast(reply) => ctx.stop_and_reply(ExitReason::Normal, reply, self.faults.value()),
             Msg::Keep(reply) if !self.faults.is_calm() => self.kept.push(reply),
@@ -306,7 +309,7 @@ fn unheard() -> Msg {
     unreachable!("what was piped panicked")
 }
 
-/// Lives for a moment, linked to who started it.
+/// An actor that lives for a moment, linked to the actor that started it.
 struct Brief(#[allow(dead_code, reason = "it is there to be dropped")] Faulty);
 
 impl Actor for Brief {

@@ -40,7 +40,8 @@ pub(super) fn see_to(
     let (engine, nodes, passing): (_, Vec<_>, _) = {
         let mut book = node.book();
         let engine = book.retire();
-        (engine, book.nodes().rev().map(|(key, node)| (key, node.clone())).collect(), book.passing())
+        let passing = Passing(book.passing());
+        (engine, book.nodes().rev().map(|(key, node)| (key, node.clone())).collect(), passing)
     };
     // It keeps reasons, whose drop may look at the tree.
     drop(engine);
@@ -55,12 +56,21 @@ pub(super) fn see_to(
                 tell_of_abandoned(&system, supervisor, path, pid);
             }
         }
-        passing.iter().for_each(|node| node.close(&ExitReason::Killed));
+        drop(passing);
         drop(asked);
         attachment.end(ExitReason::Killed);
     };
     // Without a runtime nothing runs any more that could be waited for; the attachment ends when it is dropped.
     runtime::Handle::try_current().ok().map(|runtime| runtime.spawn(ending))
+}
+
+/// Children that the next incarnation does not start again. They are closed when this is dropped, also with the runtime.
+struct Passing(Vec<Arc<dyn Node>>);
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|node| node.close(&ExitReason::Killed));
+    }
 }
 
 /// Watched first, told then, and only then looked at. One that ends by itself in between is not alive when it is looked at, and
