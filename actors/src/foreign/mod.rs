@@ -16,5 +16,6 @@ mod waking;
 
 pub(crate) use guards::{Caught, catch, resume};
 pub use guards::{drop_each, ignore_panic, wake_each};
+pub(crate) use values::run_elsewhere;
 pub use values::{Each, Foreign, Guarded, InPlace, dispose, dispose_each};
 pub use waking::wake_safely;

@@ -1,13 +1,12 @@
 //! The end of a mailbox that one incarnation holds for as long as it lives.
 
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::report::{End, Parent, Reporter};
 use super::shared::Process;
 use crate::exit::ExitReason;
-use crate::foreign::ignore_panic;
+use crate::foreign::{ignore_panic, run_elsewhere};
 use crate::mailbox::Next;
 use crate::order::{Look, Order};
 use crate::pid::Pid;
@@ -327,13 +326,10 @@ impl<M: Send + 'static> Attachment<M> {
     }
 }
 
-/// Answers a look at a host, which has no state to offer. The closure that was to look is dropped
-/// here, and may panic.
+/// Answers a look at a host, which has no state to offer. The closure that was to look is a user's: it is dropped in a
+/// task of its own, because a host may be a supervisor.
 fn offer_nothing(Look(look): Look) {
-    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| look(None))) {
-        // The payload might panic in its turn.
-        std::mem::forget(payload);
-    }
+    run_elsewhere(|| look(None));
 }
 
 impl<M: Send + 'static> Drop for Attachment<M> {
