@@ -115,7 +115,7 @@ async fn whatever_a_tree_was_given_may_panic_as_the_tree_goes() {
 fn a_runtime_that_goes_takes_a_tree_of_bombs_with_it() {
     let bomb = Bomb::new();
     let dropped = bomb.0.clone();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     runtime.block_on(async {
         let kept = bomb.clone();
         let task = Child::task("task", move |ctx| {
