@@ -70,7 +70,8 @@ fn foreign_code_has_one_door() {
         homes.iter().any(|home| source.path.starts_with(root().join(home)))
     };
     let panics: &[&str] = &["catch_unwind", "resume_unwind", "into_panic("];
-    let doors: [(&str, &[&str], fn(&Source) -> bool); 2] = [
+    type IsDoor = fn(&Source) -> bool;
+    let doors: [(&str, &[&str], IsDoor); 2] = [
         ("only log.rs calls tracing", &["tracing::"], log),
         ("only foreign/ catches panics, and caught.rs has their payloads", panics, guards),
     ];

@@ -54,9 +54,11 @@ struct Scripted {
     bombs: Vec<Bomb>,
 }
 
+/// Runs in each init; the bombs become the state.
+type Init = fn(&mut Context<Scripted>) -> Result<Vec<Bomb>, ExitReason>;
+
 struct Script {
-    /// Runs in each init.
-    init: Box<dyn Fn(&mut Context<Scripted>) -> Result<Vec<Bomb>, ExitReason> + Send + Sync>,
+    init: Init,
 }
 
 impl Actor for Scripted {
@@ -93,11 +95,11 @@ struct Owned {
 }
 
 impl Owned {
-    fn new(mailbox: Mailbox, init: fn(&mut Context<Scripted>) -> Result<Vec<Bomb>, ExitReason>) -> Self {
+    fn new(mailbox: Mailbox, init: Init) -> Self {
         let identity = Identity::new(mailbox);
         identity.open(&System::new(), || "scripted".into());
         let (parent, record) = recorder();
-        Self { identity, script: Arc::new(Script { init: Box::new(init) }), record, parent, runs: 0 }
+        Self { identity, script: Arc::new(Script { init }), record, parent, runs: 0 }
     }
 
     async fn start(&mut self) -> Address<Msg> {
@@ -162,8 +164,20 @@ type Ending = fn(&mut Context<Scripted>) -> Result<(), ExitReason>;
 #[tokio::test(start_paused = true)]
 async fn an_end_is_told_whatever_an_incarnation_had_set_itself_to_do() {
     let ends: [(Ending, &str); 4] = [
-        (|ctx| Ok(ctx.stop(ExitReason::shutdown())), "shutdown"),
-        (|ctx| Ok(ctx.address().kill().expect("it lives")), "killed"),
+        (
+            |ctx| {
+                ctx.stop(ExitReason::shutdown());
+                Ok(())
+            },
+            "shutdown",
+        ),
+        (
+            |ctx| {
+                ctx.address().kill().expect("it lives");
+                Ok(())
+            },
+            "killed",
+        ),
         (|_| Err(ExitReason::failed("on purpose")), "failed: on purpose"),
         (|_| panic!("on purpose"), "panicked: on purpose"),
     ];

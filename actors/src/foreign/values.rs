@@ -27,7 +27,7 @@ pub fn dispose<T: Send + 'static>(value: T) {
 /// Runs `code` under a guard, in a task of its own if there is a runtime here, else at once.
 pub(crate) fn run_elsewhere(code: impl FnOnce() + Send + 'static) {
     let code = Guarded::new(code);
-    let run = move || drop(code.into_inner().map(ignore_panic));
+    let run = move || code.into_inner().into_iter().for_each(ignore_panic);
     match Handle::try_current() {
         Ok(runtime) => drop(runtime.spawn(async move { run() })),
         Err(_) => run(),

@@ -128,7 +128,7 @@ impl<A: Actor> Host<A> {
     ) -> ExitReason {
         // Not a callback, but something that was dropped with one.
         let panicked = joined.err().filter(JoinError::is_panic);
-        let panicked = panicked.map(|error| host::reason_of_join(error));
+        let panicked = panicked.map(host::reason_of_join);
         if let Some(reason) = self.house.failure().or(panicked) {
             return reason;
         }
