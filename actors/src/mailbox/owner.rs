@@ -45,6 +45,9 @@ pub(crate) struct Leftover<M> {
 impl<M> Leftover<M> {
     /// Drops all that is left, each thing under a guard of its own: a message, or an error inside a reason, may panic.
     pub(crate) fn drop_each(&mut self) {
+        if self.is_empty() {
+            return;
+        }
         drop_each(std::mem::take(&mut self.dead));
         drop_each(std::mem::take(&mut self.signals));
         drop_each(std::mem::take(&mut self.losses));

@@ -45,26 +45,30 @@ pub(crate) enum WaitsFor {
 impl<M> Queue<M> {
     /// Takes a message in if there is room and nobody stands in line for it; its sequence number.
     pub(crate) fn push(&self, message: M) -> Result<u64, Refused<M>> {
-        self.push_from(None, message)
+        self.push_under(self.lanes.lock(), message)
+    }
+
+    fn push_under(&self, lanes: MutexGuard<'_, Lanes<M>>, message: M) -> Result<u64, Refused<M>> {
+        if lanes.service == Service::Closed {
+            return Err(Refused::Closed(message));
+        }
+        if lanes.has_line() || !self.has_room(&lanes) {
+            return Err(Refused::Full(message));
+        }
+        Ok(Self::take_in(lanes, message))
     }
 
     /// The same for a task that waits for the answer, if one is named: refused if that task itself would have to give it, and not
     /// taken in yet if there is no incarnation to do so.
     fn push_from(&self, caller: Option<task::Id>, message: M) -> Result<u64, Refused<M>> {
         let lanes = self.lanes.lock();
-        if lanes.service == Service::Closed {
-            return Err(Refused::Closed(message));
-        }
         if lanes.is_run_by(caller) {
             return Err(Refused::WouldDeadlock(message));
         }
         if caller.is_some() && lanes.service == Service::Vacant {
             return Err(Refused::Full(message));
         }
-        if lanes.has_line() || !self.has_room(&lanes) {
-            return Err(Refused::Full(message));
-        }
-        Ok(Self::take_in(lanes, message))
+        self.push_under(lanes, message)
     }
 
     /// Takes a message in for which there is a place; its sequence number.

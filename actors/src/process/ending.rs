@@ -87,7 +87,7 @@ impl<M: Send + 'static> Process<M> {
         for _ in &leftover.dead {
             self.bury(pid, || DeadReason::Unhandled(reason.clone()));
         }
-        if drop_dead == DropDead::Here {
+        if drop_dead == DropDead::Here && !leftover.dead.is_empty() {
             drop_each(std::mem::take(&mut leftover.dead));
         }
         wake_each(std::mem::take(&mut leftover.wakers));

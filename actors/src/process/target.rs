@@ -8,8 +8,13 @@ use crate::label::Label;
 use super::shared::Process;
 
 /// The actor that a message was meant for, and the type of the message. Errors of send and call carry it.
+///
+/// Boxed, because the result of every cast is as large as the largest error.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Target(Box<Inner>);
+
 #[derive(Clone)]
-pub struct Target {
+struct Inner {
     label: Option<Label>,
     message_type: &'static str,
     is_gone: bool,
@@ -19,44 +24,44 @@ impl Target {
     /// Returns where the actor stands in its tree, or its type; `None` if it was never started.
     #[must_use]
     pub fn label(&self) -> Option<&str> {
-        self.label.as_ref().map(Label::as_str)
+        self.0.label.as_ref().map(Label::as_str)
     }
 
     /// Returns the name of the type of the message.
     #[must_use]
-    pub const fn message_type(&self) -> &'static str {
-        self.message_type
+    pub fn message_type(&self) -> &'static str {
+        self.0.message_type
     }
 
     /// Returns the same actor as the target of an `N`.
     pub(crate) fn of<N>(mut self) -> Self {
-        self.message_type = type_name::<N>();
+        self.0.message_type = type_name::<N>();
         self
     }
 
     /// Returns `true` if the actor was not running and cannot be started any more, because nothing owns it.
     #[must_use]
-    pub const fn is_gone(&self) -> bool {
-        self.is_gone
+    pub fn is_gone(&self) -> bool {
+        self.0.is_gone
     }
 }
 
-impl PartialEq for Target {
+impl PartialEq for Inner {
     /// Returns `true` if both say the same.
     fn eq(&self, other: &Self) -> bool {
-        let text = |target: &Self| (target.message_type, target.is_gone);
-        self.label() == other.label() && text(self) == text(other)
+        let labels = (self.label.as_ref().map(Label::as_str), other.label.as_ref().map(Label::as_str));
+        labels.0 == labels.1 && (self.message_type, self.is_gone) == (other.message_type, other.is_gone)
     }
 }
 
-impl Eq for Target {}
+impl Eq for Inner {}
 
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Target")
             .field("label", &self.label())
-            .field("message_type", &self.message_type)
-            .field("is_gone", &self.is_gone)
+            .field("message_type", &self.message_type())
+            .field("is_gone", &self.is_gone())
             .finish()
     }
 }
@@ -75,6 +80,6 @@ impl<M: Send + 'static> Process<M> {
     #[cold]
     pub(crate) fn target<N>(&self) -> Target {
         let label = self.home().map(|home| home.label.clone());
-        Target { label, message_type: type_name::<N>(), is_gone: self.is_gone() }
+        Target(Box::new(Inner { label, message_type: type_name::<N>(), is_gone: self.is_gone() }))
     }
 }
