@@ -58,7 +58,8 @@ async fn a_tree_is_written_as_data() {
     assert_eq!((&second["state"], &second["pid"]), (&"stopped".into(), &serde_json::Value::Null));
 }
 
-/// Runs `look` on a tree of so many nodes, each the only child of the one before, on a thread with a small stack.
+/// Runs `look` on a tree of so many nodes, each the only child of the one before, on a thread with
+/// a small stack.
 fn on_a_chain(nodes: usize, look: fn(&Tree)) {
     let test = move || {
         let runtime = Builder::new_current_thread().enable_time().build().expect("there is a runtime");

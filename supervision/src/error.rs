@@ -72,8 +72,9 @@ const LONGEST_CHAIN: usize = 32;
 
 /// Why a supervisor did not start: one of its children did not. The error in its [`ExitReason::Failed`].
 ///
-/// If that child is a supervisor itself, its reason is such an error too, and so on. A chain of more than 32 is
-/// shortened: it has the child of the highest supervisor and those of the 31 lowest.
+/// If that child is a supervisor itself, its reason is such an error too, and so on. A chain of
+/// more than 32 is shortened: it has the child of the highest supervisor and those of the 31
+/// lowest.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ChildFailed {
@@ -87,8 +88,8 @@ impl ChildFailed {
     pub(crate) fn new(child: Arc<str>, reason: ExitReason) -> Self {
         let below = successors(Self::of(&reason), |failed| Self::of(&failed.reason));
         let next = if below.count() < LONGEST_CHAIN { None } else { Self::of(&reason) };
-        let reason = next.map_or_else(|| reason.clone(), |failed| failed.reason.clone());
-        Self { child, reason }
+        let shortened = next.map(|failed| failed.reason.clone());
+        Self { child, reason: shortened.unwrap_or(reason) }
     }
 
     /// Returns the error in a reason, if it is such an error.

@@ -65,7 +65,8 @@ pub(crate) trait Node: Send + Sync {
     }
 }
 
-/// A node that has children. Nothing here calls the same of a child: a tree may be deeper than the stack.
+/// A node that has children. Nothing here calls the same of a child: a tree may be deeper than the
+/// stack.
 pub(crate) trait Group {
     /// Returns the children that every incarnation starts with, and their ids.
     fn planned(&self) -> Vec<(Arc<str>, Arc<dyn Node>)>;
@@ -87,8 +88,8 @@ pub(crate) struct Seen {
     pub(crate) restarts: u64,
 }
 
-/// References to nodes that are dropped one after the other. A node that is dropped adds the nodes below it to the
-/// list instead of dropping them itself.
+/// References to nodes that are dropped one after the other. A node that is dropped adds the nodes
+/// below it to the list instead of dropping them itself.
 #[derive(Default)]
 pub(crate) struct Nest(Vec<Arc<dyn Node>>);
 

@@ -29,7 +29,8 @@ impl Actor for Leaf {
     }
 }
 
-/// Returns a tree of so many supervisors, each the only child of the one before, and the address of the actor in the last.
+/// Returns a tree of so many supervisors, each the only child of the one before, and the address of
+/// the actor in the last.
 fn nest(levels: usize) -> (Supervisor, Address<Reply<u32>>) {
     let leaf = Child::new::<Leaf>("leaf", ());
     let address = leaf.address();

@@ -11,7 +11,8 @@ use crate::spec::ChildSpec;
 use crate::tree::{ChildCounts, ChildInfo, ChildState, Tree};
 
 impl SupervisorNode {
-    /// The supervisor and everything below it. Each supervisor is looked at once, parents before children.
+    /// The supervisor and everything below it. Each supervisor is looked at once, parents before
+    /// children.
     pub(crate) fn tree(&self) -> Tree {
         let handle = self.address().handle();
         let top = Tree {

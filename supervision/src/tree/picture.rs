@@ -8,7 +8,8 @@ use perennial_actors::{Handle, Pid};
 use super::child::{ChildState, Restarts};
 use crate::policy::ChildKind;
 
-/// The level below which the text indents no further. Without a limit its length would grow with the square of the depth.
+/// The level below which the text indents no further. Without a limit its length would grow with
+/// the square of the depth.
 const DEEPEST_INDENT: usize = 100;
 
 /// A supervisor or an actor and everything below it, as it was at one moment.
@@ -22,19 +23,19 @@ const DEEPEST_INDENT: usize = 100;
 ///    └─ first  restarting
 /// ```
 ///
-/// Nodes more than 100 levels below the top are drawn with the indentation of the 100th level, and with their level in
-/// front: `└─ [4711] first  running <7.1>`.
+/// Nodes more than 100 levels below the top are drawn with the indentation of the 100th level, and
+/// with their level in front: `└─ [4711] first  running <7.1>`.
 ///
-/// The depth of a tree is limited by memory alone. A tree is looked at, cloned, compared to text, drawn, serialized and
-/// dropped in time linear in the number of its nodes, on a stack of any size. To take the children out of a tree by value,
-/// use [`std::mem::take`].
+/// The depth of a tree is limited by memory alone. A tree is looked at, cloned, drawn, serialized
+/// and dropped in time linear in the number of its nodes, on a stack of any size. To take the
+/// children out of a tree by value, use [`std::mem::take`].
 ///
 /// # Serialization
 ///
-/// Children are nested in the field `children`, down to 50 levels below the top: `serde_json`, for example, reads at most 128
-/// nested values, of which each level takes two. A node on the 50th level has no children in that field. It has a field
-/// `descendants` instead, if there are any: a flat list of all nodes below, parents first, each with its `level` below
-/// the top.
+/// Children are nested in the field `children`, down to 50 levels below the top: `serde_json`, for
+/// example, reads at most 128 nested values, of which each level takes two. A node on the 50th
+/// level has no children in that field. It has a field `descendants` instead, if there are any: a
+/// flat list of all nodes below, parents first, each with its `level` below the top.
 #[non_exhaustive]
 pub struct Tree {
     /// Its id among its siblings.
@@ -94,8 +95,8 @@ impl Tree {
         })
     }
 
-    /// Puts a tree together from its top and everything below, parents before children, in start order. Each node
-    /// comes with the place of its parent among them; none if that is the top.
+    /// Puts a tree together from its top and everything below, parents before children, in start
+    /// order. Each node comes with the place of its parent among them; none if that is the top.
     pub(crate) fn assemble(mut top: Self, mut below: Vec<(Option<usize>, Self)>) -> Self {
         // All children of the last one have been taken off before it is, the last child first.
         while let Some((parent, mut node)) = below.pop() {
@@ -128,7 +129,8 @@ impl Tree {
 
 impl Clone for Tree {
     fn clone(&self) -> Self {
-        // The top is no parent to be found among those below it, which are counted from 1 in the walk.
+        // The top is no parent to be found among those below it, which are counted from 1 in the
+        // walk.
         let place = |parent: Option<usize>| parent.and_then(|number| number.checked_sub(1));
         let below = self.steps().skip(1).map(|step| (place(step.parent), step.node.clone_alone()));
         Self::assemble(self.clone_alone(), below.collect())
