@@ -81,6 +81,24 @@ fn specs_and_handles_of_a_deep_tree_are_dropped_on_a_small_stack() {
     });
 }
 
+/// Whichever thread lets the last reference to a level go, the levels below are no deeper in its stack.
+#[test]
+fn specs_and_handles_of_a_deep_tree_are_dropped_on_two_small_stacks_at_once() {
+    let mut child = ChildSpec::from(Child::new::<Leaf>("leaf", ()));
+    let mut handles = Vec::new();
+    for _ in 0..DEEP {
+        let supervisor = Supervisor::new("n").child(child);
+        handles.push(supervisor.handle());
+        child = supervisor.into();
+    }
+    let weak = handles.first().expect("there are levels").downgrade();
+    let top_first = handles.into_iter().rev().collect::<Vec<_>>();
+    let other = thread::Builder::new().stack_size(STACK).spawn(move || drop(top_first));
+    on_a_small_stack(|| drop(child));
+    other.expect("there is a thread").join().expect("it ends well");
+    assert!(weak.upgrade().is_none());
+}
+
 #[test]
 fn deep_tree_starts_restarts_and_shuts_down_on_a_small_stack() {
     on_a_small_stack(|| {
