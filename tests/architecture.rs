@@ -13,6 +13,7 @@ mod threads;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use sources::{Source, assert_none, everything, is_test, library, offenders, root, sources};
 
@@ -81,6 +82,19 @@ fn foreign_code_has_one_door() {
             assert_none(rule, &offenders(&files, |line| words.iter().any(|word| line.contains(word))));
         }
     }
+}
+
+/// A function that calls itself for the children of a node takes stack for each level of a tree.
+#[test]
+fn trees_are_descended_by_lists_and_not_by_recursion() {
+    let homes = ["nesting.rs", "driver/picture.rs", "driver/remains.rs"];
+    let mut files = library("supervision");
+    files.retain(|source| !homes.iter().any(|home| source.path.ends_with(Path::new("src").join(home))));
+    let steps = [".group()", ".open_alone(", ".close_alone("];
+    assert_none(
+        "what is done with a node and all below it is in nesting.rs, or a loop in one of the other homes",
+        &offenders(&files, |line| steps.iter().any(|step| line.contains(step))),
+    );
 }
 
 /// Clippy finds a guard that is held across an await, but not one inside an `Option`; and what is hidden behind `impl` has no name.

@@ -2,9 +2,12 @@
 
 mod support;
 
-use perennial::Tree;
+use std::thread;
+
 use perennial::prelude::*;
+use perennial::{ChildSpec, Tree};
 use support::{Log, crash, incarnation, start, unit};
+use tokio::runtime::Builder;
 
 /// `app` with a worker that was restarted once, and a group with a worker that was stopped.
 async fn tree() -> Tree {
@@ -53,4 +56,55 @@ async fn a_tree_is_written_as_data() {
     assert_eq!(first["pid"]["incarnation"], 2);
     let second = &data["children"][1]["children"][0];
     assert_eq!((&second["state"], &second["pid"]), (&"stopped".into(), &serde_json::Value::Null));
+}
+
+/// Runs `look` on a tree of so many nodes, each the only child of the one before, on a thread with
+/// a small stack.
+fn on_a_chain(nodes: usize, look: fn(&Tree)) {
+    let test = move || {
+        let runtime = Builder::new_current_thread().enable_time().build().expect("there is a runtime");
+        runtime.block_on(async {
+            let mut child = ChildSpec::from(unit("leaf", &Log::default()));
+            for _ in 2..nodes {
+                child = Supervisor::new("n").child(child).into();
+            }
+            let (_system, app) = start(Supervisor::new("app").child(child)).await;
+            look(&app.tree());
+        });
+    };
+    let thread = thread::Builder::new().stack_size(2 << 20).spawn(test);
+    thread.expect("there is a thread").join().expect("it ends well");
+}
+
+#[test]
+fn text_of_a_deep_tree_indents_no_further_than_the_hundredth_level() {
+    on_a_chain(103, |tree| {
+        let drawn = tree.to_string();
+        let lines: Vec<&str> = drawn.lines().collect();
+        let [hundredth, next, leaf] = lines[100..] else { panic!("{} lines", lines.len()) };
+        let indent = "   ".repeat(99);
+        assert!(hundredth.starts_with(&format!("{indent}└─ n  running <")), "{hundredth}");
+        assert!(next.starts_with(&format!("{indent}└─ [101] n  running <")), "{next}");
+        assert!(leaf.starts_with(&format!("{indent}└─ [102] leaf  running <")), "{leaf}");
+    });
+}
+
+#[test]
+fn data_of_a_deep_tree_is_written_and_read_on_a_small_stack() {
+    on_a_chain(10_000, |tree| {
+        let text = serde_json::to_string(tree).expect("it is plain data");
+        let mut data: serde_json::Value = serde_json::from_str(&text).expect("it is not nested too deeply");
+        for _ in 0..50 {
+            assert_eq!(data["descendants"], serde_json::Value::Null);
+            data = data["children"][0].take();
+        }
+        assert_eq!((&data["id"], &data["children"]), (&"n".into(), &serde_json::json!([])));
+        let below = data["descendants"].as_array().expect("there are more");
+        assert_eq!((below.len(), &below[0]["level"], &below[0]["id"]), (9_949, &51.into(), &"n".into()));
+        let leaf = below.last().expect("there are more");
+        assert_eq!(
+            (&leaf["level"], &leaf["id"], &leaf["kind"]),
+            (&9_999.into(), &"leaf".into(), &"worker".into())
+        );
+    });
 }

@@ -82,6 +82,7 @@ pub mod host {
         Each, Foreign, Guarded, InPlace, dispose, dispose_each, drop_each, ignore_panic, wake_each,
         wake_safely,
     };
+    pub use crate::label::Label;
     pub use crate::process::{Attachment, End, Identity, OpenError, Parent, Step, Taker};
     pub use crate::seq_map::SeqMap;
     pub use crate::system::{Broadcast, Sent};

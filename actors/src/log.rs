@@ -126,16 +126,22 @@ impl Drop for Writer {
 pub(crate) fn actor_ended(log: &LogQueue, pid: Pid, label: Label, reason: &ExitReason) {
     let reason = reason.clone();
     if reason.is_abnormal() {
-        log.push(Level::WARN, move || tracing::warn!(%pid, label = label.as_str(), %reason, "actor ended"));
+        log.push(
+            Level::WARN,
+            move || tracing::warn!(%pid, label = &*label.to_shared(), %reason, "actor ended"),
+        );
     } else {
-        log.push(Level::DEBUG, move || tracing::debug!(%pid, label = label.as_str(), %reason, "actor ended"));
+        log.push(
+            Level::DEBUG,
+            move || tracing::debug!(%pid, label = &*label.to_shared(), %reason, "actor ended"),
+        );
     }
 }
 
 /// An incarnation did not end when it was killed.
 pub(crate) fn actor_abandoned(log: &LogQueue, pid: Pid, label: Label) {
     log.push(Level::ERROR, move || {
-        tracing::error!(%pid, label = label.as_str(), "actor did not end when killed and is abandoned");
+        tracing::error!(%pid, label = &*label.to_shared(), "actor did not end when killed and is abandoned");
     });
 }
 

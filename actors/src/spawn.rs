@@ -125,7 +125,7 @@ impl<A: Actor> Spawn<A> {
         let runtime = runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         let process = Process::new(self.mailbox);
         let label = self.label;
-        process.open(&self.system, || label.map_or(Label::Type(type_name::<A>), Label::Given));
+        process.open(&self.system, || label.map_or(Label::of_type(type_name::<A>), Label::from));
         let attachment = process.attach(reporter)?;
         process.disown();
         let address = Address::new(process);

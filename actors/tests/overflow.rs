@@ -1,7 +1,6 @@
 //! What becomes of a cast to a full mailbox, as it is set, and of those whose messages are dropped.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 
 use perennial_actors::host::Identity;
 use perennial_actors::{
@@ -119,7 +118,7 @@ async fn a_message_that_is_dropped_may_do_anything() {
     for overflow in [Overflow::DropNewest, Overflow::DropOldest] {
         let system = System::new();
         let identity = Identity::<Bomb>::new(Mailbox::bounded(NonZeroUsize::MIN).overflow(overflow));
-        identity.open(&system, || Arc::from("it"));
+        identity.open(&system, || "it".into());
         let (address, mut dead) = (identity.address(), system.dead_letters());
         let bomb = || Bomb(Some(address.clone()));
         assert!(address.cast(bomb()).is_ok() && address.cast(bomb()).is_ok());

@@ -1,7 +1,6 @@
 //! Places taken before there is a message, and sends that wait only so long.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::host::Identity;
@@ -79,10 +78,10 @@ async fn a_permit_outlives_a_close_only_to_give_its_message_back() {
 #[tokio::test]
 async fn a_permit_belongs_to_the_identity() {
     let identity = Identity::<u32>::new(Mailbox::bounded(NonZeroUsize::MIN));
-    identity.open(&System::new(), || Arc::from("it"));
+    identity.open(&System::new(), || "it".into());
     let permit = identity.address().reserve().await.expect("it is open");
     assert!(identity.close(&ExitReason::shutdown()));
-    identity.open(&System::new(), || Arc::from("it"));
+    identity.open(&System::new(), || "it".into());
     assert!(permit.send(7).is_ok());
     assert!(matches!(identity.address().cast(8), Err(SendError::Full(Unsent { message: 8, .. }))));
 }

@@ -133,7 +133,7 @@ impl From<Part> for u32 {
 /// An identity that nobody serves yet, with room for one message.
 fn due(system: &System) -> Identity<u32> {
     let identity = Identity::new(Mailbox::bounded(NonZeroUsize::MIN));
-    identity.open(system, || Arc::from("it"));
+    identity.open(system, || "it".into());
     identity
 }
 

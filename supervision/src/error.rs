@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::iter::successors;
 use std::sync::Arc;
 
 use perennial_actors::{ExitReason, Pid};
@@ -66,7 +67,14 @@ impl Error for TreeEnded {
     }
 }
 
+/// The number of errors in a chain of supervisors that did not start.
+const LONGEST_CHAIN: usize = 32;
+
 /// Why a supervisor did not start: one of its children did not. The error in its [`ExitReason::Failed`].
+///
+/// If that child is a supervisor itself, its reason is such an error too, and so on. A chain of
+/// more than 32 is shortened: it has the child of the highest supervisor and those of the 31
+/// lowest.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ChildFailed {
@@ -74,6 +82,20 @@ pub struct ChildFailed {
     pub child: Arc<str>,
     /// Why it did not start.
     pub reason: ExitReason,
+}
+
+impl ChildFailed {
+    pub(crate) fn new(child: Arc<str>, reason: ExitReason) -> Self {
+        let below = successors(Self::of(&reason), |failed| Self::of(&failed.reason));
+        let next = if below.count() < LONGEST_CHAIN { None } else { Self::of(&reason) };
+        let shortened = next.map(|failed| failed.reason.clone());
+        Self { child, reason: shortened.unwrap_or(reason) }
+    }
+
+    /// Returns the error in a reason, if it is such an error.
+    fn of(reason: &ExitReason) -> Option<&Self> {
+        reason.error()?.downcast_ref()
+    }
 }
 
 impl fmt::Display for ChildFailed {

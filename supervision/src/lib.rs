@@ -67,6 +67,7 @@ mod engine;
 mod error;
 mod link;
 mod log;
+mod nesting;
 mod node;
 mod policy;
 pub mod pool;

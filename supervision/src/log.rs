@@ -10,6 +10,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use perennial_actors::host::Label;
 use perennial_actors::{ExitReason, Pid, System};
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, debug, error, info, warn};
@@ -18,7 +19,7 @@ use tracing::{Level, debug, error, info, warn};
 pub(crate) struct Child {
     pub(crate) supervisor: Pid,
     /// The label of the supervisor.
-    pub(crate) label: Arc<str>,
+    pub(crate) label: Label,
     pub(crate) id: Arc<str>,
     /// The newest incarnation.
     pub(crate) pid: Option<Pid>,
@@ -26,7 +27,7 @@ pub(crate) struct Child {
 
 impl Child {
     fn path(&self) -> String {
-        format!("{}/{}", self.label, self.id)
+        format!("{}/{}", self.label.to_shared(), self.id)
     }
 }
 

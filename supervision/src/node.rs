@@ -8,21 +8,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use perennial_actors::host::{Attachment, Identity, Parent};
+use perennial_actors::host::{Attachment, Identity, Label, Parent};
 use perennial_actors::{ExitReason, Handle, Pid, StartError, System};
 use perennial_registry::BindError;
 use tokio::runtime;
 
 use crate::link::Link;
-use crate::tree::Tree;
+use crate::policy::ChildKind;
+use crate::tree::{ChildState, Straggler};
 
 /// A child, from its first opening to its last end.
 pub(crate) trait Node: Send + Sync {
-    /// Lets messages queue, for it and for all below it, and binds their names. May be done again.
-    fn open(&self, system: &System, label: &str) -> Result<(), OpenError>;
+    /// Lets messages queue for this node alone and binds its name. May be done again. See
+    /// [`open`](crate::nesting::open).
+    fn open_alone(&self, system: &System, label: &Label) -> Result<(), OpenError>;
 
-    /// Refuses messages, for it and for all below it: nobody is due to serve them any more.
-    fn close(&self, reason: &ExitReason);
+    /// Refuses messages for this node alone. Returns `false` if that was so before. See
+    /// [`close`](crate::nesting::close).
+    fn close_alone(&self, reason: &ExitReason) -> bool;
 
     /// Starts the next incarnation, which tells its parent.
     fn start(&self, birth: Birth) -> Result<Pid, StartError>;
@@ -50,14 +53,58 @@ pub(crate) trait Node: Send + Sync {
         None
     }
 
-    /// What is below it, if it is a supervisor.
-    fn branches(&self) -> Option<Vec<Tree>> {
+    /// Returns what there is to know of it as a supervisor, or `None` if it has no children.
+    fn group(&self) -> Option<&dyn Group> {
         None
     }
 
-    /// Who below it did not stop in time when it last stopped, if it is a supervisor.
-    fn stragglers(&self, into: &mut Vec<crate::tree::Straggler>) {
-        let _ = into;
+    /// Takes what is below the node out of it, if this is the last reference to it. See
+    /// [`Nest`].
+    fn dismantle(self: Arc<Self>, nest: &mut Nest) {
+        let _ = nest;
+    }
+}
+
+/// A node that has children. Nothing here calls the same of a child: a tree may be deeper than the
+/// stack.
+pub(crate) trait Group {
+    /// Returns the children that every incarnation starts with, and their ids.
+    fn planned(&self) -> Vec<(Arc<str>, Arc<dyn Node>)>;
+
+    /// Returns the children as they are now, as the tree shows them, in start order.
+    fn seen(&self) -> Vec<Seen>;
+
+    /// Adds the children that did not stop in time when it last stopped, and returns all children.
+    fn stragglers(&self, into: &mut Vec<Straggler>) -> Vec<Arc<dyn Node>>;
+}
+
+/// A child as its supervisor shows it.
+pub(crate) struct Seen {
+    pub(crate) id: Arc<str>,
+    pub(crate) kind: ChildKind,
+    pub(crate) node: Arc<dyn Node>,
+    /// What its supervisor says of it, or `None` if that has no incarnation.
+    pub(crate) shown: Option<ChildState>,
+    pub(crate) restarts: u64,
+}
+
+/// References to nodes that are dropped one after the other. A node that is dropped adds the nodes
+/// below it to the list instead of dropping them itself.
+#[derive(Default)]
+pub(crate) struct Nest(Vec<Arc<dyn Node>>);
+
+impl Nest {
+    /// Adds references. The first one is dropped first.
+    pub(crate) fn add(&mut self, nodes: impl DoubleEndedIterator<Item = Arc<dyn Node>>) {
+        self.0.extend(nodes.rev());
+    }
+}
+
+impl Drop for Nest {
+    fn drop(&mut self) {
+        while let Some(node) = self.0.pop() {
+            node.dismantle(self);
+        }
     }
 }
 
@@ -92,6 +139,11 @@ impl OwnedNode {
         GivenNode(self.0.clone())
     }
 
+    /// Gives up this claim. Returns the node, which this may be the last reference to.
+    pub(crate) fn into_node(self) -> Arc<dyn Node> {
+        self.0.clone()
+    }
+
     /// Returns the node without a claim: for what its owner has begun, and for looks.
     pub(crate) const fn node(&self) -> &Arc<dyn Node> {
         &self.0
@@ -104,6 +156,11 @@ impl OwnedNode {
 }
 
 impl GivenNode {
+    /// Returns the node, which this may be the last reference to.
+    pub(crate) fn into_node(self) -> Arc<dyn Node> {
+        self.0
+    }
+
     /// Returns a claim to the node, if nothing else has one.
     pub(crate) fn reclaim(&self) -> Option<OwnedNode> {
         let claims = &self.0.claims().0;

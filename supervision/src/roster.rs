@@ -101,6 +101,11 @@ impl<T> Roster<T> {
         self.chunks.iter().flat_map(|chunk| &chunk.values)
     }
 
+    /// Returns the values, in order.
+    pub(crate) fn into_values(self) -> impl DoubleEndedIterator<Item = T> {
+        self.chunks.into_iter().flat_map(|chunk| chunk.values)
+    }
+
     /// The values, in order, to be changed.
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.chunks.iter_mut().flat_map(|chunk| &mut chunk.values)

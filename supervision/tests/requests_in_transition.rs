@@ -267,7 +267,7 @@ async fn agreed(supervisor: &SupervisorHandle) -> Vec<String> {
     let (tree, mut listed) = (supervisor.tree(), supervisor.which_children().await.expect("it lives"));
     listed.reverse();
     let listed: Vec<_> = listed.into_iter().map(|child| (child.id, child.state)).collect();
-    let drawn: Vec<_> = tree.children.into_iter().map(|child| (child.id, child.state)).collect();
+    let drawn: Vec<_> = tree.children.iter().map(|child| (child.id.clone(), child.state)).collect();
     assert_eq!(drawn, listed);
     let is_active = |state: &ChildState| {
         matches!(state, ChildState::Starting | ChildState::Running | ChildState::Stopping)

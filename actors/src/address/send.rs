@@ -104,14 +104,13 @@ impl<'a, M: Send + 'static> Sending<'a, M> {
     ///
     /// ```
     /// # use std::num::NonZeroUsize;
-    /// # use std::sync::Arc;
     /// # use std::time::Duration;
     /// # use perennial_actors::host::Identity;
     /// # use perennial_actors::{Mailbox, SendError, System};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let identity = Identity::new(Mailbox::bounded(NonZeroUsize::MIN));
-    /// # identity.open(&System::new(), || Arc::from("nobody comes"));
+    /// # identity.open(&System::new(), || "nobody comes".into());
     /// # let address = identity.address();
     /// address.cast("first")?;
     /// let late = address.send("second").timeout(Duration::from_millis(10)).await;

@@ -83,14 +83,13 @@ impl Mailbox {
     ///
     /// ```
     /// # use std::num::NonZeroUsize;
-    /// # use std::sync::Arc;
     /// # use perennial_actors::host::Identity;
     /// # use perennial_actors::{Mailbox, Overflow, System};
     /// # let system = System::new();
     /// // Nobody wants to know an older temperature once there is a newer one.
     /// let newest_only = Mailbox::bounded(NonZeroUsize::MIN).overflow(Overflow::DropOldest);
     /// # let identity = Identity::new(newest_only);
-    /// # identity.open(&system, || Arc::from("thermometer"));
+    /// # identity.open(&system, || "thermometer".into());
     /// # let thermometer = identity.address();
     /// thermometer.cast(20)?;
     /// thermometer.cast(21)?;

@@ -40,8 +40,14 @@ impl<M: Send + 'static> Identity<M> {
     }
 
     /// Lets messages queue from now on. The first time settles the system and the label.
-    pub fn open(&self, system: &System, label: impl FnOnce() -> Arc<str>) {
-        self.process.open(system, || Label::Given(label()));
+    pub fn open(&self, system: &System, label: impl FnOnce() -> Label) {
+        self.process.open(system, label);
+    }
+
+    /// Returns the label that the first opening settled, or `None` before that.
+    #[must_use]
+    pub fn label(&self) -> Option<Label> {
+        self.process.home().map(|home| home.label.clone())
     }
 
     /// Says why there is no incarnation, and in how long the next is to begin, for those who

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use perennial_actors::Pid;
 
 use crate::engine::{Engine, Key, Policy, Run};
-use crate::node::{GivenNode, Node, OwnedNode};
+use crate::node::{GivenNode, Nest, Node, OwnedNode};
 use crate::policy::{ChildPolicy, Kind};
 use crate::roster::Roster;
 use crate::spec::{ChildSpec, Plan, SpecError};
@@ -204,6 +204,15 @@ impl Book {
 
     pub(super) fn node_of(&self, key: Key) -> Option<Arc<dyn Node>> {
         self.spec(key).map(|spec| spec.node.node().clone())
+    }
+
+    /// Moves all nodes to `nest`, and drops the rest.
+    pub(super) fn dismantle(self, nest: &mut Nest) {
+        let Self { plan, given, engine, residents, .. } = self;
+        nest.add(given.into_values().map(|given| given.node.into_node()));
+        nest.add(plan.children.into_iter().map(|child| child.node.into_node()));
+        nest.add(residents.into_values().map(|resident| resident.spec.node.into_node()));
+        drop(engine);
     }
 
     /// The children as they are now, in start order.

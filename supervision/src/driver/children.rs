@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::host::{OpenError as Shut, Parent};
+use perennial_actors::host::{Label, OpenError as Shut, Parent};
 use perennial_actors::{ExitReason, Pid, StartError, System};
 
 use super::inbox::{Inbox, News, Watched, pack};
@@ -11,13 +11,14 @@ use super::node::SupervisorNode;
 use super::totals::Books;
 use crate::engine::{Event, Key, Run};
 use crate::link::Link;
+use crate::nesting;
 use crate::node::{Birth, Node};
 
 /// Starts, watches and stops children.
 pub(super) struct Children {
     node: SupervisorNode,
     system: System,
-    label: Arc<str>,
+    label: Label,
     inbox: Arc<Inbox>,
     watched: Arc<Watched>,
     any_watched: bool,
@@ -28,7 +29,7 @@ pub(super) struct Children {
 
 impl Children {
     pub(super) fn new(node: SupervisorNode, system: System, inbox: Arc<Inbox>, link: Link) -> Self {
-        let label = node.address().handle().label().unwrap_or_else(|| node.id().clone());
+        let label = node.label();
         let watched = Arc::new(Watched(inbox.clone()));
         let any_watched = node.book().plan.children.iter().any(|child| child.policy.liveness.is_some());
         node.handle().set_awaited_child(None);
@@ -86,7 +87,7 @@ impl Children {
             // It was down for good, or is new.
             Err(StartError::NotOpen(Shut::Closed)) => {
                 child.handle().set_supervisor(&self.node.handle());
-                child.open(&self.system, &self.path(key)).map_err(ExitReason::failed)?;
+                nesting::open(child, &self.system, &self.path(key)).map_err(ExitReason::failed)?;
                 start()
             }
             other => other,
@@ -140,14 +141,14 @@ impl Children {
 
     pub(super) fn close(&self, key: Key, reason: &ExitReason) {
         if let Some(child) = self.get(key) {
-            child.close(reason);
+            nesting::close(&*child, reason);
         }
     }
 
     pub(super) fn forget(&self, key: Key, reason: &ExitReason) {
         let dismissed = self.node.book().dismiss(key);
         if let Some(child) = dismissed {
-            child.node.close(reason);
+            nesting::close(&*child.node, reason);
         }
     }
 
@@ -156,11 +157,11 @@ impl Children {
     }
 
     /// Where a child stands in the tree.
-    pub(super) fn path(&self, key: Key) -> String {
-        format!("{}/{}", self.label, self.id_of(key))
+    pub(super) fn path(&self, key: Key) -> Label {
+        self.label.child(self.id_of(key))
     }
 
-    pub(super) const fn label(&self) -> &Arc<str> {
+    pub(super) const fn label(&self) -> &Label {
         &self.label
     }
 

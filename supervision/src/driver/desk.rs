@@ -9,6 +9,7 @@ use super::inbox::{Ask, Which};
 use super::node::SupervisorNode;
 use crate::engine::{Event, Granted, Key, Refusal, Request, Target, Ticket};
 use crate::error::{ChangeError, ChildError, NotStarted};
+use crate::nesting;
 use crate::node::OpenError;
 use crate::spec::{ChildSpec, Plan};
 use crate::tree::ChildStart;
@@ -122,7 +123,7 @@ impl Desk {
                 // It was taken in only to be started.
                 let unwanted = key.filter(|_| result.is_err()).and_then(|key| self.node.book().dismiss(key));
                 if let (Some(child), Err(refusal)) = (unwanted, &result) {
-                    child.node.close(&why(refusal));
+                    nesting::close(&*child.node, &why(refusal));
                 }
                 reply.send(self.started(result).map_err(|refusal| self.not_started(refusal)));
             }

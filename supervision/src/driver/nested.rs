@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use perennial_actors::host::Label;
 use perennial_actors::{ExitReason, Handle, Pid, StartError, System};
 
-use super::host::Announce;
+use super::host::{self, Announce};
 use super::node::SupervisorNode;
-use super::{host, picture};
-use crate::node::{Birth, Claims, Node, OpenError};
-use crate::tree::{Straggler, Tree};
+use crate::node::{Birth, Claims, Group, Nest, Node, OpenError, Seen};
+use crate::tree::Straggler;
 
 impl SupervisorNode {
     /// Starts the next incarnation, which says which ractor actor it is.
@@ -19,24 +19,14 @@ impl SupervisorNode {
 }
 
 impl Node for SupervisorNode {
-    fn open(&self, system: &System, label: &str) -> Result<(), OpenError> {
-        self.identity().open(system, || label.into());
+    fn open_alone(&self, system: &System, label: &Label) -> Result<(), OpenError> {
+        self.identity().open(system, || label.clone());
         self.book().reclaim();
-        let open = |(id, child): &(_, Arc<dyn Node>)| {
-            child.handle().set_supervisor(&self.handle());
-            child.open(system, &format!("{label}/{id}"))
-        };
-        self.planned().iter().try_for_each(open).inspect_err(|error| {
-            // All of it is open, or nothing is.
-            self.close(&ExitReason::failed(error.clone()));
-        })
+        Ok(())
     }
 
-    fn close(&self, reason: &ExitReason) {
-        self.identity().close(reason);
-        for (_, child) in self.planned().iter().rev() {
-            child.close(reason);
-        }
+    fn close_alone(&self, reason: &ExitReason) -> bool {
+        self.identity().close(reason)
     }
 
     fn claims(&self) -> &Claims {
@@ -65,16 +55,30 @@ impl Node for SupervisorNode {
         let _ = self.handle().stop(ExitReason::Killed);
     }
 
-    fn branches(&self) -> Option<Vec<Tree>> {
-        Some(picture::branches(self))
+    fn group(&self) -> Option<&dyn Group> {
+        Some(self)
     }
 
-    fn stragglers(&self, into: &mut Vec<Straggler>) {
-        let below: Vec<_> = {
-            let book = self.book();
-            into.extend(book.stragglers().cloned());
-            book.nodes().map(|(_, node)| node.clone()).collect()
-        };
-        below.iter().for_each(|child| child.stragglers(into));
+    fn dismantle(self: Arc<Self>, nest: &mut Nest) {
+        if let Some(node) = Arc::into_inner(self) {
+            node.dismantle_into(nest);
+        }
+    }
+}
+
+impl Group for SupervisorNode {
+    fn planned(&self) -> Vec<(Arc<str>, Arc<dyn Node>)> {
+        let book = self.book();
+        book.plan.children.iter().map(|child| (child.id.clone(), child.node.node().clone())).collect()
+    }
+
+    fn seen(&self) -> Vec<Seen> {
+        self.book().seen()
+    }
+
+    fn stragglers(&self, into: &mut Vec<Straggler>) -> Vec<Arc<dyn Node>> {
+        let book = self.book();
+        into.extend(book.stragglers().cloned());
+        book.nodes().map(|(_, node)| node.clone()).collect()
     }
 }

@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use perennial_actors::host::{Identity, Parent};
+use perennial_actors::host::{Identity, Label, Parent};
 use perennial_actors::{Address, Mailbox};
 
 use super::book::Book;
 use super::inbox::News;
-use crate::node::{Claims, Node};
+use crate::node::{Claims, Nest};
 use crate::policy::Kind;
 use crate::spec::Plan;
 
@@ -37,6 +37,21 @@ struct Inner {
     identity: Identity<News>,
     book: Mutex<Book>,
     claims: Claims,
+}
+
+impl Inner {
+    /// Moves the nodes below to `nest`.
+    fn clear_into(&mut self, nest: &mut Nest) {
+        let book = self.book.get_mut().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(book).dismantle(nest);
+    }
+}
+
+impl Drop for Inner {
+    /// Drops what is below it one after the other: a deep tree needs no deep stack.
+    fn drop(&mut self) {
+        self.clear_into(&mut Nest::default());
+    }
 }
 
 impl SupervisorNode {
@@ -82,11 +97,16 @@ impl SupervisorNode {
         self.book().plan.patience
     }
 
-    /// The children that it starts with, whichever incarnation it is, and their ids. Those that it
-    /// has given away are not its own.
-    pub(super) fn planned(&self) -> Vec<(Arc<str>, Arc<dyn Node>)> {
-        let book = self.book();
-        book.plan.children.iter().map(|child| (child.id.clone(), child.node.node().clone())).collect()
+    /// Returns where it stands in its tree; before it is first opened, its id.
+    pub(super) fn label(&self) -> Label {
+        self.0.identity.label().unwrap_or_else(|| Label::root(self.0.id.clone()))
+    }
+
+    /// Drops this reference. If it is the last one, the nodes below are moved to `nest` first.
+    pub(super) fn dismantle_into(self, nest: &mut Nest) {
+        if let Some(mut inner) = Arc::into_inner(self.0) {
+            inner.clear_into(nest);
+        }
     }
 
     pub(crate) fn book(&self) -> MutexGuard<'_, Book> {

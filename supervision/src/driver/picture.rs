@@ -1,71 +1,68 @@
 //! Looking at a supervisor: without its help for a picture of the tree, and with it for what OTP's management API tells.
 
-use std::sync::Arc;
-
 use perennial_actors::{Handle, Pid, ProcessState};
 
 use super::book::Book;
 use super::node::SupervisorNode;
 use crate::engine::Sight;
-use crate::node::Node;
+use crate::node::{Group, Seen};
 use crate::policy::{ChildKind, ChildPolicy};
 use crate::spec::ChildSpec;
 use crate::tree::{ChildCounts, ChildInfo, ChildState, Tree};
 
 impl SupervisorNode {
-    /// The supervisor and everything below it.
+    /// The supervisor and everything below it. Each supervisor is looked at once, parents before
+    /// children.
     pub(crate) fn tree(&self) -> Tree {
         let handle = self.address().handle();
-        Tree {
+        let top = Tree {
             id: self.id().clone(),
             kind: ChildKind::Supervisor,
             state: state_of(&handle),
             pid: handle.pid(),
             restarts: 0,
             handle,
-            children: branches(self),
+            children: Vec::new(),
+        };
+        let mut below = Vec::new();
+        let mut due: Vec<(Option<usize>, Seen)> = with_parent(None, self.book().seen()).collect();
+        while let Some((parent, Seen { id, kind, node, shown, restarts })) = due.pop() {
+            let handle = node.handle();
+            let state = shown.unwrap_or_else(|| state_without_supervisor(&handle));
+            let seen = node.group().map(Group::seen).unwrap_or_default();
+            due.extend(with_parent(Some(below.len()), seen));
+            let pid = handle.pid();
+            below.push((parent, Tree { id, kind, state, pid, restarts, handle, children: Vec::new() }));
         }
+        Tree::assemble(top, below)
     }
 }
 
-/// A child to look at, when the book is closed again.
-struct Seen {
-    id: Arc<str>,
-    kind: ChildKind,
-    node: Arc<dyn Node>,
+/// Pairs children, the first one last, with the place of their parent.
+fn with_parent(parent: Option<usize>, children: Vec<Seen>) -> impl Iterator<Item = (Option<usize>, Seen)> {
+    children.into_iter().rev().map(move |child| (parent, child))
 }
 
 impl Seen {
-    fn of(spec: &ChildSpec) -> Self {
-        Self { id: spec.id.clone(), kind: spec.policy.kind, node: spec.node.node().clone() }
+    fn of(spec: &ChildSpec, shown: Option<ChildState>, restarts: u64) -> Self {
+        let node = spec.node.node().clone();
+        Self { id: spec.id.clone(), kind: spec.policy.kind, node, shown, restarts }
     }
 }
 
-/// What is below a supervisor.
-pub(super) fn branches(supervisor: &SupervisorNode) -> Vec<Tree> {
-    let below: Vec<(Seen, Option<ChildState>, u64)> = {
-        let book = supervisor.book();
-        match &book.engine {
-            Some(engine) => {
-                let lives = !engine.has_ended();
-                let seen = |sight: Sight<'_>| {
-                    Some((Seen::of(book.spec(sight.key)?), lives.then_some(sight.shown), sight.restarts))
-                };
-                engine.sights().filter_map(seen).collect()
-            }
-            None => book.plan.children.iter().map(|spec| (Seen::of(spec), None, 0)).collect(),
-        }
-    };
-    let branch = |(Seen { id, kind, node }, shown, restarts): (Seen, Option<ChildState>, u64)| {
-        let handle = node.handle();
-        let state = shown.unwrap_or_else(|| state_without_supervisor(&handle));
-        let children = node.branches().unwrap_or_default();
-        Tree { id, kind, state, pid: handle.pid(), restarts, handle, children }
-    };
-    below.into_iter().map(branch).collect()
-}
-
 impl Book {
+    /// Returns the children, to be looked at when the book is closed again.
+    pub(super) fn seen(&self) -> Vec<Seen> {
+        let Some(engine) = &self.engine else {
+            return self.plan.children.iter().map(|spec| Seen::of(spec, None, 0)).collect();
+        };
+        let lives = !engine.has_ended();
+        let seen = |sight: Sight<'_>| {
+            Some(Seen::of(self.spec(sight.key)?, lives.then_some(sight.shown), sight.restarts))
+        };
+        engine.sights().filter_map(seen).collect()
+    }
+
     /// OTP's `which_children`: the newest first.
     pub(crate) fn which_children(&self) -> Vec<ChildInfo> {
         self.engine.iter().flat_map(|engine| engine.sights().rev().map(|sight| self.info(sight))).collect()

@@ -14,6 +14,7 @@ use super::node::SupervisorNode;
 use super::totals::Books;
 use crate::engine::Key;
 use crate::log;
+use crate::nesting;
 use crate::node::Node;
 use crate::report::{Report, What, topic};
 
@@ -69,7 +70,7 @@ struct Passing(Vec<Arc<dyn Node>>);
 
 impl Drop for Passing {
     fn drop(&mut self) {
-        self.0.iter().for_each(|node| node.close(&ExitReason::Killed));
+        self.0.iter().for_each(|node| nesting::close(&**node, &ExitReason::Killed));
     }
 }
 
@@ -80,7 +81,7 @@ fn orphan(key: Key, node: Arc<dyn Node>, patience: Duration) -> Orphan {
     let monitor = handle.monitor();
     node.orphan();
     let pid = handle.pid();
-    let patience = node.branches().is_none().then_some(patience);
+    let patience = node.group().is_none().then_some(patience);
     Orphan { key, node, pid, monitor, patience }
 }
 

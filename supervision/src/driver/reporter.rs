@@ -66,19 +66,19 @@ impl Reporter {
     }
 
     fn late(&self, key: Key, abandoned: bool, children: &Children) {
-        let path = children.path(key);
+        let path = children.path(key).to_shared();
         log::child_is_late(&self.system, || self.named(key, children), abandoned);
-        self.node.book().is_late(key, path.into(), abandoned);
+        self.node.book().is_late(key, path, abandoned);
         self.of_child(key, children, || if abandoned { What::Abandoned } else { What::Killed });
     }
 
     fn gave_up(&self, key: Key, children: &Children) {
         let child = children.id_of(key);
-        let path = children.label();
-        log::supervisor_gives_up(&self.system, self.supervisor, path, &child);
+        let path = children.label().to_shared();
+        log::supervisor_gives_up(&self.system, self.supervisor, &path, &child);
         Books::of(&self.system).gave_up();
         self.node.book().gave_up = true;
-        let (supervisor, path) = (self.supervisor, path.clone());
+        let supervisor = self.supervisor;
         topic(&self.system).tell(|| Report {
             supervisor,
             path,
@@ -90,7 +90,7 @@ impl Reporter {
     fn of_child(&self, key: Key, children: &Children, what: impl FnOnce() -> What) {
         topic(&self.system).tell(|| Report {
             supervisor: self.supervisor,
-            path: children.path(key).into(),
+            path: children.path(key).to_shared(),
             pid: self.node.book().pid_of(key),
             what: what(),
         });

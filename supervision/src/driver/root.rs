@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use perennial_actors::host::{End, Parent, ignore_panic, require_timers, wake_safely};
+use perennial_actors::host::{End, Label, Parent, ignore_panic, require_timers, wake_safely};
 use perennial_actors::{ExitReason, NoTimers, StartError as NotStarted, System};
 use tokio::runtime;
 use tokio::sync::{oneshot, watch};
@@ -11,6 +11,7 @@ use super::host::Announce;
 use super::node::SupervisorNode;
 use crate::error::StartError;
 use crate::link::Link;
+use crate::nesting;
 use crate::node::{Birth, Node};
 
 /// Where a tree is in its life.
@@ -64,7 +65,7 @@ impl Parent for Root {
 
     /// Everything is refused before anybody hears that it is over.
     fn ended(&self, _: u64, end: End) {
-        self.node.close(&end.reason);
+        nesting::close(&self.node, &end.reason);
         self.enter(Phase::Over(end.reason, end.started));
     }
 }
@@ -83,11 +84,11 @@ impl Starting {
         if runtime::Handle::try_current().is_ok() {
             require_timers().map_err(|NoTimers| StartError::NoTimers)?;
         }
-        let label = node.id().clone();
+        let label = Label::root(node.id().clone());
         let root =
             Arc::new(Root { node, system: system.clone(), phase: watch::Sender::new(Phase::Starting) });
         let birth = Birth { parent: root.clone(), run: 0, link: None };
-        let begun = match root.node.open(system, &label) {
+        let begun = match nesting::open(&root.node, system, &label) {
             Ok(()) => root.node.begin(birth, announce).map_err(|error| match error {
                 NotStarted::Failed(reason) => StartError::Failed(reason),
                 _ => StartError::NoRuntime,
@@ -95,7 +96,7 @@ impl Starting {
             Err(error) => Err(StartError::Open(error)),
         };
         if let Err(error) = begun {
-            root.node.close(&ExitReason::NoProcess);
+            nesting::close(&root.node, &ExitReason::NoProcess);
             return Err(error);
         }
         Ok(Self { root, wanted: false })

@@ -183,7 +183,7 @@ impl Driver {
         let reason = match ending {
             Ending::Because(reason) => reason,
             Ending::StartFailed { key, reason } => {
-                ExitReason::failed(ChildFailed { child: self.children.id_of(key), reason })
+                ExitReason::failed(ChildFailed::new(self.children.id_of(key), reason))
             }
         };
         if let Some(mut attachment) = self.attachment.take() {

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::host::{Guarded, Identity, catch_panics};
+use perennial_actors::host::{Guarded, Identity, Label, catch_panics};
 use perennial_actors::{ExitReason, Handle, Pid, StartError, System};
 use perennial_registry::{Name, Registry};
 
@@ -25,8 +25,8 @@ pub(super) struct ActorNode<M: Send + 'static> {
 }
 
 impl<M: Send + 'static> Node for ActorNode<M> {
-    fn open(&self, system: &System, label: &str) -> Result<(), OpenError> {
-        self.identity.open(system, || label.into());
+    fn open_alone(&self, system: &System, label: &Label) -> Result<(), OpenError> {
+        self.identity.open(system, || label.clone());
         let Some(name) = &self.name else { return Ok(()) };
         let bound = Registry::of(system).bind_unless_handed_over(name, &self.identity.address());
         bound.map(drop).map_err(|error| {
@@ -37,8 +37,8 @@ impl<M: Send + 'static> Node for ActorNode<M> {
         })
     }
 
-    fn close(&self, reason: &ExitReason) {
-        self.identity.close(reason);
+    fn close_alone(&self, reason: &ExitReason) -> bool {
+        self.identity.close(reason)
     }
 
     fn start(&self, birth: Birth) -> Result<Pid, StartError> {

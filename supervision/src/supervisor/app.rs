@@ -6,6 +6,7 @@ use std::sync::Arc;
 use perennial_actors::{ExitReason, Handle, System};
 
 use crate::driver::Root;
+use crate::nesting;
 use crate::node::Node;
 use crate::tree::{Straggler, Tree};
 
@@ -52,9 +53,7 @@ impl<H> App<H> {
         // If it has ended, there is nobody to tell.
         let _ = self.handle().stop(ExitReason::shutdown());
         let reason = self.join().await;
-        let mut stragglers = Vec::new();
-        self.root.node.stragglers(&mut stragglers);
-        ShutdownReport { reason, stragglers }
+        ShutdownReport { reason, stragglers: nesting::stragglers(&self.root.node) }
     }
 
     /// Returns the system that it lives in.

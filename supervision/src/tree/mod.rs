@@ -4,6 +4,8 @@
 //! written as JSON and the like.
 
 mod child;
+#[cfg(feature = "serde")]
+mod data;
 mod mermaid;
 mod picture;
 

@@ -1,0 +1,229 @@
+//! What is done with a node and everything below it, by lists of what is still to be done.
+//!
+//! Supervisors nest as deeply as users like, and a thread may have a small stack. So no function
+//! calls itself for the children of a node, and no drop runs inside the drop of the node above.
+//! Each node is visited once: the time is linear in the number of nodes, however deep they lie.
+
+use std::sync::Arc;
+
+use perennial_actors::host::Label;
+use perennial_actors::{ExitReason, System};
+
+use crate::node::{Node, OpenError};
+use crate::tree::Straggler;
+
+/// Nodes that are below others and are still to be opened, the next one last.
+type Unopened = Vec<(Label, Arc<dyn Node>)>;
+
+/// Lets messages queue for a node and all that is planned below it, and binds their names. Parents
+/// come before children. May be done again.
+///
+/// # Errors
+///
+/// Returns the first error. All of it is open, or nothing is.
+pub(crate) fn open(top: &dyn Node, system: &System, label: &Label) -> Result<(), OpenError> {
+    let mut due = Unopened::new();
+    let mut opened = open_one(top, system, label, &mut due);
+    while opened.is_ok() {
+        let Some((label, node)) = due.pop() else { break };
+        opened = open_one(&*node, system, &label, &mut due);
+    }
+    opened.inspect_err(|error| close(top, &ExitReason::failed(error.clone())))
+}
+
+fn open_one(node: &dyn Node, system: &System, label: &Label, due: &mut Unopened) -> Result<(), OpenError> {
+    node.open_alone(system, label)?;
+    if let Some(group) = node.group() {
+        let supervisor = node.handle();
+        let below = group.planned().into_iter().rev().map(|(id, child)| {
+            child.handle().set_supervisor(&supervisor);
+            (label.child(id), child)
+        });
+        due.extend(below);
+    }
+    Ok(())
+}
+
+/// Refuses messages for a node and all that is planned below it: nothing is due to serve them any
+/// more. Parents come before children, and children that were started last before those that were
+/// started first.
+///
+/// A node that is closed already was closed with everything below it. So the supervisors of a tree
+/// that stops, each of which closes its children, together visit each node once.
+pub(crate) fn close(top: &dyn Node, reason: &ExitReason) {
+    let mut due = Vec::new();
+    close_one(top, reason, &mut due);
+    while let Some(node) = due.pop() {
+        close_one(&*node, reason, &mut due);
+    }
+}
+
+fn close_one(node: &dyn Node, reason: &ExitReason, due: &mut Vec<Arc<dyn Node>>) {
+    if node.close_alone(reason)
+        && let Some(group) = node.group()
+    {
+        due.extend(group.planned().into_iter().map(|(_, child)| child));
+    }
+}
+
+/// Returns the nodes below this one that did not stop in time, parents before children.
+pub(crate) fn stragglers(top: &dyn Node) -> Vec<Straggler> {
+    let (mut found, mut due) = (Vec::new(), Vec::new());
+    add_stragglers(top, &mut found, &mut due);
+    while let Some(node) = due.pop() {
+        add_stragglers(&*node, &mut found, &mut due);
+    }
+    found
+}
+
+fn add_stragglers(node: &dyn Node, found: &mut Vec<Straggler>, due: &mut Vec<Arc<dyn Node>>) {
+    if let Some(group) = node.group() {
+        due.extend(group.stragglers(found).into_iter().rev());
+    }
+}
+
+#[cfg(all(test, not(model)))]
+mod tests {
+    //! The order and the number of steps, with nodes that count them.
+
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use perennial_actors::host::Identity;
+    use perennial_actors::{Handle, Mailbox, Pid, StartError};
+
+    use super::*;
+    use crate::node::{Birth, Claims, Group, Nest, Seen};
+
+    /// What was done with nodes, in order, and how many times their children were listed.
+    #[derive(Default)]
+    struct Steps {
+        done: Mutex<Vec<String>>,
+        listed: AtomicUsize,
+    }
+
+    struct Fake {
+        id: Arc<str>,
+        identity: Identity<()>,
+        claims: Claims,
+        children: Vec<Arc<dyn Node>>,
+        steps: Arc<Steps>,
+    }
+
+    impl Fake {
+        fn note(&self, what: &str) {
+            self.steps.done.lock().expect("not poisoned").push(format!("{what} {}", self.id));
+        }
+    }
+
+    impl Node for Fake {
+        fn open_alone(&self, system: &System, label: &Label) -> Result<(), OpenError> {
+            self.note("open");
+            self.identity.open(system, || label.clone());
+            Ok(())
+        }
+
+        fn close_alone(&self, reason: &ExitReason) -> bool {
+            self.note("close");
+            self.identity.close(reason)
+        }
+
+        fn start(&self, _: Birth) -> Result<Pid, StartError> {
+            Err(StartError::NoRuntime)
+        }
+
+        fn abandon(&self, _: Pid) -> bool {
+            false
+        }
+
+        fn handle(&self) -> Handle {
+            self.identity.address().handle()
+        }
+
+        fn claims(&self) -> &Claims {
+            &self.claims
+        }
+
+        fn announce(&self, _: ExitReason, _: Duration) {}
+
+        fn group(&self) -> Option<&dyn Group> {
+            Some(self)
+        }
+
+        fn dismantle(self: Arc<Self>, nest: &mut Nest) {
+            self.note("drop");
+            if let Some(fake) = Arc::into_inner(self) {
+                nest.add(fake.children.into_iter());
+            }
+        }
+    }
+
+    impl Group for Fake {
+        fn planned(&self) -> Vec<(Arc<str>, Arc<dyn Node>)> {
+            self.steps.listed.fetch_add(1, Ordering::Relaxed);
+            self.children.iter().map(|child| ("child".into(), child.clone())).collect()
+        }
+
+        fn seen(&self) -> Vec<Seen> {
+            Vec::new()
+        }
+
+        fn stragglers(&self, into: &mut Vec<Straggler>) -> Vec<Arc<dyn Node>> {
+            into.push(Straggler { path: self.id.clone(), abandoned: false });
+            self.children.clone()
+        }
+    }
+
+    fn fake(steps: &Arc<Steps>, id: &str, children: Vec<Arc<dyn Node>>) -> Arc<dyn Node> {
+        let identity = Identity::new(Mailbox::unbounded());
+        Arc::new(Fake { id: id.into(), identity, claims: Claims::default(), children, steps: steps.clone() })
+    }
+
+    /// Returns a node `a` with the children `b`, with a child `c`, and `d`.
+    fn family(steps: &Arc<Steps>) -> Arc<dyn Node> {
+        let b = fake(steps, "b", vec![fake(steps, "c", Vec::new())]);
+        fake(steps, "a", vec![b, fake(steps, "d", Vec::new())])
+    }
+
+    fn done(steps: &Steps) -> Vec<String> {
+        std::mem::take(&mut steps.done.lock().expect("not poisoned"))
+    }
+
+    #[test]
+    fn parents_come_first_and_children_in_order_or_in_reverse() {
+        let steps = Arc::default();
+        let top = family(&steps);
+        open(&*top, &System::new(), &Label::root("a".into())).expect("there is no name");
+        assert_eq!(done(&steps), ["open a", "open b", "open c", "open d"]);
+        close(&*top, &ExitReason::Normal);
+        assert_eq!(done(&steps), ["close a", "close d", "close b", "close c"]);
+        let paths: Vec<Arc<str>> = stragglers(&*top).into_iter().map(|straggler| straggler.path).collect();
+        assert_eq!(paths, ["a".into(), "b".into(), "c".into(), "d".into()]);
+        Nest::default().add([top].into_iter());
+        assert_eq!(done(&steps), ["drop a", "drop b", "drop c", "drop d"]);
+    }
+
+    /// A supervisor that stops for good closes its child, which has closed its own before.
+    #[test]
+    fn levels_that_are_closed_from_the_bottom_are_each_listed_once() {
+        const LEVELS: usize = 1_000;
+        let steps = Arc::default();
+        let mut levels = vec![fake(&steps, "leaf", Vec::new())];
+        for _ in 1..LEVELS {
+            let below = levels.last().into_iter().cloned().collect();
+            levels.push(fake(&steps, "level", below));
+        }
+        let top = levels.last().expect("there are levels").clone();
+        open(&*top, &System::new(), &Label::root("top".into())).expect("there is no name");
+        for level in &levels {
+            close(&**level, &ExitReason::Normal);
+        }
+        assert_eq!(steps.listed.load(Ordering::Relaxed), 2 * LEVELS, "once to open and once to close");
+        assert_eq!(done(&steps).len(), LEVELS + LEVELS + (LEVELS - 1), "each is tried once more from above");
+        levels.reverse();
+        drop(levels);
+        Nest::default().add([top].into_iter());
+        assert_eq!(done(&steps).len(), LEVELS);
+    }
+}
