@@ -228,6 +228,16 @@ impl<M: Send + 'static> Attachment<M> {
         self.spend(next)
     }
 
+    /// Returns how many things it may still do before its neighbours have their turn.
+    pub(crate) const fn budget(&self) -> u32 {
+        self.budget
+    }
+
+    /// Sets the budget back to what it was before a look at the mailbox.
+    pub(crate) const fn set_budget(&mut self, budget: u32) {
+        self.budget = budget;
+    }
+
     /// Begins to act on something that did not come through the mailbox; not if the mailbox was taken away.
     pub(crate) fn begin_own(&mut self) -> bool {
         if !self.process.queue.awake(self.incarnation) {
