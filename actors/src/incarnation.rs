@@ -112,7 +112,7 @@ async fn terminate<A: Actor>(
 }
 
 async fn serve_guarded<A: Actor>(guard: &Guard<A::Msg>, actor: &mut A, ctx: &mut Context<A>) -> Ending {
-    match guard.run(pin!(Some(serve(actor, ctx)))).await {
+    match guard.serve(pin!(Some(serve(actor, ctx)))).await {
         Outcome::Returned(ending) => ending,
         Outcome::Panicked(reason) | Outcome::Stopped(reason) => Ending::Orderly(reason),
         Outcome::Killed => Ending::Killed,

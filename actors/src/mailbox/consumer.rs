@@ -181,7 +181,7 @@ impl<M> Queue<M> {
         Some(signal)
     }
 
-    /// Goes to sleep inside user code, over a kill, and over signals too if `interest` says so; not if the consumer
+    /// Goes to sleep inside user code, over a kill, and over exit signals or all signals too if `interest` says so; not if the consumer
     /// sleeps over its mailbox already. A signal that is there already keeps it awake only if it is one to act on inside.
     pub(crate) fn sleep_inside(
         &self,
@@ -198,7 +198,7 @@ impl<M> Queue<M> {
             return Inside::Over;
         }
         if std::mem::take(&mut lanes.is_poked)
-            || (interest >= Interest::Signals && lanes.signals().any(to_act_on))
+            || (interest >= Interest::Exits && lanes.signals().any(to_act_on))
         {
             return Inside::Signalled;
         }
@@ -211,7 +211,9 @@ impl<M> Queue<M> {
         self.attention.has(KILL)
     }
 
-    /// The first signal to act on that came in while the consumer was inside user code. The others wait.
+    /// Takes the first signal that ends the user code which the consumer is inside of. The others wait.
+    ///
+    /// The message in hand is lost with the incarnation, whatever the reason: its handler does not return.
     pub(crate) fn take_signal(&self, incarnation: u32, to_act_on: impl Fn(&Order) -> bool) -> Option<Order> {
         if !self.attention.has(SIGNAL) {
             return None;
@@ -221,6 +223,7 @@ impl<M> Queue<M> {
             return None;
         }
         let first = lanes.signals().position(to_act_on)?;
+        lanes.is_cut_short = true;
         self.remove_signal(&mut lanes, first)
     }
 
