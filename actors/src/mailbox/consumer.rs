@@ -230,12 +230,13 @@ impl<M> Queue<M> {
     /// Takes signals out of the lane that the incarnation does not want any more; dropped outside the lock.
     pub(crate) fn retract_signals(&self, incarnation: u32, unwanted: impl Fn(&Order) -> bool) -> Vec<Order> {
         let mut lanes = self.lanes.lock();
-        let mut retracted = Vec::new();
-        if lanes.served_by() == Some(incarnation) {
-            let next = |lanes: &Lanes<M>| lanes.signals().position(&unwanted);
-            while let Some(at) = next(&lanes) {
-                retracted.extend(self.remove_signal(&mut lanes, at));
-            }
+        let served = lanes.served_by() == Some(incarnation);
+        let Some(seldom) = lanes.seldom_if_any().filter(|_| served) else { return Vec::new() };
+        let (retracted, kept): (Vec<_>, _) =
+            std::mem::take(&mut seldom.signals).into_iter().partition(unwanted);
+        seldom.signals = kept.into();
+        if seldom.signals.is_empty() {
+            self.attention.clear(SIGNAL);
         }
         retracted
     }
