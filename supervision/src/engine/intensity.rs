@@ -9,6 +9,9 @@ use crate::policy::Intensity;
 ///
 /// OTP's rule, with one difference: OTP cuts the clock to whole seconds, so that its window is up to a second longer than
 /// said; here it is as long as said. It is inclusive: two restarts exactly one period apart both count.
+///
+/// It keeps one time for each restart that still counts, and so no more than are tolerated and one. A limit that tolerates
+/// any number keeps none.
 #[derive(Debug)]
 pub(super) struct Window {
     limit: Intensity,
@@ -22,6 +25,9 @@ impl Window {
 
     /// Counts a restart that is needed now: how many more are tolerated, or none if this one is not.
     pub(super) fn record(&mut self, now: Time) -> Option<u32> {
+        if self.limit.is_unlimited() {
+            return Some(u32::MAX);
+        }
         while self.stamps.front().is_some_and(|stamp| now.saturating_sub(*stamp) > self.limit.period) {
             self.stamps.pop_front();
         }
@@ -30,9 +36,12 @@ impl Window {
         self.limit.restarts.checked_sub(count)
     }
 
-    /// What has been counted counts by another limit from now on.
+    /// What has been counted counts by another limit from now on. A limit that tolerates any number forgets it.
     pub(super) fn change(&mut self, limit: Intensity) {
         self.limit = limit;
+        if limit.is_unlimited() {
+            self.stamps = VecDeque::new();
+        }
     }
 }
 
@@ -79,5 +88,44 @@ mod tests {
         assert!(window.record(ms(600)).is_some());
         assert!(window.record(ms(1100)).is_some());
         assert_eq!(window.record(ms(1200)), None);
+    }
+
+    #[test]
+    fn an_unlimited_number_of_restarts_keeps_no_times() {
+        for period in [Duration::ZERO, Duration::from_secs(5), Duration::MAX] {
+            let mut window = Window::new(Intensity { restarts: u32::MAX, period });
+            for n in 0..10_000 {
+                assert_eq!(window.record(ms(n)), Some(u32::MAX));
+            }
+            assert_eq!(window.stamps.capacity(), 0);
+        }
+    }
+
+    #[test]
+    fn a_restart_that_counts_for_ever_is_kept_only_until_there_is_one_too_many() {
+        let mut window = Window::new(Intensity { restarts: 100, period: Duration::MAX });
+        for left in (0..100).rev() {
+            assert_eq!(window.record(ms(0)), Some(left));
+        }
+        assert_eq!((window.record(ms(0)), window.stamps.len()), (None, 101));
+    }
+
+    #[test]
+    fn restarts_that_no_longer_count_are_kept_no_longer() {
+        let mut window = window(u32::MAX - 1, 10);
+        for n in 0..10_000 {
+            assert!(window.record(ms(n)).is_some());
+            assert!(window.stamps.len() <= 11);
+        }
+    }
+
+    #[test]
+    fn what_was_counted_is_forgotten_while_any_number_is_tolerated() {
+        let (mut window, limit) = (window(2, 1000), Intensity { restarts: 2, period: ms(1000) });
+        assert_eq!(window.record(ms(0)), Some(1));
+        window.change(Intensity { restarts: u32::MAX, ..limit });
+        assert_eq!((window.record(ms(1)), window.stamps.capacity()), (Some(u32::MAX), 0));
+        window.change(limit);
+        assert_eq!(window.record(ms(2)), Some(1));
     }
 }

@@ -10,7 +10,8 @@ use crate::policy::ChildKind;
 
 /// A supervisor or an actor and everything below it, as it was at one moment.
 ///
-/// Displayed, it is drawn:
+/// Displayed, it is drawn, each child in one line. Characters of an id that would end or reorder a line are escaped, and so
+/// are backslashes:
 ///
 /// ```text
 /// app  running <1.1>
@@ -57,7 +58,7 @@ impl Tree {
     }
 
     fn draw(&self, f: &mut fmt::Formatter<'_>, indent: &str) -> fmt::Result {
-        write!(f, "{}  {}", self.id, self.state)?;
+        write!(f, "{}  {}", OneLine(&self.id), self.state)?;
         if let Some(pid) = self.pid {
             write!(f, " {pid}")?;
         }
@@ -76,4 +77,22 @@ impl fmt::Display for Tree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.draw(f, "")
     }
+}
+
+/// A text that may hold anything, in one line.
+struct OneLine<'a>(&'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|c| match c {
+            '\\' => f.write_str("\\\\"),
+            c if is_layout(c) => write!(f, "{}", c.escape_default()),
+            c => write!(f, "{c}"),
+        })
+    }
+}
+
+/// Returns `true` if a character changes where others are drawn: a control character, a separator of lines, a direction.
+pub(super) fn is_layout(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
