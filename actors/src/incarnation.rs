@@ -161,11 +161,11 @@ async fn obey<A: Actor>(actor: &mut A, order: Order, ctx: &mut Context<A>) -> Re
         },
         Order::Down { monitor, down } => Signal::Down { monitor, down: *down },
         Order::Suspend => {
-            condition.suspend(true);
+            condition.suspend();
             return Ok(());
         }
         Order::Resume => {
-            condition.suspend(false);
+            ctx.attachment().process().resume();
             return Ok(());
         }
         Order::Look(Look(look)) => {

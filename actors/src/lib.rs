@@ -86,4 +86,5 @@ pub mod host {
     pub use crate::process::{Attachment, End, Identity, OpenError, Parent, Step, Taker};
     pub use crate::seq_map::SeqMap;
     pub use crate::system::{Broadcast, Sent};
+    pub use crate::untyped::Suspensions;
 }

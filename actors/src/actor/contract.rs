@@ -127,6 +127,8 @@ pub trait Actor: Sized + Send + 'static {
     }
 
     /// Runs last, on every end but a kill and a failed init. If it panics, that becomes the reason.
+    ///
+    /// After a panic of a handler, or an exit signal that ended one, the state is as the handler left it.
     fn terminate(&mut self, reason: &ExitReason, ctx: &mut Context<Self>) -> impl Future<Output = ()> + Send {
         let _ = (reason, ctx);
         async {}

@@ -175,8 +175,8 @@ impl<M: Send + 'static> Attachment<M> {
                 self.begin_stop();
                 return Some(reason);
             }
-            Order::Suspend if !self.stopping => self.process.condition.suspend(true),
-            Order::Resume => self.process.condition.suspend(false),
+            Order::Suspend if !self.stopping => self.process.condition.suspend(),
+            Order::Resume => self.process.resume(),
             Order::Look(look) => offer_nothing(look),
             Order::Suspend | Order::Exit(_) | Order::Down { .. } => {}
         }
@@ -193,7 +193,7 @@ impl<M: Send + 'static> Attachment<M> {
     /// it may need messages.
     pub fn begin_stop(&mut self) {
         self.stopping = true;
-        self.process.condition.suspend(false);
+        self.process.resume();
     }
 
     /// What is next of the mailbox, whatever it is.
