@@ -74,6 +74,58 @@ impl Actor for Busy {
     }
 }
 
+/// Has an interval that is due again whenever its handler returns, and counts what comes of a future and of blocking work.
+struct Late(Arc<AtomicU32>);
+
+enum Due {
+    Tick,
+    Piped,
+}
+
+impl Actor for Late {
+    type Msg = Due;
+    type Args = Arc<AtomicU32>;
+
+    async fn init(piped: &Arc<AtomicU32>, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+        ctx.send_interval(millis(1000), || Due::Tick);
+        sleep(millis(1100)).await;
+        ctx.pipe(yield_now(), |()| Due::Piped);
+        ctx.pipe_blocking(|| (), |()| Due::Piped);
+        Ok(Self(piped.clone()))
+    }
+
+    async fn handle(&mut self, due: Due, _: &mut Context<Self>) -> Result<(), ExitReason> {
+        match due {
+            Due::Tick => sleep(millis(1100)).await,
+            Due::Piped => drop(self.0.fetch_add(1, Ordering::Relaxed)),
+        }
+        Ok(())
+    }
+}
+
+/// Sets itself a timer in each handler that is due at once, and uses up what tokio lets a task do in a row.
+struct Restless(Arc<AtomicU32>);
+
+impl Actor for Restless {
+    type Msg = From;
+    type Args = Arc<AtomicU32>;
+
+    async fn init(turns: &Arc<AtomicU32>, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+        ctx.send_after(Duration::ZERO, From::Timer);
+        ctx.pipe(yield_now(), |()| From::Pipe);
+        Ok(Self(turns.clone()))
+    }
+
+    async fn handle(&mut self, from: From, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        while from == From::Timer && has_budget_remaining() {
+            consume_budget().await;
+        }
+        ctx.send_after(Duration::ZERO, From::Timer);
+        Ok(())
+    }
+}
+
 /// Runs an actor with this to do; the turns that it took.
 fn turns(items: &[Item]) -> Vec<(From, u64)> {
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
@@ -90,8 +142,7 @@ fn turns(items: &[Item]) -> Vec<(From, u64)> {
             });
         }
         sleep(Duration::from_secs(3600)).await;
-        let turns = turns.lock().expect("no writer panics").clone();
-        turns
+        turns.lock().expect("no writer panics").clone()
     })
 }
 
@@ -146,35 +197,6 @@ fn sources_that_are_all_ready_take_turns_one_by_one() {
     assert!(SOURCES.iter().any(|source| longest_wait(*source, &items, &turns) == 2));
 }
 
-/// Has an interval that is due again whenever its handler returns, and counts what comes of a future and of blocking work.
-struct Late(Arc<AtomicU32>);
-
-enum Due {
-    Tick,
-    Piped,
-}
-
-impl Actor for Late {
-    type Msg = Due;
-    type Args = Arc<AtomicU32>;
-
-    async fn init(piped: &Arc<AtomicU32>, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
-        ctx.send_interval(millis(1000), || Due::Tick);
-        sleep(millis(1100)).await;
-        ctx.pipe(yield_now(), |()| Due::Piped);
-        ctx.pipe_blocking(|| (), |()| Due::Piped);
-        Ok(Self(piped.clone()))
-    }
-
-    async fn handle(&mut self, due: Due, _: &mut Context<Self>) -> Result<(), ExitReason> {
-        match due {
-            Due::Tick => sleep(millis(1100)).await,
-            Due::Piped => drop(self.0.fetch_add(1, Ordering::Relaxed)),
-        }
-        Ok(())
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn an_interval_that_is_always_due_starves_no_future_and_no_blocking_work() {
     let piped = Arc::new(AtomicU32::new(0));
@@ -191,29 +213,6 @@ async fn give_way() {
         if std::mem::replace(&mut had_turn, true) { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
-}
-
-/// Sets itself a timer in each handler that is due at once, and uses up what tokio lets a task do in a row.
-struct Restless(Arc<AtomicU32>);
-
-impl Actor for Restless {
-    type Msg = From;
-    type Args = Arc<AtomicU32>;
-
-    async fn init(turns: &Arc<AtomicU32>, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
-        ctx.send_after(Duration::ZERO, From::Timer);
-        ctx.pipe(yield_now(), |()| From::Pipe);
-        Ok(Self(turns.clone()))
-    }
-
-    async fn handle(&mut self, from: From, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        while from == From::Timer && has_budget_remaining() {
-            consume_budget().await;
-        }
-        ctx.send_after(Duration::ZERO, From::Timer);
-        Ok(())
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::ExitReason;
-use perennial_actors::host::Suspensions;
 
 use super::lines::Lines;
 use super::tasks::{Outcome, Task};
@@ -237,16 +236,7 @@ impl Storm {
                 let reason = if well { ExitReason::shutdown() } else { ExitReason::Killed };
                 self.end(key, run, reason)
             }
-            (Task::Look(key, run), Outcome::Otherwise(time)) => {
-                Event::Looked { key, run, busy: Some(time), suspensions: Suspensions::default() }
-            }
-            (Task::Look(key, run), Outcome::Badly) => {
-                let suspensions = Suspensions { is_suspended: true, ..Suspensions::default() };
-                Event::Looked { key, run, busy: None, suspensions }
-            }
-            (Task::Look(key, run), _) => {
-                Event::Looked { key, run, busy: None, suspensions: Suspensions::default() }
-            }
+            (Task::Look(key, run), outcome) => outcome.of_look(key, run),
             (Task::Probe(key, run, question), outcome) => {
                 Event::Probed { key, run, question, answered: matches!(outcome, Outcome::Well) }
             }
@@ -297,7 +287,7 @@ impl Storm {
                 Event::Started { key, run },
                 Event::StartFailed { key, run, reason: reason.clone() },
                 Event::Ended { key, run, reason },
-                Event::Looked { key, run, busy: Some(Duration::MAX), suspensions: Suspensions::default() },
+                Outcome::Otherwise(Duration::MAX).of_look(key, run),
                 Event::Probed { key, run, question: u32::MAX, answered: false },
             ];
             for event in news {
