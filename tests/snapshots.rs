@@ -108,3 +108,18 @@ fn data_of_a_deep_tree_is_written_and_read_on_a_small_stack() {
         );
     });
 }
+
+/// An id is a text of the user, and may come from anywhere.
+#[tokio::test]
+async fn an_id_with_a_newline_draws_no_child_that_is_not_there() {
+    let id = "a\n\u{251c}\u{2500} root  running <1.1>\r\u{2028}\u{202e}\u{1b}[2J\\";
+    let log = Log::default();
+    let (_system, app) = start(Supervisor::new("app").child(unit(id, &log))).await;
+    let (drawn, flowchart) = (app.tree().to_string(), app.tree().mermaid().to_string());
+    assert_eq!(drawn.lines().count(), 2, "{drawn}");
+    let line = "\u{2514}\u{2500} a\\n\u{251c}\u{2500} root  running <1.1>\\r\\u{2028}\\u{202e}\\u{1b}[2J\\\\  running <";
+    assert!(drawn.contains(line), "{drawn}");
+    assert_eq!(flowchart.lines().count(), 3, "{flowchart}");
+    let lays_out = |c: char| c.is_control() && c != '\n' || matches!(c, '\u{2028}' | '\u{202e}');
+    assert!(!drawn.contains(lays_out) && !flowchart.contains(lays_out));
+}

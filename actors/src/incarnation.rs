@@ -112,7 +112,7 @@ async fn terminate<A: Actor>(
 }
 
 async fn serve_guarded<A: Actor>(guard: &Guard<A::Msg>, actor: &mut A, ctx: &mut Context<A>) -> Ending {
-    match guard.run(pin!(Some(serve(actor, ctx)))).await {
+    match guard.serve(pin!(Some(serve(actor, ctx)))).await {
         Outcome::Returned(ending) => ending,
         Outcome::Panicked(reason) | Outcome::Stopped(reason) => Ending::Orderly(reason),
         Outcome::Killed => Ending::Killed,
@@ -161,11 +161,11 @@ async fn obey<A: Actor>(actor: &mut A, order: Order, ctx: &mut Context<A>) -> Re
         },
         Order::Down { monitor, down } => Signal::Down { monitor, down: *down },
         Order::Suspend => {
-            condition.suspend(true);
+            condition.suspend();
             return Ok(());
         }
         Order::Resume => {
-            condition.suspend(false);
+            ctx.attachment().process().resume();
             return Ok(());
         }
         Order::Look(Look(look)) => {

@@ -14,7 +14,8 @@
 //! - **Accounts**: accepted = handled + lost in flight + dead-lettered + queued, at any time ([`Counters`]).
 //! - **Bounds**: a mailbox never holds more than its [`Capacity`]; what does not fit comes back to its sender, unless the
 //!   mailbox is set to [drop](Overflow) something.
-//! - **Signals first**: a stop acts after the message in hand and ahead of all that wait; a kill acts at the next await.
+//! - **Signals first**: a stop acts after the message in hand and ahead of all that wait; a kill, and an exit
+//!   signal that is not trapped, act at the next await.
 //! - **Nothing outlives an incarnation** but its mailbox: timers, piped futures, continuations, links and monitors end with it.
 //!
 //! # Where things are
@@ -86,4 +87,5 @@ pub mod host {
     pub use crate::process::{Attachment, End, Identity, OpenError, Parent, Step, Taker};
     pub use crate::seq_map::SeqMap;
     pub use crate::system::{Broadcast, Sent};
+    pub use crate::untyped::Suspensions;
 }

@@ -8,7 +8,8 @@ use crate::exit::ExitReason;
 use crate::pid::Pid;
 use crate::signal::{Down, MonitorId, Signal};
 
-/// Something other than a message that an incarnation acts on: between two messages, and ahead of all that wait.
+/// Something other than a message that an incarnation acts on: between two messages, and ahead of all that wait. An exit
+/// signal that is not trapped acts inside a handler too.
 ///
 /// Small, because what is next of a mailbox is a message or this, and messages are in a hurry.
 #[derive(Debug)]
@@ -101,6 +102,13 @@ impl Order {
             Self::Exit(exit) => exit.ends(trapping),
             Self::Down { .. } | Self::Suspend | Self::Resume | Self::Look(_) => false,
         }
+    }
+
+    /// Returns `true` if it ends the incarnation inside a handler too: an exit signal that is not trapped.
+    ///
+    /// A stop lets the handler finish. So does the exit of a parent that a trapping child cannot trap, as in OTP.
+    pub(crate) fn interrupts(&self, trapping: bool) -> bool {
+        !trapping && matches!(self, Self::Exit(exit) if exit.ends(trapping))
     }
 
     /// The reason that it gives, if it gives one.

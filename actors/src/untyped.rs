@@ -28,6 +28,17 @@ pub enum ProcessState {
     Closed,
 }
 
+/// The suspensions of the live incarnation, for supervisors that watch it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Suspensions {
+    /// `true` while it is [suspended](crate::Handle::suspend).
+    pub is_suspended: bool,
+    /// How often it was resumed.
+    pub resumptions: u32,
+    /// How long ago it was resumed last. Means nothing if it never was.
+    pub resumed_for: Duration,
+}
+
 impl ProcessState {
     /// The incarnation that lives, if one does.
     #[must_use]
@@ -89,6 +100,7 @@ pub(crate) trait AnyProcess: Send + Sync {
     fn system_key(&self) -> Option<usize>;
     fn newest(&self) -> u32;
     fn conduct(&self) -> Conduct;
+    fn suspensions(&self) -> Suspensions;
     /// Which incarnation has been seen at what it does now, and for how long.
     fn busy_for(&self) -> Option<(Pid, Duration)>;
 

@@ -201,7 +201,7 @@ async fn timers_and_piped_futures_of_a_suspended_actor_wait_for_its_resume() {
     handle.suspend().expect("it lives");
     assert_eq!(strings.after(100).await, [""; 0]);
     handle.resume().expect("it lives");
-    assert_eq!(strings.after(25).await, ["100 timer", "100 tick", "100 piped", "120 tick"]);
+    assert_eq!(strings.after(25).await, ["100 timer", "100 piped", "100 tick", "120 tick"]);
 }
 
 #[tokio::test(start_paused = true)]

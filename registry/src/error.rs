@@ -176,4 +176,7 @@ pub enum HandOverError {
     /// The actor that was to have it has ended for good.
     #[error("the actor that was to be named {0:?} has ended")]
     Ended(Cow<'static, str>),
+    /// The actor that was to have it belongs to another system.
+    #[error("the actor that was to be named {0:?} belongs to another system")]
+    OtherSystem(Cow<'static, str>),
 }

@@ -127,7 +127,7 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// If it does not lead to the first one, or the second one has ended for good.
+    /// If it does not lead to the first one, or the second one has ended for good or belongs to another system.
     pub fn hand_over<M: Send + 'static>(
         &self,
         name: impl Borrow<Name<M>>,
@@ -142,6 +142,9 @@ impl Registry {
             }
             if giver == taker {
                 return (Fate::Keep, Ok(None));
+            }
+            if taker.state() != ProcessState::Closed && !giver.is_in_system_of(&taker) {
+                return (Fate::Keep, Err(HandOverError::OtherSystem(name.clone())));
             }
             let Some(mut next) = self.0.bear(name.clone(), to) else {
                 return (Fate::Keep, Err(HandOverError::Ended(name.clone())));

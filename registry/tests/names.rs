@@ -151,6 +151,19 @@ async fn a_name_is_handed_over_by_who_bears_it_to_one_that_has_not_ended() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_name_is_not_handed_over_to_an_actor_of_another_system() {
+    let (registry, elsewhere) = (Registry::default(), System::new());
+    let (one, stranger) = (puppet(&System::new()).await, puppet(&elsewhere).await);
+    registry.bind(NAME, &one).expect("the name is free");
+    let other_system = Err(HandOverError::OtherSystem("name".into()));
+    assert_eq!(registry.hand_over(NAME, &one, &stranger), other_system);
+    assert_eq!(registry.whereis(NAME).ok(), Some(one.clone()), "it leads where it led");
+    assert_eq!((one.handle().info().names, stranger.handle().info().names), (vec!["name".into()], vec![]));
+    kill(&stranger).await;
+    assert_eq!(registry.hand_over(NAME, &one, &stranger), Err(HandOverError::Ended("name".into())));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_said_of_a_name_is_said_by_its_owner_and_goes_with_the_name() {
     let (system, registry) = (System::new(), Registry::default());
     let (one, other) = (puppet(&system).await, puppet(&system).await);

@@ -89,6 +89,9 @@ pub trait Actor: Sized + Send + 'static {
 
     /// Handles one message.
     ///
+    /// A kill ends it at its next await. So does an exit signal that the actor does not [trap](Context::trap_exits): the
+    /// message is lost with the reason of the signal, and [`terminate`](Self::terminate) runs. A stop lets it return.
+    ///
     /// # Errors
     ///
     /// The actor ends for the reason given. An abnormal one loses the message: it goes to the dead letters, and a
@@ -102,7 +105,8 @@ pub trait Actor: Sized + Send + 'static {
     /// Acts on a signal: a [`Down`](Signal::Down) of a monitor, or an exit signal if the actor
     /// [traps](Context::trap_exits) them. Does nothing unless it is written.
     ///
-    /// Signals come between two messages, and ahead of all that wait.
+    /// Signals come between two messages, and ahead of all that wait. An exit signal that is not trapped comes at the next
+    /// await.
     ///
     /// # Errors
     ///
@@ -123,6 +127,8 @@ pub trait Actor: Sized + Send + 'static {
     }
 
     /// Runs last, on every end but a kill and a failed init. If it panics, that becomes the reason.
+    ///
+    /// After a panic of a handler, or an exit signal that ended one, the state is as the handler left it.
     fn terminate(&mut self, reason: &ExitReason, ctx: &mut Context<Self>) -> impl Future<Output = ()> + Send {
         let _ = (reason, ctx);
         async {}

@@ -1,8 +1,9 @@
-//! What an incarnation does next: signals, then continuations, then timers and futures in turn with the mailbox.
+//! What an incarnation does next: signals, then continuations, then the mailbox, timers and futures in turn.
 
 use std::task::{self, Poll};
 
 use super::contract::{Actor, Context};
+use crate::agenda::Source;
 use crate::exit::ExitReason;
 use crate::mailbox::Next;
 use crate::order::Order;
@@ -43,18 +44,21 @@ impl<A: Actor> Context<A> {
                 return self.begin_own(Ok(message));
             }
         }
-        let mailbox_first = signalled || self.agenda_mut().gives_way();
-        if mailbox_first {
-            if let Poll::Ready(next) = self.attachment_mut().poll_any(cx) {
-                return Poll::Ready(next);
-            }
-        }
-        if let Poll::Ready(own) = self.agenda_mut().poll_ready(cx) {
-            return self.begin_own(own);
-        }
-        if !mailbox_first {
-            if let Poll::Ready(next) = self.attachment_mut().poll_any(cx) {
-                return Poll::Ready(next);
+        // An empty mailbox does not renew the budget of an actor that has its own work to do.
+        let budget = self.attachment().budget();
+        let first = if signalled { Source::Mailbox } else { self.agenda_mut().first() };
+        for source in first.rotation() {
+            if source == Source::Mailbox {
+                if let Poll::Ready(next) = self.attachment_mut().poll_any(cx) {
+                    if matches!(next, Next::Message(_)) {
+                        self.agenda_mut().had_turn(source);
+                    }
+                    return Poll::Ready(next);
+                }
+            } else if let Poll::Ready(own) = self.agenda_mut().poll_ready(source, cx) {
+                self.agenda_mut().had_turn(source);
+                self.attachment_mut().set_budget(budget);
+                return self.begin_own(own);
             }
         }
         match self.agenda_mut().take_idle() {

@@ -14,7 +14,7 @@ impl<A: Actor> Context<A> {
     /// Links this incarnation and the one of `other` that lives: when either ends, the other is sent an exit signal.
     ///
     /// An exit signal ends whoever gets it, with the same reason, unless the reason is [`Normal`](ExitReason::Normal) or the
-    /// actor [traps exits](Self::trap_exits). A link is mutual, and there is one at most: to link twice is to link once.
+    /// actor [traps exits](Self::trap_exits). It acts at the next await, inside a handler too. A link is mutual, and there is one at most: to link twice is to link once.
     ///
     /// # Errors
     ///

@@ -20,6 +20,8 @@ impl Handle {
     /// that is sent after this returns is handled before the suspension. To suspend twice is to suspend once, and the next
     /// incarnation is not suspended.
     ///
+    /// Its supervisor does not take it for one that hangs: probes and handler deadlines begin anew when it is resumed.
+    ///
     /// A supervisor deals with nothing but a stop or a kill then: children that end are restarted
     /// when it is resumed. A task is not polled. A stop resumes either, so that it can come to its
     /// end.

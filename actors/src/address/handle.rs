@@ -142,6 +142,12 @@ impl Handle {
         poke_awaited(&*self.0);
     }
 
+    /// Returns `true` if both actors belong to the same system. An actor that was never started belongs to none.
+    #[must_use]
+    pub fn is_in_system_of(&self, other: &Self) -> bool {
+        self.0.system_key().is_some_and(|key| other.0.system_key() == Some(key))
+    }
+
     /// The live incarnation, if there is one.
     #[must_use]
     pub fn pid(&self) -> Option<Pid> {

@@ -8,7 +8,7 @@ use super::handle::Handle;
 use crate::counters::Counters;
 use crate::pid::Pid;
 use crate::signal::MonitorId;
-use crate::untyped::ProcessState;
+use crate::untyped::{ProcessState, Suspensions};
 
 /// What there is to know of an actor at one moment. OTP's `process_info`.
 ///
@@ -45,6 +45,12 @@ pub struct ProcessInfo {
 }
 
 impl Handle {
+    /// Returns the suspensions of the live incarnation. Costs a few loads.
+    #[must_use]
+    pub fn suspensions(&self) -> Suspensions {
+        self.process().suspensions()
+    }
+
     /// Which incarnation is at something now, and for how long it has been seen at it: a message, a signal, its init, its terminate.
     /// None if it waits for something to do, or nobody lives; and so when it is suspended, unless it acts on a signal.
     ///

@@ -4,13 +4,13 @@
 //! not in its accounts, it does not wait behind what others have sent, and it cannot outlive the incarnation. When that
 //! ends, timers are forgotten and futures are dropped, and the next incarnation starts with a clean sheet.
 //!
-//! Continuations come first, ahead of everything but signals. What timers and futures have ready takes turns with the
-//! mailbox, so that neither starves the other.
+//! Continuations come first, ahead of everything but signals. The mailbox, timers and futures take turns, so that none of
+//! them starves another.
 
 mod pipes;
 mod plan;
 mod timers;
 
 pub use pipes::Piped;
-pub(crate) use plan::Agenda;
+pub(crate) use plan::{Agenda, Source};
 pub use timers::TimerId;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinSet, unconstrained};
 
 use crate::caught::catch_panic;
 use crate::exit::ExitReason;
@@ -95,7 +95,8 @@ impl<M: Send + 'static> Pipes<M> {
     /// The message of one that is done; the reason of one that has panicked.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<M, ExitReason>> {
         while !self.0.is_empty() {
-            match self.0.poll_join_next(cx) {
+            // Not within tokio's budget, as for timers.
+            match pin!(unconstrained(poll_fn(|cx| self.0.poll_join_next(cx)))).poll(cx) {
                 Poll::Ready(Some(Ok(done))) if !done.given_up.0.load(Ordering::Acquire) => {
                     return Poll::Ready(done.result.into_inner().unwrap_or(Err(ExitReason::Killed)));
                 }

@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep};
 
 use super::pipes::{Piped, Pipes};
@@ -23,8 +24,30 @@ pub(crate) struct Agenda<M> {
     pipes: Pipes<M>,
     alarm: Option<Pin<Box<Sleep>>>,
     last_words: Vec<LastWords>,
-    /// A timer or a future had the last turn: it is the mailbox's now.
-    mailbox_first: bool,
+    /// The source that is asked first for what is next.
+    first: Source,
+}
+
+/// Where a message of an actor comes from. The sources take turns, so that none waits for more than two turns of others.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Source {
+    /// What others have sent.
+    Mailbox,
+    /// Timers that are due.
+    Timers,
+    /// Piped futures and blocking work that are done.
+    Pipes,
+}
+
+impl Source {
+    /// Returns this source and those after it, in the order in which they take turns.
+    pub(crate) const fn rotation(self) -> [Self; 3] {
+        match self {
+            Self::Mailbox => [Self::Mailbox, Self::Timers, Self::Pipes],
+            Self::Timers => [Self::Timers, Self::Pipes, Self::Mailbox],
+            Self::Pipes => [Self::Pipes, Self::Mailbox, Self::Timers],
+        }
+    }
 }
 
 /// An answer that is given at the end.
@@ -38,7 +61,7 @@ impl<M: Send + 'static> Agenda<M> {
             pipes: Pipes::new(),
             alarm: None,
             last_words: Vec::new(),
-            mailbox_first: false,
+            first: Source::Timers,
         }
     }
 
@@ -108,20 +131,27 @@ impl<M: Send + 'static> Agenda<M> {
         std::mem::take(&mut self.last_words)
     }
 
-    /// Whether timers and futures let the mailbox go first, this once.
-    pub(crate) fn gives_way(&mut self) -> bool {
-        std::mem::take(&mut self.mailbox_first)
+    /// Returns the source that is asked first for what is next.
+    pub(crate) const fn first(&self) -> Source {
+        self.first
     }
 
-    /// What a timer or a future has ready. Wakes the task when there is something.
-    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<M, ExitReason>> {
-        let ready = match self.poll_timers(cx) {
-            Ok(Poll::Ready(message)) => Poll::Ready(Ok(message)),
-            Ok(Poll::Pending) => self.pipes.poll(cx),
-            Err(none) => Poll::Ready(Err(none.into())),
-        };
-        self.mailbox_first = ready.is_ready();
-        ready
+    /// Moves a source behind the others: what is next comes from it.
+    pub(crate) const fn had_turn(&mut self, source: Source) {
+        let [_, next, _] = source.rotation();
+        self.first = next;
+    }
+
+    /// Returns what a source other than the mailbox has ready. Wakes the task when there is something.
+    pub(crate) fn poll_ready(&mut self, source: Source, cx: &mut Context<'_>) -> Poll<Result<M, ExitReason>> {
+        match source {
+            Source::Mailbox => Poll::Pending,
+            Source::Timers => match self.poll_timers(cx) {
+                Ok(polled) => polled.map(Ok),
+                Err(none) => Poll::Ready(Err(none.into())),
+            },
+            Source::Pipes => self.pipes.poll(cx),
+        }
     }
 
     fn poll_timers(&mut self, cx: &mut Context<'_>) -> Result<Poll<M>, NoTimers> {
@@ -133,7 +163,8 @@ impl<M: Send + 'static> Agenda<M> {
         if alarm.deadline() != deadline {
             alarm.as_mut().reset(deadline);
         }
-        if alarm.as_mut().poll(cx).is_pending() {
+        // Not within tokio's budget: a timer that is due does not lose its turn because a handler has used that up.
+        if pin!(unconstrained(alarm.as_mut())).poll(cx).is_pending() {
             return Ok(Poll::Pending);
         }
         // If it rang for the idle timer alone, that is for `take_idle`.

@@ -181,7 +181,7 @@ impl<M> Queue<M> {
         Some(signal)
     }
 
-    /// Goes to sleep inside user code, over a kill, and over signals too if `interest` says so; not if the consumer
+    /// Goes to sleep inside user code, over a kill, and over exit signals or all signals too if `interest` says so; not if the consumer
     /// sleeps over its mailbox already. A signal that is there already keeps it awake only if it is one to act on inside.
     pub(crate) fn sleep_inside(
         &self,
@@ -198,7 +198,7 @@ impl<M> Queue<M> {
             return Inside::Over;
         }
         if std::mem::take(&mut lanes.is_poked)
-            || (interest >= Interest::Signals && lanes.signals().any(to_act_on))
+            || (interest >= Interest::Exits && lanes.signals().any(to_act_on))
         {
             return Inside::Signalled;
         }
@@ -211,7 +211,9 @@ impl<M> Queue<M> {
         self.attention.has(KILL)
     }
 
-    /// The first signal to act on that came in while the consumer was inside user code. The others wait.
+    /// Takes the first signal that ends the user code which the consumer is inside of. The others wait.
+    ///
+    /// The message in hand is lost with the incarnation, whatever the reason: its handler does not return.
     pub(crate) fn take_signal(&self, incarnation: u32, to_act_on: impl Fn(&Order) -> bool) -> Option<Order> {
         if !self.attention.has(SIGNAL) {
             return None;
@@ -221,18 +223,20 @@ impl<M> Queue<M> {
             return None;
         }
         let first = lanes.signals().position(to_act_on)?;
+        lanes.is_cut_short = true;
         self.remove_signal(&mut lanes, first)
     }
 
     /// Takes signals out of the lane that the incarnation does not want any more; dropped outside the lock.
     pub(crate) fn retract_signals(&self, incarnation: u32, unwanted: impl Fn(&Order) -> bool) -> Vec<Order> {
         let mut lanes = self.lanes.lock();
-        let mut retracted = Vec::new();
-        if lanes.served_by() == Some(incarnation) {
-            let next = |lanes: &Lanes<M>| lanes.signals().position(&unwanted);
-            while let Some(at) = next(&lanes) {
-                retracted.extend(self.remove_signal(&mut lanes, at));
-            }
+        let served = lanes.served_by() == Some(incarnation);
+        let Some(seldom) = lanes.seldom_if_any().filter(|_| served) else { return Vec::new() };
+        let (retracted, kept): (Vec<_>, _) =
+            std::mem::take(&mut seldom.signals).into_iter().partition(unwanted);
+        seldom.signals = kept.into();
+        if seldom.signals.is_empty() {
+            self.attention.clear(SIGNAL);
         }
         retracted
     }

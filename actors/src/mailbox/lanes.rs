@@ -29,8 +29,10 @@ pub(crate) enum Service {
 pub(crate) enum Interest {
     /// It is awake.
     Nothing,
-    /// It is in a handler: only a kill concerns it.
+    /// It is in user code that only a kill ends.
     Kill,
+    /// It is in a handler: an exit signal may end it.
+    Exits,
     /// It is starting: it can be told to stop.
     Signals,
     /// It is idle.
@@ -153,6 +155,8 @@ pub(crate) struct Lanes<M> {
     pub(crate) interest: Interest,
     /// What it waits for inside its init or a handler may have changed since it looked.
     pub(crate) is_poked: bool,
+    /// A signal has ended the code that the incarnation was inside of: the message in hand is lost, whatever the reason.
+    pub(crate) is_cut_short: bool,
     pub(crate) waker: Option<Waker>,
     pub(crate) messages: VecDeque<M>,
     /// Lane and batch have changed places since the consumer last slept, so that either may be large though empty.
@@ -180,6 +184,7 @@ impl<M> Lanes<M> {
             ending: false,
             interest: Interest::Nothing,
             is_poked: false,
+            is_cut_short: false,
             waker: None,
             messages: VecDeque::new(),
             swapped: false,

@@ -125,7 +125,7 @@ impl<M> Queue<M> {
     /// Ends the incarnation of this number: itself does so as its last act, or its supervisor takes the mailbox
     /// away from it. Whoever comes second finds nothing to end.
     ///
-    /// A message in hand is lost if the reason is abnormal, and counts as handled otherwise. The rest of the batch goes
+    /// A message in hand is lost if the reason is abnormal or its handler was cut short, and counts as handled otherwise. The rest of the batch goes
     /// back to the front of the lane, or to the dead letters if the mailbox is set so.
     pub(crate) fn detach(&self, incarnation: u32, reason: &ExitReason) -> Option<Leftover<M>> {
         let mut lanes = self.lanes.lock();
@@ -185,7 +185,7 @@ impl<M> Queue<M> {
         leftover: &mut Leftover<M>,
     ) {
         let in_hand = self.exchange_hand(0);
-        if reason.is_abnormal() {
+        if std::mem::take(&mut lanes.is_cut_short) || reason.is_abnormal() {
             leftover.lost_in_flight = in_hand > 0;
             lanes.count_lost(in_hand);
         } else {

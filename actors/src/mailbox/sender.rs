@@ -182,9 +182,11 @@ impl<M> Queue<M> {
             drop(signal);
             return None;
         }
+        // A handler is woken by those only that may end it.
+        let concerned = if matches!(signal, Order::Exit(_)) { Interest::Exits } else { Interest::Signals };
         lanes.seldom_mut().signals.push_back(signal);
         self.attention.set(SIGNAL);
-        Some(lanes.rouse(Interest::Signals))
+        Some(lanes.rouse(concerned))
     }
 
     /// Tells the incarnation that is attached to die at its next await; tells whether there is one.

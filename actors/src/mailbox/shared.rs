@@ -165,7 +165,7 @@ impl<M> Queue<M> {
     pub(crate) fn poke(&self) {
         let waker = {
             let mut lanes = self.lanes.lock();
-            let waits_inside = matches!(lanes.interest, Interest::Kill | Interest::Signals);
+            let waits_inside = matches!(lanes.interest, Interest::Kill | Interest::Exits | Interest::Signals);
             lanes.is_poked = !waits_inside && lanes.served_by().is_some();
             if waits_inside { lanes.waker.clone() } else { None }
         };

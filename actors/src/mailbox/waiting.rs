@@ -1,14 +1,20 @@
 //! Those who wait for room: senders, whose messages wait here and move into the lane as places become free, and those who
 //! only want a place. They wait in the order in which they came, so that nobody who comes later gets ahead.
+//!
+//! A hundred thousand senders may wait, and all of them are told of an end at once. So each step costs O(log n), amortised:
+//! tickets are given in order, and both maps are sorted by them.
 
-use std::collections::VecDeque;
 use std::task::Waker;
+
+use crate::seq_map::SeqMap;
 
 /// The senders that wait, first come first.
 pub(crate) struct Waiting<M> {
     next_ticket: u64,
-    line: VecDeque<Entry<M>>,
-    settled: Vec<(u64, Outcome<M>)>,
+    line: SeqMap<Entry<M>>,
+    /// How many in line want a place and nothing else.
+    places_wanted: usize,
+    settled: SeqMap<Outcome<M>>,
 }
 
 struct Entry<M> {
@@ -30,7 +36,7 @@ pub(crate) enum Outcome<M> {
 
 impl<M> Waiting<M> {
     pub(crate) const fn new() -> Self {
-        Self { next_ticket: 0, line: VecDeque::new(), settled: Vec::new() }
+        Self { next_ticket: 0, line: SeqMap::new(), places_wanted: 0, settled: SeqMap::new() }
     }
 
     /// Nobody stands in line (outcomes may still wait to be collected).
@@ -41,33 +47,36 @@ impl<M> Waiting<M> {
     pub(crate) fn join(&mut self, message: Option<M>, waker: Waker) -> u64 {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
-        self.line.push_back(Entry { ticket, message, waker });
+        self.places_wanted += usize::from(message.is_none());
+        self.line.insert(ticket, Entry { ticket, message, waker });
         ticket
     }
 
     /// The first in line; its message goes where `accept` puts it, or its place is kept.
     pub(crate) fn advance(&mut self, accept: impl FnOnce(M) -> u64) -> Option<Waker> {
-        let entry = self.line.pop_front()?;
+        let first = self.line.first()?.ticket;
+        let entry = self.take(first)?;
         let outcome = entry.message.map_or(Outcome::Reserved, |message| Outcome::Accepted(accept(message)));
-        self.settled.push((entry.ticket, outcome));
+        self.settled.insert(entry.ticket, outcome);
         Some(entry.waker)
     }
 
     /// Whether the first in line wants a place and nothing else.
     pub(crate) fn wants_place(&self) -> bool {
-        self.line.front().is_some_and(|entry| entry.message.is_none())
+        self.line.first().is_some_and(|entry| entry.message.is_none())
     }
 
     /// How many in line want a place and nothing else.
-    pub(crate) fn places_wanted(&self) -> usize {
-        self.line.iter().filter(|entry| entry.message.is_none()).count()
+    pub(crate) const fn places_wanted(&self) -> usize {
+        self.places_wanted
     }
 
     /// Sends everybody in line away, each with its message.
     pub(crate) fn refuse_all(&mut self) -> Vec<Waker> {
+        self.places_wanted = 0;
         let mut wakers = Vec::with_capacity(self.line.len());
-        for entry in self.line.drain(..) {
-            self.settled.push((entry.ticket, Outcome::Refused(entry.message)));
+        for (ticket, entry) in std::mem::take(&mut self.line).into_values() {
+            self.settled.insert(ticket, Outcome::Refused(entry.message));
             wakers.push(entry.waker);
         }
         wakers
@@ -75,26 +84,25 @@ impl<M> Waiting<M> {
 
     /// The outcome of a ticket, or none while it stands in line, to be told through `waker`.
     pub(crate) fn collect(&mut self, ticket: u64, waker: &Waker) -> Option<Outcome<M>> {
-        if let Some(at) = self.settled.iter().position(|(settled, _)| *settled == ticket) {
-            return Some(self.settled.swap_remove(at).1);
+        let outcome = self.settled.remove(ticket);
+        if outcome.is_none() {
+            if let Some(entry) = self.line.get_mut(ticket) {
+                entry.waker.clone_from(waker);
+            }
         }
-        if let Some(at) = self.place(ticket) {
-            self.line[at].waker.clone_from(waker);
-        }
-        None
+        outcome
     }
 
     /// Leaves the line: what it leaves with. None if there is no such ticket any more.
     pub(crate) fn leave(&mut self, ticket: u64) -> Option<Outcome<M>> {
-        if let Some(at) = self.settled.iter().position(|(settled, _)| *settled == ticket) {
-            return Some(self.settled.swap_remove(at).1);
-        }
-        let at = self.place(ticket)?;
-        self.line.remove(at).map(|entry| Outcome::Refused(entry.message))
+        let outcome = self.settled.remove(ticket);
+        outcome.or_else(|| self.take(ticket).map(|entry| Outcome::Refused(entry.message)))
     }
 
-    /// Where a ticket stands; the line is sorted, because tickets are given in order.
-    fn place(&self, ticket: u64) -> Option<usize> {
-        self.line.binary_search_by_key(&ticket, |entry| entry.ticket).ok()
+    /// Takes an entry out of the line.
+    fn take(&mut self, ticket: u64) -> Option<Entry<M>> {
+        let entry = self.line.remove(ticket)?;
+        self.places_wanted -= usize::from(entry.message.is_none());
+        Some(entry)
     }
 }

@@ -175,8 +175,8 @@ impl<M: Send + 'static> Attachment<M> {
                 self.begin_stop();
                 return Some(reason);
             }
-            Order::Suspend if !self.stopping => self.process.condition.suspend(true),
-            Order::Resume => self.process.condition.suspend(false),
+            Order::Suspend if !self.stopping => self.process.condition.suspend(),
+            Order::Resume => self.process.resume(),
             Order::Look(look) => offer_nothing(look),
             Order::Suspend | Order::Exit(_) | Order::Down { .. } => {}
         }
@@ -193,7 +193,7 @@ impl<M: Send + 'static> Attachment<M> {
     /// it may need messages.
     pub fn begin_stop(&mut self) {
         self.stopping = true;
-        self.process.condition.suspend(false);
+        self.process.resume();
     }
 
     /// What is next of the mailbox, whatever it is.
@@ -226,6 +226,16 @@ impl<M: Send + 'static> Attachment<M> {
         self.handled();
         let next = self.process.queue.poll_signal(self.incarnation, cx.waker());
         self.spend(next)
+    }
+
+    /// Returns how many things it may still do before its neighbours have their turn.
+    pub(crate) const fn budget(&self) -> u32 {
+        self.budget
+    }
+
+    /// Sets the budget back to what it was before a look at the mailbox.
+    pub(crate) const fn set_budget(&mut self, budget: u32) {
+        self.budget = budget;
     }
 
     /// Begins to act on something that did not come through the mailbox; not if the mailbox was taken away.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::untyped::Suspensions;
 
 /// The bit of the steps that says that it is at nothing.
 const RESTING: u32 = 1;
@@ -14,6 +15,10 @@ const BEING_SEEN: u64 = u32::MAX as u64;
 pub(crate) struct Condition {
     trapping: AtomicBool,
     suspended: AtomicBool,
+    /// How often it was resumed.
+    resumptions: AtomicU32,
+    /// When it was resumed last, in nanoseconds of the system's life.
+    resumed_at: AtomicU64,
     /// Grows by two with everything that it begins to act on; odd while it is at nothing. One number, so that nobody takes the
     /// sleep before a step for the step.
     steps: AtomicU32,
@@ -28,6 +33,8 @@ impl Condition {
         Self {
             trapping: AtomicBool::new(false),
             suspended: AtomicBool::new(false),
+            resumptions: AtomicU32::new(0),
+            resumed_at: AtomicU64::new(0),
             steps: AtomicU32::new(0),
             seen: AtomicU64::new(0),
             seen_at: AtomicU64::new(0),
@@ -37,7 +44,8 @@ impl Condition {
     /// Begins anew, for the next incarnation.
     pub(crate) fn reset(&self) {
         self.trap(false);
-        self.suspend(false);
+        self.resumptions.store(0, Ordering::Relaxed);
+        self.suspended.store(false, Ordering::Release);
         self.step();
     }
 
@@ -55,8 +63,27 @@ impl Condition {
         self.suspended.load(Ordering::Acquire)
     }
 
-    pub(crate) fn suspend(&self, suspended: bool) {
-        self.suspended.store(suspended, Ordering::Release);
+    pub(crate) fn suspend(&self) {
+        self.suspended.store(true, Ordering::Release);
+    }
+
+    /// Ends a suspension, if there is one.
+    pub(crate) fn resume(&self, clock: impl Fn() -> Duration) {
+        if !self.is_suspended() {
+            return;
+        }
+        // One writer. A reader that finds it resumed finds the time and the number too.
+        self.resumed_at.store(nanos(clock()), Ordering::Relaxed);
+        self.resumptions.store(self.resumptions.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
+        self.suspended.store(false, Ordering::Release);
+    }
+
+    /// Returns what there is to know of its suspensions.
+    pub(crate) fn suspensions(&self, clock: impl Fn() -> Duration) -> Suspensions {
+        let is_suspended = self.is_suspended();
+        let resumptions = self.resumptions.load(Ordering::Acquire);
+        let at = Duration::from_nanos(self.resumed_at.load(Ordering::Relaxed));
+        Suspensions { is_suspended, resumptions, resumed_for: clock().saturating_sub(at) }
     }
 
     /// The incarnation begins to act on something.

@@ -16,7 +16,7 @@ use crate::order::Order;
 use crate::pid::Pid;
 use crate::sync::{AtomicBool, Mutex, Ordering};
 use crate::system::{DeadLetter, DeadReason, Event, Place, System};
-use crate::untyped::{AnyProcess, Conduct, Held, ProcessState, StartOrderSlot};
+use crate::untyped::{AnyProcess, Conduct, Held, ProcessState, StartOrderSlot, Suspensions};
 
 /// One actor, whichever incarnation of it lives: its mailbox, and where it belongs.
 pub(crate) struct Process<M: Send + 'static> {
@@ -61,6 +61,11 @@ impl<M: Send + 'static> Process<M> {
     /// Begins to count for how long this incarnation is at what it does now.
     pub(crate) fn see(&self, incarnation: u32) {
         self.condition.see(incarnation, || self.age());
+    }
+
+    /// Ends a suspension of the incarnation that lives.
+    pub(crate) fn resume(&self) {
+        self.condition.resume(|| self.age());
     }
 
     /// For how long its system has been there.
@@ -151,6 +156,10 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
             suspended: self.condition.is_suspended(),
             handling_for: self.busy_for().map(|(_, time)| time),
         }
+    }
+
+    fn suspensions(&self) -> Suspensions {
+        self.condition.suspensions(|| self.age())
     }
 
     fn busy_for(&self) -> Option<(Pid, Duration)> {

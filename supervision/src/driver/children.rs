@@ -118,16 +118,19 @@ impl Children {
         }
     }
 
-    /// For how long the child has been in a handler.
+    /// Returns for how long the child has been in a handler, and whether it is suspended.
     pub(super) fn look(&self, key: Key, run: Run) -> Option<Event> {
         let (child, pid) = (self.get(key)?, self.node.book().pid_of(key)?);
-        let busy = child.handle().busy_for().filter(|(of, _)| *of == pid).map(|(_, busy)| busy);
-        Some(Event::Looked { key, run, busy })
+        let handle = child.handle();
+        let busy = handle.busy_for().filter(|(of, _)| *of == pid).map(|(_, busy)| busy);
+        Some(Event::Looked { key, run, busy, suspensions: handle.suspensions() })
     }
 
-    /// Asks a child, in a task of its own. The answer, or that there was none, comes through the inbox.
+    /// Asks a child, in a task of its own. The answer, or that there was none, comes through the inbox. A child that is
+    /// suspended is not asked: questions would pile up in its mailbox.
     pub(super) fn probe(&self, key: Key, run: Run, question: u32) {
-        let Some(answer) = self.get(key).and_then(|child| child.probe()) else { return };
+        let awake = self.get(key).filter(|child| !child.handle().suspensions().is_suspended);
+        let Some(answer) = awake.and_then(|child| child.probe()) else { return };
         let inbox = self.inbox.clone();
         tokio::spawn(async move { inbox.put(News::Probed(key, run, question, answer.await)) });
     }

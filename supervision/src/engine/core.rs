@@ -83,7 +83,7 @@ impl Engine {
             Event::GoOn if self.is_dynamic() => self.go_on(),
             Event::GoOn => {}
             Event::Tick => self.on_tick(),
-            Event::Looked { key, run, busy } => self.on_looked(key, run, busy),
+            Event::Looked { key, run, busy, suspensions } => self.on_looked(key, run, busy, suspensions),
             Event::Probed { key, run, question, answered } => self.on_probed(key, run, question, answered),
             Event::Asked { ticket, request } => self.on_asked(ticket, request),
             Event::Shutdown { reason } => self.on_shutdown(reason),
@@ -110,7 +110,7 @@ impl Engine {
         let Some(entry) = self.children.get(key).filter(|entry| entry.runs(run)) else { return };
         // A child that is being stopped, or killed because it is late, is not up, whatever it says.
         let State::Starting { cause, late: false, .. } = entry.state else { return };
-        let watch = entry.policy.liveness.as_deref().map(|liveness| Watch::begin(liveness, self.now));
+        let watch = entry.policy.liveness.as_deref().map(|liveness| Watch::begin(liveness, self.now, 0));
         let due = watch.as_ref().and_then(Watch::next);
         let state = State::Running { run, since: self.now, watch: watch.map(Box::new) };
         self.children.set(key, state, due);

@@ -9,10 +9,13 @@ use crate::policy::Intensity;
 ///
 /// OTP's rule, with one difference: OTP cuts the clock to whole seconds, so that its window is up to a second longer than
 /// said; here it is as long as said. It is inclusive: two restarts exactly one period apart both count.
+///
+/// It keeps one time for each restart that still counts, and so no more than are tolerated and one. A limit that tolerates
+/// any number keeps none.
 #[derive(Debug)]
 pub(super) struct Window {
     limit: Intensity,
-    stamps: VecDeque<Time>,
+    pub(super) stamps: VecDeque<Time>,
 }
 
 impl Window {
@@ -22,6 +25,9 @@ impl Window {
 
     /// Counts a restart that is needed now: how many more are tolerated, or none if this one is not.
     pub(super) fn record(&mut self, now: Time) -> Option<u32> {
+        if self.limit.is_unlimited() {
+            return Some(u32::MAX);
+        }
         while self.stamps.front().is_some_and(|stamp| now.saturating_sub(*stamp) > self.limit.period) {
             self.stamps.pop_front();
         }
@@ -30,9 +36,12 @@ impl Window {
         self.limit.restarts.checked_sub(count)
     }
 
-    /// What has been counted counts by another limit from now on.
+    /// What has been counted counts by another limit from now on. A limit that tolerates any number forgets it.
     pub(super) fn change(&mut self, limit: Intensity) {
         self.limit = limit;
+        if limit.is_unlimited() {
+            self.stamps = VecDeque::new();
+        }
     }
 }
 

@@ -176,7 +176,12 @@ impl Engine {
         entry.policy = ChildPolicy { kind: entry.policy.kind, ..policy };
         entry.brought = false;
         if let State::Running { watch, .. } = &mut entry.state {
-            *watch = entry.policy.liveness.as_deref().map(|liveness| Box::new(Watch::begin(liveness, now)));
+            let resumptions = watch.as_deref().map_or(0, |watch| watch.resumptions);
+            *watch = entry
+                .policy
+                .liveness
+                .as_deref()
+                .map(|liveness| Box::new(Watch::begin(liveness, now, resumptions)));
             let due = watch.as_deref().and_then(Watch::next);
             self.children.set_deadline(key, due);
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::ExitReason;
+use perennial_actors::host::Suspensions;
 
 use super::watch::Watch;
 use crate::policy::{ChildPolicy, Intensity, Kind};
@@ -51,8 +52,8 @@ pub(crate) enum Event {
     GoOn,
     /// A deadline may have passed.
     Tick,
-    /// A child was looked at: for how long it has been in a handler.
-    Looked { key: Key, run: Run, busy: Option<Duration> },
+    /// A child was looked at: for how long it has been in a handler, and whether it is or was suspended.
+    Looked { key: Key, run: Run, busy: Option<Duration>, suspensions: Suspensions },
     /// A child answered this question, or never will.
     Probed { key: Key, run: Run, question: u32, answered: bool },
     /// Somebody wants something.
@@ -96,7 +97,7 @@ pub(crate) enum Action {
     Kill { key: Key },
     /// Take the mailbox away from a child that does not die.
     Abandon { key: Key },
-    /// See for how long the child has been in a handler. Answered by `Looked`.
+    /// See for how long the child has been in a handler, and whether it is suspended. Answered by `Looked`.
     Look { key: Key, run: Run },
     /// Ask the child. Answered by `Probed`; if it is not, in time, that is an answer too.
     Probe { key: Key, run: Run, question: u32 },

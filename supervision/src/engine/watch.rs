@@ -13,17 +13,23 @@ pub(crate) struct Watch {
     pub(super) probe: Option<Duration>,
     /// What it was asked and has not answered yet.
     pub(super) question: Option<u32>,
+    /// An answer was not given in time. Counts as missed if the child is not suspended, which a look tells.
+    pub(super) is_overdue: bool,
     /// How many answers in a row it has missed.
     pub(super) misses: u32,
+    /// How often the child had been resumed when this began.
+    pub(super) resumptions: u32,
 }
 
 impl Watch {
-    pub(super) fn begin(liveness: &Liveness, now: Duration) -> Self {
+    pub(super) fn begin(liveness: &Liveness, now: Duration, resumptions: u32) -> Self {
         Self {
             look: liveness.handler_deadline.map(|deadline| now.saturating_add(deadline / 2)),
             probe: liveness.probe.map(|probe| now.saturating_add(probe.every)),
             question: None,
+            is_overdue: false,
             misses: 0,
+            resumptions,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use perennial_actors::ExitReason;
+use perennial_actors::host::Suspensions;
 
 use super::core::{Engine, Mode};
 use super::types::{Action, Key, Report, Run, Sign, State, Stopping};
@@ -17,15 +18,13 @@ impl Engine {
     pub(super) fn watch(&mut self, key: Key, run: Run) {
         let now = self.now;
         let Some(watch) = self.watch_of(key, run) else { return };
-        let ((look, probe), question) = (watch.due(now), watch.question);
-        if look {
+        let (look, probe) = watch.due(now);
+        let is_overdue = probe && watch.question.take().is_some();
+        watch.is_overdue |= is_overdue;
+        if look || is_overdue {
             self.actions.push(Action::Look { key, run });
         }
-        match question {
-            _ if !probe => self.rearm(key),
-            Some(question) => self.on_probed(key, run, question, false),
-            None => self.ask(key, run),
-        }
+        if probe && !is_overdue { self.ask(key, run) } else { self.rearm(key) }
     }
 
     /// The time for an answer runs here, and not only where the answer is waited for: that is a task which the child wakes, and
@@ -41,12 +40,46 @@ impl Engine {
         self.rearm(key);
     }
 
-    /// A handler is seen from its first await on, or else from the first look; so half a deadline is often enough to look.
-    pub(super) fn on_looked(&mut self, key: Key, run: Run, busy: Option<Duration>) {
+    /// What is due of a child that is suspended, or was when it was asked, begins anew: with the look, or when it was resumed.
+    pub(super) fn on_looked(&mut self, key: Key, run: Run, busy: Option<Duration>, suspensions: Suspensions) {
         let now = self.now;
-        let Some(deadline) = self.liveness_of(key).and_then(|liveness| liveness.handler_deadline) else {
+        let Some(liveness) = self.liveness_of(key).cloned() else { return };
+        let Some(watch) = self.watch_of(key, run) else { return };
+        if suspensions.is_suspended {
+            *watch = Watch::begin(&liveness, now, watch.resumptions);
+            return self.rearm(key);
+        }
+        if suspensions.resumptions != watch.resumptions {
+            let resumed_at = now.saturating_sub(suspensions.resumed_for);
+            *watch = Watch::begin(&liveness, resumed_at, suspensions.resumptions);
+            return self.rearm(key);
+        }
+        if std::mem::take(&mut watch.is_overdue) && self.missed(key, run, &liveness) {
             return;
-        };
+        }
+        if let Some(deadline) = liveness.handler_deadline {
+            self.judge_handler(key, run, busy, deadline);
+        }
+    }
+
+    /// Counts a missed answer. Returns `true` if it was the last that the child may miss.
+    fn missed(&mut self, key: Key, run: Run, liveness: &Liveness) -> bool {
+        let now = self.now;
+        let (Some(policy), Some(watch)) = (liveness.probe, self.watch_of(key, run)) else { return false };
+        watch.misses += 1;
+        let misses = watch.misses;
+        if misses >= policy.misses {
+            self.condemn(key, run, Sign::Probe(misses));
+            return true;
+        }
+        watch.probe = Some(now.saturating_add(policy.every));
+        self.rearm(key);
+        false
+    }
+
+    /// A handler is seen from its first await on, or else from the first look; so half a deadline is often enough to look.
+    fn judge_handler(&mut self, key: Key, run: Run, busy: Option<Duration>, deadline: Duration) {
+        let now = self.now;
         let Some(watch) = self.watch_of(key, run) else { return };
         match busy {
             Some(busy) if busy >= deadline => self.condemn(key, run, Sign::Handler(busy)),
@@ -58,7 +91,7 @@ impl Engine {
         }
     }
 
-    /// What comes after the time was up changes nothing.
+    /// What comes after the time was up changes nothing. Whether an answer that never comes was missed, a look tells.
     pub(super) fn on_probed(&mut self, key: Key, run: Run, question: u32, answered: bool) {
         let now = self.now;
         let Some(policy) = self.liveness_of(key).and_then(|liveness| liveness.probe) else { return };
@@ -66,12 +99,13 @@ impl Engine {
             return;
         };
         watch.question = None;
-        watch.misses = if answered { 0 } else { watch.misses + 1 };
-        if watch.misses >= policy.misses {
-            let misses = watch.misses;
-            return self.condemn(key, run, Sign::Probe(misses));
+        if answered {
+            watch.misses = 0;
+            watch.probe = Some(now.saturating_add(policy.every));
+        } else {
+            (watch.is_overdue, watch.probe) = (true, None);
+            self.actions.push(Action::Look { key, run });
         }
-        watch.probe = Some(now.saturating_add(policy.every));
         self.rearm(key);
     }
 
@@ -150,10 +184,21 @@ mod tests {
     /// What it is asked when this deadline has passed, which is the next one.
     fn asked(engine: &mut Engine, millis: u64) -> Option<u32> {
         assert_eq!(engine.next_deadline(), Some(at(millis)));
-        engine.step(Event::Tick, at(millis)).iter().find_map(|action| match action {
+        tick(engine, millis, Suspensions::default()).iter().find_map(|action| match action {
             Action::Probe { question, .. } => Some(*question),
             _ => None,
         })
+    }
+
+    /// What follows from a deadline, when the child is found like this if it is looked at.
+    fn tick(engine: &mut Engine, millis: u64, suspensions: Suspensions) -> Vec<Action> {
+        let actions = engine.step(Event::Tick, at(millis));
+        match actions[..] {
+            [Action::Look { key, run }] => {
+                engine.step(Event::Looked { key, run, busy: None, suspensions }, at(millis))
+            }
+            _ => actions,
+        }
     }
 
     fn answers(engine: &mut Engine, question: u32, millis: u64) -> Vec<Action> {
@@ -170,7 +215,7 @@ mod tests {
         assert!(asked(&mut engine, 1000).is_some());
         assert_eq!(asked(&mut engine, 1500), None);
         assert!(asked(&mut engine, 2500).is_some());
-        assert!(hangs(&engine.step(Event::Tick, at(3000))));
+        assert!(hangs(&tick(&mut engine, 3000, Suspensions::default())));
     }
 
     #[test]
@@ -180,7 +225,7 @@ mod tests {
         asked(&mut engine, 1500);
         let second = asked(&mut engine, 2500).expect("it is asked again");
         assert!(answers(&mut engine, first, 2600).is_empty());
-        assert!(hangs(&engine.step(Event::Tick, at(3000))));
+        assert!(hangs(&tick(&mut engine, 3000, Suspensions::default())));
         assert!(answers(&mut engine, second, 3001).is_empty(), "it is on its way out");
     }
 
@@ -196,5 +241,50 @@ mod tests {
             assert!(asked(&mut engine, begun + 1500).is_some());
             assert_eq!(asked(&mut engine, begun + 2000), None, "one is missed again");
         }
+    }
+
+    const SUSPENDED: Suspensions =
+        Suspensions { is_suspended: true, resumptions: 0, resumed_for: Duration::ZERO };
+
+    fn resumed(resumptions: u32, before: u64) -> Suspensions {
+        Suspensions { is_suspended: false, resumptions, resumed_for: at(before) }
+    }
+
+    #[test]
+    fn a_suspended_child_misses_no_answer_however_long_that_lasts() {
+        let mut engine = probed();
+        let mut now = 0;
+        for _ in 0..100 {
+            assert!(asked(&mut engine, now + 1000).is_some());
+            now += 1500;
+            assert_eq!(engine.next_deadline(), Some(at(now)));
+            assert!(tick(&mut engine, now, SUSPENDED).is_empty());
+        }
+    }
+
+    #[test]
+    fn what_is_due_of_a_child_begins_anew_when_it_is_resumed() {
+        let mut engine = probed();
+        asked(&mut engine, 1000);
+        assert_eq!(asked(&mut engine, 1500), None, "it misses an answer");
+        assert!(asked(&mut engine, 2500).is_some());
+        // It was suspended after that, and resumed at 2900.
+        assert!(tick(&mut engine, 3000, resumed(1, 100)).is_empty());
+        for (begun, misses) in [(3900, false), (5400, true)] {
+            assert_eq!(engine.next_deadline(), Some(at(begun)));
+            assert!(!tick(&mut engine, begun, resumed(1, begun - 2900)).is_empty());
+            let found = tick(&mut engine, begun + 500, resumed(1, begun - 2400));
+            assert_eq!(hangs(&found), misses, "the miss before does not count, those after it do");
+        }
+    }
+
+    #[test]
+    fn a_child_that_was_resumed_long_ago_is_asked_at_once() {
+        let mut engine = probed();
+        asked(&mut engine, 1000);
+        assert!(tick(&mut engine, 20_000, resumed(3, 10_000)).is_empty());
+        assert_eq!(engine.next_deadline(), Some(at(11_000)));
+        let actions = tick(&mut engine, 20_000, resumed(3, 10_000));
+        assert!(matches!(actions[..], [Action::Probe { .. }]), "{actions:?}");
     }
 }

@@ -21,10 +21,17 @@ pub enum Strategy {
 /// Restarts are counted for the supervisor as a whole, and a group that is restarted together counts once.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Intensity {
-    /// Restarts that are tolerated within the period.
+    /// Restarts that are tolerated within the period. `u32::MAX` tolerates any number, and none is counted.
     pub restarts: u32,
     /// How long a restart counts.
     pub period: Duration,
+}
+
+impl Intensity {
+    /// Returns `true` if any number of restarts is tolerated.
+    pub(crate) const fn is_unlimited(&self) -> bool {
+        self.restarts == u32::MAX
+    }
 }
 
 impl Default for Intensity {

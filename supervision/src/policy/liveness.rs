@@ -7,6 +7,8 @@ use std::time::Duration;
 /// The verdict on a child that does not get on is: it is told to stop, as its [`Shutdown`](crate::Shutdown) says; it is killed when
 /// it has not, after 5 seconds if it would be given for ever; its mailbox is taken away when it does not even die; and then it is
 /// restarted, for the reason [`Unresponsive`](perennial_actors::ExitReason::Unresponsive). Each of it is [reported](crate::Report).
+///
+/// A child that is [suspended](perennial_actors::Handle::suspend) is not watched. What is due begins anew when it is resumed.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Liveness {

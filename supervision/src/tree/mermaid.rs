@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::child::Restarts;
-use super::picture::Tree;
+use super::picture::{Tree, is_layout};
 
 impl Tree {
     /// The tree as a [Mermaid](https://mermaid.js.org) flowchart.
@@ -51,7 +51,7 @@ impl fmt::Display for Text<'_> {
             '#' => f.write_str("#35;"),
             '<' => f.write_str("#lt;"),
             '>' => f.write_str("#gt;"),
-            '\n' | '\r' => f.write_str(" "),
+            c if is_layout(c) => f.write_str(" "),
             c => write!(f, "{c}"),
         })
     }

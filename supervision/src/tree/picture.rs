@@ -14,7 +14,8 @@ const DEEPEST_INDENT: usize = 100;
 
 /// A supervisor or an actor and everything below it, as it was at one moment.
 ///
-/// Displayed, it is drawn:
+/// Displayed, it is drawn, each child in one line. Characters of an id that would end or reorder a line are escaped, and so
+/// are backslashes:
 ///
 /// ```text
 /// app  running <1.1>
@@ -190,7 +191,7 @@ impl fmt::Display for Tree {
             if level > DEEPEST_INDENT {
                 write!(f, "[{level}] ")?;
             }
-            write!(f, "{}  {}", node.id, node.state)?;
+            write!(f, "{}  {}", OneLine(&node.id), node.state)?;
             if let Some(pid) = node.pid {
                 write!(f, " {pid}")?;
             }
@@ -198,4 +199,22 @@ impl fmt::Display for Tree {
         }
         Ok(())
     }
+}
+
+/// A text that may hold anything, in one line.
+struct OneLine<'a>(&'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|c| match c {
+            '\\' => f.write_str("\\\\"),
+            c if is_layout(c) => write!(f, "{}", c.escape_default()),
+            c => write!(f, "{c}"),
+        })
+    }
+}
+
+/// Returns `true` if a character changes where others are drawn: a control character, a separator of lines, a direction.
+pub(super) fn is_layout(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

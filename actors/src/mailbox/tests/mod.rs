@@ -26,3 +26,5 @@ mod reference_room;
 mod room;
 #[cfg(not(model))]
 mod traces;
+#[cfg(not(model))]
+mod waiting;

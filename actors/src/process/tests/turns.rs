@@ -191,6 +191,10 @@ impl AnyProcess for Bell {
         self.process.conduct()
     }
 
+    fn suspensions(&self) -> crate::untyped::Suspensions {
+        self.process.suspensions()
+    }
+
     fn busy_for(&self) -> Option<(Pid, Duration)> {
         self.process.busy_for()
     }

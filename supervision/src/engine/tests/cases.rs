@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::ExitReason;
+use perennial_actors::host::Suspensions;
 
 use crate::engine::{
     Action, Engine, Event, Key, Policy, Refusal, Report, Request, Run, Sight, Sign, State, Target, Ticket,
@@ -93,7 +94,9 @@ impl World {
         let asked = self.happen(Event::Tick);
         assert!(asked.iter().any(|action| matches!(action, Action::Probe { .. })), "{asked:?}");
         self.now += SECOND;
-        self.happen(Event::Tick).to_vec()
+        let looks = self.happen(Event::Tick).to_vec();
+        let [Action::Look { key, run }] = looks[..] else { panic!("it is to be looked at: {looks:?}") };
+        self.happen(Event::Looked { key, run, busy: None, suspensions: Suspensions::default() }).to_vec()
     }
 }
 
@@ -249,7 +252,12 @@ fn who_has_been_healthy_begins_anew_at_the_first_delay_however_it_stopped() {
     assert_eq!(delays(10 * SECOND, by_hand), [SECOND, 2 * SECOND, SECOND]);
     let hanging = |world: &mut World| {
         let run = world.run(Key(0));
-        world.happen(Event::Looked { key: Key(0), run, busy: Some(60 * SECOND) });
+        world.happen(Event::Looked {
+            key: Key(0),
+            run,
+            busy: Some(60 * SECOND),
+            suspensions: Suspensions::default(),
+        });
     };
     assert_eq!(delays(9 * SECOND, hanging), [SECOND, 2 * SECOND, 4 * SECOND]);
     assert_eq!(delays(10 * SECOND, hanging), [SECOND, 2 * SECOND, SECOND]);
@@ -310,10 +318,15 @@ fn no_duration_is_too_long_to_be_said() {
     world.end(Key(0));
     let run = world.run(Key(0));
     world.start(Key(0));
-    world.happen(Event::Looked { key: Key(0), run, busy: Some(SECOND) });
+    world.happen(Event::Looked { key: Key(0), run, busy: Some(SECOND), suspensions: Suspensions::default() });
     world.happen(Event::Probed { key: Key(0), run, question: 0, answered: true });
     assert!(world.happen(Event::Tick).is_empty());
-    let verdict = world.happen(Event::Looked { key: Key(0), run, busy: Some(ever) });
+    let verdict = world.happen(Event::Looked {
+        key: Key(0),
+        run,
+        busy: Some(ever),
+        suspensions: Suspensions::default(),
+    });
     let hangs = |action: &Action| {
         matches!(action, Action::Report(Report::Unresponsive { sign: Sign::Handler(_), .. }))
     };

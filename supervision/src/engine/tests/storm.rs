@@ -236,8 +236,7 @@ impl Storm {
                 let reason = if well { ExitReason::shutdown() } else { ExitReason::Killed };
                 self.end(key, run, reason)
             }
-            (Task::Look(key, run), Outcome::Otherwise(time)) => Event::Looked { key, run, busy: Some(time) },
-            (Task::Look(key, run), _) => Event::Looked { key, run, busy: None },
+            (Task::Look(key, run), outcome) => outcome.of_look(key, run),
             (Task::Probe(key, run, question), outcome) => {
                 Event::Probed { key, run, question, answered: matches!(outcome, Outcome::Well) }
             }
@@ -288,7 +287,7 @@ impl Storm {
                 Event::Started { key, run },
                 Event::StartFailed { key, run, reason: reason.clone() },
                 Event::Ended { key, run, reason },
-                Event::Looked { key, run, busy: Some(Duration::MAX) },
+                Outcome::Otherwise(Duration::MAX).of_look(key, run),
                 Event::Probed { key, run, question: u32::MAX, answered: false },
             ];
             for event in news {

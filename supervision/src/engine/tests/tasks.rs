@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::engine::{Key, Run};
+use perennial_actors::host::Suspensions;
+
+use crate::engine::{Event, Key, Run};
 
 /// Something that a child was told or asked, and has not done yet.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,4 +23,13 @@ pub(super) enum Outcome {
     Badly,
     /// The start is declined, or the look finds this.
     Otherwise(Duration),
+}
+
+impl Outcome {
+    /// Returns what a look finds: a child that rests, is suspended, or has been in a handler for so long.
+    pub(super) fn of_look(self, key: Key, run: Run) -> Event {
+        let busy = if let Self::Otherwise(time) = self { Some(time) } else { None };
+        let suspensions = Suspensions { is_suspended: matches!(self, Self::Badly), ..Suspensions::default() };
+        Event::Looked { key, run, busy, suspensions }
+    }
 }
