@@ -58,7 +58,7 @@ pub(crate) async fn delayed_jobs_expired(pools: usize, jobs: usize) -> Duration 
         for job in 0..jobs {
             drop(handle.submit(job as u32).delay(LATER).expires_in(expires).now().expect("there is room"));
         }
-        std::thread::sleep(2 * expires);
+        tokio::time::sleep(2 * expires).await;
         let begun = ran();
         let app = pool.start(&System::new()).await.expect("it starts");
         handle.drain().await;

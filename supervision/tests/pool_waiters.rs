@@ -48,7 +48,7 @@ async fn room_made_by_jobs_that_never_await_is_given_to_each_that_waits_before_a
     for number in 0..CAPACITY {
         drop(handle.submit(number).now().expect("there is room"));
     }
-    let mut waiting: Vec<JoinHandle<Result<JobHandle<(), Infallible>, SubmitError<u64>>>> = Vec::new();
+    let mut waiting = Vec::new();
     for number in CAPACITY..CAPACITY + 5 {
         let submission = handle.submit(number);
         waiting.push(tokio::spawn(async move { submission.await }));
@@ -85,7 +85,7 @@ async fn five_that_wait_beside_a_newcomer_that_tries_all_the_time_are_let_in_in_
     let newcomer = tokio::spawn(async move {
         loop {
             if let Ok(handle) = pool.submit(quick(99)).now() {
-                return handle;
+                return soon(handle).await;
             }
             sleep(ms(1)).await;
         }
@@ -95,7 +95,8 @@ async fn five_that_wait_beside_a_newcomer_that_tries_all_the_time_are_let_in_in_
         let handle = soon(submitter).await.expect("it does not panic").expect("it is taken in");
         assert!(fate(handle).await.starts_with("done"));
     }
-    assert_eq!(fate(soon(newcomer).await.expect("it does not panic")).await, "done 99");
+    let outcome = soon(newcomer).await.expect("it does not panic");
+    assert_eq!(outcome.expect("it is done"), 99);
     assert_eq!(running.journal.jobs(), [0, 1, 2, 3, 4, 5, 6, 7, 8, 99]);
     running.close().await;
 }

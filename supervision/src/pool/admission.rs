@@ -2,25 +2,15 @@
 
 use std::sync::Arc;
 
+use super::draft::{Draft, TaskOf};
 use super::event::JobEvent;
 use super::job::JobId;
 use super::job_handle::Office;
 use super::lane::{Stand, Target, Waiting};
 use super::office::{Routing, Shared, State};
 use super::session::Session;
-use super::task::{Sink, Task, Terms};
+use super::task::{Task, Terms};
 use super::trash::Trash;
-
-/// A job that is to be taken in.
-pub(super) struct Draft<J, T, E> {
-    /// How it is to be treated, if not as every job of its pool.
-    pub(super) terms: Option<Box<Terms>>,
-    pub(super) job: J,
-    pub(super) sink: Sink<T, E>,
-}
-
-/// A job that was taken in.
-pub(super) type TaskOf<J, T, E> = Arc<Task<J, T, E>>;
 
 /// A job that was not taken in.
 pub(super) enum Refused<J, T, E> {
@@ -113,13 +103,9 @@ where
     pub(super) fn let_in(&mut self) {
         // While one waits, nothing is submitted past the board: the jobs in line are the latest.
         while !self.state.is_open() || self.state.board.room() > 0 {
-            let Some((draft, first)) = self.state.line.pop() else { return };
-            let waker = if self.state.is_open() {
-                let task = self.take_in(draft);
-                first.admitted(task)
-            } else {
-                first.refused(draft.job)
-            };
+            let Some(first) = self.state.line.pop() else { return };
+            let is_open = self.state.is_open();
+            let waker = if is_open { first.admit(|draft| self.take_in(draft)) } else { first.refuse() };
             self.wake(waker);
         }
     }

@@ -101,13 +101,13 @@ impl<I> Backlog<I> {
     /// The lane of this name; the shared one, if there is no such slot.
     fn lane(&mut self, lane: LaneId) -> &mut Lane<I> {
         let Self { shared, slots, .. } = self;
-        let (slot, of): (usize, fn(&mut SlotLanes<I>) -> &mut Lane<I>) = match lane {
-            LaneId::Shared => return shared,
-            LaneId::Keyed(slot) => (slot, |own| &mut own.keyed),
-            LaneId::Routed(slot) => (slot, |own| &mut own.routed),
-            LaneId::Except(slot) => (slot, |own| &mut own.except),
-        };
-        slots.get_mut(slot).map_or(shared, of)
+        match lane {
+            LaneId::Shared => None,
+            LaneId::Keyed(slot) => slots.get_mut(slot).map(|own| &mut own.keyed),
+            LaneId::Routed(slot) => slots.get_mut(slot).map(|own| &mut own.routed),
+            LaneId::Except(slot) => slots.get_mut(slot).map(|own| &mut own.except),
+        }
+        .unwrap_or(shared)
     }
 
     /// Puts jobs in that are for all, have no priority, do not expire, and are later than those that are here.

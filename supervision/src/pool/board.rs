@@ -20,21 +20,16 @@
 //! 8. A job that a worker failed is for the other workers, as long as one of them runs. A job with
 //!    a key stays with its worker.
 
-mod manage;
-
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::backlog::{Backlog, LaneId};
 use super::lane::{Target, Waiting};
 use super::rate::Rate;
-use super::slots::Slots;
+use super::slots::{Incarnation, Slots};
 
 /// Time since the pool was made.
 pub(super) type Time = Duration;
-
-/// Which incarnation of the worker in a slot.
-pub(super) type Incarnation = u32;
 
 /// Whether jobs are taken in and handed out. It only ever goes on to a later one.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -59,16 +54,16 @@ pub(super) enum Next<I> {
 /// The queue.
 #[derive(Debug)]
 pub(super) struct Board<I> {
-    backlog: Backlog<I>,
-    slots: Slots<I>,
+    pub(super) backlog: Backlog<I>,
+    pub(super) slots: Slots<I>,
     leased: usize,
-    idle: Vec<usize>,
-    capacity: usize,
-    paused: bool,
-    phase: Phase,
-    rate: Option<Rate>,
+    pub(super) idle: Vec<usize>,
+    pub(super) capacity: usize,
+    pub(super) paused: bool,
+    pub(super) phase: Phase,
+    pub(super) rate: Option<Rate>,
     /// A worker found a job that the rate did not allow it to begin.
-    held_up: bool,
+    pub(super) held_up: bool,
 }
 
 impl<I> Board<I> {
@@ -327,7 +322,7 @@ impl<I> Board<I> {
 
     /// Puts jobs in whose worker is not there for them any more. Returns the workers to wake, one
     /// more than for these.
-    fn put_again(&mut self, homeless: Vec<Waiting<I>>) -> Vec<usize> {
+    pub(super) fn put_again(&mut self, homeless: Vec<Waiting<I>>) -> Vec<usize> {
         let mut roused: Vec<usize> = homeless.into_iter().filter_map(|job| self.put(job)).collect();
         roused.extend(self.rouse_for_what_waits());
         roused
@@ -347,7 +342,7 @@ impl<I> Board<I> {
     }
 
     /// A worker is not idle any more, if it was.
-    fn stir(&mut self, slot: usize) -> Option<usize> {
+    pub(super) fn stir(&mut self, slot: usize) -> Option<usize> {
         let was_idle = self.slots.change(slot, |place| std::mem::take(&mut place.idle))?;
         if !was_idle {
             return None;

@@ -11,15 +11,10 @@ use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use perennial_actors::host::ignore_panic;
-
-use super::admission::{Draft, TaskOf};
-use super::job_handle::Office;
-use super::office::Shared;
-use super::task::Promise;
+use super::draft::{Draft, TaskOf};
 
 /// What became of a job in line.
-enum Admission<J, T, E> {
+pub(super) enum Admission<J, T, E> {
     /// Nothing yet.
     Waits(Option<Waker>),
     /// It was taken in.
@@ -31,7 +26,7 @@ enum Admission<J, T, E> {
 }
 
 /// A place in line, as the submitter and the line share it.
-struct Place<J, T, E>(Mutex<Admission<J, T, E>>);
+pub(super) struct Place<J, T, E>(Mutex<Admission<J, T, E>>);
 
 impl<J, T, E> Place<J, T, E> {
     fn lock(&self) -> MutexGuard<'_, Admission<J, T, E>> {
@@ -39,7 +34,7 @@ impl<J, T, E> Place<J, T, E> {
     }
 
     /// Says what became of the job. Returns the waker of the submitter, to be woken under no lock.
-    fn set(&self, admission: Admission<J, T, E>) -> Option<Waker> {
+    pub(super) fn set(&self, admission: Admission<J, T, E>) -> Option<Waker> {
         match mem::replace(&mut *self.lock(), admission) {
             Admission::Waits(waker) => waker,
             _ => None,
@@ -47,7 +42,7 @@ impl<J, T, E> Place<J, T, E> {
     }
 
     /// Takes what became of the job, unless nothing has yet.
-    fn take(&self) -> Option<Result<TaskOf<J, T, E>, J>> {
+    pub(super) fn take(&self) -> Option<Result<TaskOf<J, T, E>, J>> {
         let mut place = self.lock();
         match mem::replace(&mut *place, Admission::Told) {
             Admission::Admitted(task) => Some(Ok(task)),
@@ -60,7 +55,7 @@ impl<J, T, E> Place<J, T, E> {
         }
     }
 
-    fn poll(&self, cx: &Context<'_>) -> Poll<Result<TaskOf<J, T, E>, J>> {
+    pub(super) fn poll(&self, cx: &Context<'_>) -> Poll<Result<TaskOf<J, T, E>, J>> {
         if let Some(told) = self.take() {
             return Poll::Ready(told);
         }
@@ -76,7 +71,7 @@ impl<J, T, E> Place<J, T, E> {
 }
 
 /// A job in line, and the place of its submitter.
-struct Waiter<J, T, E> {
+pub(super) struct Waiter<J, T, E> {
     draft: Draft<J, T, E>,
     place: Arc<Place<J, T, E>>,
 }
@@ -87,18 +82,15 @@ pub(super) struct Line<J, T, E> {
     next_ticket: u64,
 }
 
-/// The first job of a line, and its submitter.
-pub(super) struct First<J, T, E>(Arc<Place<J, T, E>>);
-
-impl<J, T, E> First<J, T, E> {
-    /// Says that the job was taken in. Returns the waker to be woken.
-    pub(super) fn admitted(self, task: TaskOf<J, T, E>) -> Option<Waker> {
-        self.0.set(Admission::Admitted(task))
+impl<J, T, E> Waiter<J, T, E> {
+    /// Takes the job in. Returns the waker of the submitter, to be woken under no lock.
+    pub(super) fn admit(self, take_in: impl FnOnce(Draft<J, T, E>) -> TaskOf<J, T, E>) -> Option<Waker> {
+        self.place.set(Admission::Admitted(take_in(self.draft)))
     }
 
-    /// Gives the job back. Returns the waker to be woken.
-    pub(super) fn refused(self, job: J) -> Option<Waker> {
-        self.0.set(Admission::Refused(job))
+    /// Gives the job back. Returns the waker of the submitter, to be woken under no lock.
+    pub(super) fn refuse(self) -> Option<Waker> {
+        self.place.set(Admission::Refused(self.draft.job))
     }
 }
 
@@ -111,78 +103,21 @@ impl<J, T, E> Line<J, T, E> {
         self.waiters.is_empty()
     }
 
-    pub(super) fn pop(&mut self) -> Option<(Draft<J, T, E>, First<J, T, E>)> {
-        let (_, waiter) = self.waiters.pop_first()?;
-        Some((waiter.draft, First(waiter.place)))
+    pub(super) fn pop(&mut self) -> Option<Waiter<J, T, E>> {
+        self.waiters.pop_first().map(|(_, first)| first)
     }
 
-    /// Puts a job at the end of the line.
-    fn push(&mut self, draft: Draft<J, T, E>) -> (u64, Arc<Place<J, T, E>>) {
+    /// Takes the job of this ticket out, if it is in line still.
+    pub(super) fn remove(&mut self, ticket: u64) -> Option<Waiter<J, T, E>> {
+        self.waiters.remove(&ticket)
+    }
+
+    /// Puts a job at the end of the line. Returns its ticket, and the place of its submitter.
+    pub(super) fn push(&mut self, draft: Draft<J, T, E>) -> (u64, Arc<Place<J, T, E>>) {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         let place = Arc::new(Place(Mutex::new(Admission::Waits(None))));
         self.waiters.insert(ticket, Waiter { draft, place: place.clone() });
         (ticket, place)
-    }
-}
-
-/// A submitter in line, for as long as it waits.
-pub(super) struct InLine<'a, J, T, E>
-where
-    J: Send + Sync + 'static,
-    T: Send + 'static,
-    E: Send + Sync + 'static,
-{
-    pool: &'a Shared<J, T, E>,
-    ticket: u64,
-    place: Arc<Place<J, T, E>>,
-}
-
-impl<J, T, E> InLine<'_, J, T, E>
-where
-    J: Send + Sync + 'static,
-    T: Send + 'static,
-    E: Send + Sync + 'static,
-{
-    /// Returns the job once it was taken in, or given back because the pool takes none in any more.
-    pub(super) fn poll(&self, cx: &Context<'_>) -> Poll<Result<TaskOf<J, T, E>, J>> {
-        self.place.poll(cx)
-    }
-}
-
-impl<J, T, E> Drop for InLine<'_, J, T, E>
-where
-    J: Send + Sync + 'static,
-    T: Send + 'static,
-    E: Send + Sync + 'static,
-{
-    /// One that waits no more leaves the line. If its job was taken in and it has not heard of
-    /// that, the job is cancelled.
-    fn drop(&mut self) {
-        let left = self.pool.lock().line.waiters.remove(&self.ticket);
-        ignore_panic(|| drop(left));
-        match self.place.take() {
-            Some(Ok(task)) if task.cancel() => self.pool.cancelled(task.id),
-            Some(Err(job)) => ignore_panic(|| drop(job)),
-            Some(Ok(_)) | None => {}
-        }
-        let waker = self.place.set(Admission::Told);
-        ignore_panic(|| drop(waker));
-    }
-}
-
-impl<J, T, E> Shared<J, T, E>
-where
-    J: Send + Sync + 'static,
-    T: Send + 'static,
-    E: Send + Sync + 'static,
-{
-    /// Puts a job in line. If there is room, or the pool takes none in any more, what becomes of it
-    /// is known at once.
-    pub(super) fn join_line(&self, draft: Draft<J, T, E>) -> InLine<'_, J, T, E> {
-        let mut session = self.session();
-        let (ticket, place) = session.state.line.push(draft);
-        session.end();
-        InLine { pool: self, ticket, place }
     }
 }

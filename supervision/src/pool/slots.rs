@@ -1,7 +1,9 @@
 //! The slots of a pool: which workers run, which are due, and which of them a job is led to.
 
-use super::board::Incarnation;
 use super::lane::Waiting;
+
+/// Which incarnation of the worker in a slot.
+pub(super) type Incarnation = u32;
 
 /// Where a worker stands.
 #[derive(Debug)]
@@ -42,7 +44,7 @@ impl<I> Slots<I> {
         Self { all: std::iter::repeat_with(slot).take(slots).collect(), running: 0, turn: 0 }
     }
 
-    pub(super) const fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.all.len()
     }
 

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use perennial_actors::host::{Carried, CarriesValue};
 
-use super::admission::{Draft, Refused};
+use super::admission::Refused;
+use super::draft::Draft;
 use super::job_handle::{JobHandle, Office};
 use super::office::Shared;
 use super::task::{Sink, Task, Terms};

@@ -45,7 +45,8 @@ fn for_key(number: u64, key: u64) -> Waiting<u64> {
 }
 
 /// A job that comes back from the worker in this slot, which has failed it.
-fn failed_by(slot: usize, job: Waiting<u64>) -> Waiting<u64> {
+fn failed_by(slot: usize, number: u64) -> Waiting<u64> {
+    let job = job(number);
     Waiting { stand: Stand { target: Target::Except(slot), ..job.stand }, ..job }
 }
 
@@ -317,7 +318,7 @@ fn one_that_waits_can_be_taken_out_wherever_it_is() {
     board.put(urgent(3, 9));
     board.delay(expiring(4, 5), ms(10));
     board.put(for_key(5, 7));
-    board.put(failed_by(1, job(6)));
+    board.put(failed_by(1, 6));
     for number in 1..=6 {
         assert_eq!(board.withdraw(number), Some(number));
         assert_eq!(board.withdraw(number), None);
@@ -334,7 +335,7 @@ fn to_clear_takes_out_what_waits_and_leaves_what_is_leased() {
     board.put(for_slot(3, 0));
     board.delay(expiring(4, 99), ms(5));
     board.put(for_key(5, 7));
-    board.put(failed_by(0, job(6)));
+    board.put(failed_by(0, 6));
     let mut cleared = board.clear();
     cleared.sort_unstable();
     assert_eq!(cleared, [2, 3, 4, 5, 6]);

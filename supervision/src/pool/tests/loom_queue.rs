@@ -14,8 +14,9 @@ use loom::thread;
 use perennial_actors::host::{Attachment, End, Identity, Parent};
 use perennial_actors::{ExitReason, Mailbox, System};
 
-use crate::pool::admission::{Draft, Refused};
+use crate::pool::admission::Refused;
 use crate::pool::board::{Board, Phase};
+use crate::pool::draft::Draft;
 use crate::pool::office::Shared;
 use crate::pool::settling::{Attempt, Made, Seat};
 use crate::pool::task::Sink;

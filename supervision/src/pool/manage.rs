@@ -1,14 +1,14 @@
 //! How a board is run: which workers are due, whether it is paused, and which worker a job is led
 //! to.
 
-use super::{Board, Phase};
-use crate::pool::rate::Rate;
-use crate::pool::slots::Slot;
+use super::board::{Board, Phase};
+use super::rate::Rate;
+use super::slots::Slot;
 
 /// Where jobs are led.
 impl<I> Board<I> {
     /// Returns the slot of the running worker that has the least before it.
-    pub(in crate::pool) fn least_queued(&self) -> Option<usize> {
+    pub(super) fn least_queued(&self) -> Option<usize> {
         let before = |place: usize, slot: &Slot<I>| {
             self.backlog.reserved_for(place) + usize::from(slot.lease.is_some())
         };
@@ -18,18 +18,18 @@ impl<I> Board<I> {
 
     /// Returns the slot of the running worker whose turn it is: each has one in as many turns as
     /// there are slots.
-    pub(in crate::pool) fn next_in_turn(&mut self) -> Option<usize> {
+    pub(super) fn next_in_turn(&mut self) -> Option<usize> {
         self.slots.next_in_turn()
     }
 
     /// Returns the slot of the due worker that a key leads to.
-    pub(in crate::pool) fn slot_of_key(&self, key: u64) -> Option<usize> {
+    pub(super) fn slot_of_key(&self, key: u64) -> Option<usize> {
         self.slots.of_key(key)
     }
 
     /// Returns `true` if none of the workers in the first `wanted` slots runs or is due, because
     /// each declined to start.
-    pub(in crate::pool) fn has_no_worker(&self, wanted: usize) -> bool {
+    pub(super) fn has_no_worker(&self, wanted: usize) -> bool {
         self.slots.iter().take(wanted).all(|slot| slot.declined)
     }
 }
@@ -38,7 +38,7 @@ impl<I> Board<I> {
 impl<I> Board<I> {
     /// Sets whether a worker is due in a slot. When none is, what was routed to it goes to all, and
     /// its keys lead to others. Returns the workers to wake.
-    pub(in crate::pool) fn set_open(&mut self, slot: usize, open: bool) -> Vec<usize> {
+    pub(super) fn set_open(&mut self, slot: usize, open: bool) -> Vec<usize> {
         let changed = self.slots.change(slot, |place| {
             place.open = open;
             place.declined &= !open;
@@ -56,7 +56,7 @@ impl<I> Board<I> {
         self.put_again(homeless)
     }
 
-    pub(in crate::pool) fn pause(&mut self, paused: bool) -> Vec<usize> {
+    pub(super) fn pause(&mut self, paused: bool) -> Vec<usize> {
         self.paused = paused;
         self.held_up &= paused;
         let idle = if paused { Vec::new() } else { std::mem::take(&mut self.idle) };
@@ -66,15 +66,15 @@ impl<I> Board<I> {
         idle
     }
 
-    pub(in crate::pool) fn set_capacity(&mut self, capacity: usize) {
+    pub(super) fn set_capacity(&mut self, capacity: usize) {
         self.capacity = capacity;
     }
 
-    pub(in crate::pool) fn set_rate(&mut self, rate: Rate) {
+    pub(super) fn set_rate(&mut self, rate: Rate) {
         self.rate = Some(rate);
     }
 
-    pub(in crate::pool) fn enter(&mut self, phase: Phase) {
+    pub(super) fn enter(&mut self, phase: Phase) {
         self.phase = self.phase.max(phase);
     }
 }
