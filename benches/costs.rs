@@ -14,6 +14,8 @@
 
 #[path = "costs/actors.rs"]
 mod actors;
+#[path = "costs/pools.rs"]
+mod pools;
 #[path = "costs/registry.rs"]
 mod registry;
 
@@ -65,6 +67,10 @@ const ROWS: &[Row] = &rows![
     registry::subscriptions_made,
     registry::subscriptions_given_up,
     registry::subscriptions_at_an_end,
+    pools::delayed_jobs_cancelled,
+    pools::waiting_jobs_cancelled,
+    pools::delayed_jobs_expired,
+    pools::waits_for_room_given_up,
 ];
 
 /// For how long this thread has run.

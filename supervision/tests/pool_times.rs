@@ -81,7 +81,7 @@ async fn a_job_that_comes_back_after_a_failure_expires_at_its_time_too() {
         let urgent = now(running.pool.submit(long(2, secs(9))).priority(1));
         let other = now(running.pool.submit(quick(3)).expires_in(ms(20)));
         assert_eq!(fate(other).await, "expired");
-        assert_eq!(fate(ill).await, "expired");
+        assert_eq!(fate(ill).await, "expired after no luck");
         assert_eq!(before.elapsed(), ms(100));
         assert_eq!(fate(urgent).await, "done 2");
         assert_eq!(running.journal.jobs(), [1, 2]);
@@ -93,7 +93,7 @@ async fn a_job_that_comes_back_after_a_failure_expires_at_its_time_too() {
 async fn a_job_that_comes_back_when_it_has_expired_is_not_begun_again() {
     let running = started(1).await;
     let ill = now(running.pool.submit(job(1, [Deed::FailAfter(secs(2)), Deed::Do])).expires_in(secs(1)));
-    assert_eq!(fate(ill).await, "expired");
+    assert_eq!(fate(ill).await, "expired after no luck");
     assert_eq!(running.journal.jobs(), [1]);
     running.close().await;
 }

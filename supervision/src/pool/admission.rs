@@ -2,24 +2,15 @@
 
 use std::sync::Arc;
 
+use super::draft::{Draft, TaskOf};
 use super::event::JobEvent;
 use super::job::JobId;
 use super::job_handle::Office;
-use super::lane::{Stand, Waiting};
-use super::office::{Routing, Shared, State, Turn};
-use super::task::{Sink, Task, Terms};
+use super::lane::{Stand, Target, Waiting};
+use super::office::{Routing, Shared, State};
+use super::session::Session;
+use super::task::{Task, Terms};
 use super::trash::Trash;
-
-/// A job that is to be taken in.
-pub(super) struct Draft<J, T, E> {
-    /// How it is to be treated, if not as every job of its pool.
-    pub(super) terms: Option<Box<Terms>>,
-    pub(super) job: J,
-    pub(super) sink: Sink<T, E>,
-}
-
-/// A job that was taken in.
-type TaskOf<J, T, E> = Arc<Task<J, T, E>>;
 
 /// A job that was not taken in.
 pub(super) enum Refused<J, T, E> {
@@ -35,21 +26,21 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    /// Takes a job in, and keeps of it what the caller needs. If there is no room, and the caller waits for that, it is counted in line.
+    /// Takes a job in, and keeps of it what the caller needs. There is no room while others wait
+    /// for it.
     pub(super) fn admit<R>(
         &self,
         draft: Draft<J, T, E>,
-        turn: Turn,
         keep: impl FnOnce(&Arc<Task<J, T, E>>) -> R,
     ) -> Result<R, Refused<J, T, E>> {
         // What is said of it, and what others are to hear of it, is for the board.
         if draft.terms.is_some() || self.events.are_heard() {
-            return self.admit_to_board(draft, turn).map(|task| keep(&task));
+            return self.admit_to_board(draft).map(|task| keep(&task));
         }
         let mut intake = self.intake.lock();
         let Some(credit) = intake.credit.checked_sub(1) else {
             drop(intake);
-            return self.admit_to_board(draft, turn).map(|task| keep(&task));
+            return self.admit_to_board(draft).map(|task| keep(&task));
         };
         intake.credit = credit;
         let number = intake.next_number();
@@ -60,54 +51,75 @@ where
         Ok(kept)
     }
 
-    /// The same, by way of the board: who is idle is woken for it.
-    fn admit_to_board(&self, draft: Draft<J, T, E>, turn: Turn) -> Result<TaskOf<J, T, E>, Refused<J, T, E>> {
+    /// The same, by way of the board: a worker that is idle is woken for it.
+    fn admit_to_board(&self, draft: Draft<J, T, E>) -> Result<TaskOf<J, T, E>, Refused<J, T, E>> {
         let mut session = self.session();
-        session.may_hold_back = true;
-        if !session.state.is_open() {
-            session.end();
-            return Err(Refused::Closed(draft.job));
-        }
-        if session.state.room_for(turn) == 0 {
-            session.state.in_line += usize::from(turn != Turn::New);
-            session.end();
-            return Err(Refused::Full(draft));
-        }
-        let (Draft { terms, job, sink }, of_all) = (draft, session.state.terms);
-        let said = terms.as_deref().unwrap_or(&of_all);
-        let (slot, delay) = (choose(said, &mut session.state), said.delay);
-        let expires = said.expires_in.map(|time| session.now().saturating_add(time));
-        let stand = Stand { priority: said.priority, slot, expires };
-        let number = self.intake.lock().next_number();
-        let task = Arc::new(Task::new(JobId(number), job, terms, sink));
-        let since = self.stamps(number).then(|| session.now());
-        let waiting = Waiting { item: task.clone(), number, stand, since };
-        if let Some(delay) = delay {
-            let until = session.now().saturating_add(delay);
-            session.state.board.delay(waiting, until);
+        let admitted = if !session.state.is_open() {
+            Err(Refused::Closed(draft.job))
+        } else if session.state.has_room() {
+            Ok(session.take_in(draft))
         } else {
-            let roused = session.state.board.put(waiting);
-            session.rouse(roused);
-        }
-        if delay.is_some() || expires.is_some() {
-            session.set_alarm();
-        }
-        session.note(JobEvent::Submitted(task.id));
+            Err(Refused::Full(draft))
+        };
         session.end();
-        Ok(task)
+        admitted
     }
 }
 
-fn choose<J, T, E>(terms: &Terms, state: &mut State<J, T, E>) -> Option<usize> {
-    match (terms.key, state.routing) {
-        (Some(key), _) => state.board.slot_of(key),
-        (None, Routing::Shared) => None,
-        (None, Routing::LeastQueued) => state.board.least_queued(),
-        (None, Routing::RoundRobin) => {
-            state.next_turn += 1;
-            state.board.slot_of(state.next_turn - 1)
+impl<J, T, E> Session<'_, J, T, E>
+where
+    J: Send + Sync + 'static,
+    T: Send + 'static,
+    E: Send + Sync + 'static,
+{
+    /// Puts on the board a job for which there is room. Everything that was submitted before is
+    /// there already.
+    fn take_in(&mut self, draft: Draft<J, T, E>) -> TaskOf<J, T, E> {
+        let (Draft { terms, job, sink }, of_all) = (draft, self.state.terms);
+        let said = terms.as_deref().unwrap_or(&of_all);
+        let (target, delay) = (choose(said, &mut self.state), said.delay);
+        let expires = said.expires_in.map(|time| self.now().saturating_add(time));
+        let stand = Stand { priority: said.priority, target, expires };
+        let number = self.pool.intake.lock().next_number();
+        let task = Arc::new(Task::new(JobId(number), job, terms, sink));
+        let since = self.pool.stamps(number).then(|| self.now());
+        let waiting = Waiting { item: task.clone(), number, stand, since };
+        if let Some(delay) = delay {
+            let until = self.now().saturating_add(delay);
+            self.state.board.delay(waiting, until);
+        } else {
+            let roused = self.state.board.put(waiting);
+            self.rouse(roused);
+        }
+        if delay.is_some() || expires.is_some() {
+            self.set_alarm();
+        }
+        self.note(JobEvent::Submitted(task.id));
+        task
+    }
+
+    /// Takes in the first in line, as many as there is room for; or gives all of them their jobs
+    /// back, if none is taken in any more.
+    pub(super) fn let_in(&mut self) {
+        // While one waits, nothing is submitted past the board: the jobs in line are the latest.
+        while !self.state.is_open() || self.state.board.room() > 0 {
+            let Some(first) = self.state.line.pop() else { return };
+            let is_open = self.state.is_open();
+            let waker = if is_open { first.admit(|draft| self.take_in(draft)) } else { first.refuse() };
+            self.wake(waker);
         }
     }
+}
+
+/// Which workers may have a job that is taken in now.
+fn choose<J, T, E>(terms: &Terms, state: &mut State<J, T, E>) -> Target {
+    let routed = match (terms.key, state.routing) {
+        (Some(key), _) => return Target::Key(key),
+        (None, Routing::Shared) => None,
+        (None, Routing::LeastQueued) => state.board.least_queued(),
+        (None, Routing::RoundRobin) => state.board.next_in_turn(),
+    };
+    routed.map_or(Target::Any, Target::Slot)
 }
 
 impl<J, T, E> Office for Shared<J, T, E>

@@ -12,32 +12,24 @@
 //! 4. Jobs are leased by priority, and then by number. One that comes back has its number still, so it stands ahead of those that were
 //!    submitted after it.
 //! 5. What has expired is never leased, and comes out as soon as it has.
+//! 6. A worker *runs* from its arrival until it is gone, unless its slot is closed. Jobs are routed
+//!    to workers that run. If none does, or the chosen one does so no more, any worker may have the
+//!    job.
+//! 7. A worker is *due* while its slot is open. A job with a key waits for the worker that the key
+//!    leads to while that is due, and is led to another when it is not.
+//! 8. A job that a worker failed is for the other workers, as long as one of them runs. A job with
+//!    a key stays with its worker.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::backlog::Backlog;
-use super::lane::Waiting;
+use super::backlog::{Backlog, LaneId};
+use super::lane::{Target, Waiting};
 use super::rate::Rate;
+use super::slots::{Incarnation, Slots};
 
 /// Time since the pool was made.
 pub(super) type Time = Duration;
-
-/// Which incarnation of the worker in a slot.
-pub(super) type Incarnation = u32;
-
-/// Where a worker stands.
-#[derive(Debug)]
-struct Slot<I> {
-    /// The last incarnation that has come; 0 if none has.
-    last: Incarnation,
-    /// Whether it is there still.
-    is_taken: bool,
-    lease: Option<Waiting<I>>,
-    idle: bool,
-    /// Whether it is to have anything at all.
-    open: bool,
-}
 
 /// Whether jobs are taken in and handed out. It only ever goes on to a later one.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -62,24 +54,23 @@ pub(super) enum Next<I> {
 /// The queue.
 #[derive(Debug)]
 pub(super) struct Board<I> {
-    backlog: Backlog<I>,
-    slots: Vec<Slot<I>>,
+    pub(super) backlog: Backlog<I>,
+    pub(super) slots: Slots<I>,
     leased: usize,
-    idle: Vec<usize>,
-    capacity: usize,
-    paused: bool,
-    phase: Phase,
-    rate: Option<Rate>,
+    pub(super) idle: Vec<usize>,
+    pub(super) capacity: usize,
+    pub(super) paused: bool,
+    pub(super) phase: Phase,
+    pub(super) rate: Option<Rate>,
     /// A worker found a job that the rate did not allow it to begin.
-    held_up: bool,
+    pub(super) held_up: bool,
 }
 
 impl<I> Board<I> {
     pub(super) fn new(slots: usize, capacity: usize) -> Self {
-        let slot = || Slot { last: 0, is_taken: false, lease: None, idle: false, open: true };
         Self {
             backlog: Backlog::new(slots),
-            slots: std::iter::repeat_with(slot).take(slots).collect(),
+            slots: Slots::new(slots),
             leased: 0,
             idle: Vec::new(),
             capacity,
@@ -120,17 +111,12 @@ impl<I> Board<I> {
 
     /// How many workers have nothing to do.
     pub(super) fn idle(&self) -> usize {
-        self.idle.iter().filter(|slot| self.slots[**slot].open).count()
+        self.idle.iter().filter(|slot| self.slots.is_open(**slot)).count()
     }
 
     /// Whether nothing waits and nothing is worked at.
     pub(super) const fn is_done(&self) -> bool {
         self.waiting() == 0 && self.leased == 0
-    }
-
-    /// How many may wait.
-    pub(super) const fn capacity(&self) -> usize {
-        self.capacity
     }
 
     /// How many more may wait.
@@ -148,23 +134,9 @@ impl<I> Board<I> {
         self.rate.is_some() || self.backlog.is_timed()
     }
 
-    /// The open slot with the least before it, for those who choose one.
-    pub(super) fn least_queued(&self) -> Option<usize> {
-        let open = self.slots.iter().enumerate().filter(|(_, slot)| slot.open);
-        open.min_by_key(|(place, slot)| self.backlog.reserved_for(*place) + usize::from(slot.lease.is_some()))
-            .map(|(place, _)| place)
-    }
-
-    /// The open slot that a number leads to.
-    pub(super) fn slot_of(&self, number: u64) -> Option<usize> {
-        let open = self.slots.iter().filter(|slot| slot.open).count() as u64;
-        let nth = number.checked_rem(open)? as usize;
-        self.slots.iter().enumerate().filter(|(_, slot)| slot.open).nth(nth).map(|(place, _)| place)
-    }
-
     /// Whether there is a job that this worker may have.
     pub(super) fn has_for(&self, slot: usize) -> bool {
-        self.backlog.has_for(slot)
+        self.backlog.has_for(slot, self.slots.is_alone(slot))
     }
 
     /// Since when the first of all that wait for a worker has done so.
@@ -177,12 +149,22 @@ impl<I> Board<I> {
 impl<I> Board<I> {
     /// Puts a job in; whom to wake.
     pub(super) fn put(&mut self, job: Waiting<I>) -> Option<usize> {
-        let slot = job.stand.slot.filter(|slot| self.slots.get(*slot).is_some_and(|slot| slot.open));
-        self.backlog.push(job, slot);
-        match slot {
+        let lane = self.lane_of(job.stand.target);
+        self.backlog.push(job, lane);
+        match lane {
             _ if self.is_held_up() => None,
-            Some(slot) => self.stir(slot),
-            None => self.rouse_for_what_waits(),
+            LaneId::Keyed(slot) | LaneId::Routed(slot) => self.stir(slot),
+            LaneId::Shared | LaneId::Except(_) => self.rouse_for_what_waits(),
+        }
+    }
+
+    /// Where a job waits that is for these workers (rules 6 to 8).
+    fn lane_of(&self, target: Target) -> LaneId {
+        match target {
+            Target::Slot(slot) if self.slots.runs(slot) => LaneId::Routed(slot),
+            Target::Key(key) => self.slot_of_key(key).map_or(LaneId::Shared, LaneId::Keyed),
+            Target::Except(slot) if slot < self.slots.len() => LaneId::Except(slot),
+            Target::Any | Target::Slot(_) | Target::Except(_) => LaneId::Shared,
         }
     }
 
@@ -234,9 +216,24 @@ impl<I> Board<I> {
 impl<I> Board<I> {
     /// An incarnation has come, unless a later one has, be it gone or not.
     pub(super) fn arrive(&mut self, slot: usize, incarnation: Incarnation) {
-        if let Some(place) = self.slots.get_mut(slot).filter(|place| place.last < incarnation) {
-            (place.last, place.is_taken) = (incarnation, true);
-        }
+        self.slots.change(slot, |place| {
+            if place.last < incarnation {
+                (place.last, place.is_taken, place.declined) = (incarnation, true, false);
+            }
+        });
+    }
+
+    /// An incarnation has declined to start, so its worker is not due any more, unless a later one
+    /// has come. Returns the workers to wake.
+    pub(super) fn decline(&mut self, slot: usize, incarnation: Incarnation) -> Vec<usize> {
+        let mut is_news = false;
+        self.slots.change(slot, |place| {
+            is_news = place.last < incarnation;
+            if is_news {
+                (place.last, place.declined) = (incarnation, true);
+            }
+        });
+        if is_news { self.set_open(slot, false) } else { Vec::new() }
     }
 
     /// The next job for a worker, or it is idle; and whom to wake. What has expired is put into `expired` (rule 5). The time is of no
@@ -260,34 +257,35 @@ impl<I> Board<I> {
                 self.held_up = true;
                 break;
             }
-            let Some(job) = self.backlog.pop(slot) else { break };
+            let Some((job, lane)) = self.backlog.pop(slot, self.slots.is_alone(slot)) else { break };
             if job.stand.expires.is_some_and(|expires| expires <= now) {
                 expired.push(job.item);
                 continue;
             }
             let (item, since) = (job.item.clone(), job.since);
-            let is_own = job.stand.slot.is_some();
-            self.slots[slot].lease = Some(job);
+            self.slots.change(slot, |place| place.lease = Some(job));
             self.leased += 1;
             self.spend(now);
-            return (Next::Job(item, since), self.hand_on(is_own));
+            return (Next::Job(item, since), self.hand_on(lane != LaneId::Shared));
         }
         let roused = self.hand_on(false);
-        self.slots[slot].idle = true;
+        self.slots.change(slot, |place| place.idle = true);
         self.idle.push(slot);
         (Next::Nothing, roused)
     }
 
-    /// A worker has looked, and may have taken one of its own instead of the job for all that it was woken for; and those who wait for the
-    /// rate are woken one by the other, whatever each finds. Whom to wake in its place.
-    fn hand_on(&mut self, took_its_own: bool) -> Option<usize> {
-        if took_its_own || self.rate.is_some() { self.rouse_for_what_waits() } else { None }
+    /// A worker has looked, and may have taken another job than the one for all that it was woken
+    /// for; and those who wait for the rate are woken one by the other, whatever each finds. Where
+    /// some jobs are not for every worker, one that takes a job may leave another that only others
+    /// may have. Returns the worker to wake in its place.
+    fn hand_on(&mut self, took_another: bool) -> Option<usize> {
+        let may_be_left = took_another || self.rate.is_some() || self.backlog.has_excepted();
+        if may_be_left { self.rouse_for_what_waits() } else { None }
     }
 
     fn may_have_one(&self, slot: usize) -> bool {
-        let place = &self.slots[slot];
-        let is_free = place.open && place.lease.is_none();
-        is_free && !self.paused && self.phase != Phase::Closed && self.backlog.has_for(slot)
+        let is_free = self.slots.get(slot).is_some_and(|place| place.open && place.lease.is_none());
+        is_free && !self.paused && self.phase != Phase::Closed && self.has_for(slot)
     }
 
     /// A job has begun.
@@ -303,24 +301,31 @@ impl<I> Board<I> {
         if !self.is_served(slot, incarnation) {
             return None;
         }
-        let job = self.slots[slot].lease.take()?;
+        let job = self.slots.change(slot, |place| place.lease.take())??;
         self.leased -= 1;
         Some(job)
     }
 
-    /// An incarnation is gone: what it had comes out. It may have been woken and have gone before it looked, so another is.
-    pub(super) fn gone(
-        &mut self,
-        slot: usize,
-        incarnation: Incarnation,
-    ) -> (Option<Waiting<I>>, Option<usize>) {
+    /// An incarnation is gone: what it had comes out, and what was routed to it goes to all. It may
+    /// have been woken and have gone before it looked, so another is; and the last that runs may
+    /// have what it failed. Returns its job and the workers to wake.
+    pub(super) fn gone(&mut self, slot: usize, incarnation: Incarnation) -> (Option<Waiting<I>>, Vec<usize>) {
         let job = self.settle(slot, incarnation);
         if !self.is_served(slot, incarnation) {
-            return (None, None);
+            return (None, Vec::new());
         }
-        self.slots[slot].is_taken = false;
+        self.slots.change(slot, |place| place.is_taken = false);
         self.stir(slot);
-        (job, self.rouse_for_what_waits())
+        let homeless = self.backlog.take_routed(slot);
+        (job, self.put_again(homeless))
+    }
+
+    /// Puts jobs in whose worker is not there for them any more. Returns the workers to wake, one
+    /// more than for these.
+    pub(super) fn put_again(&mut self, homeless: Vec<Waiting<I>>) -> Vec<usize> {
+        let mut roused: Vec<usize> = homeless.into_iter().filter_map(|job| self.put(job)).collect();
+        roused.extend(self.rouse_for_what_waits());
+        roused
     }
 
     fn is_served(&self, slot: usize, incarnation: Incarnation) -> bool {
@@ -337,10 +342,15 @@ impl<I> Board<I> {
     }
 
     /// A worker is not idle any more, if it was.
-    fn stir(&mut self, slot: usize) -> Option<usize> {
-        let idle = self.slots.get_mut(slot).filter(|slot| slot.idle)?;
-        idle.idle = false;
-        self.idle.retain(|idle| *idle != slot);
+    pub(super) fn stir(&mut self, slot: usize) -> Option<usize> {
+        let was_idle = self.slots.change(slot, |place| std::mem::take(&mut place.idle))?;
+        if !was_idle {
+            return None;
+        }
+        // Nearly always the last that became idle.
+        if let Some(place) = self.idle.iter().rposition(|idle| *idle == slot) {
+            self.idle.remove(place);
+        }
         Some(slot)
     }
 
@@ -349,48 +359,8 @@ impl<I> Board<I> {
         if self.is_held_up() || self.phase == Phase::Closed {
             return None;
         }
-        let meant = |slot: &&usize| self.slots[**slot].open && self.backlog.has_for(**slot);
+        let meant = |slot: &&usize| self.slots.is_open(**slot) && self.has_for(**slot);
         let slot = *self.idle.iter().rev().find(meant)?;
         self.stir(slot)
-    }
-}
-
-/// How it is run.
-impl<I> Board<I> {
-    /// Whether a slot is to have jobs. What only it may have goes to all when it is not. Whom to wake.
-    pub(super) fn set_open(&mut self, slot: usize, open: bool) -> Vec<usize> {
-        let Some(place) = self.slots.get_mut(slot) else { return Vec::new() };
-        place.open = open;
-        if open {
-            // It may have looked before it was.
-            return self.stir(slot).into_iter().collect();
-        }
-        let homeless = self.backlog.take_reserved(slot);
-        let mut roused: Vec<usize> = homeless.into_iter().filter_map(|job| self.put(job)).collect();
-        // It may have been woken for a job that it is not to have any more.
-        roused.extend(self.rouse_for_what_waits());
-        roused
-    }
-
-    pub(super) fn pause(&mut self, paused: bool) -> Vec<usize> {
-        self.paused = paused;
-        self.held_up &= paused;
-        let idle = if paused { Vec::new() } else { std::mem::take(&mut self.idle) };
-        for slot in &idle {
-            self.slots[*slot].idle = false;
-        }
-        idle
-    }
-
-    pub(super) fn set_capacity(&mut self, capacity: usize) {
-        self.capacity = capacity;
-    }
-
-    pub(super) fn set_rate(&mut self, rate: Rate) {
-        self.rate = Some(rate);
-    }
-
-    pub(super) fn enter(&mut self, phase: Phase) {
-        self.phase = self.phase.max(phase);
     }
 }

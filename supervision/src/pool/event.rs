@@ -30,7 +30,7 @@ pub enum JobEvent {
     Done(JobId),
     /// An attempt at it has failed, and it is tried again.
     Retried(JobId),
-    /// It has had all its attempts.
+    /// It failed and is not tried again: it has had all its attempts, or expired before the next.
     Dead(JobId),
     /// It was not begun before it expired.
     Expired(JobId),

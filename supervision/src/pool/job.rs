@@ -57,6 +57,9 @@ pub enum JobError<E> {
     Failed(Failures<E>),
     /// It was not begun before it expired.
     Expired,
+    /// It failed, and expired before its next attempt was begun; the last failure is the last here.
+    /// It is among the [dead jobs](super::PoolHandle::take_dead).
+    ExpiredAfterFailures(Failures<E>),
     /// It was cancelled.
     Cancelled,
     /// The pool stopped, or was cleared, before it was done.
@@ -80,6 +83,12 @@ impl<E: fmt::Display> fmt::Display for JobError<E> {
                 Some(last) => write!(f, "the job failed {} times, at last: {last}", failures.len()),
                 None => f.write_str("the job failed"),
             },
+            Self::ExpiredAfterFailures(failures) => match failures.last() {
+                Some(last) => {
+                    write!(f, "the job expired after it failed {} times, at last: {last}", failures.len())
+                }
+                None => f.write_str("the job expired after it failed"),
+            },
             Self::Expired => f.write_str("the job expired before it was begun"),
             Self::Cancelled => f.write_str("the job was cancelled"),
             Self::Dropped => f.write_str("the pool dropped the job before it was done"),
@@ -99,7 +108,8 @@ impl fmt::Display for JobId {
     }
 }
 
-/// A job that has had all its attempts, with what came of each.
+/// A job that failed and is not tried again, with what came of each attempt: it has had all that it
+/// had, or expired before the next.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct DeadJob<J, E> {

@@ -5,6 +5,7 @@
 //! A [`Pool`] is a supervisor of equal workers. Jobs wait in one queue; a worker that is free *leases* the next. What it makes of that goes
 //! to whoever submitted the job. If it crashes, is killed, or hangs and is given up, its supervisor starts the next worker, and the job
 //! goes back to the front of the queue, up to its attempts; after that it is among the dead jobs, with all that went wrong.
+//! A job that a worker failed goes to another worker, as long as one runs.
 //!
 //! # Guarantees
 //!
@@ -13,6 +14,8 @@
 //!   [says so](Submission::at_most_once).
 //! - **No worker is idle while a job waits** that it may have, unless the pool is paused or keeps to a rate.
 //! - **In order**: of equal priority, the first that came is begun first. Jobs of one [key](Submission::key) are done by one worker, one after the other.
+//! - **First come, first in**: submitters that wait for room are let in in the order in which they came, before any newcomer.
+//! - **Jobs wait for no worker that does not run**, except those of a key whose worker is due.
 //! - **Idle workers cost nothing**: they wait in their mailboxes.
 //!
 //! # Example
@@ -56,18 +59,24 @@ mod batch;
 mod board;
 mod builder;
 mod closures;
+mod draft;
+mod drain;
 mod event;
 mod foreman;
 mod handle;
+mod in_line;
 mod intake;
 mod job;
 mod job_handle;
 mod lane;
+mod line;
+mod manage;
 mod office;
 mod rate;
 mod scale;
 mod session;
 mod settling;
+mod slots;
 mod stats;
 mod stop;
 mod submit;

@@ -1,11 +1,10 @@
 //! What the users, the workers and the foreman of a pool share.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError};
 
 use perennial_actors::Address;
-use perennial_actors::host::ignore_panic;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -13,6 +12,7 @@ use super::board::{Board, Phase, Time};
 use super::event::Events;
 use super::intake::Intake;
 use super::job::{DeadJob, JobError};
+use super::line::Line;
 use super::stats::{Books, is_sampled};
 use super::sync::{Mutex, MutexGuard};
 use super::task::{Task, Terms};
@@ -33,12 +33,13 @@ pub(super) struct Look;
 /// How jobs find their workers.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Routing {
-    /// Whoever is free takes the next one: no job waits for a busy worker while another is idle. The default.
+    /// Any free worker takes the next one: no job waits for a busy worker while another is idle.
+    /// The default.
     #[default]
     Shared,
-    /// One worker after the other.
+    /// One running worker after the other. The jobs of a worker that ends go to all.
     RoundRobin,
-    /// The worker with the fewest jobs before it.
+    /// The running worker with the fewest jobs before it. The jobs of a worker that ends go to all.
     LeastQueued,
 }
 
@@ -53,10 +54,6 @@ pub(super) struct Shared<J, T, E> {
     foreman: OnceLock<Address<Look>>,
     /// Weak, because it keeps its children, and they keep this.
     pub(super) supervisor: WeakSupervisorHandle,
-    /// There may be room.
-    pub(super) room: Notify,
-    /// Some wait for room, and were not told of what there may be.
-    pub(super) holds_back: AtomicBool,
     /// Nothing waits, and nothing is worked at.
     pub(super) emptied: Notify,
     pub(super) events: Events,
@@ -76,13 +73,10 @@ pub(super) struct State<J, T, E> {
     pub(super) routing: Routing,
     /// How a job is treated of which nothing else is said.
     pub(super) terms: Terms,
-    pub(super) next_turn: u64,
     /// When the foreman looks next.
     pub(super) alarm: Option<Time>,
-    /// How many submitters wait for room.
-    pub(super) in_line: usize,
-    /// How many of them were told that there is room, and have not come yet.
-    told: usize,
+    /// The submitters that wait for room. While there are any, there is none.
+    pub(super) line: Line<J, T, E>,
     /// Whether the foreman does not look at how much there is to do, until there is too much.
     pub(super) rests: bool,
     /// Whether nobody has a handle any more, in a pool that is to end with them, and it was not stopped yet.
@@ -111,10 +105,8 @@ impl<J, T, E> Shared<J, T, E> {
             max_dead,
             routing: Routing::default(),
             terms: Terms::default(),
-            next_turn: 0,
             alarm: None,
-            in_line: 0,
-            told: 0,
+            line: Line::new(),
             rests: false,
             is_forsaken: false,
             draining: 0,
@@ -129,8 +121,6 @@ impl<J, T, E> Shared<J, T, E> {
             workers: OnceLock::new(),
             foreman: OnceLock::new(),
             supervisor,
-            room: Notify::new(),
-            holds_back: AtomicBool::new(false),
             emptied: Notify::new(),
             events: Events::new(),
             wanted: wanted.into(),
@@ -192,17 +182,6 @@ impl<J, T, E> Shared<J, T, E> {
         }
     }
 
-    /// Tells those who wait for room of all that there is, because the job that has left its place takes its time.
-    pub(super) fn let_in(&self) {
-        if !self.holds_back.load(Ordering::Acquire) || !self.holds_back.swap(false, Ordering::AcqRel) {
-            return;
-        }
-        let room = self.lock().tell_all();
-        for _ in 0..room {
-            ignore_panic(|| self.room.notify_one());
-        }
-    }
-
     pub(super) fn call_foreman(&self) {
         if let Some(foreman) = self.foreman.get() {
             let _ = foreman.cast(Look);
@@ -216,37 +195,16 @@ impl<J, T, E> State<J, T, E> {
         self.board.phase() == Phase::Open && !self.is_down
     }
 
-    /// How many of those who wait for room are to be told that there is some. As long as jobs are begun one right after the other, they are told
-    /// together: otherwise each of them would be woken for one place. See [`let_in`](Shared::let_in).
-    pub(super) fn room_for_those_in_line(&mut self, may_hold_back: bool) -> usize {
-        if self.in_line == 0 {
-            return 0;
-        }
-        let room = self.board.room();
-        let enough = (self.board.capacity() / 4).max(1);
-        let holds_back = may_hold_back && room < enough && self.board.idle() == 0;
-        if holds_back { 0 } else { self.tell_all() }
-    }
-
-    /// How many of those who wait for room are to be told of all that there is.
-    fn tell_all(&mut self) -> usize {
-        let more = self.board.room().min(self.in_line).saturating_sub(self.told);
-        self.told += more;
-        more
-    }
-
-    /// How much room there is for who has this turn.
-    pub(super) fn room_for(&self, turn: Turn) -> usize {
-        match turn {
-            Turn::New | Turn::Waits => self.board.room().saturating_sub(self.in_line),
-            Turn::Told => self.board.room(),
-        }
+    /// Returns `true` if a job may be taken in now, before it is said which.
+    pub(super) fn has_room(&self) -> bool {
+        self.line.is_empty() && self.board.room() > 0
     }
 
     /// For how many more jobs nobody has to look at the board.
     pub(super) fn credit(&self) -> usize {
         // Room is for those who wait for it, before anybody else.
-        let is_plain = self.is_open() && self.routing == Routing::Shared && !self.rests && self.in_line == 0;
+        let is_plain =
+            self.is_open() && self.routing == Routing::Shared && !self.rests && self.line.is_empty();
         if is_plain { self.board.credit() } else { 0 }
     }
 
@@ -270,49 +228,5 @@ impl<J, T, E> Drop for Shared<J, T, E> {
         });
         // Elsewhere: the last to know it may be a supervisor.
         (self.discard)(tasks.chain(dead.into_iter().map(Trash::Dead)).collect());
-    }
-}
-
-/// How a submitter comes.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Turn {
-    /// For the first time: after those who wait.
-    New,
-    /// The same, and it waits if it has to.
-    Waits,
-    /// It has waited, and was told that there is room.
-    Told,
-}
-
-/// A submitter that waits for room, for as long as it does.
-pub(super) struct InLine<'a, J, T, E> {
-    pool: &'a Shared<J, T, E>,
-    /// It was told that there is room. If it is gone before it hears of that, the next one in line is told.
-    pub(super) is_told: bool,
-}
-
-impl<J, T, E> Shared<J, T, E> {
-    /// A submitter that was counted in line.
-    pub(super) const fn in_line(&self) -> InLine<'_, J, T, E> {
-        InLine { pool: self, is_told: false }
-    }
-}
-
-impl<J, T, E> Drop for InLine<'_, J, T, E> {
-    fn drop(&mut self) {
-        let mut state = self.pool.lock();
-        state.in_line -= 1;
-        let told = state.told.saturating_sub(usize::from(self.is_told));
-        // What was told to nobody is of no account when others come.
-        state.told = told.min(state.in_line);
-    }
-}
-
-/// One who waits until the pool is empty, for as long as it does.
-pub(super) struct Draining<'a, J, T, E>(pub(super) &'a Shared<J, T, E>);
-
-impl<J, T, E> Drop for Draining<'_, J, T, E> {
-    fn drop(&mut self) {
-        self.0.lock().draining -= 1;
     }
 }

@@ -1,15 +1,15 @@
 //! One look at the queue of a pool, or one change: what is done under its lock, and what is done after that.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::task::Waker;
 
-use perennial_actors::host::{dispose_each, ignore_panic, wake_safely};
+use perennial_actors::host::{dispose_each, ignore_panic, wake_each};
 
-use super::board::Time;
+use super::board::{Phase, Time};
 use super::event::JobEvent;
 use super::job::{DeadJob, Failure, Failures, JobError, JobRef};
-use super::lane::Waiting;
-use super::office::{Draining, Shared, State};
+use super::lane::{Stand, Target, Waiting};
+use super::office::{Shared, State};
 use super::stats::PoolStats;
 use super::sync::MutexGuard;
 use super::task::{Outcome, Task, Verdict};
@@ -19,14 +19,12 @@ use super::trash::Trash;
 /// anything as it is dropped.
 #[must_use = "what is to be done is done at its end"]
 pub(super) struct Session<'a, J, T, E> {
-    pool: &'a Shared<J, T, E>,
+    pub(super) pool: &'a Shared<J, T, E>,
     pub(super) state: MutexGuard<'a, State<J, T, E>>,
     /// The time, once it was asked for.
     now: Option<Time>,
     /// Nobody may submit a job now without a look at the board.
     is_exact: bool,
-    /// Whoever waits for room need not be told yet: a worker has just begun a job and will be back, or only a submitter was here.
-    pub(super) may_hold_back: bool,
     errands: Errands<J, T, E>,
 }
 
@@ -43,12 +41,14 @@ struct Rest<J, T, E> {
     roused: Vec<usize>,
     given: Vec<Given<J, T, E>>,
     trash: Vec<Trash<J, T, E>>,
+    /// Of submitters that have waited for room.
+    wakers: Vec<Waker>,
 }
 
 impl<J, T, E> Errands<J, T, E> {
     fn rest(&mut self) -> &mut Rest<J, T, E> {
         self.rest.get_or_insert_with(|| {
-            Box::new(Rest { roused: Vec::new(), given: Vec::new(), trash: Vec::new() })
+            Box::new(Rest { roused: Vec::new(), given: Vec::new(), trash: Vec::new(), wakers: Vec::new() })
         })
     }
 }
@@ -73,7 +73,7 @@ where
     pub(super) fn glance(&self) -> Session<'_, J, T, E> {
         let state = self.lock();
         let errands = Errands { roused: None, result: None, calls_foreman: false, rest: None };
-        Session { pool: self, now: None, is_exact: false, may_hold_back: false, state, errands }
+        Session { pool: self, now: None, is_exact: false, state, errands }
     }
 
     /// Changes the queue, in a way after which these are to be woken.
@@ -110,8 +110,6 @@ where
         session.state.is_watching = false;
         session.clear();
         session.end();
-        // They need not wait.
-        ignore_panic(|| self.room.notify_waiters());
     }
 
     pub(super) fn take_dead(&self) -> Vec<DeadJob<J, E>> {
@@ -137,27 +135,6 @@ where
         };
         session.end();
         stats
-    }
-
-    /// One more who waits until it is empty.
-    fn draining_unless_empty(&self) -> Option<Draining<'_, J, T, E>> {
-        let mut session = self.session();
-        let is_empty = session.state.board.is_done();
-        session.state.draining += usize::from(!is_empty);
-        session.end();
-        if is_empty { None } else { Some(Draining(self)) }
-    }
-
-    /// Waits until nothing waits and nothing is worked at.
-    pub(super) async fn emptied(&self) {
-        loop {
-            // Enlisted before it looks, so that nothing comes between the two unheard.
-            let emptied = self.emptied.notified();
-            tokio::pin!(emptied);
-            emptied.as_mut().enable();
-            let Some(_draining) = self.draining_unless_empty() else { return };
-            wake_safely(emptied).await;
-        }
     }
 }
 
@@ -200,6 +177,12 @@ where
                 None => self.errands.roused = Some(slot),
                 Some(_) => self.errands.rest().roused.push(slot),
             }
+        }
+    }
+
+    pub(super) fn wake(&mut self, waker: Option<Waker>) {
+        if let Some(waker) = waker {
+            self.errands.rest().wakers.push(waker);
         }
     }
 
@@ -266,8 +249,12 @@ where
 
     pub(super) fn drop_expired(&mut self, expired: Vec<Arc<Task<J, T, E>>>) {
         for task in expired {
-            let event = JobEvent::Expired(task.id);
-            self.drop_job(task, JobError::Expired, event);
+            if let Some(failures) = task.take_failures() {
+                self.bury(task, failures, JobError::ExpiredAfterFailures);
+            } else {
+                let event = JobEvent::Expired(task.id);
+                self.drop_job(task, JobError::Expired, event);
+            }
         }
     }
 
@@ -282,20 +269,25 @@ where
         count
     }
 
-    /// An attempt at a job has failed. It is in no place: it is tried again, or dead.
-    pub(super) fn come_back(&mut self, job: Waiting<Arc<Task<J, T, E>>>, failure: Failure<E>) {
+    /// An attempt at a job by the worker in this slot has failed. It is in no place: it is tried
+    /// again, by another worker unless it has a key, or dead.
+    pub(super) fn come_back(&mut self, job: Waiting<Arc<Task<J, T, E>>>, slot: usize, failure: Failure<E>) {
         let task = job.item.clone();
         if self.state.is_closed() || task.is_over() {
             self.discard(Trash::Failure(failure));
             return self.drop_job(task.clone(), JobError::Dropped, JobEvent::Dropped(task.id));
         }
         match task.fail(failure, &self.state.terms) {
-            Verdict::Dead(failures) => self.bury(task, failures),
+            Verdict::Dead(failures) => self.bury(task, failures, JobError::Failed),
             Verdict::Again(delay) => {
                 self.state.books.retried += 1;
                 self.note(JobEvent::Retried(task.id));
                 let now = self.now();
-                let job = Waiting { since: Some(now), ..job };
+                let target = match job.stand.target {
+                    own @ Target::Key(_) => own,
+                    _ => Target::Except(slot),
+                };
+                let job = Waiting { since: Some(now), stand: Stand { target, ..job.stand }, ..job };
                 let has_a_time = !delay.is_zero() || job.stand.expires.is_some();
                 if delay.is_zero() {
                     let roused = self.state.board.put(job);
@@ -310,7 +302,12 @@ where
         }
     }
 
-    fn bury(&mut self, task: Arc<Task<J, T, E>>, failures: Failures<E>) {
+    fn bury(
+        &mut self,
+        task: Arc<Task<J, T, E>>,
+        failures: Failures<E>,
+        error: fn(Failures<E>) -> JobError<E>,
+    ) {
         if !task.claim() {
             self.state.books.dropped += 1;
             self.discard(Trash::Failures(failures));
@@ -326,7 +323,7 @@ where
                 self.discard(Trash::Dead(forgotten));
             }
         }
-        self.errands.rest().given.push((task, Err(JobError::Failed(failures))));
+        self.errands.rest().given.push((task, Err(error(failures))));
     }
 
     /// Settles that nothing becomes of the jobs that are worked at. Their workers hear of it at their next await, and only when they
@@ -340,19 +337,26 @@ where
         }
     }
 
+    /// Drops what waits in a pool that finishes and has no worker to do it.
+    fn clear_if_hopeless(&mut self) {
+        let board = &self.state.board;
+        let is_hopeless = board.phase() == Phase::Finishing && board.has_no_worker(self.pool.wanted());
+        if is_hopeless {
+            self.clear();
+        }
+    }
+
     /// Unlocks the queue, and does what is to be done then.
     pub(super) fn end(mut self) {
         if self.state.draining > 0 && !self.is_exact {
             self.gather();
         }
-        let Self { pool, mut state, mut errands, is_exact, may_hold_back, .. } = self;
+        self.clear_if_hopeless();
+        self.let_in();
+        let Self { pool, mut state, mut errands, is_exact, .. } = self;
         if state.rests && errands.roused.is_none() && state.board.pressing() > 0 {
             state.rests = false;
             errands.calls_foreman = true;
-        }
-        let room = state.room_for_those_in_line(may_hold_back);
-        if room == 0 && state.in_line > 0 {
-            pool.holds_back.store(true, Ordering::Release);
         }
         let credit = if is_exact { state.credit() } else { 0 };
         if credit > 0 {
@@ -366,11 +370,9 @@ where
         let rest = errands.rest.map(|rest| *rest);
         let (given, trash) = rest.map_or((None, None), |rest| {
             rest.roused.into_iter().for_each(|slot| pool.ring(slot));
+            wake_each(rest.wakers);
             (Some(rest.given), Some(rest.trash))
         });
-        for _ in 0..room {
-            ignore_panic(|| pool.room.notify_one());
-        }
         if errands.calls_foreman {
             pool.call_foreman();
         }

@@ -52,6 +52,14 @@ where
         });
     }
 
+    /// The init of a worker has failed. One that declined to start does not come, so no job waits
+    /// for it.
+    pub(super) fn init_failed(&self, seat: Seat, reason: &ExitReason) {
+        if matches!(reason, ExitReason::Ignore) {
+            self.change(|state| state.board.decline(seat.slot, seat.pid.incarnation()));
+        }
+    }
+
     /// A worker has finished an attempt, if it had begun one, and wants the next job; it is woken for that if there is none now.
     pub(super) fn turn(&self, seat: Seat, made: Option<Made<T, E>>) -> Option<Leased<J, T, E>> {
         let mut session = self.glance();
@@ -76,7 +84,7 @@ where
         let (job, roused) = session.state.board.gone(seat.slot, seat.pid.incarnation());
         session.rouse(roused);
         if let Some(job) = job {
-            session.come_back(job, Failure::WorkerEnded(reason.clone()));
+            session.come_back(job, seat.slot, Failure::WorkerEnded(reason.clone()));
         }
         session.end();
     }
@@ -111,7 +119,7 @@ where
         }
         match made.attempt {
             Attempt::Done(output) => self.done(job.item, output),
-            Attempt::Failed(failure) => self.come_back(job, failure),
+            Attempt::Failed(failure) => self.come_back(job, seat.slot, failure),
             Attempt::GivenUp => self.let_go(job.item),
         }
     }
@@ -138,7 +146,6 @@ where
         self.rouse(roused);
         self.drop_expired(expired);
         let Next::Job(task, waiting_since) = next else { return None };
-        self.may_hold_back = true;
         let since = waiting_since.map(|waiting_since| {
             let now = self.now();
             self.state.books.waits.count(now.saturating_sub(waiting_since));

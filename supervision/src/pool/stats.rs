@@ -70,11 +70,12 @@ pub struct PoolStats {
     pub running: usize,
     /// Jobs that have a result.
     pub done: u64,
-    /// Jobs that have had all their attempts.
+    /// Jobs that failed and are not tried again: they have had all their attempts, or expired
+    /// before the next.
     pub failed: u64,
     /// Attempts that failed and were followed by another.
     pub retried: u64,
-    /// Jobs that were cancelled, or have expired, or were dropped.
+    /// Jobs that were cancelled, or expired before they were begun, or were dropped.
     pub dropped: u64,
     /// Workers that are to run.
     pub workers: usize,

@@ -1,6 +1,5 @@
 //! Bringing a pool to its end.
 
-use perennial_actors::host::ignore_panic;
 use tokio::task::JoinSet;
 
 use super::board::Phase;
@@ -47,8 +46,10 @@ where
     ///
     /// # What may keep it
     ///
-    /// What is to be finished has to be done by somebody: it waits for jobs that are delayed for a long time, and without end if the pool is
-    /// paused meanwhile or has no workers. A job that waits for the end of its own pool waits for itself.
+    /// It waits for jobs that are delayed for a long time, for a worker in backoff that the key of
+    /// a job leads to, and without end if the pool is paused meanwhile. If it has no workers,
+    /// because it was resized to none or each declined to start, what waits is dropped. A job that
+    /// waits for the end of its own pool waits for itself.
     pub async fn stop(&self, how: StopPool) -> StopReport {
         let shared = self.shared();
         let before = shared.stats();
@@ -82,8 +83,6 @@ where
             session.call_off();
         }
         session.end();
-        // Those who wait for room need not.
-        ignore_panic(|| self.shared().room.notify_waiters());
     }
 
     /// Stops all workers, at once.

@@ -2,18 +2,19 @@
 
 use std::error::Error;
 use std::fmt;
-use std::future::{Future, IntoFuture};
+use std::future::{Future, IntoFuture, poll_fn};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use perennial_actors::host::{Carried, CarriesValue, wake_safely};
+use perennial_actors::host::{Carried, CarriesValue};
 
-use super::admission::{Draft, Refused};
+use super::admission::Refused;
+use super::draft::Draft;
 use super::job_handle::{JobHandle, Office};
-use super::office::{Shared, Turn};
+use super::office::Shared;
 use super::task::{Sink, Task, Terms};
 use crate::policy::Backoff;
 
@@ -21,7 +22,8 @@ use crate::policy::Backoff;
 ///
 /// # Cancel safety
 ///
-/// Whoever gives up waiting for room loses the job. To keep it, submit it [now](Self::now), or not at all.
+/// If the future is dropped while it waits for room, the job is dropped too. If the job was taken
+/// in at that moment, it is cancelled. To keep it, submit it [now](Self::now), or not at all.
 #[must_use = "a job is submitted when this is awaited, or now"]
 pub struct Submission<J, T, E> {
     pool: Arc<Shared<J, T, E>>,
@@ -139,8 +141,10 @@ where
         self.attempts(1)
     }
 
-    /// Has it done by the worker that this key leads to: jobs of one key are done one after the other, in order, as long as none fails and the
-    /// number of workers stays the same.
+    /// Has it done by the worker that this key leads to: jobs of one key are done one after the
+    /// other, in order, as long as none fails and the workers stay the same. A worker that is
+    /// restarted stays the same, also while it is in backoff. If it is not due any more, because it
+    /// declined to start or there are to be fewer workers, its keys lead to others.
     pub fn key(mut self, key: &impl Hash) -> Self {
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
@@ -148,7 +152,7 @@ where
         self
     }
 
-    /// Submits it if there is room.
+    /// Submits it if there is room. There is none while others wait for room.
     ///
     /// # Errors
     ///
@@ -156,7 +160,7 @@ where
     pub fn now(self) -> Result<JobHandle<T, E>, SubmitError<J>> {
         let Self { pool, job, terms } = self;
         let draft = Draft { terms, job, sink: Sink::here() };
-        pool.admit(draft, Turn::New, |task| handle(&pool, task)).map_err(|refused| match refused {
+        pool.admit(draft, |task| handle(&pool, task)).map_err(|refused| match refused {
             Refused::Full(draft) => SubmitError::Full(draft.job),
             Refused::Closed(job) => SubmitError::Closed(job),
         })
@@ -173,7 +177,7 @@ where
 
     pub(super) async fn put(self, sink: Sink<T, E>) -> Result<(), SubmitError<J>> {
         let Self { pool, job, terms } = self;
-        match pool.admit(Draft { terms, job, sink }, Turn::New, |_| ()) {
+        match pool.admit(Draft { terms, job, sink }, |_| ()) {
             Ok(()) => Ok(()),
             Err(Refused::Closed(job)) => Err(SubmitError::Closed(job)),
             Err(Refused::Full(draft)) => Box::pin(wait_in_line(&pool, draft)).await.map(drop),
@@ -183,29 +187,15 @@ where
 
 async fn wait_in_line<J, T, E>(
     pool: &Shared<J, T, E>,
-    mut draft: Draft<J, T, E>,
+    draft: Draft<J, T, E>,
 ) -> Result<Arc<Task<J, T, E>>, SubmitError<J>>
 where
     J: Send + Sync + 'static,
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    let mut turn = Turn::Waits;
-    loop {
-        // Enlisted before it asks, so that no room comes between the two unheard.
-        let room = pool.room.notified();
-        tokio::pin!(room);
-        room.as_mut().enable();
-        match pool.admit(draft, turn, Arc::clone) {
-            Ok(task) => return Ok(task),
-            Err(Refused::Closed(job)) => return Err(SubmitError::Closed(job)),
-            Err(Refused::Full(refused)) => draft = refused,
-        }
-        let mut in_line = pool.in_line();
-        wake_safely(room).await;
-        in_line.is_told = true;
-        turn = Turn::Told;
-    }
+    let in_line = pool.join_line(draft);
+    poll_fn(|cx| in_line.poll(cx)).await.map_err(SubmitError::Closed)
 }
 
 fn handle<J, T, E>(pool: &Arc<Shared<J, T, E>>, task: &Arc<Task<J, T, E>>) -> JobHandle<T, E>
@@ -248,7 +238,7 @@ where
             match std::mem::replace(&mut self.0, Step::Over) {
                 Step::First(Submission { pool, job, terms }) => {
                     let draft = Draft { terms, job, sink: Sink::here() };
-                    match pool.admit(draft, Turn::New, |task| handle(&pool, task)) {
+                    match pool.admit(draft, |task| handle(&pool, task)) {
                         Ok(handle) => return Poll::Ready(Ok(handle)),
                         Err(Refused::Closed(job)) => return Poll::Ready(Err(SubmitError::Closed(job))),
                         Err(Refused::Full(draft)) => Box::pin(async move {

@@ -173,6 +173,11 @@ impl<J, T, E> Task<J, T, E> {
         Verdict::Again(terms.backoff.as_ref().map_or(Duration::ZERO, delay))
     }
 
+    /// Takes what went wrong up to now, if anything did: it is not tried again.
+    pub(super) fn take_failures(&self) -> Option<Failures<E>> {
+        self.told().failures.as_mut().map(|all| Failures::new(std::mem::take(&mut **all)))
+    }
+
     /// What the jitter of its next delay is: of its own number, so that jobs that failed together come back apart.
     fn draw(&self, failures: u32) -> f64 {
         let mixed = (self.id.0 ^ u64::from(failures) << 48).wrapping_mul(0x9e37_79b9_7f4a_7c15);

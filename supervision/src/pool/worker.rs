@@ -128,7 +128,8 @@ impl<W: Worker> Actor for Desk<W> {
             handle: handle.clone(),
             system: ctx.system().clone(),
         };
-        let worker = W::init(&args.args, &at).await?;
+        let worker =
+            W::init(&args.args, &at).await.inspect_err(|reason| args.pool.init_failed(seat, reason))?;
         // However it ends, what it has in hand comes back before anybody hears of the end. It takes its seat before, so that an end in
         // between, after which this one is not told, leaves no seat taken.
         args.pool.arrive(seat);
@@ -183,7 +184,6 @@ async fn attempt<W: Worker>(worker: &mut W, pool: &Pooled<W>, leased: LeasedOf<W
         if task.poll_over(cx) {
             return Poll::Ready(Attempt::GivenUp);
         }
-        pool.let_in();
         let Some(limit) = time_limit else { return Poll::Pending };
         let alarm = alarm
             .get_or_insert_with(|| Box::pin(sleep_until(pool.instant(pool.now().saturating_add(limit)))));

@@ -256,6 +256,10 @@ pub(crate) async fn fate(promise: Promise) -> String {
 pub(crate) fn told(outcome: &Outcome) -> String {
     match outcome {
         Ok(number) => format!("done {number}"),
+        Err(JobError::ExpiredAfterFailures(failures)) => {
+            let failures: Vec<String> = failures.iter().map(failed).collect();
+            format!("expired after {}", failures.join(", "))
+        }
         Err(JobError::Failed(failures)) => failures.iter().map(failed).collect::<Vec<_>>().join(", "),
         Err(other) => format!("{other:?}").to_lowercase(),
     }

@@ -246,6 +246,11 @@ impl Logbook {
                     assert_eq!((begun, dead.id), (most, *id));
                     again += most - 1;
                 }
+                (Err(JobError::ExpiredAfterFailures(failures)), Some(dead)) => {
+                    assert_eq!((failures.len() as u32, dead.failures.len() as u32), (begun, begun));
+                    assert_eq!((begun < most, dead.id), (true, *id));
+                    again += begun - 1;
+                }
                 (Err(JobError::Cancelled | JobError::Expired | JobError::Dropped), None) => dropped += 1,
                 (outcome, dead) => panic!("{number} ended as {outcome:?}, and among the dead is {dead:?}"),
             }
@@ -262,7 +267,7 @@ impl Logbook {
     /// How many of the dead had an attempt that failed so.
     pub(crate) fn count(&self, is_so: impl Fn(&Failure<&'static str>) -> bool) -> usize {
         let failures = self.outcomes.values().filter_map(|(_, outcome)| match outcome {
-            Err(JobError::Failed(failures)) => Some(failures),
+            Err(JobError::Failed(failures) | JobError::ExpiredAfterFailures(failures)) => Some(failures),
             _ => None,
         });
         failures.filter(|failures| failures.iter().any(&is_so)).count()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::model::{job, ms};
 use crate::pool::board::{Board, Next, Phase};
-use crate::pool::lane::{Stand, Waiting};
+use crate::pool::lane::{Stand, Target, Waiting};
 use crate::pool::rate::Rate;
 
 /// A board with so many workers, each of whom has come and found nothing.
@@ -36,7 +36,18 @@ fn urgent(number: u64, priority: u8) -> Waiting<u64> {
 
 fn for_slot(number: u64, slot: usize) -> Waiting<u64> {
     let job = job(number);
-    Waiting { stand: Stand { slot: Some(slot), ..job.stand }, ..job }
+    Waiting { stand: Stand { target: Target::Slot(slot), ..job.stand }, ..job }
+}
+
+fn for_key(number: u64, key: u64) -> Waiting<u64> {
+    let job = job(number);
+    Waiting { stand: Stand { target: Target::Key(key), ..job.stand }, ..job }
+}
+
+/// A job that comes back from the worker in this slot, which has failed it.
+fn failed_by(slot: usize, number: u64) -> Waiting<u64> {
+    let job = job(number);
+    Waiting { stand: Stand { target: Target::Except(slot), ..job.stand }, ..job }
 }
 
 fn expiring(number: u64, at: u64) -> Waiting<u64> {
@@ -100,7 +111,10 @@ fn a_worker_that_takes_its_own_job_first_leaves_the_one_it_was_woken_for_to_anot
     let mut board = idle_board(2);
     let woken = board.put(job(1)).expect("somebody is woken");
     assert_eq!(
-        board.put(Waiting { stand: Stand { priority: 1, slot: Some(woken), expires: None }, ..job(2) }),
+        board.put(Waiting {
+            stand: Stand { priority: 1, target: Target::Slot(woken), expires: None },
+            ..job(2)
+        }),
         None
     );
     let (next, roused) = board.lease(woken, 1, ms(0), &mut Vec::new());
@@ -175,7 +189,7 @@ fn what_an_old_incarnation_says_or_asks_changes_nothing() {
 fn if_a_worker_was_woken_and_went_before_it_looked_another_is() {
     let mut board = idle_board(2);
     let first = board.put(job(1)).expect("somebody is woken");
-    assert_eq!(board.gone(first, 1).1, Some(1 - first));
+    assert_eq!(board.gone(first, 1).1, [1 - first]);
 }
 
 #[test]
@@ -297,24 +311,15 @@ fn of_all_that_choose_the_one_with_the_least_before_it_is_chosen() {
 }
 
 #[test]
-fn a_number_leads_to_an_open_slot() {
-    let mut board: Board<u64> = Board::new(3, 1);
-    assert_eq!([0, 1, 2, 3].map(|number| board.slot_of(number)), [Some(0), Some(1), Some(2), Some(0)]);
-    board.set_open(1, false);
-    assert_eq!([0, 1, 2].map(|number| board.slot_of(number)), [Some(0), Some(2), Some(0)]);
-    board.set_open(0, false);
-    board.set_open(2, false);
-    assert_eq!(board.slot_of(7), None);
-}
-
-#[test]
 fn one_that_waits_can_be_taken_out_wherever_it_is() {
-    let mut board: Board<u64> = Board::new(2, 100);
+    let mut board = idle_board(2);
     board.put(job(1));
     board.put(for_slot(2, 1));
     board.put(urgent(3, 9));
     board.delay(expiring(4, 5), ms(10));
-    for number in 1..=4 {
+    board.put(for_key(5, 7));
+    board.put(failed_by(1, 6));
+    for number in 1..=6 {
         assert_eq!(board.withdraw(number), Some(number));
         assert_eq!(board.withdraw(number), None);
     }
@@ -329,9 +334,11 @@ fn to_clear_takes_out_what_waits_and_leaves_what_is_leased() {
     board.put(job(2));
     board.put(for_slot(3, 0));
     board.delay(expiring(4, 99), ms(5));
+    board.put(for_key(5, 7));
+    board.put(failed_by(0, 6));
     let mut cleared = board.clear();
     cleared.sort_unstable();
-    assert_eq!(cleared, [2, 3, 4]);
+    assert_eq!(cleared, [2, 3, 4, 5, 6]);
     assert_eq!((board.waiting(), board.leased(), board.is_done()), (0, 1, false));
     assert_eq!(board.next_deadline(ms(0)), None);
 }
@@ -351,7 +358,7 @@ fn a_board_that_finishes_hands_out_and_one_that_is_closed_does_not_and_it_never_
 
 #[test]
 fn the_one_that_has_waited_longest_is_known_wherever_it_is() {
-    let mut board: Board<u64> = Board::new(2, 100);
+    let mut board = idle_board(2);
     let since = |job: Waiting<u64>, at: u64| Waiting { since: Some(ms(at)), ..job };
     assert_eq!(board.oldest(), None);
     board.delay(since(job(1), 1), ms(50));

@@ -14,9 +14,10 @@ use loom::thread;
 use perennial_actors::host::{Attachment, End, Identity, Parent};
 use perennial_actors::{ExitReason, Mailbox, System};
 
-use crate::pool::admission::{Draft, Refused};
+use crate::pool::admission::Refused;
 use crate::pool::board::{Board, Phase};
-use crate::pool::office::{Shared, Turn};
+use crate::pool::draft::Draft;
+use crate::pool::office::Shared;
 use crate::pool::settling::{Attempt, Made, Seat};
 use crate::pool::task::Sink;
 use crate::supervisor::Supervisor;
@@ -77,7 +78,7 @@ impl Model {
 
 fn submit(pool: &Pool, job: u32) -> bool {
     let draft = Draft { terms: None, job, sink: Sink::Nobody };
-    !matches!(pool.admit(draft, Turn::New, |_| ()), Err(Refused::Closed(_) | Refused::Full(_)))
+    !matches!(pool.admit(draft, |_| ()), Err(Refused::Closed(_) | Refused::Full(_)))
 }
 
 /// Works until there is nothing more, as a worker does that is woken; what it has done.

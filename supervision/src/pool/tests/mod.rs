@@ -2,12 +2,16 @@
 
 #[cfg(not(model))]
 mod board;
+#[cfg(not(model))]
+mod lane;
 #[cfg(model)]
 mod loom_queue;
 #[cfg(not(model))]
 mod model;
 #[cfg(not(model))]
 mod rate;
+#[cfg(not(model))]
+mod routing;
 #[cfg(not(model))]
 mod scale;
 #[cfg(not(model))]

@@ -3,7 +3,8 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use crate::pool::lane::{Stand, Waiting};
+use crate::pool::lane::{Stand, Target, Waiting};
+use crate::pool::slots::fit;
 
 pub(super) fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -29,10 +30,12 @@ pub(super) enum Place {
 pub(super) struct Job {
     pub(super) number: u64,
     pub(super) priority: u8,
-    /// The slot that it was submitted for.
-    pub(super) meant_for: Option<usize>,
+    /// The workers that it was submitted, or comes back, for.
+    pub(super) target: Target,
     /// The one worker that may have it now.
     pub(super) only: Option<usize>,
+    /// The worker that may have it only while no other runs.
+    pub(super) except: Option<usize>,
     pub(super) expires: Option<u64>,
     pub(super) place: Place,
 }
@@ -73,12 +76,36 @@ impl Model {
         self.jobs.iter().find(|job| job.place == Place::Leased(slot)).map(|job| job.number)
     }
 
-    /// Puts a job where it waits: with its worker, if that has an open slot.
+    pub(super) fn runs(&self, slot: usize) -> bool {
+        self.seats[slot].present && self.seats[slot].open
+    }
+
+    /// The due worker that a key leads to.
+    fn slot_of_key(&self, key: u64) -> Option<usize> {
+        let open = (0..self.seats.len()).filter(|slot| self.seats[*slot].open);
+        open.max_by_key(|slot| fit(key, *slot))
+    }
+
+    /// Puts a job where it waits: with its worker, if that runs or, for a key, is due.
     pub(super) fn place(&mut self, number: u64) {
-        let open: Vec<bool> = self.seats.iter().map(|seat| seat.open).collect();
+        let target = self.job(number).target;
+        let (only, except) = match target {
+            Target::Any => (None, None),
+            Target::Slot(slot) => (Some(slot).filter(|slot| self.runs(*slot)), None),
+            Target::Key(key) => (self.slot_of_key(key), None),
+            Target::Except(slot) => (None, Some(slot)),
+        };
         let job = self.job(number);
-        job.only = job.meant_for.filter(|slot| open[*slot]);
-        job.place = Place::Waits;
+        (job.only, job.except, job.place) = (only, except, Place::Waits);
+    }
+
+    /// Places those again that wait for a worker that is not there for them any more.
+    pub(super) fn place_again(&mut self, slot: usize, keys_too: bool) {
+        let is_key = |job: &Job| matches!(job.target, Target::Key(_));
+        let homeless =
+            |job: &&Job| job.place == Place::Waits && job.only == Some(slot) && (keys_too || !is_key(job));
+        let homeless: Vec<u64> = self.jobs.iter().filter(homeless).map(|job| job.number).collect();
+        homeless.into_iter().for_each(|number| self.place(number));
     }
 
     pub(super) fn is_within_rate(&self) -> bool {
@@ -91,7 +118,11 @@ impl Model {
         if !self.seats[slot].open || self.paused {
             return None;
         }
-        let may = |job: &&Job| job.place == Place::Waits && job.only.is_none_or(|only| only == slot);
+        let is_alone = (0..self.seats.len()).all(|other| other == slot || !self.runs(other));
+        let may = |job: &&Job| {
+            let is_for_it = job.only.is_none_or(|only| only == slot);
+            job.place == Place::Waits && is_for_it && (is_alone || job.except != Some(slot))
+        };
         let fresh = |job: &&Job| job.expires.is_none_or(|at| at > self.now);
         let all = self.jobs.iter().filter(may).filter(fresh);
         all.max_by_key(|job| (job.priority, Reverse(job.number))).map(|job| job.number)

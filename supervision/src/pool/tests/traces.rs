@@ -4,14 +4,14 @@ use proptest::prelude::*;
 
 use super::model::{Job, Model, Place, ms};
 use crate::pool::board::{Board, Next};
-use crate::pool::lane::{Stand, Waiting};
+use crate::pool::lane::{Stand, Target, Waiting};
 use crate::pool::rate::Rate;
 
 #[derive(Clone, Copy, Debug)]
 enum Op {
     Submit {
         priority: u8,
-        slot: Option<usize>,
+        target: Target,
         expires_in: Option<u64>,
         delay: Option<u64>,
     },
@@ -27,6 +27,8 @@ enum Op {
     /// An incarnation that is gone does whatever it would do.
     Ghost(usize),
     Open(usize, bool),
+    /// The next incarnation declines to come, or one that is there is told of as if it had.
+    Decline(usize),
     Pause(bool),
     Withdraw(u64),
     Clear,
@@ -39,11 +41,16 @@ const SLOTS: usize = 4;
 
 fn op() -> impl Strategy<Value = Op> {
     let slot = || 0..SLOTS;
-    let submit = (0..3_u8, prop::option::weighted(0.3, slot()), prop::option::weighted(0.2, 0..30_u64));
+    let target = prop_oneof![
+        6 => Just(Target::Any),
+        2 => slot().prop_map(Target::Slot),
+        2 => (0..6_u64).prop_map(Target::Key),
+    ];
+    let submit = (0..3_u8, target, prop::option::weighted(0.2, 0..30_u64));
     let submit = (submit, prop::option::weighted(0.2, 0..20_u64));
     prop_oneof![
-        6 => submit.prop_map(|((priority, slot, expires_in), delay)| {
-            Op::Submit { priority, slot, expires_in, delay }
+        6 => submit.prop_map(|((priority, target, expires_in), delay)| {
+            Op::Submit { priority, target, expires_in, delay }
         }),
         6 => slot().prop_map(Op::Look),
         4 => slot().prop_map(Op::Done),
@@ -52,6 +59,7 @@ fn op() -> impl Strategy<Value = Op> {
         3 => slot().prop_map(Op::Arrive),
         1 => slot().prop_map(Op::Ghost),
         1 => (slot(), any::<bool>()).prop_map(|(slot, open)| Op::Open(slot, open)),
+        1 => slot().prop_map(Op::Decline),
         1 => prop::bool::weighted(0.3).prop_map(Op::Pause),
         1 => (0..100_u64).prop_map(Op::Withdraw),
         1 => prop::bool::weighted(0.1).prop_map(|clear| if clear { Op::Clear } else { Op::CalmDown }),
@@ -78,8 +86,8 @@ impl World {
 
     fn apply(&mut self, op: Op) {
         match op {
-            Op::Submit { priority, slot, expires_in, delay } => {
-                self.submit(priority, slot, expires_in, delay);
+            Op::Submit { priority, target, expires_in, delay } => {
+                self.submit(priority, target, expires_in, delay);
             }
             Op::Look(slot) => {
                 let woken = (0..SLOTS).map(|n| (n + slot) % SLOTS).find(|slot| self.may_look(*slot));
@@ -88,13 +96,14 @@ impl World {
             Op::Done(slot) => drop(self.settle(slot)),
             Op::Fail(slot, delay) => {
                 if let Some(job) = self.settle(slot) {
-                    self.come_back(job, delay);
+                    self.retry(slot, job, delay);
                 }
             }
             Op::Crash(slot) => self.crash(slot),
             Op::Arrive(slot) => self.arrive(slot),
             Op::Ghost(slot) => self.haunt(slot),
             Op::Open(slot, open) => self.open(slot, open),
+            Op::Decline(slot) => self.decline(slot),
             Op::Pause(paused) => {
                 self.model.paused = paused;
                 let woken = self.board.pause(paused);
@@ -111,13 +120,23 @@ impl World {
         self.compare();
     }
 
-    fn submit(&mut self, priority: u8, slot: Option<usize>, expires_in: Option<u64>, delay: Option<u64>) {
+    fn submit(&mut self, priority: u8, target: Target, expires_in: Option<u64>, delay: Option<u64>) {
         let (number, now) = (self.model.jobs.len() as u64, self.model.now);
         let expires = expires_in.map(|time| now + time);
-        let job = Job { number, priority, meant_for: slot, only: None, expires, place: Place::Out };
+        let (only, except) = (None, None);
+        let job = Job { number, priority, target, only, except, expires, place: Place::Out };
         self.model.jobs.push(job);
-        let stand = Stand { priority, slot, expires: expires.map(ms) };
+        let stand = Stand { priority, target, expires: expires.map(ms) };
         self.come_back(Waiting { item: number, number, stand, since: Some(ms(now)) }, delay);
+    }
+
+    /// It is tried again by another worker, unless it has a key.
+    fn retry(&mut self, slot: usize, mut job: Waiting<u64>, delay: Option<u64>) {
+        if !matches!(job.stand.target, Target::Key(_)) {
+            job.stand.target = Target::Except(slot);
+        }
+        self.model.job(job.number).target = job.stand.target;
+        self.come_back(job, delay);
     }
 
     fn come_back(&mut self, job: Waiting<u64>, delay: Option<u64>) {
@@ -198,11 +217,13 @@ impl World {
         let leased = self.model.lease_of(slot);
         self.model.seats[slot].present = false;
         self.model.seats[slot].woken = false;
+        self.model.place_again(slot, false);
         let (job, woken) = self.board.gone(slot, seat.incarnation);
         assert_eq!(job.as_ref().map(|job| job.item), leased);
         self.wake(woken);
         if let Some(job) = job {
-            self.come_back(job, None);
+            self.model.job(job.number).place = Place::Out;
+            self.retry(slot, job, None);
         }
     }
 
@@ -224,17 +245,29 @@ impl World {
         assert!(matches!(next, Next::Nothing) && woken.is_none());
         assert!(self.board.settle(slot, old).is_none());
         let (job, woken) = self.board.gone(slot, old);
-        assert!(job.is_none());
-        self.wake(woken);
+        assert!(job.is_none() && woken.is_empty());
+        assert_eq!(self.board.decline(slot, old), []);
     }
 
     fn open(&mut self, slot: usize, open: bool) {
         self.model.seats[slot].open = open;
         if !open {
-            let waits = |job: &&mut Job| job.place == Place::Waits && job.only == Some(slot);
-            self.model.jobs.iter_mut().filter(waits).for_each(|job| job.only = None);
+            self.model.place_again(slot, true);
         }
         let woken = self.board.set_open(slot, open);
+        self.wake(woken);
+    }
+
+    fn decline(&mut self, slot: usize) {
+        let seat = &mut self.model.seats[slot];
+        if seat.present {
+            return;
+        }
+        seat.incarnation += 1;
+        seat.open = false;
+        let incarnation = seat.incarnation;
+        self.model.place_again(slot, true);
+        let woken = self.board.decline(slot, incarnation);
         self.wake(woken);
     }
 

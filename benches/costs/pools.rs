@@ -1,0 +1,91 @@
+//! Jobs of a pool that wait, are delayed, or expire.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use perennial::pool::{JobHandle, Pool, PoolHandle};
+use perennial::prelude::*;
+
+use crate::ran;
+
+type Handle = PoolHandle<u32, (), Infallible>;
+
+/// So long that no job is due while this runs.
+const LATER: Duration = Duration::from_secs(86_400);
+
+/// A pool that is never started: what is put in waits.
+fn pool() -> Pool<u32, (), Infallible> {
+    Pool::of("pool", 1, |_: &u32| std::future::ready(Ok(()))).capacity(usize::MAX)
+}
+
+/// Puts jobs into each of the pools, which waits or is delayed. Returns how long it took to cancel
+/// all of them, pool by pool.
+fn cancelled(
+    pools: usize,
+    jobs: usize,
+    submit: impl Fn(&Handle, u32) -> JobHandle<(), Infallible>,
+) -> Duration {
+    let pools: Vec<_> = (0..pools).map(|_| pool()).collect();
+    let handles: Vec<Vec<_>> =
+        pools.iter().map(|pool| (0..jobs).map(|job| submit(&pool.handle(), job as u32)).collect()).collect();
+    let begun = ran();
+    for handle in handles.iter().flatten() {
+        assert!(handle.cancel());
+    }
+    ran() - begun
+}
+
+/// Each of the pools has so many jobs that are delayed; they are cancelled in the order in which
+/// they came.
+pub(crate) async fn delayed_jobs_cancelled(pools: usize, jobs: usize) -> Duration {
+    cancelled(pools, jobs, |pool, job| pool.submit(job).delay(LATER).now().expect("there is room"))
+}
+
+/// Each of the pools has so many jobs that wait; they are cancelled in the order in which they
+/// came.
+pub(crate) async fn waiting_jobs_cancelled(pools: usize, jobs: usize) -> Duration {
+    cancelled(pools, jobs, |pool, job| pool.submit(job).now().expect("there is room"))
+}
+
+/// Each of the pools has so many jobs that are delayed and expire before; all of them do at once.
+pub(crate) async fn delayed_jobs_expired(pools: usize, jobs: usize) -> Duration {
+    let expires = Duration::from_millis(1);
+    let mut apps = Vec::new();
+    let mut time = Duration::ZERO;
+    for _ in 0..pools {
+        let pool = pool();
+        let handle = pool.handle();
+        for job in 0..jobs {
+            drop(handle.submit(job as u32).delay(LATER).expires_in(expires).now().expect("there is room"));
+        }
+        tokio::time::sleep(2 * expires).await;
+        let begun = ran();
+        let app = pool.start(&System::new()).await.expect("it starts");
+        handle.drain().await;
+        time += ran() - begun;
+        assert_eq!(handle.stats().dropped, jobs as u64);
+        apps.push(app);
+    }
+    time
+}
+
+/// Each of the pools has room for one job, and so many submitters that wait for room; each of them
+/// gives up, the first first.
+pub(crate) async fn waits_for_room_given_up(pools: usize, submitters: usize) -> Duration {
+    let mut waits = Vec::new();
+    let pools: Vec<_> = (0..pools).map(|_| pool().capacity(1)).collect();
+    for pool in &pools {
+        let handle = pool.handle();
+        drop(handle.submit(0).now().expect("there is room"));
+        for job in 0..submitters {
+            let mut wait = handle.submit(job as u32).into_future();
+            let polled =
+                std::future::poll_fn(|cx| std::task::Poll::Ready(std::pin::Pin::new(&mut wait).poll(cx)));
+            assert!(polled.await.is_pending());
+            waits.push(wait);
+        }
+    }
+    let begun = ran();
+    waits.into_iter().for_each(drop);
+    ran() - begun
+}

@@ -1,0 +1,42 @@
+//! Waiting until nothing waits in a pool and nothing is worked at.
+
+use perennial_actors::host::wake_safely;
+
+use super::office::Shared;
+
+/// A caller that waits until the pool is empty, for as long as it does.
+struct Draining<'a, J, T, E>(&'a Shared<J, T, E>);
+
+impl<J, T, E> Drop for Draining<'_, J, T, E> {
+    fn drop(&mut self) {
+        self.0.lock().draining -= 1;
+    }
+}
+
+impl<J, T, E> Shared<J, T, E>
+where
+    J: Send + Sync + 'static,
+    T: Send + 'static,
+    E: Send + Sync + 'static,
+{
+    /// Counts one more that waits until it is empty.
+    fn draining_unless_empty(&self) -> Option<Draining<'_, J, T, E>> {
+        let mut session = self.session();
+        let is_empty = session.state.board.is_done();
+        session.state.draining += usize::from(!is_empty);
+        session.end();
+        if is_empty { None } else { Some(Draining(self)) }
+    }
+
+    /// Waits until nothing waits and nothing is worked at.
+    pub(super) async fn emptied(&self) {
+        loop {
+            // Enlisted before it looks, so that nothing comes between the two unheard.
+            let emptied = self.emptied.notified();
+            tokio::pin!(emptied);
+            emptied.as_mut().enable();
+            let Some(_draining) = self.draining_unless_empty() else { return };
+            wake_safely(emptied).await;
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The slots of a pool: which workers run, which are due, and which of them a job is led to.
+
+use super::lane::Waiting;
+
+/// Which incarnation of the worker in a slot.
+pub(super) type Incarnation = u32;
+
+/// Where a worker stands.
+#[derive(Debug)]
+pub(super) struct Slot<I> {
+    /// The last incarnation that has come, or has declined to; 0 if none has.
+    pub(super) last: Incarnation,
+    /// That incarnation is there.
+    pub(super) is_taken: bool,
+    pub(super) lease: Option<Waiting<I>>,
+    pub(super) idle: bool,
+    /// A worker is due here, and is to have jobs.
+    pub(super) open: bool,
+    /// The last incarnation declined to start.
+    pub(super) declined: bool,
+}
+
+impl<I> Slot<I> {
+    /// Returns `true` if its worker has come, is not gone, and is to have jobs.
+    pub(super) const fn runs(&self) -> bool {
+        self.is_taken && self.open
+    }
+}
+
+/// All slots of a pool.
+#[derive(Debug)]
+pub(super) struct Slots<I> {
+    all: Vec<Slot<I>>,
+    /// How many workers run.
+    running: usize,
+    /// The slot after the one that had the last turn.
+    turn: usize,
+}
+
+impl<I> Slots<I> {
+    pub(super) fn new(slots: usize) -> Self {
+        let slot =
+            || Slot { last: 0, is_taken: false, lease: None, idle: false, open: true, declined: false };
+        Self { all: std::iter::repeat_with(slot).take(slots).collect(), running: 0, turn: 0 }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Slot<I>> {
+        self.all.iter()
+    }
+
+    pub(super) fn get(&self, slot: usize) -> Option<&Slot<I>> {
+        self.all.get(slot)
+    }
+
+    /// Changes a slot, and counts its worker among the running ones if it runs now.
+    pub(super) fn change<R>(&mut self, slot: usize, change: impl FnOnce(&mut Slot<I>) -> R) -> Option<R> {
+        let slot = self.all.get_mut(slot)?;
+        let ran = slot.runs();
+        let result = change(slot);
+        self.running += usize::from(slot.runs());
+        self.running -= usize::from(ran);
+        Some(result)
+    }
+
+    pub(super) fn is_open(&self, slot: usize) -> bool {
+        self.get(slot).is_some_and(|slot| slot.open)
+    }
+
+    pub(super) fn runs(&self, slot: usize) -> bool {
+        self.get(slot).is_some_and(Slot::runs)
+    }
+
+    /// Returns `true` if no worker runs but the one in this slot.
+    pub(super) fn is_alone(&self, slot: usize) -> bool {
+        self.running <= usize::from(self.runs(slot))
+    }
+
+    /// The next slot after the one that had the last turn whose worker runs.
+    pub(super) fn next_in_turn(&mut self) -> Option<usize> {
+        let slots = self.all.len();
+        let slot = (self.turn..self.turn + slots).map(|n| n % slots).find(|slot| self.runs(*slot))?;
+        self.turn = slot + 1;
+        Some(slot)
+    }
+
+    /// Of the open slots, the one that is best for a key. If one closes or opens, only the keys
+    /// that lead there change.
+    pub(super) fn of_key(&self, key: u64) -> Option<usize> {
+        let open = (0..self.all.len()).filter(|slot| self.is_open(*slot));
+        open.max_by_key(|slot| fit(key, *slot))
+    }
+}
+
+/// How well a slot fits a key: the bits of both, mixed as SplitMix64 does.
+pub(super) const fn fit(key: u64, slot: usize) -> u64 {
+    let mixed = key ^ (slot as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
