@@ -56,6 +56,7 @@ mod batch;
 mod board;
 mod builder;
 mod closures;
+mod ends;
 mod event;
 mod foreman;
 mod handle;
@@ -65,6 +66,7 @@ mod job_handle;
 mod lane;
 mod office;
 mod rate;
+mod repair;
 mod scale;
 mod session;
 mod settling;
@@ -75,6 +77,7 @@ mod sync;
 mod task;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod trash;
 mod worker;
 

@@ -7,6 +7,7 @@ mod conformance;
 mod deferred;
 mod lines;
 mod model;
+mod renewals;
 mod requests_table;
 mod slow;
 mod storm;
