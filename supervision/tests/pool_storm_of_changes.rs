@@ -15,7 +15,7 @@ use perennial_actors::{ExitReason, System};
 use perennial_supervision::pool::{Pool, PoolHandle, StopPool, Worker, Workplace};
 use perennial_supervision::{App, Backoff, SupervisorHandle};
 use support::{ms, secs, soon};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 const SLOTS: usize = 8;
 const JOBS: usize = 25_000;
@@ -126,8 +126,10 @@ async fn storm(seed: u64) {
         let handle = handle.clone();
         async move { handle.submit_many(0..JOBS).await.expect("they are taken in").all().await }
     });
+    let began = Instant::now();
     while !submitting.is_finished() {
         change(&weather, &handle, &app).await;
+        assert!(began.elapsed() < secs(600), "it comes to an end, seed {seed}: {}", handle.stats());
     }
     let results = submitting.await.expect("it does not panic");
     let done: Vec<usize> = results.into_iter().map(|result| result.expect("it is done")).collect();
