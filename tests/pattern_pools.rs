@@ -71,10 +71,7 @@ async fn rust_workers_on_one_shared_channel_end_when_its_sender_is_gone() {
         sender.submit(job).forget().await.expect("it is taken in");
     }
     drop(sender);
-    // The foreman stays, the workers do not.
-    while app.supervisor().count_children().await.expect("it lives").active > 1 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    app.join().await;
     let done = notes.take();
     assert_eq!(done.iter().map(|(_, job)| job).collect::<HashSet<_>>().len(), 8, "each was done");
     assert_eq!(done.iter().map(|(slot, _)| slot).collect::<HashSet<_>>().len(), 4, "and all have worked");

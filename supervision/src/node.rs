@@ -45,6 +45,14 @@ pub(crate) trait Node: Send + Sync {
         let _ = self.handle().kill();
     }
 
+    /// Returns `true` if [`dismiss`](Self::dismiss) does anything.
+    fn hears_dismissal(&self) -> bool {
+        false
+    }
+
+    /// Tells the incarnation that is there that it is about to be stopped, for another cause than that it hangs.
+    fn dismiss(&self) {}
+
     /// Says why there is no incarnation, and in how long the next is begun, for those who ask.
     fn announce(&self, reason: ExitReason, retry_in: Duration);
 

@@ -218,8 +218,7 @@ async fn a_pool_may_end_with_its_handles_and_finishes_what_there_is() {
     quiet().await;
     assert_eq!(running.active().await, 1, "it finishes");
     assert_eq!(fate(last).await, "done 3");
-    quiet().await;
-    assert_eq!(running.active().await, 0);
+    soon(running.app.join()).await;
     assert!(running.app.shutdown().await.is_clean());
 }
 
@@ -227,8 +226,7 @@ async fn a_pool_may_end_with_its_handles_and_finishes_what_there_is() {
 async fn the_last_handle_may_be_dropped_on_any_thread_and_before_the_pool_is_started() {
     let (handle, running) = ending_with_its_handles().await;
     thread::spawn(move || drop(handle)).join().expect("it does not panic");
-    quiet().await;
-    assert_eq!(running.active().await, 0);
+    soon(running.app.join()).await;
     assert!(running.app.shutdown().await.is_clean());
     let (pool, _) = hands(1);
     let pool = pool.end_with_handles();
@@ -236,8 +234,7 @@ async fn the_last_handle_may_be_dropped_on_any_thread_and_before_the_pool_is_sta
     let (unowned, _) = hands(1);
     let app = pool.start(&System::new()).await.expect("it starts");
     assert_eq!(fate(early).await, "done 1");
-    quiet().await;
-    assert_eq!(app.supervisor().count_children().await.expect("it lives").active, 1, "the foreman");
+    soon(app.join()).await;
     assert!(app.shutdown().await.is_clean());
     drop(unowned);
 }

@@ -100,13 +100,26 @@ impl Children {
 
     pub(super) fn stop(&self, key: Key, reason: ExitReason) {
         if let Some(child) = self.get(key) {
+            self.dismiss(key, &*child);
             // If it has ended by itself, its end is in the inbox.
             let _ = child.handle().stop(reason);
         }
     }
 
+    /// Tells a child that it is stopped in order, before it is.
+    fn dismiss(&self, key: Key, child: &dyn Node) {
+        if child.hears_dismissal() {
+            let is_dismissed =
+                self.node.book().engine.as_ref().is_some_and(|engine| engine.is_dismissed(key));
+            if is_dismissed {
+                child.dismiss();
+            }
+        }
+    }
+
     pub(super) fn kill(&self, key: Key) {
         if let Some(child) = self.get(key) {
+            self.dismiss(key, &*child);
             let _ = child.handle().kill();
         }
     }

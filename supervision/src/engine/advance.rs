@@ -34,6 +34,12 @@ impl Engine {
         round.current.and_then(starts)
     }
 
+    /// Returns `true` if the child is being stopped for another cause than that it hangs.
+    pub(crate) fn is_dismissed(&self, key: Key) -> bool {
+        let state = self.children.get(key).map(|entry| &entry.state);
+        matches!(state, Some(State::Stopping(stopping)) if !stopping.unresponsive)
+    }
+
     /// Returns `true` if the supervisor has ended.
     pub(crate) const fn has_ended(&self) -> bool {
         matches!(self.mode, Mode::Ended)

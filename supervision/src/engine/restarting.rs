@@ -14,6 +14,9 @@ impl Engine {
     pub(super) fn react(&mut self, key: Key, reason: ExitReason) {
         let Some(entry) = self.children.get(key) else { return };
         let (wanted, significant) = (entry.policy.restart.wants(&reason), entry.policy.significant);
+        if wanted && entry.policy.renews && !reason.is_abnormal() {
+            return self.renew(key, reason);
+        }
         if wanted || reason.is_abnormal() {
             self.actions.push(Action::Report(Report::Terminated { key, reason: reason.clone() }));
         }
@@ -60,6 +63,15 @@ impl Engine {
             let due = self.now.saturating_add(delay);
             self.children.set(key, State::Restarting { reason, counted: true }, Some(due));
         }
+    }
+
+    /// Starts the next incarnation of a child that has ended in order. It counts for no intensity and for no delay.
+    fn renew(&mut self, key: Key, reason: ExitReason) {
+        self.children.set(key, State::Restarting { reason, counted: false }, None);
+        if let Some(entry) = self.children.get_mut(key) {
+            entry.restarts += 1;
+        }
+        self.bring_back(key);
     }
 
     /// A child whose time is over begins anew with its delays, if that was long enough.

@@ -79,4 +79,6 @@ pub struct ChildPolicy {
     pub backoff: Option<Arc<Backoff>>,
     /// How it is found to hang; never, if none.
     pub liveness: Option<Arc<Liveness>>,
+    /// Whether an end in order is part of its work: the next incarnation starts at once, and no restart is counted.
+    pub(crate) renews: bool,
 }

@@ -1,7 +1,6 @@
 //! The queue of a pool as a pure state machine: what waits, who works at what, and what comes next.
 //!
-//! There is no clock in it, no task and no lock: the time comes in, and whom to wake comes out. It knows nothing of jobs but where they
-//! stand.
+//! There is no clock in it, no task and no lock: the time comes in, and whom to wake comes out. Of a job it knows its place only.
 //!
 //! # Rules
 //!
@@ -326,6 +325,11 @@ impl<I> Board<I> {
         let mut roused: Vec<usize> = homeless.into_iter().filter_map(|job| self.put(job)).collect();
         roused.extend(self.rouse_for_what_waits());
         roused
+    }
+
+    /// Returns `true` if a slot has an incarnation.
+    pub(super) fn is_present(&self, slot: usize) -> bool {
+        self.slots.get(slot).is_some_and(|slot| slot.is_taken)
     }
 
     fn is_served(&self, slot: usize, incarnation: Incarnation) -> bool {

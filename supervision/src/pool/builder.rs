@@ -10,11 +10,13 @@ use perennial_actors::{Mailbox, System};
 
 use super::board::Board;
 use super::closures::{Blocks, Calls};
+use super::ends::Ends;
 use super::foreman::Foreman;
 use super::handle::PoolHandle;
 use super::office::{Bell, Routing, Shared};
 use super::rate::Rate;
 use super::scale::{Scale, Size};
+use super::threads::{Keeper, Threads, time_of};
 use super::worker::{Desk, DeskArgs, Worker};
 use crate::error::StartError;
 use crate::policy::{Backoff, Restart, Shutdown};
@@ -23,6 +25,9 @@ use crate::supervisor::{App, Supervisor, SupervisorHandle};
 
 /// How many jobs may wait, unless set otherwise.
 const CAPACITY: usize = 1024;
+
+/// How long the init of a worker may take, unless set otherwise.
+const START: Duration = Duration::from_secs(30);
 
 /// How many dead jobs are kept, unless set otherwise.
 const DEAD: usize = 1000;
@@ -47,6 +52,11 @@ pub struct Pool<J, T, E> {
     shutdown: Shutdown,
     backoff: Option<Backoff>,
     deadline: Option<Duration>,
+    start_timeout: Duration,
+    /// The threads of its workers.
+    threads: Arc<Threads>,
+    /// Whether jobs are done on those.
+    is_blocking: bool,
     unstarted: Unstarted,
 }
 
@@ -82,9 +92,15 @@ where
         let is_elastic = size.min() < size.max();
         let shared = Arc::new(Shared::new(board, size.min(), is_elastic, DEAD, weak, dispose_each));
         let (args, pool) = (Arc::new(Foreign::new(args)), shared.clone());
+        let threads = Arc::new(Threads::new(size.max()));
+        let all_threads = threads.clone();
         let worker = move |slot: usize| {
-            let args = DeskArgs::<W> { pool: pool.clone(), slot, args: args.clone() };
-            Child::new::<Desk<W>>(slot.to_string(), Arc::new(args))
+            let (pool, args, thread) = (pool.clone(), args.clone(), all_threads.of(slot));
+            let args = Arc::new(DeskArgs::<W> { pool, slot, args, thread, ends: Ends::default() });
+            let told = args.clone();
+            Child::new::<Desk<W>>(slot.to_string(), args)
+                .on_dismissal(move |pid| told.ends.dismiss(pid))
+                .renews()
         };
         let handle = PoolHandle::new(shared.clone(), supervisor.handle());
         Self {
@@ -99,6 +115,9 @@ where
             shutdown: Shutdown::default(),
             backoff: None,
             deadline: None,
+            start_timeout: START,
+            threads,
+            is_blocking: false,
         }
     }
 
@@ -111,14 +130,19 @@ where
         Self::new::<Calls<F, J, Fut>>(id, size, Arc::new(Foreign::new(function)))
     }
 
-    /// A pool of workers that call a function for every job which may block: it runs on a thread that is there for that. What
-    /// blocks for ever keeps its thread for ever, and cannot be stopped; its job is given up at its time limit.
+    /// A pool of workers that call a function for every job which may block: it runs on a thread that is there for that.
+    ///
+    /// A call cannot be stopped. Its job is given up at its time limit, or when it is cancelled; its worker has no other job before the call
+    /// returns. So no more calls run at once than there are workers, and what blocks for ever keeps its thread and its worker for ever. A
+    /// stop waits for calls as long as workers have to stop: see [`StopReport::unstopped`](super::StopReport::unstopped) and
+    /// [`ShutdownReport`](crate::ShutdownReport).
     pub fn blocking<F>(id: impl Into<Arc<str>>, size: impl Into<Size>, function: F) -> Self
     where
         J: Clone,
         F: Fn(J) -> Result<T, E> + Send + Sync + 'static,
     {
-        Self::new::<Blocks<F, J>>(id, size, Arc::new(Foreign::new(function)))
+        let pool = Self::new::<Blocks<F, J>>(id, size, Arc::new(Foreign::new(function)));
+        Self { is_blocking: true, ..pool }
     }
 
     /// Sets how many jobs may wait, at least one. Whoever submits another waits for room.
@@ -183,9 +207,12 @@ where
         self
     }
 
-    /// Ends the pool when all handles are gone that were made of it from now on: what it has is finished, and its workers end. So do workers
-    /// on a channel when its last sender is gone.
+    /// Ends the pool when all handles are gone that were made of it from now on: what it has is finished, and then its workers and its
+    /// supervisor end in order. So do workers on a channel when its last sender is gone.
+    ///
+    /// As a child it is [transient](Restart::Transient) from now on, so that it is not started again.
     pub fn end_with_handles(mut self) -> Self {
+        self.supervisor = self.supervisor.restart(Restart::Transient);
         let pool = self.handle.clone();
         self.given = self.handle.ending(move || {
             // By the foreman: the last handle may be dropped on a thread where nothing can be waited for, and before the start.
@@ -195,13 +222,20 @@ where
         self
     }
 
+    /// Sets how long the init of a worker may take; 30 seconds, unless set. After that it is killed, and started again as any that did not
+    /// start.
+    pub const fn start_timeout(mut self, timeout: Duration) -> Self {
+        self.start_timeout = timeout;
+        self
+    }
+
     /// Sets how workers are stopped.
     pub const fn shutdown(mut self, shutdown: Shutdown) -> Self {
         self.shutdown = shutdown;
         self
     }
 
-    /// Makes a worker wait before it is restarted, longer each time.
+    /// Makes a worker wait before it is restarted, longer each time. Not one that has ended itself in order after a job.
     pub const fn backoff(mut self, backoff: Backoff) -> Self {
         self.backoff = Some(backoff);
         self
@@ -247,16 +281,18 @@ where
         self.unstarted.0 = None;
         let children: Vec<Child<Bell>> = (0..self.size.max()).map(|slot| self.child(slot)).collect();
         let scale = Scale::of(&self.size, self.scale_after, self.cool_down);
-        let foreman = Child::new::<Foreman<J, T, E>>("foreman", (shared.clone(), scale));
+        let foreman = Child::new::<Foreman<J, T, E>>("foreman", (shared.clone(), scale, self.backoff));
         // The foreman comes last and stops first: what it would start must not come up while the others stop.
         let foreman = foreman.mailbox(Mailbox::unbounded());
         shared.settle(children.iter().map(Child::address).collect(), foreman.address());
-        self.supervisor.children(children).child(foreman)
+        let _ = shared.threads.set((self.threads.clone(), time_of(self.shutdown)));
+        let keeper = Child::new::<Keeper>("threads", self.threads).shutdown(Keeper::shutdown(self.shutdown));
+        self.supervisor.children(self.is_blocking.then_some(keeper)).children(children).child(foreman)
     }
 
     fn child(&self, slot: usize) -> Child<Bell> {
         let shared = self.handle.shared().clone();
-        let mut child = (self.worker)(slot).shutdown(self.shutdown);
+        let mut child = (self.worker)(slot).shutdown(self.shutdown).start_timeout(self.start_timeout);
         if let Some(backoff) = self.backoff {
             child = child.backoff(backoff);
         }

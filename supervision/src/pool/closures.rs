@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use perennial_actors::host::{Foreign, Guarded, catch_panic, resume_panic};
 use perennial_actors::{ExitReason, System};
+use tokio::task::JoinHandle;
 
+use super::threads::Thread;
 use super::worker::{Worker, Workplace};
 
 /// A worker that calls a function of a job, and keeps nothing.
@@ -41,6 +43,7 @@ where
 pub(super) struct Blocks<F: Send + 'static, J> {
     function: Arc<Foreign<F>>,
     system: System,
+    thread: Thread,
     types: PhantomData<fn(J)>,
 }
 
@@ -57,16 +60,24 @@ where
     type Args = Arc<Foreign<F>>;
 
     async fn init(function: &Self::Args, at: &Workplace) -> Result<Self, ExitReason> {
-        Ok(Self { function: function.clone(), system: at.system.clone(), types: PhantomData })
+        let (function, system, thread) = (function.clone(), at.system.clone(), at.thread.clone());
+        Ok(Self { function, system, thread, types: PhantomData })
     }
 
     fn work(&mut self, job: &J) -> impl Future<Output = Result<T, E>> + Send {
         // The job may be dropped unused, and the result unseen.
         let (function, system, job) = (self.function.clone(), self.system.clone(), Guarded::new(job.clone()));
+        let thread = self.thread.clone();
         async move {
+            let occupied = thread.occupy().await;
             let call = move || job.into_inner().map(|job| Guarded::new(function(job)));
             // Caught where it happens: only that thread knows where that is.
-            let called = tokio::task::spawn_blocking(move || catch_panic(Some(&system), call)).await;
+            let mut task = Begun(tokio::task::spawn_blocking(move || {
+                let called = catch_panic(Some(&system), call);
+                drop(occupied);
+                called
+            }));
+            let called = (&mut task.0).await;
             match called.unwrap_or(Ok(None)) {
                 Ok(result) => match result.and_then(Guarded::into_inner) {
                     Some(result) => result,
@@ -77,5 +88,14 @@ where
                 Err(reason) => resume_panic(reason),
             }
         }
+    }
+}
+
+/// A closure on its way to a thread. One that has none yet when this is dropped is not called.
+struct Begun<T>(JoinHandle<T>);
+
+impl<T> Drop for Begun<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }

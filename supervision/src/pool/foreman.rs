@@ -1,15 +1,18 @@
 //! The one in a pool who keeps its times: delays, retries, rates, and how many workers there are.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use perennial_actors::{Actor, Context, ExitReason, System};
 
 use super::handle::PoolHandle;
 use super::office::{Look, Shared};
+use super::repair::{Repair, Repairing, Step};
 use super::scale::{Load, Scale};
 use super::stop::StopPool;
 use crate::log;
+use crate::policy::Backoff;
 
 /// How often it looks whether there are too few workers, or too many, unless it can see that there are not.
 const ROUND: Duration = Duration::from_millis(100);
@@ -18,7 +21,10 @@ const ROUND: Duration = Duration::from_millis(100);
 pub(super) struct Foreman<J, T, E> {
     pool: Arc<Shared<J, T, E>>,
     scale: Option<Scale>,
+    repair: Repair,
     resizing: Option<tokio::task::JoinHandle<()>>,
+    /// It ends the pool.
+    is_ending: bool,
 }
 
 impl<J, T, E> Actor for Foreman<J, T, E>
@@ -28,12 +34,13 @@ where
     E: Send + Sync + 'static,
 {
     type Msg = Look;
-    type Args = (Arc<Shared<J, T, E>>, Option<Scale>);
+    type Args = (Arc<Shared<J, T, E>>, Option<Scale>, Option<Backoff>);
 
-    async fn init((pool, scale): &Self::Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+    async fn init((pool, scale, delays): &Self::Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
         pool.begin();
         ctx.continue_with(Look);
-        Ok(Self { pool: pool.clone(), scale: scale.clone(), resizing: None })
+        let repair = Repair::new(*delays);
+        Ok(Self { pool: pool.clone(), scale: scale.clone(), repair, resizing: None, is_ending: false })
     }
 
     async fn handle(&mut self, _: Look, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
@@ -48,14 +55,17 @@ where
         let round =
             self.scale.as_ref().filter(|scale| !scale.is_at_rest(self.pool.wanted(), load)).map(|_| ROUND);
         session.state.rests = self.scale.is_some() && round.is_none();
-        let is_forsaken = std::mem::take(&mut session.state.is_forsaken);
+        let is_forsaken = session.state.is_forsaken;
+        let is_astray = session.state.is_astray(self.pool.wanted(), self.pool.workers().len());
+        session.state.is_counting = is_astray;
         session.end();
         if is_forsaken {
-            self.stop();
+            self.end_pool();
         }
+        let recount = self.reconcile(is_astray, now);
         self.resize(load, now, ctx.system());
         let due = next.map(|next| next.saturating_sub(now).max(Duration::from_millis(1)));
-        if let Some(wait) = [round, due].into_iter().flatten().min() {
+        if let Some(wait) = [round, due, recount].into_iter().flatten().min() {
             ctx.start_timer("look", wait, Look);
         }
         Ok(())
@@ -68,10 +78,31 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    /// Nobody has a handle any more: what there is is finished.
-    fn stop(&self) {
-        if let Some(pool) = PoolHandle::of(&self.pool) {
-            tokio::spawn(async move { pool.stop(StopPool::Finish).await });
+    /// No handle is left: what there is is finished, and then the supervisor ends.
+    fn end_pool(&mut self) {
+        let Some(pool) = PoolHandle::of(&self.pool).filter(|_| !self.is_ending) else { return };
+        self.is_ending = true;
+        tokio::spawn(async move {
+            pool.stop(StopPool::Finish).await;
+            // If it has ended, that is as good.
+            let _ = pool.supervisor().handle().stop(ExitReason::shutdown());
+        });
+    }
+
+    /// Has workers started that are missing, and stopped that are too many, in a task of its own. Returns when to look again.
+    fn reconcile(&mut self, is_astray: bool, now: Duration) -> Option<Duration> {
+        if self.pool.is_repairing.load(Ordering::Acquire) {
+            // The foreman is called when that is over.
+            return None;
+        }
+        match self.repair.look(is_astray, now) {
+            Step::Rest => None,
+            Step::Wait(wait) => Some(wait),
+            Step::Act => {
+                let (pool, repairing) = (PoolHandle::of(&self.pool)?, Repairing::begin(&self.pool)?);
+                tokio::spawn(async move { pool.repair(repairing).await });
+                None
+            }
         }
     }
 

@@ -213,7 +213,7 @@ where
     ///
     /// If there are to be more than the pool was made for, if one does not start, declines to start
     /// or does not stop, or if the pool has stopped. If one does not start, there are to be as many
-    /// as before it.
+    /// as before it. One that is wanted and does not run is started again, with growing delays.
     ///
     /// # Cancel safety
     ///
@@ -248,10 +248,12 @@ where
         for slot in workers..max {
             self.shared.change(|state| state.board.set_open(slot, false));
         }
+        let mut stopped = Ok(());
         for slot in (workers..max).rev() {
-            self.shut(slot).await?;
+            // What one does not, the others do all the same.
+            stopped = self.shut(slot).await.and(stopped);
         }
-        Ok(())
+        stopped
     }
 
     /// Sets how many there are to be.
@@ -269,11 +271,12 @@ where
     }
 
     /// Restarts all workers, one after the other: each finishes the job that it has, if it does not take longer than it has to stop. No job is
-    /// lost, and it counts for no intensity.
+    /// lost, and it counts for no intensity. A job that is interrupted goes back, without a loss of an attempt, unless it has only one.
     ///
     /// # Errors
     ///
-    /// If one does not start or stop, or the pool has stopped. Those after it are left as they are.
+    /// If one does not start or stop, or the pool has stopped. Those after it are left as they are. One that did not start is started again
+    /// later, with growing delays.
     ///
     /// # Cancel safety
     ///
@@ -295,7 +298,7 @@ where
         if self.is_stopped() { Err(PoolError::Stopped) } else { Ok(()) }
     }
 
-    async fn open(&self, slot: usize) -> Result<(), PoolError> {
+    pub(super) async fn open(&self, slot: usize) -> Result<(), PoolError> {
         let started = self.supervisor.restart_child(slot.to_string()).await;
         let started = match started {
             Ok(ChildStart::Started(_)) | Err(ChildError::Running | ChildError::Restarting) => Ok(()),
@@ -304,8 +307,11 @@ where
             Ok(ChildStart::Ignored) => Err(PoolError::Declined { slot }),
             Err(error) => Err(PoolError::Worker { slot, error }),
         };
-        // If there is nobody, what only that one may have goes to all.
-        self.shared.change(|state| state.board.set_open(slot, started.is_ok()));
+        // If it is not there, what only that one may have goes to all. It may be, as others start it too.
+        self.shared.change(|state| {
+            let is_due = started.is_ok() || state.board.is_present(slot);
+            state.board.set_open(slot, is_due && slot < self.shared.wanted())
+        });
         started
     }
 

@@ -61,6 +61,7 @@ mod builder;
 mod closures;
 mod draft;
 mod drain;
+mod ends;
 mod event;
 mod foreman;
 mod handle;
@@ -73,6 +74,7 @@ mod line;
 mod manage;
 mod office;
 mod rate;
+mod repair;
 mod scale;
 mod session;
 mod settling;
@@ -84,6 +86,7 @@ mod sync;
 mod task;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod trash;
 mod worker;
 

@@ -1,8 +1,9 @@
 //! What the users, the workers and the foreman of a pool share.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError};
+use std::time::Duration;
 
 use perennial_actors::Address;
 use tokio::sync::Notify;
@@ -16,6 +17,7 @@ use super::line::Line;
 use super::stats::{Books, is_sampled};
 use super::sync::{Mutex, MutexGuard};
 use super::task::{Task, Terms};
+use super::threads::Threads;
 use super::trash::{Discard, Trash};
 use crate::supervisor::WeakSupervisorHandle;
 
@@ -25,6 +27,8 @@ pub(super) enum Bell {
     Ring,
     /// It goes on, as it has told itself.
     Work,
+    /// Its thread is free again.
+    Freed,
 }
 
 /// Tells the foreman that something is due before what it waits for.
@@ -60,6 +64,10 @@ pub(super) struct Shared<J, T, E> {
     /// How many workers there are to be.
     wanted: AtomicUsize,
     discard: Discard<J, T, E>,
+    /// The threads of its workers, and how long it waits for them when it stops.
+    pub(super) threads: OnceLock<(Arc<Threads>, Option<Duration>)>,
+    /// Whether its workers are being reconciled.
+    pub(super) is_repairing: AtomicBool,
     /// One change of the workers at a time.
     pub(super) changing: tokio::sync::Mutex<()>,
 }
@@ -79,7 +87,9 @@ pub(super) struct State<J, T, E> {
     pub(super) line: Line<J, T, E>,
     /// Whether the foreman does not look at how much there is to do, until there is too much.
     pub(super) rests: bool,
-    /// Whether nobody has a handle any more, in a pool that is to end with them, and it was not stopped yet.
+    /// Whether the foreman looks whether workers are missing.
+    pub(super) is_counting: bool,
+    /// Whether no handle is left, in a pool that is to end with them.
     pub(super) is_forsaken: bool,
     /// How many wait until it is empty.
     pub(super) draining: usize,
@@ -108,6 +118,7 @@ impl<J, T, E> Shared<J, T, E> {
             alarm: None,
             line: Line::new(),
             rests: false,
+            is_counting: false,
             is_forsaken: false,
             draining: 0,
             is_down: false,
@@ -125,6 +136,8 @@ impl<J, T, E> Shared<J, T, E> {
             events: Events::new(),
             wanted: wanted.into(),
             discard,
+            threads: OnceLock::new(),
+            is_repairing: AtomicBool::new(false),
             changing: tokio::sync::Mutex::const_new(()),
         }
     }

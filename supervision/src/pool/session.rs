@@ -127,7 +127,7 @@ where
             failed: books.failed,
             retried: books.retried,
             dropped: books.dropped,
-            workers: self.wanted(),
+            workers: (0..self.workers().len()).filter(|slot| board.is_present(*slot)).count(),
             wait_p50: books.waits.percentile(0.5),
             wait_p99: books.waits.percentile(0.99),
             work_p50: books.works.percentile(0.5),

@@ -8,6 +8,7 @@ use perennial_actors::{ExitReason, Pid};
 use super::board::{Next, Time};
 use super::event::JobEvent;
 use super::job::Failure;
+use super::lane::Waiting;
 use super::office::Shared;
 use super::session::Session;
 use super::task::Task;
@@ -80,13 +81,32 @@ where
 
     /// An incarnation of a worker has ended, or was given up.
     pub(super) fn worker_gone(&self, seat: Seat, reason: &ExitReason) {
+        self.leave(seat, reason, false);
+    }
+
+    /// The same, if its supervisor has stopped it, and not because it hung: that is no attempt at the job that it had.
+    pub(super) fn worker_dismissed(&self, seat: Seat, reason: &ExitReason) {
+        self.leave(seat, reason, true);
+    }
+
+    fn leave(&self, seat: Seat, reason: &ExitReason, is_dismissed: bool) {
         let mut session = self.session();
         let (job, roused) = session.state.board.gone(seat.slot, seat.pid.incarnation());
         session.rouse(roused);
         if let Some(job) = job {
-            session.come_back(job, seat.slot, Failure::WorkerEnded(reason.clone()));
+            let failure = Failure::WorkerEnded(reason.clone());
+            if is_dismissed {
+                session.put_back(job, seat.slot, failure);
+            } else {
+                session.come_back(job, seat.slot, failure);
+            }
         }
+        // It sees to it that there is another, if nothing else does.
+        let calls_foreman = !std::mem::replace(&mut session.state.is_counting, true);
         session.end();
+        if calls_foreman {
+            self.call_foreman();
+        }
     }
 }
 
@@ -95,6 +115,13 @@ pub(super) struct Made<T, E> {
     pub(super) attempt: Attempt<T, E>,
     /// Since when, if that is taken.
     pub(super) since: Option<Time>,
+}
+
+impl<T, E> Made<T, E> {
+    /// Returns `true` if the work was dropped before it was over.
+    pub(super) const fn is_cut_short(&self) -> bool {
+        matches!(self.attempt, Attempt::GivenUp | Attempt::Failed(Failure::TimedOut))
+    }
 }
 
 impl<J, T, E> Session<'_, J, T, E>
@@ -121,6 +148,24 @@ where
             Attempt::Done(output) => self.done(job.item, output),
             Attempt::Failed(failure) => self.come_back(job, seat.slot, failure),
             Attempt::GivenUp => self.let_go(job.item),
+        }
+    }
+
+    /// Puts a job back that was interrupted without a fault of its own or of its worker: that was no attempt, unless it must not be begun
+    /// twice.
+    fn put_back(&mut self, job: Waiting<Arc<Task<J, T, E>>>, slot: usize, failure: Failure<E>) {
+        let task = job.item.clone();
+        let is_tried_once = task.terms(&self.state.terms).attempts == 1;
+        if is_tried_once || self.state.is_closed() || task.is_over() {
+            return self.come_back(job, slot, failure);
+        }
+        self.state.books.retried += 1;
+        self.note(JobEvent::Retried(task.id));
+        let (since, expires) = (Some(self.now()), job.stand.expires.is_some());
+        let roused = self.state.board.put(Waiting { since, ..job });
+        self.rouse(roused);
+        if expires {
+            self.set_alarm();
         }
     }
 

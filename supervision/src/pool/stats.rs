@@ -77,7 +77,7 @@ pub struct PoolStats {
     pub retried: u64,
     /// Jobs that were cancelled, or expired before they were begun, or were dropped.
     pub dropped: u64,
-    /// Workers that are to run.
+    /// Workers that run.
     pub workers: usize,
     /// How long half of the jobs waited before they were begun, at most.
     pub wait_p50: Duration,

@@ -1,9 +1,12 @@
 //! Bringing a pool to its end.
 
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::board::Phase;
 use super::handle::PoolHandle;
+use super::stats::PoolStats;
+use crate::supervisor::carry_through;
 
 /// How a pool stops. In every case it takes no job in any more.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,6 +31,9 @@ pub struct StopReport {
     pub dropped: u64,
     /// Jobs that had their last attempt while it stopped.
     pub failed: u64,
+    /// Closures of a [blocking](super::Pool::blocking) pool that had not returned when the time was over that workers have to stop. They
+    /// cannot be dropped, and what becomes of them is not heard.
+    pub unstopped: usize,
 }
 
 impl<J, T, E> PoolHandle<J, T, E>
@@ -41,8 +47,7 @@ where
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, it takes no job in any more, and what is to be finished is; its workers may be left. To stop it again waits
-    /// for all of that.
+    /// If the future is dropped after it was polled, the stop is carried through all the same. To stop it again waits for that.
     ///
     /// # What may keep it
     ///
@@ -51,14 +56,28 @@ where
     /// because it was resized to none or each declined to start, what waits is dropped. A job that
     /// waits for the end of its own pool waits for itself.
     pub async fn stop(&self, how: StopPool) -> StopReport {
-        let shared = self.shared();
-        let before = shared.stats();
+        let before = self.shared().stats();
         self.shut_door(how);
+        let pool = self.clone();
+        carry_through(async move { pool.end(how, before).await }).await.unwrap_or_default()
+    }
+
+    /// Waits for what is to be finished, and ends the workers.
+    async fn end(&self, how: StopPool, before: PoolStats) -> StopReport {
+        let shared = self.shared();
         if how != StopPool::Now {
             shared.emptied().await;
             shared.lock().board.enter(Phase::Closed);
         }
+        let began = Instant::now();
         self.dismiss(how).await;
+        let unstopped = match shared.threads.get() {
+            Some((threads, time)) => {
+                let left = time.map(|time| time.saturating_sub(began.elapsed()));
+                threads.freed_within(left).await
+            }
+            None => 0,
+        };
         // Of those who do not await, and so could not be told; they were abandoned.
         shared.emptied().await;
         let after = shared.stats();
@@ -67,6 +86,7 @@ where
             requeued: after.retried - before.retried,
             dropped: after.dropped - before.dropped,
             failed: after.failed - before.failed,
+            unstopped,
         }
     }
 

@@ -7,11 +7,13 @@ use std::task::Poll;
 
 use perennial_actors::host::{Foreign, InPlace};
 use perennial_actors::{Actor, Context, ExitReason, Handle, Pid, System};
-use tokio::time::sleep_until;
+use tokio::time::{sleep, sleep_until};
 
+use super::ends::Ends;
 use super::job::Failure;
 use super::office::{Bell, Shared};
 use super::settling::{Attempt, Leased, Made, Seat};
+use super::threads::Thread;
 
 /// Turns jobs into results, one after the other.
 ///
@@ -19,7 +21,8 @@ use super::settling::{Attempt, Leased, Made, Seat};
 /// again if it has attempts left, and so is that of a worker that was killed, or hangs and is given up. So a job may be done more than
 /// once, unless it [says that it must not](super::Submission::at_most_once).
 ///
-/// A worker that finds that it is broken itself, and not its job, ends itself:
+/// A worker may end itself in order, as one that is renewed after so many jobs: its job is done, the next incarnation starts at once, and
+/// no restart is counted. One that finds that it is broken itself, and not its job, ends itself with an error:
 ///
 /// ```
 /// use perennial_actors::{ExitReason, System};
@@ -70,7 +73,9 @@ pub trait Worker: Sized + Send + 'static {
     ///
     /// # Errors
     ///
-    /// It has not started, and is tried again as its pool's intensity allows.
+    /// It has not started, and is tried again: after a crash as its pool's intensity allows, and after anything else with growing
+    /// delays. So is one that returns [`ExitReason::Ignore`], or takes longer than its [start may
+    /// take](super::Pool::start_timeout).
     fn init(args: &Self::Args, at: &Workplace) -> impl Future<Output = Result<Self, ExitReason>> + Send;
 
     /// Does a job. It is dropped at an await when the job is cancelled or takes longer than it may.
@@ -93,12 +98,16 @@ pub struct Workplace {
     pub handle: Handle,
     /// The system.
     pub system: System,
+    /// The thread of its slot, for jobs that may block.
+    pub(super) thread: Thread,
 }
 
 /// The actor that a worker is.
 pub(super) struct Desk<W: Worker> {
     worker: W,
     args: Arc<DeskArgs<W>>,
+    /// It waits for its thread, and is told when that is free.
+    is_waiting: bool,
 }
 
 /// What the shared part of a worker's pool is.
@@ -112,6 +121,22 @@ pub(super) struct DeskArgs<W: Worker> {
     pub(super) pool: Arc<Pooled<W>>,
     pub(super) slot: usize,
     pub(super) args: Arc<Foreign<W::Args>>,
+    pub(super) thread: Thread,
+    pub(super) ends: Ends,
+}
+
+impl<W: Worker> DeskArgs<W> {
+    /// An incarnation has ended, or was given up.
+    fn worker_gone(&self, seat: Seat, reason: &ExitReason) {
+        self.ends.end(seat.pid, reason);
+        // What panics or fails on its way out has had its attempt.
+        let is_interrupted = matches!(reason, ExitReason::Killed) || !reason.is_abnormal();
+        if is_interrupted && self.ends.is_dismissed(seat.pid) {
+            self.pool.worker_dismissed(seat, reason);
+        } else {
+            self.pool.worker_gone(seat, reason);
+        }
+    }
 }
 
 impl<W: Worker> Actor for Desk<W> {
@@ -121,25 +146,30 @@ impl<W: Worker> Actor for Desk<W> {
     async fn init(args: &Arc<DeskArgs<W>>, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
         let seat = Seat { slot: args.slot, pid: ctx.pid() };
         args.pool.begin();
+        let delay = args.ends.delay();
+        if !delay.is_zero() {
+            sleep(delay).await;
+        }
         let handle = ctx.address().handle();
         let at = Workplace {
             slot: seat.slot,
             pid: seat.pid,
             handle: handle.clone(),
             system: ctx.system().clone(),
+            thread: args.thread.clone(),
         };
         let worker =
             W::init(&args.args, &at).await.inspect_err(|reason| args.pool.init_failed(seat, reason))?;
         // However it ends, what it has in hand comes back before anybody hears of the end. It takes its seat before, so that an end in
         // between, after which this one is not told, leaves no seat taken.
         args.pool.arrive(seat);
-        let pool = args.pool.clone();
-        let told = move |reason: &ExitReason| pool.worker_gone(seat, reason);
+        let shared = args.clone();
+        let told = move |reason: &ExitReason| shared.worker_gone(seat, reason);
         if !handle.on_end(seat.pid, told) {
-            args.pool.worker_gone(seat, &ExitReason::Killed);
+            args.worker_gone(seat, &ExitReason::Killed);
         }
         ctx.continue_with(Bell::Work);
-        Ok(Self { worker, args: args.clone() })
+        Ok(Self { worker, args: args.clone(), is_waiting: false })
     }
 
     async fn handle(&mut self, bell: Bell, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
@@ -147,23 +177,50 @@ impl<W: Worker> Actor for Desk<W> {
             // Not with the bell in hand: it would be among the dead letters of a crash.
             Bell::Ring => ctx.continue_with(Bell::Work),
             Bell::Work => self.work_off(ctx).await,
+            Bell::Freed => {
+                self.is_waiting = false;
+                self.work_off(ctx).await;
+            }
         }
         Ok(())
+    }
+
+    /// What blocks a thread cannot be dropped: it is waited for, for as long as there is to stop.
+    async fn terminate(&mut self, _: &ExitReason, _: &mut Context<Self>) {
+        if !self.args.thread.is_free() {
+            self.args.thread.freed().await;
+        }
     }
 }
 
 impl<W: Worker> Desk<W> {
     /// Does what there is to do, until something else wants its turn. A stop or a kill comes between two jobs.
     async fn work_off(&mut self, ctx: &mut Context<Self>) {
+        if !self.args.thread.is_free() {
+            return self.wait_for_thread(ctx);
+        }
         let (pool, seat) = (&self.args.pool, Seat { slot: self.args.slot, pid: ctx.pid() });
         let mut made = None;
         while let Some(leased) = pool.turn(seat, made.take()) {
+            self.args.ends.work();
             let attempt = attempt(&mut self.worker, pool, leased).await;
-            if !ctx.go_on() {
+            // With a closure on its thread it takes no job, whatever becomes of this one.
+            let is_free = !attempt.is_cut_short() || self.args.thread.is_free();
+            if !ctx.go_on() || !is_free {
                 pool.put_down(seat, attempt);
                 return ctx.continue_with(Bell::Work);
             }
             made = Some(attempt);
+        }
+    }
+
+    /// Goes on when the closure that an attempt has left on its thread has returned. Meanwhile it is in no handler: it does not hang, and a
+    /// stop acts.
+    fn wait_for_thread(&mut self, ctx: &mut Context<Self>) {
+        if !self.is_waiting {
+            self.is_waiting = true;
+            let thread = self.args.thread.clone();
+            ctx.pipe(async move { thread.freed().await }, |()| Bell::Freed);
         }
     }
 }

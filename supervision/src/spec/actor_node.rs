@@ -15,12 +15,16 @@ use crate::node::{Birth, Claims, Node, OpenError};
 /// How an incarnation is started.
 pub(crate) type StartFn<M> = dyn Fn(&Identity<M>, Birth) -> Result<Pid, StartError> + Send + Sync;
 
+/// What is told which incarnation is about to be stopped in order. The library's own code, which is quick.
+pub(crate) type DismissFn = dyn Fn(Pid) + Send + Sync;
+
 /// A child that is an actor.
 pub(super) struct ActorNode<M: Send + 'static> {
     pub(super) identity: Arc<Identity<M>>,
     pub(super) name: Option<Name<M>>,
     pub(super) probe: Option<Probe<M>>,
     pub(super) start: Arc<StartFn<M>>,
+    pub(super) on_dismissal: Option<Arc<DismissFn>>,
     pub(super) claims: Claims,
 }
 
@@ -47,6 +51,16 @@ impl<M: Send + 'static> Node for ActorNode<M> {
 
     fn abandon(&self, pid: Pid) -> bool {
         self.identity.abandon(pid)
+    }
+
+    fn hears_dismissal(&self) -> bool {
+        self.on_dismissal.is_some()
+    }
+
+    fn dismiss(&self) {
+        if let (Some(told), Some(pid)) = (&self.on_dismissal, self.handle().pid()) {
+            told(pid);
+        }
     }
 
     fn announce(&self, reason: ExitReason, retry_in: Duration) {

@@ -9,7 +9,7 @@ use perennial_actors::host::{Foreign, Identity};
 use perennial_actors::{Actor, Address, ExitReason, Mailbox, Pid, StartError};
 use perennial_registry::Name;
 
-use super::actor_node::{ActorNode, StartFn};
+use super::actor_node::{ActorNode, DismissFn, StartFn};
 use super::error::SpecError;
 use super::probe::Probe;
 use crate::node::{Birth, Claims, OwnedNode};
@@ -29,6 +29,7 @@ pub struct Child<M: Send + 'static> {
     probe: Option<Probe<M>>,
     identity: OnceLock<Arc<Identity<M>>>,
     start: Arc<StartFn<M>>,
+    on_dismissal: Option<Arc<DismissFn>>,
 }
 
 /// What every incarnation of an actor starts from. It is dropped in a task of its own, whoever lets it go last.
@@ -69,6 +70,7 @@ impl<M: Send + 'static> Child<M> {
             probe: None,
             identity: OnceLock::new(),
             start: Arc::new(start),
+            on_dismissal: None,
         }
     }
 
@@ -84,6 +86,18 @@ impl<M: Send + 'static> Child<M> {
         self.start = Arc::new(move |identity, birth| {
             if wanted() { start(identity, birth) } else { Err(StartError::Failed(ExitReason::Ignore)) }
         });
+        self
+    }
+
+    /// Makes an end in order a part of its work: see [`ChildPolicy`].
+    pub(crate) const fn renews(mut self) -> Self {
+        self.policy.renews = true;
+        self
+    }
+
+    /// Has this told which incarnation is about to be stopped for another cause than that it hangs.
+    pub(crate) fn on_dismissal(mut self, told: impl Fn(Pid) + Send + Sync + 'static) -> Self {
+        self.on_dismissal = Some(Arc::new(told));
         self
     }
 
@@ -179,6 +193,7 @@ impl<M: Send + 'static> From<Child<M>> for ChildSpec {
             name: child.name,
             probe: child.probe,
             start: child.start,
+            on_dismissal: child.on_dismissal,
             claims: Claims::default(),
         };
         Self { id: child.id, policy: child.policy, node: OwnedNode::new(node), error: error.map(Box::new) }

@@ -8,6 +8,7 @@ mod deferred;
 mod intensity;
 mod lines;
 mod model;
+mod renewals;
 mod requests_table;
 mod slow;
 mod storm;

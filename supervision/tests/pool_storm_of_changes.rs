@@ -1,0 +1,179 @@
+//! A storm of changes: workers fail in init, decline, hang in init, end themselves in order, panic and are killed, while the pool is resized
+//! and restarted and the futures of all that are dropped after some polls.
+
+#[path = "support/pool.rs"]
+mod support;
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use perennial_actors::{ExitReason, System};
+use perennial_supervision::pool::{Pool, PoolHandle, StopPool, Worker, Workplace};
+use perennial_supervision::{App, Backoff, SupervisorHandle};
+use support::{ms, secs, soon};
+use tokio::time::{Instant, sleep};
+
+const SLOTS: usize = 8;
+const JOBS: usize = 25_000;
+
+/// What all in a storm draw from, and whether it goes on.
+struct Weather {
+    drawn: AtomicU64,
+    is_calm: AtomicBool,
+}
+
+impl Weather {
+    /// A number below this.
+    fn draw(&self, below: u64) -> u64 {
+        let number = self.drawn.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (number ^ (number >> 31)) % below
+    }
+
+    fn is_calm(&self) -> bool {
+        self.is_calm.load(Ordering::Relaxed)
+    }
+}
+
+struct Sailor {
+    weather: Arc<Weather>,
+    at: Workplace,
+}
+
+impl Worker for Sailor {
+    type Job = usize;
+    type Output = usize;
+    type Error = &'static str;
+    type Args = Arc<Weather>;
+
+    async fn init(weather: &Arc<Weather>, at: &Workplace) -> Result<Self, ExitReason> {
+        let sailor = Self { weather: weather.clone(), at: at.clone() };
+        if weather.is_calm() {
+            return Ok(sailor);
+        }
+        match weather.draw(10) {
+            0 => Err(ExitReason::failed("no such luck")),
+            1 => Err(ExitReason::Ignore),
+            2 => std::future::pending().await,
+            3 => {
+                sleep(ms(weather.draw(20))).await;
+                Ok(sailor)
+            }
+            _ => Ok(sailor),
+        }
+    }
+
+    async fn work(&mut self, job: &usize) -> Result<usize, &'static str> {
+        match self.weather.draw(200) {
+            0..4 => self.at.handle.stop(ExitReason::Normal).expect("it lives"),
+            4..6 => self.at.handle.stop(ExitReason::shutdown()).expect("it lives"),
+            6 => panic!("a bug"),
+            7 => return Err("no luck"),
+            8..28 => sleep(ms(self.weather.draw(30))).await,
+            _ => {}
+        }
+        Ok(*job)
+    }
+}
+
+/// Polls a future so often, and drops it.
+async fn poll_often<F: Future>(future: F, polls: u64) {
+    let mut future = pin!(future);
+    for _ in 0..polls {
+        if poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_ready())).await {
+            return;
+        }
+        sleep(ms(1)).await;
+    }
+}
+
+type Sailors = PoolHandle<usize, usize, &'static str>;
+
+/// Changes something, and does not always wait for it.
+async fn change(weather: &Weather, pool: &Sailors, app: &App<SupervisorHandle>) {
+    let polls = if weather.draw(4) == 0 { 200 } else { weather.draw(8) };
+    let slot = weather.draw(SLOTS as u64);
+    match weather.draw(5) {
+        0 => poll_often(pool.resize(1 + slot as usize), polls).await,
+        1 => poll_often(pool.rolling_restart(), polls).await,
+        2 => poll_often(app.supervisor().terminate_child(slot.to_string()), polls).await,
+        3 => poll_often(app.supervisor().restart_child(slot.to_string()), polls).await,
+        _ => {
+            if let Some(worker) = app.tree().at([slot.to_string().as_str()]) {
+                let _ = worker.handle.kill();
+            }
+        }
+    }
+    sleep(ms(weather.draw(10))).await;
+}
+
+async fn storm(seed: u64) {
+    let weather = Arc::new(Weather { drawn: seed.into(), is_calm: true.into() });
+    let pool = Pool::new::<Sailor>("sailors", SLOTS, weather.clone())
+        .attempts(1_000)
+        .start_timeout(ms(100))
+        .backoff(Backoff::new(ms(5), ms(100)))
+        .intensity(u32::MAX, Duration::from_secs(1));
+    let handle = pool.handle();
+    let app = pool.start(&System::new()).await.expect("it starts");
+    weather.is_calm.store(false, Ordering::Relaxed);
+    let submitting = tokio::spawn({
+        let handle = handle.clone();
+        async move { handle.submit_many(0..JOBS).await.expect("they are taken in").all().await }
+    });
+    let began = Instant::now();
+    while !submitting.is_finished() {
+        change(&weather, &handle, &app).await;
+        assert!(began.elapsed() < secs(600), "it comes to an end, seed {seed}: {}", handle.stats());
+    }
+    let results = submitting.await.expect("it does not panic");
+    let done: Vec<usize> = results.into_iter().map(|result| result.expect("it is done")).collect();
+    assert!(done.into_iter().eq(0..JOBS), "each once, seed {seed}");
+    let wanted = 1 + weather.draw(SLOTS as u64) as usize;
+    // A resize that fails wants what was wanted before.
+    while soon(handle.resize(wanted)).await.is_err() {}
+    // What is missing after that comes back although nothing asks for it again.
+    for _ in 0..20 {
+        poll_often(handle.rolling_restart(), weather.draw(8)).await;
+        poll_often(app.supervisor().terminate_child(weather.draw(SLOTS as u64).to_string()), 1).await;
+    }
+    weather.is_calm.store(true, Ordering::Relaxed);
+    sleep(secs(10)).await;
+    let running = handle.stats().workers;
+    let active = app.supervisor().count_children().await.expect("it lives").active - 1;
+    assert_eq!((running, active), (wanted, wanted), "seed {seed}");
+    let last: Vec<_> = (0..100).map(|job| support::now(handle.submit(job))).collect();
+    soon(handle.stop(StopPool::Finish)).await;
+    for (number, job) in (0..).zip(last) {
+        assert_eq!(job.await.expect("it is done"), number);
+    }
+    let stats = handle.stats();
+    support::assert_accounts(&stats);
+    assert_eq!((stats.done, stats.failed, stats.dropped), (JOBS as u64 + 100, 0, 0));
+    assert!(app.shutdown().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_job_ends_once_and_the_wanted_number_runs_after_a_storm_of_changes_first() {
+    storm(1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_job_ends_once_and_the_wanted_number_runs_after_a_storm_of_changes_second() {
+    storm(2).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_job_ends_once_and_the_wanted_number_runs_after_a_storm_of_changes_third() {
+    storm(30).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_job_ends_once_and_the_wanted_number_runs_after_a_storm_of_changes_fourth() {
+    storm(400).await;
+}

@@ -1,0 +1,326 @@
+//! Workers that are missing come back, whatever took them down, and an end in order is no crash.
+
+#[path = "support/pool.rs"]
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use perennial_actors::{ExitReason, System};
+use perennial_supervision::pool::{Pool, PoolError, StopPool, Worker, Workplace};
+use perennial_supervision::{Backoff, ChildError, Restart, Supervisor};
+use support::{Deed, Running, fate, hands, hands_born, job, long, ms, quiet, secs, soon, start, started};
+use tokio::time::{Instant, sleep};
+
+/// The workers that run, by the supervisor and by the pool.
+async fn counts(running: &Running) -> (usize, usize) {
+    (running.active().await, running.pool.stats().workers)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_fails_once_in_a_rolling_restart_comes_back() {
+    let running = start(hands_born(2, |at| at.slot != 1 || at.pid.incarnation() != 2)).await;
+    let error = running.pool.rolling_restart().await.expect_err("one fails");
+    assert!(matches!(error, PoolError::Worker { slot: 1, .. }), "{error}");
+    assert_eq!(counts(&running).await, (1, 1), "what is counted runs");
+    sleep(secs(1)).await;
+    assert_eq!(counts(&running).await, (2, 2));
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_keeps_failing_is_tried_until_it_starts_with_growing_delays() {
+    let births = Arc::new(AtomicUsize::new(0));
+    let (pool, journal) = hands_born(1, {
+        let births = births.clone();
+        move |_| !(1..=20).contains(&births.fetch_add(1, Ordering::Relaxed))
+    });
+    let running = start((pool.intensity(0, secs(60)), journal)).await;
+    assert!(running.pool.rolling_restart().await.is_err());
+    sleep(secs(20)).await;
+    assert!(births.load(Ordering::Relaxed) < 12, "it is not tried all the time");
+    sleep(secs(120)).await;
+    assert_eq!((births.load(Ordering::Relaxed), counts(&running).await), (22, (1, 1)));
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_its_owner_terminates_comes_back_as_long_as_it_is_wanted() {
+    let running = started(3).await;
+    running.app.supervisor().terminate_child("1").await.expect("it is there");
+    assert_eq!(counts(&running).await, (2, 2));
+    sleep(secs(1)).await;
+    assert_eq!(counts(&running).await, (3, 3));
+    running.pool.resize(1).await.expect("it goes well");
+    sleep(secs(60)).await;
+    assert_eq!(counts(&running).await, (1, 1));
+    running.pool.stop(StopPool::Finish).await;
+    sleep(secs(60)).await;
+    assert_eq!(counts(&running).await, (0, 0));
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_an_owner_starts_beyond_what_is_wanted_declines() {
+    let running = started(3).await;
+    running.pool.resize(1).await.expect("it goes well");
+    running.app.supervisor().restart_child("2").await.expect("it declines");
+    quiet().await;
+    assert_eq!(counts(&running).await, (1, 1));
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_worker_that_a_resize_cannot_start_comes_back_later() {
+    let fails = Arc::new(AtomicBool::new(false));
+    let told = fails.clone();
+    let running = start(hands_born(3, move |at| at.slot != 1 || !told.load(Ordering::Relaxed))).await;
+    fails.store(true, Ordering::Relaxed);
+    running.app.supervisor().terminate_child("1").await.expect("it is there");
+    assert!(running.pool.resize(3).await.is_err());
+    fails.store(false, Ordering::Relaxed);
+    sleep(secs(10)).await;
+    assert_eq!(counts(&running).await, (3, 3));
+    running.close().await;
+}
+
+/// A worker that does in its init as the number of its incarnation says.
+struct Newborn;
+
+/// What a newborn does.
+#[derive(Clone, Copy, PartialEq)]
+enum Init {
+    Starts,
+    Hangs,
+    Declines,
+}
+
+impl Worker for Newborn {
+    type Job = ();
+    type Output = u32;
+    type Error = &'static str;
+    type Args = fn(&Workplace) -> Init;
+
+    async fn init(init: &Self::Args, at: &Workplace) -> Result<Self, ExitReason> {
+        match init(at) {
+            Init::Starts => Ok(Self),
+            Init::Hangs => std::future::pending().await,
+            Init::Declines => Err(ExitReason::Ignore),
+        }
+    }
+
+    async fn work(&mut self, _: &()) -> Result<u32, &'static str> {
+        Ok(1)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_declined_to_start_is_asked_again() {
+    let init: fn(&Workplace) -> Init =
+        |at| if at.pid.incarnation() < 3 { Init::Declines } else { Init::Starts };
+    let pool = Pool::new::<Newborn>("newborns", 2, init);
+    let handle = pool.handle();
+    let app = pool.start(&System::new()).await.expect("it starts");
+    assert_eq!(handle.stats().workers, 0);
+    sleep(secs(2)).await;
+    assert_eq!(handle.stats().workers, 2);
+    assert!(app.shutdown().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_hangs_in_init_is_found_and_a_rolling_restart_returns() {
+    let init: fn(&Workplace) -> Init =
+        |at| if at.slot == 1 && at.pid.incarnation() == 2 { Init::Hangs } else { Init::Starts };
+    let pool = Pool::new::<Newborn>("newborns", 2, init);
+    let handle = pool.handle();
+    let app = pool.start(&System::new()).await.expect("it starts");
+    let begun = Instant::now();
+    let error = soon(handle.rolling_restart()).await.expect_err("one hangs");
+    let PoolError::Worker { slot: 1, error: ChildError::StartFailed(ExitReason::StartTimedOut) } = error
+    else {
+        panic!("{error:?}");
+    };
+    assert_eq!(begun.elapsed(), secs(30), "unless it is set");
+    sleep(secs(1)).await;
+    assert_eq!(handle.stats().workers, 2);
+    assert!(app.shutdown().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_hangs_in_init_after_a_crash_or_a_resize_is_found_in_the_time_that_is_set() {
+    let init: fn(&Workplace) -> Init =
+        |at| if at.pid.incarnation() == 2 { Init::Hangs } else { Init::Starts };
+    let pool = Pool::new::<Newborn>("newborns", 2, init).start_timeout(secs(2));
+    let handle = pool.handle();
+    let app = pool.start(&System::new()).await.expect("it starts");
+    app.tree().at(["0"]).expect("it is there").handle.kill().expect("it lives");
+    sleep(secs(3)).await;
+    assert_eq!(handle.stats().workers, 2);
+    handle.resize(1).await.expect("it goes well");
+    let begun = Instant::now();
+    soon(handle.resize(2)).await.expect_err("it hangs");
+    assert_eq!((begun.elapsed(), handle.stats().workers), (secs(2), 1));
+    handle.resize(2).await.expect("it goes well");
+    assert_eq!(handle.stats().workers, 2);
+    assert!(app.shutdown().await.is_clean());
+}
+
+/// A worker that ends itself after each job.
+struct Mayfly(Workplace);
+
+impl Worker for Mayfly {
+    type Job = u64;
+    type Output = u64;
+    type Error = &'static str;
+    type Args = ExitReason;
+
+    async fn init(reason: &ExitReason, at: &Workplace) -> Result<Self, ExitReason> {
+        assert!(!reason.is_abnormal());
+        Ok(Self(at.clone()))
+    }
+
+    async fn work(&mut self, job: &u64) -> Result<u64, &'static str> {
+        let reason = if job % 2 == 0 { ExitReason::Normal } else { ExitReason::shutdown() };
+        self.0.handle.stop(reason).expect("it lives");
+        Ok(*job)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_ends_itself_in_order_after_each_job_is_no_crash() {
+    for backoff in [None, Some(Backoff::new(secs(1), secs(60)))] {
+        let mut pool = Pool::new::<Mayfly>("mayflies", 4, ExitReason::Normal).intensity(0, secs(60));
+        if let Some(backoff) = backoff {
+            pool = pool.backoff(backoff);
+        }
+        let handle = pool.handle();
+        let app = pool.start(&System::new()).await.expect("it starts");
+        let begun = Instant::now();
+        let batch = handle.submit_many(0..1_000).await.expect("there is room");
+        let results = soon(batch.all()).await;
+        assert_eq!(results.into_iter().map(|result| result.expect("it is done")).sum::<u64>(), 499_500);
+        assert_eq!(begun.elapsed(), ms(0), "the next incarnation starts at once");
+        let stats = handle.stats();
+        assert_eq!((stats.done, stats.retried, stats.dropped, stats.failed), (1_000, 0, 0, 0));
+        quiet().await;
+        assert_eq!(handle.stats().workers, 4);
+        assert!(app.shutdown().await.is_clean());
+    }
+}
+
+/// A worker that has itself ended as soon as it has started.
+struct Stillborn;
+
+impl Worker for Stillborn {
+    type Job = ();
+    type Output = ();
+    type Error = &'static str;
+    type Args = Arc<AtomicUsize>;
+
+    async fn init(births: &Self::Args, at: &Workplace) -> Result<Self, ExitReason> {
+        births.fetch_add(1, Ordering::Relaxed);
+        at.handle.stop(ExitReason::Normal).expect("it lives");
+        Ok(Self)
+    }
+
+    async fn work(&mut self, (): &()) -> Result<(), &'static str> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_ends_in_order_without_a_job_is_not_started_all_the_time() {
+    let births = Arc::new(AtomicUsize::new(0));
+    let pool = Pool::new::<Stillborn>("stillborns", 1, births.clone());
+    let app = pool.start(&System::new()).await.expect("it starts");
+    sleep(secs(10)).await;
+    assert!((5..30).contains(&births.load(Ordering::Relaxed)), "{births:?}");
+    let _ = app.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn restarts_by_the_owner_use_up_no_attempt_of_a_job() {
+    let running = started(1).await;
+    let slow = running.submit(long(1, secs(8)));
+    quiet().await;
+    for _ in 0..5 {
+        running.pool.rolling_restart().await.expect("it goes well");
+        sleep(secs(1)).await;
+    }
+    running.pool.resize(0).await.expect("it goes well");
+    running.pool.resize(1).await.expect("it goes well");
+    sleep(secs(1)).await;
+    running.app.supervisor().terminate_child("0").await.expect("it is there");
+    assert_eq!(fate(slow).await, "done 1");
+    assert_eq!(running.journal.jobs().len(), 8, "one for each that was cut short, and the last");
+    assert_eq!(running.pool.stats().retried, 7);
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_counts_that_a_kill_or_a_deadline_ended() {
+    let (pool, journal) = hands(1);
+    let running = start((pool.attempts(2).handler_deadline(secs(1)), journal)).await;
+    let hangs = running.submit(job(1, [Deed::Hang]));
+    quiet().await;
+    running.kill(0).await;
+    assert_eq!(fate(hangs).await, "killed, killed");
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_must_not_be_begun_twice_is_not_begun_again_after_a_rolling_restart() {
+    let running = started(1).await;
+    let once = support::now(running.pool.submit(long(1, secs(8))).at_most_once());
+    quiet().await;
+    running.pool.rolling_restart().await.expect("it goes well");
+    assert_eq!(fate(once).await, "killed");
+    assert_eq!(running.journal.jobs(), [1]);
+    running.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_that_ends_with_its_handles_ends_its_tree() {
+    let (pool, _) = hands(2);
+    let pool = pool.end_with_handles();
+    let handle = pool.handle();
+    let app = pool.start(&System::new()).await.expect("it starts");
+    let last = support::now(handle.submit(long(1, secs(3))));
+    let begun = Instant::now();
+    drop(handle);
+    let reason = soon(app.join()).await;
+    assert!(matches!(reason, ExitReason::Shutdown(_)), "{reason}");
+    assert_eq!((begun.elapsed(), fate(last).await), (secs(3), "done 1".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_below_a_supervisor_that_ends_with_its_handles_is_not_started_again() {
+    let (pool, _) = hands(2);
+    let pool = pool.end_with_handles();
+    let handle = pool.handle();
+    let tree = Supervisor::new("root").intensity(0, secs(60)).child(pool);
+    let app = tree.start(&System::new()).await.expect("it starts");
+    quiet().await;
+    drop(handle);
+    sleep(secs(60)).await;
+    assert_eq!(app.supervisor().count_children().await.expect("it lives").active, 0);
+    assert!(app.shutdown().await.is_clean());
+    let (pool, _) = hands(1);
+    let pool = pool.end_with_handles().restart(Restart::Permanent);
+    let handle = pool.handle();
+    let tree = Supervisor::new("root").intensity(0, secs(60)).child(pool);
+    let app = tree.start(&System::new()).await.expect("it starts");
+    drop(handle);
+    soon(app.join()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_whose_future_is_dropped_is_carried_through() {
+    let running = started(2).await;
+    let slow = running.submit(long(1, secs(3)));
+    quiet().await;
+    assert!(tokio::time::timeout(ms(10), running.pool.stop(StopPool::Finish)).await.is_err());
+    sleep(secs(10)).await;
+    assert_eq!((fate(slow).await, counts(&running).await), ("done 1".to_owned(), (0, 0)));
+    running.close().await;
+}
