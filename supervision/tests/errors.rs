@@ -36,7 +36,7 @@ async fn a_child_is_not_running_before_its_start_and_while_it_is_stopped_and_has
     let child = Child::new::<Clerk>("clerk", ());
     let clerk = child.address();
     let of_type = "(message type perennial_actors::address::reply::Reply<u32>)";
-    assert_eq!(refusal(&clerk).await, format!("the actor is not running {of_type}"));
+    assert_eq!(refusal(&clerk).await, format!(r#"actor "clerk" is not running {of_type}"#));
     let app = Supervisor::new("app").child(child).start(&System::new()).await.expect("it starts");
     assert_eq!(clerk.call(|reply| reply).await.expect("it runs"), 7);
     app.supervisor().terminate_child("clerk").await.expect("it is down");

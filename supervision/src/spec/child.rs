@@ -162,7 +162,9 @@ impl<M: Send + 'static> Child<M> {
     /// Its address, good from now on and through every restart. Messages are accepted from the start of the tree on.
     #[must_use]
     pub fn address(&self) -> Address<M> {
-        self.identity().address()
+        let identity = self.identity();
+        identity.set_id(self.id.clone());
+        identity.address()
     }
 
     fn identity(&self) -> &Arc<Identity<M>> {
