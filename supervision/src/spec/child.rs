@@ -31,7 +31,7 @@ pub struct Child<M: Send + 'static> {
     start: Arc<StartFn<M>>,
 }
 
-/// What every incarnation of an actor starts from. It is dropped in a task of its own, whoever lets it go last.
+/// What every incarnation of an actor starts from. It is dropped in a task of its own, wherever the last reference is dropped.
 struct SharedArgs<T: Send + 'static>(Arc<Foreign<T>>);
 
 impl<T: Send + 'static> Clone for SharedArgs<T> {
