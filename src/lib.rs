@@ -14,11 +14,11 @@ pub use perennial_registry::{
 };
 pub use perennial_supervision::{
     App, AutoShutdown, Backoff, ChangeError, Child, ChildCounts, ChildError, ChildFailed, ChildInfo,
-    ChildKind, ChildPolicy, ChildSpec, ChildStart, ChildState, DynamicHandle, DynamicSupervisor, Finish,
-    Intensity, Liveness, NotStarted, OpenError, PartitionKey, PartitionSupervisor, Partitions, Probe,
-    ProbePolicy, Report, ResizeError, Restart, Shutdown, ShutdownReport, Sign, SpecError, StartChildError,
-    StopSignal, StopSignals, Straggler, Strategy, Supervisor, SupervisorHandle, TaskContext, TaskScope,
-    Template, Totals, Tree, What,
+    ChildKind, ChildNotStarted, ChildPolicy, ChildSpec, ChildStart, ChildState, DynamicHandle,
+    DynamicSupervisor, Finish, Intensity, Liveness, NotStarted, OpenError, PartitionKey, PartitionSupervisor,
+    Partitions, Probe, ProbePolicy, Report, ResizeError, Restart, Shutdown, ShutdownReport, Sign, SpecError,
+    StartChildError, StopSignal, StopSignals, Straggler, Strategy, Supervisor, SupervisorHandle, TaskContext,
+    TaskScope, Template, Totals, Tree, What,
 };
 
 /// What can go wrong when something is started, by what is started.

@@ -74,9 +74,11 @@ impl dyn AnyProcess {
     }
 }
 
-/// What the start of a process waits for.
+/// What the start of a process waits for, and what the process is called before its first start.
 #[derive(Default)]
 pub(crate) struct StartOrder {
+    /// The id in the spec of the process. Errors name the process by it until its first start.
+    pub(crate) id: Option<Arc<str>>,
     /// What starts it.
     pub(crate) supervisor: Option<Weak<dyn AnyProcess>>,
     /// The child whose start it waits for, if it is a supervisor.

@@ -61,7 +61,7 @@ pub(crate) async fn timers_of_actors_that_end(mut meter: Meter) -> Meter {
     meter
 }
 
-/// Those who listen to what happens in a system, and stop to.
+/// Listeners to the events of a system, which come and go.
 pub(crate) async fn event_listeners(mut meter: Meter) -> Meter {
     let system = System::new();
     while let Some(time) = meter.next() {
@@ -100,7 +100,7 @@ pub(crate) async fn links_of_actors_that_end(mut meter: Meter) -> Meter {
     meter
 }
 
-/// Monitors that are given up: by who awaits them, and by an actor.
+/// Monitors that are given up: by the task that awaits them, and by an actor.
 pub(crate) async fn monitors(mut meter: Meter) -> Meter {
     let system = System::new();
     let (one, other) = (spawn(&system).await, spawn(&system).await);
@@ -182,7 +182,7 @@ pub(crate) async fn polls_of_a_call(mut meter: Meter) -> Meter {
     meter
 }
 
-/// Those who wait for room, for a message or for a place, and give it up.
+/// Sends and reservations that wait for room and are given up.
 pub(crate) async fn sends_given_up(mut meter: Meter) -> Meter {
     let system = System::new();
     let full = system.spawn::<Worker>(()).mailbox(Mailbox::bounded(NonZeroUsize::MIN));

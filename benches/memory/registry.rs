@@ -41,7 +41,7 @@ pub(crate) async fn names_of_actors_that_end(mut meter: Meter) -> Meter {
     meter
 }
 
-/// Those who wait for a name that nobody has, and give it up.
+/// Waits for a name that no actor has, which are given up.
 pub(crate) async fn waits_for_names_given_up(mut meter: Meter) -> Meter {
     let system = System::new();
     while let Some(time) = meter.next() {
@@ -122,7 +122,7 @@ pub(crate) async fn topics_of_actors_that_end(mut meter: Meter) -> Meter {
     meter
 }
 
-/// One topic, on which nobody says anything.
+/// One topic, on which nothing is published.
 pub(crate) async fn subscriptions_of_actors_that_end(mut meter: Meter) -> Meter {
     let system = System::new();
     let topic = Registry::of(&system).topic(topic(0));

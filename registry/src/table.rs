@@ -30,7 +30,7 @@ pub(crate) struct Table<K, V> {
     removals: Removals,
 }
 
-/// The number of entries that were removed. On a cache line of its own: lookups never wait for who removes.
+/// The number of entries that were removed. On a cache line of its own: lookups never wait for a removal.
 #[derive(Default)]
 #[repr(align(128))]
 struct Removals(AtomicUsize);

@@ -5,6 +5,7 @@ use std::fmt;
 use std::iter::successors;
 use std::sync::Arc;
 
+use perennial_actors::host::{Carried, CarriesValue};
 use perennial_actors::{ExitReason, Pid};
 
 use crate::node::OpenError;
@@ -132,6 +133,8 @@ pub enum ChildError {
 }
 
 /// A child that was not started. The spec comes back; the supervisor has not kept it.
+///
+/// An [`ExitReason`] that is made of it drops the spec, and keeps a [`ChildNotStarted`].
 #[derive(Debug)]
 pub struct StartChildError {
     /// Why.
@@ -174,6 +177,36 @@ impl fmt::Display for StartChildError {
 }
 
 impl Error for StartChildError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Carried::by::<Self>()
+    }
+}
+
+impl CarriesValue for StartChildError {
+    type Bare = ChildNotStarted;
+
+    fn into_bare(self) -> ChildNotStarted {
+        ChildNotStarted { id: self.child.id.clone(), why: self.why }
+    }
+}
+
+/// A [`StartChildError`] without the spec: what an [`ExitReason`] keeps of it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ChildNotStarted {
+    /// The id of the child.
+    pub id: Arc<str>,
+    /// The reason why the child was not started.
+    pub why: NotStarted,
+}
+
+impl fmt::Display for ChildNotStarted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "child {:?}: {}", self.id, self.why)
+    }
+}
+
+impl Error for ChildNotStarted {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.why {
             NotStarted::Failed(reason) => reason.error().map(|error| error as &(dyn Error + 'static)),

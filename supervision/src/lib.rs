@@ -81,7 +81,9 @@ mod task;
 mod tree;
 
 pub use driver::Totals;
-pub use error::{ChangeError, ChildError, ChildFailed, NotStarted, StartChildError, StartError};
+pub use error::{
+    ChangeError, ChildError, ChildFailed, ChildNotStarted, NotStarted, StartChildError, StartError,
+};
 pub use node::OpenError;
 pub use policy::{
     AutoShutdown, Backoff, ChildKind, ChildPolicy, Intensity, Liveness, ProbePolicy, Restart, Shutdown,

@@ -108,7 +108,7 @@ impl TaskContext {
         self.pid
     }
 
-    /// Returns whoever started it and is told of its end.
+    /// Returns what started it and is told of its end.
     pub(crate) fn parent(&self) -> Option<&dyn Parent> {
         self.parent.as_deref()
     }

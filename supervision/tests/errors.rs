@@ -1,10 +1,13 @@
 //! What is said of a child that cannot be reached, of a runtime that cannot run a tree, and of a job that comes back.
 
-use std::sync::Arc;
+use std::error::Error;
+use std::future::IntoFuture;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use perennial_actors::{Actor, Address, Context, ExitReason, ProcessState, Reply, System};
+use perennial_actors::{Actor, Address, CallError, Context, ExitReason, ProcessState, Reply, System};
 use perennial_supervision::pool::SubmitError;
-use perennial_supervision::{Child, StartError, Supervisor};
+use perennial_supervision::{Child, ChildNotStarted, NotStarted, StartError, Supervised, Supervisor};
 use tokio::runtime::Builder;
 
 struct Clerk;
@@ -33,7 +36,7 @@ async fn a_child_is_not_running_before_its_start_and_while_it_is_stopped_and_has
     let child = Child::new::<Clerk>("clerk", ());
     let clerk = child.address();
     let of_type = "(message type perennial_actors::address::reply::Reply<u32>)";
-    assert_eq!(refusal(&clerk).await, format!("the actor is not running {of_type}"));
+    assert_eq!(refusal(&clerk).await, format!(r#"actor "clerk" is not running {of_type}"#));
     let app = Supervisor::new("app").child(child).start(&System::new()).await.expect("it starts");
     assert_eq!(clerk.call(|reply| reply).await.expect("it runs"), 7);
     app.supervisor().terminate_child("clerk").await.expect("it is down");
@@ -69,4 +72,59 @@ fn a_reason_keeps_no_job_that_a_pool_gave_back() {
         assert!(failure.downcast_ref::<SubmitError<()>>().is_some());
     }
     assert_eq!(Arc::strong_count(&job), 1);
+}
+
+/// An actor whose init fails, and whose arguments keep a reply.
+struct Failing;
+
+impl Actor for Failing {
+    type Msg = ();
+    type Args = Mutex<Reply<u32>>;
+
+    async fn init(_: &Self::Args, _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        Err(ExitReason::failed("no such luck"))
+    }
+
+    async fn handle(&mut self, (): (), _: &mut Context<Self>) -> Result<(), ExitReason> {
+        Ok(())
+    }
+}
+
+/// An actor that starts a child with the reply among its arguments, and fails if it cannot.
+struct Starter;
+
+impl Actor for Starter {
+    type Msg = Reply<u32>;
+    type Args = ();
+
+    async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Self)
+    }
+
+    async fn handle(&mut self, reply: Reply<u32>, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+        let child = Child::new::<Failing>("child", Mutex::new(reply));
+        let Some(supervisor) = ctx.supervisor() else { return Ok(()) };
+        supervisor.start_child(child).await?;
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reason_keeps_no_spec_of_a_child_that_was_not_started() {
+    let child = Child::new::<Starter>("starter", ());
+    let (starter, system) = (child.address(), System::new());
+    let app = Supervisor::new("app").child(child).start(&system).await.expect("it starts");
+    let down = starter.monitor();
+    let call = starter.call(|reply| reply).no_timeout();
+    let told = tokio::time::timeout(Duration::from_secs(60), call.into_future()).await;
+    assert!(matches!(told.expect("the caller is told"), Err(CallError::Ended(..))));
+    let reason = down.await.reason;
+    let said = r#"failed: child "child": the child did not start: failed: no such luck"#;
+    assert_eq!(reason.to_string(), said);
+    let ExitReason::Failed(failure) = &reason else { panic!("it failed") };
+    let kept = failure.downcast_ref::<ChildNotStarted>().expect("it keeps why");
+    assert!(matches!(kept.why, NotStarted::Failed(_)));
+    let source = kept.source().expect("it has a cause");
+    assert_eq!(source.to_string(), "no such luck");
+    assert!(app.shutdown().await.is_clean());
 }

@@ -86,7 +86,7 @@ impl Actor for Partner {
     }
 }
 
-/// That a child comes back after an error, and that all are told of it who are to be.
+/// Checks that a child comes back after an error, and that its monitors and links are told.
 async fn an_error_does_no_more_than_it_is_to(error: ExitReason) {
     let child = idler("a", ());
     let address = child.address();

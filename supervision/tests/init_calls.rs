@@ -268,3 +268,39 @@ async fn an_init_that_is_restarted_by_itself_waits_for_a_sibling_that_is_restart
     assert_eq!(told.recv().await.expect("it tells").expect("one for one, it is back by itself"), 2);
     assert!(app.shutdown().await.is_clean());
 }
+
+/// Where siblings have to do with each other, a start by hand holds up the restart of those that are down.
+#[tokio::test(start_paused = true)]
+async fn an_init_of_a_child_that_is_started_by_hand_and_calls_a_sibling_that_has_crashed_gets_its_message_back()
+ {
+    for strategy in [Strategy::OneForAll, Strategy::RestForOne] {
+        let elder = Child::new::<Sibling>("elder", ());
+        let (address, (tell, mut told)) = (elder.address(), mpsc::unbounded_channel());
+        let younger = that("younger", {
+            let address = address.clone();
+            move |number| {
+                let (address, tell) = (address.clone(), tell.clone());
+                async move {
+                    if number % 2 == 1 {
+                        crash(&address).await;
+                        tell.send(get(&address).await).expect("the test waits");
+                    }
+                }
+            }
+        });
+        let app = started(Supervisor::new("app").strategy(strategy).child(elder)).await;
+        let start = timeout(Duration::from_secs(3_600), app.supervisor().start_child(younger));
+        start.await.expect("it does not hang").expect("it starts");
+        let first = told.recv().await.expect("it tells");
+        assert!(matches!(first, Err(CallError::WouldDeadlock(_))), "{strategy:?}: {first:?}");
+        assert_eq!(get(&address).await.expect("it is back"), 2);
+        // The restart of the elder took the younger along. Another start by hand is its third.
+        app.supervisor().terminate_child("younger").await.expect("it is stopped");
+        let restart = timeout(Duration::from_secs(3_600), app.supervisor().restart_child("younger"));
+        restart.await.expect("it does not hang").expect("it starts");
+        let second = told.recv().await.expect("it tells");
+        assert!(matches!(second, Err(CallError::WouldDeadlock(_))), "{strategy:?}: {second:?}");
+        assert_eq!(get(&address).await.expect("it is back"), 3);
+        assert!(app.shutdown().await.is_clean());
+    }
+}

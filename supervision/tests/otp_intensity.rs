@@ -225,7 +225,7 @@ async fn c063_who_stops_a_child_that_is_being_restarted_stops_the_restart_of_its
     let (system, app) = start(tree.child(unit("a", &log)).child(hanging).child(unit("c", &log))).await;
     let supervisor = app.supervisor();
     end(&address, crash()).await;
-    assert_eq!(shape(supervisor).await, ["a 1", "b starting", "c waiting"]);
+    assert_eq!(shape(supervisor).await, ["a 1", "b restarting", "c waiting"]);
     supervisor.terminate_child("b").await.expect("it is stopped");
     sleep(Duration::from_secs(60)).await;
     assert_eq!(shape(supervisor).await, ["a 1", "b stopped", "c stopped"]);

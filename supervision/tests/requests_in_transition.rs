@@ -60,6 +60,30 @@ async fn child_whose_retry_is_slow_and_fails_is_restarting_to_every_request() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn member_of_a_group_whose_retry_is_slow_and_fails_is_restarting_to_every_look() {
+    for strategy in [Strategy::OneForAll, Strategy::RestForOne] {
+        let log = Log::default();
+        let child = failing_slowly(&log);
+        let address = child.address();
+        let (_, app) = start(tolerant().strategy(strategy).child(child)).await;
+        let supervisor = app.supervisor();
+        end(&address, crash()).await;
+        for _ in 0..3 {
+            sleep(SECOND / 2).await;
+            let counts = supervisor.count_children().await.expect("it lives");
+            assert_eq!((counts.specs, counts.active), (1, 0), "{strategy:?}");
+            let child = supervisor.which_child("a").await.expect("it is there");
+            assert_eq!(child.state, ChildState::Restarting, "{strategy:?}");
+            let restarted = supervisor.restart_child("a").await;
+            assert!(matches!(restarted, Err(ChildError::Restarting)), "{strategy:?}");
+        }
+        assert_eq!(incarnation(&address).await, 5);
+        assert_eq!(supervisor.count_children().await.expect("it lives").active, 1);
+        assert!(app.shutdown().await.is_clean());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn child_whose_retry_is_slow_and_succeeds_runs_to_the_requests_that_waited() {
     let log = Log::default();
     let child = unit_that("a", &log, |n| if n == 2 { Begin::After(SECOND) } else { Begin::Well });
@@ -297,7 +321,7 @@ async fn tree_and_lists_and_counts_tell_one_state_of_a_child() {
     end(&fails, crash()).await;
     assert_eq!(agreed(&supervisor).await, ["a running", "b restarting", "c running", "d stopping"]);
     sleep(SECOND).await;
-    assert_eq!(agreed(&supervisor).await, ["a running", "b starting", "c waiting", "d waiting"]);
+    assert_eq!(agreed(&supervisor).await, ["a running", "b restarting", "c waiting", "d waiting"]);
     sleep(3 * SECOND).await;
     assert_eq!(agreed(&supervisor).await, ["a running", "b running", "c running", "d running"]);
     supervisor.terminate_child("c").await.expect("it is stopped");

@@ -213,7 +213,7 @@ impl<A: Actor> Context<A> {
     }
 }
 
-/// Returns the parent of an incarnation: whoever started it and is told of its end. `None` outside a tree.
+/// Returns the parent of an incarnation: what started it and is told of its end. `None` outside a tree.
 #[must_use]
 pub fn parent_of<A: Actor>(ctx: &Context<A>) -> Option<&Arc<dyn Parent>> {
     ctx.attachment().parent()

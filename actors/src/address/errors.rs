@@ -193,9 +193,9 @@ pub enum CallError<M> {
     /// The call has a timeout, and there are no timers here: no tokio runtime, or one without `enable_time`.
     NoTimers(Unsent<M>),
     /// The message was sent, and then the actor went down and is started again only when the init that waits for its answer has
-    /// returned. The message still waits for the next incarnation; nobody will see the answer.
+    /// returned. The message still waits for the next incarnation; its answer is dropped.
     Deadlock(Target),
-    /// The message was sent, and no answer came in time. It may still be handled; nobody will see the answer.
+    /// The message was sent, and no answer came in time. It may still be handled; its answer is dropped.
     TimedOut(Target),
     /// The message was sent, and went down with the incarnation that ended so, or with the mailbox.
     Ended(ExitReason, Target),

@@ -149,7 +149,7 @@ impl<M> Queue<M> {
         }
     }
 
-    /// Those who wait to hear of a fate that is decided by now.
+    /// The wakers of the tasks that wait for a fate that is decided by now.
     pub(super) fn settled(&self, lanes: &mut Lanes<M>) -> Vec<Waker> {
         if !self.attention.has(FATE) {
             return Vec::new();

@@ -107,13 +107,13 @@ pub(crate) struct Seldom<M> {
     pub(crate) late_watchers: SeqMap<Watcher>,
     /// What the owner has said of the time until the next incarnation.
     pub(crate) outage: Option<Outage>,
-    /// Who waits to hear the fate of which message: one waker for each, however often it asks.
+    /// The wakers of the tasks that wait for the fate of a message: one for each message, however often it is polled.
     fate_wakers: BTreeMap<u64, Waker>,
     pub(crate) next_watcher: u64,
 }
 
 impl<M> Seldom<M> {
-    /// Keeps a waker for whoever waits for the fate of this message, in place of the one before.
+    /// Keeps a waker of the task that waits for the fate of this message, in place of the one before.
     pub(crate) fn await_fate(&mut self, sequence: u64, waker: &Waker) {
         self.fate_wakers
             .entry(sequence)
@@ -126,7 +126,7 @@ impl<M> Seldom<M> {
         self.fate_wakers.remove(&sequence)
     }
 
-    /// Takes out the wakers of those who wait for the fate of a message up to this one.
+    /// Takes out the wakers of the tasks that wait for the fate of a message up to this one.
     pub(crate) fn take_fate_wakers(&mut self, up_to: u64) -> Vec<Waker> {
         let mut decided = Vec::new();
         while let Some(first) = self.fate_wakers.first_entry().filter(|first| *first.key() <= up_to) {
@@ -135,7 +135,7 @@ impl<M> Seldom<M> {
         decided
     }
 
-    /// Returns `true` if nobody waits for a fate.
+    /// Returns `true` if no task waits for a fate.
     pub(crate) fn awaits_no_fate(&self) -> bool {
         self.fate_wakers.is_empty()
     }

@@ -18,7 +18,7 @@ pub(crate) enum Refused<M> {
     Full(M),
     /// Nobody is due to work through the mailbox.
     Closed(M),
-    /// Whoever sends it would wait for itself.
+    /// The sender would wait for itself.
     WouldDeadlock(M),
 }
 

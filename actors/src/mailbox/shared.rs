@@ -145,7 +145,7 @@ impl<M> Queue<M> {
         fate
     }
 
-    /// Takes back that somebody waits for the fate of this message.
+    /// Removes the waker that is kept for the fate of this message.
     pub(crate) fn forget_fate(&self, sequence: u64) {
         let waker = self.lanes.lock().seldom_if_any().and_then(|seldom| seldom.forget_fate(sequence));
         drop(waker);

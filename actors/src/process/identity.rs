@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::attachment::Attachment;
 use super::report::{Parent, Reporter};
 use super::shared::Process;
+use super::start_order;
 use crate::exit::ExitReason;
 use crate::label::Label;
 use crate::mailbox::{AttachError, Mailbox, Outage};
@@ -37,6 +38,11 @@ impl<M: Send + 'static> Identity<M> {
     #[must_use]
     pub fn new(mailbox: Mailbox) -> Self {
         Self { process: Process::new(mailbox) }
+    }
+
+    /// Sets the id by which errors name the actor until it is opened for the first time.
+    pub fn set_id(&self, id: Arc<str>) {
+        start_order::set_id(&*self.process, id);
     }
 
     /// Lets messages queue from now on. The first time settles the system and the label.

@@ -18,6 +18,16 @@ pub(crate) fn set_supervisor(process: &dyn AnyProcess, supervisor: Weak<dyn AnyP
     change(process, |order| order.supervisor.replace(supervisor));
 }
 
+/// Sets the id by which errors name a process before its first start.
+pub(super) fn set_id(process: &dyn AnyProcess, id: Arc<str>) {
+    change(process, |order| order.id.replace(id));
+}
+
+/// Returns the id that was set, if one was.
+pub(super) fn id(process: &dyn AnyProcess) -> Option<Arc<str>> {
+    process.start_order().lock().as_ref()?.id.clone()
+}
+
 /// Sets the child whose start a supervisor waits for, if it waits for one.
 pub(crate) fn set_awaited(supervisor: &dyn AnyProcess, child: Option<Weak<dyn AnyProcess>>) {
     change(supervisor, |order| std::mem::replace(&mut order.awaited, child));

@@ -6,6 +6,7 @@ use std::fmt;
 use crate::label::Label;
 
 use super::shared::Process;
+use super::start_order;
 
 /// The actor that a message was meant for, and the type of the message. Errors of send and call carry it.
 ///
@@ -21,7 +22,8 @@ struct Inner {
 }
 
 impl Target {
-    /// Returns where the actor stands in its tree, or its type; `None` if it was never started.
+    /// Returns where the actor stands in its tree, or its type. Returns the id in its spec if it was never started, and `None` if it has
+    /// no id either.
     #[must_use]
     pub fn label(&self) -> Option<&str> {
         self.0.label.as_ref().map(Label::as_str)
@@ -79,7 +81,8 @@ impl<M: Send + 'static> Process<M> {
     /// Describes this process to the sender of an `N`, which is its message or a part of it.
     #[cold]
     pub(crate) fn target<N>(&self) -> Target {
-        let label = self.home().map(|home| home.label.clone());
+        let id = || start_order::id(self).map(Label::from);
+        let label = self.home().map(|home| home.label.clone()).or_else(id);
         Target(Box::new(Inner { label, message_type: type_name::<N>(), is_gone: self.is_gone() }))
     }
 }

@@ -51,11 +51,15 @@ impl Children {
         }
     }
 
-    /// Says for whose start all others that are down wait, before it begins; and, if one has ended, that there is another of them.
+    /// Records the child whose start all others that are down wait for, before that start begins. If a child has ended, wakes the
+    /// child that is awaited. Changes nothing if the awaited child is not admitted yet.
     pub(super) fn await_start(&mut self, awaited: Option<Key>, has_ended: bool) {
         let supervisor = || self.node.handle();
         if self.awaited != awaited {
             let child = awaited.and_then(|key| self.get(key)).map(|child| child.handle());
+            if awaited.is_some() && child.is_none() {
+                return;
+            }
             supervisor().set_awaited_child(child.as_ref());
             self.awaited = awaited;
         } else if has_ended && awaited.is_some() {

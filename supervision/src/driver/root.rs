@@ -41,7 +41,7 @@ impl Root {
         }
     }
 
-    /// Enters another phase, and wakes those who wait for that.
+    /// Enters another phase, and wakes the tasks that wait for that.
     fn enter(&self, phase: Phase) {
         ignore_panic(|| drop(self.phase.send_replace(phase)));
     }

@@ -140,7 +140,12 @@ impl Driver {
             let (actions, awaited) = self.node.book().engine.as_mut().map(step).unwrap_or_default();
             self.children.await_start(awaited, has_ended);
             for action in actions {
+                let is_admission = matches!(action, Action::Admit { .. });
                 events.extend(self.perform(action)?);
+                if is_admission {
+                    // Its node is known only now, and its start comes next.
+                    self.children.await_start(awaited, false);
+                }
             }
         }
         ControlFlow::Continue(())

@@ -18,6 +18,10 @@ impl Engine {
         matches!(&self.mode, Mode::Round(round) if round.is_first())
     }
 
+    pub(super) const fn is_group_restart(&self) -> bool {
+        matches!(&self.mode, Mode::Round(round) if matches!(round.kind, Kind::Group))
+    }
+
     pub(super) const fn is_going_down(&self) -> bool {
         matches!(&self.mode, Mode::Round(round) if round.is_last())
     }

@@ -22,8 +22,9 @@ pub(crate) struct Sight<'a> {
 }
 
 /// Returns what others are told that a child is doing.
-const fn shown(entry: &Entry, is_leaving: bool) -> ChildState {
+const fn shown(entry: &Entry, is_leaving: bool, is_group_restart: bool) -> ChildState {
     match &entry.state {
+        State::Starting { cause: Cause::Round, .. } if is_group_restart => ChildState::Restarting,
         // Its mailbox takes messages for the incarnation whose turn is still to come.
         State::Stopped if entry.open && !is_leaving => ChildState::Waiting,
         State::Stopped => ChildState::Stopped,
@@ -53,7 +54,7 @@ impl Engine {
             key,
             id: &entry.id,
             policy: &entry.policy,
-            shown: shown(entry, self.is_leaving()),
+            shown: shown(entry, self.is_leaving(), self.is_group_restart()),
             restarts: entry.restarts,
             #[cfg(test)]
             state: &entry.state,

@@ -67,7 +67,7 @@ impl<T, E> Sink<T, E> {
 /// A job that was submitted.
 pub(super) struct Task<J, T, E> {
     pub(super) id: JobId,
-    /// Dropped under a guard of its own, whoever lets the task go last.
+    /// Dropped under a guard of its own, wherever the last reference is dropped.
     pub(super) job: Guarded<J>,
     /// How it is to be treated, if not as every job of its pool.
     terms: Option<Box<Terms>>,
@@ -199,7 +199,7 @@ fn ready<T, E>(place: &mut Option<Kept<T, E>>) -> Poll<Outcome<T, E>> {
     place.take().and_then(Guarded::into_inner).map_or(Poll::Pending, Poll::Ready)
 }
 
-/// Sends the result of one of many. Returns it if nobody waits for it any more.
+/// Sends the result of one of many. Returns it if no receiver is left.
 fn send<T, E>(
     others: &mpsc::UnboundedSender<(usize, Kept<T, E>)>,
     index: usize,

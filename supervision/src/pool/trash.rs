@@ -16,5 +16,5 @@ pub(super) enum Trash<J, T, E> {
     Given(Arc<Task<J, T, E>>, Option<Kept<T, E>>),
 }
 
-/// Drops trash: [`dispose_each`](perennial_actors::host::dispose_each), for those who do not know what the types are.
+/// Drops trash of unknown types, as [`dispose_each`](perennial_actors::host::dispose_each) does.
 pub(super) type Discard<J, T, E> = fn(Vec<Trash<J, T, E>>);

@@ -32,7 +32,7 @@ pub struct Child<M: Send + 'static> {
     on_dismissal: Option<Arc<DismissFn>>,
 }
 
-/// What every incarnation of an actor starts from. It is dropped in a task of its own, whoever lets it go last.
+/// What every incarnation of an actor starts from. It is dropped in a task of its own, wherever the last reference is dropped.
 struct SharedArgs<T: Send + 'static>(Arc<Foreign<T>>);
 
 impl<T: Send + 'static> Clone for SharedArgs<T> {
@@ -176,7 +176,9 @@ impl<M: Send + 'static> Child<M> {
     /// Its address, good from now on and through every restart. Messages are accepted from the start of the tree on.
     #[must_use]
     pub fn address(&self) -> Address<M> {
-        self.identity().address()
+        let identity = self.identity();
+        identity.set_id(self.id.clone());
+        identity.address()
     }
 
     fn identity(&self) -> &Arc<Identity<M>> {

@@ -16,12 +16,12 @@ pub enum ChildState {
     Stopped,
     /// It is down, and its turn to be started is still to come.
     Waiting,
-    /// Its init runs, in its first start, a start by hand, or the restart of a group.
+    /// Its init runs, in the first start of its supervisor or in a start by hand.
     Starting,
     /// It serves its mailbox.
     Running,
     /// It ended, or a start of it failed, and it is due to be started again. OTP's `restarting`.
-    /// This holds until it runs again, also while the init of its restart runs.
+    /// This holds until it runs again, also while its init runs, in a restart of its own or of a group.
     Restarting,
     /// It was told to stop.
     Stopping,
