@@ -62,6 +62,7 @@ mod closures;
 mod draft;
 mod drain;
 mod ends;
+mod errands;
 mod event;
 mod foreman;
 mod handle;

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use perennial_actors::host::{dispose_each, ignore_panic, wake_each};
+use perennial_actors::host::{Each, dispose_each, ignore_panic, wake_each};
 
 use super::board::{Phase, Time};
+use super::errands::Errands;
 use super::event::JobEvent;
 use super::job::{DeadJob, Failure, Failures, JobError, JobRef};
 use super::lane::{Stand, Target, Waiting};
 use super::office::{Shared, State};
 use super::stats::PoolStats;
 use super::sync::MutexGuard;
-use super::task::{Outcome, Task, Verdict};
+use super::task::{Task, Verdict};
 use super::trash::Trash;
 
 /// What is behind the lock, and what is to be done when it is unlocked: to wake somebody, to give results, and to drop what may do
@@ -27,34 +28,6 @@ pub(super) struct Session<'a, J, T, E> {
     is_exact: bool,
     errands: Errands<J, T, E>,
 }
-
-/// What is to be done when the queue is unlocked.
-struct Errands<J, T, E> {
-    roused: Option<usize>,
-    result: Option<Given<J, T, E>>,
-    calls_foreman: bool,
-    /// Most of the time there is nothing else.
-    rest: Option<Box<Rest<J, T, E>>>,
-}
-
-struct Rest<J, T, E> {
-    roused: Vec<usize>,
-    given: Vec<Given<J, T, E>>,
-    trash: Vec<Trash<J, T, E>>,
-    /// Of submitters that have waited for room.
-    wakers: Vec<Waker>,
-}
-
-impl<J, T, E> Errands<J, T, E> {
-    fn rest(&mut self) -> &mut Rest<J, T, E> {
-        self.rest.get_or_insert_with(|| {
-            Box::new(Rest { roused: Vec::new(), given: Vec::new(), trash: Vec::new(), wakers: Vec::new() })
-        })
-    }
-}
-
-/// A result, and whose it is.
-type Given<J, T, E> = (Arc<Task<J, T, E>>, Outcome<T, E>);
 
 impl<J, T, E> Shared<J, T, E>
 where
@@ -109,7 +82,7 @@ where
         session.state.is_down = true;
         session.state.is_watching = false;
         session.clear();
-        session.end();
+        session.end_in_turn();
     }
 
     pub(super) fn take_dead(&self) -> Vec<DeadJob<J, E>> {
@@ -346,8 +319,17 @@ where
         }
     }
 
-    /// Unlocks the queue, and does what is to be done then.
-    pub(super) fn end(mut self) {
+    /// Unlocks the queue, and does what is to be done then. Users' values are dropped here, one by one.
+    pub(super) fn end(self) {
+        drop(Each::new(self.unlock()));
+    }
+
+    /// The same in the turn of a supervisor, which has ended a worker or the pool: users' values are dropped elsewhere.
+    pub(super) fn end_in_turn(self) {
+        dispose_each(self.unlock());
+    }
+
+    fn unlock(mut self) -> Vec<Trash<J, T, E>> {
         if self.state.draining > 0 && !self.is_exact {
             self.gather();
         }
@@ -389,7 +371,6 @@ where
         if is_emptied {
             ignore_panic(|| pool.emptied.notify_waiters());
         }
-        // Elsewhere: this may be the turn of a supervisor, which has ended a worker or a pool.
-        dispose_each(trash);
+        trash
     }
 }

@@ -103,7 +103,7 @@ where
         }
         // It sees to it that there is another, if nothing else does.
         let calls_foreman = !std::mem::replace(&mut session.state.is_counting, true);
-        session.end();
+        session.end_in_turn();
         if calls_foreman {
             self.call_foreman();
         }
