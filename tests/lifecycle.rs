@@ -118,9 +118,15 @@ async fn a_tree_can_be_stopped_while_a_child_of_it_starts() {
     let down = address.monitor();
     address.cast(crash()).expect("it is served");
     down.await;
-    while app.tree().at(["inner", "a"]).expect("it is there").state != ChildState::Starting {
+    while address.pid().is_none_or(|pid| pid.incarnation() != 2) {
         tokio::task::yield_now().await;
     }
+    let tree = app.tree();
+    assert_eq!(
+        tree.at(["inner", "a"]).expect("it is there").state,
+        ChildState::Restarting,
+        "until its init returns"
+    );
     assert!(app.shutdown().await.is_clean());
     assert_eq!(log.take(), ["start b", "start a", "stop a", "stop b", "start b", "stop b"]);
 }

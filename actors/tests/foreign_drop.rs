@@ -282,7 +282,7 @@ async fn a_payload_of_a_piped_future_that_panics_when_it_is_dropped_is_told_to_t
 }
 
 #[tokio::test(start_paused = true)]
-async fn messages_that_panic_when_they_are_discarded_cost_nobody_the_news() {
+async fn messages_that_panic_when_discarded_leave_every_watcher_told() {
     let mut owned = Owned::new(Mailbox::default().discard_on_restart(), no_bombs);
     let address = owned.start().await;
     let monitor = address.monitor();
@@ -374,7 +374,7 @@ async fn an_error_that_panics_when_it_is_dropped_is_told_to_all_and_dropped_by_n
 }
 
 #[test]
-fn without_a_runtime_a_bomb_is_dropped_on_the_spot_and_harms_nobody() {
+fn without_a_runtime_a_bomb_is_dropped_at_once_under_a_guard() {
     ignore_panic(|| drop(Bomb));
     perennial_actors::host::dispose(Bomb);
     let error = ExitReason::failed("text");

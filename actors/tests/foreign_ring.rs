@@ -126,7 +126,7 @@ async fn an_error_in_an_event_may_subscribe_when_it_is_dropped() {
 }
 
 #[test]
-fn what_makes_an_extension_may_ask_for_extensions_even_for_the_same() {
+fn making_an_extension_may_ask_for_extensions_even_the_same() {
     struct Outer(u32);
     struct Inner(u32);
     let system = System::new();
@@ -140,7 +140,7 @@ fn what_makes_an_extension_may_ask_for_extensions_even_for_the_same() {
 }
 
 #[test]
-fn what_makes_an_extension_keeps_nobody_else_waiting() {
+fn making_an_extension_delays_no_other_extension() {
     struct Slow;
     struct Fast(u32);
     let system = System::new();
