@@ -50,6 +50,7 @@ macro_rules! rows {
 
 const ROWS: &[Row] = &rows![
     actors::monitors_taken_back,
+    actors::senders_told_of_an_end,
     registry::names_bound,
     registry::names_bound_again,
     registry::names_handed_over,

@@ -1,5 +1,7 @@
-//! Monitors of one actor.
+//! Monitors of one actor, and senders that wait for room in its mailbox.
 
+use std::num::NonZeroUsize;
+use std::task::{Context as Polling, Waker};
 use std::time::Duration;
 
 use perennial::prelude::*;
@@ -31,5 +33,32 @@ pub(crate) async fn monitors_taken_back(actors: usize, monitors: usize) -> Durat
     }
     let begun = ran();
     watched.into_iter().for_each(drop);
+    ran() - begun
+}
+
+/// So many senders wait for room in the mailbox of each of the actors, and all of them are told of its end.
+pub(crate) async fn senders_told_of_an_end(actors: usize, senders: usize) -> Duration {
+    let system = System::new();
+    let mut addresses = Vec::new();
+    for _ in 0..actors {
+        let actor = system.spawn::<Idle>(()).mailbox(Mailbox::bounded(NonZeroUsize::MIN));
+        let address = actor.await.expect("it starts");
+        address.handle().suspend().expect("it lives");
+        address.cast(()).expect("there is room for one");
+        addresses.push(address);
+    }
+    let mut sends: Vec<_> =
+        addresses.iter().flat_map(|address| (0..senders).map(|_| Box::pin(address.send(())))).collect();
+    let mut polling = Polling::from_waker(Waker::noop());
+    assert!(sends.iter_mut().all(|send| send.as_mut().poll(&mut polling).is_pending()));
+    let begun = ran();
+    for address in &addresses {
+        let monitor = address.monitor();
+        address.kill().expect("it lives");
+        monitor.await;
+    }
+    for send in sends {
+        assert!(send.await.is_err());
+    }
     ran() - begun
 }
