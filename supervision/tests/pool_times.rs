@@ -151,3 +151,17 @@ async fn a_pool_with_a_rate_that_is_paused_meanwhile_goes_on_when_it_may() {
     assert_eq!(before.elapsed(), secs(1));
     running.close().await;
 }
+
+/// More than leave the queue at once, and all of them at one moment of paused time.
+#[tokio::test(start_paused = true)]
+async fn all_jobs_that_expire_together_do_so_at_that_moment_however_many() {
+    let running = started(1).await;
+    let expiring: Vec<_> =
+        (0..1000).map(|id| now(running.pool.submit(quick(id)).delay(secs(9)).expires_in(secs(1)))).collect();
+    let begun = Instant::now();
+    for promise in expiring {
+        assert_eq!(fate(promise).await, "expired");
+    }
+    assert_eq!(begun.elapsed(), secs(1));
+    running.close().await;
+}

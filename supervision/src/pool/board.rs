@@ -27,6 +27,9 @@ use super::lane::{Target, Waiting};
 use super::rate::Rate;
 use super::slots::{Incarnation, Slots};
 
+/// The number of expired jobs that come out before the queue is unlocked: others wait for its lock.
+pub(super) const EXPIRED_AT_ONCE: usize = 256;
+
 /// Time since the pool was made.
 pub(super) type Time = Duration;
 
@@ -177,9 +180,10 @@ impl<I> Board<I> {
         self.backlog.delay(job, until);
     }
 
-    /// Lets in what is due, puts what has expired into `expired`, and ends the wait for the rate; whom to wake.
+    /// Lets in what is due, puts some of what has expired into `expired`, and ends the wait for the rate. Returns the workers to
+    /// wake. If that was [as much as at once](EXPIRED_AT_ONCE), there may be more.
     pub(super) fn tick(&mut self, now: Time, expired: &mut Vec<I>) -> Vec<usize> {
-        expired.extend(std::iter::from_fn(|| self.backlog.pop_expired(now)));
+        expired.extend(std::iter::from_fn(|| self.backlog.pop_expired(now)).take(EXPIRED_AT_ONCE));
         let mut roused = Vec::new();
         while let Some(job) = self.backlog.pop_due(now) {
             // It waits for a worker from now on.

@@ -47,7 +47,7 @@ where
         let mut session = self.pool.session();
         // Before the rate lets somebody go on: as long as it does not, more workers are of no use.
         let queued = session.state.board.pressing();
-        let next = session.tick();
+        let (next, is_partial) = session.tick();
         let now = session.now();
         let board = &session.state.board;
         let waited = board.oldest().map_or(Duration::ZERO, |since| now.saturating_sub(since));
@@ -64,6 +64,10 @@ where
         }
         let recount = self.reconcile(is_astray, now);
         self.resize(load, now, ctx.system());
+        if is_partial {
+            ctx.continue_with(Look);
+            return Ok(());
+        }
         let due = next.map(|next| next.saturating_sub(now).max(Duration::from_millis(1)));
         if let Some(wait) = [round, due, recount].into_iter().flatten().min() {
             ctx.start_timer("look", wait, Look);

@@ -5,7 +5,7 @@ use std::task::Waker;
 
 use perennial_actors::host::{Each, dispose_each, ignore_panic, wake_each};
 
-use super::board::{Phase, Time};
+use super::board::{EXPIRED_AT_ONCE, Phase, Time};
 use super::errands::Errands;
 use super::event::JobEvent;
 use super::job::{DeadJob, Failure, Failures, JobError, JobRef};
@@ -178,15 +178,16 @@ where
         }
     }
 
-    /// What has its time now; when to look again.
-    pub(super) fn tick(&mut self) -> Option<Time> {
+    /// What has its time now. Returns when to look again, and `true` if more may have expired.
+    pub(super) fn tick(&mut self) -> (Option<Time>, bool) {
         let now = self.now();
         let mut expired = Vec::new();
         let roused = self.state.board.tick(now, &mut expired);
         self.rouse(roused);
+        let is_partial = expired.len() == EXPIRED_AT_ONCE;
         self.drop_expired(expired);
         self.state.alarm = self.state.board.next_deadline(now);
-        self.state.alarm
+        (self.state.alarm, is_partial)
     }
 
     /// A job that was leased is done.
