@@ -30,7 +30,7 @@ struct Clerk(u32);
 
 impl Actor for Clerk {
     type Msg = Msg;
-    /// Whether it calls itself in its init, and whom it tells what comes of it.
+    /// Whether it calls itself in its init, and where the result goes.
     type Args = Option<Mutex<Option<oneshot::Sender<CallError<Msg>>>>>;
 
     async fn init(args: &Self::Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {

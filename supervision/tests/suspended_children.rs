@@ -1,4 +1,4 @@
-//! Children that are watched and suspended: whoever suspends a child wants it to wait, and does not want it killed for that.
+//! Children that are watched and suspended: a suspended child waits, and is not killed for that.
 
 use std::num::NonZero;
 

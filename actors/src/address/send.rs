@@ -110,7 +110,7 @@ impl<'a, M: Send + 'static> Sending<'a, M> {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let identity = Identity::new(Mailbox::bounded(NonZeroUsize::MIN));
-    /// # identity.open(&System::new(), || "nobody comes".into());
+    /// # identity.open(&System::new(), || "never started".into());
     /// # let address = identity.address();
     /// address.cast("first")?;
     /// let late = address.send("second").timeout(Duration::from_millis(10)).await;

@@ -67,7 +67,7 @@ impl<M: Send + 'static> Address<M> {
     ///
     /// # Errors
     ///
-    /// [`Closed`](SendError::Closed) if nobody serves the actor and nobody is due to; [`WouldDeadlock`](SendError::WouldDeadlock) if
+    /// [`Closed`](SendError::Closed) if no incarnation runs and none is due; [`WouldDeadlock`](SendError::WouldDeadlock) if
     /// it would have to wait in a handler of this very actor, which cannot make room meanwhile.
     pub fn send(&self, message: M) -> Sending<'_, M> {
         Sending::new(&self.0, message)

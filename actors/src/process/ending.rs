@@ -1,4 +1,4 @@
-//! The end of an incarnation, and of an identity: the transition, then all who are concerned, then foreign values.
+//! The end of an incarnation, and of an identity: the transition, then the notifications, then foreign values.
 //!
 //! The transition is one step under the locks of the mailbox. When foreign code runs, it is complete: a hook, a waker or
 //! a message that panics costs neither the parent nor another watcher what it was to be told.
@@ -75,7 +75,7 @@ impl<M: Send + 'static> Process<M> {
         self.publish(|label| Event::Closed { pid, label, reason: reason.clone() });
     }
 
-    /// Tells all whom an end concerns, in the order that they may rely on: names are free, callers and senders know, before
+    /// Notifies of an end, in an order that is promised: names are free, callers and senders are told, before
     /// any link or monitor is told.
     fn conclude(&self, leftover: &mut Leftover<M>, pid: Pid, reason: &ExitReason, drop_dead: DropDead) {
         for hook in std::mem::take(&mut leftover.hooks) {

@@ -31,7 +31,7 @@ pub trait Parent: Send + Sync + 'static {
     fn started(&self, run: u64);
     /// It is over, and another incarnation may attach.
     fn ended(&self, run: u64, end: End);
-    /// Returns what a child may know of this parent, for those who know its type. `None` unless it is written.
+    /// Returns what a child may know of this parent, to be downcast. `None` unless it is overridden.
     fn as_any(&self) -> Option<&(dyn Any + Send + Sync)> {
         None
     }

@@ -1,6 +1,6 @@
 //! The queue of a pool as a pure state machine: what waits, who works at what, and what comes next.
 //!
-//! There is no clock in it, no task and no lock: the time comes in, and whom to wake comes out. Of a job it knows its place only.
+//! There is no clock in it, no task and no lock: the time comes in, and the workers to wake come out. Of a job it knows its place only.
 //!
 //! # Rules
 //!
@@ -278,7 +278,7 @@ impl<I> Board<I> {
     }
 
     /// A worker has looked, and may have taken another job than the one for all that it was woken
-    /// for; and those who wait for the rate are woken one by the other, whatever each finds. Where
+    /// for; and workers that wait for the rate are woken one by the other, whatever each finds. Where
     /// some jobs are not for every worker, one that takes a job may leave another that only others
     /// may have. Returns the worker to wake in its place.
     fn hand_on(&mut self, took_another: bool) -> Option<usize> {

@@ -27,7 +27,7 @@ pub struct PoolHandle<J, T, E> {
     share: Option<Arc<Share>>,
 }
 
-/// A handle that does not keep the pool: for those whom the pool keeps itself, as the `Args` of its workers. It does not count
+/// A handle that does not keep the pool: for values that the pool keeps itself, as the `Args` of its workers. It does not count
 /// for [`end_with_handles`](super::Pool::end_with_handles).
 pub struct WeakPoolHandle<J, T, E> {
     shared: Weak<Shared<J, T, E>>,

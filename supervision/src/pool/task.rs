@@ -117,8 +117,8 @@ impl<J, T, E> Task<J, T, E> {
         !self.over.swap(true, Ordering::AcqRel)
     }
 
-    /// Gives the result, by whoever has claimed to. Not under a lock: it wakes whoever waits. Returns what nobody wants,
-    /// to be dropped.
+    /// Delivers the result of a job that the caller has claimed, and wakes its waiter; not to be called under a lock. Returns a
+    /// result that has no taker, to be dropped.
     pub(super) fn give(&self, outcome: Outcome<T, E>) -> Option<Kept<T, E>> {
         let outcome = Guarded::new(outcome);
         if outcome.is_ok() && !self.is_wanted {

@@ -228,7 +228,7 @@ impl ChildSpec {
         &self.id
     }
 
-    /// Another spec of the same child, for the same owner. Not for users, who could start it twice.
+    /// Another spec of the same child, for the same owner. Not public: started twice, it would have two owners.
     pub(crate) fn twin(&self) -> Self {
         let Self { id, policy, node, error } = self;
         Self { id: id.clone(), policy: policy.clone(), node: node.share(), error: error.clone() }

@@ -208,7 +208,7 @@ impl<M: Send + 'static> Partitions<M> {
         &self.addresses[..routed.min(self.addresses.len())]
     }
 
-    /// Returns the partitions without keeping their supervisor: for those whom it keeps itself, as the `Args` of a partition.
+    /// Returns the partitions without keeping their supervisor: for values that it keeps itself, as the `Args` of a partition.
     #[must_use]
     pub fn downgrade(&self) -> WeakPartitions<M> {
         let Self { supervisor, addresses, size } = self;

@@ -11,6 +11,8 @@ mod model;
 #[cfg(not(model))]
 mod rate;
 #[cfg(not(model))]
+mod repair;
+#[cfg(not(model))]
 mod routing;
 #[cfg(not(model))]
 mod scale;
