@@ -35,8 +35,10 @@ pub fn require_timers() -> Result<(), NoTimers> {
     sleep_until(Instant::now()).map(drop)
 }
 
+/// The longest time that anything waits for. Later than this is never, as it is for tokio.
+pub(crate) const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
+
 /// Returns a point in time so far ahead that it can still be told from never.
 pub(crate) fn later(after: Duration) -> Instant {
-    const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
     Instant::now() + after.min(FAR)
 }

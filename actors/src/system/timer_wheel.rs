@@ -26,15 +26,12 @@ use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep};
 
 use super::wheel::{Key, Tick, Wheel};
-use crate::clock::{NoTimers, sleep_until};
+use crate::clock::{FAR, NoTimers, sleep_until};
 use crate::foreign::ignore_panic;
 use crate::sync::{Mutex, MutexGuard};
 
 /// The shortest timeout that is worth the wheel. Its half is many times longer than a tick, and than what delays a ticker.
 const SHORTEST: Duration = Duration::from_secs(1);
-
-/// The longest time that a timeout is kept for. Later than this is never, as it is for tokio.
-const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
 
 /// The timeouts of one system.
 pub(crate) struct TimerWheel(Mutex<State>);
