@@ -239,6 +239,8 @@ impl Storm {
             while let Err(error) = address.call(Msg::Incarnation).timeout(ms(60_000)).await {
                 calls += 1;
                 assert!(calls < 100, "{:?}: {error}", address.handle().label());
+                // A refusal comes at once: its supervisor may be about to start, and needs a turn for that.
+                sleep(ms(10)).await;
             }
             let incarnation = address.pid().map_or(0, Pid::incarnation);
             assert!(incarnation > 5, "{:?} has ended {incarnation} times only", address.handle().label());
