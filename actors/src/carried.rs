@@ -71,7 +71,7 @@ pub(crate) fn without_values(error: AnyError) -> AnyError {
 }
 
 /// An error and its sources. They end: an error that is its own source has no more than this many.
-fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+pub(crate) fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     const LONGEST: usize = 64;
     successors(Some(error), |link| (**link).source()).take(LONGEST)
 }

@@ -13,7 +13,7 @@ use crate::foreign::catch;
 
 /// There are no timers here: no tokio runtime, or one that was built without `enable_time`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("there are no tokio timers here: no runtime, or one without enable_time")]
+#[error("no tokio timers: outside a tokio runtime, or the runtime was built without enable_time")]
 pub struct NoTimers;
 
 /// Returns a timer of this runtime that is due at `deadline`.

@@ -3,30 +3,50 @@
 //! The algebra is OTP's. `Normal`, `Shutdown` and `Ignore` are clean ends; everything else is *abnormal*, which is what
 //! decides whether a transient child is restarted. A kill is seen by others as [`Killed`](ExitReason::Killed).
 //!
-//! An [`ExitReason`] is not itself an [`Error`], for the reason that `anyhow::Error` is not: only so can `?`
-//! turn every error into one.
+//! # Errors as reasons
+//!
+//! `?` turns every type that implements [`IntoExitReason`] into a reason: every error, `anyhow::Error`,
+//! `Box<dyn Error + Send + Sync>`, `String` and `&str`. So `Err("text".into())` and
+//! `Err(format!(..))?` compile. An [`ExitReason`] is not itself an [`Error`], because two
+//! conversions would overlap then.
 //!
 //! ```
 //! use perennial_actors::ExitReason;
 //!
 //! fn parse(text: &str) -> Result<u32, ExitReason> {
+//!     if text.is_empty() {
+//!         return Err("there is no number".into());
+//!     }
 //!     Ok(text.parse::<u32>()?)
 //! }
 //!
+//! assert_eq!(parse("").unwrap_err(), ExitReason::failed("there is no number"));
 //! let reason = parse("seven").unwrap_err();
 //! assert!(reason.is_abnormal());
 //! assert_eq!(reason.to_string(), "failed: invalid digit found in string");
 //! ```
+//!
+//! # The source chain
+//!
+//! `{}` prints the error alone, `{:#}` prints it with all its sources: `a: b: c`. A source that the
+//! text before it already ends with is not printed twice. Log lines have the whole chain.
+//!
+//! # Comparison
+//!
+//! Two reasons are equal if they are of the same kind and say the same: the same note, the same
+//! panic message and location, the same error text with the same chain of sources. The types of the
+//! errors are not compared.
 
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::carried::without_values;
+use crate::chain::Chain;
 use crate::foreign::Foreign;
 
 /// Why an incarnation ended, or why nothing answered.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ExitReason {
     /// It was done.
@@ -132,20 +152,77 @@ impl fmt::Display for ExitReason {
             Self::StartTimedOut => f.write_str("the start timed out"),
             Self::Unresponsive => f.write_str("unresponsive"),
             Self::Panicked(panic) => write!(f, "panicked: {panic}"),
-            Self::Failed(failure) => write!(f, "failed: {failure}"),
+            Self::Failed(failure) => {
+                f.write_str("failed: ")?;
+                fmt::Display::fmt(failure, f)
+            }
         }
     }
 }
 
-impl<E: Error + Send + Sync + 'static> From<E> for ExitReason {
+/// An error, or a text, that `?` and `into()` turn into an [`ExitReason::Failed`].
+///
+/// Everything that converts into a `Box<dyn Error + Send + Sync>` implements it: each type that is
+/// [`Error`]` + Send + Sync + 'static`, that box itself, `anyhow::Error`, `String`, `&str` and
+/// `Cow<str>`.
+///
+/// # Examples
+///
+/// ```
+/// use std::error::Error;
+///
+/// use perennial_actors::ExitReason;
+///
+/// fn read() -> Result<u32, Box<dyn Error + Send + Sync>> { Err("the file is empty".into()) }
+/// fn check(n: u32) -> Result<u32, String> { if n > 0 { Ok(n) } else { Err(format!("{n} is too small")) } }
+///
+/// fn run() -> Result<u32, ExitReason> {
+///     Ok(check(read()?)?)
+/// }
+///
+/// assert_eq!(run(), Err(ExitReason::failed("the file is empty")));
+/// ```
+///
+/// An error that is not `Send + Sync` cannot be shared by those that are told of the end. Its text can:
+///
+/// ```
+/// # use std::error::Error;
+/// # use perennial_actors::ExitReason;
+/// fn parse() -> Result<u32, Box<dyn Error>> { Err("no number".into()) }
+///
+/// fn run() -> Result<u32, ExitReason> {
+///     Ok(parse().map_err(|error| error.to_string())?)
+/// }
+/// # assert!(run().is_err());
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not convert into an `ExitReason`",
+    label = "not an error that is `Send + Sync + 'static`: write \
+             `.map_err(|error| ExitReason::failed(error.to_string()))`",
+    note = "`?` accepts each error that is `Send + Sync + 'static`, `anyhow::Error`, `String` and `&str`"
+)]
+pub trait IntoExitReason {
+    /// Returns the reason.
+    fn into_exit_reason(self) -> ExitReason;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<Box<dyn Error + Send + Sync>>> IntoExitReason for E {
+    fn into_exit_reason(self) -> ExitReason {
+        ExitReason::failed(self)
+    }
+}
+
+impl<E: IntoExitReason> From<E> for ExitReason {
     fn from(error: E) -> Self {
-        Self::failed(error)
+        error.into_exit_reason()
     }
 }
 
 /// The error that ended an incarnation, shared by everybody who is told of it.
 ///
-/// Its `Drop` runs when the last of them lets it go, in a task of its own.
+/// Its `Drop` runs when the last of them lets it go, in a task of its own. Two are equal if they are
+/// the same error, or if both print the same chain with `{:#}`.
 #[derive(Clone)]
 pub struct Failure(Arc<Foreign<Box<dyn Error + Send + Sync>>>);
 
@@ -168,10 +245,19 @@ impl fmt::Debug for Failure {
 }
 
 impl fmt::Display for Failure {
+    /// Prints the error; with `{:#}` its sources too.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self.error(), f)
+        if f.alternate() { Chain(self.error()).fmt(f) } else { fmt::Display::fmt(self.error(), f) }
     }
 }
+
+impl PartialEq for Failure {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || Chain(self.error()).to_string() == Chain(other.error()).to_string()
+    }
+}
+
+impl Eq for Failure {}
 
 /// What a panic said, and where, if a [`PanicLocations`](crate::PanicLocations) was listening.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -33,6 +33,7 @@ mod address;
 mod agenda;
 mod carried;
 mod caught;
+mod chain;
 mod clock;
 mod counters;
 mod exit;
@@ -52,6 +53,7 @@ mod signal;
 mod spawn;
 mod sync;
 mod system;
+mod type_names;
 mod untyped;
 
 pub use actor::{Actor, Context};
@@ -63,7 +65,7 @@ pub use address::{
 pub use agenda::{Piped, TimerId};
 pub use clock::NoTimers;
 pub use counters::Counters;
-pub use exit::{ExitReason, Failure, Panic};
+pub use exit::{ExitReason, Failure, IntoExitReason, Panic};
 pub use mailbox::{Capacity, Mailbox, OnRestart, Overflow};
 pub use panics::PanicLocations;
 pub use pid::Pid;
@@ -87,5 +89,6 @@ pub mod host {
     pub use crate::process::{Attachment, End, Identity, OpenError, Parent, Step, Taker};
     pub use crate::seq_map::SeqMap;
     pub use crate::system::{Broadcast, Sent};
+    pub use crate::type_names::ShortTypeName;
     pub use crate::untyped::Suspensions;
 }

@@ -4,7 +4,7 @@ use crate::exit::ExitReason;
 use crate::pid::Pid;
 
 /// What [`Actor::signal`](crate::Actor::signal) is told: between two messages, and ahead of all that wait.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Signal {
     /// An exit signal reached an actor that [traps](crate::Context::trap_exits) them.
@@ -24,7 +24,7 @@ pub enum Signal {
 }
 
 /// The end of a monitored incarnation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Down {
     /// The incarnation that ended; none if there was none.

@@ -24,18 +24,23 @@ use crate::system::System;
 use crate::untyped::AnyProcess;
 
 /// Why an actor did not start.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
     /// There is no tokio runtime here to run it.
-    #[error("there is no tokio runtime here")]
+    #[error("not inside a tokio runtime")]
     NoRuntime,
     /// The identity cannot begin another incarnation now.
     #[error(transparent)]
     NotOpen(#[from] OpenError),
     /// Its init failed, panicked, or was stopped; or it ended before it was [ready](Context::ready).
-    #[error("the actor did not start: {0}")]
+    #[error(fmt = not_started)]
     Failed(ExitReason),
+}
+
+fn not_started(reason: &ExitReason, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str("the actor did not start: ")?;
+    fmt::Display::fmt(reason, f)
 }
 
 impl System {

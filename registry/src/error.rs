@@ -1,11 +1,12 @@
 //! What can go wrong with names, keys and groups.
 
+use std::any::type_name;
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use perennial_actors::host::{Carried, CarriesValue};
+use perennial_actors::host::{Carried, CarriesValue, ShortTypeName};
 use perennial_actors::{CallError, ExitReason, SendError};
 
 /// Why a name was not bound.
@@ -13,22 +14,22 @@ use perennial_actors::{CallError, ExitReason, SendError};
 #[non_exhaustive]
 pub enum BindError {
     /// It leads to another actor.
-    #[error("the name {0:?} is taken")]
+    #[error("the name {0:?} is already registered")]
     Taken(Cow<'static, str>),
     /// The actor has ended for good, so that nothing would give the name back.
-    #[error("the actor that was to be named {0:?} has ended")]
+    #[error("the actor to register as {0:?} has stopped and will not be restarted")]
     Ended(Cow<'static, str>),
 }
 
 /// Why a name leads nowhere.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LookupError {
     /// No actor has it.
-    #[error("no actor is named {0:?}")]
+    #[error("no actor is registered as {0:?}")]
     NotFound(Cow<'static, str>),
     /// The actor that has it takes messages of another type.
-    #[error("the actor named {name:?} takes messages of type {found}, not {wanted}")]
+    #[error("the actor registered as {name:?} has the message type {found}, not {wanted}")]
     WrongType {
         /// The name.
         name: Cow<'static, str>,
@@ -39,7 +40,7 @@ pub enum LookupError {
     },
     /// No incarnation of the actor that has it lives: it is between two, or the first has not begun. Only for those who ask for one that
     /// lives.
-    #[error("no incarnation of the actor named {name:?} lives at this moment")]
+    #[error("the actor registered as {name:?} has no running incarnation")]
     Restarting {
         /// The name.
         name: Cow<'static, str>,
@@ -55,13 +56,13 @@ pub enum LookupError {
 #[non_exhaustive]
 pub enum WaitError {
     /// No actor got it in time.
-    #[error("no actor was named {0:?} in time")]
+    #[error("no actor was registered as {0:?} before the timeout")]
     TimedOut(Cow<'static, str>),
     /// No actor has it, and there are no timers here to wait by: no tokio runtime, or one without `enable_time`.
-    #[error("no actor has the name, and there are no tokio timers here to wait by")]
+    #[error("no actor is registered under the name, and there are no tokio timers to wait with")]
     NoTimers,
     /// The actor that has it takes messages of another type.
-    #[error("the actor named {name:?} takes messages of type {found}, not {wanted}")]
+    #[error("the actor registered as {name:?} has the message type {found}, not {wanted}")]
     WrongType {
         /// The name.
         name: Cow<'static, str>,
@@ -73,6 +74,7 @@ pub enum WaitError {
 }
 
 /// Why a message was not sent through a name. It comes back.
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum NamedCastError<M> {
     /// The name leads nowhere, or elsewhere.
@@ -93,7 +95,7 @@ impl<M> fmt::Debug for NamedCastError<M> {
 impl<M> fmt::Display for NamedCastError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Lookup(error, _) => error.fmt(f),
+            Self::Lookup(error, _) => lookup_failed::<M>(f, error),
             Self::Send(error) => error.fmt(f),
         }
     }
@@ -117,6 +119,7 @@ impl<M: 'static> CarriesValue for NamedCastError<M> {
 }
 
 /// Why a call through a name has no answer.
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum NamedCallError<M> {
     /// The name leads nowhere, or elsewhere.
@@ -137,7 +140,7 @@ impl<M> fmt::Debug for NamedCallError<M> {
 impl<M> fmt::Display for NamedCallError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Lookup(error) => error.fmt(f),
+            Self::Lookup(error) => lookup_failed::<M>(f, error),
             Self::Call(error) => error.fmt(f),
         }
     }
@@ -166,17 +169,27 @@ impl<M: 'static> CarriesValue for NamedCallError<M> {
     }
 }
 
+/// Prints a failed lookup, and the type of the message unless the error has it or has lost it.
+fn lookup_failed<M>(f: &mut fmt::Formatter<'_>, error: &LookupError) -> fmt::Result {
+    fmt::Display::fmt(error, f)?;
+    match type_name::<M>() {
+        "()" => Ok(()),
+        _ if matches!(error, LookupError::WrongType { .. }) => Ok(()),
+        name => write!(f, " (message type {})", ShortTypeName(name)),
+    }
+}
+
 /// Why a name was not handed over. It leads where it led, unless that has ended too.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HandOverError {
     /// It does not lead to the actor that was to give it.
-    #[error("the name {0:?} does not lead to the actor that was to give it")]
+    #[error("the name {0:?} is not registered to the actor that hands it over")]
     NotOwner(Cow<'static, str>),
     /// The actor that was to have it has ended for good.
-    #[error("the actor that was to be named {0:?} has ended")]
+    #[error("the actor to register as {0:?} has stopped and will not be restarted")]
     Ended(Cow<'static, str>),
     /// The actor that was to have it belongs to another system.
-    #[error("the actor that was to be named {0:?} belongs to another system")]
+    #[error("the actor to register as {0:?} belongs to another system")]
     OtherSystem(Cow<'static, str>),
 }

@@ -12,7 +12,7 @@ use crate::node::OpenError;
 use crate::spec::{ChildSpec, SpecError};
 
 /// Why a tree did not start. Nothing of it runs: what had started was stopped again, in reverse order.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum StartError {
     /// There is no tokio runtime here to run it.
@@ -30,11 +30,11 @@ pub enum StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoRuntime => f.write_str("there is no tokio runtime here"),
-            Self::NoTimers => f.write_str("the tokio runtime here was built without enable_time"),
+            Self::NoRuntime => f.write_str("not inside a tokio runtime"),
+            Self::NoTimers => f.write_str("the tokio runtime was built without enable_time"),
             Self::Spec(error) => error.fmt(f),
             Self::Open(error) => error.fmt(f),
-            Self::Failed(reason) => write!(f, "the tree did not start: {reason}"),
+            Self::Failed(reason) => with_reason(f, format_args!("the tree did not start"), reason),
         }
     }
 }
@@ -49,7 +49,7 @@ impl Error for StartError {
 }
 
 /// Why a tree ended that has a ractor parent, if its end was abnormal: the error of the event that the parent is sent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct TreeEnded {
     /// The reason with which the root ended.
@@ -58,7 +58,7 @@ pub struct TreeEnded {
 
 impl fmt::Display for TreeEnded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the tree ended: {}", self.reason)
+        with_reason(f, format_args!("the tree ended"), &self.reason)
     }
 }
 
@@ -66,6 +66,16 @@ impl Error for TreeEnded {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.reason.error().map(|error| error as &(dyn Error + 'static))
     }
+}
+
+/// Prints a text and the reason behind it; with `{:#}` the reason with all its sources.
+fn with_reason(f: &mut fmt::Formatter<'_>, text: fmt::Arguments<'_>, reason: &ExitReason) -> fmt::Result {
+    write!(f, "{text}: ")?;
+    fmt::Display::fmt(reason, f)
+}
+
+fn not_started(reason: &ExitReason, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    with_reason(f, format_args!("the child did not start"), reason)
 }
 
 /// The number of errors in a chain of supervisors that did not start.
@@ -76,7 +86,7 @@ const LONGEST_CHAIN: usize = 32;
 /// If that child is a supervisor itself, its reason is such an error too, and so on. A chain of
 /// more than 32 is shortened: it has the child of the highest supervisor and those of the 31
 /// lowest.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ChildFailed {
     /// The child's id.
@@ -101,7 +111,7 @@ impl ChildFailed {
 
 impl fmt::Display for ChildFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "child {:?} did not start: {}", self.child, self.reason)
+        with_reason(f, format_args!("child {:?} did not start", self.child), &self.reason)
     }
 }
 
@@ -112,23 +122,23 @@ impl Error for ChildFailed {
 }
 
 /// Why something was not done with a child.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChildError {
     /// The supervisor has no such child.
-    #[error("there is no such child")]
+    #[error("the supervisor has no such child")]
     NotFound,
     /// The child runs.
-    #[error("the child runs")]
+    #[error("the child is running")]
     Running,
     /// The child is being restarted.
     #[error("the child is being restarted")]
     Restarting,
     /// The child did not start. It stays down.
-    #[error("the child did not start: {0}")]
+    #[error(fmt = not_started)]
     StartFailed(ExitReason),
     /// The supervisor is on its way out, or gone.
-    #[error("the supervisor is gone or on its way out")]
+    #[error("the supervisor has ended or is shutting down")]
     ShuttingDown,
 }
 
@@ -144,17 +154,17 @@ pub struct StartChildError {
 }
 
 /// Why a supervisor did not start a child that it was given.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotStarted {
     /// It has a child of this id, and that has an incarnation.
-    #[error("a child of this id runs as {0}")]
+    #[error("a child with this id is already running as {0}")]
     AlreadyStarted(Pid),
     /// It has a child of this id, which is stopped, or is being restarted.
-    #[error("there is a child of this id")]
+    #[error("a child with this id already exists")]
     AlreadyPresent,
     /// It has as many children as it may have; those that are being restarted count.
-    #[error("there are as many children as there may be")]
+    #[error("the supervisor has as many children as its maximum")]
     MaxChildren,
     /// The spec is wrong.
     #[error(transparent)]
@@ -163,16 +173,17 @@ pub enum NotStarted {
     #[error(transparent)]
     Open(OpenError),
     /// It failed, or was stopped meanwhile.
-    #[error("the child did not start: {0}")]
+    #[error(fmt = not_started)]
     Failed(ExitReason),
     /// The supervisor is on its way out, or gone.
-    #[error("the supervisor is gone or on its way out")]
+    #[error("the supervisor has ended or is shutting down")]
     ShuttingDown,
 }
 
 impl fmt::Display for StartChildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "child {:?}: {}", self.child.id(), self.why)
+        write!(f, "child {:?}: ", self.child.id())?;
+        fmt::Display::fmt(&self.why, f)
     }
 }
 
@@ -191,7 +202,7 @@ impl CarriesValue for StartChildError {
 }
 
 /// A [`StartChildError`] without the spec: what an [`ExitReason`] keeps of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ChildNotStarted {
     /// The id of the child.
@@ -202,7 +213,8 @@ pub struct ChildNotStarted {
 
 impl fmt::Display for ChildNotStarted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "child {:?}: {}", self.id, self.why)
+        write!(f, "child {:?}: ", self.id)?;
+        fmt::Display::fmt(&self.why, f)
     }
 }
 
@@ -216,13 +228,13 @@ impl Error for ChildNotStarted {
 }
 
 /// Why a supervisor did not take over another spec. It goes on by the one that it has.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChangeError {
     /// The spec is wrong.
     #[error(transparent)]
     Spec(SpecError),
     /// The supervisor is on its way out, or gone.
-    #[error("the supervisor is gone or on its way out")]
+    #[error("the supervisor has ended or is shutting down")]
     ShuttingDown,
 }

@@ -42,7 +42,7 @@ use perennial_actors::host::Broadcast;
 use perennial_actors::{ExitReason, Pid, Subscription, System};
 
 /// Something that a supervisor did or found.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Report {
     /// The supervisor.
@@ -56,7 +56,7 @@ pub struct Report {
 }
 
 /// What there is to say of a child, or of the supervisor itself if it gave up.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum What {
     /// The child has started. OTP's `progress`.

@@ -6,6 +6,7 @@ use std::fmt;
 use crate::carried::{Carried, CarriesValue};
 use crate::exit::ExitReason;
 use crate::process::Target;
+use crate::type_names::ShortTypeName;
 
 /// A message that was not sent, and the actor that it was meant for.
 #[derive(Clone, Eq, PartialEq)]
@@ -105,8 +106,8 @@ impl<M> fmt::Display for SendError<M> {
         match self {
             Self::Full(_) => write!(f, "the mailbox of {target} is full")?,
             Self::Closed(_) => closed(f, target)?,
-            Self::WouldDeadlock(_) => write!(f, "a send to {target} would wait for itself")?,
-            Self::NoTimers(_) => write!(f, "a send with a deadline to {target} needs tokio's timers")?,
+            Self::WouldDeadlock(_) => write!(f, "a send to {target} would deadlock")?,
+            Self::NoTimers(_) => write!(f, "a send with a deadline to {target} needs a tokio runtime with timers")?,
         }
         message_type(f, target)
     }
@@ -172,15 +173,16 @@ impl<M: 'static> CarriesValue for Closed<M> {
 }
 
 fn closed(f: &mut fmt::Formatter<'_>, target: &Target) -> fmt::Result {
-    write!(f, "{target} {}", if target.is_gone() { "has ended for good" } else { "is not running" })
+    let state = if target.is_gone() { "has stopped and will not be restarted" } else { "is not running" };
+    write!(f, "{target} {state}")
 }
 
 fn message_type(f: &mut fmt::Formatter<'_>, target: &Target) -> fmt::Result {
-    write!(f, " (message type {})", target.message_type())
+    write!(f, " (message type {})", ShortTypeName(target.message_type()))
 }
 
 /// Why a [`call`](crate::Address::call) has no answer; with the message if it was not sent.
-#[derive(Clone)]
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum CallError<M> {
     /// The mailbox had no room within the time that the call was given.
@@ -276,16 +278,16 @@ impl<M> fmt::Display for CallError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let target = self.target();
         match self {
-            Self::NoRoom(_) => write!(f, "the mailbox of {target} had no room in time")?,
+            Self::NoRoom(_) => write!(f, "the mailbox of {target} had no room before the timeout")?,
             Self::Closed(_) => closed(f, target)?,
             Self::WouldDeadlock(_) | Self::Deadlock(_) => {
-                write!(f, "a call of {target} would wait for itself")?
+                write!(f, "a call to {target} would deadlock")?
             }
-            Self::NoTimers(_) => write!(f, "a call of {target} with a timeout needs tokio's timers")?,
-            Self::TimedOut(_) => write!(f, "{target} did not answer in time")?,
+            Self::NoTimers(_) => write!(f, "a call to {target} with a timeout needs a tokio runtime with timers")?,
+            Self::TimedOut(_) => write!(f, "{target} did not reply before the timeout")?,
             Self::Ended(reason, _) => return ended(f, target, reason),
             Self::Dropped(_) => write!(f, "{target} dropped the message to make room for newer ones")?,
-            Self::ReplyDropped(_) => write!(f, "{target} dropped the reply")?,
+            Self::ReplyDropped(_) => write!(f, "{target} dropped the reply handle without a reply")?,
         }
         message_type(f, target)
     }
@@ -295,7 +297,8 @@ impl<M> fmt::Display for CallError<M> {
 fn ended(f: &mut fmt::Formatter<'_>, target: &Target, reason: &ExitReason) -> fmt::Result {
     write!(f, "{target} ended")?;
     message_type(f, target)?;
-    write!(f, ": {reason}")
+    f.write_str(": ")?;
+    fmt::Display::fmt(reason, f)
 }
 
 impl<M: 'static> Error for CallError<M> {
@@ -318,7 +321,7 @@ impl<M: 'static> CarriesValue for CallError<M> {
 
 /// There is no incarnation that a stop or a kill could reach: the actor is between two of them, or has ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("no incarnation of the actor lives")]
+#[error("no incarnation of the actor is running")]
 pub struct NoProcess;
 
 /// Why the state of an actor could not be looked at.
@@ -326,18 +329,18 @@ pub struct NoProcess;
 #[non_exhaustive]
 pub enum InspectError {
     /// No incarnation lives, or it ended before it was looked at.
-    #[error("no incarnation of the actor lives")]
+    #[error("no incarnation of the actor is running")]
     NoProcess,
     /// The actor does not [offer](crate::Actor::debug_state) its state.
-    #[error("the actor does not offer its state")]
+    #[error("the actor does not offer its state for inspection")]
     NotOffered,
     /// The state that it offers is of another type.
-    #[error("the state is not a `{wanted}`")]
+    #[error("the state of the actor is not of type `{wanted}`")]
     WrongType {
         /// The type that was asked for.
         wanted: &'static str,
     },
     /// What was to look at it panicked. The state is as it was.
-    #[error("what was to look at the state panicked")]
+    #[error("the inspection of the state panicked")]
     Panicked,
 }

@@ -26,10 +26,10 @@ pub struct Identity<M: Send + 'static> {
 #[non_exhaustive]
 pub enum OpenError {
     /// The identity is not open: nobody is due to serve it.
-    #[error("the identity is not open")]
+    #[error("the mailbox of the actor is not open")]
     Closed,
     /// The incarnation before it still lives.
-    #[error("another incarnation lives")]
+    #[error("another incarnation of the actor is running")]
     Served,
 }
 

@@ -10,7 +10,7 @@ use crate::foreign::ignore_panic;
 use crate::pid::Pid;
 
 /// How an incarnation ended.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct End {
     /// The incarnation.

@@ -6,7 +6,7 @@ use crate::exit::ExitReason;
 use crate::pid::Pid;
 
 /// A message that was accepted and that nobody will handle.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct DeadLetter {
     /// The incarnation it was lost with, or the last one before it.
@@ -20,7 +20,7 @@ pub struct DeadLetter {
 }
 
 /// Why a message is dead.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum DeadReason {
     /// It was being handled when the incarnation ended so. It is not tried again: it may be what caused the end.

@@ -6,7 +6,7 @@ use crate::exit::ExitReason;
 use crate::pid::Pid;
 
 /// Something that happened in a system. Events of one actor come in the order in which they happened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
     /// An incarnation has started: its init returned, or it said later that it is [ready](crate::Context::ready).

@@ -115,7 +115,7 @@ impl Groups {
 
 /// Why an actor did not become a member.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("no incarnation of the actor lives")]
+#[error("no incarnation of the actor is running")]
 pub struct JoinError;
 
 /// An actor that was to leave a group is not in it. OTP's `not_joined`.

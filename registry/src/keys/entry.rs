@@ -74,7 +74,7 @@ impl<K> Clone for KeyChange<K> {
 }
 
 /// Why a key was not registered; with the value.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum RegisterError<V> {
     /// An incarnation has it, which may be this one.
@@ -91,7 +91,7 @@ pub enum RegisterError<V> {
 impl<V> fmt::Display for RegisterError<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::AlreadyRegistered { pid, .. } => write!(f, "the key is registered by {pid}"),
+            Self::AlreadyRegistered { pid, .. } => write!(f, "the key is already registered by {pid}"),
             Self::Ended(_) => f.write_str("the incarnation has ended"),
         }
     }

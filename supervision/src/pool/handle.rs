@@ -338,11 +338,11 @@ impl<J, T, E> fmt::Debug for PoolHandle<J, T, E> {
 }
 
 /// Why the workers of a pool were not changed, or not all.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PoolError {
     /// There are to be more than the pool was made for.
-    #[error("there may be {max} workers at most")]
+    #[error("the maximum is {max} workers")]
     TooMany {
         /// How many there may be.
         max: usize,

@@ -9,7 +9,7 @@ use perennial_actors::ExitReason;
 use perennial_actors::host::Each;
 
 /// Why an attempt at a job failed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Failure<E> {
     /// Its worker returned an error. The worker goes on with the next job.
@@ -43,6 +43,15 @@ impl<E> Clone for Failures<E> {
     }
 }
 
+/// Two are equal if their failures are, in the same order.
+impl<E: PartialEq> PartialEq for Failures<E> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl<E: Eq> Eq for Failures<E> {}
+
 impl<E: fmt::Debug> fmt::Debug for Failures<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -50,7 +59,7 @@ impl<E: fmt::Debug> fmt::Debug for Failures<E> {
 }
 
 /// Why a job has no result.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum JobError<E> {
     /// Every attempt that it had failed; the last failure is the last here. It is among the [dead jobs](super::PoolHandle::take_dead).
@@ -70,8 +79,11 @@ impl<E: fmt::Display> fmt::Display for Failure<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Error(error) => error.fmt(f),
-            Self::TimedOut => f.write_str("it took too long"),
-            Self::WorkerEnded(reason) => write!(f, "its worker ended: {reason}"),
+            Self::TimedOut => f.write_str("the attempt timed out"),
+            Self::WorkerEnded(reason) => {
+                f.write_str("the worker ended: ")?;
+                fmt::Display::fmt(reason, f)
+            },
         }
     }
 }
@@ -80,23 +92,36 @@ impl<E: fmt::Display> fmt::Display for JobError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Failed(failures) => match failures.last() {
-                Some(last) => write!(f, "the job failed {} times, at last: {last}", failures.len()),
+                Some(last) => {
+                    write!(f, "the job failed ({}), last failure: ", Attempts(failures.len()))?;
+                    fmt::Display::fmt(last, f)
+                }
                 None => f.write_str("the job failed"),
             },
             Self::ExpiredAfterFailures(failures) => match failures.last() {
                 Some(last) => {
-                    write!(f, "the job expired after it failed {} times, at last: {last}", failures.len())
+                    write!(f, "the job expired after it failed ({}), last failure: ", Attempts(failures.len()))?;
+                    fmt::Display::fmt(last, f)
                 }
                 None => f.write_str("the job expired after it failed"),
             },
-            Self::Expired => f.write_str("the job expired before it was begun"),
+            Self::Expired => f.write_str("the job expired before its first attempt"),
             Self::Cancelled => f.write_str("the job was cancelled"),
-            Self::Dropped => f.write_str("the pool dropped the job before it was done"),
+            Self::Dropped => f.write_str("the pool dropped the job before it completed"),
         }
     }
 }
 
 impl<E: fmt::Debug + fmt::Display> Error for JobError<E> {}
+
+/// A number of attempts, with its noun.
+struct Attempts(usize);
+
+impl fmt::Display for Attempts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.0, if self.0 == 1 { "attempt" } else { "attempts" })
+    }
+}
 
 /// A job, by its number in its pool: the lower was submitted first.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]

@@ -63,7 +63,7 @@ impl<J> fmt::Display for SubmitError<J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Full(_) => "the queue of the pool is full",
-            Self::Closed(_) => "the pool takes no more jobs in",
+            Self::Closed(_) => "the pool accepts no more jobs",
         })
     }
 }

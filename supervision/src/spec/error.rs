@@ -15,25 +15,25 @@ pub enum SpecError {
         id: Arc<str>,
     },
     /// The period of an intensity is zero: no restart would ever count.
-    #[error("supervisor {supervisor:?} counts restarts within a period of zero")]
+    #[error("the intensity of supervisor {supervisor:?} has a period of zero")]
     ZeroPeriod {
         /// The supervisor.
         supervisor: Arc<str>,
     },
     /// The mailbox of a child was set after its address had been given away, with the mailbox it had by then.
-    #[error("the mailbox of child {id:?} was set after its address had been taken")]
+    #[error("the mailbox of child {id:?} was configured after its address was taken")]
     MailboxTooLate {
         /// The child.
         id: Arc<str>,
     },
     /// A child is significant and permanent: one that always comes back never ends its supervisor.
-    #[error("child {id:?} is significant, but permanent")]
+    #[error("child {id:?} is significant and permanent")]
     SignificantPermanent {
         /// The child.
         id: Arc<str>,
     },
     /// A child is significant, and its supervisor never looks at that.
-    #[error("child {id:?} is significant, but supervisor {supervisor:?} does not shut down by itself")]
+    #[error("child {id:?} is significant, but supervisor {supervisor:?} has no auto_shutdown")]
     SignificantForNothing {
         /// The supervisor.
         supervisor: Arc<str>,
@@ -41,7 +41,7 @@ pub enum SpecError {
         id: Arc<str>,
     },
     /// A deadline, an interval or a timeout of a child's liveness is zero, or so is the number of answers that it may miss.
-    #[error("the liveness of child {id:?} leaves it no time at all")]
+    #[error("a duration or a threshold in the liveness of child {id:?} is zero")]
     ZeroLiveness {
         /// The child.
         id: Arc<str>,

@@ -79,7 +79,7 @@ impl<H> fmt::Debug for App<H> {
 }
 
 /// How a tree stopped.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 #[must_use = "it says who did not stop in time"]
 pub struct ShutdownReport {

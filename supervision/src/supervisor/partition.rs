@@ -304,11 +304,11 @@ impl<M: Send + 'static> fmt::Debug for Partitions<M> {
 }
 
 /// Why the number of partitions was not changed, or not all the way.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResizeError {
     /// There are to be more than the supervisor was made for.
-    #[error("there may be {max} partitions at most")]
+    #[error("the maximum is {max} partitions")]
     TooMany {
         /// How many there may be.
         max: usize,

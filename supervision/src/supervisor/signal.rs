@@ -22,7 +22,7 @@ const AGAIN: Duration = Duration::from_millis(20);
 /// | 1 | the tree ended by itself: it gave up, or failed |
 /// | 2 | a signal, and somebody had to be killed or abandoned |
 /// | 130, 143 | a second signal, which killed everybody: 128 and its number, as shells have it; the same signal within 500 ms is none |
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 #[must_use = "it says whether all went well"]
 pub enum Finish {
