@@ -129,6 +129,24 @@ impl ExitReason {
         !matches!(self, Self::Normal | Self::Shutdown(_) | Self::Ignore)
     }
 
+    /// Returns `true` for an abnormal end that neither a kill nor a supervisor decided on.
+    ///
+    /// The log warns of such an end where it happens, in one line. What a supervisor decides on, such
+    /// as [`Unresponsive`](Self::Unresponsive), has a line of the supervisor instead.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use perennial_actors::ExitReason;
+    ///
+    /// assert!(ExitReason::failed("no disk").is_crash());
+    /// assert!(!ExitReason::Killed.is_crash());
+    /// ```
+    #[must_use]
+    pub const fn is_crash(&self) -> bool {
+        self.is_abnormal() && !matches!(self, Self::Killed | Self::StartTimedOut | Self::Unresponsive)
+    }
+
     /// The error behind a [`Failed`](Self::Failed), with its own chain of sources.
     #[must_use]
     pub fn error(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {

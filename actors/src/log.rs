@@ -46,9 +46,14 @@ impl LogQueue {
         Self(Arc::new(Mutex::new(Queued { lines: VecDeque::new(), skipped: 0, is_writing: false })))
     }
 
+    /// Returns `true` if a subscriber may want lines of this level.
+    pub(crate) fn wants(&self, level: Level) -> bool {
+        level <= LevelFilter::current()
+    }
+
     /// Queues a line for the subscriber of the current thread. Does nothing if no subscriber wants this level.
     pub(crate) fn push(&self, level: Level, line: impl FnOnce() + Send + 'static) {
-        if level > LevelFilter::current() {
+        if !self.wants(level) {
             return;
         }
         if self.enqueue(dispatcher::get_default(Dispatch::clone), Box::new(line)) {
@@ -122,36 +127,126 @@ impl Drop for Writer {
     }
 }
 
-/// An incarnation ended.
-pub(crate) fn actor_ended(log: &LogQueue, pid: Pid, label: Label, reason: &ExitReason) {
-    let reason = reason.clone();
-    if reason.is_abnormal() {
-        log.push(
-            Level::WARN,
-            move || tracing::warn!(%pid, label = &*label.to_shared(), %reason, "actor ended"),
-        );
-    } else {
-        log.push(
-            Level::DEBUG,
-            move || tracing::debug!(%pid, label = &*label.to_shared(), %reason, "actor ended"),
-        );
-    }
+/// The target of every line of this crate.
+const TARGET: &str = "perennial::actors";
+
+/// Writes a line of this crate, outside every span of the code that runs in this thread.
+macro_rules! line {
+    ($level:expr, $($line:tt)+) => {
+        tracing::event!(target: TARGET, parent: None, $level, $($line)+)
+    };
 }
 
-/// An incarnation did not end when it was killed.
+/// An end of an incarnation, as the log sees it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum EndKind {
+    /// It had started.
+    Started,
+    /// Its start had not succeeded.
+    NotStarted,
+    /// Its host, a supervisor, writes the lines that its end is worth.
+    LoggedByHost,
+    /// It was dropped, with its runtime.
+    RuntimeGone,
+}
+
+/// An incarnation ended. `message_type` is the type of the message that it was handling.
+pub(crate) fn actor_ended(
+    log: &LogQueue,
+    pid: Pid,
+    label: &Label,
+    reason: &ExitReason,
+    kind: EndKind,
+    message_type: Option<&'static str>,
+) {
+    let is_crash = reason.is_crash() && matches!(kind, EndKind::Started | EndKind::NotStarted);
+    let level = if is_crash { Level::WARN } else { Level::DEBUG };
+    if !log.wants(level) {
+        return;
+    }
+    let (label, reason) = (label.clone(), reason.clone());
+    log.push(level, move || {
+        let (actor, incarnation) = (&*label.to_shared(), pid.incarnation());
+        let reason = format_args!("{reason:#}");
+        match kind {
+            EndKind::Started if is_crash => {
+                line!(Level::WARN, actor, %pid, incarnation, reason, message_type, "actor crashed");
+            }
+            EndKind::NotStarted if is_crash => {
+                line!(Level::WARN, actor, %pid, incarnation, reason, "actor did not start");
+            }
+            _ => line!(Level::DEBUG, actor, %pid, incarnation, reason, message_type, "actor stopped"),
+        }
+    });
+}
+
+/// The mailbox was taken away from an incarnation that did not end when it was killed.
 pub(crate) fn actor_abandoned(log: &LogQueue, pid: Pid, label: Label) {
     log.push(Level::ERROR, move || {
-        tracing::error!(%pid, label = &*label.to_shared(), "actor did not end when killed and is abandoned");
+        let (actor, incarnation) = (&*label.to_shared(), pid.incarnation());
+        line!(
+            Level::ERROR,
+            actor,
+            %pid,
+            incarnation,
+            "actor did not end when it was killed, because its code does not await: abandoned"
+        );
     });
+}
+
+/// A runtime went away while actors of this system ran. Written once for a system.
+pub(crate) fn runtime_gone(log: &LogQueue) {
+    log.push(Level::INFO, || line!(Level::INFO, "the runtime was shut down while actors were running"));
 }
 
 /// The program was built so that no panic can be caught.
 pub(crate) fn panics_abort(log: &LogQueue) {
     log.push(Level::ERROR, || {
-        tracing::error!("built with panic = \"abort\": the first panic of any actor ends the whole process");
+        line!(
+            Level::ERROR,
+            "built with panic = \"abort\": the first panic of any actor ends the whole process"
+        );
+    });
+}
+
+/// A message was accepted and is not handled.
+pub(crate) fn dead_letter(
+    log: &LogQueue,
+    level: Level,
+    target: (Pid, Arc<str>, &'static str),
+    cause: &'static str,
+    reason: Option<ExitReason>,
+) {
+    log.push(level, move || {
+        let (pid, actor, message_type) = target;
+        let (actor, incarnation) = (&*actor, pid.incarnation());
+        let reason = reason.as_ref().map(|reason| format!("{reason:#}"));
+        let reason = reason.as_deref();
+        if level == Level::WARN {
+            line!(
+                Level::WARN, actor, %pid, incarnation, message_type, cause, reason,
+                "dead letter: the message was not handled"
+            );
+        } else {
+            line!(
+                Level::DEBUG, actor, %pid, incarnation, message_type, cause, reason,
+                "dead letter: the message was not handled"
+            );
+        }
+    });
+}
+
+/// More dead letters came than lines are written for.
+pub(crate) fn dead_letters_counted(log: &LogQueue, level: Level, count: u64) {
+    log.push(level, move || {
+        if level == Level::WARN {
+            line!(Level::WARN, count, "more dead letters: too many to log each");
+        } else {
+            line!(Level::DEBUG, count, "more dead letters: too many to log each");
+        }
     });
 }
 
 fn lines_skipped(skipped: u64) {
-    tracing::warn!(skipped, "log lines were skipped: the subscriber is too slow");
+    line!(Level::WARN, skipped, "log lines were skipped: the subscriber is too slow");
 }

@@ -3,6 +3,32 @@
 //! A subscriber is foreign code, and so is the `Display` of an error in a reason. Each line is written in order in a task of its
 //! own, under a guard: see [`System::log_later`]. No supervisor waits for it.
 //!
+//! # What is written
+//!
+//! One crash is one line: the one that `perennial::actors` writes where it happens. What supervisors do about it is at
+//! debug level. What only a supervisor knows of has a line here.
+//!
+//! | target | level | line | fields |
+//! |---|---|---|---|
+//! | `perennial::supervision` | debug | child started | child |
+//! | | info; debug after a crash | child ended | child, `reason` |
+//! | | warn; debug after a crash | child did not start | child, `reason` |
+//! | | debug | child is restarted | child, `reason`, `restarts_left`, `delay` |
+//! | | info; debug after a crash | child was stopped and ended with another reason | child, `reason` |
+//! | | warn | child is unresponsive | child, `cause` |
+//! | | warn | child did not stop in time: killed | child |
+//! | | debug | child did not end when it was killed: abandoned | child |
+//! | | warn | a child of a ractor actor outlives it | `actor` |
+//! | | error | supervisor gave up: restart intensity exceeded | `actor`, `pid`, `incarnation`, `child` |
+//! | | error | ractor did not start the supervisor | `error` |
+//! | | error | no thread to watch deadlines | `error` |
+//! | | info | received SIGTERM: shutting down | `signal` |
+//! | | warn | second signal received: killing all actors | `signal` |
+//! | `perennial::pool` | warn | pool was not resized: it is tried again | `error` |
+//!
+//! The fields of a child are `supervisor` (a pid), `actor` (its path), `pid` and `incarnation`. A reason is written with
+//! all its sources. Lines have no parent span.
+//!
 //! This is the one file of the crate that calls tracing; `tests/architecture.rs` keeps it so.
 
 use std::fmt;
@@ -12,8 +38,31 @@ use std::time::Duration;
 
 use perennial_actors::host::Label;
 use perennial_actors::{ExitReason, Pid, System};
+use tracing::Level;
 use tracing::level_filters::LevelFilter;
-use tracing::{Level, debug, error, info, warn};
+
+/// The target of the lines of supervisors.
+const TARGET: &str = "perennial::supervision";
+
+/// The target of the lines of pools.
+const POOL: &str = "perennial::pool";
+
+/// Writes a line, outside every span of the code that runs in this thread.
+macro_rules! line {
+    ($level:ident, $target:expr, $($line:tt)+) => {
+        tracing::event!(target: $target, parent: None, Level::$level, $($line)+)
+    };
+}
+
+/// Writes a line about a child, with its fields first.
+macro_rules! child_line {
+    ($level:ident, $child:expr, $($line:tt)+) => {{
+        let Child { supervisor, pid, .. } = $child;
+        let (actor, incarnation) = ($child.path(), pid.map(Pid::incarnation));
+        let (actor, pid) = (actor.as_str(), pid.map(tracing::field::display));
+        line!($level, TARGET, %supervisor, actor, pid, incarnation, $($line)+);
+    }};
+}
 
 /// A child, as a log line names it.
 pub(crate) struct Child {
@@ -36,40 +85,49 @@ fn of_child(
     system: &System,
     level: Level,
     child: impl FnOnce() -> Child,
-    line: impl FnOnce(Child) + Send + 'static,
+    line: impl FnOnce(&Child) + Send + 'static,
 ) {
     if level <= LevelFilter::current() {
         let child = child();
-        system.log_later(level, move || line(child));
+        system.log_later(level, move || line(&child));
     }
 }
 
 /// A child has started.
 pub(crate) fn child_started(system: &System, child: impl FnOnce() -> Child) {
-    of_child(system, Level::DEBUG, child, |child| {
-        debug!(supervisor = %child.supervisor, path = child.path(), pid = child.pid.map(display), "child started");
-    });
+    of_child(system, Level::DEBUG, child, |child| child_line!(DEBUG, child, "child started"));
 }
 
-/// A child ended by itself.
+/// A child ended by itself. If it crashed, a line says so already.
 pub(crate) fn child_ended(system: &System, child: impl FnOnce() -> Child, reason: &ExitReason) {
-    let reason = reason.clone();
-    of_child(system, Level::INFO, child, move |child| {
-        info!(
-            supervisor = %child.supervisor, path = child.path(), pid = child.pid.map(display), %reason,
-            "child ended"
-        );
+    let (reason, is_logged) = (reason.clone(), reason.is_crash());
+    let level = if is_logged { Level::DEBUG } else { Level::INFO };
+    of_child(system, level, child, move |child| {
+        let reason = format_args!("{reason:#}");
+        if is_logged {
+            child_line!(DEBUG, child, reason, "child ended");
+        } else {
+            child_line!(INFO, child, reason, "child ended");
+        }
     });
 }
 
-/// A start of a child failed.
-pub(crate) fn child_did_not_start(system: &System, child: impl FnOnce() -> Child, reason: &ExitReason) {
+/// A start of a child failed. If an incarnation crashed, a line says so already.
+pub(crate) fn child_did_not_start(
+    system: &System,
+    child: impl FnOnce() -> Child,
+    reason: &ExitReason,
+    is_logged: bool,
+) {
     let reason = reason.clone();
-    of_child(system, Level::WARN, child, move |child| {
-        warn!(
-            supervisor = %child.supervisor, path = child.path(), pid = child.pid.map(display), %reason,
-            "child did not start"
-        );
+    let level = if is_logged { Level::DEBUG } else { Level::WARN };
+    of_child(system, level, child, move |child| {
+        let reason = format_args!("{reason:#}");
+        if is_logged {
+            child_line!(DEBUG, child, reason, "child did not start");
+        } else {
+            child_line!(WARN, child, reason, "child did not start");
+        }
     });
 }
 
@@ -82,54 +140,59 @@ pub(crate) fn child_restarts(
     delay: Duration,
 ) {
     let reason = reason.clone();
-    of_child(system, Level::INFO, child, move |child| {
-        info!(
-            supervisor = %child.supervisor, path = child.path(), pid = child.pid.map(display), %reason, restarts_left,
-            ?delay, "supervisor restarts a child"
-        );
+    of_child(system, Level::DEBUG, child, move |child| {
+        let reason = format_args!("{reason:#}");
+        child_line!(DEBUG, child, reason, restarts_left, ?delay, "child is restarted");
     });
 }
 
-/// A child that was stopped ended for another reason.
+/// A child that was stopped ended for another reason. If it crashed, a line says so already.
 pub(crate) fn child_ended_otherwise(system: &System, child: impl FnOnce() -> Child, reason: &ExitReason) {
-    let reason = reason.clone();
-    of_child(system, Level::WARN, child, move |child| {
-        warn!(
-            supervisor = %child.supervisor, path = child.path(), pid = child.pid.map(display), %reason,
-            "child was stopped, and ended otherwise"
-        );
+    let (reason, is_logged) = (reason.clone(), reason.is_crash());
+    let level = if is_logged { Level::DEBUG } else { Level::INFO };
+    of_child(system, level, child, move |child| {
+        let reason = format_args!("{reason:#}");
+        if is_logged {
+            child_line!(DEBUG, child, reason, "child was stopped and ended with another reason");
+        } else {
+            child_line!(INFO, child, reason, "child was stopped and ended with another reason");
+        }
     });
 }
 
-/// A child is stopped because it hangs.
+/// A child is stopped because it is unresponsive.
 pub(crate) fn child_hangs(
     system: &System,
     child: impl FnOnce() -> Child,
-    sign: impl fmt::Debug + Send + 'static,
+    cause: impl fmt::Display + Send + 'static,
 ) {
     of_child(system, Level::WARN, child, move |child| {
-        warn!(
-            supervisor = %child.supervisor, path = child.path(), pid = child.pid.map(display), ?sign,
-            "child does not get on"
-        );
+        child_line!(WARN, child, %cause, "child is unresponsive");
     });
 }
 
-/// A child did not stop in time.
+/// A child did not stop in time, and is killed; or it was killed and did not end. Then a line of the actor says so already.
 pub(crate) fn child_is_late(system: &System, child: impl FnOnce() -> Child, abandoned: bool) {
-    of_child(system, Level::WARN, child, move |child| {
-        warn!(
-            supervisor = %child.supervisor, path = child.path(), pid = child.pid.map(display), abandoned,
-            "child did not stop in time"
-        );
-    });
+    if abandoned {
+        of_child(system, Level::DEBUG, child, |child| {
+            child_line!(DEBUG, child, "child did not end when it was killed: abandoned");
+        });
+    } else {
+        of_child(system, Level::WARN, child, |child| {
+            child_line!(WARN, child, "child did not stop in time: killed");
+        });
+    }
 }
 
-/// A child of a supervisor that was killed did not end when it was killed too.
+/// A child of a supervisor that was killed did not end when it was killed too. A line of the actor says so already.
 pub(crate) fn orphan_is_late(system: &System, supervisor: Pid, path: &Arc<str>, pid: Pid) {
     let path = path.clone();
-    system.log_later(Level::WARN, move || {
-        warn!(%supervisor, %path, %pid, abandoned = true, "child did not stop in time");
+    system.log_later(Level::DEBUG, move || {
+        let (actor, incarnation) = (&*path, pid.incarnation());
+        line!(
+            DEBUG, TARGET, %supervisor, actor, %pid, incarnation,
+            "child did not end when it was killed: abandoned"
+        );
     });
 }
 
@@ -137,40 +200,51 @@ pub(crate) fn orphan_is_late(system: &System, supervisor: Pid, path: &Arc<str>, 
 pub(crate) fn supervisor_gives_up(system: &System, supervisor: Pid, path: &Arc<str>, child: &Arc<str>) {
     let (path, child) = (path.clone(), child.clone());
     system.log_later(Level::ERROR, move || {
-        error!(%supervisor, %path, %child, "supervisor gives up: too many restarts");
+        let (actor, incarnation, child) = (&*path, supervisor.incarnation(), &*child);
+        line!(
+            ERROR, TARGET, actor, pid = %supervisor, incarnation, child,
+            "supervisor gave up: restart intensity exceeded"
+        );
     });
 }
 
 /// A supervisor could not be run.
 pub(crate) fn supervisor_did_not_start(system: &System, error: String) {
-    system.log_later(Level::ERROR, move || error!(%error, "ractor did not start a supervisor"));
+    system.log_later(Level::ERROR, move || {
+        line!(ERROR, TARGET, error, "ractor did not start the supervisor");
+    });
 }
 
 /// No thread could be had that sees to deadlines.
 pub(crate) fn no_watchman(system: &System, error: io::Error) {
-    system.log_later(Level::ERROR, move || error!(%error, "no thread to see that deadlines are kept"));
+    system.log_later(Level::ERROR, move || line!(ERROR, TARGET, %error, "no thread to watch deadlines"));
 }
 
 /// A ractor actor that was killed with the one above it is not gone yet.
 pub(crate) fn ractor_child_outlives(system: &System, actor: impl fmt::Display + Send + 'static) {
     system.log_later(Level::WARN, move || {
-        warn!(%actor, "a child of a ractor actor outlives it");
+        line!(WARN, TARGET, %actor, "a child of a ractor actor outlives it");
     });
 }
 
 /// A pool could not be resized.
 pub(crate) fn pool_not_resized(system: &System, error: impl fmt::Display + Send + 'static) {
     system.log_later(Level::WARN, move || {
-        warn!(%error, "pool was not resized, and will be when it is looked after again");
+        let error = format_args!("{error:#}");
+        line!(WARN, POOL, error, "pool was not resized: it is tried again");
     });
 }
 
 /// The process got a signal.
-pub(crate) fn told_to_stop(system: &System, first: impl fmt::Debug + Send + 'static) {
-    system.log_later(Level::INFO, move || info!(?first, "told to stop: the tree goes down"));
+pub(crate) fn told_to_stop(system: &System, first: impl fmt::Display + Send + 'static) {
+    system.log_later(Level::INFO, move || {
+        line!(INFO, TARGET, signal = %first, "received {first}: shutting down");
+    });
 }
 
 /// The process got a second signal.
-pub(crate) fn told_again(system: &System, second: impl fmt::Debug + Send + 'static) {
-    system.log_later(Level::WARN, move || warn!(?second, "told again: everybody is killed"));
+pub(crate) fn told_again(system: &System, second: impl fmt::Display + Send + 'static) {
+    system.log_later(Level::WARN, move || {
+        line!(WARN, TARGET, signal = %second, "second signal received: killing all actors");
+    });
 }

@@ -35,6 +35,7 @@
 //! # }
 //! ```
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -112,6 +113,15 @@ pub enum Sign {
     Handler(Duration),
     /// It had missed so many answers in a row.
     Probe(u32),
+}
+
+impl fmt::Display for Sign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Handler(time) => write!(f, "a handler has been running for {time:?}"),
+            Self::Probe(misses) => write!(f, "{misses} liveness probes unanswered"),
+        }
+    }
 }
 
 impl Report {

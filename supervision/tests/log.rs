@@ -29,7 +29,7 @@ struct Listener(Arc<Mutex<Vec<Entry>>>);
 
 impl Subscriber for Listener {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("perennial_supervision")
+        metadata.target() == "perennial::supervision"
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
@@ -68,17 +68,22 @@ impl Visit for Fields {
 /// What the log is to say where this is reported.
 fn expected(report: &Report) -> (Level, BTreeMap<&'static str, String>) {
     let supervisor = ("supervisor", report.supervisor.to_string());
-    let path = ("path", report.path.to_string());
-    let pid = ("pid", report.pid.expect("there was one").to_string());
+    let actor = ("actor", report.path.to_string());
+    let pid = report.pid.expect("there was one");
+    let (pid, incarnation) = (("pid", pid.to_string()), ("incarnation", pid.incarnation().to_string()));
     let (level, message, more) = match &report.what {
         What::Started => (Level::DEBUG, "child started", vec![]),
-        What::Terminated { reason } => (Level::INFO, "child ended", vec![("reason", reason.to_string())]),
+        What::Terminated { reason } => {
+            // A crash has a line where it happens.
+            let level = if reason.is_crash() { Level::DEBUG } else { Level::INFO };
+            (level, "child ended", vec![("reason", reason.to_string())])
+        }
         What::StartFailed { reason } => {
-            (Level::WARN, "child did not start", vec![("reason", reason.to_string())])
+            (Level::DEBUG, "child did not start", vec![("reason", reason.to_string())])
         }
         What::Restarting { reason, restarts_left, delay } => (
-            Level::INFO,
-            "supervisor restarts a child",
+            Level::DEBUG,
+            "child is restarted",
             vec![
                 ("reason", reason.to_string()),
                 ("restarts_left", restarts_left.to_string()),
@@ -86,19 +91,22 @@ fn expected(report: &Report) -> (Level, BTreeMap<&'static str, String>) {
             ],
         ),
         What::ShutdownError { reason } => {
-            (Level::WARN, "child was stopped, and ended otherwise", vec![("reason", reason.to_string())])
+            let message = "child was stopped and ended with another reason";
+            (Level::INFO, message, vec![("reason", reason.to_string())])
         }
         What::Unresponsive { sign: Sign::Handler(time) } => {
-            (Level::WARN, "child does not get on", vec![("sign", format!("Handler({time:?})"))])
+            let cause = format!("a handler has been running for {time:?}");
+            (Level::WARN, "child is unresponsive", vec![("cause", cause)])
         }
-        What::Killed => (Level::WARN, "child did not stop in time", vec![("abandoned", "false".to_owned())]),
+        What::Killed => (Level::WARN, "child did not stop in time: killed", vec![]),
         What::GaveUp { child } => {
-            let message = ("message", "supervisor gives up: too many restarts".to_owned());
-            return (Level::ERROR, [supervisor, path, message, ("child", child.to_string())].into());
+            let message = ("message", "supervisor gave up: restart intensity exceeded".to_owned());
+            let fields = [actor, pid, incarnation, message, ("child", child.to_string())];
+            return (Level::ERROR, fields.into());
         }
         other => panic!("not in this test: {other:?}"),
     };
-    let fields = [supervisor, path, pid, ("message", message.to_owned())];
+    let fields = [supervisor, actor, pid, incarnation, ("message", message.to_owned())];
     (level, fields.into_iter().chain(more).collect())
 }
 

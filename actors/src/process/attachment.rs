@@ -7,6 +7,7 @@ use super::report::{End, Parent, Reporter};
 use super::shared::Process;
 use crate::exit::ExitReason;
 use crate::foreign::{ignore_panic, run_elsewhere};
+use crate::log::EndKind;
 use crate::mailbox::Next;
 use crate::order::{Look, Order};
 use crate::pid::Pid;
@@ -54,6 +55,7 @@ pub struct Attachment<M: Send + 'static> {
     /// Set once it was told to stop. Nothing suspends it from then on, so that it can come to its
     /// end.
     stopping: bool,
+    host_logs_end: bool,
     reporter: Option<Reporter>,
 }
 
@@ -71,6 +73,7 @@ impl<M: Send + 'static> Attachment<M> {
             budget: BUDGET,
             progress: Progress::Init,
             stopping: false,
+            host_logs_end: false,
             reporter: Some(reporter),
         }
     }
@@ -295,21 +298,34 @@ impl<M: Send + 'static> Attachment<M> {
         self.process.queue.settle(self.incarnation);
     }
 
+    /// Has the end of this incarnation logged at debug level only, whatever its reason: the host logs
+    /// what led to it. A supervisor that ends does so because of children, which have lines of their own.
+    pub const fn set_host_logs_end(&mut self) {
+        self.host_logs_end = true;
+    }
+
     /// Ends the incarnation: first everybody who waits for it is told, then the parent, who may start the next one.
     /// An incarnation whose mailbox was taken away has ended before and says nothing.
     pub fn end(mut self, reason: ExitReason) {
-        self.finish(reason);
+        self.finish(reason, false);
     }
 
-    fn finish(&mut self, reason: ExitReason) {
+    fn finish(&mut self, reason: ExitReason, is_dropped: bool) {
         let Some(reporter) = self.reporter.take() else { return };
+        let started = self.progress == Progress::Started;
+        let kind = match started {
+            _ if is_dropped => EndKind::RuntimeGone,
+            _ if self.host_logs_end => EndKind::LoggedByHost,
+            true => EndKind::Started,
+            false => EndKind::NotStarted,
+        };
         let remains = if reporter.is_supervised() {
-            self.process.detach(self.incarnation, &reason)
+            self.process.detach(self.incarnation, &reason, kind)
         } else {
-            self.process.detach_and_close(self.incarnation, &reason)
+            self.process.detach_and_close(self.incarnation, &reason, kind)
         };
         let Some(remains) = remains else { return };
-        let end = End { pid: self.pid(), reason, started: self.progress == Progress::Started };
+        let end = End { pid: self.pid(), reason, started };
         ignore_panic(|| reporter.ended(end));
         // Last: it may take its time, and by now everything that concerns others is done.
         drop(remains);
@@ -344,7 +360,7 @@ fn offer_nothing(Look(look): Look) {
 
 impl<M: Send + 'static> Drop for Attachment<M> {
     fn drop(&mut self) {
-        self.finish(ExitReason::Killed);
+        self.finish(ExitReason::Killed, true);
     }
 }
 

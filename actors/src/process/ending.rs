@@ -3,10 +3,12 @@
 //! The transition is one step under the locks of the mailbox. When foreign code runs, it is complete: a hook, a waker or
 //! a message that panics costs neither the parent nor another watcher what it was to be told.
 
+use std::any::type_name;
+
 use super::shared::Process;
 use crate::exit::ExitReason;
 use crate::foreign::{dispose, drop_each, ignore_panic, wake_each};
-use crate::log;
+use crate::log::{self, EndKind};
 use crate::mailbox::Leftover;
 use crate::pid::Pid;
 use crate::system::{DeadReason, Event};
@@ -23,17 +25,22 @@ enum DropDead {
 impl<M: Send + 'static> Process<M> {
     /// Ends an incarnation that another one may follow. Returns what is left of it to be dropped when its parent was
     /// told, or `None` if it is not attached any more.
-    pub(crate) fn detach(&self, incarnation: u32, reason: &ExitReason) -> Option<Remains<M>> {
+    pub(crate) fn detach(&self, incarnation: u32, reason: &ExitReason, kind: EndKind) -> Option<Remains<M>> {
         let mut leftover = self.queue.detach(incarnation, reason)?;
-        self.publish_ended(incarnation, reason);
+        self.publish_ended(incarnation, reason, kind, &leftover);
         self.conclude(&mut leftover, self.pid_of(incarnation), reason, DropDead::Here);
         Some(Remains(leftover))
     }
 
     /// Ends an incarnation that no other follows. Returns as [`detach`](Self::detach) does.
-    pub(crate) fn detach_and_close(&self, incarnation: u32, reason: &ExitReason) -> Option<Remains<M>> {
+    pub(crate) fn detach_and_close(
+        &self,
+        incarnation: u32,
+        reason: &ExitReason,
+        kind: EndKind,
+    ) -> Option<Remains<M>> {
         let mut leftover = self.queue.close(reason)?;
-        self.publish_ended(incarnation, reason);
+        self.publish_ended(incarnation, reason, kind, &leftover);
         self.publish_closed(reason);
         self.conclude(&mut leftover, self.pid_of(incarnation), reason, DropDead::Here);
         Some(Remains(leftover))
@@ -62,11 +69,15 @@ impl<M: Send + 'static> Process<M> {
         true
     }
 
-    fn publish_ended(&self, incarnation: u32, reason: &ExitReason) {
+    fn publish_ended(&self, incarnation: u32, reason: &ExitReason, kind: EndKind, leftover: &Leftover<M>) {
         let pid = self.pid_of(incarnation);
         self.publish(|label| Event::Ended { pid, label, reason: reason.clone() });
         if let Some(home) = self.home() {
-            log::actor_ended(home.system.log(), pid, home.label.clone(), reason);
+            if kind == EndKind::RuntimeGone {
+                home.system.runtime_gone();
+            }
+            let message_type = leftover.lost_in_flight.then(type_name::<M>);
+            log::actor_ended(home.system.log(), pid, &home.label, reason, kind, message_type);
         }
     }
 

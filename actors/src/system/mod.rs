@@ -14,6 +14,7 @@
 //! ```
 
 mod broadcast;
+mod dead_letter_log;
 mod dead_letters;
 mod events;
 mod extensions;
@@ -21,6 +22,7 @@ mod process_table;
 mod shared;
 #[cfg(all(test, not(model)))]
 mod tests;
+mod throttle;
 mod timer_wheel;
 mod wheel;
 

@@ -4,12 +4,13 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::Weak;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::broadcast::{Broadcast, Subscription};
+use super::dead_letter_log::DeadLetterLog;
 use super::dead_letters::DeadLetter;
 use super::events::Event;
 use super::extensions::Extensions;
@@ -32,6 +33,8 @@ struct Inner {
     processes: ProcessTable,
     extensions: Extensions,
     log: LogQueue,
+    dead_letter_log: DeadLetterLog,
+    runtime_gone: AtomicBool,
     timeouts: Arc<TimerWheel>,
     panic_locations: Option<PanicLocations>,
 }
@@ -87,7 +90,23 @@ impl System {
     }
 
     pub(crate) fn bury(&self, letter: impl FnOnce() -> DeadLetter) {
-        self.0.dead_letters.tell(letter);
+        if !self.0.log.wants(Level::WARN) {
+            return self.0.dead_letters.tell(letter);
+        }
+        let letter = letter();
+        self.0.dead_letter_log.write(&letter, self.is_runtime_gone(), self.0.began);
+        self.0.dead_letters.tell(|| letter);
+    }
+
+    /// Logs, once for a system, that a runtime went away while actors ran.
+    pub(crate) fn runtime_gone(&self) {
+        if !self.0.runtime_gone.swap(true, Ordering::Relaxed) {
+            log::runtime_gone(&self.0.log);
+        }
+    }
+
+    fn is_runtime_gone(&self) -> bool {
+        self.0.runtime_gone.load(Ordering::Relaxed)
     }
 
     pub(crate) fn next_number(&self) -> u64 {
@@ -184,6 +203,8 @@ impl SystemBuilder {
             dead_letters: Broadcast::new(),
             processes: ProcessTable::new(),
             extensions: Extensions::default(),
+            dead_letter_log: DeadLetterLog::new(&log),
+            runtime_gone: AtomicBool::new(false),
             log,
             timeouts: Arc::new(TimerWheel::new()),
             panic_locations: self.panic_locations,

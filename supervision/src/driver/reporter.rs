@@ -1,12 +1,13 @@
 //! Telling what a supervisor does: to the log, to subscribers, to the totals, and to the shutdown report.
 
-use perennial_actors::{Pid, System};
+use perennial_actors::{ExitReason, Pid, StartError, System};
 
 use super::children::Children;
 use super::node::SupervisorNode;
 use super::totals::Books;
 use crate::engine::{Key, Report as Found, Sign as Seen};
 use crate::log;
+use crate::node::OpenError;
 use crate::report::{Report, Sign, What, topic};
 
 /// Tells what a supervisor does.
@@ -34,7 +35,7 @@ impl Reporter {
                 self.of_child(key, children, || What::Terminated { reason });
             }
             Found::StartFailed { key, reason } => {
-                log::child_did_not_start(system, child(key), &reason);
+                log::child_did_not_start(system, child(key), &reason, is_logged_by_incarnation(&reason));
                 self.of_child(key, children, || What::StartFailed { reason });
             }
             Found::Restarting { key, reason, restarts_left, delay } => {
@@ -47,7 +48,7 @@ impl Reporter {
                 self.of_child(key, children, || What::ShutdownError { reason });
             }
             Found::Unresponsive { key, sign } => {
-                log::child_hangs(system, child(key), sign);
+                log::child_hangs(system, child(key), Sign::from(sign));
                 self.of_child(key, children, || What::Unresponsive { sign: sign.into() });
             }
             Found::Late { key, abandoned } => self.late(key, abandoned, children),
@@ -95,6 +96,14 @@ impl Reporter {
             what: what(),
         });
     }
+}
+
+/// Returns `true` if the start of an incarnation failed for this reason, so that its own line says so. Without an incarnation,
+/// because the child could not be opened, there is no such line.
+fn is_logged_by_incarnation(reason: &ExitReason) -> bool {
+    let Some(error) = reason.error() else { return reason.is_crash() };
+    let could_not_begin = matches!(error.downcast_ref(), Some(StartError::NoRuntime | StartError::NotOpen(_)));
+    !could_not_begin && !error.is::<OpenError>()
 }
 
 impl From<Seen> for Sign {

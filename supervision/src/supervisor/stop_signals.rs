@@ -4,6 +4,7 @@
 //! or a service manager may do the same. Taken as two requests they would kill a tree that was to stop in order. The same signal
 //! again within a short time is therefore one request.
 
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -29,6 +30,15 @@ impl StopSignal {
             Self::Interrupt => 2,
             Self::Terminate => 15,
         }
+    }
+}
+
+impl fmt::Display for StopSignal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Interrupt => "SIGINT",
+            Self::Terminate => "SIGTERM",
+        })
     }
 }
 

@@ -1,4 +1,5 @@
 //! Tests of the inside: what a test from outside cannot bring about, or cannot see.
 
+mod throttle;
 mod timer_wheel;
 mod wheel;
