@@ -23,8 +23,9 @@ impl fmt::Display for ShortTypeName {
             let is_path = is_of_path(next);
             let end = rest.find(|c| is_of_path(c) != is_path).unwrap_or(rest.len());
             let (part, after) = rest.split_at(end);
-            let last = part.rsplit_once("::").map_or(part, |(_, last)| last);
-            f.write_str(if is_path && !last.is_empty() { last } else { part })?;
+            // `::` comes first where an associated type follows its trait.
+            let last = part.rsplit_once("::").filter(|(before, _)| !before.is_empty());
+            f.write_str(last.map_or(part, |(_, last)| last))?;
             rest = after;
         }
         Ok(())

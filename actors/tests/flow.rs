@@ -75,7 +75,7 @@ fn waits(sending: Pin<&mut Sending<'_, Msg>>) -> bool {
 async fn c128_a_cast_to_a_full_mailbox_gives_the_message_back_at_once() {
     let jam = Jam::of(2).await;
     let error = jam.scribe.cast(Msg::Note(3)).expect_err("it is full");
-    assert_eq!(error.to_string(), r#"the mailbox of actor "flow::Scribe" is full (message type flow::Msg)"#);
+    assert_eq!(error.to_string(), r#"the mailbox of actor "flow::Scribe" is full (message type Msg)"#);
     assert!(matches!(error, SendError::Full(_)) && matches!(error.into_inner(), Msg::Note(3)));
     assert_eq!(jam.notes_after_release(2).await, [1, 2]);
 }
@@ -147,7 +147,7 @@ async fn a_send_that_waits_when_the_actor_ends_gets_its_message_back() {
     tokio::task::yield_now().await;
     jam.scribe.kill().expect("it lives");
     let closed = waiting.await.expect("it ends well").expect_err("it is closed");
-    assert_eq!(closed.to_string(), r#"actor "flow::Scribe" has ended for good (message type flow::Msg)"#);
+    assert_eq!(closed.to_string(), r#"actor "flow::Scribe" has stopped and will not be restarted (message type Msg)"#);
     assert!(matches!(closed.into_inner(), Msg::Note(2)));
 }
 

@@ -194,7 +194,7 @@ fn a_runtime_that_goes_away_ends_its_incarnations_as_killed_and_their_callers_ar
         let identity = identity(&system);
         let elsewhere = Builder::new_current_thread().build().expect("a runtime");
         let told = elsewhere.block_on(drop_runtime_under(&identity, parent));
-        assert_eq!(told, [r#"actor "guest" ended (message type hosting::Msg): killed"#; 2]);
+        assert_eq!(told, [r#"actor "guest" ended (message type Msg): killed"#; 2]);
         let end = elsewhere.block_on(async {
             record.started(1).await;
             record.ended(1).await

@@ -135,7 +135,7 @@ fn a_send_with_a_deadline_that_would_have_to_wait_without_timers_gives_the_messa
         tokio::task::yield_now().await;
         clerk.cast(Msg::Hang).expect("there is room for one");
         let error = clerk.send(Msg::Timer).timeout(soon).await.expect_err("it is full");
-        let said = r#"a send with a deadline to actor "no_timers::Clerk" needs tokio's timers (message type no_timers::Msg)"#;
+        let said = r#"a send with a deadline to actor "no_timers::Clerk" needs a tokio runtime with timers (message type Msg)"#;
         assert_eq!(error.to_string(), said);
         assert!(matches!(error, SendError::NoTimers(Unsent { message: Msg::Timer, .. })));
     });

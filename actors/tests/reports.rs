@@ -15,8 +15,9 @@ mod support {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c144_an_abnormal_end_is_warned_of_and_a_clean_one_is_not() {
+async fn c144_a_crash_is_warned_of_and_no_other_end_is() {
     type Ender = fn(&Strings);
+    // What a kill or a supervisor decides on is no news for the log: see `ExitReason::is_crash`.
     let enders: [(Ender, Level, &str); 6] = [
         (|strings| strings.address.stop(ExitReason::Normal).expect("it lives"), Level::DEBUG, "normal"),
         (|strings| strings.address.stop(ExitReason::shutdown()).expect("it lives"), Level::DEBUG, "shutdown"),
@@ -24,10 +25,10 @@ async fn c144_an_abnormal_end_is_warned_of_and_a_clean_one_is_not() {
         (|strings| strings.cast(deed(|_, _| panic!("bad"))), Level::WARN, "panicked: bad"),
         (
             |strings| strings.address.stop(ExitReason::Unresponsive).expect("it lives"),
-            Level::WARN,
+            Level::DEBUG,
             "unresponsive",
         ),
-        (|strings| strings.address.kill().expect("it lives"), Level::WARN, "killed"),
+        (|strings| strings.address.kill().expect("it lives"), Level::DEBUG, "killed"),
     ];
     listen();
     for (end, level, reason) in enders {
@@ -36,7 +37,15 @@ async fn c144_an_abnormal_end_is_warned_of_and_a_clean_one_is_not() {
         assert_eq!(take(), [], "a start is no news");
         end(&strings);
         strings.end().await;
-        assert_eq!(take(), [(level, format!("actor ended pid={pid} label=server reason={reason}"))]);
+        let text = if level == Level::WARN { "actor crashed" } else { "actor stopped" };
+        let in_flight = match level {
+            Level::WARN => format!(" message_type={}", std::any::type_name::<support::marionette::Msg>()),
+            _ => String::new(),
+        };
+        let line = format!("{text} actor=server pid={pid} incarnation=1 reason={reason}{in_flight}");
+        let lines = take();
+        assert_eq!(lines[0], (level, line));
+        assert!(lines.iter().skip(1).all(|(level, _)| *level == Level::DEBUG), "{lines:?}");
     }
 }
 
@@ -48,5 +57,6 @@ async fn c144_a_start_that_fails_is_reported_like_any_other_end() {
     monitor.await;
     let [(level, report)] = &take()[..] else { panic!("there is one report") };
     assert_eq!(*level, Level::WARN);
-    assert!(report.ends_with("reason=panicked: in init"), "{report}");
+    assert!(report.starts_with("actor did not start actor="), "{report}");
+    assert!(report.ends_with("incarnation=1 reason=panicked: in init"), "{report}");
 }

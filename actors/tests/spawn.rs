@@ -136,7 +136,7 @@ fn outside_a_runtime_a_spawn_is_an_error_and_not_a_panic() {
     let mut awaited = pin!(system.spawn::<Slow>(Args::now()).into_future());
     let polled = awaited.as_mut().poll(&mut std::task::Context::from_waker(Waker::noop()));
     let Poll::Ready(Err(error)) = polled else { panic!("there is nothing to wait for") };
-    assert_eq!(error.to_string(), "there is no tokio runtime here");
+    assert_eq!(error.to_string(), "not inside a tokio runtime");
     assert_eq!(system.counters(), System::new().counters(), "nothing is left of it");
 }
 
@@ -162,7 +162,7 @@ async fn an_error_hands_the_message_back_whatever_its_type() {
     let call = address.call(|reply| reply).await;
     let reply = call.expect_err("it is closed").into_inner().expect("it was not sent");
     let error = address.cast(reply).expect_err("it is closed");
-    let said = r#"actor "spawn::Slow" has ended for good (message type perennial_actors::address::reply::Reply<u32>)"#;
+    let said = r#"actor "spawn::Slow" has stopped and will not be restarted (message type Reply<u32>)"#;
     assert_eq!(error.to_string(), said);
     assert!(matches!(error, SendError::Closed(Unsent { message: reply, .. }) if reply.is_abandoned()));
 }

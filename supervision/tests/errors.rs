@@ -35,7 +35,7 @@ async fn a_child_is_not_running_before_its_start_and_while_it_is_stopped_and_has
  {
     let child = Child::new::<Clerk>("clerk", ());
     let clerk = child.address();
-    let of_type = "(message type perennial_actors::address::reply::Reply<u32>)";
+    let of_type = "(message type Reply<u32>)";
     assert_eq!(refusal(&clerk).await, format!(r#"actor "clerk" is not running {of_type}"#));
     let app = Supervisor::new("app").child(child).start(&System::new()).await.expect("it starts");
     assert_eq!(clerk.call(|reply| reply).await.expect("it runs"), 7);
@@ -46,7 +46,7 @@ async fn a_child_is_not_running_before_its_start_and_while_it_is_stopped_and_has
     assert!(app.shutdown().await.is_clean());
     assert_eq!(refusal(&clerk).await, format!(r#"actor "app/clerk" is not running {of_type}"#));
     drop(app);
-    assert_eq!(refusal(&clerk).await, format!(r#"actor "app/clerk" has ended for good {of_type}"#));
+    assert_eq!(refusal(&clerk).await, format!(r#"actor "app/clerk" has stopped and will not be restarted {of_type}"#));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use worker::{
 const MODES: [AutoShutdown; 3] =
     [AutoShutdown::Never, AutoShutdown::AnySignificant, AutoShutdown::AllSignificant];
 
-const GONE: &str = "the supervisor is gone or on its way out";
+const GONE: &str = "the supervisor has ended or is shutting down";
 
 fn reasons() -> [ExitReason; 5] {
     [

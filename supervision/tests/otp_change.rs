@@ -40,7 +40,7 @@ async fn c098_who_is_known_runs_on_by_what_is_said_of_it_now() {
     assert_eq!((why(down).await, log.take().len()), ("killed".to_owned(), 0));
     assert_eq!(
         refused(app.supervisor().restart_child("a").await),
-        "there is no such child",
+        "the supervisor has no such child",
         "it was temporary"
     );
     assert_eq!(incarnation(&other).await, 1);

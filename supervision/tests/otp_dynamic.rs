@@ -16,7 +16,7 @@ use worker::{
     tolerant, why, worker,
 };
 
-const NOBODY: &str = "there is no such child";
+const NOBODY: &str = "the supervisor has no such child";
 
 async fn dynamic(supervisor: DynamicSupervisor) -> (System, App<DynamicHandle>) {
     let system = System::new();

@@ -13,11 +13,11 @@ use worker::{
     tolerant, worker,
 };
 
-const RUNS: &str = "the child runs";
+const RUNS: &str = "the child is running";
 const RESTARTS: &str = "the child is being restarted";
-const NOBODY: &str = "there is no such child";
-const GONE: &str = "the supervisor is gone or on its way out";
-const PRESENT: &str = "child \"a\": there is a child of this id";
+const NOBODY: &str = "the supervisor has no such child";
+const GONE: &str = "the supervisor has ended or is shutting down";
+const PRESENT: &str = "child \"a\": a child with this id already exists";
 
 #[tokio::test(start_paused = true)]
 async fn c090_a_second_child_of_an_id_is_told_whether_the_first_runs_or_is_only_there() {

@@ -236,7 +236,7 @@ async fn partitions_are_children_like_others_and_their_supervisor_too() {
     assert!(first.cast(crash()).is_err(), "it gave up, and is transient");
     assert_eq!(
         refused(partitions.supervisor().which_children().await),
-        "the supervisor is gone or on its way out"
+        "the supervisor has ended or is shutting down"
     );
     let wrong = partitioned(2).intensity(1, std::time::Duration::ZERO);
     assert!(matches!(wrong.check(), Err(SpecError::ZeroPeriod { .. })));

@@ -210,7 +210,7 @@ async fn a_start_by_hand_may_be_taken_back_where_nobody_waits_for_it() {
     app.supervisor().terminate_child("slow").await.expect("it is stopped");
     let interrupted = asked.await.expect("it ends well").expect_err("it is stopped");
     assert_eq!(interrupted.to_string(), "child \"slow\": the child did not start: shutdown");
-    assert_eq!(refused(app.supervisor().terminate_child("slow").await), "there is no such child");
+    assert_eq!(refused(app.supervisor().terminate_child("slow").await), "the supervisor has no such child");
 }
 
 #[tokio::test(start_paused = true)]

@@ -266,7 +266,7 @@ async fn a_supervisor_that_is_told_to_stop_ends_with_the_reason_that_it_is_given
         assert_eq!(log.take(), ["stop b", "stop a"]);
         assert_eq!(
             refused(app.supervisor().count_children().await),
-            "the supervisor is gone or on its way out"
+            "the supervisor has ended or is shutting down"
         );
     }
 }

@@ -253,17 +253,17 @@ async fn errors_say_in_words_what_went_wrong() {
     let running = started(1).await;
     let ill = soon(running.submit(job(1, [Deed::Fail, Deed::Panic, Deed::Fail]))).await;
     let ill = ill.expect_err("it fails");
-    assert_eq!(ill.to_string(), "the job failed 3 times, at last: no luck");
+    assert_eq!(ill.to_string(), "the job failed (3 attempts), last failure: no luck");
     let JobError::Failed(failures) = ill else { panic!("it failed") };
-    assert!(failures[1].to_string().starts_with("its worker ended: panicked: a bug"), "{}", failures[1]);
-    assert_eq!(Failure::<&str>::TimedOut.to_string(), "it took too long");
+    assert!(failures[1].to_string().starts_with("the worker ended: panicked: a bug"), "{}", failures[1]);
+    assert_eq!(Failure::<&str>::TimedOut.to_string(), "the attempt timed out");
     let others: [JobError<&str>; 3] = [JobError::Expired, JobError::Cancelled, JobError::Dropped];
     assert_eq!(
         others.map(|error| error.to_string()),
         [
-            "the job expired before it was begun",
+            "the job expired before its first attempt",
             "the job was cancelled",
-            "the pool dropped the job before it was done"
+            "the pool dropped the job before it completed"
         ]
     );
     running.close().await;

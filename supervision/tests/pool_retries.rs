@@ -133,7 +133,7 @@ async fn a_job_that_failed_and_expires_before_its_next_attempt_says_so_and_is_am
         // It has the worker as soon as that is free.
         let urgent = now(running.pool.submit(job(2, [Deed::Take(secs(9))])).priority(1));
         let (id, error) = (ill.id(), soon(ill).await.expect_err("it failed"));
-        assert_eq!(error.to_string(), "the job expired after it failed 1 times, at last: no luck");
+        assert_eq!(error.to_string(), "the job expired after it failed (1 attempt), last failure: no luck");
         let JobError::ExpiredAfterFailures(failures) = error else { panic!("{error:?}") };
         assert_eq!(failures.len(), 1);
         let dead = running.pool.take_dead();

@@ -154,7 +154,7 @@ async fn there_are_no_more_workers_than_a_pool_was_made_for_and_none_once_it_has
     let Err(error @ PoolError::TooMany { max: 2 }) = running.pool.resize(3).await else {
         panic!("two are the most");
     };
-    assert_eq!(error.to_string(), "there may be 2 workers at most");
+    assert_eq!(error.to_string(), "the maximum is 2 workers");
     assert_eq!(running.pool.stats().workers, 2);
     running.pool.stop(StopPool::Finish).await;
     assert!(matches!(running.pool.resize(1).await, Err(PoolError::Stopped)));

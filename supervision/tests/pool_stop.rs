@@ -37,7 +37,7 @@ async fn fates(promises: Vec<Promise>) -> Vec<String> {
 async fn assert_closed(running: &Running) {
     assert_eq!(running.active().await, 0);
     let refused = running.pool.submit(quick(9)).now().expect_err("it is closed");
-    assert_eq!(format!("{refused:?}: {refused}"), "Closed(..): the pool takes no more jobs in");
+    assert_eq!(format!("{refused:?}: {refused}"), "Closed(..): the pool accepts no more jobs");
     assert!(matches!(running.pool.submit(quick(9)).await, Err(SubmitError::Closed(job)) if job.number == 9));
     assert!(running.pool.submit(quick(9)).forget().await.is_err());
     assert!(running.pool.submit_many([quick(9)]).await.is_err());

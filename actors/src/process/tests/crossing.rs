@@ -13,6 +13,7 @@ use proptest::sample::select;
 
 use super::turns::{Bell, FIRST, Turns, incarnation};
 use crate::exit::ExitReason;
+use crate::log::EndKind;
 use crate::order::Order;
 use crate::pid::Pid;
 use crate::process::Process;
@@ -101,7 +102,7 @@ impl Stage {
                 own.unlink(FIRST, &other);
                 true
             }
-            (Deed::End, 0) => own.detach(FIRST, &ExitReason::failed("bad")).is_some(),
+            (Deed::End, 0) => own.detach(FIRST, &ExitReason::failed("bad"), EndKind::Started).is_some(),
             (Deed::End, _) => own.abandon(FIRST),
         };
         let done = Done { by, deed, began, over: self.now(), worked, exits: self.exits(by % 2) };
