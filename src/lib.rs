@@ -2,10 +2,10 @@
 
 pub use perennial_actors::{
     Actor, Address, Call, CallError, CallFuture, Capacity, CloseHook, Closed, Context, Counters, DeadLetter,
-    DeadReason, Down, Event, ExitReason, Failure, Handle, InspectError, Mailbox, Monitor, MonitorId,
-    NoProcess, NoTimers, OnRestart, Outage, Overflow, Panic, PanicLocations, Permit, Pid, Piped, ProcessInfo,
-    ProcessState, Recipient, Reply, Reserving, SendError, Sending, SendingUntil, Signal, Spawn, Subscription,
-    System, SystemBuilder, Target, TimerId, Unsent, WeakAddress, WeakHandle,
+    DeadReason, Down, Event, ExitReason, Failure, Handle, InspectError, IntoExitReason, Mailbox, Monitor,
+    MonitorId, NoProcess, NoTimers, OnRestart, Outage, Overflow, Panic, PanicLocations, Permit, Pid, Piped,
+    ProcessInfo, ProcessState, Recipient, Reply, Reserving, SendError, Sending, SendingUntil, Signal, Spawn,
+    Subscription, System, SystemBuilder, Target, TimerId, Unsent, WeakAddress, WeakHandle,
 };
 pub use perennial_registry::{
     BindError, Change, DuplicateKeys, Group, GroupChange, GroupMonitor, HandOverError, JoinError, KeyChange,

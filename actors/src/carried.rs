@@ -51,7 +51,7 @@ impl fmt::Debug for Carried {
 
 impl fmt::Display for Carried {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("what was not sent comes back with the error")
+        f.write_str("the error carries the value that was not sent")
     }
 }
 

@@ -215,8 +215,7 @@ impl fmt::Display for ExitReason {
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not convert into an `ExitReason`",
-    label = "not an error that is `Send + Sync + 'static`: write \
-             `.map_err(|error| ExitReason::failed(error.to_string()))`",
+    label = "not an error that is `Send + Sync + 'static`: write `.map_err(|error| error.to_string())`",
     note = "`?` accepts each error that is `Send + Sync + 'static`, `anyhow::Error`, `String` and `&str`"
 )]
 pub trait IntoExitReason {

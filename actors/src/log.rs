@@ -4,6 +4,28 @@
 //! or call back. So a line is queued where something happens and handed to the subscriber in a task of its own, in order,
 //! under a guard. Neither an actor nor a supervisor waits for it.
 //!
+//! # What is written
+//!
+//! All lines have the target `perennial::actors` and no parent span.
+//!
+//! | level | line | fields |
+//! |---|---|---|
+//! | warn | actor crashed | actor, `reason`, `message_type` of the message in hand |
+//! | warn | actor did not start | actor, `reason` |
+//! | debug | actor stopped | actor, `reason`, `message_type` of the message in hand |
+//! | error | actor did not end when it was killed, ...: abandoned | actor |
+//! | warn, debug | dead letter: the message was not handled | actor, `message_type`, `cause`, `reason` |
+//! | warn, debug | more dead letters: too many to log each | `count` |
+//! | info | the runtime was shut down while actors were running | |
+//! | warn | log lines were skipped: the subscriber is too slow | `skipped` |
+//! | error | built with panic = "abort": ... | |
+//!
+//! The fields of an actor are `actor` (its path in the tree, or its type), `pid` and `incarnation`. A reason is written
+//! with all sources of its error, and with the place of the panic if
+//! [`PanicLocations`](crate::PanicLocations) is installed. A crash is an end with a reason that
+//! [is one](crate::ExitReason::is_crash). The `cause` of a dead letter is `in flight`, `unhandled` or
+//! `overflow`.
+//!
 //! This is the one file of the crate that calls tracing; `tests/architecture.rs` keeps it so.
 
 use std::collections::VecDeque;

@@ -26,6 +26,8 @@ thread_local! {
 /// A panic that [`resume_unwind`](std::panic::resume_unwind) passes on from another thread has no location, because no hook is called for
 /// it. It is not given that of an older panic, unless code that the same poll of the actor's task ran has caught one.
 ///
+/// With it, the log line of a crash and [`ExitReason`](crate::ExitReason) have the place of the panic.
+///
 /// ```
 /// use perennial_actors::{PanicLocations, System};
 ///

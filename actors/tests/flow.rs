@@ -147,7 +147,10 @@ async fn a_send_that_waits_when_the_actor_ends_gets_its_message_back() {
     tokio::task::yield_now().await;
     jam.scribe.kill().expect("it lives");
     let closed = waiting.await.expect("it ends well").expect_err("it is closed");
-    assert_eq!(closed.to_string(), r#"actor "flow::Scribe" has stopped and will not be restarted (message type Msg)"#);
+    assert_eq!(
+        closed.to_string(),
+        r#"actor "flow::Scribe" has stopped and will not be restarted (message type Msg)"#
+    );
     assert!(matches!(closed.into_inner(), Msg::Note(2)));
 }
 

@@ -79,7 +79,8 @@ async fn reason(hand_on: fn(Address<Request>, Option<Permit<Request>>, Request) 
     reason
 }
 
-const SAID: &str = r#"actor "kept_errors::Ended" has stopped and will not be restarted (message type Reply<u32>)"#;
+const SAID: &str =
+    r#"actor "kept_errors::Ended" has stopped and will not be restarted (message type Reply<u32>)"#;
 
 /// The error in the reason, which says what it said with the message.
 fn kept<E: Error + Clone + 'static>(reason: &ExitReason) -> E {

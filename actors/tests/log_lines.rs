@@ -5,9 +5,7 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use perennial_actors::{
-    Actor, Address, Context, ExitReason, Mailbox, Overflow, PanicLocations, System,
-};
+use perennial_actors::{Actor, Address, Context, ExitReason, Mailbox, Overflow, PanicLocations, System};
 use tracing::Level;
 
 use support::log::{listen, take};

@@ -116,8 +116,7 @@ async fn a_send_to_oneself_into_a_full_mailbox_gives_the_message_back_at_once() 
     let (tell_place, place) = oneshot::channel();
     let sent = told(&clerk, |tell| Msg::Send(tell, tell_place)).await;
     for error in sent {
-        let said =
-            r#"a send to actor "own_mailbox::Clerk" would deadlock (message type Msg)"#;
+        let said = r#"a send to actor "own_mailbox::Clerk" would deadlock (message type Msg)"#;
         assert_eq!(error.to_string(), said);
         assert!(matches!(error, SendError::WouldDeadlock(Unsent { message: Msg::Note(100), .. })));
     }

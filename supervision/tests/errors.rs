@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use perennial_actors::{Actor, Address, CallError, Context, ExitReason, ProcessState, Reply, System};
-use perennial_supervision::pool::SubmitError;
-use perennial_supervision::{Child, ChildNotStarted, NotStarted, StartError, Supervised, Supervisor};
+use perennial_supervision::pool::{JobError, SubmitError};
+use perennial_supervision::{
+    Child, ChildError, ChildNotStarted, NotStarted, StartError, Supervised, Supervisor,
+};
 use tokio::runtime::Builder;
 
 struct Clerk;
@@ -46,7 +48,10 @@ async fn a_child_is_not_running_before_its_start_and_while_it_is_stopped_and_has
     assert!(app.shutdown().await.is_clean());
     assert_eq!(refusal(&clerk).await, format!(r#"actor "app/clerk" is not running {of_type}"#));
     drop(app);
-    assert_eq!(refusal(&clerk).await, format!(r#"actor "app/clerk" has stopped and will not be restarted {of_type}"#));
+    assert_eq!(
+        refusal(&clerk).await,
+        format!(r#"actor "app/clerk" has stopped and will not be restarted {of_type}"#)
+    );
 }
 
 #[test]
@@ -127,4 +132,18 @@ async fn a_reason_keeps_no_spec_of_a_child_that_was_not_started() {
     let source = kept.source().expect("it has a cause");
     assert_eq!(source.to_string(), "no such luck");
     assert!(app.shutdown().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_and_the_report_of_a_shutdown_can_be_compared() {
+    let app = Supervisor::new("app").start(&System::new()).await.expect("it starts");
+    let supervisor = app.supervisor();
+    assert_eq!(supervisor.restart_child("clerk").await, Err(ChildError::NotFound));
+    let report = app.shutdown().await;
+    assert_eq!(report.reason, ExitReason::shutdown());
+    assert_eq!(report, app.shutdown().await);
+    let failed = || StartError::Failed(ExitReason::failed("no disk"));
+    assert_eq!(failed(), failed());
+    assert_ne!(failed(), StartError::Failed(ExitReason::failed("no room")));
+    assert_ne!(JobError::<&str>::Cancelled, JobError::Expired);
 }

@@ -107,7 +107,9 @@ impl<M> fmt::Display for SendError<M> {
             Self::Full(_) => write!(f, "the mailbox of {target} is full")?,
             Self::Closed(_) => closed(f, target)?,
             Self::WouldDeadlock(_) => write!(f, "a send to {target} would deadlock")?,
-            Self::NoTimers(_) => write!(f, "a send with a deadline to {target} needs a tokio runtime with timers")?,
+            Self::NoTimers(_) => {
+                write!(f, "a send with a deadline to {target} needs a tokio runtime with timers")?
+            }
         }
         message_type(f, target)
     }
@@ -280,10 +282,10 @@ impl<M> fmt::Display for CallError<M> {
         match self {
             Self::NoRoom(_) => write!(f, "the mailbox of {target} had no room before the timeout")?,
             Self::Closed(_) => closed(f, target)?,
-            Self::WouldDeadlock(_) | Self::Deadlock(_) => {
-                write!(f, "a call to {target} would deadlock")?
+            Self::WouldDeadlock(_) | Self::Deadlock(_) => write!(f, "a call to {target} would deadlock")?,
+            Self::NoTimers(_) => {
+                write!(f, "a call to {target} with a timeout needs a tokio runtime with timers")?
             }
-            Self::NoTimers(_) => write!(f, "a call to {target} with a timeout needs a tokio runtime with timers")?,
             Self::TimedOut(_) => write!(f, "{target} did not reply before the timeout")?,
             Self::Ended(reason, _) => return ended(f, target, reason),
             Self::Dropped(_) => write!(f, "{target} dropped the message to make room for newer ones")?,

@@ -32,7 +32,8 @@ struct Lane {
 
 impl DeadLetterLog {
     pub(super) fn new(log: &LogQueue) -> Self {
-        let lane = |level| Arc::new(Lane { level, log: log.clone(), throttle: Mutex::new(Throttle::default()) });
+        let lane =
+            |level| Arc::new(Lane { level, log: log.clone(), throttle: Mutex::new(Throttle::default()) });
         Self { unexpected: lane(Level::WARN), expected: lane(Level::DEBUG) }
     }
 

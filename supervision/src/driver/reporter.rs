@@ -102,7 +102,8 @@ impl Reporter {
 /// because the child could not be opened, there is no such line.
 fn is_logged_by_incarnation(reason: &ExitReason) -> bool {
     let Some(error) = reason.error() else { return reason.is_crash() };
-    let could_not_begin = matches!(error.downcast_ref(), Some(StartError::NoRuntime | StartError::NotOpen(_)));
+    let could_not_begin =
+        matches!(error.downcast_ref(), Some(StartError::NoRuntime | StartError::NotOpen(_)));
     !could_not_begin && !error.is::<OpenError>()
 }
 

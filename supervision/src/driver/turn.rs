@@ -46,7 +46,12 @@ enum Over {
 }
 
 impl Driver {
-    pub(super) fn new(node: SupervisorNode, mut attachment: Attachment<News>, waker: Waker, link: Link) -> Self {
+    pub(super) fn new(
+        node: SupervisorNode,
+        mut attachment: Attachment<News>,
+        waker: Waker,
+        link: Link,
+    ) -> Self {
         attachment.set_host_logs_end();
         let past = node.book().clear();
         drop(past);

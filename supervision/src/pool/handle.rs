@@ -357,11 +357,16 @@ pub enum PoolError {
         slot: usize,
     },
     /// A worker did not start, or was not stopped.
-    #[error("worker {slot}: {error}")]
+    #[error(fmt = worker_failed)]
     Worker {
         /// Which one.
         slot: usize,
         /// Why.
         error: ChildError,
     },
+}
+
+fn worker_failed(slot: &usize, error: &ChildError, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "worker {slot}: ")?;
+    fmt::Display::fmt(error, f)
 }

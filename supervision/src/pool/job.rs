@@ -83,7 +83,7 @@ impl<E: fmt::Display> fmt::Display for Failure<E> {
             Self::WorkerEnded(reason) => {
                 f.write_str("the worker ended: ")?;
                 fmt::Display::fmt(reason, f)
-            },
+            }
         }
     }
 }
@@ -100,7 +100,11 @@ impl<E: fmt::Display> fmt::Display for JobError<E> {
             },
             Self::ExpiredAfterFailures(failures) => match failures.last() {
                 Some(last) => {
-                    write!(f, "the job expired after it failed ({}), last failure: ", Attempts(failures.len()))?;
+                    write!(
+                        f,
+                        "the job expired after it failed ({}), last failure: ",
+                        Attempts(failures.len())
+                    )?;
                     fmt::Display::fmt(last, f)
                 }
                 None => f.write_str("the job expired after it failed"),

@@ -320,11 +320,16 @@ pub enum ResizeError {
         partition: usize,
     },
     /// One did not start, or was not stopped.
-    #[error("partition {partition}: {error}")]
+    #[error(fmt = partition_failed)]
     Child {
         /// Which one.
         partition: usize,
         /// Why.
         error: ChildError,
     },
+}
+
+fn partition_failed(partition: &usize, error: &ChildError, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "partition {partition}: ")?;
+    fmt::Display::fmt(error, f)
 }
