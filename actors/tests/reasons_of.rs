@@ -52,7 +52,7 @@ fn an_error_that_is_none_but_can_be_boxed_becomes_a_reason() {
 
 /// An error with its source, which its own text may repeat.
 #[derive(Debug)]
-struct Layer(&'static str, Option<Box<Layer>>);
+struct Layer(&'static str, Option<Box<Self>>);
 
 impl fmt::Display for Layer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

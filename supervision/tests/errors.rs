@@ -62,7 +62,7 @@ fn a_tree_is_not_started_on_a_runtime_without_timers() {
     let start = runtime.block_on(async { Supervisor::new("app").child(child).start(&System::new()).await });
     let error = start.map(drop).expect_err("there are no timers");
     assert!(matches!(error, StartError::NoTimers));
-    assert_eq!(error.to_string(), "the tokio runtime here was built without enable_time");
+    assert_eq!(error.to_string(), "the tokio runtime was built without enable_time");
     assert_eq!(clerk.state(), ProcessState::Closed, "nothing of it runs");
 }
 
