@@ -56,8 +56,8 @@ mod untyped;
 
 pub use actor::{Actor, Context};
 pub use address::{
-    Address, Call, CallError, CallFuture, CloseHook, Closed, Handle, InspectError, Monitor, NoProcess,
-    Outage, Permit, ProcessInfo, Recipient, Reply, Reserving, SendError, Sending, SendingUntil, Unsent,
+    Address, Call, CallError, CloseHook, Closed, Handle, InspectError, Monitor, NoProcess, Outage, Permit,
+    ProcessInfo, Recipient, RecipientCall, Reply, Reserving, SendError, Sending, SendingUntil, Unsent,
     WeakAddress, WeakHandle,
 };
 pub use agenda::{Piped, TimerId};

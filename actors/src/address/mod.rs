@@ -1,6 +1,8 @@
 //! Addresses: how everybody else reaches an actor, whichever incarnation of it lives.
 
+mod blocking;
 mod call;
+mod calling;
 mod debug;
 mod errors;
 mod handle;
@@ -13,7 +15,7 @@ mod send;
 mod typed;
 mod weak;
 
-pub use call::{Call, CallFuture};
+pub use call::{Call, RecipientCall};
 pub use errors::{CallError, Closed, InspectError, NoProcess, SendError, Unsent};
 pub use handle::{CloseHook, Handle, Outage};
 pub use info::ProcessInfo;

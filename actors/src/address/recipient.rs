@@ -4,12 +4,19 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Poll, Waker};
 
+use tokio::task;
+
+use super::call::RecipientCall;
+use super::calling::{CalledProcess, Callee};
 use super::errors::SendError;
 use super::handle::Handle;
-use super::permit::Permit;
+use super::permit::{Permit, State as Place};
+use super::reply::Reply;
 use super::send::unsent;
 use super::typed::Address;
+use crate::mailbox::Refused;
 
 /// Reaches an actor that understands `N`, whatever else it understands, and whatever its type: the actor's own message is made
 /// [`From`] it.
@@ -60,7 +67,16 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 trait Receive<N>: Send + Sync {
     fn cast(&self, part: N) -> Result<(), SendError<N>>;
     fn send(&self, part: N) -> Boxed<'_, Result<(), SendError<N>>>;
+    fn enter(&self, entry: &mut PartEntry<N>, waker: &Waker) -> Poll<Result<u64, Option<Refused<N>>>>;
+    fn turn_back(&self, entry: &mut PartEntry<N>);
+    fn process(&self) -> &(dyn CalledProcess + 'static);
     fn handle(&self) -> Handle;
+}
+
+/// A part on its way into a mailbox. It is made a message when it has a place.
+pub(super) struct PartEntry<N> {
+    part: Option<N>,
+    place: Place,
 }
 
 impl<N: Send + 'static, M: From<N> + Send + 'static> Receive<N> for Address<M> {
@@ -87,8 +103,53 @@ impl<N: Send + 'static, M: From<N> + Send + 'static> Receive<N> for Address<M> {
         })
     }
 
+    fn enter(&self, entry: &mut PartEntry<N>, waker: &Waker) -> Poll<Result<u64, Option<Refused<N>>>> {
+        let process = self.process();
+        if process.queue.is_answered_by(task::try_id()) || process.waits_for_this_task() {
+            self.turn_back(entry);
+            let refused = entry.part.take().map(Refused::WouldDeadlock);
+            return Poll::Ready(Err(refused));
+        }
+        let Poll::Ready(reserved) = entry.place.poll(process, waker) else { return Poll::Pending };
+        let Some(part) = entry.part.take() else { return Poll::Pending };
+        Poll::Ready(match reserved {
+            Ok(permit) => put(permit, part).ok_or(None),
+            Err(refused) => Err(Some(refused.map(|()| part))),
+        })
+    }
+
+    fn turn_back(&self, entry: &mut PartEntry<N>) {
+        entry.place.cancel(self.process());
+    }
+
+    fn process(&self) -> &(dyn CalledProcess + 'static) {
+        &**Self::process(self)
+    }
+
     fn handle(&self) -> Handle {
         Self::handle(self)
+    }
+}
+
+impl<N: Send + 'static> Callee<N> for Recipient<N> {
+    type Process = dyn CalledProcess;
+    type Entry = PartEntry<N>;
+
+    fn process(&self) -> &(dyn CalledProcess + 'static) {
+        self.0.process()
+    }
+
+    fn entry(part: N) -> PartEntry<N> {
+        PartEntry { part: Some(part), place: Place::New }
+    }
+
+    fn enter(&self, entry: &mut PartEntry<N>, waker: &Waker) -> Poll<Result<u64, Option<Refused<N>>>> {
+        self.0.enter(entry, waker)
+    }
+
+    fn turn_back(&self, entry: &mut PartEntry<N>) -> Option<N> {
+        self.0.turn_back(entry);
+        entry.part.take()
     }
 }
 
@@ -108,8 +169,9 @@ impl<M: Send + 'static> Address<M> {
 }
 
 /// Puts a message in its place. Made only now, when there is one: what does not get in has to come back as it was.
-fn put<N, M: From<N> + Send + 'static>(permit: Permit<M>, part: N) {
-    permit.send_or_bury(part.into());
+/// Returns its sequence number, unless the actor has ended meanwhile.
+fn put<N, M: From<N> + Send + 'static>(permit: Permit<M>, part: N) -> Option<u64> {
+    permit.send_or_bury(part.into())
 }
 
 impl<N: Send + 'static> Recipient<N> {
@@ -136,6 +198,57 @@ impl<N: Send + 'static> Recipient<N> {
     /// If the future is dropped before it is ready, the message was not sent.
     pub async fn send(&self, part: N) -> Result<(), SendError<N>> {
         self.0.send(part).await
+    }
+
+    /// Sends a message that carries a [`Reply`] and resolves to the answer; see [`Address::call`].
+    ///
+    /// The actor's message is made when it has a place, as by [`cast`](Self::cast). If the actor ends between the two, the call
+    /// fails with [`Ended`](crate::CallError::Ended).
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`](crate::CallError). The part comes back in it if it was not sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use perennial_actors::{Actor, Context, ExitReason, Recipient, Reply, System};
+    /// # struct Log(Vec<String>);
+    /// struct Count(Reply<usize>);
+    ///
+    /// enum Msg {
+    ///     Line(String),
+    ///     Count(Count),
+    /// }
+    ///
+    /// impl From<Count> for Msg {
+    ///     fn from(count: Count) -> Self {
+    ///         Self::Count(count)
+    ///     }
+    /// }
+    /// # impl Actor for Log {
+    /// #     type Msg = Msg;
+    /// #     type Args = ();
+    /// #     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Self(Vec::new())) }
+    /// #     async fn handle(&mut self, msg: Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
+    /// #         match msg {
+    /// #             Msg::Line(line) => self.0.push(line),
+    /// #             Msg::Count(Count(reply)) => reply.send(self.0.len()),
+    /// #         }
+    /// #         Ok(())
+    /// #     }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let log = System::new().spawn::<Log>(()).await?;
+    /// let counter: Recipient<Count> = log.recipient();
+    /// log.cast(Msg::Line("one".into()))?;
+    /// assert_eq!(counter.call(Count).await?, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn call<T: Send + 'static>(&self, message: impl FnOnce(Reply<T>) -> N) -> RecipientCall<N, T> {
+        RecipientCall::new(self.clone(), message)
     }
 
     /// The actor without the type of its messages.

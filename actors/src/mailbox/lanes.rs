@@ -159,6 +159,8 @@ pub(crate) struct Lanes<M> {
     pub(crate) is_cut_short: bool,
     pub(crate) waker: Option<Waker>,
     pub(crate) messages: VecDeque<M>,
+    /// The most messages that may wait.
+    pub(crate) limit: usize,
     /// Lane and batch have changed places since the consumer last slept, so that either may be large though empty.
     pub(crate) swapped: bool,
     accepted: u64,
@@ -175,7 +177,7 @@ const LOSSES: usize = 8;
 const DROPS: usize = 32;
 
 impl<M> Lanes<M> {
-    pub(crate) const fn new() -> Self {
+    pub(crate) const fn new(limit: usize) -> Self {
         Self {
             service: Service::Closed,
             incarnation: 0,
@@ -187,6 +189,7 @@ impl<M> Lanes<M> {
             is_cut_short: false,
             waker: None,
             messages: VecDeque::new(),
+            limit,
             swapped: false,
             accepted: 0,
             handled: 0,

@@ -54,6 +54,7 @@ impl<M: Send + 'static> Process<M> {
         self.home.get_or_init(|| {
             let number = system.next_number();
             let this: Weak<Self> = Arc::downgrade(self);
+            self.queue.set_default_capacity(system.capacity());
             Home { system: system.clone(), label: label(), number, place: system.enter(number, this) }
         })
     }

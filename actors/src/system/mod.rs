@@ -28,5 +28,6 @@ pub use broadcast::{Broadcast, Sent, Subscription};
 pub use dead_letters::{DeadLetter, DeadReason};
 pub use events::Event;
 pub(crate) use process_table::Place;
+pub(crate) use shared::DEFAULT_CALL_TIMEOUT;
 pub use shared::{System, SystemBuilder};
 pub(crate) use timer_wheel::{TimeoutId, TimeoutState, TimerWheel};

@@ -17,6 +17,7 @@ use super::process_table::{Place, ProcessTable};
 use super::timer_wheel::TimerWheel;
 use crate::counters::Counters;
 use crate::log::{self, Level, LogQueue};
+use crate::mailbox::Capacity;
 use crate::panics::PanicLocations;
 use crate::untyped::AnyProcess;
 
@@ -33,7 +34,24 @@ struct Inner {
     extensions: Extensions,
     log: LogQueue,
     timeouts: Arc<TimerWheel>,
+    defaults: Defaults,
     panic_locations: Option<PanicLocations>,
+}
+
+/// How long a call waits unless told otherwise; OTP's choice.
+pub(crate) const DEFAULT_CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What holds for everything in a system that sets nothing else.
+#[derive(Clone, Copy, Debug)]
+struct Defaults {
+    call_timeout: Duration,
+    capacity: Capacity,
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self { call_timeout: DEFAULT_CALL_TIMEOUT, capacity: Capacity::default() }
+    }
 }
 
 impl System {
@@ -119,6 +137,14 @@ impl System {
         &self.0.timeouts
     }
 
+    pub(crate) fn call_timeout(&self) -> Duration {
+        self.0.defaults.call_timeout
+    }
+
+    pub(crate) fn capacity(&self) -> Capacity {
+        self.0.defaults.capacity
+    }
+
     pub(crate) fn log(&self) -> &LogQueue {
         &self.0.log
     }
@@ -160,10 +186,55 @@ impl fmt::Debug for System {
 #[derive(Debug, Default)]
 #[must_use]
 pub struct SystemBuilder {
+    defaults: Defaults,
     panic_locations: Option<PanicLocations>,
 }
 
 impl SystemBuilder {
+    /// Sets how long a call waits that sets no [timeout](crate::Call::timeout) itself; 5 seconds unless this is called.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use perennial_actors::host::Identity;
+    /// # use perennial_actors::{CallError, Mailbox, Reply, System};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let system = System::builder().call_timeout(Duration::from_millis(10)).build();
+    /// # let identity = Identity::<Reply<u8>>::new(Mailbox::default());
+    /// # identity.open(&system, || "never started".into());
+    /// # let address = identity.address();
+    /// assert!(matches!(address.call(|reply| reply).await, Err(CallError::TimedOut(_))));
+    /// # }
+    /// ```
+    pub fn call_timeout(mut self, timeout: Duration) -> Self {
+        self.defaults.call_timeout = timeout;
+        self
+    }
+
+    /// Sets the capacity of every mailbox that sets none itself; 1,024 messages unless this is called.
+    ///
+    /// It holds for actors that are spawned and for children of supervisors. Supervisors themselves have no limit.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::num::NonZeroUsize;
+    /// # use perennial_actors::host::Identity;
+    /// # use perennial_actors::{Capacity, Mailbox, SendError, System};
+    /// let system = System::builder().capacity(Capacity::Bounded(NonZeroUsize::MIN)).build();
+    /// # let identity = Identity::new(Mailbox::default());
+    /// # identity.open(&system, || "never started".into());
+    /// # let address = identity.address();
+    /// assert!(address.cast("first").is_ok());
+    /// assert!(matches!(address.cast("second"), Err(SendError::Full(_))));
+    /// ```
+    pub fn capacity(mut self, capacity: Capacity) -> Self {
+        self.defaults.capacity = capacity;
+        self
+    }
+
     /// Reports of panics say where they happened.
     pub fn panic_locations(mut self, locations: PanicLocations) -> Self {
         self.panic_locations = Some(locations);
@@ -186,6 +257,7 @@ impl SystemBuilder {
             extensions: Extensions::default(),
             log,
             timeouts: Arc::new(TimerWheel::new()),
+            defaults: self.defaults,
             panic_locations: self.panic_locations,
         }))
     }
