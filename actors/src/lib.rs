@@ -57,10 +57,10 @@ mod untyped;
 pub use actor::{Actor, Context};
 pub use address::{
     Address, Call, CallError, CloseHook, Closed, Handle, InspectError, Monitor, NoProcess, Outage, Permit,
-    ProcessInfo, Recipient, RecipientCall, Reply, Reserving, SendError, Sending, SendingUntil, Unsent,
-    WeakAddress, WeakHandle,
+    ProcessInfo, Recipient, RecipientCall, Reply, Reserving, SendError, Sending, SendingUntil,
+    SystemShutdown, Unsent, WeakAddress, WeakHandle,
 };
-pub use agenda::{Piped, TimerId};
+pub use agenda::{Piped, StreamHandle, TimerId};
 pub use clock::NoTimers;
 pub use counters::Counters;
 pub use exit::{ExitReason, Failure, Panic};

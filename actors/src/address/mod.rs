@@ -12,6 +12,7 @@ mod permit;
 mod recipient;
 mod reply;
 mod send;
+mod shutdown;
 mod typed;
 mod weak;
 
@@ -24,5 +25,6 @@ pub use permit::{Permit, Reserving};
 pub use recipient::Recipient;
 pub use reply::Reply;
 pub use send::{Sending, SendingUntil};
+pub use shutdown::SystemShutdown;
 pub use typed::Address;
 pub use weak::{WeakAddress, WeakHandle};

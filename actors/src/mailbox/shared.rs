@@ -25,6 +25,8 @@ pub(super) const LINE: u8 = 4;
 pub(super) const FATE: u8 = 8;
 /// Messages behind the one in hand were dropped.
 pub(super) const DROPPED: u8 = 16;
+/// A task waits until the mailbox is idle.
+pub(super) const IDLE: u8 = 32;
 
 impl Attention {
     pub(super) fn new() -> Self {

@@ -18,6 +18,7 @@ mod dead_letters;
 mod events;
 mod extensions;
 mod process_table;
+mod settling;
 mod shared;
 #[cfg(all(test, not(model)))]
 mod tests;

@@ -112,6 +112,10 @@ impl System {
         self.0.next_number.fetch_add(1, Ordering::Relaxed)
     }
 
+    pub(super) fn numbers_given(&self) -> u64 {
+        self.0.next_number.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn enter(&self, number: u64, process: Weak<dyn AnyProcess>) -> Place {
         self.0.processes.enter(number, process)
     }
@@ -131,6 +135,10 @@ impl System {
 
     pub(crate) fn living(&self) -> Vec<Arc<dyn AnyProcess>> {
         self.0.processes.processes()
+    }
+
+    pub(crate) fn find(&self, identity: u64) -> Option<Arc<dyn AnyProcess>> {
+        self.0.processes.find(identity)
     }
 
     pub(crate) fn timeouts(&self) -> &Arc<TimerWheel> {
