@@ -5,8 +5,8 @@ pub use perennial_actors::{
     Down, Event, ExitReason, Failure, Handle, InspectError, Mailbox, Monitor, MonitorId, NoProcess, NoTimers,
     OnRestart, Outage, Overflow, Panic, PanicLocations, Permit, Pid, Piped, ProcessInfo, ProcessState,
     Recipient, RecipientCall, Reply, Reserving, SendError, Sending, SendingUntil, Signal, Spawn,
-    StreamHandle, Subscription, System, SystemBuilder, SystemShutdown, Target, TimerId, Unsent, WeakAddress,
-    WeakHandle,
+    StreamHandle, Subscription, System, SystemBuilder, SystemEvent, SystemShutdown, Target, TimerId, Unsent,
+    WeakAddress, WeakHandle,
 };
 pub use perennial_registry::{
     BindError, Change, DuplicateKeys, Group, GroupChange, GroupMonitor, HandOverError, JoinError, KeyChange,

@@ -70,7 +70,7 @@ pub use pid::Pid;
 pub use process::Target;
 pub use signal::{Down, MonitorId, Signal};
 pub use spawn::{Spawn, StartError};
-pub use system::{DeadLetter, DeadReason, Event, Subscription, System, SystemBuilder};
+pub use system::{DeadLetter, DeadReason, Event, Subscription, System, SystemBuilder, SystemEvent};
 pub use untyped::ProcessState;
 
 /// For those who own identities and host incarnations: supervisors.

@@ -91,7 +91,7 @@ async fn c114_a_name_whose_actor_is_just_ending_makes_room() {
     // Set before the one of the name, so it runs before it.
     old.handle().on_close(move || tell.send(registry_then.bind(NAME, &heir)).expect("the test waits"));
     registry.bind(NAME, &old).expect("the name is free");
-    let mut listener = registry.subscribe();
+    let mut listener = system.subscribe::<Change>();
     kill(&old).await;
     assert_eq!(told.recv().await, Some(Ok(())));
     assert_eq!((system.whereis(NAME).ok(), registry.names().len()), (Some(new.clone()), 1));

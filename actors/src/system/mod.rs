@@ -5,10 +5,10 @@
 //! tests that run in parallel, never meet.
 //!
 //! ```
-//! use perennial_actors::System;
+//! use perennial_actors::{DeadLetter, System};
 //!
 //! let system = System::new();
-//! let mut dead_letters = system.dead_letters();
+//! let mut dead_letters = system.subscribe::<DeadLetter>();
 //! assert!(system.counters().balanced());
 //! assert!(dead_letters.try_next().is_none());
 //! ```
@@ -30,5 +30,5 @@ pub use dead_letters::{DeadLetter, DeadReason};
 pub use events::Event;
 pub(crate) use process_table::Place;
 pub(crate) use shared::DEFAULT_CALL_TIMEOUT;
-pub use shared::{System, SystemBuilder};
+pub use shared::{System, SystemBuilder, SystemEvent};
 pub(crate) use timer_wheel::{TimeoutId, TimeoutState, TimerWheel};

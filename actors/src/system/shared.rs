@@ -66,16 +66,38 @@ impl System {
         SystemBuilder::default()
     }
 
-    /// Subscribes to lifecycle events, from now on.
+    /// Subscribes to everything of one kind that happens in the system from now on.
+    ///
+    /// The kinds are the types that implement [`SystemEvent`]: [`Event`] for the lives of actors and [`DeadLetter`] here, and
+    /// those of the registry and of supervision.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use perennial_actors::{DeadLetter, Event, System};
+    /// # use perennial_actors::{Actor, Context, ExitReason};
+    /// # struct Sink;
+    /// # impl Actor for Sink {
+    /// #     type Msg = u64;
+    /// #     type Args = ();
+    /// #     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Self) }
+    /// #     async fn handle(&mut self, _: u64, _: &mut Context<Self>) -> Result<(), ExitReason> { Ok(()) }
+    /// # }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let system = System::new();
+    /// let mut events = system.subscribe::<Event>();
+    /// let mut dead_letters = system.subscribe::<DeadLetter>();
+    /// let sink = system.spawn::<Sink>(()).await?;
+    /// assert!(matches!(events.next().await, Some(Event::Started { .. })));
+    /// assert!(dead_letters.try_next().is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
-    pub fn events(&self) -> Subscription<Event> {
-        self.0.events.subscribe()
-    }
-
-    /// Subscribes to dead letters, from now on.
-    #[must_use]
-    pub fn dead_letters(&self) -> Subscription<DeadLetter> {
-        self.0.dead_letters.subscribe()
+    pub fn subscribe<E: SystemEvent>(&self) -> Subscription<E> {
+        E::subscribe(self)
     }
 
     /// The accounts of all mailboxes together, those of actors that are gone included. One whose last address is being dropped
@@ -166,6 +188,24 @@ impl System {
     /// Returns `true` if reports of panics say where they happened.
     pub(crate) fn tells_panic_locations(&self) -> bool {
         self.0.panic_locations.is_some()
+    }
+}
+
+/// A kind of things that happen in a system and can be [subscribed](System::subscribe) to.
+pub trait SystemEvent: Clone + Send + 'static {
+    /// Subscribes to those that happen from now on.
+    fn subscribe(system: &System) -> Subscription<Self>;
+}
+
+impl SystemEvent for Event {
+    fn subscribe(system: &System) -> Subscription<Self> {
+        system.0.events.subscribe()
+    }
+}
+
+impl SystemEvent for DeadLetter {
+    fn subscribe(system: &System) -> Subscription<Self> {
+        system.0.dead_letters.subscribe()
     }
 }
 
