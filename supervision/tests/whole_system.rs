@@ -142,3 +142,17 @@ async fn children_have_the_capacity_of_their_system() {
     assert_eq!(upper.counters().handled, 2);
     assert!(app.shutdown().await.is_clean());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_child_is_found_by_its_id_running_or_not() {
+    let system = System::new();
+    let (app, [upper, lower]) = tree(&system).await;
+    let found = app.supervisor().child("upper").expect("it is there");
+    assert_eq!(found.address::<Msg>(), Some(upper.clone()));
+    assert_eq!(app.supervisor().child("lower"), None, "it is a child of another supervisor");
+    assert!(app.supervisor().child("below").is_some());
+    app.supervisor().terminate_child("upper").await.expect("it runs");
+    assert_eq!(app.supervisor().child("upper"), Some(upper.handle()));
+    assert!(lower.pid().is_some() && upper.pid().is_none());
+    assert!(app.shutdown().await.is_clean());
+}

@@ -98,7 +98,7 @@ impl<M: Send + 'static, T> Call<M, T> {
     /// # Errors
     ///
     /// See [`CallError`]; [`InAsyncContext`](CallError::InAsyncContext) at once in asynchronous code, whose runtime it
-    /// would block.
+    /// would block. Only tokio can tell, by a panic that is caught, so the panic hook is called in this case.
     ///
     /// # Examples
     ///
