@@ -16,11 +16,11 @@ struct Get(Reply<u32>);
 enum Msg {
     Get(Get),
     Hold(Reply<u32>),
-    AskOther(Address<Msg>, Reply<Result<u32, CallError<Msg>>>),
+    AskOther(Address<Self>, Reply<Result<u32, CallError<Self>>>),
     CallSelf(Reply<bool>),
-    BlockOn(Address<Msg>, Reply<bool>),
+    BlockOn(Address<Self>, Reply<bool>),
     /// Boxed, because the error may carry a message.
-    Answered(Box<Result<u32, CallError<Msg>>>),
+    Answered(Box<Result<u32, CallError<Self>>>),
 }
 
 impl From<Get> for Msg {

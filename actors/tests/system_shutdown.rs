@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 enum Msg {
     /// Sends so many messages on, one for each that comes back.
-    Pass(u32, Option<Address<Msg>>),
+    Pass(u32, Option<Address<Self>>),
     Work(Duration),
     Wait,
     Fail,

@@ -366,7 +366,7 @@ async fn who_asks_for_one_that_lives_is_told_that_it_is_being_restarted() {
 #[tokio::test(start_paused = true)]
 async fn a_call_by_name_is_a_value_with_a_timeout_of_its_own() {
     let system = System::new();
-    let begun = tokio::time::Instant::now();
+    let begun = Instant::now();
     let identity = Identity::<Reply<u8>>::new(Mailbox::default());
     identity.open(&system, || "never started".into());
     const SILENT: Name<Reply<u8>> = Name::new("silent");

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use super::calling::Calling;
 use super::errors::CallError;
-use super::recipient::Recipient;
 use super::reply::Reply;
 use crate::process::Process;
 
@@ -54,23 +53,9 @@ use crate::process::Process;
 #[must_use = "nothing is sent before it is awaited"]
 pub struct Call<M: Send + 'static, T>(Calling<Arc<Process<M>>, M, T>);
 
-/// A [`Call`] through a [`Recipient`], which knows one kind of the messages of its actor.
-///
-/// # Cancel safety
-///
-/// As of [`Call`].
-#[must_use = "nothing is sent before it is awaited"]
-pub struct RecipientCall<N: Send + 'static, T>(Calling<Recipient<N>, N, T>);
-
 impl<M: Send + 'static, T> Call<M, T> {
     pub(super) fn new(process: Arc<Process<M>>, message: impl FnOnce(Reply<T>) -> M) -> Self {
         Self(Calling::new(process, message))
-    }
-}
-
-impl<N: Send + 'static, T> RecipientCall<N, T> {
-    pub(super) fn new(recipient: Recipient<N>, message: impl FnOnce(Reply<T>) -> N) -> Self {
-        Self(Calling::new(recipient, message))
     }
 }
 
@@ -139,44 +124,5 @@ impl<M: Send + 'static, T> Future for Call<M, T> {
 impl<M: Send + 'static, T> fmt::Debug for Call<M, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Call").field(&self.0.sequence()).finish()
-    }
-}
-
-impl<N: Send + 'static, T> RecipientCall<N, T> {
-    /// Sets the time that the call waits, for room in the mailbox and for the answer together.
-    ///
-    /// As of [`Call::timeout`].
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.0.set_timeout(Some(timeout));
-        self
-    }
-
-    /// Lets the call wait without a limit. It still ends when its message or its target does.
-    pub fn no_timeout(mut self) -> Self {
-        self.0.set_timeout(None);
-        self
-    }
-
-    /// Makes the call from synchronous code; see [`Call::blocking`].
-    ///
-    /// # Errors
-    ///
-    /// As of [`Call::blocking`].
-    pub fn blocking(self) -> Result<T, CallError<N>> {
-        self.0.blocking()
-    }
-}
-
-impl<N: Send + 'static, T> Future for RecipientCall<N, T> {
-    type Output = Result<T, CallError<N>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(cx)
-    }
-}
-
-impl<N: Send + 'static, T> fmt::Debug for RecipientCall<N, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("RecipientCall").field(&self.0.sequence()).finish()
     }
 }

@@ -16,13 +16,13 @@ mod shutdown;
 mod typed;
 mod weak;
 
-pub use call::{Call, RecipientCall};
+pub use call::Call;
 pub use errors::{CallError, Closed, InspectError, NoProcess, SendError, Unsent};
 pub use handle::{CloseHook, Handle, Outage};
 pub use info::ProcessInfo;
 pub use monitor::Monitor;
 pub use permit::{Permit, Reserving};
-pub use recipient::Recipient;
+pub use recipient::{Recipient, RecipientCall};
 pub use reply::Reply;
 pub use send::{Sending, SendingUntil};
 pub use shutdown::SystemShutdown;

@@ -4,13 +4,13 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use tokio::task;
 
-use super::call::RecipientCall;
-use super::calling::{CalledProcess, Callee};
-use super::errors::SendError;
+use super::calling::{CalledProcess, Callee, Calling};
+use super::errors::{CallError, SendError};
 use super::handle::Handle;
 use super::permit::{Permit, State as Place};
 use super::reply::Reply;
@@ -203,11 +203,11 @@ impl<N: Send + 'static> Recipient<N> {
     /// Sends a message that carries a [`Reply`] and resolves to the answer; see [`Address::call`].
     ///
     /// The actor's message is made when it has a place, as by [`cast`](Self::cast). If the actor ends between the two, the call
-    /// fails with [`Ended`](crate::CallError::Ended).
+    /// fails with [`Ended`](CallError::Ended).
     ///
     /// # Errors
     ///
-    /// See [`CallError`](crate::CallError). The part comes back in it if it was not sent.
+    /// See [`CallError`]. The part comes back in it if it was not sent.
     ///
     /// # Examples
     ///
@@ -286,5 +286,58 @@ impl<N> Eq for Recipient<N> {}
 impl<N> fmt::Debug for Recipient<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Recipient").field(&self.0.handle()).finish()
+    }
+}
+
+/// A [`Call`](crate::Call) through a [`Recipient`], which knows one kind of the messages of its actor.
+///
+/// # Cancel safety
+///
+/// As of [`Call`](crate::Call).
+#[must_use = "nothing is sent before it is awaited"]
+pub struct RecipientCall<N: Send + 'static, T>(Calling<Recipient<N>, N, T>);
+
+impl<N: Send + 'static, T> RecipientCall<N, T> {
+    fn new(recipient: Recipient<N>, message: impl FnOnce(Reply<T>) -> N) -> Self {
+        Self(Calling::new(recipient, message))
+    }
+}
+
+impl<N: Send + 'static, T> RecipientCall<N, T> {
+    /// Sets the time that the call waits, for room in the mailbox and for the answer together.
+    ///
+    /// As of [`Call::timeout`](crate::Call::timeout).
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.0.set_timeout(Some(timeout));
+        self
+    }
+
+    /// Lets the call wait without a limit. It still ends when its message or its target does.
+    pub fn no_timeout(mut self) -> Self {
+        self.0.set_timeout(None);
+        self
+    }
+
+    /// Makes the call from synchronous code; see [`Call::blocking`](crate::Call::blocking).
+    ///
+    /// # Errors
+    ///
+    /// As of [`Call::blocking`](crate::Call::blocking).
+    pub fn blocking(self) -> Result<T, CallError<N>> {
+        self.0.blocking()
+    }
+}
+
+impl<N: Send + 'static, T> Future for RecipientCall<N, T> {
+    type Output = Result<T, CallError<N>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll(cx)
+    }
+}
+
+impl<N: Send + 'static, T> fmt::Debug for RecipientCall<N, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RecipientCall").field(&self.0.sequence()).finish()
     }
 }
