@@ -74,7 +74,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let address = uplink.address();
     let app =
         Supervisor::new("app").intensity(20, Duration::from_secs(60)).child(uplink).start(&system).await?;
-    let mut reports = Report::subscribe(&system);
+    let mut reports = system.subscribe::<Report>();
 
     // The connection breaks, and the server is down for a while.
     server.tries_left.store(5, Ordering::Relaxed);

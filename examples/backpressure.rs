@@ -13,7 +13,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use perennial::{
-    Actor, Address, Context, ExitReason, Mailbox, Overflow, Recipient, Reply, SendError, System,
+    Actor, Address, Context, DeadLetter, ExitReason, Mailbox, Overflow, Recipient, Reply, SendError, System,
 };
 
 const ROOM: usize = 4;
@@ -92,7 +92,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // A display that shows the latest drops the oldest; one that must not be disturbed drops the newest.
     for (overflow, kept) in [(Overflow::DropOldest, [6, 7, 8, 9]), (Overflow::DropNewest, [0, 1, 2, 3])] {
         let display = display(&system, overflow).await?;
-        let mut dead_letters = system.dead_letters();
+        let mut dead_letters = system.subscribe::<DeadLetter>();
         for number in 0..10 {
             display.cast(Msg::Frame(Frame(number)))?;
         }

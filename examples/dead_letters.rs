@@ -10,7 +10,7 @@ mod output;
 
 use std::error::Error;
 
-use perennial::{Actor, Context, DeadReason, ExitReason, SendError, System, Unsent};
+use perennial::{Actor, Context, DeadLetter, DeadReason, ExitReason, SendError, System, Unsent};
 
 /// Prints what is not too long.
 struct Printer;
@@ -37,7 +37,7 @@ impl Actor for Printer {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let system = System::new();
-    let mut dead_letters = system.dead_letters();
+    let mut dead_letters = system.subscribe::<DeadLetter>();
 
     // Nobody restarts an actor that is spawned by itself: what waits behind the message that ends it is dead, too.
     let printer = system.spawn::<Printer>(()).label("printer").await?;

@@ -46,7 +46,7 @@ impl Actor for Worker {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let system = System::new();
-    let mut reports = Report::subscribe(&system);
+    let mut reports = system.subscribe::<Report>();
     let worker = Child::new::<Worker>("worker", ()).named(WORKER);
     let address = worker.address();
     // Each of the two tolerates one restart; "pool" gives up at the second crash, "app" when "pool" has done so twice.

@@ -90,7 +90,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let [waits, spins, forgets] = [0, 1, 2].map(|n| children[n].address());
     let tree = Supervisor::new("app").intensity(5, Duration::from_secs(60)).abandon_after(deadline);
     let app = tree.children(children).start(&system).await?;
-    let mut reports = Report::subscribe(&system);
+    let mut reports = system.subscribe::<Report>();
 
     // It does not hear that it is to stop, and is killed, which acts where it awaits.
     waits.cast(Msg::Wait)?;

@@ -13,7 +13,8 @@ use std::collections::HashMap;
 use std::error::Error;
 
 use perennial::{
-    Actor, Address, Child, Context, ExitReason, Name, Reply, Strategy, Supervisor, System, Whereis,
+    Actor, Address, Child, Context, DeadLetter, ExitReason, Name, Reply, Strategy, Supervisor, System,
+    Whereis,
 };
 use ractor::{ActorProcessingErr, ActorRef};
 
@@ -96,7 +97,7 @@ const CACHE: Name<Entry> = Name::new("cache");
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let system = System::new();
-    let mut dead = system.dead_letters();
+    let mut dead = system.subscribe::<DeadLetter>();
     let reader = Child::new::<Reader>("reader", ());
     let cache = Child::ractor("cache", || (Cache, ())).named(CACHE);
     let (ask, entries) = (reader.address(), cache.address());

@@ -55,7 +55,7 @@ fn worker(id: &str, good_bye: Duration) -> Child<Msg> {
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Box<dyn Error>> {
     let system = System::new();
-    let mut reports = Report::subscribe(&system);
+    let mut reports = system.subscribe::<Report>();
     let stuck = worker("stuck", Duration::ZERO);
     let stuck_address = stuck.address();
     let app = Supervisor::new("app")

@@ -1,16 +1,17 @@
 #![doc = include_str!("../README.md")]
 
 pub use perennial_actors::{
-    Actor, Address, Call, CallError, CallFuture, Capacity, CloseHook, Closed, Context, Counters, DeadLetter,
-    DeadReason, Down, Event, ExitReason, Failure, Handle, InspectError, IntoExitReason, Mailbox, Monitor,
-    MonitorId, NoProcess, NoTimers, OnRestart, Outage, Overflow, Panic, PanicLocations, Permit, Pid, Piped,
-    ProcessInfo, ProcessState, Recipient, Reply, Reserving, SendError, Sending, SendingUntil, Signal, Spawn,
-    Subscription, System, SystemBuilder, Target, TimerId, Unsent, WeakAddress, WeakHandle,
+    Actor, Address, Call, CallError, Capacity, CloseHook, Closed, Context, Counters, DeadLetter, DeadReason,
+    Down, Event, ExitReason, Failure, Handle, InspectError, IntoExitReason, Mailbox, Monitor, MonitorId,
+    NoProcess, NoTimers, OnRestart, Outage, Overflow, Panic, PanicLocations, Permit, Pid, Piped, ProcessInfo,
+    ProcessState, Recipient, RecipientCall, Reply, Reserving, SendError, Sending, SendingUntil, Signal,
+    Spawn, StreamHandle, Subscription, System, SystemBuilder, SystemEvent, SystemShutdown, Target, TimerId,
+    Unsent, WeakAddress, WeakHandle,
 };
 pub use perennial_registry::{
     BindError, Change, DuplicateKeys, Group, GroupChange, GroupMonitor, HandOverError, JoinError, KeyChange,
-    KeyEntry, LookupError, Members, Name, NameInfo, NamedCallError, NamedCastError, NotJoined, Published,
-    RegisterError, Registry, Slow, Topic, TopicHandle, UniqueKeys, WaitError, Whereis,
+    KeyEntry, LookupError, Members, Name, NameInfo, NamedCall, NamedCallError, NamedCastError, NotJoined,
+    Published, RegisterError, Registry, Slow, Topic, TopicHandle, UniqueKeys, WaitError, Whereis,
 };
 pub use perennial_supervision::{
     App, AutoShutdown, Backoff, ChangeError, Child, ChildCounts, ChildError, ChildFailed, ChildInfo,

@@ -49,7 +49,7 @@ fn is_over(events: &mut Subscription<Event>) -> bool {
 #[tokio::test(start_paused = true)]
 async fn a_system_whose_tree_has_ended_is_gone_and_its_events_are_over() {
     let system = System::new();
-    let mut events = system.events();
+    let mut events = system.subscribe::<Event>();
     let app = tree().start(&system).await.expect("it starts");
     assert_eq!(Registry::of(&system).topic(NUMBERS).publish(&1).delivered, 3);
     assert!(app.shutdown().await.is_clean());
@@ -64,7 +64,7 @@ async fn a_system_whose_tree_has_ended_is_gone_and_its_events_are_over() {
 #[test]
 fn a_system_is_gone_with_the_runtime_of_a_tree_that_runs() {
     let system = System::new();
-    let mut events = system.events();
+    let mut events = system.subscribe::<Event>();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("it is built");
     let app = runtime.block_on(tree().start(&system)).expect("it starts");
     drop(runtime);

@@ -110,7 +110,7 @@ async fn c114_c122_a_tree_whose_name_is_taken_does_not_start_and_takes_nothing()
     let holder = system.whereis(WORKER).expect("it has a name");
     let other: Name<Msg> = Name::new("other");
     let named = Child::new::<Worker>("other", ()).named(other.clone());
-    let mut events = system.events();
+    let mut events = system.subscribe::<Event>();
     let second = Supervisor::new("second").child(named).child(worker()).start(&system).await;
     assert!(
         matches!(second, Err(TreeError::Open(OpenError::Name(BindError::Taken(name)))) if name == "worker")

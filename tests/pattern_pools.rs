@@ -191,7 +191,7 @@ async fn typescript_busy_workers_are_passed_over_and_errors_and_exits_are_told()
     let (jobs, pool) = pool.attempts(1).handle_and_pool();
     let mut messages = jobs.subscribe();
     let (system, app) = start(pool).await;
-    let mut exits = Report::subscribe(&system);
+    let mut exits = system.subscribe::<Report>();
     let long = jobs.submit(2).await.expect("it is taken in");
     tokio::time::sleep(Duration::from_millis(5)).await;
     let second = jobs.submit(3).await.expect("it is taken in");

@@ -119,7 +119,7 @@ async fn until(is_so: impl Fn() -> bool) {
 async fn sequence_a_failure_is_reported_the_worker_restarted_and_the_task_tried_again_until_it_succeeds() {
     let (pool, begun) = hands(1);
     let (system, jobs) = (System::new(), pool.handle());
-    let mut reports = Report::subscribe(&system);
+    let mut reports = system.subscribe::<Report>();
     // Three crashes are more than the pool takes, and one more than the supervisor above it.
     let pool = pool.attempts(5).intensity(2, 60 * SECOND);
     let app = Supervisor::new("app").child(pool).start(&system).await.expect("it starts");

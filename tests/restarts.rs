@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use perennial::prelude::*;
-use perennial::{App, CallError, ChildState, DeadReason, Report, SupervisorHandle, Totals, What};
+use perennial::{App, CallError, ChildState, DeadLetter, DeadReason, Report, SupervisorHandle, Totals, What};
 
 const WORKER: Name<Msg> = Name::new("worker");
 
@@ -116,7 +116,7 @@ async fn two_levels(system: &System, notes: &Notes) -> (App<SupervisorHandle>, A
 #[tokio::test(start_paused = true)]
 async fn a_child_of_a_supervisor_that_gave_up_is_reached_by_the_old_address_and_name() {
     let (system, notes) = (System::new(), Notes::default());
-    let mut reports = Report::subscribe(&system);
+    let mut reports = system.subscribe::<Report>();
     let (app, address) = two_levels(&system, &notes).await;
     address.cast(Msg::Crash).expect("it is served");
     address.cast(Msg::Note(7)).expect("it is due");
@@ -156,7 +156,7 @@ async fn a_child_of_a_supervisor_that_was_killed_is_reached_by_the_old_address_a
 async fn what_waits_at_a_crash_is_kept_unless_the_mailbox_is_set_to_discard_it() {
     for (mailbox, kept) in [(Mailbox::unbounded(), 2), (Mailbox::unbounded().discard_on_restart(), 0)] {
         let (system, notes) = (System::new(), Notes::default());
-        let mut dead = system.dead_letters();
+        let mut dead = system.subscribe::<DeadLetter>();
         let child = worker(&notes).mailbox(mailbox);
         let address = child.address();
         let app = tolerant("app").child(child).start(&system).await.expect("it starts");

@@ -58,11 +58,11 @@ mod untyped;
 
 pub use actor::{Actor, Context};
 pub use address::{
-    Address, Call, CallError, CallFuture, CloseHook, Closed, Handle, InspectError, Monitor, NoProcess,
-    Outage, Permit, ProcessInfo, Recipient, Reply, Reserving, SendError, Sending, SendingUntil, Unsent,
-    WeakAddress, WeakHandle,
+    Address, Call, CallError, CloseHook, Closed, Handle, InspectError, Monitor, NoProcess, Outage, Permit,
+    ProcessInfo, Recipient, RecipientCall, Reply, Reserving, SendError, Sending, SendingUntil,
+    SystemShutdown, Unsent, WeakAddress, WeakHandle,
 };
-pub use agenda::{Piped, TimerId};
+pub use agenda::{Piped, StreamHandle, TimerId};
 pub use clock::NoTimers;
 pub use counters::Counters;
 pub use exit::{ExitReason, Failure, IntoExitReason, Panic};
@@ -72,7 +72,7 @@ pub use pid::Pid;
 pub use process::Target;
 pub use signal::{Down, MonitorId, Signal};
 pub use spawn::{Spawn, StartError};
-pub use system::{DeadLetter, DeadReason, Event, Subscription, System, SystemBuilder};
+pub use system::{DeadLetter, DeadReason, Event, Subscription, System, SystemBuilder, SystemEvent};
 pub use untyped::ProcessState;
 
 /// For those who own identities and host incarnations: supervisors.

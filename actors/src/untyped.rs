@@ -3,13 +3,14 @@
 use std::any::Any;
 use std::borrow::Cow;
 use std::sync::{Arc, Weak};
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use tokio::task;
 
 use crate::counters::Counters;
 use crate::exit::ExitReason;
-use crate::mailbox::{Hook, Watcher};
+use crate::mailbox::{Hook, Traffic, Watcher};
 use crate::order::Order;
 use crate::pid::Pid;
 use crate::relations::Relations;
@@ -88,6 +89,14 @@ pub(crate) struct StartOrder {
 /// What one process keeps of that; none outside trees. No other lock is taken under this one.
 pub(crate) type StartOrderSlot = Mutex<Option<Box<StartOrder>>>;
 
+/// What a process has done. Two that are equal say that it stayed idle in between.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Work {
+    pub(crate) traffic: Traffic,
+    /// How many things its incarnations have begun.
+    pub(crate) begun: u32,
+}
+
 pub(crate) trait AnyProcess: Send + Sync {
     /// The process itself, for who knows its messages.
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
@@ -118,6 +127,9 @@ pub(crate) trait AnyProcess: Send + Sync {
     fn remove_close_hook(&self, number: u64) -> bool;
     fn has_close_hook(&self, number: u64) -> bool;
     fn outage(&self) -> Option<(ExitReason, Duration)>;
+
+    /// Completes when it is idle; otherwise `waker` is woken when that may be so.
+    fn poll_idle(&self, waker: &Waker) -> Poll<Work>;
 
     fn start_order(&self) -> &StartOrderSlot;
     /// Returns `true` if no incarnation lives and one is due.

@@ -5,7 +5,8 @@ use std::sync::mpsc as threads;
 
 use perennial_actors::host::{Identity, Parent};
 use perennial_actors::{
-    Actor, CallError, Context, DeadReason, Event, ExitReason, Mailbox, Pid, Reply, Subscription, System,
+    Actor, CallError, Context, DeadLetter, DeadReason, Event, ExitReason, Mailbox, Pid, Reply, Subscription,
+    System,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -120,7 +121,7 @@ impl Stage {
     fn new(system: &System) -> Self {
         let (identity, (parent, record)) = (Identity::new(Mailbox::default()), recorder());
         let (tell, journal) = mpsc::unbounded_channel();
-        let events = system.events();
+        let events = system.subscribe::<Event>();
         identity.open(system, || "sleeper".into());
         let args = Arc::new(Args { journal: tell, init: std::sync::Mutex::default() });
         Self { identity, parent, record, args, journal, events }
@@ -159,7 +160,7 @@ impl Stage {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_stuck_incarnation_had_taken_goes_to_the_next() {
     let system = System::new();
-    let mut dead_letters = system.dead_letters();
+    let mut dead_letters = system.subscribe::<DeadLetter>();
     let mut stage = Stage::new(&system);
     let (block, has_begun, let_go) = block(Then::Return);
     // All in one batch.

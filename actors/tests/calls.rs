@@ -7,7 +7,8 @@ use std::sync::mpsc as threads;
 use std::time::Duration;
 
 use perennial_actors::{
-    Actor, Address, CallError, Context, DeadReason, ExitReason, Mailbox, Reply, Spawn, System, Unsent,
+    Actor, Address, CallError, Context, DeadLetter, DeadReason, ExitReason, Mailbox, Reply, Spawn, System,
+    Unsent,
 };
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
@@ -234,7 +235,7 @@ async fn c125_a_caller_whose_actor_stops_normally_without_an_answer_is_told_so()
 #[tokio::test(start_paused = true)]
 async fn a_caller_in_the_queue_of_an_actor_that_ends_is_told_the_reason() {
     let system = System::new();
-    let mut dead_letters = system.dead_letters();
+    let mut dead_letters = system.subscribe::<DeadLetter>();
     let clerk = clerk_of(&system).await.expect("it starts");
     hang(&clerk).await;
     let waiting = clerk.call(|reply| Msg::Echo(7, reply)).into_future();

@@ -1,6 +1,6 @@
 //! What an actor does next: continuations, a stop that answers, replies that are deferred and forwarded.
 
-use perennial_actors::{CallError, DeadReason, ExitReason, Reply, System};
+use perennial_actors::{CallError, DeadLetter, DeadReason, ExitReason, Reply, System};
 use tokio::time::{Instant, sleep};
 
 use support::marionette::{
@@ -100,7 +100,7 @@ async fn a_signal_comes_before_a_continuation() {
 #[tokio::test(start_paused = true)]
 async fn a_continuation_that_fails_ends_the_actor_and_loses_no_message() {
     let system = System::new();
-    let mut dead_letters = system.dead_letters();
+    let mut dead_letters = system.subscribe::<DeadLetter>();
     let mut strings = puppet_in(&system, |spawn| spawn).await;
     strings.cast(deed(|_, ctx| ctx.continue_with(failing())));
     assert_eq!(strings.end().await, "failed: on purpose");
@@ -291,7 +291,7 @@ async fn c126_a_reply_may_be_forwarded_to_another_actor() {
 #[tokio::test(start_paused = true)]
 async fn c126_callers_whose_replies_wait_in_the_agenda_are_told_why_the_actor_ended() {
     let system = System::new();
-    let mut dead_letters = system.dead_letters();
+    let mut dead_letters = system.subscribe::<DeadLetter>();
     let strings = puppet_in(&system, |spawn| spawn).await;
     let in_timer = strings.address.call::<u32, _>(|reply| {
         deed(|_, ctx| {

@@ -3,7 +3,8 @@
 use std::future::{Future, ready};
 
 use perennial_actors::{
-    Actor, Address, Context, DeadReason, ExitReason, NoProcess, ProcessState, SendError, System, Unsent,
+    Actor, Address, Context, DeadLetter, DeadReason, ExitReason, NoProcess, ProcessState, SendError, System,
+    Unsent,
 };
 use tokio::sync::mpsc;
 
@@ -180,7 +181,7 @@ async fn c128_c136_an_actor_that_has_ended_is_closed_to_messages_stops_and_kills
 #[tokio::test(start_paused = true)]
 async fn what_waits_when_an_actor_ends_goes_to_the_dead_letters() {
     let system = System::new();
-    let mut dead_letters = system.dead_letters();
+    let mut dead_letters = system.subscribe::<DeadLetter>();
     let patient = started(&system, |_| {}).await;
     let pid = patient.address.pid().expect("it lives");
     patient
@@ -227,7 +228,7 @@ impl Actor for Sapper {
 #[tokio::test(start_paused = true)]
 async fn messages_and_hooks_that_panic_at_an_end_keep_nobody_from_hearing_of_it() {
     let system = System::new();
-    let mut dead_letters = system.dead_letters();
+    let mut dead_letters = system.subscribe::<DeadLetter>();
     let sapper = system.spawn::<Sapper>(()).detach().expect("there is a runtime");
     let (tell, mut told) = mpsc::unbounded_channel();
     assert!(sapper.handle().on_close(|| panic!("the hook breaks")));

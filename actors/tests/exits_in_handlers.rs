@@ -5,7 +5,7 @@ use std::future::pending;
 use std::time::Duration;
 
 use perennial_actors::{
-    Actor, Address, CallError, Context, DeadReason, ExitReason, Handle, Reply, Signal, System,
+    Actor, Address, CallError, Context, DeadLetter, DeadReason, ExitReason, Handle, Reply, Signal, System,
 };
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
@@ -150,7 +150,7 @@ fn bad() -> ExitReason {
 async fn an_exit_of_a_link_ends_a_handler_at_its_next_await_and_the_message_is_lost_with_its_reason() {
     for reason in [bad(), ExitReason::shutdown_because("done")] {
         let (system, expected) = (System::new(), reason.to_string());
-        let mut dead = system.dead_letters();
+        let mut dead = system.subscribe::<DeadLetter>();
         let (mut worker, linked) = (worker(&system).await, puppet(&system).await);
         let handle = worker.address.handle();
         linked.does(move |ctx| ctx.link(&handle)).await.expect("it lives");

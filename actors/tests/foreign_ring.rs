@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use perennial_actors::host::Broadcast;
-use perennial_actors::{Actor, Context, ExitReason, System};
+use perennial_actors::{Actor, Context, Event, ExitReason, System};
 
 /// Does something when it is dropped.
 #[derive(Clone)]
@@ -84,7 +84,7 @@ fn a_subscriber_that_panics_while_it_is_woken_keeps_nothing_from_the_others() {
 #[tokio::test]
 async fn a_stream_ends_when_its_system_is_gone() {
     let system = System::new();
-    let mut events = system.events();
+    let mut events = system.subscribe::<Event>();
     drop(system);
     assert!(events.next().await.is_none());
 }
@@ -106,7 +106,7 @@ async fn an_error_in_an_event_may_subscribe_when_it_is_dropped() {
     struct Subscribes(System);
     impl Drop for Subscribes {
         fn drop(&mut self) {
-            drop(self.0.events());
+            drop(self.0.subscribe::<Event>());
         }
     }
     impl std::fmt::Display for Subscribes {
@@ -117,7 +117,7 @@ async fn an_error_in_an_event_may_subscribe_when_it_is_dropped() {
     impl std::error::Error for Subscribes {}
 
     let system = System::new();
-    let _slow = system.events();
+    let _slow = system.subscribe::<Event>();
     for _ in 0..3000 {
         let (actor, monitor) = system.spawn::<Fails>(()).detach_monitored().expect("a runtime");
         assert!(actor.cast(system.clone()).is_ok());

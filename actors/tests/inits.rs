@@ -42,7 +42,7 @@ async fn an_init_that_ignores_declines_to_start_without_a_terminate_and_is_no_fa
 #[tokio::test(start_paused = true)]
 async fn c119_an_actor_that_stops_itself_in_its_init_has_started_and_handles_nothing() {
     let system = System::new();
-    let mut events = system.events();
+    let mut events = system.subscribe::<Event>();
     let patient = starting(&system, |plan| plan.init = Deed::Stop("at once"));
     let (reason, lines) = patient.after(|address| cast(address, Msg::Note(1))).await;
     assert_eq!((reason.as_str(), lines), ("shutdown: at once", vec!["terminate: shutdown: at once".into()]));

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use perennial_actors::host::{Carried, CarriesValue};
 use perennial_actors::{
-    Actor, Address, CallError, Closed, Context, Down, Event, ExitReason, Permit, Reply, SendError, System,
+    Actor, Address, CallError, Closed, Context, DeadLetter, Down, Event, ExitReason, Permit, Reply,
+    SendError, System,
 };
 use tokio::time::timeout;
 
@@ -65,7 +66,7 @@ async fn ended(system: &System) -> To {
 /// Has a relay fail to hand a request on: the reason, which is kept in a monitor, an event and a dead letter while the caller waits.
 async fn reason(hand_on: fn(Address<Request>, Option<Permit<Request>>, Request) -> Handing) -> ExitReason {
     let system = System::new();
-    let (mut events, mut dead_letters) = (system.events(), system.dead_letters());
+    let (mut events, mut dead_letters) = (system.subscribe::<Event>(), system.subscribe::<DeadLetter>());
     let (relay, to) = (system.spawn::<Relay>(()).await.expect("it starts"), ended(&system).await);
     let down = relay.monitor();
     let call = relay.call(|reply| HandOn(hand_on, to, reply)).no_timeout();

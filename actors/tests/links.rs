@@ -1,6 +1,6 @@
 //! Links: mutual, one at most between two, and what an end does to the other end. OTP cases 101 to 109, 115.
 
-use perennial_actors::{DeadReason, ExitReason, NoProcess, Pid, SendError, System, Unsent};
+use perennial_actors::{DeadLetter, DeadReason, ExitReason, NoProcess, Pid, SendError, System, Unsent};
 
 use support::parent::hosted;
 use support::puppet::{Hand, Msg, puppet, trapper, why};
@@ -246,7 +246,7 @@ async fn a_link_to_oneself_is_no_link() {
 #[tokio::test(start_paused = true)]
 async fn c115_a_killed_actor_handles_nothing_that_waits_and_is_seen_dead() {
     let system = System::new();
-    let mut dead_letters = system.dead_letters();
+    let mut dead_letters = system.subscribe::<DeadLetter>();
     let victim = trapper(&system).await;
     let asked: Vec<_> = (0..1000)
         .map(|_| Msg::Do(Box::new(|_| panic!("it is not handled"))))

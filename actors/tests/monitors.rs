@@ -215,7 +215,7 @@ async fn an_end_in_the_init_is_told() {
 #[tokio::test(start_paused = true)]
 async fn when_a_monitor_is_told_hooks_have_run_callers_know_and_the_actor_is_closed() {
     let system = System::new();
-    let mut events = system.events();
+    let mut events = system.subscribe::<Event>();
     let worker = worker(&system).await;
     let (tell, mut hook_ran) = oneshot::channel();
     assert!(worker.handle().on_close(move || tell.send(()).expect("the test waits")));

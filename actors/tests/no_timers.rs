@@ -46,7 +46,7 @@ fn without_timers() -> Runtime {
     Builder::new_current_thread().build().expect("a runtime")
 }
 
-fn echo(clerk: &Address<Msg>) -> perennial_actors::Call<'_, Msg, u32, impl FnOnce(Reply<u32>) -> Msg> {
+fn echo(clerk: &Address<Msg>) -> perennial_actors::Call<Msg, u32> {
     clerk.call(|reply| Msg::Echo(7, reply))
 }
 

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use perennial_actors::host::Identity;
 use perennial_actors::{
-    Address, CallError, DeadReason, ExitReason, Mailbox, Overflow, SendError, System, Unsent,
+    Address, CallError, DeadLetter, DeadReason, ExitReason, Mailbox, Overflow, SendError, System, Unsent,
 };
 use support::slow::{Msg, stage};
 
@@ -26,7 +26,7 @@ async fn reject_gives_the_message_back() {
 #[tokio::test(start_paused = true)]
 async fn drop_newest_buries_what_does_not_fit() {
     let stage = stage(1, |mailbox| mailbox.overflow(Overflow::DropNewest)).await;
-    let mut dead = stage.system.dead_letters();
+    let mut dead = stage.system.subscribe::<DeadLetter>();
     for n in 1..=3 {
         assert!(stage.slow.cast(Msg::Note(n)).is_ok());
     }
@@ -44,7 +44,7 @@ async fn drop_newest_buries_what_does_not_fit() {
 #[tokio::test(start_paused = true)]
 async fn drop_oldest_keeps_the_newest_and_the_one_in_hand() {
     let stage = stage(2, |mailbox| mailbox.overflow(Overflow::DropOldest)).await;
-    let mut dead = stage.system.dead_letters();
+    let mut dead = stage.system.subscribe::<DeadLetter>();
     for n in 1..=5 {
         assert!(stage.slow.cast(Msg::Note(n)).is_ok());
     }
@@ -119,7 +119,7 @@ async fn a_message_that_is_dropped_may_do_anything() {
         let system = System::new();
         let identity = Identity::<Bomb>::new(Mailbox::bounded(NonZeroUsize::MIN).overflow(overflow));
         identity.open(&system, || "it".into());
-        let (address, mut dead) = (identity.address(), system.dead_letters());
+        let (address, mut dead) = (identity.address(), system.subscribe::<DeadLetter>());
         let bomb = || Bomb(Some(address.clone()));
         assert!(address.cast(bomb()).is_ok() && address.cast(bomb()).is_ok());
         // One goes off, and casts another, for which one more is dropped.
@@ -148,7 +148,7 @@ async fn a_cast_that_drops_the_oldest_lets_those_who_wait_in_first() {
 #[tokio::test(start_paused = true)]
 async fn a_cast_that_drops_the_oldest_comes_back_only_if_all_places_are_reserved() {
     let stage = stage(1, |mailbox| mailbox.overflow(Overflow::DropOldest)).await;
-    let mut dead = stage.system.dead_letters();
+    let mut dead = stage.system.subscribe::<DeadLetter>();
     let permit = stage.slow.reserve().await.expect("it is open");
     assert!(matches!(
         stage.slow.cast(Msg::Note(1)),

@@ -83,7 +83,7 @@ async fn to_be_ready_twice_or_without_a_need_does_nothing() {
                 ctx.ready_later();
             }
         });
-        let mut events = hosted.system.events();
+        let mut events = hosted.system.subscribe::<Event>();
         hosted.begin();
         for _ in 0..3 {
             hosted.strings.have(ready).await;
@@ -146,7 +146,7 @@ async fn an_actor_that_ends_before_it_is_ready_has_not_started() {
     ];
     for (end, reason, lines) in enders {
         let mut hosted = unready().await;
-        let mut events = hosted.system.events();
+        let mut events = hosted.system.subscribe::<Event>();
         end(&hosted.strings.address);
         let ended = hosted.record.ended(1).await;
         assert_eq!((ended.reason.to_string().as_str(), ended.started), (reason, false));
@@ -237,7 +237,7 @@ async fn every_incarnation_says_for_itself_when_it_is_ready() {
 #[tokio::test(start_paused = true)]
 async fn an_incarnation_whose_mailbox_was_taken_away_is_never_ready() {
     let mut hosted = unready().await;
-    let (identity, mut events) = (hosted.identity.clone(), hosted.system.events());
+    let (identity, mut events) = (hosted.identity.clone(), hosted.system.subscribe::<Event>());
     hosted.strings.cast(deed(move |_, ctx| {
         assert!(identity.abandon(ctx.pid()));
         ctx.ready();

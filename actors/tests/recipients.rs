@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use perennial_actors::host::Identity;
 use perennial_actors::{
-    DeadReason, ExitReason, Mailbox, Overflow, Recipient, SendError, System, Unsent, WeakAddress,
+    DeadLetter, DeadReason, ExitReason, Mailbox, Overflow, Recipient, SendError, System, Unsent, WeakAddress,
 };
 use support::slow::{Msg, Slow, stage};
 
@@ -58,7 +58,7 @@ async fn a_recipient_that_waits_for_room_gets_in_in_turn() {
 #[tokio::test(start_paused = true)]
 async fn a_recipient_drops_what_the_mailbox_is_set_to_drop() {
     let stage = stage(1, |mailbox| mailbox.overflow(Overflow::DropOldest)).await;
-    let mut dead = stage.system.dead_letters();
+    let mut dead = stage.system.subscribe::<DeadLetter>();
     let notes = stage.slow.recipient::<u32>();
     for n in 1..=3 {
         notes.cast(n).expect("the oldest makes room");
@@ -100,7 +100,7 @@ async fn an_address_keeps_nobody_alive_and_knows_what_became_of_whom_it_leads_to
 #[tokio::test(start_paused = true)]
 async fn a_recipient_of_a_mailbox_that_drops_the_newest_buries_what_it_was_given() {
     let stage = stage(1, |mailbox| mailbox.overflow(Overflow::DropNewest)).await;
-    let mut dead = stage.system.dead_letters();
+    let mut dead = stage.system.subscribe::<DeadLetter>();
     let notes = stage.slow.recipient::<u32>();
     notes.cast(1).expect("there is room");
     notes.cast(2).expect("it is taken in and dropped");
@@ -162,7 +162,7 @@ async fn a_message_whose_making_panics_gives_its_place_back() {
 #[tokio::test]
 async fn a_message_whose_actor_ends_while_it_is_made_goes_to_the_dead_letters() {
     let system = System::new();
-    let mut dead = system.dead_letters();
+    let mut dead = system.subscribe::<DeadLetter>();
     let identity = due(&system);
     let address = identity.address();
     let part = Part(Box::new(move || assert!(identity.close(&ExitReason::shutdown()))));

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use perennial_actors::host::Identity;
 use perennial_actors::{
-    Actor, Address, CallError, Context, DeadReason, ExitReason, Mailbox, NoProcess, Pid, ProcessState, Reply,
-    SendError, System, Unsent,
+    Actor, Address, CallError, Context, DeadLetter, DeadReason, ExitReason, Mailbox, NoProcess, Pid,
+    ProcessState, Reply, SendError, System, Unsent,
 };
 use tokio::sync::mpsc;
 
@@ -164,7 +164,7 @@ async fn messages_wait_while_an_incarnation_is_due() {
 #[tokio::test(start_paused = true)]
 async fn a_message_that_crashes_its_handler_is_not_handled_again() {
     let system = System::new();
-    let mut dead_letters = system.dead_letters();
+    let mut dead_letters = system.subscribe::<DeadLetter>();
     let mut owner = Owner::open(&system, Mailbox::default());
     let first = owner.start().await;
     owner.cast([Msg::Note(1), Msg::Fail(2), Msg::Note(3), Msg::Note(4)]);
@@ -184,7 +184,7 @@ async fn a_message_that_crashes_its_handler_is_not_handled_again() {
 #[tokio::test(start_paused = true)]
 async fn an_incarnation_that_ended_in_good_order_had_handled_its_last_message() {
     let system = System::new();
-    let mut dead_letters = system.dead_letters();
+    let mut dead_letters = system.subscribe::<DeadLetter>();
     let mut owner = Owner::open(&system, Mailbox::default());
     owner.start().await;
     owner.cast([Msg::Note(1)]);
@@ -211,7 +211,7 @@ async fn a_call_made_before_a_crash_is_answered_by_the_next_incarnation() {
 #[tokio::test(start_paused = true)]
 async fn a_mailbox_may_be_discarded_on_restart_and_its_callers_are_told() {
     let system = System::new();
-    let mut dead_letters = system.dead_letters();
+    let mut dead_letters = system.subscribe::<DeadLetter>();
     let mut owner = Owner::open(&system, Mailbox::default().discard_on_restart());
     owner.start().await;
     let address = owner.address.clone();
@@ -251,7 +251,7 @@ async fn those_who_wait_for_room_keep_their_place_across_a_crash() {
 #[tokio::test(start_paused = true)]
 async fn an_identity_that_is_closed_and_opened_again_is_the_same() {
     let system = System::new();
-    let mut dead_letters = system.dead_letters();
+    let mut dead_letters = system.subscribe::<DeadLetter>();
     let mut owner = Owner::open(&system, Mailbox::default());
     let first = owner.start().await;
     owner.address.stop(ExitReason::Normal).expect("it lives");

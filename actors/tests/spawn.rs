@@ -72,7 +72,7 @@ async fn a_detached_actor_takes_messages_before_it_has_started() {
 async fn a_detached_actor_that_does_not_start_is_closed() {
     let (go, args) = Args::later();
     let system = System::new();
-    let mut events = system.events();
+    let mut events = system.subscribe::<Event>();
     let address = system.spawn::<Slow>(args).label("slow").detach().expect("there is a runtime");
     drop(go);
     assert_eq!(address.monitor().await.reason.to_string(), "failed: channel closed");
@@ -94,7 +94,7 @@ async fn a_spawn_whose_init_fails_says_why() {
 async fn a_spawn_that_nobody_waits_for_any_more_goes_on() {
     let (go, args) = Args::later();
     let system = System::new();
-    let mut events = system.events();
+    let mut events = system.subscribe::<Event>();
     {
         let mut spawning = pin!(system.spawn::<Slow>(args).into_future());
         let mut cx = std::task::Context::from_waker(Waker::noop());
@@ -107,7 +107,7 @@ async fn a_spawn_that_nobody_waits_for_any_more_goes_on() {
 #[tokio::test(start_paused = true)]
 async fn an_actor_lives_though_nobody_holds_its_address() {
     let system = System::new();
-    let mut events = system.events();
+    let mut events = system.subscribe::<Event>();
     let monitor = system.spawn::<Slow>(Args::now()).await.expect("it starts").monitor();
     assert!(matches!(events.next().await, Some(Event::Started { .. })));
     assert!(tokio::time::timeout(std::time::Duration::from_secs(60), monitor).await.is_err());

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use perennial_actors::host::Identity;
 use perennial_actors::{
-    Actor, Address, Context, Counters, DeadReason, Event, ExitReason, Mailbox, Pid, Reply, SendError, System,
+    Actor, Address, Context, Counters, DeadLetter, DeadReason, Event, ExitReason, Mailbox, Pid, Reply,
+    SendError, System,
 };
 
 enum Msg {
@@ -48,7 +49,7 @@ async fn end(worker: &Address<Msg>) {
 #[tokio::test(start_paused = true)]
 async fn two_systems_never_meet() {
     let (one, other) = (System::new(), System::new());
-    let (mut events, mut dead_letters) = (other.events(), other.dead_letters());
+    let (mut events, mut dead_letters) = (other.subscribe::<Event>(), other.subscribe::<DeadLetter>());
     let (first, second) = (worker(&one).await, worker(&other).await);
     assert_eq!(first.pid(), second.pid(), "each counts for itself");
     events.next().await.expect("its own actor has started");
@@ -62,7 +63,7 @@ async fn two_systems_never_meet() {
 #[tokio::test(start_paused = true)]
 async fn the_events_of_an_actor_come_in_the_order_in_which_they_happened() {
     let system = System::new();
-    let mut events = system.events();
+    let mut events = system.subscribe::<Event>();
     let address = system.spawn::<Worker>(()).label("a worker").await.expect("it starts");
     let lived = address.pid().expect("it lives");
     assert!(address.cast(Msg::Fail).is_ok());
@@ -90,7 +91,7 @@ async fn an_actor_is_labelled_with_its_type_unless_set_otherwise() {
 async fn a_subscription_begins_when_it_is_made_and_ends_with_the_system() {
     let system = System::new();
     let earlier = worker(&system).await;
-    let mut events = system.events();
+    let mut events = system.subscribe::<Event>();
     end(&earlier).await;
     assert!(matches!(events.next().await, Some(Event::Ended { .. })));
     assert!(matches!(events.next().await, Some(Event::Closed { .. })));
@@ -106,7 +107,7 @@ async fn a_slow_subscriber_misses_the_oldest_and_blocks_nobody() {
     const MANY: u64 = 10_000;
     const RING: u64 = 4_096;
     let system = System::new();
-    let (mut slow, mut dead_letters) = (system.dead_letters(), system.dead_letters());
+    let (mut slow, mut dead_letters) = (system.subscribe::<DeadLetter>(), system.subscribe::<DeadLetter>());
     let worker = worker(&system).await;
     assert!(worker.cast(Msg::Fail).is_ok());
     (1..MANY).for_each(|_| assert!(worker.cast(Msg::Work).is_ok()));

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use perennial::prelude::*;
-use perennial::{CallError, PanicLocations};
+use perennial::{CallError, DeadLetter, Event, PanicLocations};
 
 use crate::meter::Meter;
 use crate::support::{Msg, Worker, end, have, is_pending, ping, spawn};
@@ -65,7 +65,7 @@ pub(crate) async fn timers_of_actors_that_end(mut meter: Meter) -> Meter {
 pub(crate) async fn event_listeners(mut meter: Meter) -> Meter {
     let system = System::new();
     while let Some(time) = meter.next() {
-        let (events, letters) = (system.events(), system.dead_letters());
+        let (events, letters) = (system.subscribe::<Event>(), system.subscribe::<DeadLetter>());
         if time % 100 == 0 {
             end(spawn(&system).await).await;
         }

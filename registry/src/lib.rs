@@ -77,6 +77,6 @@ pub use error::{BindError, HandOverError, LookupError, NamedCallError, NamedCast
 pub use groups::{Group, GroupChange, GroupMonitor, JoinError, Members, NotJoined};
 pub use keys::{DuplicateKeys, KeyChange, KeyEntry, RegisterError, UniqueKeys};
 pub use name::Name;
-pub use reach::Whereis;
+pub use reach::{NamedCall, Whereis};
 pub use registry::{NameInfo, Registry};
 pub use topics::{Published, Slow, Topic, TopicHandle};

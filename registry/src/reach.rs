@@ -1,10 +1,13 @@
 //! Sending and calling through a name.
 
 use std::borrow::Borrow;
+use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
+use std::task::{self, Poll};
 use std::time::Duration;
 
-use perennial_actors::{Actor, Address, Context, ProcessState, Reply, System};
+use perennial_actors::{Actor, Address, Call, Context, ProcessState, Reply, System};
 
 use crate::error::{LookupError, NamedCallError, NamedCastError, WaitError};
 use crate::name::Name;
@@ -88,8 +91,7 @@ pub trait Whereis {
         }
     }
 
-    /// Calls the actor that a name leads to; see [`Address::call`]. It waits 5 seconds for the answer; look the name up to call it with
-    /// another timeout.
+    /// Calls the actor that a name leads to at this moment; see [`Address::call`]. The future owns what it needs.
     ///
     /// # Errors
     ///
@@ -97,17 +99,13 @@ pub trait Whereis {
     fn call_to<M, T>(
         &self,
         name: impl Borrow<Name<M>>,
-        message: impl FnOnce(Reply<T>) -> M + Send,
-    ) -> impl Future<Output = Result<T, NamedCallError<M>>> + Send
+        message: impl FnOnce(Reply<T>) -> M,
+    ) -> NamedCall<M, T>
     where
         M: Send + 'static,
         T: Send + 'static,
     {
-        let found = self.whereis(name);
-        async move {
-            let address = found.map_err(NamedCallError::Lookup)?;
-            address.call(message).await.map_err(NamedCallError::Call)
-        }
+        NamedCall(self.whereis(name).map(|address| address.call(message)))
     }
 
     /// Waits until a name leads to an actor; see [`Registry::wait_for`].
@@ -121,6 +119,55 @@ pub trait Whereis {
         deadline: Duration,
     ) -> impl Future<Output = Result<Address<M>, WaitError>> + Send {
         self.registry().wait_for(name, deadline)
+    }
+}
+
+/// A [`Call`] by name: a future that resolves to the answer, or to why there is none.
+///
+/// # Cancel safety
+///
+/// As of [`Call`].
+#[must_use = "nothing is sent before it is awaited"]
+pub struct NamedCall<M: Send + 'static, T>(Result<Call<M, T>, LookupError>);
+
+impl<M: Send + 'static, T> NamedCall<M, T> {
+    /// Sets the time that the call waits; see [`Call::timeout`].
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self(self.0.map(|call| call.timeout(timeout)))
+    }
+
+    /// Lets the call wait without a limit; see [`Call::no_timeout`].
+    pub fn no_timeout(self) -> Self {
+        Self(self.0.map(Call::no_timeout))
+    }
+
+    /// Makes the call from synchronous code; see [`Call::blocking`].
+    ///
+    /// # Errors
+    ///
+    /// As of [`Whereis::call_to`] and [`Call::blocking`].
+    pub fn blocking(self) -> Result<T, NamedCallError<M>> {
+        match self.0 {
+            Ok(call) => call.blocking().map_err(NamedCallError::Call),
+            Err(error) => Err(NamedCallError::Lookup(error)),
+        }
+    }
+}
+
+impl<M: Send + 'static, T> Future for NamedCall<M, T> {
+    type Output = Result<T, NamedCallError<M>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            Ok(call) => Pin::new(call).poll(cx).map_err(NamedCallError::Call),
+            Err(error) => Poll::Ready(Err(NamedCallError::Lookup(error.clone()))),
+        }
+    }
+}
+
+impl<M: Send + 'static, T> fmt::Debug for NamedCall<M, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("NamedCall").field(&self.0).finish()
     }
 }
 

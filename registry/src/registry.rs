@@ -6,7 +6,9 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use perennial_actors::host::{Guarded, dispose};
-use perennial_actors::{Address, CloseHook, Handle, ProcessState, Subscription, System, WeakHandle};
+use perennial_actors::{
+    Address, CloseHook, Handle, ProcessState, Subscription, System, SystemEvent, WeakHandle,
+};
 
 use crate::changes::{Change, Changes, Told};
 use crate::error::{BindError, HandOverError, LookupError};
@@ -243,10 +245,9 @@ impl Registry {
         self.0.groups.which()
     }
 
-    /// Who joins and leaves any group from now on. OTP's `pg:monitor_scope`.
-    #[must_use]
-    pub fn subscribe_groups(&self) -> Subscription<GroupChange> {
-        self.0.groups.subscribe()
+    /// Subscribes to what changes of names from now on.
+    pub(crate) fn name_changes(&self) -> Subscription<Change> {
+        self.0.changes.subscribe()
     }
 
     /// A topic, to subscribe to and to publish on.
@@ -254,11 +255,19 @@ impl Registry {
     pub fn topic<T: Clone + Send + 'static>(&self, topic: impl Borrow<Topic<T>>) -> TopicHandle<T> {
         TopicHandle::new(self.0.topics.clone(), topic.borrow())
     }
+}
 
-    /// What changes of names from now on; see [`Change`] for the order.
-    #[must_use]
-    pub fn subscribe(&self) -> Subscription<Change> {
-        self.0.changes.subscribe()
+/// Tells which names lead to which actors; see [`Change`] for the order.
+impl SystemEvent for Change {
+    fn subscribe(system: &System) -> Subscription<Self> {
+        Registry::of(system).name_changes()
+    }
+}
+
+/// Tells which actors join and leave groups. OTP's `pg:monitor_scope`.
+impl SystemEvent for GroupChange {
+    fn subscribe(system: &System) -> Subscription<Self> {
+        Registry::of(system).0.groups.subscribe()
     }
 }
 

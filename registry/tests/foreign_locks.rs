@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use perennial_actors::{Address, System};
-use perennial_registry::{DuplicateKeys, KeyChange, Name, Registry, UniqueKeys};
+use perennial_registry::{Change, DuplicateKeys, KeyChange, Name, Registry, UniqueKeys};
 use support::{Msg, have, kill, puppet};
 
 mod support;
@@ -181,7 +181,7 @@ fn a_waker_that_panics_or_uses_the_registry_keeps_no_listener_and_no_waiter_from
         let broken = Arc::new(Broken(registry.clone(), one.clone(), AtomicUsize::new(0)));
         let count = Arc::new(Count::default());
         let wakers = [Waker::from(broken.clone()), Waker::from(count.clone())];
-        let (mut first, mut last) = (registry.subscribe(), registry.subscribe());
+        let (mut first, mut last) = (system.subscribe::<Change>(), system.subscribe::<Change>());
         let (mut first, mut last) = (pin!(first.next()), pin!(last.next()));
         let mut waiting = pin!(registry.wait_for(NAME, Duration::from_secs(3600)));
         let mut other = pin!(registry.wait_for(NAME, Duration::from_secs(3600)));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use perennial_actors::{Event, Subscription, System};
-use perennial_registry::{DuplicateKeys, Group, Name, Registry, Slow, Topic};
+use perennial_registry::{Change, DuplicateKeys, Group, GroupChange, Name, Registry, Slow, Topic};
 use support::{Hosted, Msg, have, kill, puppet};
 
 mod support;
@@ -28,9 +28,9 @@ fn is_over(events: &mut Subscription<Event>) -> bool {
 #[tokio::test(start_paused = true)]
 async fn a_system_whose_actors_have_ended_is_gone_whatever_they_had_in_its_registry() {
     let system = System::new();
-    let mut events = system.events();
+    let mut events = system.subscribe::<Event>();
     let registry = Registry::of(&system).clone();
-    let (mut changes, mut groups) = (registry.subscribe(), registry.subscribe_groups());
+    let (mut changes, mut groups) = (system.subscribe::<Change>(), system.subscribe::<GroupChange>());
     for number in 0..10 {
         let actor = puppet(&system).await;
         registry.bind(Name::<Msg>::from(format!("name {number}")), &actor).expect("it is free");
@@ -53,7 +53,7 @@ async fn a_system_whose_actors_have_ended_is_gone_whatever_they_had_in_its_regis
 #[tokio::test(start_paused = true)]
 async fn a_system_is_gone_though_a_hosted_actor_was_closed_between_two_incarnations() {
     let system = System::new();
-    let mut events = system.events();
+    let mut events = system.subscribe::<Event>();
     let init = |ctx: &mut perennial_actors::Context<support::Puppet>| {
         let topic = Registry::of(ctx.system()).topic(NUMBERS);
         assert!(topic.subscribe(&ctx.address(), Slow::Skip));
@@ -73,7 +73,7 @@ async fn a_system_is_gone_though_a_hosted_actor_was_closed_between_two_incarnati
 #[test]
 fn a_system_is_gone_with_the_runtime_that_its_actors_lived_on() {
     let system = System::new();
-    let mut events = system.events();
+    let mut events = system.subscribe::<Event>();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("it is built");
     runtime.block_on(async {
         let registry = Registry::of(&system);

@@ -105,7 +105,7 @@ async fn c148_a_monitor_knows_the_members_and_hears_who_joins_and_leaves() {
 #[tokio::test(start_paused = true)]
 async fn a_monitor_waits_for_the_next_and_one_of_the_scope_hears_of_every_group() {
     let system = System::new();
-    let (mut monitor, mut all) = (group(&system).monitor(), Registry::of(&system).subscribe_groups());
+    let (mut monitor, mut all) = (group(&system).monitor(), system.subscribe::<GroupChange>());
     let one = puppet(&system).await;
     let (registry, member) = (Registry::of(&system).clone(), one.clone());
     tokio::spawn(async move {

@@ -41,7 +41,7 @@ async fn c155_of_names_a_listener_has_been_told_when_the_call_returns() {
     let registry = Registry::of(&system);
     let (one, other) = (puppet(&system).await, puppet(&system).await);
     registry.bind(Name::<Msg>::new("before"), &one).expect("the name is free");
-    let mut listener = registry.subscribe();
+    let mut listener = system.subscribe::<Change>();
     registry.bind(NAME, &one).expect("the name is free");
     assert_eq!(
         told(&mut listener).iter().map(spell).collect::<Vec<_>>(),
@@ -130,7 +130,7 @@ async fn c155_of_an_end_listeners_are_told_before_any_monitor_hears_of_it() {
             others.register(ctx, "another", ()).expect("it lives");
         });
         registered.await;
-        let (names, groups) = (registry.subscribe(), registry.subscribe_groups());
+        let (names, groups) = (system.subscribe::<Change>(), system.subscribe::<GroupChange>());
         let listeners =
             Listeners { names, unique: unique.subscribe(), duplicate: duplicate.subscribe(), groups };
         let heard = tokio::spawn(listeners.after(one.monitor()));
@@ -161,7 +161,7 @@ async fn a_restart_is_told_as_a_key_given_up_and_then_registered() {
 async fn changes_of_one_name_are_told_in_the_order_in_which_they_happened() {
     let system = System::new();
     let registry = Registry::of(&system);
-    let mut listener = registry.subscribe();
+    let mut listener = system.subscribe::<Change>();
     let actors: Vec<Address<Msg>> = vec![puppet(&system).await, puppet(&system).await, puppet(&system).await];
     for _ in 0..20 {
         let threads = actors.iter().cloned().map(|actor| {
@@ -190,7 +190,7 @@ async fn a_listener_that_is_slow_knows_how_much_it_has_missed_and_keeps_nobody_w
     let system = System::new();
     let registry = Registry::of(&system);
     let one = puppet(&system).await;
-    let mut listener = registry.subscribe();
+    let mut listener = system.subscribe::<Change>();
     for _ in 0..3_000 {
         registry.bind(NAME, &one).expect("the name is free");
         assert!(registry.unbind(NAME, &one));

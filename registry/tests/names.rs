@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
+use perennial_actors::host::Identity;
 use perennial_actors::{CallError, Mailbox, Reply, SendError, System, Unsent};
 use perennial_registry::{
     BindError, Change, HandOverError, LookupError, Name, NamedCallError, NamedCastError, Registry, WaitError,
@@ -91,7 +92,7 @@ async fn c114_a_name_whose_actor_is_just_ending_makes_room() {
     // Set before the one of the name, so it runs before it.
     old.handle().on_close(move || tell.send(registry_then.bind(NAME, &heir)).expect("the test waits"));
     registry.bind(NAME, &old).expect("the name is free");
-    let mut listener = registry.subscribe();
+    let mut listener = system.subscribe::<Change>();
     kill(&old).await;
     assert_eq!(told.recv().await, Some(Ok(())));
     assert_eq!((system.whereis(NAME).ok(), registry.names().len()), (Some(new.clone()), 1));
@@ -371,4 +372,22 @@ async fn who_asks_for_one_that_lives_is_told_that_it_is_being_restarted() {
     assert!(name == "name" && reason.is_none() && retry_in.is_none(), "nobody has said more");
     hosted.start_next().await;
     assert_eq!(system.whereis_alive(NAME).expect("it lives"), hosted.address);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_by_name_is_a_value_with_a_timeout_of_its_own() {
+    let system = System::new();
+    let begun = Instant::now();
+    let identity = Identity::<Reply<u8>>::new(Mailbox::default());
+    identity.open(&system, || "never started".into());
+    const SILENT: Name<Reply<u8>> = Name::new("silent");
+    Registry::of(&system).bind(SILENT, &identity.address()).expect("the name is free");
+    let call = tokio::spawn(system.call_to(SILENT, |reply| reply).timeout(Duration::from_secs(1)));
+    let error = call.await.expect("no panic").expect_err("no incarnation answers");
+    assert!(matches!(error, NamedCallError::Call(CallError::TimedOut(_))));
+    assert_eq!(begun.elapsed().as_secs(), 1);
+    let blocking = system.call_to(SILENT, |reply| reply).blocking();
+    assert!(matches!(blocking, Err(NamedCallError::Call(CallError::InAsyncContext(_)))));
+    let nowhere = system.call_to(Name::<Reply<u8>>::new("nowhere"), |reply| reply).no_timeout();
+    assert!(matches!(nowhere.await, Err(NamedCallError::Lookup(LookupError::NotFound(_)))));
 }

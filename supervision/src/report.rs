@@ -18,7 +18,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let system = System::new();
-//! let mut reports = Report::subscribe(&system);
+//! let mut reports = system.subscribe::<Report>();
 //! let worker = Child::new::<Worker>("worker", ());
 //! let address = worker.address();
 //! let app = Supervisor::new("app").child(worker).start(&system).await?;
@@ -40,7 +40,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::host::Broadcast;
-use perennial_actors::{ExitReason, Pid, Subscription, System};
+use perennial_actors::{ExitReason, Pid, Subscription, System, SystemEvent};
 
 /// Something that a supervisor did or found.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -124,10 +124,8 @@ impl fmt::Display for Sign {
     }
 }
 
-impl Report {
-    /// What the supervisors of a system report from now on.
-    #[must_use]
-    pub fn subscribe(system: &System) -> Subscription<Self> {
+impl SystemEvent for Report {
+    fn subscribe(system: &System) -> Subscription<Self> {
         topic(system).subscribe()
     }
 }

@@ -92,7 +92,7 @@ async fn an_error_does_no_more_than_it_is_to(error: ExitReason) {
     let address = child.address();
     let (system, app) = start(Supervisor::new("app").child(child)).await;
     let partner = system.spawn::<Partner>(address.clone()).await.expect("it starts");
-    let mut reports = Report::subscribe(&system);
+    let mut reports = system.subscribe::<Report>();
     let down = address.monitor();
     tell(&address, Msg::End(error));
     assert_eq!(incarnation(&address).await, 2);

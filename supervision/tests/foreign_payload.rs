@@ -51,7 +51,7 @@ async fn of_the_first_step_of_a_task_it_restarts_the_task_and_the_tree_starts() 
     });
     let address = task.address();
     let system = System::new();
-    let mut reports = Report::subscribe(&system);
+    let mut reports = system.subscribe::<Report>();
     let tree = Supervisor::new("app").child(task).child(idler("b", ()));
     let app = tree.start(&system).await.expect("it starts");
     while address.pid().is_none_or(|pid| pid.incarnation() < 2) {

@@ -115,7 +115,7 @@ async fn everything_that_is_reported_is_logged_with_the_same_fields() {
     let listener = Listener::default();
     let _listening = tracing::subscriber::set_default(listener.clone());
     let system = System::new();
-    let mut reports = Report::subscribe(&system);
+    let mut reports = system.subscribe::<Report>();
     let nature = Nature::plain(&Log::new()).starting(|n| if n == 3 { Start::Fails } else { Start::Well });
     let child = nature.child("a").handler_deadline(secs(1)).shutdown(Shutdown::Timeout(ms(500)));
     let address = child.address();

@@ -20,7 +20,7 @@ async fn c068_a_child_that_is_killed_brutally_sees_no_signal_and_the_others_are_
     let children = [worker("a", &log), brutal, worker("c", &log)];
     let watched: Vec<_> = children.iter().map(|child| child.address()).collect();
     let (system, app) = start(Supervisor::new("app").children(children)).await;
-    let mut reports = Report::subscribe(&system);
+    let mut reports = system.subscribe::<Report>();
     let downs: Vec<_> = watched.iter().map(|address| address.monitor()).collect();
     log.take();
     let report = app.shutdown().await;
@@ -59,7 +59,7 @@ async fn who_has_not_stopped_in_its_time_is_killed_and_not_before() {
     };
     let (system, app) =
         start(Supervisor::new("app").child(child("late", 1100)).child(child("good", 900))).await;
-    let mut reports = Report::subscribe(&system);
+    let mut reports = system.subscribe::<Report>();
     log.take();
     let late = app.shutdown().await.stragglers;
     assert_eq!(late.iter().map(|who| &*who.path).collect::<Vec<_>>(), ["app/late"]);
@@ -120,7 +120,7 @@ async fn c073_children_that_end_otherwise_than_they_are_told_do_not_change_how_t
             address.cast(message).expect("it is served");
         }
         quiet().await;
-        let mut reports = Report::subscribe(&system);
+        let mut reports = system.subscribe::<Report>();
         assert_eq!(app.shutdown().await.reason.to_string(), "shutdown");
         for (down, seen) in downs {
             assert_eq!(why(down).await, seen);
@@ -142,7 +142,7 @@ async fn who_ends_otherwise_while_another_is_being_stopped_is_reported_too() {
         let child = worker("a", &log);
         let (address, slow) = (child.address(), Script::new("b", &log).lingers(SECOND).child());
         let (system, app) = start(Supervisor::new("app").child(child).child(slow)).await;
-        let mut reports = Report::subscribe(&system);
+        let mut reports = system.subscribe::<Report>();
         address.cast(Msg::EndLater(SECOND / 2, reason)).expect("it is served");
         assert!(app.shutdown().await.is_clean());
         let reports = reported(&mut reports);

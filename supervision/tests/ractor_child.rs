@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use perennial_actors::{
-    Actor, CallError, Context, ExitReason, Mailbox, Overflow, ProcessState, Reply, System,
+    Actor, CallError, Context, DeadLetter, ExitReason, Mailbox, Overflow, ProcessState, Reply, System,
 };
 use perennial_registry::{Name, Whereis};
 use perennial_supervision::{Child, Restart, Strategy, Supervisor, Totals};
@@ -40,7 +40,7 @@ async fn what_waits_survives_a_crash_and_the_message_that_caused_it_is_on_the_bo
         let child = plain("puppet");
         let address = child.address();
         let (system, tree) = (System::new(), Supervisor::new("app").child(child));
-        let mut dead = system.dead_letters();
+        let mut dead = system.subscribe::<DeadLetter>();
         let app = tree.start(&system).await.expect("it starts");
         cast(&address, Msg::Do(deed));
         (1..=5).for_each(|number| cast(&address, Msg::Note(number)));

@@ -39,7 +39,7 @@ async fn an_error_arrives_as_it_was_returned() {
 async fn to_fail_in_post_start_is_an_end_after_a_start() {
     let (system, (child, _journal)) =
         (System::new(), puppet("puppet", |strings| strings.post_start = Deed::Fail));
-    let mut events = system.events();
+    let mut events = system.subscribe::<Event>();
     let tree = Supervisor::new("app").child(child.restart(Restart::Temporary));
     let app = tree.start(&system).await.expect("it starts");
     loop {

@@ -30,7 +30,7 @@ async fn a_report_says_of_whom_it_is_and_why_it_was_made() {
     let child = nature.child("a").handler_deadline(secs(1)).shutdown(Shutdown::Timeout(secs(2)));
     let child = child.backoff(Backoff::new(ms(100), secs(1)));
     let (address, system) = (child.address(), System::new());
-    let mut reports = Report::subscribe(&system);
+    let mut reports = system.subscribe::<Report>();
     let tree = Supervisor::new("app").intensity(3, secs(60)).child(child);
     let app = tree.start(&system).await.expect("it starts");
     let first = reports.next().await.expect("the system is there");

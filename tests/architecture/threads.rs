@@ -8,8 +8,9 @@ const THREADS: [&str; 2] = ["multi_thread", "on_threads("];
 /// The counts that change when a handler returns, which is after it has answered.
 const CHANGES_ON_RETURN: [&str; 2] = [".handled", ".queued"];
 
-/// What resolves after the last handler has returned: the end of the actor, or of its tree.
-const ENDS: [&str; 5] = [".ended(", "end(&", ".shutdown().await", ".join()", ".stop(StopPool"];
+/// What resolves after the last handler has returned: the end of the actor, of its tree, or of all work of the system.
+const ENDS: [&str; 6] =
+    [".ended(", "end(&", ".shutdown().await", ".settled().await", ".join()", ".stop(StopPool"];
 
 /// Returns the lines of a test that read an account while a handler may still be running.
 fn early_reads(test: &str) -> Vec<&str> {

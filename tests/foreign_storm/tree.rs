@@ -210,7 +210,7 @@ pub(crate) struct Listeners {
 impl Listeners {
     pub(crate) fn new(storm: &Storm) -> Self {
         let system = &storm.system;
-        let mut events = system.events();
+        let mut events = system.subscribe::<Event>();
         let faults = storm.faults.clone();
         let reading = tokio::spawn(with_faulty_waker(faults, async move {
             while let Some(event) = events.next().await {
@@ -218,8 +218,12 @@ impl Listeners {
                 drop_safely(event);
             }
         }));
-        let unread =
-            (system.events(), system.dead_letters(), Report::subscribe(system), storm.keys.subscribe());
+        let unread = (
+            system.subscribe::<Event>(),
+            system.subscribe::<DeadLetter>(),
+            system.subscribe::<Report>(),
+            storm.keys.subscribe(),
+        );
         Self { _unread: unread, reading }
     }
 }

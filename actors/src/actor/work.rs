@@ -4,8 +4,10 @@ use std::borrow::Cow;
 use std::future::Future;
 use std::time::Duration;
 
+use futures_core::Stream;
+
 use super::contract::{Actor, Context};
-use crate::agenda::{Agenda, Piped, TimerId};
+use crate::agenda::{Agenda, Piped, StreamHandle, TimerId};
 
 /// # What an incarnation sets itself to do
 ///
@@ -127,12 +129,136 @@ impl<A: Actor> Context<A> {
     /// The future runs in a task of its own and is dropped, at its next await, when the incarnation ends. It is given up before
     /// anybody is told of the end, but the runtime drops it in its own time: what it holds may be let go a moment later. If it
     /// panics, the incarnation ends as if a handler had.
+    ///
+    /// A [`Call`](crate::Call) is such a future: its outcome comes back as a message.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use perennial_actors::{Actor, Address, Context, ExitReason, Reply, System};
+    ///
+    /// # struct Source;
+    /// # impl Actor for Source {
+    /// #     type Msg = Reply<u64>;
+    /// #     type Args = ();
+    /// #     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Self) }
+    /// #     async fn handle(&mut self, reply: Reply<u64>, _: &mut Context<Self>) -> Result<(), ExitReason> {
+    /// #         reply.send(42);
+    /// #         Ok(())
+    /// #     }
+    /// # }
+    /// enum Msg {
+    ///     Ask(Reply<Option<u64>>),
+    ///     Answered(Option<u64>, Reply<Option<u64>>),
+    /// }
+    ///
+    /// struct Proxy(Address<Reply<u64>>);
+    ///
+    /// impl Actor for Proxy {
+    ///     type Msg = Msg;
+    ///     type Args = Address<Reply<u64>>;
+    ///     async fn init(source: &Address<Reply<u64>>, _: &mut Context<Self>) -> Result<Self, ExitReason> {
+    ///         Ok(Self(source.clone()))
+    ///     }
+    ///     async fn handle(&mut self, msg: Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+    ///         match msg {
+    ///             Msg::Ask(reply) => {
+    ///                 let call = self.0.call(|reply| reply);
+    ///                 ctx.pipe(call, move |outcome| Msg::Answered(outcome.ok(), reply));
+    ///             }
+    ///             Msg::Answered(answer, reply) => reply.send(answer),
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let system = System::new();
+    /// # let source = system.spawn::<Source>(()).await?;
+    /// let proxy = system.spawn::<Proxy>(source).await?;
+    /// assert_eq!(proxy.call(Msg::Ask).await?, Some(42));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn pipe<F>(&mut self, future: F, map: impl FnOnce(F::Output) -> A::Msg + Send + 'static) -> Piped
     where
         F: Future + Send + 'static,
     {
         let system = self.system().clone();
         self.agenda_mut().pipe(system, async move { map(future.await) })
+    }
+
+    /// Makes a message of every item of a stream and handles it. The actor stays responsive meanwhile.
+    ///
+    /// The actor polls the stream itself, between two messages: the next item is polled for only when the one before was
+    /// handled, so a stream is never faster than its actor. The mailbox, timers, futures and streams take turns. The stream is
+    /// dropped when it ends, when it is [aborted](StreamHandle::abort), and with the incarnation, before any other is told of
+    /// the end. If it panics, the incarnation ends as if a handler had.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_util::stream;
+    /// use perennial_actors::{Actor, Context, ExitReason, System};
+    ///
+    /// enum Msg {
+    ///     Number(u64),
+    ///     End,
+    /// }
+    ///
+    /// struct Sum(u64);
+    ///
+    /// impl Actor for Sum {
+    ///     type Msg = Msg;
+    ///     type Args = u64;
+    ///     async fn init(last: &u64, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+    ///         ctx.attach_with_end(stream::iter(1..=*last), Msg::Number, Msg::End);
+    ///         Ok(Self(0))
+    ///     }
+    ///     async fn handle(&mut self, msg: Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+    ///         match msg {
+    ///             Msg::Number(n) => self.0 += n,
+    ///             Msg::End => ctx.stop(ExitReason::Normal),
+    ///         }
+    ///         Ok(())
+    ///     }
+    ///     async fn terminate(&mut self, _: &ExitReason, _: &mut Context<Self>) {
+    ///         assert_eq!(self.0, 5050);
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (_, sum) = System::new().spawn::<Sum>(100).detach_monitored()?;
+    /// assert!(matches!(sum.await.reason, ExitReason::Normal));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn attach<S>(
+        &mut self,
+        stream: S,
+        map: impl FnMut(S::Item) -> A::Msg + Send + 'static,
+    ) -> StreamHandle
+    where
+        S: Stream + Send + 'static,
+    {
+        let system = self.system().clone();
+        self.agenda_mut().attach(system, stream, map, None)
+    }
+
+    /// Attaches a stream as [`attach`](Self::attach) does, and handles `last` when the stream has ended by itself.
+    pub fn attach_with_end<S>(
+        &mut self,
+        stream: S,
+        map: impl FnMut(S::Item) -> A::Msg + Send + 'static,
+        last: A::Msg,
+    ) -> StreamHandle
+    where
+        S: Stream + Send + 'static,
+    {
+        let system = self.system().clone();
+        self.agenda_mut().attach(system, stream, map, Some(last))
     }
 
     /// Runs work that blocks or computes on a thread for such work, and handles what `map` makes of its result.

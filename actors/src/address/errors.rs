@@ -196,6 +196,8 @@ pub enum CallError<M> {
     WouldDeadlock(Unsent<M>),
     /// The call has a timeout, and there are no timers here: no tokio runtime, or one without `enable_time`.
     NoTimers(Unsent<M>),
+    /// The call [blocks](crate::Call::blocking), and was made in asynchronous code, whose runtime it would block.
+    InAsyncContext(Unsent<M>),
     /// The message was sent, and then the actor went down and is started again only when the init that waits for its answer has
     /// returned. The message still waits for the next incarnation; its answer is dropped.
     Deadlock(Target),
@@ -216,7 +218,8 @@ impl<M> CallError<M> {
             Self::NoRoom(unsent)
             | Self::Closed(unsent)
             | Self::WouldDeadlock(unsent)
-            | Self::NoTimers(unsent) => Some(unsent.message),
+            | Self::NoTimers(unsent)
+            | Self::InAsyncContext(unsent) => Some(unsent.message),
             _ => None,
         }
     }
@@ -227,7 +230,8 @@ impl<M> CallError<M> {
             Self::NoRoom(unsent)
             | Self::Closed(unsent)
             | Self::WouldDeadlock(unsent)
-            | Self::NoTimers(unsent) => &unsent.target,
+            | Self::NoTimers(unsent)
+            | Self::InAsyncContext(unsent) => &unsent.target,
             Self::Deadlock(target)
             | Self::TimedOut(target)
             | Self::Ended(_, target)
@@ -238,7 +242,14 @@ impl<M> CallError<M> {
 
     /// Returns `true` if the message was not sent, so that the error carries it.
     const fn is_unsent(&self) -> bool {
-        matches!(self, Self::NoRoom(_) | Self::Closed(_) | Self::WouldDeadlock(_) | Self::NoTimers(_))
+        matches!(
+            self,
+            Self::NoRoom(_)
+                | Self::Closed(_)
+                | Self::WouldDeadlock(_)
+                | Self::NoTimers(_)
+                | Self::InAsyncContext(_)
+        )
     }
 
     /// Returns the same error about another message.
@@ -248,6 +259,7 @@ impl<M> CallError<M> {
             Self::Closed(unsent) => CallError::Closed(other(unsent)),
             Self::WouldDeadlock(unsent) => CallError::WouldDeadlock(other(unsent)),
             Self::NoTimers(unsent) => CallError::NoTimers(other(unsent)),
+            Self::InAsyncContext(unsent) => CallError::InAsyncContext(other(unsent)),
             Self::Deadlock(target) => CallError::Deadlock(target),
             Self::TimedOut(target) => CallError::TimedOut(target),
             Self::Ended(reason, target) => CallError::Ended(reason, target),
@@ -264,6 +276,7 @@ impl<M> fmt::Debug for CallError<M> {
             Self::Closed(_) => "Closed",
             Self::WouldDeadlock(_) => "WouldDeadlock",
             Self::NoTimers(_) => "NoTimers",
+            Self::InAsyncContext(_) => "InAsyncContext",
             Self::Deadlock(_) => "Deadlock",
             Self::TimedOut(_) => "TimedOut",
             Self::Ended(reason, target) => {
@@ -287,6 +300,9 @@ impl<M> fmt::Display for CallError<M> {
                 write!(f, "a call to {target} with a timeout needs a tokio runtime with timers")?
             }
             Self::TimedOut(_) => write!(f, "{target} did not reply before the timeout")?,
+            Self::InAsyncContext(_) => {
+                write!(f, "a blocking call of {target} would block asynchronous code")?
+            }
             Self::Ended(reason, _) => return ended(f, target, reason),
             Self::Dropped(_) => write!(f, "{target} dropped the message to make room for newer ones")?,
             Self::ReplyDropped(_) => write!(f, "{target} dropped the reply handle without a reply")?,

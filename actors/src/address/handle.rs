@@ -193,6 +193,38 @@ impl System {
     pub fn processes(&self) -> Vec<Handle> {
         self.living().into_iter().map(Handle::new).collect()
     }
+
+    /// Returns the actor that has or had this incarnation, or `None` if nothing of it is left. `pid` is to be of this system:
+    /// other systems use the same numbers.
+    ///
+    /// The handle leads to the actor's [address](Handle::address). To find it takes time that grows with the number of actors;
+    /// keep the handle where it is needed often.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use perennial_actors::{Actor, Context, ExitReason, System};
+    /// # struct Sink;
+    /// # impl Actor for Sink {
+    /// #     type Msg = u64;
+    /// #     type Args = ();
+    /// #     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Self) }
+    /// #     async fn handle(&mut self, _: u64, _: &mut Context<Self>) -> Result<(), ExitReason> { Ok(()) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let system = System::new();
+    /// let sink = system.spawn::<Sink>(()).await?;
+    /// let pid = sink.pid().ok_or("it has ended")?;
+    /// let found = system.actor(pid).and_then(|actor| actor.address::<u64>());
+    /// assert_eq!(found, Some(sink));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn actor(&self, pid: Pid) -> Option<Handle> {
+        self.find(pid.identity()).map(Handle::new)
+    }
 }
 
 impl PartialEq for Handle {

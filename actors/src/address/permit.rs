@@ -5,7 +5,7 @@ use std::future::Future;
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use super::errors::{Closed, SendError, Unsent};
 use super::send::unsent;
@@ -40,11 +40,15 @@ impl<M: Send + 'static> Permit<M> {
         sent.map(drop).map_err(|message| Closed(Unsent::new(message, self.process.target::<M>())))
     }
 
-    /// The same for a message that cannot be given back: it goes to the dead letters.
-    pub(super) fn send_or_bury(mut self, message: M) {
+    /// The same for a message that cannot be given back: it goes to the dead letters. Returns its sequence number if it was sent.
+    pub(super) fn send_or_bury(mut self, message: M) -> Option<u64> {
         self.is_used = true;
-        if let Err(message) = self.process.queue.fill(message) {
-            self.process.bury_unsent(message);
+        match self.process.queue.fill(message) {
+            Ok(sequence) => Some(sequence),
+            Err(message) => {
+                self.process.bury_unsent(message);
+                None
+            }
         }
     }
 }
@@ -118,9 +122,13 @@ pub struct Reserving<'a, M: Send + 'static> {
     state: State,
 }
 
-enum State {
+/// How far the wait for a place has come.
+pub(super) enum State {
+    /// It was not asked for yet.
     New,
+    /// It stands in line.
     InLine(u64),
+    /// It is taken, or will not be.
     Done,
 }
 
@@ -128,18 +136,30 @@ impl<M: Send + 'static> Future for Reserving<'_, M> {
     type Output = Result<Permit<M>, SendError<()>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let (process, queue) = (self.process, &self.process.queue);
+        let process = self.process;
+        self.state.poll(process, cx.waker()).map_err(|refused| unsent(process, refused))
+    }
+}
+
+impl State {
+    /// Takes a place as soon as there is one.
+    pub(super) fn poll<M: Send + 'static>(
+        &mut self,
+        process: &Arc<Process<M>>,
+        waker: &Waker,
+    ) -> Poll<Result<Permit<M>, Refused<()>>> {
+        let queue = &process.queue;
         let is_circular = || process.waits_for_this_task();
-        let reserved = match mem::replace(&mut self.state, State::Done) {
-            State::New => match queue.reserve_or_join(is_circular, cx.waker()) {
+        let reserved = match mem::replace(self, Self::Done) {
+            Self::New => match queue.reserve_or_join(is_circular, waker) {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(ticket)) => {
-                    self.state = State::InLine(ticket);
+                    *self = Self::InLine(ticket);
                     return Poll::Pending;
                 }
                 Err(refused) => Err(refused),
             },
-            State::InLine(ticket) => match queue.collect(ticket, cx.waker()) {
+            Self::InLine(ticket) => match queue.collect(ticket, waker) {
                 Some(Outcome::Reserved) => Ok(()),
                 Some(Outcome::Refused(_) | Outcome::Accepted(_)) => Err(Refused::Closed(())),
                 None if is_circular() => {
@@ -147,25 +167,27 @@ impl<M: Send + 'static> Future for Reserving<'_, M> {
                     Err(Refused::WouldDeadlock(()))
                 }
                 None => {
-                    self.state = State::InLine(ticket);
+                    *self = Self::InLine(ticket);
                     return Poll::Pending;
                 }
             },
             // Polled again after it was ready: there is nothing more to come.
-            State::Done => return Poll::Pending,
+            Self::Done => return Poll::Pending,
         };
-        Poll::Ready(match reserved {
-            Ok(()) => Ok(Permit::new(self.process.clone())),
-            Err(refused) => Err(unsent(self.process, refused)),
-        })
+        Poll::Ready(reserved.map(|()| Permit::new(process.clone())))
+    }
+
+    /// Stops waiting for a place.
+    pub(super) fn cancel<M: Send + 'static>(&mut self, process: &Process<M>) {
+        if let Self::InLine(ticket) = mem::replace(self, Self::Done) {
+            process.queue.leave_place(ticket);
+        }
     }
 }
 
 impl<M: Send + 'static> Drop for Reserving<'_, M> {
     fn drop(&mut self) {
-        if let State::InLine(ticket) = self.state {
-            self.process.queue.leave_place(ticket);
-        }
+        self.state.cancel(self.process);
     }
 }
 

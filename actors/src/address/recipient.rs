@@ -4,12 +4,19 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
-use super::errors::SendError;
+use tokio::task;
+
+use super::calling::{CalledProcess, Callee, Calling};
+use super::errors::{CallError, SendError};
 use super::handle::Handle;
-use super::permit::Permit;
+use super::permit::{Permit, State as Place};
+use super::reply::Reply;
 use super::send::unsent;
 use super::typed::Address;
+use crate::mailbox::Refused;
 
 /// Reaches an actor that understands `N`, whatever else it understands, and whatever its type: the actor's own message is made
 /// [`From`] it.
@@ -60,7 +67,16 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 trait Receive<N>: Send + Sync {
     fn cast(&self, part: N) -> Result<(), SendError<N>>;
     fn send(&self, part: N) -> Boxed<'_, Result<(), SendError<N>>>;
+    fn enter(&self, entry: &mut PartEntry<N>, waker: &Waker) -> Poll<Result<u64, Option<Refused<N>>>>;
+    fn turn_back(&self, entry: &mut PartEntry<N>);
+    fn process(&self) -> &(dyn CalledProcess + 'static);
     fn handle(&self) -> Handle;
+}
+
+/// A part on its way into a mailbox. It is made a message when it has a place.
+pub(super) struct PartEntry<N> {
+    part: Option<N>,
+    place: Place,
 }
 
 impl<N: Send + 'static, M: From<N> + Send + 'static> Receive<N> for Address<M> {
@@ -87,8 +103,53 @@ impl<N: Send + 'static, M: From<N> + Send + 'static> Receive<N> for Address<M> {
         })
     }
 
+    fn enter(&self, entry: &mut PartEntry<N>, waker: &Waker) -> Poll<Result<u64, Option<Refused<N>>>> {
+        let process = self.process();
+        if process.queue.is_answered_by(task::try_id()) || process.waits_for_this_task() {
+            self.turn_back(entry);
+            let refused = entry.part.take().map(Refused::WouldDeadlock);
+            return Poll::Ready(Err(refused));
+        }
+        let Poll::Ready(reserved) = entry.place.poll(process, waker) else { return Poll::Pending };
+        let Some(part) = entry.part.take() else { return Poll::Pending };
+        Poll::Ready(match reserved {
+            Ok(permit) => put(permit, part).ok_or(None),
+            Err(refused) => Err(Some(refused.map(|()| part))),
+        })
+    }
+
+    fn turn_back(&self, entry: &mut PartEntry<N>) {
+        entry.place.cancel(self.process());
+    }
+
+    fn process(&self) -> &(dyn CalledProcess + 'static) {
+        &**Self::process(self)
+    }
+
     fn handle(&self) -> Handle {
         Self::handle(self)
+    }
+}
+
+impl<N: Send + 'static> Callee<N> for Recipient<N> {
+    type Process = dyn CalledProcess;
+    type Entry = PartEntry<N>;
+
+    fn process(&self) -> &(dyn CalledProcess + 'static) {
+        self.0.process()
+    }
+
+    fn entry(part: N) -> PartEntry<N> {
+        PartEntry { part: Some(part), place: Place::New }
+    }
+
+    fn enter(&self, entry: &mut PartEntry<N>, waker: &Waker) -> Poll<Result<u64, Option<Refused<N>>>> {
+        self.0.enter(entry, waker)
+    }
+
+    fn turn_back(&self, entry: &mut PartEntry<N>) -> Option<N> {
+        self.0.turn_back(entry);
+        entry.part.take()
     }
 }
 
@@ -108,8 +169,9 @@ impl<M: Send + 'static> Address<M> {
 }
 
 /// Puts a message in its place. Made only now, when there is one: what does not get in has to come back as it was.
-fn put<N, M: From<N> + Send + 'static>(permit: Permit<M>, part: N) {
-    permit.send_or_bury(part.into());
+/// Returns its sequence number, unless the actor has ended meanwhile.
+fn put<N, M: From<N> + Send + 'static>(permit: Permit<M>, part: N) -> Option<u64> {
+    permit.send_or_bury(part.into())
 }
 
 impl<N: Send + 'static> Recipient<N> {
@@ -136,6 +198,57 @@ impl<N: Send + 'static> Recipient<N> {
     /// If the future is dropped before it is ready, the message was not sent.
     pub async fn send(&self, part: N) -> Result<(), SendError<N>> {
         self.0.send(part).await
+    }
+
+    /// Sends a message that carries a [`Reply`] and resolves to the answer; see [`Address::call`].
+    ///
+    /// The actor's message is made when it has a place, as by [`cast`](Self::cast). If the actor ends between the two, the call
+    /// fails with [`Ended`](CallError::Ended).
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`]. The part comes back in it if it was not sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use perennial_actors::{Actor, Context, ExitReason, Recipient, Reply, System};
+    /// # struct Log(Vec<String>);
+    /// struct Count(Reply<usize>);
+    ///
+    /// enum Msg {
+    ///     Line(String),
+    ///     Count(Count),
+    /// }
+    ///
+    /// impl From<Count> for Msg {
+    ///     fn from(count: Count) -> Self {
+    ///         Self::Count(count)
+    ///     }
+    /// }
+    /// # impl Actor for Log {
+    /// #     type Msg = Msg;
+    /// #     type Args = ();
+    /// #     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Self(Vec::new())) }
+    /// #     async fn handle(&mut self, msg: Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
+    /// #         match msg {
+    /// #             Msg::Line(line) => self.0.push(line),
+    /// #             Msg::Count(Count(reply)) => reply.send(self.0.len()),
+    /// #         }
+    /// #         Ok(())
+    /// #     }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let log = System::new().spawn::<Log>(()).await?;
+    /// let counter: Recipient<Count> = log.recipient();
+    /// log.cast(Msg::Line("one".into()))?;
+    /// assert_eq!(counter.call(Count).await?, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn call<T: Send + 'static>(&self, message: impl FnOnce(Reply<T>) -> N) -> RecipientCall<N, T> {
+        RecipientCall::new(self.clone(), message)
     }
 
     /// The actor without the type of its messages.
@@ -173,5 +286,58 @@ impl<N> Eq for Recipient<N> {}
 impl<N> fmt::Debug for Recipient<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Recipient").field(&self.0.handle()).finish()
+    }
+}
+
+/// A [`Call`](crate::Call) through a [`Recipient`], which knows one kind of the messages of its actor.
+///
+/// # Cancel safety
+///
+/// As of [`Call`](crate::Call).
+#[must_use = "nothing is sent before it is awaited"]
+pub struct RecipientCall<N: Send + 'static, T>(Calling<Recipient<N>, N, T>);
+
+impl<N: Send + 'static, T> RecipientCall<N, T> {
+    fn new(recipient: Recipient<N>, message: impl FnOnce(Reply<T>) -> N) -> Self {
+        Self(Calling::new(recipient, message))
+    }
+}
+
+impl<N: Send + 'static, T> RecipientCall<N, T> {
+    /// Sets the time that the call waits, for room in the mailbox and for the answer together.
+    ///
+    /// As of [`Call::timeout`](crate::Call::timeout).
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.0.set_timeout(Some(timeout));
+        self
+    }
+
+    /// Lets the call wait without a limit. It still ends when its message or its target does.
+    pub fn no_timeout(mut self) -> Self {
+        self.0.set_timeout(None);
+        self
+    }
+
+    /// Makes the call from synchronous code; see [`Call::blocking`](crate::Call::blocking).
+    ///
+    /// # Errors
+    ///
+    /// As of [`Call::blocking`](crate::Call::blocking).
+    pub fn blocking(self) -> Result<T, CallError<N>> {
+        self.0.blocking()
+    }
+}
+
+impl<N: Send + 'static, T> Future for RecipientCall<N, T> {
+    type Output = Result<T, CallError<N>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll(cx)
+    }
+}
+
+impl<N: Send + 'static, T> fmt::Debug for RecipientCall<N, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RecipientCall").field(&self.0.sequence()).finish()
     }
 }

@@ -73,7 +73,9 @@ impl<M: Send + 'static> Address<M> {
         Sending::new(&self.0, message)
     }
 
-    /// Sends a message that carries a [`Reply`] and waits for the answer, at most 5 seconds unless told otherwise.
+    /// Sends a message that carries a [`Reply`] and resolves to the answer. The future owns what it needs.
+    ///
+    /// It waits for 5 seconds, unless the [system](crate::SystemBuilder::call_timeout) or the [call](Call::timeout) says otherwise.
     ///
     /// A call that an actor makes to itself in a handler is an [error](super::CallError::WouldDeadlock) at once. From a task that it
     /// has spawned or piped, it may call itself. Two actors that call each other in their handlers wait for each other until one of the
@@ -108,12 +110,12 @@ impl<M: Send + 'static> Address<M> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn call<T, F>(&self, message: F) -> Call<'_, M, T, F>
+    pub fn call<T, F>(&self, message: F) -> Call<M, T>
     where
         T: Send + 'static,
         F: FnOnce(Reply<T>) -> M,
     {
-        Call::new(&self.0, message)
+        Call::new(self.0.clone(), message)
     }
 
     /// Tells the live incarnation to end: after the message in hand, ahead of all that wait, through its `terminate`.

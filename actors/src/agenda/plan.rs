@@ -7,10 +7,12 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_core::Stream;
 use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep};
 
 use super::pipes::{Piped, Pipes};
+use super::streams::{StreamHandle, Streams};
 use super::timers::{TimerId, Timers};
 use crate::clock::{NoTimers, later, sleep_until};
 use crate::exit::ExitReason;
@@ -22,13 +24,14 @@ pub(crate) struct Agenda<M> {
     continuations: VecDeque<M>,
     timers: Timers<M>,
     pipes: Pipes<M>,
+    streams: Streams<M>,
     alarm: Option<Pin<Box<Sleep>>>,
     last_words: Vec<LastWords>,
     /// The source that is asked first for what is next.
     first: Source,
 }
 
-/// Where a message of an actor comes from. The sources take turns, so that none waits for more than two turns of others.
+/// Where a message of an actor comes from. The sources take turns, so that none waits for more than three turns of others.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Source {
     /// What others have sent.
@@ -37,15 +40,18 @@ pub(crate) enum Source {
     Timers,
     /// Piped futures and blocking work that are done.
     Pipes,
+    /// Attached streams that yield something.
+    Streams,
 }
 
 impl Source {
     /// Returns this source and those after it, in the order in which they take turns.
-    pub(crate) const fn rotation(self) -> [Self; 3] {
+    pub(crate) const fn rotation(self) -> [Self; 4] {
         match self {
-            Self::Mailbox => [Self::Mailbox, Self::Timers, Self::Pipes],
-            Self::Timers => [Self::Timers, Self::Pipes, Self::Mailbox],
-            Self::Pipes => [Self::Pipes, Self::Mailbox, Self::Timers],
+            Self::Mailbox => [Self::Mailbox, Self::Timers, Self::Pipes, Self::Streams],
+            Self::Timers => [Self::Timers, Self::Pipes, Self::Streams, Self::Mailbox],
+            Self::Pipes => [Self::Pipes, Self::Streams, Self::Mailbox, Self::Timers],
+            Self::Streams => [Self::Streams, Self::Mailbox, Self::Timers, Self::Pipes],
         }
     }
 }
@@ -59,6 +65,7 @@ impl<M: Send + 'static> Agenda<M> {
             continuations: VecDeque::new(),
             timers: Timers::new(),
             pipes: Pipes::new(),
+            streams: Streams::new(),
             alarm: None,
             last_words: Vec::new(),
             first: Source::Timers,
@@ -123,6 +130,19 @@ impl<M: Send + 'static> Agenda<M> {
         self.pipes.pipe_blocking(system, work)
     }
 
+    pub(crate) fn attach<S>(
+        &mut self,
+        system: System,
+        stream: S,
+        map: impl FnMut(S::Item) -> M + Send + 'static,
+        last: Option<M>,
+    ) -> StreamHandle
+    where
+        S: Stream + Send + 'static,
+    {
+        self.streams.attach(system, stream, map, last)
+    }
+
     pub(crate) fn say_last(&mut self, words: LastWords) {
         self.last_words.push(words);
     }
@@ -138,7 +158,7 @@ impl<M: Send + 'static> Agenda<M> {
 
     /// Moves a source behind the others: what is next comes from it.
     pub(crate) const fn had_turn(&mut self, source: Source) {
-        let [_, next, _] = source.rotation();
+        let [_, next, _, _] = source.rotation();
         self.first = next;
     }
 
@@ -151,6 +171,7 @@ impl<M: Send + 'static> Agenda<M> {
                 Err(none) => Poll::Ready(Err(none.into())),
             },
             Source::Pipes => self.pipes.poll(cx),
+            Source::Streams => self.streams.poll(cx),
         }
     }
 

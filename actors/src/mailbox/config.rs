@@ -11,8 +11,18 @@ pub enum Capacity {
     Unbounded,
 }
 
+impl Capacity {
+    /// Returns the number of messages, with a number for each case.
+    pub(crate) const fn limit(self) -> usize {
+        match self {
+            Self::Bounded(capacity) => capacity.get(),
+            Self::Unbounded => usize::MAX,
+        }
+    }
+}
+
 impl Default for Capacity {
-    /// 1,024 messages.
+    /// 1,024 messages: what a mailbox holds unless it or its [system](crate::SystemBuilder::capacity) is set otherwise.
     fn default() -> Self {
         Self::Bounded(NonZeroUsize::MIN.saturating_add(1023))
     }
@@ -45,7 +55,8 @@ pub enum Overflow {
     DropOldest,
 }
 
-/// The settings of a mailbox: bounded at 1,024 messages and kept across restarts, unless set otherwise.
+/// The settings of a mailbox: with the [capacity of its system](crate::SystemBuilder::capacity) and kept across restarts, unless
+/// set otherwise.
 ///
 /// ```
 /// use perennial_actors::Mailbox;
@@ -55,7 +66,8 @@ pub enum Overflow {
 /// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Mailbox {
-    pub(crate) capacity: Capacity,
+    /// That of the system if none.
+    pub(crate) capacity: Option<Capacity>,
     pub(crate) on_restart: OnRestart,
     pub(crate) overflow: Overflow,
 }
@@ -65,7 +77,7 @@ impl Mailbox {
     #[must_use]
     pub const fn bounded(capacity: NonZeroUsize) -> Self {
         Self {
-            capacity: Capacity::Bounded(capacity),
+            capacity: Some(Capacity::Bounded(capacity)),
             on_restart: OnRestart::Keep,
             overflow: Overflow::Reject,
         }
@@ -74,7 +86,7 @@ impl Mailbox {
     /// Holds as many messages as memory does.
     #[must_use]
     pub const fn unbounded() -> Self {
-        Self { capacity: Capacity::Unbounded, on_restart: OnRestart::Keep, overflow: Overflow::Reject }
+        Self { capacity: Some(Capacity::Unbounded), on_restart: OnRestart::Keep, overflow: Overflow::Reject }
     }
 
     /// Sets what a cast to a full mailbox does.

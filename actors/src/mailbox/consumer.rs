@@ -78,6 +78,7 @@ impl<M> Queue<M> {
         }
         if next.is_none() {
             self.lie_down(&mut lanes, waker);
+            wakers.extend(self.take_idle_wakers(&mut lanes));
         }
         self.asleep.store(if next.is_none() { incarnation } else { 0 }, Ordering::Relaxed);
         drop(lanes);

@@ -110,6 +110,8 @@ pub(crate) struct Seldom<M> {
     /// The wakers of the tasks that wait for the fate of a message: one for each message, however often it is polled.
     fate_wakers: BTreeMap<u64, Waker>,
     pub(crate) next_watcher: u64,
+    /// The wakers of the tasks that wait until it is idle.
+    pub(crate) idle_wakers: Vec<Waker>,
 }
 
 impl<M> Seldom<M> {
@@ -157,8 +159,12 @@ pub(crate) struct Lanes<M> {
     pub(crate) is_poked: bool,
     /// A signal has ended the code that the incarnation was inside of: the message in hand is lost, whatever the reason.
     pub(crate) is_cut_short: bool,
+    /// How many incarnations have ended without everything being told that is to be told of it.
+    pub(crate) ends_to_report: u32,
     pub(crate) waker: Option<Waker>,
     pub(crate) messages: VecDeque<M>,
+    /// The most messages that may wait.
+    pub(crate) limit: usize,
     /// Lane and batch have changed places since the consumer last slept, so that either may be large though empty.
     pub(crate) swapped: bool,
     accepted: u64,
@@ -175,7 +181,7 @@ const LOSSES: usize = 8;
 const DROPS: usize = 32;
 
 impl<M> Lanes<M> {
-    pub(crate) const fn new() -> Self {
+    pub(crate) const fn new(limit: usize) -> Self {
         Self {
             service: Service::Closed,
             incarnation: 0,
@@ -185,8 +191,10 @@ impl<M> Lanes<M> {
             interest: Interest::Nothing,
             is_poked: false,
             is_cut_short: false,
+            ends_to_report: 0,
             waker: None,
             messages: VecDeque::new(),
+            limit,
             swapped: false,
             accepted: 0,
             handled: 0,
@@ -234,6 +242,7 @@ impl<M> Lanes<M> {
                 outage: None,
                 fate_wakers: BTreeMap::new(),
                 next_watcher: 0,
+                idle_wakers: Vec::new(),
             })
         })
     }

@@ -42,7 +42,10 @@ impl<M> Queue<M> {
         let urgent = self.attention.has(SIGNAL | KILL).then_some(Sight::Urgent);
         let sight = urgent.or((idle && waits).then_some(Sight::Message));
         match (&sight, idle) {
-            (None, true) => self.lie_down(&mut lanes, waker),
+            (None, true) => {
+                self.lie_down(&mut lanes, waker);
+                wakers.extend(self.take_idle_wakers(&mut lanes));
+            }
             (None, false) => sleep(&mut lanes, waker, interest),
             (Some(_), _) => {}
         }

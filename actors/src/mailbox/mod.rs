@@ -41,6 +41,7 @@
 mod batch;
 mod config;
 mod consumer;
+mod idle;
 mod lanes;
 mod lookout;
 mod overflow;
@@ -54,6 +55,7 @@ mod waiting;
 
 pub use config::{Capacity, Mailbox, OnRestart, Overflow};
 pub(crate) use consumer::{Inside, Next};
+pub(crate) use idle::Traffic;
 pub(crate) use lanes::{Fate, Hook, Interest, Outage, Watcher};
 pub(crate) use lookout::Sight;
 pub(crate) use overflow::Displaced;

@@ -3,7 +3,7 @@
 use std::task::Waker;
 
 use super::batch::Batch;
-use super::config::{Capacity, Overflow};
+use super::config::Overflow;
 use super::lanes::{Interest, Lanes, Service};
 use super::sender::Refused;
 use super::shared::{DROPPED, LINE, Queue, settled};
@@ -75,17 +75,15 @@ impl<M> Queue<M> {
 
     /// Whether it would help to drop messages: not if those places are taken that are kept, or will be when the line is in.
     fn can_make_room(&self, lanes: &Lanes<M>) -> bool {
-        let Capacity::Bounded(capacity) = self.capacity else { return true };
         let wanted = lanes.seldom().map_or(0, |seldom| seldom.waiting.places_wanted());
-        lanes.reserved() + wanted < capacity.get()
+        lanes.reserved() + wanted < lanes.limit
     }
 
     /// Drops the oldest until everybody in line is in and there is room for one more.
     fn make_room(&self, lanes: &mut Lanes<M>, displaced: &mut Displaced<M>) {
-        let Capacity::Bounded(capacity) = self.capacity else { return };
         let mut batch = self.batch.lock();
         loop {
-            if lanes.messages.len() + lanes.reserved() + batch.len() >= capacity.get() {
+            if lanes.messages.len() + lanes.reserved() + batch.len() >= lanes.limit {
                 // There is one: not all places are kept.
                 let Some(oldest) = self.drop_oldest(lanes, &mut batch) else { break };
                 displaced.messages.push(oldest);

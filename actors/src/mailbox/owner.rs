@@ -196,6 +196,7 @@ impl<M> Queue<M> {
         self.attention.clear(DROPPED);
         if let Some(incarnation) = lanes.served_by() {
             leftover.ended = Some(incarnation);
+            lanes.ends_to_report += 1;
             leftover.hooks =
                 lanes.seldom_if_any().map(|seldom| std::mem::take(&mut seldom.end_hooks)).unwrap_or_default();
             leftover.losses.extend(lanes.remember_loss(lanes.since + 1, settled(lanes, batch), reason));
@@ -216,6 +217,7 @@ impl<M> Queue<M> {
         leftover.wakers.extend(lanes.waker.take());
         self.attention.clear(KILL | SIGNAL);
         leftover.wakers.extend(self.settled_up_to(lanes, u64::MAX));
+        leftover.wakers.extend(self.take_idle_wakers(lanes));
     }
 }
 

@@ -154,11 +154,9 @@ impl<M> Queue<M> {
     }
 
     fn fits(&self, lanes: &Lanes<M>, batch_len: Option<usize>) -> bool {
-        match (self.capacity, batch_len) {
-            (super::Capacity::Bounded(capacity), Some(batch)) => {
-                lanes.messages.len() + lanes.reserved() + batch < capacity.get()
-            }
-            _ => self.has_room(lanes),
+        match batch_len {
+            Some(batch) => lanes.messages.len() + lanes.reserved() + batch < lanes.limit,
+            None => self.has_room(lanes),
         }
     }
 

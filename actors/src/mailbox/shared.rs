@@ -25,6 +25,8 @@ pub(super) const LINE: u8 = 4;
 pub(super) const FATE: u8 = 8;
 /// Messages behind the one in hand were dropped.
 pub(super) const DROPPED: u8 = 16;
+/// A task waits until the mailbox is idle.
+pub(super) const IDLE: u8 = 32;
 
 impl Attention {
     pub(super) fn new() -> Self {
@@ -54,7 +56,8 @@ impl Attention {
 
 /// A mailbox of messages `M`. Its model and its invariants stand in the docs of the [module](super).
 pub(crate) struct Queue<M> {
-    pub(super) capacity: Capacity,
+    /// Its capacity is that of its system, as soon as it has one.
+    has_default_capacity: bool,
     pub(super) on_restart: OnRestart,
     pub(super) overflow: Overflow,
     pub(super) attention: Attention,
@@ -73,15 +76,22 @@ pub(crate) struct Queue<M> {
 impl<M> Queue<M> {
     pub(crate) fn new(settings: Mailbox) -> Self {
         Self {
-            capacity: settings.capacity,
+            has_default_capacity: settings.capacity.is_none(),
             on_restart: settings.on_restart,
             overflow: settings.overflow,
             attention: Attention::new(),
             batch_len: AtomicUsize::new(0),
             in_hand: AtomicU8::new(0),
             asleep: AtomicU32::new(0),
-            lanes: Mutex::new(Lanes::new()),
+            lanes: Mutex::new(Lanes::new(settings.capacity.unwrap_or_default().limit())),
             batch: Mutex::new(Batch::new()),
+        }
+    }
+
+    /// Sets the capacity, unless the settings of the mailbox do. To be called before it is first opened.
+    pub(crate) fn set_default_capacity(&self, capacity: Capacity) {
+        if self.has_default_capacity {
+            self.lanes.lock().limit = capacity.limit();
         }
     }
 
@@ -93,8 +103,7 @@ impl<M> Queue<M> {
 
     /// Whether one more message fits in.
     pub(super) fn has_room(&self, lanes: &Lanes<M>) -> bool {
-        let Capacity::Bounded(capacity) = self.capacity else { return true };
-        let free = capacity.get().saturating_sub(lanes.messages.len() + lanes.reserved());
+        let free = lanes.limit.saturating_sub(lanes.messages.len() + lanes.reserved());
         free > self.batch_len.load(Ordering::Relaxed) || free > self.batch.lock().len()
     }
 
@@ -159,6 +168,11 @@ impl<M> Queue<M> {
     /// Returns `true` if the incarnation that is attached runs in this task.
     pub(crate) fn is_run_by(&self, task: task::Id) -> bool {
         self.lanes.lock().is_run_by(Some(task))
+    }
+
+    /// Returns `true` if `caller` would have to give the answer that it waits for.
+    pub(crate) fn is_answered_by(&self, caller: Option<task::Id>) -> bool {
+        self.lanes.lock().is_run_by(caller)
     }
 
     /// Has the incarnation that is attached poll its init or handler again: now, or when it next waits inside one.

@@ -327,6 +327,7 @@ impl<M: Send + 'static> Attachment<M> {
         let Some(remains) = remains else { return };
         let end = End { pid: self.pid(), reason, started };
         ignore_panic(|| reporter.ended(end));
+        self.process.queue.end_reported();
         // Last: it may take its time, and by now everything that concerns others is done.
         drop(remains);
     }

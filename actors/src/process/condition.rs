@@ -99,6 +99,11 @@ impl Condition {
         self.steps.store(self.steps.load(Ordering::Relaxed) | RESTING, Ordering::Relaxed);
     }
 
+    /// Returns how many things were begun, whether or not it is at one of them.
+    pub(crate) fn begun(&self) -> u32 {
+        self.steps.load(Ordering::Relaxed) | RESTING
+    }
+
     /// Whether the incarnation is not at anything.
     pub(crate) fn is_resting(&self) -> bool {
         self.steps.load(Ordering::Relaxed) & RESTING != 0

@@ -56,6 +56,7 @@ impl<M: Send + 'static> Process<M> {
         if let Some(home) = self.home() {
             log::actor_abandoned(home.system.log(), pid, home.label.clone());
         }
+        self.queue.end_reported();
         Remains(leftover).dispose();
         true
     }
@@ -65,6 +66,9 @@ impl<M: Send + 'static> Process<M> {
         let Some(mut leftover) = self.queue.close(reason) else { return false };
         self.publish_closed(reason);
         self.conclude(&mut leftover, self.pid_of(self.queue.newest()), reason, DropDead::Elsewhere);
+        if leftover.ended.is_some() {
+            self.queue.end_reported();
+        }
         Remains(leftover).dispose();
         true
     }

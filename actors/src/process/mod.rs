@@ -24,5 +24,5 @@ pub use lookout::Taker;
 pub(crate) use report::Reporter;
 pub use report::{End, Parent};
 pub(crate) use shared::Process;
-pub(crate) use start_order::{poke_awaited, set_awaited, set_supervisor};
+pub(crate) use start_order::{poke_awaited, set_awaited, set_supervisor, supervisor as supervisor_of};
 pub use target::Target;

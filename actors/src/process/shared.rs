@@ -3,6 +3,7 @@
 use std::any::{Any, type_name};
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock, Weak};
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use tokio::task;
@@ -16,7 +17,7 @@ use crate::order::Order;
 use crate::pid::Pid;
 use crate::sync::{AtomicBool, Mutex, Ordering};
 use crate::system::{DeadLetter, DeadReason, Event, Place, System};
-use crate::untyped::{AnyProcess, Conduct, Held, ProcessState, StartOrderSlot, Suspensions};
+use crate::untyped::{AnyProcess, Conduct, Held, ProcessState, StartOrderSlot, Suspensions, Work};
 
 /// One actor, whichever incarnation of it lives: its mailbox, and where it belongs.
 pub(crate) struct Process<M: Send + 'static> {
@@ -54,6 +55,7 @@ impl<M: Send + 'static> Process<M> {
         self.home.get_or_init(|| {
             let number = system.next_number();
             let this: Weak<Self> = Arc::downgrade(self);
+            self.queue.set_default_capacity(system.capacity());
             Home { system: system.clone(), label: label(), number, place: system.enter(number, this) }
         })
     }
@@ -214,6 +216,10 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
     fn outage(&self) -> Option<(ExitReason, Duration)> {
         let outage = self.queue.outage()?;
         Some((outage.reason, outage.until.saturating_sub(self.age())))
+    }
+
+    fn poll_idle(&self, waker: &Waker) -> Poll<Work> {
+        self.queue.poll_idle(waker).map(|traffic| Work { traffic, begun: self.condition.begun() })
     }
 
     fn start_order(&self) -> &StartOrderSlot {

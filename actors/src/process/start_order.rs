@@ -42,7 +42,8 @@ fn change<T>(process: &dyn AnyProcess, change: impl FnOnce(&mut StartOrder) -> T
     drop(before);
 }
 
-fn supervisor(process: &dyn AnyProcess) -> Option<Arc<dyn AnyProcess>> {
+/// Returns what starts a process, if it was set and is still there.
+pub(crate) fn supervisor(process: &dyn AnyProcess) -> Option<Arc<dyn AnyProcess>> {
     process.start_order().lock().as_ref()?.supervisor.as_ref()?.upgrade()
 }
 

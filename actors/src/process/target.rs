@@ -79,10 +79,15 @@ impl fmt::Display for Target {
 
 impl<M: Send + 'static> Process<M> {
     /// Describes this process to the sender of an `N`, which is its message or a part of it.
-    #[cold]
     pub(crate) fn target<N>(&self) -> Target {
+        self.target_of(type_name::<N>())
+    }
+
+    /// Describes this process to the sender of a message of this type.
+    #[cold]
+    pub(crate) fn target_of(&self, message_type: &'static str) -> Target {
         let id = || start_order::id(self).map(Label::from);
         let label = self.home().map(|home| home.label.clone()).or_else(id);
-        Target(Box::new(Inner { label, message_type: type_name::<N>(), is_gone: self.is_gone() }))
+        Target(Box::new(Inner { label, message_type, is_gone: self.is_gone() }))
     }
 }

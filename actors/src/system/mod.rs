@@ -5,10 +5,10 @@
 //! tests that run in parallel, never meet.
 //!
 //! ```
-//! use perennial_actors::System;
+//! use perennial_actors::{DeadLetter, System};
 //!
 //! let system = System::new();
-//! let mut dead_letters = system.dead_letters();
+//! let mut dead_letters = system.subscribe::<DeadLetter>();
 //! assert!(system.counters().balanced());
 //! assert!(dead_letters.try_next().is_none());
 //! ```
@@ -19,6 +19,7 @@ mod dead_letters;
 mod events;
 mod extensions;
 mod process_table;
+mod settling;
 mod shared;
 #[cfg(all(test, not(model)))]
 mod tests;
@@ -30,5 +31,6 @@ pub use broadcast::{Broadcast, Sent, Subscription};
 pub use dead_letters::{DeadLetter, DeadReason};
 pub use events::Event;
 pub(crate) use process_table::Place;
-pub use shared::{System, SystemBuilder};
+pub(crate) use shared::DEFAULT_CALL_TIMEOUT;
+pub use shared::{System, SystemBuilder, SystemEvent};
 pub(crate) use timer_wheel::{TimeoutId, TimeoutState, TimerWheel};

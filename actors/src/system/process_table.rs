@@ -62,6 +62,14 @@ impl ProcessTable {
         sum
     }
 
+    /// Returns the identity with this number, if anything of it is left.
+    ///
+    /// It looks through one shard: an index of numbers would cost every identity some bytes.
+    pub(super) fn find(&self, number: u64) -> Option<Arc<dyn AnyProcess>> {
+        let (_, living) = self.shards[(number % u64::from(SHARDS)) as usize].lock().read();
+        living.into_iter().find(|process| process.identity() == number)
+    }
+
     pub(super) fn processes(&self) -> Vec<Arc<dyn AnyProcess>> {
         self.shards.iter().flat_map(|shard| shard.lock().read().1).collect()
     }

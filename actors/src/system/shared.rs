@@ -18,6 +18,7 @@ use super::process_table::{Place, ProcessTable};
 use super::timer_wheel::TimerWheel;
 use crate::counters::Counters;
 use crate::log::{self, Level, LogQueue};
+use crate::mailbox::Capacity;
 use crate::panics::PanicLocations;
 use crate::untyped::AnyProcess;
 
@@ -36,7 +37,24 @@ struct Inner {
     dead_letter_log: DeadLetterLog,
     runtime_gone: AtomicBool,
     timeouts: Arc<TimerWheel>,
+    defaults: Defaults,
     panic_locations: Option<PanicLocations>,
+}
+
+/// How long a call waits unless told otherwise; OTP's choice.
+pub(crate) const DEFAULT_CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What holds for everything in a system that sets nothing else.
+#[derive(Clone, Copy, Debug)]
+struct Defaults {
+    call_timeout: Duration,
+    capacity: Capacity,
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self { call_timeout: DEFAULT_CALL_TIMEOUT, capacity: Capacity::default() }
+    }
 }
 
 impl System {
@@ -51,16 +69,38 @@ impl System {
         SystemBuilder::default()
     }
 
-    /// Subscribes to lifecycle events, from now on.
+    /// Subscribes to everything of one kind that happens in the system from now on.
+    ///
+    /// The kinds are the types that implement [`SystemEvent`]: [`Event`] for the lives of actors and [`DeadLetter`] here, and
+    /// those of the registry and of supervision.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use perennial_actors::{DeadLetter, Event, System};
+    /// # use perennial_actors::{Actor, Context, ExitReason};
+    /// # struct Sink;
+    /// # impl Actor for Sink {
+    /// #     type Msg = u64;
+    /// #     type Args = ();
+    /// #     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Self) }
+    /// #     async fn handle(&mut self, _: u64, _: &mut Context<Self>) -> Result<(), ExitReason> { Ok(()) }
+    /// # }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let system = System::new();
+    /// let mut events = system.subscribe::<Event>();
+    /// let mut dead_letters = system.subscribe::<DeadLetter>();
+    /// let sink = system.spawn::<Sink>(()).await?;
+    /// assert!(matches!(events.next().await, Some(Event::Started { .. })));
+    /// assert!(dead_letters.try_next().is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
-    pub fn events(&self) -> Subscription<Event> {
-        self.0.events.subscribe()
-    }
-
-    /// Subscribes to dead letters, from now on.
-    #[must_use]
-    pub fn dead_letters(&self) -> Subscription<DeadLetter> {
-        self.0.dead_letters.subscribe()
+    pub fn subscribe<E: SystemEvent>(&self) -> Subscription<E> {
+        E::subscribe(self)
     }
 
     /// The accounts of all mailboxes together, those of actors that are gone included. One whose last address is being dropped
@@ -113,6 +153,10 @@ impl System {
         self.0.next_number.fetch_add(1, Ordering::Relaxed)
     }
 
+    pub(super) fn numbers_given(&self) -> u64 {
+        self.0.next_number.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn enter(&self, number: u64, process: Weak<dyn AnyProcess>) -> Place {
         self.0.processes.enter(number, process)
     }
@@ -134,8 +178,20 @@ impl System {
         self.0.processes.processes()
     }
 
+    pub(crate) fn find(&self, identity: u64) -> Option<Arc<dyn AnyProcess>> {
+        self.0.processes.find(identity)
+    }
+
     pub(crate) fn timeouts(&self) -> &Arc<TimerWheel> {
         &self.0.timeouts
+    }
+
+    pub(crate) fn call_timeout(&self) -> Duration {
+        self.0.defaults.call_timeout
+    }
+
+    pub(crate) fn capacity(&self) -> Capacity {
+        self.0.defaults.capacity
     }
 
     pub(crate) fn log(&self) -> &LogQueue {
@@ -151,6 +207,24 @@ impl System {
     /// Returns `true` if reports of panics say where they happened.
     pub(crate) fn tells_panic_locations(&self) -> bool {
         self.0.panic_locations.is_some()
+    }
+}
+
+/// A kind of things that happen in a system and can be [subscribed](System::subscribe) to.
+pub trait SystemEvent: Clone + Send + 'static {
+    /// Subscribes to those that happen from now on.
+    fn subscribe(system: &System) -> Subscription<Self>;
+}
+
+impl SystemEvent for Event {
+    fn subscribe(system: &System) -> Subscription<Self> {
+        system.0.events.subscribe()
+    }
+}
+
+impl SystemEvent for DeadLetter {
+    fn subscribe(system: &System) -> Subscription<Self> {
+        system.0.dead_letters.subscribe()
     }
 }
 
@@ -179,10 +253,55 @@ impl fmt::Debug for System {
 #[derive(Debug, Default)]
 #[must_use]
 pub struct SystemBuilder {
+    defaults: Defaults,
     panic_locations: Option<PanicLocations>,
 }
 
 impl SystemBuilder {
+    /// Sets how long a call waits that sets no [timeout](crate::Call::timeout) itself; 5 seconds unless this is called.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use perennial_actors::host::Identity;
+    /// # use perennial_actors::{CallError, Mailbox, Reply, System};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let system = System::builder().call_timeout(Duration::from_millis(10)).build();
+    /// # let identity = Identity::<Reply<u8>>::new(Mailbox::default());
+    /// # identity.open(&system, || "never started".into());
+    /// # let address = identity.address();
+    /// assert!(matches!(address.call(|reply| reply).await, Err(CallError::TimedOut(_))));
+    /// # }
+    /// ```
+    pub fn call_timeout(mut self, timeout: Duration) -> Self {
+        self.defaults.call_timeout = timeout;
+        self
+    }
+
+    /// Sets the capacity of every mailbox that sets none itself; 1,024 messages unless this is called.
+    ///
+    /// It holds for actors that are spawned and for children of supervisors. Supervisors themselves have no limit.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::num::NonZeroUsize;
+    /// # use perennial_actors::host::Identity;
+    /// # use perennial_actors::{Capacity, Mailbox, SendError, System};
+    /// let system = System::builder().capacity(Capacity::Bounded(NonZeroUsize::MIN)).build();
+    /// # let identity = Identity::new(Mailbox::default());
+    /// # identity.open(&system, || "never started".into());
+    /// # let address = identity.address();
+    /// assert!(address.cast("first").is_ok());
+    /// assert!(matches!(address.cast("second"), Err(SendError::Full(_))));
+    /// ```
+    pub fn capacity(mut self, capacity: Capacity) -> Self {
+        self.defaults.capacity = capacity;
+        self
+    }
+
     /// Reports of panics say where they happened.
     pub fn panic_locations(mut self, locations: PanicLocations) -> Self {
         self.panic_locations = Some(locations);
@@ -207,6 +326,7 @@ impl SystemBuilder {
             runtime_gone: AtomicBool::new(false),
             log,
             timeouts: Arc::new(TimerWheel::new()),
+            defaults: self.defaults,
             panic_locations: self.panic_locations,
         }))
     }

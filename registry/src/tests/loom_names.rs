@@ -160,8 +160,8 @@ fn a_listener_has_been_told_when_the_call_returns_and_in_order() {
         let (system, registry) = (System::new(), Registry::default());
         let (one, other) = (served(&system), served(&system));
         registry.bind(name(), &one.address).expect("the name is free");
-        let mut changes = registry.subscribe();
-        let mut own = registry.subscribe();
+        let mut changes = registry.name_changes();
+        let mut own = registry.name_changes();
         let (address, registry_then) = (other.address.clone(), registry.clone());
         let bind = thread::spawn(move || registry_then.bind(name(), &address).is_ok());
         assert!(registry.unbind(name(), &one.address));

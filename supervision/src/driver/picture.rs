@@ -11,6 +11,12 @@ use crate::spec::ChildSpec;
 use crate::tree::{ChildCounts, ChildInfo, ChildState, Tree};
 
 impl SupervisorNode {
+    /// Returns the child with this id, running or not.
+    pub(crate) fn child(&self, id: &str) -> Option<Handle> {
+        let seen = self.book().seen();
+        seen.into_iter().find(|child| *child.id == *id).map(|child| child.node.handle())
+    }
+
     /// The supervisor and everything below it. Each supervisor is looked at once, parents before
     /// children.
     pub(crate) fn tree(&self) -> Tree {

@@ -86,6 +86,37 @@ impl SupervisorHandle {
         self.0.handle()
     }
 
+    /// Returns the child with this id, running or not, as an actor. It is a look, not a request, as [`tree`](Self::tree) is.
+    ///
+    /// The handle leads to the child's [address](Handle::address).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use perennial_actors::{Actor, Context, ExitReason, System};
+    /// # use perennial_supervision::{Child, Supervisor};
+    /// # struct Sink;
+    /// # impl Actor for Sink {
+    /// #     type Msg = u64;
+    /// #     type Args = ();
+    /// #     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Self) }
+    /// #     async fn handle(&mut self, _: u64, _: &mut Context<Self>) -> Result<(), ExitReason> { Ok(()) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let system = System::new();
+    /// let app = Supervisor::new("app").child(Child::new::<Sink>("sink", ())).start(&system).await?;
+    /// let sink = app.supervisor().child("sink").and_then(|child| child.address::<u64>());
+    /// sink.ok_or("it takes other messages")?.cast(1)?;
+    /// # let _ = app.shutdown().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn child(&self, id: &str) -> Option<Handle> {
+        self.0.child(id)
+    }
+
     /// Takes in a child, as the last in the start order, and starts it; ready when it has started. OTP's `start_child`.
     ///
     /// The child stays with this incarnation of the supervisor: a next one begins with the children of its spec alone.

@@ -12,7 +12,7 @@ pub(crate) struct Reports(Subscription<Report>);
 
 impl Reports {
     pub(crate) fn of(system: &System) -> Self {
-        Self(Report::subscribe(system))
+        Self(system.subscribe::<Report>())
     }
 
     /// The next report.

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use crate::counters::Counters;
 use crate::exit::ExitReason;
 use crate::mailbox::{
-    Capacity, Displaced, Fate, Inside, Interest, Leftover, Mailbox, Next, Outcome, Queue, Refused, WaitsFor,
+    Displaced, Fate, Inside, Interest, Leftover, Mailbox, Next, Outcome, Queue, Refused, WaitsFor,
 };
 use crate::order::Order;
 
@@ -261,10 +261,8 @@ impl Checked {
     pub(super) fn check(&self) {
         let counters = self.queue.counters();
         assert!(counters.balanced(), "{counters:?}");
-        if let Capacity::Bounded(capacity) = self.queue.capacity {
-            let taken = self.waiting() + self.reserved();
-            assert!(taken <= capacity.get(), "{taken} places are taken, of {capacity}");
-        }
+        let (taken, limit) = (self.waiting() + self.reserved(), self.queue.lanes.lock().limit);
+        assert!(taken <= limit, "{taken} places are taken, of {limit}");
     }
 }
 

@@ -14,9 +14,7 @@ use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
 use crate::exit::ExitReason;
-use crate::mailbox::{
-    Capacity, Fate, Inside, Interest, Mailbox, Next, Outcome, Overflow, Queue, Refused, WaitsFor,
-};
+use crate::mailbox::{Fate, Inside, Interest, Mailbox, Next, Outcome, Overflow, Queue, Refused, WaitsFor};
 use crate::order::Order;
 
 type Shared = Arc<Queue<u32>>;
@@ -94,9 +92,8 @@ fn send(queue: &Queue<u32>, message: u32) -> Result<u64, Refused<Option<u32>>> {
 /// The accounts add up, and what waits is within bounds.
 fn check(queue: &Queue<u32>) {
     assert!(queue.counters().balanced());
-    let Capacity::Bounded(capacity) = queue.capacity else { return };
     let (lanes, batch) = (queue.lanes.lock(), queue.batch.lock());
-    assert!(lanes.messages.len() + lanes.reserved() + batch.len() <= capacity.get());
+    assert!(lanes.messages.len() + lanes.reserved() + batch.len() <= lanes.limit);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::order::Order;
 use crate::pid::Pid;
 use crate::process::{Identity, Process};
 use crate::system::System;
-use crate::untyped::{AnyProcess, Conduct, Held, ProcessState, StartOrderSlot};
+use crate::untyped::{AnyProcess, Conduct, Held, ProcessState, StartOrderSlot, Work};
 
 /// Lets one thread go on at a time.
 pub(super) struct Turns {
@@ -233,6 +233,10 @@ impl AnyProcess for Bell {
 
     fn outage(&self) -> Option<(ExitReason, Duration)> {
         self.process.outage()
+    }
+
+    fn poll_idle(&self, waker: &Waker) -> Poll<Work> {
+        self.process.poll_idle(waker)
     }
 
     fn relations(&self) -> &Held {

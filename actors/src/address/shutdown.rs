@@ -1,0 +1,152 @@
+//! Stopping everything in a system.
+
+use std::collections::HashSet;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::task;
+use tokio::time::Sleep;
+
+use super::handle::Handle;
+use crate::clock::{NoTimers, later, sleep_until};
+use crate::counters::Counters;
+use crate::exit::ExitReason;
+use crate::pid::Pid;
+use crate::process::supervisor_of;
+use crate::system::System;
+
+/// How long an actor that was killed has to die. One that never awaits never does.
+const KILL_GRACE: Duration = Duration::from_secs(5);
+
+/// How a [shutdown](System::shutdown) of a system went.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+#[must_use = "it says what did not stop"]
+pub struct SystemShutdown {
+    /// The actors that had not stopped when the grace period was over. They were killed.
+    pub killed: Vec<Handle>,
+    /// The actors that live on although they were killed, because they never await.
+    pub unstopped: Vec<Handle>,
+    /// The accounts of all mailboxes.
+    pub counters: Counters,
+}
+
+impl SystemShutdown {
+    /// Returns `true` if every actor stopped by itself within the grace period.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.killed.is_empty() && self.unstopped.is_empty()
+    }
+}
+
+impl System {
+    /// Stops every actor of the system. Resolves when none is alive, or none that can be stopped.
+    ///
+    /// Every actor that no supervisor of the system has started is told to stop, by [`ExitReason::Shutdown`]: root supervisors,
+    /// which stop what is below them in their own order, and spawned actors. Those that are spawned meanwhile are told too.
+    /// After `grace`, everything that is still alive is killed. An actor that does not die within 5 seconds of that never
+    /// awaits, and is left behind.
+    ///
+    /// The system can be used afterwards: what is spawned then lives.
+    ///
+    /// An actor that awaits this in a handler is stopped when the handler has returned, so it is left out: spawn the shutdown if
+    /// it is to wait for that actor too.
+    ///
+    /// # Errors
+    ///
+    /// [`NoTimers`] where there are none; then nothing was stopped.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the actors that were told to stop do so. None is killed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use perennial_actors::{Actor, Context, ExitReason, System};
+    /// # struct Sink;
+    /// # impl Actor for Sink {
+    /// #     type Msg = u64;
+    /// #     type Args = ();
+    /// #     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Self) }
+    /// #     async fn handle(&mut self, _: u64, _: &mut Context<Self>) -> Result<(), ExitReason> { Ok(()) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let system = System::new();
+    /// let sink = system.spawn::<Sink>(()).await?;
+    /// let report = system.shutdown(Duration::from_secs(5)).await?;
+    /// assert!(report.is_clean());
+    /// assert!(sink.cast(1).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn shutdown(&self, grace: Duration) -> Result<SystemShutdown, NoTimers> {
+        let grace = sleep_until(later(grace))?;
+        let stop = |actor: &Handle| {
+            let _ = actor.stop(ExitReason::shutdown());
+        };
+        let killed = self.end_all(grace, |actor| !is_started_by_another(actor), stop).await;
+        let mut unstopped = Vec::new();
+        if !killed.is_empty() {
+            let kill = |actor: &Handle| {
+                let _ = actor.kill();
+            };
+            unstopped = self.end_all(sleep_until(later(KILL_GRACE))?, |_| true, kill).await;
+        }
+        Ok(SystemShutdown { killed, unstopped, counters: self.counters() })
+    }
+
+    /// Has all actors that `concerns` names end, and waits until no actor is alive or the time is up. Returns those that are
+    /// alive then.
+    async fn end_all(
+        &self,
+        mut time: Pin<Box<Sleep>>,
+        concerns: impl Fn(&Handle) -> bool,
+        end: impl Fn(&Handle),
+    ) -> Vec<Handle> {
+        let mut told = HashSet::new();
+        let caller = task::try_id();
+        loop {
+            let alive = self.alive(caller);
+            if alive.is_empty() || time.is_elapsed() {
+                return alive.into_iter().map(|(actor, _)| actor).collect();
+            }
+            let concerned = alive.into_iter().filter(|(actor, _)| concerns(actor));
+            let mut monitors: Vec<_> = concerned
+                .map(|(actor, pid)| {
+                    let monitor = actor.monitor();
+                    if told.insert(pid) {
+                        end(&actor);
+                    }
+                    monitor
+                })
+                .collect();
+            let ended = poll_fn(|cx| {
+                while let Some(last) = monitors.last_mut() {
+                    if Pin::new(last).poll(cx).is_pending() {
+                        return time.as_mut().poll(cx);
+                    }
+                    monitors.pop();
+                }
+                Poll::Ready(())
+            });
+            ended.await;
+        }
+    }
+
+    /// Returns the actors that live, but for the one that runs in this task.
+    fn alive(&self, caller: Option<task::Id>) -> Vec<(Handle, Pid)> {
+        let others =
+            self.living().into_iter().filter(|process| !caller.is_some_and(|id| process.is_run_by(id)));
+        others.filter_map(|process| process.state().pid().map(|pid| (Handle::new(process), pid))).collect()
+    }
+}
+
+/// Returns `true` if a supervisor that lives has started an actor, and stops it.
+fn is_started_by_another(actor: &Handle) -> bool {
+    supervisor_of(&**actor.process()).is_some_and(|supervisor| supervisor.state().pid().is_some())
+}

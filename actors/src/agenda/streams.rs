@@ -1,0 +1,128 @@
+//! Streams whose items become messages, polled by the actor itself when it has nothing in hand.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use futures_core::Stream;
+use tokio::task::unconstrained;
+
+use crate::caught::catch_panic;
+use crate::exit::ExitReason;
+use crate::foreign::{Guarded, wake_each};
+use crate::sync::Mutex;
+use crate::system::System;
+
+/// Detaches a stream that was [attached](crate::Context::attach) to an actor. To drop it changes nothing.
+#[derive(Clone)]
+pub struct StreamHandle(Arc<Mutex<Abort>>);
+
+/// Whether a stream is to be dropped, and what wakes its actor to do so.
+struct Abort {
+    is_aborted: bool,
+    waker: Option<Waker>,
+}
+
+impl StreamHandle {
+    /// Detaches the stream: nothing more comes of it, not even its last message. The actor drops it when it next looks for a
+    /// message.
+    pub fn abort(&self) {
+        let waker = {
+            let mut abort = self.0.lock();
+            abort.is_aborted = true;
+            abort.waker.take()
+        };
+        wake_each(waker);
+    }
+
+    /// Returns `true` if the stream is to be dropped. If not, `waker` is woken when it is.
+    fn poll_aborted(&self, waker: &Waker) -> bool {
+        let mut abort = self.0.lock();
+        match &mut abort.waker {
+            Some(known) => known.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+        abort.is_aborted
+    }
+}
+
+impl fmt::Debug for StreamHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StreamHandle(..)")
+    }
+}
+
+/// Polls a stream and makes a message of what it yields.
+type PollMessage<M> = Box<dyn FnMut(&mut Context<'_>) -> Poll<Option<M>> + Send>;
+
+struct Attached<M> {
+    poll: PollMessage<M>,
+    handle: StreamHandle,
+    /// What is handled when the stream has ended.
+    last: Guarded<Option<M>>,
+    system: System,
+}
+
+/// The streams that are attached to one incarnation, the one that waits longest first.
+pub(super) struct Streams<M>(VecDeque<Attached<M>>);
+
+impl<M: Send + 'static> Streams<M> {
+    pub(super) const fn new() -> Self {
+        Self(VecDeque::new())
+    }
+
+    pub(super) fn attach<S>(
+        &mut self,
+        system: System,
+        stream: S,
+        map: impl FnMut(S::Item) -> M + Send + 'static,
+        last: Option<M>,
+    ) -> StreamHandle
+    where
+        S: Stream + Send + 'static,
+    {
+        // Each under a guard of its own, whatever their drops do.
+        let (mut stream, mut map) = (Guarded::new(Box::pin(stream)), Guarded::new(map));
+        let poll: PollMessage<M> =
+            Box::new(move |cx| stream.as_mut().poll_next(cx).map(|item| item.map(&mut *map)));
+        let handle = StreamHandle(Arc::new(Mutex::new(Abort { is_aborted: false, waker: None })));
+        self.0.push_back(Attached { poll, handle: handle.clone(), last: Guarded::new(last), system });
+        handle
+    }
+
+    /// Returns the message of the first stream that yields one; the reason of one that has panicked.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<M, ExitReason>> {
+        for _ in 0..self.0.len() {
+            let Some(mut attached) = self.0.pop_front() else { break };
+            if attached.handle.poll_aborted(cx.waker()) {
+                continue;
+            }
+            match attached.poll(cx) {
+                Ok(Poll::Pending) => self.0.push_back(attached),
+                Ok(Poll::Ready(Some(message))) => {
+                    self.0.push_back(attached);
+                    return Poll::Ready(Ok(message));
+                }
+                Ok(Poll::Ready(None)) => {
+                    if let Some(message) = attached.last.take() {
+                        return Poll::Ready(Ok(message));
+                    }
+                }
+                Err(reason) => return Poll::Ready(Err(reason)),
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl<M> Attached<M> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Result<Poll<Option<M>>, ExitReason> {
+        let poll = &mut self.poll;
+        // Not within tokio's budget, as for timers.
+        let mut item = pin!(unconstrained(poll_fn(|cx| poll(cx))));
+        catch_panic(Some(&self.system), || item.as_mut().poll(cx))
+    }
+}
