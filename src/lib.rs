@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub use perennial_actors::{
     Actor, Address, Call, CallError, Capacity, CloseHook, Closed, Context, Counters, DeadLetter, DeadReason,

@@ -27,6 +27,7 @@
 //!
 //! Code that computes without awaiting cannot be killed by anybody on tokio, only abandoned. Give long work to
 //! `tokio::task::spawn_blocking`, or await between its parts.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod actor;
 mod address;

@@ -53,6 +53,7 @@
 //! # What it is not for
 //!
 //! Names of other nodes.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod changes;
 mod error;

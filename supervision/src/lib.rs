@@ -61,6 +61,7 @@
 //! # Runtime
 //!
 //! A tree runs on the tokio runtime in which it is started, with its timers enabled.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod driver;
 mod engine;

@@ -59,9 +59,8 @@ pub(crate) fn close(top: &dyn Node, reason: &ExitReason) {
 }
 
 fn close_one(node: &dyn Node, reason: &ExitReason, due: &mut Vec<Arc<dyn Node>>) {
-    if node.close_alone(reason)
-        && let Some(group) = node.group()
-    {
+    let group = if node.close_alone(reason) { node.group() } else { None };
+    if let Some(group) = group {
         due.extend(group.planned().into_iter().map(|(_, child)| child));
     }
 }
