@@ -1,4 +1,4 @@
-//! The collector: takes every result once, and writes it down.
+//! The collector: records every result once.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -6,31 +6,32 @@ use std::sync::Arc;
 
 use perennial::prelude::*;
 
+use super::fault_point::FaultPoint;
 use super::journal::{Journal, Record};
-use super::trap::Rig;
 
 pub const COLLECTOR: Name<Msg> = Name::new("collector");
 
 pub enum Msg {
-    /// Take a result. Answered when it is written down; before that it may have to be sent again.
+    /// Records a result. It is answered once the result is recorded; until then the sender may have
+    /// to send it again.
     Store(Record, Reply<()>),
-    /// Look whether there is a trap.
+    /// Checks the fault point.
     Poke,
 }
 
 pub struct Args {
     pub journal: Arc<Journal>,
-    pub rig: Arc<Rig>,
-    /// Sabotage: whether the same file may be written down again.
-    pub trusts_everybody: bool,
+    pub fault_point: Arc<FaultPoint>,
+    /// Sabotage: records a file again when its result comes again.
+    pub accepts_duplicates: bool,
 }
 
-/// What it knows is what the journal says: it can be read again at any time.
+/// Holds nothing but what it reads from the journal when it starts.
 pub struct Collector {
-    known: HashSet<PathBuf>,
+    recorded: HashSet<PathBuf>,
     journal: Arc<Journal>,
-    rig: Arc<Rig>,
-    trusts_everybody: bool,
+    fault_point: Arc<FaultPoint>,
+    accepts_duplicates: bool,
 }
 
 impl Actor for Collector {
@@ -39,19 +40,19 @@ impl Actor for Collector {
 
     async fn init(args: &Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
         let collector = Self {
-            known: args.journal.paths(),
+            recorded: args.journal.paths(),
             journal: args.journal.clone(),
-            rig: args.rig.clone(),
-            trusts_everybody: args.trusts_everybody,
+            fault_point: args.fault_point.clone(),
+            accepts_duplicates: args.accepts_duplicates,
         };
-        args.rig.rise(ctx.pid());
+        args.fault_point.set_started(ctx.pid());
         Ok(collector)
     }
 
     async fn handle(&mut self, msg: Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
-        self.rig.step(ctx.pid())?;
+        self.fault_point.check(ctx.pid())?;
         if let Msg::Store(record, reply) = msg {
-            if self.known.insert(record.path.clone()) || self.trusts_everybody {
+            if self.recorded.insert(record.path.clone()) || self.accepts_duplicates {
                 self.journal.append(record);
             }
             reply.send(());
@@ -60,7 +61,12 @@ impl Actor for Collector {
     }
 }
 
-/// Stores a result, as often as it takes: the answer to a store that a crash got in the way of never comes.
+/// Has the collector record a result. Sends it again until it is recorded: a crash of the collector
+/// may lose the message or the answer.
+///
+/// # Errors
+///
+/// The collector does not run and will not be restarted.
 pub async fn store(system: &System, record: Record) -> Result<(), ExitReason> {
     loop {
         let collector = system.whereis(COLLECTOR)?;
