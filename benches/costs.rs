@@ -7,9 +7,9 @@
 //! ```
 //!
 //! The claim: an item among 100,000 costs at most 1.5 times as much as one among 1,000. One round
-//! has the same number of items in both sizes: a hundred systems of 1,000 items each, and one system
-//! of 100,000. The bench prints the medians over the rounds and their ratio. Everything runs on one
-//! thread, and is measured in the processor time of that thread.
+//! has the same number of items in both sizes: a hundred systems of 1,000 items each, and one
+//! system of 100,000. The bench prints the medians over the rounds and their ratio. Everything runs
+//! on one thread, and is measured in the processor time of that thread.
 
 #![expect(clippy::print_stdout, reason = "it prints its measurements")]
 

@@ -6,11 +6,11 @@
 //! cargo bench --bench memory -- --test        # 10,000 repetitions, to check that every row works
 //! ```
 //!
-//! Each row repeats one operation a million times, in a process and a thread of its own. The resident
-//! memory of the process at the end is at most 1.1 times that after the first 100,000 repetitions,
-//! plus 2 MB. The allowance is for the allocator, whose layout differs between rounds. It hides a leak
-//! of at most 2 bytes per repetition. The memory is read from `/proc/self/smaps_rollup`, which is
-//! exact. The rows are skipped where that does not exist.
+//! Each row repeats one operation a million times, in a process and a thread of its own. The
+//! resident memory of the process at the end is at most 1.1 times that after the first 100,000
+//! repetitions, plus 2 MB. The allowance is for the allocator, whose layout differs between rounds.
+//! It hides a leak of at most 2 bytes per repetition. The memory is read from
+//! `/proc/self/smaps_rollup`, which is exact. The rows are skipped where that does not exist.
 //!
 //! A row that grows ends early, before it takes the memory of the machine.
 

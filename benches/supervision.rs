@@ -215,8 +215,9 @@ fn memory(what: &str) -> Option<f64> {
     line.trim().strip_suffix(" kB")?.parse().ok().map(|kib: f64| kib * 1024.0)
 }
 
-/// Prints the memory of a dynamic child: idle, after one message, and the peak while all children are
-/// stopped. An address of each child is kept. Runs first, while there is no freed memory to reuse.
+/// Prints the memory of a dynamic child: idle, after one message, and the peak while all children
+/// are stopped. An address of each child is kept. Runs first, while there is no freed memory to
+/// reuse.
 fn bytes_per_child(quick: bool) {
     let children = if quick { FEW } else { MEASURED };
     let runtime = runtime();

@@ -155,7 +155,8 @@ fn the_report_fits_a_screen_and_explains_the_tree() {
     assert!(!text(&output.stderr).contains("panicked"), "planned panics are not shown");
     assert_fits_a_screen(&shown);
     // More workers than a screen has lines for, and more violations.
-    for more in [["--workers", "40"], ["--sabotage", "double-count"]] {
+    let sabotages = ["lose-work", "double-count", "no-restart"].map(|sabotage| ["--sabotage", sabotage]);
+    for more in [["--workers", "40"]].into_iter().chain(sabotages) {
         let output = run(&[&["--input", "in", "--seed", "7"], &more[..]].concat(), place.path());
         assert_fits_a_screen(&text(&output.stdout));
     }
@@ -184,8 +185,7 @@ fn every_seed_holds() {
     let place = place();
     for seed in 0..10 {
         let seed = seed.to_string();
-        let arguments =
-            ["--input", "in", "--quiet", "--seed", &seed, "--duration", "0.1", "--workers", "3"];
+        let arguments = ["--input", "in", "--quiet", "--seed", &seed, "--duration", "0.1", "--workers", "3"];
         assert_code(&run(&arguments, place.path()), 0);
     }
 }
@@ -345,7 +345,8 @@ mod interrupt {
     #[test]
     fn a_second_one_ends_the_run_at_once() {
         let place = place();
-        // The plan is longer than a pipe holds, and is not read on: this run cannot end in good order.
+        // The plan is longer than a pipe holds, and is not read on: this run cannot end in good
+        // order.
         let (mut demo, output) = start(&["--verbose", "--faults", "5000"], place.path());
         send_interrupt(&demo);
         let mut errors = BufReader::new(demo.stderr.take().expect("it is piped"));

@@ -1,4 +1,5 @@
-//! The chaos demo where its output goes nowhere: to pipes without a reader, or to descriptors that are closed.
+//! The chaos demo where its output goes nowhere: to pipes without a reader, or to descriptors that
+//! are closed.
 
 #![cfg(unix)]
 

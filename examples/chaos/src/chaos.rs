@@ -17,9 +17,10 @@
 //!
 //! - [`options`]: the command line. [`run`]: one run, from the options to a [`report`].
 //!   [`interrupt`]: Ctrl-C. [`progress`]: the line on a terminal.
-//! - [`tree`]: the supervisors and the workers below them. [`walker`], [`hasher`], [`collector`]: the
-//!   workers, in the order in which a file passes through them; the hashers are a pool. [`files`]:
-//!   walking and hashing, without actors. [`journal`]: the results, which survive every crash.
+//! - [`tree`]: the supervisors and the workers below them. [`walker`], [`hasher`], [`collector`]:
+//!   the workers, in the order in which a file passes through them; the hashers are a pool.
+//!   [`files`]: walking and hashing, without actors. [`journal`]: the results, which survive every
+//!   crash.
 //! - [`plan`]: the faults, from a seed. [`fault_point`] and [`target`]: how a fault reaches its
 //!   target. [`injector`]: carries the plan out. [`recovery`]: how long the targets took to return.
 //! - [`check`]: the checks of a run. [`manifest`]: the result for other tools.

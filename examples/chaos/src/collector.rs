@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use perennial::prelude::*;
 
@@ -10,6 +11,9 @@ use super::fault_point::FaultPoint;
 use super::journal::{Journal, Record};
 
 pub const COLLECTOR: Name<Msg> = Name::new("collector");
+
+/// How long a sender waits before it sends a result again.
+const RETRY: Duration = Duration::from_millis(1);
 
 pub enum Msg {
     /// Records a result. It is answered once the result is recorded; until then the sender may have
@@ -74,7 +78,9 @@ pub async fn store(system: &System, record: Record) -> Result<(), ExitReason> {
         match collector.call(|reply| Msg::Store(sent, reply)).no_timeout().await {
             Ok(()) => return Ok(()),
             Err(perennial::CallError::Closed(_)) => return Err(ExitReason::shutdown_because("no collector")),
-            Err(_) => {}
+            // A collector that starts only after this worker has ended refuses the call at once.
+            // The await is where the worker is killed.
+            Err(_) => tokio::time::sleep(RETRY).await,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Fault points: where a worker fails on purpose.
 //!
-//! A panic or an error has to come from the worker's own code. The injector arms a fault; the worker
-//! checks its fault point while it handles a message, and triggers the oldest armed fault there.
-//! The hashers share their armed faults, because they share their jobs: the one that takes the next
-//! job triggers the fault. A fault point also publishes the newest incarnation that has started.
+//! A panic or an error has to come from the worker's own code. The injector arms a fault; the
+//! worker checks its fault point while it handles a message, and triggers the oldest armed fault
+//! there. The hashers share their armed faults, because they share their jobs: the one that takes
+//! the next job triggers the fault. A fault point also publishes the newest incarnation that has
+//! started.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

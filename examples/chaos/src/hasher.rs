@@ -52,8 +52,8 @@ impl Worker for Hasher {
             Job::File(path) => self.hash(path.clone()).await,
             Job::Poke => self.fault_point.check(self.at.pid),
         };
-        // A file that cannot be read is a result. Any other error ends this worker, and the next one
-        // tries the job again.
+        // A file that cannot be read is a result. Any other error ends this worker, and the next
+        // one tries the job again.
         done.inspect_err(|reason| {
             // It fails if the worker has ended already.
             self.at.handle.stop(reason.clone()).ok();

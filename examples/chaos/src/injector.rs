@@ -124,10 +124,7 @@ async fn kill(worker: &Target) -> Result<Duration, String> {
 }
 
 /// Kills what `find` returns, as soon as it is alive. It is back when `worker` has started again.
-async fn kill_through(
-    worker: &Target,
-    find: impl Fn(&Handle) -> Option<Handle>,
-) -> Result<Duration, String> {
+async fn kill_through(worker: &Target, find: impl Fn(&Handle) -> Option<Handle>) -> Result<Duration, String> {
     let _kill = worker.lock_kill().await;
     loop {
         let handle = worker.check_restartable()?;

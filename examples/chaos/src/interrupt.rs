@@ -5,7 +5,8 @@ use std::process;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// The exit code of a run that Ctrl-C has ended: 128 and the number of SIGINT, as a shell reports it.
+/// The exit code of a run that Ctrl-C has ended: 128 and the number of SIGINT, as a shell reports
+/// it.
 pub const EXIT_CODE: u8 = 130;
 
 /// Whether Ctrl-C was pressed.

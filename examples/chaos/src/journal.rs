@@ -1,7 +1,8 @@
 //! The journal: the results and the progress, which survive every crash.
 //!
-//! The journal stands for a disk. It is the only thing besides messages that incarnations share. The
-//! collector appends to it, and reads it when it starts. The walker notes what it has submitted.
+//! The journal stands for a disk. It is the only thing besides messages that incarnations share.
+//! The collector appends to it, and reads it when it starts. The walker notes what it has
+//! submitted.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

@@ -61,13 +61,13 @@ fn write_manifest(file: &File, report: &Report) -> io::Result<()> {
 
 fn write_json(file: &File, report: &Report) -> io::Result<()> {
     let mut out = BufWriter::new(file);
-    serde_json::to_writer_pretty(&mut out, &report.json())?;
+    report.json().write_pretty(&mut out, 2)?;
     out.write_all(b"\n")?;
     out.flush()
 }
 
-/// Returns a line as sha256sum writes it. Backslashes and line breaks in the name are escaped, and a
-/// line with such a name begins with a backslash. All other bytes are written as they are.
+/// Returns a line as sha256sum writes it. Backslashes and line breaks in the name are escaped, and
+/// a line with such a name begins with a backslash. All other bytes are written as they are.
 pub fn line(path: &Path, digest: &Digest) -> Vec<u8> {
     let name = path.as_os_str().as_bytes();
     let mut escaped = Vec::with_capacity(name.len());

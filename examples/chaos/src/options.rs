@@ -98,7 +98,8 @@ impl Options {
         self.input.as_deref().unwrap_or_else(|| project())
     }
 
-    /// Returns `true` if folders that are tagged as caches are left out: only in the default folder.
+    /// Returns `true` if folders that are tagged as caches are left out: only in the default
+    /// folder.
     pub const fn skips_caches(&self) -> bool {
         self.input.is_none()
     }
@@ -194,6 +195,6 @@ fn check_folder(options: Options) -> Parsed {
 
 /// Returns the root of the project if it is still where it was built, else the current folder.
 fn project() -> &'static Path {
-    let built = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
-    if built.is_dir() { built } else { Path::new(".") }
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    built.filter(|root| root.is_dir()).unwrap_or(Path::new("."))
 }

@@ -1,7 +1,7 @@
 //! The plan of an attack: which fault, at which target, at what time.
 //!
-//! A plan is a function of the seed and of the options, and of nothing else. The injector carries it
-//! out as it is: no fault is added, left out or replaced because of what happens in a run. Which
+//! A plan is a function of the seed and of the options, and of nothing else. The injector carries
+//! it out as it is: no fault is added, left out or replaced because of what happens in a run. Which
 //! file is being hashed when a fault takes effect is up to the threads.
 
 use std::fmt;

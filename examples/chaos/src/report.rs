@@ -5,9 +5,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jzon::{JsonValue, array, object};
 use perennial::pool::PoolStats;
 use perennial::{Counters, Totals};
-use serde_json::{Value, json};
 
 use super::check::Check;
 use super::files::Digest;
@@ -38,15 +38,21 @@ pub struct Report {
     pub elapsed: Duration,
 }
 
-/// How many lines of the tree, and of each list, are printed.
+/// How many lines the tree takes, and how many it takes at least when other lines need the room.
 const TREE_LINES: usize = 10;
+const FEWEST_TREE_LINES: usize = 4;
+
+/// How many other lines there is room for on a screen, besides those that every report has.
+const ROOM: usize = 1;
+
+/// How many files that were not read are listed.
 const LISTED: usize = 3;
 
-/// The same for the alternate form.
+/// The same for the alternate form, which lists more than that only in the JSON report.
 const LISTED_ALTERNATE: usize = 1000;
 
-/// The longest line of a list in the short form.
-const LINE: usize = 96;
+/// The longest line of the short form.
+const LINE: usize = 100;
 
 impl Report {
     fn violations(&self) -> Vec<String> {
@@ -79,9 +85,9 @@ impl Report {
         let faults = counted(self.faults.total, "fault");
         if !self.passed() {
             let violations = self.violations();
-            let listed = violations.iter().take(LISTED).map(String::as_str).collect::<Vec<_>>().join("; ");
-            let count = counted(violations.len() as u64, "time");
-            return format!("VIOLATED (seed {seed}), {count}: {listed}");
+            let first = violations.first().map_or("", String::as_str);
+            let count = counted(violations.len() as u64, "violation");
+            return shorten(&format!("VIOLATED (seed {seed}): {count}, the first: {first}"), LINE);
         }
         if self.is_interrupted {
             return format!("interrupted: {files} and {faults} so far, not verified (seed {seed})");
@@ -94,67 +100,75 @@ impl Report {
         }
     }
 
-    pub fn json(&self) -> Value {
+    pub fn json(&self) -> JsonValue {
         let Counters { accepted, handled, lost_in_flight, dead_lettered, queued } = self.messages;
         let PoolStats { submitted, done, failed, dropped, retried, .. } = self.jobs;
         let FaultCounts { panic, error, kill, exhaust_restarts, total } = self.faults;
         let Recovery { p50, p90, p99, max } = self.recovery;
-        let failed_files = self.failed.iter();
-        let failed_files: Vec<Value> = failed_files
-            .map(|(path, error)| json!({ "path": path.to_string_lossy(), "error": error }))
-            .collect();
-        json!({
-            "version": 1,
-            "seed": self.seed,
-            "interrupted": self.is_interrupted,
-            "verified": self.passed() && !self.is_interrupted,
-            "files": self.matching.len(),
-            "bytes": self.bytes(),
-            "special": self.special,
-            "failed": failed_files,
-            "faults": {
-                "planned": self.planned,
-                "panic": panic,
-                "error": error,
-                "kill": kill,
-                "exhaust_restarts": exhaust_restarts,
-                "total": total,
+        let mut failed_files = array![];
+        for (path, error) in &self.failed {
+            // An array takes every value.
+            let path = path.to_string_lossy().into_owned();
+            let _ = failed_files.push(object! { path: path, error: error.as_str() });
+        }
+        object! {
+            version: 1,
+            seed: self.seed,
+            interrupted: self.is_interrupted,
+            verified: self.passed() && !self.is_interrupted,
+            files: self.matching.len(),
+            bytes: self.bytes(),
+            special: self.special,
+            failed: failed_files,
+            faults: {
+                planned: self.planned,
+                panic: panic,
+                error: error,
+                kill: kill,
+                exhaust_restarts: exhaust_restarts,
+                total: total,
             },
-            "restarts": self.totals.restarts,
-            "escalations": self.totals.escalations,
-            "messages": {
-                "accepted": accepted,
-                "handled": handled,
-                "lost_in_flight": lost_in_flight,
-                "dead_lettered": dead_lettered,
-                "queued": queued,
+            restarts: self.totals.restarts,
+            escalations: self.totals.escalations,
+            messages: {
+                accepted: accepted,
+                handled: handled,
+                lost_in_flight: lost_in_flight,
+                dead_lettered: dead_lettered,
+                queued: queued,
             },
-            "jobs": {
-                "submitted": submitted,
-                "completed": done,
-                "failed": failed,
-                "dropped": dropped,
-                "retried": retried,
+            jobs: {
+                submitted: submitted,
+                completed: done,
+                failed: failed,
+                dropped: dropped,
+                retried: retried,
             },
-            "recovery_us": { "p50": p50, "p90": p90, "p99": p99, "max": max },
-            "violations": self.violations(),
-            "elapsed_ms": self.elapsed.as_millis() as u64,
-        })
+            recovery_us: { p50: p50, p90: p90, p99: p99, max: max },
+            violations: self.violations(),
+            elapsed_ms: self.elapsed.as_millis() as u64,
+        }
+    }
+
+    /// Returns how many lines of the tree the short form shows.
+    fn tree_lines(&self) -> usize {
+        let unread = if self.failed.is_empty() { 0 } else { 2 + self.failed.len().min(LISTED) };
+        let violated = self.checks.iter().filter(|check| !check.passed()).count();
+        (TREE_LINES + ROOM).saturating_sub(unread + violated).clamp(FEWEST_TREE_LINES, TREE_LINES)
     }
 
     fn write_tree(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\nThe tree after the attack. <7.3> is the third incarnation of actor 7.")?;
         let lines: Vec<&str> = self.tree.lines().collect();
-        let hidden = if f.alternate() { 0 } else { lines.len().saturating_sub(TREE_LINES) };
-        // The lines in the middle are workers of the pool.
-        let (first, rest) = lines.split_at(lines.len().min(TREE_LINES / 2));
-        first.iter().try_for_each(|line| writeln!(f, "{line}"))?;
-        if hidden > 0 {
-            let hidden = counted(hidden as u64 + 1, "more line");
-            writeln!(f, "      ... {hidden}, shown with --verbose")?;
+        let shown = if f.alternate() { lines.len() } else { self.tree_lines() };
+        if lines.len() <= shown {
+            return lines.iter().try_for_each(|line| writeln!(f, "{line}"));
         }
-        let skipped = if hidden > 0 { hidden + 1 } else { 0 };
-        rest.iter().skip(skipped).try_for_each(|line| writeln!(f, "{line}"))
+        // The lines in the middle are workers of the pool. One line says that they are hidden.
+        let (first, last) = (shown / 2, shown - shown / 2 - 1);
+        lines[..first].iter().try_for_each(|line| writeln!(f, "{line}"))?;
+        writeln!(f, "      ... {} more lines, shown with --verbose", lines.len() - first - last)?;
+        lines[lines.len() - last..].iter().try_for_each(|line| writeln!(f, "{line}"))
     }
 
     fn write_numbers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -180,7 +194,7 @@ impl Report {
         )?;
         writeln!(
             f,
-            "messages  {} = {} handled + {} lost in flight + {} dead letters + {} queued",
+            "messages  {} = {} handled + {} lost in flight + {} dead-lettered + {} queued",
             m.accepted, m.handled, m.lost_in_flight, m.dead_lettered, m.queued
         )?;
         writeln!(
@@ -200,39 +214,51 @@ impl Report {
             return Ok(());
         }
         writeln!(f, "not read  {}", counted(self.failed.len() as u64, "file"))?;
-        let failed = self.failed.iter().map(|(path, error)| format!("{}: {error}", path.display()));
-        write_list(f, failed)
+        let (listed, width) = limits(f, LISTED);
+        for (path, error) in self.failed.iter().take(listed) {
+            writeln!(f, "{}", shorten(&format!("    {}: {error}", path.display()), width))?;
+        }
+        match self.failed.len().saturating_sub(listed) {
+            0 => Ok(()),
+            more => writeln!(f, "    ... and {more} more"),
+        }
     }
 
     fn write_checks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let passed = self.checks.iter().filter(|check| check.passed()).count();
         writeln!(f, "checks    {passed} of {} passed", self.checks.len())?;
-        for check in &self.checks {
-            if !check.passed() {
-                writeln!(f, "VIOLATED  {}", check.invariant)?;
-                write_list(f, check.violations.iter().cloned())?;
-            } else if f.alternate() {
-                writeln!(f, "passed    {}", check.invariant)?;
+        let (listed, width) = limits(f, 1);
+        for Check { invariant, violations } in &self.checks {
+            match violations.as_slice() {
+                [] if f.alternate() => writeln!(f, "passed    {invariant}")?,
+                [] => {}
+                [first, rest @ ..] => {
+                    let more =
+                        if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+                    let line = format!("VIOLATED  {invariant}: {first}");
+                    writeln!(f, "{}{more}", shorten(&line, width.saturating_sub(more.len())))?;
+                    let rest = rest.iter().take(listed - 1);
+                    rest.map(|text| shorten(text, width)).try_for_each(|text| writeln!(f, "    {text}"))?;
+                }
             }
         }
         Ok(())
     }
 }
 
-/// Writes the lines of a list, and how many more there are.
-fn write_list(f: &mut fmt::Formatter<'_>, lines: impl Iterator<Item = String>) -> fmt::Result {
-    let (listed, width) = if f.alternate() { (LISTED_ALTERNATE, usize::MAX) } else { (LISTED, LINE - 4) };
-    let mut lines = lines.fuse();
-    for line in lines.by_ref().take(listed) {
-        // A name of a file may hold a line break.
-        let line = line.replace(char::is_control, "?");
-        let end = line.char_indices().nth(width).map_or(line.len(), |(at, _)| at);
-        writeln!(f, "    {}{}", &line[..end], if end < line.len() { "..." } else { "" })?;
+/// Returns how many entries of a list are written, and the longest line.
+fn limits(f: &fmt::Formatter<'_>, listed: usize) -> (usize, usize) {
+    if f.alternate() { (LISTED_ALTERNATE, usize::MAX) } else { (listed, LINE) }
+}
+
+/// Returns the text in one line of at most `width` characters. A name of a file may hold a line
+/// break.
+fn shorten(text: &str, width: usize) -> String {
+    let line = text.replace(char::is_control, "?");
+    if line.chars().count() <= width {
+        return line;
     }
-    match lines.count() as u64 {
-        0 => Ok(()),
-        more => writeln!(f, "    ... and {more} more"),
-    }
+    line.chars().take(width.saturating_sub(3)).chain("...".chars()).collect()
 }
 
 impl fmt::Display for Report {

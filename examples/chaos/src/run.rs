@@ -128,12 +128,7 @@ impl Run {
     }
 
     /// Attacks while the work goes on. Returns `true` if all of both was finished.
-    async fn perform(
-        &self,
-        plan: &[Fault],
-        app: &App<SupervisorHandle>,
-        attack: &mut AttackResult,
-    ) -> bool {
+    async fn perform(&self, plan: &[Fault], app: &App<SupervisorHandle>, attack: &mut AttackResult) -> bool {
         let progress = Progress {
             journal: self.journal.clone(),
             system: self.system.clone(),

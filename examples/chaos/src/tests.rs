@@ -163,8 +163,24 @@ fn the_help_fits_a_hundred_columns_and_names_every_option() {
     };
     assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
     let given = [
-        "--input", "d", "--manifest", "m", "--json", "j", "--seed", "7", "--faults", "9", "--duration", "1",
-        "--workers", "3", "--sabotage", "lose-work", "--verbose", "--quiet",
+        "--input",
+        "d",
+        "--manifest",
+        "m",
+        "--json",
+        "j",
+        "--seed",
+        "7",
+        "--faults",
+        "9",
+        "--duration",
+        "1",
+        "--workers",
+        "3",
+        "--sabotage",
+        "lose-work",
+        "--verbose",
+        "--quiet",
     ];
     let options = parsed(&given, false);
     assert_eq!((options.seed, options.faults, options.workers), (7, 9, 3));
@@ -252,8 +268,7 @@ fn a_walk_leaves_out_links_its_own_output_and_tagged_caches() {
     std::os::unix::fs::symlink("a", scope.folder.join("link")).expect("a link");
     let count = |scope: &Scope| Verified::of(&[], Pass::over(scope, || false), |_| true).matching.len();
     assert_eq!(count(&scope), 0);
-    let files =
-        |scope: &Scope| scope.walk().filter(|found| matches!(found, Found::File(_))).count();
+    let files = |scope: &Scope| scope.walk().filter(|found| matches!(found, Found::File(_))).count();
     assert_eq!(files(&scope), 3);
     scope.skip_caches = true;
     assert_eq!(files(&scope), 2);
