@@ -1,16 +1,17 @@
-//! What one of many costs: among 1,000 and among 100,000.
+//! The cost of an item among 1,000 and among 100,000.
 //!
 //! ```text
 //! cargo bench --bench costs                     # all rows
-//! cargo bench --bench costs -- names groups     # those whose name contains one of these
-//! cargo bench --bench costs -- --test           # few of each, to see that every row works
+//! cargo bench --bench costs -- names groups     # the rows whose name contains one of these
+//! cargo bench --bench costs -- --test           # a few items of each row, to check that it works
 //! ```
 //!
-//! The claim is that an item costs the same among many: at most 1.5 times as much. Both sizes have the same total in one round, so
-//! what differs is how many belong together: a hundred times 1,000 items that live at once in a system of their own, and once
-//! 100,000. The medians of the rounds are printed, and their ratio. All is done on one thread, and measured in the time that it ran.
+//! The claim: an item among 100,000 costs at most 1.5 times as much as one among 1,000. One round
+//! has the same number of items in both sizes: a hundred systems of 1,000 items each, and one
+//! system of 100,000. The bench prints the medians over the rounds and their ratio. Everything runs
+//! on one thread, and is measured in the processor time of that thread.
 
-#![expect(clippy::print_stdout, reason = "it shows what it has measured")]
+#![expect(clippy::print_stdout, reason = "it prints its measurements")]
 
 #[path = "costs/actors.rs"]
 mod actors;
@@ -27,16 +28,16 @@ use std::time::Duration;
 const FEW: usize = 1_000;
 const MANY: usize = 100_000;
 
-/// How often both sizes are measured.
+/// The number of rounds, each of which measures both sizes.
 const ROUNDS: usize = 7;
 
 /// The highest ratio that passes.
 const LIMIT: f64 = 1.5;
 
-/// Does something to so many items of each of so many owners. Returns how long that took for all of them.
+/// Does the row's operation to every item of every owner. Returns the time of all of them together.
 type Run = fn(owners: usize, items: usize) -> Pin<Box<dyn Future<Output = Duration>>>;
 
-/// One thing that is done to many items.
+/// One operation, done to many items.
 struct Row {
     name: &'static str,
     run: Run,
@@ -74,14 +75,14 @@ const ROWS: &[Row] = &rows![
     pools::waits_for_room_given_up,
 ];
 
-/// For how long this thread has run.
+/// Returns the processor time of this thread.
 #[cfg(unix)]
 fn ran() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     time.try_into().expect("it is not negative")
 }
 
-/// Where that is not known, how much time has passed.
+/// Returns the time since the first call, where the processor time is not known.
 #[cfg(not(unix))]
 fn ran() -> Duration {
     static BEGAN: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
@@ -93,7 +94,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Measures both sizes in turn. Returns the nanoseconds of an item, among few and among many.
+/// Measures both sizes in turn. Returns the nanoseconds per item for `few` and for `many`.
 fn measure(row: &Row, few: usize, many: usize, rounds: usize) -> [f64; 2] {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let mut measured = [Vec::new(), Vec::new()];
@@ -106,7 +107,7 @@ fn measure(row: &Row, few: usize, many: usize, rounds: usize) -> [f64; 2] {
     measured.map(median)
 }
 
-/// Whether a row is asked for.
+/// Returns `true` if the arguments select the row.
 fn is_wanted(name: &str) -> bool {
     let mut filters = env::args().skip(1).filter(|arg| !arg.starts_with('-')).peekable();
     filters.peek().is_none() || filters.any(|filter| name.contains(&filter))
@@ -124,7 +125,7 @@ fn main() -> ExitCode {
     for row in ROWS.iter().filter(|row| is_wanted(row.name)) {
         let [small, large] = measure(row, few, many, rounds);
         let ratio = large / small;
-        // So few cost as much as the clock.
+        // The time of so few items is mostly that of reading the clock.
         let is_over = !is_quick && ratio > LIMIT;
         failed += usize::from(is_over);
         let verdict = if is_over { "  too much" } else { "" };

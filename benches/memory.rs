@@ -1,19 +1,20 @@
-//! What stays in memory after a million of each thing that begins and ends: nothing.
+//! The memory that stays after a million repetitions of each operation that cleans up after itself.
 //!
 //! ```text
 //! cargo bench --bench memory                  # all rows
-//! cargo bench --bench memory -- names links   # those whose name contains one of these
-//! cargo bench --bench memory -- --test        # 10,000 of each, to see that every row works
+//! cargo bench --bench memory -- names links   # the rows whose name contains one of these
+//! cargo bench --bench memory -- --test        # 10,000 repetitions, to check that every row works
 //! ```
 //!
-//! Each row does one thing a million times, in a process of its own and on one thread. The resident memory of the process after the last
-//! time is at most 1.1 times that after the first 100,000, plus 2 MB. The allowance is for the allocator: how it lays out what lives is
-//! not the same after each round. It hides at most 2 bytes for each time. The figure is that of the kernel's exact account
-//! (`/proc/self/smaps_rollup`); elsewhere than on Linux the rows are skipped.
+//! Each row repeats one operation a million times, in a process and a thread of its own. The
+//! resident memory of the process at the end is at most 1.1 times that after the first 100,000
+//! repetitions, plus 2 MB. The allowance is for the allocator, whose layout differs between rounds.
+//! It hides a leak of at most 2 bytes per repetition. The memory is read from
+//! `/proc/self/smaps_rollup`, which is exact. The rows are skipped where that does not exist.
 //!
-//! A row that grows ends early: it is not to take the memory of the machine.
+//! A row that grows ends early, before it takes the memory of the machine.
 
-#![expect(clippy::print_stdout, reason = "it shows what it has measured")]
+#![expect(clippy::print_stdout, reason = "it prints its measurements")]
 
 #[path = "memory/actors.rs"]
 mod actors;
@@ -33,24 +34,24 @@ use std::time::Instant;
 
 use meter::{Meter, Reading, resident};
 
-/// How often each row does what it does, and how often before its memory is first read.
+/// The repetitions of each row, and those of a quick run.
 const TIMES: u64 = 1_000_000;
 const TIMES_QUICK: u64 = 10_000;
 
-/// The argument that makes this program do one row.
+/// The argument that makes this program run one row.
 const ROW: &str = "--row";
 
 type Run = fn(Meter) -> Pin<Box<dyn Future<Output = Meter>>>;
 
-/// The time of a row.
+/// The clock of a row's runtime.
 #[derive(Clone, Copy, PartialEq)]
 enum Clock {
     Real,
-    /// It passes whenever nothing else is to be done.
+    /// Time advances when no task can run.
     Paused,
 }
 
-/// One thing that begins and ends.
+/// One operation that cleans up after itself.
 struct Row {
     name: &'static str,
     clock: Clock,
@@ -136,7 +137,7 @@ fn measure(name: &str, times: u64) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Measures a row in a process of its own and prints it; `false` if it grew.
+/// Measures a row in a process of its own and prints it. Returns `false` if its memory grew.
 fn show(row: &Row, times: u64) -> bool {
     let began = Instant::now();
     let this = env::current_exe().expect("this program has a path");

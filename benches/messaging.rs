@@ -1,4 +1,4 @@
-//! What a message costs: cast and call, each beside the bare tokio channel that one would write by hand.
+//! The cost of a cast and of a call, each beside a bare tokio task with a channel.
 //!
 //! ```text
 //! cargo bench --bench messaging
@@ -15,7 +15,7 @@ use perennial::{Actor, Address, Context, ExitReason, Mailbox, Reply, System};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 
-/// Messages in one measured flood.
+/// The number of messages of one measurement.
 const FLOOD: u64 = 100_000;
 
 enum Msg {
@@ -95,7 +95,7 @@ async fn call_bare(counter: &mpsc::UnboundedSender<Bare>) -> u64 {
     answer.await.expect("it answers")
 }
 
-/// Times `work` in a task of the runtime, where an actor that sends would be.
+/// Measures `work` in a task of the runtime, as an actor would run it.
 fn bench<T, F>(
     group: &mut BenchmarkGroup<'_, WallTime>,
     runtime: &Runtime,

@@ -1,17 +1,18 @@
-//! What a supervised child costs: to start it, to restart it after a crash, and to stop it, among 100 and among 100,000.
+//! The cost of starting, restarting and stopping a supervised child, among 100 and among 100,000.
 //!
 //! ```text
 //! cargo bench --bench supervision
 //! cargo bench --bench supervision -- cost_per_child
 //! ```
 //!
-//! The claim is that it costs the same among many: at most 1.5 times as much. So before criterion looks at each size by
-//! itself, `cost_per_child` measures both in turn, in one run, and prints the medians and their ratios. It also prints how many
-//! bytes a child takes. All on one thread, in the time that it ran: what is measured is work, not how fast one
-//! thread wakes up another, nor what else the machine does.
+//! The claim: a child among 100,000 costs at most 1.5 times as much as one among 100. Criterion
+//! measures each size by itself. Before it, `cost_per_child` measures both in turn, in one run, and
+//! prints the medians and their ratios, and `bytes_per_child` prints the memory of a child.
+//! Everything runs on one thread and is measured in its processor time. Neither the wake-up of
+//! another thread nor the load of the machine is part of that.
 
 #![expect(missing_docs, reason = "criterion makes the function that runs it")]
-#![expect(clippy::print_stdout, reason = "it shows what it has measured")]
+#![expect(clippy::print_stdout, reason = "it prints its measurements")]
 
 use std::env;
 use std::fs;
@@ -26,10 +27,10 @@ use tokio::runtime::Runtime;
 const FEW: usize = 100;
 const MANY: usize = 100_000;
 
-/// How often each size is measured.
+/// The number of rounds, each of which measures both sizes.
 const ROUNDS: usize = 9;
 
-/// How many children's memory is measured.
+/// The number of children whose memory is measured.
 const MEASURED: usize = 200_000;
 
 struct Worker;
@@ -56,12 +57,12 @@ impl Actor for Worker {
     }
 }
 
-/// How the children of a tree come about.
+/// How the children of a tree are started.
 #[derive(Clone, Copy, Debug)]
 enum Tree {
-    /// One after the other, from a template.
+    /// One after the other, by a template.
     Dynamic,
-    /// All with their supervisor, from its spec.
+    /// With their supervisor, from its spec.
     Static,
 }
 
@@ -72,7 +73,7 @@ enum Root {
     Static(App<SupervisorHandle>),
 }
 
-/// A tree that runs, and the addresses of its children.
+/// A running tree and the addresses of its children.
 struct Running {
     root: Root,
     addresses: Vec<Address<Msg>>,
@@ -109,7 +110,7 @@ impl Tree {
 }
 
 impl Running {
-    /// Every child in turn crashes, and answers when it is up again.
+    /// Crashes each child in turn, and waits until its next incarnation answers.
     async fn restart(&self) {
         for address in &self.addresses {
             address.cast(Msg::Crash).expect("it is open");
@@ -132,7 +133,7 @@ impl Running {
     }
 }
 
-/// What is done to the children of a tree in its life, and how long it took for all of them.
+/// The time of each step in the life of a tree, for all children together.
 #[derive(Clone, Copy, Default)]
 struct Times {
     start: Duration,
@@ -140,7 +141,7 @@ struct Times {
     stop: Duration,
 }
 
-/// How long one of them took.
+/// Selects the time of one step.
 type Step = fn(&Times) -> Duration;
 
 const STEPS: [(&str, Step); 3] =
@@ -156,14 +157,14 @@ async fn live(tree: Tree, children: usize) -> Times {
     Times { start: started - begun, restart: restarted - started, stop: ran() - restarted }
 }
 
-/// For how long this thread has run.
+/// Returns the processor time of this thread.
 #[cfg(unix)]
 fn ran() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     time.try_into().expect("it is not negative")
 }
 
-/// Where that is not known, how much time has passed.
+/// Returns the time since the first call, where the processor time is not known.
 #[cfg(not(unix))]
 fn ran() -> Duration {
     static BEGAN: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
@@ -174,7 +175,7 @@ fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
-/// The times of one tree after the other, until they have had as many children as `of` has at least.
+/// Runs one tree after the other, until they have had at least `of` children together.
 fn times(runtime: &Runtime, tree: Tree, children: usize, of: usize) -> Vec<Times> {
     (0..of.div_ceil(children)).map(|_| runtime.block_on(live(tree, children))).collect()
 }
@@ -184,14 +185,14 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Measures few and many in turn, and prints what each step costs per child, and the ratio.
+/// Measures both sizes in turn, and prints the cost of each step per child and the ratio.
 fn cost_per_child(quick: bool) {
     let (few, many, rounds) = if quick { (FEW, 10 * FEW, 1) } else { (FEW, MANY, ROUNDS) };
     let runtime = runtime();
     for (tree, name) in TREES {
         let mut measured = [Vec::new(), Vec::new()];
         for _ in 0..rounds {
-            // As many small trees as take a tenth of the time: their median is as good.
+            // The median of a tenth as many small trees is as good.
             measured[0].extend(times(&runtime, tree, few, many / 10));
             measured[1].extend(times(&runtime, tree, many, many));
         }
@@ -207,15 +208,16 @@ fn cost_per_child(quick: bool) {
     }
 }
 
-/// What the memory of this process is or was, in bytes; nothing where there is no such thing.
+/// Returns a value of `/proc/self/status` in bytes, or `None` where there is no such file.
 fn memory(what: &str) -> Option<f64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(what)?.strip_prefix(':'))?;
     line.trim().strip_suffix(" kB")?.parse().ok().map(|kib: f64| kib * 1024.0)
 }
 
-/// Prints how much memory a dynamic child takes: idle, after a message, and at the most while all of them are stopped. An address
-/// of each is kept. To be done first, while there is no memory to use again.
+/// Prints the memory of a dynamic child: idle, after one message, and the peak while all children
+/// are stopped. An address of each child is kept. Runs first, while there is no freed memory to
+/// reuse.
 fn bytes_per_child(quick: bool) {
     let children = if quick { FEW } else { MEASURED };
     let runtime = runtime();
@@ -266,13 +268,13 @@ criterion_group! {
     targets = supervision
 }
 
-/// As criterion has it: it measures for `cargo bench`, and for `cargo test` only sees whether everything works.
+/// Returns `true` if the bench is only checked and not measured: criterion uses the same arguments.
 fn is_quick() -> bool {
     let given = |what: &str| env::args().any(|arg| arg == what);
     !given("--bench") || given("--test")
 }
 
-/// Whether what bears this name is asked for.
+/// Returns `true` if the arguments select the name.
 fn is_wanted(name: &str) -> bool {
     let mut filters = env::args().skip(1).filter(|arg| !arg.starts_with('-')).peekable();
     filters.peek().is_none() || filters.any(|filter| name.contains(&filter))

@@ -1,17 +1,17 @@
-//! When a call that gets no answer times out, under load and idle, beside timers of tokio on the same runtime in the same run.
+//! The lateness of call timeouts, under load and idle, beside timers of tokio on the same runtime.
 //!
 //! ```text
 //! cargo bench --bench timeouts
 //! ```
 //!
-//! A row is one load. In it, pairs of a call and of a timer of tokio begin together, and both have the same time. The load
-//! delays both, and so does whatever else the machine does; the difference is what the library adds. It may be 30 ms at most, of
-//! the medians and of the worst, and no timeout may be early.
+//! A row is one load. In it, pairs of a call and a timer of tokio start together with the same
+//! timeout. The load and other programs delay both. The difference is what the library adds: at
+//! most 30 ms, for the medians and for the maxima. No timeout is early.
 //!
-//! The last rows are about waiting by itself: how often a thread is woken while 1,000 calls wait, and how much processor time it
-//! takes to let an hour of paused time pass over them.
+//! The last rows measure waiting itself: how often a thread is woken while 1,000 calls wait, and
+//! the processor time of letting an hour of paused time pass over them.
 
-#![expect(clippy::print_stdout, reason = "it shows what it has measured")]
+#![expect(clippy::print_stdout, reason = "it prints its measurements")]
 
 use std::env;
 use std::future::{Future, pending};
@@ -26,18 +26,19 @@ use tokio::time::{sleep, timeout};
 /// How much later than a timer of tokio a call may time out.
 const ALLOWED: Duration = Duration::from_millis(30);
 
-/// How many pairs of each row begin, and how long after one another: they meet the load in different phases.
+/// The number of pairs in a row, and the time between their starts. Each pair meets another phase
+/// of the load.
 const PAIRS: usize = 9;
 const STAGGER: Duration = Duration::from_millis(37);
 
-/// How often a row is measured until no call is later than it may be.
+/// How often a row is measured until no call is too late.
 const TRIES: usize = 5;
 
-/// How many calls wait when it is measured what that costs.
+/// The number of calls that wait while the cost of waiting is measured.
 const WAITING: usize = 1_000;
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// Keeps every reply and answers none.
+/// An actor that keeps every reply and answers none.
 #[derive(Default)]
 struct Silent(Vec<Reply<()>>);
 
@@ -55,7 +56,7 @@ impl Actor for Silent {
     }
 }
 
-/// What keeps the threads busy.
+/// A load of the threads of a runtime.
 #[derive(Clone, Copy)]
 struct Load {
     name: &'static str,
@@ -95,7 +96,7 @@ async fn tokios(after: Duration) {
     assert!(timeout(after, pending::<()>()).await.is_err());
 }
 
-/// Has tasks keep a thread for a slice each, in turn.
+/// Starts tasks that each keep a thread busy for a slice, in turn.
 fn begin(load: Load) {
     for _ in 0..load.tasks {
         tokio::spawn(async move {
@@ -110,7 +111,7 @@ fn begin(load: Load) {
     }
 }
 
-/// Measures by how much `wait` is late, in a task of its own.
+/// Measures the lateness of `wait` in a task of its own.
 fn lateness(after: Duration, wait: impl Future<Output = ()> + Send + 'static) -> JoinHandle<Duration> {
     tokio::spawn(async move {
         let begun = Instant::now();
@@ -141,10 +142,10 @@ async fn measure(load: Load) -> [[Duration; 2]; 2] {
     [summary(ours).await, summary(tokios_).await]
 }
 
-/// Prints one row. Returns `true` if no call was later than it may be.
+/// Prints one row. Returns `true` if no call was too late.
 fn show(load: Load) -> bool {
     let runtime = runtime(load.threads);
-    // In a task, where a caller would be.
+    // In a task, as a caller would be.
     let [ours, tokios] = runtime.block_on(async { tokio::spawn(measure(load)).await.expect("it ends well") });
     runtime.shutdown_background();
     let millis = |time: Duration| time.as_secs_f64() * 1_000.0;
@@ -160,7 +161,7 @@ fn show(load: Load) -> bool {
     ours.into_iter().zip(tokios).all(|(ours, tokios)| ours <= tokios + ALLOWED)
 }
 
-/// Runs `wait` so many times at once, and counts how often the thread is woken meanwhile.
+/// Runs [`WAITING`] times `wait` at once. Returns how often the thread is woken meanwhile.
 fn wake_ups<F: Future<Output = ()> + Send + 'static>(wait: impl Fn(Address<Reply<()>>) -> F) -> u64 {
     let runtime = runtime(1);
     runtime.block_on(async {
@@ -173,7 +174,8 @@ fn wake_ups<F: Future<Output = ()> + Send + 'static>(wait: impl Fn(Address<Reply
     runtime.metrics().worker_park_count(0)
 }
 
-/// Runs `wait` so many times at once in paused time. Returns how long that takes on a clock that is not paused.
+/// Runs [`WAITING`] times `wait` at once in paused time. Returns the time that takes on a clock
+/// that is not paused.
 fn paused_time<F: Future<Output = ()> + Send + 'static>(wait: impl Fn(Address<Reply<()>>) -> F) -> Duration {
     let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
     runtime.block_on(async {
@@ -186,7 +188,7 @@ fn paused_time<F: Future<Output = ()> + Send + 'static>(wait: impl Fn(Address<Re
     })
 }
 
-/// With `--test`, and when it is not run as a bench, every timeout is as short as one can be that is kept by the wheel.
+/// With `--test`, and outside of `cargo bench`, every timeout is the shortest that the wheel keeps.
 fn main() {
     let is_bench = env::args().any(|arg| arg == "--bench") && !env::args().any(|arg| arg == "--test");
     println!(
@@ -196,7 +198,7 @@ fn main() {
     let short = Duration::from_secs(1);
     for load in LOADS {
         let load = if is_bench { load } else { Load { timeout: short, ..load } };
-        // What else the machine does may hit one of a pair and not the other, but not every time.
+        // Another program may delay one of a pair and not the other, but not every time.
         assert!((0..TRIES).any(|_| show(load)), "{}: a call is later than {ALLOWED:?} each time", load.name);
     }
     let after = if is_bench { Duration::from_secs(5) } else { short };

@@ -4,7 +4,7 @@
 mod examples;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
@@ -31,7 +31,7 @@ fn assert_code(output: &Output, code: i32) {
     assert_eq!(output.status.code(), Some(code), "stdout:\n{out}\nstderr:\n{err}");
 }
 
-/// A place to work in, with some files in `in` below it: nested, empty, and with names that nobody wishes for.
+/// Returns a folder with files in `in` below it: nested, empty, and with unusual names.
 fn place() -> TempDir {
     let place = tempfile::tempdir().expect("a folder");
     let input = place.path().join("in");
@@ -85,16 +85,17 @@ fn the_report_is_one_json_object_whose_accounts_add_up() {
     };
     assert_eq!((number("/version"), number("/seed"), number("/files")), (1, 7, FILES as u64));
     assert_eq!(number("/bytes"), (0..60_u64).map(|n| n * 1000).sum::<u64>() + 6 + 10 + 10 + 15 + 10);
-    assert!(number("/faults/total") >= 25);
-    let kinds = number("/faults/panic") + number("/faults/error") + number("/faults/kill");
-    assert_eq!(kinds, number("/faults/total"));
+    assert_eq!((number("/faults/total"), number("/faults/planned")), (25, 25));
+    let kinds = ["panic", "error", "kill", "exhaust_restarts"];
+    let counts = kinds.map(|kind| number(&format!("/faults/{kind}")));
+    assert_eq!(counts.iter().sum::<u64>(), 25);
     assert!(number("/escalations") >= 1 && number("/restarts") >= 1);
     let settled = ["handled", "lost_in_flight", "dead_lettered", "queued"]
         .map(|kind| number(&format!("/messages/{kind}")));
     assert_eq!(number("/messages/accepted"), settled.iter().sum::<u64>());
-    let ended = ["done", "failed", "dropped"].map(|kind| number(&format!("/jobs/{kind}")));
+    let ended = ["completed", "failed", "dropped"].map(|kind| number(&format!("/jobs/{kind}")));
     assert_eq!(number("/jobs/submitted"), ended.iter().sum::<u64>());
-    assert!(number("/jobs/done") >= FILES as u64 && number("/jobs/retried") >= 1);
+    assert!(number("/jobs/completed") >= FILES as u64 && number("/jobs/retried") >= 1);
     assert!(number("/recovery_us/p50") <= number("/recovery_us/p99"));
     assert!(number("/recovery_us/p99") <= number("/recovery_us/max"));
     assert_eq!((&report["verified"], &report["violations"]), (&Value::Bool(true), &Value::Array(vec![])));
@@ -102,25 +103,81 @@ fn the_report_is_one_json_object_whose_accounts_add_up() {
     assert!(report["elapsed_ms"].is_u64());
 }
 
+/// Returns the lines of the plan that `--verbose` prints.
+fn planned(output: &Output) -> Vec<String> {
+    let shown = text(&output.stdout);
+    shown.lines().skip(1).take_while(|line| line.starts_with(' ')).map(str::to_owned).collect()
+}
+
 #[test]
-fn a_report_for_people_shows_the_tree_and_every_invariant() {
+fn the_same_seed_prints_and_injects_the_same_faults() {
+    let place = place();
+    let faults = |seed: &str| {
+        let arguments = ["--input", "in", "--verbose", "--json", "j", "--seed", seed];
+        let output = run(&arguments, place.path());
+        assert_code(&output, 0);
+        let json = fs::read(place.path().join("j")).expect("the report");
+        let report: Value = serde_json::from_slice(&json).expect("JSON");
+        (planned(&output), report["faults"].clone())
+    };
+    let first = faults("7");
+    assert_eq!(first.0.len(), 25);
+    assert_eq!(first, faults("7"));
+    assert_ne!(first.0, faults("8").0);
+    // What is injected is what is planned.
+    for (kind, name) in [("panic", "panic"), ("error", "error"), ("kill", "kill")] {
+        let planned = first.0.iter().filter(|line| line.split_whitespace().nth(2) == Some(name));
+        assert_eq!(first.1[kind], planned.count() as u64, "{kind}");
+    }
+    assert_eq!(first.1["exhaust_restarts"], 1);
+}
+
+#[test]
+fn the_report_fits_a_screen_and_explains_the_tree() {
     let place = place();
     let output = run(&["--input", "in", "--seed", "7"], place.path());
     assert_code(&output, 0);
     let shown = text(&output.stdout);
     for part in [
         "with seed 7",
+        "<7.3> is the third incarnation of actor 7",
         "├─ collector",
         "├─ hashers",
-        "faults ",
-        "escalations ",
-        "recovery ",
+        "faults  ",
+        "1 exhaustion of a supervisor",
+        "restarts  ",
         "lost in flight",
-        "held ",
+        "passed\n",
+        "verified: 65 files, 25 faults, nothing lost (seed 7)",
     ] {
         assert!(shown.contains(part), "{part:?} is not in:\n{shown}");
     }
     assert!(!text(&output.stderr).contains("panicked"), "planned panics are not shown");
+    assert_fits_a_screen(&shown);
+    // More workers than a screen has lines for, and more violations.
+    let sabotages = ["lose-work", "double-count", "no-restart"].map(|sabotage| ["--sabotage", sabotage]);
+    for more in [["--workers", "40"]].into_iter().chain(sabotages) {
+        let output = run(&[&["--input", "in", "--seed", "7"], &more[..]].concat(), place.path());
+        assert_fits_a_screen(&text(&output.stdout));
+    }
+}
+
+/// Asserts that a text fits a terminal of 24 lines of 100 columns.
+fn assert_fits_a_screen(shown: &str) {
+    assert!(shown.lines().count() <= 24, "{} lines:\n{shown}", shown.lines().count());
+    assert!(shown.lines().all(|line| line.chars().count() <= 100), "{shown}");
+}
+
+#[test]
+fn verbose_lists_every_check_and_every_worker() {
+    let place = place();
+    let output = run(&["--input", "in", "--seed", "7", "-v", "--workers", "20"], place.path());
+    assert_code(&output, 0);
+    let shown = text(&output.stdout);
+    assert_eq!(shown.lines().filter(|line| line.starts_with("passed    ")).count(), 12, "{shown}");
+    for worker in 0..20 {
+        assert!(shown.contains(&format!("─ {worker}  running <")), "worker {worker} is not in:\n{shown}");
+    }
 }
 
 #[test]
@@ -128,18 +185,20 @@ fn every_seed_holds() {
     let place = place();
     for seed in 0..10 {
         let seed = seed.to_string();
-        let arguments =
-            ["--input", "in", "--quiet", "--seed", &seed, "--faults-per-second", "400", "--workers", "3"];
+        let arguments = ["--input", "in", "--quiet", "--seed", &seed, "--duration", "0.1", "--workers", "3"];
         assert_code(&run(&arguments, place.path()), 0);
     }
 }
 
 #[test]
-fn an_empty_folder_and_a_single_worker_are_no_exceptions() {
+fn an_empty_folder_a_single_worker_and_a_single_fault_are_no_exceptions() {
     let place = place();
     fs::create_dir(place.path().join("empty")).expect("a folder");
-    assert_code(&run(&["--input", "empty", "--quiet", "--faults-per-second", "400"], place.path()), 0);
+    assert_code(&run(&["--input", "empty", "--quiet", "--duration", "0.1"], place.path()), 0);
     assert_code(&run(&["--input", "in", "--quiet", "--workers", "1"], place.path()), 0);
+    let output = run(&["--input", "in", "--faults", "1", "--seed", "7"], place.path());
+    assert_code(&output, 0);
+    assert!(text(&output.stdout).contains("65 files, 1 fault, nothing lost"), "{}", text(&output.stdout));
 }
 
 #[test]
@@ -148,7 +207,7 @@ fn every_sabotage_is_noticed_and_named() {
     for (sabotage, noticed) in [
         ("lose-work", "is not in the result"),
         ("double-count", "in the result more than once"),
-        ("no-restart", "did not come back"),
+        ("no-restart", "did not come back: "),
     ] {
         let output = run(&["--input", "in", "--sabotage", sabotage, "--seed", "1"], place.path());
         assert_code(&output, 1);
@@ -160,11 +219,12 @@ fn every_sabotage_is_noticed_and_named() {
 #[test]
 fn bad_usage_is_told_in_one_line_that_says_how() {
     let place = place();
-    let cases: [(&[&str], &str); 6] = [
+    let cases: [(&[&str], &str); 7] = [
         (&["--input", "nowhere"], "name a folder that exists"),
         (&["--input", "in/file 1"], "name one"),
         (&["--workers", "0"], "see --help"),
-        (&["--faults-per-second", "-1"], "see --help"),
+        (&["--duration", "-1"], "give a number of seconds from 0 to 3600; see --help"),
+        (&["--unknown"], "see --help"),
         (&["--sabotage", "everything"], "lose-work, double-count, no-restart"),
         (&["--manifest", "nowhere/m"], "name a file that can be written"),
     ];
@@ -187,7 +247,7 @@ fn its_own_output_is_not_indexed() {
     }
 }
 
-/// Runs the demo as somebody who may not read everything: whoever runs this test may be root.
+/// Runs the demo without the rights to read every file, even if this test runs as root.
 fn run_as_nobody(arguments: &[&str], place: &Path) -> Output {
     const NOBODY: u32 = 65534;
     fs::set_permissions(place, fs::Permissions::from_mode(0o755)).expect("it is ours");
@@ -211,21 +271,22 @@ fn a_file_that_cannot_be_read_is_listed_and_the_rest_goes_on() {
     assert_code(&output, 3);
     let shown = text(&output.stdout);
     assert!(shown.contains("in/secret: Permission denied"), "{shown}");
-    assert!(shown.contains(&format!("files        {FILES} ")), "{shown}");
+    assert!(shown.contains(&format!("files     {FILES} ")), "{shown}");
 }
 
 #[test]
 fn a_file_that_vanishes_meanwhile_is_listed() {
     let place = place();
     let mut demo = Command::new(chaos())
-        .args(["--input", "in", "--seed", "7", "--min-faults", "200", "--json", "j"])
+        .args(["--input", "in", "--seed", "7", "--duration", "6", "--json", "j"])
         .current_dir(place.path())
         .stdout(Stdio::piped())
         .spawn()
         .expect("the demo runs");
     let mut lines = BufReader::new(demo.stdout.take().expect("it is piped")).lines();
-    // The attack goes on for a while after everything is indexed; what vanishes then is missed by the final pass.
-    let done = lines.by_ref().map_while(Result::ok).find(|line| line.contains("files are done"));
+    // The attack goes on for a fifth of its duration after the last file. The final pass misses a
+    // file that vanishes in that time.
+    let done = lines.by_ref().map_while(Result::ok).find(|line| line.contains("files indexed"));
     assert!(done.is_some(), "the demo says when the work is done");
     fs::remove_file(place.path().join("in/file 9")).expect("it is removed");
     lines.for_each(drop);
@@ -235,4 +296,64 @@ fn a_file_that_vanishes_meanwhile_is_listed() {
     assert_eq!(report["failed"][0]["path"], "in/file 9");
     assert_eq!(report["failed"].as_array().map(Vec::len), Some(1));
     assert_eq!(report["verified"], true);
+}
+
+#[cfg(unix)]
+mod interrupt {
+    //! Ctrl-C, which a terminal sends as SIGINT.
+
+    use super::*;
+    use std::process::{Child, ChildStdout};
+
+    /// Starts a run that takes a minute, and waits until faults are being injected.
+    fn start(arguments: &[&str], place: &Path) -> (Child, BufReader<ChildStdout>) {
+        let mut demo = Command::new(chaos());
+        demo.args(["--input", "in", "--seed", "7", "--duration", "60"]).args(arguments).current_dir(place);
+        let mut demo = demo.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the demo runs");
+        let mut output = BufReader::new(demo.stdout.take().expect("it is piped"));
+        let mut line = String::new();
+        output.read_line(&mut line).expect("the first line");
+        assert!(line.starts_with("chaos: indexing in with seed 7"), "{line}");
+        (demo, output)
+    }
+
+    fn send_interrupt(demo: &Child) {
+        let sent = Command::new("kill").args(["-INT", &demo.id().to_string()]).status();
+        assert!(sent.expect("there is a kill command").success());
+    }
+
+    #[test]
+    fn ends_the_run_with_the_report_so_far() {
+        let place = place();
+        let (mut demo, mut output) = start(&["--json", "j", "--manifest", "m"], place.path());
+        send_interrupt(&demo);
+        let mut shown = String::new();
+        output.read_to_string(&mut shown).expect("the report");
+        assert_eq!(demo.wait().expect("it ends").code(), Some(130), "{shown}");
+        assert!(shown.contains("├─ collector") && shown.contains("\ninterrupted: "), "{shown}");
+        assert_fits_a_screen(&shown);
+        let json = fs::read(place.path().join("j")).expect("the report");
+        let report: Value = serde_json::from_slice(&json).expect("JSON");
+        assert_eq!((&report["interrupted"], &report["verified"]), (&true.into(), &false.into()));
+        assert_eq!(report["violations"], Value::Array(vec![]));
+        let manifest = fs::read(place.path().join("m")).expect("the manifest");
+        let lines = manifest.iter().filter(|byte| **byte == b'\n').count() as u64;
+        assert_eq!(report["files"], lines);
+        assert!(lines < FILES as u64);
+    }
+
+    #[test]
+    fn a_second_one_ends_the_run_at_once() {
+        let place = place();
+        // The plan is longer than a pipe holds, and is not read on: this run cannot end in good
+        // order.
+        let (mut demo, output) = start(&["--verbose", "--faults", "5000"], place.path());
+        send_interrupt(&demo);
+        let mut errors = BufReader::new(demo.stderr.take().expect("it is piped"));
+        let told = errors.by_ref().lines().map_while(Result::ok);
+        assert!(told.take(2).any(|line| line.contains("Ctrl-C again ends it at once")));
+        send_interrupt(&demo);
+        assert_eq!(demo.wait().expect("it ends").code(), Some(130));
+        drop(output);
+    }
 }

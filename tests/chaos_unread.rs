@@ -1,4 +1,5 @@
-//! The chaos demo where its output goes nowhere: to pipes without a reader, or to descriptors that are closed.
+//! The chaos demo where its output goes nowhere: to pipes without a reader, or to descriptors that
+//! are closed.
 
 #![cfg(unix)]
 
@@ -21,10 +22,11 @@ fn place() -> TempDir {
     place
 }
 
-/// How a shell starts the demo. `|` stands for pipes whose readers have gone before the demo says anything.
+/// The redirections under which a shell starts the demo. `|` stands for a pipe that has no reader
+/// before the demo prints anything.
 const UNREAD: [&str; 7] = [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-", "|", "2>&1 |", "2>&1 >&- |"];
 
-/// Runs the demo with its output redirected; its exit code.
+/// Runs the demo with its output redirected. Returns its exit code.
 fn run(arguments: &[&str], redirection: &str, folder: &Path) -> Option<i32> {
     let (redirection, piped) = match redirection.strip_suffix('|') {
         Some(rest) => (rest, true),
@@ -44,8 +46,8 @@ fn a_run_whose_output_goes_nowhere_ends_in_a_manifest_that_sha256sum_accepts() {
     let place = place();
     for quiet in [false, true] {
         for redirection in UNREAD {
-            let mut arguments = vec!["--input", "in", "--manifest", "m", "--seed", "7", "--min-faults", "10"];
-            arguments.extend(["--faults-per-second", "400"]);
+            let mut arguments = vec!["--input", "in", "--manifest", "m", "--seed", "7", "--faults", "10"];
+            arguments.extend(["--duration", "0.1"]);
             arguments.extend(quiet.then_some("--quiet"));
             let manifest = place.path().join("m");
             assert_eq!(run(&arguments, redirection, place.path()), Some(0), "chaos {redirection}");
@@ -61,7 +63,7 @@ fn a_run_whose_output_goes_nowhere_ends_in_a_manifest_that_sha256sum_accepts() {
 }
 
 #[test]
-fn its_exit_code_still_says_what_was_wrong() {
+fn the_exit_code_of_a_run_without_output_still_says_what_was_wrong() {
     let place = place();
     let violated = ["--input", "in", "--sabotage", "lose-work", "--seed", "1"];
     for redirection in UNREAD {

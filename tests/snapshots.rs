@@ -1,4 +1,4 @@
-//! A tree at one moment: as data, as text, as a diagram.
+//! A tree at one moment: as text, as a diagram. As data: see `supervision/tests/tree_data.rs`.
 
 mod support;
 
@@ -45,19 +45,6 @@ async fn a_tree_is_drawn_as_a_mermaid_flowchart() {
     assert_eq!(tree().await.mermaid().to_string(), expected);
 }
 
-#[tokio::test]
-async fn a_tree_is_written_as_data() {
-    let data = serde_json::to_value(tree().await).expect("it is plain data");
-    assert_eq!(data["id"], "app");
-    assert_eq!(data["kind"], "supervisor");
-    let first = &data["children"][0];
-    assert_eq!((&first["id"], &first["kind"]), (&"first".into(), &"worker".into()));
-    assert_eq!((&first["state"], &first["restarts"]), (&"running".into(), &1.into()));
-    assert_eq!(first["pid"]["incarnation"], 2);
-    let second = &data["children"][1]["children"][0];
-    assert_eq!((&second["state"], &second["pid"]), (&"stopped".into(), &serde_json::Value::Null));
-}
-
 /// Runs `look` on a tree of so many nodes, each the only child of the one before, on a thread with
 /// a small stack.
 fn on_a_chain(nodes: usize, look: fn(&Tree)) {
@@ -86,26 +73,6 @@ fn text_of_a_deep_tree_indents_no_further_than_the_hundredth_level() {
         assert!(hundredth.starts_with(&format!("{indent}└─ n  running <")), "{hundredth}");
         assert!(next.starts_with(&format!("{indent}└─ [101] n  running <")), "{next}");
         assert!(leaf.starts_with(&format!("{indent}└─ [102] leaf  running <")), "{leaf}");
-    });
-}
-
-#[test]
-fn data_of_a_deep_tree_is_written_and_read_on_a_small_stack() {
-    on_a_chain(10_000, |tree| {
-        let text = serde_json::to_string(tree).expect("it is plain data");
-        let mut data: serde_json::Value = serde_json::from_str(&text).expect("it is not nested too deeply");
-        for _ in 0..50 {
-            assert_eq!(data["descendants"], serde_json::Value::Null);
-            data = data["children"][0].take();
-        }
-        assert_eq!((&data["id"], &data["children"]), (&"n".into(), &serde_json::json!([])));
-        let below = data["descendants"].as_array().expect("there are more");
-        assert_eq!((below.len(), &below[0]["level"], &below[0]["id"]), (9_949, &51.into(), &"n".into()));
-        let leaf = below.last().expect("there are more");
-        assert_eq!(
-            (&leaf["level"], &leaf["id"], &leaf["kind"]),
-            (&9_999.into(), &"leaf".into(), &"worker".into())
-        );
     });
 }
 

@@ -23,7 +23,7 @@ impl Actor for Idle {
     }
 }
 
-/// Each of the actors is watched so many times; the monitors are dropped in the order in which they were set.
+/// Drops the monitors of each actor in the order in which they were set.
 pub(crate) async fn monitors_taken_back(actors: usize, monitors: usize) -> Duration {
     let system = System::new();
     let mut watched = Vec::new();
@@ -36,7 +36,7 @@ pub(crate) async fn monitors_taken_back(actors: usize, monitors: usize) -> Durat
     ran() - begun
 }
 
-/// So many senders wait for room in the mailbox of each of the actors, and all of them are told of its end.
+/// Ends actors while senders wait for room in their mailboxes. Every send resolves with an error.
 pub(crate) async fn senders_told_of_an_end(actors: usize, senders: usize) -> Duration {
     let system = System::new();
     let mut addresses = Vec::new();

@@ -1,4 +1,4 @@
-//! Jobs of a pool that wait, are delayed, or expire.
+//! Jobs of a pool that are queued, delayed, or expire.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -10,16 +10,15 @@ use crate::ran;
 
 type Handle = PoolHandle<u32, (), Infallible>;
 
-/// So long that no job is due while this runs.
+/// A delay longer than any run of this bench.
 const LATER: Duration = Duration::from_secs(86_400);
 
-/// A pool that is never started: what is put in waits.
+/// Returns a pool that is never started, so that its jobs stay queued.
 fn pool() -> Pool<u32, (), Infallible> {
     Pool::of("pool", 1, |_: &u32| std::future::ready(Ok(()))).capacity(usize::MAX)
 }
 
-/// Puts jobs into each of the pools, which waits or is delayed. Returns how long it took to cancel
-/// all of them, pool by pool.
+/// Submits jobs to each pool. Returns the time to cancel all of them, pool by pool.
 fn cancelled(
     pools: usize,
     jobs: usize,
@@ -35,19 +34,17 @@ fn cancelled(
     ran() - begun
 }
 
-/// Each of the pools has so many jobs that are delayed; they are cancelled in the order in which
-/// they came.
+/// Cancels the delayed jobs of each pool in the order of submission.
 pub(crate) async fn delayed_jobs_cancelled(pools: usize, jobs: usize) -> Duration {
     cancelled(pools, jobs, |pool, job| pool.submit(job).delay(LATER).now().expect("there is room"))
 }
 
-/// Each of the pools has so many jobs that wait; they are cancelled in the order in which they
-/// came.
+/// Cancels the queued jobs of each pool in the order of submission.
 pub(crate) async fn waiting_jobs_cancelled(pools: usize, jobs: usize) -> Duration {
     cancelled(pools, jobs, |pool, job| pool.submit(job).now().expect("there is room"))
 }
 
-/// Each of the pools has so many jobs that are delayed and expire before; all of them do at once.
+/// Lets the delayed jobs of each pool expire, all of them at once.
 pub(crate) async fn delayed_jobs_expired(pools: usize, jobs: usize) -> Duration {
     let expires = Duration::from_millis(1);
     let mut apps = Vec::new();
@@ -69,8 +66,7 @@ pub(crate) async fn delayed_jobs_expired(pools: usize, jobs: usize) -> Duration 
     time
 }
 
-/// Each of the pools has room for one job, and so many submitters that wait for room; each of them
-/// gives up, the first first.
+/// Cancels submissions that wait for room in a pool with a capacity of one, the oldest first.
 pub(crate) async fn waits_for_room_given_up(pools: usize, submitters: usize) -> Duration {
     let mut waits = Vec::new();
     let pools: Vec<_> = (0..pools).map(|_| pool().capacity(1)).collect();

@@ -8,7 +8,7 @@ use perennial::{DuplicateKeys, Group, Registry, Slow, Topic, UniqueKeys};
 
 use crate::ran;
 
-/// Runs with the context of an actor.
+/// A function that runs with the context of an actor.
 type Act = Box<dyn FnOnce(&mut Context<Owner>) + Send>;
 
 pub(crate) enum Msg {
@@ -22,7 +22,7 @@ impl From<u32> for Msg {
     }
 }
 
-/// Owns what it is told to.
+/// An actor that owns names, keys and subscriptions.
 pub(crate) struct Owner;
 
 impl Actor for Owner {
@@ -42,7 +42,7 @@ impl Actor for Owner {
     }
 }
 
-/// Actors, each with a number of items, in a system of their own.
+/// The actors of one system, each the owner of `items` items.
 struct Owners {
     system: System,
     actors: Vec<Address<Msg>>,
@@ -66,7 +66,7 @@ impl Owners {
         Registry::of(&self.system)
     }
 
-    /// Does something with every item and its owner. Returns how long it took.
+    /// Calls `act` with every item and its owner. Returns the time of all calls.
     fn each<T>(&self, items: &[T], mut act: impl FnMut(&Address<Msg>, &T)) -> Duration {
         let begun = ran();
         for (actor, items) in self.actors.iter().zip(items.chunks(self.items)) {
@@ -75,7 +75,7 @@ impl Owners {
         ran() - begun
     }
 
-    /// Does something in every actor, with the numbers of its items. Returns how long it took.
+    /// Calls `act` in every actor, with the numbers of its items. Returns the time of all calls.
     async fn inside(
         &self,
         act: impl Fn(&Context<Owner>, std::ops::Range<usize>) + Send + Sync + 'static,
@@ -98,7 +98,7 @@ impl Owners {
         took
     }
 
-    /// Ends every actor. Returns how long it took.
+    /// Ends every actor. Returns the time until the last has ended.
     async fn end(&self) -> Duration {
         let ends: Vec<_> = self.actors.iter().map(Address::monitor).collect();
         let begun = ran();
@@ -169,7 +169,7 @@ pub(crate) async fn groups_left(owners: usize, items: usize) -> Duration {
     owners.each(&groups, |actor, group| group.leave(actor).expect("it is in it"))
 }
 
-/// Each owner is the one member of a group, as often as it has items.
+/// Joins each owner to a group of its own, once for each item.
 async fn with_memberships(owners: usize, items: usize) -> (Owners, Vec<perennial::Members<Msg>>) {
     let owners = Owners::start(owners, items).await;
     let group = |number| owners.registry().group(Group::from(format!("group {}", number / items)));
@@ -213,7 +213,7 @@ pub(crate) async fn unique_keys_given_up(owners: usize, items: usize) -> Duratio
     owners.inside(give_up).await
 }
 
-/// The key of an item is what `key` makes of its number.
+/// Registers each item under the key that `key` returns for its number.
 async fn with_duplicate_keys(
     owners: usize,
     items: usize,
@@ -228,7 +228,7 @@ async fn with_duplicate_keys(
     (owners, keys)
 }
 
-/// Each key belongs to all owners, and to ten that have nothing else.
+/// Each key also has an entry of ten other actors.
 pub(crate) async fn duplicate_keys_given_up(owners: usize, items: usize) -> Duration {
     let (owners, keys) = with_duplicate_keys(owners, items, |item, _| item).await;
     let others = Owners::start_in(owners.system.clone(), 10, owners.actors.len() * items).await;
@@ -244,7 +244,7 @@ pub(crate) async fn duplicate_keys_given_up(owners: usize, items: usize) -> Dura
     owners.inside(give_up).await
 }
 
-/// All items of an owner are of one key.
+/// All items of an owner have the same key.
 pub(crate) async fn entries_of_a_key_given_up(owners: usize, items: usize) -> Duration {
     let (owners, keys) = with_duplicate_keys(owners, items, |item, items| item / items).await;
     let give_up = move |ctx: &Context<Owner>, range: std::ops::Range<usize>| {

@@ -1,4 +1,4 @@
-//! What actors do with each other, and with themselves.
+//! Operations of actors on each other and on themselves.
 
 use std::future::{IntoFuture, ready};
 use std::num::NonZeroUsize;
@@ -61,7 +61,7 @@ pub(crate) async fn timers_of_actors_that_end(mut meter: Meter) -> Meter {
     meter
 }
 
-/// Listeners to the events of a system, which come and go.
+/// Subscribes to the events of a system and unsubscribes.
 pub(crate) async fn event_listeners(mut meter: Meter) -> Meter {
     let system = System::new();
     while let Some(time) = meter.next() {
@@ -100,7 +100,7 @@ pub(crate) async fn links_of_actors_that_end(mut meter: Meter) -> Meter {
     meter
 }
 
-/// Monitors that are given up: by the task that awaits them, and by an actor.
+/// Removes monitors before they fire: those of a task and those of an actor.
 pub(crate) async fn monitors(mut meter: Meter) -> Meter {
     let system = System::new();
     let (one, other) = (spawn(&system).await, spawn(&system).await);
@@ -116,7 +116,7 @@ pub(crate) async fn monitors(mut meter: Meter) -> Meter {
     meter
 }
 
-/// Monitors of an actor that ends, and monitors by one.
+/// Monitors an actor that ends, and has it monitor another.
 pub(crate) async fn monitors_of_actors_that_end(mut meter: Meter) -> Meter {
     let system = System::new();
     let survivor = spawn(&system).await;
@@ -145,7 +145,7 @@ pub(crate) async fn pipes(mut meter: Meter) -> Meter {
     meter
 }
 
-/// Calls that are dropped when they wait for the answer, with a timeout that would strike much later.
+/// Drops calls that wait for a reply, long before their timeouts.
 pub(crate) async fn calls_given_up(mut meter: Meter) -> Meter {
     let worker = spawn(&System::new()).await;
     while let Some(time) = meter.next() {
@@ -169,7 +169,7 @@ pub(crate) async fn calls_that_time_out(mut meter: Meter) -> Meter {
     meter
 }
 
-/// One call whose reply is gone, and whose handler has not returned: polled again and again.
+/// Polls one call again and again. Its reply was dropped, and its handler has not returned.
 pub(crate) async fn polls_of_a_call(mut meter: Meter) -> Meter {
     let worker = spawn(&System::new()).await;
     let mut call = pin!(worker.call(Msg::Hang).no_timeout().into_future());
@@ -182,7 +182,7 @@ pub(crate) async fn polls_of_a_call(mut meter: Meter) -> Meter {
     meter
 }
 
-/// Sends and reservations that wait for room and are given up.
+/// Drops sends and reservations that wait for room.
 pub(crate) async fn sends_given_up(mut meter: Meter) -> Meter {
     let system = System::new();
     let full = system.spawn::<Worker>(()).mailbox(Mailbox::bounded(NonZeroUsize::MIN));
@@ -195,7 +195,7 @@ pub(crate) async fn sends_given_up(mut meter: Meter) -> Meter {
     meter
 }
 
-/// Threads that are no part of a system, and panic.
+/// Panics in threads that belong to no system.
 pub(crate) async fn threads_that_panic(mut meter: Meter) -> Meter {
     std::panic::set_hook(Box::new(|_| ()));
     let system = System::builder().panic_locations(PanicLocations::install()).build();

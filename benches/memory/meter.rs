@@ -1,28 +1,28 @@
-//! How much memory a process has when a tenth of its work is done, and when all of it is.
+//! Reads the memory of a process after a tenth of its work, and after all of it.
 
 use std::fmt;
 use std::fs;
 
-/// The end is at most this many times the first reading, plus [`ALLOWANCE`].
+/// The last reading is at most this many times the first, plus [`ALLOWANCE`].
 const RATIO: f64 = 1.1;
 
-/// What the allocator may take for itself, in bytes.
+/// The bytes that the allocator may take for itself.
 const ALLOWANCE: f64 = 2e6;
 
-/// A row that has this much more than it may have ends, in bytes.
+/// The bytes above the limit at which a row ends early.
 const ENOUGH: f64 = 64e6;
 
-/// How often a row is looked at for that.
+/// How often a row is checked for that.
 const LOOKS: u64 = 50;
 
-/// Returns the resident memory of this process in bytes, where there is such a thing.
+/// Returns the resident memory of this process in bytes, or `None` where it is not known.
 pub(crate) fn resident() -> Option<u64> {
     let text = fs::read_to_string("/proc/self/smaps_rollup").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("Rss:"))?;
     line.trim().strip_suffix("kB")?.trim().parse().ok().map(|kib: u64| kib * 1024)
 }
 
-/// Counts how often a row has done what it does, and reads the memory at a tenth.
+/// Counts the repetitions of a row, and reads the memory after a tenth of them.
 pub(crate) struct Meter {
     done: u64,
     times: u64,
@@ -34,7 +34,7 @@ impl Meter {
         Self { done: 0, times, first: None }
     }
 
-    /// Returns the number of this time, or `None` if it is enough.
+    /// Returns the number of the next repetition, or `None` after the last.
     pub(crate) fn next(&mut self) -> Option<u64> {
         if self.done == self.times / 10 {
             self.first = resident();
@@ -46,7 +46,7 @@ impl Meter {
         Some(self.done)
     }
 
-    /// Returns `true` during the first time.
+    /// Returns `true` during the first repetition.
     pub(crate) const fn is_first(&self) -> bool {
         self.done == 1
     }
@@ -67,11 +67,11 @@ fn bound(first: u64) -> f64 {
     RATIO * first as f64 + ALLOWANCE
 }
 
-/// What a row came to.
+/// The measurement of one row.
 pub(crate) struct Reading {
     pub(crate) first: u64,
     pub(crate) end: u64,
-    /// How often it did what it does.
+    /// The number of repetitions that were done.
     pub(crate) times: u64,
 }
 
@@ -84,12 +84,12 @@ impl Reading {
         self.end as f64 / self.first as f64
     }
 
-    /// Returns by how much the memory grew for each time after the first reading, in bytes.
+    /// Returns the growth per repetition after the first reading, in bytes.
     pub(crate) fn bytes_each(&self, wanted: u64) -> f64 {
         (self.end as f64 - self.first as f64) / (self.times.saturating_sub(wanted / 10)).max(1) as f64
     }
 
-    /// Reads what another process has printed.
+    /// Parses what another process has printed.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let mut numbers = std::str::from_utf8(text).ok()?.split_whitespace().map(str::parse);
         let mut next = || numbers.next()?.ok();

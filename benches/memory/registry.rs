@@ -1,4 +1,4 @@
-//! What is found in a registry for a while.
+//! Entries of a registry that come and go.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -14,11 +14,11 @@ fn name(time: u64) -> Name<Msg> {
 }
 
 fn group(time: u64) -> Group<Msg> {
-    Group::from(format!("a group that nobody else is in: {time}"))
+    Group::from(format!("a group with one member: {time}"))
 }
 
 fn topic(time: u64) -> Topic<()> {
-    Topic::from(format!("a topic that nobody else listens to: {time}"))
+    Topic::from(format!("a topic with one subscriber: {time}"))
 }
 
 pub(crate) async fn names(mut meter: Meter) -> Meter {
@@ -41,7 +41,7 @@ pub(crate) async fn names_of_actors_that_end(mut meter: Meter) -> Meter {
     meter
 }
 
-/// Waits for a name that no actor has, which are given up.
+/// Drops waits for names that no actor has.
 pub(crate) async fn waits_for_names_given_up(mut meter: Meter) -> Meter {
     let system = System::new();
     while let Some(time) = meter.next() {
@@ -109,7 +109,7 @@ pub(crate) async fn topics(mut meter: Meter) -> Meter {
     meter
 }
 
-/// Each topic is used by one actor only, which ends without a word.
+/// Each topic has one subscriber, which ends without unsubscribing.
 pub(crate) async fn topics_of_actors_that_end(mut meter: Meter) -> Meter {
     let system = System::new();
     while let Some(time) = meter.next() {
@@ -122,7 +122,7 @@ pub(crate) async fn topics_of_actors_that_end(mut meter: Meter) -> Meter {
     meter
 }
 
-/// One topic, on which nothing is published.
+/// One topic, to which nothing is published.
 pub(crate) async fn subscriptions_of_actors_that_end(mut meter: Meter) -> Meter {
     let system = System::new();
     let topic = Registry::of(&system).topic(topic(0));

@@ -1,4 +1,4 @@
-//! An actor that does as it is told.
+//! An actor that runs functions it is sent.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -6,18 +6,18 @@ use std::task::Poll;
 
 use perennial::prelude::*;
 
-/// Code that an actor runs with its own context.
-pub(crate) type Deed = Box<dyn FnOnce(&mut Context<Worker>) + Send>;
+/// A function that an actor runs with its context.
+pub(crate) type Action = Box<dyn FnOnce(&mut Context<Worker>) + Send>;
 
 pub(crate) enum Msg {
-    Do(Deed, Reply<()>),
+    Do(Action, Reply<()>),
     Ping(Reply<()>),
     /// Keeps the reply until the next one comes.
     Keep(Reply<()>),
     /// Drops the reply and never returns.
     Hang(Reply<()>),
     Crash,
-    /// What a timer, a pipe or a topic says.
+    /// The message of a timer, a pipe or a topic.
     Nothing,
 }
 
@@ -42,8 +42,8 @@ impl Actor for Worker {
 
     async fn handle(&mut self, msg: Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
         match msg {
-            Msg::Do(deed, reply) => {
-                deed(ctx);
+            Msg::Do(action, reply) => {
+                action(ctx);
                 reply.send(());
             }
             Msg::Ping(reply) => reply.send(()),
@@ -71,16 +71,16 @@ pub(crate) async fn end(worker: Address<Msg>) {
     down.await;
 }
 
-/// Has an actor do something.
-pub(crate) async fn have(worker: &Address<Msg>, deed: impl FnOnce(&mut Context<Worker>) + Send + 'static) {
-    worker.call(|reply| Msg::Do(Box::new(deed), reply)).no_timeout().await.expect("it answers");
+/// Has an actor run a function with its context.
+pub(crate) async fn have(worker: &Address<Msg>, action: impl FnOnce(&mut Context<Worker>) + Send + 'static) {
+    worker.call(|reply| Msg::Do(Box::new(action), reply)).no_timeout().await.expect("it answers");
 }
 
 pub(crate) async fn ping(worker: &Address<Msg>) {
     worker.call(Msg::Ping).no_timeout().await.expect("it answers");
 }
 
-/// Polls a future once. Returns `true` if it waits.
+/// Polls a future once. Returns `true` if it is pending.
 pub(crate) async fn is_pending<F: Future>(mut future: Pin<&mut F>) -> bool {
     poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending())).await
 }

@@ -1,4 +1,4 @@
-//! What supervisors and pools do.
+//! Operations of supervisors and pools.
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -11,7 +11,7 @@ use perennial::prelude::*;
 use crate::meter::Meter;
 use crate::support::{Msg, Worker, ping};
 
-/// Crashes of a child, each with a restart. The supervisor remembers those of the last millisecond.
+/// Crashes a child, which is restarted. Only restarts of the last millisecond count as recent.
 pub(crate) async fn crashes(mut meter: Meter) -> Meter {
     let child = Child::new::<Worker>("worker", ());
     let address = child.address();
@@ -25,7 +25,7 @@ pub(crate) async fn crashes(mut meter: Meter) -> Meter {
     meter
 }
 
-/// Children that are started, stopped and deleted, each with an id of its own.
+/// Starts, stops and deletes children, each with an id of its own.
 pub(crate) async fn children(mut meter: Meter) -> Meter {
     let app = Supervisor::new("app").start(&System::new()).await.expect("it starts");
     let supervisor = app.supervisor();
@@ -39,7 +39,7 @@ pub(crate) async fn children(mut meter: Meter) -> Meter {
     meter
 }
 
-/// Children of a dynamic supervisor that end by themselves.
+/// Starts children of a dynamic supervisor, which end by themselves.
 pub(crate) async fn dynamic_children(mut meter: Meter) -> Meter {
     let app = DynamicSupervisor::new("app").start(&System::new()).await.expect("it starts");
     let template = app.supervisor().template(|()| {
@@ -56,7 +56,7 @@ pub(crate) async fn dynamic_children(mut meter: Meter) -> Meter {
     meter
 }
 
-/// Jobs that are cancelled while they wait, or before they are due.
+/// Cancels queued jobs and delayed jobs.
 pub(crate) async fn jobs_cancelled(mut meter: Meter) -> Meter {
     let pool = Pool::of("numbers", 1, |number: &u64| ready(Ok::<u64, Infallible>(*number)));
     let numbers = pool.handle();

@@ -5,11 +5,12 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// Builds an example and returns where its program is. Cargo does not build an example as a program for tests of its package.
+/// Builds an example and returns the path of its program. Cargo does not build the examples of one
+/// package as programs for the tests of another.
 pub(crate) fn built(example: &str) -> PathBuf {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
-    cargo.args(["build", "--quiet", "--example", example, "--message-format", "json"]);
+    cargo.args(["build", "--quiet", "--workspace", "--example", example, "--message-format", "json"]);
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }

@@ -1,37 +1,44 @@
-//! Races perennial against other actor libraries, against a bare tokio task, and against Erlang if that is here.
+//! Races perennial against other actor libraries, a bare tokio task, and Erlang if it is installed.
 //!
 //! ```text
-//! cargo run --release --manifest-path benches/peers/Cargo.toml -- [--rounds N] [--only WORK]... [--json FILE]
+//! cargo run --release --manifest-path benches/peers/Cargo.toml -- [--rounds N] [--only WORK]...
+//! [--json FILE]
 //! ```
 //!
-//! The rules, the same for everybody:
+//! The rules, the same for every contestant:
 //!
-//! - Every result is a cost, and the median over the rounds. In each round everybody does each work once, in a process of
-//!   its own, and another one begins. Before a work is timed, a tenth of it is done to warm up, in the same process.
-//! - The allocator is the system's. The runtime is tokio with two workers, timers and I/O enabled; the senders are tasks
-//!   on it, as the actors are. With the suffix `_one_thread` it is the runtime of one thread. Only actix and Erlang bring their
-//!   own: a thread for the senders and one for the actors, or one for all; two schedulers.
-//! - Each is used as its documentation has it, with its default features; where that has more than one way to do a thing, the
-//!   cheapest.
-//! - The state of an actor is two words. It handles a message by counting down, and tells when it is at zero.
-//! - `cast_1_1` and `cast_4_1` last until the last message is handled, not until the last is sent. The suffix `_bounded`
-//!   stands for a mailbox with room for 1,024 messages whose sender waits for room; a `-` for who has none.
-//! - `call` is one request after the other from one task. A call of perennial has a timeout of five seconds, as it has
-//!   by default; nobody else's has one.
-//! - `spawn_stop` starts 200,000 actors, then stops them all in good order, then waits for the end of all. Some libraries wait
-//!   for each start too, as the file of each contestant says.
-//! - `restart_error` and `restart_panic` last from the message at which the handler of a supervised actor returns an error, or
-//!   panics, to the first answer of its next incarnation, 20,000 times in a row. Whose calls fail in between asks again, and
-//!   yields before. No supervisor gives up, and nobody prints or logs a crash.
-//! - `whereis`, `named_cast` and `named_cast_all` have 10,000 actors with a name each. `whereis` looks them all up, again and again in the
-//!   same order, which looks like chance; what is found is dropped at once, and is of the right type where the library can tell. What it
-//!   costs is, for everybody, mostly memory that is not in the cache. `named_cast` is `cast_1_1` to one of the 10,000, which is looked up
-//!   before each message: the difference is what the lookup adds. `named_cast_all` sends to all in turn, so that each message wakes its
-//!   actor. Both last until the last message is handled.
-//! - `pool_empty_jobs` hands 500,000 jobs that are over at once to a pool of four workers, from one task, and lasts until the last is
-//!   done. A job is a number, nobody wants its result, and the workers count down a number that they share.
-//! - `pool_cpu_jobs` is how long a pool of two workers takes for jobs of some 50 microseconds of arithmetic, in percent of what a
-//!   pool of one takes: 50 if two do twice as much, and nobody else wants the processors; so look at bare before blaming anybody.
+//! - Every result is a cost, the median over the rounds. In each round every contestant does each
+//!   work once, in a process of its own. The order of the contestants rotates. A tenth of the work
+//!   is done before it is measured, in the same process.
+//! - The allocator is the system's. The runtime is tokio with two workers, timers and I/O enabled.
+//!   The senders are tasks on it, as the actors are. With the suffix `_one_thread` it is the
+//!   runtime of one thread. Actix and Erlang bring their own: a thread for the senders and one for
+//!   the actors, or one for all; two schedulers.
+//! - Each library is used as its documentation shows, with its default features. Where that shows
+//!   more than one way, the cheapest is used.
+//! - The state of an actor is two words. It counts messages down, and notifies the race at zero.
+//! - `cast_1_1` and `cast_4_1` end when the last message is handled. The suffix `_bounded` stands
+//!   for a mailbox of 1,024 messages whose sender waits for room; a `-` for a library without one.
+//! - `call` is one request after the other from one task. A call of perennial has its default
+//!   timeout of five seconds. No other contestant's call has a timeout.
+//! - `spawn_stop` starts 200,000 actors, then stops them all in good order, then waits for the end
+//!   of all. Some libraries wait for each start too, as the file of each contestant says.
+//! - `restart_error` and `restart_panic` last from the message at which the handler of a supervised
+//!   actor returns an error, or panics, to the first answer of its next incarnation, 20,000 times
+//!   in a row. A call that fails in between yields and is repeated. No supervisor gives up, and no
+//!   crash is printed or logged.
+//! - `whereis`, `named_cast` and `named_cast_all` have 10,000 actors with a name each. `whereis`
+//!   looks them all up in the same pseudo-random order, again and again. The result is dropped at
+//!   once, and has the right type where the library can tell. Most of the cost is memory that is
+//!   not cached. `named_cast` is `cast_1_1` to one of the 10,000, with a lookup before each
+//!   message: the difference is the lookup. `named_cast_all` sends to all in turn, so that each
+//!   message wakes its actor. Both end when the last message is handled.
+//! - `pool_empty_jobs` submits 500,000 empty jobs to a pool of four workers, from one task, and
+//!   ends when the last is done. A job is a number without a result. The workers count down a
+//!   number that they share.
+//! - `pool_cpu_jobs` is the time of a pool of two workers for jobs of some 50 microseconds of
+//!   arithmetic, in percent of the time of a pool of one. It is 50 if two workers do twice as much
+//!   and no other program wants the processors: compare with bare.
 //! - `idle_bytes` is resident memory, with one address kept of each actor.
 
 mod contestants;

@@ -33,7 +33,7 @@ pub const ROOM: usize = 1_024;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Mailbox {
     Unbounded,
-    /// [`ROOM`] messages; who sends waits for room.
+    /// [`ROOM`] messages. A sender waits for room.
     Bounded,
 }
 

@@ -151,7 +151,7 @@ impl Peer for Actix {
     }
 
     async fn restart(actor: &Addr<Runner>, crash: Crash, count: u64) -> Result<()> {
-        ensure!(crash == Crash::Error, "nobody catches a panic");
+        ensure!(crash == Crash::Error, "a panic is not caught");
         for _ in 0..count {
             actor.do_send(Stop);
             while actor.send(Left).await.is_err() {

@@ -68,7 +68,7 @@ pub struct Bare {
 impl Bare {
     fn look_up(&self, name: &str) -> Result<mpsc::UnboundedSender<Msg>> {
         let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
-        names.get(name).cloned().context("nobody has the name")
+        names.get(name).cloned().context("no task has the name")
     }
 }
 

@@ -6,7 +6,7 @@ use crate::works::Crash;
 
 /// More restarts than there will be.
 pub const TOLERATED: u32 = u32::MAX;
-/// Within so little time that a supervisor who keeps a list of its restarts has a short one.
+/// A period so short that a supervisor that lists its restarts has a short list.
 pub const WITHIN: Duration = Duration::from_millis(1);
 
 impl Crash {

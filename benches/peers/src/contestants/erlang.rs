@@ -18,7 +18,7 @@ use crate::works::{
 
 const SOURCE: &str = include_str!("peers.erl");
 
-/// Whether Erlang and its compiler are here.
+/// Returns `true` if Erlang and its compiler are on the PATH.
 pub fn is_on_path() -> bool {
     std::env::var_os("PATH").is_some_and(|path| {
         ["erl", "erlc"].iter().all(|name| std::env::split_paths(&path).any(|dir| dir.join(name).is_file()))

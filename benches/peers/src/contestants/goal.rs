@@ -1,10 +1,10 @@
-//! How an actor makes known that it has handled the last message.
+//! How an actor notifies the race that it has handled the last message.
 
 use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-/// So many steps to go; at the last, somebody is told. It is the whole state of every actor in the race.
+/// A countdown that notifies a task at zero. It is the whole state of every actor in the race.
 #[derive(Clone, Debug)]
 pub struct Goal {
     left: u64,
@@ -12,17 +12,17 @@ pub struct Goal {
 }
 
 impl Goal {
-    /// Tells `reached` after so many steps.
+    /// Returns a goal that notifies `reached` after `steps` steps.
     pub fn after(steps: u64, reached: Arc<Notify>) -> Self {
         Self { left: steps, reached: Some(reached) }
     }
 
-    /// Never reached.
+    /// Returns a goal that is never reached.
     pub const fn none() -> Self {
         Self { left: u64::MAX, reached: None }
     }
 
-    /// Goes on by so many.
+    /// Counts down by `by`.
     pub fn step(&mut self, by: u64) {
         self.left = self.left.wrapping_sub(by);
         if self.left == 0
@@ -32,7 +32,7 @@ impl Goal {
         }
     }
 
-    /// How many are to go.
+    /// Returns how many steps are left.
     pub const fn left(&self) -> u64 {
         self.left
     }

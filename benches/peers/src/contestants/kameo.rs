@@ -6,7 +6,7 @@
 //! `stop_gracefully` and `wait_for_shutdown`.
 //!
 //! A supervised actor is started with `supervise`. What is asked between two incarnations is kept for the next, or fails
-//! and is asked again. Its supervisor is an actor without messages, which keeps itself: nobody else has a reference to it.
+//! and is asked again. Its supervisor is an actor without messages, which keeps itself: it has the only reference to itself.
 
 use anyhow::{Context as _, Result, bail};
 use kameo::Actor;
@@ -108,7 +108,7 @@ impl Peer for Kameo {
             actors.push(self.start(Mailbox::Unbounded, Goal::none()).await?);
         }
         for actor in &actors {
-            actor.stop_gracefully().await.ok().context("nobody to stop")?;
+            actor.stop_gracefully().await.ok().context("the actor is gone")?;
         }
         for actor in actors {
             actor.wait_for_shutdown().await;
@@ -124,14 +124,14 @@ impl Peer for Kameo {
 
     fn whereis<'a>(&self, names: impl Iterator<Item = &'a String>) -> Result<()> {
         for name in names {
-            ActorRef::<Runner>::lookup(name.as_str())?.context("nobody has the name")?;
+            ActorRef::<Runner>::lookup(name.as_str())?.context("no actor has the name")?;
         }
         Ok(())
     }
 
     fn cast_named<'a>(&self, names: impl Iterator<Item = &'a String>) -> Result<()> {
         for name in names {
-            let actor = ActorRef::<Runner>::lookup(name.as_str())?.context("nobody has the name")?;
+            let actor = ActorRef::<Runner>::lookup(name.as_str())?.context("no actor has the name")?;
             actor.tell(Step(1)).try_send().ok().context("the actor is gone")?;
         }
         Ok(())

@@ -20,7 +20,7 @@ use anyhow::{Result, bail};
 use crate::works::{Crash, Mailbox, Task, Threads};
 use goal::Goal;
 
-/// Everybody in the race.
+/// The contestants of the race.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
 pub enum Contestant {
     Perennial,
@@ -47,7 +47,7 @@ impl Contestant {
         }
     }
 
-    /// Whether it has what the task asks for.
+    /// Returns `true` if the contestant can do the task.
     pub const fn can(self, task: Task) -> bool {
         match task {
             // The schedulers of Erlang are not ours to choose.

@@ -66,7 +66,7 @@ impl<P: Peer> Named<P> {
     }
 }
 
-/// Made at run time, as for everybody: what is known when a program is written is not looked up ten thousand times.
+/// Returns the name of a place, made at run time for every contestant.
 fn name<P: Peer>(place: u64) -> P::Name {
     format!("actor/{place}").into()
 }

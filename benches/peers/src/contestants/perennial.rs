@@ -96,7 +96,7 @@ impl Peer for Perennial {
         let mut ends = Vec::new();
         for actor in &actors {
             ends.push(actor.monitor());
-            actor.stop(ExitReason::Normal).context("nobody to stop")?;
+            actor.stop(ExitReason::Normal).context("the actor is gone")?;
         }
         for end in ends {
             end.await;

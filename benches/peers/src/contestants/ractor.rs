@@ -112,14 +112,14 @@ impl Peer for Ractor {
 
     fn whereis<'a>(&self, names: impl Iterator<Item = &'a String>) -> Result<()> {
         for name in names {
-            ActorRef::<Msg>::where_is(name).context("nobody has the name")?;
+            ActorRef::<Msg>::where_is(name).context("no actor has the name")?;
         }
         Ok(())
     }
 
     fn cast_named<'a>(&self, names: impl Iterator<Item = &'a String>) -> Result<()> {
         for name in names {
-            let actor = ActorRef::where_is(name).context("nobody has the name")?;
+            let actor = ActorRef::where_is(name).context("no actor has the name")?;
             ractor::cast!(actor, Msg::Step(1)).map_err(|refused| anyhow!("{refused}"))?;
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! What one would write by hand: tokio tasks that read one channel, that of async-channel, as tokio's has one reader only.
 //!
-//! It is bounded, and who submits waits for room.
+//! It is bounded, and a submission waits for room.
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! Pools of workers: what each contestant has to be able to do with one, and the works that it is put to.
 //!
-//! A job is so many rounds of arithmetic. All workers of a pool count down what they share, and nobody wants a result.
+//! A job is so many rounds of arithmetic. All workers of a pool count down what they share, and a job has no result.
 
 mod actix;
 mod bare;
@@ -30,7 +30,7 @@ const TURNS: u64 = 5;
 
 /// A pool of one contestant, in its own words.
 pub trait Pool: Sized + Send + Sync {
-    /// Starts a pool of so many workers, who share a tally.
+    /// Starts a pool of `workers` workers, which share a tally.
     fn start(workers: usize, tally: Arc<Tally>) -> impl Future<Output = Result<Self>> + Send;
 
     /// Hands it `count` jobs of so many rounds, and waits for room only, where there are bounds.

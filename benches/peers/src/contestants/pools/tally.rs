@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Notify;
 
-/// How many jobs are to go. At the last, somebody is told.
+/// A countdown of jobs that notifies a task at zero.
 #[derive(Debug)]
 pub struct Tally {
     left: AtomicU64,

@@ -1,4 +1,4 @@
-//! A hasher: a worker of a pool. It is given a file, hashes it, and hands the result in.
+//! The hashers: workers of a pool. A job is a file; a worker hashes it and has the result recorded.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,31 +8,31 @@ use perennial::prelude::*;
 use tokio::task::spawn_blocking;
 
 use super::collector;
+use super::fault_point::FaultPoint;
 use super::files::{Hashing, Progress};
 use super::journal::{Outcome, Record};
-use super::trap::Rig;
 
-/// The pool that all hashers are.
+/// The handle of the pool of hashers.
 pub type Hashers = PoolHandle<Job, (), ExitReason>;
 
 pub enum Job {
-    /// Hash it.
+    /// Hashes this file.
     File(PathBuf),
-    /// Look whether there is a trap.
+    /// Checks the fault point.
     Poke,
 }
 
 pub struct Args {
     /// One for each hasher.
-    pub rigs: Vec<Arc<Rig>>,
-    /// Sabotage: whether every result is handed in twice.
-    pub repeats_itself: bool,
+    pub fault_points: Vec<Arc<FaultPoint>>,
+    /// Sabotage: sends every result twice.
+    pub sends_twice: bool,
 }
 
 pub struct Hasher {
     at: Workplace,
-    rig: Arc<Rig>,
-    repeats_itself: bool,
+    fault_point: Arc<FaultPoint>,
+    sends_twice: bool,
 }
 
 impl Worker for Hasher {
@@ -42,19 +42,20 @@ impl Worker for Hasher {
     type Args = Args;
 
     async fn init(args: &Args, at: &Workplace) -> Result<Self, ExitReason> {
-        let rig = args.rigs[at.slot].clone();
-        rig.rise(at.pid);
-        Ok(Self { at: at.clone(), rig, repeats_itself: args.repeats_itself })
+        let fault_point = args.fault_points[at.slot].clone();
+        fault_point.set_started(at.pid);
+        Ok(Self { at: at.clone(), fault_point, sends_twice: args.sends_twice })
     }
 
     async fn work(&mut self, job: &Job) -> Result<(), ExitReason> {
         let done = match job {
             Job::File(path) => self.hash(path.clone()).await,
-            Job::Poke => self.rig.step(self.at.pid),
+            Job::Poke => self.fault_point.check(self.at.pid),
         };
-        // That a file cannot be read is a result. An error is its own: it ends, and the next one tries the job again.
+        // A file that cannot be read is a result. Any other error ends this worker, and the next
+        // one tries the job again.
         done.inspect_err(|reason| {
-            // If it does not live any more, it was faster.
+            // It fails if the worker has ended already.
             self.at.handle.stop(reason.clone()).ok();
         })
     }
@@ -63,18 +64,18 @@ impl Worker for Hasher {
 impl Hasher {
     async fn hash(&self, path: PathBuf) -> Result<(), ExitReason> {
         let begin = path.clone();
-        let mut stride = spawn_blocking(move || Hashing::open(&begin)?.go_on());
+        let mut stride = spawn_blocking(move || Hashing::open(&begin)?.hash_stride());
         let outcome = loop {
             let progress = stride.await?;
-            self.rig.step(self.at.pid)?;
+            self.fault_point.check(self.at.pid)?;
             match progress {
-                Ok(Progress::More(more)) => stride = spawn_blocking(move || more.go_on()),
+                Ok(Progress::More(more)) => stride = spawn_blocking(move || more.hash_stride()),
                 Ok(Progress::Done(digest)) => break Outcome::Hashed(digest),
                 Err(error) => break Outcome::Failed(error.to_string()),
             }
         };
         let record = Record { path, outcome };
-        if self.repeats_itself {
+        if self.sends_twice {
             collector::store(&self.at.system, record.clone()).await?;
         }
         collector::store(&self.at.system, record).await

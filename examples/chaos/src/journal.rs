@@ -1,7 +1,8 @@
-//! What outlives every crash: the results so far, as a disk would keep them, and how far everything is.
+//! The journal: the results and the progress, which survive every crash.
 //!
-//! The journal stands for a disk. It is the only thing that incarnations share besides messages: the collector appends to it,
-//! and reads it when it starts anew; the walker notes what it has handed in.
+//! The journal stands for a disk. It is the only thing besides messages that incarnations share.
+//! The collector appends to it, and reads it when it starts. The walker notes what it has
+//! submitted.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -12,26 +13,26 @@ use tokio::sync::watch;
 
 use super::files::Digest;
 
-/// What came of a file.
+/// The result of one file.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Outcome {
     Hashed(Digest),
-    /// It could not be read, for this reason.
+    /// The file could not be read, for this reason.
     Failed(String),
 }
 
-/// A file and what came of it.
+/// A file and its result.
 #[derive(Clone, Debug)]
 pub struct Record {
     pub path: PathBuf,
     pub outcome: Outcome,
 }
 
-/// Results and progress of a run.
+/// The results and the progress of a run.
 #[derive(Debug)]
 pub struct Journal {
     records: Mutex<Vec<Record>>,
-    handed_in: Mutex<HashSet<PathBuf>>,
+    submitted: Mutex<HashSet<PathBuf>>,
     bytes: AtomicU64,
     complete: watch::Sender<bool>,
 }
@@ -40,7 +41,7 @@ impl Journal {
     pub fn new() -> Self {
         Self {
             records: Mutex::default(),
-            handed_in: Mutex::default(),
+            submitted: Mutex::default(),
             bytes: AtomicU64::new(0),
             complete: watch::Sender::new(false),
         }
@@ -53,7 +54,7 @@ impl Journal {
         self.records().push(record);
     }
 
-    /// Every file that something came of.
+    /// Returns every file that has a result.
     pub fn paths(&self) -> HashSet<PathBuf> {
         self.records().iter().map(|record| record.path.clone()).collect()
     }
@@ -70,37 +71,32 @@ impl Journal {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// How many files were handed to the hashers.
+    /// Returns how many files were submitted to the hashers.
     pub fn found(&self) -> u64 {
-        self.handed_in().len() as u64
+        self.submitted().len() as u64
     }
 
-    /// Notes that the hashers have this file.
-    pub fn hand_in(&self, path: PathBuf) {
-        self.handed_in().insert(path);
+    pub fn set_submitted(&self, path: PathBuf) {
+        self.submitted().insert(path);
     }
 
-    pub fn is_handed_in(&self, path: &Path) -> bool {
-        self.handed_in().contains(path)
+    pub fn is_submitted(&self, path: &Path) -> bool {
+        self.submitted().contains(path)
     }
 
-    /// All is done.
+    /// Publishes that every file has a result.
     pub fn set_complete(&self) {
         self.complete.send_replace(true);
     }
 
-    pub fn is_complete(&self) -> bool {
-        *self.complete.borrow()
-    }
-
-    /// Waits until all is done.
+    /// Waits until every file has a result.
     pub async fn completed(&self) {
-        // The sender lives as long as this does.
+        // The sender lives as long as `self`.
         let _ = self.complete.subscribe().wait_for(|complete| *complete).await;
     }
 
-    fn handed_in(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
-        self.handed_in.lock().unwrap_or_else(PoisonError::into_inner)
+    fn submitted(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
+        self.submitted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn records(&self) -> MutexGuard<'_, Vec<Record>> {

@@ -1,6 +1,7 @@
-//! The walker: goes through the folder and hands what it finds to the hashers, as they have room for it.
+//! The walker: walks the folder and submits each file to the hashers, as fast as they have room.
 //!
-//! What it has handed in is in the journal, and is not handed in again by the next one: the queue of the pool outlives them all.
+//! The journal knows which files were submitted. A new incarnation walks the folder again and does
+//! not submit those again: the queue of the pool survives every crash.
 
 use std::sync::Arc;
 
@@ -8,22 +9,22 @@ use perennial::prelude::*;
 use tokio::sync::mpsc;
 
 use super::collector;
+use super::fault_point::FaultPoint;
 use super::files::{Found, Scope};
 use super::hasher::{Hashers, Job};
 use super::journal::{Journal, Outcome, Record};
-use super::trap::Rig;
 
 pub const WALKER: Name<Msg> = Name::new("walker");
 
-/// How many files are looked at between two looks at anything else.
+/// How many files are submitted in one message, and so how long another message may wait.
 const BATCH: usize = 256;
 
 pub enum Msg {
-    /// Go on a bit.
+    /// Submits one batch.
     Walk,
-    /// The hashers have nothing left to do, because it is done or was dropped.
+    /// The pool is empty. `dropped` jobs were dropped and not done.
     Drained { dropped: u64 },
-    /// Look whether there is a trap.
+    /// Checks the fault point.
     Poke,
 }
 
@@ -31,13 +32,13 @@ pub struct Args {
     pub scope: Scope,
     pub hashers: Hashers,
     pub journal: Arc<Journal>,
-    pub rig: Arc<Rig>,
+    pub fault_point: Arc<FaultPoint>,
 }
 
 pub struct Walker {
     hashers: Hashers,
     journal: Arc<Journal>,
-    rig: Arc<Rig>,
+    fault_point: Arc<FaultPoint>,
     batches: mpsc::Receiver<Vec<Found>>,
 }
 
@@ -48,12 +49,17 @@ impl Actor for Walker {
     async fn init(args: &Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
         let (found, batches) = mpsc::channel(2);
         let scope = args.scope.clone();
-        // Reading folders blocks. The thread ends with the walk, or when nobody listens to it any more.
+        // Reading folders blocks. The thread ends with the walk, or with the receiver.
         tokio::task::spawn_blocking(move || read(&scope, &found));
         ctx.continue_with(Msg::Walk);
-        args.rig.rise(ctx.pid());
-        let Args { hashers, journal, rig, .. } = args;
-        Ok(Self { hashers: hashers.clone(), journal: journal.clone(), rig: rig.clone(), batches })
+        args.fault_point.set_started(ctx.pid());
+        let Args { hashers, journal, fault_point, .. } = args;
+        Ok(Self {
+            hashers: hashers.clone(),
+            journal: journal.clone(),
+            fault_point: fault_point.clone(),
+            batches,
+        })
     }
 
     async fn handle(&mut self, msg: Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
@@ -61,14 +67,14 @@ impl Actor for Walker {
             Msg::Walk => return self.walk(ctx).await,
             Msg::Drained { dropped: 0 } => self.journal.set_complete(),
             Msg::Drained { .. } => {}
-            Msg::Poke => self.rig.step(ctx.pid())?,
+            Msg::Poke => self.fault_point.check(ctx.pid())?,
         }
         Ok(())
     }
 }
 
 impl Walker {
-    /// Hands one batch in.
+    /// Submits one batch.
     async fn walk(&mut self, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
         let Some(batch) = self.batches.recv().await else {
             let hashers = self.hashers.clone();
@@ -79,16 +85,16 @@ impl Walker {
             ctx.pipe(drained, |dropped| Msg::Drained { dropped });
             return Ok(());
         };
-        self.rig.step(ctx.pid())?;
+        self.fault_point.check(ctx.pid())?;
         for found in batch {
             match found {
-                Found::File(path) if !self.journal.is_handed_in(&path) => {
+                Found::File(path) if !self.journal.is_submitted(&path) => {
                     if self.hashers.submit(Job::File(path.clone())).forget().await.is_err() {
-                        // There are no hashers any more, and will be none.
+                        // The pool does not run and will not be restarted.
                         return Ok(());
                     }
-                    // No await in between: a walker that is killed has handed it in and noted it, or neither.
-                    self.journal.hand_in(path);
+                    // There is no await between the two: a kill comes before both or after both.
+                    self.journal.set_submitted(path);
                 }
                 Found::Failed(path, error) => {
                     collector::store(ctx.system(), Record { path, outcome: Outcome::Failed(error) }).await?;
@@ -105,7 +111,7 @@ fn read(scope: &Scope, found: &mpsc::Sender<Vec<Found>>) {
     let mut walk = scope.walk();
     loop {
         let batch: Vec<Found> = walk.by_ref().take(BATCH).collect();
-        // If nobody listens any more, the incarnation that wanted to know is gone.
+        // The send fails when the incarnation has ended.
         if batch.is_empty() || found.blocking_send(batch).is_err() {
             return;
         }

@@ -1,4 +1,4 @@
-//! Walking a folder and hashing a file: the work itself, without any actor. The workers and the final check share it.
+//! Walking a folder and hashing a file, without actors. The workers and the final check share it.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 use walkdir::{DirEntry, WalkDir};
 
-/// The SHA-256 of a file, and how long it was.
+/// The SHA-256 of a file, and its length.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Digest {
     sum: [u8; 32],
@@ -23,33 +23,34 @@ impl fmt::Display for Digest {
     }
 }
 
-/// What a walk comes across.
+/// An entry of a walk.
 #[derive(Debug)]
 pub enum Found {
     File(PathBuf),
     /// A symbolic link, a socket, a device ...
     Special,
-    /// A folder that cannot be read, or something that is gone again.
+    /// A folder that cannot be read, or an entry that has vanished.
     Failed(PathBuf, String),
 }
 
-/// Which folder to walk, and what to leave out.
+/// The folder to walk, and what to leave out of it.
 #[derive(Clone, Debug)]
 pub struct Scope {
     pub folder: PathBuf,
     /// Folders with a `CACHEDIR.TAG` are not entered.
     pub skip_caches: bool,
-    /// Device and inode of the files that this very run writes.
+    /// The device and inode of each file that this run writes.
     pub outputs: HashSet<(u64, u64)>,
 }
 
 impl Scope {
-    /// Everything below the folder, in the order of the names. Symbolic links are not followed.
+    /// Returns every entry below the folder, in the order of the names. Symbolic links are not
+    /// followed.
     pub fn walk(&self) -> impl Iterator<Item = Found> {
         let entries = WalkDir::new(&self.folder).sort_by_file_name().into_iter();
         let entries = entries.filter_entry(|entry| !(self.skip_caches && is_cache(entry)));
         entries.filter_map(|entry| match entry {
-            Ok(entry) => self.look_at(entry),
+            Ok(entry) => self.classify(entry),
             Err(error) => {
                 let path = error.path().unwrap_or(&self.folder).to_owned();
                 let text = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
@@ -58,7 +59,12 @@ impl Scope {
         })
     }
 
-    fn look_at(&self, entry: DirEntry) -> Option<Found> {
+    /// Returns how many files there are, counted up to `most`.
+    pub fn count(&self, most: usize) -> usize {
+        self.walk().filter(|found| matches!(found, Found::File(_))).take(most).count()
+    }
+
+    fn classify(&self, entry: DirEntry) -> Option<Found> {
         if entry.file_type().is_dir() {
             return None;
         }
@@ -75,32 +81,32 @@ fn is_cache(entry: &DirEntry) -> bool {
     entry.file_type().is_dir() && entry.path().join("CACHEDIR.TAG").is_file()
 }
 
-/// Device and inode: which file it is, whatever it is called.
+/// Returns the device and inode of a file, which identify it under any name.
 pub fn id(data: &Metadata) -> (u64, u64) {
     (data.dev(), data.ino())
 }
 
-/// When a file, or what is known of it, changed last: nanoseconds since the epoch.
+/// Returns when a file or its metadata last changed, in nanoseconds since the epoch.
 pub fn changed_at(path: &Path) -> Option<i128> {
     let data = fs::symlink_metadata(path).ok()?;
     Some(i128::from(data.ctime()) * 1_000_000_000 + i128::from(data.ctime_nsec()))
 }
 
-/// A file that is being hashed, piece by piece, in a piece of memory of its own.
+/// A file that is being hashed, and the buffer it is read into.
 pub struct Hashing {
     file: File,
     sum: Sha256,
     bytes: u64,
-    piece: Vec<u8>,
+    buffer: Vec<u8>,
 }
 
-/// How much of a file is read at once.
-const PIECE: usize = 256 * 1024;
+/// How many bytes are read at once.
+const BUFFER: usize = 256 * 1024;
 
-/// How much of a file is hashed between two looks at anything else.
+/// How many bytes are hashed without a check of the fault point.
 const STRIDE: u64 = 4 * 1024 * 1024;
 
-/// How far a file is.
+/// The state of a file after a stride.
 pub enum Progress {
     More(Hashing),
     Done(Digest),
@@ -108,19 +114,19 @@ pub enum Progress {
 
 impl Hashing {
     pub fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self { file: File::open(path)?, sum: Sha256::new(), bytes: 0, piece: vec![0; PIECE] })
+        Ok(Self { file: File::open(path)?, sum: Sha256::new(), bytes: 0, buffer: vec![0; BUFFER] })
     }
 
-    /// Hashes on for a while.
-    pub fn go_on(mut self) -> io::Result<Progress> {
+    /// Hashes the next [`STRIDE`] bytes.
+    pub fn hash_stride(mut self) -> io::Result<Progress> {
         let stop_at = self.bytes + STRIDE;
         while self.bytes < stop_at {
-            match self.file.read(&mut self.piece) {
+            match self.file.read(&mut self.buffer) {
                 Ok(0) => {
                     return Ok(Progress::Done(Digest { sum: self.sum.finalize().into(), bytes: self.bytes }));
                 }
                 Ok(length) => {
-                    self.sum.update(&self.piece[..length]);
+                    self.sum.update(&self.buffer[..length]);
                     self.bytes += length as u64;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -131,11 +137,11 @@ impl Hashing {
     }
 }
 
-/// Hashes a whole file, waiting for it.
+/// Hashes a whole file. It blocks.
 pub fn digest(path: &Path) -> io::Result<Digest> {
     let mut hashing = Hashing::open(path)?;
     loop {
-        match hashing.go_on()? {
+        match hashing.hash_stride()? {
             Progress::More(more) => hashing = more,
             Progress::Done(digest) => return Ok(digest),
         }

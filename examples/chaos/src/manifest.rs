@@ -10,8 +10,8 @@ use super::files::{self, Digest};
 use super::options::Options;
 use super::report::Report;
 
-/// The files that this run writes. Made before it starts: what cannot be written is better known early, and the run must
-/// not index its own output.
+/// The files that this run writes. They are created before the run: an error is reported early, and
+/// the run does not index them.
 #[derive(Debug)]
 pub struct Outputs {
     manifest: Option<File>,
@@ -26,7 +26,7 @@ impl Outputs {
         })
     }
 
-    /// Which files they are.
+    /// Returns the device and inode of each.
     pub fn ids(&self) -> HashSet<(u64, u64)> {
         let files = [&self.manifest, &self.json].into_iter().flatten();
         files.filter_map(|file| file.metadata().ok()).map(|data| files::id(&data)).collect()
@@ -53,7 +53,7 @@ fn create(option: &str, path: Option<&Path>) -> Result<Option<File>, String> {
 
 fn write_manifest(file: &File, report: &Report) -> io::Result<()> {
     let mut out = BufWriter::new(file);
-    for (path, digest) in &report.sound {
+    for (path, digest) in &report.matching {
         out.write_all(&line(path, digest))?;
     }
     out.flush()
@@ -61,13 +61,13 @@ fn write_manifest(file: &File, report: &Report) -> io::Result<()> {
 
 fn write_json(file: &File, report: &Report) -> io::Result<()> {
     let mut out = BufWriter::new(file);
-    serde_json::to_writer_pretty(&mut out, &report.json())?;
+    report.json().write_pretty(&mut out, 2)?;
     out.write_all(b"\n")?;
     out.flush()
 }
 
-/// One line as sha256sum writes it: a name with a backslash or a line break in it is escaped, and the line says so with a
-/// backslash of its own. All other bytes stand for themselves.
+/// Returns a line as sha256sum writes it. Backslashes and line breaks in the name are escaped, and
+/// a line with such a name begins with a backslash. All other bytes are written as they are.
 pub fn line(path: &Path, digest: &Digest) -> Vec<u8> {
     let name = path.as_os_str().as_bytes();
     let mut escaped = Vec::with_capacity(name.len());

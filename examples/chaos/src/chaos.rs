@@ -1,0 +1,95 @@
+//! Indexes a folder while faults are injected, and checks that nothing was lost.
+//!
+//! A pool in a tree of supervisors computes the SHA-256 of every regular file below a folder. An
+//! injector panics, fails and kills workers and supervisors, as a plan says that depends on the
+//! seed. Work that a crash interrupts is done again. Every file ends in the result exactly once. At
+//! the end a sequential pass without any actor checks the result.
+//!
+//! ```text
+//! cargo run --release --example chaos
+//! cargo run --release --example chaos -- --input DIR --manifest FILE --seed 7 && sha256sum -c FILE
+//! ```
+//!
+//! Exit codes: 0 every check passed, 1 a check failed, 2 wrong usage, 3 every check passed but some
+//! files could not be read, 130 interrupted by Ctrl-C.
+//!
+//! The modules, from the outside in:
+//!
+//! - [`options`]: the command line. [`run`]: one run, from the options to a [`report`].
+//!   [`interrupt`]: Ctrl-C. [`progress`]: the line on a terminal.
+//! - [`tree`]: the supervisors and the workers below them. [`walker`], [`hasher`], [`collector`]:
+//!   the workers, in the order in which a file passes through them; the hashers are a pool.
+//!   [`files`]: walking and hashing, without actors. [`journal`]: the results, which survive every
+//!   crash.
+//! - [`plan`]: the faults, from a seed. [`fault_point`] and [`target`]: how a fault reaches its
+//!   target. [`injector`]: carries the plan out. [`recovery`]: how long the targets took to return.
+//! - [`check`]: the checks of a run. [`manifest`]: the result for other tools.
+
+#![expect(unreachable_pub, reason = "in a program, pub says what the other modules may use")]
+
+#[macro_use]
+#[path = "../../support/output.rs"]
+mod output;
+
+mod check;
+mod collector;
+mod fault_point;
+mod files;
+mod hasher;
+mod injector;
+mod interrupt;
+mod journal;
+mod manifest;
+mod options;
+mod panics;
+mod plan;
+mod progress;
+mod recovery;
+mod report;
+mod run;
+mod target;
+#[cfg(test)]
+mod tests;
+mod text;
+mod tree;
+mod walker;
+
+use std::process::ExitCode;
+
+use options::Parsed;
+
+fn main() -> ExitCode {
+    let options = match options::parse() {
+        Parsed::Run(options) => options,
+        Parsed::Print(text) => {
+            print_text!("{text}");
+            return ExitCode::SUCCESS;
+        }
+        Parsed::Wrong(line) => return wrong_usage(&line),
+    };
+    let outputs = match manifest::Outputs::create(&options) {
+        Ok(outputs) => outputs,
+        Err(line) => return wrong_usage(&line),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return wrong_usage(&format!("the runtime does not start: {error}")),
+    };
+    let report = runtime.block_on(run::run(&options, &outputs));
+    if let Err(line) = outputs.write(&report) {
+        return wrong_usage(&line);
+    }
+    if options.quiet {
+        print_line!("{}", report.verdict());
+    } else if options.verbose {
+        print_text!("{report:#}");
+    } else {
+        print_text!("{report}");
+    }
+    ExitCode::from(report.exit_code())
+}
+
+fn wrong_usage(line: &str) -> ExitCode {
+    print_error!("chaos: {line}");
+    ExitCode::from(2)
+}

@@ -1,0 +1,200 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use lexopt::prelude::*;
+
+use super::plan::PlanOptions;
+
+const HELP: &str = "\
+Indexes a folder while faults are injected, and checks that nothing was lost
+
+Usage: chaos [OPTIONS]
+
+Options:
+      --input DIR         The folder to index
+                          [default: the folder of the project, without build output]
+      --manifest FILE     Write the result to FILE, in the format of sha256sum
+      --json FILE         Write the report to FILE, as one JSON object
+      --seed N            Plan the faults from this seed: the same seed and the same options give
+                          the same faults [default: a random one, which is printed]
+      --faults N          How many faults to inject [default: 25]
+      --duration SECONDS  The time over which the faults and the work are spread
+                          [default: 4 if the output is a terminal, else 0.5]
+      --workers N         How many workers compute checksums [default: 4]
+      --sabotage WHAT     Break the system on purpose; the checks must notice. One of
+                            lose-work     do not repeat the work that a crash has interrupted
+                            double-count  deliver results twice, and record both
+                            no-restart    do not restart a worker that has crashed
+  -v, --verbose           Print the planned faults before, and every check after the run
+  -q, --quiet             Print the last line only
+  -h, --help              Print this help
+  -V, --version           Print the version
+
+Ctrl-C stops the run in good order and prints the report so far. A second one ends it at once.
+
+Exit codes: 0 every check passed, 1 a check failed, 2 wrong usage, 3 every check passed but some
+files could not be read, 130 interrupted by Ctrl-C.
+";
+
+/// The duration of a run that a person watches, and of one that a program reads.
+const ON_A_TERMINAL: Duration = Duration::from_secs(4);
+const PIPED: Duration = Duration::from_millis(500);
+
+/// What the run does.
+#[derive(Debug)]
+pub struct Options {
+    input: Option<PathBuf>,
+    pub manifest: Option<PathBuf>,
+    pub json: Option<PathBuf>,
+    pub seed: u64,
+    pub faults: usize,
+    pub duration: Duration,
+    pub workers: usize,
+    pub sabotage: Option<Sabotage>,
+    pub verbose: bool,
+    pub quiet: bool,
+}
+
+/// How the system is broken on purpose.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Sabotage {
+    LoseWork,
+    DoubleCount,
+    NoRestart,
+}
+
+impl FromStr for Sabotage {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "lose-work" => Ok(Self::LoseWork),
+            "double-count" => Ok(Self::DoubleCount),
+            "no-restart" => Ok(Self::NoRestart),
+            _ => Err("give one of lose-work, double-count, no-restart"),
+        }
+    }
+}
+
+/// What a command line asks for.
+#[derive(Debug)]
+pub enum Parsed {
+    Run(Options),
+    /// Print this and exit.
+    Print(String),
+    /// One line that says what is wrong and what to do instead.
+    Wrong(String),
+}
+
+impl Options {
+    /// Returns the folder to index.
+    pub fn folder(&self) -> &Path {
+        self.input.as_deref().unwrap_or_else(|| project())
+    }
+
+    /// Returns `true` if folders that are tagged as caches are left out: only in the default
+    /// folder.
+    pub const fn skips_caches(&self) -> bool {
+        self.input.is_none()
+    }
+
+    /// Returns what the plan depends on besides the seed.
+    pub const fn plan(&self) -> PlanOptions {
+        PlanOptions { faults: self.faults, duration: self.duration, workers: self.workers }
+    }
+}
+
+/// Parses the command line of this process.
+pub fn parse() -> Parsed {
+    let is_terminal = io::stdout().is_terminal() || io::stderr().is_terminal();
+    match parse_from(std::env::args_os().skip(1), is_terminal) {
+        Ok(Parsed::Run(options)) => check_folder(options),
+        Ok(other) => other,
+        Err(error) => Parsed::Wrong(format!("{error}; see --help")),
+    }
+}
+
+/// Parses the arguments after the program's name.
+pub fn parse_from(
+    arguments: impl Iterator<Item = OsString>,
+    is_terminal: bool,
+) -> Result<Parsed, lexopt::Error> {
+    let mut options = Options {
+        input: None,
+        manifest: None,
+        json: None,
+        seed: u64::from(fastrand::u32(..)),
+        faults: 25,
+        duration: if is_terminal { ON_A_TERMINAL } else { PIPED },
+        workers: 4,
+        sabotage: None,
+        verbose: false,
+        quiet: false,
+    };
+    let mut parser = lexopt::Parser::from_args(arguments);
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("input") => options.input = Some(parser.value()?.into()),
+            Long("manifest") => options.manifest = Some(parser.value()?.into()),
+            Long("json") => options.json = Some(parser.value()?.into()),
+            Long("seed") => options.seed = value(&mut parser, "--seed", str::parse::<u64>)?,
+            Long("faults") => options.faults = value(&mut parser, "--faults", count::<100_000>)?,
+            Long("duration") => options.duration = value(&mut parser, "--duration", seconds)?,
+            Long("workers") => options.workers = value(&mut parser, "--workers", count::<1_000>)?,
+            Long("sabotage") => {
+                options.sabotage = Some(value(&mut parser, "--sabotage", str::parse::<Sabotage>)?);
+            }
+            Short('v') | Long("verbose") => options.verbose = true,
+            Short('q') | Long("quiet") => options.quiet = true,
+            Short('h') | Long("help") => return Ok(Parsed::Print(HELP.to_owned())),
+            Short('V') | Long("version") => {
+                return Ok(Parsed::Print(concat!("chaos ", env!("CARGO_PKG_VERSION"), "\n").to_owned()));
+            }
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(Parsed::Run(options))
+}
+
+/// Parses the value of an option. The error names the option.
+fn value<T, E: Display>(
+    parser: &mut lexopt::Parser,
+    option: &str,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T, lexopt::Error> {
+    let text = parser.value()?.string()?;
+    parse(&text).map_err(|error| format!("{option} {text:?}: {error}").into())
+}
+
+fn count<const MOST: usize>(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=MOST).contains(number));
+    number.ok_or_else(|| format!("give a number from 1 to {MOST}"))
+}
+
+fn seconds(text: &str) -> Result<Duration, &'static str> {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| (0.0..=3600.0).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or("give a number of seconds from 0 to 3600")
+}
+
+fn check_folder(options: Options) -> Parsed {
+    let folder = options.folder();
+    match std::fs::metadata(folder) {
+        Ok(data) if data.is_dir() => Parsed::Run(options),
+        Ok(_) => Parsed::Wrong(format!("--input {} is not a folder: name one", folder.display())),
+        Err(error) => {
+            Parsed::Wrong(format!("--input {}: {error}: name a folder that exists", folder.display()))
+        }
+    }
+}
+
+/// Returns the root of the project if it is still where it was built, else the current folder.
+fn project() -> &'static Path {
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    built.filter(|root| root.is_dir()).unwrap_or(Path::new("."))
+}

@@ -1,0 +1,272 @@
+//! The report of a run: as text for people, and as JSON.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jzon::{JsonValue, array, object};
+use perennial::pool::PoolStats;
+use perennial::{Counters, Totals};
+
+use super::check::Check;
+use super::files::Digest;
+use super::interrupt;
+use super::recovery::{FaultCounts, Recovery};
+use super::text::{Bytes, counted};
+
+/// The result of a run. As text it fits a screen; the alternate form (`{:#}`) lists everything.
+#[derive(Debug)]
+pub struct Report {
+    pub seed: u64,
+    /// Ctrl-C has ended the run: the result is what there is so far, and was not checked.
+    pub is_interrupted: bool,
+    /// The files that have the same digest as in the sequential pass.
+    pub matching: BTreeMap<PathBuf, Digest>,
+    pub failed: BTreeMap<PathBuf, String>,
+    pub special: u64,
+    pub faults: FaultCounts,
+    /// How many faults the plan has.
+    pub planned: usize,
+    pub totals: Totals,
+    pub messages: Counters,
+    pub jobs: PoolStats,
+    pub recovery: Recovery,
+    pub checks: Vec<Check>,
+    /// The tree after the attack.
+    pub tree: String,
+    pub elapsed: Duration,
+}
+
+/// How many lines the tree takes, and how many it takes at least when other lines need the room.
+const TREE_LINES: usize = 10;
+const FEWEST_TREE_LINES: usize = 4;
+
+/// How many other lines there is room for on a screen, besides those that every report has.
+const ROOM: usize = 1;
+
+/// How many files that were not read are listed.
+const LISTED: usize = 3;
+
+/// The same for the alternate form, which lists more than that only in the JSON report.
+const LISTED_ALTERNATE: usize = 1000;
+
+/// The longest line of the short form.
+const LINE: usize = 100;
+
+impl Report {
+    fn violations(&self) -> Vec<String> {
+        let all = self.checks.iter();
+        all.flat_map(|check| check.violations.iter().map(|text| format!("{}: {text}", check.invariant)))
+            .collect()
+    }
+
+    fn passed(&self) -> bool {
+        self.checks.iter().all(Check::passed)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.matching.values().map(|digest| digest.bytes).sum()
+    }
+
+    pub fn exit_code(&self) -> u8 {
+        match (self.passed(), self.is_interrupted, self.failed.is_empty()) {
+            (false, ..) => 1,
+            (true, true, _) => interrupt::EXIT_CODE,
+            (true, false, false) => 3,
+            (true, false, true) => 0,
+        }
+    }
+
+    /// Returns the result in one line.
+    pub fn verdict(&self) -> String {
+        let seed = self.seed;
+        let files = counted(self.matching.len() as u64, "file");
+        let faults = counted(self.faults.total, "fault");
+        if !self.passed() {
+            let violations = self.violations();
+            let first = violations.first().map_or("", String::as_str);
+            let count = counted(violations.len() as u64, "violation");
+            return shorten(&format!("VIOLATED (seed {seed}): {count}, the first: {first}"), LINE);
+        }
+        if self.is_interrupted {
+            return format!("interrupted: {files} and {faults} so far, not verified (seed {seed})");
+        }
+        match self.failed.len() {
+            0 => format!("verified: {files}, {faults}, nothing lost (seed {seed})"),
+            failed => {
+                format!("verified: {files}, {faults}, but {failed} could not be read (seed {seed})")
+            }
+        }
+    }
+
+    pub fn json(&self) -> JsonValue {
+        let Counters { accepted, handled, lost_in_flight, dead_lettered, queued } = self.messages;
+        let PoolStats { submitted, done, failed, dropped, retried, .. } = self.jobs;
+        let FaultCounts { panic, error, kill, exhaust_restarts, total } = self.faults;
+        let Recovery { p50, p90, p99, max } = self.recovery;
+        let mut failed_files = array![];
+        for (path, error) in &self.failed {
+            // An array takes every value.
+            let path = path.to_string_lossy().into_owned();
+            let _ = failed_files.push(object! { path: path, error: error.as_str() });
+        }
+        object! {
+            version: 1,
+            seed: self.seed,
+            interrupted: self.is_interrupted,
+            verified: self.passed() && !self.is_interrupted,
+            files: self.matching.len(),
+            bytes: self.bytes(),
+            special: self.special,
+            failed: failed_files,
+            faults: {
+                planned: self.planned,
+                panic: panic,
+                error: error,
+                kill: kill,
+                exhaust_restarts: exhaust_restarts,
+                total: total,
+            },
+            restarts: self.totals.restarts,
+            escalations: self.totals.escalations,
+            messages: {
+                accepted: accepted,
+                handled: handled,
+                lost_in_flight: lost_in_flight,
+                dead_lettered: dead_lettered,
+                queued: queued,
+            },
+            jobs: {
+                submitted: submitted,
+                completed: done,
+                failed: failed,
+                dropped: dropped,
+                retried: retried,
+            },
+            recovery_us: { p50: p50, p90: p90, p99: p99, max: max },
+            violations: self.violations(),
+            elapsed_ms: self.elapsed.as_millis() as u64,
+        }
+    }
+
+    /// Returns how many lines of the tree the short form shows.
+    fn tree_lines(&self) -> usize {
+        let unread = if self.failed.is_empty() { 0 } else { 2 + self.failed.len().min(LISTED) };
+        let violated = self.checks.iter().filter(|check| !check.passed()).count();
+        (TREE_LINES + ROOM).saturating_sub(unread + violated).clamp(FEWEST_TREE_LINES, TREE_LINES)
+    }
+
+    fn write_tree(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\nThe tree after the attack. <7.3> is the third incarnation of actor 7.")?;
+        let lines: Vec<&str> = self.tree.lines().collect();
+        let shown = if f.alternate() { lines.len() } else { self.tree_lines() };
+        if lines.len() <= shown {
+            return lines.iter().try_for_each(|line| writeln!(f, "{line}"));
+        }
+        // The lines in the middle are workers of the pool. One line says that they are hidden.
+        let (first, last) = (shown / 2, shown - shown / 2 - 1);
+        lines[..first].iter().try_for_each(|line| writeln!(f, "{line}"))?;
+        writeln!(f, "      ... {} more lines, shown with --verbose", lines.len() - first - last)?;
+        lines[lines.len() - last..].iter().try_for_each(|line| writeln!(f, "{line}"))
+    }
+
+    fn write_numbers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let FaultCounts { panic, error, kill, exhaust_restarts, total } = self.faults;
+        let Recovery { p50, p99, max, .. } = self.recovery;
+        let (m, jobs) = (&self.messages, &self.jobs);
+        let (files, bytes) = (self.matching.len(), Bytes(self.bytes()));
+        let special = counted(self.special, "special file");
+        writeln!(f, "\nfiles     {files} ({bytes}), {special} skipped, {:.2} s", self.elapsed.as_secs_f64())?;
+        writeln!(
+            f,
+            "faults    {total}: {}, {}, {}, {} of a supervisor",
+            counted(panic, "panic"),
+            counted(error, "error"),
+            counted(kill, "kill"),
+            counted(exhaust_restarts, "exhaustion"),
+        )?;
+        writeln!(
+            f,
+            "restarts  {}, {}; from crash to restart {p50} µs (median), {p99} µs (p99), {max} µs (max)",
+            self.totals.restarts,
+            counted(self.totals.escalations, "escalation"),
+        )?;
+        writeln!(
+            f,
+            "messages  {} = {} handled + {} lost in flight + {} dead-lettered + {} queued",
+            m.accepted, m.handled, m.lost_in_flight, m.dead_lettered, m.queued
+        )?;
+        writeln!(
+            f,
+            "jobs      {} = {} completed + {} failed + {} dropped + {} left; {} tried again",
+            jobs.submitted,
+            jobs.done,
+            jobs.failed,
+            jobs.dropped,
+            jobs.submitted - jobs.done - jobs.failed - jobs.dropped,
+            jobs.retried
+        )
+    }
+
+    fn write_failed(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.failed.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "not read  {}", counted(self.failed.len() as u64, "file"))?;
+        let (listed, width) = limits(f, LISTED);
+        for (path, error) in self.failed.iter().take(listed) {
+            writeln!(f, "{}", shorten(&format!("    {}: {error}", path.display()), width))?;
+        }
+        match self.failed.len().saturating_sub(listed) {
+            0 => Ok(()),
+            more => writeln!(f, "    ... and {more} more"),
+        }
+    }
+
+    fn write_checks(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let passed = self.checks.iter().filter(|check| check.passed()).count();
+        writeln!(f, "checks    {passed} of {} passed", self.checks.len())?;
+        let (listed, width) = limits(f, 1);
+        for Check { invariant, violations } in &self.checks {
+            match violations.as_slice() {
+                [] if f.alternate() => writeln!(f, "passed    {invariant}")?,
+                [] => {}
+                [first, rest @ ..] => {
+                    let more =
+                        if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+                    let line = format!("VIOLATED  {invariant}: {first}");
+                    writeln!(f, "{}{more}", shorten(&line, width.saturating_sub(more.len())))?;
+                    let rest = rest.iter().take(listed - 1);
+                    rest.map(|text| shorten(text, width)).try_for_each(|text| writeln!(f, "    {text}"))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns how many entries of a list are written, and the longest line.
+fn limits(f: &fmt::Formatter<'_>, listed: usize) -> (usize, usize) {
+    if f.alternate() { (LISTED_ALTERNATE, usize::MAX) } else { (listed, LINE) }
+}
+
+/// Returns the text in one line of at most `width` characters. A name of a file may hold a line
+/// break.
+fn shorten(text: &str, width: usize) -> String {
+    let line = text.replace(char::is_control, "?");
+    if line.chars().count() <= width {
+        return line;
+    }
+    line.chars().take(width.saturating_sub(3)).chain("...".chars()).collect()
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_tree(f)?;
+        self.write_numbers(f)?;
+        self.write_failed(f)?;
+        self.write_checks(f)?;
+        writeln!(f, "\n{}", self.verdict())
+    }
+}
