@@ -30,6 +30,9 @@ pub enum StartError {
     /// There is no tokio runtime here to run it.
     #[error("there is no tokio runtime here")]
     NoRuntime,
+    /// Its mailbox was set to hold no message.
+    #[error("the mailbox of the actor has a capacity of zero")]
+    ZeroCapacity,
     /// The identity cannot begin another incarnation now.
     #[error(transparent)]
     NotOpen(#[from] OpenError),
@@ -90,7 +93,7 @@ impl<A: Actor> Spawn<A> {
     ///
     /// # Errors
     ///
-    /// [`StartError::NoRuntime`] outside a tokio runtime.
+    /// [`StartError::NoRuntime`] outside a tokio runtime, and [`StartError::ZeroCapacity`].
     pub fn detach(self) -> Result<Address<A::Msg>, StartError> {
         self.begin(Reporter::Nobody, |_| ()).map(|(address, ())| address)
     }
@@ -122,6 +125,9 @@ impl<A: Actor> Spawn<A> {
         reporter: Reporter,
         before: impl FnOnce(&Address<A::Msg>) -> T,
     ) -> Result<(Address<A::Msg>, T), StartError> {
+        if self.mailbox.capacity().is_zero() {
+            return Err(StartError::ZeroCapacity);
+        }
         let runtime = runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         let process = Process::new(self.mailbox);
         let label = self.label;

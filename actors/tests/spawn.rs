@@ -116,7 +116,7 @@ async fn an_actor_lives_though_nobody_holds_its_address() {
 
 #[tokio::test(start_paused = true)]
 async fn the_mailbox_is_as_it_was_asked_for() {
-    let one = Mailbox::bounded(std::num::NonZeroUsize::MIN);
+    let one = Mailbox::bounded(1);
     let (_go, args) = Args::later();
     let address = System::new().spawn::<Slow>(args).mailbox(one).detach().expect("there is a runtime");
     let fill = |_: u32| {

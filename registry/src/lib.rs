@@ -58,6 +58,7 @@ mod changes;
 mod error;
 mod groups;
 mod keys;
+mod log;
 mod name;
 mod owners;
 mod reach;
@@ -74,7 +75,7 @@ mod waiting;
 
 pub use changes::Change;
 pub use error::{BindError, HandOverError, LookupError, NamedCallError, NamedCastError, WaitError};
-pub use groups::{Group, GroupChange, GroupMonitor, JoinError, Members, NotJoined};
+pub use groups::{BroadcastReport, Group, GroupChange, GroupMonitor, JoinError, Members, NotJoined};
 pub use keys::{DuplicateKeys, KeyChange, KeyEntry, RegisterError, UniqueKeys};
 pub use name::Name;
 pub use reach::Whereis;

@@ -77,7 +77,7 @@ impl<M> Queue<M> {
     fn can_make_room(&self, lanes: &Lanes<M>) -> bool {
         let Capacity::Bounded(capacity) = self.capacity else { return true };
         let wanted = lanes.seldom().map_or(0, |seldom| seldom.waiting.places_wanted());
-        lanes.reserved() + wanted < capacity.get()
+        lanes.reserved() + wanted < capacity
     }
 
     /// Drops the oldest until everybody in line is in and there is room for one more.
@@ -85,7 +85,7 @@ impl<M> Queue<M> {
         let Capacity::Bounded(capacity) = self.capacity else { return };
         let mut batch = self.batch.lock();
         loop {
-            if lanes.messages.len() + lanes.reserved() + batch.len() >= capacity.get() {
+            if lanes.messages.len() + lanes.reserved() + batch.len() >= capacity {
                 // There is one: not all places are kept.
                 let Some(oldest) = self.drop_oldest(lanes, &mut batch) else { break };
                 displaced.messages.push(oldest);

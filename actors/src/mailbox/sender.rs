@@ -156,7 +156,7 @@ impl<M> Queue<M> {
     fn fits(&self, lanes: &Lanes<M>, batch_len: Option<usize>) -> bool {
         match (self.capacity, batch_len) {
             (super::Capacity::Bounded(capacity), Some(batch)) => {
-                lanes.messages.len() + lanes.reserved() + batch < capacity.get()
+                lanes.messages.len() + lanes.reserved() + batch < capacity
             }
             _ => self.has_room(lanes),
         }

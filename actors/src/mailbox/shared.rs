@@ -94,7 +94,7 @@ impl<M> Queue<M> {
     /// Whether one more message fits in.
     pub(super) fn has_room(&self, lanes: &Lanes<M>) -> bool {
         let Capacity::Bounded(capacity) = self.capacity else { return true };
-        let free = capacity.get().saturating_sub(lanes.messages.len() + lanes.reserved());
+        let free = capacity.saturating_sub(lanes.messages.len() + lanes.reserved());
         free > self.batch_len.load(Ordering::Relaxed) || free > self.batch.lock().len()
     }
 

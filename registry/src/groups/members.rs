@@ -181,6 +181,15 @@ impl<M: Send + 'static> Members<M> {
         self.groups.members(&self.key).into_iter().map(|(_, address)| address).collect()
     }
 
+    /// Returns the members with their incarnations.
+    pub(super) fn incarnations(&self) -> Vec<(Pid, Address<M>)> {
+        self.groups.members(&self.key)
+    }
+
+    pub(super) const fn name(&self) -> &Cow<'static, str> {
+        &self.key.0
+    }
+
     /// Any member.
     #[must_use]
     pub fn any(&self) -> Option<Address<M>> {

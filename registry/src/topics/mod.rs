@@ -45,6 +45,7 @@
 //! ```
 
 mod publishing;
+mod subscriber;
 mod topic;
 
 pub(crate) use publishing::Topics;

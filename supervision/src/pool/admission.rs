@@ -113,6 +113,9 @@ where
 
 /// Which workers may have a job that is taken in now.
 fn choose<J, T, E>(terms: &Terms, state: &mut State<J, T, E>) -> Target {
+    if let Some(slot) = terms.slot {
+        return Target::Pinned(slot);
+    }
     let routed = match (terms.key, state.routing) {
         (Some(key), _) => return Target::Key(key),
         (None, Routing::Shared) => None,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::host::{Foreign, dispose_each};
-use perennial_actors::{Mailbox, System};
+use perennial_actors::{Capacity, Mailbox, System};
 
 use super::board::Board;
 use super::closures::{Blocks, Calls};
@@ -20,7 +20,7 @@ use super::threads::{Keeper, Threads, time_of};
 use super::worker::{Desk, DeskArgs, Worker};
 use crate::error::StartError;
 use crate::policy::{Backoff, Restart, Shutdown};
-use crate::spec::{Child, ChildSpec};
+use crate::spec::{Child, ChildSpec, SpecError};
 use crate::supervisor::{App, Supervisor, SupervisorHandle};
 
 /// How many jobs may wait, unless set otherwise.
@@ -35,18 +35,25 @@ const DEAD: usize = 1000;
 /// The spec of a pool: how many workers, and how they are treated; how many jobs may wait, and how they are treated. It is the root of
 /// a tree, or a child of any supervisor.
 ///
-/// Unless set otherwise: 1,024 jobs may wait; each has 3 attempts, one right after the other, and as long as it likes; whoever is free
-/// takes the next one; workers have 5 seconds to finish their job when they are told to stop, are restarted at once, and the pool gives
-/// up when they crash more than 100 times in a second.
+/// Unless set otherwise:
+///
+/// - 1,024 jobs may wait, and a worker that is free takes the next one.
+/// - A job that returns an error has failed, and is not tried again. One whose worker crashed has 3
+///   attempts, one right after the other. An attempt may take as long as it likes.
+/// - Workers have 5 seconds to finish their job when they are told to stop.
+/// - A worker that crashed is restarted at once, however many do. The pool gives up when more than 100
+///   workers in a second fail to start.
 #[must_use = "a pool does nothing until it is started"]
 pub struct Pool<J, T, E> {
+    id: Arc<str>,
     supervisor: Supervisor,
     /// The pool's own, which does not keep it.
     handle: PoolHandle<J, T, E>,
     /// What users get.
     given: PoolHandle<J, T, E>,
     size: Size,
-    worker: Box<dyn Fn(usize) -> Child<Bell> + Send>,
+    /// Makes the child of a slot, whose start may take this long.
+    worker: Box<dyn Fn(usize, Duration) -> Child<Bell> + Send>,
     scale_after: Duration,
     cool_down: Duration,
     shutdown: Shutdown,
@@ -57,6 +64,8 @@ pub struct Pool<J, T, E> {
     threads: Arc<Threads>,
     /// Whether jobs are done on those.
     is_blocking: bool,
+    /// Whether its capacity was set to zero.
+    has_zero_capacity: bool,
     unstarted: Unstarted,
 }
 
@@ -82,7 +91,8 @@ where
     where
         W: Worker<Job = J, Output = T, Error = E>,
     {
-        let (size, supervisor) = (size.into(), Supervisor::new(id).intensity(100, Duration::from_secs(1)));
+        let (id, size) = (id.into(), size.into());
+        let supervisor = Supervisor::new(id.clone()).intensity(100, Duration::from_secs(1));
         let mut board = Board::new(size.max(), CAPACITY);
         for slot in size.min()..size.max() {
             // Nobody is there yet, so nothing is to wait for them.
@@ -94,9 +104,10 @@ where
         let (args, pool) = (Arc::new(Foreign::new(args)), shared.clone());
         let threads = Arc::new(Threads::new(size.max()));
         let all_threads = threads.clone();
-        let worker = move |slot: usize| {
+        let worker = move |slot: usize, start_timeout: Duration| {
             let (pool, args, thread) = (pool.clone(), args.clone(), all_threads.of(slot));
-            let args = Arc::new(DeskArgs::<W> { pool, slot, args, thread, ends: Ends::default() });
+            let ends = Ends::new(start_timeout);
+            let args = Arc::new(DeskArgs::<W> { pool, slot, args, thread, ends });
             let told = args.clone();
             Child::new::<Desk<W>>(slot.to_string(), args)
                 .on_dismissal(move |pid| told.ends.dismiss(pid))
@@ -104,6 +115,7 @@ where
         };
         let handle = PoolHandle::new(shared.clone(), supervisor.handle());
         Self {
+            id,
             unstarted: Unstarted(Some(Box::new(move || shared.close()))),
             given: handle.clone(),
             handle,
@@ -118,6 +130,7 @@ where
             start_timeout: START,
             threads,
             is_blocking: false,
+            has_zero_capacity: false,
         }
     }
 
@@ -145,10 +158,17 @@ where
         Self { is_blocking: true, ..pool }
     }
 
-    /// Sets how many jobs may wait, at least one. Whoever submits another waits for room.
-    pub fn capacity(self, jobs: usize) -> Self {
+    /// Sets how many jobs may wait; 1,024, unless set. A submission beyond that waits for room.
+    ///
+    /// A capacity of 0 is [an error](crate::SpecError::ZeroCapacity) when the pool is started.
+    pub fn capacity(mut self, jobs: impl Into<Capacity>) -> Self {
+        let jobs = jobs.into();
+        self.has_zero_capacity = jobs.is_zero();
         self.handle.shared().change(|state| {
-            state.board.set_capacity(jobs.max(1));
+            state.board.set_capacity(match jobs {
+                Capacity::Bounded(jobs) => jobs,
+                Capacity::Unbounded => usize::MAX,
+            });
             Vec::new()
         });
         self
@@ -169,9 +189,20 @@ where
         self
     }
 
-    /// Sets how many attempts a job has, the first included.
+    /// Sets how many attempts a job has, the first included; 3, unless set.
+    ///
+    /// An attempt is followed by another if its worker crashed, was killed, or hung, or if it took too
+    /// long. An error that a job returns is its result, unless [`retry_errors`](Self::retry_errors) is
+    /// set.
     pub fn attempts(self, attempts: u32) -> Self {
         self.handle.shared().set_terms(|terms| terms.attempts = attempts.max(1));
+        self
+    }
+
+    /// Sets whether an attempt that returns an error is followed by another, as long as the job has
+    /// [attempts](Self::attempts) left. Unless set, an error is the result of its job.
+    pub fn retry_errors(self, retry: bool) -> Self {
+        self.handle.shared().set_terms(|terms| terms.retry_errors = retry);
         self
     }
 
@@ -235,13 +266,19 @@ where
         self
     }
 
-    /// Makes a worker wait before it is restarted, longer each time. Not one that has ended itself in order after a job.
+    /// Makes a worker wait before it is restarted, longer each time. Not one that has ended itself in
+    /// order after a job. Unless set, one that crashed at a job is restarted at once, and one that keeps
+    /// ending without a job waits for a second at most.
     pub const fn backoff(mut self, backoff: Backoff) -> Self {
         self.backoff = Some(backoff);
         self
     }
 
-    /// Sets how many crashes of workers within how long it takes before it gives up.
+    /// Sets how many failed starts of workers it tolerates within a period, before it gives up; 100 in
+    /// a second, unless set.
+    ///
+    /// Counted is each start that fails as a worker is restarted after it has ended by itself. What
+    /// happens to a worker that has started is not counted: jobs may crash their workers without end.
     pub fn intensity(mut self, restarts: u32, period: Duration) -> Self {
         self.supervisor = self.supervisor.intensity(restarts, period);
         self
@@ -285,6 +322,10 @@ where
         // The foreman comes last and stops first: what it would start must not come up while the others stop.
         let foreman = foreman.mailbox(Mailbox::unbounded());
         shared.settle(children.iter().map(Child::address).collect(), foreman.address());
+        let mut foreman = ChildSpec::from(foreman);
+        if self.has_zero_capacity {
+            foreman.error = Some(Box::new(SpecError::ZeroCapacity { id: self.id }));
+        }
         let _ = shared.threads.set((self.threads.clone(), time_of(self.shutdown)));
         let keeper = Child::new::<Keeper>("threads", self.threads).shutdown(Keeper::shutdown(self.shutdown));
         self.supervisor.children(self.is_blocking.then_some(keeper)).children(children).child(foreman)
@@ -292,7 +333,8 @@ where
 
     fn child(&self, slot: usize) -> Child<Bell> {
         let shared = self.handle.shared().clone();
-        let mut child = (self.worker)(slot).shutdown(self.shutdown).start_timeout(self.start_timeout);
+        let mut child =
+            (self.worker)(slot, self.start_timeout).shutdown(self.shutdown).start_timeout(self.start_timeout);
         if let Some(backoff) = self.backoff {
             child = child.backoff(backoff);
         }

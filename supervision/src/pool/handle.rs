@@ -181,7 +181,7 @@ where
         count
     }
 
-    /// The jobs that have had all their attempts, oldest first. They are given away; the pool keeps the last 1,000 unless set
+    /// The jobs that failed for good, oldest first. They are given away; the pool keeps the last 1,000 unless set
     /// otherwise.
     #[must_use]
     pub fn take_dead(&self) -> Vec<DeadJob<J, E>> {

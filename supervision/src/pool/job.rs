@@ -53,7 +53,8 @@ impl<E: fmt::Debug> fmt::Debug for Failures<E> {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum JobError<E> {
-    /// Every attempt that it had failed; the last failure is the last here. It is among the [dead jobs](super::PoolHandle::take_dead).
+    /// It returned an error, or every attempt that it had failed; the last failure is the last here.
+    /// It is among the [dead jobs](super::PoolHandle::take_dead).
     Failed(Failures<E>),
     /// It was not begun before it expired.
     Expired,
@@ -80,6 +81,7 @@ impl<E: fmt::Display> fmt::Display for JobError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Failed(failures) => match failures.last() {
+                Some(only) if failures.len() == 1 => write!(f, "the job failed: {only}"),
                 Some(last) => write!(f, "the job failed {} times, at last: {last}", failures.len()),
                 None => f.write_str("the job failed"),
             },
@@ -108,8 +110,8 @@ impl fmt::Display for JobId {
     }
 }
 
-/// A job that failed and is not tried again, with what came of each attempt: it has had all that it
-/// had, or expired before the next.
+/// A job that failed and is not tried again, with what came of each attempt: it returned an error, has
+/// had all its attempts, or expired before the next.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct DeadJob<J, E> {

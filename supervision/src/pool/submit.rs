@@ -10,8 +10,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use perennial_actors::host::{Carried, CarriesValue};
+use tokio::sync::mpsc;
 
 use super::admission::Refused;
+use super::batch::Batch;
 use super::draft::Draft;
 use super::job_handle::{JobHandle, Office};
 use super::office::Shared;
@@ -124,9 +126,16 @@ where
         self
     }
 
-    /// Sets how many attempts it has, the first included.
+    /// Sets how many attempts it has, the first included: see [`Pool::attempts`](super::Pool::attempts).
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.terms().attempts = attempts.max(1);
+        self
+    }
+
+    /// Sets whether an attempt that returns an error is followed by another: see
+    /// [`Pool::retry_errors`](super::Pool::retry_errors).
+    pub fn retry_errors(mut self, retry: bool) -> Self {
+        self.terms().retry_errors = retry;
         self
     }
 
@@ -173,6 +182,83 @@ where
     /// If the pool takes none in any more; with the job.
     pub async fn forget(self) -> Result<(), SubmitError<J>> {
         self.put(Sink::Nobody).await
+    }
+
+    /// Submits a copy of it to each worker that is due, in the order of their numbers, as there is room:
+    /// to tell all of them something, as to load their settings anew. Returns the results as one; its
+    /// [length](Batch::len) is the number of workers.
+    ///
+    /// Each copy is done by its own worker, or by the next incarnation of that. One whose worker is not
+    /// due any more before it is done, because there are to be fewer, is
+    /// [dropped](super::JobError::Dropped). A worker that joins later has no copy. A key is ignored.
+    ///
+    /// # Errors
+    ///
+    /// If the pool takes none in any more; with the job. Workers before that have their copies.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the copies that were taken in are done, and their results are lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::convert::Infallible;
+    /// # use perennial_actors::{ExitReason, System};
+    /// # use perennial_supervision::pool::{Pool, Worker, Workplace};
+    /// #[derive(Clone)]
+    /// enum Job { Square(u64), Reset }
+    ///
+    /// struct Squarer { done: u64 }
+    ///
+    /// impl Worker for Squarer {
+    ///     # type Job = Job;
+    ///     # type Output = u64;
+    ///     # type Error = Infallible;
+    ///     # type Args = ();
+    ///     # async fn init(_: &(), _: &Workplace) -> Result<Self, ExitReason> { Ok(Squarer { done: 0 }) }
+    ///     async fn work(&mut self, job: &Job) -> Result<u64, Infallible> {
+    ///         self.done += 1;
+    ///         match job {
+    ///             Job::Square(n) => Ok(n * n),
+    ///             Job::Reset => Ok(std::mem::take(&mut self.done)),
+    ///         }
+    ///     }
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = Pool::new::<Squarer>("squarers", 4, ());
+    /// # let squarers = pool.handle();
+    /// # let app = pool.start(&System::new()).await?;
+    /// assert_eq!(squarers.submit(Job::Square(3)).await?.await?, 9);
+    /// let all = squarers.submit(Job::Reset).priority(1).broadcast().await?;
+    /// assert_eq!(all.len(), 4);
+    /// let done: u64 = all.all().await.into_iter().flatten().sum();
+    /// assert_eq!(done, 5);
+    /// # assert!(app.shutdown().await.is_clean());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn broadcast(self) -> Result<Batch<T, E>, SubmitError<J>>
+    where
+        J: Clone,
+    {
+        let Self { pool, job, terms } = self;
+        let (slots, terms) = {
+            let state = pool.lock();
+            if !state.is_open() {
+                drop(state);
+                return Err(SubmitError::Closed(job));
+            }
+            (state.board.due_slots(), terms.map_or(state.terms, |terms| *terms))
+        };
+        let (sender, results) = mpsc::unbounded_channel();
+        for (index, slot) in slots.iter().enumerate() {
+            let terms = Some(Box::new(Terms { slot: Some(*slot), ..terms }));
+            let copy = Self { pool: pool.clone(), job: job.clone(), terms };
+            copy.put(Sink::Batch(index, sender.clone())).await?;
+        }
+        Ok(Batch::new(results, slots.len()))
     }
 
     pub(super) async fn put(self, sink: Sink<T, E>) -> Result<(), SubmitError<J>> {

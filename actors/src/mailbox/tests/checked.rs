@@ -1,6 +1,5 @@
 //! A mailbox whose invariants are checked after everything that is done to it.
 
-use std::num::NonZeroUsize;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -263,7 +262,7 @@ impl Checked {
         assert!(counters.balanced(), "{counters:?}");
         if let Capacity::Bounded(capacity) = self.queue.capacity {
             let taken = self.waiting() + self.reserved();
-            assert!(taken <= capacity.get(), "{taken} places are taken, of {capacity}");
+            assert!(taken <= capacity, "{taken} places are taken, of {capacity}");
         }
     }
 }
@@ -274,7 +273,7 @@ fn ring(displaced: Displaced<u32>) -> Vec<u32> {
 }
 
 pub(super) fn bounded(capacity: usize) -> Mailbox {
-    Mailbox::bounded(NonZeroUsize::new(capacity).expect("a capacity is not zero"))
+    Mailbox::bounded(capacity)
 }
 
 pub(super) fn failed() -> ExitReason {
