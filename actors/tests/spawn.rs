@@ -5,7 +5,8 @@ use std::pin::pin;
 use std::task::{Poll, Waker};
 
 use perennial_actors::{
-    Actor, Context, Event, ExitReason, Mailbox, ProcessState, Reply, SendError, StartError, System, Unsent,
+    Actor, Capacity, Context, Event, ExitReason, Mailbox, ProcessState, Reply, SendError, StartError, System,
+    Unsent,
 };
 use tokio::sync::oneshot;
 
@@ -165,4 +166,12 @@ async fn an_error_hands_the_message_back_whatever_its_type() {
     let said = r#"actor "spawn::Slow" has ended for good (message type perennial_actors::address::reply::Reply<u32>)"#;
     assert_eq!(error.to_string(), said);
     assert!(matches!(error, SendError::Closed(Unsent { message: reply, .. }) if reply.is_abandoned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_actor_with_a_capacity_of_zero_does_not_start() {
+    let (_go, args) = Args::later();
+    let refused = System::new().spawn::<Slow>(args).mailbox(Mailbox::bounded(0)).detach();
+    assert!(matches!(refused, Err(StartError::ZeroCapacity)));
+    assert!(Capacity::from(0).is_zero() && !Capacity::from(1).is_zero() && !Capacity::Unbounded.is_zero());
 }

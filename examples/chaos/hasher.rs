@@ -27,6 +27,8 @@ pub struct Args {
     pub rigs: Vec<Arc<Rig>>,
     /// Sabotage: whether every result is handed in twice.
     pub repeats_itself: bool,
+    /// Sabotage: whether no incarnation but the first starts.
+    pub starts_once: bool,
 }
 
 pub struct Hasher {
@@ -42,6 +44,9 @@ impl Worker for Hasher {
     type Args = Args;
 
     async fn init(args: &Args, at: &Workplace) -> Result<Self, ExitReason> {
+        if args.starts_once && at.pid.incarnation() > 1 {
+            return Err(ExitReason::failed("sabotage: it starts once"));
+        }
         let rig = args.rigs[at.slot].clone();
         rig.rise(at.pid);
         Ok(Self { at: at.clone(), rig, repeats_itself: args.repeats_itself })

@@ -106,10 +106,15 @@ impl Layout {
 
 /// The pool of hashers. A crash is the attack's doing, and not the file's: it is tried again, however often that takes.
 fn pool(rigs: &[Arc<Rig>], sabotage: Option<Sabotage>) -> Pool<hasher::Job, (), ExitReason> {
-    let args = hasher::Args { rigs: rigs.to_vec(), repeats_itself: sabotage == Some(Sabotage::DoubleCount) };
+    let args = hasher::Args {
+        rigs: rigs.to_vec(),
+        repeats_itself: sabotage == Some(Sabotage::DoubleCount),
+        starts_once: sabotage == Some(Sabotage::NoRestart),
+    };
     let pool = Pool::new::<Hasher>("hashers", rigs.len(), args)
         .capacity(ENOUGH)
         .intensity(POOL_INTENSITY, SECOND)
+        .retry_errors(true)
         // Who waits for the collector would wait for one that is not started before it has ended.
         .shutdown(Shutdown::BrutalKill)
         .attempts(if sabotage == Some(Sabotage::LoseWork) { 1 } else { u32::MAX });

@@ -3,13 +3,16 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use perennial_actors::Pid;
+use perennial_actors::{ExitReason, Pid};
 
 use crate::policy::Backoff;
 
 /// The delays of a slot whose incarnations keep ending without a job. None of these ends counts for
 /// the intensity of the pool, so without a delay they would follow each other all the time.
 const BRAKE: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
+
+/// The number of ends without a job in a row that no delay follows.
+const FREE: u32 = 2;
 
 /// How the incarnations in one slot have ended.
 #[derive(Debug)]
@@ -53,9 +56,11 @@ impl Ends {
     }
 
     /// An incarnation has ended.
-    pub(super) fn end(&self, pid: Pid) {
+    pub(super) fn end(&self, pid: Pid, reason: &ExitReason) {
         let has_worked = self.has_worked.swap(false, Ordering::Relaxed);
-        if has_worked || self.is_dismissed(pid) {
+        // A kill comes from outside, as often as something asks for it.
+        let by_itself = !matches!(reason, ExitReason::Killed) && !self.is_dismissed(pid);
+        if has_worked || !by_itself {
             self.idle_ends.store(0, Ordering::Relaxed);
         } else {
             let idle_ends = self.idle_ends.load(Ordering::Relaxed);
@@ -66,6 +71,6 @@ impl Ends {
     /// Returns how long the next incarnation has to wait.
     pub(super) fn delay(&self) -> Duration {
         let delay = |failures| BRAKE.delay(failures, 0.0).min(self.max_delay);
-        self.idle_ends.load(Ordering::Relaxed).checked_sub(2).map_or(Duration::ZERO, delay)
+        self.idle_ends.load(Ordering::Relaxed).checked_sub(FREE).map_or(Duration::ZERO, delay)
     }
 }

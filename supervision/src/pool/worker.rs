@@ -132,7 +132,7 @@ pub(super) struct DeskArgs<W: Worker> {
 impl<W: Worker> DeskArgs<W> {
     /// An incarnation has ended, or was given up.
     fn worker_gone(&self, seat: Seat, reason: &ExitReason) {
-        self.ends.end(seat.pid);
+        self.ends.end(seat.pid, reason);
         // What panics or fails on its way out has had its attempt.
         let is_interrupted = matches!(reason, ExitReason::Killed) || !reason.is_abnormal();
         if is_interrupted && self.ends.is_dismissed(seat.pid) {
