@@ -54,6 +54,9 @@
 //!
 //! Names of other nodes.
 
+#[macro_use]
+mod examples;
+
 mod changes;
 mod error;
 mod groups;
@@ -77,7 +80,7 @@ pub use changes::Change;
 pub use error::{BindError, HandOverError, LookupError, NamedCallError, NamedCastError, WaitError};
 pub use groups::{BroadcastReport, Group, GroupChange, GroupMonitor, JoinError, Members, NotJoined};
 pub use keys::{DuplicateKeys, KeyChange, KeyEntry, RegisterError, UniqueKeys};
-pub use name::Name;
+pub use name::{Name, NameInfo};
 pub use reach::Whereis;
-pub use registry::{NameInfo, Registry};
+pub use registry::Registry;
 pub use topics::{Published, Slow, Topic, TopicHandle};

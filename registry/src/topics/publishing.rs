@@ -10,22 +10,11 @@ use std::sync::{Arc, Weak};
 use perennial_actors::host::SeqMap;
 use perennial_actors::{Address, CloseHook, Handle};
 
-use super::subscriber::{Delivery, Subscriber, Told};
+use super::subscriber::{Delivery, Slow, Subscriber, Told};
 use super::topic::Topic;
 use crate::log;
 use crate::sync::Numbers;
 use crate::table::{Fate, Table};
-
-/// What happens to a subscriber whose mailbox is full when something is said. The publisher waits in no case. For another way, give the
-/// mailbox an [overflow policy](perennial_actors::Overflow): then it is never full.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Slow {
-    /// It misses what is said. The publisher is told how many did.
-    #[default]
-    Skip,
-    /// It is a subscriber no more.
-    Unsubscribe,
-}
 
 /// What became of something that was said.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -126,6 +115,8 @@ impl<T: Clone + Send + 'static> TopicHandle<T> {
     /// policy, and its [filter](Self::subscribe_with) if it has one.
     ///
     /// Returns `false` if the actor is closed: it has ended for good, or was not started yet. Then nothing changes.
+    #[doc = registry_example!(r#"assert!(news.subscribe(&greeter, Slow::Skip));
+assert_eq!(news.publish(&"it rains".to_owned()).delivered, 1);"#)]
     pub fn subscribe<M: From<T> + Send + 'static>(&self, actor: &Address<M>, slow: Slow) -> bool {
         self.enter(actor.handle(), slow, Delivery::plain(actor.clone()))
     }
@@ -204,6 +195,8 @@ impl<T: Clone + Send + 'static> TopicHandle<T> {
     }
 
     /// Has it told no more. Tells whether it was a subscriber.
+    #[doc = registry_example!(r"news.subscribe(&greeter, Slow::Skip);
+assert!(news.unsubscribe(&greeter));")]
     pub fn unsubscribe<M: Send + 'static>(&self, actor: &Address<M>) -> bool {
         let handle = actor.handle();
         let removed = self.change(|subscribers| {
@@ -218,6 +211,8 @@ impl<T: Clone + Send + 'static> TopicHandle<T> {
     /// A message is made for each of them here, under no lock: cloned and converted, or by the
     /// [function](Self::subscribe_with) of the subscriber. If that panics for one, the others are told all
     /// the same; see [`Published::failed`].
+    #[doc = registry_example!(r#"news.subscribe(&greeter, Slow::Skip);
+assert_eq!(news.publish(&"it rains".to_owned()).delivered, 1);"#)]
     pub fn publish(&self, said: &T) -> Published {
         let mut published = Published::default();
         let mut over = Vec::new();
@@ -244,6 +239,8 @@ impl<T: Clone + Send + 'static> TopicHandle<T> {
     }
 
     /// Who has subscribed, in that order, and has not ended for good.
+    #[doc = registry_example!(r"news.subscribe(&greeter, Slow::Skip);
+assert_eq!(news.subscribers(), [greeter.handle()]);")]
     #[must_use]
     pub fn subscribers(&self) -> Vec<Handle> {
         let list = self.list();

@@ -5,7 +5,16 @@ use std::sync::Arc;
 use perennial_actors::host::{Foreign, catch_panic};
 use perennial_actors::{Address, CloseHook, ExitReason, Handle, SendError};
 
-use super::publishing::Slow;
+/// What happens to a subscriber whose mailbox is full when something is said. The publisher waits in no case. For another way, give the
+/// mailbox an [overflow policy](perennial_actors::Overflow): then it is never full.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Slow {
+    /// It misses what is said. The publisher is told how many did.
+    #[default]
+    Skip,
+    /// It is a subscriber no more.
+    Unsubscribe,
+}
 
 /// What became of a message for one subscriber.
 pub(super) enum Told {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::draft::{Draft, TaskOf};
 use super::event::JobEvent;
-use super::job::JobId;
+use super::job::{JobError, JobId};
 use super::job_handle::Office;
 use super::lane::{Stand, Target, Waiting};
 use super::office::{Routing, Shared, State};
@@ -107,6 +107,14 @@ where
             let is_open = self.state.is_open();
             let waker = if is_open { first.admit(|draft| self.take_in(draft)) } else { first.refuse() };
             self.wake(waker);
+        }
+    }
+
+    /// Drops what was for a worker that is not due any more.
+    pub(super) fn drop_orphaned(&mut self) {
+        for task in self.state.board.take_orphaned() {
+            let event = JobEvent::Dropped(task.id);
+            self.drop_job(task, JobError::Dropped, event);
         }
     }
 }

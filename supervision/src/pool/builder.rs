@@ -6,20 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::host::{Foreign, dispose_each};
-use perennial_actors::{Capacity, Mailbox, System};
+use perennial_actors::{Mailbox, System};
 
 use super::board::Board;
 use super::closures::{Blocks, Calls};
 use super::ends::Ends;
 use super::foreman::Foreman;
 use super::handle::PoolHandle;
-use super::office::{Bell, Routing, Shared};
-use super::rate::Rate;
+use super::office::{Bell, Shared};
 use super::scale::{Scale, Size};
 use super::threads::{Keeper, Threads, time_of};
 use super::worker::{Desk, DeskArgs, Worker};
 use crate::error::StartError;
-use crate::policy::{Backoff, Restart, Shutdown};
+use crate::policy::{Backoff, Shutdown};
 use crate::spec::{Child, ChildSpec, SpecError};
 use crate::supervisor::{App, Supervisor, SupervisorHandle};
 
@@ -46,26 +45,26 @@ const DEAD: usize = 1000;
 #[must_use = "a pool does nothing until it is started"]
 pub struct Pool<J, T, E> {
     id: Arc<str>,
-    supervisor: Supervisor,
+    pub(super) supervisor: Supervisor,
     /// The pool's own, which does not keep it.
-    handle: PoolHandle<J, T, E>,
+    pub(super) handle: PoolHandle<J, T, E>,
     /// What users get.
-    given: PoolHandle<J, T, E>,
+    pub(super) given: PoolHandle<J, T, E>,
     size: Size,
     /// Makes the child of a slot, whose start may take this long.
     worker: Box<dyn Fn(usize, Duration) -> Child<Bell> + Send>,
-    scale_after: Duration,
-    cool_down: Duration,
+    pub(super) scale_after: Duration,
+    pub(super) cool_down: Duration,
     shutdown: Shutdown,
-    backoff: Option<Backoff>,
-    deadline: Option<Duration>,
-    start_timeout: Duration,
+    pub(super) backoff: Option<Backoff>,
+    pub(super) deadline: Option<Duration>,
+    pub(super) start_timeout: Duration,
     /// The threads of its workers.
     threads: Arc<Threads>,
     /// Whether jobs are done on those.
     is_blocking: bool,
     /// Whether its capacity was set to zero.
-    has_zero_capacity: bool,
+    pub(super) has_zero_capacity: bool,
     unstarted: Unstarted,
 }
 
@@ -158,143 +157,9 @@ where
         Self { is_blocking: true, ..pool }
     }
 
-    /// Sets how many jobs may wait; 1,024, unless set. A submission beyond that waits for room.
-    ///
-    /// A capacity of 0 is [an error](crate::SpecError::ZeroCapacity) when the pool is started.
-    pub fn capacity(mut self, jobs: impl Into<Capacity>) -> Self {
-        let jobs = jobs.into();
-        self.has_zero_capacity = jobs.is_zero();
-        self.handle.shared().change(|state| {
-            state.board.set_capacity(match jobs {
-                Capacity::Bounded(jobs) => jobs,
-                Capacity::Unbounded => usize::MAX,
-            });
-            Vec::new()
-        });
-        self
-    }
-
-    /// Lets at most so many jobs begin in every period, at least one.
-    pub fn rate(self, jobs: u32, period: Duration) -> Self {
-        self.handle.shared().lock().board.set_rate(Rate::new(jobs, period));
-        self
-    }
-
-    /// Sets how jobs find their workers.
-    pub fn routing(self, routing: Routing) -> Self {
-        self.handle.shared().change(|state| {
-            state.routing = routing;
-            Vec::new()
-        });
-        self
-    }
-
-    /// Sets how many attempts a job has, the first included; 3, unless set.
-    ///
-    /// An attempt is followed by another if its worker crashed, was killed, or hung, or if it took too
-    /// long. An error that a job returns is its result, unless [`retry_errors`](Self::retry_errors) is
-    /// set.
-    pub fn attempts(self, attempts: u32) -> Self {
-        self.handle.shared().set_terms(|terms| terms.attempts = attempts.max(1));
-        self
-    }
-
-    /// Sets whether an attempt that returns an error is followed by another, as long as the job has
-    /// [attempts](Self::attempts) left. Unless set, an error is the result of its job.
-    pub fn retry_errors(self, retry: bool) -> Self {
-        self.handle.shared().set_terms(|terms| terms.retry_errors = retry);
-        self
-    }
-
-    /// Sets how long a job waits after a failed attempt.
-    pub fn retry_after(self, backoff: Backoff) -> Self {
-        self.handle.shared().set_terms(|terms| terms.backoff = Some(backoff));
-        self
-    }
-
-    /// Sets how long an attempt may take, at its awaits.
-    pub fn time_limit(self, limit: Duration) -> Self {
-        self.handle.shared().set_terms(|terms| terms.time_limit = Some(limit));
-        self
-    }
-
-    /// Sets how many dead jobs are kept for those who [take](PoolHandle::take_dead) them.
-    pub fn keep_dead(self, jobs: usize) -> Self {
-        self.handle.shared().lock().max_dead = jobs;
-        self
-    }
-
-    /// Sets how long a worker may be at one job before it is found to hang, also if it never awaits: see
-    /// [`Child::handler_deadline`]. It is replaced, and the job tried again.
-    pub const fn handler_deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = Some(deadline);
-        self
-    }
-
-    /// Sets how long a worker that was killed may take to die before it is abandoned, as one does not that never awaits: see
-    /// [`Supervisor::abandon_after`]. The next one takes its place, and its job is tried again.
-    pub fn abandon_after(mut self, patience: Duration) -> Self {
-        self.supervisor = self.supervisor.abandon_after(patience);
-        self
-    }
-
-    /// Ends the pool when all handles are gone that were made of it from now on: what it has is finished, and then its workers and its
-    /// supervisor end in order. So do workers on a channel when its last sender is gone.
-    ///
-    /// As a child it is [transient](Restart::Transient) from now on, so that it is not started again.
-    pub fn end_with_handles(mut self) -> Self {
-        self.supervisor = self.supervisor.restart(Restart::Transient);
-        let pool = self.handle.clone();
-        self.given = self.handle.ending(move || {
-            // By the foreman: the last handle may be dropped on a thread where nothing can be waited for, and before the start.
-            pool.shared().lock().is_forsaken = true;
-            pool.shared().call_foreman();
-        });
-        self
-    }
-
-    /// Sets how long the init of a worker may take; 30 seconds, unless set. After that it is killed, and started again as any that did not
-    /// start.
-    pub const fn start_timeout(mut self, timeout: Duration) -> Self {
-        self.start_timeout = timeout;
-        self
-    }
-
     /// Sets how workers are stopped.
     pub const fn shutdown(mut self, shutdown: Shutdown) -> Self {
         self.shutdown = shutdown;
-        self
-    }
-
-    /// Makes a worker wait before it is restarted, longer each time. Not one that has ended itself in
-    /// order after a job. Unless set, one that crashed at a job is restarted at once, and one that keeps
-    /// ending without a job waits for a second at most.
-    pub const fn backoff(mut self, backoff: Backoff) -> Self {
-        self.backoff = Some(backoff);
-        self
-    }
-
-    /// Sets how many failed starts of workers it tolerates within a period, before it gives up; 100 in
-    /// a second, unless set.
-    ///
-    /// Counted is each start that fails as a worker is restarted after it has ended by itself. What
-    /// happens to a worker that has started is not counted: jobs may crash their workers without end.
-    pub fn intensity(mut self, restarts: u32, period: Duration) -> Self {
-        self.supervisor = self.supervisor.intensity(restarts, period);
-        self
-    }
-
-    /// Sets which of its own ends call for a restart, when it is a child. What waits, waits through it.
-    pub fn restart(mut self, restart: Restart) -> Self {
-        self.supervisor = self.supervisor.restart(restart);
-        self
-    }
-
-    /// Sets, for a pool whose size is between bounds, how long a job may wait before there are more workers, and how long none may before
-    /// there are fewer. 100 ms and 10 s, unless set.
-    pub const fn scaling(mut self, after: Duration, cool_down: Duration) -> Self {
-        self.scale_after = after;
-        self.cool_down = cool_down;
         self
     }
 

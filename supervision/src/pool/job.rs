@@ -81,7 +81,6 @@ impl<E: fmt::Display> fmt::Display for JobError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Failed(failures) => match failures.last() {
-                Some(only) if failures.len() == 1 => write!(f, "the job failed: {only}"),
                 Some(last) => write!(f, "the job failed {} times, at last: {last}", failures.len()),
                 None => f.write_str("the job failed"),
             },

@@ -55,6 +55,9 @@
 //!
 //! Jobs that outlive the process: the queue is in memory. And jobs that talk to each other: those are [actors](perennial_actors::Actor).
 
+#[macro_use]
+mod examples;
+
 mod admission;
 mod backlog;
 mod batch;
@@ -78,13 +81,16 @@ mod manage;
 mod office;
 mod rate;
 mod repair;
+mod resize;
 mod scale;
 mod session;
+mod settings;
 mod settling;
 mod slots;
 mod stats;
 mod stop;
 mod submit;
+mod submitting;
 mod sync;
 mod task;
 #[cfg(test)]
@@ -103,5 +109,6 @@ pub use office::Routing;
 pub use scale::Size;
 pub use stats::PoolStats;
 pub use stop::{StopPool, StopReport};
-pub use submit::{Submission, SubmitError, Submitting};
+pub use submit::{Submission, SubmitError};
+pub use submitting::Submitting;
 pub use worker::{Worker, Workplace};

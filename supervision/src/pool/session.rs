@@ -311,14 +311,6 @@ where
         }
     }
 
-    /// Drops what was for a worker that is not due any more.
-    fn drop_orphaned(&mut self) {
-        for task in self.state.board.take_orphaned() {
-            let event = JobEvent::Dropped(task.id);
-            self.drop_job(task, JobError::Dropped, event);
-        }
-    }
-
     /// Drops what waits in a pool that finishes and has no worker to do it.
     fn clear_if_hopeless(&mut self) {
         let board = &self.state.board;
