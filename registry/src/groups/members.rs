@@ -194,7 +194,7 @@ assert_eq!(greeters.members(), [greeter, other]);")]
         self.groups.members(&self.key)
     }
 
-    pub(super) const fn name(&self) -> &Cow<'static, str> {
+    pub(super) fn name(&self) -> &str {
         &self.key.0
     }
 

@@ -44,7 +44,7 @@ impl<T: 'static> Delivery<T> {
     where
         T: Clone,
     {
-        let deliver = move |said: &T, slow: Slow| told(actor.cast(M::from(said.clone())), slow);
+        let deliver = move |said: &T, slow: Slow| told(&actor.cast(M::from(said.clone())), slow);
         Self { deliver: Arc::new(deliver), is_plain: true }
     }
 
@@ -55,7 +55,7 @@ impl<T: 'static> Delivery<T> {
     ) -> Self {
         let map = Foreign::new(map);
         let deliver = move |said: &T, slow: Slow| match map(said) {
-            Some(message) => told(actor.cast(message), slow),
+            Some(message) => told(&actor.cast(message), slow),
             None => Told::Filtered,
         };
         Self { deliver: Arc::new(deliver), is_plain: false }
@@ -69,7 +69,7 @@ impl<T> Delivery<T> {
     }
 }
 
-fn told<M>(sent: Result<(), SendError<M>>, slow: Slow) -> Told {
+fn told<M>(sent: &Result<(), SendError<M>>, slow: Slow) -> Told {
     match sent {
         Ok(()) => Told::Delivered,
         Err(SendError::Full(_)) if slow == Slow::Skip => Told::Skipped,
