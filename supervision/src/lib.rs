@@ -62,6 +62,9 @@
 //!
 //! A tree runs on the tokio runtime in which it is started, with its timers enabled.
 
+#[macro_use]
+mod examples;
+
 mod driver;
 mod engine;
 mod error;

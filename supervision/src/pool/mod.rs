@@ -55,9 +55,6 @@
 //!
 //! Jobs that outlive the process: the queue is in memory. And jobs that talk to each other: those are [actors](perennial_actors::Actor).
 
-#[macro_use]
-mod examples;
-
 mod admission;
 mod backlog;
 mod batch;
