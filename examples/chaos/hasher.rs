@@ -48,6 +48,7 @@ impl Worker for Hasher {
             return Err(ExitReason::failed("sabotage: it starts once"));
         }
         let rig = args.rigs[at.slot].clone();
+        rig.start()?;
         rig.rise(at.pid);
         Ok(Self { at: at.clone(), rig, repeats_itself: args.repeats_itself })
     }

@@ -13,7 +13,7 @@ use super::journal::Journal;
 use super::plan::{Blow, Plan, Victim, Way};
 use super::recovery::{Aftermath, Faults};
 use super::target::Target;
-use super::tree::Layout;
+use super::tree::{Layout, POOL_INTENSITY};
 
 /// Whoever has not begun for so long is taken for gone.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -150,10 +150,12 @@ impl Injector {
         });
     }
 
-    /// Lets the hashers crash faster than their supervisor tolerates, until that gives up.
+    /// Lets the hashers crash and more of their starts fail than their supervisor tolerates, until that gives up.
     async fn wear(&self, damage: &mut Damage, blows: &mut Blows) {
         let before = self.escalations();
+        let rig = &self.layout.hashers[0].rig;
         while self.escalations() == before && damage.lost.is_empty() {
+            rig.fail_starts(POOL_INTENSITY + 1);
             for hasher in 0..self.layout.hashers.len() {
                 self.strike(Victim::Hasher(hasher), Way::Kill, blows);
             }
@@ -164,6 +166,7 @@ impl Injector {
                 self.note(blow.ok().flatten(), damage);
             }
         }
+        rig.fail_starts(0);
     }
 }
 

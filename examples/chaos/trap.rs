@@ -1,6 +1,7 @@
 //! How a fault gets inside a worker: somebody arms a trap, and the worker's own code steps into it. And how the worker says that it is
 //! back.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -89,6 +90,8 @@ pub struct Rig {
     pub trap: Arc<Trap>,
     /// Which of those who share the trap.
     number: usize,
+    /// How many of the next starts fail, of those that share the trap.
+    failing_starts: Arc<AtomicU32>,
     /// The newest incarnation that has begun.
     risen: watch::Sender<u32>,
 }
@@ -97,13 +100,31 @@ impl Rig {
     /// So many workers that share a trap.
     pub fn sharing(workers: usize) -> Vec<Arc<Self>> {
         let trap = Arc::new(Trap::default());
-        let rig = |number| Self { trap: trap.clone(), number, risen: watch::Sender::new(0) };
+        let failing_starts = Arc::new(AtomicU32::new(0));
+        let rig = |number| Self {
+            trap: trap.clone(),
+            number,
+            failing_starts: failing_starts.clone(),
+            risen: watch::Sender::new(0),
+        };
         (0..workers).map(rig).map(Arc::new).collect()
     }
 
     /// A worker with a trap of its own.
     pub fn alone() -> Arc<Self> {
         Self::sharing(1).remove(0)
+    }
+
+    /// Makes the next starts fail, so many of all that share the trap.
+    pub fn fail_starts(&self, count: u32) {
+        self.failing_starts.store(count, Ordering::Relaxed);
+    }
+
+    /// Fails if this start is one of those that fail.
+    pub fn start(&self) -> Result<(), ExitReason> {
+        let one_less = |left: u32| left.checked_sub(1);
+        let fails = self.failing_starts.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok();
+        if fails { Err(ExitReason::failed(PlannedFailure)) } else { Ok(()) }
     }
 
     /// An incarnation says that it has begun.

@@ -38,8 +38,8 @@ pub struct Layout {
 /// So many restarts in a second are never needed: nothing escalates past the supervisors that have it.
 const PLENTY: u32 = 100_000;
 
-/// How many crashes of hashers in a second their pool takes before it gives up.
-const POOL_INTENSITY: u32 = 3;
+/// How many failed starts of hashers in a second their pool takes before it gives up.
+pub const POOL_INTENSITY: u32 = 3;
 
 /// How many files may wait before the walker has to.
 const ENOUGH: usize = 4096;
