@@ -8,9 +8,9 @@ pub use perennial_actors::{
     System, SystemBuilder, Target, TimerId, Unsent, WeakAddress, WeakHandle,
 };
 pub use perennial_registry::{
-    BindError, Change, DuplicateKeys, Group, GroupChange, GroupMonitor, HandOverError, JoinError, KeyChange,
-    KeyEntry, LookupError, Members, Name, NameInfo, NamedCallError, NamedCastError, NotJoined, Published,
-    RegisterError, Registry, Slow, Topic, TopicHandle, UniqueKeys, WaitError, Whereis,
+    BindError, BroadcastReport, Change, DuplicateKeys, Group, GroupChange, GroupMonitor, HandOverError,
+    JoinError, KeyChange, KeyEntry, LookupError, Members, Name, NameInfo, NamedCallError, NamedCastError,
+    NotJoined, Published, RegisterError, Registry, Slow, Topic, TopicHandle, UniqueKeys, WaitError, Whereis,
 };
 pub use perennial_supervision::{
     App, AutoShutdown, Backoff, ChangeError, Child, ChildCounts, ChildError, ChildFailed, ChildInfo,
