@@ -9,7 +9,6 @@
 mod output;
 
 use std::error::Error;
-use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use perennial::{
@@ -56,7 +55,7 @@ impl Actor for Display {
 
 /// A display with little room that does not begin yet.
 async fn display(system: &System, overflow: Overflow) -> Result<Address<Msg>, Box<dyn Error>> {
-    let mailbox = Mailbox::bounded(NonZeroUsize::new(ROOM).ok_or("no room")?).overflow(overflow);
+    let mailbox = Mailbox::bounded(ROOM).overflow(overflow);
     let display = system.spawn::<Display>(()).mailbox(mailbox).await?;
     display.handle().suspend()?;
     Ok(display)

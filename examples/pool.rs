@@ -72,14 +72,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // What could not be done is kept, with all that went wrong.
     let dead = counters.take_dead();
     for job in &dead {
-        print_line!(
-            "dead after {} attempts: {:?}, at last: {}",
-            job.failures.len(),
-            job.job,
-            job.failures[2]
-        );
+        let last = job.failures.last().map(ToString::to_string).unwrap_or_default();
+        print_line!("dead after {} attempts: {:?}, at last: {last}", job.failures.len(), job.job);
     }
-    assert_eq!(dead.len(), 2);
+    // An error is a result: only the crashes were tried again.
+    assert_eq!(dead.iter().map(|job| job.failures.len()).sum::<usize>(), 3 + 1);
 
     // A thousand more while all workers are restarted, one after the other.
     let batch = counters.submit_many((0..1000).map(|n| format!("word{n}"))).await?;

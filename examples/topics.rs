@@ -9,7 +9,6 @@
 mod output;
 
 use std::error::Error;
-use std::num::NonZeroUsize;
 
 use perennial::prelude::*;
 use perennial::{Registry, Slow, Topic};
@@ -57,8 +56,7 @@ impl Actor for Ticker {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let system = System::new();
-    let two = NonZeroUsize::new(2).ok_or("two is not zero")?;
-    let small = Child::new::<Ticker>("small", ()).mailbox(Mailbox::bounded(two));
+    let small = Child::new::<Ticker>("small", ()).mailbox(Mailbox::bounded(2));
     let large = Child::new::<Ticker>("large", ());
     let (slow, fast) = (small.address(), large.address());
     let app = Supervisor::new("app").child(small).child(large).start(&system).await?;

@@ -10,9 +10,10 @@ pub use perennial_actors::{
     Unsent, WeakAddress, WeakHandle,
 };
 pub use perennial_registry::{
-    BindError, Change, DuplicateKeys, Group, GroupChange, GroupMonitor, HandOverError, JoinError, KeyChange,
-    KeyEntry, LookupError, Members, Name, NameInfo, NamedCall, NamedCallError, NamedCastError, NotJoined,
-    Published, RegisterError, Registry, Slow, Topic, TopicHandle, UniqueKeys, WaitError, Whereis,
+    BindError, BroadcastReport, Change, DuplicateKeys, Group, GroupChange, GroupMonitor, HandOverError,
+    JoinError, KeyChange, KeyEntry, LookupError, Members, Name, NameInfo, NamedCall, NamedCallError,
+    NamedCastError, NotJoined, Published, RegisterError, Registry, Slow, Topic, TopicHandle, UniqueKeys,
+    WaitError, Whereis,
 };
 pub use perennial_supervision::{
     App, AutoShutdown, Backoff, ChangeError, Child, ChildCounts, ChildError, ChildFailed, ChildInfo,

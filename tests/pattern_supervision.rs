@@ -35,9 +35,9 @@ struct Hand {
     begun: Begun,
 }
 
-/// Which incarnation of which worker has begun something, and when.
+/// Which incarnation of which worker has begun something, and when; and how many of the next starts fail.
 #[derive(Clone, Default)]
-struct Begun(Arc<Mutex<Vec<(usize, u32, Instant)>>>);
+struct Begun(Arc<Mutex<Vec<(usize, u32, Instant)>>>, Arc<AtomicU32>);
 
 impl Begun {
     fn times(&self) -> Vec<Instant> {
@@ -61,6 +61,9 @@ impl Worker for Hand {
     type Args = Begun;
 
     async fn init(begun: &Begun, at: &Workplace) -> Result<Self, ExitReason> {
+        if once_more(&begun.1) {
+            return Err(ExitReason::failed("on purpose"));
+        }
         Ok(Self { at: at.clone(), begun: begun.clone() })
     }
 
@@ -120,16 +123,17 @@ async fn sequence_a_failure_is_reported_the_worker_restarted_and_the_task_tried_
     let (pool, begun) = hands(1);
     let (system, jobs) = (System::new(), pool.handle());
     let mut reports = system.subscribe::<Report>();
-    // Three crashes are more than the pool takes, and one more than the supervisor above it.
+    // Three starts that fail are more than the pool takes, and one more than the supervisor above it.
     let pool = pool.attempts(5).intensity(2, 60 * SECOND);
     let app = Supervisor::new("app").child(pool).start(&system).await.expect("it starts");
+    begun.1.store(3, Ordering::Relaxed);
     let task = jobs.submit(Job::Crash(Arc::new(3.into()))).await.expect("it is taken in");
     assert!(task.await.is_ok());
     let told: Vec<What> = std::iter::from_fn(|| reports.try_next()).map(|report| report.what).collect();
     let count = |is: fn(&What) -> bool| told.iter().filter(|what| is(what)).count();
     assert_eq!(count(|what| matches!(what, What::Terminated { reason: ExitReason::Panicked(_) })), 3);
     assert_eq!(count(|what| matches!(what, What::GaveUp { .. })), 1, "it was escalated");
-    assert_eq!(begun.incarnations(), [1, 2, 3, 4]);
+    assert_eq!(begun.incarnations(), [1, 5, 6, 7]);
     assert!(app.shutdown().await.is_clean());
 }
 
@@ -174,7 +178,7 @@ async fn kubernetes_replicas_are_restored_hung_ones_replaced_crash_loops_backed_
 async fn celery_results_are_fetched_by_id_retries_back_off_limits_hold_and_the_dead_are_kept() {
     let (pool, begun) = hands(2);
     let pool = pool.retry_after(Backoff::new(SECOND, 60 * SECOND)).handler_deadline(100 * SECOND);
-    let (_system, app, jobs) = start(pool.attempts(3)).await;
+    let (_system, app, jobs) = start(pool.attempts(3).retry_errors(true)).await;
     let mut results = HashMap::new();
     for job in [Job::Work(SECOND), Job::Fail(Arc::new(2.into())), Job::Fail(Arc::new(9.into())), Job::Hang] {
         let handle = jobs.submit(job).time_limit(10 * SECOND).await.expect("it is taken in");

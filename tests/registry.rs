@@ -1,6 +1,5 @@
 //! The registry with supervision, as its users have it: through a tree that crashes, backs off and is restarted.
 
-use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use perennial::prelude::*;
@@ -286,7 +285,7 @@ async fn what_cannot_be_sent_through_a_name_comes_back_whatever_is_in_the_way() 
     let system = System::new();
     let nobody = system.cast_to(NAME, Msg::Crash);
     assert!(matches!(nobody, Err(NamedCastError::Lookup(LookupError::NotFound(_), Msg::Crash))));
-    let small = worker("a").named(NAME).mailbox(Mailbox::bounded(NonZeroUsize::MIN));
+    let small = worker("a").named(NAME).mailbox(Mailbox::bounded(1));
     let app = start(&system, [small]).await;
     let wrong = system.cast_to(WRONG, 7);
     assert!(matches!(wrong, Err(NamedCastError::Lookup(LookupError::WrongType { .. }, 7))));

@@ -15,7 +15,7 @@ use crate::address::{Address, Monitor};
 use crate::exit::ExitReason;
 use crate::incarnation;
 use crate::label::Label;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Capacity, Mailbox};
 use crate::order::{Exit, Order, Sender};
 use crate::pid::Pid;
 use crate::process::{Identity, OpenError, Parent, Process, Reporter};
@@ -30,6 +30,9 @@ pub enum StartError {
     /// There is no tokio runtime here to run it.
     #[error("not inside a tokio runtime")]
     NoRuntime,
+    /// Its mailbox was set to hold no message.
+    #[error("the mailbox of the actor has a capacity of zero")]
+    ZeroCapacity,
     /// The identity cannot begin another incarnation now.
     #[error(transparent)]
     NotOpen(#[from] OpenError),
@@ -95,7 +98,7 @@ impl<A: Actor> Spawn<A> {
     ///
     /// # Errors
     ///
-    /// [`StartError::NoRuntime`] outside a tokio runtime.
+    /// [`StartError::NoRuntime`] outside a tokio runtime, and [`StartError::ZeroCapacity`].
     pub fn detach(self) -> Result<Address<A::Msg>, StartError> {
         self.begin(Reporter::Nobody, |_| ()).map(|(address, ())| address)
     }
@@ -127,6 +130,9 @@ impl<A: Actor> Spawn<A> {
         reporter: Reporter,
         before: impl FnOnce(&Address<A::Msg>) -> T,
     ) -> Result<(Address<A::Msg>, T), StartError> {
+        if self.mailbox.capacity().is_some_and(Capacity::is_zero) {
+            return Err(StartError::ZeroCapacity);
+        }
         let runtime = runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         let process = Process::new(self.mailbox);
         let label = self.label;

@@ -10,6 +10,7 @@ use tokio::task;
 
 use crate::counters::Counters;
 use crate::exit::ExitReason;
+use crate::log::LogQueue;
 use crate::mailbox::{Hook, Traffic, Watcher};
 use crate::order::Order;
 use crate::pid::Pid;
@@ -109,6 +110,8 @@ pub(crate) trait AnyProcess: Send + Sync {
     fn identity(&self) -> u64;
     /// Which system it belongs to, to be compared; none before it is first opened.
     fn system_key(&self) -> Option<usize>;
+    /// The log queue of its system; none before it is first opened.
+    fn log(&self) -> Option<LogQueue>;
     fn newest(&self) -> u32;
     fn conduct(&self) -> Conduct;
     fn suspensions(&self) -> Suspensions;

@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::future::{IntoFuture, pending};
-use std::num::NonZeroUsize;
 use std::sync::mpsc as threads;
 use std::time::Duration;
 
@@ -91,7 +90,7 @@ async fn clerk() -> Address<Msg> {
 
 /// An actor in whose mailbox one message waits, which is one more than is handled.
 async fn full() -> Address<Msg> {
-    let one = Mailbox::bounded(NonZeroUsize::MIN);
+    let one = Mailbox::bounded(1);
     let clerk = clerk_of(&System::new()).mailbox(one).await.expect("it starts");
     hang(&clerk).await;
     clerk.cast(Msg::Hang(oneshot::channel().0, None)).expect("there is room for one");

@@ -1,6 +1,5 @@
 //! Calls that are spawned, joined, piped, made from synchronous code, or made through a recipient.
 
-use std::num::NonZeroUsize;
 use std::thread;
 use std::time::Duration;
 
@@ -158,7 +157,7 @@ fn a_blocking_call_times_out_without_a_runtime() {
     assert!(matches!(address.call(get).blocking(), Err(CallError::TimedOut(_))));
     let short = address.call(get).timeout(Duration::from_millis(1)).blocking();
     assert!(matches!(short, Err(CallError::TimedOut(_))));
-    let one = Identity::<Msg>::new(Mailbox::bounded(NonZeroUsize::MIN));
+    let one = Identity::<Msg>::new(Mailbox::bounded(1));
     one.open(&system, || "full".into());
     assert!(one.address().cast(filler()).is_ok());
     assert!(matches!(one.address().call(get).blocking(), Err(CallError::NoRoom(_))));
@@ -197,7 +196,7 @@ async fn a_recipient_calls_with_the_part_that_carries_the_reply() {
 #[tokio::test(start_paused = true)]
 async fn a_call_of_a_recipient_gives_the_part_back_if_there_is_no_room_in_time() {
     let system = System::new();
-    let identity = Identity::<Msg>::new(Mailbox::bounded(NonZeroUsize::MIN));
+    let identity = Identity::<Msg>::new(Mailbox::bounded(1));
     identity.open(&system, || "full".into());
     let address = identity.address();
     let recipient: Recipient<Get> = address.recipient();
@@ -237,7 +236,7 @@ async fn the_system_sets_the_timeout_of_calls_that_set_none() {
 
 #[test]
 fn the_system_sets_the_capacity_of_mailboxes_that_set_none() {
-    let two = Capacity::Bounded(NonZeroUsize::MIN.saturating_add(1));
+    let two = Capacity::Bounded(2);
     let system = System::builder().capacity(two).build();
     let room = |mailbox: Mailbox| {
         let identity = Identity::<Msg>::new(mailbox);
@@ -247,6 +246,6 @@ fn the_system_sets_the_capacity_of_mailboxes_that_set_none() {
     };
     assert_eq!(room(Mailbox::default()), 2);
     assert_eq!(room(Mailbox::default().discard_on_restart()), 2);
-    assert_eq!(room(Mailbox::bounded(NonZeroUsize::MIN)), 1);
+    assert_eq!(room(Mailbox::bounded(1)), 1);
     assert_eq!(room(Mailbox::unbounded()), 10);
 }

@@ -3,7 +3,6 @@
 //! One thread, whose tasks take strict turns, and a clock that one of them moves on by hand: everything is counted and nothing
 //! is timed.
 
-use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -146,7 +145,7 @@ impl Scene {
     }
 
     async fn bounded() -> Self {
-        Self::set(Mailbox::bounded(NonZeroUsize::new(CAPACITY).expect("not 0"))).await
+        Self::set(Mailbox::bounded(CAPACITY)).await
     }
 
     /// Waits until enough has come of both, or so much of the flood that it never will.
@@ -214,7 +213,7 @@ fn the_queue_of_a_flooded_actor_never_exceeds_its_capacity() {
 #[test]
 fn calls_to_a_neighbour_of_a_flooded_actor_are_answered_within_a_few_of_its_turns() {
     run(async {
-        for mailbox in [Mailbox::bounded(NonZeroUsize::new(CAPACITY).expect("not 0")), Mailbox::unbounded()] {
+        for mailbox in [Mailbox::bounded(CAPACITY), Mailbox::unbounded()] {
             let scene = Scene::set(mailbox).await;
             let neighbour = scene.system.spawn::<Flooded>(Log::default()).await.expect("it starts");
             for _ in 0..ENOUGH {

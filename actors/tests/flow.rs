@@ -1,7 +1,6 @@
 //! When there is more than there is room for: who waits, who is refused, and who still gets a turn.
 
 use std::future::Future;
-use std::num::NonZeroUsize;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -49,7 +48,7 @@ impl Jam {
     /// So many notes wait, counted from 1.
     async fn of(capacity: u32) -> Self {
         let (journal, notes) = mpsc::unbounded_channel();
-        let mailbox = Mailbox::bounded(NonZeroUsize::new(capacity as usize).expect("not zero"));
+        let mailbox = Mailbox::bounded(capacity as usize);
         let scribe = System::new().spawn::<Scribe>(journal).mailbox(mailbox).await.expect("it starts");
         let ((begun, has_begun), (release, held)) = (oneshot::channel(), oneshot::channel());
         assert!(scribe.cast(Msg::Wait(begun, held)).is_ok());
@@ -157,7 +156,7 @@ async fn a_send_that_waits_when_the_actor_ends_gets_its_message_back() {
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_waits_for_a_sender_which_waits_for_room_does_not_wait_for_ever() {
     let (journal, mut notes) = mpsc::unbounded_channel();
-    let mailbox = Mailbox::bounded(NonZeroUsize::MIN);
+    let mailbox = Mailbox::bounded(1);
     let scribe = System::new().spawn::<Scribe>(journal).mailbox(mailbox).await.expect("it starts");
     let ((begun, has_begun), (let_first_go, first_held)) = (oneshot::channel(), oneshot::channel());
     assert!(scribe.cast(Msg::Wait(begun, first_held)).is_ok());

@@ -1,7 +1,6 @@
 //! Runtimes without timers, and threads without a runtime: what has to wait for a time is an error, everything else works.
 
 use std::future::{Future, IntoFuture};
-use std::num::NonZeroUsize;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context as Cx, Poll, Wake, Waker};
@@ -51,7 +50,7 @@ fn echo(clerk: &Address<Msg>) -> perennial_actors::Call<Msg, u32> {
 }
 
 async fn clerk() -> Address<Msg> {
-    let one = Mailbox::bounded(NonZeroUsize::MIN);
+    let one = Mailbox::bounded(1);
     System::new().spawn::<Clerk>(()).mailbox(one).await.expect("it starts")
 }
 

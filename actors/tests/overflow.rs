@@ -1,7 +1,5 @@
 //! What becomes of a cast to a full mailbox, as it is set, and of those whose messages are dropped.
 
-use std::num::NonZeroUsize;
-
 use perennial_actors::host::Identity;
 use perennial_actors::{
     Address, CallError, DeadLetter, DeadReason, ExitReason, Mailbox, Overflow, SendError, System, Unsent,
@@ -117,7 +115,7 @@ impl Drop for Bomb {
 async fn a_message_that_is_dropped_may_do_anything() {
     for overflow in [Overflow::DropNewest, Overflow::DropOldest] {
         let system = System::new();
-        let identity = Identity::<Bomb>::new(Mailbox::bounded(NonZeroUsize::MIN).overflow(overflow));
+        let identity = Identity::<Bomb>::new(Mailbox::bounded(1).overflow(overflow));
         identity.open(&system, || "it".into());
         let (address, mut dead) = (identity.address(), system.subscribe::<DeadLetter>());
         let bomb = || Bomb(Some(address.clone()));

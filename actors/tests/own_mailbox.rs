@@ -1,7 +1,6 @@
 //! What an actor sends to itself and waits for: an error at once in its own handler, and a message like any other elsewhere.
 
 use std::future::IntoFuture;
-use std::num::NonZeroUsize;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -75,7 +74,7 @@ impl Actor for Clerk {
 }
 
 async fn clerk() -> Address<Msg> {
-    let two = Mailbox::bounded(NonZeroUsize::new(2).expect("not zero"));
+    let two = Mailbox::bounded(2);
     System::new().spawn::<Clerk>(None).mailbox(two).await.expect("it starts")
 }
 

@@ -1,6 +1,5 @@
 //! Places taken before there is a message, and sends that wait only so long.
 
-use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use perennial_actors::host::Identity;
@@ -77,7 +76,7 @@ async fn a_permit_outlives_a_close_only_to_give_its_message_back() {
 
 #[tokio::test]
 async fn a_permit_belongs_to_the_identity() {
-    let identity = Identity::<u32>::new(Mailbox::bounded(NonZeroUsize::MIN));
+    let identity = Identity::<u32>::new(Mailbox::bounded(1));
     identity.open(&System::new(), || "it".into());
     let permit = identity.address().reserve().await.expect("it is open");
     assert!(identity.close(&ExitReason::shutdown()));

@@ -1,6 +1,5 @@
 //! Addresses that are narrowed, and addresses that keep nothing.
 
-use std::num::NonZeroUsize;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -132,7 +131,7 @@ impl From<Part> for u32 {
 
 /// An identity that nobody serves yet, with room for one message.
 fn due(system: &System) -> Identity<u32> {
-    let identity = Identity::new(Mailbox::bounded(NonZeroUsize::MIN));
+    let identity = Identity::new(Mailbox::bounded(1));
     identity.open(system, || "it".into());
     identity
 }

@@ -1,6 +1,5 @@
 //! One identity, several incarnations: what the next one finds, and what it is spared.
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use perennial_actors::host::Identity;
@@ -231,7 +230,7 @@ async fn a_mailbox_may_be_discarded_on_restart_and_its_callers_are_told() {
 
 #[tokio::test(start_paused = true)]
 async fn those_who_wait_for_room_keep_their_place_across_a_crash() {
-    let one = Mailbox::bounded(NonZeroUsize::MIN);
+    let one = Mailbox::bounded(1);
     let mut owner = Owner::open(&System::new(), one);
     owner.cast([Msg::Panic]);
     let senders = [1, 2].map(|n| {

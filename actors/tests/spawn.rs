@@ -5,7 +5,8 @@ use std::pin::pin;
 use std::task::{Poll, Waker};
 
 use perennial_actors::{
-    Actor, Context, Event, ExitReason, Mailbox, ProcessState, Reply, SendError, StartError, System, Unsent,
+    Actor, Capacity, Context, Event, ExitReason, Mailbox, ProcessState, Reply, SendError, StartError, System,
+    Unsent,
 };
 use tokio::sync::oneshot;
 
@@ -116,7 +117,7 @@ async fn an_actor_lives_though_nobody_holds_its_address() {
 
 #[tokio::test(start_paused = true)]
 async fn the_mailbox_is_as_it_was_asked_for() {
-    let one = Mailbox::bounded(std::num::NonZeroUsize::MIN);
+    let one = Mailbox::bounded(1);
     let (_go, args) = Args::later();
     let address = System::new().spawn::<Slow>(args).mailbox(one).detach().expect("there is a runtime");
     let fill = |_: u32| {
@@ -165,4 +166,12 @@ async fn an_error_hands_the_message_back_whatever_its_type() {
     let said = r#"actor "spawn::Slow" has stopped and will not be restarted (message type Reply<u32>)"#;
     assert_eq!(error.to_string(), said);
     assert!(matches!(error, SendError::Closed(Unsent { message: reply, .. }) if reply.is_abandoned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_actor_with_a_capacity_of_zero_does_not_start() {
+    let (_go, args) = Args::later();
+    let refused = System::new().spawn::<Slow>(args).mailbox(Mailbox::bounded(0)).detach();
+    assert!(matches!(refused, Err(StartError::ZeroCapacity)));
+    assert!(Capacity::from(0).is_zero() && !Capacity::from(1).is_zero() && !Capacity::Unbounded.is_zero());
 }

@@ -1,6 +1,5 @@
 //! Systems: what belongs together, what is told of it, and accounts that add up.
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -171,7 +170,7 @@ async fn the_accounts_of_a_system_add_up_at_any_time() {
     });
     let (mut senders, mut workers) = (Vec::new(), Vec::new());
     for n in 0..30 {
-        let small = Mailbox::bounded(NonZeroUsize::new(50).expect("not zero"));
+        let small = Mailbox::bounded(50);
         let mailbox = if n % 2 == 0 { small } else { Mailbox::unbounded() };
         let worker = system.spawn::<Worker>(()).mailbox(mailbox).await.expect("it starts");
         senders.extend((0..3).map(|_| tokio::spawn(flood(worker.clone(), 3_000))));

@@ -1,7 +1,6 @@
 //! Operations of actors on each other and on themselves.
 
 use std::future::{IntoFuture, ready};
-use std::num::NonZeroUsize;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -185,7 +184,7 @@ pub(crate) async fn polls_of_a_call(mut meter: Meter) -> Meter {
 /// Drops sends and reservations that wait for room.
 pub(crate) async fn sends_given_up(mut meter: Meter) -> Meter {
     let system = System::new();
-    let full = system.spawn::<Worker>(()).mailbox(Mailbox::bounded(NonZeroUsize::MIN));
+    let full = system.spawn::<Worker>(()).mailbox(Mailbox::bounded(1));
     let full = full.await.expect("it starts");
     full.cast(Msg::Nothing).expect("there is room for one");
     while meter.next().is_some() {

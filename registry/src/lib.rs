@@ -55,10 +55,14 @@
 //! Names of other nodes.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[macro_use]
+mod examples;
+
 mod changes;
 mod error;
 mod groups;
 mod keys;
+mod log;
 mod name;
 mod owners;
 mod reach;
@@ -75,9 +79,9 @@ mod waiting;
 
 pub use changes::Change;
 pub use error::{BindError, HandOverError, LookupError, NamedCallError, NamedCastError, WaitError};
-pub use groups::{Group, GroupChange, GroupMonitor, JoinError, Members, NotJoined};
+pub use groups::{BroadcastReport, Group, GroupChange, GroupMonitor, JoinError, Members, NotJoined};
 pub use keys::{DuplicateKeys, KeyChange, KeyEntry, RegisterError, UniqueKeys};
-pub use name::Name;
+pub use name::{Name, NameInfo};
 pub use reach::{NamedCall, Whereis};
-pub use registry::{NameInfo, Registry};
+pub use registry::Registry;
 pub use topics::{Published, Slow, Topic, TopicHandle};

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
+use perennial_actors::Handle;
+
 /// Names an actor that takes messages `M`.
 ///
 /// ```
@@ -67,4 +69,16 @@ impl<M> fmt::Display for Name<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
+}
+
+/// A name that is bound.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct NameInfo {
+    /// The name.
+    pub name: Cow<'static, str>,
+    /// The actor to which it leads.
+    pub actor: Handle,
+    /// The type of the messages that the actor takes.
+    pub messages: &'static str,
 }

@@ -13,7 +13,7 @@ use perennial_actors::{
 use crate::changes::{Change, Changes, Told};
 use crate::error::{BindError, HandOverError, LookupError};
 use crate::groups::{Group, GroupChange, Groups, Members};
-use crate::name::Name;
+use crate::name::{Name, NameInfo};
 use crate::sync::Numbers;
 use crate::table::{Fate, Table};
 use crate::text::Text;
@@ -57,20 +57,9 @@ struct Bound {
 /// What is said of a name. It is a user's value, so it is dropped under a guard.
 type Note = Guarded<Arc<dyn Any + Send + Sync>>;
 
-/// A name that is bound.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct NameInfo {
-    /// The name.
-    pub name: Cow<'static, str>,
-    /// The actor to which it leads.
-    pub actor: Handle,
-    /// The type of the messages that the actor takes.
-    pub messages: &'static str,
-}
-
 impl Registry {
     /// The registry of a system; always the same one.
+    #[doc = registry_example!("assert!(Registry::of(&system).names().is_empty());")]
     #[must_use]
     pub fn of(system: &System) -> &Self {
         system.extension(Self::default)
@@ -81,6 +70,8 @@ impl Registry {
     /// # Errors
     ///
     /// [`Taken`](BindError::Taken) if it leads elsewhere, [`Ended`](BindError::Ended) if the actor has ended for good.
+    #[doc = registry_example!(r"registry.bind(GREETER, &greeter)?;
+assert!(registry.bind(GREETER, &other).is_err());")]
     pub fn bind<M: Send + 'static>(
         &self,
         name: impl Borrow<Name<M>>,
@@ -101,6 +92,9 @@ impl Registry {
     /// # Errors
     ///
     /// As of [`bind`](Self::bind).
+    #[doc = registry_example!(r"registry.bind(GREETER, &greeter)?;
+registry.hand_over(GREETER, &greeter, &other)?;
+assert!(!registry.bind_unless_handed_over(GREETER, &greeter)?);")]
     pub fn bind_unless_handed_over<M: Send + 'static>(
         &self,
         name: impl Borrow<Name<M>>,
@@ -113,6 +107,8 @@ impl Registry {
     }
 
     /// Frees a name, if it leads to this actor. Tells whether it did.
+    #[doc = registry_example!(r"registry.bind(GREETER, &greeter)?;
+assert!(registry.unbind(GREETER, &greeter));")]
     pub fn unbind<M: Send + 'static>(&self, name: impl Borrow<Name<M>>, address: &Address<M>) -> bool {
         let actor = address.handle();
         self.0.release(name.borrow().as_str(), |bound| {
@@ -130,6 +126,9 @@ impl Registry {
     /// # Errors
     ///
     /// If it does not lead to the first one, or the second one has ended for good or belongs to another system.
+    #[doc = registry_example!(r"registry.bind(GREETER, &greeter)?;
+registry.hand_over(GREETER, &greeter, &other)?;
+assert_eq!(registry.whereis(GREETER)?, other);")]
     pub fn hand_over<M: Send + 'static>(
         &self,
         name: impl Borrow<Name<M>>,
@@ -169,6 +168,8 @@ impl Registry {
     ///
     /// [`NotFound`](LookupError::NotFound) if it is bound to nobody, [`WrongType`](LookupError::WrongType) if its actor
     /// takes other messages.
+    #[doc = registry_example!(r#"registry.bind(GREETER, &greeter)?;
+registry.whereis(GREETER)?.cast("hello".to_owned())?;"#)]
     pub fn whereis<M: Send + 'static>(&self, name: impl Borrow<Name<M>>) -> Result<Address<M>, LookupError> {
         let name = name.borrow();
         let found = self.0.names.read(name.as_str().as_bytes(), |bound| {
@@ -184,6 +185,8 @@ impl Registry {
     }
 
     /// Says something of a name, for whoever looks: a version, a place, a weight. False if it does not lead to this actor.
+    #[doc = registry_example!(r"registry.bind(GREETER, &greeter)?;
+assert!(registry.describe(GREETER, &greeter, 7_u32));")]
     pub fn describe<M: Send + 'static, T: Any + Send + Sync>(
         &self,
         name: impl Borrow<Name<M>>,
@@ -205,12 +208,17 @@ impl Registry {
     }
 
     /// What was said of a name, if it is of this type.
+    #[doc = registry_example!(r#"registry.bind(GREETER, &greeter)?;
+registry.describe(GREETER, &greeter, 7_u32);
+assert_eq!(registry.description("greeter").as_deref(), Some(&7_u32));"#)]
     #[must_use]
     pub fn description<T: Any + Send + Sync>(&self, name: &str) -> Option<Arc<T>> {
         self.0.names.read(name.as_bytes(), |bound| bound.note.as_deref().cloned())??.downcast().ok()
     }
 
     /// The names that are bound now, sorted.
+    #[doc = registry_example!(r#"registry.bind(GREETER, &greeter)?;
+assert_eq!(registry.names(), ["greeter"]);"#)]
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         let mut names = self.0.names.collect(|name, _| Some(String::from(name)));
@@ -219,6 +227,8 @@ impl Registry {
     }
 
     /// The names that are bound now, with where they lead, sorted by name.
+    #[doc = registry_example!(r"registry.bind(GREETER, &greeter)?;
+assert_eq!(registry.entries()[0].actor, greeter.handle());")]
     #[must_use]
     pub fn entries(&self) -> Vec<NameInfo> {
         let info = |name: &Text, bound: &Bound| {
@@ -234,12 +244,15 @@ impl Registry {
     }
 
     /// The members of a group, as they come and go.
+    #[doc = registry_example!("registry.group(GREETERS).join(&greeter)?;")]
     #[must_use]
     pub fn group<M: Send + 'static>(&self, group: impl Borrow<Group<M>>) -> Members<M> {
         Members::new(self.0.groups.clone(), group.borrow())
     }
 
     /// The groups that somebody is in, sorted. OTP's `which_groups`.
+    #[doc = registry_example!(r#"registry.group(GREETERS).join(&greeter)?;
+assert_eq!(registry.which_groups(), ["greeters"]);"#)]
     #[must_use]
     pub fn which_groups(&self) -> Vec<String> {
         self.0.groups.which()
@@ -251,6 +264,7 @@ impl Registry {
     }
 
     /// A topic, to subscribe to and to publish on.
+    #[doc = registry_example!(r#"assert_eq!(registry.topic(NEWS).publish(&"it rains".to_owned()).delivered, 0);"#)]
     #[must_use]
     pub fn topic<T: Clone + Send + 'static>(&self, topic: impl Borrow<Topic<T>>) -> TopicHandle<T> {
         TopicHandle::new(self.0.topics.clone(), topic.borrow())

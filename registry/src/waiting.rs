@@ -25,6 +25,9 @@ impl Registry {
     ///
     /// [`TimedOut`](WaitError::TimedOut) if it leads nowhere by then; [`WrongType`](WaitError::WrongType) as soon as it leads to an actor that
     /// takes other messages; [`NoTimers`](WaitError::NoTimers) if it would have to wait where there are no timers.
+    #[doc = registry_example!(r"registry.bind(GREETER, &greeter)?;
+let found = registry.wait_for(GREETER, Duration::from_secs(1)).await?;
+assert_eq!(found, greeter);")]
     pub async fn wait_for<M: Send + 'static>(
         &self,
         name: impl Borrow<Name<M>> + Send,

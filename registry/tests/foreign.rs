@@ -1,10 +1,9 @@
 //! What users give to the registry may panic: that costs nothing but itself.
 
 use std::hash::{Hash, Hasher};
-use std::num::NonZeroUsize;
 use std::panic;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use perennial_actors::{Actor, ExitReason, Mailbox, Pid, System};
 use perennial_registry::{DuplicateKeys, Group, Name, Registry, Slow, Topic, UniqueKeys};
@@ -81,8 +80,7 @@ async fn a_conversion_that_panics_costs_its_subscriber_the_message_and_no_other_
     let system = System::new();
     let topic = Registry::of(&system).topic(Topic::<Said>::new("numbers"));
     let (first, last) = (puppet(&system).await, puppet(&system).await);
-    let picky =
-        system.spawn::<Picky>(()).mailbox(Mailbox::bounded(NonZeroUsize::MIN)).await.expect("it starts");
+    let picky = system.spawn::<Picky>(()).mailbox(Mailbox::bounded(1)).await.expect("it starts");
     assert!(topic.subscribe(&first, Slow::Skip));
     assert!(topic.subscribe(&picky, Slow::Unsubscribe));
     assert!(topic.subscribe(&last, Slow::Skip));
@@ -96,6 +94,91 @@ async fn a_conversion_that_panics_costs_its_subscriber_the_message_and_no_other_
     assert_eq!((published.delivered, published.failed), (3, 0), "it is a subscriber, and no place was lost");
     assert_eq!(picky.call(Number::All).await.ok(), Some(vec![2]));
     assert_eq!((support::heard(&first).await, support::heard(&last).await), (vec![1, 3, 2], vec![1, 3, 2]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_of_a_subscriber_that_panics_costs_it_that_message_and_may_panic_as_it_is_dropped() {
+    let system = System::new();
+    let topic = Registry::of(&system).topic(Topic::<u32>::new("numbers"));
+    let (picky, other) = (puppet(&system).await, puppet(&system).await);
+    let bomb = Arc::new(Mutex::new(None));
+    let kept = bomb.clone();
+    assert!(topic.subscribe_with(&picky, Slow::Unsubscribe, move |said| {
+        // Its last owner is this function.
+        let _kept = &kept;
+        if said % 2 == 1 {
+            panic::panic_any(Bomb);
+        }
+        Some(Msg::Heard(*said))
+    }));
+    assert!(topic.subscribe(&other, Slow::Skip));
+    for (said, expected) in [(1, (1, 1)), (2, (2, 0)), (3, (1, 1)), (4, (2, 0))] {
+        let published = topic.publish(&said);
+        assert_eq!((published.delivered, published.failed), expected);
+    }
+    *bomb.lock().expect("nobody panics here") = Some(Bomb);
+    drop(bomb);
+    assert!(topic.subscribe_with(&picky, Slow::Skip, |_| None), "the old one is dropped");
+    assert_eq!((topic.publish(&5).filtered, topic.publish(&6).delivered), (1, 1));
+    assert_eq!(support::heard(&picky).await, [2, 4]);
+    assert_eq!(support::heard(&other).await, [1, 2, 3, 4, 5, 6]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_of_a_subscriber_may_call_the_topic_back() {
+    let system = System::new();
+    let topic = Registry::of(&system).topic(Topic::<u32>::new("numbers"));
+    let (one, other) = (puppet(&system).await, puppet(&system).await);
+    let (again, late) = (topic.clone(), other.clone());
+    assert!(topic.subscribe_with(&one, Slow::Skip, move |said| {
+        again.subscribe(&late, Slow::Skip);
+        Some(Msg::Heard(*said))
+    }));
+    assert_eq!(topic.publish(&1).delivered, 1);
+    assert_eq!(topic.publish(&2).delivered, 2);
+    assert_eq!((support::heard(&one).await, support::heard(&other).await), (vec![1, 2], vec![2]));
+}
+
+/// A message whose second copy cannot be made.
+#[derive(Debug)]
+struct Note(Arc<AtomicUsize>);
+
+impl Clone for Note {
+    fn clone(&self) -> Self {
+        assert_ne!(self.0.fetch_add(1, Ordering::Relaxed), 1, "the second copy");
+        Self(self.0.clone())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clone_that_panics_in_a_broadcast_costs_one_member_its_copy() {
+    let system = System::new();
+    let group = Registry::of(&system).group(Group::<Note>::new("notes"));
+    let members = [
+        system.spawn::<Reader>(()).await.expect("it starts"),
+        system.spawn::<Reader>(()).await.expect("it starts"),
+        system.spawn::<Reader>(()).await.expect("it starts"),
+    ];
+    members.iter().for_each(|member| group.join(member).expect("it lives"));
+    let report = group.broadcast(&Note(Arc::default()));
+    assert_eq!((report.delivered, report.refused.len(), report.failed), (2, 0, 1));
+    let accepted: Vec<u64> = members.iter().map(|member| member.counters().accepted).collect();
+    assert_eq!(accepted, [1, 0, 1]);
+}
+
+struct Reader;
+
+impl Actor for Reader {
+    type Msg = Note;
+    type Args = ();
+
+    async fn init((): &(), _: &mut perennial_actors::Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Self)
+    }
+
+    async fn handle(&mut self, _: Note, _: &mut perennial_actors::Context<Self>) -> Result<(), ExitReason> {
+        Ok(())
+    }
 }
 
 /// A value that panics when it is dropped, once the test says so.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use perennial_actors::{Actor, Address, Context, ExitReason, Handle, System};
+use perennial_actors::{Actor, Address, Context, ExitReason, Handle, Mailbox, System};
 use perennial_registry::{Group, GroupChange, JoinError, Members, NotJoined, Registry};
 use support::{Hosted, Msg, Puppet, have, kill, puppet};
 
@@ -282,4 +282,50 @@ async fn the_least_queued_is_who_has_the_fewest_messages_waiting() {
     assert_eq!(group(&system).least_queued(), Some(all[0].clone()));
     have(&all[2], |_| ()).await;
     assert_eq!(group(&system).least_queued().map(|member| member.counters().queued), Some(0));
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Note(u32);
+
+/// Takes notes, and says nothing.
+struct Reader;
+
+impl Actor for Reader {
+    type Msg = Note;
+    type Args = ();
+
+    async fn init((): &(), _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Self)
+    }
+
+    async fn handle(&mut self, _: Note, _: &mut Context<Self>) -> Result<(), ExitReason> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broadcast_reaches_each_member_once_and_tells_which_had_no_room() {
+    let system = System::new();
+    let readers = Registry::of(&system).group(Group::<Note>::new("readers"));
+    assert_eq!(readers.broadcast(&Note(0)).delivered, 0);
+    let small = system.spawn::<Reader>(()).mailbox(Mailbox::bounded(1)).await.expect("it starts");
+    let large = system.spawn::<Reader>(()).await.expect("it starts");
+    for member in [&small, &large, &large] {
+        readers.join(member).expect("it lives");
+    }
+    assert_eq!((readers.members().len(), readers.broadcast(&Note(1)).delivered), (3, 2));
+    // No member has run since: the first has no room.
+    let report = readers.broadcast(&Note(2));
+    assert_eq!((report.delivered, report.failed), (1, 0));
+    let [(member, error)] = report.refused.try_into().expect("it is one");
+    assert_eq!((member, error.into_inner()), (small.clone(), Note(2)));
+    assert_eq!((small.counters().accepted, large.counters().accepted), (1, 2));
+    kill_reader(&small).await;
+    assert_eq!(readers.broadcast(&Note(3)).delivered, 1, "the other is no member any more");
+}
+
+async fn kill_reader(reader: &Address<Note>) {
+    let down = reader.monitor();
+    reader.kill().expect("it lives");
+    down.await;
 }

@@ -1,6 +1,5 @@
 //! Names: bound to an identity, handed over without a gap, waited for, and used to send.
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
@@ -303,7 +302,7 @@ async fn c118_a_message_that_cannot_be_sent_through_a_name_comes_back() {
     let nowhere = system.cast_to(NAME, Msg::Heard(1)).expect_err("nobody has it");
     assert_eq!(nowhere.to_string(), r#"no actor is registered as "name" (message type Msg)"#);
     assert_eq!(said(nowhere), 1);
-    let small = puppet_with(&system, Mailbox::bounded(NonZeroUsize::MIN)).await;
+    let small = puppet_with(&system, Mailbox::bounded(1)).await;
     Registry::of(&system).bind(NAME, &small).expect("the name is free");
     let wrong = system.cast_to(COUNTER, 7).expect_err("it takes other messages");
     assert!(matches!(wrong, NamedCastError::Lookup(LookupError::WrongType { .. }, 7)));

@@ -1,6 +1,5 @@
 //! Topics: what is said reaches everybody who has asked for it, and whoever says it never waits.
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -23,7 +22,7 @@ fn counts(published: Published) -> [usize; 3] {
 
 /// One whose mailbox has room for one message.
 async fn small(system: &System) -> Address<Msg> {
-    puppet_with(system, Mailbox::bounded(NonZeroUsize::MIN)).await
+    puppet_with(system, Mailbox::bounded(1)).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -203,4 +202,51 @@ async fn what_one_publisher_says_is_heard_in_that_order_by_everybody() {
             assert!(of_one.iter().copied().eq((0..SAID).map(|said| 2 * said + publisher)));
         }
     }
+}
+
+/// Has `actor` subscribe to even numbers, each halved.
+fn subscribe_halved(system: &System, actor: &Address<Msg>) -> bool {
+    numbers(system).subscribe_with(actor, Slow::Skip, |said| (said % 2 == 0).then(|| Msg::Heard(said / 2)))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscriber_gets_what_its_function_makes_of_a_message_or_nothing() {
+    let system = System::new();
+    let (halved, all) = (puppet(&system).await, puppet(&system).await);
+    assert!(subscribe_halved(&system, &halved) && numbers(&system).subscribe(&all, Slow::Skip));
+    let published: Vec<_> = (1..=4).map(|said| numbers(&system).publish(&said)).collect();
+    assert_eq!(
+        published.iter().map(|each| (each.delivered, each.filtered)).collect::<Vec<_>>(),
+        [(1, 1), (2, 0), (1, 1), (2, 0)]
+    );
+    assert_eq!((heard(&halved).await, heard(&all).await), (vec![1, 2], vec![1, 2, 3, 4]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_later_subscription_replaces_the_function_and_the_policy() {
+    let system = System::new();
+    let one = puppet(&system).await;
+    assert!(subscribe_halved(&system, &one));
+    assert_eq!(numbers(&system).publish(&8).delivered, 1);
+    assert!(numbers(&system).subscribe_with(&one, Slow::Skip, |said| Some(Msg::Heard(said + 100))));
+    assert_eq!(numbers(&system).publish(&1).delivered, 1);
+    assert!(numbers(&system).subscribe(&one, Slow::Unsubscribe));
+    assert_eq!(numbers(&system).publish(&3).delivered, 1);
+    assert_eq!(numbers(&system).subscribers(), [one.handle()]);
+    assert_eq!(heard(&one).await, [4, 101, 3]);
+    assert!(numbers(&system).unsubscribe(&one));
+    kill(&one).await;
+    assert!(!subscribe_halved(&system, &one), "it has ended for good");
+    assert!(numbers(&system).subscribers().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscriber_with_a_function_is_skipped_or_removed_when_it_is_full() {
+    let system = System::new();
+    let (skips, leaves) = (small(&system).await, small(&system).await);
+    for (one, slow) in [(&skips, Slow::Skip), (&leaves, Slow::Unsubscribe)] {
+        assert!(numbers(&system).subscribe_with(one, slow, |said| Some(Msg::Heard(*said))));
+    }
+    let said: Vec<_> = (1..=3).map(|said| counts(numbers(&system).publish(&said))).collect();
+    assert_eq!(said, [[2, 0, 0], [0, 1, 1], [0, 1, 0]]);
 }

@@ -63,6 +63,9 @@
 //! A tree runs on the tokio runtime in which it is started, with its timers enabled.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[macro_use]
+mod examples;
+
 mod driver;
 mod engine;
 mod error;

@@ -1,7 +1,6 @@
 //! What an init that calls a sibling is told when that sibling is down and waits for this very init.
 
 use std::future::Future;
-use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -202,7 +201,7 @@ async fn an_init_that_calls_a_child_of_a_supervisor_that_was_killed_meanwhile_ge
 
 #[tokio::test(start_paused = true)]
 async fn an_init_that_waits_for_room_in_the_mailbox_of_a_sibling_that_crashes_is_told_at_once() {
-    let elder = Child::new::<Sibling>("elder", ()).mailbox(Mailbox::bounded(NonZeroUsize::MIN));
+    let elder = Child::new::<Sibling>("elder", ()).mailbox(Mailbox::bounded(1));
     let (address, (tell, mut told)) = (elder.address(), mpsc::unbounded_channel());
     let younger = that("younger", {
         let address = address.clone();

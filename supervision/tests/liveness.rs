@@ -1,8 +1,6 @@
 //! Children that do not get on, and how their supervisor finds them, ends them and starts them again. In paused time; those that
 //! take a thread with them are in `liveness_on_threads`, what a group has to do with it in `liveness_in_groups`.
 
-use std::num::NonZero;
-
 use perennial_actors::{Address, Mailbox, System};
 use perennial_supervision::{
     App, Child, DynamicSupervisor, Probe, Restart, Shutdown, Supervisor, SupervisorHandle, Totals,
@@ -200,10 +198,7 @@ async fn of_a_probe_and_a_deadline_the_first_to_strike_counts() {
 
 #[tokio::test(start_paused = true)]
 async fn a_full_mailbox_is_an_answer_missed_and_is_not_filled_by_questions() {
-    let child = subject("a")
-        .mailbox(Mailbox::bounded(NonZero::<usize>::MIN))
-        .probe(probe())
-        .shutdown(Shutdown::BrutalKill);
+    let child = subject("a").mailbox(Mailbox::bounded(1)).probe(probe()).shutdown(Shutdown::BrutalKill);
     let (_, mut reports, _app, address) = start(child).await;
     tell(&address, Msg::Hang);
     tokio::task::yield_now().await;

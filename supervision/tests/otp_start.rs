@@ -348,3 +348,15 @@ async fn c018_a_child_whose_name_is_taken_outside_is_not_started_and_not_kept() 
     assert_eq!(incarnation(&bearer).await, 1);
     assert!(app.shutdown().await.is_clean());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_child_with_a_capacity_of_zero_is_a_mistake_in_its_spec() {
+    let log = Log::default();
+    let faulty = || unit("x", &log).mailbox(Mailbox::bounded(0));
+    let error = Supervisor::new("app").child(faulty()).check().expect_err("it holds nothing");
+    assert_eq!(error, SpecError::ZeroCapacity { id: "x".into() });
+    let (_, app) = start(Supervisor::new("app").child(unit("a", &log))).await;
+    let refused = app.supervisor().start_child(faulty()).await.expect_err("it holds nothing");
+    assert!(matches!(refused.why, NotStarted::Spec(SpecError::ZeroCapacity { .. })));
+    assert!(app.shutdown().await.is_clean());
+}

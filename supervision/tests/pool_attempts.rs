@@ -31,7 +31,7 @@ async fn a_job_has_three_attempts_unless_it_is_set_and_the_next_one_comes_at_onc
 #[test]
 fn the_very_first_attempt_in_a_pool_may_fail_before_it_awaits_anything() {
     threads::on_threads(2, async {
-        let pool = Pool::of("refusals", 1, |(): &()| ready(Err::<(), _>("no")));
+        let pool = Pool::of("refusals", 1, |(): &()| ready(Err::<(), _>("no"))).retry_errors(true);
         let refusals = pool.handle();
         // It takes jobs in then that nobody looks at before a worker does.
         refusals.resume();

@@ -99,7 +99,7 @@ async fn errors_that_panic_as_they_are_dropped_are_kept_and_dropped_one_by_one()
         let error = Fragile(Bomb::clone(&error));
         async move { Err::<(), Fragile>(error) }
     });
-    let (jobs, app) = start(pool.keep_dead(1)).await;
+    let (jobs, app) = start(pool.retry_errors(true).keep_dead(1)).await;
     for _ in 0..10 {
         // One whose error comes back, and one that is of no concern to anybody.
         let Err(JobError::Failed(failures)) = jobs.submit(()).await.expect("it is open").await else {

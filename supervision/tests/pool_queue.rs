@@ -3,8 +3,9 @@
 #[path = "support/pool.rs"]
 mod support;
 
-use perennial_supervision::Backoff;
+use perennial_actors::{Capacity, System};
 use perennial_supervision::pool::SubmitError;
+use perennial_supervision::{Backoff, SpecError, StartError, Supervisor};
 use support::{
     Deed, HandsHandle, Promise, Running, fate, hands, job, long, ms, now, pends, quick, quiet, secs, soon,
     start, started,
@@ -40,17 +41,32 @@ async fn a_job_for_which_there_is_no_room_now_is_given_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn so_many_may_wait_unless_it_is_set_and_one_at_least() {
-    for (capacity, expected) in [(None, 1024), (Some(0), 1), (Some(7), 7)] {
+async fn the_capacity_of_a_pool_is_1024_unless_it_is_set() {
+    for (capacity, expected) in
+        [(None, 1024), (Some(7.into()), 7), (Some(1.into()), 1), (Some(Capacity::Unbounded), 3_000)]
+    {
         let (pool, journal) = hands(1);
         let running =
-            start((capacity.into_iter().fold(pool, |pool, jobs| pool.capacity(jobs)), journal)).await;
+            start((capacity.into_iter().fold(pool, |pool, jobs: Capacity| pool.capacity(jobs)), journal))
+                .await;
         running.pool.pause();
-        let fit = (0..).map_while(|number| running.pool.submit(quick(number)).now().ok()).count();
+        let fit = (0..3_000).map_while(|number| running.pool.submit(quick(number)).now().ok()).count();
         assert_eq!(fit, expected);
         running.pool.clear();
         running.close().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_with_a_capacity_of_zero_does_not_start_alone_or_in_a_tree() {
+    let zero = || SpecError::ZeroCapacity { id: "hands".into() };
+    let alone = hands(1).0.capacity(0).start(&System::new()).await.expect_err("it has no room");
+    assert!(matches!(alone, StartError::Spec(error) if error == zero()));
+    let app = Supervisor::new("app").child(hands(1).0.capacity(0));
+    let below = app.start(&System::new()).await.expect_err("it has no room");
+    assert!(matches!(below, StartError::Spec(error) if error == zero()));
+    let corrected = hands(1).0.capacity(0).capacity(1).start(&System::new()).await.expect("it has room");
+    assert!(corrected.shutdown().await.is_clean());
 }
 
 #[tokio::test(start_paused = true)]

@@ -56,7 +56,10 @@ async fn submit_each(pool: &PoolHandle<u64, usize, &'static str>, jobs: u64) {
 async fn a_worker_that_fails_fast_costs_each_job_one_attempt_at_most_before_another_worker_has_it() {
     for routing in [Routing::Shared, Routing::RoundRobin, Routing::LeastQueued] {
         let attempts = Attempts::default();
-        let pool = Pool::new::<Uneven>("uneven", 4, attempts.clone()).attempts(2).routing(routing);
+        let pool = Pool::new::<Uneven>("uneven", 4, attempts.clone())
+            .attempts(2)
+            .retry_errors(true)
+            .routing(routing);
         let handle = pool.handle();
         let app = pool.start(&System::new()).await.expect("it starts");
         submit_each(&handle, 200).await;

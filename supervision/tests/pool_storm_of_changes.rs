@@ -116,6 +116,7 @@ async fn storm(seed: u64) {
     let weather = Arc::new(Weather { drawn: seed.into(), is_calm: true.into() });
     let pool = Pool::new::<Sailor>("sailors", SLOTS, weather.clone())
         .attempts(1_000)
+        .retry_errors(true)
         .start_timeout(ms(100))
         .backoff(Backoff::new(ms(5), ms(100)))
         .intensity(u32::MAX, Duration::from_secs(1));

@@ -1,6 +1,5 @@
 //! Ractor actors as children: what waits for them, who comes back, and what becomes of those below them.
 
-use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use perennial_actors::{
@@ -139,7 +138,7 @@ async fn an_actor_that_stops_itself_handles_nothing_more_and_loses_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn under_load_from_all_sides_every_message_is_accounted_for() {
     let (senders, each) = (4, 500);
-    let child = plain("puppet").mailbox(Mailbox::bounded(NonZeroUsize::new(16).expect("not zero")));
+    let child = plain("puppet").mailbox(Mailbox::bounded(16));
     let address = child.address();
     let app = start(Supervisor::new("app").intensity(9999, Duration::from_secs(1)).child(child)).await;
     let sending: Vec<_> = (0..senders)
@@ -244,7 +243,7 @@ async fn a_strategy_makes_no_difference_between_ractor_actors_and_others() {
 
 #[tokio::test(start_paused = true)]
 async fn a_mailbox_may_drop_what_does_not_fit_as_any_other() {
-    let mailbox = Mailbox::bounded(NonZeroUsize::MIN).overflow(Overflow::DropOldest);
+    let mailbox = Mailbox::bounded(1).overflow(Overflow::DropOldest);
     let child = plain("puppet").mailbox(mailbox);
     let address = child.address();
     let app = start(Supervisor::new("app").child(child)).await;

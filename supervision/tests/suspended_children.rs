@@ -1,7 +1,5 @@
 //! Children that are watched and suspended: a suspended child waits, and is not killed for that.
 
-use std::num::NonZero;
-
 use perennial_actors::{Actor, Address, Context, ExitReason, Handle, Mailbox, Signal, System};
 use perennial_supervision::{App, Child, Probe, Shutdown, Supervisor, SupervisorHandle};
 use support::reports::Reports;
@@ -65,7 +63,7 @@ async fn a_child_that_is_suspended_while_it_is_asked_does_not_miss_that_answer()
 
 #[tokio::test(start_paused = true)]
 async fn a_suspended_child_with_a_full_mailbox_is_not_killed_by_its_probe() {
-    let child = watched().mailbox(Mailbox::bounded(NonZero::<usize>::MIN));
+    let child = watched().mailbox(Mailbox::bounded(1));
     let (mut reports, _app, address) = start(child).await;
     address.handle().suspend().expect("it lives");
     tokio::task::yield_now().await;

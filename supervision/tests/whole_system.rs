@@ -1,6 +1,5 @@
 //! Trees of supervisors as parts of a system that is shut down, or waited for until it is idle.
 
-use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use perennial_actors::{Actor, Address, Capacity, Context, ExitReason, System};
@@ -130,7 +129,7 @@ async fn settled_waits_for_a_backoff_only_if_a_message_waits_for_it() {
 
 #[tokio::test(start_paused = true)]
 async fn children_have_the_capacity_of_their_system() {
-    let system = System::builder().capacity(Capacity::Bounded(NonZeroUsize::MIN)).build();
+    let system = System::builder().capacity(Capacity::Bounded(1)).build();
     let (app, [upper, _]) = tree(&system).await;
     send(&upper, Msg::Work(Duration::from_secs(60)));
     while upper.cast(Msg::Work(Duration::ZERO)).is_err() {

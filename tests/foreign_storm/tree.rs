@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
-use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -159,7 +158,7 @@ pub(crate) async fn start(faults: Faults, may_block: bool) -> (App<SupervisorHan
     let (system, keys) = (System::new(), Keys::new());
     let pools = Pools::new(&faults, may_block);
     let mut nursery = Nursery { faults: faults.clone(), keys: keys.clone(), addresses: Vec::new() };
-    let few = Mailbox::bounded(NonZeroUsize::MIN.saturating_add(5));
+    let few = Mailbox::bounded(6);
     let guest = guest("guest", &faults);
     nursery.addresses.push(guest.address());
     let nested = often(Supervisor::new("nested").strategy(Strategy::OneForAll))

@@ -10,6 +10,7 @@ use super::errors::NoProcess;
 use super::monitor::Monitor;
 use crate::counters::Counters;
 use crate::exit::ExitReason;
+use crate::log::Level;
 use crate::mailbox::Hook;
 use crate::order::{Exit, Order, Sender};
 use crate::pid::Pid;
@@ -34,6 +35,14 @@ impl Handle {
     #[must_use]
     pub fn messages(&self) -> &'static str {
         self.0.messages()
+    }
+
+    /// Queues a log line about the actor in its system: see [`System::log_later`]. Does nothing before
+    /// the first start of the actor. For code that knows no system, as what runs in a publisher.
+    pub fn log_later(&self, level: Level, line: impl FnOnce() + Send + 'static) {
+        if let Some(log) = self.0.log() {
+            log.push(level, line);
+        }
     }
 
     /// Tells the live incarnation to end; see [`Address::stop`](crate::Address::stop).

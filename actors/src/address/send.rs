@@ -103,13 +103,12 @@ impl<'a, M: Send + 'static> Sending<'a, M> {
     /// # Examples
     ///
     /// ```
-    /// # use std::num::NonZeroUsize;
-    /// # use std::time::Duration;
+    /// #     /// # use std::time::Duration;
     /// # use perennial_actors::host::Identity;
     /// # use perennial_actors::{Mailbox, SendError, System};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let identity = Identity::new(Mailbox::bounded(NonZeroUsize::MIN));
+    /// # let identity = Identity::new(Mailbox::bounded(1));
     /// # identity.open(&System::new(), || "never started".into());
     /// # let address = identity.address();
     /// address.cast("first")?;

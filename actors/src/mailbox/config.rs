@@ -1,12 +1,12 @@
 //! How a mailbox behaves: how much it holds, and what a crash does to it.
 
-use std::num::NonZeroUsize;
-
-/// How many messages a mailbox holds.
+/// How much a mailbox or the queue of a pool holds. A number is a bound: `Capacity::from(100)`.
+///
+/// A bound of 0 is an error when the actor or the pool is started.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Capacity {
-    /// At most so many wait; then `cast` gives the message back and `send` waits.
-    Bounded(NonZeroUsize),
+    /// At most so many wait. Then `cast` gives the message back, and `send` waits.
+    Bounded(usize),
     /// As many as memory holds. A producer that is faster than the actor will find out how many that is.
     Unbounded,
 }
@@ -15,7 +15,7 @@ impl Capacity {
     /// Returns the number of messages, with a number for each case.
     pub(crate) const fn limit(self) -> usize {
         match self {
-            Self::Bounded(capacity) => capacity.get(),
+            Self::Bounded(capacity) => capacity,
             Self::Unbounded => usize::MAX,
         }
     }
@@ -24,7 +24,22 @@ impl Capacity {
 impl Default for Capacity {
     /// 1,024 messages: what a mailbox holds unless it or its [system](crate::SystemBuilder::capacity) is set otherwise.
     fn default() -> Self {
-        Self::Bounded(NonZeroUsize::MIN.saturating_add(1023))
+        Self::Bounded(1024)
+    }
+}
+
+impl From<usize> for Capacity {
+    /// Returns a bound.
+    fn from(bound: usize) -> Self {
+        Self::Bounded(bound)
+    }
+}
+
+impl Capacity {
+    /// Returns `true` if nothing fits in.
+    #[must_use]
+    pub const fn is_zero(self) -> bool {
+        matches!(self, Self::Bounded(0))
     }
 }
 
@@ -73,9 +88,10 @@ pub struct Mailbox {
 }
 
 impl Mailbox {
-    /// Holds at most `capacity` messages besides the one being handled.
+    /// Holds at most `capacity` messages besides the one being handled. An actor whose mailbox holds
+    /// none does not start.
     #[must_use]
-    pub const fn bounded(capacity: NonZeroUsize) -> Self {
+    pub const fn bounded(capacity: usize) -> Self {
         Self {
             capacity: Some(Capacity::Bounded(capacity)),
             on_restart: OnRestart::Keep,
@@ -89,17 +105,22 @@ impl Mailbox {
         Self { capacity: Some(Capacity::Unbounded), on_restart: OnRestart::Keep, overflow: Overflow::Reject }
     }
 
+    /// Returns the capacity that was set, or `None` if it is that of the system.
+    #[must_use]
+    pub const fn capacity(&self) -> Option<Capacity> {
+        self.capacity
+    }
+
     /// Sets what a cast to a full mailbox does.
     ///
     /// # Examples
     ///
     /// ```
-    /// # use std::num::NonZeroUsize;
     /// # use perennial_actors::host::Identity;
     /// # use perennial_actors::{Mailbox, Overflow, System};
     /// # let system = System::new();
     /// // Nobody wants to know an older temperature once there is a newer one.
-    /// let newest_only = Mailbox::bounded(NonZeroUsize::MIN).overflow(Overflow::DropOldest);
+    /// let newest_only = Mailbox::bounded(1).overflow(Overflow::DropOldest);
     /// # let identity = Identity::new(newest_only);
     /// # identity.open(&system, || "thermometer".into());
     /// # let thermometer = identity.address();

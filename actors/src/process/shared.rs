@@ -12,6 +12,7 @@ use super::condition::Condition;
 use crate::counters::Counters;
 use crate::exit::ExitReason;
 use crate::label::Label;
+use crate::log::LogQueue;
 use crate::mailbox::{Hook, Mailbox, Queue, Watcher};
 use crate::order::Order;
 use crate::pid::Pid;
@@ -141,6 +142,10 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
 
     fn system_key(&self) -> Option<usize> {
         self.home().map(|home| home.system.key())
+    }
+
+    fn log(&self) -> Option<LogQueue> {
+        self.home().map(|home| home.system.log().clone())
     }
 
     fn newest(&self) -> u32 {

@@ -281,24 +281,27 @@ impl SystemBuilder {
     }
 
     /// Sets the capacity of every mailbox that sets none itself; 1,024 messages unless this is called.
+    /// 0 counts as 1.
     ///
     /// It holds for actors that are spawned and for children of supervisors. Supervisors themselves have no limit.
     ///
     /// # Examples
     ///
     /// ```
-    /// # use std::num::NonZeroUsize;
     /// # use perennial_actors::host::Identity;
     /// # use perennial_actors::{Capacity, Mailbox, SendError, System};
-    /// let system = System::builder().capacity(Capacity::Bounded(NonZeroUsize::MIN)).build();
+    /// let system = System::builder().capacity(Capacity::Bounded(1)).build();
     /// # let identity = Identity::new(Mailbox::default());
     /// # identity.open(&system, || "never started".into());
     /// # let address = identity.address();
     /// assert!(address.cast("first").is_ok());
     /// assert!(matches!(address.cast("second"), Err(SendError::Full(_))));
     /// ```
-    pub fn capacity(mut self, capacity: Capacity) -> Self {
-        self.defaults.capacity = capacity;
+    pub fn capacity(mut self, capacity: impl Into<Capacity>) -> Self {
+        self.defaults.capacity = match capacity.into() {
+            Capacity::Bounded(0) => Capacity::Bounded(1),
+            capacity => capacity,
+        };
         self
     }
 

@@ -2,7 +2,6 @@
 
 #![allow(dead_code, reason = "each test uses its own part")]
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use perennial_actors::{Actor, Address, Context, ExitReason, Mailbox, Reply, System};
@@ -56,7 +55,7 @@ pub(crate) struct Stage {
 /// An actor that has note 0 in hand and does not get on with it.
 pub(crate) async fn stage(capacity: usize, mailbox: impl FnOnce(Mailbox) -> Mailbox) -> Stage {
     let (system, gate) = (System::new(), Arc::new(Semaphore::new(0)));
-    let bounded = Mailbox::bounded(NonZeroUsize::new(capacity).expect("not zero"));
+    let bounded = Mailbox::bounded(capacity);
     let slow = system.spawn::<Slow>(gate.clone()).mailbox(mailbox(bounded)).await.expect("it starts");
     slow.cast(Msg::Note(0)).expect("it is empty");
     // It takes the note in hand before anybody sends another.

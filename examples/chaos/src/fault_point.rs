@@ -7,6 +7,7 @@
 //! started.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -46,6 +47,8 @@ pub struct FaultPoint {
     armed: Arc<Mutex<VecDeque<Armed>>>,
     /// The number of the worker among those that share `armed`.
     worker: usize,
+    /// How many of the next starts fail, of all workers that share `armed`.
+    failing_starts: Arc<AtomicU32>,
     /// The newest incarnation that has started.
     started: watch::Sender<u32>,
 }
@@ -54,14 +57,19 @@ impl FaultPoint {
     /// Returns the fault points of workers that share their armed faults.
     pub fn shared(workers: usize) -> Vec<Arc<Self>> {
         let armed: Arc<Mutex<VecDeque<Armed>>> = Arc::default();
-        let point = |worker| Self { armed: armed.clone(), worker, started: watch::Sender::new(0) };
+        let failing_starts: Arc<AtomicU32> = Arc::default();
+        let point = |worker| Self {
+            armed: armed.clone(),
+            worker,
+            failing_starts: failing_starts.clone(),
+            started: watch::Sender::new(0),
+        };
         (0..workers).map(point).map(Arc::new).collect()
     }
 
     /// Returns the fault point of a worker that shares with no other.
     pub fn single() -> Arc<Self> {
-        let armed = Arc::default();
-        Arc::new(Self { armed, worker: 0, started: watch::Sender::new(0) })
+        Self::shared(1).remove(0)
     }
 
     /// Arms a fault. The receiver resolves when a worker triggers it. Dropping the receiver disarms
@@ -85,6 +93,18 @@ impl FaultPoint {
                 Ok(()) => return Err(PlannedFailure.into()),
             }
         }
+    }
+
+    /// Makes the next `count` starts fail, of all workers that share their faults.
+    pub fn fail_starts(&self, count: u32) {
+        self.failing_starts.store(count, Ordering::Relaxed);
+    }
+
+    /// Fails if this start is one of those that [`fail_starts`](Self::fail_starts) asked for.
+    pub fn start(&self) -> Result<(), ExitReason> {
+        let one_less = |left: u32| left.checked_sub(1);
+        let fails = self.failing_starts.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok();
+        if fails { Err(PlannedFailure.into()) } else { Ok(()) }
     }
 
     /// Publishes that an incarnation has started.

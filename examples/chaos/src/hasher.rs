@@ -27,6 +27,8 @@ pub struct Args {
     pub fault_points: Vec<Arc<FaultPoint>>,
     /// Sabotage: sends every result twice.
     pub sends_twice: bool,
+    /// Sabotage: only the first incarnation starts.
+    pub starts_once: bool,
 }
 
 pub struct Hasher {
@@ -42,7 +44,11 @@ impl Worker for Hasher {
     type Args = Args;
 
     async fn init(args: &Args, at: &Workplace) -> Result<Self, ExitReason> {
+        if args.starts_once && at.pid.incarnation() > 1 {
+            return Err(ExitReason::failed("sabotage: only the first incarnation starts"));
+        }
         let fault_point = args.fault_points[at.slot].clone();
+        fault_point.start()?;
         fault_point.set_started(at.pid);
         Ok(Self { at: at.clone(), fault_point, sends_twice: args.sends_twice })
     }

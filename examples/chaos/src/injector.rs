@@ -12,7 +12,7 @@ use tokio::time;
 use super::plan::{Fault, FaultKind, FaultTarget};
 use super::recovery::{AttackResult, FaultResult};
 use super::target::{POLL, Target};
-use super::tree::Layout;
+use super::tree::{Layout, POOL_INTENSITY};
 
 /// The longest that a target may take to come back.
 const LONGEST_RECOVERY: Duration = Duration::from_secs(30);
@@ -99,18 +99,21 @@ impl Injector {
         kill_through(worker, |_| find()).await
     }
 
-    /// Kills the hashers until their supervisor exceeds its restart intensity and ends.
+    /// Kills the hashers and lets their starts fail, until their supervisor exceeds its restart
+    /// intensity and ends.
     async fn exhaust_restarts(&self, hashers: &[Target]) -> Result<Duration, String> {
         let escalations = || Totals::of(&self.system).escalations;
         let before = escalations();
         loop {
             let (at, started) = (Instant::now(), hashers[0].fault_point.latest());
+            hashers[0].fault_point.fail_starts(POOL_INTENSITY + 1);
             for hasher in hashers {
                 // A hasher without a live incarnation is being restarted already.
                 hasher.check_restartable()?.kill().ok();
             }
             time::sleep(ROUND).await;
             if escalations() > before {
+                hashers[0].fault_point.fail_starts(0);
                 hashers[0].started_after(started).await?;
                 return Ok(at.elapsed());
             }

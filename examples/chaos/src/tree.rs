@@ -38,8 +38,8 @@ pub struct Layout {
 /// A restart intensity that no attack exceeds.
 const UNLIMITED: u32 = 100_000;
 
-/// How many restarts in a second the pool allows before it ends.
-const POOL_INTENSITY: u32 = 3;
+/// How many failed starts in a second the pool allows before it ends.
+pub const POOL_INTENSITY: u32 = 3;
 
 /// How many files may wait in the queue of the pool.
 const CAPACITY: usize = 4096;
@@ -120,10 +120,12 @@ fn pool(
     let args = hasher::Args {
         fault_points: fault_points.to_vec(),
         sends_twice: sabotage == Some(Sabotage::DoubleCount),
+        starts_once: sabotage == Some(Sabotage::NoRestart),
     };
     let mut pool = Pool::new::<Hasher>("hashers", fault_points.len(), args)
         .capacity(CAPACITY)
         .intensity(POOL_INTENSITY, SECOND)
+        .retry_errors(true)
         // A hasher may be waiting for the collector, which starts only after the hasher has ended.
         .shutdown(Shutdown::BrutalKill)
         .attempts(if sabotage == Some(Sabotage::LoseWork) { 1 } else { u32::MAX });

@@ -143,6 +143,8 @@ impl<M: Send + 'static> Members<M> {
     /// # Errors
     ///
     /// If none lives.
+    #[doc = registry_example!(r"greeters.join(&greeter)?;
+assert_eq!(greeters.members(), [greeter]);")]
     pub fn join(&self, actor: &Address<M>) -> Result<(), JoinError> {
         let (handle, Some(pid)) = (actor.handle(), actor.pid()) else { return Err(JoinError) };
         if !list(&self.groups, &handle, pid) {
@@ -161,6 +163,9 @@ impl<M: Send + 'static> Members<M> {
     /// # Errors
     ///
     /// If its incarnation that lives now is no member.
+    #[doc = registry_example!(r"greeters.join(&greeter)?;
+greeters.leave(&greeter)?;
+assert!(greeters.leave(&greeter).is_err());")]
     pub fn leave(&self, actor: &Address<M>) -> Result<(), NotJoined> {
         let pid = actor.pid().ok_or(NotJoined)?;
         let place = self.groups.groups.read(&self.key, Entry::place).ok_or(NotJoined)?;
@@ -176,12 +181,26 @@ impl<M: Send + 'static> Members<M> {
     }
 
     /// All members, in the order in which they joined, each as often as it did.
+    #[doc = registry_example!(r"greeters.join(&greeter)?;
+greeters.join(&other)?;
+assert_eq!(greeters.members(), [greeter, other]);")]
     #[must_use]
     pub fn members(&self) -> Vec<Address<M>> {
         self.groups.members(&self.key).into_iter().map(|(_, address)| address).collect()
     }
 
+    /// Returns the members with their incarnations.
+    pub(super) fn incarnations(&self) -> Vec<(Pid, Address<M>)> {
+        self.groups.members(&self.key)
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.key.0
+    }
+
     /// Any member.
+    #[doc = registry_example!(r"greeters.join(&greeter)?;
+assert_eq!(greeters.any(), Some(greeter));")]
     #[must_use]
     pub fn any(&self) -> Option<Address<M>> {
         self.groups.groups.read(&self.key, |entry| entry.members().next()?.address())?
@@ -189,6 +208,9 @@ impl<M: Send + 'static> Members<M> {
 
     /// Returns the member that has waited longest for its turn, whichever handle asks. A member that joins waits behind all
     /// others, so a member gets its turn within as many calls as the group had members when it joined or had its last turn.
+    #[doc = registry_example!(r"greeters.join(&greeter)?;
+greeters.join(&other)?;
+assert_ne!(greeters.round_robin(), greeters.round_robin());")]
     #[must_use]
     pub fn round_robin(&self) -> Option<Address<M>> {
         let (member, _) = self
@@ -200,6 +222,9 @@ impl<M: Send + 'static> Members<M> {
 
     /// The member that a key leads to. Who leaves takes only its own keys along, and who joins gets some keys of everybody: no key moves
     /// between two that stay. A restart moves those of its actor away until that has joined again.
+    #[doc = registry_example!(r#"greeters.join(&greeter)?;
+greeters.join(&other)?;
+assert_eq!(greeters.by_key(&"Ada"), greeters.by_key(&"Ada"));"#)]
     #[must_use]
     pub fn by_key(&self, key: &impl Hash) -> Option<Address<M>> {
         let weight = |(pid, _): &(Pid, Address<M>)| {
@@ -212,12 +237,17 @@ impl<M: Send + 'static> Members<M> {
     }
 
     /// The member in whose mailbox the fewest messages wait.
+    #[doc = registry_example!(r"greeters.join(&greeter)?;
+assert_eq!(greeters.least_queued(), Some(greeter));")]
     #[must_use]
     pub fn least_queued(&self) -> Option<Address<M>> {
         self.members().into_iter().min_by_key(|member| member.counters().queued)
     }
 
     /// The members as they are now, and everybody who joins or leaves from then on: nobody twice, and nobody missed.
+    #[doc = registry_example!(r"let mut monitor = greeters.monitor();
+greeters.join(&greeter)?;
+assert!(monitor.next().await.is_some_and(|change| change.joined));")]
     #[must_use]
     pub fn monitor(&self) -> GroupMonitor<M> {
         // Subscribed first: what is told and was there already is known by its version.

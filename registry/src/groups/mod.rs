@@ -36,11 +36,13 @@
 //! # }
 //! ```
 
+mod broadcast;
 mod entry;
 mod group;
 mod members;
 mod monitor;
 
+pub use broadcast::BroadcastReport;
 pub use group::Group;
 pub(crate) use members::Groups;
 pub use members::{JoinError, Members, NotJoined};

@@ -45,6 +45,8 @@ impl<M: Send + 'static> GroupMonitor<M> {
     }
 
     /// Who was a member when the watch began.
+    #[doc = registry_example!(r"greeters.join(&greeter)?;
+assert_eq!(greeters.monitor().members(), [greeter]);")]
     #[must_use]
     pub fn members(&self) -> &[Address<M>] {
         &self.members
@@ -55,6 +57,9 @@ impl<M: Send + 'static> GroupMonitor<M> {
     /// # Cancel safety
     ///
     /// Nothing is lost if the future is dropped.
+    #[doc = registry_example!(r"let mut monitor = greeters.monitor();
+greeters.join(&greeter)?;
+assert!(monitor.next().await.is_some_and(|change| change.joined));")]
     pub async fn next(&mut self) -> Option<GroupChange> {
         loop {
             let change = self.changes.next().await?;
@@ -65,6 +70,8 @@ impl<M: Send + 'static> GroupMonitor<M> {
     }
 
     /// Somebody who has joined or left already.
+    #[doc = registry_example!(r"let mut monitor = greeters.monitor();
+assert!(monitor.try_next().is_none());")]
     pub fn try_next(&mut self) -> Option<GroupChange> {
         loop {
             let change = self.changes.try_next()?;
@@ -75,6 +82,7 @@ impl<M: Send + 'static> GroupMonitor<M> {
     }
 
     /// How many changes, of any group, were missed for being slow: see [`Subscription`]. If it is not zero, watch anew.
+    #[doc = registry_example!("assert_eq!(greeters.monitor().missed(), 0);")]
     #[must_use]
     pub const fn missed(&self) -> u64 {
         self.changes.missed()

@@ -23,6 +23,8 @@ where
     V: Clone + fmt::Debug + Send + Sync + 'static,
 {
     /// No keys yet.
+    #[doc = keys_example!("UniqueKeys", r"# keys.register(ctx, 7, 1)?;", r"let keys = Keys::new();
+assert!(keys.is_empty());")]
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -33,6 +35,8 @@ where
     /// # Errors
     ///
     /// If an incarnation that lives has it, this one included. The value comes back.
+    #[doc = keys_example!("UniqueKeys", r"// In the init of an actor:
+keys.register(ctx, 7, 1)?;", r"assert_eq!(keys.lookup(&7).map(|entry| entry.value), Some(1));")]
     pub fn register<A: Actor<Msg = M>>(
         &self,
         ctx: &Context<A>,
@@ -43,11 +47,17 @@ where
     }
 
     /// Gives up a key of this incarnation; the value. Nothing happens to a key of another.
+    #[doc = keys_example!("UniqueKeys", r"# keys.register(ctx, 7, 1)?;
+// In an actor:
+assert_eq!(keys.unregister(ctx, &7), Some(1));", r"# drop(session);")]
     pub fn unregister<A: Actor<Msg = M>>(&self, ctx: &Context<A>, key: &K) -> Option<V> {
         self.0.unregister(ctx.pid(), key, |_| true).pop()
     }
 
     /// Changes the value of a key of this incarnation; the old one. The new value is made of the old one, under no lock.
+    #[doc = keys_example!("UniqueKeys", r"# keys.register(ctx, 7, 1)?;
+// In an actor:
+assert_eq!(keys.update(ctx, &7, |old| old + 1), Some(1));", r"# assert_eq!(keys.lookup(&7).map(|entry| entry.value), Some(2));")]
     pub fn update<A: Actor<Msg = M>>(
         &self,
         ctx: &Context<A>,
@@ -65,41 +75,51 @@ where
     }
 
     /// Who has a key, and what it says of it.
+    #[doc = keys_example!("UniqueKeys", r"# keys.register(ctx, 7, 1)?;", r"assert_eq!(keys.lookup(&7).map(|entry| entry.value), Some(1));")]
     #[must_use]
     pub fn lookup(&self, key: &K) -> Option<KeyEntry<M, V>> {
         self.0.lookup_one(key)
     }
 
     /// The address of who has a key.
+    #[doc = keys_example!("UniqueKeys", r"# keys.register(ctx, 7, 1)?;", r"assert_eq!(keys.whereis(&7), Some(session));")]
     #[must_use]
     pub fn whereis(&self, key: &K) -> Option<Address<M>> {
         Some(self.lookup(key)?.address)
     }
 
     /// The keys of an incarnation.
+    #[doc = keys_example!("UniqueKeys", r"# keys.register(ctx, 7, 1)?;", r#"let pid = session.pid().ok_or("it has ended")?;
+assert_eq!(keys.keys_of(pid), [7]);"#)]
     #[must_use]
     pub fn keys_of(&self, pid: Pid) -> Vec<K> {
         self.0.keys_of(pid)
     }
 
     /// How many keys there are, those of an owner that is just ending included.
+    #[doc = keys_example!("UniqueKeys", r"# keys.register(ctx, 7, 1)?;", r"assert_eq!(keys.len(), 1);")]
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Whether there is none.
+    #[doc = keys_example!("UniqueKeys", r"# keys.register(ctx, 7, 1)?;", r"assert!(!keys.is_empty());")]
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// What is picked of all keys and their entries, in no order. What is registered or given up meanwhile may be in it or not.
+    #[doc = keys_example!("UniqueKeys", r"# keys.register(ctx, 7, 1)?;", r"assert_eq!(keys.select(|key, entry| Some((key, entry.value))), [(7, 1)]);")]
     pub fn select<R>(&self, pick: impl FnMut(K, KeyEntry<M, V>) -> Option<R>) -> Vec<R> {
         self.0.select(pick)
     }
 
     /// What is registered and given up from now on; see [`KeyChange`] for the order.
+    #[doc = keys_example!("UniqueKeys", r"# keys.register(ctx, 7, 1)?;", r"let mut changes = keys.subscribe();
+# session.kill()?;
+assert!(matches!(changes.next().await, Some(KeyChange::Unregistered { .. })));")]
     #[must_use]
     pub fn subscribe(&self) -> Subscription<KeyChange<K>> {
         self.0.changes.subscribe()

@@ -45,8 +45,10 @@
 //! ```
 
 mod publishing;
+mod subscriber;
 mod topic;
 
 pub(crate) use publishing::Topics;
-pub use publishing::{Published, Slow, TopicHandle};
+pub use publishing::{Published, TopicHandle};
+pub use subscriber::Slow;
 pub use topic::Topic;

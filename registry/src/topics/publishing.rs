@@ -7,23 +7,14 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Arc, Weak};
 
-use perennial_actors::host::{SeqMap, catch_panic};
-use perennial_actors::{Address, CloseHook, Handle, Recipient, SendError};
+use perennial_actors::host::SeqMap;
+use perennial_actors::{Address, CloseHook, Handle};
 
+use super::subscriber::{Delivery, Slow, Subscriber, Told};
 use super::topic::Topic;
+use crate::log;
 use crate::sync::Numbers;
 use crate::table::{Fate, Table};
-
-/// What happens to a subscriber whose mailbox is full when something is said. The publisher waits in no case. For another way, give the
-/// mailbox an [overflow policy](perennial_actors::Overflow): then it is never full.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Slow {
-    /// It misses what is said. The publisher is told how many did.
-    #[default]
-    Skip,
-    /// It is a subscriber no more.
-    Unsubscribe,
-}
 
 /// What became of something that was said.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -35,7 +26,9 @@ pub struct Published {
     pub skipped: usize,
     /// So many were full or closed, and are subscribers no more.
     pub removed: usize,
-    /// The conversion of the message panicked for so many. Each of them missed it and stays a subscriber.
+    /// The [filter](TopicHandle::subscribe_with) of so many did not let it through.
+    pub filtered: usize,
+    /// The conversion or the filter of so many panicked. Each of them missed it and stays a subscriber.
     pub failed: usize,
 }
 
@@ -67,15 +60,6 @@ struct Subscribers<T> {
     numbers: HashMap<Handle, u64>,
 }
 
-/// One subscription. As long as it is in the list, its actor has a hook that removes it and no other. Both are made and taken back
-/// together, under the lock of the topic.
-struct Subscriber<T> {
-    handle: Handle,
-    recipient: Recipient<T>,
-    slow: Slow,
-    hook: CloseHook,
-}
-
 impl<T> Default for Subscribers<T> {
     fn default() -> Self {
         Self { list: Arc::default(), numbers: HashMap::new() }
@@ -88,16 +72,18 @@ impl<T> Subscribers<T> {
         Arc::make_mut(&mut self.list).insert(number, subscriber);
     }
 
-    /// Sets the policy of a subscriber. Returns `false` if the actor is none.
-    fn set_policy(&mut self, actor: &Handle, slow: Slow) -> bool {
-        let Some(number) = self.numbers.get(actor) else { return false };
+    /// Sets the policy and the delivery of a subscriber. Returns the delivery that is not used, to be
+    /// dropped under no lock; or the new one as an error if the actor is no subscriber.
+    fn set(&mut self, actor: &Handle, slow: Slow, delivery: Delivery<T>) -> Result<Delivery<T>, Delivery<T>> {
+        let Some(number) = self.numbers.get(actor) else { return Err(delivery) };
+        let is_same = |known: &Subscriber<T>| known.slow == slow && known.delivery.is_same(&delivery);
         // A list that a publisher looks at is copied to be changed, so only if there is a change.
-        if self.list.get(*number).is_some_and(|known| known.slow != slow) {
-            if let Some(known) = Arc::make_mut(&mut self.list).get_mut(*number) {
-                known.slow = slow;
-            }
+        if self.list.get(*number).is_some_and(is_same) {
+            return Ok(delivery);
         }
-        true
+        let Some(known) = Arc::make_mut(&mut self.list).get_mut(*number) else { return Err(delivery) };
+        known.slow = slow;
+        Ok(std::mem::replace(&mut known.delivery, delivery))
     }
 
     fn remove(&mut self, number: u64) -> Option<Subscriber<T>> {
@@ -107,34 +93,6 @@ impl<T> Subscribers<T> {
         self.numbers.remove(&removed.handle);
         removed.handle.remove_close_hook(removed.hook);
         Some(removed)
-    }
-}
-
-/// What became of a message for one subscriber.
-enum Told {
-    Delivered,
-    Skipped,
-    /// It is to be a subscriber no more.
-    Over,
-    Failed,
-}
-
-impl<T: Clone + Send + 'static> Subscriber<T> {
-    /// Casts a copy of what was said. What it makes of that is foreign code, and so is the `Drop` of what does not get in.
-    fn tell(&self, said: &T) -> Told {
-        let told = catch_panic(None, || match self.recipient.cast(said.clone()) {
-            Ok(()) => Told::Delivered,
-            Err(SendError::Full(_)) if self.slow == Slow::Skip => Told::Skipped,
-            Err(_) => Told::Over,
-        });
-        told.unwrap_or(Told::Failed)
-    }
-}
-
-impl<T> Clone for Subscriber<T> {
-    fn clone(&self) -> Self {
-        let (handle, recipient) = (self.handle.clone(), self.recipient.clone());
-        Self { handle, recipient, slow: self.slow, hook: self.hook }
     }
 }
 
@@ -153,26 +111,76 @@ impl<T: Clone + Send + 'static> TopicHandle<T> {
         Self { topics, key: (topic.text(), TypeId::of::<T>()), said: PhantomData }
     }
 
-    /// Subscribes an actor to what is said from now on. If it is a subscriber already, only its policy changes.
+    /// Subscribes an actor to what is said from now on. If it is a subscriber already, this replaces its
+    /// policy, and its [filter](Self::subscribe_with) if it has one.
     ///
     /// Returns `false` if the actor is closed: it has ended for good, or was not started yet. Then nothing changes.
+    #[doc = registry_example!(r#"assert!(news.subscribe(&greeter, Slow::Skip));
+assert_eq!(news.publish(&"it rains".to_owned()).delivered, 1);"#)]
     pub fn subscribe<M: From<T> + Send + 'static>(&self, actor: &Address<M>, slow: Slow) -> bool {
-        let (handle, recipient) = (actor.handle(), actor.recipient());
-        self.topics.topics.enter(self.key.clone(), |subscribers| {
+        self.enter(actor.handle(), slow, Delivery::plain(actor.clone()))
+    }
+
+    /// Subscribes an actor as [`subscribe`](Self::subscribe) does, to the messages that `map` makes of what
+    /// is said. Where `map` returns `None`, the actor gets nothing, and [`Published::filtered`] counts it.
+    ///
+    /// `map` runs in the publisher's call to [`publish`](Self::publish), under no lock, so it should be
+    /// quick. If it panics, the subscriber misses that message and stays a subscriber;
+    /// [`Published::failed`] counts it, and it is logged. A later subscription of the same actor replaces
+    /// `map`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use perennial_actors::host::Identity;
+    /// # use perennial_actors::{Mailbox, System};
+    /// # use perennial_registry::{Registry, Slow, Topic};
+    /// # let system = System::new();
+    /// # let identity = Identity::<String>::new(Mailbox::default());
+    /// # identity.open(&system, || "alarm".into());
+    /// # let alarm = identity.address();
+    /// const TEMPERATURES: Topic<i32> = Topic::new("temperatures");
+    ///
+    /// let temperatures = Registry::of(&system).topic(TEMPERATURES);
+    /// temperatures.subscribe_with(&alarm, Slow::Skip, |degrees| {
+    ///     (*degrees > 90).then(|| format!("{degrees} degrees"))
+    /// });
+    /// let published = [20, 95].map(|degrees| temperatures.publish(&degrees));
+    /// assert_eq!((published[0].filtered, published[1].delivered), (1, 1));
+    /// ```
+    pub fn subscribe_with<M: Send + 'static>(
+        &self,
+        actor: &Address<M>,
+        slow: Slow,
+        map: impl Fn(&T) -> Option<M> + Send + Sync + 'static,
+    ) -> bool {
+        self.enter(actor.handle(), slow, Delivery::mapped(actor.clone(), map))
+    }
+
+    fn enter(&self, handle: Handle, slow: Slow, delivery: Delivery<T>) -> bool {
+        let (_unused, subscribed) = self.topics.topics.enter(self.key.clone(), |subscribers| {
             let mut known = subscribers.and_then(|known| known.downcast_mut::<Subscribers<T>>());
-            if known.as_mut().is_some_and(|known| known.set_policy(&handle, slow)) {
-                return (None, true);
-            }
+            let set = match &mut known {
+                Some(known) => known.set(&handle, slow, delivery),
+                None => Err(delivery),
+            };
+            let delivery = match set {
+                Ok(unused) => return (None, (Some(unused), true)),
+                Err(delivery) => delivery,
+            };
             let mut first = None;
             let subscribers = match known {
                 Some(known) => known,
                 None => first.insert(Subscribers::default()),
             };
             let number = self.topics.numbers.next();
-            let Some(hook) = self.close_hook(&handle, number) else { return (None, false) };
-            subscribers.insert(number, Subscriber { handle, recipient, slow, hook });
-            (first.map(|first| -> Box<dyn Any + Send + Sync> { Box::new(first) }), true)
-        })
+            let Some(hook) = self.close_hook(&handle, number) else {
+                return (None, (Some(delivery), false));
+            };
+            subscribers.insert(number, Subscriber { handle, delivery, slow, hook });
+            (first.map(|first| -> Box<dyn Any + Send + Sync> { Box::new(first) }), (None, true))
+        });
+        subscribed
     }
 
     /// Sets the hook that removes a subscription when its actor is closed.
@@ -187,6 +195,8 @@ impl<T: Clone + Send + 'static> TopicHandle<T> {
     }
 
     /// Has it told no more. Tells whether it was a subscriber.
+    #[doc = registry_example!(r"news.subscribe(&greeter, Slow::Skip);
+assert!(news.unsubscribe(&greeter));")]
     pub fn unsubscribe<M: Send + 'static>(&self, actor: &Address<M>) -> bool {
         let handle = actor.handle();
         let removed = self.change(|subscribers| {
@@ -198,8 +208,11 @@ impl<T: Clone + Send + 'static> TopicHandle<T> {
 
     /// Says something to all who have subscribed; never waits.
     ///
-    /// A message is cloned and converted for each of them here, under no lock. If that panics for one, the others are told all
+    /// A message is made for each of them here, under no lock: cloned and converted, or by the
+    /// [function](Self::subscribe_with) of the subscriber. If that panics for one, the others are told all
     /// the same; see [`Published::failed`].
+    #[doc = registry_example!(r#"news.subscribe(&greeter, Slow::Skip);
+assert_eq!(news.publish(&"it rains".to_owned()).delivered, 1);"#)]
     pub fn publish(&self, said: &T) -> Published {
         let mut published = Published::default();
         let mut over = Vec::new();
@@ -207,8 +220,12 @@ impl<T: Clone + Send + 'static> TopicHandle<T> {
             match subscriber.tell(said) {
                 Told::Delivered => published.delivered += 1,
                 Told::Skipped => published.skipped += 1,
+                Told::Filtered => published.filtered += 1,
                 Told::Over => over.push(number),
-                Told::Failed => published.failed += 1,
+                Told::Failed(reason) => {
+                    published.failed += 1;
+                    log::conversion_panicked(&self.key.0, &subscriber.handle, reason);
+                }
             }
         }
         if !over.is_empty() {
@@ -222,6 +239,8 @@ impl<T: Clone + Send + 'static> TopicHandle<T> {
     }
 
     /// Who has subscribed, in that order, and has not ended for good.
+    #[doc = registry_example!(r"news.subscribe(&greeter, Slow::Skip);
+assert_eq!(news.subscribers(), [greeter.handle()]);")]
     #[must_use]
     pub fn subscribers(&self) -> Vec<Handle> {
         let list = self.list();

@@ -28,12 +28,28 @@ impl Window {
         if self.limit.is_unlimited() {
             return Some(u32::MAX);
         }
+        self.drop_expired(now);
+        self.stamps.push_back(now);
+        self.limit.restarts.checked_sub(self.len())
+    }
+
+    /// Returns how many restarts are tolerated from now on, and counts none.
+    pub(super) fn remaining(&mut self, now: Time) -> u32 {
+        if self.limit.is_unlimited() {
+            return u32::MAX;
+        }
+        self.drop_expired(now);
+        self.limit.restarts.saturating_sub(self.len())
+    }
+
+    fn drop_expired(&mut self, now: Time) {
         while self.stamps.front().is_some_and(|stamp| now.saturating_sub(*stamp) > self.limit.period) {
             self.stamps.pop_front();
         }
-        self.stamps.push_back(now);
-        let count = u32::try_from(self.stamps.len()).unwrap_or(u32::MAX);
-        self.limit.restarts.checked_sub(count)
+    }
+
+    fn len(&self) -> u32 {
+        u32::try_from(self.stamps.len()).unwrap_or(u32::MAX)
     }
 
     /// What has been counted counts by another limit from now on. A limit that tolerates any number forgets it.

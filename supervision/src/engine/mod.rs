@@ -25,6 +25,7 @@
 //!
 //! 1. Whether a child is to come back is asked before any strategy: who is not restarted disturbs nobody.
 //! 2. A restart is counted before it is tried and before any delay; a group counts once, every further try counts again.
+//!    Of a child whose ends are part of its work, only the tries after the first are counted: those that follow a failed start.
 //! 3. The end of a child is matched by its [`Run`]. News of an old one is ignored.
 //! 4. Who ends while a round goes on is dealt with when it is over, unless the round comes by to stop it anyway: then that
 //!    was it.

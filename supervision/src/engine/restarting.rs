@@ -21,8 +21,9 @@ impl Engine {
             self.actions.push(Action::Report(Report::Terminated { key, reason: reason.clone() }));
         }
         if wanted {
+            let counts = !entry.policy.renews;
             self.children.set(key, State::Restarting { reason, counted: false }, None);
-            return self.restart(key);
+            return self.restart(key, counts);
         }
         self.put_down(key, &reason);
         if significant && self.is_over_without() {
@@ -41,13 +42,16 @@ impl Engine {
         }
     }
 
-    /// Counts a restart, and begins it at once or after a delay; or gives up (rule 2).
-    fn restart(&mut self, key: Key) {
+    /// Counts a restart if it `counts`, and begins it at once or after a delay; or gives up
+    /// (rule 2).
+    fn restart(&mut self, key: Key, counts: bool) {
         let draw = self.draw(key);
         let Some(entry) = self.children.get_mut(key) else { return };
         let State::Restarting { reason, .. } = &entry.state else { return };
         let reason = reason.clone();
-        let Some(restarts_left) = self.window.record(self.now) else { return self.give_up(key) };
+        let restarts_left =
+            if counts { self.window.record(self.now) } else { Some(self.window.remaining(self.now)) };
+        let Some(restarts_left) = restarts_left else { return self.give_up(key) };
         let delay = entry
             .policy
             .backoff
@@ -118,7 +122,8 @@ impl Engine {
         } else if counted {
             self.bring_back(key);
         } else {
-            self.restart(key);
+            // Its start has failed, or was cut short.
+            self.restart(key, true);
         }
     }
 

@@ -79,6 +79,8 @@ pub struct ChildPolicy {
     pub backoff: Option<Arc<Backoff>>,
     /// How it is found to hang; never, if none.
     pub liveness: Option<Arc<Liveness>>,
-    /// Whether an end in order is part of its work: the next incarnation starts at once, and no restart is counted.
+    /// Whether its ends are part of its work. Then no end counts for the intensity of its supervisor,
+    /// but each start that fails in a restart does. After an end in order the next incarnation starts
+    /// at once, after any other when its backoff has passed.
     pub(crate) renews: bool,
 }

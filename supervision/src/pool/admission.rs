@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::draft::{Draft, TaskOf};
 use super::event::JobEvent;
-use super::job::JobId;
+use super::job::{JobError, JobId};
 use super::job_handle::Office;
 use super::lane::{Stand, Target, Waiting};
 use super::office::{Routing, Shared, State};
@@ -109,10 +109,21 @@ where
             self.wake(waker);
         }
     }
+
+    /// Drops what was for a worker that is not due any more.
+    pub(super) fn drop_orphaned(&mut self) {
+        for task in self.state.board.take_orphaned() {
+            let event = JobEvent::Dropped(task.id);
+            self.drop_job(task, JobError::Dropped, event);
+        }
+    }
 }
 
 /// Which workers may have a job that is taken in now.
 fn choose<J, T, E>(terms: &Terms, state: &mut State<J, T, E>) -> Target {
+    if let Some(slot) = terms.slot {
+        return Target::Pinned(slot);
+    }
     let routed = match (terms.key, state.routing) {
         (Some(key), _) => return Target::Key(key),
         (None, Routing::Shared) => None,

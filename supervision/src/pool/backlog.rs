@@ -10,7 +10,7 @@ use super::lane::{Lane, Rank, Waiting};
 pub(super) enum LaneId {
     /// Any worker may have it.
     Shared,
-    /// The worker in this slot may have it, because of its key.
+    /// The worker in this slot may have it, because of its key or because it is pinned there.
     Keyed(usize),
     /// The worker in this slot may have it, because its turn had come.
     Routed(usize),
@@ -160,7 +160,7 @@ impl<I> Backlog<I> {
         self.take(LaneId::Routed(slot))
     }
 
-    /// Takes out what only this worker may have because of a key.
+    /// Takes out what only this worker may have because of a key, or because it is pinned there.
     pub(super) fn take_keyed(&mut self, slot: usize) -> Vec<Waiting<I>> {
         self.take(LaneId::Keyed(slot))
     }

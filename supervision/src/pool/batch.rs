@@ -27,12 +27,17 @@ impl<T, E> Batch<T, E> {
     }
 
     /// How many jobs there are.
+    ///
+    #[doc = pool_example!(r"let batch = squares.submit_many([1, 2, 3]).await?;
+assert_eq!(batch.len(), 3);")]
     #[must_use]
     pub const fn len(&self) -> usize {
         self.len
     }
 
     /// Whether there are none.
+    ///
+    #[doc = pool_example!("assert!(squares.submit_many([]).await?.is_empty());")]
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len == 0
@@ -43,6 +48,11 @@ impl<T, E> Batch<T, E> {
     /// # Cancel safety
     ///
     /// Nothing is lost if the future is dropped.
+    ///
+    #[doc = pool_example!(r"let mut batch = squares.submit_many([1, 2, 3]).await?;
+while let Some((place, result)) = batch.next_done().await {
+    assert_eq!(result?, [1, 4, 9][place]);
+}")]
     pub async fn next_done(&mut self) -> Option<(usize, Result<T, JobError<E>>)> {
         let (index, result) = match self.early.pop_first() {
             Some(early) => early,
@@ -58,6 +68,13 @@ impl<T, E> Batch<T, E> {
     /// # Cancel safety
     ///
     /// Nothing is lost if the future is dropped.
+    ///
+    #[doc = pool_example!(r"let mut batch = squares.submit_many([1, 2, 3]).await?;
+let mut results = Vec::new();
+while let Some(result) = batch.next_in_order().await {
+    results.push(result?);
+}
+assert_eq!(results, [1, 4, 9]);")]
     pub async fn next_in_order(&mut self) -> Option<Result<T, JobError<E>>> {
         loop {
             self.skip_told();
@@ -77,6 +94,9 @@ impl<T, E> Batch<T, E> {
     }
 
     /// All results that were not told before, in the order in which the jobs were submitted.
+    ///
+    #[doc = pool_example!(r"let results = squares.submit_many([1, 2, 3]).await?.all().await;
+assert!(matches!(results[..], [Ok(1), Ok(4), Ok(9)]));")]
     pub async fn all(mut self) -> Vec<Result<T, JobError<E>>> {
         // Those that are there are dropped one by one if this is.
         let mut all = Each::new(Vec::with_capacity(self.len));

@@ -18,6 +18,7 @@
 //!    leads to while that is due, and is led to another when it is not.
 //! 8. A job that a worker failed is for the other workers, as long as one of them runs. A job with
 //!    a key stays with its worker.
+//! 9. A job that is pinned to a worker waits for it while that is due, and comes out when it is not.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -59,6 +60,8 @@ pub(super) struct Board<I> {
     pub(super) backlog: Backlog<I>,
     pub(super) slots: Slots<I>,
     leased: usize,
+    /// The jobs that were pinned to a worker that is not due any more, to be dropped.
+    orphaned: Vec<I>,
     pub(super) idle: Vec<usize>,
     pub(super) capacity: usize,
     pub(super) paused: bool,
@@ -74,6 +77,7 @@ impl<I> Board<I> {
             backlog: Backlog::new(slots),
             slots: Slots::new(slots),
             leased: 0,
+            orphaned: Vec::new(),
             idle: Vec::new(),
             capacity,
             paused: false,
@@ -151,7 +155,10 @@ impl<I> Board<I> {
 impl<I> Board<I> {
     /// Puts a job in; whom to wake.
     pub(super) fn put(&mut self, job: Waiting<I>) -> Option<usize> {
-        let lane = self.lane_of(job.stand.target);
+        let Some(lane) = self.lane_of(job.stand.target) else {
+            self.orphaned.push(job.item);
+            return None;
+        };
         self.backlog.push(job, lane);
         match lane {
             _ if self.is_held_up() => None,
@@ -160,14 +167,22 @@ impl<I> Board<I> {
         }
     }
 
-    /// Where a job waits that is for these workers (rules 6 to 8).
-    fn lane_of(&self, target: Target) -> LaneId {
-        match target {
+    /// Takes out the jobs that were pinned to a worker that is not due any more.
+    pub(super) fn take_orphaned(&mut self) -> Vec<I> {
+        std::mem::take(&mut self.orphaned)
+    }
+
+    /// Returns where a job waits that is for these workers (rules 6 to 9), or `None` if none of them is
+    /// due.
+    fn lane_of(&self, target: Target) -> Option<LaneId> {
+        Some(match target {
+            Target::Pinned(slot) if self.slots.is_open(slot) => LaneId::Keyed(slot),
+            Target::Pinned(_) => return None,
             Target::Slot(slot) if self.slots.runs(slot) => LaneId::Routed(slot),
             Target::Key(key) => self.slot_of_key(key).map_or(LaneId::Shared, LaneId::Keyed),
             Target::Except(slot) if slot < self.slots.len() => LaneId::Except(slot),
             Target::Any | Target::Slot(_) | Target::Except(_) => LaneId::Shared,
-        }
+        })
     }
 
     /// Puts in jobs for whom nobody has to be woken, as there was [credit](Self::credit) for them. They are later than all that wait.

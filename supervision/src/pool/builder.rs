@@ -13,14 +13,13 @@ use super::closures::{Blocks, Calls};
 use super::ends::Ends;
 use super::foreman::Foreman;
 use super::handle::PoolHandle;
-use super::office::{Bell, Routing, Shared};
-use super::rate::Rate;
+use super::office::{Bell, Shared};
 use super::scale::{Scale, Size};
 use super::threads::{Keeper, Threads, time_of};
 use super::worker::{Desk, DeskArgs, Worker};
 use crate::error::StartError;
-use crate::policy::{Backoff, Restart, Shutdown};
-use crate::spec::{Child, ChildSpec};
+use crate::policy::{Backoff, Shutdown};
+use crate::spec::{Child, ChildSpec, SpecError};
 use crate::supervisor::{App, Supervisor, SupervisorHandle};
 
 /// How many jobs may wait, unless set otherwise.
@@ -35,28 +34,37 @@ const DEAD: usize = 1000;
 /// The spec of a pool: how many workers, and how they are treated; how many jobs may wait, and how they are treated. It is the root of
 /// a tree, or a child of any supervisor.
 ///
-/// Unless set otherwise: 1,024 jobs may wait; each has 3 attempts, one right after the other, and as long as it likes; whoever is free
-/// takes the next one; workers have 5 seconds to finish their job when they are told to stop, are restarted at once, and the pool gives
-/// up when they crash more than 100 times in a second.
+/// Unless set otherwise:
+///
+/// - 1,024 jobs may wait, and a worker that is free takes the next one.
+/// - A job that returns an error has failed, and is not tried again. One whose worker crashed has 3
+///   attempts, one right after the other. An attempt may take as long as it likes.
+/// - Workers have 5 seconds to finish their job when they are told to stop.
+/// - A worker that crashed is restarted at once, however many do. The pool gives up when more than 100
+///   workers in a second fail to start.
 #[must_use = "a pool does nothing until it is started"]
 pub struct Pool<J, T, E> {
-    supervisor: Supervisor,
+    id: Arc<str>,
+    pub(super) supervisor: Supervisor,
     /// The pool's own, which does not keep it.
-    handle: PoolHandle<J, T, E>,
+    pub(super) handle: PoolHandle<J, T, E>,
     /// What users get.
-    given: PoolHandle<J, T, E>,
+    pub(super) given: PoolHandle<J, T, E>,
     size: Size,
-    worker: Box<dyn Fn(usize) -> Child<Bell> + Send>,
-    scale_after: Duration,
-    cool_down: Duration,
+    /// Makes the child of a slot, whose start may take this long.
+    worker: Box<dyn Fn(usize, Duration) -> Child<Bell> + Send>,
+    pub(super) scale_after: Duration,
+    pub(super) cool_down: Duration,
     shutdown: Shutdown,
-    backoff: Option<Backoff>,
-    deadline: Option<Duration>,
-    start_timeout: Duration,
+    pub(super) backoff: Option<Backoff>,
+    pub(super) deadline: Option<Duration>,
+    pub(super) start_timeout: Duration,
     /// The threads of its workers.
     threads: Arc<Threads>,
     /// Whether jobs are done on those.
     is_blocking: bool,
+    /// Whether its capacity was set to zero.
+    pub(super) has_zero_capacity: bool,
     unstarted: Unstarted,
 }
 
@@ -82,7 +90,8 @@ where
     where
         W: Worker<Job = J, Output = T, Error = E>,
     {
-        let (size, supervisor) = (size.into(), Supervisor::new(id).intensity(100, Duration::from_secs(1)));
+        let (id, size) = (id.into(), size.into());
+        let supervisor = Supervisor::new(id.clone()).intensity(100, Duration::from_secs(1));
         let mut board = Board::new(size.max(), CAPACITY);
         for slot in size.min()..size.max() {
             // Nobody is there yet, so nothing is to wait for them.
@@ -94,9 +103,10 @@ where
         let (args, pool) = (Arc::new(Foreign::new(args)), shared.clone());
         let threads = Arc::new(Threads::new(size.max()));
         let all_threads = threads.clone();
-        let worker = move |slot: usize| {
+        let worker = move |slot: usize, start_timeout: Duration| {
             let (pool, args, thread) = (pool.clone(), args.clone(), all_threads.of(slot));
-            let args = Arc::new(DeskArgs::<W> { pool, slot, args, thread, ends: Ends::default() });
+            let ends = Ends::new(start_timeout);
+            let args = Arc::new(DeskArgs::<W> { pool, slot, args, thread, ends });
             let told = args.clone();
             Child::new::<Desk<W>>(slot.to_string(), args)
                 .on_dismissal(move |pid| told.ends.dismiss(pid))
@@ -104,6 +114,7 @@ where
         };
         let handle = PoolHandle::new(shared.clone(), supervisor.handle());
         Self {
+            id,
             unstarted: Unstarted(Some(Box::new(move || shared.close()))),
             given: handle.clone(),
             handle,
@@ -118,6 +129,7 @@ where
             start_timeout: START,
             threads,
             is_blocking: false,
+            has_zero_capacity: false,
         }
     }
 
@@ -145,119 +157,9 @@ where
         Self { is_blocking: true, ..pool }
     }
 
-    /// Sets how many jobs may wait, at least one. Whoever submits another waits for room.
-    pub fn capacity(self, jobs: usize) -> Self {
-        self.handle.shared().change(|state| {
-            state.board.set_capacity(jobs.max(1));
-            Vec::new()
-        });
-        self
-    }
-
-    /// Lets at most so many jobs begin in every period, at least one.
-    pub fn rate(self, jobs: u32, period: Duration) -> Self {
-        self.handle.shared().lock().board.set_rate(Rate::new(jobs, period));
-        self
-    }
-
-    /// Sets how jobs find their workers.
-    pub fn routing(self, routing: Routing) -> Self {
-        self.handle.shared().change(|state| {
-            state.routing = routing;
-            Vec::new()
-        });
-        self
-    }
-
-    /// Sets how many attempts a job has, the first included.
-    pub fn attempts(self, attempts: u32) -> Self {
-        self.handle.shared().set_terms(|terms| terms.attempts = attempts.max(1));
-        self
-    }
-
-    /// Sets how long a job waits after a failed attempt.
-    pub fn retry_after(self, backoff: Backoff) -> Self {
-        self.handle.shared().set_terms(|terms| terms.backoff = Some(backoff));
-        self
-    }
-
-    /// Sets how long an attempt may take, at its awaits.
-    pub fn time_limit(self, limit: Duration) -> Self {
-        self.handle.shared().set_terms(|terms| terms.time_limit = Some(limit));
-        self
-    }
-
-    /// Sets how many dead jobs are kept for those who [take](PoolHandle::take_dead) them.
-    pub fn keep_dead(self, jobs: usize) -> Self {
-        self.handle.shared().lock().max_dead = jobs;
-        self
-    }
-
-    /// Sets how long a worker may be at one job before it is found to hang, also if it never awaits: see
-    /// [`Child::handler_deadline`]. It is replaced, and the job tried again.
-    pub const fn handler_deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = Some(deadline);
-        self
-    }
-
-    /// Sets how long a worker that was killed may take to die before it is abandoned, as one does not that never awaits: see
-    /// [`Supervisor::abandon_after`]. The next one takes its place, and its job is tried again.
-    pub fn abandon_after(mut self, patience: Duration) -> Self {
-        self.supervisor = self.supervisor.abandon_after(patience);
-        self
-    }
-
-    /// Ends the pool when all handles are gone that were made of it from now on: what it has is finished, and then its workers and its
-    /// supervisor end in order. So do workers on a channel when its last sender is gone.
-    ///
-    /// As a child it is [transient](Restart::Transient) from now on, so that it is not started again.
-    pub fn end_with_handles(mut self) -> Self {
-        self.supervisor = self.supervisor.restart(Restart::Transient);
-        let pool = self.handle.clone();
-        self.given = self.handle.ending(move || {
-            // By the foreman: the last handle may be dropped on a thread where nothing can be waited for, and before the start.
-            pool.shared().lock().is_forsaken = true;
-            pool.shared().call_foreman();
-        });
-        self
-    }
-
-    /// Sets how long the init of a worker may take; 30 seconds, unless set. After that it is killed, and started again as any that did not
-    /// start.
-    pub const fn start_timeout(mut self, timeout: Duration) -> Self {
-        self.start_timeout = timeout;
-        self
-    }
-
     /// Sets how workers are stopped.
     pub const fn shutdown(mut self, shutdown: Shutdown) -> Self {
         self.shutdown = shutdown;
-        self
-    }
-
-    /// Makes a worker wait before it is restarted, longer each time. Not one that has ended itself in order after a job.
-    pub const fn backoff(mut self, backoff: Backoff) -> Self {
-        self.backoff = Some(backoff);
-        self
-    }
-
-    /// Sets how many crashes of workers within how long it takes before it gives up.
-    pub fn intensity(mut self, restarts: u32, period: Duration) -> Self {
-        self.supervisor = self.supervisor.intensity(restarts, period);
-        self
-    }
-
-    /// Sets which of its own ends call for a restart, when it is a child. What waits, waits through it.
-    pub fn restart(mut self, restart: Restart) -> Self {
-        self.supervisor = self.supervisor.restart(restart);
-        self
-    }
-
-    /// Sets, for a pool whose size is between bounds, how long a job may wait before there are more workers, and how long none may before
-    /// there are fewer. 100 ms and 10 s, unless set.
-    pub const fn scaling(mut self, after: Duration, cool_down: Duration) -> Self {
-        self.scale_after = after;
-        self.cool_down = cool_down;
         self
     }
 
@@ -285,6 +187,10 @@ where
         // The foreman comes last and stops first: what it would start must not come up while the others stop.
         let foreman = foreman.mailbox(Mailbox::unbounded());
         shared.settle(children.iter().map(Child::address).collect(), foreman.address());
+        let mut foreman = ChildSpec::from(foreman);
+        if self.has_zero_capacity {
+            foreman.error = Some(Box::new(SpecError::ZeroCapacity { id: self.id }));
+        }
         let _ = shared.threads.set((self.threads.clone(), time_of(self.shutdown)));
         let keeper = Child::new::<Keeper>("threads", self.threads).shutdown(Keeper::shutdown(self.shutdown));
         self.supervisor.children(self.is_blocking.then_some(keeper)).children(children).child(foreman)
@@ -292,7 +198,8 @@ where
 
     fn child(&self, slot: usize) -> Child<Bell> {
         let shared = self.handle.shared().clone();
-        let mut child = (self.worker)(slot).shutdown(self.shutdown).start_timeout(self.start_timeout);
+        let mut child =
+            (self.worker)(slot, self.start_timeout).shutdown(self.shutdown).start_timeout(self.start_timeout);
         if let Some(backoff) = self.backoff {
             child = child.backoff(backoff);
         }

@@ -8,7 +8,6 @@ use perennial_actors::host::Each;
 use tokio::sync::mpsc;
 
 use super::batch::Batch;
-use super::board::Phase;
 use super::event::JobEvent;
 use super::job::DeadJob;
 use super::office::Shared;
@@ -16,8 +15,7 @@ use super::stats::PoolStats;
 use super::submit::{Submission, SubmitError};
 use super::task::Sink;
 use crate::error::ChildError;
-use crate::supervisor::{SupervisorHandle, WeakSupervisorHandle, carry_through};
-use crate::tree::ChildStart;
+use crate::supervisor::{SupervisorHandle, WeakSupervisorHandle};
 
 /// The means to hand jobs to a pool and to manage it, whichever incarnations of its workers live. Clones are of the same pool.
 pub struct PoolHandle<J, T, E> {
@@ -37,6 +35,8 @@ pub struct WeakPoolHandle<J, T, E> {
 
 impl<J, T, E> WeakPoolHandle<J, T, E> {
     /// Returns the handle, or `None` if the pool is gone.
+    ///
+    #[doc = pool_example!("let weak = squares.downgrade();\nassert!(weak.upgrade().is_some());")]
     #[must_use]
     pub fn upgrade(&self) -> Option<PoolHandle<J, T, E>> {
         let share = self.share.as_ref().and_then(Weak::upgrade);
@@ -88,6 +88,8 @@ where
     }
 
     /// Returns a handle that does not keep the pool.
+    ///
+    #[doc = pool_example!("let weak = squares.downgrade();\nassert!(weak.upgrade().is_some());")]
     #[must_use]
     pub fn downgrade(&self) -> WeakPoolHandle<J, T, E> {
         WeakPoolHandle {
@@ -134,6 +136,10 @@ where
     ///
     /// The pool takes none in any more: the first job that it did not take; those after it are dropped. Those before it were taken in, and nobody
     /// hears what becomes of them. The same if the future is dropped.
+    ///
+    #[doc = pool_example!(r"let batch = squares.submit_many([1, 2, 3]).await?;
+let results = batch.all().await;
+assert!(matches!(results[..], [Ok(1), Ok(4), Ok(9)]));")]
     pub async fn submit_many(
         &self,
         jobs: impl IntoIterator<Item = J> + Send,
@@ -155,11 +161,22 @@ where
     }
 
     /// Hands out no more jobs, until it [goes on](Self::resume). What has been begun is finished.
+    ///
+    #[doc = pool_example!(r"squares.pause();
+let job = squares.submit(7).await?;
+assert_eq!(squares.stats().queued, 1);
+squares.resume();
+assert_eq!(job.await?, 49);")]
     pub fn pause(&self) {
         self.shared.change(|state| state.board.pause(true));
     }
 
     /// Hands out jobs again.
+    ///
+    #[doc = pool_example!(r"squares.pause();
+let job = squares.submit(7).await?;
+squares.resume();
+assert_eq!(job.await?, 49);")]
     pub fn resume(&self) {
         self.shared.change(|state| state.board.pause(false));
     }
@@ -169,11 +186,20 @@ where
     /// # Cancel safety
     ///
     /// Nothing is lost if the future is dropped.
+    ///
+    #[doc = pool_example!(r"squares.submit(7).forget().await?;
+squares.drain().await;
+assert_eq!(squares.stats().done, 1);")]
     pub async fn drain(&self) {
         self.shared.emptied().await;
     }
 
     /// Drops all jobs that wait; how many. Their results are [`Dropped`](super::JobError::Dropped).
+    ///
+    #[doc = pool_example!(r"squares.pause();
+let job = squares.submit(7).await?;
+assert_eq!(squares.clear(), 1);
+assert!(matches!(job.await, Err(JobError::Dropped)));")]
     pub fn clear(&self) -> usize {
         let mut session = self.shared.session();
         let count = session.clear();
@@ -181,147 +207,42 @@ where
         count
     }
 
-    /// The jobs that have had all their attempts, oldest first. They are given away; the pool keeps the last 1,000 unless set
+    /// The jobs that failed for good, oldest first. They are given away; the pool keeps the last 1,000 unless set
     /// otherwise.
+    ///
+    #[doc = pool_example!("assert!(squares.take_dead().is_empty());")]
     #[must_use]
     pub fn take_dead(&self) -> Vec<DeadJob<J, E>> {
         self.shared.take_dead()
     }
 
     /// What it has done up to now.
+    ///
+    #[doc = pool_example!(r"squares.submit(7).await?.await?;
+let stats = squares.stats();
+assert_eq!((stats.submitted, stats.done, stats.queued), (1, 1, 0));")]
     #[must_use]
     pub fn stats(&self) -> PoolStats {
         self.shared.stats()
     }
 
     /// What happens to its jobs from now on.
+    ///
+    #[doc = pool_example!(r"let mut events = squares.subscribe();
+let job = squares.submit(7).await?;
+assert_eq!(events.next().await, Some(JobEvent::Submitted(job.id())));")]
     #[must_use]
     pub fn subscribe(&self) -> Subscription<JobEvent> {
         self.shared.events.subscribe()
     }
 
     /// The means to look at the supervisor of its workers, whose ids are their numbers.
+    ///
+    #[doc = pool_example!(r"let counts = squares.supervisor().count_children().await?;
+assert!(counts.active >= 2);")]
     #[must_use]
     pub fn supervisor(&self) -> &SupervisorHandle {
         &self.supervisor
-    }
-
-    /// Changes how many workers there are. Those that are too many finish the job that they have, if it does not take longer than
-    /// they have to stop. No job is lost.
-    ///
-    /// # Errors
-    ///
-    /// If there are to be more than the pool was made for, if one does not start, declines to start
-    /// or does not stop, or if the pool has stopped. If one does not start, there are to be as many
-    /// as before it. One that is wanted and does not run is started again, with growing delays.
-    ///
-    /// # Cancel safety
-    ///
-    /// If the future is dropped, it is carried through all the same.
-    pub async fn resize(&self, workers: usize) -> Result<(), PoolError> {
-        let pool = self.clone();
-        carry_through(async move { pool.set_size(workers).await }).await.unwrap_or(Err(PoolError::Stopped))
-    }
-
-    async fn set_size(&self, workers: usize) -> Result<(), PoolError> {
-        let max = self.shared.workers().len();
-        if workers > max {
-            return Err(PoolError::TooMany { max });
-        }
-        let _one_at_a_time = self.shared.changing.lock().await;
-        if self.is_stopped() {
-            return Err(PoolError::Stopped);
-        }
-        let before = self.shared.wanted();
-        for slot in 0..workers {
-            // No more are wanted than have started: a restart of the pool would have to start them.
-            if slot >= before {
-                self.want(slot + 1)?;
-            }
-            if let Err(error) = self.open(slot).await {
-                self.want(slot.max(before))?;
-                return Err(error);
-            }
-        }
-        self.want(workers)?;
-        // None of them begins with another job while it is not its turn to stop.
-        for slot in workers..max {
-            self.shared.change(|state| state.board.set_open(slot, false));
-        }
-        let mut stopped = Ok(());
-        for slot in (workers..max).rev() {
-            // What one does not, the others do all the same.
-            stopped = self.shut(slot).await.and(stopped);
-        }
-        stopped
-    }
-
-    /// Sets how many there are to be.
-    fn want(&self, workers: usize) -> Result<(), PoolError> {
-        // Under the lock, so that a pool that is stopped meanwhile wants none in the end.
-        let state = self.shared.lock();
-        if state.board.phase() == Phase::Closed {
-            return Err(PoolError::Stopped);
-        }
-        self.shared.want(workers);
-        drop(state);
-        // It may have something to watch now.
-        self.shared.call_foreman();
-        Ok(())
-    }
-
-    /// Restarts all workers, one after the other: each finishes the job that it has, if it does not take longer than it has to stop. No job is
-    /// lost, and it counts for no intensity. A job that is interrupted goes back, without a loss of an attempt, unless it has only one.
-    ///
-    /// # Errors
-    ///
-    /// If one does not start or stop, or the pool has stopped. Those after it are left as they are. One that did not start is started again
-    /// later, with growing delays.
-    ///
-    /// # Cancel safety
-    ///
-    /// If the future is dropped, it is carried through all the same.
-    pub async fn rolling_restart(&self) -> Result<(), PoolError> {
-        let pool = self.clone();
-        carry_through(async move { pool.restart_each().await }).await.unwrap_or(Err(PoolError::Stopped))
-    }
-
-    async fn restart_each(&self) -> Result<(), PoolError> {
-        let _one_at_a_time = self.shared.changing.lock().await;
-        for slot in 0..self.shared.wanted() {
-            if self.is_stopped() {
-                break;
-            }
-            self.shut(slot).await?;
-            self.open(slot).await?;
-        }
-        if self.is_stopped() { Err(PoolError::Stopped) } else { Ok(()) }
-    }
-
-    pub(super) async fn open(&self, slot: usize) -> Result<(), PoolError> {
-        let started = self.supervisor.restart_child(slot.to_string()).await;
-        let started = match started {
-            Ok(ChildStart::Started(_)) | Err(ChildError::Running | ChildError::Restarting) => Ok(()),
-            // It does so by itself if it is not wanted any more.
-            Ok(ChildStart::Ignored) if self.is_stopped() => Err(PoolError::Stopped),
-            Ok(ChildStart::Ignored) => Err(PoolError::Declined { slot }),
-            Err(error) => Err(PoolError::Worker { slot, error }),
-        };
-        // If it is not there, what only that one may have goes to all. It may be, as others start it too.
-        self.shared.change(|state| {
-            let is_due = started.is_ok() || state.board.is_present(slot);
-            state.board.set_open(slot, is_due && slot < self.shared.wanted())
-        });
-        started
-    }
-
-    pub(super) async fn shut(&self, slot: usize) -> Result<(), PoolError> {
-        let stopped = self.supervisor.terminate_child(slot.to_string()).await;
-        stopped.map_err(|error| PoolError::Worker { slot, error })
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.shared.lock().board.phase() == Phase::Closed
     }
 }
 

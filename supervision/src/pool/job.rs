@@ -62,7 +62,8 @@ impl<E: fmt::Debug> fmt::Debug for Failures<E> {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum JobError<E> {
-    /// Every attempt that it had failed; the last failure is the last here. It is among the [dead jobs](super::PoolHandle::take_dead).
+    /// It returned an error, or every attempt that it had failed; the last failure is the last here.
+    /// It is among the [dead jobs](super::PoolHandle::take_dead).
     Failed(Failures<E>),
     /// It was not begun before it expired.
     Expired,
@@ -137,8 +138,8 @@ impl fmt::Display for JobId {
     }
 }
 
-/// A job that failed and is not tried again, with what came of each attempt: it has had all that it
-/// had, or expired before the next.
+/// A job that failed and is not tried again, with what came of each attempt: it returned an error, has
+/// had all its attempts, or expired before the next.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct DeadJob<J, E> {

@@ -25,6 +25,9 @@ pub struct JobHandle<T, E> {
 
 impl<T, E> JobHandle<T, E> {
     /// Its number.
+    ///
+    #[doc = pool_example!(r"let (first, second) = (squares.submit(1).await?, squares.submit(2).await?);
+assert!(first.id() < second.id());")]
     #[must_use]
     pub const fn id(&self) -> JobId {
         self.id
@@ -32,6 +35,11 @@ impl<T, E> JobHandle<T, E> {
 
     /// Cancels the job: it is not begun, or its worker drops it at its next await. Its result is
     /// [`Cancelled`](JobError::Cancelled). False if it had one already.
+    ///
+    #[doc = pool_example!(r"squares.pause();
+let job = squares.submit(7).await?;
+assert!(job.cancel() && !job.cancel());
+assert!(matches!(job.await, Err(JobError::Cancelled)));")]
     pub fn cancel(&self) -> bool {
         let cancelled = self.promise.cancel();
         if cancelled {

@@ -15,6 +15,8 @@ pub(super) enum Target {
     Slot(usize),
     /// The worker that this key leads to, as long as it is due.
     Key(u64),
+    /// The worker in this slot, as long as it is due; none after that.
+    Pinned(usize),
     /// Any worker but the one in this slot, as long as another runs.
     Except(usize),
 }

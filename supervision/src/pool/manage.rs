@@ -27,6 +27,11 @@ impl<I> Board<I> {
         self.slots.of_key(key)
     }
 
+    /// Returns the slots of the workers that are due.
+    pub(super) fn due_slots(&self) -> Vec<usize> {
+        (0..self.slots.len()).filter(|slot| self.slots.is_open(*slot)).collect()
+    }
+
     /// Returns `true` if none of the workers in the first `wanted` slots runs or is due, because
     /// each declined to start.
     pub(super) fn has_no_worker(&self, wanted: usize) -> bool {

@@ -3,8 +3,9 @@
 //! # Model
 //!
 //! A [`Pool`] is a supervisor of equal workers. Jobs wait in one queue; a worker that is free *leases* the next. What it makes of that goes
-//! to whoever submitted the job. If it crashes, is killed, or hangs and is given up, its supervisor starts the next worker, and the job
-//! goes back to the front of the queue, up to its attempts; after that it is among the dead jobs, with all that went wrong.
+//! to whoever submitted the job. An error is its result too, unless errors are to be [tried again](Pool::retry_errors).
+//! If the worker crashes, is killed, or hangs and is given up, its supervisor starts the next worker, and the job
+//! goes back to the front of the queue, up to its attempts. A job that failed for good is among the dead jobs, with all that went wrong.
 //! A job that a worker failed goes to another worker, as long as one runs.
 //!
 //! # Guarantees
@@ -16,6 +17,7 @@
 //! - **In order**: of equal priority, the first that came is begun first. Jobs of one [key](Submission::key) are done by one worker, one after the other.
 //! - **First come, first in**: submitters that wait for room are let in in the order in which they came, before any newcomer.
 //! - **Jobs wait for no worker that does not run**, except those of a key whose worker is due.
+//! - **Jobs never end their pool**, however many crash their workers. Only workers that cannot start do.
 //! - **Idle workers cost nothing**: they wait in their mailboxes.
 //!
 //! # Example
@@ -76,13 +78,16 @@ mod manage;
 mod office;
 mod rate;
 mod repair;
+mod resize;
 mod scale;
 mod session;
+mod settings;
 mod settling;
 mod slots;
 mod stats;
 mod stop;
 mod submit;
+mod submitting;
 mod sync;
 mod task;
 #[cfg(test)]
@@ -101,5 +106,6 @@ pub use office::Routing;
 pub use scale::Size;
 pub use stats::PoolStats;
 pub use stop::{StopPool, StopReport};
-pub use submit::{Submission, SubmitError, Submitting};
+pub use submit::{Submission, SubmitError};
+pub use submitting::Submitting;
 pub use worker::{Worker, Workplace};

@@ -244,7 +244,7 @@ where
     }
 
     /// An attempt at a job by the worker in this slot has failed. It is in no place: it is tried
-    /// again, by another worker unless it has a key, or dead.
+    /// again, by another worker unless it is for this one, or dead.
     pub(super) fn come_back(&mut self, job: Waiting<Arc<Task<J, T, E>>>, slot: usize, failure: Failure<E>) {
         let task = job.item.clone();
         if self.state.is_closed() || task.is_over() {
@@ -258,7 +258,7 @@ where
                 self.note(JobEvent::Retried(task.id));
                 let now = self.now();
                 let target = match job.stand.target {
-                    own @ Target::Key(_) => own,
+                    own @ (Target::Key(_) | Target::Pinned(_)) => own,
                     _ => Target::Except(slot),
                 };
                 let job = Waiting { since: Some(now), stand: Stand { target, ..job.stand }, ..job };
@@ -336,6 +336,7 @@ where
         }
         self.clear_if_hopeless();
         self.let_in();
+        self.drop_orphaned();
         let Self { pool, mut state, mut errands, is_exact, .. } = self;
         if state.rests && errands.roused.is_none() && state.board.pressing() > 0 {
             state.rests = false;

@@ -55,6 +55,10 @@ where
     /// a job leads to, and without end if the pool is paused meanwhile. If it has no workers,
     /// because it was resized to none or each declined to start, what waits is dropped. A job that
     /// waits for the end of its own pool waits for itself.
+    ///
+    #[doc = pool_example!(r"squares.submit(7).forget().await?;
+let report = squares.stop(StopPool::Finish).await;
+assert_eq!((report.done, report.dropped), (1, 0));")]
     pub async fn stop(&self, how: StopPool) -> StopReport {
         let before = self.shared().stats();
         self.shut_door(how);

@@ -2,16 +2,16 @@
 
 use std::error::Error;
 use std::fmt;
-use std::future::{Future, IntoFuture, poll_fn};
+use std::future::poll_fn;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::pin::Pin;
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use perennial_actors::host::{Carried, CarriesValue};
+use tokio::sync::mpsc;
 
 use super::admission::Refused;
+use super::batch::Batch;
 use super::draft::Draft;
 use super::job_handle::{JobHandle, Office};
 use super::office::Shared;
@@ -26,10 +26,10 @@ use crate::policy::Backoff;
 /// in at that moment, it is cancelled. To keep it, submit it [now](Self::now), or not at all.
 #[must_use = "a job is submitted when this is awaited, or now"]
 pub struct Submission<J, T, E> {
-    pool: Arc<Shared<J, T, E>>,
-    job: J,
+    pub(super) pool: Arc<Shared<J, T, E>>,
+    pub(super) job: J,
     /// How it is to be treated, if anything was said of that.
-    terms: Option<Box<Terms>>,
+    pub(super) terms: Option<Box<Terms>>,
 }
 
 /// Why a job was not taken in; with the job.
@@ -43,6 +43,10 @@ pub enum SubmitError<J> {
 
 impl<J> SubmitError<J> {
     /// The job that was not taken in.
+    ///
+    #[doc = pool_example!(r"squares.stop(StopPool::Finish).await;
+let refused = squares.submit(7).now().unwrap_err();
+assert_eq!(refused.into_job(), 7);")]
     pub fn into_job(self) -> J {
         match self {
             Self::Full(job) | Self::Closed(job) => job,
@@ -100,18 +104,28 @@ where
     }
 
     /// Sets how urgent it is: the higher comes first; 0 unless set.
+    ///
+    #[doc = pool_example!(r"let job = squares.submit(7).priority(9).await?;
+assert_eq!(job.await?, 49);")]
     pub fn priority(mut self, priority: u8) -> Self {
         self.terms().priority = priority;
         self
     }
 
     /// Keeps it back for so long.
+    ///
+    #[doc = pool_example!(r"let job = squares.submit(7).delay(Duration::from_millis(1)).await?;
+assert_eq!(job.await?, 49);")]
     pub fn delay(mut self, delay: Duration) -> Self {
         self.terms().delay = Some(delay);
         self
     }
 
     /// Drops it if it was not begun by then.
+    ///
+    #[doc = pool_example!(r"squares.pause();
+let late = squares.submit(7).expires_in(Duration::from_millis(1)).await?;
+assert!(matches!(late.await, Err(JobError::Expired)));")]
     pub fn expires_in(mut self, time: Duration) -> Self {
         self.terms().expires_in = Some(time);
         self
@@ -119,24 +133,47 @@ where
 
     /// Sets how long an attempt may take, at its awaits: then it has failed, and its worker goes on with the next job. A worker that
     /// does not await is found by its [deadline](super::Pool::handler_deadline).
+    ///
+    #[doc = pool_example!(r"let job = squares.submit(7).time_limit(Duration::from_secs(1)).await?;
+assert_eq!(job.await?, 49);")]
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.terms().time_limit = Some(limit);
         self
     }
 
-    /// Sets how many attempts it has, the first included.
+    /// Sets how many attempts it has, the first included: see [`Pool::attempts`](super::Pool::attempts).
+    ///
+    #[doc = pool_example!(r"let job = squares.submit(7).attempts(5).await?;
+assert_eq!(job.await?, 49);")]
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.terms().attempts = attempts.max(1);
         self
     }
 
+    /// Sets whether an attempt that returns an error is followed by another: see
+    /// [`Pool::retry_errors`](super::Pool::retry_errors).
+    ///
+    #[doc = pool_example!(r"let job = squares.submit(7).retry_errors(true).await?;
+assert_eq!(job.await?, 49);")]
+    pub fn retry_errors(mut self, retry: bool) -> Self {
+        self.terms().retry_errors = retry;
+        self
+    }
+
     /// Sets how long it waits after a failed attempt.
+    ///
+    #[doc = pool_example!(r"let backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
+let job = squares.submit(7).backoff(backoff).await?;
+assert_eq!(job.await?, 49);")]
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.terms().backoff = Some(backoff);
         self
     }
 
     /// Says that it must not be begun twice: whatever happens to its worker, it has failed then.
+    ///
+    #[doc = pool_example!(r"let job = squares.submit(7).at_most_once().await?;
+assert_eq!(job.await?, 49);")]
     pub fn at_most_once(self) -> Self {
         self.attempts(1)
     }
@@ -145,6 +182,10 @@ where
     /// other, in order, as long as none fails and the workers stay the same. A worker that is
     /// restarted stays the same, also while it is in backoff. If it is not due any more, because it
     /// declined to start or there are to be fewer workers, its keys lead to others.
+    ///
+    #[doc = pool_example!(r#"// Both are done by one worker, in this order.
+let (first, second) = (squares.submit(1).key(&"a").await?, squares.submit(2).key(&"a").await?);
+assert_eq!((first.await?, second.await?), (1, 4));"#)]
     pub fn key(mut self, key: &impl Hash) -> Self {
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
@@ -157,6 +198,8 @@ where
     /// # Errors
     ///
     /// If there is none, or the pool takes none in any more; with the job.
+    ///
+    #[doc = pool_example!("assert_eq!(squares.submit(7).now()?.await?, 49);")]
     pub fn now(self) -> Result<JobHandle<T, E>, SubmitError<J>> {
         let Self { pool, job, terms } = self;
         let draft = Draft { terms, job, sink: Sink::here() };
@@ -171,8 +214,89 @@ where
     /// # Errors
     ///
     /// If the pool takes none in any more; with the job.
+    ///
+    #[doc = pool_example!(r"squares.submit(7).forget().await?;
+squares.drain().await;
+assert_eq!(squares.stats().done, 1);")]
     pub async fn forget(self) -> Result<(), SubmitError<J>> {
         self.put(Sink::Nobody).await
+    }
+
+    /// Submits a copy of it to each worker that is due, in the order of their numbers, as there is room:
+    /// to tell all of them something, as to load their settings anew. Returns the results as one; its
+    /// [length](Batch::len) is the number of workers.
+    ///
+    /// Each copy is done by its own worker, or by the next incarnation of that. One whose worker is not
+    /// due any more before it is done, because there are to be fewer, is
+    /// [dropped](super::JobError::Dropped). A worker that joins later has no copy. A key is ignored.
+    ///
+    /// # Errors
+    ///
+    /// If the pool takes none in any more; with the job. Workers before that have their copies.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the copies that were taken in are done, and their results are lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::convert::Infallible;
+    /// # use perennial_actors::{ExitReason, System};
+    /// # use perennial_supervision::pool::{Pool, Worker, Workplace};
+    /// #[derive(Clone)]
+    /// enum Job { Square(u64), Reset }
+    ///
+    /// struct Squarer { done: u64 }
+    ///
+    /// impl Worker for Squarer {
+    ///     # type Job = Job;
+    ///     # type Output = u64;
+    ///     # type Error = Infallible;
+    ///     # type Args = ();
+    ///     # async fn init(_: &(), _: &Workplace) -> Result<Self, ExitReason> { Ok(Squarer { done: 0 }) }
+    ///     async fn work(&mut self, job: &Job) -> Result<u64, Infallible> {
+    ///         self.done += 1;
+    ///         match job {
+    ///             Job::Square(n) => Ok(n * n),
+    ///             Job::Reset => Ok(std::mem::take(&mut self.done)),
+    ///         }
+    ///     }
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = Pool::new::<Squarer>("squarers", 4, ());
+    /// # let squarers = pool.handle();
+    /// # let app = pool.start(&System::new()).await?;
+    /// assert_eq!(squarers.submit(Job::Square(3)).await?.await?, 9);
+    /// let all = squarers.submit(Job::Reset).priority(1).broadcast().await?;
+    /// assert_eq!(all.len(), 4);
+    /// let done: u64 = all.all().await.into_iter().flatten().sum();
+    /// assert_eq!(done, 5);
+    /// # assert!(app.shutdown().await.is_clean());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn broadcast(self) -> Result<Batch<T, E>, SubmitError<J>>
+    where
+        J: Clone,
+    {
+        let Self { pool, job, terms } = self;
+        let (slots, terms) = {
+            let state = pool.lock();
+            if !state.is_open() {
+                drop(state);
+                return Err(SubmitError::Closed(job));
+            }
+            (state.board.due_slots(), terms.map_or(state.terms, |terms| *terms))
+        };
+        let (sender, results) = mpsc::unbounded_channel();
+        for (index, slot) in slots.iter().enumerate() {
+            let terms = Some(Box::new(Terms { slot: Some(*slot), ..terms }));
+            let copy = Self { pool: pool.clone(), job: job.clone(), terms };
+            copy.put(Sink::Batch(index, sender.clone())).await?;
+        }
+        Ok(Batch::new(results, slots.len()))
     }
 
     pub(super) async fn put(self, sink: Sink<T, E>) -> Result<(), SubmitError<J>> {
@@ -185,7 +309,7 @@ where
     }
 }
 
-async fn wait_in_line<J, T, E>(
+pub(super) async fn wait_in_line<J, T, E>(
     pool: &Shared<J, T, E>,
     draft: Draft<J, T, E>,
 ) -> Result<Arc<Task<J, T, E>>, SubmitError<J>>
@@ -198,7 +322,7 @@ where
     poll_fn(|cx| in_line.poll(cx)).await.map_err(SubmitError::Closed)
 }
 
-fn handle<J, T, E>(pool: &Arc<Shared<J, T, E>>, task: &Arc<Task<J, T, E>>) -> JobHandle<T, E>
+pub(super) fn handle<J, T, E>(pool: &Arc<Shared<J, T, E>>, task: &Arc<Task<J, T, E>>) -> JobHandle<T, E>
 where
     J: Send + Sync + 'static,
     T: Send + 'static,
@@ -206,75 +330,6 @@ where
 {
     let office: Weak<dyn Office> = Arc::<Shared<J, T, E>>::downgrade(pool);
     JobHandle { id: task.id, promise: task.clone(), office }
-}
-
-/// A job that is submitted as soon as there is room.
-#[must_use = "a job is submitted when this is awaited"]
-pub struct Submitting<J, T, E>(Step<J, T, E>);
-
-enum Step<J, T, E> {
-    First(Submission<J, T, E>),
-    InLine(Waits<J, T, E>),
-    Over,
-}
-
-type Submitted<J, T, E> = Result<JobHandle<T, E>, SubmitError<J>>;
-
-type Waits<J, T, E> = Pin<Box<dyn Future<Output = Submitted<J, T, E>> + Send>>;
-
-/// Nothing in it is ever pinned but what is in a box of its own.
-impl<J, T, E> Unpin for Submitting<J, T, E> {}
-
-impl<J, T, E> Future for Submitting<J, T, E>
-where
-    J: Send + Sync + 'static,
-    T: Send + 'static,
-    E: Send + Sync + 'static,
-{
-    type Output = Submitted<J, T, E>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut waits =
-            match std::mem::replace(&mut self.0, Step::Over) {
-                Step::First(Submission { pool, job, terms }) => {
-                    let draft = Draft { terms, job, sink: Sink::here() };
-                    match pool.admit(draft, |task| handle(&pool, task)) {
-                        Ok(handle) => return Poll::Ready(Ok(handle)),
-                        Err(Refused::Closed(job)) => return Poll::Ready(Err(SubmitError::Closed(job))),
-                        Err(Refused::Full(draft)) => Box::pin(async move {
-                            wait_in_line(&pool, draft).await.map(|task| handle(&pool, &task))
-                        }),
-                    }
-                }
-                Step::InLine(waits) => waits,
-                Step::Over => return Poll::Pending,
-            };
-        let submitted = waits.as_mut().poll(cx);
-        if submitted.is_pending() {
-            self.0 = Step::InLine(waits);
-        }
-        submitted
-    }
-}
-
-impl<J, T, E> IntoFuture for Submission<J, T, E>
-where
-    J: Send + Sync + 'static,
-    T: Send + 'static,
-    E: Send + Sync + 'static,
-{
-    type Output = Submitted<J, T, E>;
-    type IntoFuture = Submitting<J, T, E>;
-
-    fn into_future(self) -> Submitting<J, T, E> {
-        Submitting(Step::First(self))
-    }
-}
-
-impl<J, T, E> fmt::Debug for Submitting<J, T, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Submitting").finish_non_exhaustive()
-    }
 }
 
 impl<J, T, E> fmt::Debug for Submission<J, T, E> {

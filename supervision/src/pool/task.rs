@@ -22,12 +22,16 @@ pub(super) type Kept<T, E> = Guarded<Outcome<T, E>>;
 pub(super) struct Terms {
     pub(super) priority: u8,
     pub(super) attempts: u32,
+    /// Whether an attempt that returned an error is followed by another.
+    pub(super) retry_errors: bool,
     pub(super) backoff: Option<Backoff>,
     pub(super) time_limit: Option<Duration>,
     pub(super) expires_in: Option<Duration>,
     pub(super) delay: Option<Duration>,
     /// The number of its key.
     pub(super) key: Option<u64>,
+    /// The slot of the one worker that may have it.
+    pub(super) slot: Option<usize>,
 }
 
 impl Default for Terms {
@@ -35,11 +39,13 @@ impl Default for Terms {
         Self {
             priority: 0,
             attempts: 3,
+            retry_errors: false,
             backoff: None,
             time_limit: None,
             expires_in: None,
             delay: None,
             key: None,
+            slot: None,
         }
     }
 }
@@ -90,7 +96,7 @@ struct Told<T, E> {
 pub(super) enum Verdict<E> {
     /// It is tried again, after a delay.
     Again(Duration),
-    /// It has had all its attempts.
+    /// Its error is its result, or it has had all its attempts.
     Dead(Failures<E>),
 }
 
@@ -162,11 +168,12 @@ impl<J, T, E> Task<J, T, E> {
     /// An attempt has failed.
     pub(super) fn fail(&self, failure: Failure<E>, of_all: &Terms) -> Verdict<E> {
         let terms = self.terms(of_all);
+        let is_result = !terms.retry_errors && matches!(failure, Failure::Error(_));
         let mut told = self.told();
         let all = told.failures.get_or_insert_default();
         all.push(failure);
         let failures = u32::try_from(all.len()).unwrap_or(u32::MAX);
-        if failures >= terms.attempts {
+        if is_result || failures >= terms.attempts {
             return Verdict::Dead(Failures::new(std::mem::take(&mut **all)));
         }
         let delay = |backoff: &Backoff| backoff.delay(failures - 1, self.draw(failures));

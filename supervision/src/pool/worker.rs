@@ -17,12 +17,15 @@ use super::threads::Thread;
 
 /// Turns jobs into results, one after the other.
 ///
-/// An error fails the job, and the worker goes on. A panic ends the worker too, and its supervisor starts the next; the job is tried
-/// again if it has attempts left, and so is that of a worker that was killed, or hangs and is given up. So a job may be done more than
-/// once, unless it [says that it must not](super::Submission::at_most_once).
+/// An error fails the job, and the worker goes on. The job is not tried again, unless its pool or its
+/// submission [says so](super::Pool::retry_errors). A panic ends the worker too, and its supervisor
+/// starts the next. The job is tried again if it has attempts left, and so is that of a worker that was
+/// killed, or hangs and is given up. So a job may be done more than once, unless it
+/// [says that it must not](super::Submission::at_most_once).
 ///
-/// A worker may end itself in order, as one that is renewed after so many jobs: its job is done, the next incarnation starts at once, and
-/// no restart is counted. One that finds that it is broken itself, and not its job, ends itself with an error:
+/// A worker may end itself in order, as one that is renewed after so many jobs: its job is done, and
+/// the next incarnation starts at once. One that finds that it is broken itself, and not its job, ends
+/// itself with an error. No end of a worker that has started counts for the intensity of its pool.
 ///
 /// ```
 /// use perennial_actors::{ExitReason, System};
@@ -51,7 +54,7 @@ use super::threads::Thread;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let pool = Pool::new::<Asker>("askers", 1, ()).attempts(2);
+/// let pool = Pool::new::<Asker>("askers", 1, ()).attempts(2).retry_errors(true);
 /// let askers = pool.handle();
 /// let app = pool.start(&System::new()).await?;
 /// assert_eq!(askers.submit(()).await?.await?, 2);
@@ -73,7 +76,8 @@ pub trait Worker: Sized + Send + 'static {
     ///
     /// # Errors
     ///
-    /// It has not started, and is tried again: after a crash as its pool's intensity allows, and after anything else with growing
+    /// It has not started, and is tried again: if it follows one that ended by itself, as often as the
+    /// [intensity](super::Pool::intensity) of its pool allows, and after anything else with growing
     /// delays. So is one that returns [`ExitReason::Ignore`], or takes longer than its [start may
     /// take](super::Pool::start_timeout).
     fn init(args: &Self::Args, at: &Workplace) -> impl Future<Output = Result<Self, ExitReason>> + Send;

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use perennial_actors::host::{Foreign, Identity};
-use perennial_actors::{Actor, Address, ExitReason, Mailbox, Pid, StartError};
+use perennial_actors::{Actor, Address, Capacity, ExitReason, Mailbox, Pid, StartError};
 use perennial_registry::Name;
 
 use super::actor_node::{ActorNode, DismissFn, StartFn};
@@ -89,7 +89,7 @@ impl<M: Send + 'static> Child<M> {
         self
     }
 
-    /// Makes an end in order a part of its work: see [`ChildPolicy`].
+    /// Makes its ends a part of its work: see [`ChildPolicy`].
     pub(crate) const fn renews(mut self) -> Self {
         self.policy.renews = true;
         self
@@ -189,7 +189,12 @@ impl<M: Send + 'static> Child<M> {
 impl<M: Send + 'static> From<Child<M>> for ChildSpec {
     fn from(child: Child<M>) -> Self {
         let identity = child.identity().clone();
-        let error = child.mailbox_too_late.then(|| SpecError::MailboxTooLate { id: child.id.clone() });
+        let error = if child.mailbox_too_late {
+            Some(SpecError::MailboxTooLate { id: child.id.clone() })
+        } else {
+            let is_zero = child.mailbox.capacity().is_some_and(Capacity::is_zero);
+            is_zero.then(|| SpecError::ZeroCapacity { id: child.id.clone() })
+        };
         let node = ActorNode {
             identity,
             name: child.name,

@@ -26,6 +26,12 @@ pub enum SpecError {
         /// The child.
         id: Arc<str>,
     },
+    /// The mailbox of a child, or the queue of a pool, was set to hold nothing.
+    #[error("child {id:?} has a mailbox or a queue with a capacity of zero")]
+    ZeroCapacity {
+        /// The child, or the pool.
+        id: Arc<str>,
+    },
     /// A child is significant and permanent: one that always comes back never ends its supervisor.
     #[error("child {id:?} is significant and permanent")]
     SignificantPermanent {

@@ -152,7 +152,7 @@ pub(crate) type Promise = JobHandle<u64, &'static str>;
 
 pub(crate) type Outcome = Result<u64, JobError<&'static str>>;
 
-/// A pool of so many hands, which crash as often as they like.
+/// A pool of so many hands, in which errors are tried again.
 pub(crate) fn hands(size: impl Into<Size>) -> (Hands, Journal) {
     hands_born(size, |_| true)
 }
@@ -164,8 +164,7 @@ pub(crate) fn hands_born(
 ) -> (Hands, Journal) {
     let journal = Journal::new();
     let nature = Nature { journal: journal.clone(), birth: Box::new(birth) };
-    let pool = Pool::new::<Hand>("hands", size, nature).intensity(1_000_000, Duration::from_secs(1));
-    (pool, journal)
+    (Pool::new::<Hand>("hands", size, nature).retry_errors(true), journal)
 }
 
 /// A pool that runs.

@@ -128,6 +128,8 @@ pub(crate) async fn storm(seed: u64, loss: Loss) -> Logbook {
     let ms = Duration::from_millis;
     let pool = Pool::new::<Sailor>("sailors", WORKERS, marks.clone())
         .attempts(ATTEMPTS)
+        .retry_errors(true)
+        // A kill of a worker that starts is a start that fails.
         .intensity(1_000_000_000, ms(1))
         .capacity(1000)
         .keep_dead(JOBS as usize)

@@ -1,6 +1,5 @@
 //! A mailbox whose invariants are checked after everything that is done to it.
 
-use std::num::NonZeroUsize;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -272,7 +271,7 @@ fn ring(displaced: Displaced<u32>) -> Vec<u32> {
 }
 
 pub(super) fn bounded(capacity: usize) -> Mailbox {
-    Mailbox::bounded(NonZeroUsize::new(capacity).expect("a capacity is not zero"))
+    Mailbox::bounded(capacity)
 }
 
 pub(super) fn failed() -> ExitReason {

@@ -163,6 +163,10 @@ impl AnyProcess for Bell {
         AnyProcess::system_key(&*self.process)
     }
 
+    fn log(&self) -> Option<crate::log::LogQueue> {
+        AnyProcess::log(&*self.process)
+    }
+
     fn names(&self) -> Vec<std::borrow::Cow<'static, str>> {
         AnyProcess::names(&*self.process)
     }

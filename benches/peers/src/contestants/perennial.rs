@@ -6,7 +6,6 @@
 //!
 //! What is sent to a supervised actor that has crashed waits for its next incarnation, so nothing is tried twice.
 
-use std::num::NonZeroUsize;
 
 use anyhow::{Context as _, Result, anyhow};
 use perennial::{
@@ -60,7 +59,7 @@ impl Peer for Perennial {
     async fn start(&self, mailbox: Mailbox, goal: Goal) -> Result<Address<Msg>> {
         let mailbox = match mailbox {
             Mailbox::Unbounded => perennial::Mailbox::unbounded(),
-            Mailbox::Bounded => perennial::Mailbox::bounded(NonZeroUsize::new(ROOM).context("no room")?),
+            Mailbox::Bounded => perennial::Mailbox::bounded(ROOM),
         };
         self.0.spawn::<Runner>(goal).mailbox(mailbox).await.context("the actor did not start")
     }

@@ -1,4 +1,4 @@
-//! Children for which an end in order is a part of their work.
+//! Children whose ends are part of their work.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,19 +40,47 @@ fn an_end_in_order_starts_the_next_incarnation_at_once_and_counts_no_restart() {
     assert_eq!(engine.sight(CHILD).expect("it is there").restarts, 1_000);
 }
 
+/// Steps the engine through the delay of the backoff.
+fn delay_passed(engine: &mut Engine, now: Duration) {
+    let actions = engine.step(Event::Tick, now);
+    assert!(matches!(actions[..], [Action::Start { key: CHILD, .. }]), "{actions:?}");
+}
+
 #[test]
-fn a_crash_after_ends_in_order_counts() {
+fn a_crash_of_a_child_that_has_started_counts_no_restart_and_waits_for_the_backoff() {
     let mut engine = running();
-    ended(&mut engine, 0, ExitReason::Normal);
-    engine.step(Event::Started { key: CHILD, run: Run(1) }, SECOND);
-    let actions = ended(&mut engine, 1, ExitReason::Killed);
-    assert!(actions.iter().any(|action| matches!(action, Action::Report(Report::GaveUp { key: CHILD }))));
+    let mut now = SECOND;
+    for run in 0..1_000 {
+        let actions =
+            engine.step(Event::Ended { key: CHILD, run: Run(run), reason: ExitReason::Killed }, now);
+        let [Action::Report(Report::Terminated { .. }), Action::Report(report)] = &actions[..] else {
+            panic!("{actions:?}");
+        };
+        assert!(matches!(report, Report::Restarting { restarts_left: 0, delay: SECOND, .. }), "{report:?}");
+        now += SECOND;
+        delay_passed(&mut engine, now);
+        engine.step(Event::Started { key: CHILD, run: Run(run + 1) }, now);
+    }
+    assert_eq!(engine.sight(CHILD).expect("it is there").restarts, 1_000);
+}
+
+#[test]
+fn a_start_that_fails_after_a_crash_counts() {
+    let mut engine = running();
+    ended(&mut engine, 0, ExitReason::Killed);
+    delay_passed(&mut engine, 2 * SECOND);
+    start_fails_and_counts(&mut engine);
 }
 
 #[test]
 fn a_start_that_fails_after_an_end_in_order_counts() {
     let mut engine = running();
     ended(&mut engine, 0, ExitReason::Normal);
+    start_fails_and_counts(&mut engine);
+}
+
+/// The second start fails. That is one failure more than the engine tolerates.
+fn start_fails_and_counts(engine: &mut Engine) {
     let failed = Event::StartFailed { key: CHILD, run: Run(1), reason: ExitReason::failed("no") };
     let actions = engine.step(failed, SECOND);
     let [.., Action::Retry { key, generation }] = actions[..] else { panic!("{actions:?}") };

@@ -39,6 +39,11 @@ fn for_slot(number: u64, slot: usize) -> Waiting<u64> {
     Waiting { stand: Stand { target: Target::Slot(slot), ..job.stand }, ..job }
 }
 
+fn pinned(number: u64, slot: usize) -> Waiting<u64> {
+    let job = job(number);
+    Waiting { stand: Stand { target: Target::Pinned(slot), ..job.stand }, ..job }
+}
+
 fn for_key(number: u64, key: u64) -> Waiting<u64> {
     let job = job(number);
     Waiting { stand: Stand { target: Target::Key(key), ..job.stand }, ..job }
@@ -367,4 +372,23 @@ fn the_one_that_has_waited_longest_is_known_wherever_it_is() {
     board.put(since(urgent(3, 9), 8));
     board.put(since(for_slot(4, 1), 6));
     assert_eq!(board.oldest(), Some(Duration::from_millis(6)));
+}
+
+#[test]
+fn a_pinned_job_waits_for_its_worker_through_restarts_and_comes_out_when_that_is_not_due() {
+    let mut board = idle_board(2);
+    assert_eq!(board.put(pinned(1, 0)), Some(0), "its worker is woken");
+    assert_eq!(look(&mut board, 1), None, "it is for no other");
+    board.gone(0, 1);
+    board.arrive(0, 2);
+    assert!(matches!(board.lease(0, 2, ms(0), &mut Vec::new()).0, Next::Job(1, _)));
+    let again = board.settle(0, 2).expect("it has it");
+    board.put(again);
+    board.put(job(2));
+    assert!(board.take_orphaned().is_empty());
+    board.set_open(0, false);
+    assert_eq!((board.take_orphaned(), board.waiting()), (vec![1], 1));
+    board.put(pinned(3, 0));
+    assert_eq!((board.take_orphaned(), board.waiting()), (vec![3], 1), "it does not even come in");
+    assert_eq!(look(&mut board, 1), Some(2));
 }

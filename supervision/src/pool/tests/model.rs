@@ -21,7 +21,7 @@ pub(super) enum Place {
     Waits,
     Delayed(u64),
     Leased(usize),
-    /// It came out: done, expired, withdrawn or cleared.
+    /// It came out: done, expired, withdrawn, cleared, or pinned to a worker that is not due.
     Out,
 }
 
@@ -93,15 +93,18 @@ impl Model {
             Target::Any => (None, None),
             Target::Slot(slot) => (Some(slot).filter(|slot| self.runs(*slot)), None),
             Target::Key(key) => (self.slot_of_key(key), None),
+            Target::Pinned(slot) => (Some(slot), None),
             Target::Except(slot) => (None, Some(slot)),
         };
+        let is_orphaned = matches!(target, Target::Pinned(slot) if !self.seats[slot].open);
         let job = self.job(number);
-        (job.only, job.except, job.place) = (only, except, Place::Waits);
+        let place = if is_orphaned { Place::Out } else { Place::Waits };
+        (job.only, job.except, job.place) = (only, except, place);
     }
 
     /// Places those again that wait for a worker that is not there for them any more.
     pub(super) fn place_again(&mut self, slot: usize, keys_too: bool) {
-        let is_key = |job: &Job| matches!(job.target, Target::Key(_));
+        let is_key = |job: &Job| matches!(job.target, Target::Key(_) | Target::Pinned(_));
         let homeless =
             |job: &&Job| job.place == Place::Waits && job.only == Some(slot) && (keys_too || !is_key(job));
         let homeless: Vec<u64> = self.jobs.iter().filter(homeless).map(|job| job.number).collect();

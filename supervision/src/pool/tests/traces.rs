@@ -45,6 +45,7 @@ fn op() -> impl Strategy<Value = Op> {
         6 => Just(Target::Any),
         2 => slot().prop_map(Target::Slot),
         2 => (0..6_u64).prop_map(Target::Key),
+        1 => slot().prop_map(Target::Pinned),
     ];
     let submit = (0..3_u8, target, prop::option::weighted(0.2, 0..30_u64));
     let submit = (submit, prop::option::weighted(0.2, 0..20_u64));
@@ -117,6 +118,11 @@ impl World {
             }
             Op::CalmDown => self.calm_down(),
         }
+        for number in self.board.take_orphaned() {
+            let job = *self.model.job(number);
+            assert!(matches!(job.target, Target::Pinned(slot) if !self.model.seats[slot].open), "{job:?}");
+            assert_eq!(job.place, Place::Out);
+        }
         self.compare();
     }
 
@@ -130,9 +136,9 @@ impl World {
         self.come_back(Waiting { item: number, number, stand, since: Some(ms(now)) }, delay);
     }
 
-    /// It is tried again by another worker, unless it has a key.
+    /// It is tried again by another worker, unless it is for this one.
     fn retry(&mut self, slot: usize, mut job: Waiting<u64>, delay: Option<u64>) {
-        if !matches!(job.stand.target, Target::Key(_)) {
+        if !matches!(job.stand.target, Target::Key(_) | Target::Pinned(_)) {
             job.stand.target = Target::Except(slot);
         }
         self.model.job(job.number).target = job.stand.target;
