@@ -7,9 +7,9 @@
 use std::sync::Arc;
 
 use perennial_actors::host::Label;
-use perennial_actors::{ExitReason, System};
+use perennial_actors::{ExitReason, ProcessState, System};
 
-use crate::node::{Node, OpenError};
+use crate::node::{Group, Node, OpenError};
 use crate::tree::Straggler;
 
 /// Nodes that are below others and are still to be opened, the next one last.
@@ -42,6 +42,21 @@ fn open_one(node: &dyn Node, system: &System, label: &Label, due: &mut Unopened)
         due.extend(below);
     }
     Ok(())
+}
+
+/// Opens the closed children that the next incarnation of a supervisor starts, and all that is
+/// planned below them. A child is closed here if it was terminated by request before.
+///
+/// A child that cannot be opened stays closed. Its start tries again, and reports the error.
+pub(crate) fn reopen_children(supervisor: &dyn Node, system: &System, label: &Label) {
+    let planned = supervisor.group().map(Group::planned).unwrap_or_default();
+    for (id, child) in planned {
+        let handle = child.handle();
+        if handle.state() == ProcessState::Closed {
+            handle.set_supervisor(&supervisor.handle());
+            let _ = open(&*child, system, &label.child(id));
+        }
+    }
 }
 
 /// Refuses messages for a node and all that is planned below it: nothing is due to serve them any
@@ -94,7 +109,7 @@ mod tests {
     use perennial_actors::{Handle, Mailbox, Pid, StartError};
 
     use super::*;
-    use crate::node::{Birth, Claims, Group, Nest, Seen};
+    use crate::node::{Birth, Claims, Nest, Seen};
 
     /// What was done with nodes, in order, and how many times their children were listed.
     #[derive(Default)]

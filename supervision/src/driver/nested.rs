@@ -8,13 +8,19 @@ use perennial_actors::{ExitReason, Handle, Pid, StartError, System};
 
 use super::host::{self, Announce};
 use super::node::SupervisorNode;
+use crate::nesting;
 use crate::node::{Birth, Claims, Group, Nest, Node, OpenError, Seen};
 use crate::tree::Straggler;
 
 impl SupervisorNode {
-    /// Starts the next incarnation, which says which ractor actor it is.
+    /// Starts the next incarnation, which says which ractor actor it is. The mailboxes of all the
+    /// children that it starts are open when this returns.
     pub(super) fn begin(&self, birth: Birth, announce: Option<Announce>) -> Result<Pid, StartError> {
-        birth.begin(self.identity(), |attachment| host::run(self.clone(), attachment, announce))
+        birth.begin(self.identity(), |attachment| {
+            self.book().reclaim();
+            nesting::reopen_children(self, attachment.system(), &self.label());
+            host::run(self.clone(), attachment, announce)
+        })
     }
 }
 
