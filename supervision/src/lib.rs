@@ -63,6 +63,7 @@
 //! A tree runs on the tokio runtime in which it is started, with its timers enabled.
 
 mod driver;
+mod dropped;
 mod engine;
 mod error;
 mod link;

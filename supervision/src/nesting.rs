@@ -7,9 +7,10 @@
 use std::sync::Arc;
 
 use perennial_actors::host::Label;
-use perennial_actors::{ExitReason, ProcessState, System};
+use perennial_actors::{ExitReason, Handle, ProcessState, System};
 
-use crate::node::{Group, Node, OpenError};
+use crate::dropped::DropCounters;
+use crate::node::{Node, OpenError};
 use crate::tree::Straggler;
 
 /// Nodes that are below others and are still to be opened, the next one last.
@@ -28,15 +29,17 @@ pub(crate) fn open(top: &dyn Node, system: &System, label: &Label) -> Result<(),
         let Some((label, node)) = due.pop() else { break };
         opened = open_one(&*node, system, &label, &mut due);
     }
-    opened.inspect_err(|error| close(top, &ExitReason::failed(error.clone())))
+    opened.inspect_err(|error| {
+        close(top, &ExitReason::failed(error.clone()));
+    })
 }
 
 fn open_one(node: &dyn Node, system: &System, label: &Label, due: &mut Unopened) -> Result<(), OpenError> {
     node.open_alone(system, label)?;
     if let Some(group) = node.group() {
-        let supervisor = node.handle();
+        let (supervisor, counters) = (node.handle(), group.drop_counters());
         let below = group.planned().into_iter().rev().map(|(id, child)| {
-            child.handle().set_supervisor(&supervisor);
+            adopt(&*child, &supervisor, &counters);
             (label.child(id), child)
         });
         due.extend(below);
@@ -44,16 +47,23 @@ fn open_one(node: &dyn Node, system: &System, label: &Label, due: &mut Unopened)
     Ok(())
 }
 
+/// Records the supervisor of a child and the counters of its tree, before the child is opened.
+pub(crate) fn adopt(child: &dyn Node, supervisor: &Handle, counters: &Arc<DropCounters>) {
+    child.handle().set_supervisor(supervisor);
+    if let Some(group) = child.group() {
+        group.set_drop_counters(counters.clone());
+    }
+}
+
 /// Opens the closed children that the next incarnation of a supervisor starts, and all that is
 /// planned below them. A child is closed here if it was terminated by request before.
 ///
 /// A child that cannot be opened stays closed. Its start tries again, and reports the error.
 pub(crate) fn reopen_children(supervisor: &dyn Node, system: &System, label: &Label) {
-    let planned = supervisor.group().map(Group::planned).unwrap_or_default();
-    for (id, child) in planned {
-        let handle = child.handle();
-        if handle.state() == ProcessState::Closed {
-            handle.set_supervisor(&supervisor.handle());
+    let Some(group) = supervisor.group() else { return };
+    for (id, child) in group.planned() {
+        if child.handle().state() == ProcessState::Closed {
+            adopt(&*child, &supervisor.handle(), &group.drop_counters());
             let _ = open(&*child, system, &label.child(id));
         }
     }
@@ -65,20 +75,23 @@ pub(crate) fn reopen_children(supervisor: &dyn Node, system: &System, label: &La
 ///
 /// A node that is closed already was closed with everything below it. So the supervisors of a tree
 /// that stops, each of which closes its children, together visit each node once.
-pub(crate) fn close(top: &dyn Node, reason: &ExitReason) {
+///
+/// Returns how many messages were dropped.
+pub(crate) fn close(top: &dyn Node, reason: &ExitReason) -> u64 {
     let mut due = Vec::new();
-    close_one(top, reason, &mut due);
+    let mut dropped = close_one(top, reason, &mut due);
     while let Some(node) = due.pop() {
-        close_one(&*node, reason, &mut due);
+        dropped += close_one(&*node, reason, &mut due);
     }
+    dropped
 }
 
-fn close_one(node: &dyn Node, reason: &ExitReason, due: &mut Vec<Arc<dyn Node>>) {
-    if node.close_alone(reason)
-        && let Some(group) = node.group()
-    {
+fn close_one(node: &dyn Node, reason: &ExitReason, due: &mut Vec<Arc<dyn Node>>) -> u64 {
+    let Some(dropped) = node.close_alone(reason) else { return 0 };
+    if let Some(group) = node.group() {
         due.extend(group.planned().into_iter().map(|(_, child)| child));
     }
+    dropped
 }
 
 /// Returns the nodes below this one that did not stop in time, parents before children.
@@ -106,10 +119,10 @@ mod tests {
     use std::time::Duration;
 
     use perennial_actors::host::Identity;
-    use perennial_actors::{Handle, Mailbox, Pid, StartError};
+    use perennial_actors::{Mailbox, Pid, StartError};
 
     use super::*;
-    use crate::node::{Birth, Claims, Nest, Seen};
+    use crate::node::{Birth, Claims, Group, Nest, Seen};
 
     /// What was done with nodes, in order, and how many times their children were listed.
     #[derive(Default)]
@@ -139,7 +152,7 @@ mod tests {
             Ok(())
         }
 
-        fn close_alone(&self, reason: &ExitReason) -> bool {
+        fn close_alone(&self, reason: &ExitReason) -> Option<u64> {
             self.note("close");
             self.identity.close(reason)
         }
@@ -179,6 +192,12 @@ mod tests {
             self.steps.listed.fetch_add(1, Ordering::Relaxed);
             self.children.iter().map(|child| ("child".into(), child.clone())).collect()
         }
+
+        fn drop_counters(&self) -> Arc<DropCounters> {
+            Arc::default()
+        }
+
+        fn set_drop_counters(&self, _: Arc<DropCounters>) {}
 
         fn seen(&self) -> Vec<Seen> {
             Vec::new()

@@ -309,7 +309,8 @@ impl<M: Send + 'static> Attachment<M> {
             self.process.detach_and_close(self.incarnation, &reason)
         };
         let Some(remains) = remains else { return };
-        let end = End { pid: self.pid(), reason, started: self.progress == Progress::Started };
+        let started = self.progress == Progress::Started;
+        let end = End { pid: self.pid(), reason, started, dropped: remains.dropped };
         ignore_panic(|| reporter.ended(end));
         // Last: it may take its time, and by now everything that concerns others is done.
         drop(remains);

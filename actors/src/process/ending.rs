@@ -25,18 +25,20 @@ impl<M: Send + 'static> Process<M> {
     /// told, or `None` if it is not attached any more.
     pub(crate) fn detach(&self, incarnation: u32, reason: &ExitReason) -> Option<Remains<M>> {
         let mut leftover = self.queue.detach(incarnation, reason)?;
+        let dropped = leftover.dropped();
         self.publish_ended(incarnation, reason);
         self.conclude(&mut leftover, self.pid_of(incarnation), reason, DropDead::Here);
-        Some(Remains(leftover))
+        Some(Remains { leftover, dropped })
     }
 
     /// Ends an incarnation that no other follows. Returns as [`detach`](Self::detach) does.
     pub(crate) fn detach_and_close(&self, incarnation: u32, reason: &ExitReason) -> Option<Remains<M>> {
         let mut leftover = self.queue.close(reason)?;
+        let dropped = leftover.dropped();
         self.publish_ended(incarnation, reason);
         self.publish_closed(reason);
         self.conclude(&mut leftover, self.pid_of(incarnation), reason, DropDead::Here);
-        Some(Remains(leftover))
+        Some(Remains { leftover, dropped })
     }
 
     /// Takes the mailbox away from an incarnation that does not die. Returns `false` if it is not attached any more.
@@ -49,17 +51,20 @@ impl<M: Send + 'static> Process<M> {
         if let Some(home) = self.home() {
             log::actor_abandoned(home.system.log(), pid, home.label.clone());
         }
-        Remains(leftover).dispose();
+        let dropped = leftover.dropped();
+        Remains { leftover, dropped }.dispose();
         true
     }
 
-    /// Refuses messages from now on: no incarnation is due any more. Returns `false` if that was so before.
-    pub(crate) fn close(&self, reason: &ExitReason) -> bool {
-        let Some(mut leftover) = self.queue.close(reason) else { return false };
+    /// Refuses messages from now on: no incarnation is due any more. Returns how many messages were dropped, or `None` if it
+    /// was closed before.
+    pub(crate) fn close(&self, reason: &ExitReason) -> Option<u64> {
+        let mut leftover = self.queue.close(reason)?;
+        let dropped = leftover.dropped();
         self.publish_closed(reason);
         self.conclude(&mut leftover, self.pid_of(self.queue.newest()), reason, DropDead::Elsewhere);
-        Remains(leftover).dispose();
-        true
+        Remains { leftover, dropped }.dispose();
+        Some(dropped)
     }
 
     fn publish_ended(&self, incarnation: u32, reason: &ExitReason) {
@@ -109,12 +114,16 @@ impl<M: Send + 'static> Process<M> {
 
 /// What is left of an end when all were told: messages and reasons, to be dropped.
 #[must_use = "dropped before others are told, it could keep them waiting"]
-pub(crate) struct Remains<M>(Leftover<M>);
+pub(crate) struct Remains<M> {
+    leftover: Leftover<M>,
+    /// How many messages no incarnation will have handled because of the end.
+    pub(super) dropped: u64,
+}
 
 impl<M: Send + 'static> Remains<M> {
     /// Drops what is left in a task of its own, if there is anything.
     fn dispose(self) {
-        if !self.0.is_empty() {
+        if !self.leftover.is_empty() {
             dispose(self);
         }
     }
@@ -122,6 +131,6 @@ impl<M: Send + 'static> Remains<M> {
 
 impl<M> Drop for Remains<M> {
     fn drop(&mut self) {
-        self.0.drop_each();
+        self.leftover.drop_each();
     }
 }

@@ -42,6 +42,9 @@ pub enum Shutdown {
     Timeout(Duration),
     /// It is told to stop, and waited for as long as it takes.
     Infinity,
+    /// It handles what is queued before it stops, and is killed if that takes longer than this. Meanwhile it refuses new
+    /// messages. See [draining](crate::spec#draining).
+    Drain(Duration),
 }
 
 impl Default for Shutdown {

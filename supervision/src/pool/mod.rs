@@ -61,6 +61,7 @@ mod builder;
 mod closures;
 mod draft;
 mod drain;
+mod drainer;
 mod ends;
 mod errands;
 mod event;
