@@ -63,9 +63,11 @@ impl<M> Leftover<M> {
         self.dead.is_empty() && self.signals.is_empty() && self.losses.is_empty() && !holds_reasons
     }
 
-    /// Returns how many messages no incarnation will have handled because of the end.
-    pub(crate) fn dropped(&self) -> u64 {
-        self.dead.len() as u64 + u64::from(self.lost_in_flight)
+    /// Returns how many messages no incarnation will have handled because of the end. A message whose handler has failed is not
+    /// among them.
+    pub(crate) fn dropped(&self, reason: &ExitReason) -> u64 {
+        let was_killed = matches!(reason, ExitReason::Killed);
+        self.dead.len() as u64 + u64::from(self.lost_in_flight && was_killed)
     }
 
     const fn new() -> Self {

@@ -25,7 +25,7 @@ impl<M: Send + 'static> Process<M> {
     /// told, or `None` if it is not attached any more.
     pub(crate) fn detach(&self, incarnation: u32, reason: &ExitReason) -> Option<Remains<M>> {
         let mut leftover = self.queue.detach(incarnation, reason)?;
-        let dropped = leftover.dropped();
+        let dropped = leftover.dropped(reason);
         self.publish_ended(incarnation, reason);
         self.conclude(&mut leftover, self.pid_of(incarnation), reason, DropDead::Here);
         Some(Remains { leftover, dropped })
@@ -34,7 +34,7 @@ impl<M: Send + 'static> Process<M> {
     /// Ends an incarnation that no other follows. Returns as [`detach`](Self::detach) does.
     pub(crate) fn detach_and_close(&self, incarnation: u32, reason: &ExitReason) -> Option<Remains<M>> {
         let mut leftover = self.queue.close(reason)?;
-        let dropped = leftover.dropped();
+        let dropped = leftover.dropped(reason);
         self.publish_ended(incarnation, reason);
         self.publish_closed(reason);
         self.conclude(&mut leftover, self.pid_of(incarnation), reason, DropDead::Here);
@@ -51,8 +51,7 @@ impl<M: Send + 'static> Process<M> {
         if let Some(home) = self.home() {
             log::actor_abandoned(home.system.log(), pid, home.label.clone());
         }
-        let dropped = leftover.dropped();
-        Remains { leftover, dropped }.dispose();
+        Remains { leftover, dropped: 0 }.dispose();
         true
     }
 
@@ -60,7 +59,7 @@ impl<M: Send + 'static> Process<M> {
     /// was closed before.
     pub(crate) fn close(&self, reason: &ExitReason) -> Option<u64> {
         let mut leftover = self.queue.close(reason)?;
-        let dropped = leftover.dropped();
+        let dropped = leftover.dropped(reason);
         self.publish_closed(reason);
         self.conclude(&mut leftover, self.pid_of(self.queue.newest()), reason, DropDead::Elsewhere);
         Remains { leftover, dropped }.dispose();
