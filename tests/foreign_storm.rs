@@ -61,7 +61,8 @@ async fn storm(seed: u64, faults: Faults, operations: u64, may_block: bool) {
     // What is left ends, and is dropped, while it may panic.
     faults.arm(true);
     let ended = app.shutdown().await;
-    assert!(ended.is_clean() && !ended.reason.is_abnormal(), "{ended:?}");
+    // What is queued is dropped: nothing drains.
+    assert!(ended.stragglers.is_empty() && !ended.reason.is_abnormal(), "{ended:?}");
     storm.asked.all_are_told().await;
     let accounts = storm.system.counters();
     assert!(accounts.balanced() && accounts.queued == 0, "{accounts:?}");

@@ -121,6 +121,8 @@ pub(crate) trait AnyProcess: Send + Sync {
     /// Puts a signal to the incarnation that lives; to `meant` or to nobody, if that is given. Whether it was put.
     fn order(&self, meant: Option<u32>, order: Order) -> bool;
     fn kill(&self) -> bool;
+    /// Refuses messages, and stops the incarnation that lives when it has handled those that are queued. Whether it is told.
+    fn drain(&self, reason: ExitReason) -> bool;
 
     fn watch(&self, watcher: Watcher) -> Result<u64, Watcher>;
     fn unwatch(&self, id: u64);

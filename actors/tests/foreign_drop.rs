@@ -312,7 +312,7 @@ async fn a_mailbox_is_closed_whatever_waits_in_it() {
     for _ in 0..3 {
         assert!(address.cast(Msg::Carry(Bomb)).is_ok());
     }
-    assert!(owned.identity.close(&ExitReason::shutdown()));
+    assert!(owned.identity.close(&ExitReason::shutdown()).is_some());
     assert_eq!(monitor.await.reason.to_string(), "shutdown");
     assert!(matches!(address.call(Msg::Incarnation).await, Err(CallError::Closed(_))));
     tokio::task::yield_now().await;

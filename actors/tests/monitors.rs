@@ -184,7 +184,7 @@ async fn a_monitor_of_an_incarnation_that_never_came_is_told_when_nobody_is_due_
     assert!(before_any.await.pid.is_some());
     // Between two incarnations: what ends is not the first, which had ended before this monitor was made.
     let monitor = identity.address().monitor();
-    assert!(identity.close(&ExitReason::shutdown()));
+    assert!(identity.close(&ExitReason::shutdown()).is_some());
     let down = monitor.await;
     assert_eq!((down.pid, down.reason.to_string().as_str()), (None, "shutdown"));
 }

@@ -79,7 +79,7 @@ async fn a_permit_belongs_to_the_identity() {
     let identity = Identity::<u32>::new(Mailbox::bounded(1));
     identity.open(&System::new(), || "it".into());
     let permit = identity.address().reserve().await.expect("it is open");
-    assert!(identity.close(&ExitReason::shutdown()));
+    assert!(identity.close(&ExitReason::shutdown()).is_some());
     identity.open(&System::new(), || "it".into());
     assert!(permit.send(7).is_ok());
     assert!(matches!(identity.address().cast(8), Err(SendError::Full(Unsent { message: 8, .. }))));

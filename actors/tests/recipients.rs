@@ -164,7 +164,7 @@ async fn a_message_whose_actor_ends_while_it_is_made_goes_to_the_dead_letters() 
     let mut dead = system.subscribe::<DeadLetter>();
     let identity = due(&system);
     let address = identity.address();
-    let part = Part(Box::new(move || assert!(identity.close(&ExitReason::shutdown()))));
+    let part = Part(Box::new(move || assert!(identity.close(&ExitReason::shutdown()).is_some())));
     assert!(address.recipient::<Part>().cast(part).is_ok());
     let letter = dead.try_next().expect("it was taken in");
     assert!(matches!(letter.reason, DeadReason::Unhandled(ExitReason::NoProcess)));

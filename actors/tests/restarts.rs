@@ -256,8 +256,8 @@ async fn an_identity_that_is_closed_and_opened_again_is_the_same() {
     owner.address.stop(ExitReason::Normal).expect("it lives");
     owner.ended().await;
     owner.cast([Msg::Note(1)]);
-    assert!(owner.identity.close(&ExitReason::shutdown()));
-    assert!(!owner.identity.close(&ExitReason::shutdown()), "it was closed");
+    assert!(owner.identity.close(&ExitReason::shutdown()).is_some());
+    assert!(owner.identity.close(&ExitReason::shutdown()).is_none(), "it was closed");
     assert!(matches!(dead_letters.try_next().expect("what waited").reason, DeadReason::Unhandled(_)));
     assert!(matches!(
         owner.address.cast(Msg::Note(2)),
@@ -277,7 +277,7 @@ async fn an_identity_that_is_closed_under_a_living_incarnation_ends_it() {
     let mut owner = Owner::open(&system, Mailbox::default());
     let pid = owner.start().await;
     let monitor = owner.address.monitor();
-    assert!(owner.identity.close(&ExitReason::shutdown()));
+    assert!(owner.identity.close(&ExitReason::shutdown()).is_some());
     let down = monitor.await;
     assert_eq!((down.pid, down.reason.to_string().as_str()), (Some(pid), "shutdown"));
     // The incarnation, which had been asleep, has let go of its journal; whoever closed it is told nothing more.

@@ -67,6 +67,7 @@
 mod examples;
 
 mod driver;
+mod dropped;
 mod engine;
 mod error;
 mod link;

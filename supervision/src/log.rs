@@ -248,3 +248,18 @@ pub(crate) fn told_again(system: &System, second: impl fmt::Display + Send + 'st
         line!(WARN, TARGET, signal = %second, "second signal received: killing all actors");
     });
 }
+
+/// The closure before a stop panicked.
+pub(crate) fn stop_hook_failed(system: &System, reason: ExitReason) {
+    system.log_later(
+        Level::ERROR,
+        move || error!(%reason, "the closure before the stop failed: the tree stops"),
+    );
+}
+
+/// The closure before a stop has not returned.
+pub(crate) fn stop_hook_timed_out(system: &System, timeout: Duration) {
+    system.log_later(Level::WARN, move || {
+        warn!(?timeout, "the closure before the stop took too long: the tree stops")
+    });
+}

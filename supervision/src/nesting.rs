@@ -7,8 +7,9 @@
 use std::sync::Arc;
 
 use perennial_actors::host::Label;
-use perennial_actors::{ExitReason, System};
+use perennial_actors::{ExitReason, Handle, ProcessState, System};
 
+use crate::dropped::DropCounters;
 use crate::node::{Node, OpenError};
 use crate::tree::Straggler;
 
@@ -28,20 +29,44 @@ pub(crate) fn open(top: &dyn Node, system: &System, label: &Label) -> Result<(),
         let Some((label, node)) = due.pop() else { break };
         opened = open_one(&*node, system, &label, &mut due);
     }
-    opened.inspect_err(|error| close(top, &ExitReason::failed(error.clone())))
+    opened.inspect_err(|error| {
+        close(top, &ExitReason::failed(error.clone()));
+    })
 }
 
 fn open_one(node: &dyn Node, system: &System, label: &Label, due: &mut Unopened) -> Result<(), OpenError> {
     node.open_alone(system, label)?;
     if let Some(group) = node.group() {
-        let supervisor = node.handle();
+        let (supervisor, counters) = (node.handle(), group.drop_counters());
         let below = group.planned().into_iter().rev().map(|(id, child)| {
-            child.handle().set_supervisor(&supervisor);
+            adopt(&*child, &supervisor, &counters);
             (label.child(id), child)
         });
         due.extend(below);
     }
     Ok(())
+}
+
+/// Records the supervisor of a child and the counters of its tree, before the child is opened.
+pub(crate) fn adopt(child: &dyn Node, supervisor: &Handle, counters: &Arc<DropCounters>) {
+    child.handle().set_supervisor(supervisor);
+    if let Some(group) = child.group() {
+        group.set_drop_counters(counters.clone());
+    }
+}
+
+/// Opens the closed children that the next incarnation of a supervisor starts, and all that is
+/// planned below them. A child is closed here if it was terminated by request before.
+///
+/// A child that cannot be opened stays closed. Its start tries again, and reports the error.
+pub(crate) fn reopen_children(supervisor: &dyn Node, system: &System, label: &Label) {
+    let Some(group) = supervisor.group() else { return };
+    for (id, child) in group.planned() {
+        if child.handle().state() == ProcessState::Closed {
+            adopt(&*child, &supervisor.handle(), &group.drop_counters());
+            let _ = open(&*child, system, &label.child(id));
+        }
+    }
 }
 
 /// Refuses messages for a node and all that is planned below it: nothing is due to serve them any
@@ -50,19 +75,23 @@ fn open_one(node: &dyn Node, system: &System, label: &Label, due: &mut Unopened)
 ///
 /// A node that is closed already was closed with everything below it. So the supervisors of a tree
 /// that stops, each of which closes its children, together visit each node once.
-pub(crate) fn close(top: &dyn Node, reason: &ExitReason) {
+///
+/// Returns how many messages were dropped.
+pub(crate) fn close(top: &dyn Node, reason: &ExitReason) -> u64 {
     let mut due = Vec::new();
-    close_one(top, reason, &mut due);
+    let mut dropped = close_one(top, reason, &mut due);
     while let Some(node) = due.pop() {
-        close_one(&*node, reason, &mut due);
+        dropped += close_one(&*node, reason, &mut due);
     }
+    dropped
 }
 
-fn close_one(node: &dyn Node, reason: &ExitReason, due: &mut Vec<Arc<dyn Node>>) {
-    let group = if node.close_alone(reason) { node.group() } else { None };
-    if let Some(group) = group {
+fn close_one(node: &dyn Node, reason: &ExitReason, due: &mut Vec<Arc<dyn Node>>) -> u64 {
+    let Some(dropped) = node.close_alone(reason) else { return 0 };
+    if let Some(group) = node.group() {
         due.extend(group.planned().into_iter().map(|(_, child)| child));
     }
+    dropped
 }
 
 /// Returns the nodes below this one that did not stop in time, parents before children.
@@ -90,7 +119,7 @@ mod tests {
     use std::time::Duration;
 
     use perennial_actors::host::Identity;
-    use perennial_actors::{Handle, Mailbox, Pid, StartError};
+    use perennial_actors::{Mailbox, Pid, StartError};
 
     use super::*;
     use crate::node::{Birth, Claims, Group, Nest, Seen};
@@ -123,7 +152,7 @@ mod tests {
             Ok(())
         }
 
-        fn close_alone(&self, reason: &ExitReason) -> bool {
+        fn close_alone(&self, reason: &ExitReason) -> Option<u64> {
             self.note("close");
             self.identity.close(reason)
         }
@@ -163,6 +192,12 @@ mod tests {
             self.steps.listed.fetch_add(1, Ordering::Relaxed);
             self.children.iter().map(|child| ("child".into(), child.clone())).collect()
         }
+
+        fn drop_counters(&self) -> Arc<DropCounters> {
+            Arc::default()
+        }
+
+        fn set_drop_counters(&self, _: Arc<DropCounters>) {}
 
         fn seen(&self) -> Vec<Seen> {
             Vec::new()

@@ -13,6 +13,7 @@ use perennial_actors::{ExitReason, Handle, Pid, StartError, System};
 use perennial_registry::BindError;
 use tokio::runtime;
 
+use crate::dropped::DropCounters;
 use crate::link::Link;
 use crate::policy::ChildKind;
 use crate::tree::{ChildState, Straggler};
@@ -23,9 +24,9 @@ pub(crate) trait Node: Send + Sync {
     /// [`open`](crate::nesting::open).
     fn open_alone(&self, system: &System, label: &Label) -> Result<(), OpenError>;
 
-    /// Refuses messages for this node alone. Returns `false` if that was so before. See
-    /// [`close`](crate::nesting::close).
-    fn close_alone(&self, reason: &ExitReason) -> bool;
+    /// Refuses messages for this node alone. Returns how many messages were dropped, or `None` if
+    /// it was closed before. See [`close`](crate::nesting::close).
+    fn close_alone(&self, reason: &ExitReason) -> Option<u64>;
 
     /// Starts the next incarnation, which tells its parent.
     fn start(&self, birth: Birth) -> Result<Pid, StartError>;
@@ -45,13 +46,27 @@ pub(crate) trait Node: Send + Sync {
         let _ = self.handle().kill();
     }
 
+    /// Stops it for good: what is queued is handled before, here or below it.
+    fn drain(&self, reason: ExitReason) {
+        // If it has ended by itself, its parent is told.
+        let _ = self.handle().drain(reason);
+    }
+
+    /// Returns `true` if its messages are a user's, which are counted when they are dropped.
+    fn counts_dropped(&self) -> bool {
+        true
+    }
+
     /// Returns `true` if [`dismiss`](Self::dismiss) does anything.
     fn hears_dismissal(&self) -> bool {
         false
     }
 
-    /// Tells the incarnation that is there that it is about to be stopped, for another cause than that it hangs.
-    fn dismiss(&self) {}
+    /// Tells the incarnation that is there that it is about to be stopped, for another cause than that it hangs. What is queued
+    /// is to be handled before if it `drains`.
+    fn dismiss(&self, drains: bool) {
+        let _ = drains;
+    }
 
     /// Says why there is no incarnation, and in how long the next is begun, for those who ask.
     fn announce(&self, reason: ExitReason, retry_in: Duration);
@@ -78,6 +93,12 @@ pub(crate) trait Node: Send + Sync {
 pub(crate) trait Group {
     /// Returns the children that every incarnation starts with, and their ids.
     fn planned(&self) -> Vec<(Arc<str>, Arc<dyn Node>)>;
+
+    /// Returns the counters of its tree.
+    fn drop_counters(&self) -> Arc<DropCounters>;
+
+    /// Sets the counters of its tree, before it is opened.
+    fn set_drop_counters(&self, counters: Arc<DropCounters>);
 
     /// Returns the children as they are now, as the tree shows them, in start order.
     fn seen(&self) -> Vec<Seen>;

@@ -186,7 +186,9 @@ async fn c163_what_a_restart_comes_to_decides_whether_the_child_is_kept() {
         let tries = if left == ["a restarting"] { 4 } else { 1 };
         assert_eq!(Totals::of(&system).restarts, tries, "every try counts: {left:?}");
         assert_eq!(address.cast(Msg::EndLater(SECOND, ExitReason::Normal)).is_ok(), !left.is_empty());
-        assert!(app.shutdown().await.is_clean());
+        let report = app.shutdown().await;
+        // The message of a child that is not up is dropped.
+        assert!(report.stragglers.is_empty() && report.dropped_messages <= 1, "{report}");
     }
 }
 

@@ -137,7 +137,12 @@ async fn jobs_that_panic_as_they_are_dropped_may_be_done_cancelled_cleared_or_le
     for _ in 0..5 {
         jobs.submit(Bomb::clone(&job)).forget().await.expect("it is open");
     }
-    assert!(app.shutdown().await.is_clean());
+    let report = app.shutdown().await;
+    assert_eq!(
+        (report.dropped_jobs, report.dropped_messages, report.stragglers.len()),
+        (6, 0, 0),
+        "{report}"
+    );
     assert!(matches!(waiting.await, Err(JobError::Dropped)));
     settle().await;
     assert_eq!(dropped.load(Ordering::Relaxed), 13);

@@ -48,7 +48,17 @@ impl Tally {
 
     /// Waits until all are answered.
     pub(crate) async fn all_are_told(&self) {
-        let open = || Some(self.0.lock().expect("not poisoned").clone()).filter(|open| !open.is_empty());
+        self.are_told("").await;
+    }
+
+    /// Waits until all questions are answered of which the kind begins so.
+    pub(crate) async fn are_told(&self, kind: &str) {
+        let open = || {
+            let open = self.0.lock().expect("not poisoned");
+            let open: Vec<_> =
+                open.iter().filter(|(of, _)| of.starts_with(kind)).map(|(of, n)| (of.clone(), *n)).collect();
+            Some(open).filter(|open| !open.is_empty())
+        };
         until("what was asked", open).await;
     }
 }
@@ -236,14 +246,14 @@ impl Drop for Listeners {
 impl Storm {
     /// Checks that each child is there and answers, and that nothing but children and supervisors that were killed has ended.
     pub(crate) async fn check_tree(&self, app: &App<SupervisorHandle>) {
+        // A child that was terminated by request is closed until the request to restart it is answered.
+        self.asked.are_told("request").await;
         for address in &self.addresses {
             let mut calls = 0;
             // What it did before the storm was over may end it once more.
             while let Err(error) = address.call(Msg::Incarnation).timeout(ms(60_000)).await {
                 calls += 1;
                 assert!(calls < 100, "{:?}: {error}", address.handle().label());
-                // A refusal comes at once: its supervisor may be about to start, and needs a turn for that.
-                sleep(ms(10)).await;
             }
             let incarnation = address.pid().map_or(0, Pid::incarnation);
             assert!(incarnation > 5, "{:?} has ended {incarnation} times only", address.handle().label());

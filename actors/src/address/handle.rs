@@ -54,6 +54,53 @@ impl Handle {
         self.0.order(None, Order::Stop(reason)).then_some(()).ok_or(NoProcess)
     }
 
+    /// Tells the live incarnation to handle the messages that are queued, in their order, and then to end for this reason.
+    ///
+    /// From now on the mailbox refuses messages as if it was closed, and each comes back to its sender. So do those of senders
+    /// that wait for room, and those that are sent with a [`Permit`](crate::Permit). An actor cannot send itself a message then;
+    /// what it [continues with](crate::Context::continue_with) it still does. Timers and piped futures that are not due by the
+    /// last message end with the incarnation.
+    ///
+    /// A [`stop`](Self::stop), an exit signal or a [`kill`](Self::kill) that comes later does not wait for the messages. An actor
+    /// that is suspended is resumed. Nothing bounds the time that this takes. What no incarnation has handled when the mailbox is
+    /// closed becomes dead letters.
+    ///
+    /// If a supervisor starts the actor again, its mailbox accepts messages again.
+    ///
+    /// # Errors
+    ///
+    /// [`NoProcess`] if no incarnation lives, or if it is draining already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use perennial_actors::{Actor, Context, ExitReason, System};
+    /// # struct Writer;
+    /// # impl Actor for Writer {
+    /// #     type Msg = u32;
+    /// #     type Args = ();
+    /// #     async fn init((): &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Self) }
+    /// #     async fn handle(&mut self, _: u32, _: &mut Context<Self>) -> Result<(), ExitReason> { Ok(()) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let system = System::new();
+    /// let writer = system.spawn::<Writer>(()).await?;
+    /// for entry in 0..100 {
+    ///     writer.cast(entry)?;
+    /// }
+    /// let down = writer.monitor();
+    /// writer.handle().drain(ExitReason::shutdown())?;
+    /// assert!(writer.cast(100).is_err(), "it refuses new messages");
+    /// assert!(!down.await.reason.is_abnormal());
+    /// assert_eq!(writer.handle().counters().handled, 100);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn drain(&self, reason: ExitReason) -> Result<(), NoProcess> {
+        self.0.drain(reason).then_some(()).ok_or(NoProcess)
+    }
+
     /// Tells the live incarnation to die at its next await; see [`Address::kill`](crate::Address::kill).
     ///
     /// # Errors

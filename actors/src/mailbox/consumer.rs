@@ -72,7 +72,9 @@ impl<M> Queue<M> {
         lanes.handled += self.exchange_hand(0);
         let mut wakers = Vec::new();
         let urgent = if self.attention.wanted() { self.attend(&mut lanes, &mut wakers) } else { None };
-        let next = urgent.or_else(|| self.next_message(&mut lanes).map(Next::Message));
+        let next = urgent
+            .or_else(|| self.next_message(&mut lanes).map(Next::Message))
+            .or_else(|| lanes.take_stop().map(Next::Signal));
         if self.attention.has(LINE) {
             wakers.extend(self.admit(&mut lanes, Some(self.batch_len.load(Ordering::Relaxed))));
         }

@@ -20,7 +20,9 @@ impl<M> Queue<M> {
         let mut lanes = self.lanes.lock();
         let sleeps = match lanes.service {
             Service::Served => lanes.interest == Interest::Messages,
-            Service::Vacant | Service::Closed => lanes.messages.is_empty(),
+            // It ends when it has handled what is queued.
+            Service::Draining => false,
+            Service::Vacant | Service::Closed | Service::Drained => lanes.messages.is_empty(),
         };
         if sleeps && lanes.ends_to_report == 0 {
             return Poll::Ready(Traffic { accepted: lanes.accepted(), incarnation: lanes.incarnation });

@@ -13,11 +13,15 @@ use crate::order::Order;
 use crate::pid::Pid;
 use crate::seq_map::SeqMap;
 
-/// Who works through the mailbox.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// Who works through the mailbox. The phases up to `Draining` refuse messages.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Service {
     /// Nobody, and nobody is due.
     Closed,
+    /// No incarnation: the last one was drained. The mailbox is closed next, or opened for the next incarnation.
+    Drained,
+    /// The newest incarnation, which stops when it has handled what is queued.
+    Draining,
     /// Nobody yet, but somebody is due: the first start, a restart, a supervisor above that is being restarted.
     Vacant,
     /// The newest incarnation.
@@ -107,6 +111,8 @@ pub(crate) struct Seldom<M> {
     pub(crate) late_watchers: SeqMap<Watcher>,
     /// What the owner has said of the time until the next incarnation.
     pub(crate) outage: Option<Outage>,
+    /// The stop that follows the last message of a mailbox that is drained.
+    pub(crate) stop_when_empty: Option<ExitReason>,
     /// The wakers of the tasks that wait for the fate of a message: one for each message, however often it is polled.
     fate_wakers: BTreeMap<u64, Waker>,
     pub(crate) next_watcher: u64,
@@ -240,6 +246,7 @@ impl<M> Lanes<M> {
                 closings: 0,
                 late_watchers: SeqMap::default(),
                 outage: None,
+                stop_when_empty: None,
                 fate_wakers: BTreeMap::new(),
                 next_watcher: 0,
                 idle_wakers: Vec::new(),
@@ -249,7 +256,20 @@ impl<M> Lanes<M> {
 
     /// The incarnation that is attached, if one is.
     pub(crate) fn served_by(&self) -> Option<u32> {
-        (self.service == Service::Served).then_some(self.incarnation)
+        matches!(self.service, Service::Served | Service::Draining).then_some(self.incarnation)
+    }
+
+    /// Returns `true` if messages are refused.
+    pub(crate) fn refuses(&self) -> bool {
+        self.service <= Service::Draining
+    }
+
+    /// Takes the stop that is due now that a mailbox that is drained is empty.
+    pub(crate) fn take_stop(&mut self) -> Option<Order> {
+        if self.service != Service::Draining {
+            return None;
+        }
+        self.seldom_if_any()?.stop_when_empty.take().map(Order::Stop)
     }
 
     /// Returns `true` if `caller` is the task of the incarnation that is attached. While such a caller waits, nothing is taken out.

@@ -39,6 +39,13 @@ impl<M> Queue<M> {
             wakers = self.settled(&mut lanes);
         }
         let waits = self.batch_len.load(Ordering::Relaxed) > 0 || !lanes.messages.is_empty();
+        if idle
+            && !waits
+            && let Some(stop) = lanes.take_stop()
+        {
+            lanes.seldom_mut().signals.push_back(stop);
+            self.attention.set(SIGNAL);
+        }
         let urgent = self.attention.has(SIGNAL | KILL).then_some(Sight::Urgent);
         let sight = urgent.or((idle && waits).then_some(Sight::Message));
         match (&sight, idle) {

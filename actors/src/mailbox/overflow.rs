@@ -4,7 +4,7 @@ use std::task::Waker;
 
 use super::batch::Batch;
 use super::config::Overflow;
-use super::lanes::{Interest, Lanes, Service};
+use super::lanes::{Interest, Lanes};
 use super::sender::Refused;
 use super::shared::{DROPPED, LINE, Queue, settled};
 use crate::sync::Ordering;
@@ -45,7 +45,7 @@ impl<M> Queue<M> {
         }
         let mut displaced = Displaced { messages: Vec::new(), wakers: Vec::new() };
         let mut lanes = self.lanes.lock();
-        if lanes.service == Service::Closed {
+        if lanes.refuses() {
             return Err(Refused::Closed(new));
         }
         // By now there may be room.

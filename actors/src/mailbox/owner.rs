@@ -6,9 +6,9 @@ use std::task::Waker;
 use super::batch::Batch;
 use super::config::OnRestart;
 use super::lanes::{Hook, Interest, Lanes, Loss, Outage, Service, Watcher};
-use super::shared::{DROPPED, KILL, Queue, SIGNAL, settled};
+use super::shared::{DROPPED, KILL, LINE, Queue, SIGNAL, settled};
 use crate::exit::ExitReason;
-use crate::foreign::drop_each;
+use crate::foreign::{drop_each, wake_each};
 use crate::order::Order;
 use crate::seq_map::SeqMap;
 use crate::sync::Ordering;
@@ -31,6 +31,8 @@ pub(crate) struct Leftover<M> {
     pub(crate) lost_in_flight: bool,
     /// Messages that nobody will handle.
     pub(crate) dead: VecDeque<M>,
+    /// The stop of a drain that did not come to it.
+    stop: Option<ExitReason>,
     pub(crate) hooks: Vec<Hook>,
     /// When the hooks have run, it is to be [told](Queue::hooks_have_run).
     pub(crate) is_closing: bool,
@@ -52,11 +54,20 @@ impl<M> Leftover<M> {
         drop_each(std::mem::take(&mut self.signals));
         drop_each(std::mem::take(&mut self.losses));
         drop_each(self.outage.take());
+        drop_each(self.stop.take());
     }
 
     /// Returns `true` if there is nothing in it that foreign code could be a part of.
     pub(crate) fn is_empty(&self) -> bool {
-        self.dead.is_empty() && self.signals.is_empty() && self.losses.is_empty() && self.outage.is_none()
+        let holds_reasons = self.outage.is_some() || self.stop.is_some();
+        self.dead.is_empty() && self.signals.is_empty() && self.losses.is_empty() && !holds_reasons
+    }
+
+    /// Returns how many messages no incarnation will have handled because of the end. A message whose handler has failed is not
+    /// among them.
+    pub(crate) fn dropped(&self, reason: &ExitReason) -> u64 {
+        let was_killed = matches!(reason, ExitReason::Killed);
+        self.dead.len() as u64 + u64::from(self.lost_in_flight && was_killed)
     }
 
     const fn new() -> Self {
@@ -64,6 +75,7 @@ impl<M> Leftover<M> {
             ended: None,
             lost_in_flight: false,
             dead: VecDeque::new(),
+            stop: None,
             hooks: Vec::new(),
             is_closing: false,
             watchers: SeqMap::new(),
@@ -79,7 +91,7 @@ impl<M> Queue<M> {
     /// From now on messages queue: an incarnation is due. Does nothing if it is open.
     pub(crate) fn open(&self) {
         let mut lanes = self.lanes.lock();
-        if lanes.service == Service::Closed {
+        if lanes.service <= Service::Drained {
             lanes.service = Service::Vacant;
         }
     }
@@ -89,8 +101,8 @@ impl<M> Queue<M> {
         let mut lanes = self.lanes.lock();
         match lanes.service {
             Service::Closed => return Err(AttachError::Closed),
-            Service::Served => return Err(AttachError::Served),
-            Service::Vacant => {}
+            Service::Served | Service::Draining => return Err(AttachError::Served),
+            Service::Vacant | Service::Drained => {}
         }
         lanes.incarnation += 1;
         lanes.service = Service::Served;
@@ -103,6 +115,29 @@ impl<M> Queue<M> {
         // A reason may hold anything.
         drop(outage);
         Ok(incarnation)
+    }
+
+    /// Refuses messages from now on, and stops the incarnation that is attached when it has handled those that are queued. At
+    /// once if there are none. Senders in line are refused. Returns the reason if no incarnation is attached, or if it is told
+    /// already.
+    pub(crate) fn drain(&self, reason: ExitReason) -> Result<(), ExitReason> {
+        let mut lanes = self.lanes.lock();
+        if lanes.service != Service::Served {
+            return Err(reason);
+        }
+        lanes.service = Service::Draining;
+        lanes.seldom_mut().stop_when_empty = Some(reason);
+        let mut wakers = lanes.seldom_mut().waiting.refuse_all();
+        self.attention.clear(LINE);
+        let is_empty = lanes.messages.is_empty() && self.batch.lock().len() == 0;
+        if let Some(stop) = is_empty.then(|| lanes.take_stop()).flatten() {
+            lanes.seldom_mut().signals.push_back(stop);
+            self.attention.set(SIGNAL);
+            wakers.extend(lanes.rouse(Interest::Signals));
+        }
+        drop(lanes);
+        wake_each(wakers);
+        Ok(())
     }
 
     /// Says why there is no incarnation, and when there is to be one; what was said before comes back. Means nothing if there is
@@ -135,7 +170,7 @@ impl<M> Queue<M> {
         }
         let mut leftover = Leftover::new();
         self.end(&mut lanes, &mut batch, reason, &mut leftover);
-        lanes.service = Service::Vacant;
+        lanes.service = if lanes.service == Service::Draining { Service::Drained } else { Service::Vacant };
         if self.on_restart == OnRestart::Discard {
             bury(&mut lanes, &batch, reason, &mut leftover);
         }
@@ -207,8 +242,10 @@ impl<M> Queue<M> {
         lanes.swapped = true;
         self.batch_len.store(0, Ordering::Relaxed);
         self.asleep.store(0, Ordering::Relaxed);
-        leftover.signals =
-            lanes.seldom_if_any().map(|seldom| std::mem::take(&mut seldom.signals)).unwrap_or_default();
+        if let Some(seldom) = lanes.seldom_if_any() {
+            leftover.signals = std::mem::take(&mut seldom.signals);
+            leftover.stop = seldom.stop_when_empty.take();
+        }
         lanes.ending = false;
         lanes.task = None;
         lanes.is_poked = false;

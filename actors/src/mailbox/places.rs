@@ -4,7 +4,7 @@ use std::task::Waker;
 
 use tokio::task;
 
-use super::lanes::{Lanes, Service};
+use super::lanes::Lanes;
 use super::sender::{Refused, wake_all};
 use super::shared::{LINE, Queue};
 use super::waiting::Outcome;
@@ -17,7 +17,7 @@ impl<M> Queue<M> {
     }
 
     fn reserve_in(&self, lanes: &mut Lanes<M>) -> Result<(), Refused<()>> {
-        if lanes.service == Service::Closed {
+        if lanes.refuses() {
             return Err(Refused::Closed(()));
         }
         if lanes.has_line() || !self.has_room(lanes) {
@@ -75,7 +75,7 @@ impl<M> Queue<M> {
     pub(crate) fn fill(&self, message: M) -> Result<u64, M> {
         let mut lanes = self.lanes.lock();
         lanes.seldom_mut().reserved -= 1;
-        if lanes.service == Service::Closed {
+        if lanes.refuses() {
             return Err(message);
         }
         Ok(Self::take_in(lanes, message))

@@ -49,7 +49,7 @@ impl<M> Queue<M> {
     }
 
     fn push_under(&self, lanes: MutexGuard<'_, Lanes<M>>, message: M) -> Result<u64, Refused<M>> {
-        if lanes.service == Service::Closed {
+        if lanes.refuses() {
             return Err(Refused::Closed(message));
         }
         if lanes.has_line() || !self.has_room(&lanes) {
@@ -109,7 +109,7 @@ impl<M> Queue<M> {
             Err(refused) => return Err(refused),
         };
         let mut lanes = self.lanes.lock();
-        if lanes.service == Service::Closed {
+        if lanes.refuses() {
             return Err(Refused::Closed(message));
         }
         if lanes.is_run_by(task::try_id()) {

@@ -114,7 +114,7 @@ impl<M> Queue<M> {
 
     /// Whether nobody is due to work through it.
     pub(crate) fn is_closed(&self) -> bool {
-        self.lanes.lock().service == Service::Closed
+        self.lanes.lock().service <= Service::Drained
     }
 
     /// The number of the newest incarnation, living or not.

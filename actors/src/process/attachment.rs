@@ -325,7 +325,7 @@ impl<M: Send + 'static> Attachment<M> {
             self.process.detach_and_close(self.incarnation, &reason, kind)
         };
         let Some(remains) = remains else { return };
-        let end = End { pid: self.pid(), reason, started };
+        let end = End { pid: self.pid(), reason, started, dropped: remains.dropped };
         ignore_panic(|| reporter.ended(end));
         self.process.queue.end_reported();
         // Last: it may take its time, and by now everything that concerns others is done.

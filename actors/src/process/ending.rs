@@ -27,9 +27,10 @@ impl<M: Send + 'static> Process<M> {
     /// told, or `None` if it is not attached any more.
     pub(crate) fn detach(&self, incarnation: u32, reason: &ExitReason, kind: EndKind) -> Option<Remains<M>> {
         let mut leftover = self.queue.detach(incarnation, reason)?;
+        let dropped = leftover.dropped(reason);
         self.publish_ended(incarnation, reason, kind, &leftover);
         self.conclude(&mut leftover, self.pid_of(incarnation), reason, DropDead::Here);
-        Some(Remains(leftover))
+        Some(Remains { leftover, dropped })
     }
 
     /// Ends an incarnation that no other follows. Returns as [`detach`](Self::detach) does.
@@ -40,10 +41,11 @@ impl<M: Send + 'static> Process<M> {
         kind: EndKind,
     ) -> Option<Remains<M>> {
         let mut leftover = self.queue.close(reason)?;
+        let dropped = leftover.dropped(reason);
         self.publish_ended(incarnation, reason, kind, &leftover);
         self.publish_closed(reason);
         self.conclude(&mut leftover, self.pid_of(incarnation), reason, DropDead::Here);
-        Some(Remains(leftover))
+        Some(Remains { leftover, dropped })
     }
 
     /// Takes the mailbox away from an incarnation that does not die. Returns `false` if it is not attached any more.
@@ -57,20 +59,22 @@ impl<M: Send + 'static> Process<M> {
             log::actor_abandoned(home.system.log(), pid, home.label.clone());
         }
         self.queue.end_reported();
-        Remains(leftover).dispose();
+        Remains { leftover, dropped: 0 }.dispose();
         true
     }
 
-    /// Refuses messages from now on: no incarnation is due any more. Returns `false` if that was so before.
-    pub(crate) fn close(&self, reason: &ExitReason) -> bool {
-        let Some(mut leftover) = self.queue.close(reason) else { return false };
+    /// Refuses messages from now on: no incarnation is due any more. Returns how many messages were dropped, or `None` if it
+    /// was closed before.
+    pub(crate) fn close(&self, reason: &ExitReason) -> Option<u64> {
+        let mut leftover = self.queue.close(reason)?;
+        let dropped = leftover.dropped(reason);
         self.publish_closed(reason);
         self.conclude(&mut leftover, self.pid_of(self.queue.newest()), reason, DropDead::Elsewhere);
         if leftover.ended.is_some() {
             self.queue.end_reported();
         }
-        Remains(leftover).dispose();
-        true
+        Remains { leftover, dropped }.dispose();
+        Some(dropped)
     }
 
     fn publish_ended(&self, incarnation: u32, reason: &ExitReason, kind: EndKind, leftover: &Leftover<M>) {
@@ -124,12 +128,16 @@ impl<M: Send + 'static> Process<M> {
 
 /// What is left of an end when all were told: messages and reasons, to be dropped.
 #[must_use = "dropped before others are told, it could keep them waiting"]
-pub(crate) struct Remains<M>(Leftover<M>);
+pub(crate) struct Remains<M> {
+    leftover: Leftover<M>,
+    /// How many messages no incarnation will have handled because of the end.
+    pub(super) dropped: u64,
+}
 
 impl<M: Send + 'static> Remains<M> {
     /// Drops what is left in a task of its own, if there is anything.
     fn dispose(self) {
-        if !self.0.is_empty() {
+        if !self.leftover.is_empty() {
             dispose(self);
         }
     }
@@ -137,6 +145,6 @@ impl<M: Send + 'static> Remains<M> {
 
 impl<M> Drop for Remains<M> {
     fn drop(&mut self) {
-        self.0.drop_each();
+        self.leftover.drop_each();
     }
 }

@@ -63,8 +63,9 @@ impl<M: Send + 'static> Identity<M> {
         drop(self.process.queue.announce(Outage { reason, until }));
     }
 
-    /// Refuses messages from now on; those that wait go to the dead letters. Tells whether it was open.
-    pub fn close(&self, reason: &ExitReason) -> bool {
+    /// Refuses messages from now on; those that wait go to the dead letters. Returns how many messages were dropped, or
+    /// `None` if it was closed before.
+    pub fn close(&self, reason: &ExitReason) -> Option<u64> {
         self.process.close(reason)
     }
 

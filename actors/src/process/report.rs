@@ -19,6 +19,9 @@ pub struct End {
     pub reason: ExitReason,
     /// Whether its start had succeeded: if not, it ended in its init, or before it was [ready](crate::Context::ready).
     pub started: bool,
+    /// How many messages went down with it: the one that it was handling if it was killed, and those that waited in a mailbox
+    /// that is [discarded](crate::Mailbox::discard_on_restart). Not one whose handler has failed.
+    pub dropped: u64,
 }
 
 /// Who started an incarnation and has to know what becomes of it: a supervisor.

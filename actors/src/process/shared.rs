@@ -11,6 +11,7 @@ use tokio::task;
 use super::condition::Condition;
 use crate::counters::Counters;
 use crate::exit::ExitReason;
+use crate::foreign::drop_each;
 use crate::label::Label;
 use crate::log::LogQueue;
 use crate::mailbox::{Hook, Mailbox, Queue, Watcher};
@@ -177,6 +178,17 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         let incarnation = self.queue.served_by()?;
         let time = self.condition.at_it_for(incarnation, || self.age())?;
         Some((self.pid_of(incarnation), time))
+    }
+
+    fn drain(&self, reason: ExitReason) -> bool {
+        // Messages would wait while it is suspended.
+        if self.condition.is_suspended() {
+            self.order(None, Order::Resume);
+        }
+        let told = self.queue.drain(reason);
+        let is_told = told.is_ok();
+        drop_each(told.err());
+        is_told
     }
 
     fn order(&self, meant: Option<u32>, mut order: Order) -> bool {

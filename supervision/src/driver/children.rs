@@ -9,7 +9,7 @@ use perennial_actors::{ExitReason, Pid, StartError, System};
 use super::inbox::{Inbox, News, Watched, pack};
 use super::node::SupervisorNode;
 use super::totals::Books;
-use crate::engine::{Event, Key, Run};
+use crate::engine::{Engine, Event, Key, Run};
 use crate::link::Link;
 use crate::nesting;
 use crate::node::{Birth, Node};
@@ -90,7 +90,7 @@ impl Children {
         let started = match start() {
             // It was down for good, or is new.
             Err(StartError::NotOpen(Shut::Closed)) => {
-                child.handle().set_supervisor(&self.node.handle());
+                nesting::adopt(child, &self.node.handle(), &self.node.drop_counters());
                 nesting::open(child, &self.system, &self.path(key)).map_err(ExitReason::failed)?;
                 start()
             }
@@ -102,28 +102,39 @@ impl Children {
         })
     }
 
-    pub(super) fn stop(&self, key: Key, reason: ExitReason) {
-        if let Some(child) = self.get(key) {
-            self.dismiss(key, &*child);
+    pub(super) fn stop(&self, key: Key, reason: ExitReason, drains: bool) {
+        let Some(child) = self.get(key) else { return };
+        self.dismiss(key, &*child, drains);
+        if drains {
+            child.drain(reason);
+        } else {
             // If it has ended by itself, its end is in the inbox.
             let _ = child.handle().stop(reason);
         }
     }
 
+    /// Counts the messages that went down with an incarnation of a child while the supervisor stops.
+    pub(super) fn count_dropped(&self, key: Key, messages: u64) {
+        let is_leaving = || self.node.book().engine.as_ref().is_some_and(Engine::is_leaving);
+        if messages > 0 && is_leaving() && self.get(key).is_some_and(|child| child.counts_dropped()) {
+            self.node.drop_counters().add_messages(messages);
+        }
+    }
+
     /// Tells a child that it is stopped in order, before it is.
-    fn dismiss(&self, key: Key, child: &dyn Node) {
+    fn dismiss(&self, key: Key, child: &dyn Node, drains: bool) {
         if child.hears_dismissal() {
             let is_dismissed =
                 self.node.book().engine.as_ref().is_some_and(|engine| engine.is_dismissed(key));
             if is_dismissed {
-                child.dismiss();
+                child.dismiss(drains);
             }
         }
     }
 
     pub(super) fn kill(&self, key: Key) {
         if let Some(child) = self.get(key) {
-            self.dismiss(key, &*child);
+            self.dismiss(key, &*child, false);
             let _ = child.handle().kill();
         }
     }
@@ -161,14 +172,14 @@ impl Children {
 
     pub(super) fn close(&self, key: Key, reason: &ExitReason) {
         if let Some(child) = self.get(key) {
-            nesting::close(&*child, reason);
+            self.node.drop_counters().add_messages(nesting::close(&*child, reason));
         }
     }
 
     pub(super) fn forget(&self, key: Key, reason: &ExitReason) {
         let dismissed = self.node.book().dismiss(key);
         if let Some(child) = dismissed {
-            nesting::close(&*child.node, reason);
+            self.node.drop_counters().add_messages(nesting::close(&*child.node, reason));
         }
     }
 

@@ -8,13 +8,20 @@ use perennial_actors::{ExitReason, Handle, Pid, StartError, System};
 
 use super::host::{self, Announce};
 use super::node::SupervisorNode;
+use crate::dropped::DropCounters;
+use crate::nesting;
 use crate::node::{Birth, Claims, Group, Nest, Node, OpenError, Seen};
 use crate::tree::Straggler;
 
 impl SupervisorNode {
-    /// Starts the next incarnation, which says which ractor actor it is.
+    /// Starts the next incarnation, which says which ractor actor it is. The mailboxes of all the
+    /// children that it starts are open when this returns.
     pub(super) fn begin(&self, birth: Birth, announce: Option<Announce>) -> Result<Pid, StartError> {
-        birth.begin(self.identity(), |attachment| host::run(self.clone(), attachment, announce))
+        birth.begin(self.identity(), |attachment| {
+            self.book().reclaim();
+            nesting::reopen_children(self, attachment.system(), &self.label());
+            host::run(self.clone(), attachment, announce)
+        })
     }
 }
 
@@ -25,8 +32,19 @@ impl Node for SupervisorNode {
         Ok(())
     }
 
-    fn close_alone(&self, reason: &ExitReason) -> bool {
-        self.identity().close(reason)
+    /// What its mailbox held was no message of a user.
+    fn close_alone(&self, reason: &ExitReason) -> Option<u64> {
+        self.identity().close(reason).map(|_| 0)
+    }
+
+    fn drain(&self, reason: ExitReason) {
+        self.set_drains(true);
+        // If it has ended by itself, its parent is told.
+        let _ = self.handle().stop(reason);
+    }
+
+    fn counts_dropped(&self) -> bool {
+        false
     }
 
     fn claims(&self) -> &Claims {
@@ -34,6 +52,7 @@ impl Node for SupervisorNode {
     }
 
     fn start(&self, birth: Birth) -> Result<Pid, StartError> {
+        self.set_drains(false);
         self.begin(birth, None)
     }
 
@@ -70,6 +89,14 @@ impl Group for SupervisorNode {
     fn planned(&self) -> Vec<(Arc<str>, Arc<dyn Node>)> {
         let book = self.book();
         book.plan.children.iter().map(|child| (child.id.clone(), child.node.node().clone())).collect()
+    }
+
+    fn drop_counters(&self) -> Arc<DropCounters> {
+        self.drop_counters()
+    }
+
+    fn set_drop_counters(&self, counters: Arc<DropCounters>) {
+        self.set_drop_counters(counters);
     }
 
     fn seen(&self) -> Vec<Seen> {

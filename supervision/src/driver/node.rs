@@ -1,5 +1,6 @@
 //! A supervisor as a node of a tree: its identity, and the book of the incarnation that lives or lived last.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use perennial_actors::{Address, Mailbox};
 
 use super::book::Book;
 use super::inbox::News;
+use crate::dropped::DropCounters;
 use crate::node::{Claims, Nest};
 use crate::policy::Kind;
 use crate::spec::Plan;
@@ -37,6 +39,9 @@ struct Inner {
     identity: Identity<News>,
     book: Mutex<Book>,
     claims: Claims,
+    /// Whether the children handle what is queued when it stops.
+    drains: AtomicBool,
+    drop_counters: Mutex<Arc<DropCounters>>,
 }
 
 impl Inner {
@@ -59,7 +64,14 @@ impl SupervisorNode {
         // A supervisor hears of its children through this: it must never be full, and what comes in between two
         // incarnations is for the next.
         let identity = Identity::new(Mailbox::unbounded());
-        Self(Arc::new(Inner { id, identity, book: Mutex::default(), claims: Claims::default() }))
+        Self(Arc::new(Inner {
+            id,
+            identity,
+            book: Mutex::default(),
+            claims: Claims::default(),
+            drains: AtomicBool::new(false),
+            drop_counters: Mutex::default(),
+        }))
     }
 
     pub(crate) fn downgrade(&self) -> WeakSupervisorNode {
@@ -87,6 +99,30 @@ impl SupervisorNode {
 
     pub(super) fn identity(&self) -> &Identity<News> {
         &self.0.identity
+    }
+
+    /// Returns `true` if its next stop is final: children that are set so handle what is queued before.
+    pub(super) fn drains(&self) -> bool {
+        self.0.drains.load(Ordering::Relaxed)
+    }
+
+    /// Sets whether its next stop is final.
+    pub(super) fn set_drains(&self, drains: bool) {
+        self.0.drains.store(drains, Ordering::Relaxed);
+    }
+
+    /// Returns the counters of its tree.
+    pub(crate) fn drop_counters(&self) -> Arc<DropCounters> {
+        self.0.drop_counters.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sets the counters of its tree.
+    pub(super) fn set_drop_counters(&self, counters: Arc<DropCounters>) {
+        let before = std::mem::replace(
+            &mut *self.0.drop_counters.lock().unwrap_or_else(PoisonError::into_inner),
+            counters,
+        );
+        drop(before);
     }
 
     pub(super) fn claims(&self) -> &Claims {

@@ -70,7 +70,9 @@ struct Passing(Vec<Arc<dyn Node>>);
 
 impl Drop for Passing {
     fn drop(&mut self) {
-        self.0.iter().for_each(|node| nesting::close(&**node, &ExitReason::Killed));
+        for node in &self.0 {
+            nesting::close(&**node, &ExitReason::Killed);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The parent of a root: nobody restarts it, and when it ends the tree is closed.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use perennial_actors::host::{End, Label, Parent, ignore_panic, require_timers, wake_safely};
 use perennial_actors::{ExitReason, NoTimers, StartError as NotStarted, System};
@@ -9,6 +9,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::host::Announce;
 use super::node::SupervisorNode;
+use crate::dropped::Dropped;
 use crate::error::StartError;
 use crate::link::Link;
 use crate::nesting;
@@ -28,6 +29,8 @@ pub(crate) struct Root {
     pub(crate) node: SupervisorNode,
     pub(crate) system: System,
     phase: watch::Sender<Phase>,
+    /// What the tree had dropped before it was told to stop.
+    dropped_before: OnceLock<Dropped>,
 }
 
 impl Root {
@@ -39,6 +42,18 @@ impl Root {
             // Not reached: the sender lives as long as this does.
             Ok(Phase::Starting | Phase::Up) | Err(_) => ExitReason::NoProcess,
         }
+    }
+
+    /// Tells the tree to stop for good.
+    pub(crate) fn stop(&self) {
+        self.dropped_before.get_or_init(|| self.node.drop_counters().total());
+        self.node.drain(ExitReason::shutdown());
+    }
+
+    /// Returns what was dropped since it was [told to stop](Self::stop).
+    pub(crate) fn dropped(&self) -> Dropped {
+        let total = self.node.drop_counters().total();
+        total.since(self.dropped_before.get().copied().unwrap_or(total))
     }
 
     /// Enters another phase, and wakes the tasks that wait for that.
@@ -65,7 +80,7 @@ impl Parent for Root {
 
     /// Everything is refused before anybody hears that it is over.
     fn ended(&self, _: u64, end: End) {
-        nesting::close(&self.node, &end.reason);
+        self.node.drop_counters().add_messages(nesting::close(&self.node, &end.reason));
         self.enter(Phase::Over(end.reason, end.started));
     }
 }
@@ -85,8 +100,12 @@ impl Starting {
             require_timers().map_err(|NoTimers| StartError::NoTimers)?;
         }
         let label = Label::root(node.id().clone());
-        let root =
-            Arc::new(Root { node, system: system.clone(), phase: watch::Sender::new(Phase::Starting) });
+        let root = Arc::new(Root {
+            node,
+            system: system.clone(),
+            phase: watch::Sender::new(Phase::Starting),
+            dropped_before: OnceLock::new(),
+        });
         let birth = Birth { parent: root.clone(), run: 0, link: None };
         let begun = match nesting::open(&root.node, system, &label) {
             Ok(()) => root.node.begin(birth, announce).map_err(|error| match error {

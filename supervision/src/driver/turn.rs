@@ -107,7 +107,10 @@ impl Driver {
         while let Some(attachment) = &mut self.attachment {
             match attachment.poll_next(&mut Context::from_waker(&self.waker)) {
                 Poll::Ready(Step::Message(news)) => self.deal(news)?,
-                Poll::Ready(Step::Stop(reason)) => self.step(Event::Shutdown { reason })?,
+                Poll::Ready(Step::Stop(reason)) => {
+                    let drains = self.node.drains();
+                    self.step(Event::Shutdown { reason, drains })?;
+                }
                 Poll::Ready(Step::Killed | Step::Detached) => return self.die(),
                 Poll::Ready(_) => {}
                 Poll::Pending => {
@@ -126,6 +129,9 @@ impl Driver {
     fn deal(&mut self, news: News) -> ControlFlow<()> {
         if matches!(news, News::Tick) {
             self.clock.disarm();
+        }
+        if let News::Ended(key, _, end) = &news {
+            self.children.count_dropped(*key, end.dropped);
         }
         match news.into_event() {
             Ok(event) => self.step(event),
@@ -168,7 +174,7 @@ impl Driver {
         match action {
             Action::Admit { key, ticket } => self.desk.admit(key, ticket),
             Action::Start { key, run } => return ControlFlow::Continue(self.children.start(key, run)),
-            Action::Stop { key, reason } => self.children.stop(key, reason),
+            Action::Stop { key, reason, drains } => self.children.stop(key, reason, drains),
             Action::Kill { key } => self.children.kill(key),
             Action::Abandon { key } => self.children.abandon(key),
             Action::Look { key, run } => return ControlFlow::Continue(self.children.look(key, run)),

@@ -183,11 +183,14 @@ impl Engine {
     }
 
     /// Somebody wants the supervisor down. The first reason counts.
-    pub(super) fn on_shutdown(&mut self, reason: ExitReason) {
+    pub(super) fn on_shutdown(&mut self, reason: ExitReason, drains: bool) {
         match &self.mode {
             Mode::Ended => {}
             Mode::Round(round) if round.is_last() => {}
-            Mode::Up | Mode::Round(_) => self.go_down(Ending::Because(reason)),
+            Mode::Up | Mode::Round(_) => {
+                self.drains = drains;
+                self.go_down(Ending::Because(reason));
+            }
         }
     }
 

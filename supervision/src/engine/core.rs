@@ -38,6 +38,8 @@ pub(crate) struct Engine {
     pub(super) now: Time,
     /// How many questions children were asked.
     pub(super) questions: u32,
+    /// Whether children handle what is queued before they stop, now that it stops: no incarnation of it follows.
+    pub(super) drains: bool,
     next_run: Run,
 }
 
@@ -67,6 +69,7 @@ impl Engine {
             actions: Vec::new(),
             now: Time::ZERO,
             questions: 0,
+            drains: false,
             next_run: first_run,
         }
     }
@@ -86,7 +89,7 @@ impl Engine {
             Event::Looked { key, run, busy, suspensions } => self.on_looked(key, run, busy, suspensions),
             Event::Probed { key, run, question, answered } => self.on_probed(key, run, question, answered),
             Event::Asked { ticket, request } => self.on_asked(ticket, request),
-            Event::Shutdown { reason } => self.on_shutdown(reason),
+            Event::Shutdown { reason, drains } => self.on_shutdown(reason, drains),
         }
         self.decide_deferred();
         std::mem::take(&mut self.actions)

@@ -26,14 +26,27 @@ impl Engine {
         }
         match shutdown {
             Shutdown::BrutalKill => self.kill(key, stopping),
-            Shutdown::Timeout(time) => self.tell(key, stopping, Some(self.now.saturating_add(time))),
+            Shutdown::Timeout(time) | Shutdown::Drain(time) => {
+                self.tell(key, stopping, Some(self.now.saturating_add(time)))
+            }
             Shutdown::Infinity => self.tell(key, stopping, None),
         }
     }
 
     fn tell(&mut self, key: Key, stopping: Stopping, deadline: Option<Time>) {
         self.children.set(key, State::Stopping(Box::new(stopping)), deadline);
-        self.actions.push(Action::Stop { key, reason: ExitReason::shutdown() });
+        let drains = self.is_to_drain(key);
+        self.actions.push(Action::Stop { key, reason: ExitReason::shutdown(), drains });
+    }
+
+    /// Returns `true` if what is queued below is to be handled before the stop. What is queued outlives a restart, of the group
+    /// or of the supervisor, and so waits for that.
+    fn is_to_drain(&self, key: Key) -> bool {
+        let is_final = if self.is_going_down() { self.drains } else { !self.is_group_restart() };
+        let drains = |policy: &ChildPolicy| {
+            policy.kind == ChildKind::Supervisor || matches!(policy.shutdown, Shutdown::Drain(_))
+        };
+        is_final && self.children.get(key).is_some_and(|entry| drains(&entry.policy))
     }
 
     pub(super) fn kill(&mut self, key: Key, stopping: Stopping) {

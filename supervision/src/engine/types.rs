@@ -59,7 +59,7 @@ pub(crate) enum Event {
     /// Somebody wants something.
     Asked { ticket: Ticket, request: Request },
     /// Somebody wants the supervisor stopped: its parent, its owner, or its system.
-    Shutdown { reason: ExitReason },
+    Shutdown { reason: ExitReason, drains: bool },
 }
 
 /// What may be asked of a supervisor.
@@ -91,8 +91,9 @@ pub(crate) enum Action {
     Admit { key: Key, ticket: Ticket },
     /// Open the child's mailbox and start an incarnation. Answered by `Started`, or else `StartFailed`.
     Start { key: Key, run: Run },
-    /// Tell the child to stop, for this reason.
-    Stop { key: Key, reason: ExitReason },
+    /// Tell the child to stop, for this reason. If it `drains`, nothing is to come back to what is queued for it, nor for what
+    /// is below it, and children that are set so handle it before.
+    Stop { key: Key, reason: ExitReason, drains: bool },
     /// Kill the child.
     Kill { key: Key },
     /// Take the mailbox away from a child that does not die.

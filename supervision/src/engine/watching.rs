@@ -117,12 +117,12 @@ impl Engine {
         let stopping = Stopping { unresponsive: true, ..Stopping::new(run) };
         let grace = match entry.policy.shutdown {
             Shutdown::BrutalKill => return self.kill(key, stopping),
-            Shutdown::Timeout(time) => time,
+            Shutdown::Timeout(time) | Shutdown::Drain(time) => time,
             Shutdown::Infinity => GRACE,
         };
         let deadline = self.now.saturating_add(grace);
         self.children.set(key, State::Stopping(Box::new(stopping)), Some(deadline));
-        self.actions.push(Action::Stop { key, reason: ExitReason::Unresponsive });
+        self.actions.push(Action::Stop { key, reason: ExitReason::Unresponsive, drains: false });
     }
 
     /// A child that hung is gone, or as good as: now it is as if it had ended by itself.

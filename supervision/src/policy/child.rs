@@ -42,6 +42,23 @@ pub enum Shutdown {
     Timeout(Duration),
     /// It is told to stop, and waited for as long as it takes.
     Infinity,
+    /// It handles what is queued, in order, before it stops. Killed if that takes longer than this.
+    ///
+    /// Meanwhile its mailbox refuses messages as if it was closed, and each comes back to its sender:
+    /// see [`Handle::drain`](perennial_actors::Handle::drain).
+    ///
+    /// This is for a stop for good: [`App::shutdown`](crate::App::shutdown), a signal, and a request
+    /// to terminate the child or a supervisor above it. In every other stop it is a
+    /// [`Timeout`](Self::Timeout): a restart of the group or of a supervisor above loses nothing
+    /// that is queued, and refuses nothing. If the supervisor was already on its way to such a
+    /// restart, nothing drains either. A child that crashes while it drains is not restarted: the
+    /// rest is dropped, and counted in the [`ShutdownReport`](crate::ShutdownReport).
+    ///
+    /// For a task, which has no mailbox, it is a `Timeout`. A ractor actor is stopped when what is
+    /// queued in the mailbox of its child is handled; what it has in the queue of ractor is its
+    /// own. For a pool see [`Pool::shutdown`](crate::pool::Pool::shutdown). A supervisor needs
+    /// none: it waits for its children.
+    Drain(Duration),
 }
 
 impl Default for Shutdown {

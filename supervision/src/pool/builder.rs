@@ -10,6 +10,7 @@ use perennial_actors::{Mailbox, System};
 
 use super::board::Board;
 use super::closures::{Blocks, Calls};
+use super::drainer::Drainer;
 use super::ends::Ends;
 use super::foreman::Foreman;
 use super::handle::PoolHandle;
@@ -27,6 +28,9 @@ const CAPACITY: usize = 1024;
 
 /// How long the init of a worker may take, unless set otherwise.
 const START: Duration = Duration::from_secs(30);
+
+/// How long a worker may take for the job that it has when a drain is over, at most.
+const LAST_JOB: Duration = Duration::from_secs(5);
 
 /// How many dead jobs are kept, unless set otherwise.
 const DEAD: usize = 1000;
@@ -109,7 +113,8 @@ where
             let args = Arc::new(DeskArgs::<W> { pool, slot, args, thread, ends });
             let told = args.clone();
             Child::new::<Desk<W>>(slot.to_string(), args)
-                .on_dismissal(move |pid| told.ends.dismiss(pid))
+                .on_dismissal(move |pid, _| told.ends.dismiss(pid))
+                .internal()
                 .renews()
         };
         let handle = PoolHandle::new(shared.clone(), supervisor.handle());
@@ -158,6 +163,34 @@ where
     }
 
     /// Sets how workers are stopped.
+    ///
+    /// With [`Shutdown::Drain`] the pool finishes all that it has before the tree stops it, delayed jobs and retries included, and
+    /// refuses new jobs meanwhile. What is not done by then is dropped, and counted in the
+    /// [`ShutdownReport`](crate::ShutdownReport). A worker that still has a job then has as long again, and at most 5 seconds. A
+    /// restart of the pool drains nothing: what waits, waits through it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use perennial_actors::System;
+    /// # use perennial_supervision::pool::Pool;
+    /// # use perennial_supervision::{Shutdown, Supervisor};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mails = Pool::of("mails", 2, |mail: &u32| std::future::ready(Ok::<u32, String>(*mail)))
+    ///     .shutdown(Shutdown::Drain(Duration::from_secs(30)));
+    /// let pool = mails.handle();
+    /// let app = Supervisor::new("app").child(mails).start(&System::new()).await?;
+    /// for mail in 0..100 {
+    ///     pool.submit(mail).forget().await?;
+    /// }
+    /// let report = app.shutdown().await;
+    /// assert!(report.is_clean(), "{report}");
+    /// assert_eq!(pool.stats().done, 100);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub const fn shutdown(mut self, shutdown: Shutdown) -> Self {
         self.shutdown = shutdown;
         self
@@ -181,11 +214,15 @@ where
     fn into_supervisor(mut self) -> Supervisor {
         let shared = self.handle.shared().clone();
         self.unstarted.0 = None;
+        let drain_time = if let Shutdown::Drain(time) = self.shutdown { Some(time) } else { None };
+        if let Some(time) = drain_time {
+            self.shutdown = Shutdown::Timeout(time.min(LAST_JOB));
+        }
         let children: Vec<Child<Bell>> = (0..self.size.max()).map(|slot| self.child(slot)).collect();
         let scale = Scale::of(&self.size, self.scale_after, self.cool_down);
         let foreman = Child::new::<Foreman<J, T, E>>("foreman", (shared.clone(), scale, self.backoff));
         // The foreman comes last and stops first: what it would start must not come up while the others stop.
-        let foreman = foreman.mailbox(Mailbox::unbounded());
+        let foreman = foreman.mailbox(Mailbox::unbounded()).internal();
         shared.settle(children.iter().map(Child::address).collect(), foreman.address());
         let mut foreman = ChildSpec::from(foreman);
         if self.has_zero_capacity {
@@ -193,7 +230,9 @@ where
         }
         let _ = shared.threads.set((self.threads.clone(), time_of(self.shutdown)));
         let keeper = Child::new::<Keeper>("threads", self.threads).shutdown(Keeper::shutdown(self.shutdown));
-        self.supervisor.children(self.is_blocking.then_some(keeper)).children(children).child(foreman)
+        let keeper = self.is_blocking.then(|| keeper.internal());
+        let drainer = drain_time.map(|time| Drainer::child(shared, time));
+        self.supervisor.children(keeper).children(children).child(foreman).children(drainer)
     }
 
     fn child(&self, slot: usize) -> Child<Bell> {

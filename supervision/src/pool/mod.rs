@@ -63,6 +63,7 @@ mod builder;
 mod closures;
 mod draft;
 mod drain;
+mod drainer;
 mod ends;
 mod errands;
 mod event;

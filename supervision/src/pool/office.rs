@@ -95,6 +95,8 @@ pub(super) struct State<J, T, E> {
     pub(super) draining: usize,
     /// Whether the tree that it is in is over.
     pub(super) is_down: bool,
+    /// Whether it takes no more jobs in, because the tree that it is in stops when it has finished its jobs.
+    pub(super) is_draining: bool,
     /// Whether the end of its tree will be told.
     pub(super) is_watching: bool,
 }
@@ -122,6 +124,7 @@ impl<J, T, E> Shared<J, T, E> {
             is_forsaken: false,
             draining: 0,
             is_down: false,
+            is_draining: false,
             is_watching: false,
         };
         Self {
@@ -205,7 +208,7 @@ impl<J, T, E> Shared<J, T, E> {
 impl<J, T, E> State<J, T, E> {
     /// Whether jobs are taken in.
     pub(super) fn is_open(&self) -> bool {
-        self.board.phase() == Phase::Open && !self.is_down
+        self.board.phase() == Phase::Open && !self.is_down && !self.is_draining
     }
 
     /// Returns `true` if a job may be taken in now, before it is said which.

@@ -63,6 +63,7 @@ where
         let watches = {
             let mut state = self.lock();
             state.is_down = false;
+            state.is_draining = false;
             std::mem::replace(&mut state.is_watching, true)
         };
         let pool = Arc::downgrade(self);
@@ -81,8 +82,20 @@ where
         let mut session = self.session();
         session.state.is_down = true;
         session.state.is_watching = false;
-        session.clear();
+        let dropped = session.clear();
         session.end_in_turn();
+        if let Some(supervisor) = self.supervisor.upgrade() {
+            supervisor.count_dropped_jobs(dropped);
+        }
+    }
+
+    /// Takes no job in any more, until its tree begins anew. What it has goes on, also if it was paused.
+    pub(super) fn begin_drain(&self) {
+        let mut session = self.session();
+        session.state.is_draining = true;
+        let roused = session.state.board.pause(false);
+        session.rouse(roused);
+        session.end();
     }
 
     pub(super) fn take_dead(&self) -> Vec<DeadJob<J, E>> {
@@ -314,7 +327,8 @@ where
     /// Drops what waits in a pool that finishes and has no worker to do it.
     fn clear_if_hopeless(&mut self) {
         let board = &self.state.board;
-        let is_hopeless = board.phase() == Phase::Finishing && board.has_no_worker(self.pool.wanted());
+        let is_finishing = board.phase() == Phase::Finishing || self.state.is_draining;
+        let is_hopeless = is_finishing && board.has_no_worker(self.pool.wanted());
         if is_hopeless {
             self.clear();
         }

@@ -83,7 +83,7 @@ impl Threads {
 pub(super) const fn time_of(shutdown: Shutdown) -> Option<Duration> {
     match shutdown {
         Shutdown::BrutalKill => Some(Duration::ZERO),
-        Shutdown::Timeout(time) => Some(time),
+        Shutdown::Timeout(time) | Shutdown::Drain(time) => Some(time),
         Shutdown::Infinity => None,
     }
 }

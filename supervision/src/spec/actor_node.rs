@@ -15,8 +15,8 @@ use crate::node::{Birth, Claims, Node, OpenError};
 /// How an incarnation is started.
 pub(crate) type StartFn<M> = dyn Fn(&Identity<M>, Birth) -> Result<Pid, StartError> + Send + Sync;
 
-/// What is told which incarnation is about to be stopped in order. The library's own code, which is quick.
-pub(crate) type DismissFn = dyn Fn(Pid) + Send + Sync;
+/// What is told which incarnation is about to be stopped in order, and whether it is to handle what is queued before. The library's own code, which is quick.
+pub(crate) type DismissFn = dyn Fn(Pid, bool) + Send + Sync;
 
 /// A child that is an actor.
 pub(super) struct ActorNode<M: Send + 'static> {
@@ -26,6 +26,8 @@ pub(super) struct ActorNode<M: Send + 'static> {
     pub(super) start: Arc<StartFn<M>>,
     pub(super) on_dismissal: Option<Arc<DismissFn>>,
     pub(super) claims: Claims,
+    /// Whether the messages are the library's own.
+    pub(super) is_internal: bool,
 }
 
 impl<M: Send + 'static> Node for ActorNode<M> {
@@ -41,8 +43,13 @@ impl<M: Send + 'static> Node for ActorNode<M> {
         })
     }
 
-    fn close_alone(&self, reason: &ExitReason) -> bool {
-        self.identity.close(reason)
+    fn close_alone(&self, reason: &ExitReason) -> Option<u64> {
+        let dropped = self.identity.close(reason)?;
+        Some(if self.is_internal { 0 } else { dropped })
+    }
+
+    fn counts_dropped(&self) -> bool {
+        !self.is_internal
     }
 
     fn start(&self, birth: Birth) -> Result<Pid, StartError> {
@@ -57,9 +64,9 @@ impl<M: Send + 'static> Node for ActorNode<M> {
         self.on_dismissal.is_some()
     }
 
-    fn dismiss(&self) {
+    fn dismiss(&self, drains: bool) {
         if let (Some(told), Some(pid)) = (&self.on_dismissal, self.handle().pid()) {
-            told(pid);
+            told(pid, drains);
         }
     }
 

@@ -30,6 +30,7 @@ pub struct Child<M: Send + 'static> {
     identity: OnceLock<Arc<Identity<M>>>,
     start: Arc<StartFn<M>>,
     on_dismissal: Option<Arc<DismissFn>>,
+    is_internal: bool,
 }
 
 /// What every incarnation of an actor starts from. It is dropped in a task of its own, wherever the last reference is dropped.
@@ -71,6 +72,7 @@ impl<M: Send + 'static> Child<M> {
             identity: OnceLock::new(),
             start: Arc::new(start),
             on_dismissal: None,
+            is_internal: false,
         }
     }
 
@@ -95,8 +97,15 @@ impl<M: Send + 'static> Child<M> {
         self
     }
 
-    /// Has this told which incarnation is about to be stopped for another cause than that it hangs.
-    pub(crate) fn on_dismissal(mut self, told: impl Fn(Pid) + Send + Sync + 'static) -> Self {
+    /// Makes its messages the library's own: those that are dropped are not counted.
+    pub(crate) const fn internal(mut self) -> Self {
+        self.is_internal = true;
+        self
+    }
+
+    /// Has this told which incarnation is about to be stopped for another cause than that it hangs, and whether it is to handle
+    /// what is queued before.
+    pub(crate) fn on_dismissal(mut self, told: impl Fn(Pid, bool) + Send + Sync + 'static) -> Self {
         self.on_dismissal = Some(Arc::new(told));
         self
     }
@@ -202,6 +211,7 @@ impl<M: Send + 'static> From<Child<M>> for ChildSpec {
             start: child.start,
             on_dismissal: child.on_dismissal,
             claims: Claims::default(),
+            is_internal: child.is_internal,
         };
         Self { id: child.id, policy: child.policy, node: OwnedNode::new(node), error: error.map(Box::new) }
     }

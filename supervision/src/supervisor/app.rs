@@ -6,6 +6,7 @@ use std::sync::Arc;
 use perennial_actors::{ExitReason, Handle, System};
 
 use crate::driver::Root;
+use crate::dropped::Dropped;
 use crate::nesting;
 use crate::node::Node;
 use crate::tree::{Straggler, Tree};
@@ -46,14 +47,50 @@ impl<H> App<H> {
     /// Stops the tree: every child before those that were started before it, each in the way that its spec says, and waited
     /// for. Ready when nothing of it runs; if it had ended before, at once.
     ///
+    /// Children and pools with [`Shutdown::Drain`](crate::Shutdown::Drain) handle what is queued before they stop. What others have
+    /// queued is dropped, and counted in the report. To stop the root through its [`handle`](Self::handle) drains nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use perennial_actors::{Actor, Context, ExitReason, System};
+    /// # use perennial_supervision::{Child, Shutdown, Supervisor};
+    /// # struct Writer;
+    /// # impl Actor for Writer {
+    /// #     type Msg = u32;
+    /// #     type Args = ();
+    /// #     async fn init((): &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Self) }
+    /// #     async fn handle(&mut self, _: u32, _: &mut Context<Self>) -> Result<(), ExitReason> { Ok(()) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let writer = Child::new::<Writer>("writer", ()).shutdown(Shutdown::Drain(Duration::from_secs(10)));
+    /// let cache = Child::new::<Writer>("cache", ());
+    /// let (to_writer, to_cache) = (writer.address(), cache.address());
+    /// let app = Supervisor::new("app").child(cache).child(writer).start(&System::new()).await?;
+    /// for entry in 0..100 {
+    ///     to_writer.cast(entry)?;
+    ///     to_cache.cast(entry)?;
+    /// }
+    /// let report = app.shutdown().await;
+    /// assert_eq!(to_writer.handle().counters().handled, 100);
+    /// let lost = to_cache.handle().counters().dead_lettered;
+    /// assert_eq!(report.dropped_messages, lost);
+    /// assert_eq!(report.is_clean(), lost == 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Cancel safety
     ///
     /// If the future is dropped, the tree stops all the same.
     pub async fn shutdown(&self) -> ShutdownReport {
-        // If it has ended, there is nobody to tell.
-        let _ = self.handle().stop(ExitReason::shutdown());
+        self.root.stop();
         let reason = self.join().await;
-        ShutdownReport { reason, stragglers: nesting::stragglers(&self.root.node) }
+        let Dropped { messages, jobs } = self.root.dropped();
+        let stragglers = nesting::stragglers(&self.root.node);
+        ShutdownReport { reason, stragglers, dropped_messages: messages, dropped_jobs: jobs }
     }
 
     /// Returns the system that it lives in.
@@ -87,12 +124,42 @@ pub struct ShutdownReport {
     pub reason: ExitReason,
     /// Who did not stop in the time that its spec gives it; and who was abandoned before, because it may run still.
     pub stragglers: Vec<Straggler>,
+    /// The number of messages that no actor has handled because of the stop: they waited in a mailbox that was closed, or were
+    /// being handled by an actor that was killed. Not those of abandoned actors, which are among the [stragglers](Self::stragglers).
+    pub dropped_messages: u64,
+    /// The number of jobs that pools of the tree have dropped because of the stop.
+    pub dropped_jobs: u64,
 }
 
 impl ShutdownReport {
-    /// Whether everybody stopped in time.
+    /// Returns `true` if every child stopped in time, and no message and no job was dropped.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.stragglers.is_empty()
+        self.stragglers.is_empty() && self.dropped_messages == 0 && self.dropped_jobs == 0
+    }
+}
+
+impl fmt::Display for ShutdownReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { reason, stragglers, dropped_messages, dropped_jobs } = self;
+        write!(f, "stopped ({reason})")?;
+        if self.is_clean() {
+            return f.write_str(": all children in time, nothing dropped");
+        }
+        if !stragglers.is_empty() {
+            f.write_str("; not in time:")?;
+            for (n, Straggler { path, abandoned }) in stragglers.iter().enumerate() {
+                let how = if *abandoned { "abandoned" } else { "killed" };
+                write!(f, "{} {path} ({how})", if n == 0 { "" } else { "," })?;
+            }
+        }
+        for (count, what) in [(*dropped_messages, "message"), (*dropped_jobs, "job")] {
+            match count {
+                0 => {}
+                1 => write!(f, "; 1 {what} dropped")?,
+                _ => write!(f, "; {count} {what}s dropped")?,
+            }
+        }
+        Ok(())
     }
 }

@@ -56,6 +56,13 @@ impl WeakSupervisorHandle {
     }
 }
 
+impl SupervisorHandle {
+    /// Counts jobs that a pool has dropped in the tree of this supervisor.
+    pub(crate) fn count_dropped_jobs(&self, jobs: usize) {
+        self.0.drop_counters().add_jobs(jobs as u64);
+    }
+}
+
 impl fmt::Debug for WeakSupervisorHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("WeakSupervisorHandle").field(&self.upgrade()).finish()

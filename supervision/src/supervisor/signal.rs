@@ -5,6 +5,7 @@ use std::process::{ExitCode, Termination};
 use std::time::Duration;
 
 use perennial_actors::ExitReason;
+use perennial_actors::host::catch_panics;
 
 use super::app::{App, ShutdownReport};
 use super::stop_signals::{StopSignal, StopSignals};
@@ -18,9 +19,9 @@ const AGAIN: Duration = Duration::from_millis(20);
 ///
 /// | status | what it was |
 /// |---|---|
-/// | 0 | a signal, and everybody stopped in time; or the tree ended by itself with a clean reason |
+/// | 0 | a signal, and the stop was [clean](ShutdownReport::is_clean); or the tree ended by itself with a clean reason |
 /// | 1 | the tree ended by itself: it gave up, or failed |
-/// | 2 | a signal, and somebody had to be killed or abandoned |
+/// | 2 | a signal, and a child had to be killed or abandoned, or messages or jobs were dropped |
 /// | 130, 143 | a second signal, which killed everybody: 128 and its number, as shells have it; the same signal within 500 ms is none |
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -127,6 +128,67 @@ impl<H> App<H> {
             signal = signals.recv() => signal,
         };
         log::told_to_stop(self.system(), first);
+        self.stop_by(first, signals).await
+    }
+
+    /// Runs the tree as [`run_until_signal_from`](Self::run_until_signal_from) does, and runs a closure after the first signal and
+    /// before the tree stops. For example, it closes a listener, or drains a queue that is not in the tree.
+    ///
+    /// The closure is given the signal. Everything runs meanwhile. The stop begins when its future resolves, or when it panics, or
+    /// after `timeout`, or on the next signal. Then the future is dropped. A signal after that one kills every child.
+    ///
+    /// If the tree ends by itself meanwhile, the future is dropped too.
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`run_until_signal_from`](Self::run_until_signal_from). If the closure was called, its future is dropped, and the tree
+    /// is not told to stop.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use perennial_actors::System;
+    /// # use perennial_supervision::{Finish, StopSignals, Supervisor};
+    /// #[tokio::main]
+    /// async fn main() -> Result<Finish, Box<dyn std::error::Error>> {
+    ///     let mut signals = StopSignals::listen()?;
+    ///     let app = Supervisor::new("app").start(&System::new()).await?;
+    ///     let (close, is_closed) = tokio::sync::watch::channel(false);
+    ///     # drop(is_closed);
+    ///     let before_stop = async |_| drop(close.send(true));
+    ///     Ok(app.run_until_signal_with(&mut signals, Duration::from_secs(10), before_stop).await)
+    /// }
+    /// ```
+    pub async fn run_until_signal_with(
+        &self,
+        signals: &mut StopSignals,
+        timeout: Duration,
+        before_stop: impl AsyncFnOnce(StopSignal),
+    ) -> Finish {
+        let first = tokio::select! {
+            reason = self.join() => return Finish::ByItself { reason, gave_up: self.gave_up() },
+            signal = signals.recv() => signal,
+        };
+        log::told_to_stop(self.system(), first);
+        let hook = async {
+            let hook = catch_panics(None, async move { before_stop(first).await });
+            match tokio::time::timeout(timeout, hook).await {
+                Ok(Ok(())) => {}
+                Ok(Err(reason)) => log::stop_hook_failed(self.system(), reason),
+                Err(_) => log::stop_hook_timed_out(self.system(), timeout),
+            }
+        };
+        tokio::select! {
+            reason = self.join() => return Finish::ByItself { reason, gave_up: self.gave_up() },
+            _ = signals.recv() => {}
+            () = hook => {}
+        }
+        self.stop_by(first, signals).await
+    }
+
+    /// Stops the tree because of a signal. Another one kills it.
+    async fn stop_by(&self, first: StopSignal, signals: &mut StopSignals) -> Finish {
         tokio::select! {
             report = self.shutdown() => Finish::Stopped(first, report),
             second = signals.recv() => {

@@ -219,7 +219,8 @@ impl Running {
 
     /// The fate of everything is told, and no message was lost on the way to it.
     pub(crate) async fn close(self) {
-        assert!(self.app.shutdown().await.is_clean());
+        let report = self.app.shutdown().await;
+        assert!(report.stragglers.is_empty() && report.dropped_messages == 0, "{report}");
         assert_accounts(&self.pool.stats());
         assert!(self.system.counters().balanced());
     }

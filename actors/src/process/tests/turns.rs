@@ -207,6 +207,10 @@ impl AnyProcess for Bell {
         AnyProcess::order(&*self.process, meant, order)
     }
 
+    fn drain(&self, _: ExitReason) -> bool {
+        unreachable!("nothing drains it")
+    }
+
     fn kill(&self) -> bool {
         self.process.kill()
     }

@@ -71,7 +71,7 @@ impl World {
     }
 }
 
-const SHUTDOWN: fn() -> Event = || Event::Shutdown { reason: ExitReason::shutdown() };
+const SHUTDOWN: fn() -> Event = || Event::Shutdown { reason: ExitReason::shutdown(), drains: false };
 
 #[test]
 fn very_many_are_told_some_at_a_time_and_nobody_waits_for_another() {

@@ -95,7 +95,7 @@ impl Calm {
     }
 
     pub(super) fn shutdown(&mut self) {
-        self.happen(Event::Shutdown { reason: TOLD });
+        self.happen(Event::Shutdown { reason: TOLD, drains: false });
     }
 
     pub(super) fn ask(&mut self, ask: &Ask, id: u64) -> &'static str {
@@ -176,7 +176,7 @@ impl Calm {
                 assert!(self.puppets.insert(key, puppet).is_none(), "a key is given twice");
             }
             Action::Start { key, run } => return Some(self.start(key, run)),
-            Action::Stop { key, reason } => return Some(self.stop(key, reason)),
+            Action::Stop { key, reason, .. } => return Some(self.stop(key, reason)),
             Action::Kill { key } => return Some(self.stop(key, ExitReason::Killed)),
             Action::Retry { key, generation } => self.retries.push_back((key, generation)),
             Action::Close { key, .. } | Action::Forget { key, .. } => {

@@ -5,6 +5,7 @@ mod calm;
 mod cases;
 mod conformance;
 mod deferred;
+mod draining;
 mod intensity;
 mod lines;
 mod model;

@@ -144,7 +144,7 @@ impl Slow {
     }
 
     pub(super) fn shutdown(&mut self) {
-        self.happen(Event::Shutdown { reason: ExitReason::shutdown() });
+        self.happen(Event::Shutdown { reason: ExitReason::shutdown(), drains: false });
     }
 
     /// Returns what others are told of the child of this id.

@@ -157,7 +157,7 @@ fn apply(storm: &mut Storm, op: Op) {
             storm.ask(Request::Change { policy, children: vec![(id.to_string().into(), child)] });
         }
         Op::Shutdown => {
-            storm.happen(Event::Shutdown { reason: ExitReason::shutdown() });
+            storm.happen(Event::Shutdown { reason: ExitReason::shutdown(), drains: false });
         }
     }
 }

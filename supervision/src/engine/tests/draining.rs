@@ -1,0 +1,75 @@
+//! Which stops drain: those that no incarnation follows.
+
+use std::time::Duration;
+
+use perennial_actors::ExitReason;
+
+use crate::engine::{Action, Engine, Event, Key, Policy, Request, Run, Target, Ticket};
+use crate::policy::{AutoShutdown, ChildKind, ChildPolicy, Intensity, Kind, Restart, Shutdown, Strategy};
+
+/// Returns an engine with a child that drains, one with a timeout, a supervisor, and one that has the others restarted.
+fn up() -> Engine {
+    let child = |shutdown, kind| ChildPolicy {
+        shutdown,
+        kind,
+        restart: Restart::Permanent,
+        ..ChildPolicy::default()
+    };
+    let children = [
+        child(Shutdown::Drain(Duration::from_secs(5)), ChildKind::Worker),
+        child(Shutdown::default(), ChildKind::Worker),
+        child(Shutdown::Infinity, ChildKind::Supervisor),
+        child(Shutdown::default(), ChildKind::Worker),
+    ];
+    let policy = Policy {
+        kind: Kind::Static { strategy: Strategy::OneForAll, auto_shutdown: AutoShutdown::Never },
+        intensity: Intensity { restarts: 10, period: Duration::from_secs(5) },
+        patience: Duration::from_secs(5),
+        seed: 0,
+    };
+    let named = ["a", "b", "c", "d"].into_iter().map(Into::into).zip(children);
+    let mut engine = Engine::new(policy, named, Run(0));
+    stops(&mut engine, Event::Begin);
+    engine
+}
+
+/// Takes an event, and lets starts and stops succeed at once. Returns which children were told to stop, and whether they drain.
+fn stops(engine: &mut Engine, event: Event) -> Vec<(u64, bool)> {
+    let (mut events, mut stopped) = (vec![event], Vec::new());
+    let mut runs = [Run(0), Run(1), Run(2), Run(3)];
+    while let Some(event) = events.pop() {
+        for action in engine.step(event, Duration::ZERO) {
+            match action {
+                Action::Start { key, run } => {
+                    runs[key.0 as usize] = run;
+                    events.push(Event::Started { key, run });
+                }
+                Action::Stop { key, drains, .. } => {
+                    stopped.push((key.0, drains));
+                    let run = runs[key.0 as usize];
+                    events.push(Event::Ended { key, run, reason: ExitReason::shutdown() });
+                }
+                _ => {}
+            }
+        }
+    }
+    stopped
+}
+
+#[test]
+fn shutdown_for_good_drains_children_that_are_set_so_and_supervisors() {
+    let shutdown = |drains| Event::Shutdown { reason: ExitReason::shutdown(), drains };
+    assert_eq!(stops(&mut up(), shutdown(true)), [(3, false), (2, true), (1, false), (0, true)]);
+    assert_eq!(stops(&mut up(), shutdown(false)), [(3, false), (2, false), (1, false), (0, false)]);
+}
+
+#[test]
+fn request_to_terminate_drains_and_a_restart_of_the_group_does_not() {
+    for (key, drains) in [(0, true), (1, false), (2, true)] {
+        let request = Request::Terminate(Target::Key(Key(key)));
+        let event = Event::Asked { ticket: Ticket(0), request };
+        assert_eq!(stops(&mut up(), event), [(key, drains)]);
+    }
+    let crash = Event::Ended { key: Key(3), run: Run(3), reason: ExitReason::Killed };
+    assert_eq!(stops(&mut up(), crash), [(2, false), (1, false), (0, false)]);
+}

@@ -1,0 +1,183 @@
+//! A tree that is told to stop by a signal while much is queued. One test of this process, because the process is one.
+
+#![cfg(unix)]
+
+use std::future::{Future, pending};
+use std::pin::pin;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use perennial::pool::Pool;
+use perennial::prelude::*;
+use perennial::{App, Finish, StopSignal, StopSignals, SupervisorHandle};
+use tokio::task::yield_now;
+
+const MESSAGES: u64 = 1_000;
+const JOBS: u64 = 100;
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Yields in every handler, so that messages are queued for a while.
+struct Counting;
+
+impl Actor for Counting {
+    type Msg = u64;
+    type Args = ();
+
+    async fn init((): &(), _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Self)
+    }
+
+    async fn handle(&mut self, _: u64, _: &mut Context<Self>) -> Result<(), ExitReason> {
+        yield_now().await;
+        Ok(())
+    }
+}
+
+fn send(signal: &str) {
+    let sent = Command::new("kill").args([signal, &std::process::id().to_string()]).status();
+    assert!(sent.expect("there is a kill command").success());
+}
+
+fn counting(shutdown: Shutdown) -> Child<u64> {
+    Child::new::<Counting>("counting", ()).shutdown(shutdown).mailbox(Mailbox::unbounded())
+}
+
+/// Runs a tree with a closure before the stop; `meanwhile` begins when the tree listens to signals.
+async fn run(
+    app: &App<SupervisorHandle>,
+    timeout: Duration,
+    before_stop: impl AsyncFnOnce(StopSignal),
+    meanwhile: impl Future<Output = ()>,
+) -> Finish {
+    let mut signals = StopSignals::listen().expect("this process may listen to signals");
+    let finish = pin!(app.run_until_signal_with(&mut signals, timeout, before_stop));
+    let (finish, ()) = tokio::join!(finish, meanwhile);
+    finish
+}
+
+#[tokio::test]
+async fn signal_drains_what_is_queued_and_a_closure_runs_before_the_stop() {
+    full_mailbox_and_full_pool_are_drained_and_the_exit_code_is_0().await;
+    report_and_exit_code_tell_what_was_dropped_without_a_drain().await;
+    closure_runs_before_the_stop_while_everything_runs().await;
+    closure_is_bounded().await;
+}
+
+async fn full_mailbox_and_full_pool_are_drained_and_the_exit_code_is_0() {
+    let counter = counting(Shutdown::Drain(MINUTE));
+    let address = counter.address();
+    let pool = Pool::of("pool", 2, |job: &u64| {
+        let job = *job;
+        async move {
+            yield_now().await;
+            Ok::<u64, String>(job)
+        }
+    });
+    let pool = pool.shutdown(Shutdown::Drain(MINUTE));
+    let jobs = pool.handle();
+    let app = Supervisor::new("app").child(counter).child(pool).start(&System::new()).await;
+    let app = app.expect("it starts");
+    let queued = async {
+        for message in 0..MESSAGES {
+            address.cast(message).expect("the mailbox is not bounded");
+        }
+        for job in 0..JOBS {
+            jobs.submit(job).forget().await.expect("there is room");
+        }
+        send("-TERM");
+    };
+    let mut finish = pin!(app.run_until_signal());
+    tokio::select! {
+        biased;
+        _ = &mut finish => panic!("nothing has told it to stop"),
+        () = std::future::ready(()) => {}
+    }
+    let (finish, ()) = tokio::join!(finish, queued);
+    let finish = finish.expect("this process may listen to signals");
+    assert!(
+        matches!(&finish, Finish::Stopped(StopSignal::Terminate, report) if report.is_clean()),
+        "{finish:?}"
+    );
+    assert_eq!(finish.status(), 0);
+    assert_eq!((address.handle().counters().handled, jobs.stats().done), (MESSAGES, JOBS));
+}
+
+async fn report_and_exit_code_tell_what_was_dropped_without_a_drain() {
+    let counter = counting(Shutdown::default());
+    let address = counter.address();
+    let app = Supervisor::new("app").child(counter).start(&System::new()).await.expect("it starts");
+    let mut finish = pin!(app.run_until_signal());
+    tokio::select! {
+        biased;
+        _ = &mut finish => panic!("nothing has told it to stop"),
+        () = std::future::ready(()) => {}
+    }
+    let queued = async {
+        send("-TERM");
+        (0..100_000).for_each(|message| address.cast(message).expect("the mailbox is not bounded"));
+    };
+    let (finish, ()) = tokio::join!(finish, queued);
+    let finish = finish.expect("this process may listen to signals");
+    let Finish::Stopped(_, report) = &finish else { panic!("{finish:?}") };
+    assert_eq!(report.dropped_messages, address.handle().counters().dead_lettered);
+    assert_eq!((report.is_clean(), finish.status()), (false, 2), "{report}");
+}
+
+async fn closure_runs_before_the_stop_while_everything_runs() {
+    let counter = counting(Shutdown::Drain(MINUTE));
+    let address = counter.address();
+    let app = Supervisor::new("app").child(counter).start(&System::new()).await.expect("it starts");
+    let told = AtomicU32::new(0);
+    let before_stop = async |signal| {
+        assert_eq!(signal, StopSignal::Terminate);
+        yield_now().await;
+        address.cast(0).expect("it runs still");
+        told.fetch_add(1, Ordering::Relaxed);
+    };
+    let finish = run(&app, MINUTE, before_stop, async { send("-TERM") }).await;
+    assert_eq!((finish.status(), told.into_inner()), (0, 1), "{finish:?}");
+    assert_eq!(address.handle().counters().handled, 1);
+}
+
+/// A closure that panics, one that takes too long, and one that another signal cuts short: the tree stops in order.
+async fn closure_is_bounded() {
+    for case in 0..3 {
+        let app = Supervisor::new("app").child(counting(Shutdown::default())).start(&System::new()).await;
+        let app = app.expect("it starts");
+        let (has_begun, is_dropped) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let timeout = if case == 1 { Duration::from_millis(10) } else { MINUTE };
+        let (begun, dropped) = (has_begun.clone(), is_dropped.clone());
+        let before_stop = async move |_| {
+            let _guard = OnDrop(dropped);
+            begun.store(true, Ordering::Relaxed);
+            if case == 0 {
+                panic!("on purpose");
+            }
+            pending::<()>().await;
+        };
+        let signals = async {
+            send("-TERM");
+            while case == 2 && !has_begun.load(Ordering::Relaxed) {
+                yield_now().await;
+            }
+            if case == 2 {
+                send("-INT");
+            }
+        };
+        let finish = run(&app, timeout, before_stop, signals).await;
+        assert!(matches!(&finish, Finish::Stopped(StopSignal::Terminate, _)), "{case}: {finish:?}");
+        assert_eq!(finish.status(), 0);
+        assert!(is_dropped.load(Ordering::Relaxed));
+    }
+}
+
+/// Sets a flag when it is dropped.
+struct OnDrop(Arc<AtomicBool>);
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
