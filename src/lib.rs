@@ -15,7 +15,7 @@ pub use perennial_registry::{
 pub use perennial_supervision::{
     App, AutoShutdown, Backoff, ChangeError, Child, ChildCounts, ChildError, ChildFailed, ChildInfo,
     ChildKind, ChildNotStarted, ChildPolicy, ChildSpec, ChildStart, ChildState, DynamicHandle,
-    DynamicSupervisor, Finish, Intensity, Liveness, NotStarted, OpenError, PartitionKey, PartitionSupervisor,
+    DynamicSupervisor, Finish, Intensity, IntoChildren, Liveness, NotStarted, OpenError, PartitionKey, PartitionSupervisor,
     Partitions, Probe, ProbePolicy, Report, ResizeError, Restart, Shutdown, ShutdownReport, Sign, SpecError,
     StartChildError, StopSignal, StopSignals, Straggler, Strategy, Supervisor, SupervisorHandle, TaskContext,
     TaskScope, Template, Totals, Tree, What,

@@ -54,7 +54,7 @@ mod sync;
 mod system;
 mod untyped;
 
-pub use actor::{Actor, Context};
+pub use actor::{Actor, ActorOnce, Context, OwnedArgs};
 pub use address::{
     Address, Call, CallError, CallFuture, CloseHook, Closed, Handle, InspectError, Monitor, NoProcess,
     Outage, Permit, ProcessInfo, Recipient, Reply, Reserving, SendError, Sending, SendingUntil, Unsent,
@@ -69,13 +69,13 @@ pub use panics::PanicLocations;
 pub use pid::Pid;
 pub use process::Target;
 pub use signal::{Down, MonitorId, Signal};
-pub use spawn::{Spawn, StartError};
+pub use spawn::{Spawn, SpawnOnceError, StartError};
 pub use system::{DeadLetter, DeadReason, Event, Subscription, System, SystemBuilder};
 pub use untyped::ProcessState;
 
 /// For those who own identities and host incarnations: supervisors.
 pub mod host {
-    pub use crate::actor::parent_of;
+    pub use crate::actor::{owned_args, parent_of};
     pub use crate::carried::{Carried, CarriesValue};
     pub use crate::caught::{catch_panic, catch_panics, reason_of, reason_of_join, resume_panic};
     pub use crate::clock::require_timers;

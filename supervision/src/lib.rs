@@ -91,7 +91,7 @@ pub use policy::{
 };
 pub use report::{Report, Sign, What};
 pub use scope::TaskScope;
-pub use spec::{Child, ChildSpec, Probe, SpecError};
+pub use spec::{Child, ChildSpec, IntoChildren, Probe, SpecError};
 pub use supervisor::{
     App, DynamicHandle, DynamicSupervisor, Finish, PartitionKey, PartitionSupervisor, Partitions,
     ResizeError, ShutdownReport, StopSignal, StopSignals, Supervised, Supervisor, SupervisorHandle, Template,

@@ -43,11 +43,11 @@ impl Engine {
 
     /// Counts a restart, and begins it at once or after a delay; or gives up (rule 2).
     fn restart(&mut self, key: Key) {
-        let draw = self.draw(key);
+        let (draw, children) = (self.draw(key), self.children.len());
         let Some(entry) = self.children.get_mut(key) else { return };
         let State::Restarting { reason, .. } = &entry.state else { return };
         let reason = reason.clone();
-        let Some(restarts_left) = self.window.record(self.now) else { return self.give_up(key) };
+        let Some(restarts_left) = self.window.record(self.now, children) else { return self.give_up(key) };
         let delay = entry
             .policy
             .backoff

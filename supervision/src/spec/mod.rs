@@ -28,11 +28,13 @@
 
 mod actor_node;
 mod child;
+mod children;
 mod error;
 mod plan;
 mod probe;
 
 pub use child::{Child, ChildSpec};
+pub use children::IntoChildren;
 pub use error::SpecError;
 pub(crate) use plan::Plan;
 pub use probe::Probe;

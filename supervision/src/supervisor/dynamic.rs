@@ -4,14 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::{Address, Handle, Pid, System};
+use perennial_actors::{Address, Handle, Monitor, Pid, System};
 
 use super::app::App;
 use super::builder::supervisor_policy;
 use super::handle::{ask, look, start_child};
 use crate::driver::{Ask, Book, SupervisorNode, WeakSupervisorNode, Which, start};
 use crate::error::{ChildError, StartChildError, StartError};
-use crate::node::{Node, OwnedNode};
+use crate::node::Node;
 use crate::policy::{Backoff, ChildPolicy, Intensity, Kind, Restart};
 use crate::spec::{Child, ChildSpec, Plan};
 use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
@@ -75,8 +75,8 @@ impl DynamicSupervisor {
     }
 
     /// Sets how many restarts within how long it takes before it gives up; of all children together.
-    pub const fn intensity(mut self, restarts: u32, period: Duration) -> Self {
-        self.plan.intensity = Intensity { restarts, period };
+    pub fn intensity(mut self, restarts: u32, period: Duration) -> Self {
+        self.plan.intensity = Intensity { restarts, period }.into();
         self
     }
 
@@ -133,12 +133,7 @@ impl From<DynamicSupervisor> for ChildSpec {
         let node = supervisor.node;
         let error = supervisor.plan.check(node.id()).err();
         node.settle(supervisor.plan);
-        Self {
-            id: node.id().clone(),
-            policy: supervisor.as_child,
-            node: OwnedNode::new(node),
-            error: error.map(Box::new),
-        }
+        Self::of_supervisor(node.id().clone(), supervisor.as_child, node, error)
     }
 }
 
@@ -198,6 +193,11 @@ impl DynamicHandle {
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.0.handle()
+    }
+
+    /// Returns a future that resolves when the incarnation of the supervisor that lives has ended, to the reason: see [`Monitor`].
+    pub fn monitor(&self) -> Monitor {
+        self.handle().monitor()
     }
 
     /// Takes in a child and starts it; ready when it has started. Its id is for people, and need not be its own.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use perennial_actors::{Handle, Reply};
+use perennial_actors::{Handle, Monitor, Reply};
 use tokio::runtime;
 
 use crate::driver::{Ask, Book, News, SupervisorNode, WeakSupervisorNode, Which};
@@ -84,6 +84,11 @@ impl SupervisorHandle {
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.0.handle()
+    }
+
+    /// Returns a future that resolves when the incarnation of the supervisor that lives has ended, to the reason: see [`Monitor`].
+    pub fn monitor(&self) -> Monitor {
+        self.handle().monitor()
     }
 
     /// Takes in a child, as the last in the start order, and starts it; ready when it has started. OTP's `start_child`.
@@ -187,7 +192,10 @@ pub(super) async fn start_child(
     node: &SupervisorNode,
     child: ChildSpec,
 ) -> Result<ChildStart, StartChildError> {
-    let sent = child.twin();
+    let mut sent = child.twin();
+    if node.is_dynamic() {
+        sent.policy.restart = sent.restart_if_dynamic;
+    }
     let started = ask(node, |reply| Ask::Start(sent, reply)).await.unwrap_or(Err(NotStarted::ShuttingDown));
     started.map_err(|why| StartChildError { why, child })
 }
