@@ -1,11 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 pub use perennial_actors::{
-    Actor, Address, Call, CallError, CallFuture, Capacity, CloseHook, Closed, Context, Counters, DeadLetter,
-    DeadReason, Down, Event, ExitReason, Failure, Handle, InspectError, Mailbox, Monitor, MonitorId,
-    NoProcess, NoTimers, OnRestart, Outage, Overflow, Panic, PanicLocations, Permit, Pid, Piped, ProcessInfo,
-    ProcessState, Recipient, Reply, Reserving, SendError, Sending, SendingUntil, Signal, Spawn, Subscription,
-    System, SystemBuilder, Target, TimerId, Unsent, WeakAddress, WeakHandle,
+    Actor, ActorOnce, Address, Call, CallError, CallFuture, Capacity, CloseHook, Closed, Context, Counters,
+    DeadLetter, DeadReason, Down, Event, ExitReason, Failure, Handle, InspectError, Mailbox, Monitor,
+    MonitorId, NoProcess, NoTimers, OnRestart, Outage, Overflow, OwnedArgs, Panic, PanicLocations, Permit,
+    Pid, Piped, ProcessInfo, ProcessState, Recipient, Reply, Reserving, SendError, Sending, SendingUntil,
+    Signal, Spawn, SpawnOnceError, Subscription, System, SystemBuilder, Target, TimerId, Unsent, WeakAddress,
+    WeakHandle,
 };
 pub use perennial_registry::{
     BindError, Change, DuplicateKeys, Group, GroupChange, GroupMonitor, HandOverError, JoinError, KeyChange,
@@ -14,11 +15,11 @@ pub use perennial_registry::{
 };
 pub use perennial_supervision::{
     App, AutoShutdown, Backoff, ChangeError, Child, ChildCounts, ChildError, ChildFailed, ChildInfo,
-    ChildKind, ChildNotStarted, ChildPolicy, ChildSpec, ChildStart, ChildState, DynamicHandle,
-    DynamicSupervisor, Finish, Intensity, IntoChildren, Liveness, NotStarted, OpenError, PartitionKey, PartitionSupervisor,
-    Partitions, Probe, ProbePolicy, Report, ResizeError, Restart, Shutdown, ShutdownReport, Sign, SpecError,
-    StartChildError, StopSignal, StopSignals, Straggler, Strategy, Supervisor, SupervisorHandle, TaskContext,
-    TaskScope, Template, Totals, Tree, What,
+    ChildKind, ChildNotStarted, ChildOnce, ChildPolicy, ChildSpec, ChildStart, ChildState, DynamicHandle,
+    DynamicSupervisor, Finish, Intensity, IntoChildren, Liveness, NotStarted, OpenError, PartitionKey,
+    PartitionSupervisor, Partitions, Probe, ProbePolicy, Report, ResizeError, Restart, Shutdown,
+    ShutdownReport, Sign, SpecError, StartChildError, StartOnceError, StopSignal, StopSignals, Straggler,
+    Strategy, Supervisor, SupervisorHandle, TaskContext, TaskScope, Template, Totals, Tree, What,
 };
 
 /// What can go wrong when something is started, by what is started.

@@ -22,14 +22,14 @@ use crate::policy::{Backoff, ChildPolicy, Liveness, Restart, Shutdown};
 /// set otherwise.
 ///
 /// `K` is `()` for a child that can be restarted. For one that is [started once](Child::once) it is
-/// [`OwnedArgs`]: such a child is temporary, and has no `restart` and no `backoff`.
+/// [`OwnedArgs`](perennial_actors::OwnedArgs): such a child is temporary, and has no `restart` and no `backoff`.
 #[must_use = "a child does nothing until it is given to a supervisor that is started"]
 pub struct Child<M: Send + 'static, K = ()> {
     id: Arc<str>,
     policy: ChildPolicy,
     /// The restart type in a dynamic supervisor.
     restart_if_dynamic: Restart,
-    kept: K,
+    pub(super) kept: K,
     mailbox: Mailbox,
     mailbox_too_late: bool,
     name: Option<Name<M>>,
@@ -86,7 +86,7 @@ impl<M: Send + 'static> Child<M> {
 }
 
 impl<M: Send + 'static, K> Child<M, K> {
-    fn with(
+    pub(super) fn with(
         id: Arc<str>,
         policy: ChildPolicy,
         restart_if_dynamic: Restart,

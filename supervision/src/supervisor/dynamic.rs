@@ -4,13 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::{Address, Handle, Monitor, Pid, System};
+use perennial_actors::{Address, Handle, Monitor, OwnedArgs, Pid, System};
 
 use super::app::App;
 use super::builder::supervisor_policy;
-use super::handle::{ask, look, start_child};
+use super::handle::{ask, look, start_child, start_once};
 use crate::driver::{Ask, Book, SupervisorNode, WeakSupervisorNode, Which, start};
-use crate::error::{ChildError, StartChildError, StartError};
+use crate::error::{ChildError, StartChildError, StartError, StartOnceError};
 use crate::node::Node;
 use crate::policy::{Backoff, ChildPolicy, Intensity, Kind, Restart};
 use crate::spec::{Child, ChildSpec, Plan};
@@ -211,6 +211,19 @@ impl DynamicHandle {
     /// See [`NotStarted`](crate::NotStarted). The spec comes back.
     pub async fn start_child(&self, child: impl Into<ChildSpec>) -> Result<ChildStart, StartChildError> {
         start_child(&self.0, child.into()).await
+    }
+
+    /// Takes in a child that is [started once](Child::once) and starts it. Returns its address when it
+    /// has started. If it declined to start, that address is closed.
+    ///
+    /// # Errors
+    ///
+    /// See [`NotStarted`](crate::NotStarted). The arguments come back, unless the init has taken them.
+    pub async fn start_once<M: Send + 'static, T: Send + 'static>(
+        &self,
+        child: Child<M, OwnedArgs<T>>,
+    ) -> Result<Address<M>, StartOnceError<T>> {
+        start_once(&self.0, child).await
     }
 
     /// Children that differ in one thing only: what they are started with, which their restarts start with again.

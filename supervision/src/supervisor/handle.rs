@@ -3,14 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use perennial_actors::{Handle, Monitor, Reply};
+use perennial_actors::{Address, Handle, Monitor, OwnedArgs, Reply};
 use tokio::runtime;
 
 use crate::driver::{Ask, Book, News, SupervisorNode, WeakSupervisorNode, Which};
-use crate::error::{ChildError, NotStarted, StartChildError};
+use crate::error::{ChildError, NotStarted, StartChildError, StartOnceError};
 use crate::node::Node;
 use crate::policy::ChildPolicy;
-use crate::spec::ChildSpec;
+use crate::spec::{Child, ChildSpec};
 use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
 
 /// The means to look at a supervisor and to manage its children, whichever incarnation of it lives. Clones are of the same.
@@ -100,6 +100,19 @@ impl SupervisorHandle {
     /// See [`NotStarted`]. The spec comes back; to start it again with the same error gone is all that is needed.
     pub async fn start_child(&self, child: impl Into<ChildSpec>) -> Result<ChildStart, StartChildError> {
         start_child(&self.0, child.into()).await
+    }
+
+    /// Takes in a child that is [started once](Child::once) and starts it. Returns its address when it
+    /// has started. If it declined to start, that address is closed.
+    ///
+    /// # Errors
+    ///
+    /// See [`NotStarted`]. The arguments come back, unless the init has taken them.
+    pub async fn start_once<M: Send + 'static, T: Send + 'static>(
+        &self,
+        child: Child<M, OwnedArgs<T>>,
+    ) -> Result<Address<M>, StartOnceError<T>> {
+        start_once(&self.0, child).await
     }
 
     /// Stops a child, and leaves it down: its mailbox is closed. A temporary one is gone. Done already if it is down, and does
@@ -198,6 +211,19 @@ pub(super) async fn start_child(
     }
     let started = ask(node, |reply| Ask::Start(sent, reply)).await.unwrap_or(Err(NotStarted::ShuttingDown));
     started.map_err(|why| StartChildError { why, child })
+}
+
+/// Starts a child that is started once. The error gives its arguments back, unless they were taken.
+pub(super) async fn start_once<M: Send + 'static, T: Send + 'static>(
+    node: &SupervisorNode,
+    child: Child<M, OwnedArgs<T>>,
+) -> Result<Address<M>, StartOnceError<T>> {
+    let (address, args) = (child.address(), child.args());
+    let started = start_child(node, child.into()).await.map(drop);
+    started.map(|()| address).map_err(|error| {
+        let (id, kind) = (error.child.id().clone(), error.why);
+        StartOnceError { id, kind, args: args.take() }
+    })
 }
 
 /// Asks a supervisor; nothing if it is gone, or goes without an answer.
