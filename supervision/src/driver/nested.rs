@@ -6,15 +6,16 @@ use std::time::Duration;
 use perennial_actors::host::Label;
 use perennial_actors::{ExitReason, Handle, Pid, StartError, System};
 
-use super::host::{self, Announce};
+use super::host;
 use super::node::SupervisorNode;
+use super::turn::Tie;
 use crate::node::{Birth, Claims, Group, Nest, Node, OpenError, Seen};
 use crate::tree::Straggler;
 
 impl SupervisorNode {
-    /// Starts the next incarnation, which says which ractor actor it is.
-    pub(super) fn begin(&self, birth: Birth, announce: Option<Announce>) -> Result<Pid, StartError> {
-        birth.begin(self.identity(), |attachment| host::run(self.clone(), attachment, announce))
+    /// Starts the next incarnation, which is tied to something else when it is up.
+    pub(super) fn begin(&self, birth: Birth, tie: Option<Tie>) -> Result<Pid, StartError> {
+        birth.begin(self.identity(), |attachment| host::run(self.clone(), attachment, tie))
     }
 }
 
