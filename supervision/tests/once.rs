@@ -56,7 +56,10 @@ impl ActorOnce for Session {
     async fn handle(&mut self, msg: Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
         match msg {
             Msg::Crash => Err(ExitReason::failed("on purpose")),
-            Msg::Ping(reply) => Ok(reply.send(())),
+            Msg::Ping(reply) => {
+                reply.send(());
+                Ok(())
+            }
         }
     }
 }
@@ -75,7 +78,10 @@ impl Actor for Sibling {
     async fn handle(&mut self, msg: Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
         match msg {
             Msg::Crash => Err(ExitReason::failed("on purpose")),
-            Msg::Ping(reply) => Ok(reply.send(())),
+            Msg::Ping(reply) => {
+                reply.send(());
+                Ok(())
+            }
         }
     }
 }

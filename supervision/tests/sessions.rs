@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use perennial_actors::{Actor, Address, Context, ExitReason, Pid, ProcessState, Reply, System};
+use perennial_supervision::pool::Pool;
 use perennial_supervision::{
     App, Child, DynamicHandle, DynamicSupervisor, PartitionSupervisor, Restart, Supervisor, Totals,
 };
@@ -250,4 +251,14 @@ async fn monitors_of_an_app_and_of_its_handles_tell_the_end_of_the_supervisor() 
         assert_eq!(down.pid, pid);
     }
     assert!(matches!(fixed.monitor().await.reason, ExitReason::NoProcess));
+}
+
+#[tokio::test(start_paused = true)]
+async fn monitor_of_a_pool_handle_tells_the_end_of_the_pool() {
+    let pool = Pool::of("pool", 1, |_: &u32| std::future::ready(Ok::<u32, String>(1)));
+    let handle = pool.handle();
+    let app = pool.start(&System::new()).await.expect("it starts");
+    let down = handle.monitor();
+    assert!(app.shutdown().await.is_clean());
+    assert!(matches!(down.await.reason, ExitReason::Shutdown(None)));
 }

@@ -1,5 +1,8 @@
 //! The words of OTP's supervisor, as plain values: when a child is restarted, with whom, how often, how soon, and how it is stopped.
 //!
+//! Which of them to choose: see
+//! [`DynamicSupervisor`](crate::DynamicSupervisor#choosing-restart-types-and-intensity).
+//!
 //! Nothing here does anything. The [engine](crate::engine) decides by these values, specs carry them.
 
 mod backoff;

@@ -48,8 +48,8 @@ impl Supervisor {
     }
 
     /// Sets how many restarts within how long it takes before it gives up.
-    pub fn intensity(mut self, restarts: u32, period: Duration) -> Self {
-        self.plan.intensity = Intensity { restarts, period }.into();
+    pub const fn intensity(mut self, restarts: u32, period: Duration) -> Self {
+        self.plan.intensity = RestartLimit::Fixed(Intensity { restarts, period });
         self
     }
 

@@ -83,7 +83,9 @@ impl<M: Send + 'static> PartitionSupervisor<M> {
         Self { supervisor: self.supervisor.strategy(strategy), ..self }
     }
 
-    /// Sets how many restarts within how long it takes before it gives up.
+    /// Sets how many restarts within how long it takes before it gives up. Unless set, the number grows
+    /// with that of the partitions, as [that of dynamic
+    /// children](crate::DynamicSupervisor#choosing-restart-types-and-intensity).
     pub fn intensity(self, restarts: u32, period: Duration) -> Self {
         Self { supervisor: self.supervisor.intensity(restarts, period), ..self }
     }
