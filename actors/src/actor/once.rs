@@ -28,35 +28,33 @@ use crate::sync::Mutex;
 ///
 /// ```
 /// use perennial_actors::{ActorOnce, Context, ExitReason, Reply, System};
-/// use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+/// use tokio::sync::mpsc;
 ///
+/// /// Its lines come through a channel here, which stands for a socket.
 /// struct Session {
-///     socket: DuplexStream,
+///     lines: mpsc::Receiver<String>,
 /// }
 ///
 /// impl ActorOnce for Session {
-///     type Msg = Reply<String>;
-///     type Args = DuplexStream;
+///     type Msg = Reply<Option<String>>;
+///     type Args = mpsc::Receiver<String>;
 ///
-///     async fn init(socket: DuplexStream, _: &mut Context<Self>) -> Result<Self, ExitReason> {
-///         Ok(Self { socket })
+///     async fn init(lines: mpsc::Receiver<String>, _: &mut Context<Self>) -> Result<Self, ExitReason> {
+///         Ok(Self { lines })
 ///     }
 ///
-///     async fn handle(&mut self, reply: Reply<String>, _: &mut Context<Self>) -> Result<(), ExitReason> {
-///         let mut line = String::new();
-///         self.socket.read_to_string(&mut line).await?;
-///         reply.send(line);
+///     async fn handle(&mut self, next: Self::Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
+///         next.send(self.lines.recv().await);
 ///         Ok(())
 ///     }
 /// }
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let (mut client, socket) = tokio::io::duplex(64);
-/// let session = System::new().spawn_once::<Session>(socket).await?;
-/// client.write_all(b"hello").await?;
-/// drop(client);
-/// assert_eq!(session.call(|reply| reply).await?, "hello");
+/// let (client, lines) = mpsc::channel(8);
+/// let session = System::new().spawn_once::<Session>(lines).await?;
+/// client.send("hello".to_owned()).await?;
+/// assert_eq!(session.call(|next| next).await?.as_deref(), Some("hello"));
 /// # Ok(())
 /// # }
 /// ```

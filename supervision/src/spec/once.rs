@@ -25,29 +25,32 @@ impl<M: Send + 'static, T: Send + 'static> Child<M, OwnedArgs<T>> {
     /// ```
     /// use perennial_actors::{ActorOnce, Context, ExitReason, Reply, System};
     /// use perennial_supervision::{Child, DynamicSupervisor};
-    /// use tokio::io::DuplexStream;
+    /// use tokio::sync::mpsc;
     ///
-    /// struct Session { socket: DuplexStream }
+    /// /// Its lines come through a channel here, which stands for a socket.
+    /// struct Session { lines: mpsc::Receiver<String> }
     ///
     /// impl ActorOnce for Session {
-    ///     type Msg = Reply<bool>;
-    ///     type Args = DuplexStream;
-    ///     async fn init(socket: DuplexStream, _: &mut Context<Self>) -> Result<Self, ExitReason> {
-    ///         Ok(Session { socket })
+    ///     type Msg = Reply<Option<String>>;
+    ///     type Args = mpsc::Receiver<String>;
+    ///
+    ///     async fn init(lines: mpsc::Receiver<String>, _: &mut Context<Self>) -> Result<Self, ExitReason> {
+    ///         Ok(Session { lines })
     ///     }
-    ///     async fn handle(&mut self, reply: Reply<bool>, _: &mut Context<Self>) -> Result<(), ExitReason> {
-    ///         use tokio::io::AsyncWriteExt;
-    ///         Ok(reply.send(self.socket.write_all(b"hello").await.is_ok()))
+    ///
+    ///     async fn handle(&mut self, next: Self::Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
+    ///         next.send(self.lines.recv().await);
+    ///         Ok(())
     ///     }
     /// }
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let app = DynamicSupervisor::new("sessions").start(&System::new()).await?;
-    /// let (_client, socket) = tokio::io::duplex(64);
-    /// let session = Child::once::<Session>("session", socket);
-    /// let address = app.supervisor().start_once(session).await?;
-    /// assert!(address.call(|reply| reply).await?);
+    /// let (client, lines) = mpsc::channel(8);
+    /// let session = app.supervisor().start_once(Child::once::<Session>("session", lines)).await?;
+    /// client.send("hello".to_owned()).await?;
+    /// assert_eq!(session.call(|next| next).await?.as_deref(), Some("hello"));
     /// # assert!(app.shutdown().await.is_clean());
     /// # Ok(())
     /// # }
