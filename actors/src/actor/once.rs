@@ -59,9 +59,10 @@ use crate::sync::Mutex;
 /// # }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no actor that is started once",
-    label = "implement `ActorOnce` for this type",
-    note = "an actor that implements `Actor` is started by `System::spawn` or `Child::new`"
+    message = "`{Self}` is no actor, or none that is started in this way",
+    label = "implement `Actor` for this type, or `ActorOnce` if it is to be started once",
+    note = "an `Actor` is started by `System::spawn` or `Child::new`",
+    note = "an `ActorOnce` is started by `System::spawn_once` or `Child::once`"
 )]
 pub trait ActorOnce: Sized + Send + 'static {
     /// The type of its messages.
