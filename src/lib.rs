@@ -2,12 +2,12 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub use perennial_actors::{
-    Actor, Address, Call, CallError, Capacity, CloseHook, Closed, Context, Counters, DeadLetter, DeadReason,
-    Down, Event, ExitReason, Failure, Handle, InspectError, IntoExitReason, Mailbox, Monitor, MonitorId,
-    NoProcess, NoTimers, OnRestart, Outage, Overflow, Panic, PanicLocations, Permit, Pid, Piped, ProcessInfo,
-    ProcessState, Recipient, RecipientCall, Reply, Reserving, SendError, Sending, SendingUntil, Signal,
-    Spawn, StreamHandle, Subscription, System, SystemBuilder, SystemEvent, SystemShutdown, Target, TimerId,
-    Unsent, WeakAddress, WeakHandle,
+    Actor, ActorOnce, Address, Call, CallError, Capacity, CloseHook, Closed, Context, Counters, DeadLetter,
+    DeadReason, Down, Event, ExitReason, Failure, Handle, InspectError, IntoExitReason, Mailbox, Monitor,
+    MonitorId, NoProcess, NoTimers, OnRestart, Outage, Overflow, OwnedArgs, Panic, PanicLocations, Permit,
+    Pid, Piped, ProcessInfo, ProcessState, Recipient, RecipientCall, Reply, Reserving, SendError, Sending,
+    SendingUntil, Signal, Spawn, SpawnOnceError, StreamHandle, Subscription, System, SystemBuilder,
+    SystemEvent, SystemShutdown, Target, TimerId, Unsent, WeakAddress, WeakHandle,
 };
 pub use perennial_registry::{
     BindError, BroadcastReport, Change, DuplicateKeys, Group, GroupChange, GroupMonitor, HandOverError,
@@ -17,11 +17,11 @@ pub use perennial_registry::{
 };
 pub use perennial_supervision::{
     App, AutoShutdown, Backoff, ChangeError, Child, ChildCounts, ChildError, ChildFailed, ChildInfo,
-    ChildKind, ChildNotStarted, ChildPolicy, ChildSpec, ChildStart, ChildState, DynamicHandle,
-    DynamicSupervisor, Finish, Intensity, Liveness, NotStarted, OpenError, PartitionKey, PartitionSupervisor,
-    Partitions, Probe, ProbePolicy, Report, ResizeError, Restart, Shutdown, ShutdownReport, Sign, SpecError,
-    StartChildError, StopSignal, StopSignals, Straggler, Strategy, Supervisor, SupervisorHandle, TaskContext,
-    TaskScope, Template, Totals, Tree, What,
+    ChildKind, ChildNotStarted, ChildOnce, ChildPolicy, ChildSpec, ChildStart, ChildState, DynamicHandle,
+    DynamicSupervisor, Finish, Intensity, IntoChildren, Liveness, NotStarted, OpenError, PartitionKey,
+    PartitionSupervisor, Partitions, Probe, ProbePolicy, Report, ResizeError, Restart, Shutdown,
+    ShutdownReport, Sign, SpecError, StartChildError, StartOnceError, StopSignal, StopSignals, Straggler,
+    Strategy, Supervisor, SupervisorHandle, TaskContext, TaskScope, Template, Totals, Tree, What,
 };
 
 /// What can go wrong when something is started, by what is started.

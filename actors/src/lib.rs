@@ -57,7 +57,7 @@ mod system;
 mod type_names;
 mod untyped;
 
-pub use actor::{Actor, Context};
+pub use actor::{Actor, ActorOnce, Context, OwnedArgs};
 pub use address::{
     Address, Call, CallError, CloseHook, Closed, Handle, InspectError, Monitor, NoProcess, Outage, Permit,
     ProcessInfo, Recipient, RecipientCall, Reply, Reserving, SendError, Sending, SendingUntil,
@@ -72,13 +72,13 @@ pub use panics::PanicLocations;
 pub use pid::Pid;
 pub use process::Target;
 pub use signal::{Down, MonitorId, Signal};
-pub use spawn::{Spawn, StartError};
+pub use spawn::{Spawn, SpawnOnceError, StartError};
 pub use system::{DeadLetter, DeadReason, Event, Subscription, System, SystemBuilder, SystemEvent};
 pub use untyped::ProcessState;
 
 /// For those who own identities and host incarnations: supervisors.
 pub mod host {
-    pub use crate::actor::parent_of;
+    pub use crate::actor::{owned_args, parent_of};
     pub use crate::carried::{Carried, CarriesValue};
     pub use crate::caught::{catch_panic, catch_panics, reason_of, reason_of_join, resume_panic};
     pub use crate::clock::require_timers;

@@ -2,6 +2,7 @@
 
 use std::any::type_name;
 use std::borrow::Borrow;
+use std::error::Error;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -10,8 +11,9 @@ use std::sync::Arc;
 use tokio::runtime;
 use tokio::sync::oneshot;
 
-use crate::actor::{Actor, Context};
+use crate::actor::{Actor, ActorOnce, Context, OwnedArgs, owned_args};
 use crate::address::{Address, Monitor};
+use crate::carried::{Carried, CarriesValue};
 use crate::exit::ExitReason;
 use crate::incarnation;
 use crate::label::Label;
@@ -52,24 +54,84 @@ impl System {
     /// Await the builder to wait for its start, or [`detach`](Spawn::detach) to go on at once. The actor lives until it
     /// ends, whether or not anybody holds its address.
     pub fn spawn<A: Actor>(&self, args: A::Args) -> Spawn<A> {
-        Spawn { system: self.clone(), args, mailbox: Mailbox::default(), label: None, parent: None }
+        Spawn::new(self, args, |error, _| error)
+    }
+
+    /// Starts an actor outside any tree from arguments that it owns: see [`ActorOnce`]. The error
+    /// gives the arguments back if the init has not taken them.
+    pub fn spawn_once<A: ActorOnce>(
+        &self,
+        args: <A as ActorOnce>::Args,
+    ) -> Spawn<A, SpawnOnceError<<A as ActorOnce>::Args>> {
+        Spawn::new(self, owned_args(args), |kind, args| SpawnOnceError {
+            kind,
+            args: args.as_ref().and_then(OwnedArgs::take),
+        })
     }
 }
 
-/// An actor that is about to start.
+/// The error of an actor that was to be [started once](System::spawn_once) and did not start.
+///
+/// An [`ExitReason`] that is made of it keeps the kind, and drops the arguments.
+#[non_exhaustive]
+pub struct SpawnOnceError<T> {
+    /// Why the actor did not start.
+    pub kind: StartError,
+    /// The arguments, unless the init has taken them or the runtime has ended.
+    pub args: Option<T>,
+}
+
+impl<T> fmt::Debug for SpawnOnceError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SpawnOnceError")
+            .field("kind", &self.kind)
+            .field("has_args", &self.args.is_some())
+            .finish()
+    }
+}
+
+impl<T> fmt::Display for SpawnOnceError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)
+    }
+}
+
+impl<T: 'static> Error for SpawnOnceError<T> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Carried::by::<Self>()
+    }
+}
+
+impl<T: 'static> CarriesValue for SpawnOnceError<T> {
+    type Bare = StartError;
+
+    fn into_bare(self) -> StartError {
+        self.kind
+    }
+}
+
+/// An actor that is about to start. `E` is the error if it does not.
 #[must_use = "an actor starts when this is awaited or detached"]
-pub struct Spawn<A: Actor> {
+pub struct Spawn<A: Actor, E = StartError> {
     system: System,
     args: A::Args,
     mailbox: Mailbox,
     label: Option<Arc<str>>,
     parent: Option<LinkToParent>,
+    fail: Fail<A, E>,
 }
+
+/// Makes the error of a start. It is given the arguments if the task of the actor was not begun.
+type Fail<A, E> = fn(StartError, Option<<A as Actor>::Args>) -> E;
 
 /// Links the parent to the child that it is given, before that runs; false if the parent has ended.
 type LinkToParent = Box<dyn FnOnce(&Arc<dyn AnyProcess>) -> bool + Send>;
 
-impl<A: Actor> Spawn<A> {
+impl<A: Actor, E> Spawn<A, E> {
+    fn new(system: &System, args: A::Args, fail: Fail<A, E>) -> Self {
+        Self { system: system.clone(), args, mailbox: Mailbox::default(), label: None, parent: None, fail }
+    }
+
     /// Sets the mailbox.
     pub const fn mailbox(mut self, mailbox: Mailbox) -> Self {
         self.mailbox = mailbox;
@@ -99,7 +161,7 @@ impl<A: Actor> Spawn<A> {
     /// # Errors
     ///
     /// [`StartError::NoRuntime`] outside a tokio runtime, and [`StartError::ZeroCapacity`].
-    pub fn detach(self) -> Result<Address<A::Msg>, StartError> {
+    pub fn detach(self) -> Result<Address<A::Msg>, E> {
         self.begin(Reporter::Nobody, |_| ()).map(|(address, ())| address)
     }
 
@@ -108,7 +170,7 @@ impl<A: Actor> Spawn<A> {
     /// # Errors
     ///
     /// As of [`detach`](Self::detach).
-    pub fn detach_monitored(self) -> Result<(Address<A::Msg>, Monitor), StartError> {
+    pub fn detach_monitored(self) -> Result<(Address<A::Msg>, Monitor), E> {
         self.begin(Reporter::Nobody, |address| address.monitor())
     }
 
@@ -120,7 +182,7 @@ impl<A: Actor> Spawn<A> {
     pub fn detach_monitored_by<O: Actor>(
         self,
         observer: &mut Context<O>,
-    ) -> Result<(Address<A::Msg>, MonitorId), StartError> {
+    ) -> Result<(Address<A::Msg>, MonitorId), E> {
         self.begin(Reporter::Nobody, |address| observer.monitor(&address.handle()))
     }
 
@@ -129,15 +191,20 @@ impl<A: Actor> Spawn<A> {
         self,
         reporter: Reporter,
         before: impl FnOnce(&Address<A::Msg>) -> T,
-    ) -> Result<(Address<A::Msg>, T), StartError> {
+    ) -> Result<(Address<A::Msg>, T), E> {
         if self.mailbox.capacity().is_some_and(Capacity::is_zero) {
-            return Err(StartError::ZeroCapacity);
+            return Err((self.fail)(StartError::ZeroCapacity, Some(self.args)));
         }
-        let runtime = runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+        let Ok(runtime) = runtime::Handle::try_current() else {
+            return Err((self.fail)(StartError::NoRuntime, Some(self.args)));
+        };
         let process = Process::new(self.mailbox);
         let label = self.label;
         process.open(&self.system, || label.map_or(Label::of_type(type_name::<A>), Label::from));
-        let attachment = process.attach(reporter)?;
+        let attachment = match process.attach(reporter) {
+            Ok(attachment) => attachment,
+            Err(error) => return Err((self.fail)(error.into(), Some(self.args))),
+        };
         process.disown();
         let address = Address::new(process);
         if let Some(link) = self.parent {
@@ -151,20 +218,21 @@ impl<A: Actor> Spawn<A> {
         Ok((address, known))
     }
 
-    async fn begin_and_wait(self) -> Result<Address<A::Msg>, StartError> {
+    async fn begin_and_wait(self) -> Result<Address<A::Msg>, E> {
+        let fail = self.fail;
         let (starter, started) = oneshot::channel();
         let (address, ()) = self.begin(Reporter::Starter(starter), |_| ())?;
         match started.await {
             Ok(Ok(())) => Ok(address),
-            Ok(Err(reason)) => Err(StartError::Failed(reason)),
+            Ok(Err(reason)) => Err(fail(StartError::Failed(reason), None)),
             // Its task was dropped, with the runtime, before it began.
-            Err(_) => Err(StartError::Failed(ExitReason::Killed)),
+            Err(_) => Err(fail(StartError::Failed(ExitReason::Killed), None)),
         }
     }
 }
 
-impl<A: Actor> IntoFuture for Spawn<A> {
-    type Output = Result<Address<A::Msg>, StartError>;
+impl<A: Actor, E: 'static> IntoFuture for Spawn<A, E> {
+    type Output = Result<Address<A::Msg>, E>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
@@ -172,7 +240,7 @@ impl<A: Actor> IntoFuture for Spawn<A> {
     }
 }
 
-impl<A: Actor> fmt::Debug for Spawn<A> {
+impl<A: Actor, E> fmt::Debug for Spawn<A, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Spawn")
             .field("mailbox", &self.mailbox)

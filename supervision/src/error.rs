@@ -201,6 +201,50 @@ impl CarriesValue for StartChildError {
     }
 }
 
+/// A child that was to be [started once](crate::Child::once) and was not. The supervisor has not
+/// kept it.
+///
+/// An [`ExitReason`] that is made of it drops the arguments, and keeps a [`ChildNotStarted`].
+#[non_exhaustive]
+pub struct StartOnceError<T> {
+    /// The id of the child.
+    pub id: Arc<str>,
+    /// Why the child was not started.
+    pub kind: NotStarted,
+    /// The arguments, unless the init has taken them.
+    pub args: Option<T>,
+}
+
+impl<T> fmt::Debug for StartOnceError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StartOnceError")
+            .field("id", &self.id)
+            .field("kind", &self.kind)
+            .field("has_args", &self.args.is_some())
+            .finish()
+    }
+}
+
+impl<T> fmt::Display for StartOnceError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "child {:?}: {}", self.id, self.kind)
+    }
+}
+
+impl<T: 'static> Error for StartOnceError<T> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Carried::by::<Self>()
+    }
+}
+
+impl<T: 'static> CarriesValue for StartOnceError<T> {
+    type Bare = ChildNotStarted;
+
+    fn into_bare(self) -> ChildNotStarted {
+        ChildNotStarted { id: self.id, why: self.kind }
+    }
+}
+
 /// A [`StartChildError`] without the spec: what an [`ExitReason`] keeps of it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]

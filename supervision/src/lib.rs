@@ -88,6 +88,7 @@ mod tree;
 pub use driver::Totals;
 pub use error::{
     ChangeError, ChildError, ChildFailed, ChildNotStarted, NotStarted, StartChildError, StartError,
+    StartOnceError,
 };
 pub use node::OpenError;
 pub use policy::{
@@ -96,7 +97,7 @@ pub use policy::{
 };
 pub use report::{Report, Sign, What};
 pub use scope::TaskScope;
-pub use spec::{Child, ChildSpec, Probe, SpecError};
+pub use spec::{Child, ChildOnce, ChildSpec, IntoChildren, Probe, SpecError};
 pub use supervisor::{
     App, DynamicHandle, DynamicSupervisor, Finish, PartitionKey, PartitionSupervisor, Partitions,
     ResizeError, ShutdownReport, StopSignal, StopSignals, Supervised, Supervisor, SupervisorHandle, Template,

@@ -253,13 +253,13 @@ pub(crate) fn told_again(system: &System, second: impl fmt::Display + Send + 'st
 pub(crate) fn stop_hook_failed(system: &System, reason: ExitReason) {
     system.log_later(
         Level::ERROR,
-        move || error!(%reason, "the closure before the stop failed: the tree stops"),
+        move || line!(ERROR, TARGET, %reason, "the closure before the stop failed: the tree stops"),
     );
 }
 
 /// The closure before a stop has not returned.
 pub(crate) fn stop_hook_timed_out(system: &System, timeout: Duration) {
     system.log_later(Level::WARN, move || {
-        warn!(?timeout, "the closure before the stop took too long: the tree stops")
+        line!(WARN, TARGET, ?timeout, "the closure before the stop took too long: the tree stops");
     });
 }

@@ -56,7 +56,7 @@ async fn c015_a_significant_child_is_refused() {
     let child = worker("a", &Log::default()).restart(Restart::Transient).significant();
     let refused = app.supervisor().start_child(child).await.expect_err("it is for nothing");
     assert!(matches!(refused.why, NotStarted::Spec(SpecError::SignificantForNothing { .. })));
-    let child = worker("a", &Log::default()).significant();
+    let child = worker("a", &Log::default()).restart(Restart::Permanent).significant();
     let refused = app.supervisor().start_child(child).await.expect_err("it is never the case");
     assert!(matches!(refused.why, NotStarted::Spec(SpecError::SignificantPermanent { .. })));
 }
@@ -161,7 +161,10 @@ async fn c162_a_start_tells_what_came_of_it_and_keeps_only_what_runs() {
     assert_eq!((counts.specs, counts.active, counts.workers, counts.supervisors), (2, 2, 1, 1));
     let policy = supervisor.get_childspec(nested).await.expect("it is there");
     assert_eq!((policy.kind, policy.shutdown), (ChildKind::Supervisor, Shutdown::Infinity));
-    assert_eq!(supervisor.get_childspec(started).await.expect("it is there"), ChildPolicy::default());
+    let mut usual = ChildPolicy::default();
+    usual.restart = Restart::Transient;
+    assert_eq!(supervisor.get_childspec(started).await.expect("it is there"), usual);
+    assert_eq!(policy.restart, Restart::Permanent);
     assert!(app.shutdown().await.is_clean());
 }
 
@@ -211,7 +214,7 @@ async fn c164_a_child_that_is_being_restarted_is_stopped_by_the_pid_that_it_had(
         let known = restarting(&app, tries).await;
         assert_eq!(
             app.supervisor().get_childspec(known).await.expect("it is there").restart,
-            Restart::Permanent
+            Restart::Transient
         );
         app.supervisor().terminate_child(known).await.expect("it is known by that");
         assert_eq!(refused(app.supervisor().terminate_child(known).await), NOBODY);

@@ -324,3 +324,34 @@ async fn a_dynamic_supervisor_may_be_below_a_parent_too() {
     assert!(matches!(told.recv().await, Some((_, Told::Started))));
     assert!(matches!(told.recv().await, Some((_, Told::Terminated(None)))));
 }
+
+/// An actor that fails as soon as it has started.
+struct Doomed;
+
+impl perennial_actors::Actor for Doomed {
+    type Msg = ();
+    type Args = ();
+
+    async fn init((): &(), ctx: &mut perennial_actors::Context<Self>) -> Result<Self, ExitReason> {
+        ctx.continue_with(());
+        Ok(Self)
+    }
+
+    async fn handle(&mut self, (): (), _: &mut perennial_actors::Context<Self>) -> Result<(), ExitReason> {
+        Err(ExitReason::failed("on purpose"))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tree_that_ends_as_soon_as_it_is_up_has_started_and_its_parent_is_told_both() {
+    let doomed = Child::new::<Doomed>("doomed", ());
+    let tree = Supervisor::new("app").intensity(0, Duration::from_secs(1)).child(doomed);
+    let (parent, mut told) = parent().await;
+    let app = tree.start_under(&System::new(), parent.clone()).await.expect("it has started");
+    let gave_up = "shutdown: reached the maximum restart intensity";
+    assert_eq!(app.join().await.to_string(), gave_up);
+    assert!(matches!(told.recv().await, Some((_, Told::Started))));
+    let Some((_, Told::Terminated(Some(text)))) = told.recv().await else { panic!("it was to be told") };
+    assert_eq!(text, gave_up);
+    assert!(parent.get_children().is_empty());
+}

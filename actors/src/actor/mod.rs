@@ -3,8 +3,10 @@
 
 mod contract;
 mod next;
+mod once;
 mod readiness;
 mod relations;
 mod work;
 
 pub use contract::{Actor, Context, parent_of};
+pub use once::{ActorOnce, OwnedArgs, owned_args};

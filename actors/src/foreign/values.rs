@@ -121,6 +121,11 @@ impl<T: Send + 'static> Foreign<T> {
     pub const fn new(value: T) -> Self {
         Self(Some(value))
     }
+
+    /// Takes the value out. Always returns it.
+    pub fn into_inner(mut self) -> Option<T> {
+        self.0.take()
+    }
 }
 
 impl<T: Send + 'static> Deref for Foreign<T> {
@@ -129,7 +134,7 @@ impl<T: Send + 'static> Deref for Foreign<T> {
     fn deref(&self) -> &T {
         match &self.0 {
             Some(value) => value,
-            None => unreachable!("the value is taken by `drop` only"),
+            None => unreachable!("the value is taken by `drop` and `into_inner` only"),
         }
     }
 }

@@ -8,7 +8,7 @@ use perennial_actors::Pid;
 
 use crate::engine::{Engine, Key, Policy, Run};
 use crate::node::{GivenNode, Nest, Node, OwnedNode};
-use crate::policy::{ChildPolicy, Kind};
+use crate::policy::{ChildPolicy, Kind, Restart};
 use crate::roster::Roster;
 use crate::spec::{ChildSpec, Plan, SpecError};
 use crate::tree::Straggler;
@@ -37,6 +37,7 @@ pub(crate) struct Book {
 struct Given {
     id: Arc<str>,
     policy: ChildPolicy,
+    restart_if_dynamic: Restart,
     error: Option<Box<SpecError>>,
     node: GivenNode,
 }
@@ -115,7 +116,8 @@ impl Book {
         for child in &mut plan.children {
             if let Some(spec) = specs.get(&child.id) {
                 nodes.push(std::mem::replace(&mut child.node, spec.node.share()));
-                child.policy.kind = spec.policy.kind;
+                let policy = std::mem::take(&mut child.policy);
+                child.policy = policy.of_existing(&spec.policy);
             }
         }
         let plan = std::mem::replace(&mut self.plan, plan);
@@ -126,9 +128,10 @@ impl Book {
     /// them now.
     pub(super) fn reclaim(&mut self) {
         let take_back = |(place, given): (&usize, &Given)| {
-            let Given { id, policy, error, node } = given;
-            let node = node.reclaim()?;
-            Some((*place, ChildSpec { id: id.clone(), policy: policy.clone(), node, error: error.clone() }))
+            let Given { id, policy, restart_if_dynamic, error, node } = given;
+            let (id, policy, error) = (id.clone(), policy.clone(), error.clone());
+            let restart_if_dynamic = *restart_if_dynamic;
+            Some((*place, ChildSpec { id, policy, restart_if_dynamic, node: node.reclaim()?, error }))
         };
         let back: Vec<(usize, ChildSpec)> = self.given.iter().filter_map(take_back).collect();
         for (place, child) in back {
@@ -143,11 +146,11 @@ impl Book {
     pub(super) fn give_away(&mut self, key: Key) -> Option<ChildSpec> {
         let child = self.dismiss(key)?;
         if let Some(at) = self.plan.children.iter().position(|planned| planned.node.is(&child.node)) {
-            let ChildSpec { id, policy, node, error } = self.plan.children.remove(at);
+            let ChildSpec { id, policy, restart_if_dynamic, node, error } = self.plan.children.remove(at);
             // Its place among all of the plan: each one that was given away before it moves it on
             // by one.
             let place = self.given.keys().fold(at, |place, given| place + usize::from(*given <= place));
-            self.given.insert(place, Given { id, policy, error, node: node.give_away() });
+            self.given.insert(place, Given { id, policy, restart_if_dynamic, error, node: node.give_away() });
         }
         Some(child)
     }

@@ -7,30 +7,20 @@ use std::task::{Poll, Wake, Waker};
 use perennial_actors::ExitReason;
 use perennial_actors::host::{Attachment, Guarded};
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
-use tokio::sync::oneshot;
 
 use super::inbox::News;
 use super::node::SupervisorNode;
-use super::turn::Driver;
+use super::turn::{Driver, Tie};
 use crate::error::TreeEnded;
 use crate::link::{self, Link};
 use crate::log;
 
-/// Who wants to know which ractor actor a supervisor is.
-pub(super) type Announce = oneshot::Sender<Link>;
-
 /// Runs a supervisor. Its end, whatever it is, is told by its attachment.
-pub(super) async fn run(node: SupervisorNode, attachment: Attachment<News>, announce: Option<Announce>) {
+pub(super) async fn run(node: SupervisorNode, attachment: Attachment<News>, tie: Option<Tie>) {
     let (seat, system) = (Seat::default(), attachment.system().clone());
-    match Host::spawn(None, Host(seat.clone()), (node, attachment)).await {
-        Ok((host, ended)) => {
-            if let Some(announce) = announce {
-                // Whoever wanted to know may have given up.
-                let _ = announce.send(Link::to(&host));
-            }
-            // It makes no difference here how it ended.
-            drop(Guarded::new(ended.await));
-        }
+    match Host::spawn(None, Host(seat.clone()), (node, attachment, tie)).await {
+        // It makes no difference here how it ended.
+        Ok((_, ended)) => drop(Guarded::new(ended.await)),
         Err(error) => log::supervisor_did_not_start(&system, error.to_string()),
     }
     // If it was killed, this is where it hears of it, and the remains are seen to. Ractor would hand a state on to its parent, who
@@ -58,17 +48,17 @@ struct Host(Seat);
 impl Actor for Host {
     type Msg = ();
     type State = ();
-    type Arguments = (SupervisorNode, Attachment<News>);
+    type Arguments = (SupervisorNode, Attachment<News>, Option<Tie>);
 
     async fn pre_start(
         &self,
         myself: ActorRef<()>,
-        (node, attachment): Self::Arguments,
+        (node, attachment, tie): Self::Arguments,
     ) -> Result<(), ActorProcessingErr> {
         let link = Link::to(&myself);
         let doorbell = Arc::new(Doorbell(myself));
         doorbell.wake_by_ref();
-        self.0.put(Driver::new(node, attachment, Waker::from(doorbell), link));
+        self.0.put(Driver::new(node, attachment, Waker::from(doorbell), link, tie));
         Ok(())
     }
 

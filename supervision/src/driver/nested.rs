@@ -6,21 +6,22 @@ use std::time::Duration;
 use perennial_actors::host::Label;
 use perennial_actors::{ExitReason, Handle, Pid, StartError, System};
 
-use super::host::{self, Announce};
+use super::host;
 use super::node::SupervisorNode;
+use super::turn::Tie;
 use crate::dropped::DropCounters;
 use crate::nesting;
 use crate::node::{Birth, Claims, Group, Nest, Node, OpenError, Seen};
 use crate::tree::Straggler;
 
 impl SupervisorNode {
-    /// Starts the next incarnation, which says which ractor actor it is. The mailboxes of all the
-    /// children that it starts are open when this returns.
-    pub(super) fn begin(&self, birth: Birth, announce: Option<Announce>) -> Result<Pid, StartError> {
+    /// Starts the next incarnation, which is tied to something else when it is up. The mailboxes of
+    /// all the children that it starts are open when this returns.
+    pub(super) fn begin(&self, birth: Birth, tie: Option<Tie>) -> Result<Pid, StartError> {
         birth.begin(self.identity(), |attachment| {
             self.book().reclaim();
             nesting::reopen_children(self, attachment.system(), &self.label());
-            host::run(self.clone(), attachment, announce)
+            host::run(self.clone(), attachment, tie)
         })
     }
 }

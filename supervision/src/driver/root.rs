@@ -5,10 +5,10 @@ use std::sync::{Arc, OnceLock};
 use perennial_actors::host::{End, Label, Parent, ignore_panic, require_timers, wake_safely};
 use perennial_actors::{ExitReason, NoTimers, StartError as NotStarted, System};
 use tokio::runtime;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
-use super::host::Announce;
 use super::node::SupervisorNode;
+use super::turn::Tie;
 use crate::dropped::Dropped;
 use crate::error::StartError;
 use crate::link::Link;
@@ -93,7 +93,7 @@ struct Starting {
 
 impl Starting {
     /// Begins to start a tree.
-    fn begin(node: SupervisorNode, system: &System, announce: Option<Announce>) -> Result<Self, StartError> {
+    fn begin(node: SupervisorNode, system: &System, tie: Option<Tie>) -> Result<Self, StartError> {
         let checked = node.book().plan.check(node.id());
         checked.map_err(StartError::Spec)?;
         if runtime::Handle::try_current().is_ok() {
@@ -108,7 +108,7 @@ impl Starting {
         });
         let birth = Birth { parent: root.clone(), run: 0, link: None };
         let begun = match nesting::open(&root.node, system, &label) {
-            Ok(()) => root.node.begin(birth, announce).map_err(|error| match error {
+            Ok(()) => root.node.begin(birth, tie).map_err(|error| match error {
                 NotStarted::Failed(reason) => StartError::Failed(reason),
                 _ => StartError::NoRuntime,
             }),
@@ -139,24 +139,20 @@ impl Drop for Starting {
 
 /// Starts a tree and waits until all of it is up.
 pub(crate) async fn start(node: SupervisorNode, system: &System) -> Result<Arc<Root>, StartError> {
-    let starting = Starting::begin(node, system, None)?;
-    starting.root.up().await.map_err(StartError::Failed)?;
-    Ok(starting.finish())
+    up(Starting::begin(node, system, None)?).await
 }
 
-/// The same, and ties it to something that it is to end with; if that cannot be done any more, it is stopped again.
+/// The same, and ties it to something that it is to end with, the moment that all of it is up. If
+/// that has ended (`false`), the tree is stopped again and has not started.
 pub(crate) async fn start_tied(
     node: SupervisorNode,
     system: &System,
-    tie: impl FnOnce(Link) -> bool,
+    tie: impl FnOnce(Link) -> bool + Send + 'static,
 ) -> Result<Arc<Root>, StartError> {
-    let (announce, announced) = oneshot::channel();
-    let starting = Starting::begin(node, system, Some(announce))?;
+    up(Starting::begin(node, system, Some(Box::new(tie)))?).await
+}
+
+async fn up(starting: Starting) -> Result<Arc<Root>, StartError> {
     starting.root.up().await.map_err(StartError::Failed)?;
-    if announced.await.is_ok_and(tie) {
-        return Ok(starting.finish());
-    }
-    let root = starting.root.clone();
-    drop(starting);
-    Err(StartError::Failed(root.over().await))
+    Ok(starting.finish())
 }

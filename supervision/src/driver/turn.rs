@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use perennial_actors::ExitReason;
-use perennial_actors::host::{Attachment, Step};
+use perennial_actors::host::{Attachment, Step, catch_panic};
 use tokio::task::JoinHandle;
 
 use super::children::Children;
@@ -32,10 +32,15 @@ pub(super) struct Driver {
     children: Children,
     reporter: Reporter,
     desk: Desk,
+    /// To be done when it is up.
+    tie: Option<(Tie, Link)>,
     began: bool,
     /// How it ended, when it has.
     over: Option<Over>,
 }
+
+/// Ties a supervisor to something that it is to end with. Returns `false` if that has ended.
+pub(super) type Tie = Box<dyn FnOnce(Link) -> bool + Send>;
 
 /// The end of a supervisor.
 enum Over {
@@ -51,6 +56,7 @@ impl Driver {
         mut attachment: Attachment<News>,
         waker: Waker,
         link: Link,
+        tie: Option<Tie>,
     ) -> Self {
         attachment.set_host_logs_end();
         let past = node.book().clear();
@@ -59,6 +65,7 @@ impl Driver {
         let inbox = Arc::new(Inbox::new(node.address(), node.downgrade()));
         let system = attachment.system().clone();
         Self {
+            tie: tie.map(|tie| (tie, link.clone())),
             children: Children::new(node.clone(), system.clone(), inbox.clone(), link),
             reporter: Reporter::new(node.clone(), system, attachment.pid()),
             desk: Desk::new(node.clone()),
@@ -184,7 +191,7 @@ impl Driver {
             Action::Close { key, reason } => self.children.close(key, &reason),
             Action::Forget { key, reason } => self.children.forget(key, &reason),
             Action::Report(report) => self.report(report),
-            Action::Up => self.attachment.iter_mut().for_each(Attachment::started),
+            Action::Up => self.up(),
             Action::GoDown => self.attachment.iter_mut().for_each(Attachment::begin_stop),
             Action::Answer { ticket, result } => self.desk.answer(ticket, result),
             Action::Exit { ending } => {
@@ -193,6 +200,18 @@ impl Driver {
             }
         }
         ControlFlow::Continue(None)
+    }
+
+    /// All children are up. If the supervisor is to be tied to something that has ended, it stops
+    /// without having started.
+    fn up(&mut self) {
+        let system = self.attachment.as_ref().map(Attachment::system);
+        let tied = |(tie, link): (Tie, Link)| catch_panic(system, || tie(link)).unwrap_or(false);
+        if self.tie.take().is_none_or(tied) {
+            self.attachment.iter_mut().for_each(Attachment::started);
+        } else {
+            self.stop();
+        }
     }
 
     /// Everything below is gone: the parent may know.

@@ -173,7 +173,7 @@ impl Engine {
         let now = self.now;
         let Some(entry) = self.children.get_mut(key) else { return };
         // A worker stays a worker, whatever has the same id now.
-        entry.policy = ChildPolicy { kind: entry.policy.kind, ..policy };
+        entry.policy = policy.of_existing(&entry.policy);
         entry.brought = false;
         if let State::Running { watch, .. } = &mut entry.state {
             let resumptions = watch.as_deref().map_or(0, |watch| watch.resumptions);

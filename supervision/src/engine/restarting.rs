@@ -45,12 +45,15 @@ impl Engine {
     /// Counts a restart if it `counts`, and begins it at once or after a delay; or gives up
     /// (rule 2).
     fn restart(&mut self, key: Key, counts: bool) {
-        let draw = self.draw(key);
+        let (draw, children) = (self.draw(key), self.children.len());
         let Some(entry) = self.children.get_mut(key) else { return };
         let State::Restarting { reason, .. } = &entry.state else { return };
         let reason = reason.clone();
-        let restarts_left =
-            if counts { self.window.record(self.now) } else { Some(self.window.remaining(self.now)) };
+        let restarts_left = if counts {
+            self.window.record(self.now, children)
+        } else {
+            Some(self.window.remaining(self.now, children))
+        };
         let Some(restarts_left) = restarts_left else { return self.give_up(key) };
         let delay = entry
             .policy

@@ -7,7 +7,7 @@ use perennial_actors::ExitReason;
 use perennial_actors::host::Suspensions;
 
 use super::watch::Watch;
-use crate::policy::{ChildPolicy, Intensity, Kind};
+use crate::policy::{ChildPolicy, Kind, RestartLimit};
 
 /// Time since the supervisor began.
 pub(crate) type Time = Duration;
@@ -28,7 +28,7 @@ pub(crate) struct Ticket(pub(crate) u64);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Policy {
     pub(crate) kind: Kind,
-    pub(crate) intensity: Intensity,
+    pub(crate) intensity: RestartLimit,
     /// How long after a kill a worker is abandoned. A supervisor always dies.
     pub(crate) patience: Duration,
     /// What jitter is drawn from.

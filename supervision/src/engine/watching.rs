@@ -174,7 +174,7 @@ mod tests {
         let liveness = Liveness { probe: Some(probe), ..Liveness::default() };
         let child = ChildPolicy { liveness: Some(liveness.into()), ..ChildPolicy::default() };
         let kind = Kind::Static { strategy: Strategy::OneForOne, auto_shutdown: AutoShutdown::Never };
-        let policy = Policy { kind, intensity: Intensity::default(), patience: at(1000), seed: 0 };
+        let policy = Policy { kind, intensity: Intensity::default().into(), patience: at(1000), seed: 0 };
         let mut engine = Engine::new(policy, [("a".into(), child)], RUN);
         engine.step(Event::Begin, at(0));
         engine.step(Event::Started { key: CHILD, run: RUN }, at(0));

@@ -11,10 +11,13 @@ use super::liveness::Liveness;
 /// Which ends of a child call for a restart.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum Restart {
-    /// Every end. The default, as in OTP.
+    /// Every end. The default, as in OTP, but for actors and tasks in a dynamic supervisor.
     #[default]
     Permanent,
     /// An abnormal end only. After any other it stays down, and can be started again by hand.
+    ///
+    /// The default of actors and tasks in a
+    /// [`DynamicSupervisor`](crate::DynamicSupervisor#choosing-restart-types-and-intensity).
     Transient,
     /// None. When it ends, it is gone, and its spec with it.
     Temporary,
@@ -100,4 +103,16 @@ pub struct ChildPolicy {
     /// but each start that fails in a restart does. After an end in order the next incarnation starts
     /// at once, after any other when its backoff has passed.
     pub(crate) renews: bool,
+    /// Whether it is started at most once, because its arguments go with its first incarnation. It
+    /// is temporary then.
+    pub(crate) once: bool,
+}
+
+impl ChildPolicy {
+    /// Returns this policy for a child that exists and has the policy `current`. What the child is
+    /// does not change.
+    pub(crate) fn of_existing(self, current: &Self) -> Self {
+        let restart = if current.once { Restart::Temporary } else { self.restart };
+        Self { kind: current.kind, once: current.once, restart, ..self }
+    }
 }

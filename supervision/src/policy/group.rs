@@ -19,6 +19,11 @@ pub enum Strategy {
 /// The default is OTP's: 1 restart within 5 seconds. It tolerates a burst of `restarts` and, in the long run, `restarts`
 /// in every `period`; one more and the supervisor takes its children down and ends, for its own supervisor to decide.
 /// Restarts are counted for the supervisor as a whole, and a group that is restarted together counts once.
+///
+/// A [`DynamicSupervisor`](crate::DynamicSupervisor) and a
+/// [`PartitionSupervisor`](crate::PartitionSupervisor) have another default, which grows with the
+/// number of their children: see
+/// [there](crate::DynamicSupervisor#choosing-restart-types-and-intensity).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Intensity {
     /// Restarts that are tolerated within the period. `u32::MAX` tolerates any number, and none is counted.
@@ -37,6 +42,40 @@ impl Intensity {
 impl Default for Intensity {
     fn default() -> Self {
         Self { restarts: 1, period: Duration::from_secs(5) }
+    }
+}
+
+/// How a supervisor comes to its [`Intensity`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum RestartLimit {
+    /// It was set, or is the default of a supervisor whose children are known beforehand.
+    Fixed(Intensity),
+    /// It grows with the number of children: the default of dynamic and partition supervisors.
+    PerChildren,
+}
+
+impl RestartLimit {
+    /// The number of restarts that any number of children may need within the period.
+    const FEWEST: u32 = 3;
+    /// The number of children for each of which one more restart is tolerated.
+    const CHILDREN_PER_RESTART: usize = 10;
+
+    /// Returns the intensity of a supervisor with this number of children.
+    pub(crate) fn with(self, children: usize) -> Intensity {
+        match self {
+            Self::Fixed(intensity) => intensity,
+            Self::PerChildren => {
+                // `u32::MAX` would be no limit at all.
+                let share = (children / Self::CHILDREN_PER_RESTART).min(u32::MAX as usize - 1) as u32;
+                Intensity { restarts: share.max(Self::FEWEST), ..Intensity::default() }
+            }
+        }
+    }
+}
+
+impl From<Intensity> for RestartLimit {
+    fn from(intensity: Intensity) -> Self {
+        Self::Fixed(intensity)
     }
 }
 

@@ -1,5 +1,8 @@
 //! The words of OTP's supervisor, as plain values: when a child is restarted, with whom, how often, how soon, and how it is stopped.
 //!
+//! Which of them to choose: see
+//! [`DynamicSupervisor`](crate::DynamicSupervisor#choosing-restart-types-and-intensity).
+//!
 //! Nothing here does anything. The [engine](crate::engine) decides by these values, specs carry them.
 
 mod backoff;
@@ -9,6 +12,6 @@ mod liveness;
 
 pub use backoff::Backoff;
 pub use child::{ChildKind, ChildPolicy, Restart, Shutdown};
-pub(crate) use group::Kind;
 pub use group::{AutoShutdown, Intensity, Strategy};
+pub(crate) use group::{Kind, RestartLimit};
 pub use liveness::{Liveness, ProbePolicy};

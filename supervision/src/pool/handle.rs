@@ -87,6 +87,12 @@ where
         Some(Self::new(shared.clone(), supervisor))
     }
 
+    /// Returns a future that resolves when the incarnation of the supervisor of the pool that lives has
+    /// ended, to the reason: see [`Monitor`](perennial_actors::Monitor).
+    pub fn monitor(&self) -> perennial_actors::Monitor {
+        self.supervisor.monitor()
+    }
+
     /// Returns a handle that does not keep the pool.
     ///
     #[doc = pool_example!("let weak = squares.downgrade();\nassert!(weak.upgrade().is_some());")]

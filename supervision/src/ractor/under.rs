@@ -19,7 +19,9 @@ impl Supervisor {
     ///
     /// # Errors
     ///
-    /// As of [`start`](Self::start); also if `parent` or the tree has ended meanwhile. Then nothing of the tree runs, and `parent` is sent nothing.
+    /// As of [`start`](Self::start); also if `parent` has ended meanwhile. Then nothing of the tree
+    /// runs, and `parent` is sent nothing. A tree that was up and has ended by then has started all
+    /// the same: `parent` is sent both, and [`App::join`] tells the end.
     pub async fn start_under(
         self,
         system: &System,
@@ -53,5 +55,5 @@ async fn start(
 ) -> Result<std::sync::Arc<Root>, StartError> {
     // Not before it is up, as with ractor's own: a parent that is sent the end of something that never started would, by ractor's
     // default, end with it.
-    start_tied(node, system, |link| link.hang_below(&parent)).await
+    start_tied(node, system, move |link| link.hang_below(&parent)).await
 }

@@ -12,17 +12,24 @@ use perennial_registry::Name;
 use super::actor_node::{ActorNode, DismissFn, StartFn};
 use super::error::SpecError;
 use super::probe::Probe;
-use crate::node::{Birth, Claims, OwnedNode};
+use crate::node::{Birth, Claims, Node, OwnedNode};
 use crate::policy::{Backoff, ChildPolicy, Liveness, Restart, Shutdown};
 
 /// The spec of a child that is an actor with messages `M`.
 ///
 /// Unless set otherwise it is permanent, comes back at once, has 5 seconds to stop and as long as it likes to start, and
-/// holds 1,024 messages.
+/// holds 1,024 messages. In a [dynamic supervisor](crate::DynamicSupervisor) it is transient unless
+/// set otherwise.
+///
+/// `K` is `()` for a child that can be restarted. For one that is [started once](Child::once) it is
+/// [`OwnedArgs`](perennial_actors::OwnedArgs): such a child is temporary, and has no `restart` and no `backoff`.
 #[must_use = "a child does nothing until it is given to a supervisor that is started"]
-pub struct Child<M: Send + 'static> {
+pub struct Child<M: Send + 'static, K = ()> {
     id: Arc<str>,
     policy: ChildPolicy,
+    /// The restart type in a dynamic supervisor.
+    restart_if_dynamic: Restart,
+    pub(super) kept: K,
     mailbox: Mailbox,
     mailbox_too_late: bool,
     name: Option<Name<M>>,
@@ -62,15 +69,42 @@ impl<M: Send + 'static> Child<M> {
         id: impl Into<Arc<str>>,
         start: impl Fn(&Identity<M>, Birth) -> Result<Pid, StartError> + Send + Sync + 'static,
     ) -> Self {
+        Self::with(id.into(), ChildPolicy::default(), Restart::Transient, (), Arc::new(start))
+    }
+
+    /// Sets which of its ends call for a restart.
+    pub const fn restart(mut self, restart: Restart) -> Self {
+        self.policy.restart = restart;
+        self.restart_if_dynamic = restart;
+        self
+    }
+
+    /// Makes it wait before it is restarted, longer each time.
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.policy.backoff = Some(Arc::new(backoff));
+        self
+    }
+}
+
+impl<M: Send + 'static, K> Child<M, K> {
+    pub(super) fn with(
+        id: Arc<str>,
+        policy: ChildPolicy,
+        restart_if_dynamic: Restart,
+        kept: K,
+        start: Arc<StartFn<M>>,
+    ) -> Self {
         Self {
-            id: id.into(),
-            policy: ChildPolicy::default(),
+            id,
+            policy,
+            restart_if_dynamic,
+            kept,
             mailbox: Mailbox::default(),
             mailbox_too_late: false,
             name: None,
             probe: None,
             identity: OnceLock::new(),
-            start: Arc::new(start),
+            start,
             on_dismissal: None,
             is_internal: false,
         }
@@ -116,12 +150,6 @@ impl<M: Send + 'static> Child<M> {
         self
     }
 
-    /// Sets which of its ends call for a restart.
-    pub const fn restart(mut self, restart: Restart) -> Self {
-        self.policy.restart = restart;
-        self
-    }
-
     /// Makes its own end count for its supervisor's: see [`AutoShutdown`](crate::AutoShutdown). Not if it is permanent.
     pub const fn significant(mut self) -> Self {
         self.policy.significant = true;
@@ -138,12 +166,6 @@ impl<M: Send + 'static> Child<M> {
     /// ready](perennial_actors::Context::ready). After that it is killed, and its start has failed.
     pub const fn start_timeout(mut self, timeout: Duration) -> Self {
         self.policy.start_timeout = Some(timeout);
-        self
-    }
-
-    /// Makes it wait before it is restarted, longer each time.
-    pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.policy.backoff = Some(Arc::new(backoff));
         self
     }
 
@@ -195,8 +217,8 @@ impl<M: Send + 'static> Child<M> {
     }
 }
 
-impl<M: Send + 'static> From<Child<M>> for ChildSpec {
-    fn from(child: Child<M>) -> Self {
+impl<M: Send + 'static, K> From<Child<M, K>> for ChildSpec {
+    fn from(child: Child<M, K>) -> Self {
         let identity = child.identity().clone();
         let error = if child.mailbox_too_late {
             Some(SpecError::MailboxTooLate { id: child.id.clone() })
@@ -213,11 +235,17 @@ impl<M: Send + 'static> From<Child<M>> for ChildSpec {
             claims: Claims::default(),
             is_internal: child.is_internal,
         };
-        Self { id: child.id, policy: child.policy, node: OwnedNode::new(node), error: error.map(Box::new) }
+        Self {
+            id: child.id,
+            policy: child.policy,
+            restart_if_dynamic: child.restart_if_dynamic,
+            node: OwnedNode::new(node),
+            error: error.map(Box::new),
+        }
     }
 }
 
-impl<M: Send + 'static> fmt::Debug for Child<M> {
+impl<M: Send + 'static, K> fmt::Debug for Child<M, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Child").field("id", &self.id).field("policy", &self.policy).finish_non_exhaustive()
     }
@@ -232,6 +260,8 @@ impl<M: Send + 'static> fmt::Debug for Child<M> {
 pub struct ChildSpec {
     pub(crate) id: Arc<str>,
     pub(crate) policy: ChildPolicy,
+    /// The restart type in a dynamic supervisor. It differs from that of the policy if none was set.
+    pub(crate) restart_if_dynamic: Restart,
     pub(crate) node: OwnedNode,
     pub(crate) error: Option<Box<SpecError>>,
 }
@@ -245,8 +275,21 @@ impl ChildSpec {
 
     /// Another spec of the same child, for the same owner. Not public: started twice, it would have two owners.
     pub(crate) fn twin(&self) -> Self {
-        let Self { id, policy, node, error } = self;
-        Self { id: id.clone(), policy: policy.clone(), node: node.share(), error: error.clone() }
+        let Self { id, policy, restart_if_dynamic, node, error } = self;
+        let (id, policy, error) = (id.clone(), policy.clone(), error.clone());
+        Self { id, policy, restart_if_dynamic: *restart_if_dynamic, node: node.share(), error }
+    }
+
+    /// Returns the spec of a supervisor as a child. If its restart type is not set it is permanent
+    /// everywhere: it ends in order also when it gives up.
+    pub(crate) fn of_supervisor(
+        id: Arc<str>,
+        policy: ChildPolicy,
+        node: impl Node + 'static,
+        error: Option<SpecError>,
+    ) -> Self {
+        let restart_if_dynamic = policy.restart;
+        Self { id, policy, restart_if_dynamic, node: OwnedNode::new(node), error: error.map(Box::new) }
     }
 
     /// How it is to be treated.

@@ -28,11 +28,15 @@
 
 mod actor_node;
 mod child;
+mod children;
 mod error;
+mod once;
 mod plan;
 mod probe;
 
 pub use child::{Child, ChildSpec};
+pub use children::IntoChildren;
 pub use error::SpecError;
+pub use once::ChildOnce;
 pub(crate) use plan::Plan;
 pub use probe::Probe;

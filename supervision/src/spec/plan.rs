@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::child::ChildSpec;
 use super::error::SpecError;
-use crate::policy::{AutoShutdown, Intensity, Kind, Restart, Strategy};
+use crate::policy::{AutoShutdown, Intensity, Kind, Restart, RestartLimit, Strategy};
 
 /// How long a child that was killed may take to die before it is abandoned, unless set otherwise.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -15,22 +15,23 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) kind: Kind,
-    pub(crate) intensity: Intensity,
+    pub(crate) intensity: RestartLimit,
     pub(crate) patience: Duration,
     pub(crate) children: Vec<ChildSpec>,
 }
 
 impl Plan {
     pub(crate) fn of_order() -> Self {
-        Self::new(Kind::Static { strategy: Strategy::default(), auto_shutdown: AutoShutdown::default() })
+        let kind = Kind::Static { strategy: Strategy::default(), auto_shutdown: AutoShutdown::default() };
+        Self::new(kind, Intensity::default().into())
     }
 
     pub(crate) fn dynamic() -> Self {
-        Self::new(Kind::Dynamic { max_children: usize::MAX })
+        Self::new(Kind::Dynamic { max_children: usize::MAX }, RestartLimit::PerChildren)
     }
 
-    fn new(kind: Kind) -> Self {
-        Self { kind, intensity: Intensity::default(), patience: PATIENCE, children: Vec::new() }
+    const fn new(kind: Kind, intensity: RestartLimit) -> Self {
+        Self { kind, intensity, patience: PATIENCE, children: Vec::new() }
     }
 
     /// The first thing that is wrong with it, or below.
@@ -40,7 +41,7 @@ impl Plan {
 
     /// The same, for a supervisor that is to be of another kind than it says yet.
     pub(crate) fn check_as(&self, kind: Kind, supervisor: &Arc<str>) -> Result<(), SpecError> {
-        if self.intensity.period.is_zero() {
+        if matches!(self.intensity, RestartLimit::Fixed(intensity) if intensity.period.is_zero()) {
             return Err(SpecError::ZeroPeriod { supervisor: supervisor.clone() });
         }
         let mut ids = HashSet::new();

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use perennial_actors::{ExitReason, Handle, System};
+use perennial_actors::{ExitReason, Handle, Monitor, System};
 
 use crate::driver::Root;
 use crate::dropped::Dropped;
@@ -42,6 +42,27 @@ impl<H> App<H> {
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.root.node.handle()
+    }
+
+    /// Returns a future that resolves when the root has ended, to the reason: see [`Monitor`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use perennial_actors::{ExitReason, System};
+    /// use perennial_supervision::Supervisor;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let app = Supervisor::new("app").start(&System::new()).await?;
+    /// let down = app.monitor();
+    /// app.handle().kill()?;
+    /// assert!(matches!(down.await.reason, ExitReason::Killed));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn monitor(&self) -> Monitor {
+        self.handle().monitor()
     }
 
     /// Stops the tree: every child before those that were started before it, each in the way that its spec says, and waited

@@ -10,11 +10,10 @@ use super::app::App;
 use super::handle::SupervisorHandle;
 use crate::driver::{SupervisorNode, start};
 use crate::error::StartError;
-use crate::node::OwnedNode;
 use crate::policy::{
-    AutoShutdown, Backoff, ChildKind, ChildPolicy, Intensity, Kind, Restart, Shutdown, Strategy,
+    AutoShutdown, Backoff, ChildKind, ChildPolicy, Intensity, Kind, Restart, RestartLimit, Shutdown, Strategy,
 };
-use crate::spec::{ChildSpec, Plan, SpecError};
+use crate::spec::{ChildSpec, IntoChildren, Plan, SpecError};
 
 /// The spec of a supervisor, which may be the root of a tree or a child of another.
 ///
@@ -50,7 +49,13 @@ impl Supervisor {
 
     /// Sets how many restarts within how long it takes before it gives up.
     pub const fn intensity(mut self, restarts: u32, period: Duration) -> Self {
-        self.plan.intensity = Intensity { restarts, period };
+        self.plan.intensity = RestartLimit::Fixed(Intensity { restarts, period });
+        self
+    }
+
+    /// Lets the number of restarts that are tolerated grow with the number of children.
+    pub(super) const fn intensity_per_children(mut self) -> Self {
+        self.plan.intensity = RestartLimit::PerChildren;
         self
     }
 
@@ -66,9 +71,30 @@ impl Supervisor {
         self
     }
 
-    /// Adds children in order.
-    pub fn children(mut self, children: impl IntoIterator<Item = impl Into<ChildSpec>>) -> Self {
-        self.plan.children.extend(children.into_iter().map(Into::into));
+    /// Adds children in order: an array or an iterator of one type, or a tuple of any. Actors, tasks,
+    /// pools, ractor actors and supervisors may stand in one tuple.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use perennial_actors::System;
+    /// use perennial_supervision::{Child, DynamicSupervisor, Supervisor};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let clock = Child::task("clock", |_| std::future::pending());
+    /// let sessions = DynamicSupervisor::new("sessions");
+    /// let storage = Supervisor::new("storage");
+    /// let workers = (0..4).map(|n| Child::task(format!("worker {n}"), |_| std::future::pending()));
+    /// let tree = Supervisor::new("app").children((clock, sessions, storage)).children(workers);
+    /// let app = tree.start(&System::new()).await?;
+    /// assert_eq!(app.tree().children.len(), 7);
+    /// # assert!(app.shutdown().await.is_clean());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn children<L>(mut self, children: impl IntoChildren<L>) -> Self {
+        children.add_to(&mut self.plan.children);
         self
     }
 
@@ -163,7 +189,7 @@ impl From<Supervisor> for ChildSpec {
     fn from(supervisor: Supervisor) -> Self {
         let error = supervisor.check().err();
         let (node, policy) = supervisor.settled();
-        Self { id: node.id().clone(), policy, node: OwnedNode::new(node), error: error.map(Box::new) }
+        Self::of_supervisor(node.id().clone(), policy, node, error)
     }
 }
 

@@ -4,15 +4,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::{Address, Handle, Pid, System};
+use perennial_actors::{Address, Handle, Monitor, OwnedArgs, Pid, System};
 
 use super::app::App;
 use super::builder::supervisor_policy;
-use super::handle::{ask, look, start_child};
+use super::handle::{ask, look, start_child, start_once};
 use crate::driver::{Ask, Book, SupervisorNode, WeakSupervisorNode, Which, start};
-use crate::error::{ChildError, StartChildError, StartError};
-use crate::node::{Node, OwnedNode};
-use crate::policy::{Backoff, ChildPolicy, Intensity, Kind, Restart};
+use crate::error::{ChildError, StartChildError, StartError, StartOnceError};
+use crate::node::Node;
+use crate::policy::{Backoff, ChildPolicy, Intensity, Kind, Restart, RestartLimit};
 use crate::spec::{Child, ChildSpec, Plan};
 use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
 
@@ -23,9 +23,43 @@ use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
 /// stop all at once, each in its own way. One that ends for good, or declines to start, is gone. A hundred thousand cost each what a
 /// hundred do. Its own restart does not bring them back.
 ///
+/// # Choosing restart types and intensity
+///
+/// | child | set | its end by itself | its crash |
+/// |---|---|---|---|
+/// | a session that may be begun anew | nothing: `Transient` | it is gone | restarted, counted |
+/// | a session that owns a socket | [`Child::once`] | it is gone | it is gone |
+/// | a job that is not worth a second try | `Temporary` | it is gone | it is gone |
+/// | a service that is never to end | `Permanent` | restarted, counted | restarted, counted |
+/// | a supervisor or a pool | nothing: `Permanent` | restarted, counted | restarted, counted |
+///
+/// Within 5 seconds it tolerates 3 restarts, or one for every 10 children if that is more. One more
+/// means that the fault is not that of a few children: it stops them all and ends, for its own
+/// supervisor to decide.
+///
+/// | children | restarts within 5 s that are tolerated |
+/// |---|---|
+/// | 1 to 39 | 3 |
+/// | 100 | 10 |
+/// | 10,000 | 1,000 |
+///
+/// So a few sessions that crash disturb no other, and a fault that all of them have, such as a
+/// database that is down, ends in an escalation after a tenth of them. One child that crashes again
+/// and again uses up the same number: give it a [`backoff`](Child::backoff), which spreads its
+/// restarts over time. A fault that needs fewer restarts in 5 seconds, because every init takes a
+/// minute to fail, is tried again without end, as in OTP. [`intensity`](Self::intensity) sets a fixed
+/// number and period.
+///
+/// A [`Supervisor`](crate::Supervisor), whose children depend on each other, keeps OTP's defaults:
+/// they are permanent, and 1 restart within 5 seconds is tolerated. A
+/// [`PartitionSupervisor`](crate::PartitionSupervisor) has permanent children and the intensity
+/// above, for the largest number of partitions that it may have.
+///
+/// # Examples
+///
 /// ```
 /// use perennial_actors::{Actor, Context, ExitReason, Reply, System};
-/// use perennial_supervision::{Child, DynamicSupervisor, Restart};
+/// use perennial_supervision::{Child, DynamicSupervisor};
 ///
 /// struct Session(String);
 ///
@@ -46,7 +80,7 @@ use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
 /// let app = DynamicSupervisor::new("sessions").max_children(1_000).start(&system).await?;
 /// let sessions = app
 ///     .supervisor()
-///     .template(|user: String| Child::new::<Session>("session", user).restart(Restart::Transient));
+///     .template(|user: String| Child::new::<Session>("session", user));
 ///
 /// let ada = sessions.start_child("ada".to_owned()).await?;
 /// assert_eq!(ada.call(|who| who).await?, "ada");
@@ -75,8 +109,9 @@ impl DynamicSupervisor {
     }
 
     /// Sets how many restarts within how long it takes before it gives up; of all children together.
+    /// Unless set, the number [grows with the children](Self#choosing-restart-types-and-intensity).
     pub const fn intensity(mut self, restarts: u32, period: Duration) -> Self {
-        self.plan.intensity = Intensity { restarts, period };
+        self.plan.intensity = RestartLimit::Fixed(Intensity { restarts, period });
         self
     }
 
@@ -133,12 +168,7 @@ impl From<DynamicSupervisor> for ChildSpec {
         let node = supervisor.node;
         let error = supervisor.plan.check(node.id()).err();
         node.settle(supervisor.plan);
-        Self {
-            id: node.id().clone(),
-            policy: supervisor.as_child,
-            node: OwnedNode::new(node),
-            error: error.map(Box::new),
-        }
+        Self::of_supervisor(node.id().clone(), supervisor.as_child, node, error)
     }
 }
 
@@ -200,6 +230,11 @@ impl DynamicHandle {
         self.0.handle()
     }
 
+    /// Returns a future that resolves when the incarnation of the supervisor that lives has ended, to the reason: see [`Monitor`].
+    pub fn monitor(&self) -> Monitor {
+        self.handle().monitor()
+    }
+
     /// Takes in a child and starts it; ready when it has started. Its id is for people, and need not be its own.
     ///
     /// If there are as many children as there may be, and some of them are just being started or
@@ -211,6 +246,19 @@ impl DynamicHandle {
     /// See [`NotStarted`](crate::NotStarted). The spec comes back.
     pub async fn start_child(&self, child: impl Into<ChildSpec>) -> Result<ChildStart, StartChildError> {
         start_child(&self.0, child.into()).await
+    }
+
+    /// Takes in a child that is [started once](Child::once) and starts it. Returns its address when it
+    /// has started. If it declined to start, that address is closed.
+    ///
+    /// # Errors
+    ///
+    /// See [`NotStarted`](crate::NotStarted). The arguments come back, unless the init has taken them.
+    pub async fn start_once<M: Send + 'static, T: Send + 'static>(
+        &self,
+        child: Child<M, OwnedArgs<T>>,
+    ) -> Result<Address<M>, StartOnceError<T>> {
+        start_once(&self.0, child).await
     }
 
     /// Children that differ in one thing only: what they are started with, which their restarts start with again.

@@ -3,14 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use perennial_actors::{Handle, Reply};
+use perennial_actors::{Address, Handle, Monitor, OwnedArgs, Reply};
 use tokio::runtime;
 
 use crate::driver::{Ask, Book, News, SupervisorNode, WeakSupervisorNode, Which};
-use crate::error::{ChildError, NotStarted, StartChildError};
+use crate::error::{ChildError, NotStarted, StartChildError, StartOnceError};
 use crate::node::Node;
 use crate::policy::ChildPolicy;
-use crate::spec::ChildSpec;
+use crate::spec::{Child, ChildSpec};
 use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
 
 /// The means to look at a supervisor and to manage its children, whichever incarnation of it lives. Clones are of the same.
@@ -124,6 +124,11 @@ impl SupervisorHandle {
         self.0.child(id)
     }
 
+    /// Returns a future that resolves when the incarnation of the supervisor that lives has ended, to the reason: see [`Monitor`].
+    pub fn monitor(&self) -> Monitor {
+        self.handle().monitor()
+    }
+
     /// Takes in a child, as the last in the start order, and starts it; ready when it has started. OTP's `start_child`.
     ///
     /// The child stays with this incarnation of the supervisor: a next one begins with the children of its spec alone.
@@ -133,6 +138,19 @@ impl SupervisorHandle {
     /// See [`NotStarted`]. The spec comes back; to start it again with the same error gone is all that is needed.
     pub async fn start_child(&self, child: impl Into<ChildSpec>) -> Result<ChildStart, StartChildError> {
         start_child(&self.0, child.into()).await
+    }
+
+    /// Takes in a child that is [started once](Child::once) and starts it. Returns its address when it
+    /// has started. If it declined to start, that address is closed.
+    ///
+    /// # Errors
+    ///
+    /// See [`NotStarted`]. The arguments come back, unless the init has taken them.
+    pub async fn start_once<M: Send + 'static, T: Send + 'static>(
+        &self,
+        child: Child<M, OwnedArgs<T>>,
+    ) -> Result<Address<M>, StartOnceError<T>> {
+        start_once(&self.0, child).await
     }
 
     /// Stops a child, and leaves it down: its mailbox is closed. A temporary one is gone. Done already if it is down, and does
@@ -225,9 +243,25 @@ pub(super) async fn start_child(
     node: &SupervisorNode,
     child: ChildSpec,
 ) -> Result<ChildStart, StartChildError> {
-    let sent = child.twin();
+    let mut sent = child.twin();
+    if node.is_dynamic() {
+        sent.policy.restart = sent.restart_if_dynamic;
+    }
     let started = ask(node, |reply| Ask::Start(sent, reply)).await.unwrap_or(Err(NotStarted::ShuttingDown));
     started.map_err(|why| StartChildError { why, child })
+}
+
+/// Starts a child that is started once. The error gives its arguments back, unless they were taken.
+pub(super) async fn start_once<M: Send + 'static, T: Send + 'static>(
+    node: &SupervisorNode,
+    child: Child<M, OwnedArgs<T>>,
+) -> Result<Address<M>, StartOnceError<T>> {
+    let (address, args) = (child.address(), child.args());
+    let started = start_child(node, child.into()).await.map(drop);
+    started.map(|()| address).map_err(|error| {
+        let (id, kind) = (error.child.id().clone(), error.why);
+        StartOnceError { id, kind, args: args.take() }
+    })
 }
 
 /// Asks a supervisor; nothing if it is gone, or goes without an answer.

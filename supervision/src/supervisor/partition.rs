@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use perennial_actors::{Address, System};
+use perennial_actors::{Address, Monitor, System};
 use tokio::sync::Mutex;
 
 use super::app::App;
@@ -66,7 +66,7 @@ impl<M: Send + 'static> PartitionSupervisor<M> {
     pub fn new(id: impl Into<Arc<str>>, max: NonZeroUsize, child: impl Fn(usize) -> Child<M>) -> Self {
         let size =
             Arc::new(Size { wanted: max.get().into(), routed: max.get().into(), changing: Mutex::new(()) });
-        let mut supervisor = Supervisor::new(id);
+        let mut supervisor = Supervisor::new(id).intensity_per_children();
         let mut addresses = Vec::with_capacity(max.get());
         for number in 0..max.get() {
             let wanted = size.clone();
@@ -83,7 +83,9 @@ impl<M: Send + 'static> PartitionSupervisor<M> {
         Self { supervisor: self.supervisor.strategy(strategy), ..self }
     }
 
-    /// Sets how many restarts within how long it takes before it gives up.
+    /// Sets how many restarts within how long it takes before it gives up. Unless set, the number grows
+    /// with that of the partitions, as [that of dynamic
+    /// children](crate::DynamicSupervisor#choosing-restart-types-and-intensity).
     pub fn intensity(self, restarts: u32, period: Duration) -> Self {
         Self { supervisor: self.supervisor.intensity(restarts, period), ..self }
     }
@@ -223,6 +225,12 @@ impl<M: Send + 'static> Partitions<M> {
     #[must_use]
     pub const fn supervisor(&self) -> &SupervisorHandle {
         &self.supervisor
+    }
+
+    /// Returns a future that resolves when the incarnation of the supervisor that lives has ended, to
+    /// the reason: see [`Monitor`].
+    pub fn monitor(&self) -> Monitor {
+        self.supervisor.monitor()
     }
 
     /// Changes the number of partitions, and with it where most keys lead. Resolves when every

@@ -30,7 +30,7 @@ impl World {
     fn up(policy: &ChildPolicy) -> Self {
         let intensity = Intensity { restarts: u32::MAX, period: Duration::from_secs(5) };
         let kind = Kind::Dynamic { max_children: usize::MAX };
-        let whole = Policy { kind, intensity, patience: Duration::from_secs(5), seed: 0 };
+        let whole = Policy { kind, intensity: intensity.into(), patience: Duration::from_secs(5), seed: 0 };
         let mut world = Self { engine: Engine::new(whole, [], Run(0)), keys: Vec::new(), runs: Vec::new() };
         world.happen(Event::Begin);
         for ticket in (0..CHILDREN).map(Ticket) {

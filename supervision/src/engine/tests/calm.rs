@@ -48,7 +48,7 @@ fn policy(flags: &Flags) -> Policy {
         None => Kind::Static { strategy, auto_shutdown },
     };
     let intensity = Intensity { restarts: flags.intensity as u32, period: flags.period };
-    Policy { kind, intensity, patience: Duration::from_secs(5), seed: 0 }
+    Policy { kind, intensity: intensity.into(), patience: Duration::from_secs(5), seed: 0 }
 }
 
 impl Calm {

@@ -17,7 +17,12 @@ const SECOND: Duration = Duration::from_secs(1);
 
 fn policy(strategy: Strategy) -> Policy {
     let kind = Kind::Static { strategy, auto_shutdown: AutoShutdown::Never };
-    Policy { kind, intensity: Intensity { restarts: 100, period: Duration::MAX }, patience: SECOND, seed: 7 }
+    Policy {
+        kind,
+        intensity: Intensity { restarts: 100, period: Duration::MAX }.into(),
+        patience: SECOND,
+        seed: 7,
+    }
 }
 
 /// An engine, the time, and who lives.

@@ -158,7 +158,12 @@ fn change_waits_for_a_start_that_decides_whether_its_child_is_known() {
         says(&mut slow, 7, &[said]);
         let started = slow.ask(&start(), 7);
         let intensity = Intensity { restarts: 1_000_000, period: Duration::from_secs(1) };
-        let policy = Policy { kind: ONE_FOR_ONE, intensity, patience: Duration::from_secs(5), seed: 0 };
+        let policy = Policy {
+            kind: ONE_FOR_ONE,
+            intensity: intensity.into(),
+            patience: Duration::from_secs(5),
+            seed: 0,
+        };
         let children = vec![("7".into(), child())];
         let changed = slow.request(7, Request::Change { policy, children });
         assert_eq!(slow.answer(changed), None);

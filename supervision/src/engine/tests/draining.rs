@@ -23,7 +23,7 @@ fn up() -> Engine {
     ];
     let policy = Policy {
         kind: Kind::Static { strategy: Strategy::OneForAll, auto_shutdown: AutoShutdown::Never },
-        intensity: Intensity { restarts: 10, period: Duration::from_secs(5) },
+        intensity: (Intensity { restarts: 10, period: Duration::from_secs(5) }).into(),
         patience: Duration::from_secs(5),
         seed: 0,
     };

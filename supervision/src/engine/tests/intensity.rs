@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::engine::intensity::Window;
-use crate::policy::Intensity;
+use crate::policy::{Intensity, RestartLimit};
 
 fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -18,7 +18,7 @@ fn an_unlimited_number_of_restarts_keeps_no_times() {
     for period in [Duration::ZERO, Duration::from_secs(5), Duration::MAX] {
         let mut window = Window::new(Intensity { restarts: u32::MAX, period });
         for n in 0..10_000 {
-            assert_eq!(window.record(ms(n)), Some(u32::MAX));
+            assert_eq!(window.record(ms(n), 1), Some(u32::MAX));
         }
         assert_eq!(window.stamps.capacity(), 0);
     }
@@ -28,16 +28,16 @@ fn an_unlimited_number_of_restarts_keeps_no_times() {
 fn a_restart_that_counts_for_ever_is_kept_only_until_there_is_one_too_many() {
     let mut window = Window::new(Intensity { restarts: 100, period: Duration::MAX });
     for left in (0..100).rev() {
-        assert_eq!(window.record(ms(0)), Some(left));
+        assert_eq!(window.record(ms(0), 1), Some(left));
     }
-    assert_eq!((window.record(ms(0)), window.stamps.len()), (None, 101));
+    assert_eq!((window.record(ms(0), 1), window.stamps.len()), (None, 101));
 }
 
 #[test]
 fn restarts_that_no_longer_count_are_kept_no_longer() {
     let mut window = window(u32::MAX - 1, 10);
     for n in 0..10_000 {
-        assert!(window.record(ms(n)).is_some());
+        assert!(window.record(ms(n), 1).is_some());
         assert!(window.stamps.len() <= 11);
     }
 }
@@ -45,9 +45,40 @@ fn restarts_that_no_longer_count_are_kept_no_longer() {
 #[test]
 fn what_was_counted_is_forgotten_while_any_number_is_tolerated() {
     let (mut window, limit) = (window(2, 1000), Intensity { restarts: 2, period: ms(1000) });
-    assert_eq!(window.record(ms(0)), Some(1));
+    assert_eq!(window.record(ms(0), 1), Some(1));
     window.change(Intensity { restarts: u32::MAX, ..limit });
-    assert_eq!((window.record(ms(1)), window.stamps.capacity()), (Some(u32::MAX), 0));
+    assert_eq!((window.record(ms(1), 1), window.stamps.capacity()), (Some(u32::MAX), 0));
     window.change(limit);
-    assert_eq!(window.record(ms(2)), Some(1));
+    assert_eq!(window.record(ms(2), 1), Some(1));
+}
+
+/// Returns how many restarts at one moment are tolerated with this number of children.
+fn tolerated(children: usize) -> usize {
+    let mut window = Window::new(RestartLimit::PerChildren);
+    (0..).take_while(|_| window.record(ms(0), children).is_some()).count()
+}
+
+#[test]
+fn limit_that_grows_is_three_or_a_tenth_of_the_children() {
+    let of = [0, 1, 2, 10, 30, 39, 40, 100, 10_000].map(|children| (children, tolerated(children)));
+    let limits = [(0, 3), (1, 3), (2, 3), (10, 3), (30, 3), (39, 3), (40, 4), (100, 10), (10_000, 1_000)];
+    assert_eq!(of, limits);
+}
+
+#[test]
+fn limit_that_grows_is_never_unlimited() {
+    let intensity = RestartLimit::PerChildren.with(usize::MAX);
+    assert!(!intensity.is_unlimited());
+    assert_eq!(intensity.period, Duration::from_secs(5));
+}
+
+#[test]
+fn children_that_leave_do_not_turn_tolerated_restarts_into_too_many() {
+    let mut window = Window::new(RestartLimit::PerChildren);
+    for n in 0..8 {
+        assert!(window.record(ms(n), 100).is_some());
+    }
+    assert_eq!(window.record(ms(1_000), 5), Some(1), "there were 100 when the oldest one was needed");
+    assert_eq!(window.record(ms(5_007), 5), Some(1), "it is the only one of the first that counts");
+    assert_eq!(window.record(ms(5_008), 5), Some(0), "only those with few children count");
 }

@@ -17,7 +17,7 @@ fn running() -> Engine {
     let intensity = Intensity { restarts: 0, period: Duration::MAX };
     let backoff = Some(Arc::new(Backoff::new(SECOND, SECOND)));
     let child = ChildPolicy { renews: true, backoff, ..ChildPolicy::default() };
-    let policy = Policy { kind, intensity, patience: SECOND, seed: 7 };
+    let policy = Policy { kind, intensity: intensity.into(), patience: SECOND, seed: 7 };
     let mut engine = Engine::new(policy, [("worker".into(), child)], Run(0));
     engine.step(Event::Begin, SECOND);
     engine.step(Event::Started { key: CHILD, run: Run(0) }, SECOND);

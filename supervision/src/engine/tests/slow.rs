@@ -36,7 +36,7 @@ impl Slow {
     /// With children that have the ids 0, 1, 2 ... and are up.
     pub(super) fn up(kind: Kind, children: &[ChildPolicy]) -> Self {
         let intensity = Intensity { restarts: 1_000_000, period: Duration::from_secs(1) };
-        let policy = Policy { kind, intensity, patience: Duration::from_secs(5), seed: 0 };
+        let policy = Policy { kind, intensity: intensity.into(), patience: Duration::from_secs(5), seed: 0 };
         let named = (0..).zip(children).map(|(id, child): (u64, _)| (id.to_string().into(), child.clone()));
         let mut slow = Self {
             engine: Engine::new(policy, named, Run(0)),

@@ -14,7 +14,7 @@ use crate::engine::types::Cause;
 use crate::engine::{
     Action, Engine, Event, Granted, Key, Policy, Refusal, Report, Request, Run, Sight, State, Target, Ticket,
 };
-use crate::policy::{ChildPolicy, Intensity};
+use crate::policy::{ChildPolicy, Intensity, RestartLimit};
 
 /// An incarnation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,7 +42,7 @@ pub(super) struct Storm {
     lines: Lines,
     newcomers: BTreeMap<Ticket, Key>,
     next_ticket: u64,
-    intensity: Intensity,
+    intensity: RestartLimit,
     restarts: Vec<Duration>,
     /// Who was on its way out already when the end began.
     leaving: Option<BTreeSet<Key>>,
@@ -154,7 +154,7 @@ impl Storm {
 
     /// One more restart, of which there may be so many in so long.
     fn count(&mut self, left: u32) {
-        let (now, Intensity { restarts, period }) = (self.now, self.intensity);
+        let (now, Intensity { restarts, period }) = (self.now, self.intensity.with(1));
         self.restarts.retain(|stamp| *stamp + period >= now);
         self.restarts.push(now);
         assert_eq!(self.restarts.len() as u32 + left, restarts, "restarts are not counted well");

@@ -37,7 +37,7 @@ impl World {
     fn up(strategy: Strategy, restart: Restart, ending: u64, intensity: u32) -> Self {
         let policy = Policy {
             kind: Kind::Static { strategy, auto_shutdown: AutoShutdown::Never },
-            intensity: Intensity { restarts: intensity, period: Duration::from_secs(5) },
+            intensity: Intensity { restarts: intensity, period: Duration::from_secs(5) }.into(),
             patience: Duration::from_secs(5),
             seed: 0,
         };

@@ -78,7 +78,12 @@ fn policy(max_children: Option<usize>) -> impl Strategy<Value = Policy> {
             None => Kind::Static { strategy, auto_shutdown },
             Some(max_children) => Kind::Dynamic { max_children },
         };
-        Policy { kind, intensity: Intensity { restarts, period: 5 * SECOND }, patience: SECOND, seed: 0 }
+        Policy {
+            kind,
+            intensity: Intensity { restarts, period: 5 * SECOND }.into(),
+            patience: SECOND,
+            seed: 0,
+        }
     })
 }
 

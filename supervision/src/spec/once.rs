@@ -1,0 +1,91 @@
+//! Children that are started once, because their arguments go with their only incarnation.
+
+use std::sync::Arc;
+
+use perennial_actors::host::owned_args;
+use perennial_actors::{ActorOnce, ExitReason, OwnedArgs, StartError};
+
+use super::actor_node::StartFn;
+use super::child::Child;
+use crate::policy::{ChildPolicy, Restart};
+
+/// The spec of a child that is an actor `A` and is started once: see [`Child::once`].
+pub type ChildOnce<A> = Child<<A as ActorOnce>::Msg, OwnedArgs<<A as ActorOnce>::Args>>;
+
+impl<M: Send + 'static, T: Send + 'static> Child<M, OwnedArgs<T>> {
+    /// A child that is an actor `A`, which is started once, from arguments that it owns: a session
+    /// with its socket.
+    ///
+    /// It is [temporary](Restart::Temporary), which cannot be set otherwise: neither by its builder
+    /// nor by [`change`](crate::SupervisorHandle::change). If the supervisor in whose spec it stands
+    /// is restarted, it declines to start again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use perennial_actors::{ActorOnce, Context, ExitReason, Reply, System};
+    /// use perennial_supervision::{Child, DynamicSupervisor};
+    /// use tokio::sync::mpsc;
+    ///
+    /// /// Its lines come through a channel here, which stands for a socket.
+    /// struct Session { lines: mpsc::Receiver<String> }
+    ///
+    /// impl ActorOnce for Session {
+    ///     type Msg = Reply<Option<String>>;
+    ///     type Args = mpsc::Receiver<String>;
+    ///
+    ///     async fn init(lines: mpsc::Receiver<String>, _: &mut Context<Self>) -> Result<Self, ExitReason> {
+    ///         Ok(Session { lines })
+    ///     }
+    ///
+    ///     async fn handle(&mut self, next: Self::Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
+    ///         next.send(self.lines.recv().await);
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let app = DynamicSupervisor::new("sessions").start(&System::new()).await?;
+    /// let (client, lines) = mpsc::channel(8);
+    /// let session = app.supervisor().start_once(Child::once::<Session>("session", lines)).await?;
+    /// client.send("hello".to_owned()).await?;
+    /// assert_eq!(session.call(|next| next).await?.as_deref(), Some("hello"));
+    /// # assert!(app.shutdown().await.is_clean());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// It has no `restart` and no `backoff`:
+    ///
+    /// ```compile_fail,E0599
+    /// # use perennial_actors::{ActorOnce, Context, ExitReason};
+    /// # use perennial_supervision::{Child, Restart};
+    /// # struct Session;
+    /// # impl ActorOnce for Session {
+    /// #     type Msg = ();
+    /// #     type Args = ();
+    /// #     async fn init(_: (), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Session) }
+    /// #     async fn handle(&mut self, _: (), _: &mut Context<Self>) -> Result<(), ExitReason> { Ok(()) }
+    /// # }
+    /// let session = Child::once::<Session>("session", ());
+    /// let session = session.restart(Restart::Permanent);
+    /// ```
+    pub fn once<A: ActorOnce<Msg = M, Args = T>>(id: impl Into<Arc<str>>, args: T) -> Self {
+        let args = owned_args(args);
+        let given = args.clone();
+        let start: Arc<StartFn<M>> = Arc::new(move |identity, birth| {
+            if given.is_taken() {
+                return Err(StartError::Failed(ExitReason::Ignore));
+            }
+            identity.start::<A>(given.clone(), birth.parent, birth.run)
+        });
+        let policy = ChildPolicy { restart: Restart::Temporary, once: true, ..ChildPolicy::default() };
+        Self::with(id.into(), policy, Restart::Temporary, args, start)
+    }
+
+    /// Returns the arguments, which belong to the spec and to the incarnation too.
+    pub(crate) fn args(&self) -> OwnedArgs<T> {
+        self.kept.clone()
+    }
+}
