@@ -12,7 +12,7 @@ use std::error::Error;
 use std::num::NonZeroUsize;
 
 use perennial::prelude::*;
-use perennial::{Registry, Slow, Topic};
+use perennial::{Registry, SlowSubscriberPolicy, Topic};
 
 #[derive(Clone)]
 struct Price(u64);
@@ -40,7 +40,7 @@ impl Actor for Ticker {
 
     async fn init(_: &(), ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
         // To subscribe in every init is to subscribe once.
-        Registry::of(ctx.system()).topic(PRICES).subscribe(&ctx.address(), Slow::Skip);
+        Registry::of(ctx.system()).topic(PRICES).subscribe(&ctx.address(), SlowSubscriberPolicy::Skip);
         Ok(Self(Vec::new()))
     }
 
@@ -58,7 +58,7 @@ impl Actor for Ticker {
 async fn main() -> Result<(), Box<dyn Error>> {
     let system = System::new();
     let two = NonZeroUsize::new(2).ok_or("two is not zero")?;
-    let small = Child::new::<Ticker>("small", ()).mailbox(Mailbox::bounded(two));
+    let small = Child::new::<Ticker>("small", ()).mailbox(MailboxConfig::bounded(two));
     let large = Child::new::<Ticker>("large", ());
     let (slow, fast) = (small.address(), large.address());
     let app = Supervisor::new("app").child(small).child(large).start(&system).await?;

@@ -1,29 +1,31 @@
 #![doc = include_str!("../README.md")]
 
 pub use perennial_actors::{
-    Actor, Address, Call, CallError, CallFuture, Capacity, CloseHook, Closed, Context, Counters, DeadLetter,
-    DeadReason, Down, Event, ExitReason, Failure, Handle, InspectError, Mailbox, Monitor, MonitorId,
-    NoProcess, NoTimers, OnRestart, Outage, Overflow, Panic, PanicLocations, Permit, Pid, Piped, ProcessInfo,
-    ProcessState, Recipient, Reply, Reserving, SendError, Sending, SendingUntil, Signal, Spawn, Subscription,
-    System, SystemBuilder, Target, TimerId, Unsent, WeakAddress, WeakHandle,
+    Actor, ActorHandle, Address, Call, CallError, CallFuture, Capacity, CloseHook, ClosedError, Context,
+    DeadLetter, DeadLetterReason, Down, ErrorReason, ExitReason, InspectError, LifecycleEvent, MailboxConfig,
+    MailboxOnRestart, MessageStats, Monitor, MonitorId, NoProcessError, NoTimers, OverflowPolicy, Panic,
+    PanicLocations, PendingRestart, Permit, Pid, PipeHandle, ProcessInfo, ProcessState, Recipient, Reply,
+    ReserveFuture, SendError, SendFuture, SendTimeoutFuture, Signal, Spawn, Subscription, System,
+    SystemBuilder, Target, TimerId, Unsent, WeakActorHandle, WeakAddress,
 };
 pub use perennial_registry::{
-    BindError, Change, DuplicateKeys, Group, GroupChange, GroupMonitor, HandOverError, JoinError, KeyChange,
-    KeyEntry, LookupError, Members, Name, NameInfo, NamedCallError, NamedCastError, NotJoined, Published,
-    RegisterError, Registry, Slow, Topic, TopicHandle, UniqueKeys, WaitError, Whereis,
+    BindError, DuplicateKeys, Group, GroupChange, GroupHandle, GroupJoinError, GroupMonitor, HandOverError,
+    KeyChange, KeyEntry, LookupError, Name, NameChange, NameInfo, NamedCallError, NamedCastError,
+    NotJoinedError, PublishReport, RegisterError, Registry, SlowSubscriberPolicy, Topic, TopicHandle,
+    UniqueKeys, WaitError, Whereis,
 };
 pub use perennial_supervision::{
-    App, AutoShutdown, Backoff, ChangeError, Child, ChildCounts, ChildError, ChildFailed, ChildInfo,
-    ChildKind, ChildNotStarted, ChildPolicy, ChildSpec, ChildStart, ChildState, DynamicHandle,
-    DynamicSupervisor, Finish, Intensity, Liveness, NotStarted, OpenError, PartitionKey, PartitionSupervisor,
-    Partitions, Probe, ProbePolicy, Report, ResizeError, Restart, Shutdown, ShutdownReport, Sign, SpecError,
-    StartChildError, StopSignal, StopSignals, Straggler, Strategy, Supervisor, SupervisorHandle, TaskContext,
-    TaskScope, Template, Totals, Tree, What,
+    App, AutoShutdown, Backoff, ChangeError, Child, ChildCounts, ChildError, ChildFactory, ChildFailedError,
+    ChildInfo, ChildKind, ChildNotStarted, ChildPolicy, ChildSpec, ChildStart, ChildState, DynamicHandle,
+    DynamicSupervisor, Intensity, Liveness, LivenessFailure, OpenError, PartitionKey, PartitionSupervisor,
+    Partitions, Probe, ProbePolicy, ReportKind, ResizeError, Restart, RunOutcome, Shutdown, ShutdownReport,
+    SpecError, StartChildError, StartChildErrorKind, StopSignal, StopSignals, Strategy, SupervisionStats,
+    Supervisor, SupervisorHandle, SupervisorReport, TaskContext, TaskScope, Tree, UnstoppedChild,
 };
 
 /// What can go wrong when something is started, by what is started.
 pub mod start {
-    pub use perennial_actors::StartError as ActorError;
+    pub use perennial_actors::SpawnError as ActorError;
     pub use perennial_supervision::StartError as TreeError;
 }
 
@@ -36,7 +38,7 @@ pub use perennial_actors::host;
 
 /// The names that almost every program with actors in it uses.
 pub mod prelude {
-    pub use perennial_actors::{Actor, Address, Context, ExitReason, Mailbox, Reply, System};
+    pub use perennial_actors::{Actor, Address, Context, ExitReason, MailboxConfig, Reply, System};
     pub use perennial_registry::{Name, Whereis};
     pub use perennial_supervision::{Child, Restart, Shutdown, Strategy, Supervisor};
 }

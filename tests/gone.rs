@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use perennial::prelude::*;
-use perennial::{Event, Group, Registry, Slow, Subscription, Topic};
+use perennial::{Group, LifecycleEvent, Registry, SlowSubscriberPolicy, Subscription, Topic};
 
 const NUMBERS: Topic<u32> = Topic::new("numbers");
 const GROUP: Group<u32> = Group::new("group");
@@ -18,7 +18,7 @@ impl Actor for Worker {
 
     async fn init((): &(), ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
         let registry = Registry::of(ctx.system());
-        assert!(registry.topic(NUMBERS).subscribe(&ctx.address(), Slow::Skip));
+        assert!(registry.topic(NUMBERS).subscribe(&ctx.address(), SlowSubscriberPolicy::Skip));
         registry.group(GROUP).join(&ctx.address())?;
         Ok(Self)
     }
@@ -35,7 +35,7 @@ fn tree() -> Supervisor {
 }
 
 /// Reads what is there and returns `true` if nothing can come any more.
-fn is_over(events: &mut Subscription<Event>) -> bool {
+fn is_over(events: &mut Subscription<LifecycleEvent>) -> bool {
     loop {
         let next = pin!(events.next()).poll(&mut TaskContext::from_waker(Waker::noop()));
         match next {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use perennial::prelude::*;
 use perennial::start::TreeError;
-use perennial::{ChildError, ChildFailed, ChildState, SpecError, Totals};
+use perennial::{ChildError, ChildFailedError, ChildState, SpecError, SupervisionStats};
 use support::{Habit, Log, Msg, crash, incarnation, start, unit, unit_that};
 use tokio::sync::Notify;
 
@@ -35,12 +35,14 @@ async fn a_child_that_does_not_start_has_those_before_it_stopped_again() {
     let started = Supervisor::new("app").child(unit("a", &log)).child(inner).start(&system).await;
     let Err(TreeError::Failed(reason)) = started else { panic!("it does not start") };
     assert_eq!(log.take(), ["start a", "start b", "stop b", "stop a"]);
-    let outer =
-        reason.error().and_then(|error| error.downcast_ref::<ChildFailed>()).expect("the child is named");
+    let outer = reason
+        .error()
+        .and_then(|error| error.downcast_ref::<ChildFailedError>())
+        .expect("the child is named");
     let inner = outer
         .reason
         .error()
-        .and_then(|error| error.downcast_ref::<ChildFailed>())
+        .and_then(|error| error.downcast_ref::<ChildFailedError>())
         .expect("and the one below");
     assert_eq!((&*outer.child, &*inner.child), ("inner", "bad"));
     assert!(address.cast(crash()).is_err(), "nobody is due");
@@ -58,7 +60,7 @@ async fn a_wrong_spec_starts_nothing() {
     assert!(matches!(never, Err(TreeError::Spec(SpecError::ZeroPeriod { .. }))));
     let late = unit("a", &log);
     let _address = late.address();
-    let late = Supervisor::new("app").child(late.mailbox(Mailbox::unbounded())).start(&system).await;
+    let late = Supervisor::new("app").child(late.mailbox(MailboxConfig::unbounded())).start(&system).await;
     assert!(matches!(late, Err(TreeError::Spec(SpecError::MailboxTooLate { .. }))));
     assert_eq!(log.take(), [""; 0]);
 }
@@ -70,8 +72,10 @@ async fn an_init_that_takes_too_long_is_a_start_that_failed() {
     let Err(TreeError::Failed(reason)) = Supervisor::new("app").child(slow).start(&system).await else {
         panic!("it does not start");
     };
-    let failed =
-        reason.error().and_then(|error| error.downcast_ref::<ChildFailed>()).expect("the child is named");
+    let failed = reason
+        .error()
+        .and_then(|error| error.downcast_ref::<ChildFailedError>())
+        .expect("the child is named");
     assert!(matches!(failed.reason, ExitReason::StartTimedOut));
 }
 
@@ -104,7 +108,7 @@ async fn every_child_is_stopped_in_its_own_way_and_who_is_late_is_named() {
     log.take();
     let report = app.shutdown().await;
     assert_eq!(log.take(), ["stop patient"]);
-    let late: Vec<_> = report.stragglers.iter().map(|who| (&*who.path, who.abandoned)).collect();
+    let late: Vec<_> = report.unstopped.iter().map(|who| (&*who.path, who.abandoned)).collect();
     assert_eq!(late, [("app/inner/late", false)]);
 }
 
@@ -145,7 +149,7 @@ async fn a_child_that_is_stopped_by_hand_is_closed_and_opens_again_with_the_same
     }
     assert!(matches!(app.supervisor().restart_child("a").await, Err(ChildError::Running)));
     assert!(matches!(app.supervisor().terminate_child("b").await, Err(ChildError::NotFound)));
-    assert_eq!(Totals::of(&system).restarts, 0, "by hand does not count");
+    assert_eq!(SupervisionStats::of(&system).restarts, 0, "by hand does not count");
     assert!(app.shutdown().await.is_clean());
     assert!(matches!(app.supervisor().terminate_child("a").await, Err(ChildError::ShuttingDown)));
 }
@@ -170,13 +174,13 @@ async fn a_child_that_never_awaits_is_abandoned_and_its_mailbox_goes_on() {
     // Killed from outside it does not die. Its supervisor finds out when it stops it.
     let (stop, handle) = (app.supervisor().terminate_child("a"), app.clone());
     stop.await.expect("it is given up");
-    assert_eq!(Totals::of(&system).abandoned, 1);
+    assert_eq!(SupervisionStats::of(&system).abandoned, 1);
     assert!(waiting.await.expect("it ends well").is_err(), "the mailbox was closed by hand");
     handle.supervisor().restart_child("a").await.expect("the next incarnation starts beside it");
     assert_eq!(incarnation(&address).await, 2);
     go.send(()).expect("the old one still hangs");
     assert_eq!(incarnation(&address).await, 2, "the old one can do nothing more");
     let report = app.shutdown().await;
-    assert_eq!(report.stragglers.iter().filter(|who| who.abandoned).count(), 1);
-    assert!(address.counters().balanced());
+    assert_eq!(report.unstopped.iter().filter(|who| who.abandoned).count(), 1);
+    assert!(address.counters().is_balanced());
 }

@@ -11,9 +11,9 @@
 //!
 //! - **Order**: messages from one sender to one address are handled in the order in which they were sent.
 //! - **At most once**: a message is handled, or it is a [`DeadLetter`]; never both, never twice.
-//! - **Accounts**: accepted = handled + lost in flight + dead-lettered + queued, at any time ([`Counters`]).
+//! - **Accounts**: accepted = handled + lost in flight + dead-lettered + queued, at any time ([`MessageStats`]).
 //! - **Bounds**: a mailbox never holds more than its [`Capacity`]; what does not fit comes back to its sender, unless the
-//!   mailbox is set to [drop](Overflow) something.
+//!   mailbox is set to [drop](OverflowPolicy) something.
 //! - **Signals first**: a stop acts after the message in hand and ahead of all that wait; a kill, and an exit
 //!   signal that is not trapped, act at the next await.
 //! - **Nothing outlives an incarnation** but its mailbox: timers, piped futures, continuations, links and monitors end with it.
@@ -21,7 +21,7 @@
 //! # Where things are
 //!
 //! An actor is an implementation of [`Actor`]; what it may do to itself is on its [`Context`]. Others reach it by its [`Address`], by
-//! a [`Recipient`] if they know a part of its messages, by its [`Handle`] if they know none.
+//! a [`Recipient`] if they know a part of its messages, by its [`ActorHandle`] if they know none.
 //!
 //! # What it is not for
 //!
@@ -30,10 +30,11 @@
 
 mod actor;
 mod address;
-mod agenda;
+mod any_process;
 mod carried;
 mod caught;
 mod clock;
+mod control;
 mod counters;
 mod exit;
 mod foreign;
@@ -42,40 +43,40 @@ mod incarnation;
 mod label;
 mod log;
 mod mailbox;
-mod order;
 mod panics;
 mod pid;
 mod process;
 mod relations;
+mod self_messages;
 mod seq_map;
 mod signal;
 mod spawn;
 mod sync;
 mod system;
-mod untyped;
 
 pub use actor::{Actor, Context};
 pub use address::{
-    Address, Call, CallError, CallFuture, CloseHook, Closed, Handle, InspectError, Monitor, NoProcess,
-    Outage, Permit, ProcessInfo, Recipient, Reply, Reserving, SendError, Sending, SendingUntil, Unsent,
-    WeakAddress, WeakHandle,
+    ActorHandle, Address, Call, CallError, CallFuture, CloseHook, ClosedError, InspectError, Monitor,
+    NoProcessError, PendingRestart, Permit, ProcessInfo, Recipient, Reply, ReserveFuture, SendError,
+    SendFuture, SendTimeoutFuture, Unsent, WeakActorHandle, WeakAddress,
 };
-pub use agenda::{Piped, TimerId};
+pub use any_process::ProcessState;
 pub use clock::NoTimers;
-pub use counters::Counters;
-pub use exit::{ExitReason, Failure, Panic};
-pub use mailbox::{Capacity, Mailbox, OnRestart, Overflow};
+pub use counters::MessageStats;
+pub use exit::{ErrorReason, ExitReason, Panic};
+pub use mailbox::{Capacity, MailboxConfig, MailboxOnRestart, OverflowPolicy};
 pub use panics::PanicLocations;
 pub use pid::Pid;
 pub use process::Target;
+pub use self_messages::{PipeHandle, TimerId};
 pub use signal::{Down, MonitorId, Signal};
-pub use spawn::{Spawn, StartError};
-pub use system::{DeadLetter, DeadReason, Event, Subscription, System, SystemBuilder};
-pub use untyped::ProcessState;
+pub use spawn::{Spawn, SpawnError};
+pub use system::{DeadLetter, DeadLetterReason, LifecycleEvent, Subscription, System, SystemBuilder};
 
 /// For those who own identities and host incarnations: supervisors.
 pub mod host {
     pub use crate::actor::parent_of;
+    pub use crate::any_process::Suspensions;
     pub use crate::carried::{Carried, CarriesValue};
     pub use crate::caught::{catch_panic, catch_panics, reason_of, reason_of_join, resume_panic};
     pub use crate::clock::require_timers;
@@ -84,8 +85,9 @@ pub mod host {
         wake_safely,
     };
     pub use crate::label::Label;
-    pub use crate::process::{Attachment, End, Identity, OpenError, Parent, Step, Taker};
+    pub use crate::process::{
+        AttachError, Identity, IncarnationExit, MailboxConsumer, MailboxEvent, MessageReceiver, Parent,
+    };
     pub use crate::seq_map::SeqMap;
     pub use crate::system::{Broadcast, Sent};
-    pub use crate::untyped::Suspensions;
 }

@@ -12,27 +12,27 @@ use tokio::sync::oneshot;
 
 use crate::actor::{Actor, Context};
 use crate::address::{Address, Monitor};
+use crate::any_process::AnyProcess;
+use crate::control::{ControlSignal, Exit, ExitSource};
 use crate::exit::ExitReason;
 use crate::incarnation;
 use crate::label::Label;
-use crate::mailbox::Mailbox;
-use crate::order::{Exit, Order, Sender};
+use crate::mailbox::MailboxConfig;
 use crate::pid::Pid;
-use crate::process::{Identity, OpenError, Parent, Process, Reporter};
+use crate::process::{AttachError, ExitNotifier, Identity, Parent, Process};
 use crate::signal::MonitorId;
 use crate::system::System;
-use crate::untyped::AnyProcess;
 
 /// Why an actor did not start.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum StartError {
+pub enum SpawnError {
     /// There is no tokio runtime here to run it.
     #[error("there is no tokio runtime here")]
     NoRuntime,
     /// The identity cannot begin another incarnation now.
     #[error(transparent)]
-    NotOpen(#[from] OpenError),
+    NotOpen(#[from] AttachError),
     /// Its init failed, panicked, or was stopped; or it ended before it was [ready](Context::ready).
     #[error("the actor did not start: {0}")]
     Failed(ExitReason),
@@ -44,7 +44,7 @@ impl System {
     /// Await the builder to wait for its start, or [`detach`](Spawn::detach) to go on at once. The actor lives until it
     /// ends, whether or not anybody holds its address.
     pub fn spawn<A: Actor>(&self, args: A::Args) -> Spawn<A> {
-        Spawn { system: self.clone(), args, mailbox: Mailbox::default(), label: None, parent: None }
+        Spawn { system: self.clone(), args, mailbox: MailboxConfig::default(), label: None, parent: None }
     }
 }
 
@@ -53,7 +53,7 @@ impl System {
 pub struct Spawn<A: Actor> {
     system: System,
     args: A::Args,
-    mailbox: Mailbox,
+    mailbox: MailboxConfig,
     label: Option<Arc<str>>,
     parent: Option<LinkToParent>,
 }
@@ -63,7 +63,7 @@ type LinkToParent = Box<dyn FnOnce(&Arc<dyn AnyProcess>) -> bool + Send>;
 
 impl<A: Actor> Spawn<A> {
     /// Sets the mailbox.
-    pub const fn mailbox(mut self, mailbox: Mailbox) -> Self {
+    pub const fn mailbox(mut self, mailbox: MailboxConfig) -> Self {
         self.mailbox = mailbox;
         self
     }
@@ -90,9 +90,9 @@ impl<A: Actor> Spawn<A> {
     ///
     /// # Errors
     ///
-    /// [`StartError::NoRuntime`] outside a tokio runtime.
-    pub fn detach(self) -> Result<Address<A::Msg>, StartError> {
-        self.begin(Reporter::Nobody, |_| ()).map(|(address, ())| address)
+    /// [`SpawnError::NoRuntime`] outside a tokio runtime.
+    pub fn detach(self) -> Result<Address<A::Msg>, SpawnError> {
+        self.begin(ExitNotifier::Nobody, |_| ()).map(|(address, ())| address)
     }
 
     /// Starts it, watched from before it runs: however soon it ends, the monitor tells its reason.
@@ -100,8 +100,8 @@ impl<A: Actor> Spawn<A> {
     /// # Errors
     ///
     /// As of [`detach`](Self::detach).
-    pub fn detach_monitored(self) -> Result<(Address<A::Msg>, Monitor), StartError> {
-        self.begin(Reporter::Nobody, |address| address.monitor())
+    pub fn detach_monitored(self) -> Result<(Address<A::Msg>, Monitor), SpawnError> {
+        self.begin(ExitNotifier::Nobody, |address| address.monitor())
     }
 
     /// The same for an actor that watches: it is [told](Actor::signal).
@@ -112,17 +112,17 @@ impl<A: Actor> Spawn<A> {
     pub fn detach_monitored_by<O: Actor>(
         self,
         observer: &mut Context<O>,
-    ) -> Result<(Address<A::Msg>, MonitorId), StartError> {
-        self.begin(Reporter::Nobody, |address| observer.monitor(&address.handle()))
+    ) -> Result<(Address<A::Msg>, MonitorId), SpawnError> {
+        self.begin(ExitNotifier::Nobody, |address| observer.monitor(&address.handle()))
     }
 
     /// Starts it; `before` is run when there is an incarnation and nothing of it has run.
     fn begin<T>(
         self,
-        reporter: Reporter,
+        reporter: ExitNotifier,
         before: impl FnOnce(&Address<A::Msg>) -> T,
-    ) -> Result<(Address<A::Msg>, T), StartError> {
-        let runtime = runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+    ) -> Result<(Address<A::Msg>, T), SpawnError> {
+        let runtime = runtime::Handle::try_current().map_err(|_| SpawnError::NoRuntime)?;
         let process = Process::new(self.mailbox);
         let label = self.label;
         process.open(&self.system, || label.map_or(Label::of_type(type_name::<A>), Label::from));
@@ -131,29 +131,29 @@ impl<A: Actor> Spawn<A> {
         let address = Address::new(process);
         if let Some(link) = self.parent {
             if !link(address.handle().process()) {
-                let exit = Exit { from: None, reason: ExitReason::NoProcess, by: Sender::Other };
-                address.handle().process().order(None, Order::Exit(Box::new(exit)));
+                let exit = Exit { from: None, reason: ExitReason::NoProcess, by: ExitSource::Other };
+                address.handle().process().order(None, ControlSignal::Exit(Box::new(exit)));
             }
         }
         let known = before(&address);
-        runtime.spawn(incarnation::live::<A>(attachment, self.args));
+        runtime.spawn(incarnation::run::<A>(attachment, self.args));
         Ok((address, known))
     }
 
-    async fn begin_and_wait(self) -> Result<Address<A::Msg>, StartError> {
+    async fn begin_and_wait(self) -> Result<Address<A::Msg>, SpawnError> {
         let (starter, started) = oneshot::channel();
-        let (address, ()) = self.begin(Reporter::Starter(starter), |_| ())?;
+        let (address, ()) = self.begin(ExitNotifier::Starter(starter), |_| ())?;
         match started.await {
             Ok(Ok(())) => Ok(address),
-            Ok(Err(reason)) => Err(StartError::Failed(reason)),
+            Ok(Err(reason)) => Err(SpawnError::Failed(reason)),
             // Its task was dropped, with the runtime, before it began.
-            Err(_) => Err(StartError::Failed(ExitReason::Killed)),
+            Err(_) => Err(SpawnError::Failed(ExitReason::Killed)),
         }
     }
 }
 
 impl<A: Actor> IntoFuture for Spawn<A> {
-    type Output = Result<Address<A::Msg>, StartError>;
+    type Output = Result<Address<A::Msg>, SpawnError>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
@@ -182,11 +182,11 @@ impl<M: Send + 'static> Identity<M> {
         args: impl Borrow<A::Args> + Send + Sync + 'static,
         parent: Arc<dyn Parent>,
         run: u64,
-    ) -> Result<Pid, StartError> {
-        let runtime = runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+    ) -> Result<Pid, SpawnError> {
+        let runtime = runtime::Handle::try_current().map_err(|_| SpawnError::NoRuntime)?;
         let attachment = self.attach(parent, run)?;
         let pid = attachment.pid();
-        runtime.spawn(incarnation::live::<A>(attachment, args));
+        runtime.spawn(incarnation::run::<A>(attachment, args));
         Ok(pid)
     }
 }

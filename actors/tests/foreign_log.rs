@@ -153,7 +153,7 @@ async fn a_subscriber_may_use_the_system_that_it_is_told_of() {
     let used = system.clone();
     let _guard = on_each_line(move |_, _| {
         drop(used.events());
-        assert!(used.counters().balanced());
+        assert!(used.counters().is_balanced());
     });
     let mut events = system.events();
     let actor = failing(&system).await;

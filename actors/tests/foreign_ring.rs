@@ -31,7 +31,7 @@ fn what_is_evicted_or_read_by_all_is_dropped_under_no_lock() {
     let send = |count: usize| {
         for _ in 0..count {
             let (again, counted) = (stream.clone(), dropped.clone());
-            stream.tell(|| {
+            stream.send(|| {
                 OnDrop::new(move || {
                     counted.fetch_add(1, Ordering::Relaxed);
                     drop(again.subscribe());
@@ -76,7 +76,7 @@ fn a_subscriber_that_panics_while_it_is_woken_keeps_nothing_from_the_others() {
     let (panics, counting) = (Waker::from(Arc::new(Panics)), Waker::from(counts.clone()));
     assert!(waiting.0.as_mut().poll(&mut Task::from_waker(&panics)).is_pending());
     assert!(waiting.1.as_mut().poll(&mut Task::from_waker(&counting)).is_pending());
-    stream.tell(|| 7);
+    stream.send(|| 7);
     assert_eq!(counts.0.load(Ordering::Relaxed), 1);
     assert_eq!(waiting.1.as_mut().poll(&mut Task::from_waker(&counting)), Poll::Ready(Some(7)));
 }

@@ -5,7 +5,8 @@ use std::pin::pin;
 use std::task::{Poll, Waker};
 
 use perennial_actors::{
-    Actor, Context, Event, ExitReason, Mailbox, ProcessState, Reply, SendError, StartError, System, Unsent,
+    Actor, Context, ExitReason, LifecycleEvent, MailboxConfig, ProcessState, Reply, SendError, SpawnError,
+    System, Unsent,
 };
 use tokio::sync::oneshot;
 
@@ -77,7 +78,7 @@ async fn a_detached_actor_that_does_not_start_is_closed() {
     drop(go);
     assert_eq!(address.monitor().await.reason.to_string(), "failed: channel closed");
     assert_eq!(address.state(), ProcessState::Closed);
-    assert!(matches!(events.try_next(), Some(Event::Ended { .. })), "it never started");
+    assert!(matches!(events.try_next(), Some(LifecycleEvent::Ended { .. })), "it never started");
 }
 
 #[tokio::test(start_paused = true)]
@@ -86,7 +87,7 @@ async fn a_spawn_whose_init_fails_says_why() {
     drop(go);
     let error = System::new().spawn::<Slow>(args).await.expect_err("it is not let go");
     assert_eq!(error.to_string(), "the actor did not start: failed: channel closed");
-    let StartError::Failed(reason) = error else { panic!("its init failed") };
+    let SpawnError::Failed(reason) = error else { panic!("its init failed") };
     assert!(reason.error().expect("an error").is::<oneshot::error::RecvError>());
 }
 
@@ -101,7 +102,7 @@ async fn a_spawn_that_nobody_waits_for_any_more_goes_on() {
         assert!(spawning.as_mut().poll(&mut cx).is_pending());
     }
     go.send(7).expect("it waits");
-    assert!(matches!(events.next().await, Some(Event::Started { .. })));
+    assert!(matches!(events.next().await, Some(LifecycleEvent::Started { .. })));
 }
 
 #[tokio::test(start_paused = true)]
@@ -109,14 +110,14 @@ async fn an_actor_lives_though_nobody_holds_its_address() {
     let system = System::new();
     let mut events = system.events();
     let monitor = system.spawn::<Slow>(Args::now()).await.expect("it starts").monitor();
-    assert!(matches!(events.next().await, Some(Event::Started { .. })));
+    assert!(matches!(events.next().await, Some(LifecycleEvent::Started { .. })));
     assert!(tokio::time::timeout(std::time::Duration::from_secs(60), monitor).await.is_err());
     assert!(events.try_next().is_none());
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_mailbox_is_as_it_was_asked_for() {
-    let one = Mailbox::bounded(std::num::NonZeroUsize::MIN);
+    let one = MailboxConfig::bounded(std::num::NonZeroUsize::MIN);
     let (_go, args) = Args::later();
     let address = System::new().spawn::<Slow>(args).mailbox(one).detach().expect("there is a runtime");
     let fill = |_: u32| {
@@ -132,7 +133,7 @@ async fn the_mailbox_is_as_it_was_asked_for() {
 fn outside_a_runtime_a_spawn_is_an_error_and_not_a_panic() {
     let system = System::new();
     let detached = system.spawn::<Slow>(Args::now()).detach();
-    assert!(matches!(detached, Err(StartError::NoRuntime)));
+    assert!(matches!(detached, Err(SpawnError::NoRuntime)));
     let mut awaited = pin!(system.spawn::<Slow>(Args::now()).into_future());
     let polled = awaited.as_mut().poll(&mut std::task::Context::from_waker(Waker::noop()));
     let Poll::Ready(Err(error)) = polled else { panic!("there is nothing to wait for") };
@@ -164,5 +165,5 @@ async fn an_error_hands_the_message_back_whatever_its_type() {
     let error = address.cast(reply).expect_err("it is closed");
     let said = r#"actor "spawn::Slow" has ended for good (message type perennial_actors::address::reply::Reply<u32>)"#;
     assert_eq!(error.to_string(), said);
-    assert!(matches!(error, SendError::Closed(Unsent { message: reply, .. }) if reply.is_abandoned()));
+    assert!(matches!(error, SendError::Closed(Unsent { message: reply, .. }) if reply.is_closed()));
 }

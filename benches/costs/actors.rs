@@ -41,7 +41,7 @@ pub(crate) async fn senders_told_of_an_end(actors: usize, senders: usize) -> Dur
     let system = System::new();
     let mut addresses = Vec::new();
     for _ in 0..actors {
-        let actor = system.spawn::<Idle>(()).mailbox(Mailbox::bounded(NonZeroUsize::MIN));
+        let actor = system.spawn::<Idle>(()).mailbox(MailboxConfig::bounded(NonZeroUsize::MIN));
         let address = actor.await.expect("it starts");
         address.handle().suspend().expect("it lives");
         address.cast(()).expect("there is room for one");

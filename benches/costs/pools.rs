@@ -15,7 +15,7 @@ const LATER: Duration = Duration::from_secs(86_400);
 
 /// A pool that is never started: what is put in waits.
 fn pool() -> Pool<u32, (), Infallible> {
-    Pool::of("pool", 1, |_: &u32| std::future::ready(Ok(()))).capacity(usize::MAX)
+    Pool::from_fn("pool", 1, |_: &u32| std::future::ready(Ok(()))).capacity(usize::MAX)
 }
 
 /// Puts jobs into each of the pools, which waits or is delayed. Returns how long it took to cancel
@@ -38,13 +38,13 @@ fn cancelled(
 /// Each of the pools has so many jobs that are delayed; they are cancelled in the order in which
 /// they came.
 pub(crate) async fn delayed_jobs_cancelled(pools: usize, jobs: usize) -> Duration {
-    cancelled(pools, jobs, |pool, job| pool.submit(job).delay(LATER).now().expect("there is room"))
+    cancelled(pools, jobs, |pool, job| pool.submit(job).delay(LATER).try_submit().expect("there is room"))
 }
 
 /// Each of the pools has so many jobs that wait; they are cancelled in the order in which they
 /// came.
 pub(crate) async fn waiting_jobs_cancelled(pools: usize, jobs: usize) -> Duration {
-    cancelled(pools, jobs, |pool, job| pool.submit(job).now().expect("there is room"))
+    cancelled(pools, jobs, |pool, job| pool.submit(job).try_submit().expect("there is room"))
 }
 
 /// Each of the pools has so many jobs that are delayed and expire before; all of them do at once.
@@ -56,7 +56,14 @@ pub(crate) async fn delayed_jobs_expired(pools: usize, jobs: usize) -> Duration 
         let pool = pool();
         let handle = pool.handle();
         for job in 0..jobs {
-            drop(handle.submit(job as u32).delay(LATER).expires_in(expires).now().expect("there is room"));
+            drop(
+                handle
+                    .submit(job as u32)
+                    .delay(LATER)
+                    .expires_in(expires)
+                    .try_submit()
+                    .expect("there is room"),
+            );
         }
         tokio::time::sleep(2 * expires).await;
         let begun = ran();
@@ -76,7 +83,7 @@ pub(crate) async fn waits_for_room_given_up(pools: usize, submitters: usize) -> 
     let pools: Vec<_> = (0..pools).map(|_| pool().capacity(1)).collect();
     for pool in &pools {
         let handle = pool.handle();
-        drop(handle.submit(0).now().expect("there is room"));
+        drop(handle.submit(0).try_submit().expect("there is room"));
         for job in 0..submitters {
             let mut wait = handle.submit(job as u32).into_future();
             let polled =

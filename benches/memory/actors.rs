@@ -139,7 +139,7 @@ pub(crate) async fn monitors_of_actors_that_end(mut meter: Meter) -> Meter {
 pub(crate) async fn pipes(mut meter: Meter) -> Meter {
     let worker = spawn(&System::new()).await;
     while meter.next().is_some() {
-        have(&worker, |ctx| drop(ctx.pipe(ready(()), Msg::from))).await;
+        have(&worker, |ctx| drop(ctx.pipe_to_self(ready(()), Msg::from))).await;
         ping(&worker).await;
     }
     meter
@@ -185,7 +185,7 @@ pub(crate) async fn polls_of_a_call(mut meter: Meter) -> Meter {
 /// Sends and reservations that wait for room and are given up.
 pub(crate) async fn sends_given_up(mut meter: Meter) -> Meter {
     let system = System::new();
-    let full = system.spawn::<Worker>(()).mailbox(Mailbox::bounded(NonZeroUsize::MIN));
+    let full = system.spawn::<Worker>(()).mailbox(MailboxConfig::bounded(NonZeroUsize::MIN));
     let full = full.await.expect("it starts");
     full.cast(Msg::Nothing).expect("there is room for one");
     while meter.next().is_some() {

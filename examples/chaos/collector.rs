@@ -67,7 +67,7 @@ pub async fn store(system: &System, record: Record) -> Result<(), ExitReason> {
         let sent = record.clone();
         match collector.call(|reply| Msg::Store(sent, reply)).no_timeout().await {
             Ok(()) => return Ok(()),
-            Err(perennial::CallError::Closed(_)) => return Err(ExitReason::shutdown_because("no collector")),
+            Err(perennial::CallError::Closed(_)) => return Err(ExitReason::shutdown_with("no collector")),
             Err(_) => {}
         }
     }

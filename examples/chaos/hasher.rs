@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use perennial::pool::{PoolHandle, Worker, Workplace};
+use perennial::pool::{PoolHandle, Worker, WorkerContext};
 use perennial::prelude::*;
 use tokio::task::spawn_blocking;
 
@@ -30,7 +30,7 @@ pub struct Args {
 }
 
 pub struct Hasher {
-    at: Workplace,
+    at: WorkerContext,
     rig: Arc<Rig>,
     repeats_itself: bool,
 }
@@ -41,7 +41,7 @@ impl Worker for Hasher {
     type Error = ExitReason;
     type Args = Args;
 
-    async fn init(args: &Args, at: &Workplace) -> Result<Self, ExitReason> {
+    async fn init(args: &Args, at: &WorkerContext) -> Result<Self, ExitReason> {
         let rig = args.rigs[at.slot].clone();
         rig.rise(at.pid);
         Ok(Self { at: at.clone(), rig, repeats_itself: args.repeats_itself })

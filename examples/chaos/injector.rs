@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use perennial::{App, Handle, SupervisorHandle, System, Totals};
+use perennial::{ActorHandle, App, SupervisionStats, SupervisorHandle, System};
 use tokio::task::JoinSet;
 use tokio::time;
 
@@ -71,7 +71,7 @@ impl Injector {
     }
 
     fn escalations(&self) -> u64 {
-        Totals::of(&self.system).escalations
+        SupervisionStats::of(&self.system).escalations
     }
 
     /// Lets time pass, and notes who is back. Returns at once when all is done and enough is enough.
@@ -168,7 +168,7 @@ impl Injector {
 }
 
 /// Kills somebody, unless the worker by whom it is known to be back has not come back from the time before.
-async fn kill(who: &Handle, worker: &Target, victim: String) -> Option<Aftermath> {
+async fn kill(who: &ActorHandle, worker: &Target, victim: String) -> Option<Aftermath> {
     if !worker.engage() {
         return None;
     }

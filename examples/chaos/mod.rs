@@ -1,6 +1,6 @@
 //! The chaos demo. From the outside in:
 //!
-//! - [`options`]: what the user wants; [`run`]: from there to a [`report`].
+//! - [`options`]: what the user should_restart; [`run`]: from there to a [`report`].
 //! - [`tree`]: who supervises whom. [`walker`], [`hasher`], [`collector`]: the workers, in the order in which a file passes through
 //!   them; the hashers are a pool. [`files`]: walking and hashing itself. [`journal`]: what outlives every crash.
 //! - [`plan`]: which faults, drawn from a seed. [`trap`] and [`target`]: how a fault reaches its victim.

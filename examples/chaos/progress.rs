@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use perennial::{System, Totals};
+use perennial::{SupervisionStats, System};
 
 use super::journal::Journal;
 
@@ -23,7 +23,7 @@ pub async fn show(journal: Arc<Journal>, system: System, faults: Arc<AtomicU64>,
     let mut tick = tokio::time::interval(TICK);
     loop {
         tick.tick().await;
-        let Totals { restarts, escalations, .. } = Totals::of(&system);
+        let SupervisionStats { restarts, escalations, .. } = SupervisionStats::of(&system);
         bar.0.set_message(format!(
             "{}/{} files, {}; {} faults, {restarts} restarts, {escalations} escalations",
             journal.len(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use indicatif::HumanBytes;
 use perennial::pool::PoolStats;
-use perennial::{Counters, Totals};
+use perennial::{MessageStats, SupervisionStats};
 use serde::Serialize;
 
 use super::check::Check;
@@ -22,8 +22,8 @@ pub struct Report {
     pub failed: BTreeMap<PathBuf, String>,
     pub special: u64,
     pub faults: Faults,
-    pub totals: Totals,
-    pub messages: Counters,
+    pub totals: SupervisionStats,
+    pub messages: MessageStats,
     pub jobs: PoolStats,
     pub recovery: Recovery,
     pub checks: Vec<Check>,
@@ -75,8 +75,8 @@ impl Report {
     }
 
     pub fn json(&self) -> impl Serialize {
-        let Counters { accepted, handled, lost_in_flight, dead_lettered, queued } = self.messages;
-        let PoolStats { submitted, done, failed, dropped, retried, .. } = self.jobs;
+        let MessageStats { accepted, handled, lost_in_flight, dead_lettered, queued } = self.messages;
+        let PoolStats { submitted, completed: done, failed, dropped, retried, .. } = self.jobs;
         let jobs = Jobs { submitted, done, failed, dropped, retried };
         let failed = self.failed.iter();
         Json {
@@ -154,7 +154,7 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "jobs         {} submitted = {} done + {} failed + {} dropped; {} attempts tried again",
-            jobs.submitted, jobs.done, jobs.failed, jobs.dropped, jobs.retried
+            jobs.submitted, jobs.completed, jobs.failed, jobs.dropped, jobs.retried
         )?;
         writeln!(
             f,

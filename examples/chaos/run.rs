@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use perennial::pool::PoolStats;
-use perennial::{App, ChildState, Counters, ShutdownReport, Supervisor, SupervisorHandle, System, Totals};
+use perennial::{
+    App, ChildState, MessageStats, ShutdownReport, SupervisionStats, Supervisor, SupervisorHandle, System,
+};
 
 use super::check::{Check, Pass, Verified};
 use super::files::{self, Scope};
@@ -79,7 +81,7 @@ pub async fn run(options: &Options, outputs: &Outputs) -> Report {
         failed: verified.failed,
         special,
         faults: damage.faults,
-        totals: Totals::of(&stage.system),
+        totals: SupervisionStats::of(&stage.system),
         messages,
         jobs,
         recovery: Recovery::of(damage.times),
@@ -161,7 +163,7 @@ impl Stage {
         damage: &Damage,
         finished: bool,
     ) -> Vec<Check> {
-        let escalations = Totals::of(&self.system).escalations;
+        let escalations = SupervisionStats::of(&self.system).escalations;
         let (lookups, misses) = (&self.observed.lookups, &self.observed.misses);
         let (lookups, misses) = (lookups.load(Ordering::Relaxed), misses.load(Ordering::Relaxed));
         vec![
@@ -189,17 +191,17 @@ fn down(app: &App<SupervisorHandle>) -> impl Iterator<Item = String> {
 }
 
 fn stopped_in_time(report: &ShutdownReport) -> Check {
-    let late = report.stragglers.iter().map(|who| format!("{} did not", who.path)).collect();
+    let late = report.unstopped.iter().map(|who| format!("{} did not", who.path)).collect();
     Check::new("everybody stops in time", late)
 }
 
-fn accounts(messages: Counters) -> Check {
-    let holds = messages.balanced() && messages.queued == 0;
+fn accounts(messages: MessageStats) -> Check {
+    let holds = messages.is_balanced() && messages.queued == 0;
     Check::that("every message is accounted for, and none is left", holds, || format!("{messages:?}"))
 }
 
 fn ends(jobs: &PoolStats) -> Check {
-    let PoolStats { submitted, done, failed, dropped, .. } = *jobs;
+    let PoolStats { submitted, completed: done, failed, dropped, .. } = *jobs;
     let holds = submitted == done && failed + dropped == 0;
     Check::that("every job was done", holds, || jobs.to_string())
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use perennial::{Handle, Name, ProcessState, System, Whereis};
+use perennial::{ActorHandle, Name, ProcessState, System, Whereis};
 use tokio::time;
 
 use super::hasher::{Hashers, Job};
@@ -19,7 +19,7 @@ pub struct Target {
     pub rig: Arc<Rig>,
     /// Somebody waits for it to come back: let it.
     engaged: AtomicBool,
-    reach: Box<dyn Fn() -> Option<Handle> + Send + Sync>,
+    reach: Box<dyn Fn() -> Option<ActorHandle> + Send + Sync>,
     poke: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -63,7 +63,7 @@ impl Target {
             engaged: AtomicBool::new(false),
             reach: Box::new(reach),
             // If there is no room, there are files that do as well.
-            poke: Box::new(move || drop(pool.submit(Job::Poke).now())),
+            poke: Box::new(move || drop(pool.submit(Job::Poke).try_submit())),
         }
     }
 
@@ -77,7 +77,7 @@ impl Target {
     }
 
     /// The means to kill it; none if nobody serves it, and nobody is due to.
-    pub fn handle(&self) -> Option<Handle> {
+    pub fn handle(&self) -> Option<ActorHandle> {
         (self.reach)()
     }
 

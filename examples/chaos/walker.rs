@@ -76,14 +76,14 @@ impl Walker {
                 hashers.drain().await;
                 hashers.stats().dropped
             };
-            ctx.pipe(drained, |dropped| Msg::Drained { dropped });
+            ctx.pipe_to_self(drained, |dropped| Msg::Drained { dropped });
             return Ok(());
         };
         self.rig.step(ctx.pid())?;
         for found in batch {
             match found {
                 Found::File(path) if !self.journal.is_handed_in(&path) => {
-                    if self.hashers.submit(Job::File(path.clone())).forget().await.is_err() {
+                    if self.hashers.submit(Job::File(path.clone())).detach().await.is_err() {
                         // There are no hashers any more, and will be none.
                         return Ok(());
                     }

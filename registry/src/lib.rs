@@ -59,24 +59,24 @@ mod error;
 mod groups;
 mod keys;
 mod name;
+mod name_key;
 mod owners;
-mod reach;
 mod registry;
 mod sync;
-#[cfg_attr(model, path = "plain_table.rs")]
+#[cfg_attr(model, path = "table_model.rs")]
 mod table;
 #[cfg(test)]
 mod tests;
-mod text;
 mod topics;
+mod wait_for;
 mod waiters;
-mod waiting;
+mod whereis;
 
-pub use changes::Change;
+pub use changes::NameChange;
 pub use error::{BindError, HandOverError, LookupError, NamedCallError, NamedCastError, WaitError};
-pub use groups::{Group, GroupChange, GroupMonitor, JoinError, Members, NotJoined};
+pub use groups::{Group, GroupChange, GroupHandle, GroupJoinError, GroupMonitor, NotJoinedError};
 pub use keys::{DuplicateKeys, KeyChange, KeyEntry, RegisterError, UniqueKeys};
 pub use name::Name;
-pub use reach::Whereis;
 pub use registry::{NameInfo, Registry};
-pub use topics::{Published, Slow, Topic, TopicHandle};
+pub use topics::{PublishReport, SlowSubscriberPolicy, Topic, TopicHandle};
+pub use whereis::Whereis;

@@ -6,8 +6,8 @@ use std::panic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use perennial_actors::{Actor, ExitReason, Mailbox, Pid, System};
-use perennial_registry::{DuplicateKeys, Group, Name, Registry, Slow, Topic, UniqueKeys};
+use perennial_actors::{Actor, ExitReason, MailboxConfig, Pid, System};
+use perennial_registry::{DuplicateKeys, Group, Name, Registry, SlowSubscriberPolicy, Topic, UniqueKeys};
 use support::{Msg, have, kill, pid, puppet};
 
 mod support;
@@ -81,11 +81,14 @@ async fn a_conversion_that_panics_costs_its_subscriber_the_message_and_no_other_
     let system = System::new();
     let topic = Registry::of(&system).topic(Topic::<Said>::new("numbers"));
     let (first, last) = (puppet(&system).await, puppet(&system).await);
-    let picky =
-        system.spawn::<Picky>(()).mailbox(Mailbox::bounded(NonZeroUsize::MIN)).await.expect("it starts");
-    assert!(topic.subscribe(&first, Slow::Skip));
-    assert!(topic.subscribe(&picky, Slow::Unsubscribe));
-    assert!(topic.subscribe(&last, Slow::Skip));
+    let picky = system
+        .spawn::<Picky>(())
+        .mailbox(MailboxConfig::bounded(NonZeroUsize::MIN))
+        .await
+        .expect("it starts");
+    assert!(topic.subscribe(&first, SlowSubscriberPolicy::Skip));
+    assert!(topic.subscribe(&picky, SlowSubscriberPolicy::Unsubscribe));
+    assert!(topic.subscribe(&last, SlowSubscriberPolicy::Skip));
     for odd in [1, 3] {
         let published = topic.publish(&Said(odd));
         assert_eq!((published.delivered, published.failed, published.removed), (2, 1, 0));
@@ -142,7 +145,7 @@ async fn keys_values_and_metadata_that_panic_when_an_actor_ends_cost_no_other_ke
             in_duplicate.register(ctx, fragile(number % 3), fragile(number)).expect("it lives");
             let name: Name<Msg> = Name::from(format!("name {number}"));
             then.bind(&name, &ctx.address()).expect("it is free");
-            assert!(then.describe(&name, &ctx.address(), fragile(number)));
+            assert!(then.set_metadata(&name, &ctx.address(), fragile(number)));
         }
     })
     .await;
@@ -168,7 +171,7 @@ async fn tables_that_are_dropped_with_what_is_in_them_survive_every_drop_that_pa
     for number in 0..10 {
         let name: Name<Msg> = Name::from(format!("name {number}"));
         registry.bind(&name, &owner).expect("it is free");
-        assert!(registry.describe(&name, &owner, fragile(number)));
+        assert!(registry.set_metadata(&name, &owner, fragile(number)));
         let (keys, key, value) = (unique.clone(), fragile(number), fragile(number));
         have(&owner, move |ctx| keys.register(ctx, key, value).expect("it is free")).await;
     }

@@ -70,7 +70,7 @@ impl Nosy {
         let key = all.nosy(self.number);
         let found = all.unique.lookup(&key).is_some();
         let seen = (found, all.duplicate.lookup(&key).len(), all.unique.select(|_, _| Some(())).len());
-        drop((key, seen, all.registry.names(), all.registry.description::<Self>("name")));
+        drop((key, seen, all.registry.names(), all.registry.metadata::<Self>("name")));
         IS_INSIDE.set(false);
     }
 }

@@ -1,8 +1,8 @@
 //! Who listens is told of every change in order, before the call that made it returns, and before monitors hear of an end.
 
-use perennial_actors::{Address, Handle, Monitor, Pid, Subscription, System};
+use perennial_actors::{ActorHandle, Address, Monitor, Pid, Subscription, System};
 use perennial_registry::{
-    Change, DuplicateKeys, Group, GroupChange, KeyChange, Name, RegisterError, Registry, UniqueKeys,
+    DuplicateKeys, Group, GroupChange, KeyChange, Name, NameChange, RegisterError, Registry, UniqueKeys,
 };
 use support::{Hosted, Msg, have, kill, pid, puppet};
 use tokio::sync::mpsc;
@@ -18,11 +18,11 @@ fn told<C: Clone>(listener: &mut Subscription<C>) -> Vec<C> {
 }
 
 /// What became of a name, and whom it led to in the end or leads to now.
-fn spell(change: &Change) -> (&'static str, &str, &Handle) {
+fn spell(change: &NameChange) -> (&'static str, &str, &ActorHandle) {
     match change {
-        Change::Registered { name, actor } => ("registered", name, actor),
-        Change::Unregistered { name, actor } => ("unregistered", name, actor),
-        Change::HandedOver { name, to, .. } => ("handed over", name, to),
+        NameChange::Registered { name, actor } => ("registered", name, actor),
+        NameChange::Unregistered { name, actor } => ("unregistered", name, actor),
+        NameChange::HandedOver { name, to, .. } => ("handed over", name, to),
         other => panic!("{other:?} is new"),
     }
 }
@@ -54,7 +54,7 @@ async fn c155_of_names_a_listener_has_been_told_when_the_call_returns() {
     registry.hand_over(NAME, &one, &other).expect("it is its own");
     let handed = told(&mut listener);
     assert_eq!(handed.iter().map(spell).collect::<Vec<_>>(), [("handed over", "name", &other.handle())]);
-    assert!(matches!(&handed[0], Change::HandedOver { from, .. } if *from == one.handle()));
+    assert!(matches!(&handed[0], NameChange::HandedOver { from, .. } if *from == one.handle()));
     assert!(registry.unbind(NAME, &other));
     let freed = told(&mut listener);
     assert_eq!(freed.iter().map(spell).collect::<Vec<_>>(), [("unregistered", "name", &other.handle())]);
@@ -94,7 +94,7 @@ async fn c155_of_keys_a_listener_has_been_told_when_the_call_returns() {
 
 /// What all four listeners have been told of an end when somebody hears of it.
 struct Listeners {
-    names: Subscription<Change>,
+    names: Subscription<NameChange>,
     unique: Subscription<KeyChange<&'static str>>,
     duplicate: Subscription<KeyChange<&'static str>>,
     groups: Subscription<GroupChange>,

@@ -51,18 +51,18 @@ impl Error for StartError {
 /// Why a tree ended that has a ractor parent, if its end was abnormal: the error of the event that the parent is sent.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct TreeEnded {
+pub struct TreeEndedError {
     /// The reason with which the root ended.
     pub reason: ExitReason,
 }
 
-impl fmt::Display for TreeEnded {
+impl fmt::Display for TreeEndedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the tree ended: {}", self.reason)
     }
 }
 
-impl Error for TreeEnded {
+impl Error for TreeEndedError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.reason.error().map(|error| error as &(dyn Error + 'static))
     }
@@ -78,14 +78,14 @@ const LONGEST_CHAIN: usize = 32;
 /// lowest.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct ChildFailed {
+pub struct ChildFailedError {
     /// The child's id.
     pub child: Arc<str>,
     /// Why it did not start.
     pub reason: ExitReason,
 }
 
-impl ChildFailed {
+impl ChildFailedError {
     pub(crate) fn new(child: Arc<str>, reason: ExitReason) -> Self {
         let below = successors(Self::of(&reason), |failed| Self::of(&failed.reason));
         let next = if below.count() < LONGEST_CHAIN { None } else { Self::of(&reason) };
@@ -99,13 +99,13 @@ impl ChildFailed {
     }
 }
 
-impl fmt::Display for ChildFailed {
+impl fmt::Display for ChildFailedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "child {:?} did not start: {}", self.child, self.reason)
     }
 }
 
-impl Error for ChildFailed {
+impl Error for ChildFailedError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.reason.error().map(|error| error as &(dyn Error + 'static))
     }
@@ -138,7 +138,7 @@ pub enum ChildError {
 #[derive(Debug)]
 pub struct StartChildError {
     /// Why.
-    pub why: NotStarted,
+    pub kind: StartChildErrorKind,
     /// The spec, to be started another time or elsewhere.
     pub child: ChildSpec,
 }
@@ -146,7 +146,7 @@ pub struct StartChildError {
 /// Why a supervisor did not start a child that it was given.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotStarted {
+pub enum StartChildErrorKind {
     /// It has a child of this id, and that has an incarnation.
     #[error("a child of this id runs as {0}")]
     AlreadyStarted(Pid),
@@ -172,7 +172,7 @@ pub enum NotStarted {
 
 impl fmt::Display for StartChildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "child {:?}: {}", self.child.id(), self.why)
+        write!(f, "child {:?}: {}", self.child.id(), self.kind)
     }
 }
 
@@ -186,7 +186,7 @@ impl CarriesValue for StartChildError {
     type Bare = ChildNotStarted;
 
     fn into_bare(self) -> ChildNotStarted {
-        ChildNotStarted { id: self.child.id.clone(), why: self.why }
+        ChildNotStarted { id: self.child.id.clone(), kind: self.kind }
     }
 }
 
@@ -197,19 +197,21 @@ pub struct ChildNotStarted {
     /// The id of the child.
     pub id: Arc<str>,
     /// The reason why the child was not started.
-    pub why: NotStarted,
+    pub kind: StartChildErrorKind,
 }
 
 impl fmt::Display for ChildNotStarted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "child {:?}: {}", self.id, self.why)
+        write!(f, "child {:?}: {}", self.id, self.kind)
     }
 }
 
 impl Error for ChildNotStarted {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.why {
-            NotStarted::Failed(reason) => reason.error().map(|error| error as &(dyn Error + 'static)),
+        match &self.kind {
+            StartChildErrorKind::Failed(reason) => {
+                reason.error().map(|error| error as &(dyn Error + 'static))
+            }
             _ => None,
         }
     }

@@ -62,6 +62,7 @@
 //!
 //! A tree runs on the tokio runtime in which it is started, with its timers enabled.
 
+mod chunk_map;
 mod driver;
 mod engine;
 mod error;
@@ -73,29 +74,29 @@ mod policy;
 pub mod pool;
 pub mod ractor;
 mod report;
-mod roster;
 mod scope;
 mod spec;
 mod supervisor;
 mod task;
 mod tree;
 
-pub use driver::Totals;
+pub use driver::SupervisionStats;
 pub use error::{
-    ChangeError, ChildError, ChildFailed, ChildNotStarted, NotStarted, StartChildError, StartError,
+    ChangeError, ChildError, ChildFailedError, ChildNotStarted, StartChildError, StartChildErrorKind,
+    StartError,
 };
 pub use node::OpenError;
 pub use policy::{
     AutoShutdown, Backoff, ChildKind, ChildPolicy, Intensity, Liveness, ProbePolicy, Restart, Shutdown,
     Strategy,
 };
-pub use report::{Report, Sign, What};
+pub use report::{LivenessFailure, ReportKind, SupervisorReport};
 pub use scope::TaskScope;
 pub use spec::{Child, ChildSpec, Probe, SpecError};
 pub use supervisor::{
-    App, DynamicHandle, DynamicSupervisor, Finish, PartitionKey, PartitionSupervisor, Partitions,
-    ResizeError, ShutdownReport, StopSignal, StopSignals, Supervised, Supervisor, SupervisorHandle, Template,
-    WeakDynamicHandle, WeakPartitions, WeakSupervisorHandle,
+    App, ChildFactory, DynamicHandle, DynamicSupervisor, PartitionKey, PartitionSupervisor, Partitions,
+    ResizeError, RunOutcome, ShutdownReport, StopSignal, StopSignals, Supervised, Supervisor,
+    SupervisorHandle, WeakDynamicHandle, WeakPartitions, WeakSupervisorHandle,
 };
 pub use task::TaskContext;
-pub use tree::{ChildCounts, ChildInfo, ChildStart, ChildState, Straggler, Tree};
+pub use tree::{ChildCounts, ChildInfo, ChildStart, ChildState, Tree, UnstoppedChild};

@@ -10,7 +10,7 @@
 //! # What it is not for
 //!
 //! Work that is tried again, or that waits for its turn: that is a [pool](crate::pool). What has to run for as long as the program does
-//! is a [child](Child::task).
+//! is a [child](Child::job_state).
 
 use std::convert::Infallible;
 use std::fmt;

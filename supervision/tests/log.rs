@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use perennial_actors::System;
-use perennial_supervision::{Report, Shutdown, Sign, Supervisor, What};
+use perennial_supervision::{LivenessFailure, ReportKind, Shutdown, Supervisor, SupervisorReport};
 use support::subject::{Log, Msg, Nature, Start, ms, secs, tell};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -66,17 +66,19 @@ impl Visit for Fields {
 }
 
 /// What the log is to say where this is reported.
-fn expected(report: &Report) -> (Level, BTreeMap<&'static str, String>) {
+fn expected(report: &SupervisorReport) -> (Level, BTreeMap<&'static str, String>) {
     let supervisor = ("supervisor", report.supervisor.to_string());
     let path = ("path", report.path.to_string());
     let pid = ("pid", report.pid.expect("there was one").to_string());
-    let (level, message, more) = match &report.what {
-        What::Started => (Level::DEBUG, "child started", vec![]),
-        What::Terminated { reason } => (Level::INFO, "child ended", vec![("reason", reason.to_string())]),
-        What::StartFailed { reason } => {
+    let (level, message, more) = match &report.kind {
+        ReportKind::Started => (Level::DEBUG, "child started", vec![]),
+        ReportKind::Terminated { reason } => {
+            (Level::INFO, "child ended", vec![("reason", reason.to_string())])
+        }
+        ReportKind::StartFailed { reason } => {
             (Level::WARN, "child did not start", vec![("reason", reason.to_string())])
         }
-        What::Restarting { reason, restarts_left, delay } => (
+        ReportKind::Restarting { reason, restarts_left, delay } => (
             Level::INFO,
             "supervisor restarts a child",
             vec![
@@ -85,14 +87,16 @@ fn expected(report: &Report) -> (Level, BTreeMap<&'static str, String>) {
                 ("delay", format!("{delay:?}")),
             ],
         ),
-        What::ShutdownError { reason } => {
+        ReportKind::ShutdownError { reason } => {
             (Level::WARN, "child was stopped, and ended otherwise", vec![("reason", reason.to_string())])
         }
-        What::Unresponsive { sign: Sign::Handler(time) } => {
+        ReportKind::Unresponsive { sign: LivenessFailure::Handler(time) } => {
             (Level::WARN, "child does not get on", vec![("sign", format!("Handler({time:?})"))])
         }
-        What::Killed => (Level::WARN, "child did not stop in time", vec![("abandoned", "false".to_owned())]),
-        What::GaveUp { child } => {
+        ReportKind::Killed => {
+            (Level::WARN, "child did not stop in time", vec![("abandoned", "false".to_owned())])
+        }
+        ReportKind::GaveUp { child } => {
             let message = ("message", "supervisor gives up: too many restarts".to_owned());
             return (Level::ERROR, [supervisor, path, message, ("child", child.to_string())].into());
         }
@@ -107,7 +111,7 @@ async fn everything_that_is_reported_is_logged_with_the_same_fields() {
     let listener = Listener::default();
     let _listening = tracing::subscriber::set_default(listener.clone());
     let system = System::new();
-    let mut reports = Report::subscribe(&system);
+    let mut reports = SupervisorReport::subscribe(&system);
     let nature = Nature::plain(&Log::new()).starting(|n| if n == 3 { Start::Fails } else { Start::Well });
     let child = nature.child("a").handler_deadline(secs(1)).shutdown(Shutdown::Timeout(ms(500)));
     let address = child.address();
@@ -126,7 +130,7 @@ async fn everything_that_is_reported_is_logged_with_the_same_fields() {
     // Lines are written in a task of their own: it has run when the time goes on.
     tokio::time::sleep(ms(1)).await;
 
-    let told: Vec<Report> = std::iter::from_fn(|| reports.try_next()).collect();
+    let told: Vec<SupervisorReport> = std::iter::from_fn(|| reports.try_next()).collect();
     let logged = std::mem::take(&mut *listener.0.lock().expect("nobody panics here"));
     let kinds = [
         "Started",
@@ -140,7 +144,7 @@ async fn everything_that_is_reported_is_logged_with_the_same_fields() {
     ];
     for kind in kinds {
         assert!(
-            told.iter().any(|report| format!("{:?}", report.what).starts_with(kind)),
+            told.iter().any(|report| format!("{:?}", report.kind).starts_with(kind)),
             "{kind} in {told:#?}"
         );
     }

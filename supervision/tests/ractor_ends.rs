@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use perennial_actors::{Address, Event, ExitReason, PanicLocations, System};
+use perennial_actors::{Address, ExitReason, LifecycleEvent, PanicLocations, System};
 use perennial_supervision::{Restart, Shutdown, Supervisor};
 use ractor::ActorStatus;
 use support::{Deed, Msg, Strings, cast, disk_full, late, plain, puppet, start};
@@ -44,7 +44,7 @@ async fn to_fail_in_post_start_is_an_end_after_a_start() {
     let app = tree.start(&system).await.expect("it starts");
     loop {
         match events.next().await {
-            Some(Event::Ended { label, reason, .. }) if &*label == "app/puppet" => {
+            Some(LifecycleEvent::Ended { label, reason, .. }) if &*label == "app/puppet" => {
                 break assert!(disk_full(&reason));
             }
             other => assert!(other.is_some(), "it was to end"),

@@ -35,7 +35,7 @@ fn said(journal: &mut Journal) -> Vec<String> {
 
 /// Who did not stop in time, and whether it was abandoned.
 fn late(report: &ShutdownReport) -> Vec<(&str, bool)> {
-    report.stragglers.iter().map(|straggler| (&*straggler.path, straggler.abandoned)).collect()
+    report.unstopped.iter().map(|straggler| (&*straggler.path, straggler.abandoned)).collect()
 }
 
 /// Runs a temporary task to its end, which it must come to by itself.

@@ -1,10 +1,10 @@
 //! What an actor is, and what it may do to itself: messages and signals in, and by way of its [`Context`] timers, piped
 //! futures, links and monitors.
 
-mod contract;
-mod next;
+mod poll;
 mod readiness;
 mod relations;
-mod work;
+mod scheduling;
+mod traits;
 
-pub use contract::{Actor, Context, parent_of};
+pub use traits::{Actor, Context, parent_of};

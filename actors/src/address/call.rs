@@ -12,10 +12,10 @@ use tokio::time::Sleep;
 
 use super::errors::{CallError, Unsent};
 use super::reply::Reply;
-use super::send::Entry;
-use crate::clock::{NoTimers, later, sleep_until};
+use super::send::SendState;
+use crate::clock::{NoTimers, deadline_after, sleep_until};
 use crate::foreign::{Guarded, ignore_panic};
-use crate::mailbox::{Fate, Refused, WaitsFor};
+use crate::mailbox::{MessageOutcome, PushError, WaitsFor};
 use crate::process::Process;
 use crate::system::{TimeoutId, TimeoutState, TimerWheel};
 
@@ -63,7 +63,7 @@ where
         let (reply, answer) = Reply::new();
         CallFuture {
             process: self.process,
-            entry: Entry::New((self.message)(reply)),
+            entry: SendState::New((self.message)(reply)),
             sequence: None,
             answer: Guarded::new(answer),
             answer_lost: false,
@@ -97,7 +97,7 @@ impl Timer {
         let id = wheel.and_then(|wheel| wheel.set(timeout, cx.waker()));
         *self = match id {
             Some(id) => Self::Wheel(id),
-            None => Self::Exact(sleep_until(later(timeout))?),
+            None => Self::Exact(sleep_until(deadline_after(timeout))?),
         };
         Ok(matches!(self, Self::Wheel(_)))
     }
@@ -133,7 +133,7 @@ impl Timer {
 #[must_use = "nothing is sent before it is awaited"]
 pub struct CallFuture<'a, M: Send + 'static, T> {
     process: &'a Process<M>,
-    entry: Entry<M>,
+    entry: SendState<M>,
     sequence: Option<u64>,
     /// Holds an answer that came when the caller had given up.
     answer: Guarded<oneshot::Receiver<T>>,
@@ -167,10 +167,10 @@ impl<M: Send + 'static, T> CallFuture<'_, M, T> {
         // of the message tells.
         let target = || self.process.target::<M>();
         match self.process.queue.fate(sequence, cx.waker()) {
-            Fate::Open => Poll::Pending,
-            Fate::Handled => Poll::Ready(Err(CallError::ReplyDropped(target()))),
-            Fate::Dropped => Poll::Ready(Err(CallError::Dropped(target()))),
-            Fate::Lost(reason) => Poll::Ready(Err(CallError::Ended(reason, target()))),
+            MessageOutcome::Pending => Poll::Pending,
+            MessageOutcome::Handled => Poll::Ready(Err(CallError::ReplyDropped(target()))),
+            MessageOutcome::Evicted => Poll::Ready(Err(CallError::Dropped(target()))),
+            MessageOutcome::Lost(reason) => Poll::Ready(Err(CallError::Ended(reason, target()))),
         }
     }
 
@@ -178,7 +178,7 @@ impl<M: Send + 'static, T> CallFuture<'_, M, T> {
         if self.timer.poll(wheel(self.process), cx).is_pending() {
             return Poll::Pending;
         }
-        Poll::Ready(match self.entry.turn_back(&self.process.queue) {
+        Poll::Ready(match self.entry.cancel(&self.process.queue) {
             Some(message) => CallError::NoRoom(self.unsent(message)),
             None => CallError::TimedOut(self.process.target::<M>()),
         })
@@ -188,7 +188,7 @@ impl<M: Send + 'static, T> CallFuture<'_, M, T> {
     fn begin_timeout(&mut self, cx: &Context<'_>) -> Result<bool, CallError<M>> {
         let begun = self.timer.begin(wheel(self.process), cx);
         begun.or_else(|NoTimers| {
-            match self.entry.turn_back(&self.process.queue).map(|back| self.unsent(back)) {
+            match self.entry.cancel(&self.process.queue).map(|back| self.unsent(back)) {
                 Some(unsent) if self.process.queue.is_closed() => Err(CallError::Closed(unsent)),
                 Some(unsent) => Err(CallError::NoTimers(unsent)),
                 // It has not begun, so nothing was sent.
@@ -198,12 +198,12 @@ impl<M: Send + 'static, T> CallFuture<'_, M, T> {
     }
 
     #[cold]
-    fn refused(&self, refused: Refused<M>) -> CallError<M> {
+    fn refused(&self, refused: PushError<M>) -> CallError<M> {
         match refused {
-            Refused::Closed(message) => CallError::Closed(self.unsent(message)),
-            Refused::WouldDeadlock(message) => CallError::WouldDeadlock(self.unsent(message)),
+            PushError::Closed(message) => CallError::Closed(self.unsent(message)),
+            PushError::WouldDeadlock(message) => CallError::WouldDeadlock(self.unsent(message)),
             // Whoever waits for room is not refused for want of it.
-            Refused::Full(message) => CallError::NoRoom(self.unsent(message)),
+            PushError::Full(message) => CallError::NoRoom(self.unsent(message)),
         }
     }
 
@@ -236,7 +236,7 @@ impl<M: Send + 'static, T> Future for CallFuture<'_, M, T> {
 
 impl<M: Send + 'static, T> Drop for CallFuture<'_, M, T> {
     fn drop(&mut self) {
-        ignore_panic(|| drop(self.entry.turn_back(&self.process.queue)));
+        ignore_panic(|| drop(self.entry.cancel(&self.process.queue)));
         if let (Timer::Wheel(id), Some(wheel)) = (&self.timer, wheel(self.process)) {
             wheel.cancel(id);
         }

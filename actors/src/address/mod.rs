@@ -14,13 +14,13 @@ mod typed;
 mod weak;
 
 pub use call::{Call, CallFuture};
-pub use errors::{CallError, Closed, InspectError, NoProcess, SendError, Unsent};
-pub use handle::{CloseHook, Handle, Outage};
+pub use errors::{CallError, ClosedError, InspectError, NoProcessError, SendError, Unsent};
+pub use handle::{ActorHandle, CloseHook, PendingRestart};
 pub use info::ProcessInfo;
 pub use monitor::Monitor;
-pub use permit::{Permit, Reserving};
+pub use permit::{Permit, ReserveFuture};
 pub use recipient::Recipient;
 pub use reply::Reply;
-pub use send::{Sending, SendingUntil};
+pub use send::{SendFuture, SendTimeoutFuture};
 pub use typed::Address;
-pub use weak::{WeakAddress, WeakHandle};
+pub use weak::{WeakActorHandle, WeakAddress};

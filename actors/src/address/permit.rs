@@ -7,10 +7,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::errors::{Closed, SendError, Unsent};
+use super::errors::{ClosedError, SendError, Unsent};
 use super::send::unsent;
 use super::typed::Address;
-use crate::mailbox::{Outcome, Refused};
+use crate::mailbox::{PushError, TicketOutcome};
 use crate::process::Process;
 
 /// A place in the mailbox of an actor, kept for one message. Dropped unused, it is given back.
@@ -33,18 +33,18 @@ impl<M: Send + 'static> Permit<M> {
     ///
     /// # Errors
     ///
-    /// [`Closed`] if by now nobody serves the actor and nobody is due to.
-    pub fn send(mut self, message: M) -> Result<(), Closed<M>> {
+    /// [`ClosedError`] if by now nobody serves the actor and nobody is due to.
+    pub fn send(mut self, message: M) -> Result<(), ClosedError<M>> {
         self.is_used = true;
-        let sent = self.process.queue.fill(message);
-        sent.map(drop).map_err(|message| Closed(Unsent::new(message, self.process.target::<M>())))
+        let sent = self.process.queue.send_reserved(message);
+        sent.map(drop).map_err(|message| ClosedError(Unsent::new(message, self.process.target::<M>())))
     }
 
     /// The same for a message that cannot be given back: it goes to the dead letters.
     pub(super) fn send_or_bury(mut self, message: M) {
         self.is_used = true;
-        if let Err(message) = self.process.queue.fill(message) {
-            self.process.bury_unsent(message);
+        if let Err(message) = self.process.queue.send_reserved(message) {
+            self.process.dead_letter_unsent(message);
         }
     }
 }
@@ -52,7 +52,7 @@ impl<M: Send + 'static> Permit<M> {
 impl<M: Send + 'static> Drop for Permit<M> {
     fn drop(&mut self) {
         if !self.is_used {
-            self.process.queue.give_back();
+            self.process.queue.release_permit();
         }
     }
 }
@@ -101,19 +101,19 @@ impl<M: Send + 'static> Address<M> {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let sink = System::new().spawn::<Sink>(()).await?;
     /// let permit = sink.reserve().await?;
-    /// // Only now is the work done, because there is somebody to take its result.
+    /// // Only now is the scheduling done, because there is somebody to take its result.
     /// permit.send("costly".repeat(3))?;
     /// # Ok(())
     /// # }
     /// ```
-    pub fn reserve(&self) -> Reserving<'_, M> {
-        Reserving { process: self.process(), state: State::New }
+    pub fn reserve(&self) -> ReserveFuture<'_, M> {
+        ReserveFuture { process: self.process(), state: State::New }
     }
 }
 
 /// The future of [`Address::reserve`].
 #[must_use = "no place is taken before it is awaited"]
-pub struct Reserving<'a, M: Send + 'static> {
+pub struct ReserveFuture<'a, M: Send + 'static> {
     process: &'a Arc<Process<M>>,
     state: State,
 }
@@ -124,7 +124,7 @@ enum State {
     Done,
 }
 
-impl<M: Send + 'static> Future for Reserving<'_, M> {
+impl<M: Send + 'static> Future for ReserveFuture<'_, M> {
     type Output = Result<Permit<M>, SendError<()>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -139,12 +139,12 @@ impl<M: Send + 'static> Future for Reserving<'_, M> {
                 }
                 Err(refused) => Err(refused),
             },
-            State::InLine(ticket) => match queue.collect(ticket, cx.waker()) {
-                Some(Outcome::Reserved) => Ok(()),
-                Some(Outcome::Refused(_) | Outcome::Accepted(_)) => Err(Refused::Closed(())),
+            State::InLine(ticket) => match queue.poll_ticket(ticket, cx.waker()) {
+                Some(TicketOutcome::Reserved) => Ok(()),
+                Some(TicketOutcome::Refused(_) | TicketOutcome::Accepted(_)) => Err(PushError::Closed(())),
                 None if is_circular() => {
-                    queue.leave_place(ticket);
-                    Err(Refused::WouldDeadlock(()))
+                    queue.cancel_reserve(ticket);
+                    Err(PushError::WouldDeadlock(()))
                 }
                 None => {
                     self.state = State::InLine(ticket);
@@ -161,15 +161,15 @@ impl<M: Send + 'static> Future for Reserving<'_, M> {
     }
 }
 
-impl<M: Send + 'static> Drop for Reserving<'_, M> {
+impl<M: Send + 'static> Drop for ReserveFuture<'_, M> {
     fn drop(&mut self) {
         if let State::InLine(ticket) = self.state {
-            self.process.queue.leave_place(ticket);
+            self.process.queue.cancel_reserve(ticket);
         }
     }
 }
 
-impl<M: Send + 'static> fmt::Debug for Reserving<'_, M> {
+impl<M: Send + 'static> fmt::Debug for ReserveFuture<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Reserving(..)")
     }

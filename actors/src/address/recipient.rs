@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::errors::SendError;
-use super::handle::Handle;
+use super::handle::ActorHandle;
 use super::permit::Permit;
 use super::send::unsent;
 use super::typed::Address;
@@ -60,7 +60,7 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 trait Receive<N>: Send + Sync {
     fn cast(&self, part: N) -> Result<(), SendError<N>>;
     fn send(&self, part: N) -> Boxed<'_, Result<(), SendError<N>>>;
-    fn handle(&self) -> Handle;
+    fn handle(&self) -> ActorHandle;
 }
 
 impl<N: Send + 'static, M: From<N> + Send + 'static> Receive<N> for Address<M> {
@@ -87,7 +87,7 @@ impl<N: Send + 'static, M: From<N> + Send + 'static> Receive<N> for Address<M> {
         })
     }
 
-    fn handle(&self) -> Handle {
+    fn handle(&self) -> ActorHandle {
         Self::handle(self)
     }
 }
@@ -140,7 +140,7 @@ impl<N: Send + 'static> Recipient<N> {
 
     /// The actor without the type of its messages.
     #[must_use]
-    pub fn handle(&self) -> Handle {
+    pub fn handle(&self) -> ActorHandle {
         self.0.handle()
     }
 }

@@ -20,7 +20,7 @@ impl Default for Capacity {
 
 /// What becomes of the messages that wait when an incarnation ends and another one is to follow.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum OnRestart {
+pub enum MailboxOnRestart {
     /// The next incarnation gets them, in order.
     #[default]
     Keep,
@@ -30,7 +30,7 @@ pub enum OnRestart {
 
 /// What [`cast`](crate::Address::cast) does when the mailbox is full. Whoever can wait for room, waits, under any of these.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Overflow {
+pub enum OverflowPolicy {
     /// The message comes back to its sender.
     #[default]
     Reject,
@@ -48,33 +48,37 @@ pub enum Overflow {
 /// The settings of a mailbox: bounded at 1,024 messages and kept across restarts, unless set otherwise.
 ///
 /// ```
-/// use perennial_actors::Mailbox;
+/// use perennial_actors::MailboxConfig;
 ///
-/// let otp_like = Mailbox::unbounded().discard_on_restart();
-/// assert_ne!(otp_like, Mailbox::default());
+/// let otp_like = MailboxConfig::unbounded().discard_on_restart();
+/// assert_ne!(otp_like, MailboxConfig::default());
 /// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Mailbox {
+pub struct MailboxConfig {
     pub(crate) capacity: Capacity,
-    pub(crate) on_restart: OnRestart,
-    pub(crate) overflow: Overflow,
+    pub(crate) on_restart: MailboxOnRestart,
+    pub(crate) overflow: OverflowPolicy,
 }
 
-impl Mailbox {
+impl MailboxConfig {
     /// Holds at most `capacity` messages besides the one being handled.
     #[must_use]
     pub const fn bounded(capacity: NonZeroUsize) -> Self {
         Self {
             capacity: Capacity::Bounded(capacity),
-            on_restart: OnRestart::Keep,
-            overflow: Overflow::Reject,
+            on_restart: MailboxOnRestart::Keep,
+            overflow: OverflowPolicy::Reject,
         }
     }
 
     /// Holds as many messages as memory does.
     #[must_use]
     pub const fn unbounded() -> Self {
-        Self { capacity: Capacity::Unbounded, on_restart: OnRestart::Keep, overflow: Overflow::Reject }
+        Self {
+            capacity: Capacity::Unbounded,
+            on_restart: MailboxOnRestart::Keep,
+            overflow: OverflowPolicy::Reject,
+        }
     }
 
     /// Sets what a cast to a full mailbox does.
@@ -84,10 +88,10 @@ impl Mailbox {
     /// ```
     /// # use std::num::NonZeroUsize;
     /// # use perennial_actors::host::Identity;
-    /// # use perennial_actors::{Mailbox, Overflow, System};
+    /// # use perennial_actors::{MailboxConfig, OverflowPolicy, System};
     /// # let system = System::new();
-    /// // Nobody wants to know an older temperature once there is a newer one.
-    /// let newest_only = Mailbox::bounded(NonZeroUsize::MIN).overflow(Overflow::DropOldest);
+    /// // Nobody should_restart to know an older temperature once there is a newer one.
+    /// let newest_only = MailboxConfig::bounded(NonZeroUsize::MIN).overflow(OverflowPolicy::DropOldest);
     /// # let identity = Identity::new(newest_only);
     /// # identity.open(&system, || "thermometer".into());
     /// # let thermometer = identity.address();
@@ -97,7 +101,7 @@ impl Mailbox {
     /// # Ok::<(), perennial_actors::SendError<i32>>(())
     /// ```
     #[must_use]
-    pub const fn overflow(mut self, overflow: Overflow) -> Self {
+    pub const fn overflow(mut self, overflow: OverflowPolicy) -> Self {
         self.overflow = overflow;
         self
     }
@@ -105,7 +109,7 @@ impl Mailbox {
     /// What waits when an incarnation ends goes to the dead letters instead of the next incarnation.
     #[must_use]
     pub const fn discard_on_restart(mut self) -> Self {
-        self.on_restart = OnRestart::Discard;
+        self.on_restart = MailboxOnRestart::Discard;
         self
     }
 }

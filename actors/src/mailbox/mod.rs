@@ -10,7 +10,7 @@
 //!
 //! ```text
 //!              open             attach                 detach, abandon
-//!   Closed ───────────▶ Vacant ─────────▶ Served(n) ─────────────────────▶ Vacant
+//!   Closed ───────────▶ Detached ─────────▶ Served(n) ─────────────────────▶ Detached
 //!      ▲                   │                  │
 //!      └────── close ──────┴────── close ─────┘
 //! ```
@@ -40,24 +40,24 @@
 
 mod batch;
 mod config;
-mod consumer;
-mod lanes;
-mod lookout;
+mod lifecycle;
 mod overflow;
-mod owner;
-mod places;
-mod sender;
+mod peek;
+mod permits;
+mod recv;
+mod send;
 mod shared;
+mod state;
 #[cfg(test)]
 mod tests;
-mod waiting;
+mod wait_queue;
 
-pub use config::{Capacity, Mailbox, OnRestart, Overflow};
-pub(crate) use consumer::{Inside, Next};
-pub(crate) use lanes::{Fate, Hook, Interest, Outage, Watcher};
-pub(crate) use lookout::Sight;
-pub(crate) use overflow::Displaced;
-pub(crate) use owner::{AttachError, Leftover};
-pub(crate) use sender::{Refused, WaitsFor};
-pub(crate) use shared::Queue;
-pub(crate) use waiting::Outcome;
+pub use config::{Capacity, MailboxConfig, MailboxOnRestart, OverflowPolicy};
+pub(crate) use lifecycle::{AttachRefused, DetachEffects};
+pub(crate) use overflow::Evicted;
+pub(crate) use peek::Peek;
+pub(crate) use recv::{NextEvent, ParkResult};
+pub(crate) use send::{PushError, WaitsFor};
+pub(crate) use shared::Mailbox;
+pub(crate) use state::{ExitCallback, ExitHook, Interest, MessageOutcome, PendingRestart};
+pub(crate) use wait_queue::TicketOutcome;

@@ -7,9 +7,9 @@ use super::shared::Process;
 use crate::exit::ExitReason;
 use crate::foreign::{dispose, drop_each, ignore_panic, wake_each};
 use crate::log;
-use crate::mailbox::Leftover;
+use crate::mailbox::DetachEffects;
 use crate::pid::Pid;
-use crate::system::{DeadReason, Event};
+use crate::system::{DeadLetterReason, LifecycleEvent};
 
 /// Where messages that no incarnation will handle are dropped.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -26,7 +26,7 @@ impl<M: Send + 'static> Process<M> {
     pub(crate) fn detach(&self, incarnation: u32, reason: &ExitReason) -> Option<Remains<M>> {
         let mut leftover = self.queue.detach(incarnation, reason)?;
         self.publish_ended(incarnation, reason);
-        self.conclude(&mut leftover, self.pid_of(incarnation), reason, DropDead::Here);
+        self.notify_exit(&mut leftover, self.pid_of(incarnation), reason, DropDead::Here);
         Some(Remains(leftover))
     }
 
@@ -35,7 +35,7 @@ impl<M: Send + 'static> Process<M> {
         let mut leftover = self.queue.close(reason)?;
         self.publish_ended(incarnation, reason);
         self.publish_closed(reason);
-        self.conclude(&mut leftover, self.pid_of(incarnation), reason, DropDead::Here);
+        self.notify_exit(&mut leftover, self.pid_of(incarnation), reason, DropDead::Here);
         Some(Remains(leftover))
     }
 
@@ -44,8 +44,8 @@ impl<M: Send + 'static> Process<M> {
         let reason = ExitReason::Killed;
         let Some(mut leftover) = self.queue.detach(incarnation, &reason) else { return false };
         let pid = self.pid_of(incarnation);
-        self.publish(|label| Event::Abandoned { pid, label });
-        self.conclude(&mut leftover, pid, &reason, DropDead::Elsewhere);
+        self.publish(|label| LifecycleEvent::Abandoned { pid, label });
+        self.notify_exit(&mut leftover, pid, &reason, DropDead::Elsewhere);
         if let Some(home) = self.home() {
             log::actor_abandoned(home.system.log(), pid, home.label.clone());
         }
@@ -57,35 +57,46 @@ impl<M: Send + 'static> Process<M> {
     pub(crate) fn close(&self, reason: &ExitReason) -> bool {
         let Some(mut leftover) = self.queue.close(reason) else { return false };
         self.publish_closed(reason);
-        self.conclude(&mut leftover, self.pid_of(self.queue.newest()), reason, DropDead::Elsewhere);
+        self.notify_exit(
+            &mut leftover,
+            self.pid_of(self.queue.latest_incarnation()),
+            reason,
+            DropDead::Elsewhere,
+        );
         Remains(leftover).dispose();
         true
     }
 
     fn publish_ended(&self, incarnation: u32, reason: &ExitReason) {
         let pid = self.pid_of(incarnation);
-        self.publish(|label| Event::Ended { pid, label, reason: reason.clone() });
+        self.publish(|label| LifecycleEvent::Ended { pid, label, reason: reason.clone() });
         if let Some(home) = self.home() {
             log::actor_ended(home.system.log(), pid, home.label.clone(), reason);
         }
     }
 
     fn publish_closed(&self, reason: &ExitReason) {
-        let pid = self.pid_of(self.queue.newest());
-        self.publish(|label| Event::Closed { pid, label, reason: reason.clone() });
+        let pid = self.pid_of(self.queue.latest_incarnation());
+        self.publish(|label| LifecycleEvent::Closed { pid, label, reason: reason.clone() });
     }
 
     /// Notifies of an end, in an order that is promised: names are free, callers and senders are told, before
     /// any link or monitor is told.
-    fn conclude(&self, leftover: &mut Leftover<M>, pid: Pid, reason: &ExitReason, drop_dead: DropDead) {
+    fn notify_exit(
+        &self,
+        leftover: &mut DetachEffects<M>,
+        pid: Pid,
+        reason: &ExitReason,
+        drop_dead: DropDead,
+    ) {
         for hook in std::mem::take(&mut leftover.hooks) {
             ignore_panic(|| (hook.run)(reason));
         }
         if leftover.lost_in_flight {
-            self.bury(pid, || DeadReason::InFlight(reason.clone()));
+            self.dead_letter(pid, || DeadLetterReason::InFlight(reason.clone()));
         }
         for _ in &leftover.dead {
-            self.bury(pid, || DeadReason::Unhandled(reason.clone()));
+            self.dead_letter(pid, || DeadLetterReason::Unhandled(reason.clone()));
         }
         if drop_dead == DropDead::Here && !leftover.dead.is_empty() {
             drop_each(std::mem::take(&mut leftover.dead));
@@ -94,13 +105,13 @@ impl<M: Send + 'static> Process<M> {
         let ended = leftover.ended.map(|incarnation| self.pid_of(incarnation));
         if let Some(ended) = ended {
             self.condition.reset();
-            self.dissolve(ended, reason);
+            self.notify_links(ended, reason);
         }
         for (_, watcher) in std::mem::take(&mut leftover.watchers).into_values() {
             ignore_panic(|| watcher(ended, reason));
         }
         if leftover.is_closing {
-            for (_, watcher) in self.queue.hooks_have_run().into_values() {
+            for (_, watcher) in self.queue.finish_close().into_values() {
                 ignore_panic(|| watcher(None, &ExitReason::NoProcess));
             }
         }
@@ -109,7 +120,7 @@ impl<M: Send + 'static> Process<M> {
 
 /// What is left of an end when all were told: messages and reasons, to be dropped.
 #[must_use = "dropped before others are told, it could keep them waiting"]
-pub(crate) struct Remains<M>(Leftover<M>);
+pub(crate) struct Remains<M>(DetachEffects<M>);
 
 impl<M: Send + 'static> Remains<M> {
     /// Drops what is left in a task of its own, if there is anything.

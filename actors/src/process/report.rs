@@ -12,7 +12,7 @@ use crate::pid::Pid;
 /// How an incarnation ended.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct End {
+pub struct IncarnationExit {
     /// The incarnation.
     pub pid: Pid,
     /// Why it ended.
@@ -30,7 +30,7 @@ pub trait Parent: Send + Sync + 'static {
     /// The start succeeded: the init returned, or the actor said later that it is [ready](crate::Context::ready).
     fn started(&self, run: u64);
     /// It is over, and another incarnation may attach.
-    fn ended(&self, run: u64, end: End);
+    fn ended(&self, run: u64, end: IncarnationExit);
     /// Returns what a child may know of this parent, to be downcast. `None` unless it is overridden.
     fn as_any(&self) -> Option<&(dyn Any + Send + Sync)> {
         None
@@ -38,7 +38,7 @@ pub trait Parent: Send + Sync + 'static {
 }
 
 /// Whom to tell.
-pub(crate) enum Reporter {
+pub(crate) enum ExitNotifier {
     /// Nobody.
     Nobody,
     /// Whoever waits for the start to succeed.
@@ -47,7 +47,7 @@ pub(crate) enum Reporter {
     Parent(Arc<dyn Parent>, u64),
 }
 
-impl Reporter {
+impl ExitNotifier {
     /// Whether somebody decides what follows an end. If nobody does, nothing follows.
     pub(crate) const fn is_supervised(&self) -> bool {
         matches!(self, Self::Parent(..))
@@ -66,7 +66,7 @@ impl Reporter {
         }
     }
 
-    pub(crate) fn ended(self, end: End) {
+    pub(crate) fn ended(self, end: IncarnationExit) {
         match self {
             Self::Nobody => {}
             Self::Starter(starter) => {

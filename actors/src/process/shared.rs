@@ -7,60 +7,71 @@ use std::time::Duration;
 
 use tokio::task;
 
-use super::condition::Condition;
-use crate::counters::Counters;
+use super::activity::Activity;
+use crate::any_process::{
+    AnyProcess, ProcessFlags, ProcessState, RelationsLock, StartOrderSlot, Suspensions,
+};
+use crate::control::ControlSignal;
+use crate::counters::MessageStats;
 use crate::exit::ExitReason;
 use crate::label::Label;
-use crate::mailbox::{Hook, Mailbox, Queue, Watcher};
-use crate::order::Order;
+use crate::mailbox::{ExitCallback, ExitHook, Mailbox, MailboxConfig};
 use crate::pid::Pid;
 use crate::sync::{AtomicBool, Mutex, Ordering};
-use crate::system::{DeadLetter, DeadReason, Event, Place, System};
-use crate::untyped::{AnyProcess, Conduct, Held, ProcessState, StartOrderSlot, Suspensions};
+use crate::system::{DeadLetter, DeadLetterReason, LifecycleEvent, SlotIndex, System};
 
 /// One actor, whichever incarnation of it lives: its mailbox, and where it belongs.
 pub(crate) struct Process<M: Send + 'static> {
-    pub(crate) queue: Queue<M>,
-    pub(crate) condition: Condition,
-    pub(super) relations: Held,
+    pub(crate) queue: Mailbox<M>,
+    pub(crate) condition: Activity,
+    pub(super) relations: RelationsLock,
     start_order: StartOrderSlot,
-    home: OnceLock<Home>,
+    registration: OnceLock<Registration>,
     /// Nothing owns it, so that nothing can start it again once it is closed.
     disowned: AtomicBool,
 }
 
 /// Where a process belongs. It has no home, and a closed mailbox, until it is first opened.
-pub(crate) struct Home {
+pub(crate) struct Registration {
     pub(crate) system: System,
     pub(crate) label: Label,
     number: u64,
-    place: Place,
+    place: SlotIndex,
 }
 
 impl<M: Send + 'static> Process<M> {
-    pub(crate) fn new(settings: Mailbox) -> Arc<Self> {
+    pub(crate) fn new(settings: MailboxConfig) -> Arc<Self> {
         Arc::new(Self {
-            queue: Queue::new(settings),
-            condition: Condition::new(),
+            queue: Mailbox::new(settings),
+            condition: Activity::new(),
             relations: Mutex::new(None),
             start_order: Mutex::new(None),
-            home: OnceLock::new(),
+            registration: OnceLock::new(),
             disowned: AtomicBool::new(false),
         })
     }
 
     /// Settles in a system, if it has not done so before.
-    pub(crate) fn settle(self: &Arc<Self>, system: &System, label: impl FnOnce() -> Label) -> &Home {
-        self.home.get_or_init(|| {
+    pub(crate) fn register(
+        self: &Arc<Self>,
+        system: &System,
+        label: impl FnOnce() -> Label,
+    ) -> &Registration {
+        self.registration.get_or_init(|| {
             let number = system.next_number();
             let this: Weak<Self> = Arc::downgrade(self);
-            Home { system: system.clone(), label: label(), number, place: system.enter(number, this) }
+            Registration {
+                system: system.clone(),
+                label: label(),
+                number,
+                place: system.register(number, this),
+            }
         })
     }
 
     /// Begins to count for how long this incarnation is at what it does now.
-    pub(crate) fn see(&self, incarnation: u32) {
-        self.condition.see(incarnation, || self.age());
+    pub(crate) fn observe(&self, incarnation: u32) {
+        self.condition.observe(incarnation, || self.age());
     }
 
     /// Ends a suspension of the incarnation that lives.
@@ -73,8 +84,8 @@ impl<M: Send + 'static> Process<M> {
         self.home().map_or(Duration::ZERO, |home| home.system.age())
     }
 
-    pub(crate) fn home(&self) -> Option<&Home> {
-        self.home.get()
+    pub(crate) fn home(&self) -> Option<&Registration> {
+        self.registration.get()
     }
 
     pub(crate) fn pid_of(&self, incarnation: u32) -> Pid {
@@ -91,13 +102,13 @@ impl<M: Send + 'static> Process<M> {
         self.disowned.load(Ordering::Relaxed) && self.queue.is_closed()
     }
 
-    pub(crate) fn publish(&self, event: impl FnOnce(Arc<str>) -> Event) {
+    pub(crate) fn publish(&self, event: impl FnOnce(Arc<str>) -> LifecycleEvent) {
         if let Some(home) = self.home() {
             home.system.publish(|| event(home.label.to_shared()));
         }
     }
 
-    pub(super) fn bury(&self, target: Pid, reason: impl FnOnce() -> DeadReason) {
+    pub(super) fn dead_letter(&self, target: Pid, reason: impl FnOnce() -> DeadLetterReason) {
         let Some(home) = self.home() else { return };
         home.system.bury(|| DeadLetter {
             target,
@@ -113,7 +124,7 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         self
     }
 
-    fn messages(&self) -> &'static str {
+    fn message_type(&self) -> &'static str {
         type_name::<M>()
     }
 
@@ -125,11 +136,11 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         match self.queue.served_by() {
             Some(incarnation) => ProcessState::Alive(self.pid_of(incarnation)),
             None if self.queue.is_closed() => ProcessState::Closed,
-            None => ProcessState::Due,
+            None => ProcessState::Pending,
         }
     }
 
-    fn counters(&self) -> Counters {
+    fn counters(&self) -> MessageStats {
         self.queue.counters()
     }
 
@@ -141,20 +152,20 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         self.home().map(|home| home.system.key())
     }
 
-    fn newest(&self) -> u32 {
-        self.queue.newest()
+    fn latest_incarnation(&self) -> u32 {
+        self.queue.latest_incarnation()
     }
 
-    fn conduct(&self) -> Conduct {
+    fn flags(&self) -> ProcessFlags {
         if self.queue.served_by().is_none() {
-            return Conduct::default();
+            return ProcessFlags::default();
         }
-        Conduct {
+        ProcessFlags {
             links: self.linked(),
             monitors: self.monitoring(),
-            trapping: self.condition.is_trapping(),
+            trap_exits: self.condition.is_trapping(),
             suspended: self.condition.is_suspended(),
-            handling_for: self.busy_for().map(|(_, time)| time),
+            busy_for: self.busy_for().map(|(_, time)| time),
         }
     }
 
@@ -164,17 +175,17 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
 
     fn busy_for(&self) -> Option<(Pid, Duration)> {
         // What most are, at no more cost than this.
-        if self.condition.is_resting() {
+        if self.condition.is_idle() {
             return None;
         }
         let incarnation = self.queue.served_by()?;
-        let time = self.condition.at_it_for(incarnation, || self.age())?;
+        let time = self.condition.busy_for(incarnation, || self.age())?;
         Some((self.pid_of(incarnation), time))
     }
 
-    fn order(&self, meant: Option<u32>, mut order: Order) -> bool {
-        if let Order::Exit(exit) = &mut order {
-            self.attribute(exit);
+    fn order(&self, meant: Option<u32>, mut order: ControlSignal) -> bool {
+        if let ControlSignal::Exit(exit) = &mut order {
+            self.resolve_source(exit);
         }
         self.queue.signal(meant, order)
     }
@@ -183,7 +194,7 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         self.queue.kill()
     }
 
-    fn watch(&self, watcher: Watcher) -> Result<u64, Watcher> {
+    fn watch(&self, watcher: ExitCallback) -> Result<u64, ExitCallback> {
         self.queue.watch(watcher)
     }
 
@@ -199,7 +210,7 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         self.queue.names()
     }
 
-    fn hook(&self, hook: Hook) -> Result<u64, Hook> {
+    fn hook(&self, hook: ExitHook) -> Result<u64, ExitHook> {
         self.queue.hook(hook)
     }
 
@@ -211,8 +222,8 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         self.queue.has_close_hook(number)
     }
 
-    fn outage(&self) -> Option<(ExitReason, Duration)> {
-        let outage = self.queue.outage()?;
+    fn pending_restart(&self) -> Option<(ExitReason, Duration)> {
+        let outage = self.queue.pending_restart()?;
         Some((outage.reason, outage.until.saturating_sub(self.age())))
     }
 
@@ -232,12 +243,12 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         self.queue.poke();
     }
 
-    fn relations(&self) -> &Held {
+    fn relations(&self) -> &RelationsLock {
         &self.relations
     }
 
     fn link_ended(&self, incarnation: u32, to: Pid, reason: &ExitReason) {
-        self.hear_of_link(incarnation, to, reason);
+        self.on_link_exit(incarnation, to, reason);
     }
 }
 
@@ -245,8 +256,8 @@ impl<M: Send + 'static> Drop for Process<M> {
     /// Nobody holds an address and nobody serves it: what still waits goes with it, on the books.
     fn drop(&mut self) {
         self.close(&ExitReason::NoProcess);
-        if let Some(home) = self.home.get() {
-            home.system.leave(home.place, self.queue.counters());
+        if let Some(home) = self.registration.get() {
+            home.system.unregister(home.place, self.queue.counters());
         }
     }
 }

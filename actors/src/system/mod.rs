@@ -9,7 +9,7 @@
 //!
 //! let system = System::new();
 //! let mut dead_letters = system.dead_letters();
-//! assert!(system.counters().balanced());
+//! assert!(system.counters().is_balanced());
 //! assert!(dead_letters.try_next().is_none());
 //! ```
 
@@ -25,8 +25,8 @@ mod timer_wheel;
 mod wheel;
 
 pub use broadcast::{Broadcast, Sent, Subscription};
-pub use dead_letters::{DeadLetter, DeadReason};
-pub use events::Event;
-pub(crate) use process_table::Place;
+pub use dead_letters::{DeadLetter, DeadLetterReason};
+pub use events::LifecycleEvent;
+pub(crate) use process_table::SlotIndex;
 pub use shared::{System, SystemBuilder};
 pub(crate) use timer_wheel::{TimeoutId, TimeoutState, TimerWheel};

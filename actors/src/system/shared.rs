@@ -11,14 +11,14 @@ use tokio::time::Instant;
 
 use super::broadcast::{Broadcast, Subscription};
 use super::dead_letters::DeadLetter;
-use super::events::Event;
+use super::events::LifecycleEvent;
 use super::extensions::Extensions;
-use super::process_table::{Place, ProcessTable};
+use super::process_table::{ProcessTable, SlotIndex};
 use super::timer_wheel::TimerWheel;
-use crate::counters::Counters;
+use crate::any_process::AnyProcess;
+use crate::counters::MessageStats;
 use crate::log::{self, Level, LogQueue};
 use crate::panics::PanicLocations;
-use crate::untyped::AnyProcess;
 
 /// What belongs together: actors, their supervisors, their names. A cheap handle; clones are the same system.
 #[derive(Clone)]
@@ -27,7 +27,7 @@ pub struct System(Arc<Inner>);
 struct Inner {
     began: Instant,
     next_number: AtomicU64,
-    events: Broadcast<Event>,
+    events: Broadcast<LifecycleEvent>,
     dead_letters: Broadcast<DeadLetter>,
     processes: ProcessTable,
     extensions: Extensions,
@@ -50,7 +50,7 @@ impl System {
 
     /// Subscribes to lifecycle events, from now on.
     #[must_use]
-    pub fn events(&self) -> Subscription<Event> {
+    pub fn events(&self) -> Subscription<LifecycleEvent> {
         self.0.events.subscribe()
     }
 
@@ -63,7 +63,7 @@ impl System {
     /// The accounts of all mailboxes together, those of actors that are gone included. One whose last address is being dropped
     /// at this very moment may be missing.
     #[must_use]
-    pub fn counters(&self) -> Counters {
+    pub fn counters(&self) -> MessageStats {
         self.0.processes.counters()
     }
 
@@ -82,24 +82,24 @@ impl System {
     }
 
     /// Tells an event to those who subscribed. For supervisors and other hosts of actors.
-    pub fn publish(&self, event: impl FnOnce() -> Event) {
-        self.0.events.tell(event);
+    pub fn publish(&self, event: impl FnOnce() -> LifecycleEvent) {
+        self.0.events.send(event);
     }
 
     pub(crate) fn bury(&self, letter: impl FnOnce() -> DeadLetter) {
-        self.0.dead_letters.tell(letter);
+        self.0.dead_letters.send(letter);
     }
 
     pub(crate) fn next_number(&self) -> u64 {
         self.0.next_number.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(crate) fn enter(&self, number: u64, process: Weak<dyn AnyProcess>) -> Place {
-        self.0.processes.enter(number, process)
+    pub(crate) fn register(&self, number: u64, process: Weak<dyn AnyProcess>) -> SlotIndex {
+        self.0.processes.register(number, process)
     }
 
-    pub(crate) fn leave(&self, place: Place, last: Counters) {
-        self.0.processes.leave(place, last);
+    pub(crate) fn unregister(&self, place: SlotIndex, last: MessageStats) {
+        self.0.processes.unregister(place, last);
     }
 
     /// Differs from that of every other system that lives.

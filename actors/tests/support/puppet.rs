@@ -6,7 +6,8 @@ use std::future::pending;
 use std::time::Duration;
 
 use perennial_actors::{
-    Actor, Address, Context, Down, ExitReason, Handle, Monitor, MonitorId, Pid, ProcessInfo, Signal, System,
+    Actor, ActorHandle, Address, Context, Down, ExitReason, Monitor, MonitorId, Pid, ProcessInfo, Signal,
+    System,
 };
 use tokio::sync::mpsc;
 
@@ -110,7 +111,7 @@ impl Hand {
         Self { address, pid, ear }
     }
 
-    pub(crate) fn handle(&self) -> Handle {
+    pub(crate) fn handle(&self) -> ActorHandle {
         self.address.handle()
     }
 

@@ -43,5 +43,5 @@ mod monitor;
 
 pub use group::Group;
 pub(crate) use members::Groups;
-pub use members::{JoinError, Members, NotJoined};
+pub use members::{GroupHandle, GroupJoinError, NotJoinedError};
 pub use monitor::{GroupChange, GroupMonitor};

@@ -8,16 +8,16 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Weak};
 
 use perennial_actors::host::{SeqMap, catch_panic};
-use perennial_actors::{Address, CloseHook, Handle, Recipient, SendError};
+use perennial_actors::{ActorHandle, Address, CloseHook, Recipient, SendError};
 
 use super::topic::Topic;
-use crate::sync::Numbers;
-use crate::table::{Fate, Table};
+use crate::sync::IdGen;
+use crate::table::{Retain, Table};
 
 /// What happens to a subscriber whose mailbox is full when something is said. The publisher waits in no case. For another way, give the
-/// mailbox an [overflow policy](perennial_actors::Overflow): then it is never full.
+/// mailbox an [overflow policy](perennial_actors::OverflowPolicy): then it is never full.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Slow {
+pub enum SlowSubscriberPolicy {
     /// It misses what is said. The publisher is told how many did.
     #[default]
     Skip,
@@ -28,7 +28,7 @@ pub enum Slow {
 /// What became of something that was said.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct Published {
+pub struct PublishReport {
     /// So many mailboxes have it. One whose actor is just being restarted has it for the next incarnation.
     pub delivered: usize,
     /// So many were full, and missed it.
@@ -45,7 +45,7 @@ pub(crate) struct Topics {
     /// The [`Subscribers`] of each.
     topics: Table<Key, Box<dyn Any + Send + Sync>>,
     /// Of subscriptions.
-    numbers: Numbers,
+    numbers: IdGen,
 }
 
 #[cfg(all(test, not(model)))]
@@ -64,15 +64,15 @@ struct Subscribers<T> {
     /// In the order in which they did. Whoever publishes holds a copy of the pointer, and no lock.
     list: Arc<SeqMap<Subscriber<T>>>,
     /// The number that each has there.
-    numbers: HashMap<Handle, u64>,
+    numbers: HashMap<ActorHandle, u64>,
 }
 
 /// One subscription. As long as it is in the list, its actor has a hook that removes it and no other. Both are made and taken back
 /// together, under the lock of the topic.
 struct Subscriber<T> {
-    handle: Handle,
+    handle: ActorHandle,
     recipient: Recipient<T>,
-    slow: Slow,
+    slow: SlowSubscriberPolicy,
     hook: CloseHook,
 }
 
@@ -89,7 +89,7 @@ impl<T> Subscribers<T> {
     }
 
     /// Sets the policy of a subscriber. Returns `false` if the actor is none.
-    fn set_policy(&mut self, actor: &Handle, slow: Slow) -> bool {
+    fn set_policy(&mut self, actor: &ActorHandle, slow: SlowSubscriberPolicy) -> bool {
         let Some(number) = self.numbers.get(actor) else { return false };
         // A list that a publisher looks at is copied to be changed, so only if there is a change.
         if self.list.get(*number).is_some_and(|known| known.slow != slow) {
@@ -121,10 +121,10 @@ enum Told {
 
 impl<T: Clone + Send + 'static> Subscriber<T> {
     /// Casts a copy of what was said. What it makes of that is foreign code, and so is the `Drop` of what does not get in.
-    fn tell(&self, said: &T) -> Told {
-        let told = catch_panic(None, || match self.recipient.cast(said.clone()) {
+    fn publish_to(&self, message: &T) -> Told {
+        let told = catch_panic(None, || match self.recipient.cast(message.clone()) {
             Ok(()) => Told::Delivered,
-            Err(SendError::Full(_)) if self.slow == Slow::Skip => Told::Skipped,
+            Err(SendError::Full(_)) if self.slow == SlowSubscriberPolicy::Skip => Told::Skipped,
             Err(_) => Told::Over,
         });
         told.unwrap_or(Told::Failed)
@@ -156,9 +156,13 @@ impl<T: Clone + Send + 'static> TopicHandle<T> {
     /// Subscribes an actor to what is said from now on. If it is a subscriber already, only its policy changes.
     ///
     /// Returns `false` if the actor is closed: it has ended for good, or was not started yet. Then nothing changes.
-    pub fn subscribe<M: From<T> + Send + 'static>(&self, actor: &Address<M>, slow: Slow) -> bool {
+    pub fn subscribe<M: From<T> + Send + 'static>(
+        &self,
+        actor: &Address<M>,
+        slow: SlowSubscriberPolicy,
+    ) -> bool {
         let (handle, recipient) = (actor.handle(), actor.recipient());
-        self.topics.topics.enter(self.key.clone(), |subscribers| {
+        self.topics.topics.update_or_try_insert(self.key.clone(), |subscribers| {
             let mut known = subscribers.and_then(|known| known.downcast_mut::<Subscribers<T>>());
             if known.as_mut().is_some_and(|known| known.set_policy(&handle, slow)) {
                 return (None, true);
@@ -176,7 +180,7 @@ impl<T: Clone + Send + 'static> TopicHandle<T> {
     }
 
     /// Sets the hook that removes a subscription when its actor is closed.
-    fn close_hook(&self, handle: &Handle, number: u64) -> Option<CloseHook> {
+    fn close_hook(&self, handle: &ActorHandle, number: u64) -> Option<CloseHook> {
         let (topics, key) = (Arc::downgrade(&self.topics), self.key.clone());
         handle.add_close_hook(move || {
             if let Some(topics) = Weak::upgrade(&topics) {
@@ -199,12 +203,12 @@ impl<T: Clone + Send + 'static> TopicHandle<T> {
     /// Says something to all who have subscribed; never waits.
     ///
     /// A message is cloned and converted for each of them here, under no lock. If that panics for one, the others are told all
-    /// the same; see [`Published::failed`].
-    pub fn publish(&self, said: &T) -> Published {
-        let mut published = Published::default();
+    /// the same; see [`PublishReport::failed`].
+    pub fn publish(&self, said: &T) -> PublishReport {
+        let mut published = PublishReport::default();
         let mut over = Vec::new();
         for (number, subscriber) in self.list().iter() {
-            match subscriber.tell(said) {
+            match subscriber.publish_to(said) {
                 Told::Delivered => published.delivered += 1,
                 Told::Skipped => published.skipped += 1,
                 Told::Over => over.push(number),
@@ -223,7 +227,7 @@ impl<T: Clone + Send + 'static> TopicHandle<T> {
 
     /// Who has subscribed, in that order, and has not ended for good.
     #[must_use]
-    pub fn subscribers(&self) -> Vec<Handle> {
+    pub fn subscribers(&self) -> Vec<ActorHandle> {
         let list = self.list();
         let handles = list.iter().map(|(_, subscriber)| &subscriber.handle);
         handles.filter(|handle| !is_over(handle)).cloned().collect()
@@ -239,19 +243,19 @@ impl<T: Clone + Send + 'static> TopicHandle<T> {
 
     /// Changes who has subscribed, if anybody has. What comes back is dropped under no lock.
     fn change<R>(&self, change: impl FnOnce(&mut Subscribers<T>) -> R) -> Option<R> {
-        let (result, _) = self.topics.topics.change(&self.key, |subscribers| {
+        let (result, _) = self.topics.topics.update(&self.key, |subscribers| {
             let Some(subscribers) = subscribers.downcast_mut::<Subscribers<T>>() else {
-                return (Fate::Keep, None);
+                return (Retain::Keep, None);
             };
             let result = change(subscribers);
-            (if subscribers.list.is_empty() { Fate::Remove } else { Fate::Keep }, Some(result))
+            (if subscribers.list.is_empty() { Retain::Remove } else { Retain::Keep }, Some(result))
         })?;
         result
     }
 
     /// The hook of an actor that has subscribed.
     #[cfg(all(test, not(model)))]
-    pub(crate) fn hook(&self, actor: &Handle) -> Option<CloseHook> {
+    pub(crate) fn hook(&self, actor: &ActorHandle) -> Option<CloseHook> {
         self.list()
             .iter()
             .find(|(_, subscriber)| subscriber.handle == *actor)
@@ -265,7 +269,7 @@ impl<T: Clone + Send + 'static> TopicHandle<T> {
     }
 }
 
-fn is_over(handle: &Handle) -> bool {
+fn is_over(handle: &ActorHandle) -> bool {
     handle.state() == perennial_actors::ProcessState::Closed
 }
 

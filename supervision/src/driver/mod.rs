@@ -13,26 +13,26 @@
 //!
 //! A supervisor tells its parent of its end only when everything below it is gone, so that the parent's restart never
 //! meets an old incarnation. It is so after an orderly end by itself. After a kill, of the identity or of the ractor
-//! actor, the [remains](remains) are seen to by a task that kills the children and waits for them first.
+//! actor, the [remains](cleanup) are seen to by a task that kills the children and waits for them first.
 
-mod book;
 mod children;
+mod cleanup;
 mod clock;
-mod desk;
 mod host;
 mod inbox;
+mod inspect;
 mod nested;
 mod node;
-mod picture;
-mod remains;
 mod reporter;
+mod requests;
 mod root;
-mod totals;
-mod turn;
-mod watchman;
+mod run;
+mod state;
+mod stats;
+mod watchdog;
 
-pub(crate) use book::Book;
-pub(crate) use inbox::{Ask, News, Which};
+pub(crate) use inbox::{ChildRef, DriverMsg, ManagementRequest};
 pub(crate) use node::{SupervisorNode, WeakSupervisorNode, supervisor_of};
 pub(crate) use root::{Root, start, start_tied};
-pub use totals::Totals;
+pub(crate) use state::SupervisorState;
+pub use stats::SupervisionStats;

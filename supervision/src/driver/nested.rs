@@ -4,21 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::host::Label;
-use perennial_actors::{ExitReason, Handle, Pid, StartError, System};
+use perennial_actors::{ActorHandle, ExitReason, Pid, SpawnError, System};
 
-use super::host::{self, Announce};
+use super::host::{self, LinkSender};
 use super::node::SupervisorNode;
-use crate::node::{Birth, Claims, Group, Nest, Node, OpenError, Seen};
-use crate::tree::Straggler;
+use crate::node::{ChildNode, Claims, Group, Nest, OpenError, Seen, StartParams};
+use crate::tree::UnstoppedChild;
 
 impl SupervisorNode {
     /// Starts the next incarnation, which says which ractor actor it is.
-    pub(super) fn begin(&self, birth: Birth, announce: Option<Announce>) -> Result<Pid, StartError> {
+    pub(super) fn begin(&self, birth: StartParams, announce: Option<LinkSender>) -> Result<Pid, SpawnError> {
         birth.begin(self.identity(), |attachment| host::run(self.clone(), attachment, announce))
     }
 }
 
-impl Node for SupervisorNode {
+impl ChildNode for SupervisorNode {
     fn open_alone(&self, system: &System, label: &Label) -> Result<(), OpenError> {
         self.identity().open(system, || label.clone());
         self.book().reclaim();
@@ -33,7 +33,7 @@ impl Node for SupervisorNode {
         self.claims()
     }
 
-    fn start(&self, birth: Birth) -> Result<Pid, StartError> {
+    fn start(&self, birth: StartParams) -> Result<Pid, SpawnError> {
         self.begin(birth, None)
     }
 
@@ -42,15 +42,15 @@ impl Node for SupervisorNode {
     }
 
     fn announce(&self, reason: ExitReason, retry_in: Duration) {
-        self.identity().announce(reason, retry_in);
+        self.identity().set_pending_restart(reason, retry_in);
     }
 
-    fn handle(&self) -> Handle {
+    fn handle(&self) -> ActorHandle {
         self.address().handle()
     }
 
     /// Its own children are still to be stopped in good order; it ends as killed after that. As OTP has it.
-    fn orphan(&self) {
+    fn kill_orphan(&self) {
         // If it is gone already, there is nobody to tell.
         let _ = self.handle().stop(ExitReason::Killed);
     }
@@ -67,7 +67,7 @@ impl Node for SupervisorNode {
 }
 
 impl Group for SupervisorNode {
-    fn planned(&self) -> Vec<(Arc<str>, Arc<dyn Node>)> {
+    fn planned(&self) -> Vec<(Arc<str>, Arc<dyn ChildNode>)> {
         let book = self.book();
         book.plan.children.iter().map(|child| (child.id.clone(), child.node.node().clone())).collect()
     }
@@ -76,9 +76,9 @@ impl Group for SupervisorNode {
         self.book().seen()
     }
 
-    fn stragglers(&self, into: &mut Vec<Straggler>) -> Vec<Arc<dyn Node>> {
+    fn unstopped(&self, into: &mut Vec<UnstoppedChild>) -> Vec<Arc<dyn ChildNode>> {
         let book = self.book();
-        into.extend(book.stragglers().cloned());
+        into.extend(book.unstopped().cloned());
         book.nodes().map(|(_, node)| node.clone()).collect()
     }
 }

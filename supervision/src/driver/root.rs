@@ -2,25 +2,25 @@
 
 use std::sync::Arc;
 
-use perennial_actors::host::{End, Label, Parent, ignore_panic, require_timers, wake_safely};
-use perennial_actors::{ExitReason, NoTimers, StartError as NotStarted, System};
+use perennial_actors::host::{IncarnationExit, Label, Parent, ignore_panic, require_timers, wake_safely};
+use perennial_actors::{ExitReason, NoTimers, SpawnError as NotStarted, System};
 use tokio::runtime;
 use tokio::sync::{oneshot, watch};
 
-use super::host::Announce;
+use super::host::LinkSender;
 use super::node::SupervisorNode;
 use crate::error::StartError;
-use crate::link::Link;
+use crate::link::RactorLink;
 use crate::nesting;
-use crate::node::{Birth, Node};
+use crate::node::{ChildNode, StartParams};
 
 /// Where a tree is in its life.
 #[derive(Clone, Debug)]
 enum Phase {
     Starting,
-    Up,
+    Started,
     /// It has ended, and was up before or not.
-    Over(ExitReason, bool),
+    Ended(ExitReason, bool),
 }
 
 /// A tree that was started.
@@ -32,12 +32,12 @@ pub(crate) struct Root {
 
 impl Root {
     /// The reason of its end, when that has come.
-    pub(crate) async fn over(&self) -> ExitReason {
+    pub(crate) async fn ended(&self) -> ExitReason {
         let mut phase = self.phase.subscribe();
-        match wake_safely(phase.wait_for(|phase| matches!(phase, Phase::Over(..)))).await.as_deref() {
-            Ok(Phase::Over(reason, _)) => reason.clone(),
+        match wake_safely(phase.wait_for(|phase| matches!(phase, Phase::Ended(..)))).await.as_deref() {
+            Ok(Phase::Ended(reason, _)) => reason.clone(),
             // Not reached: the sender lives as long as this does.
-            Ok(Phase::Starting | Phase::Up) | Err(_) => ExitReason::NoProcess,
+            Ok(Phase::Starting | Phase::Started) | Err(_) => ExitReason::NoProcess,
         }
     }
 
@@ -46,13 +46,13 @@ impl Root {
         ignore_panic(|| drop(self.phase.send_replace(phase)));
     }
 
-    async fn up(&self) -> Result<(), ExitReason> {
+    async fn started(&self) -> Result<(), ExitReason> {
         let mut phase = self.phase.subscribe();
         match wake_safely(phase.wait_for(|phase| !matches!(phase, Phase::Starting))).await.as_deref() {
             // One that was up and has ended since has started: its end is told as the end of any
             // tree.
-            Ok(Phase::Up | Phase::Starting | Phase::Over(_, true)) => Ok(()),
-            Ok(Phase::Over(reason, false)) => Err(reason.clone()),
+            Ok(Phase::Started | Phase::Starting | Phase::Ended(_, true)) => Ok(()),
+            Ok(Phase::Ended(reason, false)) => Err(reason.clone()),
             Err(_) => Err(ExitReason::NoProcess),
         }
     }
@@ -60,13 +60,13 @@ impl Root {
 
 impl Parent for Root {
     fn started(&self, _: u64) {
-        self.enter(Phase::Up);
+        self.enter(Phase::Started);
     }
 
     /// Everything is refused before anybody hears that it is over.
-    fn ended(&self, _: u64, end: End) {
+    fn ended(&self, _: u64, end: IncarnationExit) {
         nesting::close(&self.node, &end.reason);
-        self.enter(Phase::Over(end.reason, end.started));
+        self.enter(Phase::Ended(end.reason, end.started));
     }
 }
 
@@ -78,7 +78,11 @@ struct Starting {
 
 impl Starting {
     /// Begins to start a tree.
-    fn begin(node: SupervisorNode, system: &System, announce: Option<Announce>) -> Result<Self, StartError> {
+    fn begin(
+        node: SupervisorNode,
+        system: &System,
+        announce: Option<LinkSender>,
+    ) -> Result<Self, StartError> {
         let checked = node.book().plan.check(node.id());
         checked.map_err(StartError::Spec)?;
         if runtime::Handle::try_current().is_ok() {
@@ -87,7 +91,7 @@ impl Starting {
         let label = Label::root(node.id().clone());
         let root =
             Arc::new(Root { node, system: system.clone(), phase: watch::Sender::new(Phase::Starting) });
-        let birth = Birth { parent: root.clone(), run: 0, link: None };
+        let birth = StartParams { parent: root.clone(), run: 0, link: None };
         let begun = match nesting::open(&root.node, system, &label) {
             Ok(()) => root.node.begin(birth, announce).map_err(|error| match error {
                 NotStarted::Failed(reason) => StartError::Failed(reason),
@@ -121,7 +125,7 @@ impl Drop for Starting {
 /// Starts a tree and waits until all of it is up.
 pub(crate) async fn start(node: SupervisorNode, system: &System) -> Result<Arc<Root>, StartError> {
     let starting = Starting::begin(node, system, None)?;
-    starting.root.up().await.map_err(StartError::Failed)?;
+    starting.root.started().await.map_err(StartError::Failed)?;
     Ok(starting.finish())
 }
 
@@ -129,15 +133,15 @@ pub(crate) async fn start(node: SupervisorNode, system: &System) -> Result<Arc<R
 pub(crate) async fn start_tied(
     node: SupervisorNode,
     system: &System,
-    tie: impl FnOnce(Link) -> bool,
+    tie: impl FnOnce(RactorLink) -> bool,
 ) -> Result<Arc<Root>, StartError> {
     let (announce, announced) = oneshot::channel();
     let starting = Starting::begin(node, system, Some(announce))?;
-    starting.root.up().await.map_err(StartError::Failed)?;
+    starting.root.started().await.map_err(StartError::Failed)?;
     if announced.await.is_ok_and(tie) {
         return Ok(starting.finish());
     }
     let root = starting.root.clone();
     drop(starting);
-    Err(StartError::Failed(root.over().await))
+    Err(StartError::Failed(root.ended().await))
 }

@@ -13,14 +13,14 @@ use crate::policy::Intensity;
 /// It keeps one time for each restart that still counts, and so no more than are tolerated and one. A limit that tolerates
 /// any number keeps none.
 #[derive(Debug)]
-pub(super) struct Window {
+pub(super) struct RestartWindow {
     limit: Intensity,
-    pub(super) stamps: VecDeque<Time>,
+    pub(super) times: VecDeque<Time>,
 }
 
-impl Window {
+impl RestartWindow {
     pub(super) const fn new(limit: Intensity) -> Self {
-        Self { limit, stamps: VecDeque::new() }
+        Self { limit, times: VecDeque::new() }
     }
 
     /// Counts a restart that is needed now: how many more are tolerated, or none if this one is not.
@@ -28,11 +28,11 @@ impl Window {
         if self.limit.is_unlimited() {
             return Some(u32::MAX);
         }
-        while self.stamps.front().is_some_and(|stamp| now.saturating_sub(*stamp) > self.limit.period) {
-            self.stamps.pop_front();
+        while self.times.front().is_some_and(|stamp| now.saturating_sub(*stamp) > self.limit.period) {
+            self.times.pop_front();
         }
-        self.stamps.push_back(now);
-        let count = u32::try_from(self.stamps.len()).unwrap_or(u32::MAX);
+        self.times.push_back(now);
+        let count = u32::try_from(self.times.len()).unwrap_or(u32::MAX);
         self.limit.restarts.checked_sub(count)
     }
 
@@ -40,7 +40,7 @@ impl Window {
     pub(super) fn change(&mut self, limit: Intensity) {
         self.limit = limit;
         if limit.is_unlimited() {
-            self.stamps = VecDeque::new();
+            self.times = VecDeque::new();
         }
     }
 }
@@ -50,8 +50,8 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    fn window(restarts: u32, millis: u64) -> Window {
-        Window::new(Intensity { restarts, period: Duration::from_millis(millis) })
+    fn window(restarts: u32, millis: u64) -> RestartWindow {
+        RestartWindow::new(Intensity { restarts, period: Duration::from_millis(millis) })
     }
 
     fn ms(millis: u64) -> Time {

@@ -24,7 +24,7 @@ impl Restart {
     /// Whether a child that ended for `reason` is to be restarted. Asked before any strategy: a child that is not restarted
     /// never disturbs its siblings.
     #[must_use]
-    pub const fn wants(self, reason: &ExitReason) -> bool {
+    pub const fn should_restart(self, reason: &ExitReason) -> bool {
         match self {
             Self::Permanent => true,
             Self::Transient => reason.is_abnormal(),

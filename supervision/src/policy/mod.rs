@@ -9,6 +9,6 @@ mod liveness;
 
 pub use backoff::Backoff;
 pub use child::{ChildKind, ChildPolicy, Restart, Shutdown};
-pub(crate) use group::Kind;
+pub(crate) use group::SupervisorKind;
 pub use group::{AutoShutdown, Intensity, Strategy};
 pub use liveness::{Liveness, ProbePolicy};

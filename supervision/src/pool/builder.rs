@@ -6,18 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::host::{Foreign, dispose_each};
-use perennial_actors::{Mailbox, System};
+use perennial_actors::{MailboxConfig, System};
 
-use super::board::Board;
-use super::closures::{Blocks, Calls};
-use super::ends::Ends;
-use super::foreman::Foreman;
+use super::fn_worker::{Blocks, FnWorker};
 use super::handle::PoolHandle;
-use super::office::{Bell, Routing, Shared};
+use super::manager::PoolManager;
 use super::rate::Rate;
-use super::scale::{Scale, Size};
+use super::scale::{PoolSize, Scale};
+use super::scheduler::Scheduler;
+use super::shared::{Routing, Shared, WorkerMsg};
 use super::threads::{Keeper, Threads, time_of};
-use super::worker::{Desk, DeskArgs, Worker};
+use super::worker::{Worker, WorkerActor, WorkerArgs};
+use super::worker_exit::Ends;
 use crate::error::StartError;
 use crate::policy::{Backoff, Restart, Shutdown};
 use crate::spec::{Child, ChildSpec};
@@ -45,8 +45,8 @@ pub struct Pool<J, T, E> {
     handle: PoolHandle<J, T, E>,
     /// What users get.
     given: PoolHandle<J, T, E>,
-    size: Size,
-    worker: Box<dyn Fn(usize) -> Child<Bell> + Send>,
+    size: PoolSize,
+    worker: Box<dyn Fn(usize) -> Child<WorkerMsg> + Send>,
     scale_after: Duration,
     cool_down: Duration,
     shutdown: Shutdown,
@@ -57,13 +57,13 @@ pub struct Pool<J, T, E> {
     threads: Arc<Threads>,
     /// Whether jobs are done on those.
     is_blocking: bool,
-    unstarted: Unstarted,
+    unstarted: CloseOnDrop,
 }
 
 /// What is to be done if a pool is dropped that was given to no tree: nobody will do what waits in it.
-struct Unstarted(Option<Box<dyn FnOnce() + Send + Sync>>);
+struct CloseOnDrop(Option<Box<dyn FnOnce() + Send + Sync>>);
 
-impl Drop for Unstarted {
+impl Drop for CloseOnDrop {
     fn drop(&mut self) {
         if let Some(close) = self.0.take() {
             close();
@@ -78,12 +78,12 @@ where
     E: Send + Sync + 'static,
 {
     /// A pool of such workers, each of which starts from the same `args`.
-    pub fn new<W>(id: impl Into<Arc<str>>, size: impl Into<Size>, args: W::Args) -> Self
+    pub fn new<W>(id: impl Into<Arc<str>>, size: impl Into<PoolSize>, args: W::Args) -> Self
     where
         W: Worker<Job = J, Output = T, Error = E>,
     {
         let (size, supervisor) = (size.into(), Supervisor::new(id).intensity(100, Duration::from_secs(1)));
-        let mut board = Board::new(size.max(), CAPACITY);
+        let mut board = Scheduler::new(size.max(), CAPACITY);
         for slot in size.min()..size.max() {
             // Nobody is there yet, so nothing is to wait for them.
             board.set_open(slot, false);
@@ -96,15 +96,15 @@ where
         let all_threads = threads.clone();
         let worker = move |slot: usize| {
             let (pool, args, thread) = (pool.clone(), args.clone(), all_threads.of(slot));
-            let args = Arc::new(DeskArgs::<W> { pool, slot, args, thread, ends: Ends::default() });
+            let args = Arc::new(WorkerArgs::<W> { pool, slot, args, thread, ends: Ends::default() });
             let told = args.clone();
-            Child::new::<Desk<W>>(slot.to_string(), args)
-                .on_dismissal(move |pid| told.ends.dismiss(pid))
+            Child::new::<WorkerActor<W>>(slot.to_string(), args)
+                .on_dismissal(move |pid| told.ends.release_worker(pid))
                 .renews()
         };
         let handle = PoolHandle::new(shared.clone(), supervisor.handle());
         Self {
-            unstarted: Unstarted(Some(Box::new(move || shared.close()))),
+            unstarted: CloseOnDrop(Some(Box::new(move || shared.close()))),
             given: handle.clone(),
             handle,
             supervisor,
@@ -122,21 +122,21 @@ where
     }
 
     /// A pool of workers that call an async function for every job.
-    pub fn of<F, Fut>(id: impl Into<Arc<str>>, size: impl Into<Size>, function: F) -> Self
+    pub fn from_fn<F, Fut>(id: impl Into<Arc<str>>, size: impl Into<PoolSize>, function: F) -> Self
     where
         F: Fn(&J) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        Self::new::<Calls<F, J, Fut>>(id, size, Arc::new(Foreign::new(function)))
+        Self::new::<FnWorker<F, J, Fut>>(id, size, Arc::new(Foreign::new(function)))
     }
 
     /// A pool of workers that call a function for every job which may block: it runs on a thread that is there for that.
     ///
     /// A call cannot be stopped. Its job is given up at its time limit, or when it is cancelled; its worker has no other job before the call
     /// returns. So no more calls run at once than there are workers, and what blocks for ever keeps its thread and its worker for ever. A
-    /// stop waits for calls as long as workers have to stop: see [`StopReport::unstopped`](super::StopReport::unstopped) and
+    /// stop waits for calls as long as workers have to stop: see [`PoolStopReport::unstopped`](super::PoolStopReport::unstopped) and
     /// [`ShutdownReport`](crate::ShutdownReport).
-    pub fn blocking<F>(id: impl Into<Arc<str>>, size: impl Into<Size>, function: F) -> Self
+    pub fn from_blocking_fn<F>(id: impl Into<Arc<str>>, size: impl Into<PoolSize>, function: F) -> Self
     where
         J: Clone,
         F: Fn(J) -> Result<T, E> + Send + Sync + 'static,
@@ -156,7 +156,7 @@ where
 
     /// Lets at most so many jobs begin in every period, at least one.
     pub fn rate(self, jobs: u32, period: Duration) -> Self {
-        self.handle.shared().lock().board.set_rate(Rate::new(jobs, period));
+        self.handle.shared().lock_state().board.set_rate(Rate::new(jobs, period));
         self
     }
 
@@ -187,9 +187,9 @@ where
         self
     }
 
-    /// Sets how many dead jobs are kept for those who [take](PoolHandle::take_dead) them.
-    pub fn keep_dead(self, jobs: usize) -> Self {
-        self.handle.shared().lock().max_dead = jobs;
+    /// Sets how many dead jobs are kept for those who [take](PoolHandle::drain_dead_jobs) them.
+    pub fn max_dead_jobs(self, jobs: usize) -> Self {
+        self.handle.shared().lock_state().max_dead = jobs;
         self
     }
 
@@ -211,12 +211,12 @@ where
     /// supervisor end in order. So do workers on a channel when its last sender is gone.
     ///
     /// As a child it is [transient](Restart::Transient) from now on, so that it is not started again.
-    pub fn end_with_handles(mut self) -> Self {
+    pub fn close_on_last_handle(mut self) -> Self {
         self.supervisor = self.supervisor.restart(Restart::Transient);
         let pool = self.handle.clone();
         self.given = self.handle.ending(move || {
             // By the foreman: the last handle may be dropped on a thread where nothing can be waited for, and before the start.
-            pool.shared().lock().is_forsaken = true;
+            pool.shared().lock_state().handles_dropped = true;
             pool.shared().call_foreman();
         });
         self
@@ -279,18 +279,18 @@ where
     fn into_supervisor(mut self) -> Supervisor {
         let shared = self.handle.shared().clone();
         self.unstarted.0 = None;
-        let children: Vec<Child<Bell>> = (0..self.size.max()).map(|slot| self.child(slot)).collect();
+        let children: Vec<Child<WorkerMsg>> = (0..self.size.max()).map(|slot| self.child(slot)).collect();
         let scale = Scale::of(&self.size, self.scale_after, self.cool_down);
-        let foreman = Child::new::<Foreman<J, T, E>>("foreman", (shared.clone(), scale, self.backoff));
+        let foreman = Child::new::<PoolManager<J, T, E>>("foreman", (shared.clone(), scale, self.backoff));
         // The foreman comes last and stops first: what it would start must not come up while the others stop.
-        let foreman = foreman.mailbox(Mailbox::unbounded());
+        let foreman = foreman.mailbox(MailboxConfig::unbounded());
         shared.settle(children.iter().map(Child::address).collect(), foreman.address());
         let _ = shared.threads.set((self.threads.clone(), time_of(self.shutdown)));
         let keeper = Child::new::<Keeper>("threads", self.threads).shutdown(Keeper::shutdown(self.shutdown));
         self.supervisor.children(self.is_blocking.then_some(keeper)).children(children).child(foreman)
     }
 
-    fn child(&self, slot: usize) -> Child<Bell> {
+    fn child(&self, slot: usize) -> Child<WorkerMsg> {
         let shared = self.handle.shared().clone();
         let mut child = (self.worker)(slot).shutdown(self.shutdown).start_timeout(self.start_timeout);
         if let Some(backoff) = self.backoff {
@@ -299,7 +299,7 @@ where
         if let Some(deadline) = self.deadline {
             child = child.handler_deadline(deadline);
         }
-        child.only_if(move || slot < shared.wanted())
+        child.enabled_if(move || slot < shared.wanted())
     }
 }
 

@@ -8,13 +8,13 @@ use perennial_actors::host::Each;
 use tokio::sync::mpsc;
 
 use super::batch::Batch;
-use super::board::Phase;
 use super::event::JobEvent;
 use super::job::DeadJob;
-use super::office::Shared;
+use super::job_state::ResultSink;
+use super::scheduler::Phase;
+use super::shared::Shared;
 use super::stats::PoolStats;
 use super::submit::{Submission, SubmitError};
-use super::task::Sink;
 use crate::error::ChildError;
 use crate::supervisor::{SupervisorHandle, WeakSupervisorHandle, carry_through};
 use crate::tree::ChildStart;
@@ -24,15 +24,15 @@ pub struct PoolHandle<J, T, E> {
     shared: Arc<Shared<J, T, E>>,
     supervisor: SupervisorHandle,
     /// Of those who end the pool by all being dropped.
-    share: Option<Arc<Share>>,
+    share: Option<Arc<OnLastDrop>>,
 }
 
 /// A handle that does not keep the pool: for values that the pool keeps itself, as the `Args` of its workers. It does not count
-/// for [`end_with_handles`](super::Pool::end_with_handles).
+/// for [`close_on_last_handle`](super::Pool::close_on_last_handle).
 pub struct WeakPoolHandle<J, T, E> {
     shared: Weak<Shared<J, T, E>>,
     supervisor: WeakSupervisorHandle,
-    share: Option<Weak<Share>>,
+    share: Option<Weak<OnLastDrop>>,
 }
 
 impl<J, T, E> WeakPoolHandle<J, T, E> {
@@ -58,9 +58,9 @@ impl<J, T, E> fmt::Debug for WeakPoolHandle<J, T, E> {
 }
 
 /// What all handles of a pool have in common that ends with them.
-struct Share(Box<dyn Fn() + Send + Sync>);
+struct OnLastDrop(Box<dyn Fn() + Send + Sync>);
 
-impl Drop for Share {
+impl Drop for OnLastDrop {
     fn drop(&mut self) {
         (self.0)();
     }
@@ -78,7 +78,7 @@ where
 
     /// A handle that does this when it and all its clones are gone.
     pub(super) fn ending(&self, end: impl Fn() + Send + Sync + 'static) -> Self {
-        Self { share: Some(Arc::new(Share(Box::new(end)))), ..self.clone() }
+        Self { share: Some(Arc::new(OnLastDrop(Box::new(end)))), ..self.clone() }
     }
 
     /// The handle of a pool whose tree is there.
@@ -101,7 +101,7 @@ where
         &self.shared
     }
 
-    /// Submits a job: await it to wait for room, or take it [now](Submission::now) or not at all. Say how it is to be treated first.
+    /// Submits a job: await it to wait for room, or take it [now](Submission::try_submit) or not at all. Say how it is to be treated first.
     ///
     /// ```
     /// use std::time::Duration;
@@ -149,7 +149,7 @@ where
         let mut jobs = Each::new(jobs);
         while let Some(job) = jobs.pop() {
             let index = len - jobs.len() - 1;
-            self.submit(job).put(Sink::Batch(index, sender.clone())).await?;
+            self.submit(job).put(ResultSink::Batch(index, sender.clone())).await?;
         }
         Ok(Batch::new(results, len))
     }
@@ -175,7 +175,7 @@ where
 
     /// Drops all jobs that wait; how many. Their results are [`Dropped`](super::JobError::Dropped).
     pub fn clear(&self) -> usize {
-        let mut session = self.shared.session();
+        let mut session = self.shared.lock_synced();
         let count = session.clear();
         session.end();
         count
@@ -184,8 +184,8 @@ where
     /// The jobs that have had all their attempts, oldest first. They are given away; the pool keeps the last 1,000 unless set
     /// otherwise.
     #[must_use]
-    pub fn take_dead(&self) -> Vec<DeadJob<J, E>> {
-        self.shared.take_dead()
+    pub fn drain_dead_jobs(&self) -> Vec<DeadJob<J, E>> {
+        self.shared.drain_dead_jobs()
     }
 
     /// What it has done up to now.
@@ -259,7 +259,7 @@ where
     /// Sets how many there are to be.
     fn want(&self, workers: usize) -> Result<(), PoolError> {
         // Under the lock, so that a pool that is stopped meanwhile wants none in the end.
-        let state = self.shared.lock();
+        let state = self.shared.lock_state();
         if state.board.phase() == Phase::Closed {
             return Err(PoolError::Stopped);
         }
@@ -321,7 +321,7 @@ where
     }
 
     fn is_stopped(&self) -> bool {
-        self.shared.lock().board.phase() == Phase::Closed
+        self.shared.lock_state().board.phase() == Phase::Closed
     }
 }
 

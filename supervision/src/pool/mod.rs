@@ -22,7 +22,7 @@
 //!
 //! ```
 //! use perennial_actors::{ExitReason, System};
-//! use perennial_supervision::pool::{Pool, Worker, Workplace};
+//! use perennial_supervision::pool::{Pool, Worker, WorkerContext};
 //!
 //! struct Parser;
 //!
@@ -31,7 +31,7 @@
 //!     type Output = i64;
 //!     type Error = std::num::ParseIntError;
 //!     type Args = ();
-//!     async fn init(_: &(), _: &Workplace) -> Result<Self, ExitReason> { Ok(Parser) }
+//!     async fn init(_: &(), _: &WorkerContext) -> Result<Self, ExitReason> { Ok(Parser) }
 //!     async fn work(&mut self, text: &String) -> Result<i64, Self::Error> { text.parse() }
 //! }
 //!
@@ -43,7 +43,7 @@
 //!
 //! let results = parsers.submit_many(["1", "two", "3"].map(str::to_owned)).await?.all().await;
 //! assert!(matches!(results[..], [Ok(1), Err(_), Ok(3)]));
-//! assert_eq!(parsers.take_dead().len(), 1);
+//! assert_eq!(parsers.drain_dead_jobs().len(), 1);
 //! # assert!(app.shutdown().await.is_clean());
 //! # Ok(())
 //! # }
@@ -54,52 +54,52 @@
 //! Jobs that outlive the process: the queue is in memory. And jobs that talk to each other: those are [actors](perennial_actors::Actor).
 
 mod admission;
-mod backlog;
 mod batch;
-mod board;
 mod builder;
-mod closures;
-mod draft;
+mod deferred_drop;
 mod drain;
-mod ends;
-mod errands;
+mod effects;
 mod event;
-mod foreman;
+mod fn_worker;
 mod handle;
-mod in_line;
-mod intake;
 mod job;
 mod job_handle;
-mod lane;
-mod line;
+mod job_queues;
+mod job_state;
+mod lease;
 mod manage;
-mod office;
+mod manager;
+mod new_job;
+mod priority_queue;
+mod queue_guard;
 mod rate;
 mod repair;
 mod scale;
-mod session;
-mod settling;
+mod scheduler;
+mod shared;
 mod slots;
 mod stats;
 mod stop;
 mod submit;
+mod submit_buffer;
 mod sync;
-mod task;
 #[cfg(test)]
 mod tests;
 mod threads;
-mod trash;
+mod wait_queue;
+mod waiter_guard;
 mod worker;
+mod worker_exit;
 
 pub use batch::Batch;
 pub use builder::Pool;
 pub use event::JobEvent;
 pub use handle::{PoolError, PoolHandle, WeakPoolHandle};
-pub use job::{DeadJob, Failure, Failures, JobError, JobId, JobRef};
+pub use job::{AttemptError, DeadJob, Failures, JobError, JobId, JobRef};
 pub use job_handle::JobHandle;
-pub use office::Routing;
-pub use scale::Size;
+pub use scale::PoolSize;
+pub use shared::Routing;
 pub use stats::PoolStats;
-pub use stop::{StopPool, StopReport};
-pub use submit::{Submission, SubmitError, Submitting};
-pub use worker::{Worker, Workplace};
+pub use stop::{PoolShutdown, PoolStopReport};
+pub use submit::{Submission, SubmitError, SubmitFuture};
+pub use worker::{Worker, WorkerContext};

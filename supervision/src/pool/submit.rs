@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use perennial_actors::host::{Carried, CarriesValue};
 
-use super::admission::Refused;
-use super::draft::Draft;
-use super::job_handle::{JobHandle, Office};
-use super::office::Shared;
-use super::task::{Sink, Task, Terms};
+use super::admission::AdmitError;
+use super::job_handle::{JobControl, JobHandle};
+use super::job_state::{JobOptions, JobState, ResultSink};
+use super::new_job::NewJob;
+use super::shared::Shared;
 use crate::policy::Backoff;
 
 /// A job that is about to be submitted. What is not said of it is as the pool says.
@@ -23,13 +23,13 @@ use crate::policy::Backoff;
 /// # Cancel safety
 ///
 /// If the future is dropped while it waits for room, the job is dropped too. If the job was taken
-/// in at that moment, it is cancelled. To keep it, submit it [now](Self::now), or not at all.
+/// in at that moment, it is cancelled. To keep it, submit it [now](Self::try_submit), or not at all.
 #[must_use = "a job is submitted when this is awaited, or now"]
 pub struct Submission<J, T, E> {
     pool: Arc<Shared<J, T, E>>,
     job: J,
     /// How it is to be treated, if anything was said of that.
-    terms: Option<Box<Terms>>,
+    terms: Option<Box<JobOptions>>,
 }
 
 /// Why a job was not taken in; with the job.
@@ -95,8 +95,8 @@ where
         Self { pool, job, terms: None }
     }
 
-    fn terms(&mut self) -> &mut Terms {
-        self.terms.get_or_insert_with(|| Box::new(self.pool.lock().terms))
+    fn terms(&mut self) -> &mut JobOptions {
+        self.terms.get_or_insert_with(|| Box::new(self.pool.lock_state().terms))
     }
 
     /// Sets how urgent it is: the higher comes first; 0 unless set.
@@ -157,12 +157,12 @@ where
     /// # Errors
     ///
     /// If there is none, or the pool takes none in any more; with the job.
-    pub fn now(self) -> Result<JobHandle<T, E>, SubmitError<J>> {
+    pub fn try_submit(self) -> Result<JobHandle<T, E>, SubmitError<J>> {
         let Self { pool, job, terms } = self;
-        let draft = Draft { terms, job, sink: Sink::here() };
+        let draft = NewJob { terms, job, sink: ResultSink::here() };
         pool.admit(draft, |task| handle(&pool, task)).map_err(|refused| match refused {
-            Refused::Full(draft) => SubmitError::Full(draft.job),
-            Refused::Closed(job) => SubmitError::Closed(job),
+            AdmitError::Full(draft) => SubmitError::Full(draft.job),
+            AdmitError::Closed(job) => SubmitError::Closed(job),
         })
     }
 
@@ -171,24 +171,24 @@ where
     /// # Errors
     ///
     /// If the pool takes none in any more; with the job.
-    pub async fn forget(self) -> Result<(), SubmitError<J>> {
-        self.put(Sink::Nobody).await
+    pub async fn detach(self) -> Result<(), SubmitError<J>> {
+        self.put(ResultSink::Nobody).await
     }
 
-    pub(super) async fn put(self, sink: Sink<T, E>) -> Result<(), SubmitError<J>> {
+    pub(super) async fn put(self, sink: ResultSink<T, E>) -> Result<(), SubmitError<J>> {
         let Self { pool, job, terms } = self;
-        match pool.admit(Draft { terms, job, sink }, |_| ()) {
+        match pool.admit(NewJob { terms, job, sink }, |_| ()) {
             Ok(()) => Ok(()),
-            Err(Refused::Closed(job)) => Err(SubmitError::Closed(job)),
-            Err(Refused::Full(draft)) => Box::pin(wait_in_line(&pool, draft)).await.map(drop),
+            Err(AdmitError::Closed(job)) => Err(SubmitError::Closed(job)),
+            Err(AdmitError::Full(draft)) => Box::pin(wait_in_line(&pool, draft)).await.map(drop),
         }
     }
 }
 
 async fn wait_in_line<J, T, E>(
     pool: &Shared<J, T, E>,
-    draft: Draft<J, T, E>,
-) -> Result<Arc<Task<J, T, E>>, SubmitError<J>>
+    draft: NewJob<J, T, E>,
+) -> Result<Arc<JobState<J, T, E>>, SubmitError<J>>
 where
     J: Send + Sync + 'static,
     T: Send + 'static,
@@ -198,19 +198,19 @@ where
     poll_fn(|cx| in_line.poll(cx)).await.map_err(SubmitError::Closed)
 }
 
-fn handle<J, T, E>(pool: &Arc<Shared<J, T, E>>, task: &Arc<Task<J, T, E>>) -> JobHandle<T, E>
+fn handle<J, T, E>(pool: &Arc<Shared<J, T, E>>, task: &Arc<JobState<J, T, E>>) -> JobHandle<T, E>
 where
     J: Send + Sync + 'static,
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    let office: Weak<dyn Office> = Arc::<Shared<J, T, E>>::downgrade(pool);
+    let office: Weak<dyn JobControl> = Arc::<Shared<J, T, E>>::downgrade(pool);
     JobHandle { id: task.id, promise: task.clone(), office }
 }
 
 /// A job that is submitted as soon as there is room.
 #[must_use = "a job is submitted when this is awaited"]
-pub struct Submitting<J, T, E>(Step<J, T, E>);
+pub struct SubmitFuture<J, T, E>(Step<J, T, E>);
 
 enum Step<J, T, E> {
     First(Submission<J, T, E>),
@@ -223,9 +223,9 @@ type Submitted<J, T, E> = Result<JobHandle<T, E>, SubmitError<J>>;
 type Waits<J, T, E> = Pin<Box<dyn Future<Output = Submitted<J, T, E>> + Send>>;
 
 /// Nothing in it is ever pinned but what is in a box of its own.
-impl<J, T, E> Unpin for Submitting<J, T, E> {}
+impl<J, T, E> Unpin for SubmitFuture<J, T, E> {}
 
-impl<J, T, E> Future for Submitting<J, T, E>
+impl<J, T, E> Future for SubmitFuture<J, T, E>
 where
     J: Send + Sync + 'static,
     T: Send + 'static,
@@ -237,11 +237,11 @@ where
         let mut waits =
             match std::mem::replace(&mut self.0, Step::Over) {
                 Step::First(Submission { pool, job, terms }) => {
-                    let draft = Draft { terms, job, sink: Sink::here() };
+                    let draft = NewJob { terms, job, sink: ResultSink::here() };
                     match pool.admit(draft, |task| handle(&pool, task)) {
                         Ok(handle) => return Poll::Ready(Ok(handle)),
-                        Err(Refused::Closed(job)) => return Poll::Ready(Err(SubmitError::Closed(job))),
-                        Err(Refused::Full(draft)) => Box::pin(async move {
+                        Err(AdmitError::Closed(job)) => return Poll::Ready(Err(SubmitError::Closed(job))),
+                        Err(AdmitError::Full(draft)) => Box::pin(async move {
                             wait_in_line(&pool, draft).await.map(|task| handle(&pool, &task))
                         }),
                     }
@@ -264,14 +264,14 @@ where
     E: Send + Sync + 'static,
 {
     type Output = Submitted<J, T, E>;
-    type IntoFuture = Submitting<J, T, E>;
+    type IntoFuture = SubmitFuture<J, T, E>;
 
-    fn into_future(self) -> Submitting<J, T, E> {
-        Submitting(Step::First(self))
+    fn into_future(self) -> SubmitFuture<J, T, E> {
+        SubmitFuture(Step::First(self))
     }
 }
 
-impl<J, T, E> fmt::Debug for Submitting<J, T, E> {
+impl<J, T, E> fmt::Debug for SubmitFuture<J, T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Submitting").finish_non_exhaustive()
     }

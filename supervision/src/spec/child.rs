@@ -6,13 +6,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use perennial_actors::host::{Foreign, Identity};
-use perennial_actors::{Actor, Address, ExitReason, Mailbox, Pid, StartError};
+use perennial_actors::{Actor, Address, ExitReason, MailboxConfig, Pid, SpawnError};
 use perennial_registry::Name;
 
 use super::actor_node::{ActorNode, DismissFn, StartFn};
 use super::error::SpecError;
 use super::probe::Probe;
-use crate::node::{Birth, Claims, OwnedNode};
+use crate::node::{Claims, OwnedNode, StartParams};
 use crate::policy::{Backoff, ChildPolicy, Liveness, Restart, Shutdown};
 
 /// The spec of a child that is an actor with messages `M`.
@@ -23,7 +23,7 @@ use crate::policy::{Backoff, ChildPolicy, Liveness, Restart, Shutdown};
 pub struct Child<M: Send + 'static> {
     id: Arc<str>,
     policy: ChildPolicy,
-    mailbox: Mailbox,
+    mailbox: MailboxConfig,
     mailbox_too_late: bool,
     name: Option<Name<M>>,
     probe: Option<Probe<M>>,
@@ -59,12 +59,12 @@ impl<M: Send + 'static> Child<M> {
     /// A child whose incarnations are started so, whatever they are.
     pub(crate) fn started_by(
         id: impl Into<Arc<str>>,
-        start: impl Fn(&Identity<M>, Birth) -> Result<Pid, StartError> + Send + Sync + 'static,
+        start: impl Fn(&Identity<M>, StartParams) -> Result<Pid, SpawnError> + Send + Sync + 'static,
     ) -> Self {
         Self {
             id: id.into(),
             policy: ChildPolicy::default(),
-            mailbox: Mailbox::default(),
+            mailbox: MailboxConfig::default(),
             mailbox_too_late: false,
             name: None,
             probe: None,
@@ -75,16 +75,16 @@ impl<M: Send + 'static> Child<M> {
     }
 
     /// Gives it another id.
-    pub(crate) fn called(mut self, id: impl Into<Arc<str>>) -> Self {
+    pub(crate) fn with_id(mut self, id: impl Into<Arc<str>>) -> Self {
         self.id = id.into();
         self
     }
 
     /// Makes it decline to start unless this is so.
-    pub(crate) fn only_if(mut self, wanted: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+    pub(crate) fn enabled_if(mut self, wanted: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         let start = self.start;
         self.start = Arc::new(move |identity, birth| {
-            if wanted() { start(identity, birth) } else { Err(StartError::Failed(ExitReason::Ignore)) }
+            if wanted() { start(identity, birth) } else { Err(SpawnError::Failed(ExitReason::Ignore)) }
         });
         self
     }
@@ -167,7 +167,7 @@ impl<M: Send + 'static> Child<M> {
     }
 
     /// Sets its mailbox. To be done before [`address`](Self::address) is asked for.
-    pub fn mailbox(mut self, mailbox: Mailbox) -> Self {
+    pub fn mailbox(mut self, mailbox: MailboxConfig) -> Self {
         self.mailbox_too_late |= self.identity.get().is_some();
         self.mailbox = mailbox;
         self
@@ -229,7 +229,7 @@ impl ChildSpec {
     }
 
     /// Another spec of the same child, for the same owner. Not public: started twice, it would have two owners.
-    pub(crate) fn twin(&self) -> Self {
+    pub(crate) fn share(&self) -> Self {
         let Self { id, policy, node, error } = self;
         Self { id: id.clone(), policy: policy.clone(), node: node.share(), error: error.clone() }
     }

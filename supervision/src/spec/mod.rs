@@ -21,18 +21,18 @@
 //! assert!(address.cast(()).is_err(), "nobody is due to serve it yet");
 //!
 //! let twins = Supervisor::new("twins")
-//!     .child(Child::new::<Worker>("twin", ()))
-//!     .child(Child::new::<Worker>("twin", ()));
+//!     .child(Child::new::<Worker>("share", ()))
+//!     .child(Child::new::<Worker>("share", ()));
 //! assert!(twins.check().is_err(), "two children have one id");
 //! ```
 
 mod actor_node;
 mod child;
 mod error;
-mod plan;
 mod probe;
+mod supervisor;
 
 pub use child::{Child, ChildSpec};
 pub use error::SpecError;
-pub(crate) use plan::Plan;
 pub use probe::Probe;
+pub(crate) use supervisor::SupervisorSpec;

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use perennial_actors::{ExitReason, Handle, System};
+use perennial_actors::{ActorHandle, ExitReason, System};
 
 use crate::driver::Root;
 use crate::nesting;
-use crate::node::Node;
-use crate::tree::{Straggler, Tree};
+use crate::node::ChildNode;
+use crate::tree::{Tree, UnstoppedChild};
 
 /// A tree that was started, with `H` to manage its root by. Clones are the same tree; to drop it changes nothing.
 ///
@@ -39,7 +39,7 @@ impl<H> App<H> {
 
     /// The means to stop, kill and watch the root alone.
     #[must_use]
-    pub fn handle(&self) -> Handle {
+    pub fn handle(&self) -> ActorHandle {
         self.root.node.handle()
     }
 
@@ -53,7 +53,7 @@ impl<H> App<H> {
         // If it has ended, there is nobody to tell.
         let _ = self.handle().stop(ExitReason::shutdown());
         let reason = self.join().await;
-        ShutdownReport { reason, stragglers: nesting::stragglers(&self.root.node) }
+        ShutdownReport { reason, unstopped: nesting::unstopped(&self.root.node) }
     }
 
     /// Returns the system that it lives in.
@@ -68,7 +68,7 @@ impl<H> App<H> {
 
     /// Waits for the end of the tree, whatever brings it; the reason. When it is ready, everything in the tree is refused.
     pub async fn join(&self) -> ExitReason {
-        self.root.over().await
+        self.root.ended().await
     }
 }
 
@@ -86,13 +86,13 @@ pub struct ShutdownReport {
     /// The reason with which the root ended.
     pub reason: ExitReason,
     /// Who did not stop in the time that its spec gives it; and who was abandoned before, because it may run still.
-    pub stragglers: Vec<Straggler>,
+    pub unstopped: Vec<UnstoppedChild>,
 }
 
 impl ShutdownReport {
     /// Whether everybody stopped in time.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.stragglers.is_empty()
+        self.unstopped.is_empty()
     }
 }

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use perennial_actors::{Handle, Reply};
+use perennial_actors::{ActorHandle, Reply};
 use tokio::runtime;
 
-use crate::driver::{Ask, Book, News, SupervisorNode, WeakSupervisorNode, Which};
-use crate::error::{ChildError, NotStarted, StartChildError};
-use crate::node::Node;
+use crate::driver::{
+    ChildRef, DriverMsg, ManagementRequest, SupervisorNode, SupervisorState, WeakSupervisorNode,
+};
+use crate::error::{ChildError, StartChildError, StartChildErrorKind};
+use crate::node::ChildNode;
 use crate::policy::ChildPolicy;
 use crate::spec::ChildSpec;
 use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
@@ -82,7 +84,7 @@ impl SupervisorHandle {
 
     /// The means to stop, kill and watch it, as an actor.
     #[must_use]
-    pub fn handle(&self) -> Handle {
+    pub fn handle(&self) -> ActorHandle {
         self.0.handle()
     }
 
@@ -92,7 +94,7 @@ impl SupervisorHandle {
     ///
     /// # Errors
     ///
-    /// See [`NotStarted`]. The spec comes back; to start it again with the same error gone is all that is needed.
+    /// See [`StartChildErrorKind`]. The spec comes back; to start it again with the same error gone is all that is needed.
     pub async fn start_child(&self, child: impl Into<ChildSpec>) -> Result<ChildStart, StartChildError> {
         start_child(&self.0, child.into()).await
     }
@@ -106,7 +108,7 @@ impl SupervisorHandle {
     /// If there is no such child, or the supervisor is on its way out.
     pub async fn terminate_child(&self, id: impl Into<Arc<str>>) -> Result<(), ChildError> {
         let id = id.into();
-        ask(&self.0, |reply| Ask::Terminate(Which::Id(id), reply))
+        ask(&self.0, |reply| ManagementRequest::Terminate(ChildRef::Id(id), reply))
             .await
             .unwrap_or(Err(ChildError::ShuttingDown))
     }
@@ -119,7 +121,9 @@ impl SupervisorHandle {
     /// If there is no such child, if it is not down, if it does not start, or the supervisor is on its way out.
     pub async fn restart_child(&self, id: impl Into<Arc<str>>) -> Result<ChildStart, ChildError> {
         let id = id.into();
-        ask(&self.0, |reply| Ask::Restart(id, reply)).await.unwrap_or(Err(ChildError::ShuttingDown))
+        ask(&self.0, |reply| ManagementRequest::Restart(id, reply))
+            .await
+            .unwrap_or(Err(ChildError::ShuttingDown))
     }
 
     /// Gives a child back that is down: it is no child of this supervisor any more. OTP's
@@ -135,7 +139,9 @@ impl SupervisorHandle {
     /// If there is no such child, if it is not down, or the supervisor is on its way out.
     pub async fn delete_child(&self, id: impl Into<Arc<str>>) -> Result<ChildSpec, ChildError> {
         let id = id.into();
-        ask(&self.0, |reply| Ask::Delete(id, reply)).await.unwrap_or(Err(ChildError::ShuttingDown))
+        ask(&self.0, |reply| ManagementRequest::Delete(id, reply))
+            .await
+            .unwrap_or(Err(ChildError::ShuttingDown))
     }
 
     /// Its children, the newest first. OTP's `which_children`.
@@ -144,7 +150,7 @@ impl SupervisorHandle {
     ///
     /// [`ChildError::ShuttingDown`] if it is gone.
     pub async fn which_children(&self) -> Result<Vec<ChildInfo>, ChildError> {
-        look(&self.0, Book::which_children).await
+        look(&self.0, SupervisorState::which_children).await
     }
 
     /// One of its children. OTP's `which_child`.
@@ -163,7 +169,7 @@ impl SupervisorHandle {
     ///
     /// [`ChildError::ShuttingDown`] if it is gone.
     pub async fn count_children(&self) -> Result<ChildCounts, ChildError> {
-        look(&self.0, Book::count_children).await
+        look(&self.0, SupervisorState::count_children).await
     }
 
     /// How it treats a child, with every default filled in. OTP's `get_childspec`.
@@ -187,27 +193,29 @@ pub(super) async fn start_child(
     node: &SupervisorNode,
     child: ChildSpec,
 ) -> Result<ChildStart, StartChildError> {
-    let sent = child.twin();
-    let started = ask(node, |reply| Ask::Start(sent, reply)).await.unwrap_or(Err(NotStarted::ShuttingDown));
-    started.map_err(|why| StartChildError { why, child })
+    let sent = child.share();
+    let started = ask(node, |reply| ManagementRequest::Start(sent, reply))
+        .await
+        .unwrap_or(Err(StartChildErrorKind::ShuttingDown));
+    started.map_err(|why| StartChildError { kind: why, child })
 }
 
 /// Asks a supervisor; nothing if it is gone, or goes without an answer.
 pub(super) async fn ask<T: Send + 'static>(
     node: &SupervisorNode,
-    request: impl FnOnce(Reply<T>) -> Ask + Send,
+    request: impl FnOnce(Reply<T>) -> ManagementRequest + Send,
 ) -> Option<T> {
     let address = node.address();
-    address.call(|reply| News::Ask(Box::new(request(reply)))).no_timeout().await.ok()
+    address.call(|reply| DriverMsg::Request(Box::new(request(reply)))).no_timeout().await.ok()
 }
 
 /// Looks something up in the book of a supervisor that is there.
 pub(super) async fn look<T: Send + 'static>(
     node: &SupervisorNode,
-    what: impl FnOnce(&Book) -> T + Send + 'static,
+    what: impl FnOnce(&SupervisorState) -> T + Send + 'static,
 ) -> Result<T, ChildError> {
     let look = |reply: Reply<T>| {
-        Ask::Look(Box::new(move |book| {
+        ManagementRequest::Query(Box::new(move |book| {
             let answer = what(book);
             Box::new(move || reply.send(answer))
         }))

@@ -260,7 +260,7 @@ pub(crate) fn cast(address: &Address<Msg>, msg: Msg) {
 
 /// Who did not stop in time, and whether it was abandoned.
 pub(crate) fn late(report: &ShutdownReport) -> Vec<(&str, bool)> {
-    report.stragglers.iter().map(|straggler| (&*straggler.path, straggler.abandoned)).collect()
+    report.unstopped.iter().map(|straggler| (&*straggler.path, straggler.abandoned)).collect()
 }
 
 /// The error behind a reason, if it is what a puppet fails with.

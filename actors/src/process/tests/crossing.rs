@@ -12,12 +12,12 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::turns::{Bell, FIRST, Turns, incarnation};
+use crate::any_process::AnyProcess;
+use crate::control::ControlSignal;
 use crate::exit::ExitReason;
-use crate::order::Order;
 use crate::pid::Pid;
 use crate::process::Process;
 use crate::system::System;
-use crate::untyped::AnyProcess;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Deed {
@@ -86,7 +86,7 @@ impl Stage {
     }
 
     fn exits(&self, number: usize) -> usize {
-        let is_exit = |order: &Order| matches!(order, Order::Exit(_));
+        let is_exit = |order: &ControlSignal| matches!(order, ControlSignal::Exit(_));
         let new = self.pair[number].queue.retract_signals(FIRST, is_exit).len();
         self.exits[number].fetch_add(new, Ordering::Relaxed) + new
     }
