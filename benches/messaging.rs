@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
-use perennial::{Actor, Address, Context, ExitReason, Mailbox, Reply, System};
+use perennial::{Actor, Address, Context, ExitReason, MailboxConfig, Reply, System};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 
@@ -65,7 +65,7 @@ fn runtime() -> Runtime {
 
 fn counter(runtime: &Runtime) -> Address<Msg> {
     runtime
-        .block_on(async { System::new().spawn::<Counter>(()).mailbox(Mailbox::unbounded()).await })
+        .block_on(async { System::new().spawn::<Counter>(()).mailbox(MailboxConfig::unbounded()).await })
         .expect("the counter starts")
 }
 

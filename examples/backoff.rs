@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use perennial::prelude::*;
-use perennial::{Backoff, ChildState, Report, What};
+use perennial::{Backoff, ChildState, SupervisorReport, ReportKind};
 
 /// A server that is down until it was tried so many times.
 struct Server {
@@ -74,15 +74,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let address = uplink.address();
     let app =
         Supervisor::new("app").intensity(20, Duration::from_secs(60)).child(uplink).start(&system).await?;
-    let mut reports = system.subscribe::<Report>();
+    let mut reports = system.subscribe::<SupervisorReport>();
 
     // The connection breaks, and the server is down for a while.
     server.tries_left.store(5, Ordering::Relaxed);
     address.cast(Msg::Break)?;
     let mut delays = Vec::new();
     while let Some(report) = reports.next().await {
-        match report.what {
-            What::Restarting { reason, restarts_left, delay } => {
+        match report.kind {
+            ReportKind::Restarting { reason, restarts_left, delay } => {
                 print_line!(
                     "{}: {reason}; tried again in {delay:?}, {restarts_left} more tolerated",
                     report.path
@@ -98,7 +98,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 }
                 delays.push(delay);
             }
-            What::Started => break,
+            ReportKind::Started => break,
             _ => {}
         }
     }
@@ -112,7 +112,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // A delay can be cut short by hand.
     address.cast(Msg::Break)?;
-    while !matches!(reports.next().await.map(|report| report.what), Some(What::Restarting { .. })) {}
+    while !matches!(reports.next().await.map(|report| report.kind), Some(ReportKind::Restarting { .. })) {}
     app.supervisor().terminate_child("uplink").await?;
     assert!(address.cast(Msg::Send("three")).is_err(), "nobody is due to serve it");
     app.supervisor().restart_child("uplink").await?;

@@ -12,7 +12,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use perennial::{
-    Actor, Address, Context, DeadLetter, ExitReason, Mailbox, Overflow, Recipient, Reply, SendError, System,
+    Actor, Address, Context, DeadLetter, ExitReason, MailboxConfig, OverflowPolicy, Recipient, Reply, SendError, System,
 };
 
 const ROOM: usize = 4;
@@ -54,8 +54,8 @@ impl Actor for Display {
 }
 
 /// A display with little room that does not begin yet.
-async fn display(system: &System, overflow: Overflow) -> Result<Address<Msg>, Box<dyn Error>> {
-    let mailbox = Mailbox::bounded(ROOM).overflow(overflow);
+async fn display(system: &System, overflow: OverflowPolicy) -> Result<Address<Msg>, Box<dyn Error>> {
+    let mailbox = MailboxConfig::bounded(ROOM).overflow(overflow);
     let display = system.spawn::<Display>(()).mailbox(mailbox).await?;
     display.handle().suspend()?;
     Ok(display)
@@ -66,7 +66,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let system = System::new();
 
     // By default, what does not fit comes back, and the producer decides.
-    let rejecting = display(&system, Overflow::Reject).await?;
+    let rejecting = display(&system, OverflowPolicy::Reject).await?;
     let frames: Recipient<Frame> = rejecting.recipient();
     let refused = (0..10).filter(|n| matches!(frames.cast(Frame(*n)), Err(SendError::Full(_)))).count();
     print_line!("refused: {refused} of 10");
@@ -89,7 +89,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     assert!(shown.iter().copied().eq((0..4).chain(10..=20)));
 
     // A display that shows the latest drops the oldest; one that must not be disturbed drops the newest.
-    for (overflow, kept) in [(Overflow::DropOldest, [6, 7, 8, 9]), (Overflow::DropNewest, [0, 1, 2, 3])] {
+    for (overflow, kept) in [(OverflowPolicy::DropOldest, [6, 7, 8, 9]), (OverflowPolicy::DropNewest, [0, 1, 2, 3])] {
         let display = display(&system, overflow).await?;
         let mut dead_letters = system.subscribe::<DeadLetter>();
         for number in 0..10 {
@@ -101,6 +101,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
         print_line!("{overflow:?}: shown {shown:?}, dropped {dropped}");
         assert_eq!((shown, dropped), (kept.to_vec(), 10 - ROOM));
     }
-    assert!(system.counters().balanced(), "every frame is accounted for");
+    assert!(system.counters().is_balanced(), "every frame is accounted for");
     Ok(())
 }

@@ -69,6 +69,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     assert!(app.shutdown().await.is_clean());
     assert!(address.cast(Msg::Add(1)).is_err(), "nobody serves it any more");
-    assert!(system.counters().balanced(), "every message is accounted for");
+    assert!(system.counters().is_balanced(), "every message is accounted for");
     Ok(())
 }

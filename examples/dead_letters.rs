@@ -10,7 +10,7 @@ mod output;
 
 use std::error::Error;
 
-use perennial::{Actor, Context, DeadLetter, DeadReason, ExitReason, SendError, System, Unsent};
+use perennial::{Actor, Context, DeadLetter, DeadLetterReason, ExitReason, SendError, System, Unsent};
 
 /// Prints what is not too long.
 struct Printer;
@@ -57,8 +57,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         assert_eq!(&*letter.label, "printer");
         assert!(letter.message_type.ends_with("Page"));
     }
-    assert!(matches!(in_hand.reason, DeadReason::InFlight(ExitReason::Failed(_))));
-    assert!(matches!(waiting.reason, DeadReason::Unhandled(_)));
+    assert!(matches!(in_hand.reason, DeadLetterReason::InFlight(ExitReason::Failed(_))));
+    assert!(matches!(waiting.reason, DeadLetterReason::Unhandled(_)));
     assert!(dead_letters.try_next().is_none());
 
     // What was never accepted is no dead letter: it comes back to whoever sent it.
@@ -69,7 +69,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let accounts = system.counters();
     print_line!("{accounts:?}");
-    assert!(accounts.balanced());
+    assert!(accounts.is_balanced());
     assert_eq!((accounts.accepted, accounts.handled), (3, 1));
     assert_eq!((accounts.lost_in_flight, accounts.dead_lettered), (1, 1));
     Ok(())

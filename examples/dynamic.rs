@@ -13,7 +13,7 @@ use std::error::Error;
 use std::num::NonZeroUsize;
 
 use perennial::prelude::*;
-use perennial::{DynamicSupervisor, NotStarted, PartitionSupervisor};
+use perennial::{DynamicSupervisor, StartChildErrorKind, PartitionSupervisor};
 
 /// A session of one user.
 struct Session {
@@ -55,8 +55,8 @@ async fn sessions(system: &System) -> Result<(), Box<dyn Error>> {
     let grace = sessions.start_child("grace".to_owned()).await?;
     sessions.start_child("barbara".to_owned()).await?;
     let refused = sessions.start_child("edsger".to_owned()).await.err().ok_or("there are three")?;
-    print_line!("edsger is refused: {}", refused.why);
-    assert!(matches!(refused.why, NotStarted::MaxChildren));
+    print_line!("edsger is refused: {}", refused.kind);
+    assert!(matches!(refused.kind, StartChildErrorKind::MaxChildren));
 
     // A session that crashes starts from the same arguments again, at the same address.
     ada.call(Msg::Request).await?;

@@ -13,7 +13,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use perennial::prelude::*;
-use perennial::{Report, Totals, What};
+use perennial::{SupervisorReport, SupervisionStats, ReportKind};
 
 const WORKER: Name<Msg> = Name::new("worker");
 
@@ -46,7 +46,7 @@ impl Actor for Worker {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let system = System::new();
-    let mut reports = system.subscribe::<Report>();
+    let mut reports = system.subscribe::<SupervisorReport>();
     let worker = Child::new::<Worker>("worker", ()).named(WORKER);
     let address = worker.address();
     // Each of the two tolerates one restart; "pool" gives up at the second crash, "app" when "pool" has done so twice.
@@ -80,13 +80,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let mut gave_up = Vec::new();
     while let Some(report) = reports.try_next() {
-        if let What::GaveUp { child } = report.what {
+        if let ReportKind::GaveUp { child } = report.kind {
             gave_up.push(format!("{} over {child}", report.path));
         }
     }
     print_line!("gave up: {}", gave_up.join(", "));
     assert_eq!(gave_up, ["app/pool over worker", "app/pool over worker", "app over pool"]);
-    assert_eq!(Totals::of(&system).escalations, 3);
-    assert!(system.counters().balanced(), "every message is accounted for");
+    assert_eq!(SupervisionStats::of(&system).escalations, 3);
+    assert!(system.counters().is_balanced(), "every message is accounted for");
     Ok(())
 }

@@ -10,14 +10,14 @@ mod output;
 
 use std::error::Error;
 
-use perennial::{Actor, Address, Context, ExitReason, Handle, Reply, Signal, System};
+use perennial::{Actor, Address, Context, ExitReason, ActorHandle, Reply, Signal, System};
 
 /// One half of a connection. It lives as long as the other half does.
 struct Half;
 
 enum Msg {
     /// Link to the other half.
-    Pair(Handle, Reply<()>),
+    Pair(ActorHandle, Reply<()>),
     Fail,
 }
 

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use perennial::prelude::*;
-use perennial::{Probe, Report, Straggler, Subscription, Totals, What};
+use perennial::{Probe, SupervisorReport, UnstoppedChild, Subscription, SupervisionStats, ReportKind};
 
 /// Does what it is told, and some of that has no end.
 #[derive(Default)]
@@ -60,15 +60,15 @@ impl Actor for Worker {
 }
 
 /// Shows what is reported of a child until it starts again, and tells in how many reports that was.
-async fn show(reports: &mut Subscription<Report>, path: &str) -> usize {
+async fn show(reports: &mut Subscription<SupervisorReport>, path: &str) -> usize {
     let mut count = 0;
     while let Some(report) = reports.next().await {
         if *report.path != *path {
             continue;
         }
         count += 1;
-        print_line!("{}: {:?}", report.path, report.what);
-        if matches!(report.what, What::Started) {
+        print_line!("{}: {:?}", report.path, report.kind);
+        if matches!(report.kind, ReportKind::Started) {
             break;
         }
     }
@@ -84,13 +84,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
         Child::new::<Worker>(id, ())
             .shutdown(Shutdown::Timeout(deadline))
             .handler_deadline(deadline)
-            .probe(Probe::new(Msg::Ping).every(deadline).timeout(deadline).misses(3))
+            .probe(Probe::new(Msg::Ping).period(deadline).timeout(deadline).failure_threshold(3))
     };
     let children = [watched("waits"), watched("spins"), watched("forgets")];
     let [waits, spins, forgets] = [0, 1, 2].map(|n| children[n].address());
     let tree = Supervisor::new("app").intensity(5, Duration::from_secs(60)).abandon_after(deadline);
     let app = tree.children(children).start(&system).await?;
-    let mut reports = system.subscribe::<Report>();
+    let mut reports = system.subscribe::<SupervisorReport>();
 
     // It does not hear that it is to stop, and is killed, which acts where it awaits.
     waits.cast(Msg::Wait)?;
@@ -108,7 +108,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let waiting = tokio::spawn(async move { asked.call(Msg::Which).no_timeout().await });
     assert_eq!(show(&mut reports, "app/spins").await, 6, "and abandoned");
     assert_eq!(waiting.await??, 2, "whoever asked meanwhile is answered");
-    assert_eq!(Totals::of(&system).abandoned, 1);
+    assert_eq!(SupervisionStats::of(&system).abandoned, 1);
 
     // It is never long in a handler, and does nothing that is of use. Only a question finds that.
     forgets.cast(Msg::Forget)?;
@@ -117,6 +117,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     on.store(false, Ordering::Relaxed);
     let report = app.shutdown().await;
-    assert!(matches!(&report.stragglers[..], [Straggler { abandoned: true, .. }]), "it may have spun still");
+    assert!(matches!(&report.stragglers[..], [UnstoppedChild { abandoned: true, .. }]), "it may have spun still");
     Ok(())
 }

@@ -12,7 +12,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use perennial::Backoff;
-use perennial::pool::{Failure, JobError, Pool, StopPool, Worker, Workplace};
+use perennial::pool::{AttemptError, JobError, Pool, PoolShutdown, Worker, WorkerContext};
 use perennial::prelude::*;
 
 /// Counts the letters of words. It has its own count of how many it has done, which goes with it when it crashes.
@@ -31,7 +31,7 @@ impl Worker for Counter {
     type Error = NoLetters;
     type Args = ();
 
-    async fn init(_: &(), at: &Workplace) -> Result<Self, ExitReason> {
+    async fn init(_: &(), at: &WorkerContext) -> Result<Self, ExitReason> {
         Ok(Self { slot: at.slot, done: 0 })
     }
 
@@ -62,15 +62,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // Many jobs, and their results in order. One of them crashes its worker, whoever that is.
     let words = ["let", "it", "crash", "poison", "and", "go", "on", "..."].map(str::to_owned);
-    let results = counters.submit_many(words).await?.all().await;
+    let results = counters.submit_many(words).await?.join_all().await;
     let letters: Vec<Option<usize>> = results.iter().map(|result| result.as_ref().ok().copied()).collect();
     print_line!("letters: {letters:?}");
     assert_eq!(letters, [Some(3), Some(2), Some(5), None, Some(3), Some(2), Some(2), None]);
     assert!(matches!(&results[3], Err(JobError::Failed(failures))
-        if failures.len() == 3 && failures.iter().all(|failure| matches!(failure, Failure::WorkerEnded(_)))));
+        if failures.len() == 3 && failures.iter().all(|failure| matches!(failure, AttemptError::WorkerEnded(_)))));
 
     // What could not be done is kept, with all that went wrong.
-    let dead = counters.take_dead();
+    let dead = counters.drain_dead_jobs();
     for job in &dead {
         let last = job.failures.last().map(ToString::to_string).unwrap_or_default();
         print_line!("dead after {} attempts: {:?}, at last: {last}", job.failures.len(), job.job);
@@ -81,12 +81,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // A thousand more while all workers are restarted, one after the other.
     let batch = counters.submit_many((0..1000).map(|n| format!("word{n}"))).await?;
     counters.rolling_restart().await?;
-    assert!(batch.all().await.iter().all(|result| matches!(result, Ok(4))));
+    assert!(batch.join_all().await.iter().all(|result| matches!(result, Ok(4))));
 
-    let report = counters.stop(StopPool::Finish).await;
+    let report = counters.stop(PoolShutdown::Drain).await;
     let stats = counters.stats();
     print_line!("{stats}");
-    assert_eq!((stats.done, stats.failed, stats.submitted), (1007, 2, 1009));
+    assert_eq!((stats.completed, stats.failed, stats.submitted), (1007, 2, 1009));
     assert_eq!((report.dropped, stats.queued), (0, 0));
     assert!(app.shutdown().await.is_clean());
     Ok(())

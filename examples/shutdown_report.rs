@@ -14,7 +14,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use perennial::prelude::*;
-use perennial::{Report, Totals, What};
+use perennial::{SupervisorReport, SupervisionStats, ReportKind};
 
 struct Worker {
     good_bye: Duration,
@@ -55,7 +55,7 @@ fn worker(id: &str, good_bye: Duration) -> Child<Msg> {
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Box<dyn Error>> {
     let system = System::new();
-    let mut reports = system.subscribe::<Report>();
+    let mut reports = system.subscribe::<SupervisorReport>();
     let stuck = worker("stuck", Duration::ZERO);
     let stuck_address = stuck.address();
     let app = Supervisor::new("app")
@@ -86,14 +86,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
         report.stragglers.iter().map(|straggler| (&*straggler.path, straggler.abandoned)).collect();
     stragglers.sort_unstable();
     assert_eq!(stragglers, [("app/pool/late", false), ("app/stuck", true)]);
-    assert_eq!(Totals::of(&system).abandoned, 1);
+    assert_eq!(SupervisionStats::of(&system).abandoned, 1);
 
     // Whoever subscribes to reports hears of it as it happens.
     let mut heard = Vec::new();
     while let Some(report) = reports.try_next() {
-        match report.what {
-            What::Killed => heard.push(format!("{} killed", report.path)),
-            What::Abandoned => heard.push(format!("{} abandoned", report.path)),
+        match report.kind {
+            ReportKind::Killed => heard.push(format!("{} killed", report.path)),
+            ReportKind::Abandoned => heard.push(format!("{} abandoned", report.path)),
             _ => {}
         }
     }

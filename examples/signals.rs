@@ -16,7 +16,7 @@ use std::process::{Child as Process, Command, Stdio};
 use std::time::Duration;
 
 use perennial::prelude::*;
-use perennial::{App, Finish, SupervisorHandle};
+use perennial::{App, RunOutcome, SupervisorHandle};
 
 /// Writes what it has been given to a slow disk when it is told to stop.
 struct Store {
@@ -53,7 +53,7 @@ async fn start(slow: Duration) -> Result<App<SupervisorHandle>, Box<dyn Error>> 
 }
 
 /// The service itself: what a `main` of a program under systemd, Docker or Kubernetes is.
-async fn serve(slow: Duration) -> Result<Finish, Box<dyn Error>> {
+async fn serve(slow: Duration) -> Result<RunOutcome, Box<dyn Error>> {
     let app = start(slow).await?;
     let finish = app.run_until_signal();
     tokio::pin!(finish);
@@ -82,7 +82,7 @@ fn send(signal: &str, process: &Process) -> Result<(), Box<dyn Error>> {
 }
 
 /// Sends signals to services, and looks at how they end.
-fn show() -> Result<Finish, Box<dyn Error>> {
+fn show() -> Result<RunOutcome, Box<dyn Error>> {
     let (mut told, lines) = service("10")?;
     send("-TERM", &told)?;
     assert_eq!(lines.collect::<Vec<_>>(), ["writing 3 entries", "written"]);
@@ -97,11 +97,11 @@ fn show() -> Result<Finish, Box<dyn Error>> {
     let status = told.wait()?;
     print_line!("told twice, it did not wait for the disk and ended with {status}");
     assert_eq!(status.code(), Some(143));
-    Ok(Finish::ByItself { reason: ExitReason::Normal, gave_up: false })
+    Ok(RunOutcome::Completed { reason: ExitReason::Normal, gave_up: false })
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<Finish, Box<dyn Error>> {
+async fn main() -> Result<RunOutcome, Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     match args.next().as_deref() {
         Some("serve") => {

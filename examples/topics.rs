@@ -11,7 +11,7 @@ mod output;
 use std::error::Error;
 
 use perennial::prelude::*;
-use perennial::{Registry, Slow, Topic};
+use perennial::{Registry, SlowSubscriberPolicy, Topic};
 
 #[derive(Clone)]
 struct Price(u64);
@@ -39,7 +39,7 @@ impl Actor for Ticker {
 
     async fn init(_: &(), ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
         // To subscribe in every init is to subscribe once.
-        Registry::of(ctx.system()).topic(PRICES).subscribe(&ctx.address(), Slow::Skip);
+        Registry::of(ctx.system()).topic(PRICES).subscribe(&ctx.address(), SlowSubscriberPolicy::Skip);
         Ok(Self(Vec::new()))
     }
 
@@ -56,7 +56,7 @@ impl Actor for Ticker {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let system = System::new();
-    let small = Child::new::<Ticker>("small", ()).mailbox(Mailbox::bounded(2));
+    let small = Child::new::<Ticker>("small", ()).mailbox(MailboxConfig::bounded(2));
     let large = Child::new::<Ticker>("large", ());
     let (slow, fast) = (small.address(), large.address());
     let app = Supervisor::new("app").child(small).child(large).start(&system).await?;

@@ -36,10 +36,10 @@ async fn no_duration_is_too_long_for_a_spec() {
         .start_timeout(EVER)
         .shutdown(Shutdown::Timeout(EVER))
         .handler_deadline(EVER)
-        .backoff(Backoff::new(Duration::from_millis(1), EVER).jitter(1.0).healthy_after(EVER));
+        .backoff(Backoff::new(Duration::from_millis(1), EVER).jitter(1.0).reset_after(EVER));
     let address = patient.address();
     let probed = Child::new::<Pong>("b", ()).probe(Probe::new(Ping::Ping).timeout(EVER));
-    let asked_once = Child::new::<Pong>("c", ()).probe(Probe::new(Ping::Ping).every(EVER));
+    let asked_once = Child::new::<Pong>("c", ()).probe(Probe::new(Ping::Ping).period(EVER));
     let tree = Supervisor::new("app").intensity(9, EVER).abandon_after(EVER);
     let (_, app) = start(tree.child(patient).child(probed).child(asked_once)).await;
     for expected in 2..5 {

@@ -65,7 +65,7 @@ async fn storm(seed: u64, faults: Faults, operations: u64, may_block: bool) {
     assert!(ended.stragglers.is_empty() && !ended.reason.is_abnormal(), "{ended:?}");
     storm.asked.all_are_told().await;
     let accounts = storm.system.counters();
-    assert!(accounts.balanced() && accounts.queued == 0, "{accounts:?}");
+    assert!(accounts.is_balanced() && accounts.queued == 0, "{accounts:?}");
     drop_safely(app);
     drop_safely(listeners);
     drop_safely(storm);
@@ -130,7 +130,7 @@ fn drop_a_runtime(faults: &Faults, seed: u64) {
             drop_safely(monitor.await);
         }
     });
-    assert!(storm.system.counters().balanced(), "{:?}", storm.system.counters());
+    assert!(storm.system.counters().is_balanced(), "{:?}", storm.system.counters());
     drop_safely(app);
     drop_safely(listeners);
     drop_safely(storm);

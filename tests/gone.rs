@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use perennial::prelude::*;
-use perennial::{Event, Group, Registry, Slow, Subscription, Topic};
+use perennial::{LifecycleEvent, Group, Registry, SlowSubscriberPolicy, Subscription, Topic};
 
 const NUMBERS: Topic<u32> = Topic::new("numbers");
 const GROUP: Group<u32> = Group::new("group");
@@ -18,7 +18,7 @@ impl Actor for Worker {
 
     async fn init((): &(), ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
         let registry = Registry::of(ctx.system());
-        assert!(registry.topic(NUMBERS).subscribe(&ctx.address(), Slow::Skip));
+        assert!(registry.topic(NUMBERS).subscribe(&ctx.address(), SlowSubscriberPolicy::Skip));
         registry.group(GROUP).join(&ctx.address())?;
         Ok(Self)
     }
@@ -35,7 +35,7 @@ fn tree() -> Supervisor {
 }
 
 /// Reads what is there and returns `true` if nothing can come any more.
-fn is_over(events: &mut Subscription<Event>) -> bool {
+fn is_over(events: &mut Subscription<LifecycleEvent>) -> bool {
     loop {
         let next = pin!(events.next()).poll(&mut TaskContext::from_waker(Waker::noop()));
         match next {
@@ -49,7 +49,7 @@ fn is_over(events: &mut Subscription<Event>) -> bool {
 #[tokio::test(start_paused = true)]
 async fn a_system_whose_tree_has_ended_is_gone_and_its_events_are_over() {
     let system = System::new();
-    let mut events = system.subscribe::<Event>();
+    let mut events = system.subscribe::<LifecycleEvent>();
     let app = tree().start(&system).await.expect("it starts");
     assert_eq!(Registry::of(&system).topic(NUMBERS).publish(&1).delivered, 3);
     assert!(app.shutdown().await.is_clean());
@@ -64,7 +64,7 @@ async fn a_system_whose_tree_has_ended_is_gone_and_its_events_are_over() {
 #[test]
 fn a_system_is_gone_with_the_runtime_of_a_tree_that_runs() {
     let system = System::new();
-    let mut events = system.subscribe::<Event>();
+    let mut events = system.subscribe::<LifecycleEvent>();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("it is built");
     let app = runtime.block_on(tree().start(&system)).expect("it starts");
     drop(runtime);

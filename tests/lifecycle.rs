@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use perennial::prelude::*;
 use perennial::start::TreeError;
-use perennial::{ChildError, ChildFailed, ChildState, SpecError, Totals};
+use perennial::{ChildError, ChildFailedError, ChildState, SpecError, SupervisionStats};
 use support::{Habit, Log, Msg, crash, incarnation, start, unit, unit_that};
 use tokio::sync::Notify;
 
@@ -36,11 +36,11 @@ async fn a_child_that_does_not_start_has_those_before_it_stopped_again() {
     let Err(TreeError::Failed(reason)) = started else { panic!("it does not start") };
     assert_eq!(log.take(), ["start a", "start b", "stop b", "stop a"]);
     let outer =
-        reason.error().and_then(|error| error.downcast_ref::<ChildFailed>()).expect("the child is named");
+        reason.error().and_then(|error| error.downcast_ref::<ChildFailedError>()).expect("the child is named");
     let inner = outer
         .reason
         .error()
-        .and_then(|error| error.downcast_ref::<ChildFailed>())
+        .and_then(|error| error.downcast_ref::<ChildFailedError>())
         .expect("and the one below");
     assert_eq!((&*outer.child, &*inner.child), ("inner", "bad"));
     assert!(address.cast(crash()).is_err(), "nobody is due");
@@ -58,7 +58,7 @@ async fn a_wrong_spec_starts_nothing() {
     assert!(matches!(never, Err(TreeError::Spec(SpecError::ZeroPeriod { .. }))));
     let late = unit("a", &log);
     let _address = late.address();
-    let late = Supervisor::new("app").child(late.mailbox(Mailbox::unbounded())).start(&system).await;
+    let late = Supervisor::new("app").child(late.mailbox(MailboxConfig::unbounded())).start(&system).await;
     assert!(matches!(late, Err(TreeError::Spec(SpecError::MailboxTooLate { .. }))));
     assert_eq!(log.take(), [""; 0]);
 }
@@ -71,7 +71,7 @@ async fn an_init_that_takes_too_long_is_a_start_that_failed() {
         panic!("it does not start");
     };
     let failed =
-        reason.error().and_then(|error| error.downcast_ref::<ChildFailed>()).expect("the child is named");
+        reason.error().and_then(|error| error.downcast_ref::<ChildFailedError>()).expect("the child is named");
     assert!(matches!(failed.reason, ExitReason::StartTimedOut));
 }
 
@@ -145,7 +145,7 @@ async fn a_child_that_is_stopped_by_hand_is_closed_and_opens_again_with_the_same
     }
     assert!(matches!(app.supervisor().restart_child("a").await, Err(ChildError::Running)));
     assert!(matches!(app.supervisor().terminate_child("b").await, Err(ChildError::NotFound)));
-    assert_eq!(Totals::of(&system).restarts, 0, "by hand does not count");
+    assert_eq!(SupervisionStats::of(&system).restarts, 0, "by hand does not count");
     assert!(app.shutdown().await.is_clean());
     assert!(matches!(app.supervisor().terminate_child("a").await, Err(ChildError::ShuttingDown)));
 }
@@ -170,7 +170,7 @@ async fn a_child_that_never_awaits_is_abandoned_and_its_mailbox_goes_on() {
     // Killed from outside it does not die. Its supervisor finds out when it stops it.
     let (stop, handle) = (app.supervisor().terminate_child("a"), app.clone());
     stop.await.expect("it is given up");
-    assert_eq!(Totals::of(&system).abandoned, 1);
+    assert_eq!(SupervisionStats::of(&system).abandoned, 1);
     assert!(waiting.await.expect("it ends well").is_err(), "the mailbox was closed by hand");
     handle.supervisor().restart_child("a").await.expect("the next incarnation starts beside it");
     assert_eq!(incarnation(&address).await, 2);
@@ -178,5 +178,5 @@ async fn a_child_that_never_awaits_is_abandoned_and_its_mailbox_goes_on() {
     assert_eq!(incarnation(&address).await, 2, "the old one can do nothing more");
     let report = app.shutdown().await;
     assert_eq!(report.stragglers.iter().filter(|who| who.abandoned).count(), 1);
-    assert!(address.counters().balanced());
+    assert!(address.counters().is_balanced());
 }

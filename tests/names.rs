@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use perennial::prelude::*;
 use perennial::start::TreeError;
-use perennial::{BindError, CallError, Event, Handle, LookupError, OpenError, Registry, Signal};
+use perennial::{BindError, CallError, LifecycleEvent, ActorHandle, LookupError, OpenError, Registry, Signal};
 use tokio::sync::mpsc;
 
 const WORKER: Name<Msg> = Name::new("worker");
@@ -110,12 +110,12 @@ async fn c114_c122_a_tree_whose_name_is_taken_does_not_start_and_takes_nothing()
     let holder = system.whereis(WORKER).expect("it has a name");
     let other: Name<Msg> = Name::new("other");
     let named = Child::new::<Worker>("other", ()).named(other.clone());
-    let mut events = system.subscribe::<Event>();
+    let mut events = system.subscribe::<LifecycleEvent>();
     let second = Supervisor::new("second").child(named).child(worker()).start(&system).await;
     assert!(
         matches!(second, Err(TreeError::Open(OpenError::Name(BindError::Taken(name)))) if name == "worker")
     );
-    let began = std::iter::from_fn(|| events.try_next()).any(|event| matches!(event, Event::Started { .. }));
+    let began = std::iter::from_fn(|| events.try_next()).any(|event| matches!(event, LifecycleEvent::Started { .. }));
     assert!(!began, "no init has run");
     assert_eq!(Registry::of(&system).names(), ["worker"]);
     assert_eq!(system.whereis(WORKER).expect("it is still the first"), holder);
@@ -148,8 +148,8 @@ struct Heir {
 }
 
 enum Watch {
-    Link(Handle),
-    Monitor(Handle),
+    Link(ActorHandle),
+    Monitor(ActorHandle),
 }
 
 impl Actor for Heir {
@@ -183,7 +183,7 @@ impl Actor for Heir {
 
 #[tokio::test(start_paused = true)]
 async fn c113_a_name_is_free_when_a_link_or_a_monitor_of_an_actor_tells_and_can_be_taken_at_once() {
-    type Watching = fn(Handle) -> Watch;
+    type Watching = fn(ActorHandle) -> Watch;
     for (expected, watch) in [("link", Watch::Link as Watching), ("monitor", Watch::Monitor)] {
         let (system, (tell, mut told)) = (System::new(), mpsc::unbounded_channel());
         let worker = system.spawn::<Worker>(()).await.expect("it starts");

@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use perennial::pool::{JobError, JobEvent, Pool, StopPool, SubmitError, Worker, Workplace};
+use perennial::pool::{JobError, JobEvent, Pool, PoolShutdown, SubmitError, Worker, WorkerContext};
 use perennial::prelude::*;
-use perennial::{App, ProcessState, Report, SupervisorHandle, TaskScope, What};
+use perennial::{App, ProcessState, SupervisorReport, SupervisorHandle, TaskScope, ReportKind};
 
 /// Who did what, in order.
 #[derive(Clone, Default)]
@@ -31,7 +31,7 @@ impl Worker for Squarer {
     type Error = String;
     type Args = Notes;
 
-    async fn init(notes: &Notes, at: &Workplace) -> Result<Self, ExitReason> {
+    async fn init(notes: &Notes, at: &WorkerContext) -> Result<Self, ExitReason> {
         Ok(Self { slot: at.slot, notes: notes.clone() })
     }
 
@@ -64,11 +64,11 @@ async fn start(pool: Squarers) -> (System, App<SupervisorHandle>) {
 #[tokio::test(start_paused = true)]
 async fn rust_workers_on_one_shared_channel_end_when_its_sender_is_gone() {
     let (pool, notes) = squarers(4);
-    let pool = pool.end_with_handles();
+    let pool = pool.close_on_last_handle();
     let sender = pool.handle();
     let (_system, app) = start(pool).await;
     for job in 0..8 {
-        sender.submit(job).forget().await.expect("it is taken in");
+        sender.submit(job).detach().await.expect("it is taken in");
     }
     drop(sender);
     app.join().await;
@@ -86,7 +86,7 @@ async fn go_tasks_go_in_with_an_id_and_come_out_with_a_value_or_an_error() {
         id: usize,
         payload: &'static str,
     }
-    let pool = Pool::of("parsers", 3, |task: &Task| {
+    let pool = Pool::from_fn("parsers", 3, |task: &Task| {
         let parsed = task.payload.parse::<i32>().map_err(|error| error.to_string());
         async move { parsed }
     });
@@ -99,7 +99,7 @@ async fn go_tasks_go_in_with_an_id_and_come_out_with_a_value_or_an_error() {
     assert!(tasks.iter().enumerate().all(|(place, task)| task.id == place));
     let mut results = handle.submit_many(tasks).await.expect("they are taken in");
     let mut collected = HashMap::new();
-    while let Some((id, result)) = results.next_done().await {
+    while let Some((id, result)) = results.next_completed().await {
         collected.insert(id, result.ok());
     }
     assert_eq!(collected, HashMap::from([(0, Some(1)), (1, None), (2, Some(3))]));
@@ -112,7 +112,7 @@ async fn go_tasks_go_in_with_an_id_and_come_out_with_a_value_or_an_error() {
 async fn c_and_java_any_closure_is_a_job_and_a_stop_joins_the_workers() {
     type Closure = Box<dyn Fn() -> u64 + Send + Sync>;
     let order = Notes::default();
-    let pool = Pool::of("closures", 1, |job: &Closure| {
+    let pool = Pool::from_fn("closures", 1, |job: &Closure| {
         let result = job();
         async move {
             if result == 0 {
@@ -139,7 +139,7 @@ async fn c_and_java_any_closure_is_a_job_and_a_stop_joins_the_workers() {
     assert!(stuck.cancel());
     assert!(matches!(stuck.await, Err(JobError::Cancelled)));
     assert_eq!(
-        others.all().await.into_iter().map(Result::ok).collect::<Vec<_>>(),
+        others.join_all().await.into_iter().map(Result::ok).collect::<Vec<_>>(),
         [Some(1), Some(2), Some(3)]
     );
     assert_eq!(order.take(), [(0, 0), (0, 1), (0, 2), (0, 3)]);
@@ -147,7 +147,7 @@ async fn c_and_java_any_closure_is_a_job_and_a_stop_joins_the_workers() {
     let handled = system.counters().handled;
     tokio::time::sleep(Duration::from_secs(3600)).await;
     assert_eq!(system.counters().handled, handled);
-    assert_eq!(closures.stop(StopPool::Finish).await.done, 0);
+    assert_eq!(closures.stop(PoolShutdown::Drain).await.completed, 0);
     assert!(app.shutdown().await.is_clean());
 }
 
@@ -158,10 +158,10 @@ async fn csharp_adding_is_completed_and_all_that_was_added_is_done() {
     let jobs = pool.handle();
     let (_system, app) = start(pool).await;
     let batch = jobs.submit_many(1..=6).await.expect("they are taken in");
-    let report = jobs.stop(StopPool::Finish).await;
-    assert_eq!((report.done, report.dropped), (6, 0));
+    let report = jobs.stop(PoolShutdown::Drain).await;
+    assert_eq!((report.completed, report.dropped), (6, 0));
     assert!(matches!(jobs.submit(7).await, Err(SubmitError::Closed(7))));
-    let results = batch.all().await;
+    let results = batch.join_all().await;
     assert_eq!(results.into_iter().map(Result::ok).collect::<Vec<_>>(), [1, 4, 9, 16, 25, 36].map(Some));
     assert!(app.shutdown().await.is_clean());
 }
@@ -180,7 +180,7 @@ async fn python_a_failing_job_does_not_end_its_worker_and_join_waits_for_all() {
     assert!(matches!(unlucky.await, Err(JobError::Failed(_))));
     assert_eq!(fine.await.expect("it is done"), 16);
     assert_eq!(app.tree().at(["0"]).expect("it is there").pid, worker, "it is the same incarnation");
-    let _ = jobs.stop(StopPool::Finish).await;
+    let _ = jobs.stop(PoolShutdown::Drain).await;
     assert!(app.shutdown().await.is_clean());
 }
 
@@ -191,7 +191,7 @@ async fn typescript_busy_workers_are_passed_over_and_errors_and_exits_are_told()
     let (jobs, pool) = pool.attempts(1).handle_and_pool();
     let mut messages = jobs.subscribe();
     let (system, app) = start(pool).await;
-    let mut exits = system.subscribe::<Report>();
+    let mut exits = system.subscribe::<SupervisorReport>();
     let long = jobs.submit(2).await.expect("it is taken in");
     tokio::time::sleep(Duration::from_millis(5)).await;
     let second = jobs.submit(3).await.expect("it is taken in");
@@ -206,7 +206,7 @@ async fn typescript_busy_workers_are_passed_over_and_errors_and_exits_are_told()
     assert!(told.contains(&JobEvent::Dead(id)));
     let exit = loop {
         let report = exits.next().await.expect("the system is there");
-        if let What::Terminated { reason } = report.what {
+        if let ReportKind::Terminated { reason } = report.kind {
             break reason;
         }
     };
@@ -234,7 +234,7 @@ async fn kotlin_one_that_fails_leaves_its_siblings_running_and_all_are_joined() 
     let (pool, _) = squarers(3);
     let (jobs, pool) = pool.attempts(1).handle_and_pool();
     let (_system, app) = start(pool).await;
-    let results = jobs.submit_many([2, 666, 3]).await.expect("they are taken in").all().await;
+    let results = jobs.submit_many([2, 666, 3]).await.expect("they are taken in").join_all().await;
     assert!(matches!(results[..], [Ok(4), Err(JobError::Failed(_)), Ok(9)]));
     // Without a queue and workers: tasks that belong together.
     let mut scope = TaskScope::start("scope", &System::new()).await.expect("it starts");

@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use perennial::pool::{Failure, JobError, JobId, Pool, PoolHandle, Worker, Workplace};
+use perennial::pool::{AttemptError, JobError, JobId, Pool, PoolHandle, Worker, WorkerContext};
 use perennial::prelude::*;
-use perennial::{App, Backoff, ChildState, Report, SupervisorHandle, What};
+use perennial::{App, Backoff, ChildState, SupervisorReport, SupervisorHandle, ReportKind};
 use support::{Log, Msg, crash, incarnation, unit};
 use tokio::time::Instant;
 
@@ -31,7 +31,7 @@ enum Job {
 }
 
 struct Hand {
-    at: Workplace,
+    at: WorkerContext,
     begun: Begun,
 }
 
@@ -60,7 +60,7 @@ impl Worker for Hand {
     type Error = &'static str;
     type Args = Begun;
 
-    async fn init(begun: &Begun, at: &Workplace) -> Result<Self, ExitReason> {
+    async fn init(begun: &Begun, at: &WorkerContext) -> Result<Self, ExitReason> {
         if once_more(&begun.1) {
             return Err(ExitReason::failed("on purpose"));
         }
@@ -122,17 +122,17 @@ async fn until(is_so: impl Fn() -> bool) {
 async fn sequence_a_failure_is_reported_the_worker_restarted_and_the_task_tried_again_until_it_succeeds() {
     let (pool, begun) = hands(1);
     let (system, jobs) = (System::new(), pool.handle());
-    let mut reports = system.subscribe::<Report>();
+    let mut reports = system.subscribe::<SupervisorReport>();
     // Three starts that fail are more than the pool takes, and one more than the supervisor above it.
     let pool = pool.attempts(5).intensity(2, 60 * SECOND);
     let app = Supervisor::new("app").child(pool).start(&system).await.expect("it starts");
     begun.1.store(3, Ordering::Relaxed);
     let task = jobs.submit(Job::Crash(Arc::new(3.into()))).await.expect("it is taken in");
     assert!(task.await.is_ok());
-    let told: Vec<What> = std::iter::from_fn(|| reports.try_next()).map(|report| report.what).collect();
-    let count = |is: fn(&What) -> bool| told.iter().filter(|what| is(what)).count();
-    assert_eq!(count(|what| matches!(what, What::Terminated { reason: ExitReason::Panicked(_) })), 3);
-    assert_eq!(count(|what| matches!(what, What::GaveUp { .. })), 1, "it was escalated");
+    let told: Vec<ReportKind> = std::iter::from_fn(|| reports.try_next()).map(|report| report.kind).collect();
+    let count = |is: fn(&ReportKind) -> bool| told.iter().filter(|what| is(what)).count();
+    assert_eq!(count(|what| matches!(what, ReportKind::Terminated { reason: ExitReason::Panicked(_) })), 3);
+    assert_eq!(count(|what| matches!(what, ReportKind::GaveUp { .. })), 1, "it was escalated");
     assert_eq!(begun.incarnations(), [1, 5, 6, 7]);
     assert!(app.shutdown().await.is_clean());
 }
@@ -152,7 +152,7 @@ async fn kubernetes_replicas_are_restored_hung_ones_replaced_crash_loops_backed_
     // A pod that hangs is found, and what it had is done by another.
     let hung = jobs.submit(Job::Hang).attempts(1).await.expect("it is taken in");
     let Err(JobError::Failed(failures)) = hung.await else { panic!("it hangs") };
-    assert!(matches!(failures[0], Failure::WorkerEnded(ExitReason::Unresponsive | ExitReason::Killed)));
+    assert!(matches!(failures[0], AttemptError::WorkerEnded(ExitReason::Unresponsive | ExitReason::Killed)));
     until(|| running(&app) == 3).await;
 
     // One that crashes again and again comes back later and later.
@@ -167,7 +167,7 @@ async fn kubernetes_replicas_are_restored_hung_ones_replaced_crash_loops_backed_
     // A rollout loses nothing.
     let batch = jobs.submit_many((0..30).map(|_| Job::Work(SECOND))).await.expect("they are taken in");
     jobs.rolling_restart().await.expect("they restart");
-    assert!(batch.all().await.iter().all(Result::is_ok));
+    assert!(batch.join_all().await.iter().all(Result::is_ok));
     assert!(begun.incarnations().iter().any(|incarnation| *incarnation > 2));
     assert!(app.shutdown().await.is_clean() && looping.shutdown().await.is_clean());
 }
@@ -194,15 +194,15 @@ async fn celery_results_are_fetched_by_id_retries_back_off_limits_hold_and_the_d
     assert!(fetch(1).await.is_ok(), "the third attempt succeeds");
     assert!(matches!(fetch(2).await, Err(JobError::Failed(failures)) if failures.len() == 3));
     let Err(JobError::Failed(limited)) = fetch(3).await else { panic!("it hangs") };
-    assert!(limited.iter().all(|failure| matches!(failure, Failure::TimedOut)));
+    assert!(limited.iter().all(|failure| matches!(failure, AttemptError::TimedOut)));
     assert_eq!(begun.incarnations().into_iter().max(), Some(1), "an error and a limit cost no worker");
-    let dead: Vec<JobId> = jobs.take_dead().iter().map(|dead| dead.id).collect();
+    let dead: Vec<JobId> = jobs.drain_dead_jobs().iter().map(|dead| dead.id).collect();
     assert_eq!(dead, [ids[2], ids[3]]);
 
     // Without a limit of its own, the worker is replaced.
     let hung = jobs.submit(Job::Hang).at_most_once().await.expect("it is taken in");
     assert!(
-        matches!(hung.await, Err(JobError::Failed(failures)) if matches!(failures[0], Failure::WorkerEnded(_)))
+        matches!(hung.await, Err(JobError::Failed(failures)) if matches!(failures[0], AttemptError::WorkerEnded(_)))
     );
     until(|| running(&app) == 2).await;
     assert!(app.shutdown().await.is_clean());

@@ -260,11 +260,11 @@ async fn what_is_said_of_a_name_survives_restarts_and_is_listed_until_the_name_i
     let (a, b) = (worker("a").named(NAME), worker("b").named(other.clone()));
     let (owner, stranger) = (a.address(), b.address());
     let app = start(&system, [b, a]).await;
-    assert!(registry.describe(NAME, &owner, "v1") && !registry.describe(NAME, &stranger, "v2"));
+    assert!(registry.set_metadata(NAME, &owner, "v1") && !registry.set_metadata(NAME, &stranger, "v2"));
     crash(&owner).await;
-    assert_eq!(registry.description::<&str>("name").as_deref(), Some(&"v1"));
-    assert!(registry.description::<String>("name").is_none(), "it is of another type");
-    assert!(registry.description::<&str>("shard/7").is_none(), "of another name nothing was said");
+    assert_eq!(registry.metadata::<&str>("name").as_deref(), Some(&"v1"));
+    assert!(registry.metadata::<String>("name").is_none(), "it is of another type");
+    assert!(registry.metadata::<&str>("shard/7").is_none(), "of another name nothing was said");
     assert_eq!(registry.names(), ["name", "shard/7"]);
     let listed = registry.entries();
     let listed: Vec<_> = listed.iter().map(|info| (&*info.name, &info.actor, info.messages)).collect();
@@ -275,7 +275,7 @@ async fn what_is_said_of_a_name_survives_restarts_and_is_listed_until_the_name_i
     assert_eq!(registry.names(), ["shard/7"]);
     app.supervisor().restart_child("a").await.expect("it starts again");
     assert_eq!(system.whereis(NAME).ok().as_ref(), Some(&owner), "it has its name again");
-    assert!(registry.description::<&str>("name").is_none(), "what was said went with the name");
+    assert!(registry.metadata::<&str>("name").is_none(), "what was said went with the name");
     assert!(app.shutdown().await.is_clean());
     assert!(registry.entries().is_empty());
 }
@@ -285,7 +285,7 @@ async fn what_cannot_be_sent_through_a_name_comes_back_whatever_is_in_the_way() 
     let system = System::new();
     let nobody = system.cast_to(NAME, Msg::Crash);
     assert!(matches!(nobody, Err(NamedCastError::Lookup(LookupError::NotFound(_), Msg::Crash))));
-    let small = worker("a").named(NAME).mailbox(Mailbox::bounded(1));
+    let small = worker("a").named(NAME).mailbox(MailboxConfig::bounded(1));
     let app = start(&system, [small]).await;
     let wrong = system.cast_to(WRONG, 7);
     assert!(matches!(wrong, Err(NamedCastError::Lookup(LookupError::WrongType { .. }, 7))));

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use perennial::prelude::*;
-use perennial::{App, CallError, ChildState, DeadLetter, DeadReason, Report, SupervisorHandle, Totals, What};
+use perennial::{App, CallError, ChildState, DeadLetter, DeadLetterReason, SupervisorReport, SupervisorHandle, SupervisionStats, ReportKind};
 
 const WORKER: Name<Msg> = Name::new("worker");
 
@@ -41,7 +41,7 @@ impl Actor for Worker {
 }
 
 fn worker(notes: &Notes) -> Child<Msg> {
-    Child::new::<Worker>("worker", notes.clone()).named(WORKER).mailbox(Mailbox::unbounded())
+    Child::new::<Worker>("worker", notes.clone()).named(WORKER).mailbox(MailboxConfig::unbounded())
 }
 
 /// So many restarts are never needed here.
@@ -98,10 +98,10 @@ async fn messages_cast_during_a_restart_storm_are_all_handled_once() {
         assert_eq!(notes.len() as u64, SENDERS * EACH);
         assert!(notes.values().all(|times| *times == 1));
     }
-    assert_eq!(Totals::of(&system).restarts, CRASHES);
+    assert_eq!(SupervisionStats::of(&system).restarts, CRASHES);
     assert!(app.shutdown().await.is_clean());
     let counters = address.counters();
-    assert!(counters.balanced(), "{counters:?}");
+    assert!(counters.is_balanced(), "{counters:?}");
     assert_eq!((counters.lost_in_flight, counters.dead_lettered, counters.queued), (CRASHES, 0, 0));
 }
 
@@ -116,15 +116,15 @@ async fn two_levels(system: &System, notes: &Notes) -> (App<SupervisorHandle>, A
 #[tokio::test(start_paused = true)]
 async fn a_child_of_a_supervisor_that_gave_up_is_reached_by_the_old_address_and_name() {
     let (system, notes) = (System::new(), Notes::default());
-    let mut reports = system.subscribe::<Report>();
+    let mut reports = system.subscribe::<SupervisorReport>();
     let (app, address) = two_levels(&system, &notes).await;
     address.cast(Msg::Crash).expect("it is served");
     address.cast(Msg::Note(7)).expect("it is due");
     assert_eq!(incarnation(&system.whereis(WORKER).expect("its supervisor owns it")).await, 2);
     assert_eq!(notes.lock().expect("not poisoned").get(&7), Some(&1));
-    assert_eq!(Totals::of(&system).escalations, 1);
+    assert_eq!(SupervisionStats::of(&system).escalations, 1);
     let gave_up =
-        std::iter::from_fn(|| reports.try_next()).find(|report| matches!(report.what, What::GaveUp { .. }));
+        std::iter::from_fn(|| reports.try_next()).find(|report| matches!(report.kind, ReportKind::GaveUp { .. }));
     assert!(gave_up.is_some_and(|report| &*report.path == "app/inner"));
     assert!(app.shutdown().await.is_clean());
 }
@@ -149,12 +149,12 @@ async fn a_child_of_a_supervisor_that_was_killed_is_reached_by_the_old_address_a
     assert_eq!(tree.at(["inner", "worker"]).expect("it is there").state, ChildState::Running);
     assert!(app.shutdown().await.is_clean());
     assert!(system.whereis(WORKER).is_err(), "the name is free");
-    assert!(system.counters().balanced());
+    assert!(system.counters().is_balanced());
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_waits_at_a_crash_is_kept_unless_the_mailbox_is_set_to_discard_it() {
-    for (mailbox, kept) in [(Mailbox::unbounded(), 2), (Mailbox::unbounded().discard_on_restart(), 0)] {
+    for (mailbox, kept) in [(MailboxConfig::unbounded(), 2), (MailboxConfig::unbounded().discard_on_restart(), 0)] {
         let (system, notes) = (System::new(), Notes::default());
         let mut dead = system.subscribe::<DeadLetter>();
         let child = worker(&notes).mailbox(mailbox);
@@ -168,10 +168,10 @@ async fn what_waits_at_a_crash_is_kept_unless_the_mailbox_is_set_to_discard_it()
         assert_eq!(incarnation(&address).await, 2);
         assert_eq!(notes.lock().expect("not poisoned").len(), kept);
         let in_flight = dead.try_next().expect("the message that crashed it is dead");
-        assert!(matches!(in_flight.reason, DeadReason::InFlight(_)));
+        assert!(matches!(in_flight.reason, DeadLetterReason::InFlight(_)));
         let unhandled = std::iter::from_fn(|| dead.try_next()).count();
         assert_eq!(unhandled, 2 - kept);
         assert!(app.shutdown().await.is_clean());
-        assert!(address.counters().balanced());
+        assert!(address.counters().is_balanced());
     }
 }

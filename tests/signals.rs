@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use perennial::prelude::*;
-use perennial::{App, Finish, StopSignal, SupervisorHandle};
+use perennial::{App, RunOutcome, StopSignal, SupervisorHandle};
 use support::{Habit, Log, crash, start, unit, unit_that};
 
 /// Sends a signal to this process, which has to listen to it.
@@ -24,7 +24,7 @@ fn send(signal: &str) {
 }
 
 /// Runs a tree; `meanwhile` begins when it listens to signals.
-async fn run(app: &App<SupervisorHandle>, meanwhile: impl Future<Output = ()>) -> Finish {
+async fn run(app: &App<SupervisorHandle>, meanwhile: impl Future<Output = ()>) -> RunOutcome {
     let mut finish = pin!(app.run_until_signal());
     tokio::select! {
         biased;
@@ -40,8 +40,8 @@ async fn a_tree_runs_until_a_signal_and_its_finish_tells_how_it_went() {
     let log = Log::default();
     let (_system, app) = start(Supervisor::new("app").child(unit("a", &log)).child(unit("b", &log))).await;
     let finish = run(&app, async { send("-TERM") }).await;
-    assert!(matches!(finish, Finish::Stopped(StopSignal::Terminate, _)), "{finish:?}");
-    assert_eq!(finish.status(), 0);
+    assert!(matches!(finish, RunOutcome::Stopped(StopSignal::Terminate, _)), "{finish:?}");
+    assert_eq!(finish.exit_code(), 0);
     assert_eq!(log.take(), ["start a", "start b", "stop b", "stop a"]);
 
     // One that takes too long to stop.
@@ -50,9 +50,9 @@ async fn a_tree_runs_until_a_signal_and_its_finish_tells_how_it_went() {
     let (_system, app) = start(Supervisor::new("app").child(hurried)).await;
     let finish = run(&app, async { send("-INT") }).await;
     assert!(
-        matches!(&finish, Finish::Stopped(StopSignal::Interrupt, report) if report.stragglers.len() == 1)
+        matches!(&finish, RunOutcome::Stopped(StopSignal::Interrupt, report) if report.stragglers.len() == 1)
     );
-    assert_eq!(finish.status(), 2);
+    assert_eq!(finish.exit_code(), 2);
 
     // One that would take for ever, and another signal, whose number the exit status has. It is also below a supervisor of its own.
     let lingers =
@@ -69,8 +69,8 @@ async fn a_tree_runs_until_a_signal_and_its_finish_tells_how_it_went() {
         send("-INT");
     };
     let finish = run(&app, twice).await;
-    assert!(matches!(finish, Finish::Killed(StopSignal::Interrupt)), "{finish:?}");
-    assert_eq!(finish.status(), 130);
+    assert!(matches!(finish, RunOutcome::Killed(StopSignal::Interrupt)), "{finish:?}");
+    assert_eq!(finish.exit_code(), 130);
     assert!(told.pid().is_none() && app.tree().walk().all(|node| node.handle.pid().is_none()));
 
     // One that ends by itself, because it gives up.
@@ -79,13 +79,13 @@ async fn a_tree_runs_until_a_signal_and_its_finish_tells_how_it_went() {
     let (_system, app) =
         start(Supervisor::new("app").intensity(0, Duration::from_secs(5)).child(crashing)).await;
     let finish = run(&app, async { address.cast(crash()).expect("it is served") }).await;
-    assert!(matches!(finish, Finish::ByItself { gave_up: true, .. }), "{finish:?}");
-    assert_eq!(finish.status(), 1);
+    assert!(matches!(finish, RunOutcome::Completed { gave_up: true, .. }), "{finish:?}");
+    assert_eq!(finish.exit_code(), 1);
 
     // And one that is stopped through its handle, which is in order.
     let (_system, app) = start(Supervisor::new("app").child(unit("a", &log))).await;
     let finish = run(&app, async { app.handle().stop(ExitReason::shutdown()).expect("it lives") }).await;
-    assert_eq!(finish.status(), 0);
+    assert_eq!(finish.exit_code(), 0);
 }
 
 /// GNU `timeout` signals its command, and then the process group that the command is in.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use perennial::pool::Pool;
 use perennial::prelude::*;
-use perennial::{App, Finish, StopSignal, StopSignals, SupervisorHandle};
+use perennial::{App, RunOutcome, StopSignal, StopSignals, SupervisorHandle};
 use tokio::task::yield_now;
 
 const MESSAGES: u64 = 1_000;
@@ -41,7 +41,7 @@ fn send(signal: &str) {
 }
 
 fn counting(shutdown: Shutdown) -> Child<u64> {
-    Child::new::<Counting>("counting", ()).shutdown(shutdown).mailbox(Mailbox::unbounded())
+    Child::new::<Counting>("counting", ()).shutdown(shutdown).mailbox(MailboxConfig::unbounded())
 }
 
 /// Runs a tree with a closure before the stop; `meanwhile` begins when the tree listens to signals.
@@ -50,7 +50,7 @@ async fn run(
     timeout: Duration,
     before_stop: impl AsyncFnOnce(StopSignal),
     meanwhile: impl Future<Output = ()>,
-) -> Finish {
+) -> RunOutcome {
     let mut signals = StopSignals::listen().expect("this process may listen to signals");
     let finish = pin!(app.run_until_signal_with(&mut signals, timeout, before_stop));
     let (finish, ()) = tokio::join!(finish, meanwhile);
@@ -68,7 +68,7 @@ async fn signal_drains_what_is_queued_and_a_closure_runs_before_the_stop() {
 async fn full_mailbox_and_full_pool_are_drained_and_the_exit_code_is_0() {
     let counter = counting(Shutdown::Drain(MINUTE));
     let address = counter.address();
-    let pool = Pool::of("pool", 2, |job: &u64| {
+    let pool = Pool::from_fn("pool", 2, |job: &u64| {
         let job = *job;
         async move {
             yield_now().await;
@@ -84,7 +84,7 @@ async fn full_mailbox_and_full_pool_are_drained_and_the_exit_code_is_0() {
             address.cast(message).expect("the mailbox is not bounded");
         }
         for job in 0..JOBS {
-            jobs.submit(job).forget().await.expect("there is room");
+            jobs.submit(job).detach().await.expect("there is room");
         }
         send("-TERM");
     };
@@ -97,11 +97,11 @@ async fn full_mailbox_and_full_pool_are_drained_and_the_exit_code_is_0() {
     let (finish, ()) = tokio::join!(finish, queued);
     let finish = finish.expect("this process may listen to signals");
     assert!(
-        matches!(&finish, Finish::Stopped(StopSignal::Terminate, report) if report.is_clean()),
+        matches!(&finish, RunOutcome::Stopped(StopSignal::Terminate, report) if report.is_clean()),
         "{finish:?}"
     );
-    assert_eq!(finish.status(), 0);
-    assert_eq!((address.handle().counters().handled, jobs.stats().done), (MESSAGES, JOBS));
+    assert_eq!(finish.exit_code(), 0);
+    assert_eq!((address.handle().counters().handled, jobs.stats().completed), (MESSAGES, JOBS));
 }
 
 async fn report_and_exit_code_tell_what_was_dropped_without_a_drain() {
@@ -120,9 +120,9 @@ async fn report_and_exit_code_tell_what_was_dropped_without_a_drain() {
     };
     let (finish, ()) = tokio::join!(finish, queued);
     let finish = finish.expect("this process may listen to signals");
-    let Finish::Stopped(_, report) = &finish else { panic!("{finish:?}") };
+    let RunOutcome::Stopped(_, report) = &finish else { panic!("{finish:?}") };
     assert_eq!(report.dropped_messages, address.handle().counters().dead_lettered);
-    assert_eq!((report.is_clean(), finish.status()), (false, 2), "{report}");
+    assert_eq!((report.is_clean(), finish.exit_code()), (false, 2), "{report}");
 }
 
 async fn closure_runs_before_the_stop_while_everything_runs() {
@@ -137,7 +137,7 @@ async fn closure_runs_before_the_stop_while_everything_runs() {
         told.fetch_add(1, Ordering::Relaxed);
     };
     let finish = run(&app, MINUTE, before_stop, async { send("-TERM") }).await;
-    assert_eq!((finish.status(), told.into_inner()), (0, 1), "{finish:?}");
+    assert_eq!((finish.exit_code(), told.into_inner()), (0, 1), "{finish:?}");
     assert_eq!(address.handle().counters().handled, 1);
 }
 
@@ -167,8 +167,8 @@ async fn closure_is_bounded() {
             }
         };
         let finish = run(&app, timeout, before_stop, signals).await;
-        assert!(matches!(&finish, Finish::Stopped(StopSignal::Terminate, _)), "{case}: {finish:?}");
-        assert_eq!(finish.status(), 0);
+        assert!(matches!(&finish, RunOutcome::Stopped(StopSignal::Terminate, _)), "{case}: {finish:?}");
+        assert_eq!(finish.exit_code(), 0);
         assert!(is_dropped.load(Ordering::Relaxed));
     }
 }

@@ -11,7 +11,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use perennial::prelude::*;
-use perennial::{App, ChildState, Finish, StopSignal, StopSignals, SupervisorHandle};
+use perennial::{App, ChildState, RunOutcome, StopSignal, StopSignals, SupervisorHandle};
 use support::{Habit, Log, start, unit, unit_that};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -23,7 +23,7 @@ async fn terminate(arrivals: &mut Signal) {
 }
 
 /// Polls the run until it has nothing more to do for now; its end, if it has come.
-async fn settle<F: Future<Output = Finish>>(mut run: std::pin::Pin<&mut F>) -> Option<Finish> {
+async fn settle<F: Future<Output = RunOutcome>>(mut run: std::pin::Pin<&mut F>) -> Option<RunOutcome> {
     for _ in 0..100 {
         let poll = poll_fn(|cx| Poll::Ready(run.as_mut().poll(cx))).await;
         if let Poll::Ready(finish) = poll {
@@ -58,8 +58,8 @@ async fn a_signal_that_comes_again_within_half_a_second_is_the_same_request() {
         tokio::time::advance(Duration::from_millis(1)).await;
         terminate(&mut arrivals).await;
         let finish = run.await;
-        assert!(matches!(finish, Finish::Killed(StopSignal::Terminate)), "{finish:?}");
-        assert_eq!(finish.status(), 143);
+        assert!(matches!(finish, RunOutcome::Killed(StopSignal::Terminate)), "{finish:?}");
+        assert_eq!(finish.exit_code(), 143);
     }
 
     // A signal between two runs is not lost to who has been listening all the while.
@@ -67,8 +67,8 @@ async fn a_signal_that_comes_again_within_half_a_second_is_the_same_request() {
     terminate(&mut arrivals).await;
     let (_system, next) = start(Supervisor::new("app").child(unit("a", &Log::default()))).await;
     let finish = next.run_until_signal_from(&mut signals).await;
-    assert!(matches!(finish, Finish::Stopped(StopSignal::Terminate, _)), "{finish:?}");
-    assert_eq!(finish.status(), 0);
+    assert!(matches!(finish, RunOutcome::Stopped(StopSignal::Terminate, _)), "{finish:?}");
+    assert_eq!(finish.exit_code(), 0);
 
     // It is lost to a run that begins to listen after it.
     tokio::time::advance(Duration::from_secs(1)).await;
@@ -77,5 +77,5 @@ async fn a_signal_that_comes_again_within_half_a_second_is_the_same_request() {
     let mut run = pin!(async { next.run_until_signal().await.expect("this process may listen to signals") });
     assert!(settle(run.as_mut()).await.is_none());
     next.handle().stop(ExitReason::shutdown()).expect("it lives");
-    assert!(matches!(run.await, Finish::ByItself { .. }));
+    assert!(matches!(run.await, RunOutcome::Completed { .. }));
 }

@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use perennial::prelude::*;
-use perennial::{ChildState, Totals};
+use perennial::{ChildState, SupervisionStats};
 use support::{Habit, Log, Msg, crash, incarnation, start, unit, unit_that};
 
 /// OTP cases 29, 33 and 38.
@@ -27,7 +27,7 @@ async fn a_group_is_stopped_in_reverse_and_started_in_order() {
         assert_eq!(incarnation(&address).await, 2);
         incarnation(&end).await;
         assert_eq!(log.take(), expected, "{strategy:?}");
-        assert_eq!(Totals::of(&system).restarts, 1, "a group counts once");
+        assert_eq!(SupervisionStats::of(&system).restarts, 1, "a group counts once");
         assert!(app.shutdown().await.is_clean());
     }
 }
@@ -39,7 +39,7 @@ async fn the_restart_type_and_the_reason_decide_who_comes_back() {
         (Restart::Permanent, ExitReason::Normal, true),
         (Restart::Permanent, ExitReason::shutdown(), true),
         (Restart::Transient, ExitReason::Normal, false),
-        (Restart::Transient, ExitReason::shutdown_because("a note"), false),
+        (Restart::Transient, ExitReason::shutdown_with("a note"), false),
         (Restart::Transient, ExitReason::Killed, true),
         (Restart::Temporary, ExitReason::failed("x"), false),
     ] {
@@ -69,7 +69,7 @@ async fn a_supervisor_gives_up_at_one_restart_too_many_and_not_later() {
     address.cast(crash()).expect("it is served");
     address.cast(crash()).expect("it is due");
     assert_eq!(app.join().await.to_string(), "shutdown: reached the maximum restart intensity");
-    assert_eq!(Totals::of(&system).escalations, 1);
+    assert_eq!(SupervisionStats::of(&system).escalations, 1);
     assert!(address.cast(crash()).is_err());
 }
 
@@ -99,7 +99,7 @@ async fn a_restart_that_fails_is_tried_again_and_every_try_counts() {
     let (system, app) = start(Supervisor::new("app").intensity(3, Duration::from_secs(1)).child(child)).await;
     address.cast(crash()).expect("it is served");
     app.join().await;
-    assert_eq!(Totals::of(&system).restarts, 3);
+    assert_eq!(SupervisionStats::of(&system).restarts, 3);
 }
 
 #[tokio::test(start_paused = true)]

@@ -39,6 +39,6 @@ pub fn require_timers() -> Result<(), NoTimers> {
 pub(crate) const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
 
 /// Returns a point in time so far ahead that it can still be told from never.
-pub(crate) fn later(after: Duration) -> Instant {
+pub(crate) fn deadline_after(after: Duration) -> Instant {
     Instant::now() + after.min(FAR)
 }

@@ -5,9 +5,9 @@ use std::ops::AddAssign;
 /// What became of the messages that were accepted, of one mailbox or of a whole system.
 ///
 /// They add up at any time: `accepted == handled + lost_in_flight + dead_lettered + queued`, which is what
-/// [`balanced`](Self::balanced) checks. None of the five is computed from the others.
+/// [`is_balanced`](Self::is_balanced) checks. None of the five is computed from the others.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Counters {
+pub struct MessageStats {
     /// Messages that a mailbox took in.
     pub accepted: u64,
     /// Messages whose handler returned.
@@ -20,15 +20,15 @@ pub struct Counters {
     pub queued: u64,
 }
 
-impl Counters {
+impl MessageStats {
     /// Whether every accepted message is accounted for.
     #[must_use]
-    pub const fn balanced(&self) -> bool {
+    pub const fn is_balanced(&self) -> bool {
         self.accepted == self.handled + self.lost_in_flight + self.dead_lettered + self.queued
     }
 }
 
-impl AddAssign for Counters {
+impl AddAssign for MessageStats {
     fn add_assign(&mut self, other: Self) {
         self.accepted += other.accepted;
         self.handled += other.handled;

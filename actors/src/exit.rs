@@ -59,7 +59,7 @@ pub enum ExitReason {
     /// To whoever it is linked to this is as [`Normal`](Self::Normal), which is what they are told in OTP.
     ///
     /// ```
-    /// # use perennial_actors::{Actor, Context, ExitReason, StartError, System};
+    /// # use perennial_actors::{Actor, Context, ExitReason, SpawnError, System};
     /// struct Mirror;
     ///
     /// impl Actor for Mirror {
@@ -76,7 +76,7 @@ pub enum ExitReason {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
     /// let start = System::new().spawn::<Mirror>(None).await;
-    /// assert!(matches!(start, Err(StartError::Failed(ExitReason::Ignore))));
+    /// assert!(matches!(start, Err(SpawnError::Failed(ExitReason::Ignore))));
     /// # }
     /// ```
     Ignore,
@@ -94,7 +94,7 @@ pub enum ExitReason {
     /// Its code panicked.
     Panicked(Arc<Panic>),
     /// Its code returned an error.
-    Failed(Failure),
+    Failed(ErrorReason),
 }
 
 impl ExitReason {
@@ -106,7 +106,7 @@ impl ExitReason {
 
     /// A [`Shutdown`](Self::Shutdown) with a note for people.
     #[must_use]
-    pub fn shutdown_because(note: impl Into<Arc<str>>) -> Self {
+    pub fn shutdown_with(note: impl Into<Arc<str>>) -> Self {
         Self::Shutdown(Some(note.into()))
     }
 
@@ -117,7 +117,7 @@ impl ExitReason {
     /// source becomes its text.
     #[must_use]
     pub fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Failed(Failure(Arc::new(Foreign::new(without_values(error.into())))))
+        Self::Failed(ErrorReason(Arc::new(Foreign::new(without_values(error.into())))))
     }
 
     /// Whether this is anything but a clean end: not [`Normal`](Self::Normal), not [`Shutdown`](Self::Shutdown), not
@@ -241,9 +241,9 @@ impl<E: IntoExitReason> From<E> for ExitReason {
 /// Its `Drop` runs when the last of them lets it go, in a task of its own. Two are equal if they are
 /// the same error, or if both print the same chain with `{:#}`.
 #[derive(Clone)]
-pub struct Failure(Arc<Foreign<Box<dyn Error + Send + Sync>>>);
+pub struct ErrorReason(Arc<Foreign<Box<dyn Error + Send + Sync>>>);
 
-impl Failure {
+impl ErrorReason {
     fn error(&self) -> &(dyn Error + Send + Sync + 'static) {
         &***self.0
     }
@@ -255,26 +255,26 @@ impl Failure {
     }
 }
 
-impl fmt::Debug for Failure {
+impl fmt::Debug for ErrorReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.error(), f)
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for ErrorReason {
     /// Prints the error; with `{:#}` its sources too.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if f.alternate() { Chain(self.error()).fmt(f) } else { fmt::Display::fmt(self.error(), f) }
     }
 }
 
-impl PartialEq for Failure {
+impl PartialEq for ErrorReason {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0) || Chain(self.error()).to_string() == Chain(other.error()).to_string()
     }
 }
 
-impl Eq for Failure {}
+impl Eq for ErrorReason {}
 
 /// What a panic said, and where, if a [`PanicLocations`](crate::PanicLocations) was listening.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -10,9 +10,9 @@ use tokio::task;
 use crate::caught::catch_panic;
 use crate::exit::ExitReason;
 use crate::foreign::InPlace;
-use crate::mailbox::{Inside, Interest};
-use crate::order::Order;
-use crate::process::{Attachment, Process};
+use crate::mailbox::{ParkResult, Interest};
+use crate::control::ControlSignal;
+use crate::process::{MailboxConsumer, Process};
 
 /// How user code ended.
 pub(crate) enum Outcome<T> {
@@ -33,7 +33,7 @@ pub(crate) struct Guard<M: Send + 'static> {
 }
 
 impl<M: Send + 'static> Guard<M> {
-    pub(crate) fn new(attachment: &Attachment<M>) -> Self {
+    pub(crate) fn new(attachment: &MailboxConsumer<M>) -> Self {
         Self { process: attachment.process().clone(), incarnation: attachment.incarnation() }
     }
 
@@ -43,8 +43,8 @@ impl<M: Send + 'static> Guard<M> {
     }
 
     /// Says that the incarnation is on its way out, before it drops what it kept.
-    pub(crate) fn begin_end(&self) {
-        self.process.queue.begin_end(self.incarnation);
+    pub(crate) fn mark_ending(&self) {
+        self.process.queue.mark_ending(self.incarnation);
     }
 
     /// Runs code that does not await; the reason if it panics.
@@ -76,7 +76,7 @@ impl<M: Send + 'static> Guard<M> {
     ) -> impl Future<Output = Outcome<F::Output>> {
         let mut code = InPlace::new(code);
         poll_fn(move |cx| {
-            if self.process.queue.has_signal() && !self.process.condition.is_resting() {
+            if self.process.queue.has_signal() && !self.process.activity.is_idle() {
                 if let Some(reason) = self.take_reason(Interest::Exits) {
                     return Poll::Ready(Outcome::Stopped(reason));
                 }
@@ -95,8 +95,8 @@ impl<M: Send + 'static> Guard<M> {
     }
 
     /// Returns `true` if an order ends user code that waits with this interest.
-    fn ends(&self, interest: Interest, order: &Order) -> bool {
-        let trapping = self.process.condition.is_trapping();
+    fn ends(&self, interest: Interest, order: &ControlSignal) -> bool {
+        let trapping = self.process.activity.is_trapping();
         if interest == Interest::Exits { order.interrupts(trapping) } else { order.ends(trapping) }
     }
 
@@ -104,7 +104,7 @@ impl<M: Send + 'static> Guard<M> {
     #[cold]
     fn take_reason(&self, interest: Interest) -> Option<ExitReason> {
         let order = self.process.queue.take_signal(self.incarnation, |order| self.ends(interest, order));
-        order.and_then(Order::into_reason)
+        order.and_then(ControlSignal::into_reason)
     }
 
     fn poll<F: Future>(
@@ -122,12 +122,12 @@ impl<M: Send + 'static> Guard<M> {
             Ok(Poll::Ready(output)) => Poll::Ready(Outcome::Returned(output)),
             Err(reason) => Poll::Ready(Outcome::Panicked(reason)),
             Ok(Poll::Pending) => {
-                let to_act_on = |order: &Order| self.ends(interest, order);
-                match queue.sleep_inside(self.incarnation, interest, to_act_on, cx.waker()) {
+                let to_act_on = |order: &ControlSignal| self.ends(interest, order);
+                match queue.park_in_handler(self.incarnation, interest, to_act_on, cx.waker()) {
                     // A handler that awaits, if it is one: from now on it counts for how long.
-                    Inside::Asleep => self.process.see(self.incarnation),
-                    Inside::Signalled => cx.waker().wake_by_ref(),
-                    Inside::Over => return Poll::Ready(Outcome::Killed),
+                    ParkResult::Asleep => self.process.observe(self.incarnation),
+                    ParkResult::Signalled => cx.waker().wake_by_ref(),
+                    ParkResult::Over => return Poll::Ready(Outcome::Killed),
                 }
                 Poll::Pending
             }

@@ -8,9 +8,9 @@ use crate::actor::{Actor, Context};
 use crate::exit::ExitReason;
 use crate::foreign::Guarded;
 use crate::guard::{Guard, Outcome};
-use crate::mailbox::Next;
-use crate::order::{Effect, Look, Order};
-use crate::process::Attachment;
+use crate::mailbox::NextEvent;
+use crate::control::{ExitEffect, InspectState, ControlSignal};
+use crate::process::MailboxConsumer;
 use crate::signal::Signal;
 
 /// How an incarnation came to its end.
@@ -25,8 +25,8 @@ enum Ending {
 ///
 /// The task of every idle actor is as large as this future. So it is made of phases one after the other, which share their
 /// room; what it keeps through all of them is captured, not passed on, because an argument of an async function is kept twice.
-pub(crate) fn live<A: Actor>(
-    attachment: Attachment<A::Msg>,
+pub(crate) fn run<A: Actor>(
+    attachment: MailboxConsumer<A::Msg>,
     args: impl Borrow<A::Args> + Send + Sync + 'static,
 ) -> impl Future<Output = ()> + Send {
     let args = Guarded::new(args);
@@ -35,7 +35,7 @@ pub(crate) fn live<A: Actor>(
     async move {
         guard.enter_task();
         let mut living = match start::<A>(&guard, (*args).borrow(), &mut ctx).await {
-            Ok(actor) => Living { actor: Some(actor), guard: &guard },
+            Ok(actor) => EndingGuard { actor: Some(actor), guard: &guard },
             Err(reason) => return ctx.into_attachment().end(reason),
         };
         let Some(actor) = &mut living.actor else { return };
@@ -67,22 +67,22 @@ async fn start<A: Actor>(
 
 /// An actor that is dropped only after it was said that its incarnation is on its way out. Replies that it kept are dropped
 /// with it, and their callers are to be told why it ended, not that it dropped them.
-struct Living<'a, A: Actor> {
+struct EndingGuard<'a, A: Actor> {
     /// Taken at the end only.
     actor: Option<A>,
     guard: &'a Guard<A::Msg>,
 }
 
-impl<A: Actor> Living<'_, A> {
+impl<A: Actor> EndingGuard<'_, A> {
     /// Drops the actor. Returns the reason if that panics.
     fn end(&mut self) -> Option<ExitReason> {
         let actor = self.actor.take()?;
-        self.guard.begin_end();
+        self.guard.mark_ending();
         self.guard.catch_panic(|| drop(actor)).err()
     }
 }
 
-impl<A: Actor> Drop for Living<'_, A> {
+impl<A: Actor> Drop for EndingGuard<'_, A> {
     fn drop(&mut self) {
         drop(self.end());
     }
@@ -94,9 +94,9 @@ async fn terminate<A: Actor>(
     reason: ExitReason,
     ctx: &mut Context<A>,
 ) -> ExitReason {
-    ctx.attachment_mut().begin_end();
+    ctx.attachment_mut().mark_ending();
     // Another thing that it does: what the handler before took does not count.
-    ctx.attachment().process().condition.step();
+    ctx.attachment().process().activity.begin_step();
     let outcome = match guard.catch_panic(|| actor.terminate(&reason, ctx)) {
         Ok(terminating) => guard.run(pin!(Some(terminating))).await,
         Err(panicked) => Outcome::Panicked(panicked),
@@ -127,20 +127,20 @@ async fn serve<A: Actor>(actor: &mut A, ctx: &mut Context<A>) -> Ending {
             ctx.attachment_mut().handled();
             return Ending::Orderly(ctx.stopping().cloned().unwrap_or_default());
         }
-        let next = match ctx.message_at_hand() {
-            Some(message) => Next::Message(message),
+        let next = match ctx.try_next_message() {
+            Some(message) => NextEvent::Message(message),
             None => poll_fn(|cx| ctx.poll_next(cx)).await,
         };
         let message = match next {
-            Next::Message(message) => message,
-            Next::Signal(order) => {
+            NextEvent::Message(message) => message,
+            NextEvent::Signal(order) => {
                 // Seldom, and boxed, so that it takes no room in every task.
-                if let Err(reason) = Box::pin(obey(actor, order, ctx)).await {
+                if let Err(reason) = Box::pin(handle_control(actor, order, ctx)).await {
                     return Ending::Orderly(reason);
                 }
                 continue;
             }
-            Next::Killed | Next::Detached => return Ending::Killed,
+            NextEvent::Killed | NextEvent::Detached => return Ending::Killed,
         };
         ctx.interrupt_idle();
         if let Err(reason) = actor.handle(message, ctx).await {
@@ -150,25 +150,25 @@ async fn serve<A: Actor>(actor: &mut A, ctx: &mut Context<A>) -> Ending {
 }
 
 /// Acts on a signal; an error is the reason for which the incarnation ends.
-async fn obey<A: Actor>(actor: &mut A, order: Order, ctx: &mut Context<A>) -> Result<(), ExitReason> {
-    let condition = &ctx.attachment().process().condition;
+async fn handle_control<A: Actor>(actor: &mut A, order: ControlSignal, ctx: &mut Context<A>) -> Result<(), ExitReason> {
+    let condition = &ctx.attachment().process().activity;
     let told = match order {
-        Order::Stop(reason) => return Err(reason),
-        Order::Exit(exit) => match exit.effect(condition.is_trapping()) {
-            Effect::Nothing => return Ok(()),
-            Effect::End(reason) => return Err(reason),
-            Effect::Tell(signal) => signal,
+        ControlSignal::Stop(reason) => return Err(reason),
+        ControlSignal::Exit(exit) => match exit.effect(condition.is_trapping()) {
+            ExitEffect::Ignore => return Ok(()),
+            ExitEffect::Terminate(reason) => return Err(reason),
+            ExitEffect::Deliver(signal) => signal,
         },
-        Order::Down { monitor, down } => Signal::Down { monitor, down: *down },
-        Order::Suspend => {
+        ControlSignal::Down { monitor, down } => Signal::Down { monitor, down: *down },
+        ControlSignal::Suspend => {
             condition.suspend();
             return Ok(());
         }
-        Order::Resume => {
+        ControlSignal::Resume => {
             ctx.attachment().process().resume();
             return Ok(());
         }
-        Order::Look(Look(look)) => {
+        ControlSignal::Inspect(InspectState(look)) => {
             look(actor.debug_state());
             return Ok(());
         }

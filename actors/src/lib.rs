@@ -11,9 +11,9 @@
 //!
 //! - **Order**: messages from one sender to one address are handled in the order in which they were sent.
 //! - **At most once**: a message is handled, or it is a [`DeadLetter`]; never both, never twice.
-//! - **Accounts**: accepted = handled + lost in flight + dead-lettered + queued, at any time ([`Counters`]).
+//! - **Accounts**: accepted = handled + lost in flight + dead-lettered + queued, at any time ([`MessageStats`]).
 //! - **Bounds**: a mailbox never holds more than its [`Capacity`]; what does not fit comes back to its sender, unless the
-//!   mailbox is set to [drop](Overflow) something.
+//!   mailbox is set to [drop](OverflowPolicy) something.
 //! - **Signals first**: a stop acts after the message in hand and ahead of all that wait; a kill, and an exit
 //!   signal that is not trapped, act at the next await.
 //! - **Nothing outlives an incarnation** but its mailbox: timers, piped futures, continuations, links and monitors end with it.
@@ -21,7 +21,7 @@
 //! # Where things are
 //!
 //! An actor is an implementation of [`Actor`]; what it may do to itself is on its [`Context`]. Others reach it by its [`Address`], by
-//! a [`Recipient`] if they know a part of its messages, by its [`Handle`] if they know none.
+//! a [`Recipient`] if they know a part of its messages, by its [`ActorHandle`] if they know none.
 //!
 //! # What it is not for
 //!
@@ -31,7 +31,7 @@
 
 mod actor;
 mod address;
-mod agenda;
+mod self_messages;
 mod carried;
 mod caught;
 mod chain;
@@ -44,7 +44,7 @@ mod incarnation;
 mod label;
 mod log;
 mod mailbox;
-mod order;
+mod control;
 mod panics;
 mod pid;
 mod process;
@@ -55,26 +55,26 @@ mod spawn;
 mod sync;
 mod system;
 mod type_names;
-mod untyped;
+mod any_process;
 
 pub use actor::{Actor, ActorOnce, Context, OwnedArgs};
 pub use address::{
-    Address, Call, CallError, CloseHook, Closed, Handle, InspectError, Monitor, NoProcess, Outage, Permit,
-    ProcessInfo, Recipient, RecipientCall, Reply, Reserving, SendError, Sending, SendingUntil,
-    SystemShutdown, Unsent, WeakAddress, WeakHandle,
+    Address, Call, CallError, CloseHook, ClosedError, ActorHandle, InspectError, Monitor, NoProcessError, PendingRestart, Permit,
+    ProcessInfo, Recipient, RecipientCall, Reply, ReserveFuture, SendError, SendFuture, SendTimeoutFuture,
+    SystemShutdown, Unsent, WeakAddress, WeakActorHandle,
 };
-pub use agenda::{Piped, StreamHandle, TimerId};
+pub use self_messages::{PipeHandle, StreamHandle, TimerId};
 pub use clock::NoTimers;
-pub use counters::Counters;
-pub use exit::{ExitReason, Failure, IntoExitReason, Panic};
-pub use mailbox::{Capacity, Mailbox, OnRestart, Overflow};
+pub use counters::MessageStats;
+pub use exit::{ExitReason, ErrorReason, IntoExitReason, Panic};
+pub use mailbox::{Capacity, MailboxConfig, MailboxOnRestart, OverflowPolicy};
 pub use panics::PanicLocations;
 pub use pid::Pid;
 pub use process::Target;
 pub use signal::{Down, MonitorId, Signal};
-pub use spawn::{Spawn, SpawnOnceError, StartError};
-pub use system::{DeadLetter, DeadReason, Event, Subscription, System, SystemBuilder, SystemEvent};
-pub use untyped::ProcessState;
+pub use spawn::{Spawn, SpawnOnceError, SpawnError};
+pub use system::{DeadLetter, DeadLetterReason, LifecycleEvent, Subscription, System, SystemBuilder, SystemEvent};
+pub use any_process::ProcessState;
 
 /// For those who own identities and host incarnations: supervisors.
 pub mod host {
@@ -87,9 +87,9 @@ pub mod host {
         wake_safely,
     };
     pub use crate::label::Label;
-    pub use crate::process::{Attachment, End, Identity, OpenError, Parent, Step, Taker};
+    pub use crate::process::{MailboxConsumer, IncarnationExit, Identity, AttachError, Parent, MailboxEvent, MessageReceiver};
     pub use crate::seq_map::SeqMap;
     pub use crate::system::{Broadcast, Sent};
     pub use crate::type_names::ShortTypeName;
-    pub use crate::untyped::Suspensions;
+    pub use crate::any_process::Suspensions;
 }

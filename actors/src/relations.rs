@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::order::Sender;
+use crate::control::ExitSource;
 use crate::pid::Pid;
 use crate::signal::MonitorId;
 
@@ -19,11 +19,11 @@ pub(crate) struct Relations<P: ?Sized> {
     links: BTreeMap<Pid, Arc<P>>,
     /// Who started it, linked; whatever becomes of that link.
     parent: Option<Pid>,
-    monitors: BTreeMap<MonitorId, Option<Watched<P>>>,
+    monitors: BTreeMap<MonitorId, Option<MonitorTarget<P>>>,
 }
 
 /// The target of a monitor, and the number of the watcher there.
-pub(crate) struct Watched<P: ?Sized> {
+pub(crate) struct MonitorTarget<P: ?Sized> {
     pub(crate) target: Arc<P>,
     pub(crate) watcher: u64,
 }
@@ -68,17 +68,17 @@ impl<P: ?Sized> Relations<P> {
 
     /// Who an exit signal of `from` comes from. A link that is made once more, from either side, does not make a stranger of
     /// the parent, and neither does a signal that the parent sends by hand: OTP tells a parent by its pid alone.
-    pub(crate) fn sender(&self, from: Pid) -> Sender {
-        if self.parent == Some(from) { Sender::Parent } else { Sender::Other }
+    pub(crate) fn sender(&self, from: Pid) -> ExitSource {
+        if self.parent == Some(from) { ExitSource::Parent } else { ExitSource::Other }
     }
 
     /// A monitor that is about to be set.
-    pub(crate) fn announce_monitor(&mut self, monitor: MonitorId) {
+    pub(crate) fn reserve_monitor(&mut self, monitor: MonitorId) {
         self.monitors.insert(monitor, None);
     }
 
     /// A monitor that was set; gives it back if it has told, or was taken back, before.
-    pub(crate) fn set_monitor(&mut self, monitor: MonitorId, watched: Watched<P>) -> Option<Watched<P>> {
+    pub(crate) fn set_monitor(&mut self, monitor: MonitorId, watched: MonitorTarget<P>) -> Option<MonitorTarget<P>> {
         match self.monitors.get_mut(&monitor) {
             Some(place) => place.replace(watched),
             None => Some(watched),
@@ -86,7 +86,7 @@ impl<P: ?Sized> Relations<P> {
     }
 
     /// Takes a monitor back: what it watched, or none if there is no such monitor.
-    pub(crate) fn take_monitor(&mut self, monitor: MonitorId) -> Option<Option<Watched<P>>> {
+    pub(crate) fn take_monitor(&mut self, monitor: MonitorId) -> Option<Option<MonitorTarget<P>>> {
         self.monitors.remove(&monitor)
     }
 
@@ -99,7 +99,7 @@ impl<P: ?Sized> Relations<P> {
     }
 
     /// Everything, once the incarnation has ended.
-    pub(crate) fn into_parts(self) -> (Ends<P>, Vec<Watched<P>>) {
+    pub(crate) fn into_parts(self) -> (Ends<P>, Vec<MonitorTarget<P>>) {
         (self.links.into_iter().collect(), self.monitors.into_values().flatten().collect())
     }
 }

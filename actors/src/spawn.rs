@@ -17,18 +17,18 @@ use crate::carried::{Carried, CarriesValue};
 use crate::exit::ExitReason;
 use crate::incarnation;
 use crate::label::Label;
-use crate::mailbox::{Capacity, Mailbox};
-use crate::order::{Exit, Order, Sender};
+use crate::mailbox::{Capacity, MailboxConfig};
+use crate::control::{Exit, ControlSignal, ExitSource};
 use crate::pid::Pid;
-use crate::process::{Identity, OpenError, Parent, Process, Reporter};
+use crate::process::{Identity, AttachError, Parent, Process, ExitNotifier};
 use crate::signal::MonitorId;
 use crate::system::System;
-use crate::untyped::AnyProcess;
+use crate::any_process::AnyProcess;
 
 /// Why an actor did not start.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum StartError {
+pub enum SpawnError {
     /// There is no tokio runtime here to run it.
     #[error("not inside a tokio runtime")]
     NoRuntime,
@@ -37,7 +37,7 @@ pub enum StartError {
     ZeroCapacity,
     /// The identity cannot begin another incarnation now.
     #[error(transparent)]
-    NotOpen(#[from] OpenError),
+    NotOpen(#[from] AttachError),
     /// Its init failed, panicked, or was stopped; or it ended before it was [ready](Context::ready).
     #[error(fmt = not_started)]
     Failed(ExitReason),
@@ -76,7 +76,7 @@ impl System {
 #[non_exhaustive]
 pub struct SpawnOnceError<T> {
     /// Why the actor did not start.
-    pub kind: StartError,
+    pub kind: SpawnError,
     /// The arguments, unless the init has taken them or the runtime has ended.
     pub args: Option<T>,
 }
@@ -103,37 +103,37 @@ impl<T: 'static> Error for SpawnOnceError<T> {
 }
 
 impl<T: 'static> CarriesValue for SpawnOnceError<T> {
-    type Bare = StartError;
+    type Bare = SpawnError;
 
-    fn into_bare(self) -> StartError {
+    fn into_bare(self) -> SpawnError {
         self.kind
     }
 }
 
 /// An actor that is about to start. `E` is the error if it does not.
 #[must_use = "an actor starts when this is awaited or detached"]
-pub struct Spawn<A: Actor, E = StartError> {
+pub struct Spawn<A: Actor, E = SpawnError> {
     system: System,
     args: A::Args,
-    mailbox: Mailbox,
+    mailbox: MailboxConfig,
     label: Option<Arc<str>>,
     parent: Option<LinkToParent>,
     fail: Fail<A, E>,
 }
 
 /// Makes the error of a start. It is given the arguments if the task of the actor was not begun.
-type Fail<A, E> = fn(StartError, Option<<A as Actor>::Args>) -> E;
+type Fail<A, E> = fn(SpawnError, Option<<A as Actor>::Args>) -> E;
 
 /// Links the parent to the child that it is given, before that runs; false if the parent has ended.
 type LinkToParent = Box<dyn FnOnce(&Arc<dyn AnyProcess>) -> bool + Send>;
 
 impl<A: Actor, E> Spawn<A, E> {
     fn new(system: &System, args: A::Args, fail: Fail<A, E>) -> Self {
-        Self { system: system.clone(), args, mailbox: Mailbox::default(), label: None, parent: None, fail }
+        Self { system: system.clone(), args, mailbox: MailboxConfig::default(), label: None, parent: None, fail }
     }
 
     /// Sets the mailbox.
-    pub const fn mailbox(mut self, mailbox: Mailbox) -> Self {
+    pub const fn mailbox(mut self, mailbox: MailboxConfig) -> Self {
         self.mailbox = mailbox;
         self
     }
@@ -160,9 +160,9 @@ impl<A: Actor, E> Spawn<A, E> {
     ///
     /// # Errors
     ///
-    /// [`StartError::NoRuntime`] outside a tokio runtime, and [`StartError::ZeroCapacity`].
+    /// [`SpawnError::NoRuntime`] outside a tokio runtime, and [`SpawnError::ZeroCapacity`].
     pub fn detach(self) -> Result<Address<A::Msg>, E> {
-        self.begin(Reporter::Nobody, |_| ()).map(|(address, ())| address)
+        self.begin(ExitNotifier::Nobody, |_| ()).map(|(address, ())| address)
     }
 
     /// Starts it, watched from before it runs: however soon it ends, the monitor tells its reason.
@@ -171,7 +171,7 @@ impl<A: Actor, E> Spawn<A, E> {
     ///
     /// As of [`detach`](Self::detach).
     pub fn detach_monitored(self) -> Result<(Address<A::Msg>, Monitor), E> {
-        self.begin(Reporter::Nobody, |address| address.monitor())
+        self.begin(ExitNotifier::Nobody, |address| address.monitor())
     }
 
     /// The same for an actor that watches: it is [told](Actor::signal).
@@ -183,20 +183,20 @@ impl<A: Actor, E> Spawn<A, E> {
         self,
         observer: &mut Context<O>,
     ) -> Result<(Address<A::Msg>, MonitorId), E> {
-        self.begin(Reporter::Nobody, |address| observer.monitor(&address.handle()))
+        self.begin(ExitNotifier::Nobody, |address| observer.monitor(&address.handle()))
     }
 
     /// Starts it; `before` is run when there is an incarnation and nothing of it has run.
     fn begin<T>(
         self,
-        reporter: Reporter,
+        reporter: ExitNotifier,
         before: impl FnOnce(&Address<A::Msg>) -> T,
     ) -> Result<(Address<A::Msg>, T), E> {
         if self.mailbox.capacity().is_some_and(Capacity::is_zero) {
-            return Err((self.fail)(StartError::ZeroCapacity, Some(self.args)));
+            return Err((self.fail)(SpawnError::ZeroCapacity, Some(self.args)));
         }
         let Ok(runtime) = runtime::Handle::try_current() else {
-            return Err((self.fail)(StartError::NoRuntime, Some(self.args)));
+            return Err((self.fail)(SpawnError::NoRuntime, Some(self.args)));
         };
         let process = Process::new(self.mailbox);
         let label = self.label;
@@ -209,24 +209,24 @@ impl<A: Actor, E> Spawn<A, E> {
         let address = Address::new(process);
         if let Some(link) = self.parent {
             if !link(address.handle().process()) {
-                let exit = Exit { from: None, reason: ExitReason::NoProcess, by: Sender::Other };
-                address.handle().process().order(None, Order::Exit(Box::new(exit)));
+                let exit = Exit { from: None, reason: ExitReason::NoProcess, by: ExitSource::Other };
+                address.handle().process().order(None, ControlSignal::Exit(Box::new(exit)));
             }
         }
         let known = before(&address);
-        runtime.spawn(incarnation::live::<A>(attachment, self.args));
+        runtime.spawn(incarnation::run::<A>(attachment, self.args));
         Ok((address, known))
     }
 
     async fn begin_and_wait(self) -> Result<Address<A::Msg>, E> {
         let fail = self.fail;
         let (starter, started) = oneshot::channel();
-        let (address, ()) = self.begin(Reporter::Starter(starter), |_| ())?;
+        let (address, ()) = self.begin(ExitNotifier::Starter(starter), |_| ())?;
         match started.await {
             Ok(Ok(())) => Ok(address),
-            Ok(Err(reason)) => Err(fail(StartError::Failed(reason), None)),
+            Ok(Err(reason)) => Err(fail(SpawnError::Failed(reason), None)),
             // Its task was dropped, with the runtime, before it began.
-            Err(_) => Err(fail(StartError::Failed(ExitReason::Killed), None)),
+            Err(_) => Err(fail(SpawnError::Failed(ExitReason::Killed), None)),
         }
     }
 }
@@ -261,11 +261,11 @@ impl<M: Send + 'static> Identity<M> {
         args: impl Borrow<A::Args> + Send + Sync + 'static,
         parent: Arc<dyn Parent>,
         run: u64,
-    ) -> Result<Pid, StartError> {
-        let runtime = runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+    ) -> Result<Pid, SpawnError> {
+        let runtime = runtime::Handle::try_current().map_err(|_| SpawnError::NoRuntime)?;
         let attachment = self.attach(parent, run)?;
         let pid = attachment.pid();
-        runtime.spawn(incarnation::live::<A>(attachment, args));
+        runtime.spawn(incarnation::run::<A>(attachment, args));
         Ok(pid)
     }
 }

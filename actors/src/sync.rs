@@ -14,9 +14,9 @@ pub(crate) use imp::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicU
 
 /// Something that only whoever has it to himself gets at. So it may be shared though it may not be used so, and what holds it
 /// can be lent across an await.
-pub(crate) struct Exclusive<T>(std::sync::Mutex<T>);
+pub(crate) struct SyncWrapper<T>(std::sync::Mutex<T>);
 
-impl<T> Exclusive<T> {
+impl<T> SyncWrapper<T> {
     pub(crate) const fn new(value: T) -> Self {
         Self(std::sync::Mutex::new(value))
     }

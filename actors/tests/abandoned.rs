@@ -5,7 +5,7 @@ use std::sync::mpsc as threads;
 
 use perennial_actors::host::{Identity, Parent};
 use perennial_actors::{
-    Actor, CallError, Context, DeadLetter, DeadReason, Event, ExitReason, Mailbox, Pid, Reply, Subscription,
+    Actor, CallError, Context, DeadLetter, DeadLetterReason, LifecycleEvent, ExitReason, MailboxConfig, Pid, Reply, Subscription,
     System,
 };
 use tokio::sync::{mpsc, oneshot};
@@ -108,7 +108,7 @@ struct Stage {
     record: Record,
     args: Arc<Args>,
     journal: mpsc::UnboundedReceiver<(u32, String)>,
-    events: Subscription<Event>,
+    events: Subscription<LifecycleEvent>,
 }
 
 /// A block, what tells that it has begun, and what ends it.
@@ -119,9 +119,9 @@ fn block(then: Then) -> (Block, oneshot::Receiver<()>, threads::Sender<()>) {
 
 impl Stage {
     fn new(system: &System) -> Self {
-        let (identity, (parent, record)) = (Identity::new(Mailbox::default()), recorder());
+        let (identity, (parent, record)) = (Identity::new(MailboxConfig::default()), recorder());
         let (tell, journal) = mpsc::unbounded_channel();
-        let events = system.subscribe::<Event>();
+        let events = system.subscribe::<LifecycleEvent>();
         identity.open(system, || "sleeper".into());
         let args = Arc::new(Args { journal: tell, init: std::sync::Mutex::default() });
         Self { identity, parent, record, args, journal, events }
@@ -171,7 +171,7 @@ async fn what_a_stuck_incarnation_had_taken_goes_to_the_next() {
     has_begun.await.expect("it is handled");
     stage.abandon(first);
     let letter = dead_letters.try_next().expect("the one in hand");
-    assert!(matches!(letter.reason, DeadReason::InFlight(ExitReason::Killed)) && letter.target == first);
+    assert!(matches!(letter.reason, DeadLetterReason::InFlight(ExitReason::Killed)) && letter.target == first);
     stage.start(2);
     stage.record.started(2).await;
     assert_eq!(stage.written().await, (2, "note 1".into()));
@@ -203,8 +203,8 @@ async fn an_abandoned_incarnation_ends_without_a_word_whatever_its_handler_comes
         stage.cast(Msg::Note(2));
         assert_eq!(stage.written().await, (2, "note 2".into()));
         assert!(stage.record.more().is_none(), "the parent that abandoned it is told nothing");
-        let events: Vec<Event> = std::iter::from_fn(|| stage.events.try_next()).collect();
-        let [Event::Started { pid: a, .. }, Event::Abandoned { pid: b, .. }, Event::Started { pid: c, .. }] =
+        let events: Vec<LifecycleEvent> = std::iter::from_fn(|| stage.events.try_next()).collect();
+        let [LifecycleEvent::Started { pid: a, .. }, LifecycleEvent::Abandoned { pid: b, .. }, LifecycleEvent::Started { pid: c, .. }] =
             events[..]
         else {
             panic!("{events:?}")
@@ -230,7 +230,7 @@ async fn an_incarnation_abandoned_in_its_init_has_not_started() {
         assert_eq!(stage.written().await, (2, "note 1".into()));
         assert!(stage.record.more().is_none());
         let started = std::iter::from_fn(|| stage.events.try_next())
-            .filter(|event| matches!(event, Event::Started { .. }))
+            .filter(|event| matches!(event, LifecycleEvent::Started { .. }))
             .count();
         assert_eq!(started, 1, "{then:?}");
     }

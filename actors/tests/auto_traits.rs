@@ -5,12 +5,12 @@ use std::fmt::{Debug, Display};
 use std::future::{Future, IntoFuture};
 use std::hash::Hash;
 
-use perennial_actors::host::{Attachment, End, Identity, OpenError, Step};
+use perennial_actors::host::{MailboxConsumer, IncarnationExit, Identity, AttachError, MailboxEvent};
 use perennial_actors::{
-    Actor, Address, Call, CallError, Capacity, Closed, Context, Counters, DeadLetter, DeadReason, Down,
-    Event, ExitReason, Failure, Handle, Mailbox, Monitor, NoProcess, OnRestart, Overflow, Panic,
-    PanicLocations, Permit, Pid, ProcessState, Recipient, RecipientCall, Reply, Reserving, SendError,
-    Sending, SendingUntil, Signal, Spawn, StartError, Subscription, System, SystemBuilder, WeakAddress,
+    Actor, Address, Call, CallError, Capacity, ClosedError, Context, MessageStats, DeadLetter, DeadLetterReason, Down,
+    LifecycleEvent, ExitReason, ErrorReason, ActorHandle, MailboxConfig, Monitor, NoProcessError, MailboxOnRestart, OverflowPolicy, Panic,
+    PanicLocations, Permit, Pid, ProcessState, Recipient, RecipientCall, Reply, ReserveFuture, SendError,
+    SendFuture, SendTimeoutFuture, Signal, Spawn, SpawnError, Subscription, System, SystemBuilder, WeakAddress,
 };
 
 /// A message that cannot be shared or printed: nothing below may need that.
@@ -42,66 +42,66 @@ fn is_send<T: Send>(_: &T) {}
 #[test]
 fn handles_and_values_are_send_sync_and_debug() {
     value::<Address<Msg>>();
-    value::<Handle>();
+    value::<ActorHandle>();
     value::<System>();
     value::<SystemBuilder>();
     value::<PanicLocations>();
     value::<Identity<Msg>>();
     value::<ExitReason>();
-    value::<Failure>();
+    value::<ErrorReason>();
     value::<Panic>();
     value::<Pid>();
     value::<ProcessState>();
     value::<Signal>();
-    value::<Event>();
+    value::<LifecycleEvent>();
     value::<DeadLetter>();
-    value::<DeadReason>();
+    value::<DeadLetterReason>();
     value::<Down>();
-    value::<End>();
-    value::<Counters>();
-    value::<Mailbox>();
+    value::<IncarnationExit>();
+    value::<MessageStats>();
+    value::<MailboxConfig>();
     value::<Capacity>();
-    value::<OnRestart>();
-    value::<Subscription<Event>>();
+    value::<MailboxOnRestart>();
+    value::<Subscription<LifecycleEvent>>();
     value::<Reply<u8>>();
-    value::<Overflow>();
+    value::<OverflowPolicy>();
     value::<Permit<Msg>>();
     value::<Recipient<Msg>>();
     value::<WeakAddress<Msg>>();
     copy::<Pid>();
-    copy::<Counters>();
-    copy::<Mailbox>();
+    copy::<MessageStats>();
+    copy::<MailboxConfig>();
     key::<Pid>();
     key::<Address<Msg>>();
 }
 
 #[test]
 fn what_belongs_to_one_owner_is_send_and_debug_whatever_the_message() {
-    send_debug::<Attachment<Msg>>();
+    send_debug::<MailboxConsumer<Msg>>();
     send_debug::<Context<Anybody>>();
     send_debug::<Spawn<Anybody>>();
     send_debug::<Reply<Msg>>();
-    send_debug::<Step<u8>>();
+    send_debug::<MailboxEvent<u8>>();
 }
 
 #[test]
 fn errors_are_errors_whatever_the_message() {
     error::<SendError<Msg>>();
     error::<CallError<Msg>>();
-    error::<Closed<Msg>>();
-    error::<NoProcess>();
-    error::<OpenError>();
-    error::<StartError>();
-    value::<StartError>();
+    error::<ClosedError<Msg>>();
+    error::<NoProcessError>();
+    error::<AttachError>();
+    error::<SpawnError>();
+    value::<SpawnError>();
     value::<CallError<u8>>();
 }
 
 #[test]
 fn futures_are_send_unpin_and_debug() {
     future::<Monitor>();
-    future::<Sending<'static, Msg>>();
-    future::<SendingUntil<'static, Msg>>();
-    future::<Reserving<'static, Msg>>();
+    future::<SendFuture<'static, Msg>>();
+    future::<SendTimeoutFuture<'static, Msg>>();
+    future::<ReserveFuture<'static, Msg>>();
     future::<Call<Msg, u8>>();
     future::<RecipientCall<Msg, u8>>();
     is_send(&System::new().spawn::<Anybody>(()).into_future());

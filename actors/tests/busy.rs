@@ -7,7 +7,7 @@ use std::sync::mpsc as threads;
 use std::thread;
 use std::time::Duration;
 
-use perennial_actors::{ExitReason, Handle, Pid};
+use perennial_actors::{ExitReason, ActorHandle, Pid};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
@@ -25,7 +25,7 @@ fn hanging() -> Msg {
     long(|_, _| Box::pin(pending()))
 }
 
-fn pid(handle: &Handle) -> Pid {
+fn pid(handle: &ActorHandle) -> Pid {
     handle.pid().expect("it lives")
 }
 
@@ -260,7 +260,7 @@ async fn an_incarnation_whose_mailbox_was_taken_away_says_nothing_of_the_next() 
 
 #[tokio::test(start_paused = true)]
 async fn an_actor_that_is_not_ready_is_told_of_like_any_other() {
-    let mut hosted = Hosted::begun_with(|_, ctx| ctx.ready_later());
+    let mut hosted = Hosted::begun_with(|_, ctx| ctx.defer_ready());
     hosted.begin();
     sleep(millis(100)).await;
     let handle = hosted.strings.address.handle();

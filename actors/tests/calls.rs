@@ -6,7 +6,7 @@ use std::sync::mpsc as threads;
 use std::time::Duration;
 
 use perennial_actors::{
-    Actor, Address, CallError, Context, DeadLetter, DeadReason, ExitReason, Mailbox, Reply, Spawn, System,
+    Actor, Address, CallError, Context, DeadLetter, DeadLetterReason, ExitReason, MailboxConfig, Reply, Spawn, System,
     Unsent,
 };
 use tokio::runtime::{Builder, Runtime};
@@ -57,7 +57,7 @@ impl Actor for Clerk {
             Msg::Echo(n, reply) => reply.send(n),
             Msg::Keep(reply) => self.kept.push(reply),
             Msg::AnswerKept(reply) => {
-                reply.send(self.kept.iter().map(Reply::is_abandoned).collect());
+                reply.send(self.kept.iter().map(Reply::is_closed).collect());
                 self.kept.drain(..).for_each(|kept| kept.send(0));
             }
             Msg::Elsewhere(answer, reply) => {
@@ -90,7 +90,7 @@ async fn clerk() -> Address<Msg> {
 
 /// An actor in whose mailbox one message waits, which is one more than is handled.
 async fn full() -> Address<Msg> {
-    let one = Mailbox::bounded(1);
+    let one = MailboxConfig::bounded(1);
     let clerk = clerk_of(&System::new()).mailbox(one).await.expect("it starts");
     hang(&clerk).await;
     clerk.cast(Msg::Hang(oneshot::channel().0, None)).expect("there is room for one");
@@ -242,7 +242,7 @@ async fn a_caller_in_the_queue_of_an_actor_that_ends_is_told_the_reason() {
     assert!(matches!(ended(result), ExitReason::Killed));
     // First the one in hand, then the one that waited.
     let reasons = [(); 2].map(|()| dead_letters.try_next().expect("a dead letter").reason);
-    assert!(matches!(reasons, [DeadReason::InFlight(_), DeadReason::Unhandled(_)]), "{reasons:?}");
+    assert!(matches!(reasons, [DeadLetterReason::InFlight(_), DeadLetterReason::Unhandled(_)]), "{reasons:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -297,7 +297,7 @@ async fn a_reply_sent_from_another_task_arrives_though_the_actor_has_ended() {
 async fn c126_a_caller_whose_reply_was_kept_is_told_why_the_actor_ended() {
     type Ender = fn(&Address<Msg>) -> bool;
     let enders: [(Ender, &str); 5] = [
-        (|clerk| clerk.stop(ExitReason::shutdown_because("closing time")).is_ok(), "shutdown: closing time"),
+        (|clerk| clerk.stop(ExitReason::shutdown_with("closing time")).is_ok(), "shutdown: closing time"),
         (|clerk| clerk.kill().is_ok(), "killed"),
         (|clerk| clerk.cast(Msg::Fail(None)).is_ok(), "failed: the ledger is unreadable"),
         (|clerk| clerk.cast(Msg::Panic(None)).is_ok(), "panicked: the clerk panics"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use perennial_actors::host::Identity;
 use perennial_actors::{
-    Actor, Address, CallError, Capacity, Context, ExitReason, Mailbox, Recipient, Reply, SendError, System,
+    Actor, Address, CallError, Capacity, Context, ExitReason, MailboxConfig, Recipient, Reply, SendError, System,
 };
 use tokio::task::{JoinSet, spawn_blocking};
 
@@ -57,7 +57,7 @@ impl Actor for Clerk {
             Msg::Hold(reply) => self.held.push(reply),
             Msg::AskOther(other, reply) => {
                 self.waiting.push(reply);
-                ctx.pipe(other.call(get), |answer| Msg::Answered(Box::new(answer)));
+                ctx.pipe_to_self(other.call(get), |answer| Msg::Answered(Box::new(answer)));
             }
             Msg::CallSelf(reply) => {
                 let recipient: Recipient<Get> = ctx.address().recipient();
@@ -83,7 +83,7 @@ async fn clerk(number: u32) -> Address<Msg> {
 
 /// An identity that is open and that no incarnation serves.
 fn vacant(system: &System) -> (Identity<Msg>, Address<Msg>) {
-    let identity = Identity::new(Mailbox::default());
+    let identity = Identity::new(MailboxConfig::default());
     identity.open(system, || "vacant".into());
     let address = identity.address();
     (identity, address)
@@ -157,7 +157,7 @@ fn a_blocking_call_times_out_without_a_runtime() {
     assert!(matches!(address.call(get).blocking(), Err(CallError::TimedOut(_))));
     let short = address.call(get).timeout(Duration::from_millis(1)).blocking();
     assert!(matches!(short, Err(CallError::TimedOut(_))));
-    let one = Identity::<Msg>::new(Mailbox::bounded(1));
+    let one = Identity::<Msg>::new(MailboxConfig::bounded(1));
     one.open(&system, || "full".into());
     assert!(one.address().cast(filler()).is_ok());
     assert!(matches!(one.address().call(get).blocking(), Err(CallError::NoRoom(_))));
@@ -196,7 +196,7 @@ async fn a_recipient_calls_with_the_part_that_carries_the_reply() {
 #[tokio::test(start_paused = true)]
 async fn a_call_of_a_recipient_gives_the_part_back_if_there_is_no_room_in_time() {
     let system = System::new();
-    let identity = Identity::<Msg>::new(Mailbox::bounded(1));
+    let identity = Identity::<Msg>::new(MailboxConfig::bounded(1));
     identity.open(&system, || "full".into());
     let address = identity.address();
     let recipient: Recipient<Get> = address.recipient();
@@ -238,14 +238,14 @@ async fn the_system_sets_the_timeout_of_calls_that_set_none() {
 fn the_system_sets_the_capacity_of_mailboxes_that_set_none() {
     let two = Capacity::Bounded(2);
     let system = System::builder().capacity(two).build();
-    let room = |mailbox: Mailbox| {
+    let room = |mailbox: MailboxConfig| {
         let identity = Identity::<Msg>::new(mailbox);
         identity.open(&system, || "open".into());
         let address = identity.address();
         (0..10).take_while(|_| address.cast(filler()).is_ok()).count()
     };
-    assert_eq!(room(Mailbox::default()), 2);
-    assert_eq!(room(Mailbox::default().discard_on_restart()), 2);
-    assert_eq!(room(Mailbox::bounded(1)), 1);
-    assert_eq!(room(Mailbox::unbounded()), 10);
+    assert_eq!(room(MailboxConfig::default()), 2);
+    assert_eq!(room(MailboxConfig::default().discard_on_restart()), 2);
+    assert_eq!(room(MailboxConfig::bounded(1)), 1);
+    assert_eq!(room(MailboxConfig::unbounded()), 10);
 }

@@ -1,6 +1,6 @@
 //! What an actor does next: continuations, a stop that answers, replies that are deferred and forwarded.
 
-use perennial_actors::{CallError, DeadLetter, DeadReason, ExitReason, Reply, System};
+use perennial_actors::{CallError, DeadLetter, DeadLetterReason, ExitReason, Reply, System};
 use tokio::time::{Instant, sleep};
 
 use support::marionette::{
@@ -219,8 +219,8 @@ async fn c127_two_stops_with_answers_in_one_handler_are_both_answered_and_the_fi
     let stopping = address.call(|reply| {
         deed(|puppet, ctx| {
             let before = puppet.kept.pop().expect("it was kept");
-            ctx.stop_and_reply(ExitReason::shutdown_because("first"), before, 1);
-            ctx.stop_and_reply(ExitReason::shutdown_because("second"), reply, 2);
+            ctx.stop_and_reply(ExitReason::shutdown_with("first"), before, 1);
+            ctx.stop_and_reply(ExitReason::shutdown_with("second"), reply, 2);
         })
     });
     let (one, two, end) = tokio::join!(kept.into_future(), stopping.into_future(), strings.end());
@@ -312,5 +312,5 @@ async fn c126_callers_whose_replies_wait_in_the_agenda_are_told_why_the_actor_en
         assert_eq!(reason.to_string(), "failed: on purpose");
     }
     let letter = dead_letters.try_next().expect("the message in hand");
-    assert!(matches!(letter.reason, DeadReason::InFlight(_)) && dead_letters.try_next().is_none());
+    assert!(matches!(letter.reason, DeadLetterReason::InFlight(_)) && dead_letters.try_next().is_none());
 }

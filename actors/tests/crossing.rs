@@ -1,7 +1,7 @@
 //! Actors on several threads that link and unlink each other at random, while one of them ends. What is proved step by step in
 //! the unit tests of the protocol, here under real contention.
 
-use perennial_actors::{Context, ExitReason, Handle, Pid, System};
+use perennial_actors::{Context, ExitReason, ActorHandle, Pid, System};
 
 use support::puppet::{Hand, Msg, Puppet, trapper, why};
 
@@ -31,7 +31,7 @@ fn asks(hand: &Hand, deed: impl FnOnce(&mut Context<Puppet>) + Send + 'static) {
 }
 
 /// Has it link or unlink one of these, as the dice fall.
-fn tosses(hand: &Hand, others: &[Handle], dice: &mut Dice) {
+fn tosses(hand: &Hand, others: &[ActorHandle], dice: &mut Dice) {
     let (other, links) = (others[dice.roll(others.len())].clone(), dice.roll(2) == 0);
     asks(hand, move |ctx| if links { ctx.link(&other).unwrap_or_default() } else { ctx.unlink(&other) });
 }
@@ -43,7 +43,7 @@ async fn links_made_and_taken_back_at_once_leave_ends_that_agree() {
     for _ in 0..4 {
         crowd.push(trapper(&system).await);
     }
-    let handles: Vec<Handle> = crowd.iter().map(Hand::handle).collect();
+    let handles: Vec<ActorHandle> = crowd.iter().map(Hand::handle).collect();
     for round in 0..ROUNDS {
         for hand in crowd.iter().cycle().take(80) {
             tosses(hand, &handles, &mut dice);

@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::sync::Arc;
 
-use perennial_actors::{CallError, ExitReason, InspectError, NoProcess, Reply, System};
+use perennial_actors::{CallError, ExitReason, InspectError, NoProcessError, Reply, System};
 use tokio::time::{Instant, sleep, timeout};
 
 use support::marionette::{Hosted, Msg, Puppet, Strings, begun_with, deed, failing, long, millis, puppet};
@@ -127,7 +127,7 @@ async fn c138_an_actor_suspended_in_its_init_handles_nothing_when_it_has_started
 
 #[tokio::test(start_paused = true)]
 async fn c138_a_stop_a_kill_and_an_exit_end_a_suspended_actor_ahead_of_all_that_wait() {
-    type Ender = fn(&Strings) -> Result<(), NoProcess>;
+    type Ender = fn(&Strings) -> Result<(), NoProcessError>;
     let enders: [(Ender, &str, &[&str]); 3] = [
         (|strings| strings.address.stop(ExitReason::shutdown()), "shutdown", &["0 terminate: shutdown"]),
         (
@@ -182,7 +182,7 @@ async fn c138_a_kill_acts_inside_what_a_suspended_actor_does_about_a_signal() {
     handle.send_exit(ExitReason::failed("bad")).expect("it lives");
     assert_eq!(strings.line().await, "10 exit: failed: bad");
     sleep(millis(10)).await;
-    assert_eq!(handle.info().handling_for, Some(millis(10)));
+    assert_eq!(handle.info().busy_for, Some(millis(10)));
     handle.kill().expect("it lives");
     assert_eq!(strings.end().await, "killed");
 }
@@ -194,7 +194,7 @@ async fn timers_and_piped_futures_of_a_suspended_actor_wait_for_its_resume() {
         .have(|_, ctx| {
             ctx.send_after(millis(10), Msg::Note("timer"));
             ctx.send_interval(millis(40), || Msg::Note("tick"));
-            ctx.pipe(sleep(millis(10)), |()| Msg::Note("piped"));
+            ctx.pipe_to_self(sleep(millis(10)), |()| Msg::Note("piped"));
         })
         .await;
     let handle = strings.address.handle();
@@ -259,7 +259,7 @@ async fn an_actor_that_has_ended_can_be_neither_looked_at_nor_suspended() {
     strings.end().await;
     assert_eq!(handle.get_state::<u32>().await, Err(InspectError::NoProcess));
     assert_eq!(handle.replace_state(|_: &u32| 7).await, Err(InspectError::NoProcess));
-    assert_eq!((handle.suspend(), handle.resume()), (Err(NoProcess), Err(NoProcess)));
+    assert_eq!((handle.suspend(), handle.resume()), (Err(NoProcessError), Err(NoProcessError)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::{Actor, Address, Context, ExitReason, Mailbox, ProcessState, System};
+use perennial_actors::{Actor, Address, Context, ExitReason, MailboxConfig, ProcessState, System};
 use tokio::sync::Semaphore;
 use tokio::task::yield_now;
 
@@ -29,7 +29,7 @@ impl Actor for Gated {
     }
 }
 
-async fn spawn(mailbox: Mailbox) -> (System, Arc<Semaphore>, Address<u64>) {
+async fn spawn(mailbox: MailboxConfig) -> (System, Arc<Semaphore>, Address<u64>) {
     let (system, gate) = (System::new(), Arc::new(Semaphore::new(0)));
     let actor = system.spawn::<Gated>(gate.clone()).mailbox(mailbox).await.expect("it starts");
     (system, gate, actor)
@@ -37,7 +37,7 @@ async fn spawn(mailbox: Mailbox) -> (System, Arc<Semaphore>, Address<u64>) {
 
 #[tokio::test(start_paused = true)]
 async fn drained_actor_handles_what_is_queued_in_order_and_then_ends() {
-    let (system, gate, actor) = spawn(Mailbox::unbounded()).await;
+    let (system, gate, actor) = spawn(MailboxConfig::unbounded()).await;
     for number in 0..1_000 {
         actor.cast(number).expect("it is accepted");
     }
@@ -48,12 +48,12 @@ async fn drained_actor_handles_what_is_queued_in_order_and_then_ends() {
     assert!(matches!(down.await.reason, ExitReason::Shutdown(None)));
     let counters = actor.handle().counters();
     assert_eq!((counters.handled, counters.dead_lettered, counters.queued), (1_000, 0, 0));
-    assert!(system.counters().balanced());
+    assert!(system.counters().is_balanced());
 }
 
 #[tokio::test(start_paused = true)]
 async fn draining_mailbox_refuses_messages_permits_and_senders_in_line_and_gives_the_messages_back() {
-    let (_system, gate, actor) = spawn(Mailbox::bounded(2.try_into().expect("not zero"))).await;
+    let (_system, gate, actor) = spawn(MailboxConfig::bounded(2.try_into().expect("not zero"))).await;
     let permit = actor.reserve().await.expect("there is room");
     actor.cast(0).expect("there is room");
     yield_now().await;
@@ -77,7 +77,7 @@ async fn draining_mailbox_refuses_messages_permits_and_senders_in_line_and_gives
 
 #[tokio::test(start_paused = true)]
 async fn drained_actor_without_messages_ends_at_once() {
-    let (_system, _gate, actor) = spawn(Mailbox::default()).await;
+    let (_system, _gate, actor) = spawn(MailboxConfig::default()).await;
     yield_now().await;
     let down = actor.monitor();
     actor.handle().drain(ExitReason::Normal).expect("it runs");
@@ -87,7 +87,7 @@ async fn drained_actor_without_messages_ends_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn drained_actor_that_is_suspended_is_resumed() {
-    let (_system, gate, actor) = spawn(Mailbox::default()).await;
+    let (_system, gate, actor) = spawn(MailboxConfig::default()).await;
     actor.handle().suspend().expect("it runs");
     yield_now().await;
     actor.cast(0).expect("it is accepted");
@@ -101,7 +101,7 @@ async fn drained_actor_that_is_suspended_is_resumed() {
 #[tokio::test(start_paused = true)]
 async fn stop_and_kill_do_not_wait_for_a_drain() {
     for kills in [false, true] {
-        let (system, gate, actor) = spawn(Mailbox::default()).await;
+        let (system, gate, actor) = spawn(MailboxConfig::default()).await;
         for number in 0..10 {
             actor.cast(number).expect("it is accepted");
         }
@@ -114,6 +114,6 @@ async fn stop_and_kill_do_not_wait_for_a_drain() {
         assert_eq!(matches!(reason, ExitReason::Killed), kills, "{reason}");
         let counters = actor.handle().counters();
         assert_eq!(counters.dead_lettered, 9, "{counters:?}");
-        assert!(system.counters().balanced());
+        assert!(system.counters().is_balanced());
     }
 }

@@ -3,7 +3,7 @@
 use std::future::{Future, ready};
 
 use perennial_actors::{
-    Actor, Address, Context, DeadLetter, DeadReason, ExitReason, NoProcess, ProcessState, SendError, System,
+    Actor, Address, Context, DeadLetter, DeadLetterReason, ExitReason, NoProcessError, ProcessState, SendError, System,
     Unsent,
 };
 use tokio::sync::mpsc;
@@ -22,7 +22,7 @@ async fn patient() -> Patient {
 #[tokio::test(start_paused = true)]
 async fn c136_a_stop_runs_terminate_with_its_reason() {
     let patient = patient().await;
-    let stop = |address: &Address<Msg>| address.stop(ExitReason::shutdown_because("tea")).expect("it lives");
+    let stop = |address: &Address<Msg>| address.stop(ExitReason::shutdown_with("tea")).expect("it lives");
     let (reason, lines) = patient.after(stop).await;
     assert_eq!((reason.as_str(), lines), ("shutdown: tea", vec!["terminate: shutdown: tea".to_owned()]));
 }
@@ -174,8 +174,8 @@ async fn c128_c136_an_actor_that_has_ended_is_closed_to_messages_stops_and_kills
         Err(SendError::Closed(Unsent { message: Msg::Note(1), .. }))
     ));
     assert!(matches!(address.send(Msg::Note(2)).await.map_err(SendError::into_inner), Err(Msg::Note(2))));
-    assert_eq!(address.stop(ExitReason::Normal), Err(NoProcess));
-    assert_eq!(address.kill(), Err(NoProcess));
+    assert_eq!(address.stop(ExitReason::Normal), Err(NoProcessError));
+    assert_eq!(address.kill(), Err(NoProcessError));
 }
 
 #[tokio::test(start_paused = true)]
@@ -192,10 +192,10 @@ async fn what_waits_when_an_actor_ends_goes_to_the_dead_letters() {
     let first = dead_letters.next().await.expect("the one in hand");
     assert_eq!((first.target, first.message_type), (pid, std::any::type_name::<Msg>()));
     assert!(first.label.ends_with("Mortal"), "{}", first.label);
-    assert!(matches!(first.reason, DeadReason::InFlight(ExitReason::Failed(_))));
+    assert!(matches!(first.reason, DeadLetterReason::InFlight(ExitReason::Failed(_))));
     for _ in 0..2 {
         let letter = dead_letters.next().await.expect("one that waited");
-        assert!(matches!(letter.reason, DeadReason::Unhandled(ExitReason::Failed(_))));
+        assert!(matches!(letter.reason, DeadLetterReason::Unhandled(ExitReason::Failed(_))));
     }
     assert!(dead_letters.try_next().is_none());
 }
@@ -237,5 +237,5 @@ async fn messages_and_hooks_that_panic_at_an_end_keep_nobody_from_hearing_of_it(
     assert!(matches!(sapper.monitor().await.reason, ExitReason::Normal));
     assert!(told.try_recv().is_ok(), "the other hook has run before");
     assert_eq!(std::iter::from_fn(|| dead_letters.try_next()).count(), 2);
-    assert!(sapper.counters().balanced());
+    assert!(sapper.counters().is_balanced());
 }

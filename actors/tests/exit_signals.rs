@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use perennial_actors::host::Identity;
-use perennial_actors::{Actor, Context, ExitReason, Mailbox, NoProcess, Pid, Signal, System};
+use perennial_actors::{Actor, Context, ExitReason, MailboxConfig, NoProcessError, Pid, Signal, System};
 use tokio::sync::{Notify, mpsc};
 
 use support::mortal::{Deed, starting};
@@ -64,8 +64,8 @@ async fn an_exit_sent_to_a_dead_actor_is_an_error_and_nothing_else() {
     let (mut sender, dead) = (trapper(&system).await, puppet(&system).await);
     dead.ends(ExitReason::Normal).await;
     let handle = dead.handle();
-    assert_eq!(handle.send_exit(bad()), Err(NoProcess));
-    assert_eq!(sender.does(move |ctx| ctx.send_exit(&handle, bad())).await, Err(NoProcess));
+    assert_eq!(handle.send_exit(bad()), Err(NoProcessError));
+    assert_eq!(sender.does(move |ctx| ctx.send_exit(&handle, bad())).await, Err(NoProcessError));
     assert_eq!(sender.exits().await, []);
 }
 
@@ -117,12 +117,12 @@ async fn an_actor_that_an_exit_ends_says_good_bye_with_the_reason() {
 #[tokio::test(start_paused = true)]
 async fn to_trap_exits_tells_what_it_was_before_and_is_seen_from_outside() {
     let one = puppet(&System::new()).await;
-    assert!(!one.info().trapping);
+    assert!(!one.info().trap_exits);
     assert!(!one.does(|ctx| ctx.trap_exits(true)).await);
-    assert!(one.info().trapping);
+    assert!(one.info().trap_exits);
     assert!(one.does(|ctx| ctx.trap_exits(true)).await);
     assert!(one.does(|ctx| ctx.trap_exits(false)).await);
-    assert!(!one.info().trapping);
+    assert!(!one.info().trap_exits);
 }
 
 /// In OTP what counts is the moment when the signal is received; here it is received when it is acted upon.
@@ -151,7 +151,7 @@ async fn an_exit_is_trapped_or_not_as_it_is_when_it_is_acted_upon() {
 #[tokio::test(start_paused = true)]
 async fn the_next_incarnation_does_not_trap_because_the_one_before_did() {
     let (system, (parent, mut record)) = (System::new(), recorder());
-    let identity = Identity::new(Mailbox::default());
+    let identity = Identity::new(MailboxConfig::default());
     identity.open(&system, || "puppet".into());
     let (strings, ear) = strings(false);
     let strings = Arc::new(strings);
@@ -161,7 +161,7 @@ async fn the_next_incarnation_does_not_trap_because_the_one_before_did() {
     first.does(|ctx| ctx.trap_exits(true)).await;
     first.address.kill().expect("it lives");
     record.ended(1).await;
-    assert!(!first.info().trapping);
+    assert!(!first.info().trap_exits);
     identity.start::<Puppet>(strings, parent, 2).expect("it is open");
     record.started(2).await;
     let down = first.address.monitor();

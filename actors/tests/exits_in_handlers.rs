@@ -5,7 +5,7 @@ use std::future::pending;
 use std::time::Duration;
 
 use perennial_actors::{
-    Actor, Address, CallError, Context, DeadLetter, DeadReason, ExitReason, Handle, Reply, Signal, System,
+    Actor, Address, CallError, Context, DeadLetter, DeadLetterReason, ExitReason, ActorHandle, Reply, Signal, System,
 };
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
@@ -32,7 +32,7 @@ enum Msg {
     /// Hangs in the handler of a timer.
     HangLater,
     /// Monitors an actor.
-    Watch(Handle),
+    Watch(ActorHandle),
 }
 
 /// A worker that writes down what it does.
@@ -148,7 +148,7 @@ fn bad() -> ExitReason {
 
 #[tokio::test(start_paused = true)]
 async fn an_exit_of_a_link_ends_a_handler_at_its_next_await_and_the_message_is_lost_with_its_reason() {
-    for reason in [bad(), ExitReason::shutdown_because("done")] {
+    for reason in [bad(), ExitReason::shutdown_with("done")] {
         let (system, expected) = (System::new(), reason.to_string());
         let mut dead = system.subscribe::<DeadLetter>();
         let (mut worker, linked) = (worker(&system).await, puppet(&system).await);
@@ -165,9 +165,9 @@ async fn an_exit_of_a_link_ends_a_handler_at_its_next_await_and_the_message_is_l
         assert_eq!(worker.lines(), [format!("terminate: {expected}"), "terminated".into()]);
         let counters = worker.address.counters();
         assert_eq!((counters.lost_in_flight, counters.handled), (1, 0), "{expected}");
-        assert!(counters.balanced());
+        assert!(counters.is_balanced());
         let letter = dead.next().await.expect("the system is there");
-        assert!(matches!(letter.reason, DeadReason::InFlight(why) if why.to_string() == expected));
+        assert!(matches!(letter.reason, DeadLetterReason::InFlight(why) if why.to_string() == expected));
         let told = call.await.expect("it ends well");
         assert!(matches!(told, Err(CallError::Ended(ended, _)) if ended.to_string() == expected));
     }

@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use perennial_actors::{Actor, Address, Context, ExitReason, Mailbox, Reply, System};
+use perennial_actors::{Actor, Address, Context, ExitReason, MailboxConfig, Reply, System};
 use tokio::runtime::Builder;
 use tokio::task::{JoinHandle, yield_now};
 
@@ -76,7 +76,7 @@ impl Actor for Flooded {
 
     async fn init(log: &Log, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
         ctx.send_interval(TICK, || Msg::Item(Item::Tick));
-        ctx.pipe(yield_now(), |()| Msg::Item(Item::Piped));
+        ctx.pipe_to_self(yield_now(), |()| Msg::Item(Item::Piped));
         Ok(Self(log.clone()))
     }
 
@@ -86,7 +86,7 @@ impl Actor for Flooded {
                 self.0.write(item);
                 self.0.see_queue(ctx.address().counters().queued);
                 if item == Item::Piped {
-                    ctx.pipe(yield_now(), |()| Msg::Item(Item::Piped));
+                    ctx.pipe_to_self(yield_now(), |()| Msg::Item(Item::Piped));
                 }
             }
             Msg::Ask(reply) => reply.send(self.0.handled()),
@@ -123,7 +123,7 @@ struct Scene {
 }
 
 impl Scene {
-    async fn set(mailbox: Mailbox) -> Self {
+    async fn set(mailbox: MailboxConfig) -> Self {
         let (system, log) = (System::new(), Log::default());
         let spawn = system.spawn::<Flooded>(log.clone()).mailbox(mailbox);
         let flooded = spawn.await.expect("it starts");
@@ -136,7 +136,7 @@ impl Scene {
                 }
             }
         });
-        let floods = (0..4).map(|_| match mailbox == Mailbox::unbounded() {
+        let floods = (0..4).map(|_| match mailbox == MailboxConfig::unbounded() {
             true => tokio::spawn(flood_without_bounds(flooded.clone())),
             false => tokio::spawn(flood(flooded.clone())),
         });
@@ -145,7 +145,7 @@ impl Scene {
     }
 
     async fn bounded() -> Self {
-        Self::set(Mailbox::bounded(CAPACITY)).await
+        Self::set(MailboxConfig::bounded(CAPACITY)).await
     }
 
     /// Waits until enough has come of both, or so much of the flood that it never will.
@@ -164,7 +164,7 @@ impl Scene {
         for task in self.tasks {
             task.await.expect("it ends with the actor");
         }
-        assert!(self.flooded.counters().balanced(), "{:?}", self.flooded.counters());
+        assert!(self.flooded.counters().is_balanced(), "{:?}", self.flooded.counters());
         self.log
     }
 }
@@ -187,7 +187,7 @@ fn timers_and_futures_of_an_actor_that_is_flooded_through_a_bounded_mailbox_get_
 #[test]
 fn timers_and_futures_of_an_actor_whose_queue_grows_without_bounds_get_their_turn() {
     run(async {
-        let scene = Scene::set(Mailbox::unbounded()).await;
+        let scene = Scene::set(MailboxConfig::unbounded()).await;
         scene.unfold().await;
         let log = scene.end().await;
         assert!(log.longest_queue() > 10 * BUDGET as u64, "it does grow: {}", log.longest_queue());
@@ -213,7 +213,7 @@ fn the_queue_of_a_flooded_actor_never_exceeds_its_capacity() {
 #[test]
 fn calls_to_a_neighbour_of_a_flooded_actor_are_answered_within_a_few_of_its_turns() {
     run(async {
-        for mailbox in [Mailbox::bounded(CAPACITY), Mailbox::unbounded()] {
+        for mailbox in [MailboxConfig::bounded(CAPACITY), MailboxConfig::unbounded()] {
             let scene = Scene::set(mailbox).await;
             let neighbour = scene.system.spawn::<Flooded>(Log::default()).await.expect("it starts");
             for _ in 0..ENOUGH {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context as Cx, Poll, Waker};
 
-use perennial_actors::{Actor, Address, Context, ExitReason, Mailbox, SendError, Sending, System};
+use perennial_actors::{Actor, Address, Context, ExitReason, MailboxConfig, SendError, SendFuture, System};
 use tokio::sync::{mpsc, oneshot};
 
 enum Msg {
@@ -48,7 +48,7 @@ impl Jam {
     /// So many notes wait, counted from 1.
     async fn of(capacity: u32) -> Self {
         let (journal, notes) = mpsc::unbounded_channel();
-        let mailbox = Mailbox::bounded(capacity as usize);
+        let mailbox = MailboxConfig::bounded(capacity as usize);
         let scribe = System::new().spawn::<Scribe>(journal).mailbox(mailbox).await.expect("it starts");
         let ((begun, has_begun), (release, held)) = (oneshot::channel(), oneshot::channel());
         assert!(scribe.cast(Msg::Wait(begun, held)).is_ok());
@@ -66,7 +66,7 @@ impl Jam {
 }
 
 /// Polls once, as somebody who waits does; whether it has to wait on.
-fn waits(sending: Pin<&mut Sending<'_, Msg>>) -> bool {
+fn waits(sending: Pin<&mut SendFuture<'_, Msg>>) -> bool {
     sending.poll(&mut Cx::from_waker(Waker::noop())).is_pending()
 }
 
@@ -156,7 +156,7 @@ async fn a_send_that_waits_when_the_actor_ends_gets_its_message_back() {
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_waits_for_a_sender_which_waits_for_room_does_not_wait_for_ever() {
     let (journal, mut notes) = mpsc::unbounded_channel();
-    let mailbox = Mailbox::bounded(1);
+    let mailbox = MailboxConfig::bounded(1);
     let scribe = System::new().spawn::<Scribe>(journal).mailbox(mailbox).await.expect("it starts");
     let ((begun, has_begun), (let_first_go, first_held)) = (oneshot::channel(), oneshot::channel());
     assert!(scribe.cast(Msg::Wait(begun, first_held)).is_ok());
@@ -195,7 +195,7 @@ impl Future for Neighbour {
 async fn a_flooded_actor_lets_its_neighbours_have_their_turns() {
     const FLOOD: u32 = 12_800;
     let (journal, mut notes) = mpsc::unbounded_channel();
-    let unbounded = Mailbox::unbounded();
+    let unbounded = MailboxConfig::unbounded();
     let scribe = System::new().spawn::<Scribe>(journal).mailbox(unbounded).await.expect("it starts");
     let turns = Arc::new(AtomicUsize::new(0));
     let neighbour = tokio::spawn(Neighbour(turns.clone()));

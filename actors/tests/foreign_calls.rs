@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context as Polling, Waker};
 
-use perennial_actors::{Actor, Address, Context, ExitReason, Mailbox, Reply, System};
+use perennial_actors::{Actor, Address, Context, ExitReason, MailboxConfig, Reply, System};
 
 /// Panics when it is dropped.
 struct Bomb;
@@ -39,7 +39,7 @@ impl Actor for Answering {
     }
 }
 
-async fn answering(mailbox: Mailbox) -> Address<Msg> {
+async fn answering(mailbox: MailboxConfig) -> Address<Msg> {
     System::new().spawn::<Answering>(()).mailbox(mailbox).await.expect("it starts")
 }
 
@@ -49,7 +49,7 @@ fn poll<F: Future + Unpin>(future: &mut F) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_comes_when_its_caller_has_given_up_is_dropped_unnoticed() {
-    let address = answering(Mailbox::default()).await;
+    let address = answering(MailboxConfig::default()).await;
     let mut call = address.call(Msg::Answer).no_timeout().into_future();
     assert!(!poll(&mut call));
     while address.counters().handled == 0 {
@@ -60,7 +60,7 @@ async fn an_answer_that_comes_when_its_caller_has_given_up_is_dropped_unnoticed(
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_waits_for_room_when_its_sender_gives_up_is_dropped_unnoticed() {
-    let address = answering(Mailbox::bounded(1)).await;
+    let address = answering(MailboxConfig::bounded(1)).await;
     let first = address.cast(Msg::Carry(Bomb));
     assert!(first.is_ok());
     let mut send = address.send(Msg::Carry(Bomb));

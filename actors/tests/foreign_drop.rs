@@ -5,8 +5,8 @@ use std::panic::panic_any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::host::{End, Identity, ignore_panic};
-use perennial_actors::{Actor, Address, CallError, Context, ExitReason, Mailbox, Reply, System};
+use perennial_actors::host::{IncarnationExit, Identity, ignore_panic};
+use perennial_actors::{Actor, Address, CallError, Context, ExitReason, MailboxConfig, Reply, System};
 
 use support::parent::{Record, recorder};
 
@@ -95,7 +95,7 @@ struct Owned {
 }
 
 impl Owned {
-    fn new(mailbox: Mailbox, init: Init) -> Self {
+    fn new(mailbox: MailboxConfig, init: Init) -> Self {
         let identity = Identity::new(mailbox);
         identity.open(&System::new(), || "scripted".into());
         let (parent, record) = recorder();
@@ -114,7 +114,7 @@ impl Owned {
         started.expect("the identity is open and no incarnation lives");
     }
 
-    async fn ended(&mut self) -> End {
+    async fn ended(&mut self) -> IncarnationExit {
         tokio::time::timeout(HOUR, self.record.ended(self.runs)).await.expect("the parent is told of the end")
     }
 
@@ -146,14 +146,14 @@ fn set_everything(ctx: &mut Context<Scripted>) {
         Msg::Carry(Bomb)
     });
     let bomb = Bomb;
-    ctx.pipe(
+    ctx.pipe_to_self(
         async move {
             let _held = bomb;
             pending::<()>().await;
         },
         |()| Msg::Carry(Bomb),
     );
-    ctx.pipe(async {}, |()| Msg::Carry(Bomb));
+    ctx.pipe_to_self(async {}, |()| Msg::Carry(Bomb));
     ctx.pipe_blocking(|| (), |()| Msg::Carry(Bomb));
     ctx.continue_with(Msg::Carry(Bomb));
 }
@@ -182,7 +182,7 @@ async fn an_end_is_told_whatever_an_incarnation_had_set_itself_to_do() {
         (|_| panic!("on purpose"), "panicked: on purpose"),
     ];
     for (end, reason) in ends {
-        let mut owned = Owned::new(Mailbox::default(), no_bombs);
+        let mut owned = Owned::new(MailboxConfig::default(), no_bombs);
         let address = owned.start().await;
         let monitor = address.monitor();
         let set_and_end = step(move |ctx| {
@@ -198,7 +198,7 @@ async fn an_end_is_told_whatever_an_incarnation_had_set_itself_to_do() {
 
 #[tokio::test(start_paused = true)]
 async fn a_start_fails_with_its_reason_whatever_its_init_had_set_itself_to_do() {
-    let mut owned = Owned::new(Mailbox::default(), |ctx| {
+    let mut owned = Owned::new(MailboxConfig::default(), |ctx| {
         set_everything(ctx);
         Err(ExitReason::failed("no start"))
     });
@@ -210,7 +210,7 @@ async fn a_start_fails_with_its_reason_whatever_its_init_had_set_itself_to_do() 
         set_everything(ctx);
         panic_any(PayloadBomb(3))
     };
-    let mut owned = Owned::new(Mailbox::default(), init_panics);
+    let mut owned = Owned::new(MailboxConfig::default(), init_panics);
     owned.begin();
     let end = owned.ended().await;
     assert!(!end.started && matches!(end.reason, ExitReason::Panicked(_)), "{:?}", end.reason);
@@ -218,7 +218,7 @@ async fn a_start_fails_with_its_reason_whatever_its_init_had_set_itself_to_do() 
 
 #[tokio::test(start_paused = true)]
 async fn a_killed_handler_and_the_state_may_both_panic_when_they_are_dropped() {
-    let mut owned = Owned::new(Mailbox::default(), |_| Ok(vec![Bomb]));
+    let mut owned = Owned::new(MailboxConfig::default(), |_| Ok(vec![Bomb]));
     let address = owned.start().await;
     let monitor = address.monitor();
     assert!(address.cast(Msg::HangWith(Bomb)).is_ok());
@@ -235,7 +235,7 @@ async fn a_killed_handler_and_the_state_may_both_panic_when_they_are_dropped() {
 fn a_runtime_that_goes_away_ends_an_incarnation_whose_locals_state_and_timers_all_panic() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let address = runtime.block_on(async {
-        let mut owned = Owned::new(Mailbox::default(), |ctx| {
+        let mut owned = Owned::new(MailboxConfig::default(), |ctx| {
             ctx.send_after(HOUR, Msg::Carry(Bomb));
             ctx.start_timer("keyed", HOUR, Msg::Carry(Bomb));
             Ok(vec![Bomb])
@@ -254,7 +254,7 @@ fn a_runtime_that_goes_away_ends_an_incarnation_whose_locals_state_and_timers_al
 #[tokio::test(start_paused = true)]
 async fn a_payload_that_panics_when_it_is_dropped_is_a_panic_like_any_other() {
     for chain in [1, 3, 100] {
-        let mut owned = Owned::new(Mailbox::default(), no_bombs);
+        let mut owned = Owned::new(MailboxConfig::default(), no_bombs);
         let address = owned.start().await;
         assert!(address.cast(step(move |_| panic_any(PayloadBomb(chain)))).is_ok());
         assert_eq!(owned.ended().await.reason.to_string(), "panicked: a payload that is no text");
@@ -265,13 +265,13 @@ async fn a_payload_that_panics_when_it_is_dropped_is_a_panic_like_any_other() {
 #[tokio::test(start_paused = true)]
 async fn a_payload_of_a_piped_future_that_panics_when_it_is_dropped_is_told_to_the_actor() {
     for blocking in [false, true] {
-        let mut owned = Owned::new(Mailbox::default(), no_bombs);
+        let mut owned = Owned::new(MailboxConfig::default(), no_bombs);
         let address = owned.start().await;
         let pipe = step(move |ctx| {
             if blocking {
                 ctx.pipe_blocking(|| panic_any(PayloadBomb(2)), |()| Msg::Carry(Bomb));
             } else {
-                ctx.pipe(async { panic_any(PayloadBomb(2)) }, |()| Msg::Carry(Bomb));
+                ctx.pipe_to_self(async { panic_any(PayloadBomb(2)) }, |()| Msg::Carry(Bomb));
             }
             Ok(())
         });
@@ -283,7 +283,7 @@ async fn a_payload_of_a_piped_future_that_panics_when_it_is_dropped_is_told_to_t
 
 #[tokio::test(start_paused = true)]
 async fn messages_that_panic_when_discarded_leave_every_watcher_told() {
-    let mut owned = Owned::new(Mailbox::default().discard_on_restart(), no_bombs);
+    let mut owned = Owned::new(MailboxConfig::default().discard_on_restart(), no_bombs);
     let address = owned.start().await;
     let monitor = address.monitor();
     assert!(address.cast(step(|_| Err(ExitReason::failed("on purpose")))).is_ok());
@@ -301,12 +301,12 @@ async fn messages_that_panic_when_discarded_leave_every_watcher_told() {
         call.await.expect("it does not panic").is_ok_and(|incarnation| incarnation == 2),
         "it came after the crash"
     );
-    assert!(owned.identity.address().handle().counters().balanced());
+    assert!(owned.identity.address().handle().counters().is_balanced());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_mailbox_is_closed_whatever_waits_in_it() {
-    let mut owned = Owned::new(Mailbox::default(), no_bombs);
+    let mut owned = Owned::new(MailboxConfig::default(), no_bombs);
     let address = owned.identity.address();
     let monitor = address.monitor();
     for _ in 0..3 {
@@ -316,7 +316,7 @@ async fn a_mailbox_is_closed_whatever_waits_in_it() {
     assert_eq!(monitor.await.reason.to_string(), "shutdown");
     assert!(matches!(address.call(Msg::Incarnation).await, Err(CallError::Closed(_))));
     tokio::task::yield_now().await;
-    assert!(address.handle().counters().balanced());
+    assert!(address.handle().counters().is_balanced());
     owned.identity.open(&System::new(), || "again".into());
     owned.next_serves().await;
 }
@@ -364,7 +364,7 @@ async fn an_error_that_panics_when_it_is_dropped_is_told_to_all_and_dropped_by_n
     }
     impl std::error::Error for Heavy {}
 
-    let mut owned = Owned::new(Mailbox::default(), no_bombs);
+    let mut owned = Owned::new(MailboxConfig::default(), no_bombs);
     let address = owned.start().await;
     let monitor = address.monitor();
     assert!(address.cast(step(|_| Err(Heavy(DebugBomb).into()))).is_ok());

@@ -152,10 +152,10 @@ async fn a_subscriber_may_use_the_system_that_it_is_told_of() {
     let system = System::new();
     let used = system.clone();
     let _guard = on_each_line(move |_, _| {
-        drop(used.subscribe::<perennial_actors::Event>());
-        assert!(used.counters().balanced());
+        drop(used.subscribe::<perennial_actors::LifecycleEvent>());
+        assert!(used.counters().is_balanced());
     });
-    let mut events = system.subscribe::<perennial_actors::Event>();
+    let mut events = system.subscribe::<perennial_actors::LifecycleEvent>();
     let actor = failing(&system).await;
     let monitor = actor.monitor();
     assert!(actor.cast(Msg::Fail("on purpose")).is_ok());

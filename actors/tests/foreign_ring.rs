@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use perennial_actors::host::Broadcast;
-use perennial_actors::{Actor, Context, Event, ExitReason, System};
+use perennial_actors::{Actor, Context, LifecycleEvent, ExitReason, System};
 
 /// Does something when it is dropped.
 #[derive(Clone)]
@@ -31,7 +31,7 @@ fn what_is_evicted_or_read_by_all_is_dropped_under_no_lock() {
     let send = |count: usize| {
         for _ in 0..count {
             let (again, counted) = (stream.clone(), dropped.clone());
-            stream.tell(|| {
+            stream.send(|| {
                 OnDrop::new(move || {
                     counted.fetch_add(1, Ordering::Relaxed);
                     drop(again.subscribe());
@@ -76,7 +76,7 @@ fn a_subscriber_that_panics_while_it_is_woken_keeps_nothing_from_the_others() {
     let (panics, counting) = (Waker::from(Arc::new(Panics)), Waker::from(counts.clone()));
     assert!(waiting.0.as_mut().poll(&mut Task::from_waker(&panics)).is_pending());
     assert!(waiting.1.as_mut().poll(&mut Task::from_waker(&counting)).is_pending());
-    stream.tell(|| 7);
+    stream.send(|| 7);
     assert_eq!(counts.0.load(Ordering::Relaxed), 1);
     assert_eq!(waiting.1.as_mut().poll(&mut Task::from_waker(&counting)), Poll::Ready(Some(7)));
 }
@@ -84,7 +84,7 @@ fn a_subscriber_that_panics_while_it_is_woken_keeps_nothing_from_the_others() {
 #[tokio::test]
 async fn a_stream_ends_when_its_system_is_gone() {
     let system = System::new();
-    let mut events = system.subscribe::<Event>();
+    let mut events = system.subscribe::<LifecycleEvent>();
     drop(system);
     assert!(events.next().await.is_none());
 }
@@ -106,7 +106,7 @@ async fn an_error_in_an_event_may_subscribe_when_it_is_dropped() {
     struct Subscribes(System);
     impl Drop for Subscribes {
         fn drop(&mut self) {
-            drop(self.0.subscribe::<Event>());
+            drop(self.0.subscribe::<LifecycleEvent>());
         }
     }
     impl std::fmt::Display for Subscribes {
@@ -117,7 +117,7 @@ async fn an_error_in_an_event_may_subscribe_when_it_is_dropped() {
     impl std::error::Error for Subscribes {}
 
     let system = System::new();
-    let _slow = system.subscribe::<Event>();
+    let _slow = system.subscribe::<LifecycleEvent>();
     for _ in 0..3000 {
         let (actor, monitor) = system.spawn::<Fails>(()).detach_monitored().expect("a runtime");
         assert!(actor.cast(system.clone()).is_ok());

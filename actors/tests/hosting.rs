@@ -3,8 +3,8 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use perennial_actors::host::{Attachment, End, Identity, OpenError, Parent, Step};
-use perennial_actors::{Actor, Context, ExitReason, Mailbox, ProcessState, Reply, StartError, System};
+use perennial_actors::host::{MailboxConsumer, IncarnationExit, Identity, AttachError, Parent, MailboxEvent};
+use perennial_actors::{Actor, Context, ExitReason, MailboxConfig, ProcessState, Reply, SpawnError, System};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
@@ -47,12 +47,12 @@ impl Actor for Guest {
 }
 
 fn identity(system: &System) -> Identity<Msg> {
-    let identity = Identity::new(Mailbox::default());
+    let identity = Identity::new(MailboxConfig::default());
     identity.open(system, || "guest".into());
     identity
 }
 
-async fn step(attachment: &mut Attachment<Msg>) -> Step<Msg> {
+async fn step(attachment: &mut MailboxConsumer<Msg>) -> MailboxEvent<Msg> {
     poll_fn(|cx| attachment.poll_next(cx)).await
 }
 
@@ -64,7 +64,7 @@ async fn a_start_that_fails_is_an_end_without_a_start() {
     let end = record.ended(7).await;
     assert_eq!((end.pid, end.started, end.reason.to_string().as_str()), (pid, false, "failed: no room"));
     assert!(record.more().is_none());
-    assert_eq!(identity.address().state(), ProcessState::Due, "it is for the parent to decide what follows");
+    assert_eq!(identity.address().state(), ProcessState::Pending, "it is for the parent to decide what follows");
 }
 
 #[tokio::test(start_paused = true)]
@@ -76,7 +76,7 @@ async fn when_a_parent_is_told_of_an_end_the_next_incarnation_may_attach() {
             self.1.started(run);
         }
 
-        fn ended(&self, run: u64, end: End) {
+        fn ended(&self, run: u64, end: IncarnationExit) {
             if run < 5 {
                 let again = Arc::new(Self(self.0.clone(), self.1.clone()));
                 self.0
@@ -96,18 +96,18 @@ async fn when_a_parent_is_told_of_an_end_the_next_incarnation_may_attach() {
         identity.address().kill().expect("it lives");
         record.ended(run).await;
     }
-    assert_eq!(identity.address().state(), ProcessState::Due);
+    assert_eq!(identity.address().state(), ProcessState::Pending);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_parent_is_told_nothing_of_a_start_that_could_not_begin() {
     let (system, (parent, mut record)) = (System::new(), recorder());
     let start = |identity: &Identity<Msg>| identity.start::<Guest>(Arc::new(true), parent.clone(), 1);
-    let closed = start(&Identity::new(Mailbox::default()));
-    assert!(matches!(closed, Err(StartError::NotOpen(OpenError::Closed))));
+    let closed = start(&Identity::new(MailboxConfig::default()));
+    assert!(matches!(closed, Err(SpawnError::NotOpen(AttachError::Closed))));
     let identity = identity(&system);
     let held = identity.attach(recorder().0, 1).expect("it is open");
-    assert!(matches!(start(&identity), Err(StartError::NotOpen(OpenError::Served))));
+    assert!(matches!(start(&identity), Err(SpawnError::NotOpen(AttachError::AlreadyAttached))));
     drop(held);
     assert!(record.more().is_none());
 }
@@ -117,9 +117,9 @@ fn a_start_outside_a_runtime_is_an_error_and_takes_no_place() {
     let (system, (parent, mut record)) = (System::new(), recorder());
     let identity = identity(&system);
     let started = identity.start::<Guest>(Arc::new(true), parent, 1);
-    assert!(matches!(started, Err(StartError::NoRuntime)));
+    assert!(matches!(started, Err(SpawnError::NoRuntime)));
     assert!(record.more().is_none());
-    assert_eq!(identity.address().state(), ProcessState::Due);
+    assert_eq!(identity.address().state(), ProcessState::Pending);
 }
 
 #[tokio::test(start_paused = true)]
@@ -132,15 +132,15 @@ async fn an_attachment_works_through_the_mailbox_by_hand() {
     record.started(3).await;
     assert_eq!(address.pid(), Some(attachment.pid()));
     let (answer, ()) = tokio::join!(address.call(|reply| Msg::Echo(1, reply)).into_future(), async {
-        let Step::Message(Msg::Echo(n, reply)) = step(&mut attachment).await else { panic!("a message") };
+        let MailboxEvent::Message(Msg::Echo(n, reply)) = step(&mut attachment).await else { panic!("a message") };
         reply.send(n);
         attachment.handled();
     });
     assert_eq!((answer.expect("it answers"), address.counters().handled), (1, 1));
     address.stop(ExitReason::shutdown()).expect("it lives");
-    assert!(matches!(step(&mut attachment).await, Step::Stop(ExitReason::Shutdown(None))));
+    assert!(matches!(step(&mut attachment).await, MailboxEvent::Stop(ExitReason::Shutdown(None))));
     address.kill().expect("it lives");
-    assert!(matches!(step(&mut attachment).await, Step::Killed));
+    assert!(matches!(step(&mut attachment).await, MailboxEvent::Killed));
     attachment.end(ExitReason::failed("by hand"));
     let end = record.ended(3).await;
     assert!(end.started && end.reason.is_abnormal());

@@ -63,7 +63,7 @@ async fn c135_a_timer_and_a_piped_result_take_an_idle_timeout_back_too() {
     strings
         .have(|puppet, ctx| {
             arm(puppet, ctx);
-            ctx.pipe(sleep(millis(50)), |()| Msg::Note("piped"));
+            ctx.pipe_to_self(sleep(millis(50)), |()| Msg::Note("piped"));
         })
         .await;
     assert_eq!(strings.after(1_000).await, ["1050 piped"]);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use perennial_actors::{Address, Event, ExitReason, NoProcess, ProcessState, StartError, System};
+use perennial_actors::{Address, LifecycleEvent, ExitReason, NoProcessError, ProcessState, SpawnError, System};
 
 use support::mortal::{Deed, Mortal, Msg, cast, plan, starting};
 
@@ -19,7 +19,7 @@ async fn c119_an_init_that_fails_or_panics_is_a_start_that_failed_without_a_term
     ] {
         let (mut plan, mut lines) = plan();
         plan.init = deed;
-        let Err(StartError::Failed(failed)) = System::new().spawn::<Mortal>(Arc::new(plan)).await else {
+        let Err(SpawnError::Failed(failed)) = System::new().spawn::<Mortal>(Arc::new(plan)).await else {
             panic!("{deed:?} lets no actor start")
         };
         assert_eq!(failed.to_string(), reason);
@@ -31,7 +31,7 @@ async fn c119_an_init_that_fails_or_panics_is_a_start_that_failed_without_a_term
 async fn an_init_that_ignores_declines_to_start_without_a_terminate_and_is_no_failure() {
     let (mut plan, mut lines) = plan();
     plan.init = Deed::Ignore;
-    let Err(StartError::Failed(reason)) = System::new().spawn::<Mortal>(Arc::new(plan)).await else {
+    let Err(SpawnError::Failed(reason)) = System::new().spawn::<Mortal>(Arc::new(plan)).await else {
         panic!("it does not start")
     };
     assert!(matches!(reason, ExitReason::Ignore));
@@ -42,17 +42,17 @@ async fn an_init_that_ignores_declines_to_start_without_a_terminate_and_is_no_fa
 #[tokio::test(start_paused = true)]
 async fn c119_an_actor_that_stops_itself_in_its_init_has_started_and_handles_nothing() {
     let system = System::new();
-    let mut events = system.subscribe::<Event>();
+    let mut events = system.subscribe::<LifecycleEvent>();
     let patient = starting(&system, |plan| plan.init = Deed::Stop("at once"));
     let (reason, lines) = patient.after(|address| cast(address, Msg::Note(1))).await;
     assert_eq!((reason.as_str(), lines), ("shutdown: at once", vec!["terminate: shutdown: at once".into()]));
-    assert!(matches!(events.try_next(), Some(Event::Started { .. })));
+    assert!(matches!(events.try_next(), Some(LifecycleEvent::Started { .. })));
 }
 
 /// How a start that takes too long is given up: its timeout belongs to whoever starts it.
 #[tokio::test(start_paused = true)]
 async fn c120_a_stop_or_a_kill_ends_an_init_that_awaits_without_a_terminate() {
-    type Ender = fn(&Address<Msg>) -> Result<(), NoProcess>;
+    type Ender = fn(&Address<Msg>) -> Result<(), NoProcessError>;
     let enders: [(Ender, &str); 2] =
         [(|address| address.stop(ExitReason::shutdown()), "shutdown"), (Address::kill, "killed")];
     for (end, expected) in enders {

@@ -4,7 +4,7 @@ use std::sync::mpsc as threads;
 use std::thread;
 use std::time::Duration;
 
-use perennial_actors::{ExitReason, Handle, MonitorId, Pid, ProcessState, System};
+use perennial_actors::{ExitReason, ActorHandle, MonitorId, Pid, ProcessState, System};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
@@ -30,15 +30,15 @@ fn sleeping(times: &'static [u64]) -> Msg {
     })
 }
 
-fn handling_for(handle: &Handle) -> Option<Duration> {
-    handle.info().handling_for
+fn handling_for(handle: &ActorHandle) -> Option<Duration> {
+    handle.info().busy_for
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_actor_that_waits_for_something_to_do_is_at_nothing() {
     let strings = puppet().await;
     let info = strings.address.handle().info();
-    assert_eq!((info.handling_for, info.suspended, info.trapping), (None, false, false));
+    assert_eq!((info.busy_for, info.suspended, info.trap_exits), (None, false, false));
     assert_eq!((info.links, info.monitors, info.monitored_by), (vec![], vec![], 0));
 }
 
@@ -54,7 +54,7 @@ async fn an_info_tells_who_it_is_of_and_the_accounts_of_its_mailbox() {
     assert_eq!((info.label.as_deref(), info.incarnation), (Some("marionette"), 1));
     assert!(matches!(info.state, ProcessState::Alive(pid) if pid.incarnation() == 1));
     assert_eq!((info.counters, info.counters.handled, info.counters.queued), (handle.counters(), 1, 1));
-    assert_eq!((info.suspended, info.trapping, info.handling_for), (true, true, None));
+    assert_eq!((info.suspended, info.trap_exits, info.busy_for), (true, true, None));
 }
 
 #[tokio::test(start_paused = true)]
@@ -63,7 +63,7 @@ async fn a_handle_leads_back_to_the_address_for_who_knows_the_messages() {
     let handle = strings.address.handle();
     assert_eq!(handle.address(), Some(strings.address));
     assert_eq!(handle.address::<String>(), None);
-    assert_eq!(handle.messages(), std::any::type_name::<Msg>());
+    assert_eq!(handle.message_type(), std::any::type_name::<Msg>());
 }
 
 #[tokio::test(start_paused = true)]
@@ -74,7 +74,7 @@ async fn an_info_of_an_actor_between_two_incarnations_tells_nothing_of_the_one_b
         }
     });
     let handle = hosted.strings.address.handle();
-    assert_eq!((handle.info().incarnation, handle.info().state), (0, ProcessState::Due));
+    assert_eq!((handle.info().incarnation, handle.info().state), (0, ProcessState::Pending));
     hosted.start().await;
     let system = hosted.strings.have(|_, ctx| ctx.system().clone()).await;
     let other = puppet_in(&system, |spawn| spawn).await.address.handle();
@@ -86,16 +86,16 @@ async fn an_info_of_an_actor_between_two_incarnations_tells_nothing_of_the_one_b
         })
         .await;
     assert_eq!(
-        (handle.info().trapping, handle.info().links.len(), handle.info().monitors.len()),
+        (handle.info().trap_exits, handle.info().links.len(), handle.info().monitors.len()),
         (true, 1, 1)
     );
     hosted.strings.cast(failing());
     hosted.ended().await;
     for _ in 0..2 {
         let info = handle.info();
-        assert_eq!((info.trapping, info.suspended, info.handling_for), (false, false, None));
+        assert_eq!((info.trap_exits, info.suspended, info.busy_for), (false, false, None));
         assert_eq!((info.links, info.monitors), (vec![], vec![]));
-        if info.state == ProcessState::Due {
+        if info.state == ProcessState::Pending {
             assert_eq!(info.incarnation, 1, "the newest, though it is over");
             hosted.start().await;
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use perennial_actors::host::{Carried, CarriesValue};
 use perennial_actors::{
-    Actor, Address, CallError, Closed, Context, DeadLetter, Down, Event, ExitReason, Permit, Reply,
+    Actor, Address, CallError, ClosedError, Context, DeadLetter, Down, LifecycleEvent, ExitReason, Permit, Reply,
     SendError, System,
 };
 use tokio::time::timeout;
@@ -66,7 +66,7 @@ async fn ended(system: &System) -> To {
 /// Has a relay fail to hand a request on: the reason, which is kept in a monitor, an event and a dead letter while the caller waits.
 async fn reason(hand_on: fn(Address<Request>, Option<Permit<Request>>, Request) -> Handing) -> ExitReason {
     let system = System::new();
-    let (mut events, mut dead_letters) = (system.subscribe::<Event>(), system.subscribe::<DeadLetter>());
+    let (mut events, mut dead_letters) = (system.subscribe::<LifecycleEvent>(), system.subscribe::<DeadLetter>());
     let (relay, to) = (system.spawn::<Relay>(()).await.expect("it starts"), ended(&system).await);
     let down = relay.monitor();
     let call = relay.call(|reply| HandOn(hand_on, to, reply)).no_timeout();
@@ -75,7 +75,7 @@ async fn reason(hand_on: fn(Address<Request>, Option<Permit<Request>>, Request) 
     let Down { reason, .. } = down.await;
     assert_eq!(told.to_string(), reason.to_string());
     assert!(dead_letters.try_next().is_some(), "the request was lost in flight");
-    let is_end = |event: Event| matches!(event, Event::Ended { reason, .. } if reason.is_abnormal());
+    let is_end = |event: LifecycleEvent| matches!(event, LifecycleEvent::Ended { reason, .. } if reason.is_abnormal());
     assert!(std::iter::from_fn(|| events.try_next()).any(is_end));
     reason
 }
@@ -123,7 +123,7 @@ async fn a_caller_is_told_though_its_reply_is_in_the_error_of_a_permit_that_beca
             Ok(permit.send(request)?)
         })
     });
-    let Closed(unsent) = kept::<Closed<()>>(&reason.await);
+    let ClosedError(unsent) = kept::<ClosedError<()>>(&reason.await);
     assert_eq!(unsent.target.label(), Some("kept_errors::Ended"));
 }
 

@@ -3,13 +3,13 @@
 use std::thread;
 
 use perennial_actors::host::{Identity, Label};
-use perennial_actors::{Mailbox, System};
+use perennial_actors::{MailboxConfig, System};
 
 #[test]
 fn label_of_a_hundred_thousand_levels_is_read_and_dropped_on_a_small_stack() {
     let test = || {
         let above = (1..100_000).fold(Label::root("n".into()), |label, _| label.child("n".into()));
-        let identity = Identity::<()>::new(Mailbox::unbounded());
+        let identity = Identity::<()>::new(MailboxConfig::unbounded());
         identity.open(&System::new(), || above.child("leaf".into()));
         let label = identity.address().handle().label().expect("it was opened");
         assert!(label.ends_with("n/n/leaf"));

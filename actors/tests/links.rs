@@ -1,6 +1,6 @@
 //! Links: mutual, one at most between two, and what an end does to the other end. OTP cases 101 to 109, 115.
 
-use perennial_actors::{DeadLetter, DeadReason, ExitReason, NoProcess, Pid, SendError, System, Unsent};
+use perennial_actors::{DeadLetter, DeadLetterReason, ExitReason, NoProcessError, Pid, SendError, System, Unsent};
 
 use support::parent::hosted;
 use support::puppet::{Hand, Msg, puppet, trapper, why};
@@ -100,7 +100,7 @@ async fn c105_a_shutdown_ends_a_linked_actor_with_the_same_note() {
     let (one, other) = (puppet(&system).await, puppet(&system).await);
     one.links(&other).await;
     let down = one.address.monitor();
-    other.ends(ExitReason::shutdown_because("done")).await;
+    other.ends(ExitReason::shutdown_with("done")).await;
     assert_eq!(why(down).await, "shutdown: done");
 }
 
@@ -143,7 +143,7 @@ async fn c107_a_link_to_a_dead_actor_is_an_error_for_who_does_not_trap() {
     let (one, dead) = (puppet(&system).await, puppet(&system).await);
     dead.ends(ExitReason::Normal).await;
     let handle = dead.handle();
-    assert_eq!(one.does(move |ctx| ctx.link(&handle)).await, Err(NoProcess));
+    assert_eq!(one.does(move |ctx| ctx.link(&handle)).await, Err(NoProcessError));
     assert!(one.lives().await, "the error is the actor's to act on");
     assert_eq!(one.info().links, []);
 }
@@ -230,7 +230,7 @@ async fn actors_of_two_systems_cannot_be_linked() {
     let (here, there) = (puppet(&System::new()).await, puppet(&System::new()).await);
     assert_eq!(here.pid, there.pid, "pids tell apart what is in one system");
     let other = there.handle();
-    assert_eq!(here.does(move |ctx| ctx.link(&other)).await, Err(NoProcess));
+    assert_eq!(here.does(move |ctx| ctx.link(&other)).await, Err(NoProcessError));
     assert_eq!((here.info().links, there.info().links), (vec![], vec![]));
 }
 
@@ -256,10 +256,10 @@ async fn c115_a_killed_actor_handles_nothing_that_waits_and_is_seen_dead() {
     let down = victim.address.monitor();
     victim.address.kill().expect("it lives");
     assert_eq!(why(down).await, "killed");
-    assert_eq!((victim.address.pid(), victim.address.kill()), (None, Err(NoProcess)));
+    assert_eq!((victim.address.pid(), victim.address.kill()), (None, Err(NoProcessError)));
     let letters: Vec<_> = std::iter::from_fn(|| dead_letters.try_next()).collect();
     assert_eq!(letters.len(), 1000);
-    assert!(letters.iter().all(|letter| matches!(letter.reason, DeadReason::Unhandled(ExitReason::Killed))));
+    assert!(letters.iter().all(|letter| matches!(letter.reason, DeadLetterReason::Unhandled(ExitReason::Killed))));
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use perennial_actors::{Actor, Address, Context, ExitReason, Mailbox, Overflow, PanicLocations, System};
+use perennial_actors::{Actor, Address, Context, ExitReason, MailboxConfig, OverflowPolicy, PanicLocations, System};
 use tracing::Level;
 
 use support::log::{listen, take};
@@ -160,7 +160,7 @@ async fn dead_letters_of_a_crash_are_warned_of_each_until_there_are_too_many() {
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_dropped_messages_is_one_line_in_each_period() {
     listen();
-    let mailbox = Mailbox::bounded(1).overflow(Overflow::DropNewest);
+    let mailbox = MailboxConfig::bounded(1).overflow(OverflowPolicy::DropNewest);
     let worker = System::new().spawn::<Worker>(()).mailbox(mailbox).await.expect("it starts");
     assert!(worker.cast(Msg::Wait).is_ok());
     written().await;

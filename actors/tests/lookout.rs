@@ -4,8 +4,8 @@ use std::future::poll_fn;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use perennial_actors::host::{Attachment, Identity, Step};
-use perennial_actors::{CallError, ExitReason, Mailbox, Reply, System};
+use perennial_actors::host::{MailboxConsumer, Identity, MailboxEvent};
+use perennial_actors::{CallError, ExitReason, MailboxConfig, Reply, System};
 
 use support::parent::recorder;
 
@@ -15,18 +15,18 @@ mod support {
 
 type Msg = Option<Reply<u32>>;
 
-async fn waiting(attachment: &mut Attachment<Msg>) -> Step<()> {
+async fn waiting(attachment: &mut MailboxConsumer<Msg>) -> MailboxEvent<()> {
     poll_fn(|cx| attachment.poll_waiting(cx)).await
 }
 
-fn attached(system: &System) -> (Identity<Msg>, Attachment<Msg>) {
-    let identity = Identity::new(Mailbox::default());
+fn attached(system: &System) -> (Identity<Msg>, MailboxConsumer<Msg>) {
+    let identity = Identity::new(MailboxConfig::default());
     identity.open(system, || "host".into());
     let attachment = identity.attach(recorder().0, 1).expect("it is open");
     (identity, attachment)
 }
 
-fn order(attachment: &mut Attachment<Msg>) -> Poll<Step<()>> {
+fn order(attachment: &mut MailboxConsumer<Msg>) -> Poll<MailboxEvent<()>> {
     attachment.poll_order(&mut Context::from_waker(Waker::noop()))
 }
 
@@ -37,7 +37,7 @@ async fn a_message_is_taken_when_it_can_be_handled_and_its_caller_is_answered() 
     let (address, taker) = (identity.address(), attachment.taker());
     assert!(taker.take().is_none());
     let (answer, ()) = tokio::join!(address.call(Some).into_future(), async {
-        assert!(matches!(waiting(&mut attachment).await, Step::Message(())));
+        assert!(matches!(waiting(&mut attachment).await, MailboxEvent::Message(())));
         taker.take().flatten().expect("it is a call").send(7);
         taker.handled();
     });
@@ -50,7 +50,7 @@ async fn a_caller_whose_reply_is_dropped_is_told_when_the_message_is_handled() {
     let (identity, mut attachment) = attached(&system);
     let (address, taker) = (identity.address(), attachment.taker());
     let call = tokio::spawn(async move { address.call(Some).no_timeout().await });
-    assert!(matches!(waiting(&mut attachment).await, Step::Message(())));
+    assert!(matches!(waiting(&mut attachment).await, MailboxEvent::Message(())));
     drop(taker.take());
     tokio::task::yield_now().await;
     assert!(!call.is_finished(), "nobody knows yet what will become of it");
@@ -73,9 +73,9 @@ async fn orders_do_not_wait_for_the_message_in_hand_and_its_time_is_counted() {
     let busy = address.handle().busy_for().map(|(_, time)| time.as_secs());
     assert_eq!(busy, Some(3));
     address.stop(ExitReason::shutdown()).expect("it lives");
-    assert!(matches!(order(&mut attachment), Poll::Ready(Step::Stop(ExitReason::Shutdown(None)))));
+    assert!(matches!(order(&mut attachment), Poll::Ready(MailboxEvent::Stop(ExitReason::Shutdown(None)))));
     address.kill().expect("it lives");
-    assert!(matches!(order(&mut attachment), Poll::Ready(Step::Killed)));
+    assert!(matches!(order(&mut attachment), Poll::Ready(MailboxEvent::Killed)));
     assert_eq!(address.counters().queued, 1);
     attachment.end(ExitReason::Killed);
     assert_eq!(address.counters().lost_in_flight, 1);
@@ -90,7 +90,7 @@ async fn a_lookout_hears_that_its_mailbox_was_taken_away() {
     tokio::task::yield_now().await;
     assert_eq!(address.handle().busy_for(), None);
     assert!(identity.abandon(pid));
-    assert!(matches!(lookout.await.expect("it returns"), Step::Detached));
+    assert!(matches!(lookout.await.expect("it returns"), MailboxEvent::Detached));
     address.cast(None).expect("somebody else is due");
     assert!(taker.take().is_none());
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use perennial_actors::host::Identity;
 use perennial_actors::{
-    Actor, Address, CallError, Context, Event, ExitReason, Mailbox, Monitor, ProcessState, Reply, System,
+    Actor, Address, CallError, Context, LifecycleEvent, ExitReason, MailboxConfig, Monitor, ProcessState, Reply, System,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -48,7 +48,7 @@ async fn worker(system: &System) -> Address<Msg> {
 
 /// An identity that is open and not served yet.
 fn identity(system: &System) -> Identity<Msg> {
-    let identity = Identity::new(Mailbox::default());
+    let identity = Identity::new(MailboxConfig::default());
     identity.open(system, || "worker".into());
     identity
 }
@@ -106,7 +106,7 @@ async fn a_monitor_of_a_dead_actor_is_told_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_monitor_of_an_actor_that_was_never_opened_is_told_at_once() {
-    let identity = Identity::<Msg>::new(Mailbox::default());
+    let identity = Identity::<Msg>::new(MailboxConfig::default());
     let down = identity.address().monitor().await;
     assert!(matches!((down.pid, down.reason), (None, ExitReason::NoProcess)));
 }
@@ -160,7 +160,7 @@ async fn a_monitor_made_between_two_incarnations_is_bound_to_the_next() {
     let mut monitor = address.monitor();
     let mut pids = Vec::new();
     for run in 1..=2 {
-        assert_eq!(address.state(), ProcessState::Due);
+        assert_eq!(address.state(), ProcessState::Pending);
         assert!(!is_told(&mut monitor));
         pids.push(identity.start::<Worker>(Arc::new(()), parent.clone(), run).expect("it is open"));
         record.started(run).await;
@@ -215,7 +215,7 @@ async fn an_end_in_the_init_is_told() {
 #[tokio::test(start_paused = true)]
 async fn when_a_monitor_is_told_hooks_have_run_callers_know_and_the_actor_is_closed() {
     let system = System::new();
-    let mut events = system.subscribe::<Event>();
+    let mut events = system.subscribe::<LifecycleEvent>();
     let worker = worker(&system).await;
     let (tell, mut hook_ran) = oneshot::channel();
     assert!(worker.handle().on_close(move || tell.send(()).expect("the test waits")));
@@ -240,9 +240,9 @@ async fn when_a_monitor_is_told_hooks_have_run_callers_know_and_the_actor_is_clo
     assert_eq!((told.recv().await, told.recv().await), (Some("caller"), Some("monitor")));
     assert!(hook_ran.try_recv().is_ok());
     assert_eq!(worker.state(), ProcessState::Closed);
-    let seen: Vec<Event> = std::iter::from_fn(|| events.try_next()).collect();
+    let seen: Vec<LifecycleEvent> = std::iter::from_fn(|| events.try_next()).collect();
     assert!(
-        matches!(&seen[..], [Event::Started { .. }, Event::Ended { .. }, Event::Closed { .. }]),
+        matches!(&seen[..], [LifecycleEvent::Started { .. }, LifecycleEvent::Ended { .. }, LifecycleEvent::Closed { .. }]),
         "{seen:?}"
     );
     tokio::try_join!(caller, watcher).expect("both end well");
@@ -274,6 +274,6 @@ async fn a_monitor_of_an_actor_that_is_just_closing_waits_for_its_hooks() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hook_on_an_actor_that_is_closed_does_not_run() {
-    let identity = Identity::<Msg>::new(Mailbox::default());
+    let identity = Identity::<Msg>::new(MailboxConfig::default());
     assert!(!identity.address().handle().on_close(|| panic!("it never closes")));
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use perennial_actors::host::require_timers;
 use perennial_actors::{
-    Actor, Address, CallError, Context, ExitReason, Mailbox, NoTimers, Reply, SendError, System, Unsent,
+    Actor, Address, CallError, Context, ExitReason, MailboxConfig, NoTimers, Reply, SendError, System, Unsent,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -50,7 +50,7 @@ fn echo(clerk: &Address<Msg>) -> perennial_actors::Call<Msg, u32> {
 }
 
 async fn clerk() -> Address<Msg> {
-    let one = Mailbox::bounded(1);
+    let one = MailboxConfig::bounded(1);
     System::new().spawn::<Clerk>(()).mailbox(one).await.expect("it starts")
 }
 
@@ -83,7 +83,7 @@ fn assert_gives_back(results: [Result<u32, CallError<Msg>>; 2]) {
         let Err(CallError::NoTimers(Unsent { message: Msg::Echo(7, reply), target, .. })) = result else {
             panic!("it was to need a timer: {result:?}");
         };
-        assert!(reply.is_abandoned());
+        assert!(reply.is_closed());
         assert_eq!(target.label(), Some("no_timers::Clerk"));
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use perennial_actors::{ActorOnce, Context, ExitReason, Handle, Pid, Reply, StartError, System};
+use perennial_actors::{ActorOnce, Context, ExitReason, ActorHandle, Pid, Reply, SpawnError, System};
 
 /// Arguments that count how often they were dropped.
 struct Socket {
@@ -42,7 +42,7 @@ struct Session {
 
 enum Msg {
     Look(Reply<(Pid, u32)>),
-    Watch(Handle),
+    Watch(ActorHandle),
     Crash,
 }
 
@@ -116,7 +116,7 @@ async fn arguments_that_a_failing_init_took_are_dropped_once_and_do_not_come_bac
     for (init, panics) in [(Init::Fails, false), (Init::Panics, true)] {
         let (socket, dropped) = Socket::new(init);
         let error = System::new().spawn_once::<Session>(socket).await.expect_err("its init fails");
-        let StartError::Failed(reason) = &error.kind else { panic!("{error}") };
+        let SpawnError::Failed(reason) = &error.kind else { panic!("{error}") };
         assert_eq!(matches!(reason, ExitReason::Panicked(_)), panics, "{reason}");
         assert!(error.args.is_none());
         assert_eq!(count(&dropped), 1);
@@ -127,7 +127,7 @@ async fn arguments_that_a_failing_init_took_are_dropped_once_and_do_not_come_bac
 fn arguments_come_back_if_there_is_no_runtime() {
     let (socket, dropped) = Socket::new(Init::Succeeds);
     let error = System::new().spawn_once::<Session>(socket).detach().expect_err("there is no runtime");
-    assert!(matches!(error.kind, StartError::NoRuntime));
+    assert!(matches!(error.kind, SpawnError::NoRuntime));
     let socket = error.args.expect("no init took them");
     assert_eq!(count(&dropped), 0);
     drop(socket);
@@ -140,8 +140,8 @@ fn reason_that_is_made_of_the_error_keeps_no_arguments() {
     let error = System::new().spawn_once::<Session>(socket).detach().expect_err("there is no runtime");
     let reason = ExitReason::from(error);
     assert_eq!(count(&dropped), 1);
-    let kept = reason.error().and_then(|error| error.downcast_ref::<StartError>());
-    assert!(matches!(kept, Some(StartError::NoRuntime)), "{reason}");
+    let kept = reason.error().and_then(|error| error.downcast_ref::<SpawnError>());
+    assert!(matches!(kept, Some(SpawnError::NoRuntime)), "{reason}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use perennial_actors::host::Identity;
 use perennial_actors::{
-    Address, CallError, DeadLetter, DeadReason, ExitReason, Mailbox, Overflow, SendError, System, Unsent,
+    Address, CallError, DeadLetter, DeadLetterReason, ExitReason, MailboxConfig, OverflowPolicy, SendError, System, Unsent,
 };
 use support::slow::{Msg, stage};
 
@@ -23,25 +23,25 @@ async fn reject_gives_the_message_back() {
 
 #[tokio::test(start_paused = true)]
 async fn drop_newest_buries_what_does_not_fit() {
-    let stage = stage(1, |mailbox| mailbox.overflow(Overflow::DropNewest)).await;
+    let stage = stage(1, |mailbox| mailbox.overflow(OverflowPolicy::DropNewest)).await;
     let mut dead = stage.system.subscribe::<DeadLetter>();
     for n in 1..=3 {
         assert!(stage.slow.cast(Msg::Note(n)).is_ok());
     }
     for _ in 2..=3 {
         let letter = dead.try_next().expect("it was dropped");
-        assert!(matches!(letter.reason, DeadReason::Overflow) && letter.message_type.ends_with("Msg"));
+        assert!(matches!(letter.reason, DeadLetterReason::Overflow) && letter.message_type.ends_with("Msg"));
     }
     assert!(dead.try_next().is_none());
     assert_eq!(stage.notes().await, [0, 1]);
     let accounts = stage.system.counters();
-    assert!(accounts.balanced());
+    assert!(accounts.is_balanced());
     assert_eq!((accounts.accepted, accounts.dead_lettered), (5, 2));
 }
 
 #[tokio::test(start_paused = true)]
 async fn drop_oldest_keeps_the_newest_and_the_one_in_hand() {
-    let stage = stage(2, |mailbox| mailbox.overflow(Overflow::DropOldest)).await;
+    let stage = stage(2, |mailbox| mailbox.overflow(OverflowPolicy::DropOldest)).await;
     let mut dead = stage.system.subscribe::<DeadLetter>();
     for n in 1..=5 {
         assert!(stage.slow.cast(Msg::Note(n)).is_ok());
@@ -49,13 +49,13 @@ async fn drop_oldest_keeps_the_newest_and_the_one_in_hand() {
     assert_eq!(std::iter::from_fn(|| dead.try_next()).count(), 3);
     assert_eq!(stage.notes().await, [0, 4, 5]);
     let accounts = stage.system.counters();
-    assert!(accounts.balanced());
+    assert!(accounts.is_balanced());
     assert_eq!(accounts.dead_lettered, 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_caller_whose_message_is_dropped_is_told_so_at_once() {
-    let stage = stage(1, |mailbox| mailbox.overflow(Overflow::DropOldest)).await;
+    let stage = stage(1, |mailbox| mailbox.overflow(OverflowPolicy::DropOldest)).await;
     let call = tokio::spawn({
         let slow = stage.slow.clone();
         async move { slow.call(|reply| Msg::Ask(1, reply)).no_timeout().await }
@@ -69,7 +69,7 @@ async fn a_caller_whose_message_is_dropped_is_told_so_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_waits_for_room_whatever_a_cast_would_do() {
-    let stage = stage(1, |mailbox| mailbox.overflow(Overflow::DropNewest)).await;
+    let stage = stage(1, |mailbox| mailbox.overflow(OverflowPolicy::DropNewest)).await;
     assert!(stage.slow.cast(Msg::Note(1)).is_ok());
     let call = tokio::spawn({
         let slow = stage.slow.clone();
@@ -83,7 +83,7 @@ async fn a_call_waits_for_room_whatever_a_cast_would_do() {
 
 #[tokio::test(start_paused = true)]
 async fn a_closed_mailbox_gives_the_message_back_whatever_it_is_set_to() {
-    for overflow in [Overflow::Reject, Overflow::DropNewest, Overflow::DropOldest] {
+    for overflow in [OverflowPolicy::Reject, OverflowPolicy::DropNewest, OverflowPolicy::DropOldest] {
         let stage = stage(1, |mailbox| mailbox.overflow(overflow)).await;
         let down = stage.slow.monitor();
         stage.slow.kill().expect("it lives");
@@ -104,7 +104,7 @@ struct Bomb(Option<Address<Self>>);
 impl Drop for Bomb {
     fn drop(&mut self) {
         if let Some(address) = self.0.take() {
-            assert!(address.counters().balanced(), "and no lock is held");
+            assert!(address.counters().is_balanced(), "and no lock is held");
             let _ = address.cast(Self(None));
             panic!("on purpose");
         }
@@ -113,9 +113,9 @@ impl Drop for Bomb {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_is_dropped_may_do_anything() {
-    for overflow in [Overflow::DropNewest, Overflow::DropOldest] {
+    for overflow in [OverflowPolicy::DropNewest, OverflowPolicy::DropOldest] {
         let system = System::new();
-        let identity = Identity::<Bomb>::new(Mailbox::bounded(1).overflow(overflow));
+        let identity = Identity::<Bomb>::new(MailboxConfig::bounded(1).overflow(overflow));
         identity.open(&system, || "it".into());
         let (address, mut dead) = (identity.address(), system.subscribe::<DeadLetter>());
         let bomb = || Bomb(Some(address.clone()));
@@ -123,7 +123,7 @@ async fn a_message_that_is_dropped_may_do_anything() {
         // One goes off, and casts another, for which one more is dropped.
         let letters = std::iter::from_fn(|| dead.try_next()).count() as u64;
         let accounts = address.counters();
-        assert!(letters >= 2 && accounts.balanced(), "{overflow:?}: {letters}, {accounts:?}");
+        assert!(letters >= 2 && accounts.is_balanced(), "{overflow:?}: {letters}, {accounts:?}");
         assert_eq!((accounts.dead_lettered, accounts.queued), (letters, 1), "{overflow:?}");
         identity.close(&ExitReason::shutdown());
     }
@@ -131,7 +131,7 @@ async fn a_message_that_is_dropped_may_do_anything() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cast_that_drops_the_oldest_lets_those_who_wait_in_first() {
-    let stage = stage(2, |mailbox| mailbox.overflow(Overflow::DropOldest)).await;
+    let stage = stage(2, |mailbox| mailbox.overflow(OverflowPolicy::DropOldest)).await;
     assert!(stage.slow.cast(Msg::Note(1)).is_ok() && stage.slow.cast(Msg::Note(2)).is_ok());
     let sending = tokio::spawn({
         let slow = stage.slow.clone();
@@ -145,7 +145,7 @@ async fn a_cast_that_drops_the_oldest_lets_those_who_wait_in_first() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cast_that_drops_the_oldest_comes_back_only_if_all_places_are_reserved() {
-    let stage = stage(1, |mailbox| mailbox.overflow(Overflow::DropOldest)).await;
+    let stage = stage(1, |mailbox| mailbox.overflow(OverflowPolicy::DropOldest)).await;
     let mut dead = stage.system.subscribe::<DeadLetter>();
     let permit = stage.slow.reserve().await.expect("it is open");
     assert!(matches!(

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use perennial_actors::{ExitReason, StartError, System};
+use perennial_actors::{ExitReason, SpawnError, System};
 
 use support::mortal::{Deed, Mortal, plan};
 use support::parent::hosted;
@@ -107,7 +107,7 @@ async fn a_child_is_an_ordinary_link_to_its_parent() {
 }
 
 /// Starts a child whose init does this, and awaits the start in the handler; how the start went.
-async fn starts_and_awaits(parent: &Hand, init: Deed) -> Result<(), StartError> {
+async fn starts_and_awaits(parent: &Hand, init: Deed) -> Result<(), SpawnError> {
     let (mut plan, _) = plan();
     plan.init = init;
     let start = parent.does(|ctx| {
@@ -124,7 +124,7 @@ async fn c121_a_failing_init_ends_a_parent_that_does_not_trap_with_its_reason() 
     {
         let parent = puppet(&System::new()).await;
         let down = parent.address.monitor();
-        let Err(StartError::Failed(failed)) = starts_and_awaits(&parent, deed).await else {
+        let Err(SpawnError::Failed(failed)) = starts_and_awaits(&parent, deed).await else {
             panic!("{deed:?} lets no actor start")
         };
         assert_eq!((failed.to_string(), why(down).await), (expected.into(), expected.into()));
@@ -135,7 +135,7 @@ async fn c121_a_failing_init_ends_a_parent_that_does_not_trap_with_its_reason() 
 async fn c121_a_failing_init_is_told_to_a_parent_that_traps() {
     let mut parent = trapper(&System::new()).await;
     let start = starts_and_awaits(&parent, Deed::Fail).await;
-    assert!(matches!(start, Err(StartError::Failed(_))));
+    assert!(matches!(start, Err(SpawnError::Failed(_))));
     let exits = parent.exits().await;
     assert_eq!(exits.len(), 1);
     assert!(exits[0].0.is_some_and(|child| !child.same_identity(parent.pid)));
@@ -149,7 +149,7 @@ async fn c121_an_init_that_ends_normally_does_not_end_the_parent() {
     let start = starts_and_awaits(&parent, Deed::Nothing).await;
     assert!(start.is_ok());
     let (child, ended) = (parent.info().links[0], starts_and_awaits(&parent, Deed::EndNormally).await);
-    assert!(matches!(ended, Err(StartError::Failed(ExitReason::Normal))));
+    assert!(matches!(ended, Err(SpawnError::Failed(ExitReason::Normal))));
     assert!(parent.lives().await);
     assert_eq!(parent.info().links, [child]);
 }
@@ -160,7 +160,7 @@ async fn an_init_that_ignores_does_not_end_the_parent_and_is_told_to_one_that_tr
     let (parent, mut trapping) = (puppet(&system).await, trapper(&system).await);
     for each in [&parent, &trapping] {
         let start = starts_and_awaits(each, Deed::Ignore).await;
-        assert!(matches!(start, Err(StartError::Failed(ExitReason::Ignore))));
+        assert!(matches!(start, Err(SpawnError::Failed(ExitReason::Ignore))));
         assert!(each.lives().await);
         assert_eq!(each.info().links, []);
     }
@@ -187,7 +187,7 @@ async fn a_child_whose_parent_has_ended_before_it_starts_does_not_start() {
     let (plan, mut lines) = plan();
     let spawn = parent.does(|ctx| ctx.system().spawn::<Mortal>(Arc::new(plan)).linked_to(ctx)).await;
     parent.ends(ExitReason::Normal).await;
-    let Err(StartError::Failed(reason)) = spawn.await else { panic!("it has no parent") };
+    let Err(SpawnError::Failed(reason)) = spawn.await else { panic!("it has no parent") };
     assert!(matches!(reason, ExitReason::NoProcess));
     assert_eq!(lines.recv().await, None);
 }

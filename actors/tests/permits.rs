@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use perennial_actors::host::Identity;
-use perennial_actors::{Closed, ExitReason, Mailbox, SendError, System, Unsent};
+use perennial_actors::{ClosedError, ExitReason, MailboxConfig, SendError, System, Unsent};
 use support::slow::{Msg, stage};
 use tokio::time::Instant;
 
@@ -69,14 +69,14 @@ async fn a_permit_outlives_a_close_only_to_give_its_message_back() {
     let down = stage.slow.monitor();
     stage.slow.kill().expect("it lives");
     down.await;
-    assert!(matches!(permit.send(Msg::Note(1)), Err(Closed(Unsent { message: Msg::Note(1), .. }))));
+    assert!(matches!(permit.send(Msg::Note(1)), Err(ClosedError(Unsent { message: Msg::Note(1), .. }))));
     assert!(stage.slow.reserve().await.is_err());
     assert!(matches!(stage.slow.try_reserve(), Err(SendError::Closed(Unsent { message: (), .. }))));
 }
 
 #[tokio::test]
 async fn a_permit_belongs_to_the_identity() {
-    let identity = Identity::<u32>::new(Mailbox::bounded(1));
+    let identity = Identity::<u32>::new(MailboxConfig::bounded(1));
     identity.open(&System::new(), || "it".into());
     let permit = identity.address().reserve().await.expect("it is open");
     assert!(identity.close(&ExitReason::shutdown()).is_some());

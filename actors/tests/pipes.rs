@@ -4,7 +4,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::sync::mpsc as threads;
 
-use perennial_actors::{CallError, ExitReason, PanicLocations, Piped, System};
+use perennial_actors::{CallError, ExitReason, PanicLocations, PipeHandle, System};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
@@ -59,7 +59,7 @@ async fn the_result_of_a_piped_future_comes_as_a_message() {
             sleep(millis(100)).await;
             6
         };
-        ctx.pipe(future, |n| result(n + 1));
+        ctx.pipe_to_self(future, |n| result(n + 1));
     };
     let mut strings = begun_with(pipe).await;
     assert_eq!(strings.after(1_000).await, ["100 7"]);
@@ -71,7 +71,7 @@ async fn the_result_of_a_future_that_is_ready_comes_after_the_handler() {
     let mut strings = puppet().await;
     strings.cast(long(|puppet, ctx| {
         Box::pin(async {
-            ctx.pipe(async { 7 }, result);
+            ctx.pipe_to_self(async { 7 }, result);
             sleep(millis(100)).await;
             puppet.pen.write("handled");
             Ok(())
@@ -86,7 +86,7 @@ async fn results_come_in_the_order_in_which_the_futures_are_done() {
     strings
         .have(|_, ctx| {
             for n in [30, 10, 20] {
-                ctx.pipe(sleep(millis(n)), move |()| result(n as u32));
+                ctx.pipe_to_self(sleep(millis(n)), move |()| result(n as u32));
             }
         })
         .await;
@@ -96,7 +96,7 @@ async fn results_come_in_the_order_in_which_the_futures_are_done() {
 #[tokio::test(start_paused = true)]
 async fn an_actor_stays_responsive_beside_a_piped_future() {
     let strings = puppet().await;
-    let piped = strings.have(|_, ctx| ctx.pipe(pending(), result)).await;
+    let piped = strings.have(|_, ctx| ctx.pipe_to_self(pending(), result)).await;
     assert_eq!(format!("{piped:?}"), "Piped(..)");
     let begun = Instant::now();
     for n in 0..100 {
@@ -111,7 +111,7 @@ async fn what_is_ready_and_the_mailbox_take_turns() {
     strings.cast(long(|_, ctx| {
         Box::pin(async {
             for n in 0..3 {
-                ctx.pipe(async move { n }, result);
+                ctx.pipe_to_self(async move { n }, result);
             }
             sleep(millis(10)).await;
             Ok(())
@@ -126,7 +126,7 @@ async fn what_is_ready_and_the_mailbox_take_turns() {
 #[tokio::test(start_paused = true)]
 async fn a_piped_future_that_is_aborted_is_dropped_and_no_message_comes_of_it() {
     let (strings, (future, mut said)) = (puppet().await, observed());
-    let piped = strings.have(|_, ctx| ctx.pipe(future, result)).await;
+    let piped = strings.have(|_, ctx| ctx.pipe_to_self(future, result)).await;
     assert_eq!(said.recv().await, Some("polled"));
     piped.abort();
     assert_eq!(said.recv().await, Some("dropped"));
@@ -141,7 +141,7 @@ async fn a_piped_future_that_is_aborted_when_it_is_done_brings_no_message_either
     let mut strings = puppet().await;
     strings.cast(long(|_, ctx| {
         Box::pin(async {
-            let done: Vec<Piped> = (0..2).map(|n| ctx.pipe(async move { n }, result)).collect();
+            let done: Vec<PipeHandle> = (0..2).map(|n| ctx.pipe_to_self(async move { n }, result)).collect();
             sleep(millis(10)).await;
             done[0].abort();
             Ok(())
@@ -159,7 +159,7 @@ async fn a_piped_future_makes_no_step_after_the_end_of_its_actor_is_told_and_is_
     ];
     for end in enders {
         let (strings, (future, mut said)) = (puppet().await, observed());
-        strings.have(|_, ctx| ctx.pipe(future, result)).await;
+        strings.have(|_, ctx| ctx.pipe_to_self(future, result)).await;
         assert_eq!(said.recv().await, Some("polled"));
         let monitor = strings.address.monitor();
         end(&strings);
@@ -175,7 +175,7 @@ async fn a_piped_future_makes_no_step_after_the_end_of_its_actor_is_told_and_is_
 async fn what_was_piped_never_reaches_the_next_incarnation() {
     let mut hosted = Hosted::begun_with(|_, ctx| {
         if ctx.pid().incarnation() == 1 {
-            ctx.pipe(sleep(millis(100)), |()| Msg::Note("from the first"));
+            ctx.pipe_to_self(sleep(millis(100)), |()| Msg::Note("from the first"));
         }
     });
     hosted.start().await;
@@ -189,7 +189,7 @@ async fn what_was_ready_when_an_incarnation_failed_never_reaches_the_next() {
     hosted.start().await;
     hosted.strings.cast(long(|_, ctx| {
         Box::pin(async {
-            ctx.pipe(async { 7 }, result);
+            ctx.pipe_to_self(async { 7 }, result);
             sleep(millis(10)).await;
             Err(ExitReason::failed("too late"))
         })
@@ -206,7 +206,7 @@ async fn a_panic_in_a_piped_future_ends_the_actor_in_good_order() {
         sleep(millis(100)).await;
         panic!("in the future")
     };
-    strings.cast(deed(|_, ctx| drop(ctx.pipe(future, result))));
+    strings.cast(deed(|_, ctx| drop(ctx.pipe_to_self(future, result))));
     assert_eq!(strings.end().await, "panicked: in the future");
     assert_eq!(strings.lines(), ["100 terminate: panicked: in the future"]);
     let counters = strings.address.counters();
@@ -216,7 +216,7 @@ async fn a_panic_in_a_piped_future_ends_the_actor_in_good_order() {
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_what_maps_a_result_ends_the_actor_too() {
     let strings = puppet().await;
-    strings.cast(deed(|_, ctx| drop(ctx.pipe(async { 7 }, |n| panic!("no message of {n}")))));
+    strings.cast(deed(|_, ctx| drop(ctx.pipe_to_self(async { 7 }, |n| panic!("no message of {n}")))));
     assert_eq!(strings.end().await, "panicked: no message of 7");
 }
 
@@ -224,7 +224,7 @@ async fn a_panic_in_what_maps_a_result_ends_the_actor_too() {
 async fn a_panic_of_a_piped_future_is_told_with_its_place() {
     let system = System::builder().panic_locations(PanicLocations::install()).build();
     let strings = puppet_in(&system, |spawn| spawn).await;
-    strings.cast(deed(|_, ctx| drop(ctx.pipe(async { panic!("here") }, result))));
+    strings.cast(deed(|_, ctx| drop(ctx.pipe_to_self(async { panic!("here") }, result))));
     let reason = strings.end().await;
     assert!(reason.starts_with("panicked: here (at ") && reason.contains("pipes.rs"), "{reason}");
 }
@@ -238,7 +238,7 @@ async fn a_caller_whose_reply_went_into_a_piped_future_is_told_why_the_actor_end
                 pending::<()>().await;
                 reply.send(7);
             };
-            ctx.pipe(future, |()| result(7));
+            ctx.pipe_to_self(future, |()| result(7));
         })
     });
     let (answer, ()) = tokio::join!(call.into_future(), async {
@@ -315,7 +315,7 @@ async fn what_a_piped_future_holds_is_let_go_when_its_result_is_handled() {
     let (strings, held) = (puppet().await, Arc::new(()));
     let holding = held.clone();
     let future = async move { holding };
-    strings.have(|_, ctx| ctx.pipe(future, |held| deed(|_, _| drop(held)))).await;
+    strings.have(|_, ctx| ctx.pipe_to_self(future, |held| deed(|_, _| drop(held)))).await;
     sleep(millis(10)).await;
     assert_eq!(Arc::strong_count(&held), 1);
 }

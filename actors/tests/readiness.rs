@@ -1,6 +1,6 @@
 //! Starts that are complete when the actor says so, and not when its init returns.
 
-use perennial_actors::{Address, Event, ExitReason, ProcessState, StartError, System};
+use perennial_actors::{Address, LifecycleEvent, ExitReason, ProcessState, SpawnError, System};
 use tokio::time::{Instant, sleep};
 
 use support::marionette::{Hosted, Msg, Puppet, about_to_begin, deed, failing, long, millis, puppet};
@@ -13,7 +13,7 @@ mod support {
 type Context = perennial_actors::Context<Puppet>;
 
 fn later(_: &mut Puppet, ctx: &mut Context) {
-    ctx.ready_later();
+    ctx.defer_ready();
 }
 
 fn ready(_: &mut Puppet, ctx: &mut Context) {
@@ -33,7 +33,7 @@ async fn unready() -> Hosted {
 async fn whoever_waits_for_a_start_waits_until_the_actor_is_ready() {
     let begun = Instant::now();
     let spawn = about_to_begin(&System::new(), |_, ctx| {
-        ctx.ready_later();
+        ctx.defer_ready();
         ctx.send_after(millis(100), deed(ready));
     });
     assert!(spawn.await.is_ok());
@@ -52,7 +52,7 @@ async fn an_actor_that_is_not_ready_handles_what_it_is_sent_and_its_parent_is_to
 #[tokio::test(start_paused = true)]
 async fn an_actor_may_be_ready_in_a_continuation_and_in_a_signal() {
     let mut hosted = Hosted::begun_with(|_, ctx| {
-        ctx.ready_later();
+        ctx.defer_ready();
         ctx.continue_with(deed(ready));
     });
     hosted.begin();
@@ -80,17 +80,17 @@ async fn to_be_ready_twice_or_without_a_need_does_nothing() {
     for put_off in [true, false] {
         let mut hosted = Hosted::begun_with(move |_, ctx| {
             if put_off {
-                ctx.ready_later();
+                ctx.defer_ready();
             }
         });
-        let mut events = hosted.system.subscribe::<Event>();
+        let mut events = hosted.system.subscribe::<LifecycleEvent>();
         hosted.begin();
         for _ in 0..3 {
             hosted.strings.have(ready).await;
         }
         hosted.started().await;
         assert!(hosted.record.more().is_none());
-        assert!(matches!(events.try_next(), Some(Event::Started { .. })));
+        assert!(matches!(events.try_next(), Some(LifecycleEvent::Started { .. })));
         assert!(events.try_next().is_none());
     }
 }
@@ -113,7 +113,7 @@ async fn to_put_readiness_off_after_the_init_does_nothing() {
     for put_off in [true, false] {
         let mut hosted = Hosted::begun_with(move |_, ctx| {
             if put_off {
-                ctx.ready_later();
+                ctx.defer_ready();
             }
         });
         hosted.begin();
@@ -146,18 +146,18 @@ async fn an_actor_that_ends_before_it_is_ready_has_not_started() {
     ];
     for (end, reason, lines) in enders {
         let mut hosted = unready().await;
-        let mut events = hosted.system.subscribe::<Event>();
+        let mut events = hosted.system.subscribe::<LifecycleEvent>();
         end(&hosted.strings.address);
         let ended = hosted.record.ended(1).await;
         assert_eq!((ended.reason.to_string().as_str(), ended.started), (reason, false));
         assert_eq!(hosted.strings.lines(), lines);
-        assert!(matches!(events.try_next(), Some(Event::Ended { .. })), "{reason}: it had not started");
+        assert!(matches!(events.try_next(), Some(LifecycleEvent::Ended { .. })), "{reason}: it had not started");
 
         let spawn = about_to_begin(&System::new(), move |_, ctx| {
-            ctx.ready_later();
+            ctx.defer_ready();
             end(&ctx.address());
         });
-        let Err(StartError::Failed(failed)) = spawn.await else { panic!("it does not start") };
+        let Err(SpawnError::Failed(failed)) = spawn.await else { panic!("it does not start") };
         assert_eq!(failed.to_string(), reason);
     }
 }
@@ -173,10 +173,10 @@ fn ending(reason: ExitReason) -> Msg {
 #[tokio::test(start_paused = true)]
 async fn an_actor_that_stops_itself_in_the_init_that_put_readiness_off_has_not_started() {
     let spawn = about_to_begin(&System::new(), |_, ctx| {
-        ctx.ready_later();
-        ctx.stop(ExitReason::shutdown_because("at once"));
+        ctx.defer_ready();
+        ctx.stop(ExitReason::shutdown_with("at once"));
     });
-    let Err(StartError::Failed(failed)) = spawn.await else { panic!("it does not start") };
+    let Err(SpawnError::Failed(failed)) = spawn.await else { panic!("it does not start") };
     assert_eq!(failed.to_string(), "shutdown: at once");
 }
 
@@ -211,14 +211,14 @@ async fn a_stop_of_an_actor_that_is_not_ready_comes_after_the_message_in_hand() 
     hosted.strings.address.stop(ExitReason::shutdown()).expect("it lives");
     assert!(!hosted.record.ended(1).await.started);
     assert_eq!(hosted.strings.lines(), ["100 handled", "100 terminate: shutdown"]);
-    assert_eq!(hosted.strings.address.state(), ProcessState::Due);
+    assert_eq!(hosted.strings.address.state(), ProcessState::Pending);
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_incarnation_says_for_itself_when_it_is_ready() {
     let mut hosted = Hosted::begun_with(|_, ctx| {
         if ctx.pid().incarnation() != 2 {
-            ctx.ready_later();
+            ctx.defer_ready();
         }
     });
     hosted.begin();
@@ -237,13 +237,13 @@ async fn every_incarnation_says_for_itself_when_it_is_ready() {
 #[tokio::test(start_paused = true)]
 async fn an_incarnation_whose_mailbox_was_taken_away_is_never_ready() {
     let mut hosted = unready().await;
-    let (identity, mut events) = (hosted.identity.clone(), hosted.system.subscribe::<Event>());
+    let (identity, mut events) = (hosted.identity.clone(), hosted.system.subscribe::<LifecycleEvent>());
     hosted.strings.cast(deed(move |_, ctx| {
         assert!(identity.abandon(ctx.pid()));
         ctx.ready();
     }));
     sleep(millis(1)).await;
     assert!(hosted.record.more().is_none(), "its parent has given it up");
-    assert!(matches!(events.try_next(), Some(Event::Abandoned { .. })));
+    assert!(matches!(events.try_next(), Some(LifecycleEvent::Abandoned { .. })));
     assert!(events.try_next().is_none());
 }

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use perennial_actors::{Down, ExitReason, StartError, System};
+use perennial_actors::{Down, ExitReason, SpawnError, System};
 
 use support::marionette::{deed, failing, puppet_in};
 
@@ -77,7 +77,7 @@ fn the_alternate_form_has_the_whole_chain_and_repeats_nothing() {
     assert_eq!(format!("{reason:#}"), "failed: no report: no disk: broken");
     let ExitReason::Failed(failure) = &reason else { panic!("it is a failure") };
     assert_eq!(format!("{failure:#}"), "no report: no disk: broken");
-    let start = StartError::Failed(reason);
+    let start = SpawnError::Failed(reason);
     assert_eq!(format!("{start:#}"), "the actor did not start: failed: no report: no disk: broken");
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use perennial_actors::host::Identity;
 use perennial_actors::{
-    DeadLetter, DeadReason, ExitReason, Mailbox, Overflow, Recipient, SendError, System, Unsent, WeakAddress,
+    DeadLetter, DeadLetterReason, ExitReason, MailboxConfig, OverflowPolicy, Recipient, SendError, System, Unsent, WeakAddress,
 };
 use support::slow::{Msg, Slow, stage};
 
@@ -56,18 +56,18 @@ async fn a_recipient_that_waits_for_room_gets_in_in_turn() {
 
 #[tokio::test(start_paused = true)]
 async fn a_recipient_drops_what_the_mailbox_is_set_to_drop() {
-    let stage = stage(1, |mailbox| mailbox.overflow(Overflow::DropOldest)).await;
+    let stage = stage(1, |mailbox| mailbox.overflow(OverflowPolicy::DropOldest)).await;
     let mut dead = stage.system.subscribe::<DeadLetter>();
     let notes = stage.slow.recipient::<u32>();
     for n in 1..=3 {
         notes.cast(n).expect("the oldest makes room");
     }
     assert_eq!(
-        std::iter::from_fn(|| dead.try_next()).filter(|l| matches!(l.reason, DeadReason::Overflow)).count(),
+        std::iter::from_fn(|| dead.try_next()).filter(|l| matches!(l.reason, DeadLetterReason::Overflow)).count(),
         2
     );
     assert_eq!(stage.notes().await, [0, 3]);
-    assert!(stage.system.counters().balanced());
+    assert!(stage.system.counters().is_balanced());
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,20 +98,20 @@ async fn an_address_keeps_nobody_alive_and_knows_what_became_of_whom_it_leads_to
 
 #[tokio::test(start_paused = true)]
 async fn a_recipient_of_a_mailbox_that_drops_the_newest_buries_what_it_was_given() {
-    let stage = stage(1, |mailbox| mailbox.overflow(Overflow::DropNewest)).await;
+    let stage = stage(1, |mailbox| mailbox.overflow(OverflowPolicy::DropNewest)).await;
     let mut dead = stage.system.subscribe::<DeadLetter>();
     let notes = stage.slow.recipient::<u32>();
     notes.cast(1).expect("there is room");
     notes.cast(2).expect("it is taken in and dropped");
     let letter = dead.try_next().expect("it was dropped");
-    assert!(matches!(letter.reason, DeadReason::Overflow) && letter.message_type.ends_with("Msg"));
+    assert!(matches!(letter.reason, DeadLetterReason::Overflow) && letter.message_type.ends_with("Msg"));
     assert_eq!(stage.notes().await, [0, 1]);
-    assert!(stage.system.counters().balanced());
+    assert!(stage.system.counters().is_balanced());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_recipient_of_a_mailbox_that_drops_the_oldest_is_refused_as_a_cast_is() {
-    let stage = stage(1, |mailbox| mailbox.overflow(Overflow::DropOldest)).await;
+    let stage = stage(1, |mailbox| mailbox.overflow(OverflowPolicy::DropOldest)).await;
     let permit = stage.slow.try_reserve().expect("there is room");
     assert!(matches!(stage.slow.recipient::<u32>().cast(1), Err(SendError::Full(Unsent { message: 1, .. }))));
     drop(permit);
@@ -131,7 +131,7 @@ impl From<Part> for u32 {
 
 /// An identity that nobody serves yet, with room for one message.
 fn due(system: &System) -> Identity<u32> {
-    let identity = Identity::new(Mailbox::bounded(1));
+    let identity = Identity::new(MailboxConfig::bounded(1));
     identity.open(system, || "it".into());
     identity
 }
@@ -167,7 +167,7 @@ async fn a_message_whose_actor_ends_while_it_is_made_goes_to_the_dead_letters() 
     let part = Part(Box::new(move || assert!(identity.close(&ExitReason::shutdown()).is_some())));
     assert!(address.recipient::<Part>().cast(part).is_ok());
     let letter = dead.try_next().expect("it was taken in");
-    assert!(matches!(letter.reason, DeadReason::Unhandled(ExitReason::NoProcess)));
+    assert!(matches!(letter.reason, DeadLetterReason::Unhandled(ExitReason::NoProcess)));
     let accounts = address.counters();
-    assert!(accounts.balanced() && (accounts.accepted, accounts.dead_lettered) == (1, 1));
+    assert!(accounts.is_balanced() && (accounts.accepted, accounts.dead_lettered) == (1, 1));
 }

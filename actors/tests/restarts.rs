@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use perennial_actors::host::Identity;
 use perennial_actors::{
-    Actor, Address, CallError, Context, DeadLetter, DeadReason, ExitReason, Mailbox, NoProcess, Pid,
+    Actor, Address, CallError, Context, DeadLetter, DeadLetterReason, ExitReason, MailboxConfig, NoProcessError, Pid,
     ProcessState, Reply, SendError, System, Unsent,
 };
 use tokio::sync::mpsc;
@@ -72,7 +72,7 @@ struct Owner {
 }
 
 impl Owner {
-    fn new(mailbox: Mailbox) -> Self {
+    fn new(mailbox: MailboxConfig) -> Self {
         let (identity, (parent, record)) = (Identity::new(mailbox), recorder());
         let (args, journal) = mpsc::unbounded_channel();
         let address = identity.address();
@@ -80,7 +80,7 @@ impl Owner {
     }
 
     /// Open, with nobody there yet.
-    fn open(system: &System, mailbox: Mailbox) -> Self {
+    fn open(system: &System, mailbox: MailboxConfig) -> Self {
         let owner = Self::new(mailbox);
         owner.identity.open(system, || "scribe".into());
         owner
@@ -115,7 +115,7 @@ async fn who(address: &Address<Msg>) -> Pid {
 
 #[tokio::test(start_paused = true)]
 async fn an_address_taken_before_anything_runs_reaches_every_incarnation() {
-    let mut owner = Owner::new(Mailbox::default());
+    let mut owner = Owner::new(MailboxConfig::default());
     let address = owner.identity.address();
     assert_eq!((address.state(), owner.address == address), (ProcessState::Closed, true));
     assert!(matches!(
@@ -123,7 +123,7 @@ async fn an_address_taken_before_anything_runs_reaches_every_incarnation() {
         Err(SendError::Closed(Unsent { message: Msg::Note(1), .. }))
     ));
     owner.identity.open(&System::new(), || "scribe".into());
-    assert_eq!(address.state(), ProcessState::Due);
+    assert_eq!(address.state(), ProcessState::Pending);
     for incarnation in 1..=3 {
         let pid = owner.start().await;
         assert_eq!((who(&address).await, pid.incarnation()), (pid, incarnation));
@@ -136,25 +136,25 @@ async fn an_address_taken_before_anything_runs_reaches_every_incarnation() {
 #[tokio::test(start_paused = true)]
 async fn a_pid_is_of_one_incarnation_and_keeps_the_identity() {
     let system = System::new();
-    let mut owner = Owner::open(&system, Mailbox::default());
+    let mut owner = Owner::open(&system, MailboxConfig::default());
     let first = owner.start().await;
     owner.cast([Msg::Fail(0)]);
     owner.ended().await;
     let second = owner.start().await;
     assert!(first != second && first < second && first.same_identity(second));
     assert_eq!((second.identity(), second.incarnation()), (first.identity(), 2));
-    let stranger = Owner::open(&system, Mailbox::default()).start().await;
+    let stranger = Owner::open(&system, MailboxConfig::default()).start().await;
     assert!(!stranger.same_identity(first));
 }
 
 #[tokio::test(start_paused = true)]
 async fn messages_wait_while_an_incarnation_is_due() {
-    let mut owner = Owner::open(&System::new(), Mailbox::default());
+    let mut owner = Owner::open(&System::new(), MailboxConfig::default());
     owner.cast([Msg::Note(1), Msg::Note(2)]);
     assert_eq!(owner.address.counters().queued, 2);
     assert_eq!(
         (owner.address.stop(ExitReason::Normal), owner.address.kill()),
-        (Err(NoProcess), Err(NoProcess))
+        (Err(NoProcessError), Err(NoProcessError))
     );
     owner.start().await;
     assert_eq!(owner.notes(2).await, [(1, 1), (1, 2)]);
@@ -164,13 +164,13 @@ async fn messages_wait_while_an_incarnation_is_due() {
 async fn a_message_that_crashes_its_handler_is_not_handled_again() {
     let system = System::new();
     let mut dead_letters = system.subscribe::<DeadLetter>();
-    let mut owner = Owner::open(&system, Mailbox::default());
+    let mut owner = Owner::open(&system, MailboxConfig::default());
     let first = owner.start().await;
     owner.cast([Msg::Note(1), Msg::Fail(2), Msg::Note(3), Msg::Note(4)]);
     assert_eq!(owner.ended().await.to_string(), "failed: on purpose");
     let letter = dead_letters.try_next().expect("the message that was in hand");
     assert_eq!((letter.target, &*letter.label), (first, "scribe"));
-    let DeadReason::InFlight(reason) = letter.reason else { panic!("it was in hand") };
+    let DeadLetterReason::InFlight(reason) = letter.reason else { panic!("it was in hand") };
     assert_eq!(reason.to_string(), "failed: on purpose");
     owner.start().await;
     assert_eq!(owner.notes(4).await, [(1, 1), (1, 2), (2, 3), (2, 4)]);
@@ -184,7 +184,7 @@ async fn a_message_that_crashes_its_handler_is_not_handled_again() {
 async fn an_incarnation_that_ended_in_good_order_had_handled_its_last_message() {
     let system = System::new();
     let mut dead_letters = system.subscribe::<DeadLetter>();
-    let mut owner = Owner::open(&system, Mailbox::default());
+    let mut owner = Owner::open(&system, MailboxConfig::default());
     owner.start().await;
     owner.cast([Msg::Note(1)]);
     owner.notes(1).await;
@@ -196,7 +196,7 @@ async fn an_incarnation_that_ended_in_good_order_had_handled_its_last_message() 
 
 #[tokio::test(start_paused = true)]
 async fn a_call_made_before_a_crash_is_answered_by_the_next_incarnation() {
-    let mut owner = Owner::open(&System::new(), Mailbox::default());
+    let mut owner = Owner::open(&System::new(), MailboxConfig::default());
     owner.start().await;
     let address = owner.address.clone();
     owner.cast([Msg::Panic]);
@@ -211,16 +211,16 @@ async fn a_call_made_before_a_crash_is_answered_by_the_next_incarnation() {
 async fn a_mailbox_may_be_discarded_on_restart_and_its_callers_are_told() {
     let system = System::new();
     let mut dead_letters = system.subscribe::<DeadLetter>();
-    let mut owner = Owner::open(&system, Mailbox::default().discard_on_restart());
+    let mut owner = Owner::open(&system, MailboxConfig::default().discard_on_restart());
     owner.start().await;
     let address = owner.address.clone();
     owner.cast([Msg::Fail(1), Msg::Note(2)]);
     let (answer, reason) = tokio::join!(address.call(Msg::Who).into_future(), owner.ended());
     let Err(CallError::Ended(told, _)) = answer else { panic!("it was discarded") };
     assert_eq!((told.to_string(), reason.to_string().as_str()), (reason.to_string(), "failed: on purpose"));
-    let letters: Vec<DeadReason> = std::iter::from_fn(|| dead_letters.try_next()).map(|l| l.reason).collect();
+    let letters: Vec<DeadLetterReason> = std::iter::from_fn(|| dead_letters.try_next()).map(|l| l.reason).collect();
     assert!(
-        matches!(letters[..], [DeadReason::InFlight(_), DeadReason::Unhandled(_), DeadReason::Unhandled(_)]),
+        matches!(letters[..], [DeadLetterReason::InFlight(_), DeadLetterReason::Unhandled(_), DeadLetterReason::Unhandled(_)]),
         "{letters:?}"
     );
     owner.cast([Msg::Note(3)]);
@@ -230,7 +230,7 @@ async fn a_mailbox_may_be_discarded_on_restart_and_its_callers_are_told() {
 
 #[tokio::test(start_paused = true)]
 async fn those_who_wait_for_room_keep_their_place_across_a_crash() {
-    let one = Mailbox::bounded(1);
+    let one = MailboxConfig::bounded(1);
     let mut owner = Owner::open(&System::new(), one);
     owner.cast([Msg::Panic]);
     let senders = [1, 2].map(|n| {
@@ -251,14 +251,14 @@ async fn those_who_wait_for_room_keep_their_place_across_a_crash() {
 async fn an_identity_that_is_closed_and_opened_again_is_the_same() {
     let system = System::new();
     let mut dead_letters = system.subscribe::<DeadLetter>();
-    let mut owner = Owner::open(&system, Mailbox::default());
+    let mut owner = Owner::open(&system, MailboxConfig::default());
     let first = owner.start().await;
     owner.address.stop(ExitReason::Normal).expect("it lives");
     owner.ended().await;
     owner.cast([Msg::Note(1)]);
     assert!(owner.identity.close(&ExitReason::shutdown()).is_some());
     assert!(owner.identity.close(&ExitReason::shutdown()).is_none(), "it was closed");
-    assert!(matches!(dead_letters.try_next().expect("what waited").reason, DeadReason::Unhandled(_)));
+    assert!(matches!(dead_letters.try_next().expect("what waited").reason, DeadLetterReason::Unhandled(_)));
     assert!(matches!(
         owner.address.cast(Msg::Note(2)),
         Err(SendError::Closed(Unsent { message: Msg::Note(2), .. }))
@@ -274,7 +274,7 @@ async fn an_identity_that_is_closed_and_opened_again_is_the_same() {
 #[tokio::test(start_paused = true)]
 async fn an_identity_that_is_closed_under_a_living_incarnation_ends_it() {
     let system = System::new();
-    let mut owner = Owner::open(&system, Mailbox::default());
+    let mut owner = Owner::open(&system, MailboxConfig::default());
     let pid = owner.start().await;
     let monitor = owner.address.monitor();
     assert!(owner.identity.close(&ExitReason::shutdown()).is_some());

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::{CallError, ExitReason, ProcessState, Reply, StartError, System};
+use perennial_actors::{CallError, ExitReason, ProcessState, Reply, SpawnError, System};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -51,7 +51,7 @@ async fn c119_a_start_gives_up_everything_when_its_init_fails_and_can_be_tried_a
     for reason in [Deed::Fail, Deed::Panic] {
         let (mut plan, _lines) = plan();
         plan.init = reason;
-        assert!(matches!(system.spawn::<Mortal>(Arc::new(plan)).await, Err(StartError::Failed(_))));
+        assert!(matches!(system.spawn::<Mortal>(Arc::new(plan)).await, Err(SpawnError::Failed(_))));
         assert_eq!(system.processes(), [], "nothing is left of it");
     }
     system.spawn::<Mortal>(Arc::new(plan().0)).await.expect("it starts");
@@ -114,7 +114,7 @@ async fn c134_a_parents_exit_acts_ahead_of_all_that_wait() {
 #[tokio::test(start_paused = true)]
 async fn c136_a_stop_ends_with_the_reason_given_and_a_monitor_sees_it() {
     for reason in
-        [ExitReason::Normal, ExitReason::shutdown_because("closing time"), ExitReason::failed("bad")]
+        [ExitReason::Normal, ExitReason::shutdown_with("closing time"), ExitReason::failed("bad")]
     {
         let (strings, expected) = (puppet().await, reason.to_string());
         let monitor = strings.address.monitor();
@@ -138,9 +138,9 @@ async fn c137_a_server_finishes_its_terminate_though_who_stopped_it_waits_no_lon
 #[tokio::test(start_paused = true)]
 async fn c137_a_second_stop_does_not_disturb_a_terminate() {
     let mut strings = dying_for(100).await;
-    strings.address.stop(ExitReason::shutdown_because("first")).expect("it lives");
+    strings.address.stop(ExitReason::shutdown_with("first")).expect("it lives");
     sleep(millis(50)).await;
-    strings.address.stop(ExitReason::shutdown_because("second")).expect("it lives still");
+    strings.address.stop(ExitReason::shutdown_with("second")).expect("it lives still");
     assert_eq!(strings.end().await, "shutdown: first");
     assert_eq!(strings.lines(), ["0 terminate: shutdown: first", "100 terminated"]);
 }

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::{Poll, Waker};
 
 use perennial_actors::{
-    Actor, Capacity, Context, Event, ExitReason, Mailbox, ProcessState, Reply, SendError, StartError, System,
+    Actor, Capacity, Context, LifecycleEvent, ExitReason, MailboxConfig, ProcessState, Reply, SendError, SpawnError, System,
     Unsent,
 };
 use tokio::sync::oneshot;
@@ -73,12 +73,12 @@ async fn a_detached_actor_takes_messages_before_it_has_started() {
 async fn a_detached_actor_that_does_not_start_is_closed() {
     let (go, args) = Args::later();
     let system = System::new();
-    let mut events = system.subscribe::<Event>();
+    let mut events = system.subscribe::<LifecycleEvent>();
     let address = system.spawn::<Slow>(args).label("slow").detach().expect("there is a runtime");
     drop(go);
     assert_eq!(address.monitor().await.reason.to_string(), "failed: channel closed");
     assert_eq!(address.state(), ProcessState::Closed);
-    assert!(matches!(events.try_next(), Some(Event::Ended { .. })), "it never started");
+    assert!(matches!(events.try_next(), Some(LifecycleEvent::Ended { .. })), "it never started");
 }
 
 #[tokio::test(start_paused = true)]
@@ -87,7 +87,7 @@ async fn a_spawn_whose_init_fails_says_why() {
     drop(go);
     let error = System::new().spawn::<Slow>(args).await.expect_err("it is not let go");
     assert_eq!(error.to_string(), "the actor did not start: failed: channel closed");
-    let StartError::Failed(reason) = error else { panic!("its init failed") };
+    let SpawnError::Failed(reason) = error else { panic!("its init failed") };
     assert!(reason.error().expect("an error").is::<oneshot::error::RecvError>());
 }
 
@@ -95,29 +95,29 @@ async fn a_spawn_whose_init_fails_says_why() {
 async fn a_spawn_that_nobody_waits_for_any_more_goes_on() {
     let (go, args) = Args::later();
     let system = System::new();
-    let mut events = system.subscribe::<Event>();
+    let mut events = system.subscribe::<LifecycleEvent>();
     {
         let mut spawning = pin!(system.spawn::<Slow>(args).into_future());
         let mut cx = std::task::Context::from_waker(Waker::noop());
         assert!(spawning.as_mut().poll(&mut cx).is_pending());
     }
     go.send(7).expect("it waits");
-    assert!(matches!(events.next().await, Some(Event::Started { .. })));
+    assert!(matches!(events.next().await, Some(LifecycleEvent::Started { .. })));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_actor_lives_though_nobody_holds_its_address() {
     let system = System::new();
-    let mut events = system.subscribe::<Event>();
+    let mut events = system.subscribe::<LifecycleEvent>();
     let monitor = system.spawn::<Slow>(Args::now()).await.expect("it starts").monitor();
-    assert!(matches!(events.next().await, Some(Event::Started { .. })));
+    assert!(matches!(events.next().await, Some(LifecycleEvent::Started { .. })));
     assert!(tokio::time::timeout(std::time::Duration::from_secs(60), monitor).await.is_err());
     assert!(events.try_next().is_none());
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_mailbox_is_as_it_was_asked_for() {
-    let one = Mailbox::bounded(1);
+    let one = MailboxConfig::bounded(1);
     let (_go, args) = Args::later();
     let address = System::new().spawn::<Slow>(args).mailbox(one).detach().expect("there is a runtime");
     let fill = |_: u32| {
@@ -133,7 +133,7 @@ async fn the_mailbox_is_as_it_was_asked_for() {
 fn outside_a_runtime_a_spawn_is_an_error_and_not_a_panic() {
     let system = System::new();
     let detached = system.spawn::<Slow>(Args::now()).detach();
-    assert!(matches!(detached, Err(StartError::NoRuntime)));
+    assert!(matches!(detached, Err(SpawnError::NoRuntime)));
     let mut awaited = pin!(system.spawn::<Slow>(Args::now()).into_future());
     let polled = awaited.as_mut().poll(&mut std::task::Context::from_waker(Waker::noop()));
     let Poll::Ready(Err(error)) = polled else { panic!("there is nothing to wait for") };
@@ -165,13 +165,13 @@ async fn an_error_hands_the_message_back_whatever_its_type() {
     let error = address.cast(reply).expect_err("it is closed");
     let said = r#"actor "spawn::Slow" has stopped and will not be restarted (message type Reply<u32>)"#;
     assert_eq!(error.to_string(), said);
-    assert!(matches!(error, SendError::Closed(Unsent { message: reply, .. }) if reply.is_abandoned()));
+    assert!(matches!(error, SendError::Closed(Unsent { message: reply, .. }) if reply.is_closed()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_actor_with_a_capacity_of_zero_does_not_start() {
     let (_go, args) = Args::later();
-    let refused = System::new().spawn::<Slow>(args).mailbox(Mailbox::bounded(0)).detach();
-    assert!(matches!(refused, Err(StartError::ZeroCapacity)));
+    let refused = System::new().spawn::<Slow>(args).mailbox(MailboxConfig::bounded(0)).detach();
+    assert!(matches!(refused, Err(SpawnError::ZeroCapacity)));
     assert!(Capacity::from(0).is_zero() && !Capacity::from(1).is_zero() && !Capacity::Unbounded.is_zero());
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use perennial_actors::host::Identity;
 use perennial_actors::{
-    Actor, Address, Context, Counters, DeadLetter, DeadReason, Event, ExitReason, Mailbox, Pid, Reply,
+    Actor, Address, Context, MessageStats, DeadLetter, DeadLetterReason, LifecycleEvent, ExitReason, MailboxConfig, Pid, Reply,
     SendError, System,
 };
 
@@ -36,7 +36,7 @@ impl Actor for Worker {
 }
 
 async fn worker(system: &System) -> Address<Msg> {
-    system.spawn::<Worker>(()).mailbox(Mailbox::unbounded()).await.expect("it starts")
+    system.spawn::<Worker>(()).mailbox(MailboxConfig::unbounded()).await.expect("it starts")
 }
 
 async fn end(worker: &Address<Msg>) {
@@ -48,30 +48,30 @@ async fn end(worker: &Address<Msg>) {
 #[tokio::test(start_paused = true)]
 async fn two_systems_never_meet() {
     let (one, other) = (System::new(), System::new());
-    let (mut events, mut dead_letters) = (other.subscribe::<Event>(), other.subscribe::<DeadLetter>());
+    let (mut events, mut dead_letters) = (other.subscribe::<LifecycleEvent>(), other.subscribe::<DeadLetter>());
     let (first, second) = (worker(&one).await, worker(&other).await);
     assert_eq!(first.pid(), second.pid(), "each counts for itself");
     events.next().await.expect("its own actor has started");
     [Msg::Fail, Msg::Work].into_iter().for_each(|msg| assert!(first.cast(msg).is_ok()));
     first.monitor().await;
     assert!(events.try_next().is_none() && dead_letters.try_next().is_none());
-    assert_eq!((one.counters().accepted, other.counters()), (2, Counters::default()));
+    assert_eq!((one.counters().accepted, other.counters()), (2, MessageStats::default()));
     assert!(one != other && one == one.clone());
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_events_of_an_actor_come_in_the_order_in_which_they_happened() {
     let system = System::new();
-    let mut events = system.subscribe::<Event>();
+    let mut events = system.subscribe::<LifecycleEvent>();
     let address = system.spawn::<Worker>(()).label("a worker").await.expect("it starts");
     let lived = address.pid().expect("it lives");
     assert!(address.cast(Msg::Fail).is_ok());
     address.monitor().await;
     let seen: Vec<(&str, Pid, Arc<str>, String)> = std::iter::from_fn(|| events.try_next())
         .map(|event| match event {
-            Event::Started { pid, label } => ("started", pid, label, String::new()),
-            Event::Ended { pid, label, reason } => ("ended", pid, label, reason.to_string()),
-            Event::Closed { pid, label, reason } => ("closed", pid, label, reason.to_string()),
+            LifecycleEvent::Started { pid, label } => ("started", pid, label, String::new()),
+            LifecycleEvent::Ended { pid, label, reason } => ("ended", pid, label, reason.to_string()),
+            LifecycleEvent::Closed { pid, label, reason } => ("closed", pid, label, reason.to_string()),
             other => panic!("{other:?}"),
         })
         .collect();
@@ -90,10 +90,10 @@ async fn an_actor_is_labelled_with_its_type_unless_set_otherwise() {
 async fn a_subscription_begins_when_it_is_made_and_ends_with_the_system() {
     let system = System::new();
     let earlier = worker(&system).await;
-    let mut events = system.subscribe::<Event>();
+    let mut events = system.subscribe::<LifecycleEvent>();
     end(&earlier).await;
-    assert!(matches!(events.next().await, Some(Event::Ended { .. })));
-    assert!(matches!(events.next().await, Some(Event::Closed { .. })));
+    assert!(matches!(events.next().await, Some(LifecycleEvent::Ended { .. })));
+    assert!(matches!(events.next().await, Some(LifecycleEvent::Closed { .. })));
     // An address belongs to its system, so the system lives as long as the last address.
     drop(system);
     assert!(earlier.handle().label().is_some());
@@ -115,7 +115,7 @@ async fn a_slow_subscriber_misses_the_oldest_and_blocks_nobody() {
     assert_eq!((read, slow.missed()), (RING, MANY - RING));
     // What is missed is the oldest: the one that was in hand came first.
     let first = dead_letters.next().await.expect("a dead letter");
-    assert!(matches!(first.reason, DeadReason::Unhandled(_)));
+    assert!(matches!(first.reason, DeadLetterReason::Unhandled(_)));
     assert_eq!(system.counters().dead_lettered, MANY - 1);
 }
 
@@ -128,12 +128,12 @@ async fn the_accounts_of_actors_that_are_gone_stay_in_the_books() {
         worker.monitor().await;
     }
     // The mailbox of an identity that goes away unserved.
-    let identity = Identity::<Msg>::new(Mailbox::default());
+    let identity = Identity::<Msg>::new(MailboxConfig::default());
     identity.open(&system, || "unserved".into());
     assert!(identity.address().cast(Msg::Work).is_ok());
     assert_eq!(system.counters().queued, 1);
     drop(identity);
-    let expected = Counters { accepted: 61, handled: 20, lost_in_flight: 20, dead_lettered: 21, queued: 0 };
+    let expected = MessageStats { accepted: 61, handled: 20, lost_in_flight: 20, dead_lettered: 21, queued: 0 };
     assert_eq!(system.counters(), expected);
 }
 
@@ -161,7 +161,7 @@ async fn the_accounts_of_a_system_add_up_at_any_time() {
             let mut audits = 0;
             while !over.load(Ordering::Relaxed) {
                 let counters = system.counters();
-                assert!(counters.balanced(), "{counters:?}");
+                assert!(counters.is_balanced(), "{counters:?}");
                 audits += 1;
                 std::thread::yield_now();
             }
@@ -170,8 +170,8 @@ async fn the_accounts_of_a_system_add_up_at_any_time() {
     });
     let (mut senders, mut workers) = (Vec::new(), Vec::new());
     for n in 0..30 {
-        let small = Mailbox::bounded(50);
-        let mailbox = if n % 2 == 0 { small } else { Mailbox::unbounded() };
+        let small = MailboxConfig::bounded(50);
+        let mailbox = if n % 2 == 0 { small } else { MailboxConfig::unbounded() };
         let worker = system.spawn::<Worker>(()).mailbox(mailbox).await.expect("it starts");
         senders.extend((0..3).map(|_| tokio::spawn(flood(worker.clone(), 3_000))));
         if n % 3 == 0 {
@@ -206,7 +206,7 @@ async fn an_actor_under_load_handles_every_message_it_accepted() {
     }
     assert_eq!(worker.call(Msg::Count).await.expect("it answers"), 20_000);
     end(&worker).await;
-    let expected = Counters { accepted: 20_001, handled: 20_001, ..Counters::default() };
+    let expected = MessageStats { accepted: 20_001, handled: 20_001, ..MessageStats::default() };
     assert_eq!(system.counters(), expected);
 }
 

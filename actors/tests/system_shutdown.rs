@@ -80,7 +80,7 @@ async fn shutdown_ends_every_actor_by_shutdown_after_the_message_in_hand() {
     assert!(matches!(slow_ends.await.reason, ExitReason::Shutdown(None)));
     assert!(matches!(idle_ends.await.reason, ExitReason::Shutdown(None)));
     assert_eq!((report.counters.handled, report.counters.dead_lettered), (1, 1));
-    assert!(report.counters.balanced());
+    assert!(report.counters.is_balanced());
 }
 
 #[tokio::test(start_paused = true)]

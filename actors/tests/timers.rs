@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use perennial_actors::{Mailbox, ProcessState, SendError, System, TimerId};
+use perennial_actors::{MailboxConfig, ProcessState, SendError, System, TimerId};
 use tokio::time::{Instant, sleep};
 
 use support::marionette::{Hosted, Msg, Puppet, begun_with, deed, failing, long, millis, puppet, puppet_in};
@@ -275,7 +275,7 @@ async fn an_interval_whose_message_cannot_be_made_ends_its_actor() {
 
 #[tokio::test(start_paused = true)]
 async fn a_timer_does_not_wait_behind_a_full_mailbox_nor_count_in_it() {
-    let two = Mailbox::bounded(2);
+    let two = MailboxConfig::bounded(2);
     let mut strings = puppet_in(&System::new(), |spawn| spawn.mailbox(two)).await;
     strings.have(|_, ctx| ctx.send_after(millis(100), Msg::Note("timer"))).await;
     strings.cast(long(|_, _| {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
-use perennial_actors::{Actor, Context, ExitReason, Mailbox, System};
+use perennial_actors::{Actor, Context, ExitReason, MailboxConfig, System};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tokio::runtime::Builder;
@@ -58,7 +58,7 @@ impl Actor for Busy {
             match from {
                 From::Sender => {}
                 From::Timer => drop(ctx.send_after(millis(ready), Msg(from, takes))),
-                From::Pipe => drop(ctx.pipe(sleep(millis(ready)), move |()| Msg(from, takes))),
+                From::Pipe => drop(ctx.pipe_to_self(sleep(millis(ready)), move |()| Msg(from, takes))),
             }
         }
         Ok(Self { begun: Instant::now(), turns: args.turns.clone() })
@@ -89,7 +89,7 @@ impl Actor for Late {
     async fn init(piped: &Arc<AtomicU32>, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
         ctx.send_interval(millis(1000), || Due::Tick);
         sleep(millis(1100)).await;
-        ctx.pipe(yield_now(), |()| Due::Piped);
+        ctx.pipe_to_self(yield_now(), |()| Due::Piped);
         ctx.pipe_blocking(|| (), |()| Due::Piped);
         Ok(Self(piped.clone()))
     }
@@ -112,7 +112,7 @@ impl Actor for Restless {
 
     async fn init(turns: &Arc<AtomicU32>, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
         ctx.send_after(Duration::ZERO, From::Timer);
-        ctx.pipe(yield_now(), |()| From::Pipe);
+        ctx.pipe_to_self(yield_now(), |()| From::Pipe);
         Ok(Self(turns.clone()))
     }
 
@@ -132,7 +132,7 @@ fn turns(items: &[Item]) -> Vec<(From, u64)> {
     runtime.expect("there is room for one").block_on(async {
         let turns = Arc::new(Mutex::new(Vec::new()));
         let args = Args { items: items.to_vec(), turns: turns.clone() };
-        let spawn = System::new().spawn::<Busy>(args).mailbox(Mailbox::unbounded());
+        let spawn = System::new().spawn::<Busy>(args).mailbox(MailboxConfig::unbounded());
         let address = spawn.await.expect("it starts");
         for &Item { ready, takes, .. } in items.iter().filter(|item| item.from == From::Sender) {
             let address = address.clone();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use perennial_actors::host::Identity;
 use perennial_actors::{
-    CallError, Context, ExitReason, Handle, Mailbox, MonitorId, ProcessState, Reply, SendError, Signal,
+    CallError, Context, ExitReason, ActorHandle, MailboxConfig, MonitorId, ProcessState, Reply, SendError, Signal,
     System, Unsent,
 };
 
@@ -59,7 +59,7 @@ async fn c110_a_monitor_of_a_dead_actor_tells_no_process_with_its_own_id() {
 
 #[tokio::test(start_paused = true)]
 async fn c110_a_monitor_of_an_actor_that_was_never_opened_tells_no_process() {
-    let (mut observer, identity) = (puppet(&System::new()).await, Identity::<()>::new(Mailbox::default()));
+    let (mut observer, identity) = (puppet(&System::new()).await, Identity::<()>::new(MailboxConfig::default()));
     let handle = identity.address().handle();
     let monitor = observer.does(move |ctx| ctx.monitor(&handle)).await;
     assert_eq!(observer.downs().await, [(monitor, None, "no process".into())]);
@@ -211,7 +211,7 @@ async fn nothing_is_left_of_actors_that_knew_each_other_and_have_ended() {
         from.links(to).await;
         from.monitors(from).await;
     }
-    let known: Vec<Handle> = system.processes();
+    let known: Vec<ActorHandle> = system.processes();
     assert_eq!(known.len(), 2);
     drop(known);
     let down = one.address.monitor();
@@ -233,7 +233,7 @@ impl Owner {
     /// With its first incarnation.
     async fn new(system: &System) -> (Self, Hand) {
         let (identity, (strings, ear), (parent, record)) =
-            (Identity::new(Mailbox::default()), strings(true), recorder());
+            (Identity::new(MailboxConfig::default()), strings(true), recorder());
         identity.open(system, || "puppet".into());
         let mut owner = Self { identity, strings: Arc::new(strings), parent, record };
         owner.start(1).await;
@@ -272,7 +272,7 @@ async fn c116_a_monitor_set_between_two_incarnations_is_of_the_next() {
     let mut observer = puppet(&system).await;
     let (mut owner, first) = Owner::new(&system).await;
     owner.kill(1).await;
-    assert_eq!(first.address.state(), ProcessState::Due);
+    assert_eq!(first.address.state(), ProcessState::Pending);
     let monitor = observer.monitors(&first).await;
     assert_eq!(observer.downs().await, []);
     owner.start(2).await;
@@ -315,7 +315,7 @@ async fn c117_an_answer_to_a_caller_that_has_given_up_is_dropped_silently() {
     let call = call.timeout(std::time::Duration::from_secs(1));
     assert!(matches!(call.await, Err(CallError::TimedOut(_))));
     let reply = kept.try_recv().expect("it was kept");
-    assert!(reply.is_abandoned());
+    assert!(reply.is_closed());
     reply.send(1);
     assert_eq!(ask(&one.address, |_| 2).await, 2, "and is not the answer to the next call");
 }

@@ -40,7 +40,7 @@ pub(crate) async fn senders_told_of_an_end(actors: usize, senders: usize) -> Dur
     let system = System::new();
     let mut addresses = Vec::new();
     for _ in 0..actors {
-        let actor = system.spawn::<Idle>(()).mailbox(Mailbox::bounded(1));
+        let actor = system.spawn::<Idle>(()).mailbox(MailboxConfig::bounded(1));
         let address = actor.await.expect("it starts");
         address.handle().suspend().expect("it lives");
         address.cast(()).expect("there is room for one");

@@ -15,7 +15,7 @@ const LATER: Duration = Duration::from_secs(86_400);
 
 /// Returns a pool that is never started, so that its jobs stay queued.
 fn pool() -> Pool<u32, (), Infallible> {
-    Pool::of("pool", 1, |_: &u32| std::future::ready(Ok(()))).capacity(usize::MAX)
+    Pool::from_fn("pool", 1, |_: &u32| std::future::ready(Ok(()))).capacity(usize::MAX)
 }
 
 /// Submits jobs to each pool. Returns the time to cancel all of them, pool by pool.
@@ -36,12 +36,12 @@ fn cancelled(
 
 /// Cancels the delayed jobs of each pool in the order of submission.
 pub(crate) async fn delayed_jobs_cancelled(pools: usize, jobs: usize) -> Duration {
-    cancelled(pools, jobs, |pool, job| pool.submit(job).delay(LATER).now().expect("there is room"))
+    cancelled(pools, jobs, |pool, job| pool.submit(job).delay(LATER).try_submit().expect("there is room"))
 }
 
 /// Cancels the queued jobs of each pool in the order of submission.
 pub(crate) async fn waiting_jobs_cancelled(pools: usize, jobs: usize) -> Duration {
-    cancelled(pools, jobs, |pool, job| pool.submit(job).now().expect("there is room"))
+    cancelled(pools, jobs, |pool, job| pool.submit(job).try_submit().expect("there is room"))
 }
 
 /// Lets the delayed jobs of each pool expire, all of them at once.
@@ -53,7 +53,7 @@ pub(crate) async fn delayed_jobs_expired(pools: usize, jobs: usize) -> Duration 
         let pool = pool();
         let handle = pool.handle();
         for job in 0..jobs {
-            drop(handle.submit(job as u32).delay(LATER).expires_in(expires).now().expect("there is room"));
+            drop(handle.submit(job as u32).delay(LATER).expires_in(expires).try_submit().expect("there is room"));
         }
         tokio::time::sleep(2 * expires).await;
         let begun = ran();
@@ -72,7 +72,7 @@ pub(crate) async fn waits_for_room_given_up(pools: usize, submitters: usize) -> 
     let pools: Vec<_> = (0..pools).map(|_| pool().capacity(1)).collect();
     for pool in &pools {
         let handle = pool.handle();
-        drop(handle.submit(0).now().expect("there is room"));
+        drop(handle.submit(0).try_submit().expect("there is room"));
         for job in 0..submitters {
             let mut wait = handle.submit(job as u32).into_future();
             let polled =

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial::prelude::*;
-use perennial::{DuplicateKeys, Group, Registry, Slow, Topic, UniqueKeys};
+use perennial::{DuplicateKeys, Group, Registry, SlowSubscriberPolicy, Topic, UniqueKeys};
 
 use crate::ran;
 
@@ -113,7 +113,7 @@ impl Owners {
         (0..self.actors.len() * self.items).map(|number| Name::from(format!("name {number}"))).collect()
     }
 
-    fn groups(&self) -> Vec<perennial::Members<Msg>> {
+    fn groups(&self) -> Vec<perennial::GroupHandle<Msg>> {
         let group = |number| self.registry().group(Group::from(format!("group {number}")));
         (0..self.actors.len() * self.items).map(group).collect()
     }
@@ -170,7 +170,7 @@ pub(crate) async fn groups_left(owners: usize, items: usize) -> Duration {
 }
 
 /// Joins each owner to a group of its own, once for each item.
-async fn with_memberships(owners: usize, items: usize) -> (Owners, Vec<perennial::Members<Msg>>) {
+async fn with_memberships(owners: usize, items: usize) -> (Owners, Vec<perennial::GroupHandle<Msg>>) {
     let owners = Owners::start(owners, items).await;
     let group = |number| owners.registry().group(Group::from(format!("group {}", number / items)));
     let groups: Vec<_> = (0..owners.actors.len() * items).map(group).collect();
@@ -266,7 +266,7 @@ async fn with_subscriptions(
 ) -> (Owners, Vec<perennial::TopicHandle<u32>>, Duration) {
     let owners = Owners::start(owners, items).await;
     let topics = owners.topics();
-    let took = owners.each(&topics, |actor, topic| assert!(topic.subscribe(actor, Slow::Skip)));
+    let took = owners.each(&topics, |actor, topic| assert!(topic.subscribe(actor, SlowSubscriberPolicy::Skip)));
     (owners, topics, took)
 }
 

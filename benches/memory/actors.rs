@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use perennial::prelude::*;
-use perennial::{CallError, DeadLetter, Event, PanicLocations};
+use perennial::{CallError, DeadLetter, LifecycleEvent, PanicLocations};
 
 use crate::meter::Meter;
 use crate::support::{Msg, Worker, end, have, is_pending, ping, spawn};
@@ -64,7 +64,7 @@ pub(crate) async fn timers_of_actors_that_end(mut meter: Meter) -> Meter {
 pub(crate) async fn event_listeners(mut meter: Meter) -> Meter {
     let system = System::new();
     while let Some(time) = meter.next() {
-        let (events, letters) = (system.subscribe::<Event>(), system.subscribe::<DeadLetter>());
+        let (events, letters) = (system.subscribe::<LifecycleEvent>(), system.subscribe::<DeadLetter>());
         if time % 100 == 0 {
             end(spawn(&system).await).await;
         }
@@ -138,7 +138,7 @@ pub(crate) async fn monitors_of_actors_that_end(mut meter: Meter) -> Meter {
 pub(crate) async fn pipes(mut meter: Meter) -> Meter {
     let worker = spawn(&System::new()).await;
     while meter.next().is_some() {
-        have(&worker, |ctx| drop(ctx.pipe(ready(()), Msg::from))).await;
+        have(&worker, |ctx| drop(ctx.pipe_to_self(ready(()), Msg::from))).await;
         ping(&worker).await;
     }
     meter
@@ -184,7 +184,7 @@ pub(crate) async fn polls_of_a_call(mut meter: Meter) -> Meter {
 /// Drops sends and reservations that wait for room.
 pub(crate) async fn sends_given_up(mut meter: Meter) -> Meter {
     let system = System::new();
-    let full = system.spawn::<Worker>(()).mailbox(Mailbox::bounded(1));
+    let full = system.spawn::<Worker>(()).mailbox(MailboxConfig::bounded(1));
     let full = full.await.expect("it starts");
     full.cast(Msg::Nothing).expect("there is room for one");
     while meter.next().is_some() {

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use perennial::prelude::*;
-use perennial::{Group, Registry, Slow, Topic, UniqueKeys};
+use perennial::{Group, Registry, SlowSubscriberPolicy, Topic, UniqueKeys};
 
 use crate::meter::Meter;
 use crate::support::{Msg, end, have, is_pending, spawn};
@@ -101,7 +101,7 @@ pub(crate) async fn topics(mut meter: Meter) -> Meter {
     let (registry, worker) = (Registry::of(&system), spawn(&system).await);
     while let Some(time) = meter.next() {
         let topic = registry.topic(topic(time));
-        topic.subscribe(&worker, Slow::Skip);
+        topic.subscribe(&worker, SlowSubscriberPolicy::Skip);
         topic.publish(&());
         topic.unsubscribe(&worker);
         tokio::task::yield_now().await;
@@ -115,7 +115,7 @@ pub(crate) async fn topics_of_actors_that_end(mut meter: Meter) -> Meter {
     while let Some(time) = meter.next() {
         let worker = spawn(&system).await;
         let topic = Registry::of(&system).topic(topic(time));
-        topic.subscribe(&worker, Slow::Skip);
+        topic.subscribe(&worker, SlowSubscriberPolicy::Skip);
         topic.publish(&());
         end(worker).await;
     }
@@ -128,7 +128,7 @@ pub(crate) async fn subscriptions_of_actors_that_end(mut meter: Meter) -> Meter 
     let topic = Registry::of(&system).topic(topic(0));
     while meter.next().is_some() {
         let worker = spawn(&system).await;
-        topic.subscribe(&worker, Slow::Skip);
+        topic.subscribe(&worker, SlowSubscriberPolicy::Skip);
         end(worker).await;
     }
     meter

@@ -58,7 +58,7 @@ pub(crate) async fn dynamic_children(mut meter: Meter) -> Meter {
 
 /// Cancels queued jobs and delayed jobs.
 pub(crate) async fn jobs_cancelled(mut meter: Meter) -> Meter {
-    let pool = Pool::of("numbers", 1, |number: &u64| ready(Ok::<u64, Infallible>(*number)));
+    let pool = Pool::from_fn("numbers", 1, |number: &u64| ready(Ok::<u64, Infallible>(*number)));
     let numbers = pool.handle();
     let app = pool.start(&System::new()).await.expect("it starts");
     while let Some(time) = meter.next() {
@@ -72,7 +72,7 @@ pub(crate) async fn jobs_cancelled(mut meter: Meter) -> Meter {
 }
 
 pub(crate) async fn jobs(mut meter: Meter) -> Meter {
-    let pool = Pool::of("numbers", 2, |number: &u64| ready(Ok::<u64, Infallible>(*number)));
+    let pool = Pool::from_fn("numbers", 2, |number: &u64| ready(Ok::<u64, Infallible>(*number)));
     let numbers = pool.handle();
     let app = pool.start(&System::new()).await.expect("it starts");
     while let Some(time) = meter.next() {

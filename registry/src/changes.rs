@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use perennial_actors::host::{Broadcast, Sent};
-use perennial_actors::{Handle, Subscription};
+use perennial_actors::{ActorHandle, Subscription};
 
 /// Something that changed about a name.
 ///
@@ -13,29 +13,29 @@ use perennial_actors::{Handle, Subscription};
 /// change returns. When an actor ends, they are told that its names are free before any link or monitor hears of the end.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Change {
+pub enum NameChange {
     /// A name leads to an actor now.
     Registered {
         /// The name.
         name: Cow<'static, str>,
         /// The actor.
-        actor: Handle,
+        actor: ActorHandle,
     },
     /// A name leads nowhere any more.
     Unregistered {
         /// The name.
         name: Cow<'static, str>,
         /// The actor to which it led.
-        actor: Handle,
+        actor: ActorHandle,
     },
     /// A name leads from one actor to another now, and led nowhere at no moment.
     HandedOver {
         /// The name.
         name: Cow<'static, str>,
         /// The actor to which it led.
-        from: Handle,
+        from: ActorHandle,
         /// The actor to which it leads.
-        to: Handle,
+        to: ActorHandle,
     },
 }
 
@@ -67,7 +67,7 @@ impl<C: Clone> Changes<C> {
     }
 
     /// Sends a change while its entry is locked. `change` is called only if there is a listener.
-    pub(crate) fn note(&self, told: &mut Told<C>, change: impl FnOnce() -> C) {
+    pub(crate) fn record(&self, told: &mut Told<C>, change: impl FnOnce() -> C) {
         let sent = self.0.send_locked(change);
         if !sent.is_empty() {
             told.0.push(sent);
@@ -84,10 +84,10 @@ mod tests {
         let changes = Changes::default();
         let gone = changes.subscribe();
         let mut told = Told::default();
-        changes.note(&mut told, || "before");
+        changes.record(&mut told, || "before");
         drop(gone);
         let mut listener = changes.subscribe();
-        changes.note(&mut told, || "after");
+        changes.record(&mut told, || "after");
         assert_eq!((listener.try_next(), listener.try_next()), (Some("after"), None));
     }
 }

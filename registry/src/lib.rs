@@ -65,23 +65,23 @@ mod keys;
 mod log;
 mod name;
 mod owners;
-mod reach;
+mod whereis;
 mod registry;
 mod sync;
-#[cfg_attr(model, path = "plain_table.rs")]
+#[cfg_attr(model, path = "table_model.rs")]
 mod table;
 #[cfg(test)]
 mod tests;
-mod text;
+mod name_key;
 mod topics;
 mod waiters;
-mod waiting;
+mod wait_for;
 
-pub use changes::Change;
+pub use changes::NameChange;
 pub use error::{BindError, HandOverError, LookupError, NamedCallError, NamedCastError, WaitError};
-pub use groups::{BroadcastReport, Group, GroupChange, GroupMonitor, JoinError, Members, NotJoined};
+pub use groups::{BroadcastReport, Group, GroupChange, GroupMonitor, GroupJoinError, GroupHandle, NotJoinedError};
 pub use keys::{DuplicateKeys, KeyChange, KeyEntry, RegisterError, UniqueKeys};
 pub use name::{Name, NameInfo};
-pub use reach::{NamedCall, Whereis};
+pub use whereis::{NamedCall, Whereis};
 pub use registry::Registry;
-pub use topics::{Published, Slow, Topic, TopicHandle};
+pub use topics::{PublishReport, SlowSubscriberPolicy, Topic, TopicHandle};

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use perennial_actors::Handle;
+use perennial_actors::ActorHandle;
 
 /// Names an actor that takes messages `M`.
 ///
@@ -78,7 +78,7 @@ pub struct NameInfo {
     /// The name.
     pub name: Cow<'static, str>,
     /// The actor to which it leads.
-    pub actor: Handle,
+    pub actor: ActorHandle,
     /// The type of the messages that the actor takes.
     pub messages: &'static str,
 }

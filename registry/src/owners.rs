@@ -15,9 +15,9 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 
 use perennial_actors::host::SeqMap;
-use perennial_actors::{Handle, Pid};
+use perennial_actors::{ActorHandle, Pid};
 
-use crate::table::{Fate, Table};
+use crate::table::{Retain, Table};
 
 /// What incarnations own.
 pub(crate) struct Owners<T> {
@@ -26,13 +26,13 @@ pub(crate) struct Owners<T> {
 
 /// What one incarnation owns.
 struct List<T> {
-    things: SeqMap<Owned<T>>,
+    entries: SeqMap<Owned<T>>,
     /// The places and numbers of all things, once there are more than are looked through.
     by_place: Option<BTreeSet<(u64, u64)>>,
 }
 
 /// The largest list that is looked through for what lies at one place.
-const FEW: usize = 8;
+const LINEAR_SCAN_MAX: usize = 8;
 
 /// Where a thing that an incarnation owns lies in the table.
 #[derive(Clone)]
@@ -45,25 +45,25 @@ pub(crate) struct Owned<T> {
 
 impl<T> Default for List<T> {
     fn default() -> Self {
-        Self { things: SeqMap::default(), by_place: None }
+        Self { entries: SeqMap::default(), by_place: None }
     }
 }
 
 impl<T> List<T> {
     fn insert(&mut self, number: u64, owned: Owned<T>) {
         let place = owned.place;
-        self.things.insert(number, owned);
+        self.entries.insert(number, owned);
         if let Some(by_place) = &mut self.by_place {
             by_place.insert((place, number));
-        } else if self.things.len() > FEW {
-            let all = self.things.iter().map(|(number, owned)| (owned.place, number));
+        } else if self.entries.len() > LINEAR_SCAN_MAX {
+            let all = self.entries.iter().map(|(number, owned)| (owned.place, number));
             self.by_place = Some(all.collect());
         }
     }
 
     fn remove(&mut self, number: u64) -> Option<Owned<T>> {
-        let owned = self.things.remove(number)?;
-        if self.things.is_empty() {
+        let owned = self.entries.remove(number)?;
+        if self.entries.is_empty() {
             self.by_place = None;
         }
         if let Some(by_place) = &mut self.by_place {
@@ -79,7 +79,7 @@ impl<T> List<T> {
                 own.map(|(_, number)| *number).take(most).collect()
             }
             None => {
-                let own = self.things.iter().filter(|(_, owned)| owned.place == place);
+                let own = self.entries.iter().filter(|(_, owned)| owned.place == place);
                 own.map(|(number, _)| number).take(most).collect()
             }
         }
@@ -93,26 +93,26 @@ impl<T> Default for Owners<T> {
 }
 
 /// A table whose entries have owners.
-pub(crate) trait Estate: Send + Sync + 'static {
+pub(crate) trait OwnedTable: Send + Sync + 'static {
     /// What finds an entry of the table. It holds no foreign value: it is compared, cloned and dropped under locks.
     type Key: Clone + Send + Sync + 'static;
 
     fn owners(&self) -> &Owners<Self::Key>;
 
     /// Takes what an incarnation that has ended owned out of the table.
-    fn disown(&self, things: impl Iterator<Item = (u64, Owned<Self::Key>)>);
+    fn remove_entries(&self, things: impl Iterator<Item = (u64, Owned<Self::Key>)>);
 }
 
 /// Step 1: false if the incarnation has ended.
-pub(crate) fn list<E: Estate>(estate: &Arc<E>, handle: &Handle, pid: Pid) -> bool {
-    estate.owners().lists.enter(pid, |list| {
+pub(crate) fn ensure_owner<E: OwnedTable>(estate: &Arc<E>, handle: &ActorHandle, pid: Pid) -> bool {
+    estate.owners().lists.update_or_try_insert(pid, |list| {
         if list.is_some() {
             return (None, true);
         }
         let estate = Arc::downgrade(estate);
         let is_set = handle.on_end(pid, move |_| {
             if let Some(estate) = Weak::upgrade(&estate) {
-                estate.disown(estate.owners().clear(pid));
+                estate.remove_entries(estate.owners().clear(pid));
             }
         });
         (is_set.then(List::default), is_set)
@@ -121,23 +121,23 @@ pub(crate) fn list<E: Estate>(estate: &Arc<E>, handle: &Handle, pid: Pid) -> boo
 
 impl<T: Clone> Owners<T> {
     /// Step 3: false if the incarnation has ended.
-    pub(crate) fn own(&self, pid: Pid, number: u64, owned: Owned<T>) -> bool {
-        let listed = self.lists.change(&pid, |list| {
+    pub(crate) fn record(&self, pid: Pid, number: u64, owned: Owned<T>) -> bool {
+        let listed = self.lists.update(&pid, |list| {
             list.insert(number, owned);
-            (Fate::Keep, ())
+            (Retain::Keep, ())
         });
         listed.is_some()
     }
 
     /// Takes a thing off a list that was taken out of the table.
-    pub(crate) fn give_up(&self, pid: Pid, number: u64) {
-        let unlisted = self.lists.change(&pid, |list| (Fate::Keep, list.remove(number)));
+    pub(crate) fn forget(&self, pid: Pid, number: u64) {
+        let unlisted = self.lists.update(&pid, |list| (Retain::Keep, list.remove(number)));
         drop(unlisted);
     }
 
     /// Returns all that an incarnation owns, in the order in which it got it.
     pub(crate) fn all(&self, pid: Pid) -> Vec<Owned<T>> {
-        let all = |list: &List<T>| list.things.iter().map(|(_, owned)| owned.clone()).collect();
+        let all = |list: &List<T>| list.entries.iter().map(|(_, owned)| owned.clone()).collect();
         self.lists.read(&pid, all).unwrap_or_default()
     }
 
@@ -154,7 +154,7 @@ impl<T: Clone> Owners<T> {
 
     fn clear(&self, pid: Pid) -> impl Iterator<Item = (u64, Owned<T>)> {
         let list = self.lists.remove_if(&pid, |_| true);
-        list.into_iter().flat_map(|list| list.things.into_values())
+        list.into_iter().flat_map(|list| list.entries.into_values())
     }
 }
 
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_list_finds_what_lies_at_a_place_however_long_it_is() {
-        for things in [FEW as u64, 100] {
+        for things in [LINEAR_SCAN_MAX as u64, 100] {
             let mut list = List::default();
             (0..things).for_each(|number| list.insert(number, Owned { place: number % 3, key: () }));
             for removed in 0..things {

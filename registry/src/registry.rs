@@ -7,16 +7,16 @@ use std::sync::{Arc, Weak};
 
 use perennial_actors::host::{Guarded, dispose};
 use perennial_actors::{
-    Address, CloseHook, Handle, ProcessState, Subscription, System, SystemEvent, WeakHandle,
+    Address, CloseHook, ActorHandle, ProcessState, Subscription, System, SystemEvent, WeakActorHandle,
 };
 
-use crate::changes::{Change, Changes, Told};
+use crate::changes::{NameChange, Changes, Told};
 use crate::error::{BindError, HandOverError, LookupError};
-use crate::groups::{Group, GroupChange, Groups, Members};
+use crate::groups::{Group, GroupChange, Groups, GroupHandle};
 use crate::name::{Name, NameInfo};
-use crate::sync::Numbers;
-use crate::table::{Fate, Table};
-use crate::text::Text;
+use crate::sync::IdGen;
+use crate::table::{Retain, Table};
+use crate::name_key::NameKey;
 use crate::topics::{Topic, TopicHandle, Topics};
 use crate::waiters::Waiters;
 
@@ -28,12 +28,12 @@ pub struct Registry(pub(crate) Arc<Inner>);
 
 #[derive(Default)]
 pub(crate) struct Inner {
-    names: Table<Text, Bound>,
+    names: Table<NameKey, Binding>,
     /// Of bindings.
-    numbers: Numbers,
+    numbers: IdGen,
     pub(crate) groups: Arc<Groups>,
     pub(crate) topics: Arc<Topics>,
-    pub(crate) changes: Changes<Change>,
+    pub(crate) changes: Changes<NameChange>,
     /// The tasks that wait for a name.
     pub(crate) waiters: Waiters,
 }
@@ -42,20 +42,20 @@ pub(crate) struct Inner {
 ///
 /// As long as there is one, its actor has a hook that removes this one and no other. Both are made and taken back together, under the lock
 /// of the entry, so that there is no moment with one of them alone.
-struct Bound {
+struct Binding {
     /// No other binding has had it, of whatever name to whomever.
     number: u64,
-    handle: Handle,
+    handle: ActorHandle,
     /// The hook of the actor that removes this binding.
     hook: CloseHook,
     /// The actor that bound the name first, if that has handed it over.
-    origin: Option<Box<WeakHandle>>,
+    origin: Option<Box<WeakActorHandle>>,
     /// What its owner says of it.
-    note: Option<Note>,
+    metadata: Option<Metadata>,
 }
 
 /// What is said of a name. It is a user's value, so it is dropped under a guard.
-type Note = Guarded<Arc<dyn Any + Send + Sync>>;
+type Metadata = Guarded<Arc<dyn Any + Send + Sync>>;
 
 impl Registry {
     /// The registry of a system; always the same one.
@@ -137,25 +137,25 @@ assert_eq!(registry.whereis(GREETER)?, other);")]
     ) -> Result<(), HandOverError> {
         let (name, giver, taker) = (name.borrow().text(), from.handle(), to.handle());
         let mut told = Told::default();
-        let handed = self.0.names.change(name.as_bytes(), |bound| {
+        let handed = self.0.names.update(name.as_bytes(), |bound| {
             if bound.handle != giver {
-                return (Fate::Keep, Err(HandOverError::NotOwner(name.clone())));
+                return (Retain::Keep, Err(HandOverError::NotOwner(name.clone())));
             }
             if giver == taker {
-                return (Fate::Keep, Ok(None));
+                return (Retain::Keep, Ok(None));
             }
             if taker.state() != ProcessState::Closed && !giver.is_in_system_of(&taker) {
-                return (Fate::Keep, Err(HandOverError::OtherSystem(name.clone())));
+                return (Retain::Keep, Err(HandOverError::OtherSystem(name.clone())));
             }
-            let Some(mut next) = self.0.bear(name.clone(), to) else {
-                return (Fate::Keep, Err(HandOverError::Ended(name.clone())));
+            let Some(mut next) = self.0.add_name_hook(name.clone(), to) else {
+                return (Retain::Keep, Err(HandOverError::Ended(name.clone())));
             };
             giver.remove_close_hook(bound.hook);
             next.origin = bound.origin.take().or_else(|| Some(Box::new(giver.downgrade())));
             let (name, from, to) = (name.clone(), giver.clone(), taker.clone());
-            self.0.changes.note(&mut told, || Change::HandedOver { name, from, to });
-            next.note = bound.note.take();
-            (Fate::Keep, Ok(Some(std::mem::replace(bound, next))))
+            self.0.changes.record(&mut told, || NameChange::HandedOver { name, from, to });
+            next.metadata = bound.metadata.take();
+            (Retain::Keep, Ok(Some(std::mem::replace(bound, next))))
         });
         let Some((handed, _)) = handed else { return Err(HandOverError::NotOwner(name)) };
         // Nobody waits for a name that is bound already.
@@ -173,7 +173,7 @@ registry.whereis(GREETER)?.cast("hello".to_owned())?;"#)]
     pub fn whereis<M: Send + 'static>(&self, name: impl Borrow<Name<M>>) -> Result<Address<M>, LookupError> {
         let name = name.borrow();
         let found = self.0.names.read(name.as_str().as_bytes(), |bound| {
-            bound.handle.address::<M>().ok_or_else(|| bound.handle.messages())
+            bound.handle.address::<M>().ok_or_else(|| bound.handle.message_type())
         });
         match found {
             Some(Ok(address)) => Ok(address),
@@ -187,21 +187,21 @@ registry.whereis(GREETER)?.cast("hello".to_owned())?;"#)]
     /// Says something of a name, for whoever looks: a version, a place, a weight. False if it does not lead to this actor.
     #[doc = registry_example!(r"registry.bind(GREETER, &greeter)?;
 assert!(registry.describe(GREETER, &greeter, 7_u32));")]
-    pub fn describe<M: Send + 'static, T: Any + Send + Sync>(
+    pub fn set_metadata<M: Send + 'static, T: Any + Send + Sync>(
         &self,
         name: impl Borrow<Name<M>>,
         address: &Address<M>,
         note: T,
     ) -> bool {
         let actor = address.handle();
-        let mut note: Option<Note> = Some(Guarded::new(Arc::new(note)));
-        let described = self.0.names.change(name.borrow().as_str().as_bytes(), |bound| {
+        let mut note: Option<Metadata> = Some(Guarded::new(Arc::new(note)));
+        let described = self.0.names.update(name.borrow().as_str().as_bytes(), |bound| {
             let is_meant = bound.handle == actor;
             if is_meant {
                 // The old one comes out, and is dropped under no lock: it is a user's value.
-                std::mem::swap(&mut bound.note, &mut note);
+                std::mem::swap(&mut bound.metadata, &mut note);
             }
-            (Fate::Keep, is_meant)
+            (Retain::Keep, is_meant)
         });
         dispose_note(note);
         matches!(described, Some((true, _)))
@@ -212,8 +212,8 @@ assert!(registry.describe(GREETER, &greeter, 7_u32));")]
 registry.describe(GREETER, &greeter, 7_u32);
 assert_eq!(registry.description("greeter").as_deref(), Some(&7_u32));"#)]
     #[must_use]
-    pub fn description<T: Any + Send + Sync>(&self, name: &str) -> Option<Arc<T>> {
-        self.0.names.read(name.as_bytes(), |bound| bound.note.as_deref().cloned())??.downcast().ok()
+    pub fn metadata<T: Any + Send + Sync>(&self, name: &str) -> Option<Arc<T>> {
+        self.0.names.read(name.as_bytes(), |bound| bound.metadata.as_deref().cloned())??.downcast().ok()
     }
 
     /// The names that are bound now, sorted.
@@ -231,11 +231,11 @@ assert_eq!(registry.names(), ["greeter"]);"#)]
 assert_eq!(registry.entries()[0].actor, greeter.handle());")]
     #[must_use]
     pub fn entries(&self) -> Vec<NameInfo> {
-        let info = |name: &Text, bound: &Bound| {
+        let info = |name: &NameKey, bound: &Binding| {
             Some(NameInfo {
                 name: String::from(name).into(),
                 actor: bound.handle.clone(),
-                messages: bound.handle.messages(),
+                messages: bound.handle.message_type(),
             })
         };
         let mut entries = self.0.names.collect(info);
@@ -246,8 +246,8 @@ assert_eq!(registry.entries()[0].actor, greeter.handle());")]
     /// The members of a group, as they come and go.
     #[doc = registry_example!("registry.group(GREETERS).join(&greeter)?;")]
     #[must_use]
-    pub fn group<M: Send + 'static>(&self, group: impl Borrow<Group<M>>) -> Members<M> {
-        Members::new(self.0.groups.clone(), group.borrow())
+    pub fn group<M: Send + 'static>(&self, group: impl Borrow<Group<M>>) -> GroupHandle<M> {
+        GroupHandle::new(self.0.groups.clone(), group.borrow())
     }
 
     /// The groups that somebody is in, sorted. OTP's `which_groups`.
@@ -259,7 +259,7 @@ assert_eq!(registry.which_groups(), ["greeters"]);"#)]
     }
 
     /// Subscribes to what changes of names from now on.
-    pub(crate) fn name_changes(&self) -> Subscription<Change> {
+    pub(crate) fn name_changes(&self) -> Subscription<NameChange> {
         self.0.changes.subscribe()
     }
 
@@ -271,8 +271,8 @@ assert_eq!(registry.which_groups(), ["greeters"]);"#)]
     }
 }
 
-/// Tells which names lead to which actors; see [`Change`] for the order.
-impl SystemEvent for Change {
+/// Tells which names lead to which actors; see [`NameChange`] for the order.
+impl SystemEvent for NameChange {
     fn subscribe(system: &System) -> Subscription<Self> {
         Registry::of(system).name_changes()
     }
@@ -287,11 +287,11 @@ impl SystemEvent for GroupChange {
 
 impl Inner {
     /// Has the actor bear a name, as long as the binding that comes back is there. None if it has ended for good.
-    fn bear<M: Send + 'static>(
+    fn add_name_hook<M: Send + 'static>(
         self: &Arc<Self>,
         name: Cow<'static, str>,
         address: &Address<M>,
-    ) -> Option<Bound> {
+    ) -> Option<Binding> {
         let (registry, held, number) = (Arc::downgrade(self), name.clone(), self.numbers.next());
         let handle = address.handle();
         let hook = handle.add_name(name, move || {
@@ -299,7 +299,7 @@ impl Inner {
                 registry.release(&held, |bound| bound.number == number);
             }
         })?;
-        Some(Bound { number, handle, hook, origin: None, note: None })
+        Some(Binding { number, handle, hook, origin: None, metadata: None })
     }
 
     /// Binds a name, unless its actor has handed it over.
@@ -309,15 +309,15 @@ impl Inner {
         address: &Address<M>,
     ) -> Result<Result<(), BindError>, HandedOver> {
         let mut told = Told::default();
-        let bound = self.names.enter(Text::from(name.as_str()), |bound| {
+        let bound = self.names.update_or_try_insert(NameKey::from(name.as_str()), |bound| {
             if let Some(bound) = bound {
                 return (None, self.bind_again(name.text(), address, bound, &mut told));
             }
-            let Some(bound) = self.bear(name.text(), address) else {
+            let Some(bound) = self.add_name_hook(name.text(), address) else {
                 return (None, Ok(Err(BindError::Ended(name.text()))));
             };
             let (name, actor) = (name.text(), address.handle());
-            self.changes.note(&mut told, || Change::Registered { name, actor });
+            self.changes.record(&mut told, || NameChange::Registered { name, actor });
             (Some(bound), Ok(Ok(None)))
         })?;
         Ok(bound.map(|was| {
@@ -334,9 +334,9 @@ impl Inner {
         self: &Arc<Self>,
         name: Cow<'static, str>,
         address: &Address<M>,
-        bound: &mut Bound,
-        told: &mut Told<Change>,
-    ) -> Result<Result<Option<Bound>, BindError>, HandedOver> {
+        bound: &mut Binding,
+        told: &mut Told<NameChange>,
+    ) -> Result<Result<Option<Binding>, BindError>, HandedOver> {
         let actor = address.handle();
         let is_same = bound.handle == actor;
         if is_same && actor.has_close_hook(bound.hook) {
@@ -347,23 +347,23 @@ impl Inner {
             let is_handed_over = bound.origin.as_ref().is_some_and(|origin| origin.is_of(&actor));
             return if is_handed_over { Err(HandedOver) } else { Ok(Err(BindError::Taken(name))) };
         }
-        let Some(next) = self.bear(name.clone(), address) else { return Ok(Err(BindError::Ended(name))) };
+        let Some(next) = self.add_name_hook(name.clone(), address) else { return Ok(Err(BindError::Ended(name))) };
         let was = std::mem::replace(bound, next);
-        self.changes.note(told, || Change::Unregistered { name: name.clone(), actor: was.handle.clone() });
-        self.changes.note(told, || Change::Registered { name, actor });
+        self.changes.record(told, || NameChange::Unregistered { name: name.clone(), actor: was.handle.clone() });
+        self.changes.record(told, || NameChange::Registered { name, actor });
         Ok(Ok(Some(was)))
     }
 
     /// Frees a name, if it leads where it is meant to.
-    fn release(&self, name: &str, is_meant: impl FnOnce(&Bound) -> bool) -> bool {
+    fn release(&self, name: &str, is_meant: impl FnOnce(&Binding) -> bool) -> bool {
         let mut told = Told::default();
-        let released = self.names.change(name.as_bytes(), |bound| {
+        let released = self.names.update(name.as_bytes(), |bound| {
             if !is_meant(bound) {
-                return (Fate::Keep, ());
+                return (Retain::Keep, ());
             }
             let actor = bound.handle.clone();
-            self.changes.note(&mut told, || Change::Unregistered { name: name.to_owned().into(), actor });
-            (Fate::Remove, ())
+            self.changes.record(&mut told, || NameChange::Unregistered { name: name.to_owned().into(), actor });
+            (Retain::Remove, ())
         });
         drop(told);
         let Some(((), Some(bound))) = released else { return false };
@@ -375,15 +375,15 @@ impl Inner {
 /// The actor that wants a name has bound and handed it over, and it leads where it was handed to.
 struct HandedOver;
 
-impl Bound {
+impl Binding {
     /// Drops a binding outside the lock of its entry: it may be the last address of the actor.
     fn dispose(self) {
-        dispose_note(self.note);
+        dispose_note(self.metadata);
     }
 }
 
 /// Drops what was said of a name in a task of its own. It is a user's value, and the caller may be a supervisor.
-fn dispose_note(note: Option<Note>) {
+fn dispose_note(note: Option<Metadata>) {
     if note.is_some() {
         dispose(note);
     }

@@ -33,15 +33,15 @@ impl<T: Default> Default for Mutex<T> {
 }
 
 /// Numbers, each handed out once, upwards.
-pub(crate) struct Numbers(AtomicU64);
+pub(crate) struct IdGen(AtomicU64);
 
-impl Default for Numbers {
+impl Default for IdGen {
     fn default() -> Self {
         Self(AtomicU64::new(0))
     }
 }
 
-impl Numbers {
+impl IdGen {
     /// The next one, from 1.
     pub(crate) fn next(&self) -> u64 {
         self.0.fetch_add(1, Ordering::AcqRel) + 1

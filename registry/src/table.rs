@@ -39,7 +39,7 @@ struct Removals(AtomicUsize);
 const LOOK_EVERY: usize = 4096;
 
 /// What becomes of an entry.
-pub(crate) enum Fate {
+pub(crate) enum Retain {
     Keep,
     Remove,
 }
@@ -62,7 +62,7 @@ impl<K: Eq + Hash, V> Table<K, V> {
     }
 
     /// Looks at the entry of a key, or at there being none, which stays so while it looks.
-    pub(crate) fn read_vacancy<R>(&self, key: K, look: impl FnOnce(Option<&V>) -> R) -> R {
+    pub(crate) fn read_entry<R>(&self, key: K, look: impl FnOnce(Option<&V>) -> R) -> R {
         match self.map.entry(key) {
             Entry::Occupied(entry) => look(Some(entry.get())),
             Entry::Vacant(_vacancy) => look(None),
@@ -70,10 +70,10 @@ impl<K: Eq + Hash, V> Table<K, V> {
     }
 
     /// Changes the entry of a key, if there is one; what was removed comes back too.
-    pub(crate) fn change<Q, R>(
+    pub(crate) fn update<Q, R>(
         &self,
         key: &Q,
-        change: impl FnOnce(&mut V) -> (Fate, R),
+        change: impl FnOnce(&mut V) -> (Retain, R),
     ) -> Option<(R, Option<V>)>
     where
         K: Borrow<Q>,
@@ -83,7 +83,7 @@ impl<K: Eq + Hash, V> Table<K, V> {
         let removed = self.map.remove_if_mut(key, |_, value| {
             let (fate, changed) = change(value);
             result = Some(changed);
-            matches!(fate, Fate::Remove)
+            matches!(fate, Retain::Remove)
         });
         if removed.is_some() {
             self.count_removal();
@@ -92,7 +92,7 @@ impl<K: Eq + Hash, V> Table<K, V> {
     }
 
     /// Changes the entry of a key. If there is none, `change` gets `None` and may return one, which is inserted.
-    pub(crate) fn enter<R>(&self, key: K, change: impl FnOnce(Option<&mut V>) -> (Option<V>, R)) -> R {
+    pub(crate) fn update_or_try_insert<R>(&self, key: K, change: impl FnOnce(Option<&mut V>) -> (Option<V>, R)) -> R {
         match self.map.entry(key) {
             Entry::Occupied(mut entry) => change(Some(entry.get_mut())).1,
             Entry::Vacant(entry) => {
@@ -106,7 +106,7 @@ impl<K: Eq + Hash, V> Table<K, V> {
     }
 
     /// Changes the entry of a key, or one that is made for that.
-    pub(crate) fn enter_with<R>(
+    pub(crate) fn update_or_insert_with<R>(
         &self,
         key: K,
         make: impl FnOnce() -> V,
@@ -153,7 +153,7 @@ mod tests {
     fn an_emptied_table_gives_its_memory_back() {
         let table = Table::default();
         for key in 0..100_000_u32 {
-            table.enter(key, |_| (Some(key), ()));
+            table.update_or_try_insert(key, |_| (Some(key), ()));
         }
         for key in 0..100_000 {
             assert_eq!(table.remove_if(&key, |_| true), Some(key));

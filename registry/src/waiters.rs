@@ -5,16 +5,16 @@ use std::task::Waker;
 
 use perennial_actors::host::{SeqMap, ignore_panic};
 
-use crate::sync::Numbers;
-use crate::table::{Fate, Table};
-use crate::text::Text;
+use crate::sync::IdGen;
+use crate::table::{Retain, Table};
+use crate::name_key::NameKey;
 
 /// The tasks that wait for names. A binding wakes those that wait for its name and no others.
 #[derive(Default)]
 pub(crate) struct Waiters {
-    wakers: Table<Text, SeqMap<Waker>>,
+    wakers: Table<NameKey, SeqMap<Waker>>,
     /// Of wakers, handed out while the entry of their name is locked.
-    numbers: Numbers,
+    numbers: IdGen,
 }
 
 impl Waiters {
@@ -48,8 +48,8 @@ impl<'a> Waiting<'a> {
 
     /// Registers the waker of the task, in place of the one before.
     pub(crate) fn register(&mut self, waker: Waker) {
-        let name = Text::from(self.name);
-        let replaced = self.waiters.wakers.enter_with(name, SeqMap::default, |wakers| {
+        let name = NameKey::from(self.name);
+        let replaced = self.waiters.wakers.update_or_insert_with(name, SeqMap::default, |wakers| {
             if let Some(registered) = wakers.get_mut(self.number) {
                 return Some(mem::replace(registered, waker));
             }
@@ -63,9 +63,9 @@ impl<'a> Waiting<'a> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        let unregistered = self.waiters.wakers.change(self.name.as_bytes(), |wakers| {
+        let unregistered = self.waiters.wakers.update(self.name.as_bytes(), |wakers| {
             let waker = wakers.remove(self.number);
-            (if wakers.is_empty() { Fate::Remove } else { Fate::Keep }, waker)
+            (if wakers.is_empty() { Retain::Remove } else { Retain::Keep }, waker)
         });
         ignore_panic(|| drop(unregistered));
     }

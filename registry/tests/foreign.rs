@@ -5,8 +5,8 @@ use std::panic;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use perennial_actors::{Actor, ExitReason, Mailbox, Pid, System};
-use perennial_registry::{DuplicateKeys, Group, Name, Registry, Slow, Topic, UniqueKeys};
+use perennial_actors::{Actor, ExitReason, MailboxConfig, Pid, System};
+use perennial_registry::{DuplicateKeys, Group, Name, Registry, SlowSubscriberPolicy, Topic, UniqueKeys};
 use support::{Msg, have, kill, pid, puppet};
 
 mod support;
@@ -80,10 +80,10 @@ async fn a_conversion_that_panics_costs_its_subscriber_the_message_and_no_other_
     let system = System::new();
     let topic = Registry::of(&system).topic(Topic::<Said>::new("numbers"));
     let (first, last) = (puppet(&system).await, puppet(&system).await);
-    let picky = system.spawn::<Picky>(()).mailbox(Mailbox::bounded(1)).await.expect("it starts");
-    assert!(topic.subscribe(&first, Slow::Skip));
-    assert!(topic.subscribe(&picky, Slow::Unsubscribe));
-    assert!(topic.subscribe(&last, Slow::Skip));
+    let picky = system.spawn::<Picky>(()).mailbox(MailboxConfig::bounded(1)).await.expect("it starts");
+    assert!(topic.subscribe(&first, SlowSubscriberPolicy::Skip));
+    assert!(topic.subscribe(&picky, SlowSubscriberPolicy::Unsubscribe));
+    assert!(topic.subscribe(&last, SlowSubscriberPolicy::Skip));
     for odd in [1, 3] {
         let published = topic.publish(&Said(odd));
         assert_eq!((published.delivered, published.failed, published.removed), (2, 1, 0));
@@ -103,7 +103,7 @@ async fn a_function_of_a_subscriber_that_panics_costs_it_that_message_and_may_pa
     let (picky, other) = (puppet(&system).await, puppet(&system).await);
     let bomb = Arc::new(Mutex::new(None));
     let kept = bomb.clone();
-    assert!(topic.subscribe_with(&picky, Slow::Unsubscribe, move |said| {
+    assert!(topic.subscribe_with(&picky, SlowSubscriberPolicy::Unsubscribe, move |said| {
         // Its last owner is this function.
         let _kept = &kept;
         if said % 2 == 1 {
@@ -111,14 +111,14 @@ async fn a_function_of_a_subscriber_that_panics_costs_it_that_message_and_may_pa
         }
         Some(Msg::Heard(*said))
     }));
-    assert!(topic.subscribe(&other, Slow::Skip));
+    assert!(topic.subscribe(&other, SlowSubscriberPolicy::Skip));
     for (said, expected) in [(1, (1, 1)), (2, (2, 0)), (3, (1, 1)), (4, (2, 0))] {
         let published = topic.publish(&said);
         assert_eq!((published.delivered, published.failed), expected);
     }
     *bomb.lock().expect("nobody panics here") = Some(Bomb);
     drop(bomb);
-    assert!(topic.subscribe_with(&picky, Slow::Skip, |_| None), "the old one is dropped");
+    assert!(topic.subscribe_with(&picky, SlowSubscriberPolicy::Skip, |_| None), "the old one is dropped");
     assert_eq!((topic.publish(&5).filtered, topic.publish(&6).delivered), (1, 1));
     assert_eq!(support::heard(&picky).await, [2, 4]);
     assert_eq!(support::heard(&other).await, [1, 2, 3, 4, 5, 6]);
@@ -130,8 +130,8 @@ async fn a_function_of_a_subscriber_may_call_the_topic_back() {
     let topic = Registry::of(&system).topic(Topic::<u32>::new("numbers"));
     let (one, other) = (puppet(&system).await, puppet(&system).await);
     let (again, late) = (topic.clone(), other.clone());
-    assert!(topic.subscribe_with(&one, Slow::Skip, move |said| {
-        again.subscribe(&late, Slow::Skip);
+    assert!(topic.subscribe_with(&one, SlowSubscriberPolicy::Skip, move |said| {
+        again.subscribe(&late, SlowSubscriberPolicy::Skip);
         Some(Msg::Heard(*said))
     }));
     assert_eq!(topic.publish(&1).delivered, 1);
@@ -225,7 +225,7 @@ async fn keys_values_and_metadata_that_panic_when_an_actor_ends_cost_no_other_ke
             in_duplicate.register(ctx, fragile(number % 3), fragile(number)).expect("it lives");
             let name: Name<Msg> = Name::from(format!("name {number}"));
             then.bind(&name, &ctx.address()).expect("it is free");
-            assert!(then.describe(&name, &ctx.address(), fragile(number)));
+            assert!(then.set_metadata(&name, &ctx.address(), fragile(number)));
         }
     })
     .await;
@@ -251,7 +251,7 @@ async fn tables_that_are_dropped_with_what_is_in_them_survive_every_drop_that_pa
     for number in 0..10 {
         let name: Name<Msg> = Name::from(format!("name {number}"));
         registry.bind(&name, &owner).expect("it is free");
-        assert!(registry.describe(&name, &owner, fragile(number)));
+        assert!(registry.set_metadata(&name, &owner, fragile(number)));
         let (keys, key, value) = (unique.clone(), fragile(number), fragile(number));
         have(&owner, move |ctx| keys.register(ctx, key, value).expect("it is free")).await;
     }

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use perennial_actors::{Address, System};
-use perennial_registry::{Change, DuplicateKeys, KeyChange, Name, Registry, UniqueKeys};
+use perennial_registry::{NameChange, DuplicateKeys, KeyChange, Name, Registry, UniqueKeys};
 use support::{Msg, have, kill, puppet};
 
 mod support;
@@ -70,7 +70,7 @@ impl Nosy {
         let key = all.nosy(self.number);
         let found = all.unique.lookup(&key).is_some();
         let seen = (found, all.duplicate.lookup(&key).len(), all.unique.select(|_, _| Some(())).len());
-        drop((key, seen, all.registry.names(), all.registry.description::<Self>("name")));
+        drop((key, seen, all.registry.names(), all.registry.metadata::<Self>("name")));
         IS_INSIDE.set(false);
     }
 }
@@ -181,7 +181,7 @@ fn a_waker_that_panics_or_uses_the_registry_keeps_no_listener_and_no_waiter_from
         let broken = Arc::new(Broken(registry.clone(), one.clone(), AtomicUsize::new(0)));
         let count = Arc::new(Count::default());
         let wakers = [Waker::from(broken.clone()), Waker::from(count.clone())];
-        let (mut first, mut last) = (system.subscribe::<Change>(), system.subscribe::<Change>());
+        let (mut first, mut last) = (system.subscribe::<NameChange>(), system.subscribe::<NameChange>());
         let (mut first, mut last) = (pin!(first.next()), pin!(last.next()));
         let mut waiting = pin!(registry.wait_for(NAME, Duration::from_secs(3600)));
         let mut other = pin!(registry.wait_for(NAME, Duration::from_secs(3600)));

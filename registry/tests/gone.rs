@@ -5,8 +5,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use perennial_actors::{Event, Subscription, System};
-use perennial_registry::{Change, DuplicateKeys, Group, GroupChange, Name, Registry, Slow, Topic};
+use perennial_actors::{LifecycleEvent, Subscription, System};
+use perennial_registry::{NameChange, DuplicateKeys, Group, GroupChange, Name, Registry, SlowSubscriberPolicy, Topic};
 use support::{Hosted, Msg, have, kill, puppet};
 
 mod support;
@@ -14,7 +14,7 @@ mod support;
 const NUMBERS: Topic<u32> = Topic::new("numbers");
 
 /// Reads what is there and returns `true` if nothing can come any more.
-fn is_over(events: &mut Subscription<Event>) -> bool {
+fn is_over(events: &mut Subscription<LifecycleEvent>) -> bool {
     loop {
         let next = pin!(events.next()).poll(&mut Context::from_waker(Waker::noop()));
         match next {
@@ -28,15 +28,15 @@ fn is_over(events: &mut Subscription<Event>) -> bool {
 #[tokio::test(start_paused = true)]
 async fn a_system_whose_actors_have_ended_is_gone_whatever_they_had_in_its_registry() {
     let system = System::new();
-    let mut events = system.subscribe::<Event>();
+    let mut events = system.subscribe::<LifecycleEvent>();
     let registry = Registry::of(&system).clone();
-    let (mut changes, mut groups) = (system.subscribe::<Change>(), system.subscribe::<GroupChange>());
+    let (mut changes, mut groups) = (system.subscribe::<NameChange>(), system.subscribe::<GroupChange>());
     for number in 0..10 {
         let actor = puppet(&system).await;
         registry.bind(Name::<Msg>::from(format!("name {number}")), &actor).expect("it is free");
         registry.group(Group::new("group")).join(&actor).expect("it lives");
-        assert!(registry.topic(NUMBERS).subscribe(&actor, Slow::Skip));
-        assert!(registry.topic(Topic::<u32>::from(format!("topic {number}"))).subscribe(&actor, Slow::Skip));
+        assert!(registry.topic(NUMBERS).subscribe(&actor, SlowSubscriberPolicy::Skip));
+        assert!(registry.topic(Topic::<u32>::from(format!("topic {number}"))).subscribe(&actor, SlowSubscriberPolicy::Skip));
         kill(&actor).await;
     }
     while changes.try_next().is_some() || groups.try_next().is_some() {}
@@ -53,10 +53,10 @@ async fn a_system_whose_actors_have_ended_is_gone_whatever_they_had_in_its_regis
 #[tokio::test(start_paused = true)]
 async fn a_system_is_gone_though_a_hosted_actor_was_closed_between_two_incarnations() {
     let system = System::new();
-    let mut events = system.subscribe::<Event>();
+    let mut events = system.subscribe::<LifecycleEvent>();
     let init = |ctx: &mut perennial_actors::Context<support::Puppet>| {
         let topic = Registry::of(ctx.system()).topic(NUMBERS);
-        assert!(topic.subscribe(&ctx.address(), Slow::Skip));
+        assert!(topic.subscribe(&ctx.address(), SlowSubscriberPolicy::Skip));
     };
     let mut hosted = Hosted::start(&system, init).await;
     Registry::of(&system).bind(Name::new("name"), &hosted.address).expect("it is free");
@@ -73,7 +73,7 @@ async fn a_system_is_gone_though_a_hosted_actor_was_closed_between_two_incarnati
 #[test]
 fn a_system_is_gone_with_the_runtime_that_its_actors_lived_on() {
     let system = System::new();
-    let mut events = system.subscribe::<Event>();
+    let mut events = system.subscribe::<LifecycleEvent>();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("it is built");
     runtime.block_on(async {
         let registry = Registry::of(&system);
@@ -82,7 +82,7 @@ fn a_system_is_gone_with_the_runtime_that_its_actors_lived_on() {
             let actor = puppet(&system).await;
             registry.bind(Name::<Msg>::from(format!("name {number}")), &actor).expect("it is free");
             registry.group(Group::new("group")).join(&actor).expect("it lives");
-            assert!(registry.topic(NUMBERS).subscribe(&actor, Slow::Skip));
+            assert!(registry.topic(NUMBERS).subscribe(&actor, SlowSubscriberPolicy::Skip));
             let keys = keys.clone();
             have(&actor, move |ctx| keys.register(ctx, 1, ()).expect("it lives")).await;
         }

@@ -2,15 +2,15 @@
 
 use std::collections::HashSet;
 
-use perennial_actors::{Actor, Address, Context, ExitReason, Handle, Mailbox, System};
-use perennial_registry::{Group, GroupChange, JoinError, Members, NotJoined, Registry};
+use perennial_actors::{Actor, Address, Context, ExitReason, ActorHandle, MailboxConfig, System};
+use perennial_registry::{Group, GroupChange, GroupJoinError, GroupHandle, NotJoinedError, Registry};
 use support::{Hosted, Msg, Puppet, have, kill, puppet};
 
 mod support;
 
 const GROUP: Group<Msg> = Group::new("group");
 
-fn group(system: &System) -> Members<Msg> {
+fn group(system: &System) -> GroupHandle<Msg> {
     Registry::of(system).group(GROUP)
 }
 
@@ -22,7 +22,7 @@ async fn three(system: &System) -> [Address<Msg>; 3] {
 }
 
 /// What was told so far: who, and whether it has joined.
-fn told(mut next: impl FnMut() -> Option<GroupChange>) -> Vec<(Handle, bool)> {
+fn told(mut next: impl FnMut() -> Option<GroupChange>) -> Vec<(ActorHandle, bool)> {
     std::iter::from_fn(|| next().map(|change| (change.actor, change.joined))).collect()
 }
 
@@ -40,7 +40,7 @@ async fn c148_who_joins_twice_is_listed_twice_and_leaves_once() {
     assert_eq!(group.leave(&one), Ok(()));
     assert_eq!(group.members(), [other.clone(), one.clone()]);
     assert_eq!(group.leave(&one), Ok(()));
-    assert_eq!(group.leave(&one), Err(NotJoined));
+    assert_eq!(group.leave(&one), Err(NotJoinedError));
     assert_eq!(group.leave(&other), Ok(()));
     assert!(group.members().is_empty() && registry.which_groups().is_empty());
 }
@@ -50,12 +50,12 @@ async fn c148_who_is_no_member_cannot_leave_and_who_does_not_live_cannot_join() 
     let system = System::new();
     let [one, ..] = three(&system).await;
     let stranger = puppet(&system).await;
-    assert_eq!(group(&system).leave(&stranger), Err(NotJoined));
+    assert_eq!(group(&system).leave(&stranger), Err(NotJoinedError));
     let elsewhere: Group<Msg> = Group::from("elsewhere".to_owned());
-    assert_eq!(Registry::of(&system).group(elsewhere).leave(&one), Err(NotJoined));
+    assert_eq!(Registry::of(&system).group(elsewhere).leave(&one), Err(NotJoinedError));
     kill(&stranger).await;
-    assert_eq!(group(&system).join(&stranger), Err(JoinError));
-    assert_eq!(group(&system).leave(&stranger), Err(NotJoined));
+    assert_eq!(group(&system).join(&stranger), Err(GroupJoinError));
+    assert_eq!(group(&system).leave(&stranger), Err(NotJoinedError));
     assert_eq!(group(&system).members().len(), 3);
 }
 
@@ -78,7 +78,7 @@ async fn c148_an_end_is_the_end_of_all_memberships_and_a_restart_joins_again() {
         hosted.crash().await;
         assert_eq!(group(&system).members(), std::slice::from_ref(&other));
         assert_eq!(Registry::of(&system).which_groups(), ["group"], "an empty group is none");
-        assert_eq!(group(&system).join(&member), Err(JoinError), "it is the incarnation that is a member");
+        assert_eq!(group(&system).join(&member), Err(GroupJoinError), "it is the incarnation that is a member");
         hosted.start_next().await;
     }
 }
@@ -144,7 +144,7 @@ async fn whoever_joins_and_leaves_meanwhile_a_monitor_misses_nobody_and_names_no
         let threads: Vec<_> = threads.collect();
         members[3].kill().expect("it lives");
         let mut monitor = group(&system).monitor();
-        let mut known: Vec<Handle> = monitor.members().iter().map(Address::handle).collect();
+        let mut known: Vec<ActorHandle> = monitor.members().iter().map(Address::handle).collect();
         let failed = threads.into_iter().map(std::thread::JoinHandle::join).filter(Result::is_err).count();
         assert!(failed <= 1, "but of the one that may have died before it joined");
         kill_all(&members).await;
@@ -191,7 +191,7 @@ async fn groups_of_one_name_with_other_messages_are_others() {
     let mut monitor = group(&system).monitor();
     let counter = system.spawn::<Counter>(()).await.expect("it starts");
     let [one, ..] = three(&system).await;
-    let counters: Members<u64> = Registry::of(&system).group(Group::new("group"));
+    let counters: GroupHandle<u64> = Registry::of(&system).group(Group::new("group"));
     assert_eq!((counters.members(), group(&system).members().len()), (vec![counter.clone()], 3));
     assert_eq!(Registry::of(&system).which_groups(), ["group"], "they share the name");
     for name in ["d", "b", "e", "a", "c"] {
@@ -308,7 +308,7 @@ async fn a_broadcast_reaches_each_member_once_and_tells_which_had_no_room() {
     let system = System::new();
     let readers = Registry::of(&system).group(Group::<Note>::new("readers"));
     assert_eq!(readers.broadcast(&Note(0)).delivered, 0);
-    let small = system.spawn::<Reader>(()).mailbox(Mailbox::bounded(1)).await.expect("it starts");
+    let small = system.spawn::<Reader>(()).mailbox(MailboxConfig::bounded(1)).await.expect("it starts");
     let large = system.spawn::<Reader>(()).await.expect("it starts");
     for member in [&small, &large, &large] {
         readers.join(member).expect("it lives");

@@ -1,8 +1,8 @@
 //! Who listens is told of every change in order, before the call that made it returns, and before monitors hear of an end.
 
-use perennial_actors::{Address, Handle, Monitor, Pid, Subscription, System};
+use perennial_actors::{Address, ActorHandle, Monitor, Pid, Subscription, System};
 use perennial_registry::{
-    Change, DuplicateKeys, Group, GroupChange, KeyChange, Name, RegisterError, Registry, UniqueKeys,
+    NameChange, DuplicateKeys, Group, GroupChange, KeyChange, Name, RegisterError, Registry, UniqueKeys,
 };
 use support::{Hosted, Msg, have, kill, pid, puppet};
 use tokio::sync::mpsc;
@@ -18,11 +18,11 @@ fn told<C: Clone>(listener: &mut Subscription<C>) -> Vec<C> {
 }
 
 /// What became of a name, and whom it led to in the end or leads to now.
-fn spell(change: &Change) -> (&'static str, &str, &Handle) {
+fn spell(change: &NameChange) -> (&'static str, &str, &ActorHandle) {
     match change {
-        Change::Registered { name, actor } => ("registered", name, actor),
-        Change::Unregistered { name, actor } => ("unregistered", name, actor),
-        Change::HandedOver { name, to, .. } => ("handed over", name, to),
+        NameChange::Registered { name, actor } => ("registered", name, actor),
+        NameChange::Unregistered { name, actor } => ("unregistered", name, actor),
+        NameChange::HandedOver { name, to, .. } => ("handed over", name, to),
         other => panic!("{other:?} is new"),
     }
 }
@@ -41,7 +41,7 @@ async fn c155_of_names_a_listener_has_been_told_when_the_call_returns() {
     let registry = Registry::of(&system);
     let (one, other) = (puppet(&system).await, puppet(&system).await);
     registry.bind(Name::<Msg>::new("before"), &one).expect("the name is free");
-    let mut listener = system.subscribe::<Change>();
+    let mut listener = system.subscribe::<NameChange>();
     registry.bind(NAME, &one).expect("the name is free");
     assert_eq!(
         told(&mut listener).iter().map(spell).collect::<Vec<_>>(),
@@ -54,7 +54,7 @@ async fn c155_of_names_a_listener_has_been_told_when_the_call_returns() {
     registry.hand_over(NAME, &one, &other).expect("it is its own");
     let handed = told(&mut listener);
     assert_eq!(handed.iter().map(spell).collect::<Vec<_>>(), [("handed over", "name", &other.handle())]);
-    assert!(matches!(&handed[0], Change::HandedOver { from, .. } if *from == one.handle()));
+    assert!(matches!(&handed[0], NameChange::HandedOver { from, .. } if *from == one.handle()));
     assert!(registry.unbind(NAME, &other));
     let freed = told(&mut listener);
     assert_eq!(freed.iter().map(spell).collect::<Vec<_>>(), [("unregistered", "name", &other.handle())]);
@@ -94,7 +94,7 @@ async fn c155_of_keys_a_listener_has_been_told_when_the_call_returns() {
 
 /// What all four listeners have been told of an end when somebody hears of it.
 struct Listeners {
-    names: Subscription<Change>,
+    names: Subscription<NameChange>,
     unique: Subscription<KeyChange<&'static str>>,
     duplicate: Subscription<KeyChange<&'static str>>,
     groups: Subscription<GroupChange>,
@@ -130,7 +130,7 @@ async fn c155_of_an_end_listeners_are_told_before_any_monitor_hears_of_it() {
             others.register(ctx, "another", ()).expect("it lives");
         });
         registered.await;
-        let (names, groups) = (system.subscribe::<Change>(), system.subscribe::<GroupChange>());
+        let (names, groups) = (system.subscribe::<NameChange>(), system.subscribe::<GroupChange>());
         let listeners =
             Listeners { names, unique: unique.subscribe(), duplicate: duplicate.subscribe(), groups };
         let heard = tokio::spawn(listeners.after(one.monitor()));
@@ -161,7 +161,7 @@ async fn a_restart_is_told_as_a_key_given_up_and_then_registered() {
 async fn changes_of_one_name_are_told_in_the_order_in_which_they_happened() {
     let system = System::new();
     let registry = Registry::of(&system);
-    let mut listener = system.subscribe::<Change>();
+    let mut listener = system.subscribe::<NameChange>();
     let actors: Vec<Address<Msg>> = vec![puppet(&system).await, puppet(&system).await, puppet(&system).await];
     for _ in 0..20 {
         let threads = actors.iter().cloned().map(|actor| {
@@ -190,7 +190,7 @@ async fn a_listener_that_is_slow_knows_how_much_it_has_missed_and_keeps_nobody_w
     let system = System::new();
     let registry = Registry::of(&system);
     let one = puppet(&system).await;
-    let mut listener = system.subscribe::<Change>();
+    let mut listener = system.subscribe::<NameChange>();
     for _ in 0..3_000 {
         registry.bind(NAME, &one).expect("the name is free");
         assert!(registry.unbind(NAME, &one));

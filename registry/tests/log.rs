@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 
 use perennial_actors::System;
-use perennial_registry::{Registry, Slow, Topic};
+use perennial_registry::{Registry, SlowSubscriberPolicy, Topic};
 use support::{Msg, puppet};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -58,7 +58,7 @@ async fn a_function_that_panics_is_logged_with_its_topic() {
     let system = System::new();
     let topic = Registry::of(&system).topic(Topic::<u32>::new("numbers"));
     let picky = puppet(&system).await;
-    topic.subscribe_with(&picky, Slow::Skip, |said| {
+    topic.subscribe_with(&picky, SlowSubscriberPolicy::Skip, |said| {
         assert_ne!(*said, 2, "not this one");
         Some(Msg::Heard(*said))
     });

@@ -6,9 +6,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use perennial_actors::host::Identity;
-use perennial_actors::{CallError, Mailbox, Reply, SendError, System, Unsent};
+use perennial_actors::{CallError, MailboxConfig, Reply, SendError, System, Unsent};
 use perennial_registry::{
-    BindError, Change, HandOverError, LookupError, Name, NamedCallError, NamedCastError, Registry, WaitError,
+    BindError, NameChange, HandOverError, LookupError, Name, NamedCallError, NamedCastError, Registry, WaitError,
     Whereis,
 };
 use support::{Hosted, Msg, heard, kill, puppet, puppet_with};
@@ -91,13 +91,13 @@ async fn c114_a_name_whose_actor_is_just_ending_makes_room() {
     // Set before the one of the name, so it runs before it.
     old.handle().on_close(move || tell.send(registry_then.bind(NAME, &heir)).expect("the test waits"));
     registry.bind(NAME, &old).expect("the name is free");
-    let mut listener = system.subscribe::<Change>();
+    let mut listener = system.subscribe::<NameChange>();
     kill(&old).await;
     assert_eq!(told.recv().await, Some(Ok(())));
     assert_eq!((system.whereis(NAME).ok(), registry.names().len()), (Some(new.clone()), 1));
     let (freed, bound) = (listener.try_next(), listener.try_next());
-    assert!(matches!(freed, Some(Change::Unregistered { actor, .. }) if actor == old.handle()));
-    assert!(matches!(bound, Some(Change::Registered { actor, .. }) if actor == new.handle()));
+    assert!(matches!(freed, Some(NameChange::Unregistered { actor, .. }) if actor == old.handle()));
+    assert!(matches!(bound, Some(NameChange::Registered { actor, .. }) if actor == new.handle()));
     assert!(listener.try_next().is_none(), "it is freed once");
 }
 
@@ -167,19 +167,19 @@ async fn a_name_is_not_handed_over_to_an_actor_of_another_system() {
 async fn what_is_said_of_a_name_is_said_by_its_owner_and_goes_with_the_name() {
     let (system, registry) = (System::new(), Registry::default());
     let (one, other) = (puppet(&system).await, puppet(&system).await);
-    assert!(!registry.describe(NAME, &one, 1_u32), "it is nobody's");
+    assert!(!registry.set_metadata(NAME, &one, 1_u32), "it is nobody's");
     registry.bind(NAME, &one).expect("the name is free");
-    assert!(registry.description::<u32>("name").is_none());
-    assert!(registry.describe(NAME, &one, 1_u32) && !registry.describe(NAME, &other, 2_u32));
-    assert_eq!(registry.description::<u32>("name").as_deref(), Some(&1));
-    assert!(registry.description::<String>("name").is_none(), "it is of another type");
+    assert!(registry.metadata::<u32>("name").is_none());
+    assert!(registry.set_metadata(NAME, &one, 1_u32) && !registry.set_metadata(NAME, &other, 2_u32));
+    assert_eq!(registry.metadata::<u32>("name").as_deref(), Some(&1));
+    assert!(registry.metadata::<String>("name").is_none(), "it is of another type");
     registry.hand_over(NAME, &one, &other).expect("it is its own");
-    assert_eq!(registry.description::<u32>("name").as_deref(), Some(&1), "it is said of the name");
-    assert!(registry.describe(NAME, &other, "two".to_owned()));
-    assert_eq!(registry.description::<String>("name").as_deref().map(String::as_str), Some("two"));
+    assert_eq!(registry.metadata::<u32>("name").as_deref(), Some(&1), "it is said of the name");
+    assert!(registry.set_metadata(NAME, &other, "two".to_owned()));
+    assert_eq!(registry.metadata::<String>("name").as_deref().map(String::as_str), Some("two"));
     kill(&other).await;
     registry.bind(NAME, &one).expect("the name is free again");
-    assert!(registry.description::<String>("name").is_none());
+    assert!(registry.metadata::<String>("name").is_none());
 }
 
 /// Something that uses the registry when it is dropped, as what users make may do.
@@ -196,14 +196,14 @@ async fn what_was_said_of_a_name_is_dropped_under_no_lock() {
     let (system, registry) = (System::new(), Registry::default());
     let (one, other) = (puppet(&system).await, puppet(&system).await);
     let nosy = || Nosy(registry.clone());
-    assert!(!registry.describe(NAME, &one, nosy()));
+    assert!(!registry.set_metadata(NAME, &one, nosy()));
     registry.bind(NAME, &one).expect("the name is free");
-    assert!(!registry.describe(NAME, &other, nosy()));
-    assert!(registry.describe(NAME, &one, nosy()) && registry.describe(NAME, &one, nosy()));
+    assert!(!registry.set_metadata(NAME, &other, nosy()));
+    assert!(registry.set_metadata(NAME, &one, nosy()) && registry.set_metadata(NAME, &one, nosy()));
     registry.hand_over(NAME, &one, &other).expect("it is its own");
     assert!(registry.unbind(NAME, &other));
     registry.bind(NAME, &one).expect("the name is free again");
-    assert!(registry.describe(NAME, &one, nosy()));
+    assert!(registry.set_metadata(NAME, &one, nosy()));
     kill(&one).await;
     assert!(registry.names().is_empty());
 }
@@ -302,7 +302,7 @@ async fn c118_a_message_that_cannot_be_sent_through_a_name_comes_back() {
     let nowhere = system.cast_to(NAME, Msg::Heard(1)).expect_err("nobody has it");
     assert_eq!(nowhere.to_string(), r#"no actor is registered as "name" (message type Msg)"#);
     assert_eq!(said(nowhere), 1);
-    let small = puppet_with(&system, Mailbox::bounded(1)).await;
+    let small = puppet_with(&system, MailboxConfig::bounded(1)).await;
     Registry::of(&system).bind(NAME, &small).expect("the name is free");
     let wrong = system.cast_to(COUNTER, 7).expect_err("it takes other messages");
     assert!(matches!(wrong, NamedCastError::Lookup(LookupError::WrongType { .. }, 7)));
@@ -377,7 +377,7 @@ async fn who_asks_for_one_that_lives_is_told_that_it_is_being_restarted() {
 async fn a_call_by_name_is_a_value_with_a_timeout_of_its_own() {
     let system = System::new();
     let begun = Instant::now();
-    let identity = Identity::<Reply<u8>>::new(Mailbox::default());
+    let identity = Identity::<Reply<u8>>::new(MailboxConfig::default());
     identity.open(&system, || "never started".into());
     const SILENT: Name<Reply<u8>> = Name::new("silent");
     Registry::of(&system).bind(SILENT, &identity.address()).expect("the name is free");

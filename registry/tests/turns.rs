@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 
 use perennial_actors::{Address, System};
-use perennial_registry::{Group, Members, Registry};
+use perennial_registry::{Group, GroupHandle, Registry};
 use support::{Hosted, Msg, kill, puppet};
 
 mod support;
 
-fn group(system: &System) -> Members<Msg> {
+fn group(system: &System) -> GroupHandle<Msg> {
     Registry::of(system).group(Group::new("group"))
 }
 

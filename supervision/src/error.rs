@@ -51,18 +51,18 @@ impl Error for StartError {
 /// Why a tree ended that has a ractor parent, if its end was abnormal: the error of the event that the parent is sent.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct TreeEnded {
+pub struct TreeEndedError {
     /// The reason with which the root ended.
     pub reason: ExitReason,
 }
 
-impl fmt::Display for TreeEnded {
+impl fmt::Display for TreeEndedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         with_reason(f, format_args!("the tree ended"), &self.reason)
     }
 }
 
-impl Error for TreeEnded {
+impl Error for TreeEndedError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.reason.error().map(|error| error as &(dyn Error + 'static))
     }
@@ -88,14 +88,14 @@ const LONGEST_CHAIN: usize = 32;
 /// lowest.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct ChildFailed {
+pub struct ChildFailedError {
     /// The child's id.
     pub child: Arc<str>,
     /// Why it did not start.
     pub reason: ExitReason,
 }
 
-impl ChildFailed {
+impl ChildFailedError {
     pub(crate) fn new(child: Arc<str>, reason: ExitReason) -> Self {
         let below = successors(Self::of(&reason), |failed| Self::of(&failed.reason));
         let next = if below.count() < LONGEST_CHAIN { None } else { Self::of(&reason) };
@@ -109,13 +109,13 @@ impl ChildFailed {
     }
 }
 
-impl fmt::Display for ChildFailed {
+impl fmt::Display for ChildFailedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         with_reason(f, format_args!("child {:?} did not start", self.child), &self.reason)
     }
 }
 
-impl Error for ChildFailed {
+impl Error for ChildFailedError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.reason.error().map(|error| error as &(dyn Error + 'static))
     }
@@ -148,7 +148,7 @@ pub enum ChildError {
 #[derive(Debug)]
 pub struct StartChildError {
     /// Why.
-    pub why: NotStarted,
+    pub kind: StartChildErrorKind,
     /// The spec, to be started another time or elsewhere.
     pub child: ChildSpec,
 }
@@ -156,7 +156,7 @@ pub struct StartChildError {
 /// Why a supervisor did not start a child that it was given.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NotStarted {
+pub enum StartChildErrorKind {
     /// It has a child of this id, and that has an incarnation.
     #[error("a child with this id is already running as {0}")]
     AlreadyStarted(Pid),
@@ -183,7 +183,7 @@ pub enum NotStarted {
 impl fmt::Display for StartChildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "child {:?}: ", self.child.id())?;
-        fmt::Display::fmt(&self.why, f)
+        fmt::Display::fmt(&self.kind, f)
     }
 }
 
@@ -197,7 +197,7 @@ impl CarriesValue for StartChildError {
     type Bare = ChildNotStarted;
 
     fn into_bare(self) -> ChildNotStarted {
-        ChildNotStarted { id: self.child.id.clone(), why: self.why }
+        ChildNotStarted { id: self.child.id.clone(), kind: self.kind }
     }
 }
 
@@ -210,7 +210,7 @@ pub struct StartOnceError<T> {
     /// The id of the child.
     pub id: Arc<str>,
     /// Why the child was not started.
-    pub kind: NotStarted,
+    pub kind: StartChildErrorKind,
     /// The arguments, unless the init has taken them.
     pub args: Option<T>,
 }
@@ -241,7 +241,7 @@ impl<T: 'static> CarriesValue for StartOnceError<T> {
     type Bare = ChildNotStarted;
 
     fn into_bare(self) -> ChildNotStarted {
-        ChildNotStarted { id: self.id, why: self.kind }
+        ChildNotStarted { id: self.id, kind: self.kind }
     }
 }
 
@@ -252,20 +252,20 @@ pub struct ChildNotStarted {
     /// The id of the child.
     pub id: Arc<str>,
     /// The reason why the child was not started.
-    pub why: NotStarted,
+    pub kind: StartChildErrorKind,
 }
 
 impl fmt::Display for ChildNotStarted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "child {:?}: ", self.id)?;
-        fmt::Display::fmt(&self.why, f)
+        fmt::Display::fmt(&self.kind, f)
     }
 }
 
 impl Error for ChildNotStarted {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.why {
-            NotStarted::Failed(reason) => reason.error().map(|error| error as &(dyn Error + 'static)),
+        match &self.kind {
+            StartChildErrorKind::Failed(reason) => reason.error().map(|error| error as &(dyn Error + 'static)),
             _ => None,
         }
     }

@@ -78,16 +78,16 @@ mod policy;
 pub mod pool;
 pub mod ractor;
 mod report;
-mod roster;
+mod chunk_map;
 mod scope;
 mod spec;
 mod supervisor;
 mod task;
 mod tree;
 
-pub use driver::Totals;
+pub use driver::SupervisionStats;
 pub use error::{
-    ChangeError, ChildError, ChildFailed, ChildNotStarted, NotStarted, StartChildError, StartError,
+    ChangeError, ChildError, ChildFailedError, ChildNotStarted, StartChildErrorKind, StartChildError, StartError,
     StartOnceError,
 };
 pub use node::OpenError;
@@ -95,13 +95,13 @@ pub use policy::{
     AutoShutdown, Backoff, ChildKind, ChildPolicy, Intensity, Liveness, ProbePolicy, Restart, Shutdown,
     Strategy,
 };
-pub use report::{Report, Sign, What};
+pub use report::{SupervisorReport, LivenessFailure, ReportKind};
 pub use scope::TaskScope;
 pub use spec::{Child, ChildOnce, ChildSpec, IntoChildren, Probe, SpecError};
 pub use supervisor::{
-    App, DynamicHandle, DynamicSupervisor, Finish, PartitionKey, PartitionSupervisor, Partitions,
-    ResizeError, ShutdownReport, StopSignal, StopSignals, Supervised, Supervisor, SupervisorHandle, Template,
+    App, DynamicHandle, DynamicSupervisor, RunOutcome, PartitionKey, PartitionSupervisor, Partitions,
+    ResizeError, ShutdownReport, StopSignal, StopSignals, Supervised, Supervisor, SupervisorHandle, ChildFactory,
     WeakDynamicHandle, WeakPartitions, WeakSupervisorHandle,
 };
 pub use task::TaskContext;
-pub use tree::{ChildCounts, ChildInfo, ChildStart, ChildState, Straggler, Tree};
+pub use tree::{ChildCounts, ChildInfo, ChildStart, ChildState, UnstoppedChild, Tree};

@@ -9,15 +9,15 @@ use tokio::sync::oneshot;
 
 /// The ractor actor that a supervisor is.
 #[derive(Clone)]
-pub(crate) struct Link(ActorCell);
+pub(crate) struct RactorLink(ActorCell);
 
-impl Link {
+impl RactorLink {
     pub(crate) fn to(supervisor: &ActorRef<()>) -> Self {
         Self(supervisor.get_cell())
     }
 
     /// Links it to a parent, as ractor does when a start has succeeded; false if one of them has ended.
-    pub(crate) fn hang_below(self, parent: &ActorCell) -> bool {
+    pub(crate) fn link_to(self, parent: &ActorCell) -> bool {
         self.0.link(parent.clone());
         let linked = self.0.try_get_supervisor().as_ref() == Some(parent);
         if linked {
@@ -33,9 +33,9 @@ impl Link {
 
 /// What ractor takes for the state of a ractor child: the way on which the text comes back with which it stopped. If it is dropped,
 /// wherever it is by then, nobody waits any longer.
-pub(crate) struct Farewell(oneshot::Sender<Option<String>>);
+pub(crate) struct StopReasonSender(oneshot::Sender<Option<String>>);
 
-impl Farewell {
+impl StopReasonSender {
     /// The way and its end.
     pub(crate) fn new() -> (Self, oneshot::Receiver<Option<String>>) {
         let (way, end) = oneshot::channel();
@@ -44,10 +44,10 @@ impl Farewell {
 }
 
 /// What a supervisor makes of what ractor tells it.
-pub(crate) fn hear(event: SupervisionEvent) {
+pub(crate) fn on_event(event: SupervisionEvent) {
     match event {
         SupervisionEvent::ActorTerminated(_, Some(state), text) => {
-            match state.msg.map(|state| state.downcast::<Farewell>()) {
+            match state.msg.map(|state| state.downcast::<StopReasonSender>()) {
                 // Nothing waits for it if the reason is known.
                 Some(Ok(farewell)) => drop(farewell.0.send(text)),
                 // What else may be linked to a supervisor has another state, which is a user's.

@@ -7,14 +7,14 @@
 use std::sync::Arc;
 
 use perennial_actors::host::Label;
-use perennial_actors::{ExitReason, Handle, ProcessState, System};
+use perennial_actors::{ExitReason, ActorHandle, ProcessState, System};
 
 use crate::dropped::DropCounters;
-use crate::node::{Node, OpenError};
-use crate::tree::Straggler;
+use crate::node::{ChildNode, OpenError};
+use crate::tree::UnstoppedChild;
 
 /// Nodes that are below others and are still to be opened, the next one last.
-type Unopened = Vec<(Label, Arc<dyn Node>)>;
+type Unopened = Vec<(Label, Arc<dyn ChildNode>)>;
 
 /// Lets messages queue for a node and all that is planned below it, and binds their names. Parents
 /// come before children. May be done again.
@@ -22,7 +22,7 @@ type Unopened = Vec<(Label, Arc<dyn Node>)>;
 /// # Errors
 ///
 /// Returns the first error. All of it is open, or nothing is.
-pub(crate) fn open(top: &dyn Node, system: &System, label: &Label) -> Result<(), OpenError> {
+pub(crate) fn open(top: &dyn ChildNode, system: &System, label: &Label) -> Result<(), OpenError> {
     let mut due = Unopened::new();
     let mut opened = open_one(top, system, label, &mut due);
     while opened.is_ok() {
@@ -34,7 +34,7 @@ pub(crate) fn open(top: &dyn Node, system: &System, label: &Label) -> Result<(),
     })
 }
 
-fn open_one(node: &dyn Node, system: &System, label: &Label, due: &mut Unopened) -> Result<(), OpenError> {
+fn open_one(node: &dyn ChildNode, system: &System, label: &Label, due: &mut Unopened) -> Result<(), OpenError> {
     node.open_alone(system, label)?;
     if let Some(group) = node.group() {
         let (supervisor, counters) = (node.handle(), group.drop_counters());
@@ -48,7 +48,7 @@ fn open_one(node: &dyn Node, system: &System, label: &Label, due: &mut Unopened)
 }
 
 /// Records the supervisor of a child and the counters of its tree, before the child is opened.
-pub(crate) fn adopt(child: &dyn Node, supervisor: &Handle, counters: &Arc<DropCounters>) {
+pub(crate) fn adopt(child: &dyn ChildNode, supervisor: &ActorHandle, counters: &Arc<DropCounters>) {
     child.handle().set_supervisor(supervisor);
     if let Some(group) = child.group() {
         group.set_drop_counters(counters.clone());
@@ -59,7 +59,7 @@ pub(crate) fn adopt(child: &dyn Node, supervisor: &Handle, counters: &Arc<DropCo
 /// planned below them. A child is closed here if it was terminated by request before.
 ///
 /// A child that cannot be opened stays closed. Its start tries again, and reports the error.
-pub(crate) fn reopen_children(supervisor: &dyn Node, system: &System, label: &Label) {
+pub(crate) fn reopen_children(supervisor: &dyn ChildNode, system: &System, label: &Label) {
     let Some(group) = supervisor.group() else { return };
     for (id, child) in group.planned() {
         if child.handle().state() == ProcessState::Closed {
@@ -77,7 +77,7 @@ pub(crate) fn reopen_children(supervisor: &dyn Node, system: &System, label: &La
 /// that stops, each of which closes its children, together visit each node once.
 ///
 /// Returns how many messages were dropped.
-pub(crate) fn close(top: &dyn Node, reason: &ExitReason) -> u64 {
+pub(crate) fn close(top: &dyn ChildNode, reason: &ExitReason) -> u64 {
     let mut due = Vec::new();
     let mut dropped = close_one(top, reason, &mut due);
     while let Some(node) = due.pop() {
@@ -86,7 +86,7 @@ pub(crate) fn close(top: &dyn Node, reason: &ExitReason) -> u64 {
     dropped
 }
 
-fn close_one(node: &dyn Node, reason: &ExitReason, due: &mut Vec<Arc<dyn Node>>) -> u64 {
+fn close_one(node: &dyn ChildNode, reason: &ExitReason, due: &mut Vec<Arc<dyn ChildNode>>) -> u64 {
     let Some(dropped) = node.close_alone(reason) else { return 0 };
     if let Some(group) = node.group() {
         due.extend(group.planned().into_iter().map(|(_, child)| child));
@@ -95,7 +95,7 @@ fn close_one(node: &dyn Node, reason: &ExitReason, due: &mut Vec<Arc<dyn Node>>)
 }
 
 /// Returns the nodes below this one that did not stop in time, parents before children.
-pub(crate) fn stragglers(top: &dyn Node) -> Vec<Straggler> {
+pub(crate) fn unstopped(top: &dyn ChildNode) -> Vec<UnstoppedChild> {
     let (mut found, mut due) = (Vec::new(), Vec::new());
     add_stragglers(top, &mut found, &mut due);
     while let Some(node) = due.pop() {
@@ -104,9 +104,9 @@ pub(crate) fn stragglers(top: &dyn Node) -> Vec<Straggler> {
     found
 }
 
-fn add_stragglers(node: &dyn Node, found: &mut Vec<Straggler>, due: &mut Vec<Arc<dyn Node>>) {
+fn add_stragglers(node: &dyn ChildNode, found: &mut Vec<UnstoppedChild>, due: &mut Vec<Arc<dyn ChildNode>>) {
     if let Some(group) = node.group() {
-        due.extend(group.stragglers(found).into_iter().rev());
+        due.extend(group.unstopped(found).into_iter().rev());
     }
 }
 
@@ -119,10 +119,10 @@ mod tests {
     use std::time::Duration;
 
     use perennial_actors::host::Identity;
-    use perennial_actors::{Mailbox, Pid, StartError};
+    use perennial_actors::{MailboxConfig, Pid, SpawnError};
 
     use super::*;
-    use crate::node::{Birth, Claims, Group, Nest, Seen};
+    use crate::node::{StartParams, Claims, Group, Nest, Seen};
 
     /// What was done with nodes, in order, and how many times their children were listed.
     #[derive(Default)]
@@ -135,7 +135,7 @@ mod tests {
         id: Arc<str>,
         identity: Identity<()>,
         claims: Claims,
-        children: Vec<Arc<dyn Node>>,
+        children: Vec<Arc<dyn ChildNode>>,
         steps: Arc<Steps>,
     }
 
@@ -145,7 +145,7 @@ mod tests {
         }
     }
 
-    impl Node for Fake {
+    impl ChildNode for Fake {
         fn open_alone(&self, system: &System, label: &Label) -> Result<(), OpenError> {
             self.note("open");
             self.identity.open(system, || label.clone());
@@ -157,15 +157,15 @@ mod tests {
             self.identity.close(reason)
         }
 
-        fn start(&self, _: Birth) -> Result<Pid, StartError> {
-            Err(StartError::NoRuntime)
+        fn start(&self, _: StartParams) -> Result<Pid, SpawnError> {
+            Err(SpawnError::NoRuntime)
         }
 
         fn abandon(&self, _: Pid) -> bool {
             false
         }
 
-        fn handle(&self) -> Handle {
+        fn handle(&self) -> ActorHandle {
             self.identity.address().handle()
         }
 
@@ -188,7 +188,7 @@ mod tests {
     }
 
     impl Group for Fake {
-        fn planned(&self) -> Vec<(Arc<str>, Arc<dyn Node>)> {
+        fn planned(&self) -> Vec<(Arc<str>, Arc<dyn ChildNode>)> {
             self.steps.listed.fetch_add(1, Ordering::Relaxed);
             self.children.iter().map(|child| ("child".into(), child.clone())).collect()
         }
@@ -203,19 +203,19 @@ mod tests {
             Vec::new()
         }
 
-        fn stragglers(&self, into: &mut Vec<Straggler>) -> Vec<Arc<dyn Node>> {
-            into.push(Straggler { path: self.id.clone(), abandoned: false });
+        fn unstopped(&self, into: &mut Vec<UnstoppedChild>) -> Vec<Arc<dyn ChildNode>> {
+            into.push(UnstoppedChild { path: self.id.clone(), abandoned: false });
             self.children.clone()
         }
     }
 
-    fn fake(steps: &Arc<Steps>, id: &str, children: Vec<Arc<dyn Node>>) -> Arc<dyn Node> {
-        let identity = Identity::new(Mailbox::unbounded());
+    fn fake(steps: &Arc<Steps>, id: &str, children: Vec<Arc<dyn ChildNode>>) -> Arc<dyn ChildNode> {
+        let identity = Identity::new(MailboxConfig::unbounded());
         Arc::new(Fake { id: id.into(), identity, claims: Claims::default(), children, steps: steps.clone() })
     }
 
     /// Returns a node `a` with the children `b`, with a child `c`, and `d`.
-    fn family(steps: &Arc<Steps>) -> Arc<dyn Node> {
+    fn family(steps: &Arc<Steps>) -> Arc<dyn ChildNode> {
         let b = fake(steps, "b", vec![fake(steps, "c", Vec::new())]);
         fake(steps, "a", vec![b, fake(steps, "d", Vec::new())])
     }
@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(done(&steps), ["open a", "open b", "open c", "open d"]);
         close(&*top, &ExitReason::Normal);
         assert_eq!(done(&steps), ["close a", "close d", "close b", "close c"]);
-        let paths: Vec<Arc<str>> = stragglers(&*top).into_iter().map(|straggler| straggler.path).collect();
+        let paths: Vec<Arc<str>> = unstopped(&*top).into_iter().map(|straggler| straggler.path).collect();
         assert_eq!(paths, ["a".into(), "b".into(), "c".into(), "d".into()]);
         Nest::default().add([top].into_iter());
         assert_eq!(done(&steps), ["drop a", "drop b", "drop c", "drop d"]);

@@ -8,18 +8,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use perennial_actors::host::{Attachment, Identity, Label, Parent};
-use perennial_actors::{ExitReason, Handle, Pid, StartError, System};
+use perennial_actors::host::{MailboxConsumer, Identity, Label, Parent};
+use perennial_actors::{ExitReason, ActorHandle, Pid, SpawnError, System};
 use perennial_registry::BindError;
 use tokio::runtime;
 
 use crate::dropped::DropCounters;
-use crate::link::Link;
+use crate::link::RactorLink;
 use crate::policy::ChildKind;
-use crate::tree::{ChildState, Straggler};
+use crate::tree::{ChildState, UnstoppedChild};
 
 /// A child, from its first opening to its last end.
-pub(crate) trait Node: Send + Sync {
+pub(crate) trait ChildNode: Send + Sync {
     /// Lets messages queue for this node alone and binds its name. May be done again. See
     /// [`open`](crate::nesting::open).
     fn open_alone(&self, system: &System, label: &Label) -> Result<(), OpenError>;
@@ -29,19 +29,19 @@ pub(crate) trait Node: Send + Sync {
     fn close_alone(&self, reason: &ExitReason) -> Option<u64>;
 
     /// Starts the next incarnation, which tells its parent.
-    fn start(&self, birth: Birth) -> Result<Pid, StartError>;
+    fn start(&self, birth: StartParams) -> Result<Pid, SpawnError>;
 
     /// Takes the mailbox away from an incarnation that does not die.
     fn abandon(&self, pid: Pid) -> bool;
 
     /// The means to stop, kill and watch it.
-    fn handle(&self) -> Handle;
+    fn handle(&self) -> ActorHandle;
 
     /// Returns the claims of its owner.
     fn claims(&self) -> &Claims;
 
     /// Ends it because its supervisor was killed.
-    fn orphan(&self) {
+    fn kill_orphan(&self) {
         // If it is gone already, there is nobody to kill.
         let _ = self.handle().kill();
     }
@@ -64,7 +64,7 @@ pub(crate) trait Node: Send + Sync {
 
     /// Tells the incarnation that is there that it is about to be stopped, for another cause than that it hangs. What is queued
     /// is to be handled before if it `drains`.
-    fn dismiss(&self, drains: bool) {
+    fn release(&self, drains: bool) {
         let _ = drains;
     }
 
@@ -92,7 +92,7 @@ pub(crate) trait Node: Send + Sync {
 /// stack.
 pub(crate) trait Group {
     /// Returns the children that every incarnation starts with, and their ids.
-    fn planned(&self) -> Vec<(Arc<str>, Arc<dyn Node>)>;
+    fn planned(&self) -> Vec<(Arc<str>, Arc<dyn ChildNode>)>;
 
     /// Returns the counters of its tree.
     fn drop_counters(&self) -> Arc<DropCounters>;
@@ -104,14 +104,14 @@ pub(crate) trait Group {
     fn seen(&self) -> Vec<Seen>;
 
     /// Adds the children that did not stop in time when it last stopped, and returns all children.
-    fn stragglers(&self, into: &mut Vec<Straggler>) -> Vec<Arc<dyn Node>>;
+    fn unstopped(&self, into: &mut Vec<UnstoppedChild>) -> Vec<Arc<dyn ChildNode>>;
 }
 
 /// A child as its supervisor shows it.
 pub(crate) struct Seen {
     pub(crate) id: Arc<str>,
     pub(crate) kind: ChildKind,
-    pub(crate) node: Arc<dyn Node>,
+    pub(crate) node: Arc<dyn ChildNode>,
     /// What its supervisor says of it, or `None` if that has no incarnation.
     pub(crate) shown: Option<ChildState>,
     pub(crate) restarts: u64,
@@ -120,11 +120,11 @@ pub(crate) struct Seen {
 /// References to nodes that are dropped one after the other. A node that is dropped adds the nodes
 /// below it to the list instead of dropping them itself.
 #[derive(Default)]
-pub(crate) struct Nest(Vec<Arc<dyn Node>>);
+pub(crate) struct Nest(Vec<Arc<dyn ChildNode>>);
 
 impl Nest {
     /// Adds references. The first one is dropped first.
-    pub(crate) fn add(&mut self, nodes: impl DoubleEndedIterator<Item = Arc<dyn Node>>) {
+    pub(crate) fn add(&mut self, nodes: impl DoubleEndedIterator<Item = Arc<dyn ChildNode>>) {
         self.0.extend(nodes.rev());
     }
 }
@@ -145,14 +145,14 @@ pub(crate) struct Claims(AtomicUsize);
 ///
 /// All claims to a node belong to one owner, which is a supervisor or the holder of a spec. An
 /// owner that gives its node away keeps a [`GivenNode`], which gives no access.
-pub(crate) struct OwnedNode(Arc<dyn Node>);
+pub(crate) struct OwnedNode(Arc<dyn ChildNode>);
 
 /// A node that belongs to another owner, until nothing has a claim to it any more.
-pub(crate) struct GivenNode(Arc<dyn Node>);
+pub(crate) struct GivenNode(Arc<dyn ChildNode>);
 
 impl OwnedNode {
     /// Returns the first claim to a new node.
-    pub(crate) fn new(node: impl Node + 'static) -> Self {
+    pub(crate) fn new(node: impl ChildNode + 'static) -> Self {
         node.claims().0.fetch_add(1, Ordering::Relaxed);
         Self(Arc::new(node))
     }
@@ -169,12 +169,12 @@ impl OwnedNode {
     }
 
     /// Gives up this claim. Returns the node, which this may be the last reference to.
-    pub(crate) fn into_node(self) -> Arc<dyn Node> {
+    pub(crate) fn into_node(self) -> Arc<dyn ChildNode> {
         self.0.clone()
     }
 
     /// Returns the node without a claim: for what its owner has begun, and for looks.
-    pub(crate) const fn node(&self) -> &Arc<dyn Node> {
+    pub(crate) const fn node(&self) -> &Arc<dyn ChildNode> {
         &self.0
     }
 
@@ -186,7 +186,7 @@ impl OwnedNode {
 
 impl GivenNode {
     /// Returns the node, which this may be the last reference to.
-    pub(crate) fn into_node(self) -> Arc<dyn Node> {
+    pub(crate) fn into_node(self) -> Arc<dyn ChildNode> {
         self.0
     }
 
@@ -208,7 +208,7 @@ impl Drop for OwnedNode {
 }
 
 impl Deref for OwnedNode {
-    type Target = dyn Node;
+    type Target = dyn ChildNode;
 
     fn deref(&self) -> &Self::Target {
         &*self.0
@@ -222,23 +222,23 @@ impl fmt::Debug for OwnedNode {
 }
 
 /// What an incarnation is started with.
-pub(crate) struct Birth {
+pub(crate) struct StartParams {
     /// Who is told what becomes of it.
     pub(crate) parent: Arc<dyn Parent>,
     /// As which start.
     pub(crate) run: u64,
     /// What ractor is to know of its supervisor, if it has one.
-    pub(crate) link: Option<Link>,
+    pub(crate) link: Option<RactorLink>,
 }
 
-impl Birth {
+impl StartParams {
     /// Begins the next incarnation of `identity`, in a task of its own.
     pub(crate) fn begin<M: Send + 'static, L: Future<Output = ()> + Send + 'static>(
         self,
         identity: &Identity<M>,
-        life: impl FnOnce(Attachment<M>) -> L,
-    ) -> Result<Pid, StartError> {
-        let runtime = runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+        life: impl FnOnce(MailboxConsumer<M>) -> L,
+    ) -> Result<Pid, SpawnError> {
+        let runtime = runtime::Handle::try_current().map_err(|_| SpawnError::NoRuntime)?;
         let attachment = identity.attach(self.parent, self.run)?;
         let pid = attachment.pid();
         runtime.spawn(life(attachment));

@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use perennial_actors::{Actor, Context, ExitReason, System};
-//! use perennial_supervision::{Child, Report, Supervisor, What};
+//! use perennial_supervision::{Child, Report, Supervisor, ReportKind};
 //!
 //! struct Worker;
 //!
@@ -25,7 +25,7 @@
 //! address.cast(())?;
 //!
 //! while let Some(report) = reports.next().await {
-//!     if let What::Restarting { restarts_left, .. } = report.what {
+//!     if let ReportKind::Restarting { restarts_left, .. } = report.what {
 //!         assert_eq!((&*report.path, restarts_left), ("app/worker", 0));
 //!         break;
 //!     }
@@ -45,7 +45,7 @@ use perennial_actors::{ExitReason, Pid, Subscription, System, SystemEvent};
 /// Something that a supervisor did or found.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct Report {
+pub struct SupervisorReport {
     /// The supervisor.
     pub supervisor: Pid,
     /// Whom it is about: the ids from the root of the tree down, with slashes.
@@ -53,13 +53,13 @@ pub struct Report {
     /// The newest incarnation of whom it is about, if there was one.
     pub pid: Option<Pid>,
     /// What there is to say.
-    pub what: What,
+    pub kind: ReportKind,
 }
 
 /// What there is to say of a child, or of the supervisor itself if it gave up.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum What {
+pub enum ReportKind {
     /// The child has started. OTP's `progress`.
     Started,
     /// The child ended by itself, abnormally or though it is permanent. OTP's `child_terminated`.
@@ -90,7 +90,7 @@ pub enum What {
     /// come to that; [`Terminated`](Self::Terminated) when it is out of the way.
     Unresponsive {
         /// By what it was found.
-        sign: Sign,
+        sign: LivenessFailure,
     },
     /// The child did not stop in the time that it has, and is killed.
     Killed,
@@ -108,14 +108,14 @@ pub enum What {
 /// By what a child was found to hang.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Sign {
+pub enum LivenessFailure {
     /// A handler had been running for so long.
     Handler(Duration),
     /// It had missed so many answers in a row.
     Probe(u32),
 }
 
-impl fmt::Display for Sign {
+impl fmt::Display for LivenessFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Handler(time) => write!(f, "a handler has been running for {time:?}"),
@@ -124,13 +124,13 @@ impl fmt::Display for Sign {
     }
 }
 
-impl SystemEvent for Report {
+impl SystemEvent for SupervisorReport {
     fn subscribe(system: &System) -> Subscription<Self> {
         topic(system).subscribe()
     }
 }
 
 /// Where the supervisors of a system report.
-pub(crate) fn topic(system: &System) -> &Broadcast<Report> {
+pub(crate) fn topic(system: &System) -> &Broadcast<SupervisorReport> {
     system.extension(Broadcast::default)
 }

@@ -13,7 +13,7 @@
 //! - **A stop drops it** at its next await, as a process that does not trap exits ends at once when it is told to. A task that
 //!   has something to put in order [asks to be told](TaskContext::stopped) instead. A kill drops it in any case.
 //! - Whatever it does, it is gone before its supervisor is told.
-//! - While it is [suspended](perennial_actors::Handle::suspend), its future is not polled. What it holds it keeps.
+//! - While it is [suspended](perennial_actors::ActorHandle::suspend), its future is not polled. What it holds it keeps.
 //!
 //! # What it is not for
 //!
@@ -30,7 +30,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use perennial_actors::host::{
-    Attachment, Foreign, Guarded, Parent, Step, catch_panic, ignore_panic, wake_safely,
+    MailboxConsumer, Foreign, Guarded, Parent, MailboxEvent, catch_panic, ignore_panic, wake_safely,
 };
 use perennial_actors::{ExitReason, Pid, System};
 use perennial_registry::{Registry, Whereis};
@@ -92,7 +92,7 @@ pub struct TaskContext {
     system: System,
     pid: Pid,
     parent: Option<Arc<dyn Parent>>,
-    line: Arc<Line>,
+    line: Arc<StopChannel>,
 }
 
 impl TaskContext {
@@ -123,7 +123,7 @@ impl TaskContext {
     ///
     /// If the future is dropped, nothing is lost: another one tells the same.
     pub fn stopped(&self) -> impl Future<Output = ExitReason> + Send + use<> {
-        self.line.trusted.store(true, Ordering::Release);
+        self.line.graceful.store(true, Ordering::Release);
         let mut told = self.line.told.subscribe();
         let line = self.line.clone();
         async move {
@@ -148,16 +148,16 @@ impl fmt::Debug for TaskContext {
 }
 
 /// Between a task and the host that it runs in.
-struct Line {
+struct StopChannel {
     /// Whether it wants to be told to stop, and not to be dropped.
-    trusted: AtomicBool,
+    graceful: AtomicBool,
     /// What it was told.
     told: watch::Sender<Option<ExitReason>>,
 }
 
-impl Line {
+impl StopChannel {
     fn new() -> Arc<Self> {
-        Arc::new(Self { trusted: AtomicBool::new(false), told: watch::Sender::new(None) })
+        Arc::new(Self { graceful: AtomicBool::new(false), told: watch::Sender::new(None) })
     }
 
     /// Tells it to stop; not twice.
@@ -175,15 +175,15 @@ impl Line {
 }
 
 /// Lives through one incarnation.
-async fn live<F, Fut>(attachment: Attachment<Infallible>, f: Arc<Foreign<F>>)
+async fn live<F, Fut>(attachment: MailboxConsumer<Infallible>, f: Arc<Foreign<F>>)
 where
     F: Fn(TaskContext) -> Fut + Send,
     Fut: Future<Output = Result<(), ExitReason>>,
 {
-    let (system, line) = (attachment.system().clone(), Line::new());
+    let (system, line) = (attachment.system().clone(), StopChannel::new());
     let (pid, parent) = (attachment.pid(), attachment.parent().cloned());
     let ctx = TaskContext { system: system.clone(), pid, parent, line: line.clone() };
-    let mut host = Host { attachment, line, started: false };
+    let mut host = TaskRunner { attachment, line, started: false };
     let code = match catch_panic(Some(&system), || Box::pin(f(ctx))) {
         Ok(code) => code,
         Err(reason) => return host.attachment.end(reason),
@@ -198,13 +198,13 @@ where
 }
 
 /// Whoever runs a task.
-struct Host {
-    attachment: Attachment<Infallible>,
-    line: Arc<Line>,
+struct TaskRunner {
+    attachment: MailboxConsumer<Infallible>,
+    line: Arc<StopChannel>,
     started: bool,
 }
 
-impl Host {
+impl TaskRunner {
     /// Runs the task until it ends, or is made to.
     fn poll<Fut>(&mut self, code: Pin<&mut Fut>, cx: &mut Context<'_>) -> Poll<ExitReason>
     where
@@ -212,9 +212,9 @@ impl Host {
     {
         while let Poll::Ready(step) = self.attachment.poll_next(cx) {
             match step {
-                Step::Stop(reason) if self.line.trusted.load(Ordering::Acquire) => self.line.tell(&reason),
-                Step::Stop(reason) => return Poll::Ready(reason),
-                Step::Message(never) => match never {},
+                MailboxEvent::Stop(reason) if self.line.graceful.load(Ordering::Acquire) => self.line.tell(&reason),
+                MailboxEvent::Stop(reason) => return Poll::Ready(reason),
+                MailboxEvent::Message(never) => match never {},
                 // Killed, or its mailbox was taken away, and then nobody listens.
                 _ => return Poll::Ready(ExitReason::Killed),
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use perennial_actors::{Address, ExitReason, System};
 use perennial_supervision::{
-    Child, DynamicSupervisor, Shutdown, ShutdownReport, Strategy, Supervisor, Totals,
+    Child, DynamicSupervisor, Shutdown, ShutdownReport, Strategy, Supervisor, SupervisionStats,
 };
 use support::reports::Reports;
 use support::subject::{Log, Msg, Nature, Start, incarnation, ms, subject, tell};
@@ -54,9 +54,9 @@ fn a_shutdown_does_not_wait_for_ever_for_who_never_awaits() {
             let report = app.shutdown().await;
             assert_eq!(reports.so_far(), expected);
             assert_eq!(stragglers(&report), [("app/a", true)]);
-            assert_eq!(Totals::of(&system).abandoned, 1);
+            assert_eq!(SupervisionStats::of(&system).abandoned, 1);
             assert!(address.cast(Msg::Hang).is_err(), "it is over");
-            assert!(address.counters().balanced());
+            assert!(address.counters().is_balanced());
         });
     }
 }
@@ -108,7 +108,7 @@ fn a_group_is_restarted_without_waiting_for_ever_for_a_member_that_never_awaits(
         drop(hold);
         let report = app.shutdown().await;
         assert_eq!(stragglers(&report), [("app/a", true)], "it may have run still");
-        assert!(blocks.counters().balanced());
+        assert!(blocks.counters().is_balanced());
     });
 }
 
@@ -175,7 +175,7 @@ fn a_killed_supervisor_is_rid_of_a_worker_that_never_awaits_and_comes_back() {
             ]
         );
         assert_eq!(incarnation(&address).await, 2);
-        assert_eq!(Totals::of(&system).abandoned, 1);
+        assert_eq!(SupervisionStats::of(&system).abandoned, 1);
         assert!(app.shutdown().await.is_clean(), "the one that was there then was on time");
     });
 }

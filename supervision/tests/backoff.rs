@@ -5,7 +5,7 @@ use std::time::Duration;
 use perennial_actors::{Address, System};
 use perennial_registry::{Name, Registry};
 use perennial_supervision::{
-    App, Backoff, Child, ChildError, ChildState, Shutdown, Supervisor, SupervisorHandle, What,
+    App, Backoff, Child, ChildError, ChildState, Shutdown, Supervisor, SupervisorHandle, ReportKind,
 };
 use support::reports::Reports;
 use support::subject::{Log, Msg, Nature, Start, incarnation, ms, secs, subject, tell};
@@ -34,7 +34,7 @@ async fn start(tree: Supervisor) -> (Reports, App<SupervisorHandle>) {
 /// How long the next restart waits, and how many more are tolerated.
 async fn next_restart(reports: &mut Reports) -> (Duration, u32) {
     loop {
-        if let What::Restarting { delay, restarts_left, .. } = reports.next().await.what {
+        if let ReportKind::Restarting { delay, restarts_left, .. } = reports.next().await.kind {
             return (delay, restarts_left);
         }
     }
@@ -125,7 +125,7 @@ fn a_delay_is_within_its_bounds_whatever_it_is_asked() {
 #[tokio::test(start_paused = true)]
 async fn a_child_that_was_healthy_begins_anew() {
     for (up, expected) in [(ms(2999), 400), (ms(3000), 100)] {
-        let child = subject("a").backoff(backoff().healthy_after(secs(3)));
+        let child = subject("a").backoff(backoff().reset_after(secs(3)));
         let address = child.address();
         let (mut reports, _app) = start(patient().child(child)).await;
         delays(&address, &mut reports, 2).await;
@@ -137,7 +137,7 @@ async fn a_child_that_was_healthy_begins_anew() {
 #[tokio::test(start_paused = true)]
 async fn a_child_that_was_healthy_begins_anew_whatever_ended_it() {
     use perennial_supervision::Strategy::OneForAll;
-    let backoff = backoff().healthy_after(secs(3));
+    let backoff = backoff().reset_after(secs(3));
     let child = subject("a").backoff(backoff).handler_deadline(secs(1)).shutdown(Shutdown::BrutalKill);
     let (address, sibling) = (child.address(), subject("b"));
     let crashes = sibling.address();

@@ -2,7 +2,7 @@
 
 use perennial_actors::System;
 use perennial_supervision::{
-    Backoff, Child, ChildState, DynamicSupervisor, NotStarted, Restart, Shutdown, Strategy, Supervisor,
+    Backoff, Child, ChildState, DynamicSupervisor, StartChildErrorKind, Restart, Shutdown, Strategy, Supervisor,
 };
 use support::reports::Reports;
 use support::subject::{Log, Msg, Nature, Start, incarnation, ms, secs, subject, tell};
@@ -167,7 +167,7 @@ async fn a_child_of_a_dynamic_supervisor_keeps_its_place_during_its_delay() {
     tell(&address, Msg::crash());
     reports.until("app/a: restarting: failed: on purpose").await;
     let refused = app.supervisor().start_child(subject("b")).await.expect_err("there is no room");
-    assert!(matches!(refused.why, NotStarted::MaxChildren));
+    assert!(matches!(refused.kind, StartChildErrorKind::MaxChildren));
     let pid = started.pid().expect("it started");
     app.supervisor().terminate_child(pid).await.expect("its newest incarnation names it, living or not");
     assert!(address.cast(Msg::Hang).is_err());

@@ -50,7 +50,7 @@ async fn child_that_drains_handles_what_is_queued_and_the_report_is_clean() {
     assert_eq!(report.to_string(), "stopped (shutdown): all children in time, nothing dropped");
     let counters = address.handle().counters();
     assert_eq!((counters.handled, counters.dead_lettered), (30, 0));
-    assert!(system.counters().balanced());
+    assert!(system.counters().is_balanced());
 }
 
 #[tokio::test(start_paused = true)]
@@ -108,7 +108,7 @@ async fn report_leaves_out_what_was_dropped_before_the_shutdown() {
 #[tokio::test(start_paused = true)]
 async fn report_counts_what_a_mailbox_discards_when_its_actor_stops() {
     let child = slow("a", Shutdown::Timeout(MINUTE));
-    let child = child.mailbox(perennial_actors::Mailbox::unbounded().discard_on_restart());
+    let child = child.mailbox(perennial_actors::MailboxConfig::unbounded().discard_on_restart());
     let address = child.address();
     let app = Supervisor::new("app").child(child).start(&System::new()).await.expect("it starts");
     fill(&address, 10);
@@ -198,7 +198,7 @@ type Jobs = PoolHandle<u32, u32, String>;
 
 /// A pool of two workers that take a second for each job.
 fn pool(shutdown: Shutdown) -> (Pool<u32, u32, String>, Jobs) {
-    let pool = Pool::of("pool", 2, |job: &u32| {
+    let pool = Pool::from_fn("pool", 2, |job: &u32| {
         let job = *job;
         async move {
             tokio::time::sleep(SECOND).await;
@@ -212,7 +212,7 @@ fn pool(shutdown: Shutdown) -> (Pool<u32, u32, String>, Jobs) {
 
 async fn submit(pool: &Jobs, jobs: u32) {
     for job in 0..jobs {
-        pool.submit(job).forget().await.expect("there is room");
+        pool.submit(job).detach().await.expect("there is room");
     }
 }
 
@@ -226,11 +226,11 @@ async fn pool_that_drains_finishes_its_jobs_and_refuses_others_meanwhile() {
         async move { app.shutdown().await }
     });
     quiet().await;
-    assert!(jobs.submit(99).forget().await.is_err(), "it takes no job in");
+    assert!(jobs.submit(99).detach().await.is_err(), "it takes no job in");
     let report = down.await.expect("it ends");
     assert!(report.is_clean(), "{report}");
     let stats = jobs.stats();
-    assert_eq!((stats.done, stats.dropped), (20, 0));
+    assert_eq!((stats.completed, stats.dropped), (20, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -242,8 +242,8 @@ async fn pool_that_does_not_drain_in_time_drops_the_rest_and_the_report_counts_t
         quiet().await;
         let report = app.shutdown().await;
         let stats = jobs.stats();
-        assert!(done.contains(&stats.done), "{stats}");
-        assert_eq!(stats.done + report.dropped_jobs, 40, "{report}, {stats}");
+        assert!(done.contains(&stats.completed), "{stats}");
+        assert_eq!(stats.completed + report.dropped_jobs, 40, "{report}, {stats}");
         assert_eq!(report.dropped_messages, 0, "the messages of a pool are its own");
         assert!(!report.is_clean() && report.to_string().contains("jobs dropped"), "{report}");
     }
@@ -255,11 +255,11 @@ async fn pool_that_drained_takes_jobs_in_when_it_is_started_again() {
     let app = Supervisor::new("app").child(pool).start(&System::new()).await.expect("it starts");
     submit(&jobs, 5).await;
     app.supervisor().terminate_child("pool").await.expect("it runs");
-    assert_eq!(jobs.stats().done, 5);
+    assert_eq!(jobs.stats().completed, 5);
     app.supervisor().restart_child("pool").await.expect("it starts");
     submit(&jobs, 5).await;
     assert!(app.shutdown().await.is_clean());
-    assert_eq!(jobs.stats().done, 10);
+    assert_eq!(jobs.stats().completed, 10);
 }
 
 #[tokio::test(start_paused = true)]
@@ -273,11 +273,11 @@ async fn restarted_pool_keeps_its_jobs_and_drains_nothing() {
     while supervisor.pid().is_none_or(|pid| pid.incarnation() < 2) {
         quiet().await;
     }
-    assert!(jobs.stats().done < 5, "{}", jobs.stats());
+    assert!(jobs.stats().completed < 5, "{}", jobs.stats());
     submit(&jobs, 10).await;
     let report = soon(app.shutdown()).await;
     assert!(report.is_clean(), "{report}");
-    assert_eq!(jobs.stats().done, 20);
+    assert_eq!(jobs.stats().completed, 20);
 }
 
 #[tokio::test(start_paused = true)]
@@ -287,5 +287,5 @@ async fn paused_pool_goes_on_when_it_drains() {
     jobs.pause();
     submit(&jobs, 5).await;
     assert!(app.shutdown().await.is_clean());
-    assert_eq!(jobs.stats().done, 5);
+    assert_eq!(jobs.stats().completed, 5);
 }

@@ -19,7 +19,7 @@ async fn a_time_that_never_ends_is_never_over_whatever_it_is_set_for() {
         .shutdown(Shutdown::Timeout(NEVER))
         .backoff(Backoff::new(secs(1), NEVER))
         .handler_deadline(NEVER)
-        .probe(Probe::new(Msg::Ping).every(NEVER).timeout(NEVER));
+        .probe(Probe::new(Msg::Ping).period(NEVER).timeout(NEVER));
     let address = child.address();
     let tree = Supervisor::new("app").intensity(5, NEVER).abandon_after(NEVER).child(child);
     let (_, app) = start(tree).await;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use perennial_actors::{Actor, Address, CallError, Context, ExitReason, ProcessState, Reply, System};
 use perennial_supervision::pool::{JobError, SubmitError};
 use perennial_supervision::{
-    Child, ChildError, ChildNotStarted, NotStarted, StartError, Supervised, Supervisor,
+    Child, ChildError, ChildNotStarted, StartChildErrorKind, StartError, Supervised, Supervisor,
 };
 use tokio::runtime::Builder;
 
@@ -128,7 +128,7 @@ async fn a_reason_keeps_no_spec_of_a_child_that_was_not_started() {
     assert_eq!(reason.to_string(), said);
     let ExitReason::Failed(failure) = &reason else { panic!("it failed") };
     let kept = failure.downcast_ref::<ChildNotStarted>().expect("it keeps why");
-    assert!(matches!(kept.why, NotStarted::Failed(_)));
+    assert!(matches!(kept.kind, StartChildErrorKind::Failed(_)));
     let source = kept.source().expect("it has a cause");
     assert_eq!(source.to_string(), "no such luck");
     assert!(app.shutdown().await.is_clean());

@@ -13,7 +13,7 @@ use std::time::Duration;
 use bombs::{Msg, Unspeakable, idler, incarnation, soon, tell};
 use perennial_actors::{Actor, Address, Context, ExitReason, Reply, Signal, System};
 use perennial_supervision::pool::Pool;
-use perennial_supervision::{App, Report, Restart, Supervisor, SupervisorHandle, What};
+use perennial_supervision::{App, SupervisorReport, Restart, Supervisor, SupervisorHandle, ReportKind};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::set_default;
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -92,7 +92,7 @@ async fn an_error_does_no_more_than_it_is_to(error: ExitReason) {
     let address = child.address();
     let (system, app) = start(Supervisor::new("app").child(child)).await;
     let partner = system.spawn::<Partner>(address.clone()).await.expect("it starts");
-    let mut reports = system.subscribe::<Report>();
+    let mut reports = system.subscribe::<SupervisorReport>();
     let down = address.monitor();
     tell(&address, Msg::End(error));
     assert_eq!(incarnation(&address).await, 2);
@@ -100,7 +100,7 @@ async fn an_error_does_no_more_than_it_is_to(error: ExitReason) {
     let told = partner.call(|reply| reply).await.expect("it lives");
     assert!(matches!(told, Some(ExitReason::Failed(_))), "{:?}", told.is_some());
     let reported = std::iter::from_fn(|| reports.try_next());
-    assert!(reported.into_iter().any(|report| matches!(report.what, What::Restarting { .. })));
+    assert!(reported.into_iter().any(|report| matches!(report.kind, ReportKind::Restarting { .. })));
     // One more, and it gives up, which is logged too.
     tell(&address, Msg::End(ExitReason::failed("once too often")));
     assert!(matches!(app.join().await, ExitReason::Shutdown(_)));
@@ -149,7 +149,7 @@ async fn a_tree_whose_end_cannot_be_displayed_ends_all_the_same() {
 #[tokio::test(start_paused = true)]
 async fn a_job_whose_worker_crashes_ends_though_every_line_panics() {
     let _listening = set_default(Listener(|_| resume_unwind(Box::new("broken pipe"))));
-    let pool = Pool::of("pool", 2, |job: &u32| {
+    let pool = Pool::from_fn("pool", 2, |job: &u32| {
         let job = *job;
         async move {
             if job == 0 {

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use bombs::{Msg, idler, incarnation, panic_with_a_bomb, tell};
 use perennial_actors::{Address, ExitReason, Reply, System};
-use perennial_supervision::pool::{Failure, JobError, Pool};
+use perennial_supervision::pool::{AttemptError, JobError, Pool};
 use perennial_supervision::{
-    App, Child, Probe, Report, Restart, StartError, Supervisor, SupervisorHandle, TaskScope, What,
+    App, Child, Probe, SupervisorReport, Restart, StartError, Supervisor, SupervisorHandle, TaskScope, ReportKind,
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
@@ -51,14 +51,14 @@ async fn of_the_first_step_of_a_task_it_restarts_the_task_and_the_tree_starts() 
     });
     let address = task.address();
     let system = System::new();
-    let mut reports = system.subscribe::<Report>();
+    let mut reports = system.subscribe::<SupervisorReport>();
     let tree = Supervisor::new("app").child(task).child(idler("b", ()));
     let app = tree.start(&system).await.expect("it starts");
     while address.pid().is_none_or(|pid| pid.incarnation() < 2) {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let mut ends = std::iter::from_fn(|| reports.try_next());
-    let is_told = |report: Report| matches!(report.what, What::Terminated { reason } if is_a_panic(&reason));
+    let is_told = |report: SupervisorReport| matches!(report.kind, ReportKind::Terminated { reason } if is_a_panic(&reason));
     assert!(ends.any(is_told));
     assert_eq!(runs.load(Ordering::Relaxed), 2);
     assert!(app.shutdown().await.is_clean());
@@ -150,9 +150,9 @@ async fn of_a_job_it_is_a_failure_of_its_worker() {
             job => Ok::<u32, std::io::Error>(job),
         };
         let pool = if blocking {
-            Pool::blocking("pool", 1, work)
+            Pool::from_blocking_fn("pool", 1, work)
         } else {
-            Pool::of("pool", 1, move |job: &u32| {
+            Pool::from_fn("pool", 1, move |job: &u32| {
                 let job = *job;
                 async move { work(job) }
             })
@@ -163,7 +163,7 @@ async fn of_a_job_it_is_a_failure_of_its_worker() {
             panic!("it panicked")
         };
         let all =
-            failures.iter().all(|one| matches!(one, Failure::WorkerEnded(reason) if is_a_panic(reason)));
+            failures.iter().all(|one| matches!(one, AttemptError::WorkerEnded(reason) if is_a_panic(reason)));
         assert!(all && failures.len() == 3, "{failures:?}");
         assert_eq!(jobs.submit(7).await.expect("it is open").await.expect("it is done"), 7);
         assert!(app.shutdown().await.is_clean());
@@ -172,7 +172,7 @@ async fn of_a_job_it_is_a_failure_of_its_worker() {
 
 #[tokio::test(start_paused = true)]
 async fn of_a_question_to_a_child_it_is_an_answer_that_is_missed() {
-    let probe = Probe::new(|_| panic_with_a_bomb()).every(Duration::from_secs(1)).misses(3);
+    let probe = Probe::new(|_| panic_with_a_bomb()).period(Duration::from_secs(1)).failure_threshold(3);
     let child = idler("a", ()).probe(probe).restart(Restart::Permanent);
     let address = child.address();
     let app = start(Supervisor::new("app").intensity(100, Duration::from_secs(1)).child(child)).await;

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::{Actor, Address, CallError, Context, ExitReason, Mailbox, Reply, SendError, System};
+use perennial_actors::{Actor, Address, CallError, Context, ExitReason, MailboxConfig, Reply, SendError, System};
 use perennial_supervision::{App, Child, Strategy, Supervisor, SupervisorHandle};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, timeout};
@@ -201,7 +201,7 @@ async fn an_init_that_calls_a_child_of_a_supervisor_that_was_killed_meanwhile_ge
 
 #[tokio::test(start_paused = true)]
 async fn an_init_that_waits_for_room_in_the_mailbox_of_a_sibling_that_crashes_is_told_at_once() {
-    let elder = Child::new::<Sibling>("elder", ()).mailbox(Mailbox::bounded(1));
+    let elder = Child::new::<Sibling>("elder", ()).mailbox(MailboxConfig::bounded(1));
     let (address, (tell, mut told)) = (elder.address(), mpsc::unbounded_channel());
     let younger = that("younger", {
         let address = address.clone();

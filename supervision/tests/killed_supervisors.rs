@@ -6,9 +6,9 @@ mod worker;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use perennial_actors::{Address, Handle, System};
+use perennial_actors::{Address, ActorHandle, System};
 use perennial_supervision::{
-    App, ChildSpec, DynamicSupervisor, NotStarted, StartChildError, Strategy, Supervisor, SupervisorHandle,
+    App, ChildSpec, DynamicSupervisor, StartChildErrorKind, StartChildError, Strategy, Supervisor, SupervisorHandle,
 };
 use tokio::task::JoinHandle;
 use worker::{Log, Msg, crash, tolerant, worker};
@@ -31,9 +31,9 @@ where
                     let id = format!("{caller}-{n}");
                     let child = worker(id.clone(), &Log::default());
                     asked.push(child.address());
-                    match start(id, child.into()).await.map_err(|error| error.why) {
+                    match start(id, child.into()).await.map_err(|error| error.kind) {
                         // It was done, or it was interrupted by the end of the supervisor.
-                        Ok(()) | Err(NotStarted::ShuttingDown | NotStarted::Failed(_)) => {}
+                        Ok(()) | Err(StartChildErrorKind::ShuttingDown | StartChildErrorKind::Failed(_)) => {}
                         Err(error) => panic!("nobody else has that id: {error}"),
                     }
                 }
@@ -49,7 +49,7 @@ where
 }
 
 /// Kills it again and again until that is over.
-fn keep_killing(supervisor: Handle, over: Arc<AtomicBool>) -> JoinHandle<u32> {
+fn keep_killing(supervisor: ActorHandle, over: Arc<AtomicBool>) -> JoinHandle<u32> {
     tokio::spawn(async move {
         let mut killed = 0;
         while !over.load(Ordering::Relaxed) {
@@ -71,7 +71,7 @@ async fn nobody_is_left(system: &System, app: App<SupervisorHandle>, asked: Vec<
     assert_eq!(asked.len(), CALLERS * CHILDREN);
     assert!(asked.iter().all(|address| address.cast(crash()).is_err()), "nobody is due");
     assert!(system.processes().iter().all(|process| process.pid().is_none()), "nobody is left");
-    assert!(system.counters().balanced());
+    assert!(system.counters().is_balanced());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

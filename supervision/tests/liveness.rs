@@ -1,9 +1,9 @@
 //! Children that do not get on, and how their supervisor finds them, ends them and starts them again. In paused time; those that
 //! take a thread with them are in `liveness_on_threads`, what a group has to do with it in `liveness_in_groups`.
 
-use perennial_actors::{Address, Mailbox, System};
+use perennial_actors::{Address, MailboxConfig, System};
 use perennial_supervision::{
-    App, Child, DynamicSupervisor, Probe, Restart, Shutdown, Supervisor, SupervisorHandle, Totals,
+    App, Child, DynamicSupervisor, Probe, Restart, Shutdown, Supervisor, SupervisorHandle, SupervisionStats,
 };
 use support::reports::Reports;
 use support::subject::{Log, Msg, Nature, incarnation, ms, secs, subject, tell};
@@ -42,10 +42,10 @@ async fn a_handler_that_awaits_for_ever_is_killed_and_its_address_serves_again()
     );
     assert_eq!(incarnation(&address).await, 2);
     assert_eq!(log.take(), ["0 a starts", "3000 a starts", "3000 a handles what waited"]);
-    assert_eq!((Totals::of(&system).restarts, Totals::of(&system).abandoned), (1, 0));
+    assert_eq!((SupervisionStats::of(&system).restarts, SupervisionStats::of(&system).abandoned), (1, 0));
     assert_eq!(address.counters().lost_in_flight, 1, "the message that it hung in");
     assert!(app.shutdown().await.is_clean());
-    assert!(address.counters().balanced());
+    assert!(address.counters().is_balanced());
 }
 
 #[tokio::test(start_paused = true)]
@@ -120,7 +120,7 @@ async fn whoever_hangs_too_often_makes_its_supervisor_give_up() {
 
 #[tokio::test(start_paused = true)]
 async fn a_child_that_takes_long_but_not_too_long_is_left_alone() {
-    let child = subject("a").handler_deadline(secs(1)).mailbox(Mailbox::unbounded());
+    let child = subject("a").handler_deadline(secs(1)).mailbox(MailboxConfig::unbounded());
     let (_, mut reports, app, address) = start(child).await;
     for _ in 0..1000 {
         tell(&address, Msg::Take(ms(990)));
@@ -132,7 +132,7 @@ async fn a_child_that_takes_long_but_not_too_long_is_left_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_child_that_has_nothing_to_do_is_left_alone() {
-    let probe = Probe::new(Msg::Ping).every(secs(1)).timeout(ms(1)).misses(1);
+    let probe = Probe::new(Msg::Ping).period(secs(1)).timeout(ms(1)).failure_threshold(1);
     let (_, mut reports, app, address) = start(subject("a").handler_deadline(ms(100)).probe(probe)).await;
     sleep(secs(100)).await;
     assert_eq!(incarnation(&address).await, 1);
@@ -142,7 +142,7 @@ async fn a_child_that_has_nothing_to_do_is_left_alone() {
 }
 
 fn probe() -> Probe<Msg> {
-    Probe::new(Msg::Ping).every(secs(1)).timeout(ms(500)).misses(3)
+    Probe::new(Msg::Ping).period(secs(1)).timeout(ms(500)).failure_threshold(3)
 }
 
 #[tokio::test(start_paused = true)]
@@ -198,7 +198,7 @@ async fn of_a_probe_and_a_deadline_the_first_to_strike_counts() {
 
 #[tokio::test(start_paused = true)]
 async fn a_full_mailbox_is_an_answer_missed_and_is_not_filled_by_questions() {
-    let child = subject("a").mailbox(Mailbox::bounded(1)).probe(probe()).shutdown(Shutdown::BrutalKill);
+    let child = subject("a").mailbox(MailboxConfig::bounded(1)).probe(probe()).shutdown(Shutdown::BrutalKill);
     let (_, mut reports, _app, address) = start(child).await;
     tell(&address, Msg::Hang);
     tokio::task::yield_now().await;

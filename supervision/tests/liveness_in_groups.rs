@@ -1,7 +1,7 @@
 //! Children that hang among others: their siblings, the supervisors above and below, and whoever manages them meanwhile.
 
 use perennial_actors::System;
-use perennial_supervision::{Child, ChildError, ChildState, Shutdown, Strategy, Supervisor, Totals};
+use perennial_supervision::{Child, ChildError, ChildState, Shutdown, Strategy, Supervisor, SupervisionStats};
 use support::reports::Reports;
 use support::subject::{Log, Msg, Nature, Start, incarnation, ms, secs, subject, tell};
 use tokio::time::sleep;
@@ -38,7 +38,7 @@ async fn siblings_are_restarted_with_a_child_that_hung_as_with_any_that_ended() 
         assert_eq!(incarnation(&address).await, 2);
         incarnation(&end).await;
         assert_eq!(log.take(), expected, "{strategy:?}");
-        assert_eq!(Totals::of(&system).restarts, 1, "{strategy:?}");
+        assert_eq!(SupervisionStats::of(&system).restarts, 1, "{strategy:?}");
         assert!(app.shutdown().await.is_clean());
     }
 }
@@ -66,7 +66,7 @@ async fn a_child_that_is_found_to_hang_while_its_group_is_stopped_is_restarted_w
         assert_eq!(lines.iter().filter(|it| *it == line).count(), 1, "{line} in {lines:#?}");
     }
     assert!(!lines.contains(&"app/b: restarting: unresponsive".to_owned()), "{lines:#?}");
-    assert_eq!(Totals::of(&system).restarts, 1, "the group once");
+    assert_eq!(SupervisionStats::of(&system).restarts, 1, "the group once");
     assert!(app.shutdown().await.is_clean());
 }
 
@@ -112,7 +112,7 @@ async fn a_child_that_is_stopped_by_hand_while_it_is_ended_for_hanging_stays_dow
     assert_eq!(reports.so_far(), ["app/a: killed"], "and nothing of a restart");
     app.supervisor().restart_child("a").await.expect("it starts");
     assert_eq!(incarnation(&address).await, 2);
-    assert_eq!(Totals::of(&system).restarts, 0);
+    assert_eq!(SupervisionStats::of(&system).restarts, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -151,7 +151,7 @@ async fn a_supervisor_is_never_given_up_however_long_it_takes_to_stop() {
     gone.await;
     down.await;
     assert!(app.shutdown().await.is_clean());
-    assert_eq!(Totals::of(&system).abandoned, 0);
+    assert_eq!(SupervisionStats::of(&system).abandoned, 0);
     let told = reports.so_far();
     let given_up = |line: &String| ["app/inner: killed", "app/inner: abandoned"].contains(&&**line);
     assert!(!told.iter().any(given_up), "{told:#?}");

@@ -7,7 +7,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use perennial_actors::{Address, System};
-use perennial_supervision::{App, Child, Probe, Shutdown, Supervisor, SupervisorHandle, Totals};
+use perennial_supervision::{App, Child, Probe, Shutdown, Supervisor, SupervisorHandle, SupervisionStats};
 use support::reports::Reports;
 use support::subject::{Log, Msg, Nature, Start, incarnation, ms, tell};
 use support::threads::{Spinning, on_threads};
@@ -81,14 +81,14 @@ async fn is_told_to_stop_killed_abandoned_and_replaced(hang: Msg, let_go: impl S
     let notes: Vec<_> =
         log.take().into_iter().map(|line| line.split_once(' ').expect("a time").1.to_owned()).collect();
     assert_eq!(notes, ["a starts", "a starts", "a handles what waited"]);
-    assert_eq!(Totals::of(&system).abandoned, 1);
+    assert_eq!(SupervisionStats::of(&system).abandoned, 1);
 
     drop(let_go);
     assert_eq!(incarnation(&address).await, 2, "the one before can do nothing more");
     let report = app.shutdown().await;
     let stragglers: Vec<_> = report.stragglers.iter().map(|who| (&*who.path, who.abandoned)).collect();
     assert_eq!(stragglers, [("app/a", true)]);
-    assert!(address.counters().balanced());
+    assert!(address.counters().is_balanced());
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn a_supervisor_hears_that_a_child_is_ready_though_it_blocks_in_the_same_handler
 #[test]
 fn a_child_that_answers_a_probe_and_then_blocks_is_found_by_the_next() {
     on_threads(4, async {
-        let probe = Probe::new(Msg::Ping).every(ms(20)).timeout(ms(500)).misses(1);
+        let probe = Probe::new(Msg::Ping).period(ms(20)).timeout(ms(500)).failure_threshold(1);
         let child = watched(plain()).probe(probe);
         let address = child.address();
         let (_, mut reports, _app) = start(app().child(child)).await;
@@ -225,7 +225,7 @@ fn a_child_that_blocks_the_thread_of_the_timers_is_found() {
 fn a_probed_child_that_blocks_the_thread_of_the_timers_is_found() {
     on_threads(4, async {
         let (_hold, block) = block();
-        let child = watched(plain()).probe(Probe::new(Msg::Ping).every(ms(50)).timeout(ms(200)).misses(1));
+        let child = watched(plain()).probe(Probe::new(Msg::Ping).period(ms(50)).timeout(ms(200)).failure_threshold(1));
         let address = child.address();
         let (_, mut reports, _app) = start(app().child(child)).await;
         tell(&address, Msg::Later(ms(70), Box::new(block)));

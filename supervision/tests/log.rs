@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use perennial_actors::System;
-use perennial_supervision::{Report, Shutdown, Sign, Supervisor, What};
+use perennial_supervision::{SupervisorReport, Shutdown, LivenessFailure, Supervisor, ReportKind};
 use support::subject::{Log, Msg, Nature, Start, ms, secs, tell};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -66,22 +66,22 @@ impl Visit for Fields {
 }
 
 /// What the log is to say where this is reported.
-fn expected(report: &Report) -> (Level, BTreeMap<&'static str, String>) {
+fn expected(report: &SupervisorReport) -> (Level, BTreeMap<&'static str, String>) {
     let supervisor = ("supervisor", report.supervisor.to_string());
     let actor = ("actor", report.path.to_string());
     let pid = report.pid.expect("there was one");
     let (pid, incarnation) = (("pid", pid.to_string()), ("incarnation", pid.incarnation().to_string()));
-    let (level, message, more) = match &report.what {
-        What::Started => (Level::DEBUG, "child started", vec![]),
-        What::Terminated { reason } => {
+    let (level, message, more) = match &report.kind {
+        ReportKind::Started => (Level::DEBUG, "child started", vec![]),
+        ReportKind::Terminated { reason } => {
             // A crash has a line where it happens.
             let level = if reason.is_crash() { Level::DEBUG } else { Level::INFO };
             (level, "child ended", vec![("reason", reason.to_string())])
         }
-        What::StartFailed { reason } => {
+        ReportKind::StartFailed { reason } => {
             (Level::DEBUG, "child did not start", vec![("reason", reason.to_string())])
         }
-        What::Restarting { reason, restarts_left, delay } => (
+        ReportKind::Restarting { reason, restarts_left, delay } => (
             Level::DEBUG,
             "child is restarted",
             vec![
@@ -90,16 +90,16 @@ fn expected(report: &Report) -> (Level, BTreeMap<&'static str, String>) {
                 ("delay", format!("{delay:?}")),
             ],
         ),
-        What::ShutdownError { reason } => {
+        ReportKind::ShutdownError { reason } => {
             let message = "child was stopped and ended with another reason";
             (Level::INFO, message, vec![("reason", reason.to_string())])
         }
-        What::Unresponsive { sign: Sign::Handler(time) } => {
+        ReportKind::Unresponsive { sign: LivenessFailure::Handler(time) } => {
             let cause = format!("a handler has been running for {time:?}");
             (Level::WARN, "child is unresponsive", vec![("cause", cause)])
         }
-        What::Killed => (Level::WARN, "child did not stop in time: killed", vec![]),
-        What::GaveUp { child } => {
+        ReportKind::Killed => (Level::WARN, "child did not stop in time: killed", vec![]),
+        ReportKind::GaveUp { child } => {
             let message = ("message", "supervisor gave up: restart intensity exceeded".to_owned());
             let fields = [actor, pid, incarnation, message, ("child", child.to_string())];
             return (Level::ERROR, fields.into());
@@ -115,7 +115,7 @@ async fn everything_that_is_reported_is_logged_with_the_same_fields() {
     let listener = Listener::default();
     let _listening = tracing::subscriber::set_default(listener.clone());
     let system = System::new();
-    let mut reports = system.subscribe::<Report>();
+    let mut reports = system.subscribe::<SupervisorReport>();
     let nature = Nature::plain(&Log::new()).starting(|n| if n == 3 { Start::Fails } else { Start::Well });
     let child = nature.child("a").handler_deadline(secs(1)).shutdown(Shutdown::Timeout(ms(500)));
     let address = child.address();
@@ -134,7 +134,7 @@ async fn everything_that_is_reported_is_logged_with_the_same_fields() {
     // Lines are written in a task of their own: it has run when the time goes on.
     tokio::time::sleep(ms(1)).await;
 
-    let told: Vec<Report> = std::iter::from_fn(|| reports.try_next()).collect();
+    let told: Vec<SupervisorReport> = std::iter::from_fn(|| reports.try_next()).collect();
     let logged = std::mem::take(&mut *listener.0.lock().expect("nobody panics here"));
     let kinds = [
         "Started",
@@ -148,7 +148,7 @@ async fn everything_that_is_reported_is_logged_with_the_same_fields() {
     ];
     for kind in kinds {
         assert!(
-            told.iter().any(|report| format!("{:?}", report.what).starts_with(kind)),
+            told.iter().any(|report| format!("{:?}", report.kind).starts_with(kind)),
             "{kind} in {told:#?}"
         );
     }

@@ -3,7 +3,7 @@
 #[path = "support/worker.rs"]
 mod worker;
 
-use perennial_actors::{Address, CallError, Handle, ProcessState, System};
+use perennial_actors::{Address, CallError, ActorHandle, ProcessState, System};
 use perennial_supervision::{App, Strategy, Supervisor, SupervisorHandle};
 use tokio::task::{JoinSet, yield_now};
 use worker::{Birth, Gate, Log, Msg, Script, gate, tolerant, worker};
@@ -23,7 +23,7 @@ async fn start(
     (system, app, handle, address)
 }
 
-async fn next_incarnation(of: &Handle, after: u32) {
+async fn next_incarnation(of: &ActorHandle, after: u32) {
     while of.pid().is_none_or(|pid| pid.incarnation() <= after) {
         yield_now().await;
     }
@@ -45,11 +45,11 @@ async fn terminated_child_is_open_again_before_its_restarted_supervisor_starts_t
             async move { second.call(Msg::Incarnation).await }
         });
         yield_now().await;
-        assert_eq!(second.handle().state(), ProcessState::Due, "the first child has not started");
+        assert_eq!(second.handle().state(), ProcessState::Pending, "the first child has not started");
         gate.add_permits(1);
         assert_eq!(call.await.expect("it ends").expect("it is answered"), 2);
         assert!(app.shutdown().await.is_clean());
-        assert!(second.handle().state() == ProcessState::Closed && system.counters().balanced());
+        assert!(second.handle().state() == ProcessState::Closed && system.counters().is_balanced());
     }
 }
 
@@ -77,6 +77,6 @@ async fn child_accepts_messages_at_every_step_of_the_restart_of_its_killed_super
             assert!(!matches!(answer, Err(CallError::Closed(_))), "an incarnation is due");
         }
         assert!(app.shutdown().await.is_clean());
-        assert!(system.counters().balanced());
+        assert!(system.counters().is_balanced());
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use perennial_actors::{Actor, ActorOnce, Address, Context, ExitReason, ProcessState, Reply, System};
 use perennial_supervision::{
-    Child, ChildOnce, ChildStart, DynamicSupervisor, NotStarted, Restart, Strategy, Supervisor, Totals,
+    Child, ChildOnce, ChildStart, DynamicSupervisor, StartChildErrorKind, Restart, Strategy, Supervisor, SupervisionStats,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -115,7 +115,7 @@ async fn session_that_crashes_is_gone_with_its_arguments_and_disturbs_no_other()
     crash(&first).await;
     assert_eq!((first.state(), count(&dropped)), (ProcessState::Closed, 1));
     second.call(Msg::Ping).await.expect("it runs");
-    assert_eq!((count(&kept), Totals::of(&system).restarts), (0, 0));
+    assert_eq!((count(&kept), SupervisionStats::of(&system).restarts), (0, 0));
     assert_eq!(app.supervisor().count_children().await.expect("it lives").specs, 1);
     assert!(app.shutdown().await.is_clean());
     assert_eq!(count(&kept), 1);
@@ -141,7 +141,7 @@ async fn arguments_come_back_from_a_supervisor_without_room_and_start_another_se
     let full = DynamicSupervisor::new("full").max_children(0).start(&system).await.expect("it starts");
     let (child, dropped) = session(Init::Succeeds);
     let refused = full.supervisor().start_once(child).await.expect_err("there is no room");
-    assert!(matches!(refused.kind, NotStarted::MaxChildren));
+    assert!(matches!(refused.kind, StartChildErrorKind::MaxChildren));
     assert_eq!(refused.to_string(), "child \"session\": there are as many children as there may be");
     let socket = refused.args.expect("no init took them");
     assert_eq!(count(&dropped), 0);
@@ -160,12 +160,12 @@ async fn arguments_come_back_from_a_supervisor_that_has_the_id_and_from_one_that
     app.supervisor().start_once(first).await.expect("it starts");
     let (second, dropped) = session(Init::Succeeds);
     let refused = app.supervisor().start_once(second).await.expect_err("the id is taken");
-    assert!(matches!(refused.kind, NotStarted::AlreadyStarted(_)));
+    assert!(matches!(refused.kind, StartChildErrorKind::AlreadyStarted(_)));
     let socket = refused.args.expect("no init took them");
     assert!(app.shutdown().await.is_clean());
     let again = Child::once::<Session>("session", socket);
     let refused = app.supervisor().start_once(again).await.expect_err("it is gone");
-    assert!(matches!(refused.kind, NotStarted::ShuttingDown));
+    assert!(matches!(refused.kind, StartChildErrorKind::ShuttingDown));
     assert_eq!((refused.args.is_some(), count(&dropped)), (true, 0));
     drop(refused);
     assert_eq!(count(&dropped), 1);
@@ -178,7 +178,7 @@ async fn arguments_that_a_failing_init_took_are_dropped_once() {
         let (child, dropped) = session(init);
         let child = child.start_timeout(SECOND);
         let failed = app.supervisor().start_once(child).await.expect_err("its init fails");
-        assert!(matches!(failed.kind, NotStarted::Failed(_)), "{failed}");
+        assert!(matches!(failed.kind, StartChildErrorKind::Failed(_)), "{failed}");
         assert!(failed.args.is_none());
         assert_eq!(count(&dropped), 1);
     }

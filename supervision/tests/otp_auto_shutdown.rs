@@ -4,7 +4,7 @@
 mod worker;
 
 use perennial_actors::ExitReason;
-use perennial_supervision::{AutoShutdown, Backoff, ChildState, Restart, Strategy, Supervisor, Totals};
+use perennial_supervision::{AutoShutdown, Backoff, ChildState, Restart, Strategy, Supervisor, SupervisionStats};
 use worker::{
     Birth, HOUR, Log, SECOND, Script, crash, end, incarnation, over, quiet, refused, shown, start, tolerant,
     worker,
@@ -19,7 +19,7 @@ fn reasons() -> [ExitReason; 5] {
     [
         ExitReason::Normal,
         ExitReason::shutdown(),
-        ExitReason::shutdown_because("a note"),
+        ExitReason::shutdown_with("a note"),
         ExitReason::failed("on purpose"),
         ExitReason::Killed,
     ]
@@ -69,7 +69,7 @@ async fn after_the_end_of_b(
     let Ok(children) = app.supervisor().which_children().await else {
         let told = log.take();
         assert_eq!(told[told.len() - 2..], ["stop c", "stop a"], "in reverse order, and told to");
-        assert_eq!(Totals::of(&system).restarts, 0);
+        assert_eq!(SupervisionStats::of(&system).restarts, 0);
         assert!(address.cast(crash()).is_err() && beside.cast(crash()).is_err(), "nobody is due");
         return Ok(over(&app).await);
     };
@@ -267,7 +267,7 @@ async fn c089_a_permanent_nested_supervisor_that_shuts_down_is_restarted() {
         assert_eq!(incarnation(&address).await, n, "with a fresh child");
         assert_eq!(handle.handle().pid().expect("it lives").incarnation(), n);
     }
-    assert_eq!(Totals::of(&system).restarts, 3, "each counts above, and none below");
+    assert_eq!(SupervisionStats::of(&system).restarts, 3, "each counts above, and none below");
     assert!(app.shutdown().await.is_clean());
 }
 

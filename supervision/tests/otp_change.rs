@@ -91,7 +91,7 @@ async fn c098_who_is_not_mentioned_stays_until_the_supervisor_is_restarted() {
         let children = handle.which_children().await.expect("it lives");
         assert_eq!(shown(&children), ["a running", "n running"], "in the order of the new spec");
         assert!(dropped.cast(crash()).is_err(), "nobody is due");
-        assert_eq!((dropped.counters().queued, dropped.counters().balanced()), (0, true));
+        assert_eq!((dropped.counters().queued, dropped.counters().is_balanced()), (0, true));
         assert!(app.shutdown().await.is_clean());
     }
 }

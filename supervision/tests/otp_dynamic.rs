@@ -8,7 +8,7 @@ use std::time::Duration;
 use perennial_actors::{ExitReason, Pid, System};
 use perennial_supervision::{
     App, Backoff, ChildCounts, ChildKind, ChildPolicy, ChildStart, DynamicHandle, DynamicSupervisor,
-    NotStarted, Restart, Shutdown, SpecError, Supervisor, Totals,
+    StartChildErrorKind, Restart, Shutdown, SpecError, Supervisor, SupervisionStats,
 };
 use tokio::time::Instant;
 use worker::{
@@ -46,7 +46,7 @@ async fn c009_a_child_that_declines_to_start_is_not_kept_whatever_its_restart_ty
     assert_eq!(app.supervisor().count_children().await.expect("it lives"), ChildCounts::default());
     let report = app.shutdown().await;
     assert!(report.is_clean() && report.reason.to_string() == "shutdown");
-    assert_eq!(Totals::of(&system), Totals::default());
+    assert_eq!(SupervisionStats::of(&system), SupervisionStats::default());
 }
 
 /// That it shuts down by itself cannot be said at all.
@@ -55,10 +55,10 @@ async fn c015_a_significant_child_is_refused() {
     let (_, app) = dynamic(pool()).await;
     let child = worker("a", &Log::default()).restart(Restart::Transient).significant();
     let refused = app.supervisor().start_child(child).await.expect_err("it is for nothing");
-    assert!(matches!(refused.why, NotStarted::Spec(SpecError::SignificantForNothing { .. })));
+    assert!(matches!(refused.kind, StartChildErrorKind::Spec(SpecError::SignificantForNothing { .. })));
     let child = worker("a", &Log::default()).restart(Restart::Permanent).significant();
     let refused = app.supervisor().start_child(child).await.expect_err("it is never the case");
-    assert!(matches!(refused.why, NotStarted::Spec(SpecError::SignificantPermanent { .. })));
+    assert!(matches!(refused.kind, StartChildErrorKind::Spec(SpecError::SignificantPermanent { .. })));
 }
 
 #[tokio::test(start_paused = true)]
@@ -71,7 +71,7 @@ async fn c044_of_two_children_the_one_that_crashes_is_restarted_from_the_same_ar
     assert_eq!((incarnation(&a).await, incarnation(&b).await), (2, 1));
     assert_eq!(a.call(Msg::Id).await.expect("it answers"), "a");
     assert_eq!(children(&app).await, ["b running", "a running"]);
-    assert_eq!(Totals::of(&system).restarts, 1);
+    assert_eq!(SupervisionStats::of(&system).restarts, 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -117,7 +117,7 @@ async fn c161_there_are_as_many_children_as_there_may_be_and_those_being_restart
     end(&address, ExitReason::failed("on purpose")).await;
     assert_eq!(children(&app).await, ["b running", "a restarting"]);
     let refused = supervisor.start_child(child("c")).await.expect_err("there is no room");
-    assert!(matches!(refused.why, NotStarted::MaxChildren), "{refused}");
+    assert!(matches!(refused.kind, StartChildErrorKind::MaxChildren), "{refused}");
     supervisor.terminate_child(second).await.expect("it is stopped");
     supervisor.start_child(refused.child).await.expect("there is room now");
     assert!(supervisor.start_child(child("d")).await.is_err(), "and none is left");
@@ -139,7 +139,7 @@ async fn a_child_that_does_not_start_or_has_ended_for_good_takes_no_room() {
     app.supervisor().start_child(worker("c", &log)).await.expect("there is room again");
     let (_, none) = dynamic(pool().max_children(0)).await;
     let refused = none.supervisor().start_child(worker("d", &log)).await.expect_err("there is none");
-    assert!(matches!(refused.why, NotStarted::MaxChildren));
+    assert!(matches!(refused.kind, StartChildErrorKind::MaxChildren));
 }
 
 #[tokio::test(start_paused = true)]
@@ -149,9 +149,9 @@ async fn c162_a_start_tells_what_came_of_it_and_keeps_only_what_runs() {
     let supervisor = app.supervisor();
     assert_eq!(supervisor.start_child(child(Birth::Declines)).await.expect("fine"), ChildStart::Ignored);
     let failed = supervisor.start_child(child(Birth::Fails)).await.expect_err("it fails");
-    assert!(matches!(failed.why, NotStarted::Failed(ExitReason::Failed(_))), "{failed}");
+    assert!(matches!(failed.kind, StartChildErrorKind::Failed(ExitReason::Failed(_))), "{failed}");
     let panicked = supervisor.start_child(child(Birth::Panics)).await.expect_err("it fails");
-    assert!(matches!(panicked.why, NotStarted::Failed(ExitReason::Panicked(_))), "{panicked}");
+    assert!(matches!(panicked.kind, StartChildErrorKind::Failed(ExitReason::Panicked(_))), "{panicked}");
     let started = supervisor.start_child(child(Birth::Up)).await.expect("fine").pid().expect("it has");
     let listed = supervisor.which_children().await.expect("it lives");
     assert_eq!(listed.iter().map(|child| child.pid).collect::<Vec<_>>(), [Some(started)]);
@@ -187,7 +187,7 @@ async fn c163_what_a_restart_comes_to_decides_whether_the_child_is_kept() {
         tokio::time::sleep(3500 * SECOND / 1000).await;
         assert_eq!(children(&app).await, left);
         let tries = if left == ["a restarting"] { 4 } else { 1 };
-        assert_eq!(Totals::of(&system).restarts, tries, "every try counts: {left:?}");
+        assert_eq!(SupervisionStats::of(&system).restarts, tries, "every try counts: {left:?}");
         assert_eq!(address.cast(Msg::EndLater(SECOND, ExitReason::Normal)).is_ok(), !left.is_empty());
         let report = app.shutdown().await;
         // The message of a child that is not up is dropped.
@@ -346,7 +346,7 @@ async fn c100_ten_thousand_children_come_and_go_and_none_is_left() {
     assert!(began.elapsed() < 2 * SECOND, "all at once");
     assert!(addresses.iter().all(|address| address.cast(crash()).is_err()), "all are gone");
     assert!(system.processes().iter().all(|process| process.pid().is_none()), "nobody is left");
-    assert!(system.counters().balanced());
+    assert!(system.counters().is_balanced());
     assert_eq!(log.take(), [""; 0]);
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use perennial_actors::{ExitReason, ProcessState, System};
 use perennial_supervision::{
-    Backoff, ChildError, ChildSpec, ChildStart, DynamicSupervisor, NotStarted, Restart, Strategy, Supervisor,
-    Totals,
+    Backoff, ChildError, ChildSpec, ChildStart, DynamicSupervisor, StartChildErrorKind, Restart, Strategy, Supervisor,
+    SupervisionStats,
 };
 use tokio::time::sleep;
 use unit::{
@@ -35,7 +35,7 @@ async fn c048_a_supervisor_ends_with_a_shutdown_when_one_restart_more_is_needed_
         }
         end(&address, crash()).await;
         assert!(is_shutdown(&soon(app.join()).await), "{intensity} are tolerated, one more is not");
-        assert_eq!(Totals::of(&system).restarts, u64::from(intensity));
+        assert_eq!(SupervisionStats::of(&system).restarts, u64::from(intensity));
         assert!(address.cast(Msg::Panic).is_err(), "nobody is due to serve it");
     }
 }
@@ -111,7 +111,7 @@ async fn c053_what_is_done_by_hand_does_not_count() {
         let deleted = app.supervisor().delete_child("b").await.expect("it is stopped");
         assert_eq!(&**deleted.id(), "b");
     }
-    assert_eq!(Totals::of(&system).restarts, 0);
+    assert_eq!(SupervisionStats::of(&system).restarts, 0);
     end(&address, crash()).await;
     assert!(is_shutdown(&soon(app.join()).await));
 }
@@ -124,7 +124,7 @@ async fn c055_a_restart_that_fails_is_tried_again_until_it_succeeds() {
     let (system, app) = start(Supervisor::new("app").intensity(3, PERIOD).child(child)).await;
     end(&address, crash()).await;
     assert_eq!(shape(app.supervisor()).await, ["a 4"]);
-    assert_eq!(Totals::of(&system).restarts, 3, "every try counts");
+    assert_eq!(SupervisionStats::of(&system).restarts, 3, "every try counts");
     assert!(app.shutdown().await.is_clean());
 }
 
@@ -143,7 +143,7 @@ async fn c055_a_group_whose_restart_fails_is_tried_again_as_its_strategy_says() 
         let (system, app) = start(tree.child(first).child(failing).child(unit("c", &log))).await;
         end(&address, crash()).await;
         assert_eq!(shape(app.supervisor()).await, after, "{strategy:?}");
-        assert_eq!(Totals::of(&system).restarts, 3, "{strategy:?}");
+        assert_eq!(SupervisionStats::of(&system).restarts, 3, "{strategy:?}");
         assert!(app.shutdown().await.is_clean());
     }
 }
@@ -209,7 +209,7 @@ async fn c060_a_child_that_declines_its_restart_stays_down_and_is_not_tried_agai
         let (system, app) = start(tree).await;
         end(&address, crash()).await;
         assert_eq!(shape(app.supervisor()).await, after, "{strategy:?}");
-        assert_eq!(Totals::of(&system).restarts, 1, "{strategy:?}: it counts once");
+        assert_eq!(SupervisionStats::of(&system).restarts, 1, "{strategy:?}: it counts once");
         let again = app.supervisor().restart_child("a").await.expect("it is kept");
         assert!(matches!(again, ChildStart::Started(pid) if pid.incarnation() == 3), "{strategy:?}");
         assert!(app.shutdown().await.is_clean());
@@ -231,7 +231,7 @@ async fn c063_who_stops_a_child_that_is_being_restarted_stops_the_restart_of_its
     assert_eq!(shape(supervisor).await, ["a 1", "b stopped", "c stopped"]);
     supervisor.restart_child("b").await.expect("it starts");
     assert_eq!(shape(supervisor).await, ["a 1", "b 3", "c stopped"]);
-    assert_eq!(Totals::of(&system).restarts, 1, "it was not tried again");
+    assert_eq!(SupervisionStats::of(&system).restarts, 1, "it was not tried again");
     supervisor.restart_child("c").await.expect("it starts");
     assert_eq!(shape(supervisor).await, ["a 1", "b 3", "c 2"]);
     assert!(app.shutdown().await.is_clean());
@@ -256,13 +256,13 @@ async fn c063_a_child_that_waits_for_its_next_try_is_restarting_until_it_is_stop
         assert!(matches!(supervisor.restart_child("b").await, Err(ChildError::Restarting)));
         assert!(matches!(supervisor.delete_child("b").await, Err(ChildError::Restarting)));
         let again = supervisor.start_child(unit("b", &log)).await.expect_err("it is there");
-        assert!(matches!(again.why, NotStarted::AlreadyPresent), "{again}");
+        assert!(matches!(again.kind, StartChildErrorKind::AlreadyPresent), "{again}");
         supervisor.terminate_child("b").await.expect("it is stopped");
         sleep(1_000 * SECOND).await;
         assert_eq!(shape(supervisor).await, ["a 1", "b stopped", after], "{strategy:?}");
         supervisor.restart_child("b").await.expect("it starts");
         assert_eq!(shape(supervisor).await, ["a 1", "b 3", after], "{strategy:?}");
-        assert_eq!(Totals::of(&system).restarts, 2, "{strategy:?}: by hand does not count");
+        assert_eq!(SupervisionStats::of(&system).restarts, 2, "{strategy:?}: by hand does not count");
         assert!(app.shutdown().await.is_clean());
     }
 }
@@ -278,14 +278,14 @@ async fn c063_requests_get_in_between_the_tries_of_a_restart_that_fails_at_once(
         let (system, app) = start(tree.child(unit("a", &log)).child(failing).child(unit("c", &log))).await;
         let supervisor = app.supervisor();
         address.cast(Msg::Panic).expect("it is served");
-        while Totals::of(&system).restarts < 10 {
+        while SupervisionStats::of(&system).restarts < 10 {
             assert!(app.handle().pid().is_some(), "{strategy:?}: it goes on trying");
             tokio::task::yield_now().await;
         }
         supervisor.terminate_child("b").await.expect("it gets in between");
-        let tries = Totals::of(&system).restarts;
+        let tries = SupervisionStats::of(&system).restarts;
         quiet().await;
-        assert_eq!(Totals::of(&system).restarts, tries, "{strategy:?}: it was not tried again");
+        assert_eq!(SupervisionStats::of(&system).restarts, tries, "{strategy:?}: it was not tried again");
         let counts = supervisor.count_children().await.expect("it lives");
         assert_eq!(counts.specs, 3, "{strategy:?}");
         assert!(app.shutdown().await.is_clean());
@@ -310,9 +310,9 @@ async fn c066_a_supervisor_that_gave_up_is_restarted_with_fresh_children_if_it_i
         end(&crashing, crash()).await;
         assert!(is_shutdown(&soon(down).await.reason));
         assert_eq!(shape(app.supervisor()).await, after, "{restart:?}");
-        assert_eq!(Totals::of(&system).escalations, 1);
+        assert_eq!(SupervisionStats::of(&system).escalations, 1);
         if restart == Restart::Permanent {
-            assert_eq!(Totals::of(&system).restarts, 1, "it counts for the one above");
+            assert_eq!(SupervisionStats::of(&system).restarts, 1, "it counts for the one above");
             assert_eq!(shape(&supervisor).await, ["a 2", "b 2"]);
         } else {
             assert!(other.cast(Msg::Panic).is_err(), "{restart:?}: nobody is due to serve it");

@@ -5,8 +5,8 @@ mod worker;
 
 use perennial_actors::{ExitReason, System};
 use perennial_supervision::{
-    Backoff, ChildCounts, ChildError, ChildStart, ChildState, DynamicSupervisor, NotStarted, Restart,
-    Shutdown, Strategy, Supervisor, SupervisorHandle, Totals,
+    Backoff, ChildCounts, ChildError, ChildStart, ChildState, DynamicSupervisor, StartChildErrorKind, Restart,
+    Shutdown, Strategy, Supervisor, SupervisorHandle, SupervisionStats,
 };
 use worker::{
     Birth, HOUR, Log, SECOND, Script, crash, end, gate, incarnation, over, pid, quiet, refused, shown, start,
@@ -28,11 +28,11 @@ async fn c090_a_second_child_of_an_id_is_told_whether_the_first_runs_or_is_only_
     let supervisor = app.supervisor();
     let first = pid(&address).await;
     let running = supervisor.start_child(worker("a", &log)).await.expect_err("it runs");
-    assert!(matches!(running.why, NotStarted::AlreadyStarted(pid) if pid == first), "{running}");
+    assert!(matches!(running.kind, StartChildErrorKind::AlreadyStarted(pid) if pid == first), "{running}");
     end(&address, ExitReason::failed("on purpose")).await;
     let restarting = supervisor.start_child(running.child).await.expect_err("it is being restarted");
     assert_eq!(restarting.to_string(), PRESENT);
-    assert!(matches!(restarting.why, NotStarted::AlreadyPresent));
+    assert!(matches!(restarting.kind, StartChildErrorKind::AlreadyPresent));
     supervisor.terminate_child("a").await.expect("it is stopped");
     let stopped = supervisor.start_child(restarting.child).await.expect_err("it is there");
     assert_eq!(stopped.to_string(), PRESENT);
@@ -147,7 +147,7 @@ async fn everything_is_refused(supervisor: &SupervisorHandle) {
     assert_eq!(refused(supervisor.delete_child("a").await), GONE);
     assert_eq!(refused(supervisor.change(Supervisor::new("app")).await), GONE);
     let child = supervisor.start_child(worker("x", &Log::default())).await.expect_err("it is gone");
-    assert!(matches!(child.why, NotStarted::ShuttingDown));
+    assert!(matches!(child.kind, StartChildErrorKind::ShuttingDown));
     assert_eq!(&**child.child.id(), "x", "the spec comes back");
 }
 
@@ -172,7 +172,7 @@ async fn c096_whatever_is_asked_of_a_supervisor_that_is_gone_is_refused_at_once(
     assert_eq!(refused(app.supervisor().get_childspec(some).await), GONE);
     assert_eq!(refused(app.supervisor().terminate_child(some).await), GONE);
     let child = app.supervisor().start_child(worker("x", &Log::default())).await.expect_err("it is gone");
-    assert!(matches!(child.why, NotStarted::ShuttingDown));
+    assert!(matches!(child.kind, StartChildErrorKind::ShuttingDown));
 }
 
 #[tokio::test(start_paused = true)]
@@ -193,7 +193,7 @@ async fn c097_a_child_that_does_not_start_by_hand_stays_down_and_is_not_tried_ag
             let children = app.supervisor().which_children().await.expect("it lives");
             assert_eq!(shown(&children), ["b running", "a stopped"], "{strategy:?}");
             assert!(address.cast(crash()).is_err(), "nobody is due");
-            assert_eq!(Totals::of(&system).restarts, 0, "by hand does not count");
+            assert_eq!(SupervisionStats::of(&system).restarts, 0, "by hand does not count");
             app.supervisor().restart_child("a").await.expect("it starts");
             assert_eq!(incarnation(&address).await, 3);
             assert!(app.shutdown().await.is_clean());
@@ -246,5 +246,5 @@ async fn c100_ten_thousand_children_are_taken_in_and_let_go_one_by_one() {
     assert_eq!(shown(&children), ["first running"]);
     assert!(app.shutdown().await.is_clean());
     assert!(system.processes().iter().all(|process| process.pid().is_none()), "nobody is left");
-    assert!(system.counters().balanced());
+    assert!(system.counters().is_balanced());
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use perennial_actors::{CallError, ExitReason, System};
 use perennial_supervision::{
     App, ChildError, PartitionKey, PartitionSupervisor, Partitions, ResizeError, Restart, SpecError,
-    Strategy, SupervisorHandle, Totals,
+    Strategy, SupervisorHandle, SupervisionStats,
 };
 use worker::{
     Birth, HOUR, Log, Msg, SECOND, Script, crash, end, incarnation, quiet, refused, shown, start, tolerant,
@@ -55,7 +55,7 @@ async fn c167_a_key_leads_to_the_partition_of_its_number_also_after_a_restart() 
     end(&first, ExitReason::failed("on purpose")).await;
     assert_eq!((leads_to(&partitions, &-1_i64).await, incarnation(&first).await), (1, 2));
     assert_eq!(partitions.address(&-1_i64), Some(&first));
-    assert_eq!(Totals::of(&system).restarts, 1);
+    assert_eq!(SupervisionStats::of(&system).restarts, 1);
     assert_eq!(listed(&app).await, ["2 running", "1 running", "0 running"]);
     assert!(app.shutdown().await.is_clean());
 }
@@ -179,7 +179,7 @@ async fn callers_are_answered_or_told_while_partitions_come_and_go() {
     partitions.resize(8).await.expect("it does");
     assert_eq!(app.supervisor().count_children().await.expect("it lives").active, 8);
     assert!(app.shutdown().await.is_clean());
-    assert!(system.counters().balanced());
+    assert!(system.counters().is_balanced());
 }
 
 /// Only those keys are told no that led to a partition that is no more.

@@ -6,8 +6,8 @@ mod worker;
 use perennial_actors::{Address, CallError, ExitReason, System};
 use perennial_registry::{Name, Whereis};
 use perennial_supervision::{
-    App, Backoff, ChildError, ChildStart, ChildState, DynamicSupervisor, NotStarted, Restart, Strategy,
-    Supervisor, SupervisorHandle, Totals,
+    App, Backoff, ChildError, ChildStart, ChildState, DynamicSupervisor, StartChildErrorKind, Restart, Strategy,
+    Supervisor, SupervisorHandle, SupervisionStats,
 };
 use worker::{
     Birth, Gate, HOUR, Log, MINUTE, Msg, SECOND, Script, crash, end, gate, incarnation, pid, quiet, refused,
@@ -38,7 +38,7 @@ async fn a_start_child_whose_spec_comes_back_can_be_started_again_elsewhere() {
     let address = child.address();
     let (system, app) = start(Supervisor::new("app").child(worker("a", &log))).await;
     let present = app.supervisor().start_child(child).await.expect_err("the id is taken");
-    assert!(matches!(present.why, NotStarted::AlreadyStarted(_)));
+    assert!(matches!(present.kind, StartChildErrorKind::AlreadyStarted(_)));
     assert!(address.cast(crash()).is_err(), "it was not taken in");
     let other = Supervisor::new("other").start(&system).await.expect("it starts");
     let failed = other.supervisor().start_child(present.child).await.expect_err("it fails");
@@ -77,12 +77,12 @@ async fn a_name_that_is_taken_is_an_error_of_its_own_and_is_left_to_who_has_it()
     let rival = worker("rival", &quiet_log).named(TAKEN);
     let address = rival.address();
     let taken = app.supervisor().start_child(rival).await.expect_err("the name is taken");
-    assert!(matches!(taken.why, NotStarted::Open(_)), "{taken}");
+    assert!(matches!(taken.kind, StartChildErrorKind::Open(_)), "{taken}");
     assert!(address.cast(crash()).is_err(), "nobody is due");
     let nested =
         Supervisor::new("nested").child(worker("x", &quiet_log)).child(worker("y", &quiet_log).named(TAKEN));
     let below = app.supervisor().start_child(nested).await.expect_err("the name is taken");
-    assert!(matches!(below.why, NotStarted::Open(_)), "{below}");
+    assert!(matches!(below.kind, StartChildErrorKind::Open(_)), "{below}");
     assert_eq!(quiet_log.take(), [""; 0], "nothing of it was started");
     assert_eq!(system.whereis(TAKEN).expect("it is bound").pid(), held.pid());
     app.supervisor().terminate_child("holder").await.expect("it is stopped");
@@ -125,7 +125,7 @@ async fn a_child_that_is_stopped_while_it_waits_for_its_restart_is_not_resurrect
         assert_eq!(incarnation(&beside).await, 1, "its siblings have not noticed");
         app.supervisor().restart_child("b").await.expect("it starts, without a delay");
         assert_eq!(incarnation(&address).await, 2);
-        assert_eq!(Totals::of(&system).restarts, 1, "it was counted when it was decided");
+        assert_eq!(SupervisionStats::of(&system).restarts, 1, "it was counted when it was decided");
         assert!(app.shutdown().await.is_clean());
     }
 }
@@ -165,7 +165,7 @@ async fn ended_while_it_starts_a_child(strategy: Strategy, kill: bool) {
     let mut back = Vec::new();
     for asked in asked {
         let refused = asked.await.expect("it ends well").expect_err("it is interrupted");
-        assert!(matches!(refused.why, NotStarted::ShuttingDown), "{strategy:?}, {kill}: {refused}");
+        assert!(matches!(refused.kind, StartChildErrorKind::ShuttingDown), "{strategy:?}, {kill}: {refused}");
         back.push(refused.child);
     }
     quiet().await;
@@ -262,7 +262,7 @@ async fn a_child_that_was_brought_goes_with_its_supervisor_and_one_of_its_spec_s
         assert_eq!(next.expect("it is due"), 2);
         let children = handle.which_children().await.expect("it lives");
         assert_eq!(shown(&children), ["a running"]);
-        assert!(goes.cast(crash()).is_err() && goes.counters().balanced());
+        assert!(goes.cast(crash()).is_err() && goes.counters().is_balanced());
         handle.start_child(worker("b", &log).named(TAKEN)).await.expect("its id and its name are free");
         assert!(app.shutdown().await.is_clean());
     }
@@ -305,7 +305,7 @@ async fn what_is_asked_of_a_supervisor_that_is_not_restarted_is_refused() {
     handle.handle().stop(ExitReason::shutdown()).expect("it lives");
     quiet().await;
     let child = handle.start_child(worker("b", &log)).await.expect_err("it is on its way out");
-    assert!(matches!(child.why, NotStarted::ShuttingDown));
+    assert!(matches!(child.kind, StartChildErrorKind::ShuttingDown));
     assert!(matches!(handle.terminate_child("slow").await, Err(ChildError::ShuttingDown)));
     let children = handle.which_children().await.expect("it looks at itself to the end");
     assert_eq!(shown(&children), ["slow stopping"]);

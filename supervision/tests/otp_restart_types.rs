@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 
 use perennial_actors::{ExitReason, System};
 use perennial_supervision::{
-    Child, ChildError, DynamicSupervisor, NotStarted, Restart, Strategy, Supervisor, Totals,
+    Child, ChildError, DynamicSupervisor, StartChildErrorKind, Restart, Strategy, Supervisor, SupervisionStats,
 };
 use unit::{Life, Log, Msg, PERIOD, clean, crash, end, incarnation, quiet, shape, start, unit};
 
@@ -39,7 +39,7 @@ async fn c020_a_permanent_child_that_ends_with_a_shutdown_is_restarted_with_a_no
     let (_, app) = start(tolerant(Strategy::OneForOne).child(child)).await;
     end(&address, ExitReason::shutdown()).await;
     assert_eq!(shape(app.supervisor()).await, ["a 2"]);
-    end(&address, ExitReason::shutdown_because("a note")).await;
+    end(&address, ExitReason::shutdown_with("a note")).await;
     assert_eq!(shape(app.supervisor()).await, ["a 3"]);
     assert!(app.shutdown().await.is_clean());
 }
@@ -53,7 +53,7 @@ async fn c021_a_transient_child_that_ends_normally_stays_down_and_is_kept() {
     assert_eq!(shape(app.supervisor()).await, ["a stopped"]);
     let counts = app.supervisor().count_children().await.expect("it lives");
     assert_eq!((counts.specs, counts.active, counts.supervisors, counts.workers), (1, 0, 0, 1));
-    assert_eq!(Totals::of(&system).restarts, 0);
+    assert_eq!(SupervisionStats::of(&system).restarts, 0);
     assert!(address.cast(Msg::Panic).is_err(), "nobody is due to serve it");
     assert!(app.shutdown().await.is_clean());
 }
@@ -63,7 +63,7 @@ async fn c022_a_transient_child_that_ends_with_a_shutdown_stays_down_until_it_is
     let child = unit("a", &Log::default()).restart(Restart::Transient);
     let address = child.address();
     let (_, app) = start(Supervisor::new("app").child(child)).await;
-    for (next, reason) in [(2, ExitReason::shutdown()), (3, ExitReason::shutdown_because("a note"))] {
+    for (next, reason) in [(2, ExitReason::shutdown()), (3, ExitReason::shutdown_with("a note"))] {
         end(&address, reason).await;
         assert_eq!(shape(app.supervisor()).await, ["a stopped"]);
         app.supervisor().restart_child("a").await.expect("it starts");
@@ -97,7 +97,7 @@ async fn c024_a_temporary_child_is_gone_when_it_ends_whatever_the_reason() {
         end(&address, reason.clone()).await;
         assert_eq!(shape(app.supervisor()).await, [""; 0], "{reason}");
         assert!(matches!(app.supervisor().restart_child("a").await, Err(ChildError::NotFound)), "{reason}");
-        assert_eq!(Totals::of(&system).restarts, 0, "{reason}");
+        assert_eq!(SupervisionStats::of(&system).restarts, 0, "{reason}");
         assert!(address.cast(Msg::Panic).is_err(), "nobody is due to serve it after {reason}");
         let again = unit("a", &log).restart(Restart::Temporary);
         app.supervisor().start_child(again).await.expect("the id is free");
@@ -132,10 +132,10 @@ async fn c025_the_spec_of_a_temporary_child_is_not_kept_under_any_strategy_and_t
                     None => supervisor.terminate_child("a").await.expect("it is stopped"),
                 }
                 let again = supervisor.start_child(unit("a", &log)).await;
-                let again = match again.map_err(|error| error.why) {
+                let again = match again.map_err(|error| error.kind) {
                     Ok(_) => "started",
-                    Err(NotStarted::AlreadyStarted(pid)) if pid.incarnation() == 2 => "already started",
-                    Err(NotStarted::AlreadyPresent) => "already present",
+                    Err(StartChildErrorKind::AlreadyStarted(pid)) if pid.incarnation() == 2 => "already started",
+                    Err(StartChildErrorKind::AlreadyPresent) => "already present",
                     Err(why) => panic!("{strategy:?}, {restart:?}, {reason:?}: {why}"),
                 };
                 let expected = expected(restart, reason.as_ref());

@@ -6,7 +6,7 @@ mod worker;
 use std::time::Duration;
 
 use perennial_actors::{ExitReason, System};
-use perennial_supervision::{DynamicSupervisor, Report, Restart, Shutdown, Supervisor, What};
+use perennial_supervision::{DynamicSupervisor, SupervisorReport, Restart, Shutdown, Supervisor, ReportKind};
 use tokio::time::Instant;
 use worker::{
     Death, HOUR, Log, Msg, SECOND, Script, crash, end, incarnation, over, quiet, refused, reported, start,
@@ -20,7 +20,7 @@ async fn c068_a_child_that_is_killed_brutally_sees_no_signal_and_the_others_are_
     let children = [worker("a", &log), brutal, worker("c", &log)];
     let watched: Vec<_> = children.iter().map(|child| child.address()).collect();
     let (system, app) = start(Supervisor::new("app").children(children)).await;
-    let mut reports = system.subscribe::<Report>();
+    let mut reports = system.subscribe::<SupervisorReport>();
     let downs: Vec<_> = watched.iter().map(|address| address.monitor()).collect();
     log.take();
     let report = app.shutdown().await;
@@ -59,14 +59,14 @@ async fn who_has_not_stopped_in_its_time_is_killed_and_not_before() {
     };
     let (system, app) =
         start(Supervisor::new("app").child(child("late", 1100)).child(child("good", 900))).await;
-    let mut reports = system.subscribe::<Report>();
+    let mut reports = system.subscribe::<SupervisorReport>();
     log.take();
     let late = app.shutdown().await.stragglers;
     assert_eq!(late.iter().map(|who| &*who.path).collect::<Vec<_>>(), ["app/late"]);
     assert_eq!(log.take(), ["stop good"]);
     let reports = reported(&mut reports);
-    assert!(matches!(reports[0].what, What::Killed), "{reports:?}");
-    assert!(matches!(&reports[1].what, What::ShutdownError { reason: ExitReason::Killed }), "{reports:?}");
+    assert!(matches!(reports[0].kind, ReportKind::Killed), "{reports:?}");
+    assert!(matches!(&reports[1].kind, ReportKind::ShutdownError { reason: ExitReason::Killed }), "{reports:?}");
     assert_eq!(reports.len(), 2);
 }
 
@@ -90,7 +90,7 @@ fn ends() -> [(ExitReason, &'static str); 4] {
     [
         (ExitReason::Normal, "normal"),
         (ExitReason::shutdown(), "shutdown"),
-        (ExitReason::shutdown_because("a note"), "shutdown: a note"),
+        (ExitReason::shutdown_with("a note"), "shutdown: a note"),
         (ExitReason::failed("on purpose"), "failed: on purpose"),
     ]
 }
@@ -120,14 +120,14 @@ async fn c073_children_that_end_otherwise_than_they_are_told_do_not_change_how_t
             address.cast(message).expect("it is served");
         }
         quiet().await;
-        let mut reports = system.subscribe::<Report>();
+        let mut reports = system.subscribe::<SupervisorReport>();
         assert_eq!(app.shutdown().await.reason.to_string(), "shutdown");
         for (down, seen) in downs {
             assert_eq!(why(down).await, seen);
         }
         let reports = reported(&mut reports);
         assert!(
-            reports.iter().all(|report| matches!(report.what, What::ShutdownError { .. })),
+            reports.iter().all(|report| matches!(report.kind, ReportKind::ShutdownError { .. })),
             "{reports:?}"
         );
         assert_eq!(reports.iter().map(|report| &*report.path).collect::<Vec<_>>(), errors, "{restart:?}");
@@ -142,13 +142,13 @@ async fn who_ends_otherwise_while_another_is_being_stopped_is_reported_too() {
         let child = worker("a", &log);
         let (address, slow) = (child.address(), Script::new("b", &log).lingers(SECOND).child());
         let (system, app) = start(Supervisor::new("app").child(child).child(slow)).await;
-        let mut reports = system.subscribe::<Report>();
+        let mut reports = system.subscribe::<SupervisorReport>();
         address.cast(Msg::EndLater(SECOND / 2, reason)).expect("it is served");
         assert!(app.shutdown().await.is_clean());
         let reports = reported(&mut reports);
         assert_eq!(reports.len(), expected, "{reports:?}");
         let told =
-            |report: &Report| &*report.path == "app/a" && matches!(report.what, What::ShutdownError { .. });
+            |report: &SupervisorReport| &*report.path == "app/a" && matches!(report.kind, ReportKind::ShutdownError { .. });
         assert!(reports.iter().all(told), "{reports:?}");
     }
 }
@@ -257,7 +257,7 @@ async fn a_link_to_a_supervisor_is_told_of_its_end() {
 #[tokio::test(start_paused = true)]
 async fn a_supervisor_that_is_told_to_stop_ends_with_the_reason_that_it_is_given_and_stops_its_children_with_shutdown()
  {
-    for reason in [ExitReason::Normal, ExitReason::failed("mine"), ExitReason::shutdown_because("a note")] {
+    for reason in [ExitReason::Normal, ExitReason::failed("mine"), ExitReason::shutdown_with("a note")] {
         let log = Log::default();
         let (_, app) = start(Supervisor::new("app").child(worker("a", &log)).child(worker("b", &log))).await;
         log.take();

@@ -6,10 +6,10 @@ mod unit;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use perennial_actors::{ExitReason, Mailbox, ProcessState, Reply, System};
+use perennial_actors::{ExitReason, MailboxConfig, ProcessState, Reply, System};
 use perennial_registry::{BindError, Name, Registry, Whereis};
 use perennial_supervision::{
-    AutoShutdown, Child, ChildError, ChildKind, ChildSpec, ChildStart, DynamicSupervisor, NotStarted,
+    AutoShutdown, Child, ChildError, ChildKind, ChildSpec, ChildStart, DynamicSupervisor, StartChildErrorKind,
     OpenError, PartitionSupervisor, Probe, Restart, Shutdown, SpecError, StartError, Supervisor,
 };
 use unit::{
@@ -103,10 +103,10 @@ async fn c006_a_start_by_hand_that_fails_is_an_error_and_harms_nobody() {
     let (_, app) = start(Supervisor::new("app").child(unit("a", &log))).await;
     let panicking = unit_that("b", &log, |_| Begin::Panic);
     let error = app.supervisor().start_child(panicking).await.expect_err("it panics");
-    assert!(matches!(&error.why, NotStarted::Failed(ExitReason::Panicked(_))), "{error}");
+    assert!(matches!(&error.kind, StartChildErrorKind::Failed(ExitReason::Panicked(_))), "{error}");
     let failing = unit_that("b", &log, |_| Begin::Fail);
     let error = app.supervisor().start_child(failing).await.expect_err("it fails");
-    assert!(matches!(&error.why, NotStarted::Failed(ExitReason::Failed(_))), "{error}");
+    assert!(matches!(&error.kind, StartChildErrorKind::Failed(ExitReason::Failed(_))), "{error}");
     assert_eq!(shape(app.supervisor()).await, ["a 1"], "neither spec was kept, and neither was tried again");
     assert!(app.shutdown().await.is_clean());
 }
@@ -195,14 +195,14 @@ async fn c011_a_faulty_child_is_refused_wherever_it_is_brought() {
     let late = || {
         let child = unit("x", &log);
         let _ = child.address();
-        child.mailbox(Mailbox::unbounded())
+        child.mailbox(MailboxConfig::unbounded())
     };
     let ping = || Probe::new(|_: Reply<()>| Msg::Panic);
     let hopeless: [Hopeless; 4] = [
         |child, _| child.handler_deadline(Duration::ZERO),
-        |child, probe| child.probe(probe.every(Duration::ZERO)),
+        |child, probe| child.probe(probe.period(Duration::ZERO)),
         |child, probe| child.probe(probe.timeout(Duration::ZERO)),
-        |child, probe| child.probe(probe.misses(0)),
+        |child, probe| child.probe(probe.failure_threshold(0)),
     ];
     for number in 0..=hopeless.len() {
         let faulty = || hopeless.get(number).map_or_else(late, |make| make(unit("x", &log), ping()));
@@ -218,7 +218,7 @@ async fn c011_a_faulty_child_is_refused_wherever_it_is_brought() {
         assert_eq!(log.take(), [""; 0], "nothing was started");
         let (_, app) = start(Supervisor::new("app").child(unit("a", &log))).await;
         let refused = app.supervisor().start_child(faulty()).await.expect_err("it is faulty");
-        assert!(matches!(&refused.why, NotStarted::Spec(error) if is_right(error)), "{refused}");
+        assert!(matches!(&refused.kind, StartChildErrorKind::Spec(error) if is_right(error)), "{refused}");
         assert_eq!(shape(app.supervisor()).await, ["a 1"]);
         assert!(app.shutdown().await.is_clean());
         log.take();
@@ -294,9 +294,9 @@ async fn c014_a_significant_child_must_be_one_that_may_end_for_good_of_a_supervi
                 let checked = Supervisor::new("app").auto_shutdown(mode).child(child).check();
                 assert!(is_right(checked.as_ref().err()), "{case}: {checked:?}");
             }
-            let brought = app.supervisor().start_child(child()).await.map_err(|error| error.why);
+            let brought = app.supervisor().start_child(child()).await.map_err(|error| error.kind);
             let error = brought.as_ref().err().map(|why| match why {
-                NotStarted::Spec(error) => error,
+                StartChildErrorKind::Spec(error) => error,
                 why => panic!("{case}: {why}"),
             });
             assert!(is_right(error), "{case}: {brought:?}");
@@ -317,7 +317,7 @@ async fn c015_a_dynamic_supervisor_takes_no_significant_child() {
     let app = DynamicSupervisor::new("app").start(&system).await.expect("it starts");
     let significant = unit("a", &log).restart(Restart::Transient).significant();
     let error = app.supervisor().start_child(significant).await.expect_err("nobody would look at that");
-    assert!(matches!(error.why, NotStarted::Spec(SpecError::SignificantForNothing { .. })));
+    assert!(matches!(error.kind, StartChildErrorKind::Spec(SpecError::SignificantForNothing { .. })));
     assert_eq!(log.take(), [""; 0]);
     assert!(app.shutdown().await.is_clean());
 }
@@ -334,7 +334,7 @@ async fn c018_a_child_whose_name_is_taken_outside_is_not_started_and_not_kept() 
         |error: &OpenError| matches!(error, OpenError::Name(BindError::Taken(name)) if name == "taken");
     let named = unit("b", &log).named(TAKEN);
     let error = app.supervisor().start_child(named).await.expect_err("the name is taken");
-    assert!(matches!(&error.why, NotStarted::Open(error) if is_taken(error)), "{error}");
+    assert!(matches!(&error.kind, StartChildErrorKind::Open(error) if is_taken(error)), "{error}");
     assert_eq!(shape(app.supervisor()).await, ["a 1"]);
     let whose = system.whereis(TAKEN).expect("it is taken").pid();
     assert_eq!(whose, outside.pid(), "who has it is found by it, and was left alone");
@@ -352,11 +352,11 @@ async fn c018_a_child_whose_name_is_taken_outside_is_not_started_and_not_kept() 
 #[tokio::test(start_paused = true)]
 async fn a_child_with_a_capacity_of_zero_is_a_mistake_in_its_spec() {
     let log = Log::default();
-    let faulty = || unit("x", &log).mailbox(Mailbox::bounded(0));
+    let faulty = || unit("x", &log).mailbox(MailboxConfig::bounded(0));
     let error = Supervisor::new("app").child(faulty()).check().expect_err("it holds nothing");
     assert_eq!(error, SpecError::ZeroCapacity { id: "x".into() });
     let (_, app) = start(Supervisor::new("app").child(unit("a", &log))).await;
     let refused = app.supervisor().start_child(faulty()).await.expect_err("it holds nothing");
-    assert!(matches!(refused.why, NotStarted::Spec(SpecError::ZeroCapacity { .. })));
+    assert!(matches!(refused.kind, StartChildErrorKind::Spec(SpecError::ZeroCapacity { .. })));
     assert!(app.shutdown().await.is_clean());
 }

@@ -5,7 +5,7 @@ mod unit;
 
 use perennial_actors::{Address, ExitReason, System};
 use perennial_supervision::{
-    App, ChildError, ChildState, DynamicSupervisor, Restart, Strategy, Supervisor, SupervisorHandle, Totals,
+    App, ChildError, ChildState, DynamicSupervisor, Restart, Strategy, Supervisor, SupervisorHandle, SupervisionStats,
 };
 use unit::{
     Begin, Life, Log, Msg, PERIOD, crash, drawn, end, ids, incarnation, quiet, shape, soon, start, unit,
@@ -70,7 +70,7 @@ async fn c031_a_child_that_is_not_restarted_disturbs_nobody_under_any_strategy()
             let (system, app) = start(tree.child(middle).child(unit("c", &log))).await;
             end(&address, reason).await;
             assert_eq!(shape(app.supervisor()).await, after, "{strategy:?}, {restart:?}");
-            assert_eq!(Totals::of(&system).restarts, 0, "{strategy:?}, {restart:?}");
+            assert_eq!(SupervisionStats::of(&system).restarts, 0, "{strategy:?}, {restart:?}");
             assert!(app.shutdown().await.is_clean());
         }
     }
@@ -161,7 +161,7 @@ async fn c039_a_group_that_is_restarted_counts_once() {
         let (system, app) = start(tree).await;
         end(&address, crash()).await;
         assert_eq!(shape(app.supervisor()).await, ["a 2", "b 2", "c 2", "d 2", "e 2"], "{strategy:?}");
-        assert_eq!(Totals::of(&system).restarts, 1, "{strategy:?}");
+        assert_eq!(SupervisionStats::of(&system).restarts, 1, "{strategy:?}");
         end(&address, crash()).await;
         assert!(
             matches!(soon(app.join()).await, ExitReason::Shutdown(_)),
@@ -193,7 +193,7 @@ async fn c041_children_that_crash_at_once_are_as_many_restarts_under_one_for_one
         } else {
             assert!(matches!(soon(app.join()).await, ExitReason::Shutdown(_)));
         }
-        assert_eq!(Totals::of(&system).restarts, u64::from(intensity));
+        assert_eq!(SupervisionStats::of(&system).restarts, u64::from(intensity));
     }
 }
 
@@ -212,7 +212,7 @@ async fn c041_who_crashes_while_its_group_is_stopped_is_no_restart_of_its_own() 
         let tree = Supervisor::new("app").strategy(strategy).intensity(9, PERIOD).children(children);
         let (system, app) = start(tree).await;
         crash_at_once(order.map(|number| &addresses[number])).await;
-        assert_eq!(Totals::of(&system).restarts, restarts, "{strategy:?}, {order:?}");
+        assert_eq!(SupervisionStats::of(&system).restarts, restarts, "{strategy:?}, {order:?}");
         let running = app.tree().children.iter().all(|child| child.state == ChildState::Running);
         assert!(running, "{strategy:?}, {order:?}: {}", app.tree());
         assert!(app.shutdown().await.is_clean());

@@ -6,7 +6,7 @@ mod worker;
 use perennial_actors::{ExitReason, System};
 use perennial_registry::{Name, Registry, Whereis};
 use perennial_supervision::{
-    App, Backoff, Child, DynamicSupervisor, NotStarted, Strategy, Supervisor, SupervisorHandle, Totals,
+    App, Backoff, Child, DynamicSupervisor, StartChildErrorKind, Strategy, Supervisor, SupervisorHandle, SupervisionStats,
 };
 use worker::{
     Birth, HOUR, Log, Msg, SECOND, Script, crash, end, incarnation, over, pid, quiet, shown, soon, start,
@@ -50,7 +50,7 @@ async fn child_whose_name_is_taken_fails_to_start_until_it_has_its_name() {
     let other = Supervisor::new("other").child(robber).start(&system).await.expect("the name is free");
     handle.handle().kill().expect("it lives");
     tokio::time::sleep(10 * SECOND).await;
-    assert!(Totals::of(&system).restarts >= 9, "every attempt has failed");
+    assert!(SupervisionStats::of(&system).restarts >= 9, "every attempt has failed");
     let a = handle.tree().at(["a"]).expect("it is of the spec").handle.clone();
     assert!(a.pid().is_none(), "it does not run without its name");
     assert!(other.shutdown().await.is_clean());
@@ -77,7 +77,7 @@ async fn member_of_a_group_whose_name_is_taken_fails_to_start_until_its_supervis
     assert_eq!(over(&app).await, "shutdown: reached the maximum restart intensity");
     assert_eq!(log.take(), ["stop b: failed: on purpose"], "nothing was started without its name");
     assert!(robbed.cast(crash()).is_err() && crashes.cast(crash()).is_err());
-    assert_eq!(Totals::of(&system).restarts, 5);
+    assert_eq!(SupervisionStats::of(&system).restarts, 5);
     assert!(system.whereis(NAMED).is_ok(), "the name was left to the one that has it");
     assert!(other.shutdown().await.is_clean());
 }
@@ -252,7 +252,7 @@ async fn spec_that_comes_back_from_a_killed_supervisor_is_not_touched_by_what_is
     quiet().await;
     handle.handle().kill().expect("it lives");
     let back = asked.await.expect("it ends well").expect_err("its supervisor is gone");
-    assert!(matches!(back.why, NotStarted::ShuttingDown));
+    assert!(matches!(back.kind, StartChildErrorKind::ShuttingDown));
     let elsewhere = DynamicSupervisor::new("elsewhere").start(&system).await.expect("it starts");
     elsewhere.supervisor().start_child(back.child).await.expect("the old incarnation is gone");
     quiet().await;

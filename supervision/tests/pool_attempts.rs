@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use perennial_actors::System;
 use perennial_supervision::Backoff;
-use perennial_supervision::pool::{DeadJob, Failure, JobError, Pool};
+use perennial_supervision::pool::{DeadJob, AttemptError, JobError, Pool};
 use support::{
     Begun, Deed, Job, fate, hands, job, long, ms, now, quick, quiet, secs, soon, start, started, told,
 };
@@ -31,7 +31,7 @@ async fn a_job_has_three_attempts_unless_it_is_set_and_the_next_one_comes_at_onc
 #[test]
 fn the_very_first_attempt_in_a_pool_may_fail_before_it_awaits_anything() {
     threads::on_threads(2, async {
-        let pool = Pool::of("refusals", 1, |(): &()| ready(Err::<(), _>("no"))).retry_errors(true);
+        let pool = Pool::from_fn("refusals", 1, |(): &()| ready(Err::<(), _>("no"))).retry_errors(true);
         let refusals = pool.handle();
         // It takes jobs in then that nobody looks at before a worker does.
         refusals.resume();
@@ -68,11 +68,11 @@ async fn what_has_had_all_its_attempts_is_among_the_dead_with_all_that_went_wron
     let outcome = soon(ill).await;
     assert_eq!(told(&outcome), "no luck, panicked, killed");
     assert!(format!("{outcome:?}").contains("a bug"), "{outcome:?}");
-    let dead: Vec<Dead> = running.pool.take_dead();
+    let dead: Vec<Dead> = running.pool.drain_dead_jobs();
     assert_eq!((dead.len(), dead[0].id, dead[0].job.number), (1, id, 7));
     let Err(JobError::Failed(failures)) = outcome else { panic!("it failed") };
     assert_eq!(format!("{:?}", dead[0].failures), format!("{failures:?}"));
-    assert!(running.pool.take_dead().is_empty(), "they are given away");
+    assert!(running.pool.drain_dead_jobs().is_empty(), "they are given away");
     running.close().await;
 }
 
@@ -81,14 +81,14 @@ async fn only_so_many_of_the_dead_are_kept_the_last() {
     for (kept, expected) in [(Some(2), vec![3, 4]), (Some(0), vec![]), (None, vec![1, 2, 3, 4])] {
         let (pool, journal) = hands(1);
         let pool = match kept {
-            Some(kept) => pool.keep_dead(kept),
+            Some(kept) => pool.max_dead_jobs(kept),
             None => pool,
         };
         let running = start((pool.attempts(1), journal)).await;
         for number in 1..=4 {
             assert_eq!(fate(running.submit(job(number, [Deed::Fail]))).await, "no luck");
         }
-        let dead: Vec<u64> = running.pool.take_dead().iter().map(|dead| dead.job.number).collect();
+        let dead: Vec<u64> = running.pool.drain_dead_jobs().iter().map(|dead| dead.job.number).collect();
         assert_eq!(dead, expected);
         assert_eq!(running.pool.stats().failed, 4, "they are counted all the same");
         running.close().await;
@@ -229,7 +229,7 @@ async fn what_must_not_be_begun_twice_is_dead_after_whatever_happens_to_its_firs
         assert_eq!(fate(once).await, expected);
         running.drained().await;
         assert_eq!(running.journal.jobs(), [1]);
-        assert_eq!(running.pool.take_dead().len(), 1);
+        assert_eq!(running.pool.drain_dead_jobs().len(), 1);
         running.close().await;
     }
 }
@@ -256,7 +256,7 @@ async fn errors_say_in_words_what_went_wrong() {
     assert_eq!(ill.to_string(), "the job failed (3 attempts), last failure: no luck");
     let JobError::Failed(failures) = ill else { panic!("it failed") };
     assert!(failures[1].to_string().starts_with("the worker ended: panicked: a bug"), "{}", failures[1]);
-    assert_eq!(Failure::<&str>::TimedOut.to_string(), "the attempt timed out");
+    assert_eq!(AttemptError::<&str>::TimedOut.to_string(), "the attempt timed out");
     let others: [JobError<&str>; 3] = [JobError::Expired, JobError::Cancelled, JobError::Dropped];
     assert_eq!(
         others.map(|error| error.to_string()),

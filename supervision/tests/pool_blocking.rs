@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use perennial_actors::System;
-use perennial_supervision::pool::{Pool, PoolHandle, StopPool};
+use perennial_supervision::pool::{Pool, PoolHandle, PoolShutdown};
 use perennial_supervision::{App, Shutdown, SupervisorHandle};
 use support::{ms, now, quiet, secs};
 use tokio::sync::mpsc as channel;
@@ -88,7 +88,7 @@ async fn pass(millis: u32) {
 
 fn blocked(gate: &Arc<Gate>, size: usize) -> Blocked {
     let gate = gate.clone();
-    Pool::blocking("blockers", size, move |job: u64| Ok(gate.pass(job))).attempts(100)
+    Pool::from_blocking_fn("blockers", size, move |job: u64| Ok(gate.pass(job))).attempts(100)
 }
 
 async fn start(pool: Blocked) -> (App<SupervisorHandle>, Handle) {
@@ -159,7 +159,7 @@ async fn a_stop_now_waits_for_closures_that_return_in_time() {
     opener.have_begun(4).await;
     let stopping = tokio::spawn({
         let pool = pool.clone();
-        async move { pool.stop(StopPool::Now).await }
+        async move { pool.stop(PoolShutdown::Abort).await }
     });
     pass(20).await;
     assert!(!stopping.is_finished());
@@ -177,7 +177,7 @@ async fn a_stop_and_a_shutdown_tell_of_closures_that_still_run() {
     let (app, pool) = start(pool).await;
     let jobs: Vec<_> = (0..2).map(|job| now(pool.submit(job))).collect();
     opener.have_begun(2).await;
-    let stopping = tokio::spawn(async move { pool.stop(StopPool::Now).await });
+    let stopping = tokio::spawn(async move { pool.stop(PoolShutdown::Abort).await });
     pass(60).await;
     let report = stopping.await.expect("it does not panic");
     assert_eq!((report.dropped, report.unstopped, gate.running()), (2, 2, 2));
@@ -210,11 +210,11 @@ async fn a_shutdown_waits_for_closures_within_the_time_of_their_workers() {
 #[tokio::test(start_paused = true)]
 async fn a_pool_of_closures_stops_at_once_when_none_runs() {
     for shutdown in [Shutdown::BrutalKill, Shutdown::Timeout(Duration::ZERO), Shutdown::Infinity] {
-        let (app, pool) = start(Pool::blocking("blockers", 3, Ok).shutdown(shutdown)).await;
+        let (app, pool) = start(Pool::from_blocking_fn("blockers", 3, Ok).shutdown(shutdown)).await;
         assert_eq!(now(pool.submit(1)).await.expect("it is done"), 1);
         quiet().await;
         let began = tokio::time::Instant::now();
-        assert_eq!(pool.stop(StopPool::Now).await.unstopped, 0);
+        assert_eq!(pool.stop(PoolShutdown::Abort).await.unstopped, 0);
         let report = app.shutdown().await;
         assert!(report.is_clean() || shutdown == Shutdown::Timeout(Duration::ZERO), "{report:?}");
         assert!(began.elapsed() < secs(1));

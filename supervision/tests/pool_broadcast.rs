@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use perennial_actors::{ExitReason, System};
-use perennial_supervision::pool::{JobError, Pool, PoolHandle, Routing, SubmitError, Worker, Workplace};
+use perennial_supervision::pool::{JobError, Pool, PoolHandle, Routing, SubmitError, Worker, WorkerContext};
 use perennial_supervision::{App, Backoff, SupervisorHandle};
 use support::{ms, quiet, secs, soon};
 use tokio::time::sleep;
@@ -28,7 +28,7 @@ enum Job {
 type Notes = Arc<Mutex<BTreeMap<usize, Vec<u32>>>>;
 
 struct Noter {
-    at: Workplace,
+    at: WorkerContext,
     notes: Notes,
 }
 
@@ -38,7 +38,7 @@ impl Worker for Noter {
     type Error = Infallible;
     type Args = Notes;
 
-    async fn init(notes: &Notes, at: &Workplace) -> Result<Self, ExitReason> {
+    async fn init(notes: &Notes, at: &WorkerContext) -> Result<Self, ExitReason> {
         Ok(Self { at: at.clone(), notes: notes.clone() })
     }
 
@@ -76,7 +76,7 @@ impl Running {
     /// Broadcasts a job. Returns the worker that did each copy, or the error.
     async fn broadcast(&self, job: Job) -> Vec<Result<usize, String>> {
         let batch = soon(self.pool.submit(job).broadcast()).await.expect("it takes them");
-        soon(batch.all()).await.into_iter().map(|result| result.map_err(|error| error.to_string())).collect()
+        soon(batch.join_all()).await.into_iter().map(|result| result.map_err(|error| error.to_string())).collect()
     }
 
     fn notes(&self) -> Vec<(usize, Vec<u32>)> {
@@ -102,13 +102,13 @@ async fn each_worker_has_one_copy_of_a_broadcast_however_jobs_are_routed() {
 #[tokio::test(start_paused = true)]
 async fn a_copy_waits_for_its_own_worker_while_others_are_idle() {
     let running = start(3, |pool| pool).await;
-    let busy = running.pool.submit(Job::Take(secs(5))).now().expect("there is room");
+    let busy = running.pool.submit(Job::Take(secs(5))).try_submit().expect("there is room");
     quiet().await;
     let batch = running.pool.submit(Job::Note(1)).broadcast().await.expect("it takes them");
     quiet().await;
     assert_eq!(running.notes().len(), 2, "the idle ones have theirs");
     let late = soon(busy).await.expect("it is done");
-    assert_eq!(soon(batch.all()).await.len(), 3);
+    assert_eq!(soon(batch.join_all()).await.len(), 3);
     assert_eq!(running.notes()[late], (late, vec![1]));
     running.close().await;
 }
@@ -119,7 +119,7 @@ async fn a_copy_that_crashes_its_worker_is_done_by_the_next_incarnation_of_that(
     assert_eq!(running.broadcast(Job::CrashOne(4)).await, [Ok(0), Ok(1), Ok(2)]);
     assert_eq!(running.notes(), [(0, vec![4]), (1, vec![4]), (2, vec![4])]);
     let batch = soon(running.pool.submit(Job::Crash).broadcast()).await.expect("it takes them");
-    let dead = soon(batch.all()).await;
+    let dead = soon(batch.join_all()).await;
     let is_dead =
         |result: &Result<_, JobError<_>>| matches!(result, Err(JobError::Failed(all)) if all.len() == 3);
     assert!(dead.len() == 3 && dead.iter().all(is_dead), "{dead:?}");
@@ -130,13 +130,13 @@ async fn a_copy_that_crashes_its_worker_is_done_by_the_next_incarnation_of_that(
 async fn a_copy_is_dropped_when_its_worker_is_due_no_more() {
     let running = start(3, |pool| pool.shutdown(perennial_supervision::Shutdown::Timeout(ms(10)))).await;
     for _ in 0..3 {
-        drop(running.pool.submit(Job::Take(secs(60))).now().expect("there is room"));
+        drop(running.pool.submit(Job::Take(secs(60))).try_submit().expect("there is room"));
     }
     quiet().await;
     let batch = running.pool.submit(Job::Note(1)).broadcast().await.expect("it takes them");
     // What a worker has begun as it is broadcast to is pinned too, and goes with its worker.
     soon(running.pool.resize(1)).await.expect("it goes well");
-    let results = soon(batch.all()).await;
+    let results = soon(batch.join_all()).await;
     assert!(matches!(results[..], [Ok(0), Err(JobError::Dropped), Err(JobError::Dropped)]), "{results:?}");
     assert_eq!(running.broadcast(Job::Note(2)).await, [Ok(0)], "there is one");
     soon(running.pool.resize(0)).await.expect("it goes well");
@@ -150,7 +150,7 @@ async fn a_copy_at_which_its_worker_is_dismissed_for_good_is_dropped() {
     let batch = running.pool.submit(Job::Take(secs(60))).broadcast().await.expect("it takes them");
     quiet().await;
     soon(running.pool.resize(1)).await.expect("it goes well");
-    let results = soon(batch.all()).await;
+    let results = soon(batch.join_all()).await;
     assert!(matches!(results[..], [Ok(0), Err(JobError::Dropped)]), "{results:?}");
     running.close().await;
 }
@@ -164,7 +164,7 @@ async fn a_broadcast_waits_for_room_and_an_urgent_one_comes_first() {
     drop(soon(running.pool.submit(Job::Note(1))).await.expect("it is taken in"));
     let batch =
         soon(running.pool.submit(Job::Note(2)).priority(1).broadcast()).await.expect("they are taken in");
-    assert_eq!(soon(batch.all()).await.len(), 2);
+    assert_eq!(soon(batch.join_all()).await.len(), 2);
     running.close().await;
 }
 

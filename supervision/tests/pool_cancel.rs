@@ -54,7 +54,7 @@ async fn a_job_that_has_a_result_or_is_dead_or_cancelled_cannot_be_cancelled() {
     let running = started(1).await;
     let (done, dead) = (running.submit(quick(1)), running.submit(job(2, [Deed::Fail])));
     let cancelled = now(running.pool.submit(quick(3)).delay(secs(1)));
-    running.pool.submit(quick(4)).forget().await.expect("it is taken in");
+    running.pool.submit(quick(4)).detach().await.expect("it is taken in");
     assert!(cancelled.cancel());
     running.drained().await;
     let stats = running.pool.stats();
@@ -78,7 +78,7 @@ async fn a_job_that_waits_for_its_next_attempt_has_none_once_it_is_cancelled() {
     running.drained().await;
     tokio::time::sleep(secs(9)).await;
     assert_eq!(running.journal.jobs(), [1]);
-    assert!(running.pool.take_dead().is_empty());
+    assert!(running.pool.drain_dead_jobs().is_empty());
     running.close().await;
 }
 

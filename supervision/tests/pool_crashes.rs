@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use perennial_actors::{ExitReason, Handle, System};
-use perennial_supervision::pool::{Failure, JobError, Pool, Worker, Workplace};
+use perennial_actors::{ExitReason, ActorHandle, System};
+use perennial_supervision::pool::{AttemptError, JobError, Pool, Worker, WorkerContext};
 use perennial_supervision::{Backoff, StartError};
 use support::{
     Deed, assert_accounts, fate, hands, hands_born, job, ms, now, quiet, secs, soon, start, started,
@@ -26,7 +26,7 @@ impl Worker for Odd {
     type Error = Infallible;
     type Args = ();
 
-    async fn init((): &(), _: &Workplace) -> Result<Self, ExitReason> {
+    async fn init((): &(), _: &WorkerContext) -> Result<Self, ExitReason> {
         Ok(Self)
     }
 
@@ -44,27 +44,27 @@ fn done(job: u32) -> u32 {
 async fn half_of_the_jobs_panic<E: Debug + Send + Sync + 'static>(pool: Pool<u32, u32, E>) {
     let handle = pool.handle();
     let app = pool.start(&System::new()).await.expect("it starts");
-    let results = soon(soon(handle.submit_many(0..400)).await.expect("it takes them").all()).await;
+    let results = soon(soon(handle.submit_many(0..400)).await.expect("it takes them").join_all()).await;
     for (job, result) in (0..400).zip(results) {
         match result {
             Ok(output) => assert_eq!((output, job % 2), (job, 0)),
             Err(JobError::Failed(failures)) => {
                 assert_eq!((failures.len(), job % 2), (3, 1));
-                assert!(failures.iter().all(|failure| matches!(failure, Failure::WorkerEnded(_))));
+                assert!(failures.iter().all(|failure| matches!(failure, AttemptError::WorkerEnded(_))));
             }
             Err(other) => panic!("{other:?}"),
         }
     }
     let stats = handle.stats();
-    assert_eq!((stats.done, stats.failed, stats.retried), (200, 200, 400));
+    assert_eq!((stats.completed, stats.failed, stats.retried), (200, 200, 400));
     assert_accounts(&stats);
-    assert_eq!(handle.take_dead().len(), 200);
+    assert_eq!(handle.drain_dead_jobs().len(), 200);
     assert!(soon(app.shutdown()).await.is_clean());
 }
 
 #[tokio::test(start_paused = true)]
 async fn jobs_that_crash_workers_never_end_a_pool_of_functions() {
-    half_of_the_jobs_panic(Pool::of("fixed", 4, |job: &u32| {
+    half_of_the_jobs_panic(Pool::from_fn("fixed", 4, |job: &u32| {
         let job = *job;
         async move { Ok::<_, Infallible>(done(job)) }
     }))
@@ -73,7 +73,7 @@ async fn jobs_that_crash_workers_never_end_a_pool_of_functions() {
 
 #[tokio::test(start_paused = true)]
 async fn jobs_that_crash_workers_never_end_a_pool_whose_size_changes() {
-    half_of_the_jobs_panic(Pool::of("elastic", 1..=4, |job: &u32| {
+    half_of_the_jobs_panic(Pool::from_fn("elastic", 1..=4, |job: &u32| {
         let job = *job;
         async move { Ok::<_, Infallible>(done(job)) }
     }))
@@ -82,7 +82,7 @@ async fn jobs_that_crash_workers_never_end_a_pool_whose_size_changes() {
 
 #[tokio::test]
 async fn jobs_that_crash_workers_never_end_a_blocking_pool() {
-    half_of_the_jobs_panic(Pool::blocking("blocking", 2, |job: u32| Ok::<_, Infallible>(done(job)))).await;
+    half_of_the_jobs_panic(Pool::from_blocking_fn("blocking", 2, |job: u32| Ok::<_, Infallible>(done(job)))).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -97,12 +97,12 @@ async fn an_error_of_a_job_is_its_result_and_only_a_crash_is_tried_again() {
     assert_eq!(fate(running.submit(job(1, [Deed::Fail, Deed::Do]))).await, "no luck");
     let ill = soon(running.submit(job(2, [Deed::Fail]))).await;
     assert!(
-        matches!(ill, Err(JobError::Failed(failures)) if matches!(failures[..], [Failure::Error("no luck")]))
+        matches!(ill, Err(JobError::Failed(failures)) if matches!(failures[..], [AttemptError::Error("no luck")]))
     );
     assert_eq!(fate(running.submit(job(3, [Deed::Panic, Deed::Do]))).await, "done 3");
     assert_eq!(fate(running.submit(job(4, [Deed::Panic, Deed::Fail, Deed::Do]))).await, "panicked, no luck");
     assert_eq!(running.journal.jobs(), [1, 2, 3, 3, 4, 4]);
-    let dead: Vec<u64> = running.pool.take_dead().iter().map(|dead| dead.job.number).collect();
+    let dead: Vec<u64> = running.pool.drain_dead_jobs().iter().map(|dead| dead.job.number).collect();
     assert_eq!(dead, [1, 2, 4]);
     running.close().await;
 }
@@ -178,9 +178,9 @@ impl Worker for Doomed {
     type Error = Infallible;
     type Args = Arc<AtomicU32>;
 
-    async fn init(births: &Self::Args, at: &Workplace) -> Result<Self, ExitReason> {
+    async fn init(births: &Self::Args, at: &WorkerContext) -> Result<Self, ExitReason> {
         births.fetch_add(1, Ordering::Relaxed);
-        let handle: Handle = at.handle.clone();
+        let handle: ActorHandle = at.handle.clone();
         tokio::spawn(async move { handle.stop(ExitReason::failed("the line broke")).ok() });
         Ok(Self)
     }

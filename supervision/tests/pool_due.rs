@@ -11,13 +11,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use perennial_actors::{ExitReason, System};
 use perennial_supervision::Backoff;
 use perennial_supervision::pool::{
-    JobError, JobHandle, Pool, PoolHandle, Routing, StopPool, Worker, Workplace,
+    JobError, JobHandle, Pool, PoolHandle, Routing, PoolShutdown, Worker, WorkerContext,
 };
 use support::{Deed, fate, hands, job, long, ms, now, quick, quiet, secs, soon, start};
 use tokio::time::Instant;
 
 /// Which workers decline to start.
-type Declines = Box<dyn Fn(&Workplace) -> bool + Send + Sync>;
+type Declines = Box<dyn Fn(&WorkerContext) -> bool + Send + Sync>;
 
 /// A worker that may decline to start. A job that is `true` is its last.
 struct Choosy {
@@ -30,7 +30,7 @@ impl Worker for Choosy {
     type Error = &'static str;
     type Args = Declines;
 
-    async fn init(declines: &Declines, at: &Workplace) -> Result<Self, ExitReason> {
+    async fn init(declines: &Declines, at: &WorkerContext) -> Result<Self, ExitReason> {
         if declines(at) { Err(ExitReason::Ignore) } else { Ok(Self { slot: at.slot }) }
     }
 
@@ -48,7 +48,7 @@ type Choice = JobHandle<usize, &'static str>;
 
 fn choosy(
     workers: usize,
-    declines: impl Fn(&Workplace) -> bool + Send + Sync + 'static,
+    declines: impl Fn(&WorkerContext) -> bool + Send + Sync + 'static,
 ) -> Pool<bool, usize, &'static str> {
     Pool::new::<Choosy>("choosy", workers, Box::new(declines))
 }
@@ -76,7 +76,7 @@ async fn jobs_are_routed_only_to_workers_that_did_not_decline_to_start_and_a_sto
         let app = pool.start(&System::new()).await.expect("it starts");
         quiet().await;
         jobs.extend((10..30).map(|n| submit(&handle, is_keyed.then_some(n))));
-        let report = soon(handle.stop(StopPool::Finish)).await;
+        let report = soon(handle.stop(PoolShutdown::Drain)).await;
         assert_eq!(report.dropped, 0);
         let mut slots = BTreeSet::new();
         for job in jobs {
@@ -110,7 +110,7 @@ async fn keys_of_a_worker_that_declines_to_come_back_move_to_another() {
     for key in 0..10 {
         assert_eq!(soon(submit(&handle, Some(key))).await.expect("it is done"), 1);
     }
-    let _ = soon(handle.stop(StopPool::Finish)).await;
+    let _ = soon(handle.stop(PoolShutdown::Drain)).await;
     assert!(app.shutdown().await.is_clean());
 }
 
@@ -124,7 +124,7 @@ async fn a_stop_that_finishes_drops_jobs_that_no_worker_is_there_for() {
             handle.resize(0).await.expect("it goes well");
         }
         let jobs = [submit(&handle, None), submit(&handle, Some(7))];
-        let report = soon(handle.stop(StopPool::Finish)).await;
+        let report = soon(handle.stop(PoolShutdown::Drain)).await;
         assert_eq!(report.dropped, 2);
         for job in jobs {
             assert!(matches!(soon(job).await, Err(JobError::Dropped)));
@@ -186,8 +186,8 @@ async fn a_key_waits_for_its_own_worker_while_that_is_due() {
     running.kill(slot).await;
     let keyed: Vec<_> = (2..5).map(|number| now(running.pool.submit(quick(number)).key(&"a"))).collect();
     let began = Instant::now();
-    let stop = soon(running.pool.stop(StopPool::Finish)).await;
-    assert_eq!((stop.done, stop.dropped), (3, 0));
+    let stop = soon(running.pool.stop(PoolShutdown::Drain)).await;
+    assert_eq!((stop.completed, stop.dropped), (3, 0));
     assert!(began.elapsed() >= secs(59) && began.elapsed() < secs(70), "{:?}", began.elapsed());
     for job in keyed {
         assert!(fate(job).await.starts_with("done"));
@@ -209,7 +209,7 @@ impl Worker for Late {
     type Error = &'static str;
     type Args = ();
 
-    async fn init((): &(), at: &Workplace) -> Result<Self, ExitReason> {
+    async fn init((): &(), at: &WorkerContext) -> Result<Self, ExitReason> {
         if at.slot == 0 && at.pid.incarnation() > 1 {
             pending::<()>().await;
         }

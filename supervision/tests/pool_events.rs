@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use perennial_actors::Pid;
 use perennial_supervision::Backoff;
-use perennial_supervision::pool::{JobEvent, JobId, StopPool};
+use perennial_supervision::pool::{JobEvent, JobId, PoolShutdown};
 use support::{
     Deed, Running, assert_accounts, events, fate, hands, job, long, ms, now, quick, quiet, secs, start,
     started,
@@ -73,7 +73,7 @@ async fn each_end_of_a_job_is_told_once_whatever_it_is() {
     tokio::time::sleep(secs(2)).await;
     running.pool.clear();
     let waiting = running.submit(quick(7));
-    running.pool.stop(StopPool::Now).await;
+    running.pool.stop(PoolShutdown::Abort).await;
     let told = events(&mut told);
     let again = ["Started", "Retried"];
     assert_eq!(
@@ -129,7 +129,7 @@ async fn statistics_say_where_every_job_is_and_what_became_of_the_others() {
     let stats = running.pool.stats();
     assert_accounts(&stats);
     assert_eq!((stats.submitted, stats.queued, stats.running, stats.workers), (8, 2, 2, 3));
-    assert_eq!((stats.done, stats.failed, stats.retried, stats.dropped), (1, 1, 3, 2));
+    assert_eq!((stats.completed, stats.failed, stats.retried, stats.dropped), (1, 1, 3, 2));
     assert!(
         stats.to_string().starts_with(
             "1 of 8 done, 2 running, 2 queued, 1 failed, 3 retried, 2 dropped, 3 workers, waiting "

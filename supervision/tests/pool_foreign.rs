@@ -16,7 +16,7 @@ use std::time::Duration;
 use bombs::{Alarm, Bomb, Fragile, Slow, idler};
 use perennial_actors::host::ignore_panic;
 use perennial_actors::{ExitReason, PanicLocations, System};
-use perennial_supervision::pool::{Failure, JobError, JobEvent, Pool, PoolHandle, StopPool};
+use perennial_supervision::pool::{AttemptError, JobError, JobEvent, Pool, PoolHandle, PoolShutdown};
 use perennial_supervision::{App, Child, Shutdown, Supervisor, SupervisorHandle};
 
 /// A bomb whose copies count how many of them were dropped; itself it never is.
@@ -51,20 +51,20 @@ async fn results_that_panic_as_they_are_dropped_cost_no_job_and_no_worker() {
     let (result, dropped) = bomb();
     let begun = Arc::new(AtomicU32::new(0));
     let count = begun.clone();
-    let pool = Pool::of("pool", 1, move |(): &()| {
+    let pool = Pool::from_fn("pool", 1, move |(): &()| {
         count.fetch_add(1, Ordering::Relaxed);
         let result = Bomb::clone(&result);
         async move { Ok::<Bomb, ()>(result) }
     });
     let (jobs, app) = start(pool).await;
     for _ in 0..400 {
-        jobs.submit(()).forget().await.expect("it is open");
+        jobs.submit(()).detach().await.expect("it is open");
         drop(jobs.submit(()).await.expect("it is open"));
     }
     jobs.drain().await;
     settle().await;
     assert_eq!(dropped.load(Ordering::Relaxed), 800);
-    assert_eq!((begun.load(Ordering::Relaxed), jobs.stats().done), (800, 800), "none is tried again");
+    assert_eq!((begun.load(Ordering::Relaxed), jobs.stats().completed), (800, 800), "none is tried again");
     assert_eq!(incarnation(&app), Some(1));
     assert!(app.shutdown().await.is_clean());
 }
@@ -72,7 +72,7 @@ async fn results_that_panic_as_they_are_dropped_cost_no_job_and_no_worker() {
 #[tokio::test(start_paused = true)]
 async fn results_of_a_batch_that_nobody_takes_are_dropped_one_by_one() {
     let (result, dropped) = bomb();
-    let pool = Pool::of("pool", 2, move |(): &()| {
+    let pool = Pool::from_fn("pool", 2, move |(): &()| {
         let result = Bomb::clone(&result);
         async move { Ok::<Bomb, ()>(result) }
     });
@@ -80,10 +80,10 @@ async fn results_of_a_batch_that_nobody_takes_are_dropped_one_by_one() {
     let mut batch = jobs.submit_many([(); 10]).await.expect("it is open");
     jobs.drain().await;
     // One is taken out of its turn, so that those before it are kept.
-    let (_, first) = batch.next_done().await.expect("there are ten");
+    let (_, first) = batch.next_completed().await.expect("there are ten");
     ignore_panic(|| drop(first));
     drop(batch);
-    let mut all = Box::pin(jobs.submit_many([(); 10]).await.expect("it is open").all());
+    let mut all = Box::pin(jobs.submit_many([(); 10]).await.expect("it is open").join_all());
     assert!(all.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     jobs.drain().await;
     drop(all);
@@ -95,23 +95,23 @@ async fn results_of_a_batch_that_nobody_takes_are_dropped_one_by_one() {
 #[tokio::test(start_paused = true)]
 async fn errors_that_panic_as_they_are_dropped_are_kept_and_dropped_one_by_one() {
     let (error, dropped) = bomb();
-    let pool = Pool::of("pool", 1, move |(): &()| {
+    let pool = Pool::from_fn("pool", 1, move |(): &()| {
         let error = Fragile(Bomb::clone(&error));
         async move { Err::<(), Fragile>(error) }
     });
-    let (jobs, app) = start(pool.retry_errors(true).keep_dead(1)).await;
+    let (jobs, app) = start(pool.retry_errors(true).max_dead_jobs(1)).await;
     for _ in 0..10 {
         // One whose error comes back, and one that is of no concern to anybody.
         let Err(JobError::Failed(failures)) = jobs.submit(()).await.expect("it is open").await else {
             panic!("it failed")
         };
         assert_eq!(failures.len(), 3);
-        jobs.submit(()).forget().await.expect("it is open");
+        jobs.submit(()).detach().await.expect("it is open");
     }
     jobs.drain().await;
     settle().await;
     assert_eq!(dropped.load(Ordering::Relaxed), 57, "all but those of the last dead job");
-    drop(jobs.take_dead());
+    drop(jobs.drain_dead_jobs());
     assert_eq!(dropped.load(Ordering::Relaxed), 60);
     assert_eq!(incarnation(&app), Some(1));
     assert!(app.shutdown().await.is_clean());
@@ -120,7 +120,7 @@ async fn errors_that_panic_as_they_are_dropped_are_kept_and_dropped_one_by_one()
 #[tokio::test(start_paused = true)]
 async fn jobs_that_panic_as_they_are_dropped_may_be_done_cancelled_cleared_or_left() {
     let (job, dropped) = bomb();
-    let pool = Pool::of("pool", 1, |_: &Bomb| async { Ok::<u32, ()>(7) });
+    let pool = Pool::from_fn("pool", 1, |_: &Bomb| async { Ok::<u32, ()>(7) });
     let (jobs, app) = start(pool).await;
     assert_eq!(jobs.submit(Bomb::clone(&job)).await.expect("it is open").await.ok(), Some(7));
     jobs.pause();
@@ -128,14 +128,14 @@ async fn jobs_that_panic_as_they_are_dropped_may_be_done_cancelled_cleared_or_le
     assert!(cancelled.cancel());
     drop(cancelled);
     for _ in 0..5 {
-        jobs.submit(Bomb::clone(&job)).forget().await.expect("it is open");
+        jobs.submit(Bomb::clone(&job)).detach().await.expect("it is open");
     }
     assert_eq!(jobs.clear(), 5);
     settle().await;
     assert_eq!(dropped.load(Ordering::Relaxed), 7);
     let waiting = jobs.submit(Bomb::clone(&job)).await.expect("it is open");
     for _ in 0..5 {
-        jobs.submit(Bomb::clone(&job)).forget().await.expect("it is open");
+        jobs.submit(Bomb::clone(&job)).detach().await.expect("it is open");
     }
     let report = app.shutdown().await;
     assert_eq!(
@@ -151,10 +151,10 @@ async fn jobs_that_panic_as_they_are_dropped_may_be_done_cancelled_cleared_or_le
 #[tokio::test(start_paused = true)]
 async fn a_pool_that_was_never_started_may_be_full_of_bombs() {
     let (job, dropped) = bomb();
-    let pool = Pool::of("pool", 1, |_: &Bomb| async { Ok::<u32, ()>(7) });
+    let pool = Pool::from_fn("pool", 1, |_: &Bomb| async { Ok::<u32, ()>(7) });
     let jobs = pool.handle();
     for _ in 0..3 {
-        jobs.submit(Bomb::clone(&job)).forget().await.expect("it is open");
+        jobs.submit(Bomb::clone(&job)).detach().await.expect("it is open");
     }
     let left = jobs.submit_many((0..3).map(|_| Bomb::clone(&job))).await.expect("it is open");
     drop(pool);
@@ -166,7 +166,7 @@ async fn a_pool_that_was_never_started_may_be_full_of_bombs() {
 #[tokio::test(start_paused = true)]
 async fn a_job_that_is_given_up_may_panic_with_all_that_it_held() {
     let (held, dropped) = bomb();
-    let pool = Pool::of("pool", 1, move |late: &bool| {
+    let pool = Pool::from_fn("pool", 1, move |late: &bool| {
         let (late, held) = (*late, Bomb::clone(&held));
         async move {
             if late {
@@ -183,7 +183,7 @@ async fn a_job_that_is_given_up_may_panic_with_all_that_it_held() {
     let cancelled = jobs.submit(true).await.expect("it is open");
     let next = jobs.submit(false).await.expect("it is open");
     let Err(JobError::Failed(failures)) = late.await else { panic!("it is late") };
-    assert!(matches!(failures[..], [Failure::TimedOut]));
+    assert!(matches!(failures[..], [AttemptError::TimedOut]));
     settle().await;
     assert!(cancelled.cancel());
     assert_eq!(next.await.ok(), Some(7));
@@ -194,7 +194,7 @@ async fn a_job_that_is_given_up_may_panic_with_all_that_it_held() {
 
 #[tokio::test(start_paused = true)]
 async fn a_waker_that_panics_costs_no_job_and_nobody_else_who_waits() {
-    let pool = Pool::of("pool", 1, |n: &u32| {
+    let pool = Pool::from_fn("pool", 1, |n: &u32| {
         let n = *n;
         async move {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -278,7 +278,7 @@ struct Submits(PoolHandle<u32, u32, ()>, AtomicU32);
 impl Wake for Submits {
     fn wake(self: Arc<Self>) {
         if self.1.fetch_add(1, Ordering::Relaxed) == 0 {
-            drop(self.0.submit(2).now());
+            drop(self.0.submit(2).try_submit());
             drop(self.0.subscribe());
         }
     }
@@ -287,7 +287,7 @@ impl Wake for Submits {
 #[test]
 fn a_waker_that_calls_the_pool_back_does_not_hang_it_and_is_told_of_what_it_did() {
     threads::on_threads(1, async {
-        let pool = Pool::of("pool", 1, |n: &u32| {
+        let pool = Pool::from_fn("pool", 1, |n: &u32| {
             let n = *n;
             async move { Ok::<u32, ()>(n) }
         });
@@ -298,7 +298,7 @@ fn a_waker_that_calls_the_pool_back_does_not_hang_it_and_is_told_of_what_it_did(
             let next = pin!(events.next());
             assert!(next.poll(&mut Context::from_waker(&waker)).is_pending());
         }
-        drop(jobs.submit(1).now());
+        drop(jobs.submit(1).try_submit());
         let told: Vec<JobEvent> = std::iter::from_fn(|| events.try_next()).collect();
         assert!(matches!(told[..], [JobEvent::Submitted(_), JobEvent::Submitted(_)]), "{told:?}");
         let app = pool.start(&System::new()).await.expect("it starts");
@@ -310,13 +310,13 @@ fn a_waker_that_calls_the_pool_back_does_not_hang_it_and_is_told_of_what_it_did(
 #[test]
 fn what_waits_in_a_pool_that_ends_is_dropped_in_no_supervisors_turn() {
     threads::on_threads(3, async {
-        let pool = Pool::of("pool", 1, |_: &Mutex<Slow>| async { Ok::<(), ()>(()) });
+        let pool = Pool::from_fn("pool", 1, |_: &Mutex<Slow>| async { Ok::<(), ()>(()) });
         let jobs = pool.handle();
         let tree = Supervisor::new("app").child(pool).child(idler("a", ()));
         let app = tree.start(&System::new()).await.expect("it starts");
         jobs.pause();
         let (slow, gate) = Slow::new();
-        jobs.submit(Mutex::new(slow)).forget().await.expect("it is open");
+        jobs.submit(Mutex::new(slow)).detach().await.expect("it is open");
         app.supervisor().terminate_child("pool").await.expect("it is there");
         let gate = gate.begun().await;
         assert_eq!(app.supervisor().count_children().await.expect("it lives").active, 1);
@@ -330,15 +330,15 @@ fn a_worker_that_was_abandoned_and_drops_its_job_later_keeps_no_supervisor_waiti
     threads::on_threads(4, async {
         let (unblock, blocked) = std::sync::mpsc::channel::<()>();
         let blocked = Mutex::new(blocked);
-        let pool = Pool::of("pool", 1, move |_: &Mutex<Slow>| {
+        let pool = Pool::from_fn("pool", 1, move |_: &Mutex<Slow>| {
             // An error is as good: the test is over.
             let _ = blocked.lock().expect("it does not panic").recv();
             async { Ok::<(), ()>(()) }
         });
-        let pool = pool.attempts(1).keep_dead(0).abandon_after(Duration::from_millis(1));
+        let pool = pool.attempts(1).max_dead_jobs(0).abandon_after(Duration::from_millis(1));
         let (jobs, app) = start(pool.shutdown(Shutdown::BrutalKill)).await;
         let (slow, gate) = Slow::new();
-        jobs.submit(Mutex::new(slow)).forget().await.expect("it is open");
+        jobs.submit(Mutex::new(slow)).detach().await.expect("it is open");
         while jobs.stats().running == 0 {
             tokio::task::yield_now().await;
         }
@@ -356,16 +356,16 @@ fn a_worker_that_was_abandoned_and_drops_its_job_later_keeps_no_supervisor_waiti
 #[tokio::test(start_paused = true)]
 async fn a_stop_at_once_drops_bombs_of_all_kinds() {
     let (job, dropped) = bomb();
-    let pool = Pool::of("pool", 2, |_: &Bomb| async {
+    let pool = Pool::from_fn("pool", 2, |_: &Bomb| async {
         pending::<()>().await;
         Ok::<(), ()>(())
     });
     let (jobs, app) = start(pool).await;
     for _ in 0..6 {
-        jobs.submit(Bomb::clone(&job)).forget().await.expect("it is open");
+        jobs.submit(Bomb::clone(&job)).detach().await.expect("it is open");
     }
     settle().await;
-    let report = jobs.stop(StopPool::Now).await;
+    let report = jobs.stop(PoolShutdown::Abort).await;
     assert_eq!(report.dropped, 6);
     settle().await;
     assert_eq!(dropped.load(Ordering::Relaxed), 6);
@@ -375,13 +375,13 @@ async fn a_stop_at_once_drops_bombs_of_all_kinds() {
 #[tokio::test]
 async fn a_job_that_panics_where_it_may_block_tells_the_place() {
     let system = System::builder().panic_locations(PanicLocations::install()).build();
-    let pool: Pool<(), (), ()> = Pool::blocking("pool", 1, |()| panic!("a bug"));
+    let pool: Pool<(), (), ()> = Pool::from_blocking_fn("pool", 1, |()| panic!("a bug"));
     let jobs = pool.handle();
     let app = pool.attempts(1).start(&system).await.expect("it starts");
     let Err(JobError::Failed(failures)) = jobs.submit(()).await.expect("it is open").await else {
         panic!("it panicked")
     };
-    let Failure::WorkerEnded(ExitReason::Panicked(panic)) = &failures[0] else { panic!("{failures:?}") };
+    let AttemptError::WorkerEnded(ExitReason::Panicked(panic)) = &failures[0] else { panic!("{failures:?}") };
     assert_eq!(panic.message, "a bug");
     assert!(panic.location.as_ref().is_some_and(|place| place.contains("pool_foreign.rs")), "{panic:?}");
     assert!(app.shutdown().await.is_clean());

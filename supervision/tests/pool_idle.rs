@@ -3,7 +3,7 @@
 #[path = "support/pool.rs"]
 mod support;
 
-use perennial_supervision::pool::{Routing, Size};
+use perennial_supervision::pool::{Routing, PoolSize};
 use support::{Running, fate, hands, job, long, ms, now, quick, quiet, secs, start};
 use tokio::runtime::Handle;
 use tokio::time::sleep;
@@ -17,7 +17,7 @@ async fn a_day(running: &Running) -> (u64, u64) {
     (running.system.counters().handled - handled, metrics.worker_park_count(0) - parked)
 }
 
-async fn idle(size: impl Into<Size>, routing: Routing) -> Running {
+async fn idle(size: impl Into<PoolSize>, routing: Routing) -> Running {
     let (pool, journal) = hands(size);
     let pool = pool.routing(routing).rate(1000, secs(1)).scaling(secs(1), secs(10)).time_limit(secs(60));
     start((pool, journal)).await
@@ -30,10 +30,10 @@ const NOTHING: u64 = 10;
 #[tokio::test(start_paused = true)]
 async fn a_pool_that_has_done_all_that_there_was_sleeps() {
     for (size, routing) in [
-        (Size::Fixed(4), Routing::Shared),
-        (Size::Fixed(4), Routing::RoundRobin),
-        (Size::Between(1..=4), Routing::LeastQueued),
-        (Size::Between(0..=4), Routing::Shared),
+        (PoolSize::Fixed(4), Routing::Shared),
+        (PoolSize::Fixed(4), Routing::RoundRobin),
+        (PoolSize::Between(1..=4), Routing::LeastQueued),
+        (PoolSize::Between(0..=4), Routing::Shared),
     ] {
         let running = idle(size.clone(), routing).await;
         let (handled, parked) = a_day(&running).await;

@@ -11,7 +11,7 @@ use std::sync::{Mutex, mpsc};
 
 use perennial_actors::System;
 use perennial_supervision::Shutdown;
-use perennial_supervision::pool::{JobError, StopPool};
+use perennial_supervision::pool::{JobError, PoolShutdown};
 use reports::Reports;
 use support::{Deed, Hands, Running, fate, hands, job, long, ms, now, quick, quiet, secs, start};
 use threads::on_threads;
@@ -61,7 +61,7 @@ async fn a_job_that_hangs_every_worker_is_dead_in_the_end_and_one_that_must_not_
         (fate(once).await, fate(stuck).await),
         ("killed".to_owned(), "killed, killed, killed".to_owned())
     );
-    assert_eq!(running.pool.take_dead().len(), 2);
+    assert_eq!(running.pool.drain_dead_jobs().len(), 2);
     running.close().await;
 }
 
@@ -94,7 +94,7 @@ fn a_worker_that_never_awaits_is_abandoned_its_job_done_by_another_and_what_it_s
         let after = running.submit(quick(2));
         assert!(matches!(after.await, Ok(2)));
         let stats = running.pool.stats();
-        assert_eq!((stats.submitted, stats.done, stats.retried, stats.running), (2, 2, 1, 0));
+        assert_eq!((stats.submitted, stats.completed, stats.retried, stats.running), (2, 2, 1, 0));
         drop(running.app);
     });
 }
@@ -111,8 +111,8 @@ fn to_stop_now_does_not_wait_for_workers_that_never_await() {
             tokio::task::yield_now().await;
         }
         let waiting = running.submit(quick(3));
-        let report = running.pool.stop(StopPool::Now).await;
-        assert_eq!((report.done, report.dropped), (0, 3));
+        let report = running.pool.stop(PoolShutdown::Abort).await;
+        assert_eq!((report.completed, report.dropped), (0, 3));
         for promise in stuck.into_iter().chain([waiting]) {
             assert!(matches!(promise.await, Err(JobError::Dropped)));
         }
@@ -133,13 +133,13 @@ fn to_stop_now_settles_at_once_what_becomes_of_a_job_whose_worker_never_awaits()
         }
         let stopping = tokio::spawn({
             let handle = handle.clone();
-            async move { handle.stop(StopPool::Now).await }
+            async move { handle.stop(PoolShutdown::Abort).await }
         });
         assert!(matches!(stuck.await, Err(JobError::Dropped)), "its worker is still at it");
         assert_eq!(handle.stats().running, 1);
         drop(go);
         let report = stopping.await.expect("it does not panic");
-        assert_eq!((report.done, report.dropped), (0, 1), "what it makes of it is of no use any more");
+        assert_eq!((report.completed, report.dropped), (0, 1), "what it makes of it is of no use any more");
     });
 }
 
@@ -152,7 +152,7 @@ fn a_job_that_must_not_be_begun_twice_and_blocks_is_dead_and_begun_once() {
         assert!(matches!(once.await, Err(JobError::Failed(failures)) if failures.len() == 1));
         drop(go);
         running.drained().await;
-        assert_eq!((running.journal.jobs(), running.pool.take_dead().len()), (vec![1], 1));
+        assert_eq!((running.journal.jobs(), running.pool.drain_dead_jobs().len()), (vec![1], 1));
     });
 }
 

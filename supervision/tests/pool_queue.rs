@@ -31,7 +31,7 @@ fn in_line(pool: &HandsHandle, number: u64) -> JoinHandle<Result<Promise, Submit
 async fn a_job_for_which_there_is_no_room_now_is_given_back() {
     let (running, first) = busy(2).await;
     let _waiting = running.submit_all([1, 2]);
-    let refused = running.pool.submit(quick(3)).now().expect_err("two wait");
+    let refused = running.pool.submit(quick(3)).try_submit().expect_err("two wait");
     assert_eq!(format!("{refused:?}: {refused}"), "Full(..): the queue of the pool is full");
     assert_eq!(refused.into_job().number, 3);
     assert_eq!(fate(first).await, "done 0");
@@ -50,7 +50,7 @@ async fn the_capacity_of_a_pool_is_1024_unless_it_is_set() {
             start((capacity.into_iter().fold(pool, |pool, jobs: Capacity| pool.capacity(jobs)), journal))
                 .await;
         running.pool.pause();
-        let fit = (0..3_000).map_while(|number| running.pool.submit(quick(number)).now().ok()).count();
+        let fit = (0..3_000).map_while(|number| running.pool.submit(quick(number)).try_submit().ok()).count();
         assert_eq!(fit, expected);
         running.pool.clear();
         running.close().await;
@@ -180,7 +180,7 @@ async fn what_waits_for_its_time_or_to_be_tried_again_takes_up_room() {
         now(running.pool.submit(job(2, [Deed::Fail, Deed::Do])).backoff(Backoff::new(secs(9), secs(9))));
     quiet().await;
     assert_eq!(running.pool.stats().queued, 2);
-    assert!(matches!(running.pool.submit(quick(3)).now(), Err(SubmitError::Full(_))));
+    assert!(matches!(running.pool.submit(quick(3)).try_submit(), Err(SubmitError::Full(_))));
     let third = soon(running.pool.submit(quick(3))).await.expect("it is taken in");
     for promise in [delayed, ill, third] {
         assert!(fate(promise).await.starts_with("done"));
@@ -316,7 +316,7 @@ async fn nobody_passes_those_who_wait_for_room() {
     quiet().await;
     assert!(waiting[0].cancel());
     // It was told, and has not come yet.
-    assert!(matches!(running.pool.submit(quick(3)).now(), Err(SubmitError::Full(_))));
+    assert!(matches!(running.pool.submit(quick(3)).try_submit(), Err(SubmitError::Full(_))));
     let promise = soon(first_in_line).await.expect("it does not panic").expect("it is taken in");
     assert_eq!(fate(promise).await, "done 2");
     running.close().await;

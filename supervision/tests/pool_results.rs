@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use perennial_actors::{ExitReason, Pid, System};
-use perennial_supervision::pool::{JobError, Pool, SubmitError, Worker, Workplace};
+use perennial_supervision::pool::{JobError, Pool, SubmitError, Worker, WorkerContext};
 use support::{Deed, fate, hands, job, long, ms, now, pends, quick, quiet, soon, start, started, told};
 
 #[tokio::test(start_paused = true)]
@@ -51,7 +51,7 @@ async fn a_result_that_is_waited_for_in_one_task_and_then_in_another_wakes_the_l
 #[tokio::test(start_paused = true)]
 async fn a_job_is_done_also_if_nobody_wants_to_hear_of_it() {
     let running = started(1).await;
-    soon(running.pool.submit(quick(1)).forget()).await.expect("it is taken in");
+    soon(running.pool.submit(quick(1)).detach()).await.expect("it is taken in");
     drop(running.submit(quick(2)));
     drop(soon(running.pool.submit_many([quick(3), quick(4)])).await.expect("they are taken in"));
     running.drained().await;
@@ -74,7 +74,7 @@ async fn the_results_of_many_come_in_the_order_in_which_the_jobs_were_submitted(
     let jobs = [long(1, ms(30)), job(2, [Deed::Fail]), long(3, ms(10))];
     let batch = soon(running.pool.submit_many(jobs)).await.expect("they are taken in");
     assert_eq!((batch.len(), batch.is_empty()), (3, false));
-    let results: Vec<String> = soon(batch.all()).await.iter().map(told).collect();
+    let results: Vec<String> = soon(batch.join_all()).await.iter().map(told).collect();
     assert_eq!(results, ["done 1", "no luck, no luck, no luck", "done 3"]);
     running.close().await;
 }
@@ -85,7 +85,7 @@ async fn or_in_the_order_in_which_they_come() {
     let jobs = [long(1, ms(30)), long(2, ms(20)), long(3, ms(10))];
     let mut batch = soon(running.pool.submit_many(jobs)).await.expect("they are taken in");
     let mut places = Vec::new();
-    while let Some((place, result)) = soon(batch.next_done()).await {
+    while let Some((place, result)) = soon(batch.next_completed()).await {
         assert_eq!(result.ok(), Some(place as u64 + 1));
         places.push(place);
     }
@@ -98,12 +98,12 @@ async fn or_first_so_and_then_so_and_none_is_told_twice_or_missed() {
     let running = started(4).await;
     let jobs = [long(0, ms(40)), long(1, ms(10)), long(2, ms(30)), long(3, ms(20))];
     let mut batch = soon(running.pool.submit_many(jobs)).await.expect("they are taken in");
-    assert_eq!(soon(batch.next_done()).await.map(|(place, _)| place), Some(1));
-    assert_eq!(soon(batch.next_in_order()).await.map(|result| result.ok()), Some(Some(0)));
-    assert_eq!(soon(batch.next_in_order()).await.map(|result| result.ok()), Some(Some(2)), "1 was told");
-    assert_eq!(soon(batch.next_done()).await.map(|(place, _)| place), Some(3));
-    assert!(soon(batch.next_in_order()).await.is_none());
-    assert!(soon(batch.next_done()).await.is_none());
+    assert_eq!(soon(batch.next_completed()).await.map(|(place, _)| place), Some(1));
+    assert_eq!(soon(batch.next_ordered()).await.map(|result| result.ok()), Some(Some(0)));
+    assert_eq!(soon(batch.next_ordered()).await.map(|result| result.ok()), Some(Some(2)), "1 was told");
+    assert_eq!(soon(batch.next_completed()).await.map(|(place, _)| place), Some(3));
+    assert!(soon(batch.next_ordered()).await.is_none());
+    assert!(soon(batch.next_completed()).await.is_none());
     running.close().await;
 }
 
@@ -112,8 +112,8 @@ async fn of_no_jobs_there_are_no_results() {
     let running = started(1).await;
     let mut batch = soon(running.pool.submit_many([])).await.expect("there is nothing to refuse");
     assert!(batch.is_empty());
-    assert!(soon(batch.next_done()).await.is_none());
-    assert!(soon(batch.next_in_order()).await.is_none());
+    assert!(soon(batch.next_completed()).await.is_none());
+    assert!(soon(batch.next_ordered()).await.is_none());
     running.close().await;
 }
 
@@ -124,7 +124,7 @@ async fn jobs_of_a_batch_that_are_dropped_are_told_of_with_the_others() {
     let batch = soon(running.pool.submit_many(jobs)).await.expect("they are taken in");
     quiet().await;
     assert_eq!(running.pool.clear(), 2);
-    let results: Vec<String> = soon(batch.all()).await.iter().map(told).collect();
+    let results: Vec<String> = soon(batch.join_all()).await.iter().map(told).collect();
     assert_eq!(results, ["done 1", "dropped", "dropped"]);
     running.close().await;
 }
@@ -134,7 +134,7 @@ async fn more_jobs_than_there_is_room_for_go_in_as_there_is_and_none_is_missed()
     let (pool, journal) = hands(2);
     let running = start((pool.capacity(3), journal)).await;
     let jobs = (0..100).map(|number| long(number, ms(number % 3)));
-    let results = soon(running.pool.submit_many(jobs)).await.expect("they are taken in").all();
+    let results = soon(running.pool.submit_many(jobs)).await.expect("they are taken in").join_all();
     let numbers: Vec<u64> = soon(results).await.into_iter().flatten().collect();
     assert_eq!(numbers, (0..100).collect::<Vec<_>>());
     running.close().await;
@@ -157,7 +157,7 @@ async fn of_many_the_first_that_is_not_taken_in_comes_back_and_those_before_it_a
 }
 
 /// Tells where it works.
-struct Teller(Workplace);
+struct Teller(WorkerContext);
 
 impl Worker for Teller {
     type Job = ();
@@ -165,7 +165,7 @@ impl Worker for Teller {
     type Error = ();
     type Args = &'static str;
 
-    async fn init(_: &&'static str, at: &Workplace) -> Result<Self, ExitReason> {
+    async fn init(_: &&'static str, at: &WorkerContext) -> Result<Self, ExitReason> {
         Ok(Self(at.clone()))
     }
 
@@ -182,7 +182,7 @@ async fn a_worker_knows_its_slot_its_incarnation_and_its_system() {
     let (tellers, system) = (pool.handle(), System::new());
     let app = pool.start(&system).await.expect("it starts");
     let batch = soon(tellers.submit_many([(), (), ()])).await.expect("they are taken in");
-    let told: Vec<_> = soon(batch.all()).await.into_iter().map(|told| told.expect("it is told")).collect();
+    let told: Vec<_> = soon(batch.join_all()).await.into_iter().map(|told| told.expect("it is told")).collect();
     let mut slots = HashSet::new();
     for (slot, pid, its_system, word) in told {
         assert!(slots.insert(slot) && its_system == system && word == "told");
@@ -199,7 +199,7 @@ async fn any_async_function_makes_a_pool() {
         let text = text.to_uppercase();
         async move { if text.is_empty() { Err("nothing to say") } else { Ok(text) } }
     };
-    let pool = Pool::of("shouters", 2, shout).attempts(1);
+    let pool = Pool::from_fn("shouters", 2, shout).attempts(1);
     let (shouters, system) = (pool.handle(), System::new());
     let app = pool.start(&system).await.expect("it starts");
     assert_eq!(soon(now(shouters.submit("hey".to_owned()))).await.expect("it is done"), "HEY");
@@ -223,11 +223,11 @@ async fn a_function_that_blocks_does_so_on_a_thread_of_its_own() {
         }
         Ok::<_, ()>(thread::current().id())
     };
-    let pool = Pool::blocking("blockers", 2, meet);
+    let pool = Pool::from_blocking_fn("blockers", 2, meet);
     let (blockers, system) = (pool.handle(), System::new());
     let app = pool.start(&system).await.expect("it starts");
     let batch = blockers.submit_many([true, false]).await.expect("they are taken in");
-    for thread in batch.all().await {
+    for thread in batch.join_all().await {
         assert_ne!(thread.expect("it is done"), thread::current().id());
     }
     assert!(app.shutdown().await.is_clean());
@@ -236,7 +236,7 @@ async fn a_function_that_blocks_does_so_on_a_thread_of_its_own() {
 #[tokio::test]
 async fn a_function_that_blocks_and_panics_ends_its_worker_and_is_tried_again() {
     let first = Arc::new(Mutex::new(true));
-    let pool = Pool::blocking("blockers", 1, move |number: u64| {
+    let pool = Pool::from_blocking_fn("blockers", 1, move |number: u64| {
         let is_first = std::mem::take(&mut *first.lock().expect("not poisoned"));
         assert!(!is_first, "a bug");
         Ok::<u64, ()>(number)

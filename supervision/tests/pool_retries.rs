@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use perennial_actors::{ExitReason, System};
 use perennial_supervision::Backoff;
-use perennial_supervision::pool::{JobError, JobEvent, Pool, PoolHandle, Routing, Worker, Workplace};
+use perennial_supervision::pool::{JobError, JobEvent, Pool, PoolHandle, Routing, Worker, WorkerContext};
 use support::{Deed, events, fate, hands, job, ms, now, quick, quiet, secs, soon, start, started};
 use tokio::time::sleep;
 
@@ -27,7 +27,7 @@ impl Worker for Uneven {
     type Error = &'static str;
     type Args = Attempts;
 
-    async fn init(attempts: &Attempts, at: &Workplace) -> Result<Self, ExitReason> {
+    async fn init(attempts: &Attempts, at: &WorkerContext) -> Result<Self, ExitReason> {
         Ok(Self { slot: at.slot, attempts: attempts.clone() })
     }
 
@@ -139,7 +139,7 @@ async fn a_job_that_failed_and_expires_before_its_next_attempt_says_so_and_is_am
         assert_eq!(error.to_string(), "the job expired after it failed (1 attempt), last failure: no luck");
         let JobError::ExpiredAfterFailures(failures) = error else { panic!("{error:?}") };
         assert_eq!(failures.len(), 1);
-        let dead = running.pool.take_dead();
+        let dead = running.pool.drain_dead_jobs();
         assert_eq!((dead.len(), dead[0].id, dead[0].job.number), (1, id, 1));
         assert_eq!(dead[0].failures[0].to_string(), "no luck");
         assert_eq!(fate(urgent).await, "done 2");

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use perennial_actors::System;
-use perennial_supervision::pool::{PoolError, Size, StopPool};
+use perennial_supervision::pool::{PoolError, PoolSize, PoolShutdown};
 use perennial_supervision::{Backoff, StartError};
 use support::{
     Deed, Running, fate, hands, hands_born, job, long, ms, now, quick, quiet, secs, soon, start, started,
@@ -87,7 +87,7 @@ async fn no_job_is_lost_or_done_twice_as_a_pool_is_resized_and_restarted_under_l
     let pool = running.pool.clone();
     let submitting = tokio::spawn(async move {
         let jobs = (0..2000).map(|number| long(number, ms(number % 11)));
-        pool.submit_many(jobs).await.expect("they are taken in").all().await
+        pool.submit_many(jobs).await.expect("they are taken in").join_all().await
     });
     for size in [1, 6, 3, 0, 2, 5, 4, 6, 1, 6] {
         sleep(ms(30)).await;
@@ -101,7 +101,7 @@ async fn no_job_is_lost_or_done_twice_as_a_pool_is_resized_and_restarted_under_l
     );
     let begun = running.journal.jobs();
     assert_eq!((begun.len(), begun.into_iter().collect::<BTreeSet<_>>().len()), (2000, 2000));
-    assert_eq!((running.pool.stats().retried, running.pool.stats().done), (0, 2000));
+    assert_eq!((running.pool.stats().retried, running.pool.stats().completed), (0, 2000));
     running.close().await;
 }
 
@@ -156,7 +156,7 @@ async fn there_are_no_more_workers_than_a_pool_was_made_for_and_none_once_it_has
     };
     assert_eq!(error.to_string(), "the maximum is 2 workers");
     assert_eq!(running.pool.stats().workers, 2);
-    running.pool.stop(StopPool::Finish).await;
+    running.pool.stop(PoolShutdown::Drain).await;
     assert!(matches!(running.pool.resize(1).await, Err(PoolError::Stopped)));
     let error = running.pool.rolling_restart().await.expect_err("it has stopped");
     assert_eq!(error.to_string(), "the pool has stopped");
@@ -172,7 +172,7 @@ async fn a_pool_whose_worker_does_not_come_up_does_not_start() {
     let error = pool.start(&System::new()).await.expect_err("one fails");
     assert!(matches!(error, StartError::Failed(_)), "{error}");
     assert_eq!(fate(early).await, "dropped");
-    assert!(handle.submit(quick(2)).now().is_err());
+    assert!(handle.submit(quick(2)).try_submit().is_err());
 }
 
 #[tokio::test(start_paused = true)]
@@ -188,7 +188,7 @@ async fn what_was_meant_for_a_worker_that_does_not_come_up_is_done_by_the_others
         drop(now(running.pool.submit(quick(number)).key(&number)));
     }
     quiet().await;
-    assert_eq!(running.pool.stats().done, 30);
+    assert_eq!(running.pool.stats().completed, 30);
     assert_eq!(slots(&running), BTreeSet::from([0, 2]));
     fails.store(false, Ordering::Relaxed);
     running.pool.resize(3).await.expect("it comes up again");
@@ -210,7 +210,7 @@ async fn a_worker_that_does_not_come_up_after_a_crash_is_tried_until_it_does_and
 }
 
 /// Between so many workers; more after a second of waiting, fewer after ten of calm.
-async fn elastic(size: impl Into<Size>) -> Running {
+async fn elastic(size: impl Into<PoolSize>) -> Running {
     let (pool, journal) = hands(size);
     start((pool.scaling(secs(1), secs(10)), journal)).await
 }

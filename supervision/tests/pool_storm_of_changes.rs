@@ -12,7 +12,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use perennial_actors::{ExitReason, System};
-use perennial_supervision::pool::{Pool, PoolHandle, StopPool, Worker, Workplace};
+use perennial_supervision::pool::{Pool, PoolHandle, PoolShutdown, Worker, WorkerContext};
 use perennial_supervision::{App, Backoff, SupervisorHandle};
 use support::{ms, secs, soon};
 use tokio::time::{Instant, sleep};
@@ -42,7 +42,7 @@ impl Weather {
 
 struct Sailor {
     weather: Arc<Weather>,
-    at: Workplace,
+    at: WorkerContext,
 }
 
 impl Worker for Sailor {
@@ -51,7 +51,7 @@ impl Worker for Sailor {
     type Error = &'static str;
     type Args = Arc<Weather>;
 
-    async fn init(weather: &Arc<Weather>, at: &Workplace) -> Result<Self, ExitReason> {
+    async fn init(weather: &Arc<Weather>, at: &WorkerContext) -> Result<Self, ExitReason> {
         let sailor = Self { weather: weather.clone(), at: at.clone() };
         if weather.is_calm() {
             return Ok(sailor);
@@ -125,7 +125,7 @@ async fn storm(seed: u64) {
     weather.is_calm.store(false, Ordering::Relaxed);
     let submitting = tokio::spawn({
         let handle = handle.clone();
-        async move { handle.submit_many(0..JOBS).await.expect("they are taken in").all().await }
+        async move { handle.submit_many(0..JOBS).await.expect("they are taken in").join_all().await }
     });
     let began = Instant::now();
     while !submitting.is_finished() {
@@ -149,13 +149,13 @@ async fn storm(seed: u64) {
     let active = app.supervisor().count_children().await.expect("it lives").active - 1;
     assert_eq!((running, active), (wanted, wanted), "seed {seed}");
     let last: Vec<_> = (0..100).map(|job| support::now(handle.submit(job))).collect();
-    soon(handle.stop(StopPool::Finish)).await;
+    soon(handle.stop(PoolShutdown::Drain)).await;
     for (number, job) in (0..).zip(last) {
         assert_eq!(job.await.expect("it is done"), number);
     }
     let stats = handle.stats();
     support::assert_accounts(&stats);
-    assert_eq!((stats.done, stats.failed, stats.dropped), (JOBS as u64 + 100, 0, 0));
+    assert_eq!((stats.completed, stats.failed, stats.dropped), (JOBS as u64 + 100, 0, 0));
     assert!(app.shutdown().await.is_clean());
 }
 

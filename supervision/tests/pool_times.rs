@@ -46,7 +46,7 @@ async fn a_job_that_is_not_begun_in_time_expires_and_one_that_is_may_take_as_lon
     assert_eq!(fate(begun).await, "done 1");
     assert_eq!(running.journal.jobs(), [1]);
     assert_eq!(running.pool.stats().dropped, 1);
-    assert!(running.pool.take_dead().is_empty(), "nothing failed");
+    assert!(running.pool.drain_dead_jobs().is_empty(), "nothing failed");
     running.close().await;
 }
 

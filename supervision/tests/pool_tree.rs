@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use perennial_actors::System;
-use perennial_supervision::pool::{StopPool, SubmitError};
+use perennial_supervision::pool::{PoolShutdown, SubmitError};
 use perennial_supervision::{App, Child, Restart, Supervisor, SupervisorHandle, TaskContext};
 use support::{
     Deed, Hands, HandsHandle, Journal, fate, hands, hands_born, job, long, ms, now, quick, quiet, secs, soon,
@@ -94,7 +94,7 @@ async fn a_pool_that_is_terminated_drops_what_it_has_and_takes_jobs_in_again_whe
     assert_eq!(fate(now(pool.submit(quick(4)))).await, "done 4");
     // And so each time.
     app.supervisor().terminate_child("hands").await.expect("it is there");
-    assert!(pool.submit(quick(5)).now().is_err());
+    assert!(pool.submit(quick(5)).try_submit().is_err());
     app.supervisor().restart_child("hands").await.expect("it is there");
     assert_eq!(fate(now(pool.submit(quick(6)))).await, "done 6");
     assert_eq!(journal.jobs(), [1, 4, 6]);
@@ -104,10 +104,10 @@ async fn a_pool_that_is_terminated_drops_what_it_has_and_takes_jobs_in_again_whe
 #[tokio::test(start_paused = true)]
 async fn a_pool_that_has_stopped_stays_so_when_its_tree_is_restarted() {
     let (app, pool, _) = below(Supervisor::new("app"), hands(2)).await;
-    pool.stop(StopPool::Finish).await;
+    pool.stop(PoolShutdown::Drain).await;
     kill(&app, &["hands"]);
     quiet().await;
-    assert!(pool.submit(quick(1)).now().is_err());
+    assert!(pool.submit(quick(1)).try_submit().is_err());
     assert_eq!(pool.supervisor().count_children().await.expect("it lives").active, 1, "the foreman");
     assert!(app.shutdown().await.is_clean());
 }
@@ -135,7 +135,7 @@ async fn which_of_its_ends_call_for_a_restart_can_be_set() {
         let (app, pool, _) = below(Supervisor::new("app"), (pool.restart(restart), journal)).await;
         kill(&app, &["hands"]);
         quiet().await;
-        assert_eq!(pool.submit(quick(1)).now().is_ok(), comes_back, "{restart:?}");
+        assert_eq!(pool.submit(quick(1)).try_submit().is_ok(), comes_back, "{restart:?}");
         assert!(app.shutdown().await.is_clean());
     }
 }
@@ -152,7 +152,7 @@ async fn a_pool_that_does_not_come_back_drops_what_waits() {
     kill(&app, &["hands"]);
     assert_eq!(fate(stuck).await, "dropped");
     soon(app.join()).await;
-    assert!(pool.submit(quick(2)).now().is_err());
+    assert!(pool.submit(quick(2)).try_submit().is_err());
 }
 
 #[tokio::test(start_paused = true)]
@@ -170,7 +170,7 @@ async fn a_sibling_can_submit_from_the_start_to_a_pool_that_comes_up_after_it() 
     });
     let (app, pool, journal) = below(Supervisor::new("app").child(sibling), (pool, hands(1).1)).await;
     pool.drain().await;
-    assert_eq!((pool.stats().done, journal.jobs().len()), (1, 0));
+    assert_eq!((pool.stats().completed, journal.jobs().len()), (1, 0));
     assert!(app.shutdown().await.is_clean());
 }
 
@@ -181,5 +181,5 @@ async fn what_waits_in_a_pool_that_is_given_to_no_tree_is_dropped() {
     let early = now(jobs.submit(quick(1)));
     drop(pool);
     assert_eq!(fate(early).await, "dropped");
-    assert!(matches!(jobs.submit(quick(2)).now(), Err(SubmitError::Closed(_))));
+    assert!(matches!(jobs.submit(quick(2)).try_submit(), Err(SubmitError::Closed(_))));
 }

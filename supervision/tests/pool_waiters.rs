@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 
 use perennial_actors::System;
-use perennial_supervision::pool::{JobHandle, Pool, PoolHandle, SubmitError, Submitting, WeakPoolHandle};
+use perennial_supervision::pool::{JobHandle, Pool, PoolHandle, SubmitError, SubmitFuture, WeakPoolHandle};
 use support::{Promise, Running, fate, hands, long, ms, quick, quiet, secs, soon, start};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -30,10 +30,10 @@ fn sync_pool() -> (Pool<u64, (), Infallible>, Seen) {
     let seen = Seen::default();
     let own: Arc<OnceLock<WeakPoolHandle<u64, (), Infallible>>> = Arc::default();
     let (notes, weak) = (seen.clone(), own.clone());
-    let pool = Pool::of("sync", 1, move |number: &u64| {
+    let pool = Pool::from_fn("sync", 1, move |number: &u64| {
         let pool: SyncHandle = weak.get().and_then(WeakPoolHandle::upgrade).expect("it runs");
         let queued = pool.stats().queued;
-        let entered = *number < 100 && pool.submit(100 + number).now().is_ok();
+        let entered = *number < 100 && pool.submit(100 + number).try_submit().is_ok();
         notes.lock().expect("not poisoned").push((*number, queued, entered));
         ready(Ok(()))
     });
@@ -46,7 +46,7 @@ async fn room_made_by_jobs_that_never_await_is_given_to_each_that_waits_before_a
     let (pool, seen) = sync_pool();
     let handle = pool.handle();
     for number in 0..CAPACITY {
-        drop(handle.submit(number).now().expect("there is room"));
+        drop(handle.submit(number).try_submit().expect("there is room"));
     }
     let mut waiting = Vec::new();
     for number in CAPACITY..CAPACITY + 5 {
@@ -84,7 +84,7 @@ async fn five_that_wait_beside_a_newcomer_that_tries_all_the_time_are_let_in_in_
     let pool = running.pool.clone();
     let newcomer = tokio::spawn(async move {
         loop {
-            if let Ok(handle) = pool.submit(quick(99)).now() {
+            if let Ok(handle) = pool.submit(quick(99)).try_submit() {
                 return soon(handle).await;
             }
             sleep(ms(1)).await;
@@ -113,7 +113,7 @@ async fn a_submission_that_waits_stands_in_the_queue_from_the_moment_at_which_th
     assert!(waiting[0].cancel());
     // It is not polled yet, and has the place.
     assert_eq!(running.pool.stats().queued, 1);
-    assert!(matches!(running.pool.submit(quick(3)).now(), Err(SubmitError::Full(_))));
+    assert!(matches!(running.pool.submit(quick(3)).try_submit(), Err(SubmitError::Full(_))));
     let second = in_line(&running, 4);
     quiet().await;
     assert!(!second.is_finished());
@@ -138,7 +138,7 @@ async fn all_that_wait_are_given_their_jobs_back_when_the_pool_stops_or_its_tree
         quiet().await;
         let Running { app, pool, .. } = running;
         if stops {
-            let _ = soon(pool.stop(perennial_supervision::pool::StopPool::Finish)).await;
+            let _ = soon(pool.stop(perennial_supervision::pool::PoolShutdown::Drain)).await;
         } else {
             let _ = app.shutdown().await;
         }
@@ -165,7 +165,7 @@ type Job = JobHandle<(), Infallible>;
 /// A submitter that was polled once, and waits for room.
 struct Submitter {
     number: u64,
-    future: Submitting<u64, (), Infallible>,
+    future: SubmitFuture<u64, (), Infallible>,
     wakes: Arc<Wakes>,
 }
 
@@ -198,7 +198,7 @@ impl Model {
 
     /// A newcomer that does not wait.
     fn newcomer(&mut self) {
-        let outcome = self.pool.submit(self.next).now();
+        let outcome = self.pool.submit(self.next).try_submit();
         assert_eq!(outcome.is_ok(), self.line.is_empty() && self.room() > 0);
         self.queued.extend(outcome.ok().map(|job| (self.next, job)));
         self.next += 1;
@@ -266,7 +266,7 @@ impl Model {
 fn whichever_come_give_up_and_make_room_the_first_in_line_has_the_next_place_and_is_told_at_once() {
     for seed in 0..200_u64 {
         let capacity = 1 + seed as usize % 5;
-        let pool: Pool<u64, (), Infallible> = Pool::of("line", 1, |_: &u64| ready(Ok(()))).capacity(capacity);
+        let pool: Pool<u64, (), Infallible> = Pool::from_fn("line", 1, |_: &u64| ready(Ok(()))).capacity(capacity);
         let (queued, admitted) = (Vec::new(), Vec::new());
         let (pool, line) = (pool.handle(), VecDeque::new());
         let mut model = Model { pool, capacity, queued, admitted, line, next: 0 };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use perennial_actors::{ExitReason, System};
-use perennial_supervision::pool::{Pool, PoolError, StopPool, Worker, Workplace};
+use perennial_supervision::pool::{Pool, PoolError, PoolShutdown, Worker, WorkerContext};
 use perennial_supervision::{Backoff, ChildError, Restart, Supervisor};
 use support::{Deed, Running, fate, hands, hands_born, job, long, ms, quiet, secs, soon, start, started};
 use tokio::time::{Instant, sleep};
@@ -54,7 +54,7 @@ async fn a_worker_that_its_owner_terminates_comes_back_as_long_as_it_is_wanted()
     running.pool.resize(1).await.expect("it goes well");
     sleep(secs(60)).await;
     assert_eq!(counts(&running).await, (1, 1));
-    running.pool.stop(StopPool::Finish).await;
+    running.pool.stop(PoolShutdown::Drain).await;
     sleep(secs(60)).await;
     assert_eq!(counts(&running).await, (0, 0));
     running.close().await;
@@ -99,9 +99,9 @@ impl Worker for Newborn {
     type Job = ();
     type Output = u32;
     type Error = &'static str;
-    type Args = fn(&Workplace) -> Init;
+    type Args = fn(&WorkerContext) -> Init;
 
-    async fn init(init: &Self::Args, at: &Workplace) -> Result<Self, ExitReason> {
+    async fn init(init: &Self::Args, at: &WorkerContext) -> Result<Self, ExitReason> {
         match init(at) {
             Init::Starts => Ok(Self),
             Init::Hangs => std::future::pending().await,
@@ -116,7 +116,7 @@ impl Worker for Newborn {
 
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_declined_to_start_is_asked_again() {
-    let init: fn(&Workplace) -> Init =
+    let init: fn(&WorkerContext) -> Init =
         |at| if at.pid.incarnation() < 3 { Init::Declines } else { Init::Starts };
     let pool = Pool::new::<Newborn>("newborns", 2, init);
     let handle = pool.handle();
@@ -129,7 +129,7 @@ async fn a_worker_that_declined_to_start_is_asked_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_hangs_in_init_is_found_and_a_rolling_restart_returns() {
-    let init: fn(&Workplace) -> Init =
+    let init: fn(&WorkerContext) -> Init =
         |at| if at.slot == 1 && at.pid.incarnation() == 2 { Init::Hangs } else { Init::Starts };
     let pool = Pool::new::<Newborn>("newborns", 2, init);
     let handle = pool.handle();
@@ -148,7 +148,7 @@ async fn a_worker_that_hangs_in_init_is_found_and_a_rolling_restart_returns() {
 
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_hangs_in_init_after_a_crash_or_a_resize_is_found_in_the_time_that_is_set() {
-    let init: fn(&Workplace) -> Init =
+    let init: fn(&WorkerContext) -> Init =
         |at| if at.pid.incarnation() == 2 { Init::Hangs } else { Init::Starts };
     let pool = Pool::new::<Newborn>("newborns", 2, init).start_timeout(secs(2));
     let handle = pool.handle();
@@ -166,7 +166,7 @@ async fn a_worker_that_hangs_in_init_after_a_crash_or_a_resize_is_found_in_the_t
 }
 
 /// A worker that ends itself after each job.
-struct Mayfly(Workplace);
+struct Mayfly(WorkerContext);
 
 impl Worker for Mayfly {
     type Job = u64;
@@ -174,7 +174,7 @@ impl Worker for Mayfly {
     type Error = &'static str;
     type Args = ExitReason;
 
-    async fn init(reason: &ExitReason, at: &Workplace) -> Result<Self, ExitReason> {
+    async fn init(reason: &ExitReason, at: &WorkerContext) -> Result<Self, ExitReason> {
         assert!(!reason.is_abnormal());
         Ok(Self(at.clone()))
     }
@@ -197,11 +197,11 @@ async fn a_worker_that_ends_itself_in_order_after_each_job_is_no_crash() {
         let app = pool.start(&System::new()).await.expect("it starts");
         let begun = Instant::now();
         let batch = handle.submit_many(0..1_000).await.expect("there is room");
-        let results = soon(batch.all()).await;
+        let results = soon(batch.join_all()).await;
         assert_eq!(results.into_iter().map(|result| result.expect("it is done")).sum::<u64>(), 499_500);
         assert_eq!(begun.elapsed(), ms(0), "the next incarnation starts at once");
         let stats = handle.stats();
-        assert_eq!((stats.done, stats.retried, stats.dropped, stats.failed), (1_000, 0, 0, 0));
+        assert_eq!((stats.completed, stats.retried, stats.dropped, stats.failed), (1_000, 0, 0, 0));
         quiet().await;
         assert_eq!(handle.stats().workers, 4);
         assert!(app.shutdown().await.is_clean());
@@ -217,7 +217,7 @@ impl Worker for Stillborn {
     type Error = &'static str;
     type Args = Arc<AtomicUsize>;
 
-    async fn init(births: &Self::Args, at: &Workplace) -> Result<Self, ExitReason> {
+    async fn init(births: &Self::Args, at: &WorkerContext) -> Result<Self, ExitReason> {
         births.fetch_add(1, Ordering::Relaxed);
         at.handle.stop(ExitReason::Normal).expect("it lives");
         Ok(Self)
@@ -282,7 +282,7 @@ async fn a_job_that_must_not_be_begun_twice_is_not_begun_again_after_a_rolling_r
 #[tokio::test(start_paused = true)]
 async fn a_pool_that_ends_with_its_handles_ends_its_tree() {
     let (pool, _) = hands(2);
-    let pool = pool.end_with_handles();
+    let pool = pool.close_on_last_handle();
     let handle = pool.handle();
     let app = pool.start(&System::new()).await.expect("it starts");
     let last = support::now(handle.submit(long(1, secs(3))));
@@ -296,7 +296,7 @@ async fn a_pool_that_ends_with_its_handles_ends_its_tree() {
 #[tokio::test(start_paused = true)]
 async fn a_pool_below_a_supervisor_that_ends_with_its_handles_is_not_started_again() {
     let (pool, _) = hands(2);
-    let pool = pool.end_with_handles();
+    let pool = pool.close_on_last_handle();
     let handle = pool.handle();
     let tree = Supervisor::new("root").intensity(0, secs(60)).child(pool);
     let app = tree.start(&System::new()).await.expect("it starts");
@@ -306,7 +306,7 @@ async fn a_pool_below_a_supervisor_that_ends_with_its_handles_is_not_started_aga
     assert_eq!(app.supervisor().count_children().await.expect("it lives").active, 0);
     assert!(app.shutdown().await.is_clean());
     let (pool, _) = hands(1);
-    let pool = pool.end_with_handles().restart(Restart::Permanent);
+    let pool = pool.close_on_last_handle().restart(Restart::Permanent);
     let handle = pool.handle();
     let tree = Supervisor::new("root").intensity(0, secs(60)).child(pool);
     let app = tree.start(&System::new()).await.expect("it starts");
@@ -319,7 +319,7 @@ async fn a_stop_whose_future_is_dropped_is_carried_through() {
     let running = started(2).await;
     let slow = running.submit(long(1, secs(3)));
     quiet().await;
-    assert!(tokio::time::timeout(ms(10), running.pool.stop(StopPool::Finish)).await.is_err());
+    assert!(tokio::time::timeout(ms(10), running.pool.stop(PoolShutdown::Drain)).await.is_err());
     sleep(secs(10)).await;
     assert_eq!((fate(slow).await, counts(&running).await), ("done 1".to_owned(), (0, 0)));
     running.close().await;

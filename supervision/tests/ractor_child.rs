@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use perennial_actors::{
-    Actor, CallError, Context, DeadLetter, ExitReason, Mailbox, Overflow, ProcessState, Reply, System,
+    Actor, CallError, Context, DeadLetter, ExitReason, MailboxConfig, OverflowPolicy, ProcessState, Reply, System,
 };
 use perennial_registry::{Name, Whereis};
-use perennial_supervision::{Child, Restart, Strategy, Supervisor, Totals};
+use perennial_supervision::{Child, Restart, Strategy, Supervisor, SupervisionStats};
 use ractor::ActorStatus;
 use tokio::time::Instant;
 
@@ -138,7 +138,7 @@ async fn an_actor_that_stops_itself_handles_nothing_more_and_loses_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn under_load_from_all_sides_every_message_is_accounted_for() {
     let (senders, each) = (4, 500);
-    let child = plain("puppet").mailbox(Mailbox::bounded(16));
+    let child = plain("puppet").mailbox(MailboxConfig::bounded(16));
     let address = child.address();
     let app = start(Supervisor::new("app").intensity(9999, Duration::from_secs(1)).child(child)).await;
     let sending: Vec<_> = (0..senders)
@@ -198,7 +198,7 @@ async fn a_restart_that_does_not_start_is_tried_again_and_every_try_counts() {
     let app = tree.start(&system).await.expect("it starts");
     cast(&address, Msg::Do(Deed::Fail));
     app.join().await;
-    assert_eq!(Totals::of(&system).restarts, 3);
+    assert_eq!(SupervisionStats::of(&system).restarts, 3);
     assert_eq!(address.state(), ProcessState::Closed);
 }
 
@@ -243,7 +243,7 @@ async fn a_strategy_makes_no_difference_between_ractor_actors_and_others() {
 
 #[tokio::test(start_paused = true)]
 async fn a_mailbox_may_drop_what_does_not_fit_as_any_other() {
-    let mailbox = Mailbox::bounded(1).overflow(Overflow::DropOldest);
+    let mailbox = MailboxConfig::bounded(1).overflow(OverflowPolicy::DropOldest);
     let child = plain("puppet").mailbox(mailbox);
     let address = child.address();
     let app = start(Supervisor::new("app").child(child)).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use perennial_actors::{Address, Event, ExitReason, PanicLocations, System};
+use perennial_actors::{Address, LifecycleEvent, ExitReason, PanicLocations, System};
 use perennial_supervision::{Restart, Shutdown, Supervisor};
 use ractor::ActorStatus;
 use support::{Deed, Msg, Strings, cast, disk_full, late, plain, puppet, start};
@@ -39,12 +39,12 @@ async fn an_error_arrives_as_it_was_returned() {
 async fn to_fail_in_post_start_is_an_end_after_a_start() {
     let (system, (child, _journal)) =
         (System::new(), puppet("puppet", |strings| strings.post_start = Deed::Fail));
-    let mut events = system.subscribe::<Event>();
+    let mut events = system.subscribe::<LifecycleEvent>();
     let tree = Supervisor::new("app").child(child.restart(Restart::Temporary));
     let app = tree.start(&system).await.expect("it starts");
     loop {
         match events.next().await {
-            Some(Event::Ended { label, reason, .. }) if &*label == "app/puppet" => {
+            Some(LifecycleEvent::Ended { label, reason, .. }) if &*label == "app/puppet" => {
                 break assert!(disk_full(&reason));
             }
             other => assert!(other.is_some(), "it was to end"),

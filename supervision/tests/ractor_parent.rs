@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use perennial_actors::{ExitReason, ProcessState, System};
-use perennial_supervision::ractor::TreeEnded;
+use perennial_supervision::ractor::TreeEndedError;
 use perennial_supervision::{
     App, Child, DynamicSupervisor, Restart, Shutdown, Strategy, Supervisor, SupervisorHandle,
 };
@@ -92,7 +92,7 @@ impl Stage {
     /// The reason for which the tree failed.
     async fn failure(&mut self) -> ExitReason {
         match self.end().await {
-            Told::Failed(error) => error.downcast::<TreeEnded>().expect("it is one of ours").reason,
+            Told::Failed(error) => error.downcast::<TreeEndedError>().expect("it is one of ours").reason,
             told => panic!("not failed: {told:?}"),
         }
     }
@@ -255,7 +255,7 @@ async fn whoever_ends_it_and_from_however_many_sides_nothing_is_left() {
             let count = |what: &str| lines.iter().filter(|line| *line == what).count();
             assert_eq!(count("pre_start"), count("dropped"), "ways {one} and {other}: {lines:?}");
             let accounts = address.counters();
-            assert!(accounts.balanced() && accounts.queued == 0, "ways {one} and {other}: {accounts:?}");
+            assert!(accounts.is_balanced() && accounts.queued == 0, "ways {one} and {other}: {accounts:?}");
         }
     }
 }

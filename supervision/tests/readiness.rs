@@ -2,7 +2,7 @@
 
 use perennial_actors::{Address, ExitReason, System};
 use perennial_supervision::{
-    App, Backoff, Child, ChildFailed, ChildState, NotStarted, StartError, Strategy, Supervisor,
+    App, Backoff, Child, ChildFailedError, ChildState, StartChildErrorKind, StartError, Strategy, Supervisor,
     SupervisorHandle,
 };
 use support::reports::Reports;
@@ -79,7 +79,7 @@ async fn why_not(starting: Starting) -> ExitReason {
     let Err(StartError::Failed(reason)) = starting.await.expect("it ends well") else {
         panic!("it does not start")
     };
-    let failed = reason.error().and_then(|error| error.downcast_ref::<ChildFailed>());
+    let failed = reason.error().and_then(|error| error.downcast_ref::<ChildFailedError>());
     failed.expect("the child is named").reason.clone()
 }
 
@@ -101,7 +101,7 @@ async fn a_child_that_is_not_ready_in_time_is_killed_and_has_not_started() {
 
 #[tokio::test(start_paused = true)]
 async fn a_child_that_ends_before_it_is_ready_has_not_started_whatever_its_reason() {
-    for reason in [ExitReason::failed("no luck"), ExitReason::Normal, ExitReason::shutdown_because("enough")]
+    for reason in [ExitReason::failed("no luck"), ExitReason::Normal, ExitReason::shutdown_with("enough")]
     {
         let (log, system) = (Log::new(), System::new());
         let child = unready(&log, "a");
@@ -190,7 +190,7 @@ async fn a_child_that_is_not_ready_is_stopped_like_any_other() {
     let began = Instant::now();
     app.supervisor().terminate_child("a").await.expect("it stops");
     let refused = starting.await.expect("it ends well").expect_err("it was stopped");
-    assert!(matches!(refused.why, NotStarted::Failed(ExitReason::Shutdown(None))), "{refused}");
+    assert!(matches!(refused.kind, StartChildErrorKind::Failed(ExitReason::Shutdown(None))), "{refused}");
     assert_eq!(log.take(), ["0 a starts", "50 a stops"]);
     assert_eq!(began.elapsed(), ms(0));
     assert!(app.supervisor().which_child("a").await.is_err(), "it was taken in only to be started");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use perennial_actors::{ExitReason, Subscription, System};
-use perennial_supervision::{Backoff, DynamicSupervisor, Report, Restart, Shutdown, Sign, Supervisor, What};
+use perennial_supervision::{Backoff, DynamicSupervisor, SupervisorReport, Restart, Shutdown, LivenessFailure, Supervisor, ReportKind};
 use support::reports::Reports;
 use support::subject::{Log, Msg, Nature, Start, incarnation, ms, secs, subject, tell};
 use tokio::time::sleep;
@@ -14,8 +14,8 @@ mod support {
 }
 
 /// The next report, if it is of this incarnation of `app/a`.
-async fn next(reports: &mut Subscription<Report>, supervisor: &Report, incarnation: u32) -> What {
-    let Report { supervisor: by, path, pid, what, .. } = reports.next().await.expect("the system is there");
+async fn next(reports: &mut Subscription<SupervisorReport>, supervisor: &SupervisorReport, incarnation: u32) -> ReportKind {
+    let SupervisorReport { supervisor: by, path, pid, kind: what, .. } = reports.next().await.expect("the system is there");
     assert_eq!((by, &*path), (supervisor.supervisor, "app/a"), "{what:?}");
     let of = pid.expect("there was one");
     assert_eq!(of.incarnation(), incarnation, "{what:?}");
@@ -30,51 +30,51 @@ async fn a_report_says_of_whom_it_is_and_why_it_was_made() {
     let child = nature.child("a").handler_deadline(secs(1)).shutdown(Shutdown::Timeout(secs(2)));
     let child = child.backoff(Backoff::new(ms(100), secs(1)));
     let (address, system) = (child.address(), System::new());
-    let mut reports = system.subscribe::<Report>();
+    let mut reports = system.subscribe::<SupervisorReport>();
     let tree = Supervisor::new("app").intensity(3, secs(60)).child(child);
     let app = tree.start(&system).await.expect("it starts");
     let first = reports.next().await.expect("the system is there");
-    assert!(matches!(first.what, What::Started));
+    assert!(matches!(first.kind, ReportKind::Started));
     assert_eq!(
         (&*first.path, Some(first.supervisor), first.pid),
         ("app/a", app.handle().pid(), address.pid())
     );
 
     tell(&address, Msg::Hang);
-    let What::Unresponsive { sign: Sign::Handler(time) } = next(&mut reports, &first, 1).await else {
+    let ReportKind::Unresponsive { sign: LivenessFailure::Handler(time) } = next(&mut reports, &first, 1).await else {
         panic!()
     };
     assert_eq!(time, secs(1));
-    assert!(matches!(next(&mut reports, &first, 1).await, What::Killed));
+    assert!(matches!(next(&mut reports, &first, 1).await, ReportKind::Killed));
     assert!(matches!(
         next(&mut reports, &first, 1).await,
-        What::Terminated { reason: ExitReason::Unresponsive }
+        ReportKind::Terminated { reason: ExitReason::Unresponsive }
     ));
-    let What::Restarting { reason, restarts_left, delay, .. } = next(&mut reports, &first, 1).await else {
+    let ReportKind::Restarting { reason, restarts_left, delay, .. } = next(&mut reports, &first, 1).await else {
         panic!()
     };
     assert!(matches!(reason, ExitReason::Unresponsive));
     assert_eq!((restarts_left, delay), (2, ms(100)));
-    assert!(matches!(next(&mut reports, &first, 2).await, What::Started));
+    assert!(matches!(next(&mut reports, &first, 2).await, ReportKind::Started));
 
     tell(&address, Msg::crash());
-    let What::Terminated { reason } = next(&mut reports, &first, 2).await else { panic!() };
+    let ReportKind::Terminated { reason } = next(&mut reports, &first, 2).await else { panic!() };
     assert_eq!(reason.to_string(), "failed: on purpose");
-    let What::Restarting { restarts_left, delay, .. } = next(&mut reports, &first, 2).await else { panic!() };
+    let ReportKind::Restarting { restarts_left, delay, .. } = next(&mut reports, &first, 2).await else { panic!() };
     assert_eq!((restarts_left, delay), (1, ms(200)));
-    let What::StartFailed { reason } = next(&mut reports, &first, 3).await else { panic!() };
+    let ReportKind::StartFailed { reason } = next(&mut reports, &first, 3).await else { panic!() };
     assert_eq!(reason.to_string(), "failed: no luck");
-    let What::Restarting { reason, restarts_left, delay } = next(&mut reports, &first, 3).await else {
+    let ReportKind::Restarting { reason, restarts_left, delay } = next(&mut reports, &first, 3).await else {
         panic!()
     };
     assert_eq!(reason.to_string(), "failed: no luck");
     assert_eq!((restarts_left, delay), (0, ms(400)));
-    assert!(matches!(next(&mut reports, &first, 4).await, What::Started));
+    assert!(matches!(next(&mut reports, &first, 4).await, ReportKind::Started));
 
     tell(&address, Msg::end(ExitReason::Killed));
-    assert!(matches!(next(&mut reports, &first, 4).await, What::Terminated { reason: ExitReason::Killed }));
+    assert!(matches!(next(&mut reports, &first, 4).await, ReportKind::Terminated { reason: ExitReason::Killed }));
     let last = reports.next().await.expect("the system is there");
-    let What::GaveUp { child } = last.what else { panic!("{last:?}") };
+    let ReportKind::GaveUp { child } = last.kind else { panic!("{last:?}") };
     assert_eq!((&*child, &*last.path), ("a", "app"));
     assert_eq!((last.pid, last.supervisor), (Some(first.supervisor), first.supervisor));
     app.join().await;
@@ -98,7 +98,7 @@ async fn an_end_that_was_to_be_expected_is_not_reported() {
     let clean = [
         ExitReason::Normal,
         ExitReason::shutdown(),
-        ExitReason::shutdown_because("enough"),
+        ExitReason::shutdown_with("enough"),
         ExitReason::Ignore,
     ];
     let abnormal = [ExitReason::Killed, ExitReason::NoProcess, ExitReason::failed("no luck")];
@@ -147,7 +147,7 @@ async fn a_child_that_is_stopped_and_ends_otherwise_is_reported() {
         for shutdown in [patient, Shutdown::Infinity] {
             let told = told_of_a_stop(restart, shutdown, ExitReason::shutdown()).await;
             assert_eq!(told, [""; 0], "{restart:?}: so it was told");
-            for reason in [ExitReason::Normal, ExitReason::shutdown_because("enough")] {
+            for reason in [ExitReason::Normal, ExitReason::shutdown_with("enough")] {
                 let told = told_of_a_stop(restart, shutdown, reason.clone()).await;
                 let expected = format!("app/a: shutdown error: {reason}");
                 let expected = (restart == Restart::Permanent).then_some(expected);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use perennial_actors::{Actor, Context, ExitReason, System};
 use perennial_supervision::{
-    Child, ChildError, ChildStart, ChildState, DynamicSupervisor, NotStarted, StartChildError, Strategy,
+    Child, ChildError, ChildStart, ChildState, DynamicSupervisor, StartChildErrorKind, StartChildError, Strategy,
     Supervisor, SupervisorHandle,
 };
 use tokio::time::{Instant, sleep};
@@ -20,8 +20,8 @@ fn tolerant() -> Supervisor {
     Supervisor::new("app").intensity(1_000_000, SECOND)
 }
 
-fn why(started: Result<ChildStart, StartChildError>) -> NotStarted {
-    started.expect_err("it is refused").why
+fn why(started: Result<ChildStart, StartChildError>) -> StartChildErrorKind {
+    started.expect_err("it is refused").kind
 }
 
 /// A child that takes a second to start and fails, from its second incarnation to its fourth.
@@ -49,7 +49,7 @@ async fn child_whose_retry_is_slow_and_fails_is_restarting_to_every_request() {
             supervisor.restart_child("a"),
             supervisor.delete_child("a"),
         );
-        assert!(matches!(why(started), NotStarted::AlreadyPresent));
+        assert!(matches!(why(started), StartChildErrorKind::AlreadyPresent));
         assert!(matches!(restarted, Err(ChildError::Restarting)));
         assert!(matches!(deleted, Err(ChildError::Restarting)));
     }
@@ -97,7 +97,7 @@ async fn child_whose_retry_is_slow_and_succeeds_runs_to_the_requests_that_waited
     assert!(begun.elapsed() < SECOND);
     let (started, deleted) =
         tokio::join!(supervisor.start_child(unit("a", &log)), supervisor.delete_child("a"));
-    assert!(matches!(why(started), NotStarted::AlreadyStarted(pid) if Some(pid) == address.pid()));
+    assert!(matches!(why(started), StartChildErrorKind::AlreadyStarted(pid) if Some(pid) == address.pid()));
     assert!(matches!(deleted, Err(ChildError::Running)));
     assert_eq!(incarnation(&address).await, 2);
     assert!(app.shutdown().await.is_clean());
@@ -112,7 +112,7 @@ async fn second_start_child_of_an_id_starts_it_when_the_first_one_fails() {
         let (failed, lives) = (first.address(), second.address());
         let (first, second) =
             tokio::join!(app.supervisor().start_child(first), app.supervisor().start_child(second));
-        assert!(matches!(why(first), NotStarted::Failed(_)), "{strategy:?}");
+        assert!(matches!(why(first), StartChildErrorKind::Failed(_)), "{strategy:?}");
         second.expect("the id is free");
         assert_eq!(incarnation(&lives).await, 1);
         assert!(failed.cast(unit::Msg::Panic).is_err(), "nothing is due to serve it");
@@ -146,7 +146,7 @@ async fn requests_during_terminate_child_are_done_in_order_after_it() {
         stopped.expect("it is stopped");
         assert!(matches!(restarted, Ok(ChildStart::Started(pid)) if pid.incarnation() == 2));
         assert!(matches!(again, Err(ChildError::Running)), "{strategy:?}");
-        assert!(matches!(why(present), NotStarted::AlreadyStarted(_)), "{strategy:?}");
+        assert!(matches!(why(present), StartChildErrorKind::AlreadyStarted(_)), "{strategy:?}");
         stopped_again.expect("it is stopped");
         drop(deleted.expect("it is down"));
         new.expect("the id is free");
@@ -192,8 +192,8 @@ async fn terminate_child_gets_through_an_init_that_hangs_whatever_waits_before_i
         )
     })
     .await;
-    assert!(matches!(why(first), NotStarted::Failed(reason) if !reason.is_abnormal()));
-    assert!(matches!(why(second), NotStarted::Failed(reason) if !reason.is_abnormal()));
+    assert!(matches!(why(first), StartChildErrorKind::Failed(reason) if !reason.is_abnormal()));
+    assert!(matches!(why(second), StartChildErrorKind::Failed(reason) if !reason.is_abnormal()));
     assert!(matches!(restarted, Err(ChildError::NotFound)), "what start_child could not start is gone");
     assert!(matches!(stopped, Err(ChildError::NotFound)));
     assert_eq!(supervisor.count_children().await.expect("it lives").specs, 0);
@@ -217,7 +217,7 @@ async fn supervisor_that_stops_refuses_the_requests_that_wait() {
     );
     stopped.expect("it was on its way");
     assert!(matches!(restarted, Err(ChildError::ShuttingDown)));
-    assert!(matches!(why(started), NotStarted::ShuttingDown));
+    assert!(matches!(why(started), StartChildErrorKind::ShuttingDown));
     assert!(report.is_clean());
     assert_eq!(log.take(), ["start a", "told a", "stop a: shutdown"]);
 }
@@ -230,7 +230,7 @@ async fn dynamic_start_beyond_the_limit_waits_for_a_child_that_is_being_stopped(
     let first = supervisor.start_child(lingering("a", &log)).await.expect("it starts");
     let first = first.pid().expect("it has started");
     let refused = supervisor.start_child(unit("b", &log)).await;
-    assert!(matches!(why(refused), NotStarted::MaxChildren), "nothing is on its way out");
+    assert!(matches!(why(refused), StartChildErrorKind::MaxChildren), "nothing is on its way out");
     let (stopped, second, third) = tokio::join!(
         supervisor.terminate_child(first),
         supervisor.start_child(unit("b", &log)),
@@ -238,7 +238,7 @@ async fn dynamic_start_beyond_the_limit_waits_for_a_child_that_is_being_stopped(
     );
     stopped.expect("it is stopped");
     assert!(matches!(second, Ok(ChildStart::Started(_))), "it has the room of the first");
-    assert!(matches!(why(third), NotStarted::MaxChildren));
+    assert!(matches!(why(third), StartChildErrorKind::MaxChildren));
     assert!(app.shutdown().await.is_clean());
 }
 
@@ -251,7 +251,7 @@ async fn dynamic_start_beyond_the_limit_waits_for_a_start_that_fails() {
         supervisor.start_child(unit_that("a", &log, |_| Begin::FailAfter(SECOND))),
         supervisor.start_child(unit("b", &log)),
     );
-    assert!(matches!(why(first), NotStarted::Failed(_)));
+    assert!(matches!(why(first), StartChildErrorKind::Failed(_)));
     assert!(matches!(second, Ok(ChildStart::Started(_))));
     assert!(app.shutdown().await.is_clean());
 }
@@ -280,7 +280,7 @@ async fn init_that_waits_for_a_request_about_itself_waits_until_its_start_timeou
     let child = Child::new::<Circular>("a", supervisor.clone()).start_timeout(SECOND);
     let begun = Instant::now();
     let refused = why(supervisor.start_child(child).await);
-    assert!(matches!(refused, NotStarted::Failed(ExitReason::StartTimedOut)), "{refused}");
+    assert!(matches!(refused, StartChildErrorKind::Failed(ExitReason::StartTimedOut)), "{refused}");
     assert_eq!(begun.elapsed().as_secs(), 1);
     assert_eq!(supervisor.count_children().await.expect("it lives").specs, 0);
     assert!(app.shutdown().await.is_clean());

@@ -11,7 +11,7 @@ use std::time::Duration;
 use perennial_actors::{ExitReason, System};
 use perennial_supervision::pool::{Pool, PoolError};
 use perennial_supervision::{
-    App, ChildError, PartitionSupervisor, Partitions, ResizeError, Strategy, SupervisorHandle, Totals,
+    App, ChildError, PartitionSupervisor, Partitions, ResizeError, Strategy, SupervisorHandle, SupervisionStats,
 };
 use worker::{
     Birth, Death, Log, Msg, SECOND, Script, end, incarnation, over, quiet, shown, soon, start, tolerant,
@@ -117,7 +117,7 @@ async fn resize_that_fails_leaves_as_many_as_before_also_after_restarts() {
         tokio::time::sleep(2 * SECOND).await;
         assert_eq!(incarnation(&partitions.addresses()[0]).await, 3, "{strategy:?}");
         let counts = partitions.supervisor().count_children().await.expect("it lives");
-        assert_eq!((counts.active, Totals::of(&system).escalations), (1, 0), "{strategy:?}");
+        assert_eq!((counts.active, SupervisionStats::of(&system).escalations), (1, 0), "{strategy:?}");
         switch.set(UP);
         partitions.resize(4).await.expect("it does");
         assert_eq!(listed(&partitions).await, ["0 running", "1 running", "2 running", "3 running"]);
@@ -150,7 +150,7 @@ async fn resize_of_partitions_whose_supervisor_is_gone_says_so() {
 
 #[tokio::test(start_paused = true)]
 async fn pool_resize_that_meets_a_worker_on_its_way_out_starts_it_again() {
-    let pool = Pool::of("pool", 3, |time: &Duration| {
+    let pool = Pool::from_fn("pool", 3, |time: &Duration| {
         let time = *time;
         async move {
             tokio::time::sleep(time).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use perennial_actors::{Actor, Address, Context, ExitReason, Pid, ProcessState, Reply, System};
 use perennial_supervision::pool::Pool;
 use perennial_supervision::{
-    App, Child, DynamicHandle, DynamicSupervisor, PartitionSupervisor, Restart, Supervisor, Totals,
+    App, Child, DynamicHandle, DynamicSupervisor, PartitionSupervisor, Restart, Supervisor, SupervisionStats,
 };
 
 /// Longer than any restart counts.
@@ -104,7 +104,7 @@ async fn of_100_sessions_one_leaves_and_two_crash_and_97_go_on_undisturbed() {
     assert_eq!(after[..2].iter().map(|pid| pid.incarnation()).collect::<Vec<_>>(), [2, 2]);
     assert_eq!(sessions[0].state(), ProcessState::Closed);
     assert_eq!(app.supervisor().count_children().await.expect("it lives").specs, 99);
-    assert_eq!((Totals::of(&system).restarts, Totals::of(&system).escalations), (2, 0));
+    assert_eq!((SupervisionStats::of(&system).restarts, SupervisionStats::of(&system).escalations), (2, 0));
     assert!(app.shutdown().await.is_clean());
 }
 
@@ -123,7 +123,7 @@ async fn a_tenth_of_the_sessions_may_crash_within_five_seconds_and_one_more_is_t
     }
     end(&sessions[10], Msg::Crash).await;
     assert_eq!(app.join().await.to_string(), "shutdown: reached the maximum restart intensity");
-    assert_eq!(Totals::of(&system).restarts, 20);
+    assert_eq!(SupervisionStats::of(&system).restarts, 20);
 }
 
 #[tokio::test(start_paused = true)]
@@ -148,7 +148,7 @@ async fn fault_of_all_children_makes_the_supervisor_give_up_after_a_tenth_of_the
             let _ = app.supervisor().start_child(Child::new::<Doomed>("child", ())).await;
         }
         assert_eq!(app.join().await.to_string(), "shutdown: reached the maximum restart intensity");
-        let needed = Totals::of(&system).restarts;
+        let needed = SupervisionStats::of(&system).restarts;
         assert!(needed <= restarts, "{number} children: {needed} restarts");
     }
 }
@@ -255,7 +255,7 @@ async fn monitors_of_an_app_and_of_its_handles_tell_the_end_of_the_supervisor() 
 
 #[tokio::test(start_paused = true)]
 async fn monitor_of_a_pool_handle_tells_the_end_of_the_pool() {
-    let pool = Pool::of("pool", 1, |_: &u32| std::future::ready(Ok::<u32, String>(1)));
+    let pool = Pool::from_fn("pool", 1, |_: &u32| std::future::ready(Ok::<u32, String>(1)));
     let handle = pool.handle();
     let app = pool.start(&System::new()).await.expect("it starts");
     let down = handle.monitor();

@@ -7,7 +7,7 @@ mod unit;
 use std::time::Duration;
 
 use perennial_actors::{Actor, Context, ExitReason, System};
-use perennial_supervision::{Child, ChildStart, StartError, Strategy, Supervisor, Totals};
+use perennial_supervision::{Child, ChildStart, StartError, Strategy, Supervisor, SupervisionStats};
 use unit::{Begin, Log, failed_child, soon, start, unit_that};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -45,8 +45,8 @@ async fn tree_whose_inits_all_returned_has_started_though_its_child_crashes_unti
             let app = started.unwrap_or_else(|error| panic!("{strategy:?}: {error}"));
             let reason = soon(app.join()).await;
             assert_eq!(reason.to_string(), "shutdown: reached the maximum restart intensity");
-            assert_eq!(Totals::of(&system).restarts, 3, "{strategy:?}");
-            assert_eq!(Totals::of(&system).escalations, 1);
+            assert_eq!(SupervisionStats::of(&system).restarts, 3, "{strategy:?}");
+            assert_eq!(SupervisionStats::of(&system).escalations, 1);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock, Weak};
 
 use perennial_actors::{Actor, Address, Context, ExitReason, Reply, System};
-use perennial_supervision::pool::{Pool, WeakPoolHandle, Worker, Workplace};
+use perennial_supervision::pool::{Pool, WeakPoolHandle, Worker, WorkerContext};
 use perennial_supervision::{
     Child, ChildStart, DynamicHandle, DynamicSupervisor, PartitionSupervisor, Partitions, Restart,
     Supervised, Supervisor, SupervisorHandle, WeakPartitions,
@@ -196,7 +196,7 @@ impl Worker for Splitter {
     type Error = ExitReason;
     type Args = (Arc<OnceLock<WeakPoolHandle<u32, u32, ExitReason>>>, Arc<()>);
 
-    async fn init((pool, token): &Self::Args, _: &Workplace) -> Result<Self, ExitReason> {
+    async fn init((pool, token): &Self::Args, _: &WorkerContext) -> Result<Self, ExitReason> {
         Ok(Self { pool: pool.clone(), _token: token.clone() })
     }
 
@@ -204,7 +204,7 @@ impl Worker for Splitter {
         let pool = self.pool.get().and_then(WeakPoolHandle::upgrade).ok_or(ExitReason::NoProcess)?;
         if *job > 1 {
             for half in [job / 2, job - job / 2] {
-                pool.submit(half).forget().await?;
+                pool.submit(half).detach().await?;
             }
         }
         Ok(*job)
@@ -219,9 +219,9 @@ async fn a_worker_reaches_its_pool_without_keeping_it() {
     let jobs = pool.handle();
     kept.set(jobs.downgrade()).expect("it is empty");
     let app = pool.start(&System::new()).await.expect("it starts");
-    jobs.submit(8).forget().await.expect("it is open");
+    jobs.submit(8).detach().await.expect("it is open");
     jobs.drain().await;
-    assert_eq!(jobs.stats().done, 15);
+    assert_eq!(jobs.stats().completed, 15);
     assert!(app.shutdown().await.is_clean());
     drop((app, jobs, token));
     settle().await;

@@ -1,6 +1,6 @@
 //! Children that are watched and suspended: a suspended child waits, and is not killed for that.
 
-use perennial_actors::{Actor, Address, Context, ExitReason, Handle, Mailbox, Signal, System};
+use perennial_actors::{Actor, Address, Context, ExitReason, ActorHandle, MailboxConfig, Signal, System};
 use perennial_supervision::{App, Child, Probe, Shutdown, Supervisor, SupervisorHandle};
 use support::reports::Reports;
 use support::subject::{Msg, incarnation, ms, secs, subject, tell};
@@ -22,7 +22,7 @@ async fn start(child: Child<Msg>) -> (Reports, App<SupervisorHandle>, Address<Ms
 
 /// A child that is asked every second, has half a second to answer, and may miss one answer.
 fn watched() -> Child<Msg> {
-    let probe = Probe::new(Msg::Ping).every(secs(1)).timeout(ms(500)).misses(2);
+    let probe = Probe::new(Msg::Ping).period(secs(1)).timeout(ms(500)).failure_threshold(2);
     subject("a").probe(probe).handler_deadline(secs(1)).shutdown(Shutdown::BrutalKill)
 }
 
@@ -42,7 +42,7 @@ async fn a_suspended_child_is_not_killed_by_its_probe_and_is_not_filled_with_que
 
 #[tokio::test(start_paused = true)]
 async fn a_child_that_is_suspended_while_it_is_asked_does_not_miss_that_answer() {
-    let probe = Probe::new(Msg::Ping).every(secs(1)).timeout(secs(1)).misses(1);
+    let probe = Probe::new(Msg::Ping).period(secs(1)).timeout(secs(1)).failure_threshold(1);
     let child = subject("a").probe(probe).shutdown(Shutdown::BrutalKill);
     let (mut reports, _app, address) = start(child).await;
     for resumed_before_the_time_is_up in [true, false] {
@@ -63,7 +63,7 @@ async fn a_child_that_is_suspended_while_it_is_asked_does_not_miss_that_answer()
 
 #[tokio::test(start_paused = true)]
 async fn a_suspended_child_with_a_full_mailbox_is_not_killed_by_its_probe() {
-    let child = watched().mailbox(Mailbox::bounded(1));
+    let child = watched().mailbox(MailboxConfig::bounded(1));
     let (mut reports, _app, address) = start(child).await;
     address.handle().suspend().expect("it lives");
     tokio::task::yield_now().await;
@@ -76,7 +76,7 @@ async fn a_suspended_child_with_a_full_mailbox_is_not_killed_by_its_probe() {
 
 #[tokio::test(start_paused = true)]
 async fn a_child_that_hangs_after_it_was_resumed_is_found_as_late_as_one_that_has_just_started() {
-    let probe = Probe::new(Msg::Ping).every(secs(1)).timeout(ms(500)).misses(2);
+    let probe = Probe::new(Msg::Ping).period(secs(1)).timeout(ms(500)).failure_threshold(2);
     let child = subject("a").probe(probe).shutdown(Shutdown::BrutalKill);
     let (mut reports, _app, address) = start(child).await;
     address.handle().suspend().expect("it lives");
@@ -111,9 +111,9 @@ struct Observer;
 
 impl Actor for Observer {
     type Msg = ();
-    type Args = Handle;
+    type Args = ActorHandle;
 
-    async fn init(target: &Handle, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+    async fn init(target: &ActorHandle, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
         ctx.monitor(target);
         Ok(Self)
     }

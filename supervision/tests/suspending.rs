@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use perennial_actors::{Address, ExitReason, Handle, InspectError, Reply, System};
+use perennial_actors::{Address, ExitReason, ActorHandle, InspectError, Reply, System};
 use perennial_supervision::{Child, ChildError, Strategy, Supervisor};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::time::{Instant, sleep, timeout};
@@ -161,7 +161,7 @@ async fn suspended_ractor_actor_handles_nothing_until_it_is_resumed() {
     assert!(soon(app.shutdown()).await.is_clean());
 }
 
-async fn offers_nothing(handle: &Handle) {
+async fn offers_nothing(handle: &ActorHandle) {
     let looked = soon(handle.get_state::<()>()).await;
     assert!(matches!(looked, Err(InspectError::NotOffered)), "{looked:?}");
     let replaced = soon(handle.replace_state(|(): &()| ())).await;

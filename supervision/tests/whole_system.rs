@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use perennial_actors::{Actor, Address, Capacity, Context, ExitReason, System};
-use perennial_supervision::{App, Backoff, Child, Intensity, Report, Supervisor, SupervisorHandle, What};
+use perennial_supervision::{App, Backoff, Child, Intensity, SupervisorReport, Supervisor, SupervisorHandle, ReportKind};
 use tokio::time::Instant;
 
 struct Worker;
@@ -50,7 +50,7 @@ async fn tree(system: &System) -> (App<SupervisorHandle>, [Address<Msg>; 2]) {
 #[tokio::test(start_paused = true)]
 async fn shutdown_of_the_system_ends_every_app_cleanly() {
     let system = System::new();
-    let mut reports = system.subscribe::<Report>();
+    let mut reports = system.subscribe::<SupervisorReport>();
     let (first, workers) = tree(&system).await;
     let (second, _) = tree(&system).await;
     let (alone, begun) = (system.spawn::<Worker>(()).await.expect("it starts"), Instant::now());
@@ -65,7 +65,7 @@ async fn shutdown_of_the_system_ends_every_app_cleanly() {
         assert!(app.shutdown().await.is_clean());
     }
     let restarted =
-        std::iter::from_fn(|| reports.try_next()).any(|one| matches!(one.what, What::Restarting { .. }));
+        std::iter::from_fn(|| reports.try_next()).any(|one| matches!(one.kind, ReportKind::Restarting { .. }));
     assert!(!restarted, "no supervisor takes the stop of a child for a crash");
 }
 

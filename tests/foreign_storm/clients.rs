@@ -130,9 +130,9 @@ impl Storm {
                 };
                 catch(|| self.keys.select(look));
             }
-            9 => drop_safely(registry.description::<Faulty>(NAMED.as_str())),
+            9 => drop_safely(registry.metadata::<Faulty>(NAMED.as_str())),
             _ => {
-                let said = registry.describe(NAMED, to, self.faults.value());
+                let said = registry.set_metadata(NAMED, to, self.faults.value());
                 assert!(!said || to.handle() == self.addresses_of_named(), "only of what has the name");
             }
         }
@@ -150,7 +150,7 @@ impl Storm {
         drop_safely(sent);
     }
 
-    fn addresses_of_named(&self) -> perennial::Handle {
+    fn addresses_of_named(&self) -> perennial::ActorHandle {
         self.system.whereis(NAMED).expect("a name has no gap").handle()
     }
 

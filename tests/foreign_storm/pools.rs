@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use perennial::pool::{JobHandle, Pool, PoolHandle, Worker, Workplace};
+use perennial::pool::{JobHandle, Pool, PoolHandle, Worker, WorkerContext};
 use perennial::{ChildSpec, ExitReason};
 use tokio::task::yield_now;
 
@@ -32,7 +32,7 @@ impl Worker for Crew {
     type Error = Faulty;
     type Args = CrewArgs;
 
-    async fn init(args: &CrewArgs, _: &Workplace) -> Result<Self, ExitReason> {
+    async fn init(args: &CrewArgs, _: &WorkerContext) -> Result<Self, ExitReason> {
         let (faults, value) = (args.faults.clone(), args.faults.value());
         if faults.strikes(20) {
             return Err(ExitReason::failed(value));
@@ -78,7 +78,7 @@ impl Pools {
         let crew =
             Pool::new::<Crew>("crew", WORKERS, CrewArgs { faults: faults.clone(), value: faults.value() });
         let (value, its) = (faults.value(), faults.clone());
-        let calls = Pool::of("calls", WORKERS, move |_: &Faulty| {
+        let calls = Pool::from_fn("calls", WORKERS, move |_: &Faulty| {
             let _held = &value;
             its.strike(Place::Closure, 20);
             work(its.clone())
@@ -86,7 +86,7 @@ impl Pools {
         let mut pools: Vec<Kind> = vec![crew, calls];
         if may_block {
             let (value, its) = (faults.value(), faults.clone());
-            pools.push(Pool::blocking("blocking", WORKERS, move |job: Faulty| {
+            pools.push(Pool::from_blocking_fn("blocking", WORKERS, move |job: Faulty| {
                 let _held = &value;
                 drop(job);
                 let result = its.value();
@@ -109,7 +109,7 @@ impl Pools {
             0 => drop(pool.clear()),
             1 => pool.pause(),
             2..4 => pool.resume(),
-            4 => pool.take_dead().into_iter().for_each(drop_safely),
+            4 => pool.drain_dead_jobs().into_iter().for_each(drop_safely),
             5 => {
                 let workers = dice.below(WORKERS as u64) as usize + 1;
                 asked.ask("resize", async move { drop(pool.resize(workers).await) });
@@ -123,7 +123,7 @@ impl Pools {
                 let jobs: Vec<Faulty> = (0..3).map(|_| faults.value()).collect();
                 self.jobs.ask("batch", submit_many(pool, jobs));
             }
-            10 => drop_safely(pool.submit(faults.value()).now()),
+            10 => drop_safely(pool.submit(faults.value()).try_submit()),
             kind => self.jobs.ask(format!("job {kind}"), submit(pool, faults.clone(), kind)),
         }
     }
@@ -136,11 +136,11 @@ impl Pools {
             pool.drain().await;
             let stats = pool.stats();
             assert_eq!((stats.queued, stats.running), (0, 0), "{stats}");
-            assert_eq!(stats.submitted, stats.done + stats.failed + stats.dropped, "{stats}");
-            assert!(stats.done > 0 && stats.failed > 0 && stats.retried > 0, "{stats}");
+            assert_eq!(stats.submitted, stats.completed + stats.failed + stats.dropped, "{stats}");
+            assert!(stats.completed > 0 && stats.failed > 0 && stats.retried > 0, "{stats}");
         }
         self.jobs.all_are_told().await;
-        self.handles.iter().for_each(|pool| pool.take_dead().into_iter().for_each(drop_safely));
+        self.handles.iter().for_each(|pool| pool.drain_dead_jobs().into_iter().for_each(drop_safely));
     }
 }
 
@@ -148,7 +148,7 @@ fn set(pool: Kind) -> Kind {
     pool.attempts(3)
         .intensity(u32::MAX, ms(1))
         .capacity(50)
-        .keep_dead(20)
+        .max_dead_jobs(20)
         .time_limit(ms(20))
         .handler_deadline(ms(50))
 }
@@ -164,7 +164,7 @@ fn kill_worker(pool: &Handle, dice: &mut Dice) {
 async fn submit_many(pool: Handle, jobs: Vec<Faulty>) {
     match pool.submit_many(jobs).await {
         Ok(mut batch) => {
-            while let Some(result) = batch.next_done().await {
+            while let Some(result) = batch.next_completed().await {
                 drop_safely(result);
             }
         }

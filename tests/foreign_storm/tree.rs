@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use perennial::prelude::*;
 use perennial::{
-    App, ChildKind, DeadLetter, DynamicHandle, DynamicSupervisor, Event, KeyChange, Overflow, Pid, Probe,
-    Report, Subscription, SupervisorHandle, Totals,
+    App, ChildKind, DeadLetter, DynamicHandle, DynamicSupervisor, LifecycleEvent, KeyChange, OverflowPolicy, Pid, Probe,
+    SupervisorReport, Subscription, SupervisorHandle, SupervisionStats,
 };
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -88,7 +88,7 @@ struct Nursery {
 }
 
 impl Nursery {
-    fn child(&mut self, id: &'static str, mailbox: Mailbox, name: Option<Name<Msg>>) -> Child<Msg> {
+    fn child(&mut self, id: &'static str, mailbox: MailboxConfig, name: Option<Name<Msg>>) -> Child<Msg> {
         let child = volatile(id, &self.faults, &self.keys, name.clone()).mailbox(mailbox);
         let child = match name {
             Some(name) => child.named(name),
@@ -119,7 +119,7 @@ fn probe(faults: &Faults) -> Probe<Msg> {
         faults.strike(Place::Closure, 10);
         Msg::Alive(reply)
     };
-    Probe::new(question).every(ms(5)).timeout(ms(5)).misses(2)
+    Probe::new(question).period(ms(5)).timeout(ms(5)).failure_threshold(2)
 }
 
 /// A ractor actor; what makes it holds a value too.
@@ -168,26 +168,26 @@ pub(crate) async fn start(faults: Faults, may_block: bool) -> (App<SupervisorHan
     let (system, keys) = (System::new(), Keys::new());
     let pools = Pools::new(&faults, may_block);
     let mut nursery = Nursery { faults: faults.clone(), keys: keys.clone(), addresses: Vec::new() };
-    let few = Mailbox::bounded(6);
+    let few = MailboxConfig::bounded(6);
     let guest = guest("guest", &faults);
     nursery.addresses.push(guest.address());
     let nested = often(Supervisor::new("nested").strategy(Strategy::OneForAll))
         .child(nursery.child("first", few, None))
         .child(task("task", &faults))
-        .child(nursery.child("second", Mailbox::unbounded(), None));
+        .child(nursery.child("second", MailboxConfig::unbounded(), None));
     let ordered = often(Supervisor::new("ordered").strategy(Strategy::RestForOne))
-        .child(nursery.child("first", Mailbox::unbounded().discard_on_restart(), None))
-        .child(nursery.child("second", Mailbox::unbounded(), None));
+        .child(nursery.child("first", MailboxConfig::unbounded().discard_on_restart(), None))
+        .child(nursery.child("second", MailboxConfig::unbounded(), None));
     let dynamic = DynamicSupervisor::new("dynamic").intensity(u32::MAX, ms(1)).max_children(30);
     let (nested_handle, dynamic_handle) = (nested.handle(), dynamic.handle());
     let root = often(Supervisor::new("root"))
-        .child(nursery.child("named", Mailbox::unbounded(), Some(NAMED)))
+        .child(nursery.child("named", MailboxConfig::unbounded(), Some(NAMED)))
         .child(nursery.child("reject", few, None))
-        .child(nursery.child("newest", few.overflow(Overflow::DropNewest), None))
-        .child(nursery.child("oldest", few.overflow(Overflow::DropOldest), None))
-        .child(nursery.child("probed", Mailbox::unbounded(), None).probe(probe(&faults)))
-        .child(nursery.child("watched", Mailbox::unbounded(), None).handler_deadline(ms(20)))
-        .child(nursery.child("discard", Mailbox::unbounded().discard_on_restart(), None))
+        .child(nursery.child("newest", few.overflow(OverflowPolicy::DropNewest), None))
+        .child(nursery.child("oldest", few.overflow(OverflowPolicy::DropOldest), None))
+        .child(nursery.child("probed", MailboxConfig::unbounded(), None).probe(probe(&faults)))
+        .child(nursery.child("watched", MailboxConfig::unbounded(), None).handler_deadline(ms(20)))
+        .child(nursery.child("discard", MailboxConfig::unbounded().discard_on_restart(), None))
         .child(task("task", &faults))
         .child(guest)
         .child(nested)
@@ -212,14 +212,14 @@ pub(crate) async fn start(faults: Faults, may_block: bool) -> (App<SupervisorHan
 /// Listeners to everything: one that reads, and others that never do, so that what is told is dropped where it is told.
 pub(crate) struct Listeners {
     _unread:
-        (Subscription<Event>, Subscription<DeadLetter>, Subscription<Report>, Subscription<KeyChange<Key>>),
+        (Subscription<LifecycleEvent>, Subscription<DeadLetter>, Subscription<SupervisorReport>, Subscription<KeyChange<Key>>),
     reading: JoinHandle<()>,
 }
 
 impl Listeners {
     pub(crate) fn new(storm: &Storm) -> Self {
         let system = &storm.system;
-        let mut events = system.subscribe::<Event>();
+        let mut events = system.subscribe::<LifecycleEvent>();
         let faults = storm.faults.clone();
         let reading = tokio::spawn(with_faulty_waker(faults, async move {
             while let Some(event) = events.next().await {
@@ -228,9 +228,9 @@ impl Listeners {
             }
         }));
         let unread = (
-            system.subscribe::<Event>(),
+            system.subscribe::<LifecycleEvent>(),
             system.subscribe::<DeadLetter>(),
-            system.subscribe::<Report>(),
+            system.subscribe::<SupervisorReport>(),
             storm.keys.subscribe(),
         );
         Self { _unread: unread, reading }
@@ -261,10 +261,10 @@ impl Storm {
         for at in app.tree().walk().filter(|at| at.kind == ChildKind::Supervisor) {
             assert!(at.pid.is_some(), "{} is down", at.id);
         }
-        let totals = Totals::of(&self.system);
+        let totals = SupervisionStats::of(&self.system);
         assert_eq!((totals.escalations, totals.abandoned), (0, 0), "{totals:?}");
         assert_eq!(app.handle().pid().map(|pid| pid.incarnation()), Some(1), "the root has never ended");
-        assert!(self.system.counters().balanced(), "{:?}", self.system.counters());
+        assert!(self.system.counters().is_balanced(), "{:?}", self.system.counters());
     }
 }
 

@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use perennial::prelude::*;
-use perennial::{Group, Handle, Registry, Signal, Slow, Topic, UniqueKeys};
+use perennial::{Group, ActorHandle, Registry, Signal, SlowSubscriberPolicy, Topic, UniqueKeys};
 use tokio::task::yield_now;
 
 use crate::faulty::{Dice, Faults, Faulty, Place, catch, drop_safely};
@@ -146,9 +146,9 @@ impl Actor for Volatile {
         }
         let registry = Registry::of(ctx.system());
         registry.group(MEMBERS).join(&address)?;
-        registry.topic(NEWS).subscribe(&address, Slow::Skip);
+        registry.topic(NEWS).subscribe(&address, SlowSubscriberPolicy::Skip);
         if faults.strikes(8) {
-            ctx.ready_later();
+            ctx.defer_ready();
             ctx.continue_with(Msg::Do(Deed::Nothing, faults.value()));
         }
         let state = Self {
@@ -227,7 +227,7 @@ impl Volatile {
             Deed::Fail => return Err(ExitReason::failed(value)),
             Deed::Panic => value.throw(Place::Handler),
             Deed::Stop => ctx.stop(ExitReason::failed(value)),
-            Deed::PipePanics => drop(ctx.pipe(async move { value.throw(Place::Future) }, |()| unheard())),
+            Deed::PipePanics => drop(ctx.pipe_to_self(async move { value.throw(Place::Future) }, |()| unheard())),
             _ => {
                 let _held = value;
                 self.faults.calm().await;
@@ -256,7 +256,7 @@ impl Volatile {
                     let _held = value;
                     yield_now().await;
                 };
-                drop(ctx.pipe(future, move |()| nothing()));
+                drop(ctx.pipe_to_self(future, move |()| nothing()));
             }
             Deed::PipeBlocking => drop(ctx.pipe_blocking(move || drop(value), move |()| nothing())),
             Deed::Spawn => drop(ctx.system().spawn::<Brief>(value).linked_to(ctx).detach()),
@@ -284,7 +284,7 @@ impl Volatile {
                 self.with_own_key(ctx, |key| drop(keys.unregister(ctx, key)));
             }
             Deed::Describe => match &self.name {
-                Some(name) => drop(Registry::of(ctx.system()).describe(name, &ctx.address(), value)),
+                Some(name) => drop(Registry::of(ctx.system()).set_metadata(name, &ctx.address(), value)),
                 None => drop(value),
             },
             _ => drop(value),
@@ -332,7 +332,7 @@ impl Actor for Brief {
 }
 
 /// Looks at the state of an actor and replaces it, with what may panic.
-pub(crate) async fn inspect(handle: Handle, faults: Faults) {
+pub(crate) async fn inspect(handle: ActorHandle, faults: Faults) {
     let seen = handle.get_state::<Faulty>().await;
     drop_safely(seen);
     let replaced = handle.replace_state(move |_: &Faulty| {

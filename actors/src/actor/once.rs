@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-use super::contract::{Actor, Context};
+use super::traits::{Actor, Context};
 use crate::exit::ExitReason;
 use crate::foreign::Foreign;
 use crate::signal::Signal;
@@ -43,8 +43,8 @@ use crate::sync::Mutex;
 ///         Ok(Self { lines })
 ///     }
 ///
-///     async fn handle(&mut self, next: Self::Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
-///         next.send(self.lines.recv().await);
+///     async fn handle(&mut self, poll: Self::Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
+///         poll.send(self.lines.recv().await);
 ///         Ok(())
 ///     }
 /// }
@@ -54,7 +54,7 @@ use crate::sync::Mutex;
 /// let (client, lines) = mpsc::channel(8);
 /// let session = System::new().spawn_once::<Session>(lines).await?;
 /// client.send("hello".to_owned()).await?;
-/// assert_eq!(session.call(|next| next).await?.as_deref(), Some("hello"));
+/// assert_eq!(session.call(|poll| poll).await?.as_deref(), Some("hello"));
 /// # Ok(())
 /// # }
 /// ```

@@ -1,6 +1,6 @@
 //! When a start is complete: when the init returns, or when the actor says so.
 
-use super::contract::{Actor, Context};
+use super::traits::{Actor, Context};
 
 /// # When the start is complete
 ///
@@ -33,8 +33,8 @@ impl<A: Actor> Context<A> {
     ///     type Args = ();
     ///
     ///     async fn init(_: &(), ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
-    ///         ctx.ready_later();
-    ///         ctx.pipe(load(), Msg::Loaded);
+    ///         ctx.defer_ready();
+    ///         ctx.pipe_to_self(load(), Msg::Loaded);
     ///         Ok(Self(Vec::new()))
     ///     }
     ///
@@ -57,14 +57,14 @@ impl<A: Actor> Context<A> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn ready_later(&mut self) {
-        self.attachment_mut().ready_later();
+    pub fn defer_ready(&mut self) {
+        self.attachment_mut().defer_ready();
     }
 
-    /// The start is complete, if it was to be so [later](Self::ready_later): in a handler, a signal or a continuation. Does
+    /// The start is complete, if it was to be so [later](Self::defer_ready): in a handler, a signal or a continuation. Does
     /// nothing otherwise, nor the second time, nor in `terminate`: an actor that ends before it was ready has not started.
     ///
-    /// In the init itself it takes `ready_later` back.
+    /// In the init itself it takes `defer_ready` back.
     pub fn ready(&mut self) {
         self.attachment_mut().ready();
     }

@@ -1,11 +1,11 @@
 //! Links, monitors and exit signals, from inside an actor.
 
-use super::contract::{Actor, Context};
-use crate::address::{Handle, NoProcess};
+use super::traits::{Actor, Context};
+use crate::address::{ActorHandle, NoProcessError};
 use crate::exit::ExitReason;
-use crate::order::{Exit, Order, Sender};
+use crate::control::{Exit, ControlSignal, ExitSource};
 use crate::signal::MonitorId;
-use crate::untyped::AnyProcess;
+use crate::any_process::AnyProcess;
 
 /// # Links, monitors and exit signals
 ///
@@ -18,25 +18,25 @@ impl<A: Actor> Context<A> {
     ///
     /// # Errors
     ///
-    /// [`NoProcess`] if no incarnation of `other` lives in this system. An actor that traps exits is sent an exit signal with
+    /// [`NoProcessError`] if no incarnation of `other` lives in this system. An actor that traps exits is sent an exit signal with
     /// [`ExitReason::NoProcess`] instead, from the incarnation that was there last.
-    pub fn link(&mut self, other: &Handle) -> Result<(), NoProcess> {
+    pub fn link(&mut self, other: &ActorHandle) -> Result<(), NoProcessError> {
         let own = self.attachment();
         if own.process().link(own.incarnation(), other.process(), false) {
             return Ok(());
         }
-        if !own.process().condition.is_trapping() {
-            return Err(NoProcess);
+        if !own.process().activity.is_trapping() {
+            return Err(NoProcessError);
         }
         // The one that ended, and not nobody: who traps has to know which of its links this is about.
         let exit =
-            Exit { from: other.process().newest_pid(), reason: ExitReason::NoProcess, by: Sender::Other };
-        own.process().order(Some(own.incarnation()), Order::Exit(Box::new(exit)));
+            Exit { from: other.process().newest_pid(), reason: ExitReason::NoProcess, by: ExitSource::Other };
+        own.process().order(Some(own.incarnation()), ControlSignal::Exit(Box::new(exit)));
         Ok(())
     }
 
     /// Takes the link back. Nothing comes of it any more once this returns; an exit signal that had arrived before stays.
-    pub fn unlink(&mut self, other: &Handle) {
+    pub fn unlink(&mut self, other: &ActorHandle) {
         let own = self.attachment();
         own.process().unlink(own.incarnation(), other.process());
     }
@@ -44,27 +44,27 @@ impl<A: Actor> Context<A> {
     /// Has exit signals told to [`Actor::signal`] instead of ending the actor, whatever their reason. Tells what it was before.
     ///
     /// What counts is whether it traps when the signal is acted upon. Three things are not trapped: a kill, a
-    /// [`stop`](Handle::stop), and an exit signal of the parent, who started this actor [linked](crate::Spawn::linked_to):
+    /// [`stop`](ActorHandle::stop), and an exit signal of the parent, who started this actor [linked](crate::Spawn::linked_to):
     /// from its end or sent by hand.
     pub fn trap_exits(&mut self, trap: bool) -> bool {
         let own = self.attachment();
         // An incarnation whose mailbox was taken away must not speak for the next one.
-        if own.is_attached() { own.process().condition.trap(trap) } else { trap }
+        if own.is_attached() { own.process().activity.trap(trap) } else { trap }
     }
 
-    /// Sends an exit signal by hand, to anybody, this actor included; no link is needed. See [`Handle::send_exit`].
+    /// Sends an exit signal by hand, to anybody, this actor included; no link is needed. See [`ActorHandle::send_exit`].
     ///
     /// Sent to oneself, [`Normal`](ExitReason::Normal) ends too, as in OTP.
     ///
     /// # Errors
     ///
-    /// [`NoProcess`] if no incarnation lives.
-    pub fn send_exit(&mut self, to: &Handle, reason: ExitReason) -> Result<(), NoProcess> {
+    /// [`NoProcessError`] if no incarnation lives.
+    pub fn send_exit(&mut self, to: &ActorHandle, reason: ExitReason) -> Result<(), NoProcessError> {
         let from = self.pid();
         let oneself = to.pid() == Some(from);
-        let by = if oneself { Sender::Oneself } else { Sender::Other };
-        let order = Order::Exit(Box::new(Exit { from: Some(from), reason, by }));
-        to.process().order(None, order).then_some(()).ok_or(NoProcess)
+        let by = if oneself { ExitSource::SelfSent } else { ExitSource::Other };
+        let order = ControlSignal::Exit(Box::new(Exit { from: Some(from), reason, by }));
+        to.process().order(None, order).then_some(()).ok_or(NoProcessError)
     }
 
     /// Watches the incarnation of `other` that lives now, or the one that is due: when it ends, [`Actor::signal`] is told, once.
@@ -72,7 +72,7 @@ impl<A: Actor> Context<A> {
     /// Always tells: at once, with [`ExitReason::NoProcess`], if nobody lives and nobody is due. Each monitor is its own,
     /// also those of one target. It does not follow the target across a restart; set another then. To watch oneself is allowed
     /// and tells nothing.
-    pub fn monitor(&mut self, other: &Handle) -> MonitorId {
+    pub fn monitor(&mut self, other: &ActorHandle) -> MonitorId {
         let own = self.attachment();
         let monitor = MonitorId(self.system().next_number());
         own.process().set_monitor(own.incarnation(), monitor, other.process());
@@ -91,7 +91,7 @@ impl<A: Actor> Context<A> {
         let taken = self.demonitor(monitor);
         if !taken {
             let own = self.attachment();
-            let told = |order: &Order| matches!(order, Order::Down { monitor: id, .. } if *id == monitor);
+            let told = |order: &ControlSignal| matches!(order, ControlSignal::Down { monitor: id, .. } if *id == monitor);
             drop(own.process().queue.retract_signals(own.incarnation(), told));
         }
         taken

@@ -15,7 +15,7 @@ use crate::process::Process;
 /// A call: a future that sends a message with a [`Reply`] and resolves to the answer.
 ///
 /// It owns all that it needs. It can be awaited, spawned, joined with other calls, kept in a `JoinSet`,
-/// or [piped](crate::Context::pipe) to the actor that makes it. Nothing is sent before it is polled.
+/// or [piped](crate::Context::pipe_to_self) to the actor that makes it. Nothing is sent before it is polled.
 ///
 /// # Cancel safety
 ///
@@ -45,7 +45,7 @@ use crate::process::Process;
 ///     let square = system.spawn::<Square>(n).await?;
 ///     calls.spawn(square.call(|reply| reply).timeout(Duration::from_secs(1)));
 /// }
-/// let squares = calls.join_all().await.into_iter().collect::<Result<Vec<_>, _>>()?;
+/// let squares = calls.join_all().await.into_iter().poll_ticket::<Result<Vec<_>, _>>()?;
 /// assert_eq!(squares.iter().sum::<u64>(), 14);
 /// # Ok(())
 /// # }
@@ -103,8 +103,8 @@ impl<M: Send + 'static, T> Call<M, T> {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let system = System::new();
     /// let actor = system.spawn::<Answer>(()).await?;
-    /// let work = tokio::task::spawn_blocking(move || actor.call(|reply| reply).blocking());
-    /// assert_eq!(work.await??, 42);
+    /// let scheduling = tokio::task::spawn_blocking(move || actor.call(|reply| reply).from_blocking_fn());
+    /// assert_eq!(scheduling.await??, 42);
     /// # Ok(())
     /// # }
     /// ```

@@ -11,11 +11,11 @@ use tokio::time::Sleep;
 
 use super::errors::{CallError, Unsent};
 use super::reply::Reply;
-use super::send::Entry;
-use crate::clock::{NoTimers, later, sleep_until};
+use super::send::SendState;
+use crate::clock::{NoTimers, deadline_after, sleep_until};
 use crate::exit::ExitReason;
 use crate::foreign::{Guarded, ignore_panic};
-use crate::mailbox::{Fate, Refused, WaitsFor};
+use crate::mailbox::{MessageOutcome, PushError, WaitsFor};
 use crate::process::{Process, Target};
 use crate::system::{DEFAULT_CALL_TIMEOUT, System, TimeoutId, TimeoutState, TimerWheel};
 
@@ -27,7 +27,7 @@ pub(super) trait CalledProcess {
     /// Describes it to the sender of a message of this type.
     fn describe(&self, message_type: &'static str) -> Target;
     /// What became of a message that was accepted; while that is open, `waker` is told of a change.
-    fn fate(&self, sequence: u64, waker: &Waker) -> Fate;
+    fn fate(&self, sequence: u64, waker: &Waker) -> MessageOutcome;
     fn forget_fate(&self, sequence: u64);
     /// Returns `true` if it is down, and started only when the code that asks has returned.
     fn is_awaited_in_vain(&self) -> bool;
@@ -46,7 +46,7 @@ impl<M: Send + 'static> CalledProcess for Process<M> {
         self.target_of(message_type)
     }
 
-    fn fate(&self, sequence: u64, waker: &Waker) -> Fate {
+    fn fate(&self, sequence: u64, waker: &Waker) -> MessageOutcome {
         self.queue.fate(sequence, waker)
     }
 
@@ -72,7 +72,7 @@ pub(super) trait Callee<N> {
 
     /// Puts the message into the mailbox as soon as there is room. Returns its sequence number, or why it was
     /// refused; `None` if it can be neither handled nor given back.
-    fn enter(&self, entry: &mut Self::Entry, waker: &Waker) -> Poll<Result<u64, Option<Refused<N>>>>;
+    fn enter(&self, entry: &mut Self::Entry, waker: &Waker) -> Poll<Result<u64, Option<PushError<N>>>>;
 
     /// Stops waiting for room. Returns the message unless it is in the mailbox.
     fn turn_back(&self, entry: &mut Self::Entry) -> Option<N>;
@@ -80,22 +80,22 @@ pub(super) trait Callee<N> {
 
 impl<M: Send + 'static> Callee<M> for Arc<Process<M>> {
     type Process = Process<M>;
-    type Entry = Entry<M>;
+    type Entry = SendState<M>;
 
     fn process(&self) -> &Process<M> {
         self
     }
 
-    fn entry(message: M) -> Entry<M> {
-        Entry::New(message)
+    fn entry(message: M) -> SendState<M> {
+        SendState::New(message)
     }
 
-    fn enter(&self, entry: &mut Entry<M>, waker: &Waker) -> Poll<Result<u64, Option<Refused<M>>>> {
+    fn enter(&self, entry: &mut SendState<M>, waker: &Waker) -> Poll<Result<u64, Option<PushError<M>>>> {
         entry.poll(self, WaitsFor::Answer, waker).map_err(Some)
     }
 
-    fn turn_back(&self, entry: &mut Entry<M>) -> Option<M> {
-        entry.turn_back(&self.queue)
+    fn turn_back(&self, entry: &mut SendState<M>) -> Option<M> {
+        entry.cancel(&self.queue)
     }
 }
 
@@ -120,7 +120,7 @@ impl Timer {
         let id = wheel.and_then(|wheel| wheel.set(timeout, cx.waker()));
         *self = match id {
             Some(id) => Self::Wheel(id),
-            None => Self::Exact(sleep_until(later(timeout))?),
+            None => Self::Exact(sleep_until(deadline_after(timeout))?),
         };
         Ok(matches!(self, Self::Wheel(_)))
     }
@@ -230,10 +230,10 @@ impl<C: Callee<N>, N, T> Calling<C, N, T> {
         // The reply is gone, which says nothing yet: a handler that is about to fail has dropped it just so. What became
         // of the message tells.
         match self.callee.process().fate(sequence, cx.waker()) {
-            Fate::Open => Poll::Pending,
-            Fate::Handled => Poll::Ready(Err(CallError::ReplyDropped(self.target()))),
-            Fate::Dropped => Poll::Ready(Err(CallError::Dropped(self.target()))),
-            Fate::Lost(reason) => Poll::Ready(Err(CallError::Ended(reason, self.target()))),
+            MessageOutcome::Pending => Poll::Pending,
+            MessageOutcome::Handled => Poll::Ready(Err(CallError::ReplyDropped(self.target()))),
+            MessageOutcome::Evicted => Poll::Ready(Err(CallError::Dropped(self.target()))),
+            MessageOutcome::Lost(reason) => Poll::Ready(Err(CallError::Ended(reason, self.target()))),
         }
     }
 
@@ -258,13 +258,13 @@ impl<C: Callee<N>, N, T> Calling<C, N, T> {
     }
 
     #[cold]
-    fn refused(&self, refused: Option<Refused<N>>) -> CallError<N> {
+    fn refused(&self, refused: Option<PushError<N>>) -> CallError<N> {
         let Some(refused) = refused else { return CallError::Ended(ExitReason::NoProcess, self.target()) };
         match refused {
-            Refused::Closed(message) => CallError::Closed(self.unsent(message)),
-            Refused::WouldDeadlock(message) => CallError::WouldDeadlock(self.unsent(message)),
+            PushError::Closed(message) => CallError::Closed(self.unsent(message)),
+            PushError::WouldDeadlock(message) => CallError::WouldDeadlock(self.unsent(message)),
             // Whoever waits for room is not refused for want of it.
-            Refused::Full(message) => CallError::NoRoom(self.unsent(message)),
+            PushError::Full(message) => CallError::NoRoom(self.unsent(message)),
         }
     }
 

@@ -4,16 +4,16 @@ use std::any::{Any, type_name};
 
 use tokio::sync::oneshot;
 
-use super::errors::{InspectError, NoProcess};
-use super::handle::Handle;
+use super::errors::{InspectError, NoProcessError};
+use super::handle::ActorHandle;
 use crate::caught::catch_panic;
 use crate::foreign::ignore_panic;
-use crate::order::{Look, Order};
+use crate::control::{InspectState, ControlSignal};
 
 /// What a look at a state comes back with.
-type Seen<T> = Result<T, InspectError>;
+type InspectResult<T> = Result<T, InspectError>;
 
-impl Handle {
+impl ActorHandle {
     /// Has the live incarnation handle nothing but signals, after the message in hand, until it is [resumed](Self::resume).
     ///
     /// Messages queue, calls wait, timers and piped futures wait too. Stops, kills, exit signals and monitors act. No message
@@ -28,18 +28,18 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// [`NoProcess`] if no incarnation lives.
-    pub fn suspend(&self) -> Result<(), NoProcess> {
-        self.process().order(None, Order::Suspend).then_some(()).ok_or(NoProcess)
+    /// [`NoProcessError`] if no incarnation lives.
+    pub fn suspend(&self) -> Result<(), NoProcessError> {
+        self.process().order(None, ControlSignal::Suspend).then_some(()).ok_or(NoProcessError)
     }
 
     /// Lets it go on; does nothing if it was not [suspended](Self::suspend).
     ///
     /// # Errors
     ///
-    /// [`NoProcess`] if no incarnation lives.
-    pub fn resume(&self) -> Result<(), NoProcess> {
-        self.process().order(None, Order::Resume).then_some(()).ok_or(NoProcess)
+    /// [`NoProcessError`] if no incarnation lives.
+    pub fn resume(&self) -> Result<(), NoProcessError> {
+        self.process().order(None, ControlSignal::Resume).then_some(()).ok_or(NoProcessError)
     }
 
     /// A copy of the state that the actor [offers](crate::Actor::debug_state), taken between two messages and ahead of all that
@@ -55,7 +55,7 @@ impl Handle {
     /// # Cancel safety
     ///
     /// Nothing is changed by looking.
-    pub async fn get_state<S: Any + Clone + Send>(&self) -> Seen<S> {
+    pub async fn get_state<S: Any + Clone + Send>(&self) -> InspectResult<S> {
         self.look(|state: &mut S| state.clone()).await
     }
 
@@ -72,16 +72,16 @@ impl Handle {
     pub async fn replace_state<S: Any + Send>(
         &self,
         replace: impl FnOnce(&S) -> S + Send + 'static,
-    ) -> Seen<()> {
+    ) -> InspectResult<()> {
         self.look(move |state: &mut S| *state = replace(state)).await
     }
 
     async fn look<S: Any, T: Send + 'static>(
         &self,
         look: impl FnOnce(&mut S) -> T + Send + 'static,
-    ) -> Seen<T> {
+    ) -> InspectResult<T> {
         let (tell, seen) = oneshot::channel();
-        let order = Order::Look(Look(Box::new(move |state| {
+        let order = ControlSignal::Inspect(InspectState(Box::new(move |state| {
             // If nothing waits for it any more, what was seen is dropped here.
             ignore_panic(|| drop(tell.send(look_at(state, look))));
         })));
@@ -92,7 +92,7 @@ impl Handle {
     }
 }
 
-fn look_at<S: Any, T>(state: Option<&mut (dyn Any + Send)>, look: impl FnOnce(&mut S) -> T) -> Seen<T> {
+fn look_at<S: Any, T>(state: Option<&mut (dyn Any + Send)>, look: impl FnOnce(&mut S) -> T) -> InspectResult<T> {
     let state = state.ok_or(InspectError::NotOffered)?;
     let state = state.downcast_mut().ok_or(InspectError::WrongType { wanted: type_name::<S>() })?;
     // What is looked with computes the new state before it is put in place, so a panic leaves the old one whole.

@@ -138,39 +138,39 @@ impl SendError<()> {
 
 /// Why a [`Permit`](crate::Permit) did not send a message: the actor is not running any more. With the message.
 #[derive(Clone, Eq, PartialEq)]
-pub struct Closed<M>(pub Unsent<M>);
+pub struct ClosedError<M>(pub Unsent<M>);
 
-impl<M> Closed<M> {
+impl<M> ClosedError<M> {
     /// Returns the message that was not sent.
     pub fn into_inner(self) -> M {
         self.0.message
     }
 }
 
-impl<M> fmt::Debug for Closed<M> {
+impl<M> fmt::Debug for ClosedError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Closed").field(&self.0.target).finish()
     }
 }
 
-impl<M> fmt::Display for Closed<M> {
+impl<M> fmt::Display for ClosedError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         closed(f, &self.0.target)?;
         message_type(f, &self.0.target)
     }
 }
 
-impl<M: 'static> Error for Closed<M> {
+impl<M: 'static> Error for ClosedError<M> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Carried::by::<Self>()
     }
 }
 
-impl<M: 'static> CarriesValue for Closed<M> {
-    type Bare = Closed<()>;
+impl<M: 'static> CarriesValue for ClosedError<M> {
+    type Bare = ClosedError<()>;
 
-    fn into_bare(self) -> Closed<()> {
-        Closed(self.0.into_bare())
+    fn into_bare(self) -> ClosedError<()> {
+        ClosedError(self.0.into_bare())
     }
 }
 
@@ -196,7 +196,7 @@ pub enum CallError<M> {
     WouldDeadlock(Unsent<M>),
     /// The call has a timeout, and there are no timers here: no tokio runtime, or one without `enable_time`.
     NoTimers(Unsent<M>),
-    /// The call [blocks](crate::Call::blocking), and was made in asynchronous code, whose runtime it would block.
+    /// The call [blocks](crate::Call::from_blocking_fn), and was made in asynchronous code, whose runtime it would block.
     InAsyncContext(Unsent<M>),
     /// The message was sent, and then the actor went down and is started again only when the init that waits for its answer has
     /// returned. The message still waits for the next incarnation; its answer is dropped.
@@ -205,7 +205,7 @@ pub enum CallError<M> {
     TimedOut(Target),
     /// The message was sent, and went down with the incarnation that ended so, or with the mailbox.
     Ended(ExitReason, Target),
-    /// The message was sent, and dropped to make room for newer ones: the mailbox is [set so](crate::Overflow).
+    /// The message was sent, and dropped to make room for newer ones: the mailbox is [set so](crate::OverflowPolicy).
     Dropped(Target),
     /// The message was sent, and its handler dropped the [`Reply`](crate::Reply) without an answer.
     ReplyDropped(Target),
@@ -340,7 +340,7 @@ impl<M: 'static> CarriesValue for CallError<M> {
 /// There is no incarnation that a stop or a kill could reach: the actor is between two of them, or has ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("no incarnation of the actor is running")]
-pub struct NoProcess;
+pub struct NoProcessError;
 
 /// Why the state of an actor could not be looked at.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]

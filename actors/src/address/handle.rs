@@ -6,23 +6,23 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::errors::NoProcess;
+use super::errors::NoProcessError;
 use super::monitor::Monitor;
-use crate::counters::Counters;
+use crate::counters::MessageStats;
 use crate::exit::ExitReason;
 use crate::log::Level;
-use crate::mailbox::Hook;
-use crate::order::{Exit, Order, Sender};
+use crate::mailbox::ExitHook;
+use crate::control::{Exit, ControlSignal, ExitSource};
 use crate::pid::Pid;
 use crate::process::{poke_awaited, set_awaited, set_supervisor};
 use crate::system::System;
-use crate::untyped::{AnyProcess, ProcessState};
+use crate::any_process::{AnyProcess, ProcessState};
 
 /// Controls one actor, whichever incarnation of it lives, without knowing its messages.
 #[derive(Clone)]
-pub struct Handle(Arc<dyn AnyProcess>);
+pub struct ActorHandle(Arc<dyn AnyProcess>);
 
-impl Handle {
+impl ActorHandle {
     pub(super) fn new(process: Arc<dyn AnyProcess>) -> Self {
         Self(process)
     }
@@ -33,8 +33,8 @@ impl Handle {
 
     /// The name of the type of the messages that the actor takes, for people to read.
     #[must_use]
-    pub fn messages(&self) -> &'static str {
-        self.0.messages()
+    pub fn message_type(&self) -> &'static str {
+        self.0.message_type()
     }
 
     /// Queues a log line about the actor in its system: see [`System::log_later`]. Does nothing before
@@ -49,9 +49,9 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// [`NoProcess`] if no incarnation lives.
-    pub fn stop(&self, reason: ExitReason) -> Result<(), NoProcess> {
-        self.0.order(None, Order::Stop(reason)).then_some(()).ok_or(NoProcess)
+    /// [`NoProcessError`] if no incarnation lives.
+    pub fn stop(&self, reason: ExitReason) -> Result<(), NoProcessError> {
+        self.0.order(None, ControlSignal::Stop(reason)).then_some(()).ok_or(NoProcessError)
     }
 
     /// Tells the live incarnation to handle the messages that are queued, in their order, and then to end for this reason.
@@ -69,7 +69,7 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// [`NoProcess`] if no incarnation lives, or if it is draining already.
+    /// [`NoProcessError`] if no incarnation lives, or if it is draining already.
     ///
     /// # Examples
     ///
@@ -97,17 +97,17 @@ impl Handle {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn drain(&self, reason: ExitReason) -> Result<(), NoProcess> {
-        self.0.drain(reason).then_some(()).ok_or(NoProcess)
+    pub fn drain(&self, reason: ExitReason) -> Result<(), NoProcessError> {
+        self.0.drain(reason).then_some(()).ok_or(NoProcessError)
     }
 
     /// Tells the live incarnation to die at its next await; see [`Address::kill`](crate::Address::kill).
     ///
     /// # Errors
     ///
-    /// [`NoProcess`] if no incarnation lives.
-    pub fn kill(&self) -> Result<(), NoProcess> {
-        self.0.kill().then_some(()).ok_or(NoProcess)
+    /// [`NoProcessError`] if no incarnation lives.
+    pub fn kill(&self) -> Result<(), NoProcessError> {
+        self.0.kill().then_some(()).ok_or(NoProcessError)
     }
 
     /// Sends an exit signal by hand: what a link sends when its other end has ended, from nobody in particular.
@@ -118,10 +118,10 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// [`NoProcess`] if no incarnation lives.
-    pub fn send_exit(&self, reason: ExitReason) -> Result<(), NoProcess> {
-        let exit = Exit { from: None, reason, by: Sender::Other };
-        self.0.order(None, Order::Exit(Box::new(exit))).then_some(()).ok_or(NoProcess)
+    /// [`NoProcessError`] if no incarnation lives.
+    pub fn send_exit(&self, reason: ExitReason) -> Result<(), NoProcessError> {
+        let exit = Exit { from: None, reason, by: ExitSource::Other };
+        self.0.order(None, ControlSignal::Exit(Box::new(exit))).then_some(()).ok_or(NoProcessError)
     }
 
     /// Resolves when the incarnation that lives now has ended; see [`Monitor`].
@@ -133,7 +133,7 @@ impl Handle {
     /// Runs `hook` when nobody serves the actor any more and nobody is due to, before any monitor hears of it. False, and the
     /// hook is dropped, if that is so now.
     pub fn on_close(&self, hook: impl FnOnce() + Send + 'static) -> bool {
-        self.0.hook(Hook { name: None, incarnation: None, run: Box::new(|_| hook()) }).is_ok()
+        self.0.hook(ExitHook { name: None, incarnation: None, run: Box::new(|_| hook()) }).is_ok()
     }
 
     /// Runs `hook` with the reason when this incarnation of the actor has ended, or was abandoned, before any link or monitor hears of
@@ -141,13 +141,13 @@ impl Handle {
     pub fn on_end(&self, incarnation: Pid, hook: impl FnOnce(&ExitReason) + Send + 'static) -> bool {
         let number = Some(incarnation.incarnation());
         self.0.identity() == incarnation.identity()
-            && self.0.hook(Hook { name: None, incarnation: number, run: Box::new(hook) }).is_ok()
+            && self.0.hook(ExitHook { name: None, incarnation: number, run: Box::new(hook) }).is_ok()
     }
 
     /// Registers `hook` to run when the actor is closed, before any link or monitor is told. Returns the key to remove it with,
     /// or `None`, having dropped the hook, if the actor is closed now.
     pub fn add_close_hook(&self, hook: impl FnOnce() + Send + 'static) -> Option<CloseHook> {
-        self.0.hook(Hook { name: None, incarnation: None, run: Box::new(|_| hook()) }).ok().map(CloseHook)
+        self.0.hook(ExitHook { name: None, incarnation: None, run: Box::new(|_| hook()) }).ok().map(CloseHook)
     }
 
     /// Registers a name of the actor and the `hook` that frees it, as [`add_close_hook`](Self::add_close_hook) does. For
@@ -157,7 +157,7 @@ impl Handle {
         name: impl Into<Cow<'static, str>>,
         hook: impl FnOnce() + Send + 'static,
     ) -> Option<CloseHook> {
-        let hook = Hook { name: Some(name.into()), incarnation: None, run: Box::new(|_| hook()) };
+        let hook = ExitHook { name: Some(name.into()), incarnation: None, run: Box::new(|_| hook()) };
         self.0.hook(hook).ok().map(CloseHook)
     }
 
@@ -177,8 +177,8 @@ impl Handle {
     /// Why there is no incarnation at this moment, and in how long its supervisor begins the next one; none if one lives, if none is due,
     /// or if the supervisor has not got to it yet.
     #[must_use]
-    pub fn outage(&self) -> Option<Outage> {
-        self.0.outage().map(|(reason, retry_in)| Outage { reason, retry_in })
+    pub fn pending_restart(&self) -> Option<PendingRestart> {
+        self.0.pending_restart().map(|(reason, retry_in)| PendingRestart { reason, retry_in })
     }
 
     /// Sets the actor that starts this one. For supervisors: an init of another child that waits for this one while it is down,
@@ -224,19 +224,19 @@ impl Handle {
 
     /// The accounts of its mailbox.
     #[must_use]
-    pub fn counters(&self) -> Counters {
+    pub fn counters(&self) -> MessageStats {
         self.0.counters()
     }
 }
 
-/// The key of a hook that runs when its actor is closed; see [`Handle::add_close_hook`].
+/// The key of a hook that runs when its actor is closed; see [`ActorHandle::add_close_hook`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct CloseHook(u64);
 
 /// The time between two incarnations.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Outage {
+pub struct PendingRestart {
     /// Why the one before has ended, or why the last try to start the next has failed.
     pub reason: ExitReason,
     /// In how long the next one is begun, counted from now: at once if zero.
@@ -246,14 +246,14 @@ pub struct Outage {
 impl System {
     /// Every actor of the system: those that live, those that are due, and those that have ended and are still known to somebody.
     #[must_use]
-    pub fn processes(&self) -> Vec<Handle> {
-        self.living().into_iter().map(Handle::new).collect()
+    pub fn processes(&self) -> Vec<ActorHandle> {
+        self.living().into_iter().map(ActorHandle::new).collect()
     }
 
     /// Returns the actor that has or had this incarnation, or `None` if nothing of it is left. `pid` is to be of this system:
     /// other systems use the same numbers.
     ///
-    /// The handle leads to the actor's [address](Handle::address). To find it takes time that grows with the number of actors;
+    /// The handle leads to the actor's [address](ActorHandle::address). To find it takes time that grows with the number of actors;
     /// keep the handle where it is needed often.
     ///
     /// # Examples
@@ -278,27 +278,27 @@ impl System {
     /// # }
     /// ```
     #[must_use]
-    pub fn actor(&self, pid: Pid) -> Option<Handle> {
-        self.find(pid.identity()).map(Handle::new)
+    pub fn actor(&self, pid: Pid) -> Option<ActorHandle> {
+        self.find(pid.identity()).map(ActorHandle::new)
     }
 }
 
-impl PartialEq for Handle {
+impl PartialEq for ActorHandle {
     /// Whether both control the same actor.
     fn eq(&self, other: &Self) -> bool {
         std::ptr::addr_eq(Arc::as_ptr(&self.0), Arc::as_ptr(&other.0))
     }
 }
 
-impl Eq for Handle {}
+impl Eq for ActorHandle {}
 
-impl Hash for Handle {
+impl Hash for ActorHandle {
     fn hash<H: Hasher>(&self, state: &mut H) {
         Arc::as_ptr(&self.0).cast::<()>().hash(state);
     }
 }
 
-impl fmt::Debug for Handle {
+impl fmt::Debug for ActorHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handle").field("label", &self.0.label()).field("state", &self.state()).finish()
     }

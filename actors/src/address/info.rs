@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::handle::Handle;
-use crate::counters::Counters;
+use super::handle::ActorHandle;
+use crate::counters::MessageStats;
 use crate::pid::Pid;
 use crate::signal::MonitorId;
-use crate::untyped::{ProcessState, Suspensions};
+use crate::any_process::{ProcessState, Suspensions};
 
 /// What there is to know of an actor at one moment. OTP's `process_info`.
 ///
@@ -25,17 +25,17 @@ pub struct ProcessInfo {
     /// The number of the newest incarnation, living or not; 0 if there was none.
     pub incarnation: u32,
     /// The accounts of its mailbox: how many messages wait, and how many were handled.
-    pub counters: Counters,
+    pub counters: MessageStats,
     /// For how long the live incarnation has been seen at what it does now; none if it waits for something to do.
     ///
     /// A handler is seen when it first awaits, and by the first look at it that comes while it runs. So this is never longer than
     /// the handler has really been running; of one that blocks its thread, it is as long as somebody has been looking. The same as
-    /// [`Handle::busy_for`].
-    pub handling_for: Option<Duration>,
-    /// Whether it was [suspended](Handle::suspend).
+    /// [`ActorHandle::busy_for`].
+    pub busy_for: Option<Duration>,
+    /// Whether it was [suspended](ActorHandle::suspend).
     pub suspended: bool,
     /// Whether it [traps exits](crate::Context::trap_exits).
-    pub trapping: bool,
+    pub trap_exits: bool,
     /// The incarnations that the live one is linked to.
     pub links: Vec<Pid>,
     /// The monitors that the live incarnation has set.
@@ -44,7 +44,7 @@ pub struct ProcessInfo {
     pub monitored_by: usize,
 }
 
-impl Handle {
+impl ActorHandle {
     /// Returns the suspensions of the live incarnation. Costs a few loads.
     #[must_use]
     pub fn suspensions(&self) -> Suspensions {
@@ -57,7 +57,7 @@ impl Handle {
     /// It is the time of this one handler, not of the actor: after a thousand short messages it is as little as the last one took.
     /// It begins with the first await of the handler, or with the first look at one that never awaits, and is never longer than the
     /// handler has been running. Cheap, and needs no help of the actor. Whoever ends an actor for this must see that it is still
-    /// [that](Handle::pid) incarnation which lives.
+    /// [that](ActorHandle::pid) incarnation which lives.
     ///
     /// ```
     /// # use perennial_actors::{Actor, Context, ExitReason, System};
@@ -79,10 +79,10 @@ impl Handle {
     /// # tokio::time::pause();
     /// let stuck = System::new().spawn::<Stuck>(()).await?;
     /// let handle = stuck.handle();
-    /// tokio::time::sleep(Duration::from_secs(60)).await;
+    /// tokio::time::register_waker(Duration::from_secs(60)).await;
     /// assert_eq!(handle.busy_for(), None, "there is nothing to do");
     /// stuck.cast(())?;
-    /// tokio::time::sleep(Duration::from_secs(5)).await;
+    /// tokio::time::register_waker(Duration::from_secs(5)).await;
     /// let (pid, time) = handle.busy_for().ok_or("it hangs")?;
     /// assert_eq!((Some(pid), time.as_secs()), (handle.pid(), 5));
     /// # Ok(())
@@ -97,16 +97,16 @@ impl Handle {
     #[must_use]
     pub fn info(&self) -> ProcessInfo {
         let process = self.process();
-        let conduct = process.conduct();
+        let conduct = process.flags();
         ProcessInfo {
             label: self.label(),
             names: process.names(),
             state: self.state(),
-            incarnation: process.newest(),
+            incarnation: process.latest_incarnation(),
             counters: self.counters(),
-            handling_for: conduct.handling_for,
+            busy_for: conduct.busy_for,
             suspended: conduct.suspended,
-            trapping: conduct.trapping,
+            trap_exits: conduct.trap_exits,
             links: conduct.links,
             monitors: conduct.monitors,
             monitored_by: process.watchers(),

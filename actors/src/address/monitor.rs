@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::exit::ExitReason;
 use crate::signal::Down;
-use crate::untyped::AnyProcess;
+use crate::any_process::AnyProcess;
 
 /// Resolves once, when one incarnation of an actor has ended. Always resolves.
 ///

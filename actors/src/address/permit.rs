@@ -7,10 +7,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use super::errors::{Closed, SendError, Unsent};
+use super::errors::{ClosedError, SendError, Unsent};
 use super::send::unsent;
 use super::typed::Address;
-use crate::mailbox::{Outcome, Refused};
+use crate::mailbox::{TicketOutcome, PushError};
 use crate::process::Process;
 
 /// A place in the mailbox of an actor, kept for one message. Dropped unused, it is given back.
@@ -33,20 +33,20 @@ impl<M: Send + 'static> Permit<M> {
     ///
     /// # Errors
     ///
-    /// [`Closed`] if by now nobody serves the actor and nobody is due to.
-    pub fn send(mut self, message: M) -> Result<(), Closed<M>> {
+    /// [`ClosedError`] if by now nobody serves the actor and nobody is due to.
+    pub fn send(mut self, message: M) -> Result<(), ClosedError<M>> {
         self.is_used = true;
-        let sent = self.process.queue.fill(message);
-        sent.map(drop).map_err(|message| Closed(Unsent::new(message, self.process.target::<M>())))
+        let sent = self.process.queue.send_reserved(message);
+        sent.map(drop).map_err(|message| ClosedError(Unsent::new(message, self.process.target::<M>())))
     }
 
     /// The same for a message that cannot be given back: it goes to the dead letters. Returns its sequence number if it was sent.
     pub(super) fn send_or_bury(mut self, message: M) -> Option<u64> {
         self.is_used = true;
-        match self.process.queue.fill(message) {
+        match self.process.queue.send_reserved(message) {
             Ok(sequence) => Some(sequence),
             Err(message) => {
-                self.process.bury_unsent(message);
+                self.process.dead_letter_unsent(message);
                 None
             }
         }
@@ -56,7 +56,7 @@ impl<M: Send + 'static> Permit<M> {
 impl<M: Send + 'static> Drop for Permit<M> {
     fn drop(&mut self) {
         if !self.is_used {
-            self.process.queue.give_back();
+            self.process.queue.release_permit();
         }
     }
 }
@@ -105,19 +105,19 @@ impl<M: Send + 'static> Address<M> {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let sink = System::new().spawn::<Sink>(()).await?;
     /// let permit = sink.reserve().await?;
-    /// // Only now is the work done, because there is somebody to take its result.
+    /// // Only now is the scheduling done, because there is somebody to take its result.
     /// permit.send("costly".repeat(3))?;
     /// # Ok(())
     /// # }
     /// ```
-    pub fn reserve(&self) -> Reserving<'_, M> {
-        Reserving { process: self.process(), state: State::New }
+    pub fn reserve(&self) -> ReserveFuture<'_, M> {
+        ReserveFuture { process: self.process(), state: State::New }
     }
 }
 
 /// The future of [`Address::reserve`].
 #[must_use = "no place is taken before it is awaited"]
-pub struct Reserving<'a, M: Send + 'static> {
+pub struct ReserveFuture<'a, M: Send + 'static> {
     process: &'a Arc<Process<M>>,
     state: State,
 }
@@ -132,7 +132,7 @@ pub(super) enum State {
     Done,
 }
 
-impl<M: Send + 'static> Future for Reserving<'_, M> {
+impl<M: Send + 'static> Future for ReserveFuture<'_, M> {
     type Output = Result<Permit<M>, SendError<()>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -147,7 +147,7 @@ impl State {
         &mut self,
         process: &Arc<Process<M>>,
         waker: &Waker,
-    ) -> Poll<Result<Permit<M>, Refused<()>>> {
+    ) -> Poll<Result<Permit<M>, PushError<()>>> {
         let queue = &process.queue;
         let is_circular = || process.waits_for_this_task();
         let reserved = match mem::replace(self, Self::Done) {
@@ -159,12 +159,12 @@ impl State {
                 }
                 Err(refused) => Err(refused),
             },
-            Self::InLine(ticket) => match queue.collect(ticket, waker) {
-                Some(Outcome::Reserved) => Ok(()),
-                Some(Outcome::Refused(_) | Outcome::Accepted(_)) => Err(Refused::Closed(())),
+            Self::InLine(ticket) => match queue.poll_ticket(ticket, waker) {
+                Some(TicketOutcome::Reserved) => Ok(()),
+                Some(TicketOutcome::Refused(_) | TicketOutcome::Accepted(_)) => Err(PushError::Closed(())),
                 None if is_circular() => {
-                    queue.leave_place(ticket);
-                    Err(Refused::WouldDeadlock(()))
+                    queue.cancel_reserve(ticket);
+                    Err(PushError::WouldDeadlock(()))
                 }
                 None => {
                     *self = Self::InLine(ticket);
@@ -180,18 +180,18 @@ impl State {
     /// Stops waiting for a place.
     pub(super) fn cancel<M: Send + 'static>(&mut self, process: &Process<M>) {
         if let Self::InLine(ticket) = mem::replace(self, Self::Done) {
-            process.queue.leave_place(ticket);
+            process.queue.cancel_reserve(ticket);
         }
     }
 }
 
-impl<M: Send + 'static> Drop for Reserving<'_, M> {
+impl<M: Send + 'static> Drop for ReserveFuture<'_, M> {
     fn drop(&mut self) {
         self.state.cancel(self.process);
     }
 }
 
-impl<M: Send + 'static> fmt::Debug for Reserving<'_, M> {
+impl<M: Send + 'static> fmt::Debug for ReserveFuture<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Reserving(..)")
     }

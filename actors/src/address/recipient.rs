@@ -11,12 +11,12 @@ use tokio::task;
 
 use super::calling::{CalledProcess, Callee, Calling};
 use super::errors::{CallError, SendError};
-use super::handle::Handle;
+use super::handle::ActorHandle;
 use super::permit::{Permit, State as Place};
 use super::reply::Reply;
 use super::send::unsent;
 use super::typed::Address;
-use crate::mailbox::Refused;
+use crate::mailbox::PushError;
 
 /// Reaches an actor that understands `N`, whatever else it understands, and whatever its type: the actor's own message is made
 /// [`From`] it.
@@ -67,10 +67,10 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 trait Receive<N>: Send + Sync {
     fn cast(&self, part: N) -> Result<(), SendError<N>>;
     fn send(&self, part: N) -> Boxed<'_, Result<(), SendError<N>>>;
-    fn enter(&self, entry: &mut PartEntry<N>, waker: &Waker) -> Poll<Result<u64, Option<Refused<N>>>>;
+    fn enter(&self, entry: &mut PartEntry<N>, waker: &Waker) -> Poll<Result<u64, Option<PushError<N>>>>;
     fn turn_back(&self, entry: &mut PartEntry<N>);
     fn process(&self) -> &(dyn CalledProcess + 'static);
-    fn handle(&self) -> Handle;
+    fn handle(&self) -> ActorHandle;
 }
 
 /// A part on its way into a mailbox. It is made a message when it has a place.
@@ -103,11 +103,11 @@ impl<N: Send + 'static, M: From<N> + Send + 'static> Receive<N> for Address<M> {
         })
     }
 
-    fn enter(&self, entry: &mut PartEntry<N>, waker: &Waker) -> Poll<Result<u64, Option<Refused<N>>>> {
+    fn enter(&self, entry: &mut PartEntry<N>, waker: &Waker) -> Poll<Result<u64, Option<PushError<N>>>> {
         let process = self.process();
         if process.queue.is_answered_by(task::try_id()) || process.waits_for_this_task() {
             self.turn_back(entry);
-            let refused = entry.part.take().map(Refused::WouldDeadlock);
+            let refused = entry.part.take().map(PushError::WouldDeadlock);
             return Poll::Ready(Err(refused));
         }
         let Poll::Ready(reserved) = entry.place.poll(process, waker) else { return Poll::Pending };
@@ -126,7 +126,7 @@ impl<N: Send + 'static, M: From<N> + Send + 'static> Receive<N> for Address<M> {
         &**Self::process(self)
     }
 
-    fn handle(&self) -> Handle {
+    fn handle(&self) -> ActorHandle {
         Self::handle(self)
     }
 }
@@ -143,7 +143,7 @@ impl<N: Send + 'static> Callee<N> for Recipient<N> {
         PartEntry { part: Some(part), place: Place::New }
     }
 
-    fn enter(&self, entry: &mut PartEntry<N>, waker: &Waker) -> Poll<Result<u64, Option<Refused<N>>>> {
+    fn enter(&self, entry: &mut PartEntry<N>, waker: &Waker) -> Poll<Result<u64, Option<PushError<N>>>> {
         self.0.enter(entry, waker)
     }
 
@@ -253,7 +253,7 @@ impl<N: Send + 'static> Recipient<N> {
 
     /// The actor without the type of its messages.
     #[must_use]
-    pub fn handle(&self) -> Handle {
+    pub fn handle(&self) -> ActorHandle {
         self.0.handle()
     }
 }
@@ -318,11 +318,11 @@ impl<N: Send + 'static, T> RecipientCall<N, T> {
         self
     }
 
-    /// Makes the call from synchronous code; see [`Call::blocking`](crate::Call::blocking).
+    /// Makes the call from synchronous code; see [`Call::from_blocking_fn`](crate::Call::from_blocking_fn).
     ///
     /// # Errors
     ///
-    /// As of [`Call::blocking`](crate::Call::blocking).
+    /// As of [`Call::from_blocking_fn`](crate::Call::from_blocking_fn).
     pub fn blocking(self) -> Result<T, CallError<N>> {
         self.0.blocking()
     }

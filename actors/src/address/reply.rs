@@ -26,7 +26,7 @@ impl<T> Reply<T> {
 
     /// Whether the caller has stopped waiting, so that an answer would be work for nothing.
     #[must_use]
-    pub fn is_abandoned(&self) -> bool {
+    pub fn is_closed(&self) -> bool {
         self.0.as_ref().is_none_or(oneshot::Sender::is_closed)
     }
 }

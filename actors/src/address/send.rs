@@ -9,24 +9,24 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 
 use super::errors::{SendError, Unsent};
-use crate::clock::{later, sleep_until};
+use crate::clock::{deadline_after, sleep_until};
 use crate::foreign::ignore_panic;
-use crate::mailbox::{Outcome, Queue, Refused, WaitsFor};
+use crate::mailbox::{TicketOutcome, Mailbox, PushError, WaitsFor};
 use crate::process::Process;
 
 /// Returns why a message, or a part of one, was refused.
 #[cold]
-pub(super) fn unsent<M: Send + 'static, N>(process: &Process<M>, refused: Refused<N>) -> SendError<N> {
+pub(super) fn unsent<M: Send + 'static, N>(process: &Process<M>, refused: PushError<N>) -> SendError<N> {
     let unsent = |message| Unsent::new(message, process.target::<N>());
     match refused {
-        Refused::Full(message) => SendError::Full(unsent(message)),
-        Refused::Closed(message) => SendError::Closed(unsent(message)),
-        Refused::WouldDeadlock(message) => SendError::WouldDeadlock(unsent(message)),
+        PushError::Full(message) => SendError::Full(unsent(message)),
+        PushError::Closed(message) => SendError::Closed(unsent(message)),
+        PushError::WouldDeadlock(message) => SendError::WouldDeadlock(unsent(message)),
     }
 }
 
 /// A message on its way into a mailbox, perhaps in line for room.
-pub(super) enum Entry<M> {
+pub(super) enum SendState<M> {
     /// It was not offered yet.
     New(M),
     /// It stands in line.
@@ -35,17 +35,17 @@ pub(super) enum Entry<M> {
     Done,
 }
 
-impl<M: Send + 'static> Entry<M> {
+impl<M: Send + 'static> SendState<M> {
     /// Goes in as soon as there is room; then the sequence number.
     pub(super) fn poll(
         &mut self,
         process: &Process<M>,
         waits_for: WaitsFor,
         waker: &Waker,
-    ) -> Poll<Result<u64, Refused<M>>> {
+    ) -> Poll<Result<u64, PushError<M>>> {
         let (queue, is_circular) = (&process.queue, || process.waits_for_this_task());
         let result = match std::mem::replace(self, Self::Done) {
-            Self::New(message) => match queue.push_or_join(message, waits_for, is_circular, waker) {
+            Self::New(message) => match queue.push_or_wait(message, waits_for, is_circular, waker) {
                 Ok(Ok(sequence)) => Ok(sequence),
                 Ok(Err(ticket)) => {
                     *self = Self::InLine(ticket);
@@ -53,15 +53,15 @@ impl<M: Send + 'static> Entry<M> {
                 }
                 Err(refused) => Err(refused),
             },
-            Self::InLine(ticket) => match queue.collect(ticket, waker) {
-                Some(Outcome::Accepted(sequence)) => Ok(sequence),
-                Some(Outcome::Refused(Some(message))) => Err(Refused::Closed(message)),
+            Self::InLine(ticket) => match queue.poll_ticket(ticket, waker) {
+                Some(TicketOutcome::Accepted(sequence)) => Ok(sequence),
+                Some(TicketOutcome::Refused(Some(message))) => Err(PushError::Closed(message)),
                 // What has a message is not told of a place.
-                Some(Outcome::Refused(None) | Outcome::Reserved) | None => {
+                Some(TicketOutcome::Refused(None) | TicketOutcome::Reserved) | None => {
                     *self = Self::InLine(ticket);
-                    let message = if is_circular() { self.turn_back(queue) } else { None };
+                    let message = if is_circular() { self.cancel(queue) } else { None };
                     let Some(message) = message else { return Poll::Pending };
-                    Err(Refused::WouldDeadlock(message))
+                    Err(PushError::WouldDeadlock(message))
                 }
             },
             // Polled again after it was ready: there is nothing more to come.
@@ -71,10 +71,10 @@ impl<M: Send + 'static> Entry<M> {
     }
 
     /// Turns back. The message comes along unless it is in.
-    pub(super) fn turn_back(&mut self, queue: &Queue<M>) -> Option<M> {
+    pub(super) fn cancel(&mut self, queue: &Mailbox<M>) -> Option<M> {
         match std::mem::replace(self, Self::Done) {
             Self::New(message) => Some(message),
-            Self::InLine(ticket) => queue.leave(ticket),
+            Self::InLine(ticket) => queue.cancel(ticket),
             Self::Done => None,
         }
     }
@@ -82,14 +82,14 @@ impl<M: Send + 'static> Entry<M> {
 
 /// The future of [`Address::send`](crate::Address::send).
 #[must_use = "nothing is sent before it is awaited"]
-pub struct Sending<'a, M: Send + 'static> {
+pub struct SendFuture<'a, M: Send + 'static> {
     process: &'a Process<M>,
-    entry: Entry<M>,
+    entry: SendState<M>,
 }
 
-impl<'a, M: Send + 'static> Sending<'a, M> {
+impl<'a, M: Send + 'static> SendFuture<'a, M> {
     pub(super) const fn new(process: &'a Process<M>, message: M) -> Self {
-        Self { process, entry: Entry::New(message) }
+        Self { process, entry: SendState::New(message) }
     }
 
     /// Waits for room at most so long, from now on; then the message comes back. There is no need to wrap the future, which
@@ -105,10 +105,10 @@ impl<'a, M: Send + 'static> Sending<'a, M> {
     /// ```
     /// #     /// # use std::time::Duration;
     /// # use perennial_actors::host::Identity;
-    /// # use perennial_actors::{Mailbox, SendError, System};
+    /// # use perennial_actors::{MailboxConfig, SendError, System};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let identity = Identity::new(Mailbox::bounded(1));
+    /// # let identity = Identity::new(MailboxConfig::bounded(1));
     /// # identity.open(&System::new(), || "never started".into());
     /// # let address = identity.address();
     /// address.cast("first")?;
@@ -117,8 +117,8 @@ impl<'a, M: Send + 'static> Sending<'a, M> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn timeout(self, timeout: Duration) -> SendingUntil<'a, M> {
-        self.deadline(later(timeout))
+    pub fn timeout(self, timeout: Duration) -> SendTimeoutFuture<'a, M> {
+        self.deadline(deadline_after(timeout))
     }
 
     /// Waits for room until then at most; then the message comes back. A message for which there is room is sent, however
@@ -127,24 +127,24 @@ impl<'a, M: Send + 'static> Sending<'a, M> {
     /// # Errors
     ///
     /// As of [`timeout`](Self::timeout).
-    pub fn deadline(self, deadline: Instant) -> SendingUntil<'a, M> {
-        SendingUntil { sending: self, deadline, alarm: None }
+    pub fn deadline(self, deadline: Instant) -> SendTimeoutFuture<'a, M> {
+        SendTimeoutFuture { sending: self, deadline, alarm: None }
     }
 }
 
-impl<M: Send + 'static> Sending<'_, M> {
+impl<M: Send + 'static> SendFuture<'_, M> {
     /// Leaves the line with an error, unless the message got in at this very moment.
-    fn turn_back(&mut self, error: fn(Unsent<M>) -> SendError<M>) -> Result<(), SendError<M>> {
-        match self.entry.turn_back(&self.process.queue) {
+    fn cancel(&mut self, error: fn(Unsent<M>) -> SendError<M>) -> Result<(), SendError<M>> {
+        match self.entry.cancel(&self.process.queue) {
             Some(message) => Err(error(Unsent::new(message, self.process.target::<M>()))),
             None => Ok(()),
         }
     }
 }
 
-impl<M: Send + 'static> Unpin for Sending<'_, M> {}
+impl<M: Send + 'static> Unpin for SendFuture<'_, M> {}
 
-impl<M: Send + 'static> Future for Sending<'_, M> {
+impl<M: Send + 'static> Future for SendFuture<'_, M> {
     type Output = Result<(), SendError<M>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -154,13 +154,13 @@ impl<M: Send + 'static> Future for Sending<'_, M> {
     }
 }
 
-impl<M: Send + 'static> Drop for Sending<'_, M> {
+impl<M: Send + 'static> Drop for SendFuture<'_, M> {
     fn drop(&mut self) {
-        ignore_panic(|| drop(self.entry.turn_back(&self.process.queue)));
+        ignore_panic(|| drop(self.entry.cancel(&self.process.queue)));
     }
 }
 
-impl<M: Send + 'static> fmt::Debug for Sending<'_, M> {
+impl<M: Send + 'static> fmt::Debug for SendFuture<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Sending(..)")
     }
@@ -174,16 +174,16 @@ impl<M: Send + 'static> fmt::Debug for Sending<'_, M> {
 ///
 /// # Errors
 ///
-/// As of [`Sending::timeout`]. The message comes back in all of them.
+/// As of [`SendFuture::timeout`]. The message comes back in all of them.
 #[must_use = "nothing is sent before it is awaited"]
-pub struct SendingUntil<'a, M: Send + 'static> {
-    sending: Sending<'a, M>,
+pub struct SendTimeoutFuture<'a, M: Send + 'static> {
+    sending: SendFuture<'a, M>,
     deadline: Instant,
     /// Made when it has to wait.
     alarm: Option<Pin<Box<Sleep>>>,
 }
 
-impl<M: Send + 'static> Future for SendingUntil<'_, M> {
+impl<M: Send + 'static> Future for SendTimeoutFuture<'_, M> {
     type Output = Result<(), SendError<M>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -195,17 +195,17 @@ impl<M: Send + 'static> Future for SendingUntil<'_, M> {
             Some(alarm) => alarm,
             none => match sleep_until(deadline) {
                 Ok(alarm) => none.insert(alarm),
-                Err(_) => return Poll::Ready(self.sending.turn_back(SendError::NoTimers)),
+                Err(_) => return Poll::Ready(self.sending.cancel(SendError::NoTimers)),
             },
         };
         if alarm.as_mut().poll(cx).is_pending() {
             return Poll::Pending;
         }
-        Poll::Ready(self.sending.turn_back(SendError::Full))
+        Poll::Ready(self.sending.cancel(SendError::Full))
     }
 }
 
-impl<M: Send + 'static> fmt::Debug for SendingUntil<'_, M> {
+impl<M: Send + 'static> fmt::Debug for SendTimeoutFuture<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SendingUntil").field("deadline", &self.deadline).finish_non_exhaustive()
     }

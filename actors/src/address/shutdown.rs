@@ -9,9 +9,9 @@ use std::time::Duration;
 use tokio::task;
 use tokio::time::Sleep;
 
-use super::handle::Handle;
-use crate::clock::{NoTimers, later, sleep_until};
-use crate::counters::Counters;
+use super::handle::ActorHandle;
+use crate::clock::{NoTimers, deadline_after, sleep_until};
+use crate::counters::MessageStats;
 use crate::exit::ExitReason;
 use crate::pid::Pid;
 use crate::process::supervisor_of;
@@ -26,11 +26,11 @@ const KILL_GRACE: Duration = Duration::from_secs(5);
 #[must_use = "it says what did not stop"]
 pub struct SystemShutdown {
     /// The actors that had not stopped when the grace period was over. They were killed.
-    pub killed: Vec<Handle>,
+    pub killed: Vec<ActorHandle>,
     /// The actors that live on although they were killed, because they never await.
-    pub unstopped: Vec<Handle>,
+    pub unstopped: Vec<ActorHandle>,
     /// The accounts of all mailboxes.
-    pub counters: Counters,
+    pub counters: MessageStats,
 }
 
 impl SystemShutdown {
@@ -85,17 +85,17 @@ impl System {
     /// # }
     /// ```
     pub async fn shutdown(&self, grace: Duration) -> Result<SystemShutdown, NoTimers> {
-        let grace = sleep_until(later(grace))?;
-        let stop = |actor: &Handle| {
+        let grace = sleep_until(deadline_after(grace))?;
+        let stop = |actor: &ActorHandle| {
             let _ = actor.stop(ExitReason::shutdown());
         };
         let killed = self.end_all(grace, |actor| !is_started_by_another(actor), stop).await;
         let mut unstopped = Vec::new();
         if !killed.is_empty() {
-            let kill = |actor: &Handle| {
+            let kill = |actor: &ActorHandle| {
                 let _ = actor.kill();
             };
-            unstopped = self.end_all(sleep_until(later(KILL_GRACE))?, |_| true, kill).await;
+            unstopped = self.end_all(sleep_until(deadline_after(KILL_GRACE))?, |_| true, kill).await;
         }
         Ok(SystemShutdown { killed, unstopped, counters: self.counters() })
     }
@@ -105,9 +105,9 @@ impl System {
     async fn end_all(
         &self,
         mut time: Pin<Box<Sleep>>,
-        concerns: impl Fn(&Handle) -> bool,
-        end: impl Fn(&Handle),
-    ) -> Vec<Handle> {
+        concerns: impl Fn(&ActorHandle) -> bool,
+        end: impl Fn(&ActorHandle),
+    ) -> Vec<ActorHandle> {
         let mut told = HashSet::new();
         let caller = task::try_id();
         loop {
@@ -139,14 +139,14 @@ impl System {
     }
 
     /// Returns the actors that live, but for the one that runs in this task.
-    fn alive(&self, caller: Option<task::Id>) -> Vec<(Handle, Pid)> {
+    fn alive(&self, caller: Option<task::Id>) -> Vec<(ActorHandle, Pid)> {
         let others =
             self.living().into_iter().filter(|process| !caller.is_some_and(|id| process.is_run_by(id)));
-        others.filter_map(|process| process.state().pid().map(|pid| (Handle::new(process), pid))).collect()
+        others.filter_map(|process| process.state().pid().map(|pid| (ActorHandle::new(process), pid))).collect()
     }
 }
 
 /// Returns `true` if a supervisor that lives has started an actor, and stops it.
-fn is_started_by_another(actor: &Handle) -> bool {
+fn is_started_by_another(actor: &ActorHandle) -> bool {
     supervisor_of(&**actor.process()).is_some_and(|supervisor| supervisor.state().pid().is_some())
 }

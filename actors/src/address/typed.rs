@@ -5,18 +5,18 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::call::Call;
-use super::errors::{NoProcess, SendError};
-use super::handle::Handle;
+use super::errors::{NoProcessError, SendError};
+use super::handle::ActorHandle;
 use super::monitor::Monitor;
 use super::reply::Reply;
-use super::send::{Sending, unsent};
-use crate::counters::Counters;
+use super::send::{SendFuture, unsent};
+use crate::counters::MessageStats;
 use crate::exit::ExitReason;
-use crate::mailbox::Refused;
-use crate::order::Order;
+use crate::mailbox::PushError;
+use crate::control::ControlSignal;
 use crate::pid::Pid;
 use crate::process::{Identity, Process};
-use crate::untyped::{AnyProcess, ProcessState};
+use crate::any_process::{AnyProcess, ProcessState};
 
 /// Reaches one actor, whichever incarnation of it lives: for messages, calls, monitors, stop and kill.
 ///
@@ -40,12 +40,12 @@ impl<M: Send + 'static> Address<M> {
     /// # Errors
     ///
     /// [`Full`](SendError::Full) if there is no room or others wait for it, unless the mailbox is set to
-    /// [drop](crate::Overflow) something then; [`Closed`](SendError::Closed) if nobody
+    /// [drop](crate::OverflowPolicy) something then; [`Closed`](SendError::Closed) if nobody
     /// serves the actor and nobody is due to.
     pub fn cast(&self, message: M) -> Result<(), SendError<M>> {
         match self.0.queue.push(message) {
             Ok(_) => Ok(()),
-            Err(Refused::Full(message)) => self.cast_to_full(message),
+            Err(PushError::Full(message)) => self.cast_to_full(message),
             Err(refused) => Err(unsent(&self.0, refused)),
         }
     }
@@ -69,8 +69,8 @@ impl<M: Send + 'static> Address<M> {
     ///
     /// [`Closed`](SendError::Closed) if no incarnation runs and none is due; [`WouldDeadlock`](SendError::WouldDeadlock) if
     /// it would have to wait in a handler of this very actor, which cannot make room meanwhile.
-    pub fn send(&self, message: M) -> Sending<'_, M> {
-        Sending::new(&self.0, message)
+    pub fn send(&self, message: M) -> SendFuture<'_, M> {
+        SendFuture::new(&self.0, message)
     }
 
     /// Sends a message that carries a [`Reply`] and resolves to the answer. The future owns what it needs.
@@ -125,18 +125,18 @@ impl<M: Send + 'static> Address<M> {
     ///
     /// # Errors
     ///
-    /// [`NoProcess`] if no incarnation lives.
-    pub fn stop(&self, reason: ExitReason) -> Result<(), NoProcess> {
-        self.0.order(None, Order::Stop(reason)).then_some(()).ok_or(NoProcess)
+    /// [`NoProcessError`] if no incarnation lives.
+    pub fn stop(&self, reason: ExitReason) -> Result<(), NoProcessError> {
+        self.0.order(None, ControlSignal::Stop(reason)).then_some(()).ok_or(NoProcessError)
     }
 
     /// Tells the live incarnation to die at its next await, inside a handler too, without its `terminate`.
     ///
     /// # Errors
     ///
-    /// [`NoProcess`] if no incarnation lives.
-    pub fn kill(&self) -> Result<(), NoProcess> {
-        AnyProcess::kill(&*self.0).then_some(()).ok_or(NoProcess)
+    /// [`NoProcessError`] if no incarnation lives.
+    pub fn kill(&self) -> Result<(), NoProcessError> {
+        AnyProcess::kill(&*self.0).then_some(()).ok_or(NoProcessError)
     }
 
     /// Resolves when the incarnation that lives now has ended. See [`Monitor`] for what it does across a restart.
@@ -159,14 +159,14 @@ impl<M: Send + 'static> Address<M> {
 
     /// The accounts of this mailbox.
     #[must_use]
-    pub fn counters(&self) -> Counters {
+    pub fn counters(&self) -> MessageStats {
         self.0.queue.counters()
     }
 
     /// The same actor without the type of its messages.
     #[must_use]
-    pub fn handle(&self) -> Handle {
-        Handle::new(self.0.clone())
+    pub fn handle(&self) -> ActorHandle {
+        ActorHandle::new(self.0.clone())
     }
 
     pub(crate) const fn new(process: Arc<Process<M>>) -> Self {
@@ -182,7 +182,7 @@ impl<M: Send + 'static> Address<M> {
     }
 }
 
-impl Handle {
+impl ActorHandle {
     /// The address of the actor, if it takes messages `M`.
     #[must_use]
     pub fn address<M: Send + 'static>(&self) -> Option<Address<M>> {

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use super::handle::Handle;
+use super::handle::ActorHandle;
 use super::typed::Address;
 use crate::process::Process;
-use crate::untyped::AnyProcess;
+use crate::any_process::AnyProcess;
 
 /// An address that keeps nothing: once the actor has ended for good and nobody holds its address, the mailbox and what was left
 /// of the actor go.
@@ -45,31 +45,31 @@ impl<M: Send + 'static> fmt::Debug for WeakAddress<M> {
 
 /// A handle that does not keep the memory of its actor.
 #[derive(Clone)]
-pub struct WeakHandle(Weak<dyn AnyProcess>);
+pub struct WeakActorHandle(Weak<dyn AnyProcess>);
 
-impl WeakHandle {
+impl WeakActorHandle {
     /// Returns the handle, unless everything of the actor is gone.
     #[must_use]
-    pub fn upgrade(&self) -> Option<Handle> {
-        self.0.upgrade().map(Handle::new)
+    pub fn upgrade(&self) -> Option<ActorHandle> {
+        self.0.upgrade().map(ActorHandle::new)
     }
 
     /// Returns `true` if `handle` controls the same actor.
     #[must_use]
-    pub fn is_of(&self, handle: &Handle) -> bool {
+    pub fn is_of(&self, handle: &ActorHandle) -> bool {
         std::ptr::addr_eq(self.0.as_ptr(), Arc::as_ptr(handle.process()))
     }
 }
 
-impl Handle {
+impl ActorHandle {
     /// Returns a handle that does not keep the memory of the actor.
     #[must_use]
-    pub fn downgrade(&self) -> WeakHandle {
-        WeakHandle(Arc::downgrade(self.process()))
+    pub fn downgrade(&self) -> WeakActorHandle {
+        WeakActorHandle(Arc::downgrade(self.process()))
     }
 }
 
-impl fmt::Debug for WeakHandle {
+impl fmt::Debug for WeakActorHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("WeakHandle").field(&self.upgrade()).finish()
     }

@@ -15,15 +15,15 @@ impl<M> Batch<M> {
         Self { owner: None, messages: VecDeque::new(), handled: 0 }
     }
 
-    pub(crate) fn belongs_to(&self, incarnation: u32) -> bool {
+    pub(crate) fn is_owned_by(&self, incarnation: u32) -> bool {
         self.owner == Some(incarnation)
     }
 
-    pub(crate) fn give_to(&mut self, incarnation: u32) {
+    pub(crate) fn set_owner(&mut self, incarnation: u32) {
         self.owner = Some(incarnation);
     }
 
-    pub(crate) fn release(&mut self) {
+    pub(crate) fn clear_owner(&mut self) {
         self.owner = None;
     }
 

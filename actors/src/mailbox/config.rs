@@ -45,7 +45,7 @@ impl Capacity {
 
 /// What becomes of the messages that wait when an incarnation ends and another one is to follow.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum OnRestart {
+pub enum MailboxOnRestart {
     /// The next incarnation gets them, in order.
     #[default]
     Keep,
@@ -55,7 +55,7 @@ pub enum OnRestart {
 
 /// What [`cast`](crate::Address::cast) does when the mailbox is full. Whoever can wait for room, waits, under any of these.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Overflow {
+pub enum OverflowPolicy {
     /// The message comes back to its sender.
     #[default]
     Reject,
@@ -74,35 +74,35 @@ pub enum Overflow {
 /// set otherwise.
 ///
 /// ```
-/// use perennial_actors::Mailbox;
+/// use perennial_actors::MailboxConfig;
 ///
-/// let otp_like = Mailbox::unbounded().discard_on_restart();
-/// assert_ne!(otp_like, Mailbox::default());
+/// let otp_like = MailboxConfig::unbounded().discard_on_restart();
+/// assert_ne!(otp_like, MailboxConfig::default());
 /// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Mailbox {
+pub struct MailboxConfig {
     /// That of the system if none.
     pub(crate) capacity: Option<Capacity>,
-    pub(crate) on_restart: OnRestart,
-    pub(crate) overflow: Overflow,
+    pub(crate) on_restart: MailboxOnRestart,
+    pub(crate) overflow: OverflowPolicy,
 }
 
-impl Mailbox {
+impl MailboxConfig {
     /// Holds at most `capacity` messages besides the one being handled. An actor whose mailbox holds
     /// none does not start.
     #[must_use]
     pub const fn bounded(capacity: usize) -> Self {
         Self {
             capacity: Some(Capacity::Bounded(capacity)),
-            on_restart: OnRestart::Keep,
-            overflow: Overflow::Reject,
+            on_restart: MailboxOnRestart::Keep,
+            overflow: OverflowPolicy::Reject,
         }
     }
 
     /// Holds as many messages as memory does.
     #[must_use]
     pub const fn unbounded() -> Self {
-        Self { capacity: Some(Capacity::Unbounded), on_restart: OnRestart::Keep, overflow: Overflow::Reject }
+        Self { capacity: Some(Capacity::Unbounded), on_restart: MailboxOnRestart::Keep, overflow: OverflowPolicy::Reject }
     }
 
     /// Returns the capacity that was set, or `None` if it is that of the system.
@@ -117,10 +117,10 @@ impl Mailbox {
     ///
     /// ```
     /// # use perennial_actors::host::Identity;
-    /// # use perennial_actors::{Mailbox, Overflow, System};
+    /// # use perennial_actors::{MailboxConfig, OverflowPolicy, System};
     /// # let system = System::new();
-    /// // Nobody wants to know an older temperature once there is a newer one.
-    /// let newest_only = Mailbox::bounded(1).overflow(Overflow::DropOldest);
+    /// // Nobody should_restart to know an older temperature once there is a newer one.
+    /// let newest_only = MailboxConfig::bounded(1).overflow(OverflowPolicy::DropOldest);
     /// # let identity = Identity::new(newest_only);
     /// # identity.open(&system, || "thermometer".into());
     /// # let thermometer = identity.address();
@@ -130,7 +130,7 @@ impl Mailbox {
     /// # Ok::<(), perennial_actors::SendError<i32>>(())
     /// ```
     #[must_use]
-    pub const fn overflow(mut self, overflow: Overflow) -> Self {
+    pub const fn overflow(mut self, overflow: OverflowPolicy) -> Self {
         self.overflow = overflow;
         self
     }
@@ -138,7 +138,7 @@ impl Mailbox {
     /// What waits when an incarnation ends goes to the dead letters instead of the next incarnation.
     #[must_use]
     pub const fn discard_on_restart(mut self) -> Self {
-        self.on_restart = OnRestart::Discard;
+        self.on_restart = MailboxOnRestart::Discard;
         self
     }
 }

@@ -10,7 +10,7 @@
 //!
 //! ```text
 //!              open             attach                 detach, abandon
-//!   Closed ───────────▶ Vacant ─────────▶ Served(n) ─────────────────────▶ Vacant
+//!   Closed ───────────▶ Detached ─────────▶ Served(n) ─────────────────────▶ Detached
 //!      ▲                   │                  │
 //!      └────── close ──────┴────── close ─────┘
 //! ```
@@ -40,26 +40,26 @@
 
 mod batch;
 mod config;
-mod consumer;
+mod recv;
 mod idle;
-mod lanes;
-mod lookout;
+mod state;
+mod peek;
 mod overflow;
-mod owner;
-mod places;
-mod sender;
+mod lifecycle;
+mod permits;
+mod send;
 mod shared;
 #[cfg(test)]
 mod tests;
-mod waiting;
+mod wait_queue;
 
-pub use config::{Capacity, Mailbox, OnRestart, Overflow};
-pub(crate) use consumer::{Inside, Next};
+pub use config::{Capacity, MailboxConfig, MailboxOnRestart, OverflowPolicy};
+pub(crate) use recv::{ParkResult, NextEvent};
 pub(crate) use idle::Traffic;
-pub(crate) use lanes::{Fate, Hook, Interest, Outage, Watcher};
-pub(crate) use lookout::Sight;
-pub(crate) use overflow::Displaced;
-pub(crate) use owner::{AttachError, Leftover};
-pub(crate) use sender::{Refused, WaitsFor};
-pub(crate) use shared::Queue;
-pub(crate) use waiting::Outcome;
+pub(crate) use state::{MessageOutcome, ExitHook, Interest, PendingRestart, ExitCallback};
+pub(crate) use peek::Peek;
+pub(crate) use overflow::Evicted;
+pub(crate) use lifecycle::{AttachRefused, DetachEffects};
+pub(crate) use send::{PushError, WaitsFor};
+pub(crate) use shared::Mailbox;
+pub(crate) use wait_queue::TicketOutcome;

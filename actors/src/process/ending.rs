@@ -9,9 +9,9 @@ use super::shared::Process;
 use crate::exit::ExitReason;
 use crate::foreign::{dispose, drop_each, ignore_panic, wake_each};
 use crate::log::{self, EndKind};
-use crate::mailbox::Leftover;
+use crate::mailbox::DetachEffects;
 use crate::pid::Pid;
-use crate::system::{DeadReason, Event};
+use crate::system::{DeadLetterReason, LifecycleEvent};
 
 /// Where messages that no incarnation will handle are dropped.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -29,7 +29,7 @@ impl<M: Send + 'static> Process<M> {
         let mut leftover = self.queue.detach(incarnation, reason)?;
         let dropped = leftover.dropped(reason);
         self.publish_ended(incarnation, reason, kind, &leftover);
-        self.conclude(&mut leftover, self.pid_of(incarnation), reason, DropDead::Here);
+        self.notify_exit(&mut leftover, self.pid_of(incarnation), reason, DropDead::Here);
         Some(Remains { leftover, dropped })
     }
 
@@ -44,7 +44,7 @@ impl<M: Send + 'static> Process<M> {
         let dropped = leftover.dropped(reason);
         self.publish_ended(incarnation, reason, kind, &leftover);
         self.publish_closed(reason);
-        self.conclude(&mut leftover, self.pid_of(incarnation), reason, DropDead::Here);
+        self.notify_exit(&mut leftover, self.pid_of(incarnation), reason, DropDead::Here);
         Some(Remains { leftover, dropped })
     }
 
@@ -53,8 +53,8 @@ impl<M: Send + 'static> Process<M> {
         let reason = ExitReason::Killed;
         let Some(mut leftover) = self.queue.detach(incarnation, &reason) else { return false };
         let pid = self.pid_of(incarnation);
-        self.publish(|label| Event::Abandoned { pid, label });
-        self.conclude(&mut leftover, pid, &reason, DropDead::Elsewhere);
+        self.publish(|label| LifecycleEvent::Abandoned { pid, label });
+        self.notify_exit(&mut leftover, pid, &reason, DropDead::Elsewhere);
         if let Some(home) = self.home() {
             log::actor_abandoned(home.system.log(), pid, home.label.clone());
         }
@@ -69,7 +69,7 @@ impl<M: Send + 'static> Process<M> {
         let mut leftover = self.queue.close(reason)?;
         let dropped = leftover.dropped(reason);
         self.publish_closed(reason);
-        self.conclude(&mut leftover, self.pid_of(self.queue.newest()), reason, DropDead::Elsewhere);
+        self.notify_exit(&mut leftover, self.pid_of(self.queue.latest_incarnation()), reason, DropDead::Elsewhere);
         if leftover.ended.is_some() {
             self.queue.end_reported();
         }
@@ -77,9 +77,9 @@ impl<M: Send + 'static> Process<M> {
         Some(dropped)
     }
 
-    fn publish_ended(&self, incarnation: u32, reason: &ExitReason, kind: EndKind, leftover: &Leftover<M>) {
+    fn publish_ended(&self, incarnation: u32, reason: &ExitReason, kind: EndKind, leftover: &DetachEffects<M>) {
         let pid = self.pid_of(incarnation);
-        self.publish(|label| Event::Ended { pid, label, reason: reason.clone() });
+        self.publish(|label| LifecycleEvent::Ended { pid, label, reason: reason.clone() });
         if let Some(home) = self.home() {
             if kind == EndKind::RuntimeGone {
                 home.system.runtime_gone();
@@ -90,21 +90,21 @@ impl<M: Send + 'static> Process<M> {
     }
 
     fn publish_closed(&self, reason: &ExitReason) {
-        let pid = self.pid_of(self.queue.newest());
-        self.publish(|label| Event::Closed { pid, label, reason: reason.clone() });
+        let pid = self.pid_of(self.queue.latest_incarnation());
+        self.publish(|label| LifecycleEvent::Closed { pid, label, reason: reason.clone() });
     }
 
     /// Notifies of an end, in an order that is promised: names are free, callers and senders are told, before
     /// any link or monitor is told.
-    fn conclude(&self, leftover: &mut Leftover<M>, pid: Pid, reason: &ExitReason, drop_dead: DropDead) {
+    fn notify_exit(&self, leftover: &mut DetachEffects<M>, pid: Pid, reason: &ExitReason, drop_dead: DropDead) {
         for hook in std::mem::take(&mut leftover.hooks) {
             ignore_panic(|| (hook.run)(reason));
         }
         if leftover.lost_in_flight {
-            self.bury(pid, || DeadReason::InFlight(reason.clone()));
+            self.dead_letter(pid, || DeadLetterReason::InFlight(reason.clone()));
         }
         for _ in &leftover.dead {
-            self.bury(pid, || DeadReason::Unhandled(reason.clone()));
+            self.dead_letter(pid, || DeadLetterReason::Unhandled(reason.clone()));
         }
         if drop_dead == DropDead::Here && !leftover.dead.is_empty() {
             drop_each(std::mem::take(&mut leftover.dead));
@@ -112,14 +112,14 @@ impl<M: Send + 'static> Process<M> {
         wake_each(std::mem::take(&mut leftover.wakers));
         let ended = leftover.ended.map(|incarnation| self.pid_of(incarnation));
         if let Some(ended) = ended {
-            self.condition.reset();
-            self.dissolve(ended, reason);
+            self.activity.reset();
+            self.notify_links(ended, reason);
         }
         for (_, watcher) in std::mem::take(&mut leftover.watchers).into_values() {
             ignore_panic(|| watcher(ended, reason));
         }
         if leftover.is_closing {
-            for (_, watcher) in self.queue.hooks_have_run().into_values() {
+            for (_, watcher) in self.queue.finish_close().into_values() {
                 ignore_panic(|| watcher(None, &ExitReason::NoProcess));
             }
         }
@@ -129,7 +129,7 @@ impl<M: Send + 'static> Process<M> {
 /// What is left of an end when all were told: messages and reasons, to be dropped.
 #[must_use = "dropped before others are told, it could keep them waiting"]
 pub(crate) struct Remains<M> {
-    leftover: Leftover<M>,
+    leftover: DetachEffects<M>,
     /// How many messages no incarnation will have handled because of the end.
     pub(super) dropped: u64,
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::attachment::Attachment;
-use super::report::{Parent, Reporter};
+use super::consumer::MailboxConsumer;
+use super::report::{Parent, ExitNotifier};
 use super::shared::Process;
 use super::start_order;
 use crate::exit::ExitReason;
 use crate::label::Label;
-use crate::mailbox::{AttachError, Mailbox, Outage};
+use crate::mailbox::{AttachRefused, MailboxConfig, PendingRestart};
 use crate::pid::Pid;
 use crate::system::System;
 
@@ -24,19 +24,19 @@ pub struct Identity<M: Send + 'static> {
 /// Why an incarnation could not begin.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum OpenError {
+pub enum AttachError {
     /// The identity is not open: nobody is due to serve it.
     #[error("the mailbox of the actor is not open")]
     Closed,
     /// The incarnation before it still lives.
     #[error("another incarnation of the actor is running")]
-    Served,
+    AlreadyAttached,
 }
 
 impl<M: Send + 'static> Identity<M> {
     /// An identity that is not open yet.
     #[must_use]
-    pub fn new(mailbox: Mailbox) -> Self {
+    pub fn new(mailbox: MailboxConfig) -> Self {
         Self { process: Process::new(mailbox) }
     }
 
@@ -57,10 +57,10 @@ impl<M: Send + 'static> Identity<M> {
     }
 
     /// Says why there is no incarnation, and in how long the next is to begin, for those who
-    /// [ask](crate::Handle::outage). It holds until there is one.
-    pub fn announce(&self, reason: ExitReason, retry_in: Duration) {
+    /// [ask](crate::ActorHandle::pending_restart). It holds until there is one.
+    pub fn set_pending_restart(&self, reason: ExitReason, retry_in: Duration) {
         let until = self.process.age().saturating_add(retry_in);
-        drop(self.process.queue.announce(Outage { reason, until }));
+        drop(self.process.queue.set_pending_restart(PendingRestart { reason, until }));
     }
 
     /// Refuses messages from now on; those that wait go to the dead letters. Returns how many messages were dropped, or
@@ -74,8 +74,8 @@ impl<M: Send + 'static> Identity<M> {
     /// # Errors
     ///
     /// When it is not open, or when the incarnation before lives: there is never more than one.
-    pub fn attach(&self, parent: Arc<dyn Parent>, run: u64) -> Result<Attachment<M>, OpenError> {
-        self.process.attach(Reporter::Parent(parent, run))
+    pub fn attach(&self, parent: Arc<dyn Parent>, run: u64) -> Result<MailboxConsumer<M>, AttachError> {
+        self.process.attach(ExitNotifier::Parent(parent, run))
     }
 
     /// Takes the mailbox away from an incarnation that was killed and does not die, because it never awaits. It can do
@@ -88,19 +88,19 @@ impl<M: Send + 'static> Identity<M> {
 impl<M: Send + 'static> Process<M> {
     /// Lets messages queue from now on. The first time settles the system and the label.
     pub(crate) fn open(self: &Arc<Self>, system: &System, label: impl FnOnce() -> Label) {
-        self.settle(system, label);
+        self.register(system, label);
         self.queue.open();
     }
 
     /// Begins the next incarnation.
-    pub(crate) fn attach(self: &Arc<Self>, reporter: Reporter) -> Result<Attachment<M>, OpenError> {
+    pub(crate) fn attach(self: &Arc<Self>, reporter: ExitNotifier) -> Result<MailboxConsumer<M>, AttachError> {
         let incarnation = self.queue.attach().map_err(|error| match error {
-            AttachError::Closed => OpenError::Closed,
-            AttachError::Served => OpenError::Served,
+            AttachRefused::Closed => AttachError::Closed,
+            AttachRefused::Attached => AttachError::AlreadyAttached,
         })?;
         // Only a process that was opened gets here, and opening settles it.
-        let home = self.home().ok_or(OpenError::Closed)?;
-        Ok(Attachment::new(self.clone(), home.system.clone(), incarnation, reporter))
+        let home = self.home().ok_or(AttachError::Closed)?;
+        Ok(MailboxConsumer::new(self.clone(), home.system.clone(), incarnation, reporter))
     }
 }
 

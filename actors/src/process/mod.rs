@@ -2,27 +2,27 @@
 //!
 //! A [`Process`] is what everybody who knows an actor shares: its mailbox and its place in the system. An
 //! [`Identity`](crate::host::Identity) is the owner's end of it, an [`Address`](crate::Address) the users' end, and an
-//! [`Attachment`] that of the one incarnation that serves it now.
+//! [`MailboxConsumer`] that of the one incarnation that serves it now.
 
-mod attachment;
-mod condition;
+mod consumer;
+mod activity;
 mod ending;
 mod identity;
-mod lookout;
-mod relating;
+mod peek;
+mod links;
 mod report;
 mod shared;
 mod start_order;
 mod target;
 #[cfg(all(test, not(model)))]
 mod tests;
-mod undelivered;
+mod dead_letters;
 
-pub use attachment::{Attachment, Step};
-pub use identity::{Identity, OpenError};
-pub use lookout::Taker;
-pub(crate) use report::Reporter;
-pub use report::{End, Parent};
+pub use consumer::{MailboxConsumer, MailboxEvent};
+pub use identity::{Identity, AttachError};
+pub use peek::MessageReceiver;
+pub(crate) use report::ExitNotifier;
+pub use report::{IncarnationExit, Parent};
 pub(crate) use shared::Process;
 pub(crate) use start_order::{poke_awaited, set_awaited, set_supervisor, supervisor as supervisor_of};
 pub use target::Target;

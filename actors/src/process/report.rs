@@ -12,7 +12,7 @@ use crate::pid::Pid;
 /// How an incarnation ended.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct End {
+pub struct IncarnationExit {
     /// The incarnation.
     pub pid: Pid,
     /// Why it ended.
@@ -20,7 +20,7 @@ pub struct End {
     /// Whether its start had succeeded: if not, it ended in its init, or before it was [ready](crate::Context::ready).
     pub started: bool,
     /// How many messages went down with it: the one that it was handling if it was killed, and those that waited in a mailbox
-    /// that is [discarded](crate::Mailbox::discard_on_restart). Not one whose handler has failed.
+    /// that is [discarded](crate::MailboxConfig::discard_on_restart). Not one whose handler has failed.
     pub dropped: u64,
 }
 
@@ -33,7 +33,7 @@ pub trait Parent: Send + Sync + 'static {
     /// The start succeeded: the init returned, or the actor said later that it is [ready](crate::Context::ready).
     fn started(&self, run: u64);
     /// It is over, and another incarnation may attach.
-    fn ended(&self, run: u64, end: End);
+    fn ended(&self, run: u64, end: IncarnationExit);
     /// Returns what a child may know of this parent, to be downcast. `None` unless it is overridden.
     fn as_any(&self) -> Option<&(dyn Any + Send + Sync)> {
         None
@@ -41,7 +41,7 @@ pub trait Parent: Send + Sync + 'static {
 }
 
 /// Whom to tell.
-pub(crate) enum Reporter {
+pub(crate) enum ExitNotifier {
     /// Nobody.
     Nobody,
     /// Whoever waits for the start to succeed.
@@ -50,7 +50,7 @@ pub(crate) enum Reporter {
     Parent(Arc<dyn Parent>, u64),
 }
 
-impl Reporter {
+impl ExitNotifier {
     /// Whether somebody decides what follows an end. If nobody does, nothing follows.
     pub(crate) const fn is_supervised(&self) -> bool {
         matches!(self, Self::Parent(..))
@@ -69,7 +69,7 @@ impl Reporter {
         }
     }
 
-    pub(crate) fn ended(self, end: End) {
+    pub(crate) fn ended(self, end: IncarnationExit) {
         match self {
             Self::Nobody => {}
             Self::Starter(starter) => {

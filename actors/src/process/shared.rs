@@ -8,68 +8,68 @@ use std::time::Duration;
 
 use tokio::task;
 
-use super::condition::Condition;
-use crate::counters::Counters;
+use super::activity::Activity;
+use crate::counters::MessageStats;
 use crate::exit::ExitReason;
 use crate::foreign::drop_each;
 use crate::label::Label;
 use crate::log::LogQueue;
-use crate::mailbox::{Hook, Mailbox, Queue, Watcher};
-use crate::order::Order;
+use crate::mailbox::{ExitHook, MailboxConfig, Mailbox, ExitCallback};
+use crate::control::ControlSignal;
 use crate::pid::Pid;
 use crate::sync::{AtomicBool, Mutex, Ordering};
-use crate::system::{DeadLetter, DeadReason, Event, Place, System};
-use crate::untyped::{AnyProcess, Conduct, Held, ProcessState, StartOrderSlot, Suspensions, Work};
+use crate::system::{DeadLetter, DeadLetterReason, LifecycleEvent, SlotIndex, System};
+use crate::any_process::{AnyProcess, ProcessFlags, RelationsLock, ProcessState, StartOrderSlot, Suspensions, Work};
 
 /// One actor, whichever incarnation of it lives: its mailbox, and where it belongs.
 pub(crate) struct Process<M: Send + 'static> {
-    pub(crate) queue: Queue<M>,
-    pub(crate) condition: Condition,
-    pub(super) relations: Held,
+    pub(crate) queue: Mailbox<M>,
+    pub(crate) activity: Activity,
+    pub(super) relations: RelationsLock,
     start_order: StartOrderSlot,
-    home: OnceLock<Home>,
+    registration: OnceLock<Registration>,
     /// Nothing owns it, so that nothing can start it again once it is closed.
     disowned: AtomicBool,
 }
 
 /// Where a process belongs. It has no home, and a closed mailbox, until it is first opened.
-pub(crate) struct Home {
+pub(crate) struct Registration {
     pub(crate) system: System,
     pub(crate) label: Label,
     number: u64,
-    place: Place,
+    place: SlotIndex,
 }
 
 impl<M: Send + 'static> Process<M> {
-    pub(crate) fn new(settings: Mailbox) -> Arc<Self> {
+    pub(crate) fn new(settings: MailboxConfig) -> Arc<Self> {
         Arc::new(Self {
-            queue: Queue::new(settings),
-            condition: Condition::new(),
+            queue: Mailbox::new(settings),
+            activity: Activity::new(),
             relations: Mutex::new(None),
             start_order: Mutex::new(None),
-            home: OnceLock::new(),
+            registration: OnceLock::new(),
             disowned: AtomicBool::new(false),
         })
     }
 
     /// Settles in a system, if it has not done so before.
-    pub(crate) fn settle(self: &Arc<Self>, system: &System, label: impl FnOnce() -> Label) -> &Home {
-        self.home.get_or_init(|| {
+    pub(crate) fn register(self: &Arc<Self>, system: &System, label: impl FnOnce() -> Label) -> &Registration {
+        self.registration.get_or_init(|| {
             let number = system.next_number();
             let this: Weak<Self> = Arc::downgrade(self);
             self.queue.set_default_capacity(system.capacity());
-            Home { system: system.clone(), label: label(), number, place: system.enter(number, this) }
+            Registration { system: system.clone(), label: label(), number, place: system.register(number, this) }
         })
     }
 
     /// Begins to count for how long this incarnation is at what it does now.
-    pub(crate) fn see(&self, incarnation: u32) {
-        self.condition.see(incarnation, || self.age());
+    pub(crate) fn observe(&self, incarnation: u32) {
+        self.activity.observe(incarnation, || self.age());
     }
 
     /// Ends a suspension of the incarnation that lives.
     pub(crate) fn resume(&self) {
-        self.condition.resume(|| self.age());
+        self.activity.resume(|| self.age());
     }
 
     /// For how long its system has been there.
@@ -77,8 +77,8 @@ impl<M: Send + 'static> Process<M> {
         self.home().map_or(Duration::ZERO, |home| home.system.age())
     }
 
-    pub(crate) fn home(&self) -> Option<&Home> {
-        self.home.get()
+    pub(crate) fn home(&self) -> Option<&Registration> {
+        self.registration.get()
     }
 
     pub(crate) fn pid_of(&self, incarnation: u32) -> Pid {
@@ -95,13 +95,13 @@ impl<M: Send + 'static> Process<M> {
         self.disowned.load(Ordering::Relaxed) && self.queue.is_closed()
     }
 
-    pub(crate) fn publish(&self, event: impl FnOnce(Arc<str>) -> Event) {
+    pub(crate) fn publish(&self, event: impl FnOnce(Arc<str>) -> LifecycleEvent) {
         if let Some(home) = self.home() {
             home.system.publish(|| event(home.label.to_shared()));
         }
     }
 
-    pub(super) fn bury(&self, target: Pid, reason: impl FnOnce() -> DeadReason) {
+    pub(super) fn dead_letter(&self, target: Pid, reason: impl FnOnce() -> DeadLetterReason) {
         let Some(home) = self.home() else { return };
         home.system.bury(|| DeadLetter {
             target,
@@ -117,7 +117,7 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         self
     }
 
-    fn messages(&self) -> &'static str {
+    fn message_type(&self) -> &'static str {
         type_name::<M>()
     }
 
@@ -129,11 +129,11 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         match self.queue.served_by() {
             Some(incarnation) => ProcessState::Alive(self.pid_of(incarnation)),
             None if self.queue.is_closed() => ProcessState::Closed,
-            None => ProcessState::Due,
+            None => ProcessState::Pending,
         }
     }
 
-    fn counters(&self) -> Counters {
+    fn counters(&self) -> MessageStats {
         self.queue.counters()
     }
 
@@ -149,41 +149,41 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         self.home().map(|home| home.system.log().clone())
     }
 
-    fn newest(&self) -> u32 {
-        self.queue.newest()
+    fn latest_incarnation(&self) -> u32 {
+        self.queue.latest_incarnation()
     }
 
-    fn conduct(&self) -> Conduct {
+    fn flags(&self) -> ProcessFlags {
         if self.queue.served_by().is_none() {
-            return Conduct::default();
+            return ProcessFlags::default();
         }
-        Conduct {
+        ProcessFlags {
             links: self.linked(),
             monitors: self.monitoring(),
-            trapping: self.condition.is_trapping(),
-            suspended: self.condition.is_suspended(),
-            handling_for: self.busy_for().map(|(_, time)| time),
+            trap_exits: self.activity.is_trapping(),
+            suspended: self.activity.is_suspended(),
+            busy_for: self.busy_for().map(|(_, time)| time),
         }
     }
 
     fn suspensions(&self) -> Suspensions {
-        self.condition.suspensions(|| self.age())
+        self.activity.suspensions(|| self.age())
     }
 
     fn busy_for(&self) -> Option<(Pid, Duration)> {
         // What most are, at no more cost than this.
-        if self.condition.is_resting() {
+        if self.activity.is_idle() {
             return None;
         }
         let incarnation = self.queue.served_by()?;
-        let time = self.condition.at_it_for(incarnation, || self.age())?;
+        let time = self.activity.busy_for(incarnation, || self.age())?;
         Some((self.pid_of(incarnation), time))
     }
 
     fn drain(&self, reason: ExitReason) -> bool {
         // Messages would wait while it is suspended.
-        if self.condition.is_suspended() {
-            self.order(None, Order::Resume);
+        if self.activity.is_suspended() {
+            self.order(None, ControlSignal::Resume);
         }
         let told = self.queue.drain(reason);
         let is_told = told.is_ok();
@@ -191,9 +191,9 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         is_told
     }
 
-    fn order(&self, meant: Option<u32>, mut order: Order) -> bool {
-        if let Order::Exit(exit) = &mut order {
-            self.attribute(exit);
+    fn order(&self, meant: Option<u32>, mut order: ControlSignal) -> bool {
+        if let ControlSignal::Exit(exit) = &mut order {
+            self.resolve_source(exit);
         }
         self.queue.signal(meant, order)
     }
@@ -202,7 +202,7 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         self.queue.kill()
     }
 
-    fn watch(&self, watcher: Watcher) -> Result<u64, Watcher> {
+    fn watch(&self, watcher: ExitCallback) -> Result<u64, ExitCallback> {
         self.queue.watch(watcher)
     }
 
@@ -218,7 +218,7 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         self.queue.names()
     }
 
-    fn hook(&self, hook: Hook) -> Result<u64, Hook> {
+    fn hook(&self, hook: ExitHook) -> Result<u64, ExitHook> {
         self.queue.hook(hook)
     }
 
@@ -230,13 +230,13 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         self.queue.has_close_hook(number)
     }
 
-    fn outage(&self) -> Option<(ExitReason, Duration)> {
-        let outage = self.queue.outage()?;
+    fn pending_restart(&self) -> Option<(ExitReason, Duration)> {
+        let outage = self.queue.pending_restart()?;
         Some((outage.reason, outage.until.saturating_sub(self.age())))
     }
 
     fn poll_idle(&self, waker: &Waker) -> Poll<Work> {
-        self.queue.poll_idle(waker).map(|traffic| Work { traffic, begun: self.condition.begun() })
+        self.queue.poll_idle(waker).map(|traffic| Work { traffic, begun: self.activity.begun() })
     }
 
     fn start_order(&self) -> &StartOrderSlot {
@@ -255,12 +255,12 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
         self.queue.poke();
     }
 
-    fn relations(&self) -> &Held {
+    fn relations(&self) -> &RelationsLock {
         &self.relations
     }
 
     fn link_ended(&self, incarnation: u32, to: Pid, reason: &ExitReason) {
-        self.hear_of_link(incarnation, to, reason);
+        self.on_link_exit(incarnation, to, reason);
     }
 }
 
@@ -268,8 +268,8 @@ impl<M: Send + 'static> Drop for Process<M> {
     /// Nobody holds an address and nobody serves it: what still waits goes with it, on the books.
     fn drop(&mut self) {
         self.close(&ExitReason::NoProcess);
-        if let Some(home) = self.home.get() {
-            home.system.leave(home.place, self.queue.counters());
+        if let Some(home) = self.registration.get() {
+            home.system.unregister(home.place, self.queue.counters());
         }
     }
 }

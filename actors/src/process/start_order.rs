@@ -11,7 +11,7 @@ use std::sync::{Arc, Weak};
 use tokio::task;
 
 use super::shared::Process;
-use crate::untyped::{AnyProcess, StartOrder};
+use crate::any_process::{AnyProcess, StartOrder};
 
 /// Sets what starts a process.
 pub(crate) fn set_supervisor(process: &dyn AnyProcess, supervisor: Weak<dyn AnyProcess>) {

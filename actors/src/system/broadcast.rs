@@ -80,7 +80,7 @@ impl<T> Ring<T> {
         if item.unread == 0 { self.pop() } else { Some(item.value.clone()) }
     }
 
-    /// Removes a subscriber that has read what comes before `next`. Returns what no other is to read.
+    /// Removes a subscriber that has read what comes before `poll`. Returns what no other is to read.
     fn unsubscribe(&mut self, id: u64, next: u64) -> (Vec<T>, Option<Waker>) {
         self.subscribers -= 1;
         let read = usize::try_from(next.saturating_sub(self.first)).unwrap_or(usize::MAX);
@@ -112,19 +112,19 @@ impl<T: Clone> Broadcast<T> {
 
     /// Returns `true` if there is a subscriber.
     #[must_use]
-    pub fn is_heard(&self) -> bool {
+    pub fn has_subscribers(&self) -> bool {
         self.0.get().is_some_and(|ring| ring.lock().subscribers > 0)
     }
 
     /// Sends to all subscribers and never waits. `value` is called only if there may be one.
-    pub fn tell(&self, value: impl FnOnce() -> T) {
+    pub fn send(&self, value: impl FnOnce() -> T) {
         drop(self.send_locked(value));
     }
 
-    /// Sends as [`tell`](Self::tell) does and runs no foreign code, for a caller that holds a lock. Subscribers can read
+    /// Sends as [`send`](Self::send) does and runs no foreign code, for a caller that holds a lock. Subscribers can read
     /// the value when this returns; they are woken when the caller drops what it returns, outside its locks.
     pub fn send_locked(&self, value: impl FnOnce() -> T) -> Sent<T> {
-        match self.0.get().filter(|_| self.is_heard()) {
+        match self.0.get().filter(|_| self.has_subscribers()) {
             Some(ring) => {
                 let value = value();
                 let (evicted, wakers) = ring.lock().send(value);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use super::dead_letters::{DeadLetter, DeadReason};
+use super::dead_letters::{DeadLetter, DeadLetterReason};
 use super::throttle::{Throttle, Throttled};
 use crate::clock::{NoTimers, sleep_until};
 use crate::exit::ExitReason;
@@ -60,9 +60,9 @@ impl Lane {
 
     fn write_letter(&self, letter: &DeadLetter) {
         let (cause, reason) = match &letter.reason {
-            DeadReason::InFlight(reason) => ("in flight", Some(reason.clone())),
-            DeadReason::Unhandled(reason) => ("unhandled", Some(reason.clone())),
-            DeadReason::Overflow => ("overflow", None),
+            DeadLetterReason::InFlight(reason) => ("in flight", Some(reason.clone())),
+            DeadLetterReason::Unhandled(reason) => ("unhandled", Some(reason.clone())),
+            DeadLetterReason::Overflow => ("overflow", None),
         };
         let target = (letter.target, letter.label.clone(), letter.message_type);
         log::dead_letter(&self.log, self.level, target, cause, reason);
@@ -105,7 +105,7 @@ impl Drop for Due {
     }
 }
 
-impl DeadReason {
+impl DeadLetterReason {
     /// Returns `true` if no line warns of such a letter.
     fn is_expected(&self) -> bool {
         match self {

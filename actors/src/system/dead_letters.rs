@@ -16,13 +16,13 @@ pub struct DeadLetter {
     /// The type of the message.
     pub message_type: &'static str,
     /// What happened.
-    pub reason: DeadReason,
+    pub reason: DeadLetterReason,
 }
 
 /// Why a message is dead.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum DeadReason {
+pub enum DeadLetterReason {
     /// It was being handled when the incarnation ended so. It is not tried again: it may be what caused the end.
     InFlight(ExitReason),
     /// It waited when nobody was left to handle it, or in a mailbox that is discarded on restart.

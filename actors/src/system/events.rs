@@ -8,7 +8,7 @@ use crate::pid::Pid;
 /// Something that happened in a system. Events of one actor come in the order in which they happened.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Event {
+pub enum LifecycleEvent {
     /// An incarnation has started: its init returned, or it said later that it is [ready](crate::Context::ready).
     Started {
         /// The incarnation.

@@ -9,7 +9,7 @@
 //!
 //! let system = System::new();
 //! let mut dead_letters = system.subscribe::<DeadLetter>();
-//! assert!(system.counters().balanced());
+//! assert!(system.counters().is_balanced());
 //! assert!(dead_letters.try_next().is_none());
 //! ```
 
@@ -28,9 +28,9 @@ mod timer_wheel;
 mod wheel;
 
 pub use broadcast::{Broadcast, Sent, Subscription};
-pub use dead_letters::{DeadLetter, DeadReason};
-pub use events::Event;
-pub(crate) use process_table::Place;
+pub use dead_letters::{DeadLetter, DeadLetterReason};
+pub use events::LifecycleEvent;
+pub(crate) use process_table::SlotIndex;
 pub(crate) use shared::DEFAULT_CALL_TIMEOUT;
 pub use shared::{System, SystemBuilder, SystemEvent};
 pub(crate) use timer_wheel::{TimeoutId, TimeoutState, TimerWheel};

@@ -2,13 +2,13 @@
 
 use std::sync::{Arc, Weak};
 
-use crate::counters::Counters;
+use crate::counters::MessageStats;
 use crate::sync::Mutex;
-use crate::untyped::AnyProcess;
+use crate::any_process::AnyProcess;
 
 /// Where an identity stands in the table.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place(u32);
+pub(crate) struct SlotIndex(u32);
 
 /// Enough that identities that come and go on all cores seldom meet at one lock.
 const SHARDS: u32 = 16;
@@ -22,7 +22,7 @@ pub(super) struct ProcessTable {
 struct Shard {
     places: Vec<Option<Weak<dyn AnyProcess>>>,
     free: Vec<u32>,
-    retired: Counters,
+    retired: MessageStats,
 }
 
 impl ProcessTable {
@@ -30,7 +30,7 @@ impl ProcessTable {
         Self { shards: (0..SHARDS).map(|_| Mutex::new(Shard::default())).collect() }
     }
 
-    pub(super) fn enter(&self, number: u64, process: Weak<dyn AnyProcess>) -> Place {
+    pub(super) fn register(&self, number: u64, process: Weak<dyn AnyProcess>) -> SlotIndex {
         let shard_index = (number % u64::from(SHARDS)) as u32;
         let mut shard = self.shards[shard_index as usize].lock();
         let index = shard.free.pop().unwrap_or_else(|| {
@@ -38,11 +38,11 @@ impl ProcessTable {
             (shard.places.len() - 1) as u32
         });
         shard.places[index as usize] = Some(process);
-        Place(index * SHARDS + shard_index)
+        SlotIndex(index * SHARDS + shard_index)
     }
 
     /// Removes an identity; its accounts stay in the books.
-    pub(super) fn leave(&self, place: Place, last: Counters) {
+    pub(super) fn unregister(&self, place: SlotIndex, last: MessageStats) {
         let mut shard = self.shards[(place.0 % SHARDS) as usize].lock();
         let index = place.0 / SHARDS;
         shard.places[index as usize] = None;
@@ -50,8 +50,8 @@ impl ProcessTable {
         shard.retired += last;
     }
 
-    pub(super) fn counters(&self) -> Counters {
-        let mut sum = Counters::default();
+    pub(super) fn counters(&self) -> MessageStats {
+        let mut sum = MessageStats::default();
         for shard in &self.shards {
             let (retired, living) = shard.lock().read();
             sum += retired;
@@ -78,7 +78,7 @@ impl ProcessTable {
 impl Shard {
     /// The accounts of those that are gone, and those that are not: collected first and used outside the lock, because the last
     /// reference to an identity may be dropped there, and then it leaves through this very lock.
-    fn read(&self) -> (Counters, Vec<Arc<dyn AnyProcess>>) {
+    fn read(&self) -> (MessageStats, Vec<Arc<dyn AnyProcess>>) {
         (self.retired, self.places.iter().flatten().filter_map(Weak::upgrade).collect())
     }
 }

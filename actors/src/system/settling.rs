@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use tokio::task;
 
 use super::shared::System;
-use crate::untyped::Work;
+use crate::any_process::Work;
 
 impl System {
     /// Resolves when the system is idle: every accepted message was handled, lost or dead-lettered, and no actor is busy.

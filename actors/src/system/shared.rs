@@ -12,15 +12,15 @@ use tokio::time::Instant;
 use super::broadcast::{Broadcast, Subscription};
 use super::dead_letter_log::DeadLetterLog;
 use super::dead_letters::DeadLetter;
-use super::events::Event;
+use super::events::LifecycleEvent;
 use super::extensions::Extensions;
-use super::process_table::{Place, ProcessTable};
+use super::process_table::{SlotIndex, ProcessTable};
 use super::timer_wheel::TimerWheel;
-use crate::counters::Counters;
+use crate::counters::MessageStats;
 use crate::log::{self, Level, LogQueue};
 use crate::mailbox::Capacity;
 use crate::panics::PanicLocations;
-use crate::untyped::AnyProcess;
+use crate::any_process::AnyProcess;
 
 /// What belongs together: actors, their supervisors, their names. A cheap handle; clones are the same system.
 #[derive(Clone)]
@@ -29,7 +29,7 @@ pub struct System(Arc<Inner>);
 struct Inner {
     began: Instant,
     next_number: AtomicU64,
-    events: Broadcast<Event>,
+    events: Broadcast<LifecycleEvent>,
     dead_letters: Broadcast<DeadLetter>,
     processes: ProcessTable,
     extensions: Extensions,
@@ -71,13 +71,13 @@ impl System {
 
     /// Subscribes to everything of one kind that happens in the system from now on.
     ///
-    /// The kinds are the types that implement [`SystemEvent`]: [`Event`] for the lives of actors and [`DeadLetter`] here, and
+    /// The kinds are the types that implement [`SystemEvent`]: [`LifecycleEvent`] for the lives of actors and [`DeadLetter`] here, and
     /// those of the registry and of supervision.
     ///
     /// # Examples
     ///
     /// ```
-    /// use perennial_actors::{DeadLetter, Event, System};
+    /// use perennial_actors::{DeadLetter, LifecycleEvent, System};
     /// # use perennial_actors::{Actor, Context, ExitReason};
     /// # struct Sink;
     /// # impl Actor for Sink {
@@ -90,10 +90,10 @@ impl System {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let system = System::new();
-    /// let mut events = system.subscribe::<Event>();
+    /// let mut events = system.subscribe::<LifecycleEvent>();
     /// let mut dead_letters = system.subscribe::<DeadLetter>();
     /// let sink = system.spawn::<Sink>(()).await?;
-    /// assert!(matches!(events.next().await, Some(Event::Started { .. })));
+    /// assert!(matches!(events.poll().await, Some(LifecycleEvent::Started { .. })));
     /// assert!(dead_letters.try_next().is_none());
     /// # Ok(())
     /// # }
@@ -106,7 +106,7 @@ impl System {
     /// The accounts of all mailboxes together, those of actors that are gone included. One whose last address is being dropped
     /// at this very moment may be missing.
     #[must_use]
-    pub fn counters(&self) -> Counters {
+    pub fn counters(&self) -> MessageStats {
         self.0.processes.counters()
     }
 
@@ -125,17 +125,17 @@ impl System {
     }
 
     /// Tells an event to those who subscribed. For supervisors and other hosts of actors.
-    pub fn publish(&self, event: impl FnOnce() -> Event) {
-        self.0.events.tell(event);
+    pub fn publish(&self, event: impl FnOnce() -> LifecycleEvent) {
+        self.0.events.send(event);
     }
 
     pub(crate) fn bury(&self, letter: impl FnOnce() -> DeadLetter) {
         if !self.0.log.wants(Level::WARN) {
-            return self.0.dead_letters.tell(letter);
+            return self.0.dead_letters.send(letter);
         }
         let letter = letter();
         self.0.dead_letter_log.write(&letter, self.is_runtime_gone(), self.0.began);
-        self.0.dead_letters.tell(|| letter);
+        self.0.dead_letters.send(|| letter);
     }
 
     /// Logs, once for a system, that a runtime went away while actors ran.
@@ -157,12 +157,12 @@ impl System {
         self.0.next_number.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn enter(&self, number: u64, process: Weak<dyn AnyProcess>) -> Place {
-        self.0.processes.enter(number, process)
+    pub(crate) fn register(&self, number: u64, process: Weak<dyn AnyProcess>) -> SlotIndex {
+        self.0.processes.register(number, process)
     }
 
-    pub(crate) fn leave(&self, place: Place, last: Counters) {
-        self.0.processes.leave(place, last);
+    pub(crate) fn unregister(&self, place: SlotIndex, last: MessageStats) {
+        self.0.processes.unregister(place, last);
     }
 
     /// Differs from that of every other system that lives.
@@ -216,7 +216,7 @@ pub trait SystemEvent: Clone + Send + 'static {
     fn subscribe(system: &System) -> Subscription<Self>;
 }
 
-impl SystemEvent for Event {
+impl SystemEvent for LifecycleEvent {
     fn subscribe(system: &System) -> Subscription<Self> {
         system.0.events.subscribe()
     }
@@ -265,11 +265,11 @@ impl SystemBuilder {
     /// ```
     /// # use std::time::Duration;
     /// # use perennial_actors::host::Identity;
-    /// # use perennial_actors::{CallError, Mailbox, Reply, System};
+    /// # use perennial_actors::{CallError, MailboxConfig, Reply, System};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
     /// let system = System::builder().call_timeout(Duration::from_millis(10)).build();
-    /// # let identity = Identity::<Reply<u8>>::new(Mailbox::default());
+    /// # let identity = Identity::<Reply<u8>>::new(MailboxConfig::default());
     /// # identity.open(&system, || "never started".into());
     /// # let address = identity.address();
     /// assert!(matches!(address.call(|reply| reply).await, Err(CallError::TimedOut(_))));
@@ -289,9 +289,9 @@ impl SystemBuilder {
     ///
     /// ```
     /// # use perennial_actors::host::Identity;
-    /// # use perennial_actors::{Capacity, Mailbox, SendError, System};
+    /// # use perennial_actors::{Capacity, MailboxConfig, SendError, System};
     /// let system = System::builder().capacity(Capacity::Bounded(1)).build();
-    /// # let identity = Identity::new(Mailbox::default());
+    /// # let identity = Identity::new(MailboxConfig::default());
     /// # identity.open(&system, || "never started".into());
     /// # let address = identity.address();
     /// assert!(address.cast("first").is_ok());

@@ -1,13 +1,13 @@
 //! Values in order of a time each, where nearly all are removed before their time comes.
 //!
 //! A heap or a tree would make every insertion and removal search. Here a value goes into the bucket of its tick, which takes
-//! constant time, and the order is established only when [`Wheel::advance`] or [`Wheel::next`] asks for it.
+//! constant time, and the order is established only when [`Wheel::admit_next`] or [`Wheel::poll`] asks for it.
 //!
 //! # Guarantees
 //!
 //! - The time is passed in. Nothing is counted, so a caller that comes late finds everything that is due.
 //! - A value is never due before its time, and due less than one [`TICK`] after it.
-//! - [`Wheel::next`] is exact: when it is `None`, or later than now, nothing is due.
+//! - [`Wheel::poll`] is exact: when it is `None`, or later than now, nothing is due.
 
 use std::time::Duration;
 
@@ -205,7 +205,7 @@ impl<T> Wheel<T> {
         self.waiting
     }
 
-    /// Returns the number of calls of [`advance`](Self::advance).
+    /// Returns the number of calls of [`admit_next`](Self::admit_next).
     #[cfg(all(test, not(model)))]
     pub(super) fn advances(&self) -> usize {
         self.advances

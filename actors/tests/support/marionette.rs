@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::host::{Identity, Parent};
-use perennial_actors::{Actor, Address, Context, Down, ExitReason, Mailbox, Reply, Signal, Spawn, System};
+use perennial_actors::{Actor, Address, Context, Down, ExitReason, MailboxConfig, Reply, Signal, Spawn, System};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -180,7 +180,7 @@ impl Hosted {
     pub(crate) fn begun_with(
         init: impl Fn(&mut Puppet, &mut Context<Puppet>) + Send + Sync + 'static,
     ) -> Self {
-        let (identity, (parent, record)) = (Arc::new(Identity::new(Mailbox::default())), recorder());
+        let (identity, (parent, record)) = (Arc::new(Identity::new(MailboxConfig::default())), recorder());
         let system = System::new();
         let (script, lines) = script(Box::new(init));
         identity.open(&system, || "puppet".into());

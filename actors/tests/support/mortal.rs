@@ -62,7 +62,7 @@ impl Plan {
                 self.write(format!("{place} hangs"));
                 pending::<()>().await;
             }
-            Deed::Stop(note) => ctx.stop(ExitReason::shutdown_because(note)),
+            Deed::Stop(note) => ctx.stop(ExitReason::shutdown_with(note)),
             Deed::StopAbnormally => ctx.stop(ExitReason::failed("enough")),
             Deed::Kill => ctx.address().kill().expect("it lives"),
         }

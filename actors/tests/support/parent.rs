@@ -4,15 +4,15 @@
 
 use std::sync::Arc;
 
-use perennial_actors::host::{Attachment, End, Identity, Parent};
-use perennial_actors::{Mailbox, System};
+use perennial_actors::host::{MailboxConsumer, IncarnationExit, Identity, Parent};
+use perennial_actors::{MailboxConfig, System};
 use tokio::sync::mpsc;
 
 /// What a parent was told.
 #[derive(Debug)]
 pub(crate) enum Told {
     Started(u64),
-    Ended(u64, End),
+    Ended(u64, IncarnationExit),
 }
 
 /// A parent that passes everything on to its test.
@@ -24,7 +24,7 @@ impl Parent for Recorder {
         let _ = self.0.send(Told::Started(run));
     }
 
-    fn ended(&self, run: u64, end: End) {
+    fn ended(&self, run: u64, end: IncarnationExit) {
         let _ = self.0.send(Told::Ended(run, end));
     }
 }
@@ -48,7 +48,7 @@ impl Record {
     }
 
     /// Waits until it is told of an end, and nothing else before.
-    pub(crate) async fn ended(&mut self, run: u64) -> End {
+    pub(crate) async fn ended(&mut self, run: u64) -> IncarnationExit {
         match self.0.recv().await {
             Some(Told::Ended(this, end)) if this == run => end,
             other => panic!("run {run} was to end, not {other:?}"),
@@ -62,8 +62,8 @@ impl Record {
 }
 
 /// An incarnation without a task: it ends where its test says so, at once and on the spot.
-pub(crate) fn hosted(system: &System) -> (Identity<()>, Attachment<()>) {
-    let identity = Identity::new(Mailbox::default());
+pub(crate) fn hosted(system: &System) -> (Identity<()>, MailboxConsumer<()>) {
+    let identity = Identity::new(MailboxConfig::default());
     identity.open(system, || "hosted".into());
     let attachment = identity.attach(recorder().0, 1).expect("it is open");
     (identity, attachment)

@@ -6,7 +6,7 @@ use std::future::pending;
 use std::time::Duration;
 
 use perennial_actors::{
-    Actor, Address, Context, Down, ExitReason, Handle, Monitor, MonitorId, Pid, ProcessInfo, Signal, System,
+    Actor, Address, Context, Down, ExitReason, ActorHandle, Monitor, MonitorId, Pid, ProcessInfo, Signal, System,
 };
 use tokio::sync::mpsc;
 
@@ -110,7 +110,7 @@ impl Hand {
         Self { address, pid, ear }
     }
 
-    pub(crate) fn handle(&self) -> Handle {
+    pub(crate) fn handle(&self) -> ActorHandle {
         self.address.handle()
     }
 

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use perennial_actors::{Actor, Address, Context, ExitReason, Mailbox, Reply, System};
+use perennial_actors::{Actor, Address, Context, ExitReason, MailboxConfig, Reply, System};
 use tokio::sync::Semaphore;
 
 pub(crate) enum Msg {
@@ -53,14 +53,14 @@ pub(crate) struct Stage {
 }
 
 /// An actor that has note 0 in hand and does not get on with it.
-pub(crate) async fn stage(capacity: usize, mailbox: impl FnOnce(Mailbox) -> Mailbox) -> Stage {
+pub(crate) async fn stage(capacity: usize, mailbox: impl FnOnce(MailboxConfig) -> MailboxConfig) -> Stage {
     let (system, gate) = (System::new(), Arc::new(Semaphore::new(0)));
-    let bounded = Mailbox::bounded(capacity);
+    let bounded = MailboxConfig::bounded(capacity);
     let slow = system.spawn::<Slow>(gate.clone()).mailbox(mailbox(bounded)).await.expect("it starts");
     slow.cast(Msg::Note(0)).expect("it is empty");
     // It takes the note in hand before anybody sends another.
     tokio::task::yield_now().await;
-    assert!(slow.handle().info().handling_for.is_some());
+    assert!(slow.handle().info().busy_for.is_some());
     Stage { system, slow, gate }
 }
 

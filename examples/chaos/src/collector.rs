@@ -77,7 +77,7 @@ pub async fn store(system: &System, record: Record) -> Result<(), ExitReason> {
         let sent = record.clone();
         match collector.call(|reply| Msg::Store(sent, reply)).no_timeout().await {
             Ok(()) => return Ok(()),
-            Err(perennial::CallError::Closed(_)) => return Err(ExitReason::shutdown_because("no collector")),
+            Err(perennial::CallError::Closed(_)) => return Err(ExitReason::shutdown_with("no collector")),
             // A collector that starts only after this worker has ended refuses the call at once.
             // The await is where the worker is killed.
             Err(_) => tokio::time::sleep(RETRY).await,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use perennial::pool::{PoolHandle, Worker, Workplace};
+use perennial::pool::{PoolHandle, Worker, WorkerContext};
 use perennial::prelude::*;
 use tokio::task::spawn_blocking;
 
@@ -32,7 +32,7 @@ pub struct Args {
 }
 
 pub struct Hasher {
-    at: Workplace,
+    at: WorkerContext,
     fault_point: Arc<FaultPoint>,
     sends_twice: bool,
 }
@@ -43,7 +43,7 @@ impl Worker for Hasher {
     type Error = ExitReason;
     type Args = Args;
 
-    async fn init(args: &Args, at: &Workplace) -> Result<Self, ExitReason> {
+    async fn init(args: &Args, at: &WorkerContext) -> Result<Self, ExitReason> {
         if args.starts_once && at.pid.incarnation() > 1 {
             return Err(ExitReason::failed("sabotage: only the first incarnation starts"));
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use perennial::{App, Handle, SupervisorHandle, System, Totals};
+use perennial::{App, ActorHandle, SupervisorHandle, System, SupervisionStats};
 use tokio::task::JoinSet;
 use tokio::time;
 
@@ -102,7 +102,7 @@ impl Injector {
     /// Kills the hashers and lets their starts fail, until their supervisor exceeds its restart
     /// intensity and ends.
     async fn exhaust_restarts(&self, hashers: &[Target]) -> Result<Duration, String> {
-        let escalations = || Totals::of(&self.system).escalations;
+        let escalations = || SupervisionStats::of(&self.system).escalations;
         let before = escalations();
         loop {
             let (at, started) = (Instant::now(), hashers[0].fault_point.latest());
@@ -127,7 +127,7 @@ async fn kill(worker: &Target) -> Result<Duration, String> {
 }
 
 /// Kills what `find` returns, as soon as it is alive. It is back when `worker` has started again.
-async fn kill_through(worker: &Target, find: impl Fn(&Handle) -> Option<Handle>) -> Result<Duration, String> {
+async fn kill_through(worker: &Target, find: impl Fn(&ActorHandle) -> Option<ActorHandle>) -> Result<Duration, String> {
     let _kill = worker.lock_kill().await;
     loop {
         let handle = worker.check_restartable()?;

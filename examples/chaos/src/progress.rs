@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use perennial::{System, Totals};
+use perennial::{System, SupervisionStats};
 use tokio::time;
 
 use super::journal::Journal;
@@ -47,7 +47,7 @@ impl Progress {
     }
 
     fn text(&self) -> String {
-        let Totals { restarts, escalations, .. } = Totals::of(&self.system);
+        let SupervisionStats { restarts, escalations, .. } = SupervisionStats::of(&self.system);
         format!(
             "{} of {} files, {}; {} of {} faults, {}, {}",
             self.journal.len(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jzon::{JsonValue, array, object};
 use perennial::pool::PoolStats;
-use perennial::{Counters, Totals};
+use perennial::{MessageStats, SupervisionStats};
 
 use super::check::Check;
 use super::files::Digest;
@@ -28,8 +28,8 @@ pub struct Report {
     pub faults: FaultCounts,
     /// How many faults the plan has.
     pub planned: usize,
-    pub totals: Totals,
-    pub messages: Counters,
+    pub totals: SupervisionStats,
+    pub messages: MessageStats,
     pub jobs: PoolStats,
     pub recovery: Recovery,
     pub checks: Vec<Check>,
@@ -101,8 +101,8 @@ impl Report {
     }
 
     pub fn json(&self) -> JsonValue {
-        let Counters { accepted, handled, lost_in_flight, dead_lettered, queued } = self.messages;
-        let PoolStats { submitted, done, failed, dropped, retried, .. } = self.jobs;
+        let MessageStats { accepted, handled, lost_in_flight, dead_lettered, queued } = self.messages;
+        let PoolStats { submitted, completed: done, failed, dropped, retried, .. } = self.jobs;
         let FaultCounts { panic, error, kill, exhaust_restarts, total } = self.faults;
         let Recovery { p50, p90, p99, max } = self.recovery;
         let mut failed_files = array![];
@@ -201,10 +201,10 @@ impl Report {
             f,
             "jobs      {} = {} completed + {} failed + {} dropped + {} left; {} tried again",
             jobs.submitted,
-            jobs.done,
+            jobs.completed,
             jobs.failed,
             jobs.dropped,
-            jobs.submitted - jobs.done - jobs.failed - jobs.dropped,
+            jobs.submitted - jobs.completed - jobs.failed - jobs.dropped,
             jobs.retried
         )
     }

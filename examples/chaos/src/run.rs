@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use perennial::pool::PoolStats;
-use perennial::{App, ChildState, Counters, ShutdownReport, Supervisor, SupervisorHandle, System, Totals};
+use perennial::{App, ChildState, MessageStats, ShutdownReport, Supervisor, SupervisorHandle, System, SupervisionStats};
 
 use super::check::{Check, Pass, Verified};
 use super::files::{self, Scope};
@@ -91,7 +91,7 @@ pub async fn run(options: &Options, outputs: &Outputs) -> Report {
         special,
         faults: attack.faults,
         planned: plan.len(),
-        totals: Totals::of(&run.system),
+        totals: SupervisionStats::of(&run.system),
         messages,
         jobs,
         recovery: Recovery::of(attack.recovery_times),
@@ -192,7 +192,7 @@ impl Run {
         attack: &AttackResult,
         is_finished: bool,
     ) -> Vec<Check> {
-        let escalations = Totals::of(&self.system).escalations;
+        let escalations = SupervisionStats::of(&self.system).escalations;
         let (lookups, misses) = (&self.observed.lookups, &self.observed.misses);
         let (lookups, misses) = (lookups.load(Ordering::Relaxed), misses.load(Ordering::Relaxed));
         vec![
@@ -237,13 +237,13 @@ fn stopped_in_time(report: &ShutdownReport) -> Check {
     Check::new("every child stops in time", late)
 }
 
-fn messages_accounted_for(messages: Counters) -> Check {
-    let holds = messages.balanced() && messages.queued == 0;
+fn messages_accounted_for(messages: MessageStats) -> Check {
+    let holds = messages.is_balanced() && messages.queued == 0;
     Check::that("every message is accounted for", holds, || format!("{messages:?}"))
 }
 
 fn jobs_done(jobs: &PoolStats) -> Check {
-    let PoolStats { submitted, done, failed, dropped, .. } = *jobs;
+    let PoolStats { submitted, completed: done, failed, dropped, .. } = *jobs;
     let holds = submitted == done && failed + dropped == 0;
     Check::that("every job is done", holds, || jobs.to_string())
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use perennial::{Handle, Name, ProcessState, System, Whereis};
+use perennial::{ActorHandle, Name, ProcessState, System, Whereis};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time;
 
@@ -19,7 +19,7 @@ pub struct Target {
     pub fault_point: Arc<FaultPoint>,
     /// Held by the fault that kills the worker, until the worker is back.
     kill: Mutex<()>,
-    find: Box<dyn Fn() -> Option<Handle> + Send + Sync>,
+    find: Box<dyn Fn() -> Option<ActorHandle> + Send + Sync>,
     poke: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -52,7 +52,7 @@ impl Target {
         let (supervisor, pool, found) = (pool.supervisor().clone(), pool.clone(), OnceLock::new());
         let find = move || {
             let known = found.get().cloned();
-            let handle: Handle = known.or_else(|| {
+            let handle: ActorHandle = known.or_else(|| {
                 let slot = slot.to_string();
                 let handle = supervisor.tree().at([slot.as_str()])?.handle.clone();
                 Some(found.get_or_init(|| handle).clone())
@@ -65,12 +65,12 @@ impl Target {
             kill: Mutex::default(),
             find: Box::new(find),
             // A full queue has files that do as well.
-            poke: Box::new(move || drop(pool.submit(Job::Poke).now())),
+            poke: Box::new(move || drop(pool.submit(Job::Poke).try_submit())),
         }
     }
 
     /// Returns the handle, or `None` if the worker does not run and will not be restarted.
-    pub fn handle(&self) -> Option<Handle> {
+    pub fn handle(&self) -> Option<ActorHandle> {
         (self.find)()
     }
 
@@ -97,7 +97,7 @@ impl Target {
     }
 
     /// Returns the handle, or says that the worker will not be restarted.
-    pub fn check_restartable(&self) -> Result<Handle, String> {
+    pub fn check_restartable(&self) -> Result<ActorHandle, String> {
         self.handle().ok_or_else(|| format!("{} did not come back: it will not be restarted", self.name))
     }
 }

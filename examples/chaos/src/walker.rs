@@ -82,14 +82,14 @@ impl Walker {
                 hashers.drain().await;
                 hashers.stats().dropped
             };
-            ctx.pipe(drained, |dropped| Msg::Drained { dropped });
+            ctx.pipe_to_self(drained, |dropped| Msg::Drained { dropped });
             return Ok(());
         };
         self.fault_point.check(ctx.pid())?;
         for found in batch {
             match found {
                 Found::File(path) if !self.journal.is_submitted(&path) => {
-                    if self.hashers.submit(Job::File(path.clone())).forget().await.is_err() {
+                    if self.hashers.submit(Job::File(path.clone())).detach().await.is_err() {
                         // The pool does not run and will not be restarted.
                         return Ok(());
                     }

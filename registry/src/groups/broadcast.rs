@@ -6,10 +6,10 @@ use std::fmt;
 use perennial_actors::host::catch_panic;
 use perennial_actors::{Address, SendError};
 
-use super::members::Members;
+use super::members::GroupHandle;
 use crate::log;
 
-/// The outcome of a [broadcast](Members::broadcast).
+/// The outcome of a [broadcast](GroupHandle::broadcast).
 #[non_exhaustive]
 pub struct BroadcastReport<M: Send + 'static> {
     /// The number of members whose mailbox took the message.
@@ -20,7 +20,7 @@ pub struct BroadcastReport<M: Send + 'static> {
     pub failed: usize,
 }
 
-impl<M: Clone + Send + 'static> Members<M> {
+impl<M: Clone + Send + 'static> GroupHandle<M> {
     /// Sends a copy of a message to each member, and never waits. An actor that joined more than once
     /// gets one copy.
     ///

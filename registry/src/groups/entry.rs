@@ -4,7 +4,7 @@ use std::any::Any;
 use std::collections::VecDeque;
 
 use perennial_actors::host::SeqMap;
-use perennial_actors::{Address, Handle, Pid};
+use perennial_actors::{Address, ActorHandle, Pid};
 
 /// The members of one group.
 #[derive(Default)]
@@ -23,13 +23,13 @@ const OVER: usize = 16;
 /// One membership.
 pub(super) struct Member {
     pub(super) pid: Pid,
-    pub(super) handle: Handle,
+    pub(super) handle: ActorHandle,
     /// An `Address<M>`.
     address: Box<dyn Any + Send + Sync>,
 }
 
 impl Member {
-    pub(super) fn new<M: Send + 'static>(pid: Pid, handle: Handle, address: Address<M>) -> Self {
+    pub(super) fn new<M: Send + 'static>(pid: Pid, handle: ActorHandle, address: Address<M>) -> Self {
         Self { pid, handle, address: Box::new(address) }
     }
 

@@ -7,15 +7,15 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use perennial_actors::{Address, Handle, Pid, Subscription};
+use perennial_actors::{Address, ActorHandle, Pid, Subscription};
 
 use super::entry::{Entry, Member};
 use super::group::Group;
 use super::monitor::{GroupChange, GroupMonitor};
 use crate::changes::{Changes, Told};
-use crate::owners::{Estate, Owned, Owners, list};
-use crate::sync::Numbers;
-use crate::table::{Fate, Table};
+use crate::owners::{OwnedTable, Owned, Owners, ensure_owner};
+use crate::sync::IdGen;
+use crate::table::{Retain, Table};
 
 /// The groups of a system.
 #[derive(Default)]
@@ -25,20 +25,20 @@ pub(crate) struct Groups {
     changes: Changes<GroupChange>,
     /// Of changes of any group, handed out while that is locked. The number of a membership is that of its beginning, and the number
     /// of a group that of its first membership.
-    versions: Numbers,
+    versions: IdGen,
 }
 
 /// A group: its name, and the type of the messages that its members take.
 type Key = (Cow<'static, str>, TypeId);
 
-impl Estate for Groups {
+impl OwnedTable for Groups {
     type Key = Key;
 
     fn owners(&self) -> &Owners<Key> {
         &self.owners
     }
 
-    fn disown(&self, memberships: impl Iterator<Item = (u64, Owned<Key>)>) {
+    fn remove_entries(&self, memberships: impl Iterator<Item = (u64, Owned<Key>)>) {
         for (number, membership) in memberships {
             self.remove(&membership.key, number);
         }
@@ -71,20 +71,20 @@ impl Groups {
     }
 
     /// Notes a change of a group that is locked; its version.
-    fn note(&self, told: &mut Told<GroupChange>, key: &Key, actor: &Handle, joined: bool) -> u64 {
+    fn note(&self, told: &mut Told<GroupChange>, key: &Key, actor: &ActorHandle, joined: bool) -> u64 {
         let version = self.versions.next();
         let change = || {
             let (group, messages) = key.clone();
             GroupChange { group, messages, version, actor: actor.clone(), joined }
         };
-        self.changes.note(told, change);
+        self.changes.record(told, change);
         version
     }
 
     /// Adds a membership; its number, and that of the group.
     fn add(&self, key: &Key, member: Member) -> (u64, u64) {
         let mut told = Told::default();
-        self.groups.enter_with(key.clone(), Entry::default, |entry| {
+        self.groups.update_or_insert_with(key.clone(), Entry::default, |entry| {
             let number = self.note(&mut told, key, &member.handle, true);
             (number, entry.join(number, member))
         })
@@ -93,12 +93,12 @@ impl Groups {
     /// Takes a membership away. Tells whether it was there.
     fn remove(&self, key: &Key, number: u64) -> bool {
         let mut told = Told::default();
-        let removed = self.groups.change(key, |entry| {
+        let removed = self.groups.update(key, |entry| {
             let removed = entry.leave(number);
             if let Some(member) = &removed {
                 self.note(&mut told, key, &member.handle, false);
             }
-            (if entry.is_empty() { Fate::Remove } else { Fate::Keep }, removed)
+            (if entry.is_empty() { Retain::Remove } else { Retain::Keep }, removed)
         });
         matches!(removed, Some((Some(_member), _)))
     }
@@ -116,24 +116,24 @@ impl Groups {
 /// Why an actor did not become a member.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("no incarnation of the actor is running")]
-pub struct JoinError;
+pub struct GroupJoinError;
 
 /// An actor that was to leave a group is not in it. OTP's `not_joined`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the actor is not in the group")]
-pub struct NotJoined;
+pub struct NotJoinedError;
 
 /// The members of one group, as they come and go. Clones are of the same group.
 ///
 /// What is a member is an incarnation: when it ends, its memberships are over before anybody hears of it, and the next one joins again
 /// in its init.
-pub struct Members<M> {
+pub struct GroupHandle<M> {
     groups: Arc<Groups>,
     key: Key,
     messages: PhantomData<fn(M)>,
 }
 
-impl<M: Send + 'static> Members<M> {
+impl<M: Send + 'static> GroupHandle<M> {
     pub(crate) fn new(groups: Arc<Groups>, group: &Group<M>) -> Self {
         Self { groups, key: (group.text(), TypeId::of::<M>()), messages: PhantomData }
     }
@@ -145,17 +145,17 @@ impl<M: Send + 'static> Members<M> {
     /// If none lives.
     #[doc = registry_example!(r"greeters.join(&greeter)?;
 assert_eq!(greeters.members(), [greeter]);")]
-    pub fn join(&self, actor: &Address<M>) -> Result<(), JoinError> {
-        let (handle, Some(pid)) = (actor.handle(), actor.pid()) else { return Err(JoinError) };
-        if !list(&self.groups, &handle, pid) {
-            return Err(JoinError);
+    pub fn join(&self, actor: &Address<M>) -> Result<(), GroupJoinError> {
+        let (handle, Some(pid)) = (actor.handle(), actor.pid()) else { return Err(GroupJoinError) };
+        if !ensure_owner(&self.groups, &handle, pid) {
+            return Err(GroupJoinError);
         }
         let (number, place) = self.groups.add(&self.key, Member::new(pid, handle, actor.clone()));
-        if self.groups.owners.own(pid, number, Owned { place, key: self.key.clone() }) {
+        if self.groups.owners.record(pid, number, Owned { place, key: self.key.clone() }) {
             return Ok(());
         }
         self.groups.remove(&self.key, number);
-        Err(JoinError)
+        Err(GroupJoinError)
     }
 
     /// Takes one membership of an actor back.
@@ -166,18 +166,18 @@ assert_eq!(greeters.members(), [greeter]);")]
     #[doc = registry_example!(r"greeters.join(&greeter)?;
 greeters.leave(&greeter)?;
 assert!(greeters.leave(&greeter).is_err());")]
-    pub fn leave(&self, actor: &Address<M>) -> Result<(), NotJoined> {
-        let pid = actor.pid().ok_or(NotJoined)?;
-        let place = self.groups.groups.read(&self.key, Entry::place).ok_or(NotJoined)?;
+    pub fn leave(&self, actor: &Address<M>) -> Result<(), NotJoinedError> {
+        let pid = actor.pid().ok_or(NotJoinedError)?;
+        let place = self.groups.groups.read(&self.key, Entry::place).ok_or(NotJoinedError)?;
         // Another call may take the oldest back first; then there may be one more.
         while let Some(&number) = self.groups.owners.at(pid, place, 1).first() {
             let left = self.groups.remove(&self.key, number);
-            self.groups.owners.give_up(pid, number);
+            self.groups.owners.forget(pid, number);
             if left {
                 return Ok(());
             }
         }
-        Err(NotJoined)
+        Err(NotJoinedError)
     }
 
     /// All members, in the order in which they joined, each as often as it did.
@@ -216,7 +216,7 @@ assert_ne!(greeters.round_robin(), greeters.round_robin());")]
         let (member, _) = self
             .groups
             .groups
-            .change(&self.key, |entry| (Fate::Keep, entry.take_turn().and_then(Member::address)))?;
+            .update(&self.key, |entry| (Retain::Keep, entry.take_turn().and_then(Member::address)))?;
         member
     }
 
@@ -252,7 +252,7 @@ assert!(monitor.next().await.is_some_and(|change| change.joined));")]
     pub fn monitor(&self) -> GroupMonitor<M> {
         // Subscribed first: what is told and was there already is known by its version.
         let changes = self.groups.subscribe();
-        let (members, version) = self.groups.groups.read_vacancy(self.key.clone(), |entry| {
+        let (members, version) = self.groups.groups.read_entry(self.key.clone(), |entry| {
             let members = entry.into_iter().flat_map(Entry::members);
             let members = members.filter_map(Member::address).collect();
             (members, self.groups.versions.newest())
@@ -261,13 +261,13 @@ assert!(monitor.next().await.is_some_and(|change| change.joined));")]
     }
 }
 
-impl<M> Clone for Members<M> {
+impl<M> Clone for GroupHandle<M> {
     fn clone(&self) -> Self {
         Self { groups: self.groups.clone(), key: self.key.clone(), messages: PhantomData }
     }
 }
 
-impl<M> fmt::Debug for Members<M> {
+impl<M> fmt::Debug for GroupHandle<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Members").field("group", &self.key.0).finish_non_exhaustive()
     }

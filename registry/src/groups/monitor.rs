@@ -4,7 +4,7 @@ use std::any::TypeId;
 use std::borrow::Cow;
 use std::fmt;
 
-use perennial_actors::{Address, Handle, Subscription};
+use perennial_actors::{Address, ActorHandle, Subscription};
 
 /// Somebody has joined a group, or left it.
 ///
@@ -18,7 +18,7 @@ pub struct GroupChange {
     /// The name of the group.
     pub group: Cow<'static, str>,
     /// Who it is.
-    pub actor: Handle,
+    pub actor: ActorHandle,
     /// Whether it has joined; it has left otherwise.
     pub joined: bool,
     pub(super) messages: TypeId,

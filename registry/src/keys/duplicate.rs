@@ -7,11 +7,11 @@ use std::sync::Arc;
 use perennial_actors::host::{Each, Guarded};
 use perennial_actors::{Actor, Context, Pid, Subscription};
 
-use super::core::Core;
+use super::key_table::KeyTable;
 use super::entry::{KeyChange, KeyEntry, RegisterError};
 
 /// Keys of which each belongs to any number of incarnations, to one of them also several times. Clones are the same.
-pub struct DuplicateKeys<K, M: Send + 'static, V = ()>(pub(crate) Arc<Core<K, M, V>>);
+pub struct DuplicateKeys<K, M: Send + 'static, V = ()>(pub(crate) Arc<KeyTable<K, M, V>>);
 
 impl<K, M, V> DuplicateKeys<K, M, V>
 where

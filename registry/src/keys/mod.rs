@@ -38,14 +38,14 @@
 //! # }
 //! ```
 
-mod core;
+mod key_table;
 mod duplicate;
 mod entry;
 mod slots;
 mod unique;
 
 #[cfg(all(test, model))]
-pub(crate) use core::Core;
+pub(crate) use key_table::KeyTable;
 pub use duplicate::DuplicateKeys;
 pub use entry::{KeyChange, KeyEntry, RegisterError};
 pub use unique::UniqueKeys;

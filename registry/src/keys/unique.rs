@@ -7,14 +7,14 @@ use std::sync::Arc;
 use perennial_actors::host::Guarded;
 use perennial_actors::{Actor, Address, Context, Pid, Subscription};
 
-use super::core::Core;
+use super::key_table::KeyTable;
 use super::entry::{KeyChange, KeyEntry, RegisterError};
 
 /// Keys of which each belongs to one incarnation at most. Clones are the same.
 ///
 /// An incarnation that ends has no key any more before anybody hears of it; one that is ending has none as soon as it does not live, so that a
 /// successor never meets a key that is taken by a dead one.
-pub struct UniqueKeys<K, M: Send + 'static, V = ()>(pub(crate) Arc<Core<K, M, V>>);
+pub struct UniqueKeys<K, M: Send + 'static, V = ()>(pub(crate) Arc<KeyTable<K, M, V>>);
 
 impl<K, M, V> UniqueKeys<K, M, V>
 where

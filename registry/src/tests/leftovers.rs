@@ -2,7 +2,7 @@
 
 use perennial_actors::{Actor, Address, Context, ExitReason, System};
 
-use crate::{Group, Registry, Slow, Topic};
+use crate::{Group, Registry, SlowSubscriberPolicy, Topic};
 
 struct Listener;
 
@@ -32,7 +32,7 @@ async fn a_subscription_of_an_actor_that_ended_leaves_nothing_though_nothing_is_
     let mut stay = Vec::new();
     for number in 0..1_000 {
         let listener = system.spawn::<Listener>(()).await.expect("it starts");
-        assert!(topic.subscribe(&listener, Slow::Skip));
+        assert!(topic.subscribe(&listener, SlowSubscriberPolicy::Skip));
         // One in ten stays.
         if number % 10 == 0 {
             stay.push(listener)
@@ -46,7 +46,7 @@ async fn a_subscription_of_an_actor_that_ended_leaves_nothing_though_nothing_is_
         end(listener).await;
     }
     assert_eq!((topic.known(), topic.publish(&1).removed), (None, 0));
-    assert!(!topic.subscribe(&stay[0], Slow::Skip));
+    assert!(!topic.subscribe(&stay[0], SlowSubscriberPolicy::Skip));
     assert_eq!(topic.known(), None, "an actor that has ended opens no topic");
 }
 
@@ -58,7 +58,7 @@ async fn an_actor_that_subscribes_and_unsubscribes_keeps_no_hook_of_it() {
     let mut hooks = Vec::new();
     for number in 0..100_u32 {
         let topic = Registry::of(&system).topic(Topic::<u32>::from(format!("topic {number}")));
-        assert!(topic.subscribe(&listener, Slow::Skip));
+        assert!(topic.subscribe(&listener, SlowSubscriberPolicy::Skip));
         hooks.extend(topic.hook(&handle));
         assert!(topic.unsubscribe(&listener));
         assert_eq!(topic.known(), None);
@@ -77,7 +77,7 @@ async fn topics_that_ended_actors_have_used_once_cost_nothing() {
             let listener = system.spawn::<Listener>(()).await.expect("it starts");
             for number in first..first + at_once {
                 let topic = registry.topic(Topic::<u32>::from(format!("topic {number}")));
-                assert!(topic.subscribe(&listener, Slow::Skip));
+                assert!(topic.subscribe(&listener, SlowSubscriberPolicy::Skip));
                 let published = topic.publish(&number);
                 assert_eq!(published.delivered + published.skipped, 1);
             }

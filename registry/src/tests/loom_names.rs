@@ -10,7 +10,7 @@ use loom::thread;
 use perennial_actors::{Address, ExitReason, ProcessState, System};
 
 use super::loom_tables::{explore_up_to, is_told, join, served};
-use crate::{BindError, Change, HandOverError, LookupError, Name, Registry};
+use crate::{BindError, NameChange, HandOverError, LookupError, Name, Registry};
 
 fn name() -> Name<u32> {
     Name::new("name")
@@ -57,7 +57,7 @@ fn who_is_due_again_has_its_name_though_it_is_still_being_taken_from_who_ended()
         identity.open(&system, || "served".into());
         let bound = registry.bind(name(), &address);
         join(end);
-        let is_due_again = address.state() == ProcessState::Due;
+        let is_due_again = address.state() == ProcessState::Pending;
         assert_eq!(registry.whereis(name()).is_ok(), is_due_again);
         assert!(bound.is_ok() || !is_due_again);
         assert!(agrees(&registry, &address));
@@ -165,14 +165,14 @@ fn a_listener_has_been_told_when_the_call_returns_and_in_order() {
         let (address, registry_then) = (other.address.clone(), registry.clone());
         let bind = thread::spawn(move || registry_then.bind(name(), &address).is_ok());
         assert!(registry.unbind(name(), &one.address));
-        let told: Vec<Change> = std::iter::from_fn(|| own.try_next()).collect();
-        assert!(matches!(told.first(), Some(Change::Unregistered { .. })), "{told:?}");
+        let told: Vec<NameChange> = std::iter::from_fn(|| own.try_next()).collect();
+        assert!(matches!(told.first(), Some(NameChange::Unregistered { .. })), "{told:?}");
         let freed = registry.unbind(name(), &other.address);
         let bound = join(bind);
         let told = std::iter::from_fn(|| changes.try_next()).map(|change| match change {
-            Change::Registered { actor, .. } => (true, actor),
-            Change::Unregistered { actor, .. } => (false, actor),
-            Change::HandedOver { .. } => panic!("it was not"),
+            NameChange::Registered { actor, .. } => (true, actor),
+            NameChange::Unregistered { actor, .. } => (false, actor),
+            NameChange::HandedOver { .. } => panic!("it was not"),
         });
         let (first, second) = (one.address.handle(), other.address.handle());
         let mut expected = vec![(false, first)];
@@ -205,7 +205,7 @@ fn a_task_that_waits_for_a_name_finds_it_or_is_woken_whenever_it_is_bound() {
         let waker = Waker::from(woken.clone());
         let mut cx = Context::from_waker(&waker);
         {
-            let mut waiting = pin!(registry.once_bound("name", || registry.whereis(name()).ok()));
+            let mut waiting = pin!(registry.wait_until("name", || registry.whereis(name()).ok()));
             let mut found = waiting.as_mut().poll(&mut cx);
             assert!(join(bind), "the name is free");
             if found.is_pending() {

@@ -14,11 +14,11 @@ use std::sync::Arc;
 use std::task;
 
 use loom::thread::{self, JoinHandle};
-use perennial_actors::host::{Attachment, End, Identity, Parent};
-use perennial_actors::{Address, ExitReason, Mailbox, Monitor, Pid, System};
+use perennial_actors::host::{MailboxConsumer, IncarnationExit, Identity, Parent};
+use perennial_actors::{Address, ExitReason, MailboxConfig, Monitor, Pid, System};
 
-use crate::keys::{Core, KeyEntry, RegisterError};
-use crate::{Group, Members, Registry};
+use crate::keys::{KeyTable, KeyEntry, RegisterError};
+use crate::{Group, GroupHandle, Registry};
 
 /// Explores those interleavings that have at most so many switches which no thread asked for: nearly all bugs need two.
 pub(super) fn explore_up_to(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
@@ -32,19 +32,19 @@ struct Silent;
 
 impl Parent for Silent {
     fn started(&self, _: u64) {}
-    fn ended(&self, _: u64, _: End) {}
+    fn ended(&self, _: u64, _: IncarnationExit) {}
 }
 
 /// An actor with an incarnation that does nothing.
 pub(super) struct Served {
     pub(super) identity: Arc<Identity<u32>>,
     pub(super) address: Address<u32>,
-    attachment: Attachment<u32>,
+    attachment: MailboxConsumer<u32>,
     pid: Pid,
 }
 
 pub(super) fn served(system: &System) -> Served {
-    let identity = Arc::new(Identity::new(Mailbox::default()));
+    let identity = Arc::new(Identity::new(MailboxConfig::default()));
     identity.open(system, || "served".into());
     again(identity)
 }
@@ -78,7 +78,7 @@ pub(super) fn join<T>(thread: JoinHandle<T>) -> T {
     thread.join().expect("the thread is done")
 }
 
-type Keys = Arc<Core<&'static str, u32, u32>>;
+type Keys = Arc<KeyTable<&'static str, u32, u32>>;
 
 /// Registers the key for an incarnation, as itself does, though it may be stuck and have lost its mailbox.
 fn register(keys: &Keys, address: &Address<u32>, pid: Pid, alone: bool) -> Result<(), RegisterError<u32>> {
@@ -218,7 +218,7 @@ fn who_joins_and_leaves_at_once_is_in_it_as_often_as_the_accounts_say() {
         let member = served(&system);
         let group = registry.group(GROUP);
         group.join(&member.address).expect("it lives");
-        let act = |act: fn(&Members<u32>, &Address<u32>) -> bool| {
+        let act = |act: fn(&GroupHandle<u32>, &Address<u32>) -> bool| {
             let (group, address) = (group.clone(), member.address.clone());
             thread::spawn(move || act(&group, &address))
         };

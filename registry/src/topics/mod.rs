@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use perennial_actors::{Actor, Context, ExitReason, Reply, System};
-//! use perennial_registry::{Registry, Slow, Topic};
+//! use perennial_registry::{Registry, SlowSubscriberPolicy, Topic};
 //!
 //! #[derive(Clone)]
 //! struct Price(u64);
@@ -21,7 +21,7 @@
 //!     type Msg = Msg;
 //!     type Args = ();
 //!     async fn init(_: &(), ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
-//!         Registry::of(ctx.system()).topic(PRICES).subscribe(&ctx.address(), Slow::Skip);
+//!         Registry::of(ctx.system()).topic(PRICES).subscribe(&ctx.address(), SlowSubscriberPolicy::Skip);
 //!         Ok(Ticker(0))
 //!     }
 //!     async fn handle(&mut self, msg: Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
@@ -49,6 +49,6 @@ mod subscriber;
 mod topic;
 
 pub(crate) use publishing::Topics;
-pub use publishing::{Published, TopicHandle};
-pub use subscriber::Slow;
+pub use publishing::{PublishReport, TopicHandle};
+pub use subscriber::SlowSubscriberPolicy;
 pub use topic::Topic;

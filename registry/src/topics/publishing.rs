@@ -8,18 +8,18 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Weak};
 
 use perennial_actors::host::SeqMap;
-use perennial_actors::{Address, CloseHook, Handle};
+use perennial_actors::{Address, CloseHook, ActorHandle};
 
-use super::subscriber::{Delivery, Slow, Subscriber, Told};
+use super::subscriber::{Delivery, SlowSubscriberPolicy, Subscriber, Told};
 use super::topic::Topic;
 use crate::log;
-use crate::sync::Numbers;
-use crate::table::{Fate, Table};
+use crate::sync::IdGen;
+use crate::table::{Retain, Table};
 
 /// What became of something that was said.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct Published {
+pub struct PublishReport {
     /// So many mailboxes have it. One whose actor is just being restarted has it for the next incarnation.
     pub delivered: usize,
     /// So many were full, and missed it.
@@ -38,7 +38,7 @@ pub(crate) struct Topics {
     /// The [`Subscribers`] of each.
     topics: Table<Key, Box<dyn Any + Send + Sync>>,
     /// Of subscriptions.
-    numbers: Numbers,
+    numbers: IdGen,
 }
 
 #[cfg(all(test, not(model)))]
@@ -57,7 +57,7 @@ struct Subscribers<T> {
     /// In the order in which they did. Whoever publishes holds a copy of the pointer, and no lock.
     list: Arc<SeqMap<Subscriber<T>>>,
     /// The number that each has there.
-    numbers: HashMap<Handle, u64>,
+    numbers: HashMap<ActorHandle, u64>,
 }
 
 impl<T> Default for Subscribers<T> {
@@ -74,7 +74,7 @@ impl<T> Subscribers<T> {
 
     /// Sets the policy and the delivery of a subscriber. Returns the delivery that is not used, to be
     /// dropped under no lock; or the new one as an error if the actor is no subscriber.
-    fn set(&mut self, actor: &Handle, slow: Slow, delivery: Delivery<T>) -> Result<Delivery<T>, Delivery<T>> {
+    fn set(&mut self, actor: &ActorHandle, slow: SlowSubscriberPolicy, delivery: Delivery<T>) -> Result<Delivery<T>, Delivery<T>> {
         let Some(number) = self.numbers.get(actor) else { return Err(delivery) };
         let is_same = |known: &Subscriber<T>| known.slow == slow && known.delivery.is_same(&delivery);
         // A list that a publisher looks at is copied to be changed, so only if there is a change.
@@ -103,12 +103,12 @@ impl<T> Subscribers<T> {
 pub struct TopicHandle<T> {
     topics: Arc<Topics>,
     key: Key,
-    said: PhantomData<fn() -> T>,
+    message: PhantomData<fn() -> T>,
 }
 
 impl<T: Clone + Send + 'static> TopicHandle<T> {
     pub(crate) fn new(topics: Arc<Topics>, topic: &Topic<T>) -> Self {
-        Self { topics, key: (topic.text(), TypeId::of::<T>()), said: PhantomData }
+        Self { topics, key: (topic.text(), TypeId::of::<T>()), message: PhantomData }
     }
 
     /// Subscribes an actor to what is said from now on. If it is a subscriber already, this replaces its
@@ -117,32 +117,32 @@ impl<T: Clone + Send + 'static> TopicHandle<T> {
     /// Returns `false` if the actor is closed: it has ended for good, or was not started yet. Then nothing changes.
     #[doc = registry_example!(r#"assert!(news.subscribe(&greeter, Slow::Skip));
 assert_eq!(news.publish(&"it rains".to_owned()).delivered, 1);"#)]
-    pub fn subscribe<M: From<T> + Send + 'static>(&self, actor: &Address<M>, slow: Slow) -> bool {
+    pub fn subscribe<M: From<T> + Send + 'static>(&self, actor: &Address<M>, slow: SlowSubscriberPolicy) -> bool {
         self.enter(actor.handle(), slow, Delivery::plain(actor.clone()))
     }
 
     /// Subscribes an actor as [`subscribe`](Self::subscribe) does, to the messages that `map` makes of what
-    /// is said. Where `map` returns `None`, the actor gets nothing, and [`Published::filtered`] counts it.
+    /// is said. Where `map` returns `None`, the actor gets nothing, and [`PublishReport::filtered`] counts it.
     ///
     /// `map` runs in the publisher's call to [`publish`](Self::publish), under no lock, so it should be
     /// quick. If it panics, the subscriber misses that message and stays a subscriber;
-    /// [`Published::failed`] counts it, and it is logged. A later subscription of the same actor replaces
+    /// [`PublishReport::failed`] counts it, and it is logged. A later subscription of the same actor replaces
     /// `map`.
     ///
     /// # Examples
     ///
     /// ```
     /// # use perennial_actors::host::Identity;
-    /// # use perennial_actors::{Mailbox, System};
-    /// # use perennial_registry::{Registry, Slow, Topic};
+    /// # use perennial_actors::{MailboxConfig, System};
+    /// # use perennial_registry::{Registry, SlowSubscriberPolicy, Topic};
     /// # let system = System::new();
-    /// # let identity = Identity::<String>::new(Mailbox::default());
+    /// # let identity = Identity::<String>::new(MailboxConfig::default());
     /// # identity.open(&system, || "alarm".into());
     /// # let alarm = identity.address();
     /// const TEMPERATURES: Topic<i32> = Topic::new("temperatures");
     ///
     /// let temperatures = Registry::of(&system).topic(TEMPERATURES);
-    /// temperatures.subscribe_with(&alarm, Slow::Skip, |degrees| {
+    /// temperatures.subscribe_with(&alarm, SlowSubscriberPolicy::Skip, |degrees| {
     ///     (*degrees > 90).then(|| format!("{degrees} degrees"))
     /// });
     /// let published = [20, 95].map(|degrees| temperatures.publish(&degrees));
@@ -151,14 +151,14 @@ assert_eq!(news.publish(&"it rains".to_owned()).delivered, 1);"#)]
     pub fn subscribe_with<M: Send + 'static>(
         &self,
         actor: &Address<M>,
-        slow: Slow,
+        slow: SlowSubscriberPolicy,
         map: impl Fn(&T) -> Option<M> + Send + Sync + 'static,
     ) -> bool {
         self.enter(actor.handle(), slow, Delivery::mapped(actor.clone(), map))
     }
 
-    fn enter(&self, handle: Handle, slow: Slow, delivery: Delivery<T>) -> bool {
-        let (_unused, subscribed) = self.topics.topics.enter(self.key.clone(), |subscribers| {
+    fn enter(&self, handle: ActorHandle, slow: SlowSubscriberPolicy, delivery: Delivery<T>) -> bool {
+        let (_unused, subscribed) = self.topics.topics.update_or_try_insert(self.key.clone(), |subscribers| {
             let mut known = subscribers.and_then(|known| known.downcast_mut::<Subscribers<T>>());
             let set = match &mut known {
                 Some(known) => known.set(&handle, slow, delivery),
@@ -184,11 +184,11 @@ assert_eq!(news.publish(&"it rains".to_owned()).delivered, 1);"#)]
     }
 
     /// Sets the hook that removes a subscription when its actor is closed.
-    fn close_hook(&self, handle: &Handle, number: u64) -> Option<CloseHook> {
+    fn close_hook(&self, handle: &ActorHandle, number: u64) -> Option<CloseHook> {
         let (topics, key) = (Arc::downgrade(&self.topics), self.key.clone());
         handle.add_close_hook(move || {
             if let Some(topics) = Weak::upgrade(&topics) {
-                let topic = Self { topics, key, said: PhantomData };
+                let topic = Self { topics, key, message: PhantomData };
                 drop(topic.change(|subscribers| subscribers.remove(number)));
             }
         })
@@ -210,11 +210,11 @@ assert!(news.unsubscribe(&greeter));")]
     ///
     /// A message is made for each of them here, under no lock: cloned and converted, or by the
     /// [function](Self::subscribe_with) of the subscriber. If that panics for one, the others are told all
-    /// the same; see [`Published::failed`].
+    /// the same; see [`PublishReport::failed`].
     #[doc = registry_example!(r#"news.subscribe(&greeter, Slow::Skip);
 assert_eq!(news.publish(&"it rains".to_owned()).delivered, 1);"#)]
-    pub fn publish(&self, said: &T) -> Published {
-        let mut published = Published::default();
+    pub fn publish(&self, said: &T) -> PublishReport {
+        let mut published = PublishReport::default();
         let mut over = Vec::new();
         for (number, subscriber) in self.list().iter() {
             match subscriber.tell(said) {
@@ -242,7 +242,7 @@ assert_eq!(news.publish(&"it rains".to_owned()).delivered, 1);"#)]
     #[doc = registry_example!(r"news.subscribe(&greeter, Slow::Skip);
 assert_eq!(news.subscribers(), [greeter.handle()]);")]
     #[must_use]
-    pub fn subscribers(&self) -> Vec<Handle> {
+    pub fn subscribers(&self) -> Vec<ActorHandle> {
         let list = self.list();
         let handles = list.iter().map(|(_, subscriber)| &subscriber.handle);
         handles.filter(|handle| !is_over(handle)).cloned().collect()
@@ -258,19 +258,19 @@ assert_eq!(news.subscribers(), [greeter.handle()]);")]
 
     /// Changes who has subscribed, if anybody has. What comes back is dropped under no lock.
     fn change<R>(&self, change: impl FnOnce(&mut Subscribers<T>) -> R) -> Option<R> {
-        let (result, _) = self.topics.topics.change(&self.key, |subscribers| {
+        let (result, _) = self.topics.topics.update(&self.key, |subscribers| {
             let Some(subscribers) = subscribers.downcast_mut::<Subscribers<T>>() else {
-                return (Fate::Keep, None);
+                return (Retain::Keep, None);
             };
             let result = change(subscribers);
-            (if subscribers.list.is_empty() { Fate::Remove } else { Fate::Keep }, Some(result))
+            (if subscribers.list.is_empty() { Retain::Remove } else { Retain::Keep }, Some(result))
         })?;
         result
     }
 
     /// The hook of an actor that has subscribed.
     #[cfg(all(test, not(model)))]
-    pub(crate) fn hook(&self, actor: &Handle) -> Option<CloseHook> {
+    pub(crate) fn hook(&self, actor: &ActorHandle) -> Option<CloseHook> {
         self.list()
             .iter()
             .find(|(_, subscriber)| subscriber.handle == *actor)
@@ -284,13 +284,13 @@ assert_eq!(news.subscribers(), [greeter.handle()]);")]
     }
 }
 
-fn is_over(handle: &Handle) -> bool {
+fn is_over(handle: &ActorHandle) -> bool {
     handle.state() == perennial_actors::ProcessState::Closed
 }
 
 impl<T> Clone for TopicHandle<T> {
     fn clone(&self) -> Self {
-        Self { topics: self.topics.clone(), key: self.key.clone(), said: PhantomData }
+        Self { topics: self.topics.clone(), key: self.key.clone(), message: PhantomData }
     }
 }
 

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use perennial_actors::host::{Foreign, catch_panic};
-use perennial_actors::{Address, CloseHook, ExitReason, Handle, SendError};
+use perennial_actors::{Address, CloseHook, ExitReason, ActorHandle, SendError};
 
 /// What happens to a subscriber whose mailbox is full when something is said. The publisher waits in no case. For another way, give the
-/// mailbox an [overflow policy](perennial_actors::Overflow): then it is never full.
+/// mailbox an [overflow policy](perennial_actors::OverflowPolicy): then it is never full.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Slow {
+pub enum SlowSubscriberPolicy {
     /// It misses what is said. The publisher is told how many did.
     #[default]
     Skip,
@@ -29,7 +29,7 @@ pub(super) enum Told {
 }
 
 /// Makes a message for a subscriber of what was said, and casts it.
-type Deliver<T> = dyn Fn(&T, Slow) -> Told + Send + Sync;
+type Deliver<T> = dyn Fn(&T, SlowSubscriberPolicy) -> Told + Send + Sync;
 
 /// How a subscriber gets its messages. It holds code of the user, so it is dropped under no lock.
 pub(super) struct Delivery<T> {
@@ -44,7 +44,7 @@ impl<T: 'static> Delivery<T> {
     where
         T: Clone,
     {
-        let deliver = move |said: &T, slow: Slow| told(&actor.cast(M::from(said.clone())), slow);
+        let deliver = move |said: &T, slow: SlowSubscriberPolicy| told(&actor.cast(M::from(said.clone())), slow);
         Self { deliver: Arc::new(deliver), is_plain: true }
     }
 
@@ -54,7 +54,7 @@ impl<T: 'static> Delivery<T> {
         map: impl Fn(&T) -> Option<M> + Send + Sync + 'static,
     ) -> Self {
         let map = Foreign::new(map);
-        let deliver = move |said: &T, slow: Slow| match map(said) {
+        let deliver = move |said: &T, slow: SlowSubscriberPolicy| match map(said) {
             Some(message) => told(&actor.cast(message), slow),
             None => Told::Filtered,
         };
@@ -69,10 +69,10 @@ impl<T> Delivery<T> {
     }
 }
 
-fn told<M>(sent: &Result<(), SendError<M>>, slow: Slow) -> Told {
+fn told<M>(sent: &Result<(), SendError<M>>, slow: SlowSubscriberPolicy) -> Told {
     match sent {
         Ok(()) => Told::Delivered,
-        Err(SendError::Full(_)) if slow == Slow::Skip => Told::Skipped,
+        Err(SendError::Full(_)) if slow == SlowSubscriberPolicy::Skip => Told::Skipped,
         Err(_) => Told::Over,
     }
 }
@@ -86,9 +86,9 @@ impl<T> Clone for Delivery<T> {
 /// One subscription. As long as it is in the list, its actor has a hook that removes it and no other. Both are made and taken back
 /// together, under the lock of the topic.
 pub(super) struct Subscriber<T> {
-    pub(super) handle: Handle,
+    pub(super) handle: ActorHandle,
     pub(super) delivery: Delivery<T>,
-    pub(super) slow: Slow,
+    pub(super) slow: SlowSubscriberPolicy,
     pub(super) hook: CloseHook,
 }
 

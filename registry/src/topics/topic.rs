@@ -7,14 +7,14 @@ use std::marker::PhantomData;
 /// Names a topic on which `T`s are said. Two topics of one name on which different things are said are two topics.
 pub struct Topic<T> {
     text: Cow<'static, str>,
-    said: PhantomData<fn() -> T>,
+    message: PhantomData<fn() -> T>,
 }
 
 impl<T> Topic<T> {
     /// A topic that is known when the program is written. Make it a constant.
     #[must_use]
     pub const fn new(text: &'static str) -> Self {
-        Self { text: Cow::Borrowed(text), said: PhantomData }
+        Self { text: Cow::Borrowed(text), message: PhantomData }
     }
 
     /// Its name.
@@ -30,13 +30,13 @@ impl<T> Topic<T> {
 
 impl<T> From<String> for Topic<T> {
     fn from(text: String) -> Self {
-        Self { text: Cow::Owned(text), said: PhantomData }
+        Self { text: Cow::Owned(text), message: PhantomData }
     }
 }
 
 impl<T> Clone for Topic<T> {
     fn clone(&self) -> Self {
-        Self { text: self.text.clone(), said: PhantomData }
+        Self { text: self.text.clone(), message: PhantomData }
     }
 }
 

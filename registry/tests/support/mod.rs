@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use perennial_actors::host::{End, Identity, Parent};
-use perennial_actors::{Actor, Address, Context, ExitReason, Mailbox, Pid, System};
+use perennial_actors::host::{IncarnationExit, Identity, Parent};
+use perennial_actors::{Actor, Address, Context, ExitReason, MailboxConfig, Pid, System};
 use tokio::sync::mpsc;
 
 /// Something for a puppet to do.
@@ -52,10 +52,10 @@ impl Actor for Puppet {
 
 /// A puppet that waits to be told.
 pub(crate) async fn puppet(system: &System) -> Address<Msg> {
-    puppet_with(system, Mailbox::default()).await
+    puppet_with(system, MailboxConfig::default()).await
 }
 
-pub(crate) async fn puppet_with(system: &System, mailbox: Mailbox) -> Address<Msg> {
+pub(crate) async fn puppet_with(system: &System, mailbox: MailboxConfig) -> Address<Msg> {
     let init: Init = Box::new(|_| ());
     system.spawn::<Puppet>(init).mailbox(mailbox).await.expect("it starts")
 }
@@ -104,7 +104,7 @@ impl Parent for Recorder {
         let _ = self.0.send((run, true));
     }
 
-    fn ended(&self, run: u64, _: End) {
+    fn ended(&self, run: u64, _: IncarnationExit) {
         let _ = self.0.send((run, false));
     }
 }
@@ -116,7 +116,7 @@ impl Hosted {
         init: impl Fn(&mut Context<Puppet>) + Send + Sync + 'static,
     ) -> Self {
         let (tell, told) = mpsc::unbounded_channel();
-        let identity = Arc::new(Identity::new(Mailbox::default()));
+        let identity = Arc::new(Identity::new(MailboxConfig::default()));
         identity.open(system, || "puppet".into());
         let (address, init): (_, Init) = (identity.address(), Box::new(init));
         let (init, parent) = (Arc::new(init), Arc::new(Recorder(tell)));

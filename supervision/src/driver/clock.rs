@@ -6,15 +6,15 @@ use perennial_actors::System;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::inbox::{Inbox, News};
-use super::watchman::{Charge, Watchman};
+use super::inbox::{Inbox, DriverMsg};
+use super::watchdog::{WatchdogGuard, DeadlineWatchdog};
 use crate::engine::Time;
 
 /// Tells the time since the supervisor began, and rings when the nearest deadline has passed.
 pub(super) struct Clock {
     began: Instant,
     armed: Option<(Time, JoinHandle<()>)>,
-    charge: Option<Charge>,
+    charge: Option<WatchdogGuard>,
 }
 
 impl Clock {
@@ -27,9 +27,9 @@ impl Clock {
     }
 
     /// From now on it rings also when tokio's timers stand still.
-    pub(super) fn be_certain(&mut self, system: &System) {
+    pub(super) fn enable_watchdog(&mut self, system: &System) {
         if self.charge.is_none() {
-            self.charge = Some(Watchman::of(system).charge(system));
+            self.charge = Some(DeadlineWatchdog::of(system).charge(system));
             // What was set before is not known there.
             self.disarm();
         }
@@ -44,13 +44,13 @@ impl Clock {
         // So far away that it cannot be said is never.
         let at = deadline.and_then(|deadline| self.began.checked_add(deadline));
         if let Some(charge) = &self.charge {
-            charge.leave(at.map(Instant::into_std));
+            charge.set(at.map(Instant::into_std));
         }
         let (Some(deadline), Some(at)) = (deadline, at) else { return };
         let inbox = inbox.clone();
         let ring = tokio::spawn(async move {
             tokio::time::sleep_until(at).await;
-            inbox.put(News::Tick);
+            inbox.put(DriverMsg::Tick);
         });
         self.armed = Some((deadline, ring));
     }

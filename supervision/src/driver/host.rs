@@ -5,19 +5,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Wake, Waker};
 
 use perennial_actors::ExitReason;
-use perennial_actors::host::{Attachment, Guarded};
+use perennial_actors::host::{MailboxConsumer, Guarded};
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 
-use super::inbox::News;
+use super::inbox::DriverMsg;
 use super::node::SupervisorNode;
-use super::turn::{Driver, Tie};
-use crate::error::TreeEnded;
-use crate::link::{self, Link};
+use super::run::{Driver, Tie};
+use crate::error::TreeEndedError;
+use crate::link::{self, RactorLink};
 use crate::log;
 
 /// Runs a supervisor. Its end, whatever it is, is told by its attachment.
-pub(super) async fn run(node: SupervisorNode, attachment: Attachment<News>, tie: Option<Tie>) {
-    let (seat, system) = (Seat::default(), attachment.system().clone());
+pub(super) async fn run(node: SupervisorNode, attachment: MailboxConsumer<DriverMsg>, tie: Option<Tie>) {
+    let (seat, system) = (DriverSlot::default(), attachment.system().clone());
     match Host::spawn(None, Host(seat.clone()), (node, attachment, tie)).await {
         // It makes no difference here how it ended.
         Ok((_, ended)) => drop(Guarded::new(ended.await)),
@@ -30,9 +30,9 @@ pub(super) async fn run(node: SupervisorNode, attachment: Attachment<News>, tie:
 
 /// Where the driver is while no turn of it runs; empty when it is over.
 #[derive(Clone, Default)]
-struct Seat(Arc<Mutex<Option<Driver>>>);
+struct DriverSlot(Arc<Mutex<Option<Driver>>>);
 
-impl Seat {
+impl DriverSlot {
     fn take(&self) -> Option<Driver> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -43,19 +43,19 @@ impl Seat {
 }
 
 /// A supervisor, as ractor sees it. Without a name: ractor frees names before their owner is gone.
-struct Host(Seat);
+struct Host(DriverSlot);
 
 impl Actor for Host {
     type Msg = ();
     type State = ();
-    type Arguments = (SupervisorNode, Attachment<News>, Option<Tie>);
+    type Arguments = (SupervisorNode, MailboxConsumer<DriverMsg>, Option<Tie>);
 
     async fn pre_start(
         &self,
         myself: ActorRef<()>,
         (node, attachment, tie): Self::Arguments,
     ) -> Result<(), ActorProcessingErr> {
-        let link = Link::to(&myself);
+        let link = RactorLink::to(&myself);
         let doorbell = Arc::new(Doorbell(myself));
         doorbell.wake_by_ref();
         self.0.put(Driver::new(node, attachment, Waker::from(doorbell), link, tie));
@@ -64,11 +64,11 @@ impl Actor for Host {
 
     async fn handle(&self, myself: ActorRef<()>, (): (), (): &mut ()) -> Result<(), ActorProcessingErr> {
         let Some(mut driver) = self.0.take() else { return Ok(()) };
-        if driver.turn().is_continue() {
+        if driver.run_pending().is_continue() {
             self.0.put(driver);
             return Ok(());
         }
-        let reason = driver.over().await;
+        let reason = driver.exited().await;
         clean(reason.clone())?;
         // A clean reason is displayed by no code of users'.
         myself.stop(Some(reason.to_string()));
@@ -82,7 +82,7 @@ impl Actor for Host {
         event: SupervisionEvent,
         (): &mut (),
     ) -> Result<(), ActorProcessingErr> {
-        link::hear(event);
+        link::on_event(event);
         Ok(())
     }
 
@@ -92,16 +92,16 @@ impl Actor for Host {
         driver.stop();
         poll_fn(|cx| {
             driver.wake_by(cx.waker());
-            if driver.turn().is_break() { Poll::Ready(()) } else { Poll::Pending }
+            if driver.run_pending().is_break() { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
-        clean(driver.over().await)
+        clean(driver.exited().await)
     }
 }
 
 /// What ractor is told of an end: only what is clean is none of a failure.
 fn clean(reason: ExitReason) -> Result<(), ActorProcessingErr> {
-    if reason.is_abnormal() { Err(TreeEnded { reason }.into()) } else { Ok(()) }
+    if reason.is_abnormal() { Err(TreeEndedError { reason }.into()) } else { Ok(()) }
 }
 
 /// Rings when there is something in the inbox. The mailbox drops its waker when it wakes it, so that no more than one ring

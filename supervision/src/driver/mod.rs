@@ -13,26 +13,26 @@
 //!
 //! A supervisor tells its parent of its end only when everything below it is gone, so that the parent's restart never
 //! meets an old incarnation. It is so after an orderly end by itself. After a kill, of the identity or of the ractor
-//! actor, the [remains](remains) are seen to by a task that kills the children and waits for them first.
+//! actor, the [remains](cleanup) are seen to by a task that kills the children and waits for them first.
 
-mod book;
+mod state;
 mod children;
 mod clock;
-mod desk;
+mod requests;
 mod host;
 mod inbox;
 mod nested;
 mod node;
-mod picture;
-mod remains;
+mod inspect;
+mod cleanup;
 mod reporter;
 mod root;
-mod totals;
-mod turn;
-mod watchman;
+mod stats;
+mod run;
+mod watchdog;
 
-pub(crate) use book::Book;
-pub(crate) use inbox::{Ask, News, Which};
+pub(crate) use state::SupervisorState;
+pub(crate) use inbox::{ManagementRequest, DriverMsg, ChildRef};
 pub(crate) use node::{SupervisorNode, WeakSupervisorNode, supervisor_of};
 pub(crate) use root::{Root, start, start_tied};
-pub use totals::Totals;
+pub use stats::SupervisionStats;

@@ -4,20 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::host::Label;
-use perennial_actors::{ExitReason, Handle, Pid, StartError, System};
+use perennial_actors::{ExitReason, ActorHandle, Pid, SpawnError, System};
 
 use super::host;
 use super::node::SupervisorNode;
-use super::turn::Tie;
+use super::run::Tie;
 use crate::dropped::DropCounters;
 use crate::nesting;
-use crate::node::{Birth, Claims, Group, Nest, Node, OpenError, Seen};
-use crate::tree::Straggler;
+use crate::node::{StartParams, Claims, Group, Nest, ChildNode, OpenError, Seen};
+use crate::tree::UnstoppedChild;
 
 impl SupervisorNode {
     /// Starts the next incarnation, which is tied to something else when it is up. The mailboxes of
     /// all the children that it starts are open when this returns.
-    pub(super) fn begin(&self, birth: Birth, tie: Option<Tie>) -> Result<Pid, StartError> {
+    pub(super) fn begin(&self, birth: StartParams, tie: Option<Tie>) -> Result<Pid, SpawnError> {
         birth.begin(self.identity(), |attachment| {
             self.book().reclaim();
             nesting::reopen_children(self, attachment.system(), &self.label());
@@ -26,7 +26,7 @@ impl SupervisorNode {
     }
 }
 
-impl Node for SupervisorNode {
+impl ChildNode for SupervisorNode {
     fn open_alone(&self, system: &System, label: &Label) -> Result<(), OpenError> {
         self.identity().open(system, || label.clone());
         self.book().reclaim();
@@ -52,7 +52,7 @@ impl Node for SupervisorNode {
         self.claims()
     }
 
-    fn start(&self, birth: Birth) -> Result<Pid, StartError> {
+    fn start(&self, birth: StartParams) -> Result<Pid, SpawnError> {
         self.set_drains(false);
         self.begin(birth, None)
     }
@@ -62,15 +62,15 @@ impl Node for SupervisorNode {
     }
 
     fn announce(&self, reason: ExitReason, retry_in: Duration) {
-        self.identity().announce(reason, retry_in);
+        self.identity().set_pending_restart(reason, retry_in);
     }
 
-    fn handle(&self) -> Handle {
+    fn handle(&self) -> ActorHandle {
         self.address().handle()
     }
 
     /// Its own children are still to be stopped in good order; it ends as killed after that. As OTP has it.
-    fn orphan(&self) {
+    fn kill_orphan(&self) {
         // If it is gone already, there is nobody to tell.
         let _ = self.handle().stop(ExitReason::Killed);
     }
@@ -87,7 +87,7 @@ impl Node for SupervisorNode {
 }
 
 impl Group for SupervisorNode {
-    fn planned(&self) -> Vec<(Arc<str>, Arc<dyn Node>)> {
+    fn planned(&self) -> Vec<(Arc<str>, Arc<dyn ChildNode>)> {
         let book = self.book();
         book.plan.children.iter().map(|child| (child.id.clone(), child.node.node().clone())).collect()
     }
@@ -104,9 +104,9 @@ impl Group for SupervisorNode {
         self.book().seen()
     }
 
-    fn stragglers(&self, into: &mut Vec<Straggler>) -> Vec<Arc<dyn Node>> {
+    fn unstopped(&self, into: &mut Vec<UnstoppedChild>) -> Vec<Arc<dyn ChildNode>> {
         let book = self.book();
-        into.extend(book.stragglers().cloned());
+        into.extend(book.unstopped().cloned());
         book.nodes().map(|(_, node)| node.clone()).collect()
     }
 }

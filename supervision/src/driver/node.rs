@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use perennial_actors::host::{Identity, Label, Parent};
-use perennial_actors::{Address, Mailbox};
+use perennial_actors::{Address, MailboxConfig};
 
-use super::book::Book;
-use super::inbox::News;
+use super::state::SupervisorState;
+use super::inbox::DriverMsg;
 use crate::dropped::DropCounters;
 use crate::node::{Claims, Nest};
-use crate::policy::Kind;
-use crate::spec::Plan;
+use crate::policy::SupervisorKind;
+use crate::spec::SupervisorSpec;
 
 /// A supervisor, whichever incarnation of it lives. Cheap to clone.
 #[derive(Clone)]
@@ -36,8 +36,8 @@ pub(crate) fn supervisor_of(parent: &dyn Parent) -> Option<SupervisorNode> {
 
 struct Inner {
     id: Arc<str>,
-    identity: Identity<News>,
-    book: Mutex<Book>,
+    identity: Identity<DriverMsg>,
+    book: Mutex<SupervisorState>,
     claims: Claims,
     /// Whether the children handle what is queued when it stops.
     drains: AtomicBool,
@@ -63,7 +63,7 @@ impl SupervisorNode {
     pub(crate) fn new(id: Arc<str>) -> Self {
         // A supervisor hears of its children through this: it must never be full, and what comes in between two
         // incarnations is for the next.
-        let identity = Identity::new(Mailbox::unbounded());
+        let identity = Identity::new(MailboxConfig::unbounded());
         Self(Arc::new(Inner {
             id,
             identity,
@@ -80,16 +80,16 @@ impl SupervisorNode {
 
     /// Returns `true` if its children come and go.
     pub(crate) fn is_dynamic(&self) -> bool {
-        matches!(self.book().plan.kind, Kind::Dynamic { .. })
+        matches!(self.book().plan.kind, SupervisorKind::Dynamic { .. })
     }
 
     /// Settles what it is to do, before it is started.
-    pub(crate) fn settle(&self, plan: Plan) {
+    pub(crate) fn set_spec(&self, plan: SupervisorSpec) {
         let before = std::mem::replace(&mut self.book().plan, plan);
         drop(before);
     }
 
-    pub(crate) fn address(&self) -> Address<News> {
+    pub(crate) fn address(&self) -> Address<DriverMsg> {
         self.0.identity.address()
     }
 
@@ -97,7 +97,7 @@ impl SupervisorNode {
         &self.0.id
     }
 
-    pub(super) fn identity(&self) -> &Identity<News> {
+    pub(super) fn identity(&self) -> &Identity<DriverMsg> {
         &self.0.identity
     }
 
@@ -129,8 +129,8 @@ impl SupervisorNode {
         &self.0.claims
     }
 
-    pub(super) fn patience(&self) -> Duration {
-        self.book().plan.patience
+    pub(super) fn kill_grace(&self) -> Duration {
+        self.book().plan.kill_grace
     }
 
     /// Returns where it stands in its tree; before it is first opened, its id.
@@ -145,7 +145,7 @@ impl SupervisorNode {
         }
     }
 
-    pub(crate) fn book(&self) -> MutexGuard<'_, Book> {
+    pub(crate) fn book(&self) -> MutexGuard<'_, SupervisorState> {
         self.0.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,14 +1,14 @@
 //! Telling what a supervisor does: to the log, to subscribers, to the totals, and to the shutdown report.
 
-use perennial_actors::{ExitReason, Pid, StartError, System};
+use perennial_actors::{ExitReason, Pid, SpawnError, System};
 
 use super::children::Children;
 use super::node::SupervisorNode;
-use super::totals::Books;
-use crate::engine::{Key, Report as Found, Sign as Seen};
+use super::stats::Stats;
+use crate::engine::{ChildKey, EngineReport as Found, UnresponsiveCause as Seen};
 use crate::log;
 use crate::node::OpenError;
-use crate::report::{Report, Sign, What, topic};
+use crate::report::{SupervisorReport, LivenessFailure, ReportKind, topic};
 
 /// Tells what a supervisor does.
 pub(super) struct Reporter {
@@ -28,36 +28,36 @@ impl Reporter {
         match found {
             Found::Started { key } => {
                 log::child_started(system, child(key));
-                self.of_child(key, children, || What::Started);
+                self.of_child(key, children, || ReportKind::Started);
             }
             Found::Terminated { key, reason } => {
                 log::child_ended(system, child(key), &reason);
-                self.of_child(key, children, || What::Terminated { reason });
+                self.of_child(key, children, || ReportKind::Terminated { reason });
             }
             Found::StartFailed { key, reason } => {
                 log::child_did_not_start(system, child(key), &reason, is_logged_by_incarnation(&reason));
-                self.of_child(key, children, || What::StartFailed { reason });
+                self.of_child(key, children, || ReportKind::StartFailed { reason });
             }
             Found::Restarting { key, reason, restarts_left, delay } => {
                 log::child_restarts(system, child(key), &reason, restarts_left, delay);
-                Books::of(&self.system).restarted();
-                self.of_child(key, children, || What::Restarting { reason, restarts_left, delay });
+                Stats::of(&self.system).restarted();
+                self.of_child(key, children, || ReportKind::Restarting { reason, restarts_left, delay });
             }
             Found::ShutdownError { key, reason } => {
                 log::child_ended_otherwise(system, child(key), &reason);
-                self.of_child(key, children, || What::ShutdownError { reason });
+                self.of_child(key, children, || ReportKind::ShutdownError { reason });
             }
             Found::Unresponsive { key, sign } => {
-                log::child_hangs(system, child(key), Sign::from(sign));
-                self.of_child(key, children, || What::Unresponsive { sign: sign.into() });
+                log::child_hangs(system, child(key), LivenessFailure::from(sign));
+                self.of_child(key, children, || ReportKind::Unresponsive { sign: sign.into() });
             }
-            Found::Late { key, abandoned } => self.late(key, abandoned, children),
+            Found::Late { key, abandoned } => self.timed_out(key, abandoned, children),
             Found::GaveUp { key } => self.gave_up(key, children),
         }
     }
 
     /// A child, as the log names it.
-    fn named(&self, key: Key, children: &Children) -> log::Child {
+    fn named(&self, key: ChildKey, children: &Children) -> log::Child {
         log::Child {
             supervisor: self.supervisor,
             label: children.label().clone(),
@@ -66,34 +66,34 @@ impl Reporter {
         }
     }
 
-    fn late(&self, key: Key, abandoned: bool, children: &Children) {
+    fn timed_out(&self, key: ChildKey, abandoned: bool, children: &Children) {
         let path = children.path(key).to_shared();
         log::child_is_late(&self.system, || self.named(key, children), abandoned);
-        self.node.book().is_late(key, path, abandoned);
-        self.of_child(key, children, || if abandoned { What::Abandoned } else { What::Killed });
+        self.node.book().record_unstopped(key, path, abandoned);
+        self.of_child(key, children, || if abandoned { ReportKind::Abandoned } else { ReportKind::Killed });
     }
 
-    fn gave_up(&self, key: Key, children: &Children) {
+    fn gave_up(&self, key: ChildKey, children: &Children) {
         let child = children.id_of(key);
         let path = children.label().to_shared();
         log::supervisor_gives_up(&self.system, self.supervisor, &path, &child);
-        Books::of(&self.system).gave_up();
+        Stats::of(&self.system).gave_up();
         self.node.book().gave_up = true;
         let supervisor = self.supervisor;
-        topic(&self.system).tell(|| Report {
+        topic(&self.system).send(|| SupervisorReport {
             supervisor,
             path,
             pid: Some(supervisor),
-            what: What::GaveUp { child },
+            kind: ReportKind::GaveUp { child },
         });
     }
 
-    fn of_child(&self, key: Key, children: &Children, what: impl FnOnce() -> What) {
-        topic(&self.system).tell(|| Report {
+    fn of_child(&self, key: ChildKey, children: &Children, what: impl FnOnce() -> ReportKind) {
+        topic(&self.system).send(|| SupervisorReport {
             supervisor: self.supervisor,
             path: children.path(key).to_shared(),
             pid: self.node.book().pid_of(key),
-            what: what(),
+            kind: what(),
         });
     }
 }
@@ -103,11 +103,11 @@ impl Reporter {
 fn is_logged_by_incarnation(reason: &ExitReason) -> bool {
     let Some(error) = reason.error() else { return reason.is_crash() };
     let could_not_begin =
-        matches!(error.downcast_ref(), Some(StartError::NoRuntime | StartError::NotOpen(_)));
+        matches!(error.downcast_ref(), Some(SpawnError::NoRuntime | SpawnError::NotOpen(_)));
     !could_not_begin && !error.is::<OpenError>()
 }
 
-impl From<Seen> for Sign {
+impl From<Seen> for LivenessFailure {
     fn from(seen: Seen) -> Self {
         match seen {
             Seen::Handler(time) => Self::Handler(time),

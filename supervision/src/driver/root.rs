@@ -2,26 +2,26 @@
 
 use std::sync::{Arc, OnceLock};
 
-use perennial_actors::host::{End, Label, Parent, ignore_panic, require_timers, wake_safely};
-use perennial_actors::{ExitReason, NoTimers, StartError as NotStarted, System};
+use perennial_actors::host::{IncarnationExit, Label, Parent, ignore_panic, require_timers, wake_safely};
+use perennial_actors::{ExitReason, NoTimers, SpawnError as NotStarted, System};
 use tokio::runtime;
 use tokio::sync::watch;
 
 use super::node::SupervisorNode;
-use super::turn::Tie;
+use super::run::Tie;
 use crate::dropped::Dropped;
 use crate::error::StartError;
-use crate::link::Link;
+use crate::link::RactorLink;
 use crate::nesting;
-use crate::node::{Birth, Node};
+use crate::node::{StartParams, ChildNode};
 
 /// Where a tree is in its life.
 #[derive(Clone, Debug)]
 enum Phase {
     Starting,
-    Up,
+    Started,
     /// It has ended, and was up before or not.
-    Over(ExitReason, bool),
+    Ended(ExitReason, bool),
 }
 
 /// A tree that was started.
@@ -35,12 +35,12 @@ pub(crate) struct Root {
 
 impl Root {
     /// The reason of its end, when that has come.
-    pub(crate) async fn over(&self) -> ExitReason {
+    pub(crate) async fn ended(&self) -> ExitReason {
         let mut phase = self.phase.subscribe();
-        match wake_safely(phase.wait_for(|phase| matches!(phase, Phase::Over(..)))).await.as_deref() {
-            Ok(Phase::Over(reason, _)) => reason.clone(),
+        match wake_safely(phase.wait_for(|phase| matches!(phase, Phase::Ended(..)))).await.as_deref() {
+            Ok(Phase::Ended(reason, _)) => reason.clone(),
             // Not reached: the sender lives as long as this does.
-            Ok(Phase::Starting | Phase::Up) | Err(_) => ExitReason::NoProcess,
+            Ok(Phase::Starting | Phase::Started) | Err(_) => ExitReason::NoProcess,
         }
     }
 
@@ -61,13 +61,13 @@ impl Root {
         ignore_panic(|| drop(self.phase.send_replace(phase)));
     }
 
-    async fn up(&self) -> Result<(), ExitReason> {
+    async fn started(&self) -> Result<(), ExitReason> {
         let mut phase = self.phase.subscribe();
         match wake_safely(phase.wait_for(|phase| !matches!(phase, Phase::Starting))).await.as_deref() {
             // One that was up and has ended since has started: its end is told as the end of any
             // tree.
-            Ok(Phase::Up | Phase::Starting | Phase::Over(_, true)) => Ok(()),
-            Ok(Phase::Over(reason, false)) => Err(reason.clone()),
+            Ok(Phase::Started | Phase::Starting | Phase::Ended(_, true)) => Ok(()),
+            Ok(Phase::Ended(reason, false)) => Err(reason.clone()),
             Err(_) => Err(ExitReason::NoProcess),
         }
     }
@@ -75,13 +75,13 @@ impl Root {
 
 impl Parent for Root {
     fn started(&self, _: u64) {
-        self.enter(Phase::Up);
+        self.enter(Phase::Started);
     }
 
     /// Everything is refused before anybody hears that it is over.
-    fn ended(&self, _: u64, end: End) {
+    fn ended(&self, _: u64, end: IncarnationExit) {
         self.node.drop_counters().add_messages(nesting::close(&self.node, &end.reason));
-        self.enter(Phase::Over(end.reason, end.started));
+        self.enter(Phase::Ended(end.reason, end.started));
     }
 }
 
@@ -106,7 +106,7 @@ impl Starting {
             phase: watch::Sender::new(Phase::Starting),
             dropped_before: OnceLock::new(),
         });
-        let birth = Birth { parent: root.clone(), run: 0, link: None };
+        let birth = StartParams { parent: root.clone(), run: 0, link: None };
         let begun = match nesting::open(&root.node, system, &label) {
             Ok(()) => root.node.begin(birth, tie).map_err(|error| match error {
                 NotStarted::Failed(reason) => StartError::Failed(reason),
@@ -147,12 +147,12 @@ pub(crate) async fn start(node: SupervisorNode, system: &System) -> Result<Arc<R
 pub(crate) async fn start_tied(
     node: SupervisorNode,
     system: &System,
-    tie: impl FnOnce(Link) -> bool + Send + 'static,
+    tie: impl FnOnce(RactorLink) -> bool + Send + 'static,
 ) -> Result<Arc<Root>, StartError> {
     up(Starting::begin(node, system, Some(Box::new(tie)))?).await
 }
 
 async fn up(starting: Starting) -> Result<Arc<Root>, StartError> {
-    starting.root.up().await.map_err(StartError::Failed)?;
+    starting.root.started().await.map_err(StartError::Failed)?;
     Ok(starting.finish())
 }

@@ -6,19 +6,19 @@ use std::sync::Arc;
 use perennial_actors::ExitReason;
 
 use super::children::Children;
-use super::intensity::Window;
-use super::round::Round;
-use super::types::{Action, Cause, Event, Granted, Key, Policy, Refusal, Report, Run, State, Ticket, Time};
-use super::watch::Watch;
-use crate::policy::{ChildPolicy, Kind, Restart};
+use super::intensity::RestartWindow;
+use super::transition::Transition;
+use super::types::{Action, StartCause, Event, RequestOk, ChildKey, Policy, RequestError, EngineReport, StartId, State, RequestId, Time};
+use super::liveness_timers::LivenessTimers;
+use crate::policy::{ChildPolicy, SupervisorKind, Restart};
 
 /// What the supervisor as a whole is doing.
 #[derive(Debug)]
 pub(super) enum Mode {
     /// It reacts.
-    Up,
+    Running,
     /// It brings some children down and others up.
-    Round(Round),
+    InTransition(Transition),
     /// It is over.
     Ended,
 }
@@ -27,20 +27,20 @@ pub(super) enum Mode {
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(super) policy: Policy,
-    pub(super) window: Window,
+    pub(super) window: RestartWindow,
     pub(super) children: Children,
     pub(super) mode: Mode,
     /// Requests and tries that wait for the round to end.
     pub(super) waiting: VecDeque<Event>,
     /// Children that ended while a round went on, first ended first (rule 4).
-    pub(super) ended: VecDeque<Key>,
+    pub(super) ended: VecDeque<ChildKey>,
     pub(super) actions: Vec<Action>,
     pub(super) now: Time,
     /// How many questions children were asked.
     pub(super) questions: u32,
     /// Whether children handle what is queued before they stop, now that it stops: no incarnation of it follows.
     pub(super) drains: bool,
-    next_run: Run,
+    next_run: StartId,
 }
 
 impl Engine {
@@ -48,22 +48,22 @@ impl Engine {
     pub(crate) fn new(
         policy: Policy,
         children: impl IntoIterator<Item = (Arc<str>, ChildPolicy)>,
-        first_run: Run,
+        first_run: StartId,
     ) -> Self {
         let mut table = Children::default();
-        if matches!(policy.kind, Kind::Dynamic { max_children } if max_children < usize::MAX) {
+        if matches!(policy.kind, SupervisorKind::Dynamic { max_children } if max_children < usize::MAX) {
             table.transitions.number();
         }
         for (id, child) in children {
             let key = table.add(id, child, true, false);
             // The mailboxes of a tree are open before the first of its children starts.
-            table.get_mut(key).into_iter().for_each(|entry| entry.open = true);
+            table.get_mut(key).into_iter().for_each(|entry| entry.mailbox_open = true);
         }
         Self {
             policy,
-            window: Window::new(policy.intensity),
+            window: RestartWindow::new(policy.intensity),
             children: table,
-            mode: Mode::Up,
+            mode: Mode::Running,
             waiting: VecDeque::new(),
             ended: VecDeque::new(),
             actions: Vec::new(),
@@ -78,57 +78,57 @@ impl Engine {
     pub(crate) fn step(&mut self, event: Event, now: Time) -> Vec<Action> {
         self.now = now;
         match event {
-            Event::Begin => self.begin_round(Round::first(self.children.keys())),
+            Event::Begin => self.begin_round(Transition::first(self.children.keys())),
             Event::Started { key, run } => self.on_started(key, run),
             Event::StartFailed { key, run, reason } => self.on_start_failed(key, run, reason),
             Event::Ended { key, run, reason } => self.on_ended(key, run, reason),
             Event::Retry { key, generation } => self.on_retry(key, generation),
-            Event::GoOn if self.is_dynamic() => self.go_on(),
-            Event::GoOn => {}
+            Event::ContinueShutdown if self.is_dynamic() => self.go_on(),
+            Event::ContinueShutdown => {}
             Event::Tick => self.on_tick(),
-            Event::Looked { key, run, busy, suspensions } => self.on_looked(key, run, busy, suspensions),
+            Event::BusyChecked { key, run, busy, suspensions } => self.on_looked(key, run, busy, suspensions),
             Event::Probed { key, run, question, answered } => self.on_probed(key, run, question, answered),
-            Event::Asked { ticket, request } => self.on_asked(ticket, request),
+            Event::Request { ticket, request } => self.on_asked(ticket, request),
             Event::Shutdown { reason, drains } => self.on_shutdown(reason, drains),
         }
         self.decide_deferred();
         std::mem::take(&mut self.actions)
     }
 
-    /// When to send a [`Event::Tick`], if nothing happens before.
+    /// When to send a [`LifecycleEvent::Tick`], if nothing happens before.
     pub(crate) fn next_deadline(&self) -> Option<Time> {
         self.children.next_deadline()
     }
 
     /// The number of the next run, for the engine that comes after this one.
-    pub(crate) const fn next_run(&self) -> Run {
+    pub(crate) const fn next_run(&self) -> StartId {
         self.next_run
     }
 
     pub(super) const fn is_dynamic(&self) -> bool {
-        matches!(self.policy.kind, Kind::Dynamic { .. })
+        matches!(self.policy.kind, SupervisorKind::Dynamic { .. })
     }
 
-    fn on_started(&mut self, key: Key, run: Run) {
+    fn on_started(&mut self, key: ChildKey, run: StartId) {
         let Some(entry) = self.children.get(key).filter(|entry| entry.runs(run)) else { return };
         // A child that is being stopped, or killed because it is late, is not up, whatever it says.
         let State::Starting { cause, late: false, .. } = entry.state else { return };
-        let watch = entry.policy.liveness.as_deref().map(|liveness| Watch::begin(liveness, self.now, 0));
-        let due = watch.as_ref().and_then(Watch::next);
+        let watch = entry.policy.liveness.as_deref().map(|liveness| LivenessTimers::begin(liveness, self.now, 0));
+        let due = watch.as_ref().and_then(LivenessTimers::next);
         let state = State::Running { run, since: self.now, watch: watch.map(Box::new) };
         self.children.set(key, state, due);
-        self.actions.push(Action::Report(Report::Started { key }));
+        self.actions.push(Action::Report(EngineReport::Started { key }));
         match cause {
-            Cause::Round => self.advance(),
-            Cause::Restart => {}
-            Cause::Asked(ticket) | Cause::Brought(ticket) => {
-                self.answer(ticket, Ok(Granted::Started(key)));
+            StartCause::Transition => self.advance(),
+            StartCause::Restart => {}
+            StartCause::RestartChild(ticket) | StartCause::StartChild(ticket) => {
+                self.answer(ticket, Ok(RequestOk::Started(key)));
                 self.end_round_by_hand(key);
             }
         }
     }
 
-    fn on_start_failed(&mut self, key: Key, run: Run, reason: ExitReason) {
+    fn on_start_failed(&mut self, key: ChildKey, run: StartId, reason: ExitReason) {
         let Some(entry) = self.children.get(key).filter(|entry| entry.runs(run)) else { return };
         match entry.state {
             State::Starting { cause, late: true, .. } => {
@@ -143,42 +143,42 @@ impl Engine {
     }
 
     /// The child does not want to run. That is no failure: it stays down, and nothing is tried again.
-    fn start_declined(&mut self, key: Key, cause: Cause) {
-        self.put_down(key, &ExitReason::Ignore);
+    fn start_declined(&mut self, key: ChildKey, cause: StartCause) {
+        self.mark_stopped(key, &ExitReason::Ignore);
         match cause {
-            Cause::Round => self.advance(),
-            Cause::Restart => {}
-            Cause::Asked(ticket) | Cause::Brought(ticket) => {
-                self.answer(ticket, Ok(Granted::Ignored));
+            StartCause::Transition => self.advance(),
+            StartCause::Restart => {}
+            StartCause::RestartChild(ticket) | StartCause::StartChild(ticket) => {
+                self.answer(ticket, Ok(RequestOk::Ignored));
                 self.end_round_by_hand(key);
             }
         }
     }
 
-    pub(super) fn start_failed(&mut self, key: Key, cause: Cause, reason: ExitReason) {
-        self.actions.push(Action::Report(Report::StartFailed { key, reason: reason.clone() }));
+    pub(super) fn start_failed(&mut self, key: ChildKey, cause: StartCause, reason: ExitReason) {
+        self.actions.push(Action::Report(EngineReport::StartFailed { key, reason: reason.clone() }));
         match cause {
-            Cause::Round if self.is_first_round() => self.fail_first_start(key, reason),
-            Cause::Round => {
+            StartCause::Transition if self.is_first_round() => self.fail_first_start(key, reason),
+            StartCause::Transition => {
                 self.try_again_later(key, reason);
                 self.end_round();
             }
-            Cause::Restart => self.try_again_later(key, reason),
-            Cause::Asked(ticket) => {
+            StartCause::Restart => self.try_again_later(key, reason),
+            StartCause::RestartChild(ticket) => {
                 // Also a temporary one, which a change of the specs may have brought.
                 self.close(key, &reason);
-                self.answer(ticket, Err(Refusal::StartFailed(reason)));
+                self.answer(ticket, Err(RequestError::StartFailed(reason)));
                 self.end_round_by_hand(key);
             }
-            Cause::Brought(ticket) => {
+            StartCause::StartChild(ticket) => {
                 self.children.remove(key);
-                self.answer(ticket, Err(Refusal::StartFailed(reason)));
+                self.answer(ticket, Err(RequestError::StartFailed(reason)));
                 self.end_round_by_hand(key);
             }
         }
     }
 
-    fn on_ended(&mut self, key: Key, run: Run, reason: ExitReason) {
+    fn on_ended(&mut self, key: ChildKey, run: StartId, reason: ExitReason) {
         let Some(entry) = self.children.get(key).filter(|entry| entry.runs(run)) else { return };
         match entry.state {
             State::Stopping(_) => return self.on_stopped(key, &reason, false),
@@ -186,27 +186,27 @@ impl Engine {
             State::Starting { cause, .. } => return self.start_failed(key, cause, ExitReason::StartTimedOut),
             _ => {}
         }
-        self.forgive(key);
-        if matches!(self.mode, Mode::Up) {
-            self.react(key, reason);
+        self.reset_backoff_if_healthy(key);
+        if matches!(self.mode, Mode::Running) {
+            self.on_child_exit(key, reason);
         } else {
             self.children.set(key, State::Ended { reason }, None);
             self.ended.push_back(key);
         }
     }
 
-    pub(super) fn start(&mut self, key: Key, cause: Cause) {
+    pub(super) fn start(&mut self, key: ChildKey, cause: StartCause) {
         let Some(entry) = self.children.get_mut(key) else { return };
-        entry.open = true;
+        entry.mailbox_open = true;
         let run = self.next_run;
-        self.next_run = Run(run.0.wrapping_add(1));
+        self.next_run = StartId(run.0.wrapping_add(1));
         let deadline = entry.policy.start_timeout.map(|timeout| self.now.saturating_add(timeout));
         self.children.set(key, State::Starting { run, cause, late: false }, deadline);
         self.actions.push(Action::Start { key, run });
     }
 
     /// The child is down, and nobody is due to start it. One that is not kept is gone.
-    pub(super) fn put_down(&mut self, key: Key, reason: &ExitReason) {
+    pub(super) fn mark_stopped(&mut self, key: ChildKey, reason: &ExitReason) {
         let Some(entry) = self.children.get(key) else { return };
         if self.is_dynamic() || entry.policy.restart == Restart::Temporary {
             self.forget(key, reason);
@@ -215,18 +215,18 @@ impl Engine {
         }
     }
 
-    pub(super) fn close(&mut self, key: Key, reason: &ExitReason) {
+    pub(super) fn close(&mut self, key: ChildKey, reason: &ExitReason) {
         self.children.set(key, State::Stopped, None);
-        self.children.get_mut(key).into_iter().for_each(|entry| entry.open = false);
+        self.children.get_mut(key).into_iter().for_each(|entry| entry.mailbox_open = false);
         self.actions.push(Action::Close { key, reason: reason.clone() });
     }
 
-    pub(super) fn forget(&mut self, key: Key, reason: &ExitReason) {
+    pub(super) fn forget(&mut self, key: ChildKey, reason: &ExitReason) {
         self.children.remove(key);
         self.actions.push(Action::Forget { key, reason: reason.clone() });
     }
 
-    pub(super) fn answer(&mut self, ticket: Ticket, result: Result<Granted, Refusal>) {
+    pub(super) fn answer(&mut self, ticket: RequestId, result: Result<RequestOk, RequestError>) {
         self.actions.push(Action::Answer { ticket, result });
     }
 }

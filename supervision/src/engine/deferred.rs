@@ -19,13 +19,13 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::types::{Key, Request, Ticket};
+use super::types::{ChildKey, Request, RequestId};
 use crate::policy::ChildPolicy;
 
 /// A request that waits.
 #[derive(Debug)]
 pub(super) struct Deferred {
-    pub(super) ticket: Ticket,
+    pub(super) ticket: RequestId,
     pub(super) request: Request,
     /// It is to terminate the child, and came while the child was starting. It cuts short every
     /// start before it.
@@ -39,9 +39,9 @@ pub(super) type Queue = VecDeque<Deferred>;
 #[derive(Debug, Default)]
 pub(super) struct Transitions {
     /// By child. None of them is empty.
-    queues: HashMap<Key, Queue>,
+    queues: HashMap<ChildKey, Queue>,
     /// The children that left their transition while requests waited for it, first one first.
-    settled: VecDeque<Key>,
+    settled: VecDeque<ChildKey>,
     /// Present if there is a limit to the number of children.
     numbered: Option<Numbered>,
     /// The starts that wait for room.
@@ -51,7 +51,7 @@ pub(super) struct Transitions {
 /// A start of a child for which there is no room yet.
 #[derive(Debug)]
 pub(super) struct WaitingStart {
-    pub(super) ticket: Ticket,
+    pub(super) ticket: RequestId,
     pub(super) id: Arc<str>,
     pub(super) policy: ChildPolicy,
     /// The number of the last transition that may make room for it.
@@ -62,7 +62,7 @@ pub(super) struct WaitingStart {
 #[derive(Debug, Default)]
 struct Numbered {
     begun: u64,
-    going_on: HashMap<Key, u64>,
+    going_on: HashMap<ChildKey, u64>,
     /// The same, in order.
     order: BTreeSet<u64>,
 }
@@ -74,7 +74,7 @@ impl Transitions {
     }
 
     /// Records that the transition of a child begins.
-    pub(super) fn begin(&mut self, key: Key) {
+    pub(super) fn begin(&mut self, key: ChildKey) {
         if let Some(numbered) = &mut self.numbered {
             numbered.begun += 1;
             numbered.going_on.insert(key, numbered.begun);
@@ -83,7 +83,7 @@ impl Transitions {
     }
 
     /// Records that the transition of a child is over.
-    pub(super) fn end(&mut self, key: Key) {
+    pub(super) fn end(&mut self, key: ChildKey) {
         if let Some(numbered) = &mut self.numbered {
             if let Some(number) = numbered.going_on.remove(&key) {
                 numbered.order.remove(&number);
@@ -95,12 +95,12 @@ impl Transitions {
     }
 
     /// Defers a request until the transition of this child is over.
-    pub(super) fn defer(&mut self, key: Key, request: Deferred) {
+    pub(super) fn defer(&mut self, key: ChildKey, request: Deferred) {
         self.queues.entry(key).or_default().push_back(request);
     }
 
     /// Returns `true` if requests wait for the transition of this child.
-    pub(super) fn holds(&self, key: Key) -> bool {
+    pub(super) fn holds(&self, key: ChildKey) -> bool {
         self.queues.contains_key(&key)
     }
 
@@ -110,9 +110,9 @@ impl Transitions {
     }
 
     /// Takes the tickets of all requests that wait, in the order of arrival.
-    pub(super) fn take_tickets(&mut self) -> Vec<Ticket> {
+    pub(super) fn take_tickets(&mut self) -> Vec<RequestId> {
         let queued = self.queues.drain().flat_map(|(_, queue)| queue).map(|deferred| deferred.ticket);
-        let mut tickets: Vec<Ticket> = queued.collect();
+        let mut tickets: Vec<RequestId> = queued.collect();
         tickets.extend(self.starts.drain(..).map(|start| start.ticket));
         self.settled.clear();
         tickets.sort_unstable();

@@ -18,9 +18,9 @@ use crate::policy::RestartLimit;
 /// children now, and of those at the oldest restart that still counts. So children that leave do
 /// not turn restarts that were tolerated into too many.
 #[derive(Debug)]
-pub(super) struct Window {
+pub(super) struct RestartWindow {
     limit: RestartLimit,
-    pub(super) stamps: VecDeque<Stamp>,
+    pub(super) times: VecDeque<Stamp>,
 }
 
 /// A restart that counts.
@@ -31,9 +31,9 @@ pub(super) struct Stamp {
     children: usize,
 }
 
-impl Window {
+impl RestartWindow {
     pub(super) fn new(limit: impl Into<RestartLimit>) -> Self {
-        Self { limit: limit.into(), stamps: VecDeque::new() }
+        Self { limit: limit.into(), times: VecDeque::new() }
     }
 
     /// Counts a restart that is needed now, by a supervisor with this number of children. Returns
@@ -44,7 +44,7 @@ impl Window {
             return Some(u32::MAX);
         }
         self.drop_expired(now, limit.period);
-        self.stamps.push_back(Stamp { at: now, children });
+        self.times.push_back(Stamp { at: now, children });
         self.limit.with(self.most_children(children)).restarts.checked_sub(self.len())
     }
 
@@ -59,24 +59,24 @@ impl Window {
     }
 
     fn drop_expired(&mut self, now: Time, period: Duration) {
-        while self.stamps.front().is_some_and(|stamp| now.saturating_sub(stamp.at) > period) {
-            self.stamps.pop_front();
+        while self.times.front().is_some_and(|stamp| now.saturating_sub(stamp.at) > period) {
+            self.times.pop_front();
         }
     }
 
     fn most_children(&self, children: usize) -> usize {
-        self.stamps.front().map_or(children, |oldest| oldest.children.max(children))
+        self.times.front().map_or(children, |oldest| oldest.children.max(children))
     }
 
     fn len(&self) -> u32 {
-        u32::try_from(self.stamps.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.times.len()).unwrap_or(u32::MAX)
     }
 
     /// What has been counted counts by another limit from now on. A limit that tolerates any number forgets it.
     pub(super) fn change(&mut self, limit: impl Into<RestartLimit>) {
         self.limit = limit.into();
         if matches!(self.limit, RestartLimit::Fixed(limit) if limit.is_unlimited()) {
-            self.stamps = VecDeque::new();
+            self.times = VecDeque::new();
         }
     }
 }
@@ -86,8 +86,8 @@ mod tests {
     use super::*;
     use crate::policy::Intensity;
 
-    fn window(restarts: u32, millis: u64) -> Window {
-        Window::new(Intensity { restarts, period: Duration::from_millis(millis) })
+    fn window(restarts: u32, millis: u64) -> RestartWindow {
+        RestartWindow::new(Intensity { restarts, period: Duration::from_millis(millis) })
     }
 
     fn ms(millis: u64) -> Time {

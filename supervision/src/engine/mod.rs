@@ -1,6 +1,6 @@
 //! The supervisor as a pure state machine: what happens goes in, what is to be done comes out.
 //!
-//! [`Engine::step`] takes an [`Event`] and the time, and returns [`Action`]s. There is no clock in it, no task, no I/O and no
+//! [`Engine::step`] takes an [`LifecycleEvent`] and the time, and returns [`Action`]s. There is no clock in it, no task, no I/O and no
 //! randomness, so every rule of OTP's supervisor is a table test or a property test without a sleep. The
 //! [driver](crate::driver) carries the actions out and reports what came of them.
 //!
@@ -17,7 +17,7 @@
 //! ```
 //!
 //! One-for-one restarts, and stops and starts by hand, each concern one child and go on side by side. What concerns a
-//! group is a [`Round`](round::Round): it stops some children, last started first, each fully gone before the next
+//! group is a [`Round`](transition::Round): it stops some children, last started first, each fully gone before the next
 //! is told, and then starts some, in order, each fully up before the next. There is one round at a time: the first start,
 //! the restart of a group, or the end.
 //!
@@ -41,23 +41,23 @@ mod advance;
 mod children;
 mod core;
 mod deferred;
-mod deferring;
+mod defer;
 mod intensity;
-mod look;
+mod view;
 mod requests;
-mod restarting;
-mod round;
-mod stopping;
+mod restart;
+mod transition;
+mod stop;
 #[cfg(test)]
 mod tests;
 mod types;
-mod watch;
-mod watching;
+mod liveness_timers;
+mod liveness;
 
 pub(crate) use core::Engine;
-pub(crate) use look::Sight;
+pub(crate) use view::ChildView;
 #[cfg(test)]
 pub(crate) use types::State;
 pub(crate) use types::{
-    Action, Ending, Event, Granted, Key, Policy, Refusal, Report, Request, Run, Sign, Target, Ticket, Time,
+    Action, SupervisorExit, Event, RequestOk, ChildKey, Policy, RequestError, EngineReport, Request, StartId, UnresponsiveCause, Target, RequestId, Time,
 };

@@ -6,31 +6,31 @@ use std::time::Duration;
 use perennial_actors::ExitReason;
 use perennial_actors::host::Suspensions;
 
-use super::watch::Watch;
-use crate::policy::{ChildPolicy, Kind, RestartLimit};
+use super::liveness_timers::LivenessTimers;
+use crate::policy::{ChildPolicy, SupervisorKind, RestartLimit};
 
 /// Time since the supervisor began.
 pub(crate) type Time = Duration;
 
 /// A child, by its place in the start order.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) struct Key(pub(crate) u64);
+pub(crate) struct ChildKey(pub(crate) u64);
 
 /// One start of a child and what came of it. Numbers come round after 65,536 starts, by when no news of the first is left.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) struct Run(pub(crate) u16);
+pub(crate) struct StartId(pub(crate) u16);
 
 /// Whom to answer.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) struct Ticket(pub(crate) u64);
+pub(crate) struct RequestId(pub(crate) u64);
 
 /// What a supervisor was told about itself.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Policy {
-    pub(crate) kind: Kind,
+    pub(crate) kind: SupervisorKind,
     pub(crate) intensity: RestartLimit,
     /// How long after a kill a worker is abandoned. A supervisor always dies.
-    pub(crate) patience: Duration,
+    pub(crate) kill_grace: Duration,
     /// What jitter is drawn from.
     pub(crate) seed: u64,
 }
@@ -41,23 +41,23 @@ pub(crate) enum Event {
     /// The supervisor starts.
     Begin,
     /// The start of a child is complete.
-    Started { key: Key, run: Run },
+    Started { key: ChildKey, run: StartId },
     /// A child did not start.
-    StartFailed { key: Key, run: Run, reason: ExitReason },
+    StartFailed { key: ChildKey, run: StartId, reason: ExitReason },
     /// A child that had started ended.
-    Ended { key: Key, run: Run, reason: ExitReason },
+    Ended { key: ChildKey, run: StartId, reason: ExitReason },
     /// The try that was put off in this generation.
-    Retry { key: Key, generation: u32 },
+    Retry { key: ChildKey, generation: u32 },
     /// Others have had their turn.
-    GoOn,
+    ContinueShutdown,
     /// A deadline may have passed.
     Tick,
     /// A child was looked at: for how long it has been in a handler, and whether it is or was suspended.
-    Looked { key: Key, run: Run, busy: Option<Duration>, suspensions: Suspensions },
+    BusyChecked { key: ChildKey, run: StartId, busy: Option<Duration>, suspensions: Suspensions },
     /// A child answered this question, or never will.
-    Probed { key: Key, run: Run, question: u32, answered: bool },
+    Probed { key: ChildKey, run: StartId, question: u32, answered: bool },
     /// Somebody wants something.
-    Asked { ticket: Ticket, request: Request },
+    Request { ticket: RequestId, request: Request },
     /// Somebody wants the supervisor stopped: its parent, its owner, or its system.
     Shutdown { reason: ExitReason, drains: bool },
 }
@@ -81,78 +81,78 @@ pub(crate) enum Request {
 #[derive(Clone, Debug)]
 pub(crate) enum Target {
     Id(Arc<str>),
-    Key(Key),
+    Key(ChildKey),
 }
 
 /// What is to be done.
 #[derive(Clone, Debug)]
 pub(crate) enum Action {
     /// The child that the request brought has this key from now on. With several, in their order.
-    Admit { key: Key, ticket: Ticket },
+    Admit { key: ChildKey, ticket: RequestId },
     /// Open the child's mailbox and start an incarnation. Answered by `Started`, or else `StartFailed`.
-    Start { key: Key, run: Run },
+    Start { key: ChildKey, run: StartId },
     /// Tell the child to stop, for this reason. If it `drains`, nothing is to come back to what is queued for it, nor for what
     /// is below it, and children that are set so handle it before.
-    Stop { key: Key, reason: ExitReason, drains: bool },
+    Stop { key: ChildKey, reason: ExitReason, drains: bool },
     /// Kill the child.
-    Kill { key: Key },
+    Kill { key: ChildKey },
     /// Take the mailbox away from a child that does not die.
-    Abandon { key: Key },
-    /// See for how long the child has been in a handler, and whether it is suspended. Answered by `Looked`.
-    Look { key: Key, run: Run },
+    Abandon { key: ChildKey },
+    /// See for how long the child has been in a handler, and whether it is suspended. Answered by `BusyChecked`.
+    CheckBusy { key: ChildKey, run: StartId },
     /// Ask the child. Answered by `Probed`; if it is not, in time, that is an answer too.
-    Probe { key: Key, run: Run, question: u32 },
+    Probe { key: ChildKey, run: StartId, question: u32 },
     /// Send `Retry` through the inbox.
-    Retry { key: Key, generation: u32 },
-    /// Let others have their turn, the children above all, and send `GoOn` then.
-    GoOn,
+    Retry { key: ChildKey, generation: u32 },
+    /// Let others have their turn, the children above all, and send `ContinueShutdown` then.
+    ContinueShutdown,
     /// Nobody is due to serve the child any more: its mailbox is closed.
-    Close { key: Key, reason: ExitReason },
+    Close { key: ChildKey, reason: ExitReason },
     /// The same, and the child is no child any more.
-    Forget { key: Key, reason: ExitReason },
+    Forget { key: ChildKey, reason: ExitReason },
     /// The first start is complete.
-    Up,
+    Started,
     /// The end of the supervisor begins. Nothing suspends it any more.
     GoDown,
     /// Answer a request.
-    Answer { ticket: Ticket, result: Result<Granted, Refusal> },
+    Answer { ticket: RequestId, result: Result<RequestOk, RequestError> },
     /// Say what happens to whoever wants to know.
-    Report(Report),
+    Report(EngineReport),
     /// End the supervisor.
-    Exit { ending: Ending },
+    Exit { ending: SupervisorExit },
 }
 
 /// How a supervisor ends.
 #[derive(Clone, Debug)]
-pub(crate) enum Ending {
+pub(crate) enum SupervisorExit {
     /// For this reason.
-    Because(ExitReason),
+    Reason(ExitReason),
     /// It never was up, because this child did not start.
-    StartFailed { key: Key, reason: ExitReason },
+    StartFailed { key: ChildKey, reason: ExitReason },
 }
 
 /// What came of a request that was granted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Granted {
+pub(crate) enum RequestOk {
     /// The child has started.
-    Started(Key),
+    Started(ChildKey),
     /// The child declined to start: it stays down, or is gone if it is not kept.
     Ignored,
     /// What was asked is done.
     Done,
     /// The child is no child any more: whoever asked may have it.
-    Deleted(Key),
+    Deleted(ChildKey),
 }
 
 /// Why a request was not granted.
 #[derive(Clone, Debug)]
-pub(crate) enum Refusal {
+pub(crate) enum RequestError {
     /// The child runs.
-    Running(Key),
+    Running(ChildKey),
     /// The child is being restarted.
     Restarting,
     /// There is a child of this id, and it runs.
-    AlreadyStarted(Key),
+    AlreadyStarted(ChildKey),
     /// There is a child of this id, and it does not run.
     AlreadyPresent,
     /// There are as many children as there may be.
@@ -167,28 +167,28 @@ pub(crate) enum Refusal {
 
 /// What there is to tell.
 #[derive(Clone, Debug)]
-pub(crate) enum Report {
+pub(crate) enum EngineReport {
     /// A child has started.
-    Started { key: Key },
+    Started { key: ChildKey },
     /// A child ended by itself, abnormally or though it is permanent.
-    Terminated { key: Key, reason: ExitReason },
+    Terminated { key: ChildKey, reason: ExitReason },
     /// A child is restarted; how many restarts more are tolerated now, and how long it waits.
-    Restarting { key: Key, reason: ExitReason, restarts_left: u32, delay: Duration },
+    Restarting { key: ChildKey, reason: ExitReason, restarts_left: u32, delay: Duration },
     /// A child did not start.
-    StartFailed { key: Key, reason: ExitReason },
+    StartFailed { key: ChildKey, reason: ExitReason },
     /// A child was stopped, and ended for a reason that is not that.
-    ShutdownError { key: Key, reason: ExitReason },
+    ShutdownError { key: ChildKey, reason: ExitReason },
     /// A child does not get on, and is ended for it.
-    Unresponsive { key: Key, sign: Sign },
+    Unresponsive { key: ChildKey, sign: UnresponsiveCause },
     /// A child did not stop in time and is killed, or did not even die and is abandoned.
-    Late { key: Key, abandoned: bool },
+    Late { key: ChildKey, abandoned: bool },
     /// One restart too many was needed.
-    GaveUp { key: Key },
+    GaveUp { key: ChildKey },
 }
 
 /// By what a child was found to hang.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Sign {
+pub(crate) enum UnresponsiveCause {
     /// A handler has been running for so long.
     Handler(Duration),
     /// It missed so many answers in a row.
@@ -201,9 +201,9 @@ pub(crate) enum State {
     /// It is down and nobody is due to start it.
     Stopped,
     /// Its start goes on. The timeout has struck if it is `late`.
-    Starting { run: Run, cause: Cause, late: bool },
+    Starting { run: StartId, cause: StartCause, late: bool },
     /// It is up, since then.
-    Running { run: Run, since: Time, watch: Option<Box<Watch>> },
+    Running { run: StartId, since: Time, watch: Option<Box<LivenessTimers>> },
     /// It ended while a round was going on (rule 4).
     Ended { reason: ExitReason },
     /// It ended, or a try to start it failed, for this reason; it is due to be started (rule 5). It was `counted` if it waits
@@ -228,12 +228,12 @@ impl State {
 /// A child on its way out.
 #[derive(Clone, Debug)]
 pub(crate) struct Stopping {
-    pub(crate) run: Run,
+    pub(crate) run: StartId,
     pub(crate) killed: bool,
     /// Who asked to have it stopped.
-    pub(crate) asked: Vec<Ticket>,
+    pub(crate) stop_waiters: Vec<RequestId>,
     /// Who asked to have it started, and taken in for that.
-    pub(crate) brought: Option<Ticket>,
+    pub(crate) start_waiter: Option<RequestId>,
     /// It does not get on, and is to come back.
     pub(crate) unresponsive: bool,
     /// An attempt to restart it was cut short.
@@ -241,20 +241,20 @@ pub(crate) struct Stopping {
 }
 
 impl Stopping {
-    pub(crate) const fn new(run: Run) -> Self {
-        Self { run, killed: false, asked: Vec::new(), brought: None, unresponsive: false, restarting: false }
+    pub(crate) const fn new(run: StartId) -> Self {
+        Self { run, killed: false, stop_waiters: Vec::new(), start_waiter: None, unresponsive: false, restarting: false }
     }
 }
 
 /// Why a child is being started.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Cause {
+pub(crate) enum StartCause {
     /// The round has come to it.
-    Round,
+    Transition,
     /// It alone is restarted.
     Restart,
     /// Somebody asked for a child that was down.
-    Asked(Ticket),
+    RestartChild(RequestId),
     /// Somebody brought it.
-    Brought(Ticket),
+    StartChild(RequestId),
 }

@@ -57,7 +57,7 @@ impl Backoff {
 
     /// Sets how long the child has to be up for its failures to be forgotten.
     #[must_use]
-    pub const fn healthy_after(mut self, time: Duration) -> Self {
+    pub const fn reset_after(mut self, time: Duration) -> Self {
         self.healthy = time;
         self
     }

@@ -27,7 +27,7 @@ impl Restart {
     /// Whether a child that ended for `reason` is to be restarted. Asked before any strategy: a child that is not restarted
     /// never disturbs its siblings.
     #[must_use]
-    pub const fn wants(self, reason: &ExitReason) -> bool {
+    pub const fn should_restart(self, reason: &ExitReason) -> bool {
         match self {
             Self::Permanent => true,
             Self::Transient => reason.is_abnormal(),
@@ -48,7 +48,7 @@ pub enum Shutdown {
     /// It handles what is queued, in order, before it stops. Killed if that takes longer than this.
     ///
     /// Meanwhile its mailbox refuses messages as if it was closed, and each comes back to its sender:
-    /// see [`Handle::drain`](perennial_actors::Handle::drain).
+    /// see [`ActorHandle::drain`](perennial_actors::ActorHandle::drain).
     ///
     /// This is for a stop for good: [`App::shutdown`](crate::App::shutdown), a signal, and a request
     /// to terminate the child or a supervisor above it. In every other stop it is a

@@ -97,7 +97,7 @@ pub enum AutoShutdown {
 
 /// What the children of a supervisor have to do with each other.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Kind {
+pub(crate) enum SupervisorKind {
     /// They have ids and an order.
     Static {
         /// Who is restarted with whom.

@@ -6,9 +6,9 @@ use std::time::Duration;
 ///
 /// The verdict on a child that does not get on is: it is told to stop, as its [`Shutdown`](crate::Shutdown) says; it is killed when
 /// it has not, after 5 seconds if it would be given for ever; its mailbox is taken away when it does not even die; and then it is
-/// restarted, for the reason [`Unresponsive`](perennial_actors::ExitReason::Unresponsive). Each of it is [reported](crate::Report).
+/// restarted, for the reason [`Unresponsive`](perennial_actors::ExitReason::Unresponsive). Each of it is [reported](crate::SupervisorReport).
 ///
-/// A child that is [suspended](perennial_actors::Handle::suspend) is not watched. What is due begins anew when it is resumed.
+/// A child that is [suspended](perennial_actors::ActorHandle::suspend) is not watched. What is due begins anew when it is resumed.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Liveness {
@@ -23,18 +23,18 @@ pub struct Liveness {
 #[non_exhaustive]
 pub struct ProbePolicy {
     /// How long after an answer, or after a missed one, it is asked again.
-    pub every: Duration,
+    pub period: Duration,
     /// How long an answer may take.
     pub timeout: Duration,
     /// How many in a row it misses until it is found to hang.
-    pub misses: u32,
+    pub failure_threshold: u32,
 }
 
 impl Liveness {
     /// Whether nobody could ever meet it.
     pub(crate) fn is_impossible(&self) -> bool {
         let hopeless =
-            |probe: &ProbePolicy| probe.every.is_zero() || probe.timeout.is_zero() || probe.misses == 0;
+            |probe: &ProbePolicy| probe.period.is_zero() || probe.timeout.is_zero() || probe.failure_threshold == 0;
         self.handler_deadline.is_some_and(|deadline| deadline.is_zero())
             || self.probe.as_ref().is_some_and(hopeless)
     }
@@ -42,7 +42,7 @@ impl Liveness {
 
 impl ProbePolicy {
     /// Every 10 seconds, a second to answer, three misses: as Kubernetes has it.
-    pub(crate) const fn usual() -> Self {
-        Self { every: Duration::from_secs(10), timeout: Duration::from_secs(1), misses: 3 }
+    pub(crate) const fn standard() -> Self {
+        Self { period: Duration::from_secs(10), timeout: Duration::from_secs(1), failure_threshold: 3 }
     }
 }

@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
-use super::draft::{Draft, TaskOf};
+use super::new_job::{NewJob, TaskOf};
 use super::event::JobEvent;
 use super::job::{JobError, JobId};
-use super::job_handle::Office;
-use super::lane::{Stand, Target, Waiting};
-use super::office::{Routing, Shared, State};
-use super::session::Session;
-use super::task::{Task, Terms};
-use super::trash::Trash;
+use super::job_handle::JobControl;
+use super::priority_queue::{Placement, Target, QueuedJob};
+use super::shared::{Routing, Shared, State};
+use super::queue_guard::QueueGuard;
+use super::job_state::{JobState, JobOptions};
+use super::deferred_drop::Trash;
 
 /// A job that was not taken in.
-pub(super) enum Refused<J, T, E> {
+pub(super) enum AdmitError<J, T, E> {
     /// There is no room now.
-    Full(Draft<J, T, E>),
+    Full(NewJob<J, T, E>),
     /// The pool takes none in any more.
     Closed(J),
 }
@@ -30,9 +30,9 @@ where
     /// for it.
     pub(super) fn admit<R>(
         &self,
-        draft: Draft<J, T, E>,
-        keep: impl FnOnce(&Arc<Task<J, T, E>>) -> R,
-    ) -> Result<R, Refused<J, T, E>> {
+        draft: NewJob<J, T, E>,
+        keep: impl FnOnce(&Arc<JobState<J, T, E>>) -> R,
+    ) -> Result<R, AdmitError<J, T, E>> {
         // What is said of it, and what others are to hear of it, is for the board.
         if draft.terms.is_some() || self.events.are_heard() {
             return self.admit_to_board(draft).map(|task| keep(&task));
@@ -44,29 +44,29 @@ where
         };
         intake.credit = credit;
         let number = intake.next_number();
-        let since = self.stamps(number).then(|| self.now());
-        let task = Arc::new(Task::new(JobId(number), draft.job, None, draft.sink));
+        let since = self.is_timed(number).then(|| self.now());
+        let task = Arc::new(JobState::new(JobId(number), draft.job, None, draft.sink));
         let kept = keep(&task);
-        intake.jobs.push_back(Waiting { item: task, number, stand: Stand::default(), since });
+        intake.jobs.push_back(QueuedJob { item: task, number, stand: Placement::default(), since });
         Ok(kept)
     }
 
     /// The same, by way of the board: a worker that is idle is woken for it.
-    fn admit_to_board(&self, draft: Draft<J, T, E>) -> Result<TaskOf<J, T, E>, Refused<J, T, E>> {
-        let mut session = self.session();
+    fn admit_to_board(&self, draft: NewJob<J, T, E>) -> Result<TaskOf<J, T, E>, AdmitError<J, T, E>> {
+        let mut session = self.lock_synced();
         let admitted = if !session.state.is_open() {
-            Err(Refused::Closed(draft.job))
+            Err(AdmitError::Closed(draft.job))
         } else if session.state.has_room() {
             Ok(session.take_in(draft))
         } else {
-            Err(Refused::Full(draft))
+            Err(AdmitError::Full(draft))
         };
         session.end();
         admitted
     }
 }
 
-impl<J, T, E> Session<'_, J, T, E>
+impl<J, T, E> QueueGuard<'_, J, T, E>
 where
     J: Send + Sync + 'static,
     T: Send + 'static,
@@ -74,16 +74,16 @@ where
 {
     /// Puts on the board a job for which there is room. Everything that was submitted before is
     /// there already.
-    fn take_in(&mut self, draft: Draft<J, T, E>) -> TaskOf<J, T, E> {
-        let (Draft { terms, job, sink }, of_all) = (draft, self.state.terms);
+    fn take_in(&mut self, draft: NewJob<J, T, E>) -> TaskOf<J, T, E> {
+        let (NewJob { terms, job, sink }, of_all) = (draft, self.state.terms);
         let said = terms.as_deref().unwrap_or(&of_all);
         let (target, delay) = (choose(said, &mut self.state), said.delay);
         let expires = said.expires_in.map(|time| self.now().saturating_add(time));
-        let stand = Stand { priority: said.priority, target, expires };
+        let stand = Placement { priority: said.priority, target, expires };
         let number = self.pool.intake.lock().next_number();
-        let task = Arc::new(Task::new(JobId(number), job, terms, sink));
-        let since = self.pool.stamps(number).then(|| self.now());
-        let waiting = Waiting { item: task.clone(), number, stand, since };
+        let task = Arc::new(JobState::new(JobId(number), job, terms, sink));
+        let since = self.pool.is_timed(number).then(|| self.now());
+        let waiting = QueuedJob { item: task.clone(), number, stand, since };
         if let Some(delay) = delay {
             let until = self.now().saturating_add(delay);
             self.state.board.delay(waiting, until);
@@ -100,7 +100,7 @@ where
 
     /// Takes in the first in line, as many as there is room for; or gives all of them their jobs
     /// back, if none is taken in any more.
-    pub(super) fn let_in(&mut self) {
+    pub(super) fn release_waiters(&mut self) {
         // While one waits, nothing is submitted past the board: the jobs in line are the latest.
         while !self.state.is_open() || self.state.board.room() > 0 {
             let Some(first) = self.state.line.pop() else { return };
@@ -120,7 +120,7 @@ where
 }
 
 /// Which workers may have a job that is taken in now.
-fn choose<J, T, E>(terms: &Terms, state: &mut State<J, T, E>) -> Target {
+fn choose<J, T, E>(terms: &JobOptions, state: &mut State<J, T, E>) -> Target {
     if let Some(slot) = terms.slot {
         return Target::Pinned(slot);
     }
@@ -133,18 +133,18 @@ fn choose<J, T, E>(terms: &Terms, state: &mut State<J, T, E>) -> Target {
     routed.map_or(Target::Any, Target::Slot)
 }
 
-impl<J, T, E> Office for Shared<J, T, E>
+impl<J, T, E> JobControl for Shared<J, T, E>
 where
     J: Send + Sync + 'static,
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
     fn cancelled(&self, id: JobId) {
-        let mut session = self.session();
+        let mut session = self.lock_synced();
         session.note(JobEvent::Cancelled(id));
-        if let Some(task) = session.state.board.withdraw(id.0) {
+        if let Some(task) = session.state.board.cancel(id.0) {
             // Not claimed here, but by the one who cancelled it.
-            session.state.books.dropped += 1;
+            session.state.stats.dropped += 1;
             session.discard(Trash::Task(task));
         }
         session.end();

@@ -7,23 +7,23 @@ use perennial_actors::host::Each;
 use tokio::sync::mpsc;
 
 use super::job::JobError;
-use super::task::Kept;
+use super::job_state::Kept;
 
 /// The results of jobs that were submitted together. To drop it changes nothing: the jobs are done.
 #[must_use = "the results come when they are asked for"]
 pub struct Batch<T, E> {
     results: mpsc::UnboundedReceiver<(usize, Kept<T, E>)>,
     /// What came before its turn.
-    early: BTreeMap<usize, Kept<T, E>>,
+    buffered: BTreeMap<usize, Kept<T, E>>,
     /// What was told before its turn.
-    told: BTreeSet<usize>,
+    yielded: BTreeSet<usize>,
     next: usize,
     len: usize,
 }
 
 impl<T, E> Batch<T, E> {
     pub(super) const fn new(results: mpsc::UnboundedReceiver<(usize, Kept<T, E>)>, len: usize) -> Self {
-        Self { results, early: BTreeMap::new(), told: BTreeSet::new(), next: 0, len }
+        Self { results, buffered: BTreeMap::new(), yielded: BTreeSet::new(), next: 0, len }
     }
 
     /// How many jobs there are.
@@ -53,12 +53,12 @@ assert_eq!(batch.len(), 3);")]
 while let Some((place, result)) = batch.next_done().await {
     assert_eq!(result?, [1, 4, 9][place]);
 }")]
-    pub async fn next_done(&mut self) -> Option<(usize, Result<T, JobError<E>>)> {
-        let (index, result) = match self.early.pop_first() {
+    pub async fn next_completed(&mut self) -> Option<(usize, Result<T, JobError<E>>)> {
+        let (index, result) = match self.buffered.pop_first() {
             Some(early) => early,
             None => self.results.recv().await?,
         };
-        self.told.insert(index);
+        self.yielded.insert(index);
         self.skip_told();
         Some((index, result.into_inner()?))
     }
@@ -75,20 +75,20 @@ while let Some(result) = batch.next_in_order().await {
     results.push(result?);
 }
 assert_eq!(results, [1, 4, 9]);")]
-    pub async fn next_in_order(&mut self) -> Option<Result<T, JobError<E>>> {
+    pub async fn next_ordered(&mut self) -> Option<Result<T, JobError<E>>> {
         loop {
             self.skip_told();
-            if let Some(result) = self.early.remove(&self.next) {
+            if let Some(result) = self.buffered.remove(&self.next) {
                 self.next += 1;
                 return result.into_inner();
             }
             let (index, result) = self.results.recv().await?;
-            self.early.insert(index, result);
+            self.buffered.insert(index, result);
         }
     }
 
     fn skip_told(&mut self) {
-        while self.told.remove(&self.next) {
+        while self.yielded.remove(&self.next) {
             self.next += 1;
         }
     }
@@ -97,10 +97,10 @@ assert_eq!(results, [1, 4, 9]);")]
     ///
     #[doc = pool_example!(r"let results = squares.submit_many([1, 2, 3]).await?.all().await;
 assert!(matches!(results[..], [Ok(1), Ok(4), Ok(9)]));")]
-    pub async fn all(mut self) -> Vec<Result<T, JobError<E>>> {
+    pub async fn join_all(mut self) -> Vec<Result<T, JobError<E>>> {
         // Those that are there are dropped one by one if this is.
         let mut all = Each::new(Vec::with_capacity(self.len));
-        while let Some(result) = self.next_in_order().await {
+        while let Some(result) = self.next_ordered().await {
             all.push(result);
         }
         all.into_vec()

@@ -6,18 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::host::{Foreign, dispose_each};
-use perennial_actors::{Mailbox, System};
+use perennial_actors::{MailboxConfig, System};
 
-use super::board::Board;
-use super::closures::{Blocks, Calls};
+use super::scheduler::Scheduler;
+use super::fn_worker::{Blocks, FnWorker};
 use super::drainer::Drainer;
-use super::ends::Ends;
-use super::foreman::Foreman;
+use super::worker_exit::Ends;
+use super::manager::PoolManager;
 use super::handle::PoolHandle;
-use super::office::{Bell, Shared};
-use super::scale::{Scale, Size};
+use super::shared::{WorkerMsg, Shared};
+use super::scale::{Scale, PoolSize};
 use super::threads::{Keeper, Threads, time_of};
-use super::worker::{Desk, DeskArgs, Worker};
+use super::worker::{WorkerActor, WorkerArgs, Worker};
 use crate::error::StartError;
 use crate::policy::{Backoff, Shutdown};
 use crate::spec::{Child, ChildSpec, SpecError};
@@ -54,9 +54,9 @@ pub struct Pool<J, T, E> {
     pub(super) handle: PoolHandle<J, T, E>,
     /// What users get.
     pub(super) given: PoolHandle<J, T, E>,
-    size: Size,
+    size: PoolSize,
     /// Makes the child of a slot, whose start may take this long.
-    worker: Box<dyn Fn(usize, Duration) -> Child<Bell> + Send>,
+    worker: Box<dyn Fn(usize, Duration) -> Child<WorkerMsg> + Send>,
     pub(super) scale_after: Duration,
     pub(super) cool_down: Duration,
     shutdown: Shutdown,
@@ -69,13 +69,13 @@ pub struct Pool<J, T, E> {
     is_blocking: bool,
     /// Whether its capacity was set to zero.
     pub(super) has_zero_capacity: bool,
-    unstarted: Unstarted,
+    unstarted: CloseOnDrop,
 }
 
 /// What is to be done if a pool is dropped that was given to no tree: nobody will do what waits in it.
-struct Unstarted(Option<Box<dyn FnOnce() + Send + Sync>>);
+struct CloseOnDrop(Option<Box<dyn FnOnce() + Send + Sync>>);
 
-impl Drop for Unstarted {
+impl Drop for CloseOnDrop {
     fn drop(&mut self) {
         if let Some(close) = self.0.take() {
             close();
@@ -90,13 +90,13 @@ where
     E: Send + Sync + 'static,
 {
     /// A pool of such workers, each of which starts from the same `args`.
-    pub fn new<W>(id: impl Into<Arc<str>>, size: impl Into<Size>, args: W::Args) -> Self
+    pub fn new<W>(id: impl Into<Arc<str>>, size: impl Into<PoolSize>, args: W::Args) -> Self
     where
         W: Worker<Job = J, Output = T, Error = E>,
     {
         let (id, size) = (id.into(), size.into());
         let supervisor = Supervisor::new(id.clone()).intensity(100, Duration::from_secs(1));
-        let mut board = Board::new(size.max(), CAPACITY);
+        let mut board = Scheduler::new(size.max(), CAPACITY);
         for slot in size.min()..size.max() {
             // Nobody is there yet, so nothing is to wait for them.
             board.set_open(slot, false);
@@ -110,17 +110,17 @@ where
         let worker = move |slot: usize, start_timeout: Duration| {
             let (pool, args, thread) = (pool.clone(), args.clone(), all_threads.of(slot));
             let ends = Ends::new(start_timeout);
-            let args = Arc::new(DeskArgs::<W> { pool, slot, args, thread, ends });
+            let args = Arc::new(WorkerArgs::<W> { pool, slot, args, thread, ends });
             let told = args.clone();
-            Child::new::<Desk<W>>(slot.to_string(), args)
-                .on_dismissal(move |pid, _| told.ends.dismiss(pid))
+            Child::new::<WorkerActor<W>>(slot.to_string(), args)
+                .on_dismissal(move |pid, _| told.ends.release_worker(pid))
                 .internal()
                 .renews()
         };
         let handle = PoolHandle::new(shared.clone(), supervisor.handle());
         Self {
             id,
-            unstarted: Unstarted(Some(Box::new(move || shared.close()))),
+            unstarted: CloseOnDrop(Some(Box::new(move || shared.close()))),
             given: handle.clone(),
             handle,
             supervisor,
@@ -139,21 +139,21 @@ where
     }
 
     /// A pool of workers that call an async function for every job.
-    pub fn of<F, Fut>(id: impl Into<Arc<str>>, size: impl Into<Size>, function: F) -> Self
+    pub fn from_fn<F, Fut>(id: impl Into<Arc<str>>, size: impl Into<PoolSize>, function: F) -> Self
     where
         F: Fn(&J) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        Self::new::<Calls<F, J, Fut>>(id, size, Arc::new(Foreign::new(function)))
+        Self::new::<FnWorker<F, J, Fut>>(id, size, Arc::new(Foreign::new(function)))
     }
 
     /// A pool of workers that call a function for every job which may block: it runs on a thread that is there for that.
     ///
     /// A call cannot be stopped. Its job is given up at its time limit, or when it is cancelled; its worker has no other job before the call
     /// returns. So no more calls run at once than there are workers, and what blocks for ever keeps its thread and its worker for ever. A
-    /// stop waits for calls as long as workers have to stop: see [`StopReport::unstopped`](super::StopReport::unstopped) and
+    /// stop waits for calls as long as workers have to stop: see [`PoolStopReport::unstopped`](super::PoolStopReport::unstopped) and
     /// [`ShutdownReport`](crate::ShutdownReport).
-    pub fn blocking<F>(id: impl Into<Arc<str>>, size: impl Into<Size>, function: F) -> Self
+    pub fn from_blocking_fn<F>(id: impl Into<Arc<str>>, size: impl Into<PoolSize>, function: F) -> Self
     where
         J: Clone,
         F: Fn(J) -> Result<T, E> + Send + Sync + 'static,
@@ -218,11 +218,11 @@ where
         if let Some(time) = drain_time {
             self.shutdown = Shutdown::Timeout(time.min(LAST_JOB));
         }
-        let children: Vec<Child<Bell>> = (0..self.size.max()).map(|slot| self.child(slot)).collect();
+        let children: Vec<Child<WorkerMsg>> = (0..self.size.max()).map(|slot| self.child(slot)).collect();
         let scale = Scale::of(&self.size, self.scale_after, self.cool_down);
-        let foreman = Child::new::<Foreman<J, T, E>>("foreman", (shared.clone(), scale, self.backoff));
+        let foreman = Child::new::<PoolManager<J, T, E>>("foreman", (shared.clone(), scale, self.backoff));
         // The foreman comes last and stops first: what it would start must not come up while the others stop.
-        let foreman = foreman.mailbox(Mailbox::unbounded()).internal();
+        let foreman = foreman.mailbox(MailboxConfig::unbounded()).internal();
         shared.settle(children.iter().map(Child::address).collect(), foreman.address());
         let mut foreman = ChildSpec::from(foreman);
         if self.has_zero_capacity {
@@ -235,7 +235,7 @@ where
         self.supervisor.children(keeper).children(children).child(foreman).children(drainer)
     }
 
-    fn child(&self, slot: usize) -> Child<Bell> {
+    fn child(&self, slot: usize) -> Child<WorkerMsg> {
         let shared = self.handle.shared().clone();
         let mut child =
             (self.worker)(slot, self.start_timeout).shutdown(self.shutdown).start_timeout(self.start_timeout);
@@ -245,7 +245,7 @@ where
         if let Some(deadline) = self.deadline {
             child = child.handler_deadline(deadline);
         }
-        child.only_if(move || slot < shared.wanted())
+        child.enabled_if(move || slot < shared.wanted())
     }
 }
 

@@ -2,14 +2,14 @@
 
 use perennial_actors::host::wake_safely;
 
-use super::office::Shared;
+use super::shared::Shared;
 
 /// A caller that waits until the pool is empty, for as long as it does.
-struct Draining<'a, J, T, E>(&'a Shared<J, T, E>);
+struct DrainGuard<'a, J, T, E>(&'a Shared<J, T, E>);
 
-impl<J, T, E> Drop for Draining<'_, J, T, E> {
+impl<J, T, E> Drop for DrainGuard<'_, J, T, E> {
     fn drop(&mut self) {
-        self.0.lock().draining -= 1;
+        self.0.lock_state().draining -= 1;
     }
 }
 
@@ -20,12 +20,12 @@ where
     E: Send + Sync + 'static,
 {
     /// Counts one more that waits until it is empty.
-    fn draining_unless_empty(&self) -> Option<Draining<'_, J, T, E>> {
-        let mut session = self.session();
+    fn draining_unless_empty(&self) -> Option<DrainGuard<'_, J, T, E>> {
+        let mut session = self.lock_synced();
         let is_empty = session.state.board.is_done();
         session.state.draining += usize::from(!is_empty);
         session.end();
-        if is_empty { None } else { Some(Draining(self)) }
+        if is_empty { None } else { Some(DrainGuard(self)) }
     }
 
     /// Waits until nothing waits and nothing is worked at.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use perennial_actors::{Actor, Context, ExitReason};
 
-use super::office::Shared;
+use super::shared::Shared;
 use crate::policy::Shutdown;
 use crate::spec::Child;
 

@@ -93,7 +93,7 @@ impl Events {
 
     /// Whether anybody listens.
     pub(super) fn are_heard(&self) -> bool {
-        self.topic.is_heard()
+        self.topic.has_subscribers()
     }
 
     /// Notes an event, while the queue is locked.
@@ -115,7 +115,7 @@ impl Events {
         loop {
             let event = lock(&self.noted).pop_front();
             let Some(event) = event else { break };
-            self.topic.tell(|| event);
+            self.topic.send(|| event);
         }
     }
 }

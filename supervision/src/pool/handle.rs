@@ -10,10 +10,10 @@ use tokio::sync::mpsc;
 use super::batch::Batch;
 use super::event::JobEvent;
 use super::job::DeadJob;
-use super::office::Shared;
+use super::shared::Shared;
 use super::stats::PoolStats;
 use super::submit::{Submission, SubmitError};
-use super::task::Sink;
+use super::job_state::ResultSink;
 use crate::error::ChildError;
 use crate::supervisor::{SupervisorHandle, WeakSupervisorHandle};
 
@@ -22,15 +22,15 @@ pub struct PoolHandle<J, T, E> {
     shared: Arc<Shared<J, T, E>>,
     supervisor: SupervisorHandle,
     /// Of those who end the pool by all being dropped.
-    share: Option<Arc<Share>>,
+    share: Option<Arc<OnLastDrop>>,
 }
 
 /// A handle that does not keep the pool: for values that the pool keeps itself, as the `Args` of its workers. It does not count
-/// for [`end_with_handles`](super::Pool::end_with_handles).
+/// for [`close_on_last_handle`](super::Pool::close_on_last_handle).
 pub struct WeakPoolHandle<J, T, E> {
     shared: Weak<Shared<J, T, E>>,
     supervisor: WeakSupervisorHandle,
-    share: Option<Weak<Share>>,
+    share: Option<Weak<OnLastDrop>>,
 }
 
 impl<J, T, E> WeakPoolHandle<J, T, E> {
@@ -58,9 +58,9 @@ impl<J, T, E> fmt::Debug for WeakPoolHandle<J, T, E> {
 }
 
 /// What all handles of a pool have in common that ends with them.
-struct Share(Box<dyn Fn() + Send + Sync>);
+struct OnLastDrop(Box<dyn Fn() + Send + Sync>);
 
-impl Drop for Share {
+impl Drop for OnLastDrop {
     fn drop(&mut self) {
         (self.0)();
     }
@@ -78,7 +78,7 @@ where
 
     /// A handle that does this when it and all its clones are gone.
     pub(super) fn ending(&self, end: impl Fn() + Send + Sync + 'static) -> Self {
-        Self { share: Some(Arc::new(Share(Box::new(end)))), ..self.clone() }
+        Self { share: Some(Arc::new(OnLastDrop(Box::new(end)))), ..self.clone() }
     }
 
     /// The handle of a pool whose tree is there.
@@ -109,7 +109,7 @@ where
         &self.shared
     }
 
-    /// Submits a job: await it to wait for room, or take it [now](Submission::now) or not at all. Say how it is to be treated first.
+    /// Submits a job: await it to wait for room, or take it [now](Submission::try_submit) or not at all. Say how it is to be treated first.
     ///
     /// ```
     /// use std::time::Duration;
@@ -161,7 +161,7 @@ assert!(matches!(results[..], [Ok(1), Ok(4), Ok(9)]));")]
         let mut jobs = Each::new(jobs);
         while let Some(job) = jobs.pop() {
             let index = len - jobs.len() - 1;
-            self.submit(job).put(Sink::Batch(index, sender.clone())).await?;
+            self.submit(job).put(ResultSink::Batch(index, sender.clone())).await?;
         }
         Ok(Batch::new(results, len))
     }
@@ -207,7 +207,7 @@ let job = squares.submit(7).await?;
 assert_eq!(squares.clear(), 1);
 assert!(matches!(job.await, Err(JobError::Dropped)));")]
     pub fn clear(&self) -> usize {
-        let mut session = self.shared.session();
+        let mut session = self.shared.lock_synced();
         let count = session.clear();
         session.end();
         count
@@ -218,8 +218,8 @@ assert!(matches!(job.await, Err(JobError::Dropped)));")]
     ///
     #[doc = pool_example!("assert!(squares.take_dead().is_empty());")]
     #[must_use]
-    pub fn take_dead(&self) -> Vec<DeadJob<J, E>> {
-        self.shared.take_dead()
+    pub fn drain_dead_jobs(&self) -> Vec<DeadJob<J, E>> {
+        self.shared.drain_dead_jobs()
     }
 
     /// What it has done up to now.

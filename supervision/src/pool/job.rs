@@ -11,7 +11,7 @@ use perennial_actors::host::Each;
 /// Why an attempt at a job failed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Failure<E> {
+pub enum AttemptError<E> {
     /// Its worker returned an error. The worker goes on with the next job.
     Error(E),
     /// It took longer than an attempt may take.
@@ -21,18 +21,18 @@ pub enum Failure<E> {
 }
 
 /// Why the attempts at a job failed, in order. Clones are the same ones; they are dropped one by one, each under a guard.
-pub struct Failures<E>(Arc<Each<Failure<E>>>);
+pub struct Failures<E>(Arc<Each<AttemptError<E>>>);
 
 impl<E> Failures<E> {
-    pub(super) fn new(failures: Each<Failure<E>>) -> Self {
+    pub(super) fn new(failures: Each<AttemptError<E>>) -> Self {
         Self(Arc::new(failures))
     }
 }
 
 impl<E> Deref for Failures<E> {
-    type Target = [Failure<E>];
+    type Target = [AttemptError<E>];
 
-    fn deref(&self) -> &[Failure<E>] {
+    fn deref(&self) -> &[AttemptError<E>] {
         &self.0
     }
 }
@@ -63,12 +63,12 @@ impl<E: fmt::Debug> fmt::Debug for Failures<E> {
 #[non_exhaustive]
 pub enum JobError<E> {
     /// It returned an error, or every attempt that it had failed; the last failure is the last here.
-    /// It is among the [dead jobs](super::PoolHandle::take_dead).
+    /// It is among the [dead jobs](super::PoolHandle::drain_dead_jobs).
     Failed(Failures<E>),
     /// It was not begun before it expired.
     Expired,
     /// It failed, and expired before its next attempt was begun; the last failure is the last here.
-    /// It is among the [dead jobs](super::PoolHandle::take_dead).
+    /// It is among the [dead jobs](super::PoolHandle::drain_dead_jobs).
     ExpiredAfterFailures(Failures<E>),
     /// It was cancelled.
     Cancelled,
@@ -76,7 +76,7 @@ pub enum JobError<E> {
     Dropped,
 }
 
-impl<E: fmt::Display> fmt::Display for Failure<E> {
+impl<E: fmt::Display> fmt::Display for AttemptError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Error(error) => error.fmt(f),

@@ -7,10 +7,10 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
 use super::job::{JobError, JobId};
-use super::task::Promise;
+use super::job_state::JobResult;
 
 /// Where a job waits or is worked at.
-pub(super) trait Office: Send + Sync {
+pub(super) trait JobControl: Send + Sync {
     /// A job was cancelled: if it waits, it need not.
     fn cancelled(&self, id: JobId);
 }
@@ -19,8 +19,8 @@ pub(super) trait Office: Send + Sync {
 #[must_use = "the result comes when it is awaited; to do without it, drop it on purpose"]
 pub struct JobHandle<T, E> {
     pub(super) id: JobId,
-    pub(super) promise: Arc<dyn Promise<T, E>>,
-    pub(super) office: Weak<dyn Office>,
+    pub(super) promise: Arc<dyn JobResult<T, E>>,
+    pub(super) office: Weak<dyn JobControl>,
 }
 
 impl<T, E> JobHandle<T, E> {

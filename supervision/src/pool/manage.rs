@@ -1,12 +1,12 @@
 //! How a board is run: which workers are due, whether it is paused, and which worker a job is led
 //! to.
 
-use super::board::{Board, Phase};
+use super::scheduler::{Scheduler, Phase};
 use super::rate::Rate;
 use super::slots::Slot;
 
 /// Where jobs are led.
-impl<I> Board<I> {
+impl<I> Scheduler<I> {
     /// Returns the slot of the running worker that has the least before it.
     pub(super) fn least_queued(&self) -> Option<usize> {
         let before = |place: usize, slot: &Slot<I>| {
@@ -40,7 +40,7 @@ impl<I> Board<I> {
 }
 
 /// How it is run.
-impl<I> Board<I> {
+impl<I> Scheduler<I> {
     /// Sets whether a worker is due in a slot. When none is, what was routed to it goes to all, and
     /// its keys lead to others. Returns the workers to wake.
     pub(super) fn set_open(&mut self, slot: usize, open: bool) -> Vec<usize> {
@@ -53,7 +53,7 @@ impl<I> Board<I> {
         }
         if open {
             // It may have looked before it was.
-            return self.stir(slot).into_iter().collect();
+            return self.mark_busy(slot).into_iter().collect();
         }
         let mut homeless = self.backlog.take_routed(slot);
         homeless.extend(self.backlog.take_keyed(slot));
@@ -63,7 +63,7 @@ impl<I> Board<I> {
 
     pub(super) fn pause(&mut self, paused: bool) -> Vec<usize> {
         self.paused = paused;
-        self.held_up &= paused;
+        self.rate_limited &= paused;
         let idle = if paused { Vec::new() } else { std::mem::take(&mut self.idle) };
         for slot in &idle {
             self.slots.change(*slot, |place| place.idle = false);

@@ -24,7 +24,7 @@
 //!
 //! ```
 //! use perennial_actors::{ExitReason, System};
-//! use perennial_supervision::pool::{Pool, Worker, Workplace};
+//! use perennial_supervision::pool::{Pool, Worker, WorkerContext};
 //!
 //! struct Parser;
 //!
@@ -33,7 +33,7 @@
 //!     type Output = i64;
 //!     type Error = std::num::ParseIntError;
 //!     type Args = ();
-//!     async fn init(_: &(), _: &Workplace) -> Result<Self, ExitReason> { Ok(Parser) }
+//!     async fn init(_: &(), _: &WorkerContext) -> Result<Self, ExitReason> { Ok(Parser) }
 //!     async fn work(&mut self, text: &String) -> Result<i64, Self::Error> { text.parse() }
 //! }
 //!
@@ -45,7 +45,7 @@
 //!
 //! let results = parsers.submit_many(["1", "two", "3"].map(str::to_owned)).await?.all().await;
 //! assert!(matches!(results[..], [Ok(1), Err(_), Ok(3)]));
-//! assert_eq!(parsers.take_dead().len(), 1);
+//! assert_eq!(parsers.drain_dead_jobs().len(), 1);
 //! # assert!(app.shutdown().await.is_clean());
 //! # Ok(())
 //! # }
@@ -56,57 +56,57 @@
 //! Jobs that outlive the process: the queue is in memory. And jobs that talk to each other: those are [actors](perennial_actors::Actor).
 
 mod admission;
-mod backlog;
+mod job_queues;
 mod batch;
-mod board;
+mod scheduler;
 mod builder;
-mod closures;
-mod draft;
+mod fn_worker;
+mod new_job;
 mod drain;
 mod drainer;
-mod ends;
-mod errands;
+mod worker_exit;
+mod effects;
 mod event;
-mod foreman;
+mod manager;
 mod handle;
-mod in_line;
-mod intake;
+mod waiter_guard;
+mod submit_buffer;
 mod job;
 mod job_handle;
-mod lane;
-mod line;
+mod priority_queue;
+mod wait_queue;
 mod manage;
-mod office;
+mod shared;
 mod rate;
 mod repair;
 mod resize;
 mod scale;
-mod session;
+mod queue_guard;
 mod settings;
-mod settling;
+mod lease;
 mod slots;
 mod stats;
 mod stop;
 mod submit;
 mod submitting;
 mod sync;
-mod task;
+mod job_state;
 #[cfg(test)]
 mod tests;
 mod threads;
-mod trash;
+mod deferred_drop;
 mod worker;
 
 pub use batch::Batch;
 pub use builder::Pool;
 pub use event::JobEvent;
 pub use handle::{PoolError, PoolHandle, WeakPoolHandle};
-pub use job::{DeadJob, Failure, Failures, JobError, JobId, JobRef};
+pub use job::{DeadJob, AttemptError, Failures, JobError, JobId, JobRef};
 pub use job_handle::JobHandle;
-pub use office::Routing;
-pub use scale::Size;
+pub use shared::Routing;
+pub use scale::PoolSize;
 pub use stats::PoolStats;
-pub use stop::{StopPool, StopReport};
+pub use stop::{PoolShutdown, PoolStopReport};
 pub use submit::{Submission, SubmitError};
-pub use submitting::Submitting;
-pub use worker::{Worker, Workplace};
+pub use submitting::SubmitFuture;
+pub use worker::{Worker, WorkerContext};

@@ -38,7 +38,7 @@ impl Rate {
     }
 
     /// A job begins.
-    pub(super) fn spend(&mut self, now: Duration) {
+    pub(super) fn record_start(&mut self, now: Duration) {
         self.counted = self.counted.saturating_add(1);
         let grain = self.period / GRAINS;
         match self.begun.back_mut() {

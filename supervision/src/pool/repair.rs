@@ -11,9 +11,9 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::board::{Phase, Time};
+use super::scheduler::{Phase, Time};
 use super::handle::PoolHandle;
-use super::office::{Shared, State};
+use super::shared::{Shared, State};
 use crate::policy::Backoff;
 
 /// How long a worker may be missing before it is started, unless the workers have a backoff of their own; and how long at most.
@@ -99,7 +99,7 @@ where
         let (shared, mut starting) = (self.shared(), JoinSet::new());
         // A change that goes on may be about to start them, or to want fewer. It is not waited for without end: it may wait for a job.
         let change = timeout(PATIENCE, shared.changing.lock()).await.ok();
-        for slot in (0..shared.workers().len()).filter(|slot| !shared.lock().board.is_present(*slot)) {
+        for slot in (0..shared.workers().len()).filter(|slot| !shared.lock_state().board.is_present(*slot)) {
             let pool = self.clone();
             if slot < shared.wanted() {
                 // One that does not start is tried again later.
@@ -109,7 +109,7 @@ where
         // A change that goes on stops them itself.
         if change.is_some() {
             for slot in shared.wanted()..shared.workers().len() {
-                if shared.lock().board.is_present(slot) {
+                if shared.lock_state().board.is_present(slot) {
                     shared.change(|state| state.board.set_open(slot, false));
                     let _ = self.shut(slot).await;
                 }

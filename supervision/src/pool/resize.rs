@@ -1,9 +1,9 @@
 //! Changing the workers of a pool: how many there are, and restarting all of them.
 
-use super::board::Phase;
+use super::scheduler::Phase;
 use super::handle::{PoolError, PoolHandle};
 use crate::error::ChildError;
-use crate::supervisor::carry_through;
+use crate::supervisor::run_to_completion;
 use crate::tree::ChildStart;
 
 impl<J, T, E> PoolHandle<J, T, E>
@@ -28,7 +28,7 @@ where
     #[doc = pool_example!("squares.resize(1).await?;\nassert_eq!(squares.stats().workers, 1);")]
     pub async fn resize(&self, workers: usize) -> Result<(), PoolError> {
         let pool = self.clone();
-        carry_through(async move { pool.set_size(workers).await }).await.unwrap_or(Err(PoolError::Stopped))
+        run_to_completion(async move { pool.set_size(workers).await }).await.unwrap_or(Err(PoolError::Stopped))
     }
 
     async fn set_size(&self, workers: usize) -> Result<(), PoolError> {
@@ -67,7 +67,7 @@ where
     /// Sets how many there are to be.
     fn want(&self, workers: usize) -> Result<(), PoolError> {
         // Under the lock, so that a pool that is stopped meanwhile wants none in the end.
-        let state = self.shared().lock();
+        let state = self.shared().lock_state();
         if state.board.phase() == Phase::Closed {
             return Err(PoolError::Stopped);
         }
@@ -94,7 +94,7 @@ where
 assert_eq!(squares.stats().workers, 2);")]
     pub async fn rolling_restart(&self) -> Result<(), PoolError> {
         let pool = self.clone();
-        carry_through(async move { pool.restart_each().await }).await.unwrap_or(Err(PoolError::Stopped))
+        run_to_completion(async move { pool.restart_each().await }).await.unwrap_or(Err(PoolError::Stopped))
     }
 
     async fn restart_each(&self) -> Result<(), PoolError> {
@@ -132,6 +132,6 @@ assert_eq!(squares.stats().workers, 2);")]
     }
 
     fn is_stopped(&self) -> bool {
-        self.shared().lock().board.phase() == Phase::Closed
+        self.shared().lock_state().board.phase() == Phase::Closed
     }
 }

@@ -5,26 +5,26 @@ use std::time::Duration;
 
 /// How many workers a pool has.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Size {
+pub enum PoolSize {
     /// So many.
     Fixed(usize),
     /// As many as the work needs, within these bounds: more when jobs wait, fewer when there is less to do.
     Between(RangeInclusive<usize>),
 }
 
-impl From<usize> for Size {
+impl From<usize> for PoolSize {
     fn from(workers: usize) -> Self {
         Self::Fixed(workers)
     }
 }
 
-impl From<RangeInclusive<usize>> for Size {
+impl From<RangeInclusive<usize>> for PoolSize {
     fn from(bounds: RangeInclusive<usize>) -> Self {
         Self::Between(bounds)
     }
 }
 
-impl Size {
+impl PoolSize {
     pub(super) fn max(&self) -> usize {
         match self {
             Self::Fixed(workers) => *workers,
@@ -64,7 +64,7 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    pub(super) fn of(size: &Size, patience: Duration, cool_down: Duration) -> Option<Self> {
+    pub(super) fn of(size: &PoolSize, patience: Duration, cool_down: Duration) -> Option<Self> {
         let (min, max) = (size.min(), size.max());
         (min < max).then_some(Self { min, max, patience, cool_down, calm_since: None })
     }
@@ -76,7 +76,7 @@ impl Scale {
 
     /// How many workers there are to be, of so many, at this time. It doubles them when jobs wait too long, and lets one go each time that
     /// it has been calm for long enough.
-    pub(super) fn judge(&mut self, workers: usize, load: Load, now: Duration) -> usize {
+    pub(super) fn target_size(&mut self, workers: usize, load: Load, now: Duration) -> usize {
         if load.queued > 0 {
             self.calm_since = None;
             let more = (workers * 2).max(workers + 1).min(workers + load.queued);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use perennial_actors::Capacity;
 
 use super::builder::Pool;
-use super::office::Routing;
+use super::shared::Routing;
 use super::rate::Rate;
 use crate::policy::{Backoff, Restart};
 
@@ -37,7 +37,7 @@ where
     ///
     #[doc = setting_example!("let pool = pool.rate(100, Duration::from_secs(1));")]
     pub fn rate(self, jobs: u32, period: Duration) -> Self {
-        self.handle.shared().lock().board.set_rate(Rate::new(jobs, period));
+        self.handle.shared().lock_state().board.set_rate(Rate::new(jobs, period));
         self
     }
 
@@ -89,11 +89,11 @@ where
         self
     }
 
-    /// Sets how many dead jobs are kept for those who [take](PoolHandle::take_dead) them.
+    /// Sets how many dead jobs are kept for those who [take](PoolHandle::drain_dead_jobs) them.
     ///
     #[doc = setting_example!("let pool = pool.keep_dead(0);")]
-    pub fn keep_dead(self, jobs: usize) -> Self {
-        self.handle.shared().lock().max_dead = jobs;
+    pub fn max_dead_jobs(self, jobs: usize) -> Self {
+        self.handle.shared().lock_state().max_dead = jobs;
         self
     }
 
@@ -121,12 +121,12 @@ where
     /// As a child it is [transient](Restart::Transient) from now on, so that it is not started again.
     ///
     #[doc = setting_example!("let pool = pool.end_with_handles();")]
-    pub fn end_with_handles(mut self) -> Self {
+    pub fn close_on_last_handle(mut self) -> Self {
         self.supervisor = self.supervisor.restart(Restart::Transient);
         let pool = self.handle.clone();
         self.given = self.handle.ending(move || {
             // By the foreman: the last handle may be dropped on a thread where nothing can be waited for, and before the start.
-            pool.shared().lock().is_forsaken = true;
+            pool.shared().lock_state().handles_dropped = true;
             pool.shared().call_foreman();
         });
         self

@@ -1,6 +1,6 @@
 //! The slots of a pool: which workers run, which are due, and which of them a job is led to.
 
-use super::lane::Waiting;
+use super::priority_queue::QueuedJob;
 
 /// Which incarnation of the worker in a slot.
 pub(super) type Incarnation = u32;
@@ -12,7 +12,7 @@ pub(super) struct Slot<I> {
     pub(super) last: Incarnation,
     /// That incarnation is there.
     pub(super) is_taken: bool,
-    pub(super) lease: Option<Waiting<I>>,
+    pub(super) lease: Option<QueuedJob<I>>,
     pub(super) idle: bool,
     /// A worker is due here, and is to have jobs.
     pub(super) open: bool,
@@ -34,14 +34,14 @@ pub(super) struct Slots<I> {
     /// How many workers run.
     running: usize,
     /// The slot after the one that had the last turn.
-    turn: usize,
+    cursor: usize,
 }
 
 impl<I> Slots<I> {
     pub(super) fn new(slots: usize) -> Self {
         let slot =
             || Slot { last: 0, is_taken: false, lease: None, idle: false, open: true, declined: false };
-        Self { all: std::iter::repeat_with(slot).take(slots).collect(), running: 0, turn: 0 }
+        Self { all: std::iter::repeat_with(slot).take(slots).collect(), running: 0, cursor: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -82,8 +82,8 @@ impl<I> Slots<I> {
     /// The next slot after the one that had the last turn whose worker runs.
     pub(super) fn next_in_turn(&mut self) -> Option<usize> {
         let slots = self.all.len();
-        let slot = (self.turn..self.turn + slots).map(|n| n % slots).find(|slot| self.runs(*slot))?;
-        self.turn = slot + 1;
+        let slot = (self.cursor..self.cursor + slots).map(|n| n % slots).find(|slot| self.runs(*slot))?;
+        self.cursor = slot + 1;
         Some(slot)
     }
 

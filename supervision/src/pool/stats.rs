@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// Times, counted by how long they were: with an error of at most an eighth, and in the same room however many there are.
 #[derive(Clone)]
-pub(super) struct Times {
+pub(super) struct Histogram {
     counts: [u32; BUCKETS],
     total: u64,
 }
@@ -13,13 +13,13 @@ pub(super) struct Times {
 /// Eight for each power of two, of nanoseconds up to more than an hour.
 const BUCKETS: usize = 8 * 43;
 
-impl Default for Times {
+impl Default for Histogram {
     fn default() -> Self {
         Self { counts: [0; BUCKETS], total: 0 }
     }
 }
 
-impl Times {
+impl Histogram {
     pub(super) fn count(&mut self, time: Duration) {
         let count = &mut self.counts[bucket(time)];
         *count = count.saturating_add(1);
@@ -69,7 +69,7 @@ pub struct PoolStats {
     /// Jobs that are worked at now.
     pub running: usize,
     /// Jobs that have a result.
-    pub done: u64,
+    pub completed: u64,
     /// Jobs that failed and are not tried again: they have had all their attempts, or expired
     /// before the next.
     pub failed: u64,
@@ -91,7 +91,7 @@ pub struct PoolStats {
 
 impl fmt::Display for PoolStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { submitted, queued, running, done, failed, retried, dropped, workers, .. } = self;
+        let Self { submitted, queued, running, completed: done, failed, retried, dropped, workers, .. } = self;
         write!(f, "{done} of {submitted} done, {running} running, {queued} queued, {failed} failed, ")?;
         write!(f, "{retried} retried, {dropped} dropped, {workers} workers, ")?;
         write!(f, "waiting {:?} (p99 {:?}), ", self.wait_p50, self.wait_p99)?;
@@ -101,11 +101,11 @@ impl fmt::Display for PoolStats {
 
 /// The books of a pool.
 #[derive(Default)]
-pub(super) struct Books {
-    pub(super) done: u64,
+pub(super) struct Counters {
+    pub(super) completed: u64,
     pub(super) failed: u64,
     pub(super) retried: u64,
     pub(super) dropped: u64,
-    pub(super) waits: Times,
-    pub(super) works: Times,
+    pub(super) waits: Histogram,
+    pub(super) works: Histogram,
 }

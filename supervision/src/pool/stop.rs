@@ -3,35 +3,35 @@
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::board::Phase;
+use super::scheduler::Phase;
 use super::handle::PoolHandle;
 use super::stats::PoolStats;
-use crate::supervisor::carry_through;
+use crate::supervisor::run_to_completion;
 
 /// How a pool stops. In every case it takes no job in any more.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum StopPool {
+pub enum PoolShutdown {
     /// Everything that it has is finished.
-    Finish,
+    Drain,
     /// What was begun is finished, and what waits is dropped.
-    FinishStarted,
+    FinishInFlight,
     /// Workers are killed, and everything that is not done is dropped.
-    Now,
+    Abort,
 }
 
 /// How a pool has stopped.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct StopReport {
+pub struct PoolStopReport {
     /// Jobs that were done while it stopped.
-    pub done: u64,
+    pub completed: u64,
     /// Attempts that failed while it stopped, and were followed by another.
     pub requeued: u64,
     /// Jobs that were dropped.
     pub dropped: u64,
     /// Jobs that had their last attempt while it stopped.
     pub failed: u64,
-    /// Closures of a [blocking](super::Pool::blocking) pool that had not returned when the time was over that workers have to stop. They
+    /// Closures of a [blocking](super::Pool::from_blocking_fn) pool that had not returned when the time was over that workers have to stop. They
     /// cannot be dropped, and what becomes of them is not heard.
     pub unstopped: usize,
 }
@@ -59,22 +59,22 @@ where
     #[doc = pool_example!(r"squares.submit(7).forget().await?;
 let report = squares.stop(StopPool::Finish).await;
 assert_eq!((report.done, report.dropped), (1, 0));")]
-    pub async fn stop(&self, how: StopPool) -> StopReport {
+    pub async fn stop(&self, how: PoolShutdown) -> PoolStopReport {
         let before = self.shared().stats();
-        self.shut_door(how);
+        self.close_submissions(how);
         let pool = self.clone();
-        carry_through(async move { pool.end(how, before).await }).await.unwrap_or_default()
+        run_to_completion(async move { pool.end(how, before).await }).await.unwrap_or_default()
     }
 
     /// Waits for what is to be finished, and ends the workers.
-    async fn end(&self, how: StopPool, before: PoolStats) -> StopReport {
+    async fn end(&self, how: PoolShutdown, before: PoolStats) -> PoolStopReport {
         let shared = self.shared();
-        if how != StopPool::Now {
+        if how != PoolShutdown::Abort {
             shared.emptied().await;
-            shared.lock().board.enter(Phase::Closed);
+            shared.lock_state().board.enter(Phase::Closed);
         }
         let began = Instant::now();
-        self.dismiss(how).await;
+        self.stop_workers(how).await;
         let unstopped = match shared.threads.get() {
             Some((threads, time)) => {
                 let left = time.map(|time| time.saturating_sub(began.elapsed()));
@@ -85,8 +85,8 @@ assert_eq!((report.done, report.dropped), (1, 0));")]
         // Of those who do not await, and so could not be told; they were abandoned.
         shared.emptied().await;
         let after = shared.stats();
-        StopReport {
-            done: after.done - before.done,
+        PoolStopReport {
+            completed: after.completed - before.completed,
             requeued: after.retried - before.retried,
             dropped: after.dropped - before.dropped,
             failed: after.failed - before.failed,
@@ -95,22 +95,22 @@ assert_eq!((report.done, report.dropped), (1, 0));")]
     }
 
     /// Takes no job in any more, and drops what is not to be finished.
-    fn shut_door(&self, how: StopPool) {
-        let mut session = self.shared().session();
-        session.state.board.enter(if how == StopPool::Now { Phase::Closed } else { Phase::Finishing });
+    fn close_submissions(&self, how: PoolShutdown) {
+        let mut session = self.shared().lock_synced();
+        session.state.board.enter(if how == PoolShutdown::Abort { Phase::Closed } else { Phase::Finishing });
         let roused = session.state.board.pause(false);
         session.rouse(roused);
-        if how != StopPool::Finish {
+        if how != PoolShutdown::Drain {
             session.clear();
         }
-        if how == StopPool::Now {
-            session.call_off();
+        if how == PoolShutdown::Abort {
+            session.cancel_leased();
         }
         session.end();
     }
 
     /// Stops all workers, at once.
-    async fn dismiss(&self, how: StopPool) {
+    async fn stop_workers(&self, how: PoolShutdown) {
         let shared = self.shared();
         shared.want(0);
         let mut stopping = JoinSet::new();
@@ -118,7 +118,7 @@ assert_eq!((report.done, report.dropped), (1, 0));")]
             let pool = self.clone();
             stopping.spawn(async move { pool.shut(slot).await });
         }
-        if how == StopPool::Now {
+        if how == PoolShutdown::Abort {
             // Once all of them have been told, so that none of them is started again, and no kill counts as a crash.
             tokio::task::yield_now().await;
             let _ = self.supervisor().count_children().await;

@@ -10,12 +10,12 @@ use std::time::Duration;
 use perennial_actors::host::{Carried, CarriesValue};
 use tokio::sync::mpsc;
 
-use super::admission::Refused;
+use super::admission::AdmitError;
 use super::batch::Batch;
-use super::draft::Draft;
-use super::job_handle::{JobHandle, Office};
-use super::office::Shared;
-use super::task::{Sink, Task, Terms};
+use super::new_job::NewJob;
+use super::job_handle::{JobHandle, JobControl};
+use super::shared::Shared;
+use super::job_state::{ResultSink, JobState, JobOptions};
 use crate::policy::Backoff;
 
 /// A job that is about to be submitted. What is not said of it is as the pool says.
@@ -23,13 +23,13 @@ use crate::policy::Backoff;
 /// # Cancel safety
 ///
 /// If the future is dropped while it waits for room, the job is dropped too. If the job was taken
-/// in at that moment, it is cancelled. To keep it, submit it [now](Self::now), or not at all.
+/// in at that moment, it is cancelled. To keep it, submit it [now](Self::try_submit), or not at all.
 #[must_use = "a job is submitted when this is awaited, or now"]
 pub struct Submission<J, T, E> {
     pub(super) pool: Arc<Shared<J, T, E>>,
     pub(super) job: J,
     /// How it is to be treated, if anything was said of that.
-    pub(super) terms: Option<Box<Terms>>,
+    pub(super) terms: Option<Box<JobOptions>>,
 }
 
 /// Why a job was not taken in; with the job.
@@ -99,8 +99,8 @@ where
         Self { pool, job, terms: None }
     }
 
-    fn terms(&mut self) -> &mut Terms {
-        self.terms.get_or_insert_with(|| Box::new(self.pool.lock().terms))
+    fn terms(&mut self) -> &mut JobOptions {
+        self.terms.get_or_insert_with(|| Box::new(self.pool.lock_state().terms))
     }
 
     /// Sets how urgent it is: the higher comes first; 0 unless set.
@@ -200,12 +200,12 @@ assert_eq!((first.await?, second.await?), (1, 4));"#)]
     /// If there is none, or the pool takes none in any more; with the job.
     ///
     #[doc = pool_example!("assert_eq!(squares.submit(7).now()?.await?, 49);")]
-    pub fn now(self) -> Result<JobHandle<T, E>, SubmitError<J>> {
+    pub fn try_submit(self) -> Result<JobHandle<T, E>, SubmitError<J>> {
         let Self { pool, job, terms } = self;
-        let draft = Draft { terms, job, sink: Sink::here() };
+        let draft = NewJob { terms, job, sink: ResultSink::here() };
         pool.admit(draft, |task| handle(&pool, task)).map_err(|refused| match refused {
-            Refused::Full(draft) => SubmitError::Full(draft.job),
-            Refused::Closed(job) => SubmitError::Closed(job),
+            AdmitError::Full(draft) => SubmitError::Full(draft.job),
+            AdmitError::Closed(job) => SubmitError::Closed(job),
         })
     }
 
@@ -218,8 +218,8 @@ assert_eq!((first.await?, second.await?), (1, 4));"#)]
     #[doc = pool_example!(r"squares.submit(7).forget().await?;
 squares.drain().await;
 assert_eq!(squares.stats().done, 1);")]
-    pub async fn forget(self) -> Result<(), SubmitError<J>> {
-        self.put(Sink::Nobody).await
+    pub async fn detach(self) -> Result<(), SubmitError<J>> {
+        self.put(ResultSink::Nobody).await
     }
 
     /// Submits a copy of it to each worker that is due, in the order of their numbers, as there is room:
@@ -243,7 +243,7 @@ assert_eq!(squares.stats().done, 1);")]
     /// ```
     /// # use std::convert::Infallible;
     /// # use perennial_actors::{ExitReason, System};
-    /// # use perennial_supervision::pool::{Pool, Worker, Workplace};
+    /// # use perennial_supervision::pool::{Pool, Worker, WorkerContext};
     /// #[derive(Clone)]
     /// enum Job { Square(u64), Reset }
     ///
@@ -254,7 +254,7 @@ assert_eq!(squares.stats().done, 1);")]
     ///     # type Output = u64;
     ///     # type Error = Infallible;
     ///     # type Args = ();
-    ///     # async fn init(_: &(), _: &Workplace) -> Result<Self, ExitReason> { Ok(Squarer { done: 0 }) }
+    ///     # async fn init(_: &(), _: &WorkerContext) -> Result<Self, ExitReason> { Ok(Squarer { done: 0 }) }
     ///     async fn work(&mut self, job: &Job) -> Result<u64, Infallible> {
     ///         self.done += 1;
     ///         match job {
@@ -283,7 +283,7 @@ assert_eq!(squares.stats().done, 1);")]
     {
         let Self { pool, job, terms } = self;
         let (slots, terms) = {
-            let state = pool.lock();
+            let state = pool.lock_state();
             if !state.is_open() {
                 drop(state);
                 return Err(SubmitError::Closed(job));
@@ -292,27 +292,27 @@ assert_eq!(squares.stats().done, 1);")]
         };
         let (sender, results) = mpsc::unbounded_channel();
         for (index, slot) in slots.iter().enumerate() {
-            let terms = Some(Box::new(Terms { slot: Some(*slot), ..terms }));
+            let terms = Some(Box::new(JobOptions { slot: Some(*slot), ..terms }));
             let copy = Self { pool: pool.clone(), job: job.clone(), terms };
-            copy.put(Sink::Batch(index, sender.clone())).await?;
+            copy.put(ResultSink::Batch(index, sender.clone())).await?;
         }
         Ok(Batch::new(results, slots.len()))
     }
 
-    pub(super) async fn put(self, sink: Sink<T, E>) -> Result<(), SubmitError<J>> {
+    pub(super) async fn put(self, sink: ResultSink<T, E>) -> Result<(), SubmitError<J>> {
         let Self { pool, job, terms } = self;
-        match pool.admit(Draft { terms, job, sink }, |_| ()) {
+        match pool.admit(NewJob { terms, job, sink }, |_| ()) {
             Ok(()) => Ok(()),
-            Err(Refused::Closed(job)) => Err(SubmitError::Closed(job)),
-            Err(Refused::Full(draft)) => Box::pin(wait_in_line(&pool, draft)).await.map(drop),
+            Err(AdmitError::Closed(job)) => Err(SubmitError::Closed(job)),
+            Err(AdmitError::Full(draft)) => Box::pin(wait_in_line(&pool, draft)).await.map(drop),
         }
     }
 }
 
 pub(super) async fn wait_in_line<J, T, E>(
     pool: &Shared<J, T, E>,
-    draft: Draft<J, T, E>,
-) -> Result<Arc<Task<J, T, E>>, SubmitError<J>>
+    draft: NewJob<J, T, E>,
+) -> Result<Arc<JobState<J, T, E>>, SubmitError<J>>
 where
     J: Send + Sync + 'static,
     T: Send + 'static,
@@ -322,13 +322,13 @@ where
     poll_fn(|cx| in_line.poll(cx)).await.map_err(SubmitError::Closed)
 }
 
-pub(super) fn handle<J, T, E>(pool: &Arc<Shared<J, T, E>>, task: &Arc<Task<J, T, E>>) -> JobHandle<T, E>
+pub(super) fn handle<J, T, E>(pool: &Arc<Shared<J, T, E>>, task: &Arc<JobState<J, T, E>>) -> JobHandle<T, E>
 where
     J: Send + Sync + 'static,
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    let office: Weak<dyn Office> = Arc::<Shared<J, T, E>>::downgrade(pool);
+    let office: Weak<dyn JobControl> = Arc::<Shared<J, T, E>>::downgrade(pool);
     JobHandle { id: task.id, promise: task.clone(), office }
 }
 

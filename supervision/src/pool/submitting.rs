@@ -5,15 +5,15 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::admission::Refused;
-use super::draft::Draft;
+use super::admission::AdmitError;
+use super::new_job::NewJob;
 use super::job_handle::JobHandle;
 use super::submit::{Submission, SubmitError, handle, wait_in_line};
-use super::task::Sink;
+use super::job_state::ResultSink;
 
 /// A job that is submitted as soon as there is room.
 #[must_use = "a job is submitted when this is awaited"]
-pub struct Submitting<J, T, E>(Step<J, T, E>);
+pub struct SubmitFuture<J, T, E>(Step<J, T, E>);
 
 enum Step<J, T, E> {
     First(Submission<J, T, E>),
@@ -26,9 +26,9 @@ type Submitted<J, T, E> = Result<JobHandle<T, E>, SubmitError<J>>;
 type Waits<J, T, E> = Pin<Box<dyn Future<Output = Submitted<J, T, E>> + Send>>;
 
 /// Nothing in it is ever pinned but what is in a box of its own.
-impl<J, T, E> Unpin for Submitting<J, T, E> {}
+impl<J, T, E> Unpin for SubmitFuture<J, T, E> {}
 
-impl<J, T, E> Future for Submitting<J, T, E>
+impl<J, T, E> Future for SubmitFuture<J, T, E>
 where
     J: Send + Sync + 'static,
     T: Send + 'static,
@@ -40,11 +40,11 @@ where
         let mut waits =
             match std::mem::replace(&mut self.0, Step::Over) {
                 Step::First(Submission { pool, job, terms }) => {
-                    let draft = Draft { terms, job, sink: Sink::here() };
+                    let draft = NewJob { terms, job, sink: ResultSink::here() };
                     match pool.admit(draft, |task| handle(&pool, task)) {
                         Ok(handle) => return Poll::Ready(Ok(handle)),
-                        Err(Refused::Closed(job)) => return Poll::Ready(Err(SubmitError::Closed(job))),
-                        Err(Refused::Full(draft)) => Box::pin(async move {
+                        Err(AdmitError::Closed(job)) => return Poll::Ready(Err(SubmitError::Closed(job))),
+                        Err(AdmitError::Full(draft)) => Box::pin(async move {
                             wait_in_line(&pool, draft).await.map(|task| handle(&pool, &task))
                         }),
                     }
@@ -67,14 +67,14 @@ where
     E: Send + Sync + 'static,
 {
     type Output = Submitted<J, T, E>;
-    type IntoFuture = Submitting<J, T, E>;
+    type IntoFuture = SubmitFuture<J, T, E>;
 
-    fn into_future(self) -> Submitting<J, T, E> {
-        Submitting(Step::First(self))
+    fn into_future(self) -> SubmitFuture<J, T, E> {
+        SubmitFuture(Step::First(self))
     }
 }
 
-impl<J, T, E> fmt::Debug for Submitting<J, T, E> {
+impl<J, T, E> fmt::Debug for SubmitFuture<J, T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Submitting").finish_non_exhaustive()
     }

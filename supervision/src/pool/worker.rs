@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use perennial_actors::host::{Foreign, InPlace};
-use perennial_actors::{Actor, Context, ExitReason, Handle, Pid, System};
+use perennial_actors::{Actor, Context, ExitReason, ActorHandle, Pid, System};
 use tokio::time::{sleep, sleep_until};
 
-use super::ends::Ends;
-use super::job::Failure;
-use super::office::{Bell, Shared};
-use super::settling::{Attempt, Leased, Made, Seat};
+use super::worker_exit::Ends;
+use super::job::AttemptError;
+use super::shared::{WorkerMsg, Shared};
+use super::lease::{AttemptOutcome, Leased, AttemptResult, WorkerId};
 use super::threads::Thread;
 
 /// Turns jobs into results, one after the other.
@@ -29,17 +29,17 @@ use super::threads::Thread;
 ///
 /// ```
 /// use perennial_actors::{ExitReason, System};
-/// use perennial_supervision::pool::{Pool, Worker, Workplace};
+/// use perennial_supervision::pool::{Pool, Worker, WorkerContext};
 ///
 /// /// Asks somebody far away, through a line that breaks.
-/// struct Asker { at: Workplace }
+/// struct Asker { at: WorkerContext }
 ///
 /// impl Worker for Asker {
 ///     type Job = ();
 ///     type Output = u32;
 ///     type Error = std::io::Error;
 ///     type Args = ();
-///     async fn init(_: &(), at: &Workplace) -> Result<Self, ExitReason> { Ok(Asker { at: at.clone() }) }
+///     async fn init(_: &(), at: &WorkerContext) -> Result<Self, ExitReason> { Ok(Asker { at: at.clone() }) }
 ///     async fn work(&mut self, _: &()) -> Result<u32, std::io::Error> {
 ///         match self.at.pid.incarnation() {
 ///             1 => {
@@ -80,7 +80,7 @@ pub trait Worker: Sized + Send + 'static {
     /// [intensity](super::Pool::intensity) of its pool allows, and after anything else with growing
     /// delays. So is one that returns [`ExitReason::Ignore`], or takes longer than its [start may
     /// take](super::Pool::start_timeout).
-    fn init(args: &Self::Args, at: &Workplace) -> impl Future<Output = Result<Self, ExitReason>> + Send;
+    fn init(args: &Self::Args, at: &WorkerContext) -> impl Future<Output = Result<Self, ExitReason>> + Send;
 
     /// Does a job. It is dropped at an await when the job is cancelled or takes longer than it may.
     ///
@@ -93,13 +93,13 @@ pub trait Worker: Sized + Send + 'static {
 /// Where a worker works.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Workplace {
+pub struct WorkerContext {
     /// Its number in the pool, the same through all its restarts.
     pub slot: usize,
     /// Its incarnation.
     pub pid: Pid,
     /// The means to end it, whichever incarnation lives: after the job that it has, it is followed by the next.
-    pub handle: Handle,
+    pub handle: ActorHandle,
     /// The system.
     pub system: System,
     /// The thread of its slot, for jobs that may block.
@@ -107,9 +107,9 @@ pub struct Workplace {
 }
 
 /// The actor that a worker is.
-pub(super) struct Desk<W: Worker> {
+pub(super) struct WorkerActor<W: Worker> {
     worker: W,
-    args: Arc<DeskArgs<W>>,
+    args: Arc<WorkerArgs<W>>,
     /// It waits for its thread, and is told when that is free.
     is_waiting: bool,
 }
@@ -119,9 +119,9 @@ pub(super) type Pooled<W> = Shared<<W as Worker>::Job, <W as Worker>::Output, <W
 
 type LeasedOf<W> = Leased<<W as Worker>::Job, <W as Worker>::Output, <W as Worker>::Error>;
 
-type MadeOf<W> = Made<<W as Worker>::Output, <W as Worker>::Error>;
+type MadeOf<W> = AttemptResult<<W as Worker>::Output, <W as Worker>::Error>;
 
-pub(super) struct DeskArgs<W: Worker> {
+pub(super) struct WorkerArgs<W: Worker> {
     pub(super) pool: Arc<Pooled<W>>,
     pub(super) slot: usize,
     pub(super) args: Arc<Foreign<W::Args>>,
@@ -129,9 +129,9 @@ pub(super) struct DeskArgs<W: Worker> {
     pub(super) ends: Ends,
 }
 
-impl<W: Worker> DeskArgs<W> {
+impl<W: Worker> WorkerArgs<W> {
     /// An incarnation has ended, or was given up.
-    fn worker_gone(&self, seat: Seat, reason: &ExitReason) {
+    fn worker_gone(&self, seat: WorkerId, reason: &ExitReason) {
         self.ends.end(seat.pid, reason);
         // What panics or fails on its way out has had its attempt.
         let is_interrupted = matches!(reason, ExitReason::Killed) || !reason.is_abnormal();
@@ -143,19 +143,19 @@ impl<W: Worker> DeskArgs<W> {
     }
 }
 
-impl<W: Worker> Actor for Desk<W> {
-    type Msg = Bell;
-    type Args = Arc<DeskArgs<W>>;
+impl<W: Worker> Actor for WorkerActor<W> {
+    type Msg = WorkerMsg;
+    type Args = Arc<WorkerArgs<W>>;
 
-    async fn init(args: &Arc<DeskArgs<W>>, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
-        let seat = Seat { slot: args.slot, pid: ctx.pid() };
+    async fn init(args: &Arc<WorkerArgs<W>>, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+        let seat = WorkerId { slot: args.slot, pid: ctx.pid() };
         args.pool.begin();
         let delay = args.ends.delay();
         if !delay.is_zero() {
             sleep(delay).await;
         }
         let handle = ctx.address().handle();
-        let at = Workplace {
+        let at = WorkerContext {
             slot: seat.slot,
             pid: seat.pid,
             handle: handle.clone(),
@@ -166,24 +166,24 @@ impl<W: Worker> Actor for Desk<W> {
             W::init(&args.args, &at).await.inspect_err(|reason| args.pool.init_failed(seat, reason))?;
         // However it ends, what it has in hand comes back before anybody hears of the end. It takes its seat before, so that an end in
         // between, after which this one is not told, leaves no seat taken.
-        args.pool.arrive(seat);
+        args.pool.worker_started(seat);
         let shared = args.clone();
         let told = move |reason: &ExitReason| shared.worker_gone(seat, reason);
         if !handle.on_end(seat.pid, told) {
             args.worker_gone(seat, &ExitReason::Killed);
         }
-        ctx.continue_with(Bell::Work);
+        ctx.continue_with(WorkerMsg::Run);
         Ok(Self { worker, args: args.clone(), is_waiting: false })
     }
 
-    async fn handle(&mut self, bell: Bell, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+    async fn handle(&mut self, bell: WorkerMsg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
         match bell {
             // Not with the bell in hand: it would be among the dead letters of a crash.
-            Bell::Ring => ctx.continue_with(Bell::Work),
-            Bell::Work => self.work_off(ctx).await,
-            Bell::Freed => {
+            WorkerMsg::Wake => ctx.continue_with(WorkerMsg::Run),
+            WorkerMsg::Run => self.run_jobs(ctx).await,
+            WorkerMsg::Freed => {
                 self.is_waiting = false;
-                self.work_off(ctx).await;
+                self.run_jobs(ctx).await;
             }
         }
         Ok(())
@@ -197,22 +197,22 @@ impl<W: Worker> Actor for Desk<W> {
     }
 }
 
-impl<W: Worker> Desk<W> {
+impl<W: Worker> WorkerActor<W> {
     /// Does what there is to do, until something else wants its turn. A stop or a kill comes between two jobs.
-    async fn work_off(&mut self, ctx: &mut Context<Self>) {
+    async fn run_jobs(&mut self, ctx: &mut Context<Self>) {
         if !self.args.thread.is_free() {
             return self.wait_for_thread(ctx);
         }
-        let (pool, seat) = (&self.args.pool, Seat { slot: self.args.slot, pid: ctx.pid() });
+        let (pool, seat) = (&self.args.pool, WorkerId { slot: self.args.slot, pid: ctx.pid() });
         let mut made = None;
-        while let Some(leased) = pool.turn(seat, made.take()) {
+        while let Some(leased) = pool.complete_and_lease(seat, made.take()) {
             self.args.ends.work();
             let attempt = attempt(&mut self.worker, pool, leased).await;
             // With a closure on its thread it takes no job, whatever becomes of this one.
             let is_free = !attempt.is_cut_short() || self.args.thread.is_free();
-            if !ctx.go_on() || !is_free {
-                pool.put_down(seat, attempt);
-                return ctx.continue_with(Bell::Work);
+            if !ctx.consume_budget() || !is_free {
+                pool.complete(seat, attempt);
+                return ctx.continue_with(WorkerMsg::Run);
             }
             made = Some(attempt);
         }
@@ -224,7 +224,7 @@ impl<W: Worker> Desk<W> {
         if !self.is_waiting {
             self.is_waiting = true;
             let thread = self.args.thread.clone();
-            ctx.pipe(async move { thread.freed().await }, |()| Bell::Freed);
+            ctx.pipe_to_self(async move { thread.freed().await }, |()| WorkerMsg::Freed);
         }
     }
 }
@@ -236,19 +236,19 @@ async fn attempt<W: Worker>(worker: &mut W, pool: &Pooled<W>, leased: LeasedOf<W
     // What the user's future holds may panic as it goes: with a result at hand, or in a worker that is killed.
     let mut work = InPlace::new(place.as_mut());
     let attempt = poll_fn(|cx| {
-        let Some(code) = work.get() else { return Poll::Ready(Attempt::GivenUp) };
+        let Some(code) = work.get() else { return Poll::Ready(AttemptOutcome::GivenUp) };
         if let Poll::Ready(result) = code.poll(cx) {
             return Poll::Ready(
-                result.map_or_else(|error| Attempt::Failed(Failure::Error(error)), Attempt::Done),
+                result.map_or_else(|error| AttemptOutcome::Failed(AttemptError::Error(error)), AttemptOutcome::Done),
             );
         }
-        if task.poll_over(cx) {
-            return Poll::Ready(Attempt::GivenUp);
+        if task.poll_cancelled(cx) {
+            return Poll::Ready(AttemptOutcome::GivenUp);
         }
         let Some(limit) = time_limit else { return Poll::Pending };
         let alarm = alarm
             .get_or_insert_with(|| Box::pin(sleep_until(pool.instant(pool.now().saturating_add(limit)))));
-        alarm.as_mut().poll(cx).map(|()| Attempt::Failed(Failure::TimedOut))
+        alarm.as_mut().poll(cx).map(|()| AttemptOutcome::Failed(AttemptError::TimedOut))
     });
-    Made { attempt: attempt.await, since }
+    AttemptResult { attempt: attempt.await, since }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use perennial_actors::host::Foreign;
 use ractor::{Actor, Message};
 
-use super::life;
+use super::host;
 use crate::spec::Child;
 
 impl<M: Message> Child<M> {
@@ -21,7 +21,7 @@ impl<M: Message> Child<M> {
         let make: Arc<dyn Fn() -> (A, A::Arguments) + Send + Sync> = Arc::new(move || (*make)());
         Self::started_by(id, move |identity, birth| {
             let (make, link) = (make.clone(), birth.link.clone());
-            birth.begin(identity, |attachment| life::live(attachment, make, link))
+            birth.begin(identity, |attachment| host::live(attachment, make, link))
         })
     }
 }

@@ -8,7 +8,7 @@
 //! # A ractor actor as a child
 //!
 //! ```text
-//!   Address ──▶ mailbox ◀── host, a task ── rings ──▶ bell ──▶ the actor, in ractor's own loop
+//!   Address ──▶ mailbox ◀── host, a task ── rings ──▶ doorbell ──▶ the actor, in ractor's own loop
 //!                  ▲                                             │
 //!                  └───────────── takes the next message ────────┘
 //! ```
@@ -82,7 +82,7 @@
 //! # A tree below a ractor actor
 //!
 //! - The parent is sent `ActorStarted` when the tree is up, then `ActorTerminated`, with our reason as its text, when it ends or gives up, or
-//!   `ActorFailed`, with a [`TreeEnded`] as its error, if the reason is abnormal. By then nothing of the tree runs.
+//!   `ActorFailed`, with a [`TreeEndedError`] as its error, if the reason is abnormal. By then nothing of the tree runs.
 //! - When the parent **stops** what is linked to it (`stop_children`), the tree goes down in good order: last started first, each
 //!   child in the way that its spec says.
 //! - When it **kills** it, and that is also what ractor does when the parent itself ends, in whatever way, the tree is killed. Ractor then
@@ -94,11 +94,11 @@
 //! Speed: such a child takes the memory of two ractor actors, and two hops for each message. An [`Actor`](perennial_actors::Actor) takes a
 //! small part of that. Nor for ractor's remote actors, or for a build with its `async-trait` feature.
 
-mod bell;
+mod doorbell;
 mod child;
-mod hosted;
-mod house;
-mod life;
-mod under;
+mod wrapper;
+mod host_shared;
+mod host;
+mod parent;
 
-pub use crate::error::TreeEnded;
+pub use crate::error::TreeEndedError;

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::host::{Guarded, Identity, Label, catch_panics};
-use perennial_actors::{ExitReason, Handle, Pid, StartError, System};
+use perennial_actors::{ExitReason, ActorHandle, Pid, SpawnError, System};
 use perennial_registry::{Name, Registry};
 
 use super::probe::Probe;
-use crate::node::{Birth, Claims, Node, OpenError};
+use crate::node::{StartParams, Claims, ChildNode, OpenError};
 
 /// How an incarnation is started.
-pub(crate) type StartFn<M> = dyn Fn(&Identity<M>, Birth) -> Result<Pid, StartError> + Send + Sync;
+pub(crate) type StartFn<M> = dyn Fn(&Identity<M>, StartParams) -> Result<Pid, SpawnError> + Send + Sync;
 
 /// What is told which incarnation is about to be stopped in order, and whether it is to handle what is queued before. The library's own code, which is quick.
 pub(crate) type DismissFn = dyn Fn(Pid, bool) + Send + Sync;
@@ -30,7 +30,7 @@ pub(super) struct ActorNode<M: Send + 'static> {
     pub(super) is_internal: bool,
 }
 
-impl<M: Send + 'static> Node for ActorNode<M> {
+impl<M: Send + 'static> ChildNode for ActorNode<M> {
     fn open_alone(&self, system: &System, label: &Label) -> Result<(), OpenError> {
         self.identity.open(system, || label.clone());
         let Some(name) = &self.name else { return Ok(()) };
@@ -52,7 +52,7 @@ impl<M: Send + 'static> Node for ActorNode<M> {
         !self.is_internal
     }
 
-    fn start(&self, birth: Birth) -> Result<Pid, StartError> {
+    fn start(&self, birth: StartParams) -> Result<Pid, SpawnError> {
         (self.start)(&self.identity, birth)
     }
 
@@ -64,17 +64,17 @@ impl<M: Send + 'static> Node for ActorNode<M> {
         self.on_dismissal.is_some()
     }
 
-    fn dismiss(&self, drains: bool) {
+    fn release(&self, drains: bool) {
         if let (Some(told), Some(pid)) = (&self.on_dismissal, self.handle().pid()) {
             told(pid, drains);
         }
     }
 
     fn announce(&self, reason: ExitReason, retry_in: Duration) {
-        self.identity.announce(reason, retry_in);
+        self.identity.set_pending_restart(reason, retry_in);
     }
 
-    fn handle(&self) -> Handle {
+    fn handle(&self) -> ActorHandle {
         self.identity.address().handle()
     }
 

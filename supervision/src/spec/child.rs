@@ -6,13 +6,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use perennial_actors::host::{Foreign, Identity};
-use perennial_actors::{Actor, Address, Capacity, ExitReason, Mailbox, Pid, StartError};
+use perennial_actors::{Actor, Address, Capacity, ExitReason, MailboxConfig, Pid, SpawnError};
 use perennial_registry::Name;
 
 use super::actor_node::{ActorNode, DismissFn, StartFn};
 use super::error::SpecError;
 use super::probe::Probe;
-use crate::node::{Birth, Claims, Node, OwnedNode};
+use crate::node::{StartParams, Claims, ChildNode, OwnedNode};
 use crate::policy::{Backoff, ChildPolicy, Liveness, Restart, Shutdown};
 
 /// The spec of a child that is an actor with messages `M`.
@@ -30,7 +30,7 @@ pub struct Child<M: Send + 'static, K = ()> {
     /// The restart type in a dynamic supervisor.
     restart_if_dynamic: Restart,
     pub(super) kept: K,
-    mailbox: Mailbox,
+    mailbox: MailboxConfig,
     mailbox_too_late: bool,
     name: Option<Name<M>>,
     probe: Option<Probe<M>>,
@@ -67,7 +67,7 @@ impl<M: Send + 'static> Child<M> {
     /// A child whose incarnations are started so, whatever they are.
     pub(crate) fn started_by(
         id: impl Into<Arc<str>>,
-        start: impl Fn(&Identity<M>, Birth) -> Result<Pid, StartError> + Send + Sync + 'static,
+        start: impl Fn(&Identity<M>, StartParams) -> Result<Pid, SpawnError> + Send + Sync + 'static,
     ) -> Self {
         Self::with(id.into(), ChildPolicy::default(), Restart::Transient, (), Arc::new(start))
     }
@@ -99,7 +99,7 @@ impl<M: Send + 'static, K> Child<M, K> {
             policy,
             restart_if_dynamic,
             kept,
-            mailbox: Mailbox::default(),
+            mailbox: MailboxConfig::default(),
             mailbox_too_late: false,
             name: None,
             probe: None,
@@ -111,16 +111,16 @@ impl<M: Send + 'static, K> Child<M, K> {
     }
 
     /// Gives it another id.
-    pub(crate) fn called(mut self, id: impl Into<Arc<str>>) -> Self {
+    pub(crate) fn with_id(mut self, id: impl Into<Arc<str>>) -> Self {
         self.id = id.into();
         self
     }
 
     /// Makes it decline to start unless this is so.
-    pub(crate) fn only_if(mut self, wanted: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+    pub(crate) fn enabled_if(mut self, wanted: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         let start = self.start;
         self.start = Arc::new(move |identity, birth| {
-            if wanted() { start(identity, birth) } else { Err(StartError::Failed(ExitReason::Ignore)) }
+            if wanted() { start(identity, birth) } else { Err(SpawnError::Failed(ExitReason::Ignore)) }
         });
         self
     }
@@ -198,7 +198,7 @@ impl<M: Send + 'static, K> Child<M, K> {
     }
 
     /// Sets its mailbox. To be done before [`address`](Self::address) is asked for.
-    pub fn mailbox(mut self, mailbox: Mailbox) -> Self {
+    pub fn mailbox(mut self, mailbox: MailboxConfig) -> Self {
         self.mailbox_too_late |= self.identity.get().is_some();
         self.mailbox = mailbox;
         self
@@ -274,7 +274,7 @@ impl ChildSpec {
     }
 
     /// Another spec of the same child, for the same owner. Not public: started twice, it would have two owners.
-    pub(crate) fn twin(&self) -> Self {
+    pub(crate) fn share(&self) -> Self {
         let Self { id, policy, restart_if_dynamic, node, error } = self;
         let (id, policy, error) = (id.clone(), policy.clone(), error.clone());
         Self { id, policy, restart_if_dynamic: *restart_if_dynamic, node: node.share(), error }
@@ -285,7 +285,7 @@ impl ChildSpec {
     pub(crate) fn of_supervisor(
         id: Arc<str>,
         policy: ChildPolicy,
-        node: impl Node + 'static,
+        node: impl ChildNode + 'static,
         error: Option<SpecError>,
     ) -> Self {
         let restart_if_dynamic = policy.restart;

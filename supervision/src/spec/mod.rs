@@ -21,8 +21,8 @@
 //! assert!(address.cast(()).is_err(), "nobody is due to serve it yet");
 //!
 //! let twins = Supervisor::new("twins")
-//!     .child(Child::new::<Worker>("twin", ()))
-//!     .child(Child::new::<Worker>("twin", ()));
+//!     .child(Child::new::<Worker>("share", ()))
+//!     .child(Child::new::<Worker>("share", ()));
 //! assert!(twins.check().is_err(), "two children have one id");
 //! ```
 
@@ -31,12 +31,12 @@ mod child;
 mod children;
 mod error;
 mod once;
-mod plan;
+mod supervisor;
 mod probe;
 
 pub use child::{Child, ChildSpec};
 pub use children::IntoChildren;
 pub use error::SpecError;
 pub use once::ChildOnce;
-pub(crate) use plan::Plan;
+pub(crate) use supervisor::SupervisorSpec;
 pub use probe::Probe;

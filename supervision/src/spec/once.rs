@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use perennial_actors::host::owned_args;
-use perennial_actors::{ActorOnce, ExitReason, OwnedArgs, StartError};
+use perennial_actors::{ActorOnce, ExitReason, OwnedArgs, SpawnError};
 
 use super::actor_node::StartFn;
 use super::child::Child;
@@ -28,14 +28,14 @@ impl<M: Send + 'static, T: Send + 'static> Child<M, OwnedArgs<T>> {
     /// use tokio::sync::mpsc;
     ///
     /// /// Its lines come through a channel here, which stands for a socket.
-    /// struct Session { lines: mpsc::Receiver<String> }
+    /// struct QueueGuard { lines: mpsc::Receiver<String> }
     ///
-    /// impl ActorOnce for Session {
+    /// impl ActorOnce for QueueGuard {
     ///     type Msg = Reply<Option<String>>;
     ///     type Args = mpsc::Receiver<String>;
     ///
     ///     async fn init(lines: mpsc::Receiver<String>, _: &mut Context<Self>) -> Result<Self, ExitReason> {
-    ///         Ok(Session { lines })
+    ///         Ok(QueueGuard { lines })
     ///     }
     ///
     ///     async fn handle(&mut self, next: Self::Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
@@ -48,7 +48,7 @@ impl<M: Send + 'static, T: Send + 'static> Child<M, OwnedArgs<T>> {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let app = DynamicSupervisor::new("sessions").start(&System::new()).await?;
     /// let (client, lines) = mpsc::channel(8);
-    /// let session = app.supervisor().start_once(Child::once::<Session>("session", lines)).await?;
+    /// let session = app.supervisor().start_once(Child::once::<QueueGuard>("session", lines)).await?;
     /// client.send("hello".to_owned()).await?;
     /// assert_eq!(session.call(|next| next).await?.as_deref(), Some("hello"));
     /// # assert!(app.shutdown().await.is_clean());
@@ -61,14 +61,14 @@ impl<M: Send + 'static, T: Send + 'static> Child<M, OwnedArgs<T>> {
     /// ```compile_fail,E0599
     /// # use perennial_actors::{ActorOnce, Context, ExitReason};
     /// # use perennial_supervision::{Child, Restart};
-    /// # struct Session;
-    /// # impl ActorOnce for Session {
+    /// # struct QueueGuard;
+    /// # impl ActorOnce for QueueGuard {
     /// #     type Msg = ();
     /// #     type Args = ();
-    /// #     async fn init(_: (), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Session) }
+    /// #     async fn init(_: (), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(QueueGuard) }
     /// #     async fn handle(&mut self, _: (), _: &mut Context<Self>) -> Result<(), ExitReason> { Ok(()) }
     /// # }
-    /// let session = Child::once::<Session>("session", ());
+    /// let session = Child::once::<QueueGuard>("session", ());
     /// let session = session.restart(Restart::Permanent);
     /// ```
     pub fn once<A: ActorOnce<Msg = M, Args = T>>(id: impl Into<Arc<str>>, args: T) -> Self {
@@ -76,7 +76,7 @@ impl<M: Send + 'static, T: Send + 'static> Child<M, OwnedArgs<T>> {
         let given = args.clone();
         let start: Arc<StartFn<M>> = Arc::new(move |identity, birth| {
             if given.is_taken() {
-                return Err(StartError::Failed(ExitReason::Ignore));
+                return Err(SpawnError::Failed(ExitReason::Ignore));
             }
             identity.start::<A>(given.clone(), birth.parent, birth.run)
         });

@@ -37,12 +37,12 @@ impl<M> Probe<M> {
     /// Asks with this message.
     pub fn new(question: impl Fn(Reply<()>) -> M + Send + Sync + 'static) -> Self {
         let question = Foreign::new(question);
-        Self { policy: ProbePolicy::usual(), question: Arc::new(move |reply| (*question)(reply)) }
+        Self { policy: ProbePolicy::standard(), question: Arc::new(move |reply| (*question)(reply)) }
     }
 
     /// Sets how long after an answer, or after a missed one, it is asked again.
-    pub const fn every(mut self, interval: Duration) -> Self {
-        self.policy.every = interval;
+    pub const fn period(mut self, interval: Duration) -> Self {
+        self.policy.period = interval;
         self
     }
 
@@ -53,8 +53,8 @@ impl<M> Probe<M> {
     }
 
     /// Sets with how many missed answers in a row it is found to hang.
-    pub const fn misses(mut self, misses: u32) -> Self {
-        self.policy.misses = misses;
+    pub const fn failure_threshold(mut self, misses: u32) -> Self {
+        self.policy.failure_threshold = misses;
         self
     }
 }

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use perennial_actors::{ExitReason, Handle, Monitor, System};
+use perennial_actors::{ExitReason, ActorHandle, Monitor, System};
 
 use crate::driver::Root;
 use crate::dropped::Dropped;
 use crate::nesting;
-use crate::node::Node;
-use crate::tree::{Straggler, Tree};
+use crate::node::ChildNode;
+use crate::tree::{UnstoppedChild, Tree};
 
 /// A tree that was started, with `H` to manage its root by. Clones are the same tree; to drop it changes nothing.
 ///
@@ -40,7 +40,7 @@ impl<H> App<H> {
 
     /// The means to stop, kill and watch the root alone.
     #[must_use]
-    pub fn handle(&self) -> Handle {
+    pub fn handle(&self) -> ActorHandle {
         self.root.node.handle()
     }
 
@@ -110,8 +110,8 @@ impl<H> App<H> {
         self.root.stop();
         let reason = self.join().await;
         let Dropped { messages, jobs } = self.root.dropped();
-        let stragglers = nesting::stragglers(&self.root.node);
-        ShutdownReport { reason, stragglers, dropped_messages: messages, dropped_jobs: jobs }
+        let unstopped = nesting::unstopped(&self.root.node);
+        ShutdownReport { reason, stragglers: unstopped, dropped_messages: messages, dropped_jobs: jobs }
     }
 
     /// Returns the system that it lives in.
@@ -126,7 +126,7 @@ impl<H> App<H> {
 
     /// Waits for the end of the tree, whatever brings it; the reason. When it is ready, everything in the tree is refused.
     pub async fn join(&self) -> ExitReason {
-        self.root.over().await
+        self.root.ended().await
     }
 }
 
@@ -144,9 +144,9 @@ pub struct ShutdownReport {
     /// The reason with which the root ended.
     pub reason: ExitReason,
     /// Who did not stop in the time that its spec gives it; and who was abandoned before, because it may run still.
-    pub stragglers: Vec<Straggler>,
+    pub stragglers: Vec<UnstoppedChild>,
     /// The number of messages that no actor has handled because of the stop: they waited in a mailbox that was closed, or were
-    /// being handled by an actor that was killed. Not those of abandoned actors, which are among the [stragglers](Self::stragglers).
+    /// being handled by an actor that was killed. Not those of abandoned actors, which are among the [stragglers](Self::unstopped).
     pub dropped_messages: u64,
     /// The number of jobs that pools of the tree have dropped because of the stop.
     pub dropped_jobs: u64,
@@ -169,7 +169,7 @@ impl fmt::Display for ShutdownReport {
         }
         if !stragglers.is_empty() {
             f.write_str("; not in time:")?;
-            for (n, Straggler { path, abandoned }) in stragglers.iter().enumerate() {
+            for (n, UnstoppedChild { path, abandoned }) in stragglers.iter().enumerate() {
                 let how = if *abandoned { "abandoned" } else { "killed" };
                 write!(f, "{} {path} ({how})", if n == 0 { "" } else { "," })?;
             }

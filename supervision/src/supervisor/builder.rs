@@ -11,9 +11,9 @@ use super::handle::SupervisorHandle;
 use crate::driver::{SupervisorNode, start};
 use crate::error::StartError;
 use crate::policy::{
-    AutoShutdown, Backoff, ChildKind, ChildPolicy, Intensity, Kind, Restart, RestartLimit, Shutdown, Strategy,
+    AutoShutdown, Backoff, ChildKind, ChildPolicy, Intensity, SupervisorKind, Restart, RestartLimit, Shutdown, Strategy,
 };
-use crate::spec::{ChildSpec, IntoChildren, Plan, SpecError};
+use crate::spec::{ChildSpec, IntoChildren, SupervisorSpec, SpecError};
 
 /// The spec of a supervisor, which may be the root of a tree or a child of another.
 ///
@@ -23,7 +23,7 @@ use crate::spec::{ChildSpec, IntoChildren, Plan, SpecError};
 #[must_use = "a supervisor does nothing until it is started"]
 pub struct Supervisor {
     node: SupervisorNode,
-    plan: Plan,
+    plan: SupervisorSpec,
     strategy: Strategy,
     auto_shutdown: AutoShutdown,
     as_child: ChildPolicy,
@@ -34,7 +34,7 @@ impl Supervisor {
     pub fn new(id: impl Into<Arc<str>>) -> Self {
         Self {
             node: SupervisorNode::new(id.into()),
-            plan: Plan::of_order(),
+            plan: SupervisorSpec::ordered(),
             strategy: Strategy::default(),
             auto_shutdown: AutoShutdown::default(),
             as_child: supervisor_policy(),
@@ -120,7 +120,7 @@ impl Supervisor {
     /// Sets how long a child that was killed may take to die before its mailbox is taken away from it; 5 seconds
     /// unless set. Code that never awaits cannot be killed; OTP has no such thing.
     pub const fn abandon_after(mut self, patience: Duration) -> Self {
-        self.plan.patience = patience;
+        self.plan.kill_grace = patience;
         self
     }
 
@@ -154,28 +154,28 @@ impl Supervisor {
     /// A wrong spec, a name that is taken, or a child that does not start, with the reason of that
     /// child. Then nothing of the tree runs.
     pub async fn start(self, system: &System) -> Result<App<SupervisorHandle>, StartError> {
-        let (node, handle) = self.rooted();
+        let (node, handle) = self.into_root();
         Ok(App::new(start(node, system).await?, handle))
     }
 
     /// What it is when it is to be a root, and the means to manage it.
-    pub(crate) fn rooted(self) -> (SupervisorNode, SupervisorHandle) {
+    pub(crate) fn into_root(self) -> (SupervisorNode, SupervisorHandle) {
         let handle = self.handle();
-        (self.settled().0, handle)
+        (self.into_parts().0, handle)
     }
 
-    const fn kind(&self) -> Kind {
-        Kind::Static { strategy: self.strategy, auto_shutdown: self.auto_shutdown }
+    const fn kind(&self) -> SupervisorKind {
+        SupervisorKind::Static { strategy: self.strategy, auto_shutdown: self.auto_shutdown }
     }
 
     /// What it is to do, on its own.
-    pub(super) fn into_plan(self) -> Plan {
-        Plan { kind: self.kind(), ..self.plan }
+    pub(super) fn into_plan(self) -> SupervisorSpec {
+        SupervisorSpec { kind: self.kind(), ..self.plan }
     }
 
-    fn settled(self) -> (SupervisorNode, ChildPolicy) {
+    fn into_parts(self) -> (SupervisorNode, ChildPolicy) {
         let (node, as_child) = (self.node.clone(), self.as_child.clone());
-        node.settle(self.into_plan());
+        node.set_spec(self.into_plan());
         (node, as_child)
     }
 }
@@ -188,7 +188,7 @@ pub(super) fn supervisor_policy() -> ChildPolicy {
 impl From<Supervisor> for ChildSpec {
     fn from(supervisor: Supervisor) -> Self {
         let error = supervisor.check().err();
-        let (node, policy) = supervisor.settled();
+        let (node, policy) = supervisor.into_parts();
         Self::of_supervisor(node.id().clone(), policy, node, error)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::builder::Supervisor;
 use super::handle::{SupervisorHandle, ask};
-use crate::driver::Ask;
+use crate::driver::ManagementRequest;
 use crate::error::ChangeError;
 
 impl SupervisorHandle {
@@ -18,6 +18,6 @@ impl SupervisorHandle {
     /// If the spec is wrong, or the supervisor gone.
     pub async fn change(&self, supervisor: Supervisor) -> Result<(), ChangeError> {
         let plan = supervisor.into_plan();
-        ask(&self.0, |reply| Ask::Change(plan, reply)).await.unwrap_or(Err(ChangeError::ShuttingDown))
+        ask(&self.0, |reply| ManagementRequest::Change(plan, reply)).await.unwrap_or(Err(ChangeError::ShuttingDown))
     }
 }

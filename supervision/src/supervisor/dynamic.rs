@@ -4,16 +4,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::{Address, Handle, Monitor, OwnedArgs, Pid, System};
+use perennial_actors::{Address, ActorHandle, Monitor, OwnedArgs, Pid, System};
 
 use super::app::App;
 use super::builder::supervisor_policy;
 use super::handle::{ask, look, start_child, start_once};
-use crate::driver::{Ask, Book, SupervisorNode, WeakSupervisorNode, Which, start};
+use crate::driver::{ManagementRequest, SupervisorState, SupervisorNode, WeakSupervisorNode, ChildRef, start};
 use crate::error::{ChildError, StartChildError, StartError, StartOnceError};
-use crate::node::Node;
-use crate::policy::{Backoff, ChildPolicy, Intensity, Kind, Restart, RestartLimit};
-use crate::spec::{Child, ChildSpec, Plan};
+use crate::node::ChildNode;
+use crate::policy::{Backoff, ChildPolicy, Intensity, SupervisorKind, Restart, RestartLimit};
+use crate::spec::{Child, ChildSpec, SupervisorSpec};
 use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
 
 /// The spec of a supervisor that begins without children, and is given them while it runs: Elixir's `DynamicSupervisor`, OTP's
@@ -61,13 +61,13 @@ use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
 /// use perennial_actors::{Actor, Context, ExitReason, Reply, System};
 /// use perennial_supervision::{Child, DynamicSupervisor};
 ///
-/// struct Session(String);
+/// struct QueueGuard(String);
 ///
-/// impl Actor for Session {
+/// impl Actor for QueueGuard {
 ///     type Msg = Reply<String>;
 ///     type Args = String;
 ///     async fn init(user: &String, _: &mut Context<Self>) -> Result<Self, ExitReason> {
-///         Ok(Session(user.clone()))
+///         Ok(QueueGuard(user.clone()))
 ///     }
 ///     async fn handle(&mut self, who: Reply<String>, _: &mut Context<Self>) -> Result<(), ExitReason> {
 ///         Ok(who.send(self.0.clone()))
@@ -80,7 +80,7 @@ use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
 /// let app = DynamicSupervisor::new("sessions").max_children(1_000).start(&system).await?;
 /// let sessions = app
 ///     .supervisor()
-///     .template(|user: String| Child::new::<Session>("session", user));
+///     .template(|user: String| Child::new::<QueueGuard>("session", user));
 ///
 /// let ada = sessions.start_child("ada".to_owned()).await?;
 /// assert_eq!(ada.call(|who| who).await?, "ada");
@@ -92,19 +92,19 @@ use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
 #[must_use = "a supervisor does nothing until it is started"]
 pub struct DynamicSupervisor {
     node: SupervisorNode,
-    plan: Plan,
+    plan: SupervisorSpec,
     as_child: ChildPolicy,
 }
 
 impl DynamicSupervisor {
     /// A supervisor for as many children as there may be.
     pub fn new(id: impl Into<Arc<str>>) -> Self {
-        Self { node: SupervisorNode::new(id.into()), plan: Plan::dynamic(), as_child: supervisor_policy() }
+        Self { node: SupervisorNode::new(id.into()), plan: SupervisorSpec::dynamic(), as_child: supervisor_policy() }
     }
 
     /// Sets how many children it may have. Those that are being restarted count.
     pub const fn max_children(mut self, max_children: usize) -> Self {
-        self.plan.kind = Kind::Dynamic { max_children };
+        self.plan.kind = SupervisorKind::Dynamic { max_children };
         self
     }
 
@@ -135,7 +135,7 @@ impl DynamicSupervisor {
 
     /// Sets how long a child that was killed may take to die before its mailbox is taken away from it; 5 seconds unless set.
     pub const fn abandon_after(mut self, patience: Duration) -> Self {
-        self.plan.patience = patience;
+        self.plan.kill_grace = patience;
         self
     }
 
@@ -151,14 +151,14 @@ impl DynamicSupervisor {
     ///
     /// If the spec is wrong, or there is no runtime.
     pub async fn start(self, system: &System) -> Result<App<DynamicHandle>, StartError> {
-        let (node, handle) = self.rooted();
+        let (node, handle) = self.into_root();
         Ok(App::new(start(node, system).await?, handle))
     }
 
     /// What it is when it is to be a root, and the means to manage it.
-    pub(crate) fn rooted(self) -> (SupervisorNode, DynamicHandle) {
+    pub(crate) fn into_root(self) -> (SupervisorNode, DynamicHandle) {
         let handle = self.handle();
-        self.node.settle(self.plan);
+        self.node.set_spec(self.plan);
         (self.node, handle)
     }
 }
@@ -167,7 +167,7 @@ impl From<DynamicSupervisor> for ChildSpec {
     fn from(supervisor: DynamicSupervisor) -> Self {
         let node = supervisor.node;
         let error = supervisor.plan.check(node.id()).err();
-        node.settle(supervisor.plan);
+        node.set_spec(supervisor.plan);
         Self::of_supervisor(node.id().clone(), supervisor.as_child, node, error)
     }
 }
@@ -226,7 +226,7 @@ impl DynamicHandle {
 
     /// The means to stop, kill and watch it, as an actor.
     #[must_use]
-    pub fn handle(&self) -> Handle {
+    pub fn handle(&self) -> ActorHandle {
         self.0.handle()
     }
 
@@ -243,7 +243,7 @@ impl DynamicHandle {
     ///
     /// # Errors
     ///
-    /// See [`NotStarted`](crate::NotStarted). The spec comes back.
+    /// See [`StartChildErrorKind`](crate::StartChildErrorKind). The spec comes back.
     pub async fn start_child(&self, child: impl Into<ChildSpec>) -> Result<ChildStart, StartChildError> {
         start_child(&self.0, child.into()).await
     }
@@ -253,7 +253,7 @@ impl DynamicHandle {
     ///
     /// # Errors
     ///
-    /// See [`NotStarted`](crate::NotStarted). The arguments come back, unless the init has taken them.
+    /// See [`StartChildErrorKind`](crate::StartChildErrorKind). The arguments come back, unless the init has taken them.
     pub async fn start_once<M: Send + 'static, T: Send + 'static>(
         &self,
         child: Child<M, OwnedArgs<T>>,
@@ -265,8 +265,8 @@ impl DynamicHandle {
     pub fn template<T, M: Send + 'static>(
         &self,
         child: impl Fn(T) -> Child<M> + Send + Sync + 'static,
-    ) -> Template<T, M> {
-        Template { supervisor: self.clone(), child: Arc::new(child) }
+    ) -> ChildFactory<T, M> {
+        ChildFactory { supervisor: self.clone(), child: Arc::new(child) }
     }
 
     /// Stops a child, which then is gone; also one that is being restarted. The pid of any of its incarnations tells which, also of one that
@@ -276,7 +276,7 @@ impl DynamicHandle {
     ///
     /// If this is an incarnation of no child, or the supervisor is on its way out.
     pub async fn terminate_child(&self, pid: Pid) -> Result<(), ChildError> {
-        let done = ask(&self.0, |reply| Ask::Terminate(Which::Pid(pid), reply)).await;
+        let done = ask(&self.0, |reply| ManagementRequest::Terminate(ChildRef::Pid(pid), reply)).await;
         done.unwrap_or(Err(ChildError::ShuttingDown))
     }
 
@@ -286,7 +286,7 @@ impl DynamicHandle {
     ///
     /// [`ChildError::ShuttingDown`] if it is gone.
     pub async fn which_children(&self) -> Result<Vec<ChildInfo>, ChildError> {
-        look(&self.0, Book::which_children).await
+        look(&self.0, SupervisorState::which_children).await
     }
 
     /// How many children it has.
@@ -295,7 +295,7 @@ impl DynamicHandle {
     ///
     /// [`ChildError::ShuttingDown`] if it is gone.
     pub async fn count_children(&self) -> Result<ChildCounts, ChildError> {
-        look(&self.0, Book::count_children).await
+        look(&self.0, SupervisorState::count_children).await
     }
 
     /// How it treats a child, with every default filled in.
@@ -315,17 +315,17 @@ impl fmt::Debug for DynamicHandle {
 }
 
 /// Starts children of one kind, each with its own arguments. See [`DynamicHandle::template`].
-pub struct Template<T, M: Send + 'static> {
+pub struct ChildFactory<T, M: Send + 'static> {
     supervisor: DynamicHandle,
     child: Arc<dyn Fn(T) -> Child<M> + Send + Sync>,
 }
 
-impl<T, M: Send + 'static> Template<T, M> {
+impl<T, M: Send + 'static> ChildFactory<T, M> {
     /// Starts a child with these arguments; its address, when it has started. If it declined to start, that address is closed.
     ///
     /// # Errors
     ///
-    /// See [`NotStarted`](crate::NotStarted). The spec comes back, with the arguments in it.
+    /// See [`StartChildErrorKind`](crate::StartChildErrorKind). The spec comes back, with the arguments in it.
     pub async fn start_child(&self, args: T) -> Result<Address<M>, StartChildError> {
         let child = (self.child)(args);
         let address = child.address();
@@ -335,13 +335,13 @@ impl<T, M: Send + 'static> Template<T, M> {
     }
 }
 
-impl<T, M: Send + 'static> Clone for Template<T, M> {
+impl<T, M: Send + 'static> Clone for ChildFactory<T, M> {
     fn clone(&self) -> Self {
         Self { supervisor: self.supervisor.clone(), child: self.child.clone() }
     }
 }
 
-impl<T, M: Send + 'static> fmt::Debug for Template<T, M> {
+impl<T, M: Send + 'static> fmt::Debug for ChildFactory<T, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Template").field("supervisor", &self.supervisor).finish_non_exhaustive()
     }

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use perennial_actors::{Address, Handle, Monitor, OwnedArgs, Reply};
+use perennial_actors::{Address, ActorHandle, Monitor, OwnedArgs, Reply};
 use tokio::runtime;
 
-use crate::driver::{Ask, Book, News, SupervisorNode, WeakSupervisorNode, Which};
-use crate::error::{ChildError, NotStarted, StartChildError, StartOnceError};
-use crate::node::Node;
+use crate::driver::{ManagementRequest, SupervisorState, DriverMsg, SupervisorNode, WeakSupervisorNode, ChildRef};
+use crate::error::{ChildError, StartChildErrorKind, StartChildError, StartOnceError};
+use crate::node::ChildNode;
 use crate::policy::ChildPolicy;
 use crate::spec::{Child, ChildSpec};
 use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
@@ -89,21 +89,21 @@ impl SupervisorHandle {
 
     /// The means to stop, kill and watch it, as an actor.
     #[must_use]
-    pub fn handle(&self) -> Handle {
+    pub fn handle(&self) -> ActorHandle {
         self.0.handle()
     }
 
     /// Returns the child with this id, running or not, as an actor. It is a look, not a request, as [`tree`](Self::tree) is.
     ///
-    /// The handle leads to the child's [address](Handle::address).
+    /// The handle leads to the child's [address](ActorHandle::address).
     ///
     /// # Examples
     ///
     /// ```
     /// # use perennial_actors::{Actor, Context, ExitReason, System};
     /// # use perennial_supervision::{Child, Supervisor};
-    /// # struct Sink;
-    /// # impl Actor for Sink {
+    /// # struct ResultSink;
+    /// # impl Actor for ResultSink {
     /// #     type Msg = u64;
     /// #     type Args = ();
     /// #     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Self) }
@@ -112,7 +112,7 @@ impl SupervisorHandle {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let system = System::new();
-    /// let app = Supervisor::new("app").child(Child::new::<Sink>("sink", ())).start(&system).await?;
+    /// let app = Supervisor::new("app").child(Child::new::<ResultSink>("sink", ())).start(&system).await?;
     /// let sink = app.supervisor().child("sink").and_then(|child| child.address::<u64>());
     /// sink.ok_or("it takes other messages")?.cast(1)?;
     /// # let _ = app.shutdown().await;
@@ -120,7 +120,7 @@ impl SupervisorHandle {
     /// # }
     /// ```
     #[must_use]
-    pub fn child(&self, id: &str) -> Option<Handle> {
+    pub fn child(&self, id: &str) -> Option<ActorHandle> {
         self.0.child(id)
     }
 
@@ -135,7 +135,7 @@ impl SupervisorHandle {
     ///
     /// # Errors
     ///
-    /// See [`NotStarted`]. The spec comes back; to start it again with the same error gone is all that is needed.
+    /// See [`StartChildErrorKind`]. The spec comes back; to start it again with the same error gone is all that is needed.
     pub async fn start_child(&self, child: impl Into<ChildSpec>) -> Result<ChildStart, StartChildError> {
         start_child(&self.0, child.into()).await
     }
@@ -145,7 +145,7 @@ impl SupervisorHandle {
     ///
     /// # Errors
     ///
-    /// See [`NotStarted`]. The arguments come back, unless the init has taken them.
+    /// See [`StartChildErrorKind`]. The arguments come back, unless the init has taken them.
     pub async fn start_once<M: Send + 'static, T: Send + 'static>(
         &self,
         child: Child<M, OwnedArgs<T>>,
@@ -162,7 +162,7 @@ impl SupervisorHandle {
     /// If there is no such child, or the supervisor is on its way out.
     pub async fn terminate_child(&self, id: impl Into<Arc<str>>) -> Result<(), ChildError> {
         let id = id.into();
-        ask(&self.0, |reply| Ask::Terminate(Which::Id(id), reply))
+        ask(&self.0, |reply| ManagementRequest::Terminate(ChildRef::Id(id), reply))
             .await
             .unwrap_or(Err(ChildError::ShuttingDown))
     }
@@ -175,7 +175,7 @@ impl SupervisorHandle {
     /// If there is no such child, if it is not down, if it does not start, or the supervisor is on its way out.
     pub async fn restart_child(&self, id: impl Into<Arc<str>>) -> Result<ChildStart, ChildError> {
         let id = id.into();
-        ask(&self.0, |reply| Ask::Restart(id, reply)).await.unwrap_or(Err(ChildError::ShuttingDown))
+        ask(&self.0, |reply| ManagementRequest::Restart(id, reply)).await.unwrap_or(Err(ChildError::ShuttingDown))
     }
 
     /// Gives a child back that is down: it is no child of this supervisor any more. OTP's
@@ -191,7 +191,7 @@ impl SupervisorHandle {
     /// If there is no such child, if it is not down, or the supervisor is on its way out.
     pub async fn delete_child(&self, id: impl Into<Arc<str>>) -> Result<ChildSpec, ChildError> {
         let id = id.into();
-        ask(&self.0, |reply| Ask::Delete(id, reply)).await.unwrap_or(Err(ChildError::ShuttingDown))
+        ask(&self.0, |reply| ManagementRequest::Delete(id, reply)).await.unwrap_or(Err(ChildError::ShuttingDown))
     }
 
     /// Its children, the newest first. OTP's `which_children`.
@@ -200,7 +200,7 @@ impl SupervisorHandle {
     ///
     /// [`ChildError::ShuttingDown`] if it is gone.
     pub async fn which_children(&self) -> Result<Vec<ChildInfo>, ChildError> {
-        look(&self.0, Book::which_children).await
+        look(&self.0, SupervisorState::which_children).await
     }
 
     /// One of its children. OTP's `which_child`.
@@ -219,7 +219,7 @@ impl SupervisorHandle {
     ///
     /// [`ChildError::ShuttingDown`] if it is gone.
     pub async fn count_children(&self) -> Result<ChildCounts, ChildError> {
-        look(&self.0, Book::count_children).await
+        look(&self.0, SupervisorState::count_children).await
     }
 
     /// How it treats a child, with every default filled in. OTP's `get_childspec`.
@@ -243,12 +243,12 @@ pub(super) async fn start_child(
     node: &SupervisorNode,
     child: ChildSpec,
 ) -> Result<ChildStart, StartChildError> {
-    let mut sent = child.twin();
+    let mut sent = child.share();
     if node.is_dynamic() {
         sent.policy.restart = sent.restart_if_dynamic;
     }
-    let started = ask(node, |reply| Ask::Start(sent, reply)).await.unwrap_or(Err(NotStarted::ShuttingDown));
-    started.map_err(|why| StartChildError { why, child })
+    let started = ask(node, |reply| ManagementRequest::Start(sent, reply)).await.unwrap_or(Err(StartChildErrorKind::ShuttingDown));
+    started.map_err(|why| StartChildError { kind: why, child })
 }
 
 /// Starts a child that is started once. The error gives its arguments back, unless they were taken.
@@ -259,7 +259,7 @@ pub(super) async fn start_once<M: Send + 'static, T: Send + 'static>(
     let (address, args) = (child.address(), child.args());
     let started = start_child(node, child.into()).await.map(drop);
     started.map(|()| address).map_err(|error| {
-        let (id, kind) = (error.child.id().clone(), error.why);
+        let (id, kind) = (error.child.id().clone(), error.kind);
         StartOnceError { id, kind, args: args.take() }
     })
 }
@@ -267,19 +267,19 @@ pub(super) async fn start_once<M: Send + 'static, T: Send + 'static>(
 /// Asks a supervisor; nothing if it is gone, or goes without an answer.
 pub(super) async fn ask<T: Send + 'static>(
     node: &SupervisorNode,
-    request: impl FnOnce(Reply<T>) -> Ask + Send,
+    request: impl FnOnce(Reply<T>) -> ManagementRequest + Send,
 ) -> Option<T> {
     let address = node.address();
-    address.call(|reply| News::Ask(Box::new(request(reply)))).no_timeout().await.ok()
+    address.call(|reply| DriverMsg::Request(Box::new(request(reply)))).no_timeout().await.ok()
 }
 
 /// Looks something up in the book of a supervisor that is there.
 pub(super) async fn look<T: Send + 'static>(
     node: &SupervisorNode,
-    what: impl FnOnce(&Book) -> T + Send + 'static,
+    what: impl FnOnce(&SupervisorState) -> T + Send + 'static,
 ) -> Result<T, ChildError> {
     let look = |reply: Reply<T>| {
-        Ask::Look(Box::new(move |book| {
+        ManagementRequest::Query(Box::new(move |book| {
             let answer = what(book);
             Box::new(move || reply.send(answer))
         }))
@@ -289,7 +289,7 @@ pub(super) async fn look<T: Send + 'static>(
 
 /// Makes a change to its end, also if nothing waits for that any more. `None` if the runtime ends
 /// before.
-pub(crate) async fn carry_through<T: Send + 'static>(
+pub(crate) async fn run_to_completion<T: Send + 'static>(
     change: impl Future<Output = T> + Send + 'static,
 ) -> Option<T> {
     match runtime::Handle::try_current() {

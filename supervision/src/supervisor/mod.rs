@@ -24,11 +24,11 @@ mod tests;
 
 pub use app::{App, ShutdownReport};
 pub use builder::Supervisor;
-pub use dynamic::{DynamicHandle, DynamicSupervisor, Template, WeakDynamicHandle};
-pub(crate) use handle::carry_through;
+pub use dynamic::{DynamicHandle, DynamicSupervisor, ChildFactory, WeakDynamicHandle};
+pub(crate) use handle::run_to_completion;
 pub use handle::{SupervisorHandle, WeakSupervisorHandle};
 pub use partition::{PartitionSupervisor, Partitions, ResizeError, WeakPartitions};
 pub use partition_key::PartitionKey;
-pub use signal::Finish;
+pub use signal::RunOutcome;
 pub use stop_signals::{StopSignal, StopSignals};
 pub use supervised::Supervised;

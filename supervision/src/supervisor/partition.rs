@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 
 use super::app::App;
 use super::builder::Supervisor;
-use super::handle::{SupervisorHandle, WeakSupervisorHandle, carry_through};
+use super::handle::{SupervisorHandle, WeakSupervisorHandle, run_to_completion};
 use super::partition_key::PartitionKey;
 use crate::error::{ChildError, StartError};
 use crate::policy::{Backoff, Restart, Strategy};
@@ -70,7 +70,7 @@ impl<M: Send + 'static> PartitionSupervisor<M> {
         let mut addresses = Vec::with_capacity(max.get());
         for number in 0..max.get() {
             let wanted = size.clone();
-            let child = child(number).called(number.to_string()).only_if(move || number < wanted.wanted());
+            let child = child(number).with_id(number.to_string()).enabled_if(move || number < wanted.wanted());
             addresses.push(child.address());
             supervisor = supervisor.child(child);
         }
@@ -256,7 +256,7 @@ impl<M: Send + 'static> Partitions<M> {
             return Err(ResizeError::TooMany { max });
         }
         let these = self.clone();
-        let changed = carry_through(async move { these.set_size(partitions).await }).await;
+        let changed = run_to_completion(async move { these.set_size(partitions).await }).await;
         changed.unwrap_or(Err(ResizeError::Child { partition: 0, error: ChildError::ShuttingDown }))
     }
 

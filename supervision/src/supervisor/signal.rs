@@ -26,9 +26,9 @@ const AGAIN: Duration = Duration::from_millis(20);
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 #[must_use = "it says whether all went well"]
-pub enum Finish {
+pub enum RunOutcome {
     /// The tree ended by itself.
-    ByItself {
+    Completed {
         /// Why.
         reason: ExitReason,
         /// Whether that was because its root gave up, which ends it with a shutdown like any other.
@@ -40,12 +40,12 @@ pub enum Finish {
     Killed(StopSignal),
 }
 
-impl Finish {
+impl RunOutcome {
     /// The exit status that tells of it.
     #[must_use]
-    pub fn status(&self) -> u8 {
+    pub fn exit_code(&self) -> u8 {
         match self {
-            Self::ByItself { reason, gave_up } => u8::from(*gave_up || reason.is_abnormal()),
+            Self::Completed { reason, gave_up } => u8::from(*gave_up || reason.is_abnormal()),
             Self::Stopped(_, report) if report.is_clean() => 0,
             Self::Stopped(..) => 2,
             Self::Killed(signal) => 128 + signal.number(),
@@ -53,9 +53,9 @@ impl Finish {
     }
 }
 
-impl Termination for Finish {
+impl Termination for RunOutcome {
     fn report(self) -> ExitCode {
-        self.status().into()
+        self.exit_code().into()
     }
 }
 
@@ -64,7 +64,7 @@ impl<H> App<H> {
     /// [`shutdown`](Self::shutdown) does. A second signal during the stop kills every child.
     ///
     /// systemd, Docker and Kubernetes send these signals to a service, and a terminal sends SIGINT for Ctrl-C. The process does not exit:
-    /// that is for `main`, with [`Finish`] as its exit status.
+    /// that is for `main`, with [`RunOutcome`] as its exit status.
     ///
     /// The same signal again within 500 ms is not a second signal but the first one, delivered twice. GNU `timeout`, for example, signals
     /// its command and then the command's process group. See [`StopSignals`].
@@ -92,7 +92,7 @@ impl<H> App<H> {
     ///     Ok(app.run_until_signal().await?)
     /// }
     /// ```
-    pub async fn run_until_signal(&self) -> io::Result<Finish> {
+    pub async fn run_until_signal(&self) -> io::Result<RunOutcome> {
         let mut signals = StopSignals::listen()?;
         Ok(self.run_until_signal_from(&mut signals).await)
     }
@@ -122,9 +122,9 @@ impl<H> App<H> {
     ///     Ok(service.run_until_signal_from(&mut signals).await)
     /// }
     /// ```
-    pub async fn run_until_signal_from(&self, signals: &mut StopSignals) -> Finish {
+    pub async fn run_until_signal_from(&self, signals: &mut StopSignals) -> RunOutcome {
         let first = tokio::select! {
-            reason = self.join() => return Finish::ByItself { reason, gave_up: self.gave_up() },
+            reason = self.join() => return RunOutcome::Completed { reason, gave_up: self.gave_up() },
             signal = signals.recv() => signal,
         };
         log::told_to_stop(self.system(), first);
@@ -154,7 +154,7 @@ impl<H> App<H> {
     /// async fn main() -> Result<Finish, Box<dyn std::error::Error>> {
     ///     let mut signals = StopSignals::listen()?;
     ///     let app = Supervisor::new("app").start(&System::new()).await?;
-    ///     let (close, is_closed) = tokio::sync::watch::channel(false);
+    ///     let (close, is_closed) = tokio::sync::liveness_timers::channel(false);
     ///     # drop(is_closed);
     ///     let before_stop = async |_| drop(close.send(true));
     ///     Ok(app.run_until_signal_with(&mut signals, Duration::from_secs(10), before_stop).await)
@@ -165,9 +165,9 @@ impl<H> App<H> {
         signals: &mut StopSignals,
         timeout: Duration,
         before_stop: impl AsyncFnOnce(StopSignal),
-    ) -> Finish {
+    ) -> RunOutcome {
         let first = tokio::select! {
-            reason = self.join() => return Finish::ByItself { reason, gave_up: self.gave_up() },
+            reason = self.join() => return RunOutcome::Completed { reason, gave_up: self.gave_up() },
             signal = signals.recv() => signal,
         };
         log::told_to_stop(self.system(), first);
@@ -180,7 +180,7 @@ impl<H> App<H> {
             }
         };
         tokio::select! {
-            reason = self.join() => return Finish::ByItself { reason, gave_up: self.gave_up() },
+            reason = self.join() => return RunOutcome::Completed { reason, gave_up: self.gave_up() },
             _ = signals.recv() => {}
             () = hook => {}
         }
@@ -188,13 +188,13 @@ impl<H> App<H> {
     }
 
     /// Stops the tree because of a signal. Another one kills it.
-    async fn stop_by(&self, first: StopSignal, signals: &mut StopSignals) -> Finish {
+    async fn stop_by(&self, first: StopSignal, signals: &mut StopSignals) -> RunOutcome {
         tokio::select! {
-            report = self.shutdown() => Finish::Stopped(first, report),
+            report = self.shutdown() => RunOutcome::Stopped(first, report),
             second = signals.recv() => {
                 log::told_again(self.system(), second);
                 self.kill().await;
-                Finish::Killed(second)
+                RunOutcome::Killed(second)
             }
         }
     }

@@ -20,7 +20,7 @@ pub enum ChildState {
     Starting,
     /// It serves its mailbox.
     Running,
-    /// It ended, or a start of it failed, and it is due to be started again. OTP's `restarting`.
+    /// It ended, or a start of it failed, and it is due to be started again. OTP's `restart`.
     /// This holds until it runs again, also while its init runs, in a restart of its own or of a group.
     Restarting,
     /// It was told to stop.
@@ -44,7 +44,7 @@ impl fmt::Display for ChildState {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
-pub struct Straggler {
+pub struct UnstoppedChild {
     /// Where it stands: the ids from the root down, with slashes.
     pub path: Arc<str>,
     /// Whether it did not even die when it was killed, because it never awaits, and runs on without its mailbox.

@@ -9,5 +9,5 @@ mod data;
 mod mermaid;
 mod picture;
 
-pub use child::{ChildCounts, ChildInfo, ChildStart, ChildState, Straggler};
+pub use child::{ChildCounts, ChildInfo, ChildStart, ChildState, UnstoppedChild};
 pub use picture::Tree;

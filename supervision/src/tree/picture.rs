@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use perennial_actors::{Handle, Pid};
+use perennial_actors::{ActorHandle, Pid};
 
 use super::child::{ChildState, Restarts};
 use crate::policy::ChildKind;
@@ -21,7 +21,7 @@ const DEEPEST_INDENT: usize = 100;
 /// app  running <1.1>
 /// ├─ counter  running <2.3>, 2 restarts
 /// └─ workers  running <3.1>
-///    └─ first  restarting
+///    └─ first  restart
 /// ```
 ///
 /// Nodes more than 100 levels below the top are drawn with the indentation of the 100th level, and
@@ -50,7 +50,7 @@ pub struct Tree {
     /// How often its supervisor has restarted it, counted from that supervisor's own start.
     pub restarts: u64,
     /// The means to stop, kill and watch it.
-    pub handle: Handle,
+    pub handle: ActorHandle,
     /// Its children in start order.
     pub children: Vec<Self>,
 }

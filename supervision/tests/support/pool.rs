@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use perennial_actors::{ExitReason, Subscription, System};
 use perennial_supervision::pool::{
-    Failure, JobError, JobEvent, JobHandle, Pool, PoolHandle, PoolStats, Size, Submission, Worker, Workplace,
+    AttemptError, JobError, JobEvent, JobHandle, Pool, PoolHandle, PoolStats, PoolSize, Submission, Worker, WorkerContext,
 };
 use perennial_supervision::{App, SupervisorHandle};
 use tokio::time::{Instant, sleep};
@@ -95,7 +95,7 @@ impl Journal {
 }
 
 /// Whether a worker comes up there.
-type Birth = dyn Fn(&Workplace) -> bool + Send + Sync;
+type Birth = dyn Fn(&WorkerContext) -> bool + Send + Sync;
 
 /// What every worker starts from.
 pub(crate) struct Nature {
@@ -104,7 +104,7 @@ pub(crate) struct Nature {
 }
 
 pub(crate) struct Hand {
-    at: Workplace,
+    at: WorkerContext,
     journal: Journal,
 }
 
@@ -114,7 +114,7 @@ impl Worker for Hand {
     type Error = &'static str;
     type Args = Nature;
 
-    async fn init(nature: &Nature, at: &Workplace) -> Result<Self, ExitReason> {
+    async fn init(nature: &Nature, at: &WorkerContext) -> Result<Self, ExitReason> {
         if !(nature.birth)(at) {
             return Err(ExitReason::failed("no such luck"));
         }
@@ -153,14 +153,14 @@ pub(crate) type Promise = JobHandle<u64, &'static str>;
 pub(crate) type Outcome = Result<u64, JobError<&'static str>>;
 
 /// A pool of so many hands, in which errors are tried again.
-pub(crate) fn hands(size: impl Into<Size>) -> (Hands, Journal) {
+pub(crate) fn hands(size: impl Into<PoolSize>) -> (Hands, Journal) {
     hands_born(size, |_| true)
 }
 
 /// One whose workers come up where this says so.
 pub(crate) fn hands_born(
-    size: impl Into<Size>,
-    birth: impl Fn(&Workplace) -> bool + Send + Sync + 'static,
+    size: impl Into<PoolSize>,
+    birth: impl Fn(&WorkerContext) -> bool + Send + Sync + 'static,
 ) -> (Hands, Journal) {
     let journal = Journal::new();
     let nature = Nature { journal: journal.clone(), birth: Box::new(birth) };
@@ -183,7 +183,7 @@ pub(crate) async fn start((pool, journal): (Hands, Journal)) -> Running {
 }
 
 /// As many of such workers, and nothing unusual about them.
-pub(crate) async fn started(size: impl Into<Size>) -> Running {
+pub(crate) async fn started(size: impl Into<PoolSize>) -> Running {
     start(hands(size)).await
 }
 
@@ -222,20 +222,20 @@ impl Running {
         let report = self.app.shutdown().await;
         assert!(report.stragglers.is_empty() && report.dropped_messages == 0, "{report}");
         assert_accounts(&self.pool.stats());
-        assert!(self.system.counters().balanced());
+        assert!(self.system.counters().is_balanced());
     }
 }
 
 pub(crate) fn now<J: Send + Sync + 'static, T: Send + 'static, E: Send + Sync + 'static>(
     submission: Submission<J, T, E>,
 ) -> JobHandle<T, E> {
-    submission.now().expect("there is room")
+    submission.try_submit().expect("there is room")
 }
 
 /// Every job that was submitted is somewhere.
 pub(crate) fn assert_accounts(stats: &PoolStats) {
     let there = (stats.queued + stats.running) as u64;
-    assert_eq!(stats.submitted, stats.done + stats.failed + stats.dropped + there, "{stats}");
+    assert_eq!(stats.submitted, stats.completed + stats.failed + stats.dropped + there, "{stats}");
 }
 
 /// Ready when everything has happened that happens without time passing, and a millisecond has.
@@ -266,12 +266,12 @@ pub(crate) fn told(outcome: &Outcome) -> String {
 }
 
 /// How an attempt failed.
-pub(crate) fn failed(failure: &Failure<&'static str>) -> String {
+pub(crate) fn failed(failure: &AttemptError<&'static str>) -> String {
     match failure {
-        Failure::Error(error) => (*error).to_owned(),
-        Failure::TimedOut => "timed out".to_owned(),
-        Failure::WorkerEnded(ExitReason::Panicked(_)) => "panicked".to_owned(),
-        Failure::WorkerEnded(ExitReason::Killed) => "killed".to_owned(),
+        AttemptError::Error(error) => (*error).to_owned(),
+        AttemptError::TimedOut => "timed out".to_owned(),
+        AttemptError::WorkerEnded(ExitReason::Panicked(_)) => "panicked".to_owned(),
+        AttemptError::WorkerEnded(ExitReason::Killed) => "killed".to_owned(),
         other => format!("{other:?}"),
     }
 }

@@ -5,14 +5,14 @@
 use std::time::Duration;
 
 use perennial_actors::{Subscription, System};
-use perennial_supervision::{Report, Sign, What};
+use perennial_supervision::{SupervisorReport, LivenessFailure, ReportKind};
 
 /// The reports of a system from when this was made.
-pub(crate) struct Reports(Subscription<Report>);
+pub(crate) struct Reports(Subscription<SupervisorReport>);
 
 impl Reports {
     pub(crate) fn of(system: &System) -> Self {
-        Self(system.subscribe::<Report>())
+        Self(system.subscribe::<SupervisorReport>())
     }
 
     /// The next report.
@@ -20,7 +20,7 @@ impl Reports {
     /// # Panics
     ///
     /// If it takes an hour, of paused time: whoever waits for it waits in vain.
-    pub(crate) async fn next(&mut self) -> Report {
+    pub(crate) async fn next(&mut self) -> SupervisorReport {
         let next = tokio::time::timeout(Duration::from_secs(3600), self.0.next()).await;
         next.expect("it is reported").expect("the system is there")
     }
@@ -41,19 +41,19 @@ impl Reports {
     }
 }
 
-/// `app/a: restarting: killed`
-pub(crate) fn line(report: &Report) -> String {
-    let what = match &report.what {
-        What::Started => "started".to_owned(),
-        What::Terminated { reason } => format!("terminated: {reason}"),
-        What::StartFailed { reason } => format!("start failed: {reason}"),
-        What::Restarting { reason, .. } => format!("restarting: {reason}"),
-        What::ShutdownError { reason } => format!("shutdown error: {reason}"),
-        What::Unresponsive { sign: Sign::Handler(_) } => "unresponsive: handler".to_owned(),
-        What::Unresponsive { sign: Sign::Probe(misses) } => format!("unresponsive: {misses} misses"),
-        What::Killed => "killed".to_owned(),
-        What::Abandoned => "abandoned".to_owned(),
-        What::GaveUp { child } => format!("gave up: {child}"),
+/// `app/a: restart: killed`
+pub(crate) fn line(report: &SupervisorReport) -> String {
+    let what = match &report.kind {
+        ReportKind::Started => "started".to_owned(),
+        ReportKind::Terminated { reason } => format!("terminated: {reason}"),
+        ReportKind::StartFailed { reason } => format!("start failed: {reason}"),
+        ReportKind::Restarting { reason, .. } => format!("restarting: {reason}"),
+        ReportKind::ShutdownError { reason } => format!("shutdown error: {reason}"),
+        ReportKind::Unresponsive { sign: LivenessFailure::Handler(_) } => "unresponsive: handler".to_owned(),
+        ReportKind::Unresponsive { sign: LivenessFailure::Probe(misses) } => format!("unresponsive: {misses} misses"),
+        ReportKind::Killed => "killed".to_owned(),
+        ReportKind::Abandoned => "abandoned".to_owned(),
+        ReportKind::GaveUp { child } => format!("gave up: {child}"),
         other => format!("{other:?}"),
     };
     format!("{}: {what}", report.path)

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use perennial_actors::{ExitReason, Handle, System};
+use perennial_actors::{ExitReason, ActorHandle, System};
 use perennial_supervision::pool::{
-    Failure, JobError, JobHandle, JobId, Pool, PoolHandle, PoolStats, Worker, Workplace,
+    AttemptError, JobError, JobHandle, JobId, Pool, PoolHandle, PoolStats, Worker, WorkerContext,
 };
 use perennial_supervision::{App, Backoff, Shutdown, SupervisorHandle};
 use tokio::task::{JoinSet, yield_now};
@@ -68,7 +68,7 @@ impl Worker for Sailor {
     type Error = &'static str;
     type Args = Arc<Marks>;
 
-    async fn init(marks: &Arc<Marks>, at: &Workplace) -> Result<Self, ExitReason> {
+    async fn init(marks: &Arc<Marks>, at: &WorkerContext) -> Result<Self, ExitReason> {
         // One in fifty does not come up at first.
         if at.pid.incarnation() > 1 && mixed(marks.seed ^ u64::from(at.pid.incarnation())) % 50 == 0 {
             return Err(ExitReason::failed("seasick"));
@@ -132,7 +132,7 @@ pub(crate) async fn storm(seed: u64, loss: Loss) -> Logbook {
         // A kill of a worker that starts is a start that fails.
         .intensity(1_000_000_000, ms(1))
         .capacity(1000)
-        .keep_dead(JOBS as usize)
+        .max_dead_jobs(JOBS as usize)
         .handler_deadline(ms(50))
         .shutdown(Shutdown::Timeout(ms(2)));
     let (sailors, system) = (pool.handle(), System::new());
@@ -152,7 +152,7 @@ pub(crate) async fn storm(seed: u64, loss: Loss) -> Logbook {
     Logbook { marks, outcomes, pool: sailors, kills, changes }
 }
 
-fn handles(app: &App<SupervisorHandle>) -> Vec<Handle> {
+fn handles(app: &App<SupervisorHandle>) -> Vec<ActorHandle> {
     let tree = app.tree();
     let handle = |slot: usize| tree.at([slot.to_string().as_str()]).expect("it is there").handle.clone();
     (0..WORKERS).map(handle).collect()
@@ -162,7 +162,7 @@ fn handles(app: &App<SupervisorHandle>) -> Vec<Handle> {
 async fn rage(
     mut dice: Dice,
     loss: Loss,
-    workers: Vec<Handle>,
+    workers: Vec<ActorHandle>,
     pool: Sailors,
     calm: Arc<AtomicBool>,
 ) -> (u64, u64) {
@@ -228,8 +228,8 @@ impl Logbook {
         let stats: PoolStats = self.pool.stats();
         assert_eq!(self.outcomes.len() as u64, JOBS, "each has a result");
         assert_eq!((stats.submitted, stats.queued, stats.running), (JOBS, 0, 0), "{stats}");
-        assert_eq!(stats.done + stats.failed + stats.dropped, JOBS, "{stats}");
-        let dead: Vec<_> = self.pool.take_dead();
+        assert_eq!(stats.completed + stats.failed + stats.dropped, JOBS, "{stats}");
+        let dead: Vec<_> = self.pool.drain_dead_jobs();
         assert_eq!(dead.len() as u64, stats.failed);
         let mut dead: HashMap<u64, _> = dead.into_iter().map(|dead| (*dead.job, dead)).collect();
         let (mut again, mut dropped) = (0, 0);
@@ -267,7 +267,7 @@ impl Logbook {
     }
 
     /// How many of the dead had an attempt that failed so.
-    pub(crate) fn count(&self, is_so: impl Fn(&Failure<&'static str>) -> bool) -> usize {
+    pub(crate) fn count(&self, is_so: impl Fn(&AttemptError<&'static str>) -> bool) -> usize {
         let failures = self.outcomes.values().filter_map(|(_, outcome)| match outcome {
             Err(JobError::Failed(failures) | JobError::ExpiredAfterFailures(failures)) => Some(failures),
             _ => None,
@@ -279,13 +279,13 @@ impl Logbook {
     pub(crate) fn check_weather(&self) {
         use ExitReason::{Killed, Panicked};
         let ended = |reason: fn(&ExitReason) -> bool| {
-            self.count(|failure| matches!(failure, Failure::WorkerEnded(why) if reason(why)))
+            self.count(|failure| matches!(failure, AttemptError::WorkerEnded(why) if reason(why)))
         };
         let (killed, panicked) =
             (ended(|why| matches!(why, Killed)), ended(|why| matches!(why, Panicked(_))));
         let (failed, late) = (
-            self.count(|failure| matches!(failure, Failure::Error(_))),
-            self.count(|failure| matches!(failure, Failure::TimedOut)),
+            self.count(|failure| matches!(failure, AttemptError::Error(_))),
+            self.count(|failure| matches!(failure, AttemptError::TimedOut)),
         );
         let seen = (self.kills, self.changes, killed, panicked, failed, late);
         assert!(self.kills > 100 && self.changes > 3 && killed > 10, "{seen:?}");

@@ -190,7 +190,7 @@ impl Actor for Subject {
         match (nature.start)(ctx.pid().incarnation()) {
             Start::Well => {}
             Start::Slowly(time) => wait(time).await,
-            Start::Unready => ctx.ready_later(),
+            Start::Unready => ctx.defer_ready(),
             Start::Fails => return Err(ExitReason::failed("no luck")),
             Start::Hangs => pending().await,
             Start::Blocks => {

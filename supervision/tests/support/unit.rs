@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use perennial_actors::{Actor, Address, Context, ExitReason, Reply, System};
 use perennial_supervision::{
-    App, Child, ChildFailed, ChildInfo, ChildState, StartError, Supervisor, SupervisorHandle,
+    App, Child, ChildFailedError, ChildInfo, ChildState, StartError, Supervisor, SupervisorHandle,
 };
 
 /// What happened, in order, whoever did it: `start a` when an init has gone well, `fail a` when it has not, `stop a: why`
@@ -158,7 +158,7 @@ pub fn crash() -> ExitReason {
 
 /// A reason for every kind of end that is not abnormal.
 pub fn clean() -> [ExitReason; 3] {
-    [ExitReason::Normal, ExitReason::shutdown(), ExitReason::shutdown_because("a note")]
+    [ExitReason::Normal, ExitReason::shutdown(), ExitReason::shutdown_with("a note")]
 }
 
 /// Five seconds, the period that a supervisor has unless it is set.
@@ -173,7 +173,7 @@ pub async fn start(supervisor: Supervisor) -> (System, App<SupervisorHandle>) {
 /// The child that kept a tree from starting, and why.
 pub fn failed_child(error: &StartError) -> (&str, &ExitReason) {
     let StartError::Failed(reason) = error else { panic!("a child failed: {error}") };
-    let failed = reason.error().and_then(|error| error.downcast_ref::<ChildFailed>());
+    let failed = reason.error().and_then(|error| error.downcast_ref::<ChildFailedError>());
     let failed = failed.expect("the child is named");
     (&failed.child, &failed.reason)
 }

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use perennial_actors::{
-    Actor, Address, Context, ExitReason, Handle, Monitor, Pid, Reply, Subscription, System,
+    Actor, Address, Context, ExitReason, ActorHandle, Monitor, Pid, Reply, Subscription, System,
 };
-use perennial_supervision::{App, Child, ChildInfo, Report, Supervisor, SupervisorHandle};
+use perennial_supervision::{App, Child, ChildInfo, SupervisorReport, Supervisor, SupervisorHandle};
 use tokio::sync::Semaphore;
 
 /// So long that nobody waits for it by chance.
@@ -52,8 +52,8 @@ pub enum Msg {
     Pid(Reply<Pid>),
     /// It tells what it was started with.
     Id(Reply<String>),
-    Link(Handle, Reply<()>),
-    Unlink(Handle, Reply<()>),
+    Link(ActorHandle, Reply<()>),
+    Unlink(ActorHandle, Reply<()>),
 }
 
 /// How an init goes.
@@ -218,7 +218,7 @@ pub async fn quiet() {
 }
 
 /// What was reported since, of whom.
-pub fn reported(reports: &mut Subscription<Report>) -> Vec<Report> {
+pub fn reported(reports: &mut Subscription<SupervisorReport>) -> Vec<SupervisorReport> {
     std::iter::from_fn(|| reports.try_next()).collect()
 }
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use crate::counters::Counters;
+use crate::counters::MessageStats;
 use crate::exit::ExitReason;
 use crate::mailbox::{
-    Displaced, Fate, Inside, Interest, Leftover, Mailbox, Next, Outcome, Queue, Refused, WaitsFor,
+    Evicted, MessageOutcome, ParkResult, Interest, DetachEffects, MailboxConfig, NextEvent, TicketOutcome, Mailbox, PushError, WaitsFor,
 };
-use crate::order::Order;
+use crate::control::ControlSignal;
 
 /// Counts how often it is woken.
 #[derive(Default)]
@@ -60,37 +60,37 @@ pub(super) enum Back {
     Closed(u32),
 }
 
-fn back(refused: &Refused<u32>) -> Back {
+fn back(refused: &PushError<u32>) -> Back {
     match *refused {
-        Refused::Full(message) => Back::Full(message),
-        Refused::Closed(message) => Back::Closed(message),
-        Refused::WouldDeadlock(message) => panic!("no incarnation sent {message}"),
+        PushError::Full(message) => Back::Full(message),
+        PushError::Closed(message) => Back::Closed(message),
+        PushError::WouldDeadlock(message) => panic!("no incarnation sent {message}"),
     }
 }
 
 /// A mailbox whose accounts and whose bound are checked after everything that is done to it.
 pub(super) struct Checked {
-    queue: Queue<u32>,
+    queue: Mailbox<u32>,
     bell: Arc<Bell>,
     waker: Waker,
 }
 
 impl Deref for Checked {
-    type Target = Queue<u32>;
+    type Target = Mailbox<u32>;
 
-    fn deref(&self) -> &Queue<u32> {
+    fn deref(&self) -> &Mailbox<u32> {
         &self.queue
     }
 }
 
 impl Checked {
-    pub(super) fn new(settings: Mailbox) -> Self {
+    pub(super) fn new(settings: MailboxConfig) -> Self {
         let (bell, waker) = Bell::new();
-        Self { queue: Queue::new(settings), bell, waker }
+        Self { queue: Mailbox::new(settings), bell, waker }
     }
 
     /// Open, and served by incarnation 1.
-    pub(super) fn served(settings: Mailbox) -> Self {
+    pub(super) fn served(settings: MailboxConfig) -> Self {
         let checked = Self::new(settings);
         checked.open();
         assert_eq!(checked.attach(), Ok(1));
@@ -98,7 +98,7 @@ impl Checked {
     }
 
     /// As [`served`](Self::served), with messages that wait.
-    pub(super) fn with_messages(settings: Mailbox, messages: impl IntoIterator<Item = u32>) -> Self {
+    pub(super) fn with_messages(settings: MailboxConfig, messages: impl IntoIterator<Item = u32>) -> Self {
         let checked = Self::served(settings);
         messages.into_iter().for_each(|message| assert!(checked.push(message).is_ok()));
         checked
@@ -111,7 +111,7 @@ impl Checked {
     }
 
     pub(super) fn join(&self, message: u32, waker: &Waker) -> Result<Result<u64, u64>, u32> {
-        let joined = self.queue.push_or_join(message, WaitsFor::Room, || false, waker);
+        let joined = self.queue.push_or_wait(message, WaitsFor::Room, || false, waker);
         self.check();
         joined.map_err(|refused| match back(&refused) {
             Back::Full(message) | Back::Closed(message) => message,
@@ -127,17 +127,17 @@ impl Checked {
 
     /// Whether the message of a ticket was accepted, and as which, or came back; none while it stands in line.
     pub(super) fn ask(&self, ticket: u64) -> Option<Result<u64, u32>> {
-        let outcome = self.queue.collect(ticket, Waker::noop());
+        let outcome = self.queue.poll_ticket(ticket, Waker::noop());
         self.check();
         outcome.map(|outcome| match outcome {
-            Outcome::Accepted(sequence) => Ok(sequence),
-            Outcome::Refused(Some(message)) => Err(message),
-            Outcome::Refused(None) | Outcome::Reserved => unreachable!("only a place was wanted"),
+            TicketOutcome::Accepted(sequence) => Ok(sequence),
+            TicketOutcome::Refused(Some(message)) => Err(message),
+            TicketOutcome::Refused(None) | TicketOutcome::Reserved => unreachable!("only a place was wanted"),
         })
     }
 
     pub(super) fn leave(&self, ticket: u64) -> Option<u32> {
-        let left = self.queue.leave(ticket);
+        let left = self.queue.cancel(ticket);
         self.check();
         left
     }
@@ -147,12 +147,12 @@ impl Checked {
         let next = self.queue.poll_next(incarnation, &mut Context::from_waker(&self.waker));
         self.check();
         match next {
-            Poll::Ready(Next::Message(message)) => Got::Message(message),
-            Poll::Ready(Next::Signal(order)) => {
+            Poll::Ready(NextEvent::Message(message)) => Got::Message(message),
+            Poll::Ready(NextEvent::Signal(order)) => {
                 Got::Signal(order.into_reason().map(|reason| reason.to_string()).unwrap_or_default())
             }
-            Poll::Ready(Next::Killed) => Got::Killed,
-            Poll::Ready(Next::Detached) => Got::Detached,
+            Poll::Ready(NextEvent::Killed) => Got::Killed,
+            Poll::Ready(NextEvent::Detached) => Got::Detached,
             Poll::Pending => Got::Nothing,
         }
     }
@@ -166,14 +166,14 @@ impl Checked {
         messages.collect()
     }
 
-    pub(super) fn sleep_inside(&self, incarnation: u32, interest: Interest) -> Inside {
-        let inside = self.queue.sleep_inside(incarnation, interest, |_| true, &self.waker);
+    pub(super) fn sleep_inside(&self, incarnation: u32, interest: Interest) -> ParkResult {
+        let inside = self.queue.park_in_handler(incarnation, interest, |_| true, &self.waker);
         self.check();
         inside
     }
 
     pub(super) fn stop(&self, note: &str) -> bool {
-        let told = self.queue.signal(None, Order::Stop(ExitReason::shutdown_because(note)));
+        let told = self.queue.signal(None, ControlSignal::Stop(ExitReason::shutdown_with(note)));
         self.check();
         told
     }
@@ -184,13 +184,13 @@ impl Checked {
         told
     }
 
-    pub(super) fn detach(&self, incarnation: u32, reason: &ExitReason) -> Option<Leftover<u32>> {
+    pub(super) fn detach(&self, incarnation: u32, reason: &ExitReason) -> Option<DetachEffects<u32>> {
         let leftover = self.queue.detach(incarnation, reason);
         self.check();
         leftover
     }
 
-    pub(super) fn close(&self, reason: &ExitReason) -> Option<Leftover<u32>> {
+    pub(super) fn close(&self, reason: &ExitReason) -> Option<DetachEffects<u32>> {
         let leftover = self.queue.close(reason);
         self.check();
         leftover
@@ -198,10 +198,10 @@ impl Checked {
 
     pub(super) fn became(&self, sequence: u64) -> Became {
         match self.queue.fate(sequence, &self.waker) {
-            Fate::Open => Became::Open,
-            Fate::Handled => Became::Handled,
-            Fate::Lost(reason) => Became::Lost(reason.to_string()),
-            Fate::Dropped => Became::Dropped,
+            MessageOutcome::Pending => Became::Open,
+            MessageOutcome::Handled => Became::Handled,
+            MessageOutcome::Lost(reason) => Became::Lost(reason.to_string()),
+            MessageOutcome::Evicted => Became::Dropped,
         }
     }
 
@@ -218,24 +218,24 @@ impl Checked {
 
     /// Takes a place for a message that is cast once it is made, as the mailbox is set; what was dropped for it. None of either
     /// if it is that message itself.
-    pub(super) fn cast_place(&self) -> Result<Option<Vec<u32>>, Refused<()>> {
+    pub(super) fn cast_place(&self) -> Result<Option<Vec<u32>>, PushError<()>> {
         match self.queue.try_reserve() {
-            Err(Refused::Full(())) => {}
+            Err(PushError::Full(())) => {}
             other => return other.map(|()| Some(Vec::new())),
         }
-        let (kept, displaced) = self.queue.overflow_place()?;
+        let (kept, displaced) = self.queue.reserve_with_overflow()?;
         self.check();
         Ok(Some(ring(displaced)).filter(|_| kept))
     }
 
     /// Whether a place was kept for a ticket; none while it stands in line.
     pub(super) fn ask_place(&self, ticket: u64) -> Option<bool> {
-        let outcome = self.queue.collect(ticket, Waker::noop());
+        let outcome = self.queue.poll_ticket(ticket, Waker::noop());
         self.check();
         outcome.map(|outcome| match outcome {
-            Outcome::Reserved => true,
-            Outcome::Refused(None) => false,
-            Outcome::Refused(Some(_)) | Outcome::Accepted(_) => unreachable!("there was no message"),
+            TicketOutcome::Reserved => true,
+            TicketOutcome::Refused(None) => false,
+            TicketOutcome::Refused(Some(_)) | TicketOutcome::Accepted(_) => unreachable!("there was no message"),
         })
     }
 
@@ -246,32 +246,32 @@ impl Checked {
 
     /// How many messages wait; the one in hand is not counted.
     pub(super) fn waiting(&self) -> usize {
-        let lanes = self.queue.lanes.lock();
+        let lanes = self.queue.state.lock();
         let batch = self.queue.batch.lock();
         lanes.messages.len() + batch.len()
     }
 
     /// How many places are kept.
     fn reserved(&self) -> usize {
-        self.queue.lanes.lock().reserved()
+        self.queue.state.lock().reserved()
     }
 
     /// The accounts add up, and what waits is within bounds together with the places that are kept.
     pub(super) fn check(&self) {
         let counters = self.queue.counters();
-        assert!(counters.balanced(), "{counters:?}");
-        let (taken, limit) = (self.waiting() + self.reserved(), self.queue.lanes.lock().limit);
+        assert!(counters.is_balanced(), "{counters:?}");
+        let (taken, limit) = (self.waiting() + self.reserved(), self.queue.state.lock().limit);
         assert!(taken <= limit, "{taken} places are taken, of {limit}");
     }
 }
 
-fn ring(displaced: Displaced<u32>) -> Vec<u32> {
+fn ring(displaced: Evicted<u32>) -> Vec<u32> {
     displaced.wakers.into_iter().for_each(Waker::wake);
     displaced.messages
 }
 
-pub(super) fn bounded(capacity: usize) -> Mailbox {
-    Mailbox::bounded(capacity)
+pub(super) fn bounded(capacity: usize) -> MailboxConfig {
+    MailboxConfig::bounded(capacity)
 }
 
 pub(super) fn failed() -> ExitReason {
@@ -279,7 +279,7 @@ pub(super) fn failed() -> ExitReason {
 }
 
 /// Accounts, in the order in which they add up: accepted, handled, lost in flight, dead, queued.
-pub(super) fn accounts(queue: &Queue<u32>) -> [u64; 5] {
-    let Counters { accepted, handled, lost_in_flight, dead_lettered, queued } = queue.counters();
+pub(super) fn accounts(queue: &Mailbox<u32>) -> [u64; 5] {
+    let MessageStats { accepted, handled, lost_in_flight, dead_lettered, queued } = queue.counters();
     [accepted, handled, lost_in_flight, dead_lettered, queued]
 }

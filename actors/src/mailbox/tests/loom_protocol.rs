@@ -13,10 +13,10 @@ use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
 use crate::exit::ExitReason;
-use crate::mailbox::{Fate, Inside, Interest, Mailbox, Next, Outcome, Overflow, Queue, Refused, WaitsFor};
-use crate::order::Order;
+use crate::mailbox::{MessageOutcome, ParkResult, Interest, MailboxConfig, NextEvent, TicketOutcome, OverflowPolicy, MailboxConfig, PushError, WaitsFor};
+use crate::control::ControlSignal;
 
-type Shared = Arc<Queue<u32>>;
+type Shared = Arc<MailboxConfig<u32>>;
 
 /// Explores every interleaving of two threads.
 fn explore(model: impl Fn() + Sync + Send + 'static) {
@@ -33,64 +33,64 @@ fn explore_up_to(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
 
 /// Open, served by incarnation 1, and with messages that wait.
 fn served(capacity: usize, messages: impl IntoIterator<Item = u32>) -> Shared {
-    let queue = Queue::new(Mailbox::bounded(capacity));
+    let queue = MailboxConfig::new(MailboxConfig::bounded(capacity));
     queue.open();
     assert_eq!(queue.attach(), Ok(1));
     messages.into_iter().for_each(|message| assert!(queue.push(message).is_ok()));
     Arc::new(queue)
 }
 
-fn poll(queue: &Queue<u32>, incarnation: u32) -> Option<Next<u32>> {
+fn poll(queue: &MailboxConfig<u32>, incarnation: u32) -> Option<NextEvent<u32>> {
     match queue.poll_next(incarnation, &mut Context::from_waker(Waker::noop())) {
         Poll::Ready(next) => Some(next),
         Poll::Pending => None,
     }
 }
 
-fn poll_message(queue: &Queue<u32>, incarnation: u32) -> Option<u32> {
+fn poll_message(queue: &MailboxConfig<u32>, incarnation: u32) -> Option<u32> {
     match poll(queue, incarnation) {
-        Some(Next::Message(message)) => Some(message),
+        Some(NextEvent::Message(message)) => Some(message),
         _ => None,
     }
 }
 
 /// Sleeps until there is something.
-fn next(queue: &Queue<u32>, incarnation: u32) -> Next<u32> {
+fn next(queue: &MailboxConfig<u32>, incarnation: u32) -> NextEvent<u32> {
     block_on(poll_fn(|cx| queue.poll_next(incarnation, cx)))
 }
 
-fn next_message(queue: &Queue<u32>, incarnation: u32) -> u32 {
+fn next_message(queue: &MailboxConfig<u32>, incarnation: u32) -> u32 {
     match next(queue, incarnation) {
-        Next::Message(message) => message,
+        NextEvent::Message(message) => message,
         other => panic!("a message was to come, not {other:?}"),
     }
 }
 
 /// As `send` does: waits for room; gives the message back if the mailbox is closed.
-fn send(queue: &Queue<u32>, message: u32) -> Result<u64, Refused<Option<u32>>> {
+fn send(queue: &MailboxConfig<u32>, message: u32) -> Result<u64, PushError<Option<u32>>> {
     let mut message = Some(message);
     let mut ticket = None;
     block_on(poll_fn(|cx| {
         if let Some(message) = message.take() {
-            match queue.push_or_join(message, WaitsFor::Room, || false, cx.waker()) {
+            match queue.push_or_wait(message, WaitsFor::Room, || false, cx.waker()) {
                 Ok(Ok(sequence)) => return Poll::Ready(Ok(sequence)),
                 Ok(Err(place)) => ticket = Some(place),
                 Err(refused) => return Poll::Ready(Err(refused.map(Some))),
             }
         }
-        match ticket.and_then(|ticket| queue.collect(ticket, cx.waker())) {
-            Some(Outcome::Accepted(sequence)) => Poll::Ready(Ok(sequence)),
-            Some(Outcome::Refused(message)) => Poll::Ready(Err(Refused::Closed(message))),
-            Some(Outcome::Reserved) => unreachable!("only a place was wanted"),
+        match ticket.and_then(|ticket| queue.poll_ticket(ticket, cx.waker())) {
+            Some(TicketOutcome::Accepted(sequence)) => Poll::Ready(Ok(sequence)),
+            Some(TicketOutcome::Refused(message)) => Poll::Ready(Err(PushError::Closed(message))),
+            Some(TicketOutcome::Reserved) => unreachable!("only a place was wanted"),
             None => Poll::Pending,
         }
     }))
 }
 
 /// The accounts add up, and what waits is within bounds.
-fn check(queue: &Queue<u32>) {
-    assert!(queue.counters().balanced());
-    let (lanes, batch) = (queue.lanes.lock(), queue.batch.lock());
+fn check(queue: &MailboxConfig<u32>) {
+    assert!(queue.counters().is_balanced());
+    let (lanes, batch) = (queue.state.lock(), queue.batch.lock());
     assert!(lanes.messages.len() + lanes.reserved() + batch.len() <= lanes.limit);
 }
 
@@ -169,7 +169,7 @@ fn a_mailbox_never_holds_more_than_it_may() {
             let queue = queue.clone();
             thread::spawn(move || {
                 let pushed = queue.push(message);
-                assert!(!matches!(pushed, Err(Refused::Closed(_))));
+                assert!(!matches!(pushed, Err(PushError::Closed(_))));
                 check(&queue);
                 u64::from(pushed.is_ok())
             })
@@ -207,7 +207,7 @@ fn an_incarnation_that_goes_to_sleep_hears_that_its_mailbox_is_taken_away() {
         let queue = served(2, [1]);
         let consumer = thread::spawn({
             let queue = queue.clone();
-            move || while !matches!(next(&queue, 1), Next::Detached) {}
+            move || while !matches!(next(&queue, 1), NextEvent::Detached) {}
         });
         let leftover = queue.detach(1, &ExitReason::Killed).expect("it is served");
         leftover.wakers.into_iter().for_each(Waker::wake);
@@ -225,7 +225,7 @@ fn a_signal_that_was_sent_comes_before_the_next_message_of_a_batch() {
         let sender = thread::spawn({
             let (queue, sent) = (queue.clone(), sent.clone());
             move || {
-                assert!(queue.signal(None, Order::Stop(ExitReason::Normal)));
+                assert!(queue.signal(None, ControlSignal::Stop(ExitReason::Normal)));
                 sent.store(true, Ordering::Release);
             }
         });
@@ -233,8 +233,8 @@ fn a_signal_that_was_sent_comes_before_the_next_message_of_a_batch() {
         loop {
             let was_sent = sent.load(Ordering::Acquire);
             match next(&queue, 1) {
-                Next::Signal(_) => break,
-                Next::Message(_) => messages += 1,
+                NextEvent::Signal(_) => break,
+                NextEvent::Message(_) => messages += 1,
                 other => panic!("nobody did that: {other:?}"),
             }
             assert!(!was_sent, "a message came first");
@@ -250,18 +250,18 @@ fn a_consumer_that_goes_to_sleep_is_woken_by_a_signal_ahead_of_a_message() {
         let queue = served(2, []);
         let sender = thread::spawn({
             let queue = queue.clone();
-            move || assert!(queue.signal(None, Order::Stop(ExitReason::Normal)) && queue.push(1).is_ok())
+            move || assert!(queue.signal(None, ControlSignal::Stop(ExitReason::Normal)) && queue.push(1).is_ok())
         });
-        assert!(matches!(next(&queue, 1), Next::Signal(_)));
+        assert!(matches!(next(&queue, 1), NextEvent::Signal(_)));
         assert_eq!(next_message(&queue, 1), 1);
         sender.join().expect("the sender is done");
     });
 }
 
 /// Sleeps inside user code until there is a reason to stop.
-fn sleep_inside(queue: &Queue<u32>, interest: Interest) -> Inside {
-    block_on(poll_fn(|cx| match queue.sleep_inside(1, interest, |_| true, cx.waker()) {
-        Inside::Asleep => Poll::Pending,
+fn park_in_handler(queue: &MailboxConfig<u32>, interest: Interest) -> ParkResult {
+    block_on(poll_fn(|cx| match queue.park_in_handler(1, interest, |_| true, cx.waker()) {
+        ParkResult::Asleep => Poll::Pending,
         other => Poll::Ready(other),
     }))
 }
@@ -276,7 +276,7 @@ fn a_kill_finds_an_incarnation_inside_its_handler() {
             // A message and a signal as well: neither may swallow the wake-up.
             move || assert!(queue.push(2).is_ok() && queue.kill())
         });
-        assert_eq!(sleep_inside(&queue, Interest::Kill), Inside::Over);
+        assert_eq!(park_in_handler(&queue, Interest::Kill), ParkResult::Over);
         assert!(queue.is_killed());
         killer.join().expect("the killer is done");
     });
@@ -288,9 +288,9 @@ fn a_stop_finds_an_incarnation_inside_its_init() {
         let queue = served(2, []);
         let stopper = thread::spawn({
             let queue = queue.clone();
-            move || assert!(queue.push(1).is_ok() && queue.signal(None, Order::Stop(ExitReason::Normal)))
+            move || assert!(queue.push(1).is_ok() && queue.signal(None, ControlSignal::Stop(ExitReason::Normal)))
         });
-        assert_eq!(sleep_inside(&queue, Interest::Signals), Inside::Signalled);
+        assert_eq!(park_in_handler(&queue, Interest::Signals), ParkResult::Signalled);
         assert!(queue.take_signal(1, |_| true).is_some());
         stopper.join().expect("the stopper is done");
     });
@@ -306,10 +306,10 @@ fn a_caller_hears_its_fate_though_nobody_asks_again() {
             // The reply to message 1 is gone.
             move || {
                 block_on(poll_fn(|cx| match queue.fate(1, cx.waker()) {
-                    Fate::Open => Poll::Pending,
-                    Fate::Handled => Poll::Ready(()),
-                    Fate::Lost(reason) => panic!("nothing ended: {reason}"),
-                    Fate::Dropped => panic!("nobody made room"),
+                    MessageOutcome::Pending => Poll::Pending,
+                    MessageOutcome::Handled => Poll::Ready(()),
+                    MessageOutcome::Lost(reason) => panic!("nothing ended: {reason}"),
+                    MessageOutcome::Evicted => panic!("nobody made room"),
                 }))
             }
         });
@@ -327,9 +327,9 @@ fn an_end_tells_every_caller_and_every_sender() {
             let queue = queue.clone();
             move || {
                 block_on(poll_fn(|cx| match queue.fate(1, cx.waker()) {
-                    Fate::Open => Poll::Pending,
-                    Fate::Handled | Fate::Dropped => panic!("nobody handled it, nor made room"),
-                    Fate::Lost(_) => Poll::Ready(()),
+                    MessageOutcome::Pending => Poll::Pending,
+                    MessageOutcome::Handled | MessageOutcome::Evicted => panic!("nobody handled it, nor made room"),
+                    MessageOutcome::Lost(_) => Poll::Ready(()),
                 }))
             }
         });
@@ -341,7 +341,7 @@ fn an_end_tells_every_caller_and_every_sender() {
         assert_eq!(leftover.dead.len(), 1);
         leftover.wakers.into_iter().for_each(Waker::wake);
         caller.join().expect("the caller heard");
-        assert_eq!(sender.join().expect("the sender heard"), Err(Refused::Closed(Some(2))));
+        assert_eq!(sender.join().expect("the sender heard"), Err(PushError::Closed(Some(2))));
         check(&queue);
     });
 }
@@ -355,7 +355,7 @@ fn a_place_that_is_given_back_goes_to_the_first_in_line() {
             let queue = queue.clone();
             move || send(&queue, 1).expect("it is open")
         });
-        queue.give_back();
+        queue.release_permit();
         assert_eq!(next_message(&queue, 1), 1);
         sender.join().expect("the sender got in");
         check(&queue);
@@ -364,9 +364,9 @@ fn a_place_that_is_given_back_goes_to_the_first_in_line() {
 
 #[test]
 fn what_is_dropped_for_a_newer_message_is_never_handled_and_nothing_else_is_missing() {
-    let settings = Mailbox::bounded(2).overflow(Overflow::DropOldest);
+    let settings = MailboxConfig::bounded(2).overflow(OverflowPolicy::DropOldest);
     explore(move || {
-        let queue = Arc::new(Queue::new(settings));
+        let queue = Arc::new(MailboxConfig::new(settings));
         queue.open();
         assert_eq!(queue.attach(), Ok(1));
         (1..=2).for_each(|message| assert!(queue.push(message).is_ok()));
@@ -388,7 +388,7 @@ fn what_is_dropped_for_a_newer_message_is_never_handled_and_nothing_else_is_miss
         assert_eq!((accounts.handled, accounts.dead_lettered), (handled.len() as u64, dropped.len() as u64));
         for (message, was_dropped) in all.iter().map(|message| (message, dropped.contains(message))) {
             let fate = queue.fate(u64::from(*message), Waker::noop());
-            assert!(matches!((fate, was_dropped), (Fate::Dropped, true) | (Fate::Handled, false)));
+            assert!(matches!((fate, was_dropped), (MessageOutcome::Evicted, true) | (MessageOutcome::Handled, false)));
         }
     });
 }

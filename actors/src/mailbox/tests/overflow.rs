@@ -1,10 +1,10 @@
 //! What is dropped when there is no room, and what its callers are told.
 
 use super::checked::{Back, Became, Bell, Checked, Got, accounts, bounded, failed};
-use crate::mailbox::{Mailbox, Overflow, Refused};
+use crate::mailbox::{MailboxConfig, OverflowPolicy, PushError};
 
-fn dropping_oldest(capacity: usize) -> Mailbox {
-    bounded(capacity).overflow(Overflow::DropOldest)
+fn dropping_oldest(capacity: usize) -> MailboxConfig {
+    bounded(capacity).overflow(OverflowPolicy::DropOldest)
 }
 
 /// Casts a message into a full mailbox; what was dropped for it.
@@ -17,13 +17,13 @@ fn cast(queue: &Checked, message: u32) -> Vec<u32> {
 #[test]
 fn a_mailbox_rejects_unless_it_is_set_otherwise() {
     let queue = Checked::with_messages(bounded(1), [1]);
-    assert!(matches!(queue.overflow(2), Err(Refused::Full(2))));
+    assert!(matches!(queue.overflow(2), Err(PushError::Full(2))));
     assert_eq!(accounts(&queue), [1, 0, 0, 0, 1]);
 }
 
 #[test]
 fn the_newest_is_dropped_on_its_way_in() {
-    let queue = Checked::with_messages(bounded(1).overflow(Overflow::DropNewest), [1]);
+    let queue = Checked::with_messages(bounded(1).overflow(OverflowPolicy::DropNewest), [1]);
     assert_eq!((cast(&queue, 2), cast(&queue, 3)), (vec![2], vec![3]));
     assert_eq!(accounts(&queue), [3, 0, 0, 2, 1]);
     assert_eq!(queue.drain(1), [1]);
@@ -102,8 +102,8 @@ fn who_stands_in_line_goes_in_before_a_cast_that_drops_the_oldest() {
 fn a_place_that_is_kept_is_not_dropped() {
     let queue = Checked::served(dropping_oldest(1));
     assert!(queue.try_reserve().is_ok());
-    assert!(matches!(queue.overflow(1), Err(Refused::Full(1))));
-    assert_eq!(queue.fill(2), Ok(1));
+    assert!(matches!(queue.overflow(1), Err(PushError::Full(1))));
+    assert_eq!(queue.send_reserved(2), Ok(1));
     assert_eq!(cast(&queue, 3), [2]);
 }
 
@@ -111,7 +111,7 @@ fn a_place_that_is_kept_is_not_dropped() {
 fn a_closed_mailbox_drops_nothing_and_takes_nothing() {
     let queue = Checked::with_messages(dropping_oldest(1), [1]);
     assert!(queue.close(&failed()).is_some());
-    assert!(matches!(queue.overflow(2), Err(Refused::Closed(2))));
+    assert!(matches!(queue.overflow(2), Err(PushError::Closed(2))));
     assert_eq!(accounts(&queue), [1, 0, 0, 1, 0]);
 }
 
@@ -124,7 +124,7 @@ fn a_cast_that_cannot_get_in_drops_nothing() {
     // Both places are promised to those who were there before.
     assert_eq!(queue.cast(3), Err(Back::Full(3)));
     assert_eq!((accounts(&queue), bell.rung()), ([2, 0, 0, 0, 2], 0));
-    queue.leave_place(second);
+    queue.cancel_reserve(second);
     assert_eq!(queue.cast(3), Ok(vec![1, 2]));
     assert_eq!((queue.ask_place(first), bell.rung()), (Some(true), 1));
     assert_eq!(queue.drain(1), [3]);
@@ -143,7 +143,7 @@ fn those_in_line_are_older_than_a_cast_that_drops_the_oldest() {
 
 #[test]
 fn nothing_is_dropped_if_there_is_room_by_now() {
-    for overflow in [Overflow::DropNewest, Overflow::DropOldest] {
+    for overflow in [OverflowPolicy::DropNewest, OverflowPolicy::DropOldest] {
         let queue = Checked::with_messages(bounded(1).overflow(overflow), [1]);
         assert_eq!(queue.push(2), Err(Back::Full(2)));
         assert_eq!(queue.next(1), Got::Message(1));
@@ -183,11 +183,11 @@ fn who_asks_for_the_fate_of_a_message_hears_when_it_is_dropped() {
 fn a_place_for_a_message_that_is_yet_to_be_made_is_made_as_room_for_a_cast_is() {
     let oldest = Checked::with_messages(dropping_oldest(1), [1]);
     assert_eq!(oldest.cast_place().ok(), Some(Some(vec![1])));
-    assert!(matches!(oldest.cast_place(), Err(Refused::Full(()))), "all places are kept");
-    assert_eq!(oldest.fill(2), Ok(2));
-    let newest = Checked::with_messages(bounded(1).overflow(Overflow::DropNewest), [1]);
+    assert!(matches!(oldest.cast_place(), Err(PushError::Full(()))), "all places are kept");
+    assert_eq!(oldest.send_reserved(2), Ok(2));
+    let newest = Checked::with_messages(bounded(1).overflow(OverflowPolicy::DropNewest), [1]);
     assert_eq!(newest.cast_place().ok(), Some(None));
     assert_eq!(accounts(&newest), [2, 0, 0, 1, 1]);
     let neither = Checked::with_messages(bounded(1), [1]);
-    assert!(matches!(neither.cast_place(), Err(Refused::Full(()))));
+    assert!(matches!(neither.cast_place(), Err(PushError::Full(()))));
 }

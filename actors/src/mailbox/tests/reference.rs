@@ -2,14 +2,14 @@
 
 use super::checked::{Back, Became, Got};
 use crate::exit::ExitReason;
-use crate::mailbox::{Inside, Interest, Overflow};
+use crate::mailbox::{ParkResult, Interest, OverflowPolicy};
 
 /// What the mailbox does with a message that waits when an incarnation ends, how many may wait, and what goes when they do.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules {
     pub(super) capacity: usize,
     pub(super) discard: bool,
-    pub(super) overflow: Overflow,
+    pub(super) overflow: OverflowPolicy,
 }
 
 /// What an end left over.
@@ -160,26 +160,26 @@ impl Reference {
         }
     }
 
-    pub(super) fn sleep_inside(&mut self, incarnation: u32, interest: Interest) -> Inside {
+    pub(super) fn sleep_inside(&mut self, incarnation: u32, interest: Interest) -> ParkResult {
         if self.served != Some(incarnation) {
-            return Inside::Over;
+            return ParkResult::Over;
         }
         if self.at_its_mailbox {
-            return Inside::Asleep;
+            return ParkResult::Asleep;
         }
         if self.killed {
-            return Inside::Over;
+            return ParkResult::Over;
         }
         if interest >= Interest::Signals && !self.signals.is_empty() {
-            return Inside::Signalled;
+            return ParkResult::Signalled;
         }
         self.asleep = Some(interest);
-        Inside::Asleep
+        ParkResult::Asleep
     }
 
     pub(super) fn stop(&mut self, note: &str) -> bool {
         if self.served.is_some() {
-            self.signals.push(ExitReason::shutdown_because(note).to_string());
+            self.signals.push(ExitReason::shutdown_with(note).to_string());
         }
         self.served.is_some()
     }

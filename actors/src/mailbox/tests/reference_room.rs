@@ -2,7 +2,7 @@
 
 use super::checked::Back;
 use super::reference::Reference;
-use crate::mailbox::{Overflow, Refused};
+use crate::mailbox::{OverflowPolicy, PushError};
 
 /// How many runs of messages that were dropped one after the other.
 const REMEMBERED_RUNS: usize = 32;
@@ -62,12 +62,12 @@ impl Reference {
     }
 
     /// As the mailbox has it: whether it is open and takes something more, and what is dropped for it.
-    pub(super) fn cast_place(&mut self) -> Result<Option<Vec<u32>>, Refused<()>> {
+    pub(super) fn cast_place(&mut self) -> Result<Option<Vec<u32>>, PushError<()>> {
         match self.reserve() {
-            None => Err(Refused::Closed(())),
+            None => Err(PushError::Closed(())),
             Some(true) => Ok(Some(Vec::new())),
             Some(false) => {
-                let made = self.make_room().ok_or(Refused::Full(()))?;
+                let made = self.make_room().ok_or(PushError::Full(()))?;
                 self.kept += usize::from(made.is_some());
                 // What is not made into a message any more is on the books all the same.
                 self.dead.extend(made.is_none().then_some(NEVER_MADE));
@@ -80,11 +80,11 @@ impl Reference {
     fn make_room(&mut self) -> Option<Option<Vec<u32>>> {
         let wanted = self.line.iter().filter(|(_, message)| message.is_none()).count();
         match self.rules.overflow {
-            Overflow::DropNewest => {
+            OverflowPolicy::DropNewest => {
                 self.swallowed += 1;
                 Some(None)
             }
-            Overflow::DropOldest if self.kept + wanted < self.rules.capacity => {
+            OverflowPolicy::DropOldest if self.kept + wanted < self.rules.capacity => {
                 let mut messages = Vec::new();
                 while !self.has_room() || !self.line.is_empty() {
                     let (sequence, message) = self.waiting.remove(0);
@@ -96,7 +96,7 @@ impl Reference {
                 self.dead.extend(&messages);
                 Some(Some(messages))
             }
-            Overflow::DropOldest | Overflow::Reject => None,
+            OverflowPolicy::DropOldest | OverflowPolicy::Reject => None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::checked::{Back, Bell, Checked, Got, accounts, bounded, failed};
 use crate::exit::ExitReason;
-use crate::mailbox::Mailbox;
+use crate::mailbox::MailboxConfig;
 
 #[test]
 fn a_message_that_does_not_fit_comes_back() {
@@ -40,13 +40,13 @@ fn the_rest_of_a_batch_takes_room() {
 
 #[test]
 fn an_unbounded_mailbox_is_never_full() {
-    let queue = Checked::with_messages(Mailbox::unbounded(), 0..5_000);
+    let queue = Checked::with_messages(MailboxConfig::unbounded(), 0..5_000);
     assert_eq!(queue.waiting(), 5_000);
 }
 
 #[test]
 fn the_default_holds_1024() {
-    let queue = Checked::with_messages(Mailbox::default(), 0..1024);
+    let queue = Checked::with_messages(MailboxConfig::default(), 0..1024);
     assert_eq!(queue.push(1024), Err(Back::Full(1024)));
 }
 
@@ -123,7 +123,7 @@ fn the_newest_waker_of_a_sender_in_line_is_the_one_that_rings() {
     let queue = Checked::with_messages(bounded(1), [1]);
     let (ticket, old) = queue.stand_in_line(2);
     let (new, waker) = Bell::new();
-    assert!(queue.collect(ticket, &waker).is_none());
+    assert!(queue.poll_ticket(ticket, &waker).is_none());
     assert_eq!(queue.next(1), Got::Message(1));
     assert_eq!((old.rung(), new.rung()), (0, 1));
 }

@@ -7,7 +7,7 @@ use super::checked::{Bell, Checked, accounts, bounded, failed};
 use super::reference::{Reference, Remains, Rules};
 use super::reference_room::NEVER_MADE;
 use crate::exit::ExitReason;
-use crate::mailbox::{AttachError, Interest, Leftover, Overflow, Refused};
+use crate::mailbox::{AttachRefused, Interest, DetachEffects, OverflowPolicy, PushError};
 
 /// Who does something: the incarnation that serves, or one that was there before.
 #[derive(Clone, Copy, Debug)]
@@ -169,7 +169,7 @@ impl Pair {
         match op {
             Op::Reserve => {
                 let reserved = self.queue.try_reserve();
-                let kept = (!matches!(reserved, Err(Refused::Closed(())))).then_some(reserved.is_ok());
+                let kept = (!matches!(reserved, Err(PushError::Closed(())))).then_some(reserved.is_ok());
                 assert_eq!(kept, self.reference.reserve());
                 self.permits += usize::from(reserved.is_ok());
             }
@@ -188,7 +188,7 @@ impl Pair {
             }
             Op::LeavePlace(back) => {
                 if let Some(ticket) = ticket(back) {
-                    self.queue.leave_place(ticket);
+                    self.queue.cancel_reserve(ticket);
                     self.reference.leave_place(ticket);
                 }
             }
@@ -206,11 +206,11 @@ impl Pair {
             Op::Fill if self.permits > 0 => {
                 self.permits -= 1;
                 let message = self.message();
-                assert_eq!(self.queue.fill(message), self.reference.fill(message));
+                assert_eq!(self.queue.send_reserved(message), self.reference.fill(message));
             }
             Op::GiveBack if self.permits > 0 => {
                 self.permits -= 1;
-                self.queue.give_back();
+                self.queue.release_permit();
                 self.reference.give_back();
             }
             _ => {}
@@ -225,7 +225,7 @@ impl Pair {
             }
             Op::Settle(who) => {
                 let incarnation = self.incarnation(who);
-                self.queue.settle(incarnation);
+                self.queue.ack(incarnation);
                 self.reference.settle(incarnation);
             }
             Op::SleepInside(who, interest) => {
@@ -235,7 +235,7 @@ impl Pair {
             }
             Op::BeginEnd(who) => {
                 let incarnation = self.incarnation(who);
-                self.queue.begin_end(incarnation);
+                self.queue.mark_ending(incarnation);
                 self.reference.begin_end(incarnation);
             }
             _ => {}
@@ -276,7 +276,7 @@ impl Pair {
             Op::Attach => {
                 let attached = self.queue.attach();
                 assert_eq!(attached.ok(), self.reference.attach());
-                assert_eq!(attached == Err(AttachError::Closed), self.queue.is_closed());
+                assert_eq!(attached == Err(AttachRefused::Closed), self.queue.is_closed());
             }
             _ => {}
         }
@@ -295,7 +295,7 @@ impl Pair {
     }
 }
 
-fn remains(leftover: Leftover<u32>) -> Remains {
+fn remains(leftover: DetachEffects<u32>) -> Remains {
     Remains { lost_in_flight: leftover.lost_in_flight, dead: leftover.dead.into() }
 }
 
@@ -348,9 +348,9 @@ proptest! {
         capacity in 1..6_usize,
         discard in any::<bool>(),
         overflow in prop_oneof![
-            Just(Overflow::Reject),
-            Just(Overflow::DropNewest),
-            Just(Overflow::DropOldest),
+            Just(OverflowPolicy::Reject),
+            Just(OverflowPolicy::DropNewest),
+            Just(OverflowPolicy::DropOldest),
         ],
         ops in prop::collection::vec(op(), 1..150),
     ) {

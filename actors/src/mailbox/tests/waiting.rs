@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use crate::mailbox::waiting::{Outcome, Waiting};
+use crate::mailbox::wait_queue::{TicketOutcome, WaitQueue};
 
 /// So many that steps which cost as much as there are in line would take minutes.
 const MANY: u64 = 100_000;
@@ -13,11 +13,11 @@ fn shuffled() -> impl Iterator<Item = u64> {
     (0..MANY).map(|n| n * 182_389 % MANY)
 }
 
-fn full() -> Waiting<u64> {
-    let mut waiting = Waiting::new();
+fn full() -> WaitQueue<u64> {
+    let mut waiting = WaitQueue::new();
     for n in 0..MANY {
         let message = (n % 2 == 0).then_some(n);
-        assert_eq!(waiting.join(message, Waker::noop().clone()), n);
+        assert_eq!(waiting.enqueue(message, Waker::noop().clone()), n);
     }
     assert_eq!(waiting.places_wanted() as u64, MANY / 2);
     waiting
@@ -29,9 +29,9 @@ fn a_crowd_that_is_refused_collects_its_messages_in_any_order() {
     assert_eq!(waiting.refuse_all().len() as u64, MANY);
     assert!(waiting.is_empty());
     for n in shuffled() {
-        let outcome = waiting.collect(n, Waker::noop());
-        assert!(matches!(outcome, Some(Outcome::Refused(message)) if message == (n % 2 == 0).then_some(n)));
-        assert!(waiting.collect(n, Waker::noop()).is_none(), "once");
+        let outcome = waiting.poll_ticket(n, Waker::noop());
+        assert!(matches!(outcome, Some(TicketOutcome::Refused(message)) if message == (n % 2 == 0).then_some(n)));
+        assert!(waiting.poll_ticket(n, Waker::noop()).is_none(), "once");
     }
     assert_eq!(waiting.places_wanted(), 0);
 }
@@ -40,9 +40,9 @@ fn a_crowd_that_is_refused_collects_its_messages_in_any_order() {
 fn a_crowd_leaves_the_line_in_any_order_with_its_messages() {
     let mut waiting = full();
     for n in shuffled() {
-        let outcome = waiting.leave(n);
-        assert!(matches!(outcome, Some(Outcome::Refused(message)) if message == (n % 2 == 0).then_some(n)));
-        assert!(waiting.leave(n).is_none(), "once");
+        let outcome = waiting.cancel(n);
+        assert!(matches!(outcome, Some(TicketOutcome::Refused(message)) if message == (n % 2 == 0).then_some(n)));
+        assert!(waiting.cancel(n).is_none(), "once");
     }
     assert!(waiting.is_empty());
     assert_eq!(waiting.places_wanted(), 0);
@@ -52,7 +52,7 @@ fn a_crowd_leaves_the_line_in_any_order_with_its_messages() {
 fn a_crowd_gets_in_first_come_first_and_is_told_in_any_order() {
     let (mut waiting, mut accepted) = (full(), Vec::new());
     while waiting
-        .advance(|message| {
+        .admit_next(|message| {
             accepted.push(message);
             message
         })
@@ -60,10 +60,10 @@ fn a_crowd_gets_in_first_come_first_and_is_told_in_any_order() {
     {}
     assert!(accepted.iter().copied().eq((0..MANY).step_by(2)));
     for n in shuffled() {
-        match waiting.collect(n, Waker::noop()) {
-            Some(Outcome::Accepted(number)) => assert_eq!(number, n),
-            Some(Outcome::Reserved) => assert_eq!(n % 2, 1),
-            Some(Outcome::Refused(_)) | None => panic!("it is in"),
+        match waiting.poll_ticket(n, Waker::noop()) {
+            Some(TicketOutcome::Accepted(number)) => assert_eq!(number, n),
+            Some(TicketOutcome::Reserved) => assert_eq!(n % 2, 1),
+            Some(TicketOutcome::Refused(_)) | None => panic!("it is in"),
         }
     }
 }

@@ -14,11 +14,11 @@ use proptest::sample::select;
 use super::turns::{Bell, FIRST, Turns, incarnation};
 use crate::exit::ExitReason;
 use crate::log::EndKind;
-use crate::order::Order;
+use crate::control::ControlSignal;
 use crate::pid::Pid;
 use crate::process::Process;
 use crate::system::System;
-use crate::untyped::AnyProcess;
+use crate::any_process::AnyProcess;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Deed {
@@ -87,7 +87,7 @@ impl Stage {
     }
 
     fn exits(&self, number: usize) -> usize {
-        let is_exit = |order: &Order| matches!(order, Order::Exit(_));
+        let is_exit = |order: &ControlSignal| matches!(order, ControlSignal::Exit(_));
         let new = self.pair[number].queue.retract_signals(FIRST, is_exit).len();
         self.exits[number].fetch_add(new, Ordering::Relaxed) + new
     }

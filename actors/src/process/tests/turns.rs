@@ -6,14 +6,14 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use crate::counters::Counters;
+use crate::counters::MessageStats;
 use crate::exit::ExitReason;
-use crate::mailbox::{Hook, Mailbox, Watcher};
-use crate::order::Order;
+use crate::mailbox::{ExitHook, MailboxConfig, ExitCallback};
+use crate::control::ControlSignal;
 use crate::pid::Pid;
 use crate::process::{Identity, Process};
 use crate::system::System;
-use crate::untyped::{AnyProcess, Conduct, Held, ProcessState, StartOrderSlot, Work};
+use crate::any_process::{AnyProcess, ProcessFlags, RelationsLock, ProcessState, StartOrderSlot, Work};
 
 /// Lets one thread go on at a time.
 pub(super) struct Turns {
@@ -128,7 +128,7 @@ pub(super) const FIRST: u32 = 1;
 
 /// A process with an incarnation that nobody runs.
 pub(super) fn incarnation(system: &System) -> Arc<Process<()>> {
-    let identity = Identity::<()>::new(Mailbox::default());
+    let identity = Identity::<()>::new(MailboxConfig::default());
     identity.open(system, || "one of them".into());
     assert_eq!(identity.process.queue.attach(), Ok(FIRST));
     identity.process.clone()
@@ -155,8 +155,8 @@ impl AnyProcess for Bell {
         self
     }
 
-    fn messages(&self) -> &'static str {
-        AnyProcess::messages(&*self.process)
+    fn message_type(&self) -> &'static str {
+        AnyProcess::message_type(&*self.process)
     }
 
     fn system_key(&self) -> Option<usize> {
@@ -179,7 +179,7 @@ impl AnyProcess for Bell {
         AnyProcess::state(&*self.process)
     }
 
-    fn counters(&self) -> Counters {
+    fn counters(&self) -> MessageStats {
         self.process.counters()
     }
 
@@ -187,15 +187,15 @@ impl AnyProcess for Bell {
         self.process.identity()
     }
 
-    fn newest(&self) -> u32 {
-        AnyProcess::newest(&*self.process)
+    fn latest_incarnation(&self) -> u32 {
+        AnyProcess::latest_incarnation(&*self.process)
     }
 
-    fn conduct(&self) -> Conduct {
-        self.process.conduct()
+    fn flags(&self) -> ProcessFlags {
+        self.process.flags()
     }
 
-    fn suspensions(&self) -> crate::untyped::Suspensions {
+    fn suspensions(&self) -> crate::any_process::Suspensions {
         self.process.suspensions()
     }
 
@@ -203,7 +203,7 @@ impl AnyProcess for Bell {
         self.process.busy_for()
     }
 
-    fn order(&self, meant: Option<u32>, order: Order) -> bool {
+    fn order(&self, meant: Option<u32>, order: ControlSignal) -> bool {
         AnyProcess::order(&*self.process, meant, order)
     }
 
@@ -215,7 +215,7 @@ impl AnyProcess for Bell {
         self.process.kill()
     }
 
-    fn watch(&self, watcher: Watcher) -> Result<u64, Watcher> {
+    fn watch(&self, watcher: ExitCallback) -> Result<u64, ExitCallback> {
         self.process.watch(watcher)
     }
 
@@ -227,7 +227,7 @@ impl AnyProcess for Bell {
         self.process.watchers()
     }
 
-    fn hook(&self, hook: Hook) -> Result<u64, Hook> {
+    fn hook(&self, hook: ExitHook) -> Result<u64, ExitHook> {
         self.process.hook(hook)
     }
 
@@ -239,15 +239,15 @@ impl AnyProcess for Bell {
         self.process.has_close_hook(number)
     }
 
-    fn outage(&self) -> Option<(ExitReason, Duration)> {
-        self.process.outage()
+    fn pending_restart(&self) -> Option<(ExitReason, Duration)> {
+        self.process.pending_restart()
     }
 
     fn poll_idle(&self, waker: &Waker) -> Poll<Work> {
         self.process.poll_idle(waker)
     }
 
-    fn relations(&self) -> &Held {
+    fn relations(&self) -> &RelationsLock {
         self.process.relations()
     }
 

@@ -5,23 +5,23 @@ use std::time::Duration;
 use perennial_actors::ExitReason;
 
 use crate::engine::advance::BATCH;
-use crate::engine::{Action, Engine, Event, Key, Policy, Request, Run, Ticket};
-use crate::policy::{Backoff, ChildPolicy, Intensity, Kind, Restart, Shutdown};
+use crate::engine::{Action, Engine, Event, ChildKey, Policy, Request, StartId, RequestId};
+use crate::policy::{Backoff, ChildPolicy, Intensity, SupervisorKind, Restart, Shutdown};
 
 /// Two full batches and one more.
 const CHILDREN: u64 = 2 * BATCH as u64 + 1;
 
 struct World {
     engine: Engine,
-    keys: Vec<Key>,
-    runs: Vec<Run>,
+    keys: Vec<ChildKey>,
+    runs: Vec<StartId>,
 }
 
 /// What came of an event.
 #[derive(Debug, Default, Eq, PartialEq)]
 struct Outcome {
-    stopped: Vec<Key>,
-    forgotten: Vec<Key>,
+    stopped: Vec<ChildKey>,
+    forgotten: Vec<ChildKey>,
     goes_on: bool,
     exits: bool,
 }
@@ -29,13 +29,13 @@ struct Outcome {
 impl World {
     fn up(policy: &ChildPolicy) -> Self {
         let intensity = Intensity { restarts: u32::MAX, period: Duration::from_secs(5) };
-        let kind = Kind::Dynamic { max_children: usize::MAX };
-        let whole = Policy { kind, intensity: intensity.into(), patience: Duration::from_secs(5), seed: 0 };
-        let mut world = Self { engine: Engine::new(whole, [], Run(0)), keys: Vec::new(), runs: Vec::new() };
+        let kind = SupervisorKind::Dynamic { max_children: usize::MAX };
+        let whole = Policy { kind, intensity: intensity.into(), kill_grace: Duration::from_secs(5), seed: 0 };
+        let mut world = Self { engine: Engine::new(whole, [], StartId(0)), keys: Vec::new(), runs: Vec::new() };
         world.happen(Event::Begin);
-        for ticket in (0..CHILDREN).map(Ticket) {
+        for ticket in (0..CHILDREN).map(RequestId) {
             let request = Request::Start { id: "child".into(), policy: policy.clone() };
-            for action in world.engine.step(Event::Asked { ticket, request }, Duration::ZERO) {
+            for action in world.engine.step(Event::Request { ticket, request }, Duration::ZERO) {
                 if let Action::Start { key, run } = action {
                     world.keys.push(key);
                     world.runs.push(run);
@@ -52,7 +52,7 @@ impl World {
             match action {
                 Action::Stop { key, .. } => outcome.stopped.push(key),
                 Action::Forget { key, .. } => outcome.forgotten.push(key),
-                Action::GoOn => outcome.goes_on = true,
+                Action::ContinueShutdown => outcome.goes_on = true,
                 Action::Exit { .. } => outcome.exits = true,
                 _ => {}
             }
@@ -66,7 +66,7 @@ impl World {
     }
 
     /// The keys of these children, the last one first.
-    fn newest_first(&self, children: std::ops::Range<usize>) -> Vec<Key> {
+    fn newest_first(&self, children: std::ops::Range<usize>) -> Vec<ChildKey> {
         self.keys[children].iter().rev().copied().collect()
     }
 }
@@ -81,16 +81,16 @@ fn very_many_are_told_some_at_a_time_and_nobody_waits_for_another() {
     assert_eq!(first.stopped, world.newest_first(all - batch..all));
     assert!(first.goes_on && !first.exits);
     assert_eq!(world.happen(SHUTDOWN()), Outcome::default(), "to say it again changes nothing");
-    let second = world.happen(Event::GoOn);
+    let second = world.happen(Event::ContinueShutdown);
     assert_eq!(second.stopped, world.newest_first(1..all - batch));
-    let third = world.happen(Event::GoOn);
+    let third = world.happen(Event::ContinueShutdown);
     assert_eq!(third.stopped, world.newest_first(0..1));
     assert!(!third.goes_on && !third.exits, "everybody was told, and is still there");
     for child in 0..all - 1 {
         assert!(!world.end(child).exits);
     }
     assert!(world.end(all - 1).exits);
-    assert_eq!(world.happen(Event::GoOn), Outcome::default(), "it is over");
+    assert_eq!(world.happen(Event::ContinueShutdown), Outcome::default(), "it is over");
 }
 
 #[test]
@@ -105,10 +105,10 @@ fn it_does_not_end_before_everybody_was_told() {
         // Those who were not told yet end by themselves.
         assert!(!world.end(child).exits);
     }
-    let second = world.happen(Event::GoOn);
+    let second = world.happen(Event::ContinueShutdown);
     assert!(second.stopped.is_empty() && second.goes_on && !second.exits);
     assert_eq!(second.forgotten, world.newest_first(1..all - BATCH));
-    let third = world.happen(Event::GoOn);
+    let third = world.happen(Event::ContinueShutdown);
     assert_eq!(third.forgotten, world.newest_first(0..1));
     assert!(third.exits);
 }
@@ -119,7 +119,7 @@ fn a_shutdown_takes_no_longer_for_being_told_in_turns() {
         ChildPolicy { shutdown: Shutdown::Infinity, restart: Restart::Temporary, ..Default::default() };
     let mut world = World::up(&policy);
     world.happen(SHUTDOWN());
-    world.happen(Event::GoOn);
+    world.happen(Event::ContinueShutdown);
     // The last batch is told though nobody of the others has gone.
-    assert_eq!(world.happen(Event::GoOn).stopped.len(), 1);
+    assert_eq!(world.happen(Event::ContinueShutdown).stopped.len(), 1);
 }

@@ -7,17 +7,17 @@ use perennial_actors::ExitReason;
 
 use super::model::{Ask, Flags};
 use crate::engine::{
-    Action, Ending, Engine, Event, Granted, Key, Policy, Refusal, Report, Request, Run, Sight, State, Target,
-    Ticket,
+    Action, SupervisorExit, Engine, Event, RequestOk, ChildKey, Policy, RequestError, EngineReport, Request, StartId, ChildView, State, Target,
+    RequestId,
 };
-use crate::policy::{ChildPolicy, Intensity, Kind};
+use crate::policy::{ChildPolicy, Intensity, SupervisorKind};
 
 /// A child that does at once what it is told.
 #[derive(Debug)]
 struct Puppet {
     id: u64,
     /// Its incarnation, if it lives.
-    run: Option<Run>,
+    run: Option<StartId>,
     starts: u32,
 }
 
@@ -26,8 +26,8 @@ struct Puppet {
 pub(super) struct Calm {
     engine: Engine,
     now: Duration,
-    puppets: BTreeMap<Key, Puppet>,
-    retries: VecDeque<(Key, u32)>,
+    puppets: BTreeMap<ChildKey, Puppet>,
+    retries: VecDeque<(ChildKey, u32)>,
     /// Whose start is asked for.
     newcomer: u64,
     gave_up: bool,
@@ -44,20 +44,20 @@ const TOLD: ExitReason = ExitReason::NoConnection;
 fn policy(flags: &Flags) -> Policy {
     let Flags { strategy, auto_shutdown, .. } = *flags;
     let kind = match flags.max_children {
-        Some(max_children) => Kind::Dynamic { max_children },
-        None => Kind::Static { strategy, auto_shutdown },
+        Some(max_children) => SupervisorKind::Dynamic { max_children },
+        None => SupervisorKind::Static { strategy, auto_shutdown },
     };
     let intensity = Intensity { restarts: flags.intensity as u32, period: flags.period };
-    Policy { kind, intensity: intensity.into(), patience: Duration::from_secs(5), seed: 0 }
+    Policy { kind, intensity: intensity.into(), kill_grace: Duration::from_secs(5), seed: 0 }
 }
 
 impl Calm {
     /// With children that have the ids 0, 1, 2 ...
     pub(super) fn new(flags: &Flags, children: &[ChildPolicy]) -> Self {
         let named = (0..).zip(children).map(|(id, policy): (u64, _)| (id.to_string().into(), policy.clone()));
-        let puppets = (0..children.len() as u64).map(|id| (Key(id), Puppet { id, run: None, starts: 0 }));
+        let puppets = (0..children.len() as u64).map(|id| (ChildKey(id), Puppet { id, run: None, starts: 0 }));
         Self {
-            engine: Engine::new(policy(flags), named, Run(u16::MAX)),
+            engine: Engine::new(policy(flags), named, StartId(u16::MAX)),
             now: Duration::ZERO,
             puppets: puppets.collect(),
             retries: VecDeque::new(),
@@ -122,13 +122,13 @@ impl Calm {
     }
 
     fn request(&mut self, request: Request) -> &'static str {
-        self.happen(Event::Asked { ticket: Ticket(0), request });
+        self.happen(Event::Request { ticket: RequestId(0), request });
         self.answer.take().expect("it answers at once")
     }
 
     /// Id, state and number of starts of each, in start order.
     pub(super) fn children(&self) -> Vec<(u64, &'static str, u32)> {
-        let seen = |sight: Sight<'_>| {
+        let seen = |sight: ChildView<'_>| {
             let puppet = &self.puppets[&sight.key];
             assert_eq!(**sight.id, *puppet.id.to_string(), "children are mixed up");
             let state = match sight.state {
@@ -147,12 +147,12 @@ impl Calm {
         self.engine.next_deadline()
     }
 
-    fn key_of(&self, id: u64) -> Option<Key> {
-        let key = |sight: &Sight<'_>| self.puppets[&sight.key].id == id;
+    fn key_of(&self, id: u64) -> Option<ChildKey> {
+        let key = |sight: &ChildView<'_>| self.puppets[&sight.key].id == id;
         self.engine.sights().find(key).map(|sight| sight.key)
     }
 
-    fn puppet(&mut self, key: Key) -> &mut Puppet {
+    fn puppet(&mut self, key: ChildKey) -> &mut Puppet {
         self.puppets.get_mut(&key).expect("it was admitted")
     }
 
@@ -182,24 +182,24 @@ impl Calm {
             Action::Close { key, .. } | Action::Forget { key, .. } => {
                 assert!(self.puppet(key).run.is_none(), "closed while it lives");
             }
-            Action::Report(Report::Restarting { key, delay, .. }) => {
+            Action::Report(EngineReport::Restarting { key, delay, .. }) => {
                 let id = self.puppet(key).id;
                 self.log.push(("restart", id, delay));
             }
-            Action::Report(Report::GaveUp { .. }) => self.gave_up = true,
+            Action::Report(EngineReport::GaveUp { .. }) => self.gave_up = true,
             Action::Answer { result, .. } => {
                 assert!(self.answer.replace(word(&result)).is_none(), "answered twice");
             }
             Action::Exit { ending } => self.end(&ending),
-            Action::Abandon { .. } | Action::Look { .. } | Action::Probe { .. } | Action::GoOn => {
+            Action::Abandon { .. } | Action::CheckBusy { .. } | Action::Probe { .. } | Action::ContinueShutdown => {
                 panic!("what for? {action:?}")
             }
-            Action::Up | Action::GoDown | Action::Report(_) => {}
+            Action::Started | Action::GoDown | Action::Report(_) => {}
         }
         None
     }
 
-    fn start(&mut self, key: Key, run: Run) -> Event {
+    fn start(&mut self, key: ChildKey, run: StartId) -> Event {
         let said = self.script.pop_front().unwrap_or("ok, pid");
         let puppet = self.puppet(key);
         puppet.starts += 1;
@@ -214,20 +214,20 @@ impl Calm {
         }
     }
 
-    fn stop(&mut self, key: Key, reason: ExitReason) -> Event {
+    fn stop(&mut self, key: ChildKey, reason: ExitReason) -> Event {
         let puppet = self.puppet(key);
         let (id, run) = (puppet.id, puppet.run.take().expect("only who lives is stopped"));
         self.log.push(("stop", id, Duration::ZERO));
         Event::Ended { key, run, reason }
     }
 
-    fn end(&mut self, ending: &Ending) {
+    fn end(&mut self, ending: &SupervisorExit) {
         let why = match ending {
-            Ending::StartFailed { .. } => "failed_to_start_child",
-            Ending::Because(ExitReason::NoConnection) => "told",
-            Ending::Because(ExitReason::Shutdown(_)) if self.gave_up => "reached_max_restart_intensity",
-            Ending::Because(ExitReason::Shutdown(_)) => "auto_shutdown",
-            Ending::Because(_) => "for an unheard-of reason",
+            SupervisorExit::StartFailed { .. } => "failed_to_start_child",
+            SupervisorExit::Reason(ExitReason::NoConnection) => "told",
+            SupervisorExit::Reason(ExitReason::Shutdown(_)) if self.gave_up => "reached_max_restart_intensity",
+            SupervisorExit::Reason(ExitReason::Shutdown(_)) => "auto_shutdown",
+            SupervisorExit::Reason(_) => "for an unheard-of reason",
         };
         assert!(self.ended.replace(why).is_none(), "it ends twice");
         assert!(self.puppets.values().all(|puppet| puppet.run.is_none()), "it ends before its children");
@@ -235,18 +235,18 @@ impl Calm {
 }
 
 /// An answer in OTP's words.
-pub(super) fn word(result: &Result<Granted, Refusal>) -> &'static str {
+pub(super) fn word(result: &Result<RequestOk, RequestError>) -> &'static str {
     match result {
-        Ok(Granted::Started(_)) => "ok, pid",
-        Ok(Granted::Ignored) => "ok, undefined",
-        Ok(Granted::Done | Granted::Deleted(_)) => "ok",
-        Err(Refusal::Running(_)) => "running",
-        Err(Refusal::Restarting) => "restarting",
-        Err(Refusal::AlreadyStarted(_)) => "already_started",
-        Err(Refusal::AlreadyPresent) => "already_present",
-        Err(Refusal::MaxChildren) => "max_children",
-        Err(Refusal::StartFailed(_)) => "start error",
-        Err(Refusal::ShuttingDown) => "noproc",
-        Err(Refusal::NotFound) => "not_found",
+        Ok(RequestOk::Started(_)) => "ok, pid",
+        Ok(RequestOk::Ignored) => "ok, undefined",
+        Ok(RequestOk::Done | RequestOk::Deleted(_)) => "ok",
+        Err(RequestError::Running(_)) => "running",
+        Err(RequestError::Restarting) => "restarting",
+        Err(RequestError::AlreadyStarted(_)) => "already_started",
+        Err(RequestError::AlreadyPresent) => "already_present",
+        Err(RequestError::MaxChildren) => "max_children",
+        Err(RequestError::StartFailed(_)) => "start error",
+        Err(RequestError::ShuttingDown) => "noproc",
+        Err(RequestError::NotFound) => "not_found",
     }
 }

@@ -80,7 +80,7 @@ fn policy() -> impl Strategy<Value = ChildPolicy> {
     let restart = select(vec![Permanent, Permanent, Transient, Transient, Temporary]);
     let shutdown = select(vec![Shutdown::BrutalKill, Shutdown::Timeout(TICK), Shutdown::Infinity]);
     let delays = (0..10_u32, 1..20_u32, 0..20_u32).prop_map(|(first, cap, healthy)| {
-        let backoff = Backoff::new(first * TICK, cap * TICK).healthy_after(healthy * TICK);
+        let backoff = Backoff::new(first * TICK, cap * TICK).reset_after(healthy * TICK);
         (first < 4).then(|| Arc::new(backoff))
     });
     (restart, any::<bool>(), shutdown, delays).prop_map(|(restart, significant, shutdown, backoff)| {
@@ -105,7 +105,7 @@ fn flags(max_children: Option<usize>) -> impl Strategy<Value = Flags> {
 }
 
 fn reason() -> impl Strategy<Value = ExitReason> {
-    let clean = [ExitReason::Normal, ExitReason::shutdown(), ExitReason::shutdown_because("a note")];
+    let clean = [ExitReason::Normal, ExitReason::shutdown(), ExitReason::shutdown_with("a note")];
     let abnormal = [ExitReason::Killed, ExitReason::failed("an error"), ExitReason::NoProcess];
     select(clean.into_iter().chain(abnormal).collect::<Vec<_>>())
 }

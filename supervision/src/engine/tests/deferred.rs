@@ -15,15 +15,15 @@ use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use super::model::{Ask, Child, Flags, Is, Model};
 use super::slow::Slow;
 use crate::engine::{Policy, Request};
-use crate::policy::{AutoShutdown, ChildPolicy, Intensity, Kind, Restart, Strategy as Among};
+use crate::policy::{AutoShutdown, ChildPolicy, Intensity, SupervisorKind, Restart, Strategy as Among};
 use crate::tree::ChildState;
 
-const ONE_FOR_ONE: Kind = kind(Among::OneForOne);
+const ONE_FOR_ONE: SupervisorKind = kind(Among::OneForOne);
 const IT: u64 = 0;
 const OTHER: u64 = 1;
 
-const fn kind(strategy: Among) -> Kind {
-    Kind::Static { strategy, auto_shutdown: AutoShutdown::Never }
+const fn kind(strategy: Among) -> SupervisorKind {
+    SupervisorKind::Static { strategy, auto_shutdown: AutoShutdown::Never }
 }
 
 fn child() -> ChildPolicy {
@@ -161,7 +161,7 @@ fn change_waits_for_a_start_that_decides_whether_its_child_is_known() {
         let policy = Policy {
             kind: ONE_FOR_ONE,
             intensity: intensity.into(),
-            patience: Duration::from_secs(5),
+            kill_grace: Duration::from_secs(5),
             seed: 0,
         };
         let children = vec![("7".into(), child())];
@@ -175,7 +175,7 @@ fn change_waits_for_a_start_that_decides_whether_its_child_is_known() {
 
 /// A dynamic supervisor with as many children as it may have.
 fn full(max_children: usize) -> Slow {
-    let mut slow = Slow::up(Kind::Dynamic { max_children }, &[]);
+    let mut slow = Slow::up(SupervisorKind::Dynamic { max_children }, &[]);
     for id in 0..max_children as u64 {
         slow.ask(&start(), id);
         slow.finish(0);
@@ -201,7 +201,7 @@ fn start_beyond_the_limit_waits_for_a_start_that_may_fail() {
     for (said, expected) in
         [("start error", "ok, pid"), ("ok, undefined", "ok, pid"), ("ok, pid", "max_children")]
     {
-        let mut slow = Slow::up(Kind::Dynamic { max_children: 1 }, &[]);
+        let mut slow = Slow::up(SupervisorKind::Dynamic { max_children: 1 }, &[]);
         says(&mut slow, IT, &[said]);
         let (first, second) = (slow.ask(&start(), IT), slow.ask(&start(), 7));
         slow.finish_of(IT);

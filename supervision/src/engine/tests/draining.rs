@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use perennial_actors::ExitReason;
 
-use crate::engine::{Action, Engine, Event, Key, Policy, Request, Run, Target, Ticket};
-use crate::policy::{AutoShutdown, ChildKind, ChildPolicy, Intensity, Kind, Restart, Shutdown, Strategy};
+use crate::engine::{Action, Engine, Event, ChildKey, Policy, Request, StartId, Target, RequestId};
+use crate::policy::{AutoShutdown, ChildKind, ChildPolicy, Intensity, SupervisorKind, Restart, Shutdown, Strategy};
 
 /// Returns an engine with a child that drains, one with a timeout, a supervisor, and one that has the others restarted.
 fn up() -> Engine {
@@ -22,13 +22,13 @@ fn up() -> Engine {
         child(Shutdown::default(), ChildKind::Worker),
     ];
     let policy = Policy {
-        kind: Kind::Static { strategy: Strategy::OneForAll, auto_shutdown: AutoShutdown::Never },
+        kind: SupervisorKind::Static { strategy: Strategy::OneForAll, auto_shutdown: AutoShutdown::Never },
         intensity: (Intensity { restarts: 10, period: Duration::from_secs(5) }).into(),
-        patience: Duration::from_secs(5),
+        kill_grace: Duration::from_secs(5),
         seed: 0,
     };
     let named = ["a", "b", "c", "d"].into_iter().map(Into::into).zip(children);
-    let mut engine = Engine::new(policy, named, Run(0));
+    let mut engine = Engine::new(policy, named, StartId(0));
     stops(&mut engine, Event::Begin);
     engine
 }
@@ -36,7 +36,7 @@ fn up() -> Engine {
 /// Takes an event, and lets starts and stops succeed at once. Returns which children were told to stop, and whether they drain.
 fn stops(engine: &mut Engine, event: Event) -> Vec<(u64, bool)> {
     let (mut events, mut stopped) = (vec![event], Vec::new());
-    let mut runs = [Run(0), Run(1), Run(2), Run(3)];
+    let mut runs = [StartId(0), StartId(1), StartId(2), StartId(3)];
     while let Some(event) = events.pop() {
         for action in engine.step(event, Duration::ZERO) {
             match action {
@@ -66,10 +66,10 @@ fn shutdown_for_good_drains_children_that_are_set_so_and_supervisors() {
 #[test]
 fn request_to_terminate_drains_and_a_restart_of_the_group_does_not() {
     for (key, drains) in [(0, true), (1, false), (2, true)] {
-        let request = Request::Terminate(Target::Key(Key(key)));
-        let event = Event::Asked { ticket: Ticket(0), request };
+        let request = Request::Terminate(Target::Key(ChildKey(key)));
+        let event = Event::Request { ticket: RequestId(0), request };
         assert_eq!(stops(&mut up(), event), [(key, drains)]);
     }
-    let crash = Event::Ended { key: Key(3), run: Run(3), reason: ExitReason::Killed };
+    let crash = Event::Ended { key: ChildKey(3), run: StartId(3), reason: ExitReason::Killed };
     assert_eq!(stops(&mut up(), crash), [(2, false), (1, false), (0, false)]);
 }

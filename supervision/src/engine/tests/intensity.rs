@@ -2,35 +2,35 @@
 
 use std::time::Duration;
 
-use crate::engine::intensity::Window;
+use crate::engine::intensity::RestartWindow;
 use crate::policy::{Intensity, RestartLimit};
 
 fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-fn window(restarts: u32, millis: u64) -> Window {
-    Window::new(Intensity { restarts, period: ms(millis) })
+fn window(restarts: u32, millis: u64) -> RestartWindow {
+    RestartWindow::new(Intensity { restarts, period: ms(millis) })
 }
 
 #[test]
 fn an_unlimited_number_of_restarts_keeps_no_times() {
     for period in [Duration::ZERO, Duration::from_secs(5), Duration::MAX] {
-        let mut window = Window::new(Intensity { restarts: u32::MAX, period });
+        let mut window = RestartWindow::new(Intensity { restarts: u32::MAX, period });
         for n in 0..10_000 {
             assert_eq!(window.record(ms(n), 1), Some(u32::MAX));
         }
-        assert_eq!(window.stamps.capacity(), 0);
+        assert_eq!(window.times.capacity(), 0);
     }
 }
 
 #[test]
 fn a_restart_that_counts_for_ever_is_kept_only_until_there_is_one_too_many() {
-    let mut window = Window::new(Intensity { restarts: 100, period: Duration::MAX });
+    let mut window = RestartWindow::new(Intensity { restarts: 100, period: Duration::MAX });
     for left in (0..100).rev() {
         assert_eq!(window.record(ms(0), 1), Some(left));
     }
-    assert_eq!((window.record(ms(0), 1), window.stamps.len()), (None, 101));
+    assert_eq!((window.record(ms(0), 1), window.times.len()), (None, 101));
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn restarts_that_no_longer_count_are_kept_no_longer() {
     let mut window = window(u32::MAX - 1, 10);
     for n in 0..10_000 {
         assert!(window.record(ms(n), 1).is_some());
-        assert!(window.stamps.len() <= 11);
+        assert!(window.times.len() <= 11);
     }
 }
 
@@ -47,14 +47,14 @@ fn what_was_counted_is_forgotten_while_any_number_is_tolerated() {
     let (mut window, limit) = (window(2, 1000), Intensity { restarts: 2, period: ms(1000) });
     assert_eq!(window.record(ms(0), 1), Some(1));
     window.change(Intensity { restarts: u32::MAX, ..limit });
-    assert_eq!((window.record(ms(1), 1), window.stamps.capacity()), (Some(u32::MAX), 0));
+    assert_eq!((window.record(ms(1), 1), window.times.capacity()), (Some(u32::MAX), 0));
     window.change(limit);
     assert_eq!(window.record(ms(2), 1), Some(1));
 }
 
 /// Returns how many restarts at one moment are tolerated with this number of children.
 fn tolerated(children: usize) -> usize {
-    let mut window = Window::new(RestartLimit::PerChildren);
+    let mut window = RestartWindow::new(RestartLimit::PerChildren);
     (0..).take_while(|_| window.record(ms(0), children).is_some()).count()
 }
 
@@ -74,7 +74,7 @@ fn limit_that_grows_is_never_unlimited() {
 
 #[test]
 fn children_that_leave_do_not_turn_tolerated_restarts_into_too_many() {
-    let mut window = Window::new(RestartLimit::PerChildren);
+    let mut window = RestartWindow::new(RestartLimit::PerChildren);
     for n in 0..8 {
         assert!(window.record(ms(n), 100).is_some());
     }

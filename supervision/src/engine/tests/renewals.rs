@@ -5,27 +5,27 @@ use std::time::Duration;
 
 use perennial_actors::ExitReason;
 
-use crate::engine::{Action, Engine, Event, Key, Policy, Report, Run};
-use crate::policy::{AutoShutdown, Backoff, ChildPolicy, Intensity, Kind, Strategy};
+use crate::engine::{Action, Engine, Event, ChildKey, Policy, EngineReport, StartId};
+use crate::policy::{AutoShutdown, Backoff, ChildPolicy, Intensity, SupervisorKind, Strategy};
 
 const SECOND: Duration = Duration::from_secs(1);
-const CHILD: Key = Key(0);
+const CHILD: ChildKey = ChildKey(0);
 
 /// An engine that tolerates no restart, with one child that runs as start 0, renews itself and has a backoff.
 fn running() -> Engine {
-    let kind = Kind::Static { strategy: Strategy::OneForOne, auto_shutdown: AutoShutdown::Never };
+    let kind = SupervisorKind::Static { strategy: Strategy::OneForOne, auto_shutdown: AutoShutdown::Never };
     let intensity = Intensity { restarts: 0, period: Duration::MAX };
     let backoff = Some(Arc::new(Backoff::new(SECOND, SECOND)));
     let child = ChildPolicy { renews: true, backoff, ..ChildPolicy::default() };
-    let policy = Policy { kind, intensity: intensity.into(), patience: SECOND, seed: 7 };
-    let mut engine = Engine::new(policy, [("worker".into(), child)], Run(0));
+    let policy = Policy { kind, intensity: intensity.into(), kill_grace: SECOND, seed: 7 };
+    let mut engine = Engine::new(policy, [("worker".into(), child)], StartId(0));
     engine.step(Event::Begin, SECOND);
-    engine.step(Event::Started { key: CHILD, run: Run(0) }, SECOND);
+    engine.step(Event::Started { key: CHILD, run: StartId(0) }, SECOND);
     engine
 }
 
 fn ended(engine: &mut Engine, run: u16, reason: ExitReason) -> Vec<Action> {
-    engine.step(Event::Ended { key: CHILD, run: Run(run), reason }, SECOND)
+    engine.step(Event::Ended { key: CHILD, run: StartId(run), reason }, SECOND)
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn an_end_in_order_starts_the_next_incarnation_at_once_and_counts_no_restart() {
         let reason = if run % 2 == 0 { ExitReason::Normal } else { ExitReason::shutdown() };
         let actions = ended(&mut engine, run, reason);
         assert!(matches!(actions[..], [Action::Start { key: CHILD, .. }]), "{actions:?}");
-        engine.step(Event::Started { key: CHILD, run: Run(run + 1) }, SECOND);
+        engine.step(Event::Started { key: CHILD, run: StartId(run + 1) }, SECOND);
     }
     assert_eq!(engine.sight(CHILD).expect("it is there").restarts, 1_000);
 }
@@ -52,14 +52,14 @@ fn a_crash_of_a_child_that_has_started_counts_no_restart_and_waits_for_the_backo
     let mut now = SECOND;
     for run in 0..1_000 {
         let actions =
-            engine.step(Event::Ended { key: CHILD, run: Run(run), reason: ExitReason::Killed }, now);
-        let [Action::Report(Report::Terminated { .. }), Action::Report(report)] = &actions[..] else {
+            engine.step(Event::Ended { key: CHILD, run: StartId(run), reason: ExitReason::Killed }, now);
+        let [Action::Report(EngineReport::Terminated { .. }), Action::Report(report)] = &actions[..] else {
             panic!("{actions:?}");
         };
-        assert!(matches!(report, Report::Restarting { restarts_left: 0, delay: SECOND, .. }), "{report:?}");
+        assert!(matches!(report, EngineReport::Restarting { restarts_left: 0, delay: SECOND, .. }), "{report:?}");
         now += SECOND;
         delay_passed(&mut engine, now);
-        engine.step(Event::Started { key: CHILD, run: Run(run + 1) }, now);
+        engine.step(Event::Started { key: CHILD, run: StartId(run + 1) }, now);
     }
     assert_eq!(engine.sight(CHILD).expect("it is there").restarts, 1_000);
 }
@@ -81,9 +81,9 @@ fn a_start_that_fails_after_an_end_in_order_counts() {
 
 /// The second start fails. That is one failure more than the engine tolerates.
 fn start_fails_and_counts(engine: &mut Engine) {
-    let failed = Event::StartFailed { key: CHILD, run: Run(1), reason: ExitReason::failed("no") };
+    let failed = Event::StartFailed { key: CHILD, run: StartId(1), reason: ExitReason::failed("no") };
     let actions = engine.step(failed, SECOND);
     let [.., Action::Retry { key, generation }] = actions[..] else { panic!("{actions:?}") };
     let actions = engine.step(Event::Retry { key, generation }, SECOND);
-    assert!(actions.iter().any(|action| matches!(action, Action::Report(Report::GaveUp { key: CHILD }))));
+    assert!(actions.iter().any(|action| matches!(action, Action::Report(EngineReport::GaveUp { key: CHILD }))));
 }

@@ -7,22 +7,22 @@ use perennial_actors::ExitReason;
 
 use super::calm::word;
 use super::model::Ask;
-use crate::engine::{Action, Engine, Event, Key, Policy, Request, Run, State, Target, Ticket};
-use crate::policy::{ChildPolicy, Intensity, Kind};
+use crate::engine::{Action, Engine, Event, ChildKey, Policy, Request, StartId, State, Target, RequestId};
+use crate::policy::{ChildPolicy, Intensity, SupervisorKind};
 use crate::tree::ChildState;
 
 /// Something that a child was told and has not done yet.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Task {
-    Start(Key, Run),
-    Stop(Key, Run),
+    Start(ChildKey, StartId),
+    Stop(ChildKey, StartId),
 }
 
 pub(super) struct Slow {
     pub(super) engine: Engine,
     tasks: Vec<Task>,
-    retries: VecDeque<(Key, u32)>,
-    ids: BTreeMap<Key, u64>,
+    retries: VecDeque<(ChildKey, u32)>,
+    ids: BTreeMap<ChildKey, u64>,
     /// The id that each request concerns, by ticket.
     asked: Vec<u64>,
     /// By ticket, in the order in which they came.
@@ -34,15 +34,15 @@ pub(super) struct Slow {
 
 impl Slow {
     /// With children that have the ids 0, 1, 2 ... and are up.
-    pub(super) fn up(kind: Kind, children: &[ChildPolicy]) -> Self {
+    pub(super) fn up(kind: SupervisorKind, children: &[ChildPolicy]) -> Self {
         let intensity = Intensity { restarts: 1_000_000, period: Duration::from_secs(1) };
-        let policy = Policy { kind, intensity: intensity.into(), patience: Duration::from_secs(5), seed: 0 };
+        let policy = Policy { kind, intensity: intensity.into(), kill_grace: Duration::from_secs(5), seed: 0 };
         let named = (0..).zip(children).map(|(id, child): (u64, _)| (id.to_string().into(), child.clone()));
         let mut slow = Self {
-            engine: Engine::new(policy, named, Run(0)),
+            engine: Engine::new(policy, named, StartId(0)),
             tasks: Vec::new(),
             retries: VecDeque::new(),
-            ids: (0..children.len() as u64).map(|id| (Key(id), id)).collect(),
+            ids: (0..children.len() as u64).map(|id| (ChildKey(id), id)).collect(),
             asked: Vec::new(),
             answers: Vec::new(),
             scripts: BTreeMap::new(),
@@ -73,7 +73,7 @@ impl Slow {
     pub(super) fn request(&mut self, id: u64, request: Request) -> usize {
         let ticket = self.asked.len();
         self.asked.push(id);
-        self.happen(Event::Asked { ticket: Ticket(ticket as u64), request });
+        self.happen(Event::Request { ticket: RequestId(ticket as u64), request });
         ticket
     }
 
@@ -158,8 +158,8 @@ impl Slow {
         sight.is_some_and(|sight| matches!(sight.state, State::Starting { .. }))
     }
 
-    fn key_of(&self, id: u64) -> Option<Key> {
-        let has_id = |key: &Key| self.ids.get(key) == Some(&id);
+    fn key_of(&self, id: u64) -> Option<ChildKey> {
+        let has_id = |key: &ChildKey| self.ids.get(key) == Some(&id);
         self.engine.sights().map(|sight| sight.key).rfind(has_id)
     }
 

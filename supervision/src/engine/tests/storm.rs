@@ -10,16 +10,16 @@ use perennial_actors::ExitReason;
 use super::lines::Lines;
 use super::tasks::{Outcome, Task};
 use crate::engine::core::Mode;
-use crate::engine::types::Cause;
+use crate::engine::types::StartCause;
 use crate::engine::{
-    Action, Engine, Event, Granted, Key, Policy, Refusal, Report, Request, Run, Sight, State, Target, Ticket,
+    Action, Engine, Event, RequestOk, ChildKey, Policy, RequestError, EngineReport, Request, StartId, ChildView, State, Target, RequestId,
 };
 use crate::policy::{ChildPolicy, Intensity, RestartLimit};
 
 /// An incarnation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Life {
-    run: Run,
+    run: StartId,
     up: bool,
 }
 
@@ -27,35 +27,35 @@ pub(super) struct Storm {
     pub(super) engine: Engine,
     now: Duration,
     tasks: Vec<Task>,
-    living: BTreeMap<Key, Life>,
+    living: BTreeMap<ChildKey, Life>,
     /// Those that were told to stop, or killed.
-    told: BTreeSet<(Key, Run)>,
+    told: BTreeSet<(ChildKey, StartId)>,
     /// Those that have lived.
-    past: Vec<(Key, Run)>,
+    past: Vec<(ChildKey, StartId)>,
     /// Who is a child.
-    known: BTreeSet<Key>,
+    known: BTreeSet<ChildKey>,
     /// Whose mailbox takes messages.
-    open: BTreeSet<Key>,
-    retries: Vec<(Key, u32)>,
-    spent: Vec<(Key, u32)>,
-    asked: BTreeMap<Ticket, Request>,
+    open: BTreeSet<ChildKey>,
+    retries: Vec<(ChildKey, u32)>,
+    spent: Vec<(ChildKey, u32)>,
+    asked: BTreeMap<RequestId, Request>,
     lines: Lines,
-    newcomers: BTreeMap<Ticket, Key>,
+    newcomers: BTreeMap<RequestId, ChildKey>,
     next_ticket: u64,
     intensity: RestartLimit,
     restarts: Vec<Duration>,
     /// Who was on its way out already when the end began.
-    leaving: Option<BTreeSet<Key>>,
+    leaving: Option<BTreeSet<ChildKey>>,
     pub(super) exits: u32,
 }
 
 impl Storm {
     /// With children that have the ids 0, 1, 2 ...
     pub(super) fn begin(policy: Policy, children: Vec<ChildPolicy>) -> Self {
-        let known = (0..children.len() as u64).map(Key).collect();
+        let known = (0..children.len() as u64).map(ChildKey).collect();
         let named = (0..).zip(children).map(|(id, policy): (u64, _)| (id.to_string().into(), policy));
         let mut storm = Self {
-            engine: Engine::new(policy, named, Run(u16::MAX - 9)),
+            engine: Engine::new(policy, named, StartId(u16::MAX - 9)),
             now: Duration::ZERO,
             tasks: Vec::new(),
             living: BTreeMap::new(),
@@ -83,7 +83,7 @@ impl Storm {
         let was_over = self.exits > 0;
         let actions = self.engine.step(event, self.now);
         let refuses =
-            |action: &Action| matches!(action, Action::Answer { result: Err(Refusal::ShuttingDown), .. });
+            |action: &Action| matches!(action, Action::Answer { result: Err(RequestError::ShuttingDown), .. });
         assert!(!was_over || actions.iter().all(refuses), "it does something after its end: {actions:?}");
         let follows = !actions.is_empty();
         for action in actions {
@@ -111,31 +111,31 @@ impl Storm {
                 self.told.insert((key, run));
             }
             Action::Abandon { key } => self.die(key),
-            Action::Look { key, run } => self.tasks.push(Task::Look(key, run)),
+            Action::CheckBusy { key, run } => self.tasks.push(Task::Look(key, run)),
             Action::Probe { key, run, question } => self.tasks.push(Task::Probe(key, run, question)),
             Action::Retry { key, generation } => self.retries.push((key, generation)),
-            Action::GoOn => panic!("there are too few children to stop them in turns"),
+            Action::ContinueShutdown => panic!("there are too few children to stop them in turns"),
             Action::Answer { ticket, ref result } => self.answered(ticket, result),
             Action::Close { key, .. } => {
                 assert!(!self.living.contains_key(&key), "closed while it lives");
                 self.open.remove(&key);
             }
             Action::Forget { key, .. } => self.dismiss(key),
-            Action::Report(Report::Started { key }) => {
+            Action::Report(EngineReport::Started { key }) => {
                 let life = self.living[&key];
                 assert!(life.up && !self.told.contains(&(key, life.run)), "who is to stop is not up");
             }
-            Action::Report(Report::Restarting { restarts_left, .. }) => self.count(restarts_left),
+            Action::Report(EngineReport::Restarting { restarts_left, .. }) => self.count(restarts_left),
             Action::Exit { .. } => {
                 assert!(self.living.is_empty(), "it ends before its children");
                 assert!(self.asked.is_empty(), "somebody is never answered");
                 self.exits += 1;
             }
-            Action::Up | Action::GoDown | Action::Report(_) => {}
+            Action::Started | Action::GoDown | Action::Report(_) => {}
         }
     }
 
-    fn admit(&mut self, key: Key, ticket: Ticket) {
+    fn admit(&mut self, key: ChildKey, ticket: RequestId) {
         assert!(self.known.insert(key), "a key is given twice");
         match self.asked.get(&ticket) {
             Some(Request::Start { .. }) => {
@@ -146,7 +146,7 @@ impl Storm {
         }
     }
 
-    fn dismiss(&mut self, key: Key) {
+    fn dismiss(&mut self, key: ChildKey) {
         assert!(!self.living.contains_key(&key), "forgotten while it lives");
         assert!(self.known.remove(&key), "it was no child");
         self.open.remove(&key);
@@ -160,31 +160,31 @@ impl Storm {
         assert_eq!(self.restarts.len() as u32 + left, restarts, "restarts are not counted well");
     }
 
-    fn answered(&mut self, ticket: Ticket, result: &Result<Granted, Refusal>) {
-        use Refusal::{
+    fn answered(&mut self, ticket: RequestId, result: &Result<RequestOk, RequestError>) {
+        use RequestError::{
             AlreadyPresent, AlreadyStarted, MaxChildren, NotFound, Restarting, Running, StartFailed,
         };
         let request = self.asked.remove(&ticket).expect("it was asked, and is answered once");
         let newcomer = self.newcomers.remove(&ticket);
-        self.lines.leave(ticket, &request, matches!(result, Err(Refusal::ShuttingDown)));
+        self.lines.leave(ticket, &request, matches!(result, Err(RequestError::ShuttingDown)));
         if let Err(Running(key) | AlreadyStarted(key)) = result {
             assert!(self.living.get(key).is_some_and(|life| life.up), "one that does not run is said to run");
         }
         match (&request, result) {
-            (_, Err(Refusal::ShuttingDown)) => {}
-            (Request::Change { policy, .. }, Ok(Granted::Done)) => self.intensity = policy.intensity,
-            (Request::Start { .. } | Request::Restart(_), Ok(Granted::Started(key))) => {
+            (_, Err(RequestError::ShuttingDown)) => {}
+            (Request::Change { policy, .. }, Ok(RequestOk::Done)) => self.intensity = policy.intensity,
+            (Request::Start { .. } | Request::Restart(_), Ok(RequestOk::Started(key))) => {
                 assert!(self.living[key].up && newcomer.is_none_or(|newcomer| newcomer == *key));
             }
-            (Request::Start { .. } | Request::Restart(_), Ok(Granted::Ignored) | Err(StartFailed(_))) => {}
+            (Request::Start { .. } | Request::Restart(_), Ok(RequestOk::Ignored) | Err(StartFailed(_))) => {}
             (Request::Start { .. }, Err(AlreadyStarted(_) | AlreadyPresent | MaxChildren)) => {
                 assert_eq!(newcomer, None, "it is refused after all");
             }
-            (Request::Terminate(Target::Key(key)), Ok(Granted::Done)) => {
+            (Request::Terminate(Target::Key(key)), Ok(RequestOk::Done)) => {
                 assert!(!self.living.contains_key(key), "who is terminated lives");
             }
-            (Request::Terminate(_), Ok(Granted::Done) | Err(NotFound)) => {}
-            (Request::Delete(_), Ok(Granted::Deleted(key))) => {
+            (Request::Terminate(_), Ok(RequestOk::Done) | Err(NotFound)) => {}
+            (Request::Delete(_), Ok(RequestOk::Deleted(key))) => {
                 assert!(!self.open.contains(key), "who is deleted still takes messages");
                 self.dismiss(*key);
             }
@@ -198,19 +198,19 @@ impl Storm {
     }
 
     pub(super) fn ask(&mut self, request: Request) {
-        let ticket = Ticket(self.next_ticket);
+        let ticket = RequestId(self.next_ticket);
         self.next_ticket += 1;
         self.asked.insert(ticket, request.clone());
         self.lines.join(ticket, &request, self.engine.is_dynamic());
-        self.happen(Event::Asked { ticket, request });
+        self.happen(Event::Request { ticket, request });
     }
 
     /// One of the children, if there are any.
-    pub(super) fn one_of(&self, which: usize) -> Option<Key> {
+    pub(super) fn one_of(&self, which: usize) -> Option<ChildKey> {
         self.known.iter().nth(which % self.known.len().max(1)).copied()
     }
 
-    pub(super) fn id_of(&self, key: Key) -> Arc<str> {
+    pub(super) fn id_of(&self, key: ChildKey) -> Arc<str> {
         self.engine.sight(key).expect("it is a child").id.clone()
     }
 
@@ -253,13 +253,13 @@ impl Storm {
         }
     }
 
-    fn end(&mut self, key: Key, run: Run, reason: ExitReason) -> Event {
+    fn end(&mut self, key: ChildKey, run: StartId, reason: ExitReason) -> Event {
         let up = self.living[&key].up;
         self.die(key);
         if up { Event::Ended { key, run, reason } } else { Event::StartFailed { key, run, reason } }
     }
 
-    fn die(&mut self, key: Key) {
+    fn die(&mut self, key: ChildKey) {
         let Life { run, .. } = self.living.remove(&key).expect("only who lives dies");
         self.drop_task(Task::Start(key, run));
         self.drop_task(Task::End(key, run));
@@ -318,17 +318,17 @@ impl Storm {
 
     /// What the engine believes is what is the case.
     fn check(&mut self) {
-        let known: BTreeSet<Key> = self.engine.sights().map(|sight| sight.key).collect();
+        let known: BTreeSet<ChildKey> = self.engine.sights().map(|sight| sight.key).collect();
         assert!(self.exits > 0 || known == self.known, "{known:?} are children, and not {:?}", self.known);
         let mut starting = 0;
         let mut stopping = BTreeSet::new();
-        for Sight { key, state, .. } in self.engine.sights() {
+        for ChildView { key, state, .. } in self.engine.sights() {
             let life = self.living.get(&key).copied();
             match state {
                 State::Running { run, .. } => assert_eq!(life, Some(Life { run: *run, up: true })),
                 State::Starting { run, cause, .. } => {
                     assert_eq!(life.map(|life| life.run), Some(*run));
-                    starting += usize::from(*cause == Cause::Round);
+                    starting += usize::from(*cause == StartCause::Transition);
                 }
                 State::Stopping(going) => {
                     assert_eq!(life.map(|life| life.run), Some(going.run));
@@ -342,12 +342,12 @@ impl Storm {
     }
 
     /// At the end one stops after the other, last started first, but for those who were on their way out before.
-    fn check_order(&mut self, stopping: &BTreeSet<Key>) {
+    fn check_order(&mut self, stopping: &BTreeSet<ChildKey>) {
         if self.engine.is_dynamic() || !self.engine.is_going_down() {
             return;
         }
         let leaving = self.leaving.get_or_insert_with(|| stopping.clone());
-        let told: Vec<Key> = stopping.difference(leaving).copied().collect();
+        let told: Vec<ChildKey> = stopping.difference(leaving).copied().collect();
         assert!(told.len() <= 1, "{told:?} stop together");
         assert!(
             told.is_empty() || told.last() == self.living.keys().last(),
@@ -358,7 +358,7 @@ impl Storm {
     /// Lets everything that is under way come to its end. It is bounded: nothing goes on for ever.
     pub(super) fn calm_down(&mut self) {
         for _ in 0..10_000 {
-            let at_rest = |sight: Sight<'_>| matches!(sight.state, State::Running { .. } | State::Stopped);
+            let at_rest = |sight: ChildView<'_>| matches!(sight.state, State::Running { .. } | State::Stopped);
             if !self.tasks.is_empty() {
                 self.answer(0, Outcome::Well);
             } else if !self.retries.is_empty() {
@@ -375,10 +375,10 @@ impl Storm {
 
     /// Nothing is under way any more.
     fn check_rest(&self) {
-        assert!(matches!(self.engine.mode, Mode::Up | Mode::Ended), "a round is left over");
+        assert!(matches!(self.engine.mode, Mode::Running | Mode::Ended), "a round is left over");
         assert!(self.asked.is_empty(), "somebody waits for an answer");
         assert_eq!(self.engine.children.transitions.kept(), 0, "nothing is in transition");
-        for Sight { key, state, .. } in self.engine.sights() {
+        for ChildView { key, state, .. } in self.engine.sights() {
             let serves = matches!(state, State::Running { .. });
             assert!(
                 self.exits > 0 || serves == self.open.contains(&key),

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use perennial_actors::ExitReason;
 
-use crate::engine::{Action, Engine, Event, Key, Policy, Run};
-use crate::policy::{AutoShutdown, ChildPolicy, Intensity, Kind, Restart, Strategy};
+use crate::engine::{Action, Engine, Event, ChildKey, Policy, StartId};
+use crate::policy::{AutoShutdown, ChildPolicy, Intensity, SupervisorKind, Restart, Strategy};
 
 const CHILDREN: u64 = 4;
 const STRATEGIES: [Strategy; 3] = [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne];
@@ -18,7 +18,7 @@ fn reasons() -> [(ExitReason, bool); 6] {
     [
         (ExitReason::Normal, false),
         (ExitReason::shutdown(), false),
-        (ExitReason::shutdown_because("a note"), false),
+        (ExitReason::shutdown_with("a note"), false),
         (ExitReason::Killed, true),
         (ExitReason::failed("an error"), true),
         (panic(), true),
@@ -29,16 +29,16 @@ fn reasons() -> [(ExitReason, bool); 6] {
 struct World {
     engine: Engine,
     told: Vec<String>,
-    runs: Vec<Option<Run>>,
+    runs: Vec<Option<StartId>>,
 }
 
 impl World {
     /// All children are up. `ending` is of the restart type in question, its siblings are permanent.
     fn up(strategy: Strategy, restart: Restart, ending: u64, intensity: u32) -> Self {
         let policy = Policy {
-            kind: Kind::Static { strategy, auto_shutdown: AutoShutdown::Never },
+            kind: SupervisorKind::Static { strategy, auto_shutdown: AutoShutdown::Never },
             intensity: Intensity { restarts: intensity, period: Duration::from_secs(5) }.into(),
-            patience: Duration::from_secs(5),
+            kill_grace: Duration::from_secs(5),
             seed: 0,
         };
         let children = (0..CHILDREN).map(|key| {
@@ -46,7 +46,7 @@ impl World {
             (key.to_string().into(), ChildPolicy { restart, ..ChildPolicy::default() })
         });
         let mut world = Self {
-            engine: Engine::new(policy, children, Run(0)),
+            engine: Engine::new(policy, children, StartId(0)),
             told: Vec::new(),
             runs: vec![None; CHILDREN as usize],
         };
@@ -57,7 +57,7 @@ impl World {
 
     fn end(&mut self, key: u64, reason: ExitReason) {
         let run = self.runs[key as usize].take().expect("it runs");
-        self.happen(Event::Ended { key: Key(key), run, reason });
+        self.happen(Event::Ended { key: ChildKey(key), run, reason });
     }
 
     fn happen(&mut self, event: Event) {

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use perennial_actors::host::Suspensions;
 
-use crate::engine::{Event, Key, Run};
+use crate::engine::{Event, ChildKey, StartId};
 
 /// Something that a child was told or asked, and has not done yet.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Task {
-    Start(Key, Run),
-    End(Key, Run),
-    Look(Key, Run),
-    Probe(Key, Run, u32),
+    Start(ChildKey, StartId),
+    End(ChildKey, StartId),
+    Look(ChildKey, StartId),
+    Probe(ChildKey, StartId, u32),
 }
 
 /// What comes of a task.
@@ -27,9 +27,9 @@ pub(super) enum Outcome {
 
 impl Outcome {
     /// Returns what a look finds: a child that rests, is suspended, or has been in a handler for so long.
-    pub(super) fn of_look(self, key: Key, run: Run) -> Event {
+    pub(super) fn of_look(self, key: ChildKey, run: StartId) -> Event {
         let busy = if let Self::Otherwise(time) = self { Some(time) } else { None };
         let suspensions = Suspensions { is_suspended: matches!(self, Self::Badly), ..Suspensions::default() };
-        Event::Looked { key, run, busy, suspensions }
+        Event::BusyChecked { key, run, busy, suspensions }
     }
 }

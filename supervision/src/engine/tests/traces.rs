@@ -12,7 +12,7 @@ use super::storm::Storm;
 use super::tasks::Outcome;
 use crate::engine::{Event, Policy, Request, Target};
 use crate::policy::{
-    AutoShutdown, Backoff, ChildKind, ChildPolicy, Intensity, Kind, Liveness, ProbePolicy, Restart, Shutdown,
+    AutoShutdown, Backoff, ChildKind, ChildPolicy, Intensity, SupervisorKind, Liveness, ProbePolicy, Restart, Shutdown,
     Strategy as Among,
 };
 
@@ -48,8 +48,8 @@ fn child() -> impl Strategy<Value = ChildPolicy> {
     let shutdown = select(vec![Shutdown::BrutalKill, Shutdown::Timeout(SECOND), Shutdown::Infinity]);
     let others = (any::<bool>(), 0..4_u32, 0..4_u32, 0..4_u32, 0..6_u32);
     (restart, shutdown, others).prop_map(|(restart, shutdown, (significant, hurry, delay, watch, kind))| {
-        let backoff = Backoff::new(delay * SECOND / 2, 2 * SECOND).healthy_after(5 * SECOND);
-        let probe = ProbePolicy { every: SECOND, timeout: SECOND, misses: 2 };
+        let backoff = Backoff::new(delay * SECOND / 2, 2 * SECOND).reset_after(5 * SECOND);
+        let probe = ProbePolicy { period: SECOND, timeout: SECOND, failure_threshold: 2 };
         let liveness = Liveness {
             handler_deadline: (watch % 2 == 0).then_some(SECOND),
             probe: (watch / 2 == 0).then_some(probe),
@@ -75,13 +75,13 @@ fn policy(max_children: Option<usize>) -> impl Strategy<Value = Policy> {
     let auto_shutdown = select(vec![Never, Never, AnySignificant, AllSignificant]);
     (strategy, auto_shutdown, 0..12_u32).prop_map(move |(strategy, auto_shutdown, restarts)| {
         let kind = match max_children {
-            None => Kind::Static { strategy, auto_shutdown },
-            Some(max_children) => Kind::Dynamic { max_children },
+            None => SupervisorKind::Static { strategy, auto_shutdown },
+            Some(max_children) => SupervisorKind::Dynamic { max_children },
         };
         Policy {
             kind,
             intensity: Intensity { restarts, period: 5 * SECOND }.into(),
-            patience: SECOND,
+            kill_grace: SECOND,
             seed: 0,
         }
     })

@@ -3,61 +3,61 @@
 use std::time::Duration;
 
 use super::model::{job, ms};
-use crate::pool::board::{Board, Next, Phase};
-use crate::pool::lane::{Stand, Target, Waiting};
+use crate::pool::scheduler::{Scheduler, Next, Phase};
+use crate::pool::priority_queue::{Placement, Target, QueuedJob};
 use crate::pool::rate::Rate;
 
 /// A board with so many workers, each of whom has come and found nothing.
-fn idle_board(workers: usize) -> Board<u64> {
-    let mut board = Board::new(workers, 100);
+fn idle_board(workers: usize) -> Scheduler<u64> {
+    let mut board = Scheduler::new(workers, 100);
     for slot in 0..workers {
-        board.arrive(slot, 1);
+        board.worker_started(slot, 1);
         assert_eq!(look(&mut board, slot), None);
     }
     board
 }
 
 /// What the first incarnation in a slot is given, at the beginning of time.
-fn look(board: &mut Board<u64>, slot: usize) -> Option<u64> {
+fn look(board: &mut Scheduler<u64>, slot: usize) -> Option<u64> {
     look_at(board, slot, 0)
 }
 
-fn look_at(board: &mut Board<u64>, slot: usize, now: u64) -> Option<u64> {
+fn look_at(board: &mut Scheduler<u64>, slot: usize, now: u64) -> Option<u64> {
     match board.lease(slot, 1, ms(now), &mut Vec::new()).0 {
         Next::Job(job, _) => Some(job),
         Next::Nothing => None,
     }
 }
 
-fn urgent(number: u64, priority: u8) -> Waiting<u64> {
+fn urgent(number: u64, priority: u8) -> QueuedJob<u64> {
     let job = job(number);
-    Waiting { stand: Stand { priority, ..job.stand }, ..job }
+    QueuedJob { stand: Placement { priority, ..job.stand }, ..job }
 }
 
-fn for_slot(number: u64, slot: usize) -> Waiting<u64> {
+fn for_slot(number: u64, slot: usize) -> QueuedJob<u64> {
     let job = job(number);
-    Waiting { stand: Stand { target: Target::Slot(slot), ..job.stand }, ..job }
+    QueuedJob { stand: Placement { target: Target::Slot(slot), ..job.stand }, ..job }
 }
 
-fn pinned(number: u64, slot: usize) -> Waiting<u64> {
+fn pinned(number: u64, slot: usize) -> QueuedJob<u64> {
     let job = job(number);
-    Waiting { stand: Stand { target: Target::Pinned(slot), ..job.stand }, ..job }
+    QueuedJob { stand: Placement { target: Target::Pinned(slot), ..job.stand }, ..job }
 }
 
-fn for_key(number: u64, key: u64) -> Waiting<u64> {
+fn for_key(number: u64, key: u64) -> QueuedJob<u64> {
     let job = job(number);
-    Waiting { stand: Stand { target: Target::Key(key), ..job.stand }, ..job }
+    QueuedJob { stand: Placement { target: Target::Key(key), ..job.stand }, ..job }
 }
 
 /// A job that comes back from the worker in this slot, which has failed it.
-fn failed_by(slot: usize, number: u64) -> Waiting<u64> {
+fn failed_by(slot: usize, number: u64) -> QueuedJob<u64> {
     let job = job(number);
-    Waiting { stand: Stand { target: Target::Except(slot), ..job.stand }, ..job }
+    QueuedJob { stand: Placement { target: Target::Except(slot), ..job.stand }, ..job }
 }
 
-fn expiring(number: u64, at: u64) -> Waiting<u64> {
+fn expiring(number: u64, at: u64) -> QueuedJob<u64> {
     let job = job(number);
-    Waiting { stand: Stand { expires: Some(ms(at)), ..job.stand }, ..job }
+    QueuedJob { stand: Placement { expires: Some(ms(at)), ..job.stand }, ..job }
 }
 
 #[test]
@@ -116,8 +116,8 @@ fn a_worker_that_takes_its_own_job_first_leaves_the_one_it_was_woken_for_to_anot
     let mut board = idle_board(2);
     let woken = board.put(job(1)).expect("somebody is woken");
     assert_eq!(
-        board.put(Waiting {
-            stand: Stand { priority: 1, target: Target::Slot(woken), expires: None },
+        board.put(QueuedJob {
+            stand: Placement { priority: 1, target: Target::Slot(woken), expires: None },
             ..job(2)
         }),
         None
@@ -163,10 +163,10 @@ fn jobs_for_a_slot_that_is_closed_go_to_all_where_their_number_has_them() {
 
 #[test]
 fn a_slot_that_is_opened_has_its_worker_look_again() {
-    let mut board = Board::new(2, 100);
+    let mut board = Scheduler::new(2, 100);
     board.set_open(1, false);
     board.put(job(1));
-    board.arrive(1, 1);
+    board.worker_started(1, 1);
     assert_eq!(look(&mut board, 1), None);
     assert_eq!(board.set_open(1, true), [1]);
     assert_eq!(look(&mut board, 1), Some(1));
@@ -177,15 +177,15 @@ fn what_an_old_incarnation_says_or_asks_changes_nothing() {
     let mut board = idle_board(1);
     board.put(job(1));
     assert_eq!(look(&mut board, 0), Some(1));
-    let (returned, _) = board.gone(0, 1);
+    let (returned, _) = board.worker_exited(0, 1);
     board.put(returned.expect("it was leased"));
     assert_eq!(look(&mut board, 0), None, "it is gone");
-    board.arrive(0, 2);
-    board.arrive(0, 1);
+    board.worker_started(0, 2);
+    board.worker_started(0, 1);
     assert_eq!(look(&mut board, 0), None, "it came too late");
     assert!(matches!(board.lease(0, 2, ms(0), &mut Vec::new()).0, Next::Job(1, _)));
     assert!(board.settle(0, 1).is_none());
-    assert!(board.gone(0, 1).0.is_none());
+    assert!(board.worker_exited(0, 1).0.is_none());
     assert_eq!(board.leased(), 1);
     assert_eq!(board.settle(0, 2).map(|job| job.item), Some(1));
 }
@@ -194,7 +194,7 @@ fn what_an_old_incarnation_says_or_asks_changes_nothing() {
 fn if_a_worker_was_woken_and_went_before_it_looked_another_is() {
     let mut board = idle_board(2);
     let first = board.put(job(1)).expect("somebody is woken");
-    assert_eq!(board.gone(first, 1).1, [1 - first]);
+    assert_eq!(board.worker_exited(first, 1).1, [1 - first]);
 }
 
 #[test]
@@ -218,11 +218,11 @@ fn what_has_expired_is_not_leased_and_comes_out_at_its_time_too() {
 
 #[test]
 fn what_is_delayed_comes_when_it_is_due_and_takes_up_room_before() {
-    let mut board: Board<u64> = Board::new(1, 2);
+    let mut board: Scheduler<u64> = Scheduler::new(1, 2);
     board.delay(job(1), ms(10));
     board.delay(job(2), ms(5));
     assert_eq!((board.room() > 0, board.waiting(), board.ready()), (false, 2, 0));
-    board.arrive(0, 1);
+    board.worker_started(0, 1);
     assert_eq!(look(&mut board, 0), None);
     assert_eq!(board.next_deadline(ms(0)), Some(ms(5)));
     assert_eq!(board.tick(ms(5), &mut Vec::new()), [0]);
@@ -285,7 +285,7 @@ fn who_is_woken_by_the_rate_and_finds_nothing_wakes_the_next() {
     board.put(for_slot(3, 1));
     assert_eq!((look_at(&mut board, 0, 0), look_at(&mut board, 1, 0)), (None, None));
     let woken = board.tick(ms(10), &mut Vec::new())[0];
-    board.withdraw(2 + woken as u64);
+    board.cancel(2 + woken as u64);
     let (next, roused) = board.lease(woken, 1, ms(10), &mut Vec::new());
     assert!(matches!(next, Next::Nothing));
     assert_eq!(roused, Some(1 - woken));
@@ -325,8 +325,8 @@ fn one_that_waits_can_be_taken_out_wherever_it_is() {
     board.put(for_key(5, 7));
     board.put(failed_by(1, 6));
     for number in 1..=6 {
-        assert_eq!(board.withdraw(number), Some(number));
-        assert_eq!(board.withdraw(number), None);
+        assert_eq!(board.cancel(number), Some(number));
+        assert_eq!(board.cancel(number), None);
     }
     assert_eq!((board.waiting(), board.next_deadline(ms(0))), (0, None));
 }
@@ -364,7 +364,7 @@ fn a_board_that_finishes_hands_out_and_one_that_is_closed_does_not_and_it_never_
 #[test]
 fn the_one_that_has_waited_longest_is_known_wherever_it_is() {
     let mut board = idle_board(2);
-    let since = |job: Waiting<u64>, at: u64| Waiting { since: Some(ms(at)), ..job };
+    let since = |job: QueuedJob<u64>, at: u64| QueuedJob { since: Some(ms(at)), ..job };
     assert_eq!(board.oldest(), None);
     board.delay(since(job(1), 1), ms(50));
     assert_eq!(board.oldest(), None, "it does not wait for a worker");
@@ -379,8 +379,8 @@ fn a_pinned_job_waits_for_its_worker_through_restarts_and_comes_out_when_that_is
     let mut board = idle_board(2);
     assert_eq!(board.put(pinned(1, 0)), Some(0), "its worker is woken");
     assert_eq!(look(&mut board, 1), None, "it is for no other");
-    board.gone(0, 1);
-    board.arrive(0, 2);
+    board.worker_exited(0, 1);
+    board.worker_started(0, 2);
     assert!(matches!(board.lease(0, 2, ms(0), &mut Vec::new()).0, Next::Job(1, _)));
     let again = board.settle(0, 2).expect("it has it");
     board.put(again);

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::model::{job, ms};
-use crate::pool::board::{Board, EXPIRED_AT_ONCE};
-use crate::pool::lane::{Lane, Stand, Waiting};
+use crate::pool::scheduler::{Scheduler, EXPIRED_AT_ONCE};
+use crate::pool::priority_queue::{PriorityQueue, Placement, QueuedJob};
 
 #[derive(Clone, Copy, Debug)]
 enum Op {
@@ -38,8 +38,8 @@ proptest! {
     fn a_lane_gives_jobs_by_priority_and_number_whichever_are_taken_out_between(
         ops in prop::collection::vec(op(), 1..200),
     ) {
-        let (mut lane, mut model, mut number) = (Lane::default(), BTreeMap::new(), 0);
-        let mut taken: Vec<Waiting<u64>> = Vec::new();
+        let (mut lane, mut model, mut number) = (PriorityQueue::default(), BTreeMap::new(), 0);
+        let mut taken: Vec<QueuedJob<u64>> = Vec::new();
         for op in ops {
             match op {
                 Op::Push(count) => for _ in 0..count {
@@ -49,8 +49,8 @@ proptest! {
                 },
                 Op::Urgent(priority) => {
                     number += 1;
-                    let stand = Stand { priority, ..Stand::default() };
-                    lane.push(Waiting { stand, ..job(number) });
+                    let stand = Placement { priority, ..Placement::default() };
+                    lane.push(QueuedJob { stand, ..job(number) });
                     model.insert((Reverse(priority), number), number);
                 }
                 Op::Return => if let Some(job) = taken.pop() {
@@ -67,7 +67,7 @@ proptest! {
                     let place = (model.len() as f64 * part) as usize;
                     let rank = model.keys().nth(place).copied();
                     let number = rank.map_or(number + 1, |(_, number)| number);
-                    let withdrawn = lane.withdraw(number).map(|job| job.number);
+                    let withdrawn = lane.cancel(number).map(|job| job.number);
                     prop_assert_eq!(withdrawn, rank.and_then(|rank| model.remove(&rank)));
                 }
             }
@@ -89,7 +89,7 @@ fn scattered() -> impl Iterator<Item = u64> {
 
 #[test]
 fn so_many_that_wait_or_are_delayed_can_be_taken_out_in_any_order() {
-    let mut board: Board<u64> = Board::new(2, usize::MAX);
+    let mut board: Scheduler<u64> = Scheduler::new(2, usize::MAX);
     for is_delayed in [false, true] {
         for number in 0..MANY {
             if is_delayed {
@@ -99,7 +99,7 @@ fn so_many_that_wait_or_are_delayed_can_be_taken_out_in_any_order() {
             }
         }
         for number in scattered() {
-            assert_eq!(board.withdraw(number), Some(number));
+            assert_eq!(board.cancel(number), Some(number));
         }
         assert_eq!((board.waiting(), board.is_timed()), (0, false));
     }
@@ -107,10 +107,10 @@ fn so_many_that_wait_or_are_delayed_can_be_taken_out_in_any_order() {
 
 #[test]
 fn so_many_that_are_delayed_can_expire_or_come_due_in_any_order() {
-    let mut board: Board<u64> = Board::new(2, usize::MAX);
+    let mut board: Scheduler<u64> = Scheduler::new(2, usize::MAX);
     for number in 0..MANY {
-        let stand = Stand { expires: Some(ms(number * 31 % 1000)), ..Stand::default() };
-        board.delay(Waiting { stand, ..job(number) }, ms(2000));
+        let stand = Placement { expires: Some(ms(number * 31 % 1000)), ..Placement::default() };
+        board.delay(QueuedJob { stand, ..job(number) }, ms(2000));
     }
     let mut expired = Vec::new();
     while board.waiting() > 0 {
@@ -123,6 +123,6 @@ fn so_many_that_are_delayed_can_expire_or_come_due_in_any_order() {
         board.delay(job(number), ms(number * 31 % 1000));
     }
     board.tick(ms(1000), &mut expired);
-    board.arrive(0, 1);
+    board.worker_started(0, 1);
     assert_eq!(board.ready() as u64, MANY);
 }

@@ -11,15 +11,15 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use loom::thread;
-use perennial_actors::host::{Attachment, End, Identity, Parent};
-use perennial_actors::{ExitReason, Mailbox, System};
+use perennial_actors::host::{MailboxConsumer, IncarnationExit, Identity, Parent};
+use perennial_actors::{ExitReason, MailboxConfig, System};
 
-use crate::pool::admission::Refused;
-use crate::pool::board::{Board, Phase};
-use crate::pool::draft::Draft;
-use crate::pool::office::Shared;
-use crate::pool::settling::{Attempt, Made, Seat};
-use crate::pool::task::Sink;
+use crate::pool::admission::AdmitError;
+use crate::pool::scheduler::{Scheduler, Phase};
+use crate::pool::new_job::NewJob;
+use crate::pool::shared::Shared;
+use crate::pool::lease::{AttemptOutcome, AttemptResult, WorkerId};
+use crate::pool::job_state::ResultSink;
 use crate::supervisor::Supervisor;
 
 type Pool = Arc<Shared<u32, (), Infallible>>;
@@ -36,28 +36,28 @@ struct Silent;
 
 impl Parent for Silent {
     fn started(&self, _: u64) {}
-    fn ended(&self, _: u64, _: End) {}
+    fn ended(&self, _: u64, _: IncarnationExit) {}
 }
 
 /// A pool without supervisor, and those who sit in it: their bells ring unheard.
 struct Model {
     pool: Pool,
-    seats: Vec<Seat>,
-    alive: Vec<(Identity<u32>, Attachment<u32>)>,
+    seats: Vec<WorkerId>,
+    alive: Vec<(Identity<u32>, MailboxConsumer<u32>)>,
 }
 
 impl Model {
     fn new(workers: usize, capacity: usize) -> Self {
         let supervisor = Supervisor::new("pool");
         let weak = supervisor.handle().downgrade();
-        let pool: Pool = Arc::new(Shared::new(Board::new(workers, capacity), workers, false, 0, weak, drop));
+        let pool: Pool = Arc::new(Shared::new(Scheduler::new(workers, capacity), workers, false, 0, weak, drop));
         let (system, mut seats, mut alive) = (System::new(), Vec::new(), Vec::new());
         for slot in 0..workers {
-            let identity = Identity::new(Mailbox::default());
+            let identity = Identity::new(MailboxConfig::default());
             identity.open(&system, || "worker".into());
             let attachment = identity.attach(Arc::new(Silent), 1).expect("it is open, and nobody is there");
-            let seat = Seat { slot, pid: attachment.pid() };
-            pool.arrive(seat);
+            let seat = WorkerId { slot, pid: attachment.pid() };
+            pool.worker_started(seat);
             seats.push(seat);
             alive.push((identity, attachment));
         }
@@ -65,28 +65,28 @@ impl Model {
     }
 
     /// The last worker is followed by its next incarnation.
-    fn succeed(&mut self) -> Seat {
+    fn succeed(&mut self) -> WorkerId {
         let (identity, attachment) = self.alive.pop().expect("there is one");
         attachment.end(ExitReason::Killed);
         let attachment = identity.attach(Arc::new(Silent), 2).expect("it is open, and nobody is there");
-        let seat = Seat { slot: self.alive.len(), pid: attachment.pid() };
-        self.pool.arrive(seat);
+        let seat = WorkerId { slot: self.alive.len(), pid: attachment.pid() };
+        self.pool.worker_started(seat);
         self.alive.push((identity, attachment));
         seat
     }
 }
 
 fn submit(pool: &Pool, job: u32) -> bool {
-    let draft = Draft { terms: None, job, sink: Sink::Nobody };
-    !matches!(pool.admit(draft, |_| ()), Err(Refused::Closed(_) | Refused::Full(_)))
+    let draft = NewJob { terms: None, job, sink: ResultSink::Nobody };
+    !matches!(pool.admit(draft, |_| ()), Err(AdmitError::Closed(_) | AdmitError::Full(_)))
 }
 
 /// Works until there is nothing more, as a worker does that is woken; what it has done.
-fn work(pool: &Pool, seat: Seat) -> Vec<u32> {
+fn work(pool: &Pool, seat: WorkerId) -> Vec<u32> {
     let (mut done, mut made) = (Vec::new(), None);
-    while let Some(leased) = pool.turn(seat, made.take()) {
+    while let Some(leased) = pool.complete_and_lease(seat, made.take()) {
         done.push(*leased.task.job);
-        made = Some(Made { attempt: Attempt::Done(()), since: None });
+        made = Some(AttemptResult { attempt: AttemptOutcome::Done(()), since: None });
     }
     done
 }
@@ -94,7 +94,7 @@ fn work(pool: &Pool, seat: Seat) -> Vec<u32> {
 /// Nobody is idle beside a job that waits: somebody was told of it. When those who were told have come, all is done, and what they do comes
 /// after what was done before.
 fn check_and_finish(model: &Model, done: &mut Vec<u32>) {
-    let session = model.pool.session();
+    let session = model.pool.lock_synced();
     let (waiting, idle) = (session.state.board.waiting(), session.state.board.idle());
     session.end();
     assert!(waiting == 0 || idle < model.seats.len(), "{waiting} jobs wait, and nobody was told");
@@ -103,7 +103,7 @@ fn check_and_finish(model: &Model, done: &mut Vec<u32>) {
     }
     let stats = model.pool.stats();
     assert_eq!((stats.queued, stats.running), (0, 0));
-    assert_eq!(stats.submitted, stats.done + stats.dropped);
+    assert_eq!(stats.submitted, stats.completed + stats.dropped);
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn what_is_submitted_as_a_pool_closes_is_dropped_or_given_back() {
         assert!(submit(&model.pool, 1));
         let pool = model.pool.clone();
         let submitter = thread::spawn(move || u64::from(submit(&pool, 2)) + u64::from(submit(&pool, 3)));
-        let mut session = model.pool.session();
+        let mut session = model.pool.lock_synced();
         session.state.board.enter(Phase::Closed);
         let dropped = session.clear() as u64;
         session.end();
@@ -187,7 +187,7 @@ fn a_job_that_is_submitted_as_its_worker_ends_is_done_by_the_next() {
         let (pool, seat) = (model.pool.clone(), model.seats[0]);
         let worker = thread::spawn(move || {
             // It is gone with the job in hand, or before it has looked.
-            let leased = pool.turn(seat, None).is_some();
+            let leased = pool.complete_and_lease(seat, None).is_some();
             pool.worker_gone(seat, &ExitReason::Killed);
             leased
         });

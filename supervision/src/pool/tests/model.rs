@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use crate::pool::lane::{Stand, Target, Waiting};
+use crate::pool::priority_queue::{Placement, Target, QueuedJob};
 use crate::pool::slots::fit;
 
 pub(super) fn ms(ms: u64) -> Duration {
@@ -11,8 +11,8 @@ pub(super) fn ms(ms: u64) -> Duration {
 }
 
 /// A job that has waited since the beginning of time.
-pub(super) fn job(number: u64) -> Waiting<u64> {
-    Waiting { item: number, number, stand: Stand::default(), since: Some(Duration::ZERO) }
+pub(super) fn job(number: u64) -> QueuedJob<u64> {
+    QueuedJob { item: number, number, stand: Placement::default(), since: Some(Duration::ZERO) }
 }
 
 /// Where a job is.

@@ -15,7 +15,7 @@ fn all_of_a_period_may_begin_at_once_and_then_none_until_it_is_over() {
     let mut rate = Rate::new(3, ms(10));
     for _ in 0..3 {
         assert!(rate.is_ready(ms(5)));
-        rate.spend(ms(5));
+        rate.record_start(ms(5));
     }
     assert!(!rate.is_ready(ms(5)));
     assert_eq!(rate.ready_at(ms(14)), Some(ms(15)));
@@ -25,10 +25,10 @@ fn all_of_a_period_may_begin_at_once_and_then_none_until_it_is_over() {
 #[test]
 fn each_that_began_makes_room_when_its_own_period_is_over() {
     let mut rate = Rate::new(2, ms(10));
-    rate.spend(ms(0));
-    rate.spend(ms(4));
+    rate.record_start(ms(0));
+    rate.record_start(ms(4));
     assert_eq!(rate.ready_at(ms(9)), Some(ms(10)));
-    rate.spend(ms(10));
+    rate.record_start(ms(10));
     assert_eq!(rate.ready_at(ms(13)), Some(ms(14)));
 }
 
@@ -36,7 +36,7 @@ fn each_that_began_makes_room_when_its_own_period_is_over() {
 fn a_rate_of_none_is_a_rate_of_one() {
     let mut rate = Rate::new(0, ms(10));
     assert!(rate.is_ready(ms(0)));
-    rate.spend(ms(0));
+    rate.record_start(ms(0));
     assert!(!rate.is_ready(ms(9)));
 }
 
@@ -46,7 +46,7 @@ fn a_high_rate_is_kept_in_little_room() {
     for n in 0..2_000_000 {
         let now = Duration::from_micros(n);
         assert!(rate.is_ready(now), "what is over is forgotten when it is asked");
-        rate.spend(now);
+        rate.record_start(now);
     }
     assert!(rate.entries() <= 4200, "{} entries", rate.entries());
 }
@@ -75,7 +75,7 @@ proptest! {
             prop_assert!(ready || surely >= jobs as usize, "only {surely} of {jobs} have begun by {now:?}");
             prop_assert_eq!(rate.ready_at(now).is_none(), ready);
             if ready {
-                rate.spend(now);
+                rate.record_start(now);
                 begun.push(now);
             }
         }

@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::pool::stats::Times;
+use crate::pool::stats::Histogram;
 
 #[test]
 fn of_no_times_there_is_none() {
-    assert_eq!(Times::default().percentile(0.5), Duration::ZERO);
+    assert_eq!(Histogram::default().percentile(0.5), Duration::ZERO);
 }
 
 #[test]
 fn the_shortest_and_the_longest_are_counted_too() {
-    let mut times = Times::default();
+    let mut times = Histogram::default();
     times.count(Duration::ZERO);
     assert!(times.percentile(1.0) <= Duration::from_nanos(9));
     times.count(Duration::MAX);
@@ -28,7 +28,7 @@ proptest! {
         nanos in prop::collection::vec(prop_oneof![8..1_000_u64, 8..10_000_000_u64, 8..3_600_000_000_000_u64], 1..200),
         part in 0.01..1.0_f64,
     ) {
-        let (mut times, mut sorted) = (Times::default(), nanos);
+        let (mut times, mut sorted) = (Histogram::default(), nanos);
         sorted.iter().for_each(|nanos| times.count(Duration::from_nanos(*nanos)));
         sorted.sort_unstable();
         let place = ((sorted.len() as f64 * part).ceil() as usize).max(1) - 1;

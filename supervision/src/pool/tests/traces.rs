@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::model::{Job, Model, Place, ms};
-use crate::pool::board::{Board, Next};
-use crate::pool::lane::{Stand, Target, Waiting};
+use crate::pool::scheduler::{Scheduler, Next};
+use crate::pool::priority_queue::{Placement, Target, QueuedJob};
 use crate::pool::rate::Rate;
 
 #[derive(Clone, Copy, Debug)]
@@ -71,14 +71,14 @@ fn op() -> impl Strategy<Value = Op> {
 
 /// The board and the model, side by side.
 struct World {
-    board: Board<u64>,
+    board: Scheduler<u64>,
     model: Model,
 }
 
 impl World {
     fn new(rate: Option<(u32, u64)>) -> Self {
-        let mut board = Board::new(SLOTS, usize::MAX);
-        (0..SLOTS).for_each(|slot| board.arrive(slot, 1));
+        let mut board = Scheduler::new(SLOTS, usize::MAX);
+        (0..SLOTS).for_each(|slot| board.worker_started(slot, 1));
         if let Some((jobs, period)) = rate {
             board.set_rate(Rate::new(jobs, ms(period)));
         }
@@ -132,12 +132,12 @@ impl World {
         let (only, except) = (None, None);
         let job = Job { number, priority, target, only, except, expires, place: Place::Out };
         self.model.jobs.push(job);
-        let stand = Stand { priority, target, expires: expires.map(ms) };
-        self.come_back(Waiting { item: number, number, stand, since: Some(ms(now)) }, delay);
+        let stand = Placement { priority, target, expires: expires.map(ms) };
+        self.come_back(QueuedJob { item: number, number, stand, since: Some(ms(now)) }, delay);
     }
 
     /// It is tried again by another worker, unless it is for this one.
-    fn retry(&mut self, slot: usize, mut job: Waiting<u64>, delay: Option<u64>) {
+    fn retry(&mut self, slot: usize, mut job: QueuedJob<u64>, delay: Option<u64>) {
         if !matches!(job.stand.target, Target::Key(_) | Target::Pinned(_)) {
             job.stand.target = Target::Except(slot);
         }
@@ -145,7 +145,7 @@ impl World {
         self.come_back(job, delay);
     }
 
-    fn come_back(&mut self, job: Waiting<u64>, delay: Option<u64>) {
+    fn come_back(&mut self, job: QueuedJob<u64>, delay: Option<u64>) {
         let due = delay.map(|delay| self.model.now + delay);
         match due {
             Some(due) => {
@@ -205,7 +205,7 @@ impl World {
         }
     }
 
-    fn settle(&mut self, slot: usize) -> Option<Waiting<u64>> {
+    fn settle(&mut self, slot: usize) -> Option<QueuedJob<u64>> {
         let leased = self.model.lease_of(slot);
         let settled = self.board.settle(slot, self.model.seats[slot].incarnation);
         assert_eq!(settled.as_ref().map(|job| job.item), leased);
@@ -224,7 +224,7 @@ impl World {
         self.model.seats[slot].present = false;
         self.model.seats[slot].woken = false;
         self.model.place_again(slot, false);
-        let (job, woken) = self.board.gone(slot, seat.incarnation);
+        let (job, woken) = self.board.worker_exited(slot, seat.incarnation);
         assert_eq!(job.as_ref().map(|job| job.item), leased);
         self.wake(woken);
         if let Some(job) = job {
@@ -238,7 +238,7 @@ impl World {
         if !seat.present {
             seat.incarnation += 1;
             (seat.present, seat.woken) = (true, true);
-            self.board.arrive(slot, seat.incarnation);
+            self.board.worker_started(slot, seat.incarnation);
         }
     }
 
@@ -246,11 +246,11 @@ impl World {
     fn haunt(&mut self, slot: usize) {
         let seat = self.model.seats[slot];
         let old = seat.incarnation - u32::from(seat.present);
-        self.board.arrive(slot, old);
+        self.board.worker_started(slot, old);
         let (next, woken) = self.board.lease(slot, old, ms(self.model.now), &mut Vec::new());
         assert!(matches!(next, Next::Nothing) && woken.is_none());
         assert!(self.board.settle(slot, old).is_none());
-        let (job, woken) = self.board.gone(slot, old);
+        let (job, woken) = self.board.worker_exited(slot, old);
         assert!(job.is_none() && woken.is_empty());
         assert_eq!(self.board.decline(slot, old), []);
     }
@@ -280,7 +280,7 @@ impl World {
     fn withdraw(&mut self, number: u64) {
         let job = self.model.jobs.iter_mut().find(|job| job.number == number);
         let job = job.filter(|job| matches!(job.place, Place::Waits | Place::Delayed(_)));
-        assert_eq!(self.board.withdraw(number), job.as_ref().map(|job| job.number));
+        assert_eq!(self.board.cancel(number), job.as_ref().map(|job| job.number));
         if let Some(job) = job {
             job.place = Place::Out;
         }

@@ -1,0 +1,66 @@
+//! Waiting for a name that leads nowhere yet.
+
+use std::borrow::Borrow;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use perennial_actors::host::require_timers;
+use perennial_actors::{Address, NoTimers};
+
+use crate::error::{LookupError, WaitError};
+use crate::name::Name;
+use crate::registry::Registry;
+use crate::waiters::Waiting;
+
+impl Registry {
+    /// Waits until a name leads to an actor, at most so long.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](WaitError::TimedOut) if it leads nowhere by then; [`WrongType`](WaitError::WrongType) as soon as it leads to an actor that
+    /// takes other messages; [`NoTimers`](WaitError::NoTimers) if it would have to wait where there are no timers.
+    #[doc = registry_example!(r"registry.bind(GREETER, &greeter)?;
+let found = registry.wait_for(GREETER, Duration::from_secs(1)).await?;
+assert_eq!(found, greeter);")]
+    pub async fn wait_for<M: Send + 'static>(
+        &self,
+        name: impl Borrow<Name<M>> + Send,
+        deadline: Duration,
+    ) -> Result<Address<M>, WaitError> {
+        let name = name.borrow().clone();
+        let found = self.wait_until(name.as_str(), || match self.whereis(&name) {
+            Ok(address) => Some(Ok(address)),
+            Err(LookupError::WrongType { name, wanted, found }) => {
+                Some(Err(WaitError::WrongType { name, wanted, found }))
+            }
+            Err(_) => None,
+        });
+        let mut found = pin!(found);
+        // Found at once, it needs no timer.
+        if let Poll::Ready(found) = poll_fn(|cx| Poll::Ready(found.as_mut().poll(cx))).await {
+            return found;
+        }
+        require_timers().map_err(|NoTimers| WaitError::NoTimers)?;
+        tokio::time::timeout(deadline, found).await.unwrap_or_else(|_| Err(WaitError::TimedOut(name.text())))
+    }
+
+    /// Looks now, and again whenever the name is bound, until there is something to see.
+    pub(crate) async fn wait_until<T>(&self, name: &str, look: impl Fn() -> Option<T>) -> T {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        let mut waiting = Waiting::new(&self.0.waiters, name);
+        poll_fn(|cx| {
+            // Registered before it looks, so a binding between the two wakes it.
+            waiting.register(cx.waker().clone());
+            look().map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
+    }
+}

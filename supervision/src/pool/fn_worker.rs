@@ -1,0 +1,101 @@
+//! Workers that are a function.
+
+use std::future::{Future, pending};
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use perennial_actors::host::{Foreign, Guarded, catch_panic, resume_panic};
+use perennial_actors::{ExitReason, System};
+use tokio::task::JoinHandle;
+
+use super::threads::Thread;
+use super::worker::{Worker, WorkerContext};
+
+/// A worker that calls a function of a job, and keeps nothing.
+pub(super) struct FnWorker<F: Send + 'static, J, Fut> {
+    function: Arc<Foreign<F>>,
+    types: PhantomData<fn(J) -> Fut>,
+}
+
+impl<F, J, T, E, Fut> Worker for FnWorker<F, J, Fut>
+where
+    F: Fn(&J) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<T, E>> + Send + 'static,
+    J: Send + Sync + 'static,
+    T: Send + 'static,
+    E: Send + Sync + 'static,
+{
+    type Job = J;
+    type Output = T;
+    type Error = E;
+    type Args = Arc<Foreign<F>>;
+
+    async fn init(function: &Self::Args, _: &WorkerContext) -> Result<Self, ExitReason> {
+        Ok(Self { function: function.clone(), types: PhantomData })
+    }
+
+    fn work(&mut self, job: &J) -> impl Future<Output = Result<T, E>> + Send {
+        (self.function)(job)
+    }
+}
+
+/// A worker that calls a function of a job on a thread where it may block.
+pub(super) struct Blocks<F: Send + 'static, J> {
+    function: Arc<Foreign<F>>,
+    system: System,
+    thread: Thread,
+    types: PhantomData<fn(J)>,
+}
+
+impl<F, J, T, E> Worker for Blocks<F, J>
+where
+    F: Fn(J) -> Result<T, E> + Send + Sync + 'static,
+    J: Clone + Send + Sync + 'static,
+    T: Send + 'static,
+    E: Send + Sync + 'static,
+{
+    type Job = J;
+    type Output = T;
+    type Error = E;
+    type Args = Arc<Foreign<F>>;
+
+    async fn init(function: &Self::Args, at: &WorkerContext) -> Result<Self, ExitReason> {
+        let (function, system, thread) = (function.clone(), at.system.clone(), at.thread.clone());
+        Ok(Self { function, system, thread, types: PhantomData })
+    }
+
+    fn work(&mut self, job: &J) -> impl Future<Output = Result<T, E>> + Send {
+        // The job may be dropped unused, and the result unseen.
+        let (function, system, job) = (self.function.clone(), self.system.clone(), Guarded::new(job.clone()));
+        let thread = self.thread.clone();
+        async move {
+            let occupied = thread.occupy().await;
+            let call = move || job.into_inner().map(|job| Guarded::new(function(job)));
+            // Caught where it happens: only that thread knows where that is.
+            let mut task = Begun(tokio::task::spawn_blocking(move || {
+                let called = catch_panic(Some(&system), call);
+                drop(occupied);
+                called
+            }));
+            let called = (&mut task.0).await;
+            match called.unwrap_or(Ok(None)) {
+                Ok(result) => match result.and_then(Guarded::into_inner) {
+                    Some(result) => result,
+                    // The runtime is on its way out.
+                    None => pending().await,
+                },
+                // As if the worker had panicked itself.
+                Err(reason) => resume_panic(reason),
+            }
+        }
+    }
+}
+
+/// A closure on its way to a thread. One that has none yet when this is dropped is not called.
+struct Begun<T>(JoinHandle<T>);
+
+impl<T> Drop for Begun<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
