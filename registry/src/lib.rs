@@ -63,7 +63,6 @@ mod name_key;
 mod owners;
 mod registry;
 mod sync;
-#[cfg_attr(model, path = "table_model.rs")]
 mod table;
 #[cfg(test)]
 mod tests;
