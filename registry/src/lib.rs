@@ -68,7 +68,6 @@ mod owners;
 mod whereis;
 mod registry;
 mod sync;
-#[cfg_attr(model, path = "table_model.rs")]
 mod table;
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use std::sync as imp;
 pub(crate) use imp::MutexGuard;
 pub(crate) use imp::atomic::{AtomicU64, Ordering};
 
-/// A mutual exclusion lock that passes over poisoning. For `plain_table.rs`.
+/// A mutual exclusion lock that passes over poisoning. For `table/loom.rs`.
 #[cfg(model)]
 pub(crate) struct Mutex<T>(imp::Mutex<T>);
 

@@ -7,7 +7,7 @@
 //! returned, to be dropped by the caller. No key is a user's value: its `Eq` and `Hash` would run under the lock of a shard. They may ask an actor how it stands and set or take back its hooks, and send to listeners:
 //! the locks of its mailbox and of the listeners' ring come after that of an entry, and no table is touched under one.
 //!
-//! The model checker gets another one of the same interface, `plain_table.rs`.
+//! The model checker gets another one with the same interface, `loom.rs`.
 
 use std::borrow::Borrow;
 use std::hash::Hash;

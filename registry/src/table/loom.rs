@@ -1,4 +1,4 @@
-//! The map of `table.rs` for the model checker: one lock, and what that has promised of an entry holds of all of them.
+//! The map under the model checker: one lock around a plain map.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
