@@ -205,8 +205,8 @@ fn an_empty_folder_a_single_worker_and_a_single_fault_are_no_exceptions() {
 fn every_sabotage_is_noticed_and_named() {
     let place = place();
     for (sabotage, noticed) in [
-        ("lose-work", "is not in the result"),
-        ("double-count", "in the result more than once"),
+        ("lose-work", "every file is in the result: missing: "),
+        ("double-count", "no file is in the result twice: more than once: "),
         ("no-restart", "did not come back: "),
     ] {
         let output = run(&["--input", "in", "--sabotage", sabotage, "--seed", "1"], place.path());

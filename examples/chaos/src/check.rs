@@ -87,7 +87,7 @@ impl Verified {
         let mut recorded: HashMap<&Path, &Outcome> = HashMap::new();
         for Record { path, outcome } in records {
             if recorded.insert(path, outcome).is_some() {
-                verified.duplicates.push(format!("{} is in the result more than once", path.display()));
+                verified.duplicates.push(format!("more than once: {}", path.display()));
             }
         }
         for (path, error) in pass.failed {
@@ -135,7 +135,7 @@ impl Verified {
             // It was created after the walk had passed its folder.
             (None, Ok(_)) if changed(&path) => {}
             (None, _) => {
-                self.missing.push(format!("{} is not in the result", path.display()));
+                self.missing.push(format!("missing: {}", path.display()));
             }
         }
     }

@@ -2,12 +2,8 @@
 //!
 //! No guard leaves either of them. Values are cloned out, and closures run under the lock of one entry.
 
-#[cfg(model)]
-mod loom;
-#[cfg(not(model))]
-mod sharded;
+#[cfg_attr(model, path = "loom.rs")]
+#[cfg_attr(not(model), path = "sharded.rs")]
+mod map;
 
-#[cfg(model)]
-pub(crate) use loom::{Retain, Table};
-#[cfg(not(model))]
-pub(crate) use sharded::{Retain, Table};
+pub(crate) use map::{Retain, Table};
