@@ -74,14 +74,14 @@ fn close_one(node: &dyn ChildNode, reason: &ExitReason, due: &mut Vec<Arc<dyn Ch
 /// Returns the nodes below this one that did not stop in time, parents before children.
 pub(crate) fn unstopped(top: &dyn ChildNode) -> Vec<UnstoppedChild> {
     let (mut found, mut due) = (Vec::new(), Vec::new());
-    add_stragglers(top, &mut found, &mut due);
+    add_unstopped(top, &mut found, &mut due);
     while let Some(node) = due.pop() {
-        add_stragglers(&*node, &mut found, &mut due);
+        add_unstopped(&*node, &mut found, &mut due);
     }
     found
 }
 
-fn add_stragglers(node: &dyn ChildNode, found: &mut Vec<UnstoppedChild>, due: &mut Vec<Arc<dyn ChildNode>>) {
+fn add_unstopped(node: &dyn ChildNode, found: &mut Vec<UnstoppedChild>, due: &mut Vec<Arc<dyn ChildNode>>) {
     if let Some(group) = node.group() {
         due.extend(group.unstopped(found).into_iter().rev());
     }
@@ -99,7 +99,7 @@ mod tests {
     use perennial_actors::{ActorHandle, MailboxConfig, Pid, SpawnError};
 
     use super::*;
-    use crate::node::{Claims, Group, Nest, Seen, StartParams};
+    use crate::node::{Claims, Group, DropQueue, ListedChild, StartParams};
 
     /// What was done with nodes, in order, and how many times their children were listed.
     #[derive(Default)]
@@ -156,7 +156,7 @@ mod tests {
             Some(self)
         }
 
-        fn dismantle(self: Arc<Self>, nest: &mut Nest) {
+        fn dismantle(self: Arc<Self>, nest: &mut DropQueue) {
             self.note("drop");
             if let Some(fake) = Arc::into_inner(self) {
                 nest.add(fake.children.into_iter());
@@ -170,7 +170,7 @@ mod tests {
             self.children.iter().map(|child| ("child".into(), child.clone())).collect()
         }
 
-        fn seen(&self) -> Vec<Seen> {
+        fn seen(&self) -> Vec<ListedChild> {
             Vec::new()
         }
 
@@ -203,9 +203,9 @@ mod tests {
         assert_eq!(done(&steps), ["open a", "open b", "open c", "open d"]);
         close(&*top, &ExitReason::Normal);
         assert_eq!(done(&steps), ["close a", "close d", "close b", "close c"]);
-        let paths: Vec<Arc<str>> = unstopped(&*top).into_iter().map(|straggler| straggler.path).collect();
+        let paths: Vec<Arc<str>> = unstopped(&*top).into_iter().map(|unstopped_child| unstopped_child.path).collect();
         assert_eq!(paths, ["a".into(), "b".into(), "c".into(), "d".into()]);
-        Nest::default().add([top].into_iter());
+        DropQueue::default().add([top].into_iter());
         assert_eq!(done(&steps), ["drop a", "drop b", "drop c", "drop d"]);
     }
 
@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(done(&steps).len(), LEVELS + LEVELS + (LEVELS - 1), "each is tried once more from above");
         levels.reverse();
         drop(levels);
-        Nest::default().add([top].into_iter());
+        DropQueue::default().add([top].into_iter());
         assert_eq!(done(&steps).len(), LEVELS);
     }
 }

@@ -46,7 +46,7 @@ pub(crate) trait ChildNode: Send + Sync {
     }
 
     /// Returns `true` if [`dismiss`](Self::dismiss) does anything.
-    fn hears_dismissal(&self) -> bool {
+    fn has_stop_hook(&self) -> bool {
         false
     }
 
@@ -67,8 +67,8 @@ pub(crate) trait ChildNode: Send + Sync {
     }
 
     /// Takes what is below the node out of it, if this is the last reference to it. See
-    /// [`Nest`].
-    fn dismantle(self: Arc<Self>, nest: &mut Nest) {
+    /// [`DropQueue`].
+    fn dismantle(self: Arc<Self>, nest: &mut DropQueue) {
         let _ = nest;
     }
 }
@@ -80,14 +80,14 @@ pub(crate) trait Group {
     fn planned(&self) -> Vec<(Arc<str>, Arc<dyn ChildNode>)>;
 
     /// Returns the children as they are now, as the tree shows them, in start order.
-    fn seen(&self) -> Vec<Seen>;
+    fn seen(&self) -> Vec<ListedChild>;
 
     /// Adds the children that did not stop in time when it last stopped, and returns all children.
     fn unstopped(&self, into: &mut Vec<UnstoppedChild>) -> Vec<Arc<dyn ChildNode>>;
 }
 
 /// A child as its supervisor shows it.
-pub(crate) struct Seen {
+pub(crate) struct ListedChild {
     pub(crate) id: Arc<str>,
     pub(crate) kind: ChildKind,
     pub(crate) node: Arc<dyn ChildNode>,
@@ -99,16 +99,16 @@ pub(crate) struct Seen {
 /// References to nodes that are dropped one after the other. A node that is dropped adds the nodes
 /// below it to the list instead of dropping them itself.
 #[derive(Default)]
-pub(crate) struct Nest(Vec<Arc<dyn ChildNode>>);
+pub(crate) struct DropQueue(Vec<Arc<dyn ChildNode>>);
 
-impl Nest {
+impl DropQueue {
     /// Adds references. The first one is dropped first.
     pub(crate) fn add(&mut self, nodes: impl DoubleEndedIterator<Item = Arc<dyn ChildNode>>) {
         self.0.extend(nodes.rev());
     }
 }
 
-impl Drop for Nest {
+impl Drop for DropQueue {
     fn drop(&mut self) {
         while let Some(node) = self.0.pop() {
             node.dismantle(self);
@@ -123,11 +123,11 @@ pub(crate) struct Claims(AtomicUsize);
 /// A node and a claim to it: the right to open, start, stop and close it.
 ///
 /// All claims to a node belong to one owner, which is a supervisor or the holder of a spec. An
-/// owner that gives its node away keeps a [`GivenNode`], which gives no access.
+/// owner that gives its node away keeps a [`TransferredNode`], which gives no access.
 pub(crate) struct OwnedNode(Arc<dyn ChildNode>);
 
 /// A node that belongs to another owner, until nothing has a claim to it any more.
-pub(crate) struct GivenNode(Arc<dyn ChildNode>);
+pub(crate) struct TransferredNode(Arc<dyn ChildNode>);
 
 impl OwnedNode {
     /// Returns the first claim to a new node.
@@ -143,8 +143,8 @@ impl OwnedNode {
     }
 
     /// Gives up this claim, for another owner that has one.
-    pub(crate) fn give_away(self) -> GivenNode {
-        GivenNode(self.0.clone())
+    pub(crate) fn transfer(self) -> TransferredNode {
+        TransferredNode(self.0.clone())
     }
 
     /// Gives up this claim. Returns the node, which this may be the last reference to.
@@ -163,7 +163,7 @@ impl OwnedNode {
     }
 }
 
-impl GivenNode {
+impl TransferredNode {
     /// Returns the node, which this may be the last reference to.
     pub(crate) fn into_node(self) -> Arc<dyn ChildNode> {
         self.0

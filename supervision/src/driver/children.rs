@@ -69,7 +69,7 @@ impl Children {
 
     fn is_watched(&self, key: ChildKey) -> bool {
         let book = self.node.book();
-        let child = book.engine.as_ref().and_then(|engine| engine.sight(key));
+        let child = book.engine.as_ref().and_then(|engine| engine.view(key));
         child.is_some_and(|child| child.policy.liveness.is_some())
     }
 
@@ -113,10 +113,10 @@ impl Children {
 
     /// Tells a child that it is stopped in order, before it is.
     fn dismiss(&self, key: ChildKey, child: &dyn ChildNode) {
-        if child.hears_dismissal() {
-            let is_dismissed =
-                self.node.book().engine.as_ref().is_some_and(|engine| engine.is_dismissed(key));
-            if is_dismissed {
+        if child.has_stop_hook() {
+            let is_stopped_in_order =
+                self.node.book().engine.as_ref().is_some_and(|engine| engine.is_stopped_in_order(key));
+            if is_stopped_in_order {
                 child.release();
             }
         }

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::inbox::DriverMsg;
 use super::node::SupervisorNode;
-use super::requests::Unanswered;
+use super::requests::UnansweredRequests;
 use super::stats::Stats;
 use crate::engine::ChildKey;
 use crate::log;
@@ -35,7 +35,7 @@ struct Orphan {
 pub(super) fn kill_orphans(
     node: &SupervisorNode,
     mut attachment: MailboxConsumer<DriverMsg>,
-    stop_waiters: Unanswered,
+    stop_waiters: UnansweredRequests,
 ) -> Option<JoinHandle<()>> {
     attachment.handled();
     let (engine, nodes, passing): (_, Vec<_>, _) = {
@@ -54,7 +54,7 @@ pub(super) fn kill_orphans(
             let key = orphan.key;
             if let Some((path, pid)) = wait_for(orphan).await {
                 node.book().record_unstopped(key, path.clone(), true);
-                tell_of_abandoned(&system, supervisor, path, pid);
+                report_abandoned(&system, supervisor, path, pid);
             }
         }
         drop(passing);
@@ -98,7 +98,7 @@ async fn wait_for(orphan: Orphan) -> Option<(Arc<str>, Pid)> {
     abandoned.then(|| (orphan.node.handle().label().unwrap_or_else(|| "".into()), pid))
 }
 
-fn tell_of_abandoned(system: &System, supervisor: Pid, path: Arc<str>, pid: Pid) {
+fn report_abandoned(system: &System, supervisor: Pid, path: Arc<str>, pid: Pid) {
     log::orphan_is_late(system, supervisor, &path, pid);
     Stats::of(system).abandoned();
     topic(system).send(|| SupervisorReport { supervisor, path, pid: Some(pid), kind: ReportKind::Abandoned });

@@ -72,7 +72,7 @@ impl Inbox {
     }
 
     /// Puts in that others have had their turn, when they have. What is in the inbox already would be seen to in this one.
-    pub(super) fn put_go_on(self: &Arc<Self>) {
+    pub(super) fn put_continue_shutdown(self: &Arc<Self>) {
         let inbox = self.clone();
         tokio::spawn(async move {
             tokio::task::yield_now().await;

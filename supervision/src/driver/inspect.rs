@@ -5,7 +5,7 @@ use perennial_actors::{ActorHandle, Pid, ProcessState};
 use super::node::SupervisorNode;
 use super::state::SupervisorState;
 use crate::engine::ChildView;
-use crate::node::{Group, Seen};
+use crate::node::{Group, ListedChild};
 use crate::policy::{ChildKind, ChildPolicy};
 use crate::spec::ChildSpec;
 use crate::tree::{ChildCounts, ChildInfo, ChildState, Tree};
@@ -25,8 +25,8 @@ impl SupervisorNode {
             children: Vec::new(),
         };
         let mut below = Vec::new();
-        let mut due: Vec<(Option<usize>, Seen)> = with_parent(None, self.book().seen()).collect();
-        while let Some((parent, Seen { id, kind, node, shown, restarts })) = due.pop() {
+        let mut due: Vec<(Option<usize>, ListedChild)> = with_parent(None, self.book().seen()).collect();
+        while let Some((parent, ListedChild { id, kind, node, shown, restarts })) = due.pop() {
             let handle = node.handle();
             let state = shown.unwrap_or_else(|| state_without_supervisor(&handle));
             let seen = node.group().map(Group::seen).unwrap_or_default();
@@ -39,11 +39,11 @@ impl SupervisorNode {
 }
 
 /// Pairs children, the first one last, with the place of their parent.
-fn with_parent(parent: Option<usize>, children: Vec<Seen>) -> impl Iterator<Item = (Option<usize>, Seen)> {
+fn with_parent(parent: Option<usize>, children: Vec<ListedChild>) -> impl Iterator<Item = (Option<usize>, ListedChild)> {
     children.into_iter().rev().map(move |child| (parent, child))
 }
 
-impl Seen {
+impl ListedChild {
     fn of(spec: &ChildSpec, shown: Option<ChildState>, restarts: u64) -> Self {
         let node = spec.node.node().clone();
         Self { id: spec.id.clone(), kind: spec.policy.kind, node, shown, restarts }
@@ -52,44 +52,44 @@ impl Seen {
 
 impl SupervisorState {
     /// Returns the children, to be looked at when the book is closed again.
-    pub(super) fn seen(&self) -> Vec<Seen> {
+    pub(super) fn seen(&self) -> Vec<ListedChild> {
         let Some(engine) = &self.engine else {
-            return self.plan.children.iter().map(|spec| Seen::of(spec, None, 0)).collect();
+            return self.plan.children.iter().map(|spec| ListedChild::of(spec, None, 0)).collect();
         };
         let lives = !engine.has_ended();
-        let seen = |sight: ChildView<'_>| {
-            Some(Seen::of(self.spec(sight.key)?, lives.then_some(sight.shown), sight.restarts))
+        let seen = |view: ChildView<'_>| {
+            Some(ListedChild::of(self.spec(view.key)?, lives.then_some(view.shown), view.restarts))
         };
-        engine.sights().filter_map(seen).collect()
+        engine.views().filter_map(seen).collect()
     }
 
     /// OTP's `which_children`: the newest first.
     pub(crate) fn which_children(&self) -> Vec<ChildInfo> {
-        self.engine.iter().flat_map(|engine| engine.sights().rev().map(|sight| self.info(sight))).collect()
+        self.engine.iter().flat_map(|engine| engine.views().rev().map(|view| self.info(view))).collect()
     }
 
     /// OTP's `which_child`.
     pub(crate) fn which_child(&self, id: &str) -> Option<ChildInfo> {
-        Some(self.info(self.sight_of(id)?))
+        Some(self.info(self.view_of(id)?))
     }
 
     /// OTP's `get_childspec`.
     pub(crate) fn policy_of(&self, id: &str) -> Option<ChildPolicy> {
-        Some(self.sight_of(id)?.policy.clone())
+        Some(self.view_of(id)?.policy.clone())
     }
 
     /// OTP's `get_childspec`, of a child of a dynamic supervisor.
     pub(crate) fn policy_at(&self, pid: Pid) -> Option<ChildPolicy> {
-        Some(self.engine.as_ref()?.sight(self.key_of(pid)?)?.policy.clone())
+        Some(self.engine.as_ref()?.view(self.key_of(pid)?)?.policy.clone())
     }
 
     /// OTP's `count_children`.
     pub(crate) fn count_children(&self) -> ChildCounts {
         let mut counts = ChildCounts::default();
-        for sight in self.engine.iter().flat_map(|engine| engine.sights()) {
+        for view in self.engine.iter().flat_map(|engine| engine.views()) {
             counts.specs += 1;
-            counts.active += usize::from(has_incarnation(sight.shown));
-            match sight.policy.kind {
+            counts.active += usize::from(has_incarnation(view.shown));
+            match view.policy.kind {
                 ChildKind::Worker => counts.workers += 1,
                 ChildKind::Supervisor => counts.supervisors += 1,
             }
@@ -97,18 +97,18 @@ impl SupervisorState {
         counts
     }
 
-    fn sight_of(&self, id: &str) -> Option<ChildView<'_>> {
+    fn view_of(&self, id: &str) -> Option<ChildView<'_>> {
         let engine = self.engine.as_ref()?;
-        engine.sight(engine.find(id)?)
+        engine.view(engine.find(id)?)
     }
 
-    fn info(&self, sight: ChildView<'_>) -> ChildInfo {
+    fn info(&self, view: ChildView<'_>) -> ChildInfo {
         ChildInfo {
-            id: sight.id.clone(),
-            kind: sight.policy.kind,
-            state: sight.shown,
-            pid: self.pid_of(sight.key).filter(|_| !is_down(sight.shown)),
-            restarts: sight.restarts,
+            id: view.id.clone(),
+            kind: view.policy.kind,
+            state: view.shown,
+            pid: self.pid_of(view.key).filter(|_| !is_down(view.shown)),
+            restarts: view.restarts,
         }
     }
 }

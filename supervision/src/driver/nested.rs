@@ -8,7 +8,7 @@ use perennial_actors::{ActorHandle, ExitReason, Pid, SpawnError, System};
 
 use super::host::{self, LinkSender};
 use super::node::SupervisorNode;
-use crate::node::{ChildNode, Claims, Group, Nest, OpenError, Seen, StartParams};
+use crate::node::{ChildNode, Claims, Group, DropQueue, OpenError, ListedChild, StartParams};
 use crate::tree::UnstoppedChild;
 
 impl SupervisorNode {
@@ -59,7 +59,7 @@ impl ChildNode for SupervisorNode {
         Some(self)
     }
 
-    fn dismantle(self: Arc<Self>, nest: &mut Nest) {
+    fn dismantle(self: Arc<Self>, nest: &mut DropQueue) {
         if let Some(node) = Arc::into_inner(self) {
             node.dismantle_into(nest);
         }
@@ -72,7 +72,7 @@ impl Group for SupervisorNode {
         book.plan.children.iter().map(|child| (child.id.clone(), child.node.node().clone())).collect()
     }
 
-    fn seen(&self) -> Vec<Seen> {
+    fn seen(&self) -> Vec<ListedChild> {
         self.book().seen()
     }
 

@@ -8,7 +8,7 @@ use perennial_actors::{Address, MailboxConfig};
 
 use super::inbox::DriverMsg;
 use super::state::SupervisorState;
-use crate::node::{Claims, Nest};
+use crate::node::{Claims, DropQueue};
 use crate::policy::SupervisorKind;
 use crate::spec::SupervisorSpec;
 
@@ -41,7 +41,7 @@ struct Inner {
 
 impl Inner {
     /// Moves the nodes below to `nest`.
-    fn clear_into(&mut self, nest: &mut Nest) {
+    fn clear_into(&mut self, nest: &mut DropQueue) {
         let book = self.book.get_mut().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(book).dismantle(nest);
     }
@@ -50,7 +50,7 @@ impl Inner {
 impl Drop for Inner {
     /// Drops what is below it one after the other: a deep tree needs no deep stack.
     fn drop(&mut self) {
-        self.clear_into(&mut Nest::default());
+        self.clear_into(&mut DropQueue::default());
     }
 }
 
@@ -103,7 +103,7 @@ impl SupervisorNode {
     }
 
     /// Drops this reference. If it is the last one, the nodes below are moved to `nest` first.
-    pub(super) fn dismantle_into(self, nest: &mut Nest) {
+    pub(super) fn dismantle_into(self, nest: &mut DropQueue) {
         if let Some(mut inner) = Arc::into_inner(self.0) {
             inner.clear_into(nest);
         }

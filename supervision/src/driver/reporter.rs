@@ -5,7 +5,7 @@ use perennial_actors::{Pid, System};
 use super::children::Children;
 use super::node::SupervisorNode;
 use super::stats::Stats;
-use crate::engine::{ChildKey, EngineReport as Found, UnresponsiveCause as Seen};
+use crate::engine::{ChildKey, EngineReport as Found, UnresponsiveCause as ListedChild};
 use crate::log;
 use crate::report::{LivenessFailure, ReportKind, SupervisorReport, topic};
 
@@ -97,11 +97,11 @@ impl Reporter {
     }
 }
 
-impl From<Seen> for LivenessFailure {
-    fn from(seen: Seen) -> Self {
+impl From<ListedChild> for LivenessFailure {
+    fn from(seen: ListedChild) -> Self {
         match seen {
-            Seen::Handler(time) => Self::Handler(time),
-            Seen::Probe(misses) => Self::Probe(misses),
+            ListedChild::Handler(time) => Self::Handler(time),
+            ListedChild::Probe(misses) => Self::Probe(misses),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::spec::{ChildSpec, SupervisorSpec};
 use crate::tree::ChildStart;
 
 /// The requests of a dead supervisor. To drop it tells their callers that the supervisor is gone.
-pub(super) struct Unanswered {
+pub(super) struct UnansweredRequests {
     _pending: HashMap<RequestId, Pending>,
 }
 
@@ -48,8 +48,8 @@ impl PendingRequests {
     }
 
     /// Gives out the requests that wait.
-    pub(super) fn close(&mut self) -> Unanswered {
-        Unanswered { _pending: std::mem::take(&mut self.pending) }
+    pub(super) fn close(&mut self) -> UnansweredRequests {
+        UnansweredRequests { _pending: std::mem::take(&mut self.pending) }
     }
 
     /// The event that a request is, unless it can be answered at once.
@@ -119,7 +119,7 @@ impl PendingRequests {
                 child.take()
             }
             Some(Pending::Change { plan, .. }) => {
-                let id = book.engine.as_ref().and_then(|engine| Some(engine.sight(key)?.id.clone()));
+                let id = book.engine.as_ref().and_then(|engine| Some(engine.view(key)?.id.clone()));
                 plan.children.iter().find(|child| Some(&child.id) == id.as_ref()).map(ChildSpec::share)
             }
             _ => None,
@@ -144,7 +144,7 @@ impl PendingRequests {
             Pending::Restart(reply) => reply.send(self.started(result).map_err(child_error)),
             Pending::Delete(reply) => {
                 let deleted = result.map_err(child_error).and_then(|granted| match granted {
-                    RequestOk::Deleted(key) => self.node.book().give_away(key).ok_or(ChildError::NotFound),
+                    RequestOk::Deleted(key) => self.node.book().transfer(key).ok_or(ChildError::NotFound),
                     _ => Err(ChildError::NotFound),
                 });
                 reply.send(deleted);

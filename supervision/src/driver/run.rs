@@ -173,12 +173,12 @@ impl Driver {
             Action::CheckBusy { key, run } => return ControlFlow::Continue(self.children.look(key, run)),
             Action::Probe { key, run, question } => self.children.probe(key, run, question),
             Action::Retry { key, generation } => self.inbox.put(DriverMsg::Retry { key, generation }),
-            Action::ContinueShutdown => self.inbox.put_go_on(),
+            Action::ContinueShutdown => self.inbox.put_continue_shutdown(),
             Action::Close { key, reason } => self.children.close(key, &reason),
             Action::Forget { key, reason } => self.children.forget(key, &reason),
             Action::Report(report) => self.report(report),
             Action::Started => self.attachment.iter_mut().for_each(MailboxConsumer::started),
-            Action::GoDown => self.attachment.iter_mut().for_each(MailboxConsumer::begin_stop),
+            Action::BeginShutdown => self.attachment.iter_mut().for_each(MailboxConsumer::begin_stop),
             Action::Answer { ticket, result } => self.desk.answer(ticket, result),
             Action::Exit { ending } => {
                 self.end(ending);

@@ -8,7 +8,7 @@ use perennial_actors::Pid;
 
 use crate::chunk_map::ChunkMap;
 use crate::engine::{ChildKey, Engine, Policy, StartId};
-use crate::node::{ChildNode, GivenNode, Nest, OwnedNode};
+use crate::node::{ChildNode, TransferredNode, DropQueue, OwnedNode};
 use crate::policy::{ChildPolicy, SupervisorKind};
 use crate::spec::{ChildSpec, SpecError, SupervisorSpec};
 use crate::tree::UnstoppedChild;
@@ -38,19 +38,19 @@ struct Given {
     id: Arc<str>,
     policy: ChildPolicy,
     error: Option<Box<SpecError>>,
-    node: GivenNode,
+    node: TransferredNode,
 }
 
 /// What is left of an incarnation: kept only to be dropped when the book is closed again.
 #[must_use = "specs and reasons are users' values, to be dropped under no lock"]
-pub(super) struct Past {
+pub(super) struct PastIncarnation {
     _engine: Option<Engine>,
     _residents: ChunkMap<ChildRecord>,
 }
 
 /// What another plan has displaced: kept only to be dropped when the book is closed again.
 #[must_use = "specs are users' values, to be dropped under no lock"]
-pub(super) struct Displaced {
+pub(super) struct ReplacedSpec {
     _plan: SupervisorSpec,
     _nodes: Vec<OwnedNode>,
     _given: BTreeMap<usize, Given>,
@@ -81,10 +81,10 @@ impl Default for SupervisorState {
 impl SupervisorState {
     /// Lets the children of the incarnation before go, also those that it had taken in. Returns what
     /// is left of it, to be dropped under no lock before the next incarnation [begins](Self::begin).
-    pub(super) fn clear(&mut self) -> Past {
+    pub(super) fn clear(&mut self) -> PastIncarnation {
         let engine = self.end_incarnation();
         self.numbers.clear();
-        Past { _engine: engine, _residents: std::mem::take(&mut self.residents) }
+        PastIncarnation { _engine: engine, _residents: std::mem::take(&mut self.residents) }
     }
 
     /// Begins anew, for a new incarnation. What was said of the one before is gone.
@@ -108,7 +108,7 @@ impl SupervisorState {
 
     /// Takes another plan over, all of whose children are there. They keep what they are, and with
     /// it all that runs. What it displaces is to be dropped when the book is closed again.
-    pub(super) fn adopt_plan(&mut self, mut plan: SupervisorSpec) -> Displaced {
+    pub(super) fn adopt_plan(&mut self, mut plan: SupervisorSpec) -> ReplacedSpec {
         let mut nodes = Vec::new();
         let specs = self.residents.values().map(|resident| &resident.spec);
         let specs: HashMap<&Arc<str>, &ChildSpec> = specs.map(|spec| (&spec.id, spec)).collect();
@@ -119,7 +119,7 @@ impl SupervisorState {
             }
         }
         let plan = std::mem::replace(&mut self.plan, plan);
-        Displaced { _plan: plan, _nodes: nodes, _given: std::mem::take(&mut self.given) }
+        ReplacedSpec { _plan: plan, _nodes: nodes, _given: std::mem::take(&mut self.given) }
     }
 
     /// Takes back the children of the plan that were given away, if nothing else has a claim to
@@ -140,14 +140,14 @@ impl SupervisorState {
 
     /// Removes a child and returns its spec, for another owner. The next incarnations do not start
     /// the child either, unless it is [reclaimed](Self::reclaim).
-    pub(super) fn give_away(&mut self, key: ChildKey) -> Option<ChildSpec> {
+    pub(super) fn transfer(&mut self, key: ChildKey) -> Option<ChildSpec> {
         let child = self.remove(key)?;
         if let Some(at) = self.plan.children.iter().position(|planned| planned.node.is(&child.node)) {
             let ChildSpec { id, policy, node, error } = self.plan.children.remove(at);
             // Its place among all of the plan: each one that was given away before it moves it on
             // by one.
             let place = self.given.keys().fold(at, |place, given| place + usize::from(*given <= place));
-            self.given.insert(place, Given { id, policy, error, node: node.give_away() });
+            self.given.insert(place, Given { id, policy, error, node: node.transfer() });
         }
         Some(child)
     }
@@ -170,9 +170,9 @@ impl SupervisorState {
     /// A child did not stop in time. That is for the report of a shutdown if this is one, or if the child still runs somewhere;
     /// whoever was replaced meanwhile is of no concern to it.
     pub(super) fn record_unstopped(&mut self, key: ChildKey, path: Arc<str>, abandoned: bool) {
-        if abandoned || self.engine.as_ref().is_none_or(Engine::is_leaving) {
-            let straggler = self.unstopped.entry(key).or_insert(UnstoppedChild { path, abandoned });
-            straggler.abandoned |= abandoned;
+        if abandoned || self.engine.as_ref().is_none_or(Engine::is_stopping_or_ended) {
+            let unstopped_child = self.unstopped.entry(key).or_insert(UnstoppedChild { path, abandoned });
+            unstopped_child.abandoned |= abandoned;
         }
     }
 
@@ -207,7 +207,7 @@ impl SupervisorState {
     }
 
     /// Moves all nodes to `nest`, and drops the rest.
-    pub(super) fn dismantle(self, nest: &mut Nest) {
+    pub(super) fn dismantle(self, nest: &mut DropQueue) {
         let Self { plan, given, engine, residents, .. } = self;
         nest.add(given.into_values().map(|given| given.node.into_node()));
         nest.add(plan.children.into_iter().map(|child| child.node.into_node()));

@@ -14,7 +14,7 @@ use crate::policy::Restart;
 pub(super) const BATCH: usize = 128;
 
 impl Engine {
-    pub(super) const fn is_first_round(&self) -> bool {
+    pub(super) const fn is_initial_start(&self) -> bool {
         matches!(&self.mode, Mode::InTransition(round) if round.is_first())
     }
 
@@ -22,13 +22,13 @@ impl Engine {
         matches!(&self.mode, Mode::InTransition(round) if matches!(round.kind, TransitionKind::GroupRestart))
     }
 
-    pub(super) const fn is_going_down(&self) -> bool {
+    pub(super) const fn is_shutting_down(&self) -> bool {
         matches!(&self.mode, Mode::InTransition(round) if round.is_last())
     }
 
     /// Whether it stops, or has stopped.
-    pub(crate) const fn is_leaving(&self) -> bool {
-        matches!(self.mode, Mode::Ended) || self.is_going_down()
+    pub(crate) const fn is_stopping_or_ended(&self) -> bool {
+        matches!(self.mode, Mode::Ended) || self.is_shutting_down()
     }
 
     /// Returns the child whose start all others that are down wait for.
@@ -39,7 +39,7 @@ impl Engine {
     }
 
     /// Returns `true` if the child is being stopped for another cause than that it hangs.
-    pub(crate) fn is_dismissed(&self, key: ChildKey) -> bool {
+    pub(crate) fn is_stopped_in_order(&self, key: ChildKey) -> bool {
         let state = self.children.get(key).map(|entry| &entry.state);
         matches!(state, Some(State::Stopping(stopping)) if !stopping.unresponsive)
     }
@@ -49,10 +49,10 @@ impl Engine {
         matches!(self.mode, Mode::Ended)
     }
 
-    pub(super) fn begin_round(&mut self, round: Transition) {
+    pub(super) fn begin_transition(&mut self, round: Transition) {
         self.mode = Mode::InTransition(round);
         if self.is_dynamic() {
-            return self.go_on();
+            return self.stop_next_batch();
         }
         self.advance();
     }
@@ -77,7 +77,7 @@ impl Engine {
                     return self.start(key, StartCause::Transition);
                 }
             } else {
-                return self.end_round();
+                return self.end_transition();
             }
         }
     }
@@ -88,7 +88,7 @@ impl Engine {
     }
 
     /// Children that have nothing to do with each other stop all at once: nobody waits for another to be gone.
-    pub(super) fn go_on(&mut self) {
+    pub(super) fn stop_next_batch(&mut self) {
         let Mode::InTransition(round) = &mut self.mode else { return };
         for key in round.stop.split_off(round.stop.len().saturating_sub(BATCH)).into_iter().rev() {
             if self.children.get(key).is_some_and(Entry::is_live) {
@@ -107,7 +107,7 @@ impl Engine {
     fn end_when_empty(&mut self) {
         let told = matches!(&self.mode, Mode::InTransition(round) if round.stop.is_empty());
         if told && self.children.live() == 0 {
-            self.end_round();
+            self.end_transition();
         }
     }
 
@@ -122,7 +122,7 @@ impl Engine {
                     .push(Action::Report(EngineReport::ShutdownError { key, reason: reason.clone() }));
             }
         }
-        let comes_back = if self.is_going_down() {
+        let comes_back = if self.is_shutting_down() {
             !entry.added_at_runtime
         } else {
             entry.policy.restart != Restart::Temporary
@@ -135,7 +135,7 @@ impl Engine {
     }
 
     /// The round is over: what it kept waiting comes up.
-    pub(super) fn end_round(&mut self) {
+    pub(super) fn end_transition(&mut self) {
         let Mode::InTransition(round) = std::mem::replace(&mut self.mode, Mode::Running) else { return };
         match round.kind {
             TransitionKind::InitialStart => self.actions.push(Action::Started),
@@ -150,17 +150,17 @@ impl Engine {
     }
 
     /// The start of this child by hand is over, which may have been a round of its own.
-    pub(super) fn end_round_by_hand(&mut self, key: ChildKey) {
+    pub(super) fn end_manual_start(&mut self, key: ChildKey) {
         if matches!(&self.mode, Mode::InTransition(Transition { kind: TransitionKind::ManualStart, current, .. }) if *current == Some(key))
         {
-            self.end_round();
+            self.end_transition();
         }
     }
 
     /// Deals with what the round has kept waiting, until that begins another round.
     fn process_deferred(&mut self) {
         while matches!(self.mode, Mode::Running) {
-            if self.decide_settled() {
+            if self.decide_next_finished() {
                 continue;
             }
             if let Some(key) = self.ended.pop_front() {
@@ -181,7 +181,7 @@ impl Engine {
     }
 
     /// A child did not start at first: those before it are taken down again, and the supervisor has not started.
-    pub(super) fn fail_first_start(&mut self, key: ChildKey, reason: ExitReason) {
+    pub(super) fn fail_initial_start(&mut self, key: ChildKey, reason: ExitReason) {
         self.children.set(key, State::Stopped, None);
         self.begin_shutdown(SupervisorExit::StartFailed { key, reason });
     }
@@ -197,7 +197,7 @@ impl Engine {
 
     /// Takes everybody down, in reverse order or at once, and ends (rule 6).
     pub(super) fn begin_shutdown(&mut self, ending: SupervisorExit) {
-        self.actions.push(Action::GoDown);
+        self.actions.push(Action::BeginShutdown);
         self.ended.clear();
         self.refuse_deferred();
         for event in std::mem::take(&mut self.waiting) {
@@ -205,6 +205,6 @@ impl Engine {
                 self.answer(ticket, Err(RequestError::ShuttingDown));
             }
         }
-        self.begin_round(Transition::last(self.children.keys(), ending));
+        self.begin_transition(Transition::last(self.children.keys(), ending));
     }
 }

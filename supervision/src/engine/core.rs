@@ -78,17 +78,17 @@ impl Engine {
     pub(crate) fn step(&mut self, event: Event, now: Time) -> Vec<Action> {
         self.now = now;
         match event {
-            Event::Begin => self.begin_round(Transition::first(self.children.keys())),
+            Event::Begin => self.begin_transition(Transition::first(self.children.keys())),
             Event::Started { key, run } => self.on_started(key, run),
             Event::StartFailed { key, run, reason } => self.on_start_failed(key, run, reason),
             Event::Ended { key, run, reason } => self.on_ended(key, run, reason),
             Event::Retry { key, generation } => self.on_retry(key, generation),
-            Event::ContinueShutdown if self.is_dynamic() => self.go_on(),
+            Event::ContinueShutdown if self.is_dynamic() => self.stop_next_batch(),
             Event::ContinueShutdown => {}
             Event::Tick => self.on_tick(),
-            Event::BusyChecked { key, run, busy, suspensions } => self.on_looked(key, run, busy, suspensions),
+            Event::BusyChecked { key, run, busy, suspensions } => self.on_busy_checked(key, run, busy, suspensions),
             Event::Probed { key, run, question, answered } => self.on_probed(key, run, question, answered),
-            Event::Request { ticket, request } => self.on_asked(ticket, request),
+            Event::Request { ticket, request } => self.on_request(ticket, request),
             Event::Shutdown { reason } => self.on_shutdown(reason),
         }
         self.decide_deferred();
@@ -124,7 +124,7 @@ impl Engine {
             StartCause::Restart => {}
             StartCause::RestartChild(ticket) | StartCause::StartChild(ticket) => {
                 self.answer(ticket, Ok(RequestOk::Started(key)));
-                self.end_round_by_hand(key);
+                self.end_manual_start(key);
             }
         }
     }
@@ -151,7 +151,7 @@ impl Engine {
             StartCause::Restart => {}
             StartCause::RestartChild(ticket) | StartCause::StartChild(ticket) => {
                 self.answer(ticket, Ok(RequestOk::Ignored));
-                self.end_round_by_hand(key);
+                self.end_manual_start(key);
             }
         }
     }
@@ -159,22 +159,22 @@ impl Engine {
     pub(super) fn start_failed(&mut self, key: ChildKey, cause: StartCause, reason: ExitReason) {
         self.actions.push(Action::Report(EngineReport::StartFailed { key, reason: reason.clone() }));
         match cause {
-            StartCause::Transition if self.is_first_round() => self.fail_first_start(key, reason),
+            StartCause::Transition if self.is_initial_start() => self.fail_initial_start(key, reason),
             StartCause::Transition => {
-                self.try_again_later(key, reason);
-                self.end_round();
+                self.schedule_retry(key, reason);
+                self.end_transition();
             }
-            StartCause::Restart => self.try_again_later(key, reason),
+            StartCause::Restart => self.schedule_retry(key, reason),
             StartCause::RestartChild(ticket) => {
                 // Also a temporary one, which a change of the specs may have brought.
                 self.close(key, &reason);
                 self.answer(ticket, Err(RequestError::StartFailed(reason)));
-                self.end_round_by_hand(key);
+                self.end_manual_start(key);
             }
             StartCause::StartChild(ticket) => {
                 self.children.remove(key);
                 self.answer(ticket, Err(RequestError::StartFailed(reason)));
-                self.end_round_by_hand(key);
+                self.end_manual_start(key);
             }
         }
     }

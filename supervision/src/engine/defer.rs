@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::children::Entry;
 use super::core::{Engine, Mode};
-use super::deferred::{Deferred, Queue, WaitingStart};
+use super::deferred::{Deferred, Queue, QueuedStart};
 use super::types::{ChildKey, Event, Request, RequestError, RequestId, StartCause, State, Stopping};
 use crate::policy::{ChildPolicy, SupervisorKind};
 
@@ -34,7 +34,7 @@ impl Engine {
             }
             Request::Change { children, .. } => {
                 let mut known = children.iter().filter_map(|(id, _)| self.children.find(id));
-                known.find(|key| self.is_being_brought(*key))
+                known.find(|key| self.is_being_added(*key))
             }
         }?;
         let awaited = match &self.children.get(key)?.state {
@@ -51,7 +51,7 @@ impl Engine {
     }
 
     /// Returns `true` if this is a child only if the start that goes on succeeds.
-    fn is_being_brought(&self, key: ChildKey) -> bool {
+    fn is_being_added(&self, key: ChildKey) -> bool {
         match self.children.get(key).map(|entry| &entry.state) {
             Some(State::Starting { cause, .. }) => matches!(cause, StartCause::StartChild(_)),
             Some(State::Stopping(stopping)) => matches!(**stopping, Stopping { start_waiter: Some(_), .. }),
@@ -61,13 +61,13 @@ impl Engine {
 
     /// Decides what waited for transitions that are over now.
     pub(super) fn decide_deferred(&mut self) {
-        while self.decide_settled() {}
-        self.decide_starts();
+        while self.decide_next_finished() {}
+        self.start_queued();
     }
 
     /// Decides what waited for one transition that is over. Returns `false` if there is none.
-    pub(super) fn decide_settled(&mut self) -> bool {
-        let Some(queue) = self.children.transitions.next_settled() else { return false };
+    pub(super) fn decide_next_finished(&mut self) -> bool {
+        let Some(queue) = self.children.transitions.next_finished() else { return false };
         self.decide_queue(queue);
         true
     }
@@ -93,35 +93,35 @@ impl Engine {
 
     /// Answers everything that is deferred: the supervisor goes down.
     pub(super) fn refuse_deferred(&mut self) {
-        for ticket in self.children.transitions.take_tickets() {
+        for ticket in self.children.transitions.take_request_ids() {
             self.answer(ticket, Err(RequestError::ShuttingDown));
         }
     }
 
     /// Starts a child of a dynamic supervisor. If there is no room, it waits for the transitions
     /// that go on, which may make some.
-    pub(super) fn start_if_there_is_room(&mut self, id: Arc<str>, policy: ChildPolicy, ticket: RequestId) {
-        if self.children.transitions.starts.is_empty() && self.has_room() {
+    pub(super) fn start_or_queue(&mut self, id: Arc<str>, policy: ChildPolicy, ticket: RequestId) {
+        if self.children.transitions.starts.is_empty() && self.has_capacity() {
             return self.add_child(id, policy, ticket);
         }
         let last = self.children.transitions.last_begun();
-        self.children.transitions.starts.push_back(WaitingStart { ticket, id, policy, last });
-        self.decide_starts();
+        self.children.transitions.starts.push_back(QueuedStart { ticket, id, policy, last });
+        self.start_queued();
     }
 
-    fn has_room(&self) -> bool {
+    fn has_capacity(&self) -> bool {
         !matches!(self.policy.kind, SupervisorKind::Dynamic { max_children } if self.children.len() >= max_children)
     }
 
     /// Decides the starts that wait for room, first come first, until one of them has to wait on.
-    fn decide_starts(&mut self) {
+    fn start_queued(&mut self) {
         while let Some(start) = self.children.transitions.starts.front() {
             let last = start.last;
-            if !self.has_room() && !self.children.transitions.are_over(last) {
+            if !self.has_capacity() && !self.children.transitions.are_finished(last) {
                 return;
             }
             let Some(start) = self.children.transitions.starts.pop_front() else { return };
-            if !self.has_room() {
+            if !self.has_capacity() {
                 self.answer(start.ticket, Err(RequestError::MaxChildren));
                 continue;
             }

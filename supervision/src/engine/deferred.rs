@@ -45,12 +45,12 @@ pub(super) struct Transitions {
     /// Present if there is a limit to the number of children.
     numbered: Option<Numbered>,
     /// The starts that wait for room.
-    pub(super) starts: VecDeque<WaitingStart>,
+    pub(super) starts: VecDeque<QueuedStart>,
 }
 
 /// A start of a child for which there is no room yet.
 #[derive(Debug)]
-pub(super) struct WaitingStart {
+pub(super) struct QueuedStart {
     pub(super) ticket: RequestId,
     pub(super) id: Arc<str>,
     pub(super) policy: ChildPolicy,
@@ -105,12 +105,12 @@ impl Transitions {
     }
 
     /// Takes the requests that waited for a transition that is over.
-    pub(super) fn next_settled(&mut self) -> Option<Queue> {
+    pub(super) fn next_finished(&mut self) -> Option<Queue> {
         std::iter::from_fn(|| self.settled.pop_front()).find_map(|key| self.queues.remove(&key))
     }
 
     /// Takes the tickets of all requests that wait, in the order of arrival.
-    pub(super) fn take_tickets(&mut self) -> Vec<RequestId> {
+    pub(super) fn take_request_ids(&mut self) -> Vec<RequestId> {
         let queued = self.queues.drain().flat_map(|(_, queue)| queue).map(|deferred| deferred.ticket);
         let mut tickets: Vec<RequestId> = queued.collect();
         tickets.extend(self.starts.drain(..).map(|start| start.ticket));
@@ -125,7 +125,7 @@ impl Transitions {
     }
 
     /// Returns `true` if none of the transitions up to this number goes on.
-    pub(super) fn are_over(&self, last: u64) -> bool {
+    pub(super) fn are_finished(&self, last: u64) -> bool {
         let first = self.numbered.as_ref().and_then(|numbered| numbered.order.first());
         first.is_none_or(|first| *first > last)
     }

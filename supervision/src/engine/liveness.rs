@@ -17,7 +17,7 @@ impl Engine {
     /// Looks at a child and asks it, as it is due.
     pub(super) fn watch(&mut self, key: ChildKey, run: StartId) {
         let now = self.now;
-        let Some(watch) = self.watch_of(key, run) else { return };
+        let Some(watch) = self.timers_mut(key, run) else { return };
         let (look, probe) = watch.due(now);
         let is_overdue = probe && watch.probe_id.take().is_some();
         watch.is_overdue |= is_overdue;
@@ -32,7 +32,7 @@ impl Engine {
     fn ask(&mut self, key: ChildKey, run: StartId) {
         let (now, question) = (self.now, self.questions);
         let Some(policy) = self.liveness_of(key).and_then(|liveness| liveness.probe) else { return };
-        let Some(watch) = self.watch_of(key, run) else { return };
+        let Some(watch) = self.timers_mut(key, run) else { return };
         watch.probe_id = Some(question);
         watch.probe = Some(now.saturating_add(policy.timeout));
         self.questions = question.wrapping_add(1);
@@ -41,7 +41,7 @@ impl Engine {
     }
 
     /// What is due of a child that is suspended, or was when it was asked, begins anew: with the look, or when it was resumed.
-    pub(super) fn on_looked(
+    pub(super) fn on_busy_checked(
         &mut self,
         key: ChildKey,
         run: StartId,
@@ -50,7 +50,7 @@ impl Engine {
     ) {
         let now = self.now;
         let Some(liveness) = self.liveness_of(key).cloned() else { return };
-        let Some(watch) = self.watch_of(key, run) else { return };
+        let Some(watch) = self.timers_mut(key, run) else { return };
         if suspensions.is_suspended {
             *watch = LivenessTimers::begin(&liveness, now, watch.resumptions);
             return self.rearm(key);
@@ -64,14 +64,14 @@ impl Engine {
             return;
         }
         if let Some(deadline) = liveness.handler_deadline {
-            self.judge_handler(key, run, busy, deadline);
+            self.check_handler(key, run, busy, deadline);
         }
     }
 
     /// Counts a missed answer. Returns `true` if it was the last that the child may miss.
     fn missed(&mut self, key: ChildKey, run: StartId, liveness: &Liveness) -> bool {
         let now = self.now;
-        let (Some(policy), Some(watch)) = (liveness.probe, self.watch_of(key, run)) else { return false };
+        let (Some(policy), Some(watch)) = (liveness.probe, self.timers_mut(key, run)) else { return false };
         watch.missed_probes += 1;
         let misses = watch.missed_probes;
         if misses >= policy.failure_threshold {
@@ -84,9 +84,9 @@ impl Engine {
     }
 
     /// A handler is seen from its first await on, or else from the first look; so half a deadline is often enough to look.
-    fn judge_handler(&mut self, key: ChildKey, run: StartId, busy: Option<Duration>, deadline: Duration) {
+    fn check_handler(&mut self, key: ChildKey, run: StartId, busy: Option<Duration>, deadline: Duration) {
         let now = self.now;
-        let Some(watch) = self.watch_of(key, run) else { return };
+        let Some(watch) = self.timers_mut(key, run) else { return };
         match busy {
             Some(busy) if busy >= deadline => {
                 self.stop_unresponsive(key, run, UnresponsiveCause::Handler(busy))
@@ -103,7 +103,7 @@ impl Engine {
     pub(super) fn on_probed(&mut self, key: ChildKey, run: StartId, question: u32, answered: bool) {
         let now = self.now;
         let Some(policy) = self.liveness_of(key).and_then(|liveness| liveness.probe) else { return };
-        let Some(watch) = self.watch_of(key, run).filter(|watch| watch.probe_id == Some(question)) else {
+        let Some(watch) = self.timers_mut(key, run).filter(|watch| watch.probe_id == Some(question)) else {
             return;
         };
         watch.probe_id = None;
@@ -147,7 +147,7 @@ impl Engine {
         self.children.get(key)?.policy.liveness.as_deref()
     }
 
-    fn watch_of(&mut self, key: ChildKey, of: StartId) -> Option<&mut LivenessTimers> {
+    fn timers_mut(&mut self, key: ChildKey, of: StartId) -> Option<&mut LivenessTimers> {
         match &mut self.children.get_mut(key)?.state {
             State::Running { run, watch, .. } if *run == of => watch.as_deref_mut(),
             _ => None,

@@ -16,7 +16,7 @@ use crate::policy::{ChildPolicy, Strategy, SupervisorKind};
 impl Engine {
     /// Requests are decided in order, and none while a round goes on. One that concerns a child in
     /// transition waits for it.
-    pub(super) fn on_asked(&mut self, ticket: RequestId, request: Request) {
+    pub(super) fn on_request(&mut self, ticket: RequestId, request: Request) {
         match &self.mode {
             Mode::Running => self.handle_request(ticket, request, true),
             Mode::InTransition(round) if !round.is_last() => {
@@ -31,7 +31,7 @@ impl Engine {
     pub(super) fn decide(&mut self, ticket: RequestId, request: Request) {
         match request {
             Request::Start { id, policy } if self.is_dynamic() => {
-                self.start_if_there_is_room(id, policy, ticket)
+                self.start_or_queue(id, policy, ticket)
             }
             Request::Start { id, policy } => match self.children.find(&id) {
                 Some(key) => self.answer(ticket, Err(self.present(key))),
@@ -42,7 +42,7 @@ impl Engine {
                 None => self.answer(ticket, Err(RequestError::NotFound)),
             },
             Request::Restart(target) => match self.stopped(&target) {
-                Ok(key) => self.start_by_hand(key, StartCause::RestartChild(ticket)),
+                Ok(key) => self.start_manually(key, StartCause::RestartChild(ticket)),
                 Err(refusal) => self.answer(ticket, Err(refusal)),
             },
             Request::Delete(target) => match self.stopped(&target) {
@@ -85,7 +85,7 @@ impl Engine {
         let by_id = !self.is_dynamic();
         let key = self.children.add(id, policy, by_id, true);
         self.actions.push(Action::Admit { key, ticket });
-        self.start_by_hand(key, StartCause::StartChild(ticket));
+        self.start_manually(key, StartCause::StartChild(ticket));
     }
 
     /// Returns why a child cannot be started that has the id of this one.
@@ -99,7 +99,7 @@ impl Engine {
 
     /// Counts for no intensity, and is not tried again if it fails. If its siblings have to do with it, nothing happens to them
     /// while it starts: it is a round.
-    fn start_by_hand(&mut self, key: ChildKey, cause: StartCause) {
+    fn start_manually(&mut self, key: ChildKey, cause: StartCause) {
         if !self.children_are_independent() {
             self.mode = Mode::InTransition(Transition::by_hand(key));
         }

@@ -25,7 +25,7 @@ impl Engine {
             return self.restart(key);
         }
         self.mark_stopped(key, &reason);
-        if significant && self.is_over_without() {
+        if significant && self.triggers_auto_shutdown() {
             self.begin_shutdown(SupervisorExit::Reason(ExitReason::shutdown_with(
                 "a significant child ended",
             )));
@@ -33,7 +33,7 @@ impl Engine {
     }
 
     /// Whether the supervisor is to end now that a significant child has.
-    fn is_over_without(&self) -> bool {
+    fn triggers_auto_shutdown(&self) -> bool {
         match self.policy.kind {
             SupervisorKind::Static { auto_shutdown: AutoShutdown::AnySignificant, .. } => true,
             SupervisorKind::Static { auto_shutdown: AutoShutdown::AllSignificant, .. } => {
@@ -50,7 +50,7 @@ impl Engine {
         let Some(entry) = self.children.get_mut(key) else { return };
         let State::Restarting { reason, .. } = &entry.state else { return };
         let reason = reason.clone();
-        let Some(restarts_left) = self.window.record(self.now) else { return self.give_up(key) };
+        let Some(restarts_left) = self.window.record(self.now) else { return self.exceed_intensity(key) };
         let delay = entry
             .policy
             .backoff
@@ -96,13 +96,13 @@ impl Engine {
         };
         match strategy {
             Strategy::OneForOne => self.start(key, StartCause::Restart),
-            Strategy::OneForAll => self.begin_round(Transition::group(self.children.keys())),
-            Strategy::RestForOne => self.begin_round(Transition::group(self.children.keys_from(key))),
+            Strategy::OneForAll => self.begin_transition(Transition::group(self.children.keys())),
+            Strategy::RestForOne => self.begin_transition(Transition::group(self.children.keys_from(key))),
         }
     }
 
     /// Through the inbox (rule 5).
-    pub(super) fn try_again_later(&mut self, key: ChildKey, reason: ExitReason) {
+    pub(super) fn schedule_retry(&mut self, key: ChildKey, reason: ExitReason) {
         self.children.set(key, State::Restarting { reason, counted: false }, None);
         if let Some(entry) = self.children.get(key) {
             self.actions.push(Action::Retry { key, generation: entry.generation });
@@ -125,7 +125,7 @@ impl Engine {
         }
     }
 
-    fn give_up(&mut self, key: ChildKey) {
+    fn exceed_intensity(&mut self, key: ChildKey) {
         self.actions.push(Action::Report(EngineReport::GaveUp { key }));
         self.children.set(key, State::Stopped, None);
         let reason = ExitReason::shutdown_with("reached the maximum restart intensity");
@@ -137,7 +137,7 @@ impl Engine {
         let Some(entry) = self.children.get(key) else { return 0.0 };
         let Some(backoff) = &entry.policy.backoff else { return 0.0 };
         let place = key.0 << 32 | u64::from(entry.failures);
-        evenly(mix(backoff.seed_or(self.policy.seed).wrapping_add(mix(place))))
+        to_unit_interval(mix(backoff.seed_or(self.policy.seed).wrapping_add(mix(place))))
     }
 }
 
@@ -150,6 +150,6 @@ const fn mix(number: u64) -> u64 {
 }
 
 /// A number between 0 and 1, 1 excluded, of the upper half of this one.
-fn evenly(number: u64) -> f64 {
+fn to_unit_interval(number: u64) -> f64 {
     f64::from((number >> 32) as u32) / (f64::from(u32::MAX) + 1.0)
 }

@@ -51,7 +51,7 @@ impl Engine {
 
     /// What those are told who wanted it started, and it is stopped instead.
     const fn interrupted(&self) -> RequestError {
-        if self.is_going_down() {
+        if self.is_shutting_down() {
             RequestError::ShuttingDown
         } else {
             RequestError::StartFailed(ExitReason::shutdown())
@@ -78,14 +78,14 @@ impl Engine {
             self.restart_unresponsive(key);
         } else if restarting && matches!(self.mode, Mode::Running) {
             // What cut the attempt short is decided when its turn comes.
-            self.try_again_later(key, ExitReason::shutdown());
+            self.schedule_retry(key, ExitReason::shutdown());
         } else {
             self.children.set(key, State::Stopped, None);
         }
         for ticket in asked {
             self.answer(ticket, Ok(RequestOk::Done));
         }
-        if self.is_dynamic() && self.is_going_down() {
+        if self.is_dynamic() && self.is_shutting_down() {
             self.skip_stopped(key);
         }
         if waited_for {

@@ -112,7 +112,7 @@ pub(crate) enum Action {
     /// The first start is complete.
     Started,
     /// The end of the supervisor begins. Nothing suspends it any more.
-    GoDown,
+    BeginShutdown,
     /// Answer a request.
     Answer { ticket: RequestId, result: Result<RequestOk, RequestError> },
     /// Say what happens to whoever wants to know.

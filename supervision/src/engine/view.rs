@@ -22,11 +22,11 @@ pub(crate) struct ChildView<'a> {
 }
 
 /// Returns what others are told that a child is doing.
-const fn shown(entry: &Entry, is_leaving: bool, is_group_restart: bool) -> ChildState {
+const fn shown(entry: &Entry, is_stopping_or_ended: bool, is_group_restart: bool) -> ChildState {
     match &entry.state {
         State::Starting { cause: StartCause::Transition, .. } if is_group_restart => ChildState::Restarting,
         // Its mailbox takes messages for the incarnation whose turn is still to come.
-        State::Stopped if entry.mailbox_open && !is_leaving => ChildState::Waiting,
+        State::Stopped if entry.mailbox_open && !is_stopping_or_ended => ChildState::Waiting,
         State::Stopped => ChildState::Stopped,
         // OTP tells nothing during a restart, and that it is restarting after one that failed.
         State::Starting { cause: StartCause::Restart, .. }
@@ -40,21 +40,21 @@ const fn shown(entry: &Entry, is_leaving: bool, is_group_restart: bool) -> Child
 
 impl Engine {
     /// Every child, in start order.
-    pub(crate) fn sights(&self) -> impl DoubleEndedIterator<Item = ChildView<'_>> {
-        self.children.iter().map(|(key, entry)| self.sight_of(key, entry))
+    pub(crate) fn views(&self) -> impl DoubleEndedIterator<Item = ChildView<'_>> {
+        self.children.iter().map(|(key, entry)| self.view_of(key, entry))
     }
 
     /// One child.
-    pub(crate) fn sight(&self, key: ChildKey) -> Option<ChildView<'_>> {
-        self.children.get(key).map(|entry| self.sight_of(key, entry))
+    pub(crate) fn view(&self, key: ChildKey) -> Option<ChildView<'_>> {
+        self.children.get(key).map(|entry| self.view_of(key, entry))
     }
 
-    fn sight_of<'a>(&self, key: ChildKey, entry: &'a Entry) -> ChildView<'a> {
+    fn view_of<'a>(&self, key: ChildKey, entry: &'a Entry) -> ChildView<'a> {
         ChildView {
             key,
             id: &entry.id,
             policy: &entry.policy,
-            shown: shown(entry, self.is_leaving(), self.is_group_restart()),
+            shown: shown(entry, self.is_stopping_or_ended(), self.is_group_restart()),
             restarts: entry.restarts,
             #[cfg(test)]
             state: &entry.state,

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// A delay before each restart of a child that doubles while it keeps failing.
 ///
 /// ```text
-/// delay of failure n = min(cap, first · 2ⁿ) · (1 + jitter · u),   u drawn evenly from 0 to 1
+/// delay of failure n = min(cap, first · 2ⁿ) · (1 + jitter · u),   u drawn to_unit_interval from 0 to 1
 /// ```
 ///
 /// So are Akka's backoff supervisors and Kubernetes' crash loops. A child that has been up for the *healthy time* since its last

@@ -99,7 +99,7 @@ where
             let args = Arc::new(WorkerArgs::<W> { pool, slot, args, thread, ends: Ends::default() });
             let told = args.clone();
             Child::new::<WorkerActor<W>>(slot.to_string(), args)
-                .on_dismissal(move |pid| told.ends.release_worker(pid))
+                .stop_hook(move |pid| told.ends.release_worker(pid))
                 .renews()
         };
         let handle = PoolHandle::new(shared.clone(), supervisor.handle());

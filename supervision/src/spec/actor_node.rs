@@ -16,7 +16,7 @@ use crate::node::{ChildNode, Claims, OpenError, StartParams};
 pub(crate) type StartFn<M> = dyn Fn(&Identity<M>, StartParams) -> Result<Pid, SpawnError> + Send + Sync;
 
 /// What is told which incarnation is about to be stopped in order. The library's own code, which is quick.
-pub(crate) type DismissFn = dyn Fn(Pid) + Send + Sync;
+pub(crate) type StopHook = dyn Fn(Pid) + Send + Sync;
 
 /// A child that is an actor.
 pub(super) struct ActorNode<M: Send + 'static> {
@@ -24,7 +24,7 @@ pub(super) struct ActorNode<M: Send + 'static> {
     pub(super) name: Option<Name<M>>,
     pub(super) probe: Option<Probe<M>>,
     pub(super) start: Arc<StartFn<M>>,
-    pub(super) on_dismissal: Option<Arc<DismissFn>>,
+    pub(super) stop_hook: Option<Arc<StopHook>>,
     pub(super) claims: Claims,
 }
 
@@ -53,12 +53,12 @@ impl<M: Send + 'static> ChildNode for ActorNode<M> {
         self.identity.abandon(pid)
     }
 
-    fn hears_dismissal(&self) -> bool {
-        self.on_dismissal.is_some()
+    fn has_stop_hook(&self) -> bool {
+        self.stop_hook.is_some()
     }
 
     fn release(&self) {
-        if let (Some(told), Some(pid)) = (&self.on_dismissal, self.handle().pid()) {
+        if let (Some(told), Some(pid)) = (&self.stop_hook, self.handle().pid()) {
             told(pid);
         }
     }

@@ -9,7 +9,7 @@ use perennial_actors::host::{Foreign, Identity};
 use perennial_actors::{Actor, Address, ExitReason, MailboxConfig, Pid, SpawnError};
 use perennial_registry::Name;
 
-use super::actor_node::{ActorNode, DismissFn, StartFn};
+use super::actor_node::{ActorNode, StopHook, StartFn};
 use super::error::SpecError;
 use super::probe::Probe;
 use crate::node::{Claims, OwnedNode, StartParams};
@@ -29,7 +29,7 @@ pub struct Child<M: Send + 'static> {
     probe: Option<Probe<M>>,
     identity: OnceLock<Arc<Identity<M>>>,
     start: Arc<StartFn<M>>,
-    on_dismissal: Option<Arc<DismissFn>>,
+    stop_hook: Option<Arc<StopHook>>,
 }
 
 /// What every incarnation of an actor starts from. It is dropped in a task of its own, wherever the last reference is dropped.
@@ -70,7 +70,7 @@ impl<M: Send + 'static> Child<M> {
             probe: None,
             identity: OnceLock::new(),
             start: Arc::new(start),
-            on_dismissal: None,
+            stop_hook: None,
         }
     }
 
@@ -96,8 +96,8 @@ impl<M: Send + 'static> Child<M> {
     }
 
     /// Has this told which incarnation is about to be stopped for another cause than that it hangs.
-    pub(crate) fn on_dismissal(mut self, told: impl Fn(Pid) + Send + Sync + 'static) -> Self {
-        self.on_dismissal = Some(Arc::new(told));
+    pub(crate) fn stop_hook(mut self, told: impl Fn(Pid) + Send + Sync + 'static) -> Self {
+        self.stop_hook = Some(Arc::new(told));
         self
     }
 
@@ -195,7 +195,7 @@ impl<M: Send + 'static> From<Child<M>> for ChildSpec {
             name: child.name,
             probe: child.probe,
             start: child.start,
-            on_dismissal: child.on_dismissal,
+            stop_hook: child.stop_hook,
             claims: Claims::default(),
         };
         Self { id: child.id, policy: child.policy, node: OwnedNode::new(node), error: error.map(Box::new) }

@@ -129,10 +129,10 @@ impl Calm {
 
     /// Id, state and number of starts of each, in start order.
     pub(super) fn children(&self) -> Vec<(u64, &'static str, u32)> {
-        let seen = |sight: ChildView<'_>| {
-            let puppet = &self.puppets[&sight.key];
-            assert_eq!(**sight.id, *puppet.id.to_string(), "children are mixed up");
-            let state = match sight.state {
+        let seen = |view: ChildView<'_>| {
+            let puppet = &self.puppets[&view.key];
+            assert_eq!(**view.id, *puppet.id.to_string(), "children are mixed up");
+            let state = match view.state {
                 State::Stopped => "undefined",
                 State::Running { .. } => "running",
                 State::Restarting { .. } => "restarting",
@@ -141,7 +141,7 @@ impl Calm {
             assert_eq!(puppet.run.is_some(), state == "running");
             (puppet.id, state, puppet.starts)
         };
-        self.engine.sights().map(seen).collect()
+        self.engine.views().map(seen).collect()
     }
 
     pub(super) fn next_deadline(&self) -> Option<Duration> {
@@ -149,8 +149,8 @@ impl Calm {
     }
 
     fn key_of(&self, id: u64) -> Option<ChildKey> {
-        let key = |sight: &ChildView<'_>| self.puppets[&sight.key].id == id;
-        self.engine.sights().find(key).map(|sight| sight.key)
+        let key = |view: &ChildView<'_>| self.puppets[&view.key].id == id;
+        self.engine.views().find(key).map(|view| view.key)
     }
 
     fn puppet(&mut self, key: ChildKey) -> &mut Puppet {
@@ -198,7 +198,7 @@ impl Calm {
             | Action::ContinueShutdown => {
                 panic!("what for? {action:?}")
             }
-            Action::Started | Action::GoDown | Action::Report(_) => {}
+            Action::Started | Action::BeginShutdown | Action::Report(_) => {}
         }
         None
     }

@@ -53,7 +53,7 @@ impl World {
     }
 
     fn run(&self, key: ChildKey) -> StartId {
-        match self.engine.sight(key).map(|sight| sight.state) {
+        match self.engine.view(key).map(|view| view.state) {
             Some(State::Starting { run, .. } | State::Running { run, .. }) => *run,
             Some(State::Stopping(stopping)) => stopping.run,
             state => panic!("{key:?} does not live: {state:?}"),
@@ -86,11 +86,11 @@ impl World {
 
     /// How long a child waits for its restart that is due now.
     fn delay(&self, key: ChildKey) -> Duration {
-        match self.engine.sight(key) {
+        match self.engine.view(key) {
             Some(ChildView { state: State::Restarting { .. }, .. }) => {
                 self.engine.next_deadline().expect("it is delayed") - self.now
             }
-            sight => panic!("it is not delayed: {sight:?}"),
+            view => panic!("it is not delayed: {view:?}"),
         }
     }
 }
@@ -155,9 +155,9 @@ fn who_would_have_come_back_with_its_group_is_closed_when_the_group_does_not() {
         let mut world = World::up(policy(strategy), vec![ChildPolicy::default(); 3]);
         // The second fails in the restart of the group. The third waits for it.
         world.end(ChildKey(1));
-        while world.engine.sights().any(|sight| matches!(sight.state, State::Stopping(_))) {
-            let stopping = |sight: &ChildView<'_>| matches!(sight.state, State::Stopping(_));
-            let key = world.engine.sights().find(stopping).map(|sight| sight.key).expect("one stops");
+        while world.engine.views().any(|view| matches!(view.state, State::Stopping(_))) {
+            let stopping = |view: &ChildView<'_>| matches!(view.state, State::Stopping(_));
+            let key = world.engine.views().find(stopping).map(|view| view.key).expect("one stops");
             world.end(key);
         }
         if strategy == Strategy::OneForAll {
@@ -201,7 +201,7 @@ fn a_start_that_is_complete_after_its_timeout_has_failed() {
         ),
         "{ended:?}"
     );
-    assert!(world.engine.sights().next().is_none(), "it was brought for that only");
+    assert!(world.engine.views().next().is_none(), "it was brought for that only");
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn a_start_by_hand_among_siblings_is_a_round_until_it_is_over_whoever_else_start
     let meanwhile = world.end(ChildKey(2));
     assert!(meanwhile.is_empty(), "nothing happens to the group while one of it starts: {meanwhile:?}");
     world.start(ChildKey(1));
-    assert!(matches!(world.engine.sight(ChildKey(1)), Some(ChildView { state: State::Stopping(_), .. })));
+    assert!(matches!(world.engine.view(ChildKey(1)), Some(ChildView { state: State::Stopping(_), .. })));
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn an_end_in_order_starts_the_next_incarnation_at_once_and_counts_no_restart() {
         assert!(matches!(actions[..], [Action::Start { key: CHILD, .. }]), "{actions:?}");
         engine.step(Event::Started { key: CHILD, run: StartId(run + 1) }, SECOND);
     }
-    assert_eq!(engine.sight(CHILD).expect("it is there").restarts, 1_000);
+    assert_eq!(engine.view(CHILD).expect("it is there").restarts, 1_000);
 }
 
 #[test]

@@ -126,7 +126,7 @@ impl Slow {
 
     pub(super) fn crash(&mut self, id: u64) {
         let key = self.key_of(id).expect("it is a child");
-        let Some(State::Running { run, .. }) = self.engine.sight(key).map(|sight| sight.state) else {
+        let Some(State::Running { run, .. }) = self.engine.view(key).map(|view| view.state) else {
             panic!("it runs");
         };
         let run = *run;
@@ -149,18 +149,18 @@ impl Slow {
 
     /// Returns what others are told of the child of this id.
     pub(super) fn shown(&self, id: u64) -> Option<ChildState> {
-        Some(self.engine.sight(self.key_of(id)?)?.shown)
+        Some(self.engine.view(self.key_of(id)?)?.shown)
     }
 
     /// Returns `true` if an init of this id runs.
     pub(super) fn is_starting(&self, id: u64) -> bool {
-        let sight = self.key_of(id).and_then(|key| self.engine.sight(key));
-        sight.is_some_and(|sight| matches!(sight.state, State::Starting { .. }))
+        let view = self.key_of(id).and_then(|key| self.engine.view(key));
+        view.is_some_and(|view| matches!(view.state, State::Starting { .. }))
     }
 
     fn key_of(&self, id: u64) -> Option<ChildKey> {
         let has_id = |key: &ChildKey| self.ids.get(key) == Some(&id);
-        self.engine.sights().map(|sight| sight.key).rfind(has_id)
+        self.engine.views().map(|view| view.key).rfind(has_id)
     }
 
     fn happen(&mut self, event: Event) -> bool {
@@ -174,7 +174,7 @@ impl Slow {
                 }
                 Action::Start { key, run } => self.tasks.push(Task::Start(key, run)),
                 Action::Stop { key, .. } | Action::Kill { key } => {
-                    let run = match self.engine.sight(key).map(|sight| sight.state) {
+                    let run = match self.engine.view(key).map(|view| view.state) {
                         Some(State::Stopping(stopping)) => stopping.run,
                         state => panic!("it is stopped and is {state:?}"),
                     };

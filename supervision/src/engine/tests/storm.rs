@@ -133,7 +133,7 @@ impl Storm {
                 assert!(self.asked.is_empty(), "somebody is never answered");
                 self.exits += 1;
             }
-            Action::Started | Action::GoDown | Action::Report(_) => {}
+            Action::Started | Action::BeginShutdown | Action::Report(_) => {}
         }
     }
 
@@ -213,7 +213,7 @@ impl Storm {
     }
 
     pub(super) fn id_of(&self, key: ChildKey) -> Arc<str> {
-        self.engine.sight(key).expect("it is a child").id.clone()
+        self.engine.view(key).expect("it is a child").id.clone()
     }
 
     /// A child comes to what it was told or asked.
@@ -320,11 +320,11 @@ impl Storm {
 
     /// What the engine believes is what is the case.
     fn check(&mut self) {
-        let known: BTreeSet<ChildKey> = self.engine.sights().map(|sight| sight.key).collect();
+        let known: BTreeSet<ChildKey> = self.engine.views().map(|view| view.key).collect();
         assert!(self.exits > 0 || known == self.known, "{known:?} are children, and not {:?}", self.known);
         let mut starting = 0;
         let mut stopping = BTreeSet::new();
-        for ChildView { key, state, .. } in self.engine.sights() {
+        for ChildView { key, state, .. } in self.engine.views() {
             let life = self.living.get(&key).copied();
             match state {
                 State::Running { run, .. } => assert_eq!(life, Some(Life { run: *run, up: true })),
@@ -345,7 +345,7 @@ impl Storm {
 
     /// At the end one stops after the other, last started first, but for those who were on their way out before.
     fn check_order(&mut self, stopping: &BTreeSet<ChildKey>) {
-        if self.engine.is_dynamic() || !self.engine.is_going_down() {
+        if self.engine.is_dynamic() || !self.engine.is_shutting_down() {
             return;
         }
         let leaving = self.leaving.get_or_insert_with(|| stopping.clone());
@@ -361,12 +361,12 @@ impl Storm {
     pub(super) fn calm_down(&mut self) {
         for _ in 0..10_000 {
             let at_rest =
-                |sight: ChildView<'_>| matches!(sight.state, State::Running { .. } | State::Stopped);
+                |view: ChildView<'_>| matches!(view.state, State::Running { .. } | State::Stopped);
             if !self.tasks.is_empty() {
                 self.answer(0, Outcome::Well);
             } else if !self.retries.is_empty() {
                 self.deliver();
-            } else if !self.engine.sights().all(at_rest) {
+            } else if !self.engine.views().all(at_rest) {
                 assert!(self.engine.next_deadline().is_some(), "nobody is waited for, and not all is done");
                 self.wait_until_due();
             } else {
@@ -381,7 +381,7 @@ impl Storm {
         assert!(matches!(self.engine.mode, Mode::Running | Mode::Ended), "a round is left over");
         assert!(self.asked.is_empty(), "somebody waits for an answer");
         assert_eq!(self.engine.children.transitions.kept(), 0, "nothing is in transition");
-        for ChildView { key, state, .. } in self.engine.sights() {
+        for ChildView { key, state, .. } in self.engine.views() {
             let serves = matches!(state, State::Running { .. });
             assert!(
                 self.exits > 0 || serves == self.open.contains(&key),
