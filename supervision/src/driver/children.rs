@@ -31,7 +31,7 @@ impl Children {
     pub(super) fn new(node: SupervisorNode, system: System, inbox: Arc<Inbox>, link: RactorLink) -> Self {
         let label = node.label();
         let watched = Arc::new(LivenessInbox(inbox.clone()));
-        let any_watched = node.book().plan.children.iter().any(|child| child.policy.liveness.is_some());
+        let any_watched = node.state().plan.children.iter().any(|child| child.policy.liveness.is_some());
         node.handle().set_awaited_child(None);
         Self { node, system, label, inbox, watched, any_watched, link, awaited: None }
     }
@@ -44,7 +44,7 @@ impl Children {
             if self.any_watched { self.watched.clone() } else { self.inbox.clone() };
         match self.begin(key, run, &*child, &parent) {
             Ok(pid) => {
-                self.node.book().began(key, pid);
+                self.node.state().began(key, pid);
                 None
             }
             Err(reason) => Some(Event::StartFailed { key, run, reason }),
@@ -68,13 +68,13 @@ impl Children {
     }
 
     fn is_watched(&self, key: ChildKey) -> bool {
-        let book = self.node.book();
-        let child = book.engine.as_ref().and_then(|engine| engine.view(key));
+        let state = self.node.state();
+        let child = state.engine.as_ref().and_then(|engine| engine.view(key));
         child.is_some_and(|child| child.policy.liveness.is_some())
     }
 
     /// Whether any child was or is to be watched.
-    pub(super) const fn watches(&self) -> bool {
+    pub(super) const fn has_watched(&self) -> bool {
         self.any_watched
     }
 
@@ -85,9 +85,9 @@ impl Children {
         child: &dyn ChildNode,
         parent: &Arc<dyn Parent>,
     ) -> Result<Pid, ExitReason> {
-        let birth =
+        let params =
             || StartParams { parent: parent.clone(), run: pack(key, run), link: Some(self.link.clone()) };
-        let start = || child.start(birth());
+        let start = || child.start(params());
         let started = match start() {
             // It was down for good, or is new.
             Err(SpawnError::NotOpen(Shut::Closed)) => {
@@ -105,26 +105,26 @@ impl Children {
 
     pub(super) fn stop(&self, key: ChildKey, reason: ExitReason) {
         if let Some(child) = self.get(key) {
-            self.dismiss(key, &*child);
+            self.notify_stop(key, &*child);
             // If it has ended by itself, its end is in the inbox.
             let _ = child.handle().stop(reason);
         }
     }
 
     /// Tells a child that it is stopped in order, before it is.
-    fn dismiss(&self, key: ChildKey, child: &dyn ChildNode) {
+    fn notify_stop(&self, key: ChildKey, child: &dyn ChildNode) {
         if child.has_stop_hook() {
             let is_stopped_in_order =
-                self.node.book().engine.as_ref().is_some_and(|engine| engine.is_stopped_in_order(key));
+                self.node.state().engine.as_ref().is_some_and(|engine| engine.is_stopped_in_order(key));
             if is_stopped_in_order {
-                child.release();
+                child.notify_stop();
             }
         }
     }
 
     pub(super) fn kill(&self, key: ChildKey) {
         if let Some(child) = self.get(key) {
-            self.dismiss(key, &*child);
+            self.notify_stop(key, &*child);
             let _ = child.handle().kill();
         }
     }
@@ -137,8 +137,8 @@ impl Children {
     }
 
     /// Returns for how long the child has been in a handler, and whether it is suspended.
-    pub(super) fn look(&self, key: ChildKey, run: StartId) -> Option<Event> {
-        let (child, pid) = (self.get(key)?, self.node.book().pid_of(key)?);
+    pub(super) fn check_busy(&self, key: ChildKey, run: StartId) -> Option<Event> {
+        let (child, pid) = (self.get(key)?, self.node.state().pid_of(key)?);
         let handle = child.handle();
         let busy = handle.busy_for().filter(|(of, _)| *of == pid).map(|(_, busy)| busy);
         Some(Event::BusyChecked { key, run, busy, suspensions: handle.suspensions() })
@@ -146,17 +146,17 @@ impl Children {
 
     /// Asks a child, in a task of its own. The answer, or that there was none, comes through the inbox. A child that is
     /// suspended is not asked: questions would pile up in its mailbox.
-    pub(super) fn probe(&self, key: ChildKey, run: StartId, question: u32) {
+    pub(super) fn probe(&self, key: ChildKey, run: StartId, probe_id: u32) {
         let awake = self.get(key).filter(|child| !child.handle().suspensions().is_suspended);
         let Some(answer) = awake.and_then(|child| child.probe()) else { return };
         let inbox = self.inbox.clone();
-        tokio::spawn(async move { inbox.put(DriverMsg::Probed(key, run, question, answer.await)) });
+        tokio::spawn(async move { inbox.put(DriverMsg::Probed(key, run, probe_id, answer.await)) });
     }
 
     /// Says why the child is down, and in how long it is begun again.
-    pub(super) fn announce(&self, key: ChildKey, reason: ExitReason, retry_in: Duration) {
+    pub(super) fn set_pending_restart(&self, key: ChildKey, reason: ExitReason, retry_in: Duration) {
         if let Some(child) = self.get(key) {
-            child.announce(reason, retry_in);
+            child.set_pending_restart(reason, retry_in);
         }
     }
 
@@ -167,14 +167,14 @@ impl Children {
     }
 
     pub(super) fn forget(&self, key: ChildKey, reason: &ExitReason) {
-        let dismissed = self.node.book().remove(key);
+        let dismissed = self.node.state().remove(key);
         if let Some(child) = dismissed {
             nesting::close(&*child.node, reason);
         }
     }
 
     pub(super) fn id_of(&self, key: ChildKey) -> Arc<str> {
-        self.node.book().spec(key).map_or_else(|| "".into(), |spec| spec.id.clone())
+        self.node.state().spec(key).map_or_else(|| "".into(), |spec| spec.id.clone())
     }
 
     /// Where a child stands in the tree.
@@ -187,6 +187,6 @@ impl Children {
     }
 
     fn get(&self, key: ChildKey) -> Option<Arc<dyn ChildNode>> {
-        self.node.book().node_of(key)
+        self.node.state().node_of(key)
     }
 }

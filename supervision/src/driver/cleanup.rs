@@ -35,30 +35,30 @@ struct Orphan {
 pub(super) fn kill_orphans(
     node: &SupervisorNode,
     mut attachment: MailboxConsumer<DriverMsg>,
-    stop_waiters: UnansweredRequests,
+    unanswered: UnansweredRequests,
 ) -> Option<JoinHandle<()>> {
     attachment.handled();
-    let (engine, nodes, passing): (_, Vec<_>, _) = {
-        let mut book = node.book();
-        let engine = book.end_incarnation();
-        let passing = Passing(book.runtime_children());
-        (engine, book.nodes().rev().map(|(key, node)| (key, node.clone())).collect(), passing)
+    let (engine, nodes, runtime_children): (_, Vec<_>, _) = {
+        let mut state = node.state();
+        let engine = state.end_incarnation();
+        let runtime_children = CloseOnDrop(state.runtime_children());
+        (engine, state.nodes().rev().map(|(key, node)| (key, node.clone())).collect(), runtime_children)
     };
     // It keeps reasons, whose drop may look at the tree.
     drop(engine);
-    let patience = node.kill_grace();
+    let kill_grace = node.kill_grace();
     let (node, system, supervisor) = (node.clone(), attachment.system().clone(), attachment.pid());
-    let orphans: Vec<Orphan> = nodes.into_iter().map(|(key, node)| orphan(key, node, patience)).collect();
+    let orphans: Vec<Orphan> = nodes.into_iter().map(|(key, node)| orphan(key, node, kill_grace)).collect();
     let ending = async move {
         for orphan in orphans {
             let key = orphan.key;
             if let Some((path, pid)) = wait_for(orphan).await {
-                node.book().record_unstopped(key, path.clone(), true);
+                node.state().record_unstopped(key, path.clone(), true);
                 report_abandoned(&system, supervisor, path, pid);
             }
         }
-        drop(passing);
-        drop(stop_waiters);
+        drop(runtime_children);
+        drop(unanswered);
         attachment.end(ExitReason::Killed);
     };
     // Without a runtime nothing runs any more that could be waited for; the attachment ends when it is dropped.
@@ -66,9 +66,9 @@ pub(super) fn kill_orphans(
 }
 
 /// Children that the next incarnation does not start again. They are closed when this is dropped, also with the runtime.
-struct Passing(Vec<Arc<dyn ChildNode>>);
+struct CloseOnDrop(Vec<Arc<dyn ChildNode>>);
 
-impl Drop for Passing {
+impl Drop for CloseOnDrop {
     fn drop(&mut self) {
         self.0.iter().for_each(|node| nesting::close(&**node, &ExitReason::Killed));
     }
@@ -76,25 +76,25 @@ impl Drop for Passing {
 
 /// Watched first, told then, and only then looked at. One that ends by itself in between is not alive when it is looked at, and
 /// so is not waited for: its monitor may be bound to a next incarnation, which nobody is there to start.
-fn orphan(key: ChildKey, node: Arc<dyn ChildNode>, patience: Duration) -> Orphan {
+fn orphan(key: ChildKey, node: Arc<dyn ChildNode>, kill_grace: Duration) -> Orphan {
     let handle = node.handle();
     let monitor = handle.monitor();
     node.kill_orphan();
     let pid = handle.pid();
-    let patience = node.group().is_none().then_some(patience);
-    Orphan { key, node, pid, monitor, kill_grace: patience }
+    let kill_grace = node.group().is_none().then_some(kill_grace);
+    Orphan { key, node, pid, monitor, kill_grace: kill_grace }
 }
 
 /// Waits until it is gone, or as good as; where it stands and which it is, if it had to be abandoned.
 async fn wait_for(orphan: Orphan) -> Option<(Arc<str>, Pid)> {
     // One that is not alive has nothing to end.
     let pid = orphan.pid?;
-    let Some(patience) = orphan.kill_grace else {
+    let Some(kill_grace) = orphan.kill_grace else {
         orphan.monitor.await;
         return None;
     };
-    let late = tokio::time::timeout(patience, orphan.monitor).await.is_err();
-    let abandoned = late && orphan.node.abandon(pid);
+    let timed_out = tokio::time::timeout(kill_grace, orphan.monitor).await.is_err();
+    let abandoned = timed_out && orphan.node.abandon(pid);
     abandoned.then(|| (orphan.node.handle().label().unwrap_or_else(|| "".into()), pid))
 }
 

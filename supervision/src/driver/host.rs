@@ -23,14 +23,14 @@ pub(super) type LinkSender = oneshot::Sender<RactorLink>;
 pub(super) async fn run(
     node: SupervisorNode,
     attachment: MailboxConsumer<DriverMsg>,
-    announce: Option<LinkSender>,
+    link_sender: Option<LinkSender>,
 ) {
-    let (seat, system) = (DriverSlot::default(), attachment.system().clone());
-    match Host::spawn(None, Host(seat.clone()), (node, attachment)).await {
+    let (slot, system) = (DriverSlot::default(), attachment.system().clone());
+    match Host::spawn(None, Host(slot.clone()), (node, attachment)).await {
         Ok((host, ended)) => {
-            if let Some(announce) = announce {
+            if let Some(link_sender) = link_sender {
                 // Whoever wanted to know may have given up.
-                let _ = announce.send(RactorLink::to(&host));
+                let _ = link_sender.send(RactorLink::to(&host));
             }
             // It makes no difference here how it ended.
             drop(Guarded::new(ended.await));
@@ -39,7 +39,7 @@ pub(super) async fn run(
     }
     // If it was killed, this is where it hears of it, and the remains are seen to. Ractor would hand a state on to its parent, who
     // may drop it when it likes.
-    drop(seat.take());
+    drop(slot.take());
 }
 
 /// Where the driver is while no turn of it runs; empty when it is over.

@@ -81,8 +81,8 @@ impl Inbox {
     }
 
     /// Puts news in. The mailbox is unbounded; if it is closed, the tree is gone and nobody has to know any more.
-    pub(super) fn put(&self, news: DriverMsg) {
-        let _ = self.address.cast(news);
+    pub(super) fn put(&self, msg: DriverMsg) {
+        let _ = self.address.cast(msg);
     }
 }
 
@@ -147,9 +147,9 @@ impl DriverMsg {
             Self::Ended(key, run, IncarnationExit { reason, .. }) => Event::StartFailed { key, run, reason },
             Self::Retry { key, generation } => Event::Retry { key, generation },
             Self::ContinueShutdown => Event::ContinueShutdown,
-            Self::Probed(key, run, question, answered) => Event::Probed { key, run, question, answered },
+            Self::Probed(key, run, probe_id, answered) => Event::Probed { key, run, probe_id, answered },
             Self::Tick => Event::Tick,
-            Self::Request(ask) => return Err(ask),
+            Self::Request(request) => return Err(request),
         })
     }
 }

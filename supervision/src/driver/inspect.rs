@@ -25,12 +25,13 @@ impl SupervisorNode {
             children: Vec::new(),
         };
         let mut below = Vec::new();
-        let mut due: Vec<(Option<usize>, ListedChild)> = with_parent(None, self.book().seen()).collect();
+        let mut due: Vec<(Option<usize>, ListedChild)> =
+            with_parent(None, self.state().list_children()).collect();
         while let Some((parent, ListedChild { id, kind, node, shown, restarts })) = due.pop() {
             let handle = node.handle();
             let state = shown.unwrap_or_else(|| state_without_supervisor(&handle));
-            let seen = node.group().map(Group::seen).unwrap_or_default();
-            due.extend(with_parent(Some(below.len()), seen));
+            let children = node.group().map(Group::list_children).unwrap_or_default();
+            due.extend(with_parent(Some(below.len()), children));
             let pid = handle.pid();
             below.push((parent, Tree { id, kind, state, pid, restarts, handle, children: Vec::new() }));
         }
@@ -39,7 +40,10 @@ impl SupervisorNode {
 }
 
 /// Pairs children, the first one last, with the place of their parent.
-fn with_parent(parent: Option<usize>, children: Vec<ListedChild>) -> impl Iterator<Item = (Option<usize>, ListedChild)> {
+fn with_parent(
+    parent: Option<usize>,
+    children: Vec<ListedChild>,
+) -> impl Iterator<Item = (Option<usize>, ListedChild)> {
     children.into_iter().rev().map(move |child| (parent, child))
 }
 
@@ -52,15 +56,15 @@ impl ListedChild {
 
 impl SupervisorState {
     /// Returns the children, to be looked at when the book is closed again.
-    pub(super) fn seen(&self) -> Vec<ListedChild> {
+    pub(super) fn list_children(&self) -> Vec<ListedChild> {
         let Some(engine) = &self.engine else {
             return self.plan.children.iter().map(|spec| ListedChild::of(spec, None, 0)).collect();
         };
         let lives = !engine.has_ended();
-        let seen = |view: ChildView<'_>| {
+        let listed = |view: ChildView<'_>| {
             Some(ListedChild::of(self.spec(view.key)?, lives.then_some(view.shown), view.restarts))
         };
-        engine.views().filter_map(seen).collect()
+        engine.views().filter_map(listed).collect()
     }
 
     /// OTP's `which_children`: the newest first.

@@ -8,20 +8,24 @@ use perennial_actors::{ActorHandle, ExitReason, Pid, SpawnError, System};
 
 use super::host::{self, LinkSender};
 use super::node::SupervisorNode;
-use crate::node::{ChildNode, Claims, Group, DropQueue, OpenError, ListedChild, StartParams};
+use crate::node::{ChildNode, Claims, DropQueue, Group, ListedChild, OpenError, StartParams};
 use crate::tree::UnstoppedChild;
 
 impl SupervisorNode {
     /// Starts the next incarnation, which says which ractor actor it is.
-    pub(super) fn begin(&self, birth: StartParams, announce: Option<LinkSender>) -> Result<Pid, SpawnError> {
-        birth.begin(self.identity(), |attachment| host::run(self.clone(), attachment, announce))
+    pub(super) fn begin(
+        &self,
+        params: StartParams,
+        link_sender: Option<LinkSender>,
+    ) -> Result<Pid, SpawnError> {
+        params.begin(self.identity(), |attachment| host::run(self.clone(), attachment, link_sender))
     }
 }
 
 impl ChildNode for SupervisorNode {
     fn open_alone(&self, system: &System, label: &Label) -> Result<(), OpenError> {
         self.identity().open(system, || label.clone());
-        self.book().reclaim();
+        self.state().reclaim();
         Ok(())
     }
 
@@ -33,15 +37,15 @@ impl ChildNode for SupervisorNode {
         self.claims()
     }
 
-    fn start(&self, birth: StartParams) -> Result<Pid, SpawnError> {
-        self.begin(birth, None)
+    fn start(&self, params: StartParams) -> Result<Pid, SpawnError> {
+        self.begin(params, None)
     }
 
     fn abandon(&self, pid: Pid) -> bool {
         self.identity().abandon(pid)
     }
 
-    fn announce(&self, reason: ExitReason, retry_in: Duration) {
+    fn set_pending_restart(&self, reason: ExitReason, retry_in: Duration) {
         self.identity().set_pending_restart(reason, retry_in);
     }
 
@@ -59,26 +63,26 @@ impl ChildNode for SupervisorNode {
         Some(self)
     }
 
-    fn dismantle(self: Arc<Self>, nest: &mut DropQueue) {
+    fn dismantle(self: Arc<Self>, queue: &mut DropQueue) {
         if let Some(node) = Arc::into_inner(self) {
-            node.dismantle_into(nest);
+            node.dismantle_into(queue);
         }
     }
 }
 
 impl Group for SupervisorNode {
     fn planned(&self) -> Vec<(Arc<str>, Arc<dyn ChildNode>)> {
-        let book = self.book();
-        book.plan.children.iter().map(|child| (child.id.clone(), child.node.node().clone())).collect()
+        let state = self.state();
+        state.plan.children.iter().map(|child| (child.id.clone(), child.node.node().clone())).collect()
     }
 
-    fn seen(&self) -> Vec<ListedChild> {
-        self.book().seen()
+    fn list_children(&self) -> Vec<ListedChild> {
+        self.state().list_children()
     }
 
     fn unstopped(&self, into: &mut Vec<UnstoppedChild>) -> Vec<Arc<dyn ChildNode>> {
-        let book = self.book();
-        into.extend(book.unstopped().cloned());
-        book.nodes().map(|(_, node)| node.clone()).collect()
+        let state = self.state();
+        into.extend(state.unstopped().cloned());
+        state.nodes().map(|(_, node)| node.clone()).collect()
     }
 }

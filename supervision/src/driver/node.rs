@@ -35,15 +35,15 @@ pub(crate) fn supervisor_of(parent: &dyn Parent) -> Option<SupervisorNode> {
 struct Inner {
     id: Arc<str>,
     identity: Identity<DriverMsg>,
-    book: Mutex<SupervisorState>,
+    state: Mutex<SupervisorState>,
     claims: Claims,
 }
 
 impl Inner {
     /// Moves the nodes below to `nest`.
-    fn clear_into(&mut self, nest: &mut DropQueue) {
-        let book = self.book.get_mut().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(book).dismantle(nest);
+    fn clear_into(&mut self, queue: &mut DropQueue) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(state).dismantle(queue);
     }
 }
 
@@ -59,7 +59,7 @@ impl SupervisorNode {
         // A supervisor hears of its children through this: it must never be full, and what comes in between two
         // incarnations is for the next.
         let identity = Identity::new(MailboxConfig::unbounded());
-        Self(Arc::new(Inner { id, identity, book: Mutex::default(), claims: Claims::default() }))
+        Self(Arc::new(Inner { id, identity, state: Mutex::default(), claims: Claims::default() }))
     }
 
     pub(crate) fn downgrade(&self) -> WeakSupervisorNode {
@@ -68,12 +68,12 @@ impl SupervisorNode {
 
     /// Returns `true` if its children come and go.
     pub(crate) fn is_dynamic(&self) -> bool {
-        matches!(self.book().plan.kind, SupervisorKind::Dynamic { .. })
+        matches!(self.state().plan.kind, SupervisorKind::Dynamic { .. })
     }
 
     /// Settles what it is to do, before it is started.
     pub(crate) fn set_spec(&self, plan: SupervisorSpec) {
-        let before = std::mem::replace(&mut self.book().plan, plan);
+        let before = std::mem::replace(&mut self.state().plan, plan);
         drop(before);
     }
 
@@ -94,7 +94,7 @@ impl SupervisorNode {
     }
 
     pub(super) fn kill_grace(&self) -> Duration {
-        self.book().plan.kill_grace
+        self.state().plan.kill_grace
     }
 
     /// Returns where it stands in its tree; before it is first opened, its id.
@@ -103,13 +103,13 @@ impl SupervisorNode {
     }
 
     /// Drops this reference. If it is the last one, the nodes below are moved to `nest` first.
-    pub(super) fn dismantle_into(self, nest: &mut DropQueue) {
+    pub(super) fn dismantle_into(self, queue: &mut DropQueue) {
         if let Some(mut inner) = Arc::into_inner(self.0) {
-            inner.clear_into(nest);
+            inner.clear_into(queue);
         }
     }
 
-    pub(crate) fn book(&self) -> MutexGuard<'_, SupervisorState> {
-        self.0.book.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn state(&self) -> MutexGuard<'_, SupervisorState> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -5,7 +5,7 @@ use perennial_actors::{Pid, System};
 use super::children::Children;
 use super::node::SupervisorNode;
 use super::stats::Stats;
-use crate::engine::{ChildKey, EngineReport as Found, UnresponsiveCause as ListedChild};
+use crate::engine::{ChildKey, EngineReport, UnresponsiveCause};
 use crate::log;
 use crate::report::{LivenessFailure, ReportKind, SupervisorReport, topic};
 
@@ -21,37 +21,37 @@ impl Reporter {
         Self { node, system, supervisor }
     }
 
-    pub(super) fn report(&self, found: Found, children: &Children) {
+    pub(super) fn report(&self, report: EngineReport, children: &Children) {
         let (system, child) = (&self.system, |key| move || self.named(key, children));
         // Only if somebody listens are the fields of an event computed.
-        match found {
-            Found::Started { key } => {
+        match report {
+            EngineReport::Started { key } => {
                 log::child_started(system, child(key));
                 self.of_child(key, children, || ReportKind::Started);
             }
-            Found::Terminated { key, reason } => {
+            EngineReport::Terminated { key, reason } => {
                 log::child_ended(system, child(key), &reason);
                 self.of_child(key, children, || ReportKind::Terminated { reason });
             }
-            Found::StartFailed { key, reason } => {
+            EngineReport::StartFailed { key, reason } => {
                 log::child_did_not_start(system, child(key), &reason);
                 self.of_child(key, children, || ReportKind::StartFailed { reason });
             }
-            Found::Restarting { key, reason, restarts_left, delay } => {
+            EngineReport::Restarting { key, reason, restarts_left, delay } => {
                 log::child_restarts(system, child(key), &reason, restarts_left, delay);
                 Stats::of(&self.system).restarted();
                 self.of_child(key, children, || ReportKind::Restarting { reason, restarts_left, delay });
             }
-            Found::ShutdownError { key, reason } => {
+            EngineReport::ShutdownError { key, reason } => {
                 log::child_ended_otherwise(system, child(key), &reason);
                 self.of_child(key, children, || ReportKind::ShutdownError { reason });
             }
-            Found::Unresponsive { key, sign } => {
-                log::child_hangs(system, child(key), sign);
-                self.of_child(key, children, || ReportKind::Unresponsive { sign: sign.into() });
+            EngineReport::Unresponsive { key, cause } => {
+                log::child_hangs(system, child(key), cause);
+                self.of_child(key, children, || ReportKind::Unresponsive { sign: cause.into() });
             }
-            Found::Late { key, abandoned } => self.timed_out(key, abandoned, children),
-            Found::GaveUp { key } => self.gave_up(key, children),
+            EngineReport::StopTimedOut { key, abandoned } => self.timed_out(key, abandoned, children),
+            EngineReport::GaveUp { key } => self.gave_up(key, children),
         }
     }
 
@@ -61,14 +61,14 @@ impl Reporter {
             supervisor: self.supervisor,
             label: children.label().clone(),
             id: children.id_of(key),
-            pid: self.node.book().pid_of(key),
+            pid: self.node.state().pid_of(key),
         }
     }
 
     fn timed_out(&self, key: ChildKey, abandoned: bool, children: &Children) {
         let path = children.path(key).to_shared();
         log::child_is_late(&self.system, || self.named(key, children), abandoned);
-        self.node.book().record_unstopped(key, path, abandoned);
+        self.node.state().record_unstopped(key, path, abandoned);
         self.of_child(key, children, || if abandoned { ReportKind::Abandoned } else { ReportKind::Killed });
     }
 
@@ -77,7 +77,7 @@ impl Reporter {
         let path = children.label().to_shared();
         log::supervisor_gives_up(&self.system, self.supervisor, &path, &child);
         Stats::of(&self.system).gave_up();
-        self.node.book().gave_up = true;
+        self.node.state().gave_up = true;
         let supervisor = self.supervisor;
         topic(&self.system).send(|| SupervisorReport {
             supervisor,
@@ -91,17 +91,17 @@ impl Reporter {
         topic(&self.system).send(|| SupervisorReport {
             supervisor: self.supervisor,
             path: children.path(key).to_shared(),
-            pid: self.node.book().pid_of(key),
+            pid: self.node.state().pid_of(key),
             kind: what(),
         });
     }
 }
 
-impl From<ListedChild> for LivenessFailure {
-    fn from(seen: ListedChild) -> Self {
-        match seen {
-            ListedChild::Handler(time) => Self::Handler(time),
-            ListedChild::Probe(misses) => Self::Probe(misses),
+impl From<UnresponsiveCause> for LivenessFailure {
+    fn from(cause: UnresponsiveCause) -> Self {
+        match cause {
+            UnresponsiveCause::Handler(time) => Self::Handler(time),
+            UnresponsiveCause::Probe(misses) => Self::Probe(misses),
         }
     }
 }

@@ -81,9 +81,9 @@ impl Starting {
     fn begin(
         node: SupervisorNode,
         system: &System,
-        announce: Option<LinkSender>,
+        link_sender: Option<LinkSender>,
     ) -> Result<Self, StartError> {
-        let checked = node.book().plan.check(node.id());
+        let checked = node.state().plan.check(node.id());
         checked.map_err(StartError::Spec)?;
         if runtime::Handle::try_current().is_ok() {
             require_timers().map_err(|NoTimers| StartError::NoTimers)?;
@@ -91,9 +91,9 @@ impl Starting {
         let label = Label::root(node.id().clone());
         let root =
             Arc::new(Root { node, system: system.clone(), phase: watch::Sender::new(Phase::Starting) });
-        let birth = StartParams { parent: root.clone(), run: 0, link: None };
+        let params = StartParams { parent: root.clone(), run: 0, link: None };
         let begun = match nesting::open(&root.node, system, &label) {
-            Ok(()) => root.node.begin(birth, announce).map_err(|error| match error {
+            Ok(()) => root.node.begin(params, link_sender).map_err(|error| match error {
                 NotStarted::Failed(reason) => StartError::Failed(reason),
                 _ => StartError::NoRuntime,
             }),
@@ -135,10 +135,10 @@ pub(crate) async fn start_tied(
     system: &System,
     tie: impl FnOnce(RactorLink) -> bool,
 ) -> Result<Arc<Root>, StartError> {
-    let (announce, announced) = oneshot::channel();
-    let starting = Starting::begin(node, system, Some(announce))?;
+    let (link_sender, link) = oneshot::channel();
+    let starting = Starting::begin(node, system, Some(link_sender))?;
     starting.root.started().await.map_err(StartError::Failed)?;
-    if announced.await.is_ok_and(tie) {
+    if link.await.is_ok_and(tie) {
         return Ok(starting.finish());
     }
     let root = starting.root.clone();

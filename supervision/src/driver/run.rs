@@ -31,7 +31,7 @@ pub(super) struct Driver {
     inbox: Arc<Inbox>,
     children: Children,
     reporter: Reporter,
-    desk: PendingRequests,
+    requests: PendingRequests,
     began: bool,
     /// How it ended, when it has.
     exit: Option<DriverExit>,
@@ -42,7 +42,7 @@ enum DriverExit {
     /// Everything below it was gone.
     Ended(ExitReason),
     /// It was killed, and somebody sees to what is left.
-    Died(Option<JoinHandle<()>>),
+    Killed(Option<JoinHandle<()>>),
 }
 
 impl Driver {
@@ -52,15 +52,15 @@ impl Driver {
         waker: Waker,
         link: RactorLink,
     ) -> Self {
-        let past = node.book().clear();
+        let past = node.state().clear();
         drop(past);
-        node.book().begin();
+        node.state().begin();
         let inbox = Arc::new(Inbox::new(node.address(), node.downgrade()));
         let system = attachment.system().clone();
         Self {
             children: Children::new(node.clone(), system.clone(), inbox.clone(), link),
             reporter: Reporter::new(node.clone(), system, attachment.pid()),
-            desk: PendingRequests::new(node.clone()),
+            requests: PendingRequests::new(node.clone()),
             node,
             attachment: Some(attachment),
             waker,
@@ -86,10 +86,10 @@ impl Driver {
     pub(super) async fn exited(mut self) -> ExitReason {
         match self.exit.take() {
             Some(DriverExit::Ended(reason)) => reason,
-            Some(DriverExit::Died(remains)) => {
-                if let Some(remains) = remains {
+            Some(DriverExit::Killed(cleanup_task)) => {
+                if let Some(cleanup_task) = cleanup_task {
                     // Whoever saw to it did so, or its runtime is gone.
-                    let _ = remains.await;
+                    let _ = cleanup_task.await;
                 }
                 ExitReason::Killed
             }
@@ -105,15 +105,16 @@ impl Driver {
         }
         while let Some(attachment) = &mut self.attachment {
             match attachment.poll_next(&mut Context::from_waker(&self.waker)) {
-                Poll::Ready(MailboxEvent::Message(news)) => self.handle(news)?,
+                Poll::Ready(MailboxEvent::Message(msg)) => self.handle(msg)?,
                 Poll::Ready(MailboxEvent::Stop(reason)) => self.step(Event::Shutdown { reason })?,
                 Poll::Ready(MailboxEvent::Killed | MailboxEvent::Detached) => return self.on_killed(),
                 Poll::Ready(_) => {}
                 Poll::Pending => {
-                    if self.children.watches() {
+                    if self.children.has_watched() {
                         self.clock.enable_watchdog(attachment.system());
                     }
-                    let deadline = self.node.book().engine.as_ref().and_then(|engine| engine.next_deadline());
+                    let deadline =
+                        self.node.state().engine.as_ref().and_then(|engine| engine.next_deadline());
                     self.clock.set(deadline, &self.inbox);
                     return ControlFlow::Continue(());
                 }
@@ -122,13 +123,13 @@ impl Driver {
         ControlFlow::Break(())
     }
 
-    fn handle(&mut self, news: DriverMsg) -> ControlFlow<()> {
-        if matches!(news, DriverMsg::Tick) {
+    fn handle(&mut self, msg: DriverMsg) -> ControlFlow<()> {
+        if matches!(msg, DriverMsg::Tick) {
             self.clock.disarm();
         }
-        match news.into_event() {
+        match msg.into_event() {
             Ok(event) => self.step(event),
-            Err(ask) => match self.desk.take(*ask) {
+            Err(request) => match self.requests.take(*request) {
                 Some(event) => self.step(event),
                 None => ControlFlow::Continue(()),
             },
@@ -142,12 +143,12 @@ impl Driver {
             let now = self.clock.now();
             let has_ended = matches!(event, Event::Ended { .. });
             let step = |engine: &mut Engine| (engine.step(event, now), engine.awaited());
-            let (actions, awaited) = self.node.book().engine.as_mut().map(step).unwrap_or_default();
+            let (actions, awaited) = self.node.state().engine.as_mut().map(step).unwrap_or_default();
             self.children.await_start(awaited, has_ended);
             for action in actions {
-                let is_admission = matches!(action, Action::Admit { .. });
+                let is_addition = matches!(action, Action::AddChild { .. });
                 events.extend(self.perform(action)?);
-                if is_admission {
+                if is_addition {
                     // Its node is known only now, and its start comes next.
                     self.children.await_start(awaited, false);
                 }
@@ -158,20 +159,22 @@ impl Driver {
 
     fn report(&self, report: EngineReport) {
         if let EngineReport::Restarting { key, ref reason, delay, .. } = report {
-            self.children.announce(key, reason.clone(), delay);
+            self.children.set_pending_restart(key, reason.clone(), delay);
         }
         self.reporter.report(report, &self.children);
     }
 
     fn perform(&mut self, action: Action) -> ControlFlow<(), Option<Event>> {
         match action {
-            Action::Admit { key, ticket } => self.desk.admit(key, ticket),
+            Action::AddChild { key, ticket } => self.requests.add_child(key, ticket),
             Action::Start { key, run } => return ControlFlow::Continue(self.children.start(key, run)),
             Action::Stop { key, reason } => self.children.stop(key, reason),
             Action::Kill { key } => self.children.kill(key),
             Action::Abandon { key } => self.children.abandon(key),
-            Action::CheckBusy { key, run } => return ControlFlow::Continue(self.children.look(key, run)),
-            Action::Probe { key, run, question } => self.children.probe(key, run, question),
+            Action::CheckBusy { key, run } => {
+                return ControlFlow::Continue(self.children.check_busy(key, run));
+            }
+            Action::Probe { key, run, probe_id } => self.children.probe(key, run, probe_id),
             Action::Retry { key, generation } => self.inbox.put(DriverMsg::Retry { key, generation }),
             Action::ContinueShutdown => self.inbox.put_continue_shutdown(),
             Action::Close { key, reason } => self.children.close(key, &reason),
@@ -179,7 +182,7 @@ impl Driver {
             Action::Report(report) => self.report(report),
             Action::Started => self.attachment.iter_mut().for_each(MailboxConsumer::started),
             Action::BeginShutdown => self.attachment.iter_mut().for_each(MailboxConsumer::begin_stop),
-            Action::Answer { ticket, result } => self.desk.answer(ticket, result),
+            Action::Answer { ticket, result } => self.requests.answer(ticket, result),
             Action::Exit { ending } => {
                 self.end(ending);
                 return ControlFlow::Break(());
@@ -206,8 +209,11 @@ impl Driver {
     /// It was killed. What is below is seen to before the parent may know.
     fn on_killed(&mut self) -> ControlFlow<()> {
         if let Some(attachment) = self.attachment.take() {
-            self.exit =
-                Some(DriverExit::Died(cleanup::kill_orphans(&self.node, attachment, self.desk.close())));
+            self.exit = Some(DriverExit::Killed(cleanup::kill_orphans(
+                &self.node,
+                attachment,
+                self.requests.close(),
+            )));
         }
         ControlFlow::Break(())
     }

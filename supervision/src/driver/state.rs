@@ -8,7 +8,7 @@ use perennial_actors::Pid;
 
 use crate::chunk_map::ChunkMap;
 use crate::engine::{ChildKey, Engine, Policy, StartId};
-use crate::node::{ChildNode, TransferredNode, DropQueue, OwnedNode};
+use crate::node::{ChildNode, DropQueue, OwnedNode, TransferredNode};
 use crate::policy::{ChildPolicy, SupervisorKind};
 use crate::spec::{ChildSpec, SpecError, SupervisorSpec};
 use crate::tree::UnstoppedChild;
@@ -18,13 +18,13 @@ pub(crate) struct SupervisorState {
     /// What every incarnation begins with.
     pub(crate) plan: SupervisorSpec,
     /// The children of the plan that were given away, by their place among all of it.
-    given: BTreeMap<usize, Given>,
+    transferred: BTreeMap<usize, TransferredChild>,
     /// None before the first incarnation, and when one was killed.
     pub(crate) engine: Option<Engine>,
     /// The children of the incarnation that lives or lived last.
-    residents: ChunkMap<ChildRecord>,
+    children: ChunkMap<ChildRecord>,
     /// The children of a dynamic supervisor, by the number of their identity.
-    numbers: HashMap<u64, ChildKey>,
+    keys_by_identity: HashMap<u64, ChildKey>,
     /// Where the runs of the next engine begin, so that news of one before is never taken for news of its own.
     next_run: StartId,
     /// Who did not stop in time, of those that are still children when the supervisor stops.
@@ -34,7 +34,7 @@ pub(crate) struct SupervisorState {
 }
 
 /// A child of the plan that belongs to another owner now.
-struct Given {
+struct TransferredChild {
     id: Arc<str>,
     policy: ChildPolicy,
     error: Option<Box<SpecError>>,
@@ -45,7 +45,7 @@ struct Given {
 #[must_use = "specs and reasons are users' values, to be dropped under no lock"]
 pub(super) struct PastIncarnation {
     _engine: Option<Engine>,
-    _residents: ChunkMap<ChildRecord>,
+    _children: ChunkMap<ChildRecord>,
 }
 
 /// What another plan has displaced: kept only to be dropped when the book is closed again.
@@ -53,7 +53,7 @@ pub(super) struct PastIncarnation {
 pub(super) struct ReplacedSpec {
     _plan: SupervisorSpec,
     _nodes: Vec<OwnedNode>,
-    _given: BTreeMap<usize, Given>,
+    _transferred: BTreeMap<usize, TransferredChild>,
 }
 
 /// A child of an incarnation.
@@ -67,10 +67,10 @@ impl Default for SupervisorState {
     fn default() -> Self {
         Self {
             plan: SupervisorSpec::ordered(),
-            given: BTreeMap::new(),
+            transferred: BTreeMap::new(),
             engine: None,
-            residents: ChunkMap::default(),
-            numbers: HashMap::new(),
+            children: ChunkMap::default(),
+            keys_by_identity: HashMap::new(),
             next_run: StartId(0),
             unstopped: BTreeMap::new(),
             gave_up: false,
@@ -83,8 +83,8 @@ impl SupervisorState {
     /// is left of it, to be dropped under no lock before the next incarnation [begins](Self::begin).
     pub(super) fn clear(&mut self) -> PastIncarnation {
         let engine = self.end_incarnation();
-        self.numbers.clear();
-        PastIncarnation { _engine: engine, _residents: std::mem::take(&mut self.residents) }
+        self.keys_by_identity.clear();
+        PastIncarnation { _engine: engine, _children: std::mem::take(&mut self.children) }
     }
 
     /// Begins anew, for a new incarnation. What was said of the one before is gone.
@@ -93,7 +93,7 @@ impl SupervisorState {
         self.gave_up = false;
         self.reclaim();
         let children = self.plan.children.iter().map(ChildSpec::share);
-        self.residents = (0..).zip(children.map(|spec| ChildRecord { spec, pid: None })).collect();
+        self.children = (0..).zip(children.map(|spec| ChildRecord { spec, pid: None })).collect();
         let children = self.plan.children.iter().map(|child| (child.id.clone(), child.policy.clone()));
         let seed = RandomState::new().hash_one(self.next_run.0);
         self.engine = Some(Engine::new(policy(&self.plan, seed), children, self.next_run));
@@ -110,7 +110,7 @@ impl SupervisorState {
     /// it all that runs. What it displaces is to be dropped when the book is closed again.
     pub(super) fn adopt_plan(&mut self, mut plan: SupervisorSpec) -> ReplacedSpec {
         let mut nodes = Vec::new();
-        let specs = self.residents.values().map(|resident| &resident.spec);
+        let specs = self.children.values().map(|record| &record.spec);
         let specs: HashMap<&Arc<str>, &ChildSpec> = specs.map(|spec| (&spec.id, spec)).collect();
         for child in &mut plan.children {
             if let Some(spec) = specs.get(&child.id) {
@@ -119,22 +119,22 @@ impl SupervisorState {
             }
         }
         let plan = std::mem::replace(&mut self.plan, plan);
-        ReplacedSpec { _plan: plan, _nodes: nodes, _given: std::mem::take(&mut self.given) }
+        ReplacedSpec { _plan: plan, _nodes: nodes, _transferred: std::mem::take(&mut self.transferred) }
     }
 
     /// Takes back the children of the plan that were given away, if nothing else has a claim to
     /// them now.
     pub(super) fn reclaim(&mut self) {
-        let take_back = |(place, given): (&usize, &Given)| {
-            let Given { id, policy, error, node } = given;
+        let reclaim_child = |(index, transferred): (&usize, &TransferredChild)| {
+            let TransferredChild { id, policy, error, node } = transferred;
             let node = node.reclaim()?;
-            Some((*place, ChildSpec { id: id.clone(), policy: policy.clone(), node, error: error.clone() }))
+            Some((*index, ChildSpec { id: id.clone(), policy: policy.clone(), node, error: error.clone() }))
         };
-        let back: Vec<(usize, ChildSpec)> = self.given.iter().filter_map(take_back).collect();
-        for (place, child) in back {
-            self.given.remove(&place);
-            let missing = self.given.range(..place).count();
-            self.plan.children.insert(place - missing, child);
+        let back: Vec<(usize, ChildSpec)> = self.transferred.iter().filter_map(reclaim_child).collect();
+        for (index, child) in back {
+            self.transferred.remove(&index);
+            let missing = self.transferred.range(..index).count();
+            self.plan.children.insert(index - missing, child);
         }
     }
 
@@ -146,25 +146,28 @@ impl SupervisorState {
             let ChildSpec { id, policy, node, error } = self.plan.children.remove(at);
             // Its place among all of the plan: each one that was given away before it moves it on
             // by one.
-            let place = self.given.keys().fold(at, |place, given| place + usize::from(*given <= place));
-            self.given.insert(place, Given { id, policy, error, node: node.transfer() });
+            let index = self
+                .transferred
+                .keys()
+                .fold(at, |index, transferred| index + usize::from(*transferred <= index));
+            self.transferred.insert(index, TransferredChild { id, policy, error, node: node.transfer() });
         }
         Some(child)
     }
 
     /// Takes a child in. Returns the one that had its key, to be dropped under no lock.
     pub(super) fn insert(&mut self, key: ChildKey, spec: ChildSpec) -> Option<ChildSpec> {
-        let before = self.residents.insert(key.0, ChildRecord { spec, pid: None })?;
+        let before = self.children.insert(key.0, ChildRecord { spec, pid: None })?;
         Some(before.spec)
     }
 
     /// Lets a child go.
     pub(super) fn remove(&mut self, key: ChildKey) -> Option<ChildSpec> {
-        let resident = self.residents.remove(key.0)?;
-        if let Some(pid) = resident.pid {
-            self.numbers.remove(&pid.identity());
+        let record = self.children.remove(key.0)?;
+        if let Some(pid) = record.pid {
+            self.keys_by_identity.remove(&pid.identity());
         }
-        Some(resident.spec)
+        Some(record.spec)
     }
 
     /// A child did not stop in time. That is for the report of a shutdown if this is one, or if the child still runs somewhere;
@@ -183,23 +186,23 @@ impl SupervisorState {
 
     /// An incarnation of a child has begun.
     pub(super) fn began(&mut self, key: ChildKey, pid: Pid) {
-        let Some(resident) = self.residents.get_mut(key.0) else { return };
-        if resident.pid.replace(pid).is_none() && matches!(self.plan.kind, SupervisorKind::Dynamic { .. }) {
-            self.numbers.insert(pid.identity(), key);
+        let Some(record) = self.children.get_mut(key.0) else { return };
+        if record.pid.replace(pid).is_none() && matches!(self.plan.kind, SupervisorKind::Dynamic { .. }) {
+            self.keys_by_identity.insert(pid.identity(), key);
         }
     }
 
     /// The child of a dynamic supervisor of which this is an incarnation, living or not.
     pub(super) fn key_of(&self, pid: Pid) -> Option<ChildKey> {
-        self.numbers.get(&pid.identity()).copied()
+        self.keys_by_identity.get(&pid.identity()).copied()
     }
 
     pub(super) fn pid_of(&self, key: ChildKey) -> Option<Pid> {
-        self.residents.get(key.0)?.pid
+        self.children.get(key.0)?.pid
     }
 
     pub(super) fn spec(&self, key: ChildKey) -> Option<&ChildSpec> {
-        self.residents.get(key.0).map(|resident| &resident.spec)
+        self.children.get(key.0).map(|record| &record.spec)
     }
 
     pub(super) fn node_of(&self, key: ChildKey) -> Option<Arc<dyn ChildNode>> {
@@ -207,17 +210,17 @@ impl SupervisorState {
     }
 
     /// Moves all nodes to `nest`, and drops the rest.
-    pub(super) fn dismantle(self, nest: &mut DropQueue) {
-        let Self { plan, given, engine, residents, .. } = self;
-        nest.add(given.into_values().map(|given| given.node.into_node()));
-        nest.add(plan.children.into_iter().map(|child| child.node.into_node()));
-        nest.add(residents.into_values().map(|resident| resident.spec.node.into_node()));
+    pub(super) fn dismantle(self, queue: &mut DropQueue) {
+        let Self { plan, transferred, engine, children, .. } = self;
+        queue.add(transferred.into_values().map(|transferred| transferred.node.into_node()));
+        queue.add(plan.children.into_iter().map(|child| child.node.into_node()));
+        queue.add(children.into_values().map(|record| record.spec.node.into_node()));
         drop(engine);
     }
 
     /// The children as they are now, in start order.
     pub(super) fn nodes(&self) -> impl DoubleEndedIterator<Item = (ChildKey, &Arc<dyn ChildNode>)> {
-        self.residents.iter().map(|(key, resident)| (ChildKey(key), resident.spec.node.node()))
+        self.children.iter().map(|(key, record)| (ChildKey(key), record.spec.node.node()))
     }
 
     /// Those that will not come back with the next incarnation. An id may belong to another child
@@ -226,8 +229,8 @@ impl SupervisorState {
         let address = |node: &OwnedNode| Arc::as_ptr(node.node()).cast::<()>();
         let planned: HashSet<*const ()> =
             self.plan.children.iter().map(|child| address(&child.node)).collect();
-        let passing = self.residents.values().filter(|of| !planned.contains(&address(&of.spec.node)));
-        passing.map(|resident| resident.spec.node.node().clone()).collect()
+        let at_runtime = self.children.values().filter(|of| !planned.contains(&address(&of.spec.node)));
+        at_runtime.map(|record| record.spec.node.node().clone()).collect()
     }
 }
 

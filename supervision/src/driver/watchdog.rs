@@ -27,16 +27,16 @@ pub(super) struct DeadlineWatchdog(Arc<Shared>);
 /// Where words are left.
 #[derive(Default)]
 struct Shared {
-    words: Mutex<Words>,
+    deadlines: Mutex<Deadlines>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct Words {
+struct Deadlines {
     of: HashMap<u64, Deadline>,
     next: u64,
     /// When the thread looks again, if there is one.
-    looks: Option<Instant>,
+    next_check: Option<Instant>,
 }
 
 /// What a supervisor has said.
@@ -53,7 +53,7 @@ struct Deadline {
 /// A supervisor's right to leave word, until it is dropped.
 pub(super) struct WatchdogGuard {
     number: u64,
-    post: Arc<Shared>,
+    shared: Arc<Shared>,
     /// None if there is no other thread to wake.
     runtime: Option<runtime::Handle>,
     /// Where it is logged if there is no thread.
@@ -66,12 +66,12 @@ impl DeadlineWatchdog {
     }
 
     /// On a runtime with one thread nothing could help, and its time may be paused: what is left there is not looked at.
-    pub(super) fn charge(&self, system: &System) -> WatchdogGuard {
+    pub(super) fn register(&self, system: &System) -> WatchdogGuard {
         let runtime = runtime::Handle::try_current().ok();
         let runtime = runtime.filter(|it| !matches!(it.runtime_flavor(), RuntimeFlavor::CurrentThread));
-        let mut words = self.0.lock();
-        words.next += 1;
-        WatchdogGuard { number: words.next, post: self.0.clone(), runtime, system: system.clone() }
+        let mut deadlines = self.0.lock();
+        deadlines.next += 1;
+        WatchdogGuard { number: deadlines.next, shared: self.0.clone(), runtime, system: system.clone() }
     }
 }
 
@@ -79,21 +79,21 @@ impl WatchdogGuard {
     /// Leaves word of the next deadline, in place of the one before.
     pub(super) fn set(&self, due: Option<Instant>) {
         let Some(runtime) = &self.runtime else { return };
-        let mut words = self.post.lock();
+        let mut deadlines = self.shared.lock();
         let Some(due) = due else {
-            words.of.remove(&self.number);
+            deadlines.of.remove(&self.number);
             return;
         };
         let at = due.checked_add(SLACK).unwrap_or(due);
-        let word = Deadline { due, at, runtime: runtime.clone(), waking: Arc::default() };
-        words.of.insert(self.number, word);
-        match words.looks {
+        let deadline = Deadline { due, at, runtime: runtime.clone(), waking: Arc::default() };
+        deadlines.of.insert(self.number, deadline);
+        match deadlines.next_check {
             None => {
-                words.looks = Some(at);
-                drop(words);
-                begin(&self.post, &self.system);
+                deadlines.next_check = Some(at);
+                drop(deadlines);
+                spawn_thread(&self.shared, &self.system);
             }
-            Some(looks) if at < looks => self.post.changed.notify_one(),
+            Some(next_check) if at < next_check => self.shared.changed.notify_one(),
             Some(_) => {}
         }
     }
@@ -102,37 +102,37 @@ impl WatchdogGuard {
 impl Drop for WatchdogGuard {
     /// The last one to go sends the thread home.
     fn drop(&mut self) {
-        let mut words = self.post.lock();
-        words.of.remove(&self.number);
-        if words.of.is_empty() {
-            self.post.changed.notify_one();
+        let mut deadlines = self.shared.lock();
+        deadlines.of.remove(&self.number);
+        if deadlines.of.is_empty() {
+            self.shared.changed.notify_one();
         }
     }
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Words> {
-        self.words.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Deadlines> {
+        self.deadlines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Watches until nobody is left to watch.
     fn watch(&self) {
-        let mut words = self.lock();
+        let mut deadlines = self.lock();
         loop {
-            words.looks = words.of.values().map(|word| word.at).min();
-            let Some(next) = words.looks else { return };
+            deadlines.next_check = deadlines.of.values().map(|deadline| deadline.at).min();
+            let Some(next) = deadlines.next_check else { return };
             let now = Instant::now();
             if next > now {
-                let woken = self.changed.wait_timeout(words, next - now);
-                words = woken.unwrap_or_else(PoisonError::into_inner).0;
+                let woken = self.changed.wait_timeout(deadlines, next - now);
+                deadlines = woken.unwrap_or_else(PoisonError::into_inner).0;
                 continue;
             }
-            let late: Vec<_> = words.of.values_mut().filter_map(|word| word.wake(now)).collect();
-            drop(words);
+            let late: Vec<_> = deadlines.of.values_mut().filter_map(|deadline| deadline.wake(now)).collect();
+            drop(deadlines);
             for (runtime, waking) in late {
                 drop(runtime.spawn(async move { waking.store(false, Ordering::Relaxed) }));
             }
-            words = self.lock();
+            deadlines = self.lock();
         }
     }
 }
@@ -149,11 +149,11 @@ impl Deadline {
     }
 }
 
-fn begin(post: &Arc<Shared>, system: &System) {
-    let watching = post.clone();
-    let begun = thread::Builder::new().name("perennial-watchman".to_owned()).spawn(move || watching.watch());
-    if let Err(error) = begun {
+fn spawn_thread(shared: &Arc<Shared>, system: &System) {
+    let watched = shared.clone();
+    let spawned = thread::Builder::new().name("perennial-watchdog".to_owned()).spawn(move || watched.watch());
+    if let Err(error) = spawned {
         log::no_watchdog(system, error);
-        post.lock().looks = None;
+        shared.lock().next_check = None;
     }
 }

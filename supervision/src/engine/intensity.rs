@@ -1,4 +1,4 @@
-//! How often is too often.
+//! The restarts within the period of a supervisor's intensity.
 
 use std::collections::VecDeque;
 
@@ -7,11 +7,12 @@ use crate::policy::Intensity;
 
 /// The restarts that still count.
 ///
-/// OTP's rule, with one difference: OTP cuts the clock to whole seconds, so that its window is up to a second longer than
-/// said; here it is as long as said. It is inclusive: two restarts exactly one period apart both count.
+/// The rule is OTP's, with one difference. OTP truncates the clock to whole seconds, so its window
+/// is up to a second longer than configured. Here it is exactly as long as configured. The window
+/// is inclusive: two restarts exactly one period apart both count.
 ///
-/// It keeps one time for each restart that still counts, and so no more than are tolerated and one. A limit that tolerates
-/// any number keeps none.
+/// One time is stored for each restart that still counts: at most the limit plus one. A limit that
+/// tolerates any number stores none.
 #[derive(Debug)]
 pub(super) struct RestartWindow {
     limit: Intensity,
@@ -23,12 +24,13 @@ impl RestartWindow {
         Self { limit, times: VecDeque::new() }
     }
 
-    /// Counts a restart that is needed now: how many more are tolerated, or none if this one is not.
+    /// Counts a restart at `now`. Returns how many more are tolerated, or `None` if this one is
+    /// not.
     pub(super) fn record(&mut self, now: Time) -> Option<u32> {
         if self.limit.is_unlimited() {
             return Some(u32::MAX);
         }
-        while self.times.front().is_some_and(|stamp| now.saturating_sub(*stamp) > self.limit.period) {
+        while self.times.front().is_some_and(|time| now.saturating_sub(*time) > self.limit.period) {
             self.times.pop_front();
         }
         self.times.push_back(now);
@@ -36,7 +38,8 @@ impl RestartWindow {
         self.limit.restarts.checked_sub(count)
     }
 
-    /// What has been counted counts by another limit from now on. A limit that tolerates any number forgets it.
+    /// Sets another limit for the restarts that have been counted. A limit that tolerates any
+    /// number discards them.
     pub(super) fn change(&mut self, limit: Intensity) {
         self.limit = limit;
         if limit.is_unlimited() {
@@ -64,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn the_restart_after_the_last_tolerated_one_is_too_many() {
+    fn restart_after_the_last_tolerated_one_exceeds_the_limit() {
         let mut window = window(2, 1000);
         assert!(window.record(ms(0)).is_some());
         assert!(window.record(ms(10)).is_some());
@@ -82,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn restarts_slide_out_one_by_one() {
+    fn restarts_leave_the_window_one_by_one() {
         let mut window = window(2, 1000);
         assert!(window.record(ms(0)).is_some());
         assert!(window.record(ms(600)).is_some());

@@ -1,4 +1,4 @@
-//! What a supervisor is told of one child.
+//! The settings of one child.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,21 +8,22 @@ use perennial_actors::ExitReason;
 use super::backoff::Backoff;
 use super::liveness::Liveness;
 
-/// Which ends of a child call for a restart.
+/// Which exits of a child cause a restart.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum Restart {
-    /// Every end. The default, as in OTP.
+    /// Every exit. The default, as in OTP.
     #[default]
     Permanent,
-    /// An abnormal end only. After any other it stays down, and can be started again by hand.
+    /// An abnormal exit only. After any other exit the child stays stopped, and can be started
+    /// again by request.
     Transient,
-    /// None. When it ends, it is gone, and its spec with it.
+    /// No exit. The child is removed when it exits, together with its spec.
     Temporary,
 }
 
 impl Restart {
-    /// Whether a child that ended for `reason` is to be restarted. Asked before any strategy: a child that is not restarted
-    /// never disturbs its siblings.
+    /// Returns `true` if a child that exited for `reason` restarts. The supervisor checks this
+    /// before it applies its strategy: a child that does not restart never affects its siblings.
     #[must_use]
     pub const fn should_restart(self, reason: &ExitReason) -> bool {
         match self {
@@ -33,14 +34,15 @@ impl Restart {
     }
 }
 
-/// How a child is stopped.
+/// How a supervisor stops a child.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Shutdown {
-    /// It is killed.
+    /// Kills the child at once.
     BrutalKill,
-    /// It is told to stop, and killed if it has not done so in time. Five seconds is the default, as in OTP.
+    /// Asks the child to stop, and kills it if it has not exited within this time. The default is 5
+    /// seconds, as in OTP.
     Timeout(Duration),
-    /// It is told to stop, and waited for as long as it takes.
+    /// Asks the child to stop, and waits for its exit without a limit.
     Infinity,
 }
 
@@ -50,35 +52,37 @@ impl Default for Shutdown {
     }
 }
 
-/// What a child is.
+/// The kind of a child.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum ChildKind {
-    /// Something that works: an actor, or a task.
+    /// An actor or a task.
     #[default]
     Worker,
     /// A supervisor with children of its own.
     Supervisor,
 }
 
-/// All that a supervisor is told of how to treat a child, with every default filled in: OTP's `get_childspec`.
+/// The settings of a child, with every default filled in. OTP's `get_childspec`.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ChildPolicy {
-    /// What it is.
+    /// Whether it is a worker or a supervisor.
     pub kind: ChildKind,
-    /// Which of its ends call for a restart.
+    /// Which of its exits cause a restart.
     pub restart: Restart,
-    /// Whether its own end, if it is not restarted, may end its supervisor: see [`AutoShutdown`](crate::AutoShutdown).
+    /// Whether its exit may shut its supervisor down if it does not restart: see
+    /// [`AutoShutdown`](crate::AutoShutdown).
     pub significant: bool,
-    /// How it is stopped.
+    /// How its supervisor stops it.
     pub shutdown: Shutdown,
-    /// How long its start may take; as long as it likes, if none.
+    /// The longest time that its start may take. `None` is no limit.
     pub start_timeout: Option<Duration>,
-    /// How long it has to wait for a restart; not at all, if none.
+    /// The delay before its restarts. `None` is no delay.
     pub backoff: Option<Arc<Backoff>>,
-    /// How it is found to hang; never, if none.
+    /// How its supervisor detects that it is unresponsive. `None` disables the checks.
     pub liveness: Option<Arc<Liveness>>,
-    /// Whether an end in order is part of its work: the next incarnation starts at once, and no restart is counted.
+    /// Whether a normal exit is a part of its work: the next incarnation starts at once, and no
+    /// restart is counted.
     pub(crate) renews: bool,
 }

@@ -1,4 +1,4 @@
-//! A child that is an actor, as its supervisor handles it.
+//! A child that is an actor, behind the interface that its supervisor uses.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,10 +12,11 @@ use perennial_registry::{Name, Registry};
 use super::probe::Probe;
 use crate::node::{ChildNode, Claims, OpenError, StartParams};
 
-/// How an incarnation is started.
+/// Starts an incarnation.
 pub(crate) type StartFn<M> = dyn Fn(&Identity<M>, StartParams) -> Result<Pid, SpawnError> + Send + Sync;
 
-/// What is told which incarnation is about to be stopped in order. The library's own code, which is quick.
+/// Runs before an incarnation is stopped in order. It is the library's own code, and returns at
+/// once.
 pub(crate) type StopHook = dyn Fn(Pid) + Send + Sync;
 
 /// A child that is an actor.
@@ -34,7 +35,7 @@ impl<M: Send + 'static> ChildNode for ActorNode<M> {
         let Some(name) = &self.name else { return Ok(()) };
         let bound = Registry::of(system).bind_unless_handed_over(name, &self.identity.address());
         bound.map(drop).map_err(|error| {
-            // Open, it could be started without its name.
+            // An open node could be started without its name.
             let error = OpenError::from(error);
             self.identity.close(&ExitReason::failed(error.clone()));
             error
@@ -45,8 +46,8 @@ impl<M: Send + 'static> ChildNode for ActorNode<M> {
         self.identity.close(reason)
     }
 
-    fn start(&self, birth: StartParams) -> Result<Pid, SpawnError> {
-        (self.start)(&self.identity, birth)
+    fn start(&self, params: StartParams) -> Result<Pid, SpawnError> {
+        (self.start)(&self.identity, params)
     }
 
     fn abandon(&self, pid: Pid) -> bool {
@@ -57,13 +58,13 @@ impl<M: Send + 'static> ChildNode for ActorNode<M> {
         self.stop_hook.is_some()
     }
 
-    fn release(&self) {
-        if let (Some(told), Some(pid)) = (&self.stop_hook, self.handle().pid()) {
-            told(pid);
+    fn notify_stop(&self) {
+        if let (Some(hook), Some(pid)) = (&self.stop_hook, self.handle().pid()) {
+            hook(pid);
         }
     }
 
-    fn announce(&self, reason: ExitReason, retry_in: Duration) {
+    fn set_pending_restart(&self, reason: ExitReason, retry_in: Duration) {
         self.identity.set_pending_restart(reason, retry_in);
     }
 
@@ -77,11 +78,13 @@ impl<M: Send + 'static> ChildNode for ActorNode<M> {
 
     fn probe(&self) -> Option<Pin<Box<dyn Future<Output = bool> + Send>>> {
         let probe = self.probe.as_ref()?;
-        let (address, question) = (self.identity.address(), probe.question.clone());
+        let (address, make_message) = (self.identity.address(), probe.make_message.clone());
         let timeout = probe.policy.timeout;
-        // The question is the user's, and may panic as it is made or dropped: then there is no answer.
-        let answered =
-            async move { Guarded::new(address.call(|reply| question(reply)).timeout(timeout).await).is_ok() };
+        // Creating or dropping the message runs the user's code, which may panic. A panic counts as
+        // no answer.
+        let answered = async move {
+            Guarded::new(address.call(|reply| make_message(reply)).timeout(timeout).await).is_ok()
+        };
         Some(Box::pin(async move { catch_panics(None, answered).await.unwrap_or(false) }))
     }
 }

@@ -1,4 +1,4 @@
-//! One child: an actor, how it is started, restarted, watched and stopped.
+//! The spec of one child.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -9,7 +9,7 @@ use perennial_actors::host::{Foreign, Identity};
 use perennial_actors::{Actor, Address, ExitReason, MailboxConfig, Pid, SpawnError};
 use perennial_registry::Name;
 
-use super::actor_node::{ActorNode, StopHook, StartFn};
+use super::actor_node::{ActorNode, StartFn, StopHook};
 use super::error::SpecError;
 use super::probe::Probe;
 use crate::node::{Claims, OwnedNode, StartParams};
@@ -17,8 +17,8 @@ use crate::policy::{Backoff, ChildPolicy, Liveness, Restart, Shutdown};
 
 /// The spec of a child that is an actor with messages `M`.
 ///
-/// Unless set otherwise it is permanent, comes back at once, has 5 seconds to stop and as long as it likes to start, and
-/// holds 1,024 messages.
+/// By default the child is permanent, restarts without a delay, has 5 seconds to stop, has no limit
+/// for its start, and has a mailbox for 1,024 messages.
 #[must_use = "a child does nothing until it is given to a supervisor that is started"]
 pub struct Child<M: Send + 'static> {
     id: Arc<str>,
@@ -32,7 +32,8 @@ pub struct Child<M: Send + 'static> {
     stop_hook: Option<Arc<StopHook>>,
 }
 
-/// What every incarnation of an actor starts from. It is dropped in a task of its own, wherever the last reference is dropped.
+/// The arguments from which every incarnation of an actor starts. They are dropped in a task of
+/// their own, wherever the last reference is dropped.
 struct SharedArgs<T: Send + 'static>(Arc<Foreign<T>>);
 
 impl<T: Send + 'static> Clone for SharedArgs<T> {
@@ -48,15 +49,15 @@ impl<T: Send + 'static> Borrow<T> for SharedArgs<T> {
 }
 
 impl<M: Send + 'static> Child<M> {
-    /// A child that is an actor `A`, each of whose incarnations starts from the same `args`.
+    /// Creates a child that is an actor `A`. Each incarnation starts from the same `args`.
     pub fn new<A: Actor<Msg = M>>(id: impl Into<Arc<str>>, args: A::Args) -> Self {
         let args = SharedArgs(Arc::new(Foreign::new(args)));
-        Self::started_by(id, move |identity, birth| {
-            identity.start::<A>(args.clone(), birth.parent, birth.run)
+        Self::started_by(id, move |identity, params| {
+            identity.start::<A>(args.clone(), params.parent, params.run)
         })
     }
 
-    /// A child whose incarnations are started so, whatever they are.
+    /// Creates a child whose incarnations `start` begins.
     pub(crate) fn started_by(
         id: impl Into<Arc<str>>,
         start: impl Fn(&Identity<M>, StartParams) -> Result<Pid, SpawnError> + Send + Sync + 'static,
@@ -74,84 +75,92 @@ impl<M: Send + 'static> Child<M> {
         }
     }
 
-    /// Gives it another id.
+    /// Sets the id.
     pub(crate) fn with_id(mut self, id: impl Into<Arc<str>>) -> Self {
         self.id = id.into();
         self
     }
 
-    /// Makes it decline to start unless this is so.
+    /// Makes each start of the child decline unless `wanted` returns `true`.
     pub(crate) fn enabled_if(mut self, wanted: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         let start = self.start;
-        self.start = Arc::new(move |identity, birth| {
-            if wanted() { start(identity, birth) } else { Err(SpawnError::Failed(ExitReason::Ignore)) }
+        self.start = Arc::new(move |identity, params| {
+            if wanted() { start(identity, params) } else { Err(SpawnError::Failed(ExitReason::Ignore)) }
         });
         self
     }
 
-    /// Makes an end in order a part of its work: see [`ChildPolicy`].
+    /// Makes a normal exit a part of the child's work: see [`ChildPolicy`].
     pub(crate) const fn renews(mut self) -> Self {
         self.policy.renews = true;
         self
     }
 
-    /// Has this told which incarnation is about to be stopped for another cause than that it hangs.
-    pub(crate) fn stop_hook(mut self, told: impl Fn(Pid) + Send + Sync + 'static) -> Self {
-        self.stop_hook = Some(Arc::new(told));
+    /// Sets a hook that runs before an incarnation is stopped in order, which excludes a stop of an
+    /// unresponsive one.
+    pub(crate) fn stop_hook(mut self, hook: impl Fn(Pid) + Send + Sync + 'static) -> Self {
+        self.stop_hook = Some(Arc::new(hook));
         self
     }
 
-    /// Binds a name to it, from the start of the tree to its end: through every restart it leads to the same mailbox.
+    /// Binds a name to the child from the start of its tree to its end. The name resolves to the
+    /// same mailbox across every restart.
     pub fn named(mut self, name: Name<M>) -> Self {
         self.name = Some(name);
         self
     }
 
-    /// Sets which of its ends call for a restart.
+    /// Sets which exits cause a restart.
     pub const fn restart(mut self, restart: Restart) -> Self {
         self.policy.restart = restart;
         self
     }
 
-    /// Makes its own end count for its supervisor's: see [`AutoShutdown`](crate::AutoShutdown). Not if it is permanent.
+    /// Lets the exit of the child shut its supervisor down: see
+    /// [`AutoShutdown`](crate::AutoShutdown). A significant child must not be permanent.
     pub const fn significant(mut self) -> Self {
         self.policy.significant = true;
         self
     }
 
-    /// Sets how it is stopped.
+    /// Sets how the supervisor stops the child.
     pub const fn shutdown(mut self, shutdown: Shutdown) -> Self {
         self.policy.shutdown = shutdown;
         self
     }
 
-    /// Sets how long its start may take, until its init has returned or, if that put it off, until it [says that it is
-    /// ready](perennial_actors::Context::ready). After that it is killed, and its start has failed.
+    /// Sets the longest time that a start may take. A start is complete when `init` returns or, if
+    /// `init` deferred that, when the actor [is ready](perennial_actors::Context::ready). After
+    /// this time the child is killed, and its start has failed.
     pub const fn start_timeout(mut self, timeout: Duration) -> Self {
         self.policy.start_timeout = Some(timeout);
         self
     }
 
-    /// Makes it wait before it is restarted, longer each time.
+    /// Sets a delay before each restart, which grows with each failure.
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.policy.backoff = Some(Arc::new(backoff));
         self
     }
 
-    /// Restarts it when a handler takes longer than this: see [`Liveness`]. Whether it awaits for ever, blocks its thread or spins.
+    /// Restarts the child when a handler runs longer than `deadline`: see [`Liveness`]. The handler
+    /// may await, block its thread or spin.
     ///
-    /// It is noticed before one and a half deadlines have passed, two and a half if the handler never awaits. A supervisor can notice
-    /// nothing while there is no thread for it: on a runtime with one thread, a handler that never awaits stops everything, and on any
-    /// other it takes one thread until it comes back.
+    /// The supervisor detects it within 1.5 deadlines, or within 2.5 deadlines if the handler never
+    /// awaits. It can do so only while a thread is free to run it. On a runtime with one thread, a
+    /// handler that never awaits blocks every task. On any other runtime it occupies one thread
+    /// until it returns.
     ///
-    /// Tokio keeps the task that a thread has woken last for that thread (its issue 4941). A supervisor that watches is never left
-    /// there by its children. Somebody else may be: whom a handler wakes last before it blocks, say the caller whom it answers, waits
-    /// until it comes back. An actor that waits so is in no handler, and only a [`probe`](Self::probe) finds it.
+    /// Tokio reserves the task that a thread woke last for that thread (tokio issue 4941). The
+    /// supervisor of a watched child is never reserved in this way by its children. Another task
+    /// may be: the task that a handler wakes last before it blocks, for example a caller that it
+    /// replied to, waits until the handler returns. If that task is an actor it is in no handler,
+    /// so only a [`probe`](Self::probe) detects it.
     pub fn handler_deadline(self, deadline: Duration) -> Self {
         self.liveness(|liveness| liveness.handler_deadline = Some(deadline))
     }
 
-    /// Restarts it when it does not answer a question: see [`Probe`] and [`Liveness`].
+    /// Restarts the child when it does not answer a probe: see [`Probe`] and [`Liveness`].
     pub fn probe(self, probe: Probe<M>) -> Self {
         let policy = probe.policy;
         let mut child = self.liveness(|liveness| liveness.probe = Some(policy));
@@ -166,14 +175,16 @@ impl<M: Send + 'static> Child<M> {
         self
     }
 
-    /// Sets its mailbox. To be done before [`address`](Self::address) is asked for.
+    /// Sets the mailbox. Call this before [`address`](Self::address): otherwise the spec fails its
+    /// check with [`SpecError::MailboxTooLate`].
     pub fn mailbox(mut self, mailbox: MailboxConfig) -> Self {
         self.mailbox_too_late |= self.identity.get().is_some();
         self.mailbox = mailbox;
         self
     }
 
-    /// Its address, good from now on and through every restart. Messages are accepted from the start of the tree on.
+    /// Returns the address. It is valid at once, and across every restart. The mailbox accepts
+    /// messages from the start of the tree on.
     #[must_use]
     pub fn address(&self) -> Address<M> {
         let identity = self.identity();
@@ -208,11 +219,12 @@ impl<M: Send + 'static> fmt::Debug for Child<M> {
     }
 }
 
-/// Any child, whatever its messages: what a supervisor takes.
+/// The spec of a child, independent of its message type. A supervisor accepts any value that
+/// converts into it.
 ///
-/// It is the right to command the identity of the child, which one owner has at a time: it is not
-/// cloned, and a supervisor that has given it away, after
-/// [`delete_child`](crate::SupervisorHandle::delete_child), commands that identity no more.
+/// A spec owns the identity of its child, and only one owner may start and stop it. Therefore it is
+/// not `Clone`. A supervisor loses this ownership when
+/// [`delete_child`](crate::SupervisorHandle::delete_child) returns the spec.
 #[must_use = "a child does nothing until it is given to a supervisor that is started"]
 pub struct ChildSpec {
     pub(crate) id: Arc<str>,
@@ -222,19 +234,20 @@ pub struct ChildSpec {
 }
 
 impl ChildSpec {
-    /// Its id among its siblings.
+    /// Returns the id, which is unique among siblings.
     #[must_use]
     pub fn id(&self) -> &Arc<str> {
         &self.id
     }
 
-    /// Another spec of the same child, for the same owner. Not public: started twice, it would have two owners.
+    /// Returns another spec of the same child, for the same owner. It is not public: a second
+    /// supervisor with it would be a second owner.
     pub(crate) fn share(&self) -> Self {
         let Self { id, policy, node, error } = self;
         Self { id: id.clone(), policy: policy.clone(), node: node.share(), error: error.clone() }
     }
 
-    /// How it is to be treated.
+    /// Returns the settings of the child.
     #[must_use]
     pub const fn policy(&self) -> &ChildPolicy {
         &self.policy

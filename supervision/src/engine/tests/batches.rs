@@ -14,7 +14,7 @@ const CHILDREN: u64 = 2 * BATCH as u64 + 1;
 struct World {
     engine: Engine,
     keys: Vec<ChildKey>,
-    runs: Vec<StartId>,
+    is_current: Vec<StartId>,
 }
 
 /// What came of an event.
@@ -32,14 +32,14 @@ impl World {
         let kind = SupervisorKind::Dynamic { max_children: usize::MAX };
         let whole = Policy { kind, intensity, kill_grace: Duration::from_secs(5), seed: 0 };
         let mut world =
-            Self { engine: Engine::new(whole, [], StartId(0)), keys: Vec::new(), runs: Vec::new() };
+            Self { engine: Engine::new(whole, [], StartId(0)), keys: Vec::new(), is_current: Vec::new() };
         world.happen(Event::Begin);
         for ticket in (0..CHILDREN).map(RequestId) {
             let request = Request::Start { id: "child".into(), policy: policy.clone() };
             for action in world.engine.step(Event::Request { ticket, request }, Duration::ZERO) {
                 if let Action::Start { key, run } = action {
                     world.keys.push(key);
-                    world.runs.push(run);
+                    world.is_current.push(run);
                     world.engine.step(Event::Started { key, run }, Duration::ZERO);
                 }
             }
@@ -62,7 +62,7 @@ impl World {
     }
 
     fn end(&mut self, child: usize) -> Outcome {
-        let (key, run) = (self.keys[child], self.runs[child]);
+        let (key, run) = (self.keys[child], self.is_current[child]);
         self.happen(Event::Ended { key, run, reason: ExitReason::shutdown() })
     }
 

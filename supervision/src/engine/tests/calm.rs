@@ -14,7 +14,7 @@ use crate::policy::{ChildPolicy, Intensity, SupervisorKind};
 
 /// A child that does at once what it is told.
 #[derive(Debug)]
-struct Puppet {
+struct ScriptedChild {
     id: u64,
     /// Its incarnation, if it lives.
     run: Option<StartId>,
@@ -26,7 +26,7 @@ struct Puppet {
 pub(super) struct Calm {
     engine: Engine,
     now: Duration,
-    puppets: BTreeMap<ChildKey, Puppet>,
+    children: BTreeMap<ChildKey, ScriptedChild>,
     retries: VecDeque<(ChildKey, u32)>,
     /// Whose start is asked for.
     newcomer: u64,
@@ -55,12 +55,12 @@ impl Calm {
     /// With children that have the ids 0, 1, 2 ...
     pub(super) fn new(flags: &Flags, children: &[ChildPolicy]) -> Self {
         let named = (0..).zip(children).map(|(id, policy): (u64, _)| (id.to_string().into(), policy.clone()));
-        let puppets =
-            (0..children.len() as u64).map(|id| (ChildKey(id), Puppet { id, run: None, starts: 0 }));
+        let children =
+            (0..children.len() as u64).map(|id| (ChildKey(id), ScriptedChild { id, run: None, starts: 0 }));
         Self {
             engine: Engine::new(policy(flags), named, StartId(u16::MAX)),
             now: Duration::ZERO,
-            puppets: puppets.collect(),
+            children: children.collect(),
             retries: VecDeque::new(),
             newcomer: 0,
             gave_up: false,
@@ -77,7 +77,7 @@ impl Calm {
 
     pub(super) fn child_ends(&mut self, id: u64, reason: ExitReason) {
         let key = self.key_of(id).expect("it is a child");
-        let run = self.puppet(key).run.take().expect("it runs");
+        let run = self.child(key).run.take().expect("it is_current");
         self.happen(Event::Ended { key, run, reason });
     }
 
@@ -130,16 +130,16 @@ impl Calm {
     /// Id, state and number of starts of each, in start order.
     pub(super) fn children(&self) -> Vec<(u64, &'static str, u32)> {
         let seen = |view: ChildView<'_>| {
-            let puppet = &self.puppets[&view.key];
-            assert_eq!(**view.id, *puppet.id.to_string(), "children are mixed up");
+            let child = &self.children[&view.key];
+            assert_eq!(**view.id, *child.id.to_string(), "children are mixed up");
             let state = match view.state {
                 State::Stopped => "undefined",
                 State::Running { .. } => "running",
                 State::Restarting { .. } => "restarting",
                 _ => "under way",
             };
-            assert_eq!(puppet.run.is_some(), state == "running");
-            (puppet.id, state, puppet.starts)
+            assert_eq!(child.run.is_some(), state == "running");
+            (child.id, state, child.starts)
         };
         self.engine.views().map(seen).collect()
     }
@@ -149,12 +149,12 @@ impl Calm {
     }
 
     fn key_of(&self, id: u64) -> Option<ChildKey> {
-        let key = |view: &ChildView<'_>| self.puppets[&view.key].id == id;
+        let key = |view: &ChildView<'_>| self.children[&view.key].id == id;
         self.engine.views().find(key).map(|view| view.key)
     }
 
-    fn puppet(&mut self, key: ChildKey) -> &mut Puppet {
-        self.puppets.get_mut(&key).expect("it was admitted")
+    fn child(&mut self, key: ChildKey) -> &mut ScriptedChild {
+        self.children.get_mut(&key).expect("it was admitted")
     }
 
     /// Does what follows from an event, and whether anything did.
@@ -164,32 +164,32 @@ impl Calm {
         while let Some(event) = events.pop_front() {
             for action in self.engine.step(event, self.now) {
                 done = true;
-                events.extend(self.obey(action));
+                events.extend(self.perform(action));
             }
         }
         done
     }
 
-    fn obey(&mut self, action: Action) -> Option<Event> {
+    fn perform(&mut self, action: Action) -> Option<Event> {
         match action {
-            Action::Admit { key, .. } => {
-                let puppet = Puppet { id: self.newcomer, run: None, starts: 0 };
-                assert!(self.puppets.insert(key, puppet).is_none(), "a key is given twice");
+            Action::AddChild { key, .. } => {
+                let child = ScriptedChild { id: self.newcomer, run: None, starts: 0 };
+                assert!(self.children.insert(key, child).is_none(), "a key is given twice");
             }
             Action::Start { key, run } => return Some(self.start(key, run)),
             Action::Stop { key, reason } => return Some(self.stop(key, reason)),
             Action::Kill { key } => return Some(self.stop(key, ExitReason::Killed)),
             Action::Retry { key, generation } => self.retries.push_back((key, generation)),
             Action::Close { key, .. } | Action::Forget { key, .. } => {
-                assert!(self.puppet(key).run.is_none(), "closed while it lives");
+                assert!(self.child(key).run.is_none(), "closed while it lives");
             }
             Action::Report(EngineReport::Restarting { key, delay, .. }) => {
-                let id = self.puppet(key).id;
+                let id = self.child(key).id;
                 self.log.push(("restart", id, delay));
             }
             Action::Report(EngineReport::GaveUp { .. }) => self.gave_up = true,
             Action::Answer { result, .. } => {
-                assert!(self.answer.replace(word(&result)).is_none(), "answered twice");
+                assert!(self.answer.replace(otp_word(&result)).is_none(), "answered twice");
             }
             Action::Exit { ending } => self.end(&ending),
             Action::Abandon { .. }
@@ -205,10 +205,10 @@ impl Calm {
 
     fn start(&mut self, key: ChildKey, run: StartId) -> Event {
         let said = self.script.pop_front().unwrap_or("ok, pid");
-        let puppet = self.puppet(key);
-        puppet.starts += 1;
-        let id = puppet.id;
-        let before = if said == "ok, pid" { puppet.run.replace(run) } else { puppet.run };
+        let child = self.child(key);
+        child.starts += 1;
+        let id = child.id;
+        let before = if said == "ok, pid" { child.run.replace(run) } else { child.run };
         assert_eq!(before, None, "two incarnations of one child");
         self.log.push(("start", id, Duration::ZERO));
         match said {
@@ -219,8 +219,8 @@ impl Calm {
     }
 
     fn stop(&mut self, key: ChildKey, reason: ExitReason) -> Event {
-        let puppet = self.puppet(key);
-        let (id, run) = (puppet.id, puppet.run.take().expect("only who lives is stopped"));
+        let child = self.child(key);
+        let (id, run) = (child.id, child.run.take().expect("only who lives is stopped"));
         self.log.push(("stop", id, Duration::ZERO));
         Event::Ended { key, run, reason }
     }
@@ -236,12 +236,12 @@ impl Calm {
             SupervisorExit::Reason(_) => "for an unheard-of reason",
         };
         assert!(self.ended.replace(why).is_none(), "it ends twice");
-        assert!(self.puppets.values().all(|puppet| puppet.run.is_none()), "it ends before its children");
+        assert!(self.children.values().all(|child| child.run.is_none()), "it ends before its children");
     }
 }
 
 /// An answer in OTP's words.
-pub(super) fn word(result: &Result<RequestOk, RequestError>) -> &'static str {
+pub(super) fn otp_word(result: &Result<RequestOk, RequestError>) -> &'static str {
     match result {
         Ok(RequestOk::Started(_)) => "ok, pid",
         Ok(RequestOk::Ignored) => "ok, undefined",

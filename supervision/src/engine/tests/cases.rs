@@ -188,7 +188,7 @@ fn who_waits_for_its_group_is_closed_when_it_is_deleted_or_its_group_is_none_any
 fn a_start_that_is_complete_after_its_timeout_has_failed() {
     let hurried = ChildPolicy { start_timeout: Some(SECOND), ..ChildPolicy::default() };
     let mut world = World::up(policy(Strategy::OneForOne), Vec::new());
-    world.ask(Request::Start { id: "late".into(), policy: hurried });
+    world.ask(Request::Start { id: "timed_out".into(), policy: hurried });
     assert!(matches!(world.tick(), [Action::Kill { key: ChildKey(0) }]));
     // It says so while it is being killed.
     let run = world.run(ChildKey(0));
@@ -332,7 +332,7 @@ fn no_duration_is_too_long_to_be_said() {
         busy: Some(SECOND),
         suspensions: Suspensions::default(),
     });
-    world.happen(Event::Probed { key: ChildKey(0), run, question: 0, answered: true });
+    world.happen(Event::Probed { key: ChildKey(0), run, probe_id: 0, answered: true });
     assert!(world.happen(Event::Tick).is_empty());
     let verdict = world.happen(Event::BusyChecked {
         key: ChildKey(0),
@@ -343,7 +343,7 @@ fn no_duration_is_too_long_to_be_said() {
     let hangs = |action: &Action| {
         matches!(
             action,
-            Action::Report(EngineReport::Unresponsive { sign: UnresponsiveCause::Handler(_), .. })
+            Action::Report(EngineReport::Unresponsive { cause: UnresponsiveCause::Handler(_), .. })
         )
     };
     assert!(verdict.iter().any(hangs), "{verdict:?}");

@@ -111,8 +111,8 @@ fn reason() -> impl Strategy<Value = ExitReason> {
 }
 
 fn op(dynamic: bool) -> impl Strategy<Value = Op> {
-    let draw = (0..64_u32, any::<usize>(), reason(), 0..8_u32, 0..7_u64, policy(), flags(None));
-    draw.prop_map(move |(die, which, reason, ticks, id, policy, flags)| match die {
+    let sample = (0..64_u32, any::<usize>(), reason(), 0..8_u32, 0..7_u64, policy(), flags(None));
+    sample.prop_map(move |(die, which, reason, ticks, id, policy, flags)| match die {
         0..=20 => Op::End(which, reason),
         21..=30 => Op::Pass(ticks),
         31..=40 => Op::TryAgain,
@@ -278,7 +278,7 @@ fn seen(child: &Child) -> (u64, &'static str, u32) {
 type Tally = BTreeMap<&'static str, u64>;
 
 fn go_through(case: &Case, tally: &mut Tally) -> Result<(), TestCaseError> {
-    let mut count = |word| *tally.entry(word).or_default() += 1;
+    let mut count = |otp_word| *tally.entry(otp_word).or_default() += 1;
     let mut pair: Option<Pair> = None;
     for (op, script) in &case.trace {
         let happened = match &mut pair {
@@ -341,7 +341,10 @@ fn engine_and_model_agree_after_each_of_a_hundred_thousand_events() {
     let tally = tally.into_inner();
     println!("compared: {tally:?}");
     assert!(tally["event"] >= 100_000, "only {} events were compared", tally["event"]);
-    for word in WORDS {
-        assert!(tally.get(word).is_some_and(|count| *count >= 100), "hardly ever {word:?}: {tally:?}");
+    for otp_word in WORDS {
+        assert!(
+            tally.get(otp_word).is_some_and(|count| *count >= 100),
+            "hardly ever {otp_word:?}: {tally:?}"
+        );
     }
 }

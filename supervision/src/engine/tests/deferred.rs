@@ -19,7 +19,7 @@ use crate::policy::{AutoShutdown, ChildPolicy, Intensity, Restart, Strategy as A
 use crate::tree::ChildState;
 
 const ONE_FOR_ONE: SupervisorKind = kind(Among::OneForOne);
-const IT: u64 = 0;
+const CHILD: u64 = 0;
 const OTHER: u64 = 1;
 
 const fn kind(strategy: Among) -> SupervisorKind {
@@ -58,13 +58,13 @@ fn requests_during_a_stop_are_done_in_order_after_it() {
         (start(), "ok, pid"),
         (Ask::Delete, "running"),
     ];
-    let tickets: Vec<usize> = asks.iter().map(|(ask, _)| slow.ask(ask, IT)).collect();
+    let tickets: Vec<usize> = asks.iter().map(|(ask, _)| slow.ask(ask, CHILD)).collect();
     assert_eq!(slow.waiting(), asks.len(), "it is being stopped");
     // The others go on.
     let other = slow.ask(&Ask::Restart, OTHER);
     assert_eq!(slow.answer(other), Some("running"));
     while slow.finish(0) {}
-    assert_eq!(slow.answered(IT), tickets);
+    assert_eq!(slow.answered(CHILD), tickets);
     for (ticket, (ask, expected)) in tickets.into_iter().zip(asks) {
         assert_eq!(slow.answer(ticket), Some(expected), "{ask:?}");
     }
@@ -77,8 +77,8 @@ fn second_start_of_an_id_starts_it_if_the_first_one_fails() {
     {
         for strategy in [Among::OneForOne, Among::OneForAll, Among::RestForOne] {
             let mut slow = Slow::up(kind(strategy), &[]);
-            says(&mut slow, IT, &[first]);
-            let (one, two) = (slow.ask(&start(), IT), slow.ask(&start(), IT));
+            says(&mut slow, CHILD, &[first]);
+            let (one, two) = (slow.ask(&start(), CHILD), slow.ask(&start(), CHILD));
             assert_eq!(slow.waiting(), 2);
             slow.finish(0);
             assert_eq!(slow.answer(one), Some(first));
@@ -91,24 +91,24 @@ fn second_start_of_an_id_starts_it_if_the_first_one_fails() {
 #[test]
 fn child_whose_retry_fails_is_restarting_to_every_request_and_every_look() {
     let mut slow = two();
-    says(&mut slow, IT, &["start error", "start error", "start error"]);
-    slow.crash(IT);
+    says(&mut slow, CHILD, &["start error", "start error", "start error"]);
+    slow.crash(CHILD);
     for attempt in 0..3 {
-        assert_eq!(slow.shown(IT), Some(ChildState::Restarting), "its init runs, attempt {attempt}");
-        let during = [start(), Ask::Restart, Ask::Delete].map(|ask| slow.ask(&ask, IT));
+        assert_eq!(slow.shown(CHILD), Some(ChildState::Restarting), "its init is_current, attempt {attempt}");
+        let during = [start(), Ask::Restart, Ask::Delete].map(|ask| slow.ask(&ask, CHILD));
         assert_eq!(slow.waiting(), 3);
-        slow.finish_of(IT);
+        slow.finish_of(CHILD);
         let answers = during.map(|ticket| slow.answer(ticket));
         assert_eq!(answers, [Some("already_present"), Some("restarting"), Some("restarting")]);
-        let between = [start(), Ask::Restart, Ask::Delete].map(|ask| slow.ask(&ask, IT));
+        let between = [start(), Ask::Restart, Ask::Delete].map(|ask| slow.ask(&ask, CHILD));
         assert_eq!(between.map(|ticket| slow.answer(ticket)), answers, "it waits for its next attempt");
-        assert_eq!(slow.try_again(), Some(IT));
+        assert_eq!(slow.try_again(), Some(CHILD));
     }
-    let last = [start(), Ask::Restart, Ask::Delete].map(|ask| slow.ask(&ask, IT));
-    slow.finish_of(IT);
+    let last = [start(), Ask::Restart, Ask::Delete].map(|ask| slow.ask(&ask, CHILD));
+    slow.finish_of(CHILD);
     let answers = last.map(|ticket| slow.answer(ticket));
     assert_eq!(answers, [Some("already_started"), Some("running"), Some("running")]);
-    assert_eq!(slow.shown(IT), Some(ChildState::Running));
+    assert_eq!(slow.shown(CHILD), Some(ChildState::Running));
 }
 
 #[test]
@@ -131,21 +131,21 @@ fn terminate_cuts_a_start_short_and_is_decided_in_its_turn() {
 #[test]
 fn terminate_behind_a_request_for_a_restarting_child_gets_through_an_init_that_hangs() {
     let mut slow = two();
-    slow.crash(IT);
-    let (restart, terminate) = (slow.ask(&Ask::Restart, IT), slow.ask(&Ask::Terminate, IT));
-    slow.finish_of(IT);
+    slow.crash(CHILD);
+    let (restart, terminate) = (slow.ask(&Ask::Restart, CHILD), slow.ask(&Ask::Terminate, CHILD));
+    slow.finish_of(CHILD);
     assert_eq!((slow.answer(restart), slow.answer(terminate)), (Some("restarting"), Some("ok")));
-    assert_eq!(slow.shown(IT), Some(ChildState::Stopped));
+    assert_eq!(slow.shown(CHILD), Some(ChildState::Stopped));
     assert_eq!(slow.try_again(), None, "its next attempt is void");
 }
 
 #[test]
 fn supervisor_that_goes_down_refuses_what_is_deferred_at_once_and_in_order() {
     let mut slow = two();
-    slow.ask(&Ask::Terminate, IT);
-    let deferred = [Ask::Restart, start(), Ask::Delete].map(|ask| slow.ask(&ask, IT));
+    slow.ask(&Ask::Terminate, CHILD);
+    let deferred = [Ask::Restart, start(), Ask::Delete].map(|ask| slow.ask(&ask, CHILD));
     slow.shutdown();
-    assert_eq!(slow.answered(IT), deferred);
+    assert_eq!(slow.answered(CHILD), deferred);
     assert!(deferred.iter().all(|ticket| slow.answer(*ticket) == Some("noproc")));
     while slow.finish(0) {}
     assert!(slow.ended && slow.waiting() == 0);
@@ -181,14 +181,14 @@ fn full(max_children: usize) -> Slow {
 #[test]
 fn start_beyond_the_limit_waits_for_a_stop_and_has_its_room() {
     let mut slow = full(1);
-    let stopped = slow.ask(&Ask::Terminate, IT);
-    let (next, late) = (slow.ask(&start(), 7), slow.ask(&start(), 8));
-    assert_eq!((slow.answer(next), slow.answer(late)), (None, None));
-    slow.finish_of(IT);
+    let stopped = slow.ask(&Ask::Terminate, CHILD);
+    let (next, timed_out) = (slow.ask(&start(), 7), slow.ask(&start(), 8));
+    assert_eq!((slow.answer(next), slow.answer(timed_out)), (None, None));
+    slow.finish_of(CHILD);
     assert_eq!(slow.answer(stopped), Some("ok"));
-    assert_eq!(slow.answer(late), None, "the one before it may still fail");
+    assert_eq!(slow.answer(timed_out), None, "the one before it may still fail");
     slow.finish_of(7);
-    assert_eq!((slow.answer(next), slow.answer(late)), (Some("ok, pid"), Some("max_children")));
+    assert_eq!((slow.answer(next), slow.answer(timed_out)), (Some("ok, pid"), Some("max_children")));
 }
 
 #[test]
@@ -197,9 +197,9 @@ fn start_beyond_the_limit_waits_for_a_start_that_may_fail() {
         [("start error", "ok, pid"), ("ok, undefined", "ok, pid"), ("ok, pid", "max_children")]
     {
         let mut slow = Slow::up(SupervisorKind::Dynamic { max_children: 1 }, &[]);
-        says(&mut slow, IT, &[said]);
-        let (first, second) = (slow.ask(&start(), IT), slow.ask(&start(), 7));
-        slow.finish_of(IT);
+        says(&mut slow, CHILD, &[said]);
+        let (first, second) = (slow.ask(&start(), CHILD), slow.ask(&start(), 7));
+        slow.finish_of(CHILD);
         while slow.finish(0) {}
         assert_eq!((slow.answer(first), slow.answer(second)), (Some(said), Some(expected)));
     }
@@ -216,18 +216,18 @@ fn start_beyond_the_limit_is_refused_at_once_if_nothing_is_in_transition() {
 #[test]
 fn start_beyond_the_limit_does_not_wait_for_what_begins_after_it() {
     let mut slow = full(2);
-    slow.crash(IT);
+    slow.crash(CHILD);
     let waits = slow.ask(&start(), 7);
     slow.crash(OTHER);
     assert_eq!(slow.answer(waits), None);
-    slow.finish_of(IT);
+    slow.finish_of(CHILD);
     assert_eq!(slow.answer(waits), Some("max_children"), "the other one is being restarted still");
 }
 
 #[test]
 fn starts_that_wait_for_room_get_it_in_order_and_are_refused_when_the_supervisor_goes_down() {
     let mut slow = full(2);
-    slow.ask(&Ask::Terminate, IT);
+    slow.ask(&Ask::Terminate, CHILD);
     slow.ask(&Ask::Terminate, OTHER);
     let waiting = [7, 8, 9].map(|id| slow.ask(&start(), id));
     slow.finish_of(OTHER);

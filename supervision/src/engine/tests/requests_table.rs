@@ -12,8 +12,8 @@ use crate::policy::{AutoShutdown, Backoff, ChildPolicy, Restart, Strategy};
 const SECOND: Duration = Duration::from_secs(1);
 const STRATEGIES: [Strategy; 3] = [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne];
 /// The child in question, and one that nobody knows.
-const IT: u64 = 0;
-const NOBODY: u64 = 99;
+const CHILD: u64 = 0;
+const UNKNOWN: u64 = 99;
 
 fn child(restart: Restart) -> ChildPolicy {
     ChildPolicy { restart, ..ChildPolicy::default() }
@@ -98,25 +98,25 @@ impl State {
         match self {
             Self::Running => {}
             Self::Terminated | Self::Removed => {
-                supervisor.ask(&Ask::Terminate, IT);
+                supervisor.ask(&Ask::Terminate, CHILD);
             }
-            Self::Finished | Self::Gone => supervisor.child_ends(IT, ExitReason::Normal),
+            Self::Finished | Self::Gone => supervisor.child_ends(CHILD, ExitReason::Normal),
             Self::Ignored => {
-                supervisor.ask(&Ask::Terminate, IT);
+                supervisor.ask(&Ask::Terminate, CHILD);
                 supervisor.script.push_back("ok, undefined");
-                supervisor.ask(&Ask::Restart, IT);
+                supervisor.ask(&Ask::Restart, CHILD);
             }
             Self::Restarting => {
                 supervisor.script.push_back("start error");
-                supervisor.child_ends(IT, ExitReason::Killed);
+                supervisor.child_ends(CHILD, ExitReason::Killed);
             }
-            Self::Delayed => supervisor.child_ends(IT, ExitReason::Killed),
+            Self::Delayed => supervisor.child_ends(CHILD, ExitReason::Killed),
             Self::Deleted => {
-                supervisor.ask(&Ask::Terminate, IT);
-                supervisor.ask(&Ask::Delete, IT);
+                supervisor.ask(&Ask::Terminate, CHILD);
+                supervisor.ask(&Ask::Delete, CHILD);
             }
         }
-        assert_eq!(listed(&supervisor, IT), self.listed(), "{self:?}, {strategy:?}");
+        assert_eq!(listed(&supervisor, CHILD), self.listed(), "{self:?}, {strategy:?}");
         supervisor.log.clear();
         supervisor
     }
@@ -133,9 +133,9 @@ fn each(ask: &Ask, expected: impl Fn(State) -> (&'static str, Option<&'static st
             let mut supervisor = state.reach(strategy);
             let case = format!("{ask:?} for {state:?}, {strategy:?}");
             let (answer, then) = expected(state);
-            assert_eq!(supervisor.ask(ask, IT), answer, "{case}");
-            assert_eq!(listed(&supervisor, IT), then, "{case}");
-            let others = supervisor.log.iter().filter(|(_, id, _)| *id != IT).count();
+            assert_eq!(supervisor.ask(ask, CHILD), answer, "{case}");
+            assert_eq!(listed(&supervisor, CHILD), then, "{case}");
+            let others = supervisor.log.iter().filter(|(_, id, _)| *id != CHILD).count();
             assert_eq!(others, 0, "{case}: it concerns nobody else");
             assert_eq!(supervisor.ended, None, "{case}");
         }
@@ -181,7 +181,7 @@ fn delete_child_deletes_only_who_is_down() {
 fn nobody_is_not_found() {
     for strategy in STRATEGIES {
         for ask in [Ask::Terminate, Ask::Restart, Ask::Delete] {
-            assert_eq!(State::Running.reach(strategy).ask(&ask, NOBODY), "not_found", "{ask:?}");
+            assert_eq!(State::Running.reach(strategy).ask(&ask, UNKNOWN), "not_found", "{ask:?}");
         }
     }
 }
@@ -195,8 +195,8 @@ fn a_start_that_is_ignored_is_kept_unless_it_is_temporary() {
     ] {
         let mut supervisor = supervisor(Strategy::OneForOne, None, &[]);
         supervisor.script.push_back("ok, undefined");
-        assert_eq!(supervisor.ask(&Ask::Start(child(restart)), IT), "ok, undefined");
-        assert_eq!(listed(&supervisor, IT), then, "{restart:?}");
+        assert_eq!(supervisor.ask(&Ask::Start(child(restart)), CHILD), "ok, undefined");
+        assert_eq!(listed(&supervisor, CHILD), then, "{restart:?}");
     }
 }
 
@@ -204,7 +204,7 @@ fn a_start_that_is_ignored_is_kept_unless_it_is_temporary() {
 fn a_child_that_start_child_could_not_start_is_not_kept_and_one_that_restart_child_could_not_is() {
     for strategy in STRATEGIES {
         let mut supervisor = State::Terminated.reach(strategy);
-        for (ask, id, then) in [(start(), 7, None), (Ask::Restart, IT, Some("undefined"))] {
+        for (ask, id, then) in [(start(), 7, None), (Ask::Restart, CHILD, Some("undefined"))] {
             supervisor.script.push_back("start error");
             assert_eq!(supervisor.ask(&ask, id), "start error", "{strategy:?}");
             assert_eq!(listed(&supervisor, id), then, "{ask:?}, {strategy:?}");
@@ -222,13 +222,13 @@ fn a_child_that_start_child_could_not_start_is_not_kept_and_one_that_restart_chi
 fn who_is_started_by_hand_is_last_in_start_order() {
     let mut supervisor = State::Deleted.reach(Strategy::RestForOne);
     supervisor.ask(&start(), 7);
-    supervisor.ask(&start(), IT);
+    supervisor.ask(&start(), CHILD);
     let ids: Vec<u64> = supervisor.children().into_iter().map(|child| child.0).collect();
-    assert_eq!(ids, [1, 7, IT]);
+    assert_eq!(ids, [1, 7, CHILD]);
     supervisor.log.clear();
     supervisor.child_ends(7, ExitReason::Killed);
     let done: Vec<_> = supervisor.log.iter().map(|(done, id, _)| (*done, *id)).collect();
-    assert_eq!(done, [("restart", 7), ("stop", IT), ("start", 7), ("start", IT)]);
+    assert_eq!(done, [("restart", 7), ("stop", CHILD), ("start", 7), ("start", CHILD)]);
 }
 
 #[test]
@@ -250,20 +250,20 @@ fn what_is_done_by_hand_counts_for_no_intensity() {
     for strategy in STRATEGIES {
         let mut supervisor = supervisor(strategy, None, &[permanent()]);
         for _ in 0..9 {
-            assert_eq!(supervisor.ask(&Ask::Terminate, IT), "ok");
+            assert_eq!(supervisor.ask(&Ask::Terminate, CHILD), "ok");
             supervisor.script.push_back("start error");
-            assert_eq!(supervisor.ask(&Ask::Restart, IT), "start error");
-            assert_eq!(supervisor.ask(&Ask::Restart, IT), "ok, pid");
+            assert_eq!(supervisor.ask(&Ask::Restart, CHILD), "start error");
+            assert_eq!(supervisor.ask(&Ask::Restart, CHILD), "ok, pid");
             assert_eq!(supervisor.ask(&start(), 7), "ok, pid");
             assert_eq!(supervisor.ask(&Ask::Terminate, 7), "ok");
             assert_eq!(supervisor.ask(&Ask::Delete, 7), "ok");
         }
         assert_eq!(supervisor.ended, None, "{strategy:?}");
         // There are two left, and not one more.
-        supervisor.child_ends(IT, ExitReason::Killed);
-        supervisor.child_ends(IT, ExitReason::Killed);
+        supervisor.child_ends(CHILD, ExitReason::Killed);
+        supervisor.child_ends(CHILD, ExitReason::Killed);
         assert_eq!(supervisor.ended, None, "{strategy:?}");
-        supervisor.child_ends(IT, ExitReason::Killed);
+        supervisor.child_ends(CHILD, ExitReason::Killed);
         assert_eq!(supervisor.ended, Some("reached_max_restart_intensity"), "{strategy:?}");
     }
 }
@@ -273,14 +273,14 @@ fn a_supervisor_that_has_ended_grants_nothing() {
     let mut supervisor = State::Terminated.reach(Strategy::OneForOne);
     supervisor.shutdown();
     for ask in [start(), Ask::Terminate, Ask::Restart, Ask::Delete] {
-        assert_eq!(supervisor.ask(&ask, IT), "noproc", "{ask:?}");
+        assert_eq!(supervisor.ask(&ask, CHILD), "noproc", "{ask:?}");
     }
 }
 
 /// A dynamic supervisor of as many as it may have: the one that is asked for in tests, and another.
 fn full() -> Calm {
     let mut supervisor = supervisor(Strategy::OneForOne, Some(2), &[]);
-    assert_eq!(supervisor.ask(&start(), IT), "ok, pid");
+    assert_eq!(supervisor.ask(&start(), CHILD), "ok, pid");
     assert_eq!(supervisor.ask(&start(), 1), "ok, pid");
     assert_eq!(supervisor.ask(&start(), 2), "max_children");
     supervisor
@@ -290,10 +290,10 @@ fn full() -> Calm {
 fn who_runs_and_who_is_being_restarted_counts_for_max_children() {
     let mut supervisor = full();
     supervisor.script.push_back("start error");
-    supervisor.child_ends(IT, ExitReason::Killed);
-    assert_eq!(listed(&supervisor, IT), Some("restarting"));
+    supervisor.child_ends(CHILD, ExitReason::Killed);
+    assert_eq!(listed(&supervisor, CHILD), Some("restarting"));
     assert_eq!(supervisor.ask(&start(), 2), "max_children");
-    assert_eq!(supervisor.ask(&Ask::Terminate, IT), "ok", "also one that is being restarted");
+    assert_eq!(supervisor.ask(&Ask::Terminate, CHILD), "ok", "also one that is being restarted");
     assert_eq!(supervisor.ask(&start(), 2), "ok, pid");
 }
 
@@ -305,13 +305,13 @@ fn a_dynamic_supervisor_keeps_nobody_who_is_down() {
     {
         let mut supervisor = supervisor(Strategy::OneForOne, Some(1), &[]);
         supervisor.script.push_back(said);
-        assert_eq!(supervisor.ask(&Ask::Start(policy.clone()), IT), said);
+        assert_eq!(supervisor.ask(&Ask::Start(policy.clone()), CHILD), said);
         assert_eq!(supervisor.children(), []);
         assert_eq!(supervisor.ask(&start(), 1), "ok, pid", "there is room");
     }
     let mut supervisor = full();
-    assert_eq!(supervisor.ask(&Ask::Terminate, IT), "ok");
-    assert_eq!(supervisor.ask(&Ask::Terminate, IT), "not_found");
+    assert_eq!(supervisor.ask(&Ask::Terminate, CHILD), "ok");
+    assert_eq!(supervisor.ask(&Ask::Terminate, CHILD), "not_found");
     // One that declines its restart is gone, and was counted.
     supervisor.script.push_back("ok, undefined");
     supervisor.child_ends(1, ExitReason::Killed);
@@ -322,7 +322,7 @@ fn a_dynamic_supervisor_keeps_nobody_who_is_down() {
 fn children_of_a_dynamic_supervisor_may_bear_the_same_id() {
     let mut supervisor = supervisor(Strategy::OneForOne, Some(3), &[]);
     for _ in 0..3 {
-        assert_eq!(supervisor.ask(&start(), IT), "ok, pid");
+        assert_eq!(supervisor.ask(&start(), CHILD), "ok, pid");
     }
-    assert_eq!(supervisor.children(), [(IT, "running", 1); 3]);
+    assert_eq!(supervisor.children(), [(CHILD, "running", 1); 3]);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use perennial_actors::ExitReason;
 
-use super::calm::word;
+use super::calm::otp_word;
 use super::model::Ask;
 use crate::engine::{Action, ChildKey, Engine, Event, Policy, Request, RequestId, StartId, State, Target};
 use crate::policy::{ChildPolicy, Intensity, SupervisorKind};
@@ -79,7 +79,7 @@ impl Slow {
 
     /// Returns what a request was answered, if it was.
     pub(super) fn answer(&self, ticket: usize) -> Option<&'static str> {
-        self.answers.iter().find(|(answered, _)| *answered == ticket).map(|(_, word)| *word)
+        self.answers.iter().find(|(answered, _)| *answered == ticket).map(|(_, otp_word)| *otp_word)
     }
 
     /// Returns the tickets of one id that were answered, in that order.
@@ -127,7 +127,7 @@ impl Slow {
     pub(super) fn crash(&mut self, id: u64) {
         let key = self.key_of(id).expect("it is a child");
         let Some(State::Running { run, .. }) = self.engine.view(key).map(|view| view.state) else {
-            panic!("it runs");
+            panic!("it is_current");
         };
         let run = *run;
         self.happen(Event::Ended { key, run, reason: ExitReason::Killed });
@@ -168,7 +168,7 @@ impl Slow {
         let follows = !actions.is_empty();
         for action in actions {
             match action {
-                Action::Admit { key, ticket } => {
+                Action::AddChild { key, ticket } => {
                     // A change brings its children in order, which is not needed here.
                     self.ids.insert(key, self.asked[ticket.0 as usize]);
                 }
@@ -185,7 +185,7 @@ impl Slow {
                 Action::Answer { ticket, result } => {
                     let ticket = ticket.0 as usize;
                     assert_eq!(self.answer(ticket), None, "a request is answered twice");
-                    self.answers.push((ticket, word(&result)));
+                    self.answers.push((ticket, otp_word(&result)));
                 }
                 Action::Exit { .. } => self.ended = true,
                 _ => {}

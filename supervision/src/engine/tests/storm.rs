@@ -89,15 +89,15 @@ impl Storm {
         assert!(!was_over || actions.iter().all(refuses), "it does something after its end: {actions:?}");
         let follows = !actions.is_empty();
         for action in actions {
-            self.obey(&action);
+            self.perform(&action);
         }
         self.check();
         follows
     }
 
-    fn obey(&mut self, action: &Action) {
+    fn perform(&mut self, action: &Action) {
         match *action {
-            Action::Admit { key, ticket } => self.admit(key, ticket),
+            Action::AddChild { key, ticket } => self.admit(key, ticket),
             Action::Start { key, run } => {
                 assert!(self.known.contains(&key), "it starts who is no child");
                 let before = self.living.insert(key, Life { run, up: false });
@@ -114,7 +114,7 @@ impl Storm {
             }
             Action::Abandon { key } => self.die(key),
             Action::CheckBusy { key, run } => self.tasks.push(Task::Look(key, run)),
-            Action::Probe { key, run, question } => self.tasks.push(Task::Probe(key, run, question)),
+            Action::Probe { key, run, probe_id } => self.tasks.push(Task::Probe(key, run, probe_id)),
             Action::Retry { key, generation } => self.retries.push((key, generation)),
             Action::ContinueShutdown => panic!("there are too few children to stop them in turns"),
             Action::Answer { ticket, ref result } => self.answered(ticket, result),
@@ -239,8 +239,8 @@ impl Storm {
                 self.end(key, run, reason)
             }
             (Task::Look(key, run), outcome) => outcome.of_look(key, run),
-            (Task::Probe(key, run, question), outcome) => {
-                Event::Probed { key, run, question, answered: matches!(outcome, Outcome::Well) }
+            (Task::Probe(key, run, probe_id), outcome) => {
+                Event::Probed { key, run, probe_id, answered: matches!(outcome, Outcome::Well) }
             }
         };
         self.happen(event);
@@ -290,7 +290,7 @@ impl Storm {
                 Event::StartFailed { key, run, reason: reason.clone() },
                 Event::Ended { key, run, reason },
                 Outcome::Otherwise(Duration::MAX).of_look(key, run),
-                Event::Probed { key, run, question: u32::MAX, answered: false },
+                Event::Probed { key, run, probe_id: u32::MAX, answered: false },
             ];
             for event in news {
                 assert!(!self.happen(event.clone()), "{event:?} is old, and something follows from it");
@@ -339,7 +339,7 @@ impl Storm {
                 State::Stopped | State::Ended { .. } | State::Restarting { .. } => assert_eq!(life, None),
             }
         }
-        assert!(starting <= 1, "a round starts one after the other");
+        assert!(starting <= 1, "a transition starts one after the other");
         self.check_order(&stopping);
     }
 
@@ -360,8 +360,7 @@ impl Storm {
     /// Lets everything that is under way come to its end. It is bounded: nothing goes on for ever.
     pub(super) fn calm_down(&mut self) {
         for _ in 0..10_000 {
-            let at_rest =
-                |view: ChildView<'_>| matches!(view.state, State::Running { .. } | State::Stopped);
+            let at_rest = |view: ChildView<'_>| matches!(view.state, State::Running { .. } | State::Stopped);
             if !self.tasks.is_empty() {
                 self.answer(0, Outcome::Well);
             } else if !self.retries.is_empty() {
@@ -378,9 +377,9 @@ impl Storm {
 
     /// Nothing is under way any more.
     fn check_rest(&self) {
-        assert!(matches!(self.engine.mode, Mode::Running | Mode::Ended), "a round is left over");
+        assert!(matches!(self.engine.mode, Mode::Running | Mode::Ended), "a transition is left over");
         assert!(self.asked.is_empty(), "somebody waits for an answer");
-        assert_eq!(self.engine.children.transitions.kept(), 0, "nothing is in transition");
+        assert_eq!(self.engine.children.transitions.retained_len(), 0, "nothing is in transition");
         for ChildView { key, state, .. } in self.engine.views() {
             let serves = matches!(state, State::Running { .. });
             assert!(

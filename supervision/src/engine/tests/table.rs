@@ -29,7 +29,7 @@ fn reasons() -> [(ExitReason, bool); 6] {
 struct World {
     engine: Engine,
     told: Vec<String>,
-    runs: Vec<Option<StartId>>,
+    is_current: Vec<Option<StartId>>,
 }
 
 impl World {
@@ -48,7 +48,7 @@ impl World {
         let mut world = Self {
             engine: Engine::new(policy, children, StartId(0)),
             told: Vec::new(),
-            runs: vec![None; CHILDREN as usize],
+            is_current: vec![None; CHILDREN as usize],
         };
         world.happen(Event::Begin);
         world.told.clear();
@@ -56,7 +56,7 @@ impl World {
     }
 
     fn end(&mut self, key: u64, reason: ExitReason) {
-        let run = self.runs[key as usize].take().expect("it runs");
+        let run = self.is_current[key as usize].take().expect("it is_current");
         self.happen(Event::Ended { key: ChildKey(key), run, reason });
     }
 
@@ -64,21 +64,24 @@ impl World {
         let mut events = vec![event];
         while let Some(event) = events.pop() {
             for action in self.engine.step(event, Duration::ZERO) {
-                events.extend(self.obey(&action));
+                events.extend(self.perform(&action));
             }
         }
     }
 
-    fn obey(&mut self, action: &Action) -> Option<Event> {
+    fn perform(&mut self, action: &Action) -> Option<Event> {
         match *action {
             Action::Start { key, run } => {
                 self.told.push(format!("start {}", key.0));
-                assert!(self.runs[key.0 as usize].replace(run).is_none(), "two incarnations of one child");
+                assert!(
+                    self.is_current[key.0 as usize].replace(run).is_none(),
+                    "two incarnations of one child"
+                );
                 Some(Event::Started { key, run })
             }
             Action::Stop { key, .. } => {
                 self.told.push(format!("stop {}", key.0));
-                let run = self.runs[key.0 as usize].take().expect("only who lives is stopped");
+                let run = self.is_current[key.0 as usize].take().expect("only who lives is stopped");
                 Some(Event::Ended { key, run, reason: ExitReason::shutdown() })
             }
             Action::Close { key, .. } | Action::Forget { key, .. } => {

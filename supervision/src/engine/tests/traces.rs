@@ -47,12 +47,12 @@ fn child() -> impl Strategy<Value = ChildPolicy> {
     let restart = select(vec![Permanent, Permanent, Transient, Transient, Temporary]);
     let shutdown = select(vec![Shutdown::BrutalKill, Shutdown::Timeout(SECOND), Shutdown::Infinity]);
     let others = (any::<bool>(), 0..4_u32, 0..4_u32, 0..4_u32, 0..6_u32);
-    (restart, shutdown, others).prop_map(|(restart, shutdown, (significant, hurry, delay, watch, kind))| {
+    (restart, shutdown, others).prop_map(|(restart, shutdown, (significant, hurry, delay, timers, kind))| {
         let backoff = Backoff::new(delay * SECOND / 2, 2 * SECOND).reset_after(5 * SECOND);
         let probe = ProbePolicy { period: SECOND, timeout: SECOND, failure_threshold: 2 };
         let liveness = Liveness {
-            handler_deadline: (watch % 2 == 0).then_some(SECOND),
-            probe: (watch / 2 == 0).then_some(probe),
+            handler_deadline: (timers % 2 == 0).then_some(SECOND),
+            probe: (timers / 2 == 0).then_some(probe),
         };
         let worker = ChildPolicy {
             restart,
@@ -60,7 +60,7 @@ fn child() -> impl Strategy<Value = ChildPolicy> {
             shutdown,
             start_timeout: (hurry == 0).then_some(SECOND),
             backoff: (delay > 0).then(|| Arc::new(backoff)),
-            liveness: (watch > 0).then(|| Arc::new(liveness)),
+            liveness: (timers > 0).then(|| Arc::new(liveness)),
             ..ChildPolicy::default()
         };
         let kind = if kind == 0 { ChildKind::Supervisor } else { ChildKind::Worker };
@@ -93,9 +93,9 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 
 fn op(dynamic: bool) -> impl Strategy<Value = Op> {
     let reason = select(vec![ExitReason::Normal, ExitReason::Killed, ExitReason::failed("an error")]);
-    let draw =
+    let sample =
         (0..120_u32, any::<usize>(), outcome(), reason, (0..8_000_u64, 0..6_u64), child(), policy(None));
-    draw.prop_map(move |(die, which, outcome, reason, (millis, id), child, policy)| match die {
+    sample.prop_map(move |(die, which, outcome, reason, (millis, id), child, policy)| match die {
         0..=44 => Op::Answer(which, outcome),
         45..=62 => Op::Crash(which, reason),
         63..=74 => Op::Deliver,
