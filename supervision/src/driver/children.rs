@@ -1,4 +1,4 @@
-//! The children of a supervisor, as its driver handles them: by key.
+//! The operations of a driver on the children of its supervisor, by key.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::link::RactorLink;
 use crate::nesting;
 use crate::node::{ChildNode, StartParams};
 
-/// Starts, watches and stops children.
+/// Starts, checks and stops the children of one supervisor.
 pub(super) struct Children {
     node: SupervisorNode,
     system: System,
@@ -23,7 +23,7 @@ pub(super) struct Children {
     watched: Arc<LivenessInbox>,
     any_watched: bool,
     link: RactorLink,
-    /// The child whose start all others that are down wait for.
+    /// The child whose start all other stopped children wait for.
     awaited: Option<ChildKey>,
 }
 
@@ -36,7 +36,7 @@ impl Children {
         Self { node, system, label, inbox, watched, any_watched, link, awaited: None }
     }
 
-    /// Starts a child. If that fails at once, the event that says so.
+    /// Starts a child. Returns the event of a start that failed at once.
     pub(super) fn start(&mut self, key: ChildKey, run: StartId) -> Option<Event> {
         let child = self.get(key)?;
         self.any_watched |= self.is_watched(key);
@@ -51,8 +51,9 @@ impl Children {
         }
     }
 
-    /// Records the child whose start all others that are down wait for, before that start begins. If a child has ended, wakes the
-    /// child that is awaited. Changes nothing if the awaited child is not admitted yet.
+    /// Records the child whose start all other stopped children wait for, before that start begins.
+    /// If a child has exited, wakes the awaited child. Changes nothing if the awaited child has not
+    /// been added yet.
     pub(super) fn await_start(&mut self, awaited: Option<ChildKey>, has_ended: bool) {
         let supervisor = || self.node.handle();
         if self.awaited != awaited {
@@ -73,7 +74,7 @@ impl Children {
         child.is_some_and(|child| child.policy.liveness.is_some())
     }
 
-    /// Whether any child was or is to be watched.
+    /// Returns `true` if any child has or had liveness checks.
     pub(super) const fn has_watched(&self) -> bool {
         self.any_watched
     }
@@ -89,7 +90,7 @@ impl Children {
             || StartParams { parent: parent.clone(), run: pack(key, run), link: Some(self.link.clone()) };
         let start = || child.start(params());
         let started = match start() {
-            // It was down for good, or is new.
+            // The child was closed, or is new.
             Err(SpawnError::NotOpen(Shut::Closed)) => {
                 child.handle().set_supervisor(&self.node.handle());
                 nesting::open(child, &self.system, &self.path(key)).map_err(ExitReason::failed)?;
@@ -106,12 +107,12 @@ impl Children {
     pub(super) fn stop(&self, key: ChildKey, reason: ExitReason) {
         if let Some(child) = self.get(key) {
             self.notify_stop(key, &*child);
-            // If it has ended by itself, its end is in the inbox.
+            // If the child has exited by itself, its exit is in the inbox.
             let _ = child.handle().stop(reason);
         }
     }
 
-    /// Tells a child that it is stopped in order, before it is.
+    /// Runs the stop hook of a child that is about to be stopped in order.
     fn notify_stop(&self, key: ChildKey, child: &dyn ChildNode) {
         if child.has_stop_hook() {
             let is_stopped_in_order =
@@ -136,7 +137,7 @@ impl Children {
         }
     }
 
-    /// Returns for how long the child has been in a handler, and whether it is suspended.
+    /// Returns how long the current handler of the child has been running, and its suspensions.
     pub(super) fn check_busy(&self, key: ChildKey, run: StartId) -> Option<Event> {
         let (child, pid) = (self.get(key)?, self.node.state().pid_of(key)?);
         let handle = child.handle();
@@ -144,16 +145,16 @@ impl Children {
         Some(Event::BusyChecked { key, run, busy, suspensions: handle.suspensions() })
     }
 
-    /// Asks a child, in a task of its own. The answer, or that there was none, comes through the inbox. A child that is
-    /// suspended is not asked: questions would pile up in its mailbox.
+    /// Probes a child in a task of its own. The outcome arrives through the inbox. A suspended
+    /// child is not probed: the probes would pile up in its mailbox.
     pub(super) fn probe(&self, key: ChildKey, run: StartId, probe_id: u32) {
-        let awake = self.get(key).filter(|child| !child.handle().suspensions().is_suspended);
-        let Some(answer) = awake.and_then(|child| child.probe()) else { return };
+        let active = self.get(key).filter(|child| !child.handle().suspensions().is_suspended);
+        let Some(answer) = active.and_then(|child| child.probe()) else { return };
         let inbox = self.inbox.clone();
         tokio::spawn(async move { inbox.put(DriverMsg::Probed(key, run, probe_id, answer.await)) });
     }
 
-    /// Says why the child is down, and in how long it is begun again.
+    /// Sets why the child is not running, and in how long its next incarnation starts.
     pub(super) fn set_pending_restart(&self, key: ChildKey, reason: ExitReason, retry_in: Duration) {
         if let Some(child) = self.get(key) {
             child.set_pending_restart(reason, retry_in);
@@ -167,8 +168,8 @@ impl Children {
     }
 
     pub(super) fn forget(&self, key: ChildKey, reason: &ExitReason) {
-        let dismissed = self.node.state().remove(key);
-        if let Some(child) = dismissed {
+        let removed = self.node.state().remove(key);
+        if let Some(child) = removed {
             nesting::close(&*child.node, reason);
         }
     }
@@ -177,7 +178,7 @@ impl Children {
         self.node.state().spec(key).map_or_else(|| "".into(), |spec| spec.id.clone())
     }
 
-    /// Where a child stands in the tree.
+    /// Returns the path of a child in the tree.
     pub(super) fn path(&self, key: ChildKey) -> Label {
         self.label.child(self.id_of(key))
     }

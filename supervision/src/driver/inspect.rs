@@ -1,4 +1,5 @@
-//! Looking at a supervisor: without its help for a picture of the tree, and with it for what OTP's management API tells.
+//! Read access to a supervisor: tree snapshots that do not involve it, and the queries of OTP's
+//! management API.
 
 use perennial_actors::{ActorHandle, Pid, ProcessState};
 
@@ -11,8 +12,8 @@ use crate::spec::ChildSpec;
 use crate::tree::{ChildCounts, ChildInfo, ChildState, Tree};
 
 impl SupervisorNode {
-    /// The supervisor and everything below it. Each supervisor is looked at once, parents before
-    /// children.
+    /// Returns a snapshot of the supervisor and everything below it. Each supervisor is read once,
+    /// parents before children.
     pub(crate) fn tree(&self) -> Tree {
         let handle = self.address().handle();
         let top = Tree {
@@ -39,7 +40,7 @@ impl SupervisorNode {
     }
 }
 
-/// Pairs children, the first one last, with the place of their parent.
+/// Pairs children, in reverse order, with the index of their parent.
 fn with_parent(
     parent: Option<usize>,
     children: Vec<ListedChild>,
@@ -55,7 +56,7 @@ impl ListedChild {
 }
 
 impl SupervisorState {
-    /// Returns the children, to be looked at when the book is closed again.
+    /// Returns the children, to be read after the lock is released.
     pub(super) fn list_children(&self) -> Vec<ListedChild> {
         let Some(engine) = &self.engine else {
             return self.plan.children.iter().map(|spec| ListedChild::of(spec, None, 0)).collect();
@@ -67,27 +68,28 @@ impl SupervisorState {
         engine.views().filter_map(listed).collect()
     }
 
-    /// OTP's `which_children`: the newest first.
+    /// Returns all children, the latest first. OTP's `which_children`.
     pub(crate) fn which_children(&self) -> Vec<ChildInfo> {
         self.engine.iter().flat_map(|engine| engine.views().rev().map(|view| self.info(view))).collect()
     }
 
-    /// OTP's `which_child`.
+    /// Returns the child with this id. OTP's `which_child`.
     pub(crate) fn which_child(&self, id: &str) -> Option<ChildInfo> {
         Some(self.info(self.view_of(id)?))
     }
 
-    /// OTP's `get_childspec`.
+    /// Returns the settings of the child with this id. OTP's `get_childspec`.
     pub(crate) fn policy_of(&self, id: &str) -> Option<ChildPolicy> {
         Some(self.view_of(id)?.policy.clone())
     }
 
-    /// OTP's `get_childspec`, of a child of a dynamic supervisor.
+    /// Returns the settings of the child with this incarnation, in a dynamic supervisor. OTP's
+    /// `get_childspec`.
     pub(crate) fn policy_at(&self, pid: Pid) -> Option<ChildPolicy> {
         Some(self.engine.as_ref()?.view(self.key_of(pid)?)?.policy.clone())
     }
 
-    /// OTP's `count_children`.
+    /// Counts the children. OTP's `count_children`.
     pub(crate) fn count_children(&self) -> ChildCounts {
         let mut counts = ChildCounts::default();
         for view in self.engine.iter().flat_map(|engine| engine.views()) {
@@ -117,7 +119,7 @@ impl SupervisorState {
     }
 }
 
-/// What can be told of a child without its supervisor.
+/// Returns the state of a child as its process shows it, without its supervisor.
 fn state_of(handle: &ActorHandle) -> ChildState {
     match handle.state() {
         ProcessState::Alive(_) => ChildState::Running,
@@ -126,7 +128,7 @@ fn state_of(handle: &ActorHandle) -> ChildState {
     }
 }
 
-/// Returns what can be told of a child whose supervisor has no incarnation.
+/// Returns the state of a child whose supervisor has no incarnation.
 fn state_without_supervisor(handle: &ActorHandle) -> ChildState {
     match state_of(handle) {
         ChildState::Restarting => ChildState::Waiting,

@@ -1,4 +1,4 @@
-//! A supervisor as a child: of another supervisor, or of the root that nobody restarts.
+//! A supervisor as a child, of another supervisor or of the root.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::node::{ChildNode, Claims, DropQueue, Group, ListedChild, OpenError, S
 use crate::tree::UnstoppedChild;
 
 impl SupervisorNode {
-    /// Starts the next incarnation, which says which ractor actor it is.
+    /// Starts the next incarnation, which sends its ractor actor to `link_sender`.
     pub(super) fn begin(
         &self,
         params: StartParams,
@@ -53,9 +53,9 @@ impl ChildNode for SupervisorNode {
         self.address().handle()
     }
 
-    /// Its own children are still to be stopped in good order; it ends as killed after that. As OTP has it.
+    /// Its own children are stopped in order, and it exits as killed after that. As in OTP.
     fn kill_orphan(&self) {
-        // If it is gone already, there is nobody to tell.
+        // An error says that there is no incarnation to stop.
         let _ = self.handle().stop(ExitReason::Killed);
     }
 

@@ -1,4 +1,5 @@
-//! Telling what a supervisor does: to the log, to subscribers, to the totals, and to the shutdown report.
+//! The output of a supervisor's reports: the log, the subscribers, the statistics, and the shutdown
+//! report.
 
 use perennial_actors::{Pid, System};
 
@@ -9,7 +10,7 @@ use crate::engine::{ChildKey, EngineReport, UnresponsiveCause};
 use crate::log;
 use crate::report::{LivenessFailure, ReportKind, SupervisorReport, topic};
 
-/// Tells what a supervisor does.
+/// Publishes the reports of one supervisor.
 pub(super) struct Reporter {
     node: SupervisorNode,
     system: System,
@@ -23,7 +24,7 @@ impl Reporter {
 
     pub(super) fn report(&self, report: EngineReport, children: &Children) {
         let (system, child) = (&self.system, |key| move || self.named(key, children));
-        // Only if somebody listens are the fields of an event computed.
+        // The fields of a log event are computed only if it has a subscriber.
         match report {
             EngineReport::Started { key } => {
                 log::child_started(system, child(key));
@@ -55,7 +56,7 @@ impl Reporter {
         }
     }
 
-    /// A child, as the log names it.
+    /// Returns the log's description of a child.
     fn named(&self, key: ChildKey, children: &Children) -> log::Child {
         log::Child {
             supervisor: self.supervisor,
@@ -87,12 +88,12 @@ impl Reporter {
         });
     }
 
-    fn of_child(&self, key: ChildKey, children: &Children, what: impl FnOnce() -> ReportKind) {
+    fn of_child(&self, key: ChildKey, children: &Children, kind: impl FnOnce() -> ReportKind) {
         topic(&self.system).send(|| SupervisorReport {
             supervisor: self.supervisor,
             path: children.path(key).to_shared(),
             pid: self.node.state().pid_of(key),
-            kind: what(),
+            kind: kind(),
         });
     }
 }

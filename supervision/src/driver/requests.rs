@@ -1,4 +1,5 @@
-//! Requests and their answers: what is asked becomes an event for the engine, and what that decides becomes an answer.
+//! The pending management requests: a request becomes an event for the engine, and the engine's
+//! result becomes the answer.
 
 use std::collections::HashMap;
 
@@ -14,19 +15,20 @@ use crate::node::OpenError;
 use crate::spec::{ChildSpec, SupervisorSpec};
 use crate::tree::ChildStart;
 
-/// The requests of a dead supervisor. To drop it tells their callers that the supervisor is gone.
+/// The pending requests of a killed supervisor. Dropping them reports to their callers that the
+/// supervisor has exited.
 pub(super) struct UnansweredRequests {
     _pending: HashMap<RequestId, Pending>,
 }
 
-/// Where requests wait for their answers.
+/// The requests that wait for their answers.
 pub(super) struct PendingRequests {
     node: SupervisorNode,
     pending: HashMap<RequestId, Pending>,
     next_id: u64,
 }
 
-/// Who waits, and for what.
+/// A pending request and the channel for its answer.
 enum Pending {
     Start {
         child: Option<ChildSpec>,
@@ -47,12 +49,12 @@ impl PendingRequests {
         Self { node, pending: HashMap::new(), next_id: 0 }
     }
 
-    /// Gives out the requests that wait.
+    /// Takes all pending requests.
     pub(super) fn close(&mut self) -> UnansweredRequests {
         UnansweredRequests { _pending: std::mem::take(&mut self.pending) }
     }
 
-    /// The event that a request is, unless it can be answered at once.
+    /// Returns the event for a request, or `None` if the request was answered at once.
     pub(super) fn take(&mut self, request: ManagementRequest) -> Option<Event> {
         let (request, pending) = match request {
             ManagementRequest::Query(query) => {
@@ -95,7 +97,8 @@ impl PendingRequests {
         }
     }
 
-    /// Another plan, which is taken over when the engine grants it: then it is known who is there.
+    /// Converts a change of the spec. The new spec is applied when the engine accepts it: only then
+    /// is it known which children exist.
     fn change(
         &self,
         plan: SupervisorSpec,
@@ -110,7 +113,7 @@ impl PendingRequests {
         Some((request, Pending::Change { plan, reply }))
     }
 
-    /// A child that was brought has a key now.
+    /// Records the key of a child that a request adds.
     pub(super) fn add_child(&mut self, key: ChildKey, ticket: RequestId) {
         let mut state = self.node.state();
         let child = match self.pending.get_mut(&ticket) {
@@ -133,7 +136,7 @@ impl PendingRequests {
         let Some(pending) = self.pending.remove(&ticket) else { return };
         match pending {
             Pending::Start { key, reply, .. } => {
-                // It was taken in only to be started.
+                // The child was added only to be started.
                 let not_started_child =
                     key.filter(|_| result.is_err()).and_then(|key| self.node.state().remove(key));
                 if let (Some(child), Err(error)) = (not_started_child, &result) {
@@ -190,7 +193,7 @@ impl PendingRequests {
     }
 }
 
-/// What those are told who wait in the mailbox of a child that was not started.
+/// Returns the reason with which the mailbox of a child is closed that did not start.
 fn close_reason(error: &RequestError) -> ExitReason {
     match error {
         RequestError::StartFailed(reason) => reason.clone(),

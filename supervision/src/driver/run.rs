@@ -1,4 +1,4 @@
-//! One turn of a supervisor: what is in the inbox goes through the engine, and what that decides is done.
+//! The driver: messages of the inbox go through the engine, and the driver performs the actions.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -21,10 +21,10 @@ use crate::error::ChildFailedError;
 use crate::link::RactorLink;
 use crate::node::ChildNode;
 
-/// What carries a supervisor's decisions out.
+/// Performs the decisions of one incarnation of a supervisor.
 pub(super) struct Driver {
     node: SupervisorNode,
-    /// Held until the end.
+    /// Held until the supervisor ends.
     attachment: Option<MailboxConsumer<DriverMsg>>,
     waker: Waker,
     clock: Clock,
@@ -33,15 +33,15 @@ pub(super) struct Driver {
     reporter: Reporter,
     requests: PendingRequests,
     began: bool,
-    /// How it ended, when it has.
+    /// How it ended, once it has.
     exit: Option<DriverExit>,
 }
 
-/// The end of a supervisor.
+/// How a driver ended.
 enum DriverExit {
-    /// Everything below it was gone.
+    /// Everything below it had exited.
     Ended(ExitReason),
-    /// It was killed, and somebody sees to what is left.
+    /// It was killed. The task cleans up, if there is a runtime.
     Killed(Option<JoinHandle<()>>),
 }
 
@@ -71,24 +71,24 @@ impl Driver {
         }
     }
 
-    /// Has `waker` woken from the next turn on.
+    /// Sets the waker for the next calls of [`run_pending`](Self::run_pending).
     pub(super) fn wake_by(&mut self, waker: &Waker) {
         self.waker.clone_from(waker);
     }
 
-    /// Tells the supervisor to stop.
+    /// Asks the supervisor to stop.
     pub(super) fn stop(&self) {
-        // If it has ended, its next turn says so.
+        // If it has ended, the next [`run_pending`](Self::run_pending) says so.
         let _ = self.node.handle().stop(ExitReason::shutdown());
     }
 
-    /// The reason of its end, when nothing below it is left either.
+    /// Waits until nothing below the supervisor is left. Returns its exit reason.
     pub(super) async fn exited(mut self) -> ExitReason {
         match self.exit.take() {
             Some(DriverExit::Ended(reason)) => reason,
             Some(DriverExit::Killed(cleanup_task)) => {
                 if let Some(cleanup_task) = cleanup_task {
-                    // Whoever saw to it did so, or its runtime is gone.
+                    // Either the cleanup is complete, or its runtime has shut down.
                     let _ = cleanup_task.await;
                 }
                 ExitReason::Killed
@@ -97,7 +97,7 @@ impl Driver {
         }
     }
 
-    /// Deals with everything that there is to deal with; breaks when it is over.
+    /// Handles all messages of the inbox. Breaks once the supervisor has ended.
     pub(super) fn run_pending(&mut self) -> ControlFlow<()> {
         if !self.began {
             self.began = true;
@@ -136,7 +136,7 @@ impl Driver {
         }
     }
 
-    /// Takes an event through the engine, and whatever follows from it at once.
+    /// Steps the engine with an event, and with the events that follow from its actions at once.
     fn step(&mut self, event: Event) -> ControlFlow<()> {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
@@ -149,7 +149,7 @@ impl Driver {
                 let is_addition = matches!(action, Action::AddChild { .. });
                 events.extend(self.perform(action)?);
                 if is_addition {
-                    // Its node is known only now, and its start comes next.
+                    // The node of the child is known only now, and its start follows.
                     self.children.await_start(awaited, false);
                 }
             }
@@ -191,7 +191,7 @@ impl Driver {
         ControlFlow::Continue(None)
     }
 
-    /// Everything below is gone: the parent may know.
+    /// Reports the exit to the parent. Everything below has exited.
     fn end(&mut self, ending: SupervisorExit) {
         let reason = match ending {
             SupervisorExit::Reason(reason) => reason,
@@ -206,7 +206,7 @@ impl Driver {
         }
     }
 
-    /// It was killed. What is below is seen to before the parent may know.
+    /// Starts the cleanup after a kill. The parent is notified when that is complete.
     fn on_killed(&mut self) -> ControlFlow<()> {
         if let Some(attachment) = self.attachment.take() {
             self.exit = Some(DriverExit::Killed(cleanup::kill_orphans(
@@ -220,7 +220,7 @@ impl Driver {
 }
 
 impl Drop for Driver {
-    /// The ractor actor was killed, or failed, or its runtime is gone.
+    /// Reached if the ractor actor was killed or failed, or if its runtime has shut down.
     fn drop(&mut self) {
         let _ = self.on_killed();
     }

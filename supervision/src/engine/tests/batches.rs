@@ -75,7 +75,7 @@ impl World {
 const SHUTDOWN: fn() -> Event = || Event::Shutdown { reason: ExitReason::shutdown() };
 
 #[test]
-fn very_many_are_told_some_at_a_time_and_nobody_waits_for_another() {
+fn very_many_children_stop_in_batches_without_waiting_for_each_other() {
     let mut world = World::up(&ChildPolicy::default());
     let (all, batch) = (world.keys.len(), BATCH);
     let first = world.happen(SHUTDOWN());
@@ -95,7 +95,7 @@ fn very_many_are_told_some_at_a_time_and_nobody_waits_for_another() {
 }
 
 #[test]
-fn it_does_not_end_before_everybody_was_told() {
+fn dynamic_supervisor_does_not_end_before_every_child_was_asked_to_stop() {
     // Who waits to be restarted is not there to end, and still is a child.
     let delay = Backoff::new(Duration::from_secs(60), Duration::from_secs(60));
     let mut world = World::up(&ChildPolicy { backoff: Some(delay.into()), ..ChildPolicy::default() });
@@ -115,7 +115,7 @@ fn it_does_not_end_before_everybody_was_told() {
 }
 
 #[test]
-fn a_shutdown_takes_no_longer_for_being_told_in_turns() {
+fn next_batch_does_not_wait_for_exits_of_the_batch_before() {
     let policy =
         ChildPolicy { shutdown: Shutdown::Infinity, restart: Restart::Temporary, ..Default::default() };
     let mut world = World::up(&policy);

@@ -90,7 +90,7 @@ impl Calm {
         }
     }
 
-    pub(super) fn pass(&mut self, time: Duration) {
+    pub(super) fn advance_time(&mut self, time: Duration) {
         self.now += time;
         self.happen(Event::Tick);
     }

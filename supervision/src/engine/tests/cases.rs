@@ -1,4 +1,4 @@
-//! Single cases that random ones rarely come to, or pass by without a trace.
+//! Single cases that random ones rarely come to, or advance_time by without a trace.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -97,7 +97,7 @@ impl World {
 
 impl World {
     /// Somebody who is asked every second, and has one to answer, is asked and does not answer.
-    fn miss_a_probe(&mut self) -> Vec<Action> {
+    fn miss_probe(&mut self) -> Vec<Action> {
         self.now += SECOND;
         let asked = self.happen(Event::Tick);
         assert!(asked.iter().any(|action| matches!(action, Action::Probe { .. })), "{asked:?}");
@@ -119,13 +119,13 @@ fn closes(actions: &[Action]) -> Vec<ChildKey> {
 }
 
 #[test]
-fn a_group_restart_after_a_hang_starts_one_child_after_the_other() {
+fn group_restart_after_an_unresponsive_child_starts_one_child_after_the_other() {
     let probe = ProbePolicy { period: SECOND, timeout: SECOND, failure_threshold: 1 };
     let watched = Liveness { probe: Some(probe), ..Liveness::default() };
     let watched = ChildPolicy { liveness: Some(Arc::new(watched)), ..ChildPolicy::default() };
     for strategy in [Strategy::OneForAll, Strategy::RestForOne] {
         let mut world = World::up(policy(strategy), vec![watched.clone(), ChildPolicy::default()]);
-        let verdict = world.miss_a_probe();
+        let verdict = world.miss_probe();
         let stopped = |action: &Action| matches!(action, Action::Stop { key: ChildKey(0), .. });
         assert!(verdict.iter().any(stopped), "{verdict:?}");
         // The first has gone, then its sibling; only then are they started, and not together.
@@ -136,7 +136,7 @@ fn a_group_restart_after_a_hang_starts_one_child_after_the_other() {
 }
 
 #[test]
-fn a_lone_child_of_a_group_that_hung_is_started_before_those_that_were_down() {
+fn unresponsive_child_is_restarted_before_stopped_siblings_of_its_group() {
     let probe = ProbePolicy { period: SECOND, timeout: SECOND, failure_threshold: 1 };
     let watched = Liveness { probe: Some(probe), ..Liveness::default() };
     let watched = ChildPolicy { liveness: Some(Arc::new(watched)), ..ChildPolicy::default() };
@@ -144,13 +144,13 @@ fn a_lone_child_of_a_group_that_hung_is_started_before_those_that_were_down() {
     let mut world = World::up(policy(Strategy::OneForAll), vec![watched, transient]);
     let run = world.run(ChildKey(1));
     world.happen(Event::Ended { key: ChildKey(1), run, reason: ExitReason::Normal });
-    world.miss_a_probe();
+    world.miss_probe();
     assert_eq!(starts(world.end(ChildKey(0))), [ChildKey(0)]);
     assert_eq!(starts(world.start(ChildKey(0))), [ChildKey(1)]);
 }
 
 #[test]
-fn who_would_have_come_back_with_its_group_is_closed_when_the_group_does_not() {
+fn sibling_due_with_its_group_is_closed_when_the_group_is_not_restarted() {
     for (strategy, left_behind) in [(Strategy::OneForAll, ChildKey(2)), (Strategy::RestForOne, ChildKey(2))] {
         let mut world = World::up(policy(strategy), vec![ChildPolicy::default(); 3]);
         // The second fails in the restart of the group. The third waits for it.
@@ -170,7 +170,7 @@ fn who_would_have_come_back_with_its_group_is_closed_when_the_group_does_not() {
 }
 
 #[test]
-fn who_waits_for_its_group_is_closed_when_it_is_deleted_or_its_group_is_none_any_more() {
+fn sibling_waiting_for_its_group_is_closed_when_it_is_deleted_or_the_strategy_changes() {
     let failing = || {
         let mut world = World::up(policy(Strategy::RestForOne), vec![ChildPolicy::default(); 2]);
         world.end(ChildKey(0));
@@ -185,7 +185,7 @@ fn who_waits_for_its_group_is_closed_when_it_is_deleted_or_its_group_is_none_any
 }
 
 #[test]
-fn a_start_that_is_complete_after_its_timeout_has_failed() {
+fn start_that_completes_after_its_timeout_has_failed() {
     let hurried = ChildPolicy { start_timeout: Some(SECOND), ..ChildPolicy::default() };
     let mut world = World::up(policy(Strategy::OneForOne), Vec::new());
     world.ask(Request::Start { id: "timed_out".into(), policy: hurried });
@@ -205,7 +205,7 @@ fn a_start_that_is_complete_after_its_timeout_has_failed() {
 }
 
 #[test]
-fn a_start_by_hand_among_siblings_is_a_round_until_it_is_over_whoever_else_starts() {
+fn start_by_request_among_siblings_is_a_transition_until_it_completes() {
     let transient = ChildPolicy { restart: Restart::Transient, ..ChildPolicy::default() };
     let mut world = World::up(policy(Strategy::OneForOne), vec![transient; 3]);
     for key in [ChildKey(0), ChildKey(1)] {
@@ -224,7 +224,7 @@ fn a_start_by_hand_among_siblings_is_a_round_until_it_is_over_whoever_else_start
 }
 
 #[test]
-fn who_has_been_healthy_begins_anew_at_the_first_delay_however_it_stopped() {
+fn healthy_child_restarts_with_the_first_delay_after_any_kind_of_stop() {
     let backoff = Backoff::new(SECOND, 8 * SECOND).reset_after(10 * SECOND);
     let watched = Liveness { handler_deadline: Some(60 * SECOND), probe: None };
     let delayed = ChildPolicy {
@@ -272,7 +272,7 @@ fn who_has_been_healthy_begins_anew_at_the_first_delay_however_it_stopped() {
 }
 
 #[test]
-fn the_same_seed_has_the_same_delays_and_another_has_others() {
+fn equal_seeds_give_equal_delays_and_different_seeds_different_ones() {
     let delays = |seed: u64, own: Option<u64>| {
         let backoff = Backoff::new(SECOND, 60 * SECOND).jitter(1.0);
         let backoff = own.map_or(backoff, |own| backoff.seed(own));
@@ -297,7 +297,7 @@ fn the_same_seed_has_the_same_delays_and_another_has_others() {
 }
 
 #[test]
-fn children_that_fail_together_do_not_come_back_together() {
+fn jitter_separates_the_restarts_of_children_that_fail_together() {
     let backoff = Backoff::new(SECOND, SECOND).jitter(1.0).seed(3);
     let delayed = ChildPolicy { backoff: Some(Arc::new(backoff)), ..ChildPolicy::default() };
     let mut world = World::up(policy(Strategy::OneForOne), vec![delayed; 2]);
@@ -307,7 +307,7 @@ fn children_that_fail_together_do_not_come_back_together() {
 }
 
 #[test]
-fn no_duration_is_too_long_to_be_said() {
+fn durations_of_any_length_are_accepted() {
     let ever = Duration::MAX;
     let probe = ProbePolicy { period: ever, timeout: ever, failure_threshold: u32::MAX };
     let liveness = Liveness { handler_deadline: Some(ever), probe: Some(probe) };

@@ -208,8 +208,8 @@ impl Pair {
                 self.engine.try_again();
             }
             Op::Pass(ticks) => {
-                self.model.pass(*ticks * TICK);
-                self.engine.pass(*ticks * TICK);
+                self.model.advance_time(*ticks * TICK);
+                self.engine.advance_time(*ticks * TICK);
             }
             Op::Change(flags, id, policy) => {
                 self.model.flags = *flags;
@@ -277,7 +277,7 @@ fn seen(child: &Child) -> (u64, &'static str, u32) {
 /// How often what was compared.
 type Tally = BTreeMap<&'static str, u64>;
 
-fn go_through(case: &Case, tally: &mut Tally) -> Result<(), TestCaseError> {
+fn run_trace(case: &Case, tally: &mut Tally) -> Result<(), TestCaseError> {
     let mut count = |otp_word| *tally.entry(otp_word).or_default() += 1;
     let mut pair: Option<Pair> = None;
     for (op, script) in &case.trace {
@@ -334,7 +334,7 @@ fn engine_and_model_agree_after_each_of_a_hundred_thousand_events() {
         ..Config::default()
     };
     let tally = RefCell::new(Tally::new());
-    let outcome = TestRunner::new(config).run(&case(), |case| go_through(&case, &mut tally.borrow_mut()));
+    let outcome = TestRunner::new(config).run(&case(), |case| run_trace(&case, &mut tally.borrow_mut()));
     if let Err(failure) = outcome {
         panic!("{failure}");
     }

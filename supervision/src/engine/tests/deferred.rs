@@ -43,7 +43,7 @@ fn says(slow: &mut Slow, id: u64, said: &[&'static str]) {
 }
 
 #[test]
-fn requests_during_a_stop_are_done_in_order_after_it() {
+fn requests_during_a_stop_are_decided_in_order_after_it() {
     let mut slow = two();
     let asks = [
         (Ask::Terminate, "ok"),
@@ -89,7 +89,7 @@ fn second_start_of_an_id_starts_it_if_the_first_one_fails() {
 }
 
 #[test]
-fn child_whose_retry_fails_is_restarting_to_every_request_and_every_look() {
+fn child_whose_retry_fails_is_restarting_to_every_request_and_every_query() {
     let mut slow = two();
     says(&mut slow, CHILD, &["start error", "start error", "start error"]);
     slow.crash(CHILD);
@@ -343,7 +343,7 @@ impl Pair {
     }
 
     /// Everything that goes on comes to its end.
-    fn come_to_rest(&mut self) {
+    fn finish_all(&mut self) {
         loop {
             while self.slow.finish(0) {}
             let Some(id) = self.slow.try_again() else { return };
@@ -384,7 +384,7 @@ fn answers_are_those_of_a_supervisor_that_does_one_thing_after_the_other() {
             let waits = pair.slow.waiting() > before.max(1);
             deferred.set(deferred.get() + usize::from(matches!(op, Op::Ask(..)) && waits));
         }
-        pair.come_to_rest();
+        pair.finish_all();
         pair.agree()
     });
     if let Err(failure) = outcome {

@@ -85,7 +85,7 @@ impl Model {
         (child.starts, child.since) = (child.starts + 1, now);
         child.is = if said == "ok, pid" { Is::Running } else { Is::Undefined };
         if said == "ok, undefined" {
-            self.put_down(id);
+            self.mark_stopped(id);
         }
         said
     }
@@ -95,11 +95,11 @@ impl Model {
         if self.child(id).is == Is::Running {
             self.log.push(("stop", id, Duration::ZERO));
         }
-        self.put_down(id);
+        self.mark_stopped(id);
     }
 
     /// The spec of a temporary child is not kept, nor is any of a dynamic supervisor.
-    fn put_down(&mut self, id: u64) {
+    fn mark_stopped(&mut self, id: u64) {
         let (now, dynamic) = (self.now, self.flags.max_children.is_some());
         self.child(id).leave(now);
         self.children.retain(|child| child.id != id || !dynamic && child.spec.restart != Restart::Temporary);
@@ -113,7 +113,7 @@ impl Model {
         if restart == Restart::Permanent || restart == Restart::Transient && abnormal {
             return self.restart(id);
         }
-        self.put_down(id);
+        self.mark_stopped(id);
         let others = self.children.iter().any(|child| child.spec.significant && child.is != Is::Undefined);
         match self.flags.auto_shutdown {
             AutoShutdown::AnySignificant if significant => self.end("auto_shutdown"),
@@ -134,11 +134,11 @@ impl Model {
         let delay = child.spec.backoff.as_ref().map_or(Duration::ZERO, |it| it.delay(child.failures, 0.0));
         (child.is, child.failures) = (Is::Delayed(now + delay), child.failures + 1);
         self.log.push(("restart", id, delay));
-        self.pass(Duration::ZERO);
+        self.advance_time(Duration::ZERO);
     }
 
     /// Strategies. A start that fails is tried again later, with those that its strategy names.
-    fn bring_back(&mut self, failed: u64) {
+    fn begin_restart(&mut self, failed: u64) {
         let mut group = match self.flags.strategy {
             Strategy::OneForOne => vec![failed],
             Strategy::OneForAll => self.ids(),
@@ -163,14 +163,14 @@ impl Model {
     }
 
     /// Who was due first is first; of those that were due together, who is first in start order.
-    pub(super) fn pass(&mut self, time: Duration) {
+    pub(super) fn advance_time(&mut self, time: Duration) {
         self.now += time;
         let now = self.now;
         let delayed =
             |child: &Child| if let Is::Delayed(at) = child.is { Some((at, child.id)) } else { None };
         let due = |model: &Self| model.children.iter().filter_map(delayed).min_by_key(|(at, _)| *at);
         while let Some((_, id)) = due(self).filter(|(at, _)| *at <= now) {
-            self.bring_back(id);
+            self.begin_restart(id);
         }
     }
 

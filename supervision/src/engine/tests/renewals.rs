@@ -29,7 +29,7 @@ fn ended(engine: &mut Engine, run: u16, reason: ExitReason) -> Vec<Action> {
 }
 
 #[test]
-fn an_end_in_order_starts_the_next_incarnation_at_once_and_counts_no_restart() {
+fn normal_exit_of_a_renewing_child_starts_the_next_incarnation_at_once_and_counts_no_restart() {
     let mut engine = running();
     for run in 0..1_000 {
         let reason = if run % 2 == 0 { ExitReason::Normal } else { ExitReason::shutdown() };
@@ -41,7 +41,7 @@ fn an_end_in_order_starts_the_next_incarnation_at_once_and_counts_no_restart() {
 }
 
 #[test]
-fn a_crash_after_ends_in_order_counts() {
+fn crash_after_normal_exits_counts() {
     let mut engine = running();
     ended(&mut engine, 0, ExitReason::Normal);
     engine.step(Event::Started { key: CHILD, run: StartId(1) }, SECOND);
@@ -52,7 +52,7 @@ fn a_crash_after_ends_in_order_counts() {
 }
 
 #[test]
-fn a_start_that_fails_after_an_end_in_order_counts() {
+fn failed_start_after_a_normal_exit_counts() {
     let mut engine = running();
     ended(&mut engine, 0, ExitReason::Normal);
     let failed = Event::StartFailed { key: CHILD, run: StartId(1), reason: ExitReason::failed("no") };

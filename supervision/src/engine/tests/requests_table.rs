@@ -48,7 +48,7 @@ enum State {
     Ignored,
     /// Its restart failed, and is to be tried again.
     Restarting,
-    /// Its restart waits for a delay to pass.
+    /// Its restart waits for a delay to advance_time.
     Delayed,
     /// It was deleted.
     Deleted,
@@ -152,7 +152,7 @@ fn start_child_refuses_an_id_that_is_there() {
 }
 
 #[test]
-fn terminate_child_puts_anything_down_and_twice_is_as_good_as_once() {
+fn terminate_child_stops_a_child_in_any_state_and_is_idempotent() {
     each(&Ask::Terminate, |state| match state.listed() {
         Some(_) => ("ok", Some("undefined")),
         None => ("not_found", None),
@@ -160,7 +160,7 @@ fn terminate_child_puts_anything_down_and_twice_is_as_good_as_once() {
 }
 
 #[test]
-fn restart_child_starts_only_who_is_down() {
+fn restart_child_starts_only_a_stopped_child() {
     each(&Ask::Restart, |state| match state.listed() {
         Some("undefined") => ("ok, pid", Some("running")),
         Some(listed) => (listed, Some(listed)),
@@ -169,7 +169,7 @@ fn restart_child_starts_only_who_is_down() {
 }
 
 #[test]
-fn delete_child_deletes_only_who_is_down() {
+fn delete_child_removes_only_a_stopped_child() {
     each(&Ask::Delete, |state| match state.listed() {
         Some("undefined") => ("ok", None),
         Some(listed) => (listed, Some(listed)),
@@ -178,7 +178,7 @@ fn delete_child_deletes_only_who_is_down() {
 }
 
 #[test]
-fn nobody_is_not_found() {
+fn unknown_child_is_not_found() {
     for strategy in STRATEGIES {
         for ask in [Ask::Terminate, Ask::Restart, Ask::Delete] {
             assert_eq!(State::Running.reach(strategy).ask(&ask, UNKNOWN), "not_found", "{ask:?}");
@@ -187,7 +187,7 @@ fn nobody_is_not_found() {
 }
 
 #[test]
-fn a_start_that_is_ignored_is_kept_unless_it_is_temporary() {
+fn child_that_declines_to_start_is_kept_unless_it_is_temporary() {
     for (restart, then) in [
         (Restart::Permanent, Some("undefined")),
         (Restart::Transient, Some("undefined")),
@@ -201,7 +201,7 @@ fn a_start_that_is_ignored_is_kept_unless_it_is_temporary() {
 }
 
 #[test]
-fn a_child_that_start_child_could_not_start_is_not_kept_and_one_that_restart_child_could_not_is() {
+fn failed_start_child_keeps_no_child_and_failed_restart_child_keeps_it() {
     for strategy in STRATEGIES {
         let mut supervisor = State::Terminated.reach(strategy);
         for (ask, id, then) in [(start(), 7, None), (Ask::Restart, CHILD, Some("undefined"))] {
@@ -212,14 +212,14 @@ fn a_child_that_start_child_could_not_start_is_not_kept_and_one_that_restart_chi
         // Neither is tried again.
         supervisor.log.clear();
         supervisor.try_again();
-        supervisor.pass(SECOND);
+        supervisor.advance_time(SECOND);
         assert_eq!(supervisor.log, []);
         assert_eq!(supervisor.ask(&start(), 7), "ok, pid", "the id is free");
     }
 }
 
 #[test]
-fn who_is_started_by_hand_is_last_in_start_order() {
+fn child_added_by_request_is_last_in_start_order() {
     let mut supervisor = State::Deleted.reach(Strategy::RestForOne);
     supervisor.ask(&start(), 7);
     supervisor.ask(&start(), CHILD);
@@ -232,7 +232,7 @@ fn who_is_started_by_hand_is_last_in_start_order() {
 }
 
 #[test]
-fn terminate_child_makes_a_try_void_and_who_was_to_follow_stays_down() {
+fn terminate_child_voids_a_retry_and_later_siblings_stay_stopped() {
     // OTP's own suite calls it `hanging_restart_loop_rest_for_one`.
     let mut supervisor = supervisor(Strategy::RestForOne, None, &[permanent(), permanent(), permanent()]);
     supervisor.script.push_back("start error");
@@ -246,7 +246,7 @@ fn terminate_child_makes_a_try_void_and_who_was_to_follow_stays_down() {
 }
 
 #[test]
-fn what_is_done_by_hand_counts_for_no_intensity() {
+fn requests_count_for_no_intensity() {
     for strategy in STRATEGIES {
         let mut supervisor = supervisor(strategy, None, &[permanent()]);
         for _ in 0..9 {
@@ -269,7 +269,7 @@ fn what_is_done_by_hand_counts_for_no_intensity() {
 }
 
 #[test]
-fn a_supervisor_that_has_ended_grants_nothing() {
+fn supervisor_that_has_ended_refuses_every_request() {
     let mut supervisor = State::Terminated.reach(Strategy::OneForOne);
     supervisor.shutdown();
     for ask in [start(), Ask::Terminate, Ask::Restart, Ask::Delete] {
@@ -287,7 +287,7 @@ fn full() -> Calm {
 }
 
 #[test]
-fn who_runs_and_who_is_being_restarted_counts_for_max_children() {
+fn running_and_restarting_children_count_for_max_children() {
     let mut supervisor = full();
     supervisor.script.push_back("start error");
     supervisor.child_ends(CHILD, ExitReason::Killed);
@@ -298,7 +298,7 @@ fn who_runs_and_who_is_being_restarted_counts_for_max_children() {
 }
 
 #[test]
-fn a_dynamic_supervisor_keeps_nobody_who_is_down() {
+fn dynamic_supervisor_keeps_no_stopped_child() {
     let permanent_and_temporary = [permanent(), child(Restart::Temporary)];
     for (policy, said) in
         permanent_and_temporary.iter().flat_map(|it| [(it, "ok, undefined"), (it, "start error")])
@@ -319,7 +319,7 @@ fn a_dynamic_supervisor_keeps_nobody_who_is_down() {
 }
 
 #[test]
-fn children_of_a_dynamic_supervisor_may_bear_the_same_id() {
+fn children_of_a_dynamic_supervisor_may_have_the_same_id() {
     let mut supervisor = supervisor(Strategy::OneForOne, Some(3), &[]);
     for _ in 0..3 {
         assert_eq!(supervisor.ask(&start(), CHILD), "ok, pid");

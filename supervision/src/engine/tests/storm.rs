@@ -282,7 +282,7 @@ impl Storm {
     }
 
     /// What is no news any more changes nothing, even if it comes now, or again.
-    pub(super) fn old_news(&mut self, which: usize) {
+    pub(super) fn replay_old_event(&mut self, which: usize) {
         if let Some((key, run)) = self.past.get(which % self.past.len().max(1)).copied() {
             let reason = ExitReason::Killed;
             let news = [
@@ -358,7 +358,7 @@ impl Storm {
     }
 
     /// Lets everything that is under way come to its end. It is bounded: nothing goes on for ever.
-    pub(super) fn calm_down(&mut self) {
+    pub(super) fn finish_all(&mut self) {
         for _ in 0..10_000 {
             let at_rest = |view: ChildView<'_>| matches!(view.state, State::Running { .. } | State::Stopped);
             if !self.tasks.is_empty() {
@@ -369,14 +369,14 @@ impl Storm {
                 assert!(self.engine.next_deadline().is_some(), "nobody is waited for, and not all is done");
                 self.wait_until_due();
             } else {
-                return self.check_rest();
+                return self.check_idle();
             }
         }
         panic!("it never calms down");
     }
 
     /// Nothing is under way any more.
-    fn check_rest(&self) {
+    fn check_idle(&self) {
         assert!(matches!(self.engine.mode, Mode::Running | Mode::Ended), "a transition is left over");
         assert!(self.asked.is_empty(), "somebody waits for an answer");
         assert_eq!(self.engine.children.transitions.retained_len(), 0, "nothing is in transition");

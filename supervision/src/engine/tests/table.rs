@@ -132,7 +132,7 @@ fn expected(
 }
 
 #[test]
-fn every_end_is_answered_as_otp_answers_it() {
+fn every_exit_is_handled_as_in_otp() {
     for intensity in [0, 1] {
         for strategy in STRATEGIES {
             for restart in RESTARTS {
@@ -153,7 +153,7 @@ fn every_end_is_answered_as_otp_answers_it() {
 }
 
 #[test]
-fn a_group_counts_once_and_an_end_that_calls_for_no_restart_never() {
+fn group_restart_counts_once_and_an_exit_without_a_restart_never() {
     for strategy in STRATEGIES {
         let mut world = World::up(strategy, Restart::Transient, 0, 1);
         world.end(0, ExitReason::Normal);

@@ -148,7 +148,7 @@ fn apply(storm: &mut Storm, op: Op) {
         Op::Deliver => storm.deliver(),
         Op::Wait(time) => storm.wait(time),
         Op::WaitUntilDue => storm.wait_until_due(),
-        Op::OldNews(which) => storm.old_news(which),
+        Op::OldNews(which) => storm.replay_old_event(which),
         Op::Start(id, policy) => storm.ask(Request::Start { id: id.to_string().into(), policy }),
         Op::Terminate(which) => storm.ask(Request::Terminate(target(which))),
         Op::Restart(which) => storm.ask(Request::Restart(target(which))),
@@ -167,16 +167,16 @@ proptest! {
 
     // A failure is replayed from `supervision/proptest-regressions/engine/tests.txt`, as in `conformance.rs`.
     #[test]
-    fn whatever_happens_the_engine_gets_over_it(case in case()) {
+    fn engine_keeps_its_invariants_under_random_events(case in case()) {
         let Case { policy, children, ops } = case;
         let mut storm = Storm::begin(policy, children);
         for op in ops {
             apply(&mut storm, op);
         }
-        storm.calm_down();
+        storm.finish_all();
         if storm.exits == 0 {
             apply(&mut storm, Op::Shutdown);
-            storm.calm_down();
+            storm.finish_all();
         }
         prop_assert_eq!(storm.exits, 1);
     }
