@@ -243,7 +243,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_an_ordered_map(ops in prop::collection::vec(op(), 0..40), from in 0..1_000_u64) {
+        fn chunk_map_behaves_like_an_ordered_map(ops in prop::collection::vec(op(), 0..40), from in 0..1_000_u64) {
             let (mut chunks, mut map) = (ChunkMap::default(), BTreeMap::new());
             for op in ops {
                 apply(op, &mut chunks, &mut map);

@@ -87,7 +87,7 @@ fn orphan(key: ChildKey, node: Arc<dyn ChildNode>, kill_grace: Duration) -> Orph
     node.kill_orphan();
     let pid = handle.pid();
     let kill_grace = node.group().is_none().then_some(kill_grace);
-    Orphan { key, node, pid, monitor, kill_grace: kill_grace }
+    Orphan { key, node, pid, monitor, kill_grace }
 }
 
 /// Waits until the child has exited or was abandoned. Returns its path and incarnation if it was

@@ -61,9 +61,9 @@ impl SupervisorState {
         let Some(engine) = &self.engine else {
             return self.plan.children.iter().map(|spec| ListedChild::of(spec, None, 0)).collect();
         };
-        let lives = !engine.has_ended();
+        let is_running = !engine.has_ended();
         let listed = |view: ChildView<'_>| {
-            Some(ListedChild::of(self.spec(view.key)?, lives.then_some(view.shown), view.restarts))
+            Some(ListedChild::of(self.spec(view.key)?, is_running.then_some(view.shown), view.restarts))
         };
         engine.views().filter_map(listed).collect()
     }

@@ -155,8 +155,8 @@ impl PendingRequests {
             }
             Pending::Change { plan, reply } => {
                 if result.is_ok() {
-                    let displaced = self.node.state().adopt_plan(plan);
-                    drop(displaced);
+                    let replaced = self.node.state().adopt_plan(plan);
+                    drop(replaced);
                 }
                 reply.send(result.map(drop).map_err(|_| ChangeError::ShuttingDown));
             }

@@ -17,11 +17,11 @@ use crate::tree::UnstoppedChild;
 pub(crate) struct SupervisorState {
     /// The spec with which every incarnation starts.
     pub(crate) plan: SupervisorSpec,
-    /// The children of the current or last incarnation.
+    /// The children of the spec that were transferred, by their index in the original spec.
     transferred: BTreeMap<usize, TransferredChild>,
     /// `None` before the first incarnation and after a kill.
     pub(crate) engine: Option<Engine>,
-    /// The children of the incarnation that lives or lived last.
+    /// The children of the current or last incarnation.
     children: ChunkMap<ChildRecord>,
     /// The keys of a dynamic supervisor's children, by the number of their identity.
     keys_by_identity: HashMap<u64, ChildKey>,

@@ -132,10 +132,10 @@ impl Shared {
                 deadlines = woken.unwrap_or_else(PoisonError::into_inner).0;
                 continue;
             }
-            let late: Vec<_> =
+            let overdue: Vec<_> =
                 deadlines.by_guard.values_mut().filter_map(|deadline| deadline.wake(now)).collect();
             drop(deadlines);
-            for (runtime, waking) in late {
+            for (runtime, waking) in overdue {
                 drop(runtime.spawn(async move { waking.store(false, Ordering::Relaxed) }));
             }
             deadlines = self.lock();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::deferred::Transitions;
+use super::deferred::ChildTransitions;
 use super::types::{ChildKey, StartId, State, Time};
 use crate::chunk_map::ChunkMap;
 use crate::policy::ChildPolicy;
@@ -65,7 +65,7 @@ pub(super) struct Children {
     ids: HashMap<Arc<str>, ChildKey>,
     deadlines: BTreeSet<(Time, ChildKey)>,
     /// The starts and stops in progress, and the requests that wait for them.
-    pub(super) transitions: Transitions,
+    pub(super) transitions: ChildTransitions,
     next_key: u64,
     live: usize,
 }
@@ -92,7 +92,7 @@ impl Children {
             generation: 0,
             restarts: 0,
             failures: 0,
-            added_at_runtime: added_at_runtime,
+            added_at_runtime,
             mailbox_open: false,
             deadline: None,
         };

@@ -40,7 +40,7 @@ pub(super) type Queue = VecDeque<Deferred>;
 /// The starts and stops in progress of one supervisor's children, and the requests that wait for
 /// them.
 #[derive(Debug, Default)]
-pub(super) struct Transitions {
+pub(super) struct ChildTransitions {
     /// The deferred requests by child. No queue is empty.
     queues: HashMap<ChildKey, Queue>,
     /// The children that completed a start or stop for which requests wait, in order.
@@ -70,7 +70,7 @@ struct TransitionNumbers {
     order: BTreeSet<u64>,
 }
 
-impl Transitions {
+impl ChildTransitions {
     /// Numbers the starts and stops from now on.
     pub(super) fn enable_numbering(&mut self) {
         self.numbers.get_or_insert_default();

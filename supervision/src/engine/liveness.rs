@@ -15,16 +15,16 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Engine {
     /// Checks the handler of a child and probes it, if either is due.
-    pub(super) fn timers(&mut self, key: ChildKey, run: StartId) {
+    pub(super) fn check_liveness(&mut self, key: ChildKey, run: StartId) {
         let now = self.now;
         let Some(timers) = self.timers_mut(key, run) else { return };
-        let (check_at, probe) = timers.due(now);
-        let is_overdue = probe && timers.probe_id.take().is_some();
+        let (check_due, probe_due) = timers.due(now);
+        let is_overdue = probe_due && timers.probe_id.take().is_some();
         timers.is_overdue |= is_overdue;
-        if check_at || is_overdue {
+        if check_due || is_overdue {
             self.actions.push(Action::CheckBusy { key, run });
         }
-        if probe && !is_overdue { self.send_probe(key, run) } else { self.rearm(key) }
+        if probe_due && !is_overdue { self.send_probe(key, run) } else { self.rearm(key) }
     }
 
     /// Sends a probe. Its timeout is a deadline of the engine, and not only of the task that waits
@@ -35,7 +35,7 @@ impl Engine {
         let Some(policy) = self.liveness_of(key).and_then(|liveness| liveness.probe) else { return };
         let Some(timers) = self.timers_mut(key, run) else { return };
         timers.probe_id = Some(probe_id);
-        timers.probe = Some(now.saturating_add(policy.timeout));
+        timers.probe_at = Some(now.saturating_add(policy.timeout));
         self.next_probe_id = probe_id.wrapping_add(1);
         self.actions.push(Action::Probe { key, run, probe_id });
         self.rearm(key);
@@ -80,7 +80,7 @@ impl Engine {
             self.stop_unresponsive(key, run, UnresponsiveCause::Probe(misses));
             return true;
         }
-        timers.probe = Some(now.saturating_add(policy.period));
+        timers.probe_at = Some(now.saturating_add(policy.period));
         self.rearm(key);
         false
     }
@@ -114,9 +114,9 @@ impl Engine {
         timers.probe_id = None;
         if answered {
             timers.missed_probes = 0;
-            timers.probe = Some(now.saturating_add(policy.period));
+            timers.probe_at = Some(now.saturating_add(policy.period));
         } else {
-            (timers.is_overdue, timers.probe) = (true, None);
+            (timers.is_overdue, timers.probe_at) = (true, None);
             self.actions.push(Action::CheckBusy { key, run });
         }
         self.rearm(key);
@@ -223,7 +223,7 @@ mod tests {
         engine.step(Event::Probed { key: CHILD, run: RUN, probe_id, answered: true }, at(millis))
     }
 
-    fn hangs(actions: &[Action]) -> bool {
+    fn is_unresponsive(actions: &[Action]) -> bool {
         actions.iter().any(|action| matches!(action, Action::Report(EngineReport::Unresponsive { .. })))
     }
 
@@ -233,7 +233,7 @@ mod tests {
         assert!(asked(&mut engine, 1000).is_some());
         assert_eq!(asked(&mut engine, 1500), None);
         assert!(asked(&mut engine, 2500).is_some());
-        assert!(hangs(&tick(&mut engine, 3000, Suspensions::default())));
+        assert!(is_unresponsive(&tick(&mut engine, 3000, Suspensions::default())));
     }
 
     #[test]
@@ -243,8 +243,8 @@ mod tests {
         asked(&mut engine, 1500);
         let second = asked(&mut engine, 2500).expect("it is asked again");
         assert!(answers(&mut engine, first, 2600).is_empty());
-        assert!(hangs(&tick(&mut engine, 3000, Suspensions::default())));
-        assert!(answers(&mut engine, second, 3001).is_empty(), "it is on its way out");
+        assert!(is_unresponsive(&tick(&mut engine, 3000, Suspensions::default())));
+        assert!(answers(&mut engine, second, 3001).is_empty(), "it is being stopped");
     }
 
     #[test]
@@ -292,7 +292,7 @@ mod tests {
             assert_eq!(engine.next_deadline(), Some(at(begun)));
             assert!(!tick(&mut engine, begun, resumed(1, begun - 2900)).is_empty());
             let found = tick(&mut engine, begun + 500, resumed(1, begun - 2400));
-            assert_eq!(hangs(&found), misses, "the miss before does not count, those after it do");
+            assert_eq!(is_unresponsive(&found), misses, "the miss before does not count, those after it do");
         }
     }
 

@@ -125,7 +125,7 @@ impl Engine {
                 }
                 State::Running { run, .. } => {
                     let run = *run;
-                    self.timers(key, run);
+                    self.check_liveness(key, run);
                 }
                 State::Restarting { .. } => {
                     let generation = entry.generation;

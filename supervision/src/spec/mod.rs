@@ -14,10 +14,14 @@
 //! #     type Msg = ();
 //! #     type Args = ();
 //! #     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Worker) }
-//! #     async fn handle(&mut self, _: (), _: &mut Context<Self>) -> Result<(), ExitReason> { Ok(()) }
+//! #     async fn handle(&mut self, (): (), _: &mut Context<Self>) -> Result<(), ExitReason> {
+//! #         Ok(())
+//! #     }
 //! # }
 //!
-//! let worker = Child::new::<Worker>("worker", ()).restart(Restart::Transient).shutdown(Shutdown::BrutalKill);
+//! let worker = Child::new::<Worker>("worker", ())
+//!     .restart(Restart::Transient)
+//!     .shutdown(Shutdown::BrutalKill);
 //! let address = worker.address();
 //! assert!(address.cast(()).is_err(), "its tree has not started");
 //!

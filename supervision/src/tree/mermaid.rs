@@ -13,7 +13,7 @@ impl Tree {
     ///     n0["app<br>running"]
     ///     n0 --> n1["counter<br>running, 2 restarts"]
     ///     n0 --> n2["workers<br>running"]
-    ///     n2 --> n3["first<br>restart"]
+    ///     n2 --> n3["first<br>restarting"]
     /// ```
     pub fn mermaid(&self) -> impl fmt::Display {
         Mermaid(self)

@@ -21,7 +21,7 @@ const DEEPEST_INDENT: usize = 100;
 /// app  running <1.1>
 /// ├─ counter  running <2.3>, 2 restarts
 /// └─ workers  running <3.1>
-///    └─ first  restart
+///    └─ first  restarting
 /// ```
 ///
 /// Nodes more than 100 levels below the top have the indentation of level 100 and their level in

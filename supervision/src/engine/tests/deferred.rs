@@ -1,8 +1,8 @@
-//! Requests that meet a child in transition.
+//! Requests for a child that is starting or stopping.
 //!
-//! The first half are the cases, one by one. The second is a property: whatever comes in between,
-//! each request for a child is answered once, in order, and as OTP's supervisor answers it, which
-//! does one thing after the other.
+//! The first half are single cases. The second half is a property: whatever happens in between,
+//! each request for a child is answered once, in order, and like in OTP's supervisor, which does
+//! one thing after the other.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -12,8 +12,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
-use super::model::{Ask, Child, Flags, Is, Model};
-use super::slow::Slow;
+use super::model::{Ask, Child, ChildStatus, Flags, Model};
+use super::stepped_sim::SteppedSim;
 use crate::engine::{Policy, Request};
 use crate::policy::{AutoShutdown, ChildPolicy, Intensity, Restart, Strategy as Among, SupervisorKind};
 use crate::tree::ChildState;
@@ -34,17 +34,17 @@ fn start() -> Ask {
     Ask::Start(child())
 }
 
-fn two() -> Slow {
-    Slow::up(ONE_FOR_ONE, &[child(), child()])
+fn two() -> SteppedSim {
+    SteppedSim::up(ONE_FOR_ONE, &[child(), child()])
 }
 
-fn says(slow: &mut Slow, id: u64, said: &[&'static str]) {
-    slow.scripts.insert(id, said.iter().copied().collect());
+fn says(stepped_sim: &mut SteppedSim, id: u64, result: &[&'static str]) {
+    stepped_sim.scripts.insert(id, result.iter().copied().collect());
 }
 
 #[test]
 fn requests_during_a_stop_are_decided_in_order_after_it() {
-    let mut slow = two();
+    let mut stepped_sim = two();
     let asks = [
         (Ask::Terminate, "ok"),
         (Ask::Restart, "ok, pid"),
@@ -58,15 +58,15 @@ fn requests_during_a_stop_are_decided_in_order_after_it() {
         (start(), "ok, pid"),
         (Ask::Delete, "running"),
     ];
-    let tickets: Vec<usize> = asks.iter().map(|(ask, _)| slow.ask(ask, CHILD)).collect();
-    assert_eq!(slow.waiting(), asks.len(), "it is being stopped");
-    // The others go on.
-    let other = slow.ask(&Ask::Restart, OTHER);
-    assert_eq!(slow.answer(other), Some("running"));
-    while slow.finish(0) {}
-    assert_eq!(slow.answered(CHILD), tickets);
+    let tickets: Vec<usize> = asks.iter().map(|(ask, _)| stepped_sim.ask(ask, CHILD)).collect();
+    assert_eq!(stepped_sim.waiting(), asks.len(), "it is being stopped");
+    // Requests for other children do not wait.
+    let other = stepped_sim.ask(&Ask::Restart, OTHER);
+    assert_eq!(stepped_sim.answer(other), Some("running"));
+    while stepped_sim.finish(0) {}
+    assert_eq!(stepped_sim.answered(CHILD), tickets);
     for (ticket, (ask, expected)) in tickets.into_iter().zip(asks) {
-        assert_eq!(slow.answer(ticket), Some(expected), "{ask:?}");
+        assert_eq!(stepped_sim.answer(ticket), Some(expected), "{ask:?}");
     }
 }
 
@@ -76,180 +76,197 @@ fn second_start_of_an_id_starts_it_if_the_first_one_fails() {
         [("start error", "ok, pid"), ("ok, pid", "already_started"), ("ok, undefined", "already_present")]
     {
         for strategy in [Among::OneForOne, Among::OneForAll, Among::RestForOne] {
-            let mut slow = Slow::up(kind(strategy), &[]);
-            says(&mut slow, CHILD, &[first]);
-            let (one, two) = (slow.ask(&start(), CHILD), slow.ask(&start(), CHILD));
-            assert_eq!(slow.waiting(), 2);
-            slow.finish(0);
-            assert_eq!(slow.answer(one), Some(first));
-            while slow.finish(0) {}
-            assert_eq!(slow.answer(two), Some(expected), "{strategy:?}, after {first:?}");
+            let mut stepped_sim = SteppedSim::up(kind(strategy), &[]);
+            says(&mut stepped_sim, CHILD, &[first]);
+            let (one, two) = (stepped_sim.ask(&start(), CHILD), stepped_sim.ask(&start(), CHILD));
+            assert_eq!(stepped_sim.waiting(), 2);
+            stepped_sim.finish(0);
+            assert_eq!(stepped_sim.answer(one), Some(first));
+            while stepped_sim.finish(0) {}
+            assert_eq!(stepped_sim.answer(two), Some(expected), "{strategy:?}, after {first:?}");
         }
     }
 }
 
 #[test]
 fn child_whose_retry_fails_is_restarting_to_every_request_and_every_query() {
-    let mut slow = two();
-    says(&mut slow, CHILD, &["start error", "start error", "start error"]);
-    slow.crash(CHILD);
+    let mut stepped_sim = two();
+    says(&mut stepped_sim, CHILD, &["start error", "start error", "start error"]);
+    stepped_sim.crash(CHILD);
     for attempt in 0..3 {
-        assert_eq!(slow.shown(CHILD), Some(ChildState::Restarting), "its init is_current, attempt {attempt}");
-        let during = [start(), Ask::Restart, Ask::Delete].map(|ask| slow.ask(&ask, CHILD));
-        assert_eq!(slow.waiting(), 3);
-        slow.finish_of(CHILD);
-        let answers = during.map(|ticket| slow.answer(ticket));
+        assert_eq!(
+            stepped_sim.shown(CHILD),
+            Some(ChildState::Restarting),
+            "its init runs, attempt {attempt}"
+        );
+        let during = [start(), Ask::Restart, Ask::Delete].map(|ask| stepped_sim.ask(&ask, CHILD));
+        assert_eq!(stepped_sim.waiting(), 3);
+        stepped_sim.finish_of(CHILD);
+        let answers = during.map(|ticket| stepped_sim.answer(ticket));
         assert_eq!(answers, [Some("already_present"), Some("restarting"), Some("restarting")]);
-        let between = [start(), Ask::Restart, Ask::Delete].map(|ask| slow.ask(&ask, CHILD));
-        assert_eq!(between.map(|ticket| slow.answer(ticket)), answers, "it waits for its next attempt");
-        assert_eq!(slow.try_again(), Some(CHILD));
+        let between = [start(), Ask::Restart, Ask::Delete].map(|ask| stepped_sim.ask(&ask, CHILD));
+        assert_eq!(
+            between.map(|ticket| stepped_sim.answer(ticket)),
+            answers,
+            "it waits for its next attempt"
+        );
+        assert_eq!(stepped_sim.try_again(), Some(CHILD));
     }
-    let last = [start(), Ask::Restart, Ask::Delete].map(|ask| slow.ask(&ask, CHILD));
-    slow.finish_of(CHILD);
-    let answers = last.map(|ticket| slow.answer(ticket));
+    let last = [start(), Ask::Restart, Ask::Delete].map(|ask| stepped_sim.ask(&ask, CHILD));
+    stepped_sim.finish_of(CHILD);
+    let answers = last.map(|ticket| stepped_sim.answer(ticket));
     assert_eq!(answers, [Some("already_started"), Some("running"), Some("running")]);
-    assert_eq!(slow.shown(CHILD), Some(ChildState::Running));
+    assert_eq!(stepped_sim.shown(CHILD), Some(ChildState::Running));
 }
 
 #[test]
-fn terminate_cuts_a_start_short_and_is_decided_in_its_turn() {
-    // By itself it takes the start over.
-    let mut slow = two();
-    let (brought, stopped) = (slow.ask(&start(), 7), slow.ask(&Ask::Terminate, 7));
-    slow.finish_of(7);
-    assert_eq!((slow.answer(brought), slow.answer(stopped)), (Some("start error"), Some("ok")));
-    assert_eq!(slow.shown(7), None);
+fn terminate_interrupts_a_start_and_is_decided_in_order() {
+    // Without other requests it interrupts the start.
+    let mut stepped_sim = two();
+    let (started, stopped) = (stepped_sim.ask(&start(), 7), stepped_sim.ask(&Ask::Terminate, 7));
+    stepped_sim.finish_of(7);
+    assert_eq!((stepped_sim.answer(started), stepped_sim.answer(stopped)), (Some("start error"), Some("ok")));
+    assert_eq!(stepped_sim.shown(7), None);
 
-    // With others before it: each of them is decided, and what it starts is cut short too.
-    let asks = [start(), start(), Ask::Restart, Ask::Terminate, Ask::Terminate].map(|ask| slow.ask(&ask, 7));
-    while slow.finish(0) {}
-    assert_eq!(slow.answered(7)[2..], asks, "in order");
-    let answers = asks.map(|ticket| slow.answer(ticket).expect("it is answered"));
+    // With other requests before it, each of them is decided, and what it starts is interrupted
+    // too.
+    let asks =
+        [start(), start(), Ask::Restart, Ask::Terminate, Ask::Terminate].map(|ask| stepped_sim.ask(&ask, 7));
+    while stepped_sim.finish(0) {}
+    assert_eq!(stepped_sim.answered(7)[2..], asks, "in order");
+    let answers = asks.map(|ticket| stepped_sim.answer(ticket).expect("it is answered"));
     assert_eq!(answers, ["start error", "start error", "not_found", "not_found", "not_found"]);
 }
 
 #[test]
-fn terminate_behind_a_request_for_a_restarting_child_gets_through_an_init_that_hangs() {
-    let mut slow = two();
-    slow.crash(CHILD);
-    let (restart, terminate) = (slow.ask(&Ask::Restart, CHILD), slow.ask(&Ask::Terminate, CHILD));
-    slow.finish_of(CHILD);
-    assert_eq!((slow.answer(restart), slow.answer(terminate)), (Some("restarting"), Some("ok")));
-    assert_eq!(slow.shown(CHILD), Some(ChildState::Stopped));
-    assert_eq!(slow.try_again(), None, "its next attempt is void");
+fn terminate_behind_another_request_interrupts_an_init_that_never_returns() {
+    let mut stepped_sim = two();
+    stepped_sim.crash(CHILD);
+    let (restart, terminate) =
+        (stepped_sim.ask(&Ask::Restart, CHILD), stepped_sim.ask(&Ask::Terminate, CHILD));
+    stepped_sim.finish_of(CHILD);
+    assert_eq!(
+        (stepped_sim.answer(restart), stepped_sim.answer(terminate)),
+        (Some("restarting"), Some("ok"))
+    );
+    assert_eq!(stepped_sim.shown(CHILD), Some(ChildState::Stopped));
+    assert_eq!(stepped_sim.try_again(), None, "its next attempt is void");
 }
 
 #[test]
-fn supervisor_that_goes_down_refuses_what_is_deferred_at_once_and_in_order() {
-    let mut slow = two();
-    slow.ask(&Ask::Terminate, CHILD);
-    let deferred = [Ask::Restart, start(), Ask::Delete].map(|ask| slow.ask(&ask, CHILD));
-    slow.shutdown();
-    assert_eq!(slow.answered(CHILD), deferred);
-    assert!(deferred.iter().all(|ticket| slow.answer(*ticket) == Some("noproc")));
-    while slow.finish(0) {}
-    assert!(slow.ended && slow.waiting() == 0);
+fn shutdown_refuses_deferred_requests_at_once_and_in_order() {
+    let mut stepped_sim = two();
+    stepped_sim.ask(&Ask::Terminate, CHILD);
+    let deferred = [Ask::Restart, start(), Ask::Delete].map(|ask| stepped_sim.ask(&ask, CHILD));
+    stepped_sim.shutdown();
+    assert_eq!(stepped_sim.answered(CHILD), deferred);
+    assert!(deferred.iter().all(|ticket| stepped_sim.answer(*ticket) == Some("noproc")));
+    while stepped_sim.finish(0) {}
+    assert!(stepped_sim.ended && stepped_sim.waiting() == 0);
 }
 
 #[test]
-fn change_waits_for_a_start_that_decides_whether_its_child_is_known() {
-    for (said, expected) in [("ok, pid", ChildState::Running), ("start error", ChildState::Stopped)] {
-        let mut slow = two();
-        says(&mut slow, 7, &[said]);
-        let started = slow.ask(&start(), 7);
+fn change_waits_for_a_start_that_decides_whether_the_child_exists() {
+    for (result, expected) in [("ok, pid", ChildState::Running), ("start error", ChildState::Stopped)] {
+        let mut stepped_sim = two();
+        says(&mut stepped_sim, 7, &[result]);
+        let started = stepped_sim.ask(&start(), 7);
         let intensity = Intensity { restarts: 1_000_000, period: Duration::from_secs(1) };
         let policy = Policy { kind: ONE_FOR_ONE, intensity, kill_grace: Duration::from_secs(5), seed: 0 };
         let children = vec![("7".into(), child())];
-        let changed = slow.request(7, Request::Change { policy, children });
-        assert_eq!(slow.answer(changed), None);
-        slow.finish_of(7);
-        assert_eq!((slow.answer(started), slow.answer(changed)), (Some(said), Some("ok")));
-        assert_eq!(slow.shown(7), Some(expected), "a new one is not started");
+        let changed = stepped_sim.request(7, Request::Change { policy, children });
+        assert_eq!(stepped_sim.answer(changed), None);
+        stepped_sim.finish_of(7);
+        assert_eq!((stepped_sim.answer(started), stepped_sim.answer(changed)), (Some(result), Some("ok")));
+        assert_eq!(stepped_sim.shown(7), Some(expected), "a new one is not started");
     }
 }
 
-/// A dynamic supervisor with as many children as it may have.
-fn full(max_children: usize) -> Slow {
-    let mut slow = Slow::up(SupervisorKind::Dynamic { max_children }, &[]);
+/// A dynamic supervisor that has its maximum number of children.
+fn full(max_children: usize) -> SteppedSim {
+    let mut stepped_sim = SteppedSim::up(SupervisorKind::Dynamic { max_children }, &[]);
     for id in 0..max_children as u64 {
-        slow.ask(&start(), id);
-        slow.finish(0);
+        stepped_sim.ask(&start(), id);
+        stepped_sim.finish(0);
     }
-    slow
+    stepped_sim
 }
 
 #[test]
-fn start_beyond_the_limit_waits_for_a_stop_and_has_its_room() {
-    let mut slow = full(1);
-    let stopped = slow.ask(&Ask::Terminate, CHILD);
-    let (next, timed_out) = (slow.ask(&start(), 7), slow.ask(&start(), 8));
-    assert_eq!((slow.answer(next), slow.answer(timed_out)), (None, None));
-    slow.finish_of(CHILD);
-    assert_eq!(slow.answer(stopped), Some("ok"));
-    assert_eq!(slow.answer(timed_out), None, "the one before it may still fail");
-    slow.finish_of(7);
-    assert_eq!((slow.answer(next), slow.answer(timed_out)), (Some("ok, pid"), Some("max_children")));
+fn start_beyond_the_limit_waits_for_a_stop_and_takes_its_place() {
+    let mut stepped_sim = full(1);
+    let stopped = stepped_sim.ask(&Ask::Terminate, CHILD);
+    let (next, timed_out) = (stepped_sim.ask(&start(), 7), stepped_sim.ask(&start(), 8));
+    assert_eq!((stepped_sim.answer(next), stepped_sim.answer(timed_out)), (None, None));
+    stepped_sim.finish_of(CHILD);
+    assert_eq!(stepped_sim.answer(stopped), Some("ok"));
+    assert_eq!(stepped_sim.answer(timed_out), None, "the one before it may still fail");
+    stepped_sim.finish_of(7);
+    assert_eq!(
+        (stepped_sim.answer(next), stepped_sim.answer(timed_out)),
+        (Some("ok, pid"), Some("max_children"))
+    );
 }
 
 #[test]
 fn start_beyond_the_limit_waits_for_a_start_that_may_fail() {
-    for (said, expected) in
+    for (result, expected) in
         [("start error", "ok, pid"), ("ok, undefined", "ok, pid"), ("ok, pid", "max_children")]
     {
-        let mut slow = Slow::up(SupervisorKind::Dynamic { max_children: 1 }, &[]);
-        says(&mut slow, CHILD, &[said]);
-        let (first, second) = (slow.ask(&start(), CHILD), slow.ask(&start(), 7));
-        slow.finish_of(CHILD);
-        while slow.finish(0) {}
-        assert_eq!((slow.answer(first), slow.answer(second)), (Some(said), Some(expected)));
+        let mut stepped_sim = SteppedSim::up(SupervisorKind::Dynamic { max_children: 1 }, &[]);
+        says(&mut stepped_sim, CHILD, &[result]);
+        let (first, second) = (stepped_sim.ask(&start(), CHILD), stepped_sim.ask(&start(), 7));
+        stepped_sim.finish_of(CHILD);
+        while stepped_sim.finish(0) {}
+        assert_eq!((stepped_sim.answer(first), stepped_sim.answer(second)), (Some(result), Some(expected)));
     }
 }
 
 #[test]
 fn start_beyond_the_limit_is_refused_at_once_if_nothing_is_in_transition() {
-    let mut slow = full(2);
-    let refused = slow.ask(&start(), 7);
-    assert_eq!(slow.answer(refused), Some("max_children"));
+    let mut stepped_sim = full(2);
+    let refused = stepped_sim.ask(&start(), 7);
+    assert_eq!(stepped_sim.answer(refused), Some("max_children"));
 }
 
-/// Otherwise children that crash again and again would keep it waiting for ever.
+/// Otherwise children that crash again and again could keep it waiting for ever.
 #[test]
 fn start_beyond_the_limit_does_not_wait_for_what_begins_after_it() {
-    let mut slow = full(2);
-    slow.crash(CHILD);
-    let waits = slow.ask(&start(), 7);
-    slow.crash(OTHER);
-    assert_eq!(slow.answer(waits), None);
-    slow.finish_of(CHILD);
-    assert_eq!(slow.answer(waits), Some("max_children"), "the other one is being restarted still");
+    let mut stepped_sim = full(2);
+    stepped_sim.crash(CHILD);
+    let waits = stepped_sim.ask(&start(), 7);
+    stepped_sim.crash(OTHER);
+    assert_eq!(stepped_sim.answer(waits), None);
+    stepped_sim.finish_of(CHILD);
+    assert_eq!(stepped_sim.answer(waits), Some("max_children"), "the other one is being restarted still");
 }
 
 #[test]
-fn starts_that_wait_for_room_get_it_in_order_and_are_refused_when_the_supervisor_goes_down() {
-    let mut slow = full(2);
-    slow.ask(&Ask::Terminate, CHILD);
-    slow.ask(&Ask::Terminate, OTHER);
-    let waiting = [7, 8, 9].map(|id| slow.ask(&start(), id));
-    slow.finish_of(OTHER);
-    assert_eq!(slow.shown(7), Some(ChildState::Starting));
-    assert_eq!(slow.shown(8), None);
-    slow.shutdown();
-    while slow.finish(0) {}
-    assert!(slow.ended);
-    assert!(waiting.iter().all(|ticket| slow.answer(*ticket) == Some("noproc")));
+fn queued_starts_are_decided_in_order_and_refused_on_shutdown() {
+    let mut stepped_sim = full(2);
+    stepped_sim.ask(&Ask::Terminate, CHILD);
+    stepped_sim.ask(&Ask::Terminate, OTHER);
+    let waiting = [7, 8, 9].map(|id| stepped_sim.ask(&start(), id));
+    stepped_sim.finish_of(OTHER);
+    assert_eq!(stepped_sim.shown(7), Some(ChildState::Starting));
+    assert_eq!(stepped_sim.shown(8), None);
+    stepped_sim.shutdown();
+    while stepped_sim.finish(0) {}
+    assert!(stepped_sim.ended);
+    assert!(waiting.iter().all(|ticket| stepped_sim.answer(*ticket) == Some("noproc")));
 }
 
-/// What may happen.
+/// An event of a trace.
 #[derive(Clone, Debug)]
 enum Op {
     Ask(Ask, u64),
-    /// One of those that were told something has done it.
+    /// One pending start or stop completes.
     Finish(usize),
     Crash(u64),
     TryAgain,
 }
 
-/// Of these ids the first half are there from the start.
+/// The number of ids. Children with the first half of them exist from the start.
 const IDS: u64 = 4;
 
 fn policy_of(id: u64) -> ChildPolicy {
@@ -258,7 +275,7 @@ fn policy_of(id: u64) -> ChildPolicy {
 }
 
 fn op() -> impl Strategy<Value = Op> {
-    (0..20_u32, 0..IDS, any::<usize>()).prop_map(|(die, id, which)| match die {
+    (0..20_u32, 0..IDS, any::<usize>()).prop_map(|(end_incarnation, id, which)| match end_incarnation {
         0..=2 => Op::Ask(Ask::Terminate, id),
         3..=5 => Op::Ask(Ask::Restart, id),
         6..=7 => Op::Ask(Ask::Delete, id),
@@ -284,17 +301,17 @@ fn model(id: u64, script: &[&'static str]) -> Model {
         log: Vec::new(),
         ended: None,
         now: Duration::ZERO,
-        stamps: Vec::new(),
-        tries: 0,
+        restart_times: Vec::new(),
+        retries: 0,
     };
     model.begin();
     model.script = script.iter().copied().collect();
     model
 }
 
-/// Both, and what the model has answered.
+/// The simulation and one model per id, and the expected answers.
 struct Pair {
-    slow: Slow,
+    stepped_sim: SteppedSim,
     models: BTreeMap<u64, Model>,
     expected: Vec<&'static str>,
 }
@@ -302,13 +319,13 @@ struct Pair {
 impl Pair {
     fn begin(scripts: &[Vec<&'static str>]) -> Self {
         let children: Vec<ChildPolicy> = (0..IDS / 2).map(policy_of).collect();
-        let mut slow = Slow::up(ONE_FOR_ONE, &children);
+        let mut stepped_sim = SteppedSim::up(ONE_FOR_ONE, &children);
         let mut models = BTreeMap::new();
         for (id, script) in (0..).zip(scripts) {
-            says(&mut slow, id, script);
+            says(&mut stepped_sim, id, script);
             models.insert(id, model(id, script));
         }
-        Self { slow, models, expected: Vec::new() }
+        Self { stepped_sim, models, expected: Vec::new() }
     }
 
     fn model(&mut self, id: u64) -> &mut Model {
@@ -318,58 +335,59 @@ impl Pair {
     fn happen(&mut self, op: &Op) {
         match op {
             Op::Ask(ask, id) => {
-                // To cut a start short is the one thing that OTP cannot do.
-                if !(self.slow.is_starting(*id) && matches!(ask, Ask::Terminate)) {
+                // OTP cannot interrupt a start, so the model has no equivalent.
+                if !(self.stepped_sim.is_starting(*id) && matches!(ask, Ask::Terminate)) {
                     let answer = self.model(*id).ask(ask, *id);
                     self.expected.push(answer);
-                    self.slow.ask(ask, *id);
+                    self.stepped_sim.ask(ask, *id);
                 }
             }
             Op::Finish(which) => {
-                self.slow.finish(*which);
+                self.stepped_sim.finish(*which);
             }
             Op::Crash(id) => {
-                if self.slow.shown(*id) == Some(ChildState::Running) {
-                    self.slow.crash(*id);
+                if self.stepped_sim.shown(*id) == Some(ChildState::Running) {
+                    self.stepped_sim.crash(*id);
                     self.model(*id).child_ends(*id, true);
                 }
             }
             Op::TryAgain => {
-                if let Some(id) = self.slow.try_again() {
+                if let Some(id) = self.stepped_sim.try_again() {
                     self.model(id).try_again();
                 }
             }
         }
     }
 
-    /// Everything that goes on comes to its end.
+    /// Completes every pending start and stop.
     fn finish_all(&mut self) {
         loop {
-            while self.slow.finish(0) {}
-            let Some(id) = self.slow.try_again() else { return };
+            while self.stepped_sim.finish(0) {}
+            let Some(id) = self.stepped_sim.try_again() else { return };
             self.model(id).try_again();
         }
     }
 
     fn agree(&self) -> Result<(), TestCaseError> {
-        let answers: Vec<_> = (0..self.expected.len()).map(|ticket| self.slow.answer(ticket)).collect();
+        let answers: Vec<_> =
+            (0..self.expected.len()).map(|ticket| self.stepped_sim.answer(ticket)).collect();
         let expected: Vec<_> = self.expected.iter().map(|answer| Some(*answer)).collect();
         prop_assert_eq!(answers, expected);
         for (id, model) in &self.models {
-            prop_assert!(self.slow.answered(*id).is_sorted(), "in the order of arrival");
-            let is = model.children.first().map(|child| match child.is {
-                Is::Undefined => ChildState::Stopped,
-                Is::Running => ChildState::Running,
-                Is::Queued(_) | Is::Delayed(_) => ChildState::Restarting,
+            prop_assert!(self.stepped_sim.answered(*id).is_sorted(), "in the order of arrival");
+            let status = model.children.first().map(|child| match child.status {
+                ChildStatus::Undefined => ChildState::Stopped,
+                ChildStatus::Running => ChildState::Running,
+                ChildStatus::Queued(_) | ChildStatus::Delayed(_) => ChildState::Restarting,
             });
-            prop_assert_eq!(self.slow.shown(*id), is, "child {}", id);
+            prop_assert_eq!(self.stepped_sim.shown(*id), status, "child {}", id);
         }
         Ok(())
     }
 }
 
 #[test]
-fn answers_are_those_of_a_supervisor_that_does_one_thing_after_the_other() {
+fn answers_equal_those_of_a_supervisor_that_does_one_thing_after_the_other() {
     let script = prop::collection::vec(select(&["ok, pid", "start error", "ok, undefined"][..]), 0..8);
     let scripts = prop::collection::vec(script, IDS as usize);
     let case = (scripts, prop::collection::vec(op(), 0..120));
@@ -379,9 +397,9 @@ fn answers_are_those_of_a_supervisor_that_does_one_thing_after_the_other() {
     let outcome = TestRunner::new(config).run(&case, |(scripts, ops)| {
         let mut pair = Pair::begin(&scripts);
         for op in &ops {
-            let before = pair.slow.waiting();
+            let before = pair.stepped_sim.waiting();
             pair.happen(op);
-            let waits = pair.slow.waiting() > before.max(1);
+            let waits = pair.stepped_sim.waiting() > before.max(1);
             deferred.set(deferred.get() + usize::from(matches!(op, Op::Ask(..)) && waits));
         }
         pair.finish_all();

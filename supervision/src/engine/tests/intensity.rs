@@ -1,4 +1,4 @@
-//! How many times a window of restarts keeps.
+//! The number of times that a restart window stores.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn window(restarts: u32, millis: u64) -> RestartWindow {
 }
 
 #[test]
-fn an_unlimited_number_of_restarts_keeps_no_times() {
+fn unlimited_restarts_store_no_times() {
     for period in [Duration::ZERO, Duration::from_secs(5), Duration::MAX] {
         let mut window = RestartWindow::new(Intensity { restarts: u32::MAX, period });
         for n in 0..10_000 {
@@ -25,7 +25,7 @@ fn an_unlimited_number_of_restarts_keeps_no_times() {
 }
 
 #[test]
-fn a_restart_that_counts_for_ever_is_kept_only_until_there_is_one_too_many() {
+fn restart_times_stored_are_at_most_one_more_than_the_limit() {
     let mut window = RestartWindow::new(Intensity { restarts: 100, period: Duration::MAX });
     for left in (0..100).rev() {
         assert_eq!(window.record(ms(0)), Some(left));
@@ -34,7 +34,7 @@ fn a_restart_that_counts_for_ever_is_kept_only_until_there_is_one_too_many() {
 }
 
 #[test]
-fn restarts_that_no_longer_count_are_kept_no_longer() {
+fn restarts_outside_the_period_are_not_stored() {
     let mut window = window(u32::MAX - 1, 10);
     for n in 0..10_000 {
         assert!(window.record(ms(n)).is_some());
@@ -43,7 +43,7 @@ fn restarts_that_no_longer_count_are_kept_no_longer() {
 }
 
 #[test]
-fn what_was_counted_is_forgotten_while_any_number_is_tolerated() {
+fn counted_restarts_are_discarded_while_any_number_is_tolerated() {
     let (mut window, limit) = (window(2, 1000), Intensity { restarts: 2, period: ms(1000) });
     assert_eq!(window.record(ms(0)), Some(1));
     window.change(Intensity { restarts: u32::MAX, ..limit });

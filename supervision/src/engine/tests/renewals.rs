@@ -1,4 +1,4 @@
-//! Children for which an end in order is a part of their work.
+//! Children for which a normal exit is a part of their work.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,8 @@ use crate::policy::{AutoShutdown, Backoff, ChildPolicy, Intensity, Strategy, Sup
 const SECOND: Duration = Duration::from_secs(1);
 const CHILD: ChildKey = ChildKey(0);
 
-/// An engine that tolerates no restart, with one child that runs as start 0, renews itself and has a backoff.
+/// Returns an engine that tolerates no restart, with one child that runs as start 0, renews itself
+/// and has a backoff.
 fn running() -> Engine {
     let kind = SupervisorKind::Static { strategy: Strategy::OneForOne, auto_shutdown: AutoShutdown::Never };
     let intensity = Intensity { restarts: 0, period: Duration::MAX };

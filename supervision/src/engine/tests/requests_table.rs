@@ -1,17 +1,17 @@
-//! The table of requests: each of OTP's management calls, for a child in each state, and what it answers.
+//! The table of requests: the answer to each management call of OTP, for a child in each state.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::ExitReason;
 
-use super::calm::Calm;
+use super::immediate_sim::ImmediateSim;
 use super::model::{Ask, Flags};
 use crate::policy::{AutoShutdown, Backoff, ChildPolicy, Restart, Strategy};
 
 const SECOND: Duration = Duration::from_secs(1);
 const STRATEGIES: [Strategy; 3] = [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne];
-/// The child in question, and one that nobody knows.
+/// The child under test, and an id that no child has.
 const CHILD: u64 = 0;
 const UNKNOWN: u64 = 99;
 
@@ -27,33 +27,33 @@ fn start() -> Ask {
     Ask::Start(permanent())
 }
 
-fn supervisor(strategy: Strategy, max_children: Option<usize>, children: &[ChildPolicy]) -> Calm {
+fn supervisor(strategy: Strategy, max_children: Option<usize>, children: &[ChildPolicy]) -> ImmediateSim {
     let auto_shutdown = AutoShutdown::Never;
     let flags = Flags { strategy, auto_shutdown, max_children, intensity: 2, period: SECOND };
-    let mut supervisor = Calm::new(&flags, children);
+    let mut supervisor = ImmediateSim::new(&flags, children);
     supervisor.begin();
     supervisor.log.clear();
     supervisor
 }
 
-/// How the child in question has come into its state.
+/// How the child under test reached its state.
 #[derive(Clone, Copy, Debug)]
 enum State {
     Running,
     /// It was terminated.
     Terminated,
-    /// It is transient, and ended as it should.
+    /// It is transient, and exited normally.
     Finished,
     /// It declined to start.
     Ignored,
-    /// Its restart failed, and is to be tried again.
+    /// Its restart failed, and a retry is due.
     Restarting,
-    /// Its restart waits for a delay to advance_time.
+    /// Its restart waits for its delay.
     Delayed,
     /// It was deleted.
     Deleted,
-    /// It was temporary, and has ended.
-    Gone,
+    /// It was temporary, and has exited.
+    Exited,
     /// It was temporary, and was terminated.
     Removed,
 }
@@ -67,14 +67,14 @@ impl State {
         Self::Restarting,
         Self::Delayed,
         Self::Deleted,
-        Self::Gone,
+        Self::Exited,
         Self::Removed,
     ];
 
     fn policy(self) -> ChildPolicy {
         match self {
             Self::Finished => child(Restart::Transient),
-            Self::Gone | Self::Removed => child(Restart::Temporary),
+            Self::Exited | Self::Removed => child(Restart::Temporary),
             Self::Delayed => {
                 ChildPolicy { backoff: Some(Arc::new(Backoff::new(SECOND, SECOND))), ..permanent() }
             }
@@ -82,25 +82,25 @@ impl State {
         }
     }
 
-    /// What the child is listed as, if it is.
+    /// Returns the listed state of the child, or `None` if it is not listed.
     const fn listed(self) -> Option<&'static str> {
         match self {
             Self::Running => Some("running"),
             Self::Terminated | Self::Finished | Self::Ignored => Some("undefined"),
             Self::Restarting | Self::Delayed => Some("restarting"),
-            Self::Deleted | Self::Gone | Self::Removed => None,
+            Self::Deleted | Self::Exited | Self::Removed => None,
         }
     }
 
-    /// A supervisor whose first child is in this state, and whose second runs.
-    fn reach(self, strategy: Strategy) -> Calm {
+    /// Returns a supervisor whose first child is in this state, and whose second child runs.
+    fn reach(self, strategy: Strategy) -> ImmediateSim {
         let mut supervisor = supervisor(strategy, None, &[self.policy(), permanent()]);
         match self {
             Self::Running => {}
             Self::Terminated | Self::Removed => {
                 supervisor.ask(&Ask::Terminate, CHILD);
             }
-            Self::Finished | Self::Gone => supervisor.child_ends(CHILD, ExitReason::Normal),
+            Self::Finished | Self::Exited => supervisor.child_ends(CHILD, ExitReason::Normal),
             Self::Ignored => {
                 supervisor.ask(&Ask::Terminate, CHILD);
                 supervisor.script.push_back("ok, undefined");
@@ -122,11 +122,12 @@ impl State {
     }
 }
 
-fn listed(supervisor: &Calm, id: u64) -> Option<&'static str> {
+fn listed(supervisor: &ImmediateSim, id: u64) -> Option<&'static str> {
     supervisor.children().into_iter().find(|child| child.0 == id).map(|child| child.1)
 }
 
-/// Asks it of a child in each state under each strategy: what is answered, and what the child is then.
+/// Sends the request for a child in each state and under each strategy, and checks the answer and
+/// the state after it.
 fn each(ask: &Ask, expected: impl Fn(State) -> (&'static str, Option<&'static str>)) {
     for strategy in STRATEGIES {
         for state in State::ALL {
@@ -136,14 +137,14 @@ fn each(ask: &Ask, expected: impl Fn(State) -> (&'static str, Option<&'static st
             assert_eq!(supervisor.ask(ask, CHILD), answer, "{case}");
             assert_eq!(listed(&supervisor, CHILD), then, "{case}");
             let others = supervisor.log.iter().filter(|(_, id, _)| *id != CHILD).count();
-            assert_eq!(others, 0, "{case}: it concerns nobody else");
+            assert_eq!(others, 0, "{case}: it affects no other child");
             assert_eq!(supervisor.ended, None, "{case}");
         }
     }
 }
 
 #[test]
-fn start_child_refuses_an_id_that_is_there() {
+fn start_child_refuses_an_existing_id() {
     each(&start(), |state| match state.listed() {
         Some("running") => ("already_started", Some("running")),
         Some(listed) => ("already_present", Some(listed)),
@@ -209,7 +210,7 @@ fn failed_start_child_keeps_no_child_and_failed_restart_child_keeps_it() {
             assert_eq!(supervisor.ask(&ask, id), "start error", "{strategy:?}");
             assert_eq!(listed(&supervisor, id), then, "{ask:?}, {strategy:?}");
         }
-        // Neither is tried again.
+        // Neither start is retried.
         supervisor.log.clear();
         supervisor.try_again();
         supervisor.advance_time(SECOND);
@@ -233,7 +234,7 @@ fn child_added_by_request_is_last_in_start_order() {
 
 #[test]
 fn terminate_child_voids_a_retry_and_later_siblings_stay_stopped() {
-    // OTP's own suite calls it `hanging_restart_loop_rest_for_one`.
+    // OTP's own suite calls this case `hanging_restart_loop_rest_for_one`.
     let mut supervisor = supervisor(Strategy::RestForOne, None, &[permanent(), permanent(), permanent()]);
     supervisor.script.push_back("start error");
     supervisor.child_ends(1, ExitReason::Killed);
@@ -259,7 +260,7 @@ fn requests_count_for_no_intensity() {
             assert_eq!(supervisor.ask(&Ask::Delete, 7), "ok");
         }
         assert_eq!(supervisor.ended, None, "{strategy:?}");
-        // There are two left, and not one more.
+        // Exactly two restarts are left.
         supervisor.child_ends(CHILD, ExitReason::Killed);
         supervisor.child_ends(CHILD, ExitReason::Killed);
         assert_eq!(supervisor.ended, None, "{strategy:?}");
@@ -277,8 +278,8 @@ fn supervisor_that_has_ended_refuses_every_request() {
     }
 }
 
-/// A dynamic supervisor of as many as it may have: the one that is asked for in tests, and another.
-fn full() -> Calm {
+/// A dynamic supervisor at its limit: the child under test, and another.
+fn full() -> ImmediateSim {
     let mut supervisor = supervisor(Strategy::OneForOne, Some(2), &[]);
     assert_eq!(supervisor.ask(&start(), CHILD), "ok, pid");
     assert_eq!(supervisor.ask(&start(), 1), "ok, pid");
@@ -300,19 +301,19 @@ fn running_and_restarting_children_count_for_max_children() {
 #[test]
 fn dynamic_supervisor_keeps_no_stopped_child() {
     let permanent_and_temporary = [permanent(), child(Restart::Temporary)];
-    for (policy, said) in
+    for (policy, result) in
         permanent_and_temporary.iter().flat_map(|it| [(it, "ok, undefined"), (it, "start error")])
     {
         let mut supervisor = supervisor(Strategy::OneForOne, Some(1), &[]);
-        supervisor.script.push_back(said);
-        assert_eq!(supervisor.ask(&Ask::Start(policy.clone()), CHILD), said);
+        supervisor.script.push_back(result);
+        assert_eq!(supervisor.ask(&Ask::Start(policy.clone()), CHILD), result);
         assert_eq!(supervisor.children(), []);
         assert_eq!(supervisor.ask(&start(), 1), "ok, pid", "there is room");
     }
     let mut supervisor = full();
     assert_eq!(supervisor.ask(&Ask::Terminate, CHILD), "ok");
     assert_eq!(supervisor.ask(&Ask::Terminate, CHILD), "not_found");
-    // One that declines its restart is gone, and was counted.
+    // A child that declines its restart is removed, and its restart was counted.
     supervisor.script.push_back("ok, undefined");
     supervisor.child_ends(1, ExitReason::Killed);
     assert_eq!(supervisor.children(), []);

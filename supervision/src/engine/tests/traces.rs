@@ -1,4 +1,4 @@
-//! The engine in a [storm](super::storm) of random events. What has to hold, and when, is said there.
+//! The engine in a [simulation](super::random_sim) of random events, which checks the guarantees.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use perennial_actors::ExitReason;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::storm::Storm;
+use super::random_sim::RandomSim;
 use super::tasks::Outcome;
 use crate::engine::{Event, Policy, Request, Target};
 use crate::policy::{
@@ -18,18 +18,18 @@ use crate::policy::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What may happen next.
+/// An event of a trace.
 #[derive(Clone, Debug)]
 enum Op {
-    /// Something that was told or asked comes to this.
+    /// A pending task completes with this outcome.
     Answer(usize, Outcome),
-    /// A child ends by itself.
+    /// A running child exits by itself.
     Crash(usize, ExitReason),
-    /// A put-off try comes out of the inbox.
+    /// A retry is delivered.
     Deliver,
-    /// Time passes.
+    /// The time advances.
     Wait(Duration),
-    /// Time passes until something is due.
+    /// The time advances to the next deadline.
     WaitUntilDue,
     OldNews(usize),
     Start(u64, ChildPolicy),
@@ -40,7 +40,7 @@ enum Op {
     Shutdown,
 }
 
-// All that follows is drawn as plain numbers: unions of strategies are slow.
+// Plain numbers are drawn and mapped below, because unions of strategies are slow.
 
 fn child() -> impl Strategy<Value = ChildPolicy> {
     use Restart::{Permanent, Temporary, Transient};
@@ -83,11 +83,11 @@ fn policy(max_children: Option<usize>) -> impl Strategy<Value = Policy> {
 }
 
 fn outcome() -> impl Strategy<Value = Outcome> {
-    // Half of the looks find a handler that is over its deadline.
-    (0..8_u32, 0..8_u32).prop_map(|(die, quarters)| match die {
-        0..=4 => Outcome::Well,
-        5 => Outcome::Badly,
-        _ => Outcome::Otherwise(quarters * SECOND / 4),
+    // Half of the checks find a handler that exceeds its deadline.
+    (0..8_u32, 0..8_u32).prop_map(|(end_incarnation, quarters)| match end_incarnation {
+        0..=4 => Outcome::Success,
+        5 => Outcome::Failure,
+        _ => Outcome::Other(quarters * SECOND / 4),
     })
 }
 
@@ -95,20 +95,22 @@ fn op(dynamic: bool) -> impl Strategy<Value = Op> {
     let reason = select(vec![ExitReason::Normal, ExitReason::Killed, ExitReason::failed("an error")]);
     let sample =
         (0..120_u32, any::<usize>(), outcome(), reason, (0..8_000_u64, 0..6_u64), child(), policy(None));
-    sample.prop_map(move |(die, which, outcome, reason, (millis, id), child, policy)| match die {
-        0..=44 => Op::Answer(which, outcome),
-        45..=62 => Op::Crash(which, reason),
-        63..=74 => Op::Deliver,
-        75..=80 => Op::Wait(Duration::from_millis(millis)),
-        81..=90 => Op::WaitUntilDue,
-        91..=93 => Op::OldNews(which),
-        94..=99 => Op::Start(id, child),
-        100..=104 => Op::Terminate(which),
-        105 => Op::Shutdown,
-        _ if dynamic => Op::Start(id, child),
-        106..=110 => Op::Restart(which),
-        111..=114 => Op::Delete(which),
-        _ => Op::Change(policy, id, child),
+    sample.prop_map(move |(end_incarnation, which, outcome, reason, (millis, id), child, policy)| {
+        match end_incarnation {
+            0..=44 => Op::Answer(which, outcome),
+            45..=62 => Op::Crash(which, reason),
+            63..=74 => Op::Deliver,
+            75..=80 => Op::Wait(Duration::from_millis(millis)),
+            81..=90 => Op::WaitUntilDue,
+            91..=93 => Op::OldNews(which),
+            94..=99 => Op::Start(id, child),
+            100..=104 => Op::Terminate(which),
+            105 => Op::Shutdown,
+            _ if dynamic => Op::Start(id, child),
+            106..=110 => Op::Restart(which),
+            111..=114 => Op::Delete(which),
+            _ => Op::Change(policy, id, child),
+        }
     })
 }
 
@@ -118,7 +120,7 @@ struct Case {
     ops: Vec<Op>,
 }
 
-/// A line for each child and each event.
+/// Prints a line for each child and each event.
 impl fmt::Debug for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.policy)?;
@@ -136,28 +138,28 @@ fn case() -> impl Strategy<Value = Case> {
     })
 }
 
-fn apply(storm: &mut Storm, op: Op) {
-    let target = |which: usize| match storm.one_of(which / 2) {
-        Some(key) if storm.engine.is_dynamic() => Target::Key(key),
-        Some(key) if which % 2 == 0 => Target::Id(storm.id_of(key)),
+fn apply(random_sim: &mut RandomSim, op: Op) {
+    let target = |which: usize| match random_sim.one_of(which / 2) {
+        Some(key) if random_sim.engine.is_dynamic() => Target::Key(key),
+        Some(key) if which % 2 == 0 => Target::Id(random_sim.id_of(key)),
         _ => Target::Id((which / 2 % 6).to_string().into()),
     };
     match op {
-        Op::Answer(which, outcome) => storm.answer(which, outcome),
-        Op::Crash(which, reason) => storm.crash(which, reason),
-        Op::Deliver => storm.deliver(),
-        Op::Wait(time) => storm.wait(time),
-        Op::WaitUntilDue => storm.wait_until_due(),
-        Op::OldNews(which) => storm.replay_old_event(which),
-        Op::Start(id, policy) => storm.ask(Request::Start { id: id.to_string().into(), policy }),
-        Op::Terminate(which) => storm.ask(Request::Terminate(target(which))),
-        Op::Restart(which) => storm.ask(Request::Restart(target(which))),
-        Op::Delete(which) => storm.ask(Request::Delete(target(which))),
+        Op::Answer(which, outcome) => random_sim.answer(which, outcome),
+        Op::Crash(which, reason) => random_sim.crash(which, reason),
+        Op::Deliver => random_sim.deliver(),
+        Op::Wait(time) => random_sim.wait(time),
+        Op::WaitUntilDue => random_sim.wait_until_due(),
+        Op::OldNews(which) => random_sim.replay_old_event(which),
+        Op::Start(id, policy) => random_sim.ask(Request::Start { id: id.to_string().into(), policy }),
+        Op::Terminate(which) => random_sim.ask(Request::Terminate(target(which))),
+        Op::Restart(which) => random_sim.ask(Request::Restart(target(which))),
+        Op::Delete(which) => random_sim.ask(Request::Delete(target(which))),
         Op::Change(policy, id, child) => {
-            storm.ask(Request::Change { policy, children: vec![(id.to_string().into(), child)] });
+            random_sim.ask(Request::Change { policy, children: vec![(id.to_string().into(), child)] });
         }
         Op::Shutdown => {
-            storm.happen(Event::Shutdown { reason: ExitReason::shutdown() });
+            random_sim.happen(Event::Shutdown { reason: ExitReason::shutdown() });
         }
     }
 }
@@ -165,19 +167,20 @@ fn apply(storm: &mut Storm, op: Op) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(1_000), ..ProptestConfig::default() })]
 
-    // A failure is replayed from `supervision/proptest-regressions/engine/tests.txt`, as in `conformance.rs`.
+    // A failure is replayed from `supervision/proptest-regressions/engine/tests.txt`, as in
+    // `conformance.rs`.
     #[test]
     fn engine_keeps_its_invariants_under_random_events(case in case()) {
         let Case { policy, children, ops } = case;
-        let mut storm = Storm::begin(policy, children);
+        let mut random_sim = RandomSim::begin(policy, children);
         for op in ops {
-            apply(&mut storm, op);
+            apply(&mut random_sim, op);
         }
-        storm.finish_all();
-        if storm.exits == 0 {
-            apply(&mut storm, Op::Shutdown);
-            storm.finish_all();
+        random_sim.finish_all();
+        if random_sim.exits == 0 {
+            apply(&mut random_sim, Op::Shutdown);
+            random_sim.finish_all();
         }
-        prop_assert_eq!(storm.exits, 1);
+        prop_assert_eq!(random_sim.exits, 1);
     }
 }

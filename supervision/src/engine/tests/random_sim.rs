@@ -1,5 +1,6 @@
-//! A world in which anything may happen in any order: children are late, crash, hang and ignore, requests come in between, news is
-//! old. It looks after every step whether the engine still holds what it promises.
+//! A simulation in which anything may happen in any order: children exceed their timeouts, crash,
+//! hang, or ignore a stop, requests arrive in between, and old events are repeated. After each step
+//! it checks the guarantees of the engine.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use perennial_actors::ExitReason;
 
-use super::lines::Lines;
+use super::request_queues::RequestQueues;
 use super::tasks::{Outcome, Task};
 use crate::engine::core::Mode;
 use crate::engine::types::StartCause;
@@ -19,67 +20,67 @@ use crate::policy::{ChildPolicy, Intensity};
 
 /// An incarnation.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Life {
+struct Incarnation {
     run: StartId,
     up: bool,
 }
 
-pub(super) struct Storm {
+pub(super) struct RandomSim {
     pub(super) engine: Engine,
     now: Duration,
     tasks: Vec<Task>,
-    living: BTreeMap<ChildKey, Life>,
-    /// Those that were told to stop, or killed.
-    told: BTreeSet<(ChildKey, StartId)>,
-    /// Those that have lived.
-    past: Vec<(ChildKey, StartId)>,
-    /// Who is a child.
+    live: BTreeMap<ChildKey, Incarnation>,
+    /// The starts that were asked to stop or killed.
+    asked_to_stop: BTreeSet<(ChildKey, StartId)>,
+    /// The starts that have ended.
+    ended_incarnations: Vec<(ChildKey, StartId)>,
+    /// The current children.
     known: BTreeSet<ChildKey>,
-    /// Whose mailbox takes messages.
-    open: BTreeSet<ChildKey>,
+    /// The children whose mailbox is open.
+    open_mailboxes: BTreeSet<ChildKey>,
     retries: Vec<(ChildKey, u32)>,
-    spent: Vec<(ChildKey, u32)>,
-    asked: BTreeMap<RequestId, Request>,
-    lines: Lines,
-    newcomers: BTreeMap<RequestId, ChildKey>,
+    used_retries: Vec<(ChildKey, u32)>,
+    pending: BTreeMap<RequestId, Request>,
+    request_queues: RequestQueues,
+    added: BTreeMap<RequestId, ChildKey>,
     next_ticket: u64,
     intensity: Intensity,
     restarts: Vec<Duration>,
-    /// Who was on its way out already when the end began.
-    leaving: Option<BTreeSet<ChildKey>>,
+    /// The children that were already being stopped when the shutdown began.
+    already_stopping: Option<BTreeSet<ChildKey>>,
     pub(super) exits: u32,
 }
 
-impl Storm {
-    /// With children that have the ids 0, 1, 2 ...
+impl RandomSim {
+    /// Creates a simulation with children that have the ids 0, 1, 2 ...
     pub(super) fn begin(policy: Policy, children: Vec<ChildPolicy>) -> Self {
         let known = (0..children.len() as u64).map(ChildKey).collect();
         let named = (0..).zip(children).map(|(id, policy): (u64, _)| (id.to_string().into(), policy));
-        let mut storm = Self {
+        let mut random_sim = Self {
             engine: Engine::new(policy, named, StartId(u16::MAX - 9)),
             now: Duration::ZERO,
             tasks: Vec::new(),
-            living: BTreeMap::new(),
-            told: BTreeSet::new(),
-            past: Vec::new(),
+            live: BTreeMap::new(),
+            asked_to_stop: BTreeSet::new(),
+            ended_incarnations: Vec::new(),
             known,
-            open: BTreeSet::new(),
+            open_mailboxes: BTreeSet::new(),
             retries: Vec::new(),
-            spent: Vec::new(),
-            asked: BTreeMap::new(),
-            lines: Lines::default(),
-            newcomers: BTreeMap::new(),
+            used_retries: Vec::new(),
+            pending: BTreeMap::new(),
+            request_queues: RequestQueues::default(),
+            added: BTreeMap::new(),
             next_ticket: 0,
             intensity: policy.intensity,
             restarts: Vec::new(),
-            leaving: None,
+            already_stopping: None,
             exits: 0,
         };
-        storm.happen(Event::Begin);
-        storm
+        random_sim.happen(Event::Begin);
+        random_sim
     }
 
-    /// Lets something happen, and says whether anything follows from it.
+    /// Steps the engine with an event. Returns `true` if an action follows from it.
     pub(super) fn happen(&mut self, event: Event) -> bool {
         let was_over = self.exits > 0;
         let actions = self.engine.step(event, self.now);
@@ -97,117 +98,126 @@ impl Storm {
 
     fn perform(&mut self, action: &Action) {
         match *action {
-            Action::AddChild { key, ticket } => self.admit(key, ticket),
+            Action::AddChild { key, ticket } => self.add_child(key, ticket),
             Action::Start { key, run } => {
-                assert!(self.known.contains(&key), "it starts who is no child");
-                let before = self.living.insert(key, Life { run, up: false });
+                assert!(self.known.contains(&key), "it starts an unknown child");
+                let before = self.live.insert(key, Incarnation { run, up: false });
                 assert_eq!(before, None, "two incarnations of one child");
-                self.open.insert(key);
+                self.open_mailboxes.insert(key);
                 self.tasks.push(Task::Start(key, run));
             }
-            // A child that is told twice, or killed while it stops, ends once. Its start may be complete nevertheless.
+            // A child that is asked to stop twice, or killed while it stops, exits once. Its start
+            // may complete nevertheless.
             Action::Stop { key, .. } | Action::Kill { key } => {
-                let run = self.living.get(&key).expect("only who lives is stopped").run;
+                let run = self.live.get(&key).expect("only a live child is stopped").run;
                 self.drop_task(Task::End(key, run));
                 self.tasks.push(Task::End(key, run));
-                self.told.insert((key, run));
+                self.asked_to_stop.insert((key, run));
             }
-            Action::Abandon { key } => self.die(key),
-            Action::CheckBusy { key, run } => self.tasks.push(Task::Look(key, run)),
+            Action::Abandon { key } => self.end_incarnation(key),
+            Action::CheckBusy { key, run } => self.tasks.push(Task::CheckBusy(key, run)),
             Action::Probe { key, run, probe_id } => self.tasks.push(Task::Probe(key, run, probe_id)),
             Action::Retry { key, generation } => self.retries.push((key, generation)),
-            Action::ContinueShutdown => panic!("there are too few children to stop them in turns"),
+            Action::ContinueShutdown => panic!("there are too few children to stop them in batches"),
             Action::Answer { ticket, ref result } => self.answered(ticket, result),
             Action::Close { key, .. } => {
-                assert!(!self.living.contains_key(&key), "closed while it lives");
-                self.open.remove(&key);
+                assert!(!self.live.contains_key(&key), "closed while an incarnation runs");
+                self.open_mailboxes.remove(&key);
             }
-            Action::Forget { key, .. } => self.dismiss(key),
+            Action::Forget { key, .. } => self.remove_child(key),
             Action::Report(EngineReport::Started { key }) => {
-                let life = self.living[&key];
-                assert!(life.up && !self.told.contains(&(key, life.run)), "who is to stop is not up");
+                let incarnation = self.live[&key];
+                assert!(
+                    incarnation.up && !self.asked_to_stop.contains(&(key, incarnation.run)),
+                    "a child that is to stop is reported as started"
+                );
             }
-            Action::Report(EngineReport::Restarting { restarts_left, .. }) => self.count(restarts_left),
+            Action::Report(EngineReport::Restarting { restarts_left, .. }) => {
+                self.count_restart(restarts_left)
+            }
             Action::Exit { .. } => {
-                assert!(self.living.is_empty(), "it ends before its children");
-                assert!(self.asked.is_empty(), "somebody is never answered");
+                assert!(self.live.is_empty(), "it ends before its children");
+                assert!(self.pending.is_empty(), "a request is never answered");
                 self.exits += 1;
             }
             Action::Started | Action::BeginShutdown | Action::Report(_) => {}
         }
     }
 
-    fn admit(&mut self, key: ChildKey, ticket: RequestId) {
-        assert!(self.known.insert(key), "a key is given twice");
-        match self.asked.get(&ticket) {
+    fn add_child(&mut self, key: ChildKey, ticket: RequestId) {
+        assert!(self.known.insert(key), "a key is assigned twice");
+        match self.pending.get(&ticket) {
             Some(Request::Start { .. }) => {
-                assert_eq!(self.newcomers.insert(ticket, key), None, "one start brings two children");
+                assert_eq!(self.added.insert(ticket, key), None, "one request adds two children");
             }
             Some(Request::Change { .. }) => {}
-            other => panic!("{other:?} brings a child"),
+            other => panic!("{other:?} adds a child"),
         }
     }
 
-    fn dismiss(&mut self, key: ChildKey) {
-        assert!(!self.living.contains_key(&key), "forgotten while it lives");
+    fn remove_child(&mut self, key: ChildKey) {
+        assert!(!self.live.contains_key(&key), "removed while an incarnation runs");
         assert!(self.known.remove(&key), "it was no child");
-        self.open.remove(&key);
+        self.open_mailboxes.remove(&key);
     }
 
-    /// One more restart, of which there may be so many in so long.
-    fn count(&mut self, left: u32) {
+    /// Records a restart, and checks the number that is left.
+    fn count_restart(&mut self, left: u32) {
         let (now, Intensity { restarts, period }) = (self.now, self.intensity);
-        self.restarts.retain(|stamp| *stamp + period >= now);
+        self.restarts.retain(|time| *time + period >= now);
         self.restarts.push(now);
-        assert_eq!(self.restarts.len() as u32 + left, restarts, "restarts are not counted well");
+        assert_eq!(self.restarts.len() as u32 + left, restarts, "restarts are counted wrongly");
     }
 
     fn answered(&mut self, ticket: RequestId, result: &Result<RequestOk, RequestError>) {
         use RequestError::{
             AlreadyPresent, AlreadyStarted, MaxChildren, NotFound, Restarting, Running, StartFailed,
         };
-        let request = self.asked.remove(&ticket).expect("it was asked, and is answered once");
-        let newcomer = self.newcomers.remove(&ticket);
-        self.lines.leave(ticket, &request, matches!(result, Err(RequestError::ShuttingDown)));
+        let request = self.pending.remove(&ticket).expect("it was asked, and is answered once");
+        let added_id = self.added.remove(&ticket);
+        self.request_queues.pop(ticket, &request, matches!(result, Err(RequestError::ShuttingDown)));
         if let Err(Running(key) | AlreadyStarted(key)) = result {
-            assert!(self.living.get(key).is_some_and(|life| life.up), "one that does not run is said to run");
+            assert!(
+                self.live.get(key).is_some_and(|incarnation| incarnation.up),
+                "a stopped child is reported as running"
+            );
         }
         match (&request, result) {
             (_, Err(RequestError::ShuttingDown)) => {}
             (Request::Change { policy, .. }, Ok(RequestOk::Done)) => self.intensity = policy.intensity,
             (Request::Start { .. } | Request::Restart(_), Ok(RequestOk::Started(key))) => {
-                assert!(self.living[key].up && newcomer.is_none_or(|newcomer| newcomer == *key));
+                assert!(self.live[key].up && added_id.is_none_or(|added_id| added_id == *key));
             }
             (Request::Start { .. } | Request::Restart(_), Ok(RequestOk::Ignored) | Err(StartFailed(_))) => {}
             (Request::Start { .. }, Err(AlreadyStarted(_) | AlreadyPresent | MaxChildren)) => {
-                assert_eq!(newcomer, None, "it is refused after all");
+                assert_eq!(added_id, None, "a refused request has added a child");
             }
             (Request::Terminate(Target::Key(key)), Ok(RequestOk::Done)) => {
-                assert!(!self.living.contains_key(key), "who is terminated lives");
+                assert!(!self.live.contains_key(key), "a terminated child runs");
             }
             (Request::Terminate(_), Ok(RequestOk::Done) | Err(NotFound)) => {}
             (Request::Delete(_), Ok(RequestOk::Deleted(key))) => {
-                assert!(!self.open.contains(key), "who is deleted still takes messages");
-                self.dismiss(*key);
+                assert!(!self.open_mailboxes.contains(key), "the mailbox of a deleted child is open");
+                self.remove_child(*key);
             }
             (Request::Restart(_) | Request::Delete(_), Err(Running(_) | Restarting | NotFound)) => {}
             _ => panic!("{request:?} is answered by {result:?}"),
         }
-        // Whoever brought it has it back.
-        if let Some(key) = newcomer.filter(|_| result.is_err()) {
-            self.dismiss(key);
+        // A child that was added for a failed request belongs to the caller again.
+        if let Some(key) = added_id.filter(|_| result.is_err()) {
+            self.remove_child(key);
         }
     }
 
     pub(super) fn ask(&mut self, request: Request) {
         let ticket = RequestId(self.next_ticket);
         self.next_ticket += 1;
-        self.asked.insert(ticket, request.clone());
-        self.lines.join(ticket, &request, self.engine.is_dynamic());
+        self.pending.insert(ticket, request.clone());
+        self.request_queues.push(ticket, &request, self.engine.is_dynamic());
         self.happen(Event::Request { ticket, request });
     }
 
-    /// One of the children, if there are any.
+    /// Returns one of the children, if there are any.
     pub(super) fn one_of(&self, which: usize) -> Option<ChildKey> {
         self.known.iter().nth(which % self.known.len().max(1)).copied()
     }
@@ -216,39 +226,43 @@ impl Storm {
         self.engine.view(key).expect("it is a child").id.clone()
     }
 
-    /// A child comes to what it was told or asked.
+    /// Completes one pending task with this outcome.
     pub(super) fn answer(&mut self, which: usize, outcome: Outcome) {
         if self.tasks.is_empty() {
             return;
         }
         let task = self.tasks.remove(which % self.tasks.len());
         let event = match (task, outcome) {
-            (Task::Start(key, run), Outcome::Well) => {
-                self.living.insert(key, Life { run, up: true });
+            (Task::Start(key, run), Outcome::Success) => {
+                self.live.insert(key, Incarnation { run, up: true });
                 Event::Started { key, run }
             }
             (Task::Start(key, run), outcome) => {
-                self.die(key);
-                let declined = matches!(outcome, Outcome::Otherwise(_));
+                self.end_incarnation(key);
+                let declined = matches!(outcome, Outcome::Other(_));
                 let reason = if declined { ExitReason::Ignore } else { ExitReason::failed("no") };
                 Event::StartFailed { key, run, reason }
             }
             (Task::End(key, run), outcome) => {
-                let well = matches!(outcome, Outcome::Well);
+                let well = matches!(outcome, Outcome::Success);
                 let reason = if well { ExitReason::shutdown() } else { ExitReason::Killed };
                 self.end(key, run, reason)
             }
-            (Task::Look(key, run), outcome) => outcome.of_look(key, run),
+            (Task::CheckBusy(key, run), outcome) => outcome.check_result(key, run),
             (Task::Probe(key, run, probe_id), outcome) => {
-                Event::Probed { key, run, probe_id, answered: matches!(outcome, Outcome::Well) }
+                Event::Probed { key, run, probe_id, answered: matches!(outcome, Outcome::Success) }
             }
         };
         self.happen(event);
     }
 
-    /// A child that is up ends by itself.
+    /// Lets a running child exit by itself.
     pub(super) fn crash(&mut self, which: usize, reason: ExitReason) {
-        let up = self.living.iter().filter(|(_, life)| life.up).map(|(key, life)| (*key, life.run));
+        let up = self
+            .live
+            .iter()
+            .filter(|(_, incarnation)| incarnation.up)
+            .map(|(key, incarnation)| (*key, incarnation.run));
         if let Some((key, run)) = up.clone().nth(which % up.count().max(1)) {
             let end = self.end(key, run, reason);
             self.happen(end);
@@ -256,52 +270,56 @@ impl Storm {
     }
 
     fn end(&mut self, key: ChildKey, run: StartId, reason: ExitReason) -> Event {
-        let up = self.living[&key].up;
-        self.die(key);
+        let up = self.live[&key].up;
+        self.end_incarnation(key);
         if up { Event::Ended { key, run, reason } } else { Event::StartFailed { key, run, reason } }
     }
 
-    fn die(&mut self, key: ChildKey) {
-        let Life { run, .. } = self.living.remove(&key).expect("only who lives dies");
+    fn end_incarnation(&mut self, key: ChildKey) {
+        let Incarnation { run, .. } = self.live.remove(&key).expect("only a live child exits");
         self.drop_task(Task::Start(key, run));
         self.drop_task(Task::End(key, run));
-        self.past.push((key, run));
+        self.ended_incarnations.push((key, run));
     }
 
     fn drop_task(&mut self, task: Task) {
         self.tasks.retain(|other| *other != task);
     }
 
-    /// A try that was put off comes out of the inbox. The next is another.
+    /// Delivers the oldest retry.
     pub(super) fn deliver(&mut self) {
         if !self.retries.is_empty() {
             let (key, generation) = self.retries.remove(0);
             self.happen(Event::Retry { key, generation });
-            self.spent.push((key, generation));
+            self.used_retries.push((key, generation));
         }
     }
 
-    /// What is no news any more changes nothing, even if it comes now, or again.
+    /// Repeats old events, and checks that they have no effect.
     pub(super) fn replay_old_event(&mut self, which: usize) {
-        if let Some((key, run)) = self.past.get(which % self.past.len().max(1)).copied() {
+        if let Some((key, run)) =
+            self.ended_incarnations.get(which % self.ended_incarnations.len().max(1)).copied()
+        {
             let reason = ExitReason::Killed;
-            let news = [
+            let events = [
                 Event::Started { key, run },
                 Event::StartFailed { key, run, reason: reason.clone() },
                 Event::Ended { key, run, reason },
-                Outcome::Otherwise(Duration::MAX).of_look(key, run),
+                Outcome::Other(Duration::MAX).check_result(key, run),
                 Event::Probed { key, run, probe_id: u32::MAX, answered: false },
             ];
-            for event in news {
+            for event in events {
                 assert!(!self.happen(event.clone()), "{event:?} is old, and something follows from it");
             }
         }
-        if let Some((key, generation)) = self.spent.get(which % self.spent.len().max(1)).copied() {
-            assert!(!self.happen(Event::Retry { key, generation }), "a try is made twice");
+        if let Some((key, generation)) =
+            self.used_retries.get(which % self.used_retries.len().max(1)).copied()
+        {
+            assert!(!self.happen(Event::Retry { key, generation }), "a retry is made twice");
         }
     }
 
-    /// Time passes. If no deadline does, nothing happens.
+    /// Advances the time. Without a passed deadline nothing must happen.
     pub(super) fn wait(&mut self, time: Duration) {
         let due = self.engine.next_deadline();
         self.now += time;
@@ -311,85 +329,95 @@ impl Storm {
         assert!(due.is_none_or(|due| due > self.now), "a deadline has passed, and nothing is done");
     }
 
-    /// Time passes until the next deadline has.
+    /// Advances the time to the next deadline.
     pub(super) fn wait_until_due(&mut self) {
         if let Some(due) = self.engine.next_deadline() {
             self.wait(due.saturating_sub(self.now));
         }
     }
 
-    /// What the engine believes is what is the case.
+    /// Checks the state of the engine against the simulated children.
     fn check(&mut self) {
         let known: BTreeSet<ChildKey> = self.engine.views().map(|view| view.key).collect();
         assert!(self.exits > 0 || known == self.known, "{known:?} are children, and not {:?}", self.known);
         let mut starting = 0;
         let mut stopping = BTreeSet::new();
         for ChildView { key, state, .. } in self.engine.views() {
-            let life = self.living.get(&key).copied();
+            let incarnation = self.live.get(&key).copied();
             match state {
-                State::Running { run, .. } => assert_eq!(life, Some(Life { run: *run, up: true })),
+                State::Running { run, .. } => {
+                    assert_eq!(incarnation, Some(Incarnation { run: *run, up: true }))
+                }
                 State::Starting { run, cause, .. } => {
-                    assert_eq!(life.map(|life| life.run), Some(*run));
+                    assert_eq!(incarnation.map(|incarnation| incarnation.run), Some(*run));
                     starting += usize::from(*cause == StartCause::Transition);
                 }
-                State::Stopping(going) => {
-                    assert_eq!(life.map(|life| life.run), Some(going.run));
-                    stopping.extend((!going.unresponsive).then_some(key));
+                State::Stopping(stopping_state) => {
+                    assert_eq!(incarnation.map(|incarnation| incarnation.run), Some(stopping_state.run));
+                    stopping.extend((!stopping_state.unresponsive).then_some(key));
                 }
-                State::Stopped | State::Ended { .. } | State::Restarting { .. } => assert_eq!(life, None),
+                State::Stopped | State::Ended { .. } | State::Restarting { .. } => {
+                    assert_eq!(incarnation, None)
+                }
             }
         }
         assert!(starting <= 1, "a transition starts one after the other");
         self.check_order(&stopping);
     }
 
-    /// At the end one stops after the other, last started first, but for those who were on their way out before.
+    /// Checks the order of a shutdown: one child after the other in reverse start order, except for
+    /// those that were already being stopped.
     fn check_order(&mut self, stopping: &BTreeSet<ChildKey>) {
         if self.engine.is_dynamic() || !self.engine.is_shutting_down() {
             return;
         }
-        let leaving = self.leaving.get_or_insert_with(|| stopping.clone());
-        let told: Vec<ChildKey> = stopping.difference(leaving).copied().collect();
-        assert!(told.len() <= 1, "{told:?} stop together");
+        let already_stopping = self.already_stopping.get_or_insert_with(|| stopping.clone());
+        let asked_to_stop: Vec<ChildKey> = stopping.difference(already_stopping).copied().collect();
+        assert!(asked_to_stop.len() <= 1, "{asked_to_stop:?} stop together");
         assert!(
-            told.is_empty() || told.last() == self.living.keys().last(),
-            "{told:?} stops before its turn"
+            asked_to_stop.is_empty() || asked_to_stop.last() == self.live.keys().last(),
+            "{asked_to_stop:?} stops before its turn"
         );
     }
 
-    /// Lets everything that is under way come to its end. It is bounded: nothing goes on for ever.
+    /// Completes everything that is pending. The number of steps is bounded: nothing may continue
+    /// for ever.
     pub(super) fn finish_all(&mut self) {
         for _ in 0..10_000 {
-            let at_rest = |view: ChildView<'_>| matches!(view.state, State::Running { .. } | State::Stopped);
+            let is_settled =
+                |view: ChildView<'_>| matches!(view.state, State::Running { .. } | State::Stopped);
             if !self.tasks.is_empty() {
-                self.answer(0, Outcome::Well);
+                self.answer(0, Outcome::Success);
             } else if !self.retries.is_empty() {
                 self.deliver();
-            } else if !self.engine.views().all(at_rest) {
-                assert!(self.engine.next_deadline().is_some(), "nobody is waited for, and not all is done");
+            } else if !self.engine.views().all(is_settled) {
+                assert!(
+                    self.engine.next_deadline().is_some(),
+                    "nothing is pending, and the children are not settled"
+                );
                 self.wait_until_due();
             } else {
                 return self.check_idle();
             }
         }
-        panic!("it never calms down");
+        panic!("it never settles");
     }
 
-    /// Nothing is under way any more.
+    /// Checks the state when nothing is pending.
     fn check_idle(&self) {
         assert!(matches!(self.engine.mode, Mode::Running | Mode::Ended), "a transition is left over");
-        assert!(self.asked.is_empty(), "somebody waits for an answer");
+        assert!(self.pending.is_empty(), "a request is unanswered");
         assert_eq!(self.engine.children.transitions.retained_len(), 0, "nothing is in transition");
         for ChildView { key, state, .. } in self.engine.views() {
-            let serves = matches!(state, State::Running { .. });
+            let is_running = matches!(state, State::Running { .. });
             assert!(
-                self.exits > 0 || serves == self.open.contains(&key),
+                self.exits > 0 || is_running == self.open_mailboxes.contains(&key),
                 "{key:?} is {state:?}, and its mailbox is not"
             );
         }
         if self.exits > 0 {
             assert_eq!(self.engine.next_deadline(), None, "there is nothing left to wait for");
-            assert!(self.living.is_empty());
+            assert!(self.live.is_empty());
         }
     }
 }
