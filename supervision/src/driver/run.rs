@@ -78,7 +78,7 @@ impl Driver {
 
     /// Asks the supervisor to stop.
     pub(super) fn stop(&self) {
-        // If it has ended, the next [`run_pending`](Self::run_pending) says so.
+        // If it has ended, the next `run_pending` says so.
         let _ = self.node.handle().stop(ExitReason::shutdown());
     }
 

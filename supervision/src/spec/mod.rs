@@ -25,10 +25,10 @@
 //! let address = worker.address();
 //! assert!(address.cast(()).is_err(), "its tree has not started");
 //!
-//! let twins = Supervisor::new("twins")
-//!     .child(Child::new::<Worker>("share", ()))
-//!     .child(Child::new::<Worker>("share", ()));
-//! assert!(twins.check().is_err(), "two children have one id");
+//! let invalid = Supervisor::new("app")
+//!     .child(Child::new::<Worker>("worker", ()))
+//!     .child(Child::new::<Worker>("worker", ()));
+//! assert!(invalid.check().is_err(), "two children have the same id");
 //! ```
 
 mod actor_node;

@@ -115,7 +115,7 @@ fn reason() -> impl Strategy<Value = ExitReason> {
 
 fn op(dynamic: bool) -> impl Strategy<Value = Op> {
     let sample = (0..64_u32, any::<usize>(), reason(), 0..8_u32, 0..7_u64, policy(), flags(None));
-    sample.prop_map(move |(end_incarnation, which, reason, ticks, id, policy, flags)| match end_incarnation {
+    sample.prop_map(move |(kind, which, reason, ticks, id, policy, flags)| match kind {
         0..=20 => Op::End(which, reason),
         21..=30 => Op::Pass(ticks),
         31..=40 => Op::TryAgain,

@@ -275,7 +275,7 @@ fn policy_of(id: u64) -> ChildPolicy {
 }
 
 fn op() -> impl Strategy<Value = Op> {
-    (0..20_u32, 0..IDS, any::<usize>()).prop_map(|(end_incarnation, id, which)| match end_incarnation {
+    (0..20_u32, 0..IDS, any::<usize>()).prop_map(|(kind, id, which)| match kind {
         0..=2 => Op::Ask(Ask::Terminate, id),
         3..=5 => Op::Ask(Ask::Restart, id),
         6..=7 => Op::Ask(Ask::Delete, id),

@@ -84,7 +84,7 @@ fn policy(max_children: Option<usize>) -> impl Strategy<Value = Policy> {
 
 fn outcome() -> impl Strategy<Value = Outcome> {
     // Half of the checks find a handler that exceeds its deadline.
-    (0..8_u32, 0..8_u32).prop_map(|(end_incarnation, quarters)| match end_incarnation {
+    (0..8_u32, 0..8_u32).prop_map(|(kind, quarters)| match kind {
         0..=4 => Outcome::Success,
         5 => Outcome::Failure,
         _ => Outcome::Other(quarters * SECOND / 4),
@@ -95,22 +95,20 @@ fn op(dynamic: bool) -> impl Strategy<Value = Op> {
     let reason = select(vec![ExitReason::Normal, ExitReason::Killed, ExitReason::failed("an error")]);
     let sample =
         (0..120_u32, any::<usize>(), outcome(), reason, (0..8_000_u64, 0..6_u64), child(), policy(None));
-    sample.prop_map(move |(end_incarnation, which, outcome, reason, (millis, id), child, policy)| {
-        match end_incarnation {
-            0..=44 => Op::Answer(which, outcome),
-            45..=62 => Op::Crash(which, reason),
-            63..=74 => Op::Deliver,
-            75..=80 => Op::Wait(Duration::from_millis(millis)),
-            81..=90 => Op::WaitUntilDue,
-            91..=93 => Op::OldNews(which),
-            94..=99 => Op::Start(id, child),
-            100..=104 => Op::Terminate(which),
-            105 => Op::Shutdown,
-            _ if dynamic => Op::Start(id, child),
-            106..=110 => Op::Restart(which),
-            111..=114 => Op::Delete(which),
-            _ => Op::Change(policy, id, child),
-        }
+    sample.prop_map(move |(kind, which, outcome, reason, (millis, id), child, policy)| match kind {
+        0..=44 => Op::Answer(which, outcome),
+        45..=62 => Op::Crash(which, reason),
+        63..=74 => Op::Deliver,
+        75..=80 => Op::Wait(Duration::from_millis(millis)),
+        81..=90 => Op::WaitUntilDue,
+        91..=93 => Op::OldNews(which),
+        94..=99 => Op::Start(id, child),
+        100..=104 => Op::Terminate(which),
+        105 => Op::Shutdown,
+        _ if dynamic => Op::Start(id, child),
+        106..=110 => Op::Restart(which),
+        111..=114 => Op::Delete(which),
+        _ => Op::Change(policy, id, child),
     })
 }
 
