@@ -1,6 +1,5 @@
-//! A simulation in which anything may happen in any order: children exceed their timeouts, crash,
-//! hang, or ignore a stop, requests arrive in between, and old events are repeated. After each step
-//! it checks the guarantees of the engine.
+//! A simulation of random events: timeouts, crashes, ignored stops, requests, and repeated old
+//! events. It checks the guarantees of the engine after each step.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -31,15 +30,15 @@ pub(super) struct RandomSim {
     tasks: Vec<Task>,
     live: BTreeMap<ChildKey, Incarnation>,
     /// The starts that were asked to stop or killed.
-    asked_to_stop: BTreeSet<(ChildKey, StartId)>,
+    stops: BTreeSet<(ChildKey, StartId)>,
     /// The starts that have ended.
-    ended_incarnations: Vec<(ChildKey, StartId)>,
+    ended: Vec<(ChildKey, StartId)>,
     /// The current children.
     known: BTreeSet<ChildKey>,
     /// The children whose mailbox is open.
-    open_mailboxes: BTreeSet<ChildKey>,
+    open: BTreeSet<ChildKey>,
     retries: Vec<(ChildKey, u32)>,
-    used_retries: Vec<(ChildKey, u32)>,
+    used: Vec<(ChildKey, u32)>,
     pending: BTreeMap<RequestId, Request>,
     request_queues: RequestQueues,
     added: BTreeMap<RequestId, ChildKey>,
@@ -47,7 +46,7 @@ pub(super) struct RandomSim {
     intensity: Intensity,
     restarts: Vec<Duration>,
     /// The children that were already being stopped when the shutdown began.
-    already_stopping: Option<BTreeSet<ChildKey>>,
+    stopping_before: Option<BTreeSet<ChildKey>>,
     pub(super) exits: u32,
 }
 
@@ -56,28 +55,28 @@ impl RandomSim {
     pub(super) fn begin(policy: Policy, children: Vec<ChildPolicy>) -> Self {
         let known = (0..children.len() as u64).map(ChildKey).collect();
         let named = (0..).zip(children).map(|(id, policy): (u64, _)| (id.to_string().into(), policy));
-        let mut random_sim = Self {
+        let mut sim = Self {
             engine: Engine::new(policy, named, StartId(u16::MAX - 9)),
             now: Duration::ZERO,
             tasks: Vec::new(),
             live: BTreeMap::new(),
-            asked_to_stop: BTreeSet::new(),
-            ended_incarnations: Vec::new(),
+            stops: BTreeSet::new(),
+            ended: Vec::new(),
             known,
-            open_mailboxes: BTreeSet::new(),
+            open: BTreeSet::new(),
             retries: Vec::new(),
-            used_retries: Vec::new(),
+            used: Vec::new(),
             pending: BTreeMap::new(),
             request_queues: RequestQueues::default(),
             added: BTreeMap::new(),
             next_ticket: 0,
             intensity: policy.intensity,
             restarts: Vec::new(),
-            already_stopping: None,
+            stopping_before: None,
             exits: 0,
         };
-        random_sim.happen(Event::Begin);
-        random_sim
+        sim.happen(Event::Begin);
+        sim
     }
 
     /// Steps the engine with an event. Returns `true` if an action follows from it.
@@ -103,16 +102,15 @@ impl RandomSim {
                 assert!(self.known.contains(&key), "it starts an unknown child");
                 let before = self.live.insert(key, Incarnation { run, up: false });
                 assert_eq!(before, None, "two incarnations of one child");
-                self.open_mailboxes.insert(key);
+                self.open.insert(key);
                 self.tasks.push(Task::Start(key, run));
             }
-            // A child that is asked to stop twice, or killed while it stops, exits once. Its start
-            // may complete nevertheless.
+            // A child that is stopped twice exits once. Its start may complete nevertheless.
             Action::Stop { key, .. } | Action::Kill { key } => {
                 let run = self.live.get(&key).expect("only a live child is stopped").run;
                 self.drop_task(Task::End(key, run));
                 self.tasks.push(Task::End(key, run));
-                self.asked_to_stop.insert((key, run));
+                self.stops.insert((key, run));
             }
             Action::Abandon { key } => self.end_incarnation(key),
             Action::CheckBusy { key, run } => self.tasks.push(Task::CheckBusy(key, run)),
@@ -121,20 +119,15 @@ impl RandomSim {
             Action::ContinueShutdown => panic!("there are too few children to stop them in batches"),
             Action::Answer { ticket, ref result } => self.answered(ticket, result),
             Action::Close { key, .. } => {
-                assert!(!self.live.contains_key(&key), "closed while an incarnation runs");
-                self.open_mailboxes.remove(&key);
+                assert!(!self.live.contains_key(&key), "closed while it runs");
+                self.open.remove(&key);
             }
             Action::Forget { key, .. } => self.remove_child(key),
             Action::Report(EngineReport::Started { key }) => {
-                let incarnation = self.live[&key];
-                assert!(
-                    incarnation.up && !self.asked_to_stop.contains(&(key, incarnation.run)),
-                    "a child that is to stop is reported as started"
-                );
+                let current = self.live[&key];
+                assert!(current.up && !self.stops.contains(&(key, current.run)), "it is to stop");
             }
-            Action::Report(EngineReport::Restarting { restarts_left, .. }) => {
-                self.count_restart(restarts_left)
-            }
+            Action::Report(EngineReport::Restarting { restarts_left, .. }) => self.on_restart(restarts_left),
             Action::Exit { .. } => {
                 assert!(self.live.is_empty(), "it ends before its children");
                 assert!(self.pending.is_empty(), "a request is never answered");
@@ -156,13 +149,13 @@ impl RandomSim {
     }
 
     fn remove_child(&mut self, key: ChildKey) {
-        assert!(!self.live.contains_key(&key), "removed while an incarnation runs");
+        assert!(!self.live.contains_key(&key), "removed while it runs");
         assert!(self.known.remove(&key), "it was no child");
-        self.open_mailboxes.remove(&key);
+        self.open.remove(&key);
     }
 
     /// Records a restart, and checks the number that is left.
-    fn count_restart(&mut self, left: u32) {
+    fn on_restart(&mut self, left: u32) {
         let (now, Intensity { restarts, period }) = (self.now, self.intensity);
         self.restarts.retain(|time| *time + period >= now);
         self.restarts.push(now);
@@ -174,37 +167,34 @@ impl RandomSim {
             AlreadyPresent, AlreadyStarted, MaxChildren, NotFound, Restarting, Running, StartFailed,
         };
         let request = self.pending.remove(&ticket).expect("it was asked, and is answered once");
-        let added_id = self.added.remove(&ticket);
+        let added = self.added.remove(&ticket);
         self.request_queues.pop(ticket, &request, matches!(result, Err(RequestError::ShuttingDown)));
         if let Err(Running(key) | AlreadyStarted(key)) = result {
-            assert!(
-                self.live.get(key).is_some_and(|incarnation| incarnation.up),
-                "a stopped child is reported as running"
-            );
+            assert!(self.live.get(key).is_some_and(|current| current.up), "it does not run");
         }
         match (&request, result) {
             (_, Err(RequestError::ShuttingDown)) => {}
             (Request::Change { policy, .. }, Ok(RequestOk::Done)) => self.intensity = policy.intensity,
             (Request::Start { .. } | Request::Restart(_), Ok(RequestOk::Started(key))) => {
-                assert!(self.live[key].up && added_id.is_none_or(|added_id| added_id == *key));
+                assert!(self.live[key].up && added.is_none_or(|added| added == *key));
             }
             (Request::Start { .. } | Request::Restart(_), Ok(RequestOk::Ignored) | Err(StartFailed(_))) => {}
             (Request::Start { .. }, Err(AlreadyStarted(_) | AlreadyPresent | MaxChildren)) => {
-                assert_eq!(added_id, None, "a refused request has added a child");
+                assert_eq!(added, None, "a refused request has added a child");
             }
             (Request::Terminate(Target::Key(key)), Ok(RequestOk::Done)) => {
                 assert!(!self.live.contains_key(key), "a terminated child runs");
             }
             (Request::Terminate(_), Ok(RequestOk::Done) | Err(NotFound)) => {}
             (Request::Delete(_), Ok(RequestOk::Deleted(key))) => {
-                assert!(!self.open_mailboxes.contains(key), "the mailbox of a deleted child is open");
+                assert!(!self.open.contains(key), "the mailbox of a deleted child is open");
                 self.remove_child(*key);
             }
             (Request::Restart(_) | Request::Delete(_), Err(Running(_) | Restarting | NotFound)) => {}
             _ => panic!("{request:?} is answered by {result:?}"),
         }
         // A child that was added for a failed request belongs to the caller again.
-        if let Some(key) = added_id.filter(|_| result.is_err()) {
+        if let Some(key) = added.filter(|_| result.is_err()) {
             self.remove_child(key);
         }
     }
@@ -258,11 +248,7 @@ impl RandomSim {
 
     /// Lets a running child exit by itself.
     pub(super) fn crash(&mut self, which: usize, reason: ExitReason) {
-        let up = self
-            .live
-            .iter()
-            .filter(|(_, incarnation)| incarnation.up)
-            .map(|(key, incarnation)| (*key, incarnation.run));
+        let up = self.live.iter().filter(|(_, current)| current.up).map(|(key, current)| (*key, current.run));
         if let Some((key, run)) = up.clone().nth(which % up.count().max(1)) {
             let end = self.end(key, run, reason);
             self.happen(end);
@@ -279,7 +265,7 @@ impl RandomSim {
         let Incarnation { run, .. } = self.live.remove(&key).expect("only a live child exits");
         self.drop_task(Task::Start(key, run));
         self.drop_task(Task::End(key, run));
-        self.ended_incarnations.push((key, run));
+        self.ended.push((key, run));
     }
 
     fn drop_task(&mut self, task: Task) {
@@ -291,15 +277,13 @@ impl RandomSim {
         if !self.retries.is_empty() {
             let (key, generation) = self.retries.remove(0);
             self.happen(Event::Retry { key, generation });
-            self.used_retries.push((key, generation));
+            self.used.push((key, generation));
         }
     }
 
     /// Repeats old events, and checks that they have no effect.
     pub(super) fn replay_old_event(&mut self, which: usize) {
-        if let Some((key, run)) =
-            self.ended_incarnations.get(which % self.ended_incarnations.len().max(1)).copied()
-        {
+        if let Some((key, run)) = self.ended.get(which % self.ended.len().max(1)).copied() {
             let reason = ExitReason::Killed;
             let events = [
                 Event::Started { key, run },
@@ -312,9 +296,7 @@ impl RandomSim {
                 assert!(!self.happen(event.clone()), "{event:?} is old, and something follows from it");
             }
         }
-        if let Some((key, generation)) =
-            self.used_retries.get(which % self.used_retries.len().max(1)).copied()
-        {
+        if let Some((key, generation)) = self.used.get(which % self.used.len().max(1)).copied() {
             assert!(!self.happen(Event::Retry { key, generation }), "a retry is made twice");
         }
     }
@@ -343,21 +325,21 @@ impl RandomSim {
         let mut starting = 0;
         let mut stopping = BTreeSet::new();
         for ChildView { key, state, .. } in self.engine.views() {
-            let incarnation = self.live.get(&key).copied();
+            let current = self.live.get(&key).copied();
             match state {
                 State::Running { run, .. } => {
-                    assert_eq!(incarnation, Some(Incarnation { run: *run, up: true }))
+                    assert_eq!(current, Some(Incarnation { run: *run, up: true }))
                 }
                 State::Starting { run, cause, .. } => {
-                    assert_eq!(incarnation.map(|incarnation| incarnation.run), Some(*run));
+                    assert_eq!(current.map(|current| current.run), Some(*run));
                     starting += usize::from(*cause == StartCause::Transition);
                 }
-                State::Stopping(stopping_state) => {
-                    assert_eq!(incarnation.map(|incarnation| incarnation.run), Some(stopping_state.run));
-                    stopping.extend((!stopping_state.unresponsive).then_some(key));
+                State::Stopping(child) => {
+                    assert_eq!(current.map(|current| current.run), Some(child.run));
+                    stopping.extend((!child.unresponsive).then_some(key));
                 }
                 State::Stopped | State::Ended { .. } | State::Restarting { .. } => {
-                    assert_eq!(incarnation, None)
+                    assert_eq!(current, None)
                 }
             }
         }
@@ -365,36 +347,30 @@ impl RandomSim {
         self.check_order(&stopping);
     }
 
-    /// Checks the order of a shutdown: one child after the other in reverse start order, except for
-    /// those that were already being stopped.
+    /// Checks that a shutdown stops one child after the other, in reverse start order.
     fn check_order(&mut self, stopping: &BTreeSet<ChildKey>) {
         if self.engine.is_dynamic() || !self.engine.is_shutting_down() {
             return;
         }
-        let already_stopping = self.already_stopping.get_or_insert_with(|| stopping.clone());
-        let asked_to_stop: Vec<ChildKey> = stopping.difference(already_stopping).copied().collect();
-        assert!(asked_to_stop.len() <= 1, "{asked_to_stop:?} stop together");
+        let stopping_before = self.stopping_before.get_or_insert_with(|| stopping.clone());
+        let stopped: Vec<ChildKey> = stopping.difference(stopping_before).copied().collect();
+        assert!(stopped.len() <= 1, "{stopped:?} stop together");
         assert!(
-            asked_to_stop.is_empty() || asked_to_stop.last() == self.live.keys().last(),
-            "{asked_to_stop:?} stops before its turn"
+            stopped.is_empty() || stopped.last() == self.live.keys().last(),
+            "{stopped:?} stops too early"
         );
     }
 
-    /// Completes everything that is pending. The number of steps is bounded: nothing may continue
-    /// for ever.
+    /// Completes everything that is pending, within a limited number of steps.
     pub(super) fn finish_all(&mut self) {
         for _ in 0..10_000 {
-            let is_settled =
-                |view: ChildView<'_>| matches!(view.state, State::Running { .. } | State::Stopped);
+            let settled = |view: ChildView<'_>| matches!(view.state, State::Running { .. } | State::Stopped);
             if !self.tasks.is_empty() {
                 self.answer(0, Outcome::Success);
             } else if !self.retries.is_empty() {
                 self.deliver();
-            } else if !self.engine.views().all(is_settled) {
-                assert!(
-                    self.engine.next_deadline().is_some(),
-                    "nothing is pending, and the children are not settled"
-                );
+            } else if !self.engine.views().all(settled) {
+                assert!(self.engine.next_deadline().is_some(), "it never settles");
                 self.wait_until_due();
             } else {
                 return self.check_idle();
@@ -411,7 +387,7 @@ impl RandomSim {
         for ChildView { key, state, .. } in self.engine.views() {
             let is_running = matches!(state, State::Running { .. });
             assert!(
-                self.exits > 0 || is_running == self.open_mailboxes.contains(&key),
+                self.exits > 0 || is_running == self.open.contains(&key),
                 "{key:?} is {state:?}, and its mailbox is not"
             );
         }

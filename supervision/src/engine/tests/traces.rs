@@ -136,28 +136,28 @@ fn case() -> impl Strategy<Value = Case> {
     })
 }
 
-fn apply(random_sim: &mut RandomSim, op: Op) {
-    let target = |which: usize| match random_sim.one_of(which / 2) {
-        Some(key) if random_sim.engine.is_dynamic() => Target::Key(key),
-        Some(key) if which % 2 == 0 => Target::Id(random_sim.id_of(key)),
+fn apply(sim: &mut RandomSim, op: Op) {
+    let target = |which: usize| match sim.one_of(which / 2) {
+        Some(key) if sim.engine.is_dynamic() => Target::Key(key),
+        Some(key) if which % 2 == 0 => Target::Id(sim.id_of(key)),
         _ => Target::Id((which / 2 % 6).to_string().into()),
     };
     match op {
-        Op::Answer(which, outcome) => random_sim.answer(which, outcome),
-        Op::Crash(which, reason) => random_sim.crash(which, reason),
-        Op::Deliver => random_sim.deliver(),
-        Op::Wait(time) => random_sim.wait(time),
-        Op::WaitUntilDue => random_sim.wait_until_due(),
-        Op::OldNews(which) => random_sim.replay_old_event(which),
-        Op::Start(id, policy) => random_sim.ask(Request::Start { id: id.to_string().into(), policy }),
-        Op::Terminate(which) => random_sim.ask(Request::Terminate(target(which))),
-        Op::Restart(which) => random_sim.ask(Request::Restart(target(which))),
-        Op::Delete(which) => random_sim.ask(Request::Delete(target(which))),
+        Op::Answer(which, outcome) => sim.answer(which, outcome),
+        Op::Crash(which, reason) => sim.crash(which, reason),
+        Op::Deliver => sim.deliver(),
+        Op::Wait(time) => sim.wait(time),
+        Op::WaitUntilDue => sim.wait_until_due(),
+        Op::OldNews(which) => sim.replay_old_event(which),
+        Op::Start(id, policy) => sim.ask(Request::Start { id: id.to_string().into(), policy }),
+        Op::Terminate(which) => sim.ask(Request::Terminate(target(which))),
+        Op::Restart(which) => sim.ask(Request::Restart(target(which))),
+        Op::Delete(which) => sim.ask(Request::Delete(target(which))),
         Op::Change(policy, id, child) => {
-            random_sim.ask(Request::Change { policy, children: vec![(id.to_string().into(), child)] });
+            sim.ask(Request::Change { policy, children: vec![(id.to_string().into(), child)] });
         }
         Op::Shutdown => {
-            random_sim.happen(Event::Shutdown { reason: ExitReason::shutdown() });
+            sim.happen(Event::Shutdown { reason: ExitReason::shutdown() });
         }
     }
 }
@@ -170,15 +170,15 @@ proptest! {
     #[test]
     fn engine_keeps_its_invariants_under_random_events(case in case()) {
         let Case { policy, children, ops } = case;
-        let mut random_sim = RandomSim::begin(policy, children);
+        let mut sim = RandomSim::begin(policy, children);
         for op in ops {
-            apply(&mut random_sim, op);
+            apply(&mut sim, op);
         }
-        random_sim.finish_all();
-        if random_sim.exits == 0 {
-            apply(&mut random_sim, Op::Shutdown);
-            random_sim.finish_all();
+        sim.finish_all();
+        if sim.exits == 0 {
+            apply(&mut sim, Op::Shutdown);
+            sim.finish_all();
         }
-        prop_assert_eq!(random_sim.exits, 1);
+        prop_assert_eq!(sim.exits, 1);
     }
 }
