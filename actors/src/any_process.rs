@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use tokio::task;
 
+use crate::control::ControlSignal;
 use crate::counters::MessageStats;
 use crate::exit::ExitReason;
 use crate::log::LogQueue;
-use crate::mailbox::{ExitHook, Traffic, ExitCallback};
-use crate::control::ControlSignal;
+use crate::mailbox::{ExitCallback, ExitHook, Traffic};
 use crate::pid::Pid;
 use crate::relations::Relations;
 use crate::signal::MonitorId;

@@ -8,10 +8,10 @@ use std::task::{Context, Poll};
 use tokio::task;
 
 use crate::caught::catch_panic;
+use crate::control::ControlSignal;
 use crate::exit::ExitReason;
 use crate::foreign::InPlace;
-use crate::mailbox::{ParkResult, Interest};
-use crate::control::ControlSignal;
+use crate::mailbox::{Interest, ParkResult};
 use crate::process::{MailboxConsumer, Process};
 
 /// How user code ended.

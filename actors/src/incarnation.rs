@@ -5,11 +5,11 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 
 use crate::actor::{Actor, Context};
+use crate::control::{ControlSignal, ExitEffect, InspectState};
 use crate::exit::ExitReason;
 use crate::foreign::Guarded;
 use crate::guard::{Guard, Outcome};
 use crate::mailbox::NextEvent;
-use crate::control::{ExitEffect, InspectState, ControlSignal};
 use crate::process::MailboxConsumer;
 use crate::signal::Signal;
 
@@ -150,7 +150,11 @@ async fn serve<A: Actor>(actor: &mut A, ctx: &mut Context<A>) -> Ending {
 }
 
 /// Acts on a signal; an error is the reason for which the incarnation ends.
-async fn handle_control<A: Actor>(actor: &mut A, order: ControlSignal, ctx: &mut Context<A>) -> Result<(), ExitReason> {
+async fn handle_control<A: Actor>(
+    actor: &mut A,
+    order: ControlSignal,
+    ctx: &mut Context<A>,
+) -> Result<(), ExitReason> {
     let condition = &ctx.attachment().process().activity;
     let told = match order {
         ControlSignal::Stop(reason) => return Err(reason),

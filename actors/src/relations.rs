@@ -78,7 +78,11 @@ impl<P: ?Sized> Relations<P> {
     }
 
     /// A monitor that was set; gives it back if it has told, or was taken back, before.
-    pub(crate) fn set_monitor(&mut self, monitor: MonitorId, watched: MonitorTarget<P>) -> Option<MonitorTarget<P>> {
+    pub(crate) fn set_monitor(
+        &mut self,
+        monitor: MonitorId,
+        watched: MonitorTarget<P>,
+    ) -> Option<MonitorTarget<P>> {
         match self.monitors.get_mut(&monitor) {
             Some(place) => place.replace(watched),
             None => Some(watched),

@@ -3,10 +3,10 @@
 use std::task::{self, Poll};
 
 use super::traits::{Actor, Context};
-use crate::self_messages::Source;
+use crate::control::ControlSignal;
 use crate::exit::ExitReason;
 use crate::mailbox::NextEvent;
-use crate::control::ControlSignal;
+use crate::self_messages::Source;
 
 impl<A: Actor> Context<A> {
     /// The next message, if nothing but messages can be next and there is one that needs no look at the mailbox: what most of

@@ -7,8 +7,8 @@ use tokio::sync::oneshot;
 use super::errors::{InspectError, NoProcessError};
 use super::handle::ActorHandle;
 use crate::caught::catch_panic;
+use crate::control::{ControlSignal, InspectState};
 use crate::foreign::ignore_panic;
-use crate::control::{InspectState, ControlSignal};
 
 /// What a look at a state comes back with.
 type InspectResult<T> = Result<T, InspectError>;
@@ -92,7 +92,10 @@ impl ActorHandle {
     }
 }
 
-fn look_at<S: Any, T>(state: Option<&mut (dyn Any + Send)>, look: impl FnOnce(&mut S) -> T) -> InspectResult<T> {
+fn look_at<S: Any, T>(
+    state: Option<&mut (dyn Any + Send)>,
+    look: impl FnOnce(&mut S) -> T,
+) -> InspectResult<T> {
     let state = state.ok_or(InspectError::NotOffered)?;
     let state = state.downcast_mut().ok_or(InspectError::WrongType { wanted: type_name::<S>() })?;
     // What is looked with computes the new state before it is put in place, so a panic leaves the old one whole.

@@ -102,7 +102,11 @@ impl MailboxConfig {
     /// Holds as many messages as memory does.
     #[must_use]
     pub const fn unbounded() -> Self {
-        Self { capacity: Some(Capacity::Unbounded), on_restart: MailboxOnRestart::Keep, overflow: OverflowPolicy::Reject }
+        Self {
+            capacity: Some(Capacity::Unbounded),
+            on_restart: MailboxOnRestart::Keep,
+            overflow: OverflowPolicy::Reject,
+        }
     }
 
     /// Returns the capacity that was set, or `None` if it is that of the system.

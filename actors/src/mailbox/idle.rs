@@ -2,8 +2,8 @@
 
 use std::task::{Poll, Waker};
 
-use super::state::{Interest, MailboxState, Phase};
 use super::shared::{IDLE, Mailbox};
+use super::state::{Interest, MailboxState, Phase};
 use crate::foreign::wake_each;
 
 /// What has passed through a mailbox. Two that are equal say that it stayed idle in between.

@@ -5,11 +5,11 @@ use std::task::Waker;
 
 use super::batch::Batch;
 use super::config::MailboxOnRestart;
-use super::state::{ExitHook, Interest, MailboxState, LostRange, PendingRestart, Phase, ExitCallback};
-use super::shared::{EVICTED, KILL, SENDERS_WAITING, Mailbox, SIGNAL, settled_count};
+use super::shared::{EVICTED, KILL, Mailbox, SENDERS_WAITING, SIGNAL, settled_count};
+use super::state::{ExitCallback, ExitHook, Interest, LostRange, MailboxState, PendingRestart, Phase};
+use crate::control::ControlSignal;
 use crate::exit::ExitReason;
 use crate::foreign::{drop_each, wake_each};
-use crate::control::ControlSignal;
 use crate::seq_map::SeqMap;
 use crate::sync::Ordering;
 
@@ -208,7 +208,11 @@ impl<M> Mailbox<M> {
         let mut lanes = self.state.lock();
         let seldom = lanes.cold_or_init();
         seldom.pending_closes = seldom.pending_closes.saturating_sub(1);
-        if seldom.pending_closes == 0 { std::mem::take(&mut seldom.close_watchers) } else { SeqMap::default() }
+        if seldom.pending_closes == 0 {
+            std::mem::take(&mut seldom.close_watchers)
+        } else {
+            SeqMap::default()
+        }
     }
 
     /// Takes the batch back from whoever has it, and forgets what was meant for that incarnation alone.
@@ -234,7 +238,11 @@ impl<M> Mailbox<M> {
             lanes.ends_to_report += 1;
             leftover.hooks =
                 lanes.cold_mut().map(|seldom| std::mem::take(&mut seldom.end_hooks)).unwrap_or_default();
-            leftover.lost_ranges.extend(lanes.remember_loss(lanes.first_sequence + 1, settled_count(lanes, batch), reason));
+            leftover.lost_ranges.extend(lanes.remember_loss(
+                lanes.first_sequence + 1,
+                settled_count(lanes, batch),
+                reason,
+            ));
         }
         // Accepted before everything in the lane, so it goes to its front (invariant 3).
         batch.messages.append(&mut lanes.messages);
@@ -259,7 +267,12 @@ impl<M> Mailbox<M> {
 }
 
 /// Everything that waits is dead.
-fn dead_letter_all<M>(lanes: &mut MailboxState<M>, batch: &Batch<M>, reason: &ExitReason, leftover: &mut DetachEffects<M>) {
+fn dead_letter_all<M>(
+    lanes: &mut MailboxState<M>,
+    batch: &Batch<M>,
+    reason: &ExitReason,
+    leftover: &mut DetachEffects<M>,
+) {
     leftover.dead = std::mem::take(&mut lanes.messages);
     let first = settled_count(lanes, batch) + 1;
     lanes.count_dead(leftover.dead.len() as u64);

@@ -40,26 +40,26 @@
 
 mod batch;
 mod config;
-mod recv;
 mod idle;
-mod state;
-mod peek;
-mod overflow;
 mod lifecycle;
+mod overflow;
+mod peek;
 mod permits;
+mod recv;
 mod send;
 mod shared;
+mod state;
 #[cfg(test)]
 mod tests;
 mod wait_queue;
 
 pub use config::{Capacity, MailboxConfig, MailboxOnRestart, OverflowPolicy};
-pub(crate) use recv::{ParkResult, NextEvent};
 pub(crate) use idle::Traffic;
-pub(crate) use state::{MessageOutcome, ExitHook, Interest, PendingRestart, ExitCallback};
-pub(crate) use peek::Peek;
-pub(crate) use overflow::Evicted;
 pub(crate) use lifecycle::{AttachRefused, DetachEffects};
+pub(crate) use overflow::Evicted;
+pub(crate) use peek::Peek;
+pub(crate) use recv::{NextEvent, ParkResult};
 pub(crate) use send::{PushError, WaitsFor};
 pub(crate) use shared::Mailbox;
+pub(crate) use state::{ExitCallback, ExitHook, Interest, MessageOutcome, PendingRestart};
 pub(crate) use wait_queue::TicketOutcome;

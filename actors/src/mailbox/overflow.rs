@@ -4,9 +4,9 @@ use std::task::Waker;
 
 use super::batch::Batch;
 use super::config::OverflowPolicy;
-use super::state::{Interest, MailboxState};
 use super::send::PushError;
-use super::shared::{EVICTED, SENDERS_WAITING, Mailbox, settled_count};
+use super::shared::{EVICTED, Mailbox, SENDERS_WAITING, settled_count};
+use super::state::{Interest, MailboxState};
 use crate::sync::Ordering;
 
 /// What is to be done outside the locks after messages were dropped.
@@ -34,12 +34,17 @@ impl<M> Mailbox<M> {
     /// Keeps a place for a message that found no room, as the mailbox is set. False if that message is to be dropped: it is on
     /// the books already.
     pub(crate) fn reserve_with_overflow(&self) -> Result<(bool, Evicted<M>), PushError<()>> {
-        let (turned_away, displaced) = self.admit_with_overflow((), |lanes, ()| lanes.cold_or_init().reserved += 1)?;
+        let (turned_away, displaced) =
+            self.admit_with_overflow((), |lanes, ()| lanes.cold_or_init().reserved += 1)?;
         Ok((turned_away.is_none(), displaced))
     }
 
     /// Lets somebody new `enter`, who found no room a moment ago.
-    fn admit_with_overflow<T>(&self, new: T, enter: impl FnOnce(&mut MailboxState<M>, T)) -> Result<Admitted<M, T>, PushError<T>> {
+    fn admit_with_overflow<T>(
+        &self,
+        new: T,
+        enter: impl FnOnce(&mut MailboxState<M>, T),
+    ) -> Result<Admitted<M, T>, PushError<T>> {
         if self.overflow == OverflowPolicy::Reject {
             return Err(PushError::Full(new));
         }

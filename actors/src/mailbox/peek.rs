@@ -7,8 +7,8 @@
 use std::task::{Poll, Waker};
 
 use super::recv::register_waker;
+use super::shared::{KILL, Mailbox, SENDERS_WAITING, SIGNAL};
 use super::state::Interest;
-use super::shared::{KILL, SENDERS_WAITING, Mailbox, SIGNAL};
 use crate::foreign::wake_each;
 use crate::sync::Ordering;
 

@@ -4,9 +4,9 @@ use std::task::Waker;
 
 use tokio::task;
 
-use super::state::MailboxState;
 use super::send::{PushError, wake_all};
-use super::shared::{SENDERS_WAITING, Mailbox};
+use super::shared::{Mailbox, SENDERS_WAITING};
+use super::state::MailboxState;
 use super::wait_queue::TicketOutcome;
 
 impl<M> Mailbox<M> {

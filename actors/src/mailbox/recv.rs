@@ -2,10 +2,10 @@
 
 use std::task::{Context, Poll, Waker};
 
+use super::shared::{EVICTED, KILL, Mailbox, OUTCOME_WAITERS, SENDERS_WAITING, SIGNAL, settled_count};
 use super::state::{Interest, MailboxState};
-use super::shared::{EVICTED, OUTCOME_WAITERS, KILL, SENDERS_WAITING, Mailbox, SIGNAL, settled_count};
-use crate::foreign::wake_each;
 use crate::control::ControlSignal;
+use crate::foreign::wake_each;
 use crate::sync::Ordering;
 
 /// What an incarnation has to act on next.
@@ -102,7 +102,11 @@ impl<M> Mailbox<M> {
     fn next_urgent(&self, lanes: &mut MailboxState<M>, wakers: &mut Vec<Waker>) -> Option<NextEvent<M>> {
         self.settle_dropped(lanes);
         *wakers = self.take_outcome_wakers(lanes);
-        if self.attention.has(KILL) { Some(NextEvent::Killed) } else { self.next_signal(lanes).map(NextEvent::Signal) }
+        if self.attention.has(KILL) {
+            Some(NextEvent::Killed)
+        } else {
+            self.next_signal(lanes).map(NextEvent::Signal)
+        }
     }
 
     /// The next message, now in hand: of the batch if there is one, or else of the lane, whose rest is the next batch.
@@ -217,7 +221,11 @@ impl<M> Mailbox<M> {
     /// Takes the first signal that ends the user code which the consumer is inside of. The others wait.
     ///
     /// The message in hand is lost with the incarnation, whatever the reason: its handler does not return.
-    pub(crate) fn take_signal(&self, incarnation: u32, to_act_on: impl Fn(&ControlSignal) -> bool) -> Option<ControlSignal> {
+    pub(crate) fn take_signal(
+        &self,
+        incarnation: u32,
+        to_act_on: impl Fn(&ControlSignal) -> bool,
+    ) -> Option<ControlSignal> {
         if !self.attention.has(SIGNAL) {
             return None;
         }
@@ -231,7 +239,11 @@ impl<M> Mailbox<M> {
     }
 
     /// Takes signals out of the lane that the incarnation does not want any more; dropped outside the lock.
-    pub(crate) fn retract_signals(&self, incarnation: u32, unwanted: impl Fn(&ControlSignal) -> bool) -> Vec<ControlSignal> {
+    pub(crate) fn retract_signals(
+        &self,
+        incarnation: u32,
+        unwanted: impl Fn(&ControlSignal) -> bool,
+    ) -> Vec<ControlSignal> {
         let mut lanes = self.state.lock();
         let served = lanes.served_by() == Some(incarnation);
         let Some(seldom) = lanes.cold_mut().filter(|_| served) else { return Vec::new() };

@@ -4,11 +4,11 @@ use std::task::Waker;
 
 use tokio::task;
 
+use super::shared::{KILL, Mailbox, SENDERS_WAITING, SIGNAL};
 use super::state::{Interest, MailboxState, Phase};
-use super::shared::{KILL, SENDERS_WAITING, Mailbox, SIGNAL};
 use super::wait_queue::TicketOutcome;
-use crate::foreign::wake_each;
 use crate::control::ControlSignal;
+use crate::foreign::wake_each;
 use crate::sync::MutexGuard;
 
 /// A message that was not accepted, and why.
@@ -181,7 +181,8 @@ impl<M> Mailbox<M> {
             return None;
         }
         // A handler is woken by those only that may end it.
-        let concerned = if matches!(signal, ControlSignal::Exit(_)) { Interest::Exits } else { Interest::Signals };
+        let concerned =
+            if matches!(signal, ControlSignal::Exit(_)) { Interest::Exits } else { Interest::Signals };
         lanes.cold_or_init().signals.push_back(signal);
         self.attention.set(SIGNAL);
         Some(lanes.take_waker_if(concerned))

@@ -7,7 +7,7 @@ use tokio::task;
 
 use super::batch::Batch;
 use super::config::{Capacity, MailboxConfig, MailboxOnRestart, OverflowPolicy};
-use super::state::{MessageOutcome, ExitHook, Interest, MailboxState, Phase, ExitCallback};
+use super::state::{ExitCallback, ExitHook, Interest, MailboxState, MessageOutcome, Phase};
 use crate::counters::MessageStats;
 use crate::foreign::wake_each;
 use crate::sync::{AtomicU8, AtomicU32, AtomicUsize, Mutex, Ordering};
@@ -126,9 +126,9 @@ impl<M> Mailbox<M> {
     pub(crate) fn counters(&self) -> MessageStats {
         let lanes = self.state.lock();
         let batch = self.batch.lock();
-        let (lost, dead, swallowed) = lanes
-            .seldom()
-            .map_or((0, 0, 0), |seldom| (seldom.lost, seldom.dead + seldom.evicted_unsettled, seldom.discarded));
+        let (lost, dead, swallowed) = lanes.seldom().map_or((0, 0, 0), |seldom| {
+            (seldom.lost, seldom.dead + seldom.evicted_unsettled, seldom.discarded)
+        });
         MessageStats {
             accepted: lanes.accepted() + swallowed,
             handled: handled(&lanes, &batch),

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::task;
 
 use super::wait_queue::WaitQueue;
-use crate::exit::ExitReason;
 use crate::control::ControlSignal;
+use crate::exit::ExitReason;
 use crate::pid::Pid;
 use crate::seq_map::SeqMap;
 

@@ -56,7 +56,8 @@ impl<M> WaitQueue<M> {
     pub(crate) fn admit_next(&mut self, accept: impl FnOnce(M) -> u64) -> Option<Waker> {
         let first = self.waiters.first()?.ticket;
         let entry = self.take(first)?;
-        let outcome = entry.message.map_or(TicketOutcome::Reserved, |message| TicketOutcome::Accepted(accept(message)));
+        let outcome =
+            entry.message.map_or(TicketOutcome::Reserved, |message| TicketOutcome::Accepted(accept(message)));
         self.resolved.insert(entry.ticket, outcome);
         Some(entry.waker)
     }

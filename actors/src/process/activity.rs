@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::any_process::Suspensions;
+use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// The bit of the steps that says that it is at nothing.
 const RESTING: u32 = 1;

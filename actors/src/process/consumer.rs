@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::report::{IncarnationExit, Parent, ExitNotifier};
+use super::report::{ExitNotifier, IncarnationExit, Parent};
 use super::shared::Process;
+use crate::control::{ControlSignal, InspectState};
 use crate::exit::ExitReason;
 use crate::foreign::{ignore_panic, run_elsewhere};
 use crate::log::EndKind;
 use crate::mailbox::NextEvent;
-use crate::control::{InspectState, ControlSignal};
 use crate::pid::Pid;
 use crate::system::{LifecycleEvent, System};
 
@@ -163,7 +163,9 @@ impl<M: Send + 'static> MailboxConsumer<M> {
                         return Poll::Ready(MailboxEvent::Stop(reason));
                     }
                 }
-                Poll::Ready(NextEvent::Message(message)) => return Poll::Ready(MailboxEvent::Message(message)),
+                Poll::Ready(NextEvent::Message(message)) => {
+                    return Poll::Ready(MailboxEvent::Message(message));
+                }
                 Poll::Ready(NextEvent::Killed) => return Poll::Ready(MailboxEvent::Killed),
                 Poll::Ready(NextEvent::Detached) => return Poll::Ready(MailboxEvent::Detached),
                 Poll::Pending => return Poll::Pending,

@@ -69,7 +69,12 @@ impl<M: Send + 'static> Process<M> {
         let mut leftover = self.queue.close(reason)?;
         let dropped = leftover.dropped(reason);
         self.publish_closed(reason);
-        self.notify_exit(&mut leftover, self.pid_of(self.queue.latest_incarnation()), reason, DropDead::Elsewhere);
+        self.notify_exit(
+            &mut leftover,
+            self.pid_of(self.queue.latest_incarnation()),
+            reason,
+            DropDead::Elsewhere,
+        );
         if leftover.ended.is_some() {
             self.queue.end_reported();
         }
@@ -77,7 +82,13 @@ impl<M: Send + 'static> Process<M> {
         Some(dropped)
     }
 
-    fn publish_ended(&self, incarnation: u32, reason: &ExitReason, kind: EndKind, leftover: &DetachEffects<M>) {
+    fn publish_ended(
+        &self,
+        incarnation: u32,
+        reason: &ExitReason,
+        kind: EndKind,
+        leftover: &DetachEffects<M>,
+    ) {
         let pid = self.pid_of(incarnation);
         self.publish(|label| LifecycleEvent::Ended { pid, label, reason: reason.clone() });
         if let Some(home) = self.home() {
@@ -96,7 +107,13 @@ impl<M: Send + 'static> Process<M> {
 
     /// Notifies of an end, in an order that is promised: names are free, callers and senders are told, before
     /// any link or monitor is told.
-    fn notify_exit(&self, leftover: &mut DetachEffects<M>, pid: Pid, reason: &ExitReason, drop_dead: DropDead) {
+    fn notify_exit(
+        &self,
+        leftover: &mut DetachEffects<M>,
+        pid: Pid,
+        reason: &ExitReason,
+        drop_dead: DropDead,
+    ) {
         for hook in std::mem::take(&mut leftover.hooks) {
             ignore_panic(|| (hook.run)(reason));
         }

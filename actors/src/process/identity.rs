@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::consumer::MailboxConsumer;
-use super::report::{Parent, ExitNotifier};
+use super::report::{ExitNotifier, Parent};
 use super::shared::Process;
 use super::start_order;
 use crate::exit::ExitReason;
@@ -93,7 +93,10 @@ impl<M: Send + 'static> Process<M> {
     }
 
     /// Begins the next incarnation.
-    pub(crate) fn attach(self: &Arc<Self>, reporter: ExitNotifier) -> Result<MailboxConsumer<M>, AttachError> {
+    pub(crate) fn attach(
+        self: &Arc<Self>,
+        reporter: ExitNotifier,
+    ) -> Result<MailboxConsumer<M>, AttachError> {
         let incarnation = self.queue.attach().map_err(|error| match error {
             AttachRefused::Closed => AttachError::Closed,
             AttachRefused::Attached => AttachError::AlreadyAttached,

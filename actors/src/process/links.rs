@@ -4,17 +4,20 @@ use std::ptr;
 use std::sync::{Arc, Weak};
 
 use super::shared::Process;
+use crate::any_process::{AnyProcess, RelationsLock, RelationsSlot};
+use crate::control::{ControlSignal, Exit, ExitSource};
 use crate::exit::ExitReason;
-use crate::control::{Exit, ControlSignal, ExitSource};
 use crate::pid::Pid;
 use crate::relations::MonitorTarget;
 use crate::signal::{Down, MonitorId};
 use crate::sync::MutexGuard;
-use crate::any_process::{AnyProcess, RelationsLock, RelationsSlot};
 
 /// Locks the relations of two processes: those that lie lower first, whoever asks, so that two who ask at once do not wait for
 /// each other.
-fn lock_both<'a>(own: &'a RelationsLock, other: &'a RelationsLock) -> (MutexGuard<'a, RelationsSlot>, MutexGuard<'a, RelationsSlot>) {
+fn lock_both<'a>(
+    own: &'a RelationsLock,
+    other: &'a RelationsLock,
+) -> (MutexGuard<'a, RelationsSlot>, MutexGuard<'a, RelationsSlot>) {
     if ptr::from_ref(own) < ptr::from_ref(other) {
         let own = own.lock();
         (own, other.lock())
@@ -70,8 +73,10 @@ impl<M: Send + 'static> Process<M> {
     fn on_monitor_down(&self, incarnation: u32, monitor: MonitorId, down: Down) {
         let Some(mut own) = self.living_relations(incarnation) else { return };
         let Some(watched) = own.as_mut().and_then(|own| own.take_monitor(monitor)) else { return };
-        let waker =
-            self.queue.put_signal(Some(incarnation), ControlSignal::Down { monitor, down: Box::new(down) }).flatten();
+        let waker = self
+            .queue
+            .put_signal(Some(incarnation), ControlSignal::Down { monitor, down: Box::new(down) })
+            .flatten();
         drop(own);
         drop(watched);
         if let Some(waker) = waker {

@@ -4,22 +4,22 @@
 //! [`Identity`](crate::host::Identity) is the owner's end of it, an [`Address`](crate::Address) the users' end, and an
 //! [`MailboxConsumer`] that of the one incarnation that serves it now.
 
-mod consumer;
 mod activity;
+mod consumer;
+mod dead_letters;
 mod ending;
 mod identity;
-mod peek;
 mod links;
+mod peek;
 mod report;
 mod shared;
 mod start_order;
 mod target;
 #[cfg(all(test, not(model)))]
 mod tests;
-mod dead_letters;
 
 pub use consumer::{MailboxConsumer, MailboxEvent};
-pub use identity::{Identity, AttachError};
+pub use identity::{AttachError, Identity};
 pub use peek::MessageReceiver;
 pub(crate) use report::ExitNotifier;
 pub use report::{IncarnationExit, Parent};

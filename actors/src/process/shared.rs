@@ -9,17 +9,19 @@ use std::time::Duration;
 use tokio::task;
 
 use super::activity::Activity;
+use crate::any_process::{
+    AnyProcess, ProcessFlags, ProcessState, RelationsLock, StartOrderSlot, Suspensions, Work,
+};
+use crate::control::ControlSignal;
 use crate::counters::MessageStats;
 use crate::exit::ExitReason;
 use crate::foreign::drop_each;
 use crate::label::Label;
 use crate::log::LogQueue;
-use crate::mailbox::{ExitHook, MailboxConfig, Mailbox, ExitCallback};
-use crate::control::ControlSignal;
+use crate::mailbox::{ExitCallback, ExitHook, Mailbox, MailboxConfig};
 use crate::pid::Pid;
 use crate::sync::{AtomicBool, Mutex, Ordering};
 use crate::system::{DeadLetter, DeadLetterReason, LifecycleEvent, SlotIndex, System};
-use crate::any_process::{AnyProcess, ProcessFlags, RelationsLock, ProcessState, StartOrderSlot, Suspensions, Work};
 
 /// One actor, whichever incarnation of it lives: its mailbox, and where it belongs.
 pub(crate) struct Process<M: Send + 'static> {
@@ -53,12 +55,21 @@ impl<M: Send + 'static> Process<M> {
     }
 
     /// Settles in a system, if it has not done so before.
-    pub(crate) fn register(self: &Arc<Self>, system: &System, label: impl FnOnce() -> Label) -> &Registration {
+    pub(crate) fn register(
+        self: &Arc<Self>,
+        system: &System,
+        label: impl FnOnce() -> Label,
+    ) -> &Registration {
         self.registration.get_or_init(|| {
             let number = system.next_number();
             let this: Weak<Self> = Arc::downgrade(self);
             self.queue.set_default_capacity(system.capacity());
-            Registration { system: system.clone(), label: label(), number, place: system.register(number, this) }
+            Registration {
+                system: system.clone(),
+                label: label(),
+                number,
+                place: system.register(number, this),
+            }
         })
     }
 

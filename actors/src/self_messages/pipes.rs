@@ -55,7 +55,11 @@ impl<M: Send + 'static> Pipes<M> {
         Self(JoinSet::new())
     }
 
-    pub(super) fn pipe(&mut self, system: System, future: impl Future<Output = M> + Send + 'static) -> PipeHandle {
+    pub(super) fn pipe(
+        &mut self,
+        system: System,
+        future: impl Future<Output = M> + Send + 'static,
+    ) -> PipeHandle {
         let given_up = CancelFlag::default();
         let whether = given_up.clone();
         let future = Guarded::new(future);

@@ -118,7 +118,11 @@ impl<M: Send + 'static> SelfMessages<M> {
         self.timers.read(id).map(remaining)
     }
 
-    pub(crate) fn pipe(&mut self, system: System, future: impl Future<Output = M> + Send + 'static) -> PipeHandle {
+    pub(crate) fn pipe(
+        &mut self,
+        system: System,
+        future: impl Future<Output = M> + Send + 'static,
+    ) -> PipeHandle {
         self.pipes.pipe(system, future)
     }
 

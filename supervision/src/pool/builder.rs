@@ -8,16 +8,16 @@ use std::time::Duration;
 use perennial_actors::host::{Foreign, dispose_each};
 use perennial_actors::{MailboxConfig, System};
 
-use super::scheduler::Scheduler;
-use super::fn_worker::{Blocks, FnWorker};
 use super::drainer::Drainer;
-use super::worker_exit::Ends;
-use super::manager::PoolManager;
+use super::fn_worker::{Blocks, FnWorker};
 use super::handle::PoolHandle;
-use super::shared::{WorkerMsg, Shared};
-use super::scale::{Scale, PoolSize};
+use super::manager::PoolManager;
+use super::scale::{PoolSize, Scale};
+use super::scheduler::Scheduler;
+use super::shared::{Shared, WorkerMsg};
 use super::threads::{Keeper, Threads, time_of};
-use super::worker::{WorkerActor, WorkerArgs, Worker};
+use super::worker::{Worker, WorkerActor, WorkerArgs};
+use super::worker_exit::Ends;
 use crate::error::StartError;
 use crate::policy::{Backoff, Shutdown};
 use crate::spec::{Child, ChildSpec, SpecError};
@@ -113,7 +113,7 @@ where
             let args = Arc::new(WorkerArgs::<W> { pool, slot, args, thread, ends });
             let told = args.clone();
             Child::new::<WorkerActor<W>>(slot.to_string(), args)
-                .on_dismissal(move |pid, _| told.ends.release_worker(pid))
+                .stop_hook(move |pid, _| told.ends.release_worker(pid))
                 .internal()
                 .renews()
         };

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use perennial_actors::{Address, ActorHandle, Monitor, OwnedArgs, Reply};
+use perennial_actors::{ActorHandle, Address, Monitor, OwnedArgs, Reply};
 use tokio::runtime;
 
-use crate::driver::{ManagementRequest, SupervisorState, DriverMsg, SupervisorNode, WeakSupervisorNode, ChildRef};
-use crate::error::{ChildError, StartChildErrorKind, StartChildError, StartOnceError};
+use crate::driver::{
+    ChildRef, DriverMsg, ManagementRequest, SupervisorNode, SupervisorState, WeakSupervisorNode,
+};
+use crate::error::{ChildError, StartChildError, StartChildErrorKind, StartOnceError};
 use crate::node::ChildNode;
 use crate::policy::ChildPolicy;
 use crate::spec::{Child, ChildSpec};
@@ -175,7 +177,9 @@ impl SupervisorHandle {
     /// If there is no such child, if it is not down, if it does not start, or the supervisor is on its way out.
     pub async fn restart_child(&self, id: impl Into<Arc<str>>) -> Result<ChildStart, ChildError> {
         let id = id.into();
-        ask(&self.0, |reply| ManagementRequest::Restart(id, reply)).await.unwrap_or(Err(ChildError::ShuttingDown))
+        ask(&self.0, |reply| ManagementRequest::Restart(id, reply))
+            .await
+            .unwrap_or(Err(ChildError::ShuttingDown))
     }
 
     /// Gives a child back that is down: it is no child of this supervisor any more. OTP's
@@ -191,7 +195,9 @@ impl SupervisorHandle {
     /// If there is no such child, if it is not down, or the supervisor is on its way out.
     pub async fn delete_child(&self, id: impl Into<Arc<str>>) -> Result<ChildSpec, ChildError> {
         let id = id.into();
-        ask(&self.0, |reply| ManagementRequest::Delete(id, reply)).await.unwrap_or(Err(ChildError::ShuttingDown))
+        ask(&self.0, |reply| ManagementRequest::Delete(id, reply))
+            .await
+            .unwrap_or(Err(ChildError::ShuttingDown))
     }
 
     /// Its children, the newest first. OTP's `which_children`.
@@ -210,7 +216,7 @@ impl SupervisorHandle {
     /// If there is no such child, or the supervisor is gone.
     pub async fn which_child(&self, id: impl Into<Arc<str>>) -> Result<ChildInfo, ChildError> {
         let id = id.into();
-        look(&self.0, move |book| book.which_child(&id)).await?.ok_or(ChildError::NotFound)
+        look(&self.0, move |state| state.which_child(&id)).await?.ok_or(ChildError::NotFound)
     }
 
     /// How many children it has. OTP's `count_children`.
@@ -229,7 +235,7 @@ impl SupervisorHandle {
     /// If there is no such child, or the supervisor is gone.
     pub async fn get_childspec(&self, id: impl Into<Arc<str>>) -> Result<ChildPolicy, ChildError> {
         let id = id.into();
-        look(&self.0, move |book| book.policy_of(&id)).await?.ok_or(ChildError::NotFound)
+        look(&self.0, move |state| state.policy_of(&id)).await?.ok_or(ChildError::NotFound)
     }
 }
 
@@ -247,7 +253,9 @@ pub(super) async fn start_child(
     if node.is_dynamic() {
         sent.policy.restart = sent.restart_if_dynamic;
     }
-    let started = ask(node, |reply| ManagementRequest::Start(sent, reply)).await.unwrap_or(Err(StartChildErrorKind::ShuttingDown));
+    let started = ask(node, |reply| ManagementRequest::Start(sent, reply))
+        .await
+        .unwrap_or(Err(StartChildErrorKind::ShuttingDown));
     started.map_err(|why| StartChildError { kind: why, child })
 }
 
@@ -279,8 +287,8 @@ pub(super) async fn look<T: Send + 'static>(
     what: impl FnOnce(&SupervisorState) -> T + Send + 'static,
 ) -> Result<T, ChildError> {
     let look = |reply: Reply<T>| {
-        ManagementRequest::Query(Box::new(move |book| {
-            let answer = what(book);
+        ManagementRequest::Query(Box::new(move |state| {
+            let answer = what(state);
             Box::new(move || reply.send(answer))
         }))
     };

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
+use crate::control::ControlSignal;
 use crate::counters::MessageStats;
 use crate::exit::ExitReason;
 use crate::mailbox::{
-    Evicted, MessageOutcome, ParkResult, Interest, DetachEffects, MailboxConfig, NextEvent, TicketOutcome, Mailbox, PushError, WaitsFor,
+    DetachEffects, Evicted, Interest, Mailbox, MailboxConfig, MessageOutcome, NextEvent, ParkResult,
+    PushError, TicketOutcome, WaitsFor,
 };
-use crate::control::ControlSignal;
 
 /// Counts how often it is woken.
 #[derive(Default)]
@@ -235,7 +236,9 @@ impl Checked {
         outcome.map(|outcome| match outcome {
             TicketOutcome::Reserved => true,
             TicketOutcome::Refused(None) => false,
-            TicketOutcome::Refused(Some(_)) | TicketOutcome::Accepted(_) => unreachable!("there was no message"),
+            TicketOutcome::Refused(Some(_)) | TicketOutcome::Accepted(_) => {
+                unreachable!("there was no message")
+            }
         })
     }
 

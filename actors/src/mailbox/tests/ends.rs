@@ -5,9 +5,9 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::checked::{Back, Became, Checked, Got, accounts, bounded, failed};
-use crate::exit::ExitReason;
-use crate::mailbox::{AttachRefused, ExitHook, ParkResult, Interest, MailboxConfig, Mailbox};
 use crate::control::ControlSignal;
+use crate::exit::ExitReason;
+use crate::mailbox::{AttachRefused, ExitHook, Interest, Mailbox, MailboxConfig, ParkResult};
 
 fn hook() -> ExitHook {
     ExitHook { name: None, incarnation: None, run: Box::new(|_| {}) }

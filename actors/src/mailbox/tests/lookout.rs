@@ -40,10 +40,7 @@ fn nothing_is_there_to_take_while_a_signal_waits() {
     for kill in [false, true] {
         let queue = Checked::with_messages(MailboxConfig::default(), [1]);
         assert!(if kill { queue.kill() } else { queue.stop("now") });
-        assert_eq!(
-            (look(&queue, Interest::Messages), queue.try_recv(1)),
-            (Poll::Ready(Peek::Urgent), None)
-        );
+        assert_eq!((look(&queue, Interest::Messages), queue.try_recv(1)), (Poll::Ready(Peek::Urgent), None));
     }
 }
 
@@ -54,10 +51,7 @@ fn to_look_for_orders_says_nothing_of_the_message_in_hand() {
     assert!(look(&queue, Interest::Signals).is_pending());
     assert!(queue.detach(1, &failed()).is_some_and(|leftover| leftover.lost_in_flight));
     assert_eq!(accounts(&queue), [2, 0, 1, 0, 1]);
-    assert_eq!(
-        (look(&queue, Interest::Messages), queue.try_recv(1)),
-        (Poll::Ready(Peek::Detached), None)
-    );
+    assert_eq!((look(&queue, Interest::Messages), queue.try_recv(1)), (Poll::Ready(Peek::Detached), None));
     assert_eq!(queue.attach(), Ok(2));
     assert_eq!((queue.try_recv(1), queue.try_recv(2)), (None, Some(2)));
 }

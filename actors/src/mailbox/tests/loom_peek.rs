@@ -6,7 +6,7 @@ use loom::future::block_on;
 use loom::sync::Arc;
 use loom::thread;
 
-use crate::mailbox::{Interest, MailboxConfig, MailboxConfig, Peek};
+use crate::mailbox::{Interest, MailboxConfig, Peek};
 
 /// A mailbox that is served by incarnation 1, with something going on meanwhile.
 fn explore(meanwhile: fn(&MailboxConfig<u32>), model: fn(&MailboxConfig<u32>)) {

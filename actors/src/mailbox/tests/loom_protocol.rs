@@ -12,9 +12,12 @@ use loom::sync::Arc;
 use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
-use crate::exit::ExitReason;
-use crate::mailbox::{MessageOutcome, ParkResult, Interest, MailboxConfig, NextEvent, TicketOutcome, OverflowPolicy, MailboxConfig, PushError, WaitsFor};
 use crate::control::ControlSignal;
+use crate::exit::ExitReason;
+use crate::mailbox::{
+    Interest, MailboxConfig, MessageOutcome, NextEvent, OverflowPolicy, ParkResult, PushError, TicketOutcome,
+    WaitsFor,
+};
 
 type Shared = Arc<MailboxConfig<u32>>;
 
@@ -250,7 +253,9 @@ fn a_consumer_that_goes_to_sleep_is_woken_by_a_signal_ahead_of_a_message() {
         let queue = served(2, []);
         let sender = thread::spawn({
             let queue = queue.clone();
-            move || assert!(queue.signal(None, ControlSignal::Stop(ExitReason::Normal)) && queue.push(1).is_ok())
+            move || {
+                assert!(queue.signal(None, ControlSignal::Stop(ExitReason::Normal)) && queue.push(1).is_ok())
+            }
         });
         assert!(matches!(next(&queue, 1), NextEvent::Signal(_)));
         assert_eq!(next_message(&queue, 1), 1);
@@ -288,7 +293,9 @@ fn a_stop_finds_an_incarnation_inside_its_init() {
         let queue = served(2, []);
         let stopper = thread::spawn({
             let queue = queue.clone();
-            move || assert!(queue.push(1).is_ok() && queue.signal(None, ControlSignal::Stop(ExitReason::Normal)))
+            move || {
+                assert!(queue.push(1).is_ok() && queue.signal(None, ControlSignal::Stop(ExitReason::Normal)))
+            }
         });
         assert_eq!(park_in_handler(&queue, Interest::Signals), ParkResult::Signalled);
         assert!(queue.take_signal(1, |_| true).is_some());
@@ -328,7 +335,9 @@ fn an_end_tells_every_caller_and_every_sender() {
             move || {
                 block_on(poll_fn(|cx| match queue.fate(1, cx.waker()) {
                     MessageOutcome::Pending => Poll::Pending,
-                    MessageOutcome::Handled | MessageOutcome::Evicted => panic!("nobody handled it, nor made room"),
+                    MessageOutcome::Handled | MessageOutcome::Evicted => {
+                        panic!("nobody handled it, nor made room")
+                    }
                     MessageOutcome::Lost(_) => Poll::Ready(()),
                 }))
             }
@@ -388,7 +397,10 @@ fn what_is_dropped_for_a_newer_message_is_never_handled_and_nothing_else_is_miss
         assert_eq!((accounts.handled, accounts.dead_lettered), (handled.len() as u64, dropped.len() as u64));
         for (message, was_dropped) in all.iter().map(|message| (message, dropped.contains(message))) {
             let fate = queue.fate(u64::from(*message), Waker::noop());
-            assert!(matches!((fate, was_dropped), (MessageOutcome::Evicted, true) | (MessageOutcome::Handled, false)));
+            assert!(matches!(
+                (fate, was_dropped),
+                (MessageOutcome::Evicted, true) | (MessageOutcome::Handled, false)
+            ));
         }
     });
 }

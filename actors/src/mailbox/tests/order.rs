@@ -1,7 +1,7 @@
 //! What comes first, and when a consumer that sleeps is woken.
 
 use super::checked::{Checked, Got, accounts, bounded, failed};
-use crate::mailbox::{ParkResult, Interest, MailboxConfig};
+use crate::mailbox::{Interest, MailboxConfig, ParkResult};
 
 #[test]
 fn messages_come_in_the_order_in_which_they_were_accepted() {

@@ -44,7 +44,10 @@ fn who_wants_a_place_stands_in_the_same_line_as_who_has_a_message() {
     assert_eq!(queue.next(1), Got::Message(1));
     assert_eq!(bell.rung(), 1);
     assert_eq!(queue.ask(behind), None, "the place is kept for whoever came first");
-    assert!(matches!(queue.poll_ticket(ticket, Waker::noop()), Some(crate::mailbox::TicketOutcome::Reserved)));
+    assert!(matches!(
+        queue.poll_ticket(ticket, Waker::noop()),
+        Some(crate::mailbox::TicketOutcome::Reserved)
+    ));
     assert_eq!(queue.send_reserved(3), Ok(2));
     assert_eq!(queue.next(1), Got::Message(3));
     assert_eq!((queue.ask(behind), queue.next(1)), (Some(Ok(3)), Got::Message(2)));

@@ -2,7 +2,7 @@
 
 use super::checked::{Back, Became, Got};
 use crate::exit::ExitReason;
-use crate::mailbox::{ParkResult, Interest, OverflowPolicy};
+use crate::mailbox::{Interest, OverflowPolicy, ParkResult};
 
 /// What the mailbox does with a message that waits when an incarnation ends, how many may wait, and what goes when they do.
 #[derive(Clone, Copy, Debug)]

@@ -7,7 +7,7 @@ use super::checked::{Bell, Checked, accounts, bounded, failed};
 use super::reference::{Reference, Remains, Rules};
 use super::reference_room::NEVER_MADE;
 use crate::exit::ExitReason;
-use crate::mailbox::{AttachRefused, Interest, DetachEffects, OverflowPolicy, PushError};
+use crate::mailbox::{AttachRefused, DetachEffects, Interest, OverflowPolicy, PushError};
 
 /// Who does something: the incarnation that serves, or one that was there before.
 #[derive(Clone, Copy, Debug)]

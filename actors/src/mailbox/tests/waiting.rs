@@ -30,7 +30,9 @@ fn a_crowd_that_is_refused_collects_its_messages_in_any_order() {
     assert!(waiting.is_empty());
     for n in shuffled() {
         let outcome = waiting.poll_ticket(n, Waker::noop());
-        assert!(matches!(outcome, Some(TicketOutcome::Refused(message)) if message == (n % 2 == 0).then_some(n)));
+        assert!(
+            matches!(outcome, Some(TicketOutcome::Refused(message)) if message == (n % 2 == 0).then_some(n))
+        );
         assert!(waiting.poll_ticket(n, Waker::noop()).is_none(), "once");
     }
     assert_eq!(waiting.places_wanted(), 0);
@@ -41,7 +43,9 @@ fn a_crowd_leaves_the_line_in_any_order_with_its_messages() {
     let mut waiting = full();
     for n in shuffled() {
         let outcome = waiting.cancel(n);
-        assert!(matches!(outcome, Some(TicketOutcome::Refused(message)) if message == (n % 2 == 0).then_some(n)));
+        assert!(
+            matches!(outcome, Some(TicketOutcome::Refused(message)) if message == (n % 2 == 0).then_some(n))
+        );
         assert!(waiting.cancel(n).is_none(), "once");
     }
     assert!(waiting.is_empty());

@@ -12,13 +12,13 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::turns::{Bell, FIRST, Turns, incarnation};
+use crate::any_process::AnyProcess;
+use crate::control::ControlSignal;
 use crate::exit::ExitReason;
 use crate::log::EndKind;
-use crate::control::ControlSignal;
 use crate::pid::Pid;
 use crate::process::Process;
 use crate::system::System;
-use crate::any_process::AnyProcess;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Deed {

@@ -6,14 +6,14 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
+use crate::any_process::{AnyProcess, ProcessFlags, ProcessState, RelationsLock, StartOrderSlot, Work};
+use crate::control::ControlSignal;
 use crate::counters::MessageStats;
 use crate::exit::ExitReason;
-use crate::mailbox::{ExitHook, MailboxConfig, ExitCallback};
-use crate::control::ControlSignal;
+use crate::mailbox::{ExitCallback, ExitHook, MailboxConfig};
 use crate::pid::Pid;
 use crate::process::{Identity, Process};
 use crate::system::System;
-use crate::any_process::{AnyProcess, ProcessFlags, RelationsLock, ProcessState, StartOrderSlot, Work};
 
 /// Lets one thread go on at a time.
 pub(super) struct Turns {
