@@ -1,25 +1,28 @@
-//! Values by numbers that are given in order: what a supervisor knows of its children, by their place in the start order.
+//! A map from ascending numbers to values: the table of the children of a supervisor, by start
+//! order.
 //!
 //! # Model
 //!
-//! Numbers go up and are never given twice, nearly all values are added at the end, and any may be removed. So values stand in
-//! chunks, one for every run of 32 numbers, without gaps between them. While no chunk in the middle is missing, that of a number is
-//! found by arithmetic, and else by a binary search.
+//! Numbers ascend and are never reused, nearly all values are added at the end, and any value may
+//! be removed. The values are stored in chunks without gaps, one chunk for each range of 32
+//! numbers. The chunk of a number is found by arithmetic while no chunk in the middle is missing,
+//! and by a binary search otherwise.
 //!
-//! A tree would be half empty when it is filled in order, and the more levels of it there are the longer it takes to find anything.
+//! A B-tree would be half empty when it is filled in order, and each level adds to the time of a
+//! lookup.
 
 use std::collections::VecDeque;
 
-/// How many numbers there are to a chunk: as many as there are bits to say which are there.
+/// The numbers per chunk: one for each bit of [`Chunk::present`].
 const CHUNK: u64 = u32::BITS as u64;
 
-/// Values by numbers that are given in order.
+/// A map from ascending numbers to values.
 #[derive(Debug)]
 pub(crate) struct ChunkMap<T> {
-    /// By their numbers. The first and the last one are not empty.
+    /// In order of their numbers. The first and the last chunk are not empty.
     chunks: VecDeque<Chunk<T>>,
     len: usize,
-    /// How many chunks are empty.
+    /// The number of empty chunks.
     empty: usize,
 }
 
@@ -27,9 +30,9 @@ pub(crate) struct ChunkMap<T> {
 #[derive(Debug)]
 struct Chunk<T> {
     number: u64,
-    /// Which of them are there.
+    /// The bit set of the numbers that have a value.
     present: u32,
-    /// Those that are there, in order.
+    /// Iterates over the values, in order.
     values: Vec<T>,
 }
 
@@ -51,11 +54,11 @@ impl<T> ChunkMap<T> {
     pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut T> {
         let at = self.find(number).ok()?;
         let chunk = self.chunks.get_mut(at)?;
-        let place = chunk.place(number).ok()?;
-        chunk.values.get_mut(place)
+        let position = chunk.position(number).ok()?;
+        chunk.values.get_mut(position)
     }
 
-    /// Adds a value; the one that had this number before.
+    /// Sets the value of a number. Returns the previous one.
     pub(crate) fn insert(&mut self, number: u64, value: T) -> Option<T> {
         let at = match self.find(number) {
             Ok(at) => at,
@@ -80,17 +83,17 @@ impl<T> ChunkMap<T> {
         self.len -= 1;
         if chunk.present == 0 {
             self.empty += 1;
-            self.tidy();
+            self.drop_empty_chunks();
         }
         Some(removed)
     }
 
-    /// The values with their numbers, in order.
+    /// Iterates over the numbers and values, in order.
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (u64, &T)> {
         self.chunks.iter().flat_map(Chunk::iter)
     }
 
-    /// Those from a number on.
+    /// Iterates over the numbers and values from a number on, in order.
     pub(crate) fn iter_from(&self, first: u64) -> impl Iterator<Item = (u64, &T)> {
         let at = self.chunks.partition_point(|chunk| chunk.number < first / CHUNK);
         self.chunks.range(at..).flat_map(Chunk::iter).filter(move |(number, _)| *number >= first)
@@ -101,17 +104,17 @@ impl<T> ChunkMap<T> {
         self.chunks.iter().flat_map(|chunk| &chunk.values)
     }
 
-    /// Returns the values, in order.
+    /// Consumes the map and iterates over the values, in order.
     pub(crate) fn into_values(self) -> impl DoubleEndedIterator<Item = T> {
         self.chunks.into_iter().flat_map(|chunk| chunk.values)
     }
 
-    /// The values, in order, to be changed.
+    /// Iterates over mutable references to the values, in order.
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.chunks.iter_mut().flat_map(|chunk| &mut chunk.values)
     }
 
-    /// Where the chunk of a number is, or where it would be.
+    /// Returns the index of the chunk of a number, or the index at which to insert it.
     fn find(&self, number: u64) -> Result<usize, usize> {
         let number = number / CHUNK;
         let first = self.chunks.front().map_or(number, |chunk| chunk.number);
@@ -122,8 +125,9 @@ impl<T> ChunkMap<T> {
         self.chunks.binary_search_by_key(&number, |chunk| chunk.number)
     }
 
-    /// Lets empty chunks go: those at the ends at once, those in between when most are.
-    fn tidy(&mut self) {
+    /// Removes empty chunks: those at the ends at once, those in between when more than half of all
+    /// are empty.
+    fn drop_empty_chunks(&mut self) {
         while self.chunks.front().is_some_and(|chunk| chunk.present == 0) {
             self.chunks.pop_front();
             self.empty -= 1;
@@ -144,29 +148,29 @@ impl<T> ChunkMap<T> {
 
 impl<T> FromIterator<(u64, T)> for ChunkMap<T> {
     fn from_iter<I: IntoIterator<Item = (u64, T)>>(values: I) -> Self {
-        let mut roster = Self::default();
-        values.into_iter().for_each(|(number, value)| drop(roster.insert(number, value)));
-        roster
+        let mut chunks = Self::default();
+        values.into_iter().for_each(|(number, value)| drop(chunks.insert(number, value)));
+        chunks
     }
 }
 
 impl<T> Chunk<T> {
-    /// The place of a number among the values, or the one that it would have.
-    const fn place(&self, number: u64) -> Result<usize, usize> {
+    /// Returns the position of a number among the values, or the position at which to insert it.
+    const fn position(&self, number: u64) -> Result<usize, usize> {
         let bit = 1 << (number % CHUNK);
-        let place = (self.present & (bit - 1)).count_ones() as usize;
-        if self.present & bit == 0 { Err(place) } else { Ok(place) }
+        let position = (self.present & (bit - 1)).count_ones() as usize;
+        if self.present & bit == 0 { Err(position) } else { Ok(position) }
     }
 
     fn get(&self, number: u64) -> Option<&T> {
-        self.values.get(self.place(number).ok()?)
+        self.values.get(self.position(number).ok()?)
     }
 
     fn insert(&mut self, number: u64, value: T) -> Option<T> {
-        match self.place(number) {
-            Ok(place) => self.values.get_mut(place).map(|before| std::mem::replace(before, value)),
-            Err(place) => {
-                self.values.insert(place, value);
+        match self.position(number) {
+            Ok(position) => self.values.get_mut(position).map(|before| std::mem::replace(before, value)),
+            Err(position) => {
+                self.values.insert(position, value);
                 self.present |= 1 << (number % CHUNK);
                 None
             }
@@ -174,9 +178,9 @@ impl<T> Chunk<T> {
     }
 
     fn remove(&mut self, number: u64) -> Option<T> {
-        let place = self.place(number).ok()?;
+        let position = self.position(number).ok()?;
         self.present &= !(1 << (number % CHUNK));
-        let removed = self.values.remove(place);
+        let removed = self.values.remove(position);
         if self.values.len() <= self.values.capacity() / 4 {
             self.values.shrink_to(2 * self.values.len());
         }
@@ -197,74 +201,76 @@ mod tests {
 
     use super::*;
 
-    /// What may be done to a roster.
+    /// An operation on a map.
     #[derive(Clone, Copy, Debug)]
     enum Op {
-        /// Adds so many at the end, leaving out so many numbers before.
-        Add(u64, u64),
-        /// Adds one wherever it belongs.
-        Put(u64),
+        /// Appends this many values, after a gap of this many numbers.
+        Append(u64, u64),
+        /// Inserts one value at any number.
+        InsertAt(u64),
         Remove(u64),
-        /// Removes all but every so manieth.
-        Thin(u64),
+        /// Removes all values except those whose number is a multiple of this.
+        RemoveAllBut(u64),
     }
 
     fn op() -> impl Strategy<Value = Op> {
         prop_oneof![
-            (1..100_u64, 0..70_u64).prop_map(|(many, after)| Op::Add(many, after)),
-            (0..1_000_u64).prop_map(Op::Put),
+            (1..100_u64, 0..70_u64).prop_map(|(many, after)| Op::Append(many, after)),
+            (0..1_000_u64).prop_map(Op::InsertAt),
             (0..1_000_u64).prop_map(Op::Remove),
-            (2..200_u64).prop_map(Op::Thin),
+            (2..200_u64).prop_map(Op::RemoveAllBut),
         ]
     }
 
-    fn apply(op: Op, roster: &mut ChunkMap<u64>, map: &mut BTreeMap<u64, u64>) {
+    fn apply(op: Op, chunks: &mut ChunkMap<u64>, map: &mut BTreeMap<u64, u64>) {
         match op {
-            Op::Add(many, after) => {
+            Op::Append(many, after) => {
                 let next = map.last_key_value().map_or(0, |(last, _)| last + 1) + after;
                 for number in next..next + many {
-                    assert_eq!(roster.insert(number, number), map.insert(number, number));
+                    assert_eq!(chunks.insert(number, number), map.insert(number, number));
                 }
             }
-            Op::Put(number) => assert_eq!(roster.insert(number, number + 1), map.insert(number, number + 1)),
-            Op::Remove(number) => assert_eq!(roster.remove(number), map.remove(&number)),
-            Op::Thin(every) => {
+            Op::InsertAt(number) => {
+                assert_eq!(chunks.insert(number, number + 1), map.insert(number, number + 1))
+            }
+            Op::Remove(number) => assert_eq!(chunks.remove(number), map.remove(&number)),
+            Op::RemoveAllBut(every) => {
                 let numbers: Vec<u64> = map.keys().copied().filter(|number| number % every != 0).collect();
-                numbers.iter().for_each(|number| assert_eq!(roster.remove(*number), map.remove(number)));
+                numbers.iter().for_each(|number| assert_eq!(chunks.remove(*number), map.remove(number)));
             }
         }
     }
 
     proptest! {
         #[test]
-        fn it_is_an_ordered_map(ops in prop::collection::vec(op(), 0..40), from in 0..1_000_u64) {
-            let (mut roster, mut map) = (ChunkMap::default(), BTreeMap::new());
+        fn chunk_map_behaves_like_an_ordered_map(ops in prop::collection::vec(op(), 0..40), from in 0..1_000_u64) {
+            let (mut chunks, mut map) = (ChunkMap::default(), BTreeMap::new());
             for op in ops {
-                apply(op, &mut roster, &mut map);
-                prop_assert_eq!(roster.len(), map.len());
-                prop_assert_eq!(roster.chunks.iter().filter(|chunk| chunk.present == 0).count(), roster.empty);
-                prop_assert!(roster.empty <= roster.chunks.len() / 2, "it is mostly empty");
-                prop_assert_eq!(roster.get(from), map.get(&from));
-                prop_assert_eq!(roster.get_mut(from), map.get_mut(&from));
+                apply(op, &mut chunks, &mut map);
+                prop_assert_eq!(chunks.len(), map.len());
+                prop_assert_eq!(chunks.chunks.iter().filter(|chunk| chunk.present == 0).count(), chunks.empty);
+                prop_assert!(chunks.empty <= chunks.chunks.len() / 2, "it is mostly empty");
+                prop_assert_eq!(chunks.get(from), map.get(&from));
+                prop_assert_eq!(chunks.get_mut(from), map.get_mut(&from));
             }
             let all: Vec<(u64, u64)> = map.into_iter().collect();
-            let seen: Vec<(u64, u64)> = roster.iter().map(|(number, value)| (number, *value)).collect();
+            let seen: Vec<(u64, u64)> = chunks.iter().map(|(number, value)| (number, *value)).collect();
             prop_assert_eq!(&seen, &all);
-            let back: Vec<u64> = roster.iter().rev().map(|(number, _)| number).collect();
+            let back: Vec<u64> = chunks.iter().rev().map(|(number, _)| number).collect();
             prop_assert!(back.iter().rev().eq(all.iter().map(|(number, _)| number)));
-            prop_assert!(roster.values().eq(all.iter().map(|(_, value)| value)));
+            prop_assert!(chunks.values().eq(all.iter().map(|(_, value)| value)));
             let rest = all.iter().filter(|(number, _)| *number >= from).copied();
-            prop_assert!(roster.iter_from(from).map(|(number, value)| (number, *value)).eq(rest));
+            prop_assert!(chunks.iter_from(from).map(|(number, value)| (number, *value)).eq(rest));
         }
     }
 
     #[test]
-    fn what_is_removed_takes_no_room() {
-        let mut roster: ChunkMap<u64> = (0..100_000).map(|number| (number, number)).collect();
+    fn removed_values_take_no_memory() {
+        let mut chunks: ChunkMap<u64> = (0..100_000).map(|number| (number, number)).collect();
         for number in (0..100_000).filter(|number| number % 1_000 != 0) {
-            assert_eq!(roster.remove(number), Some(number));
+            assert_eq!(chunks.remove(number), Some(number));
         }
-        assert!(roster.chunks.capacity() <= 400, "room for {} chunks", roster.chunks.capacity());
-        assert!(roster.chunks.iter().all(|chunk| chunk.values.capacity() <= 4));
+        assert!(chunks.chunks.capacity() <= 400, "room for {} chunks", chunks.chunks.capacity());
+        assert!(chunks.chunks.iter().all(|chunk| chunk.values.capacity() <= 4));
     }
 }

@@ -1,4 +1,4 @@
-//! The counters of what a tree drops when it stops.
+//! The counters of the messages and jobs that a tree drops when it stops.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -29,7 +29,7 @@ impl DropCounters {
         }
     }
 
-    /// Returns what was dropped up to now.
+    /// Returns the number of messages and jobs dropped so far.
     pub(crate) fn total(&self) -> Dropped {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Dropped { messages: load(&self.messages), jobs: load(&self.jobs) }
@@ -37,7 +37,7 @@ impl DropCounters {
 }
 
 impl Dropped {
-    /// Returns what was dropped since `before`.
+    /// Returns the difference to the earlier total `before`.
     pub(crate) const fn since(self, before: Self) -> Self {
         Self {
             messages: self.messages.saturating_sub(before.messages),

@@ -1,13 +1,14 @@
-//! What ties a ractor actor to the supervisor whose child it is: ractor's own link, and the one thing that only ractor knows.
+//! The link between a ractor actor and the supervisor whose child it is.
 //!
-//! When a ractor actor has stopped, ractor tells its supervisor with which text, and nobody else. It gives it what it takes for the
-//! state of the actor, too; so that is where the way back is kept.
+//! When a ractor actor stops, ractor reports the text of the stop to its ractor supervisor only.
+//! That report also contains the boxed state of the actor, so the channel for the text is stored as
+//! that state.
 
 use perennial_actors::host::dispose;
 use ractor::{ActorCell, ActorRef, SupervisionEvent};
 use tokio::sync::oneshot;
 
-/// The ractor actor that a supervisor is.
+/// A reference to the ractor actor that runs a supervisor.
 #[derive(Clone)]
 pub(crate) struct RactorLink(ActorCell);
 
@@ -16,7 +17,8 @@ impl RactorLink {
         Self(supervisor.get_cell())
     }
 
-    /// Links it to a parent, as ractor does when a start has succeeded; false if one of them has ended.
+    /// Links it to a parent, as ractor does after a successful start. Returns `false` if one of the
+    /// two has stopped.
     pub(crate) fn link_to(self, parent: &ActorCell) -> bool {
         self.0.link(parent.clone());
         let linked = self.0.try_get_supervisor().as_ref() == Some(parent);
@@ -31,31 +33,31 @@ impl RactorLink {
     }
 }
 
-/// What ractor takes for the state of a ractor child: the way on which the text comes back with which it stopped. If it is dropped,
-/// wherever it is by then, nobody waits any longer.
+/// The state that ractor stores for a ractor child: a channel for the text of its stop. Dropping it
+/// anywhere ends the wait for that text.
 pub(crate) struct StopReasonSender(oneshot::Sender<Option<String>>);
 
 impl StopReasonSender {
-    /// The way and its end.
+    /// Returns both ends of the channel.
     pub(crate) fn new() -> (Self, oneshot::Receiver<Option<String>>) {
-        let (way, end) = oneshot::channel();
-        (Self(way), end)
+        let (sender, receiver) = oneshot::channel();
+        (Self(sender), receiver)
     }
 }
 
-/// What a supervisor makes of what ractor tells it.
+/// Handles a ractor supervision event.
 pub(crate) fn on_event(event: SupervisionEvent) {
     match event {
         SupervisionEvent::ActorTerminated(_, Some(state), text) => {
             match state.msg.map(|state| state.downcast::<StopReasonSender>()) {
-                // Nothing waits for it if the reason is known.
-                Some(Ok(farewell)) => drop(farewell.0.send(text)),
-                // What else may be linked to a supervisor has another state, which is a user's.
+                // The receiver is gone if the exit reason is known.
+                Some(Ok(sender)) => drop(sender.0.send(text)),
+                // Any other actor that is linked to a supervisor has a state of a user's type.
                 Some(Err(state)) => dispose(state),
                 None => {}
             }
         }
-        // So is an error.
+        // The error is of a user's type too.
         SupervisionEvent::ActorFailed(_, error) => dispose(error),
         _ => {}
     }

@@ -216,7 +216,7 @@ pub(crate) fn supervisor_did_not_start(system: &System, error: String) {
 }
 
 /// No thread could be had that sees to deadlines.
-pub(crate) fn no_watchman(system: &System, error: io::Error) {
+pub(crate) fn no_watchdog(system: &System, error: io::Error) {
     system.log_later(Level::ERROR, move || line!(ERROR, TARGET, %error, "no thread to watch deadlines"));
 }
 

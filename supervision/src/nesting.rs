@@ -1,8 +1,8 @@
-//! What is done with a node and everything below it, by lists of what is still to be done.
+//! Operations on a node and everything below it, as loops over lists of pending nodes.
 //!
-//! Supervisors nest as deeply as users like, and a thread may have a small stack. So no function
+//! Users nest supervisors to any depth, and a thread may have a small stack. Therefore no function
 //! calls itself for the children of a node, and no drop runs inside the drop of the node above.
-//! Each node is visited once: the time is linear in the number of nodes, however deep they lie.
+//! Each node is visited once: the time is linear in the number of nodes, at any depth.
 
 use std::sync::Arc;
 
@@ -13,21 +13,21 @@ use crate::dropped::DropCounters;
 use crate::node::{ChildNode, OpenError};
 use crate::tree::UnstoppedChild;
 
-/// Nodes that are below others and are still to be opened, the next one last.
+/// The nodes that are still to be opened, the next one last.
 type Unopened = Vec<(Label, Arc<dyn ChildNode>)>;
 
-/// Lets messages queue for a node and all that is planned below it, and binds their names. Parents
-/// come before children. May be done again.
+/// Opens the mailboxes of a node and of all planned nodes below it, and binds their names. Parents
+/// come before children. May be called again.
 ///
 /// # Errors
 ///
-/// Returns the first error. All of it is open, or nothing is.
+/// Returns the first error. Either all nodes are open then, or none is.
 pub(crate) fn open(top: &dyn ChildNode, system: &System, label: &Label) -> Result<(), OpenError> {
-    let mut due = Unopened::new();
-    let mut opened = open_one(top, system, label, &mut due);
+    let mut pending = Unopened::new();
+    let mut opened = open_one(top, system, label, &mut pending);
     while opened.is_ok() {
-        let Some((label, node)) = due.pop() else { break };
-        opened = open_one(&*node, system, &label, &mut due);
+        let Some((label, node)) = pending.pop() else { break };
+        opened = open_one(&*node, system, &label, &mut pending);
     }
     opened.inspect_err(|error| {
         close(top, &ExitReason::failed(error.clone()));
@@ -38,21 +38,21 @@ fn open_one(
     node: &dyn ChildNode,
     system: &System,
     label: &Label,
-    due: &mut Unopened,
+    pending: &mut Unopened,
 ) -> Result<(), OpenError> {
     node.open_alone(system, label)?;
     if let Some(group) = node.group() {
         let (supervisor, counters) = (node.handle(), group.drop_counters());
-        let below = group.planned().into_iter().rev().map(|(id, child)| {
+        let children = group.planned().into_iter().rev().map(|(id, child)| {
             adopt(&*child, &supervisor, &counters);
             (label.child(id), child)
         });
-        due.extend(below);
+        pending.extend(children);
     }
     Ok(())
 }
 
-/// Records the supervisor of a child and the counters of its tree, before the child is opened.
+/// Sets the supervisor of a child and the counters of its tree, before the child is opened.
 pub(crate) fn adopt(child: &dyn ChildNode, supervisor: &ActorHandle, counters: &Arc<DropCounters>) {
     child.handle().set_supervisor(supervisor);
     if let Some(group) = child.group() {
@@ -60,8 +60,8 @@ pub(crate) fn adopt(child: &dyn ChildNode, supervisor: &ActorHandle, counters: &
     }
 }
 
-/// Opens the closed children that the next incarnation of a supervisor starts, and all that is
-/// planned below them. A child is closed here if it was terminated by request before.
+/// Opens the closed children that the next incarnation of a supervisor starts, and all planned
+/// nodes below them. A child is closed here if it was terminated by request before.
 ///
 /// A child that cannot be opened stays closed. Its start tries again, and reports the error.
 pub(crate) fn reopen_children(supervisor: &dyn ChildNode, system: &System, label: &Label) {
@@ -74,50 +74,53 @@ pub(crate) fn reopen_children(supervisor: &dyn ChildNode, system: &System, label
     }
 }
 
-/// Refuses messages for a node and all that is planned below it: nothing is due to serve them any
-/// more. Parents come before children, and children that were started last before those that were
-/// started first.
+/// Closes the mailboxes of a node and of all planned nodes below it: no incarnation will serve
+/// them. Parents come before children, and children in reverse start order.
 ///
-/// A node that is closed already was closed with everything below it. So the supervisors of a tree
-/// that stops, each of which closes its children, together visit each node once.
+/// A closed node was closed together with everything below it, and is skipped. So the supervisors
+/// of a tree that stops, each of which closes its children, visit each node once in total.
 ///
 /// Returns how many messages were dropped.
 pub(crate) fn close(top: &dyn ChildNode, reason: &ExitReason) -> u64 {
-    let mut due = Vec::new();
-    let mut dropped = close_one(top, reason, &mut due);
-    while let Some(node) = due.pop() {
-        dropped += close_one(&*node, reason, &mut due);
+    let mut pending = Vec::new();
+    let mut dropped = close_one(top, reason, &mut pending);
+    while let Some(node) = pending.pop() {
+        dropped += close_one(&*node, reason, &mut pending);
     }
     dropped
 }
 
-fn close_one(node: &dyn ChildNode, reason: &ExitReason, due: &mut Vec<Arc<dyn ChildNode>>) -> u64 {
+fn close_one(node: &dyn ChildNode, reason: &ExitReason, pending: &mut Vec<Arc<dyn ChildNode>>) -> u64 {
     let Some(dropped) = node.close_alone(reason) else { return 0 };
     if let Some(group) = node.group() {
-        due.extend(group.planned().into_iter().map(|(_, child)| child));
+        pending.extend(group.planned().into_iter().map(|(_, child)| child));
     }
     dropped
 }
 
 /// Returns the nodes below this one that did not stop in time, parents before children.
 pub(crate) fn unstopped(top: &dyn ChildNode) -> Vec<UnstoppedChild> {
-    let (mut found, mut due) = (Vec::new(), Vec::new());
-    add_stragglers(top, &mut found, &mut due);
-    while let Some(node) = due.pop() {
-        add_stragglers(&*node, &mut found, &mut due);
+    let (mut found, mut pending) = (Vec::new(), Vec::new());
+    add_unstopped(top, &mut found, &mut pending);
+    while let Some(node) = pending.pop() {
+        add_unstopped(&*node, &mut found, &mut pending);
     }
     found
 }
 
-fn add_stragglers(node: &dyn ChildNode, found: &mut Vec<UnstoppedChild>, due: &mut Vec<Arc<dyn ChildNode>>) {
+fn add_unstopped(
+    node: &dyn ChildNode,
+    found: &mut Vec<UnstoppedChild>,
+    pending: &mut Vec<Arc<dyn ChildNode>>,
+) {
     if let Some(group) = node.group() {
-        due.extend(group.unstopped(found).into_iter().rev());
+        pending.extend(group.unstopped(found).into_iter().rev());
     }
 }
 
 #[cfg(all(test, not(model)))]
 mod tests {
-    //! The order and the number of steps, with nodes that count them.
+    //! The order and the number of steps, checked with nodes that record them.
 
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -127,9 +130,9 @@ mod tests {
     use perennial_actors::{MailboxConfig, Pid, SpawnError};
 
     use super::*;
-    use crate::node::{Claims, Group, Nest, Seen, StartParams};
+    use crate::node::{Claims, DropQueue, Group, ListedChild, StartParams};
 
-    /// What was done with nodes, in order, and how many times their children were listed.
+    /// The operations on nodes, in order, and the number of times that their children were listed.
     #[derive(Default)]
     struct Steps {
         done: Mutex<Vec<String>>,
@@ -145,20 +148,20 @@ mod tests {
     }
 
     impl Fake {
-        fn note(&self, what: &str) {
+        fn record(&self, what: &str) {
             self.steps.done.lock().expect("not poisoned").push(format!("{what} {}", self.id));
         }
     }
 
     impl ChildNode for Fake {
         fn open_alone(&self, system: &System, label: &Label) -> Result<(), OpenError> {
-            self.note("open");
+            self.record("open");
             self.identity.open(system, || label.clone());
             Ok(())
         }
 
         fn close_alone(&self, reason: &ExitReason) -> Option<u64> {
-            self.note("close");
+            self.record("close");
             self.identity.close(reason)
         }
 
@@ -178,16 +181,16 @@ mod tests {
             &self.claims
         }
 
-        fn announce(&self, _: ExitReason, _: Duration) {}
+        fn set_pending_restart(&self, _: ExitReason, _: Duration) {}
 
         fn group(&self) -> Option<&dyn Group> {
             Some(self)
         }
 
-        fn dismantle(self: Arc<Self>, nest: &mut Nest) {
-            self.note("drop");
+        fn dismantle(self: Arc<Self>, queue: &mut DropQueue) {
+            self.record("drop");
             if let Some(fake) = Arc::into_inner(self) {
-                nest.add(fake.children.into_iter());
+                queue.add(fake.children.into_iter());
             }
         }
     }
@@ -204,7 +207,7 @@ mod tests {
 
         fn set_drop_counters(&self, _: Arc<DropCounters>) {}
 
-        fn seen(&self) -> Vec<Seen> {
+        fn list_children(&self) -> Vec<ListedChild> {
             Vec::new()
         }
 
@@ -219,8 +222,8 @@ mod tests {
         Arc::new(Fake { id: id.into(), identity, claims: Claims::default(), children, steps: steps.clone() })
     }
 
-    /// Returns a node `a` with the children `b`, with a child `c`, and `d`.
-    fn family(steps: &Arc<Steps>) -> Arc<dyn ChildNode> {
+    /// Returns a node `a` with the children `b` and `d`. `b` has a child `c`.
+    fn sample_tree(steps: &Arc<Steps>) -> Arc<dyn ChildNode> {
         let b = fake(steps, "b", vec![fake(steps, "c", Vec::new())]);
         fake(steps, "a", vec![b, fake(steps, "d", Vec::new())])
     }
@@ -232,26 +235,27 @@ mod tests {
     #[test]
     fn parents_come_first_and_children_in_order_or_in_reverse() {
         let steps = Arc::default();
-        let top = family(&steps);
+        let top = sample_tree(&steps);
         open(&*top, &System::new(), &Label::root("a".into())).expect("there is no name");
         assert_eq!(done(&steps), ["open a", "open b", "open c", "open d"]);
         close(&*top, &ExitReason::Normal);
         assert_eq!(done(&steps), ["close a", "close d", "close b", "close c"]);
-        let paths: Vec<Arc<str>> = unstopped(&*top).into_iter().map(|straggler| straggler.path).collect();
+        let paths: Vec<Arc<str>> =
+            unstopped(&*top).into_iter().map(|unstopped_child| unstopped_child.path).collect();
         assert_eq!(paths, ["a".into(), "b".into(), "c".into(), "d".into()]);
-        Nest::default().add([top].into_iter());
+        DropQueue::default().add([top].into_iter());
         assert_eq!(done(&steps), ["drop a", "drop b", "drop c", "drop d"]);
     }
 
-    /// A supervisor that stops for good closes its child, which has closed its own before.
+    /// A supervisor that stops for good closes its child, which has closed its own children before.
     #[test]
     fn levels_that_are_closed_from_the_bottom_are_each_listed_once() {
         const LEVELS: usize = 1_000;
         let steps = Arc::default();
         let mut levels = vec![fake(&steps, "leaf", Vec::new())];
         for _ in 1..LEVELS {
-            let below = levels.last().into_iter().cloned().collect();
-            levels.push(fake(&steps, "level", below));
+            let children = levels.last().into_iter().cloned().collect();
+            levels.push(fake(&steps, "level", children));
         }
         let top = levels.last().expect("there are levels").clone();
         open(&*top, &System::new(), &Label::root("top".into())).expect("there is no name");
@@ -262,7 +266,7 @@ mod tests {
         assert_eq!(done(&steps).len(), LEVELS + LEVELS + (LEVELS - 1), "each is tried once more from above");
         levels.reverse();
         drop(levels);
-        Nest::default().add([top].into_iter());
+        DropQueue::default().add([top].into_iter());
         assert_eq!(done(&steps).len(), LEVELS);
     }
 }

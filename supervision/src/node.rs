@@ -1,4 +1,5 @@
-//! What a supervisor needs of a child, whatever it is: an actor, or a supervisor with children of its own.
+//! The interface between a supervisor and a child, which is an actor or a supervisor with children
+//! of its own.
 
 use std::fmt;
 use std::future::Future;
@@ -18,80 +19,84 @@ use crate::link::RactorLink;
 use crate::policy::ChildKind;
 use crate::tree::{ChildState, UnstoppedChild};
 
-/// A child, from its first opening to its last end.
+/// A child, from its first opening to its final exit.
 pub(crate) trait ChildNode: Send + Sync {
-    /// Lets messages queue for this node alone and binds its name. May be done again. See
+    /// Opens the mailbox of this node alone, and binds its name. May be called again. See
     /// [`open`](crate::nesting::open).
     fn open_alone(&self, system: &System, label: &Label) -> Result<(), OpenError>;
 
-    /// Refuses messages for this node alone. Returns how many messages were dropped, or `None` if
+    /// Closes the mailbox of this node alone. Returns how many messages were dropped, or `None` if
     /// it was closed before. See [`close`](crate::nesting::close).
     fn close_alone(&self, reason: &ExitReason) -> Option<u64>;
 
-    /// Starts the next incarnation, which tells its parent.
-    fn start(&self, birth: StartParams) -> Result<Pid, SpawnError>;
+    /// Starts the next incarnation, which reports to the parent in `params`.
+    fn start(&self, params: StartParams) -> Result<Pid, SpawnError>;
 
-    /// Takes the mailbox away from an incarnation that does not die.
+    /// Detaches the mailbox from an incarnation that does not exit after a kill. Returns `true` if
+    /// that incarnation had it.
     fn abandon(&self, pid: Pid) -> bool;
 
-    /// The means to stop, kill and watch it.
+    /// Returns a handle that stops, kills and monitors the child.
     fn handle(&self) -> ActorHandle;
 
     /// Returns the claims of its owner.
     fn claims(&self) -> &Claims;
 
-    /// Ends it because its supervisor was killed.
+    /// Stops the child because its supervisor was killed.
     fn kill_orphan(&self) {
-        // If it is gone already, there is nobody to kill.
+        // An error says that there is no incarnation to kill.
         let _ = self.handle().kill();
     }
 
-    /// Stops it for good: what is queued is handled before, here or below it.
+    /// Stops the child for good. It, or the children below it, handle queued messages first if they
+    /// are set to drain.
     fn drain(&self, reason: ExitReason) {
-        // If it has ended by itself, its parent is told.
+        // If the child has exited by itself, its exit is in the inbox of its parent.
         let _ = self.handle().drain(reason);
     }
 
-    /// Returns `true` if its messages are a user's, which are counted when they are dropped.
+    /// Returns `true` if its messages belong to the user. Only those are counted when they are
+    /// dropped.
     fn counts_dropped(&self) -> bool {
         true
     }
 
-    /// Returns `true` if [`dismiss`](Self::dismiss) does anything.
-    fn hears_dismissal(&self) -> bool {
+    /// Returns `true` if [`notify_stop`](Self::notify_stop) does anything.
+    fn has_stop_hook(&self) -> bool {
         false
     }
 
-    /// Tells the incarnation that is there that it is about to be stopped, for another cause than that it hangs. What is queued
-    /// is to be handled before if it `drains`.
-    fn release(&self, drains: bool) {
+    /// Runs the stop hook for the live incarnation, which is about to be stopped in order. If it
+    /// `drains`, it handles its queued work first. Not called for an unresponsive child.
+    fn notify_stop(&self, drains: bool) {
         let _ = drains;
     }
 
-    /// Says why there is no incarnation, and in how long the next is begun, for those who ask.
-    fn announce(&self, reason: ExitReason, retry_in: Duration);
+    /// Sets why there is no incarnation, and in how long the next one starts.
+    fn set_pending_restart(&self, reason: ExitReason, retry_in: Duration);
 
-    /// Asks it whether it gets on, if it is to be asked: whether it answers in time.
+    /// Sends a probe, if the child has one. The future resolves to `true` if the child answers in
+    /// time.
     fn probe(&self) -> Option<Pin<Box<dyn Future<Output = bool> + Send>>> {
         None
     }
 
-    /// Returns what there is to know of it as a supervisor, or `None` if it has no children.
+    /// Returns the node as a supervisor, or `None` if it has no children.
     fn group(&self) -> Option<&dyn Group> {
         None
     }
 
-    /// Takes what is below the node out of it, if this is the last reference to it. See
-    /// [`Nest`].
-    fn dismantle(self: Arc<Self>, nest: &mut Nest) {
-        let _ = nest;
+    /// Moves the nodes below this one into `queue`, if this is the last reference to it. See
+    /// [`DropQueue`].
+    fn dismantle(self: Arc<Self>, queue: &mut DropQueue) {
+        let _ = queue;
     }
 }
 
-/// A node that has children. Nothing here calls the same of a child: a tree may be deeper than the
-/// stack.
+/// A node with children. No method here calls the same method of a child: a tree may be deeper than
+/// the stack.
 pub(crate) trait Group {
-    /// Returns the children that every incarnation starts with, and their ids.
+    /// Returns the children with which every incarnation starts, and their ids.
     fn planned(&self) -> Vec<(Arc<str>, Arc<dyn ChildNode>)>;
 
     /// Returns the counters of its tree.
@@ -100,36 +105,36 @@ pub(crate) trait Group {
     /// Sets the counters of its tree, before it is opened.
     fn set_drop_counters(&self, counters: Arc<DropCounters>);
 
-    /// Returns the children as they are now, as the tree shows them, in start order.
-    fn seen(&self) -> Vec<Seen>;
+    /// Returns the current children in start order, as the tree shows them.
+    fn list_children(&self) -> Vec<ListedChild>;
 
-    /// Adds the children that did not stop in time when it last stopped, and returns all children.
+    /// Adds the children that did not stop in time in the last stop. Returns all children.
     fn unstopped(&self, into: &mut Vec<UnstoppedChild>) -> Vec<Arc<dyn ChildNode>>;
 }
 
-/// A child as its supervisor shows it.
-pub(crate) struct Seen {
+/// A child, as its supervisor shows it.
+pub(crate) struct ListedChild {
     pub(crate) id: Arc<str>,
     pub(crate) kind: ChildKind,
     pub(crate) node: Arc<dyn ChildNode>,
-    /// What its supervisor says of it, or `None` if that has no incarnation.
+    /// Its state, or `None` if its supervisor has no incarnation.
     pub(crate) shown: Option<ChildState>,
     pub(crate) restarts: u64,
 }
 
-/// References to nodes that are dropped one after the other. A node that is dropped adds the nodes
+/// A list of node references that are dropped in a loop. A node that is dropped adds the nodes
 /// below it to the list instead of dropping them itself.
 #[derive(Default)]
-pub(crate) struct Nest(Vec<Arc<dyn ChildNode>>);
+pub(crate) struct DropQueue(Vec<Arc<dyn ChildNode>>);
 
-impl Nest {
+impl DropQueue {
     /// Adds references. The first one is dropped first.
     pub(crate) fn add(&mut self, nodes: impl DoubleEndedIterator<Item = Arc<dyn ChildNode>>) {
         self.0.extend(nodes.rev());
     }
 }
 
-impl Drop for Nest {
+impl Drop for DropQueue {
     fn drop(&mut self) {
         while let Some(node) = self.0.pop() {
             node.dismantle(self);
@@ -137,43 +142,44 @@ impl Drop for Nest {
     }
 }
 
-/// How many claims the owner of a node has. A node has at most one owner.
+/// The number of claims that the owner of a node has. A node has at most one owner.
 #[derive(Debug, Default)]
 pub(crate) struct Claims(AtomicUsize);
 
 /// A node and a claim to it: the right to open, start, stop and close it.
 ///
-/// All claims to a node belong to one owner, which is a supervisor or the holder of a spec. An
-/// owner that gives its node away keeps a [`GivenNode`], which gives no access.
+/// All claims to a node belong to one owner: a supervisor, or the holder of a spec. An owner that
+/// transfers its node keeps a [`TransferredNode`], which gives no access.
 pub(crate) struct OwnedNode(Arc<dyn ChildNode>);
 
-/// A node that belongs to another owner, until nothing has a claim to it any more.
-pub(crate) struct GivenNode(Arc<dyn ChildNode>);
+/// A node that belongs to another owner. It can be reclaimed when no claim to it is left.
+pub(crate) struct TransferredNode(Arc<dyn ChildNode>);
 
 impl OwnedNode {
-    /// Returns the first claim to a new node.
+    /// Creates the first claim to a new node.
     pub(crate) fn new(node: impl ChildNode + 'static) -> Self {
         node.claims().0.fetch_add(1, Ordering::Relaxed);
         Self(Arc::new(node))
     }
 
-    /// Returns another claim of the same owner.
+    /// Creates another claim of the same owner.
     pub(crate) fn share(&self) -> Self {
         self.0.claims().0.fetch_add(1, Ordering::Relaxed);
         Self(self.0.clone())
     }
 
-    /// Gives up this claim, for another owner that has one.
-    pub(crate) fn give_away(self) -> GivenNode {
-        GivenNode(self.0.clone())
+    /// Drops this claim, because the node belongs to another owner now.
+    pub(crate) fn transfer(self) -> TransferredNode {
+        TransferredNode(self.0.clone())
     }
 
-    /// Gives up this claim. Returns the node, which this may be the last reference to.
+    /// Drops this claim. Returns the node, possibly as its last reference.
     pub(crate) fn into_node(self) -> Arc<dyn ChildNode> {
         self.0.clone()
     }
 
-    /// Returns the node without a claim: for what its owner has begun, and for looks.
+    /// Returns the node without a claim, for operations that its owner has begun and for read
+    /// access.
     pub(crate) const fn node(&self) -> &Arc<dyn ChildNode> {
         &self.0
     }
@@ -184,13 +190,13 @@ impl OwnedNode {
     }
 }
 
-impl GivenNode {
-    /// Returns the node, which this may be the last reference to.
+impl TransferredNode {
+    /// Returns the node, possibly as its last reference.
     pub(crate) fn into_node(self) -> Arc<dyn ChildNode> {
         self.0
     }
 
-    /// Returns a claim to the node, if nothing else has one.
+    /// Creates a claim to the node, if there is none.
     pub(crate) fn reclaim(&self) -> Option<OwnedNode> {
         let claims = &self.0.claims().0;
         // Synchronizes with the drop of the last claim.
@@ -221,18 +227,18 @@ impl fmt::Debug for OwnedNode {
     }
 }
 
-/// What an incarnation is started with.
+/// The parameters of the start of an incarnation.
 pub(crate) struct StartParams {
-    /// Who is told what becomes of it.
+    /// Receives the start and the exit of the incarnation.
     pub(crate) parent: Arc<dyn Parent>,
-    /// As which start.
+    /// The start id that the parent receives with both.
     pub(crate) run: u64,
-    /// What ractor is to know of its supervisor, if it has one.
+    /// The supervisor's ractor actor, for a child that links to it.
     pub(crate) link: Option<RactorLink>,
 }
 
 impl StartParams {
-    /// Begins the next incarnation of `identity`, in a task of its own.
+    /// Attaches the next incarnation of `identity`, and spawns `life` as its task.
     pub(crate) fn begin<M: Send + 'static, L: Future<Output = ()> + Send + 'static>(
         self,
         identity: &Identity<M>,
@@ -250,7 +256,7 @@ impl StartParams {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// Its name leads to somebody else.
+    /// Its name is bound to another mailbox.
     #[error(transparent)]
     Name(#[from] BindError),
 }

@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use perennial_actors::{Actor, Context, ExitReason, System};
-//! use perennial_supervision::{Child, Report, Supervisor, ReportKind};
+//! use perennial_supervision::{Child, SupervisorReport, Supervisor, ReportKind};
 //!
 //! struct Worker;
 //!
@@ -18,14 +18,14 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let system = System::new();
-//! let mut reports = system.subscribe::<Report>();
+//! let mut reports = system.subscribe::<SupervisorReport>();
 //! let worker = Child::new::<Worker>("worker", ());
 //! let address = worker.address();
 //! let app = Supervisor::new("app").child(worker).start(&system).await?;
 //! address.cast(())?;
 //!
 //! while let Some(report) = reports.next().await {
-//!     if let ReportKind::Restarting { restarts_left, .. } = report.what {
+//!     if let ReportKind::Restarting { restarts_left, .. } = report.kind {
 //!         assert_eq!((&*report.path, restarts_left), ("app/worker", 0));
 //!         break;
 //!     }

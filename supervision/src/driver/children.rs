@@ -1,4 +1,4 @@
-//! The children of a supervisor, as its driver handles them: by key.
+//! The operations of a driver on the children of its supervisor, by key.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::link::RactorLink;
 use crate::nesting;
 use crate::node::{ChildNode, StartParams};
 
-/// Starts, watches and stops children.
+/// Starts, checks and stops the children of one supervisor.
 pub(super) struct Children {
     node: SupervisorNode,
     system: System,
@@ -23,7 +23,7 @@ pub(super) struct Children {
     watched: Arc<LivenessInbox>,
     any_watched: bool,
     link: RactorLink,
-    /// The child whose start all others that are down wait for.
+    /// The child whose start all other stopped children wait for.
     awaited: Option<ChildKey>,
 }
 
@@ -31,12 +31,12 @@ impl Children {
     pub(super) fn new(node: SupervisorNode, system: System, inbox: Arc<Inbox>, link: RactorLink) -> Self {
         let label = node.label();
         let watched = Arc::new(LivenessInbox(inbox.clone()));
-        let any_watched = node.book().plan.children.iter().any(|child| child.policy.liveness.is_some());
+        let any_watched = node.state().plan.children.iter().any(|child| child.policy.liveness.is_some());
         node.handle().set_awaited_child(None);
         Self { node, system, label, inbox, watched, any_watched, link, awaited: None }
     }
 
-    /// Starts a child. If that fails at once, the event that says so.
+    /// Starts a child. Returns the event of a start that failed at once.
     pub(super) fn start(&mut self, key: ChildKey, run: StartId) -> Option<Event> {
         let child = self.get(key)?;
         self.any_watched |= self.is_watched(key);
@@ -44,15 +44,16 @@ impl Children {
             if self.any_watched { self.watched.clone() } else { self.inbox.clone() };
         match self.begin(key, run, &*child, &parent) {
             Ok(pid) => {
-                self.node.book().began(key, pid);
+                self.node.state().began(key, pid);
                 None
             }
             Err(reason) => Some(Event::StartFailed { key, run, reason }),
         }
     }
 
-    /// Records the child whose start all others that are down wait for, before that start begins. If a child has ended, wakes the
-    /// child that is awaited. Changes nothing if the awaited child is not admitted yet.
+    /// Records the child whose start all other stopped children wait for, before that start begins.
+    /// If a child has exited, wakes the awaited child. Changes nothing if the awaited child has not
+    /// been added yet.
     pub(super) fn await_start(&mut self, awaited: Option<ChildKey>, has_ended: bool) {
         let supervisor = || self.node.handle();
         if self.awaited != awaited {
@@ -68,13 +69,13 @@ impl Children {
     }
 
     fn is_watched(&self, key: ChildKey) -> bool {
-        let book = self.node.book();
-        let child = book.engine.as_ref().and_then(|engine| engine.sight(key));
+        let state = self.node.state();
+        let child = state.engine.as_ref().and_then(|engine| engine.view(key));
         child.is_some_and(|child| child.policy.liveness.is_some())
     }
 
-    /// Whether any child was or is to be watched.
-    pub(super) const fn watches(&self) -> bool {
+    /// Returns `true` if any child has or had liveness checks.
+    pub(super) const fn has_watched(&self) -> bool {
         self.any_watched
     }
 
@@ -85,11 +86,11 @@ impl Children {
         child: &dyn ChildNode,
         parent: &Arc<dyn Parent>,
     ) -> Result<Pid, ExitReason> {
-        let birth =
+        let params =
             || StartParams { parent: parent.clone(), run: pack(key, run), link: Some(self.link.clone()) };
-        let start = || child.start(birth());
+        let start = || child.start(params());
         let started = match start() {
-            // It was down for good, or is new.
+            // The child was closed, or is new.
             Err(SpawnError::NotOpen(Shut::Closed)) => {
                 nesting::adopt(child, &self.node.handle(), &self.node.drop_counters());
                 nesting::open(child, &self.system, &self.path(key)).map_err(ExitReason::failed)?;
@@ -105,37 +106,38 @@ impl Children {
 
     pub(super) fn stop(&self, key: ChildKey, reason: ExitReason, drains: bool) {
         let Some(child) = self.get(key) else { return };
-        self.dismiss(key, &*child, drains);
+        self.notify_stop(key, &*child, drains);
         if drains {
             child.drain(reason);
         } else {
-            // If it has ended by itself, its end is in the inbox.
+            // If the child has exited by itself, its exit is in the inbox.
             let _ = child.handle().stop(reason);
         }
     }
 
-    /// Counts the messages that went down with an incarnation of a child while the supervisor stops.
+    /// Counts the messages that were dropped with an incarnation of a child, if the supervisor is
+    /// stopping.
     pub(super) fn count_dropped(&self, key: ChildKey, messages: u64) {
-        let is_leaving = || self.node.book().engine.as_ref().is_some_and(Engine::is_leaving);
-        if messages > 0 && is_leaving() && self.get(key).is_some_and(|child| child.counts_dropped()) {
+        let is_stopping = || self.node.state().engine.as_ref().is_some_and(Engine::is_stopping_or_ended);
+        if messages > 0 && is_stopping() && self.get(key).is_some_and(|child| child.counts_dropped()) {
             self.node.drop_counters().add_messages(messages);
         }
     }
 
-    /// Tells a child that it is stopped in order, before it is.
-    fn dismiss(&self, key: ChildKey, child: &dyn ChildNode, drains: bool) {
-        if child.hears_dismissal() {
-            let is_dismissed =
-                self.node.book().engine.as_ref().is_some_and(|engine| engine.is_dismissed(key));
-            if is_dismissed {
-                child.release(drains);
+    /// Runs the stop hook of a child that is about to be stopped in order.
+    fn notify_stop(&self, key: ChildKey, child: &dyn ChildNode, drains: bool) {
+        if child.has_stop_hook() {
+            let is_stopped_in_order =
+                self.node.state().engine.as_ref().is_some_and(|engine| engine.is_stopped_in_order(key));
+            if is_stopped_in_order {
+                child.notify_stop(drains);
             }
         }
     }
 
     pub(super) fn kill(&self, key: ChildKey) {
         if let Some(child) = self.get(key) {
-            self.dismiss(key, &*child, false);
+            self.notify_stop(key, &*child, false);
             let _ = child.handle().kill();
         }
     }
@@ -147,27 +149,27 @@ impl Children {
         }
     }
 
-    /// Returns for how long the child has been in a handler, and whether it is suspended.
-    pub(super) fn look(&self, key: ChildKey, run: StartId) -> Option<Event> {
-        let (child, pid) = (self.get(key)?, self.node.book().pid_of(key)?);
+    /// Returns how long the current handler of the child has been running, and its suspensions.
+    pub(super) fn check_busy(&self, key: ChildKey, run: StartId) -> Option<Event> {
+        let (child, pid) = (self.get(key)?, self.node.state().pid_of(key)?);
         let handle = child.handle();
         let busy = handle.busy_for().filter(|(of, _)| *of == pid).map(|(_, busy)| busy);
         Some(Event::BusyChecked { key, run, busy, suspensions: handle.suspensions() })
     }
 
-    /// Asks a child, in a task of its own. The answer, or that there was none, comes through the inbox. A child that is
-    /// suspended is not asked: questions would pile up in its mailbox.
-    pub(super) fn probe(&self, key: ChildKey, run: StartId, question: u32) {
-        let awake = self.get(key).filter(|child| !child.handle().suspensions().is_suspended);
-        let Some(answer) = awake.and_then(|child| child.probe()) else { return };
+    /// Probes a child in a task of its own. The outcome arrives through the inbox. A suspended
+    /// child is not probed: the probes would pile up in its mailbox.
+    pub(super) fn probe(&self, key: ChildKey, run: StartId, probe_id: u32) {
+        let active = self.get(key).filter(|child| !child.handle().suspensions().is_suspended);
+        let Some(answer) = active.and_then(|child| child.probe()) else { return };
         let inbox = self.inbox.clone();
-        tokio::spawn(async move { inbox.put(DriverMsg::Probed(key, run, question, answer.await)) });
+        tokio::spawn(async move { inbox.put(DriverMsg::Probed(key, run, probe_id, answer.await)) });
     }
 
-    /// Says why the child is down, and in how long it is begun again.
-    pub(super) fn announce(&self, key: ChildKey, reason: ExitReason, retry_in: Duration) {
+    /// Sets why the child is not running, and in how long its next incarnation starts.
+    pub(super) fn set_pending_restart(&self, key: ChildKey, reason: ExitReason, retry_in: Duration) {
         if let Some(child) = self.get(key) {
-            child.announce(reason, retry_in);
+            child.set_pending_restart(reason, retry_in);
         }
     }
 
@@ -178,17 +180,17 @@ impl Children {
     }
 
     pub(super) fn forget(&self, key: ChildKey, reason: &ExitReason) {
-        let dismissed = self.node.book().remove(key);
-        if let Some(child) = dismissed {
+        let removed = self.node.state().remove(key);
+        if let Some(child) = removed {
             self.node.drop_counters().add_messages(nesting::close(&*child.node, reason));
         }
     }
 
     pub(super) fn id_of(&self, key: ChildKey) -> Arc<str> {
-        self.node.book().spec(key).map_or_else(|| "".into(), |spec| spec.id.clone())
+        self.node.state().spec(key).map_or_else(|| "".into(), |spec| spec.id.clone())
     }
 
-    /// Where a child stands in the tree.
+    /// Returns the path of a child in the tree.
     pub(super) fn path(&self, key: ChildKey) -> Label {
         self.label.child(self.id_of(key))
     }
@@ -198,6 +200,6 @@ impl Children {
     }
 
     fn get(&self, key: ChildKey) -> Option<Arc<dyn ChildNode>> {
-        self.node.book().node_of(key)
+        self.node.state().node_of(key)
     }
 }

@@ -1,4 +1,5 @@
-//! What a supervisor leaves behind when it is killed: children, that have to be gone before anybody starts them again.
+//! The cleanup after a killed supervisor: its children have to exit before its parent may start
+//! them again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::inbox::DriverMsg;
 use super::node::SupervisorNode;
-use super::requests::Unanswered;
+use super::requests::UnansweredRequests;
 use super::stats::Stats;
 use crate::engine::ChildKey;
 use crate::log;
@@ -18,7 +19,7 @@ use crate::nesting;
 use crate::node::ChildNode;
 use crate::report::{ReportKind, SupervisorReport, topic};
 
-/// A child that is on its way out.
+/// A child that is being killed.
 struct Orphan {
     key: ChildKey,
     node: Arc<dyn ChildNode>,
@@ -27,48 +28,51 @@ struct Orphan {
     kill_grace: Option<Duration>,
 }
 
-/// Kills the children of a supervisor that is dead, waits until they are gone, and only then ends it. Children that are
-/// supervisors stop theirs in good order, as in OTP. There is no round any more, so all go at once. The task that does so.
+/// Kills the children of a killed supervisor, waits for their exits, and only then reports the exit
+/// of the supervisor. Children that are supervisors stop their own children in order, as in OTP.
+/// All children are killed at once. Returns the task that does this.
 ///
-/// No request is answered before: the caller that gets a spec back may start it elsewhere, and
-/// nothing here touches it then.
+/// No pending request fails before that is complete: a caller that gets its spec back may start it
+/// elsewhere, and the cleanup must not touch it then.
 pub(super) fn kill_orphans(
     node: &SupervisorNode,
     mut attachment: MailboxConsumer<DriverMsg>,
-    stop_waiters: Unanswered,
+    unanswered: UnansweredRequests,
 ) -> Option<JoinHandle<()>> {
     attachment.handled();
-    let (engine, nodes, passing): (_, Vec<_>, _) = {
-        let mut book = node.book();
-        let engine = book.end_incarnation();
-        let passing = Passing(book.runtime_children());
-        (engine, book.nodes().rev().map(|(key, node)| (key, node.clone())).collect(), passing)
+    let (engine, nodes, runtime_children): (_, Vec<_>, _) = {
+        let mut state = node.state();
+        let engine = state.end_incarnation();
+        let runtime_children = CloseOnDrop(state.runtime_children());
+        (engine, state.nodes().rev().map(|(key, node)| (key, node.clone())).collect(), runtime_children)
     };
-    // It keeps reasons, whose drop may look at the tree.
+    // It holds exit reasons. Their `Drop` may inspect the tree, which takes the lock.
     drop(engine);
-    let patience = node.kill_grace();
+    let kill_grace = node.kill_grace();
     let (node, system, supervisor) = (node.clone(), attachment.system().clone(), attachment.pid());
-    let orphans: Vec<Orphan> = nodes.into_iter().map(|(key, node)| orphan(key, node, patience)).collect();
+    let orphans: Vec<Orphan> = nodes.into_iter().map(|(key, node)| orphan(key, node, kill_grace)).collect();
     let ending = async move {
         for orphan in orphans {
             let key = orphan.key;
             if let Some((path, pid)) = wait_for(orphan).await {
-                node.book().record_unstopped(key, path.clone(), true);
-                tell_of_abandoned(&system, supervisor, path, pid);
+                node.state().record_unstopped(key, path.clone(), true);
+                report_abandoned(&system, supervisor, path, pid);
             }
         }
-        drop(passing);
-        drop(stop_waiters);
+        drop(runtime_children);
+        drop(unanswered);
         attachment.end(ExitReason::Killed);
     };
-    // Without a runtime nothing runs any more that could be waited for; the attachment ends when it is dropped.
+    // Without a runtime no task runs that could be awaited. Dropping the attachment ends the
+    // incarnation.
     runtime::Handle::try_current().ok().map(|runtime| runtime.spawn(ending))
 }
 
-/// Children that the next incarnation does not start again. They are closed when this is dropped, also with the runtime.
-struct Passing(Vec<Arc<dyn ChildNode>>);
+/// The children that the next incarnation does not start again. Dropping this closes them, also
+/// when the runtime drops the task.
+struct CloseOnDrop(Vec<Arc<dyn ChildNode>>);
 
-impl Drop for Passing {
+impl Drop for CloseOnDrop {
     fn drop(&mut self) {
         for node in &self.0 {
             nesting::close(&**node, &ExitReason::Killed);
@@ -76,31 +80,33 @@ impl Drop for Passing {
     }
 }
 
-/// Watched first, told then, and only then looked at. One that ends by itself in between is not alive when it is looked at, and
-/// so is not waited for: its monitor may be bound to a next incarnation, which nobody is there to start.
-fn orphan(key: ChildKey, node: Arc<dyn ChildNode>, patience: Duration) -> Orphan {
+/// Monitors a child, then kills it, and reads its incarnation last. A child that exits by itself in
+/// between has no live incarnation then, and is not awaited: its monitor may be bound to a next
+/// incarnation, which is never started.
+fn orphan(key: ChildKey, node: Arc<dyn ChildNode>, kill_grace: Duration) -> Orphan {
     let handle = node.handle();
     let monitor = handle.monitor();
     node.kill_orphan();
     let pid = handle.pid();
-    let patience = node.group().is_none().then_some(patience);
-    Orphan { key, node, pid, monitor, kill_grace: patience }
+    let kill_grace = node.group().is_none().then_some(kill_grace);
+    Orphan { key, node, pid, monitor, kill_grace }
 }
 
-/// Waits until it is gone, or as good as; where it stands and which it is, if it had to be abandoned.
+/// Waits until the child has exited or was abandoned. Returns its path and incarnation if it was
+/// abandoned.
 async fn wait_for(orphan: Orphan) -> Option<(Arc<str>, Pid)> {
-    // One that is not alive has nothing to end.
+    // Without a live incarnation there is nothing to wait for.
     let pid = orphan.pid?;
-    let Some(patience) = orphan.kill_grace else {
+    let Some(kill_grace) = orphan.kill_grace else {
         orphan.monitor.await;
         return None;
     };
-    let late = tokio::time::timeout(patience, orphan.monitor).await.is_err();
-    let abandoned = late && orphan.node.abandon(pid);
+    let timed_out = tokio::time::timeout(kill_grace, orphan.monitor).await.is_err();
+    let abandoned = timed_out && orphan.node.abandon(pid);
     abandoned.then(|| (orphan.node.handle().label().unwrap_or_else(|| "".into()), pid))
 }
 
-fn tell_of_abandoned(system: &System, supervisor: Pid, path: Arc<str>, pid: Pid) {
+fn report_abandoned(system: &System, supervisor: Pid, path: Arc<str>, pid: Pid) {
     log::orphan_is_late(system, supervisor, &path, pid);
     Stats::of(system).abandoned();
     topic(system).send(|| SupervisorReport { supervisor, path, pid: Some(pid), kind: ReportKind::Abandoned });

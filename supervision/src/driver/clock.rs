@@ -1,4 +1,4 @@
-//! The time of a supervisor, and the one timer it ever needs.
+//! The clock of a supervisor and its only timer.
 
 use std::sync::Arc;
 
@@ -10,55 +10,56 @@ use super::inbox::{DriverMsg, Inbox};
 use super::watchdog::{DeadlineWatchdog, WatchdogGuard};
 use crate::engine::Time;
 
-/// Tells the time since the supervisor began, and rings when the nearest deadline has passed.
+/// The time since the start of the supervisor, and a timer that sends a [`DriverMsg::Tick`] at the
+/// nearest deadline.
 pub(super) struct Clock {
     began: Instant,
-    armed: Option<(Time, JoinHandle<()>)>,
-    charge: Option<WatchdogGuard>,
+    timer: Option<(Time, JoinHandle<()>)>,
+    watchdog: Option<WatchdogGuard>,
 }
 
 impl Clock {
     pub(super) fn start() -> Self {
-        Self { began: Instant::now(), armed: None, charge: None }
+        Self { began: Instant::now(), timer: None, watchdog: None }
     }
 
     pub(super) fn now(&self) -> Time {
         self.began.elapsed()
     }
 
-    /// From now on it rings also when tokio's timers stand still.
+    /// Lets the watchdog guard all later deadlines against a runtime whose timers stand still.
     pub(super) fn enable_watchdog(&mut self, system: &System) {
-        if self.charge.is_none() {
-            self.charge = Some(DeadlineWatchdog::of(system).charge(system));
-            // What was set before is not known there.
+        if self.watchdog.is_none() {
+            self.watchdog = Some(DeadlineWatchdog::of(system).register(system));
+            // The watchdog does not know the current deadline.
             self.disarm();
         }
     }
 
-    /// Rings at `deadline`, and at none that was set before.
+    /// Sets the timer to `deadline`, in place of the previous one.
     pub(super) fn set(&mut self, deadline: Option<Time>, inbox: &Arc<Inbox>) {
-        if self.armed.as_ref().map(|(armed, _)| *armed) == deadline {
+        if self.timer.as_ref().map(|(timer, _)| *timer) == deadline {
             return;
         }
         self.disarm();
-        // So far away that it cannot be said is never.
+        // A deadline that overflows never passes.
         let at = deadline.and_then(|deadline| self.began.checked_add(deadline));
-        if let Some(charge) = &self.charge {
-            charge.set(at.map(Instant::into_std));
+        if let Some(watchdog) = &self.watchdog {
+            watchdog.set(at.map(Instant::into_std));
         }
         let (Some(deadline), Some(at)) = (deadline, at) else { return };
         let inbox = inbox.clone();
-        let ring = tokio::spawn(async move {
+        let timer = tokio::spawn(async move {
             tokio::time::sleep_until(at).await;
             inbox.put(DriverMsg::Tick);
         });
-        self.armed = Some((deadline, ring));
+        self.timer = Some((deadline, timer));
     }
 
-    /// To be set anew after it has rung.
+    /// Cancels the timer. It has to be set again after it has fired.
     pub(super) fn disarm(&mut self) {
-        if let Some((_, ring)) = self.armed.take() {
-            ring.abort();
+        if let Some((_, timer)) = self.timer.take() {
+            timer.abort();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The ractor actor that a supervisor is, and its doorbell.
+//! The ractor actor that runs a supervisor, and its doorbell.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,20 +15,20 @@ use crate::error::TreeEndedError;
 use crate::link::{self, RactorLink};
 use crate::log;
 
-/// Runs a supervisor. Its end, whatever it is, is told by its attachment.
+/// Runs a supervisor until it has ended. Its attachment reports every kind of exit.
 pub(super) async fn run(node: SupervisorNode, attachment: MailboxConsumer<DriverMsg>, tie: Option<Tie>) {
-    let (seat, system) = (DriverSlot::default(), attachment.system().clone());
-    match Host::spawn(None, Host(seat.clone()), (node, attachment, tie)).await {
-        // It makes no difference here how it ended.
+    let (slot, system) = (DriverSlot::default(), attachment.system().clone());
+    match Host::spawn(None, Host(slot.clone()), (node, attachment, tie)).await {
+        // The outcome is the same for every kind of exit here.
         Ok((_, ended)) => drop(Guarded::new(ended.await)),
         Err(error) => log::supervisor_did_not_start(&system, error.to_string()),
     }
-    // If it was killed, this is where it hears of it, and the remains are seen to. Ractor would hand a state on to its parent, who
-    // may drop it when it likes.
-    drop(seat.take());
+    // If the supervisor was killed, this drop starts the cleanup. The driver is not ractor's state:
+    // ractor would pass that state on to the parent, which may drop it at any time.
+    drop(slot.take());
 }
 
-/// Where the driver is while no turn of it runs; empty when it is over.
+/// The driver while it does not run. Empty once it has ended.
 #[derive(Clone, Default)]
 struct DriverSlot(Arc<Mutex<Option<Driver>>>);
 
@@ -42,7 +42,8 @@ impl DriverSlot {
     }
 }
 
-/// A supervisor, as ractor sees it. Without a name: ractor frees names before their owner is gone.
+/// The ractor actor of a supervisor. It has no name, because ractor frees a name before its actor
+/// has ended.
 struct Host(DriverSlot);
 
 impl Actor for Host {
@@ -70,12 +71,12 @@ impl Actor for Host {
         }
         let reason = driver.exited().await;
         clean(reason.clone())?;
-        // A clean reason is displayed by no code of users'.
+        // Displaying a clean reason runs no user code.
         myself.stop(Some(reason.to_string()));
         Ok(())
     }
 
-    /// Not ractor's default, which stops an actor when anything linked to it ends.
+    /// Replaces ractor's default, which stops an actor when any linked actor ends.
     async fn handle_supervisor_evt(
         &self,
         _: ActorRef<()>,
@@ -86,7 +87,8 @@ impl Actor for Host {
         Ok(())
     }
 
-    /// Stopped by ractor's means: the tree goes down in good order first. Nobody hears the doorbell any more.
+    /// Shuts the tree down in order when the actor is stopped through ractor. The doorbell has no
+    /// effect any more, so the driver is polled here.
     async fn post_stop(&self, _: ActorRef<()>, (): &mut ()) -> Result<(), ActorProcessingErr> {
         let Some(mut driver) = self.0.take() else { return Ok(()) };
         driver.stop();
@@ -99,13 +101,13 @@ impl Actor for Host {
     }
 }
 
-/// What ractor is told of an end: only what is clean is none of a failure.
+/// Converts an exit reason for ractor: an abnormal reason is an error.
 fn clean(reason: ExitReason) -> Result<(), ActorProcessingErr> {
     if reason.is_abnormal() { Err(TreeEndedError { reason }.into()) } else { Ok(()) }
 }
 
-/// Rings when there is something in the inbox. The mailbox drops its waker when it wakes it, so that no more than one ring
-/// is on its way.
+/// A waker that sends the doorbell message when the inbox has something. The mailbox takes its
+/// waker when it wakes it, so at most one doorbell message is queued.
 struct Doorbell(ActorRef<()>);
 
 impl Wake for Doorbell {
@@ -114,7 +116,7 @@ impl Wake for Doorbell {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // If the actor is gone, so is the driver, and what it left has been seen to.
+        // If the actor has ended, so has the driver, and its cleanup has begun.
         let _ = self.0.cast(());
     }
 }

@@ -1,4 +1,4 @@
-//! What a supervisor is told, through its mailbox.
+//! The messages of a supervisor's mailbox.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -13,66 +13,69 @@ use crate::error::{ChangeError, ChildError, StartChildErrorKind};
 use crate::spec::{ChildSpec, SupervisorSpec};
 use crate::tree::ChildStart;
 
-/// Something for a supervisor to deal with.
+/// A message for the driver of a supervisor.
 pub(crate) enum DriverMsg {
     /// The start of a child is complete.
     Started(ChildKey, StartId),
-    /// A child is gone.
+    /// A child exited or failed to start.
     Ended(ChildKey, StartId, IncarnationExit),
-    /// The try that was put off is due.
+    /// The retry of a child is due.
     Retry { key: ChildKey, generation: u32 },
-    /// Others have had their turn.
+    /// Other tasks have run since the last batch was stopped.
     ContinueShutdown,
-    /// A child answered this question, or did not.
+    /// A child answered this probe in time or did not.
     Probed(ChildKey, StartId, u32, bool),
     /// A deadline has passed.
     Tick,
-    /// Somebody wants something.
+    /// A management request.
     Request(Box<ManagementRequest>),
 }
 
-/// What may be asked of a supervisor, and whom to answer.
+/// A management request and the channel for its answer.
 pub(crate) enum ManagementRequest {
-    /// Take in a child and start it.
+    /// Add a child and start it.
     Start(ChildSpec, Reply<Result<ChildStart, StartChildErrorKind>>),
-    /// Stop a child, and leave it down.
+    /// Stop a child, and keep it stopped.
     Terminate(ChildRef, Reply<Result<(), ChildError>>),
-    /// Start a child that is down.
+    /// Start a stopped child.
     Restart(Arc<str>, Reply<Result<ChildStart, ChildError>>),
-    /// Give a child back that is down.
+    /// Remove a stopped child and return its spec.
     Delete(Arc<str>, Reply<Result<ChildSpec, ChildError>>),
-    /// Take over another plan.
+    /// Apply a changed spec.
     Change(SupervisorSpec, Reply<Result<(), ChangeError>>),
-    /// Look something up, and answer when the book is closed again.
+    /// Read the supervisor's state, and answer after its lock is released.
     Query(Box<Query>),
 }
 
-/// What is looked up, and the answer that it makes.
+/// Reads the state of a supervisor. Returns the closure that sends the answer.
 pub(crate) type Query = dyn FnOnce(&SupervisorState) -> Box<dyn FnOnce()> + Send;
 
-/// Which child.
+/// The child that a request concerns.
 pub(crate) enum ChildRef {
-    /// The one of this id.
+    /// The child with this id.
     Id(Arc<str>),
-    /// The one of which this is an incarnation.
+    /// The child with this incarnation.
     Pid(Pid),
 }
 
-/// How children report to their supervisor: through its address, whichever incarnation of it lives.
+/// The channel on which children report to their supervisor. It is the supervisor's address, which
+/// is valid across its restarts.
 pub(super) struct Inbox {
     address: Address<DriverMsg>,
-    /// What children may know of their parent.
+    /// The supervisor, for its children.
     supervisor: Box<dyn Any + Send + Sync>,
 }
 
 impl Inbox {
-    /// An inbox at this address. Children find `supervisor` in it, which must not keep what keeps them.
+    /// Creates an inbox at this address. Children get `supervisor` from it, which must not hold a
+    /// strong reference to their owner.
     pub(super) fn new(address: Address<DriverMsg>, supervisor: impl Any + Send + Sync) -> Self {
         Self { address, supervisor: Box::new(supervisor) }
     }
 
-    /// Puts in that others have had their turn, when they have. What is in the inbox already would be seen to in this one.
-    pub(super) fn put_go_on(self: &Arc<Self>) {
+    /// Sends `ContinueShutdown` after other tasks have run. The driver handles all messages that
+    /// are already in the inbox first.
+    pub(super) fn put_continue_shutdown(self: &Arc<Self>) {
         let inbox = self.clone();
         tokio::spawn(async move {
             tokio::task::yield_now().await;
@@ -80,14 +83,15 @@ impl Inbox {
         });
     }
 
-    /// Puts news in. The mailbox is unbounded; if it is closed, the tree is gone and nobody has to know any more.
-    pub(super) fn put(&self, news: DriverMsg) {
-        let _ = self.address.cast(news);
+    /// Sends a message. The mailbox is unbounded. If it is closed, the tree has ended and the
+    /// message is not needed.
+    pub(super) fn put(&self, msg: DriverMsg) {
+        let _ = self.address.cast(msg);
     }
 }
 
-/// A start of a child as one number: 48 bits for its key, which are enough for a million starts a second for eight years, and 16
-/// for its run.
+/// Packs a start of a child into one number: 48 bits for the key, which suffice for a million
+/// starts per second for eight years, and 16 bits for the start id.
 pub(super) const fn pack(key: ChildKey, run: StartId) -> u64 {
     key.0 << 16 | run.0 as u64
 }
@@ -112,11 +116,12 @@ impl Parent for Inbox {
     }
 }
 
-/// The inbox, for the children of a supervisor that watches any of them.
+/// The inbox for the children of a supervisor with liveness checks.
 ///
-/// Tokio keeps the task that a thread has woken last for that thread, and lets no other have it (tokio issue 4941). A child wakes
-/// its supervisor when it says that it has started. If it goes on with what waited in its mailbox, and that never awaits, its
-/// supervisor would wait for the very thread that it is to find out about. To wake another task frees the one before.
+/// Tokio reserves the task that a thread woke last for that thread, and no other thread may run it
+/// (tokio issue 4941). A child wakes its supervisor when its start is complete. If the child then
+/// handles a queued message in the same poll and never awaits, the supervisor would wait for the
+/// very thread whose block it has to detect. Waking another task releases the supervisor's task.
 pub(super) struct LivenessInbox(pub(super) Arc<Inbox>);
 
 impl Parent for LivenessInbox {
@@ -137,7 +142,7 @@ impl Parent for LivenessInbox {
 }
 
 impl DriverMsg {
-    /// The event that it is for the engine, or what is asked.
+    /// Converts the message to an event for the engine, or returns its management request.
     pub(super) fn into_event(self) -> Result<Event, Box<ManagementRequest>> {
         Ok(match self {
             Self::Started(key, run) => Event::Started { key, run },
@@ -147,9 +152,9 @@ impl DriverMsg {
             Self::Ended(key, run, IncarnationExit { reason, .. }) => Event::StartFailed { key, run, reason },
             Self::Retry { key, generation } => Event::Retry { key, generation },
             Self::ContinueShutdown => Event::ContinueShutdown,
-            Self::Probed(key, run, question, answered) => Event::Probed { key, run, question, answered },
+            Self::Probed(key, run, probe_id, answered) => Event::Probed { key, run, probe_id, answered },
             Self::Tick => Event::Tick,
-            Self::Request(ask) => return Err(ask),
+            Self::Request(request) => return Err(request),
         })
     }
 }

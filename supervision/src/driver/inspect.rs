@@ -1,11 +1,12 @@
-//! Looking at a supervisor: without its help for a picture of the tree, and with it for what OTP's management API tells.
+//! Read access to a supervisor: tree snapshots that do not involve it, and the queries of OTP's
+//! management API.
 
 use perennial_actors::{ActorHandle, Pid, ProcessState};
 
 use super::node::SupervisorNode;
 use super::state::SupervisorState;
 use crate::engine::ChildView;
-use crate::node::{Group, Seen};
+use crate::node::{Group, ListedChild};
 use crate::policy::{ChildKind, ChildPolicy};
 use crate::spec::ChildSpec;
 use crate::tree::{ChildCounts, ChildInfo, ChildState, Tree};
@@ -13,12 +14,12 @@ use crate::tree::{ChildCounts, ChildInfo, ChildState, Tree};
 impl SupervisorNode {
     /// Returns the child with this id, running or not.
     pub(crate) fn child(&self, id: &str) -> Option<ActorHandle> {
-        let seen = self.book().seen();
-        seen.into_iter().find(|child| *child.id == *id).map(|child| child.node.handle())
+        let children = self.state().list_children();
+        children.into_iter().find(|child| *child.id == *id).map(|child| child.node.handle())
     }
 
-    /// The supervisor and everything below it. Each supervisor is looked at once, parents before
-    /// children.
+    /// Returns a snapshot of the supervisor and everything below it. Each supervisor is read once,
+    /// parents before children.
     pub(crate) fn tree(&self) -> Tree {
         let handle = self.address().handle();
         let top = Tree {
@@ -31,12 +32,13 @@ impl SupervisorNode {
             children: Vec::new(),
         };
         let mut below = Vec::new();
-        let mut due: Vec<(Option<usize>, Seen)> = with_parent(None, self.book().seen()).collect();
-        while let Some((parent, Seen { id, kind, node, shown, restarts })) = due.pop() {
+        let mut due: Vec<(Option<usize>, ListedChild)> =
+            with_parent(None, self.state().list_children()).collect();
+        while let Some((parent, ListedChild { id, kind, node, shown, restarts })) = due.pop() {
             let handle = node.handle();
             let state = shown.unwrap_or_else(|| state_without_supervisor(&handle));
-            let seen = node.group().map(Group::seen).unwrap_or_default();
-            due.extend(with_parent(Some(below.len()), seen));
+            let children = node.group().map(Group::list_children).unwrap_or_default();
+            due.extend(with_parent(Some(below.len()), children));
             let pid = handle.pid();
             below.push((parent, Tree { id, kind, state, pid, restarts, handle, children: Vec::new() }));
         }
@@ -44,12 +46,15 @@ impl SupervisorNode {
     }
 }
 
-/// Pairs children, the first one last, with the place of their parent.
-fn with_parent(parent: Option<usize>, children: Vec<Seen>) -> impl Iterator<Item = (Option<usize>, Seen)> {
+/// Pairs children, in reverse order, with the index of their parent.
+fn with_parent(
+    parent: Option<usize>,
+    children: Vec<ListedChild>,
+) -> impl Iterator<Item = (Option<usize>, ListedChild)> {
     children.into_iter().rev().map(move |child| (parent, child))
 }
 
-impl Seen {
+impl ListedChild {
     fn of(spec: &ChildSpec, shown: Option<ChildState>, restarts: u64) -> Self {
         let node = spec.node.node().clone();
         Self { id: spec.id.clone(), kind: spec.policy.kind, node, shown, restarts }
@@ -57,45 +62,46 @@ impl Seen {
 }
 
 impl SupervisorState {
-    /// Returns the children, to be looked at when the book is closed again.
-    pub(super) fn seen(&self) -> Vec<Seen> {
+    /// Returns the children, to be read after the lock is released.
+    pub(super) fn list_children(&self) -> Vec<ListedChild> {
         let Some(engine) = &self.engine else {
-            return self.plan.children.iter().map(|spec| Seen::of(spec, None, 0)).collect();
+            return self.plan.children.iter().map(|spec| ListedChild::of(spec, None, 0)).collect();
         };
-        let lives = !engine.has_ended();
-        let seen = |sight: ChildView<'_>| {
-            Some(Seen::of(self.spec(sight.key)?, lives.then_some(sight.shown), sight.restarts))
+        let is_running = !engine.has_ended();
+        let listed = |view: ChildView<'_>| {
+            Some(ListedChild::of(self.spec(view.key)?, is_running.then_some(view.shown), view.restarts))
         };
-        engine.sights().filter_map(seen).collect()
+        engine.views().filter_map(listed).collect()
     }
 
-    /// OTP's `which_children`: the newest first.
+    /// Returns all children, the latest first. OTP's `which_children`.
     pub(crate) fn which_children(&self) -> Vec<ChildInfo> {
-        self.engine.iter().flat_map(|engine| engine.sights().rev().map(|sight| self.info(sight))).collect()
+        self.engine.iter().flat_map(|engine| engine.views().rev().map(|view| self.info(view))).collect()
     }
 
-    /// OTP's `which_child`.
+    /// Returns the child with this id. OTP's `which_child`.
     pub(crate) fn which_child(&self, id: &str) -> Option<ChildInfo> {
-        Some(self.info(self.sight_of(id)?))
+        Some(self.info(self.view_of(id)?))
     }
 
-    /// OTP's `get_childspec`.
+    /// Returns the settings of the child with this id. OTP's `get_childspec`.
     pub(crate) fn policy_of(&self, id: &str) -> Option<ChildPolicy> {
-        Some(self.sight_of(id)?.policy.clone())
+        Some(self.view_of(id)?.policy.clone())
     }
 
-    /// OTP's `get_childspec`, of a child of a dynamic supervisor.
+    /// Returns the settings of the child with this incarnation, in a dynamic supervisor. OTP's
+    /// `get_childspec`.
     pub(crate) fn policy_at(&self, pid: Pid) -> Option<ChildPolicy> {
-        Some(self.engine.as_ref()?.sight(self.key_of(pid)?)?.policy.clone())
+        Some(self.engine.as_ref()?.view(self.key_of(pid)?)?.policy.clone())
     }
 
-    /// OTP's `count_children`.
+    /// Counts the children. OTP's `count_children`.
     pub(crate) fn count_children(&self) -> ChildCounts {
         let mut counts = ChildCounts::default();
-        for sight in self.engine.iter().flat_map(|engine| engine.sights()) {
+        for view in self.engine.iter().flat_map(|engine| engine.views()) {
             counts.specs += 1;
-            counts.active += usize::from(has_incarnation(sight.shown));
-            match sight.policy.kind {
+            counts.active += usize::from(has_incarnation(view.shown));
+            match view.policy.kind {
                 ChildKind::Worker => counts.workers += 1,
                 ChildKind::Supervisor => counts.supervisors += 1,
             }
@@ -103,23 +109,23 @@ impl SupervisorState {
         counts
     }
 
-    fn sight_of(&self, id: &str) -> Option<ChildView<'_>> {
+    fn view_of(&self, id: &str) -> Option<ChildView<'_>> {
         let engine = self.engine.as_ref()?;
-        engine.sight(engine.find(id)?)
+        engine.view(engine.find(id)?)
     }
 
-    fn info(&self, sight: ChildView<'_>) -> ChildInfo {
+    fn info(&self, view: ChildView<'_>) -> ChildInfo {
         ChildInfo {
-            id: sight.id.clone(),
-            kind: sight.policy.kind,
-            state: sight.shown,
-            pid: self.pid_of(sight.key).filter(|_| !is_down(sight.shown)),
-            restarts: sight.restarts,
+            id: view.id.clone(),
+            kind: view.policy.kind,
+            state: view.shown,
+            pid: self.pid_of(view.key).filter(|_| !is_down(view.shown)),
+            restarts: view.restarts,
         }
     }
 }
 
-/// What can be told of a child without its supervisor.
+/// Returns the state of a child as its process shows it, without its supervisor.
 fn state_of(handle: &ActorHandle) -> ChildState {
     match handle.state() {
         ProcessState::Alive(_) => ChildState::Running,
@@ -128,7 +134,7 @@ fn state_of(handle: &ActorHandle) -> ChildState {
     }
 }
 
-/// Returns what can be told of a child whose supervisor has no incarnation.
+/// Returns the state of a child whose supervisor has no incarnation.
 fn state_without_supervisor(handle: &ActorHandle) -> ChildState {
     match state_of(handle) {
         ChildState::Restarting => ChildState::Waiting,

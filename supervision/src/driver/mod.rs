@@ -1,19 +1,22 @@
-//! The only part of supervision that does anything: it feeds the [engine](crate::engine) and carries out what that decides.
+//! The side effects of supervision: the driver feeds events to the [engine](crate::engine) and
+//! performs its actions.
 //!
 //! # Model
 //!
-//! A supervisor is a ractor actor that is sent nothing but `()`. That message is a *doorbell*: its real inbox is a
-//! perennial mailbox, and the waker that the mailbox wakes rings the bell. So the same mailbox serves both hosts, a
-//! supervisor has an identity of its own that survives its restarts, and children report to it like to any address.
+//! A supervisor is a ractor actor whose only message is `()`. That message is a *doorbell*. The
+//! real inbox is a mailbox of this library, and its waker sends the doorbell message. The
+//! supervisor therefore has an identity that survives its restarts, and children report to it as to
+//! any address.
 //!
-//! Every turn of the bell takes what is in the inbox, steps the engine and performs its actions. Nothing in a turn waits:
-//! children start in tasks of their own and report back, timeouts are messages.
+//! Each doorbell message empties the inbox, steps the engine and performs its actions. This never
+//! waits: children start in tasks of their own and report back, and timeouts are messages.
 //!
 //! # Ends
 //!
-//! A supervisor tells its parent of its end only when everything below it is gone, so that the parent's restart never
-//! meets an old incarnation. It is so after an orderly end by itself. After a kill, of the identity or of the ractor
-//! actor, the [remains](cleanup) are seen to by a task that kills the children and waits for them first.
+//! A supervisor notifies its parent of its exit only when everything below it has exited. A restart
+//! by the parent therefore never meets an old incarnation. An orderly shutdown stops all children
+//! first. After a kill, of the identity or of the ractor actor, a [cleanup](cleanup) task kills the
+//! children and waits for their exits before the parent is notified.
 
 mod children;
 mod cleanup;

@@ -1,4 +1,4 @@
-//! A supervisor as a child: of another supervisor, or of the root that nobody restarts.
+//! A supervisor as a child, of another supervisor or of the root.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,15 +11,15 @@ use super::node::SupervisorNode;
 use super::run::Tie;
 use crate::dropped::DropCounters;
 use crate::nesting;
-use crate::node::{ChildNode, Claims, Group, Nest, OpenError, Seen, StartParams};
+use crate::node::{ChildNode, Claims, DropQueue, Group, ListedChild, OpenError, StartParams};
 use crate::tree::UnstoppedChild;
 
 impl SupervisorNode {
-    /// Starts the next incarnation, which is tied to something else when it is up. The mailboxes of
-    /// all the children that it starts are open when this returns.
-    pub(super) fn begin(&self, birth: StartParams, tie: Option<Tie>) -> Result<Pid, SpawnError> {
-        birth.begin(self.identity(), |attachment| {
-            self.book().reclaim();
+    /// Starts the next incarnation. `tie` runs when all of its children have started. When this
+    /// returns, the mailboxes of all children that the incarnation starts are open.
+    pub(super) fn begin(&self, params: StartParams, tie: Option<Tie>) -> Result<Pid, SpawnError> {
+        params.begin(self.identity(), |attachment| {
+            self.state().reclaim();
             nesting::reopen_children(self, attachment.system(), &self.label());
             host::run(self.clone(), attachment, tie)
         })
@@ -29,18 +29,18 @@ impl SupervisorNode {
 impl ChildNode for SupervisorNode {
     fn open_alone(&self, system: &System, label: &Label) -> Result<(), OpenError> {
         self.identity().open(system, || label.clone());
-        self.book().reclaim();
+        self.state().reclaim();
         Ok(())
     }
 
-    /// What its mailbox held was no message of a user.
+    /// Returns zero: the messages in the mailbox of a supervisor do not belong to the user.
     fn close_alone(&self, reason: &ExitReason) -> Option<u64> {
         self.identity().close(reason).map(|_| 0)
     }
 
     fn drain(&self, reason: ExitReason) {
         self.set_drains(true);
-        // If it has ended by itself, its parent is told.
+        // If it has exited by itself, its exit is in the inbox of its parent.
         let _ = self.handle().stop(reason);
     }
 
@@ -52,16 +52,16 @@ impl ChildNode for SupervisorNode {
         self.claims()
     }
 
-    fn start(&self, birth: StartParams) -> Result<Pid, SpawnError> {
+    fn start(&self, params: StartParams) -> Result<Pid, SpawnError> {
         self.set_drains(false);
-        self.begin(birth, None)
+        self.begin(params, None)
     }
 
     fn abandon(&self, pid: Pid) -> bool {
         self.identity().abandon(pid)
     }
 
-    fn announce(&self, reason: ExitReason, retry_in: Duration) {
+    fn set_pending_restart(&self, reason: ExitReason, retry_in: Duration) {
         self.identity().set_pending_restart(reason, retry_in);
     }
 
@@ -69,9 +69,9 @@ impl ChildNode for SupervisorNode {
         self.address().handle()
     }
 
-    /// Its own children are still to be stopped in good order; it ends as killed after that. As OTP has it.
+    /// Its own children are stopped in order, and it exits as killed after that. As in OTP.
     fn kill_orphan(&self) {
-        // If it is gone already, there is nobody to tell.
+        // An error says that there is no incarnation to stop.
         let _ = self.handle().stop(ExitReason::Killed);
     }
 
@@ -79,17 +79,17 @@ impl ChildNode for SupervisorNode {
         Some(self)
     }
 
-    fn dismantle(self: Arc<Self>, nest: &mut Nest) {
+    fn dismantle(self: Arc<Self>, queue: &mut DropQueue) {
         if let Some(node) = Arc::into_inner(self) {
-            node.dismantle_into(nest);
+            node.dismantle_into(queue);
         }
     }
 }
 
 impl Group for SupervisorNode {
     fn planned(&self) -> Vec<(Arc<str>, Arc<dyn ChildNode>)> {
-        let book = self.book();
-        book.plan.children.iter().map(|child| (child.id.clone(), child.node.node().clone())).collect()
+        let state = self.state();
+        state.plan.children.iter().map(|child| (child.id.clone(), child.node.node().clone())).collect()
     }
 
     fn drop_counters(&self) -> Arc<DropCounters> {
@@ -100,13 +100,13 @@ impl Group for SupervisorNode {
         self.set_drop_counters(counters);
     }
 
-    fn seen(&self) -> Vec<Seen> {
-        self.book().seen()
+    fn list_children(&self) -> Vec<ListedChild> {
+        self.state().list_children()
     }
 
     fn unstopped(&self, into: &mut Vec<UnstoppedChild>) -> Vec<Arc<dyn ChildNode>> {
-        let book = self.book();
-        into.extend(book.unstopped().cloned());
-        book.nodes().map(|(_, node)| node.clone()).collect()
+        let state = self.state();
+        into.extend(state.unstopped().cloned());
+        state.nodes().map(|(_, node)| node.clone()).collect()
     }
 }

@@ -1,4 +1,5 @@
-//! A supervisor as a node of a tree: its identity, and the book of the incarnation that lives or lived last.
+//! A supervisor as a node of a tree: its identity, and the state of its current or last
+//! incarnation.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -10,26 +11,26 @@ use perennial_actors::{Address, MailboxConfig};
 use super::inbox::DriverMsg;
 use super::state::SupervisorState;
 use crate::dropped::DropCounters;
-use crate::node::{Claims, Nest};
+use crate::node::{Claims, DropQueue};
 use crate::policy::SupervisorKind;
 use crate::spec::SupervisorSpec;
 
-/// A supervisor, whichever incarnation of it lives. Cheap to clone.
+/// A reference to a supervisor, valid for all its incarnations. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct SupervisorNode(Arc<Inner>);
 
-/// The same for those who are kept by it themselves.
+/// A weak reference to a supervisor, for values that the supervisor itself owns.
 #[derive(Clone)]
 pub(crate) struct WeakSupervisorNode(Weak<Inner>);
 
 impl WeakSupervisorNode {
-    /// It is there for as long as its tree, or anybody who holds it.
+    /// Returns the supervisor while its tree or another reference keeps it.
     pub(crate) fn upgrade(&self) -> Option<SupervisorNode> {
         self.0.upgrade().map(SupervisorNode)
     }
 }
 
-/// Returns the supervisor that a parent is, if it is one and is there.
+/// Returns the supervisor behind a parent, if it is one and still exists.
 pub(crate) fn supervisor_of(parent: &dyn Parent) -> Option<SupervisorNode> {
     parent.as_any()?.downcast_ref::<WeakSupervisorNode>()?.upgrade()
 }
@@ -37,37 +38,37 @@ pub(crate) fn supervisor_of(parent: &dyn Parent) -> Option<SupervisorNode> {
 struct Inner {
     id: Arc<str>,
     identity: Identity<DriverMsg>,
-    book: Mutex<SupervisorState>,
+    state: Mutex<SupervisorState>,
     claims: Claims,
-    /// Whether the children handle what is queued when it stops.
+    /// Whether the next stop is final, so that children that are set to drain do so.
     drains: AtomicBool,
     drop_counters: Mutex<Arc<DropCounters>>,
 }
 
 impl Inner {
-    /// Moves the nodes below to `nest`.
-    fn clear_into(&mut self, nest: &mut Nest) {
-        let book = self.book.get_mut().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(book).dismantle(nest);
+    /// Moves the nodes below to `queue`.
+    fn clear_into(&mut self, queue: &mut DropQueue) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(state).dismantle(queue);
     }
 }
 
 impl Drop for Inner {
-    /// Drops what is below it one after the other: a deep tree needs no deep stack.
+    /// Drops the nodes below in a loop: a deep tree needs no deep stack.
     fn drop(&mut self) {
-        self.clear_into(&mut Nest::default());
+        self.clear_into(&mut DropQueue::default());
     }
 }
 
 impl SupervisorNode {
     pub(crate) fn new(id: Arc<str>) -> Self {
-        // A supervisor hears of its children through this: it must never be full, and what comes in between two
-        // incarnations is for the next.
+        // Children report through this mailbox, so it must never be full. Messages that arrive
+        // between two incarnations are for the next one.
         let identity = Identity::new(MailboxConfig::unbounded());
         Self(Arc::new(Inner {
             id,
             identity,
-            book: Mutex::default(),
+            state: Mutex::default(),
             claims: Claims::default(),
             drains: AtomicBool::new(false),
             drop_counters: Mutex::default(),
@@ -78,14 +79,14 @@ impl SupervisorNode {
         WeakSupervisorNode(Arc::downgrade(&self.0))
     }
 
-    /// Returns `true` if its children come and go.
+    /// Returns `true` if the supervisor is dynamic.
     pub(crate) fn is_dynamic(&self) -> bool {
-        matches!(self.book().plan.kind, SupervisorKind::Dynamic { .. })
+        matches!(self.state().plan.kind, SupervisorKind::Dynamic { .. })
     }
 
-    /// Settles what it is to do, before it is started.
+    /// Sets the spec, before the start.
     pub(crate) fn set_spec(&self, plan: SupervisorSpec) {
-        let before = std::mem::replace(&mut self.book().plan, plan);
+        let before = std::mem::replace(&mut self.state().plan, plan);
         drop(before);
     }
 
@@ -101,7 +102,8 @@ impl SupervisorNode {
         &self.0.identity
     }
 
-    /// Returns `true` if its next stop is final: children that are set so handle what is queued before.
+    /// Returns `true` if its next stop is final: no other incarnation follows, and children that are
+    /// set to drain handle their queued messages first.
     pub(super) fn drains(&self) -> bool {
         self.0.drains.load(Ordering::Relaxed)
     }
@@ -130,22 +132,23 @@ impl SupervisorNode {
     }
 
     pub(super) fn kill_grace(&self) -> Duration {
-        self.book().plan.kill_grace
+        self.state().plan.kill_grace
     }
 
-    /// Returns where it stands in its tree; before it is first opened, its id.
+    /// Returns its path in the tree, or its id before it is first opened.
     pub(super) fn label(&self) -> Label {
         self.0.identity.label().unwrap_or_else(|| Label::root(self.0.id.clone()))
     }
 
-    /// Drops this reference. If it is the last one, the nodes below are moved to `nest` first.
-    pub(super) fn dismantle_into(self, nest: &mut Nest) {
+    /// Drops this reference. If it is the last one, the nodes below are moved to `queue` first.
+    pub(super) fn dismantle_into(self, queue: &mut DropQueue) {
         if let Some(mut inner) = Arc::into_inner(self.0) {
-            inner.clear_into(nest);
+            inner.clear_into(queue);
         }
     }
 
-    pub(crate) fn book(&self) -> MutexGuard<'_, SupervisorState> {
-        self.0.book.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Locks the state. No user code may run under this lock.
+    pub(crate) fn state(&self) -> MutexGuard<'_, SupervisorState> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,16 +1,17 @@
-//! Telling what a supervisor does: to the log, to subscribers, to the totals, and to the shutdown report.
+//! The output of a supervisor's reports: the log, the subscribers, the statistics, and the shutdown
+//! report.
 
 use perennial_actors::{ExitReason, Pid, SpawnError, System};
 
 use super::children::Children;
 use super::node::SupervisorNode;
 use super::stats::Stats;
-use crate::engine::{ChildKey, EngineReport as Found, UnresponsiveCause as Seen};
+use crate::engine::{ChildKey, EngineReport, UnresponsiveCause};
 use crate::log;
 use crate::node::OpenError;
 use crate::report::{LivenessFailure, ReportKind, SupervisorReport, topic};
 
-/// Tells what a supervisor does.
+/// Publishes the reports of one supervisor.
 pub(super) struct Reporter {
     node: SupervisorNode,
     system: System,
@@ -22,54 +23,54 @@ impl Reporter {
         Self { node, system, supervisor }
     }
 
-    pub(super) fn report(&self, found: Found, children: &Children) {
+    pub(super) fn report(&self, report: EngineReport, children: &Children) {
         let (system, child) = (&self.system, |key| move || self.named(key, children));
-        // Only if somebody listens are the fields of an event computed.
-        match found {
-            Found::Started { key } => {
+        // The fields of a log event are computed only if it has a subscriber.
+        match report {
+            EngineReport::Started { key } => {
                 log::child_started(system, child(key));
                 self.of_child(key, children, || ReportKind::Started);
             }
-            Found::Terminated { key, reason } => {
+            EngineReport::Terminated { key, reason } => {
                 log::child_ended(system, child(key), &reason);
                 self.of_child(key, children, || ReportKind::Terminated { reason });
             }
-            Found::StartFailed { key, reason } => {
+            EngineReport::StartFailed { key, reason } => {
                 log::child_did_not_start(system, child(key), &reason, is_logged_by_incarnation(&reason));
                 self.of_child(key, children, || ReportKind::StartFailed { reason });
             }
-            Found::Restarting { key, reason, restarts_left, delay } => {
+            EngineReport::Restarting { key, reason, restarts_left, delay } => {
                 log::child_restarts(system, child(key), &reason, restarts_left, delay);
                 Stats::of(&self.system).restarted();
                 self.of_child(key, children, || ReportKind::Restarting { reason, restarts_left, delay });
             }
-            Found::ShutdownError { key, reason } => {
+            EngineReport::ShutdownError { key, reason } => {
                 log::child_ended_otherwise(system, child(key), &reason);
                 self.of_child(key, children, || ReportKind::ShutdownError { reason });
             }
-            Found::Unresponsive { key, sign } => {
-                log::child_hangs(system, child(key), LivenessFailure::from(sign));
-                self.of_child(key, children, || ReportKind::Unresponsive { sign: sign.into() });
+            EngineReport::Unresponsive { key, cause } => {
+                log::child_hangs(system, child(key), LivenessFailure::from(cause));
+                self.of_child(key, children, || ReportKind::Unresponsive { sign: cause.into() });
             }
-            Found::Late { key, abandoned } => self.timed_out(key, abandoned, children),
-            Found::GaveUp { key } => self.gave_up(key, children),
+            EngineReport::StopTimedOut { key, abandoned } => self.timed_out(key, abandoned, children),
+            EngineReport::GaveUp { key } => self.gave_up(key, children),
         }
     }
 
-    /// A child, as the log names it.
+    /// Returns the log's description of a child.
     fn named(&self, key: ChildKey, children: &Children) -> log::Child {
         log::Child {
             supervisor: self.supervisor,
             label: children.label().clone(),
             id: children.id_of(key),
-            pid: self.node.book().pid_of(key),
+            pid: self.node.state().pid_of(key),
         }
     }
 
     fn timed_out(&self, key: ChildKey, abandoned: bool, children: &Children) {
         let path = children.path(key).to_shared();
         log::child_is_late(&self.system, || self.named(key, children), abandoned);
-        self.node.book().record_unstopped(key, path, abandoned);
+        self.node.state().record_unstopped(key, path, abandoned);
         self.of_child(key, children, || if abandoned { ReportKind::Abandoned } else { ReportKind::Killed });
     }
 
@@ -78,7 +79,7 @@ impl Reporter {
         let path = children.label().to_shared();
         log::supervisor_gives_up(&self.system, self.supervisor, &path, &child);
         Stats::of(&self.system).gave_up();
-        self.node.book().gave_up = true;
+        self.node.state().gave_up = true;
         let supervisor = self.supervisor;
         topic(&self.system).send(|| SupervisorReport {
             supervisor,
@@ -88,18 +89,18 @@ impl Reporter {
         });
     }
 
-    fn of_child(&self, key: ChildKey, children: &Children, what: impl FnOnce() -> ReportKind) {
+    fn of_child(&self, key: ChildKey, children: &Children, kind: impl FnOnce() -> ReportKind) {
         topic(&self.system).send(|| SupervisorReport {
             supervisor: self.supervisor,
             path: children.path(key).to_shared(),
-            pid: self.node.book().pid_of(key),
-            kind: what(),
+            pid: self.node.state().pid_of(key),
+            kind: kind(),
         });
     }
 }
 
-/// Returns `true` if the start of an incarnation failed for this reason, so that its own line says so. Without an incarnation,
-/// because the child could not be opened, there is no such line.
+/// Returns `true` if the log line of the incarnation itself reports this start failure. There is no
+/// such line without an incarnation, because the child could not be opened.
 fn is_logged_by_incarnation(reason: &ExitReason) -> bool {
     let Some(error) = reason.error() else { return reason.is_crash() };
     let could_not_begin =
@@ -107,11 +108,11 @@ fn is_logged_by_incarnation(reason: &ExitReason) -> bool {
     !could_not_begin && !error.is::<OpenError>()
 }
 
-impl From<Seen> for LivenessFailure {
-    fn from(seen: Seen) -> Self {
-        match seen {
-            Seen::Handler(time) => Self::Handler(time),
-            Seen::Probe(misses) => Self::Probe(misses),
+impl From<UnresponsiveCause> for LivenessFailure {
+    fn from(cause: UnresponsiveCause) -> Self {
+        match cause {
+            UnresponsiveCause::Handler(time) => Self::Handler(time),
+            UnresponsiveCause::Probe(misses) => Self::Probe(misses),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Requests and their answers: what is asked becomes an event for the engine, and what that decides becomes an answer.
+//! The pending management requests: a request becomes an event for the engine, and the engine's
+//! result becomes the answer.
 
 use std::collections::HashMap;
 
@@ -14,19 +15,20 @@ use crate::node::OpenError;
 use crate::spec::{ChildSpec, SupervisorSpec};
 use crate::tree::ChildStart;
 
-/// The requests of a dead supervisor. To drop it tells their callers that the supervisor is gone.
-pub(super) struct Unanswered {
+/// The pending requests of a killed supervisor. Dropping them reports to their callers that the
+/// supervisor has exited.
+pub(super) struct UnansweredRequests {
     _pending: HashMap<RequestId, Pending>,
 }
 
-/// Where requests wait for their answers.
+/// The requests that wait for their answers.
 pub(super) struct PendingRequests {
     node: SupervisorNode,
     pending: HashMap<RequestId, Pending>,
-    next_ticket: u64,
+    next_id: u64,
 }
 
-/// Who waits, and for what.
+/// A pending request and the channel for its answer.
 enum Pending {
     Start {
         child: Option<ChildSpec>,
@@ -44,24 +46,24 @@ enum Pending {
 
 impl PendingRequests {
     pub(super) fn new(node: SupervisorNode) -> Self {
-        Self { node, pending: HashMap::new(), next_ticket: 0 }
+        Self { node, pending: HashMap::new(), next_id: 0 }
     }
 
-    /// Gives out the requests that wait.
-    pub(super) fn close(&mut self) -> Unanswered {
-        Unanswered { _pending: std::mem::take(&mut self.pending) }
+    /// Takes all pending requests.
+    pub(super) fn close(&mut self) -> UnansweredRequests {
+        UnansweredRequests { _pending: std::mem::take(&mut self.pending) }
     }
 
-    /// The event that a request is, unless it can be answered at once.
-    pub(super) fn take(&mut self, ask: ManagementRequest) -> Option<Event> {
-        let (request, pending) = match ask {
-            ManagementRequest::Query(look) => {
-                let answer = look(&self.node.book());
+    /// Returns the event for a request, or `None` if the request was answered at once.
+    pub(super) fn take(&mut self, request: ManagementRequest) -> Option<Event> {
+        let (request, pending) = match request {
+            ManagementRequest::Query(query) => {
+                let answer = query(&self.node.state());
                 answer();
                 return None;
             }
             ManagementRequest::Start(child, reply) => {
-                let checked = self.node.book().plan.check_child(&child, self.node.id());
+                let checked = self.node.state().plan.check_child(&child, self.node.id());
                 if let Err(error) = checked {
                     reply.send(Err(StartChildErrorKind::Spec(error)));
                     return None;
@@ -69,7 +71,7 @@ impl PendingRequests {
                 let request = Request::Start { id: child.id.clone(), policy: child.policy.clone() };
                 (request, Pending::Start { child: Some(child), key: None, reply })
             }
-            ManagementRequest::Terminate(which, reply) => match self.target(which) {
+            ManagementRequest::Terminate(child, reply) => match self.target(child) {
                 Some(target) => (Request::Terminate(target), Pending::Done(reply)),
                 None => {
                     reply.send(Err(ChildError::NotFound));
@@ -82,20 +84,21 @@ impl PendingRequests {
             ManagementRequest::Delete(id, reply) => (Request::Delete(Target::Id(id)), Pending::Delete(reply)),
             ManagementRequest::Change(plan, reply) => self.change(plan, reply)?,
         };
-        let ticket = RequestId(self.next_ticket);
-        self.next_ticket += 1;
+        let ticket = RequestId(self.next_id);
+        self.next_id += 1;
         self.pending.insert(ticket, pending);
         Some(Event::Request { ticket, request })
     }
 
-    fn target(&self, which: ChildRef) -> Option<Target> {
-        match which {
+    fn target(&self, child: ChildRef) -> Option<Target> {
+        match child {
             ChildRef::Id(id) => Some(Target::Id(id)),
-            ChildRef::Pid(pid) => self.node.book().key_of(pid).map(Target::Key),
+            ChildRef::Pid(pid) => self.node.state().key_of(pid).map(Target::Key),
         }
     }
 
-    /// Another plan, which is taken over when the engine grants it: then it is known who is there.
+    /// Converts a change of the spec. The new spec is applied when the engine accepts it: only then
+    /// is it known which children exist.
     fn change(
         &self,
         plan: SupervisorSpec,
@@ -110,22 +113,22 @@ impl PendingRequests {
         Some((request, Pending::Change { plan, reply }))
     }
 
-    /// A child that was brought has a key now.
-    pub(super) fn admit(&mut self, key: ChildKey, ticket: RequestId) {
-        let mut book = self.node.book();
+    /// Records the key of a child that a request adds.
+    pub(super) fn add_child(&mut self, key: ChildKey, ticket: RequestId) {
+        let mut state = self.node.state();
         let child = match self.pending.get_mut(&ticket) {
-            Some(Pending::Start { child, key: admitted, .. }) => {
-                *admitted = Some(key);
+            Some(Pending::Start { child, key: added_key, .. }) => {
+                *added_key = Some(key);
                 child.take()
             }
             Some(Pending::Change { plan, .. }) => {
-                let id = book.engine.as_ref().and_then(|engine| Some(engine.sight(key)?.id.clone()));
+                let id = state.engine.as_ref().and_then(|engine| Some(engine.view(key)?.id.clone()));
                 plan.children.iter().find(|child| Some(&child.id) == id.as_ref()).map(ChildSpec::share)
             }
             _ => None,
         };
-        let replaced = child.and_then(|child| book.insert(key, child));
-        drop(book);
+        let replaced = child.and_then(|child| state.insert(key, child));
+        drop(state);
         drop(replaced);
     }
 
@@ -133,26 +136,27 @@ impl PendingRequests {
         let Some(pending) = self.pending.remove(&ticket) else { return };
         match pending {
             Pending::Start { key, reply, .. } => {
-                // It was taken in only to be started.
-                let unwanted = key.filter(|_| result.is_err()).and_then(|key| self.node.book().remove(key));
-                if let (Some(child), Err(refusal)) = (unwanted, &result) {
-                    nesting::close(&*child.node, &why(refusal));
+                // The child was added only to be started.
+                let not_started_child =
+                    key.filter(|_| result.is_err()).and_then(|key| self.node.state().remove(key));
+                if let (Some(child), Err(error)) = (not_started_child, &result) {
+                    nesting::close(&*child.node, &close_reason(error));
                 }
-                reply.send(self.started(result).map_err(|refusal| self.not_started(refusal)));
+                reply.send(self.started(result).map_err(|error| self.not_started(error)));
             }
             Pending::Done(reply) => reply.send(result.map(drop).map_err(child_error)),
             Pending::Restart(reply) => reply.send(self.started(result).map_err(child_error)),
             Pending::Delete(reply) => {
-                let deleted = result.map_err(child_error).and_then(|granted| match granted {
-                    RequestOk::Deleted(key) => self.node.book().give_away(key).ok_or(ChildError::NotFound),
+                let deleted = result.map_err(child_error).and_then(|ok| match ok {
+                    RequestOk::Deleted(key) => self.node.state().transfer(key).ok_or(ChildError::NotFound),
                     _ => Err(ChildError::NotFound),
                 });
                 reply.send(deleted);
             }
             Pending::Change { plan, reply } => {
                 if result.is_ok() {
-                    let displaced = self.node.book().adopt_plan(plan);
-                    drop(displaced);
+                    let replaced = self.node.state().adopt_plan(plan);
+                    drop(replaced);
                 }
                 reply.send(result.map(drop).map_err(|_| ChangeError::ShuttingDown));
             }
@@ -160,19 +164,20 @@ impl PendingRequests {
     }
 
     fn started(&self, result: Result<RequestOk, RequestError>) -> Result<ChildStart, RequestError> {
-        result.map(|granted| match granted {
+        result.map(|ok| match ok {
             RequestOk::Started(key) => {
-                self.node.book().pid_of(key).map_or(ChildStart::Ignored, ChildStart::Started)
+                self.node.state().pid_of(key).map_or(ChildStart::Ignored, ChildStart::Started)
             }
             RequestOk::Ignored | RequestOk::Done | RequestOk::Deleted(_) => ChildStart::Ignored,
         })
     }
 
-    fn not_started(&self, refusal: RequestError) -> StartChildErrorKind {
-        match refusal {
+    fn not_started(&self, error: RequestError) -> StartChildErrorKind {
+        match error {
             RequestError::AlreadyStarted(key) | RequestError::Running(key) => {
-                let book = self.node.book();
-                book.pid_of(key)
+                let state = self.node.state();
+                state
+                    .pid_of(key)
                     .map_or(StartChildErrorKind::AlreadyPresent, StartChildErrorKind::AlreadyStarted)
             }
             RequestError::AlreadyPresent | RequestError::Restarting => StartChildErrorKind::AlreadyPresent,
@@ -188,16 +193,16 @@ impl PendingRequests {
     }
 }
 
-/// What those are told who wait in the mailbox of a child that was not started.
-fn why(refusal: &RequestError) -> ExitReason {
-    match refusal {
+/// Returns the reason with which the mailbox of a child is closed that did not start.
+fn close_reason(error: &RequestError) -> ExitReason {
+    match error {
         RequestError::StartFailed(reason) => reason.clone(),
         _ => ExitReason::shutdown(),
     }
 }
 
-fn child_error(refusal: RequestError) -> ChildError {
-    match refusal {
+fn child_error(error: RequestError) -> ChildError {
+    match error {
         RequestError::Running(_) | RequestError::AlreadyStarted(_) => ChildError::Running,
         RequestError::Restarting | RequestError::AlreadyPresent => ChildError::Restarting,
         RequestError::StartFailed(reason) => ChildError::StartFailed(reason),

@@ -1,4 +1,5 @@
-//! The parent of a root: nobody restarts it, and when it ends the tree is closed.
+//! The parent of a root supervisor. It never restarts the root, and closes the tree when the root
+//! exits.
 
 use std::sync::{Arc, OnceLock};
 
@@ -15,48 +16,48 @@ use crate::link::RactorLink;
 use crate::nesting;
 use crate::node::{ChildNode, StartParams};
 
-/// Where a tree is in its life.
+/// The phase of a tree.
 #[derive(Clone, Debug)]
 enum Phase {
     Starting,
     Started,
-    /// It has ended, and was up before or not.
+    /// It has exited for this reason. The flag is set if it had started.
     Ended(ExitReason, bool),
 }
 
-/// A tree that was started.
+/// A started tree.
 pub(crate) struct Root {
     pub(crate) node: SupervisorNode,
     pub(crate) system: System,
     phase: watch::Sender<Phase>,
-    /// What the tree had dropped before it was told to stop.
+    /// The totals of the drop counters when the tree was told to stop.
     dropped_before: OnceLock<Dropped>,
 }
 
 impl Root {
-    /// The reason of its end, when that has come.
+    /// Waits for the exit of the tree and returns its reason.
     pub(crate) async fn ended(&self) -> ExitReason {
         let mut phase = self.phase.subscribe();
         match wake_safely(phase.wait_for(|phase| matches!(phase, Phase::Ended(..)))).await.as_deref() {
             Ok(Phase::Ended(reason, _)) => reason.clone(),
-            // Not reached: the sender lives as long as this does.
+            // Unreachable: the sender lives as long as `self`.
             Ok(Phase::Starting | Phase::Started) | Err(_) => ExitReason::NoProcess,
         }
     }
 
-    /// Tells the tree to stop for good.
+    /// Shuts the tree down for good: children that are set to drain handle their queued messages.
     pub(crate) fn stop(&self) {
         self.dropped_before.get_or_init(|| self.node.drop_counters().total());
         self.node.drain(ExitReason::shutdown());
     }
 
-    /// Returns what was dropped since it was [told to stop](Self::stop).
+    /// Returns what was dropped since the tree was [told to stop](Self::stop).
     pub(crate) fn dropped(&self) -> Dropped {
         let total = self.node.drop_counters().total();
         total.since(self.dropped_before.get().copied().unwrap_or(total))
     }
 
-    /// Enters another phase, and wakes the tasks that wait for that.
+    /// Sets the phase, and wakes the tasks that wait for it.
     fn enter(&self, phase: Phase) {
         ignore_panic(|| drop(self.phase.send_replace(phase)));
     }
@@ -64,8 +65,8 @@ impl Root {
     async fn started(&self) -> Result<(), ExitReason> {
         let mut phase = self.phase.subscribe();
         match wake_safely(phase.wait_for(|phase| !matches!(phase, Phase::Starting))).await.as_deref() {
-            // One that was up and has ended since has started: its end is told as the end of any
-            // tree.
+            // A tree that started and has exited meanwhile counts as started: its exit is reported
+            // like that of any tree.
             Ok(Phase::Started | Phase::Starting | Phase::Ended(_, true)) => Ok(()),
             Ok(Phase::Ended(reason, false)) => Err(reason.clone()),
             Err(_) => Err(ExitReason::NoProcess),
@@ -78,23 +79,24 @@ impl Parent for Root {
         self.enter(Phase::Started);
     }
 
-    /// Everything is refused before anybody hears that it is over.
+    /// Closes all mailboxes before any waiter is notified of the exit.
     fn ended(&self, _: u64, end: IncarnationExit) {
         self.node.drop_counters().add_messages(nesting::close(&self.node, &end.reason));
         self.enter(Phase::Ended(end.reason, end.started));
     }
 }
 
-/// A tree that is about to be up. It is stopped if nobody waits for that any more.
+/// A tree that is starting. Dropping this shuts the tree down, unless it was
+/// [finished](Self::finish).
 struct Starting {
     root: Arc<Root>,
-    wanted: bool,
+    keep: bool,
 }
 
 impl Starting {
-    /// Begins to start a tree.
+    /// Begins the start of a tree.
     fn begin(node: SupervisorNode, system: &System, tie: Option<Tie>) -> Result<Self, StartError> {
-        let checked = node.book().plan.check(node.id());
+        let checked = node.state().plan.check(node.id());
         checked.map_err(StartError::Spec)?;
         if runtime::Handle::try_current().is_ok() {
             require_timers().map_err(|NoTimers| StartError::NoTimers)?;
@@ -106,9 +108,9 @@ impl Starting {
             phase: watch::Sender::new(Phase::Starting),
             dropped_before: OnceLock::new(),
         });
-        let birth = StartParams { parent: root.clone(), run: 0, link: None };
+        let params = StartParams { parent: root.clone(), run: 0, link: None };
         let begun = match nesting::open(&root.node, system, &label) {
-            Ok(()) => root.node.begin(birth, tie).map_err(|error| match error {
+            Ok(()) => root.node.begin(params, tie).map_err(|error| match error {
                 NotStarted::Failed(reason) => StartError::Failed(reason),
                 _ => StartError::NoRuntime,
             }),
@@ -118,41 +120,43 @@ impl Starting {
             nesting::close(&root.node, &ExitReason::NoProcess);
             return Err(error);
         }
-        Ok(Self { root, wanted: false })
+        Ok(Self { root, keep: false })
     }
 
-    /// The tree, which goes on by itself.
+    /// Returns the tree, and keeps it running.
     fn finish(mut self) -> Arc<Root> {
-        self.wanted = true;
+        self.keep = true;
         self.root.clone()
     }
 }
 
 impl Drop for Starting {
     fn drop(&mut self) {
-        if !self.wanted {
-            // If it has ended, there is nobody to tell.
+        if !self.keep {
+            // An error says that the tree has exited.
             let _ = self.root.node.handle().stop(ExitReason::shutdown());
         }
     }
 }
 
-/// Starts a tree and waits until all of it is up.
+/// Starts a tree. Resolves when all of it has started. Dropping the future shuts the tree down.
 pub(crate) async fn start(node: SupervisorNode, system: &System) -> Result<Arc<Root>, StartError> {
-    up(Starting::begin(node, system, None)?).await
+    finish_start(Starting::begin(node, system, None)?).await
 }
 
-/// The same, and ties it to something that it is to end with, the moment that all of it is up. If
-/// that has ended (`false`), the tree is stopped again and has not started.
+/// Starts a tree and passes its ractor actor to `tie`, which binds its lifetime to something else.
+/// `tie` runs when all of the tree has started. If it returns `false`, the tree is shut down again
+/// and counts as not started.
 pub(crate) async fn start_tied(
     node: SupervisorNode,
     system: &System,
     tie: impl FnOnce(RactorLink) -> bool + Send + 'static,
 ) -> Result<Arc<Root>, StartError> {
-    up(Starting::begin(node, system, Some(Box::new(tie)))?).await
+    finish_start(Starting::begin(node, system, Some(Box::new(tie)))?).await
 }
 
-async fn up(starting: Starting) -> Result<Arc<Root>, StartError> {
+/// Resolves when all of the tree has started. Dropping the future shuts the tree down.
+async fn finish_start(starting: Starting) -> Result<Arc<Root>, StartError> {
     starting.root.started().await.map_err(StartError::Failed)?;
     Ok(starting.finish())
 }

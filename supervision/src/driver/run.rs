@@ -1,4 +1,4 @@
-//! One turn of a supervisor: what is in the inbox goes through the engine, and what that decides is done.
+//! The driver: messages of the inbox go through the engine, and the driver performs the actions.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -21,33 +21,33 @@ use crate::error::ChildFailedError;
 use crate::link::RactorLink;
 use crate::node::ChildNode;
 
-/// What carries a supervisor's decisions out.
+/// Performs the decisions of one incarnation of a supervisor.
 pub(super) struct Driver {
     node: SupervisorNode,
-    /// Held until the end.
+    /// Held until the supervisor ends.
     attachment: Option<MailboxConsumer<DriverMsg>>,
     waker: Waker,
     clock: Clock,
     inbox: Arc<Inbox>,
     children: Children,
     reporter: Reporter,
-    desk: PendingRequests,
-    /// To be done when it is up.
+    requests: PendingRequests,
+    /// Runs when all children have started.
     tie: Option<(Tie, RactorLink)>,
     began: bool,
-    /// How it ended, when it has.
+    /// How it ended, once it has.
     exit: Option<DriverExit>,
 }
 
-/// Ties a supervisor to something that it is to end with. Returns `false` if that has ended.
+/// Binds the lifetime of a supervisor to something else. Returns `false` if that has ended.
 pub(super) type Tie = Box<dyn FnOnce(RactorLink) -> bool + Send>;
 
-/// The end of a supervisor.
+/// How a driver ended.
 enum DriverExit {
-    /// Everything below it was gone.
+    /// Everything below it had exited.
     Ended(ExitReason),
-    /// It was killed, and somebody sees to what is left.
-    Died(Option<JoinHandle<()>>),
+    /// It was killed. The task cleans up, if there is a runtime.
+    Killed(Option<JoinHandle<()>>),
 }
 
 impl Driver {
@@ -59,16 +59,16 @@ impl Driver {
         tie: Option<Tie>,
     ) -> Self {
         attachment.set_host_logs_end();
-        let past = node.book().clear();
+        let past = node.state().clear();
         drop(past);
-        node.book().begin();
+        node.state().begin();
         let inbox = Arc::new(Inbox::new(node.address(), node.downgrade()));
         let system = attachment.system().clone();
         Self {
             tie: tie.map(|tie| (tie, link.clone())),
             children: Children::new(node.clone(), system.clone(), inbox.clone(), link),
             reporter: Reporter::new(node.clone(), system, attachment.pid()),
-            desk: PendingRequests::new(node.clone()),
+            requests: PendingRequests::new(node.clone()),
             node,
             attachment: Some(attachment),
             waker,
@@ -79,25 +79,25 @@ impl Driver {
         }
     }
 
-    /// Has `waker` woken from the next turn on.
+    /// Sets the waker for the next calls of [`run_pending`](Self::run_pending).
     pub(super) fn wake_by(&mut self, waker: &Waker) {
         self.waker.clone_from(waker);
     }
 
-    /// Tells the supervisor to stop.
+    /// Asks the supervisor to stop.
     pub(super) fn stop(&self) {
-        // If it has ended, its next turn says so.
+        // If it has ended, the next `run_pending` says so.
         let _ = self.node.handle().stop(ExitReason::shutdown());
     }
 
-    /// The reason of its end, when nothing below it is left either.
+    /// Waits until nothing below the supervisor is left. Returns its exit reason.
     pub(super) async fn exited(mut self) -> ExitReason {
         match self.exit.take() {
             Some(DriverExit::Ended(reason)) => reason,
-            Some(DriverExit::Died(remains)) => {
-                if let Some(remains) = remains {
-                    // Whoever saw to it did so, or its runtime is gone.
-                    let _ = remains.await;
+            Some(DriverExit::Killed(cleanup_task)) => {
+                if let Some(cleanup_task) = cleanup_task {
+                    // Either the cleanup is complete, or its runtime has shut down.
+                    let _ = cleanup_task.await;
                 }
                 ExitReason::Killed
             }
@@ -105,7 +105,7 @@ impl Driver {
         }
     }
 
-    /// Deals with everything that there is to deal with; breaks when it is over.
+    /// Handles all messages of the inbox. Breaks once the supervisor has ended.
     pub(super) fn run_pending(&mut self) -> ControlFlow<()> {
         if !self.began {
             self.began = true;
@@ -113,7 +113,7 @@ impl Driver {
         }
         while let Some(attachment) = &mut self.attachment {
             match attachment.poll_next(&mut Context::from_waker(&self.waker)) {
-                Poll::Ready(MailboxEvent::Message(news)) => self.handle(news)?,
+                Poll::Ready(MailboxEvent::Message(msg)) => self.handle(msg)?,
                 Poll::Ready(MailboxEvent::Stop(reason)) => {
                     let drains = self.node.drains();
                     self.step(Event::Shutdown { reason, drains })?;
@@ -121,10 +121,11 @@ impl Driver {
                 Poll::Ready(MailboxEvent::Killed | MailboxEvent::Detached) => return self.on_killed(),
                 Poll::Ready(_) => {}
                 Poll::Pending => {
-                    if self.children.watches() {
+                    if self.children.has_watched() {
                         self.clock.enable_watchdog(attachment.system());
                     }
-                    let deadline = self.node.book().engine.as_ref().and_then(|engine| engine.next_deadline());
+                    let deadline =
+                        self.node.state().engine.as_ref().and_then(|engine| engine.next_deadline());
                     self.clock.set(deadline, &self.inbox);
                     return ControlFlow::Continue(());
                 }
@@ -133,36 +134,36 @@ impl Driver {
         ControlFlow::Break(())
     }
 
-    fn handle(&mut self, news: DriverMsg) -> ControlFlow<()> {
-        if matches!(news, DriverMsg::Tick) {
+    fn handle(&mut self, msg: DriverMsg) -> ControlFlow<()> {
+        if matches!(msg, DriverMsg::Tick) {
             self.clock.disarm();
         }
-        if let DriverMsg::Ended(key, _, end) = &news {
+        if let DriverMsg::Ended(key, _, end) = &msg {
             self.children.count_dropped(*key, end.dropped);
         }
-        match news.into_event() {
+        match msg.into_event() {
             Ok(event) => self.step(event),
-            Err(ask) => match self.desk.take(*ask) {
+            Err(request) => match self.requests.take(*request) {
                 Some(event) => self.step(event),
                 None => ControlFlow::Continue(()),
             },
         }
     }
 
-    /// Takes an event through the engine, and whatever follows from it at once.
+    /// Steps the engine with an event, and with the events that follow from its actions at once.
     fn step(&mut self, event: Event) -> ControlFlow<()> {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
             let now = self.clock.now();
             let has_ended = matches!(event, Event::Ended { .. });
             let step = |engine: &mut Engine| (engine.step(event, now), engine.awaited());
-            let (actions, awaited) = self.node.book().engine.as_mut().map(step).unwrap_or_default();
+            let (actions, awaited) = self.node.state().engine.as_mut().map(step).unwrap_or_default();
             self.children.await_start(awaited, has_ended);
             for action in actions {
-                let is_admission = matches!(action, Action::Admit { .. });
+                let is_addition = matches!(action, Action::AddChild { .. });
                 events.extend(self.perform(action)?);
-                if is_admission {
-                    // Its node is known only now, and its start comes next.
+                if is_addition {
+                    // The node of the child is known only now, and its start follows.
                     self.children.await_start(awaited, false);
                 }
             }
@@ -172,28 +173,30 @@ impl Driver {
 
     fn report(&self, report: EngineReport) {
         if let EngineReport::Restarting { key, ref reason, delay, .. } = report {
-            self.children.announce(key, reason.clone(), delay);
+            self.children.set_pending_restart(key, reason.clone(), delay);
         }
         self.reporter.report(report, &self.children);
     }
 
     fn perform(&mut self, action: Action) -> ControlFlow<(), Option<Event>> {
         match action {
-            Action::Admit { key, ticket } => self.desk.admit(key, ticket),
+            Action::AddChild { key, ticket } => self.requests.add_child(key, ticket),
             Action::Start { key, run } => return ControlFlow::Continue(self.children.start(key, run)),
             Action::Stop { key, reason, drains } => self.children.stop(key, reason, drains),
             Action::Kill { key } => self.children.kill(key),
             Action::Abandon { key } => self.children.abandon(key),
-            Action::CheckBusy { key, run } => return ControlFlow::Continue(self.children.look(key, run)),
-            Action::Probe { key, run, question } => self.children.probe(key, run, question),
+            Action::CheckBusy { key, run } => {
+                return ControlFlow::Continue(self.children.check_busy(key, run));
+            }
+            Action::Probe { key, run, probe_id } => self.children.probe(key, run, probe_id),
             Action::Retry { key, generation } => self.inbox.put(DriverMsg::Retry { key, generation }),
-            Action::ContinueShutdown => self.inbox.put_go_on(),
+            Action::ContinueShutdown => self.inbox.put_continue_shutdown(),
             Action::Close { key, reason } => self.children.close(key, &reason),
             Action::Forget { key, reason } => self.children.forget(key, &reason),
             Action::Report(report) => self.report(report),
-            Action::Started => self.up(),
-            Action::GoDown => self.attachment.iter_mut().for_each(MailboxConsumer::begin_stop),
-            Action::Answer { ticket, result } => self.desk.answer(ticket, result),
+            Action::Started => self.report_started(),
+            Action::BeginShutdown => self.attachment.iter_mut().for_each(MailboxConsumer::begin_stop),
+            Action::Answer { ticket, result } => self.requests.answer(ticket, result),
             Action::Exit { ending } => {
                 self.end(ending);
                 return ControlFlow::Break(());
@@ -202,9 +205,9 @@ impl Driver {
         ControlFlow::Continue(None)
     }
 
-    /// All children are up. If the supervisor is to be tied to something that has ended, it stops
-    /// without having started.
-    fn up(&mut self) {
+    /// Reports that all children have started. If the supervisor is to be tied to something that
+    /// has ended, it stops instead and counts as not started.
+    fn report_started(&mut self) {
         let system = self.attachment.as_ref().map(MailboxConsumer::system);
         let tied = |(tie, link): (Tie, RactorLink)| catch_panic(system, || tie(link)).unwrap_or(false);
         if self.tie.take().is_none_or(tied) {
@@ -214,7 +217,7 @@ impl Driver {
         }
     }
 
-    /// Everything below is gone: the parent may know.
+    /// Reports the exit to the parent. Everything below has exited.
     fn end(&mut self, ending: SupervisorExit) {
         let reason = match ending {
             SupervisorExit::Reason(reason) => reason,
@@ -229,18 +232,21 @@ impl Driver {
         }
     }
 
-    /// It was killed. What is below is seen to before the parent may know.
+    /// Starts the cleanup after a kill. The parent is notified when that is complete.
     fn on_killed(&mut self) -> ControlFlow<()> {
         if let Some(attachment) = self.attachment.take() {
-            self.exit =
-                Some(DriverExit::Died(cleanup::kill_orphans(&self.node, attachment, self.desk.close())));
+            self.exit = Some(DriverExit::Killed(cleanup::kill_orphans(
+                &self.node,
+                attachment,
+                self.requests.close(),
+            )));
         }
         ControlFlow::Break(())
     }
 }
 
 impl Drop for Driver {
-    /// The ractor actor was killed, or failed, or its runtime is gone.
+    /// Reached if the ractor actor was killed or failed, or if its runtime has shut down.
     fn drop(&mut self) {
         let _ = self.on_killed();
     }

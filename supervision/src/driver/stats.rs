@@ -1,35 +1,35 @@
-//! What supervision has done in a system so far.
+//! The supervision statistics of a system.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use perennial_actors::System;
 
-/// How often supervisors have had to act, in a whole system.
+/// The number of interventions of all supervisors of a system.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct SupervisionStats {
-    /// Restarts: of a child or of a group, failed tries included.
+    /// Restarts of children and groups, including failed attempts.
     pub restarts: u64,
-    /// Supervisors that gave up.
+    /// Supervisors that exceeded their intensity.
     pub escalations: u64,
-    /// Children that did not die when they were killed, and were abandoned.
+    /// Children that did not exit after a kill and were abandoned.
     pub abandoned: u64,
 }
 
 impl SupervisionStats {
-    /// The totals of a system.
+    /// Returns the statistics of a system.
     #[must_use]
     pub fn of(system: &System) -> Self {
-        let books = system.extension(Stats::default);
+        let stats = system.extension(Stats::default);
         Self {
-            restarts: books.restarts.load(Ordering::Relaxed),
-            escalations: books.escalations.load(Ordering::Relaxed),
-            abandoned: books.abandoned.load(Ordering::Relaxed),
+            restarts: stats.restarts.load(Ordering::Relaxed),
+            escalations: stats.escalations.load(Ordering::Relaxed),
+            abandoned: stats.abandoned.load(Ordering::Relaxed),
         }
     }
 }
 
-/// Where the totals are kept.
+/// The counters behind [`SupervisionStats`].
 #[derive(Default)]
 pub(super) struct Stats {
     restarts: AtomicU64,

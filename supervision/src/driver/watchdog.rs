@@ -1,10 +1,11 @@
-//! A thread beside the runtime, that sees to it that the deadlines of those who watch are kept.
+//! A thread outside the runtime that guards the deadlines of supervisors with liveness checks.
 //!
-//! One of tokio's threads at a time drives the timers, while it has nothing else to do. When something wakes it and what it runs
-//! then never awaits, the timers stand still until somebody happens to wake another thread, however many have nothing to do (tokio
-//! issue 4730). That is just when a supervisor has to find a child that hangs. So a supervisor that watches children leaves word
-//! here of its next deadline. If that passes and it leaves no other, an empty task from outside wakes a thread of its runtime,
-//! which drives the timers then.
+//! One of tokio's threads at a time drives the timers, while it has no other work. If it is then
+//! woken for a task that never awaits, the timers stand still until another thread is woken,
+//! however many are idle (tokio issue 4730). In exactly that case a supervisor has to detect an
+//! unresponsive child. So a supervisor with liveness checks registers its next deadline here. If
+//! the deadline passes and the supervisor registers no other, the watchdog spawns an empty task on
+//! its runtime. That wakes a thread, which drives the timers.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,46 +18,49 @@ use tokio::runtime::{self, RuntimeFlavor};
 
 use crate::log;
 
-/// How late a supervisor may be before its runtime is woken. Tokio's timers are late by up to a millisecond.
+/// The time after a deadline until the runtime is woken. Tokio's timers are late by up to a
+/// millisecond.
 const SLACK: Duration = Duration::from_millis(5);
 
-/// Wakes the runtimes of supervisors that are late. One in every system; its thread lives while it has something to do.
+/// Wakes the runtimes of supervisors that miss a deadline. There is one per system. Its thread runs
+/// while it has any deadline.
 #[derive(Default)]
 pub(super) struct DeadlineWatchdog(Arc<Shared>);
 
-/// Where words are left.
+/// The deadlines, shared with the thread.
 #[derive(Default)]
 struct Shared {
-    words: Mutex<Words>,
+    deadlines: Mutex<Deadlines>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct Words {
-    of: HashMap<u64, Deadline>,
+struct Deadlines {
+    by_guard: HashMap<u64, Deadline>,
     next: u64,
-    /// When the thread looks again, if there is one.
-    looks: Option<Instant>,
+    /// When the thread checks next, if it runs.
+    next_check: Option<Instant>,
 }
 
-/// What a supervisor has said.
+/// The next deadline of one supervisor.
 struct Deadline {
-    /// When it was to leave another.
+    /// The deadline.
     due: Instant,
-    /// When its runtime is to be woken if it has not.
+    /// When the runtime is woken unless the supervisor sets another deadline first.
     at: Instant,
     runtime: runtime::Handle,
-    /// Whether an empty task is on its way. If none of the threads comes to it, another would change nothing.
+    /// Set while an empty task is queued on the runtime. If no thread runs it, another one would
+    /// change nothing.
     waking: Arc<AtomicBool>,
 }
 
-/// A supervisor's right to leave word, until it is dropped.
+/// A supervisor's registration, until it is dropped.
 pub(super) struct WatchdogGuard {
     number: u64,
-    post: Arc<Shared>,
-    /// None if there is no other thread to wake.
+    shared: Arc<Shared>,
+    /// `None` if the runtime has no other thread to wake.
     runtime: Option<runtime::Handle>,
-    /// Where it is logged if there is no thread.
+    /// The system that logs a failed start of the thread.
     system: System,
 }
 
@@ -65,80 +69,83 @@ impl DeadlineWatchdog {
         system.extension(Self::default)
     }
 
-    /// On a runtime with one thread nothing could help, and its time may be paused: what is left there is not looked at.
-    pub(super) fn charge(&self, system: &System) -> WatchdogGuard {
+    /// Registers a supervisor. On a runtime with one thread its deadlines are ignored: waking could
+    /// not help, and the time of that runtime may be paused.
+    pub(super) fn register(&self, system: &System) -> WatchdogGuard {
         let runtime = runtime::Handle::try_current().ok();
         let runtime = runtime.filter(|it| !matches!(it.runtime_flavor(), RuntimeFlavor::CurrentThread));
-        let mut words = self.0.lock();
-        words.next += 1;
-        WatchdogGuard { number: words.next, post: self.0.clone(), runtime, system: system.clone() }
+        let mut deadlines = self.0.lock();
+        deadlines.next += 1;
+        WatchdogGuard { number: deadlines.next, shared: self.0.clone(), runtime, system: system.clone() }
     }
 }
 
 impl WatchdogGuard {
-    /// Leaves word of the next deadline, in place of the one before.
+    /// Sets the next deadline, in place of the previous one.
     pub(super) fn set(&self, due: Option<Instant>) {
         let Some(runtime) = &self.runtime else { return };
-        let mut words = self.post.lock();
+        let mut deadlines = self.shared.lock();
         let Some(due) = due else {
-            words.of.remove(&self.number);
+            deadlines.by_guard.remove(&self.number);
             return;
         };
         let at = due.checked_add(SLACK).unwrap_or(due);
-        let word = Deadline { due, at, runtime: runtime.clone(), waking: Arc::default() };
-        words.of.insert(self.number, word);
-        match words.looks {
+        let deadline = Deadline { due, at, runtime: runtime.clone(), waking: Arc::default() };
+        deadlines.by_guard.insert(self.number, deadline);
+        match deadlines.next_check {
             None => {
-                words.looks = Some(at);
-                drop(words);
-                begin(&self.post, &self.system);
+                deadlines.next_check = Some(at);
+                drop(deadlines);
+                spawn_thread(&self.shared, &self.system);
             }
-            Some(looks) if at < looks => self.post.changed.notify_one(),
+            Some(next_check) if at < next_check => self.shared.changed.notify_one(),
             Some(_) => {}
         }
     }
 }
 
 impl Drop for WatchdogGuard {
-    /// The last one to go sends the thread home.
+    /// The drop of the last guard ends the thread.
     fn drop(&mut self) {
-        let mut words = self.post.lock();
-        words.of.remove(&self.number);
-        if words.of.is_empty() {
-            self.post.changed.notify_one();
+        let mut deadlines = self.shared.lock();
+        deadlines.by_guard.remove(&self.number);
+        if deadlines.by_guard.is_empty() {
+            self.shared.changed.notify_one();
         }
     }
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Words> {
-        self.words.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Deadlines> {
+        self.deadlines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Watches until nobody is left to watch.
+    /// Wakes the runtimes of passed deadlines until there is no deadline left.
     fn watch(&self) {
-        let mut words = self.lock();
+        let mut deadlines = self.lock();
         loop {
-            words.looks = words.of.values().map(|word| word.at).min();
-            let Some(next) = words.looks else { return };
+            deadlines.next_check = deadlines.by_guard.values().map(|deadline| deadline.at).min();
+            let Some(next) = deadlines.next_check else { return };
             let now = Instant::now();
             if next > now {
-                let woken = self.changed.wait_timeout(words, next - now);
-                words = woken.unwrap_or_else(PoisonError::into_inner).0;
+                let woken = self.changed.wait_timeout(deadlines, next - now);
+                deadlines = woken.unwrap_or_else(PoisonError::into_inner).0;
                 continue;
             }
-            let late: Vec<_> = words.of.values_mut().filter_map(|word| word.wake(now)).collect();
-            drop(words);
-            for (runtime, waking) in late {
+            let overdue: Vec<_> =
+                deadlines.by_guard.values_mut().filter_map(|deadline| deadline.wake(now)).collect();
+            drop(deadlines);
+            for (runtime, waking) in overdue {
                 drop(runtime.spawn(async move { waking.store(false, Ordering::Relaxed) }));
             }
-            words = self.lock();
+            deadlines = self.lock();
         }
     }
 }
 
 impl Deadline {
-    /// The runtime to wake, if it is late; it is seen to again when it is late for twice as long.
+    /// Returns the runtime to wake if the deadline has passed, and schedules the next check for
+    /// when the deadline is overdue by twice as long.
     fn wake(&mut self, now: Instant) -> Option<(runtime::Handle, Arc<AtomicBool>)> {
         if self.at > now {
             return None;
@@ -149,11 +156,11 @@ impl Deadline {
     }
 }
 
-fn begin(post: &Arc<Shared>, system: &System) {
-    let watching = post.clone();
-    let begun = thread::Builder::new().name("perennial-watchman".to_owned()).spawn(move || watching.watch());
-    if let Err(error) = begun {
-        log::no_watchman(system, error);
-        post.lock().looks = None;
+fn spawn_thread(shared: &Arc<Shared>, system: &System) {
+    let watched = shared.clone();
+    let spawned = thread::Builder::new().name("perennial-watchdog".to_owned()).spawn(move || watched.watch());
+    if let Err(error) = spawned {
+        log::no_watchdog(system, error);
+        shared.lock().next_check = None;
     }
 }

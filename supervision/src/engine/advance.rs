@@ -1,4 +1,4 @@
-//! Going through a round, and what is done when it is over.
+//! The steps of a transition, and what happens when it is complete.
 
 use perennial_actors::ExitReason;
 
@@ -9,37 +9,38 @@ use super::transition::{Transition, TransitionKind};
 use super::types::{Action, ChildKey, EngineReport, Event, RequestError, StartCause, State, SupervisorExit};
 use crate::policy::Restart;
 
-/// How many are told to stop in one go. They may be very many: by the time that the last one was told, the first would long have
-/// been gone, and the supervisor would have heard nothing of it, nor of anything else.
+/// The number of children that a dynamic supervisor stops in one batch. There may be very many:
+/// without batches, the first would have exited long before the last one was asked to stop, and the
+/// supervisor would handle no message in between.
 pub(super) const BATCH: usize = 128;
 
 impl Engine {
-    pub(super) const fn is_first_round(&self) -> bool {
-        matches!(&self.mode, Mode::InTransition(round) if round.is_first())
+    pub(super) const fn is_initial_start(&self) -> bool {
+        matches!(&self.mode, Mode::InTransition(transition) if transition.is_initial_start())
     }
 
     pub(super) const fn is_group_restart(&self) -> bool {
-        matches!(&self.mode, Mode::InTransition(round) if matches!(round.kind, TransitionKind::GroupRestart))
+        matches!(&self.mode, Mode::InTransition(transition) if matches!(transition.kind, TransitionKind::GroupRestart))
     }
 
-    pub(super) const fn is_going_down(&self) -> bool {
-        matches!(&self.mode, Mode::InTransition(round) if round.is_last())
+    pub(super) const fn is_shutting_down(&self) -> bool {
+        matches!(&self.mode, Mode::InTransition(transition) if transition.is_shutdown())
     }
 
-    /// Whether it stops, or has stopped.
-    pub(crate) const fn is_leaving(&self) -> bool {
-        matches!(self.mode, Mode::Ended) || self.is_going_down()
+    /// Returns `true` if the supervisor shuts down or has ended.
+    pub(crate) const fn is_stopping_or_ended(&self) -> bool {
+        matches!(self.mode, Mode::Ended) || self.is_shutting_down()
     }
 
-    /// Returns the child whose start all others that are down wait for.
+    /// Returns the child whose start all other stopped children wait for.
     pub(crate) fn awaited(&self) -> Option<ChildKey> {
-        let Mode::InTransition(round) = &self.mode else { return None };
+        let Mode::InTransition(transition) = &self.mode else { return None };
         let starts = |key| matches!(self.children.get(key)?.state, State::Starting { .. }).then_some(key);
-        round.current.and_then(starts)
+        transition.current.and_then(starts)
     }
 
-    /// Returns `true` if the child is being stopped for another cause than that it hangs.
-    pub(crate) fn is_dismissed(&self, key: ChildKey) -> bool {
+    /// Returns `true` if the child is being stopped, unless that is because it is unresponsive.
+    pub(crate) fn is_stopped_in_order(&self, key: ChildKey) -> bool {
         let state = self.children.get(key).map(|entry| &entry.state);
         matches!(state, Some(State::Stopping(stopping)) if !stopping.unresponsive)
     }
@@ -49,71 +50,73 @@ impl Engine {
         matches!(self.mode, Mode::Ended)
     }
 
-    pub(super) fn begin_round(&mut self, round: Transition) {
-        self.mode = Mode::InTransition(round);
+    pub(super) fn begin_transition(&mut self, transition: Transition) {
+        self.mode = Mode::InTransition(transition);
         if self.is_dynamic() {
-            return self.go_on();
+            return self.stop_next_batch();
         }
         self.advance();
     }
 
-    /// Goes on with the round until it has to wait for a child, or is over.
+    /// Continues the transition until it waits for a child or is complete.
     pub(super) fn advance(&mut self) {
         if self.is_dynamic() {
             return self.end_when_empty();
         }
         loop {
-            let Mode::InTransition(round) = &mut self.mode else { return };
-            if let Some(&key) = round.stop.last() {
+            let Mode::InTransition(transition) = &mut self.mode else { return };
+            if let Some(&key) = transition.stop.last() {
                 if self.children.get(key).is_some_and(Entry::is_live) {
-                    round.current = Some(key);
+                    transition.current = Some(key);
                     return self.stop(key);
                 }
-                round.stop.pop();
+                transition.stop.pop();
                 self.skip_stopped(key);
-            } else if let Some(key) = round.start.pop_front() {
+            } else if let Some(key) = transition.start.pop_front() {
                 if self.children.get(key).is_some() {
-                    round.current = Some(key);
+                    transition.current = Some(key);
                     return self.start(key, StartCause::Transition);
                 }
             } else {
-                return self.end_round();
+                return self.end_transition();
             }
         }
     }
 
-    /// Whether a round goes on, and it is this child that it waits for.
+    /// Returns `true` if the current transition waits for this child.
     pub(super) fn waits_for(&self, key: ChildKey) -> bool {
-        matches!(&self.mode, Mode::InTransition(round) if round.current == Some(key) || self.is_dynamic())
+        matches!(&self.mode, Mode::InTransition(transition) if transition.current == Some(key) || self.is_dynamic())
     }
 
-    /// Children that have nothing to do with each other stop all at once: nobody waits for another to be gone.
-    pub(super) fn go_on(&mut self) {
-        let Mode::InTransition(round) = &mut self.mode else { return };
-        for key in round.stop.split_off(round.stop.len().saturating_sub(BATCH)).into_iter().rev() {
+    /// Stops the next batch of a dynamic supervisor's children. They are independent, so none waits
+    /// for the exit of another.
+    pub(super) fn stop_next_batch(&mut self) {
+        let Mode::InTransition(transition) = &mut self.mode else { return };
+        for key in transition.stop.split_off(transition.stop.len().saturating_sub(BATCH)).into_iter().rev() {
             if self.children.get(key).is_some_and(Entry::is_live) {
                 self.stop(key);
             } else {
                 self.skip_stopped(key);
             }
         }
-        if matches!(&self.mode, Mode::InTransition(round) if !round.stop.is_empty()) {
+        if matches!(&self.mode, Mode::InTransition(transition) if !transition.stop.is_empty()) {
             self.actions.push(Action::ContinueShutdown);
         }
         self.end_when_empty();
     }
 
-    /// They have all been told, and are gone.
+    /// Completes the transition when all children were asked to stop and have exited.
     fn end_when_empty(&mut self) {
-        let told = matches!(&self.mode, Mode::InTransition(round) if round.stop.is_empty());
-        if told && self.children.live() == 0 {
-            self.end_round();
+        let all_notified = matches!(&self.mode, Mode::InTransition(transition) if transition.stop.is_empty());
+        if all_notified && self.children.live() == 0 {
+            self.end_transition();
         }
     }
 
-    /// The round comes by a child that is down: that was it (rule 4), and if it did not end as it would have been told to, that is
-    /// reported as if it had been told. One that does not come back is gone: with its supervisor all of its spec do, in a
-    /// group all but the temporary.
+    /// Handles a child that is already down when the transition reaches it (rule 4). An exit for
+    /// another reason than the requested one is reported as if the child had been asked to stop. A
+    /// child that is not kept is removed. A shutdown keeps the children of the spec, and a group
+    /// restart keeps all but the temporary ones.
     pub(super) fn skip_stopped(&mut self, key: ChildKey) {
         let Some(entry) = self.children.get(key) else { return };
         if let State::Ended { reason } = &entry.state {
@@ -122,22 +125,22 @@ impl Engine {
                     .push(Action::Report(EngineReport::ShutdownError { key, reason: reason.clone() }));
             }
         }
-        let comes_back = if self.is_going_down() {
+        let is_kept = if self.is_shutting_down() {
             !entry.added_at_runtime
         } else {
             entry.policy.restart != Restart::Temporary
         };
-        if self.is_dynamic() || !comes_back {
+        if self.is_dynamic() || !is_kept {
             self.forget(key, &ExitReason::shutdown());
         } else {
             self.children.set(key, State::Stopped, None);
         }
     }
 
-    /// The round is over: what it kept waiting comes up.
-    pub(super) fn end_round(&mut self) {
-        let Mode::InTransition(round) = std::mem::replace(&mut self.mode, Mode::Running) else { return };
-        match round.kind {
+    /// Completes the transition, and handles the events that it deferred.
+    pub(super) fn end_transition(&mut self) {
+        let Mode::InTransition(transition) = std::mem::replace(&mut self.mode, Mode::Running) else { return };
+        match transition.kind {
             TransitionKind::InitialStart => self.actions.push(Action::Started),
             TransitionKind::GroupRestart | TransitionKind::ManualStart => {}
             TransitionKind::Shutdown(ending) => {
@@ -149,22 +152,23 @@ impl Engine {
         self.process_deferred();
     }
 
-    /// The start of this child by hand is over, which may have been a round of its own.
-    pub(super) fn end_round_by_hand(&mut self, key: ChildKey) {
+    /// Completes the start of a child by request, if that was a transition of its own.
+    pub(super) fn end_manual_start(&mut self, key: ChildKey) {
         if matches!(&self.mode, Mode::InTransition(Transition { kind: TransitionKind::ManualStart, current, .. }) if *current == Some(key))
         {
-            self.end_round();
+            self.end_transition();
         }
     }
 
-    /// Deals with what the round has kept waiting, until that begins another round.
+    /// Handles the events that the transition deferred, until one of them begins another
+    /// transition.
     fn process_deferred(&mut self) {
         while matches!(self.mode, Mode::Running) {
-            if self.decide_settled() {
+            if self.decide_next_finished() {
                 continue;
             }
             if let Some(key) = self.ended.pop_front() {
-                // One that the round has dealt with is in another state by now.
+                // The transition may have handled the child, which is in another state then.
                 if let Some(State::Ended { reason }) = self.children.get(key).map(|entry| entry.state.clone())
                 {
                     self.on_child_exit(key, reason);
@@ -180,17 +184,18 @@ impl Engine {
         }
     }
 
-    /// A child did not start at first: those before it are taken down again, and the supervisor has not started.
-    pub(super) fn fail_first_start(&mut self, key: ChildKey, reason: ExitReason) {
+    /// The initial start failed at this child. The supervisor stops the children that have started,
+    /// and its start fails.
+    pub(super) fn fail_initial_start(&mut self, key: ChildKey, reason: ExitReason) {
         self.children.set(key, State::Stopped, None);
         self.begin_shutdown(SupervisorExit::StartFailed { key, reason });
     }
 
-    /// Somebody wants the supervisor down. The first reason counts.
+    /// Handles a request to shut down. Only the first reason counts.
     pub(super) fn on_shutdown(&mut self, reason: ExitReason, drains: bool) {
         match &self.mode {
             Mode::Ended => {}
-            Mode::InTransition(round) if round.is_last() => {}
+            Mode::InTransition(transition) if transition.is_shutdown() => {}
             Mode::Running | Mode::InTransition(_) => {
                 self.drains = drains;
                 self.begin_shutdown(SupervisorExit::Reason(reason));
@@ -198,9 +203,9 @@ impl Engine {
         }
     }
 
-    /// Takes everybody down, in reverse order or at once, and ends (rule 6).
+    /// Stops all children, in reverse start order or all at once, and ends the supervisor (rule 6).
     pub(super) fn begin_shutdown(&mut self, ending: SupervisorExit) {
-        self.actions.push(Action::GoDown);
+        self.actions.push(Action::BeginShutdown);
         self.ended.clear();
         self.refuse_deferred();
         for event in std::mem::take(&mut self.waiting) {
@@ -208,6 +213,6 @@ impl Engine {
                 self.answer(ticket, Err(RequestError::ShuttingDown));
             }
         }
-        self.begin_round(Transition::last(self.children.keys(), ending));
+        self.begin_transition(Transition::shutdown(self.children.keys(), ending));
     }
 }

@@ -1,39 +1,41 @@
-//! The table of children, in start order, and the deadlines that run for them.
+//! The table of children in start order, and their deadlines.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::deferred::Transitions;
+use super::deferred::ChildTransitions;
 use super::types::{ChildKey, StartId, State, Time};
 use crate::chunk_map::ChunkMap;
 use crate::policy::ChildPolicy;
 
-/// A child and what it is doing.
+/// A child and its state.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) id: Arc<str>,
     pub(super) policy: ChildPolicy,
     pub(super) state: State,
-    /// Grows with every change of state, so that whatever was put off before is void.
+    /// Increases with each change of state, which voids every retry that was scheduled before.
     pub(super) generation: u32,
-    /// How often it was restarted.
+    /// The number of its restarts.
     pub(super) restarts: u64,
-    /// How often in a row, without having been healthy in between.
+    /// The number of restarts in a row without a healthy time in between.
     pub(super) failures: u32,
-    /// Whether it was started by hand, so that it does not come back with its supervisor.
+    /// Whether it was added at runtime, so that the next incarnation of the supervisor does not
+    /// start it.
     pub(super) added_at_runtime: bool,
-    /// Whether its mailbox takes messages.
+    /// Whether its mailbox accepts messages.
     pub(super) mailbox_open: bool,
     deadline: Option<Time>,
 }
 
 impl Entry {
-    /// Whether there is an incarnation that would have to be stopped.
+    /// Returns `true` if there is an incarnation, which a shutdown would have to stop.
     pub(super) const fn is_live(&self) -> bool {
         self.state.is_live()
     }
 
-    /// Whether it is there for its siblings: it lives and is not on its way out for good, or it is being restarted.
+    /// Returns `true` if the child counts as present for its siblings: it runs and is not being
+    /// stopped for good, or it restarts.
     pub(super) fn is_active(&self) -> bool {
         match &self.state {
             State::Stopped => false,
@@ -45,8 +47,8 @@ impl Entry {
         }
     }
 
-    /// Whether `run` is the one this child is in.
-    pub(super) fn runs(&self, run: StartId) -> bool {
+    /// Returns `true` if `run` is the current start of the child.
+    pub(super) fn is_current(&self, run: StartId) -> bool {
         match &self.state {
             State::Starting { run: current, .. } | State::Running { run: current, .. } => *current == run,
             State::Stopping(stopping) => stopping.run == run,
@@ -55,23 +57,29 @@ impl Entry {
     }
 }
 
-/// The children of one supervisor. Keys are in start order, because they are given in it.
+/// The children of one supervisor. Keys are assigned in start order.
 #[derive(Debug, Default)]
 pub(super) struct Children {
     entries: ChunkMap<Entry>,
-    /// Only of those that have an id of their own.
+    /// The children that can be found by id.
     ids: HashMap<Arc<str>, ChildKey>,
     deadlines: BTreeSet<(Time, ChildKey)>,
-    /// The starts and stops that go on, and the requests that wait for them.
-    pub(super) transitions: Transitions,
+    /// The starts and stops in progress, and the requests that wait for them.
+    pub(super) transitions: ChildTransitions,
     next_key: u64,
     live: usize,
 }
 
 impl Children {
-    /// Takes a child in, as the last in start order. It is found by its id if it is `by_id`. Its
-    /// mailbox is closed.
-    pub(super) fn add(&mut self, id: Arc<str>, policy: ChildPolicy, by_id: bool, brought: bool) -> ChildKey {
+    /// Adds a child as the last one in start order, with a closed mailbox. It can be found by its
+    /// id if `by_id` is set.
+    pub(super) fn add(
+        &mut self,
+        id: Arc<str>,
+        policy: ChildPolicy,
+        by_id: bool,
+        added_at_runtime: bool,
+    ) -> ChildKey {
         let key = ChildKey(self.next_key);
         self.next_key += 1;
         if by_id {
@@ -84,7 +92,7 @@ impl Children {
             generation: 0,
             restarts: 0,
             failures: 0,
-            added_at_runtime: brought,
+            added_at_runtime,
             mailbox_open: false,
             deadline: None,
         };
@@ -100,7 +108,7 @@ impl Children {
         self.entries.len()
     }
 
-    /// How many have an incarnation that would have to be stopped.
+    /// Returns the number of children with an incarnation.
     pub(super) const fn live(&self) -> usize {
         self.live
     }
@@ -109,7 +117,7 @@ impl Children {
         self.entries.get(key.0)
     }
 
-    /// To change anything but the state, which is for [`set`](Self::set).
+    /// Returns a child for changes of anything but its state. Use [`set`](Self::set) for that.
     pub(super) fn get_mut(&mut self, key: ChildKey) -> Option<&mut Entry> {
         self.entries.get_mut(key.0)
     }
@@ -118,17 +126,18 @@ impl Children {
         self.entries.iter().map(|(key, entry)| (ChildKey(key), entry))
     }
 
-    /// All keys, in start order.
+    /// Returns all keys, in start order.
     pub(super) fn keys(&self) -> Vec<ChildKey> {
         self.iter().map(|(key, _)| key).collect()
     }
 
-    /// This key and those after it, in start order.
+    /// Returns this key and all later ones, in start order.
     pub(super) fn keys_from(&self, first: ChildKey) -> Vec<ChildKey> {
         self.entries.iter_from(first.0).map(|(key, _)| ChildKey(key)).collect()
     }
 
-    /// Puts a child into a state: the deadline of the one before is void, and so is any try that was put off.
+    /// Sets the state of a child. This voids the deadline of the previous state and every scheduled
+    /// retry.
     pub(super) fn set(&mut self, key: ChildKey, state: State, deadline: Option<Time>) {
         let Some(entry) = self.entries.get_mut(key.0) else { return };
         self.live = self.live + usize::from(state.is_live()) - usize::from(entry.is_live());
@@ -142,19 +151,20 @@ impl Children {
         replace(&mut self.deadlines, key, &mut entry.deadline, deadline);
     }
 
-    /// Sets when a [`Tick`](super::LifecycleEvent::Tick) is due for the child as it is.
+    /// Sets when a [`Tick`](super::Event::Tick) is due for the child in its current state.
     pub(super) fn set_deadline(&mut self, key: ChildKey, deadline: Option<Time>) {
         if let Some(entry) = self.entries.get_mut(key.0) {
             replace(&mut self.deadlines, key, &mut entry.deadline, deadline);
         }
     }
 
-    /// From now on nobody comes back with the supervisor, unless it is said again.
+    /// Marks all children as added at runtime, so that the next incarnation of the supervisor
+    /// starts none of them.
     pub(super) fn mark_all_added(&mut self) {
         self.entries.values_mut().for_each(|entry| entry.added_at_runtime = true);
     }
 
-    /// Forgets a child.
+    /// Removes a child.
     pub(super) fn remove(&mut self, key: ChildKey) {
         self.set(key, State::Stopped, None);
         if let Some(entry) = self.entries.remove(key.0) {
@@ -164,12 +174,12 @@ impl Children {
         }
     }
 
-    /// When the next deadline passes.
+    /// Returns the earliest deadline.
     pub(super) fn next_deadline(&self) -> Option<Time> {
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
 
-    /// A child whose deadline has passed.
+    /// Returns a child whose deadline has passed.
     pub(super) fn overdue(&self, now: Time) -> Option<ChildKey> {
         self.deadlines.first().filter(|(deadline, _)| *deadline <= now).map(|(_, key)| *key)
     }

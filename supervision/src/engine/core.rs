@@ -1,4 +1,4 @@
-//! The engine: events in, actions out.
+//! The engine: its state, and the events of starts and exits.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,39 +15,39 @@ use super::types::{
 };
 use crate::policy::{ChildPolicy, Restart, SupervisorKind};
 
-/// What the supervisor as a whole is doing.
+/// The mode of the supervisor as a whole.
 #[derive(Debug)]
 pub(super) enum Mode {
-    /// It reacts.
+    /// It handles events at once.
     Running,
-    /// It brings some children down and others up.
+    /// It stops some children and starts others.
     InTransition(Transition),
-    /// It is over.
+    /// It has ended.
     Ended,
 }
 
-/// A supervisor's decisions. See the [module](super) for its rules.
+/// The decisions of one incarnation of a supervisor. See the [module](super) for the rules.
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(super) policy: Policy,
     pub(super) window: RestartWindow,
     pub(super) children: Children,
     pub(super) mode: Mode,
-    /// Requests and tries that wait for the round to end.
+    /// Requests and retries that wait for the transition to complete.
     pub(super) waiting: VecDeque<Event>,
-    /// Children that ended while a round went on, first ended first (rule 4).
+    /// Children that exited during a transition, in the order of their exits (rule 4).
     pub(super) ended: VecDeque<ChildKey>,
     pub(super) actions: Vec<Action>,
     pub(super) now: Time,
-    /// How many questions children were asked.
-    pub(super) questions: u32,
-    /// Whether children handle what is queued before they stop, now that it stops: no incarnation of it follows.
+    /// The id of the next probe.
+    pub(super) next_probe_id: u32,
+    /// Whether children drain in the shutdown that goes on: no other incarnation follows.
     pub(super) drains: bool,
     next_run: StartId,
 }
 
 impl Engine {
-    /// An engine for children with the keys 0, 1, 2 ... in start order.
+    /// Creates an engine for children with the keys 0, 1, 2 ... in start order.
     pub(crate) fn new(
         policy: Policy,
         children: impl IntoIterator<Item = (Arc<str>, ChildPolicy)>,
@@ -55,11 +55,11 @@ impl Engine {
     ) -> Self {
         let mut table = Children::default();
         if matches!(policy.kind, SupervisorKind::Dynamic { max_children } if max_children < usize::MAX) {
-            table.transitions.number();
+            table.transitions.enable_numbering();
         }
         for (id, child) in children {
             let key = table.add(id, child, true, false);
-            // The mailboxes of a tree are open before the first of its children starts.
+            // All mailboxes of a tree are open before its first child starts.
             table.get_mut(key).into_iter().for_each(|entry| entry.mailbox_open = true);
         }
         Self {
@@ -71,39 +71,41 @@ impl Engine {
             ended: VecDeque::new(),
             actions: Vec::new(),
             now: Time::ZERO,
-            questions: 0,
+            next_probe_id: 0,
             drains: false,
             next_run: first_run,
         }
     }
 
-    /// What is to be done about an event that happens at `now`.
+    /// Handles an event that happens at `now`. Returns the actions to perform, in order.
     pub(crate) fn step(&mut self, event: Event, now: Time) -> Vec<Action> {
         self.now = now;
         match event {
-            Event::Begin => self.begin_round(Transition::first(self.children.keys())),
+            Event::Begin => self.begin_transition(Transition::initial_start(self.children.keys())),
             Event::Started { key, run } => self.on_started(key, run),
             Event::StartFailed { key, run, reason } => self.on_start_failed(key, run, reason),
             Event::Ended { key, run, reason } => self.on_ended(key, run, reason),
             Event::Retry { key, generation } => self.on_retry(key, generation),
-            Event::ContinueShutdown if self.is_dynamic() => self.go_on(),
+            Event::ContinueShutdown if self.is_dynamic() => self.stop_next_batch(),
             Event::ContinueShutdown => {}
             Event::Tick => self.on_tick(),
-            Event::BusyChecked { key, run, busy, suspensions } => self.on_looked(key, run, busy, suspensions),
-            Event::Probed { key, run, question, answered } => self.on_probed(key, run, question, answered),
-            Event::Request { ticket, request } => self.on_asked(ticket, request),
+            Event::BusyChecked { key, run, busy, suspensions } => {
+                self.on_busy_checked(key, run, busy, suspensions)
+            }
+            Event::Probed { key, run, probe_id, answered } => self.on_probed(key, run, probe_id, answered),
+            Event::Request { ticket, request } => self.on_request(ticket, request),
             Event::Shutdown { reason, drains } => self.on_shutdown(reason, drains),
         }
         self.decide_deferred();
         std::mem::take(&mut self.actions)
     }
 
-    /// When to send a [`LifecycleEvent::Tick`], if nothing happens before.
+    /// Returns when an [`Event::Tick`] is due, if no other event comes first.
     pub(crate) fn next_deadline(&self) -> Option<Time> {
         self.children.next_deadline()
     }
 
-    /// The number of the next run, for the engine that comes after this one.
+    /// Returns the first start id for the engine of the next incarnation.
     pub(crate) const fn next_run(&self) -> StartId {
         self.next_run
     }
@@ -113,13 +115,14 @@ impl Engine {
     }
 
     fn on_started(&mut self, key: ChildKey, run: StartId) {
-        let Some(entry) = self.children.get(key).filter(|entry| entry.runs(run)) else { return };
-        // A child that is being stopped, or killed because it is late, is not up, whatever it says.
-        let State::Starting { cause, late: false, .. } = entry.state else { return };
-        let watch =
+        let Some(entry) = self.children.get(key).filter(|entry| entry.is_current(run)) else { return };
+        // A child that is being stopped, or killed after its start timeout, does not become a
+        // running one.
+        let State::Starting { cause, timed_out: false, .. } = entry.state else { return };
+        let timers =
             entry.policy.liveness.as_deref().map(|liveness| LivenessTimers::begin(liveness, self.now, 0));
-        let due = watch.as_ref().and_then(LivenessTimers::next);
-        let state = State::Running { run, since: self.now, watch: watch.map(Box::new) };
+        let due = timers.as_ref().and_then(LivenessTimers::next);
+        let state = State::Running { run, since: self.now, timers: timers.map(Box::new) };
         self.children.set(key, state, due);
         self.actions.push(Action::Report(EngineReport::Started { key }));
         match cause {
@@ -127,15 +130,15 @@ impl Engine {
             StartCause::Restart => {}
             StartCause::RestartChild(ticket) | StartCause::StartChild(ticket) => {
                 self.answer(ticket, Ok(RequestOk::Started(key)));
-                self.end_round_by_hand(key);
+                self.end_manual_start(key);
             }
         }
     }
 
     fn on_start_failed(&mut self, key: ChildKey, run: StartId, reason: ExitReason) {
-        let Some(entry) = self.children.get(key).filter(|entry| entry.runs(run)) else { return };
+        let Some(entry) = self.children.get(key).filter(|entry| entry.is_current(run)) else { return };
         match entry.state {
-            State::Starting { cause, late: true, .. } => {
+            State::Starting { cause, timed_out: true, .. } => {
                 self.start_failed(key, cause, ExitReason::StartTimedOut);
             }
             State::Starting { cause, .. } if matches!(reason, ExitReason::Ignore) => {
@@ -146,7 +149,7 @@ impl Engine {
         }
     }
 
-    /// The child does not want to run. That is no failure: it stays down, and nothing is tried again.
+    /// The child declined to start. That is no failure: it stays stopped, and nothing is retried.
     fn start_declined(&mut self, key: ChildKey, cause: StartCause) {
         self.mark_stopped(key, &ExitReason::Ignore);
         match cause {
@@ -154,7 +157,7 @@ impl Engine {
             StartCause::Restart => {}
             StartCause::RestartChild(ticket) | StartCause::StartChild(ticket) => {
                 self.answer(ticket, Ok(RequestOk::Ignored));
-                self.end_round_by_hand(key);
+                self.end_manual_start(key);
             }
         }
     }
@@ -162,31 +165,32 @@ impl Engine {
     pub(super) fn start_failed(&mut self, key: ChildKey, cause: StartCause, reason: ExitReason) {
         self.actions.push(Action::Report(EngineReport::StartFailed { key, reason: reason.clone() }));
         match cause {
-            StartCause::Transition if self.is_first_round() => self.fail_first_start(key, reason),
+            StartCause::Transition if self.is_initial_start() => self.fail_initial_start(key, reason),
             StartCause::Transition => {
-                self.try_again_later(key, reason);
-                self.end_round();
+                self.schedule_retry(key, reason);
+                self.end_transition();
             }
-            StartCause::Restart => self.try_again_later(key, reason),
+            StartCause::Restart => self.schedule_retry(key, reason),
             StartCause::RestartChild(ticket) => {
-                // Also a temporary one, which a change of the specs may have brought.
+                // This keeps a temporary child too, which a change of the spec may have added as
+                // stopped.
                 self.close(key, &reason);
                 self.answer(ticket, Err(RequestError::StartFailed(reason)));
-                self.end_round_by_hand(key);
+                self.end_manual_start(key);
             }
             StartCause::StartChild(ticket) => {
                 self.children.remove(key);
                 self.answer(ticket, Err(RequestError::StartFailed(reason)));
-                self.end_round_by_hand(key);
+                self.end_manual_start(key);
             }
         }
     }
 
     fn on_ended(&mut self, key: ChildKey, run: StartId, reason: ExitReason) {
-        let Some(entry) = self.children.get(key).filter(|entry| entry.runs(run)) else { return };
+        let Some(entry) = self.children.get(key).filter(|entry| entry.is_current(run)) else { return };
         match entry.state {
             State::Stopping(_) => return self.on_stopped(key, &reason, false),
-            // It was complete after all, but too late.
+            // Its start completed after the timeout.
             State::Starting { cause, .. } => return self.start_failed(key, cause, ExitReason::StartTimedOut),
             _ => {}
         }
@@ -205,11 +209,11 @@ impl Engine {
         let run = self.next_run;
         self.next_run = StartId(run.0.wrapping_add(1));
         let deadline = entry.policy.start_timeout.map(|timeout| self.now.saturating_add(timeout));
-        self.children.set(key, State::Starting { run, cause, late: false }, deadline);
+        self.children.set(key, State::Starting { run, cause, timed_out: false }, deadline);
         self.actions.push(Action::Start { key, run });
     }
 
-    /// The child is down, and nobody is due to start it. One that is not kept is gone.
+    /// Marks a child as stopped for good. A child that is not kept is removed.
     pub(super) fn mark_stopped(&mut self, key: ChildKey, reason: &ExitReason) {
         let Some(entry) = self.children.get(key) else { return };
         if self.is_dynamic() || entry.policy.restart == Restart::Temporary {

@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use super::children::Entry;
 use super::core::{Engine, Mode};
-use super::deferred::{Deferred, Queue, WaitingStart};
+use super::deferred::{Deferred, Queue, QueuedStart};
 use super::types::{ChildKey, Event, Request, RequestError, RequestId, StartCause, State, Stopping};
 use crate::policy::{ChildPolicy, SupervisorKind};
 
 impl Engine {
-    /// Decides a request now, or when the child that it concerns is not in transition any more. It
-    /// has just come if it `is_new`: to terminate a child cuts short a start that goes on then, and
-    /// not one that was asked for after it.
+    /// Decides a request at once, or when the child that it concerns has completed its start or
+    /// stop.
+    ///
+    /// `is_new` is set for a request that has just arrived. A new request to terminate a child
+    /// interrupts a start in progress. A deferred one does not, because the start was requested
+    /// after it.
     pub(super) fn handle_request(&mut self, ticket: RequestId, request: Request, is_new: bool) {
         let Some(key) = self.transition_before(&request, is_new) else { return self.decide(ticket, request) };
         let is_starting = |entry: &Entry| matches!(entry.state, State::Starting { .. });
@@ -24,7 +27,7 @@ impl Engine {
         }
     }
 
-    /// Returns the child whose transition has to be over before the request is decided.
+    /// Returns the child whose start or stop has to complete before the request is decided.
     fn transition_before(&self, request: &Request, is_new: bool) -> Option<ChildKey> {
         let key = match request {
             Request::Start { .. } if self.is_dynamic() => None,
@@ -34,24 +37,24 @@ impl Engine {
             }
             Request::Change { children, .. } => {
                 let mut known = children.iter().filter_map(|(id, _)| self.children.find(id));
-                known.find(|key| self.is_being_brought(*key))
+                known.find(|key| self.is_being_added(*key))
             }
         }?;
         let awaited = match &self.children.get(key)?.state {
-            // A stop takes over a start, unless other requests are to be decided before it.
+            // A stop interrupts a start, unless other requests have to be decided before it.
             State::Starting { .. } if is_new && matches!(request, Request::Terminate(_)) => {
-                self.children.transitions.holds(key)
+                self.children.transitions.has_requests(key)
             }
             State::Starting { .. } => true,
-            // One that hangs runs, until it has ended or is terminated.
+            // An unresponsive child counts as running until it has exited or is terminated.
             State::Stopping(stopping) => !stopping.unresponsive || !stopping.stop_waiters.is_empty(),
             _ => false,
         };
         awaited.then_some(key)
     }
 
-    /// Returns `true` if this is a child only if the start that goes on succeeds.
-    fn is_being_brought(&self, key: ChildKey) -> bool {
+    /// Returns `true` if the child is removed again unless its current start succeeds.
+    fn is_being_added(&self, key: ChildKey) -> bool {
         match self.children.get(key).map(|entry| &entry.state) {
             Some(State::Starting { cause, .. }) => matches!(cause, StartCause::StartChild(_)),
             Some(State::Stopping(stopping)) => matches!(**stopping, Stopping { start_waiter: Some(_), .. }),
@@ -59,15 +62,16 @@ impl Engine {
         }
     }
 
-    /// Decides what waited for transitions that are over now.
+    /// Decides all requests that waited for starts and stops which are complete now.
     pub(super) fn decide_deferred(&mut self) {
-        while self.decide_settled() {}
-        self.decide_starts();
+        while self.decide_next_finished() {}
+        self.start_queued();
     }
 
-    /// Decides what waited for one transition that is over. Returns `false` if there is none.
-    pub(super) fn decide_settled(&mut self) -> bool {
-        let Some(queue) = self.children.transitions.next_settled() else { return false };
+    /// Decides the requests that waited for one completed start or stop. Returns `false` if there
+    /// are none.
+    pub(super) fn decide_next_finished(&mut self) -> bool {
+        let Some(queue) = self.children.transitions.next_finished() else { return false };
         self.decide_queue(queue);
         true
     }
@@ -76,7 +80,7 @@ impl Engine {
         while let Some(deferred) = queue.pop_front() {
             match &self.mode {
                 Mode::Running => self.handle_request(deferred.ticket, deferred.request, deferred.cuts_short),
-                Mode::InTransition(round) if !round.is_last() => {
+                Mode::InTransition(transition) if !transition.is_shutdown() => {
                     queue.push_front(deferred);
                     break;
                 }
@@ -85,48 +89,48 @@ impl Engine {
                 }
             }
         }
-        // They came before all that waits for the round.
+        // They arrived before all events that wait for the transition.
         for Deferred { ticket, request, .. } in queue.into_iter().rev() {
             self.waiting.push_front(Event::Request { ticket, request });
         }
     }
 
-    /// Answers everything that is deferred: the supervisor goes down.
+    /// Rejects all deferred requests, because the supervisor shuts down.
     pub(super) fn refuse_deferred(&mut self) {
-        for ticket in self.children.transitions.take_tickets() {
+        for ticket in self.children.transitions.take_request_ids() {
             self.answer(ticket, Err(RequestError::ShuttingDown));
         }
     }
 
-    /// Starts a child of a dynamic supervisor. If there is no room, it waits for the transitions
-    /// that go on, which may make some.
-    pub(super) fn start_if_there_is_room(&mut self, id: Arc<str>, policy: ChildPolicy, ticket: RequestId) {
-        if self.children.transitions.starts.is_empty() && self.has_room() {
+    /// Starts a child of a dynamic supervisor. If the limit is reached, the request waits for the
+    /// starts and stops in progress, which may make room.
+    pub(super) fn start_or_queue(&mut self, id: Arc<str>, policy: ChildPolicy, ticket: RequestId) {
+        if self.children.transitions.starts.is_empty() && self.has_capacity() {
             return self.add_child(id, policy, ticket);
         }
         let last = self.children.transitions.last_begun();
-        self.children.transitions.starts.push_back(WaitingStart { ticket, id, policy, last });
-        self.decide_starts();
+        self.children.transitions.starts.push_back(QueuedStart { ticket, id, policy, last });
+        self.start_queued();
     }
 
-    fn has_room(&self) -> bool {
+    fn has_capacity(&self) -> bool {
         !matches!(self.policy.kind, SupervisorKind::Dynamic { max_children } if self.children.len() >= max_children)
     }
 
-    /// Decides the starts that wait for room, first come first, until one of them has to wait on.
-    fn decide_starts(&mut self) {
+    /// Decides the queued starts in the order of arrival, until one of them has to wait.
+    fn start_queued(&mut self) {
         while let Some(start) = self.children.transitions.starts.front() {
             let last = start.last;
-            if !self.has_room() && !self.children.transitions.are_over(last) {
+            if !self.has_capacity() && !self.children.transitions.are_finished(last) {
                 return;
             }
             let Some(start) = self.children.transitions.starts.pop_front() else { return };
-            if !self.has_room() {
+            if !self.has_capacity() {
                 self.answer(start.ticket, Err(RequestError::MaxChildren));
                 continue;
             }
             self.add_child(start.id, start.policy, start.ticket);
-            // This start comes before the next one, which has to wait for what comes of it.
+            // The next queued start waits for the outcome of this one too.
             let begun = self.children.transitions.last_begun();
             if let Some(next) = self.children.transitions.starts.front_mut() {
                 next.last = begun;

@@ -1,4 +1,4 @@
-//! How often is too often.
+//! The restarts within the period of a supervisor's intensity.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,24 +8,25 @@ use crate::policy::RestartLimit;
 
 /// The restarts that still count.
 ///
-/// OTP's rule, with one difference: OTP cuts the clock to whole seconds, so that its window is up to a second longer than
-/// said; here it is as long as said. It is inclusive: two restarts exactly one period apart both count.
+/// The rule is OTP's, with one difference. OTP truncates the clock to whole seconds, so its window
+/// is up to a second longer than configured. Here it is exactly as long as configured. The window
+/// is inclusive: two restarts exactly one period apart both count.
 ///
-/// It keeps one time for each restart that still counts, and so no more than are tolerated and one. A limit that tolerates
-/// any number keeps none.
+/// One time is stored for each restart that still counts: at most the limit plus one. A limit that
+/// tolerates any number stores none.
 ///
-/// A limit that grows with the number of children is taken from the larger of two numbers: of the
-/// children now, and of those at the oldest restart that still counts. So children that leave do
-/// not turn restarts that were tolerated into too many.
+/// A limit that grows with the number of children uses the larger of two numbers: the children now,
+/// and the children at the oldest restart that still counts. So the removal of children never turns
+/// tolerated restarts into too many.
 #[derive(Debug)]
 pub(super) struct RestartWindow {
     limit: RestartLimit,
-    pub(super) times: VecDeque<Stamp>,
+    pub(super) times: VecDeque<RestartTime>,
 }
 
 /// A restart that counts.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Stamp {
+pub(super) struct RestartTime {
     at: Time,
     /// The number of children at that time.
     children: usize,
@@ -36,19 +37,19 @@ impl RestartWindow {
         Self { limit: limit.into(), times: VecDeque::new() }
     }
 
-    /// Counts a restart that is needed now, by a supervisor with this number of children. Returns
-    /// how many more are tolerated, or `None` if this one is not.
+    /// Counts a restart at `now`, of a supervisor with `children` children. Returns how many more
+    /// are tolerated, or `None` if this one is not.
     pub(super) fn record(&mut self, now: Time, children: usize) -> Option<u32> {
         let limit = self.limit.with(children);
         if limit.is_unlimited() {
             return Some(u32::MAX);
         }
         self.drop_expired(now, limit.period);
-        self.times.push_back(Stamp { at: now, children });
+        self.times.push_back(RestartTime { at: now, children });
         self.limit.with(self.most_children(children)).restarts.checked_sub(self.len())
     }
 
-    /// Returns how many restarts are tolerated from now on, and counts none.
+    /// Returns how many restarts are tolerated at `now`, without counting one.
     pub(super) fn remaining(&mut self, now: Time, children: usize) -> u32 {
         let limit = self.limit.with(children);
         if limit.is_unlimited() {
@@ -58,8 +59,9 @@ impl RestartWindow {
         self.limit.with(self.most_children(children)).restarts.saturating_sub(self.len())
     }
 
+    /// Removes the restarts that do not count any more.
     fn drop_expired(&mut self, now: Time, period: Duration) {
-        while self.times.front().is_some_and(|stamp| now.saturating_sub(stamp.at) > period) {
+        while self.times.front().is_some_and(|time| now.saturating_sub(time.at) > period) {
             self.times.pop_front();
         }
     }
@@ -72,7 +74,8 @@ impl RestartWindow {
         u32::try_from(self.times.len()).unwrap_or(u32::MAX)
     }
 
-    /// What has been counted counts by another limit from now on. A limit that tolerates any number forgets it.
+    /// Sets another limit for the restarts that have been counted. A limit that tolerates any
+    /// number discards them.
     pub(super) fn change(&mut self, limit: impl Into<RestartLimit>) {
         self.limit = limit.into();
         if matches!(self.limit, RestartLimit::Fixed(limit) if limit.is_unlimited()) {
@@ -100,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn the_restart_after_the_last_tolerated_one_is_too_many() {
+    fn restart_after_the_last_tolerated_one_exceeds_the_limit() {
         let mut window = window(2, 1000);
         assert!(window.record(ms(0), 1).is_some());
         assert!(window.record(ms(10), 1).is_some());
@@ -118,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn restarts_slide_out_one_by_one() {
+    fn restarts_leave_the_window_one_by_one() {
         let mut window = window(2, 1000);
         assert!(window.record(ms(0), 1).is_some());
         assert!(window.record(ms(600), 1).is_some());

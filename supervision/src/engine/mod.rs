@@ -1,8 +1,9 @@
-//! The supervisor as a pure state machine: what happens goes in, what is to be done comes out.
+//! The supervisor as a pure state machine: events go in, actions come out.
 //!
-//! [`Engine::step`] takes an [`LifecycleEvent`] and the time, and returns [`Action`]s. There is no clock in it, no task, no I/O and no
-//! randomness, so every rule of OTP's supervisor is a table test or a property test without a sleep. The
-//! [driver](crate::driver) carries the actions out and reports what came of them.
+//! [`Engine::step`] takes an [`Event`] and the time, and returns [`Action`]s. It has no clock, no
+//! task, no I/O and no randomness. Every rule of OTP's supervisor is therefore a table test or a
+//! property test without sleeps. The [driver](crate::driver) performs the actions and reports their
+//! outcomes as events.
 //!
 //! # Model
 //!
@@ -16,26 +17,34 @@
 //!     └── stop ─────────┘
 //! ```
 //!
-//! One-for-one restarts, and stops and starts by hand, each concern one child and go on side by side. What concerns a
-//! group is a [`Round`](transition::Round): it stops some children, last started first, each fully gone before the next
-//! is told, and then starts some, in order, each fully up before the next. There is one round at a time: the first start,
-//! the restart of a group, or the end.
+//! One-for-one restarts, and stops and starts by request, each concern one child, and run side by
+//! side. An operation on a group is a [`Transition`](transition::Transition). It first stops some
+//! children in reverse start order, and waits for the exit of each before it stops the next. Then
+//! it starts some children in start order, and waits until each is up before it starts the next.
+//! There is at most one transition at a time: the initial start, a group restart, a start by
+//! request among dependent siblings, or the shutdown.
 //!
 //! # Rules
 //!
-//! 1. Whether a child is to come back is asked before any strategy: who is not restarted disturbs nobody.
-//! 2. A restart is counted before it is tried and before any delay; a group counts once, every further try counts again.
-//!    Of a child whose ends are part of its work, only the tries after the first are counted: those that follow a failed start.
-//! 3. The end of a child is matched by its [`Run`]. News of an old one is ignored.
-//! 4. Who ends while a round goes on is dealt with when it is over, unless the round comes by to stop it anyway: then that
-//!    was it.
-//! 5. A start that fails in a restart is tried again through the supervisor's own inbox, with a generation, so that whatever came
-//!    in between gets its turn, and what it decided makes the try void. So does a restart that waits for a delay.
-//! 6. Giving up, and being told to stop, take everybody down in reverse order and end the supervisor. Children of a dynamic
-//!    supervisor have no order, and stop all at once: very many of them are told in turns, between which others run.
-//! 7. Who hangs is ended, and then dealt with as if it had ended by itself.
-//! 8. A request that concerns a child which is being started or stopped is [deferred](deferred) until that is over. The
-//!    requests for one child are decided in the order of arrival, and those for other children meanwhile.
+//! 1. The engine decides whether a child restarts before it applies the strategy: a child that does
+//!    not restart never affects its siblings.
+//! 2. A restart is counted before it is tried and before any delay. A group restart counts once.
+//!    Each retry counts again. For a child that renews itself only the retries count: each of them
+//!    follows a failed start.
+//! 3. The exit of a child is matched by its [`StartId`]. Events of an earlier start are ignored.
+//! 4. The exit of a child during a transition is handled when the transition is complete, unless
+//!    the transition reaches the child and would stop it: then that exit is the stop.
+//! 5. A start that fails in a restart is retried through the supervisor's own inbox, so that events
+//!    in between are handled first. The retry carries the generation of the child: if an event in
+//!    between changed the state of the child, the retry is void. A restart after a delay works in
+//!    the same way.
+//! 6. A shutdown, and an exceeded intensity, stop all children in reverse start order and end the
+//!    supervisor. The children of a dynamic supervisor have no order and stop all at once. If there
+//!    are very many, the engine stops them in batches, and other tasks run between two batches.
+//! 7. An unresponsive child is stopped, and then handled as if it had exited by itself.
+//! 8. A request that concerns a child which is starting or stopping is [deferred](deferred) until
+//!    that is complete. The requests for one child are decided in the order of arrival. Requests
+//!    for other children do not wait for them.
 
 mod advance;
 mod children;

@@ -1,4 +1,4 @@
-//! What may be asked of a supervisor, and what it answers: OTP's management API, case by case.
+//! The management requests, decided as OTP's API does.
 
 use std::sync::Arc;
 
@@ -14,47 +14,45 @@ use super::types::{
 use crate::policy::{ChildPolicy, Strategy, SupervisorKind};
 
 impl Engine {
-    /// Requests are decided in order, and none while a round goes on. One that concerns a child in
-    /// transition waits for it.
-    pub(super) fn on_asked(&mut self, ticket: RequestId, request: Request) {
+    /// Handles a new request. Requests are decided in order, and never during a transition. A
+    /// request that concerns a child which is starting or stopping is deferred.
+    pub(super) fn on_request(&mut self, ticket: RequestId, request: Request) {
         match &self.mode {
             Mode::Running => self.handle_request(ticket, request, true),
-            Mode::InTransition(round) if !round.is_last() => {
+            Mode::InTransition(transition) if !transition.is_shutdown() => {
                 self.waiting.push_back(Event::Request { ticket, request })
             }
             Mode::InTransition(_) | Mode::Ended => self.answer(ticket, Err(RequestError::ShuttingDown)),
         }
     }
 
-    /// Decides a request. The child that it concerns is not in transition, unless it is to be
-    /// terminated.
+    /// Decides a request. The child that it concerns is not starting or stopping, unless the
+    /// request is to terminate it.
     pub(super) fn decide(&mut self, ticket: RequestId, request: Request) {
         match request {
-            Request::Start { id, policy } if self.is_dynamic() => {
-                self.start_if_there_is_room(id, policy, ticket)
-            }
+            Request::Start { id, policy } if self.is_dynamic() => self.start_or_queue(id, policy, ticket),
             Request::Start { id, policy } => match self.children.find(&id) {
-                Some(key) => self.answer(ticket, Err(self.present(key))),
+                Some(key) => self.answer(ticket, Err(self.duplicate_id_error(key))),
                 None => self.add_child(id, policy, ticket),
             },
             Request::Terminate(target) => match self.resolve(&target) {
                 Some(key) => self.terminate(key, ticket),
                 None => self.answer(ticket, Err(RequestError::NotFound)),
             },
-            Request::Restart(target) => match self.stopped(&target) {
-                Ok(key) => self.start_by_hand(key, StartCause::RestartChild(ticket)),
-                Err(refusal) => self.answer(ticket, Err(refusal)),
+            Request::Restart(target) => match self.resolve_stopped(&target) {
+                Ok(key) => self.start_manually(key, StartCause::RestartChild(ticket)),
+                Err(error) => self.answer(ticket, Err(error)),
             },
-            Request::Delete(target) => match self.stopped(&target) {
+            Request::Delete(target) => match self.resolve_stopped(&target) {
                 Ok(key) => {
-                    // It may have been due to be started with its group.
+                    // The child may have been due to start with its group.
                     if self.children.get(key).is_some_and(|entry| entry.mailbox_open) {
                         self.close(key, &ExitReason::shutdown());
                     }
                     self.children.remove(key);
                     self.answer(ticket, Ok(RequestOk::Deleted(key)));
                 }
-                Err(refusal) => self.answer(ticket, Err(refusal)),
+                Err(error) => self.answer(ticket, Err(error)),
             },
             Request::Change { policy, children } => self.change(policy, children, ticket),
         }
@@ -67,14 +65,14 @@ impl Engine {
         }
     }
 
-    /// A child that is down, with nobody due to start it.
-    fn stopped(&self, target: &Target) -> Result<ChildKey, RequestError> {
+    /// Returns the child if it is stopped and not due to start.
+    fn resolve_stopped(&self, target: &Target) -> Result<ChildKey, RequestError> {
         let key = self.resolve(target).ok_or(RequestError::NotFound)?;
         match self.children.get(key).map(|entry| &entry.state) {
             None => Err(RequestError::NotFound),
             Some(State::Stopped) => Ok(key),
             Some(State::Restarting { .. } | State::Ended { .. }) => Err(RequestError::Restarting),
-            // One that hangs, too: it runs until it has ended.
+            // An unresponsive child counts as running until it has exited.
             Some(State::Starting { .. } | State::Running { .. } | State::Stopping(_)) => {
                 Err(RequestError::Running(key))
             }
@@ -84,12 +82,12 @@ impl Engine {
     pub(super) fn add_child(&mut self, id: Arc<str>, policy: ChildPolicy, ticket: RequestId) {
         let by_id = !self.is_dynamic();
         let key = self.children.add(id, policy, by_id, true);
-        self.actions.push(Action::Admit { key, ticket });
-        self.start_by_hand(key, StartCause::StartChild(ticket));
+        self.actions.push(Action::AddChild { key, ticket });
+        self.start_manually(key, StartCause::StartChild(ticket));
     }
 
-    /// Returns why a child cannot be started that has the id of this one.
-    fn present(&self, key: ChildKey) -> RequestError {
+    /// Returns why no child with the id of this one can be started.
+    fn duplicate_id_error(&self, key: ChildKey) -> RequestError {
         if self.children.get(key).is_some_and(Entry::is_live) {
             RequestError::AlreadyStarted(key)
         } else {
@@ -97,16 +95,17 @@ impl Engine {
         }
     }
 
-    /// Counts for no intensity, and is not tried again if it fails. If its siblings have to do with it, nothing happens to them
-    /// while it starts: it is a round.
-    fn start_by_hand(&mut self, key: ChildKey, cause: StartCause) {
+    /// Starts a child by request. This counts for no intensity, and a failed start is not retried.
+    /// If its siblings depend on it, the start is a transition, so nothing happens to them
+    /// meanwhile.
+    fn start_manually(&mut self, key: ChildKey, cause: StartCause) {
         if !self.children_are_independent() {
-            self.mode = Mode::InTransition(Transition::by_hand(key));
+            self.mode = Mode::InTransition(Transition::manual_start(key));
         }
         self.start(key, cause);
     }
 
-    /// Whether its children have nothing to do with each other.
+    /// Returns `true` if the children do not depend on each other.
     const fn children_are_independent(&self) -> bool {
         matches!(
             self.policy.kind,
@@ -120,9 +119,9 @@ impl Engine {
             return self.answer(ticket, Err(RequestError::NotFound));
         };
         if !entry.is_live() {
-            let takes_others_along = entry.is_active() && !self.children_are_independent();
+            let affects_siblings = entry.is_active() && !self.children_are_independent();
             self.mark_stopped(key, &ExitReason::shutdown());
-            if takes_others_along {
+            if affects_siblings {
                 self.close_unscheduled();
             }
             return self.answer(ticket, Ok(RequestOk::Done));
@@ -133,7 +132,8 @@ impl Engine {
         }
     }
 
-    /// Who is known keeps running, by what is said of it now. Who is new is taken in, and not started. Who is not mentioned stays.
+    /// Applies a changed spec. Known children keep running with their new settings. New children
+    /// are added as stopped ones. Children that are not in the new spec stay.
     fn change(&mut self, policy: Policy, children: Vec<(Arc<str>, ChildPolicy)>, ticket: RequestId) {
         self.window.change(policy.intensity);
         self.policy = Policy { seed: self.policy.seed, ..policy };
@@ -143,7 +143,7 @@ impl Engine {
                 Some(key) => self.change_child(key, policy),
                 None => {
                     let key = self.children.add(id, policy, true, false);
-                    self.actions.push(Action::Admit { key, ticket });
+                    self.actions.push(Action::AddChild { key, ticket });
                 }
             }
         }
@@ -151,8 +151,8 @@ impl Engine {
         self.answer(ticket, Ok(RequestOk::Done));
     }
 
-    /// Those that a group restart has not got to wait with open mailboxes for it to be tried again. If it is not going to be, they
-    /// wait no longer.
+    /// Closes the mailboxes of stopped children that waited to be started by a group restart, if
+    /// there will be no retry that starts them.
     fn close_unscheduled(&mut self) {
         let restarting =
             |(key, entry): (ChildKey, &Entry)| matches!(entry.state, State::Restarting { .. }).then_some(key);
@@ -169,29 +169,29 @@ impl Engine {
         };
         let idle = |entry: &Entry| entry.mailbox_open && matches!(entry.state, State::Stopped);
         let waits = |key| first.is_some_and(|first| key >= first);
-        let over: Vec<ChildKey> = self
+        let to_close: Vec<ChildKey> = self
             .children
             .iter()
             .filter(|(key, entry)| !waits(*key) && idle(entry))
             .map(|(key, _)| key)
             .collect();
-        over.into_iter().for_each(|key| self.close(key, &ExitReason::shutdown()));
+        to_close.into_iter().for_each(|key| self.close(key, &ExitReason::shutdown()));
     }
 
     fn change_child(&mut self, key: ChildKey, policy: ChildPolicy) {
         let now = self.now;
         let Some(entry) = self.children.get_mut(key) else { return };
-        // A worker stays a worker, whatever has the same id now.
+        // The kind of an existing child does not change.
         entry.policy = policy.of_existing(&entry.policy);
         entry.added_at_runtime = false;
-        if let State::Running { watch, .. } = &mut entry.state {
-            let resumptions = watch.as_deref().map_or(0, |watch| watch.resumptions);
-            *watch = entry
+        if let State::Running { timers, .. } = &mut entry.state {
+            let resumptions = timers.as_deref().map_or(0, |timers| timers.resumptions);
+            *timers = entry
                 .policy
                 .liveness
                 .as_deref()
                 .map(|liveness| Box::new(LivenessTimers::begin(liveness, now, resumptions)));
-            let due = watch.as_deref().and_then(LivenessTimers::next);
+            let due = timers.as_deref().and_then(LivenessTimers::next);
             self.children.set_deadline(key, due);
         }
     }

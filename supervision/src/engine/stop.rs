@@ -1,4 +1,5 @@
-//! Stopping one child: tell it, kill it when its time is up, abandon it when it does not even die.
+//! The stop of one child: ask it to stop, kill it after its timeout, and abandon it if it does not
+//! exit even then.
 
 use perennial_actors::ExitReason;
 
@@ -9,7 +10,7 @@ use super::types::{
 use crate::policy::{ChildKind, ChildPolicy, Restart, Shutdown};
 
 impl Engine {
-    /// Tells a child to stop, in the way that its spec says. Does nothing if it is on its way.
+    /// Stops a child as its spec says. Does nothing if it has no incarnation or is being stopped.
     pub(super) fn stop(&mut self, key: ChildKey) {
         self.reset_backoff_if_healthy(key);
         let Some(entry) = self.children.get(key) else { return };
@@ -29,22 +30,22 @@ impl Engine {
         match shutdown {
             Shutdown::BrutalKill => self.kill(key, stopping),
             Shutdown::Timeout(time) | Shutdown::Drain(time) => {
-                self.tell(key, stopping, Some(self.now.saturating_add(time)))
+                self.send_stop(key, stopping, Some(self.now.saturating_add(time)))
             }
-            Shutdown::Infinity => self.tell(key, stopping, None),
+            Shutdown::Infinity => self.send_stop(key, stopping, None),
         }
     }
 
-    fn tell(&mut self, key: ChildKey, stopping: Stopping, deadline: Option<Time>) {
+    fn send_stop(&mut self, key: ChildKey, stopping: Stopping, deadline: Option<Time>) {
         self.children.set(key, State::Stopping(Box::new(stopping)), deadline);
         let drains = self.is_to_drain(key);
         self.actions.push(Action::Stop { key, reason: ExitReason::shutdown(), drains });
     }
 
-    /// Returns `true` if what is queued below is to be handled before the stop. What is queued outlives a restart, of the group
-    /// or of the supervisor, and so waits for that.
+    /// Returns `true` if messages queued at or below the child are handled before its stop. Queued
+    /// messages outlive a restart of the group or of the supervisor, so they wait in such a stop.
     fn is_to_drain(&self, key: ChildKey) -> bool {
-        let is_final = if self.is_going_down() { self.drains } else { !self.is_group_restart() };
+        let is_final = if self.is_shutting_down() { self.drains } else { !self.is_group_restart() };
         let drains = |policy: &ChildPolicy| {
             policy.kind == ChildKind::Supervisor || matches!(policy.shutdown, Shutdown::Drain(_))
         };
@@ -62,62 +63,64 @@ impl Engine {
         (entry.policy.kind == ChildKind::Worker).then(|| self.now.saturating_add(self.policy.kill_grace))
     }
 
-    /// What those are told who wanted it started, and it is stopped instead.
+    /// Returns the error for a start that is interrupted by a stop.
     const fn interrupted(&self) -> RequestError {
-        if self.is_going_down() {
+        if self.is_shutting_down() {
             RequestError::ShuttingDown
         } else {
             RequestError::StartFailed(ExitReason::shutdown())
         }
     }
 
-    /// A child that was to stop is gone, or as good as.
+    /// The child that was being stopped has exited or was abandoned.
     pub(super) fn on_stopped(&mut self, key: ChildKey, reason: &ExitReason, abandoned: bool) {
-        // Not by a round that only begins now, which waits for its start.
-        let waited_for = self.waits_for(key);
+        // Read before the changes below: a transition that begins in them waits for the start of
+        // the child.
+        let was_awaited = self.waits_for(key);
         let Some(entry) = self.children.get_mut(key) else { return };
         let State::Stopping(stopping) = &mut entry.state else { return };
-        let (asked, brought) = (std::mem::take(&mut stopping.stop_waiters), stopping.start_waiter);
+        let (stop_waiters, start_waiter) =
+            (std::mem::take(&mut stopping.stop_waiters), stopping.start_waiter);
         let (unresponsive, restarting) = (stopping.unresponsive, stopping.restarting);
         if !unresponsive && (abandoned || is_error(&entry.policy, reason)) {
             self.actions.push(Action::Report(EngineReport::ShutdownError { key, reason: reason.clone() }));
         }
-        if let Some(ticket) = brought {
+        if let Some(ticket) = start_waiter {
             self.children.remove(key);
             self.answer(ticket, Err(self.interrupted()));
-        } else if !asked.is_empty() {
+        } else if !stop_waiters.is_empty() {
             self.mark_stopped(key, &ExitReason::shutdown());
         } else if unresponsive {
             self.restart_unresponsive(key);
         } else if restarting && matches!(self.mode, Mode::Running) {
-            // What cut the attempt short is decided when its turn comes.
-            self.try_again_later(key, ExitReason::shutdown());
+            // The request that interrupted the start is decided before this retry.
+            self.schedule_retry(key, ExitReason::shutdown());
         } else {
             self.children.set(key, State::Stopped, None);
         }
-        for ticket in asked {
+        for ticket in stop_waiters {
             self.answer(ticket, Ok(RequestOk::Done));
         }
-        if self.is_dynamic() && self.is_going_down() {
+        if self.is_dynamic() && self.is_shutting_down() {
             self.skip_stopped(key);
         }
-        if waited_for {
+        if was_awaited {
             self.advance();
         }
     }
 
-    /// Deals with every deadline that has passed.
+    /// Handles every deadline that has passed.
     pub(super) fn on_tick(&mut self) {
         while let Some(key) = self.children.overdue(self.now) {
             let Some(entry) = self.children.get_mut(key) else { return };
             match &mut entry.state {
-                State::Starting { run, cause, late: false } => {
-                    let state = State::Starting { run: *run, cause: *cause, late: true };
+                State::Starting { run, cause, timed_out: false } => {
+                    let state = State::Starting { run: *run, cause: *cause, timed_out: true };
                     let deadline = self.kill_grace(key);
                     self.children.set(key, state, deadline);
                     self.actions.push(Action::Kill { key });
                 }
-                State::Starting { cause, late: true, .. } => {
+                State::Starting { cause, timed_out: true, .. } => {
                     let cause = *cause;
                     self.abandon(key);
                     self.children.set(key, State::Stopped, None);
@@ -130,19 +133,19 @@ impl Engine {
                 State::Stopping(stopping) => {
                     let stopping =
                         Stopping { stop_waiters: std::mem::take(&mut stopping.stop_waiters), ..**stopping };
-                    self.actions.push(Action::Report(EngineReport::Late { key, abandoned: false }));
+                    self.actions.push(Action::Report(EngineReport::StopTimedOut { key, abandoned: false }));
                     self.kill(key, stopping);
                 }
                 State::Running { run, .. } => {
                     let run = *run;
-                    self.watch(key, run);
+                    self.check_liveness(key, run);
                 }
                 State::Restarting { .. } => {
                     let generation = entry.generation;
                     self.children.set_deadline(key, None);
                     self.on_retry(key, generation);
                 }
-                // None of these has a deadline.
+                // These states have no deadline.
                 State::Stopped | State::Ended { .. } => self.children.set_deadline(key, None),
             }
         }
@@ -150,11 +153,12 @@ impl Engine {
 
     fn abandon(&mut self, key: ChildKey) {
         self.actions.push(Action::Abandon { key });
-        self.actions.push(Action::Report(EngineReport::Late { key, abandoned: true }));
+        self.actions.push(Action::Report(EngineReport::StopTimedOut { key, abandoned: true }));
     }
 }
 
-/// Whether a child that was told to stop should have ended for another reason than this. As OTP has it.
+/// Returns `true` if this is an error as the exit reason of a child that was asked to stop. The
+/// rule is OTP's.
 pub(super) fn is_error(policy: &ChildPolicy, reason: &ExitReason) -> bool {
     match (policy.shutdown, reason) {
         (Shutdown::BrutalKill, ExitReason::Killed) | (_, ExitReason::Shutdown(None)) => false,

@@ -1,44 +1,45 @@
-//! A round: some children to bring down, and then some to bring up, one after the other.
+//! A transition: some children to stop and then some to start, one after the other.
 
 use std::collections::VecDeque;
 
 use super::types::{ChildKey, SupervisorExit};
 
-/// Some children to bring down, and then some to bring up.
+/// Some children to stop, and then some to start.
 #[derive(Debug)]
 pub(super) struct Transition {
     pub(super) kind: TransitionKind,
-    /// In start order; the last is the next to stop.
+    /// In start order. The last one is stopped next.
     pub(super) stop: Vec<ChildKey>,
-    /// In start order; the first is the next to start.
+    /// In start order. The first one is started next.
     pub(super) start: VecDeque<ChildKey>,
-    /// Who is being stopped or started. News of anybody else does not move the round on.
+    /// The child that is being stopped or started. Events of other children do not advance the
+    /// transition.
     pub(super) current: Option<ChildKey>,
 }
 
-/// What a round is for.
+/// The purpose of a transition.
 #[derive(Debug)]
 pub(super) enum TransitionKind {
-    /// The first start of all.
+    /// The initial start of all children.
     InitialStart,
-    /// A restart of several.
+    /// The restart of several children.
     GroupRestart,
-    /// A start by hand, of one whose siblings have to do with it.
+    /// The start of one child by request, among siblings that depend on it.
     ManualStart,
-    /// The end.
+    /// The shutdown of the supervisor.
     Shutdown(SupervisorExit),
 }
 
 impl Transition {
-    pub(super) fn first(keys: Vec<ChildKey>) -> Self {
+    pub(super) fn initial_start(keys: Vec<ChildKey>) -> Self {
         Self { kind: TransitionKind::InitialStart, stop: Vec::new(), start: keys.into(), current: None }
     }
 
-    pub(super) fn group(keys: Vec<ChildKey>) -> Self {
+    pub(super) fn group_restart(keys: Vec<ChildKey>) -> Self {
         Self { kind: TransitionKind::GroupRestart, start: keys.clone().into(), stop: keys, current: None }
     }
 
-    pub(super) const fn by_hand(key: ChildKey) -> Self {
+    pub(super) const fn manual_start(key: ChildKey) -> Self {
         Self {
             kind: TransitionKind::ManualStart,
             stop: Vec::new(),
@@ -47,15 +48,15 @@ impl Transition {
         }
     }
 
-    pub(super) fn last(keys: Vec<ChildKey>, ending: SupervisorExit) -> Self {
+    pub(super) fn shutdown(keys: Vec<ChildKey>, ending: SupervisorExit) -> Self {
         Self { kind: TransitionKind::Shutdown(ending), stop: keys, start: VecDeque::new(), current: None }
     }
 
-    pub(super) const fn is_first(&self) -> bool {
+    pub(super) const fn is_initial_start(&self) -> bool {
         matches!(self.kind, TransitionKind::InitialStart)
     }
 
-    pub(super) const fn is_last(&self) -> bool {
+    pub(super) const fn is_shutdown(&self) -> bool {
         matches!(self.kind, TransitionKind::Shutdown(_))
     }
 }

@@ -1,4 +1,4 @@
-//! The words that the engine and its driver speak.
+//! The types of the interface between the engine and its driver.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,234 +9,244 @@ use perennial_actors::host::Suspensions;
 use super::liveness_timers::LivenessTimers;
 use crate::policy::{ChildPolicy, RestartLimit, SupervisorKind};
 
-/// Time since the supervisor began.
+/// The time since the start of the supervisor.
 pub(crate) type Time = Duration;
 
-/// A child, by its place in the start order.
+/// The key of a child. Keys are assigned in start order.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct ChildKey(pub(crate) u64);
 
-/// One start of a child and what came of it. Numbers come round after 65,536 starts, by when no news of the first is left.
+/// The id of one start of a child and of its outcome. Ids repeat after 65,536 starts, when no event
+/// of the first one can be left.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct StartId(pub(crate) u16);
 
-/// Whom to answer.
+/// The id of a request, which its answer carries.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct RequestId(pub(crate) u64);
 
-/// What a supervisor was told about itself.
+/// The settings of a supervisor.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Policy {
     pub(crate) kind: SupervisorKind,
     pub(crate) intensity: RestartLimit,
-    /// How long after a kill a worker is abandoned. A supervisor always dies.
+    /// The time after a kill until a worker is abandoned. A killed supervisor always exits.
     pub(crate) kill_grace: Duration,
-    /// What jitter is drawn from.
+    /// The seed of the jitter.
     pub(crate) seed: u64,
 }
 
-/// What happens.
+/// An input of the engine.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     /// The supervisor starts.
     Begin,
     /// The start of a child is complete.
     Started { key: ChildKey, run: StartId },
-    /// A child did not start.
+    /// The start of a child failed.
     StartFailed { key: ChildKey, run: StartId, reason: ExitReason },
-    /// A child that had started ended.
+    /// A child that had started exited.
     Ended { key: ChildKey, run: StartId, reason: ExitReason },
-    /// The try that was put off in this generation.
+    /// The retry that was scheduled in this generation of the child.
     Retry { key: ChildKey, generation: u32 },
-    /// Others have had their turn.
+    /// Other tasks have run since the last batch was stopped.
     ContinueShutdown,
     /// A deadline may have passed.
     Tick,
-    /// A child was looked at: for how long it has been in a handler, and whether it is or was suspended.
+    /// The outcome of a check: how long the current handler of the child has been running, and its
+    /// suspensions.
     BusyChecked { key: ChildKey, run: StartId, busy: Option<Duration>, suspensions: Suspensions },
-    /// A child answered this question, or never will.
-    Probed { key: ChildKey, run: StartId, question: u32, answered: bool },
-    /// Somebody wants something.
+    /// A child answered this probe in time or did not.
+    Probed { key: ChildKey, run: StartId, probe_id: u32, answered: bool },
+    /// A management request.
     Request { ticket: RequestId, request: Request },
-    /// Somebody wants the supervisor stopped: its parent, its owner, or its system.
+    /// The parent, the owner or the system of the supervisor shuts it down. If it `drains`, the
+    /// shutdown is for good.
     Shutdown { reason: ExitReason, drains: bool },
 }
 
-/// What may be asked of a supervisor.
+/// A management request.
 #[derive(Clone, Debug)]
 pub(crate) enum Request {
-    /// Take in a child and start it. OTP's `start_child`.
+    /// Add a child and start it. OTP's `start_child`.
     Start { id: Arc<str>, policy: ChildPolicy },
-    /// Stop a child, and leave it down. OTP's `terminate_child`.
+    /// Stop a child, and keep it stopped. OTP's `terminate_child`.
     Terminate(Target),
-    /// Start a child that is down. OTP's `restart_child`.
+    /// Start a stopped child. OTP's `restart_child`.
     Restart(Target),
-    /// Forget a child that is down. OTP's `delete_child`.
+    /// Remove a stopped child. OTP's `delete_child`.
     Delete(Target),
-    /// Take over what is said of the supervisor and of its children. OTP's `code_change`.
+    /// Apply a changed spec of the supervisor and its children. OTP's `code_change`.
     Change { policy: Policy, children: Vec<(Arc<str>, ChildPolicy)> },
 }
 
-/// Which child.
+/// The child that a request concerns.
 #[derive(Clone, Debug)]
 pub(crate) enum Target {
     Id(Arc<str>),
     Key(ChildKey),
 }
 
-/// What is to be done.
+/// An output of the engine, for the driver to perform.
 #[derive(Clone, Debug)]
 pub(crate) enum Action {
-    /// The child that the request brought has this key from now on. With several, in their order.
-    Admit { key: ChildKey, ticket: RequestId },
-    /// Open the child's mailbox and start an incarnation. Answered by `Started`, or else `StartFailed`.
+    /// Add the child of the request under this key. A request with several children adds them in
+    /// their order.
+    AddChild { key: ChildKey, ticket: RequestId },
+    /// Open the child's mailbox and start an incarnation. The outcome is `Started` or
+    /// `StartFailed`.
     Start { key: ChildKey, run: StartId },
-    /// Tell the child to stop, for this reason. If it `drains`, nothing is to come back to what is queued for it, nor for what
-    /// is below it, and children that are set so handle it before.
+    /// Ask the child to stop, for this reason. If it `drains`, no later incarnation will handle the
+    /// messages queued at the child or below it: the children set to drain handle them first.
     Stop { key: ChildKey, reason: ExitReason, drains: bool },
     /// Kill the child.
     Kill { key: ChildKey },
-    /// Take the mailbox away from a child that does not die.
+    /// Detach the mailbox from a child that does not exit after a kill.
     Abandon { key: ChildKey },
-    /// See for how long the child has been in a handler, and whether it is suspended. Answered by `BusyChecked`.
+    /// Check how long the current handler of the child has been running, and whether the child is
+    /// suspended. The outcome is `BusyChecked`.
     CheckBusy { key: ChildKey, run: StartId },
-    /// Ask the child. Answered by `Probed`; if it is not, in time, that is an answer too.
-    Probe { key: ChildKey, run: StartId, question: u32 },
+    /// Probe the child. The outcome is `Probed`. The engine also treats a missing outcome as a
+    /// missed answer.
+    Probe { key: ChildKey, run: StartId, probe_id: u32 },
     /// Send `Retry` through the inbox.
     Retry { key: ChildKey, generation: u32 },
-    /// Let others have their turn, the children above all, and send `ContinueShutdown` then.
+    /// Let other tasks run, above all the children, and then send `ContinueShutdown`.
     ContinueShutdown,
-    /// Nobody is due to serve the child any more: its mailbox is closed.
+    /// Close the child's mailbox: no incarnation will serve it.
     Close { key: ChildKey, reason: ExitReason },
-    /// The same, and the child is no child any more.
+    /// Close the child's mailbox and remove the child.
     Forget { key: ChildKey, reason: ExitReason },
-    /// The first start is complete.
+    /// The initial start is complete.
     Started,
-    /// The end of the supervisor begins. Nothing suspends it any more.
-    GoDown,
+    /// The shutdown begins. The supervisor cannot be suspended from now on.
+    BeginShutdown,
     /// Answer a request.
     Answer { ticket: RequestId, result: Result<RequestOk, RequestError> },
-    /// Say what happens to whoever wants to know.
+    /// Publish a report.
     Report(EngineReport),
     /// End the supervisor.
     Exit { ending: SupervisorExit },
 }
 
-/// How a supervisor ends.
+/// How a supervisor ended.
 #[derive(Clone, Debug)]
 pub(crate) enum SupervisorExit {
     /// For this reason.
     Reason(ExitReason),
-    /// It never was up, because this child did not start.
+    /// Its initial start failed, because this child did not start.
     StartFailed { key: ChildKey, reason: ExitReason },
 }
 
-/// What came of a request that was granted.
+/// The outcome of a successful request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum RequestOk {
     /// The child has started.
     Started(ChildKey),
-    /// The child declined to start: it stays down, or is gone if it is not kept.
+    /// The child declined to start. It is kept as a stopped child, or was removed if its kind is
+    /// not kept.
     Ignored,
-    /// What was asked is done.
+    /// The request is done.
     Done,
-    /// The child is no child any more: whoever asked may have it.
+    /// The child was removed, and belongs to the caller of the request.
     Deleted(ChildKey),
 }
 
-/// Why a request was not granted.
+/// Why a request failed.
 #[derive(Clone, Debug)]
 pub(crate) enum RequestError {
     /// The child runs.
     Running(ChildKey),
     /// The child is being restarted.
     Restarting,
-    /// There is a child of this id, and it runs.
+    /// A child with this id exists, and runs.
     AlreadyStarted(ChildKey),
-    /// There is a child of this id, and it does not run.
+    /// A child with this id exists, and does not run.
     AlreadyPresent,
-    /// There are as many children as there may be.
+    /// The number of children is at its limit.
     MaxChildren,
-    /// The child did not start. If it was taken in for that, whoever asked may have it back.
+    /// The child did not start. A child that was added for this request belongs to the caller
+    /// again.
     StartFailed(ExitReason),
-    /// The supervisor is on its way out.
+    /// The supervisor shuts down.
     ShuttingDown,
     /// There is no such child.
     NotFound,
 }
 
-/// What there is to tell.
+/// A report of the engine.
 #[derive(Clone, Debug)]
 pub(crate) enum EngineReport {
     /// A child has started.
     Started { key: ChildKey },
-    /// A child ended by itself, abnormally or though it is permanent.
+    /// A child exited without being asked to, abnormally or although it is permanent.
     Terminated { key: ChildKey, reason: ExitReason },
-    /// A child is restarted; how many restarts more are tolerated now, and how long it waits.
+    /// A child restarts after `delay`. `restarts_left` restarts more are tolerated now.
     Restarting { key: ChildKey, reason: ExitReason, restarts_left: u32, delay: Duration },
     /// A child did not start.
     StartFailed { key: ChildKey, reason: ExitReason },
-    /// A child was stopped, and ended for a reason that is not that.
+    /// A child was asked to stop, and exited for another reason.
     ShutdownError { key: ChildKey, reason: ExitReason },
-    /// A child does not get on, and is ended for it.
-    Unresponsive { key: ChildKey, sign: UnresponsiveCause },
-    /// A child did not stop in time and is killed, or did not even die and is abandoned.
-    Late { key: ChildKey, abandoned: bool },
-    /// One restart too many was needed.
+    /// A child is unresponsive and is stopped for that.
+    Unresponsive { key: ChildKey, cause: UnresponsiveCause },
+    /// A child did not stop in time and is killed, or did not exit after a kill either and is
+    /// abandoned.
+    StopTimedOut { key: ChildKey, abandoned: bool },
+    /// The restart of this child exceeded the intensity.
     GaveUp { key: ChildKey },
 }
 
-/// By what a child was found to hang.
+/// Which liveness check a child failed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum UnresponsiveCause {
-    /// A handler has been running for so long.
+    /// A handler has been running for this long.
     Handler(Duration),
-    /// It missed so many answers in a row.
+    /// It missed this many answers in a row.
     Probe(u32),
 }
 
-/// What a child is doing.
+/// The state of a child.
 #[derive(Clone, Debug)]
 pub(crate) enum State {
-    /// It is down and nobody is due to start it.
+    /// It does not run and is not due to start.
     Stopped,
-    /// Its start goes on. The timeout has struck if it is `late`.
-    Starting { run: StartId, cause: StartCause, late: bool },
-    /// It is up, since then.
-    Running { run: StartId, since: Time, watch: Option<Box<LivenessTimers>> },
-    /// It ended while a round was going on (rule 4).
+    /// It is starting. `timed_out` is set once its start timeout has passed and it is killed.
+    Starting { run: StartId, cause: StartCause, timed_out: bool },
+    /// It has been running since this time.
+    Running { run: StartId, since: Time, timers: Option<Box<LivenessTimers>> },
+    /// It exited during a transition (rule 4).
     Ended { reason: ExitReason },
-    /// It ended, or a try to start it failed, for this reason; it is due to be started (rule 5). It was `counted` if it waits
-    /// for its delay to pass.
+    /// It exited or failed to start for this reason, and is due to start (rule 5). `counted` is set
+    /// while it waits for its delay, after its restart was counted.
     Restarting { reason: ExitReason, counted: bool },
-    /// It is on its way out.
+    /// It is being stopped.
     Stopping(Box<Stopping>),
 }
 
 impl State {
-    /// Returns `true` if there is an incarnation that would have to be stopped.
+    /// Returns `true` if there is an incarnation, which a shutdown would have to stop.
     pub(crate) const fn is_live(&self) -> bool {
         matches!(self, Self::Starting { .. } | Self::Running { .. } | Self::Stopping(_))
     }
 
-    /// Returns `true` while a start or a stop of the child goes on.
+    /// Returns `true` while the child is starting or stopping.
     pub(crate) const fn is_in_transition(&self) -> bool {
         matches!(self, Self::Starting { .. } | Self::Stopping(_))
     }
 }
 
-/// A child on its way out.
+/// A child that is being stopped.
 #[derive(Clone, Debug)]
 pub(crate) struct Stopping {
     pub(crate) run: StartId,
     pub(crate) killed: bool,
-    /// Who asked to have it stopped.
+    /// The requests to stop it.
     pub(crate) stop_waiters: Vec<RequestId>,
-    /// Who asked to have it started, and taken in for that.
+    /// The request that added and started it.
     pub(crate) start_waiter: Option<RequestId>,
-    /// It does not get on, and is to come back.
+    /// It is unresponsive, and restarts after its exit.
     pub(crate) unresponsive: bool,
-    /// An attempt to restart it was cut short.
+    /// The stop interrupted its restart.
     pub(crate) restarting: bool,
 }
 
@@ -256,12 +266,12 @@ impl Stopping {
 /// Why a child is being started.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum StartCause {
-    /// The round has come to it.
+    /// The transition starts it.
     Transition,
-    /// It alone is restarted.
+    /// It restarts alone.
     Restart,
-    /// Somebody asked for a child that was down.
+    /// A request to start a stopped child.
     RestartChild(RequestId),
-    /// Somebody brought it.
+    /// A request to add and start a child.
     StartChild(RequestId),
 }

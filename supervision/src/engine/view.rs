@@ -1,4 +1,4 @@
-//! What there is to see of an engine from outside.
+//! Read access to the children of an engine.
 
 use std::sync::Arc;
 
@@ -14,21 +14,21 @@ pub(crate) struct ChildView<'a> {
     pub(crate) key: ChildKey,
     pub(crate) id: &'a Arc<str>,
     pub(crate) policy: &'a ChildPolicy,
-    /// What others are told that it is doing: trees, lists and counts all tell this.
+    /// The state that trees, lists and counts all show.
     pub(crate) shown: ChildState,
     pub(crate) restarts: u64,
     #[cfg(test)]
     pub(crate) state: &'a State,
 }
 
-/// Returns what others are told that a child is doing.
-const fn shown(entry: &Entry, is_leaving: bool, is_group_restart: bool) -> ChildState {
+/// Returns the state of a child that others see.
+const fn shown(entry: &Entry, is_stopping_or_ended: bool, is_group_restart: bool) -> ChildState {
     match &entry.state {
         State::Starting { cause: StartCause::Transition, .. } if is_group_restart => ChildState::Restarting,
-        // Its mailbox takes messages for the incarnation whose turn is still to come.
-        State::Stopped if entry.mailbox_open && !is_leaving => ChildState::Waiting,
+        // Its mailbox is open for the incarnation that is due later.
+        State::Stopped if entry.mailbox_open && !is_stopping_or_ended => ChildState::Waiting,
         State::Stopped => ChildState::Stopped,
-        // OTP tells nothing during a restart, and that it is restarting after one that failed.
+        // OTP shows nothing during a restart, and `restarting` after a restart that failed.
         State::Starting { cause: StartCause::Restart, .. }
         | State::Ended { .. }
         | State::Restarting { .. } => ChildState::Restarting,
@@ -39,29 +39,29 @@ const fn shown(entry: &Entry, is_leaving: bool, is_group_restart: bool) -> Child
 }
 
 impl Engine {
-    /// Every child, in start order.
-    pub(crate) fn sights(&self) -> impl DoubleEndedIterator<Item = ChildView<'_>> {
-        self.children.iter().map(|(key, entry)| self.sight_of(key, entry))
+    /// Returns all children, in start order.
+    pub(crate) fn views(&self) -> impl DoubleEndedIterator<Item = ChildView<'_>> {
+        self.children.iter().map(|(key, entry)| self.view_of(key, entry))
     }
 
-    /// One child.
-    pub(crate) fn sight(&self, key: ChildKey) -> Option<ChildView<'_>> {
-        self.children.get(key).map(|entry| self.sight_of(key, entry))
+    /// Returns one child.
+    pub(crate) fn view(&self, key: ChildKey) -> Option<ChildView<'_>> {
+        self.children.get(key).map(|entry| self.view_of(key, entry))
     }
 
-    fn sight_of<'a>(&self, key: ChildKey, entry: &'a Entry) -> ChildView<'a> {
+    fn view_of<'a>(&self, key: ChildKey, entry: &'a Entry) -> ChildView<'a> {
         ChildView {
             key,
             id: &entry.id,
             policy: &entry.policy,
-            shown: shown(entry, self.is_leaving(), self.is_group_restart()),
+            shown: shown(entry, self.is_stopping_or_ended(), self.is_group_restart()),
             restarts: entry.restarts,
             #[cfg(test)]
             state: &entry.state,
         }
     }
 
-    /// The child of this id, if children are found by that.
+    /// Returns the child with this id, if children of this supervisor can be found by id.
     pub(crate) fn find(&self, id: &str) -> Option<ChildKey> {
         self.children.find(id)
     }

@@ -1,17 +1,20 @@
-//! How long a child has to wait for its restart.
+//! The delay before each restart of a child.
 
 use std::time::Duration;
 
-/// A delay before each restart of a child that doubles while it keeps failing.
+/// The delay before each restart of a child. It doubles with each failure in a row.
 ///
 /// ```text
 /// delay of failure n = min(cap, first · 2ⁿ) · (1 + jitter · u),   u drawn evenly from 0 to 1
 /// ```
 ///
-/// So are Akka's backoff supervisors and Kubernetes' crash loops. A child that has been up for the *healthy time* since its last
-/// restart begins anew at the first delay. The delay is part of the restart: the intensity of the supervisor
-/// counts it before it begins, so a supervisor gives up at once and not after a delay. Messages queue meanwhile. A restart by a
-/// group's strategy begins after the delay of the child that caused it; until then its siblings run on.
+/// Akka's backoff supervisors and Kubernetes' crash loops use the same formula. A child that ran
+/// for the [reset time](Self::reset_after) before it failed starts again at the first delay.
+///
+/// The supervisor's intensity counts the restart before the delay begins. A supervisor that exceeds
+/// its intensity therefore shuts down at once, not after a delay. Messages queue during the delay.
+/// A group restart begins after the delay of the child that caused it. Its siblings keep running
+/// until then.
 ///
 /// ```
 /// use std::time::Duration;
@@ -32,19 +35,20 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// A backoff from `first` to `cap`, which is raised to `first` if it is below. Without jitter; healthy is who has been up for
-    /// as long as the cap.
+    /// Creates a backoff from `first` to `cap`, without jitter. A `cap` below `first` is raised to
+    /// `first`. The reset time is the cap.
     #[must_use]
     pub const fn new(first: Duration, cap: Duration) -> Self {
         let cap = if cap.as_nanos() < first.as_nanos() { first } else { cap };
         Self { first, cap, jitter: 0.0, healthy: cap, seed: None }
     }
 
-    /// Adds up to this part of a delay to it, so that those who failed together do not come back together: 0.2 adds up to 20 %.
-    /// Between 0 and 1; what is outside is taken for the nearer of the two.
+    /// Adds a random part of the delay to it, up to `part`: 0.2 adds up to 20 %. Children that
+    /// failed together then do not restart together. `part` is limited to the range from 0 to 1,
+    /// and NaN counts as 0.
     #[must_use]
     pub const fn jitter(mut self, part: f64) -> Self {
-        // Neither is true of what is no number.
+        // Both comparisons are false for NaN.
         self.jitter = if part >= 1.0 {
             1.0
         } else if part > 0.0 {
@@ -55,36 +59,38 @@ impl Backoff {
         self
     }
 
-    /// Sets how long the child has to be up for its failures to be forgotten.
+    /// Sets how long the child must run for its earlier failures to be forgotten.
     #[must_use]
     pub const fn reset_after(mut self, time: Duration) -> Self {
         self.healthy = time;
         self
     }
 
-    /// Sets what the jitter is drawn from: with the same seed the same failures have the same delays. Unless it is set, each
-    /// incarnation of the supervisor draws its own.
+    /// Sets the seed of the jitter: the same seed and the same failures give the same delays.
+    /// Without it, each incarnation of the supervisor uses a random seed.
     #[must_use]
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// The delay after `failures` restarts in a row, for a draw between 0 and 1.
+    /// Returns the delay after `failures` restarts in a row, with `draw` as the random number from
+    /// 0 to 1.
     #[must_use]
     pub fn delay(&self, failures: u32, draw: f64) -> Duration {
-        // Doubled 94 times, a nanosecond is longer than anything that can be said.
+        // After 94 doublings a nanosecond exceeds `Duration::MAX`.
         let doubled = |delay: Duration, _| delay.saturating_mul(2).min(self.cap);
         let delay = (0..failures.min(94)).fold(self.first, doubled);
         let part = self.jitter * if draw > 0.0 { draw.min(1.0) } else { 0.0 };
         delay.saturating_add(delay.checked_mul(2).map_or(Duration::ZERO, |_| delay.mul_f64(part)))
     }
 
+    /// Returns the time after which failures are forgotten.
     pub(crate) const fn healthy(&self) -> Duration {
         self.healthy
     }
 
-    /// What the jitter of this child is drawn from, in a supervisor with this seed.
+    /// Returns the jitter seed of this child. `supervisors` is the seed of its supervisor.
     pub(crate) fn seed_or(&self, supervisors: u64) -> u64 {
         self.seed.unwrap_or(supervisors)
     }
@@ -129,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn no_delay_stays_none() {
+    fn a_first_delay_of_zero_stays_zero() {
         let backoff = Backoff::new(Duration::ZERO, Duration::MAX).jitter(1.0);
         for failures in [0, 1, 64, u32::MAX] {
             assert_eq!(backoff.delay(failures, 1.0), Duration::ZERO);
@@ -137,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn jitter_adds_up_to_its_part_and_never_less_than_nothing() {
+    fn jitter_adds_between_nothing_and_its_part() {
         let backoff = Backoff::new(1000 * MILLI, 1000 * MILLI).jitter(0.2);
         assert_eq!(backoff.delay(0, 0.0), 1000 * MILLI);
         assert_eq!(backoff.delay(0, 0.5), 1100 * MILLI);
@@ -152,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn jitter_is_between_none_and_all() {
+    fn jitter_is_limited_to_the_range_from_zero_to_one() {
         let longest = |part| Backoff::new(1000 * MILLI, 1000 * MILLI).jitter(part).delay(0, 1.0);
         assert_eq!(longest(7.0), 2000 * MILLI);
         assert_eq!(longest(f64::INFINITY), 2000 * MILLI);
@@ -162,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_too_long_and_no_failure_too_many() {
+    fn any_delay_and_any_number_of_failures_is_accepted() {
         let long = [Duration::ZERO, MILLI, Duration::MAX / 2, Duration::MAX - MILLI, Duration::MAX];
         for (first, cap) in long.iter().flat_map(|first| long.map(|cap| (*first, cap))) {
             for failures in [0, 1, 31, 32, 94, 95, 128, u32::MAX] {

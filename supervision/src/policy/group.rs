@@ -1,24 +1,25 @@
-//! What a supervisor is told of its children as a group.
+//! The settings of a supervisor that concern its children as a group.
 
 use std::time::Duration;
 
-/// Who is restarted with a child that is.
+/// Which siblings restart together with a child.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum Strategy {
-    /// Nobody else. The default, as in OTP.
+    /// No sibling. The default, as in OTP.
     #[default]
     OneForOne,
-    /// All of its siblings.
+    /// All siblings.
     OneForAll,
-    /// The siblings that were started after it.
+    /// The siblings that were started after the child.
     RestForOne,
 }
 
-/// How many restarts, within how long, a supervisor takes before it gives up.
+/// The number of restarts within a period that a supervisor tolerates.
 ///
-/// The default is OTP's: 1 restart within 5 seconds. It tolerates a burst of `restarts` and, in the long run, `restarts`
-/// in every `period`; one more and the supervisor takes its children down and ends, for its own supervisor to decide.
-/// Restarts are counted for the supervisor as a whole, and a group that is restarted together counts once.
+/// The default is OTP's: 1 restart within 5 seconds. A supervisor tolerates a burst of `restarts`,
+/// and in the long run `restarts` in every `period`. One restart more exceeds the intensity: the
+/// supervisor stops its children and exits, and its own supervisor decides how to continue. The
+/// restarts of all children of a supervisor are counted together. A group restart counts once.
 ///
 /// A [`DynamicSupervisor`](crate::DynamicSupervisor) and a
 /// [`PartitionSupervisor`](crate::PartitionSupervisor) have another default, which grows with the
@@ -26,9 +27,10 @@ pub enum Strategy {
 /// [there](crate::DynamicSupervisor#choosing-restart-types-and-intensity).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Intensity {
-    /// Restarts that are tolerated within the period. `u32::MAX` tolerates any number, and none is counted.
+    /// The number of restarts tolerated within the period. `u32::MAX` tolerates any number, and
+    /// counts none.
     pub restarts: u32,
-    /// How long a restart counts.
+    /// The time for which a restart counts.
     pub period: Duration,
 }
 
@@ -45,22 +47,22 @@ impl Default for Intensity {
     }
 }
 
-/// How a supervisor comes to its [`Intensity`].
+/// How the [`Intensity`] of a supervisor is determined.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum RestartLimit {
-    /// It was set, or is the default of a supervisor whose children are known beforehand.
+    /// A set intensity, or the default of a supervisor whose spec lists its children.
     Fixed(Intensity),
-    /// It grows with the number of children: the default of dynamic and partition supervisors.
+    /// Grows with the number of children: the default of dynamic and partition supervisors.
     PerChildren,
 }
 
 impl RestartLimit {
-    /// The number of restarts that any number of children may need within the period.
+    /// The restarts tolerated within the period with few children.
     const FEWEST: u32 = 3;
     /// The number of children for each of which one more restart is tolerated.
     const CHILDREN_PER_RESTART: usize = 10;
 
-    /// Returns the intensity of a supervisor with this number of children.
+    /// Returns the intensity of a supervisor with `children` children.
     pub(crate) fn with(self, children: usize) -> Intensity {
         match self {
             Self::Fixed(intensity) => intensity,
@@ -79,35 +81,37 @@ impl From<Intensity> for RestartLimit {
     }
 }
 
-/// Whether a supervisor ends with its significant children. OTP's `auto_shutdown`.
+/// Whether the exit of a significant child shuts its supervisor down. OTP's `auto_shutdown`.
 ///
-/// It is looked at when a significant child ends *by itself* and is not to be restarted; never when it was stopped by hand, or
-/// with its siblings. The supervisor then takes all children down in reverse order, and ends with a clean
+/// Only the exit of a significant child that was *not requested* and causes no restart counts. A
+/// child that was stopped by request, or together with its siblings, does not. The supervisor then
+/// stops all children in reverse start order, and exits with a clean
 /// [`Shutdown`](perennial_actors::ExitReason::Shutdown).
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum AutoShutdown {
-    /// It does not. The default.
+    /// Never. The default.
     #[default]
     Never,
-    /// It ends with the first of them.
+    /// The exit of one significant child shuts the supervisor down.
     AnySignificant,
-    /// It ends when none of them is left: none that runs, and none that is being restarted.
+    /// The supervisor shuts down when no significant child is left: none runs, and none is
+    /// restarting.
     AllSignificant,
 }
 
-/// What the children of a supervisor have to do with each other.
+/// How the children of a supervisor depend on each other.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum SupervisorKind {
-    /// They have ids and an order.
+    /// The children have unique ids and a start order.
     Static {
-        /// Who is restarted with whom.
+        /// Which siblings restart together with a child.
         strategy: Strategy,
-        /// Whether it ends with the significant ones.
+        /// Whether the exit of a significant child shuts the supervisor down.
         auto_shutdown: AutoShutdown,
     },
-    /// Nothing: each comes and goes by itself, and they stop all at once.
+    /// The children are independent: each starts and stops alone, and a shutdown stops all at once.
     Dynamic {
-        /// How many there may be.
+        /// The maximum number of children.
         max_children: usize,
     },
 }

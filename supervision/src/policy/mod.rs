@@ -1,9 +1,11 @@
-//! The words of OTP's supervisor, as plain values: when a child is restarted, with whom, how often, how soon, and how it is stopped.
+//! The settings of OTP's supervisor as plain values: when a child restarts, which siblings restart
+//! with it, how often, after which delay, and how a child stops.
 //!
-//! Which of them to choose: see
+//! For the choice of values see
 //! [`DynamicSupervisor`](crate::DynamicSupervisor#choosing-restart-types-and-intensity).
 //!
-//! Nothing here does anything. The [engine](crate::engine) decides by these values, specs carry them.
+//! This module only holds values. Specs carry them, and the [engine](crate::engine) decides by
+//! them.
 
 mod backoff;
 mod child;

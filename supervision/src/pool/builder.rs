@@ -113,7 +113,7 @@ where
             let args = Arc::new(WorkerArgs::<W> { pool, slot, args, thread, ends });
             let told = args.clone();
             Child::new::<WorkerActor<W>>(slot.to_string(), args)
-                .on_dismissal(move |pid, _| told.ends.release_worker(pid))
+                .stop_hook(move |pid, _| told.ends.release_worker(pid))
                 .internal()
                 .renews()
         };

@@ -47,7 +47,7 @@ where
     pub(super) fn child(pool: Arc<Shared<J, T, E>>, time: Duration) -> Child<Drain> {
         let child = Child::new::<Self>("drain", pool).internal().shutdown(Shutdown::Drain(time));
         let drainer = child.address();
-        child.on_dismissal(move |_, drains| {
+        child.stop_hook(move |_, drains| {
             if drains {
                 // If it has ended, its jobs are dropped with the pool.
                 let _ = drainer.cast(Drain);

@@ -1,4 +1,4 @@
-//! A child that is an actor, as its supervisor handles it.
+//! A child that is an actor, behind the interface that its supervisor uses.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,11 +12,12 @@ use perennial_registry::{Name, Registry};
 use super::probe::Probe;
 use crate::node::{ChildNode, Claims, OpenError, StartParams};
 
-/// How an incarnation is started.
+/// Starts an incarnation.
 pub(crate) type StartFn<M> = dyn Fn(&Identity<M>, StartParams) -> Result<Pid, SpawnError> + Send + Sync;
 
-/// What is told which incarnation is about to be stopped in order, and whether it is to handle what is queued before. The library's own code, which is quick.
-pub(crate) type DismissFn = dyn Fn(Pid, bool) + Send + Sync;
+/// Runs before an incarnation is stopped in order. The flag is set if the incarnation drains before
+/// it stops. It is the library's own code, and returns at once.
+pub(crate) type StopHook = dyn Fn(Pid, bool) + Send + Sync;
 
 /// A child that is an actor.
 pub(super) struct ActorNode<M: Send + 'static> {
@@ -24,9 +25,9 @@ pub(super) struct ActorNode<M: Send + 'static> {
     pub(super) name: Option<Name<M>>,
     pub(super) probe: Option<Probe<M>>,
     pub(super) start: Arc<StartFn<M>>,
-    pub(super) on_dismissal: Option<Arc<DismissFn>>,
+    pub(super) stop_hook: Option<Arc<StopHook>>,
     pub(super) claims: Claims,
-    /// Whether the messages are the library's own.
+    /// Whether the messages are the library's own, which are not counted when they are dropped.
     pub(super) is_internal: bool,
 }
 
@@ -36,7 +37,7 @@ impl<M: Send + 'static> ChildNode for ActorNode<M> {
         let Some(name) = &self.name else { return Ok(()) };
         let bound = Registry::of(system).bind_unless_handed_over(name, &self.identity.address());
         bound.map(drop).map_err(|error| {
-            // Open, it could be started without its name.
+            // An open node could be started without its name.
             let error = OpenError::from(error);
             self.identity.close(&ExitReason::failed(error.clone()));
             error
@@ -52,25 +53,25 @@ impl<M: Send + 'static> ChildNode for ActorNode<M> {
         !self.is_internal
     }
 
-    fn start(&self, birth: StartParams) -> Result<Pid, SpawnError> {
-        (self.start)(&self.identity, birth)
+    fn start(&self, params: StartParams) -> Result<Pid, SpawnError> {
+        (self.start)(&self.identity, params)
     }
 
     fn abandon(&self, pid: Pid) -> bool {
         self.identity.abandon(pid)
     }
 
-    fn hears_dismissal(&self) -> bool {
-        self.on_dismissal.is_some()
+    fn has_stop_hook(&self) -> bool {
+        self.stop_hook.is_some()
     }
 
-    fn release(&self, drains: bool) {
-        if let (Some(told), Some(pid)) = (&self.on_dismissal, self.handle().pid()) {
-            told(pid, drains);
+    fn notify_stop(&self, drains: bool) {
+        if let (Some(hook), Some(pid)) = (&self.stop_hook, self.handle().pid()) {
+            hook(pid, drains);
         }
     }
 
-    fn announce(&self, reason: ExitReason, retry_in: Duration) {
+    fn set_pending_restart(&self, reason: ExitReason, retry_in: Duration) {
         self.identity.set_pending_restart(reason, retry_in);
     }
 
@@ -84,11 +85,13 @@ impl<M: Send + 'static> ChildNode for ActorNode<M> {
 
     fn probe(&self) -> Option<Pin<Box<dyn Future<Output = bool> + Send>>> {
         let probe = self.probe.as_ref()?;
-        let (address, question) = (self.identity.address(), probe.question.clone());
+        let (address, make_message) = (self.identity.address(), probe.make_message.clone());
         let timeout = probe.policy.timeout;
-        // The question is the user's, and may panic as it is made or dropped: then there is no answer.
-        let answered =
-            async move { Guarded::new(address.call(|reply| question(reply)).timeout(timeout).await).is_ok() };
+        // Creating or dropping the message runs the user's code, which may panic. A panic counts as
+        // no answer.
+        let answered = async move {
+            Guarded::new(address.call(|reply| make_message(reply)).timeout(timeout).await).is_ok()
+        };
         Some(Box::pin(async move { catch_panics(None, answered).await.unwrap_or(false) }))
     }
 }

@@ -1,4 +1,4 @@
-//! One child: an actor, how it is started, restarted, watched and stopped.
+//! The spec of one child.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -9,7 +9,7 @@ use perennial_actors::host::{Foreign, Identity};
 use perennial_actors::{Actor, Address, Capacity, ExitReason, MailboxConfig, Pid, SpawnError};
 use perennial_registry::Name;
 
-use super::actor_node::{ActorNode, DismissFn, StartFn};
+use super::actor_node::{ActorNode, StartFn, StopHook};
 use super::error::SpecError;
 use super::probe::Probe;
 use crate::node::{ChildNode, Claims, OwnedNode, StartParams};
@@ -17,12 +17,13 @@ use crate::policy::{Backoff, ChildPolicy, Liveness, Restart, Shutdown};
 
 /// The spec of a child that is an actor with messages `M`.
 ///
-/// Unless set otherwise it is permanent, comes back at once, has 5 seconds to stop and as long as it likes to start, and
-/// holds 1,024 messages. In a [dynamic supervisor](crate::DynamicSupervisor) it is transient unless
-/// set otherwise.
+/// By default the child is permanent, restarts without a delay, has 5 seconds to stop, has no limit
+/// for its start, and has a mailbox for 1,024 messages. In a
+/// [dynamic supervisor](crate::DynamicSupervisor) it is transient by default.
 ///
 /// `K` is `()` for a child that can be restarted. For one that is [started once](Child::once) it is
-/// [`OwnedArgs`](perennial_actors::OwnedArgs): such a child is temporary, and has no `restart` and no `backoff`.
+/// [`OwnedArgs`](perennial_actors::OwnedArgs): such a child is temporary, and has no `restart` and
+/// no `backoff`.
 #[must_use = "a child does nothing until it is given to a supervisor that is started"]
 pub struct Child<M: Send + 'static, K = ()> {
     id: Arc<str>,
@@ -36,11 +37,12 @@ pub struct Child<M: Send + 'static, K = ()> {
     probe: Option<Probe<M>>,
     identity: OnceLock<Arc<Identity<M>>>,
     start: Arc<StartFn<M>>,
-    on_dismissal: Option<Arc<DismissFn>>,
+    stop_hook: Option<Arc<StopHook>>,
     is_internal: bool,
 }
 
-/// What every incarnation of an actor starts from. It is dropped in a task of its own, wherever the last reference is dropped.
+/// The arguments from which every incarnation of an actor starts. They are dropped in a task of
+/// their own, wherever the last reference is dropped.
 struct SharedArgs<T: Send + 'static>(Arc<Foreign<T>>);
 
 impl<T: Send + 'static> Clone for SharedArgs<T> {
@@ -56,15 +58,15 @@ impl<T: Send + 'static> Borrow<T> for SharedArgs<T> {
 }
 
 impl<M: Send + 'static> Child<M> {
-    /// A child that is an actor `A`, each of whose incarnations starts from the same `args`.
+    /// Creates a child that is an actor `A`. Each incarnation starts from the same `args`.
     pub fn new<A: Actor<Msg = M>>(id: impl Into<Arc<str>>, args: A::Args) -> Self {
         let args = SharedArgs(Arc::new(Foreign::new(args)));
-        Self::started_by(id, move |identity, birth| {
-            identity.start::<A>(args.clone(), birth.parent, birth.run)
+        Self::started_by(id, move |identity, params| {
+            identity.start::<A>(args.clone(), params.parent, params.run)
         })
     }
 
-    /// A child whose incarnations are started so, whatever they are.
+    /// Creates a child whose incarnations `start` begins.
     pub(crate) fn started_by(
         id: impl Into<Arc<str>>,
         start: impl Fn(&Identity<M>, StartParams) -> Result<Pid, SpawnError> + Send + Sync + 'static,
@@ -72,14 +74,14 @@ impl<M: Send + 'static> Child<M> {
         Self::with(id.into(), ChildPolicy::default(), Restart::Transient, (), Arc::new(start))
     }
 
-    /// Sets which of its ends call for a restart.
+    /// Sets which exits cause a restart.
     pub const fn restart(mut self, restart: Restart) -> Self {
         self.policy.restart = restart;
         self.restart_if_dynamic = restart;
         self
     }
 
-    /// Makes it wait before it is restarted, longer each time.
+    /// Sets a delay before each restart, which grows with each failure.
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.policy.backoff = Some(Arc::new(backoff));
         self
@@ -105,84 +107,91 @@ impl<M: Send + 'static, K> Child<M, K> {
             probe: None,
             identity: OnceLock::new(),
             start,
-            on_dismissal: None,
+            stop_hook: None,
             is_internal: false,
         }
     }
 
-    /// Gives it another id.
+    /// Sets the id.
     pub(crate) fn with_id(mut self, id: impl Into<Arc<str>>) -> Self {
         self.id = id.into();
         self
     }
 
-    /// Makes it decline to start unless this is so.
+    /// Makes each start of the child decline unless `wanted` returns `true`.
     pub(crate) fn enabled_if(mut self, wanted: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         let start = self.start;
-        self.start = Arc::new(move |identity, birth| {
-            if wanted() { start(identity, birth) } else { Err(SpawnError::Failed(ExitReason::Ignore)) }
+        self.start = Arc::new(move |identity, params| {
+            if wanted() { start(identity, params) } else { Err(SpawnError::Failed(ExitReason::Ignore)) }
         });
         self
     }
 
-    /// Makes its ends a part of its work: see [`ChildPolicy`].
+    /// Makes exits a part of the child's work: see [`ChildPolicy`].
     pub(crate) const fn renews(mut self) -> Self {
         self.policy.renews = true;
         self
     }
 
-    /// Makes its messages the library's own: those that are dropped are not counted.
+    /// Marks its messages as the library's own: they are not counted when they are dropped.
     pub(crate) const fn internal(mut self) -> Self {
         self.is_internal = true;
         self
     }
 
-    /// Has this told which incarnation is about to be stopped for another cause than that it hangs, and whether it is to handle
-    /// what is queued before.
-    pub(crate) fn on_dismissal(mut self, told: impl Fn(Pid, bool) + Send + Sync + 'static) -> Self {
-        self.on_dismissal = Some(Arc::new(told));
+    /// Sets a hook that runs before an incarnation is stopped in order, which excludes a stop of an
+    /// unresponsive one. Its flag is set if the incarnation drains before it stops.
+    pub(crate) fn stop_hook(mut self, hook: impl Fn(Pid, bool) + Send + Sync + 'static) -> Self {
+        self.stop_hook = Some(Arc::new(hook));
         self
     }
 
-    /// Binds a name to it, from the start of the tree to its end: through every restart it leads to the same mailbox.
+    /// Binds a name to the child from the start of its tree to its end. The name resolves to the
+    /// same mailbox across every restart.
     pub fn named(mut self, name: Name<M>) -> Self {
         self.name = Some(name);
         self
     }
 
-    /// Makes its own end count for its supervisor's: see [`AutoShutdown`](crate::AutoShutdown). Not if it is permanent.
+    /// Lets the exit of the child shut its supervisor down: see
+    /// [`AutoShutdown`](crate::AutoShutdown). A significant child must not be permanent.
     pub const fn significant(mut self) -> Self {
         self.policy.significant = true;
         self
     }
 
-    /// Sets how it is stopped.
+    /// Sets how the supervisor stops the child.
     pub const fn shutdown(mut self, shutdown: Shutdown) -> Self {
         self.policy.shutdown = shutdown;
         self
     }
 
-    /// Sets how long its start may take, until its init has returned or, if that put it off, until it [says that it is
-    /// ready](perennial_actors::Context::ready). After that it is killed, and its start has failed.
+    /// Sets the longest time that a start may take. A start is complete when `init` returns or, if
+    /// `init` deferred that, when the actor [is ready](perennial_actors::Context::ready). After
+    /// this time the child is killed, and its start has failed.
     pub const fn start_timeout(mut self, timeout: Duration) -> Self {
         self.policy.start_timeout = Some(timeout);
         self
     }
 
-    /// Restarts it when a handler takes longer than this: see [`Liveness`]. Whether it awaits for ever, blocks its thread or spins.
+    /// Restarts the child when a handler runs longer than `deadline`: see [`Liveness`]. The handler
+    /// may await, block its thread or spin.
     ///
-    /// It is noticed before one and a half deadlines have passed, two and a half if the handler never awaits. A supervisor can notice
-    /// nothing while there is no thread for it: on a runtime with one thread, a handler that never awaits stops everything, and on any
-    /// other it takes one thread until it comes back.
+    /// The supervisor detects it within 1.5 deadlines, or within 2.5 deadlines if the handler never
+    /// awaits. It can do so only while a thread is free to run it. On a runtime with one thread, a
+    /// handler that never awaits blocks every task. On any other runtime it occupies one thread
+    /// until it returns.
     ///
-    /// Tokio keeps the task that a thread has woken last for that thread (its issue 4941). A supervisor that watches is never left
-    /// there by its children. Somebody else may be: whom a handler wakes last before it blocks, say the caller whom it answers, waits
-    /// until it comes back. An actor that waits so is in no handler, and only a [`probe`](Self::probe) finds it.
+    /// Tokio reserves the task that a thread woke last for that thread (tokio issue 4941). The
+    /// supervisor of a watched child is never reserved in this way by its children. Another task
+    /// may be: the task that a handler wakes last before it blocks, for example a caller that it
+    /// replied to, waits until the handler returns. If that task is an actor it is in no handler,
+    /// so only a [`probe`](Self::probe) detects it.
     pub fn handler_deadline(self, deadline: Duration) -> Self {
         self.liveness(|liveness| liveness.handler_deadline = Some(deadline))
     }
 
-    /// Restarts it when it does not answer a question: see [`Probe`] and [`Liveness`].
+    /// Restarts the child when it does not answer a probe: see [`Probe`] and [`Liveness`].
     pub fn probe(self, probe: Probe<M>) -> Self {
         let policy = probe.policy;
         let mut child = self.liveness(|liveness| liveness.probe = Some(policy));
@@ -197,14 +206,16 @@ impl<M: Send + 'static, K> Child<M, K> {
         self
     }
 
-    /// Sets its mailbox. To be done before [`address`](Self::address) is asked for.
+    /// Sets the mailbox. Call this before [`address`](Self::address): otherwise the spec fails its
+    /// check with [`SpecError::MailboxTooLate`].
     pub fn mailbox(mut self, mailbox: MailboxConfig) -> Self {
         self.mailbox_too_late |= self.identity.get().is_some();
         self.mailbox = mailbox;
         self
     }
 
-    /// Its address, good from now on and through every restart. Messages are accepted from the start of the tree on.
+    /// Returns the address. It is valid at once, and across every restart. The mailbox accepts
+    /// messages from the start of the tree on.
     #[must_use]
     pub fn address(&self) -> Address<M> {
         let identity = self.identity();
@@ -231,7 +242,7 @@ impl<M: Send + 'static, K> From<Child<M, K>> for ChildSpec {
             name: child.name,
             probe: child.probe,
             start: child.start,
-            on_dismissal: child.on_dismissal,
+            stop_hook: child.stop_hook,
             claims: Claims::default(),
             is_internal: child.is_internal,
         };
@@ -251,37 +262,40 @@ impl<M: Send + 'static, K> fmt::Debug for Child<M, K> {
     }
 }
 
-/// Any child, whatever its messages: what a supervisor takes.
+/// The spec of a child, independent of its message type. A supervisor accepts any value that
+/// converts into it.
 ///
-/// It is the right to command the identity of the child, which one owner has at a time: it is not
-/// cloned, and a supervisor that has given it away, after
-/// [`delete_child`](crate::SupervisorHandle::delete_child), commands that identity no more.
+/// A spec owns the identity of its child, and only one owner may start and stop it. Therefore it is
+/// not `Clone`. A supervisor loses this ownership when
+/// [`delete_child`](crate::SupervisorHandle::delete_child) returns the spec.
 #[must_use = "a child does nothing until it is given to a supervisor that is started"]
 pub struct ChildSpec {
     pub(crate) id: Arc<str>,
     pub(crate) policy: ChildPolicy,
-    /// The restart type in a dynamic supervisor. It differs from that of the policy if none was set.
+    /// The restart type in a dynamic supervisor. It differs from the one in `policy` unless a restart
+    /// type was set.
     pub(crate) restart_if_dynamic: Restart,
     pub(crate) node: OwnedNode,
     pub(crate) error: Option<Box<SpecError>>,
 }
 
 impl ChildSpec {
-    /// Its id among its siblings.
+    /// Returns the id, which is unique among siblings.
     #[must_use]
     pub fn id(&self) -> &Arc<str> {
         &self.id
     }
 
-    /// Another spec of the same child, for the same owner. Not public: started twice, it would have two owners.
+    /// Returns another spec of the same child, for the same owner. It is not public: a second
+    /// supervisor with it would be a second owner.
     pub(crate) fn share(&self) -> Self {
         let Self { id, policy, restart_if_dynamic, node, error } = self;
         let (id, policy, error) = (id.clone(), policy.clone(), error.clone());
         Self { id, policy, restart_if_dynamic: *restart_if_dynamic, node: node.share(), error }
     }
 
-    /// Returns the spec of a supervisor as a child. If its restart type is not set it is permanent
-    /// everywhere: it ends in order also when it gives up.
+    /// Returns the spec of a supervisor as a child. Its default restart type is permanent also in a
+    /// dynamic supervisor, because a supervisor that exceeds its intensity exits normally.
     pub(crate) fn of_supervisor(
         id: Arc<str>,
         policy: ChildPolicy,
@@ -292,7 +306,7 @@ impl ChildSpec {
         Self { id, policy, restart_if_dynamic, node: OwnedNode::new(node), error: error.map(Box::new) }
     }
 
-    /// How it is to be treated.
+    /// Returns the settings of the child.
     #[must_use]
     pub const fn policy(&self) -> &ChildPolicy {
         &self.policy

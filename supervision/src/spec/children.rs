@@ -1,9 +1,9 @@
-//! What can be given to a supervisor as a list of children.
+//! The values that a supervisor accepts as a list of children.
 
 use super::child::ChildSpec;
 
 /// A list of children: an array or an iterator of one type, or a tuple of up to 12 types, each of
-/// which can be turned into a [`ChildSpec`].
+/// which converts into a [`ChildSpec`].
 ///
 /// `L` is inferred. It is `()` for arrays and iterators, and the type itself for tuples.
 #[diagnostic::on_unimplemented(
@@ -12,7 +12,7 @@ use super::child::ChildSpec;
     note = "each of these types has to be `Into<ChildSpec>`"
 )]
 pub trait IntoChildren<L = ()> {
-    /// Adds the children in order to the end of a list.
+    /// Appends the children to `list`, in order.
     fn add_to(self, list: &mut Vec<ChildSpec>);
 }
 

@@ -1,8 +1,8 @@
-//! What is wrong with a spec.
+//! The errors of a spec.
 
 use std::sync::Arc;
 
-/// Why a spec cannot be started. Checked as a whole before any child is.
+/// Why a spec is invalid. The whole tree is checked before any child starts.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpecError {
@@ -20,25 +20,27 @@ pub enum SpecError {
         /// The supervisor.
         supervisor: Arc<str>,
     },
-    /// The mailbox of a child was set after its address had been given away, with the mailbox it had by then.
+    /// The mailbox of a child was set after its address had been taken. The address already had a
+    /// mailbox with the earlier settings.
     #[error("the mailbox of child {id:?} was configured after its address was taken")]
     MailboxTooLate {
         /// The child.
         id: Arc<str>,
     },
-    /// The mailbox of a child, or the queue of a pool, was set to hold nothing.
+    /// The mailbox of a child, or the queue of a pool, has a capacity of zero.
     #[error("child {id:?} has a mailbox or a queue with a capacity of zero")]
     ZeroCapacity {
         /// The child, or the pool.
         id: Arc<str>,
     },
-    /// A child is significant and permanent: one that always comes back never ends its supervisor.
+    /// A child is significant and permanent. A child that always restarts never shuts its
+    /// supervisor down.
     #[error("child {id:?} is significant and permanent")]
     SignificantPermanent {
         /// The child.
         id: Arc<str>,
     },
-    /// A child is significant, and its supervisor never looks at that.
+    /// A child is significant, but its supervisor has no [`AutoShutdown`](crate::AutoShutdown).
     #[error("child {id:?} is significant, but supervisor {supervisor:?} has no auto_shutdown")]
     SignificantForNothing {
         /// The supervisor.
@@ -46,7 +48,7 @@ pub enum SpecError {
         /// The child.
         id: Arc<str>,
     },
-    /// A deadline, an interval or a timeout of a child's liveness is zero, or so is the number of answers that it may miss.
+    /// A deadline, a period, a timeout or a failure threshold of a child's liveness is zero.
     #[error("a duration or a threshold in the liveness of child {id:?} is zero")]
     ZeroLiveness {
         /// The child.

@@ -1,9 +1,10 @@
-//! What a tree is to be: checked once, before anything runs.
+//! The spec of a supervision tree. A tree is checked as a whole before anything starts.
 //!
-//! A [`Child`] says how one actor is started, restarted, watched and stopped; a [`Supervisor`](crate::Supervisor) says the same of a
-//! group, and may be a child itself. The identity of a child, with its mailbox, its address and its name, is made with its spec and lives
-//! as long as that: so its address can be had before anything runs, and survives every restart of every supervisor
-//! above it.
+//! A [`Child`] says how one actor is started, restarted, checked for liveness and stopped. A
+//! [`Supervisor`](crate::Supervisor) says the same for a group of children, and can be a child
+//! itself. The identity of a child is created with its spec, and lives as long as the spec does. It
+//! consists of its mailbox, its address and its name. The address is therefore available before the
+//! tree starts, and stays valid across every restart of the child and of the supervisors above it.
 //!
 //! ```
 //! use perennial_supervision::{Child, Restart, Shutdown, Supervisor};
@@ -13,17 +14,21 @@
 //! #     type Msg = ();
 //! #     type Args = ();
 //! #     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Worker) }
-//! #     async fn handle(&mut self, _: (), _: &mut Context<Self>) -> Result<(), ExitReason> { Ok(()) }
+//! #     async fn handle(&mut self, (): (), _: &mut Context<Self>) -> Result<(), ExitReason> {
+//! #         Ok(())
+//! #     }
 //! # }
 //!
-//! let worker = Child::new::<Worker>("worker", ()).restart(Restart::Transient).shutdown(Shutdown::BrutalKill);
+//! let worker = Child::new::<Worker>("worker", ())
+//!     .restart(Restart::Transient)
+//!     .shutdown(Shutdown::BrutalKill);
 //! let address = worker.address();
-//! assert!(address.cast(()).is_err(), "nobody is due to serve it yet");
+//! assert!(address.cast(()).is_err(), "its tree has not started");
 //!
-//! let twins = Supervisor::new("twins")
-//!     .child(Child::new::<Worker>("share", ()))
-//!     .child(Child::new::<Worker>("share", ()));
-//! assert!(twins.check().is_err(), "two children have one id");
+//! let invalid = Supervisor::new("app")
+//!     .child(Child::new::<Worker>("worker", ()))
+//!     .child(Child::new::<Worker>("worker", ()));
+//! assert!(invalid.check().is_err(), "two children have the same id");
 //! ```
 
 mod actor_node;

@@ -1,4 +1,4 @@
-//! Children that are started once, because their arguments go with their only incarnation.
+//! Children that are started once, because their only incarnation consumes their arguments.
 
 use std::sync::Arc;
 
@@ -13,12 +13,12 @@ use crate::policy::{ChildPolicy, Restart};
 pub type ChildOnce<A> = Child<<A as ActorOnce>::Msg, OwnedArgs<<A as ActorOnce>::Args>>;
 
 impl<M: Send + 'static, T: Send + 'static> Child<M, OwnedArgs<T>> {
-    /// A child that is an actor `A`, which is started once, from arguments that it owns: a session
-    /// with its socket.
+    /// Creates a child that is an actor `A`, which is started once from arguments that it owns, such
+    /// as a session from its socket.
     ///
-    /// It is [temporary](Restart::Temporary), which cannot be set otherwise: neither by its builder
-    /// nor by [`change`](crate::SupervisorHandle::change). If the supervisor in whose spec it stands
-    /// is restarted, it declines to start again.
+    /// The child is [temporary](Restart::Temporary). Neither its builder nor
+    /// [`change`](crate::SupervisorHandle::change) can set another restart type. If a supervisor
+    /// with the child in its spec is restarted, the child declines to start again.
     ///
     /// # Examples
     ///
@@ -27,15 +27,15 @@ impl<M: Send + 'static, T: Send + 'static> Child<M, OwnedArgs<T>> {
     /// use perennial_supervision::{Child, DynamicSupervisor};
     /// use tokio::sync::mpsc;
     ///
-    /// /// Its lines come through a channel here, which stands for a socket.
-    /// struct QueueGuard { lines: mpsc::Receiver<String> }
+    /// /// A session. A channel stands for its socket here.
+    /// struct Session { lines: mpsc::Receiver<String> }
     ///
-    /// impl ActorOnce for QueueGuard {
+    /// impl ActorOnce for Session {
     ///     type Msg = Reply<Option<String>>;
     ///     type Args = mpsc::Receiver<String>;
     ///
     ///     async fn init(lines: mpsc::Receiver<String>, _: &mut Context<Self>) -> Result<Self, ExitReason> {
-    ///         Ok(QueueGuard { lines })
+    ///         Ok(Session { lines })
     ///     }
     ///
     ///     async fn handle(&mut self, next: Self::Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
@@ -48,7 +48,7 @@ impl<M: Send + 'static, T: Send + 'static> Child<M, OwnedArgs<T>> {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let app = DynamicSupervisor::new("sessions").start(&System::new()).await?;
     /// let (client, lines) = mpsc::channel(8);
-    /// let session = app.supervisor().start_once(Child::once::<QueueGuard>("session", lines)).await?;
+    /// let session = app.supervisor().start_once(Child::once::<Session>("session", lines)).await?;
     /// client.send("hello".to_owned()).await?;
     /// assert_eq!(session.call(|next| next).await?.as_deref(), Some("hello"));
     /// # assert!(app.shutdown().await.is_clean());
@@ -56,35 +56,35 @@ impl<M: Send + 'static, T: Send + 'static> Child<M, OwnedArgs<T>> {
     /// # }
     /// ```
     ///
-    /// It has no `restart` and no `backoff`:
+    /// The builder has no `restart` and no `backoff`:
     ///
     /// ```compile_fail,E0599
     /// # use perennial_actors::{ActorOnce, Context, ExitReason};
     /// # use perennial_supervision::{Child, Restart};
-    /// # struct QueueGuard;
-    /// # impl ActorOnce for QueueGuard {
+    /// # struct Session;
+    /// # impl ActorOnce for Session {
     /// #     type Msg = ();
     /// #     type Args = ();
-    /// #     async fn init(_: (), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(QueueGuard) }
+    /// #     async fn init(_: (), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Session) }
     /// #     async fn handle(&mut self, _: (), _: &mut Context<Self>) -> Result<(), ExitReason> { Ok(()) }
     /// # }
-    /// let session = Child::once::<QueueGuard>("session", ());
+    /// let session = Child::once::<Session>("session", ());
     /// let session = session.restart(Restart::Permanent);
     /// ```
     pub fn once<A: ActorOnce<Msg = M, Args = T>>(id: impl Into<Arc<str>>, args: T) -> Self {
         let args = owned_args(args);
         let given = args.clone();
-        let start: Arc<StartFn<M>> = Arc::new(move |identity, birth| {
+        let start: Arc<StartFn<M>> = Arc::new(move |identity, params| {
             if given.is_taken() {
                 return Err(SpawnError::Failed(ExitReason::Ignore));
             }
-            identity.start::<A>(given.clone(), birth.parent, birth.run)
+            identity.start::<A>(given.clone(), params.parent, params.run)
         });
         let policy = ChildPolicy { restart: Restart::Temporary, once: true, ..ChildPolicy::default() };
         Self::with(id.into(), policy, Restart::Temporary, args, start)
     }
 
-    /// Returns the arguments, which belong to the spec and to the incarnation too.
+    /// Returns another reference to the arguments, which the spec and the incarnation share.
     pub(crate) fn args(&self) -> OwnedArgs<T> {
         self.kept.clone()
     }

@@ -1,4 +1,4 @@
-//! Asking a child whether it gets on.
+//! The liveness probe of a child.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,11 +9,13 @@ use perennial_actors::host::Foreign;
 
 use crate::policy::ProbePolicy;
 
-/// A question that a child has to answer in time, again and again, or else it is found to hang.
+/// A message that a supervisor sends to a child at intervals, and that the child has to answer in
+/// time. A child that misses several answers in a row is unresponsive.
 ///
-/// Unless set otherwise it is asked every 10 seconds, has 1 second to answer, and hangs when it misses 3 answers in a row. The
-/// question is a message like any other and waits in the child's mailbox: a timeout below what a full mailbox takes to be
-/// worked off calls a child dead that is only busy.
+/// By default a probe is sent every 10 seconds, the child has 1 second to answer, and 3 missed
+/// answers in a row make it unresponsive. The probe waits in the child's mailbox like any other
+/// message. Choose a timeout above the time that the child needs for a full mailbox: otherwise a
+/// busy child counts as unresponsive.
 ///
 /// ```
 /// use std::time::Duration;
@@ -22,37 +24,37 @@ use crate::policy::ProbePolicy;
 ///
 /// enum Msg { Ping(Reply<()>) }
 ///
-/// let probe = Probe::new(Msg::Ping).every(Duration::from_secs(1)).misses(2);
+/// let probe = Probe::new(Msg::Ping).period(Duration::from_secs(1)).failure_threshold(2);
 /// ```
 #[must_use = "a probe does nothing until it is given to a child"]
 pub struct Probe<M> {
     pub(super) policy: ProbePolicy,
-    pub(super) question: Question<M>,
+    pub(super) make_message: MessageFactory<M>,
 }
 
-/// What is sent.
-pub(super) type Question<M> = Arc<dyn Fn(Reply<()>) -> M + Send + Sync>;
+/// Makes the message of one probe.
+pub(super) type MessageFactory<M> = Arc<dyn Fn(Reply<()>) -> M + Send + Sync>;
 
 impl<M> Probe<M> {
-    /// Asks with this message.
-    pub fn new(question: impl Fn(Reply<()>) -> M + Send + Sync + 'static) -> Self {
-        let question = Foreign::new(question);
-        Self { policy: ProbePolicy::standard(), question: Arc::new(move |reply| (*question)(reply)) }
+    /// Creates a probe that sends the message which `make_message` returns.
+    pub fn new(make_message: impl Fn(Reply<()>) -> M + Send + Sync + 'static) -> Self {
+        let make_message = Foreign::new(make_message);
+        Self { policy: ProbePolicy::standard(), make_message: Arc::new(move |reply| (*make_message)(reply)) }
     }
 
-    /// Sets how long after an answer, or after a missed one, it is asked again.
+    /// Sets the time from an answer, or from a missed answer, to the next probe.
     pub const fn period(mut self, interval: Duration) -> Self {
         self.policy.period = interval;
         self
     }
 
-    /// Sets how long an answer may take.
+    /// Sets the longest time that an answer may take.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.policy.timeout = timeout;
         self
     }
 
-    /// Sets with how many missed answers in a row it is found to hang.
+    /// Sets how many missed answers in a row make the child unresponsive.
     pub const fn failure_threshold(mut self, misses: u32) -> Self {
         self.policy.failure_threshold = misses;
         self

@@ -1,4 +1,4 @@
-//! What a supervisor has to know to run.
+//! The spec of a supervisor.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use super::child::ChildSpec;
 use super::error::SpecError;
 use crate::policy::{AutoShutdown, Intensity, Restart, RestartLimit, Strategy, SupervisorKind};
 
-/// How long a child that was killed may take to die before it is abandoned, unless set otherwise.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The default time after a kill until a child that has not exited is abandoned.
+const KILL_GRACE: Duration = Duration::from_secs(5);
 
-/// What a supervisor has to know to run, whichever incarnation of it does.
+/// The settings and the children with which every incarnation of a supervisor starts.
 #[derive(Debug)]
 pub(crate) struct SupervisorSpec {
     pub(crate) kind: SupervisorKind,
@@ -32,15 +32,15 @@ impl SupervisorSpec {
     }
 
     const fn new(kind: SupervisorKind, intensity: RestartLimit) -> Self {
-        Self { kind, intensity, kill_grace: PATIENCE, children: Vec::new() }
+        Self { kind, intensity, kill_grace: KILL_GRACE, children: Vec::new() }
     }
 
-    /// The first thing that is wrong with it, or below.
+    /// Returns the first error in this spec or below it.
     pub(crate) fn check(&self, supervisor: &Arc<str>) -> Result<(), SpecError> {
         self.check_as(self.kind, supervisor)
     }
 
-    /// The same, for a supervisor that is to be of another kind than it says yet.
+    /// Checks the spec as if the supervisor was of this kind.
     pub(crate) fn check_as(&self, kind: SupervisorKind, supervisor: &Arc<str>) -> Result<(), SpecError> {
         if matches!(self.intensity, RestartLimit::Fixed(intensity) if intensity.period.is_zero()) {
             return Err(SpecError::ZeroPeriod { supervisor: supervisor.clone() });
@@ -55,7 +55,7 @@ impl SupervisorSpec {
         Ok(())
     }
 
-    /// What is wrong with a child of this supervisor.
+    /// Checks a child of this supervisor.
     pub(crate) fn check_child(&self, child: &ChildSpec, supervisor: &Arc<str>) -> Result<(), SpecError> {
         check_child(self.kind, child, supervisor)
     }
@@ -70,8 +70,8 @@ fn check_child(kind: SupervisorKind, child: &ChildSpec, supervisor: &Arc<str>) -
         if child.policy.restart == Restart::Permanent {
             return Err(SpecError::SignificantPermanent { id });
         }
-        let heeded = matches!(kind, SupervisorKind::Static { auto_shutdown, .. } if auto_shutdown != AutoShutdown::Never);
-        if !heeded {
+        let is_used = matches!(kind, SupervisorKind::Static { auto_shutdown, .. } if auto_shutdown != AutoShutdown::Never);
+        if !is_used {
             return Err(SpecError::SignificantForNothing { supervisor: supervisor.clone(), id });
         }
     }

@@ -121,7 +121,7 @@ impl<H> App<H> {
 
     /// Whether its root gave up.
     pub(super) fn gave_up(&self) -> bool {
-        self.root.node.book().gave_up
+        self.root.node.state().gave_up
     }
 
     /// Waits for the end of the tree, whatever brings it; the reason. When it is ready, everything in the tree is refused.

@@ -310,7 +310,7 @@ impl DynamicHandle {
     ///
     /// If there is no such child, or the supervisor is gone.
     pub async fn get_childspec(&self, pid: Pid) -> Result<ChildPolicy, ChildError> {
-        look(&self.0, move |book| book.policy_at(pid)).await?.ok_or(ChildError::NotFound)
+        look(&self.0, move |state| state.policy_at(pid)).await?.ok_or(ChildError::NotFound)
     }
 }
 

@@ -216,7 +216,7 @@ impl SupervisorHandle {
     /// If there is no such child, or the supervisor is gone.
     pub async fn which_child(&self, id: impl Into<Arc<str>>) -> Result<ChildInfo, ChildError> {
         let id = id.into();
-        look(&self.0, move |book| book.which_child(&id)).await?.ok_or(ChildError::NotFound)
+        look(&self.0, move |state| state.which_child(&id)).await?.ok_or(ChildError::NotFound)
     }
 
     /// How many children it has. OTP's `count_children`.
@@ -235,7 +235,7 @@ impl SupervisorHandle {
     /// If there is no such child, or the supervisor is gone.
     pub async fn get_childspec(&self, id: impl Into<Arc<str>>) -> Result<ChildPolicy, ChildError> {
         let id = id.into();
-        look(&self.0, move |book| book.policy_of(&id)).await?.ok_or(ChildError::NotFound)
+        look(&self.0, move |state| state.policy_of(&id)).await?.ok_or(ChildError::NotFound)
     }
 }
 
@@ -287,8 +287,8 @@ pub(super) async fn look<T: Send + 'static>(
     what: impl FnOnce(&SupervisorState) -> T + Send + 'static,
 ) -> Result<T, ChildError> {
     let look = |reply: Reply<T>| {
-        ManagementRequest::Query(Box::new(move |book| {
-            let answer = what(book);
+        ManagementRequest::Query(Box::new(move |state| {
+            let answer = what(state);
             Box::new(move || reply.send(answer))
         }))
     };

@@ -85,9 +85,9 @@ impl<H> App<H> {
     ///
     /// ```no_run
     /// # use perennial_actors::System;
-    /// # use perennial_supervision::{Finish, Supervisor};
+    /// # use perennial_supervision::{RunOutcome, Supervisor};
     /// #[tokio::main]
-    /// async fn main() -> Result<Finish, Box<dyn std::error::Error>> {
+    /// async fn main() -> Result<RunOutcome, Box<dyn std::error::Error>> {
     ///     let app = Supervisor::new("app").start(&System::new()).await?;
     ///     Ok(app.run_until_signal().await?)
     /// }
@@ -111,9 +111,9 @@ impl<H> App<H> {
     ///
     /// ```no_run
     /// # use perennial_actors::System;
-    /// # use perennial_supervision::{Finish, StopSignals, Supervisor};
+    /// # use perennial_supervision::{RunOutcome, StopSignals, Supervisor};
     /// #[tokio::main]
-    /// async fn main() -> Result<Finish, Box<dyn std::error::Error>> {
+    /// async fn main() -> Result<RunOutcome, Box<dyn std::error::Error>> {
     ///     let mut signals = StopSignals::listen()?;
     ///     // A signal that arrives during the migration stops the service as soon as it runs.
     ///     let migration = Supervisor::new("migration").start(&System::new()).await?;
@@ -149,12 +149,12 @@ impl<H> App<H> {
     /// ```no_run
     /// # use std::time::Duration;
     /// # use perennial_actors::System;
-    /// # use perennial_supervision::{Finish, StopSignals, Supervisor};
+    /// # use perennial_supervision::{RunOutcome, StopSignals, Supervisor};
     /// #[tokio::main]
-    /// async fn main() -> Result<Finish, Box<dyn std::error::Error>> {
+    /// async fn main() -> Result<RunOutcome, Box<dyn std::error::Error>> {
     ///     let mut signals = StopSignals::listen()?;
     ///     let app = Supervisor::new("app").start(&System::new()).await?;
-    ///     let (close, is_closed) = tokio::sync::liveness_timers::channel(false);
+    ///     let (close, is_closed) = tokio::sync::watch::channel(false);
     ///     # drop(is_closed);
     ///     let before_stop = async |_| drop(close.send(true));
     ///     Ok(app.run_until_signal_with(&mut signals, Duration::from_secs(10), before_stop).await)

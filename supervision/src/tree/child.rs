@@ -1,4 +1,4 @@
-//! What a supervisor tells of a child.
+//! The data that a supervisor returns about its children.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,23 +7,25 @@ use perennial_actors::Pid;
 
 use crate::policy::ChildKind;
 
-/// What a child is doing.
+/// The state of a child.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum ChildState {
-    /// Nobody serves it and nobody is due to: it ended for good, or was stopped. OTP's `undefined`.
+    /// No incarnation runs and none is due: the child exited for good, or was stopped. OTP's
+    /// `undefined`.
     Stopped,
-    /// It is down, and its turn to be started is still to come.
+    /// No incarnation runs. The child is due to start after other children.
     Waiting,
-    /// Its init runs, in the first start of its supervisor or in a start by hand.
+    /// Its `init` runs, in the first start of its supervisor or in a start by request.
     Starting,
-    /// It serves its mailbox.
+    /// An incarnation runs.
     Running,
-    /// It ended, or a start of it failed, and it is due to be started again. OTP's `restart`.
-    /// This holds until it runs again, also while its init runs, in a restart of its own or of a group.
+    /// The child exited or failed to start, and is due to start again. OTP's `restart`. The state
+    /// lasts until the child runs again, including its `init`, in a restart of its own or of a
+    /// group.
     Restarting,
-    /// It was told to stop.
+    /// The child was asked to stop or killed, and has not exited yet.
     Stopping,
 }
 
@@ -40,29 +42,31 @@ impl fmt::Display for ChildState {
     }
 }
 
-/// A child that did not stop in the time it was given.
+/// A child that did not stop within its time.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct UnstoppedChild {
-    /// Where it stands: the ids from the root down, with slashes.
+    /// The path of the child: the ids from the root down, separated by slashes.
     pub path: Arc<str>,
-    /// Whether it did not even die when it was killed, because it never awaits, and runs on without its mailbox.
+    /// Whether the child did not exit after a kill either, because it never awaits. It keeps
+    /// running without its mailbox.
     pub abandoned: bool,
 }
 
-/// What came of the start of a child.
+/// The outcome of a start of a child.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ChildStart {
-    /// It has started: its incarnation, which may have ended by now.
+    /// The child started as this incarnation, which may have exited meanwhile.
     Started(Pid),
-    /// It declined, with [`ExitReason::Ignore`](perennial_actors::ExitReason::Ignore). It stays down if its supervisor keeps it: not
-    /// if it is temporary, or dynamic.
+    /// The child declined to start, with
+    /// [`ExitReason::Ignore`](perennial_actors::ExitReason::Ignore). Its supervisor keeps it as a
+    /// stopped child, unless the child is temporary or the supervisor is dynamic.
     Ignored,
 }
 
 impl ChildStart {
-    /// The incarnation that has started.
+    /// Returns the incarnation that started, or `None` if the child declined.
     #[must_use]
     pub const fn pid(self) -> Option<Pid> {
         match self {
@@ -72,41 +76,42 @@ impl ChildStart {
     }
 }
 
-/// A child as its supervisor knows it.
+/// One child, as its supervisor knows it.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct ChildInfo {
-    /// Its id among its siblings; of a dynamic supervisor's child, what its spec calls it.
+    /// The id. Ids are unique among siblings, except among the children of a dynamic supervisor.
     pub id: Arc<str>,
-    /// What it is.
+    /// Whether it is a worker or a supervisor.
     pub kind: ChildKind,
-    /// What it is doing.
+    /// Its state.
     pub state: ChildState,
-    /// Its newest incarnation, unless it is stopped or waiting. Of one that is being restarted,
-    /// that is the one that ended.
+    /// The latest incarnation, or `None` if the child is stopped or waiting. For a child that is
+    /// restarting it is the incarnation that exited.
     pub pid: Option<Pid>,
-    /// How often its supervisor has restarted it, counted from that supervisor's own start.
+    /// How often its supervisor restarted it, counted from the start of that supervisor's
+    /// incarnation.
     pub restarts: u64,
 }
 
-/// How many children a supervisor has. OTP's `count_children`.
+/// The number of children of a supervisor. OTP's `count_children`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct ChildCounts {
-    /// All of them, running or not.
+    /// All children, running or not.
     pub specs: usize,
-    /// Those that are starting, running or stopping. Not those that are stopped, waiting or
-    /// restarting.
+    /// The children that are starting, running or stopping. Stopped, waiting and restarting
+    /// children do not count.
     pub active: usize,
-    /// Those that are supervisors, running or not.
+    /// The children that are supervisors, running or not.
     pub supervisors: usize,
-    /// Those that are not, running or not.
+    /// The children that are workers, running or not.
     pub workers: usize,
 }
 
-/// How often it was restarted, if it was.
+/// Displays the number of restarts, or nothing if it is zero.
 pub(super) struct Restarts(pub(super) u64);
 
 impl fmt::Display for Restarts {

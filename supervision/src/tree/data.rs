@@ -1,25 +1,25 @@
-//! A tree as data.
+//! The serialization of a tree.
 
 use serde::ser::{Serialize, SerializeSeq, SerializeStruct, Serializer};
 
-use super::picture::Tree;
+use super::snapshot::Tree;
 
-/// How many levels below the top are nested.
+/// The number of levels below the top that are nested.
 const DEEPEST_NESTED: usize = 50;
 
-/// A node on a level below the top, with what is below it.
+/// A node on a level below the top, with everything below it.
 struct Nested<'a> {
     level: usize,
     node: &'a Tree,
 }
 
-/// The children of a node, which are on this level.
+/// The children of a node. `level` is the level of the children.
 struct Children<'a> {
     level: usize,
     of: &'a Tree,
 }
 
-/// Everything below a node, as a flat list. The node is on this level.
+/// Everything below a node, as a flat list. `level` is the level of the node.
 struct Descendants<'a> {
     level: usize,
     of: &'a Tree,

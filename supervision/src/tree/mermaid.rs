@@ -1,19 +1,19 @@
-//! A tree as a Mermaid diagram, which GitHub, GitLab and many editors draw.
+//! A tree as a Mermaid diagram, which GitHub, GitLab and many editors render.
 
 use std::fmt;
 
 use super::child::Restarts;
-use super::picture::{Tree, is_layout};
+use super::snapshot::{Tree, is_layout};
 
 impl Tree {
-    /// The tree as a [Mermaid](https://mermaid.js.org) flowchart.
+    /// Renders the tree as a [Mermaid](https://mermaid.js.org) flowchart.
     ///
     /// ```text
     /// flowchart TD
     ///     n0["app<br>running"]
     ///     n0 --> n1["counter<br>running, 2 restarts"]
     ///     n0 --> n2["workers<br>running"]
-    ///     n2 --> n3["first<br>restart"]
+    ///     n2 --> n3["first<br>restarting"]
     /// ```
     pub fn mermaid(&self) -> impl fmt::Display {
         Mermaid(self)
@@ -34,17 +34,23 @@ impl fmt::Display for Mermaid<'_> {
             if let Some(parent) = parent {
                 write!(f, "n{parent} --> ")?;
             }
-            writeln!(f, "n{number}[\"{}<br>{}{}\"]", Text(&node.id), node.state, Restarts(node.restarts))?;
+            writeln!(
+                f,
+                "n{number}[\"{}<br>{}{}\"]",
+                QuotedText(&node.id),
+                node.state,
+                Restarts(node.restarts)
+            )?;
             stack.extend(node.children.iter().rev().map(|child| (Some(number), child)));
         }
         Ok(())
     }
 }
 
-/// A text that may hold anything, between quotes.
-struct Text<'a>(&'a str);
+/// Any text, escaped for use between double quotes.
+struct QuotedText<'a>(&'a str);
 
-impl fmt::Display for Text<'_> {
+impl fmt::Display for QuotedText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.chars().try_for_each(|c| match c {
             '"' => f.write_str("#quot;"),

@@ -1,13 +1,13 @@
-//! A tree at one moment: as data, as text for people, and as a diagram.
+//! Snapshots of a supervision tree: as data, as text, and as a diagram.
 //!
-//! To look at a tree takes no time of its supervisors: it can be had of one that hangs. With the feature `serde`, what is here can be
-//! written as JSON and the like.
+//! A snapshot does not involve the supervisors of the tree, so an unresponsive tree can be
+//! inspected too. With the feature `serde`, the types here implement `Serialize`.
 
 mod child;
 #[cfg(feature = "serde")]
 mod data;
 mod mermaid;
-mod picture;
+mod snapshot;
 
 pub use child::{ChildCounts, ChildInfo, ChildStart, ChildState, UnstoppedChild};
-pub use picture::Tree;
+pub use snapshot::Tree;

@@ -1,4 +1,5 @@
-//! Very many children that stop all at once: some at a time, and nobody waits for another to be gone.
+//! A dynamic supervisor with very many children stops them in batches, and no child waits for the
+//! exit of another.
 
 use std::time::Duration;
 
@@ -14,10 +15,10 @@ const CHILDREN: u64 = 2 * BATCH as u64 + 1;
 struct World {
     engine: Engine,
     keys: Vec<ChildKey>,
-    runs: Vec<StartId>,
+    start_ids: Vec<StartId>,
 }
 
-/// What came of an event.
+/// The actions that follow from an event.
 #[derive(Debug, Default, Eq, PartialEq)]
 struct Outcome {
     stopped: Vec<ChildKey>,
@@ -32,14 +33,14 @@ impl World {
         let kind = SupervisorKind::Dynamic { max_children: usize::MAX };
         let whole = Policy { kind, intensity: intensity.into(), kill_grace: Duration::from_secs(5), seed: 0 };
         let mut world =
-            Self { engine: Engine::new(whole, [], StartId(0)), keys: Vec::new(), runs: Vec::new() };
+            Self { engine: Engine::new(whole, [], StartId(0)), keys: Vec::new(), start_ids: Vec::new() };
         world.happen(Event::Begin);
         for ticket in (0..CHILDREN).map(RequestId) {
             let request = Request::Start { id: "child".into(), policy: policy.clone() };
             for action in world.engine.step(Event::Request { ticket, request }, Duration::ZERO) {
                 if let Action::Start { key, run } = action {
                     world.keys.push(key);
-                    world.runs.push(run);
+                    world.start_ids.push(run);
                     world.engine.step(Event::Started { key, run }, Duration::ZERO);
                 }
             }
@@ -62,11 +63,11 @@ impl World {
     }
 
     fn end(&mut self, child: usize) -> Outcome {
-        let (key, run) = (self.keys[child], self.runs[child]);
+        let (key, run) = (self.keys[child], self.start_ids[child]);
         self.happen(Event::Ended { key, run, reason: ExitReason::shutdown() })
     }
 
-    /// The keys of these children, the last one first.
+    /// Returns the keys of these children, the latest first.
     fn newest_first(&self, children: std::ops::Range<usize>) -> Vec<ChildKey> {
         self.keys[children].iter().rev().copied().collect()
     }
@@ -75,35 +76,35 @@ impl World {
 const SHUTDOWN: fn() -> Event = || Event::Shutdown { reason: ExitReason::shutdown(), drains: false };
 
 #[test]
-fn very_many_are_told_some_at_a_time_and_nobody_waits_for_another() {
+fn very_many_children_stop_in_batches_without_waiting_for_each_other() {
     let mut world = World::up(&ChildPolicy::default());
     let (all, batch) = (world.keys.len(), BATCH);
     let first = world.happen(SHUTDOWN());
     assert_eq!(first.stopped, world.newest_first(all - batch..all));
     assert!(first.goes_on && !first.exits);
-    assert_eq!(world.happen(SHUTDOWN()), Outcome::default(), "to say it again changes nothing");
+    assert_eq!(world.happen(SHUTDOWN()), Outcome::default(), "a second shutdown changes nothing");
     let second = world.happen(Event::ContinueShutdown);
     assert_eq!(second.stopped, world.newest_first(1..all - batch));
     let third = world.happen(Event::ContinueShutdown);
     assert_eq!(third.stopped, world.newest_first(0..1));
-    assert!(!third.goes_on && !third.exits, "everybody was told, and is still there");
+    assert!(!third.goes_on && !third.exits, "all were asked to stop, and none has exited");
     for child in 0..all - 1 {
         assert!(!world.end(child).exits);
     }
     assert!(world.end(all - 1).exits);
-    assert_eq!(world.happen(Event::ContinueShutdown), Outcome::default(), "it is over");
+    assert_eq!(world.happen(Event::ContinueShutdown), Outcome::default(), "it has ended");
 }
 
 #[test]
-fn it_does_not_end_before_everybody_was_told() {
-    // Who waits to be restarted is not there to end, and still is a child.
+fn dynamic_supervisor_does_not_end_before_every_child_was_asked_to_stop() {
+    // A child that waits for its restart has no incarnation, and still is a child.
     let delay = Backoff::new(Duration::from_secs(60), Duration::from_secs(60));
     let mut world = World::up(&ChildPolicy { backoff: Some(delay.into()), ..ChildPolicy::default() });
     world.end(0);
     world.happen(SHUTDOWN());
     let all = world.keys.len();
     for child in (1..all).rev() {
-        // Those who were not told yet end by themselves.
+        // Children that were not asked to stop yet exit by themselves.
         assert!(!world.end(child).exits);
     }
     let second = world.happen(Event::ContinueShutdown);
@@ -115,12 +116,12 @@ fn it_does_not_end_before_everybody_was_told() {
 }
 
 #[test]
-fn a_shutdown_takes_no_longer_for_being_told_in_turns() {
+fn next_batch_does_not_wait_for_exits_of_the_batch_before() {
     let policy =
         ChildPolicy { shutdown: Shutdown::Infinity, restart: Restart::Temporary, ..Default::default() };
     let mut world = World::up(&policy);
     world.happen(SHUTDOWN());
     world.happen(Event::ContinueShutdown);
-    // The last batch is told though nobody of the others has gone.
+    // The last batch is stopped although no child of the others has exited.
     assert_eq!(world.happen(Event::ContinueShutdown).stopped.len(), 1);
 }

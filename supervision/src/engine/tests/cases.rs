@@ -1,4 +1,4 @@
-//! Single cases that random ones rarely come to, or pass by without a trace.
+//! Single cases that random traces rarely reach or do not check.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,7 @@ fn policy(strategy: Strategy) -> Policy {
     }
 }
 
-/// An engine, the time, and who lives.
+/// An engine, the time, and the last actions.
 struct World {
     engine: Engine,
     now: Duration,
@@ -35,7 +35,7 @@ struct World {
 }
 
 impl World {
-    /// All children are up.
+    /// Creates an engine, and starts all children.
     fn up(policy: Policy, children: Vec<ChildPolicy>) -> Self {
         let named = (0..).zip(children).map(|(id, child): (u32, _)| (id.to_string().into(), child));
         let mut world =
@@ -53,10 +53,10 @@ impl World {
     }
 
     fn run(&self, key: ChildKey) -> StartId {
-        match self.engine.sight(key).map(|sight| sight.state) {
+        match self.engine.view(key).map(|view| view.state) {
             Some(State::Starting { run, .. } | State::Running { run, .. }) => *run,
             Some(State::Stopping(stopping)) => stopping.run,
-            state => panic!("{key:?} does not live: {state:?}"),
+            state => panic!("{key:?} has no incarnation: {state:?}"),
         }
     }
 
@@ -84,20 +84,20 @@ impl World {
         self.happen(Event::Tick)
     }
 
-    /// How long a child waits for its restart that is due now.
+    /// Returns the delay of a child whose restart is due now.
     fn delay(&self, key: ChildKey) -> Duration {
-        match self.engine.sight(key) {
+        match self.engine.view(key) {
             Some(ChildView { state: State::Restarting { .. }, .. }) => {
                 self.engine.next_deadline().expect("it is delayed") - self.now
             }
-            sight => panic!("it is not delayed: {sight:?}"),
+            view => panic!("it is not delayed: {view:?}"),
         }
     }
 }
 
 impl World {
-    /// Somebody who is asked every second, and has one to answer, is asked and does not answer.
-    fn miss_a_probe(&mut self) -> Vec<Action> {
+    /// Lets a child miss one answer. It is probed every second, and has a second to answer.
+    fn miss_probe(&mut self) -> Vec<Action> {
         self.now += SECOND;
         let asked = self.happen(Event::Tick);
         assert!(asked.iter().any(|action| matches!(action, Action::Probe { .. })), "{asked:?}");
@@ -119,16 +119,16 @@ fn closes(actions: &[Action]) -> Vec<ChildKey> {
 }
 
 #[test]
-fn a_group_restart_after_a_hang_starts_one_child_after_the_other() {
+fn group_restart_after_an_unresponsive_child_starts_one_child_after_the_other() {
     let probe = ProbePolicy { period: SECOND, timeout: SECOND, failure_threshold: 1 };
-    let watched = Liveness { probe: Some(probe), ..Liveness::default() };
-    let watched = ChildPolicy { liveness: Some(Arc::new(watched)), ..ChildPolicy::default() };
+    let with_liveness = Liveness { probe: Some(probe), ..Liveness::default() };
+    let with_liveness = ChildPolicy { liveness: Some(Arc::new(with_liveness)), ..ChildPolicy::default() };
     for strategy in [Strategy::OneForAll, Strategy::RestForOne] {
-        let mut world = World::up(policy(strategy), vec![watched.clone(), ChildPolicy::default()]);
-        let verdict = world.miss_a_probe();
+        let mut world = World::up(policy(strategy), vec![with_liveness.clone(), ChildPolicy::default()]);
+        let actions = world.miss_probe();
         let stopped = |action: &Action| matches!(action, Action::Stop { key: ChildKey(0), .. });
-        assert!(verdict.iter().any(stopped), "{verdict:?}");
-        // The first has gone, then its sibling; only then are they started, and not together.
+        assert!(actions.iter().any(stopped), "{actions:?}");
+        // The child exits first, then its sibling. Only then both are started, one after the other.
         assert_eq!(starts(world.end(ChildKey(0))), []);
         assert_eq!(starts(world.end(ChildKey(1))), [ChildKey(0)], "{strategy:?}");
         assert_eq!(starts(world.start(ChildKey(0))), [ChildKey(1)], "{strategy:?}");
@@ -136,28 +136,28 @@ fn a_group_restart_after_a_hang_starts_one_child_after_the_other() {
 }
 
 #[test]
-fn a_lone_child_of_a_group_that_hung_is_started_before_those_that_were_down() {
+fn unresponsive_child_is_restarted_before_stopped_siblings_of_its_group() {
     let probe = ProbePolicy { period: SECOND, timeout: SECOND, failure_threshold: 1 };
-    let watched = Liveness { probe: Some(probe), ..Liveness::default() };
-    let watched = ChildPolicy { liveness: Some(Arc::new(watched)), ..ChildPolicy::default() };
+    let with_liveness = Liveness { probe: Some(probe), ..Liveness::default() };
+    let with_liveness = ChildPolicy { liveness: Some(Arc::new(with_liveness)), ..ChildPolicy::default() };
     let transient = ChildPolicy { restart: Restart::Transient, ..ChildPolicy::default() };
-    let mut world = World::up(policy(Strategy::OneForAll), vec![watched, transient]);
+    let mut world = World::up(policy(Strategy::OneForAll), vec![with_liveness, transient]);
     let run = world.run(ChildKey(1));
     world.happen(Event::Ended { key: ChildKey(1), run, reason: ExitReason::Normal });
-    world.miss_a_probe();
+    world.miss_probe();
     assert_eq!(starts(world.end(ChildKey(0))), [ChildKey(0)]);
     assert_eq!(starts(world.start(ChildKey(0))), [ChildKey(1)]);
 }
 
 #[test]
-fn who_would_have_come_back_with_its_group_is_closed_when_the_group_does_not() {
+fn sibling_due_with_its_group_is_closed_when_the_group_is_not_restarted() {
     for (strategy, left_behind) in [(Strategy::OneForAll, ChildKey(2)), (Strategy::RestForOne, ChildKey(2))] {
         let mut world = World::up(policy(strategy), vec![ChildPolicy::default(); 3]);
-        // The second fails in the restart of the group. The third waits for it.
+        // The second child fails in the group restart. The third waits for it.
         world.end(ChildKey(1));
-        while world.engine.sights().any(|sight| matches!(sight.state, State::Stopping(_))) {
-            let stopping = |sight: &ChildView<'_>| matches!(sight.state, State::Stopping(_));
-            let key = world.engine.sights().find(stopping).map(|sight| sight.key).expect("one stops");
+        while world.engine.views().any(|view| matches!(view.state, State::Stopping(_))) {
+            let stopping = |view: &ChildView<'_>| matches!(view.state, State::Stopping(_));
+            let key = world.engine.views().find(stopping).map(|view| view.key).expect("one stops");
             world.end(key);
         }
         if strategy == Strategy::OneForAll {
@@ -170,7 +170,7 @@ fn who_would_have_come_back_with_its_group_is_closed_when_the_group_does_not() {
 }
 
 #[test]
-fn who_waits_for_its_group_is_closed_when_it_is_deleted_or_its_group_is_none_any_more() {
+fn sibling_waiting_for_its_group_is_closed_when_it_is_deleted_or_the_strategy_changes() {
     let failing = || {
         let mut world = World::up(policy(Strategy::RestForOne), vec![ChildPolicy::default(); 2]);
         world.end(ChildKey(0));
@@ -185,12 +185,12 @@ fn who_waits_for_its_group_is_closed_when_it_is_deleted_or_its_group_is_none_any
 }
 
 #[test]
-fn a_start_that_is_complete_after_its_timeout_has_failed() {
-    let hurried = ChildPolicy { start_timeout: Some(SECOND), ..ChildPolicy::default() };
+fn start_that_completes_after_its_timeout_has_failed() {
+    let with_timeout = ChildPolicy { start_timeout: Some(SECOND), ..ChildPolicy::default() };
     let mut world = World::up(policy(Strategy::OneForOne), Vec::new());
-    world.ask(Request::Start { id: "late".into(), policy: hurried });
+    world.ask(Request::Start { id: "timed_out".into(), policy: with_timeout });
     assert!(matches!(world.tick(), [Action::Kill { key: ChildKey(0) }]));
-    // It says so while it is being killed.
+    // The start completes while the child is being killed.
     let run = world.run(ChildKey(0));
     assert!(world.start(ChildKey(0)).is_empty());
     let ended = world.happen(Event::Ended { key: ChildKey(0), run, reason: ExitReason::Killed });
@@ -201,18 +201,18 @@ fn a_start_that_is_complete_after_its_timeout_has_failed() {
         ),
         "{ended:?}"
     );
-    assert!(world.engine.sights().next().is_none(), "it was brought for that only");
+    assert!(world.engine.views().next().is_none(), "it was added only to be started");
 }
 
 #[test]
-fn a_start_by_hand_among_siblings_is_a_round_until_it_is_over_whoever_else_starts() {
+fn start_by_request_among_siblings_is_a_transition_until_it_completes() {
     let transient = ChildPolicy { restart: Restart::Transient, ..ChildPolicy::default() };
     let mut world = World::up(policy(Strategy::OneForOne), vec![transient; 3]);
     for key in [ChildKey(0), ChildKey(1)] {
         let run = world.run(key);
         world.happen(Event::Ended { key, run, reason: ExitReason::Normal });
     }
-    // The first starts while each is for itself, the second when they belong together.
+    // The first start begins while the children are independent, the second when they are a group.
     world.ask(Request::Restart(Target::Key(ChildKey(0))));
     world.ask(Request::Change { policy: policy(Strategy::OneForAll), children: Vec::new() });
     world.ask(Request::Restart(Target::Key(ChildKey(1))));
@@ -220,16 +220,16 @@ fn a_start_by_hand_among_siblings_is_a_round_until_it_is_over_whoever_else_start
     let meanwhile = world.end(ChildKey(2));
     assert!(meanwhile.is_empty(), "nothing happens to the group while one of it starts: {meanwhile:?}");
     world.start(ChildKey(1));
-    assert!(matches!(world.engine.sight(ChildKey(1)), Some(ChildView { state: State::Stopping(_), .. })));
+    assert!(matches!(world.engine.view(ChildKey(1)), Some(ChildView { state: State::Stopping(_), .. })));
 }
 
 #[test]
-fn who_has_been_healthy_begins_anew_at_the_first_delay_however_it_stopped() {
+fn healthy_child_restarts_with_the_first_delay_after_any_kind_of_stop() {
     let backoff = Backoff::new(SECOND, 8 * SECOND).reset_after(10 * SECOND);
-    let watched = Liveness { handler_deadline: Some(60 * SECOND), probe: None };
+    let with_liveness = Liveness { handler_deadline: Some(60 * SECOND), probe: None };
     let delayed = ChildPolicy {
         backoff: Some(Arc::new(backoff)),
-        liveness: Some(Arc::new(watched)),
+        liveness: Some(Arc::new(with_liveness)),
         ..ChildPolicy::default()
     };
     let delays = |time_up: Duration, stop: fn(&mut World)| {
@@ -272,7 +272,7 @@ fn who_has_been_healthy_begins_anew_at_the_first_delay_however_it_stopped() {
 }
 
 #[test]
-fn the_same_seed_has_the_same_delays_and_another_has_others() {
+fn equal_seeds_give_equal_delays_and_different_seeds_different_ones() {
     let delays = |seed: u64, own: Option<u64>| {
         let backoff = Backoff::new(SECOND, 60 * SECOND).jitter(1.0);
         let backoff = own.map_or(backoff, |own| backoff.seed(own));
@@ -289,7 +289,7 @@ fn the_same_seed_has_the_same_delays_and_another_has_others() {
     };
     assert_eq!(delays(1, None), delays(1, None));
     assert_ne!(delays(1, None), delays(2, None), "each incarnation of a supervisor draws its own");
-    assert_eq!(delays(1, Some(3)), delays(2, Some(3)), "unless it is said");
+    assert_eq!(delays(1, Some(3)), delays(2, Some(3)), "unless the backoff has its own");
     for (failures, delay) in (0..).zip(delays(1, None)) {
         let least = SECOND * 2_u32.pow(failures);
         assert!((least..2 * least).contains(&delay), "{delay:?} after {failures} failures");
@@ -297,7 +297,7 @@ fn the_same_seed_has_the_same_delays_and_another_has_others() {
 }
 
 #[test]
-fn children_that_fail_together_do_not_come_back_together() {
+fn jitter_separates_the_restarts_of_children_that_fail_together() {
     let backoff = Backoff::new(SECOND, SECOND).jitter(1.0).seed(3);
     let delayed = ChildPolicy { backoff: Some(Arc::new(backoff)), ..ChildPolicy::default() };
     let mut world = World::up(policy(Strategy::OneForOne), vec![delayed; 2]);
@@ -307,11 +307,11 @@ fn children_that_fail_together_do_not_come_back_together() {
 }
 
 #[test]
-fn no_duration_is_too_long_to_be_said() {
+fn durations_of_any_length_are_accepted() {
     let ever = Duration::MAX;
     let probe = ProbePolicy { period: ever, timeout: ever, failure_threshold: u32::MAX };
     let liveness = Liveness { handler_deadline: Some(ever), probe: Some(probe) };
-    let patient = ChildPolicy {
+    let longest = ChildPolicy {
         shutdown: Shutdown::Timeout(ever),
         start_timeout: Some(ever),
         backoff: Some(Arc::new(Backoff::new(Duration::ZERO, ever).jitter(1.0).reset_after(ever))),
@@ -319,7 +319,7 @@ fn no_duration_is_too_long_to_be_said() {
         ..ChildPolicy::default()
     };
     let policy = Policy { kill_grace: ever, ..policy(Strategy::OneForOne) };
-    let mut world = World::up(policy, vec![patient.clone()]);
+    let mut world = World::up(policy, vec![longest.clone()]);
     world.end(ChildKey(0));
     world.now += SECOND;
     world.start(ChildKey(0));
@@ -332,9 +332,9 @@ fn no_duration_is_too_long_to_be_said() {
         busy: Some(SECOND),
         suspensions: Suspensions::default(),
     });
-    world.happen(Event::Probed { key: ChildKey(0), run, question: 0, answered: true });
+    world.happen(Event::Probed { key: ChildKey(0), run, probe_id: 0, answered: true });
     assert!(world.happen(Event::Tick).is_empty());
-    let verdict = world.happen(Event::BusyChecked {
+    let actions = world.happen(Event::BusyChecked {
         key: ChildKey(0),
         run,
         busy: Some(ever),
@@ -343,17 +343,17 @@ fn no_duration_is_too_long_to_be_said() {
     let hangs = |action: &Action| {
         matches!(
             action,
-            Action::Report(EngineReport::Unresponsive { sign: UnresponsiveCause::Handler(_), .. })
+            Action::Report(EngineReport::Unresponsive { cause: UnresponsiveCause::Handler(_), .. })
         )
     };
-    assert!(verdict.iter().any(hangs), "{verdict:?}");
+    assert!(actions.iter().any(hangs), "{actions:?}");
     assert!(world.happen(Event::Tick).is_empty(), "it has for ever");
     world.ask(Request::Terminate(Target::Key(ChildKey(0))));
     world.end(ChildKey(0));
     assert!(world.engine.next_deadline().is_none());
-    // The longest delay of all.
+    // The longest possible delay.
     let backoff = Some(Arc::new(Backoff::new(ever, ever).jitter(1.0)));
-    world.ask(Request::Start { id: "1".into(), policy: ChildPolicy { backoff, ..patient } });
+    world.ask(Request::Start { id: "1".into(), policy: ChildPolicy { backoff, ..longest } });
     world.start(ChildKey(1));
     world.end(ChildKey(1));
     assert_eq!(world.engine.next_deadline(), Some(ever));

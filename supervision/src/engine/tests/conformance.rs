@@ -1,21 +1,23 @@
-//! The engine against the [model](super::model) of OTP's supervisor, after every event of random traces.
+//! The engine against the [model](super::model) of OTP's supervisor, compared after every event of
+//! random traces.
 //!
-//! Children do at once what they are told, so that both are at rest between any two events and can be compared: who runs, who
-//! is down and who is being restarted, how often each was started, in which order they were started and stopped, what was
-//! answered, and whether and why the supervisor ended. When it has, another begins with the same specs, as its parent would
-//! have it.
+//! The simulated children start and stop at once, so engine and model can be compared between any
+//! two events: the state of each child, the number of its starts, the order of starts and stops,
+//! the answers, and whether and why the supervisor ended. After an end, the next incarnation begins
+//! with the same specs, as a parent would restart it.
 //!
 //! # When it fails
 //!
-//! It prints the shortest trace that it finds, and a line `cc 1234...`, the seed. It also adds that line to
-//! `supervision/proptest-regressions/engine/conformance.txt`, which belongs to the sources: its traces run first from then on. To
-//! replay a failure of another machine, add the line that was printed there and run
+//! A failing test prints the shortest trace that it finds, and a line `cc 1234...` with the seed.
+//! It also adds that line to `supervision/proptest-regressions/engine/conformance.txt`, which
+//! belongs to the sources: its traces run first from then on. To replay a failure of another
+//! machine, add the printed line there and run
 //!
 //! ```text
 //! cargo test -p perennial-supervision conformance
 //! ```
 //!
-//! `PROPTEST_CASES=100000` in front of it makes a long run of it.
+//! Set `PROPTEST_CASES=100000` for a long run.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -28,43 +30,44 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestRunner};
 
-use super::calm::Calm;
-use super::model::{Ask, Child, Flags, Is, Model};
+use super::immediate_sim::ImmediateSim;
+use super::model::{Ask, Child, ChildStatus, Flags, Model};
 use crate::policy::{AutoShutdown, Backoff, ChildPolicy, Restart, Shutdown, Strategy as Among};
 
 const TRACES: u32 = 2_000;
-/// On the average.
+/// The average number per trace.
 const EVENTS: usize = 64;
-/// What time is made of, so that things happen together, and exactly when a period ends.
+/// The unit of time. It is coarse, so that events coincide and happen exactly at the end of a
+/// period.
 const TICK: Duration = Duration::from_millis(250);
 
-/// What starts come to.
-const SAID: [&str; 8] =
+/// The results of starts.
+const START_RESULTS: [&str; 8] =
     ["ok, pid", "ok, pid", "ok, pid", "ok, pid", "ok, pid", "start error", "start error", "ok, undefined"];
 
-/// What may happen.
+/// An event of a trace.
 #[derive(Clone, Debug)]
 enum Op {
-    /// One of those that run ends by itself.
+    /// One of the running children exits by itself.
     End(usize, ExitReason),
     Ask(Ask, u64),
     TryAgain,
     Pass(u32),
-    /// Of the supervisor, and of one child.
+    /// Changes the settings of the supervisor and of one child.
     Change(Flags, u64, ChildPolicy),
     Shutdown,
 }
 
-/// Supervisors of one spec, and the trace that they go through.
+/// A spec, and the trace that its supervisors run.
 #[derive(Clone)]
 struct Case {
     flags: Flags,
     children: Vec<ChildPolicy>,
-    /// What happens, and what the starts that follow from it come to.
+    /// The events, and the results of the starts that follow from each.
     trace: Vec<(Op, Vec<&'static str>)>,
 }
 
-/// A line for each child and each event.
+/// Prints a line for each child and each event.
 impl fmt::Debug for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.flags)?;
@@ -73,7 +76,7 @@ impl fmt::Debug for Case {
     }
 }
 
-// All that follows is drawn as plain numbers: unions of strategies are slow.
+// Plain numbers are drawn and mapped below, because unions of strategies are slow.
 
 fn policy() -> impl Strategy<Value = ChildPolicy> {
     use Restart::{Permanent, Temporary, Transient};
@@ -111,15 +114,15 @@ fn reason() -> impl Strategy<Value = ExitReason> {
 }
 
 fn op(dynamic: bool) -> impl Strategy<Value = Op> {
-    let draw = (0..64_u32, any::<usize>(), reason(), 0..8_u32, 0..7_u64, policy(), flags(None));
-    draw.prop_map(move |(die, which, reason, ticks, id, policy, flags)| match die {
+    let sample = (0..64_u32, any::<usize>(), reason(), 0..8_u32, 0..7_u64, policy(), flags(None));
+    sample.prop_map(move |(kind, which, reason, ticks, id, policy, flags)| match kind {
         0..=20 => Op::End(which, reason),
         21..=30 => Op::Pass(ticks),
         31..=40 => Op::TryAgain,
         41..=43 => Op::Ask(Ask::Terminate, id),
         44..=52 => Op::Ask(Ask::Start(policy), id),
         63 => Op::Shutdown,
-        // These are not there, or change nothing.
+        // Children of a dynamic supervisor do not exist then, and a change would have no effect.
         _ if dynamic => Op::Ask(Ask::Start(policy), id),
         53..=57 => Op::Ask(Ask::Restart, id),
         58..=60 => Op::Ask(Ask::Delete, id),
@@ -131,7 +134,7 @@ fn case() -> impl Strategy<Value = Case> {
     prop::option::weighted(0.25, 1..6_usize).prop_flat_map(|max_children| {
         let dynamic = max_children.is_some();
         let children = prop::collection::vec(policy(), if dynamic { 0..=0 } else { 1..=6 });
-        let script = prop::collection::vec(select(&SAID[..]), 0..6);
+        let script = prop::collection::vec(select(&START_RESULTS[..]), 0..6);
         let trace = prop::collection::vec((op(dynamic), script), 1..=2 * EVENTS);
         (flags(max_children), children, trace).prop_map(|(flags, children, trace)| Case {
             flags,
@@ -141,16 +144,16 @@ fn case() -> impl Strategy<Value = Case> {
     })
 }
 
-/// A child can be significant only if that may mean something.
-fn fit(policy: &ChildPolicy, flags: &Flags) -> ChildPolicy {
-    let may = policy.restart != Restart::Permanent && flags.auto_shutdown != AutoShutdown::Never;
-    ChildPolicy { significant: policy.significant && may, ..policy.clone() }
+/// Returns a valid policy: a child may be significant only if its supervisor uses that.
+fn valid_policy(policy: &ChildPolicy, flags: &Flags) -> ChildPolicy {
+    let is_allowed = policy.restart != Restart::Permanent && flags.auto_shutdown != AutoShutdown::Never;
+    ChildPolicy { significant: policy.significant && is_allowed, ..policy.clone() }
 }
 
-/// The two that have to agree.
+/// The engine and the model.
 struct Pair {
     model: Model,
-    engine: Calm,
+    engine: ImmediateSim,
     answer: Option<&'static str>,
     next_id: u64,
 }
@@ -158,8 +161,8 @@ struct Pair {
 impl Pair {
     fn begin(case: &Case, script: Vec<&'static str>) -> Result<Self, TestCaseError> {
         let children: Vec<ChildPolicy> =
-            case.children.iter().map(|policy| fit(policy, &case.flags)).collect();
-        let mut engine = Calm::new(&case.flags, &children);
+            case.children.iter().map(|policy| valid_policy(policy, &case.flags)).collect();
+        let mut engine = ImmediateSim::new(&case.flags, &children);
         let specs = (0..).zip(children).map(|(id, spec)| Child::new(id, spec));
         let mut model = Model {
             flags: case.flags,
@@ -168,8 +171,8 @@ impl Pair {
             log: Vec::new(),
             ended: None,
             now: Duration::ZERO,
-            stamps: Vec::new(),
-            tries: 0,
+            restart_times: Vec::new(),
+            retries: 0,
         };
         model.begin();
         engine.script = script.into();
@@ -179,7 +182,7 @@ impl Pair {
         Ok(pair)
     }
 
-    /// Lets the same happen to both, if it can happen, and says whether it could.
+    /// Applies an event to both, if it is possible. Returns `true` if it was.
     fn happen(&mut self, op: &Op, script: &[&'static str]) -> Result<bool, TestCaseError> {
         self.model.log.clear();
         self.engine.log.clear();
@@ -187,7 +190,7 @@ impl Pair {
         self.engine.script = script.to_vec().into();
         match op {
             Op::End(which, reason) => {
-                let running = self.model.children.iter().filter(|child| child.is == Is::Running);
+                let running = self.model.children.iter().filter(|child| child.status == ChildStatus::Running);
                 let running: Vec<u64> = running.map(|child| child.id).collect();
                 if running.is_empty() {
                     return Ok(false);
@@ -198,7 +201,7 @@ impl Pair {
                 self.engine.child_ends(id, reason.clone());
             }
             Op::Ask(ask, id) => {
-                let (ask, id) = self.meant(ask, *id);
+                let (ask, id) = self.translate(ask, *id);
                 let answer = self.model.ask(&ask, id);
                 prop_assert_eq!(self.engine.ask(&ask, id), answer, "asked to {:?} {}", ask, id);
                 self.answer = Some(answer);
@@ -208,18 +211,18 @@ impl Pair {
                 self.engine.try_again();
             }
             Op::Pass(ticks) => {
-                self.model.pass(*ticks * TICK);
-                self.engine.pass(*ticks * TICK);
+                self.model.advance_time(*ticks * TICK);
+                self.engine.advance_time(*ticks * TICK);
             }
             Op::Change(flags, id, policy) => {
                 self.model.flags = *flags;
                 for child in &mut self.model.children {
-                    child.spec = fit(if child.id == *id { policy } else { &child.spec }, flags);
+                    child.spec = valid_policy(if child.id == *id { policy } else { &child.spec }, flags);
                 }
                 self.engine.change(flags, self.model.children.iter().map(|child| (child.id, &child.spec)));
             }
             Op::Shutdown => {
-                self.model.end("told");
+                self.model.end("requested");
                 self.engine.shutdown();
             }
         }
@@ -227,13 +230,14 @@ impl Pair {
         Ok(true)
     }
 
-    /// Children of a dynamic supervisor are all new, and told apart by number.
-    fn meant(&mut self, ask: &Ask, id: u64) -> (Ask, u64) {
+    /// Translates a request for a dynamic supervisor: each of its children is new, and is
+    /// identified by its index.
+    fn translate(&mut self, ask: &Ask, id: u64) -> (Ask, u64) {
         match ask {
             Ask::Start(policy) => {
                 let dynamic = self.model.flags.max_children.is_some();
                 self.next_id += 1;
-                (Ask::Start(fit(policy, &self.model.flags)), if dynamic { self.next_id } else { id })
+                (Ask::Start(valid_policy(policy, &self.model.flags)), if dynamic { self.next_id } else { id })
             }
             _ if self.model.flags.max_children.is_some() => {
                 let known = self.model.children.get(id as usize).map(|child| child.id);
@@ -246,7 +250,7 @@ impl Pair {
     fn agree(&self) -> Result<(), TestCaseError> {
         let (mut expected, mut log) = (self.model.log.clone(), self.engine.log.clone());
         if self.model.flags.max_children.is_some() {
-            // They have no order.
+            // Children of a dynamic supervisor have no order.
             expected.sort_unstable();
             log.sort_unstable();
         }
@@ -266,25 +270,25 @@ impl Pair {
 }
 
 fn seen(child: &Child) -> (u64, &'static str, u32) {
-    let state = match child.is {
-        Is::Undefined => "undefined",
-        Is::Running => "running",
-        Is::Queued(_) | Is::Delayed(_) => "restarting",
+    let state = match child.status {
+        ChildStatus::Undefined => "undefined",
+        ChildStatus::Running => "running",
+        ChildStatus::Queued(_) | ChildStatus::Delayed(_) => "restarting",
     };
     (child.id, state, child.starts)
 }
 
-/// How often what was compared.
+/// The number of comparisons of each result.
 type Tally = BTreeMap<&'static str, u64>;
 
-fn go_through(case: &Case, tally: &mut Tally) -> Result<(), TestCaseError> {
-    let mut count = |word| *tally.entry(word).or_default() += 1;
+fn run_trace(case: &Case, tally: &mut Tally) -> Result<(), TestCaseError> {
+    let mut count = |result| *tally.entry(result).or_default() += 1;
     let mut pair: Option<Pair> = None;
     for (op, script) in &case.trace {
         let happened = match &mut pair {
             Some(pair) => pair.happen(op, script)?,
             None => {
-                // Mostly it should get somewhere.
+                // Usually the start succeeds, so that the trace continues.
                 let script = if script.len() == 5 { script.clone() } else { Vec::new() };
                 pair = Some(Pair::begin(case, script)?);
                 true
@@ -294,16 +298,16 @@ fn go_through(case: &Case, tally: &mut Tally) -> Result<(), TestCaseError> {
         count("event");
         both.model.log.iter().for_each(|(done, ..)| count(done));
         both.answer.take().into_iter().for_each(&mut count);
-        if let Some(why) = both.model.ended {
-            count(why);
+        if let Some(reason) = both.model.ended {
+            count(reason);
             pair = None;
         }
     }
     Ok(())
 }
 
-/// What has to be among what was compared, or else the traces are too tame.
-const WORDS: [&str; 18] = [
+/// The results that must occur often, or else the traces test too little.
+const EXPECTED_RESULTS: [&str; 18] = [
     "start",
     "stop",
     "restart",
@@ -317,7 +321,7 @@ const WORDS: [&str; 18] = [
     "not_found",
     "running",
     "restarting",
-    "told",
+    "requested",
     "failed_to_start_child",
     "reached_max_restart_intensity",
     "auto_shutdown",
@@ -334,14 +338,14 @@ fn engine_and_model_agree_after_each_of_a_hundred_thousand_events() {
         ..Config::default()
     };
     let tally = RefCell::new(Tally::new());
-    let outcome = TestRunner::new(config).run(&case(), |case| go_through(&case, &mut tally.borrow_mut()));
+    let outcome = TestRunner::new(config).run(&case(), |case| run_trace(&case, &mut tally.borrow_mut()));
     if let Err(failure) = outcome {
         panic!("{failure}");
     }
     let tally = tally.into_inner();
     println!("compared: {tally:?}");
     assert!(tally["event"] >= 100_000, "only {} events were compared", tally["event"]);
-    for word in WORDS {
-        assert!(tally.get(word).is_some_and(|count| *count >= 100), "hardly ever {word:?}: {tally:?}");
+    for result in EXPECTED_RESULTS {
+        assert!(tally.get(result).is_some_and(|count| *count >= 100), "hardly ever {result:?}: {tally:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Which stops drain: those that no incarnation follows.
+//! The stops that drain: no other incarnation follows them.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use crate::policy::{
     AutoShutdown, ChildKind, ChildPolicy, Intensity, Restart, Shutdown, Strategy, SupervisorKind,
 };
 
-/// Returns an engine with a child that drains, one with a timeout, a supervisor, and one that has the others restarted.
+/// Returns a one-for-all engine with four running children: one that drains, one with a timeout, a
+/// supervisor, and a second one with a timeout.
 fn up() -> Engine {
     let child = |shutdown, kind| ChildPolicy {
         shutdown,
@@ -35,7 +36,8 @@ fn up() -> Engine {
     engine
 }
 
-/// Takes an event, and lets starts and stops succeed at once. Returns which children were told to stop, and whether they drain.
+/// Handles an event, and lets starts and stops succeed at once. Returns the children that were asked
+/// to stop, each with `true` if it drains.
 fn stops(engine: &mut Engine, event: Event) -> Vec<(u64, bool)> {
     let (mut events, mut stopped) = (vec![event], Vec::new());
     let mut runs = [StartId(0), StartId(1), StartId(2), StartId(3)];
@@ -59,7 +61,7 @@ fn stops(engine: &mut Engine, event: Event) -> Vec<(u64, bool)> {
 }
 
 #[test]
-fn shutdown_for_good_drains_children_that_are_set_so_and_supervisors() {
+fn final_shutdown_drains_supervisors_and_children_that_are_set_to_drain() {
     let shutdown = |drains| Event::Shutdown { reason: ExitReason::shutdown(), drains };
     assert_eq!(stops(&mut up(), shutdown(true)), [(3, false), (2, true), (1, false), (0, true)]);
     assert_eq!(stops(&mut up(), shutdown(false)), [(3, false), (2, false), (1, false), (0, false)]);

@@ -1,4 +1,4 @@
-//! How many times a window of restarts keeps.
+//! The number of times that a restart window stores.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn window(restarts: u32, millis: u64) -> RestartWindow {
 }
 
 #[test]
-fn an_unlimited_number_of_restarts_keeps_no_times() {
+fn unlimited_restarts_store_no_times() {
     for period in [Duration::ZERO, Duration::from_secs(5), Duration::MAX] {
         let mut window = RestartWindow::new(Intensity { restarts: u32::MAX, period });
         for n in 0..10_000 {
@@ -25,7 +25,7 @@ fn an_unlimited_number_of_restarts_keeps_no_times() {
 }
 
 #[test]
-fn a_restart_that_counts_for_ever_is_kept_only_until_there_is_one_too_many() {
+fn restart_times_stored_are_at_most_one_more_than_the_limit() {
     let mut window = RestartWindow::new(Intensity { restarts: 100, period: Duration::MAX });
     for left in (0..100).rev() {
         assert_eq!(window.record(ms(0), 1), Some(left));
@@ -34,7 +34,7 @@ fn a_restart_that_counts_for_ever_is_kept_only_until_there_is_one_too_many() {
 }
 
 #[test]
-fn restarts_that_no_longer_count_are_kept_no_longer() {
+fn restarts_outside_the_period_are_not_stored() {
     let mut window = window(u32::MAX - 1, 10);
     for n in 0..10_000 {
         assert!(window.record(ms(n), 1).is_some());
@@ -43,7 +43,7 @@ fn restarts_that_no_longer_count_are_kept_no_longer() {
 }
 
 #[test]
-fn what_was_counted_is_forgotten_while_any_number_is_tolerated() {
+fn counted_restarts_are_discarded_while_any_number_is_tolerated() {
     let (mut window, limit) = (window(2, 1000), Intensity { restarts: 2, period: ms(1000) });
     assert_eq!(window.record(ms(0), 1), Some(1));
     window.change(Intensity { restarts: u32::MAX, ..limit });
@@ -52,7 +52,7 @@ fn what_was_counted_is_forgotten_while_any_number_is_tolerated() {
     assert_eq!(window.record(ms(2), 1), Some(1));
 }
 
-/// Returns how many restarts at one moment are tolerated with this number of children.
+/// Returns how many restarts at the same time are tolerated with `children` children.
 fn tolerated(children: usize) -> usize {
     let mut window = RestartWindow::new(RestartLimit::PerChildren);
     (0..).take_while(|_| window.record(ms(0), children).is_some()).count()
@@ -78,7 +78,7 @@ fn children_that_leave_do_not_turn_tolerated_restarts_into_too_many() {
     for n in 0..8 {
         assert!(window.record(ms(n), 100).is_some());
     }
-    assert_eq!(window.record(ms(1_000), 5), Some(1), "there were 100 when the oldest one was needed");
-    assert_eq!(window.record(ms(5_007), 5), Some(1), "it is the only one of the first that counts");
-    assert_eq!(window.record(ms(5_008), 5), Some(0), "only those with few children count");
+    assert_eq!(window.record(ms(1_000), 5), Some(1), "there were 100 children at the oldest restart");
+    assert_eq!(window.record(ms(5_007), 5), Some(7), "one restart with 100 children still counts");
+    assert_eq!(window.record(ms(5_008), 5), Some(0), "only restarts with few children count");
 }

@@ -1,18 +1,19 @@
-//! The engine by itself: tables of its rules, whole cases, and traces against a model of OTP.
+//! The engine alone: tables of its rules, single cases, and random traces, some of them against a
+//! model of OTP's supervisor.
 
 mod batches;
-mod calm;
 mod cases;
 mod conformance;
 mod deferred;
 mod draining;
+mod immediate_sim;
 mod intensity;
-mod lines;
 mod model;
+mod random_sim;
 mod renewals;
+mod request_queues;
 mod requests_table;
-mod slow;
-mod storm;
+mod stepped_sim;
 mod table;
 mod tasks;
 mod traces;

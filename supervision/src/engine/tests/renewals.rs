@@ -1,4 +1,4 @@
-//! Children whose ends are part of their work.
+//! Children whose exits are a part of their work.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,8 @@ use crate::policy::{AutoShutdown, Backoff, ChildPolicy, Intensity, Strategy, Sup
 const SECOND: Duration = Duration::from_secs(1);
 const CHILD: ChildKey = ChildKey(0);
 
-/// An engine that tolerates no restart, with one child that runs as start 0, renews itself and has a backoff.
+/// Returns an engine that tolerates no restart, with one child that runs as start 0, renews itself
+/// and has a backoff.
 fn running() -> Engine {
     let kind = SupervisorKind::Static { strategy: Strategy::OneForOne, auto_shutdown: AutoShutdown::Never };
     let intensity = Intensity { restarts: 0, period: Duration::MAX };
@@ -29,7 +30,7 @@ fn ended(engine: &mut Engine, run: u16, reason: ExitReason) -> Vec<Action> {
 }
 
 #[test]
-fn an_end_in_order_starts_the_next_incarnation_at_once_and_counts_no_restart() {
+fn normal_exit_of_a_renewing_child_starts_the_next_incarnation_at_once_and_counts_no_restart() {
     let mut engine = running();
     for run in 0..1_000 {
         let reason = if run % 2 == 0 { ExitReason::Normal } else { ExitReason::shutdown() };
@@ -37,7 +38,7 @@ fn an_end_in_order_starts_the_next_incarnation_at_once_and_counts_no_restart() {
         assert!(matches!(actions[..], [Action::Start { key: CHILD, .. }]), "{actions:?}");
         engine.step(Event::Started { key: CHILD, run: StartId(run + 1) }, SECOND);
     }
-    assert_eq!(engine.sight(CHILD).expect("it is there").restarts, 1_000);
+    assert_eq!(engine.view(CHILD).expect("it is there").restarts, 1_000);
 }
 
 /// Steps the engine through the delay of the backoff.
@@ -47,7 +48,7 @@ fn delay_passed(engine: &mut Engine, now: Duration) {
 }
 
 #[test]
-fn a_crash_of_a_child_that_has_started_counts_no_restart_and_waits_for_the_backoff() {
+fn crash_of_a_renewing_child_that_has_started_counts_no_restart_and_waits_for_the_backoff() {
     let mut engine = running();
     let mut now = SECOND;
     for run in 0..1_000 {
@@ -64,11 +65,11 @@ fn a_crash_of_a_child_that_has_started_counts_no_restart_and_waits_for_the_backo
         delay_passed(&mut engine, now);
         engine.step(Event::Started { key: CHILD, run: StartId(run + 1) }, now);
     }
-    assert_eq!(engine.sight(CHILD).expect("it is there").restarts, 1_000);
+    assert_eq!(engine.view(CHILD).expect("it is there").restarts, 1_000);
 }
 
 #[test]
-fn a_start_that_fails_after_a_crash_counts() {
+fn failed_start_after_a_crash_counts() {
     let mut engine = running();
     ended(&mut engine, 0, ExitReason::Killed);
     delay_passed(&mut engine, 2 * SECOND);
@@ -76,13 +77,13 @@ fn a_start_that_fails_after_a_crash_counts() {
 }
 
 #[test]
-fn a_start_that_fails_after_an_end_in_order_counts() {
+fn failed_start_after_a_normal_exit_counts() {
     let mut engine = running();
     ended(&mut engine, 0, ExitReason::Normal);
     start_fails_and_counts(&mut engine);
 }
 
-/// The second start fails. That is one failure more than the engine tolerates.
+/// Lets the second start fail, which is one failure more than the engine tolerates.
 fn start_fails_and_counts(engine: &mut Engine) {
     let failed = Event::StartFailed { key: CHILD, run: StartId(1), reason: ExitReason::failed("no") };
     let actions = engine.step(failed, SECOND);

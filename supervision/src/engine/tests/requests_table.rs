@@ -1,19 +1,19 @@
-//! The table of requests: each of OTP's management calls, for a child in each state, and what it answers.
+//! The table of requests: the answer to each management call of OTP, for a child in each state.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::ExitReason;
 
-use super::calm::Calm;
+use super::immediate_sim::ImmediateSim;
 use super::model::{Ask, Flags};
 use crate::policy::{AutoShutdown, Backoff, ChildPolicy, Restart, Strategy};
 
 const SECOND: Duration = Duration::from_secs(1);
 const STRATEGIES: [Strategy; 3] = [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne];
-/// The child in question, and one that nobody knows.
-const IT: u64 = 0;
-const NOBODY: u64 = 99;
+/// The child under test, and an id that no child has.
+const CHILD: u64 = 0;
+const UNKNOWN: u64 = 99;
 
 fn child(restart: Restart) -> ChildPolicy {
     ChildPolicy { restart, ..ChildPolicy::default() }
@@ -27,33 +27,33 @@ fn start() -> Ask {
     Ask::Start(permanent())
 }
 
-fn supervisor(strategy: Strategy, max_children: Option<usize>, children: &[ChildPolicy]) -> Calm {
+fn supervisor(strategy: Strategy, max_children: Option<usize>, children: &[ChildPolicy]) -> ImmediateSim {
     let auto_shutdown = AutoShutdown::Never;
     let flags = Flags { strategy, auto_shutdown, max_children, intensity: 2, period: SECOND };
-    let mut supervisor = Calm::new(&flags, children);
+    let mut supervisor = ImmediateSim::new(&flags, children);
     supervisor.begin();
     supervisor.log.clear();
     supervisor
 }
 
-/// How the child in question has come into its state.
+/// How the child under test reached its state.
 #[derive(Clone, Copy, Debug)]
 enum State {
     Running,
     /// It was terminated.
     Terminated,
-    /// It is transient, and ended as it should.
+    /// It is transient, and exited normally.
     Finished,
     /// It declined to start.
     Ignored,
-    /// Its restart failed, and is to be tried again.
+    /// Its restart failed, and a retry is due.
     Restarting,
-    /// Its restart waits for a delay to pass.
+    /// Its restart waits for its delay.
     Delayed,
     /// It was deleted.
     Deleted,
-    /// It was temporary, and has ended.
-    Gone,
+    /// It was temporary, and has exited.
+    Exited,
     /// It was temporary, and was terminated.
     Removed,
 }
@@ -67,14 +67,14 @@ impl State {
         Self::Restarting,
         Self::Delayed,
         Self::Deleted,
-        Self::Gone,
+        Self::Exited,
         Self::Removed,
     ];
 
     fn policy(self) -> ChildPolicy {
         match self {
             Self::Finished => child(Restart::Transient),
-            Self::Gone | Self::Removed => child(Restart::Temporary),
+            Self::Exited | Self::Removed => child(Restart::Temporary),
             Self::Delayed => {
                 ChildPolicy { backoff: Some(Arc::new(Backoff::new(SECOND, SECOND))), ..permanent() }
             }
@@ -82,68 +82,69 @@ impl State {
         }
     }
 
-    /// What the child is listed as, if it is.
+    /// Returns the listed state of the child, or `None` if it is not listed.
     const fn listed(self) -> Option<&'static str> {
         match self {
             Self::Running => Some("running"),
             Self::Terminated | Self::Finished | Self::Ignored => Some("undefined"),
             Self::Restarting | Self::Delayed => Some("restarting"),
-            Self::Deleted | Self::Gone | Self::Removed => None,
+            Self::Deleted | Self::Exited | Self::Removed => None,
         }
     }
 
-    /// A supervisor whose first child is in this state, and whose second runs.
-    fn reach(self, strategy: Strategy) -> Calm {
+    /// Returns a supervisor whose first child is in this state, and whose second child runs.
+    fn reach(self, strategy: Strategy) -> ImmediateSim {
         let mut supervisor = supervisor(strategy, None, &[self.policy(), permanent()]);
         match self {
             Self::Running => {}
             Self::Terminated | Self::Removed => {
-                supervisor.ask(&Ask::Terminate, IT);
+                supervisor.ask(&Ask::Terminate, CHILD);
             }
-            Self::Finished | Self::Gone => supervisor.child_ends(IT, ExitReason::Normal),
+            Self::Finished | Self::Exited => supervisor.child_ends(CHILD, ExitReason::Normal),
             Self::Ignored => {
-                supervisor.ask(&Ask::Terminate, IT);
+                supervisor.ask(&Ask::Terminate, CHILD);
                 supervisor.script.push_back("ok, undefined");
-                supervisor.ask(&Ask::Restart, IT);
+                supervisor.ask(&Ask::Restart, CHILD);
             }
             Self::Restarting => {
                 supervisor.script.push_back("start error");
-                supervisor.child_ends(IT, ExitReason::Killed);
+                supervisor.child_ends(CHILD, ExitReason::Killed);
             }
-            Self::Delayed => supervisor.child_ends(IT, ExitReason::Killed),
+            Self::Delayed => supervisor.child_ends(CHILD, ExitReason::Killed),
             Self::Deleted => {
-                supervisor.ask(&Ask::Terminate, IT);
-                supervisor.ask(&Ask::Delete, IT);
+                supervisor.ask(&Ask::Terminate, CHILD);
+                supervisor.ask(&Ask::Delete, CHILD);
             }
         }
-        assert_eq!(listed(&supervisor, IT), self.listed(), "{self:?}, {strategy:?}");
+        assert_eq!(listed(&supervisor, CHILD), self.listed(), "{self:?}, {strategy:?}");
         supervisor.log.clear();
         supervisor
     }
 }
 
-fn listed(supervisor: &Calm, id: u64) -> Option<&'static str> {
+fn listed(supervisor: &ImmediateSim, id: u64) -> Option<&'static str> {
     supervisor.children().into_iter().find(|child| child.0 == id).map(|child| child.1)
 }
 
-/// Asks it of a child in each state under each strategy: what is answered, and what the child is then.
+/// Sends the request for a child in each state and under each strategy, and checks the answer and
+/// the state after it.
 fn each(ask: &Ask, expected: impl Fn(State) -> (&'static str, Option<&'static str>)) {
     for strategy in STRATEGIES {
         for state in State::ALL {
             let mut supervisor = state.reach(strategy);
             let case = format!("{ask:?} for {state:?}, {strategy:?}");
             let (answer, then) = expected(state);
-            assert_eq!(supervisor.ask(ask, IT), answer, "{case}");
-            assert_eq!(listed(&supervisor, IT), then, "{case}");
-            let others = supervisor.log.iter().filter(|(_, id, _)| *id != IT).count();
-            assert_eq!(others, 0, "{case}: it concerns nobody else");
+            assert_eq!(supervisor.ask(ask, CHILD), answer, "{case}");
+            assert_eq!(listed(&supervisor, CHILD), then, "{case}");
+            let others = supervisor.log.iter().filter(|(_, id, _)| *id != CHILD).count();
+            assert_eq!(others, 0, "{case}: it affects no other child");
             assert_eq!(supervisor.ended, None, "{case}");
         }
     }
 }
 
 #[test]
-fn start_child_refuses_an_id_that_is_there() {
+fn start_child_refuses_an_existing_id() {
     each(&start(), |state| match state.listed() {
         Some("running") => ("already_started", Some("running")),
         Some(listed) => ("already_present", Some(listed)),
@@ -152,7 +153,7 @@ fn start_child_refuses_an_id_that_is_there() {
 }
 
 #[test]
-fn terminate_child_puts_anything_down_and_twice_is_as_good_as_once() {
+fn terminate_child_stops_a_child_in_any_state_and_is_idempotent() {
     each(&Ask::Terminate, |state| match state.listed() {
         Some(_) => ("ok", Some("undefined")),
         None => ("not_found", None),
@@ -160,7 +161,7 @@ fn terminate_child_puts_anything_down_and_twice_is_as_good_as_once() {
 }
 
 #[test]
-fn restart_child_starts_only_who_is_down() {
+fn restart_child_starts_only_a_stopped_child() {
     each(&Ask::Restart, |state| match state.listed() {
         Some("undefined") => ("ok, pid", Some("running")),
         Some(listed) => (listed, Some(listed)),
@@ -169,7 +170,7 @@ fn restart_child_starts_only_who_is_down() {
 }
 
 #[test]
-fn delete_child_deletes_only_who_is_down() {
+fn delete_child_removes_only_a_stopped_child() {
     each(&Ask::Delete, |state| match state.listed() {
         Some("undefined") => ("ok", None),
         Some(listed) => (listed, Some(listed)),
@@ -178,16 +179,16 @@ fn delete_child_deletes_only_who_is_down() {
 }
 
 #[test]
-fn nobody_is_not_found() {
+fn unknown_child_is_not_found() {
     for strategy in STRATEGIES {
         for ask in [Ask::Terminate, Ask::Restart, Ask::Delete] {
-            assert_eq!(State::Running.reach(strategy).ask(&ask, NOBODY), "not_found", "{ask:?}");
+            assert_eq!(State::Running.reach(strategy).ask(&ask, UNKNOWN), "not_found", "{ask:?}");
         }
     }
 }
 
 #[test]
-fn a_start_that_is_ignored_is_kept_unless_it_is_temporary() {
+fn child_that_declines_to_start_is_kept_unless_it_is_temporary() {
     for (restart, then) in [
         (Restart::Permanent, Some("undefined")),
         (Restart::Transient, Some("undefined")),
@@ -195,45 +196,45 @@ fn a_start_that_is_ignored_is_kept_unless_it_is_temporary() {
     ] {
         let mut supervisor = supervisor(Strategy::OneForOne, None, &[]);
         supervisor.script.push_back("ok, undefined");
-        assert_eq!(supervisor.ask(&Ask::Start(child(restart)), IT), "ok, undefined");
-        assert_eq!(listed(&supervisor, IT), then, "{restart:?}");
+        assert_eq!(supervisor.ask(&Ask::Start(child(restart)), CHILD), "ok, undefined");
+        assert_eq!(listed(&supervisor, CHILD), then, "{restart:?}");
     }
 }
 
 #[test]
-fn a_child_that_start_child_could_not_start_is_not_kept_and_one_that_restart_child_could_not_is() {
+fn failed_start_child_keeps_no_child_and_failed_restart_child_keeps_it() {
     for strategy in STRATEGIES {
         let mut supervisor = State::Terminated.reach(strategy);
-        for (ask, id, then) in [(start(), 7, None), (Ask::Restart, IT, Some("undefined"))] {
+        for (ask, id, then) in [(start(), 7, None), (Ask::Restart, CHILD, Some("undefined"))] {
             supervisor.script.push_back("start error");
             assert_eq!(supervisor.ask(&ask, id), "start error", "{strategy:?}");
             assert_eq!(listed(&supervisor, id), then, "{ask:?}, {strategy:?}");
         }
-        // Neither is tried again.
+        // Neither start is retried.
         supervisor.log.clear();
         supervisor.try_again();
-        supervisor.pass(SECOND);
+        supervisor.advance_time(SECOND);
         assert_eq!(supervisor.log, []);
         assert_eq!(supervisor.ask(&start(), 7), "ok, pid", "the id is free");
     }
 }
 
 #[test]
-fn who_is_started_by_hand_is_last_in_start_order() {
+fn child_added_by_request_is_last_in_start_order() {
     let mut supervisor = State::Deleted.reach(Strategy::RestForOne);
     supervisor.ask(&start(), 7);
-    supervisor.ask(&start(), IT);
+    supervisor.ask(&start(), CHILD);
     let ids: Vec<u64> = supervisor.children().into_iter().map(|child| child.0).collect();
-    assert_eq!(ids, [1, 7, IT]);
+    assert_eq!(ids, [1, 7, CHILD]);
     supervisor.log.clear();
     supervisor.child_ends(7, ExitReason::Killed);
     let done: Vec<_> = supervisor.log.iter().map(|(done, id, _)| (*done, *id)).collect();
-    assert_eq!(done, [("restart", 7), ("stop", IT), ("start", 7), ("start", IT)]);
+    assert_eq!(done, [("restart", 7), ("stop", CHILD), ("start", 7), ("start", CHILD)]);
 }
 
 #[test]
-fn terminate_child_makes_a_try_void_and_who_was_to_follow_stays_down() {
-    // OTP's own suite calls it `hanging_restart_loop_rest_for_one`.
+fn terminate_child_voids_a_retry_and_later_siblings_stay_stopped() {
+    // OTP's own suite calls this case `hanging_restart_loop_rest_for_one`.
     let mut supervisor = supervisor(Strategy::RestForOne, None, &[permanent(), permanent(), permanent()]);
     supervisor.script.push_back("start error");
     supervisor.child_ends(1, ExitReason::Killed);
@@ -246,83 +247,83 @@ fn terminate_child_makes_a_try_void_and_who_was_to_follow_stays_down() {
 }
 
 #[test]
-fn what_is_done_by_hand_counts_for_no_intensity() {
+fn requests_count_for_no_intensity() {
     for strategy in STRATEGIES {
         let mut supervisor = supervisor(strategy, None, &[permanent()]);
         for _ in 0..9 {
-            assert_eq!(supervisor.ask(&Ask::Terminate, IT), "ok");
+            assert_eq!(supervisor.ask(&Ask::Terminate, CHILD), "ok");
             supervisor.script.push_back("start error");
-            assert_eq!(supervisor.ask(&Ask::Restart, IT), "start error");
-            assert_eq!(supervisor.ask(&Ask::Restart, IT), "ok, pid");
+            assert_eq!(supervisor.ask(&Ask::Restart, CHILD), "start error");
+            assert_eq!(supervisor.ask(&Ask::Restart, CHILD), "ok, pid");
             assert_eq!(supervisor.ask(&start(), 7), "ok, pid");
             assert_eq!(supervisor.ask(&Ask::Terminate, 7), "ok");
             assert_eq!(supervisor.ask(&Ask::Delete, 7), "ok");
         }
         assert_eq!(supervisor.ended, None, "{strategy:?}");
-        // There are two left, and not one more.
-        supervisor.child_ends(IT, ExitReason::Killed);
-        supervisor.child_ends(IT, ExitReason::Killed);
+        // Exactly two restarts are left.
+        supervisor.child_ends(CHILD, ExitReason::Killed);
+        supervisor.child_ends(CHILD, ExitReason::Killed);
         assert_eq!(supervisor.ended, None, "{strategy:?}");
-        supervisor.child_ends(IT, ExitReason::Killed);
+        supervisor.child_ends(CHILD, ExitReason::Killed);
         assert_eq!(supervisor.ended, Some("reached_max_restart_intensity"), "{strategy:?}");
     }
 }
 
 #[test]
-fn a_supervisor_that_has_ended_grants_nothing() {
+fn supervisor_that_has_ended_refuses_every_request() {
     let mut supervisor = State::Terminated.reach(Strategy::OneForOne);
     supervisor.shutdown();
     for ask in [start(), Ask::Terminate, Ask::Restart, Ask::Delete] {
-        assert_eq!(supervisor.ask(&ask, IT), "noproc", "{ask:?}");
+        assert_eq!(supervisor.ask(&ask, CHILD), "noproc", "{ask:?}");
     }
 }
 
-/// A dynamic supervisor of as many as it may have: the one that is asked for in tests, and another.
-fn full() -> Calm {
+/// A dynamic supervisor at its limit: the child under test, and another.
+fn full() -> ImmediateSim {
     let mut supervisor = supervisor(Strategy::OneForOne, Some(2), &[]);
-    assert_eq!(supervisor.ask(&start(), IT), "ok, pid");
+    assert_eq!(supervisor.ask(&start(), CHILD), "ok, pid");
     assert_eq!(supervisor.ask(&start(), 1), "ok, pid");
     assert_eq!(supervisor.ask(&start(), 2), "max_children");
     supervisor
 }
 
 #[test]
-fn who_runs_and_who_is_being_restarted_counts_for_max_children() {
+fn running_and_restarting_children_count_for_max_children() {
     let mut supervisor = full();
     supervisor.script.push_back("start error");
-    supervisor.child_ends(IT, ExitReason::Killed);
-    assert_eq!(listed(&supervisor, IT), Some("restarting"));
+    supervisor.child_ends(CHILD, ExitReason::Killed);
+    assert_eq!(listed(&supervisor, CHILD), Some("restarting"));
     assert_eq!(supervisor.ask(&start(), 2), "max_children");
-    assert_eq!(supervisor.ask(&Ask::Terminate, IT), "ok", "also one that is being restarted");
+    assert_eq!(supervisor.ask(&Ask::Terminate, CHILD), "ok", "also one that is being restarted");
     assert_eq!(supervisor.ask(&start(), 2), "ok, pid");
 }
 
 #[test]
-fn a_dynamic_supervisor_keeps_nobody_who_is_down() {
+fn dynamic_supervisor_keeps_no_stopped_child() {
     let permanent_and_temporary = [permanent(), child(Restart::Temporary)];
-    for (policy, said) in
+    for (policy, result) in
         permanent_and_temporary.iter().flat_map(|it| [(it, "ok, undefined"), (it, "start error")])
     {
         let mut supervisor = supervisor(Strategy::OneForOne, Some(1), &[]);
-        supervisor.script.push_back(said);
-        assert_eq!(supervisor.ask(&Ask::Start(policy.clone()), IT), said);
+        supervisor.script.push_back(result);
+        assert_eq!(supervisor.ask(&Ask::Start(policy.clone()), CHILD), result);
         assert_eq!(supervisor.children(), []);
         assert_eq!(supervisor.ask(&start(), 1), "ok, pid", "there is room");
     }
     let mut supervisor = full();
-    assert_eq!(supervisor.ask(&Ask::Terminate, IT), "ok");
-    assert_eq!(supervisor.ask(&Ask::Terminate, IT), "not_found");
-    // One that declines its restart is gone, and was counted.
+    assert_eq!(supervisor.ask(&Ask::Terminate, CHILD), "ok");
+    assert_eq!(supervisor.ask(&Ask::Terminate, CHILD), "not_found");
+    // A child that declines its restart is removed, and its restart was counted.
     supervisor.script.push_back("ok, undefined");
     supervisor.child_ends(1, ExitReason::Killed);
     assert_eq!(supervisor.children(), []);
 }
 
 #[test]
-fn children_of_a_dynamic_supervisor_may_bear_the_same_id() {
+fn children_of_a_dynamic_supervisor_may_have_the_same_id() {
     let mut supervisor = supervisor(Strategy::OneForOne, Some(3), &[]);
     for _ in 0..3 {
-        assert_eq!(supervisor.ask(&start(), IT), "ok, pid");
+        assert_eq!(supervisor.ask(&start(), CHILD), "ok, pid");
     }
-    assert_eq!(supervisor.children(), [(IT, "running", 1); 3]);
+    assert_eq!(supervisor.children(), [(CHILD, "running", 1); 3]);
 }

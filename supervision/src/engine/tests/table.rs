@@ -1,6 +1,7 @@
-//! The decision table: every strategy, restart type and exit reason, for every child that may end.
+//! The decision table: each strategy, restart type and exit reason, for each child.
 //!
-//! What is expected is computed here from OTP's rules, in a few lines that have nothing in common with the engine.
+//! The expectations are computed from OTP's rules, in a few lines that share nothing with the
+//! engine.
 
 use std::time::Duration;
 
@@ -25,15 +26,16 @@ fn reasons() -> [(ExitReason, bool); 6] {
     ]
 }
 
-/// An engine whose children do at once what they are told, and what they were told.
+/// An engine whose children start and stop at once, and a record of their starts and stops.
 struct World {
     engine: Engine,
-    told: Vec<String>,
-    runs: Vec<Option<StartId>>,
+    performed: Vec<String>,
+    start_ids: Vec<Option<StartId>>,
 }
 
 impl World {
-    /// All children are up. `ending` is of the restart type in question, its siblings are permanent.
+    /// Creates an engine with running children. `ending` has the restart type under test, and its
+    /// siblings are permanent.
     fn up(strategy: Strategy, restart: Restart, ending: u64, intensity: u32) -> Self {
         let policy = Policy {
             kind: SupervisorKind::Static { strategy, auto_shutdown: AutoShutdown::Never },
@@ -47,16 +49,16 @@ impl World {
         });
         let mut world = Self {
             engine: Engine::new(policy, children, StartId(0)),
-            told: Vec::new(),
-            runs: vec![None; CHILDREN as usize],
+            performed: Vec::new(),
+            start_ids: vec![None; CHILDREN as usize],
         };
         world.happen(Event::Begin);
-        world.told.clear();
+        world.performed.clear();
         world
     }
 
     fn end(&mut self, key: u64, reason: ExitReason) {
-        let run = self.runs[key as usize].take().expect("it runs");
+        let run = self.start_ids[key as usize].take().expect("it runs");
         self.happen(Event::Ended { key: ChildKey(key), run, reason });
     }
 
@@ -64,29 +66,32 @@ impl World {
         let mut events = vec![event];
         while let Some(event) = events.pop() {
             for action in self.engine.step(event, Duration::ZERO) {
-                events.extend(self.obey(&action));
+                events.extend(self.perform(&action));
             }
         }
     }
 
-    fn obey(&mut self, action: &Action) -> Option<Event> {
+    fn perform(&mut self, action: &Action) -> Option<Event> {
         match *action {
             Action::Start { key, run } => {
-                self.told.push(format!("start {}", key.0));
-                assert!(self.runs[key.0 as usize].replace(run).is_none(), "two incarnations of one child");
+                self.performed.push(format!("start {}", key.0));
+                assert!(
+                    self.start_ids[key.0 as usize].replace(run).is_none(),
+                    "two incarnations of one child"
+                );
                 Some(Event::Started { key, run })
             }
             Action::Stop { key, .. } => {
-                self.told.push(format!("stop {}", key.0));
-                let run = self.runs[key.0 as usize].take().expect("only who lives is stopped");
+                self.performed.push(format!("stop {}", key.0));
+                let run = self.start_ids[key.0 as usize].take().expect("only a live child is stopped");
                 Some(Event::Ended { key, run, reason: ExitReason::shutdown() })
             }
             Action::Close { key, .. } | Action::Forget { key, .. } => {
-                self.told.push(format!("close {}", key.0));
+                self.performed.push(format!("close {}", key.0));
                 None
             }
             Action::Exit { .. } => {
-                self.told.push("exit".to_owned());
+                self.performed.push("exit".to_owned());
                 None
             }
             _ => None,
@@ -94,7 +99,7 @@ impl World {
     }
 }
 
-/// The children that are restarted with `ending`, in start order.
+/// Returns the children that are restarted together with `ending`, in start order.
 fn affected(strategy: Strategy, ending: u64) -> std::ops::Range<u64> {
     match strategy {
         Strategy::OneForOne => ending..ending + 1,
@@ -110,12 +115,12 @@ fn expected(
     abnormal: bool,
     intensity: u32,
 ) -> Vec<String> {
-    let comes_back = match restart {
+    let should_restart = match restart {
         Restart::Permanent => true,
         Restart::Transient => abnormal,
         Restart::Temporary => false,
     };
-    if !comes_back {
+    if !should_restart {
         return vec![format!("close {ending}")];
     }
     let others = |range: std::ops::Range<u64>| {
@@ -129,7 +134,7 @@ fn expected(
 }
 
 #[test]
-fn every_end_is_answered_as_otp_answers_it() {
+fn every_exit_is_handled_as_in_otp() {
     for intensity in [0, 1] {
         for strategy in STRATEGIES {
             for restart in RESTARTS {
@@ -141,7 +146,7 @@ fn every_end_is_answered_as_otp_answers_it() {
                         let case = format!(
                             "{strategy:?}, {restart:?}, {reason}, child {ending}, intensity {intensity}"
                         );
-                        assert_eq!(world.told, expected, "{case}");
+                        assert_eq!(world.performed, expected, "{case}");
                     }
                 }
             }
@@ -150,13 +155,13 @@ fn every_end_is_answered_as_otp_answers_it() {
 }
 
 #[test]
-fn a_group_counts_once_and_an_end_that_calls_for_no_restart_never() {
+fn group_restart_counts_once_and_an_exit_without_a_restart_never() {
     for strategy in STRATEGIES {
         let mut world = World::up(strategy, Restart::Transient, 0, 1);
         world.end(0, ExitReason::Normal);
         world.end(1, ExitReason::Killed);
-        assert!(!world.told.contains(&"exit".to_owned()), "{strategy:?}: one restart is tolerated");
+        assert!(!world.performed.contains(&"exit".to_owned()), "{strategy:?}: one restart is tolerated");
         world.end(1, ExitReason::Killed);
-        assert!(world.told.contains(&"exit".to_owned()), "{strategy:?}: two are not");
+        assert!(world.performed.contains(&"exit".to_owned()), "{strategy:?}: two are not");
     }
 }

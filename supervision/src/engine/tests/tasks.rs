@@ -1,4 +1,4 @@
-//! What children are told, and what comes of it.
+//! The pending tasks of simulated children, and their outcomes.
 
 use std::time::Duration;
 
@@ -6,30 +6,32 @@ use perennial_actors::host::Suspensions;
 
 use crate::engine::{ChildKey, Event, StartId};
 
-/// Something that a child was told or asked, and has not done yet.
+/// A start, stop, check or probe that is pending.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Task {
     Start(ChildKey, StartId),
     End(ChildKey, StartId),
-    Look(ChildKey, StartId),
+    CheckBusy(ChildKey, StartId),
     Probe(ChildKey, StartId, u32),
 }
 
-/// What comes of a task.
+/// The outcome of a task.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Outcome {
-    Well,
-    /// Not at all, too late, or with an error.
-    Badly,
-    /// The start is declined, or the look finds this.
-    Otherwise(Duration),
+    Success,
+    /// It fails, or it exceeds its time.
+    Failure,
+    /// The start is declined, or the check finds a handler that has run for this long.
+    Other(Duration),
 }
 
 impl Outcome {
-    /// Returns what a look finds: a child that rests, is suspended, or has been in a handler for so long.
-    pub(super) fn of_look(self, key: ChildKey, run: StartId) -> Event {
-        let busy = if let Self::Otherwise(time) = self { Some(time) } else { None };
-        let suspensions = Suspensions { is_suspended: matches!(self, Self::Badly), ..Suspensions::default() };
+    /// Returns the result of a check: an idle child, a suspended one, or one whose handler has run
+    /// for this long.
+    pub(super) fn check_result(self, key: ChildKey, run: StartId) -> Event {
+        let busy = if let Self::Other(time) = self { Some(time) } else { None };
+        let suspensions =
+            Suspensions { is_suspended: matches!(self, Self::Failure), ..Suspensions::default() };
         Event::BusyChecked { key, run, busy, suspensions }
     }
 }

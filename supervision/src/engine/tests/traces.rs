@@ -1,4 +1,4 @@
-//! The engine in a [storm](super::storm) of random events. What has to hold, and when, is said there.
+//! The engine in a [simulation](super::random_sim) of random events, which checks the guarantees.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use perennial_actors::ExitReason;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::storm::Storm;
+use super::random_sim::RandomSim;
 use super::tasks::Outcome;
 use crate::engine::{Event, Policy, Request, Target};
 use crate::policy::{
@@ -18,18 +18,18 @@ use crate::policy::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What may happen next.
+/// An event of a trace.
 #[derive(Clone, Debug)]
 enum Op {
-    /// Something that was told or asked comes to this.
+    /// A pending task completes with this outcome.
     Answer(usize, Outcome),
-    /// A child ends by itself.
+    /// A running child exits by itself.
     Crash(usize, ExitReason),
-    /// A put-off try comes out of the inbox.
+    /// A retry is delivered.
     Deliver,
-    /// Time passes.
+    /// The time advances.
     Wait(Duration),
-    /// Time passes until something is due.
+    /// The time advances to the next deadline.
     WaitUntilDue,
     OldNews(usize),
     Start(u64, ChildPolicy),
@@ -40,19 +40,19 @@ enum Op {
     Shutdown,
 }
 
-// All that follows is drawn as plain numbers: unions of strategies are slow.
+// Plain numbers are drawn and mapped below, because unions of strategies are slow.
 
 fn child() -> impl Strategy<Value = ChildPolicy> {
     use Restart::{Permanent, Temporary, Transient};
     let restart = select(vec![Permanent, Permanent, Transient, Transient, Temporary]);
     let shutdown = select(vec![Shutdown::BrutalKill, Shutdown::Timeout(SECOND), Shutdown::Infinity]);
     let others = (any::<bool>(), 0..4_u32, 0..4_u32, 0..4_u32, 0..6_u32);
-    (restart, shutdown, others).prop_map(|(restart, shutdown, (significant, hurry, delay, watch, kind))| {
+    (restart, shutdown, others).prop_map(|(restart, shutdown, (significant, hurry, delay, timers, kind))| {
         let backoff = Backoff::new(delay * SECOND / 2, 2 * SECOND).reset_after(5 * SECOND);
         let probe = ProbePolicy { period: SECOND, timeout: SECOND, failure_threshold: 2 };
         let liveness = Liveness {
-            handler_deadline: (watch % 2 == 0).then_some(SECOND),
-            probe: (watch / 2 == 0).then_some(probe),
+            handler_deadline: (timers % 2 == 0).then_some(SECOND),
+            probe: (timers / 2 == 0).then_some(probe),
         };
         let worker = ChildPolicy {
             restart,
@@ -60,7 +60,7 @@ fn child() -> impl Strategy<Value = ChildPolicy> {
             shutdown,
             start_timeout: (hurry == 0).then_some(SECOND),
             backoff: (delay > 0).then(|| Arc::new(backoff)),
-            liveness: (watch > 0).then(|| Arc::new(liveness)),
+            liveness: (timers > 0).then(|| Arc::new(liveness)),
             ..ChildPolicy::default()
         };
         let kind = if kind == 0 { ChildKind::Supervisor } else { ChildKind::Worker };
@@ -88,19 +88,19 @@ fn policy(max_children: Option<usize>) -> impl Strategy<Value = Policy> {
 }
 
 fn outcome() -> impl Strategy<Value = Outcome> {
-    // Half of the looks find a handler that is over its deadline.
-    (0..8_u32, 0..8_u32).prop_map(|(die, quarters)| match die {
-        0..=4 => Outcome::Well,
-        5 => Outcome::Badly,
-        _ => Outcome::Otherwise(quarters * SECOND / 4),
+    // Half of the checks find a handler that exceeds its deadline.
+    (0..8_u32, 0..8_u32).prop_map(|(kind, quarters)| match kind {
+        0..=4 => Outcome::Success,
+        5 => Outcome::Failure,
+        _ => Outcome::Other(quarters * SECOND / 4),
     })
 }
 
 fn op(dynamic: bool) -> impl Strategy<Value = Op> {
     let reason = select(vec![ExitReason::Normal, ExitReason::Killed, ExitReason::failed("an error")]);
-    let draw =
+    let sample =
         (0..120_u32, any::<usize>(), outcome(), reason, (0..8_000_u64, 0..6_u64), child(), policy(None));
-    draw.prop_map(move |(die, which, outcome, reason, (millis, id), child, policy)| match die {
+    sample.prop_map(move |(kind, which, outcome, reason, (millis, id), child, policy)| match kind {
         0..=44 => Op::Answer(which, outcome),
         45..=62 => Op::Crash(which, reason),
         63..=74 => Op::Deliver,
@@ -123,7 +123,7 @@ struct Case {
     ops: Vec<Op>,
 }
 
-/// A line for each child and each event.
+/// Prints a line for each child and each event.
 impl fmt::Debug for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.policy)?;
@@ -141,28 +141,28 @@ fn case() -> impl Strategy<Value = Case> {
     })
 }
 
-fn apply(storm: &mut Storm, op: Op) {
-    let target = |which: usize| match storm.one_of(which / 2) {
-        Some(key) if storm.engine.is_dynamic() => Target::Key(key),
-        Some(key) if which % 2 == 0 => Target::Id(storm.id_of(key)),
+fn apply(sim: &mut RandomSim, op: Op) {
+    let target = |which: usize| match sim.one_of(which / 2) {
+        Some(key) if sim.engine.is_dynamic() => Target::Key(key),
+        Some(key) if which % 2 == 0 => Target::Id(sim.id_of(key)),
         _ => Target::Id((which / 2 % 6).to_string().into()),
     };
     match op {
-        Op::Answer(which, outcome) => storm.answer(which, outcome),
-        Op::Crash(which, reason) => storm.crash(which, reason),
-        Op::Deliver => storm.deliver(),
-        Op::Wait(time) => storm.wait(time),
-        Op::WaitUntilDue => storm.wait_until_due(),
-        Op::OldNews(which) => storm.old_news(which),
-        Op::Start(id, policy) => storm.ask(Request::Start { id: id.to_string().into(), policy }),
-        Op::Terminate(which) => storm.ask(Request::Terminate(target(which))),
-        Op::Restart(which) => storm.ask(Request::Restart(target(which))),
-        Op::Delete(which) => storm.ask(Request::Delete(target(which))),
+        Op::Answer(which, outcome) => sim.answer(which, outcome),
+        Op::Crash(which, reason) => sim.crash(which, reason),
+        Op::Deliver => sim.deliver(),
+        Op::Wait(time) => sim.wait(time),
+        Op::WaitUntilDue => sim.wait_until_due(),
+        Op::OldNews(which) => sim.replay_old_event(which),
+        Op::Start(id, policy) => sim.ask(Request::Start { id: id.to_string().into(), policy }),
+        Op::Terminate(which) => sim.ask(Request::Terminate(target(which))),
+        Op::Restart(which) => sim.ask(Request::Restart(target(which))),
+        Op::Delete(which) => sim.ask(Request::Delete(target(which))),
         Op::Change(policy, id, child) => {
-            storm.ask(Request::Change { policy, children: vec![(id.to_string().into(), child)] });
+            sim.ask(Request::Change { policy, children: vec![(id.to_string().into(), child)] });
         }
         Op::Shutdown => {
-            storm.happen(Event::Shutdown { reason: ExitReason::shutdown(), drains: false });
+            sim.happen(Event::Shutdown { reason: ExitReason::shutdown(), drains: false });
         }
     }
 }
@@ -170,19 +170,20 @@ fn apply(storm: &mut Storm, op: Op) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(1_000), ..ProptestConfig::default() })]
 
-    // A failure is replayed from `supervision/proptest-regressions/engine/tests.txt`, as in `conformance.rs`.
+    // A failure is replayed from `supervision/proptest-regressions/engine/tests.txt`, as in
+    // `conformance.rs`.
     #[test]
-    fn whatever_happens_the_engine_gets_over_it(case in case()) {
+    fn engine_keeps_its_invariants_under_random_events(case in case()) {
         let Case { policy, children, ops } = case;
-        let mut storm = Storm::begin(policy, children);
+        let mut sim = RandomSim::begin(policy, children);
         for op in ops {
-            apply(&mut storm, op);
+            apply(&mut sim, op);
         }
-        storm.calm_down();
-        if storm.exits == 0 {
-            apply(&mut storm, Op::Shutdown);
-            storm.calm_down();
+        sim.finish_all();
+        if sim.exits == 0 {
+            apply(&mut sim, Op::Shutdown);
+            sim.finish_all();
         }
-        prop_assert_eq!(storm.exits, 1);
+        prop_assert_eq!(sim.exits, 1);
     }
 }

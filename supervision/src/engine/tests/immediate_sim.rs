@@ -1,4 +1,4 @@
-//! A world in which everything that the engine says is done at once, and to its end.
+//! A simulation that performs each action of the engine at once and completely.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -12,34 +12,34 @@ use crate::engine::{
 };
 use crate::policy::{ChildPolicy, Intensity, SupervisorKind};
 
-/// A child that does at once what it is told.
+/// A child that starts and stops at once.
 #[derive(Debug)]
-struct Puppet {
+struct ScriptedChild {
     id: u64,
-    /// Its incarnation, if it lives.
+    /// The start id of its live incarnation.
     run: Option<StartId>,
     starts: u32,
 }
 
-/// An engine, and what it told its children.
+/// An engine and its simulated children.
 #[derive(Debug)]
-pub(super) struct Calm {
+pub(super) struct ImmediateSim {
     engine: Engine,
     now: Duration,
-    puppets: BTreeMap<ChildKey, Puppet>,
+    children: BTreeMap<ChildKey, ScriptedChild>,
     retries: VecDeque<(ChildKey, u32)>,
-    /// Whose start is asked for.
-    newcomer: u64,
+    /// The id of the child that the current request adds.
+    added_id: u64,
     gave_up: bool,
     answer: Option<&'static str>,
-    /// What the next starts come to. When it is empty, they succeed.
+    /// The results of the next starts. All later starts succeed.
     pub(super) script: VecDeque<&'static str>,
     pub(super) log: Vec<(&'static str, u64, Duration)>,
     pub(super) ended: Option<&'static str>,
 }
 
-/// Nobody else ends a supervisor for this reason.
-const TOLD: ExitReason = ExitReason::NoConnection;
+/// The reason of a requested shutdown. Nothing else ends a supervisor for it.
+const REQUESTED: ExitReason = ExitReason::NoConnection;
 
 fn policy(flags: &Flags) -> Policy {
     let Flags { strategy, auto_shutdown, .. } = *flags;
@@ -51,18 +51,18 @@ fn policy(flags: &Flags) -> Policy {
     Policy { kind, intensity: intensity.into(), kill_grace: Duration::from_secs(5), seed: 0 }
 }
 
-impl Calm {
-    /// With children that have the ids 0, 1, 2 ...
+impl ImmediateSim {
+    /// Creates a simulation with children that have the ids 0, 1, 2 ...
     pub(super) fn new(flags: &Flags, children: &[ChildPolicy]) -> Self {
         let named = (0..).zip(children).map(|(id, policy): (u64, _)| (id.to_string().into(), policy.clone()));
-        let puppets =
-            (0..children.len() as u64).map(|id| (ChildKey(id), Puppet { id, run: None, starts: 0 }));
+        let children =
+            (0..children.len() as u64).map(|id| (ChildKey(id), ScriptedChild { id, run: None, starts: 0 }));
         Self {
             engine: Engine::new(policy(flags), named, StartId(u16::MAX)),
             now: Duration::ZERO,
-            puppets: puppets.collect(),
+            children: children.collect(),
             retries: VecDeque::new(),
-            newcomer: 0,
+            added_id: 0,
             gave_up: false,
             answer: None,
             script: VecDeque::new(),
@@ -77,11 +77,11 @@ impl Calm {
 
     pub(super) fn child_ends(&mut self, id: u64, reason: ExitReason) {
         let key = self.key_of(id).expect("it is a child");
-        let run = self.puppet(key).run.take().expect("it runs");
+        let run = self.child(key).run.take().expect("it runs");
         self.happen(Event::Ended { key, run, reason });
     }
 
-    /// The first try in the inbox that is not void.
+    /// Delivers the first retry in the inbox that is not void.
     pub(super) fn try_again(&mut self) {
         while let Some((key, generation)) = self.retries.pop_front() {
             if self.happen(Event::Retry { key, generation }) {
@@ -90,13 +90,13 @@ impl Calm {
         }
     }
 
-    pub(super) fn pass(&mut self, time: Duration) {
+    pub(super) fn advance_time(&mut self, time: Duration) {
         self.now += time;
         self.happen(Event::Tick);
     }
 
     pub(super) fn shutdown(&mut self) {
-        self.happen(Event::Shutdown { reason: TOLD, drains: false });
+        self.happen(Event::Shutdown { reason: REQUESTED, drains: false });
     }
 
     pub(super) fn ask(&mut self, ask: &Ask, id: u64) -> &'static str {
@@ -104,7 +104,7 @@ impl Calm {
         let by_id = Target::Id(id.to_string().into());
         let dynamic = self.engine.is_dynamic();
         let target = self.key_of(id).filter(|_| dynamic).map_or(by_id, Target::Key);
-        self.newcomer = id;
+        self.added_id = id;
         self.request(match ask {
             Ask::Start(policy) => Request::Start { id: id.to_string().into(), policy: policy.clone() },
             Ask::Terminate => Request::Terminate(target),
@@ -127,21 +127,21 @@ impl Calm {
         self.answer.take().expect("it answers at once")
     }
 
-    /// Id, state and number of starts of each, in start order.
+    /// Returns the id, the state and the number of starts of each child, in start order.
     pub(super) fn children(&self) -> Vec<(u64, &'static str, u32)> {
-        let seen = |sight: ChildView<'_>| {
-            let puppet = &self.puppets[&sight.key];
-            assert_eq!(**sight.id, *puppet.id.to_string(), "children are mixed up");
-            let state = match sight.state {
+        let seen = |view: ChildView<'_>| {
+            let child = &self.children[&view.key];
+            assert_eq!(**view.id, *child.id.to_string(), "children are mixed up");
+            let state = match view.state {
                 State::Stopped => "undefined",
                 State::Running { .. } => "running",
                 State::Restarting { .. } => "restarting",
-                _ => "under way",
+                _ => "in transition",
             };
-            assert_eq!(puppet.run.is_some(), state == "running");
-            (puppet.id, state, puppet.starts)
+            assert_eq!(child.run.is_some(), state == "running");
+            (child.id, state, child.starts)
         };
-        self.engine.sights().map(seen).collect()
+        self.engine.views().map(seen).collect()
     }
 
     pub(super) fn next_deadline(&self) -> Option<Duration> {
@@ -149,69 +149,69 @@ impl Calm {
     }
 
     fn key_of(&self, id: u64) -> Option<ChildKey> {
-        let key = |sight: &ChildView<'_>| self.puppets[&sight.key].id == id;
-        self.engine.sights().find(key).map(|sight| sight.key)
+        let key = |view: &ChildView<'_>| self.children[&view.key].id == id;
+        self.engine.views().find(key).map(|view| view.key)
     }
 
-    fn puppet(&mut self, key: ChildKey) -> &mut Puppet {
-        self.puppets.get_mut(&key).expect("it was admitted")
+    fn child(&mut self, key: ChildKey) -> &mut ScriptedChild {
+        self.children.get_mut(&key).expect("it was added")
     }
 
-    /// Does what follows from an event, and whether anything did.
+    /// Performs the actions that follow from an event. Returns `true` if there are any.
     fn happen(&mut self, event: Event) -> bool {
         let mut events = VecDeque::from([event]);
         let mut done = false;
         while let Some(event) = events.pop_front() {
             for action in self.engine.step(event, self.now) {
                 done = true;
-                events.extend(self.obey(action));
+                events.extend(self.perform(action));
             }
         }
         done
     }
 
-    fn obey(&mut self, action: Action) -> Option<Event> {
+    fn perform(&mut self, action: Action) -> Option<Event> {
         match action {
-            Action::Admit { key, .. } => {
-                let puppet = Puppet { id: self.newcomer, run: None, starts: 0 };
-                assert!(self.puppets.insert(key, puppet).is_none(), "a key is given twice");
+            Action::AddChild { key, .. } => {
+                let child = ScriptedChild { id: self.added_id, run: None, starts: 0 };
+                assert!(self.children.insert(key, child).is_none(), "a key is assigned twice");
             }
             Action::Start { key, run } => return Some(self.start(key, run)),
             Action::Stop { key, reason, .. } => return Some(self.stop(key, reason)),
             Action::Kill { key } => return Some(self.stop(key, ExitReason::Killed)),
             Action::Retry { key, generation } => self.retries.push_back((key, generation)),
             Action::Close { key, .. } | Action::Forget { key, .. } => {
-                assert!(self.puppet(key).run.is_none(), "closed while it lives");
+                assert!(self.child(key).run.is_none(), "closed while an incarnation runs");
             }
             Action::Report(EngineReport::Restarting { key, delay, .. }) => {
-                let id = self.puppet(key).id;
+                let id = self.child(key).id;
                 self.log.push(("restart", id, delay));
             }
             Action::Report(EngineReport::GaveUp { .. }) => self.gave_up = true,
             Action::Answer { result, .. } => {
-                assert!(self.answer.replace(word(&result)).is_none(), "answered twice");
+                assert!(self.answer.replace(otp_word(&result)).is_none(), "answered twice");
             }
             Action::Exit { ending } => self.end(&ending),
             Action::Abandon { .. }
             | Action::CheckBusy { .. }
             | Action::Probe { .. }
             | Action::ContinueShutdown => {
-                panic!("what for? {action:?}")
+                panic!("unexpected action {action:?}")
             }
-            Action::Started | Action::GoDown | Action::Report(_) => {}
+            Action::Started | Action::BeginShutdown | Action::Report(_) => {}
         }
         None
     }
 
     fn start(&mut self, key: ChildKey, run: StartId) -> Event {
-        let said = self.script.pop_front().unwrap_or("ok, pid");
-        let puppet = self.puppet(key);
-        puppet.starts += 1;
-        let id = puppet.id;
-        let before = if said == "ok, pid" { puppet.run.replace(run) } else { puppet.run };
+        let result = self.script.pop_front().unwrap_or("ok, pid");
+        let child = self.child(key);
+        child.starts += 1;
+        let id = child.id;
+        let before = if result == "ok, pid" { child.run.replace(run) } else { child.run };
         assert_eq!(before, None, "two incarnations of one child");
         self.log.push(("start", id, Duration::ZERO));
-        match said {
+        match result {
             "ok, pid" => Event::Started { key, run },
             "ok, undefined" => Event::StartFailed { key, run, reason: ExitReason::Ignore },
             _ => Event::StartFailed { key, run, reason: ExitReason::failed("no") },
@@ -219,29 +219,29 @@ impl Calm {
     }
 
     fn stop(&mut self, key: ChildKey, reason: ExitReason) -> Event {
-        let puppet = self.puppet(key);
-        let (id, run) = (puppet.id, puppet.run.take().expect("only who lives is stopped"));
+        let child = self.child(key);
+        let (id, run) = (child.id, child.run.take().expect("only a live child is stopped"));
         self.log.push(("stop", id, Duration::ZERO));
         Event::Ended { key, run, reason }
     }
 
     fn end(&mut self, ending: &SupervisorExit) {
-        let why = match ending {
+        let reason = match ending {
             SupervisorExit::StartFailed { .. } => "failed_to_start_child",
-            SupervisorExit::Reason(ExitReason::NoConnection) => "told",
+            SupervisorExit::Reason(ExitReason::NoConnection) => "requested",
             SupervisorExit::Reason(ExitReason::Shutdown(_)) if self.gave_up => {
                 "reached_max_restart_intensity"
             }
             SupervisorExit::Reason(ExitReason::Shutdown(_)) => "auto_shutdown",
-            SupervisorExit::Reason(_) => "for an unheard-of reason",
+            SupervisorExit::Reason(_) => "for an unexpected reason",
         };
-        assert!(self.ended.replace(why).is_none(), "it ends twice");
-        assert!(self.puppets.values().all(|puppet| puppet.run.is_none()), "it ends before its children");
+        assert!(self.ended.replace(reason).is_none(), "it ends twice");
+        assert!(self.children.values().all(|child| child.run.is_none()), "it ends before its children");
     }
 }
 
-/// An answer in OTP's words.
-pub(super) fn word(result: &Result<RequestOk, RequestError>) -> &'static str {
+/// Returns the name of an answer in OTP.
+pub(super) fn otp_word(result: &Result<RequestOk, RequestError>) -> &'static str {
     match result {
         Ok(RequestOk::Started(_)) => "ok, pid",
         Ok(RequestOk::Ignored) => "ok, undefined",

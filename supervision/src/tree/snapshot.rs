@@ -1,4 +1,4 @@
-//! A look at a tree: what is where, and how it is.
+//! A snapshot of a tree.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,98 +8,107 @@ use perennial_actors::{ActorHandle, Pid};
 use super::child::{ChildState, Restarts};
 use crate::policy::ChildKind;
 
-/// The level below which the text indents no further. Without a limit its length would grow with
-/// the square of the depth.
+/// The level below which the text indents no further. Without a limit, the length of the text would
+/// grow with the square of the depth.
 const DEEPEST_INDENT: usize = 100;
 
-/// A supervisor or an actor and everything below it, as it was at one moment.
+/// A supervisor or an actor and everything below it, at one moment.
 ///
-/// Displayed, it is drawn, each child in one line. Characters of an id that would end or reorder a line are escaped, and so
-/// are backslashes:
+/// `Display` prints one line for each node. Characters of an id that would end or reorder a line
+/// are escaped, and so are backslashes:
 ///
 /// ```text
 /// app  running <1.1>
 /// ├─ counter  running <2.3>, 2 restarts
 /// └─ workers  running <3.1>
-///    └─ first  restart
+///    └─ first  restarting
 /// ```
 ///
-/// Nodes more than 100 levels below the top are drawn with the indentation of the 100th level, and
-/// with their level in front: `└─ [4711] first  running <7.1>`.
+/// Nodes more than 100 levels below the top have the indentation of level 100 and their level in
+/// front: `└─ [4711] first  running <7.1>`.
 ///
-/// The depth of a tree is limited by memory alone. A tree is looked at, cloned, drawn, serialized
-/// and dropped in time linear in the number of its nodes, on a stack of any size. To take the
-/// children out of a tree by value, use [`std::mem::take`].
+/// Only memory limits the depth of a tree. Creating, cloning, displaying, serializing and dropping
+/// a tree take time linear in the number of its nodes, on a stack of any size. Use
+/// [`std::mem::take`] to move the children out of a tree.
 ///
 /// # Serialization
 ///
-/// Children are nested in the field `children`, down to 50 levels below the top: `serde_json`, for
-/// example, reads at most 128 nested values, of which each level takes two. A node on the 50th
-/// level has no children in that field. It has a field `descendants` instead, if there are any: a
-/// flat list of all nodes below, parents first, each with its `level` below the top.
+/// Children are nested in the field `children`, down to 50 levels below the top. The limit keeps
+/// the output readable for parsers such as `serde_json`, which reads at most 128 nested values;
+/// each level takes two. A node on level 50 has an empty `children` field. If it has children, it
+/// has an additional field `descendants`: a flat list of all nodes below it, parents first, each
+/// with its `level` below the top.
 #[non_exhaustive]
 pub struct Tree {
-    /// Its id among its siblings.
+    /// The id among its siblings.
     pub id: Arc<str>,
-    /// What it is.
+    /// Whether it is a worker or a supervisor.
     pub kind: ChildKind,
-    /// What it is doing.
+    /// Its state.
     pub state: ChildState,
-    /// Its live incarnation.
+    /// The live incarnation, if there is one.
     pub pid: Option<Pid>,
-    /// How often its supervisor has restarted it, counted from that supervisor's own start.
+    /// How often its supervisor restarted it, counted from the start of that supervisor's
+    /// incarnation.
     pub restarts: u64,
-    /// The means to stop, kill and watch it.
+    /// A handle that stops, kills and monitors it.
     pub handle: ActorHandle,
-    /// Its children in start order.
+    /// The children in start order.
     pub children: Vec<Self>,
 }
 
-/// A node that is walked over.
-struct Step<'a> {
+/// One step of a walk over a tree.
+struct WalkStep<'a> {
     node: &'a Tree,
-    /// The number of its parent in the order of the walk; none for the top.
+    /// The index of the parent in the order of the walk, or `None` for the top.
     parent: Option<usize>,
-    /// How many levels it is below the top.
+    /// The number of levels below the top.
     level: usize,
-    /// `true` if it is the last one among its siblings.
+    /// `true` if the node is the last one among its siblings.
     is_last: bool,
 }
 
 impl Tree {
-    /// The descendant at a path of ids, none of them this one's: `tree.at(["workers", "first"])`.
+    /// Returns the descendant at a path of ids: `tree.at(["workers", "first"])`. The path does not
+    /// contain the id of this node.
     #[must_use]
     pub fn at<'a>(&self, path: impl IntoIterator<Item = &'a str>) -> Option<&Self> {
         path.into_iter().try_fold(self, |node, id| node.children.iter().find(|child| *child.id == *id))
     }
 
-    /// This and everything below it, parents first, in start order.
+    /// Returns this node and everything below it, parents first, in start order.
     pub fn walk(&self) -> impl Iterator<Item = &Self> {
         self.steps().map(|step| step.node)
     }
 
-    /// The same, with the level of each node below this one.
+    /// Returns the same nodes as [`walk`](Self::walk), with the level of each below this one.
     pub(super) fn levels(&self) -> impl Iterator<Item = (usize, &Self)> {
         self.steps().map(|step| (step.level, step.node))
     }
 
-    fn steps(&self) -> impl Iterator<Item = Step<'_>> {
-        let mut due = vec![Step { node: self, parent: None, level: 0, is_last: true }];
+    fn steps(&self) -> impl Iterator<Item = WalkStep<'_>> {
+        let mut pending = vec![WalkStep { node: self, parent: None, level: 0, is_last: true }];
         let mut number = 0;
         std::iter::from_fn(move || {
-            let step = due.pop()?;
+            let step = pending.pop()?;
             let (parent, level) = (Some(number), step.level + 1);
             number += 1;
             let children = step.node.children.iter().rev().enumerate();
-            due.extend(children.map(|(index, node)| Step { node, parent, level, is_last: index == 0 }));
+            pending.extend(children.map(|(index, node)| WalkStep {
+                node,
+                parent,
+                level,
+                is_last: index == 0,
+            }));
             Some(step)
         })
     }
 
-    /// Puts a tree together from its top and everything below, parents before children, in start
-    /// order. Each node comes with the place of its parent among them; none if that is the top.
+    /// Builds a tree from its top and the nodes below it, parents before children, in start order.
+    /// Each node has the index of its parent in `below`, or `None` if that is the top.
     pub(crate) fn assemble(mut top: Self, mut below: Vec<(Option<usize>, Self)>) -> Self {
-        // All children of the last one have been taken off before it is, the last child first.
+        // The loop removes all children of the last node before that node itself, the last child
+        // first.
         while let Some((parent, mut node)) = below.pop() {
             node.children.reverse();
             let parent = match parent {
@@ -114,7 +123,7 @@ impl Tree {
         top
     }
 
-    /// Returns a copy without what is below it.
+    /// Returns a copy without its children.
     fn clone_alone(&self) -> Self {
         Self {
             id: self.id.clone(),
@@ -130,8 +139,7 @@ impl Tree {
 
 impl Clone for Tree {
     fn clone(&self) -> Self {
-        // The top is no parent to be found among those below it, which are counted from 1 in the
-        // walk.
+        // `below` does not contain the top, and the walk counts the nodes below from 1.
         let place = |parent: Option<usize>| parent.and_then(|number| number.checked_sub(1));
         let below = self.steps().skip(1).map(|step| (place(step.parent), step.node.clone_alone()));
         Self::assemble(self.clone_alone(), below.collect())
@@ -139,7 +147,7 @@ impl Clone for Tree {
 }
 
 impl Drop for Tree {
-    /// Drops what is below it one after the other: a deep tree needs no deep stack.
+    /// Drops the nodes below in a loop: a deep tree needs no deep stack.
     fn drop(&mut self) {
         let mut below = std::mem::take(&mut self.children);
         while let Some(mut node) = below.pop() {
@@ -149,7 +157,8 @@ impl Drop for Tree {
 }
 
 impl fmt::Debug for Tree {
-    /// Writes a flat list of all nodes with their levels: nested, each level would take stack.
+    /// Writes a flat list of all nodes with their levels. A nested list would need stack for each
+    /// level.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.levels().map(|(level, node)| Alone { level, node })).finish()
     }
@@ -177,9 +186,10 @@ impl fmt::Debug for Alone<'_> {
 
 impl fmt::Display for Tree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Of each level above the node, whether its node is the last one among its siblings.
+        // For each level above the node: `true` if the ancestor on it is the last one among its
+        // siblings.
         let mut above: Vec<bool> = Vec::new();
-        for Step { node, level, is_last, .. } in self.steps() {
+        for WalkStep { node, level, is_last, .. } in self.steps() {
             above.truncate(level.saturating_sub(1));
             for is_last in above.iter().take(DEEPEST_INDENT - 1) {
                 f.write_str(if *is_last { "   " } else { "│  " })?;
@@ -201,7 +211,7 @@ impl fmt::Display for Tree {
     }
 }
 
-/// A text that may hold anything, in one line.
+/// Any text, escaped to fit one line.
 struct OneLine<'a>(&'a str);
 
 impl fmt::Display for OneLine<'_> {
@@ -214,7 +224,8 @@ impl fmt::Display for OneLine<'_> {
     }
 }
 
-/// Returns `true` if a character changes where others are drawn: a control character, a separator of lines, a direction.
+/// Returns `true` if a character changes where other characters are displayed: a control character,
+/// a line separator, or a direction mark.
 pub(super) fn is_layout(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

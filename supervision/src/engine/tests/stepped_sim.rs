@@ -1,45 +1,46 @@
-//! A world in which starts and stops take their time, so that requests come in between.
+//! A simulation in which starts and stops are pending until the test completes them, so that
+//! requests arrive in between.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use perennial_actors::ExitReason;
 
-use super::calm::word;
+use super::immediate_sim::otp_word;
 use super::model::Ask;
 use crate::engine::{Action, ChildKey, Engine, Event, Policy, Request, RequestId, StartId, State, Target};
 use crate::policy::{ChildPolicy, Intensity, SupervisorKind};
 use crate::tree::ChildState;
 
-/// Something that a child was told and has not done yet.
+/// A pending start or stop.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Task {
     Start(ChildKey, StartId),
     Stop(ChildKey, StartId),
 }
 
-pub(super) struct Slow {
+pub(super) struct SteppedSim {
     pub(super) engine: Engine,
     tasks: Vec<Task>,
     retries: VecDeque<(ChildKey, u32)>,
     ids: BTreeMap<ChildKey, u64>,
-    /// The id that each request concerns, by ticket.
+    /// The id that each request concerns, by request.
     asked: Vec<u64>,
-    /// By ticket, in the order in which they came.
+    /// The answers by request, in the order of the answers.
     answers: Vec<(usize, &'static str)>,
-    /// What the next starts of each id come to. When it is empty, they succeed.
+    /// The results of the next starts of each id. All later starts succeed.
     pub(super) scripts: BTreeMap<u64, VecDeque<&'static str>>,
     pub(super) ended: bool,
 }
 
-impl Slow {
-    /// With children that have the ids 0, 1, 2 ... and are up.
+impl SteppedSim {
+    /// Creates a simulation with running children that have the ids 0, 1, 2 ...
     pub(super) fn up(kind: SupervisorKind, children: &[ChildPolicy]) -> Self {
         let intensity = Intensity { restarts: 1_000_000, period: Duration::from_secs(1) };
         let policy =
             Policy { kind, intensity: intensity.into(), kill_grace: Duration::from_secs(5), seed: 0 };
         let named = (0..).zip(children).map(|(id, child): (u64, _)| (id.to_string().into(), child.clone()));
-        let mut slow = Self {
+        let mut stepped_sim = Self {
             engine: Engine::new(policy, named, StartId(0)),
             tasks: Vec::new(),
             retries: VecDeque::new(),
@@ -49,12 +50,12 @@ impl Slow {
             scripts: BTreeMap::new(),
             ended: false,
         };
-        slow.happen(Event::Begin);
-        while slow.finish(0) {}
-        slow
+        stepped_sim.happen(Event::Begin);
+        while stepped_sim.finish(0) {}
+        stepped_sim
     }
 
-    /// Asks for something. Returns the ticket.
+    /// Sends a request. Returns its number.
     pub(super) fn ask(&mut self, ask: &Ask, id: u64) -> usize {
         let target = match self.key_of(id).filter(|_| self.engine.is_dynamic()) {
             Some(key) => Target::Key(key),
@@ -78,22 +79,22 @@ impl Slow {
         ticket
     }
 
-    /// Returns what a request was answered, if it was.
+    /// Returns the answer to a request, if there is one.
     pub(super) fn answer(&self, ticket: usize) -> Option<&'static str> {
-        self.answers.iter().find(|(answered, _)| *answered == ticket).map(|(_, word)| *word)
+        self.answers.iter().find(|(answered, _)| *answered == ticket).map(|(_, otp_word)| *otp_word)
     }
 
-    /// Returns the tickets of one id that were answered, in that order.
+    /// Returns the numbers of the answered requests for one id, in the order of the answers.
     pub(super) fn answered(&self, id: u64) -> Vec<usize> {
         self.answers.iter().map(|(ticket, _)| *ticket).filter(|ticket| self.asked[*ticket] == id).collect()
     }
 
-    /// Returns how many requests wait for their answer.
+    /// Returns the number of unanswered requests.
     pub(super) fn waiting(&self) -> usize {
         self.asked.len() - self.answers.len()
     }
 
-    /// One of those that were told something does it. Returns `false` if there is none.
+    /// Completes one pending start or stop. Returns `false` if there is none.
     pub(super) fn finish(&mut self, which: usize) -> bool {
         if self.tasks.is_empty() {
             return false;
@@ -117,24 +118,24 @@ impl Slow {
         true
     }
 
-    /// The newest child of an id does what it was told.
+    /// Completes the pending start or stop of the latest child with this id.
     pub(super) fn finish_of(&mut self, id: u64) {
         let key = self.key_of(id).expect("it is a child");
         let of = |task: &Task| matches!(task, Task::Start(of, _) | Task::Stop(of, _) if *of == key);
-        let which = self.tasks.iter().rposition(of).expect("it was told something");
+        let which = self.tasks.iter().rposition(of).expect("a task is pending");
         self.finish(which);
     }
 
     pub(super) fn crash(&mut self, id: u64) {
         let key = self.key_of(id).expect("it is a child");
-        let Some(State::Running { run, .. }) = self.engine.sight(key).map(|sight| sight.state) else {
+        let Some(State::Running { run, .. }) = self.engine.view(key).map(|view| view.state) else {
             panic!("it runs");
         };
         let run = *run;
         self.happen(Event::Ended { key, run, reason: ExitReason::Killed });
     }
 
-    /// Makes the first try in the inbox that is not void. Returns the id.
+    /// Delivers the first retry in the inbox that is not void. Returns the id of its child.
     pub(super) fn try_again(&mut self) -> Option<u64> {
         while let Some((key, generation)) = self.retries.pop_front() {
             if self.happen(Event::Retry { key, generation }) {
@@ -148,20 +149,20 @@ impl Slow {
         self.happen(Event::Shutdown { reason: ExitReason::shutdown(), drains: false });
     }
 
-    /// Returns what others are told of the child of this id.
+    /// Returns the state of the child with this id, as others see it.
     pub(super) fn shown(&self, id: u64) -> Option<ChildState> {
-        Some(self.engine.sight(self.key_of(id)?)?.shown)
+        Some(self.engine.view(self.key_of(id)?)?.shown)
     }
 
-    /// Returns `true` if an init of this id runs.
+    /// Returns `true` if an `init` of this id runs.
     pub(super) fn is_starting(&self, id: u64) -> bool {
-        let sight = self.key_of(id).and_then(|key| self.engine.sight(key));
-        sight.is_some_and(|sight| matches!(sight.state, State::Starting { .. }))
+        let view = self.key_of(id).and_then(|key| self.engine.view(key));
+        view.is_some_and(|view| matches!(view.state, State::Starting { .. }))
     }
 
     fn key_of(&self, id: u64) -> Option<ChildKey> {
         let has_id = |key: &ChildKey| self.ids.get(key) == Some(&id);
-        self.engine.sights().map(|sight| sight.key).rfind(has_id)
+        self.engine.views().map(|view| view.key).rfind(has_id)
     }
 
     fn happen(&mut self, event: Event) -> bool {
@@ -169,13 +170,13 @@ impl Slow {
         let follows = !actions.is_empty();
         for action in actions {
             match action {
-                Action::Admit { key, ticket } => {
-                    // A change brings its children in order, which is not needed here.
+                Action::AddChild { key, ticket } => {
+                    // A change adds its children in order, which is not needed here.
                     self.ids.insert(key, self.asked[ticket.0 as usize]);
                 }
                 Action::Start { key, run } => self.tasks.push(Task::Start(key, run)),
                 Action::Stop { key, .. } | Action::Kill { key } => {
-                    let run = match self.engine.sight(key).map(|sight| sight.state) {
+                    let run = match self.engine.view(key).map(|view| view.state) {
                         Some(State::Stopping(stopping)) => stopping.run,
                         state => panic!("it is stopped and is {state:?}"),
                     };
@@ -186,7 +187,7 @@ impl Slow {
                 Action::Answer { ticket, result } => {
                     let ticket = ticket.0 as usize;
                     assert_eq!(self.answer(ticket), None, "a request is answered twice");
-                    self.answers.push((ticket, word(&result)));
+                    self.answers.push((ticket, otp_word(&result)));
                 }
                 Action::Exit { .. } => self.ended = true,
                 _ => {}
