@@ -202,7 +202,7 @@ fn an_empty_folder_a_single_worker_and_a_single_fault_are_no_exceptions() {
 }
 
 #[test]
-fn every_sabotage_is_noticed_and_named() {
+fn every_sabotage_is_detected_and_reported() {
     let place = place();
     for (sabotage, noticed) in [
         ("lose-work", "is not in the result"),
@@ -217,7 +217,7 @@ fn every_sabotage_is_noticed_and_named() {
 }
 
 #[test]
-fn bad_usage_is_told_in_one_line_that_says_how() {
+fn bad_usage_prints_one_line_with_the_correct_usage() {
     let place = place();
     let cases: [(&[&str], &str); 7] = [
         (&["--input", "nowhere"], "name a folder that exists"),

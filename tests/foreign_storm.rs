@@ -85,27 +85,27 @@ async fn on_one_thread(seed: u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tree_survives_whatever_panics_in_it_in_the_first_storm() {
+async fn tree_survives_random_panics_with_the_first_seed() {
     on_one_thread(1).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tree_survives_whatever_panics_in_it_in_the_second_storm() {
+async fn tree_survives_random_panics_with_the_second_seed() {
     on_one_thread(22).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tree_survives_whatever_panics_in_it_in_the_third_storm() {
+async fn tree_survives_random_panics_with_the_third_seed() {
     on_one_thread(333).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tree_survives_whatever_panics_in_it_in_the_fourth_storm() {
+async fn tree_survives_random_panics_with_the_fourth_seed() {
     on_one_thread(4444).await;
 }
 
 #[test]
-fn a_tree_survives_whatever_panics_in_it_on_several_threads() {
+fn tree_survives_random_panics_on_several_threads() {
     let faults = Faults::new(55_555);
     set_global_default(FaultyLog(faults.clone())).expect("nothing else sets one");
     let runtime = Builder::new_multi_thread().worker_threads(3).enable_all().build().expect("a runtime");
@@ -137,7 +137,7 @@ fn drop_a_runtime(faults: &Faults, seed: u64) {
 }
 
 #[test]
-fn a_runtime_that_is_dropped_in_a_storm_leaves_nothing() {
+fn runtime_dropped_amid_random_panics_leaves_no_value() {
     for seed in 0..30 {
         let faults = Faults::new(seed);
         let _subscriber = set_default(FaultyLog(faults.clone()));

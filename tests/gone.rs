@@ -47,7 +47,7 @@ fn is_over(events: &mut Subscription<LifecycleEvent>) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_system_whose_tree_has_ended_is_gone_and_its_events_are_over() {
+async fn system_is_freed_after_its_tree_has_ended_and_its_events_end() {
     let system = System::new();
     let mut events = system.subscribe::<LifecycleEvent>();
     let app = tree().start(&system).await.expect("it starts");
@@ -62,7 +62,7 @@ async fn a_system_whose_tree_has_ended_is_gone_and_its_events_are_over() {
 }
 
 #[test]
-fn a_system_is_gone_with_the_runtime_of_a_tree_that_runs() {
+fn system_is_freed_after_the_runtime_of_a_running_tree_is_dropped() {
     let system = System::new();
     let mut events = system.subscribe::<LifecycleEvent>();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("it is built");

@@ -26,7 +26,7 @@ async fn children_start_in_order_and_stop_in_reverse() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_child_that_does_not_start_has_those_before_it_stopped_again() {
+async fn failed_start_of_a_child_stops_the_children_started_before() {
     let log = Log::default();
     let failing = unit_that("bad", &log, Habit::FailsFrom(1));
     let address = failing.address();
@@ -64,7 +64,7 @@ async fn a_wrong_spec_starts_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_init_that_takes_too_long_is_a_start_that_failed() {
+async fn init_that_exceeds_its_timeout_fails_the_start() {
     let (log, system) = (Log::default(), System::new());
     let slow = unit_that("slow", &log, Habit::HangsFrom(1)).start_timeout(Duration::from_secs(3));
     let Err(TreeError::Failed(reason)) = Supervisor::new("app").child(slow).start(&system).await else {
@@ -76,7 +76,7 @@ async fn an_init_that_takes_too_long_is_a_start_that_failed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_that_nobody_waits_for_any_more_is_taken_back() {
+async fn dropped_start_is_rolled_back() {
     let (log, system) = (Log::default(), System::new());
     let tree =
         Supervisor::new("app").child(unit("a", &log)).child(unit_that("slow", &log, Habit::HangsFrom(1)));
@@ -90,7 +90,7 @@ async fn a_start_that_nobody_waits_for_any_more_is_taken_back() {
 
 /// OTP cases 68, 70 and 71.
 #[tokio::test(start_paused = true)]
-async fn every_child_is_stopped_in_its_own_way_and_who_is_late_is_named() {
+async fn each_child_stops_by_its_own_shutdown_and_late_ones_are_reported() {
     let (log, long) = (Log::default(), Duration::from_secs(3600));
     let lingering = |id| unit_that(id, &log, Habit::Lingers(long));
     let tree = Supervisor::new("app")
@@ -132,7 +132,7 @@ async fn a_tree_can_be_stopped_while_a_child_of_it_starts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_child_that_is_stopped_by_hand_is_closed_and_opens_again_with_the_same_mailbox() {
+async fn terminated_child_is_closed_and_restarts_with_the_same_mailbox() {
     let child = unit("a", &Log::default());
     let address = child.address();
     let (system, app) = start(Supervisor::new("app").intensity(0, Duration::from_secs(1)).child(child)).await;
@@ -152,7 +152,7 @@ async fn a_child_that_is_stopped_by_hand_is_closed_and_opens_again_with_the_same
 
 /// In real time: the child blocks a thread of the runtime, and paused time needs a runtime of one thread.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_child_that_never_awaits_is_abandoned_and_its_mailbox_goes_on() {
+async fn child_that_never_awaits_is_abandoned_and_its_mailbox_is_kept() {
     let child = unit("a", &Log::default()).shutdown(Shutdown::BrutalKill);
     let address = child.address();
     let tree = Supervisor::new("app").abandon_after(Duration::from_millis(20)).child(child);

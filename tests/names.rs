@@ -46,7 +46,7 @@ fn tolerant(id: &'static str) -> Supervisor {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_named_child_is_found_at_every_moment_whoever_is_restarted() {
+async fn named_child_is_found_at_every_moment_across_all_restarts() {
     let system = System::new();
     // So patient that to wait for somebody who is gone already would show.
     let inner = Supervisor::new("inner")
@@ -126,7 +126,7 @@ async fn c114_c122_a_tree_whose_name_is_taken_does_not_start_and_takes_nothing()
 }
 
 #[tokio::test(start_paused = true)]
-async fn c113_a_name_is_free_before_anybody_hears_of_the_end() {
+async fn c113_name_is_free_before_the_end_is_notified() {
     let system = System::new();
     for _ in 0..50 {
         let worker = system.spawn::<Worker>(()).await.expect("it starts");
@@ -182,7 +182,7 @@ impl Actor for Heir {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c113_a_name_is_free_when_a_link_or_a_monitor_of_an_actor_tells_and_can_be_taken_at_once() {
+async fn c113_name_is_free_and_can_be_bound_when_a_link_or_monitor_is_notified() {
     type Watching = fn(ActorHandle) -> Watch;
     for (expected, watch) in [("link", Watch::Link as Watching), ("monitor", Watch::Monitor)] {
         let (system, (tell, mut told)) = (System::new(), mpsc::unbounded_channel());
@@ -220,7 +220,7 @@ async fn c114_a_taken_name_and_a_dead_actor_are_errors_and_a_second_name_is_not(
 
 /// A monitor is set on what a name leads to. OTP's carries the name; here it carries the pid.
 #[tokio::test(start_paused = true)]
-async fn c116_a_monitor_of_whom_a_name_led_to_tells_of_that_one_whoever_has_the_name_by_then() {
+async fn c116_monitor_by_name_reports_the_actor_found_then_and_not_a_later_owner() {
     let system = System::new();
     let registry = Registry::of(&system);
     let first = system.spawn::<Worker>(()).await.expect("it starts");
@@ -243,7 +243,7 @@ async fn c110_c118_an_unknown_name_is_an_error_before_anything_is_watched_or_sen
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_systems_never_meet() {
+async fn names_of_two_systems_are_separate() {
     let (one, other) = (System::new(), System::new());
     let app = Supervisor::new("app").child(worker()).start(&one).await.expect("it starts");
     assert!(other.whereis(WORKER).is_err());

@@ -186,7 +186,7 @@ async fn python_a_failing_job_does_not_end_its_worker_and_join_waits_for_all() {
 
 /// TypeScript, `worker_threads`: typed tasks, busy workers are passed over, and one hears of each message, error and exit.
 #[tokio::test(start_paused = true)]
-async fn typescript_busy_workers_are_passed_over_and_errors_and_exits_are_told() {
+async fn typescript_busy_workers_are_skipped_and_errors_and_exits_are_reported() {
     let (pool, notes) = squarers(2);
     let (jobs, pool) = pool.attempts(1).handle_and_pool();
     let mut messages = jobs.subscribe();
@@ -230,7 +230,7 @@ async fn javascript_a_request_is_a_promise_of_a_result_or_an_error() {
 
 /// Kotlin, `supervisorScope`: the failure of one leaves the others running, and all are joined.
 #[tokio::test(start_paused = true)]
-async fn kotlin_one_that_fails_leaves_its_siblings_running_and_all_are_joined() {
+async fn kotlin_failing_job_leaves_its_siblings_running_and_all_are_joined() {
     let (pool, _) = squarers(3);
     let (jobs, pool) = pool.attempts(1).handle_and_pool();
     let (_system, app) = start(pool).await;

@@ -74,7 +74,7 @@ async fn outage(system: &System) -> (ExitReason, Duration) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn during_a_backoff_a_name_queues_and_refuses_who_asks_for_one_that_lives_with_the_reason_and_the_next_try()
+async fn name_queues_during_a_backoff_and_whereis_alive_reports_the_reason_and_the_delay()
  {
     let system = System::new();
     let backoff = Backoff::new(100 * MILLI, 10_000 * MILLI);
@@ -97,7 +97,7 @@ async fn during_a_backoff_a_name_queues_and_refuses_who_asks_for_one_that_lives_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_name_that_is_handed_over_between_children_that_crash_is_found_at_every_moment() {
+async fn name_handed_over_between_crashing_children_is_found_at_every_moment() {
     const LOOKS: usize = 200_000;
     let system = System::new();
     let (one, other) = (worker("one").named(NAME), worker("other"));
@@ -124,7 +124,7 @@ async fn a_name_that_is_handed_over_between_children_that_crash_is_found_at_ever
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_handed_its_name_over_does_not_take_it_back_when_it_or_its_supervisor_is_restarted() {
+async fn handed_over_name_is_not_taken_back_by_a_restart_of_the_child_or_its_supervisor() {
     let system = System::new();
     let registry = Registry::of(&system);
     let (old, new) = (worker("old").named(NAME), worker("new"));
@@ -147,7 +147,7 @@ async fn who_has_handed_its_name_over_does_not_take_it_back_when_it_or_its_super
 
 /// By hand or with its supervisor, a child is opened anew; its name is not its own any more, as after a crash.
 #[tokio::test(start_paused = true)]
-async fn a_child_that_handed_its_name_over_starts_again_without_it_and_gets_it_back_once_it_is_free() {
+async fn child_that_handed_its_name_over_restarts_without_it_and_gets_it_back_once_free() {
     let system = System::new();
     let registry = Registry::of(&system);
     let (old, new, last) = (worker("old").named(NAME), worker("new"), worker("last"));
@@ -198,7 +198,7 @@ async fn a_child_whose_name_was_taken_by_another_does_not_start_without_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_is_freed_by_who_has_it_only_and_what_is_given_up_stays_so_across_restarts() {
+async fn unbind_works_for_the_owner_only_and_lasts_across_restarts() {
     let system = System::new();
     let registry = Registry::of(&system);
     let (child, stranger) = (worker("a").named(NAME), worker("b"));
@@ -218,7 +218,7 @@ async fn a_name_is_freed_by_who_has_it_only_and_what_is_given_up_stays_so_across
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_the_name_of_a_child_gets_it_when_its_tree_starts_and_no_later_than_its_deadline() {
+async fn wait_for_the_name_of_a_child_resolves_when_its_tree_starts_or_at_the_deadline() {
     let system = System::new();
     let begun = Instant::now();
     let late = system.wait_for(NAME, 5_000 * MILLI).await;
@@ -253,7 +253,7 @@ async fn who_waits_for_the_name_of_a_child_gets_it_when_its_tree_starts_and_no_l
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_said_of_a_name_survives_restarts_and_is_listed_until_the_name_is_free() {
+async fn metadata_survives_restarts_and_is_kept_until_the_name_is_free() {
     let system = System::new();
     let registry = Registry::of(&system);
     let other: Name<Msg> = Name::from(format!("shard/{}", 7));
@@ -281,7 +281,7 @@ async fn what_is_said_of_a_name_survives_restarts_and_is_listed_until_the_name_i
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_sent_through_a_name_comes_back_whatever_is_in_the_way() {
+async fn failed_send_by_name_returns_the_message_for_every_cause() {
     let system = System::new();
     let nobody = system.cast_to(NAME, Msg::Crash);
     assert!(matches!(nobody, Err(NamedCastError::Lookup(LookupError::NotFound(_), Msg::Crash))));
@@ -338,7 +338,7 @@ impl Actor for Asker {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_actor_reaches_others_by_name_as_a_system_does() {
+async fn actor_looks_up_and_sends_by_name_like_a_system() {
     let system = System::new();
     let asker = Child::new::<Asker>("asker", ());
     let address = asker.address();
@@ -349,7 +349,7 @@ async fn an_actor_reaches_others_by_name_as_a_system_does() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_reaches_others_by_name_too() {
+async fn task_sends_by_name() {
     let system = System::new();
     let (tell, mut told) = mpsc::unbounded_channel();
     let task = Child::task("task", move |ctx| {

@@ -114,7 +114,7 @@ async fn two_levels(system: &System, notes: &Notes) -> (App<SupervisorHandle>, A
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_child_of_a_supervisor_that_gave_up_is_reached_by_the_old_address_and_name() {
+async fn child_of_a_supervisor_that_exceeded_its_intensity_keeps_its_address_and_name() {
     let (system, notes) = (System::new(), Notes::default());
     let mut reports = system.subscribe::<SupervisorReport>();
     let (app, address) = two_levels(&system, &notes).await;
@@ -130,7 +130,7 @@ async fn a_child_of_a_supervisor_that_gave_up_is_reached_by_the_old_address_and_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_child_of_a_supervisor_that_was_killed_is_reached_by_the_old_address_and_name() {
+async fn child_of_a_killed_supervisor_keeps_its_address_and_name() {
     let (system, notes) = (System::new(), Notes::default());
     let (app, address) = two_levels(&system, &notes).await;
     for killed in 1..=20 {
@@ -153,7 +153,7 @@ async fn a_child_of_a_supervisor_that_was_killed_is_reached_by_the_old_address_a
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_at_a_crash_is_kept_unless_the_mailbox_is_set_to_discard_it() {
+async fn messages_queued_at_a_crash_are_kept_unless_the_mailbox_discards_them() {
     for (mailbox, kept) in [(MailboxConfig::unbounded(), 2), (MailboxConfig::unbounded().discard_on_restart(), 0)] {
         let (system, notes) = (System::new(), Notes::default());
         let mut dead = system.subscribe::<DeadLetter>();

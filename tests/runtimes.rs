@@ -18,7 +18,7 @@ impl Actor for Idle {
 }
 
 #[test]
-fn a_runtime_that_goes_away_closes_its_trees() {
+fn dropped_runtime_closes_its_trees() {
     let (system, runtime) = (System::new(), tokio::runtime::Runtime::new().expect("a runtime"));
     let child = Child::new::<Idle>("idle", ()).named(Name::new("idle"));
     let address = child.address();

@@ -36,7 +36,7 @@ async fn run(app: &App<SupervisorHandle>, meanwhile: impl Future<Output = ()>) -
 }
 
 #[tokio::test]
-async fn a_tree_runs_until_a_signal_and_its_finish_tells_how_it_went() {
+async fn tree_runs_until_a_signal_and_its_outcome_reports_the_shutdown() {
     let log = Log::default();
     let (_system, app) = start(Supervisor::new("app").child(unit("a", &log)).child(unit("b", &log))).await;
     let finish = run(&app, async { send("-TERM") }).await;

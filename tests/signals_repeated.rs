@@ -41,7 +41,7 @@ async fn app_that(habit: Habit) -> App<SupervisorHandle> {
 
 /// Time is paused, and nothing here sets a timer before everything is killed: so time passes only where the test says so.
 #[tokio::test(start_paused = true)]
-async fn a_signal_that_comes_again_within_half_a_second_is_the_same_request() {
+async fn signal_repeated_within_half_a_second_is_the_same_request() {
     let mut arrivals = signal(SignalKind::terminate()).expect("this process may listen to signals");
     let mut signals = StopSignals::listen().expect("this process may listen to signals");
 

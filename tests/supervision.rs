@@ -34,7 +34,7 @@ async fn a_group_is_stopped_in_reverse_and_started_in_order() {
 
 /// OTP cases 19 to 24.
 #[tokio::test(start_paused = true)]
-async fn the_restart_type_and_the_reason_decide_who_comes_back() {
+async fn restart_type_and_exit_reason_decide_which_children_restart() {
     for (restart, reason, comes_back) in [
         (Restart::Permanent, ExitReason::Normal, true),
         (Restart::Permanent, ExitReason::shutdown(), true),
@@ -55,7 +55,7 @@ async fn the_restart_type_and_the_reason_decide_who_comes_back() {
 
 /// OTP cases 48 and 51.
 #[tokio::test(start_paused = true)]
-async fn a_supervisor_gives_up_at_one_restart_too_many_and_not_later() {
+async fn supervisor_shuts_down_at_the_first_restart_above_its_intensity() {
     let child = unit("a", &Log::default());
     let address = child.address();
     let (system, app) = start(Supervisor::new("app").intensity(2, Duration::from_secs(1)).child(child)).await;
@@ -75,7 +75,7 @@ async fn a_supervisor_gives_up_at_one_restart_too_many_and_not_later() {
 
 /// OTP case 66, and what a transient supervisor does instead.
 #[tokio::test(start_paused = true)]
-async fn a_nested_supervisor_that_gives_up_comes_back_if_it_is_permanent_only() {
+async fn nested_supervisor_above_its_intensity_restarts_only_if_it_is_permanent() {
     for (restart, comes_back) in
         [(Restart::Permanent, true), (Restart::Transient, false), (Restart::Temporary, false)]
     {
@@ -93,7 +93,7 @@ async fn a_nested_supervisor_that_gives_up_comes_back_if_it_is_permanent_only() 
 
 /// OTP case 55: retries go on until one succeeds or the intensity is exceeded.
 #[tokio::test(start_paused = true)]
-async fn a_restart_that_fails_is_tried_again_and_every_try_counts() {
+async fn failed_restart_is_retried_and_every_attempt_counts() {
     let child = unit_that("a", &Log::default(), Habit::FailsFrom(2));
     let address = child.address();
     let (system, app) = start(Supervisor::new("app").intensity(3, Duration::from_secs(1)).child(child)).await;
@@ -134,7 +134,7 @@ async fn a_snapshot_shows_ids_states_and_restarts() {
 
 /// OTP case 67 and 77.
 #[tokio::test(start_paused = true)]
-async fn a_killed_supervisor_is_gone_only_when_all_below_it_are() {
+async fn killed_supervisor_has_ended_only_after_all_its_descendants() {
     let log = Log::default();
     let lingering = unit_that("deep", &log, Habit::Lingers(Duration::from_secs(2)));
     let address = lingering.address();

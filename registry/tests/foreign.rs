@@ -76,7 +76,7 @@ impl Actor for Picky {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_conversion_that_panics_costs_its_subscriber_the_message_and_no_other_subscriber() {
+async fn panicking_conversion_loses_the_message_for_its_subscriber_only() {
     let system = System::new();
     let topic = Registry::of(&system).topic(Topic::<Said>::new("numbers"));
     let (first, last) = (puppet(&system).await, puppet(&system).await);
@@ -97,7 +97,7 @@ async fn a_conversion_that_panics_costs_its_subscriber_the_message_and_no_other_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_function_of_a_subscriber_that_panics_costs_it_that_message_and_may_panic_as_it_is_dropped() {
+async fn panicking_filter_loses_the_message_and_may_panic_in_its_drop() {
     let system = System::new();
     let topic = Registry::of(&system).topic(Topic::<u32>::new("numbers"));
     let (picky, other) = (puppet(&system).await, puppet(&system).await);
@@ -125,7 +125,7 @@ async fn a_function_of_a_subscriber_that_panics_costs_it_that_message_and_may_pa
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_function_of_a_subscriber_may_call_the_topic_back() {
+async fn filter_may_use_its_topic() {
     let system = System::new();
     let topic = Registry::of(&system).topic(Topic::<u32>::new("numbers"));
     let (one, other) = (puppet(&system).await, puppet(&system).await);
@@ -151,7 +151,7 @@ impl Clone for Note {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clone_that_panics_in_a_broadcast_costs_one_member_its_copy() {
+async fn panicking_clone_in_a_broadcast_loses_the_copy_of_one_member() {
     let system = System::new();
     let group = Registry::of(&system).group(Group::<Note>::new("notes"));
     let members = [
@@ -209,7 +209,7 @@ impl Drop for Fragile {
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_values_and_metadata_that_panic_when_an_actor_ends_cost_no_other_key_name_or_membership() {
+async fn panicking_drops_at_an_end_affect_no_other_key_name_or_membership() {
     let (system, breaks) = (System::new(), Arc::new(AtomicUsize::new(0)));
     let (unique, duplicate) = (UniqueKeys::default(), DuplicateKeys::default());
     let registry = Registry::of(&system).clone();
@@ -243,7 +243,7 @@ async fn keys_values_and_metadata_that_panic_when_an_actor_ends_cost_no_other_ke
 }
 
 #[tokio::test(start_paused = true)]
-async fn tables_that_are_dropped_with_what_is_in_them_survive_every_drop_that_panics() {
+async fn dropped_tables_survive_panicking_drops_of_their_entries() {
     let (system, breaks) = (System::new(), Arc::new(AtomicUsize::new(0)));
     let (unique, registry) = (UniqueKeys::default(), Registry::default());
     let owner = puppet(&system).await;
@@ -262,7 +262,7 @@ async fn tables_that_are_dropped_with_what_is_in_them_survive_every_drop_that_pa
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_closure_for_a_key_that_panics_leaves_the_key_as_it_was() {
+async fn panicking_closure_leaves_the_key_unchanged() {
     let system = System::new();
     let (unique, duplicate) =
         (UniqueKeys::<&str, Msg, u32>::default(), DuplicateKeys::<&str, Msg, u32>::default());

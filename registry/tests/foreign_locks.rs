@@ -174,7 +174,7 @@ impl Wake for Count {
 }
 
 #[test]
-fn a_waker_that_panics_or_uses_the_registry_keeps_no_listener_and_no_waiter_from_its_own() {
+fn waker_that_panics_or_uses_the_registry_does_not_stop_other_wakeups() {
     in_time(|| async {
         let system = System::new();
         let (registry, one) = (Registry::of(&system).clone(), puppet(&system).await);

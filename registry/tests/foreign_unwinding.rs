@@ -81,7 +81,7 @@ fn fails(left: &'static Countdown, calls: u32, code: impl FnOnce()) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whatever_is_cloned_when_a_clone_panics_is_dropped_one_by_one() {
+async fn values_cloned_before_a_panicking_clone_are_dropped_one_by_one() {
     let system = System::new();
     let actor = puppet(&system).await;
     let (unique, duplicate): (UniqueKeys<Frail, Msg, Frail>, DuplicateKeys<Frail, Msg, Frail>) =
@@ -132,7 +132,7 @@ async fn whatever_is_cloned_when_a_clone_panics_is_dropped_one_by_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whatever_is_registered_or_changed_when_a_key_panics_is_dropped_one_by_one() {
+async fn values_of_a_registration_or_update_are_dropped_one_by_one_when_the_key_panics() {
     let system = System::new();
     let actor = puppet(&system).await;
     let keys: UniqueKeys<Frail, Msg, Frail> = UniqueKeys::default();

@@ -33,7 +33,7 @@ fn kept<E: Error + 'static>(error: impl Error + Send + Sync + 'static, is_it: im
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reason_keeps_no_message_that_was_not_sent_through_a_name() {
+async fn exit_reason_of_a_failed_cast_by_name_keeps_no_message() {
     let (system, message, name) = (System::new(), Arc::new(()), Name::<Arc<()>>::new("nowhere"));
     let error = system.cast_to(&name, message.clone()).expect_err("it leads nowhere");
     kept::<NamedCastError<()>>(error, |error| matches!(error, NamedCastError::Lookup(..)));
@@ -51,7 +51,7 @@ async fn a_reason_keeps_no_message_that_was_not_sent_through_a_name() {
 }
 
 #[test]
-fn a_reason_keeps_no_value_of_a_key_that_was_not_registered() {
+fn exit_reason_of_a_failed_registration_keeps_no_value() {
     let value = Arc::new(());
     let error = RegisterError::Ended(value.clone());
     kept::<RegisterError<()>>(error, |error| matches!(error, RegisterError::Ended(())));

@@ -26,7 +26,7 @@ fn is_over(events: &mut Subscription<LifecycleEvent>) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_system_whose_actors_have_ended_is_gone_whatever_they_had_in_its_registry() {
+async fn system_is_freed_after_its_actors_have_ended_with_registry_entries() {
     let system = System::new();
     let mut events = system.subscribe::<LifecycleEvent>();
     let registry = Registry::of(&system).clone();
@@ -51,7 +51,7 @@ async fn a_system_whose_actors_have_ended_is_gone_whatever_they_had_in_its_regis
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_system_is_gone_though_a_hosted_actor_was_closed_between_two_incarnations() {
+async fn system_is_freed_after_an_actor_was_closed_between_two_incarnations() {
     let system = System::new();
     let mut events = system.subscribe::<LifecycleEvent>();
     let init = |ctx: &mut perennial_actors::Context<support::Puppet>| {
@@ -71,7 +71,7 @@ async fn a_system_is_gone_though_a_hosted_actor_was_closed_between_two_incarnati
 }
 
 #[test]
-fn a_system_is_gone_with_the_runtime_that_its_actors_lived_on() {
+fn system_is_freed_after_the_runtime_of_its_actors_is_dropped() {
     let system = System::new();
     let mut events = system.subscribe::<LifecycleEvent>();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("it is built");

@@ -27,7 +27,7 @@ fn told(mut next: impl FnMut() -> Option<GroupChange>) -> Vec<(ActorHandle, bool
 }
 
 #[tokio::test(start_paused = true)]
-async fn c148_who_joins_twice_is_listed_twice_and_leaves_once() {
+async fn c148_actor_that_joins_twice_is_listed_twice_and_leaves_once() {
     let (system, registry) = (System::new(), Registry::default());
     let group = registry.group(GROUP);
     assert!(group.members().is_empty() && registry.which_groups().is_empty());
@@ -46,7 +46,7 @@ async fn c148_who_joins_twice_is_listed_twice_and_leaves_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c148_who_is_no_member_cannot_leave_and_who_does_not_live_cannot_join() {
+async fn c148_leave_fails_for_a_non_member_and_join_fails_for_an_ended_actor() {
     let system = System::new();
     let [one, ..] = three(&system).await;
     let stranger = puppet(&system).await;
@@ -60,7 +60,7 @@ async fn c148_who_is_no_member_cannot_leave_and_who_does_not_live_cannot_join() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn c148_an_end_is_the_end_of_all_memberships_and_a_restart_joins_again() {
+async fn c148_end_removes_all_memberships_and_a_restart_joins_again() {
     let system = System::new();
     let other = puppet(&system).await;
     group(&system).join(&other).expect("it lives");
@@ -84,7 +84,7 @@ async fn c148_an_end_is_the_end_of_all_memberships_and_a_restart_joins_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c148_a_monitor_knows_the_members_and_hears_who_joins_and_leaves() {
+async fn c148_group_monitor_lists_the_members_and_reports_joins_and_leaves() {
     let system = System::new();
     let [one, other, third] = three(&system).await;
     let mut monitor = group(&system).monitor();
@@ -103,7 +103,7 @@ async fn c148_a_monitor_knows_the_members_and_hears_who_joins_and_leaves() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_monitor_waits_for_the_next_and_one_of_the_scope_hears_of_every_group() {
+async fn group_monitor_waits_for_the_next_change_and_a_scope_monitor_reports_every_group() {
     let system = System::new();
     let (mut monitor, mut all) = (group(&system).monitor(), system.subscribe::<GroupChange>());
     let one = puppet(&system).await;
@@ -120,7 +120,7 @@ async fn a_monitor_waits_for_the_next_and_one_of_the_scope_hears_of_every_group(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_joins_and_leaves_meanwhile_a_monitor_misses_nobody_and_names_nobody_twice() {
+async fn group_monitor_reports_each_member_exactly_once_under_concurrent_changes() {
     let system = System::new();
     for _ in 0..50 {
         let mut members = Vec::new();
@@ -170,7 +170,7 @@ async fn kill_all(all: &[Address<Msg>]) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn groups_of_one_name_with_other_messages_are_others() {
+async fn groups_with_one_name_and_different_message_types_are_separate() {
     struct Counter;
 
     impl Actor for Counter {
@@ -204,7 +204,7 @@ async fn groups_of_one_name_with_other_messages_are_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_an_empty_group_nobody_is_chosen_and_of_one_with_members_any_is_one() {
+async fn selection_from_an_empty_group_is_none_and_otherwise_a_member() {
     let system = System::new();
     let empty = group(&system);
     assert!(empty.any().is_none() && empty.round_robin().is_none());
@@ -215,7 +215,7 @@ async fn of_an_empty_group_nobody_is_chosen_and_of_one_with_members_any_is_one()
 }
 
 #[tokio::test(start_paused = true)]
-async fn everybody_gets_a_turn_and_nobody_loses_it_because_another_leaves() {
+async fn round_robin_gives_every_member_a_turn_when_another_one_leaves() {
     let system = System::new();
     let [one, other, third] = three(&system).await;
     let (group, again) = (group(&system), group(&system));
@@ -232,7 +232,7 @@ async fn everybody_gets_a_turn_and_nobody_loses_it_because_another_leaves() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_moves_to_a_newcomer_or_from_who_has_left_and_never_between_those_that_stay() {
+async fn by_key_moves_a_key_only_to_a_new_member_or_from_one_that_left() {
     let system = System::new();
     let mut members = three(&system).await.to_vec();
     let chosen = |keys: std::ops::Range<u32>| -> Vec<Address<Msg>> {
@@ -267,7 +267,7 @@ async fn a_key_moves_to_a_newcomer_or_from_who_has_left_and_never_between_those_
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_least_queued_is_who_has_the_fewest_messages_waiting() {
+async fn least_queued_is_the_member_with_the_fewest_queued_messages() {
     let system = System::new();
     let all = three(&system).await;
     // Nobody runs between these.
@@ -304,7 +304,7 @@ impl Actor for Reader {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broadcast_reaches_each_member_once_and_tells_which_had_no_room() {
+async fn broadcast_reaches_each_member_once_and_reports_full_mailboxes() {
     let system = System::new();
     let readers = Registry::of(&system).group(Group::<Note>::new("readers"));
     assert_eq!(readers.broadcast(&Note(0)).delivered, 0);

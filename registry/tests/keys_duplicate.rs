@@ -26,7 +26,7 @@ fn values(keys: &Keys, key: &'static str) -> Vec<u32> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c153_an_actor_has_a_key_twice_and_gives_up_both() {
+async fn c153_unregister_removes_both_entries_of_an_actor() {
     let (system, keys) = (System::new(), Keys::new());
     let (one, other) = (puppet(&system).await, puppet(&system).await);
     register(&keys, &one, "key", [1, 1]).await;
@@ -42,7 +42,7 @@ async fn c153_an_actor_has_a_key_twice_and_gives_up_both() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c154_nothing_is_run_for_a_key_that_nobody_has() {
+async fn c154_dispatch_runs_nothing_for_an_unregistered_key() {
     let (system, keys) = (System::new(), Keys::new());
     let mut runs = Vec::new();
     assert!(!keys.dispatch(&"key", |entries| runs.push(entries.len())));
@@ -55,7 +55,7 @@ async fn c154_nothing_is_run_for_a_key_that_nobody_has() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_given_up_is_ones_own_that_matches() {
+async fn unregister_match_removes_matching_entries_of_the_caller_only() {
     let (system, keys) = (System::new(), Keys::new());
     let (one, other) = (puppet(&system).await, puppet(&system).await);
     register(&keys, &one, "key", [1, 2, 3, 4]).await;
@@ -74,7 +74,7 @@ async fn what_is_given_up_is_ones_own_that_matches() {
 
 /// However many there are, which is another way through it.
 #[tokio::test(start_paused = true)]
-async fn of_many_that_have_a_key_each_gives_up_its_own() {
+async fn unregister_removes_only_the_callers_entries_of_a_key_with_many_owners() {
     let (system, keys) = (System::new(), Keys::new());
     let mut owners = Vec::new();
     for value in 0..40 {
@@ -100,7 +100,7 @@ async fn of_many_that_have_a_key_each_gives_up_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c159_an_end_takes_ones_own_away_and_a_restart_registers_once_more() {
+async fn c159_end_removes_own_entries_and_a_restart_registers_again() {
     let (system, keys) = (System::new(), Keys::new());
     let other = puppet(&system).await;
     register(&keys, &other, "key", [0]).await;
@@ -119,7 +119,7 @@ async fn c159_an_end_takes_ones_own_away_and_a_restart_registers_once_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_owner_that_has_ended_is_not_seen_though_nothing_is_cleaned_up_yet() {
+async fn ended_owner_is_skipped_before_its_entries_are_removed() {
     let (system, keys) = (System::new(), Keys::new());
     let (owner, (tell, seen)) = (puppet(&system).await, tokio::sync::oneshot::channel());
     let keys_then = keys.clone();
@@ -135,7 +135,7 @@ async fn an_owner_that_has_ended_is_not_seen_though_nothing_is_cleaned_up_yet() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_run_for_a_key_may_use_the_keys() {
+async fn closure_for_a_key_may_use_the_keys() {
     let (system, keys) = (System::new(), Keys::new());
     let one = puppet(&system).await;
     register(&keys, &one, "key", [1, 2]).await;
@@ -151,7 +151,7 @@ async fn what_is_run_for_a_key_may_use_the_keys() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_lost_its_mailbox_registers_nothing() {
+async fn incarnation_without_its_mailbox_registers_nothing() {
     let (system, keys) = (System::new(), Keys::new());
     let keys_then = keys.clone();
     let hosted = Hosted::start(&system, |_| ()).await;

@@ -31,7 +31,7 @@ fn owner(keys: &Keys, key: &'static str) -> Option<(Address<Msg>, u32)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c149_a_second_registration_names_the_owner_also_to_itself() {
+async fn c149_second_registration_reports_the_owner_also_to_the_owner() {
     let (system, keys) = (System::new(), Keys::new());
     let (one, other) = (puppet(&system).await, puppet(&system).await);
     register(&keys, &one, "key", 1).await.expect("the key is free");
@@ -47,7 +47,7 @@ async fn c149_a_second_registration_names_the_owner_also_to_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn c150_a_successor_has_the_key_before_its_owner_is_cleaned_up_and_keeps_it() {
+async fn c150_successor_registers_before_the_old_entry_is_removed_and_keeps_the_key() {
     let (system, keys) = (System::new(), Keys::new());
     let (old, new) = (puppet(&system).await, puppet(&system).await);
     let (tell, ended) = oneshot::channel();
@@ -77,7 +77,7 @@ async fn c150_a_successor_has_the_key_before_its_owner_is_cleaned_up_and_keeps_i
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_owner_that_has_ended_is_not_seen_though_nothing_is_cleaned_up_yet() {
+async fn ended_owner_is_skipped_before_its_entries_are_removed() {
     let (system, keys) = (System::new(), Keys::new());
     let owner = puppet(&system).await;
     let (tell, seen) = oneshot::channel();
@@ -110,7 +110,7 @@ async fn c151_a_value_is_changed_by_its_owner_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c152_a_key_of_another_is_not_given_up() {
+async fn c152_unregister_keeps_a_key_of_another_owner() {
     let (system, keys) = (System::new(), Keys::new());
     let (one, other) = (puppet(&system).await, puppet(&system).await);
     register(&keys, &one, "key", 1).await.expect("the key is free");
@@ -128,7 +128,7 @@ async fn c152_a_key_of_another_is_not_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c159_an_actor_has_several_keys_and_none_when_anybody_hears_of_its_end() {
+async fn c159_all_keys_of_an_actor_are_removed_before_its_end_is_notified() {
     let (system, keys) = (System::new(), Keys::new());
     let (one, other) = (puppet(&system).await, puppet(&system).await);
     for (value, key) in (0..).zip(["c", "a", "b"]) {
@@ -166,7 +166,7 @@ async fn a_restarted_actor_registers_again_and_finds_its_key_free() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_incarnation_that_was_abandoned_gets_no_key_and_takes_none_from_the_next() {
+async fn abandoned_incarnation_registers_nothing_and_removes_no_key_of_the_next() {
     let (system, keys) = (System::new(), Keys::new());
     let keys_then = keys.clone();
     let init = move |ctx: &mut Context<Puppet>| {
@@ -198,7 +198,7 @@ async fn an_incarnation_that_was_abandoned_gets_no_key_and_takes_none_from_the_n
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_run_for_a_key_may_use_the_keys() {
+async fn closure_for_a_key_may_use_the_keys() {
     let (system, keys) = (System::new(), Keys::new());
     let one = puppet(&system).await;
     register(&keys, &one, "key", 1).await.expect("the key is free");

@@ -36,7 +36,7 @@ fn spell_key(change: &KeyChange<&'static str>) -> (bool, &'static str, Pid) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c155_of_names_a_listener_has_been_told_when_the_call_returns() {
+async fn c155_name_changes_are_delivered_when_the_call_returns() {
     let system = System::new();
     let registry = Registry::of(&system);
     let (one, other) = (puppet(&system).await, puppet(&system).await);
@@ -61,7 +61,7 @@ async fn c155_of_names_a_listener_has_been_told_when_the_call_returns() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c155_of_keys_a_listener_has_been_told_when_the_call_returns() {
+async fn c155_key_changes_are_delivered_when_the_call_returns() {
     let (system, unique) = (System::new(), UniqueKeys::<&'static str, Msg>::new());
     let duplicate = DuplicateKeys::<&'static str, Msg>::new();
     let (mut of_unique, mut of_duplicate) = (unique.subscribe(), duplicate.subscribe());
@@ -115,7 +115,7 @@ impl Listeners {
 
 /// In Elixir nobody is told: a listener has to watch who registers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn c155_of_an_end_listeners_are_told_before_any_monitor_hears_of_it() {
+async fn c155_changes_of_an_end_are_delivered_before_any_monitor_is_notified() {
     let system = System::new();
     let (unique, duplicate) = (UniqueKeys::<&'static str, Msg>::new(), DuplicateKeys::new());
     let registry = Registry::of(&system);
@@ -140,7 +140,7 @@ async fn c155_of_an_end_listeners_are_told_before_any_monitor_hears_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_restart_is_told_as_a_key_given_up_and_then_registered() {
+async fn restart_is_reported_as_unregistered_and_then_registered() {
     let (system, keys) = (System::new(), UniqueKeys::<&'static str, Msg>::new());
     let keys_then = keys.clone();
     let (tell, mut told_of) = mpsc::unbounded_channel();
@@ -158,7 +158,7 @@ async fn a_restart_is_told_as_a_key_given_up_and_then_registered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn changes_of_one_name_are_told_in_the_order_in_which_they_happened() {
+async fn changes_of_one_name_are_delivered_in_the_order_in_which_they_happened() {
     let system = System::new();
     let registry = Registry::of(&system);
     let mut listener = system.subscribe::<NameChange>();
@@ -186,7 +186,7 @@ async fn changes_of_one_name_are_told_in_the_order_in_which_they_happened() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_listener_that_is_slow_knows_how_much_it_has_missed_and_keeps_nobody_waiting() {
+async fn slow_listener_counts_missed_changes_and_blocks_no_publisher() {
     let system = System::new();
     let registry = Registry::of(&system);
     let one = puppet(&system).await;

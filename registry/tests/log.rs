@@ -52,7 +52,7 @@ impl Visit for Line {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_function_that_panics_is_logged_with_its_topic() {
+async fn panicking_filter_is_logged_with_its_topic() {
     let lines = Lines::default();
     let _guard = subscriber::set_default(Writer(lines.clone()));
     let system = System::new();

@@ -28,7 +28,7 @@ fn is_free(system: &System) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_outlives_every_incarnation_and_what_is_sent_meanwhile_waits() {
+async fn name_outlives_every_incarnation_and_messages_sent_meanwhile_are_queued() {
     let system = System::new();
     let (mut hosted, other) = (Hosted::start(&system, |_| ()).await, puppet(&system).await);
     Registry::of(&system).bind(NAME, &hosted.address).expect("the name is free");
@@ -47,7 +47,7 @@ async fn a_name_outlives_every_incarnation_and_what_is_sent_meanwhile_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_is_given_up_by_who_bears_it_and_by_nobody_else() {
+async fn unbind_works_for_the_owner_of_the_name_only() {
     let (system, registry) = (System::new(), Registry::default());
     let (one, other) = (puppet(&system).await, puppet(&system).await);
     assert!(!registry.unbind(NAME, &one));
@@ -65,7 +65,7 @@ async fn a_name_is_given_up_by_who_bears_it_and_by_nobody_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c113_an_actor_that_has_ended_bears_no_name_and_gets_none() {
+async fn c113_ended_actor_has_no_name_and_gets_none() {
     let system = System::new();
     let registry = Registry::of(&system);
     let one = puppet(&system).await;
@@ -82,7 +82,7 @@ async fn c113_an_actor_that_has_ended_bears_no_name_and_gets_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c114_a_name_whose_actor_is_just_ending_makes_room() {
+async fn c114_name_of_an_ending_actor_can_be_bound() {
     let system = System::new();
     let registry = Registry::of(&system);
     let (old, new) = (puppet(&system).await, puppet(&system).await);
@@ -102,7 +102,7 @@ async fn c114_a_name_whose_actor_is_just_ending_makes_room() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_name_that_is_handed_over_leads_somewhere_at_every_moment() {
+async fn handed_over_name_is_bound_at_every_moment() {
     let system = System::new();
     let (one, other) = (puppet(&system).await, puppet(&system).await);
     let registry = Registry::of(&system);
@@ -130,7 +130,7 @@ async fn a_name_that_is_handed_over_leads_somewhere_at_every_moment() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_is_handed_over_by_who_bears_it_to_one_that_has_not_ended() {
+async fn hand_over_requires_the_owner_and_a_running_target() {
     let (system, registry) = (System::new(), Registry::default());
     let (one, other, dead) = (puppet(&system).await, puppet(&system).await, puppet(&system).await);
     kill(&dead).await;
@@ -151,7 +151,7 @@ async fn a_name_is_handed_over_by_who_bears_it_to_one_that_has_not_ended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_is_not_handed_over_to_an_actor_of_another_system() {
+async fn hand_over_rejects_an_actor_of_another_system() {
     let (registry, elsewhere) = (Registry::default(), System::new());
     let (one, stranger) = (puppet(&System::new()).await, puppet(&elsewhere).await);
     registry.bind(NAME, &one).expect("the name is free");
@@ -164,7 +164,7 @@ async fn a_name_is_not_handed_over_to_an_actor_of_another_system() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_said_of_a_name_is_said_by_its_owner_and_goes_with_the_name() {
+async fn metadata_is_set_by_the_owner_only_and_removed_with_the_name() {
     let (system, registry) = (System::new(), Registry::default());
     let (one, other) = (puppet(&system).await, puppet(&system).await);
     assert!(!registry.set_metadata(NAME, &one, 1_u32), "it is nobody's");
@@ -192,7 +192,7 @@ impl Drop for Nosy {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_said_of_a_name_is_dropped_under_no_lock() {
+async fn metadata_is_dropped_under_no_lock() {
     let (system, registry) = (System::new(), Registry::default());
     let (one, other) = (puppet(&system).await, puppet(&system).await);
     let nosy = || Nosy(registry.clone());
@@ -209,7 +209,7 @@ async fn what_was_said_of_a_name_is_dropped_under_no_lock() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_a_name_gets_it_as_soon_as_it_is_bound() {
+async fn wait_for_resolves_as_soon_as_the_name_is_bound() {
     let system = System::new();
     let one = puppet(&system).await;
     let waiting = tokio::spawn({
@@ -228,7 +228,7 @@ async fn who_waits_for_a_name_gets_it_as_soon_as_it_is_bound() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_a_name_hears_when_it_is_in_vain() {
+async fn wait_for_fails_on_timeout_and_on_another_message_type() {
     let system = System::new();
     let begun = Instant::now();
     let late = system.wait_for(NAME, Duration::from_secs(5)).await;
@@ -247,7 +247,7 @@ async fn who_waits_for_a_name_hears_when_it_is_in_vain() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_stops_waiting_for_a_name_loses_nothing() {
+async fn dropped_wait_for_loses_nothing() {
     let system = System::new();
     let one = puppet(&system).await;
     let other = tokio::spawn({
@@ -264,7 +264,7 @@ async fn who_stops_waiting_for_a_name_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_who_waits_for_a_name_sleeps_through_its_binding() {
+async fn every_wait_for_is_woken_by_its_binding() {
     let system = System::new();
     let one = puppet(&system).await;
     for number in 0..2_000 {
@@ -289,7 +289,7 @@ async fn an_error_by_name_has_the_type_of_the_message() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c118_a_message_that_cannot_be_sent_through_a_name_comes_back() {
+async fn c118_failed_cast_by_name_returns_the_message() {
     let system = System::new();
     let said = |error: NamedCastError<Msg>| match error {
         NamedCastError::Lookup(_, Msg::Heard(said)) => said,
@@ -314,7 +314,7 @@ async fn c118_a_message_that_cannot_be_sent_through_a_name_comes_back() {
 
 /// Between the end of an actor and the hook that frees its name, the name leads to nobody.
 #[tokio::test(start_paused = true)]
-async fn c118_whoever_has_just_ended_takes_nothing_and_gives_it_back() {
+async fn c118_ended_actor_rejects_messages_by_name_and_returns_them() {
     let system = System::new();
     let (one, (tell, told)) = (puppet(&system).await, tokio::sync::oneshot::channel());
     let then = system.clone();
@@ -340,7 +340,7 @@ async fn c118_whoever_has_just_ended_takes_nothing_and_gives_it_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_through_a_name_is_answered_or_says_why_not() {
+async fn call_by_name_returns_the_reply_or_the_error() {
     let system = System::new();
     let ask = |reply: Reply<usize>| {
         Msg::Do(Box::new(move |puppet: &mut support::Puppet, _: &mut _| reply.send(puppet.heard.len())))
@@ -357,7 +357,7 @@ async fn a_call_through_a_name_is_answered_or_says_why_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_asks_for_one_that_lives_is_told_that_it_is_being_restarted() {
+async fn whereis_alive_reports_a_restart() {
     let system = System::new();
     let mut hosted = Hosted::start(&system, |_| ()).await;
     assert!(matches!(system.whereis_alive(NAME), Err(LookupError::NotFound(_))));

@@ -22,7 +22,7 @@ impl Actor for Clerk {
 }
 
 #[test]
-fn a_name_is_waited_for_only_where_there_are_timers_and_found_at_once_anywhere() {
+fn wait_for_an_unbound_name_needs_timers_and_a_bound_one_none() {
     let runtime = Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {
         let (system, name, soon) = (System::new(), Name::<()>::new("clerk"), Duration::from_secs(1));

@@ -26,7 +26,7 @@ async fn small(system: &System) -> Address<Msg> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_said_reaches_all_who_have_subscribed_and_nobody_else() {
+async fn published_message_reaches_all_subscribers_and_no_other_actor() {
     let system = System::new();
     assert_eq!(counts(numbers(&system).publish(&1)), [0, 0, 0]);
     let (one, other, stranger) = (puppet(&system).await, puppet(&system).await, puppet(&system).await);
@@ -42,7 +42,7 @@ async fn what_is_said_reaches_all_who_have_subscribed_and_nobody_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn topics_of_one_name_on_which_other_things_are_said_are_others() {
+async fn topics_with_one_name_and_different_message_types_are_separate() {
     let system = System::new();
     let one = puppet(&system).await;
     numbers(&system).subscribe(&one, SlowSubscriberPolicy::Skip);
@@ -57,7 +57,7 @@ async fn topics_of_one_name_on_which_other_things_are_said_are_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_subscriber_misses_what_is_said_and_nobody_waits_for_it() {
+async fn slow_subscriber_is_skipped_and_blocks_no_publisher() {
     let system = System::new();
     let (slow, quick) = (small(&system).await, puppet(&system).await);
     numbers(&system).subscribe(&slow, SlowSubscriberPolicy::Skip);
@@ -71,7 +71,7 @@ async fn a_slow_subscriber_misses_what_is_said_and_nobody_waits_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_subscriber_that_is_not_to_be_slow_is_one_no_more_and_may_come_back() {
+async fn slow_subscriber_is_unsubscribed_and_may_subscribe_again() {
     let system = System::new();
     let (slow, quick) = (small(&system).await, puppet(&system).await);
     numbers(&system).subscribe(&slow, SlowSubscriberPolicy::Unsubscribe);
@@ -84,7 +84,7 @@ async fn a_subscriber_that_is_not_to_be_slow_is_one_no_more_and_may_come_back() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn to_subscribe_again_changes_the_policy_and_nothing_is_heard_twice() {
+async fn second_subscription_changes_the_policy_and_delivers_nothing_twice() {
     let system = System::new();
     let slow = small(&system).await;
     numbers(&system).subscribe(&slow, SlowSubscriberPolicy::Unsubscribe);
@@ -98,7 +98,7 @@ async fn to_subscribe_again_changes_the_policy_and_nothing_is_heard_twice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_subscription_survives_restarts_and_what_is_said_meanwhile_waits() {
+async fn subscription_survives_restarts_and_messages_published_meanwhile_are_queued() {
     let system = System::new();
     let init =
         |ctx: &mut Context<Puppet>| assert!(numbers(ctx.system()).subscribe(&ctx.address(), SlowSubscriberPolicy::Skip));
@@ -115,7 +115,7 @@ async fn a_subscription_survives_restarts_and_what_is_said_meanwhile_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_actor_that_has_ended_for_good_is_no_subscriber_and_becomes_none() {
+async fn closed_actor_is_no_subscriber_and_cannot_subscribe() {
     let system = System::new();
     let mut all = Vec::new();
     for _ in 0..100 {
@@ -150,7 +150,7 @@ impl From<Deed> for Msg {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_subscribes_anew_while_something_is_said_is_not_removed_for_having_missed_it() {
+async fn new_subscription_during_a_publish_is_not_removed_for_the_old_ones_miss() {
     let system = System::new();
     let (slow, quick) = (small(&system).await, puppet(&system).await);
     let deeds = Registry::of(&system).topic(Topic::<Deed>::new("deeds"));
@@ -170,7 +170,7 @@ async fn who_subscribes_anew_while_something_is_said_is_not_removed_for_having_m
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_one_publisher_says_is_heard_in_that_order_by_everybody() {
+async fn messages_of_one_publisher_reach_every_subscriber_in_order() {
     const SAID: u32 = 2_000;
     let system = System::new();
     let mut listeners = Vec::new();
@@ -210,7 +210,7 @@ fn subscribe_halved(system: &System, actor: &Address<Msg>) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_subscriber_gets_what_its_function_makes_of_a_message_or_nothing() {
+async fn subscriber_gets_the_message_that_its_filter_returns() {
     let system = System::new();
     let (halved, all) = (puppet(&system).await, puppet(&system).await);
     assert!(subscribe_halved(&system, &halved) && numbers(&system).subscribe(&all, SlowSubscriberPolicy::Skip));
@@ -223,7 +223,7 @@ async fn a_subscriber_gets_what_its_function_makes_of_a_message_or_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_later_subscription_replaces_the_function_and_the_policy() {
+async fn later_subscription_replaces_the_filter_and_the_policy() {
     let system = System::new();
     let one = puppet(&system).await;
     assert!(subscribe_halved(&system, &one));
@@ -241,7 +241,7 @@ async fn a_later_subscription_replaces_the_function_and_the_policy() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_subscriber_with_a_function_is_skipped_or_removed_when_it_is_full() {
+async fn full_subscriber_with_a_filter_is_skipped_or_removed() {
     let system = System::new();
     let (skips, leaves) = (small(&system).await, small(&system).await);
     for (one, slow) in [(&skips, SlowSubscriberPolicy::Skip), (&leaves, SlowSubscriberPolicy::Unsubscribe)] {

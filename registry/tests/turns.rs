@@ -13,7 +13,7 @@ fn group(system: &System) -> GroupHandle<Msg> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_member_that_crashes_at_each_job_and_joins_again_gets_its_share_and_no_more() {
+async fn member_that_crashes_at_each_job_and_rejoins_gets_exactly_its_share() {
     let system = System::new();
     let mut hosted =
         Hosted::start(&system, |ctx| group(ctx.system()).join(&ctx.address()).expect("it lives")).await;
@@ -79,7 +79,7 @@ impl Model {
 }
 
 #[tokio::test(start_paused = true)]
-async fn under_churn_a_member_waits_for_no_more_choices_than_there_were_members_when_it_began() {
+async fn member_waits_at_most_as_many_choices_as_there_were_members_when_it_joined() {
     for seed in 1..=20_u64 {
         let (system, mut model, mut actors) = (System::new(), Model::default(), Vec::new());
         let (group, mut dice) = (group(&system), seed);
