@@ -5,7 +5,7 @@
 //!
 //! No other file of the crate calls tracing; `tests/architecture.rs` checks it.
 
-use perennial_actors::{ExitReason, ActorHandle};
+use perennial_actors::{ActorHandle, ExitReason};
 use tracing::{Level, warn};
 
 /// Logs that the `Clone` of a message for a member of a group panicked.

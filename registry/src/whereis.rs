@@ -13,7 +13,7 @@ use crate::error::{LookupError, NamedCallError, NamedCastError, WaitError};
 use crate::name::Name;
 use crate::registry::Registry;
 
-/// Lookups, casts and calls by name, on a [`System`], a [`Context`] or the context of a supervised
+/// Lookups, casts and calls by name, on a [`System`], a [`Context`] or the scope of a supervised
 /// task.
 ///
 /// ```
@@ -72,7 +72,8 @@ pub trait Whereis {
         let address = self.registry().whereis(name)?;
         match address.state() {
             ProcessState::Pending => {
-                let pending = address.handle().pending_restart().map(|pending| (pending.reason, pending.retry_in));
+                let pending =
+                    address.handle().pending_restart().map(|pending| (pending.reason, pending.retry_in));
                 let (reason, retry_in) = pending.unzip();
                 Err(LookupError::Restarting { name: name.text(), reason, retry_in })
             }

@@ -40,7 +40,8 @@ impl<M: Clone + Send + 'static> GroupHandle<M> {
     /// #     type Msg = Reload;
     /// #     type Args = ();
     /// #     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Cache) }
-    /// #     async fn handle(&mut self, _: Reload, _: &mut Context<Self>) -> Result<(), ExitReason> {
+    /// #     async fn handle(&mut self, _: Reload, _: &mut Context<Self>)
+    /// #         -> Result<(), ExitReason> {
     /// #         Ok(())
     /// #     }
     /// # }

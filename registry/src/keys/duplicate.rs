@@ -7,8 +7,8 @@ use std::sync::Arc;
 use perennial_actors::host::{Each, Guarded};
 use perennial_actors::{Actor, Context, Pid, Subscription};
 
-use super::key_table::KeyTable;
 use super::entry::{KeyChange, KeyEntry, RegisterError};
+use super::key_table::KeyTable;
 
 /// A table of keys, each registered by any number of incarnations, also several times by one of
 /// them. Its clones refer to the same table.

@@ -10,9 +10,9 @@ use perennial_actors::host::{Each, Guarded, SeqMap, dispose};
 use perennial_actors::{Actor, Context, Pid};
 
 use super::entry::{KeyChange, KeyEntry, RegisterError};
-use super::slots::{Entry, StoredEntry, Shared, Slot, Slots};
+use super::slots::{Entry, Shared, Slot, Slots, StoredEntry};
 use crate::changes::{Changes, PendingWakes};
-use crate::owners::{OwnedTable, Owned, Owners, ensure_owner};
+use crate::owners::{Owned, OwnedTable, Owners, ensure_owner};
 use crate::sync::{AtomicU64, IdGen, Ordering};
 use crate::table::{Retain, Table};
 
@@ -160,7 +160,8 @@ where
                     return InsertOutcome::Unknown(entry);
                 }
                 let slot = own.and_then(|own| slots.get_mut(own));
-                let others = slot.as_ref().filter(|_| unique).into_iter().flat_map(|slot| slot.entries.iter());
+                let others =
+                    slot.as_ref().filter(|_| unique).into_iter().flat_map(|slot| slot.entries.iter());
                 if let Some(owner) = others.map(|(_, stored)| stored).find(|stored| stored.entry.is_owned()) {
                     return InsertOutcome::Owned(owner.pid(), entry);
                 }

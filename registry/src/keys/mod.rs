@@ -23,7 +23,11 @@
 //!         sessions.register(ctx, *user, "web")?;
 //!         Ok(Session(*user))
 //!     }
-//!     async fn handle(&mut self, reply: Reply<u64>, _: &mut Context<Self>) -> Result<(), ExitReason> {
+//!     async fn handle(
+//!         &mut self,
+//!         reply: Reply<u64>,
+//!         _: &mut Context<Self>,
+//!     ) -> Result<(), ExitReason> {
 //!         Ok(reply.send(self.0))
 //!     }
 //! }
@@ -42,14 +46,14 @@
 //! # }
 //! ```
 
-mod key_table;
 mod duplicate;
 mod entry;
+mod key_table;
 mod slots;
 mod unique;
 
-#[cfg(all(test, model))]
-pub(crate) use key_table::KeyTable;
 pub use duplicate::DuplicateKeys;
 pub use entry::{KeyChange, KeyEntry, RegisterError};
+#[cfg(all(test, model))]
+pub(crate) use key_table::KeyTable;
 pub use unique::UniqueKeys;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use perennial_actors::host::Guarded;
 use perennial_actors::{Actor, Address, Context, Pid, Subscription};
 
-use super::key_table::KeyTable;
 use super::entry::{KeyChange, KeyEntry, RegisterError};
+use super::key_table::KeyTable;
 
 /// A table of keys, each registered by at most one incarnation. Its clones refer to the same table.
 ///

@@ -9,7 +9,7 @@ use crate::sync::Mutex;
 /// A concurrent map.
 pub(crate) struct Table<K, V>(Mutex<HashMap<K, V>>);
 
-/// Whether an entry stays in the table after an update.
+/// The decision of an update: keep the entry or remove it.
 pub(crate) enum Retain {
     Keep,
     Remove,
@@ -50,7 +50,11 @@ impl<K: Eq + Hash, V> Table<K, V> {
         Some((result, removed))
     }
 
-    pub(crate) fn update_or_try_insert<R>(&self, key: K, change: impl FnOnce(Option<&mut V>) -> (Option<V>, R)) -> R {
+    pub(crate) fn update_or_try_insert<R>(
+        &self,
+        key: K,
+        change: impl FnOnce(Option<&mut V>) -> (Option<V>, R),
+    ) -> R {
         let mut entries = self.0.lock();
         if let Some(value) = entries.get_mut(&key) {
             return change(Some(value)).1;

@@ -42,7 +42,7 @@ struct Removals(AtomicUsize);
 /// The number of removals after which the capacity of a table is checked.
 const CAPACITY_CHECK_INTERVAL: usize = 4096;
 
-/// Whether an entry stays in the table after an update.
+/// The decision of an update: keep the entry or remove it.
 pub(crate) enum Retain {
     Keep,
     Remove,
@@ -97,7 +97,11 @@ impl<K: Eq + Hash, V> Table<K, V> {
 
     /// Changes the entry of a key. If there is none, `change` gets `None` and may return a value,
     /// which is inserted.
-    pub(crate) fn update_or_try_insert<R>(&self, key: K, change: impl FnOnce(Option<&mut V>) -> (Option<V>, R)) -> R {
+    pub(crate) fn update_or_try_insert<R>(
+        &self,
+        key: K,
+        change: impl FnOnce(Option<&mut V>) -> (Option<V>, R),
+    ) -> R {
         match self.map.entry(key) {
             Entry::Occupied(mut entry) => change(Some(entry.get_mut())).1,
             Entry::Vacant(entry) => {
@@ -135,7 +139,9 @@ impl<K: Eq + Hash, V> Table<K, V> {
     /// memory.
     fn count_removal(&self) {
         let removals = self.removals.0.fetch_add(1, Ordering::Relaxed) + 1;
-        if removals % CAPACITY_CHECK_INTERVAL == 0 && self.map.capacity() > CAPACITY_CHECK_INTERVAL.max(4 * self.map.len()) {
+        if removals % CAPACITY_CHECK_INTERVAL == 0
+            && self.map.capacity() > CAPACITY_CHECK_INTERVAL.max(4 * self.map.len())
+        {
             self.map.shrink_to_fit();
         }
     }

@@ -58,7 +58,10 @@ impl Actor for Owner {
 }
 
 /// Spawns one owner per assignment.
-async fn start(system: &System, assignments: impl Iterator<Item = Assignment> + Send + 'static) -> Vec<Address<()>> {
+async fn start(
+    system: &System,
+    assignments: impl Iterator<Item = Assignment> + Send + 'static,
+) -> Vec<Address<()>> {
     let system = system.clone();
     let start = async move {
         let mut owners = Vec::new();

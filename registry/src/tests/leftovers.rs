@@ -90,8 +90,10 @@ async fn topics_of_ended_actors_hold_no_memory() {
 #[tokio::test(start_paused = true)]
 async fn member_that_leaves_a_group_is_removed_from_its_own_list() {
     let system = System::new();
-    let (registry, member) = (Registry::of(&system), system.spawn::<Listener>(()).await.expect("the actor starts"));
-    let (group, pid) = (registry.group(Group::<u32>::new("group")), member.pid().expect("an incarnation runs"));
+    let (registry, member) =
+        (Registry::of(&system), system.spawn::<Listener>(()).await.expect("the actor starts"));
+    let (group, pid) =
+        (registry.group(Group::<u32>::new("group")), member.pid().expect("an incarnation runs"));
     group.join(&member).expect("an incarnation runs");
     for _ in 0..10 {
         group.join(&member).expect("an incarnation runs");

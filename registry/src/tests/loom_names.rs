@@ -9,8 +9,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use loom::thread;
 use perennial_actors::{Address, ExitReason, ProcessState, System};
 
-use super::loom_tables::{explore_up_to, is_notified, join, attached};
-use crate::{BindError, NameChange, HandOverError, LookupError, Name, Registry};
+use super::loom_tables::{attached, explore_up_to, is_notified, join};
+use crate::{BindError, HandOverError, LookupError, Name, NameChange, Registry};
 
 fn name() -> Name<u32> {
     Name::new("name")
@@ -77,7 +77,10 @@ fn one_of_two_binds_wins_and_a_late_removal_keeps_the_new_binding() {
         let end = thread::spawn(move || old.end_for_good());
         let mut late = old_address.monitor();
         let changes_seen = is_notified(&mut late);
-        assert!(registry.whereis(name()).is_err() || !changes_seen, "the name is free once the end was notified");
+        assert!(
+            registry.whereis(name()).is_err() || !changes_seen,
+            "the name is free once the end was notified"
+        );
         let (lived, bound) =
             (old_address.state() != ProcessState::Closed, registry.bind(name(), &new.address));
         assert!(matches!(bound, Ok(()) | Err(BindError::Taken(_))));

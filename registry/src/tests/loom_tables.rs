@@ -16,10 +16,10 @@ use std::sync::Arc;
 use std::task;
 
 use loom::thread::{self, JoinHandle};
-use perennial_actors::host::{MailboxConsumer, IncarnationExit, Identity, Parent};
+use perennial_actors::host::{Identity, IncarnationExit, MailboxConsumer, Parent};
 use perennial_actors::{Address, ExitReason, MailboxConfig, Monitor, Pid, System};
 
-use crate::keys::{KeyTable, KeyEntry, RegisterError};
+use crate::keys::{KeyEntry, KeyTable, RegisterError};
 use crate::{Group, GroupHandle, Registry};
 
 /// Explores the interleavings with at most `preemptions` involuntary switches. Nearly all bugs need

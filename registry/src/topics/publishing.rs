@@ -8,9 +8,9 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Weak};
 
 use perennial_actors::host::SeqMap;
-use perennial_actors::{Address, CloseHook, ActorHandle};
+use perennial_actors::{ActorHandle, Address, CloseHook};
 
-use super::subscriber::{Delivery, SlowSubscriberPolicy, Subscriber, Outcome};
+use super::subscriber::{Delivery, Outcome, SlowSubscriberPolicy, Subscriber};
 use super::topic::Topic;
 use crate::log;
 use crate::sync::IdGen;
@@ -77,7 +77,12 @@ impl<T> Subscribers<T> {
 
     /// Sets the policy and the delivery of a subscriber. Returns the unused delivery, to be
     /// dropped under no lock; or the new one as an error if the actor is no subscriber.
-    fn set(&mut self, actor: &ActorHandle, slow: SlowSubscriberPolicy, delivery: Delivery<T>) -> Result<Delivery<T>, Delivery<T>> {
+    fn set(
+        &mut self,
+        actor: &ActorHandle,
+        slow: SlowSubscriberPolicy,
+        delivery: Delivery<T>,
+    ) -> Result<Delivery<T>, Delivery<T>> {
         let Some(number) = self.numbers.get(actor) else { return Err(delivery) };
         let is_same = |known: &Subscriber<T>| known.slow == slow && known.delivery.is_same(&delivery);
         // The list is copied on write while a publisher reads it, so it is written only if
@@ -119,11 +124,15 @@ impl<T: Clone + Send + 'static> TopicHandle<T> {
     /// Subscribes an actor to the messages that are published from now on. If it is a subscriber
     /// already, this replaces its policy, and its [filter](Self::subscribe_with) if it has one.
     ///
-    /// Returns `false`, and changes nothing, if the actor is closed: it has ended for good, or was not
-    /// started yet.
+    /// Returns `false`, and changes nothing, if the actor is closed: it has ended for good, or was
+    /// not started yet.
     #[doc = registry_example!(r#"assert!(news.subscribe(&greeter, SlowSubscriberPolicy::Skip));
 assert_eq!(news.publish(&"it rains".to_owned()).delivered, 1);"#)]
-    pub fn subscribe<M: From<T> + Send + 'static>(&self, actor: &Address<M>, slow: SlowSubscriberPolicy) -> bool {
+    pub fn subscribe<M: From<T> + Send + 'static>(
+        &self,
+        actor: &Address<M>,
+        slow: SlowSubscriberPolicy,
+    ) -> bool {
         self.subscribe_delivery(actor.handle(), slow, Delivery::plain(actor.clone()))
     }
 
@@ -164,29 +173,35 @@ assert_eq!(news.publish(&"it rains".to_owned()).delivered, 1);"#)]
         self.subscribe_delivery(actor.handle(), slow, Delivery::mapped(actor.clone(), map))
     }
 
-    fn subscribe_delivery(&self, handle: ActorHandle, slow: SlowSubscriberPolicy, delivery: Delivery<T>) -> bool {
-        let (_unused, subscribed) = self.topics.topics.update_or_try_insert(self.key.clone(), |subscribers| {
-            let mut known = subscribers.and_then(|known| known.downcast_mut::<Subscribers<T>>());
-            let set = match &mut known {
-                Some(known) => known.set(&handle, slow, delivery),
-                None => Err(delivery),
-            };
-            let delivery = match set {
-                Ok(unused) => return (None, (Some(unused), true)),
-                Err(delivery) => delivery,
-            };
-            let mut first = None;
-            let subscribers = match known {
-                Some(known) => known,
-                None => first.insert(Subscribers::default()),
-            };
-            let number = self.topics.numbers.next();
-            let Some(hook) = self.close_hook(&handle, number) else {
-                return (None, (Some(delivery), false));
-            };
-            subscribers.insert(number, Subscriber { handle, delivery, slow, hook });
-            (first.map(|first| -> Box<dyn Any + Send + Sync> { Box::new(first) }), (None, true))
-        });
+    fn subscribe_delivery(
+        &self,
+        handle: ActorHandle,
+        slow: SlowSubscriberPolicy,
+        delivery: Delivery<T>,
+    ) -> bool {
+        let (_unused, subscribed) =
+            self.topics.topics.update_or_try_insert(self.key.clone(), |subscribers| {
+                let mut known = subscribers.and_then(|known| known.downcast_mut::<Subscribers<T>>());
+                let set = match &mut known {
+                    Some(known) => known.set(&handle, slow, delivery),
+                    None => Err(delivery),
+                };
+                let delivery = match set {
+                    Ok(unused) => return (None, (Some(unused), true)),
+                    Err(delivery) => delivery,
+                };
+                let mut first = None;
+                let subscribers = match known {
+                    Some(known) => known,
+                    None => first.insert(Subscribers::default()),
+                };
+                let number = self.topics.numbers.next();
+                let Some(hook) = self.close_hook(&handle, number) else {
+                    return (None, (Some(delivery), false));
+                };
+                subscribers.insert(number, Subscriber { handle, delivery, slow, hook });
+                (first.map(|first| -> Box<dyn Any + Send + Sync> { Box::new(first) }), (None, true))
+            });
         subscribed
     }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use perennial_actors::host::{Foreign, catch_panic};
-use perennial_actors::{Address, CloseHook, ExitReason, ActorHandle, SendError};
+use perennial_actors::{ActorHandle, Address, CloseHook, ExitReason, SendError};
 
 /// The policy for a subscriber whose mailbox is full when a message is published.
 ///
@@ -49,7 +49,9 @@ impl<T: 'static> Delivery<T> {
     where
         T: Clone,
     {
-        let deliver = move |message: &T, slow: SlowSubscriberPolicy| outcome(&actor.cast(M::from(message.clone())), slow);
+        let deliver = move |message: &T, slow: SlowSubscriberPolicy| {
+            outcome(&actor.cast(M::from(message.clone())), slow)
+        };
         Self { deliver: Arc::new(deliver), is_plain: true }
     }
 
