@@ -149,7 +149,7 @@ async fn terminated_child_is_closed_and_restarts_with_the_same_mailbox() {
         app.supervisor().terminate_child("a").await.expect("the child stops");
         app.supervisor().terminate_child("a").await.expect("the child is stopped");
         assert!(address.cast(crash()).is_err(), "the mailbox is closed");
-        app.supervisor().restart_child("a").await.expect("the tree starts");
+        app.supervisor().restart_child("a").await.expect("the child starts");
         assert_eq!(incarnation(&address).await, n);
     }
     assert!(matches!(app.supervisor().restart_child("a").await, Err(ChildError::Running)));

@@ -133,7 +133,7 @@ async fn c114_c122_a_tree_whose_name_is_taken_does_not_start_and_takes_nothing()
 async fn c113_name_is_free_before_the_end_is_notified() {
     let system = System::new();
     for _ in 0..50 {
-        let worker = system.spawn::<Worker>(()).await.expect("the tree starts");
+        let worker = system.spawn::<Worker>(()).await.expect("the actor starts");
         Registry::of(&system).bind(WORKER, &worker).expect("the name is free");
         Registry::of(&system).bind(WORKER, &worker).expect("the caller owns the name");
         let down = worker.monitor();
@@ -190,9 +190,9 @@ async fn c113_name_is_free_and_can_be_bound_when_a_link_or_monitor_is_notified()
     type WatchBy = fn(ActorHandle) -> Watch;
     for (expected, watch) in [("link", Watch::Link as WatchBy), ("monitor", Watch::Monitor)] {
         let (system, (sender, mut notified)) = (System::new(), mpsc::unbounded_channel());
-        let worker = system.spawn::<Worker>(()).await.expect("the tree starts");
+        let worker = system.spawn::<Worker>(()).await.expect("the actor starts");
         Registry::of(&system).bind(WORKER, &worker).expect("the name is free");
-        let heir = system.spawn::<Heir>(sender).await.expect("the tree starts");
+        let heir = system.spawn::<Heir>(sender).await.expect("the actor starts");
         heir.cast(watch(worker.handle())).expect("the mailbox is open");
         while worker.handle().info().links.is_empty() && worker.handle().info().monitored_by == 0 {
             tokio::task::yield_now().await;
@@ -207,8 +207,8 @@ async fn c113_name_is_free_and_can_be_bound_when_a_link_or_monitor_is_notified()
 async fn c114_a_taken_name_and_a_dead_actor_are_errors_and_a_second_name_is_not() {
     let (system, second) = (System::new(), Name::<Msg>::new("second"));
     let registry = Registry::of(&system);
-    let holder = system.spawn::<Worker>(()).await.expect("the tree starts");
-    let other = system.spawn::<Worker>(()).await.expect("the tree starts");
+    let holder = system.spawn::<Worker>(()).await.expect("the actor starts");
+    let other = system.spawn::<Worker>(()).await.expect("the actor starts");
     registry.bind(WORKER, &holder).expect("the name is free");
     assert!(matches!(registry.bind(WORKER, &other), Err(BindError::Taken(name)) if name == "worker"));
     assert_eq!(system.whereis(WORKER).expect("the name is bound"), holder);
@@ -228,12 +228,12 @@ async fn c114_a_taken_name_and_a_dead_actor_are_errors_and_a_second_name_is_not(
 async fn c116_monitor_by_name_reports_the_actor_found_then_and_not_a_later_owner() {
     let system = System::new();
     let registry = Registry::of(&system);
-    let first = system.spawn::<Worker>(()).await.expect("the tree starts");
+    let first = system.spawn::<Worker>(()).await.expect("the actor starts");
     registry.bind(WORKER, &first).expect("the name is free");
     let (pid, of_first) = (first.pid(), system.whereis(WORKER).expect("the name is bound").monitor());
     first.kill().expect("an incarnation runs");
     first.monitor().await;
-    let second = system.spawn::<Worker>(()).await.expect("the tree starts");
+    let second = system.spawn::<Worker>(()).await.expect("the actor starts");
     registry.bind(WORKER, &second).expect("the name is free again");
     assert!(pid.is_some());
     assert_eq!(of_first.await.pid, pid);

@@ -122,7 +122,7 @@ async fn name_handed_over_between_crashing_children_is_found_at_every_moment() {
         target.call(Msg::Identify).await.expect("the next incarnation replies");
         rounds += 1;
     }
-    assert_eq!(lookups.join().expect("the task succeeds"), 0, "misses of {LOOKUPS} looks");
+    assert_eq!(lookups.join().expect("the task succeeds"), 0, "misses of {LOOKUPS} lookups");
     assert!(app.shutdown().await.is_clean());
 }
 

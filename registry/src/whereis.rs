@@ -13,7 +13,7 @@ use crate::error::{LookupError, NamedCallError, NamedCastError, WaitError};
 use crate::name::Name;
 use crate::registry::Registry;
 
-/// Lookups, casts and calls by name, on a [`System`], a [`Context`] or the scope of a supervised
+/// Lookups, casts and calls by name, on a [`System`], a [`Context`] or the context of a supervised
 /// task.
 ///
 /// ```
