@@ -38,7 +38,7 @@ fn run(arguments: &[&str], redirection: &str, folder: &Path) -> Option<i32> {
     shell.stdout(if piped { Stdio::piped() } else { Stdio::null() });
     let mut demo = shell.spawn().expect("there is a shell");
     drop(demo.stdout.take());
-    demo.wait().expect("it ends").code()
+    demo.wait().expect("the process ends").code()
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn a_run_whose_output_goes_nowhere_ends_in_a_manifest_that_sha256sum_accepts() {
             assert!(check.status.success(), "chaos {redirection}: {check:?}");
             let lines = fs::read_to_string(&manifest).expect("the manifest").lines().count();
             assert_eq!(lines, FILES, "chaos {redirection}");
-            fs::remove_file(&manifest).expect("it is there");
+            fs::remove_file(&manifest).expect("it exists");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Keeps docs/CONFORMANCE.md true: the files that each case names are those whose tests refer to it.
+//! Checks docs/CONFORMANCE.md: each case names the files whose tests refer to it.
 
 #[path = "architecture/sources.rs"]
 #[allow(dead_code, reason = "the rules of architecture.rs use the rest")]
@@ -40,7 +40,8 @@ fn cases(page: &str) -> Vec<Case> {
     rows.collect()
 }
 
-/// Returns the numbers of the cases that a file refers to: `fn c048_...`, or `OTP cases 19 to 24` in a comment.
+/// Returns the numbers of the cases that a file refers to: `fn c048_...`, or `OTP cases 19 to 24`
+/// in a comment.
 fn references(text: &str) -> BTreeSet<u16> {
     let tests = text.split("fn ").skip(1).flat_map(numbers_of_name);
     // A list may go on in the next line of a comment.
@@ -82,7 +83,7 @@ fn numbers_of_list(list: &str) -> Vec<u16> {
 /// Returns the files that refer to each case.
 fn referring() -> Files {
     let mut files = Files::new();
-    // This file spells out what it looks for.
+    // This file contains the patterns themselves.
     for source in everything().into_iter().filter(|source| !source.path.ends_with(file!())) {
         let path = source.path.strip_prefix(root()).unwrap_or(&source.path).display().to_string();
         for number in references(&source.text) {

@@ -1,4 +1,4 @@
-//! Whatever a spec calls a duration is taken, however long it is.
+//! Durations of any length are accepted in specs.
 
 mod support;
 
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use perennial::prelude::*;
 use perennial::{Backoff, Probe, Shutdown};
-use support::{Log, crash, incarnation, start, unit};
+use support::{Log, crash, incarnation, scripted, start};
 
 const EVER: Duration = Duration::MAX;
 
@@ -32,7 +32,7 @@ impl Actor for Pong {
 
 #[tokio::test(start_paused = true)]
 async fn no_duration_is_too_long_for_a_spec() {
-    let patient = unit("a", &Log::default())
+    let patient = scripted("a", &Log::default())
         .start_timeout(EVER)
         .shutdown(Shutdown::Timeout(EVER))
         .handler_deadline(EVER)
@@ -43,7 +43,7 @@ async fn no_duration_is_too_long_for_a_spec() {
     let tree = Supervisor::new("app").intensity(9, EVER).abandon_after(EVER);
     let (_, app) = start(tree.child(patient).child(probed).child(asked_once)).await;
     for expected in 2..5 {
-        address.cast(crash()).expect("it is served");
+        address.cast(crash()).expect("the mailbox is open");
         tokio::time::sleep(Duration::from_secs(60)).await;
         assert_eq!(incarnation(&address).await, expected);
     }
@@ -52,10 +52,10 @@ async fn no_duration_is_too_long_for_a_spec() {
 
 #[tokio::test(start_paused = true)]
 async fn a_delay_may_last_for_ever() {
-    let child = unit("a", &Log::default()).backoff(Backoff::new(EVER, EVER).jitter(1.0));
+    let child = scripted("a", &Log::default()).backoff(Backoff::new(EVER, EVER).jitter(1.0));
     let address = child.address();
     let (_, app) = start(Supervisor::new("app").child(child)).await;
-    address.cast(crash()).expect("it is served");
+    address.cast(crash()).expect("the mailbox is open");
     tokio::time::sleep(Duration::from_secs(1 << 30)).await;
     assert!(address.cast(crash()).is_ok(), "its mailbox waits with it");
     assert!(app.shutdown().await.stragglers.is_empty());

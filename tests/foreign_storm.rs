@@ -1,8 +1,9 @@
-//! Every piece that users give panics at random, under supervision: the tree survives, monitors tell, accounts balance.
+//! All foreign values and code panic at random under supervision. The tree survives, monitors are
+//! notified, and counters balance.
 //!
-//! States, arguments, messages, answers, errors, results, closures, metadata, keys and their values, what topics convert,
-//! wakers and the subscriber of tracing: they panic in `Drop`, `Display`, `Debug`, `Clone` and `From`, and the payloads of
-//! their panics panic when they are dropped.
+//! States, arguments, messages, replies, errors, results, closures, metadata, keys and their
+//! values, conversions of topics, wakers and the tracing subscriber panic in `Drop`, `Display`,
+//! `Debug`, `Clone` and `From`. The payloads of these panics panic when they are dropped.
 
 #[path = "foreign_storm/clients.rs"]
 mod clients;
@@ -26,18 +27,18 @@ use faulty::{Dice, Faults, drop_safely, unexpected_panics};
 use log::FaultyLog;
 use tree::{Listeners, until};
 
-/// The number of clients of one storm, and of what each does.
+/// The number of clients of one storm, and of the operations of all of them together.
 const CLIENTS: u64 = 5;
 const OPERATIONS: u64 = 6_000;
 
-/// Lets a storm rage, and checks what is left.
+/// Runs a storm and checks the state after it.
 async fn survive(seed: u64, faults: Faults, operations: u64, may_block: bool) {
     storm(seed, faults.clone(), operations, may_block).await;
     until("tasks", || Some(Handle::current().metrics().num_alive_tasks()).filter(|tasks| *tasks > 0)).await;
     faults.arm(false);
     report(seed, operations, &faults);
     assert_eq!(faults.live(), 0, "each value was dropped");
-    assert_eq!(unexpected_panics(), Vec::<String>::new(), "no code of the library has panicked");
+    assert_eq!(unexpected_panics(), Vec::<String>::new(), "the library panicked");
     let (panics, by_place) = faults.panics();
     assert!(by_place.iter().all(|(_, count)| *count > 0), "{by_place:?}");
     assert!(panics > operations, "{by_place:?}");
@@ -58,12 +59,12 @@ async fn storm(seed: u64, faults: Faults, operations: u64, may_block: bool) {
     faults.calm_down();
     storm.check_tree(&app).await;
     storm.pools.check().await;
-    // What is left ends, and is dropped, while it may panic.
+    // The rest ends and is dropped while it may panic.
     faults.arm(true);
     let ended = app.shutdown().await;
-    // What is queued is dropped: nothing drains.
+    // Queued messages are dropped: no child drains.
     assert!(ended.stragglers.is_empty() && !ended.reason.is_abnormal(), "{ended:?}");
-    storm.asked.all_are_told().await;
+    storm.requests.all_done().await;
     let accounts = storm.system.counters();
     assert!(accounts.is_balanced() && accounts.queued == 0, "{accounts:?}");
     drop_safely(app);
@@ -71,7 +72,7 @@ async fn storm(seed: u64, faults: Faults, operations: u64, may_block: bool) {
     drop_safely(storm);
 }
 
-#[expect(clippy::print_stdout, reason = "it is what the storm was like")]
+#[expect(clippy::print_stdout, reason = "reports the statistics of the storm")]
 fn report(seed: u64, operations: u64, faults: &Faults) {
     let ((panics, by_place), created) = (faults.panics(), faults.created());
     println!("seed {seed}: {operations} operations, {created} values, {panics} panics: {by_place:?}");
@@ -85,34 +86,34 @@ async fn on_one_thread(seed: u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tree_survives_whatever_panics_in_it_in_the_first_storm() {
+async fn tree_survives_random_panics_with_the_first_seed() {
     on_one_thread(1).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tree_survives_whatever_panics_in_it_in_the_second_storm() {
+async fn tree_survives_random_panics_with_the_second_seed() {
     on_one_thread(22).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tree_survives_whatever_panics_in_it_in_the_third_storm() {
+async fn tree_survives_random_panics_with_the_third_seed() {
     on_one_thread(333).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tree_survives_whatever_panics_in_it_in_the_fourth_storm() {
+async fn tree_survives_random_panics_with_the_fourth_seed() {
     on_one_thread(4444).await;
 }
 
 #[test]
-fn a_tree_survives_whatever_panics_in_it_on_several_threads() {
+fn tree_survives_random_panics_on_several_threads() {
     let faults = Faults::new(55_555);
     set_global_default(FaultyLog(faults.clone())).expect("nothing else sets one");
     let runtime = Builder::new_multi_thread().worker_threads(3).enable_all().build().expect("a runtime");
     runtime.block_on(survive(55_555, faults, 10_000, true));
 }
 
-/// Lets what is left of a storm be dropped by a runtime in the midst of it. Returns what of it outlives the runtime.
+/// Drops a runtime in the middle of a storm.
 fn drop_a_runtime(faults: &Faults, seed: u64) {
     let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
     let (app, storm, listeners) = runtime.block_on(async {
@@ -137,7 +138,7 @@ fn drop_a_runtime(faults: &Faults, seed: u64) {
 }
 
 #[test]
-fn a_runtime_that_is_dropped_in_a_storm_leaves_nothing() {
+fn runtime_dropped_amid_random_panics_leaves_no_value() {
     for seed in 0..30 {
         let faults = Faults::new(seed);
         let _subscriber = set_default(FaultyLog(faults.clone()));
@@ -145,5 +146,5 @@ fn a_runtime_that_is_dropped_in_a_storm_leaves_nothing() {
         faults.arm(false);
         assert_eq!(faults.live(), 0, "each value was dropped");
     }
-    assert_eq!(unexpected_panics(), Vec::<String>::new(), "no code of the library has panicked");
+    assert_eq!(unexpected_panics(), Vec::<String>::new(), "the library panicked");
 }

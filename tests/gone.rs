@@ -1,4 +1,4 @@
-//! What is left of a system whose tree has ended, or whose runtime is gone: nothing.
+//! A system leaves nothing behind after its tree has ended or its runtime is dropped.
 
 use std::future::Future;
 use std::pin::pin;
@@ -34,8 +34,8 @@ fn tree() -> Supervisor {
     Supervisor::new("app").intensity(1_000, std::time::Duration::from_secs(1)).child(inner).child(child("c"))
 }
 
-/// Reads what is there and returns `true` if nothing can come any more.
-fn is_over(events: &mut Subscription<LifecycleEvent>) -> bool {
+/// Reads the queued events. Returns `true` if the stream has ended.
+fn has_ended(events: &mut Subscription<LifecycleEvent>) -> bool {
     loop {
         let next = pin!(events.next()).poll(&mut TaskContext::from_waker(Waker::noop()));
         match next {
@@ -47,30 +47,30 @@ fn is_over(events: &mut Subscription<LifecycleEvent>) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_system_whose_tree_has_ended_is_gone_and_its_events_are_over() {
+async fn system_is_freed_after_its_tree_has_ended_and_its_events_end() {
     let system = System::new();
     let mut events = system.subscribe::<LifecycleEvent>();
-    let app = tree().start(&system).await.expect("it starts");
+    let app = tree().start(&system).await.expect("the tree starts");
     assert_eq!(Registry::of(&system).topic(NUMBERS).publish(&1).delivered, 3);
     assert!(app.shutdown().await.is_clean());
     assert!(Registry::of(&system).names().is_empty());
     assert!(Registry::of(&system).topic(NUMBERS).subscribers().is_empty());
     drop((app, system));
-    // What is left runs in tasks of its own.
+    // Deferred drops run in tasks of their own.
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-    assert!(is_over(&mut events));
+    assert!(has_ended(&mut events));
 }
 
 #[test]
-fn a_system_is_gone_with_the_runtime_of_a_tree_that_runs() {
+fn system_is_freed_after_the_runtime_of_a_running_tree_is_dropped() {
     let system = System::new();
     let mut events = system.subscribe::<LifecycleEvent>();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("it is built");
-    let app = runtime.block_on(tree().start(&system)).expect("it starts");
+    let app = runtime.block_on(tree().start(&system)).expect("the tree starts");
     drop(runtime);
     drop(app);
     assert_eq!(Registry::of(&system).names(), [""; 0]);
     assert!(Registry::of(&system).topic(NUMBERS).subscribers().is_empty());
     drop(system);
-    assert!(is_over(&mut events));
+    assert!(has_ended(&mut events));
 }

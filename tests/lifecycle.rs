@@ -1,4 +1,4 @@
-//! Trees through the facade: how they start, and how they stop.
+//! Starts and stops of trees, through the facade.
 
 mod support;
 
@@ -8,15 +8,15 @@ use std::time::Duration;
 use perennial::prelude::*;
 use perennial::start::TreeError;
 use perennial::{ChildError, ChildFailedError, ChildState, SpecError, SupervisionStats};
-use support::{Habit, Log, Msg, crash, incarnation, start, unit, unit_that};
+use support::{Behavior, Log, Msg, crash, incarnation, scripted, scripted_with, start};
 use tokio::sync::Notify;
 
 /// OTP cases 3 and 4.
 #[tokio::test(start_paused = true)]
 async fn children_start_in_order_and_stop_in_reverse() {
     let log = Log::default();
-    let inner = Supervisor::new("inner").child(unit("b", &log)).child(unit("c", &log));
-    let tree = Supervisor::new("app").child(unit("a", &log)).child(inner).child(unit("d", &log));
+    let inner = Supervisor::new("inner").child(scripted("b", &log)).child(scripted("c", &log));
+    let tree = Supervisor::new("app").child(scripted("a", &log)).child(inner).child(scripted("d", &log));
     let (_, app) = start(tree).await;
     assert_eq!(log.take(), ["start a", "start b", "start c", "start d"]);
     let report = app.shutdown().await;
@@ -26,14 +26,15 @@ async fn children_start_in_order_and_stop_in_reverse() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_child_that_does_not_start_has_those_before_it_stopped_again() {
+async fn failed_start_of_a_child_stops_the_children_started_before() {
     let log = Log::default();
-    let failing = unit_that("bad", &log, Habit::FailsFrom(1));
+    let failing = scripted_with("bad", &log, Behavior::FailsFrom(1));
     let address = failing.address();
-    let inner = Supervisor::new("inner").child(unit("b", &log)).child(failing).child(unit("never", &log));
+    let inner =
+        Supervisor::new("inner").child(scripted("b", &log)).child(failing).child(scripted("never", &log));
     let system = System::new();
-    let started = Supervisor::new("app").child(unit("a", &log)).child(inner).start(&system).await;
-    let Err(TreeError::Failed(reason)) = started else { panic!("it does not start") };
+    let started = Supervisor::new("app").child(scripted("a", &log)).child(inner).start(&system).await;
+    let Err(TreeError::Failed(reason)) = started else { panic!("expected a failed start") };
     assert_eq!(log.take(), ["start a", "start b", "stop b", "stop a"]);
     let outer = reason
         .error()
@@ -43,22 +44,22 @@ async fn a_child_that_does_not_start_has_those_before_it_stopped_again() {
         .reason
         .error()
         .and_then(|error| error.downcast_ref::<ChildFailedError>())
-        .expect("and the one below");
+        .expect("the nested child is named");
     assert_eq!((&*outer.child, &*inner.child), ("inner", "bad"));
-    assert!(address.cast(crash()).is_err(), "nobody is due");
+    assert!(address.cast(crash()).is_err(), "the mailbox is closed");
 }
 
 /// OTP cases 12 and 13.
 #[tokio::test(start_paused = true)]
 async fn a_wrong_spec_starts_nothing() {
     let (log, system) = (Log::default(), System::new());
-    let twice = Supervisor::new("inner").child(unit("a", &log)).child(unit("a", &log));
-    let started = Supervisor::new("app").child(unit("b", &log)).child(twice).start(&system).await;
+    let twice = Supervisor::new("inner").child(scripted("a", &log)).child(scripted("a", &log));
+    let started = Supervisor::new("app").child(scripted("b", &log)).child(twice).start(&system).await;
     assert!(matches!(started, Err(TreeError::Spec(SpecError::DuplicateId { id, .. })) if &*id == "a"));
     let never =
-        Supervisor::new("app").intensity(1, Duration::ZERO).child(unit("a", &log)).start(&system).await;
+        Supervisor::new("app").intensity(1, Duration::ZERO).child(scripted("a", &log)).start(&system).await;
     assert!(matches!(never, Err(TreeError::Spec(SpecError::ZeroPeriod { .. }))));
-    let late = unit("a", &log);
+    let late = scripted("a", &log);
     let _address = late.address();
     let late = Supervisor::new("app").child(late.mailbox(MailboxConfig::unbounded())).start(&system).await;
     assert!(matches!(late, Err(TreeError::Spec(SpecError::MailboxTooLate { .. }))));
@@ -66,11 +67,11 @@ async fn a_wrong_spec_starts_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_init_that_takes_too_long_is_a_start_that_failed() {
+async fn init_that_exceeds_its_timeout_fails_the_start() {
     let (log, system) = (Log::default(), System::new());
-    let slow = unit_that("slow", &log, Habit::HangsFrom(1)).start_timeout(Duration::from_secs(3));
+    let slow = scripted_with("slow", &log, Behavior::HangsFrom(1)).start_timeout(Duration::from_secs(3));
     let Err(TreeError::Failed(reason)) = Supervisor::new("app").child(slow).start(&system).await else {
-        panic!("it does not start");
+        panic!("expected a failed start");
     };
     let failed = reason
         .error()
@@ -80,12 +81,15 @@ async fn an_init_that_takes_too_long_is_a_start_that_failed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_that_nobody_waits_for_any_more_is_taken_back() {
+async fn dropped_start_is_rolled_back() {
     let (log, system) = (Log::default(), System::new());
-    let tree =
-        Supervisor::new("app").child(unit("a", &log)).child(unit_that("slow", &log, Habit::HangsFrom(1)));
-    let given_up = tokio::time::timeout(Duration::from_secs(1), tree.start(&system)).await;
-    assert!(given_up.is_err());
+    let tree = Supervisor::new("app").child(scripted("a", &log)).child(scripted_with(
+        "slow",
+        &log,
+        Behavior::HangsFrom(1),
+    ));
+    let timed_out = tokio::time::timeout(Duration::from_secs(1), tree.start(&system)).await;
+    assert!(timed_out.is_err());
     while log.0.lock().expect("not poisoned").len() < 2 {
         tokio::task::yield_now().await;
     }
@@ -94,11 +98,11 @@ async fn a_start_that_nobody_waits_for_any_more_is_taken_back() {
 
 /// OTP cases 68, 70 and 71.
 #[tokio::test(start_paused = true)]
-async fn every_child_is_stopped_in_its_own_way_and_who_is_late_is_named() {
+async fn each_child_stops_by_its_own_shutdown_and_late_ones_are_reported() {
     let (log, long) = (Log::default(), Duration::from_secs(3600));
-    let lingering = |id| unit_that(id, &log, Habit::Lingers(long));
+    let lingering = |id| scripted_with(id, &log, Behavior::Lingers(long));
     let tree = Supervisor::new("app")
-        .child(lingering("patient").shutdown(Shutdown::Infinity))
+        .child(lingering("unlimited").shutdown(Shutdown::Infinity))
         .child(
             Supervisor::new("inner")
                 .child(lingering("late").shutdown(Shutdown::Timeout(Duration::from_secs(1)))),
@@ -107,27 +111,28 @@ async fn every_child_is_stopped_in_its_own_way_and_who_is_late_is_named() {
     let (_, app) = start(tree).await;
     log.take();
     let report = app.shutdown().await;
-    assert_eq!(log.take(), ["stop patient"]);
-    let late: Vec<_> = report.stragglers.iter().map(|who| (&*who.path, who.abandoned)).collect();
+    assert_eq!(log.take(), ["stop unlimited"]);
+    let late: Vec<_> = report.stragglers.iter().map(|child| (&*child.path, child.abandoned)).collect();
     assert_eq!(late, [("app/inner/late", false)]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_tree_can_be_stopped_while_a_child_of_it_starts() {
     let log = Log::default();
-    let child = unit_that("a", &log, Habit::HangsFrom(2));
+    let child = scripted_with("a", &log, Behavior::HangsFrom(2));
     let address = child.address();
-    let inner = Supervisor::new("inner").strategy(Strategy::OneForAll).child(unit("b", &log)).child(child);
+    let inner =
+        Supervisor::new("inner").strategy(Strategy::OneForAll).child(scripted("b", &log)).child(child);
     let (_, app) = start(Supervisor::new("app").child(inner)).await;
     let down = address.monitor();
-    address.cast(crash()).expect("it is served");
+    address.cast(crash()).expect("the mailbox is open");
     down.await;
     while address.pid().is_none_or(|pid| pid.incarnation() != 2) {
         tokio::task::yield_now().await;
     }
     let tree = app.tree();
     assert_eq!(
-        tree.at(["inner", "a"]).expect("it is there").state,
+        tree.at(["inner", "a"]).expect("it exists").state,
         ChildState::Restarting,
         "until its init returns"
     );
@@ -136,33 +141,34 @@ async fn a_tree_can_be_stopped_while_a_child_of_it_starts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_child_that_is_stopped_by_hand_is_closed_and_opens_again_with_the_same_mailbox() {
-    let child = unit("a", &Log::default());
+async fn terminated_child_is_closed_and_restarts_with_the_same_mailbox() {
+    let child = scripted("a", &Log::default());
     let address = child.address();
     let (system, app) = start(Supervisor::new("app").intensity(0, Duration::from_secs(1)).child(child)).await;
     for n in 2..=4 {
-        app.supervisor().terminate_child("a").await.expect("it is stopped");
-        app.supervisor().terminate_child("a").await.expect("it is stopped already");
-        assert!(address.cast(crash()).is_err(), "nobody is due");
-        app.supervisor().restart_child("a").await.expect("it starts");
+        app.supervisor().terminate_child("a").await.expect("the child stops");
+        app.supervisor().terminate_child("a").await.expect("the child is stopped");
+        assert!(address.cast(crash()).is_err(), "the mailbox is closed");
+        app.supervisor().restart_child("a").await.expect("the child starts");
         assert_eq!(incarnation(&address).await, n);
     }
     assert!(matches!(app.supervisor().restart_child("a").await, Err(ChildError::Running)));
     assert!(matches!(app.supervisor().terminate_child("b").await, Err(ChildError::NotFound)));
-    assert_eq!(SupervisionStats::of(&system).restarts, 0, "by hand does not count");
+    assert_eq!(SupervisionStats::of(&system).restarts, 0, "restarts by request do not count");
     assert!(app.shutdown().await.is_clean());
     assert!(matches!(app.supervisor().terminate_child("a").await, Err(ChildError::ShuttingDown)));
 }
 
-/// In real time: the child blocks a thread of the runtime, and paused time needs a runtime of one thread.
+/// Runs in real time: the child blocks a thread of the runtime, and paused time needs a runtime
+/// with one thread.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_child_that_never_awaits_is_abandoned_and_its_mailbox_goes_on() {
-    let child = unit("a", &Log::default()).shutdown(Shutdown::BrutalKill);
+async fn child_that_never_awaits_is_abandoned_and_its_mailbox_is_kept() {
+    let child = scripted("a", &Log::default()).shutdown(Shutdown::BrutalKill);
     let address = child.address();
     let tree = Supervisor::new("app").abandon_after(Duration::from_millis(20)).child(child);
     let (system, app) = start(tree).await;
     let ((go, hang), begun) = (mpsc::channel(), Arc::new(Notify::new()));
-    address.cast(Msg::Hang(begun.clone(), hang)).expect("it is served");
+    address.cast(Msg::Hang(begun.clone(), hang)).expect("the mailbox is open");
     begun.notified().await;
     let waiting = tokio::spawn({
         let address = address.clone();
@@ -171,16 +177,16 @@ async fn a_child_that_never_awaits_is_abandoned_and_its_mailbox_goes_on() {
     while address.counters().queued != 2 {
         tokio::task::yield_now().await;
     }
-    // Killed from outside it does not die. Its supervisor finds out when it stops it.
+    // A kill from outside does not end it. Its supervisor finds that out when it stops the child.
     let (stop, handle) = (app.supervisor().terminate_child("a"), app.clone());
-    stop.await.expect("it is given up");
+    stop.await.expect("the child is abandoned");
     assert_eq!(SupervisionStats::of(&system).abandoned, 1);
-    assert!(waiting.await.expect("it ends well").is_err(), "the mailbox was closed by hand");
-    handle.supervisor().restart_child("a").await.expect("the next incarnation starts beside it");
+    assert!(waiting.await.expect("the task succeeds").is_err(), "terminate_child closed the mailbox");
+    handle.supervisor().restart_child("a").await.expect("the next incarnation starts");
     assert_eq!(incarnation(&address).await, 2);
-    go.send(()).expect("the old one still hangs");
-    assert_eq!(incarnation(&address).await, 2, "the old one can do nothing more");
+    go.send(()).expect("the old incarnation still hangs");
+    assert_eq!(incarnation(&address).await, 2, "the old incarnation handles no message");
     let report = app.shutdown().await;
-    assert_eq!(report.stragglers.iter().filter(|who| who.abandoned).count(), 1);
+    assert_eq!(report.stragglers.iter().filter(|child| child.abandoned).count(), 1);
     assert!(address.counters().is_balanced());
 }

@@ -1,5 +1,5 @@
-//! The Supervisor-Worker pattern as other languages know it, end to end: the rows of `docs/PATTERN.md` that are about handing
-//! out work.
+//! The Supervisor-Worker pattern of other languages, end to end: the rows of `docs/PATTERN.md`
+//! about distributing work.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,7 @@ use perennial::pool::{JobError, JobEvent, Pool, PoolShutdown, SubmitError, Worke
 use perennial::prelude::*;
 use perennial::{App, ProcessState, ReportKind, SupervisorHandle, SupervisorReport, TaskScope};
 
-/// Who did what, in order.
+/// The jobs in order, each with the slot of its worker.
 #[derive(Clone, Default)]
 struct Notes(Arc<Mutex<Vec<(usize, u64)>>>);
 
@@ -19,7 +19,7 @@ impl Notes {
     }
 }
 
-/// Squares numbers, and notes which of the workers it is that does. Thirteen is an error, and 666 a panic.
+/// A worker that squares numbers and records its slot. Thirteen is an error, and 666 a panic.
 struct Squarer {
     slot: usize,
     notes: Notes,
@@ -36,7 +36,7 @@ impl Worker for Squarer {
     }
 
     async fn work(&mut self, job: &u64) -> Result<u64, String> {
-        // Of paused time.
+        // In paused time.
         tokio::time::sleep(Duration::from_millis(10)).await;
         self.notes.0.lock().expect("not poisoned").push((self.slot, *job));
         match job {
@@ -56,11 +56,12 @@ fn squarers(workers: usize) -> (Squarers, Notes) {
 
 async fn start(pool: Squarers) -> (System, App<SupervisorHandle>) {
     let system = System::new();
-    let app = pool.start(&system).await.expect("it starts");
+    let app = pool.start(&system).await.expect("the tree starts");
     (system, app)
 }
 
-/// Rust, `std::thread` and `mpsc`: a fixed number of workers on one shared channel, which end when its sender is gone.
+/// Rust, `std::thread` and `mpsc`: a fixed number of workers on one shared channel, which end when
+/// its sender is dropped.
 #[tokio::test(start_paused = true)]
 async fn rust_workers_on_one_shared_channel_end_when_its_sender_is_gone() {
     let (pool, notes) = squarers(4);
@@ -68,7 +69,7 @@ async fn rust_workers_on_one_shared_channel_end_when_its_sender_is_gone() {
     let sender = pool.handle();
     let (_system, app) = start(pool).await;
     for job in 0..8 {
-        sender.submit(job).detach().await.expect("it is taken in");
+        sender.submit(job).detach().await.expect("the job is accepted");
     }
     drop(sender);
     app.join().await;
@@ -78,7 +79,8 @@ async fn rust_workers_on_one_shared_channel_end_when_its_sender_is_gone() {
     assert!(app.shutdown().await.is_clean());
 }
 
-/// Go, goroutines and channels: a task `{id, payload}` in, a result `{id, value, error}` out, all collected, then a clean end.
+/// Go, goroutines and channels: a task `{id, payload}` in, a result `{id, value, error}` out, all
+/// collected, then a clean end.
 #[tokio::test(start_paused = true)]
 async fn go_tasks_go_in_with_an_id_and_come_out_with_a_value_or_an_error() {
     #[derive(Clone)]
@@ -92,12 +94,12 @@ async fn go_tasks_go_in_with_an_id_and_come_out_with_a_value_or_an_error() {
     });
     let parsers = pool.attempts(1);
     let (handle, system) = (parsers.handle(), System::new());
-    let app = parsers.start(&system).await.expect("it starts");
+    let app = parsers.start(&system).await.expect("the tree starts");
 
     let payloads = ["1", "two", "3"];
     let tasks = payloads.iter().enumerate().map(|(id, payload)| Task { id, payload }).collect::<Vec<_>>();
     assert!(tasks.iter().enumerate().all(|(place, task)| task.id == place));
-    let mut results = handle.submit_many(tasks).await.expect("they are taken in");
+    let mut results = handle.submit_many(tasks).await.expect("the jobs are accepted");
     let mut collected = HashMap::new();
     while let Some((id, result)) = results.next_completed().await {
         collected.insert(id, result.ok());
@@ -106,8 +108,9 @@ async fn go_tasks_go_in_with_an_id_and_come_out_with_a_value_or_an_error() {
     assert!(app.shutdown().await.is_clean());
 }
 
-/// C, pthreads; C++, `std::thread`; Java, `BlockingQueue`: any closure with its argument in it is a job; first in, first out; idle
-/// workers wait and do not spin; a stop joins; a job can be interrupted.
+/// C, pthreads; C++, `std::thread`; Java, `BlockingQueue`: any closure with its argument is a job.
+/// Jobs run first in, first out. Idle workers wait and do not spin. A stop joins the workers. A job
+/// can be interrupted.
 #[tokio::test(start_paused = true)]
 async fn c_and_java_any_closure_is_a_job_and_a_stop_joins_the_workers() {
     type Closure = Box<dyn Fn() -> u64 + Send + Sync>;
@@ -122,7 +125,7 @@ async fn c_and_java_any_closure_is_a_job_and_a_stop_joins_the_workers() {
         }
     });
     let (closures, system) = (pool.handle(), System::new());
-    let app = pool.start(&system).await.expect("it starts");
+    let app = pool.start(&system).await.expect("the tree starts");
     let noting = |n: u64| {
         let order = order.clone();
         Box::new(move || {
@@ -130,12 +133,12 @@ async fn c_and_java_any_closure_is_a_job_and_a_stop_joins_the_workers() {
             n
         }) as Closure
     };
-    let stuck = closures.submit(noting(0)).await.expect("it is taken in");
-    let others = closures.submit_many((1..=3).map(noting)).await.expect("they are taken in");
+    let stuck = closures.submit(noting(0)).await.expect("the job is accepted");
+    let others = closures.submit_many((1..=3).map(noting)).await.expect("the jobs are accepted");
     while closures.stats().running == 0 {
         tokio::task::yield_now().await;
     }
-    // Interrupted where it awaits; the others come in the order in which they were put.
+    // The first is interrupted at its await. The others run in the order of submission.
     assert!(stuck.cancel());
     assert!(matches!(stuck.await, Err(JobError::Cancelled)));
     assert_eq!(
@@ -143,7 +146,7 @@ async fn c_and_java_any_closure_is_a_job_and_a_stop_joins_the_workers() {
         [Some(1), Some(2), Some(3)]
     );
     assert_eq!(order.take(), [(0, 0), (0, 1), (0, 2), (0, 3)]);
-    // Idle: nothing that a worker was told is left, and it does nothing.
+    // The workers are idle and no message is queued for them.
     let handled = system.counters().handled;
     tokio::time::sleep(Duration::from_secs(3600)).await;
     assert_eq!(system.counters().handled, handled);
@@ -151,13 +154,14 @@ async fn c_and_java_any_closure_is_a_job_and_a_stop_joins_the_workers() {
     assert!(app.shutdown().await.is_clean());
 }
 
-/// C#, `Task` and `BlockingCollection`: async jobs with results, adding is completed, and all are waited for.
+/// C#, `Task` and `BlockingCollection`: async jobs with results. Adding is completed, and all jobs
+/// are awaited.
 #[tokio::test(start_paused = true)]
 async fn csharp_adding_is_completed_and_all_that_was_added_is_done() {
     let (pool, _) = squarers(2);
     let jobs = pool.handle();
     let (_system, app) = start(pool).await;
-    let batch = jobs.submit_many(1..=6).await.expect("they are taken in");
+    let batch = jobs.submit_many(1..=6).await.expect("the jobs are accepted");
     let report = jobs.stop(PoolShutdown::Drain).await;
     assert_eq!((report.completed, report.dropped), (6, 0));
     assert!(matches!(jobs.submit(7).await, Err(SubmitError::Closed(7))));
@@ -166,46 +170,47 @@ async fn csharp_adding_is_completed_and_all_that_was_added_is_done() {
     assert!(app.shutdown().await.is_clean());
 }
 
-/// Python, `multiprocessing.JoinableQueue`: a job that fails does not end its worker, `join` waits until every job is done, and then the
-/// workers are told that it is over.
+/// Python, `multiprocessing.JoinableQueue`: a failing job does not end its worker. `join` waits
+/// until every job is done. Then the workers are stopped.
 #[tokio::test(start_paused = true)]
 async fn python_a_failing_job_does_not_end_its_worker_and_join_waits_for_all() {
     let (pool, _) = squarers(1);
     let (jobs, pool) = pool.attempts(1).handle_and_pool();
     let (_system, app) = start(pool).await;
-    let worker = app.tree().at(["0"]).expect("it is there").pid;
-    let unlucky = jobs.submit(13).await.expect("it is taken in");
-    let fine = jobs.submit(4).await.expect("it is taken in");
+    let worker = app.tree().at(["0"]).expect("it exists").pid;
+    let unlucky = jobs.submit(13).await.expect("the job is accepted");
+    let fine = jobs.submit(4).await.expect("the job is accepted");
     jobs.drain().await;
     assert!(matches!(unlucky.await, Err(JobError::Failed(_))));
-    assert_eq!(fine.await.expect("it is done"), 16);
-    assert_eq!(app.tree().at(["0"]).expect("it is there").pid, worker, "it is the same incarnation");
+    assert_eq!(fine.await.expect("the job succeeds"), 16);
+    assert_eq!(app.tree().at(["0"]).expect("it exists").pid, worker, "it is the same incarnation");
     let _ = jobs.stop(PoolShutdown::Drain).await;
     assert!(app.shutdown().await.is_clean());
 }
 
-/// TypeScript, `worker_threads`: typed tasks, busy workers are passed over, and one hears of each message, error and exit.
+/// TypeScript, `worker_threads`: typed tasks, busy workers are skipped, and each message, error and
+/// exit is reported.
 #[tokio::test(start_paused = true)]
-async fn typescript_busy_workers_are_passed_over_and_errors_and_exits_are_told() {
+async fn typescript_busy_workers_are_skipped_and_errors_and_exits_are_reported() {
     let (pool, notes) = squarers(2);
     let (jobs, pool) = pool.attempts(1).handle_and_pool();
     let mut messages = jobs.subscribe();
     let (system, app) = start(pool).await;
     let mut exits = system.subscribe::<SupervisorReport>();
-    let long = jobs.submit(2).await.expect("it is taken in");
+    let long = jobs.submit(2).await.expect("the job is accepted");
     tokio::time::sleep(Duration::from_millis(5)).await;
-    let second = jobs.submit(3).await.expect("it is taken in");
+    let second = jobs.submit(3).await.expect("the job is accepted");
     assert_eq!((long.await.ok(), second.await.ok()), (Some(4), Some(9)));
     let by: HashSet<usize> = notes.take().iter().map(|(slot, _)| *slot).collect();
     assert_eq!(by.len(), 2, "the second went to the one that was free");
 
-    let fatal = jobs.submit(666).await.expect("it is taken in");
+    let fatal = jobs.submit(666).await.expect("the job is accepted");
     let id = fatal.id();
     assert!(matches!(fatal.await, Err(JobError::Failed(_))));
-    let told: Vec<JobEvent> = std::iter::from_fn(|| messages.try_next()).collect();
-    assert!(told.contains(&JobEvent::Dead(id)));
+    let events: Vec<JobEvent> = std::iter::from_fn(|| messages.try_next()).collect();
+    assert!(events.contains(&JobEvent::Dead(id)));
     let exit = loop {
-        let report = exits.next().await.expect("the system is there");
+        let report = exits.next().await.expect("the system exists");
         if let ReportKind::Terminated { reason } = report.kind {
             break reason;
         }
@@ -220,9 +225,9 @@ async fn javascript_a_request_is_a_promise_of_a_result_or_an_error() {
     let (pool, _) = squarers(1);
     let (jobs, pool) = pool.attempts(1).handle_and_pool();
     let (_system, app) = start(pool).await;
-    assert_eq!(jobs.submit(5).await.expect("it is taken in").await.expect("it is done"), 25);
-    let Err(JobError::Failed(failures)) = jobs.submit(13).await.expect("it is taken in").await else {
-        panic!("it is unlucky");
+    assert_eq!(jobs.submit(5).await.expect("the job is accepted").await.expect("the job succeeds"), 25);
+    let Err(JobError::Failed(failures)) = jobs.submit(13).await.expect("the job is accepted").await else {
+        panic!("expected a failure");
     };
     assert_eq!(failures[0].to_string(), "unlucky");
     assert!(app.shutdown().await.is_clean());
@@ -230,25 +235,25 @@ async fn javascript_a_request_is_a_promise_of_a_result_or_an_error() {
 
 /// Kotlin, `supervisorScope`: the failure of one leaves the others running, and all are joined.
 #[tokio::test(start_paused = true)]
-async fn kotlin_one_that_fails_leaves_its_siblings_running_and_all_are_joined() {
+async fn kotlin_failing_job_leaves_its_siblings_running_and_all_are_joined() {
     let (pool, _) = squarers(3);
     let (jobs, pool) = pool.attempts(1).handle_and_pool();
     let (_system, app) = start(pool).await;
-    let results = jobs.submit_many([2, 666, 3]).await.expect("they are taken in").join_all().await;
+    let results = jobs.submit_many([2, 666, 3]).await.expect("the jobs are accepted").join_all().await;
     assert!(matches!(results[..], [Ok(4), Err(JobError::Failed(_)), Ok(9)]));
-    // Without a queue and workers: tasks that belong together.
-    let mut scope = TaskScope::start("scope", &System::new()).await.expect("it starts");
+    // Without a queue and workers: a scope of tasks.
+    let mut scope = TaskScope::start("scope", &System::new()).await.expect("the tree starts");
     for n in [2, 0, 3] {
         scope.spawn("division", async move { 6 / n }).await.expect("it is started");
     }
     assert!(matches!(scope.join_all().await[..], [Ok(3), Err(ExitReason::Panicked(_)), Ok(2)]));
 
-    // Whoever of the workers it was that panicked is there again.
+    // The worker that panicked is running again.
     assert!(app.tree().children.iter().all(|child| child.handle.state() != ProcessState::Closed));
     assert!(app.shutdown().await.is_clean());
 }
 
-/// A pool and its handle, to be had in one go.
+/// Returns a pool together with its handle.
 trait HandleAndPool: Sized {
     type Handle;
     fn handle_and_pool(self) -> (Self::Handle, Self);

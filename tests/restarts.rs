@@ -1,4 +1,5 @@
-//! The headline, through the facade alone: one address, one name, whatever crashes beneath and above.
+//! The central promise, through the facade alone: an address and a name stay valid across all
+//! crashes.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -19,7 +20,7 @@ enum Msg {
     Incarnation(Reply<u32>),
 }
 
-/// Writes down what it handles, where every incarnation and the test can see it.
+/// A worker that records its messages where every incarnation and the test can read them.
 type Notes = Arc<Mutex<HashMap<u64, u32>>>;
 
 struct Worker(Notes);
@@ -47,23 +48,23 @@ fn worker(notes: &Notes) -> Child<Msg> {
     Child::new::<Worker>("worker", notes.clone()).named(WORKER).mailbox(MailboxConfig::unbounded())
 }
 
-/// So many restarts are never needed here.
+/// Creates a supervisor with more restarts than any test needs.
 fn tolerant(id: &'static str) -> Supervisor {
     Supervisor::new(id).intensity(1_000_000, Duration::from_secs(1))
 }
 
 async fn incarnation(address: &Address<Msg>) -> u32 {
-    address.call(Msg::Incarnation).await.expect("it answers")
+    address.call(Msg::Incarnation).await.expect("the actor replies")
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_address_taken_before_the_start_reaches_the_third_incarnation() {
     let (system, child) = (System::new(), worker(&Notes::default()));
     let address = child.address();
-    let refused = address.cast(Msg::Crash).expect_err("nobody is due to serve it yet");
-    let app = tolerant("app").child(child).start(&system).await.expect("it starts");
-    address.cast(refused.into_inner()).expect("it is served");
-    address.cast(Msg::Panic).expect("it is due");
+    let refused = address.cast(Msg::Crash).expect_err("the mailbox is closed");
+    let app = tolerant("app").child(child).start(&system).await.expect("the tree starts");
+    address.cast(refused.into_inner()).expect("the mailbox is open");
+    address.cast(Msg::Panic).expect("the child is pending");
     assert_eq!(incarnation(&address).await, 3);
     assert!(app.shutdown().await.is_clean());
     assert!(matches!(address.call(Msg::Incarnation).await, Err(CallError::Closed(_))));
@@ -77,15 +78,15 @@ async fn messages_cast_during_a_restart_storm_are_all_handled_once() {
     let (system, notes) = (System::new(), Notes::default());
     let child = worker(&notes);
     let address = child.address();
-    let app = tolerant("app").child(child).start(&system).await.expect("it starts");
+    let app = tolerant("app").child(child).start(&system).await.expect("the tree starts");
     let senders: Vec<_> = (0..SENDERS)
         .map(|sender| {
             let address = address.clone();
             tokio::spawn(async move {
                 for n in 0..EACH {
-                    address.cast(Msg::Note(sender * EACH + n)).expect("it is never closed");
+                    address.cast(Msg::Note(sender * EACH + n)).expect("the mailbox stays open");
                     if n % (SENDERS * EACH / CRASHES) == 0 {
-                        address.cast(Msg::Crash).expect("it is never closed");
+                        address.cast(Msg::Crash).expect("the mailbox stays open");
                     }
                     tokio::task::consume_budget().await;
                 }
@@ -93,7 +94,7 @@ async fn messages_cast_during_a_restart_storm_are_all_handled_once() {
         })
         .collect();
     for sender in senders {
-        sender.await.expect("it ends well");
+        sender.await.expect("the task succeeds");
     }
     assert_eq!(u64::from(incarnation(&address).await), CRASHES + 1);
     {
@@ -108,22 +109,22 @@ async fn messages_cast_during_a_restart_storm_are_all_handled_once() {
     assert_eq!((counters.lost_in_flight, counters.dead_lettered, counters.queued), (CRASHES, 0, 0));
 }
 
-/// A root that takes in what its child, a supervisor with no patience, gives up.
+/// Starts a root with a supervisor below it that tolerates no restart.
 async fn two_levels(system: &System, notes: &Notes) -> (App<SupervisorHandle>, Address<Msg>) {
     let child = worker(notes);
     let address = child.address();
     let inner = Supervisor::new("inner").intensity(0, Duration::from_secs(1)).child(child);
-    (tolerant("app").child(inner).start(system).await.expect("it starts"), address)
+    (tolerant("app").child(inner).start(system).await.expect("the tree starts"), address)
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_child_of_a_supervisor_that_gave_up_is_reached_by_the_old_address_and_name() {
+async fn child_of_a_supervisor_that_exceeded_its_intensity_keeps_its_address_and_name() {
     let (system, notes) = (System::new(), Notes::default());
     let mut reports = system.subscribe::<SupervisorReport>();
     let (app, address) = two_levels(&system, &notes).await;
-    address.cast(Msg::Crash).expect("it is served");
-    address.cast(Msg::Note(7)).expect("it is due");
-    assert_eq!(incarnation(&system.whereis(WORKER).expect("its supervisor owns it")).await, 2);
+    address.cast(Msg::Crash).expect("the mailbox is open");
+    address.cast(Msg::Note(7)).expect("the child is pending");
+    assert_eq!(incarnation(&system.whereis(WORKER).expect("the name is bound")).await, 2);
     assert_eq!(notes.lock().expect("not poisoned").get(&7), Some(&1));
     assert_eq!(SupervisionStats::of(&system).escalations, 1);
     let gave_up = std::iter::from_fn(|| reports.try_next())
@@ -133,30 +134,30 @@ async fn a_child_of_a_supervisor_that_gave_up_is_reached_by_the_old_address_and_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_child_of_a_supervisor_that_was_killed_is_reached_by_the_old_address_and_name() {
+async fn child_of_a_killed_supervisor_keeps_its_address_and_name() {
     let (system, notes) = (System::new(), Notes::default());
     let (app, address) = two_levels(&system, &notes).await;
     for killed in 1..=20 {
-        let inner = app.tree().at(["inner"]).expect("it is there").handle.clone();
+        let inner = app.tree().at(["inner"]).expect("it exists").handle.clone();
         let down = inner.monitor();
-        inner.kill().expect("it lives");
-        // The worker may still live: what is sent now is handled by it, or by the next incarnation.
-        address.cast(Msg::Note(killed)).expect("it is never closed");
+        inner.kill().expect("an incarnation runs");
+        // The worker may still run. A message sent now is handled by it or by the next incarnation.
+        address.cast(Msg::Note(killed)).expect("the mailbox stays open");
         assert!(matches!(down.await.reason, ExitReason::Killed));
-        address.cast(Msg::Note(100 + killed)).expect("it is never closed");
-        system.whereis(WORKER).expect("its name has no gap");
+        address.cast(Msg::Note(100 + killed)).expect("the mailbox stays open");
+        system.whereis(WORKER).expect("the name is bound");
         assert_eq!(u64::from(incarnation(&address).await), killed + 1);
     }
     assert_eq!(notes.lock().expect("not poisoned").len(), 40);
     let tree = app.tree();
-    assert_eq!(tree.at(["inner", "worker"]).expect("it is there").state, ChildState::Running);
+    assert_eq!(tree.at(["inner", "worker"]).expect("it exists").state, ChildState::Running);
     assert!(app.shutdown().await.is_clean());
     assert!(system.whereis(WORKER).is_err(), "the name is free");
     assert!(system.counters().is_balanced());
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_at_a_crash_is_kept_unless_the_mailbox_is_set_to_discard_it() {
+async fn messages_queued_at_a_crash_are_kept_unless_the_mailbox_discards_them() {
     for (mailbox, kept) in
         [(MailboxConfig::unbounded(), 2), (MailboxConfig::unbounded().discard_on_restart(), 0)]
     {
@@ -164,15 +165,15 @@ async fn what_waits_at_a_crash_is_kept_unless_the_mailbox_is_set_to_discard_it()
         let mut dead = system.subscribe::<DeadLetter>();
         let child = worker(&notes).mailbox(mailbox);
         let address = child.address();
-        let app = tolerant("app").child(child).start(&system).await.expect("it starts");
+        let app = tolerant("app").child(child).start(&system).await.expect("the tree starts");
         let down = address.monitor();
         for message in [Msg::Crash, Msg::Note(1), Msg::Note(2)] {
-            address.cast(message).expect("it is served");
+            address.cast(message).expect("the mailbox is open");
         }
         down.await;
         assert_eq!(incarnation(&address).await, 2);
         assert_eq!(notes.lock().expect("not poisoned").len(), kept);
-        let in_flight = dead.try_next().expect("the message that crashed it is dead");
+        let in_flight = dead.try_next().expect("the message in flight is a dead letter");
         assert!(matches!(in_flight.reason, DeadLetterReason::InFlight(_)));
         let unhandled = std::iter::from_fn(|| dead.try_next()).count();
         assert_eq!(unhandled, 2 - kept);

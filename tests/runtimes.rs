@@ -1,4 +1,4 @@
-//! What becomes of trees when their runtime goes away.
+//! Trees when their runtime is dropped.
 
 use perennial::{Actor, Child, Context, ExitReason, Name, SendError, Supervisor, System, Whereis};
 
@@ -18,15 +18,15 @@ impl Actor for Idle {
 }
 
 #[test]
-fn a_runtime_that_goes_away_closes_its_trees() {
+fn dropped_runtime_closes_its_trees() {
     let (system, runtime) = (System::new(), tokio::runtime::Runtime::new().expect("a runtime"));
     let child = Child::new::<Idle>("idle", ()).named(Name::new("idle"));
     let address = child.address();
     let tree = Supervisor::new("app").child(Supervisor::new("inner").child(child));
-    let app = runtime.block_on(tree.start(&system)).expect("it starts");
+    let app = runtime.block_on(tree.start(&system)).expect("the tree starts");
     drop(runtime);
     let other = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    // Killed with its children, or after it has seen that none of them can be started any more.
+    // The root is killed with its children, or after it has found that none of them can start.
     let reason = other.block_on(app.join());
     assert!(matches!(reason, ExitReason::Killed | ExitReason::Shutdown(_)), "{reason}");
     assert!(matches!(address.cast(()), Err(SendError::Closed(_))));

@@ -1,4 +1,5 @@
-//! A tree that is told to stop by a signal while much is queued. One test of this process, because the process is one.
+//! A tree with many queued messages that receives a stop signal. One test runs in this process,
+//! because signals reach the whole process.
 
 #![cfg(unix)]
 
@@ -18,7 +19,7 @@ const MESSAGES: u64 = 1_000;
 const JOBS: u64 = 100;
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Yields in every handler, so that messages are queued for a while.
+/// An actor whose handler yields, so messages stay queued for a while.
 struct Counting;
 
 impl Actor for Counting {
@@ -44,7 +45,8 @@ fn counting(shutdown: Shutdown) -> Child<u64> {
     Child::new::<Counting>("counting", ()).shutdown(shutdown).mailbox(MailboxConfig::unbounded())
 }
 
-/// Runs a tree with a closure before the stop; `meanwhile` begins when the tree listens to signals.
+/// Runs a tree with a closure before the stop. `meanwhile` starts when the tree listens for
+/// signals.
 async fn run(
     app: &App<SupervisorHandle>,
     timeout: Duration,
@@ -52,9 +54,9 @@ async fn run(
     meanwhile: impl Future<Output = ()>,
 ) -> RunOutcome {
     let mut signals = StopSignals::listen().expect("this process may listen to signals");
-    let finish = pin!(app.run_until_signal_with(&mut signals, timeout, before_stop));
-    let (finish, ()) = tokio::join!(finish, meanwhile);
-    finish
+    let outcome = pin!(app.run_until_signal_with(&mut signals, timeout, before_stop));
+    let (outcome, ()) = tokio::join!(outcome, meanwhile);
+    outcome
 }
 
 #[tokio::test]
@@ -78,7 +80,7 @@ async fn full_mailbox_and_full_pool_are_drained_and_the_exit_code_is_0() {
     let pool = pool.shutdown(Shutdown::Drain(MINUTE));
     let jobs = pool.handle();
     let app = Supervisor::new("app").child(counter).child(pool).start(&System::new()).await;
-    let app = app.expect("it starts");
+    let app = app.expect("the tree starts");
     let queued = async {
         for message in 0..MESSAGES {
             address.cast(message).expect("the mailbox is not bounded");
@@ -88,64 +90,65 @@ async fn full_mailbox_and_full_pool_are_drained_and_the_exit_code_is_0() {
         }
         send("-TERM");
     };
-    let mut finish = pin!(app.run_until_signal());
+    let mut outcome = pin!(app.run_until_signal());
     tokio::select! {
         biased;
-        _ = &mut finish => panic!("nothing has told it to stop"),
+        _ = &mut outcome => panic!("the tree ended without a signal"),
         () = std::future::ready(()) => {}
     }
-    let (finish, ()) = tokio::join!(finish, queued);
-    let finish = finish.expect("this process may listen to signals");
+    let (outcome, ()) = tokio::join!(outcome, queued);
+    let outcome = outcome.expect("this process may listen to signals");
     assert!(
-        matches!(&finish, RunOutcome::Stopped(StopSignal::Terminate, report) if report.is_clean()),
-        "{finish:?}"
+        matches!(&outcome, RunOutcome::Stopped(StopSignal::Terminate, report) if report.is_clean()),
+        "{outcome:?}"
     );
-    assert_eq!(finish.exit_code(), 0);
+    assert_eq!(outcome.exit_code(), 0);
     assert_eq!((address.handle().counters().handled, jobs.stats().completed), (MESSAGES, JOBS));
 }
 
 async fn report_and_exit_code_tell_what_was_dropped_without_a_drain() {
     let counter = counting(Shutdown::default());
     let address = counter.address();
-    let app = Supervisor::new("app").child(counter).start(&System::new()).await.expect("it starts");
-    let mut finish = pin!(app.run_until_signal());
+    let app = Supervisor::new("app").child(counter).start(&System::new()).await.expect("the tree starts");
+    let mut outcome = pin!(app.run_until_signal());
     tokio::select! {
         biased;
-        _ = &mut finish => panic!("nothing has told it to stop"),
+        _ = &mut outcome => panic!("the tree ended without a signal"),
         () = std::future::ready(()) => {}
     }
     let queued = async {
         send("-TERM");
         (0..100_000).for_each(|message| address.cast(message).expect("the mailbox is not bounded"));
     };
-    let (finish, ()) = tokio::join!(finish, queued);
-    let finish = finish.expect("this process may listen to signals");
-    let RunOutcome::Stopped(_, report) = &finish else { panic!("{finish:?}") };
+    let (outcome, ()) = tokio::join!(outcome, queued);
+    let outcome = outcome.expect("this process may listen to signals");
+    let RunOutcome::Stopped(_, report) = &outcome else { panic!("{outcome:?}") };
     assert_eq!(report.dropped_messages, address.handle().counters().dead_lettered);
-    assert_eq!((report.is_clean(), finish.exit_code()), (false, 2), "{report}");
+    assert_eq!((report.is_clean(), outcome.exit_code()), (false, 2), "{report}");
 }
 
 async fn closure_runs_before_the_stop_while_everything_runs() {
     let counter = counting(Shutdown::Drain(MINUTE));
     let address = counter.address();
-    let app = Supervisor::new("app").child(counter).start(&System::new()).await.expect("it starts");
-    let told = AtomicU32::new(0);
+    let app = Supervisor::new("app").child(counter).start(&System::new()).await.expect("the tree starts");
+    let runs = AtomicU32::new(0);
     let before_stop = async |signal| {
         assert_eq!(signal, StopSignal::Terminate);
         yield_now().await;
-        address.cast(0).expect("it runs still");
-        told.fetch_add(1, Ordering::Relaxed);
+        address.cast(0).expect("the child still runs");
+        runs.fetch_add(1, Ordering::Relaxed);
     };
-    let finish = run(&app, MINUTE, before_stop, async { send("-TERM") }).await;
-    assert_eq!((finish.exit_code(), told.into_inner()), (0, 1), "{finish:?}");
+    let outcome = run(&app, MINUTE, before_stop, async { send("-TERM") }).await;
+    assert_eq!((outcome.exit_code(), runs.into_inner()), (0, 1), "{outcome:?}");
     assert_eq!(address.handle().counters().handled, 1);
 }
 
-/// A closure that panics, one that takes too long, and one that another signal cuts short: the tree stops in order.
+/// The tree stops cleanly after a closure that panics, one that exceeds its timeout, and one that
+/// another signal interrupts.
 async fn closure_is_bounded() {
     for case in 0..3 {
         let app = Supervisor::new("app").child(counting(Shutdown::default())).start(&System::new()).await;
-        let app = app.expect("it starts");
+        let app = app.expect("the tree starts");
         let (has_begun, is_dropped) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let timeout = if case == 1 { Duration::from_millis(10) } else { MINUTE };
         let (begun, dropped) = (has_begun.clone(), is_dropped.clone());
@@ -166,9 +169,9 @@ async fn closure_is_bounded() {
                 send("-INT");
             }
         };
-        let finish = run(&app, timeout, before_stop, signals).await;
-        assert!(matches!(&finish, RunOutcome::Stopped(StopSignal::Terminate, _)), "{case}: {finish:?}");
-        assert_eq!(finish.exit_code(), 0);
+        let outcome = run(&app, timeout, before_stop, signals).await;
+        assert!(matches!(&outcome, RunOutcome::Stopped(StopSignal::Terminate, _)), "{case}: {outcome:?}");
+        assert_eq!(outcome.exit_code(), 0);
         assert!(is_dropped.load(Ordering::Relaxed));
     }
 }

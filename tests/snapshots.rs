@@ -6,20 +6,20 @@ use std::thread;
 
 use perennial::prelude::*;
 use perennial::{ChildSpec, Tree};
-use support::{Log, crash, incarnation, start, unit};
+use support::{Log, crash, incarnation, scripted, start};
 use tokio::runtime::Builder;
 
-/// `app` with a worker that was restarted once, and a group with a worker that was stopped.
+/// Starts `app` with a worker that was restarted once, and a group with a terminated worker.
 async fn tree() -> Tree {
     let log = Log::default();
-    let first = unit("first", &log);
+    let first = scripted("first", &log);
     let address = first.address();
-    let group = Supervisor::new("a \"group\"").child(unit("second", &log));
+    let group = Supervisor::new("a \"group\"").child(scripted("second", &log));
     let managed = group.handle();
     let (_system, app) = start(Supervisor::new("app").child(first).child(group)).await;
-    address.cast(crash()).expect("it is served");
+    address.cast(crash()).expect("the mailbox is open");
     assert_eq!(incarnation(&address).await, 2);
-    managed.terminate_child("second").await.expect("it is stopped");
+    managed.terminate_child("second").await.expect("the child stops");
     app.tree()
 }
 
@@ -45,13 +45,13 @@ async fn a_tree_is_drawn_as_a_mermaid_flowchart() {
     assert_eq!(tree().await.mermaid().to_string(), expected);
 }
 
-/// Runs `look` on a tree of so many nodes, each the only child of the one before, on a thread with
-/// a small stack.
+/// Calls `look` with a tree of `nodes` nodes, each the only child of the previous one, on a thread
+/// with a small stack.
 fn on_a_chain(nodes: usize, look: fn(&Tree)) {
     let test = move || {
         let runtime = Builder::new_current_thread().enable_time().build().expect("there is a runtime");
         runtime.block_on(async {
-            let mut child = ChildSpec::from(unit("leaf", &Log::default()));
+            let mut child = ChildSpec::from(scripted("leaf", &Log::default()));
             for _ in 2..nodes {
                 child = Supervisor::new("n").child(child).into();
             }
@@ -60,7 +60,7 @@ fn on_a_chain(nodes: usize, look: fn(&Tree)) {
         });
     };
     let thread = thread::Builder::new().stack_size(2 << 20).spawn(test);
-    thread.expect("there is a thread").join().expect("it ends well");
+    thread.expect("there is a thread").join().expect("the task succeeds");
 }
 
 #[test]
@@ -76,12 +76,12 @@ fn text_of_a_deep_tree_indents_no_further_than_the_hundredth_level() {
     });
 }
 
-/// An id is a text of the user, and may come from anywhere.
+/// An id is a text of the user and may contain any character.
 #[tokio::test]
 async fn an_id_with_a_newline_draws_no_child_that_is_not_there() {
     let id = "a\n\u{251c}\u{2500} root  running <1.1>\r\u{2028}\u{202e}\u{1b}[2J\\";
     let log = Log::default();
-    let (_system, app) = start(Supervisor::new("app").child(unit(id, &log))).await;
+    let (_system, app) = start(Supervisor::new("app").child(scripted(id, &log))).await;
     let (drawn, flowchart) = (app.tree().to_string(), app.tree().mermaid().to_string());
     assert_eq!(drawn.lines().count(), 2, "{drawn}");
     let line = "\u{2514}\u{2500} a\\n\u{251c}\u{2500} root  running <1.1>\\r\\u{2028}\\u{202e}\\u{1b}[2J\\\\  running <";

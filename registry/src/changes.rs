@@ -1,34 +1,36 @@
-//! Telling listeners what changes, in the order in which it does.
+//! The streams of changes: subscribers receive the changes of one entry in the order in which they
+//! happen.
 
 use std::borrow::Cow;
 
 use perennial_actors::host::{Broadcast, Sent};
 use perennial_actors::{ActorHandle, Subscription};
 
-/// Something that changed about a name.
+/// A change of a name's binding.
 ///
 /// # Ordering
 ///
-/// Listeners are told of the changes of one name in the order in which they happened, and have been told when the call that made the
-/// change returns. When an actor ends, they are told that its names are free before any link or monitor hears of the end.
+/// Subscribers receive the changes of one name in the order in which they happened. A change has
+/// been delivered when the call that made it returns. When an actor ends, the changes of its names
+/// are delivered before any link or monitor is notified.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum NameChange {
-    /// A name leads to an actor now.
+    /// A name was bound to an actor.
     Registered {
         /// The name.
         name: Cow<'static, str>,
         /// The actor.
         actor: ActorHandle,
     },
-    /// A name leads nowhere any more.
+    /// A binding was removed.
     Unregistered {
         /// The name.
         name: Cow<'static, str>,
         /// The actor to which it led.
         actor: ActorHandle,
     },
-    /// A name leads from one actor to another now, and led nowhere at no moment.
+    /// A name was rebound from one actor to another. It was unbound at no moment.
     HandedOver {
         /// The name.
         name: Cow<'static, str>,
@@ -41,14 +43,16 @@ pub enum NameChange {
 
 /// The stream of the changes of one table.
 ///
-/// A change is sent while the entry that changes is locked, which puts the changes of one entry in their order. No foreign code
-/// runs then: the wakers of listeners run when the caller drops the [`Told`], after it has unlocked the entry.
+/// A change is sent while its entry is locked. This puts the changes of one entry in order. No
+/// foreign code runs under that lock: the wakers of subscribers run when the caller drops the
+/// [`PendingWakes`], after it has unlocked the entry.
 pub(crate) struct Changes<C>(Broadcast<C>);
 
-/// The changes that one call has made. Dropped outside the lock of the entry, it wakes the listeners.
-pub(crate) struct Told<C>(Vec<Sent<C>>);
+/// The wakers of the changes that one call has made. Dropped outside the lock of the entry, it
+/// wakes the subscribers.
+pub(crate) struct PendingWakes<C>(Vec<Sent<C>>);
 
-impl<C> Default for Told<C> {
+impl<C> Default for PendingWakes<C> {
     fn default() -> Self {
         Self(Vec::new())
     }
@@ -66,11 +70,11 @@ impl<C: Clone> Changes<C> {
         self.0.subscribe()
     }
 
-    /// Sends a change while its entry is locked. `change` is called only if there is a listener.
-    pub(crate) fn record(&self, told: &mut Told<C>, change: impl FnOnce() -> C) {
+    /// Sends a change while its entry is locked. `change` is called only if there is a subscriber.
+    pub(crate) fn record(&self, wakes: &mut PendingWakes<C>, change: impl FnOnce() -> C) {
         let sent = self.0.send_locked(change);
         if !sent.is_empty() {
-            told.0.push(sent);
+            wakes.0.push(sent);
         }
     }
 }
@@ -80,14 +84,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_listener_is_told_nothing_that_was_noted_before_it_came() {
+    fn subscriber_receives_no_change_recorded_before_it_subscribed() {
         let changes = Changes::default();
         let gone = changes.subscribe();
-        let mut told = Told::default();
-        changes.record(&mut told, || "before");
+        let mut wakes = PendingWakes::default();
+        changes.record(&mut wakes, || "before");
         drop(gone);
-        let mut listener = changes.subscribe();
-        changes.record(&mut told, || "after");
-        assert_eq!((listener.try_next(), listener.try_next()), (Some("after"), None));
+        let mut subscriber = changes.subscribe();
+        changes.record(&mut wakes, || "after");
+        assert_eq!((subscriber.try_next(), subscriber.try_next()), (Some("after"), None));
     }
 }

@@ -1,4 +1,4 @@
-//! What can go wrong with names, keys and groups.
+//! The errors of names, keys and groups.
 
 use std::any::type_name;
 use std::borrow::Cow;
@@ -9,77 +9,78 @@ use std::time::Duration;
 use perennial_actors::host::{Carried, CarriesValue, ShortTypeName};
 use perennial_actors::{CallError, ExitReason, SendError};
 
-/// Why a name was not bound.
+/// The reason for which a name was not bound.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BindError {
-    /// It leads to another actor.
+    /// The name leads to another actor.
     #[error("the name {0:?} is already registered")]
     Taken(Cow<'static, str>),
-    /// The actor has ended for good, so that nothing would give the name back.
+    /// The actor has ended for good, so no hook would remove the binding.
     #[error("the actor to register as {0:?} has stopped and will not be restarted")]
     Ended(Cow<'static, str>),
 }
 
-/// Why a name leads nowhere.
+/// The reason for which a lookup of a name failed.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LookupError {
-    /// No actor has it.
+    /// The name is unbound.
     #[error("no actor is registered as {0:?}")]
     NotFound(Cow<'static, str>),
-    /// The actor that has it takes messages of another type.
+    /// The actor with this name has another message type.
     #[error("the actor registered as {name:?} has the message type {found}, not {wanted}")]
     WrongType {
         /// The name.
         name: Cow<'static, str>,
-        /// The messages of the lookup.
+        /// The message type of the lookup.
         wanted: &'static str,
-        /// The messages of the actor.
+        /// The message type of the actor.
         found: &'static str,
     },
-    /// No incarnation of the actor that has it lives: it is between two, or the first has not begun. Only for those who ask for one that
-    /// lives.
+    /// No incarnation of the actor runs: it is being restarted, or its first one has not started.
+    /// Only [`Whereis::whereis_alive`](crate::Whereis::whereis_alive) returns this.
     #[error("the actor registered as {name:?} has no running incarnation")]
     Restarting {
         /// The name.
         name: Cow<'static, str>,
-        /// Why the incarnation before has ended, if its supervisor has said so.
+        /// The reason for which the last incarnation ended, if the supervisor has published it.
         reason: Option<ExitReason>,
-        /// When its supervisor begins the next one, counted from now: at once if zero.
+        /// The time from now until the supervisor starts the next incarnation. Zero means at once.
         retry_in: Option<Duration>,
     },
 }
 
-/// Why it was not worth to wait for a name.
+/// The reason for which waiting for a name failed.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WaitError {
-    /// No actor got it in time.
+    /// The name was not bound before the timeout.
     #[error("no actor was registered as {0:?} before the timeout")]
     TimedOut(Cow<'static, str>),
-    /// No actor has it, and there are no timers here to wait by: no tokio runtime, or one without `enable_time`.
+    /// The name is unbound, and there are no timers to wait with: no tokio runtime, or one without
+    /// `enable_time`.
     #[error("no actor is registered under the name, and there are no tokio timers to wait with")]
     NoTimers,
-    /// The actor that has it takes messages of another type.
+    /// The actor with this name has another message type.
     #[error("the actor registered as {name:?} has the message type {found}, not {wanted}")]
     WrongType {
         /// The name.
         name: Cow<'static, str>,
-        /// The messages of the lookup.
+        /// The message type of the lookup.
         wanted: &'static str,
-        /// The messages of the actor.
+        /// The message type of the actor.
         found: &'static str,
     },
 }
 
-/// Why a message was not sent through a name. It comes back.
+/// The reason for which a message was not sent to a name. It holds the message.
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum NamedCastError<M> {
-    /// The name leads nowhere, or elsewhere.
+    /// The lookup of the name failed.
     Lookup(LookupError, M),
-    /// The mailbox did not take it.
+    /// The mailbox rejected the message.
     Send(SendError<M>),
 }
 
@@ -118,11 +119,11 @@ impl<M: 'static> CarriesValue for NamedCastError<M> {
     }
 }
 
-/// Why a call through a name has no answer.
+/// The reason for which a call to a name has no reply.
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum NamedCallError<M> {
-    /// The name leads nowhere, or elsewhere.
+    /// The lookup of the name failed.
     Lookup(LookupError),
     /// The call failed.
     Call(CallError<M>),
@@ -151,7 +152,8 @@ impl<M: 'static> Error for NamedCallError<M> {
         match self {
             Self::Lookup(_) => None,
             Self::Call(error) => error.source().and_then(|source| {
-                // The error of the call is no source of its own: what carries its message is this one.
+                // The call's error is not a source of its own, so the error that carries the
+                // message is this one.
                 if source.is::<Carried>() { Carried::by::<Self>() } else { Some(source) }
             }),
         }
@@ -169,7 +171,8 @@ impl<M: 'static> CarriesValue for NamedCallError<M> {
     }
 }
 
-/// Prints a failed lookup, and the type of the message unless the error has it or has lost it.
+/// Prints a failed lookup. Adds the message type, unless the error contains it or the message was
+/// removed from it.
 fn lookup_failed<M>(f: &mut fmt::Formatter<'_>, error: &LookupError) -> fmt::Result {
     fmt::Display::fmt(error, f)?;
     match type_name::<M>() {
@@ -179,17 +182,18 @@ fn lookup_failed<M>(f: &mut fmt::Formatter<'_>, error: &LookupError) -> fmt::Res
     }
 }
 
-/// Why a name was not handed over. It leads where it led, unless that has ended too.
+/// The reason for which a name was not handed over. The name leads to the same actor as before,
+/// unless that has ended too.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HandOverError {
-    /// It does not lead to the actor that was to give it.
+    /// The name does not lead to the actor that was to hand it over.
     #[error("the name {0:?} is not registered to the actor that hands it over")]
     NotOwner(Cow<'static, str>),
-    /// The actor that was to have it has ended for good.
+    /// The new actor has ended for good.
     #[error("the actor to register as {0:?} has stopped and will not be restarted")]
     Ended(Cow<'static, str>),
-    /// The actor that was to have it belongs to another system.
+    /// The new actor belongs to another system.
     #[error("the actor to register as {0:?} belongs to another system")]
     OtherSystem(Cow<'static, str>),
 }

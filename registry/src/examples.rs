@@ -1,6 +1,6 @@
-//! The parts that the examples of the registry have in common, which their readers do not see.
+//! The hidden lines that the examples of this crate share.
 
-/// Makes an example with a `registry`, and two actors that take texts: `greeter` and `other`.
+/// Makes an example with a `registry` and two actors with text messages: `greeter` and `other`.
 macro_rules! registry_example {
     ($code:literal) => {
         concat!(
@@ -27,7 +27,8 @@ macro_rules! registry_example {
     };
 }
 
-/// Makes an example with `keys`, and a `session` that runs the first part of the code as it starts.
+/// Makes an example with `keys` and a `session`, which runs the first part of the code in its
+/// `init`.
 macro_rules! keys_example {
     ($keys:literal, $init:literal, $code:literal) => {
         concat!(

@@ -1,29 +1,29 @@
-//! The names of perennial: typed, bound to an identity, without a gap across restarts.
+//! Names, keys, groups and topics: how perennial's actors are found without their addresses.
 //!
 //! # Model
 //!
-//! A [`Name<M>`] is a text and the type of the messages that go there. It is bound to an *identity*, never to an
-//! incarnation: so a restart, of the actor or of any supervisor above it, does not touch it. It is free again when nobody
-//! serves the identity and nobody is due to.
+//! A [`Name<M>`] is a text and a message type. It is bound to an *identity*, never to an
+//! incarnation. A restart of the actor, or of any supervisor above it, therefore does not change
+//! it. The name is free again when the identity is closed: no incarnation runs and none is pending.
 //!
-//! Who is one of many is found otherwise: by [keys](UniqueKeys) with values, as a member of a [`Group`], or by what is said on a
-//! [`Topic`].
+//! Other lookups are for actors that are one of many: [keys](UniqueKeys) with values, members of a
+//! [`Group`], and subscribers of a [`Topic`].
 //!
-//! | | leads to | belongs to | over when |
+//! | | leads to | belongs to | removed when |
 //! |---|---|---|---|
-//! | [`Name`] | one actor | an identity | the actor has ended for good, or gives it up |
-//! | [`UniqueKeys`], [`DuplicateKeys`] | one actor, or several | an incarnation | that ends, or gives it up |
+//! | [`Name`] | one actor | an identity | the identity is closed, or the name is unbound |
+//! | [`UniqueKeys`] and [`DuplicateKeys`] | actors | an incarnation | it ends, or unregisters |
 //! | [`Group`] | its members | incarnations | they end, or leave |
-//! | [`Topic`] | its subscribers | identities | they have ended for good, or unsubscribe |
+//! | [`Topic`] | its subscribers | identities | they are closed, or unsubscribe |
 //!
 //! # Guarantees
 //!
-//! - **No gap**: as long as a supervisor owns a named child, looking the name up finds its address, and a message sent there
-//!   is queued for the next incarnation if there is none.
-//! - **No mix-up**: a lookup with another message type is an error, not a lost message.
-//! - **One owner**: binding a name that leads elsewhere fails; an identity that gives its name up late never takes away
-//!   that of its successor.
-//! - **Free before told**: when a monitor tells of an actor's final end, its names are free.
+//! - **No gap**: while a supervisor owns a named child, a lookup of the name finds its address. A
+//!   message sent there between two incarnations is queued for the next one.
+//! - **Typed**: a lookup with another message type is an error, not a lost message.
+//! - **One owner**: binding a name that leads to another actor fails. An identity that is closed
+//!   late never removes its successor's binding.
+//! - **Free before notified**: when a monitor reports an actor's final end, its names are free.
 //!
 //! # Example
 //!
@@ -35,7 +35,9 @@
 //! #     type Msg = String;
 //! #     type Args = ();
 //! #     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Greeter) }
-//! #     async fn handle(&mut self, _: String, _: &mut Context<Self>) -> Result<(), ExitReason> { Ok(()) }
+//! #     async fn handle(&mut self, _: String, _: &mut Context<Self>) -> Result<(), ExitReason> {
+//! #         Ok(())
+//! #     }
 //! # }
 //!
 //! const GREETER: Name<String> = Name::new("greeter");
@@ -52,7 +54,8 @@
 //!
 //! # What it is not for
 //!
-//! Names of other nodes.
+//! Names across nodes: a registry belongs to one [`System`](perennial_actors::System) in one
+//! process.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[macro_use]

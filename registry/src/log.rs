@@ -1,13 +1,14 @@
 //! The log lines of this crate, as plain functions.
 //!
-//! Each line is written in order in a task of its own, under a guard: see [`ActorHandle::log_later`].
+//! Each line is written in a task of its own, in order and under a guard: see
+//! [`ActorHandle::log_later`].
 //!
-//! This is the one file of the crate that calls tracing; `tests/architecture.rs` keeps it so.
+//! No other file of the crate calls tracing; `tests/architecture.rs` checks it.
 
 use perennial_actors::{ActorHandle, ExitReason};
 use tracing::{Level, warn};
 
-/// The `Clone` of a message for a member of a group panicked.
+/// Logs that the `Clone` of a message for a member of a group panicked.
 pub(crate) fn clone_panicked(group: &str, member: &ActorHandle, reason: ExitReason) {
     let (group, pid) = (group.to_owned(), member.pid());
     member.log_later(Level::WARN, move || {
@@ -18,7 +19,7 @@ pub(crate) fn clone_panicked(group: &str, member: &ActorHandle, reason: ExitReas
     });
 }
 
-/// The conversion of a message for a subscriber of a topic panicked.
+/// Logs that the conversion of a message for a subscriber of a topic panicked.
 pub(crate) fn conversion_panicked(topic: &str, subscriber: &ActorHandle, reason: ExitReason) {
     let (topic, pid) = (topic.to_owned(), subscriber.pid());
     subscriber.log_later(Level::WARN, move || {

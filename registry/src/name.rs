@@ -1,4 +1,4 @@
-//! A name, with the type of the messages that go there.
+//! A name and the type of its actor's messages.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 
 use perennial_actors::ActorHandle;
 
-/// Names an actor that takes messages `M`.
+/// The name of an actor with messages of type `M`.
 ///
 /// ```
 /// use perennial_registry::Name;
@@ -22,13 +22,14 @@ pub struct Name<M> {
 }
 
 impl<M> Name<M> {
-    /// A name that is known when the program is written. Make it a constant, next to the messages.
+    /// Creates a name from a text known at compile time. Make it a constant, next to the message
+    /// type.
     #[must_use]
     pub const fn new(text: &'static str) -> Self {
         Self { text: Cow::Borrowed(text), messages: PhantomData }
     }
 
-    /// Its text.
+    /// Returns the text of the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
@@ -71,7 +72,7 @@ impl<M> fmt::Display for Name<M> {
     }
 }
 
-/// A name that is bound.
+/// A bound name and its actor.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct NameInfo {
@@ -79,6 +80,6 @@ pub struct NameInfo {
     pub name: Cow<'static, str>,
     /// The actor to which it leads.
     pub actor: ActorHandle,
-    /// The type of the messages that the actor takes.
+    /// The actor's message type.
     pub messages: &'static str,
 }

@@ -1,15 +1,15 @@
-//! The text of a name, as a key of the table.
+//! The text of a name as a key of the table.
 //!
-//! With many names a lookup is mostly waiting for memory, and a text on the heap is one place more to wait for. So a short one lies in the
-//! entry itself.
+//! With many names, a lookup mostly waits for memory, and a text on the heap is one more place to
+//! wait for. A short text is therefore stored in the entry itself.
 
 use std::borrow::Borrow;
 use std::hash::{Hash, Hasher};
 
-/// As long as a text can be without making the key larger than a `String`.
+/// The longest text that does not make the key larger than a `String`.
 const SHORT: usize = 22;
 
-/// The text of a name. Found by its bytes.
+/// The text of a name, looked up by its bytes.
 pub(crate) enum NameKey {
     Short(u8, [u8; SHORT]),
     Long(Box<str>),

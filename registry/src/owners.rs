@@ -1,15 +1,17 @@
-//! What incarnations own in a table, so that it goes with them.
+//! Ownership of table entries by incarnations: the entries are removed when their incarnation ends.
 //!
-//! An incarnation has one list of what it owns, and one hook that takes the list away at its end and then all that is on it out of
-//! the table. The list and the hook are made together, under the lock of the list's place: so as long as there is a list, the hook is still to
-//! come. To own something takes three steps:
+//! An incarnation has one list of the entries that it owns, and one hook. At the end of the
+//! incarnation the hook removes the list, and then each entry on it from the table. List and hook
+//! are made together, under the lock of the list's entry: while a list exists, its hook has not
+//! run. Owning an entry takes three steps:
 //!
-//! 1. The list is found, or made. If the hook is refused, the end has come before.
-//! 2. The thing is put into the table, where it gets its number.
-//! 3. It is put on the list, with its number. If the list is gone, the end has come since, and the thing is taken out of the table again.
+//! 1. The list is found or made. If the hook is refused, the incarnation has ended before.
+//! 2. The entry is inserted into the table and gets its number.
+//! 3. The entry is recorded on the list by its number. If the list is gone, the incarnation has
+//!    ended since, and the entry is removed from the table again.
 //!
-//! Whichever comes last, the hook or step 3, finds it. And as nothing in a table ever has the number of something else, only what is meant
-//! is ever taken out: a successor that has the same key by then keeps it.
+//! The later one of the hook and step 3 removes the entry. Numbers are never reused, so exactly
+//! that entry is removed: a successor that has the same key by then keeps it.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
@@ -19,27 +21,27 @@ use perennial_actors::{ActorHandle, Pid};
 
 use crate::table::{Retain, Table};
 
-/// What incarnations own.
+/// The lists of all incarnations that own entries of one table.
 pub(crate) struct Owners<T> {
     lists: Table<Pid, List<T>>,
 }
 
-/// What one incarnation owns.
+/// The entries that one incarnation owns.
 struct List<T> {
     entries: SeqMap<Owned<T>>,
-    /// The places and numbers of all things, once there are more than are looked through.
+    /// The places and numbers of all entries, once the list is longer than [`LINEAR_SCAN_MAX`].
     by_place: Option<BTreeSet<(u64, u64)>>,
 }
 
-/// The largest list that is looked through for what lies at one place.
+/// The longest list in which the entries of one place are found by a scan.
 const LINEAR_SCAN_MAX: usize = 8;
 
-/// Where a thing that an incarnation owns lies in the table.
+/// The position in the table of an entry that an incarnation owns.
 #[derive(Clone)]
 pub(crate) struct Owned<T> {
-    /// The number of the place: that of a group, or of a key.
+    /// The number of the place: of a group, or of a key.
     pub(crate) place: u64,
-    /// What finds the entry of that place.
+    /// The key with which the table finds that place.
     pub(crate) key: T,
 }
 
@@ -94,25 +96,27 @@ impl<T> Default for Owners<T> {
 
 /// A table whose entries have owners.
 pub(crate) trait OwnedTable: Send + Sync + 'static {
-    /// What finds an entry of the table. It holds no foreign value: it is compared, cloned and dropped under locks.
+    /// The key with which an entry of the table is found. It holds no foreign value, because it is
+    /// compared, cloned and dropped under locks.
     type Key: Clone + Send + Sync + 'static;
 
     fn owners(&self) -> &Owners<Self::Key>;
 
-    /// Takes what an incarnation that has ended owned out of the table.
-    fn remove_entries(&self, things: impl Iterator<Item = (u64, Owned<Self::Key>)>);
+    /// Removes the entries that an ended incarnation owned.
+    fn remove_entries(&self, entries: impl Iterator<Item = (u64, Owned<Self::Key>)>);
 }
 
-/// Step 1: false if the incarnation has ended.
-pub(crate) fn ensure_owner<E: OwnedTable>(estate: &Arc<E>, handle: &ActorHandle, pid: Pid) -> bool {
-    estate.owners().lists.update_or_try_insert(pid, |list| {
+/// Makes sure that an incarnation has a list and a hook (step 1). Returns `false` if the
+/// incarnation has ended.
+pub(crate) fn ensure_owner<T: OwnedTable>(table: &Arc<T>, handle: &ActorHandle, pid: Pid) -> bool {
+    table.owners().lists.update_or_try_insert(pid, |list| {
         if list.is_some() {
             return (None, true);
         }
-        let estate = Arc::downgrade(estate);
+        let table = Arc::downgrade(table);
         let is_set = handle.on_end(pid, move |_| {
-            if let Some(estate) = Weak::upgrade(&estate) {
-                estate.remove_entries(estate.owners().clear(pid));
+            if let Some(table) = Weak::upgrade(&table) {
+                table.remove_entries(table.owners().clear(pid));
             }
         });
         (is_set.then(List::default), is_set)
@@ -120,7 +124,8 @@ pub(crate) fn ensure_owner<E: OwnedTable>(estate: &Arc<E>, handle: &ActorHandle,
 }
 
 impl<T: Clone> Owners<T> {
-    /// Step 3: false if the incarnation has ended.
+    /// Records an entry on the list of its incarnation (step 3). Returns `false` if the incarnation
+    /// has ended.
     pub(crate) fn record(&self, pid: Pid, number: u64, owned: Owned<T>) -> bool {
         let listed = self.lists.update(&pid, |list| {
             list.insert(number, owned);
@@ -129,24 +134,25 @@ impl<T: Clone> Owners<T> {
         listed.is_some()
     }
 
-    /// Takes a thing off a list that was taken out of the table.
+    /// Removes an entry from the list, after it was removed from the table.
     pub(crate) fn forget(&self, pid: Pid, number: u64) {
         let unlisted = self.lists.update(&pid, |list| (Retain::Keep, list.remove(number)));
         drop(unlisted);
     }
 
-    /// Returns all that an incarnation owns, in the order in which it got it.
+    /// Returns all entries that an incarnation owns, in the order in which it got them.
     pub(crate) fn all(&self, pid: Pid) -> Vec<Owned<T>> {
         let all = |list: &List<T>| list.entries.iter().map(|(_, owned)| owned.clone()).collect();
         self.lists.read(&pid, all).unwrap_or_default()
     }
 
-    /// Returns the numbers of what an incarnation owns at a place, at most so many, the oldest first.
+    /// Returns the numbers of an incarnation's entries at a place, the oldest first, at most
+    /// `most`.
     pub(crate) fn at(&self, pid: Pid, place: u64, most: usize) -> Vec<u64> {
         self.lists.read(&pid, |list| list.at(place, most)).unwrap_or_default()
     }
 
-    /// How many lists there are.
+    /// Returns the number of lists.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.lists.len()
@@ -163,12 +169,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_finds_what_lies_at_a_place_however_long_it_is() {
-        for things in [LINEAR_SCAN_MAX as u64, 100] {
+    fn list_of_any_length_finds_the_entries_of_a_place() {
+        for entries in [LINEAR_SCAN_MAX as u64, 100] {
             let mut list = List::default();
-            (0..things).for_each(|number| list.insert(number, Owned { place: number % 3, key: () }));
-            for removed in 0..things {
-                let own: Vec<u64> = (removed..things).filter(|number| number % 3 == 1).collect();
+            (0..entries).for_each(|number| list.insert(number, Owned { place: number % 3, key: () }));
+            for removed in 0..entries {
+                let own: Vec<u64> = (removed..entries).filter(|number| number % 3 == 1).collect();
                 assert_eq!(list.at(1, usize::MAX), own);
                 assert_eq!(list.at(1, 1), own.get(..1.min(own.len())).expect("it is no longer"));
                 assert!(list.remove(removed).is_some() && list.remove(removed).is_none());

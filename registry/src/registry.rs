@@ -1,4 +1,4 @@
-//! The registry of a system: which name leads to which actor.
+//! The registry of a system: the actor to which each name leads.
 
 use std::any::{Any, type_name};
 use std::borrow::{Borrow, Cow};
@@ -10,7 +10,7 @@ use perennial_actors::{
     ActorHandle, Address, CloseHook, ProcessState, Subscription, System, SystemEvent, WeakActorHandle,
 };
 
-use crate::changes::{Changes, NameChange, Told};
+use crate::changes::{Changes, NameChange, PendingWakes};
 use crate::error::{BindError, HandOverError, LookupError};
 use crate::groups::{Group, GroupChange, GroupHandle, Groups};
 use crate::name::{Name, NameInfo};
@@ -20,56 +20,60 @@ use crate::table::{Retain, Table};
 use crate::topics::{Topic, TopicHandle, Topics};
 use crate::waiters::Waiters;
 
-/// Which name leads to which actor, in one system.
+/// The names, groups and topics of one system.
 ///
-/// A name is bound to an actor's identity, and free again when nobody serves that any more and nobody is due to.
+/// A name is bound to an actor's identity. It is free again when the identity is closed: no
+/// incarnation runs and none is pending.
 #[derive(Clone, Default)]
 pub struct Registry(pub(crate) Arc<Inner>);
 
 #[derive(Default)]
 pub(crate) struct Inner {
     names: Table<NameKey, Binding>,
-    /// Of bindings.
+    /// The numbers of the bindings.
     numbers: IdGen,
     pub(crate) groups: Arc<Groups>,
     pub(crate) topics: Arc<Topics>,
     pub(crate) changes: Changes<NameChange>,
-    /// The tasks that wait for a name.
+    /// The tasks that wait for names.
     pub(crate) waiters: Waiters,
 }
 
-/// Where a name leads.
+/// The binding of one name to an actor.
 ///
-/// As long as there is one, its actor has a hook that removes this one and no other. Both are made and taken back together, under the lock
-/// of the entry, so that there is no moment with one of them alone.
+/// While a binding exists, its actor has a hook that removes this binding and no other. Binding and
+/// hook are made and removed together, under the lock of the entry, so neither is ever seen without
+/// the other.
 struct Binding {
-    /// No other binding has had it, of whatever name to whomever.
+    /// Unique among all bindings of the registry, whatever their names and actors.
     number: u64,
     handle: ActorHandle,
-    /// The hook of the actor that removes this binding.
+    /// The actor's hook that removes this binding.
     hook: CloseHook,
-    /// The actor that bound the name first, if that has handed it over.
+    /// The actor that bound the name first, if it has handed the name over since.
     origin: Option<Box<WeakActorHandle>>,
-    /// What its owner says of it.
+    /// The metadata that its owner has set.
     metadata: Option<Metadata>,
 }
 
-/// What is said of a name. It is a user's value, so it is dropped under a guard.
+/// The metadata of a name. It is a user's value, so it is dropped under a guard.
 type Metadata = Guarded<Arc<dyn Any + Send + Sync>>;
 
 impl Registry {
-    /// The registry of a system; always the same one.
+    /// Returns the registry of a system. It is the same one at each call.
     #[doc = registry_example!("assert!(Registry::of(&system).names().is_empty());")]
     #[must_use]
     pub fn of(system: &System) -> &Self {
         system.extension(Self::default)
     }
 
-    /// Binds a name to an actor until that ends for good. Binding it again to the same actor changes nothing.
+    /// Binds a name to an actor until the actor has ended for good. Binding it again to the same
+    /// actor changes nothing.
     ///
     /// # Errors
     ///
-    /// [`Taken`](BindError::Taken) if it leads elsewhere, [`Ended`](BindError::Ended) if the actor has ended for good.
+    /// [`Taken`](BindError::Taken) if the name leads to another actor, [`Ended`](BindError::Ended)
+    /// if the actor has ended for good.
     #[doc = registry_example!(r"registry.bind(GREETER, &greeter)?;
 assert!(registry.bind(GREETER, &other).is_err());")]
     pub fn bind<M: Send + 'static>(
@@ -84,14 +88,15 @@ assert!(registry.bind(GREETER, &other).is_err());")]
         }
     }
 
-    /// Binds a name as [`bind`](Self::bind) does and returns `true`, or leaves the name where it leads and returns `false`
-    /// if this actor bound it and [handed it over](Self::hand_over) since.
+    /// Binds a name as [`bind`](Self::bind) does and returns `true`, or changes nothing and returns
+    /// `false` if this actor bound the name and [handed it over](Self::hand_over) since.
     ///
-    /// Supervisors open their named children so: a child that has handed its name over starts again without it.
+    /// Supervisors bind the names of their children this way: a child that has handed its name over
+    /// restarts without it.
     ///
     /// # Errors
     ///
-    /// As of [`bind`](Self::bind).
+    /// The errors of [`bind`](Self::bind).
     #[doc = registry_example!(r"registry.bind(GREETER, &greeter)?;
 registry.hand_over(GREETER, &greeter, &other)?;
 assert!(!registry.bind_unless_handed_over(GREETER, &greeter)?);")]
@@ -106,26 +111,28 @@ assert!(!registry.bind_unless_handed_over(GREETER, &greeter)?);")]
         }
     }
 
-    /// Frees a name, if it leads to this actor. Tells whether it did.
+    /// Removes the binding of a name if it leads to this actor. Returns `true` if it did.
     #[doc = registry_example!(r"registry.bind(GREETER, &greeter)?;
 assert!(registry.unbind(GREETER, &greeter));")]
     pub fn unbind<M: Send + 'static>(&self, name: impl Borrow<Name<M>>, address: &Address<M>) -> bool {
         let actor = address.handle();
         self.0.release(name.borrow().as_str(), |bound| {
-            let is_meant = bound.handle == actor;
-            if is_meant {
+            let is_match = bound.handle == actor;
+            if is_match {
                 actor.remove_close_hook(bound.hook);
             }
-            is_meant
+            is_match
         })
     }
 
-    /// Makes a name lead from one actor to another, without a moment at which it leads nowhere. What its owner has said of it
-    /// stays.
+    /// Rebinds a name from one actor to another. At no moment is the name unbound. Its metadata is
+    /// kept.
     ///
     /// # Errors
     ///
-    /// If it does not lead to the first one, or the second one has ended for good or belongs to another system.
+    /// [`NotOwner`](HandOverError::NotOwner) if the name does not lead to `from`,
+    /// [`Ended`](HandOverError::Ended) if `to` has ended for good,
+    /// [`OtherSystem`](HandOverError::OtherSystem) if `to` belongs to another system.
     #[doc = registry_example!(r"registry.bind(GREETER, &greeter)?;
 registry.hand_over(GREETER, &greeter, &other)?;
 assert_eq!(registry.whereis(GREETER)?, other);")]
@@ -135,39 +142,40 @@ assert_eq!(registry.whereis(GREETER)?, other);")]
         from: &Address<M>,
         to: &Address<M>,
     ) -> Result<(), HandOverError> {
-        let (name, giver, taker) = (name.borrow().text(), from.handle(), to.handle());
-        let mut told = Told::default();
+        let (name, from_handle, to_handle) = (name.borrow().text(), from.handle(), to.handle());
+        let mut wakes = PendingWakes::default();
         let handed = self.0.names.update(name.as_bytes(), |bound| {
-            if bound.handle != giver {
+            if bound.handle != from_handle {
                 return (Retain::Keep, Err(HandOverError::NotOwner(name.clone())));
             }
-            if giver == taker {
+            if from_handle == to_handle {
                 return (Retain::Keep, Ok(None));
             }
-            if taker.state() != ProcessState::Closed && !giver.is_in_system_of(&taker) {
+            if to_handle.state() != ProcessState::Closed && !from_handle.is_in_system_of(&to_handle) {
                 return (Retain::Keep, Err(HandOverError::OtherSystem(name.clone())));
             }
             let Some(mut next) = self.0.add_name_hook(name.clone(), to) else {
                 return (Retain::Keep, Err(HandOverError::Ended(name.clone())));
             };
-            giver.remove_close_hook(bound.hook);
-            next.origin = bound.origin.take().or_else(|| Some(Box::new(giver.downgrade())));
-            let (name, from, to) = (name.clone(), giver.clone(), taker.clone());
-            self.0.changes.record(&mut told, || NameChange::HandedOver { name, from, to });
+            from_handle.remove_close_hook(bound.hook);
+            next.origin = bound.origin.take().or_else(|| Some(Box::new(from_handle.downgrade())));
+            let (name, from, to) = (name.clone(), from_handle.clone(), to_handle.clone());
+            self.0.changes.record(&mut wakes, || NameChange::HandedOver { name, from, to });
             next.metadata = bound.metadata.take();
             (Retain::Keep, Ok(Some(std::mem::replace(bound, next))))
         });
         let Some((handed, _)) = handed else { return Err(HandOverError::NotOwner(name)) };
-        // Nobody waits for a name that is bound already.
+        // No task is woken: a task waits only while a name is unbound, and this one was bound
+        // throughout.
         handed.map(drop)
     }
 
-    /// The address that a name leads to.
+    /// Returns the address of the actor to which a name leads.
     ///
     /// # Errors
     ///
-    /// [`NotFound`](LookupError::NotFound) if it is bound to nobody, [`WrongType`](LookupError::WrongType) if its actor
-    /// takes other messages.
+    /// [`NotFound`](LookupError::NotFound) if the name is unbound,
+    /// [`WrongType`](LookupError::WrongType) if its actor has another message type.
     #[doc = registry_example!(r#"registry.bind(GREETER, &greeter)?;
 registry.whereis(GREETER)?.cast("hello".to_owned())?;"#)]
     pub fn whereis<M: Send + 'static>(&self, name: impl Borrow<Name<M>>) -> Result<Address<M>, LookupError> {
@@ -184,39 +192,42 @@ registry.whereis(GREETER)?.cast("hello".to_owned())?;"#)]
         }
     }
 
-    /// Says something of a name, for whoever looks: a version, a place, a weight. False if it does not lead to this actor.
+    /// Sets the metadata of a name, for example a version, a location or a weight. Replaces the
+    /// metadata that was there. Returns `false`, and changes nothing, if the name does not lead to
+    /// this actor.
     #[doc = registry_example!(r"registry.bind(GREETER, &greeter)?;
-assert!(registry.describe(GREETER, &greeter, 7_u32));")]
+assert!(registry.set_metadata(GREETER, &greeter, 7_u32));")]
     pub fn set_metadata<M: Send + 'static, T: Any + Send + Sync>(
         &self,
         name: impl Borrow<Name<M>>,
         address: &Address<M>,
-        note: T,
+        metadata: T,
     ) -> bool {
         let actor = address.handle();
-        let mut note: Option<Metadata> = Some(Guarded::new(Arc::new(note)));
+        let mut metadata: Option<Metadata> = Some(Guarded::new(Arc::new(metadata)));
         let described = self.0.names.update(name.borrow().as_str().as_bytes(), |bound| {
-            let is_meant = bound.handle == actor;
-            if is_meant {
-                // The old one comes out, and is dropped under no lock: it is a user's value.
-                std::mem::swap(&mut bound.metadata, &mut note);
+            let is_match = bound.handle == actor;
+            if is_match {
+                // The old metadata is a user's value. It is moved out and dropped under no lock.
+                std::mem::swap(&mut bound.metadata, &mut metadata);
             }
-            (Retain::Keep, is_meant)
+            (Retain::Keep, is_match)
         });
-        dispose_note(note);
+        dispose_metadata(metadata);
         matches!(described, Some((true, _)))
     }
 
-    /// What was said of a name, if it is of this type.
+    /// Returns the metadata of a name, or `None` if the name is unbound or its metadata has another
+    /// type.
     #[doc = registry_example!(r#"registry.bind(GREETER, &greeter)?;
-registry.describe(GREETER, &greeter, 7_u32);
-assert_eq!(registry.description("greeter").as_deref(), Some(&7_u32));"#)]
+registry.set_metadata(GREETER, &greeter, 7_u32);
+assert_eq!(registry.metadata("greeter").as_deref(), Some(&7_u32));"#)]
     #[must_use]
     pub fn metadata<T: Any + Send + Sync>(&self, name: &str) -> Option<Arc<T>> {
         self.0.names.read(name.as_bytes(), |bound| bound.metadata.as_deref().cloned())??.downcast().ok()
     }
 
-    /// The names that are bound now, sorted.
+    /// Returns the names that are bound now, sorted.
     #[doc = registry_example!(r#"registry.bind(GREETER, &greeter)?;
 assert_eq!(registry.names(), ["greeter"]);"#)]
     #[must_use]
@@ -226,7 +237,7 @@ assert_eq!(registry.names(), ["greeter"]);"#)]
         names
     }
 
-    /// The names that are bound now, with where they lead, sorted by name.
+    /// Returns the names that are bound now with their actors, sorted by name.
     #[doc = registry_example!(r"registry.bind(GREETER, &greeter)?;
 assert_eq!(registry.entries()[0].actor, greeter.handle());")]
     #[must_use]
@@ -243,14 +254,14 @@ assert_eq!(registry.entries()[0].actor, greeter.handle());")]
         entries
     }
 
-    /// The members of a group, as they come and go.
+    /// Returns a handle to a group, with which actors join it, leave it and are found in it.
     #[doc = registry_example!("registry.group(GREETERS).join(&greeter)?;")]
     #[must_use]
     pub fn group<M: Send + 'static>(&self, group: impl Borrow<Group<M>>) -> GroupHandle<M> {
         GroupHandle::new(self.0.groups.clone(), group.borrow())
     }
 
-    /// The groups that somebody is in, sorted. OTP's `which_groups`.
+    /// Returns the names of the groups that have members, sorted. OTP's `which_groups`.
     #[doc = registry_example!(r#"registry.group(GREETERS).join(&greeter)?;
 assert_eq!(registry.which_groups(), ["greeters"]);"#)]
     #[must_use]
@@ -258,12 +269,13 @@ assert_eq!(registry.which_groups(), ["greeters"]);"#)]
         self.0.groups.which()
     }
 
-    /// Subscribes to what changes of names from now on.
+    /// Subscribes to the changes of names that are made from now on.
     pub(crate) fn name_changes(&self) -> Subscription<NameChange> {
         self.0.changes.subscribe()
     }
 
-    /// A topic, to subscribe to and to publish on.
+    /// Returns a handle to a topic, with which actors subscribe to it and messages are published on
+    /// it.
     #[doc = registry_example!(r#"assert_eq!(registry.topic(NEWS).publish(&"it rains".to_owned()).delivered, 0);"#)]
     #[must_use]
     pub fn topic<T: Clone + Send + 'static>(&self, topic: impl Borrow<Topic<T>>) -> TopicHandle<T> {
@@ -271,14 +283,14 @@ assert_eq!(registry.which_groups(), ["greeters"]);"#)]
     }
 }
 
-/// Tells which names lead to which actors; see [`NameChange`] for the order.
+/// Publishes the changes of names; see [`NameChange`] for the order.
 impl SystemEvent for NameChange {
     fn subscribe(system: &System) -> Subscription<Self> {
         Registry::of(system).name_changes()
     }
 }
 
-/// Tells which actors join and leave groups. OTP's `pg:monitor_scope`.
+/// Publishes the changes of groups' members. OTP's `pg:monitor_scope`.
 impl SystemEvent for GroupChange {
     fn subscribe(system: &System) -> Subscription<Self> {
         Registry::of(system).0.groups.subscribe()
@@ -286,63 +298,66 @@ impl SystemEvent for GroupChange {
 }
 
 impl Inner {
-    /// Has the actor bear a name, as long as the binding that comes back is there. None if it has ended for good.
+    /// Adds the name to its actor, with the hook that removes the returned binding. Returns `None`
+    /// if the actor has ended for good.
     fn add_name_hook<M: Send + 'static>(
         self: &Arc<Self>,
         name: Cow<'static, str>,
         address: &Address<M>,
     ) -> Option<Binding> {
-        let (registry, held, number) = (Arc::downgrade(self), name.clone(), self.numbers.next());
+        let (registry, bound_name, number) = (Arc::downgrade(self), name.clone(), self.numbers.next());
         let handle = address.handle();
         let hook = handle.add_name(name, move || {
             if let Some(registry) = Weak::upgrade(&registry) {
-                registry.release(&held, |bound| bound.number == number);
+                registry.release(&bound_name, |bound| bound.number == number);
             }
         })?;
         Some(Binding { number, handle, hook, origin: None, metadata: None })
     }
 
-    /// Binds a name, unless its actor has handed it over.
+    /// Binds a name, unless this actor has handed it over.
     fn bind<M: Send + 'static>(
         self: &Arc<Self>,
         name: &Name<M>,
         address: &Address<M>,
     ) -> Result<Result<(), BindError>, HandedOver> {
-        let mut told = Told::default();
+        let mut wakes = PendingWakes::default();
         let bound = self.names.update_or_try_insert(NameKey::from(name.as_str()), |bound| {
             if let Some(bound) = bound {
-                return (None, self.bind_again(name.text(), address, bound, &mut told));
+                return (None, self.bind_again(name.text(), address, bound, &mut wakes));
             }
             let Some(bound) = self.add_name_hook(name.text(), address) else {
                 return (None, Ok(Err(BindError::Ended(name.text()))));
             };
             let (name, actor) = (name.text(), address.handle());
-            self.changes.record(&mut told, || NameChange::Registered { name, actor });
+            self.changes.record(&mut wakes, || NameChange::Registered { name, actor });
             (Some(bound), Ok(Ok(None)))
         })?;
         Ok(bound.map(|was| {
             if let Some(was) = was {
                 was.dispose();
             }
-            drop(told);
+            drop(wakes);
             self.waiters.wake(name.as_str());
         }))
     }
 
-    /// Binds a name that leads somewhere. Where it led comes back, to be dropped under no lock.
+    /// Binds a name that is bound already. Returns the binding that was replaced, to be dropped
+    /// under no lock.
     fn bind_again<M: Send + 'static>(
         self: &Arc<Self>,
         name: Cow<'static, str>,
         address: &Address<M>,
         bound: &mut Binding,
-        told: &mut Told<NameChange>,
+        wakes: &mut PendingWakes<NameChange>,
     ) -> Result<Result<Option<Binding>, BindError>, HandedOver> {
         let actor = address.handle();
         let is_same = bound.handle == actor;
         if is_same && actor.has_close_hook(bound.hook) {
             return Ok(Ok(None));
         }
-        // Who has ended for good makes room, also to itself if it is due again, though its hook has not run yet.
+        // A binding of a closed actor is replaced, even though its hook has not run yet. That holds
+        // for the same actor too, if it was opened again since.
         if !is_same && bound.handle.state() != ProcessState::Closed {
             let is_handed_over = bound.origin.as_ref().is_some_and(|origin| origin.is_of(&actor));
             return if is_handed_over { Err(HandedOver) } else { Ok(Err(BindError::Taken(name))) };
@@ -352,44 +367,44 @@ impl Inner {
         };
         let was = std::mem::replace(bound, next);
         self.changes
-            .record(told, || NameChange::Unregistered { name: name.clone(), actor: was.handle.clone() });
-        self.changes.record(told, || NameChange::Registered { name, actor });
+            .record(wakes, || NameChange::Unregistered { name: name.clone(), actor: was.handle.clone() });
+        self.changes.record(wakes, || NameChange::Registered { name, actor });
         Ok(Ok(Some(was)))
     }
 
-    /// Frees a name, if it leads where it is meant to.
-    fn release(&self, name: &str, is_meant: impl FnOnce(&Binding) -> bool) -> bool {
-        let mut told = Told::default();
+    /// Removes the binding of a name if `is_match` returns `true` for it.
+    fn release(&self, name: &str, is_match: impl FnOnce(&Binding) -> bool) -> bool {
+        let mut wakes = PendingWakes::default();
         let released = self.names.update(name.as_bytes(), |bound| {
-            if !is_meant(bound) {
+            if !is_match(bound) {
                 return (Retain::Keep, ());
             }
             let actor = bound.handle.clone();
             self.changes
-                .record(&mut told, || NameChange::Unregistered { name: name.to_owned().into(), actor });
+                .record(&mut wakes, || NameChange::Unregistered { name: name.to_owned().into(), actor });
             (Retain::Remove, ())
         });
-        drop(told);
+        drop(wakes);
         let Some(((), Some(bound))) = released else { return false };
         bound.dispose();
         true
     }
 }
 
-/// The actor that wants a name has bound and handed it over, and it leads where it was handed to.
+/// The refusal of an actor that bound the name and handed it over: the name leads to another actor.
 struct HandedOver;
 
 impl Binding {
-    /// Drops a binding outside the lock of its entry: it may be the last address of the actor.
+    /// Drops a binding outside the lock of its entry: it may hold the last address of the actor.
     fn dispose(self) {
-        dispose_note(self.metadata);
+        dispose_metadata(self.metadata);
     }
 }
 
-/// Drops what was said of a name in a task of its own. It is a user's value, and the caller may be a supervisor.
-fn dispose_note(note: Option<Metadata>) {
-    if note.is_some() {
-        dispose(note);
+/// Drops metadata in a task of its own. It is a user's value, and the caller may be a supervisor.
+fn dispose_metadata(metadata: Option<Metadata>) {
+    if metadata.is_some() {
+        dispose(metadata);
     }
 }
 

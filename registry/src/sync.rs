@@ -1,5 +1,5 @@
-//! The locks and the atomics of this crate, through one door: under `--cfg model` they are loom's, so that the very protocol that runs
-//! in production is the one that is model-checked.
+//! The locks and atomics of this crate. Under `--cfg model` they are loom's, so the protocol that
+//! runs in production is the one that is model-checked.
 
 #[cfg(model)]
 use loom::sync as imp;
@@ -10,7 +10,7 @@ use std::sync as imp;
 pub(crate) use imp::MutexGuard;
 pub(crate) use imp::atomic::{AtomicU64, Ordering};
 
-/// A mutual exclusion lock that passes over poisoning. For `table/loom.rs`.
+/// A mutex that ignores poisoning. `table/loom.rs` uses it.
 #[cfg(model)]
 pub(crate) struct Mutex<T>(imp::Mutex<T>);
 
@@ -32,7 +32,7 @@ impl<T: Default> Default for Mutex<T> {
     }
 }
 
-/// Numbers, each handed out once, upwards.
+/// A generator of unique, increasing numbers.
 pub(crate) struct IdGen(AtomicU64);
 
 impl Default for IdGen {
@@ -42,12 +42,12 @@ impl Default for IdGen {
 }
 
 impl IdGen {
-    /// The next one, from 1.
+    /// Returns the next number. The first is 1.
     pub(crate) fn next(&self) -> u64 {
         self.0.fetch_add(1, Ordering::AcqRel) + 1
     }
 
-    /// The newest that was handed out.
+    /// Returns the latest number that [`next`](Self::next) returned, or 0.
     pub(crate) fn newest(&self) -> u64 {
         self.0.load(Ordering::Acquire)
     }

@@ -1,4 +1,4 @@
-//! Waiting for a name that leads nowhere yet.
+//! NameWaiter for a name to be bound.
 
 use std::borrow::Borrow;
 use std::future::{Future, poll_fn};
@@ -12,26 +12,28 @@ use perennial_actors::{Address, NoTimers};
 use crate::error::{LookupError, WaitError};
 use crate::name::Name;
 use crate::registry::Registry;
-use crate::waiters::Waiting;
+use crate::waiters::NameWaiter;
 
 impl Registry {
-    /// Waits until a name leads to an actor, at most so long.
+    /// Waits until a name is bound, at most for `timeout`, and returns the address of its actor.
+    /// Resolves at once if the name is bound already.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost if the future is dropped.
+    /// Dropping the future unregisters the wait. Nothing else changes.
     ///
     /// # Errors
     ///
-    /// [`TimedOut`](WaitError::TimedOut) if it leads nowhere by then; [`WrongType`](WaitError::WrongType) as soon as it leads to an actor that
-    /// takes other messages; [`NoTimers`](WaitError::NoTimers) if it would have to wait where there are no timers.
+    /// [`TimedOut`](WaitError::TimedOut) if the name was not bound in time.
+    /// [`WrongType`](WaitError::WrongType) as soon as it leads to an actor with another message
+    /// type. [`NoTimers`](WaitError::NoTimers) if it would have to wait where there are no timers.
     #[doc = registry_example!(r"registry.bind(GREETER, &greeter)?;
 let found = registry.wait_for(GREETER, Duration::from_secs(1)).await?;
 assert_eq!(found, greeter);")]
     pub async fn wait_for<M: Send + 'static>(
         &self,
         name: impl Borrow<Name<M>> + Send,
-        deadline: Duration,
+        timeout: Duration,
     ) -> Result<Address<M>, WaitError> {
         let name = name.borrow().clone();
         let found = self.wait_until(name.as_str(), || match self.whereis(&name) {
@@ -42,23 +44,23 @@ assert_eq!(found, greeter);")]
             Err(_) => None,
         });
         let mut found = pin!(found);
-        // Found at once, it needs no timer.
+        // A name that is found at once needs no timer.
         if let Poll::Ready(found) = poll_fn(|cx| Poll::Ready(found.as_mut().poll(cx))).await {
             return found;
         }
         require_timers().map_err(|NoTimers| WaitError::NoTimers)?;
-        tokio::time::timeout(deadline, found).await.unwrap_or_else(|_| Err(WaitError::TimedOut(name.text())))
+        tokio::time::timeout(timeout, found).await.unwrap_or_else(|_| Err(WaitError::TimedOut(name.text())))
     }
 
-    /// Looks now, and again whenever the name is bound, until there is something to see.
+    /// Calls `look` now, and again each time the name is bound, until it returns a value.
     pub(crate) async fn wait_until<T>(&self, name: &str, look: impl Fn() -> Option<T>) -> T {
         if let Some(seen) = look() {
             return seen;
         }
-        let mut waiting = Waiting::new(&self.0.waiters, name);
+        let mut waiter = NameWaiter::new(&self.0.waiters, name);
         poll_fn(|cx| {
-            // Registered before it looks, so a binding between the two wakes it.
-            waiting.register(cx.waker().clone());
+            // Registered before the lookup, so a binding between the two wakes the task.
+            waiter.register(cx.waker().clone());
             look().map_or(Poll::Pending, Poll::Ready)
         })
         .await

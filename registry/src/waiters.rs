@@ -9,11 +9,11 @@ use crate::name_key::NameKey;
 use crate::sync::IdGen;
 use crate::table::{Retain, Table};
 
-/// The tasks that wait for names. A binding wakes those that wait for its name and no others.
+/// The tasks that wait for names. A binding wakes the tasks that wait for its name and no others.
 #[derive(Default)]
 pub(crate) struct Waiters {
     wakers: Table<NameKey, SeqMap<Waker>>,
-    /// Of wakers, handed out while the entry of their name is locked.
+    /// The numbers of the wakers. One is taken while the entry of the name is locked.
     numbers: IdGen,
 }
 
@@ -24,7 +24,7 @@ impl Waiters {
         self.wakers.len() == 0
     }
 
-    /// Wakes the tasks that wait for a name. No lock may be held: a waker is foreign code.
+    /// Wakes the tasks that wait for a name. The caller holds no lock: a waker is foreign code.
     pub(crate) fn wake(&self, name: &str) {
         let wakers = self.wakers.remove_if(name.as_bytes(), |_| true);
         for (_, waker) in wakers.into_iter().flat_map(SeqMap::into_values) {
@@ -33,20 +33,20 @@ impl Waiters {
     }
 }
 
-/// The place of one task among those that wait for a name. It is given up when it is dropped.
-pub(crate) struct Waiting<'a> {
+/// The registration of one task that waits for a name. Dropping it removes the task's waker.
+pub(crate) struct NameWaiter<'a> {
     waiters: &'a Waiters,
     name: &'a str,
-    /// The number of its waker, if one is registered.
+    /// The number of the registered waker, or 0.
     number: u64,
 }
 
-impl<'a> Waiting<'a> {
+impl<'a> NameWaiter<'a> {
     pub(crate) const fn new(waiters: &'a Waiters, name: &'a str) -> Self {
         Self { waiters, name, number: 0 }
     }
 
-    /// Registers the waker of the task, in place of the one before.
+    /// Registers the waker of the task. It replaces the previous one.
     pub(crate) fn register(&mut self, waker: Waker) {
         let name = NameKey::from(self.name);
         let replaced = self.waiters.wakers.update_or_insert_with(name, SeqMap::default, |wakers| {
@@ -61,7 +61,7 @@ impl<'a> Waiting<'a> {
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for NameWaiter<'_> {
     fn drop(&mut self) {
         let unregistered = self.waiters.wakers.update(self.name.as_bytes(), |wakers| {
             let waker = wakers.remove(self.number);

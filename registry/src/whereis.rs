@@ -1,4 +1,4 @@
-//! Sending and calling through a name.
+//! Sending to actors and calling them by name.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -13,7 +13,8 @@ use crate::error::{LookupError, NamedCallError, NamedCastError, WaitError};
 use crate::name::Name;
 use crate::registry::Registry;
 
-/// Reaches actors by their names, from a [`System`], from inside an actor, or from a task of a supervisor.
+/// Lookups, casts and calls by name, on a [`System`], a [`Context`] or the context of a supervised
+/// task.
 ///
 /// ```
 /// use perennial_actors::{Actor, Context, ExitReason, Reply, System};
@@ -23,8 +24,12 @@ use crate::registry::Registry;
 /// #     type Msg = (String, Reply<String>);
 /// #     type Args = ();
 /// #     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Echo) }
-/// #     async fn handle(&mut self, (name_key, reply): (String, Reply<String>), _: &mut Context<Self>) -> Result<(), ExitReason> {
-/// #         Ok(reply.send(name_key))
+/// #     async fn handle(
+/// #         &mut self,
+/// #         (text, reply): (String, Reply<String>),
+/// #         _: &mut Context<Self>,
+/// #     ) -> Result<(), ExitReason> {
+/// #         Ok(reply.send(text))
 /// #     }
 /// # }
 ///
@@ -39,23 +44,26 @@ use crate::registry::Registry;
 /// # }
 /// ```
 pub trait Whereis {
-    /// The registry in which names are looked up.
+    /// Returns the registry in which names are looked up.
     fn registry(&self) -> &Registry;
 
-    /// The address that a name leads to. If its actor is just being restarted, what is sent there is queued.
+    /// Returns the address of the actor to which a name leads. A message sent there during a
+    /// restart is queued.
     ///
     /// # Errors
     ///
-    /// As of [`Registry::whereis`].
+    /// The errors of [`Registry::whereis`].
     fn whereis<M: Send + 'static>(&self, name: impl Borrow<Name<M>>) -> Result<Address<M>, LookupError> {
         self.registry().whereis(name)
     }
 
-    /// The address that a name leads to, if its actor lives: for those who would rather do something else than wait.
+    /// Returns the address of the actor to which a name leads, if an incarnation runs. It is for
+    /// callers that have an alternative to waiting for a restart.
     ///
     /// # Errors
     ///
-    /// As of [`Registry::whereis`], and [`LookupError::Restarting`] with what is known of the restart.
+    /// The errors of [`Registry::whereis`], and [`LookupError::Restarting`] with the known details
+    /// of the restart.
     fn whereis_alive<M: Send + 'static>(
         &self,
         name: impl Borrow<Name<M>>,
@@ -64,23 +72,22 @@ pub trait Whereis {
         let address = self.registry().whereis(name)?;
         match address.state() {
             ProcessState::Pending => {
-                let outage =
-                    address.handle().pending_restart().map(|outage| (outage.reason, outage.retry_in));
-                let (reason, retry_in) = outage.unzip();
+                let pending =
+                    address.handle().pending_restart().map(|pending| (pending.reason, pending.retry_in));
+                let (reason, retry_in) = pending.unzip();
                 Err(LookupError::Restarting { name: name.text(), reason, retry_in })
             }
-            // It has ended for good since it was found.
+            // It has ended for good since the lookup.
             ProcessState::Closed => Err(LookupError::NotFound(name.text())),
             _ => Ok(address),
         }
     }
 
-    /// Puts a message into the mailbox of the actor that a name leads to; see [`Address::cast`].
+    /// Sends a message to the actor to which a name leads; see [`Address::cast`].
     ///
     /// # Errors
     ///
-    /// If it leads nowhere, or to an actor that takes other messages, or whose mailbox does not take this one. The message comes
-    /// back.
+    /// If the lookup fails, or the mailbox rejects the message. The error holds the message.
     fn cast_to<M: Send + 'static>(
         &self,
         name: impl Borrow<Name<M>>,
@@ -92,11 +99,12 @@ pub trait Whereis {
         }
     }
 
-    /// Calls the actor that a name leads to at this moment; see [`Address::call`]. The future owns what it needs.
+    /// Calls the actor to which a name leads now; see [`Address::call`]. The lookup happens in this
+    /// call, not when the future is polled. The future borrows nothing.
     ///
     /// # Errors
     ///
-    /// If it leads nowhere, or to an actor that takes other messages, or the call fails.
+    /// If the lookup or the call fails.
     fn call_to<M, T>(
         &self,
         name: impl Borrow<Name<M>>,
@@ -109,44 +117,44 @@ pub trait Whereis {
         NamedCall(self.whereis(name).map(|address| address.call(message)))
     }
 
-    /// Waits until a name leads to an actor; see [`Registry::wait_for`].
+    /// Waits until a name is bound; see [`Registry::wait_for`].
     ///
     /// # Errors
     ///
-    /// As of [`Registry::wait_for`].
+    /// The errors of [`Registry::wait_for`].
     fn wait_for<M: Send + 'static>(
         &self,
         name: impl Borrow<Name<M>> + Send,
-        deadline: Duration,
+        timeout: Duration,
     ) -> impl Future<Output = Result<Address<M>, WaitError>> + Send {
-        self.registry().wait_for(name, deadline)
+        self.registry().wait_for(name, timeout)
     }
 }
 
-/// A [`Call`] by name: a future that resolves to the answer, or to why there is none.
+/// A [`Call`] by name: a future that resolves to the reply or to an error.
 ///
 /// # Cancel safety
 ///
-/// As of [`Call`].
+/// The same as for [`Call`].
 #[must_use = "nothing is sent before it is awaited"]
 pub struct NamedCall<M: Send + 'static, T>(Result<Call<M, T>, LookupError>);
 
 impl<M: Send + 'static, T> NamedCall<M, T> {
-    /// Sets the time that the call waits; see [`Call::timeout`].
+    /// Sets how long the call waits for a reply; see [`Call::timeout`].
     pub fn timeout(self, timeout: Duration) -> Self {
         Self(self.0.map(|call| call.timeout(timeout)))
     }
 
-    /// Lets the call wait without a limit; see [`Call::no_timeout`].
+    /// Removes the time limit of the call; see [`Call::no_timeout`].
     pub fn no_timeout(self) -> Self {
         Self(self.0.map(Call::no_timeout))
     }
 
-    /// Makes the call from synchronous code; see [`Call::from_blocking_fn`].
+    /// Makes the call and blocks the thread until it resolves; see [`Call::blocking`].
     ///
     /// # Errors
     ///
-    /// As of [`Whereis::call_to`] and [`Call::from_blocking_fn`].
+    /// The errors of [`Whereis::call_to`] and [`Call::blocking`].
     pub fn blocking(self) -> Result<T, NamedCallError<M>> {
         match self.0 {
             Ok(call) => call.blocking().map_err(NamedCallError::Call),

@@ -1,4 +1,4 @@
-//! What users give to the registry may panic: that costs nothing but itself.
+//! Users' values in the registry may panic. A panic affects only its own value.
 
 use std::hash::{Hash, Hasher};
 use std::panic;
@@ -7,20 +7,20 @@ use std::sync::{Arc, Mutex};
 
 use perennial_actors::{Actor, ExitReason, MailboxConfig, Pid, System};
 use perennial_registry::{DuplicateKeys, Group, Name, Registry, SlowSubscriberPolicy, Topic, UniqueKeys};
-use support::{Msg, have, kill, pid, puppet};
+use support::{Msg, kill, pid, run_step, scripted_actor};
 
 mod support;
 
 /// A payload that panics when it is dropped.
-struct Bomb;
+struct PanicOnDrop;
 
-impl Drop for Bomb {
+impl Drop for PanicOnDrop {
     fn drop(&mut self) {
-        panic!("the payload breaks");
+        panic!("the payload panics");
     }
 }
 
-/// Takes numbers as messages, if they can be converted.
+/// An actor with numbers as messages, some of which cannot be converted.
 struct Picky(Vec<u32>);
 
 enum Number {
@@ -28,29 +28,29 @@ enum Number {
     All(perennial_actors::Reply<Vec<u32>>),
 }
 
-/// Odd ones cannot be converted.
+/// A published number. Odd ones panic in the conversion, and 5 panics in `Clone`.
 #[derive(Debug)]
-struct Said(u32);
+struct Published(u32);
 
-impl Clone for Said {
+impl Clone for Published {
     fn clone(&self) -> Self {
-        assert_ne!(self.0, 5, "it cannot be cloned");
+        assert_ne!(self.0, 5, "5 cannot be cloned");
         Self(self.0)
     }
 }
 
-impl From<Said> for Number {
-    fn from(said: Said) -> Self {
-        if said.0 % 2 == 1 {
-            panic::panic_any(Bomb);
+impl From<Published> for Number {
+    fn from(number: Published) -> Self {
+        if number.0 % 2 == 1 {
+            panic::panic_any(PanicOnDrop);
         }
-        Self::Even(said.0)
+        Self::Even(number.0)
     }
 }
 
-impl From<Said> for Msg {
-    fn from(said: Said) -> Self {
-        Self::Heard(said.0)
+impl From<Published> for Msg {
+    fn from(number: Published) -> Self {
+        Self::Number(number.0)
     }
 }
 
@@ -76,70 +76,77 @@ impl Actor for Picky {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_conversion_that_panics_costs_its_subscriber_the_message_and_no_other_subscriber() {
+async fn panicking_conversion_loses_the_message_for_its_subscriber_only() {
     let system = System::new();
-    let topic = Registry::of(&system).topic(Topic::<Said>::new("numbers"));
-    let (first, last) = (puppet(&system).await, puppet(&system).await);
-    let picky = system.spawn::<Picky>(()).mailbox(MailboxConfig::bounded(1)).await.expect("it starts");
+    let topic = Registry::of(&system).topic(Topic::<Published>::new("numbers"));
+    let (first, last) = (scripted_actor(&system).await, scripted_actor(&system).await);
+    let picky = system.spawn::<Picky>(()).mailbox(MailboxConfig::bounded(1)).await.expect("the actor starts");
     assert!(topic.subscribe(&first, SlowSubscriberPolicy::Skip));
     assert!(topic.subscribe(&picky, SlowSubscriberPolicy::Unsubscribe));
     assert!(topic.subscribe(&last, SlowSubscriberPolicy::Skip));
     for odd in [1, 3] {
-        let published = topic.publish(&Said(odd));
+        let published = topic.publish(&Published(odd));
         assert_eq!((published.delivered, published.failed, published.removed), (2, 1, 0));
     }
-    let published = topic.publish(&Said(5));
-    assert_eq!((published.delivered, published.failed), (0, 3), "no copy of it can be made");
-    let published = topic.publish(&Said(2));
-    assert_eq!((published.delivered, published.failed), (3, 0), "it is a subscriber, and no place was lost");
+    let published = topic.publish(&Published(5));
+    assert_eq!((published.delivered, published.failed), (0, 3), "the message cannot be cloned");
+    let published = topic.publish(&Published(2));
+    assert_eq!(
+        (published.delivered, published.failed),
+        (3, 0),
+        "the subscription and the mailbox are intact"
+    );
     assert_eq!(picky.call(Number::All).await.ok(), Some(vec![2]));
-    assert_eq!((support::heard(&first).await, support::heard(&last).await), (vec![1, 3, 2], vec![1, 3, 2]));
+    assert_eq!(
+        (support::received(&first).await, support::received(&last).await),
+        (vec![1, 3, 2], vec![1, 3, 2])
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_function_of_a_subscriber_that_panics_costs_it_that_message_and_may_panic_as_it_is_dropped() {
+async fn panicking_filter_loses_the_message_and_may_panic_in_its_drop() {
     let system = System::new();
     let topic = Registry::of(&system).topic(Topic::<u32>::new("numbers"));
-    let (picky, other) = (puppet(&system).await, puppet(&system).await);
-    let bomb = Arc::new(Mutex::new(None));
-    let kept = bomb.clone();
-    assert!(topic.subscribe_with(&picky, SlowSubscriberPolicy::Unsubscribe, move |said| {
-        // Its last owner is this function.
-        let _kept = &kept;
-        if said % 2 == 1 {
-            panic::panic_any(Bomb);
+    let (picky, other) = (scripted_actor(&system).await, scripted_actor(&system).await);
+    let panic_on_drop = Arc::new(Mutex::new(None));
+    let captured = panic_on_drop.clone();
+    assert!(topic.subscribe_with(&picky, SlowSubscriberPolicy::Unsubscribe, move |number| {
+        // The filter is its last owner.
+        let _captured = &captured;
+        if number % 2 == 1 {
+            panic::panic_any(PanicOnDrop);
         }
-        Some(Msg::Heard(*said))
+        Some(Msg::Number(*number))
     }));
     assert!(topic.subscribe(&other, SlowSubscriberPolicy::Skip));
-    for (said, expected) in [(1, (1, 1)), (2, (2, 0)), (3, (1, 1)), (4, (2, 0))] {
-        let published = topic.publish(&said);
+    for (number, expected) in [(1, (1, 1)), (2, (2, 0)), (3, (1, 1)), (4, (2, 0))] {
+        let published = topic.publish(&number);
         assert_eq!((published.delivered, published.failed), expected);
     }
-    *bomb.lock().expect("nobody panics here") = Some(Bomb);
-    drop(bomb);
-    assert!(topic.subscribe_with(&picky, SlowSubscriberPolicy::Skip, |_| None), "the old one is dropped");
+    *panic_on_drop.lock().expect("not poisoned") = Some(PanicOnDrop);
+    drop(panic_on_drop);
+    assert!(topic.subscribe_with(&picky, SlowSubscriberPolicy::Skip, |_| None), "the old filter is dropped");
     assert_eq!((topic.publish(&5).filtered, topic.publish(&6).delivered), (1, 1));
-    assert_eq!(support::heard(&picky).await, [2, 4]);
-    assert_eq!(support::heard(&other).await, [1, 2, 3, 4, 5, 6]);
+    assert_eq!(support::received(&picky).await, [2, 4]);
+    assert_eq!(support::received(&other).await, [1, 2, 3, 4, 5, 6]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_function_of_a_subscriber_may_call_the_topic_back() {
+async fn filter_may_use_its_topic() {
     let system = System::new();
     let topic = Registry::of(&system).topic(Topic::<u32>::new("numbers"));
-    let (one, other) = (puppet(&system).await, puppet(&system).await);
+    let (one, other) = (scripted_actor(&system).await, scripted_actor(&system).await);
     let (again, late) = (topic.clone(), other.clone());
-    assert!(topic.subscribe_with(&one, SlowSubscriberPolicy::Skip, move |said| {
+    assert!(topic.subscribe_with(&one, SlowSubscriberPolicy::Skip, move |number| {
         again.subscribe(&late, SlowSubscriberPolicy::Skip);
-        Some(Msg::Heard(*said))
+        Some(Msg::Number(*number))
     }));
     assert_eq!(topic.publish(&1).delivered, 1);
     assert_eq!(topic.publish(&2).delivered, 2);
-    assert_eq!((support::heard(&one).await, support::heard(&other).await), (vec![1, 2], vec![2]));
+    assert_eq!((support::received(&one).await, support::received(&other).await), (vec![1, 2], vec![2]));
 }
 
-/// A message whose second copy cannot be made.
+/// A message whose second clone panics.
 #[derive(Debug)]
 struct Note(Arc<AtomicUsize>);
 
@@ -151,15 +158,15 @@ impl Clone for Note {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clone_that_panics_in_a_broadcast_costs_one_member_its_copy() {
+async fn panicking_clone_in_a_broadcast_loses_the_copy_of_one_member() {
     let system = System::new();
     let group = Registry::of(&system).group(Group::<Note>::new("notes"));
     let members = [
-        system.spawn::<Reader>(()).await.expect("it starts"),
-        system.spawn::<Reader>(()).await.expect("it starts"),
-        system.spawn::<Reader>(()).await.expect("it starts"),
+        system.spawn::<Reader>(()).await.expect("the actor starts"),
+        system.spawn::<Reader>(()).await.expect("the actor starts"),
+        system.spawn::<Reader>(()).await.expect("the actor starts"),
     ];
-    members.iter().for_each(|member| group.join(member).expect("it lives"));
+    members.iter().for_each(|member| group.join(member).expect("an incarnation runs"));
     let report = group.broadcast(&Note(Arc::default()));
     assert_eq!((report.delivered, report.refused.len(), report.failed), (2, 0, 1));
     let accepted: Vec<u64> = members.iter().map(|member| member.counters().accepted).collect();
@@ -203,39 +210,39 @@ impl Drop for Fragile {
     fn drop(&mut self) {
         if self.1.load(Ordering::Relaxed) > 0 && !std::thread::panicking() {
             self.1.fetch_add(1, Ordering::Relaxed);
-            panic::panic_any(Bomb);
+            panic::panic_any(PanicOnDrop);
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_values_and_metadata_that_panic_when_an_actor_ends_cost_no_other_key_name_or_membership() {
+async fn panicking_drops_at_an_end_affect_no_other_key_name_or_membership() {
     let (system, breaks) = (System::new(), Arc::new(AtomicUsize::new(0)));
     let (unique, duplicate) = (UniqueKeys::default(), DuplicateKeys::default());
     let registry = Registry::of(&system).clone();
-    let owner = puppet(&system).await;
+    let owner = scripted_actor(&system).await;
     let group = registry.group(Group::<Msg>::new("group"));
-    group.join(&owner).expect("it lives");
+    group.join(&owner).expect("an incarnation runs");
     let (in_unique, in_duplicate, then, fragile) =
         (unique.clone(), duplicate.clone(), registry.clone(), breaks.clone());
     let fragile = move |number| Fragile(number, fragile.clone());
-    have(&owner, move |ctx| {
+    run_step(&owner, move |ctx| {
         for number in 0..10 {
-            in_unique.register(ctx, fragile(number), fragile(0)).expect("it is free");
-            in_duplicate.register(ctx, fragile(number % 3), fragile(number)).expect("it lives");
+            in_unique.register(ctx, fragile(number), fragile(0)).expect("the name is free");
+            in_duplicate.register(ctx, fragile(number % 3), fragile(number)).expect("an incarnation runs");
             let name: Name<Msg> = Name::from(format!("name {number}"));
-            then.bind(&name, &ctx.address()).expect("it is free");
+            then.bind(&name, &ctx.address()).expect("the name is free");
             assert!(then.set_metadata(&name, &ctx.address(), fragile(number)));
         }
     })
     .await;
     breaks.store(1, Ordering::Relaxed);
     let down = owner.monitor();
-    owner.kill().expect("it lives");
+    owner.kill().expect("an incarnation runs");
     assert!(matches!(down.await.reason, ExitReason::Killed));
     assert!(unique.is_empty() && duplicate.is_empty() && registry.names().is_empty());
     assert!(group.members().is_empty());
-    // They are dropped in tasks of their own.
+    // The values are dropped in tasks of their own.
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
@@ -243,17 +250,17 @@ async fn keys_values_and_metadata_that_panic_when_an_actor_ends_cost_no_other_ke
 }
 
 #[tokio::test(start_paused = true)]
-async fn tables_that_are_dropped_with_what_is_in_them_survive_every_drop_that_panics() {
+async fn dropped_tables_survive_panicking_drops_of_their_entries() {
     let (system, breaks) = (System::new(), Arc::new(AtomicUsize::new(0)));
     let (unique, registry) = (UniqueKeys::default(), Registry::default());
-    let owner = puppet(&system).await;
+    let owner = scripted_actor(&system).await;
     let fragile = |number| Fragile(number, breaks.clone());
     for number in 0..10 {
         let name: Name<Msg> = Name::from(format!("name {number}"));
-        registry.bind(&name, &owner).expect("it is free");
+        registry.bind(&name, &owner).expect("the name is free");
         assert!(registry.set_metadata(&name, &owner, fragile(number)));
         let (keys, key, value) = (unique.clone(), fragile(number), fragile(number));
-        have(&owner, move |ctx| keys.register(ctx, key, value).expect("it is free")).await;
+        run_step(&owner, move |ctx| keys.register(ctx, key, value).expect("the name is free")).await;
     }
     breaks.store(1, Ordering::Relaxed);
     drop((unique, registry));
@@ -262,31 +269,33 @@ async fn tables_that_are_dropped_with_what_is_in_them_survive_every_drop_that_pa
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_closure_for_a_key_that_panics_leaves_the_key_as_it_was() {
+async fn panicking_closure_leaves_the_key_unchanged() {
     let system = System::new();
     let (unique, duplicate) =
         (UniqueKeys::<&str, Msg, u32>::default(), DuplicateKeys::<&str, Msg, u32>::default());
-    let owner = puppet(&system).await;
+    let owner = scripted_actor(&system).await;
     let (in_unique, in_duplicate) = (unique.clone(), duplicate.clone());
-    let survived = have(&owner, move |ctx| {
-        in_unique.register(ctx, "key", 1).expect("it is free");
-        (0..20).for_each(|value| in_duplicate.register(ctx, "key", value).expect("it lives"));
+    let survived = run_step(&owner, move |ctx| {
+        in_unique.register(ctx, "key", 1).expect("the name is free");
+        (0..20).for_each(|value| in_duplicate.register(ctx, "key", value).expect("an incarnation runs"));
         let survives = |code: &mut dyn FnMut()| panic::catch_unwind(panic::AssertUnwindSafe(code)).is_err();
-        let breaks = |_: &u32| -> bool { panic!("it breaks") };
-        let at_ten = |value: &u32| if *value == 10 { panic!("it breaks") } else { *value < 10 };
+        let breaks = |_: &u32| -> bool { panic!("the closure panics") };
+        let at_ten = |value: &u32| if *value == 10 { panic!("the closure panics") } else { *value < 10 };
         [
-            survives(&mut || assert!(in_unique.update(ctx, &"key", |_| panic!("it breaks")).is_none())),
-            survives(&mut || drop(in_unique.select(|_, _| -> Option<()> { panic!("it breaks") }))),
+            survives(&mut || {
+                assert!(in_unique.update(ctx, &"key", |_| panic!("the closure panics")).is_none())
+            }),
+            survives(&mut || drop(in_unique.select(|_, _| -> Option<()> { panic!("the closure panics") }))),
             survives(&mut || drop(in_duplicate.unregister_match(ctx, &"key", breaks))),
             survives(&mut || drop(in_duplicate.unregister_match(ctx, &"key", at_ten))),
-            survives(&mut || assert!(in_duplicate.dispatch(&"key", |_| panic!("it breaks")))),
+            survives(&mut || assert!(in_duplicate.dispatch(&"key", |_| panic!("the closure panics")))),
             survives(&mut || assert_eq!(in_duplicate.count_match(&"key", breaks), 0)),
         ]
     });
     assert_eq!(survived.await, [true; 6]);
     assert_eq!(unique.lookup(&"key").map(|entry| entry.value), Some(1));
     let left: Vec<u32> = duplicate.lookup(&"key").into_iter().map(|entry| entry.value).collect();
-    assert!(left.iter().copied().eq(10..20), "what came before the panic was given up: {left:?}");
+    assert!(left.iter().copied().eq(10..20), "entries before the panic were unregistered: {left:?}");
     let owner_pid: Pid = pid(&owner);
     assert_eq!(duplicate.keys_of(owner_pid).len(), 10);
     kill(&owner).await;

@@ -1,4 +1,5 @@
-//! Keys, values and wakers run under no lock of the registry: they may use it, and a waker may panic.
+//! Keys, values and wakers run under no lock of the registry: they may use it, and a waker may
+//! panic.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -11,26 +12,28 @@ use std::time::Duration;
 
 use perennial_actors::{Address, System};
 use perennial_registry::{DuplicateKeys, KeyChange, Name, NameChange, Registry, UniqueKeys};
-use support::{Msg, have, kill, puppet};
+use support::{Msg, kill, run_step, scripted_actor};
 
 mod support;
 
 const NAME: Name<Msg> = Name::new("name");
 
-/// Runs a test in a thread of its own, because a lock that is taken twice never comes free.
+/// Runs a test in a thread of its own, because a lock that is acquired twice blocks for ever.
 fn in_time<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'static) {
-    let (done, over) = mpsc::channel();
+    let (done, finished) = mpsc::channel();
     let thread = std::thread::spawn(move || {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_time().build().expect("it is built");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .expect("the runtime is built");
         runtime.block_on(test());
         drop(runtime);
         done.send(()).expect("the test waits");
     });
-    if over.recv_timeout(Duration::from_secs(60)) == Err(mpsc::RecvTimeoutError::Timeout) {
-        panic!("it hangs");
+    if finished.recv_timeout(Duration::from_secs(60)) == Err(mpsc::RecvTimeoutError::Timeout) {
+        panic!("the test hangs");
     }
-    thread.join().expect("it does not fail");
+    thread.join().expect("the test succeeds");
 }
 
 thread_local! {
@@ -38,36 +41,36 @@ thread_local! {
     static IS_INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// How often foreign code has used the registry.
+/// The number of times that foreign code has used the registry.
 static USES: AtomicUsize = AtomicUsize::new(0);
 
-/// A key or a value that uses the table that it is in whenever any of its code runs. All of them have one hash.
-struct Nosy {
+/// A key or a value whose operations use its own table. All of them have one hash.
+struct Reentrant {
     number: u32,
     all: All,
 }
 
 #[derive(Clone, Default)]
 struct All {
-    unique: UniqueKeys<Nosy, Msg, Nosy>,
-    duplicate: DuplicateKeys<Nosy, Msg, Nosy>,
+    unique: UniqueKeys<Reentrant, Msg, Reentrant>,
+    duplicate: DuplicateKeys<Reentrant, Msg, Reentrant>,
     registry: Registry,
 }
 
 impl All {
-    fn nosy(&self, number: u32) -> Nosy {
-        Nosy { number, all: self.clone() }
+    fn reentrant(&self, number: u32) -> Reentrant {
+        Reentrant { number, all: self.clone() }
     }
 }
 
-impl Nosy {
+impl Reentrant {
     fn look(&self) {
         if IS_INSIDE.replace(true) {
             return;
         }
         USES.fetch_add(1, Ordering::Relaxed);
         let all = &self.all;
-        let key = all.nosy(self.number);
+        let key = all.reentrant(self.number);
         let found = all.unique.lookup(&key).is_some();
         let seen = (found, all.duplicate.lookup(&key).len(), all.unique.select(|_, _| Some(())).len());
         drop((key, seen, all.registry.names(), all.registry.metadata::<Self>("name")));
@@ -75,36 +78,36 @@ impl Nosy {
     }
 }
 
-impl PartialEq for Nosy {
+impl PartialEq for Reentrant {
     fn eq(&self, other: &Self) -> bool {
         self.look();
         self.number == other.number
     }
 }
 
-impl Eq for Nosy {}
+impl Eq for Reentrant {}
 
-impl Hash for Nosy {
+impl Hash for Reentrant {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.look();
         state.write_u32(7);
     }
 }
 
-impl Clone for Nosy {
+impl Clone for Reentrant {
     fn clone(&self) -> Self {
         self.look();
-        self.all.nosy(self.number)
+        self.all.reentrant(self.number)
     }
 }
 
-impl Drop for Nosy {
+impl Drop for Reentrant {
     fn drop(&mut self) {
         self.look();
     }
 }
 
-impl std::fmt::Debug for Nosy {
+impl std::fmt::Debug for Reentrant {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.look();
         self.number.fmt(f)
@@ -115,51 +118,53 @@ impl std::fmt::Debug for Nosy {
 fn keys_and_values_run_their_code_under_no_lock() {
     in_time(|| async {
         let (system, all) = (System::new(), All::default());
-        let (one, other) = (puppet(&system).await, puppet(&system).await);
+        let (one, other) = (scripted_actor(&system).await, scripted_actor(&system).await);
         let mut listeners = (all.unique.subscribe(), all.duplicate.subscribe());
         for owner in [&one, &other] {
             let all = all.clone();
-            let count = have(owner, move |ctx| {
+            let count = run_step(owner, move |ctx| {
                 for number in 0..20 {
-                    // Half of them are taken.
-                    let key = all.nosy(number + 10 * ctx.pid().identity() as u32);
-                    drop(all.unique.register(ctx, key, all.nosy(1)));
-                    all.duplicate.register(ctx, all.nosy(number % 4), all.nosy(number)).expect("it lives");
+                    // Half of the keys are registered already.
+                    let key = all.reentrant(number + 10 * ctx.pid().identity() as u32);
+                    drop(all.unique.register(ctx, key, all.reentrant(1)));
+                    all.duplicate
+                        .register(ctx, all.reentrant(number % 4), all.reentrant(number))
+                        .expect("an incarnation runs");
                 }
-                let key = all.nosy(10 * ctx.pid().identity() as u32 + 15);
-                assert!(all.unique.update(ctx, &key, |old| all.nosy(old.number + 1)).is_some());
+                let key = all.reentrant(10 * ctx.pid().identity() as u32 + 15);
+                assert!(all.unique.update(ctx, &key, |old| all.reentrant(old.number + 1)).is_some());
                 assert_eq!(all.unique.unregister(ctx, &key).map(|value| value.number), Some(2));
                 assert_eq!(
-                    all.duplicate.unregister_match(ctx, &all.nosy(1), |value| value.number > 4).len(),
+                    all.duplicate.unregister_match(ctx, &all.reentrant(1), |value| value.number > 4).len(),
                     4
                 );
                 all.duplicate.keys_of(ctx.pid()).len()
             });
             assert_eq!(count.await, 16);
         }
-        assert_eq!((all.unique.len(), all.duplicate.len()), (29, 4), "of one hash, and all of them keys");
-        assert_eq!(all.duplicate.count_match(&all.nosy(1), |value| value.number == 1), 2);
+        assert_eq!((all.unique.len(), all.duplicate.len()), (29, 4), "29 keys with one hash");
+        assert_eq!(all.duplicate.count_match(&all.reentrant(1), |value| value.number == 1), 2);
         kill(&one).await;
         kill(&other).await;
         assert!(all.unique.is_empty() && all.duplicate.is_empty());
-        let told: Vec<KeyChange<Nosy>> = std::iter::from_fn(|| listeners.0.try_next()).collect();
-        assert_eq!(told.len(), 62);
-        drop((told, listeners));
+        let changes: Vec<KeyChange<Reentrant>> = std::iter::from_fn(|| listeners.0.try_next()).collect();
+        assert_eq!(changes.len(), 62);
+        drop((changes, listeners));
         assert!(USES.load(Ordering::Relaxed) > 1_000);
     });
 }
 
 /// A waker that uses the registry, and then panics.
-struct Broken(Registry, Address<Msg>, AtomicUsize);
+struct PanickingWaker(Registry, Address<Msg>, AtomicUsize);
 
-impl Wake for Broken {
+impl Wake for PanickingWaker {
     fn wake(self: Arc<Self>) {
         self.2.fetch_add(1, Ordering::Relaxed);
-        // Told of this one too, it would never end.
+        // Without the check, the waker would wake itself for ever.
         if self.2.load(Ordering::Relaxed) == 1 {
-            self.0.bind(Name::<Msg>::new("bound by a waker"), &self.1).expect("it is free");
+            self.0.bind(Name::<Msg>::new("bound by a waker"), &self.1).expect("the name is free");
         }
-        panic!("the waker breaks");
+        panic!("the waker panics");
     }
 }
 
@@ -174,13 +179,13 @@ impl Wake for Count {
 }
 
 #[test]
-fn a_waker_that_panics_or_uses_the_registry_keeps_no_listener_and_no_waiter_from_its_own() {
+fn waker_that_panics_or_uses_the_registry_does_not_stop_other_wakeups() {
     in_time(|| async {
         let system = System::new();
-        let (registry, one) = (Registry::of(&system).clone(), puppet(&system).await);
-        let broken = Arc::new(Broken(registry.clone(), one.clone(), AtomicUsize::new(0)));
+        let (registry, one) = (Registry::of(&system).clone(), scripted_actor(&system).await);
+        let panicking = Arc::new(PanickingWaker(registry.clone(), one.clone(), AtomicUsize::new(0)));
         let count = Arc::new(Count::default());
-        let wakers = [Waker::from(broken.clone()), Waker::from(count.clone())];
+        let wakers = [Waker::from(panicking.clone()), Waker::from(count.clone())];
         let (mut first, mut last) = (system.subscribe::<NameChange>(), system.subscribe::<NameChange>());
         let (mut first, mut last) = (pin!(first.next()), pin!(last.next()));
         let mut waiting = pin!(registry.wait_for(NAME, Duration::from_secs(3600)));
@@ -189,8 +194,8 @@ fn a_waker_that_panics_or_uses_the_registry_keeps_no_listener_and_no_waiter_from
         assert!(last.as_mut().poll(&mut Context::from_waker(&wakers[1])).is_pending());
         assert!(waiting.as_mut().poll(&mut Context::from_waker(&wakers[0])).is_pending());
         assert!(other.as_mut().poll(&mut Context::from_waker(&wakers[1])).is_pending());
-        registry.bind(NAME, &one).expect("it is free");
-        assert_eq!((broken.2.load(Ordering::Relaxed), count.0.load(Ordering::Relaxed)), (2, 2));
+        registry.bind(NAME, &one).expect("the name is free");
+        assert_eq!((panicking.2.load(Ordering::Relaxed), count.0.load(Ordering::Relaxed)), (2, 2));
         for future in [waiting, other] {
             assert!(matches!(future.now(), Some(Ok(found)) if found == one));
         }
@@ -199,7 +204,7 @@ fn a_waker_that_panics_or_uses_the_registry_keeps_no_listener_and_no_waiter_from
     });
 }
 
-/// What a future has to say at once.
+/// Polls a future once.
 trait Now: Future {
     fn now(self) -> Option<Self::Output>;
 }

@@ -1,5 +1,5 @@
-//! Keys and values of which one panics while others lie beside it: each of those is dropped under a guard, or the process
-//! would abort. The panic itself is the caller's.
+//! Keys and values of which one panics while others are in scope: each of those is dropped under a
+//! guard, or the process would abort. The panic itself propagates to the caller.
 
 use std::cell::Cell;
 use std::hash::{Hash, Hasher};
@@ -8,12 +8,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use perennial_actors::System;
 use perennial_registry::{DuplicateKeys, UniqueKeys};
 
-use support::{Msg, have, puppet};
+use support::{Msg, run_step, scripted_actor};
 
 mod support;
 
 thread_local! {
-    /// Which operation panics: the number of calls of it that are left until then.
+    /// The countdown of each operation: the number of calls before the one that panics.
     static CLONE: Cell<u32> = const { Cell::new(u32::MAX) };
     static HASH: Cell<u32> = const { Cell::new(u32::MAX) };
     static EQ: Cell<u32> = const { Cell::new(u32::MAX) };
@@ -22,7 +22,7 @@ thread_local! {
 
 type Countdown = std::thread::LocalKey<Cell<u32>>;
 
-/// Panics without a word.
+/// Panics without calling the panic hook.
 fn fail() {
     resume_unwind(Box::new("on purpose"))
 }
@@ -35,7 +35,7 @@ fn count_down(left: &'static Countdown) {
     }
 }
 
-/// A key or a value that panics in whatever is done to it, if a test says so.
+/// A key or a value whose operations panic if the test says so.
 #[derive(Debug)]
 struct Frail(u32);
 
@@ -70,7 +70,8 @@ impl Drop for Frail {
     }
 }
 
-/// Runs `code` while every drop of a frail value panics, and a countdown runs. Returns `true` if it panicked.
+/// Runs `code` while every drop of a frail value panics and a countdown runs. Returns `true` if it
+/// panicked.
 fn fails(left: &'static Countdown, calls: u32, code: impl FnOnce()) -> bool {
     left.set(calls);
     DROP.set(true);
@@ -81,20 +82,20 @@ fn fails(left: &'static Countdown, calls: u32, code: impl FnOnce()) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whatever_is_cloned_when_a_clone_panics_is_dropped_one_by_one() {
+async fn values_cloned_before_a_panicking_clone_are_dropped_one_by_one() {
     let system = System::new();
-    let actor = puppet(&system).await;
+    let actor = scripted_actor(&system).await;
     let (unique, duplicate): (UniqueKeys<Frail, Msg, Frail>, DuplicateKeys<Frail, Msg, Frail>) =
         Default::default();
     let (unique_then, duplicate_then) = (unique.clone(), duplicate.clone());
-    have(&actor, move |ctx| {
+    run_step(&actor, move |ctx| {
         for number in 0..3 {
-            unique_then.register(ctx, Frail(number), Frail(number)).expect("it is free");
-            duplicate_then.register(ctx, Frail(7), Frail(number)).expect("it lives");
+            unique_then.register(ctx, Frail(number), Frail(number)).expect("the name is free");
+            duplicate_then.register(ctx, Frail(7), Frail(number)).expect("an incarnation runs");
         }
     })
     .await;
-    let (pid, key) = (actor.pid().expect("it lives"), Frail(7));
+    let (pid, key) = (actor.pid().expect("an incarnation runs"), Frail(7));
     for calls in [1, 2] {
         assert!(fails(&CLONE, calls, || drop(unique.keys_of(pid))), "keys of an actor");
         let forget = |key, entry| {
@@ -117,7 +118,7 @@ async fn whatever_is_cloned_when_a_clone_panics_is_dropped_one_by_one() {
         std::mem::forget((key, entry));
         Some(beside.0)
     };
-    assert!(fails(&CLONE, 0, || drop(unique.select(pick))), "a closure is dropped too");
+    assert!(fails(&CLONE, 0, || drop(unique.select(pick))), "select with a closure");
     let fail_then = |_: &Frail| {
         fail();
         true
@@ -132,13 +133,13 @@ async fn whatever_is_cloned_when_a_clone_panics_is_dropped_one_by_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whatever_is_registered_or_changed_when_a_key_panics_is_dropped_one_by_one() {
+async fn values_of_a_registration_or_update_are_dropped_one_by_one_when_the_key_panics() {
     let system = System::new();
-    let actor = puppet(&system).await;
+    let actor = scripted_actor(&system).await;
     let keys: UniqueKeys<Frail, Msg, Frail> = UniqueKeys::default();
     let then = keys.clone();
-    have(&actor, move |ctx| {
-        then.register(ctx, Frail(1), Frail(1)).expect("it is free");
+    run_step(&actor, move |ctx| {
+        then.register(ctx, Frail(1), Frail(1)).expect("the name is free");
         for (left, calls) in [(&HASH, 0), (&EQ, 0)] {
             assert!(fails(left, calls, || drop(then.register(ctx, Frail(1), Frail(2)))), "registered");
             let (key, value) = (Frail(1), Frail(3));
@@ -151,7 +152,7 @@ async fn whatever_is_registered_or_changed_when_a_key_panics_is_dropped_one_by_o
             Frail(4)
         };
         assert!(fails(&CLONE, u32::MAX, || drop(then.update(ctx, &key, fail_then))), "changed");
-        assert_eq!(then.lookup(&key).map(|entry| entry.value.0), Some(1), "it is as it was");
+        assert_eq!(then.lookup(&key).map(|entry| entry.value.0), Some(1), "the value is unchanged");
     })
     .await;
     assert_eq!(keys.len(), 1);

@@ -1,10 +1,11 @@
-//! Who listens is told of every change in order, before the call that made it returns, and before monitors hear of an end.
+//! Listeners receive every change in order, before the call that made it returns and before
+//! monitors are notified of an end.
 
 use perennial_actors::{ActorHandle, Address, Monitor, Pid, Subscription, System};
 use perennial_registry::{
     DuplicateKeys, Group, GroupChange, KeyChange, Name, NameChange, RegisterError, Registry, UniqueKeys,
 };
-use support::{Hosted, Msg, have, kill, pid, puppet};
+use support::{ManagedActor, Msg, kill, pid, run_step, scripted_actor};
 use tokio::sync::mpsc;
 
 mod support;
@@ -12,87 +13,87 @@ mod support;
 const NAME: Name<Msg> = Name::new("name");
 const GROUP: Group<Msg> = Group::new("group");
 
-/// What was told so far.
-fn told<C: Clone>(listener: &mut Subscription<C>) -> Vec<C> {
+/// Returns the changes that were delivered so far.
+fn delivered<C: Clone>(listener: &mut Subscription<C>) -> Vec<C> {
     std::iter::from_fn(|| listener.try_next()).collect()
 }
 
-/// What became of a name, and whom it led to in the end or leads to now.
-fn spell(change: &NameChange) -> (&'static str, &str, &ActorHandle) {
+/// Returns the kind of a change, the name, and the actor to which it leads or led.
+fn kind_of(change: &NameChange) -> (&'static str, &str, &ActorHandle) {
     match change {
         NameChange::Registered { name, actor } => ("registered", name, actor),
         NameChange::Unregistered { name, actor } => ("unregistered", name, actor),
         NameChange::HandedOver { name, to, .. } => ("handed over", name, to),
-        other => panic!("{other:?} is new"),
+        other => panic!("unexpected change {other:?}"),
     }
 }
 
-fn spell_key(change: &KeyChange<&'static str>) -> (bool, &'static str, Pid) {
+fn key_change(change: &KeyChange<&'static str>) -> (bool, &'static str, Pid) {
     match change {
         KeyChange::Registered { key, pid } => (true, key, *pid),
         KeyChange::Unregistered { key, pid } => (false, key, *pid),
-        other => panic!("{other:?} is new"),
+        other => panic!("unexpected change {other:?}"),
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn c155_of_names_a_listener_has_been_told_when_the_call_returns() {
+async fn c155_name_changes_are_delivered_when_the_call_returns() {
     let system = System::new();
     let registry = Registry::of(&system);
-    let (one, other) = (puppet(&system).await, puppet(&system).await);
+    let (one, other) = (scripted_actor(&system).await, scripted_actor(&system).await);
     registry.bind(Name::<Msg>::new("before"), &one).expect("the name is free");
     let mut listener = system.subscribe::<NameChange>();
     registry.bind(NAME, &one).expect("the name is free");
     assert_eq!(
-        told(&mut listener).iter().map(spell).collect::<Vec<_>>(),
+        delivered(&mut listener).iter().map(kind_of).collect::<Vec<_>>(),
         [("registered", "name", &one.handle())]
     );
-    // Nothing changes by these.
-    registry.bind(NAME, &one).expect("it is its own");
+    // These calls change nothing.
+    registry.bind(NAME, &one).expect("the caller owns it");
     assert!(registry.bind(NAME, &other).is_err() && !registry.unbind(NAME, &other));
-    registry.hand_over(NAME, &one, &one).expect("it is its own");
-    registry.hand_over(NAME, &one, &other).expect("it is its own");
-    let handed = told(&mut listener);
-    assert_eq!(handed.iter().map(spell).collect::<Vec<_>>(), [("handed over", "name", &other.handle())]);
+    registry.hand_over(NAME, &one, &one).expect("the caller owns it");
+    registry.hand_over(NAME, &one, &other).expect("the caller owns it");
+    let handed = delivered(&mut listener);
+    assert_eq!(handed.iter().map(kind_of).collect::<Vec<_>>(), [("handed over", "name", &other.handle())]);
     assert!(matches!(&handed[0], NameChange::HandedOver { from, .. } if *from == one.handle()));
     assert!(registry.unbind(NAME, &other));
-    let freed = told(&mut listener);
-    assert_eq!(freed.iter().map(spell).collect::<Vec<_>>(), [("unregistered", "name", &other.handle())]);
+    let freed = delivered(&mut listener);
+    assert_eq!(freed.iter().map(kind_of).collect::<Vec<_>>(), [("unregistered", "name", &other.handle())]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn c155_of_keys_a_listener_has_been_told_when_the_call_returns() {
+async fn c155_key_changes_are_delivered_when_the_call_returns() {
     let (system, unique) = (System::new(), UniqueKeys::<&'static str, Msg>::new());
     let duplicate = DuplicateKeys::<&'static str, Msg>::new();
     let (mut of_unique, mut of_duplicate) = (unique.subscribe(), duplicate.subscribe());
-    let (one, other) = (puppet(&system).await, puppet(&system).await);
+    let (one, other) = (scripted_actor(&system).await, scripted_actor(&system).await);
     let (unique_then, duplicate_then) = (unique.clone(), duplicate.clone());
-    let seen = have(&one, move |ctx| {
+    let seen = run_step(&one, move |ctx| {
         unique_then.register(ctx, "key", ()).expect("the key is free");
-        let registered = told(&mut of_unique);
-        unique_then.update(ctx, &"key", |()| ()).expect("it is its own");
-        unique_then.unregister(ctx, &"key").expect("it is its own");
-        duplicate_then.register(ctx, "key", ()).expect("it lives");
-        duplicate_then.register(ctx, "key", ()).expect("it lives");
+        let registered = delivered(&mut of_unique);
+        unique_then.update(ctx, &"key", |()| ()).expect("the caller owns it");
+        unique_then.unregister(ctx, &"key").expect("the caller owns it");
+        duplicate_then.register(ctx, "key", ()).expect("an incarnation runs");
+        duplicate_then.register(ctx, "key", ()).expect("an incarnation runs");
         duplicate_then.unregister(ctx, &"key");
-        [registered, told(&mut of_unique), told(&mut of_duplicate)]
+        [registered, delivered(&mut of_unique), delivered(&mut of_duplicate)]
     });
-    let seen = seen.await.map(|changes| changes.iter().map(spell_key).collect::<Vec<_>>());
+    let seen = seen.await.map(|changes| changes.iter().map(key_change).collect::<Vec<_>>());
     let [on, off] = [true, false].map(|on| (on, "key", pid(&one)));
     assert_eq!(seen, [vec![on], vec![off], vec![on, on, off, off]]);
     let mut of_unique = unique.subscribe();
     let keys = unique.clone();
-    have(&one, move |ctx| keys.register(ctx, "key", ())).await.expect("the key is free");
-    let refused = have(&other, move |ctx| unique.register(ctx, "key", ())).await;
+    run_step(&one, move |ctx| keys.register(ctx, "key", ())).await.expect("the key is free");
+    let refused = run_step(&other, move |ctx| unique.register(ctx, "key", ())).await;
     assert!(matches!(refused, Err(RegisterError::AlreadyRegistered { .. })));
     assert_eq!(
-        told(&mut of_unique).iter().map(spell_key).collect::<Vec<_>>(),
+        delivered(&mut of_unique).iter().map(key_change).collect::<Vec<_>>(),
         [on],
-        "what fails is no change"
+        "a failed call changes nothing"
     );
 }
 
-/// What all four listeners have been told of an end when somebody hears of it.
+/// The four subscriptions whose changes are counted when an end is notified.
 struct Listeners {
     names: Subscription<NameChange>,
     unique: Subscription<KeyChange<&'static str>>,
@@ -103,66 +104,67 @@ struct Listeners {
 impl Listeners {
     async fn after(mut self, monitor: Monitor) -> [usize; 4] {
         monitor.await;
-        let groups = told(&mut self.groups);
+        let groups = delivered(&mut self.groups);
         assert!(groups.iter().all(|change| !change.joined));
-        let keys = [told(&mut self.unique), told(&mut self.duplicate)];
-        assert!(keys.iter().flatten().all(|change| !spell_key(change).0));
-        let names = told(&mut self.names);
-        assert!(names.iter().all(|change| spell(change).0 == "unregistered"));
+        let keys = [delivered(&mut self.unique), delivered(&mut self.duplicate)];
+        assert!(keys.iter().flatten().all(|change| !key_change(change).0));
+        let names = delivered(&mut self.names);
+        assert!(names.iter().all(|change| kind_of(change).0 == "unregistered"));
         [names.len(), keys[0].len(), keys[1].len(), groups.len()]
     }
 }
 
-/// In Elixir nobody is told: a listener has to watch who registers.
+/// In Elixir, listeners are not notified of an end: a listener has to monitor the owners itself.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn c155_of_an_end_listeners_are_told_before_any_monitor_hears_of_it() {
+async fn c155_changes_of_an_end_are_delivered_before_any_monitor_is_notified() {
     let system = System::new();
     let (unique, duplicate) = (UniqueKeys::<&'static str, Msg>::new(), DuplicateKeys::new());
     let registry = Registry::of(&system);
     for _ in 0..100 {
-        let one = puppet(&system).await;
-        registry.bind(NAME, &one).expect("the one before has ended");
-        registry.group(GROUP).join(&one).expect("it lives");
+        let one = scripted_actor(&system).await;
+        registry.bind(NAME, &one).expect("the previous owner has ended");
+        registry.group(GROUP).join(&one).expect("an incarnation runs");
         let (keys, others) = (unique.clone(), duplicate.clone());
-        let registered = have(&one, move |ctx| {
-            keys.register(ctx, "key", ()).expect("the one before has ended");
-            others.register(ctx, "key", ()).expect("it lives");
-            others.register(ctx, "another", ()).expect("it lives");
+        let registered = run_step(&one, move |ctx| {
+            keys.register(ctx, "key", ()).expect("the previous owner has ended");
+            others.register(ctx, "key", ()).expect("an incarnation runs");
+            others.register(ctx, "another", ()).expect("an incarnation runs");
         });
         registered.await;
         let (names, groups) = (system.subscribe::<NameChange>(), system.subscribe::<GroupChange>());
         let listeners =
             Listeners { names, unique: unique.subscribe(), duplicate: duplicate.subscribe(), groups };
-        let heard = tokio::spawn(listeners.after(one.monitor()));
-        one.kill().expect("it lives");
-        assert_eq!(heard.await.expect("it has seen all"), [1, 1, 2, 1]);
+        let received = tokio::spawn(listeners.after(one.monitor()));
+        one.kill().expect("an incarnation runs");
+        assert_eq!(received.await.expect("the task succeeds"), [1, 1, 2, 1]);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_restart_is_told_as_a_key_given_up_and_then_registered() {
+async fn restart_is_reported_as_unregistered_and_then_registered() {
     let (system, keys) = (System::new(), UniqueKeys::<&'static str, Msg>::new());
     let keys_then = keys.clone();
-    let (tell, mut told_of) = mpsc::unbounded_channel();
-    let mut hosted = Hosted::start(&system, move |ctx| {
-        keys_then.register(ctx, "key", ()).expect("the one before has ended");
-        tell.send(ctx.pid()).expect("the test waits");
+    let (sender, mut started) = mpsc::unbounded_channel();
+    let mut managed = ManagedActor::start(&system, move |ctx| {
+        keys_then.register(ctx, "key", ()).expect("the previous owner has ended");
+        sender.send(ctx.pid()).expect("the test waits");
     })
     .await;
     let mut listener = keys.subscribe();
-    hosted.restart().await;
-    let first = told_of.recv().await.expect("it has started");
-    let second = told_of.recv().await.expect("it has started again");
-    let all: Vec<_> = told(&mut listener).iter().map(spell_key).collect();
+    managed.restart().await;
+    let first = started.recv().await.expect("the actor has started");
+    let second = started.recv().await.expect("the actor has restarted");
+    let all: Vec<_> = delivered(&mut listener).iter().map(key_change).collect();
     assert_eq!(all, [(false, "key", first), (true, "key", second)]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn changes_of_one_name_are_told_in_the_order_in_which_they_happened() {
+async fn changes_of_one_name_are_delivered_in_the_order_in_which_they_happened() {
     let system = System::new();
     let registry = Registry::of(&system);
     let mut listener = system.subscribe::<NameChange>();
-    let actors: Vec<Address<Msg>> = vec![puppet(&system).await, puppet(&system).await, puppet(&system).await];
+    let actors: Vec<Address<Msg>> =
+        vec![scripted_actor(&system).await, scripted_actor(&system).await, scripted_actor(&system).await];
     for _ in 0..20 {
         let threads = actors.iter().cloned().map(|actor| {
             let registry = registry.clone();
@@ -174,11 +176,14 @@ async fn changes_of_one_name_are_told_in_the_order_in_which_they_happened() {
                 }
             })
         });
-        threads.collect::<Vec<_>>().into_iter().for_each(|thread| thread.join().expect("it ends well"));
-        let all = told(&mut listener);
+        threads
+            .collect::<Vec<_>>()
+            .into_iter()
+            .for_each(|thread| thread.join().expect("the thread succeeds"));
+        let all = delivered(&mut listener);
         assert!(!all.is_empty() && all.len() % 2 == 0);
         for pair in all.chunks(2) {
-            let (begin, end) = (spell(&pair[0]), spell(&pair[1]));
+            let (begin, end) = (kind_of(&pair[0]), kind_of(&pair[1]));
             assert_eq!((begin.0, end.0, begin.2), ("registered", "unregistered", end.2));
         }
     }
@@ -186,17 +191,17 @@ async fn changes_of_one_name_are_told_in_the_order_in_which_they_happened() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_listener_that_is_slow_knows_how_much_it_has_missed_and_keeps_nobody_waiting() {
+async fn slow_listener_counts_missed_changes_and_blocks_no_publisher() {
     let system = System::new();
     let registry = Registry::of(&system);
-    let one = puppet(&system).await;
+    let one = scripted_actor(&system).await;
     let mut listener = system.subscribe::<NameChange>();
     for _ in 0..3_000 {
         registry.bind(NAME, &one).expect("the name is free");
         assert!(registry.unbind(NAME, &one));
     }
-    let heard = told(&mut listener).len() as u64;
-    assert!(heard > 0 && listener.missed() > 0);
-    assert_eq!(heard + listener.missed(), 6_000);
+    let received = delivered(&mut listener).len() as u64;
+    assert!(received > 0 && listener.missed() > 0);
+    assert_eq!(received + listener.missed(), 6_000);
     kill(&one).await;
 }

@@ -1,11 +1,11 @@
-//! What the registry logs.
+//! The log lines of the registry.
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 
 use perennial_actors::System;
 use perennial_registry::{Registry, SlowSubscriberPolicy, Topic};
-use support::{Msg, puppet};
+use support::{Msg, scripted_actor};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber;
@@ -15,7 +15,7 @@ mod support;
 
 type Lines = Arc<Mutex<Vec<String>>>;
 
-/// Writes down each line of the registry.
+/// Records each log line of the registry.
 struct Writer(Lines);
 
 impl Subscriber for Writer {
@@ -34,7 +34,7 @@ impl Subscriber for Writer {
     fn event(&self, event: &Event<'_>) {
         let mut line = Line::default();
         event.record(&mut line);
-        self.0.lock().expect("nobody panics here").push(line.0.join(", "));
+        self.0.lock().expect("not poisoned").push(line.0.join(", "));
     }
 
     fn enter(&self, _: &Id) {}
@@ -52,24 +52,24 @@ impl Visit for Line {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_function_that_panics_is_logged_with_its_topic() {
+async fn panicking_filter_is_logged_with_its_topic() {
     let lines = Lines::default();
     let _guard = subscriber::set_default(Writer(lines.clone()));
     let system = System::new();
     let topic = Registry::of(&system).topic(Topic::<u32>::new("numbers"));
-    let picky = puppet(&system).await;
-    topic.subscribe_with(&picky, SlowSubscriberPolicy::Skip, |said| {
-        assert_ne!(*said, 2, "not this one");
-        Some(Msg::Heard(*said))
+    let picky = scripted_actor(&system).await;
+    topic.subscribe_with(&picky, SlowSubscriberPolicy::Skip, |number| {
+        assert_ne!(*number, 2, "rejected number");
+        Some(Msg::Number(*number))
     });
-    let failed: Vec<usize> = (1..=3).map(|said| topic.publish(&said).failed).collect();
+    let failed: Vec<usize> = (1..=3).map(|number| topic.publish(&number).failed).collect();
     assert_eq!(failed, [0, 1, 0]);
-    assert_eq!(support::heard(&picky).await, [1, 3]);
-    let lines = lines.lock().expect("nobody panics here");
+    assert_eq!(support::received(&picky).await, [1, 3]);
+    let lines = lines.lock().expect("not poisoned");
     let [line] = &lines[..] else { panic!("{lines:?}") };
-    let pid = picky.pid().expect("it lives");
+    let pid = picky.pid().expect("an incarnation runs");
     for part in
-        ["conversion of a published message panicked", "numbers", "not this one", &format!("pid {pid}")]
+        ["conversion of a published message panicked", "numbers", "rejected number", &format!("pid {pid}")]
     {
         assert!(line.contains(part), "{line}: {part}");
     }

@@ -6,9 +6,9 @@ use perennial_actors::{Actor, Context, ExitReason, System};
 use perennial_registry::{Name, Registry, WaitError};
 use tokio::runtime::Builder;
 
-struct Clerk;
+struct Idle;
 
-impl Actor for Clerk {
+impl Actor for Idle {
     type Msg = ();
     type Args = ();
 
@@ -22,14 +22,14 @@ impl Actor for Clerk {
 }
 
 #[test]
-fn a_name_is_waited_for_only_where_there_are_timers_and_found_at_once_anywhere() {
+fn wait_for_an_unbound_name_needs_timers_and_a_bound_one_none() {
     let runtime = Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {
-        let (system, name, soon) = (System::new(), Name::<()>::new("clerk"), Duration::from_secs(1));
+        let (system, name, soon) = (System::new(), Name::<()>::new("actor"), Duration::from_secs(1));
         let registry = Registry::of(&system);
         assert_eq!(registry.wait_for(&name, soon).await, Err(WaitError::NoTimers));
-        let clerk = system.spawn::<Clerk>(()).await.expect("it starts");
-        registry.bind(&name, &clerk).expect("it is free");
-        assert_eq!(registry.wait_for(&name, soon).await, Ok(clerk));
+        let actor = system.spawn::<Idle>(()).await.expect("the actor starts");
+        registry.bind(&name, &actor).expect("the name is free");
+        assert_eq!(registry.wait_for(&name, soon).await, Ok(actor));
     });
 }

@@ -1,10 +1,11 @@
-//! Turns in a group: every member gets its own, whichever members join, leave, crash and join again.
+//! Round robin in a group: every member gets its turn while members join, leave, crash and join
+//! again.
 
 use std::collections::VecDeque;
 
 use perennial_actors::{Address, System};
 use perennial_registry::{Group, GroupHandle, Registry};
-use support::{Hosted, Msg, kill, puppet};
+use support::{ManagedActor, Msg, kill, scripted_actor};
 
 mod support;
 
@@ -13,20 +14,23 @@ fn group(system: &System) -> GroupHandle<Msg> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_member_that_crashes_at_each_job_and_joins_again_gets_its_share_and_no_more() {
+async fn member_that_crashes_at_each_job_and_rejoins_gets_exactly_its_share() {
     let system = System::new();
-    let mut hosted =
-        Hosted::start(&system, |ctx| group(ctx.system()).join(&ctx.address()).expect("it lives")).await;
-    let others = [puppet(&system).await, puppet(&system).await, puppet(&system).await];
-    others.iter().for_each(|member| group(&system).join(member).expect("it lives"));
+    let mut managed = ManagedActor::start(&system, |ctx| {
+        group(ctx.system()).join(&ctx.address()).expect("an incarnation runs")
+    })
+    .await;
+    let others =
+        [scripted_actor(&system).await, scripted_actor(&system).await, scripted_actor(&system).await];
+    others.iter().for_each(|member| group(&system).join(member).expect("an incarnation runs"));
     let mut jobs = [0; 4];
     for _ in 0..400 {
-        let chosen = group(&system).round_robin().expect("it has members");
+        let chosen = group(&system).round_robin().expect("the group has members");
         match others.iter().position(|other| *other == chosen) {
             Some(other) => jobs[other] += 1,
             None => {
                 jobs[3] += 1;
-                hosted.restart().await;
+                managed.restart().await;
             }
         }
     }
@@ -38,13 +42,13 @@ struct Membership {
     /// Counts the memberships.
     number: usize,
     actor: Address<Msg>,
-    /// How many choices there were since it joined or had its last turn.
+    /// The number of choices since it joined or had its last turn.
     waited: usize,
-    /// How many members there were then, itself included.
+    /// The number of members at that time, itself included.
     bound: usize,
 }
 
-/// The group as it is to be: the membership that has waited longest is the first.
+/// The model of a group. The first membership is the next in turn.
 #[derive(Default)]
 struct Model {
     turns: VecDeque<Membership>,
@@ -72,14 +76,14 @@ impl Model {
     fn choose(&mut self) -> Option<Address<Msg>> {
         let chosen = self.turns.pop_front()?;
         self.turns.iter_mut().for_each(|membership| membership.waited += 1);
-        assert!(chosen.waited < chosen.bound, "it waited for more choices than there were members");
+        assert!(chosen.waited < chosen.bound, "the member waited for more choices than there were members");
         self.wait(chosen.number, chosen.actor.clone());
         Some(chosen.actor)
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn under_churn_a_member_waits_for_no_more_choices_than_there_were_members_when_it_began() {
+async fn member_waits_at_most_as_many_choices_as_there_were_members_when_it_joined() {
     for seed in 1..=20_u64 {
         let (system, mut model, mut actors) = (System::new(), Model::default(), Vec::new());
         let (group, mut dice) = (group(&system), seed);
@@ -91,12 +95,12 @@ async fn under_churn_a_member_waits_for_no_more_choices_than_there_were_members_
         for _ in 0..1_000 {
             let act = roll(10);
             if actors.len() < 2 || (act == 0 && actors.len() < 12) {
-                actors.push(puppet(&system).await);
+                actors.push(scripted_actor(&system).await);
             }
             let place = roll(actors.len());
             match act {
                 0..=2 => {
-                    group.join(&actors[place]).expect("it lives");
+                    group.join(&actors[place]).expect("an incarnation runs");
                     model.join(&actors[place]);
                 }
                 3 | 4 => assert_eq!(group.leave(&actors[place]).is_ok(), model.leave(&actors[place])),

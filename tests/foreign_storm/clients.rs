@@ -1,4 +1,4 @@
-//! Clients that use the tree in the storm, at random.
+//! Clients that use the tree at random during the storm.
 
 use std::sync::Arc;
 
@@ -9,9 +9,9 @@ use tokio::time::sleep;
 
 use crate::faulty::{Dice, Faulty, Place, catch, drop_safely, with_faulty_waker};
 use crate::tree::{NAMED, Storm, ms, volatile};
-use crate::volatile::{Deed, Key, Msg, NEWS, News, inspect};
+use crate::volatile::{Key, Msg, NEWS, News, Step, inspect};
 
-/// Does so many operations, one after the other. An operation that waits does so in a task of its own.
+/// Performs operations one after the other. An operation that waits runs in a task of its own.
 pub(crate) async fn run(storm: Arc<Storm>, mut dice: Dice, operations: u64) {
     for _ in 0..operations {
         storm.operation(&mut dice);
@@ -28,7 +28,7 @@ impl Storm {
         let to = self.addresses[dice.below(self.addresses.len() as u64) as usize].clone();
         match dice.below(100) {
             0..24 => {
-                let deed = Deed::drawn(dice, self.may_block);
+                let deed = Step::drawn(dice, self.may_block);
                 drop_safely(to.cast(Msg::Do(deed, self.faults.value())));
             }
             24..46 => self.call(dice, to),
@@ -37,14 +37,14 @@ impl Storm {
             57..66 => self.look_up(dice, &to),
             66..74 => self.request(dice),
             74 => self.scope(dice),
-            _ => self.pools.operation(dice, &self.faults, &self.asked),
+            _ => self.pools.operation(dice, &self.faults, &self.requests),
         }
     }
 
     fn call(&self, dice: &mut Dice, to: Address<Msg>) {
         let faults = self.faults.clone();
         let kind = dice.below(20);
-        self.asked.ask(format!("call {kind}"), async move {
+        self.requests.track(format!("call {kind}"), async move {
             match kind {
                 0..7 => drop_safely(to.call(Msg::Answer).timeout(ms(20)).await),
                 7..11 => {
@@ -64,7 +64,7 @@ impl Storm {
                         answer = &mut call => drop_safely(answer),
                         () = yield_now() => {}
                     }
-                    // The answer may be in it.
+                    // The error may hold the reply.
                     drop_safely(call);
                 }
             }
@@ -84,16 +84,16 @@ impl Storm {
 
     fn send(&self, dice: &mut Dice, to: Address<Msg>) {
         let (faults, kind) = (self.faults.clone(), dice.below(4));
-        self.asked.ask(format!("send {kind}"), async move {
+        self.requests.track(format!("send {kind}"), async move {
             match kind {
-                0 => drop_safely(to.send(Msg::Do(Deed::Nothing, faults.value())).timeout(ms(3)).await),
+                0 => drop_safely(to.send(Msg::Do(Step::Nothing, faults.value())).timeout(ms(3)).await),
                 1 => {
-                    let message = Msg::Do(Deed::Continue, faults.value());
+                    let message = Msg::Do(Step::Continue, faults.value());
                     drop_safely(with_faulty_waker(faults, to.send(message)).await);
                 }
                 2 => {
                     if let Ok(permit) = with_faulty_waker(faults.clone(), to.reserve()).await {
-                        drop_safely(permit.send(Msg::Do(Deed::Timer, faults.value())));
+                        drop_safely(permit.send(Msg::Do(Step::Timer, faults.value())));
                     }
                 }
                 _ => inspect(to.handle(), faults).await,
@@ -107,14 +107,14 @@ impl Storm {
             0..4 => {
                 let monitor = to.monitor();
                 let faults = self.faults.clone();
-                self.asked
-                    .ask("monitor", async move { drop_safely(with_faulty_waker(faults, monitor).await) });
+                self.requests
+                    .track("monitor", async move { drop_safely(with_faulty_waker(faults, monitor).await) });
             }
             4..6 => {
                 let news = News(self.faults.value());
                 let published = catch(|| registry.topic(NEWS).publish(&news));
                 drop_safely(news);
-                assert!(published.is_some(), "a publisher goes on, whatever its subscribers do");
+                assert!(published.is_some(), "publish does not panic");
             }
             6 => {
                 let key = Key(dice.below(50), self.faults.value());
@@ -132,13 +132,16 @@ impl Storm {
             }
             9 => drop_safely(registry.metadata::<Faulty>(NAMED.as_str())),
             _ => {
-                let said = registry.set_metadata(NAMED, to, self.faults.value());
-                assert!(!said || to.handle() == self.addresses_of_named(), "only of what has the name");
+                let was_set = registry.set_metadata(NAMED, to, self.faults.value());
+                assert!(
+                    !was_set || to.handle() == self.addresses_of_named(),
+                    "metadata is set by the owner only"
+                );
             }
         }
     }
 
-    /// Registers a hook for the end of an incarnation, and sends a part of a message.
+    /// Adds a hook for the end of an incarnation, and sends a part of a message.
     fn hook(&self, to: &Address<Msg>) {
         let (value, faults) = (self.faults.value(), self.faults.clone());
         if let Some(pid) = to.pid() {
@@ -151,14 +154,14 @@ impl Storm {
     }
 
     fn addresses_of_named(&self) -> perennial::ActorHandle {
-        self.system.whereis(NAMED).expect("a name has no gap").handle()
+        self.system.whereis(NAMED).expect("the name is bound").handle()
     }
 
     fn request(&self, dice: &mut Dice) {
         let (faults, keys) = (self.faults.clone(), self.keys.clone());
         let (nested, dynamic) = (self.nested.clone(), self.dynamic.clone());
         let (kind, number) = (dice.below(8), dice.below(30));
-        self.asked.ask(format!("request {kind}"), async move {
+        self.requests.track(format!("request {kind}"), async move {
             match kind {
                 0..3 => {
                     let restart = if number % 2 == 0 { Restart::Temporary } else { Restart::Transient };
@@ -181,7 +184,8 @@ impl Storm {
                 }
                 _ => {
                     drop_safely(nested.terminate_child("second").await);
-                    // It is to be there in the end: again, until it is started or was by somebody else.
+                    // It must run at the end: retry until it is started, here or by another
+                    // request.
                     while let Err(error) = nested.restart_child("second").await {
                         match error {
                             perennial::ChildError::StartFailed(reason) => drop_safely(reason),
@@ -195,7 +199,7 @@ impl Storm {
 
     fn scope(&self, dice: &mut Dice) {
         let (faults, system, is_joined) = (self.faults.clone(), self.system.clone(), dice.below(2) == 0);
-        self.asked.ask("scope", async move {
+        self.requests.track("scope", async move {
             let mut scope = TaskScope::start("scope", &system).await.expect("there is a runtime");
             for _ in 0..3 {
                 let (faults, value) = (faults.clone(), faults.value());

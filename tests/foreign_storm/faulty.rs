@@ -1,7 +1,8 @@
-//! Values that panic at random wherever users' code runs: in `Drop`, `Display`, `Debug`, `Clone`, `From` and wakers.
+//! Values that panic at random in users' code: `Drop`, `Display`, `Debug`, `Clone`, `From` and
+//! wakers.
 //!
-//! Two panics in one unwinding abort a Rust program. So no frame of these files holds two faulty values: whatever aborts
-//! is a frame of the library.
+//! Two panics in one unwinding abort a Rust program. No frame of these files holds two faulty
+//! values, so an abort is caused by a frame of the library.
 
 use std::any::Any;
 use std::fmt;
@@ -14,13 +15,13 @@ use std::task::{Context, Wake, Waker};
 
 use tokio::sync::watch;
 
-/// The text of the panics that are meant.
-const FAULT: &str = "a fault of the storm";
+/// The payload of injected panics.
+const FAULT: &str = "an injected fault";
 
-/// The number of payloads in a chain of which each panics when it is dropped. A chain of nine is leaked.
+/// The longest chain of payloads that panic when they are dropped. A chain of nine is leaked.
 const PAYLOADS: u64 = 4;
 
-/// Returns a number that seems to have nothing to do with the given one: SplitMix64.
+/// Returns a pseudo-random number for the given one: SplitMix64.
 pub(crate) const fn mixed(number: u64) -> u64 {
     let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -28,7 +29,7 @@ pub(crate) const fn mixed(number: u64) -> u64 {
     number ^ (number >> 31)
 }
 
-/// Random numbers from a seed.
+/// A random number generator with a seed.
 pub(crate) struct Dice(u64);
 
 impl Dice {
@@ -42,7 +43,7 @@ impl Dice {
     }
 }
 
-/// Where a fault strikes.
+/// The kind of code in which a fault is injected.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Place {
     Drop,
@@ -78,7 +79,7 @@ const PLACES: [Place; 14] = [
     Place::Key,
 ];
 
-/// What the faulty values of one storm share.
+/// The shared state of the faulty values of one storm.
 #[derive(Clone)]
 pub(crate) struct Faults(Arc<Shared>);
 
@@ -86,7 +87,7 @@ struct Shared {
     seed: u64,
     drawn: AtomicU64,
     is_armed: AtomicBool,
-    /// `true` from the moment on at which handlers do nothing bad any more.
+    /// `true` once handlers must not fail any more.
     calm: watch::Sender<bool>,
     created: AtomicU64,
     live: AtomicI64,
@@ -95,7 +96,7 @@ struct Shared {
 
 impl Faults {
     pub(crate) fn new(seed: u64) -> Self {
-        report_only_what_is_not_meant();
+        hide_injected_panics();
         Self(Arc::new(Shared {
             seed: mixed(seed),
             drawn: AtomicU64::new(0),
@@ -107,12 +108,12 @@ impl Faults {
         }))
     }
 
-    /// Lets values panic from now on, or keeps them from it.
+    /// Enables or disables panics.
     pub(crate) fn arm(&self, is_armed: bool) {
         self.0.is_armed.store(is_armed, Ordering::SeqCst);
     }
 
-    /// Ends handlers that hang, and has the others do nothing bad.
+    /// Ends hanging handlers, and makes the others succeed.
     pub(crate) fn calm_down(&self) {
         self.0.calm.send_replace(true);
     }
@@ -121,7 +122,7 @@ impl Faults {
         *self.0.calm.borrow()
     }
 
-    /// Returns when the storm is over.
+    /// Waits until the storm is over.
     pub(crate) async fn calm(&self) {
         let _ = self.0.calm.subscribe().wait_for(|calm| *calm).await;
     }
@@ -133,13 +134,13 @@ impl Faults {
     }
 
     /// Returns `true` in one of `of` cases, while armed.
-    pub(crate) fn strikes(&self, of: u64) -> bool {
+    pub(crate) fn triggers(&self, of: u64) -> bool {
         self.0.is_armed.load(Ordering::SeqCst) && self.draw(of) == 0
     }
 
     /// Panics in one of `of` cases, while armed. The caller's frame holds no faulty value.
-    pub(crate) fn strike(&self, place: Place, of: u64) {
-        if self.strikes(of) {
+    pub(crate) fn maybe_panic(&self, place: Place, of: u64) {
+        if self.triggers(of) {
             self.panic(place);
         }
     }
@@ -153,7 +154,7 @@ impl Faults {
         self.0.panics[place as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Makes a value.
+    /// Creates a faulty value.
     pub(crate) fn value(&self) -> Faulty {
         let chain = match self.draw(100) {
             0..70 => 0,
@@ -174,7 +175,7 @@ impl Faults {
         self.0.live.load(Ordering::SeqCst)
     }
 
-    /// Returns how often a fault has struck, in all and by place.
+    /// Returns the number of injected panics, in total and by place.
     pub(crate) fn panics(&self) -> (u64, Vec<(Place, u64)>) {
         let counts = self.0.panics.iter().map(|count| count.load(Ordering::Relaxed));
         let by_place: Vec<(Place, u64)> = PLACES.into_iter().zip(counts).collect();
@@ -186,10 +187,12 @@ impl Faults {
     }
 }
 
-/// A user's value that may panic in whatever is done to it. It is an error, a message, a state, a payload, whatever is needed.
+/// A user's value whose operations may panic. It serves as an error, a message, a state or a
+/// payload.
 pub(crate) struct Faulty {
     pub(crate) faults: Faults,
-    /// The number of panics that its `Drop` leads to: one that is text, after payloads that panic in their `Drop`.
+    /// The number of panics that its `Drop` causes. The last payload is a text; the others panic in
+    /// their `Drop`.
     chain: u64,
     on_display: bool,
     on_clone: bool,
@@ -204,7 +207,7 @@ impl Faulty {
 
     /// Panics in one of `of` cases, while armed, with itself as the payload.
     pub(crate) fn throw_sometimes(self, place: Place, of: u64) -> Self {
-        if self.faults.strikes(of) { self.throw(place) } else { self }
+        if self.faults.triggers(of) { self.throw(place) } else { self }
     }
 
     fn fails(&self, fails: bool, place: Place) {
@@ -249,7 +252,7 @@ impl fmt::Debug for Faulty {
 
 impl std::error::Error for Faulty {}
 
-/// Drops a value that may panic, and the payloads of its panics, one after the other.
+/// Drops a value that may panic, and then the payloads of its panics one after the other.
 pub(crate) fn drop_safely<T>(value: T) {
     let mut dropped = catch_unwind(AssertUnwindSafe(|| drop(value)));
     while let Err(payload) = dropped {
@@ -257,13 +260,13 @@ pub(crate) fn drop_safely<T>(value: T) {
     }
 }
 
-/// Runs code that may panic with what is meant; `None` if it does.
+/// Runs code with injected panics. Returns `None` if it panics.
 pub(crate) fn catch<T>(code: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(code)).map_err(drop_safely).ok()
 }
 
-/// Polls a future with wakers that panic at random, when they have woken. tokio's timers do not stand them: for what waits
-/// for things of the library only.
+/// Polls a future with wakers that panic at random after the wakeup. tokio's timers do not tolerate
+/// such wakers, so it is only for futures of the library.
 pub(crate) async fn with_faulty_waker<F: Future>(faults: Faults, future: F) -> F::Output {
     struct FaultyWaker(Waker, Faults);
 
@@ -274,7 +277,7 @@ pub(crate) async fn with_faulty_waker<F: Future>(faults: Faults, future: F) -> F
 
         fn wake_by_ref(self: &Arc<Self>) {
             self.0.wake_by_ref();
-            self.1.strike(Place::Waker, 4);
+            self.1.maybe_panic(Place::Waker, 4);
         }
     }
 
@@ -286,21 +289,22 @@ pub(crate) async fn with_faulty_waker<F: Future>(faults: Faults, future: F) -> F
     .await
 }
 
-/// The places of panics that are not meant, on any thread. Failed assertions of these files are not among them.
+/// The locations of unexpected panics on any thread. Failed assertions of these files are not
+/// included.
 static UNEXPECTED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// Returns the panics of the library's own code so far.
+/// Returns the locations of the library's own panics so far.
 pub(crate) fn unexpected_panics() -> Vec<String> {
     UNEXPECTED.lock().expect("not poisoned").clone()
 }
 
-/// Prints panics as before, but for those that are meant.
-fn report_only_what_is_not_meant() {
+/// Hides injected panics and prints all others.
+fn hide_injected_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let before = take_hook();
         set_hook(Box::new(move |panic: &PanicHookInfo<'_>| {
-            if is_meant(panic.payload()) {
+            if is_injected(panic.payload()) {
                 return;
             }
             let location = panic.location().map(ToString::to_string).unwrap_or_default();
@@ -312,6 +316,6 @@ fn report_only_what_is_not_meant() {
     });
 }
 
-fn is_meant(payload: &(dyn Any + Send)) -> bool {
+fn is_injected(payload: &(dyn Any + Send)) -> bool {
     payload.is::<Faulty>() || payload.downcast_ref::<&str>() == Some(&FAULT)
 }

@@ -1,14 +1,14 @@
-//! A ractor actor all of whose pieces may panic.
+//! A ractor actor with callbacks and values that may panic.
 
 use perennial::Reply;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use crate::faulty::{Faults, Faulty, Place};
-use crate::volatile::{Deed, Msg};
+use crate::volatile::{Msg, Step};
 
 pub(crate) struct Guest {
     pub(crate) faults: Faults,
-    #[allow(dead_code, reason = "it is there to be dropped")]
+    #[allow(dead_code, reason = "only dropped")]
     pub(crate) value: Faulty,
 }
 
@@ -23,7 +23,7 @@ impl Actor for Guest {
     type Arguments = Faulty;
 
     async fn pre_start(&self, _: ActorRef<Msg>, value: Faulty) -> Result<State, ActorProcessingErr> {
-        if self.faults.strikes(20) {
+        if self.faults.triggers(20) {
             return Err(Box::new(value));
         }
         Ok(State { kept: Vec::new(), value: value.throw_sometimes(Place::Init, 20) })
@@ -46,13 +46,13 @@ impl Actor for Guest {
             }
             Msg::Keep(reply) if !is_calm => state.kept.push(reply),
             Msg::Keep(_) | Msg::FailWith(_) => {}
-            Msg::Do(Deed::Fail, value) if !is_calm => return Err(Box::new(value)),
-            Msg::Do(Deed::Panic, value) if !is_calm => value.throw(Place::Handler),
-            Msg::Do(Deed::Hang, value) if !is_calm => {
-                let _held = value;
+            Msg::Do(Step::Fail, value) if !is_calm => return Err(Box::new(value)),
+            Msg::Do(Step::Panic, value) if !is_calm => value.throw(Place::Handler),
+            Msg::Do(Step::Hang, value) if !is_calm => {
+                let _captured = value;
                 self.faults.calm().await;
             }
-            Msg::Do(Deed::Stop, value) if !is_calm => {
+            Msg::Do(Step::Stop, value) if !is_calm => {
                 myself.stop(None);
                 drop(value);
             }
@@ -62,7 +62,7 @@ impl Actor for Guest {
     }
 
     async fn post_stop(&self, _: ActorRef<Msg>, _: &mut State) -> Result<(), ActorProcessingErr> {
-        self.faults.strike(Place::Terminate, 10);
+        self.faults.maybe_panic(Place::Terminate, 10);
         Ok(())
     }
 }

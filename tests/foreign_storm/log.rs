@@ -1,4 +1,4 @@
-//! A subscriber of tracing that panics at random, and formats whatever is logged.
+//! A tracing subscriber that panics at random and formats all logged values.
 
 use std::fmt;
 
@@ -25,7 +25,7 @@ impl Subscriber for FaultyLog {
 
     fn event(&self, event: &Event<'_>) {
         event.record(&mut Format(String::new()));
-        self.0.strike(Place::Log, 10);
+        self.0.maybe_panic(Place::Log, 10);
     }
 
     fn enter(&self, _: &Id) {}

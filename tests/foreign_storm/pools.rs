@@ -1,4 +1,4 @@
-//! Pools of workers all of whose pieces may panic.
+//! Pools whose workers and values may panic.
 
 use std::sync::Arc;
 
@@ -13,28 +13,28 @@ const WORKERS: usize = 3;
 
 type Handle = PoolHandle<Faulty, Faulty, Faulty>;
 
-struct CrewArgs {
+struct FaultyWorkerArgs {
     faults: Faults,
-    #[allow(dead_code, reason = "it is there to be dropped")]
+    #[allow(dead_code, reason = "only dropped")]
     value: Faulty,
 }
 
-/// A worker with a value for a state.
-struct Crew {
+/// A worker whose state is a faulty value.
+struct FaultyWorker {
     faults: Faults,
-    #[allow(dead_code, reason = "it is there to be dropped")]
+    #[allow(dead_code, reason = "only dropped")]
     value: Faulty,
 }
 
-impl Worker for Crew {
+impl Worker for FaultyWorker {
     type Job = Faulty;
     type Output = Faulty;
     type Error = Faulty;
-    type Args = CrewArgs;
+    type Args = FaultyWorkerArgs;
 
-    async fn init(args: &CrewArgs, _: &WorkerContext) -> Result<Self, ExitReason> {
+    async fn init(args: &FaultyWorkerArgs, _: &WorkerContext) -> Result<Self, ExitReason> {
         let (faults, value) = (args.faults.clone(), args.faults.value());
-        if faults.strikes(20) {
+        if faults.triggers(20) {
             return Err(ExitReason::failed(value));
         }
         Ok(Self { faults, value: value.throw_sometimes(Place::Init, 20) })
@@ -48,7 +48,7 @@ impl Worker for Crew {
 /// Succeeds, fails, panics or hangs.
 async fn work(faults: Faults) -> Result<Faulty, Faulty> {
     let value = faults.value();
-    match faults.strikes(2).then(|| faults.draw(20)) {
+    match faults.triggers(2).then(|| faults.draw(20)) {
         Some(0..6) => Err(value),
         Some(6..10) => value.throw(Place::Worker),
         Some(10) => {
@@ -65,22 +65,26 @@ async fn work(faults: Faults) -> Result<Faulty, Faulty> {
 
 type Kind = Pool<Faulty, Faulty, Faulty>;
 
-/// The pools of a tree: of workers, of a function, and of a function that blocks, if any may.
+/// The pools of a tree: of workers, of a function, and of a blocking function if blocking is
+/// allowed.
 pub(crate) struct Pools {
     handles: Vec<Handle>,
-    /// Until the tree is built.
+    /// The pools, until the tree takes them.
     pools: std::sync::Mutex<Vec<Kind>>,
     jobs: Arc<Tally>,
 }
 
 impl Pools {
     pub(crate) fn new(faults: &Faults, may_block: bool) -> Self {
-        let crew =
-            Pool::new::<Crew>("crew", WORKERS, CrewArgs { faults: faults.clone(), value: faults.value() });
+        let crew = Pool::new::<FaultyWorker>(
+            "crew",
+            WORKERS,
+            FaultyWorkerArgs { faults: faults.clone(), value: faults.value() },
+        );
         let (value, its) = (faults.value(), faults.clone());
         let calls = Pool::from_fn("calls", WORKERS, move |_: &Faulty| {
             let _held = &value;
-            its.strike(Place::Closure, 20);
+            its.maybe_panic(Place::Closure, 20);
             work(its.clone())
         });
         let mut pools: Vec<Kind> = vec![crew, calls];
@@ -103,7 +107,7 @@ impl Pools {
         pools.into_iter().map(Into::into).collect()
     }
 
-    pub(crate) fn operation(&self, dice: &mut Dice, faults: &Faults, asked: &Arc<Tally>) {
+    pub(crate) fn operation(&self, dice: &mut Dice, faults: &Faults, requests: &Arc<Tally>) {
         let pool = self.handles[dice.below(self.handles.len() as u64) as usize].clone();
         match dice.below(40) {
             0 => drop(pool.clear()),
@@ -112,23 +116,23 @@ impl Pools {
             4 => pool.drain_dead_jobs().into_iter().for_each(drop_safely),
             5 => {
                 let workers = dice.below(WORKERS as u64) as usize + 1;
-                asked.ask("resize", async move { drop(pool.resize(workers).await) });
+                requests.track("resize", async move { drop(pool.resize(workers).await) });
             }
             6 => kill_worker(&pool, dice),
             7 if dice.below(4) == 0 => {
-                asked.ask("rolling restart", async move { drop(pool.rolling_restart().await) })
+                requests.track("rolling restart", async move { drop(pool.rolling_restart().await) })
             }
             8 if dice.below(10) == 0 => drop(pool.supervisor().handle().kill()),
             9 => {
                 let jobs: Vec<Faulty> = (0..3).map(|_| faults.value()).collect();
-                self.jobs.ask("batch", submit_many(pool, jobs));
+                self.jobs.track("batch", submit_many(pool, jobs));
             }
             10 => drop_safely(pool.submit(faults.value()).try_submit()),
-            kind => self.jobs.ask(format!("job {kind}"), submit(pool, faults.clone(), kind)),
+            kind => self.jobs.track(format!("job {kind}"), submit(pool, faults.clone(), kind)),
         }
     }
 
-    /// Waits until all jobs have ended, and checks the accounts.
+    /// Waits until all jobs have ended, and checks the counters.
     pub(crate) async fn check(&self) {
         for pool in &self.handles {
             pool.resume();
@@ -139,7 +143,7 @@ impl Pools {
             assert_eq!(stats.submitted, stats.completed + stats.failed + stats.dropped, "{stats}");
             assert!(stats.completed > 0 && stats.failed > 0 && stats.retried > 0, "{stats}");
         }
-        self.jobs.all_are_told().await;
+        self.jobs.all_done().await;
         self.handles.iter().for_each(|pool| pool.drain_dead_jobs().into_iter().for_each(drop_safely));
     }
 }

@@ -1,4 +1,4 @@
-//! An actor all of whose pieces may panic.
+//! An actor with callbacks and values that may panic.
 
 use std::any::Any;
 use std::hash::{Hash, Hasher};
@@ -15,13 +15,13 @@ pub(crate) const NEWS: Topic<News> = Topic::new("news");
 
 pub(crate) type Keys = UniqueKeys<Key, Msg, Faulty>;
 
-/// A key: users' code too.
+/// A key with `Eq` and `Hash` that may panic.
 #[derive(Clone)]
 pub(crate) struct Key(pub(crate) u64, pub(crate) Faulty);
 
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
-        self.1.faults.strike(Place::Key, 15);
+        self.1.faults.maybe_panic(Place::Key, 15);
         self.0 == other.0
     }
 }
@@ -30,39 +30,39 @@ impl Eq for Key {}
 
 impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.1.faults.strike(Place::Key, 15);
+        self.1.faults.maybe_panic(Place::Key, 15);
         self.0.hash(state);
     }
 }
 
-/// What is published.
+/// The message type of the topic.
 #[derive(Clone)]
 pub(crate) struct News(pub(crate) Faulty);
 
 pub(crate) enum Msg {
     Incarnation(Reply<u32>),
-    /// What a probe asks.
+    /// The message of a liveness probe.
     Alive(Reply<()>),
     Answer(Reply<Faulty>),
-    /// Answers when `terminate` has run.
+    /// Replies after `terminate` has run.
     AnswerLast(Reply<Faulty>),
-    /// Answers never: the reply is kept in the state.
+    /// Never replies: the reply is stored in the state.
     Keep(Reply<Faulty>),
     /// Fails with an error that holds the reply.
     FailWith(Reply<Faulty>),
-    Do(Deed, Faulty),
+    Do(Step, Faulty),
 }
 
 impl From<News> for Msg {
     fn from(news: News) -> Self {
         let News(value) = news;
-        Self::Do(Deed::Nothing, value.throw_sometimes(Place::From, 8))
+        Self::Do(Step::Nothing, value.throw_sometimes(Place::From, 8))
     }
 }
 
-/// What a handler does with a value.
+/// The step that a handler performs with a value.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Deed {
+pub(crate) enum Step {
     Nothing,
     Fail,
     Panic,
@@ -84,7 +84,7 @@ pub(crate) enum Deed {
     Watch,
 }
 
-impl Deed {
+impl Step {
     const ALL: [Self; 18] = [
         Self::Nothing,
         Self::Fail,
@@ -106,7 +106,8 @@ impl Deed {
         Self::Watch,
     ];
 
-    /// Draws one. Blocking work is on threads of its own, so what happens is the same for a seed only without it.
+    /// Draws a step. Blocking work runs on other threads, so a seed reproduces a run only without
+    /// it.
     pub(crate) fn drawn(dice: &mut Dice, may_block: bool) -> Self {
         if may_block && dice.below(20) == 0 {
             return Self::PipeBlocking;
@@ -118,9 +119,9 @@ impl Deed {
 pub(crate) struct VolatileArgs {
     pub(crate) faults: Faults,
     pub(crate) keys: Keys,
-    /// The name, if it has one.
+    /// The name of the actor, if any.
     pub(crate) name: Option<Name<Msg>>,
-    #[allow(dead_code, reason = "it is there to be dropped")]
+    #[allow(dead_code, reason = "only dropped")]
     pub(crate) value: Faulty,
 }
 
@@ -138,18 +139,18 @@ impl Actor for Volatile {
 
     async fn init(args: &VolatileArgs, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
         let (faults, address) = (args.faults.clone(), ctx.address());
-        if faults.strikes(20) {
+        if faults.triggers(20) {
             return Err(ExitReason::failed(faults.value()));
         }
-        if faults.strikes(20) {
+        if faults.triggers(20) {
             faults.value().throw(Place::Init);
         }
         let registry = Registry::of(ctx.system());
         registry.group(MEMBERS).join(&address)?;
         registry.topic(NEWS).subscribe(&address, SlowSubscriberPolicy::Skip);
-        if faults.strikes(8) {
+        if faults.triggers(8) {
             ctx.defer_ready();
-            ctx.continue_with(Msg::Do(Deed::Nothing, faults.value()));
+            ctx.continue_with(Msg::Do(Step::Nothing, faults.value()));
         }
         let state = Self {
             faults: faults.clone(),
@@ -171,17 +172,17 @@ impl Actor for Volatile {
             Msg::Keep(reply) if !self.faults.is_calm() => self.kept.push(reply),
             Msg::FailWith(reply) if !self.faults.is_calm() => return Err(holding(reply)),
             Msg::Keep(_) | Msg::FailWith(_) => {}
-            Msg::Do(deed, value) if deed.is_bad() && !self.faults.is_calm() => {
-                return self.misbehave(deed, value, ctx).await;
+            Msg::Do(step, value) if step.is_bad() && !self.faults.is_calm() => {
+                return self.fail_by(step, value, ctx).await;
             }
-            Msg::Do(deed, value) => self.set(deed, value, ctx),
+            Msg::Do(step, value) => self.set(step, value, ctx),
         }
         Ok(())
     }
 
     async fn signal(&mut self, signal: Signal, _: &mut Context<Self>) -> Result<(), ExitReason> {
         drop(signal);
-        self.faults.strike(Place::Handler, 20);
+        self.faults.maybe_panic(Place::Handler, 20);
         Ok(())
     }
 
@@ -190,19 +191,20 @@ impl Actor for Volatile {
     }
 
     async fn terminate(&mut self, _: &ExitReason, _: &mut Context<Self>) {
-        self.faults.strike(Place::Terminate, 10);
+        self.faults.maybe_panic(Place::Terminate, 10);
         yield_now().await;
     }
 }
 
-/// An error with a reply in it. An error is never dropped before its end is told, so the caller is told by that end.
+/// An error that holds a reply. An error is never dropped before its end is notified, so the caller
+/// gets its error from that end.
 fn holding(reply: Reply<Faulty>) -> ExitReason {
     #[derive(Debug)]
-    struct Holding(#[allow(dead_code, reason = "it is there to be kept")] Reply<Faulty>);
+    struct Holding(#[allow(dead_code, reason = "only stored")] Reply<Faulty>);
 
     impl std::fmt::Display for Holding {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("it holds a reply")
+            f.write_str("an error with a reply")
         }
     }
 
@@ -211,7 +213,7 @@ fn holding(reply: Reply<Faulty>) -> ExitReason {
     ExitReason::failed(Holding(reply))
 }
 
-impl Deed {
+impl Step {
     const fn is_bad(self) -> bool {
         matches!(self, Self::Fail | Self::Panic | Self::Hang | Self::Stop | Self::PipePanics)
     }
@@ -222,70 +224,70 @@ const fn ms(millis: u64) -> Duration {
 }
 
 impl Volatile {
-    async fn misbehave(&self, deed: Deed, value: Faulty, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
-        match deed {
-            Deed::Fail => return Err(ExitReason::failed(value)),
-            Deed::Panic => value.throw(Place::Handler),
-            Deed::Stop => ctx.stop(ExitReason::failed(value)),
-            Deed::PipePanics => {
-                drop(ctx.pipe_to_self(async move { value.throw(Place::Future) }, |()| unheard()))
+    async fn fail_by(&self, step: Step, value: Faulty, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+        match step {
+            Step::Fail => return Err(ExitReason::failed(value)),
+            Step::Panic => value.throw(Place::Handler),
+            Step::Stop => ctx.stop(ExitReason::failed(value)),
+            Step::PipePanics => {
+                drop(ctx.pipe_to_self(async move { value.throw(Place::Future) }, |()| unreachable_message()))
             }
             _ => {
-                let _held = value;
+                let _captured = value;
                 self.faults.calm().await;
             }
         }
         Ok(())
     }
 
-    /// Sets itself to do something, or registers something, with a value in it.
-    fn set(&self, deed: Deed, value: Faulty, ctx: &mut Context<Self>) {
+    /// Schedules or registers something that holds the value.
+    fn set(&self, step: Step, value: Faulty, ctx: &mut Context<Self>) {
         let faults = self.faults.clone();
-        let nothing = move || Msg::Do(Deed::Nothing, faults.value());
-        match deed {
-            Deed::Timer => drop(ctx.send_after(ms(5), Msg::Do(Deed::Nothing, value))),
-            Deed::Keyed => drop(ctx.start_timer("keyed", ms(7), Msg::Do(Deed::Continue, value))),
-            Deed::Idle => ctx.idle_timeout(ms(3), Msg::Do(Deed::Nothing, value)),
-            Deed::Interval => {
+        let nothing = move || Msg::Do(Step::Nothing, faults.value());
+        match step {
+            Step::Timer => drop(ctx.send_after(ms(5), Msg::Do(Step::Nothing, value))),
+            Step::Keyed => drop(ctx.start_timer("keyed", ms(7), Msg::Do(Step::Continue, value))),
+            Step::Idle => ctx.idle_timeout(ms(3), Msg::Do(Step::Nothing, value)),
+            Step::Interval => {
                 ctx.send_interval(ms(9), move || {
-                    let _held = &value;
+                    let _captured = &value;
                     nothing()
                 });
             }
-            Deed::Continue => ctx.continue_with(Msg::Do(Deed::Nothing, value)),
-            Deed::Pipe => {
+            Step::Continue => ctx.continue_with(Msg::Do(Step::Nothing, value)),
+            Step::Pipe => {
                 let future = async move {
-                    let _held = value;
+                    let _captured = value;
                     yield_now().await;
                 };
                 drop(ctx.pipe_to_self(future, move |()| nothing()));
             }
-            Deed::PipeBlocking => drop(ctx.pipe_blocking(move || drop(value), move |()| nothing())),
-            Deed::Spawn => drop(ctx.system().spawn::<Brief>(value).linked_to(ctx).detach()),
-            Deed::Watch => {
+            Step::PipeBlocking => drop(ctx.pipe_blocking(move || drop(value), move |()| nothing())),
+            Step::Spawn => drop(ctx.system().spawn::<Brief>(value).linked_to(ctx).detach()),
+            Step::Watch => {
                 drop(value);
                 let other = Registry::of(ctx.system()).group(MEMBERS).any();
                 if let Some(other) = other.as_ref().map(Address::handle) {
                     ctx.monitor(&other);
                 }
             }
-            _ => self.register(deed, value, ctx),
+            _ => self.register(step, value, ctx),
         }
     }
 
-    fn register(&self, deed: Deed, value: Faulty, ctx: &Context<Self>) {
+    fn register(&self, step: Step, value: Faulty, ctx: &Context<Self>) {
         let keys = &self.keys;
-        match deed {
-            Deed::Register => {
+        match step {
+            Step::Register => {
                 let key = Key(self.faults.draw(50), self.faults.value());
                 drop(keys.register(ctx, key, value));
             }
-            Deed::Update => self.with_own_key(ctx, |key| drop(keys.update(ctx, key, |_| value))),
-            Deed::Unregister => {
+            Step::Update => self.with_own_key(ctx, |key| drop(keys.update(ctx, key, |_| value))),
+            Step::Unregister => {
                 drop(value);
                 self.with_own_key(ctx, |key| drop(keys.unregister(ctx, key)));
             }
-            Deed::Describe => match &self.name {
+            Step::Describe => match &self.name {
                 Some(name) => drop(Registry::of(ctx.system()).set_metadata(name, &ctx.address(), value)),
                 None => drop(value),
             },
@@ -293,7 +295,7 @@ impl Volatile {
         }
     }
 
-    /// Does something with one of its keys. The key is dropped apart from what that leaves.
+    /// Calls `with` with one of its keys. The key is dropped apart from the result.
     fn with_own_key(&self, ctx: &Context<Self>, with: impl FnOnce(&Key)) {
         let mut keys = catch(|| self.keys.keys_of(ctx.pid())).unwrap_or_default();
         let key = keys.pop();
@@ -307,12 +309,12 @@ impl Volatile {
     }
 }
 
-fn unheard() -> Msg {
-    unreachable!("what was piped panicked")
+fn unreachable_message() -> Msg {
+    unreachable!("the piped future panicked")
 }
 
-/// An actor that lives for a moment, linked to the actor that started it.
-struct Brief(#[allow(dead_code, reason = "it is there to be dropped")] Faulty);
+/// A short-lived actor that is linked to its parent.
+struct Brief(#[allow(dead_code, reason = "only dropped")] Faulty);
 
 impl Actor for Brief {
     type Msg = ();
@@ -333,12 +335,12 @@ impl Actor for Brief {
     }
 }
 
-/// Looks at the state of an actor and replaces it, with what may panic.
+/// Reads and replaces the state of an actor, with code that may panic.
 pub(crate) async fn inspect(handle: ActorHandle, faults: Faults) {
     let seen = handle.get_state::<Faulty>().await;
     drop_safely(seen);
     let replaced = handle.replace_state(move |_: &Faulty| {
-        faults.strike(Place::Closure, 4);
+        faults.maybe_panic(Place::Closure, 4);
         faults.value()
     });
     let _ = replaced.await;

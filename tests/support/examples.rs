@@ -1,4 +1,4 @@
-//! Examples as programs of their own.
+//! Building the examples as programs.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};

@@ -1,4 +1,4 @@
-//! A unit of a tree that does as it is told and says what happens to it.
+//! A scripted actor for trees, which records its starts and stops.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![expect(unreachable_pub, reason = "it is a module of several test programs")]
@@ -10,7 +10,7 @@ use perennial::prelude::*;
 use perennial::{App, SupervisorHandle};
 use tokio::sync::Notify;
 
-/// What happened, in order, whoever did it.
+/// The recorded events of all actors, in order.
 #[derive(Clone, Default)]
 pub struct Log(pub Arc<Mutex<Vec<String>>>);
 
@@ -27,44 +27,45 @@ impl Log {
 pub enum Msg {
     End(ExitReason),
     Pid(Reply<u32>),
-    /// Says that it has begun, then blocks its thread, without ever awaiting, until the channel says something.
+    /// Notifies that it has begun, then blocks its thread, without an await, until the channel
+    /// receives.
     Hang(Arc<Notify>, mpsc::Receiver<()>),
 }
 
-/// How a unit behaves besides what it is told.
+/// The behavior of a scripted actor besides its messages.
 #[derive(Clone, Copy, Default, PartialEq)]
-pub enum Habit {
+pub enum Behavior {
     #[default]
     Plain,
-    /// Its init fails from this incarnation on.
+    /// Its `init` fails from this incarnation on.
     FailsFrom(u32),
-    /// Its init never returns from this incarnation on.
+    /// Its `init` never returns from this incarnation on.
     HangsFrom(u32),
-    /// It takes so long to stop.
+    /// Its `terminate` takes this long.
     Lingers(Duration),
-    /// Its `terminate` never returns, and sets no timer.
+    /// Its `terminate` never returns and sets no timer.
     NeverStops,
 }
 
-pub struct Unit(Args);
+pub struct ScriptedActor(Args);
 
 #[derive(Clone)]
 pub struct Args {
     pub id: &'static str,
     pub log: Log,
-    pub habit: Habit,
+    pub behavior: Behavior,
 }
 
-impl Actor for Unit {
+impl Actor for ScriptedActor {
     type Msg = Msg;
     type Args = Args;
 
     async fn init(args: &Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
-        match args.habit {
-            Habit::FailsFrom(first) if ctx.pid().incarnation() >= first => {
-                Err(ExitReason::failed("no such luck"))
+        match args.behavior {
+            Behavior::FailsFrom(first) if ctx.pid().incarnation() >= first => {
+                Err(ExitReason::failed("on purpose"))
             }
-            Habit::HangsFrom(first) if ctx.pid().incarnation() >= first => std::future::pending().await,
+            Behavior::HangsFrom(first) if ctx.pid().incarnation() >= first => std::future::pending().await,
             _ => {
                 args.log.note(format!("start {}", args.id));
                 Ok(Self(args.clone()))
@@ -85,33 +86,33 @@ impl Actor for Unit {
     }
 
     async fn terminate(&mut self, _: &ExitReason, _: &mut Context<Self>) {
-        if let Habit::Lingers(time) = self.0.habit {
-            // Of paused time, as every test has it that lets a unit linger.
+        if let Behavior::Lingers(time) = self.0.behavior {
+            // Paused time: every test with this behavior pauses it.
             tokio::time::sleep(time).await;
         }
-        if self.0.habit == Habit::NeverStops {
+        if self.0.behavior == Behavior::NeverStops {
             std::future::pending::<()>().await;
         }
         self.0.log.note(format!("stop {}", self.0.id));
     }
 }
 
-pub fn unit_that(id: &'static str, log: &Log, habit: Habit) -> Child<Msg> {
-    Child::new::<Unit>(id, Args { id, log: log.clone(), habit })
+pub fn scripted_with(id: &'static str, log: &Log, behavior: Behavior) -> Child<Msg> {
+    Child::new::<ScriptedActor>(id, Args { id, log: log.clone(), behavior })
 }
 
-pub fn unit(id: &'static str, log: &Log) -> Child<Msg> {
-    unit_that(id, log, Habit::Plain)
+pub fn scripted(id: &'static str, log: &Log) -> Child<Msg> {
+    scripted_with(id, log, Behavior::Plain)
 }
 
 pub async fn start(supervisor: Supervisor) -> (System, App<SupervisorHandle>) {
     let system = System::new();
-    let app = supervisor.start(&system).await.expect("it starts");
+    let app = supervisor.start(&system).await.expect("the tree starts");
     (system, app)
 }
 
 pub async fn incarnation(address: &Address<Msg>) -> u32 {
-    address.call(Msg::Pid).await.expect("it answers")
+    address.call(Msg::Pid).await.expect("the actor replies")
 }
 
 pub fn crash() -> Msg {

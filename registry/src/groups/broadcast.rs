@@ -12,20 +12,21 @@ use crate::log;
 /// The outcome of a [broadcast](GroupHandle::broadcast).
 #[non_exhaustive]
 pub struct BroadcastReport<M: Send + 'static> {
-    /// The number of members whose mailbox took the message.
+    /// The number of members whose mailbox accepted the message.
     pub delivered: usize,
-    /// The members whose mailbox did not take it, each with the error, which gives the message back.
+    /// The members whose mailbox rejected the message. Each error holds the message.
     pub refused: Vec<(Address<M>, SendError<M>)>,
     /// The number of members for which the `Clone` of the message panicked.
     pub failed: usize,
 }
 
 impl<M: Clone + Send + 'static> GroupHandle<M> {
-    /// Sends a copy of a message to each member, and never waits. An actor that joined more than once
-    /// gets one copy.
+    /// Sends a copy of a message to each member, without waiting. An actor that joined more than
+    /// once gets one copy.
     ///
-    /// The message is cloned here, under no lock. If that panics for one member, the others get theirs
-    /// all the same. A member that is being restarted has left the group until it joins again.
+    /// The message is cloned in this call, under no lock. If the clone for one member panics, the
+    /// other members still get theirs. A member that is being restarted is not in the group until
+    /// it joins again.
     ///
     /// # Examples
     ///
@@ -39,7 +40,10 @@ impl<M: Clone + Send + 'static> GroupHandle<M> {
     /// #     type Msg = Reload;
     /// #     type Args = ();
     /// #     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Cache) }
-    /// #     async fn handle(&mut self, _: Reload, _: &mut Context<Self>) -> Result<(), ExitReason> { Ok(()) }
+    /// #     async fn handle(&mut self, _: Reload, _: &mut Context<Self>)
+    /// #         -> Result<(), ExitReason> {
+    /// #         Ok(())
+    /// #     }
     /// # }
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -55,9 +59,9 @@ impl<M: Clone + Send + 'static> GroupHandle<M> {
     /// ```
     pub fn broadcast(&self, message: &M) -> BroadcastReport<M> {
         let mut report = BroadcastReport { delivered: 0, refused: Vec::new(), failed: 0 };
-        let mut told = HashSet::new();
+        let mut seen = HashSet::new();
         for (pid, member) in self.incarnations() {
-            if !told.insert(pid) {
+            if !seen.insert(pid) {
                 continue;
             }
             match catch_panic(None, || message.clone()).map(|copy| member.cast(copy)) {

@@ -1,4 +1,4 @@
-//! One group: its members, and the order in which they get their turns.
+//! One group: its members, and their order in the round robin.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -9,16 +9,17 @@ use perennial_actors::{ActorHandle, Address, Pid};
 /// The members of one group.
 #[derive(Default)]
 pub(super) struct Entry {
-    /// The number of the group: that of its first membership.
+    /// The number of the group, which is that of its first membership.
     place: u64,
-    /// In the order in which they joined.
+    /// The members in the order in which they joined.
     members: SeqMap<Member>,
-    /// The numbers of the memberships, the one that has waited longest for its turn first. Some are over.
+    /// The numbers of the memberships in round-robin order, the next one first. Ended memberships
+    /// may still be in it.
     turns: VecDeque<u64>,
 }
 
-/// So many turns of memberships that are over are kept besides one for each that is not.
-const OVER: usize = 16;
+/// The number of ended memberships that `turns` may hold in addition to one per current membership.
+const MAX_ENDED_TURNS: usize = 16;
 
 /// One membership.
 pub(super) struct Member {
@@ -52,7 +53,7 @@ impl Entry {
         self.members.iter().map(|(_, member)| member)
     }
 
-    /// Adds a membership, whose turn is the last. Returns the number of the group.
+    /// Adds a membership at the end of the round robin. Returns the number of the group.
     pub(super) fn join(&mut self, number: u64, member: Member) -> u64 {
         if self.members.is_empty() {
             self.place = number;
@@ -65,15 +66,15 @@ impl Entry {
     /// Removes a membership.
     pub(super) fn leave(&mut self, number: u64) -> Option<Member> {
         let member = self.members.remove(number)?;
-        if self.turns.len() > 2 * self.members.len() + OVER {
+        if self.turns.len() > 2 * self.members.len() + MAX_ENDED_TURNS {
             let members = &self.members;
             self.turns.retain(|number| members.get(*number).is_some());
-            self.turns.shrink_to(2 * members.len() + OVER);
+            self.turns.shrink_to(2 * members.len() + MAX_ENDED_TURNS);
         }
         Some(member)
     }
 
-    /// Returns the member that has waited longest and puts it behind all others.
+    /// Returns the next member of the round robin and moves it to the end.
     pub(super) fn take_turn(&mut self) -> Option<&Member> {
         while let Some(number) = self.turns.pop_front() {
             if self.members.get(number).is_some() {

@@ -1,23 +1,25 @@
-//! The name of a group, with the type of the messages that its members take.
+//! The name of a group and the type of its members' messages.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-/// Names a group of actors that take messages `M`. Two groups of one name whose messages differ are two groups.
+/// The name of a group of actors with messages of type `M`. Groups with the same name and different
+/// message types are different groups.
 pub struct Group<M> {
     text: Cow<'static, str>,
     messages: PhantomData<fn(M)>,
 }
 
 impl<M> Group<M> {
-    /// A group that is known when the program is written. Make it a constant, next to the messages.
+    /// Creates a group name from a text known at compile time. Make it a constant, next to the
+    /// message type.
     #[must_use]
     pub const fn new(text: &'static str) -> Self {
         Self { text: Cow::Borrowed(text), messages: PhantomData }
     }
 
-    /// Its name.
+    /// Returns the text of the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text

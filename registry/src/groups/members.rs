@@ -1,4 +1,4 @@
-//! The members of groups: joining, leaving, and choosing among them.
+//! The members of groups: joining, leaving and selection.
 
 use std::any::TypeId;
 use std::borrow::Cow;
@@ -12,7 +12,7 @@ use perennial_actors::{ActorHandle, Address, Pid, Subscription};
 use super::entry::{Entry, Member};
 use super::group::Group;
 use super::monitor::{GroupChange, GroupMonitor};
-use crate::changes::{Changes, Told};
+use crate::changes::{Changes, PendingWakes};
 use crate::owners::{Owned, OwnedTable, Owners, ensure_owner};
 use crate::sync::IdGen;
 use crate::table::{Retain, Table};
@@ -23,12 +23,13 @@ pub(crate) struct Groups {
     groups: Table<Key, Entry>,
     owners: Owners<Key>,
     changes: Changes<GroupChange>,
-    /// Of changes of any group, handed out while that is locked. The number of a membership is that of its beginning, and the number
-    /// of a group that of its first membership.
+    /// The versions of changes, for all groups. A version is taken while its group is locked. The
+    /// number of a membership is the version of its join, and the number of a group is that of its
+    /// first membership.
     versions: IdGen,
 }
 
-/// A group: its name, and the type of the messages that its members take.
+/// The key of a group: its name and the type of its members' messages.
 type Key = (Cow<'static, str>, TypeId);
 
 impl OwnedTable for Groups {
@@ -50,7 +51,7 @@ impl Groups {
         self.changes.subscribe()
     }
 
-    /// The names of the groups that somebody is in, sorted.
+    /// Returns the names of the groups that have members, sorted.
     pub(crate) fn which(&self) -> Vec<String> {
         let mut names = self.groups.collect(|(name, _), _| Some(name.to_string()));
         names.sort_unstable();
@@ -58,52 +59,58 @@ impl Groups {
         names
     }
 
-    /// How many incarnations are known.
+    /// Returns the number of incarnations that have a list.
     #[cfg(test)]
     pub(crate) fn listed(&self) -> usize {
         self.owners.len()
     }
 
-    /// How many memberships are on the list of an incarnation.
+    /// Returns the number of memberships on the list of an incarnation.
     #[cfg(all(test, not(model)))]
     pub(crate) fn memberships(&self, pid: Pid) -> usize {
         self.owners.all(pid).len()
     }
 
-    /// Notes a change of a group that is locked; its version.
-    fn note(&self, told: &mut Told<GroupChange>, key: &Key, actor: &ActorHandle, joined: bool) -> u64 {
+    /// Records a change of a locked group. Returns the version of the change.
+    fn record(
+        &self,
+        wakes: &mut PendingWakes<GroupChange>,
+        key: &Key,
+        actor: &ActorHandle,
+        joined: bool,
+    ) -> u64 {
         let version = self.versions.next();
         let change = || {
             let (group, messages) = key.clone();
             GroupChange { group, messages, version, actor: actor.clone(), joined }
         };
-        self.changes.record(told, change);
+        self.changes.record(wakes, change);
         version
     }
 
-    /// Adds a membership; its number, and that of the group.
+    /// Adds a membership. Returns its number and the number of the group.
     fn add(&self, key: &Key, member: Member) -> (u64, u64) {
-        let mut told = Told::default();
+        let mut wakes = PendingWakes::default();
         self.groups.update_or_insert_with(key.clone(), Entry::default, |entry| {
-            let number = self.note(&mut told, key, &member.handle, true);
+            let number = self.record(&mut wakes, key, &member.handle, true);
             (number, entry.join(number, member))
         })
     }
 
-    /// Takes a membership away. Tells whether it was there.
+    /// Removes a membership. Returns `true` if it was there.
     fn remove(&self, key: &Key, number: u64) -> bool {
-        let mut told = Told::default();
+        let mut wakes = PendingWakes::default();
         let removed = self.groups.update(key, |entry| {
             let removed = entry.leave(number);
             if let Some(member) = &removed {
-                self.note(&mut told, key, &member.handle, false);
+                self.record(&mut wakes, key, &member.handle, false);
             }
             (if entry.is_empty() { Retain::Remove } else { Retain::Keep }, removed)
         });
         matches!(removed, Some((Some(_member), _)))
     }
 
-    /// All members, with their incarnations.
+    /// Returns all members with their incarnations.
     fn members<M: Send + 'static>(&self, key: &Key) -> Vec<(Pid, Address<M>)> {
         let members = |entry: &Entry| {
             let members = entry.members();
@@ -113,20 +120,20 @@ impl Groups {
     }
 }
 
-/// Why an actor did not become a member.
+/// The error of [`GroupHandle::join`]: no incarnation of the actor runs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("no incarnation of the actor is running")]
 pub struct GroupJoinError;
 
-/// An actor that was to leave a group is not in it. OTP's `not_joined`.
+/// The error of [`GroupHandle::leave`]: the actor is not in the group. OTP's `not_joined`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the actor is not in the group")]
 pub struct NotJoinedError;
 
-/// The members of one group, as they come and go. Clones are of the same group.
+/// A handle to one group. Its clones refer to the same group.
 ///
-/// What is a member is an incarnation: when it ends, its memberships are over before anybody hears of it, and the next one joins again
-/// in its init.
+/// The members are incarnations. When an incarnation ends, its memberships end before any link or
+/// monitor is notified. The next incarnation joins again in its `init`.
 pub struct GroupHandle<M> {
     groups: Arc<Groups>,
     key: Key,
@@ -138,11 +145,12 @@ impl<M: Send + 'static> GroupHandle<M> {
         Self { groups, key: (group.text(), TypeId::of::<M>()), messages: PhantomData }
     }
 
-    /// Makes the incarnation of an actor that lives now a member; once more, if it is one already.
+    /// Adds the running incarnation of an actor to the group. If it is a member already, it becomes
+    /// one once more.
     ///
     /// # Errors
     ///
-    /// If none lives.
+    /// If no incarnation of the actor runs.
     #[doc = registry_example!(r"greeters.join(&greeter)?;
 assert_eq!(greeters.members(), [greeter]);")]
     pub fn join(&self, actor: &Address<M>) -> Result<(), GroupJoinError> {
@@ -158,18 +166,18 @@ assert_eq!(greeters.members(), [greeter]);")]
         Err(GroupJoinError)
     }
 
-    /// Takes one membership of an actor back.
+    /// Removes the oldest membership of an actor's running incarnation.
     ///
     /// # Errors
     ///
-    /// If its incarnation that lives now is no member.
+    /// If no incarnation runs, or the running one is no member.
     #[doc = registry_example!(r"greeters.join(&greeter)?;
 greeters.leave(&greeter)?;
 assert!(greeters.leave(&greeter).is_err());")]
     pub fn leave(&self, actor: &Address<M>) -> Result<(), NotJoinedError> {
         let pid = actor.pid().ok_or(NotJoinedError)?;
         let place = self.groups.groups.read(&self.key, Entry::place).ok_or(NotJoinedError)?;
-        // Another call may take the oldest back first; then there may be one more.
+        // A concurrent call may remove the oldest one first. There may be another one then.
         while let Some(&number) = self.groups.owners.at(pid, place, 1).first() {
             let left = self.groups.remove(&self.key, number);
             self.groups.owners.forget(pid, number);
@@ -180,7 +188,8 @@ assert!(greeters.leave(&greeter).is_err());")]
         Err(NotJoinedError)
     }
 
-    /// All members, in the order in which they joined, each as often as it did.
+    /// Returns all members in the order in which they joined. A member that joined several times is
+    /// returned as often.
     #[doc = registry_example!(r"greeters.join(&greeter)?;
 greeters.join(&other)?;
 assert_eq!(greeters.members(), [greeter, other]);")]
@@ -198,7 +207,7 @@ assert_eq!(greeters.members(), [greeter, other]);")]
         &self.key.0
     }
 
-    /// Any member.
+    /// Returns any member, or `None` if the group is empty.
     #[doc = registry_example!(r"greeters.join(&greeter)?;
 assert_eq!(greeters.any(), Some(greeter));")]
     #[must_use]
@@ -206,8 +215,9 @@ assert_eq!(greeters.any(), Some(greeter));")]
         self.groups.groups.read(&self.key, |entry| entry.members().next()?.address())?
     }
 
-    /// Returns the member that has waited longest for its turn, whichever handle asks. A member that joins waits behind all
-    /// others, so a member gets its turn within as many calls as the group had members when it joined or had its last turn.
+    /// Returns the next member in turn. All handles of the group share the turns. A joining member
+    /// is put behind all others. A member is therefore returned within as many calls as the group
+    /// had members when it joined or had its last turn.
     #[doc = registry_example!(r"greeters.join(&greeter)?;
 greeters.join(&other)?;
 assert_ne!(greeters.round_robin(), greeters.round_robin());")]
@@ -220,8 +230,10 @@ assert_ne!(greeters.round_robin(), greeters.round_robin());")]
         member
     }
 
-    /// The member that a key leads to. Who leaves takes only its own keys along, and who joins gets some keys of everybody: no key moves
-    /// between two that stay. A restart moves those of its actor away until that has joined again.
+    /// Returns the member that a key maps to (rendezvous hashing). A member that leaves loses only
+    /// its own keys, and a member that joins gets some keys of every other member. No key moves
+    /// between two members that stay. During a restart, the actor's keys map to other members until
+    /// the actor has joined again.
     #[doc = registry_example!(r#"greeters.join(&greeter)?;
 greeters.join(&other)?;
 assert_eq!(greeters.by_key(&"Ada"), greeters.by_key(&"Ada"));"#)]
@@ -236,7 +248,7 @@ assert_eq!(greeters.by_key(&"Ada"), greeters.by_key(&"Ada"));"#)]
         Some(self.groups.members(&self.key).into_iter().max_by_key(weight)?.1)
     }
 
-    /// The member in whose mailbox the fewest messages wait.
+    /// Returns the member with the fewest queued messages.
     #[doc = registry_example!(r"greeters.join(&greeter)?;
 assert_eq!(greeters.least_queued(), Some(greeter));")]
     #[must_use]
@@ -244,13 +256,14 @@ assert_eq!(greeters.least_queued(), Some(greeter));")]
         self.members().into_iter().min_by_key(|member| member.counters().queued)
     }
 
-    /// The members as they are now, and everybody who joins or leaves from then on: nobody twice, and nobody missed.
+    /// Subscribes to the joins and leaves of the group, and takes a snapshot of its members. The
+    /// snapshot and the changes together contain each member exactly once.
     #[doc = registry_example!(r"let mut monitor = greeters.monitor();
 greeters.join(&greeter)?;
 assert!(monitor.next().await.is_some_and(|change| change.joined));")]
     #[must_use]
     pub fn monitor(&self) -> GroupMonitor<M> {
-        // Subscribed first: what is told and was there already is known by its version.
+        // Subscribed first. A change that is in the snapshot already is recognised by its version.
         let changes = self.groups.subscribe();
         let (members, version) = self.groups.groups.read_entry(self.key.clone(), |entry| {
             let members = entry.into_iter().flat_map(Entry::members);
@@ -269,6 +282,6 @@ impl<M> Clone for GroupHandle<M> {
 
 impl<M> fmt::Debug for GroupHandle<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Members").field("group", &self.key.0).finish_non_exhaustive()
+        f.debug_struct("GroupHandle").field("group", &self.key.0).finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! Groups: actors that are found together, by the name of what they are. OTP's `pg`.
+//! Groups: actors that are found together under one name. OTP's `pg`.
 //!
 //! ```
 //! use perennial_actors::{Actor, Context, ExitReason, Reply, System};
@@ -15,8 +15,12 @@
 //!         Registry::of(ctx.system()).group(RESIZERS).join(&ctx.address())?;
 //!         Ok(Resizer)
 //!     }
-//!     async fn handle(&mut self, who: Reply<u64>, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
-//!         Ok(who.send(ctx.pid().identity()))
+//!     async fn handle(
+//!         &mut self,
+//!         reply: Reply<u64>,
+//!         ctx: &mut Context<Self>,
+//!     ) -> Result<(), ExitReason> {
+//!         Ok(reply.send(ctx.pid().identity()))
 //!     }
 //! }
 //!

@@ -1,4 +1,4 @@
-//! Watching who joins a group and who leaves it.
+//! Monitoring the joins and leaves of a group.
 
 use std::any::TypeId;
 use std::borrow::Cow;
@@ -6,31 +6,32 @@ use std::fmt;
 
 use perennial_actors::{ActorHandle, Address, Subscription};
 
-/// Somebody has joined a group, or left it.
+/// The join or leave of one actor.
 ///
 /// # Ordering
 ///
-/// Of one group, listeners are told of changes in the order in which they happened, before the call that made the change returns. When a
-/// member ends, that it has left is told before any link or monitor hears of its end.
+/// Subscribers receive the changes of one group in the order in which they happened, before the
+/// call that made the change returns. When a member ends, its leave is delivered before any link or
+/// monitor is notified.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct GroupChange {
     /// The name of the group.
     pub group: Cow<'static, str>,
-    /// Who it is.
+    /// The actor that has joined or left.
     pub actor: ActorHandle,
-    /// Whether it has joined; it has left otherwise.
+    /// `true` if the actor has joined, `false` if it has left.
     pub joined: bool,
     pub(super) messages: TypeId,
     pub(super) version: u64,
 }
 
-/// A group that is watched. OTP's `pg:monitor`.
+/// The stream of the joins and leaves of one group. OTP's `pg:monitor`.
 pub struct GroupMonitor<M: Send + 'static> {
     members: Vec<Address<M>>,
     changes: Subscription<GroupChange>,
     key: (Cow<'static, str>, TypeId),
-    /// What is told up to this is in the members already.
+    /// The version of the snapshot. Changes up to it are in `members` already.
     version: u64,
 }
 
@@ -44,7 +45,7 @@ impl<M: Send + 'static> GroupMonitor<M> {
         Self { members, changes, key, version }
     }
 
-    /// Who was a member when the watch began.
+    /// Returns the members at the moment when the monitor was made.
     #[doc = registry_example!(r"greeters.join(&greeter)?;
 assert_eq!(greeters.monitor().members(), [greeter]);")]
     #[must_use]
@@ -52,11 +53,12 @@ assert_eq!(greeters.monitor().members(), [greeter]);")]
         &self.members
     }
 
-    /// Waits for somebody to join or to leave; `None` once the system is gone.
+    /// Waits for the next join or leave and returns it, or returns `None` once the system is
+    /// dropped.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost if the future is dropped.
+    /// No change is lost if the future is dropped.
     #[doc = registry_example!(r"let mut monitor = greeters.monitor();
 greeters.join(&greeter)?;
 assert!(monitor.next().await.is_some_and(|change| change.joined));")]
@@ -69,7 +71,7 @@ assert!(monitor.next().await.is_some_and(|change| change.joined));")]
         }
     }
 
-    /// Somebody who has joined or left already.
+    /// Returns the next join or leave if it has happened already, without waiting.
     #[doc = registry_example!(r"let mut monitor = greeters.monitor();
 assert!(monitor.try_next().is_none());")]
     pub fn try_next(&mut self) -> Option<GroupChange> {
@@ -81,7 +83,8 @@ assert!(monitor.try_next().is_none());")]
         }
     }
 
-    /// How many changes, of any group, were missed for being slow: see [`Subscription`]. If it is not zero, watch anew.
+    /// Returns the number of changes, of any group, that were missed because this monitor read too
+    /// slowly: see [`Subscription`]. If it is not zero, make a new monitor.
     #[doc = registry_example!("assert_eq!(greeters.monitor().missed(), 0);")]
     #[must_use]
     pub const fn missed(&self) -> u64 {

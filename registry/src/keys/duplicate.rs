@@ -1,4 +1,4 @@
-//! Keys that any number of incarnations have at a time.
+//! Keys that belong to any number of incarnations at a time.
 
 use std::fmt;
 use std::hash::Hash;
@@ -10,7 +10,8 @@ use perennial_actors::{Actor, Context, Pid, Subscription};
 use super::entry::{KeyChange, KeyEntry, RegisterError};
 use super::key_table::KeyTable;
 
-/// Keys of which each belongs to any number of incarnations, to one of them also several times. Clones are the same.
+/// A table of keys, each registered by any number of incarnations, also several times by one of
+/// them. Its clones refer to the same table.
 pub struct DuplicateKeys<K, M: Send + 'static, V = ()>(pub(crate) Arc<KeyTable<K, M, V>>);
 
 impl<K, M, V> DuplicateKeys<K, M, V>
@@ -19,7 +20,7 @@ where
     M: Send + 'static,
     V: Clone + fmt::Debug + Send + Sync + 'static,
 {
-    /// No keys yet.
+    /// Creates an empty table.
     #[doc = keys_example!("DuplicateKeys", r"# keys.register(ctx, 7, 1)?;", r"let keys = Keys::new();
 assert!(keys.is_empty());")]
     #[must_use]
@@ -27,11 +28,13 @@ assert!(keys.is_empty());")]
         Self::default()
     }
 
-    /// Registers a key for this incarnation, once more if it has it already, until it ends.
+    /// Registers a key for the calling incarnation until it ends. If the incarnation has the key
+    /// already, this adds another entry.
     ///
     /// # Errors
     ///
-    /// [`RegisterError::Ended`] if its mailbox was taken away from it. The value comes back.
+    /// [`Ended`](RegisterError::Ended) if the calling incarnation's mailbox was taken away from it.
+    /// The error holds the value.
     #[doc = keys_example!("DuplicateKeys", r"// In the init of an actor:
 keys.register(ctx, 7, 1)?;", r"assert_eq!(keys.lookup(&7).len(), 1);")]
     pub fn register<A: Actor<Msg = M>>(
@@ -43,7 +46,7 @@ keys.register(ctx, 7, 1)?;", r"assert_eq!(keys.lookup(&7).len(), 1);")]
         self.0.register(ctx, key, value, false)
     }
 
-    /// Gives up all entries of a key that this incarnation has; the values.
+    /// Unregisters all entries of a key that the calling incarnation has. Returns their values.
     #[doc = keys_example!("DuplicateKeys", r"# keys.register(ctx, 7, 1)?;
 // In an actor:
 assert_eq!(keys.unregister(ctx, &7), [1]);", r"# drop(session);")]
@@ -51,7 +54,8 @@ assert_eq!(keys.unregister(ctx, &7), [1]);", r"# drop(session);")]
         self.0.unregister(ctx.pid(), key, |_| true)
     }
 
-    /// Gives up the entries of a key that this incarnation has with such values; the values.
+    /// Unregisters the entries of a key that the calling incarnation has and whose values match.
+    /// Returns their values.
     #[doc = keys_example!("DuplicateKeys", r"# keys.register(ctx, 7, 1)?;
 // In an actor:
 assert_eq!(keys.unregister_match(ctx, &7, |value| *value == 1), [1]);", r"# drop(session);")]
@@ -64,14 +68,15 @@ assert_eq!(keys.unregister_match(ctx, &7, |value| *value == 1), [1]);", r"# drop
         self.0.unregister(ctx.pid(), key, matches)
     }
 
-    /// Who has a key, and what they say of it, in the order in which they registered it.
+    /// Returns the owners of a key and their values, in the order in which they registered it.
     #[doc = keys_example!("DuplicateKeys", r"# keys.register(ctx, 7, 1)?;", r"assert_eq!(keys.lookup(&7).len(), 1);")]
     #[must_use]
     pub fn lookup(&self, key: &K) -> Vec<KeyEntry<M, V>> {
         self.0.lookup(key)
     }
 
-    /// Runs code with all entries of a key, unless there are none. Tells whether it did.
+    /// Calls `run` with all entries of a key, unless there are none. Returns `true` if it was
+    /// called.
     #[doc = keys_example!("DuplicateKeys", r"# keys.register(ctx, 7, 1)?;", r"assert!(keys.dispatch(&7, |entries| assert_eq!(entries.len(), 1)));")]
     pub fn dispatch(&self, key: &K, run: impl FnOnce(Vec<KeyEntry<M, V>>)) -> bool {
         let run = Guarded::new(run);
@@ -83,14 +88,14 @@ assert_eq!(keys.unregister_match(ctx, &7, |value| *value == 1), [1]);", r"# drop
         any
     }
 
-    /// How many entries a key has with such values.
+    /// Returns the number of a key's entries whose values match.
     #[doc = keys_example!("DuplicateKeys", r"# keys.register(ctx, 7, 1)?;", r"assert_eq!(keys.count_match(&7, |value| *value > 0), 1);")]
     pub fn count_match(&self, key: &K, matches: impl Fn(&V) -> bool) -> usize {
         let matches = Guarded::new(matches);
         Each::new(self.lookup(key)).iter().filter(|entry| matches(&entry.value)).count()
     }
 
-    /// The keys of an incarnation, each as often as it has it.
+    /// Returns the keys of an incarnation, each once per entry.
     #[doc = keys_example!("DuplicateKeys", r"# keys.register(ctx, 7, 1)?;", r#"let pid = session.pid().ok_or("it has ended")?;
 assert_eq!(keys.keys_of(pid), [7]);"#)]
     #[must_use]
@@ -98,27 +103,30 @@ assert_eq!(keys.keys_of(pid), [7]);"#)]
         self.0.keys_of(pid)
     }
 
-    /// How many keys there are, however many have each, and those of an owner that is just ending included.
+    /// Returns the number of keys, each counted once. It includes the keys of an incarnation that
+    /// is ending at this moment.
     #[doc = keys_example!("DuplicateKeys", r"# keys.register(ctx, 7, 1)?;", r"assert_eq!(keys.len(), 1);")]
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Returns `true` if the table has no keys.
     #[doc = keys_example!("DuplicateKeys", r"# keys.register(ctx, 7, 1)?;", r"assert!(!keys.is_empty());")]
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// What is picked of all keys and their entries, in no order. What is registered or given up meanwhile may be in it or not.
+    /// Returns the values that `pick` makes of all keys and their entries, in no order. Entries
+    /// that are registered or unregistered during the call may be included or not.
     #[doc = keys_example!("DuplicateKeys", r"# keys.register(ctx, 7, 1)?;", r"assert_eq!(keys.select(|key, entry| Some((key, entry.value))), [(7, 1)]);")]
     pub fn select<R>(&self, pick: impl FnMut(K, KeyEntry<M, V>) -> Option<R>) -> Vec<R> {
         self.0.select(pick)
     }
 
-    /// What is registered and given up from now on; see [`KeyChange`] for the order.
+    /// Subscribes to the registrations and removals that are made from now on; see [`KeyChange`]
+    /// for the order.
     #[doc = keys_example!("DuplicateKeys", r"# keys.register(ctx, 7, 1)?;", r"let mut changes = keys.subscribe();
 # session.kill()?;
 assert!(matches!(changes.next().await, Some(KeyChange::Unregistered { .. })));")]

@@ -1,4 +1,4 @@
-//! What users see of a key: its entries, its changes, and why it was not registered.
+//! The public types of keys: their entries, changes and registration errors.
 
 use std::error::Error;
 use std::fmt;
@@ -7,10 +7,10 @@ use std::sync::Arc;
 use perennial_actors::host::{Carried, CarriesValue, Guarded};
 use perennial_actors::{Address, Pid};
 
-/// A key's owner, and what it says of it.
+/// One entry of a key: its owner and its value.
 #[non_exhaustive]
 pub struct KeyEntry<M: Send + 'static, V> {
-    /// The incarnation that has registered the key.
+    /// The incarnation that registered the key.
     pub pid: Pid,
     /// The address of the actor.
     pub address: Address<M>,
@@ -37,25 +37,31 @@ impl<M: Send + 'static, V> KeyEntry<M, V> {
         KeyEntry { pid, address, value: Guarded::new(value) }
     }
 
-    /// Whether the incarnation lives. Between its end and the hook that follows it, its entries are there and it does not.
+    /// Returns `true` if the incarnation runs. Between its end and the hook that removes its
+    /// entries, they are still in the table.
     pub(super) fn is_owned(&self) -> bool {
         self.address.pid() == Some(self.pid)
     }
 }
 
-/// Something that changed among keys. Of one key, listeners are told in the order in which it did, before the call that changed it
-/// returns; of an end, before any link or monitor hears of it.
+/// A change of a key's entries.
+///
+/// # Ordering
+///
+/// Subscribers receive the changes of one key in the order in which they happened, before the call
+/// that made the change returns. The changes of an incarnation's end are delivered before any link
+/// or monitor is notified.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum KeyChange<K> {
-    /// An incarnation has registered a key.
+    /// An incarnation registered a key.
     Registered {
         /// The key, shared with the table.
         key: Arc<K>,
         /// The incarnation.
         pid: Pid,
     },
-    /// An incarnation has given up a key, or has ended.
+    /// An incarnation unregistered a key, or ended.
     Unregistered {
         /// The key, shared with the table.
         key: Arc<K>,
@@ -73,18 +79,18 @@ impl<K> Clone for KeyChange<K> {
     }
 }
 
-/// Why a key was not registered; with the value.
+/// The reason for which a key was not registered. It holds the value.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum RegisterError<V> {
-    /// An incarnation has it, which may be this one.
+    /// A running incarnation has the key. It may be the calling one.
     AlreadyRegistered {
         /// The incarnation.
         pid: Pid,
         /// The value.
         value: V,
     },
-    /// This incarnation has ended: its mailbox was taken away from it.
+    /// The calling incarnation has ended: its mailbox was taken away from it.
     Ended(V),
 }
 

@@ -1,8 +1,9 @@
-//! Keys of any type, with values, that belong to incarnations: Elixir's `Registry`.
+//! Keys of any type, with values, registered by incarnations: Elixir's `Registry`.
 //!
-//! A [`Name`](crate::Name) is for a part of the system that everybody knows. Keys are for the many: the session of a user, the actor
-//! of an account, everybody who is interested in a topic. An actor registers itself, for as long as this incarnation lives; the next
-//! one does so again in its init.
+//! A [`Name`](crate::Name) is for one well-known actor. Keys are for many actors of one kind: the
+//! session of a user, the actor of an account, all actors interested in a topic. An actor registers
+//! itself. The registration lasts until the incarnation ends, and the next incarnation registers
+//! again in its `init`.
 //!
 //! ```
 //! use perennial_actors::{Actor, Context, ExitReason, Reply, System};
@@ -15,12 +16,19 @@
 //! impl Actor for Session {
 //!     type Msg = Reply<u64>;
 //!     type Args = (u64, Sessions);
-//!     async fn init((user, sessions): &(u64, Sessions), ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+//!     async fn init(
+//!         (user, sessions): &(u64, Sessions),
+//!         ctx: &mut Context<Self>,
+//!     ) -> Result<Self, ExitReason> {
 //!         sessions.register(ctx, *user, "web")?;
 //!         Ok(Session(*user))
 //!     }
-//!     async fn handle(&mut self, who: Reply<u64>, _: &mut Context<Self>) -> Result<(), ExitReason> {
-//!         Ok(who.send(self.0))
+//!     async fn handle(
+//!         &mut self,
+//!         reply: Reply<u64>,
+//!         _: &mut Context<Self>,
+//!     ) -> Result<(), ExitReason> {
+//!         Ok(reply.send(self.0))
 //!     }
 //! }
 //!
@@ -29,7 +37,7 @@
 //! let (system, sessions) = (System::new(), Sessions::new());
 //! let session = system.spawn::<Session>((7, sessions.clone())).await?;
 //! let found = sessions.lookup(&7).ok_or("it has registered")?;
-//! assert_eq!((found.value, found.address.call(|who| who).await?), ("web", 7));
+//! assert_eq!((found.value, found.address.call(|reply| reply).await?), ("web", 7));
 //!
 //! session.kill()?;
 //! session.monitor().await;

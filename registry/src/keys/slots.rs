@@ -1,8 +1,9 @@
-//! The keys of one hash, each with its entries.
+//! The keys with one hash, each with its entries.
 //!
-//! A key is a user's value, and its `Eq`, `Hash`, `Clone` and `Drop` are foreign code, which must run under no lock. So the table finds
-//! keys by their hashes, which are computed before it is locked. Whether a stored key is the one that is meant is asked of
-//! a shared pointer to it, when the table is unlocked again; a slot has a number by which it is found then.
+//! A key is a user's value. Its `Eq`, `Hash`, `Clone` and `Drop` are foreign code, which must run
+//! under no lock. The table therefore finds keys by their hashes, which are computed before it is
+//! locked. A stored key is compared through a shared pointer, after the table is unlocked. The
+//! number of a slot finds it again afterwards.
 
 use std::sync::Arc;
 
@@ -11,24 +12,24 @@ use perennial_actors::host::{Guarded, SeqMap};
 
 use super::entry::KeyEntry;
 
-/// What users see of an entry, with its value under a guard.
+/// The public entry with its value under a guard.
 pub(super) type Entry<M, V> = KeyEntry<M, Guarded<V>>;
 
-/// An entry as the table keeps it. Each foreign value in it is dropped under a guard of its own.
-pub(super) struct Held<K, M: Send + 'static, V> {
+/// An entry as the table stores it. Each foreign value in it is dropped under a guard of its own.
+pub(super) struct StoredEntry<K, M: Send + 'static, V> {
     pub(super) key: Guarded<Arc<K>>,
     pub(super) entry: Entry<M, V>,
 }
 
-/// An entry, shared by the table and by the calls that look at it.
-pub(super) type Shared<K, M, V> = Arc<Held<K, M, V>>;
+/// An entry, shared by the table and the calls that read it.
+pub(super) type Shared<K, M, V> = Arc<StoredEntry<K, M, V>>;
 
-impl<K, M: Send + 'static, V> Held<K, M, V> {
+impl<K, M: Send + 'static, V> StoredEntry<K, M, V> {
     pub(super) const fn new(key: Arc<K>, entry: Entry<M, V>) -> Self {
         Self { key: Guarded::new(key), entry }
     }
 
-    /// Returns a copy for users. Clones the value, so no lock may be held.
+    /// Returns a copy for users. It clones the value, so the caller holds no lock.
     pub(super) fn copy(&self) -> KeyEntry<M, V>
     where
         V: Clone,
@@ -41,27 +42,27 @@ impl<K, M: Send + 'static, V> Held<K, M, V> {
         self.entry.pid
     }
 
-    /// Returns the value, or a copy if another call looks at the entry at this moment. No lock may be held.
-    pub(super) fn into_value(held: Arc<Self>) -> Option<V>
+    /// Returns the value, or a copy if another call is reading the entry. The caller holds no lock.
+    pub(super) fn into_value(stored: Arc<Self>) -> Option<V>
     where
         V: Clone,
     {
-        match Arc::try_unwrap(held) {
+        match Arc::try_unwrap(stored) {
             Ok(Self { entry: KeyEntry { value, .. }, .. }) => value.into_inner(),
-            Err(held) => Some(V::clone(&held.entry.value)),
+            Err(stored) => Some(V::clone(&stored.entry.value)),
         }
     }
 }
 
-/// The entries of one key, in the order in which they were registered. There is always one.
+/// The entries of one key in the order in which they were registered. There is at least one.
 pub(super) struct Slot<K, M: Send + 'static, V> {
     pub(super) number: u64,
     pub(super) entries: SeqMap<Shared<K, M, V>>,
 }
 
-/// The slots of all keys that have one hash.
+/// The slots of all keys with one hash.
 pub(super) struct Slots<K, M: Send + 'static, V> {
-    /// Nearly always there is one.
+    /// Nearly always the only slot.
     first: Option<Slot<K, M, V>>,
     others: Vec<Slot<K, M, V>>,
 }
@@ -96,7 +97,7 @@ impl<K, M: Send + 'static, V> Slots<K, M, V> {
         }
     }
 
-    /// Removes a slot whose entries are gone.
+    /// Removes a slot that has no entries.
     pub(super) fn remove(&mut self, number: u64) {
         if self.first.as_ref().is_some_and(|slot| slot.number == number) {
             self.first = self.others.pop();

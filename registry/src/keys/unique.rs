@@ -1,4 +1,4 @@
-//! Keys that one incarnation has at a time.
+//! Keys that belong to one incarnation at a time.
 
 use std::fmt;
 use std::hash::Hash;
@@ -10,10 +10,11 @@ use perennial_actors::{Actor, Address, Context, Pid, Subscription};
 use super::entry::{KeyChange, KeyEntry, RegisterError};
 use super::key_table::KeyTable;
 
-/// Keys of which each belongs to one incarnation at most. Clones are the same.
+/// A table of keys, each registered by at most one incarnation. Its clones refer to the same table.
 ///
-/// An incarnation that ends has no key any more before anybody hears of it; one that is ending has none as soon as it does not live, so that a
-/// successor never meets a key that is taken by a dead one.
+/// The keys of an incarnation are removed when it ends, before any link or monitor is notified.
+/// From the moment an incarnation does not run, lookups skip its keys and another incarnation can
+/// register them. A successor is therefore never refused a key because of an ended incarnation.
 pub struct UniqueKeys<K, M: Send + 'static, V = ()>(pub(crate) Arc<KeyTable<K, M, V>>);
 
 impl<K, M, V> UniqueKeys<K, M, V>
@@ -22,7 +23,7 @@ where
     M: Send + 'static,
     V: Clone + fmt::Debug + Send + Sync + 'static,
 {
-    /// No keys yet.
+    /// Creates an empty table.
     #[doc = keys_example!("UniqueKeys", r"# keys.register(ctx, 7, 1)?;", r"let keys = Keys::new();
 assert!(keys.is_empty());")]
     #[must_use]
@@ -30,11 +31,13 @@ assert!(keys.is_empty());")]
         Self::default()
     }
 
-    /// Registers a key for this incarnation, until it ends.
+    /// Registers a key for the calling incarnation until it ends.
     ///
     /// # Errors
     ///
-    /// If an incarnation that lives has it, this one included. The value comes back.
+    /// [`AlreadyRegistered`](RegisterError::AlreadyRegistered) if a running incarnation has the
+    /// key, the calling one included. [`Ended`](RegisterError::Ended) if the calling incarnation's
+    /// mailbox was taken away from it. The error holds the value.
     #[doc = keys_example!("UniqueKeys", r"// In the init of an actor:
 keys.register(ctx, 7, 1)?;", r"assert_eq!(keys.lookup(&7).map(|entry| entry.value), Some(1));")]
     pub fn register<A: Actor<Msg = M>>(
@@ -46,7 +49,8 @@ keys.register(ctx, 7, 1)?;", r"assert_eq!(keys.lookup(&7).map(|entry| entry.valu
         self.0.register(ctx, key, value, true)
     }
 
-    /// Gives up a key of this incarnation; the value. Nothing happens to a key of another.
+    /// Unregisters a key of the calling incarnation and returns its value. A key of another
+    /// incarnation is not changed.
     #[doc = keys_example!("UniqueKeys", r"# keys.register(ctx, 7, 1)?;
 // In an actor:
 assert_eq!(keys.unregister(ctx, &7), Some(1));", r"# drop(session);")]
@@ -54,7 +58,9 @@ assert_eq!(keys.unregister(ctx, &7), Some(1));", r"# drop(session);")]
         self.0.unregister(ctx.pid(), key, |_| true).pop()
     }
 
-    /// Changes the value of a key of this incarnation; the old one. The new value is made of the old one, under no lock.
+    /// Replaces the value of a key of the calling incarnation and returns the old value. `change`
+    /// makes the new value from the old one, under no lock. Returns `None` if the calling
+    /// incarnation does not have the key.
     #[doc = keys_example!("UniqueKeys", r"# keys.register(ctx, 7, 1)?;
 // In an actor:
 assert_eq!(keys.update(ctx, &7, |old| old + 1), Some(1));", r"# assert_eq!(keys.lookup(&7).map(|entry| entry.value), Some(2));")]
@@ -64,7 +70,7 @@ assert_eq!(keys.update(ctx, &7, |old| old + 1), Some(1));", r"# assert_eq!(keys.
         key: &K,
         change: impl FnOnce(&V) -> V,
     ) -> Option<V> {
-        // Whichever of the user's pieces panics, the others are dropped under guards.
+        // If one of the user's values panics, the others are dropped under guards.
         let change = Guarded::new(change);
         let entry = Guarded::new(self.lookup(key)?);
         if entry.pid != ctx.pid() {
@@ -74,21 +80,21 @@ assert_eq!(keys.update(ctx, &7, |old| old + 1), Some(1));", r"# assert_eq!(keys.
         self.0.update(entry.pid, key, change(&entry.value))
     }
 
-    /// Who has a key, and what it says of it.
+    /// Returns the owner of a key and its value.
     #[doc = keys_example!("UniqueKeys", r"# keys.register(ctx, 7, 1)?;", r"assert_eq!(keys.lookup(&7).map(|entry| entry.value), Some(1));")]
     #[must_use]
     pub fn lookup(&self, key: &K) -> Option<KeyEntry<M, V>> {
         self.0.lookup_one(key)
     }
 
-    /// The address of who has a key.
+    /// Returns the address of the owner of a key.
     #[doc = keys_example!("UniqueKeys", r"# keys.register(ctx, 7, 1)?;", r"assert_eq!(keys.whereis(&7), Some(session));")]
     #[must_use]
     pub fn whereis(&self, key: &K) -> Option<Address<M>> {
         Some(self.lookup(key)?.address)
     }
 
-    /// The keys of an incarnation.
+    /// Returns the keys of an incarnation.
     #[doc = keys_example!("UniqueKeys", r"# keys.register(ctx, 7, 1)?;", r#"let pid = session.pid().ok_or("it has ended")?;
 assert_eq!(keys.keys_of(pid), [7]);"#)]
     #[must_use]
@@ -96,27 +102,30 @@ assert_eq!(keys.keys_of(pid), [7]);"#)]
         self.0.keys_of(pid)
     }
 
-    /// How many keys there are, those of an owner that is just ending included.
+    /// Returns the number of keys. It includes the keys of an incarnation that is ending at this
+    /// moment.
     #[doc = keys_example!("UniqueKeys", r"# keys.register(ctx, 7, 1)?;", r"assert_eq!(keys.len(), 1);")]
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Returns `true` if the table has no keys.
     #[doc = keys_example!("UniqueKeys", r"# keys.register(ctx, 7, 1)?;", r"assert!(!keys.is_empty());")]
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// What is picked of all keys and their entries, in no order. What is registered or given up meanwhile may be in it or not.
+    /// Returns the values that `pick` makes of all keys and their entries, in no order. Keys that
+    /// are registered or unregistered during the call may be included or not.
     #[doc = keys_example!("UniqueKeys", r"# keys.register(ctx, 7, 1)?;", r"assert_eq!(keys.select(|key, entry| Some((key, entry.value))), [(7, 1)]);")]
     pub fn select<R>(&self, pick: impl FnMut(K, KeyEntry<M, V>) -> Option<R>) -> Vec<R> {
         self.0.select(pick)
     }
 
-    /// What is registered and given up from now on; see [`KeyChange`] for the order.
+    /// Subscribes to the registrations and removals that are made from now on; see [`KeyChange`]
+    /// for the order.
     #[doc = keys_example!("UniqueKeys", r"# keys.register(ctx, 7, 1)?;", r"let mut changes = keys.subscribe();
 # session.kill()?;
 assert!(matches!(changes.next().await, Some(KeyChange::Unregistered { .. })));")]

@@ -1,4 +1,4 @@
-//! A crash of everything at once, looked at from inside.
+//! A crash of all owners at once, with access to private items.
 
 use std::collections::HashSet;
 
@@ -9,16 +9,17 @@ use crate::{DuplicateKeys, Group, Registry, UniqueKeys};
 
 const OWNERS: u64 = 100_000;
 
-/// Of all, so many have a duplicate key of their own; the others share theirs.
+/// The number of duplicate keys. The owners share them.
 const KEYS: u64 = 20_001;
 
 const GROUP: Group<()> = Group::new("owners");
 
-/// Has a unique key, one that it shares, and a place in a group, which everybody is in.
+/// An actor with a unique key, a shared key, and a membership in the group of all owners.
 struct Owner;
 
-/// Its number and the tables, and whom it leaves all to. None owns nothing.
-type Estate = Option<(u64, Tables, Option<Address<()>>)>;
+/// The number of an owner, the tables, and the heir that takes its entries over. `None` owns
+/// nothing.
+type Assignment = Option<(u64, Tables, Option<Address<()>>)>;
 
 #[derive(Clone, Default)]
 struct Tables {
@@ -28,20 +29,21 @@ struct Tables {
 
 impl Actor for Owner {
     type Msg = ();
-    type Args = Estate;
+    type Args = Assignment;
 
-    async fn init(estate: &Estate, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
-        let Some((number, tables, heir)) = estate.clone() else { return Ok(Self) };
+    async fn init(assignment: &Assignment, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+        let Some((number, tables, heir)) = assignment.clone() else { return Ok(Self) };
         let (group, pid, address) = (Registry::of(ctx.system()).group(GROUP), ctx.pid(), ctx.address());
         if let Some(heir) = heir {
             let (tables, group) = (tables.clone(), group.clone());
-            // Set before the others, so it runs before them: when this one has ended and nothing is cleaned up.
+            // Added before the other hooks, so it runs before them: this incarnation has ended and
+            // nothing is cleaned up.
             address.handle().on_end(pid, move |_| {
-                let pid = heir.pid().expect("it lives");
+                let pid = heir.pid().expect("an incarnation runs");
                 let entry = KeyEntry { pid, address: heir.clone(), value: number };
                 tables.unique.0.register_entry(number, entry.clone(), true).expect("its owner has ended");
-                tables.duplicate.0.register_entry(number % KEYS, entry, false).expect("it lives");
-                group.join(&heir).expect("it lives");
+                tables.duplicate.0.register_entry(number % KEYS, entry, false).expect("an incarnation runs");
+                group.join(&heir).expect("an incarnation runs");
             });
         }
         tables.unique.register(ctx, number, number)?;
@@ -55,24 +57,27 @@ impl Actor for Owner {
     }
 }
 
-/// Starts one of each.
-async fn start(system: &System, estates: impl Iterator<Item = Estate> + Send + 'static) -> Vec<Address<()>> {
+/// Spawns one owner per assignment.
+async fn start(
+    system: &System,
+    assignments: impl Iterator<Item = Assignment> + Send + 'static,
+) -> Vec<Address<()>> {
     let system = system.clone();
     let start = async move {
         let mut owners = Vec::new();
-        for estate in estates {
-            owners.push(system.spawn::<Owner>(estate).await.expect("it starts"));
+        for assignment in assignments {
+            owners.push(system.spawn::<Owner>(assignment).await.expect("the actor starts"));
         }
         owners
     };
-    // On a worker, as the owners are.
-    tokio::spawn(start).await.expect("all of them start")
+    // On a worker thread, as the owners are.
+    tokio::spawn(start).await.expect("all actors start")
 }
 
 impl Tables {
-    /// These own everything, each what is its own, and nobody else is known.
+    /// Asserts that each of these owners has its own entries, and that no other owner has any.
     fn belong_to(&self, system: &System, owners: &[Address<()>], step: usize) {
-        let pids: Vec<Pid> = owners.iter().map(|owner| owner.pid().expect("it lives")).collect();
+        let pids: Vec<Pid> = owners.iter().map(|owner| owner.pid().expect("an incarnation runs")).collect();
         for (number, pid) in (0..).step_by(step).zip(&pids) {
             let entry = self.unique.lookup(&number).expect("it is registered");
             assert_eq!((entry.pid, entry.value), (*pid, number));
@@ -99,16 +104,16 @@ impl Tables {
 
 async fn end(owners: Vec<Address<()>>) {
     let ends: Vec<_> = owners.iter().map(Address::monitor).collect();
-    owners.iter().for_each(|owner| owner.kill().expect("it lives"));
+    owners.iter().for_each(|owner| owner.kill().expect("an incarnation runs"));
     for end in ends {
         end.await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn c159_of_a_hundred_thousand_that_are_killed_at_once_nothing_is_left_and_heirs_keep_all() {
+async fn c159_killing_a_hundred_thousand_owners_at_once_leaves_no_entries_and_heirs_keep_theirs() {
     let (system, tables) = (System::new(), Tables::default());
-    // Half of all that is owned is taken over while its owner is cleaned up.
+    // Half of all entries are taken over while their owner is cleaned up.
     let heirs = start(&system, (0..OWNERS / 2).map(|_| None)).await;
     let of_owners = (0..).zip(heirs.clone()).flat_map({
         let tables = tables.clone();

@@ -1,4 +1,4 @@
-//! What is kept of who has ended or left, looked at from inside.
+//! The state that is kept of actors that have ended or left.
 
 use perennial_actors::{Actor, Address, Context, ExitReason, System};
 
@@ -21,19 +21,19 @@ impl Actor for Listener {
 
 async fn end(listener: &Address<u32>) {
     let down = listener.monitor();
-    listener.kill().expect("it lives");
+    listener.kill().expect("an incarnation runs");
     down.await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_subscription_of_an_actor_that_ended_leaves_nothing_though_nothing_is_published() {
+async fn subscription_is_removed_when_its_actor_ends_without_a_publish() {
     let system = System::new();
     let topic = Registry::of(&system).topic(Topic::<u32>::new("numbers"));
     let mut stay = Vec::new();
     for number in 0..1_000 {
-        let listener = system.spawn::<Listener>(()).await.expect("it starts");
+        let listener = system.spawn::<Listener>(()).await.expect("the actor starts");
         assert!(topic.subscribe(&listener, SlowSubscriberPolicy::Skip));
-        // One in ten stays.
+        // One in ten stays subscribed.
         if number % 10 == 0 {
             stay.push(listener)
         } else {
@@ -47,13 +47,13 @@ async fn a_subscription_of_an_actor_that_ended_leaves_nothing_though_nothing_is_
     }
     assert_eq!((topic.known(), topic.publish(&1).removed), (None, 0));
     assert!(!topic.subscribe(&stay[0], SlowSubscriberPolicy::Skip));
-    assert_eq!(topic.known(), None, "an actor that has ended opens no topic");
+    assert_eq!(topic.known(), None, "an ended actor creates no topic");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_actor_that_subscribes_and_unsubscribes_keeps_no_hook_of_it() {
+async fn actor_that_unsubscribes_keeps_no_hook() {
     let system = System::new();
-    let listener = system.spawn::<Listener>(()).await.expect("it starts");
+    let listener = system.spawn::<Listener>(()).await.expect("the actor starts");
     let handle = listener.handle();
     let mut hooks = Vec::new();
     for number in 0..100_u32 {
@@ -68,13 +68,13 @@ async fn an_actor_that_subscribes_and_unsubscribes_keeps_no_hook_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn topics_that_ended_actors_have_used_once_cost_nothing() {
+async fn topics_of_ended_actors_hold_no_memory() {
     const TOPICS: u32 = 100_000;
     let system = System::new();
     let registry = Registry::of(&system);
     for at_once in [1, TOPICS] {
         for first in (0..TOPICS).step_by(at_once as usize) {
-            let listener = system.spawn::<Listener>(()).await.expect("it starts");
+            let listener = system.spawn::<Listener>(()).await.expect("the actor starts");
             for number in first..first + at_once {
                 let topic = registry.topic(Topic::<u32>::from(format!("topic {number}")));
                 assert!(topic.subscribe(&listener, SlowSubscriberPolicy::Skip));
@@ -88,14 +88,16 @@ async fn topics_that_ended_actors_have_used_once_cost_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_leaves_a_group_is_off_its_own_list_too() {
+async fn member_that_leaves_a_group_is_removed_from_its_own_list() {
     let system = System::new();
-    let (registry, member) = (Registry::of(&system), system.spawn::<Listener>(()).await.expect("it starts"));
-    let (group, pid) = (registry.group(Group::<u32>::new("group")), member.pid().expect("it lives"));
-    group.join(&member).expect("it lives");
+    let (registry, member) =
+        (Registry::of(&system), system.spawn::<Listener>(()).await.expect("the actor starts"));
+    let (group, pid) =
+        (registry.group(Group::<u32>::new("group")), member.pid().expect("an incarnation runs"));
+    group.join(&member).expect("an incarnation runs");
     for _ in 0..10 {
-        group.join(&member).expect("it lives");
-        group.leave(&member).expect("it is in it");
+        group.join(&member).expect("an incarnation runs");
+        group.leave(&member).expect("the actor is a member");
         assert_eq!(registry.0.groups.memberships(pid), 1);
     }
 }

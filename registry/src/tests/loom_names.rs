@@ -1,4 +1,4 @@
-//! Names, handed about and given up, under loom.
+//! Names that are bound, handed over and unbound concurrently, under loom.
 
 use std::future::Future;
 use std::pin::pin;
@@ -9,34 +9,35 @@ use std::task::{Context, Poll, Wake, Waker};
 use loom::thread;
 use perennial_actors::{Address, ExitReason, ProcessState, System};
 
-use super::loom_tables::{explore_up_to, is_told, join, served};
+use super::loom_tables::{attached, explore_up_to, is_notified, join};
 use crate::{BindError, HandOverError, LookupError, Name, NameChange, Registry};
 
 fn name() -> Name<u32> {
     Name::new("name")
 }
 
-/// Whether the actor and the registry agree on what it is called.
+/// Returns `true` if the actor's list of names agrees with the registry.
 fn agrees(registry: &Registry, address: &Address<u32>) -> bool {
     let leads = registry.whereis(name()).is_ok_and(|found| found == *address);
-    let borne = address.handle().info().names;
-    if leads { borne == ["name"] } else { borne.is_empty() }
+    let names = address.handle().info().names;
+    if leads { names == ["name"] } else { names.is_empty() }
 }
 
 #[test]
-fn a_name_that_is_bound_while_its_actor_ends_does_not_stay() {
+fn name_bound_while_its_actor_ends_is_removed() {
     explore_up_to(5, || {
         let (system, registry) = (System::new(), Registry::default());
-        let actor = served(&system);
+        let actor = attached(&system);
         let (address, registry_then) = (actor.address.clone(), registry.clone());
         let bind = thread::spawn(move || registry_then.bind(name(), &address));
         let (mut monitor, identity) = (actor.address.monitor(), actor.identity.clone());
         actor.end_for_good();
-        assert!(is_told(&mut monitor));
+        assert!(is_notified(&mut monitor));
         let found = registry.whereis(name());
-        assert!(found.is_err(), "who is told of an end finds no name");
-        // Somebody is due again, as after a `restart_child`: what was bound before is bound no more.
-        identity.open(&system, || "served".into());
+        assert!(found.is_err(), "after the notification of an end the name is free");
+        // The identity is opened again, as by `restart_child`. The binding made before is not valid
+        // any more.
+        identity.open(&system, || "attached".into());
         let bound = join(bind);
         assert!(matches!(bound, Ok(()) | Err(BindError::Ended(_))));
         assert!(agrees(&registry, &identity.address()));
@@ -46,20 +47,20 @@ fn a_name_that_is_bound_while_its_actor_ends_does_not_stay() {
 }
 
 #[test]
-fn who_is_due_again_has_its_name_though_it_is_still_being_taken_from_who_ended() {
+fn reopened_actor_keeps_its_name_while_the_old_binding_is_removed() {
     explore_up_to(3, || {
         let (system, registry) = (System::new(), Registry::default());
-        let actor = served(&system);
+        let actor = attached(&system);
         registry.bind(name(), &actor.address).expect("the name is free");
         let (address, identity) = (actor.address.clone(), actor.identity.clone());
         let end = thread::spawn(move || actor.end_for_good());
-        // Whether or not the end has come before.
-        identity.open(&system, || "served".into());
+        // The end may have happened before or not.
+        identity.open(&system, || "attached".into());
         let bound = registry.bind(name(), &address);
         join(end);
-        let is_due_again = address.state() == ProcessState::Pending;
-        assert_eq!(registry.whereis(name()).is_ok(), is_due_again);
-        assert!(bound.is_ok() || !is_due_again);
+        let is_pending = address.state() == ProcessState::Pending;
+        assert_eq!(registry.whereis(name()).is_ok(), is_pending);
+        assert!(bound.is_ok() || !is_pending);
         assert!(agrees(&registry, &address));
         identity.close(&ExitReason::Killed);
         assert!(registry.names().is_empty());
@@ -67,20 +68,23 @@ fn who_is_due_again_has_its_name_though_it_is_still_being_taken_from_who_ended()
 }
 
 #[test]
-fn of_two_that_want_one_name_one_has_it_and_the_late_one_takes_nothing_away() {
+fn one_of_two_binds_wins_and_a_late_removal_keeps_the_new_binding() {
     explore_up_to(5, || {
         let (system, registry) = (System::new(), Registry::default());
-        let (old, new) = (served(&system), served(&system));
+        let (old, new) = (attached(&system), attached(&system));
         registry.bind(name(), &old.address).expect("the name is free");
         let old_address = old.address.clone();
         let end = thread::spawn(move || old.end_for_good());
         let mut late = old_address.monitor();
-        let told = is_told(&mut late);
-        assert!(registry.whereis(name()).is_err() || !told, "however late it asks");
+        let changes_seen = is_notified(&mut late);
+        assert!(
+            registry.whereis(name()).is_err() || !changes_seen,
+            "the name is free once the end was notified"
+        );
         let (lived, bound) =
             (old_address.state() != ProcessState::Closed, registry.bind(name(), &new.address));
         assert!(matches!(bound, Ok(()) | Err(BindError::Taken(_))));
-        assert!(lived || bound.is_ok(), "who has ended has no name");
+        assert!(lived || bound.is_ok(), "an ended actor has no name");
         join(end);
         assert_eq!(registry.whereis(name()).is_ok_and(|found| found == new.address), bound.is_ok());
         assert!(agrees(&registry, &new.address));
@@ -90,14 +94,14 @@ fn of_two_that_want_one_name_one_has_it_and_the_late_one_takes_nothing_away() {
 }
 
 #[test]
-fn a_name_that_is_bound_and_unbound_at_once_is_borne_if_it_leads_there() {
+fn actor_lists_a_concurrently_bound_and_unbound_name_if_it_leads_there() {
     explore_up_to(3, || {
         let (system, registry) = (System::new(), Registry::default());
-        let actor = served(&system);
+        let actor = attached(&system);
         let binds = [(); 2].map(|()| {
             let (registry, address) = (registry.clone(), actor.address.clone());
             thread::spawn(move || {
-                registry.bind(name(), &address).expect("it lives");
+                registry.bind(name(), &address).expect("an incarnation runs");
                 registry.unbind(name(), &address)
             })
         });
@@ -109,18 +113,18 @@ fn a_name_that_is_bound_and_unbound_at_once_is_borne_if_it_leads_there() {
 }
 
 #[test]
-fn a_name_is_handed_over_without_a_gap_whoever_ends() {
+fn name_is_handed_over_without_a_gap_while_the_new_actor_ends() {
     explore_up_to(3, || {
         let (system, registry) = (System::new(), Registry::default());
-        let (giver, taker) = (served(&system), served(&system));
-        registry.bind(name(), &giver.address).expect("the name is free");
-        let (from, to) = (giver.address.clone(), taker.address.clone());
+        let (old, new) = (attached(&system), attached(&system));
+        registry.bind(name(), &old.address).expect("the name is free");
+        let (from, to) = (old.address.clone(), new.address.clone());
         let hand_over = thread::spawn({
             let (registry, from, to) = (registry.clone(), from.clone(), to.clone());
             move || registry.hand_over(name(), &from, &to)
         });
-        let end = thread::spawn(move || taker.end_for_good());
-        // It leads somewhere, unless it was handed to one that has ended.
+        let end = thread::spawn(move || new.end_for_good());
+        // The name is bound, unless it was handed to an actor that has ended.
         match registry.whereis(name()) {
             Ok(found) => assert!(found == from || found == to),
             Err(LookupError::NotFound(_)) => assert!(to.pid().is_none()),
@@ -131,60 +135,60 @@ fn a_name_is_handed_over_without_a_gap_whoever_ends() {
         assert!(matches!(handed, Ok(()) | Err(HandOverError::Ended(_))));
         assert_eq!(registry.whereis(name()).is_ok(), handed.is_err());
         assert!(agrees(&registry, &from) && agrees(&registry, &to));
-        giver.end_for_good();
+        old.end_for_good();
         assert!(registry.names().is_empty());
     });
 }
 
 #[test]
-fn a_name_that_is_handed_over_while_its_giver_ends_leads_to_the_taker_or_nowhere() {
+fn name_handed_over_while_its_old_actor_ends_leads_to_the_new_one_or_nowhere() {
     explore_up_to(5, || {
         let (system, registry) = (System::new(), Registry::default());
-        let (giver, taker) = (served(&system), served(&system));
-        registry.bind(name(), &giver.address).expect("the name is free");
-        let from = giver.address.clone();
-        let end = thread::spawn(move || giver.end_for_good());
-        let handed = registry.hand_over(name(), &from, &taker.address);
+        let (old, new) = (attached(&system), attached(&system));
+        registry.bind(name(), &old.address).expect("the name is free");
+        let from = old.address.clone();
+        let end = thread::spawn(move || old.end_for_good());
+        let handed = registry.hand_over(name(), &from, &new.address);
         join(end);
         assert!(matches!(handed, Ok(()) | Err(HandOverError::NotOwner(_))));
         assert_eq!(registry.whereis(name()).is_ok(), handed.is_ok());
-        assert!(agrees(&registry, &taker.address));
-        taker.end_for_good();
+        assert!(agrees(&registry, &new.address));
+        new.end_for_good();
         assert!(registry.names().is_empty());
     });
 }
 
 #[test]
-fn a_listener_has_been_told_when_the_call_returns_and_in_order() {
+fn subscriber_has_received_the_changes_in_order_when_the_call_returns() {
     explore_up_to(5, || {
         let (system, registry) = (System::new(), Registry::default());
-        let (one, other) = (served(&system), served(&system));
+        let (one, other) = (attached(&system), attached(&system));
         registry.bind(name(), &one.address).expect("the name is free");
         let mut changes = registry.name_changes();
         let mut own = registry.name_changes();
         let (address, registry_then) = (other.address.clone(), registry.clone());
         let bind = thread::spawn(move || registry_then.bind(name(), &address).is_ok());
         assert!(registry.unbind(name(), &one.address));
-        let told: Vec<NameChange> = std::iter::from_fn(|| own.try_next()).collect();
-        assert!(matches!(told.first(), Some(NameChange::Unregistered { .. })), "{told:?}");
+        let changes_seen: Vec<NameChange> = std::iter::from_fn(|| own.try_next()).collect();
+        assert!(matches!(changes_seen.first(), Some(NameChange::Unregistered { .. })), "{changes_seen:?}");
         let freed = registry.unbind(name(), &other.address);
         let bound = join(bind);
-        let told = std::iter::from_fn(|| changes.try_next()).map(|change| match change {
+        let changes_seen = std::iter::from_fn(|| changes.try_next()).map(|change| match change {
             NameChange::Registered { actor, .. } => (true, actor),
             NameChange::Unregistered { actor, .. } => (false, actor),
-            NameChange::HandedOver { .. } => panic!("it was not"),
+            NameChange::HandedOver { .. } => panic!("the name was not handed over"),
         });
         let (first, second) = (one.address.handle(), other.address.handle());
         let mut expected = vec![(false, first)];
         expected.extend(bound.then(|| (true, second.clone())));
         expected.extend(freed.then_some((false, second)));
-        assert_eq!(told.collect::<Vec<_>>(), expected);
+        assert_eq!(changes_seen.collect::<Vec<_>>(), expected);
         one.end_for_good();
         other.end_for_good();
     });
 }
 
-/// Whether it was woken.
+/// A waker that records whether it was woken.
 #[derive(Default)]
 struct Woken(AtomicBool);
 
@@ -195,10 +199,10 @@ impl Wake for Woken {
 }
 
 #[test]
-fn a_task_that_waits_for_a_name_finds_it_or_is_woken_whenever_it_is_bound() {
+fn task_that_waits_for_a_name_finds_it_or_is_woken_at_any_interleaving() {
     explore_up_to(5, || {
         let (system, registry) = (System::new(), Registry::default());
-        let actor = served(&system);
+        let actor = attached(&system);
         let (address, registry_then) = (actor.address.clone(), registry.clone());
         let bind = thread::spawn(move || registry_then.bind(name(), &address).is_ok());
         let woken = Arc::new(Woken::default());
@@ -209,7 +213,7 @@ fn a_task_that_waits_for_a_name_finds_it_or_is_woken_whenever_it_is_bound() {
             let mut found = waiting.as_mut().poll(&mut cx);
             assert!(join(bind), "the name is free");
             if found.is_pending() {
-                assert!(woken.0.load(Ordering::Acquire), "it sleeps through the binding");
+                assert!(woken.0.load(Ordering::Acquire), "the binding did not wake the task");
                 found = waiting.as_mut().poll(&mut cx);
             }
             assert!(matches!(found, Poll::Ready(found) if found == actor.address));

@@ -1,4 +1,4 @@
-//! What only a look inside can tell: that nothing is left of those who have ended, whatever else went on.
+//! Tests with access to private items: ended actors leave nothing behind, under any interleaving.
 
 #[cfg(not(model))]
 mod crash;

@@ -1,4 +1,4 @@
-//! Texts are found by their bytes and come back as they were, however long they are.
+//! Name keys of any length are found by their bytes, and return the key unchanged.
 
 use std::borrow::Borrow;
 use std::hash::BuildHasher;
@@ -8,21 +8,21 @@ use foldhash::fast::RandomState;
 use crate::name_key::NameKey;
 
 #[test]
-fn a_text_of_any_length_comes_back_and_is_found_by_its_bytes() {
+fn name_key_of_any_length_returns_its_text_and_is_found_by_its_bytes() {
     let hasher = RandomState::default();
     for length in 0..300 {
-        let written: String = "names of ünïts, ".chars().cycle().take(length).collect();
-        let text = NameKey::from(&*written);
-        assert_eq!(String::from(&text), written);
-        let bytes: &[u8] = text.borrow();
-        assert_eq!(bytes, written.as_bytes());
-        assert_eq!(hasher.hash_one(&text), hasher.hash_one(bytes), "a map relies on it");
-        assert!(text == NameKey::from(&*written));
-        assert!(text != NameKey::from(&*format!("{written}\0")), "what is not used does not count");
+        let original: String = "names of ünïts, ".chars().cycle().take(length).collect();
+        let key = NameKey::from(&*original);
+        assert_eq!(String::from(&key), original);
+        let bytes: &[u8] = key.borrow();
+        assert_eq!(bytes, original.as_bytes());
+        assert_eq!(hasher.hash_one(&key), hasher.hash_one(bytes), "a map requires equal hashes");
+        assert!(key == NameKey::from(&*original));
+        assert!(key != NameKey::from(&*format!("{original}\0")), "unused bytes are not compared");
     }
 }
 
 #[test]
-fn a_text_is_no_larger_than_a_string() {
+fn name_key_is_no_larger_than_a_string() {
     assert_eq!(size_of::<NameKey>(), size_of::<String>());
 }

@@ -1,4 +1,4 @@
-//! Waiting for a name, with something in between that only a look inside can put there.
+//! Waiting for a name, with a binding between the first lookup and the registration of the waker.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -9,17 +9,17 @@ use perennial_actors::{MailboxConfig, System};
 use crate::{Name, Registry};
 
 #[tokio::test(start_paused = true)]
-async fn a_name_that_is_bound_as_soon_as_one_has_looked_is_seen_at_the_next_look() {
+async fn wait_finds_a_name_bound_right_after_the_first_lookup() {
     let (system, registry) = (System::new(), Registry::default());
-    let (identity, looks) = (Identity::<u32>::new(MailboxConfig::default()), Cell::new(0));
+    let (identity, lookups) = (Identity::<u32>::new(MailboxConfig::default()), Cell::new(0));
     identity.open(&system, || "due".into());
-    let seen = registry.wait_until("name", || {
-        let seen = registry.whereis(Name::<u32>::new("name")).ok();
+    let found = registry.wait_until("name", || {
+        let found = registry.whereis(Name::<u32>::new("name")).ok();
         registry.bind(Name::new("name"), &identity.address()).expect("the name is free");
-        looks.set(looks.get() + 1);
-        seen
+        lookups.set(lookups.get() + 1);
+        found
     });
-    let seen = tokio::time::timeout(Duration::from_secs(1), seen).await;
-    assert_eq!((seen, looks.get()), (Ok(identity.address()), 2));
+    let found = tokio::time::timeout(Duration::from_secs(1), found).await;
+    assert_eq!((found, lookups.get()), (Ok(identity.address()), 2));
     assert!(registry.0.waiters.are_none());
 }

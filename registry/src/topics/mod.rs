@@ -1,4 +1,4 @@
-//! Topics: what one actor says reaches everybody who has asked for it.
+//! Topics: a message that one actor publishes is delivered to all subscribers.
 //!
 //! ```
 //! use perennial_actors::{Actor, Context, ExitReason, Reply, System};
@@ -21,7 +21,8 @@
 //!     type Msg = Msg;
 //!     type Args = ();
 //!     async fn init(_: &(), ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
-//!         Registry::of(ctx.system()).topic(PRICES).subscribe(&ctx.address(), SlowSubscriberPolicy::Skip);
+//!         let prices = Registry::of(ctx.system()).topic(PRICES);
+//!         prices.subscribe(&ctx.address(), SlowSubscriberPolicy::Skip);
 //!         Ok(Ticker(0))
 //!     }
 //!     async fn handle(&mut self, msg: Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
@@ -37,8 +38,8 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let system = System::new();
 //! let ticker = system.spawn::<Ticker>(()).await?;
-//! let told = Registry::of(&system).topic(PRICES).publish(&Price(42));
-//! assert_eq!((told.delivered, told.skipped), (1, 0));
+//! let report = Registry::of(&system).topic(PRICES).publish(&Price(42));
+//! assert_eq!((report.delivered, report.skipped), (1, 0));
 //! assert_eq!(ticker.call(Msg::Last).await?, 42);
 //! # Ok(())
 //! # }

@@ -10,53 +10,56 @@ use std::sync::{Arc, Weak};
 use perennial_actors::host::SeqMap;
 use perennial_actors::{ActorHandle, Address, CloseHook};
 
-use super::subscriber::{Delivery, SlowSubscriberPolicy, Subscriber, Told};
+use super::subscriber::{Delivery, Outcome, SlowSubscriberPolicy, Subscriber};
 use super::topic::Topic;
 use crate::log;
 use crate::sync::IdGen;
 use crate::table::{Retain, Table};
 
-/// What became of something that was said.
+/// The outcome of one [`publish`](TopicHandle::publish): the number of subscribers per result.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct PublishReport {
-    /// So many mailboxes have it. One whose actor is just being restarted has it for the next incarnation.
+    /// The mailboxes that accepted the message. During a restart, the message waits for the next
+    /// incarnation.
     pub delivered: usize,
-    /// So many were full, and missed it.
+    /// The subscribers with a full mailbox that missed the message.
     pub skipped: usize,
-    /// So many were full or closed, and are subscribers no more.
+    /// The subscribers with a full or closed mailbox that were removed.
     pub removed: usize,
-    /// The [filter](TopicHandle::subscribe_with) of so many did not let it through.
+    /// The subscribers whose [filter](TopicHandle::subscribe_with) returned `None`.
     pub filtered: usize,
-    /// The conversion or the filter of so many panicked. Each of them missed it and stays a subscriber.
+    /// The subscribers whose conversion or filter panicked. They missed the message and stay
+    /// subscribed.
     pub failed: usize,
 }
 
 /// The topics of a system.
 #[derive(Default)]
 pub(crate) struct Topics {
-    /// The [`Subscribers`] of each.
+    /// The [`Subscribers`] of each topic.
     topics: Table<Key, Box<dyn Any + Send + Sync>>,
-    /// Of subscriptions.
+    /// The numbers of the subscriptions.
     numbers: IdGen,
 }
 
 #[cfg(all(test, not(model)))]
 impl Topics {
-    /// How many topics are known.
+    /// Returns the number of topics that have an entry.
     pub(crate) fn known(&self) -> usize {
         self.topics.len()
     }
 }
 
-/// A topic: its name, and the type of what is said.
+/// The key of a topic: its name and the type of its messages.
 type Key = (Cow<'static, str>, TypeId);
 
-/// Who has subscribed to a topic.
+/// The subscribers of one topic.
 struct Subscribers<T> {
-    /// In the order in which they did. Whoever publishes holds a copy of the pointer, and no lock.
+    /// The subscribers in the order in which they subscribed. A publisher holds a copy of the
+    /// pointer, and no lock.
     list: Arc<SeqMap<Subscriber<T>>>,
-    /// The number that each has there.
+    /// The number of each subscriber in `list`.
     numbers: HashMap<ActorHandle, u64>,
 }
 
@@ -72,7 +75,7 @@ impl<T> Subscribers<T> {
         Arc::make_mut(&mut self.list).insert(number, subscriber);
     }
 
-    /// Sets the policy and the delivery of a subscriber. Returns the delivery that is not used, to be
+    /// Sets the policy and the delivery of a subscriber. Returns the unused delivery, to be
     /// dropped under no lock; or the new one as an error if the actor is no subscriber.
     fn set(
         &mut self,
@@ -82,7 +85,8 @@ impl<T> Subscribers<T> {
     ) -> Result<Delivery<T>, Delivery<T>> {
         let Some(number) = self.numbers.get(actor) else { return Err(delivery) };
         let is_same = |known: &Subscriber<T>| known.slow == slow && known.delivery.is_same(&delivery);
-        // A list that a publisher looks at is copied to be changed, so only if there is a change.
+        // The list is copied on write while a publisher reads it, so it is written only if
+        // something changes.
         if self.list.get(*number).is_some_and(is_same) {
             return Ok(delivery);
         }
@@ -92,7 +96,7 @@ impl<T> Subscribers<T> {
     }
 
     fn remove(&mut self, number: u64) -> Option<Subscriber<T>> {
-        // Asked first, for the same reason.
+        // Checked first, for the same reason.
         self.list.get(number)?;
         let removed = Arc::make_mut(&mut self.list).remove(number)?;
         self.numbers.remove(&removed.handle);
@@ -101,10 +105,11 @@ impl<T> Subscribers<T> {
     }
 }
 
-/// One topic of a system. Clones are of the same.
+/// A handle to one topic of a system. Its clones refer to the same topic.
 ///
-/// A subscription is the actor's, and not its incarnation's: it survives restarts, and to subscribe in every init is to subscribe once. It
-/// is over when the actor has ended for good. What one publisher says reaches each subscriber in that order.
+/// A subscription belongs to the actor, not to its incarnation: it survives restarts. Subscribing
+/// in each `init` therefore makes one subscription. It ends when the actor has ended for good. Each
+/// subscriber receives the messages of one publisher in the order in which they were published.
 pub struct TopicHandle<T> {
     topics: Arc<Topics>,
     key: Key,
@@ -116,27 +121,29 @@ impl<T: Clone + Send + 'static> TopicHandle<T> {
         Self { topics, key: (topic.text(), TypeId::of::<T>()), message: PhantomData }
     }
 
-    /// Subscribes an actor to what is said from now on. If it is a subscriber already, this replaces its
-    /// policy, and its [filter](Self::subscribe_with) if it has one.
+    /// Subscribes an actor to the messages that are published from now on. If it is a subscriber
+    /// already, this replaces its policy, and its [filter](Self::subscribe_with) if it has one.
     ///
-    /// Returns `false` if the actor is closed: it has ended for good, or was not started yet. Then nothing changes.
-    #[doc = registry_example!(r#"assert!(news.subscribe(&greeter, Slow::Skip));
+    /// Returns `false`, and changes nothing, if the actor is closed: it has ended for good, or was
+    /// not started yet.
+    #[doc = registry_example!(r#"assert!(news.subscribe(&greeter, SlowSubscriberPolicy::Skip));
 assert_eq!(news.publish(&"it rains".to_owned()).delivered, 1);"#)]
     pub fn subscribe<M: From<T> + Send + 'static>(
         &self,
         actor: &Address<M>,
         slow: SlowSubscriberPolicy,
     ) -> bool {
-        self.enter(actor.handle(), slow, Delivery::plain(actor.clone()))
+        self.subscribe_delivery(actor.handle(), slow, Delivery::plain(actor.clone()))
     }
 
-    /// Subscribes an actor as [`subscribe`](Self::subscribe) does, to the messages that `map` makes of what
-    /// is said. Where `map` returns `None`, the actor gets nothing, and [`PublishReport::filtered`] counts it.
+    /// Subscribes an actor as [`subscribe`](Self::subscribe) does, to the messages that `map` makes
+    /// of the published ones. If `map` returns `None`, the actor gets nothing, and
+    /// [`PublishReport::filtered`] counts it.
     ///
-    /// `map` runs in the publisher's call to [`publish`](Self::publish), under no lock, so it should be
-    /// quick. If it panics, the subscriber misses that message and stays a subscriber;
-    /// [`PublishReport::failed`] counts it, and it is logged. A later subscription of the same actor replaces
-    /// `map`.
+    /// `map` runs in the publisher's call to [`publish`](Self::publish), under no lock, so it
+    /// should be quick. If it panics, the subscriber misses that message and stays subscribed; the
+    /// panic is logged and counted by [`PublishReport::failed`]. A later subscription of the same
+    /// actor replaces `map`.
     ///
     /// # Examples
     ///
@@ -163,10 +170,15 @@ assert_eq!(news.publish(&"it rains".to_owned()).delivered, 1);"#)]
         slow: SlowSubscriberPolicy,
         map: impl Fn(&T) -> Option<M> + Send + Sync + 'static,
     ) -> bool {
-        self.enter(actor.handle(), slow, Delivery::mapped(actor.clone(), map))
+        self.subscribe_delivery(actor.handle(), slow, Delivery::mapped(actor.clone(), map))
     }
 
-    fn enter(&self, handle: ActorHandle, slow: SlowSubscriberPolicy, delivery: Delivery<T>) -> bool {
+    fn subscribe_delivery(
+        &self,
+        handle: ActorHandle,
+        slow: SlowSubscriberPolicy,
+        delivery: Delivery<T>,
+    ) -> bool {
         let (_unused, subscribed) =
             self.topics.topics.update_or_try_insert(self.key.clone(), |subscribers| {
                 let mut known = subscribers.and_then(|known| known.downcast_mut::<Subscribers<T>>());
@@ -193,7 +205,7 @@ assert_eq!(news.publish(&"it rains".to_owned()).delivered, 1);"#)]
         subscribed
     }
 
-    /// Sets the hook that removes a subscription when its actor is closed.
+    /// Adds the hook that removes a subscription when its actor is closed.
     fn close_hook(&self, handle: &ActorHandle, number: u64) -> Option<CloseHook> {
         let (topics, key) = (Arc::downgrade(&self.topics), self.key.clone());
         handle.add_close_hook(move || {
@@ -204,8 +216,8 @@ assert_eq!(news.publish(&"it rains".to_owned()).delivered, 1);"#)]
         })
     }
 
-    /// Has it told no more. Tells whether it was a subscriber.
-    #[doc = registry_example!(r"news.subscribe(&greeter, Slow::Skip);
+    /// Removes the subscription of an actor. Returns `true` if it was subscribed.
+    #[doc = registry_example!(r"news.subscribe(&greeter, SlowSubscriberPolicy::Skip);
 assert!(news.unsubscribe(&greeter));")]
     pub fn unsubscribe<M: Send + 'static>(&self, actor: &Address<M>) -> bool {
         let handle = actor.handle();
@@ -216,46 +228,46 @@ assert!(news.unsubscribe(&greeter));")]
         removed.flatten().is_some()
     }
 
-    /// Says something to all who have subscribed; never waits.
+    /// Publishes a message to all subscribers, without waiting.
     ///
-    /// A message is made for each of them here, under no lock: cloned and converted, or by the
-    /// [function](Self::subscribe_with) of the subscriber. If that panics for one, the others are told all
-    /// the same; see [`PublishReport::failed`].
-    #[doc = registry_example!(r#"news.subscribe(&greeter, Slow::Skip);
+    /// Each subscriber's message is made in this call, under no lock: cloned and converted, or made
+    /// by the [function](Self::subscribe_with) of the subscriber. If that panics for one
+    /// subscriber, the others still get their messages; see [`PublishReport::failed`].
+    #[doc = registry_example!(r#"news.subscribe(&greeter, SlowSubscriberPolicy::Skip);
 assert_eq!(news.publish(&"it rains".to_owned()).delivered, 1);"#)]
-    pub fn publish(&self, said: &T) -> PublishReport {
+    pub fn publish(&self, message: &T) -> PublishReport {
         let mut published = PublishReport::default();
-        let mut over = Vec::new();
+        let mut removed_numbers = Vec::new();
         for (number, subscriber) in self.list().iter() {
-            match subscriber.tell(said) {
-                Told::Delivered => published.delivered += 1,
-                Told::Skipped => published.skipped += 1,
-                Told::Filtered => published.filtered += 1,
-                Told::Over => over.push(number),
-                Told::Failed(reason) => {
+            match subscriber.deliver(message) {
+                Outcome::Delivered => published.delivered += 1,
+                Outcome::Skipped => published.skipped += 1,
+                Outcome::Filtered => published.filtered += 1,
+                Outcome::Unsubscribed => removed_numbers.push(number),
+                Outcome::Failed(reason) => {
                     published.failed += 1;
                     log::conversion_panicked(&self.key.0, &subscriber.handle, reason);
                 }
             }
         }
-        if !over.is_empty() {
-            // By their numbers: who has subscribed anew since is another subscriber.
+        if !removed_numbers.is_empty() {
+            // Removed by number: an actor that has subscribed anew since has another one.
             let remove = |subscribers: &mut Subscribers<T>| -> Vec<_> {
-                over.into_iter().filter_map(|number| subscribers.remove(number)).collect()
+                removed_numbers.into_iter().filter_map(|number| subscribers.remove(number)).collect()
             };
             published.removed = self.change(remove).map_or(0, |removed| removed.len());
         }
         published
     }
 
-    /// Who has subscribed, in that order, and has not ended for good.
-    #[doc = registry_example!(r"news.subscribe(&greeter, Slow::Skip);
+    /// Returns the subscribers that are not closed, in the order in which they subscribed.
+    #[doc = registry_example!(r"news.subscribe(&greeter, SlowSubscriberPolicy::Skip);
 assert_eq!(news.subscribers(), [greeter.handle()]);")]
     #[must_use]
     pub fn subscribers(&self) -> Vec<ActorHandle> {
         let list = self.list();
         let handles = list.iter().map(|(_, subscriber)| &subscriber.handle);
-        handles.filter(|handle| !is_over(handle)).cloned().collect()
+        handles.filter(|handle| !is_closed(handle)).cloned().collect()
     }
 
     fn list(&self) -> Arc<SeqMap<Subscriber<T>>> {
@@ -266,7 +278,8 @@ assert_eq!(news.subscribers(), [greeter.handle()]);")]
         list.flatten().unwrap_or_default()
     }
 
-    /// Changes who has subscribed, if anybody has. What comes back is dropped under no lock.
+    /// Changes the subscribers of the topic, if it has any. The caller drops the result under no
+    /// lock.
     fn change<R>(&self, change: impl FnOnce(&mut Subscribers<T>) -> R) -> Option<R> {
         let (result, _) = self.topics.topics.update(&self.key, |subscribers| {
             let Some(subscribers) = subscribers.downcast_mut::<Subscribers<T>>() else {
@@ -278,7 +291,7 @@ assert_eq!(news.subscribers(), [greeter.handle()]);")]
         result
     }
 
-    /// The hook of an actor that has subscribed.
+    /// Returns the hook of a subscribed actor.
     #[cfg(all(test, not(model)))]
     pub(crate) fn hook(&self, actor: &ActorHandle) -> Option<CloseHook> {
         self.list()
@@ -287,14 +300,15 @@ assert_eq!(news.subscribers(), [greeter.handle()]);")]
             .map(|(_, subscriber)| subscriber.hook)
     }
 
-    /// How many are known, those who have ended included; none if nothing is kept of the topic.
+    /// Returns the number of subscribers in the entry, closed ones included, or `None` if the topic
+    /// has no entry.
     #[cfg(all(test, not(model)))]
     pub(crate) fn known(&self) -> Option<usize> {
         self.change(|subscribers| subscribers.list.len().max(subscribers.numbers.len()))
     }
 }
 
-fn is_over(handle: &ActorHandle) -> bool {
+fn is_closed(handle: &ActorHandle) -> bool {
     handle.state() == perennial_actors::ProcessState::Closed
 }
 

@@ -1,80 +1,87 @@
-//! One subscription: which actor, how a message is made for it, and what happens if it is slow.
+//! One subscription: its actor, the code that makes its messages, and its policy for a full
+//! mailbox.
 
 use std::sync::Arc;
 
 use perennial_actors::host::{Foreign, catch_panic};
 use perennial_actors::{ActorHandle, Address, CloseHook, ExitReason, SendError};
 
-/// What happens to a subscriber whose mailbox is full when something is said. The publisher waits in no case. For another way, give the
-/// mailbox an [overflow policy](perennial_actors::OverflowPolicy): then it is never full.
+/// The policy for a subscriber whose mailbox is full when a message is published.
+///
+/// The publisher never waits. To evict old messages instead, give the mailbox an [overflow
+/// policy](perennial_actors::OverflowPolicy): such a mailbox is never full.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum SlowSubscriberPolicy {
-    /// It misses what is said. The publisher is told how many did.
+    /// The subscriber misses the message. [`PublishReport::skipped`](crate::PublishReport::skipped)
+    /// counts it.
     #[default]
     Skip,
-    /// It is a subscriber no more.
+    /// The subscriber is removed.
     Unsubscribe,
 }
 
-/// What became of a message for one subscriber.
-pub(super) enum Told {
+/// The outcome of publishing one message to one subscriber.
+pub(super) enum Outcome {
     Delivered,
     Skipped,
-    /// Its filter wants none of it.
+    /// The filter returned `None`.
     Filtered,
-    /// It is to be a subscriber no more.
-    Over,
-    /// The code that makes its message panicked.
+    /// The subscriber is to be removed.
+    Unsubscribed,
+    /// The code that makes the message panicked.
     Failed(ExitReason),
 }
 
-/// Makes a message for a subscriber of what was said, and casts it.
-type Deliver<T> = dyn Fn(&T, SlowSubscriberPolicy) -> Told + Send + Sync;
+/// Makes the subscriber's message of the published one, and casts it.
+type Deliver<T> = dyn Fn(&T, SlowSubscriberPolicy) -> Outcome + Send + Sync;
 
-/// How a subscriber gets its messages. It holds code of the user, so it is dropped under no lock.
+/// The code that delivers to one subscriber. It belongs to the user, so it is dropped under no
+/// lock.
 pub(super) struct Delivery<T> {
     deliver: Arc<Deliver<T>>,
-    /// The message is made by `From`, so every such delivery to one actor is the same.
+    /// `true` if `From` makes the message. All such deliveries to one actor are equal.
     is_plain: bool,
 }
 
 impl<T: 'static> Delivery<T> {
-    /// Converts each message by `From`.
+    /// Creates a delivery that converts each message by `From`.
     pub(super) fn plain<M: From<T> + Send + 'static>(actor: Address<M>) -> Self
     where
         T: Clone,
     {
-        let deliver =
-            move |said: &T, slow: SlowSubscriberPolicy| told(&actor.cast(M::from(said.clone())), slow);
+        let deliver = move |message: &T, slow: SlowSubscriberPolicy| {
+            outcome(&actor.cast(M::from(message.clone())), slow)
+        };
         Self { deliver: Arc::new(deliver), is_plain: true }
     }
 
-    /// Has `map` make each message, or none.
+    /// Creates a delivery whose messages `map` makes. It delivers nothing where `map` returns
+    /// `None`.
     pub(super) fn mapped<M: Send + 'static>(
         actor: Address<M>,
         map: impl Fn(&T) -> Option<M> + Send + Sync + 'static,
     ) -> Self {
         let map = Foreign::new(map);
-        let deliver = move |said: &T, slow: SlowSubscriberPolicy| match map(said) {
-            Some(message) => told(&actor.cast(message), slow),
-            None => Told::Filtered,
+        let deliver = move |message: &T, slow: SlowSubscriberPolicy| match map(message) {
+            Some(message) => outcome(&actor.cast(message), slow),
+            None => Outcome::Filtered,
         };
         Self { deliver: Arc::new(deliver), is_plain: false }
     }
 }
 
 impl<T> Delivery<T> {
-    /// Returns `true` if both do the same, being of one actor.
+    /// Returns `true` if both deliveries, which are to the same actor, are known to be equal.
     pub(super) const fn is_same(&self, other: &Self) -> bool {
         self.is_plain && other.is_plain
     }
 }
 
-fn told<M>(sent: &Result<(), SendError<M>>, slow: SlowSubscriberPolicy) -> Told {
+fn outcome<M>(sent: &Result<(), SendError<M>>, slow: SlowSubscriberPolicy) -> Outcome {
     match sent {
-        Ok(()) => Told::Delivered,
-        Err(SendError::Full(_)) if slow == SlowSubscriberPolicy::Skip => Told::Skipped,
-        Err(_) => Told::Over,
+        Ok(()) => Outcome::Delivered,
+        Err(SendError::Full(_)) if slow == SlowSubscriberPolicy::Skip => Outcome::Skipped,
+        Err(_) => Outcome::Unsubscribed,
     }
 }
 
@@ -84,8 +91,8 @@ impl<T> Clone for Delivery<T> {
     }
 }
 
-/// One subscription. As long as it is in the list, its actor has a hook that removes it and no other. Both are made and taken back
-/// together, under the lock of the topic.
+/// One subscription. While it is in the list, its actor has a hook that removes it and no other.
+/// Subscription and hook are made and removed together, under the lock of the topic.
 pub(super) struct Subscriber<T> {
     pub(super) handle: ActorHandle,
     pub(super) delivery: Delivery<T>,
@@ -94,10 +101,11 @@ pub(super) struct Subscriber<T> {
 }
 
 impl<T> Subscriber<T> {
-    /// Casts what is made for it of what was said. What makes that is foreign code, and so is the `Drop` of what does not get in.
-    pub(super) fn tell(&self, said: &T) -> Told {
-        let told = catch_panic(None, || (self.delivery.deliver)(said, self.slow));
-        told.unwrap_or_else(Told::Failed)
+    /// Makes and casts this subscriber's message. The code that makes it is foreign, and so is the
+    /// `Drop` of a rejected message.
+    pub(super) fn deliver(&self, message: &T) -> Outcome {
+        let outcome = catch_panic(None, || (self.delivery.deliver)(message, self.slow));
+        outcome.unwrap_or_else(Outcome::Failed)
     }
 }
 

@@ -1,23 +1,25 @@
-//! The name of a topic, with the type of what is said there.
+//! The name of a topic and the type of its messages.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-/// Names a topic on which `T`s are said. Two topics of one name on which different things are said are two topics.
+/// The name of a topic with messages of type `T`. Topics with the same name and different message
+/// types are different topics.
 pub struct Topic<T> {
     text: Cow<'static, str>,
     message: PhantomData<fn() -> T>,
 }
 
 impl<T> Topic<T> {
-    /// A topic that is known when the program is written. Make it a constant.
+    /// Creates a topic name from a text known at compile time. Make it a constant, next to the
+    /// message type.
     #[must_use]
     pub const fn new(text: &'static str) -> Self {
         Self { text: Cow::Borrowed(text), message: PhantomData }
     }
 
-    /// Its name.
+    /// Returns the text of the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text

@@ -1,4 +1,4 @@
-//! An actor that does what its test tells it, and one whose incarnations are started by its test.
+//! A scripted actor, which runs the steps of its test, and one whose incarnations the test starts.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
@@ -8,91 +8,91 @@ use perennial_actors::host::{Identity, IncarnationExit, Parent};
 use perennial_actors::{Actor, Address, Context, ExitReason, MailboxConfig, Pid, System};
 use tokio::sync::mpsc;
 
-/// Something for a puppet to do.
-pub(crate) type Deed = Box<dyn FnOnce(&mut Puppet, &mut Context<Puppet>) + Send>;
+/// A step that a scripted actor runs.
+pub(crate) type Step = Box<dyn FnOnce(&mut ScriptedActor, &mut Context<ScriptedActor>) + Send>;
 
-/// What every incarnation begins with.
-pub(crate) type Init = Box<dyn Fn(&mut Context<Puppet>) + Send + Sync>;
+/// The code that each incarnation runs in its `init`.
+pub(crate) type Init = Box<dyn Fn(&mut Context<ScriptedActor>) + Send + Sync>;
 
 pub(crate) enum Msg {
-    Do(Deed),
-    Heard(u32),
+    Do(Step),
+    Number(u32),
     Crash,
 }
 
 impl From<u32> for Msg {
-    fn from(said: u32) -> Self {
-        Self::Heard(said)
+    fn from(number: u32) -> Self {
+        Self::Number(number)
     }
 }
 
-/// Does what it is told, and remembers what it hears.
-pub(crate) struct Puppet {
-    pub(crate) heard: Vec<u32>,
+/// An actor that runs steps and records the numbers that it receives.
+pub(crate) struct ScriptedActor {
+    pub(crate) received: Vec<u32>,
 }
 
-impl Actor for Puppet {
+impl Actor for ScriptedActor {
     type Msg = Msg;
     type Args = Init;
 
     async fn init(init: &Init, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
         init(ctx);
-        Ok(Self { heard: Vec::new() })
+        Ok(Self { received: Vec::new() })
     }
 
     async fn handle(&mut self, msg: Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
         match msg {
-            Msg::Do(deed) => deed(self, ctx),
-            Msg::Heard(said) => self.heard.push(said),
+            Msg::Do(step) => step(self, ctx),
+            Msg::Number(number) => self.received.push(number),
             Msg::Crash => return Err(ExitReason::failed("on purpose")),
         }
         Ok(())
     }
 }
 
-/// A puppet that waits to be told.
-pub(crate) async fn puppet(system: &System) -> Address<Msg> {
-    puppet_with(system, MailboxConfig::default()).await
+/// Spawns a scripted actor.
+pub(crate) async fn scripted_actor(system: &System) -> Address<Msg> {
+    scripted_actor_with(system, MailboxConfig::default()).await
 }
 
-pub(crate) async fn puppet_with(system: &System, mailbox: MailboxConfig) -> Address<Msg> {
+pub(crate) async fn scripted_actor_with(system: &System, mailbox: MailboxConfig) -> Address<Msg> {
     let init: Init = Box::new(|_| ());
-    system.spawn::<Puppet>(init).mailbox(mailbox).await.expect("it starts")
+    system.spawn::<ScriptedActor>(init).mailbox(mailbox).await.expect("the actor starts")
 }
 
-/// Has it do something and waits until it is done.
-pub(crate) async fn have<T: Send + 'static>(
-    puppet: &Address<Msg>,
-    act: impl FnOnce(&mut Context<Puppet>) -> T + Send + 'static,
+/// Runs a step in the actor and returns its result.
+pub(crate) async fn run_step<T: Send + 'static>(
+    actor: &Address<Msg>,
+    act: impl FnOnce(&mut Context<ScriptedActor>) -> T + Send + 'static,
 ) -> T {
-    let done = puppet.call(|reply| Msg::Do(Box::new(move |_, ctx| reply.send(act(ctx)))));
-    done.await.expect("it does as it is told")
+    let done = actor.call(|reply| Msg::Do(Box::new(move |_, ctx| reply.send(act(ctx)))));
+    done.await.expect("the step runs")
 }
 
-/// What it has heard.
-pub(crate) async fn heard(puppet: &Address<Msg>) -> Vec<u32> {
-    let heard = puppet.call(|reply| Msg::Do(Box::new(move |puppet, _| reply.send(puppet.heard.clone()))));
-    heard.await.expect("it does as it is told")
+/// Returns the numbers that the actor has received.
+pub(crate) async fn received(actor: &Address<Msg>) -> Vec<u32> {
+    let received = actor.call(|reply| Msg::Do(Box::new(move |actor, _| reply.send(actor.received.clone()))));
+    received.await.expect("the step runs")
 }
 
-pub(crate) fn pid(puppet: &Address<Msg>) -> Pid {
-    puppet.pid().expect("it lives")
+pub(crate) fn pid(actor: &Address<Msg>) -> Pid {
+    actor.pid().expect("an incarnation runs")
 }
 
-/// Kills it, and waits until it has ended.
-pub(crate) async fn kill(puppet: &Address<Msg>) {
-    let down = puppet.monitor();
-    puppet.kill().expect("it lives");
+/// Kills the actor and waits until it has ended.
+pub(crate) async fn kill(actor: &Address<Msg>) {
+    let down = actor.monitor();
+    actor.kill().expect("an incarnation runs");
     down.await;
 }
 
-/// A puppet whose incarnations are started by its test.
-pub(crate) struct Hosted {
+/// A scripted actor whose incarnations the test starts.
+pub(crate) struct ManagedActor {
     pub(crate) identity: Arc<Identity<Msg>>,
     pub(crate) address: Address<Msg>,
     init: Arc<Init>,
     parent: Arc<Recorder>,
-    told: mpsc::UnboundedReceiver<(u64, bool)>,
+    events: mpsc::UnboundedReceiver<(u64, bool)>,
     run: u64,
 }
 
@@ -100,7 +100,7 @@ pub(crate) struct Recorder(mpsc::UnboundedSender<(u64, bool)>);
 
 impl Parent for Recorder {
     fn started(&self, run: u64) {
-        // The test may have seen enough.
+        // The test may have dropped the receiver.
         let _ = self.0.send((run, true));
     }
 
@@ -109,33 +109,33 @@ impl Parent for Recorder {
     }
 }
 
-impl Hosted {
-    /// Each of its incarnations begins with this.
+impl ManagedActor {
+    /// Starts the first incarnation. Each incarnation runs `init`.
     pub(crate) async fn start(
         system: &System,
-        init: impl Fn(&mut Context<Puppet>) + Send + Sync + 'static,
+        init: impl Fn(&mut Context<ScriptedActor>) + Send + Sync + 'static,
     ) -> Self {
-        let (tell, told) = mpsc::unbounded_channel();
+        let (sender, events) = mpsc::unbounded_channel();
         let identity = Arc::new(Identity::new(MailboxConfig::default()));
-        identity.open(system, || "puppet".into());
+        identity.open(system, || "scripted actor".into());
         let (address, init): (_, Init) = (identity.address(), Box::new(init));
-        let (init, parent) = (Arc::new(init), Arc::new(Recorder(tell)));
-        let mut hosted = Self { identity, address, init, parent, told, run: 0 };
-        hosted.start_next().await;
-        hosted
+        let (init, parent) = (Arc::new(init), Arc::new(Recorder(sender)));
+        let mut managed = Self { identity, address, init, parent, events, run: 0 };
+        managed.start_next().await;
+        managed
     }
 
     pub(crate) async fn start_next(&mut self) {
         self.run += 1;
-        let started = self.identity.start::<Puppet>(self.init.clone(), self.parent.clone(), self.run);
-        started.expect("it is open");
-        assert_eq!(self.told.recv().await, Some((self.run, true)));
+        let started = self.identity.start::<ScriptedActor>(self.init.clone(), self.parent.clone(), self.run);
+        started.expect("the mailbox is open");
+        assert_eq!(self.events.recv().await, Some((self.run, true)));
     }
 
-    /// Has it fail. The next incarnation is due then.
+    /// Crashes the incarnation and waits for its end. The actor is pending afterwards.
     pub(crate) async fn crash(&mut self) {
-        self.address.cast(Msg::Crash).expect("it is open");
-        assert_eq!(self.told.recv().await, Some((self.run, false)));
+        self.address.cast(Msg::Crash).expect("the mailbox is open");
+        assert_eq!(self.events.recv().await, Some((self.run, false)));
     }
 
     pub(crate) async fn restart(&mut self) {
