@@ -70,7 +70,7 @@ async fn a_pool_that_was_made_smaller_comes_back_as_small_as_it_was() {
         drop(now(pool.submit(long(number, ms(1))).key(&number)));
     }
     pool.drain().await;
-    assert_eq!(pool.supervisor().count_children().await.expect("it lives").active, 3, "with the foreman");
+    assert_eq!(pool.supervisor().count_children().await.expect("it lives").active, 3, "with the manager");
     assert!(journal.take().iter().all(|begun| begun.slot < 2));
     assert!(app.shutdown().await.is_clean());
 }
@@ -108,7 +108,7 @@ async fn a_pool_that_has_stopped_stays_so_when_its_tree_is_restarted() {
     kill(&app, &["hands"]);
     quiet().await;
     assert!(pool.submit(quick(1)).try_submit().is_err());
-    assert_eq!(pool.supervisor().count_children().await.expect("it lives").active, 1, "the foreman");
+    assert_eq!(pool.supervisor().count_children().await.expect("it lives").active, 1, "the manager");
     assert!(app.shutdown().await.is_clean());
 }
 

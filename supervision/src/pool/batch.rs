@@ -7,14 +7,14 @@ use perennial_actors::host::Each;
 use tokio::sync::mpsc;
 
 use super::job::JobError;
-use super::job_state::Kept;
+use super::job_state::GuardedOutcome;
 
 /// The results of jobs that were submitted together. To drop it changes nothing: the jobs are done.
 #[must_use = "the results come when they are asked for"]
 pub struct Batch<T, E> {
-    results: mpsc::UnboundedReceiver<(usize, Kept<T, E>)>,
+    results: mpsc::UnboundedReceiver<(usize, GuardedOutcome<T, E>)>,
     /// What came before its turn.
-    buffered: BTreeMap<usize, Kept<T, E>>,
+    buffered: BTreeMap<usize, GuardedOutcome<T, E>>,
     /// What was told before its turn.
     yielded: BTreeSet<usize>,
     next: usize,
@@ -22,7 +22,7 @@ pub struct Batch<T, E> {
 }
 
 impl<T, E> Batch<T, E> {
-    pub(super) const fn new(results: mpsc::UnboundedReceiver<(usize, Kept<T, E>)>, len: usize) -> Self {
+    pub(super) const fn new(results: mpsc::UnboundedReceiver<(usize, GuardedOutcome<T, E>)>, len: usize) -> Self {
         Self { results, buffered: BTreeMap::new(), yielded: BTreeSet::new(), next: 0, len }
     }
 
@@ -50,16 +50,16 @@ assert_eq!(batch.len(), 3);")]
     /// Nothing is lost if the future is dropped.
     ///
     #[doc = pool_example!(r"let mut batch = squares.submit_many([1, 2, 3]).await?;
-while let Some((place, result)) = batch.next_done().await {
+while let Some((place, result)) = batch.next_completed().await {
     assert_eq!(result?, [1, 4, 9][place]);
 }")]
     pub async fn next_completed(&mut self) -> Option<(usize, Result<T, JobError<E>>)> {
         let (index, result) = match self.buffered.pop_first() {
-            Some(early) => early,
+            Some(next) => next,
             None => self.results.recv().await?,
         };
         self.yielded.insert(index);
-        self.skip_told();
+        self.skip_yielded();
         Some((index, result.into_inner()?))
     }
 
@@ -71,13 +71,13 @@ while let Some((place, result)) = batch.next_done().await {
     ///
     #[doc = pool_example!(r"let mut batch = squares.submit_many([1, 2, 3]).await?;
 let mut results = Vec::new();
-while let Some(result) = batch.next_in_order().await {
+while let Some(result) = batch.next_ordered().await {
     results.push(result?);
 }
 assert_eq!(results, [1, 4, 9]);")]
     pub async fn next_ordered(&mut self) -> Option<Result<T, JobError<E>>> {
         loop {
-            self.skip_told();
+            self.skip_yielded();
             if let Some(result) = self.buffered.remove(&self.next) {
                 self.next += 1;
                 return result.into_inner();
@@ -87,7 +87,7 @@ assert_eq!(results, [1, 4, 9]);")]
         }
     }
 
-    fn skip_told(&mut self) {
+    fn skip_yielded(&mut self) {
         while self.yielded.remove(&self.next) {
             self.next += 1;
         }
@@ -95,7 +95,7 @@ assert_eq!(results, [1, 4, 9]);")]
 
     /// All results that were not told before, in the order in which the jobs were submitted.
     ///
-    #[doc = pool_example!(r"let results = squares.submit_many([1, 2, 3]).await?.all().await;
+    #[doc = pool_example!(r"let results = squares.submit_many([1, 2, 3]).await?.join_all().await;
 assert!(matches!(results[..], [Ok(1), Ok(4), Ok(9)]));")]
     pub async fn join_all(mut self) -> Vec<Result<T, JobError<E>>> {
         // Those that are there are dropped one by one if this is.

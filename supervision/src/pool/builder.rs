@@ -9,14 +9,14 @@ use perennial_actors::host::{Foreign, dispose_each};
 use perennial_actors::{MailboxConfig, System};
 
 use super::scheduler::Scheduler;
-use super::fn_worker::{Blocks, FnWorker};
+use super::fn_worker::{BlockingFnWorker, FnWorker};
 use super::drainer::Drainer;
-use super::worker_exit::Ends;
+use super::worker_exit::ExitHistory;
 use super::manager::PoolManager;
 use super::handle::PoolHandle;
 use super::shared::{WorkerMsg, Shared};
 use super::scale::{Scale, PoolSize};
-use super::threads::{Keeper, Threads, time_of};
+use super::threads::{ThreadWaiter, Threads, shutdown_time};
 use super::worker::{WorkerActor, WorkerArgs, Worker};
 use crate::error::StartError;
 use crate::policy::{Backoff, Shutdown};
@@ -27,13 +27,13 @@ use crate::supervisor::{App, Supervisor, SupervisorHandle};
 const CAPACITY: usize = 1024;
 
 /// How long the init of a worker may take, unless set otherwise.
-const START: Duration = Duration::from_secs(30);
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a worker may take for the job that it has when a drain is over, at most.
-const LAST_JOB: Duration = Duration::from_secs(5);
+const LAST_JOB_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How many dead jobs are kept, unless set otherwise.
-const DEAD: usize = 1000;
+const MAX_DEAD_JOBS: usize = 1000;
 
 /// The spec of a pool: how many workers, and how they are treated; how many jobs may wait, and how they are treated. It is the root of
 /// a tree, or a child of any supervisor.
@@ -53,7 +53,7 @@ pub struct Pool<J, T, E> {
     /// The pool's own, which does not keep it.
     pub(super) handle: PoolHandle<J, T, E>,
     /// What users get.
-    pub(super) given: PoolHandle<J, T, E>,
+    pub(super) user_handle: PoolHandle<J, T, E>,
     size: PoolSize,
     /// Makes the child of a slot, whose start may take this long.
     worker: Box<dyn Fn(usize, Duration) -> Child<WorkerMsg> + Send>,
@@ -69,7 +69,7 @@ pub struct Pool<J, T, E> {
     is_blocking: bool,
     /// Whether its capacity was set to zero.
     pub(super) has_zero_capacity: bool,
-    unstarted: CloseOnDrop,
+    close_on_drop: CloseOnDrop,
 }
 
 /// What is to be done if a pool is dropped that was given to no tree: nobody will do what waits in it.
@@ -96,32 +96,32 @@ where
     {
         let (id, size) = (id.into(), size.into());
         let supervisor = Supervisor::new(id.clone()).intensity(100, Duration::from_secs(1));
-        let mut board = Scheduler::new(size.max(), CAPACITY);
+        let mut scheduler = Scheduler::new(size.max(), CAPACITY);
         for slot in size.min()..size.max() {
             // Nobody is there yet, so nothing is to wait for them.
-            board.set_open(slot, false);
+            scheduler.set_open(slot, false);
         }
         let weak = supervisor.handle().downgrade();
         let is_elastic = size.min() < size.max();
-        let shared = Arc::new(Shared::new(board, size.min(), is_elastic, DEAD, weak, dispose_each));
+        let shared = Arc::new(Shared::new(scheduler, size.min(), is_elastic, MAX_DEAD_JOBS, weak, dispose_each));
         let (args, pool) = (Arc::new(Foreign::new(args)), shared.clone());
         let threads = Arc::new(Threads::new(size.max()));
         let all_threads = threads.clone();
         let worker = move |slot: usize, start_timeout: Duration| {
             let (pool, args, thread) = (pool.clone(), args.clone(), all_threads.of(slot));
-            let ends = Ends::new(start_timeout);
-            let args = Arc::new(WorkerArgs::<W> { pool, slot, args, thread, ends });
-            let told = args.clone();
+            let exits = ExitHistory::new(start_timeout);
+            let args = Arc::new(WorkerArgs::<W> { pool, slot, args, thread, exits });
+            let exit_args = args.clone();
             Child::new::<WorkerActor<W>>(slot.to_string(), args)
-                .on_dismissal(move |pid, _| told.ends.release_worker(pid))
+                .on_dismissal(move |pid, _| exit_args.exits.mark_dismissed(pid))
                 .internal()
                 .renews()
         };
         let handle = PoolHandle::new(shared.clone(), supervisor.handle());
         Self {
             id,
-            unstarted: CloseOnDrop(Some(Box::new(move || shared.close()))),
-            given: handle.clone(),
+            close_on_drop: CloseOnDrop(Some(Box::new(move || shared.close()))),
+            user_handle: handle.clone(),
             handle,
             supervisor,
             size,
@@ -131,7 +131,7 @@ where
             shutdown: Shutdown::default(),
             backoff: None,
             deadline: None,
-            start_timeout: START,
+            start_timeout: START_TIMEOUT,
             threads,
             is_blocking: false,
             has_zero_capacity: false,
@@ -158,7 +158,7 @@ where
         J: Clone,
         F: Fn(J) -> Result<T, E> + Send + Sync + 'static,
     {
-        let pool = Self::new::<Blocks<F, J>>(id, size, Arc::new(Foreign::new(function)));
+        let pool = Self::new::<BlockingFnWorker<F, J>>(id, size, Arc::new(Foreign::new(function)));
         Self { is_blocking: true, ..pool }
     }
 
@@ -178,16 +178,16 @@ where
     /// # use perennial_supervision::{Shutdown, Supervisor};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let mails = Pool::of("mails", 2, |mail: &u32| std::future::ready(Ok::<u32, String>(*mail)))
+    /// let mails = Pool::from_fn("mails", 2, |mail: &u32| std::future::ready(Ok::<u32, String>(*mail)))
     ///     .shutdown(Shutdown::Drain(Duration::from_secs(30)));
     /// let pool = mails.handle();
     /// let app = Supervisor::new("app").child(mails).start(&System::new()).await?;
     /// for mail in 0..100 {
-    ///     pool.submit(mail).forget().await?;
+    ///     pool.submit(mail).detach().await?;
     /// }
     /// let report = app.shutdown().await;
     /// assert!(report.is_clean(), "{report}");
-    /// assert_eq!(pool.stats().done, 100);
+    /// assert_eq!(pool.stats().completed, 100);
     /// # Ok(())
     /// # }
     /// ```
@@ -199,7 +199,7 @@ where
     /// The means to hand jobs to it and to manage it, good from now on and through every restart.
     #[must_use]
     pub fn handle(&self) -> PoolHandle<J, T, E> {
-        self.given.clone()
+        self.user_handle.clone()
     }
 
     /// Starts it as the root of a tree.
@@ -213,26 +213,26 @@ where
 
     fn into_supervisor(mut self) -> Supervisor {
         let shared = self.handle.shared().clone();
-        self.unstarted.0 = None;
+        self.close_on_drop.0 = None;
         let drain_time = if let Shutdown::Drain(time) = self.shutdown { Some(time) } else { None };
         if let Some(time) = drain_time {
-            self.shutdown = Shutdown::Timeout(time.min(LAST_JOB));
+            self.shutdown = Shutdown::Timeout(time.min(LAST_JOB_TIMEOUT));
         }
         let children: Vec<Child<WorkerMsg>> = (0..self.size.max()).map(|slot| self.child(slot)).collect();
         let scale = Scale::of(&self.size, self.scale_after, self.cool_down);
-        let foreman = Child::new::<PoolManager<J, T, E>>("foreman", (shared.clone(), scale, self.backoff));
+        let manager = Child::new::<PoolManager<J, T, E>>("manager", (shared.clone(), scale, self.backoff));
         // The foreman comes last and stops first: what it would start must not come up while the others stop.
-        let foreman = foreman.mailbox(MailboxConfig::unbounded()).internal();
-        shared.settle(children.iter().map(Child::address).collect(), foreman.address());
-        let mut foreman = ChildSpec::from(foreman);
+        let manager = manager.mailbox(MailboxConfig::unbounded()).internal();
+        shared.set_actors(children.iter().map(Child::address).collect(), manager.address());
+        let mut manager = ChildSpec::from(manager);
         if self.has_zero_capacity {
-            foreman.error = Some(Box::new(SpecError::ZeroCapacity { id: self.id }));
+            manager.error = Some(Box::new(SpecError::ZeroCapacity { id: self.id }));
         }
-        let _ = shared.threads.set((self.threads.clone(), time_of(self.shutdown)));
-        let keeper = Child::new::<Keeper>("threads", self.threads).shutdown(Keeper::shutdown(self.shutdown));
-        let keeper = self.is_blocking.then(|| keeper.internal());
+        let _ = shared.threads.set((self.threads.clone(), shutdown_time(self.shutdown)));
+        let thread_waiter = Child::new::<ThreadWaiter>("threads", self.threads).shutdown(ThreadWaiter::shutdown(self.shutdown));
+        let thread_waiter = self.is_blocking.then(|| thread_waiter.internal());
         let drainer = drain_time.map(|time| Drainer::child(shared, time));
-        self.supervisor.children(keeper).children(children).child(foreman).children(drainer)
+        self.supervisor.children(thread_waiter).children(children).child(manager).children(drainer)
     }
 
     fn child(&self, slot: usize) -> Child<WorkerMsg> {

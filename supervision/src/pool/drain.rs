@@ -9,7 +9,7 @@ struct DrainGuard<'a, J, T, E>(&'a Shared<J, T, E>);
 
 impl<J, T, E> Drop for DrainGuard<'_, J, T, E> {
     fn drop(&mut self) {
-        self.0.lock_state().draining -= 1;
+        self.0.lock_state().drain_waiters -= 1;
     }
 }
 
@@ -20,11 +20,11 @@ where
     E: Send + Sync + 'static,
 {
     /// Counts one more that waits until it is empty.
-    fn draining_unless_empty(&self) -> Option<DrainGuard<'_, J, T, E>> {
-        let mut session = self.lock_synced();
-        let is_empty = session.state.board.is_done();
-        session.state.draining += usize::from(!is_empty);
-        session.end();
+    fn drain_guard(&self) -> Option<DrainGuard<'_, J, T, E>> {
+        let mut guard = self.lock_synced();
+        let is_empty = guard.state.scheduler.is_empty();
+        guard.state.drain_waiters += usize::from(!is_empty);
+        guard.end();
         if is_empty { None } else { Some(DrainGuard(self)) }
     }
 
@@ -35,7 +35,7 @@ where
             let emptied = self.emptied.notified();
             tokio::pin!(emptied);
             emptied.as_mut().enable();
-            let Some(_draining) = self.draining_unless_empty() else { return };
+            let Some(_drain_guard) = self.drain_guard() else { return };
             wake_safely(emptied).await;
         }
     }

@@ -46,30 +46,30 @@ pub enum JobEvent {
 /// under a lock that others wait for. Lock order: the queue, `noted`. Whoever tells holds `telling`, and neither of the others.
 /// A waker may call back into the pool on the same thread: then what that notes is told when the waker returns.
 pub(super) struct Events {
-    noted: Mutex<VecDeque<JobEvent>>,
-    telling: Mutex<()>,
+    pending: Mutex<VecDeque<JobEvent>>,
+    publishing: Mutex<()>,
     /// The thread that tells. Never locked for longer than it takes to look.
-    teller: Mutex<Option<ThreadId>>,
+    publisher: Mutex<Option<ThreadId>>,
     topic: Broadcast<JobEvent>,
 }
 
 impl Events {
     pub(super) const fn new() -> Self {
         Self {
-            noted: Mutex::new(VecDeque::new()),
-            telling: Mutex::new(()),
-            teller: Mutex::new(None),
+            pending: Mutex::new(VecDeque::new()),
+            publishing: Mutex::new(()),
+            publisher: Mutex::new(None),
             topic: Broadcast::new(),
         }
     }
 
     pub(super) fn subscribe(&self) -> Subscription<JobEvent> {
-        let subscribed = self.alone(|| {
+        let subscribed = self.exclusively(|| {
             // What has happened up to now is for those who listen up to now.
-            if self.are_heard() {
-                self.tell_noted();
+            if self.has_subscribers() {
+                self.publish_pending();
             } else {
-                lock(&self.noted).clear();
+                lock(&self.pending).clear();
             }
             self.topic.subscribe()
         });
@@ -78,42 +78,42 @@ impl Events {
 
     /// Does this while nothing else tells. Returns `None`, and does nothing, if the caller was called by a waker while this
     /// thread tells.
-    fn alone<T>(&self, tell: impl FnOnce() -> T) -> Option<T> {
+    fn exclusively<T>(&self, publish: impl FnOnce() -> T) -> Option<T> {
         let this = thread::current().id();
-        if *lock(&self.teller) == Some(this) {
+        if *lock(&self.publisher) == Some(this) {
             return None;
         }
-        let telling = lock(&self.telling);
-        *lock(&self.teller) = Some(this);
-        let told = tell();
-        *lock(&self.teller) = None;
-        drop(telling);
-        Some(told)
+        let publishing = lock(&self.publishing);
+        *lock(&self.publisher) = Some(this);
+        let result = publish();
+        *lock(&self.publisher) = None;
+        drop(publishing);
+        Some(result)
     }
 
     /// Whether anybody listens.
-    pub(super) fn are_heard(&self) -> bool {
+    pub(super) fn has_subscribers(&self) -> bool {
         self.topic.has_subscribers()
     }
 
     /// Notes an event, while the queue is locked.
-    pub(super) fn note(&self, event: JobEvent) {
-        if self.are_heard() {
-            lock(&self.noted).push_back(event);
+    pub(super) fn record(&self, event: JobEvent) {
+        if self.has_subscribers() {
+            lock(&self.pending).push_back(event);
         }
     }
 
     /// Tells what was noted. When this returns, what the caller has noted was told, by whomever.
-    pub(super) fn tell(&self) {
-        if !self.are_heard() {
+    pub(super) fn publish(&self) {
+        if !self.has_subscribers() {
             return;
         }
-        self.alone(|| self.tell_noted());
+        self.exclusively(|| self.publish_pending());
     }
 
-    fn tell_noted(&self) {
+    fn publish_pending(&self) {
         loop {
-            let event = lock(&self.noted).pop_front();
+            let event = lock(&self.pending).pop_front();
             let Some(event) = event else { break };
             self.topic.send(|| event);
         }

@@ -40,14 +40,14 @@ where
 }
 
 /// A worker that calls a function of a job on a thread where it may block.
-pub(super) struct Blocks<F: Send + 'static, J> {
+pub(super) struct BlockingFnWorker<F: Send + 'static, J> {
     function: Arc<Foreign<F>>,
     system: System,
     thread: Thread,
     types: PhantomData<fn(J)>,
 }
 
-impl<F, J, T, E> Worker for Blocks<F, J>
+impl<F, J, T, E> Worker for BlockingFnWorker<F, J>
 where
     F: Fn(J) -> Result<T, E> + Send + Sync + 'static,
     J: Clone + Send + Sync + 'static,
@@ -72,7 +72,7 @@ where
             let occupied = thread.occupy().await;
             let call = move || job.into_inner().map(|job| Guarded::new(function(job)));
             // Caught where it happens: only that thread knows where that is.
-            let mut task = Begun(tokio::task::spawn_blocking(move || {
+            let mut task = AbortOnDrop(tokio::task::spawn_blocking(move || {
                 let called = catch_panic(Some(&system), call);
                 drop(occupied);
                 called
@@ -92,9 +92,9 @@ where
 }
 
 /// A closure on its way to a thread. One that has none yet when this is dropped is not called.
-struct Begun<T>(JoinHandle<T>);
+struct AbortOnDrop<T>(JoinHandle<T>);
 
-impl<T> Drop for Begun<T> {
+impl<T> Drop for AbortOnDrop<T> {
     fn drop(&mut self) {
         self.0.abort();
     }

@@ -22,7 +22,7 @@ pub struct PoolHandle<J, T, E> {
     shared: Arc<Shared<J, T, E>>,
     supervisor: SupervisorHandle,
     /// Of those who end the pool by all being dropped.
-    share: Option<Arc<OnLastDrop>>,
+    on_last_drop: Option<Arc<OnLastDrop>>,
 }
 
 /// A handle that does not keep the pool: for values that the pool keeps itself, as the `Args` of its workers. It does not count
@@ -30,7 +30,7 @@ pub struct PoolHandle<J, T, E> {
 pub struct WeakPoolHandle<J, T, E> {
     shared: Weak<Shared<J, T, E>>,
     supervisor: WeakSupervisorHandle,
-    share: Option<Weak<OnLastDrop>>,
+    on_last_drop: Option<Weak<OnLastDrop>>,
 }
 
 impl<J, T, E> WeakPoolHandle<J, T, E> {
@@ -39,15 +39,15 @@ impl<J, T, E> WeakPoolHandle<J, T, E> {
     #[doc = pool_example!("let weak = squares.downgrade();\nassert!(weak.upgrade().is_some());")]
     #[must_use]
     pub fn upgrade(&self) -> Option<PoolHandle<J, T, E>> {
-        let share = self.share.as_ref().and_then(Weak::upgrade);
-        Some(PoolHandle { shared: self.shared.upgrade()?, supervisor: self.supervisor.upgrade()?, share })
+        let on_last_drop = self.on_last_drop.as_ref().and_then(Weak::upgrade);
+        Some(PoolHandle { shared: self.shared.upgrade()?, supervisor: self.supervisor.upgrade()?, on_last_drop })
     }
 }
 
 impl<J, T, E> Clone for WeakPoolHandle<J, T, E> {
     fn clone(&self) -> Self {
-        let Self { shared, supervisor, share } = self;
-        Self { shared: shared.clone(), supervisor: supervisor.clone(), share: share.clone() }
+        let Self { shared, supervisor, on_last_drop } = self;
+        Self { shared: shared.clone(), supervisor: supervisor.clone(), on_last_drop: on_last_drop.clone() }
     }
 }
 
@@ -73,12 +73,12 @@ where
     E: Send + Sync + 'static,
 {
     pub(super) const fn new(shared: Arc<Shared<J, T, E>>, supervisor: SupervisorHandle) -> Self {
-        Self { shared, supervisor, share: None }
+        Self { shared, supervisor, on_last_drop: None }
     }
 
     /// A handle that does this when it and all its clones are gone.
-    pub(super) fn ending(&self, end: impl Fn() + Send + Sync + 'static) -> Self {
-        Self { share: Some(Arc::new(OnLastDrop(Box::new(end)))), ..self.clone() }
+    pub(super) fn with_last_drop(&self, end: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { on_last_drop: Some(Arc::new(OnLastDrop(Box::new(end)))), ..self.clone() }
     }
 
     /// The handle of a pool whose tree is there.
@@ -101,7 +101,7 @@ where
         WeakPoolHandle {
             shared: Arc::downgrade(&self.shared),
             supervisor: self.supervisor.downgrade(),
-            share: self.share.as_ref().map(Arc::downgrade),
+            on_last_drop: self.on_last_drop.as_ref().map(Arc::downgrade),
         }
     }
 
@@ -118,7 +118,7 @@ where
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let pool = Pool::of("squares", 2, |n: &u64| {
+    /// let pool = Pool::from_fn("squares", 2, |n: &u64| {
     ///     let n = *n;
     ///     async move { Ok::<u64, std::io::Error>(n * n) }
     /// });
@@ -144,7 +144,7 @@ where
     /// hears what becomes of them. The same if the future is dropped.
     ///
     #[doc = pool_example!(r"let batch = squares.submit_many([1, 2, 3]).await?;
-let results = batch.all().await;
+let results = batch.join_all().await;
 assert!(matches!(results[..], [Ok(1), Ok(4), Ok(9)]));")]
     pub async fn submit_many(
         &self,
@@ -161,7 +161,7 @@ assert!(matches!(results[..], [Ok(1), Ok(4), Ok(9)]));")]
         let mut jobs = Each::new(jobs);
         while let Some(job) = jobs.pop() {
             let index = len - jobs.len() - 1;
-            self.submit(job).put(ResultSink::Batch(index, sender.clone())).await?;
+            self.submit(job).submit_to(ResultSink::Batch(index, sender.clone())).await?;
         }
         Ok(Batch::new(results, len))
     }
@@ -174,7 +174,7 @@ assert_eq!(squares.stats().queued, 1);
 squares.resume();
 assert_eq!(job.await?, 49);")]
     pub fn pause(&self) {
-        self.shared.change(|state| state.board.pause(true));
+        self.shared.change(|state| state.scheduler.pause(true));
     }
 
     /// Hands out jobs again.
@@ -184,7 +184,7 @@ let job = squares.submit(7).await?;
 squares.resume();
 assert_eq!(job.await?, 49);")]
     pub fn resume(&self) {
-        self.shared.change(|state| state.board.pause(false));
+        self.shared.change(|state| state.scheduler.pause(false));
     }
 
     /// Waits until nothing waits and nothing is worked at. Jobs that come meanwhile are waited for too.
@@ -193,9 +193,9 @@ assert_eq!(job.await?, 49);")]
     ///
     /// Nothing is lost if the future is dropped.
     ///
-    #[doc = pool_example!(r"squares.submit(7).forget().await?;
+    #[doc = pool_example!(r"squares.submit(7).detach().await?;
 squares.drain().await;
-assert_eq!(squares.stats().done, 1);")]
+assert_eq!(squares.stats().completed, 1);")]
     pub async fn drain(&self) {
         self.shared.emptied().await;
     }
@@ -207,16 +207,16 @@ let job = squares.submit(7).await?;
 assert_eq!(squares.clear(), 1);
 assert!(matches!(job.await, Err(JobError::Dropped)));")]
     pub fn clear(&self) -> usize {
-        let mut session = self.shared.lock_synced();
-        let count = session.clear();
-        session.end();
+        let mut guard = self.shared.lock_synced();
+        let count = guard.clear();
+        guard.end();
         count
     }
 
     /// The jobs that failed for good, oldest first. They are given away; the pool keeps the last 1,000 unless set
     /// otherwise.
     ///
-    #[doc = pool_example!("assert!(squares.take_dead().is_empty());")]
+    #[doc = pool_example!("assert!(squares.drain_dead_jobs().is_empty());")]
     #[must_use]
     pub fn drain_dead_jobs(&self) -> Vec<DeadJob<J, E>> {
         self.shared.drain_dead_jobs()
@@ -226,7 +226,7 @@ assert!(matches!(job.await, Err(JobError::Dropped)));")]
     ///
     #[doc = pool_example!(r"squares.submit(7).await?.await?;
 let stats = squares.stats();
-assert_eq!((stats.submitted, stats.done, stats.queued), (1, 1, 0));")]
+assert_eq!((stats.submitted, stats.completed, stats.queued), (1, 1, 0));")]
     #[must_use]
     pub fn stats(&self) -> PoolStats {
         self.shared.stats()
@@ -254,7 +254,7 @@ assert!(counts.active >= 2);")]
 
 impl<J, T, E> Clone for PoolHandle<J, T, E> {
     fn clone(&self) -> Self {
-        Self { shared: self.shared.clone(), supervisor: self.supervisor.clone(), share: self.share.clone() }
+        Self { shared: self.shared.clone(), supervisor: self.supervisor.clone(), on_last_drop: self.on_last_drop.clone() }
     }
 }
 

@@ -19,8 +19,8 @@ pub(super) trait JobControl: Send + Sync {
 #[must_use = "the result comes when it is awaited; to do without it, drop it on purpose"]
 pub struct JobHandle<T, E> {
     pub(super) id: JobId,
-    pub(super) promise: Arc<dyn JobResult<T, E>>,
-    pub(super) office: Weak<dyn JobControl>,
+    pub(super) result: Arc<dyn JobResult<T, E>>,
+    pub(super) control: Weak<dyn JobControl>,
 }
 
 impl<T, E> JobHandle<T, E> {
@@ -41,10 +41,10 @@ let job = squares.submit(7).await?;
 assert!(job.cancel() && !job.cancel());
 assert!(matches!(job.await, Err(JobError::Cancelled)));")]
     pub fn cancel(&self) -> bool {
-        let cancelled = self.promise.cancel();
+        let cancelled = self.result.cancel();
         if cancelled {
-            if let Some(office) = self.office.upgrade() {
-                office.cancelled(self.id);
+            if let Some(control) = self.control.upgrade() {
+                control.cancelled(self.id);
             }
         }
         cancelled
@@ -55,7 +55,7 @@ impl<T, E> Future for JobHandle<T, E> {
     type Output = Result<T, JobError<E>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.promise.poll_outcome(cx)
+        self.result.poll_outcome(cx)
     }
 }
 

@@ -7,7 +7,7 @@ use super::priority_queue::{PriorityQueue, Rank, QueuedJob};
 
 /// Where a job waits for a worker.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum LaneId {
+pub(super) enum QueueId {
     /// Any worker may have it.
     Shared,
     /// The worker in this slot may have it, because of its key or because it is pinned there.
@@ -20,13 +20,13 @@ pub(super) enum LaneId {
 
 /// The lanes of one slot.
 #[derive(Debug)]
-struct SlotLanes<I> {
+struct SlotQueues<I> {
     keyed: PriorityQueue<I>,
     routed: PriorityQueue<I>,
     except: PriorityQueue<I>,
 }
 
-impl<I> Default for SlotLanes<I> {
+impl<I> Default for SlotQueues<I> {
     fn default() -> Self {
         Self { keyed: PriorityQueue::default(), routed: PriorityQueue::default(), except: PriorityQueue::default() }
     }
@@ -36,7 +36,7 @@ impl<I> Default for SlotLanes<I> {
 #[derive(Debug)]
 pub(super) struct JobQueues<I> {
     shared: PriorityQueue<I>,
-    slots: Vec<SlotLanes<I>>,
+    slots: Vec<SlotQueues<I>>,
     /// The slots for which there is a job that every other worker may have.
     excepted: BTreeSet<usize>,
     /// By when they are due.
@@ -52,7 +52,7 @@ impl<I> JobQueues<I> {
     pub(super) fn new(slots: usize) -> Self {
         Self {
             shared: PriorityQueue::default(),
-            slots: std::iter::repeat_with(SlotLanes::default).take(slots).collect(),
+            slots: std::iter::repeat_with(SlotQueues::default).take(slots).collect(),
             excepted: BTreeSet::new(),
             delayed: BTreeMap::new(),
             due: BTreeMap::new(),
@@ -83,29 +83,29 @@ impl<I> JobQueues<I> {
 
     /// Returns `true` if there is a job that this worker may have. One that `is_alone` may have
     /// those too that it failed.
-    pub(super) fn has_for(&self, slot: usize, is_alone: bool) -> bool {
+    pub(super) fn has_job_for(&self, slot: usize, is_alone: bool) -> bool {
         !self.shared.is_empty()
             || self.reserved_for(slot) > 0
             || self.excepted.iter().any(|except| is_alone || *except != slot)
     }
 
     /// Puts a job in.
-    pub(super) fn push(&mut self, job: QueuedJob<I>, lane: LaneId) {
-        self.enlist(&job);
-        if let LaneId::Except(slot) = lane {
+    pub(super) fn push(&mut self, job: QueuedJob<I>, queue: QueueId) {
+        self.track(&job);
+        if let QueueId::Except(slot) = queue {
             self.excepted.insert(slot);
         }
-        self.lane(lane).push(job);
+        self.queue(queue).push(job);
     }
 
     /// The lane of this name; the shared one, if there is no such slot.
-    fn lane(&mut self, lane: LaneId) -> &mut PriorityQueue<I> {
+    fn queue(&mut self, queue: QueueId) -> &mut PriorityQueue<I> {
         let Self { shared, slots, .. } = self;
-        match lane {
-            LaneId::Shared => None,
-            LaneId::Keyed(slot) => slots.get_mut(slot).map(|own| &mut own.keyed),
-            LaneId::Routed(slot) => slots.get_mut(slot).map(|own| &mut own.routed),
-            LaneId::Except(slot) => slots.get_mut(slot).map(|own| &mut own.except),
+        match queue {
+            QueueId::Shared => None,
+            QueueId::Keyed(slot) => slots.get_mut(slot).map(|own| &mut own.keyed),
+            QueueId::Routed(slot) => slots.get_mut(slot).map(|own| &mut own.routed),
+            QueueId::Except(slot) => slots.get_mut(slot).map(|own| &mut own.except),
         }
         .unwrap_or(shared)
     }
@@ -122,33 +122,33 @@ impl<I> JobQueues<I> {
     }
 
     /// The next one for this worker: of all jobs that it may have, the one that comes first.
-    pub(super) fn pop(&mut self, slot: usize, is_alone: bool) -> Option<(QueuedJob<I>, LaneId)> {
-        let lane = self.first_for(slot, is_alone)?;
-        let job = self.lane(lane).pop()?;
-        self.delist(&job);
-        self.forget_if_empty(lane);
-        Some((job, lane))
+    pub(super) fn pop(&mut self, slot: usize, is_alone: bool) -> Option<(QueuedJob<I>, QueueId)> {
+        let queue = self.first_for(slot, is_alone)?;
+        let job = self.queue(queue).pop()?;
+        self.untrack(&job);
+        self.forget_if_empty(queue);
+        Some((job, queue))
     }
 
     /// The lane whose first job is the first of all that this worker may have.
-    fn first_for(&self, slot: usize, is_alone: bool) -> Option<LaneId> {
+    fn first_for(&self, slot: usize, is_alone: bool) -> Option<QueueId> {
         let own = self.slots.get(slot)?;
-        let mut first = (LaneId::Shared, self.shared.first());
-        let mut consider = |lane, rank: Option<Rank>| {
+        let mut first = (QueueId::Shared, self.shared.first());
+        let mut consider = |queue, rank: Option<Rank>| {
             if rank.is_some() && (first.1.is_none() || rank < first.1) {
-                first = (lane, rank);
+                first = (queue, rank);
             }
         };
-        consider(LaneId::Keyed(slot), own.keyed.first());
-        consider(LaneId::Routed(slot), own.routed.first());
+        consider(QueueId::Keyed(slot), own.keyed.first());
+        consider(QueueId::Routed(slot), own.routed.first());
         for except in self.excepted.iter().filter(|except| is_alone || **except != slot) {
-            consider(LaneId::Except(*except), self.slots[*except].except.first());
+            consider(QueueId::Except(*except), self.slots[*except].except.first());
         }
         first.1.map(|_| first.0)
     }
 
-    fn forget_if_empty(&mut self, lane: LaneId) {
-        if let LaneId::Except(slot) = lane {
+    fn forget_if_empty(&mut self, queue: QueueId) {
+        if let QueueId::Except(slot) = queue {
             if self.slots[slot].except.is_empty() {
                 self.excepted.remove(&slot);
             }
@@ -157,23 +157,23 @@ impl<I> JobQueues<I> {
 
     /// Takes out what only this worker may have because its turn had come.
     pub(super) fn take_routed(&mut self, slot: usize) -> Vec<QueuedJob<I>> {
-        self.take(LaneId::Routed(slot))
+        self.take(QueueId::Routed(slot))
     }
 
     /// Takes out what only this worker may have because of a key, or because it is pinned there.
     pub(super) fn take_keyed(&mut self, slot: usize) -> Vec<QueuedJob<I>> {
-        self.take(LaneId::Keyed(slot))
+        self.take(QueueId::Keyed(slot))
     }
 
-    fn take(&mut self, lane: LaneId) -> Vec<QueuedJob<I>> {
-        let jobs: Vec<_> = self.lane(lane).drain().collect();
-        jobs.iter().for_each(|job| self.delist(job));
+    fn take(&mut self, queue: QueueId) -> Vec<QueuedJob<I>> {
+        let jobs: Vec<_> = self.queue(queue).drain().collect();
+        jobs.iter().for_each(|job| self.untrack(job));
         jobs
     }
 
     /// Keeps a job back until then.
     pub(super) fn delay(&mut self, job: QueuedJob<I>, until: Duration) {
-        self.enlist(&job);
+        self.track(&job);
         self.due.insert(job.number, until);
         self.delayed.insert((until, job.number), job);
     }
@@ -182,7 +182,7 @@ impl<I> JobQueues<I> {
     pub(super) fn pop_due(&mut self, now: Duration) -> Option<QueuedJob<I>> {
         let job = self.delayed.first_entry().filter(|entry| entry.key().0 <= now)?.remove();
         self.due.remove(&job.number);
-        self.delist(&job);
+        self.untrack(&job);
         Some(job)
     }
 
@@ -203,20 +203,20 @@ impl<I> JobQueues<I> {
     pub(super) fn cancel(&mut self, number: u64) -> Option<I> {
         let job = match self.due.remove(&number) {
             Some(due) => self.delayed.remove(&(due, number))?,
-            None => self.withdraw_ready(number)?,
+            None => self.cancel_ready(number)?,
         };
-        self.delist(&job);
+        self.untrack(&job);
         Some(job.item)
     }
 
-    fn withdraw_ready(&mut self, number: u64) -> Option<QueuedJob<I>> {
+    fn cancel_ready(&mut self, number: u64) -> Option<QueuedJob<I>> {
         if let Some(job) = self.shared.cancel(number) {
             return Some(job);
         }
         for slot in 0..self.slots.len() {
-            for lane in [LaneId::Keyed(slot), LaneId::Routed(slot), LaneId::Except(slot)] {
-                if let Some(job) = self.lane(lane).cancel(number) {
-                    self.forget_if_empty(lane);
+            for queue in [QueueId::Keyed(slot), QueueId::Routed(slot), QueueId::Except(slot)] {
+                if let Some(job) = self.queue(queue).cancel(number) {
+                    self.forget_if_empty(queue);
                     return Some(job);
                 }
             }
@@ -242,14 +242,14 @@ impl<I> JobQueues<I> {
         own.chain([&self.shared]).filter_map(PriorityQueue::oldest).min()
     }
 
-    fn enlist(&mut self, job: &QueuedJob<I>) {
+    fn track(&mut self, job: &QueuedJob<I>) {
         self.len += 1;
-        self.expiring.extend(job.stand.expires.map(|at| (at, job.number)));
+        self.expiring.extend(job.placement.expires.map(|at| (at, job.number)));
     }
 
-    fn delist(&mut self, job: &QueuedJob<I>) {
+    fn untrack(&mut self, job: &QueuedJob<I>) {
         self.len -= 1;
-        if let Some(at) = job.stand.expires {
+        if let Some(at) = job.placement.expires {
             self.expiring.remove(&(at, job.number));
         }
     }

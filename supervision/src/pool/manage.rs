@@ -55,10 +55,10 @@ impl<I> Scheduler<I> {
             // It may have looked before it was.
             return self.mark_busy(slot).into_iter().collect();
         }
-        let mut homeless = self.backlog.take_routed(slot);
-        homeless.extend(self.backlog.take_keyed(slot));
+        let mut to_requeue = self.backlog.take_routed(slot);
+        to_requeue.extend(self.backlog.take_keyed(slot));
         // It may have been woken for a job that it is not to have any more.
-        self.put_again(homeless)
+        self.requeue(to_requeue)
     }
 
     pub(super) fn pause(&mut self, paused: bool) -> Vec<usize> {
@@ -79,7 +79,7 @@ impl<I> Scheduler<I> {
         self.rate = Some(rate);
     }
 
-    pub(super) fn enter(&mut self, phase: Phase) {
+    pub(super) fn advance_to(&mut self, phase: Phase) {
         self.phase = self.phase.max(phase);
     }
 }

@@ -7,10 +7,10 @@ use super::job_state::{ResultSink, JobState, JobOptions};
 /// A job that is to be taken in.
 pub(super) struct NewJob<J, T, E> {
     /// How it is to be treated, if not as every job of its pool.
-    pub(super) terms: Option<Box<JobOptions>>,
+    pub(super) options: Option<Box<JobOptions>>,
     pub(super) job: J,
     pub(super) sink: ResultSink<T, E>,
 }
 
 /// A job that was taken in.
-pub(super) type TaskOf<J, T, E> = Arc<JobState<J, T, E>>;
+pub(super) type AdmittedJob<J, T, E> = Arc<JobState<J, T, E>>;

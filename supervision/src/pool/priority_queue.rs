@@ -38,7 +38,7 @@ pub(super) struct QueuedJob<I> {
     pub(super) item: I,
     /// The lower was submitted first, and comes first. It keeps it for as long as it lives.
     pub(super) number: u64,
-    pub(super) stand: Placement,
+    pub(super) placement: Placement,
     /// Since when it has waited, if that is taken.
     pub(super) since: Option<Duration>,
 }
@@ -79,10 +79,10 @@ impl<I> PriorityQueue<I> {
     /// Puts a job where its number has it stand: one that comes back, ahead of those that came after it.
     pub(super) fn push(&mut self, job: QueuedJob<I>) {
         let is_last = self.plain.back().is_none_or(|last| last.number < job.number);
-        if job.stand.priority == 0 && is_last {
+        if job.placement.priority == 0 && is_last {
             self.plain.push_back(job);
         } else {
-            self.sorted.insert((Reverse(job.stand.priority), job.number), job);
+            self.sorted.insert((Reverse(job.placement.priority), job.number), job);
         }
     }
 

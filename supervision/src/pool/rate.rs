@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Into how many parts a period is divided, for jobs that begin within one part to be remembered as one.
-const GRAINS: u32 = 4096;
+const PARTS: u32 = 4096;
 
 /// Jobs that began together, or nearly.
 #[derive(Clone, Copy, Debug)]
-struct Begun {
+struct StartGroup {
     first: Duration,
     last: Duration,
     jobs: u32,
@@ -22,15 +22,15 @@ pub(super) struct Rate {
     jobs: u32,
     period: Duration,
     /// Those that may count still, oldest first. A few thousand entries at most, however many jobs there are.
-    begun: VecDeque<Begun>,
+    starts: VecDeque<StartGroup>,
     /// How many jobs these are.
-    counted: u32,
+    in_window: u32,
 }
 
 impl Rate {
     /// `jobs` in every `period`; all of them at once, if none have begun for so long.
     pub(super) fn new(jobs: u32, period: Duration) -> Self {
-        Self { jobs: jobs.max(1), period, begun: VecDeque::new(), counted: 0 }
+        Self { jobs: jobs.max(1), period, starts: VecDeque::new(), in_window: 0 }
     }
 
     pub(super) fn is_ready(&mut self, now: Duration) -> bool {
@@ -39,27 +39,27 @@ impl Rate {
 
     /// A job begins.
     pub(super) fn record_start(&mut self, now: Duration) {
-        self.counted = self.counted.saturating_add(1);
-        let grain = self.period / GRAINS;
-        match self.begun.back_mut() {
-            Some(begun) if now.saturating_sub(begun.first) <= grain => {
-                begun.last = begun.last.max(now);
-                begun.jobs += 1;
+        self.in_window = self.in_window.saturating_add(1);
+        let part = self.period / PARTS;
+        match self.starts.back_mut() {
+            Some(group) if now.saturating_sub(group.first) <= part => {
+                group.last = group.last.max(now);
+                group.jobs += 1;
             }
-            _ => self.begun.push_back(Begun { first: now, last: now, jobs: 1 }),
+            _ => self.starts.push_back(StartGroup { first: now, last: now, jobs: 1 }),
         }
     }
 
     /// When the next job may begin, if none may now.
     pub(super) fn ready_at(&mut self, now: Duration) -> Option<Duration> {
-        while let Some(begun) =
-            self.begun.front().filter(|begun| begun.last.saturating_add(self.period) <= now)
+        while let Some(group) =
+            self.starts.front().filter(|group| group.last.saturating_add(self.period) <= now)
         {
-            self.counted -= begun.jobs;
-            self.begun.pop_front();
+            self.in_window -= group.jobs;
+            self.starts.pop_front();
         }
-        let full = self.counted >= self.jobs;
-        self.begun.front().filter(|_| full).map(|begun| begun.last.saturating_add(self.period))
+        let full = self.in_window >= self.jobs;
+        self.starts.front().filter(|_| full).map(|group| group.last.saturating_add(self.period))
     }
 }
 
@@ -67,6 +67,6 @@ impl Rate {
 impl Rate {
     /// How many entries it keeps.
     pub(super) fn entries(&self) -> usize {
-        self.begun.len()
+        self.starts.len()
     }
 }

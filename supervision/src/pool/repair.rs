@@ -20,7 +20,7 @@ use crate::policy::Backoff;
 const DELAYS: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
 /// How long a repair waits for a change that goes on.
-const PATIENCE: Duration = Duration::from_secs(5);
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// When the workers of a pool are reconciled.
 #[derive(Debug)]
@@ -34,11 +34,11 @@ pub(super) struct Repair {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Step {
     /// Nothing, until something changes.
-    Rest,
+    Idle,
     /// To look again after this time.
     Wait(Duration),
     /// To reconcile them.
-    Act,
+    Reconcile,
 }
 
 impl Repair {
@@ -47,10 +47,10 @@ impl Repair {
     }
 
     /// What is to be done now, if there are too few workers or too many.
-    pub(super) fn look(&mut self, is_astray: bool, now: Time) -> Step {
-        if !is_astray {
+    pub(super) fn next_step(&mut self, needs_repair: bool, now: Time) -> Step {
+        if !needs_repair {
             (self.attempts, self.due) = (0, None);
-            return Step::Rest;
+            return Step::Idle;
         }
         let delay = self.delays.delay(self.attempts, 0.0);
         let due = *self.due.get_or_insert(now.saturating_add(delay));
@@ -58,15 +58,15 @@ impl Repair {
             return Step::Wait(due.saturating_sub(now));
         }
         (self.attempts, self.due) = (self.attempts.saturating_add(1), None);
-        Step::Act
+        Step::Reconcile
     }
 }
 
 impl<J, T, E> State<J, T, E> {
     /// Returns `true` if the workers that run are not those that are wanted.
-    pub(super) fn is_astray(&self, wanted: usize, slots: usize) -> bool {
-        let is_wrong = |slot: usize| self.board.is_present(slot) != (slot < wanted);
-        self.board.phase() != Phase::Closed && (0..slots).any(is_wrong)
+    pub(super) fn needs_repair(&self, wanted: usize, slots: usize) -> bool {
+        let is_wrong = |slot: usize| self.scheduler.is_present(slot) != (slot < wanted);
+        self.scheduler.phase() != Phase::Closed && (0..slots).any(is_wrong)
     }
 }
 
@@ -84,7 +84,7 @@ impl<J, T, E> Repairing<J, T, E> {
 impl<J, T, E> Drop for Repairing<J, T, E> {
     fn drop(&mut self) {
         self.0.is_repairing.store(false, Ordering::Release);
-        self.0.call_foreman();
+        self.0.notify_manager();
     }
 }
 
@@ -98,20 +98,20 @@ where
     pub(super) async fn repair(&self, _repairing: Repairing<J, T, E>) {
         let (shared, mut starting) = (self.shared(), JoinSet::new());
         // A change that goes on may be about to start them, or to want fewer. It is not waited for without end: it may wait for a job.
-        let change = timeout(PATIENCE, shared.changing.lock()).await.ok();
-        for slot in (0..shared.workers().len()).filter(|slot| !shared.lock_state().board.is_present(*slot)) {
+        let change = timeout(CHANGE_TIMEOUT, shared.changing.lock()).await.ok();
+        for slot in (0..shared.workers().len()).filter(|slot| !shared.lock_state().scheduler.is_present(*slot)) {
             let pool = self.clone();
             if slot < shared.wanted() {
                 // One that does not start is tried again later.
-                starting.spawn(async move { pool.open(slot).await.is_ok() });
+                starting.spawn(async move { pool.start_worker(slot).await.is_ok() });
             }
         }
         // A change that goes on stops them itself.
         if change.is_some() {
             for slot in shared.wanted()..shared.workers().len() {
-                if shared.lock_state().board.is_present(slot) {
-                    shared.change(|state| state.board.set_open(slot, false));
-                    let _ = self.shut(slot).await;
+                if shared.lock_state().scheduler.is_present(slot) {
+                    shared.change(|state| state.scheduler.set_open(slot, false));
+                    let _ = self.stop_worker(slot).await;
                 }
             }
         }

@@ -44,37 +44,37 @@ where
         for slot in 0..workers {
             // No more are wanted than have started: a restart of the pool would have to start them.
             if slot >= before {
-                self.want(slot + 1)?;
+                self.set_wanted(slot + 1)?;
             }
-            if let Err(error) = self.open(slot).await {
-                self.want(slot.max(before))?;
+            if let Err(error) = self.start_worker(slot).await {
+                self.set_wanted(slot.max(before))?;
                 return Err(error);
             }
         }
-        self.want(workers)?;
+        self.set_wanted(workers)?;
         // None of them begins with another job while it is not its turn to stop.
         for slot in workers..max {
-            self.shared().change(|state| state.board.set_open(slot, false));
+            self.shared().change(|state| state.scheduler.set_open(slot, false));
         }
         let mut stopped = Ok(());
         for slot in (workers..max).rev() {
             // What one does not, the others do all the same.
-            stopped = self.shut(slot).await.and(stopped);
+            stopped = self.stop_worker(slot).await.and(stopped);
         }
         stopped
     }
 
     /// Sets how many there are to be.
-    fn want(&self, workers: usize) -> Result<(), PoolError> {
+    fn set_wanted(&self, workers: usize) -> Result<(), PoolError> {
         // Under the lock, so that a pool that is stopped meanwhile wants none in the end.
         let state = self.shared().lock_state();
-        if state.board.phase() == Phase::Closed {
+        if state.scheduler.phase() == Phase::Closed {
             return Err(PoolError::Stopped);
         }
-        self.shared().want(workers);
+        self.shared().set_wanted(workers);
         drop(state);
         // It may have something to watch now.
-        self.shared().call_foreman();
+        self.shared().notify_manager();
         Ok(())
     }
 
@@ -103,13 +103,13 @@ assert_eq!(squares.stats().workers, 2);")]
             if self.is_stopped() {
                 break;
             }
-            self.shut(slot).await?;
-            self.open(slot).await?;
+            self.stop_worker(slot).await?;
+            self.start_worker(slot).await?;
         }
         if self.is_stopped() { Err(PoolError::Stopped) } else { Ok(()) }
     }
 
-    pub(super) async fn open(&self, slot: usize) -> Result<(), PoolError> {
+    pub(super) async fn start_worker(&self, slot: usize) -> Result<(), PoolError> {
         let started = self.supervisor().restart_child(slot.to_string()).await;
         let started = match started {
             Ok(ChildStart::Started(_)) | Err(ChildError::Running | ChildError::Restarting) => Ok(()),
@@ -120,18 +120,18 @@ assert_eq!(squares.stats().workers, 2);")]
         };
         // If it is not there, what only that one may have goes to all. It may be, as others start it too.
         self.shared().change(|state| {
-            let is_due = started.is_ok() || state.board.is_present(slot);
-            state.board.set_open(slot, is_due && slot < self.shared().wanted())
+            let is_due = started.is_ok() || state.scheduler.is_present(slot);
+            state.scheduler.set_open(slot, is_due && slot < self.shared().wanted())
         });
         started
     }
 
-    pub(super) async fn shut(&self, slot: usize) -> Result<(), PoolError> {
+    pub(super) async fn stop_worker(&self, slot: usize) -> Result<(), PoolError> {
         let stopped = self.supervisor().terminate_child(slot.to_string()).await;
         stopped.map_err(|error| PoolError::Worker { slot, error })
     }
 
     fn is_stopped(&self) -> bool {
-        self.shared().lock_state().board.phase() == Phase::Closed
+        self.shared().lock_state().scheduler.phase() == Phase::Closed
     }
 }

@@ -57,20 +57,20 @@ pub(super) struct Scale {
     min: usize,
     max: usize,
     /// How long jobs may wait before there are more workers.
-    patience: Duration,
+    max_wait: Duration,
     /// For how long nothing waits and somebody is idle before there are fewer.
     cool_down: Duration,
     calm_since: Option<Duration>,
 }
 
 impl Scale {
-    pub(super) fn of(size: &PoolSize, patience: Duration, cool_down: Duration) -> Option<Self> {
+    pub(super) fn of(size: &PoolSize, max_wait: Duration, cool_down: Duration) -> Option<Self> {
         let (min, max) = (size.min(), size.max());
-        (min < max).then_some(Self { min, max, patience, cool_down, calm_since: None })
+        (min < max).then_some(Self { min, max, max_wait, cool_down, calm_since: None })
     }
 
     /// Whether nothing changes before somebody has to wait.
-    pub(super) const fn is_at_rest(&self, workers: usize, load: Load) -> bool {
+    pub(super) const fn is_idle_at_min(&self, workers: usize, load: Load) -> bool {
         workers == self.min && load.queued == 0
     }
 
@@ -80,7 +80,7 @@ impl Scale {
         if load.queued > 0 {
             self.calm_since = None;
             let more = (workers * 2).max(workers + 1).min(workers + load.queued);
-            return if load.waited >= self.patience { more.clamp(self.min, self.max) } else { workers };
+            return if load.waited >= self.max_wait { more.clamp(self.min, self.max) } else { workers };
         }
         // Who is busy would have to be waited for, and would be missed.
         if load.idle == 0 {

@@ -23,7 +23,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::job_queues::{JobQueues, LaneId};
+use super::job_queues::{JobQueues, QueueId};
 use super::priority_queue::{Target, QueuedJob};
 use super::rate::Rate;
 use super::slots::{Incarnation, Slots};
@@ -103,7 +103,7 @@ impl<I> Scheduler<I> {
 
     /// How many a worker could begin with now, if there was one more.
     pub(super) fn runnable(&self) -> usize {
-        if self.is_held_up() { 0 } else { self.ready() }
+        if self.is_blocked() { 0 } else { self.ready() }
     }
 
     pub(super) const fn leased(&self) -> usize {
@@ -121,7 +121,7 @@ impl<I> Scheduler<I> {
     }
 
     /// Whether nothing waits and nothing is worked at.
-    pub(super) const fn is_done(&self) -> bool {
+    pub(super) const fn is_empty(&self) -> bool {
         self.waiting() == 0 && self.leased == 0
     }
 
@@ -141,8 +141,8 @@ impl<I> Scheduler<I> {
     }
 
     /// Whether there is a job that this worker may have.
-    pub(super) fn has_for(&self, slot: usize) -> bool {
-        self.backlog.has_for(slot, self.slots.is_alone(slot))
+    pub(super) fn has_job_for(&self, slot: usize) -> bool {
+        self.backlog.has_job_for(slot, self.slots.is_alone(slot))
     }
 
     /// Since when the first of all that wait for a worker has done so.
@@ -154,16 +154,16 @@ impl<I> Scheduler<I> {
 /// What waits.
 impl<I> Scheduler<I> {
     /// Puts a job in; whom to wake.
-    pub(super) fn put(&mut self, job: QueuedJob<I>) -> Option<usize> {
-        let Some(lane) = self.lane_of(job.stand.target) else {
+    pub(super) fn enqueue(&mut self, job: QueuedJob<I>) -> Option<usize> {
+        let Some(queue) = self.queue_for(job.placement.target) else {
             self.orphaned.push(job.item);
             return None;
         };
-        self.backlog.push(job, lane);
-        match lane {
-            _ if self.is_held_up() => None,
-            LaneId::Keyed(slot) | LaneId::Routed(slot) => self.mark_busy(slot),
-            LaneId::Shared | LaneId::Except(_) => self.wake_idle_worker(),
+        self.backlog.push(job, queue);
+        match queue {
+            _ if self.is_blocked() => None,
+            QueueId::Keyed(slot) | QueueId::Routed(slot) => self.mark_busy(slot),
+            QueueId::Shared | QueueId::Except(_) => self.wake_idle_worker(),
         }
     }
 
@@ -174,14 +174,14 @@ impl<I> Scheduler<I> {
 
     /// Returns where a job waits that is for these workers (rules 6 to 9), or `None` if none of them is
     /// due.
-    fn lane_of(&self, target: Target) -> Option<LaneId> {
+    fn queue_for(&self, target: Target) -> Option<QueueId> {
         Some(match target {
-            Target::Pinned(slot) if self.slots.is_open(slot) => LaneId::Keyed(slot),
+            Target::Pinned(slot) if self.slots.is_open(slot) => QueueId::Keyed(slot),
             Target::Pinned(_) => return None,
-            Target::Slot(slot) if self.slots.runs(slot) => LaneId::Routed(slot),
-            Target::Key(key) => self.slot_of_key(key).map_or(LaneId::Shared, LaneId::Keyed),
-            Target::Except(slot) if slot < self.slots.len() => LaneId::Except(slot),
-            Target::Any | Target::Slot(_) | Target::Except(_) => LaneId::Shared,
+            Target::Slot(slot) if self.slots.runs(slot) => QueueId::Routed(slot),
+            Target::Key(key) => self.slot_of_key(key).map_or(QueueId::Shared, QueueId::Keyed),
+            Target::Except(slot) if slot < self.slots.len() => QueueId::Except(slot),
+            Target::Any | Target::Slot(_) | Target::Except(_) => QueueId::Shared,
         })
     }
 
@@ -199,17 +199,17 @@ impl<I> Scheduler<I> {
     /// wake. If that was [as much as at once](EXPIRED_AT_ONCE), there may be more.
     pub(super) fn tick(&mut self, now: Time, expired: &mut Vec<I>) -> Vec<usize> {
         expired.extend(std::iter::from_fn(|| self.backlog.pop_expired(now)).take(EXPIRED_AT_ONCE));
-        let mut roused = Vec::new();
+        let mut to_wake = Vec::new();
         while let Some(job) = self.backlog.pop_due(now) {
             // It waits for a worker from now on.
             let since = job.since.map(|_| now);
-            roused.extend(self.put(QueuedJob { since, ..job }));
+            to_wake.extend(self.enqueue(QueuedJob { since, ..job }));
         }
         if self.rate_limited && self.is_within_rate(now) {
             self.rate_limited = false;
-            roused.extend(self.wake_idle_worker());
+            to_wake.extend(self.wake_idle_worker());
         }
-        roused
+        to_wake
     }
 
     /// When to [`tick`](Self::tick), if nothing happens before.
@@ -236,7 +236,7 @@ impl<I> Scheduler<I> {
     pub(super) fn worker_started(&mut self, slot: usize, incarnation: Incarnation) {
         self.slots.change(slot, |place| {
             if place.last < incarnation {
-                (place.last, place.is_taken, place.declined) = (incarnation, true, false);
+                (place.last, place.is_occupied, place.declined) = (incarnation, true, false);
             }
         });
     }
@@ -266,7 +266,7 @@ impl<I> Scheduler<I> {
     where
         I: Clone,
     {
-        if !self.is_served(slot, incarnation) {
+        if !self.is_current(slot, incarnation) {
             return (Next::Nothing, None);
         }
         self.mark_busy(slot);
@@ -275,8 +275,8 @@ impl<I> Scheduler<I> {
                 self.rate_limited = true;
                 break;
             }
-            let Some((job, lane)) = self.backlog.pop(slot, self.slots.is_alone(slot)) else { break };
-            if job.stand.expires.is_some_and(|expires| expires <= now) {
+            let Some((job, queue)) = self.backlog.pop(slot, self.slots.is_alone(slot)) else { break };
+            if job.placement.expires.is_some_and(|expires| expires <= now) {
                 expired.push(job.item);
                 continue;
             }
@@ -284,12 +284,12 @@ impl<I> Scheduler<I> {
             self.slots.change(slot, |place| place.lease = Some(job));
             self.leased += 1;
             self.record_start(now);
-            return (Next::Job(item, since), self.pass_wakeup(lane != LaneId::Shared));
+            return (Next::Job(item, since), self.pass_wakeup(queue != QueueId::Shared));
         }
-        let roused = self.pass_wakeup(false);
+        let to_wake = self.pass_wakeup(false);
         self.slots.change(slot, |place| place.idle = true);
         self.idle.push(slot);
-        (Next::Nothing, roused)
+        (Next::Nothing, to_wake)
     }
 
     /// A worker has looked, and may have taken another job than the one for all that it was woken
@@ -303,7 +303,7 @@ impl<I> Scheduler<I> {
 
     fn may_have_one(&self, slot: usize) -> bool {
         let is_free = self.slots.get(slot).is_some_and(|place| place.open && place.lease.is_none());
-        is_free && !self.paused && self.phase != Phase::Closed && self.has_for(slot)
+        is_free && !self.paused && self.phase != Phase::Closed && self.has_job_for(slot)
     }
 
     /// A job has begun.
@@ -315,8 +315,8 @@ impl<I> Scheduler<I> {
     }
 
     /// A lease is over, if it is still that incarnation's (rule 2).
-    pub(super) fn settle(&mut self, slot: usize, incarnation: Incarnation) -> Option<QueuedJob<I>> {
-        if !self.is_served(slot, incarnation) {
+    pub(super) fn release_lease(&mut self, slot: usize, incarnation: Incarnation) -> Option<QueuedJob<I>> {
+        if !self.is_current(slot, incarnation) {
             return None;
         }
         let job = self.slots.change(slot, |place| place.lease.take())??;
@@ -328,31 +328,31 @@ impl<I> Scheduler<I> {
     /// have been woken and have gone before it looked, so another is; and the last that runs may
     /// have what it failed. Returns its job and the workers to wake.
     pub(super) fn worker_exited(&mut self, slot: usize, incarnation: Incarnation) -> (Option<QueuedJob<I>>, Vec<usize>) {
-        let job = self.settle(slot, incarnation);
-        if !self.is_served(slot, incarnation) {
+        let job = self.release_lease(slot, incarnation);
+        if !self.is_current(slot, incarnation) {
             return (None, Vec::new());
         }
-        self.slots.change(slot, |place| place.is_taken = false);
+        self.slots.change(slot, |place| place.is_occupied = false);
         self.mark_busy(slot);
-        let homeless = self.backlog.take_routed(slot);
-        (job, self.put_again(homeless))
+        let to_requeue = self.backlog.take_routed(slot);
+        (job, self.requeue(to_requeue))
     }
 
     /// Puts jobs in whose worker is not there for them any more. Returns the workers to wake, one
     /// more than for these.
-    pub(super) fn put_again(&mut self, homeless: Vec<QueuedJob<I>>) -> Vec<usize> {
-        let mut roused: Vec<usize> = homeless.into_iter().filter_map(|job| self.put(job)).collect();
-        roused.extend(self.wake_idle_worker());
-        roused
+    pub(super) fn requeue(&mut self, to_requeue: Vec<QueuedJob<I>>) -> Vec<usize> {
+        let mut to_wake: Vec<usize> = to_requeue.into_iter().filter_map(|job| self.enqueue(job)).collect();
+        to_wake.extend(self.wake_idle_worker());
+        to_wake
     }
 
     /// Returns `true` if a slot has an incarnation.
     pub(super) fn is_present(&self, slot: usize) -> bool {
-        self.slots.get(slot).is_some_and(|slot| slot.is_taken)
+        self.slots.get(slot).is_some_and(|slot| slot.is_occupied)
     }
 
-    fn is_served(&self, slot: usize, incarnation: Incarnation) -> bool {
-        self.slots.get(slot).is_some_and(|slot| slot.is_taken && slot.last == incarnation)
+    fn is_current(&self, slot: usize, incarnation: Incarnation) -> bool {
+        self.slots.get(slot).is_some_and(|slot| slot.is_occupied && slot.last == incarnation)
     }
 
     fn is_within_rate(&mut self, now: Time) -> bool {
@@ -360,7 +360,7 @@ impl<I> Scheduler<I> {
     }
 
     /// Whether there is no use in waking anybody.
-    const fn is_held_up(&self) -> bool {
+    const fn is_blocked(&self) -> bool {
         self.paused || self.rate_limited
     }
 
@@ -379,11 +379,11 @@ impl<I> Scheduler<I> {
 
     /// Wakes one for whom there is a job.
     fn wake_idle_worker(&mut self) -> Option<usize> {
-        if self.is_held_up() || self.phase == Phase::Closed {
+        if self.is_blocked() || self.phase == Phase::Closed {
             return None;
         }
-        let meant = |slot: &&usize| self.slots.is_open(**slot) && self.has_for(**slot);
-        let slot = *self.idle.iter().rev().find(meant)?;
+        let has_job = |slot: &&usize| self.slots.is_open(**slot) && self.has_job_for(**slot);
+        let slot = *self.idle.iter().rev().find(has_job)?;
         self.mark_busy(slot)
     }
 }

@@ -24,7 +24,7 @@ where
         let jobs = jobs.into();
         self.has_zero_capacity = jobs.is_zero();
         self.handle.shared().change(|state| {
-            state.board.set_capacity(match jobs {
+            state.scheduler.set_capacity(match jobs {
                 Capacity::Bounded(jobs) => jobs,
                 Capacity::Unbounded => usize::MAX,
             });
@@ -37,7 +37,7 @@ where
     ///
     #[doc = setting_example!("let pool = pool.rate(100, Duration::from_secs(1));")]
     pub fn rate(self, jobs: u32, period: Duration) -> Self {
-        self.handle.shared().lock_state().board.set_rate(Rate::new(jobs, period));
+        self.handle.shared().lock_state().scheduler.set_rate(Rate::new(jobs, period));
         self
     }
 
@@ -60,7 +60,7 @@ where
     ///
     #[doc = setting_example!("let pool = pool.attempts(5);")]
     pub fn attempts(self, attempts: u32) -> Self {
-        self.handle.shared().set_terms(|terms| terms.attempts = attempts.max(1));
+        self.handle.shared().set_options(|options| options.attempts = attempts.max(1));
         self
     }
 
@@ -69,7 +69,7 @@ where
     ///
     #[doc = setting_example!("let pool = pool.retry_errors(true).attempts(5);")]
     pub fn retry_errors(self, retry: bool) -> Self {
-        self.handle.shared().set_terms(|terms| terms.retry_errors = retry);
+        self.handle.shared().set_options(|options| options.retry_errors = retry);
         self
     }
 
@@ -77,7 +77,7 @@ where
     ///
     #[doc = setting_example!(r"let pool = pool.retry_after(Backoff::new(Duration::from_secs(1), Duration::from_secs(60)));")]
     pub fn retry_after(self, backoff: Backoff) -> Self {
-        self.handle.shared().set_terms(|terms| terms.backoff = Some(backoff));
+        self.handle.shared().set_options(|options| options.backoff = Some(backoff));
         self
     }
 
@@ -85,13 +85,13 @@ where
     ///
     #[doc = setting_example!("let pool = pool.time_limit(Duration::from_secs(10));")]
     pub fn time_limit(self, limit: Duration) -> Self {
-        self.handle.shared().set_terms(|terms| terms.time_limit = Some(limit));
+        self.handle.shared().set_options(|options| options.time_limit = Some(limit));
         self
     }
 
     /// Sets how many dead jobs are kept for those who [take](PoolHandle::drain_dead_jobs) them.
     ///
-    #[doc = setting_example!("let pool = pool.keep_dead(0);")]
+    #[doc = setting_example!("let pool = pool.max_dead_jobs(0);")]
     pub fn max_dead_jobs(self, jobs: usize) -> Self {
         self.handle.shared().lock_state().max_dead = jobs;
         self
@@ -110,8 +110,8 @@ where
     /// [`Supervisor::abandon_after`]. The next one takes its place, and its job is tried again.
     ///
     #[doc = setting_example!("let pool = pool.abandon_after(Duration::from_secs(1));")]
-    pub fn abandon_after(mut self, patience: Duration) -> Self {
-        self.supervisor = self.supervisor.abandon_after(patience);
+    pub fn abandon_after(mut self, after: Duration) -> Self {
+        self.supervisor = self.supervisor.abandon_after(after);
         self
     }
 
@@ -120,14 +120,14 @@ where
     ///
     /// As a child it is [transient](Restart::Transient) from now on, so that it is not started again.
     ///
-    #[doc = setting_example!("let pool = pool.end_with_handles();")]
+    #[doc = setting_example!("let pool = pool.close_on_last_handle();")]
     pub fn close_on_last_handle(mut self) -> Self {
         self.supervisor = self.supervisor.restart(Restart::Transient);
         let pool = self.handle.clone();
-        self.given = self.handle.ending(move || {
+        self.user_handle = self.handle.with_last_drop(move || {
             // By the foreman: the last handle may be dropped on a thread where nothing can be waited for, and before the start.
             pool.shared().lock_state().handles_dropped = true;
-            pool.shared().call_foreman();
+            pool.shared().notify_manager();
         });
         self
     }

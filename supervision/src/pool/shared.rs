@@ -13,12 +13,12 @@ use super::scheduler::{Scheduler, Phase, Time};
 use super::event::Events;
 use super::submit_buffer::SubmitBuffer;
 use super::job::{DeadJob, JobError};
-use super::wait_queue::Line;
+use super::wait_queue::WaitQueue;
 use super::stats::{Counters, is_sampled};
 use super::sync::{Mutex, MutexGuard};
 use super::job_state::{JobState, JobOptions};
 use super::threads::Threads;
-use super::deferred_drop::{Discard, Trash};
+use super::deferred_drop::{DropValues, DeferredDrop};
 use crate::supervisor::WeakSupervisorHandle;
 
 /// What a worker is told.
@@ -51,11 +51,11 @@ pub enum Routing {
 pub(super) struct Shared<J, T, E> {
     began: Instant,
     state: Mutex<State<J, T, E>>,
-    pub(super) intake: SubmitBuffer<J, T, E>,
+    pub(super) submit_buffer: SubmitBuffer<J, T, E>,
     /// Whether it is taken of every job how long it waits.
-    stamps_all: bool,
+    times_all_jobs: bool,
     workers: OnceLock<Box<[Address<WorkerMsg>]>>,
-    foreman: OnceLock<Address<Tick>>,
+    manager: OnceLock<Address<Tick>>,
     /// Weak, because it keeps its children, and they keep this.
     pub(super) supervisor: WeakSupervisorHandle,
     /// Nothing waits, and nothing is worked at.
@@ -63,7 +63,7 @@ pub(super) struct Shared<J, T, E> {
     pub(super) events: Events,
     /// How many workers there are to be.
     wanted: AtomicUsize,
-    discard: Discard<J, T, E>,
+    drop_values: DropValues<J, T, E>,
     /// The threads of its workers, and how long it waits for them when it stops.
     pub(super) threads: OnceLock<(Arc<Threads>, Option<Duration>)>,
     /// Whether its workers are being reconciled.
@@ -74,27 +74,27 @@ pub(super) struct Shared<J, T, E> {
 
 /// What is behind the lock.
 pub(super) struct State<J, T, E> {
-    pub(super) board: Scheduler<Arc<JobState<J, T, E>>>,
+    pub(super) scheduler: Scheduler<Arc<JobState<J, T, E>>>,
     pub(super) stats: Counters,
     pub(super) dead: VecDeque<DeadJob<J, E>>,
     pub(super) max_dead: usize,
     pub(super) routing: Routing,
     /// How a job is treated of which nothing else is said.
-    pub(super) terms: JobOptions,
+    pub(super) options: JobOptions,
     /// When the foreman looks next.
-    pub(super) alarm: Option<Time>,
+    pub(super) next_tick: Option<Time>,
     /// The submitters that wait for room. While there are any, there is none.
-    pub(super) line: Line<J, T, E>,
+    pub(super) waiters: WaitQueue<J, T, E>,
     /// Whether the foreman does not look at how much there is to do, until there is too much.
     pub(super) scaling_idle: bool,
     /// Whether the foreman looks whether workers are missing.
-    pub(super) is_counting: bool,
+    pub(super) is_checking_workers: bool,
     /// Whether no handle is left, in a pool that is to end with them.
     pub(super) handles_dropped: bool,
     /// How many wait until it is empty.
-    pub(super) draining: usize,
+    pub(super) drain_waiters: usize,
     /// Whether the tree that it is in is over.
-    pub(super) is_down: bool,
+    pub(super) tree_ended: bool,
     /// Whether it takes no more jobs in, because the tree that it is in stops when it has finished its jobs.
     pub(super) is_draining: bool,
     /// Whether the end of its tree will be told.
@@ -103,42 +103,42 @@ pub(super) struct State<J, T, E> {
 
 impl<J, T, E> Shared<J, T, E> {
     pub(super) fn new(
-        board: Scheduler<Arc<JobState<J, T, E>>>,
+        scheduler: Scheduler<Arc<JobState<J, T, E>>>,
         wanted: usize,
-        stamps_all: bool,
+        times_all_jobs: bool,
         max_dead: usize,
         supervisor: WeakSupervisorHandle,
-        discard: Discard<J, T, E>,
+        drop_values: DropValues<J, T, E>,
     ) -> Self {
         let state = State {
-            board,
+            scheduler,
             stats: Counters::default(),
             dead: VecDeque::new(),
             max_dead,
             routing: Routing::default(),
-            terms: JobOptions::default(),
-            alarm: None,
-            line: Line::new(),
+            options: JobOptions::default(),
+            next_tick: None,
+            waiters: WaitQueue::new(),
             scaling_idle: false,
-            is_counting: false,
+            is_checking_workers: false,
             handles_dropped: false,
-            draining: 0,
-            is_down: false,
+            drain_waiters: 0,
+            tree_ended: false,
             is_draining: false,
             is_watching: false,
         };
         Self {
             began: Instant::now(),
             state: Mutex::new(state),
-            intake: SubmitBuffer::new(),
-            stamps_all,
+            submit_buffer: SubmitBuffer::new(),
+            times_all_jobs,
             workers: OnceLock::new(),
-            foreman: OnceLock::new(),
+            manager: OnceLock::new(),
             supervisor,
             emptied: Notify::new(),
             events: Events::new(),
             wanted: wanted.into(),
-            discard,
+            drop_values,
             threads: OnceLock::new(),
             is_repairing: AtomicBool::new(false),
             changing: tokio::sync::Mutex::const_new(()),
@@ -151,8 +151,8 @@ impl<J, T, E> Shared<J, T, E> {
     }
 
     /// Sets how a job is treated of which nothing else is said.
-    pub(super) fn set_terms(&self, set: impl FnOnce(&mut JobOptions)) {
-        set(&mut self.lock_state().terms);
+    pub(super) fn set_options(&self, set: impl FnOnce(&mut JobOptions)) {
+        set(&mut self.lock_state().options);
     }
 
     pub(super) fn now(&self) -> Time {
@@ -161,7 +161,7 @@ impl<J, T, E> Shared<J, T, E> {
 
     /// Whether it is taken of this job how long it waits.
     pub(super) const fn is_timed(&self, number: u64) -> bool {
-        self.stamps_all || is_sampled(number)
+        self.times_all_jobs || is_sampled(number)
     }
 
     /// The point in time that a time since the pool was made is.
@@ -176,14 +176,14 @@ impl<J, T, E> Shared<J, T, E> {
         self.wanted.load(Ordering::Acquire)
     }
 
-    pub(super) fn want(&self, workers: usize) {
+    pub(super) fn set_wanted(&self, workers: usize) {
         self.wanted.store(workers, Ordering::Release);
     }
 
     /// Says who works here. Only what is said first holds.
-    pub(super) fn settle(&self, workers: Box<[Address<WorkerMsg>]>, foreman: Address<Tick>) {
+    pub(super) fn set_actors(&self, workers: Box<[Address<WorkerMsg>]>, manager: Address<Tick>) {
         let _ = self.workers.set(workers);
-        let _ = self.foreman.set(foreman);
+        let _ = self.manager.set(manager);
     }
 
     /// Those who work here, or are to; nobody before the pool is given to a tree.
@@ -191,16 +191,16 @@ impl<J, T, E> Shared<J, T, E> {
         self.workers.get().map_or(&[], |workers| workers)
     }
 
-    pub(super) fn ring(&self, slot: usize) {
+    pub(super) fn wake_worker(&self, slot: usize) {
         if let Some(worker) = self.workers().get(slot) {
             // If it is just being restarted, it looks for itself. If it is full, it has been told.
             let _ = worker.cast(WorkerMsg::Wake);
         }
     }
 
-    pub(super) fn call_foreman(&self) {
-        if let Some(foreman) = self.foreman.get() {
-            let _ = foreman.cast(Tick);
+    pub(super) fn notify_manager(&self) {
+        if let Some(manager) = self.manager.get() {
+            let _ = manager.cast(Tick);
         }
     }
 }
@@ -208,41 +208,41 @@ impl<J, T, E> Shared<J, T, E> {
 impl<J, T, E> State<J, T, E> {
     /// Whether jobs are taken in.
     pub(super) fn is_open(&self) -> bool {
-        self.board.phase() == Phase::Open && !self.is_down && !self.is_draining
+        self.scheduler.phase() == Phase::Open && !self.tree_ended && !self.is_draining
     }
 
     /// Returns `true` if a job may be taken in now, before it is said which.
     pub(super) fn has_room(&self) -> bool {
-        self.line.is_empty() && self.board.room() > 0
+        self.waiters.is_empty() && self.scheduler.room() > 0
     }
 
     /// For how many more jobs nobody has to look at the board.
     pub(super) fn credit(&self) -> usize {
         // Room is for those who wait for it, before anybody else.
         let is_plain =
-            self.is_open() && self.routing == Routing::Shared && !self.scaling_idle && self.line.is_empty();
-        if is_plain { self.board.credit() } else { 0 }
+            self.is_open() && self.routing == Routing::Shared && !self.scaling_idle && self.waiters.is_empty();
+        if is_plain { self.scheduler.credit() } else { 0 }
     }
 
     /// Whether jobs that come back are of no use any more.
     pub(super) fn is_closed(&self) -> bool {
-        self.board.phase() == Phase::Closed || self.is_down
+        self.scheduler.phase() == Phase::Closed || self.tree_ended
     }
 }
 
 impl<J, T, E> Drop for Shared<J, T, E> {
     /// Nobody knows the pool any more, so nobody will do what waits in it.
     fn drop(&mut self) {
-        let submitted = std::mem::take(&mut self.intake.lock().jobs).into_iter().map(|job| job.item);
+        let submitted = std::mem::take(&mut self.submit_buffer.lock().jobs).into_iter().map(|job| job.item);
         let (waiting, dead) = {
             let mut state = self.lock_state();
-            (state.board.clear(), std::mem::take(&mut state.dead))
+            (state.scheduler.clear(), std::mem::take(&mut state.dead))
         };
         let tasks = waiting.into_iter().chain(submitted).map(|task| {
-            let unwanted = if task.try_complete() { task.deliver(Err(JobError::Dropped)) } else { None };
-            Trash::Given(task, unwanted)
+            let undelivered = if task.try_complete() { task.deliver(Err(JobError::Dropped)) } else { None };
+            DeferredDrop::Delivered(task, undelivered)
         });
         // Elsewhere: the last to know it may be a supervisor.
-        (self.discard)(tasks.chain(dead.into_iter().map(Trash::Dead)).collect());
+        (self.drop_values)(tasks.chain(dead.into_iter().map(DeferredDrop::Dead)).collect());
     }
 }

@@ -11,7 +11,7 @@ pub(super) struct Slot<I> {
     /// The last incarnation that has come, or has declined to; 0 if none has.
     pub(super) last: Incarnation,
     /// That incarnation is there.
-    pub(super) is_taken: bool,
+    pub(super) is_occupied: bool,
     pub(super) lease: Option<QueuedJob<I>>,
     pub(super) idle: bool,
     /// A worker is due here, and is to have jobs.
@@ -23,7 +23,7 @@ pub(super) struct Slot<I> {
 impl<I> Slot<I> {
     /// Returns `true` if its worker has come, is not gone, and is to have jobs.
     pub(super) const fn runs(&self) -> bool {
-        self.is_taken && self.open
+        self.is_occupied && self.open
     }
 }
 
@@ -40,7 +40,7 @@ pub(super) struct Slots<I> {
 impl<I> Slots<I> {
     pub(super) fn new(slots: usize) -> Self {
         let slot =
-            || Slot { last: 0, is_taken: false, lease: None, idle: false, open: true, declined: false };
+            || Slot { last: 0, is_occupied: false, lease: None, idle: false, open: true, declined: false };
         Self { all: std::iter::repeat_with(slot).take(slots).collect(), running: 0, cursor: 0 }
     }
 

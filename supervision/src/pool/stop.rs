@@ -56,9 +56,9 @@ where
     /// because it was resized to none or each declined to start, what waits is dropped. A job that
     /// waits for the end of its own pool waits for itself.
     ///
-    #[doc = pool_example!(r"squares.submit(7).forget().await?;
-let report = squares.stop(StopPool::Finish).await;
-assert_eq!((report.done, report.dropped), (1, 0));")]
+    #[doc = pool_example!(r"squares.submit(7).detach().await?;
+let report = squares.stop(PoolShutdown::Drain).await;
+assert_eq!((report.completed, report.dropped), (1, 0));")]
     pub async fn stop(&self, how: PoolShutdown) -> PoolStopReport {
         let before = self.shared().stats();
         self.close_submissions(how);
@@ -71,7 +71,7 @@ assert_eq!((report.done, report.dropped), (1, 0));")]
         let shared = self.shared();
         if how != PoolShutdown::Abort {
             shared.emptied().await;
-            shared.lock_state().board.enter(Phase::Closed);
+            shared.lock_state().scheduler.advance_to(Phase::Closed);
         }
         let began = Instant::now();
         self.stop_workers(how).await;
@@ -96,27 +96,27 @@ assert_eq!((report.done, report.dropped), (1, 0));")]
 
     /// Takes no job in any more, and drops what is not to be finished.
     fn close_submissions(&self, how: PoolShutdown) {
-        let mut session = self.shared().lock_synced();
-        session.state.board.enter(if how == PoolShutdown::Abort { Phase::Closed } else { Phase::Finishing });
-        let roused = session.state.board.pause(false);
-        session.rouse(roused);
+        let mut guard = self.shared().lock_synced();
+        guard.state.scheduler.advance_to(if how == PoolShutdown::Abort { Phase::Closed } else { Phase::Finishing });
+        let to_wake = guard.state.scheduler.pause(false);
+        guard.wake_workers(to_wake);
         if how != PoolShutdown::Drain {
-            session.clear();
+            guard.clear();
         }
         if how == PoolShutdown::Abort {
-            session.cancel_leased();
+            guard.cancel_leased();
         }
-        session.end();
+        guard.end();
     }
 
     /// Stops all workers, at once.
     async fn stop_workers(&self, how: PoolShutdown) {
         let shared = self.shared();
-        shared.want(0);
+        shared.set_wanted(0);
         let mut stopping = JoinSet::new();
         for slot in 0..shared.workers().len() {
             let pool = self.clone();
-            stopping.spawn(async move { pool.shut(slot).await });
+            stopping.spawn(async move { pool.stop_worker(slot).await });
         }
         if how == PoolShutdown::Abort {
             // Once all of them have been told, so that none of them is started again, and no kill counts as a crash.

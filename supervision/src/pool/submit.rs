@@ -29,7 +29,7 @@ pub struct Submission<J, T, E> {
     pub(super) pool: Arc<Shared<J, T, E>>,
     pub(super) job: J,
     /// How it is to be treated, if anything was said of that.
-    pub(super) terms: Option<Box<JobOptions>>,
+    pub(super) options: Option<Box<JobOptions>>,
 }
 
 /// Why a job was not taken in; with the job.
@@ -44,8 +44,8 @@ pub enum SubmitError<J> {
 impl<J> SubmitError<J> {
     /// The job that was not taken in.
     ///
-    #[doc = pool_example!(r"squares.stop(StopPool::Finish).await;
-let refused = squares.submit(7).now().unwrap_err();
+    #[doc = pool_example!(r"squares.stop(PoolShutdown::Drain).await;
+let refused = squares.submit(7).try_submit().unwrap_err();
 assert_eq!(refused.into_job(), 7);")]
     pub fn into_job(self) -> J {
         match self {
@@ -96,11 +96,11 @@ where
     E: Send + Sync + 'static,
 {
     pub(super) const fn new(pool: Arc<Shared<J, T, E>>, job: J) -> Self {
-        Self { pool, job, terms: None }
+        Self { pool, job, options: None }
     }
 
-    fn terms(&mut self) -> &mut JobOptions {
-        self.terms.get_or_insert_with(|| Box::new(self.pool.lock_state().terms))
+    fn options(&mut self) -> &mut JobOptions {
+        self.options.get_or_insert_with(|| Box::new(self.pool.lock_state().options))
     }
 
     /// Sets how urgent it is: the higher comes first; 0 unless set.
@@ -108,7 +108,7 @@ where
     #[doc = pool_example!(r"let job = squares.submit(7).priority(9).await?;
 assert_eq!(job.await?, 49);")]
     pub fn priority(mut self, priority: u8) -> Self {
-        self.terms().priority = priority;
+        self.options().priority = priority;
         self
     }
 
@@ -117,7 +117,7 @@ assert_eq!(job.await?, 49);")]
     #[doc = pool_example!(r"let job = squares.submit(7).delay(Duration::from_millis(1)).await?;
 assert_eq!(job.await?, 49);")]
     pub fn delay(mut self, delay: Duration) -> Self {
-        self.terms().delay = Some(delay);
+        self.options().delay = Some(delay);
         self
     }
 
@@ -127,7 +127,7 @@ assert_eq!(job.await?, 49);")]
 let late = squares.submit(7).expires_in(Duration::from_millis(1)).await?;
 assert!(matches!(late.await, Err(JobError::Expired)));")]
     pub fn expires_in(mut self, time: Duration) -> Self {
-        self.terms().expires_in = Some(time);
+        self.options().expires_in = Some(time);
         self
     }
 
@@ -137,7 +137,7 @@ assert!(matches!(late.await, Err(JobError::Expired)));")]
     #[doc = pool_example!(r"let job = squares.submit(7).time_limit(Duration::from_secs(1)).await?;
 assert_eq!(job.await?, 49);")]
     pub fn time_limit(mut self, limit: Duration) -> Self {
-        self.terms().time_limit = Some(limit);
+        self.options().time_limit = Some(limit);
         self
     }
 
@@ -146,7 +146,7 @@ assert_eq!(job.await?, 49);")]
     #[doc = pool_example!(r"let job = squares.submit(7).attempts(5).await?;
 assert_eq!(job.await?, 49);")]
     pub fn attempts(mut self, attempts: u32) -> Self {
-        self.terms().attempts = attempts.max(1);
+        self.options().attempts = attempts.max(1);
         self
     }
 
@@ -156,7 +156,7 @@ assert_eq!(job.await?, 49);")]
     #[doc = pool_example!(r"let job = squares.submit(7).retry_errors(true).await?;
 assert_eq!(job.await?, 49);")]
     pub fn retry_errors(mut self, retry: bool) -> Self {
-        self.terms().retry_errors = retry;
+        self.options().retry_errors = retry;
         self
     }
 
@@ -166,7 +166,7 @@ assert_eq!(job.await?, 49);")]
 let job = squares.submit(7).backoff(backoff).await?;
 assert_eq!(job.await?, 49);")]
     pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.terms().backoff = Some(backoff);
+        self.options().backoff = Some(backoff);
         self
     }
 
@@ -189,7 +189,7 @@ assert_eq!((first.await?, second.await?), (1, 4));"#)]
     pub fn key(mut self, key: &impl Hash) -> Self {
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
-        self.terms().key = Some(hasher.finish());
+        self.options().key = Some(hasher.finish());
         self
     }
 
@@ -199,12 +199,12 @@ assert_eq!((first.await?, second.await?), (1, 4));"#)]
     ///
     /// If there is none, or the pool takes none in any more; with the job.
     ///
-    #[doc = pool_example!("assert_eq!(squares.submit(7).now()?.await?, 49);")]
+    #[doc = pool_example!("assert_eq!(squares.submit(7).try_submit()?.await?, 49);")]
     pub fn try_submit(self) -> Result<JobHandle<T, E>, SubmitError<J>> {
-        let Self { pool, job, terms } = self;
-        let draft = NewJob { terms, job, sink: ResultSink::here() };
-        pool.admit(draft, |task| handle(&pool, task)).map_err(|refused| match refused {
-            AdmitError::Full(draft) => SubmitError::Full(draft.job),
+        let Self { pool, job, options } = self;
+        let new_job = NewJob { options, job, sink: ResultSink::single() };
+        pool.admit(new_job, |task| handle(&pool, task)).map_err(|refused| match refused {
+            AdmitError::Full(new_job) => SubmitError::Full(new_job.job),
             AdmitError::Closed(job) => SubmitError::Closed(job),
         })
     }
@@ -215,11 +215,11 @@ assert_eq!((first.await?, second.await?), (1, 4));"#)]
     ///
     /// If the pool takes none in any more; with the job.
     ///
-    #[doc = pool_example!(r"squares.submit(7).forget().await?;
+    #[doc = pool_example!(r"squares.submit(7).detach().await?;
 squares.drain().await;
-assert_eq!(squares.stats().done, 1);")]
+assert_eq!(squares.stats().completed, 1);")]
     pub async fn detach(self) -> Result<(), SubmitError<J>> {
-        self.put(ResultSink::Nobody).await
+        self.submit_to(ResultSink::Discard).await
     }
 
     /// Submits a copy of it to each worker that is due, in the order of their numbers, as there is room:
@@ -271,7 +271,7 @@ assert_eq!(squares.stats().done, 1);")]
     /// assert_eq!(squarers.submit(Job::Square(3)).await?.await?, 9);
     /// let all = squarers.submit(Job::Reset).priority(1).broadcast().await?;
     /// assert_eq!(all.len(), 4);
-    /// let done: u64 = all.all().await.into_iter().flatten().sum();
+    /// let done: u64 = all.join_all().await.into_iter().flatten().sum();
     /// assert_eq!(done, 5);
     /// # assert!(app.shutdown().await.is_clean());
     /// # Ok(())
@@ -281,45 +281,45 @@ assert_eq!(squares.stats().done, 1);")]
     where
         J: Clone,
     {
-        let Self { pool, job, terms } = self;
-        let (slots, terms) = {
+        let Self { pool, job, options } = self;
+        let (slots, options) = {
             let state = pool.lock_state();
             if !state.is_open() {
                 drop(state);
                 return Err(SubmitError::Closed(job));
             }
-            (state.board.due_slots(), terms.map_or(state.terms, |terms| *terms))
+            (state.scheduler.due_slots(), options.map_or(state.options, |options| *options))
         };
         let (sender, results) = mpsc::unbounded_channel();
         for (index, slot) in slots.iter().enumerate() {
-            let terms = Some(Box::new(JobOptions { slot: Some(*slot), ..terms }));
-            let copy = Self { pool: pool.clone(), job: job.clone(), terms };
-            copy.put(ResultSink::Batch(index, sender.clone())).await?;
+            let options = Some(Box::new(JobOptions { slot: Some(*slot), ..options }));
+            let copy = Self { pool: pool.clone(), job: job.clone(), options };
+            copy.submit_to(ResultSink::Batch(index, sender.clone())).await?;
         }
         Ok(Batch::new(results, slots.len()))
     }
 
-    pub(super) async fn put(self, sink: ResultSink<T, E>) -> Result<(), SubmitError<J>> {
-        let Self { pool, job, terms } = self;
-        match pool.admit(NewJob { terms, job, sink }, |_| ()) {
+    pub(super) async fn submit_to(self, sink: ResultSink<T, E>) -> Result<(), SubmitError<J>> {
+        let Self { pool, job, options } = self;
+        match pool.admit(NewJob { options, job, sink }, |_| ()) {
             Ok(()) => Ok(()),
             Err(AdmitError::Closed(job)) => Err(SubmitError::Closed(job)),
-            Err(AdmitError::Full(draft)) => Box::pin(wait_in_line(&pool, draft)).await.map(drop),
+            Err(AdmitError::Full(new_job)) => Box::pin(wait_for_room(&pool, new_job)).await.map(drop),
         }
     }
 }
 
-pub(super) async fn wait_in_line<J, T, E>(
+pub(super) async fn wait_for_room<J, T, E>(
     pool: &Shared<J, T, E>,
-    draft: NewJob<J, T, E>,
+    new_job: NewJob<J, T, E>,
 ) -> Result<Arc<JobState<J, T, E>>, SubmitError<J>>
 where
     J: Send + Sync + 'static,
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    let in_line = pool.join_line(draft);
-    poll_fn(|cx| in_line.poll(cx)).await.map_err(SubmitError::Closed)
+    let waiter = pool.enqueue_waiter(new_job);
+    poll_fn(|cx| waiter.poll(cx)).await.map_err(SubmitError::Closed)
 }
 
 pub(super) fn handle<J, T, E>(pool: &Arc<Shared<J, T, E>>, task: &Arc<JobState<J, T, E>>) -> JobHandle<T, E>
@@ -328,12 +328,12 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    let office: Weak<dyn JobControl> = Arc::<Shared<J, T, E>>::downgrade(pool);
-    JobHandle { id: task.id, promise: task.clone(), office }
+    let control: Weak<dyn JobControl> = Arc::<Shared<J, T, E>>::downgrade(pool);
+    JobHandle { id: task.id, result: task.clone(), control }
 }
 
 impl<J, T, E> fmt::Debug for Submission<J, T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Submission").field("terms", &self.terms).finish_non_exhaustive()
+        f.debug_struct("Submission").field("options", &self.options).finish_non_exhaustive()
     }
 }

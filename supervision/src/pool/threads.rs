@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use crate::policy::Shutdown;
 
 /// How long a keeper has to see that all threads are free, in a pool whose workers have no time to stop.
-const LEAST: Duration = Duration::from_secs(1);
+const MIN_SHUTDOWN: Duration = Duration::from_secs(1);
 
 /// The thread of one slot. Clones are of the same slot.
 #[derive(Clone)]
@@ -80,7 +80,7 @@ impl Threads {
 }
 
 /// Returns how long a worker that is stopped so may take; without end, if none.
-pub(super) const fn time_of(shutdown: Shutdown) -> Option<Duration> {
+pub(super) const fn shutdown_time(shutdown: Shutdown) -> Option<Duration> {
     match shutdown {
         Shutdown::BrutalKill => Some(Duration::ZERO),
         Shutdown::Timeout(time) | Shutdown::Drain(time) => Some(time),
@@ -89,19 +89,19 @@ pub(super) const fn time_of(shutdown: Shutdown) -> Option<Duration> {
 }
 
 /// Keeps a pool from ending before its threads are free: a child that stops last, and is late if they are not free in its time.
-pub(super) struct Keeper(Arc<Threads>);
+pub(super) struct ThreadWaiter(Arc<Threads>);
 
-impl Keeper {
+impl ThreadWaiter {
     /// How the keeper of workers that are stopped so is stopped.
     pub(super) const fn shutdown(workers: Shutdown) -> Shutdown {
         match workers {
-            Shutdown::BrutalKill => Shutdown::Timeout(LEAST),
+            Shutdown::BrutalKill => Shutdown::Timeout(MIN_SHUTDOWN),
             other => other,
         }
     }
 }
 
-impl Actor for Keeper {
+impl Actor for ThreadWaiter {
     type Msg = ();
     type Args = Arc<Threads>;
 

@@ -9,7 +9,7 @@ use perennial_actors::host::{Foreign, InPlace};
 use perennial_actors::{Actor, Context, ExitReason, ActorHandle, Pid, System};
 use tokio::time::{sleep, sleep_until};
 
-use super::worker_exit::Ends;
+use super::worker_exit::ExitHistory;
 use super::job::AttemptError;
 use super::shared::{WorkerMsg, Shared};
 use super::lease::{AttemptOutcome, Leased, AttemptResult, WorkerId};
@@ -126,19 +126,19 @@ pub(super) struct WorkerArgs<W: Worker> {
     pub(super) slot: usize,
     pub(super) args: Arc<Foreign<W::Args>>,
     pub(super) thread: Thread,
-    pub(super) ends: Ends,
+    pub(super) exits: ExitHistory,
 }
 
 impl<W: Worker> WorkerArgs<W> {
     /// An incarnation has ended, or was given up.
-    fn worker_gone(&self, seat: WorkerId, reason: &ExitReason) {
-        self.ends.end(seat.pid, reason);
+    fn worker_exited(&self, worker_id: WorkerId, reason: &ExitReason) {
+        self.exits.record_exit(worker_id.pid, reason);
         // What panics or fails on its way out has had its attempt.
         let is_interrupted = matches!(reason, ExitReason::Killed) || !reason.is_abnormal();
-        if is_interrupted && self.ends.is_dismissed(seat.pid) {
-            self.pool.worker_dismissed(seat, reason);
+        if is_interrupted && self.exits.is_dismissed(worker_id.pid) {
+            self.pool.worker_dismissed(worker_id, reason);
         } else {
-            self.pool.worker_gone(seat, reason);
+            self.pool.worker_exited(worker_id, reason);
         }
     }
 }
@@ -148,36 +148,36 @@ impl<W: Worker> Actor for WorkerActor<W> {
     type Args = Arc<WorkerArgs<W>>;
 
     async fn init(args: &Arc<WorkerArgs<W>>, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
-        let seat = WorkerId { slot: args.slot, pid: ctx.pid() };
-        args.pool.begin();
-        let delay = args.ends.delay();
+        let worker_id = WorkerId { slot: args.slot, pid: ctx.pid() };
+        args.pool.tree_started();
+        let delay = args.exits.delay();
         if !delay.is_zero() {
             sleep(delay).await;
         }
         let handle = ctx.address().handle();
         let at = WorkerContext {
-            slot: seat.slot,
-            pid: seat.pid,
+            slot: worker_id.slot,
+            pid: worker_id.pid,
             handle: handle.clone(),
             system: ctx.system().clone(),
             thread: args.thread.clone(),
         };
         let worker =
-            W::init(&args.args, &at).await.inspect_err(|reason| args.pool.init_failed(seat, reason))?;
+            W::init(&args.args, &at).await.inspect_err(|reason| args.pool.init_failed(worker_id, reason))?;
         // However it ends, what it has in hand comes back before anybody hears of the end. It takes its seat before, so that an end in
         // between, after which this one is not told, leaves no seat taken.
-        args.pool.worker_started(seat);
+        args.pool.worker_started(worker_id);
         let shared = args.clone();
-        let told = move |reason: &ExitReason| shared.worker_gone(seat, reason);
-        if !handle.on_end(seat.pid, told) {
-            args.worker_gone(seat, &ExitReason::Killed);
+        let on_exit = move |reason: &ExitReason| shared.worker_exited(worker_id, reason);
+        if !handle.on_end(worker_id.pid, on_exit) {
+            args.worker_exited(worker_id, &ExitReason::Killed);
         }
         ctx.continue_with(WorkerMsg::Run);
         Ok(Self { worker, args: args.clone(), is_waiting: false })
     }
 
-    async fn handle(&mut self, bell: WorkerMsg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
-        match bell {
+    async fn handle(&mut self, message: WorkerMsg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+        match message {
             // Not with the bell in hand: it would be among the dead letters of a crash.
             WorkerMsg::Wake => ctx.continue_with(WorkerMsg::Run),
             WorkerMsg::Run => self.run_jobs(ctx).await,
@@ -203,18 +203,18 @@ impl<W: Worker> WorkerActor<W> {
         if !self.args.thread.is_free() {
             return self.wait_for_thread(ctx);
         }
-        let (pool, seat) = (&self.args.pool, WorkerId { slot: self.args.slot, pid: ctx.pid() });
-        let mut made = None;
-        while let Some(leased) = pool.complete_and_lease(seat, made.take()) {
-            self.args.ends.work();
+        let (pool, worker_id) = (&self.args.pool, WorkerId { slot: self.args.slot, pid: ctx.pid() });
+        let mut finished = None;
+        while let Some(leased) = pool.complete_and_lease(worker_id, finished.take()) {
+            self.args.exits.record_job();
             let attempt = attempt(&mut self.worker, pool, leased).await;
             // With a closure on its thread it takes no job, whatever becomes of this one.
             let is_free = !attempt.is_cut_short() || self.args.thread.is_free();
             if !ctx.consume_budget() || !is_free {
-                pool.complete(seat, attempt);
+                pool.complete(worker_id, attempt);
                 return ctx.continue_with(WorkerMsg::Run);
             }
-            made = Some(attempt);
+            finished = Some(attempt);
         }
     }
 
@@ -231,7 +231,7 @@ impl<W: Worker> WorkerActor<W> {
 
 async fn attempt<W: Worker>(worker: &mut W, pool: &Pooled<W>, leased: LeasedOf<W>) -> MadeOf<W> {
     let Leased { task, since, time_limit } = leased;
-    let mut alarm = None;
+    let mut timeout = None;
     let mut place = pin!(Some(worker.work(&task.job)));
     // What the user's future holds may panic as it goes: with a result at hand, or in a worker that is killed.
     let mut work = InPlace::new(place.as_mut());
@@ -246,9 +246,9 @@ async fn attempt<W: Worker>(worker: &mut W, pool: &Pooled<W>, leased: LeasedOf<W
             return Poll::Ready(AttemptOutcome::GivenUp);
         }
         let Some(limit) = time_limit else { return Poll::Pending };
-        let alarm = alarm
+        let timeout = timeout
             .get_or_insert_with(|| Box::pin(sleep_until(pool.instant(pool.now().saturating_add(limit)))));
-        alarm.as_mut().poll(cx).map(|()| AttemptOutcome::Failed(AttemptError::TimedOut))
+        timeout.as_mut().poll(cx).map(|()| AttemptOutcome::Failed(AttemptError::TimedOut))
     });
     AttemptResult { attempt: attempt.await, since }
 }

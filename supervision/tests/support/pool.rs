@@ -213,7 +213,7 @@ impl Running {
     /// How many workers run.
     pub(crate) async fn active(&self) -> usize {
         let counts = self.app.supervisor().count_children().await.expect("it lives");
-        // The foreman is no worker.
+        // The pool manager is not a worker.
         counts.active - 1
     }
 

@@ -56,9 +56,9 @@ impl Model {
             let identity = Identity::new(MailboxConfig::default());
             identity.open(&system, || "worker".into());
             let attachment = identity.attach(Arc::new(Silent), 1).expect("it is open, and nobody is there");
-            let seat = WorkerId { slot, pid: attachment.pid() };
-            pool.worker_started(seat);
-            seats.push(seat);
+            let worker_id = WorkerId { slot, pid: attachment.pid() };
+            pool.worker_started(worker_id);
+            seats.push(worker_id);
             alive.push((identity, attachment));
         }
         Self { pool, seats, alive }
@@ -69,24 +69,24 @@ impl Model {
         let (identity, attachment) = self.alive.pop().expect("there is one");
         attachment.end(ExitReason::Killed);
         let attachment = identity.attach(Arc::new(Silent), 2).expect("it is open, and nobody is there");
-        let seat = WorkerId { slot: self.alive.len(), pid: attachment.pid() };
-        self.pool.worker_started(seat);
+        let worker_id = WorkerId { slot: self.alive.len(), pid: attachment.pid() };
+        self.pool.worker_started(worker_id);
         self.alive.push((identity, attachment));
-        seat
+        worker_id
     }
 }
 
 fn submit(pool: &Pool, job: u32) -> bool {
-    let draft = NewJob { terms: None, job, sink: ResultSink::Nobody };
-    !matches!(pool.admit(draft, |_| ()), Err(AdmitError::Closed(_) | AdmitError::Full(_)))
+    let new_job = NewJob { options: None, job, sink: ResultSink::Discard };
+    !matches!(pool.admit(new_job, |_| ()), Err(AdmitError::Closed(_) | AdmitError::Full(_)))
 }
 
 /// Works until there is nothing more, as a worker does that is woken; what it has done.
-fn work(pool: &Pool, seat: WorkerId) -> Vec<u32> {
-    let (mut done, mut made) = (Vec::new(), None);
-    while let Some(leased) = pool.complete_and_lease(seat, made.take()) {
+fn work(pool: &Pool, worker_id: WorkerId) -> Vec<u32> {
+    let (mut done, mut finished) = (Vec::new(), None);
+    while let Some(leased) = pool.complete_and_lease(worker_id, finished.take()) {
         done.push(*leased.task.job);
-        made = Some(AttemptResult { attempt: AttemptOutcome::Done(()), since: None });
+        finished = Some(AttemptResult { attempt: AttemptOutcome::Done(()), since: None });
     }
     done
 }
@@ -94,12 +94,12 @@ fn work(pool: &Pool, seat: WorkerId) -> Vec<u32> {
 /// Nobody is idle beside a job that waits: somebody was told of it. When those who were told have come, all is done, and what they do comes
 /// after what was done before.
 fn check_and_finish(model: &Model, done: &mut Vec<u32>) {
-    let session = model.pool.lock_synced();
-    let (waiting, idle) = (session.state.board.waiting(), session.state.board.idle());
-    session.end();
+    let guard = model.pool.lock_synced();
+    let (waiting, idle) = (guard.state.scheduler.waiting(), guard.state.scheduler.idle());
+    guard.end();
     assert!(waiting == 0 || idle < model.seats.len(), "{waiting} jobs wait, and nobody was told");
     if waiting > 0 {
-        done.extend(model.seats.iter().flat_map(|seat| work(&model.pool, *seat)));
+        done.extend(model.seats.iter().flat_map(|worker_id| work(&model.pool, *worker_id)));
     }
     let stats = model.pool.stats();
     assert_eq!((stats.queued, stats.running), (0, 0));
@@ -110,9 +110,9 @@ fn check_and_finish(model: &Model, done: &mut Vec<u32>) {
 fn a_job_that_is_submitted_as_a_worker_goes_idle_is_seen_by_it_or_wakes_it() {
     explore(|| {
         let model = Model::new(1, usize::MAX);
-        let (pool, seat) = (model.pool.clone(), model.seats[0]);
+        let (pool, worker_id) = (model.pool.clone(), model.seats[0]);
         assert!(submit(&pool, 1));
-        let worker = thread::spawn(move || work(&pool, seat));
+        let worker = thread::spawn(move || work(&pool, worker_id));
         assert!(submit(&model.pool, 2));
         assert!(submit(&model.pool, 3));
         let mut done = worker.join().expect("it is done");
@@ -128,9 +128,9 @@ fn of_two_who_work_and_one_who_submits_nobody_is_forgotten() {
         let workers: Vec<_> = model
             .seats
             .iter()
-            .map(|seat| {
-                let (pool, seat) = (model.pool.clone(), *seat);
-                thread::spawn(move || work(&pool, seat))
+            .map(|worker_id| {
+                let (pool, worker_id) = (model.pool.clone(), *worker_id);
+                thread::spawn(move || work(&pool, worker_id))
             })
             .collect();
         assert!(submit(&model.pool, 1));
@@ -168,10 +168,10 @@ fn what_is_submitted_as_a_pool_closes_is_dropped_or_given_back() {
         assert!(submit(&model.pool, 1));
         let pool = model.pool.clone();
         let submitter = thread::spawn(move || u64::from(submit(&pool, 2)) + u64::from(submit(&pool, 3)));
-        let mut session = model.pool.lock_synced();
-        session.state.board.enter(Phase::Closed);
-        let dropped = session.clear() as u64;
-        session.end();
+        let mut guard = model.pool.lock_synced();
+        guard.state.scheduler.advance_to(Phase::Closed);
+        let dropped = guard.clear() as u64;
+        guard.end();
         let taken = submitter.join().expect("it is done");
         assert_eq!(dropped, 1 + taken);
         assert!(!submit(&model.pool, 4));
@@ -184,11 +184,11 @@ fn a_job_that_is_submitted_as_its_worker_ends_is_done_by_the_next() {
     explore(|| {
         let mut model = Model::new(1, usize::MAX);
         assert!(submit(&model.pool, 1));
-        let (pool, seat) = (model.pool.clone(), model.seats[0]);
+        let (pool, worker_id) = (model.pool.clone(), model.seats[0]);
         let worker = thread::spawn(move || {
             // It is gone with the job in hand, or before it has looked.
-            let leased = pool.complete_and_lease(seat, None).is_some();
-            pool.worker_gone(seat, &ExitReason::Killed);
+            let leased = pool.complete_and_lease(worker_id, None).is_some();
+            pool.worker_exited(worker_id, &ExitReason::Killed);
             leased
         });
         assert!(submit(&model.pool, 2));

@@ -1,9 +1,9 @@
 //! The parts of a pool by themselves: no task, no clock; and what those who submit and those who work agree on, under loom.
 
 #[cfg(not(model))]
-mod board;
+mod scheduler;
 #[cfg(not(model))]
-mod lane;
+mod priority_queue;
 #[cfg(model)]
 mod loom_queue;
 #[cfg(not(model))]

@@ -12,13 +12,13 @@ pub(super) fn ms(ms: u64) -> Duration {
 
 /// A job that has waited since the beginning of time.
 pub(super) fn job(number: u64) -> QueuedJob<u64> {
-    QueuedJob { item: number, number, stand: Placement::default(), since: Some(Duration::ZERO) }
+    QueuedJob { item: number, number, placement: Placement::default(), since: Some(Duration::ZERO) }
 }
 
 /// Where a job is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Place {
-    Waits,
+    Waiting,
     Delayed(u64),
     Leased(usize),
     /// It came out: done, expired, withdrawn, cleared, or pinned to a worker that is not due.
@@ -64,8 +64,8 @@ pub(super) struct Model {
 
 impl Model {
     pub(super) fn new(slots: usize, rate: Option<(u32, u64)>) -> Self {
-        let seat = Seat { incarnation: 1, present: true, open: true, woken: true };
-        Self { jobs: Vec::new(), seats: vec![seat; slots], now: 0, paused: false, rate, begun: Vec::new() }
+        let worker_id = Seat { incarnation: 1, present: true, open: true, woken: true };
+        Self { jobs: Vec::new(), seats: vec![worker_id; slots], now: 0, paused: false, rate, begun: Vec::new() }
     }
 
     pub(super) fn job(&mut self, number: u64) -> &mut Job {
@@ -98,17 +98,17 @@ impl Model {
         };
         let is_orphaned = matches!(target, Target::Pinned(slot) if !self.seats[slot].open);
         let job = self.job(number);
-        let place = if is_orphaned { Place::Out } else { Place::Waits };
+        let place = if is_orphaned { Place::Out } else { Place::Waiting };
         (job.only, job.except, job.place) = (only, except, place);
     }
 
     /// Places those again that wait for a worker that is not there for them any more.
     pub(super) fn place_again(&mut self, slot: usize, keys_too: bool) {
         let is_key = |job: &Job| matches!(job.target, Target::Key(_) | Target::Pinned(_));
-        let homeless =
-            |job: &&Job| job.place == Place::Waits && job.only == Some(slot) && (keys_too || !is_key(job));
-        let homeless: Vec<u64> = self.jobs.iter().filter(homeless).map(|job| job.number).collect();
-        homeless.into_iter().for_each(|number| self.place(number));
+        let to_requeue =
+            |job: &&Job| job.place == Place::Waiting && job.only == Some(slot) && (keys_too || !is_key(job));
+        let to_requeue: Vec<u64> = self.jobs.iter().filter(to_requeue).map(|job| job.number).collect();
+        to_requeue.into_iter().for_each(|number| self.place(number));
     }
 
     pub(super) fn is_within_rate(&self) -> bool {
@@ -124,7 +124,7 @@ impl Model {
         let is_alone = (0..self.seats.len()).all(|other| other == slot || !self.runs(other));
         let may = |job: &&Job| {
             let is_for_it = job.only.is_none_or(|only| only == slot);
-            job.place == Place::Waits && is_for_it && (is_alone || job.except != Some(slot))
+            job.place == Place::Waiting && is_for_it && (is_alone || job.except != Some(slot))
         };
         let fresh = |job: &&Job| job.expires.is_none_or(|at| at > self.now);
         let all = self.jobs.iter().filter(may).filter(fresh);

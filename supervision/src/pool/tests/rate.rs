@@ -45,7 +45,7 @@ fn a_high_rate_is_kept_in_little_room() {
     let mut rate = Rate::new(10_000_000, Duration::from_secs(1));
     for n in 0..2_000_000 {
         let now = Duration::from_micros(n);
-        assert!(rate.is_ready(now), "what is over is forgotten when it is asked");
+        assert!(rate.is_ready(now), "what is over is evicted when it is asked");
         rate.record_start(now);
     }
     assert!(rate.entries() <= 4200, "{} entries", rate.entries());
@@ -63,13 +63,13 @@ proptest! {
         pauses in prop::collection::vec(prop_oneof![Just(0), 0..100_u64, 0..5_000_u64], 1..300),
     ) {
         let micros = Duration::from_micros;
-        let (period, grain) = (micros(period), micros(period) / 4096);
+        let (period, part) = (micros(period), micros(period) / 4096);
         let mut rate = Rate::new(jobs, period);
         let (mut begun, mut now) = (Vec::new(), Duration::ZERO);
         for pause in pauses {
             now += micros(pause);
             let within = |length: Duration| begun.iter().filter(|at| **at + length > now).count();
-            let (surely, perhaps) = (within(period + grain), within(period));
+            let (surely, perhaps) = (within(period + part), within(period));
             let ready = rate.is_ready(now);
             prop_assert!(!ready || perhaps < jobs as usize, "{perhaps} of {jobs} have begun by {now:?}");
             prop_assert!(ready || surely >= jobs as usize, "only {surely} of {jobs} have begun by {now:?}");

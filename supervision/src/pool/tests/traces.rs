@@ -71,18 +71,18 @@ fn op() -> impl Strategy<Value = Op> {
 
 /// The board and the model, side by side.
 struct World {
-    board: Scheduler<u64>,
+    scheduler: Scheduler<u64>,
     model: Model,
 }
 
 impl World {
     fn new(rate: Option<(u32, u64)>) -> Self {
-        let mut board = Scheduler::new(SLOTS, usize::MAX);
-        (0..SLOTS).for_each(|slot| board.worker_started(slot, 1));
+        let mut scheduler = Scheduler::new(SLOTS, usize::MAX);
+        (0..SLOTS).for_each(|slot| scheduler.worker_started(slot, 1));
         if let Some((jobs, period)) = rate {
-            board.set_rate(Rate::new(jobs, ms(period)));
+            scheduler.set_rate(Rate::new(jobs, ms(period)));
         }
-        Self { board, model: Model::new(SLOTS, rate) }
+        Self { scheduler, model: Model::new(SLOTS, rate) }
     }
 
     fn apply(&mut self, op: Op) {
@@ -91,34 +91,34 @@ impl World {
                 self.submit(priority, target, expires_in, delay);
             }
             Op::Look(slot) => {
-                let woken = (0..SLOTS).map(|n| (n + slot) % SLOTS).find(|slot| self.may_look(*slot));
-                self.look(woken.unwrap_or(slot));
+                let woken = (0..SLOTS).map(|n| (n + slot) % SLOTS).find(|slot| self.may_lease(*slot));
+                self.lease(woken.unwrap_or(slot));
             }
-            Op::Done(slot) => drop(self.settle(slot)),
+            Op::Done(slot) => drop(self.release_lease(slot)),
             Op::Fail(slot, delay) => {
-                if let Some(job) = self.settle(slot) {
+                if let Some(job) = self.release_lease(slot) {
                     self.retry(slot, job, delay);
                 }
             }
             Op::Crash(slot) => self.crash(slot),
-            Op::Arrive(slot) => self.arrive(slot),
-            Op::Ghost(slot) => self.haunt(slot),
+            Op::Arrive(slot) => self.start_worker(slot),
+            Op::Ghost(slot) => self.act_as_old_incarnation(slot),
             Op::Open(slot, open) => self.open(slot, open),
             Op::Decline(slot) => self.decline(slot),
             Op::Pause(paused) => {
                 self.model.paused = paused;
-                let woken = self.board.pause(paused);
+                let woken = self.scheduler.pause(paused);
                 self.wake(woken);
             }
-            Op::Withdraw(number) => self.withdraw(number),
+            Op::Withdraw(number) => self.cancel(number),
             Op::Clear => self.clear(),
             Op::Pass(time) => {
                 self.model.now += time;
                 self.tick();
             }
-            Op::CalmDown => self.calm_down(),
+            Op::CalmDown => self.finish_all(),
         }
-        for number in self.board.take_orphaned() {
+        for number in self.scheduler.take_orphaned() {
             let job = *self.model.job(number);
             assert!(matches!(job.target, Target::Pinned(slot) if !self.model.seats[slot].open), "{job:?}");
             assert_eq!(job.place, Place::Out);
@@ -132,29 +132,29 @@ impl World {
         let (only, except) = (None, None);
         let job = Job { number, priority, target, only, except, expires, place: Place::Out };
         self.model.jobs.push(job);
-        let stand = Placement { priority, target, expires: expires.map(ms) };
-        self.come_back(QueuedJob { item: number, number, stand, since: Some(ms(now)) }, delay);
+        let placement = Placement { priority, target, expires: expires.map(ms) };
+        self.return_job(QueuedJob { item: number, number, placement, since: Some(ms(now)) }, delay);
     }
 
     /// It is tried again by another worker, unless it is for this one.
     fn retry(&mut self, slot: usize, mut job: QueuedJob<u64>, delay: Option<u64>) {
-        if !matches!(job.stand.target, Target::Key(_) | Target::Pinned(_)) {
-            job.stand.target = Target::Except(slot);
+        if !matches!(job.placement.target, Target::Key(_) | Target::Pinned(_)) {
+            job.placement.target = Target::Except(slot);
         }
-        self.model.job(job.number).target = job.stand.target;
-        self.come_back(job, delay);
+        self.model.job(job.number).target = job.placement.target;
+        self.return_job(job, delay);
     }
 
-    fn come_back(&mut self, job: QueuedJob<u64>, delay: Option<u64>) {
+    fn return_job(&mut self, job: QueuedJob<u64>, delay: Option<u64>) {
         let due = delay.map(|delay| self.model.now + delay);
         match due {
             Some(due) => {
                 self.model.job(job.number).place = Place::Delayed(due);
-                self.board.delay(job, ms(due));
+                self.scheduler.delay(job, ms(due));
             }
             None => {
                 self.model.place(job.number);
-                let woken = self.board.put(job);
+                let woken = self.scheduler.enqueue(job);
                 self.wake(woken);
             }
         }
@@ -162,26 +162,26 @@ impl World {
 
     fn wake(&mut self, woken: impl IntoIterator<Item = usize>) {
         for slot in woken {
-            let seat = &mut self.model.seats[slot];
-            assert!(!seat.woken, "the worker in {slot} is woken twice");
+            let worker_id = &mut self.model.seats[slot];
+            assert!(!worker_id.woken, "the worker in {slot} is woken twice");
             assert!(self.model.lease_of(slot).is_none(), "the worker in {slot} is busy");
             self.model.seats[slot].woken = true;
         }
     }
 
-    fn may_look(&self, slot: usize) -> bool {
-        let seat = self.model.seats[slot];
-        seat.present && seat.woken && self.model.lease_of(slot).is_none()
+    fn may_lease(&self, slot: usize) -> bool {
+        let worker_id = self.model.seats[slot];
+        worker_id.present && worker_id.woken && self.model.lease_of(slot).is_none()
     }
 
-    fn look(&mut self, slot: usize) {
-        let seat = self.model.seats[slot];
-        if !seat.present || self.model.lease_of(slot).is_some() {
+    fn lease(&mut self, slot: usize) {
+        let worker_id = self.model.seats[slot];
+        if !worker_id.present || self.model.lease_of(slot).is_some() {
             return;
         }
         self.model.seats[slot].woken = false;
         let mut expired = Vec::new();
-        let (next, woken) = self.board.lease(slot, seat.incarnation, ms(self.model.now), &mut expired);
+        let (next, woken) = self.scheduler.lease(slot, worker_id.incarnation, ms(self.model.now), &mut expired);
         self.expire(&expired);
         let expected = self.model.best_for(slot).filter(|_| self.model.is_within_rate());
         match next {
@@ -200,14 +200,14 @@ impl World {
             let now = self.model.now;
             let job = self.model.job(*number);
             assert!(job.expires.is_some_and(|at| at <= now), "{job:?} has not expired");
-            assert!(matches!(job.place, Place::Waits | Place::Delayed(_)), "{job:?} does not wait");
+            assert!(matches!(job.place, Place::Waiting | Place::Delayed(_)), "{job:?} does not wait");
             job.place = Place::Out;
         }
     }
 
-    fn settle(&mut self, slot: usize) -> Option<QueuedJob<u64>> {
+    fn release_lease(&mut self, slot: usize) -> Option<QueuedJob<u64>> {
         let leased = self.model.lease_of(slot);
-        let settled = self.board.settle(slot, self.model.seats[slot].incarnation);
+        let settled = self.scheduler.release_lease(slot, self.model.seats[slot].incarnation);
         assert_eq!(settled.as_ref().map(|job| job.item), leased);
         let job = settled?;
         self.model.job(job.number).place = Place::Out;
@@ -216,15 +216,15 @@ impl World {
     }
 
     fn crash(&mut self, slot: usize) {
-        let seat = self.model.seats[slot];
-        if !seat.present {
+        let worker_id = self.model.seats[slot];
+        if !worker_id.present {
             return;
         }
         let leased = self.model.lease_of(slot);
         self.model.seats[slot].present = false;
         self.model.seats[slot].woken = false;
         self.model.place_again(slot, false);
-        let (job, woken) = self.board.worker_exited(slot, seat.incarnation);
+        let (job, woken) = self.scheduler.worker_exited(slot, worker_id.incarnation);
         assert_eq!(job.as_ref().map(|job| job.item), leased);
         self.wake(woken);
         if let Some(job) = job {
@@ -233,26 +233,26 @@ impl World {
         }
     }
 
-    fn arrive(&mut self, slot: usize) {
-        let seat = &mut self.model.seats[slot];
-        if !seat.present {
-            seat.incarnation += 1;
-            (seat.present, seat.woken) = (true, true);
-            self.board.worker_started(slot, seat.incarnation);
+    fn start_worker(&mut self, slot: usize) {
+        let worker_id = &mut self.model.seats[slot];
+        if !worker_id.present {
+            worker_id.incarnation += 1;
+            (worker_id.present, worker_id.woken) = (true, true);
+            self.scheduler.worker_started(slot, worker_id.incarnation);
         }
     }
 
     /// Whatever an incarnation does that is gone, nothing comes of it.
-    fn haunt(&mut self, slot: usize) {
-        let seat = self.model.seats[slot];
-        let old = seat.incarnation - u32::from(seat.present);
-        self.board.worker_started(slot, old);
-        let (next, woken) = self.board.lease(slot, old, ms(self.model.now), &mut Vec::new());
+    fn act_as_old_incarnation(&mut self, slot: usize) {
+        let worker_id = self.model.seats[slot];
+        let old = worker_id.incarnation - u32::from(worker_id.present);
+        self.scheduler.worker_started(slot, old);
+        let (next, woken) = self.scheduler.lease(slot, old, ms(self.model.now), &mut Vec::new());
         assert!(matches!(next, Next::Nothing) && woken.is_none());
-        assert!(self.board.settle(slot, old).is_none());
-        let (job, woken) = self.board.worker_exited(slot, old);
+        assert!(self.scheduler.release_lease(slot, old).is_none());
+        let (job, woken) = self.scheduler.worker_exited(slot, old);
         assert!(job.is_none() && woken.is_empty());
-        assert_eq!(self.board.decline(slot, old), []);
+        assert_eq!(self.scheduler.decline(slot, old), []);
     }
 
     fn open(&mut self, slot: usize, open: bool) {
@@ -260,50 +260,50 @@ impl World {
         if !open {
             self.model.place_again(slot, true);
         }
-        let woken = self.board.set_open(slot, open);
+        let woken = self.scheduler.set_open(slot, open);
         self.wake(woken);
     }
 
     fn decline(&mut self, slot: usize) {
-        let seat = &mut self.model.seats[slot];
-        if seat.present {
+        let worker_id = &mut self.model.seats[slot];
+        if worker_id.present {
             return;
         }
-        seat.incarnation += 1;
-        seat.open = false;
-        let incarnation = seat.incarnation;
+        worker_id.incarnation += 1;
+        worker_id.open = false;
+        let incarnation = worker_id.incarnation;
         self.model.place_again(slot, true);
-        let woken = self.board.decline(slot, incarnation);
+        let woken = self.scheduler.decline(slot, incarnation);
         self.wake(woken);
     }
 
-    fn withdraw(&mut self, number: u64) {
+    fn cancel(&mut self, number: u64) {
         let job = self.model.jobs.iter_mut().find(|job| job.number == number);
-        let job = job.filter(|job| matches!(job.place, Place::Waits | Place::Delayed(_)));
-        assert_eq!(self.board.cancel(number), job.as_ref().map(|job| job.number));
+        let job = job.filter(|job| matches!(job.place, Place::Waiting | Place::Delayed(_)));
+        assert_eq!(self.scheduler.cancel(number), job.as_ref().map(|job| job.number));
         if let Some(job) = job {
             job.place = Place::Out;
         }
     }
 
     fn clear(&mut self) {
-        let waits = |job: &&mut Job| matches!(job.place, Place::Waits | Place::Delayed(_));
+        let waits = |job: &&mut Job| matches!(job.place, Place::Waiting | Place::Delayed(_));
         let mut expected = Vec::new();
         for job in self.model.jobs.iter_mut().filter(waits) {
             job.place = Place::Out;
             expected.push(job.number);
         }
-        let mut cleared = self.board.clear();
+        let mut cleared = self.scheduler.clear();
         cleared.sort_unstable();
         assert_eq!(cleared, expected);
     }
 
     fn tick(&mut self) {
         let (now, mut expired) = (self.model.now, Vec::new());
-        let woken = self.board.tick(ms(now), &mut expired);
+        let woken = self.scheduler.tick(ms(now), &mut expired);
         self.expire(&expired);
         let late = |job: &Job| {
-            job.expires.is_some_and(|at| at <= now) && matches!(job.place, Place::Waits | Place::Delayed(_))
+            job.expires.is_some_and(|at| at <= now) && matches!(job.place, Place::Waiting | Place::Delayed(_))
         };
         assert!(!self.model.jobs.iter().any(late), "something has expired and was not said to");
         let due = |job: &&Job| matches!(job.place, Place::Delayed(due) if due <= now);
@@ -314,28 +314,28 @@ impl World {
 
     /// Everybody who is due to look does. Then nobody is idle beside a job that it may have, unless the rate forbids it; and then there is a
     /// time at which it is looked again.
-    fn calm_down(&mut self) {
+    fn finish_all(&mut self) {
         self.tick();
-        while let Some(slot) = (0..SLOTS).find(|slot| self.may_look(*slot)) {
-            self.look(slot);
+        while let Some(slot) = (0..SLOTS).find(|slot| self.may_lease(*slot)) {
+            self.lease(slot);
         }
         let free = |slot: &usize| self.model.seats[*slot].present && self.model.lease_of(*slot).is_none();
         for slot in (0..SLOTS).filter(free) {
             let Some(best) = self.model.best_for(slot) else { continue };
             assert!(!self.model.is_within_rate(), "the worker in {slot} is idle beside {best}");
             let (now, (_, period)) = (self.model.now, self.model.rate.expect("there is one"));
-            let next = self.board.next_deadline(ms(now)).expect("somebody looks again");
+            let next = self.scheduler.next_deadline(ms(now)).expect("somebody looks again");
             assert!(next <= ms(now + period), "it is looked at {next:?}");
         }
     }
 
     fn compare(&mut self) {
-        let waits = |place| matches!(place, Place::Waits | Place::Delayed(_));
-        assert_eq!(self.board.waiting(), self.model.count(waits));
-        assert_eq!(self.board.ready(), self.model.count(|place| place == Place::Waits));
+        let waits = |place| matches!(place, Place::Waiting | Place::Delayed(_));
+        assert_eq!(self.scheduler.waiting(), self.model.count(waits));
+        assert_eq!(self.scheduler.ready(), self.model.count(|place| place == Place::Waiting));
         let leased = |place| matches!(place, Place::Leased(_));
-        assert_eq!(self.board.leased(), self.model.count(leased));
-        assert_eq!(self.board.is_done(), self.model.count(|place| place != Place::Out) == 0);
+        assert_eq!(self.scheduler.leased(), self.model.count(leased));
+        assert_eq!(self.scheduler.is_empty(), self.model.count(|place| place != Place::Out) == 0);
         if let Some((jobs, period)) = self.model.rate {
             let (now, begun) = (self.model.now, &self.model.begun);
             let recent = begun.iter().filter(|at| **at + period > now).count();
@@ -362,10 +362,10 @@ proptest! {
             world.apply(Op::Open(slot, true));
             world.apply(Op::Arrive(slot));
         }
-        while !world.board.is_done() {
+        while !world.scheduler.is_empty() {
             world.apply(Op::CalmDown);
             (0..SLOTS).for_each(|slot| world.apply(Op::Done(slot)));
-            let next = world.board.next_deadline(ms(world.model.now));
+            let next = world.scheduler.next_deadline(ms(world.model.now));
             let wait = next.map_or(0, |next| next.as_millis() as u64).saturating_sub(world.model.now);
             world.apply(Op::Pass(wait));
         }
