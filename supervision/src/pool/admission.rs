@@ -1,4 +1,4 @@
-//! The submitters' side of a pool: jobs come in, or do not.
+//! The admission of submitted jobs.
 
 use std::sync::Arc;
 
@@ -12,11 +12,11 @@ use super::queue_guard::QueueGuard;
 use super::job_state::{JobState, JobOptions};
 use super::deferred_drop::DeferredDrop;
 
-/// A job that was not taken in.
+/// The reason why a job was not admitted.
 pub(super) enum AdmitError<J, T, E> {
-    /// There is no room now.
+    /// The queue is full.
     Full(NewJob<J, T, E>),
-    /// The pool takes none in any more.
+    /// The pool accepts no more jobs.
     Closed(J),
 }
 
@@ -26,14 +26,14 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    /// Takes a job in, and keeps of it what the caller needs. There is no room while others wait
-    /// for it.
+    /// Admits a job and returns what `keep` makes of it. There is no room while other submitters
+    /// wait for room.
     pub(super) fn admit<R>(
         &self,
         new_job: NewJob<J, T, E>,
         keep: impl FnOnce(&Arc<JobState<J, T, E>>) -> R,
     ) -> Result<R, AdmitError<J, T, E>> {
-        // What is said of it, and what others are to hear of it, is for the board.
+        // Options and events are handled by the scheduler's side.
         if new_job.options.is_some() || self.events.has_subscribers() {
             return self.admit_to_board(new_job).map(|task| keep(&task));
         }
@@ -51,7 +51,7 @@ where
         Ok(kept)
     }
 
-    /// The same, by way of the board: a worker that is idle is woken for it.
+    /// Admits a job under the lock of the queue, and wakes an idle worker for it.
     fn admit_to_board(&self, new_job: NewJob<J, T, E>) -> Result<AdmittedJob<J, T, E>, AdmitError<J, T, E>> {
         let mut guard = self.lock_synced();
         let admitted = if !guard.state.is_open() {
@@ -72,7 +72,7 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    /// Puts on the board a job for which there is room. Everything that was submitted before is
+    /// Adds a job to the scheduler, which has room for it. All jobs that were submitted before are
     /// there already.
     fn insert(&mut self, new_job: NewJob<J, T, E>) -> AdmittedJob<J, T, E> {
         let (NewJob { options, job, sink }, defaults) = (new_job, self.state.options);
@@ -98,10 +98,11 @@ where
         task
     }
 
-    /// Takes in the first in line, as many as there is room for; or gives all of them their jobs
-    /// back, if none is taken in any more.
+    /// Admits the first waiting submitters while there is room, or returns all their jobs if the
+    /// pool accepts no more.
     pub(super) fn release_waiters(&mut self) {
-        // While one waits, nothing is submitted past the board: the jobs in line are the latest.
+        // While a submitter waits, no job goes to the submit buffer: the waiting jobs are the
+        // latest.
         while !self.state.is_open() || self.state.scheduler.room() > 0 {
             let Some(first) = self.state.waiters.pop() else { return };
             let is_open = self.state.is_open();
@@ -110,7 +111,7 @@ where
         }
     }
 
-    /// Drops what was for a worker that is not due any more.
+    /// Drops the jobs that were pinned to a worker that is no longer due.
     pub(super) fn drop_orphaned(&mut self) {
         for task in self.state.scheduler.take_orphaned() {
             let event = JobEvent::Dropped(task.id);
@@ -119,7 +120,7 @@ where
     }
 }
 
-/// Which workers may have a job that is taken in now.
+/// Returns the workers that may run a job that is admitted now.
 fn choose<J, T, E>(options: &JobOptions, state: &mut State<J, T, E>) -> Target {
     if let Some(slot) = options.slot {
         return Target::Pinned(slot);
@@ -143,7 +144,7 @@ where
         let mut guard = self.lock_synced();
         guard.record(JobEvent::Cancelled(id));
         if let Some(task) = guard.state.scheduler.cancel(id.0) {
-            // Not claimed here, but by the one who cancelled it.
+            // The caller of `cancel` has completed it.
             guard.state.stats.dropped += 1;
             guard.defer_drop(DeferredDrop::Task(task));
         }

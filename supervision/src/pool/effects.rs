@@ -1,4 +1,4 @@
-//! What a change of the queue leaves to be done when it is unlocked.
+//! The effects of a change of the queue.
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -6,12 +6,12 @@ use std::task::Waker;
 use super::job_state::{Outcome, JobState};
 use super::deferred_drop::DeferredDrop;
 
-/// What is to be done when the queue is unlocked.
+/// The effects to perform when the queue is unlocked.
 pub(super) struct Effects<J, T, E> {
     pub(super) to_wake: Option<usize>,
     pub(super) result: Option<JobOutcome<J, T, E>>,
     pub(super) notify_manager: bool,
-    /// Most of the time there is nothing else.
+    /// The rarer effects, allocated on demand.
     pub(super) late: Option<Box<LateEffects<J, T, E>>>,
 }
 
@@ -19,7 +19,7 @@ pub(super) struct LateEffects<J, T, E> {
     pub(super) to_wake: Vec<usize>,
     pub(super) outcomes: Vec<JobOutcome<J, T, E>>,
     pub(super) deferred: Vec<DeferredDrop<J, T, E>>,
-    /// Of submitters that have waited for room.
+    /// The wakers of submitters that waited for room.
     pub(super) wakers: Vec<Waker>,
 }
 
@@ -31,5 +31,5 @@ impl<J, T, E> Effects<J, T, E> {
     }
 }
 
-/// A result, and whose it is.
+/// A job and its outcome.
 pub(super) type JobOutcome<J, T, E> = (Arc<JobState<J, T, E>>, Outcome<T, E>);

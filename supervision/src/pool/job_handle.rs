@@ -1,4 +1,4 @@
-//! What the submitter of a job holds: its result, when there is one.
+//! The submitter's handle of a job.
 
 use std::fmt;
 use std::future::Future;
@@ -9,13 +9,14 @@ use std::task::{Context, Poll};
 use super::job::{JobError, JobId};
 use super::job_state::JobResult;
 
-/// Where a job waits or is worked at.
+/// The pool of a job, without its types.
 pub(super) trait JobControl: Send + Sync {
-    /// A job was cancelled: if it waits, it need not.
+    /// Removes a cancelled job from the queue, if it is still there.
     fn cancelled(&self, id: JobId);
 }
 
-/// The result of a job that was submitted, when there is one; once. To drop it changes nothing: the job is done, and nobody hears of it.
+/// A submitted job: a future that resolves with its result, once. Dropping the handle does not
+/// cancel the job.
 #[must_use = "the result comes when it is awaited; to do without it, drop it on purpose"]
 pub struct JobHandle<T, E> {
     pub(super) id: JobId,
@@ -24,7 +25,7 @@ pub struct JobHandle<T, E> {
 }
 
 impl<T, E> JobHandle<T, E> {
-    /// Its number.
+    /// Returns the number of the job.
     ///
     #[doc = pool_example!(r"let (first, second) = (squares.submit(1).await?, squares.submit(2).await?);
 assert!(first.id() < second.id());")]
@@ -33,8 +34,9 @@ assert!(first.id() < second.id());")]
         self.id
     }
 
-    /// Cancels the job: it is not begun, or its worker drops it at its next await. Its result is
-    /// [`Cancelled`](JobError::Cancelled). False if it had one already.
+    /// Cancels the job. A queued job does not start; a running job is dropped at its next await.
+    /// Its result is [`Cancelled`](JobError::Cancelled). Returns `false` if the job already had a
+    /// result.
     ///
     #[doc = pool_example!(r"squares.pause();
 let job = squares.submit(7).await?;

@@ -1,24 +1,24 @@
-//! What waits: for anybody, for some workers, or for its time.
+//! The queued jobs: for any worker, for some workers, or delayed.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::priority_queue::{PriorityQueue, Rank, QueuedJob};
 
-/// Where a job waits for a worker.
+/// The queue in which a job waits.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum QueueId {
-    /// Any worker may have it.
+    /// For any worker.
     Shared,
-    /// The worker in this slot may have it, because of its key or because it is pinned there.
+    /// For the worker in this slot, because of a key or a pin.
     Keyed(usize),
-    /// The worker in this slot may have it, because its turn had come.
+    /// For the worker in this slot, because routing chose it.
     Routed(usize),
-    /// Every worker but the one in this slot may have it.
+    /// For every worker except the one in this slot.
     Except(usize),
 }
 
-/// The lanes of one slot.
+/// The queues of one slot.
 #[derive(Debug)]
 struct SlotQueues<I> {
     keyed: PriorityQueue<I>,
@@ -32,18 +32,18 @@ impl<I> Default for SlotQueues<I> {
     }
 }
 
-/// All jobs that wait, each in one place.
+/// All queued jobs, each in one place.
 #[derive(Debug)]
 pub(super) struct JobQueues<I> {
     shared: PriorityQueue<I>,
     slots: Vec<SlotQueues<I>>,
-    /// The slots for which there is a job that every other worker may have.
+    /// The slots with a job in their `except` queue.
     excepted: BTreeSet<usize>,
-    /// By when they are due.
+    /// Delayed jobs, by due time and number.
     delayed: BTreeMap<(Duration, u64), QueuedJob<I>>,
-    /// When each of the delayed is due, by its number.
+    /// The due time of each delayed job, by number.
     due: BTreeMap<u64, Duration>,
-    /// Of all these, those that expire: when, and the number.
+    /// The expiry times and numbers of all queued jobs that expire.
     expiring: BTreeSet<(Duration, u64)>,
     len: usize,
 }
@@ -61,35 +61,35 @@ impl<I> JobQueues<I> {
         }
     }
 
-    /// How many wait, delayed ones included.
+    /// Returns the number of queued jobs, delayed ones included.
     pub(super) const fn len(&self) -> usize {
         self.len
     }
 
-    /// How many a worker could begin with.
+    /// Returns the number of queued jobs that are not delayed.
     pub(super) fn ready(&self) -> usize {
         self.len - self.delayed.len()
     }
 
-    /// How many only this worker may have.
+    /// Returns the number of jobs that only this worker may run.
     pub(super) fn reserved_for(&self, slot: usize) -> usize {
         self.slots.get(slot).map_or(0, |own| own.keyed.len() + own.routed.len())
     }
 
-    /// Returns `true` if there is a job that some workers may not have because they failed it.
+    /// Returns `true` if there is a job that a worker may not run because it failed it.
     pub(super) fn has_excepted(&self) -> bool {
         !self.excepted.is_empty()
     }
 
-    /// Returns `true` if there is a job that this worker may have. One that `is_alone` may have
-    /// those too that it failed.
+    /// Returns `true` if there is a job that this worker may run. A worker that `is_alone` may also
+    /// run the jobs that it failed.
     pub(super) fn has_job_for(&self, slot: usize, is_alone: bool) -> bool {
         !self.shared.is_empty()
             || self.reserved_for(slot) > 0
             || self.excepted.iter().any(|except| is_alone || *except != slot)
     }
 
-    /// Puts a job in.
+    /// Adds a job to a queue.
     pub(super) fn push(&mut self, job: QueuedJob<I>, queue: QueueId) {
         self.track(&job);
         if let QueueId::Except(slot) = queue {
@@ -98,7 +98,7 @@ impl<I> JobQueues<I> {
         self.queue(queue).push(job);
     }
 
-    /// The lane of this name; the shared one, if there is no such slot.
+    /// Returns the queue with this id, or the shared queue if there is no such slot.
     fn queue(&mut self, queue: QueueId) -> &mut PriorityQueue<I> {
         let Self { shared, slots, .. } = self;
         match queue {
@@ -110,18 +110,19 @@ impl<I> JobQueues<I> {
         .unwrap_or(shared)
     }
 
-    /// Puts jobs in that are for all, have no priority, do not expire, and are later than those that are here.
+    /// Appends jobs for any worker that have no priority, do not expire, and are later than all
+    /// queued jobs.
     pub(super) fn append(&mut self, jobs: &mut VecDeque<QueuedJob<I>>) {
         self.len += jobs.len();
         self.shared.append(jobs);
     }
 
-    /// Whether anything that waits is due at a time, or expires.
+    /// Returns `true` if a queued job is delayed or expires.
     pub(super) fn is_timed(&self) -> bool {
         !self.delayed.is_empty() || !self.expiring.is_empty()
     }
 
-    /// The next one for this worker: of all jobs that it may have, the one that comes first.
+    /// Removes and returns the first of all jobs that this worker may run.
     pub(super) fn pop(&mut self, slot: usize, is_alone: bool) -> Option<(QueuedJob<I>, QueueId)> {
         let queue = self.first_for(slot, is_alone)?;
         let job = self.queue(queue).pop()?;
@@ -130,7 +131,7 @@ impl<I> JobQueues<I> {
         Some((job, queue))
     }
 
-    /// The lane whose first job is the first of all that this worker may have.
+    /// Returns the queue whose first job is the first of all that this worker may run.
     fn first_for(&self, slot: usize, is_alone: bool) -> Option<QueueId> {
         let own = self.slots.get(slot)?;
         let mut first = (QueueId::Shared, self.shared.first());
@@ -155,12 +156,12 @@ impl<I> JobQueues<I> {
         }
     }
 
-    /// Takes out what only this worker may have because its turn had come.
+    /// Removes the jobs that routing assigned to this worker.
     pub(super) fn take_routed(&mut self, slot: usize) -> Vec<QueuedJob<I>> {
         self.take(QueueId::Routed(slot))
     }
 
-    /// Takes out what only this worker may have because of a key, or because it is pinned there.
+    /// Removes the jobs that a key or a pin assigned to this worker.
     pub(super) fn take_keyed(&mut self, slot: usize) -> Vec<QueuedJob<I>> {
         self.take(QueueId::Keyed(slot))
     }
@@ -171,14 +172,14 @@ impl<I> JobQueues<I> {
         jobs
     }
 
-    /// Keeps a job back until then.
+    /// Delays a job until this time.
     pub(super) fn delay(&mut self, job: QueuedJob<I>, until: Duration) {
         self.track(&job);
         self.due.insert(job.number, until);
         self.delayed.insert((until, job.number), job);
     }
 
-    /// Takes out one that is due.
+    /// Removes and returns a delayed job that is due.
     pub(super) fn pop_due(&mut self, now: Duration) -> Option<QueuedJob<I>> {
         let job = self.delayed.first_entry().filter(|entry| entry.key().0 <= now)?.remove();
         self.due.remove(&job.number);
@@ -186,20 +187,20 @@ impl<I> JobQueues<I> {
         Some(job)
     }
 
-    /// Takes out one that has expired.
+    /// Removes and returns an expired job.
     pub(super) fn pop_expired(&mut self, now: Duration) -> Option<I> {
         let (_, number) = self.expiring.first().copied().filter(|(at, _)| *at <= now)?;
         self.cancel(number)
     }
 
-    /// When the next one is due, or expires.
+    /// Returns when the next job is due or expires.
     pub(super) fn next_deadline(&self) -> Option<Duration> {
         let due = self.delayed.keys().next().map(|(due, _)| *due);
         let expires = self.expiring.first().map(|(at, _)| *at);
         [due, expires].into_iter().flatten().min()
     }
 
-    /// Takes one out, wherever it waits.
+    /// Removes a job from any place.
     pub(super) fn cancel(&mut self, number: u64) -> Option<I> {
         let job = match self.due.remove(&number) {
             Some(due) => self.delayed.remove(&(due, number))?,
@@ -224,7 +225,7 @@ impl<I> JobQueues<I> {
         None
     }
 
-    /// Takes everything out.
+    /// Removes all jobs.
     pub(super) fn clear(&mut self) -> Vec<I> {
         let own = self.slots.iter_mut().flat_map(|own| [&mut own.keyed, &mut own.routed, &mut own.except]);
         let mut all: Vec<QueuedJob<I>> = own.chain([&mut self.shared]).flat_map(PriorityQueue::drain).collect();
@@ -236,7 +237,7 @@ impl<I> JobQueues<I> {
         all.into_iter().map(|job| job.item).collect()
     }
 
-    /// Since when the first of all that wait for a worker has done so.
+    /// Returns since when the oldest job has waited for a worker.
     pub(super) fn oldest(&self) -> Option<Duration> {
         let own = self.slots.iter().flat_map(|own| [&own.keyed, &own.routed, &own.except]);
         own.chain([&self.shared]).filter_map(PriorityQueue::oldest).min()

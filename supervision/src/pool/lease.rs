@@ -1,4 +1,4 @@
-//! The workers' side of a pool: what they have made of a job goes in, and the next one comes out.
+//! The workers' side of a pool: the outcome of an attempt goes in, and the next job comes out.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,27 +14,27 @@ use super::queue_guard::QueueGuard;
 use super::job_state::JobState;
 use super::deferred_drop::DeferredDrop;
 
-/// Where a worker sits.
+/// The slot and the incarnation of a worker.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WorkerId {
     pub(super) slot: usize,
     pub(super) pid: Pid,
 }
 
-/// What came of an attempt.
+/// The outcome of an attempt.
 pub(super) enum AttemptOutcome<T, E> {
     Done(T),
     Failed(AttemptError<E>),
-    /// It was given up, because there is no use in it any more.
+    /// The attempt was abandoned, because the outcome of the job was decided meanwhile.
     GivenUp,
 }
 
-/// A job that a worker has in hand.
+/// A leased job.
 pub(super) struct Leased<J, T, E> {
     pub(super) task: Arc<JobState<J, T, E>>,
-    /// How long the attempt may take.
+    /// The time limit of the attempt.
     pub(super) time_limit: Option<Duration>,
-    /// Since when, if that is taken.
+    /// When the attempt started, if that is measured.
     pub(super) since: Option<Time>,
 }
 
@@ -44,24 +44,24 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    /// A worker takes its seat.
+    /// Registers a worker incarnation that has started.
     pub(super) fn worker_started(&self, worker_id: WorkerId) {
         self.change(|state| {
             state.scheduler.worker_started(worker_id.slot, worker_id.pid.incarnation());
-            // Whoever it was that started it: it is to work, if it is one of those who are.
+            // Its slot is opened, whatever started it, if it is one of the wanted workers.
             if worker_id.slot < self.wanted() { state.scheduler.set_open(worker_id.slot, true) } else { Vec::new() }
         });
     }
 
-    /// The init of a worker has failed. One that declined to start does not come, so no job waits
-    /// for it.
+    /// Handles a failed start. A worker that declined to start is not due, so no job waits for it.
     pub(super) fn init_failed(&self, worker_id: WorkerId, reason: &ExitReason) {
         if matches!(reason, ExitReason::Ignore) {
             self.change(|state| state.scheduler.decline(worker_id.slot, worker_id.pid.incarnation()));
         }
     }
 
-    /// A worker has finished an attempt, if it had begun one, and wants the next job; it is woken for that if there is none now.
+    /// Completes an attempt, if there was one, and leases the next job. If there is none, the
+    /// worker is idle and is woken for the next.
     pub(super) fn complete_and_lease(&self, worker_id: WorkerId, finished: Option<AttemptResult<T, E>>) -> Option<Leased<J, T, E>> {
         let mut guard = self.lock();
         if let Some(finished) = finished {
@@ -72,19 +72,20 @@ where
         leased
     }
 
-    /// A worker has finished an attempt, and does not want another job now.
+    /// Completes an attempt without leasing another job.
     pub(super) fn complete(&self, worker_id: WorkerId, finished: AttemptResult<T, E>) {
         let mut guard = self.lock();
         guard.finish_attempt(worker_id, finished);
         guard.end();
     }
 
-    /// An incarnation of a worker has ended, or was given up.
+    /// Handles the exit of a worker incarnation, or its abandonment.
     pub(super) fn worker_exited(&self, worker_id: WorkerId, reason: &ExitReason) {
         self.on_worker_exit(worker_id, reason, false);
     }
 
-    /// The same, if its supervisor has stopped it, and not because it hung: that is no attempt at the job that it had.
+    /// Handles the exit of a worker that its supervisor stopped, and not because it hung: its job
+    /// has used no attempt.
     pub(super) fn worker_dismissed(&self, worker_id: WorkerId, reason: &ExitReason) {
         self.on_worker_exit(worker_id, reason, true);
     }
@@ -101,7 +102,7 @@ where
                 guard.retry_or_mark_dead(job, worker_id.slot, failure);
             }
         }
-        // It sees to it that there is another, if nothing else does.
+        // The manager starts another incarnation if the supervisor does not.
         let notify_manager = !std::mem::replace(&mut guard.state.is_checking_workers, true);
         guard.end_with_disposal();
         if notify_manager {
@@ -110,15 +111,15 @@ where
     }
 }
 
-/// An attempt that is over.
+/// A finished attempt.
 pub(super) struct AttemptResult<T, E> {
     pub(super) attempt: AttemptOutcome<T, E>,
-    /// Since when, if that is taken.
+    /// When the attempt started, if that is measured.
     pub(super) since: Option<Time>,
 }
 
 impl<T, E> AttemptResult<T, E> {
-    /// Returns `true` if the work was dropped before it was over.
+    /// Returns `true` if the work was dropped before it finished.
     pub(super) const fn is_cut_short(&self) -> bool {
         matches!(self.attempt, AttemptOutcome::GivenUp | AttemptOutcome::Failed(AttemptError::TimedOut))
     }
@@ -133,7 +134,7 @@ where
     fn finish_attempt(&mut self, worker_id: WorkerId, finished: AttemptResult<T, E>) {
         let job = self.state.scheduler.release_lease(worker_id.slot, worker_id.pid.incarnation());
         let Some(job) = job else {
-            // Another has it by now: this incarnation was given up for lost.
+            // The job was leased again: this incarnation was abandoned.
             return match finished.attempt {
                 AttemptOutcome::Done(output) => self.defer_drop(DeferredDrop::Output(output)),
                 AttemptOutcome::Failed(failure) => self.defer_drop(DeferredDrop::Failure(failure)),
@@ -151,8 +152,8 @@ where
         }
     }
 
-    /// Puts a job back that was interrupted without a fault of its own or of its worker: that was no attempt, unless it must not be begun
-    /// twice.
+    /// Queues a job again that was interrupted through no fault of its own or of its worker. The
+    /// attempt does not count, unless the job must not start twice.
     fn requeue_interrupted(&mut self, job: QueuedJob<Arc<JobState<J, T, E>>>, slot: usize, failure: AttemptError<E>) {
         let task = job.item.clone();
         let is_tried_once = task.options(&self.state.options).attempts == 1;
@@ -176,7 +177,8 @@ where
         if let Some(leased) = self.lease_from_board(worker_id) {
             return Some(leased);
         }
-        // It is idle, and from now on woken for what is submitted. What was submitted before that it looks for once more.
+        // The worker is idle now, and is woken for later submissions. Earlier submissions may be in
+        // the buffer, so it checks once more.
         self.drain_buffer();
         let leased = self.lease_from_board(worker_id);
         if leased.is_none() {

@@ -1,4 +1,5 @@
-//! The one in a pool who keeps its times: delays, retries, rates, and how many workers there are.
+//! The manager of a pool: it handles delays, retries and rates when they are due, and controls the
+//! number of workers.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,16 +15,16 @@ use super::stop::PoolShutdown;
 use crate::log;
 use crate::policy::Backoff;
 
-/// How often it looks whether there are too few workers, or too many, unless it can see that there are not.
+/// The period at which an elastic pool checks its load, unless no check is needed.
 const CHECK_PERIOD: Duration = Duration::from_millis(100);
 
-/// Keeps the times of a pool.
+/// The manager of a pool.
 pub(super) struct PoolManager<J, T, E> {
     pool: Arc<Shared<J, T, E>>,
     scale: Option<Scale>,
     repair: Repair,
     resizing: Option<tokio::task::JoinHandle<()>>,
-    /// It ends the pool.
+    /// `true` once it has begun to end the pool.
     is_ending: bool,
 }
 
@@ -45,7 +46,7 @@ where
 
     async fn handle(&mut self, _: Tick, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
         let mut guard = self.pool.lock_synced();
-        // Before the rate lets somebody go on: as long as it does not, more workers are of no use.
+        // Read before the rate allows more starts: while it does not, more workers are of no use.
         let queued = guard.state.scheduler.runnable();
         let (next, is_partial) = guard.tick();
         let now = guard.now();
@@ -82,21 +83,23 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    /// No handle is left: what there is is finished, and then the supervisor ends.
+    /// Ends the pool after its last handle was dropped: its jobs are finished, and then the
+    /// supervisor ends.
     fn end_pool(&mut self) {
         let Some(pool) = PoolHandle::of(&self.pool).filter(|_| !self.is_ending) else { return };
         self.is_ending = true;
         tokio::spawn(async move {
             pool.stop(PoolShutdown::Drain).await;
-            // If it has ended, that is as good.
+            // It may have ended already.
             let _ = pool.supervisor().handle().stop(ExitReason::shutdown());
         });
     }
 
-    /// Has workers started that are missing, and stopped that are too many, in a task of its own. Returns when to look again.
+    /// Starts missing workers and stops surplus ones, in a task of its own. Returns when to check
+    /// again.
     fn reconcile(&mut self, needs_repair: bool, now: Duration) -> Option<Duration> {
         if self.pool.is_repairing.load(Ordering::Acquire) {
-            // The foreman is called when that is over.
+            // The manager is notified when the repair is over.
             return None;
         }
         match self.repair.next_step(needs_repair, now) {
@@ -110,7 +113,9 @@ where
         }
     }
 
-    /// One change at a time, and in a task of its own: whoever asks a supervisor must not keep it waiting.
+    /// Starts a resize if the load requires it, one at a time. It runs in a task of its own,
+    /// because a request to the supervisor must not block the manager, which the supervisor may
+    /// have to stop.
     fn resize(&mut self, load: Load, now: Duration, system: &System) {
         let Some(scale) = &mut self.scale else { return };
         if self.resizing.as_ref().is_some_and(|resizing| !resizing.is_finished()) {

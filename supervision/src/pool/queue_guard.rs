@@ -1,4 +1,5 @@
-//! One look at the queue of a pool, or one change: what is done under its lock, and what is done after that.
+//! Exclusive access to the queue of a pool: what happens under its lock, and the effects after it
+//! is unlocked.
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -16,15 +17,16 @@ use super::sync::MutexGuard;
 use super::job_state::{JobState, AfterFailure};
 use super::deferred_drop::DeferredDrop;
 
-/// What is behind the lock, and what is to be done when it is unlocked: to wake somebody, to give results, and to drop what may do
-/// anything as it is dropped.
+/// The locked state of a pool, and the effects that follow when it is unlocked: waking workers and
+/// tasks, delivering results, and dropping users' values, whose destructors may do anything.
 #[must_use = "what is to be done is done at its end"]
 pub(super) struct QueueGuard<'a, J, T, E> {
     pub(super) pool: &'a Shared<J, T, E>,
     pub(super) state: MutexGuard<'a, State<J, T, E>>,
-    /// The time, once it was asked for.
+    /// The current time, read at most once.
     now: Option<Time>,
-    /// Nobody may submit a job now without a look at the board.
+    /// `true` once the submit buffer is drained and its credit revoked: every concurrent submission
+    /// must take the queue lock.
     buffer_drained: bool,
     effects: Effects<J, T, E>,
 }
@@ -35,21 +37,22 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    /// Looks at the queue, or changes it.
+    /// Locks the queue and drains the submit buffer into the scheduler.
     pub(super) fn lock_synced(&self) -> QueueGuard<'_, J, T, E> {
         let mut guard = self.lock();
         guard.drain_buffer();
         guard
     }
 
-    /// The same, for a worker that has its next job on the board: what was just submitted is not looked at.
+    /// Locks the queue and leaves the submit buffer as it is, for a worker whose next job is in the
+    /// scheduler.
     pub(super) fn lock(&self) -> QueueGuard<'_, J, T, E> {
         let state = self.lock_state();
         let effects = Effects { to_wake: None, result: None, notify_manager: false, late: None };
         QueueGuard { pool: self, now: None, buffer_drained: false, state, effects }
     }
 
-    /// Changes the queue, in a way after which these are to be woken.
+    /// Changes the queue. `change` returns the workers to wake.
     pub(super) fn change(&self, change: impl FnOnce(&mut State<J, T, E>) -> Vec<usize>) {
         let mut guard = self.lock_synced();
         let to_wake = change(&mut guard.state);
@@ -57,7 +60,8 @@ where
         guard.end();
     }
 
-    /// Its tree has begun, or a part of it: it hears of the end of that.
+    /// Handles the start of the tree, or of a part of it: registers a callback for the end of the
+    /// tree.
     pub(super) fn tree_started(self: &Arc<Self>) {
         let Some(supervisor) = self.supervisor.upgrade() else { return };
         let watches = {
@@ -77,7 +81,8 @@ where
         }
     }
 
-    /// The tree is over: nobody will work here, unless it begins anew.
+    /// Handles the end of the tree: drops the queued jobs, because no worker will run them. The
+    /// tree may start again.
     pub(super) fn close(&self) {
         let mut guard = self.lock_synced();
         guard.state.tree_ended = true;
@@ -89,7 +94,8 @@ where
         }
     }
 
-    /// Takes no job in any more, until its tree begins anew. What it has goes on, also if it was paused.
+    /// Rejects new jobs until the tree starts again. The pool resumes if it was paused, and runs
+    /// its jobs.
     pub(super) fn begin_drain(&self) {
         let mut guard = self.lock_synced();
         guard.state.is_draining = true;
@@ -130,7 +136,7 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    /// Takes onto the board what was submitted.
+    /// Moves the submit buffer into the scheduler and revokes the credit.
     pub(super) fn drain_buffer(&mut self) {
         let mut submit_buffer = self.pool.submit_buffer.lock();
         submit_buffer.credit = 0;
@@ -138,8 +144,8 @@ where
         self.buffer_drained = true;
     }
 
-    /// The same, for a worker that finds nothing on the board. If it finds something here it is not idle, and neither is any other: there is
-    /// credit again.
+    /// Moves the submit buffer into the scheduler, for a worker that found no job there. If there
+    /// are jobs in it, this worker is not idle, and neither is any other: new credit is granted.
     pub(super) fn refill(&mut self) {
         let mut submit_buffer = self.pool.submit_buffer.lock();
         if !submit_buffer.jobs.is_empty() {
@@ -152,7 +158,7 @@ where
         *self.now.get_or_insert_with(|| self.pool.now())
     }
 
-    /// The time, if the board needs it.
+    /// Returns the current time if the scheduler needs it.
     pub(super) fn time(&mut self) -> Time {
         if self.state.scheduler.is_timed() { self.now() } else { Time::ZERO }
     }
@@ -180,7 +186,7 @@ where
         self.effects.late().deferred.push(deferred);
     }
 
-    /// Sees to it that the foreman looks in time.
+    /// Notifies the manager if the next deadline is before the one that it waits for.
     pub(super) fn schedule_tick(&mut self) {
         let now = self.time();
         let State { scheduler, next_tick, .. } = &mut *self.state;
@@ -191,7 +197,8 @@ where
         }
     }
 
-    /// What has its time now. Returns when to look again, and `true` if more may have expired.
+    /// Handles everything that is due. Returns the next deadline, and `true` if more jobs may have
+    /// expired.
     pub(super) fn tick(&mut self) -> (Option<Time>, bool) {
         let now = self.now();
         let mut expired = Vec::new();
@@ -203,7 +210,7 @@ where
         (self.state.next_tick, is_partial)
     }
 
-    /// A job that was leased is done.
+    /// Completes a leased job with its output.
     pub(super) fn completed(&mut self, task: Arc<JobState<J, T, E>>, output: T) {
         if task.try_complete() {
             self.state.stats.completed += 1;
@@ -216,20 +223,20 @@ where
         }
     }
 
-    /// A job that was leased is not wanted any more: its submitter knows.
+    /// Drops a leased job that was cancelled: its result is delivered already.
     pub(super) fn discard_lease(&mut self, task: Arc<JobState<J, T, E>>) {
         self.state.stats.dropped += 1;
         self.defer_drop(DeferredDrop::Task(task));
     }
 
-    /// A job will not be done, and is in no place any more.
+    /// Ends a job that is in no place, with an error.
     pub(super) fn drop_job(&mut self, task: Arc<JobState<J, T, E>>, why: JobError<E>, event: JobEvent) {
         self.state.stats.dropped += 1;
         if task.try_complete() {
             self.record(event);
             self.effects.late().outcomes.push((task, Err(why)));
         } else {
-            // It was cancelled, and its submitter knows.
+            // It was cancelled, and its result is delivered already.
             self.defer_drop(DeferredDrop::Task(task));
         }
     }
@@ -245,7 +252,7 @@ where
         }
     }
 
-    /// Drops everything that waits; how many.
+    /// Drops all queued jobs and returns their number.
     pub(super) fn clear(&mut self) -> usize {
         let waiting = self.state.scheduler.clear();
         let count = waiting.len();
@@ -256,8 +263,8 @@ where
         count
     }
 
-    /// An attempt at a job by the worker in this slot has failed. It is in no place: it is tried
-    /// again, by another worker unless it is for this one, or dead.
+    /// Handles a failed attempt of the worker in this slot. The job is in no place. It is retried,
+    /// on another worker unless it has a key or is pinned; or it becomes a dead job.
     pub(super) fn retry_or_mark_dead(&mut self, job: QueuedJob<Arc<JobState<J, T, E>>>, slot: usize, failure: AttemptError<E>) {
         let task = job.item.clone();
         if self.state.is_closed() || task.is_complete() {
@@ -313,8 +320,8 @@ where
         self.effects.late().outcomes.push((task, Err(error(failures))));
     }
 
-    /// Settles that nothing becomes of the jobs that are worked at. Their workers hear of it at their next await, and only when they
-    /// have let go of a job is it in no place any more.
+    /// Ends all running jobs with [`JobError::Dropped`]. Their workers observe that at their next
+    /// await; until they have dropped a job, it stays leased.
     pub(super) fn cancel_leased(&mut self) {
         for task in self.state.scheduler.leases().cloned().collect::<Vec<_>>() {
             if task.try_complete() {
@@ -324,7 +331,7 @@ where
         }
     }
 
-    /// Drops what waits in a pool that finishes and has no worker to do it.
+    /// Drops the queued jobs of a draining pool that has no worker to run them.
     fn clear_if_no_worker(&mut self) {
         let scheduler = &self.state.scheduler;
         let is_finishing = scheduler.phase() == Phase::Finishing || self.state.is_draining;
@@ -334,12 +341,13 @@ where
         }
     }
 
-    /// Unlocks the queue, and does what is to be done then. Users' values are dropped here, one by one.
+    /// Unlocks the queue and performs the effects. Users' values are dropped here, one by one.
     pub(super) fn end(self) {
         drop(Each::new(self.unlock()));
     }
 
-    /// The same in the turn of a supervisor, which has ended a worker or the pool: users' values are dropped elsewhere.
+    /// Unlocks the queue and performs the effects, in the task of a supervisor that has ended a
+    /// worker or the pool: users' values are dropped on another thread.
     pub(super) fn end_with_disposal(self) {
         dispose_each(self.unlock());
     }
@@ -376,7 +384,7 @@ where
         }
         pool.events.publish();
         if let Some((task, outcome)) = effects.result {
-            // By the worker itself, under the guard that is around each.
+            // Dropped by the worker itself, under the panic guard around each job.
             drop(task.deliver(outcome));
         }
         let mut deferred = deferred.unwrap_or_default();

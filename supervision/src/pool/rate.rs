@@ -1,12 +1,12 @@
-//! So many jobs in so much time.
+//! The rate limit of a pool.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Into how many parts a period is divided, for jobs that begin within one part to be remembered as one.
+/// The number of parts of a period. Jobs that start within one part are recorded as one entry.
 const PARTS: u32 = 4096;
 
-/// Jobs that began together, or nearly.
+/// Jobs that started at nearly the same time.
 #[derive(Clone, Copy, Debug)]
 struct StartGroup {
     first: Duration,
@@ -14,21 +14,23 @@ struct StartGroup {
     jobs: u32,
 }
 
-/// At most so many jobs begin in any period of this length, wherever it begins.
+/// A sliding-window rate limit: at most `jobs` start in any window of one period.
 ///
-/// A bucket of tokens would let nearly twice as many begin in the period after it was full.
+/// A token bucket would allow nearly twice as many starts in the period after it was full.
 #[derive(Clone, Debug)]
 pub(super) struct Rate {
     jobs: u32,
     period: Duration,
-    /// Those that may count still, oldest first. A few thousand entries at most, however many jobs there are.
+    /// The starts that may still count, oldest first: a few thousand entries at most, however many
+    /// jobs there are.
     starts: VecDeque<StartGroup>,
-    /// How many jobs these are.
+    /// The number of jobs in `starts`.
     in_window: u32,
 }
 
 impl Rate {
-    /// `jobs` in every `period`; all of them at once, if none have begun for so long.
+    /// Makes a limit of `jobs` per `period`. All of them may start at once if none started for a
+    /// period.
     pub(super) fn new(jobs: u32, period: Duration) -> Self {
         Self { jobs: jobs.max(1), period, starts: VecDeque::new(), in_window: 0 }
     }
@@ -37,7 +39,7 @@ impl Rate {
         self.ready_at(now).is_none()
     }
 
-    /// A job begins.
+    /// Records the start of a job.
     pub(super) fn record_start(&mut self, now: Duration) {
         self.in_window = self.in_window.saturating_add(1);
         let part = self.period / PARTS;
@@ -50,7 +52,7 @@ impl Rate {
         }
     }
 
-    /// When the next job may begin, if none may now.
+    /// Returns when the next job may start, or `None` if one may start now.
     pub(super) fn ready_at(&mut self, now: Duration) -> Option<Duration> {
         while let Some(group) =
             self.starts.front().filter(|group| group.last.saturating_add(self.period) <= now)
@@ -65,7 +67,7 @@ impl Rate {
 
 #[cfg(all(test, not(model)))]
 impl Rate {
-    /// How many entries it keeps.
+    /// Returns the number of entries.
     pub(super) fn entries(&self) -> usize {
         self.starts.len()
     }

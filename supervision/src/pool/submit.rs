@@ -1,4 +1,4 @@
-//! Submitting one job: how it is to be treated, and waiting for room.
+//! The submission of one job: its options, and the wait for room.
 
 use std::error::Error;
 use std::fmt;
@@ -18,31 +18,32 @@ use super::shared::Shared;
 use super::job_state::{ResultSink, JobState, JobOptions};
 use crate::policy::Backoff;
 
-/// A job that is about to be submitted. What is not said of it is as the pool says.
+/// A job that is about to be submitted, with its options. Options that are not set are those of the
+/// pool.
 ///
 /// # Cancel safety
 ///
-/// If the future is dropped while it waits for room, the job is dropped too. If the job was taken
-/// in at that moment, it is cancelled. To keep it, submit it [now](Self::try_submit), or not at all.
+/// If the future is dropped while it waits for room, the job is dropped too. If the job was queued
+/// at that moment, it is cancelled. [`try_submit`](Self::try_submit) does not wait.
 #[must_use = "a job is submitted when this is awaited, or now"]
 pub struct Submission<J, T, E> {
     pub(super) pool: Arc<Shared<J, T, E>>,
     pub(super) job: J,
-    /// How it is to be treated, if anything was said of that.
+    /// The options, if any was set.
     pub(super) options: Option<Box<JobOptions>>,
 }
 
-/// Why a job was not taken in; with the job.
+/// The reason why a job was not accepted, with the job.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub enum SubmitError<J> {
-    /// As many jobs wait as may.
+    /// The queue is full.
     Full(J),
-    /// The pool takes none in any more.
+    /// The pool accepts no more jobs.
     Closed(J),
 }
 
 impl<J> SubmitError<J> {
-    /// The job that was not taken in.
+    /// Returns the job that was not accepted.
     ///
     #[doc = pool_example!(r"squares.stop(PoolShutdown::Drain).await;
 let refused = squares.submit(7).try_submit().unwrap_err();
@@ -103,7 +104,7 @@ where
         self.options.get_or_insert_with(|| Box::new(self.pool.lock_state().options))
     }
 
-    /// Sets how urgent it is: the higher comes first; 0 unless set.
+    /// Sets the priority: jobs of a higher priority start first; 0 by default.
     ///
     #[doc = pool_example!(r"let job = squares.submit(7).priority(9).await?;
 assert_eq!(job.await?, 49);")]
@@ -112,7 +113,7 @@ assert_eq!(job.await?, 49);")]
         self
     }
 
-    /// Keeps it back for so long.
+    /// Delays the start of the job by at least this time.
     ///
     #[doc = pool_example!(r"let job = squares.submit(7).delay(Duration::from_millis(1)).await?;
 assert_eq!(job.await?, 49);")]
@@ -121,7 +122,8 @@ assert_eq!(job.await?, 49);")]
         self
     }
 
-    /// Drops it if it was not begun by then.
+    /// Drops the job if it has not started within this time. Its result is then
+    /// [`Expired`](super::JobError::Expired).
     ///
     #[doc = pool_example!(r"squares.pause();
 let late = squares.submit(7).expires_in(Duration::from_millis(1)).await?;
@@ -131,8 +133,9 @@ assert!(matches!(late.await, Err(JobError::Expired)));")]
         self
     }
 
-    /// Sets how long an attempt may take, at its awaits: then it has failed, and its worker goes on with the next job. A worker that
-    /// does not await is found by its [deadline](super::Pool::handler_deadline).
+    /// Sets the time limit of an attempt, checked at its awaits. An attempt that exceeds it has
+    /// failed, and its worker continues with the next job. A worker that never awaits is detected
+    /// by its [deadline](super::Pool::handler_deadline).
     ///
     #[doc = pool_example!(r"let job = squares.submit(7).time_limit(Duration::from_secs(1)).await?;
 assert_eq!(job.await?, 49);")]
@@ -141,7 +144,8 @@ assert_eq!(job.await?, 49);")]
         self
     }
 
-    /// Sets how many attempts it has, the first included: see [`Pool::attempts`](super::Pool::attempts).
+    /// Sets the number of attempts, the first included: see
+    /// [`Pool::attempts`](super::Pool::attempts).
     ///
     #[doc = pool_example!(r"let job = squares.submit(7).attempts(5).await?;
 assert_eq!(job.await?, 49);")]
@@ -150,7 +154,7 @@ assert_eq!(job.await?, 49);")]
         self
     }
 
-    /// Sets whether an attempt that returns an error is followed by another: see
+    /// Sets whether an attempt that returns an error is retried: see
     /// [`Pool::retry_errors`](super::Pool::retry_errors).
     ///
     #[doc = pool_example!(r"let job = squares.submit(7).retry_errors(true).await?;
@@ -160,7 +164,7 @@ assert_eq!(job.await?, 49);")]
         self
     }
 
-    /// Sets how long it waits after a failed attempt.
+    /// Sets the delay after a failed attempt.
     ///
     #[doc = pool_example!(r"let backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
 let job = squares.submit(7).backoff(backoff).await?;
@@ -170,7 +174,8 @@ assert_eq!(job.await?, 49);")]
         self
     }
 
-    /// Says that it must not be begun twice: whatever happens to its worker, it has failed then.
+    /// Limits the job to one attempt: it never starts twice. If its worker ends during that
+    /// attempt, the job has failed.
     ///
     #[doc = pool_example!(r"let job = squares.submit(7).at_most_once().await?;
 assert_eq!(job.await?, 49);")]
@@ -178,10 +183,10 @@ assert_eq!(job.await?, 49);")]
         self.attempts(1)
     }
 
-    /// Has it done by the worker that this key leads to: jobs of one key are done one after the
-    /// other, in order, as long as none fails and the workers stay the same. A worker that is
-    /// restarted stays the same, also while it is in backoff. If it is not due any more, because it
-    /// declined to start or there are to be fewer workers, its keys lead to others.
+    /// Runs the job on the worker that this key maps to. Jobs of one key run one after the other,
+    /// in order, as long as none fails and the set of workers stays the same. A restart does not
+    /// change the set, not even while the worker is in backoff. If the worker is no longer due,
+    /// because it declined to start or the pool was made smaller, its keys map to other workers.
     ///
     #[doc = pool_example!(r#"// Both are done by one worker, in this order.
 let (first, second) = (squares.submit(1).key(&"a").await?, squares.submit(2).key(&"a").await?);
@@ -193,11 +198,12 @@ assert_eq!((first.await?, second.await?), (1, 4));"#)]
         self
     }
 
-    /// Submits it if there is room. There is none while others wait for room.
+    /// Submits the job if there is room now. There is no room while other submitters wait for room.
     ///
     /// # Errors
     ///
-    /// If there is none, or the pool takes none in any more; with the job.
+    /// [`SubmitError::Full`] if there is no room, [`SubmitError::Closed`] if the pool accepts no
+    /// more jobs; both return the job.
     ///
     #[doc = pool_example!("assert_eq!(squares.submit(7).try_submit()?.await?, 49);")]
     pub fn try_submit(self) -> Result<JobHandle<T, E>, SubmitError<J>> {
@@ -209,11 +215,11 @@ assert_eq!((first.await?, second.await?), (1, 4));"#)]
         })
     }
 
-    /// Submits it when there is room, and does without its result.
+    /// Submits the job without a handle for its result. Resolves when the job is queued.
     ///
     /// # Errors
     ///
-    /// If the pool takes none in any more; with the job.
+    /// [`SubmitError::Closed`] with the job, if the pool accepts no more jobs.
     ///
     #[doc = pool_example!(r"squares.submit(7).detach().await?;
 squares.drain().await;
@@ -222,21 +228,24 @@ assert_eq!(squares.stats().completed, 1);")]
         self.submit_to(ResultSink::Discard).await
     }
 
-    /// Submits a copy of it to each worker that is due, in the order of their numbers, as there is room:
-    /// to tell all of them something, as to load their settings anew. Returns the results as one; its
-    /// [length](Batch::len) is the number of workers.
+    /// Submits one copy of the job to each worker that is due, in slot order, as room becomes
+    /// available, for example to make all workers reload their settings. Resolves when all copies
+    /// are queued. Returns the results as one batch; its [length](Batch::len) is the number of
+    /// workers.
     ///
-    /// Each copy is done by its own worker, or by the next incarnation of that. One whose worker is not
-    /// due any more before it is done, because there are to be fewer, is
-    /// [dropped](super::JobError::Dropped). A worker that joins later has no copy. A key is ignored.
+    /// Each copy runs on its own worker, or on the next incarnation of that worker. If the pool is
+    /// made smaller before a copy has run, the copy of a removed worker is
+    /// [dropped](super::JobError::Dropped). A worker that is added later gets no copy. A key is
+    /// ignored.
     ///
     /// # Errors
     ///
-    /// If the pool takes none in any more; with the job. Workers before that have their copies.
+    /// [`SubmitError::Closed`] with the job, if the pool accepts no more jobs. Copies that were
+    /// queued before run.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the copies that were taken in are done, and their results are lost.
+    /// If the future is dropped, the queued copies run, and their results are lost.
     ///
     /// # Examples
     ///

@@ -1,4 +1,4 @@
-//! The future of a submission: it waits for room.
+//! The future of a submission, which waits for room.
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -11,7 +11,7 @@ use super::job_handle::JobHandle;
 use super::submit::{Submission, SubmitError, handle, wait_for_room};
 use super::job_state::ResultSink;
 
-/// A job that is submitted as soon as there is room.
+/// The future that submits a job when there is room, and resolves with its handle.
 #[must_use = "a job is submitted when this is awaited"]
 pub struct SubmitFuture<J, T, E>(SubmitState<J, T, E>);
 
@@ -25,7 +25,7 @@ type Submitted<J, T, E> = Result<JobHandle<T, E>, SubmitError<J>>;
 
 type WaitFuture<J, T, E> = Pin<Box<dyn Future<Output = Submitted<J, T, E>> + Send>>;
 
-/// Nothing in it is ever pinned but what is in a box of its own.
+/// No part of it is pinned, except the future in its own box.
 impl<J, T, E> Unpin for SubmitFuture<J, T, E> {}
 
 impl<J, T, E> Future for SubmitFuture<J, T, E>

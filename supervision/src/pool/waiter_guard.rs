@@ -1,4 +1,4 @@
-//! A submitter that waits for room, from its side.
+//! The submitter's side of a wait for room.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,7 +11,7 @@ use super::wait_queue::{Admission, AdmissionCell};
 use super::shared::Shared;
 use super::job_state::JobResult;
 
-/// A submitter in line, for as long as it waits.
+/// A waiting submitter. Dropping it leaves the wait queue.
 pub(super) struct WaiterGuard<'a, J, T, E>
 where
     J: Send + Sync + 'static,
@@ -29,7 +29,7 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    /// Returns the job once it was taken in, or given back because the pool takes none in any more.
+    /// Resolves when the job is admitted, or returned because the pool accepts no more jobs.
     pub(super) fn poll(&self, cx: &Context<'_>) -> Poll<Result<AdmittedJob<J, T, E>, J>> {
         self.cell.poll(cx)
     }
@@ -41,8 +41,8 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    /// One that waits no more leaves the line. If its job was taken in and it has not heard of
-    /// that, the job is cancelled.
+    /// Removes the job from the wait queue. If the job was admitted and the submitter has not
+    /// observed that, the job is cancelled.
     fn drop(&mut self) {
         let left = self.pool.lock_state().waiters.remove(self.ticket);
         ignore_panic(|| drop(left));
@@ -62,8 +62,8 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    /// Puts a job in line. If there is room, or the pool takes none in any more, what becomes of it
-    /// is known at once.
+    /// Adds a job to the wait queue. If there is room, or the pool accepts no more jobs, the result
+    /// is available at once.
     pub(super) fn enqueue_waiter(&self, new_job: NewJob<J, T, E>) -> WaiterGuard<'_, J, T, E> {
         let mut guard = self.lock_synced();
         let (ticket, cell) = guard.state.waiters.push(new_job);
