@@ -1,4 +1,4 @@
-//! One job for every worker.
+//! Broadcasts: one copy of a job for every worker.
 
 #[path = "support/pool.rs"]
 mod support;
@@ -18,13 +18,13 @@ use tokio::time::sleep;
 enum Job {
     Note(u32),
     Take(Duration),
-    /// Crashes the first incarnation of worker 1, and is a note in all others.
+    /// Crashes the first incarnation of worker 1. All others note it.
     CrashOne(u32),
-    /// Ends the worker, whichever it is.
+    /// Ends any worker.
     Crash,
 }
 
-/// The notes of each worker.
+/// The jobs that each worker noted.
 type Notes = Arc<Mutex<BTreeMap<usize, Vec<u32>>>>;
 
 struct Noter {
@@ -73,7 +73,7 @@ async fn start(
 }
 
 impl Running {
-    /// Broadcasts a job. Returns the worker that did each copy, or the error.
+    /// Broadcasts a job. Returns the worker of each copy, or its error.
     async fn broadcast(&self, job: Job) -> Vec<Result<usize, String>> {
         let batch = soon(self.pool.submit(job).broadcast()).await.expect("it takes them");
         soon(batch.join_all()).await.into_iter().map(|result| result.map_err(|error| error.to_string())).collect()
@@ -134,7 +134,7 @@ async fn a_copy_is_dropped_when_its_worker_is_due_no_more() {
     }
     quiet().await;
     let batch = running.pool.submit(Job::Note(1)).broadcast().await.expect("it takes them");
-    // What a worker has begun as it is broadcast to is pinned too, and goes with its worker.
+    // The running copy is pinned too, and is dropped with its worker.
     soon(running.pool.resize(1)).await.expect("it goes well");
     let results = soon(batch.join_all()).await;
     assert!(matches!(results[..], [Ok(0), Err(JobError::Dropped), Err(JobError::Dropped)]), "{results:?}");
@@ -145,7 +145,7 @@ async fn a_copy_is_dropped_when_its_worker_is_due_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_copy_at_which_its_worker_is_dismissed_for_good_is_dropped() {
+async fn a_copy_is_dropped_when_its_worker_is_removed_while_it_runs() {
     let running = start(2, |pool| pool.shutdown(perennial_supervision::Shutdown::BrutalKill)).await;
     let batch = running.pool.submit(Job::Take(secs(60))).broadcast().await.expect("it takes them");
     quiet().await;

@@ -12,8 +12,8 @@ use crate::policy::Backoff;
 /// for the intensity of the pool, so without a delay the restarts would form a busy loop.
 const IDLE_EXIT_BACKOFF: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
 
-/// The number of consecutive exits without a job after which no delay follows.
-const UNDELAYED_EXITS: u32 = 2;
+/// The number of consecutive exits without a job from which on delays follow.
+const DELAYED_FROM: u32 = 2;
 
 /// The exits of the incarnations in one slot.
 #[derive(Debug)]
@@ -73,6 +73,6 @@ impl ExitHistory {
     /// Returns the delay of the next incarnation.
     pub(super) fn delay(&self) -> Duration {
         let delay = |failures| IDLE_EXIT_BACKOFF.delay(failures, 0.0).min(self.max_delay);
-        self.idle_exits.load(Ordering::Relaxed).checked_sub(UNDELAYED_EXITS).map_or(Duration::ZERO, delay)
+        self.idle_exits.load(Ordering::Relaxed).checked_sub(DELAYED_FROM).map_or(Duration::ZERO, delay)
     }
 }

@@ -1,4 +1,5 @@
-//! The parts of a pool by themselves: no task, no clock; and what those who submit and those who work agree on, under loom.
+//! Tests of the parts of a pool without tasks and clocks, and the protocol of submitters and
+//! workers under loom.
 
 #[cfg(not(model))]
 mod scheduler;

@@ -1,4 +1,4 @@
-//! A lane against a plain map, and what taking out many costs.
+//! A priority queue compared with a map, and the cost of many cancellations.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -11,14 +11,14 @@ use crate::pool::priority_queue::{PriorityQueue, Placement, QueuedJob};
 
 #[derive(Clone, Copy, Debug)]
 enum Op {
-    /// So many jobs come, one after the other.
+    /// Pushes this many jobs.
     Push(u64),
     Urgent(u8),
-    /// The last that was taken comes back.
+    /// Pushes the job that was popped last.
     Return,
     Pop,
-    /// Takes out the one at this part of all that wait.
-    Withdraw(f64),
+    /// Cancels the job at this fraction of all queued jobs.
+    Cancel(f64),
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -27,7 +27,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (1..4_u8).prop_map(Op::Urgent),
         2 => Just(Op::Return),
         3 => Just(Op::Pop),
-        8 => (0.0..1.0_f64).prop_map(Op::Withdraw),
+        8 => (0.0..1.0_f64).prop_map(Op::Cancel),
     ]
 }
 
@@ -35,7 +35,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_lane_gives_jobs_by_priority_and_number_whichever_are_taken_out_between(
+    fn a_queue_pops_by_priority_and_number_whichever_jobs_are_cancelled(
         ops in prop::collection::vec(op(), 1..200),
     ) {
         let (mut queue, mut model, mut number) = (PriorityQueue::default(), BTreeMap::new(), 0);
@@ -63,7 +63,7 @@ proptest! {
                     prop_assert_eq!(popped.as_ref().map(|job| job.number), expected);
                     taken.extend(popped);
                 }
-                Op::Withdraw(part) => {
+                Op::Cancel(part) => {
                     let place = (model.len() as f64 * part) as usize;
                     let rank = model.keys().nth(place).copied();
                     let number = rank.map_or(number + 1, |(_, number)| number);
@@ -79,16 +79,16 @@ proptest! {
     }
 }
 
-/// How many jobs: so many that work for each of all for each of all would take hours.
+/// The number of jobs. An operation that takes linear time per job would run for hours.
 const MANY: u64 = 100_000;
 
-/// The numbers below `MANY` in an order that jumps about.
+/// The numbers below `MANY`, scattered.
 fn scattered() -> impl Iterator<Item = u64> {
     (0..MANY).map(|n| n * 7919 % MANY)
 }
 
 #[test]
-fn so_many_that_wait_or_are_delayed_can_be_taken_out_in_any_order() {
+fn many_queued_or_delayed_jobs_can_be_cancelled_in_any_order() {
     let mut scheduler: Scheduler<u64> = Scheduler::new(2, usize::MAX);
     for is_delayed in [false, true] {
         for number in 0..MANY {
@@ -106,7 +106,7 @@ fn so_many_that_wait_or_are_delayed_can_be_taken_out_in_any_order() {
 }
 
 #[test]
-fn so_many_that_are_delayed_can_expire_or_come_due_in_any_order() {
+fn many_delayed_jobs_can_expire_or_become_due_in_any_order() {
     let mut scheduler: Scheduler<u64> = Scheduler::new(2, usize::MAX);
     for number in 0..MANY {
         let placement = Placement { expires: Some(ms(number * 31 % 1000)), ..Placement::default() };

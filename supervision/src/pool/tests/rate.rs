@@ -1,4 +1,4 @@
-//! A rate, against a log of everything that has begun.
+//! The rate limit compared with a log of all starts.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn all_of_a_period_may_begin_at_once_and_then_none_until_it_is_over() {
 }
 
 #[test]
-fn each_that_began_makes_room_when_its_own_period_is_over() {
+fn each_start_counts_for_one_period() {
     let mut rate = Rate::new(2, ms(10));
     rate.record_start(ms(0));
     rate.record_start(ms(4));
@@ -33,7 +33,7 @@ fn each_that_began_makes_room_when_its_own_period_is_over() {
 }
 
 #[test]
-fn a_rate_of_none_is_a_rate_of_one() {
+fn a_rate_of_zero_is_a_rate_of_one() {
     let mut rate = Rate::new(0, ms(10));
     assert!(rate.is_ready(ms(0)));
     rate.record_start(ms(0));
@@ -41,7 +41,7 @@ fn a_rate_of_none_is_a_rate_of_one() {
 }
 
 #[test]
-fn a_high_rate_is_kept_in_little_room() {
+fn a_high_rate_uses_little_memory() {
     let mut rate = Rate::new(10_000_000, Duration::from_secs(1));
     for n in 0..2_000_000 {
         let now = Duration::from_micros(n);
@@ -54,10 +54,10 @@ fn a_high_rate_is_kept_in_little_room() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Of whatever is asked for, whenever: in any period that ends now, no more have begun than may; and nobody waits for longer than
-    /// that, but for the grain in which it counts.
+    /// For any requests at any times: the starts in each period that ends now do not exceed the
+    /// rate, and no start waits longer than needed, except for the resolution.
     #[test]
-    fn no_period_sees_more_begin_than_may_and_none_is_kept_for_longer_than_it_must(
+    fn no_period_exceeds_the_rate_and_no_start_waits_longer_than_needed(
         jobs in 1..20_u32,
         period in 1..50_000_u64,
         pauses in prop::collection::vec(prop_oneof![Just(0), 0..100_u64, 0..5_000_u64], 1..300),

@@ -1,4 +1,4 @@
-//! When missing workers are brought back.
+//! The schedule of repairs.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ fn at(millis: u64) -> Duration {
 }
 
 #[test]
-fn a_worker_that_is_missing_for_a_moment_only_is_left_to_its_supervisor() {
+fn a_worker_missing_only_for_a_moment_is_left_to_its_supervisor() {
     let mut repair = Repair::new(None);
     assert_eq!(repair.next_step(true, at(0)), Step::Wait(at(100)));
     assert_eq!(repair.next_step(true, at(60)), Step::Wait(at(40)));
@@ -19,7 +19,7 @@ fn a_worker_that_is_missing_for_a_moment_only_is_left_to_its_supervisor() {
 }
 
 #[test]
-fn each_repair_that_does_not_help_makes_the_next_one_wait_longer() {
+fn each_failed_repair_delays_the_next_longer() {
     let (mut repair, mut now) = (Repair::new(Some(Backoff::new(at(10), at(50)))), at(0));
     let mut waits = Vec::new();
     while waits.len() < 5 {

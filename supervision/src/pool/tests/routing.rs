@@ -1,12 +1,12 @@
-//! Which workers may have a job: the running ones, the one that a key leads to, another than the
-//! one that failed it.
+//! The workers that may run a job: running workers, the worker of a key, and workers that have not
+//! failed the job.
 
 use super::model::{job, ms};
 use crate::pool::scheduler::{Scheduler, Next};
 use crate::pool::priority_queue::{Placement, Target, QueuedJob};
 use crate::pool::slots::fit;
 
-/// A board with so many workers that have come and found nothing, and one more slot.
+/// A scheduler with this many idle workers and one more slot.
 fn scheduler(workers: usize) -> Scheduler<u64> {
     let mut scheduler = Scheduler::new(workers + 1, 1_000_000);
     for slot in 0..workers {
@@ -27,14 +27,14 @@ fn aimed(number: u64, target: Target) -> QueuedJob<u64> {
     QueuedJob { placement: Placement { target, ..Placement::default() }, ..job(number) }
 }
 
-/// A key that leads to this slot, of so many.
+/// Returns a key that maps to this slot, given the number of slots.
 fn key_of(slot: usize, slots: usize) -> u64 {
     let leads = |key: &u64| (0..slots).max_by_key(|slot| fit(*key, *slot)) == Some(slot);
     (0..).find(leads).expect("there is one")
 }
 
 #[test]
-fn workers_that_run_have_one_turn_each_and_those_that_do_not_have_none() {
+fn round_robin_gives_each_running_worker_one_turn_and_others_none() {
     let mut scheduler = scheduler(3);
     let turns = |scheduler: &mut Scheduler<u64>, turns: usize| -> Vec<usize> {
         (0..turns).filter_map(|_| scheduler.next_in_turn()).collect()
@@ -53,11 +53,11 @@ fn workers_that_run_have_one_turn_each_and_those_that_do_not_have_none() {
 }
 
 #[test]
-fn a_worker_has_its_turn_whichever_others_come_and_go_between() {
+fn round_robin_keeps_turns_while_other_workers_start_and_end() {
     let mut scheduler = scheduler(4);
     let mut turns = [0; 4];
     for scaling_check in 1..=300 {
-        // The same worker is gone and comes back before each turn.
+        // The same worker ends and restarts before each turn.
         scheduler.worker_exited(0, scaling_check);
         scheduler.worker_started(0, scaling_check + 1);
         turns[scheduler.next_in_turn().expect("some run")] += 1;
@@ -80,7 +80,7 @@ fn the_least_queued_is_a_worker_that_runs() {
 }
 
 #[test]
-fn a_job_for_a_worker_that_does_not_run_is_for_all_and_so_are_those_of_one_that_is_gone() {
+fn jobs_for_a_worker_that_does_not_run_go_to_all() {
     let mut scheduler = scheduler(2);
     assert_eq!(scheduler.enqueue(aimed(1, Target::Slot(2))), Some(1), "any may have it");
     scheduler.enqueue(aimed(2, Target::Slot(1)));
@@ -94,7 +94,7 @@ fn a_job_for_a_worker_that_does_not_run_is_for_all_and_so_are_those_of_one_that_
 }
 
 #[test]
-fn a_key_waits_for_its_worker_while_that_is_due_and_leads_to_another_when_it_is_not() {
+fn a_key_waits_for_its_due_worker_and_maps_to_another_after_that() {
     let mut scheduler = scheduler(2);
     scheduler.set_open(2, false);
     let key = key_of(1, 2);
@@ -116,7 +116,7 @@ fn a_key_waits_for_its_worker_while_that_is_due_and_leads_to_another_when_it_is_
 }
 
 #[test]
-fn only_the_keys_of_a_slot_that_closes_lead_elsewhere() {
+fn closing_a_slot_remaps_only_its_own_keys() {
     let mut scheduler = scheduler(5);
     let led = |scheduler: &Scheduler<u64>| (0..1000).map(|key| scheduler.slot_of_key(key)).collect::<Vec<_>>();
     let before = led(&scheduler);
@@ -133,7 +133,7 @@ fn only_the_keys_of_a_slot_that_closes_lead_elsewhere() {
 }
 
 #[test]
-fn a_job_that_a_worker_failed_is_for_the_others_while_one_runs() {
+fn a_failed_job_is_for_other_workers_while_one_runs() {
     let mut scheduler = scheduler(2);
     scheduler.enqueue(job(1));
     scheduler.enqueue(job(2));
@@ -149,8 +149,9 @@ fn a_job_that_a_worker_failed_is_for_the_others_while_one_runs() {
 }
 
 #[test]
-fn a_worker_that_takes_another_job_than_it_was_woken_for_hands_the_wake_on() {
-    // What the first is woken for, it takes; and leaves a job that it may not have to the third.
+fn a_worker_that_takes_another_job_than_it_was_woken_for_passes_its_wakeup_on() {
+    // The first worker takes the job that it was woken for, and leaves one that it may not run to
+    // the third.
     let mut scheduler = scheduler(3);
     assert_eq!(scheduler.enqueue(aimed(2, Target::Except(2))), Some(1));
     assert_eq!(scheduler.enqueue(job(1)), Some(2));

@@ -1,4 +1,4 @@
-//! The rules of the board, one by one.
+//! The rules of the scheduler, one by one.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::pool::scheduler::{Scheduler, Next, Phase};
 use crate::pool::priority_queue::{Placement, Target, QueuedJob};
 use crate::pool::rate::Rate;
 
-/// A board with so many workers, each of whom has come and found nothing.
+/// A scheduler with this many idle workers.
 fn idle_scheduler(workers: usize) -> Scheduler<u64> {
     let mut scheduler = Scheduler::new(workers, 100);
     for slot in 0..workers {
@@ -17,7 +17,7 @@ fn idle_scheduler(workers: usize) -> Scheduler<u64> {
     scheduler
 }
 
-/// What the first incarnation in a slot is given, at the beginning of time.
+/// Leases a job to the first incarnation in a slot at time 0.
 fn lease_next(scheduler: &mut Scheduler<u64>, slot: usize) -> Option<u64> {
     lease_at(scheduler, slot, 0)
 }
@@ -49,7 +49,7 @@ fn for_key(number: u64, key: u64) -> QueuedJob<u64> {
     QueuedJob { placement: Placement { target: Target::Key(key), ..job.placement }, ..job }
 }
 
-/// A job that comes back from the worker in this slot, which has failed it.
+/// A retried job that failed on the worker in this slot.
 fn failed_by(slot: usize, number: u64) -> QueuedJob<u64> {
     let job = job(number);
     QueuedJob { placement: Placement { target: Target::Except(slot), ..job.placement }, ..job }
@@ -61,7 +61,7 @@ fn expiring(number: u64, at: u64) -> QueuedJob<u64> {
 }
 
 #[test]
-fn the_urgent_come_first_and_then_those_that_came_first() {
+fn urgent_jobs_come_first_and_equal_ones_in_submission_order() {
     let mut scheduler = idle_scheduler(1);
     for job in [urgent(1, 0), urgent(2, 5), urgent(3, 0), urgent(4, 9), urgent(5, 5)] {
         scheduler.enqueue(job);
@@ -75,7 +75,7 @@ fn the_urgent_come_first_and_then_those_that_came_first() {
 }
 
 #[test]
-fn those_that_come_back_stand_where_they_stood_whichever_of_them_is_first() {
+fn retried_jobs_keep_their_positions() {
     for order in [[0, 1], [1, 0]] {
         let mut scheduler = idle_scheduler(3);
         for number in 1..=4 {
@@ -103,7 +103,7 @@ fn each_job_wakes_one_idle_worker_and_none_is_woken_twice() {
 }
 
 #[test]
-fn a_job_for_one_worker_wakes_that_one_and_nobody_else_may_have_it() {
+fn a_job_for_one_worker_wakes_it_and_is_leased_to_no_other() {
     let mut scheduler = idle_scheduler(3);
     assert_eq!(scheduler.enqueue(for_slot(1, 1)), Some(1));
     assert_eq!((lease_next(&mut scheduler, 0), lease_next(&mut scheduler, 2)), (None, None));
@@ -112,7 +112,7 @@ fn a_job_for_one_worker_wakes_that_one_and_nobody_else_may_have_it() {
 }
 
 #[test]
-fn a_worker_that_takes_its_own_job_first_leaves_the_one_it_was_woken_for_to_another() {
+fn a_worker_that_takes_its_own_job_first_passes_its_wakeup_on() {
     let mut scheduler = idle_scheduler(2);
     let woken = scheduler.enqueue(job(1)).expect("somebody is woken");
     assert_eq!(
@@ -128,14 +128,14 @@ fn a_worker_that_takes_its_own_job_first_leaves_the_one_it_was_woken_for_to_anot
 }
 
 #[test]
-fn a_worker_whose_slot_is_closed_leaves_the_job_that_it_was_woken_for_to_another() {
+fn a_worker_whose_slot_is_closed_passes_its_wakeup_on() {
     let mut scheduler = idle_scheduler(2);
     let woken = scheduler.enqueue(job(1)).expect("somebody is woken");
     assert_eq!(scheduler.set_open(woken, false), [1 - woken]);
 }
 
 #[test]
-fn a_job_for_one_and_a_job_for_all_are_begun_in_the_order_in_which_they_came() {
+fn routed_and_shared_jobs_start_in_submission_order() {
     let mut scheduler = idle_scheduler(1);
     scheduler.enqueue(job(1));
     scheduler.enqueue(for_slot(2, 0));
@@ -147,7 +147,7 @@ fn a_job_for_one_and_a_job_for_all_are_begun_in_the_order_in_which_they_came() {
 }
 
 #[test]
-fn jobs_for_a_slot_that_is_closed_go_to_all_where_their_number_has_them() {
+fn jobs_of_a_closed_slot_go_to_all_and_keep_their_positions() {
     let mut scheduler = idle_scheduler(2);
     scheduler.enqueue(for_slot(1, 1));
     scheduler.enqueue(job(2));
@@ -162,7 +162,7 @@ fn jobs_for_a_slot_that_is_closed_go_to_all_where_their_number_has_them() {
 }
 
 #[test]
-fn a_slot_that_is_opened_has_its_worker_look_again() {
+fn opening_a_slot_wakes_its_worker() {
     let mut scheduler = Scheduler::new(2, 100);
     scheduler.set_open(1, false);
     scheduler.enqueue(job(1));
@@ -173,7 +173,7 @@ fn a_slot_that_is_opened_has_its_worker_look_again() {
 }
 
 #[test]
-fn what_an_old_incarnation_says_or_asks_changes_nothing() {
+fn calls_of_an_old_incarnation_have_no_effect() {
     let mut scheduler = idle_scheduler(1);
     scheduler.enqueue(job(1));
     assert_eq!(lease_next(&mut scheduler, 0), Some(1));
@@ -191,14 +191,14 @@ fn what_an_old_incarnation_says_or_asks_changes_nothing() {
 }
 
 #[test]
-fn if_a_worker_was_woken_and_went_before_it_looked_another_is() {
+fn a_woken_worker_that_ends_before_it_leases_passes_its_wakeup_on() {
     let mut scheduler = idle_scheduler(2);
     let first = scheduler.enqueue(job(1)).expect("somebody is woken");
     assert_eq!(scheduler.worker_exited(first, 1).1, [1 - first]);
 }
 
 #[test]
-fn what_has_expired_is_not_leased_and_comes_out_at_its_time_too() {
+fn expired_jobs_are_not_leased_and_are_removed_in_time() {
     let mut scheduler = idle_scheduler(1);
     scheduler.enqueue(expiring(1, 10));
     scheduler.enqueue(expiring(2, 10));
@@ -217,7 +217,7 @@ fn what_has_expired_is_not_leased_and_comes_out_at_its_time_too() {
 }
 
 #[test]
-fn what_is_delayed_comes_when_it_is_due_and_takes_up_room_before() {
+fn delayed_jobs_are_queued_when_due_and_use_capacity_before() {
     let mut scheduler: Scheduler<u64> = Scheduler::new(1, 2);
     scheduler.delay(job(1), ms(10));
     scheduler.delay(job(2), ms(5));
@@ -231,7 +231,7 @@ fn what_is_delayed_comes_when_it_is_due_and_takes_up_room_before() {
 }
 
 #[test]
-fn a_paused_board_hands_nothing_out_and_wakes_all_when_it_goes_on() {
+fn a_paused_scheduler_leases_nothing_and_wakes_all_when_resumed() {
     let mut scheduler = idle_scheduler(2);
     scheduler.pause(true);
     assert_eq!((scheduler.enqueue(job(1)), lease_next(&mut scheduler, 0)), (None, None));
@@ -241,7 +241,7 @@ fn a_paused_board_hands_nothing_out_and_wakes_all_when_it_goes_on() {
 }
 
 #[test]
-fn who_waits_for_the_rate_is_woken_by_its_time_and_the_next_by_that_one() {
+fn workers_that_wait_for_the_rate_wake_each_other() {
     let mut scheduler = idle_scheduler(3);
     scheduler.set_rate(Rate::new(1, ms(10)));
     for number in 1..=3 {
@@ -275,7 +275,7 @@ fn a_job_for_one_worker_that_waits_for_the_rate_wakes_that_one() {
 }
 
 #[test]
-fn who_is_woken_by_the_rate_and_finds_nothing_wakes_the_next() {
+fn a_worker_woken_by_the_rate_that_finds_nothing_wakes_the_next() {
     let mut scheduler = idle_scheduler(2);
     scheduler.set_rate(Rate::new(1, ms(10)));
     scheduler.enqueue(job(1));
@@ -292,7 +292,7 @@ fn who_is_woken_by_the_rate_and_finds_nothing_wakes_the_next() {
 }
 
 #[test]
-fn a_paused_board_does_not_wait_for_its_rate() {
+fn a_paused_scheduler_has_no_deadline_for_its_rate() {
     let mut scheduler = idle_scheduler(2);
     scheduler.set_rate(Rate::new(1, ms(10)));
     scheduler.enqueue(job(1));
@@ -304,7 +304,7 @@ fn a_paused_board_does_not_wait_for_its_rate() {
 }
 
 #[test]
-fn of_all_that_choose_the_one_with_the_least_before_it_is_chosen() {
+fn least_queued_routing_chooses_the_worker_with_the_fewest_jobs() {
     let mut scheduler = idle_scheduler(3);
     scheduler.enqueue(for_slot(1, 0));
     assert_eq!(lease_next(&mut scheduler, 0), Some(1));
@@ -316,7 +316,7 @@ fn of_all_that_choose_the_one_with_the_least_before_it_is_chosen() {
 }
 
 #[test]
-fn one_that_waits_can_be_taken_out_wherever_it_is() {
+fn a_queued_job_can_be_cancelled_in_any_place() {
     let mut scheduler = idle_scheduler(2);
     scheduler.enqueue(job(1));
     scheduler.enqueue(for_slot(2, 1));
@@ -332,7 +332,7 @@ fn one_that_waits_can_be_taken_out_wherever_it_is() {
 }
 
 #[test]
-fn to_clear_takes_out_what_waits_and_leaves_what_is_leased() {
+fn clear_removes_queued_jobs_and_keeps_leased_ones() {
     let mut scheduler = idle_scheduler(1);
     scheduler.enqueue(job(1));
     assert_eq!(lease_next(&mut scheduler, 0), Some(1));
@@ -349,7 +349,7 @@ fn to_clear_takes_out_what_waits_and_leaves_what_is_leased() {
 }
 
 #[test]
-fn a_board_that_finishes_hands_out_and_one_that_is_closed_does_not_and_it_never_goes_back() {
+fn a_finishing_scheduler_leases_a_closed_one_does_not_and_phases_never_go_back() {
     let mut scheduler = idle_scheduler(1);
     scheduler.enqueue(job(1));
     scheduler.enqueue(job(2));
@@ -362,7 +362,7 @@ fn a_board_that_finishes_hands_out_and_one_that_is_closed_does_not_and_it_never_
 }
 
 #[test]
-fn the_one_that_has_waited_longest_is_known_wherever_it_is() {
+fn the_oldest_job_is_found_in_any_place() {
     let mut scheduler = idle_scheduler(2);
     let since = |job: QueuedJob<u64>, at: u64| QueuedJob { since: Some(ms(at)), ..job };
     assert_eq!(scheduler.oldest(), None);
@@ -375,7 +375,7 @@ fn the_one_that_has_waited_longest_is_known_wherever_it_is() {
 }
 
 #[test]
-fn a_pinned_job_waits_for_its_worker_through_restarts_and_comes_out_when_that_is_not_due() {
+fn a_pinned_job_waits_through_restarts_and_is_removed_when_its_worker_is_not_due() {
     let mut scheduler = idle_scheduler(2);
     assert_eq!(scheduler.enqueue(pinned(1, 0)), Some(0), "its worker is woken");
     assert_eq!(lease_next(&mut scheduler, 1), None, "it is for no other");
