@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use perennial_actors::System;
 use perennial_supervision::Backoff;
-use perennial_supervision::pool::{DeadJob, AttemptError, JobError, Pool};
+use perennial_supervision::pool::{AttemptError, DeadJob, JobError, Pool};
 use support::{
-    StartedAttempt, Step, Job, outcome_of, scripted_pool, job, long, ms, now, quick, quiet, secs, soon, start, started, describe,
+    Job, StartedAttempt, Step, describe, job, long, ms, now, outcome_of, quick, quiet, scripted_pool, secs,
+    soon, start, started,
 };
 
 type Dead = DeadJob<Job, &'static str>;

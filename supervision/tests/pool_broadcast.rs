@@ -48,7 +48,12 @@ impl Worker for Noter {
             Job::CrashOne(_) if self.at.slot == 1 && self.at.pid.incarnation() == 1 => panic!("a bug"),
             Job::Crash => panic!("a bug"),
             Job::Note(note) | Job::CrashOne(note) => {
-                self.notes.lock().expect("nobody panics here").entry(self.at.slot).or_default().push(*note);
+                self.notes
+                    .lock()
+                    .expect("no thread panics under the lock")
+                    .entry(self.at.slot)
+                    .or_default()
+                    .push(*note);
             }
         }
         Ok(self.at.slot)
@@ -76,11 +81,15 @@ impl Running {
     /// Broadcasts a job. Returns the worker of each copy, or its error.
     async fn broadcast(&self, job: Job) -> Vec<Result<usize, String>> {
         let batch = soon(self.pool.submit(job).broadcast()).await.expect("it takes them");
-        soon(batch.join_all()).await.into_iter().map(|result| result.map_err(|error| error.to_string())).collect()
+        soon(batch.join_all())
+            .await
+            .into_iter()
+            .map(|result| result.map_err(|error| error.to_string()))
+            .collect()
     }
 
     fn notes(&self) -> Vec<(usize, Vec<u32>)> {
-        self.notes.lock().expect("nobody panics here").clone().into_iter().collect()
+        self.notes.lock().expect("no thread panics under the lock").clone().into_iter().collect()
     }
 
     async fn close(self) {
@@ -159,11 +168,11 @@ async fn a_copy_is_dropped_when_its_worker_is_removed_while_it_runs() {
 async fn a_broadcast_waits_for_room_and_an_urgent_one_comes_first() {
     let running = start(2, |pool| pool.capacity(1)).await;
     for _ in 0..2 {
-        drop(soon(running.pool.submit(Job::Take(secs(1)))).await.expect("it is taken in"));
+        drop(soon(running.pool.submit(Job::Take(secs(1)))).await.expect("it is accepted"));
     }
-    drop(soon(running.pool.submit(Job::Note(1))).await.expect("it is taken in"));
+    drop(soon(running.pool.submit(Job::Note(1))).await.expect("it is accepted"));
     let batch =
-        soon(running.pool.submit(Job::Note(2)).priority(1).broadcast()).await.expect("they are taken in");
+        soon(running.pool.submit(Job::Note(2)).priority(1).broadcast()).await.expect("they are accepted");
     assert_eq!(soon(batch.join_all()).await.len(), 2);
     running.close().await;
 }

@@ -5,7 +5,7 @@ mod support;
 
 use perennial_supervision::Backoff;
 use perennial_supervision::pool::JobEvent;
-use support::{Step, events, outcome_of, job, long, now, pends, quick, quiet, secs, started};
+use support::{Step, events, job, long, now, outcome_of, pends, quick, quiet, secs, started};
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_waits_or_is_delayed_is_not_begun_once_it_is_cancelled() {
@@ -54,7 +54,7 @@ async fn a_job_that_has_a_result_or_is_dead_or_cancelled_cannot_be_cancelled() {
     let running = started(1).await;
     let (done, dead) = (running.submit(quick(1)), running.submit(job(2, [Step::Fail])));
     let cancelled = now(running.pool.submit(quick(3)).delay(secs(1)));
-    running.pool.submit(quick(4)).detach().await.expect("it is taken in");
+    running.pool.submit(quick(4)).detach().await.expect("it is accepted");
     assert!(cancelled.cancel());
     running.drained().await;
     let stats = running.pool.stats();
@@ -62,7 +62,10 @@ async fn a_job_that_has_a_result_or_is_dead_or_cancelled_cannot_be_cancelled() {
         assert!(!job_handle.cancel());
     }
     assert_eq!(running.pool.stats(), stats);
-    assert_eq!((outcome_of(done).await, outcome_of(cancelled).await), ("done 1".to_owned(), "cancelled".to_owned()));
+    assert_eq!(
+        (outcome_of(done).await, outcome_of(cancelled).await),
+        ("done 1".to_owned(), "cancelled".to_owned())
+    );
     assert_eq!(outcome_of(dead).await, "no luck, no luck, no luck");
     running.close().await;
 }

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use perennial_actors::{ExitReason, ActorHandle, System};
+use perennial_actors::{ActorHandle, ExitReason, System};
 use perennial_supervision::pool::{AttemptError, JobError, Pool, Worker, WorkerContext};
 use perennial_supervision::{Backoff, StartError};
 use support::{
-    Step, assert_accounts, outcome_of, scripted_pool, scripted_pool_starting_if, job, ms, now, quiet, secs, soon, start, started,
+    Step, assert_accounts, job, ms, now, outcome_of, quiet, scripted_pool, scripted_pool_starting_if, secs,
+    soon, start, started,
 };
 use tokio::time::Instant;
 
@@ -82,7 +83,8 @@ async fn jobs_that_crash_workers_never_end_a_pool_whose_size_changes() {
 
 #[tokio::test]
 async fn jobs_that_crash_workers_never_end_a_blocking_pool() {
-    half_of_the_jobs_panic(Pool::from_blocking_fn("blocking", 2, |job: u32| Ok::<_, Infallible>(done(job)))).await;
+    half_of_the_jobs_panic(Pool::from_blocking_fn("blocking", 2, |job: u32| Ok::<_, Infallible>(done(job))))
+        .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -100,7 +102,10 @@ async fn an_error_of_a_job_is_its_result_and_only_a_crash_is_tried_again() {
         matches!(ill, Err(JobError::Failed(failures)) if matches!(failures[..], [AttemptError::Error("no luck")]))
     );
     assert_eq!(outcome_of(running.submit(job(3, [Step::Panic, Step::Do]))).await, "done 3");
-    assert_eq!(outcome_of(running.submit(job(4, [Step::Panic, Step::Fail, Step::Do]))).await, "panicked, no luck");
+    assert_eq!(
+        outcome_of(running.submit(job(4, [Step::Panic, Step::Fail, Step::Do]))).await,
+        "panicked, no luck"
+    );
     assert_eq!(running.journal.jobs(), [1, 2, 3, 3, 4, 4]);
     let dead: Vec<u64> = running.pool.drain_dead_jobs().iter().map(|dead| dead.job.number).collect();
     assert_eq!(dead, [1, 2, 4]);

@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use perennial_actors::{ExitReason, System};
 use perennial_supervision::Backoff;
 use perennial_supervision::pool::{
-    JobError, JobHandle, Pool, PoolHandle, Routing, PoolShutdown, Worker, WorkerContext,
+    JobError, JobHandle, Pool, PoolHandle, PoolShutdown, Routing, Worker, WorkerContext,
 };
-use support::{Step, outcome_of, scripted_pool, job, long, ms, now, quick, quiet, secs, soon, start};
+use support::{Step, job, long, ms, now, outcome_of, quick, quiet, scripted_pool, secs, soon, start};
 use tokio::time::Instant;
 
 /// Decides which workers decline to start.

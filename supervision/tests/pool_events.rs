@@ -9,8 +9,8 @@ use perennial_actors::Pid;
 use perennial_supervision::Backoff;
 use perennial_supervision::pool::{JobEvent, JobId, PoolShutdown};
 use support::{
-    Step, Running, assert_accounts, events, outcome_of, scripted_pool, job, long, ms, now, quick, quiet, secs, start,
-    started,
+    Running, Step, assert_accounts, events, job, long, ms, now, outcome_of, quick, quiet, scripted_pool,
+    secs, start, started,
 };
 
 fn worker(running: &Running, slot: &str) -> Pid {
@@ -80,7 +80,10 @@ async fn each_job_has_exactly_one_final_event() {
         of(&received, ill.id()),
         [vec!["Submitted"], again.to_vec(), again.to_vec(), vec!["Started", "Done"]].concat()
     );
-    assert_eq!(of(&received, dead.id()), [vec!["Submitted"], again.to_vec(), vec!["Started", "Dead"]].concat());
+    assert_eq!(
+        of(&received, dead.id()),
+        [vec!["Submitted"], again.to_vec(), vec!["Started", "Dead"]].concat()
+    );
     assert_eq!(of(&received, busy.id()), ["Submitted", "Started", "Dropped"]);
     assert_eq!(of(&received, late.id()), ["Submitted", "Expired"]);
     assert_eq!(of(&received, cancelled.id()), ["Submitted", "Cancelled"]);
@@ -155,7 +158,8 @@ async fn statistics_measure_wait_and_work_times() {
     let slow = running.submit(long(100, secs(10)));
     assert_eq!(outcome_of(slow).await, "done 100");
     let stats = running.pool.stats();
-    let is_about = |received: Duration, expected: Duration| received >= expected && received <= expected.mul_f64(1.2);
+    let is_about =
+        |received: Duration, expected: Duration| received >= expected && received <= expected.mul_f64(1.2);
     assert!(is_about(stats.wait_p50, ms(500)), "{stats}");
     assert!(is_about(stats.wait_p99, ms(990)), "{stats}");
     assert!(is_about(stats.work_p50, ms(10)), "{stats}");

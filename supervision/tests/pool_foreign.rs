@@ -38,7 +38,7 @@ where
 }
 
 /// Lets all other tasks run.
-async fn settle() {
+async fn let_others_run() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
@@ -63,7 +63,7 @@ async fn results_that_panic_as_they_are_dropped_cost_no_job_and_no_worker() {
         drop(jobs.submit(()).await.expect("it is open"));
     }
     jobs.drain().await;
-    settle().await;
+    let_others_run().await;
     assert_eq!(dropped.load(Ordering::Relaxed), 800);
     assert_eq!((begun.load(Ordering::Relaxed), jobs.stats().completed), (800, 800), "none is tried again");
     assert_eq!(incarnation(&app), Some(1));
@@ -88,7 +88,7 @@ async fn unread_results_of_a_batch_are_dropped_one_by_one() {
     assert!(all.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     jobs.drain().await;
     drop(all);
-    settle().await;
+    let_others_run().await;
     assert_eq!(dropped.load(Ordering::Relaxed), 20);
     assert!(app.shutdown().await.is_clean());
 }
@@ -110,7 +110,7 @@ async fn errors_that_panic_as_they_are_dropped_are_kept_and_dropped_one_by_one()
         jobs.submit(()).detach().await.expect("it is open");
     }
     jobs.drain().await;
-    settle().await;
+    let_others_run().await;
     assert_eq!(dropped.load(Ordering::Relaxed), 57, "all but those of the last dead job");
     drop(jobs.drain_dead_jobs());
     assert_eq!(dropped.load(Ordering::Relaxed), 60);
@@ -132,7 +132,7 @@ async fn jobs_that_panic_as_they_are_dropped_may_be_done_cancelled_cleared_or_le
         jobs.submit(Bomb::clone(&job)).detach().await.expect("it is open");
     }
     assert_eq!(jobs.clear(), 5);
-    settle().await;
+    let_others_run().await;
     assert_eq!(dropped.load(Ordering::Relaxed), 7);
     let waiting = jobs.submit(Bomb::clone(&job)).await.expect("it is open");
     for _ in 0..5 {
@@ -145,7 +145,7 @@ async fn jobs_that_panic_as_they_are_dropped_may_be_done_cancelled_cleared_or_le
         "{report}"
     );
     assert!(matches!(waiting.await, Err(JobError::Dropped)));
-    settle().await;
+    let_others_run().await;
     assert_eq!(dropped.load(Ordering::Relaxed), 13);
 }
 
@@ -160,7 +160,7 @@ async fn a_pool_that_was_never_started_may_be_full_of_bombs() {
     let left = jobs.submit_many((0..3).map(|_| Bomb::clone(&job))).await.expect("it is open");
     drop(pool);
     drop((jobs, left));
-    settle().await;
+    let_others_run().await;
     assert_eq!(dropped.load(Ordering::Relaxed), 6);
 }
 
@@ -185,7 +185,7 @@ async fn a_job_that_is_given_up_may_panic_with_all_that_it_held() {
     let next = jobs.submit(false).await.expect("it is open");
     let Err(JobError::Failed(failures)) = late.await else { panic!("it is late") };
     assert!(matches!(failures[..], [AttemptError::TimedOut]));
-    settle().await;
+    let_others_run().await;
     assert!(cancelled.cancel());
     assert_eq!(next.await.ok(), Some(7));
     assert_eq!(dropped.load(Ordering::Relaxed), 2);
@@ -242,7 +242,7 @@ async fn a_waker_that_panics_keeps_no_waiter_from_observing_the_end_of_a_tree() 
         let app = app.clone();
         async move { app.join().await }
     });
-    settle().await;
+    let_others_run().await;
     assert!(app.shutdown().await.is_clean());
     assert!(matches!(other.await, Ok(ExitReason::Shutdown(None))));
     assert_eq!(alarm.0.load(Ordering::Relaxed), 1);
@@ -365,10 +365,10 @@ async fn a_stop_at_once_drops_bombs_of_all_kinds() {
     for _ in 0..6 {
         jobs.submit(Bomb::clone(&job)).detach().await.expect("it is open");
     }
-    settle().await;
+    let_others_run().await;
     let report = jobs.stop(PoolShutdown::Abort).await;
     assert_eq!(report.dropped, 6);
-    settle().await;
+    let_others_run().await;
     assert_eq!(dropped.load(Ordering::Relaxed), 6);
     assert!(app.shutdown().await.is_clean());
 }

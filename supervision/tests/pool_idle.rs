@@ -3,8 +3,8 @@
 #[path = "support/pool.rs"]
 mod support;
 
-use perennial_supervision::pool::{Routing, PoolSize};
-use support::{Running, outcome_of, scripted_pool, job, long, ms, now, quick, quiet, secs, start};
+use perennial_supervision::pool::{PoolSize, Routing};
+use support::{Running, job, long, ms, now, outcome_of, quick, quiet, scripted_pool, secs, start};
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 

@@ -13,7 +13,9 @@ use perennial_actors::System;
 use perennial_supervision::Shutdown;
 use perennial_supervision::pool::{JobError, PoolShutdown};
 use reports::Reports;
-use support::{Step, ScriptedPool, Running, outcome_of, scripted_pool, job, long, ms, now, quick, quiet, secs, start};
+use support::{
+    Running, ScriptedPool, Step, job, long, ms, now, outcome_of, quick, quiet, scripted_pool, secs, start,
+};
 use threads::on_threads;
 use tokio::time::Instant;
 

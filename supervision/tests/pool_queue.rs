@@ -7,8 +7,8 @@ use perennial_actors::{Capacity, System};
 use perennial_supervision::pool::SubmitError;
 use perennial_supervision::{Backoff, SpecError, StartError, Supervisor};
 use support::{
-    Step, ScriptedPoolHandle, ScriptedJob, Running, outcome_of, scripted_pool, job, long, ms, now, pends, quick, quiet, secs, soon,
-    start, started,
+    Running, ScriptedJob, ScriptedPoolHandle, Step, job, long, ms, now, outcome_of, pends, quick, quiet,
+    scripted_pool, secs, soon, start, started,
 };
 use tokio::task::JoinHandle;
 
@@ -22,7 +22,10 @@ async fn busy(capacity: usize) -> (Running, ScriptedJob) {
 }
 
 /// A submission that waits for room.
-fn waiting_submission(pool: &ScriptedPoolHandle, number: u64) -> JoinHandle<Result<ScriptedJob, SubmitError<support::Job>>> {
+fn waiting_submission(
+    pool: &ScriptedPoolHandle,
+    number: u64,
+) -> JoinHandle<Result<ScriptedJob, SubmitError<support::Job>>> {
     let submission = pool.submit(quick(number));
     tokio::spawn(async move { submission.await })
 }
@@ -65,7 +68,8 @@ async fn a_pool_with_a_capacity_of_zero_does_not_start_alone_or_in_a_tree() {
     let app = Supervisor::new("app").child(scripted_pool(1).0.capacity(0));
     let below = app.start(&System::new()).await.expect_err("it has no room");
     assert!(matches!(below, StartError::Spec(error) if error == zero()));
-    let corrected = scripted_pool(1).0.capacity(0).capacity(1).start(&System::new()).await.expect("it has room");
+    let corrected =
+        scripted_pool(1).0.capacity(0).capacity(1).start(&System::new()).await.expect("it has room");
     assert!(corrected.shutdown().await.is_clean());
 }
 
@@ -73,16 +77,16 @@ async fn a_pool_with_a_capacity_of_zero_does_not_start_alone_or_in_a_tree() {
 async fn waiting_submitters_are_admitted_in_arrival_order() {
     let (running, first) = busy(1).await;
     let _waiting = running.submit_all([1]);
-    let mut line = Vec::new();
+    let mut waiter = Vec::new();
     for number in 2..=4 {
-        line.push(waiting_submission(&running.pool, number));
+        waiter.push(waiting_submission(&running.pool, number));
         quiet().await;
     }
-    assert!(pends(&mut line[0]).await);
+    assert!(pends(&mut waiter[0]).await);
     assert_eq!(running.pool.stats().queued, 1);
     assert_eq!(outcome_of(first).await, "done 0");
-    for submitter in line {
-        let job_handle = soon(submitter).await.expect("it does not panic").expect("it is taken in");
+    for submitter in waiter {
+        let job_handle = soon(submitter).await.expect("it does not panic").expect("it is accepted");
         assert!(outcome_of(job_handle).await.starts_with("done"));
     }
     assert_eq!(running.journal.jobs(), [0, 1, 2, 3, 4]);
@@ -95,10 +99,10 @@ async fn a_waiting_submitter_gets_the_first_room_in_a_long_queue() {
     for number in 1..=100 {
         drop(running.submit(long(number, secs(60))));
     }
-    let line = waiting_submission(&running.pool, 101);
+    let waiter = waiting_submission(&running.pool, 101);
     assert_eq!(outcome_of(first).await, "done 0");
     quiet().await;
-    assert!(line.is_finished(), "the next has been begun, and has left its place");
+    assert!(waiter.is_finished(), "the next has started and made room");
     assert_eq!(running.pool.clear(), 100);
     running.drained().await;
     running.close().await;
@@ -114,7 +118,7 @@ async fn room_for_a_dropped_submission_goes_to_the_next() {
     // observes that.
     assert!(waiting[0].cancel());
     gone.abort();
-    let job_handle = soon(next).await.expect("it does not panic").expect("it is taken in");
+    let job_handle = soon(next).await.expect("it does not panic").expect("it is accepted");
     assert_eq!(outcome_of(job_handle).await, "done 3");
     assert_eq!(running.journal.jobs(), [0, 3]);
     running.close().await;
@@ -130,12 +134,12 @@ async fn every_way_to_make_room_admits_waiting_submitters() {
     for (way, make_room) in ways {
         let (running, _first) = busy(1).await;
         let waiting = now(running.pool.submit(quick(1)).expires_in(secs(5)));
-        let mut line = waiting_submission(&running.pool, 2);
+        let mut waiter = waiting_submission(&running.pool, 2);
         quiet().await;
-        assert!(pends(&mut line).await);
+        assert!(pends(&mut waiter).await);
         assert_eq!(make_room(&running, &waiting), 1);
         quiet().await;
-        assert!(line.is_finished(), "{way}");
+        assert!(waiter.is_finished(), "{way}");
         running.drained().await;
         running.close().await;
     }
@@ -145,10 +149,10 @@ async fn every_way_to_make_room_admits_waiting_submitters() {
 async fn expired_jobs_make_room() {
     let (running, _first) = busy(1).await;
     let _waiting = now(running.pool.submit(quick(1)).expires_in(secs(5)));
-    let line = waiting_submission(&running.pool, 2);
+    let waiter = waiting_submission(&running.pool, 2);
     quiet().await;
     tokio::time::sleep(secs(5)).await;
-    assert!(line.is_finished());
+    assert!(waiter.is_finished());
     running.drained().await;
     running.close().await;
 }
@@ -160,11 +164,11 @@ async fn retries_enter_a_full_queue_before_waiting_submitters() {
     let ill = running.submit(job(1, [Step::FailAfter(ms(10)), Step::Take(ms(10))]));
     quiet().await;
     let waiting = running.submit_all([2]);
-    let line = waiting_submission(&running.pool, 3);
+    let waiter = waiting_submission(&running.pool, 3);
     tokio::time::sleep(ms(12)).await;
-    assert!(!line.is_finished(), "the second waits for the first, which is tried again");
+    assert!(!waiter.is_finished(), "the second waits for the first, which is tried again");
     assert_eq!((running.pool.stats().queued, running.pool.stats().running), (1, 1));
-    let last = soon(line).await.expect("it does not panic").expect("it is taken in");
+    let last = soon(waiter).await.expect("it does not panic").expect("it is accepted");
     for job_handle in waiting.into_iter().chain([ill, last]) {
         assert!(outcome_of(job_handle).await.starts_with("done"));
     }
@@ -182,7 +186,7 @@ async fn delayed_jobs_and_retries_use_capacity() {
     quiet().await;
     assert_eq!(running.pool.stats().queued, 2);
     assert!(matches!(running.pool.submit(quick(3)).try_submit(), Err(SubmitError::Full(_))));
-    let third = soon(running.pool.submit(quick(3))).await.expect("it is taken in");
+    let third = soon(running.pool.submit(quick(3))).await.expect("it is accepted");
     for job_handle in [delayed, ill, third] {
         assert!(outcome_of(job_handle).await.starts_with("done"));
     }
@@ -303,8 +307,8 @@ async fn room_made_in_a_paused_pool_is_given_at_once() {
     let next = waiting_submission(&running.pool, 9);
     quiet().await;
     assert!(waiting[3].cancel());
-    let job_handle = soon(next).await.expect("it does not panic").expect("it is taken in");
-    assert_eq!(running.pool.stats().running, 1, "what was begun first is not over");
+    let job_handle = soon(next).await.expect("it does not panic").expect("it is accepted");
+    assert_eq!(running.pool.stats().running, 1, "the first job still runs");
     assert_eq!(outcome_of(job_handle).await, "done 9");
     running.close().await;
 }
@@ -313,12 +317,12 @@ async fn room_made_in_a_paused_pool_is_given_at_once() {
 async fn no_new_submission_passes_waiting_submitters() {
     let (running, _first) = busy(1).await;
     let waiting = running.submit_all([1]);
-    let first_in_line = waiting_submission(&running.pool, 2);
+    let first_waiting = waiting_submission(&running.pool, 2);
     quiet().await;
     assert!(waiting[0].cancel());
     // The submitter was woken and has not run yet.
     assert!(matches!(running.pool.submit(quick(3)).try_submit(), Err(SubmitError::Full(_))));
-    let job_handle = soon(first_in_line).await.expect("it does not panic").expect("it is taken in");
+    let job_handle = soon(first_waiting).await.expect("it does not panic").expect("it is accepted");
     assert_eq!(outcome_of(job_handle).await, "done 2");
     running.close().await;
 }

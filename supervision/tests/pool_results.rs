@@ -9,12 +9,14 @@ use std::thread;
 
 use perennial_actors::{ExitReason, Pid, System};
 use perennial_supervision::pool::{JobError, Pool, SubmitError, Worker, WorkerContext};
-use support::{Step, outcome_of, scripted_pool, job, long, ms, now, pends, quick, quiet, soon, start, started, describe};
+use support::{
+    Step, describe, job, long, ms, now, outcome_of, pends, quick, quiet, scripted_pool, soon, start, started,
+};
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_is_submitted_is_a_future_of_its_result() {
     let running = started(2).await;
-    let mut slow = soon(running.pool.submit(long(1, ms(10)))).await.expect("it is taken in");
+    let mut slow = soon(running.pool.submit(long(1, ms(10)))).await.expect("it is accepted");
     assert!(pends(&mut slow).await);
     assert_eq!(soon(slow).await.ok(), Some(1));
     running.close().await;
@@ -51,9 +53,9 @@ async fn a_result_that_is_waited_for_in_one_task_and_then_in_another_wakes_the_l
 #[tokio::test(start_paused = true)]
 async fn a_detached_job_runs() {
     let running = started(1).await;
-    soon(running.pool.submit(quick(1)).detach()).await.expect("it is taken in");
+    soon(running.pool.submit(quick(1)).detach()).await.expect("it is accepted");
     drop(running.submit(quick(2)));
-    drop(soon(running.pool.submit_many([quick(3), quick(4)])).await.expect("they are taken in"));
+    drop(soon(running.pool.submit_many([quick(3), quick(4)])).await.expect("they are accepted"));
     running.drained().await;
     assert_eq!(running.journal.jobs(), [1, 2, 3, 4]);
     running.close().await;
@@ -72,7 +74,7 @@ async fn jobs_that_are_submitted_before_the_pool_is_started_are_done_when_it_is(
 async fn the_results_of_many_come_in_the_order_in_which_the_jobs_were_submitted() {
     let running = started(3).await;
     let jobs = [long(1, ms(30)), job(2, [Step::Fail]), long(3, ms(10))];
-    let batch = soon(running.pool.submit_many(jobs)).await.expect("they are taken in");
+    let batch = soon(running.pool.submit_many(jobs)).await.expect("they are accepted");
     assert_eq!((batch.len(), batch.is_empty()), (3, false));
     let results: Vec<String> = soon(batch.join_all()).await.iter().map(describe).collect();
     assert_eq!(results, ["done 1", "no luck, no luck, no luck", "done 3"]);
@@ -83,7 +85,7 @@ async fn the_results_of_many_come_in_the_order_in_which_the_jobs_were_submitted(
 async fn batch_results_come_in_completion_order() {
     let running = started(3).await;
     let jobs = [long(1, ms(30)), long(2, ms(20)), long(3, ms(10))];
-    let mut batch = soon(running.pool.submit_many(jobs)).await.expect("they are taken in");
+    let mut batch = soon(running.pool.submit_many(jobs)).await.expect("they are accepted");
     let mut places = Vec::new();
     while let Some((place, result)) = soon(batch.next_completed()).await {
         assert_eq!(result.ok(), Some(place as u64 + 1));
@@ -97,10 +99,10 @@ async fn batch_results_come_in_completion_order() {
 async fn batch_orders_can_be_mixed_without_repeating_or_losing_a_result() {
     let running = started(4).await;
     let jobs = [long(0, ms(40)), long(1, ms(10)), long(2, ms(30)), long(3, ms(20))];
-    let mut batch = soon(running.pool.submit_many(jobs)).await.expect("they are taken in");
+    let mut batch = soon(running.pool.submit_many(jobs)).await.expect("they are accepted");
     assert_eq!(soon(batch.next_completed()).await.map(|(place, _)| place), Some(1));
     assert_eq!(soon(batch.next_ordered()).await.map(|result| result.ok()), Some(Some(0)));
-    assert_eq!(soon(batch.next_ordered()).await.map(|result| result.ok()), Some(Some(2)), "1 was told");
+    assert_eq!(soon(batch.next_ordered()).await.map(|result| result.ok()), Some(Some(2)), "1 was returned");
     assert_eq!(soon(batch.next_completed()).await.map(|(place, _)| place), Some(3));
     assert!(soon(batch.next_ordered()).await.is_none());
     assert!(soon(batch.next_completed()).await.is_none());
@@ -121,7 +123,7 @@ async fn an_empty_batch_has_no_results() {
 async fn dropped_jobs_of_a_batch_are_in_its_results() {
     let running = started(1).await;
     let jobs = [long(1, ms(10)), quick(2), quick(3)];
-    let batch = soon(running.pool.submit_many(jobs)).await.expect("they are taken in");
+    let batch = soon(running.pool.submit_many(jobs)).await.expect("they are accepted");
     quiet().await;
     assert_eq!(running.pool.clear(), 2);
     let results: Vec<String> = soon(batch.join_all()).await.iter().map(describe).collect();
@@ -134,7 +136,7 @@ async fn more_jobs_than_there_is_room_for_go_in_as_there_is_and_none_is_missed()
     let (pool, journal) = scripted_pool(2);
     let running = start((pool.capacity(3), journal)).await;
     let jobs = (0..100).map(|number| long(number, ms(number % 3)));
-    let results = soon(running.pool.submit_many(jobs)).await.expect("they are taken in").join_all();
+    let results = soon(running.pool.submit_many(jobs)).await.expect("they are accepted").join_all();
     let numbers: Vec<u64> = soon(results).await.into_iter().flatten().collect();
     assert_eq!(numbers, (0..100).collect::<Vec<_>>());
     running.close().await;
@@ -181,8 +183,9 @@ async fn a_worker_knows_its_slot_its_incarnation_and_its_system() {
     let pool = Pool::new::<ReportsContext>("reporters", 3, "args");
     let (reporters, system) = (pool.handle(), System::new());
     let app = pool.start(&system).await.expect("it starts");
-    let batch = soon(reporters.submit_many([(), (), ()])).await.expect("they are taken in");
-    let results: Vec<_> = soon(batch.join_all()).await.into_iter().map(|results| results.expect("it is told")).collect();
+    let batch = soon(reporters.submit_many([(), (), ()])).await.expect("they are accepted");
+    let results: Vec<_> =
+        soon(batch.join_all()).await.into_iter().map(|result| result.expect("it has a result")).collect();
     let mut slots = HashSet::new();
     for (slot, pid, its_system, word) in results {
         assert!(slots.insert(slot) && its_system == system && word == "told");
@@ -226,7 +229,7 @@ async fn a_function_that_blocks_does_so_on_a_thread_of_its_own() {
     let pool = Pool::from_blocking_fn("blockers", 2, meet);
     let (blockers, system) = (pool.handle(), System::new());
     let app = pool.start(&system).await.expect("it starts");
-    let batch = blockers.submit_many([true, false]).await.expect("they are taken in");
+    let batch = blockers.submit_many([true, false]).await.expect("they are accepted");
     for thread in batch.join_all().await {
         assert_ne!(thread.expect("it is done"), thread::current().id());
     }

@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex};
 use perennial_actors::{ExitReason, System};
 use perennial_supervision::Backoff;
 use perennial_supervision::pool::{JobError, JobEvent, Pool, PoolHandle, Routing, Worker, WorkerContext};
-use support::{Step, events, outcome_of, scripted_pool, job, ms, now, quick, quiet, secs, soon, start, started};
+use support::{
+    Step, events, job, ms, now, outcome_of, quick, quiet, scripted_pool, secs, soon, start, started,
+};
 use tokio::time::sleep;
 
 /// The attempts of a pool in order: the job and the slot of the worker.
@@ -44,7 +46,7 @@ impl Worker for Uneven {
 async fn submit_each(pool: &PoolHandle<u64, usize, &'static str>, jobs: u64) {
     let mut handles = Vec::new();
     for job in 0..jobs {
-        handles.push(pool.submit(job).await.expect("it is taken in"));
+        handles.push(pool.submit(job).await.expect("it is accepted"));
     }
     for handle in handles {
         let slot = soon(handle).await.expect("a healthy worker does it");
@@ -118,7 +120,10 @@ async fn a_retry_with_a_key_stays_with_the_worker_of_the_key() {
     let running = started(4).await;
     let first = now(running.pool.submit(job(1, [Step::Fail, Step::Do])).key(&"a"));
     let second = now(running.pool.submit(quick(2)).key(&"a"));
-    assert_eq!((outcome_of(first).await, outcome_of(second).await), ("done 1".to_owned(), "done 2".to_owned()));
+    assert_eq!(
+        (outcome_of(first).await, outcome_of(second).await),
+        ("done 1".to_owned(), "done 2".to_owned())
+    );
     let begun = running.journal.take();
     assert_eq!(begun.iter().map(|begun| begun.job).collect::<Vec<_>>(), [1, 1, 2]);
     assert!(begun.iter().all(|attempt| attempt.slot == begun[0].slot), "{begun:?}");

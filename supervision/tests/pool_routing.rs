@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use perennial_supervision::Backoff;
 use perennial_supervision::pool::Routing;
-use support::{StartedAttempt, Step, Running, outcome_of, scripted_pool, job, long, ms, now, quick, quiet, secs, start, started};
+use support::{
+    Running, StartedAttempt, Step, job, long, ms, now, outcome_of, quick, quiet, scripted_pool, secs, start,
+    started,
+};
 
 async fn routed(workers: usize, routing: Routing) -> Running {
     let (pool, journal) = scripted_pool(workers);

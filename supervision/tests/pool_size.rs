@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use perennial_actors::System;
-use perennial_supervision::pool::{PoolError, PoolSize, PoolShutdown};
+use perennial_supervision::pool::{PoolError, PoolShutdown, PoolSize};
 use perennial_supervision::{Backoff, StartError};
 use support::{
-    Step, Running, outcome_of, scripted_pool, scripted_pool_starting_if, job, long, ms, now, quick, quiet, secs, soon, start, started,
+    Running, Step, job, long, ms, now, outcome_of, quick, quiet, scripted_pool, scripted_pool_starting_if,
+    secs, soon, start, started,
 };
 use tokio::time::{Instant, sleep, timeout};
 
@@ -87,7 +88,7 @@ async fn no_job_is_lost_or_done_twice_as_a_pool_is_resized_and_restarted_under_l
     let pool = running.pool.clone();
     let submitting = tokio::spawn(async move {
         let jobs = (0..2000).map(|number| long(number, ms(number % 11)));
-        pool.submit_many(jobs).await.expect("they are taken in").join_all().await
+        pool.submit_many(jobs).await.expect("they are accepted").join_all().await
     });
     for size in [1, 6, 3, 0, 2, 5, 4, 6, 1, 6] {
         sleep(ms(30)).await;
@@ -179,7 +180,9 @@ async fn a_pool_whose_worker_does_not_come_up_does_not_start() {
 async fn jobs_for_a_worker_that_does_not_start_run_on_the_others() {
     let fails = Arc::new(AtomicBool::new(false));
     let shared_fails = fails.clone();
-    let running = start(scripted_pool_starting_if(3, move |at| at.slot != 1 || !shared_fails.load(Ordering::Relaxed))).await;
+    let running =
+        start(scripted_pool_starting_if(3, move |at| at.slot != 1 || !shared_fails.load(Ordering::Relaxed)))
+            .await;
     fails.store(true, Ordering::Relaxed);
     let error = running.pool.rolling_restart().await.expect_err("one fails");
     assert!(matches!(error, PoolError::Worker { slot: 1, .. }), "{error}");
@@ -198,7 +201,8 @@ async fn jobs_for_a_worker_that_does_not_start_run_on_the_others() {
 
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_fails_to_restart_is_retried_and_its_keys_wait() {
-    let (pool, journal) = scripted_pool_starting_if(2, |at| at.pid.incarnation() != 2 && at.pid.incarnation() != 3);
+    let (pool, journal) =
+        scripted_pool_starting_if(2, |at| at.pid.incarnation() != 2 && at.pid.incarnation() != 3);
     let running = start((pool.backoff(Backoff::new(secs(1), secs(1))), journal)).await;
     for slot in [0, 1] {
         running.kill(slot).await;

@@ -9,8 +9,8 @@ use perennial_actors::System;
 use perennial_supervision::pool::{PoolShutdown, SubmitError};
 use perennial_supervision::{Backoff, Shutdown};
 use support::{
-    Step, ScriptedPoolHandle, ScriptedJob, Running, assert_accounts, outcome_of, scripted_pool, job, long, ms, now, pends, quick,
-    quiet, secs, soon, start, started,
+    Running, ScriptedJob, ScriptedPoolHandle, Step, assert_accounts, job, long, ms, now, outcome_of, pends,
+    quick, quiet, scripted_pool, secs, soon, start, started,
 };
 use tokio::time::{Instant, sleep};
 
@@ -91,7 +91,11 @@ async fn a_stop_report_counts_only_what_happens_during_the_stop() {
         let dead = running.submit(job(2, [Step::FailAfter(secs(1))]));
         quiet().await;
         let report = running.pool.stop(how).await;
-        assert_eq!((report.completed, report.requeued, report.dropped, report.failed), (1, 3, 0, 1), "{how:?}");
+        assert_eq!(
+            (report.completed, report.requeued, report.dropped, report.failed),
+            (1, 3, 0, 1),
+            "{how:?}"
+        );
         assert_eq!(outcome_of(again).await, "done 1");
         assert_eq!(outcome_of(dead).await, "no luck, no luck, no luck");
         running.close().await;
@@ -112,7 +116,7 @@ async fn a_stop_rejects_new_and_waiting_submissions_at_once() {
         let pool = running.pool.clone();
         let stopping = tokio::spawn(async move { pool.stop(how).await });
         quiet().await;
-        assert!(line.is_finished(), "{how:?}: it is told at once");
+        assert!(line.is_finished(), "{how:?}: it resolves at once");
         assert!(
             matches!(line.await.expect("it does not panic"), Err(SubmitError::Closed(job)) if job.number == 3)
         );

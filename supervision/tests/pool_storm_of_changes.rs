@@ -126,7 +126,7 @@ async fn storm(seed: u64) {
     storm_state.is_calm.store(false, Ordering::Relaxed);
     let submitting = tokio::spawn({
         let handle = handle.clone();
-        async move { handle.submit_many(0..JOBS).await.expect("they are taken in").join_all().await }
+        async move { handle.submit_many(0..JOBS).await.expect("they are accepted").join_all().await }
     });
     let began = Instant::now();
     while !submitting.is_finished() {

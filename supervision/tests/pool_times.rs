@@ -4,7 +4,9 @@
 mod support;
 
 use perennial_supervision::Backoff;
-use support::{Step, outcome_of, scripted_pool, job, long, ms, now, pends, quick, quiet, secs, start, started};
+use support::{
+    Step, job, long, ms, now, outcome_of, pends, quick, quiet, scripted_pool, secs, start, started,
+};
 use tokio::time::{Instant, sleep};
 
 #[tokio::test(start_paused = true)]
@@ -42,7 +44,7 @@ async fn a_job_that_is_not_begun_in_time_expires_and_one_that_is_may_take_as_lon
     let late = now(running.pool.submit(quick(2)).expires_in(secs(2)));
     let before = Instant::now();
     assert_eq!(outcome_of(late).await, "expired");
-    assert_eq!(before.elapsed(), secs(2), "it is told at its time, though nobody looks for a job");
+    assert_eq!(before.elapsed(), secs(2), "it expires in time, though no worker looks for a job");
     assert_eq!(outcome_of(begun).await, "done 1");
     assert_eq!(running.journal.jobs(), [1]);
     assert_eq!(running.pool.stats().dropped, 1);

@@ -11,7 +11,8 @@ use perennial_actors::System;
 use perennial_supervision::pool::{PoolShutdown, SubmitError};
 use perennial_supervision::{App, Child, Restart, Supervisor, SupervisorHandle, TaskContext};
 use support::{
-    Step, ScriptedPool, ScriptedPoolHandle, Journal, outcome_of, scripted_pool, scripted_pool_starting_if, job, long, ms, now, quick, quiet, secs, soon,
+    Journal, ScriptedPool, ScriptedPoolHandle, Step, job, long, ms, now, outcome_of, quick, quiet,
+    scripted_pool, scripted_pool_starting_if, secs, soon,
 };
 use tokio::time::sleep;
 
@@ -123,7 +124,10 @@ async fn a_pool_that_gives_up_drops_its_jobs_and_resolves_every_handle() {
     let waiting = now(pool.submit(quick(2)));
     let submission = pool.submit(quick(3));
     let line = tokio::spawn(async move { submission.await });
-    assert_eq!((outcome_of(fatal).await, outcome_of(waiting).await), ("dropped".to_owned(), "dropped".to_owned()));
+    assert_eq!(
+        (outcome_of(fatal).await, outcome_of(waiting).await),
+        ("dropped".to_owned(), "dropped".to_owned())
+    );
     assert!(matches!(soon(line).await.expect("it does not panic"), Err(SubmitError::Closed(_))));
     assert_eq!(journal.jobs(), [1, 1], "an error and a crash");
     soon(app.join()).await;
@@ -146,7 +150,8 @@ async fn a_pool_that_is_not_restarted_drops_its_jobs() {
     let fails = Arc::new(AtomicBool::new(false));
     let shared_fails = fails.clone();
     let tree = Supervisor::new("app").intensity(3, secs(9));
-    let (app, pool, _) = below(tree, scripted_pool_starting_if(1, move |_| !shared_fails.load(Ordering::Relaxed))).await;
+    let (app, pool, _) =
+        below(tree, scripted_pool_starting_if(1, move |_| !shared_fails.load(Ordering::Relaxed))).await;
     fails.store(true, Ordering::Relaxed);
     let stuck = now(pool.submit(job(1, [Step::Hang, Step::Do])));
     quiet().await;

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use perennial_actors::System;
 use perennial_supervision::pool::{JobHandle, Pool, PoolHandle, SubmitError, SubmitFuture, WeakPoolHandle};
-use support::{ScriptedJob, Running, outcome_of, scripted_pool, long, ms, quick, quiet, secs, soon, start};
+use support::{Running, ScriptedJob, long, ms, outcome_of, quick, quiet, scripted_pool, secs, soon, start};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -22,13 +22,13 @@ const CAPACITY: u64 = 8;
 
 /// What each job observed: its number, the number of queued jobs, and whether a new submission was
 /// admitted.
-type Seen = Arc<Mutex<Vec<(u64, usize, bool)>>>;
+type Observed = Arc<Mutex<Vec<(u64, usize, bool)>>>;
 
 type SyncHandle = PoolHandle<u64, (), Infallible>;
 
 /// A pool with one worker whose jobs never await. Each job tries to submit another.
-fn sync_pool() -> (Pool<u64, (), Infallible>, Seen) {
-    let seen = Seen::default();
+fn sync_pool() -> (Pool<u64, (), Infallible>, Observed) {
+    let seen = Observed::default();
     let own: Arc<OnceLock<WeakPoolHandle<u64, (), Infallible>>> = Arc::default();
     let (notes, weak) = (seen.clone(), own.clone());
     let pool = Pool::from_fn("sync", 1, move |number: &u64| {
@@ -57,7 +57,7 @@ async fn room_made_by_jobs_that_never_await_goes_to_waiting_submitters_first() {
     }
     let app = pool.start(&System::new()).await.expect("it starts");
     for submitter in waiting {
-        let job = soon(submitter).await.expect("it does not panic").expect("it is taken in");
+        let job = soon(submitter).await.expect("it does not panic").expect("it is accepted");
         soon(job).await.expect("it is done");
     }
     soon(handle.drain()).await;
@@ -71,7 +71,10 @@ async fn room_made_by_jobs_that_never_await_goes_to_waiting_submitters_first() {
 }
 
 /// A submission that waits for room.
-fn waiting_submission(running: &Running, number: u64) -> JoinHandle<Result<ScriptedJob, SubmitError<support::Job>>> {
+fn waiting_submission(
+    running: &Running,
+    number: u64,
+) -> JoinHandle<Result<ScriptedJob, SubmitError<support::Job>>> {
     let submission = running.pool.submit(long(number, ms(10)));
     tokio::spawn(async move { submission.await })
 }
@@ -93,7 +96,7 @@ async fn five_waiting_submitters_are_admitted_in_order_beside_a_busy_newcomer() 
     });
     let waiting: Vec<_> = (4..9).map(|number| waiting_submission(&running, number)).collect();
     for submitter in waiting {
-        let handle = soon(submitter).await.expect("it does not panic").expect("it is taken in");
+        let handle = soon(submitter).await.expect("it does not panic").expect("it is accepted");
         assert!(outcome_of(handle).await.starts_with("done"));
     }
     let outcome = soon(newcomer).await.expect("it does not panic");
@@ -224,13 +227,13 @@ impl Model {
 
     /// Checks that the first waiting submissions were admitted, and that they and no others were
     /// woken.
-    fn settle(&mut self) {
+    fn check_waiting(&mut self) {
         while self.room() > 0 {
             let Some(first) = self.waiting.pop_front() else { break };
-            assert!(first.is_woken(), "{} was not told", first.number);
+            assert!(first.is_woken(), "{} was not woken", first.number);
             self.admitted.push(first);
         }
-        assert!(self.waiting.iter().all(|waits| !waits.is_woken()), "one was told too early");
+        assert!(self.waiting.iter().all(|waits| !waits.is_woken()), "one was woken too early");
         assert_eq!(self.pool.stats().queued, self.queued.len() + self.admitted.len());
     }
 
@@ -255,12 +258,12 @@ impl Model {
             }
             10.. if !self.admitted.is_empty() => {
                 let mut submitter = self.admitted.remove(nth(self.admitted.len()));
-                let Poll::Ready(Ok(job)) = submitter.poll() else { panic!("it was let in") };
+                let Poll::Ready(Ok(job)) = submitter.poll() else { panic!("it was admitted") };
                 self.queued.push((submitter.number, job));
             }
             _ => {}
         }
-        self.settle();
+        self.check_waiting();
     }
 }
 
@@ -268,7 +271,8 @@ impl Model {
 fn the_first_waiting_submitter_always_gets_the_next_room_and_is_woken_at_once() {
     for seed in 0..200_u64 {
         let capacity = 1 + seed as usize % 5;
-        let pool: Pool<u64, (), Infallible> = Pool::from_fn("waiting", 1, |_: &u64| ready(Ok(()))).capacity(capacity);
+        let pool: Pool<u64, (), Infallible> =
+            Pool::from_fn("waiting", 1, |_: &u64| ready(Ok(()))).capacity(capacity);
         let (queued, admitted) = (Vec::new(), Vec::new());
         let (pool, waiting) = (pool.handle(), VecDeque::new());
         let mut model = Model { pool, capacity, queued, admitted, waiting, next: 0 };

@@ -9,7 +9,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use perennial_actors::{ExitReason, System};
 use perennial_supervision::pool::{Pool, PoolError, PoolShutdown, Worker, WorkerContext};
 use perennial_supervision::{Backoff, ChildError, Restart, Supervisor};
-use support::{Step, Running, outcome_of, scripted_pool, scripted_pool_starting_if, job, long, ms, quiet, secs, soon, start, started};
+use support::{
+    Running, Step, job, long, ms, outcome_of, quiet, scripted_pool, scripted_pool_starting_if, secs, soon,
+    start, started,
+};
 use tokio::time::{Instant, sleep};
 
 /// Returns the number of running workers, according to the supervisor and to the pool.
@@ -74,7 +77,9 @@ async fn a_worker_that_an_owner_starts_beyond_what_is_wanted_declines() {
 async fn an_old_worker_that_a_resize_cannot_start_comes_back_later() {
     let fails = Arc::new(AtomicBool::new(false));
     let shared_fails = fails.clone();
-    let running = start(scripted_pool_starting_if(3, move |at| at.slot != 1 || !shared_fails.load(Ordering::Relaxed))).await;
+    let running =
+        start(scripted_pool_starting_if(3, move |at| at.slot != 1 || !shared_fails.load(Ordering::Relaxed)))
+            .await;
     fails.store(true, Ordering::Relaxed);
     running.app.supervisor().terminate_child("1").await.expect("it is there");
     assert!(running.pool.resize(3).await.is_err());

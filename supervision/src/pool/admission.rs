@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use super::new_job::{NewJob, AdmittedJob};
+use super::deferred_drop::DeferredDrop;
 use super::event::JobEvent;
 use super::job::{JobError, JobId};
 use super::job_handle::JobControl;
-use super::priority_queue::{Placement, Target, QueuedJob};
-use super::shared::{Routing, Shared, State};
+use super::job_state::{JobOptions, JobState};
+use super::new_job::{AdmittedJob, NewJob};
+use super::priority_queue::{Placement, QueuedJob, Target};
 use super::queue_guard::QueueGuard;
-use super::job_state::{JobState, JobOptions};
-use super::deferred_drop::DeferredDrop;
+use super::shared::{Routing, Shared, State};
 
 /// The reason why a job was not admitted.
 pub(super) enum AdmitError<J, T, E> {
@@ -35,24 +35,29 @@ where
     ) -> Result<R, AdmitError<J, T, E>> {
         // Options and events are handled by the scheduler's side.
         if new_job.options.is_some() || self.events.has_subscribers() {
-            return self.admit_to_board(new_job).map(|task| keep(&task));
+            return self.admit_locked(new_job).map(|task| keep(&task));
         }
         let mut submit_buffer = self.submit_buffer.lock();
         let Some(credit) = submit_buffer.credit.checked_sub(1) else {
             drop(submit_buffer);
-            return self.admit_to_board(new_job).map(|task| keep(&task));
+            return self.admit_locked(new_job).map(|task| keep(&task));
         };
         submit_buffer.credit = credit;
         let number = submit_buffer.next_number();
         let since = self.is_timed(number).then(|| self.now());
         let task = Arc::new(JobState::new(JobId(number), new_job.job, None, new_job.sink));
         let kept = keep(&task);
-        submit_buffer.jobs.push_back(QueuedJob { item: task, number, placement: Placement::default(), since });
+        submit_buffer.jobs.push_back(QueuedJob {
+            item: task,
+            number,
+            placement: Placement::default(),
+            since,
+        });
         Ok(kept)
     }
 
     /// Admits a job under the lock of the queue, and wakes an idle worker for it.
-    fn admit_to_board(&self, new_job: NewJob<J, T, E>) -> Result<AdmittedJob<J, T, E>, AdmitError<J, T, E>> {
+    fn admit_locked(&self, new_job: NewJob<J, T, E>) -> Result<AdmittedJob<J, T, E>, AdmitError<J, T, E>> {
         let mut guard = self.lock_synced();
         let admitted = if !guard.state.is_open() {
             Err(AdmitError::Closed(new_job.job))
@@ -76,10 +81,10 @@ where
     /// there already.
     fn insert(&mut self, new_job: NewJob<J, T, E>) -> AdmittedJob<J, T, E> {
         let (NewJob { options, job, sink }, defaults) = (new_job, self.state.options);
-        let said = options.as_deref().unwrap_or(&defaults);
-        let (target, delay) = (choose(said, &mut self.state), said.delay);
-        let expires = said.expires_in.map(|time| self.now().saturating_add(time));
-        let placement = Placement { priority: said.priority, target, expires };
+        let resolved = options.as_deref().unwrap_or(&defaults);
+        let (target, delay) = (choose(resolved, &mut self.state), resolved.delay);
+        let expires = resolved.expires_in.map(|time| self.now().saturating_add(time));
+        let placement = Placement { priority: resolved.priority, target, expires };
         let number = self.pool.submit_buffer.lock().next_number();
         let task = Arc::new(JobState::new(JobId(number), job, options, sink));
         let since = self.pool.is_timed(number).then(|| self.now());

@@ -10,7 +10,7 @@ use super::job::JobError;
 use super::job_state::GuardedOutcome;
 
 /// The results of jobs that were submitted together. Dropping the batch does not cancel the jobs.
-#[must_use = "the results come when they are asked for"]
+#[must_use = "the results are returned only by its methods"]
 pub struct Batch<T, E> {
     results: mpsc::UnboundedReceiver<(usize, GuardedOutcome<T, E>)>,
     /// Results that arrived before their turn.
@@ -22,7 +22,10 @@ pub struct Batch<T, E> {
 }
 
 impl<T, E> Batch<T, E> {
-    pub(super) const fn new(results: mpsc::UnboundedReceiver<(usize, GuardedOutcome<T, E>)>, len: usize) -> Self {
+    pub(super) const fn new(
+        results: mpsc::UnboundedReceiver<(usize, GuardedOutcome<T, E>)>,
+        len: usize,
+    ) -> Self {
         Self { results, buffered: BTreeMap::new(), yielded: BTreeSet::new(), next: 0, len }
     }
 

@@ -8,16 +8,16 @@ use std::time::Duration;
 use perennial_actors::host::{Foreign, dispose_each};
 use perennial_actors::{MailboxConfig, System};
 
-use super::scheduler::Scheduler;
-use super::fn_worker::{BlockingFnWorker, FnWorker};
 use super::drainer::Drainer;
-use super::worker_exit::ExitHistory;
-use super::manager::PoolManager;
+use super::fn_worker::{BlockingFnWorker, FnWorker};
 use super::handle::PoolHandle;
-use super::shared::{WorkerMsg, Shared};
-use super::scale::{Scale, PoolSize};
+use super::manager::PoolManager;
+use super::scale::{PoolSize, Scale};
+use super::scheduler::Scheduler;
+use super::shared::{Shared, WorkerMsg};
 use super::threads::{ThreadWaiter, Threads, shutdown_time};
-use super::worker::{WorkerActor, WorkerArgs, Worker};
+use super::worker::{Worker, WorkerActor, WorkerArgs};
+use super::worker_exit::ExitHistory;
 use crate::error::StartError;
 use crate::policy::{Backoff, Shutdown};
 use crate::spec::{Child, ChildSpec, SpecError};
@@ -104,7 +104,8 @@ where
         }
         let weak = supervisor.handle().downgrade();
         let is_elastic = size.min() < size.max();
-        let shared = Arc::new(Shared::new(scheduler, size.min(), is_elastic, MAX_DEAD_JOBS, weak, dispose_each));
+        let shared =
+            Arc::new(Shared::new(scheduler, size.min(), is_elastic, MAX_DEAD_JOBS, weak, dispose_each));
         let (args, pool) = (Arc::new(Foreign::new(args)), shared.clone());
         let threads = Arc::new(Threads::new(size.max()));
         let all_threads = threads.clone();
@@ -184,7 +185,8 @@ where
     /// # use perennial_supervision::{Shutdown, Supervisor};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let mails = Pool::from_fn("mails", 2, |mail: &u32| std::future::ready(Ok::<u32, String>(*mail)))
+    /// let send = |mail: &u32| std::future::ready(Ok::<u32, String>(*mail));
+    /// let mails = Pool::from_fn("mails", 2, send)
     ///     .shutdown(Shutdown::Drain(Duration::from_secs(30)));
     /// let pool = mails.handle();
     /// let app = Supervisor::new("app").child(mails).start(&System::new()).await?;
@@ -236,7 +238,8 @@ where
             manager.error = Some(Box::new(SpecError::ZeroCapacity { id: self.id }));
         }
         let _ = shared.threads.set((self.threads.clone(), shutdown_time(self.shutdown)));
-        let thread_waiter = Child::new::<ThreadWaiter>("threads", self.threads).shutdown(ThreadWaiter::shutdown(self.shutdown));
+        let thread_waiter = Child::new::<ThreadWaiter>("threads", self.threads)
+            .shutdown(ThreadWaiter::shutdown(self.shutdown));
         let thread_waiter = self.is_blocking.then(|| thread_waiter.internal());
         let drainer = drain_time.map(|time| Drainer::child(shared, time));
         self.supervisor.children(thread_waiter).children(children).child(manager).children(drainer)

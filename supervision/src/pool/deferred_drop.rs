@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::job::{DeadJob, AttemptError, Failures};
+use super::job::{AttemptError, DeadJob, Failures};
 use super::job_state::{GuardedOutcome, JobState};
 
 /// A value to be dropped. Each holds at most one user's value without a panic guard of its own.
-#[expect(dead_code, reason = "it is kept for nothing but to be dropped")]
+#[expect(dead_code, reason = "the values are only dropped")]
 pub(super) enum DeferredDrop<J, T, E> {
     Task(Arc<JobState<J, T, E>>),
     Output(T),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::job_state::{Outcome, JobState};
 use super::deferred_drop::DeferredDrop;
+use super::job_state::{JobState, Outcome};
 
 /// The effects to perform when the queue is unlocked.
 pub(super) struct Effects<J, T, E> {
@@ -26,7 +26,12 @@ pub(super) struct LateEffects<J, T, E> {
 impl<J, T, E> Effects<J, T, E> {
     pub(super) fn late(&mut self) -> &mut LateEffects<J, T, E> {
         self.late.get_or_insert_with(|| {
-            Box::new(LateEffects { to_wake: Vec::new(), outcomes: Vec::new(), deferred: Vec::new(), wakers: Vec::new() })
+            Box::new(LateEffects {
+                to_wake: Vec::new(),
+                outcomes: Vec::new(),
+                deferred: Vec::new(),
+                wakers: Vec::new(),
+            })
         })
     }
 }

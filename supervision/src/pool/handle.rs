@@ -10,10 +10,10 @@ use tokio::sync::mpsc;
 use super::batch::Batch;
 use super::event::JobEvent;
 use super::job::DeadJob;
+use super::job_state::ResultSink;
 use super::shared::Shared;
 use super::stats::PoolStats;
 use super::submit::{Submission, SubmitError};
-use super::job_state::ResultSink;
 use crate::error::ChildError;
 use crate::supervisor::{SupervisorHandle, WeakSupervisorHandle};
 
@@ -42,7 +42,11 @@ impl<J, T, E> WeakPoolHandle<J, T, E> {
     #[must_use]
     pub fn upgrade(&self) -> Option<PoolHandle<J, T, E>> {
         let on_last_drop = self.on_last_drop.as_ref().and_then(Weak::upgrade);
-        Some(PoolHandle { shared: self.shared.upgrade()?, supervisor: self.supervisor.upgrade()?, on_last_drop })
+        Some(PoolHandle {
+            shared: self.shared.upgrade()?,
+            supervisor: self.supervisor.upgrade()?,
+            on_last_drop,
+        })
     }
 }
 
@@ -267,7 +271,11 @@ assert!(counts.active >= 2);")]
 
 impl<J, T, E> Clone for PoolHandle<J, T, E> {
     fn clone(&self) -> Self {
-        Self { shared: self.shared.clone(), supervisor: self.supervisor.clone(), on_last_drop: self.on_last_drop.clone() }
+        Self {
+            shared: self.shared.clone(),
+            supervisor: self.supervisor.clone(),
+            on_last_drop: self.on_last_drop.clone(),
+        }
     }
 }
 

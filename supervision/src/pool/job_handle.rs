@@ -17,7 +17,7 @@ pub(super) trait JobControl: Send + Sync {
 
 /// A submitted job: a future that resolves with its result, once. Dropping the handle does not
 /// cancel the job.
-#[must_use = "the result comes when it is awaited; to do without it, drop it on purpose"]
+#[must_use = "the result is returned when the handle is awaited; use `detach` to ignore it"]
 pub struct JobHandle<T, E> {
     pub(super) id: JobId,
     pub(super) result: Arc<dyn JobResult<T, E>>,

@@ -107,7 +107,14 @@ impl<J, T, E> JobState<J, T, E> {
         let is_wanted = sink.is_observed();
         let delivery = Delivery { failures: None, sink, worker: None };
         let job = Guarded::new(job);
-        Self { id, job, options, is_wanted, is_complete: AtomicBool::new(false), delivery: Mutex::new(delivery) }
+        Self {
+            id,
+            job,
+            options,
+            is_wanted,
+            is_complete: AtomicBool::new(false),
+            delivery: Mutex::new(delivery),
+        }
     }
 
     /// Returns the options of the job, given the default options of the pool.

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use perennial_actors::{ExitReason, Pid};
 
-use super::scheduler::{Next, Time};
+use super::deferred_drop::DeferredDrop;
 use super::event::JobEvent;
 use super::job::AttemptError;
-use super::priority_queue::QueuedJob;
-use super::shared::Shared;
-use super::queue_guard::QueueGuard;
 use super::job_state::JobState;
-use super::deferred_drop::DeferredDrop;
+use super::priority_queue::QueuedJob;
+use super::queue_guard::QueueGuard;
+use super::scheduler::{Next, Time};
+use super::shared::Shared;
 
 /// The slot and the incarnation of a worker.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +26,7 @@ pub(super) enum AttemptOutcome<T, E> {
     Done(T),
     Failed(AttemptError<E>),
     /// The attempt was abandoned, because the outcome of the job was decided meanwhile.
-    GivenUp,
+    Abandoned,
 }
 
 /// A leased job.
@@ -49,7 +49,11 @@ where
         self.change(|state| {
             state.scheduler.worker_started(worker_id.slot, worker_id.pid.incarnation());
             // Its slot is opened, whatever started it, if it is one of the wanted workers.
-            if worker_id.slot < self.wanted() { state.scheduler.set_open(worker_id.slot, true) } else { Vec::new() }
+            if worker_id.slot < self.wanted() {
+                state.scheduler.set_open(worker_id.slot, true)
+            } else {
+                Vec::new()
+            }
         });
     }
 
@@ -62,7 +66,11 @@ where
 
     /// Completes an attempt, if there was one, and leases the next job. If there is none, the
     /// worker is idle and is woken for the next.
-    pub(super) fn complete_and_lease(&self, worker_id: WorkerId, finished: Option<AttemptResult<T, E>>) -> Option<Leased<J, T, E>> {
+    pub(super) fn complete_and_lease(
+        &self,
+        worker_id: WorkerId,
+        finished: Option<AttemptResult<T, E>>,
+    ) -> Option<Leased<J, T, E>> {
         let mut guard = self.lock();
         if let Some(finished) = finished {
             guard.finish_attempt(worker_id, finished);
@@ -121,7 +129,7 @@ pub(super) struct AttemptResult<T, E> {
 impl<T, E> AttemptResult<T, E> {
     /// Returns `true` if the work was dropped before it finished.
     pub(super) const fn is_cut_short(&self) -> bool {
-        matches!(self.attempt, AttemptOutcome::GivenUp | AttemptOutcome::Failed(AttemptError::TimedOut))
+        matches!(self.attempt, AttemptOutcome::Abandoned | AttemptOutcome::Failed(AttemptError::TimedOut))
     }
 }
 
@@ -138,7 +146,7 @@ where
             return match finished.attempt {
                 AttemptOutcome::Done(output) => self.defer_drop(DeferredDrop::Output(output)),
                 AttemptOutcome::Failed(failure) => self.defer_drop(DeferredDrop::Failure(failure)),
-                AttemptOutcome::GivenUp => {}
+                AttemptOutcome::Abandoned => {}
             };
         };
         if let Some(since) = finished.since {
@@ -148,13 +156,18 @@ where
         match finished.attempt {
             AttemptOutcome::Done(output) => self.completed(job.item, output),
             AttemptOutcome::Failed(failure) => self.retry_or_mark_dead(job, worker_id.slot, failure),
-            AttemptOutcome::GivenUp => self.discard_lease(job.item),
+            AttemptOutcome::Abandoned => self.discard_lease(job.item),
         }
     }
 
     /// Queues a job again that was interrupted through no fault of its own or of its worker. The
     /// attempt does not count, unless the job must not start twice.
-    fn requeue_interrupted(&mut self, job: QueuedJob<Arc<JobState<J, T, E>>>, slot: usize, failure: AttemptError<E>) {
+    fn requeue_interrupted(
+        &mut self,
+        job: QueuedJob<Arc<JobState<J, T, E>>>,
+        slot: usize,
+        failure: AttemptError<E>,
+    ) {
         let task = job.item.clone();
         let is_tried_once = task.options(&self.state.options).attempts == 1;
         if is_tried_once || self.state.is_closed() || task.is_complete() {
@@ -174,22 +187,23 @@ where
         if !self.state.scheduler.has_job_for(worker_id.slot) {
             self.refill();
         }
-        if let Some(leased) = self.lease_from_board(worker_id) {
+        if let Some(leased) = self.lease_from_scheduler(worker_id) {
             return Some(leased);
         }
         // The worker is idle now, and is woken for later submissions. Earlier submissions may be in
         // the buffer, so it checks once more.
         self.drain_buffer();
-        let leased = self.lease_from_board(worker_id);
+        let leased = self.lease_from_scheduler(worker_id);
         if leased.is_none() {
             self.schedule_tick();
         }
         leased
     }
 
-    fn lease_from_board(&mut self, worker_id: WorkerId) -> Option<Leased<J, T, E>> {
+    fn lease_from_scheduler(&mut self, worker_id: WorkerId) -> Option<Leased<J, T, E>> {
         let (time, mut expired) = (self.time(), Vec::new());
-        let (next, to_wake) = self.state.scheduler.lease(worker_id.slot, worker_id.pid.incarnation(), time, &mut expired);
+        let (next, to_wake) =
+            self.state.scheduler.lease(worker_id.slot, worker_id.pid.incarnation(), time, &mut expired);
         self.wake_workers(to_wake);
         self.drop_expired(expired);
         let Next::Job(task, waiting_since) = next else { return None };

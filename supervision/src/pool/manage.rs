@@ -1,8 +1,8 @@
 //! The management of the scheduler: due workers, pause, settings, and the mapping of jobs to
 //! workers.
 
-use super::scheduler::{Scheduler, Phase};
 use super::rate::Rate;
+use super::scheduler::{Phase, Scheduler};
 use super::slots::Slot;
 
 /// The mapping of jobs to workers.
@@ -10,7 +10,7 @@ impl<I> Scheduler<I> {
     /// Returns the slot of the running worker with the fewest jobs.
     pub(super) fn least_queued(&self) -> Option<usize> {
         let before = |place: usize, slot: &Slot<I>| {
-            self.backlog.reserved_for(place) + usize::from(slot.lease.is_some())
+            self.queues.reserved_for(place) + usize::from(slot.lease.is_some())
         };
         let running = self.slots.iter().enumerate().filter(|(_, slot)| slot.runs());
         running.min_by_key(|(place, slot)| before(*place, slot)).map(|(place, _)| place)
@@ -55,8 +55,8 @@ impl<I> Scheduler<I> {
             // The worker may have looked for a job before its slot was open.
             return self.mark_busy(slot).into_iter().collect();
         }
-        let mut to_requeue = self.backlog.take_routed(slot);
-        to_requeue.extend(self.backlog.take_keyed(slot));
+        let mut to_requeue = self.queues.take_routed(slot);
+        to_requeue.extend(self.queues.take_keyed(slot));
         // The worker may have been woken for a job that it may no longer run.
         self.requeue(to_requeue)
     }

@@ -8,9 +8,9 @@ use std::time::Duration;
 use perennial_actors::{Actor, Context, ExitReason, System};
 
 use super::handle::PoolHandle;
-use super::shared::{Tick, Shared};
 use super::repair::{Repair, Repairing, Step};
 use super::scale::{Load, Scale};
+use super::shared::{Shared, Tick};
 use super::stop::PoolShutdown;
 use crate::log;
 use crate::policy::Backoff;
@@ -53,8 +53,11 @@ where
         let scheduler = &guard.state.scheduler;
         let waited = scheduler.oldest().map_or(Duration::ZERO, |since| now.saturating_sub(since));
         let load = Load { queued, waited, idle: scheduler.idle() };
-        let scaling_check =
-            self.scale.as_ref().filter(|scale| !scale.is_idle_at_min(self.pool.wanted(), load)).map(|_| CHECK_PERIOD);
+        let scaling_check = self
+            .scale
+            .as_ref()
+            .filter(|scale| !scale.is_idle_at_min(self.pool.wanted(), load))
+            .map(|_| CHECK_PERIOD);
         guard.state.scaling_idle = self.scale.is_some() && scaling_check.is_none();
         let handles_dropped = guard.state.handles_dropped;
         let needs_repair = guard.state.needs_repair(self.pool.wanted(), self.pool.workers().len());
@@ -71,7 +74,7 @@ where
         }
         let due = next.map(|next| next.saturating_sub(now).max(Duration::from_millis(1)));
         if let Some(wait) = [scaling_check, due, repair_check].into_iter().flatten().min() {
-            ctx.start_timer("next_step", wait, Tick);
+            ctx.start_timer("tick", wait, Tick);
         }
         Ok(())
     }

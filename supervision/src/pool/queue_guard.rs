@@ -6,20 +6,20 @@ use std::task::Waker;
 
 use perennial_actors::host::{Each, dispose_each, ignore_panic, wake_each};
 
-use super::scheduler::{EXPIRED_AT_ONCE, Phase, Time};
+use super::deferred_drop::DeferredDrop;
 use super::effects::Effects;
 use super::event::JobEvent;
-use super::job::{DeadJob, AttemptError, Failures, JobError, JobRef};
-use super::priority_queue::{Placement, Target, QueuedJob};
+use super::job::{AttemptError, DeadJob, Failures, JobError, JobRef};
+use super::job_state::{AfterFailure, JobState};
+use super::priority_queue::{Placement, QueuedJob, Target};
+use super::scheduler::{EXPIRED_AT_ONCE, Phase, Time};
 use super::shared::{Shared, State};
 use super::stats::PoolStats;
 use super::sync::MutexGuard;
-use super::job_state::{JobState, AfterFailure};
-use super::deferred_drop::DeferredDrop;
 
 /// The locked state of a pool, and the effects that follow when it is unlocked: waking workers and
 /// tasks, delivering results, and dropping users' values, whose destructors may do anything.
-#[must_use = "what is to be done is done at its end"]
+#[must_use = "`end` performs the effects"]
 pub(super) struct QueueGuard<'a, J, T, E> {
     pub(super) pool: &'a Shared<J, T, E>,
     pub(super) state: MutexGuard<'a, State<J, T, E>>,
@@ -265,7 +265,12 @@ where
 
     /// Handles a failed attempt of the worker in this slot. The job is in no place. It is retried,
     /// on another worker unless it has a key or is pinned; or it becomes a dead job.
-    pub(super) fn retry_or_mark_dead(&mut self, job: QueuedJob<Arc<JobState<J, T, E>>>, slot: usize, failure: AttemptError<E>) {
+    pub(super) fn retry_or_mark_dead(
+        &mut self,
+        job: QueuedJob<Arc<JobState<J, T, E>>>,
+        slot: usize,
+        failure: AttemptError<E>,
+    ) {
         let task = job.item.clone();
         if self.state.is_closed() || task.is_complete() {
             self.defer_drop(DeferredDrop::Failure(failure));
@@ -281,7 +286,8 @@ where
                     own @ (Target::Key(_) | Target::Pinned(_)) => own,
                     _ => Target::Except(slot),
                 };
-                let job = QueuedJob { since: Some(now), placement: Placement { target, ..job.placement }, ..job };
+                let job =
+                    QueuedJob { since: Some(now), placement: Placement { target, ..job.placement }, ..job };
                 let has_a_time = !delay.is_zero() || job.placement.expires.is_some();
                 if delay.is_zero() {
                     let to_wake = self.state.scheduler.enqueue(job);

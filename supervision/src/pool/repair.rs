@@ -12,8 +12,8 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::scheduler::{Phase, Time};
 use super::handle::PoolHandle;
+use super::scheduler::{Phase, Time};
 use super::shared::{Shared, State};
 use crate::policy::Backoff;
 
@@ -78,8 +78,8 @@ pub(super) struct Repairing<J, T, E>(Arc<Shared<J, T, E>>);
 impl<J, T, E> Repairing<J, T, E> {
     /// Begins a repair, unless one is in progress.
     pub(super) fn begin(pool: &Arc<Shared<J, T, E>>) -> Option<Self> {
-        let goes_on = pool.is_repairing.swap(true, Ordering::AcqRel);
-        (!goes_on).then(|| Self(pool.clone()))
+        let in_progress = pool.is_repairing.swap(true, Ordering::AcqRel);
+        (!in_progress).then(|| Self(pool.clone()))
     }
 }
 
@@ -102,7 +102,9 @@ where
         // Another change may be about to start these workers, or to want fewer. The wait has a
         // limit, because that change may wait for a job.
         let change = timeout(CHANGE_TIMEOUT, shared.changing.lock()).await.ok();
-        for slot in (0..shared.workers().len()).filter(|slot| !shared.lock_state().scheduler.is_present(*slot)) {
+        for slot in
+            (0..shared.workers().len()).filter(|slot| !shared.lock_state().scheduler.is_present(*slot))
+        {
             let pool = self.clone();
             if slot < shared.wanted() {
                 // A failed start is repeated later.

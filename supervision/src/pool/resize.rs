@@ -1,7 +1,7 @@
 //! Changes of the workers of a pool: resize and rolling restart.
 
-use super::scheduler::Phase;
 use super::handle::{PoolError, PoolHandle};
+use super::scheduler::Phase;
 use crate::error::ChildError;
 use crate::supervisor::run_to_completion;
 use crate::tree::ChildStart;
@@ -30,7 +30,9 @@ where
     #[doc = pool_example!("squares.resize(1).await?;\nassert_eq!(squares.stats().workers, 1);")]
     pub async fn resize(&self, workers: usize) -> Result<(), PoolError> {
         let pool = self.clone();
-        run_to_completion(async move { pool.set_size(workers).await }).await.unwrap_or(Err(PoolError::Stopped))
+        run_to_completion(async move { pool.set_size(workers).await })
+            .await
+            .unwrap_or(Err(PoolError::Stopped))
     }
 
     async fn set_size(&self, workers: usize) -> Result<(), PoolError> {

@@ -28,7 +28,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::job_queues::{JobQueues, QueueId};
-use super::priority_queue::{Target, QueuedJob};
+use super::priority_queue::{QueuedJob, Target};
 use super::rate::Rate;
 use super::slots::{Incarnation, Slots};
 
@@ -62,7 +62,7 @@ pub(super) enum Next<I> {
 /// The queue of a pool.
 #[derive(Debug)]
 pub(super) struct Scheduler<I> {
-    pub(super) backlog: JobQueues<I>,
+    pub(super) queues: JobQueues<I>,
     pub(super) slots: Slots<I>,
     leased: usize,
     /// Jobs that were pinned to a worker that is no longer due. They are to be dropped.
@@ -79,7 +79,7 @@ pub(super) struct Scheduler<I> {
 impl<I> Scheduler<I> {
     pub(super) fn new(slots: usize, capacity: usize) -> Self {
         Self {
-            backlog: JobQueues::new(slots),
+            queues: JobQueues::new(slots),
             slots: Slots::new(slots),
             leased: 0,
             orphaned: Vec::new(),
@@ -98,12 +98,12 @@ impl<I> Scheduler<I> {
 
     /// Returns the number of queued jobs, delayed ones included.
     pub(super) const fn waiting(&self) -> usize {
-        self.backlog.len()
+        self.queues.len()
     }
 
     /// Returns the number of queued jobs that are not delayed.
     pub(super) fn ready(&self) -> usize {
-        self.backlog.ready()
+        self.queues.ready()
     }
 
     /// Returns the number of jobs that an additional worker could start now.
@@ -143,17 +143,17 @@ impl<I> Scheduler<I> {
 
     /// Returns `true` if the current time matters.
     pub(super) fn is_timed(&self) -> bool {
-        self.rate.is_some() || self.backlog.is_timed()
+        self.rate.is_some() || self.queues.is_timed()
     }
 
     /// Returns `true` if there is a job that this worker may run.
     pub(super) fn has_job_for(&self, slot: usize) -> bool {
-        self.backlog.has_job_for(slot, self.slots.is_alone(slot))
+        self.queues.has_job_for(slot, self.slots.is_alone(slot))
     }
 
     /// Returns since when the oldest job has waited for a worker.
     pub(super) fn oldest(&self) -> Option<Time> {
-        self.backlog.oldest()
+        self.queues.oldest()
     }
 }
 
@@ -165,7 +165,7 @@ impl<I> Scheduler<I> {
             self.orphaned.push(job.item);
             return None;
         };
-        self.backlog.push(job, queue);
+        self.queues.push(job, queue);
         match queue {
             _ if self.is_blocked() => None,
             QueueId::Keyed(slot) | QueueId::Routed(slot) => self.mark_busy(slot),
@@ -194,21 +194,21 @@ impl<I> Scheduler<I> {
     /// Appends jobs that were covered by [credit](Self::credit), so no worker has to be woken. They
     /// are later than all queued jobs.
     pub(super) fn append(&mut self, jobs: &mut VecDeque<QueuedJob<I>>) {
-        self.backlog.append(jobs);
+        self.queues.append(jobs);
     }
 
     /// Delays a job until this time.
     pub(super) fn delay(&mut self, job: QueuedJob<I>, until: Time) {
-        self.backlog.delay(job, until);
+        self.queues.delay(job, until);
     }
 
     /// Queues the delayed jobs that are due, moves expired jobs into `expired`, and ends the wait
     /// for the rate. Returns the workers to wake. If [`EXPIRED_AT_ONCE`] jobs were moved, more may
     /// have expired.
     pub(super) fn tick(&mut self, now: Time, expired: &mut Vec<I>) -> Vec<usize> {
-        expired.extend(std::iter::from_fn(|| self.backlog.pop_expired(now)).take(EXPIRED_AT_ONCE));
+        expired.extend(std::iter::from_fn(|| self.queues.pop_expired(now)).take(EXPIRED_AT_ONCE));
         let mut to_wake = Vec::new();
-        while let Some(job) = self.backlog.pop_due(now) {
+        while let Some(job) = self.queues.pop_due(now) {
             // Its wait for a worker starts now.
             let since = job.since.map(|_| now);
             to_wake.extend(self.enqueue(QueuedJob { since, ..job }));
@@ -224,17 +224,17 @@ impl<I> Scheduler<I> {
     pub(super) fn next_deadline(&mut self, now: Time) -> Option<Time> {
         let rate = self.rate.as_mut().filter(|_| self.rate_limited && !self.paused);
         let allowed = rate.map(|rate| rate.ready_at(now).unwrap_or(now));
-        [self.backlog.next_deadline(), allowed].into_iter().flatten().min()
+        [self.queues.next_deadline(), allowed].into_iter().flatten().min()
     }
 
     /// Removes all queued jobs.
     pub(super) fn clear(&mut self) -> Vec<I> {
-        self.backlog.clear()
+        self.queues.clear()
     }
 
     /// Removes one queued job.
     pub(super) fn cancel(&mut self, number: u64) -> Option<I> {
-        self.backlog.cancel(number)
+        self.queues.cancel(number)
     }
 }
 
@@ -284,7 +284,7 @@ impl<I> Scheduler<I> {
                 self.rate_limited = true;
                 break;
             }
-            let Some((job, queue)) = self.backlog.pop(slot, self.slots.is_alone(slot)) else { break };
+            let Some((job, queue)) = self.queues.pop(slot, self.slots.is_alone(slot)) else { break };
             if job.placement.expires.is_some_and(|expires| expires <= now) {
                 expired.push(job.item);
                 continue;
@@ -306,7 +306,7 @@ impl<I> Scheduler<I> {
     /// other, whatever each finds. And where some jobs are not for every worker, a worker may leave
     /// a job that only others may run. Returns the worker to wake.
     fn pass_wakeup(&mut self, took_another: bool) -> Option<usize> {
-        let may_be_left = took_another || self.rate.is_some() || self.backlog.has_excepted();
+        let may_be_left = took_another || self.rate.is_some() || self.queues.has_excepted();
         if may_be_left { self.wake_idle_worker() } else { None }
     }
 
@@ -337,14 +337,18 @@ impl<I> Scheduler<I> {
     /// to it go to all workers. It may have been woken and ended before it looked for the job, so
     /// another worker is woken; and the last running worker may now run the jobs that it failed.
     /// Returns the job and the workers to wake.
-    pub(super) fn worker_exited(&mut self, slot: usize, incarnation: Incarnation) -> (Option<QueuedJob<I>>, Vec<usize>) {
+    pub(super) fn worker_exited(
+        &mut self,
+        slot: usize,
+        incarnation: Incarnation,
+    ) -> (Option<QueuedJob<I>>, Vec<usize>) {
         let job = self.release_lease(slot, incarnation);
         if !self.is_current(slot, incarnation) {
             return (None, Vec::new());
         }
         self.slots.change(slot, |place| place.is_occupied = false);
         self.mark_busy(slot);
-        let to_requeue = self.backlog.take_routed(slot);
+        let to_requeue = self.queues.take_routed(slot);
         (job, self.requeue(to_requeue))
     }
 

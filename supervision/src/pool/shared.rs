@@ -9,16 +9,16 @@ use perennial_actors::Address;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::scheduler::{Scheduler, Phase, Time};
+use super::deferred_drop::{DeferredDrop, DropValues};
 use super::event::Events;
-use super::submit_buffer::SubmitBuffer;
 use super::job::{DeadJob, JobError};
-use super::wait_queue::WaitQueue;
+use super::job_state::{JobOptions, JobState};
+use super::scheduler::{Phase, Scheduler, Time};
 use super::stats::{Counters, is_sampled};
+use super::submit_buffer::SubmitBuffer;
 use super::sync::{Mutex, MutexGuard};
-use super::job_state::{JobState, JobOptions};
 use super::threads::Threads;
-use super::deferred_drop::{DropValues, DeferredDrop};
+use super::wait_queue::WaitQueue;
 use crate::supervisor::WeakSupervisorHandle;
 
 /// The messages of a worker.
@@ -221,8 +221,10 @@ impl<J, T, E> State<J, T, E> {
     /// Returns how many more jobs may be submitted without the lock of the queue.
     pub(super) fn credit(&self) -> usize {
         // Room belongs to the submitters that wait for it, before any new submission.
-        let is_plain =
-            self.is_open() && self.routing == Routing::Shared && !self.scaling_idle && self.waiters.is_empty();
+        let is_plain = self.is_open()
+            && self.routing == Routing::Shared
+            && !self.scaling_idle
+            && self.waiters.is_empty();
         if is_plain { self.scheduler.credit() } else { 0 }
     }
 

@@ -3,8 +3,8 @@
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::scheduler::Phase;
 use super::handle::PoolHandle;
+use super::scheduler::Phase;
 use super::stats::PoolStats;
 use crate::supervisor::run_to_completion;
 
@@ -99,7 +99,11 @@ assert_eq!((report.completed, report.dropped), (1, 0));")]
     /// Rejects new jobs, and drops the jobs that are not to be finished.
     fn close_submissions(&self, how: PoolShutdown) {
         let mut guard = self.shared().lock_synced();
-        guard.state.scheduler.advance_to(if how == PoolShutdown::Abort { Phase::Closed } else { Phase::Finishing });
+        guard.state.scheduler.advance_to(if how == PoolShutdown::Abort {
+            Phase::Closed
+        } else {
+            Phase::Finishing
+        });
         let to_wake = guard.state.scheduler.pause(false);
         guard.wake_workers(to_wake);
         if how != PoolShutdown::Drain {

@@ -12,10 +12,10 @@ use tokio::sync::mpsc;
 
 use super::admission::AdmitError;
 use super::batch::Batch;
+use super::job_handle::{JobControl, JobHandle};
+use super::job_state::{JobOptions, JobState, ResultSink};
 use super::new_job::NewJob;
-use super::job_handle::{JobHandle, JobControl};
 use super::shared::Shared;
-use super::job_state::{ResultSink, JobState, JobOptions};
 use crate::policy::Backoff;
 
 /// A job that is about to be submitted, with its options. Options that are not set are those of the
@@ -25,7 +25,7 @@ use crate::policy::Backoff;
 ///
 /// If the future is dropped while it waits for room, the job is dropped too. If the job was queued
 /// at that moment, it is cancelled. [`try_submit`](Self::try_submit) does not wait.
-#[must_use = "a job is submitted when this is awaited, or now"]
+#[must_use = "a job is submitted when this is awaited, or by `try_submit`"]
 pub struct Submission<J, T, E> {
     pub(super) pool: Arc<Shared<J, T, E>>,
     pub(super) job: J,
@@ -263,7 +263,9 @@ assert_eq!(squares.stats().completed, 1);")]
     ///     # type Output = u64;
     ///     # type Error = Infallible;
     ///     # type Args = ();
-    ///     # async fn init(_: &(), _: &WorkerContext) -> Result<Self, ExitReason> { Ok(Squarer { done: 0 }) }
+    ///     # async fn init(_: &(), _: &WorkerContext) -> Result<Self, ExitReason> {
+    ///     #     Ok(Squarer { done: 0 })
+    ///     # }
     ///     async fn work(&mut self, job: &Job) -> Result<u64, Infallible> {
     ///         self.done += 1;
     ///         match job {

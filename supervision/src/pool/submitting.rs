@@ -6,10 +6,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::admission::AdmitError;
-use super::new_job::NewJob;
 use super::job_handle::JobHandle;
-use super::submit::{Submission, SubmitError, handle, wait_for_room};
 use super::job_state::ResultSink;
+use super::new_job::NewJob;
+use super::submit::{Submission, SubmitError, handle, wait_for_room};
 
 /// The future that submits a job when there is room, and resolves with its handle.
 #[must_use = "a job is submitted when this is awaited"]
@@ -37,21 +37,20 @@ where
     type Output = Submitted<J, T, E>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut waiting =
-            match std::mem::replace(&mut self.0, SubmitState::Done) {
-                SubmitState::Start(Submission { pool, job, options }) => {
-                    let new_job = NewJob { options, job, sink: ResultSink::single() };
-                    match pool.admit(new_job, |task| handle(&pool, task)) {
-                        Ok(handle) => return Poll::Ready(Ok(handle)),
-                        Err(AdmitError::Closed(job)) => return Poll::Ready(Err(SubmitError::Closed(job))),
-                        Err(AdmitError::Full(new_job)) => Box::pin(async move {
-                            wait_for_room(&pool, new_job).await.map(|task| handle(&pool, &task))
-                        }),
-                    }
+        let mut waiting = match std::mem::replace(&mut self.0, SubmitState::Done) {
+            SubmitState::Start(Submission { pool, job, options }) => {
+                let new_job = NewJob { options, job, sink: ResultSink::single() };
+                match pool.admit(new_job, |task| handle(&pool, task)) {
+                    Ok(handle) => return Poll::Ready(Ok(handle)),
+                    Err(AdmitError::Closed(job)) => return Poll::Ready(Err(SubmitError::Closed(job))),
+                    Err(AdmitError::Full(new_job)) => Box::pin(async move {
+                        wait_for_room(&pool, new_job).await.map(|task| handle(&pool, &task))
+                    }),
                 }
-                SubmitState::Waiting(waiting) => waiting,
-                SubmitState::Done => return Poll::Pending,
-            };
+            }
+            SubmitState::Waiting(waiting) => waiting,
+            SubmitState::Done => return Poll::Pending,
+        };
         let submitted = waiting.as_mut().poll(cx);
         if submitted.is_pending() {
             self.0 = SubmitState::Waiting(waiting);
@@ -76,6 +75,6 @@ where
 
 impl<J, T, E> fmt::Debug for SubmitFuture<J, T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Submitting").finish_non_exhaustive()
+        f.debug_struct("SubmitFuture").finish_non_exhaustive()
     }
 }

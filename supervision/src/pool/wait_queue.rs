@@ -11,7 +11,7 @@ use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use super::new_job::{NewJob, AdmittedJob};
+use super::new_job::{AdmittedJob, NewJob};
 
 /// The admission state of a waiting job.
 pub(super) enum Admission<J, T, E> {

@@ -5,11 +5,11 @@ use std::task::{Context, Poll};
 
 use perennial_actors::host::ignore_panic;
 
-use super::new_job::{NewJob, AdmittedJob};
 use super::job_handle::JobControl;
-use super::wait_queue::{Admission, AdmissionCell};
-use super::shared::Shared;
 use super::job_state::JobResult;
+use super::new_job::{AdmittedJob, NewJob};
+use super::shared::Shared;
+use super::wait_queue::{Admission, AdmissionCell};
 
 /// A waiting submitter. Dropping it leaves the wait queue.
 pub(super) struct WaiterGuard<'a, J, T, E>

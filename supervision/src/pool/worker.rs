@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use perennial_actors::host::{Foreign, InPlace};
-use perennial_actors::{Actor, Context, ExitReason, ActorHandle, Pid, System};
+use perennial_actors::{Actor, ActorHandle, Context, ExitReason, Pid, System};
 use tokio::time::{sleep, sleep_until};
 
-use super::worker_exit::ExitHistory;
 use super::job::AttemptError;
-use super::shared::{WorkerMsg, Shared};
-use super::lease::{AttemptOutcome, Leased, AttemptResult, WorkerId};
+use super::lease::{AttemptOutcome, AttemptResult, Leased, WorkerId};
+use super::shared::{Shared, WorkerMsg};
 use super::threads::Thread;
+use super::worker_exit::ExitHistory;
 
 /// A worker of a pool: runs jobs, one after the other.
 ///
@@ -41,7 +41,9 @@ use super::threads::Thread;
 ///     type Output = u32;
 ///     type Error = std::io::Error;
 ///     type Args = ();
-///     async fn init(_: &(), at: &WorkerContext) -> Result<Self, ExitReason> { Ok(Client { at: at.clone() }) }
+///     async fn init(_: &(), at: &WorkerContext) -> Result<Self, ExitReason> {
+///         Ok(Client { at: at.clone() })
+///     }
 ///     async fn work(&mut self, _: &()) -> Result<u32, std::io::Error> {
 ///         match self.at.pid.incarnation() {
 ///             1 => {
@@ -245,14 +247,15 @@ async fn attempt<W: Worker>(worker: &mut W, pool: &Pooled<W>, leased: LeasedOf<W
     // a killed worker.
     let mut work = InPlace::new(place.as_mut());
     let attempt = poll_fn(|cx| {
-        let Some(code) = work.get() else { return Poll::Ready(AttemptOutcome::GivenUp) };
+        let Some(code) = work.get() else { return Poll::Ready(AttemptOutcome::Abandoned) };
         if let Poll::Ready(result) = code.poll(cx) {
-            return Poll::Ready(
-                result.map_or_else(|error| AttemptOutcome::Failed(AttemptError::Error(error)), AttemptOutcome::Done),
-            );
+            return Poll::Ready(result.map_or_else(
+                |error| AttemptOutcome::Failed(AttemptError::Error(error)),
+                AttemptOutcome::Done,
+            ));
         }
         if task.poll_cancelled(cx) {
-            return Poll::Ready(AttemptOutcome::GivenUp);
+            return Poll::Ready(AttemptOutcome::Abandoned);
         }
         let Some(limit) = time_limit else { return Poll::Pending };
         let timeout = timeout

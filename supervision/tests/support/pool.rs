@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use perennial_actors::{ExitReason, Subscription, System};
 use perennial_supervision::pool::{
-    AttemptError, JobError, JobEvent, JobHandle, Pool, PoolHandle, PoolStats, PoolSize, Submission, Worker, WorkerContext,
+    AttemptError, JobError, JobEvent, JobHandle, Pool, PoolHandle, PoolSize, PoolStats, Submission, Worker,
+    WorkerContext,
 };
 use perennial_supervision::{App, SupervisorHandle};
 use tokio::time::{Instant, sleep};
@@ -74,7 +75,7 @@ impl Journal {
 
     /// Removes and returns the attempts since the last call.
     pub(crate) fn take(&self) -> Vec<StartedAttempt> {
-        std::mem::take(&mut self.0.1.lock().expect("nobody panics here"))
+        std::mem::take(&mut self.0.1.lock().expect("no thread panics under the lock"))
     }
 
     /// Like `take`, but returns the numbers of the jobs.
@@ -125,7 +126,12 @@ impl Worker for ScriptedWorker {
         let (began, begun) = &*self.journal.0;
         let (slot, incarnation) = (self.at.slot, self.at.pid.incarnation());
         let at = began.elapsed().as_millis() as u64;
-        begun.lock().expect("nobody panics here").push(StartedAttempt { job: job.number, slot, incarnation, at });
+        begun.lock().expect("no thread panics under the lock").push(StartedAttempt {
+            job: job.number,
+            slot,
+            incarnation,
+            at,
+        });
         let attempt = job.attempts.fetch_add(1, Ordering::Relaxed);
         match &job.steps[attempt.min(job.steps.len() - 1)] {
             Step::Do => {}
@@ -138,7 +144,7 @@ impl Worker for ScriptedWorker {
             Step::Panic => panic!("a bug"),
             Step::Hang => pending().await,
             // An error is fine: the other end was dropped.
-            Step::Block(until) => drop(until.lock().expect("nobody panics here").recv()),
+            Step::Block(until) => drop(until.lock().expect("no thread panics under the lock").recv()),
         }
         Ok(job.number)
     }

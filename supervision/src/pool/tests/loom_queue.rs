@@ -13,15 +13,15 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use loom::thread;
-use perennial_actors::host::{MailboxConsumer, IncarnationExit, Identity, Parent};
+use perennial_actors::host::{Identity, IncarnationExit, MailboxConsumer, Parent};
 use perennial_actors::{ExitReason, MailboxConfig, System};
 
 use crate::pool::admission::AdmitError;
-use crate::pool::scheduler::{Scheduler, Phase};
-use crate::pool::new_job::NewJob;
-use crate::pool::shared::Shared;
-use crate::pool::lease::{AttemptOutcome, AttemptResult, WorkerId};
 use crate::pool::job_state::ResultSink;
+use crate::pool::lease::{AttemptOutcome, AttemptResult, WorkerId};
+use crate::pool::new_job::NewJob;
+use crate::pool::scheduler::{Phase, Scheduler};
+use crate::pool::shared::Shared;
 use crate::supervisor::Supervisor;
 
 type Pool = Arc<Shared<u32, (), Infallible>>;
@@ -52,12 +52,13 @@ impl Model {
     fn new(workers: usize, capacity: usize) -> Self {
         let supervisor = Supervisor::new("pool");
         let weak = supervisor.handle().downgrade();
-        let pool: Pool = Arc::new(Shared::new(Scheduler::new(workers, capacity), workers, false, 0, weak, drop));
+        let pool: Pool =
+            Arc::new(Shared::new(Scheduler::new(workers, capacity), workers, false, 0, weak, drop));
         let (system, mut worker_ids, mut alive) = (System::new(), Vec::new(), Vec::new());
         for slot in 0..workers {
             let identity = Identity::new(MailboxConfig::default());
             identity.open(&system, || "worker".into());
-            let consumer = identity.attach(Arc::new(IgnoresChildren), 1).expect("it is open, and nobody is there");
+            let consumer = identity.attach(Arc::new(IgnoresChildren), 1).expect("it is open and detached");
             let worker_id = WorkerId { slot, pid: consumer.pid() };
             pool.worker_started(worker_id);
             worker_ids.push(worker_id);
@@ -70,7 +71,7 @@ impl Model {
     fn restart_last_worker(&mut self) -> WorkerId {
         let (identity, consumer) = self.alive.pop().expect("there is one");
         consumer.end(ExitReason::Killed);
-        let consumer = identity.attach(Arc::new(IgnoresChildren), 2).expect("it is open, and nobody is there");
+        let consumer = identity.attach(Arc::new(IgnoresChildren), 2).expect("it is open and detached");
         let worker_id = WorkerId { slot: self.alive.len(), pid: consumer.pid() };
         self.pool.worker_started(worker_id);
         self.alive.push((identity, consumer));
@@ -99,7 +100,7 @@ fn check_and_finish(model: &Model, done: &mut Vec<u32>) {
     let guard = model.pool.lock_synced();
     let (waiting, idle) = (guard.state.scheduler.waiting(), guard.state.scheduler.idle());
     guard.end();
-    assert!(waiting == 0 || idle < model.worker_ids.len(), "{waiting} jobs wait, and nobody was told");
+    assert!(waiting == 0 || idle < model.worker_ids.len(), "{waiting} jobs wait, and no worker was woken");
     if waiting > 0 {
         done.extend(model.worker_ids.iter().flat_map(|worker_id| run_until_idle(&model.pool, *worker_id)));
     }

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use crate::pool::priority_queue::{Placement, Target, QueuedJob};
+use crate::pool::priority_queue::{Placement, QueuedJob, Target};
 use crate::pool::slots::fit;
 
 pub(super) fn ms(ms: u64) -> Duration {
@@ -65,7 +65,14 @@ pub(super) struct Model {
 impl Model {
     pub(super) fn new(slots: usize, rate: Option<(u32, u64)>) -> Self {
         let slot_state = WorkerSlot { incarnation: 1, present: true, open: true, woken: true };
-        Self { jobs: Vec::new(), slots: vec![slot_state; slots], now: 0, paused: false, rate, begun: Vec::new() }
+        Self {
+            jobs: Vec::new(),
+            slots: vec![slot_state; slots],
+            now: 0,
+            paused: false,
+            rate,
+            begun: Vec::new(),
+        }
     }
 
     pub(super) fn job(&mut self, number: u64) -> &mut Job {

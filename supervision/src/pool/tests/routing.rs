@@ -2,8 +2,8 @@
 //! failed the job.
 
 use super::model::{job, ms};
-use crate::pool::scheduler::{Scheduler, Next};
-use crate::pool::priority_queue::{Placement, Target, QueuedJob};
+use crate::pool::priority_queue::{Placement, QueuedJob, Target};
+use crate::pool::scheduler::{Next, Scheduler};
 use crate::pool::slots::fit;
 
 /// A scheduler with this many idle workers and one more slot.
@@ -118,7 +118,8 @@ fn a_key_waits_for_its_due_worker_and_maps_to_another_after_that() {
 #[test]
 fn closing_a_slot_remaps_only_its_own_keys() {
     let mut scheduler = scheduler(5);
-    let led = |scheduler: &Scheduler<u64>| (0..1000).map(|key| scheduler.slot_of_key(key)).collect::<Vec<_>>();
+    let led =
+        |scheduler: &Scheduler<u64>| (0..1000).map(|key| scheduler.slot_of_key(key)).collect::<Vec<_>>();
     let before = led(&scheduler);
     for slot in 0..6 {
         let keys = before.iter().filter(|led| **led == Some(slot)).count();

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::model::{job, ms};
-use crate::pool::scheduler::{Scheduler, Next, Phase};
-use crate::pool::priority_queue::{Placement, Target, QueuedJob};
+use crate::pool::priority_queue::{Placement, QueuedJob, Target};
 use crate::pool::rate::Rate;
+use crate::pool::scheduler::{Next, Phase, Scheduler};
 
 /// A scheduler with this many idle workers.
 fn idle_scheduler(workers: usize) -> Scheduler<u64> {
@@ -99,7 +99,7 @@ fn each_job_wakes_one_idle_worker_and_none_is_woken_twice() {
     let woken = [scheduler.enqueue(job(1)), scheduler.enqueue(job(2)), scheduler.enqueue(job(3))];
     assert_eq!(woken.iter().flatten().count(), 2, "{woken:?}");
     assert_ne!(woken[0], woken[1]);
-    assert_eq!(woken[2], None, "nobody is idle");
+    assert_eq!(woken[2], None, "no worker is idle");
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn a_job_for_one_worker_wakes_it_and_is_leased_to_no_other() {
 #[test]
 fn a_worker_that_takes_its_own_job_first_passes_its_wakeup_on() {
     let mut scheduler = idle_scheduler(2);
-    let woken = scheduler.enqueue(job(1)).expect("somebody is woken");
+    let woken = scheduler.enqueue(job(1)).expect("a worker is woken");
     assert_eq!(
         scheduler.enqueue(QueuedJob {
             placement: Placement { priority: 1, target: Target::Slot(woken), expires: None },
@@ -130,7 +130,7 @@ fn a_worker_that_takes_its_own_job_first_passes_its_wakeup_on() {
 #[test]
 fn a_worker_whose_slot_is_closed_passes_its_wakeup_on() {
     let mut scheduler = idle_scheduler(2);
-    let woken = scheduler.enqueue(job(1)).expect("somebody is woken");
+    let woken = scheduler.enqueue(job(1)).expect("a worker is woken");
     assert_eq!(scheduler.set_open(woken, false), [1 - woken]);
 }
 
@@ -193,7 +193,7 @@ fn calls_of_an_old_incarnation_have_no_effect() {
 #[test]
 fn a_woken_worker_that_ends_before_it_leases_passes_its_wakeup_on() {
     let mut scheduler = idle_scheduler(2);
-    let first = scheduler.enqueue(job(1)).expect("somebody is woken");
+    let first = scheduler.enqueue(job(1)).expect("a worker is woken");
     assert_eq!(scheduler.worker_exited(first, 1).1, [1 - first]);
 }
 

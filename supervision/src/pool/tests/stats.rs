@@ -32,7 +32,7 @@ proptest! {
         sorted.iter().for_each(|nanos| times.count(Duration::from_nanos(*nanos)));
         sorted.sort_unstable();
         let place = ((sorted.len() as f64 * part).ceil() as usize).max(1) - 1;
-        let (exact, told) = (sorted[place], times.percentile(part).as_nanos() as u64);
-        prop_assert!(exact <= told && told <= exact + exact / 8 + 1, "{exact} is said to be {told}");
+        let (exact, estimate) = (sorted[place], times.percentile(part).as_nanos() as u64);
+        prop_assert!(exact <= estimate && estimate <= exact + exact / 8 + 1, "{exact} is estimated as {estimate}");
     }
 }

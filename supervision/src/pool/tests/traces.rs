@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 
 use super::model::{Job, Model, Place, ms};
-use crate::pool::scheduler::{Scheduler, Next};
-use crate::pool::priority_queue::{Placement, Target, QueuedJob};
+use crate::pool::priority_queue::{Placement, QueuedJob, Target};
 use crate::pool::rate::Rate;
+use crate::pool::scheduler::{Next, Scheduler};
 
 #[derive(Clone, Copy, Debug)]
 enum Op {
@@ -181,7 +181,8 @@ impl Comparison {
         }
         self.model.slots[slot].woken = false;
         let mut expired = Vec::new();
-        let (next, woken) = self.scheduler.lease(slot, slot_state.incarnation, ms(self.model.now), &mut expired);
+        let (next, woken) =
+            self.scheduler.lease(slot, slot_state.incarnation, ms(self.model.now), &mut expired);
         self.expire(&expired);
         let expected = self.model.best_for(slot).filter(|_| self.model.is_within_rate());
         match next {
@@ -305,7 +306,7 @@ impl Comparison {
         let late = |job: &Job| {
             job.expires.is_some_and(|at| at <= now) && matches!(job.place, Place::Waiting | Place::Delayed(_))
         };
-        assert!(!self.model.jobs.iter().any(late), "something has expired and was not said to");
+        assert!(!self.model.jobs.iter().any(late), "an expired job was not removed");
         let due = |job: &&Job| matches!(job.place, Place::Delayed(due) if due <= now);
         let due: Vec<u64> = self.model.jobs.iter().filter(due).map(|job| job.number).collect();
         due.into_iter().for_each(|number| self.model.place(number));
@@ -324,8 +325,8 @@ impl Comparison {
             let Some(best) = self.model.best_for(slot) else { continue };
             assert!(!self.model.is_within_rate(), "the worker in {slot} is idle beside {best}");
             let (now, (_, period)) = (self.model.now, self.model.rate.expect("there is one"));
-            let next = self.scheduler.next_deadline(ms(now)).expect("somebody looks again");
-            assert!(next <= ms(now + period), "it is looked at {next:?}");
+            let next = self.scheduler.next_deadline(ms(now)).expect("there is a deadline");
+            assert!(next <= ms(now + period), "the deadline is {next:?}");
         }
     }
 
@@ -339,7 +340,7 @@ impl Comparison {
         if let Some((jobs, period)) = self.model.rate {
             let (now, begun) = (self.model.now, &self.model.begun);
             let recent = begun.iter().filter(|at| **at + period > now).count();
-            assert!(recent <= jobs as usize, "{recent} have begun in a period");
+            assert!(recent <= jobs as usize, "{recent} have started in a period");
         }
     }
 }
