@@ -19,7 +19,7 @@ use support::{
 type Dead = DeadJob<Job, &'static str>;
 
 #[tokio::test(start_paused = true)]
-async fn a_job_has_three_attempts_unless_it_is_set_and_the_next_one_comes_at_once() {
+async fn a_job_has_three_attempts_by_default_without_delay() {
     let running = started(1).await;
     assert_eq!(outcome_of(running.submit(job(1, [Step::Fail, Step::Fail, Step::Do]))).await, "done 1");
     assert_eq!(outcome_of(running.submit(job(2, [Step::Fail]))).await, "no luck, no luck, no luck");
@@ -97,7 +97,7 @@ async fn only_the_latest_dead_jobs_are_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_failed_or_whose_worker_crashed_comes_before_those_that_were_submitted_after_it() {
+async fn retried_jobs_precede_later_submissions() {
     for trouble in [Step::Fail, Step::Panic] {
         let (pool, journal) = scripted_pool(1);
         let running = start((pool, journal)).await;
@@ -113,7 +113,7 @@ async fn a_job_that_failed_or_whose_worker_crashed_comes_before_those_that_were_
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_leaves_the_worker_as_it_is_and_a_crash_brings_the_next() {
+async fn an_error_keeps_the_worker_and_a_crash_replaces_it() {
     let running = started(1).await;
     for step in [Step::Fail, Step::Panic] {
         assert_eq!(outcome_of(running.submit(job(1, [step, Step::Do]))).await, "done 1");
@@ -138,7 +138,7 @@ async fn the_job_of_a_worker_that_was_killed_goes_to_another_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_that_takes_too_long_has_failed_and_its_worker_goes_on() {
+async fn an_attempt_over_its_time_limit_fails_and_its_worker_continues() {
     for of_job in [false, true] {
         let (pool, journal) = scripted_pool(1);
         let pool = pool.time_limit(if of_job { secs(60) } else { ms(20) });

@@ -178,7 +178,7 @@ async fn a_broadcast_waits_for_room_and_an_urgent_one_comes_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_that_has_stopped_gives_a_broadcast_back() {
+async fn a_stopped_pool_rejects_a_broadcast() {
     let running = start(2, |pool| pool).await;
     assert!(soon(running.app.shutdown()).await.is_clean());
     let refused = running.pool.submit(Job::Note(1)).broadcast().await.expect_err("it has stopped");

@@ -8,7 +8,7 @@ use perennial_supervision::pool::JobEvent;
 use support::{Step, events, job, long, now, outcome_of, pends, quick, quiet, secs, started};
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_waits_or_is_delayed_is_not_begun_once_it_is_cancelled() {
+async fn a_cancelled_queued_or_delayed_job_does_not_start() {
     let running = started(1).await;
     let busy = running.submit(long(1, secs(1)));
     quiet().await;
@@ -30,7 +30,7 @@ async fn a_job_that_waits_or_is_delayed_is_not_begun_once_it_is_cancelled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_is_worked_at_is_dropped_at_its_next_await_and_its_worker_goes_on() {
+async fn a_cancelled_running_job_is_dropped_at_its_next_await() {
     let running = started(1).await;
     let stuck = running.submit(job(1, [Step::Hang]));
     let next = running.submit(quick(2));
@@ -71,7 +71,7 @@ async fn a_job_that_has_a_result_or_is_dead_or_cancelled_cannot_be_cancelled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_waits_for_its_next_attempt_has_none_once_it_is_cancelled() {
+async fn a_job_cancelled_before_its_retry_does_not_start() {
     let running = started(1).await;
     let ill = running.pool.submit(job(1, [Step::Fail, Step::Do])).backoff(Backoff::new(secs(1), secs(1)));
     let ill = now(ill);
@@ -86,7 +86,7 @@ async fn a_job_that_waits_for_its_next_attempt_has_none_once_it_is_cancelled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_is_cancelled_as_its_worker_is_killed_is_not_tried_again() {
+async fn a_job_cancelled_while_its_worker_is_killed_is_not_retried() {
     let running = started(1).await;
     let stuck = running.submit(job(1, [Step::Hang]));
     quiet().await;

@@ -93,7 +93,7 @@ async fn jobs_that_crash_workers_never_end_a_pool_of_worker_actors() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_of_a_job_is_its_result_and_only_a_crash_is_tried_again() {
+async fn an_error_is_a_result_and_only_a_crash_is_retried() {
     let (pool, journal) = scripted_pool(1);
     let running = start((pool.retry_errors(false), journal)).await;
     assert_eq!(outcome_of(running.submit(job(1, [Step::Fail, Step::Do]))).await, "no luck");
@@ -113,7 +113,7 @@ async fn an_error_of_a_job_is_its_result_and_only_a_crash_is_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_says_for_itself_whether_its_errors_are_tried_again() {
+async fn a_job_overrides_whether_errors_are_retried() {
     for of_pool in [false, true] {
         let (pool, journal) = scripted_pool(1);
         let running = start((pool.retry_errors(of_pool), journal)).await;
@@ -138,7 +138,7 @@ async fn kills_of_workers_never_end_their_pool() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_crashes_at_a_job_is_back_at_once_and_with_a_backoff_later_each_time() {
+async fn a_crashed_worker_restarts_at_once_or_with_its_backoff() {
     for (backoff, expected) in [(None, [0, 0, 0, 0]), (Some(ms(100)), [0, 100, 300, 700])] {
         let (pool, journal) = scripted_pool(1);
         let pool = match backoff {
@@ -154,7 +154,7 @@ async fn a_worker_that_crashes_at_a_job_is_back_at_once_and_with_a_backoff_later
 }
 
 #[tokio::test(start_paused = true)]
-async fn workers_that_cannot_start_any_more_end_their_pool() {
+async fn workers_that_fail_to_start_end_their_pool() {
     // Only the first incarnation of each worker starts.
     let running = start(scripted_pool_starting_if(2, |at| at.pid.incarnation() == 1)).await;
     let job_handle = running.submit(job(1, [Step::Panic, Step::Hang]));

@@ -63,7 +63,7 @@ fn submit(pool: &Handle, key: Option<u64>) -> Choice {
 }
 
 #[tokio::test(start_paused = true)]
-async fn jobs_are_routed_only_to_workers_that_did_not_decline_to_start_and_a_stop_that_finishes_returns() {
+async fn no_job_is_routed_to_a_worker_that_declined_to_start() {
     for (routing, is_keyed) in [
         (Routing::Shared, true),
         (Routing::RoundRobin, false),
@@ -89,7 +89,7 @@ async fn jobs_are_routed_only_to_workers_that_did_not_decline_to_start_and_a_sto
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_of_a_worker_that_declines_to_come_back_move_to_another() {
+async fn keys_of_a_worker_that_declines_to_restart_map_to_another() {
     let gone = Arc::new(AtomicBool::new(false));
     let is_gone = gone.clone();
     let pool = may_decline(2, move |at| at.slot == 0 && is_gone.load(Ordering::Acquire)).attempts(1);

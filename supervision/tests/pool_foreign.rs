@@ -165,7 +165,7 @@ async fn a_pool_that_was_never_started_may_be_full_of_bombs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_is_given_up_may_panic_with_all_that_it_held() {
+async fn an_abandoned_job_future_may_panic_when_dropped() {
     let (held, dropped) = bomb();
     let pool = Pool::from_fn("pool", 1, move |late: &bool| {
         let (late, held) = (*late, Bomb::clone(&held));

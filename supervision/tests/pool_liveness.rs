@@ -26,7 +26,7 @@ fn blocking(number: u64) -> (support::Job, mpsc::Sender<()>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_is_at_one_job_for_too_long_is_replaced_and_the_job_tried_again() {
+async fn a_worker_that_exceeds_its_deadline_is_replaced_and_its_job_retried() {
     let (pool, journal) = scripted_pool(1);
     let running = start((pool.handler_deadline(secs(1)), journal)).await;
     let mut reports = Reports::of(&running.system);

@@ -31,7 +31,7 @@ fn waiting_submission(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_for_which_there_is_no_room_now_is_given_back() {
+async fn try_submit_to_a_full_queue_returns_the_job() {
     let (running, first) = busy(2).await;
     let _waiting = running.submit_all([1, 2]);
     let refused = running.pool.submit(quick(3)).try_submit().expect_err("two wait");
@@ -208,7 +208,7 @@ async fn urgent_jobs_come_first_and_equal_ones_in_submission_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_that_is_paused_finishes_what_it_has_begun_and_begins_nothing_until_it_goes_on() {
+async fn a_paused_pool_finishes_running_jobs_and_starts_none() {
     let running = started(2).await;
     let begun = running.submit(long(1, ms(10)));
     quiet().await;
@@ -301,7 +301,7 @@ async fn every_drain_resolves_also_if_the_last_job_is_cancelled_cleared_or_expir
 }
 
 #[tokio::test(start_paused = true)]
-async fn room_made_in_a_paused_pool_is_given_at_once() {
+async fn room_made_in_a_long_queue_is_given_at_once_while_no_job_starts() {
     let (running, _first) = busy(8).await;
     let waiting = running.submit_all(1..=8);
     let next = waiting_submission(&running.pool, 9);

@@ -32,7 +32,7 @@ async fn a_result_can_be_awaited_late_and_after_the_pool_has_ended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn jobs_are_numbered_in_the_order_in_which_they_come() {
+async fn jobs_are_numbered_in_submission_order() {
     let running = started(1).await;
     let ids: Vec<_> = running.submit_all(1..=3).iter().map(support::ScriptedJob::id).collect();
     assert!(ids.is_sorted_by(|a, b| a < b));
@@ -41,7 +41,7 @@ async fn jobs_are_numbered_in_the_order_in_which_they_come() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_result_that_is_waited_for_in_one_task_and_then_in_another_wakes_the_last() {
+async fn a_handle_awaited_in_two_tasks_wakes_the_last() {
     let running = started(1).await;
     let mut slow = running.submit(long(1, ms(10)));
     assert!(pends(&mut slow).await);
@@ -62,7 +62,7 @@ async fn a_detached_job_runs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn jobs_that_are_submitted_before_the_pool_is_started_are_done_when_it_is() {
+async fn jobs_submitted_before_the_start_run_after_it() {
     let (pool, journal) = scripted_pool(2);
     let early = now(pool.handle().submit(quick(1)));
     let running = start((pool, journal)).await;
@@ -71,7 +71,7 @@ async fn jobs_that_are_submitted_before_the_pool_is_started_are_done_when_it_is(
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_results_of_many_come_in_the_order_in_which_the_jobs_were_submitted() {
+async fn batch_results_come_in_submission_order() {
     let running = started(3).await;
     let jobs = [long(1, ms(30)), job(2, [Step::Fail]), long(3, ms(10))];
     let batch = soon(running.pool.submit_many(jobs)).await.expect("they are accepted");
@@ -132,7 +132,7 @@ async fn dropped_jobs_of_a_batch_are_in_its_results() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_jobs_than_there_is_room_for_go_in_as_there_is_and_none_is_missed() {
+async fn submit_many_may_exceed_the_capacity() {
     let (pool, journal) = scripted_pool(2);
     let running = start((pool.capacity(3), journal)).await;
     let jobs = (0..100).map(|number| long(number, ms(number % 3)));
@@ -214,7 +214,7 @@ async fn any_async_function_makes_a_pool() {
 }
 
 #[tokio::test]
-async fn a_function_that_blocks_does_so_on_a_thread_of_its_own() {
+async fn a_blocking_function_runs_on_its_own_thread() {
     // A later job uses the other end: on a single thread it would never run.
     let (sender, receiver) = mpsc::channel();
     let (sender, receiver) = (Mutex::new(sender), Mutex::new(receiver));
@@ -237,7 +237,7 @@ async fn a_function_that_blocks_does_so_on_a_thread_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_function_that_blocks_and_panics_ends_its_worker_and_is_tried_again() {
+async fn a_blocking_function_that_panics_ends_its_worker_and_is_retried() {
     let first = Arc::new(Mutex::new(true));
     let pool = Pool::from_blocking_fn("blockers", 1, move |number: u64| {
         let is_first = std::mem::take(&mut *first.lock().expect("not poisoned"));

@@ -55,7 +55,7 @@ async fn submit_each(pool: &PoolHandle<u64, usize, &'static str>, jobs: u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_fails_fast_costs_each_job_one_attempt_at_most_before_another_worker_has_it() {
+async fn a_fast_failing_worker_costs_each_job_at_most_one_attempt() {
     for routing in [Routing::Shared, Routing::RoundRobin, Routing::LeastQueued] {
         let attempts = Attempts::default();
         let pool = Pool::new::<Uneven>("uneven", 4, attempts.clone())
@@ -78,7 +78,7 @@ async fn a_worker_that_fails_fast_costs_each_job_one_attempt_at_most_before_anot
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_waits_for_another_worker_that_runs_though_the_one_that_failed_it_is_idle() {
+async fn a_retry_waits_for_another_running_worker_though_the_same_one_is_idle() {
     let running = started(2).await;
     let busy = running.submit(job(1, [Step::Take(secs(5))]));
     quiet().await;
@@ -94,7 +94,7 @@ async fn a_retry_waits_for_another_worker_that_runs_though_the_one_that_failed_i
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_goes_to_the_worker_that_failed_it_if_no_other_runs_or_none_does_any_more() {
+async fn a_retry_runs_on_the_same_worker_if_no_other_runs() {
     let (pool, journal) = scripted_pool(2);
     let running = start((pool.backoff(Backoff::new(secs(60), secs(60))), journal)).await;
     let stuck = running.submit(job(1, [Step::Hang, Step::Do]));
@@ -131,7 +131,7 @@ async fn a_retry_with_a_key_stays_with_the_worker_of_the_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_failed_and_expires_before_its_next_attempt_says_so_and_is_among_the_dead() {
+async fn a_failed_job_that_expires_before_its_retry_is_a_dead_job() {
     for backoff in [ms(0), secs(60)] {
         let running = started(1).await;
         let mut received = running.pool.subscribe();

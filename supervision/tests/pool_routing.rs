@@ -105,7 +105,7 @@ async fn jobs_of_one_key_are_done_by_one_worker_one_after_the_other_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_crashes_keeps_its_keys_and_a_job_that_failed_stays_ahead_of_those_after_it() {
+async fn a_crashed_worker_keeps_its_keys_and_the_order_of_its_jobs() {
     let (pool, journal) = scripted_pool(4);
     let running = start((pool.backoff(Backoff::new(secs(1), secs(1))), journal)).await;
     let ill = now(running.pool.submit(job(0, [Step::Panic, Step::Fail, Step::Do])).key(&"a"));

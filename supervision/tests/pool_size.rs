@@ -22,7 +22,7 @@ fn slots(running: &Running) -> BTreeSet<usize> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_number_of_workers_is_restored_whatever_becomes_of_them() {
+async fn the_number_of_workers_is_restored_after_any_exit() {
     let running = started(5).await;
     for slot in [0, 4, 2, 2, 1, 3, 0] {
         running.kill(slot).await;
@@ -150,7 +150,7 @@ async fn a_dropped_restart_or_resize_future_leaves_no_worker_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn there_are_no_more_workers_than_a_pool_was_made_for_and_none_once_it_has_stopped() {
+async fn a_resize_cannot_exceed_the_maximum_or_follow_a_stop() {
     let running = started(2).await;
     let Err(error @ PoolError::TooMany { max: 2 }) = running.pool.resize(3).await else {
         panic!("two are the most");
@@ -166,7 +166,7 @@ async fn there_are_no_more_workers_than_a_pool_was_made_for_and_none_once_it_has
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_whose_worker_does_not_come_up_does_not_start() {
+async fn a_pool_does_not_start_if_a_worker_does_not() {
     let (pool, _) = scripted_pool_starting_if(3, |at| at.slot != 0);
     let handle = pool.handle();
     let early = now(handle.submit(quick(1)));
@@ -303,7 +303,7 @@ async fn a_paused_or_rate_limited_pool_does_not_grow() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_that_is_to_grow_tries_again_if_its_worker_does_not_come_up() {
+async fn a_growing_pool_retries_a_failed_worker_start() {
     let starts = Arc::new(AtomicUsize::new(0));
     let (pool, journal) = scripted_pool_starting_if(0..=1, {
         let starts = starts.clone();
@@ -317,7 +317,7 @@ async fn a_pool_that_is_to_grow_tries_again_if_its_worker_does_not_come_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_comes_up_after_all_works() {
+async fn a_worker_that_starts_late_runs_jobs() {
     let luck = Arc::new(AtomicBool::new(true));
     let (pool, journal) = scripted_pool_starting_if(1, {
         let luck = luck.clone();

@@ -128,7 +128,7 @@ async fn a_stop_rejects_new_and_waiting_submissions_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_that_is_paused_goes_on_to_finish() {
+async fn a_paused_pool_resumes_to_drain() {
     let running = started(1).await;
     running.pool.pause();
     let waiting = running.submit(quick(1));
@@ -160,7 +160,7 @@ async fn a_dropped_stop_continues_and_only_a_harder_one_may_follow() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn its_workers_are_not_started_again_whatever_is_asked_for() {
+async fn workers_of_a_stopped_pool_cannot_be_restarted() {
     let running = started(2).await;
     running.pool.stop(PoolShutdown::Abort).await;
     let supervisor = running.pool.supervisor();
@@ -185,7 +185,7 @@ async fn workers_that_are_brutally_killed_are_not_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tree_that_is_shut_down_lets_them_finish_what_they_have_and_drops_what_waits() {
+async fn a_tree_shutdown_finishes_running_jobs_and_drops_queued_ones() {
     let (running, job_handles) = at_work().await;
     let pool = running.pool.clone();
     let submission = pool.submit(quick(6));
@@ -211,7 +211,7 @@ async fn ending_with_its_handles() -> (ScriptedPoolHandle, Running) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_may_end_with_its_handles_and_finishes_what_there_is() {
+async fn a_pool_closed_by_its_last_handle_finishes_its_jobs() {
     let (handle, running) = ending_with_its_handles().await;
     let job_handles = vec![now(handle.submit(long(1, secs(1)))), now(handle.submit(quick(2)))];
     let clone = handle.clone();
@@ -246,7 +246,7 @@ async fn the_last_handle_may_be_dropped_on_any_thread_and_before_the_pool_is_sta
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_that_does_not_end_with_its_handles_does_not() {
+async fn a_pool_outlives_its_handles_by_default() {
     let running = started(1).await;
     let Running { system: _system, app, pool, journal } = running;
     let mut slow = now(pool.submit(long(1, secs(1))));

@@ -37,7 +37,7 @@ async fn each_job_ends_once_in_the_fourth_storm() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_job_ends_once_also_where_some_are_cancelled_expire_or_are_cleared() {
+async fn each_job_ends_once_if_some_are_cancelled_expire_or_are_cleared() {
     storm(666_666, Loss::Some).await.check(Loss::Some);
 }
 

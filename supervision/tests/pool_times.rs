@@ -24,7 +24,7 @@ async fn a_delayed_job_starts_in_time_and_blocks_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_is_delayed_stands_where_it_was_submitted_once_it_is_due() {
+async fn a_delayed_job_keeps_its_submission_order_once_due() {
     let running = started(1).await;
     let first = now(running.pool.submit(quick(1)).delay(ms(10)));
     let busy = running.submit(long(2, ms(20)));
@@ -37,7 +37,7 @@ async fn a_job_that_is_delayed_stands_where_it_was_submitted_once_it_is_due() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_is_not_begun_in_time_expires_and_one_that_is_may_take_as_long_as_it_likes() {
+async fn a_job_expires_unless_it_starts_in_time() {
     let running = started(1).await;
     let begun = now(running.pool.submit(long(1, secs(9))).expires_in(secs(1)));
     quiet().await;
@@ -72,7 +72,7 @@ async fn a_job_expires_while_delayed_paused_rate_limited_or_routed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_comes_back_after_a_failure_expires_at_its_time_too() {
+async fn a_retried_job_expires_in_time() {
     for backoff in [ms(0), secs(60)] {
         let running = started(1).await;
         let before = Instant::now();
@@ -92,7 +92,7 @@ async fn a_job_that_comes_back_after_a_failure_expires_at_its_time_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_comes_back_when_it_has_expired_is_not_begun_again() {
+async fn a_retried_job_that_has_expired_does_not_start() {
     let running = started(1).await;
     let ill = now(running.pool.submit(job(1, [Step::FailAfter(secs(2)), Step::Do])).expires_in(secs(1)));
     assert_eq!(outcome_of(ill).await, "expired after no luck");
@@ -101,7 +101,7 @@ async fn a_job_that_comes_back_when_it_has_expired_is_not_begun_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_every_period_so_many_begin_and_no_more_the_attempts_that_are_repeated_among_them() {
+async fn the_rate_limits_starts_per_period_retries_included() {
     let (pool, journal) = scripted_pool(4);
     let running = start((pool.rate(3, secs(1)), journal)).await;
     running.journal.take();
@@ -137,7 +137,7 @@ async fn an_unused_rate_may_be_used_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_with_a_rate_that_is_paused_meanwhile_goes_on_when_it_may() {
+async fn a_rate_limited_pool_resumes_after_a_pause() {
     let (pool, journal) = scripted_pool(2);
     let running = start((pool.rate(1, secs(1)), journal)).await;
     let all = running.submit_all(1..=3);

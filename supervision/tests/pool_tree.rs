@@ -63,7 +63,7 @@ async fn queued_jobs_survive_restarts_of_the_pool_and_its_supervisor() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_that_was_made_smaller_comes_back_as_small_as_it_was() {
+async fn a_pool_keeps_its_size_through_a_restart() {
     let (app, pool, journal) = below(Supervisor::new("app"), scripted_pool(4)).await;
     pool.resize(2).await.expect("it goes well");
     kill(&app, &["pool"]);
@@ -78,7 +78,7 @@ async fn a_pool_that_was_made_smaller_comes_back_as_small_as_it_was() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_that_is_terminated_drops_what_it_has_and_takes_jobs_in_again_when_it_is_restarted() {
+async fn a_terminated_pool_drops_its_jobs_and_accepts_jobs_after_a_restart() {
     let (app, pool, journal) = below(Supervisor::new("app"), scripted_pool(1)).await;
     let busy = now(pool.submit(job(1, [Step::Hang])));
     quiet().await;
@@ -162,7 +162,7 @@ async fn a_pool_that_is_not_restarted_drops_its_jobs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sibling_can_submit_from_the_start_to_a_pool_that_comes_up_after_it() {
+async fn a_sibling_may_submit_to_a_pool_that_starts_later() {
     let (pool, _) = scripted_pool(1);
     let jobs = pool.handle();
     let sibling = Child::task("sibling", move |_: TaskContext| {

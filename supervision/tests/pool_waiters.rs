@@ -106,7 +106,7 @@ async fn five_waiting_submitters_are_admitted_in_order_beside_a_busy_newcomer() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_submission_that_waits_stands_in_the_queue_from_the_moment_at_which_there_is_room() {
+async fn a_waiting_submission_is_queued_as_soon_as_there_is_room() {
     let (pool, journal) = scripted_pool(1);
     let running = start((pool.capacity(1), journal)).await;
     let _busy = running.submit(long(0, secs(60)));

@@ -21,7 +21,7 @@ async fn counts(running: &Running) -> (usize, usize) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_fails_once_in_a_rolling_restart_comes_back() {
+async fn a_worker_that_fails_once_in_a_rolling_restart_is_restarted() {
     let running = start(scripted_pool_starting_if(2, |at| at.slot != 1 || at.pid.incarnation() != 2)).await;
     let error = running.pool.rolling_restart().await.expect_err("one fails");
     assert!(matches!(error, PoolError::Worker { slot: 1, .. }), "{error}");
@@ -32,7 +32,7 @@ async fn a_worker_that_fails_once_in_a_rolling_restart_comes_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_keeps_failing_is_tried_until_it_starts_with_growing_delays() {
+async fn a_worker_that_fails_to_start_is_retried_with_growing_delays() {
     let starts = Arc::new(AtomicUsize::new(0));
     let (pool, journal) = scripted_pool_starting_if(1, {
         let starts = starts.clone();
@@ -74,7 +74,7 @@ async fn a_worker_that_an_owner_starts_beyond_what_is_wanted_declines() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_old_worker_that_a_resize_cannot_start_comes_back_later() {
+async fn an_old_worker_that_a_resize_cannot_start_is_restarted_later() {
     let fails = Arc::new(AtomicBool::new(false));
     let shared_fails = fails.clone();
     let running =
@@ -120,7 +120,7 @@ impl Worker for InitByIncarnation {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_declined_to_start_is_asked_again() {
+async fn a_worker_that_declined_to_start_is_started_again() {
     let init: fn(&WorkerContext) -> Init =
         |at| if at.pid.incarnation() < 3 { Init::Declines } else { Init::Starts };
     let pool = Pool::new::<InitByIncarnation>("newborns", 2, init);
@@ -133,7 +133,7 @@ async fn a_worker_that_declined_to_start_is_asked_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_hangs_in_init_is_found_and_a_rolling_restart_returns() {
+async fn a_rolling_restart_returns_if_a_worker_hangs_in_init() {
     let init: fn(&WorkerContext) -> Init =
         |at| if at.slot == 1 && at.pid.incarnation() == 2 { Init::Hangs } else { Init::Starts };
     let pool = Pool::new::<InitByIncarnation>("newborns", 2, init);
@@ -152,7 +152,7 @@ async fn a_worker_that_hangs_in_init_is_found_and_a_rolling_restart_returns() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_hangs_in_init_after_a_crash_or_a_resize_is_found_in_the_time_that_is_set() {
+async fn a_worker_that_hangs_in_init_exceeds_its_start_timeout() {
     let init: fn(&WorkerContext) -> Init =
         |at| if at.pid.incarnation() == 2 { Init::Hangs } else { Init::Starts };
     let pool = Pool::new::<InitByIncarnation>("newborns", 2, init).start_timeout(secs(2));
@@ -192,7 +192,7 @@ impl Worker for StopsAfterJob {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_ends_itself_in_order_after_each_job_is_no_crash() {
+async fn a_worker_that_stops_itself_after_each_job_is_no_crash() {
     for backoff in [None, Some(Backoff::new(secs(1), secs(60)))] {
         let mut pool = Pool::new::<StopsAfterJob>("mayflies", 4, ExitReason::Normal).intensity(0, secs(60));
         if let Some(backoff) = backoff {
@@ -234,7 +234,7 @@ impl Worker for StopsAfterStart {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_ends_in_order_without_a_job_is_not_started_all_the_time() {
+async fn a_worker_that_exits_normally_without_a_job_does_not_restart_in_a_busy_loop() {
     let starts = Arc::new(AtomicUsize::new(0));
     let pool = Pool::new::<StopsAfterStart>("stillborns", 1, starts.clone());
     let app = pool.start(&System::new()).await.expect("it starts");
@@ -244,7 +244,7 @@ async fn a_worker_that_ends_in_order_without_a_job_is_not_started_all_the_time()
 }
 
 #[tokio::test(start_paused = true)]
-async fn restarts_by_the_owner_use_up_no_attempt_of_a_job() {
+async fn manual_restarts_use_no_attempt() {
     let running = started(1).await;
     let slow = running.submit(long(1, secs(8)));
     quiet().await;
@@ -263,7 +263,7 @@ async fn restarts_by_the_owner_use_up_no_attempt_of_a_job() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_counts_that_a_kill_or_a_deadline_ended() {
+async fn a_kill_or_a_deadline_uses_an_attempt() {
     let (pool, journal) = scripted_pool(1);
     let running = start((pool.attempts(2).handler_deadline(secs(1)), journal)).await;
     let hangs = running.submit(job(1, [Step::Hang]));
@@ -274,7 +274,7 @@ async fn an_attempt_counts_that_a_kill_or_a_deadline_ended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_must_not_be_begun_twice_is_not_begun_again_after_a_rolling_restart() {
+async fn an_at_most_once_job_does_not_restart_after_a_rolling_restart() {
     let running = started(1).await;
     let once = support::now(running.pool.submit(long(1, secs(8))).at_most_once());
     quiet().await;

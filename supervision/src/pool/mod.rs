@@ -57,7 +57,7 @@
 //! let parsers = pool.handle();
 //! let app = pool.start(&System::new()).await?;
 //!
-//! let results = parsers.submit_many(["1", "two", "3"].map(str::to_owned)).await?.all().await;
+//! let results = parsers.submit_many(["1", "two", "3"].map(str::to_owned)).await?.join_all().await;
 //! assert!(matches!(results[..], [Ok(1), Err(_), Ok(3)]));
 //! assert_eq!(parsers.drain_dead_jobs().len(), 1);
 //! # assert!(app.shutdown().await.is_clean());

@@ -11,7 +11,7 @@ fn ms(ms: u64) -> Duration {
 }
 
 #[test]
-fn all_of_a_period_may_begin_at_once_and_then_none_until_it_is_over() {
+fn a_whole_period_may_start_at_once() {
     let mut rate = Rate::new(3, ms(10));
     for _ in 0..3 {
         assert!(rate.is_ready(ms(5)));

@@ -66,7 +66,7 @@ fn round_robin_keeps_turns_while_other_workers_start_and_end() {
 }
 
 #[test]
-fn the_least_queued_is_a_worker_that_runs() {
+fn least_queued_routing_chooses_only_running_workers() {
     let mut scheduler = scheduler(3);
     for (number, slot) in [(1, 0), (2, 0), (3, 1)] {
         scheduler.enqueue(aimed(number, Target::Slot(slot)));

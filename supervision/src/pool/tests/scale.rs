@@ -39,7 +39,7 @@ fn the_size_doubles_when_jobs_wait_too_long_and_not_before() {
 }
 
 #[test]
-fn there_are_never_more_new_workers_than_jobs_that_wait() {
+fn no_more_workers_are_added_than_jobs_wait() {
     assert_eq!(scale().target_size(4, waiting(1, secs(1)), secs(0)), 5);
     assert_eq!(scale().target_size(0, waiting(9, secs(1)), secs(0)), 1, "from none, too");
 }
