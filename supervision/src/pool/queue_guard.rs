@@ -1,5 +1,4 @@
-//! Exclusive access to the queue of a pool: what happens under its lock, and the effects after it
-//! is unlocked.
+//! Exclusive access to the queue of a pool, and the effects after it is unlocked.
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -44,8 +43,7 @@ where
         guard
     }
 
-    /// Locks the queue and leaves the submit buffer as it is, for a worker whose next job is in the
-    /// scheduler.
+    /// Locks the queue, not the submit buffer, for a worker whose next job is in the scheduler.
     pub(super) fn lock(&self) -> QueueGuard<'_, J, T, E> {
         let state = self.lock_state();
         let effects = Effects { to_wake: None, result: None, notify_manager: false, late: None };
@@ -60,8 +58,7 @@ where
         guard.end();
     }
 
-    /// Handles the start of the tree, or of a part of it: registers a callback for the end of the
-    /// tree.
+    /// Handles the start of the tree or of a part of it: watches for the end of the tree.
     pub(super) fn tree_started(self: &Arc<Self>) {
         let Some(supervisor) = self.supervisor.upgrade() else { return };
         let watches = {
@@ -94,8 +91,7 @@ where
         }
     }
 
-    /// Rejects new jobs until the tree starts again. The pool resumes if it was paused, and runs
-    /// its jobs.
+    /// Rejects new jobs until the tree starts again, and resumes a paused pool.
     pub(super) fn begin_drain(&self) {
         let mut guard = self.lock_synced();
         guard.state.is_draining = true;
@@ -186,7 +182,7 @@ where
         self.effects.late().deferred.push(deferred);
     }
 
-    /// Notifies the manager if the next deadline is before the one that it waits for.
+    /// Notifies the manager if the next deadline is before its current one.
     pub(super) fn schedule_tick(&mut self) {
         let now = self.time();
         let State { scheduler, next_tick, .. } = &mut *self.state;
@@ -197,8 +193,7 @@ where
         }
     }
 
-    /// Handles everything that is due. Returns the next deadline, and `true` if more jobs may have
-    /// expired.
+    /// Handles what is due. Returns the next deadline, and `true` if more jobs may have expired.
     pub(super) fn tick(&mut self) -> (Option<Time>, bool) {
         let now = self.now();
         let mut expired = Vec::new();
@@ -352,8 +347,7 @@ where
         drop(Each::new(self.unlock()));
     }
 
-    /// Unlocks the queue and performs the effects, in the task of a supervisor that has ended a
-    /// worker or the pool: users' values are dropped on another thread.
+    /// Like `end`, in the task of a supervisor: users' values are dropped on another thread.
     pub(super) fn end_with_disposal(self) {
         dispose_each(self.unlock());
     }

@@ -1,5 +1,4 @@
-//! The queue of a pool as a pure state machine: the queued jobs, their leases, and the next job of
-//! each worker.
+//! The queue of a pool as a pure state machine: queued jobs, leases and idle workers.
 //!
 //! It has no clock, task or lock: the time is an argument, and the workers to wake are a result. It
 //! knows no more of a job than its placement.
@@ -7,8 +6,7 @@
 //! # Rules
 //!
 //! 1. A job is in exactly one place: queued, delayed, or leased to one worker.
-//! 2. A lease belongs to a slot and an incarnation. A call in the name of an old incarnation has no
-//!    effect.
+//! 2. A lease belongs to a slot and an incarnation. Calls of an old incarnation have no effect.
 //! 3. A worker that finds no job is idle, and is woken for the next job that it may run. So no job
 //!    waits beside an idle worker, unless the pool is paused or limited by its rate.
 //! 4. Jobs are leased by priority, then by number. A retried job keeps its number, so it precedes
@@ -21,8 +19,7 @@
 //!    maps to while that worker is due; after that, the key maps to another worker.
 //! 8. A job that failed on one worker is retried on another, as long as another worker runs. A job
 //!    with a key stays with its worker.
-//! 9. A job that is pinned to a worker waits for it while the worker is due, and is dropped after
-//!    that.
+//! 9. A pinned job waits for its worker while that worker is due, and is dropped after that.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -32,8 +29,7 @@ use super::priority_queue::{QueuedJob, Target};
 use super::rate::Rate;
 use super::slots::{Incarnation, Slots};
 
-/// The maximum number of expired jobs that are removed before the queue is unlocked: other threads
-/// wait for its lock.
+/// The most expired jobs that are removed under one lock of the queue: other threads wait for it.
 pub(super) const EXPIRED_AT_ONCE: usize = 256;
 
 /// Time since the pool was made.
