@@ -1,4 +1,5 @@
-//! Closures that block and cannot be dropped: how many run at once, and that a stop waits for them or says how many it has left.
+//! Blocking closures, which cannot be dropped: how many run at once, and how a stop waits for them
+//! or reports them.
 
 #[path = "support/pool.rs"]
 mod support;
@@ -15,7 +16,7 @@ use tokio::sync::mpsc as channel;
 use tokio::task::yield_now;
 use tokio::time::advance;
 
-/// Closures that block until they are let go, and how many do.
+/// Blocks closures until it is opened, and counts them.
 struct Gate {
     running: AtomicUsize,
     most: AtomicUsize,
@@ -29,7 +30,7 @@ type Blocked = Pool<u64, u64, &'static str>;
 type Handle = PoolHandle<u64, u64, &'static str>;
 
 impl Gate {
-    /// A gate, and what opens it for all closures when it is dropped.
+    /// Returns a gate, and a guard that opens it when it is dropped.
     fn new() -> (Arc<Self>, Opener) {
         let (opener, until) = mpsc::channel();
         let (begins, begun) = channel::unbounded_channel();
@@ -68,7 +69,7 @@ struct Opener {
 }
 
 impl Opener {
-    /// Waits until so many more closures have begun.
+    /// Waits until this many more closures have started.
     async fn have_begun(&mut self, many: usize) {
         for _ in 0..many {
             self.begun.recv().await.expect("the gate is there");
@@ -76,7 +77,7 @@ impl Opener {
     }
 }
 
-/// Lets time pass, which stands still by itself while a closure runs on a thread.
+/// Advances the paused time, which does not advance by itself while a closure runs on a thread.
 async fn pass(millis: u32) {
     for _ in 0..millis {
         advance(ms(1)).await;
@@ -171,7 +172,7 @@ async fn a_stop_now_waits_for_closures_that_return_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_and_a_shutdown_tell_of_closures_that_still_run() {
+async fn a_stop_and_a_shutdown_report_closures_that_still_run() {
     let (gate, mut opener) = Gate::new();
     let pool = blocked(&gate, 2).shutdown(Shutdown::Timeout(ms(50)));
     let (app, pool) = start(pool).await;

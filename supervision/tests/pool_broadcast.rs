@@ -1,4 +1,4 @@
-//! One job for every worker.
+//! Broadcasts: one copy of a job for every worker.
 
 #[path = "support/pool.rs"]
 mod support;
@@ -18,13 +18,13 @@ use tokio::time::sleep;
 enum Job {
     Note(u32),
     Take(Duration),
-    /// Crashes the first incarnation of worker 1, and is a note in all others.
+    /// Crashes the first incarnation of worker 1. All others note it.
     CrashOne(u32),
-    /// Ends the worker, whichever it is.
+    /// Ends any worker.
     Crash,
 }
 
-/// The notes of each worker.
+/// The jobs that each worker noted.
 type Notes = Arc<Mutex<BTreeMap<usize, Vec<u32>>>>;
 
 struct Noter {
@@ -48,7 +48,12 @@ impl Worker for Noter {
             Job::CrashOne(_) if self.at.slot == 1 && self.at.pid.incarnation() == 1 => panic!("a bug"),
             Job::Crash => panic!("a bug"),
             Job::Note(note) | Job::CrashOne(note) => {
-                self.notes.lock().expect("nobody panics here").entry(self.at.slot).or_default().push(*note);
+                self.notes
+                    .lock()
+                    .expect("no thread panics under the lock")
+                    .entry(self.at.slot)
+                    .or_default()
+                    .push(*note);
             }
         }
         Ok(self.at.slot)
@@ -73,7 +78,7 @@ async fn start(
 }
 
 impl Running {
-    /// Broadcasts a job. Returns the worker that did each copy, or the error.
+    /// Broadcasts a job. Returns the worker of each copy, or its error.
     async fn broadcast(&self, job: Job) -> Vec<Result<usize, String>> {
         let batch = soon(self.pool.submit(job).broadcast()).await.expect("it takes them");
         soon(batch.join_all())
@@ -84,7 +89,7 @@ impl Running {
     }
 
     fn notes(&self) -> Vec<(usize, Vec<u32>)> {
-        self.notes.lock().expect("nobody panics here").clone().into_iter().collect()
+        self.notes.lock().expect("no thread panics under the lock").clone().into_iter().collect()
     }
 
     async fn close(self) {
@@ -138,7 +143,7 @@ async fn a_copy_is_dropped_when_its_worker_is_due_no_more() {
     }
     quiet().await;
     let batch = running.pool.submit(Job::Note(1)).broadcast().await.expect("it takes them");
-    // What a worker has begun as it is broadcast to is pinned too, and goes with its worker.
+    // The running copy is pinned too, and is dropped with its worker.
     soon(running.pool.resize(1)).await.expect("it goes well");
     let results = soon(batch.join_all()).await;
     assert!(matches!(results[..], [Ok(0), Err(JobError::Dropped), Err(JobError::Dropped)]), "{results:?}");
@@ -149,7 +154,7 @@ async fn a_copy_is_dropped_when_its_worker_is_due_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_copy_at_which_its_worker_is_dismissed_for_good_is_dropped() {
+async fn a_copy_is_dropped_when_its_worker_is_removed_while_it_runs() {
     let running = start(2, |pool| pool.shutdown(perennial_supervision::Shutdown::BrutalKill)).await;
     let batch = running.pool.submit(Job::Take(secs(60))).broadcast().await.expect("it takes them");
     quiet().await;
@@ -163,17 +168,17 @@ async fn a_copy_at_which_its_worker_is_dismissed_for_good_is_dropped() {
 async fn a_broadcast_waits_for_room_and_an_urgent_one_comes_first() {
     let running = start(2, |pool| pool.capacity(1)).await;
     for _ in 0..2 {
-        drop(soon(running.pool.submit(Job::Take(secs(1)))).await.expect("it is taken in"));
+        drop(soon(running.pool.submit(Job::Take(secs(1)))).await.expect("it is accepted"));
     }
-    drop(soon(running.pool.submit(Job::Note(1))).await.expect("it is taken in"));
+    drop(soon(running.pool.submit(Job::Note(1))).await.expect("it is accepted"));
     let batch =
-        soon(running.pool.submit(Job::Note(2)).priority(1).broadcast()).await.expect("they are taken in");
+        soon(running.pool.submit(Job::Note(2)).priority(1).broadcast()).await.expect("they are accepted");
     assert_eq!(soon(batch.join_all()).await.len(), 2);
     running.close().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_that_has_stopped_gives_a_broadcast_back() {
+async fn a_stopped_pool_rejects_a_broadcast() {
     let running = start(2, |pool| pool).await;
     assert!(soon(running.app.shutdown()).await.is_clean());
     let refused = running.pool.submit(Job::Note(1)).broadcast().await.expect_err("it has stopped");

@@ -1,14 +1,14 @@
-//! Jobs that are cancelled, wherever they are.
+//! Cancellation of jobs in every state.
 
 #[path = "support/pool.rs"]
 mod support;
 
 use perennial_supervision::Backoff;
 use perennial_supervision::pool::JobEvent;
-use support::{Deed, events, fate, job, long, now, pends, quick, quiet, secs, started};
+use support::{Step, events, job, long, now, outcome_of, pends, quick, quiet, secs, started};
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_waits_or_is_delayed_is_not_begun_once_it_is_cancelled() {
+async fn a_cancelled_queued_or_delayed_job_does_not_start() {
     let running = started(1).await;
     let busy = running.submit(long(1, secs(1)));
     quiet().await;
@@ -17,29 +17,29 @@ async fn a_job_that_waits_or_is_delayed_is_not_begun_once_it_is_cancelled() {
     let urgent = now(running.pool.submit(quick(4)).priority(7));
     let delayed = now(running.pool.submit(quick(5)).delay(secs(9)));
     let dropped = running.pool.stats().dropped;
-    for (gone, promise) in (1..).zip([waiting, keyed, urgent, delayed]) {
-        assert!(promise.cancel());
+    for (gone, job_handle) in (1..).zip([waiting, keyed, urgent, delayed]) {
+        assert!(job_handle.cancel());
         assert_eq!(running.pool.stats().dropped, dropped + gone);
-        assert_eq!(fate(promise).await, "cancelled");
+        assert_eq!(outcome_of(job_handle).await, "cancelled");
     }
     assert_eq!(running.pool.stats().queued, 0);
-    assert_eq!(fate(busy).await, "done 1");
+    assert_eq!(outcome_of(busy).await, "done 1");
     running.drained().await;
     assert_eq!(running.journal.jobs(), [1]);
     running.close().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_is_worked_at_is_dropped_at_its_next_await_and_its_worker_goes_on() {
+async fn a_cancelled_running_job_is_dropped_at_its_next_await() {
     let running = started(1).await;
-    let stuck = running.submit(job(1, [Deed::Hang]));
+    let stuck = running.submit(job(1, [Step::Hang]));
     let next = running.submit(quick(2));
     quiet().await;
     assert!(stuck.cancel());
-    // The submitter hears of it at once, and the worker is still to.
+    // The submitter has the result at once; the worker has not observed the cancellation yet.
     assert_eq!((running.pool.stats().running, running.pool.stats().dropped), (1, 0));
-    assert_eq!(fate(stuck).await, "cancelled");
-    assert_eq!(fate(next).await, "done 2");
+    assert_eq!(outcome_of(stuck).await, "cancelled");
+    assert_eq!(outcome_of(next).await, "done 2");
     let begun = running.journal.take();
     assert_eq!(
         begun.iter().map(|begun| (begun.job, begun.incarnation)).collect::<Vec<_>>(),
@@ -52,29 +52,32 @@ async fn a_job_that_is_worked_at_is_dropped_at_its_next_await_and_its_worker_goe
 #[tokio::test(start_paused = true)]
 async fn a_job_that_has_a_result_or_is_dead_or_cancelled_cannot_be_cancelled() {
     let running = started(1).await;
-    let (done, dead) = (running.submit(quick(1)), running.submit(job(2, [Deed::Fail])));
+    let (done, dead) = (running.submit(quick(1)), running.submit(job(2, [Step::Fail])));
     let cancelled = now(running.pool.submit(quick(3)).delay(secs(1)));
-    running.pool.submit(quick(4)).detach().await.expect("it is taken in");
+    running.pool.submit(quick(4)).detach().await.expect("it is accepted");
     assert!(cancelled.cancel());
     running.drained().await;
     let stats = running.pool.stats();
-    for promise in [&done, &dead, &cancelled] {
-        assert!(!promise.cancel());
+    for job_handle in [&done, &dead, &cancelled] {
+        assert!(!job_handle.cancel());
     }
     assert_eq!(running.pool.stats(), stats);
-    assert_eq!((fate(done).await, fate(cancelled).await), ("done 1".to_owned(), "cancelled".to_owned()));
-    assert_eq!(fate(dead).await, "no luck, no luck, no luck");
+    assert_eq!(
+        (outcome_of(done).await, outcome_of(cancelled).await),
+        ("done 1".to_owned(), "cancelled".to_owned())
+    );
+    assert_eq!(outcome_of(dead).await, "no luck, no luck, no luck");
     running.close().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_waits_for_its_next_attempt_has_none_once_it_is_cancelled() {
+async fn a_job_cancelled_before_its_retry_does_not_start() {
     let running = started(1).await;
-    let ill = running.pool.submit(job(1, [Deed::Fail, Deed::Do])).backoff(Backoff::new(secs(1), secs(1)));
+    let ill = running.pool.submit(job(1, [Step::Fail, Step::Do])).backoff(Backoff::new(secs(1), secs(1)));
     let ill = now(ill);
     quiet().await;
     assert!(ill.cancel());
-    assert_eq!(fate(ill).await, "cancelled");
+    assert_eq!(outcome_of(ill).await, "cancelled");
     running.drained().await;
     tokio::time::sleep(secs(9)).await;
     assert_eq!(running.journal.jobs(), [1]);
@@ -83,14 +86,14 @@ async fn a_job_that_waits_for_its_next_attempt_has_none_once_it_is_cancelled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_is_cancelled_as_its_worker_is_killed_is_not_tried_again() {
+async fn a_job_cancelled_while_its_worker_is_killed_is_not_retried() {
     let running = started(1).await;
-    let stuck = running.submit(job(1, [Deed::Hang]));
+    let stuck = running.submit(job(1, [Step::Hang]));
     quiet().await;
     let tree = running.app.tree();
     tree.at(["0"]).expect("it is there").handle.kill().expect("it lives");
     assert!(stuck.cancel());
-    assert_eq!(fate(stuck).await, "cancelled");
+    assert_eq!(outcome_of(stuck).await, "cancelled");
     running.drained().await;
     assert_eq!(running.journal.jobs(), [1]);
     assert_eq!(running.pool.stats().retried, 0);
@@ -98,50 +101,50 @@ async fn a_job_that_is_cancelled_as_its_worker_is_killed_is_not_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn that_a_job_was_cancelled_is_all_that_is_told_of_its_end() {
+async fn a_cancelled_job_has_no_other_final_event() {
     let running = started(1).await;
-    let mut told = running.pool.subscribe();
-    let stuck = running.submit(job(1, [Deed::Hang]));
+    let mut received = running.pool.subscribe();
+    let stuck = running.submit(job(1, [Step::Hang]));
     quiet().await;
     let waiting = running.submit(quick(2));
-    for promise in [&stuck, &waiting] {
-        assert!(promise.cancel());
+    for job_handle in [&stuck, &waiting] {
+        assert!(job_handle.cancel());
     }
     running.drained().await;
     running.pool.clear();
-    let told = events(&mut told);
-    for promise in [&stuck, &waiting] {
-        let of_it = told.iter().filter(|event| {
+    let received = events(&mut received);
+    for job_handle in [&stuck, &waiting] {
+        let of_it = received.iter().filter(|event| {
             !matches!(event, JobEvent::Started { .. })
-                && format!("{event:?}").contains(&format!("{:?}", promise.id()))
+                && format!("{event:?}").contains(&format!("{:?}", job_handle.id()))
         });
         let of_it: Vec<_> = of_it.copied().collect();
-        assert_eq!(of_it, [JobEvent::Submitted(promise.id()), JobEvent::Cancelled(promise.id())]);
+        assert_eq!(of_it, [JobEvent::Submitted(job_handle.id()), JobEvent::Cancelled(job_handle.id())]);
     }
     running.close().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn to_cancel_a_job_of_a_pool_that_is_gone_changes_nothing() {
+async fn cancelling_a_job_of_a_dropped_pool_has_no_effect() {
     let running = started(1).await;
     let done = running.submit(quick(1));
     running.drained().await;
     let support::Running { app, pool, .. } = running;
     let late = now(pool.submit(long(2, secs(60))));
     quiet().await;
-    // It is cut off in the middle of it.
+    // The job is interrupted.
     assert_eq!(app.shutdown().await.stragglers.len(), 1);
     drop((app, pool));
     assert!(!late.cancel() && !done.cancel());
-    assert_eq!(fate(late).await, "dropped");
+    assert_eq!(outcome_of(late).await, "dropped");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_that_is_given_up_before_it_was_started_drops_what_waits_in_it() {
-    let (pool, _) = support::hands(1);
+async fn a_pool_dropped_before_its_start_drops_its_jobs() {
+    let (pool, _) = support::scripted_pool(1);
     let handle = pool.handle();
     let mut early = now(handle.submit(quick(1)));
     assert!(pends(&mut early).await);
     drop((pool, handle));
-    assert_eq!(fate(early).await, "dropped");
+    assert_eq!(outcome_of(early).await, "dropped");
 }

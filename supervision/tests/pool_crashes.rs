@@ -1,4 +1,4 @@
-//! Errors and crashes of jobs: an error is a result, a crash is tried again, and neither ends the pool.
+//! Errors and crashes of jobs: an error is a result, a crash is retried, and neither ends the pool.
 
 #[path = "support/pool.rs"]
 mod support;
@@ -13,11 +13,12 @@ use perennial_actors::{ActorHandle, ExitReason, System};
 use perennial_supervision::pool::{AttemptError, JobError, Pool, Worker, WorkerContext};
 use perennial_supervision::{Backoff, StartError};
 use support::{
-    Deed, assert_accounts, fate, hands, hands_born, job, ms, now, quiet, secs, soon, start, started,
+    Step, assert_accounts, job, ms, now, outcome_of, quiet, scripted_pool, scripted_pool_starting_if, secs,
+    soon, start, started,
 };
 use tokio::time::Instant;
 
-/// A worker that panics at every odd job.
+/// A worker that panics in every odd job.
 struct Odd;
 
 impl Worker for Odd {
@@ -40,7 +41,7 @@ fn done(job: u32) -> u32 {
     job
 }
 
-/// Submits 400 jobs with every default, half of which panic.
+/// Submits 400 jobs with default options, half of which panic.
 async fn half_of_the_jobs_panic<E: Debug + Send + Sync + 'static>(pool: Pool<u32, u32, E>) {
     let handle = pool.handle();
     let app = pool.start(&System::new()).await.expect("it starts");
@@ -92,16 +93,19 @@ async fn jobs_that_crash_workers_never_end_a_pool_of_worker_actors() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_of_a_job_is_its_result_and_only_a_crash_is_tried_again() {
-    let (pool, journal) = hands(1);
+async fn an_error_is_a_result_and_only_a_crash_is_retried() {
+    let (pool, journal) = scripted_pool(1);
     let running = start((pool.retry_errors(false), journal)).await;
-    assert_eq!(fate(running.submit(job(1, [Deed::Fail, Deed::Do]))).await, "no luck");
-    let ill = soon(running.submit(job(2, [Deed::Fail]))).await;
+    assert_eq!(outcome_of(running.submit(job(1, [Step::Fail, Step::Do]))).await, "no luck");
+    let ill = soon(running.submit(job(2, [Step::Fail]))).await;
     assert!(
         matches!(ill, Err(JobError::Failed(failures)) if matches!(failures[..], [AttemptError::Error("no luck")]))
     );
-    assert_eq!(fate(running.submit(job(3, [Deed::Panic, Deed::Do]))).await, "done 3");
-    assert_eq!(fate(running.submit(job(4, [Deed::Panic, Deed::Fail, Deed::Do]))).await, "panicked, no luck");
+    assert_eq!(outcome_of(running.submit(job(3, [Step::Panic, Step::Do]))).await, "done 3");
+    assert_eq!(
+        outcome_of(running.submit(job(4, [Step::Panic, Step::Fail, Step::Do]))).await,
+        "panicked, no luck"
+    );
     assert_eq!(running.journal.jobs(), [1, 2, 3, 3, 4, 4]);
     let dead: Vec<u64> = running.pool.drain_dead_jobs().iter().map(|dead| dead.job.number).collect();
     assert_eq!(dead, [1, 2, 4]);
@@ -109,14 +113,14 @@ async fn an_error_of_a_job_is_its_result_and_only_a_crash_is_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_says_for_itself_whether_its_errors_are_tried_again() {
+async fn a_job_overrides_whether_errors_are_retried() {
     for of_pool in [false, true] {
-        let (pool, journal) = hands(1);
+        let (pool, journal) = scripted_pool(1);
         let running = start((pool.retry_errors(of_pool), journal)).await;
-        let again = running.pool.submit(job(1, [Deed::Fail, Deed::Do])).retry_errors(true);
-        assert_eq!(fate(now(again)).await, "done 1");
-        let once = running.pool.submit(job(2, [Deed::Fail, Deed::Do])).retry_errors(false);
-        assert_eq!(fate(now(once)).await, "no luck");
+        let again = running.pool.submit(job(1, [Step::Fail, Step::Do])).retry_errors(true);
+        assert_eq!(outcome_of(now(again)).await, "done 1");
+        let once = running.pool.submit(job(2, [Step::Fail, Step::Do])).retry_errors(false);
+        assert_eq!(outcome_of(now(once)).await, "no luck");
         running.close().await;
     }
 }
@@ -125,24 +129,24 @@ async fn a_job_says_for_itself_whether_its_errors_are_tried_again() {
 async fn kills_of_workers_never_end_their_pool() {
     let running = started(1).await;
     for number in 0..300 {
-        let promise = running.submit(job(number, [Deed::Hang, Deed::Do]));
+        let job_handle = running.submit(job(number, [Step::Hang, Step::Do]));
         quiet().await;
         running.kill(0).await;
-        assert_eq!(fate(promise).await, format!("done {number}"));
+        assert_eq!(outcome_of(job_handle).await, format!("done {number}"));
     }
     running.close().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_crashes_at_a_job_is_back_at_once_and_with_a_backoff_later_each_time() {
+async fn a_crashed_worker_restarts_at_once_or_with_its_backoff() {
     for (backoff, expected) in [(None, [0, 0, 0, 0]), (Some(ms(100)), [0, 100, 300, 700])] {
-        let (pool, journal) = hands(1);
+        let (pool, journal) = scripted_pool(1);
         let pool = match backoff {
             Some(first) => pool.backoff(Backoff::new(first, secs(60))),
             None => pool,
         };
         let running = start((pool.attempts(4), journal)).await;
-        assert_eq!(fate(running.submit(job(1, [Deed::Panic]))).await, ["panicked"; 4].join(", "));
+        assert_eq!(outcome_of(running.submit(job(1, [Step::Panic]))).await, ["panicked"; 4].join(", "));
         let times = running.journal.times();
         assert_eq!(times.iter().map(|at| at - times[0]).collect::<Vec<_>>(), expected);
         running.close().await;
@@ -150,37 +154,37 @@ async fn a_worker_that_crashes_at_a_job_is_back_at_once_and_with_a_backoff_later
 }
 
 #[tokio::test(start_paused = true)]
-async fn workers_that_cannot_start_any_more_end_their_pool() {
-    // The first incarnation of each comes up, and no other.
-    let running = start(hands_born(2, |at| at.pid.incarnation() == 1)).await;
-    let promise = running.submit(job(1, [Deed::Panic, Deed::Hang]));
+async fn workers_that_fail_to_start_end_their_pool() {
+    // Only the first incarnation of each worker starts.
+    let running = start(scripted_pool_starting_if(2, |at| at.pid.incarnation() == 1)).await;
+    let job_handle = running.submit(job(1, [Step::Panic, Step::Hang]));
     let reason = soon(running.app.join()).await;
     assert!(reason.to_string().contains("restart intensity"), "{reason}");
-    assert_eq!(fate(promise).await, "dropped");
+    assert_eq!(outcome_of(job_handle).await, "dropped");
 }
 
 #[tokio::test(start_paused = true)]
 async fn as_many_starts_may_fail_as_the_intensity_says() {
     for (tolerated, is_done) in [(4, false), (5, true)] {
-        // Of the starts after the first crash, five fail.
-        let (pool, journal) = hands_born(1, |at| !(2..=6).contains(&at.pid.incarnation()));
+        // Five starts after the first crash fail.
+        let (pool, journal) = scripted_pool_starting_if(1, |at| !(2..=6).contains(&at.pid.incarnation()));
         let running = start((pool.intensity(tolerated, secs(1)), journal)).await;
-        let fate = fate(running.submit(job(1, [Deed::Panic, Deed::Do]))).await;
-        assert_eq!(fate, if is_done { "done 1" } else { "dropped" });
+        let outcome = outcome_of(running.submit(job(1, [Step::Panic, Step::Do]))).await;
+        assert_eq!(outcome, if is_done { "done 1" } else { "dropped" });
     }
 }
 
-/// A worker that is ended with an error as soon as it has come, before it has a job.
-struct Doomed;
+/// A worker that stops itself with an error as soon as it has started, before its first job.
+struct FailsAfterStart;
 
-impl Worker for Doomed {
+impl Worker for FailsAfterStart {
     type Job = ();
     type Output = ();
     type Error = Infallible;
     type Args = Arc<AtomicU32>;
 
-    async fn init(births: &Self::Args, at: &WorkerContext) -> Result<Self, ExitReason> {
-        births.fetch_add(1, Ordering::Relaxed);
+    async fn init(starts: &Self::Args, at: &WorkerContext) -> Result<Self, ExitReason> {
+        starts.fetch_add(1, Ordering::Relaxed);
         let handle: ActorHandle = at.handle.clone();
         tokio::spawn(async move { handle.stop(ExitReason::failed("the line broke")).ok() });
         Ok(Self)
@@ -191,27 +195,27 @@ impl Worker for Doomed {
     }
 }
 
-/// How many workers have come within a minute, of which none has had a job.
-async fn births_in_a_minute(start_timeout: Duration) -> Result<u32, StartError> {
-    let births = Arc::new(AtomicU32::new(0));
-    let pool = Pool::new::<Doomed>("doomed", 1, births.clone()).start_timeout(start_timeout);
+/// Returns how many incarnations start within a minute if none has a job.
+async fn starts_in_a_minute(start_timeout: Duration) -> Result<u32, StartError> {
+    let starts = Arc::new(AtomicU32::new(0));
+    let pool = Pool::new::<FailsAfterStart>("doomed", 1, starts.clone()).start_timeout(start_timeout);
     let app = pool.start(&System::new()).await?;
     let began = Instant::now();
     while began.elapsed() < secs(60) {
         quiet().await;
     }
     assert!(soon(app.shutdown()).await.is_clean());
-    Ok(births.load(Ordering::Relaxed))
+    Ok(starts.load(Ordering::Relaxed))
 }
 
 #[tokio::test(start_paused = true)]
 async fn workers_that_keep_crashing_without_a_job_are_started_with_growing_delays() {
-    let births = births_in_a_minute(secs(30)).await.expect("it starts");
-    assert!((60..=80).contains(&births), "{births}");
+    let starts = starts_in_a_minute(secs(30)).await.expect("it starts");
+    assert!((60..=80).contains(&starts), "{starts}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_delay_of_a_worker_that_keeps_ending_leaves_it_time_to_start() {
-    let births = births_in_a_minute(ms(200)).await.expect("it starts");
-    assert!((550..=700).contains(&births), "{births}");
+    let starts = starts_in_a_minute(ms(200)).await.expect("it starts");
+    assert!((550..=700).contains(&starts), "{starts}");
 }

@@ -1,4 +1,5 @@
-//! Workers that do not run: no job is routed to them, and only keys wait for one that is due.
+//! Workers that do not run: no job is routed to them, and only jobs with a key wait for one that is
+//! due.
 
 #[path = "support/pool.rs"]
 mod support;
@@ -13,18 +14,18 @@ use perennial_supervision::Backoff;
 use perennial_supervision::pool::{
     JobError, JobHandle, Pool, PoolHandle, PoolShutdown, Routing, Worker, WorkerContext,
 };
-use support::{Deed, fate, hands, job, long, ms, now, quick, quiet, secs, soon, start};
+use support::{Step, job, long, ms, now, outcome_of, quick, quiet, scripted_pool, secs, soon, start};
 use tokio::time::Instant;
 
-/// Which workers decline to start.
+/// Decides which workers decline to start.
 type Declines = Box<dyn Fn(&WorkerContext) -> bool + Send + Sync>;
 
-/// A worker that may decline to start. A job that is `true` is its last.
-struct Choosy {
+/// A worker that may decline to start. It stops itself after a job that is `true`.
+struct MayDecline {
     slot: usize,
 }
 
-impl Worker for Choosy {
+impl Worker for MayDecline {
     type Job = bool;
     type Output = usize;
     type Error = &'static str;
@@ -46,11 +47,11 @@ type Handle = PoolHandle<bool, usize, &'static str>;
 
 type Choice = JobHandle<usize, &'static str>;
 
-fn choosy(
+fn may_decline(
     workers: usize,
     declines: impl Fn(&WorkerContext) -> bool + Send + Sync + 'static,
 ) -> Pool<bool, usize, &'static str> {
-    Pool::new::<Choosy>("choosy", workers, Box::new(declines))
+    Pool::new::<MayDecline>("may_decline", workers, Box::new(declines))
 }
 
 fn submit(pool: &Handle, key: Option<u64>) -> Choice {
@@ -62,16 +63,16 @@ fn submit(pool: &Handle, key: Option<u64>) -> Choice {
 }
 
 #[tokio::test(start_paused = true)]
-async fn jobs_are_routed_only_to_workers_that_did_not_decline_to_start_and_a_stop_that_finishes_returns() {
+async fn no_job_is_routed_to_a_worker_that_declined_to_start() {
     for (routing, is_keyed) in [
         (Routing::Shared, true),
         (Routing::RoundRobin, false),
         (Routing::RoundRobin, true),
         (Routing::LeastQueued, false),
     ] {
-        let pool = choosy(4, |at| at.slot % 2 == 1).routing(routing);
+        let pool = may_decline(4, |at| at.slot % 2 == 1).routing(routing);
         let handle = pool.handle();
-        // Some are there before the workers are.
+        // Some jobs are queued before the workers start.
         let mut jobs: Vec<Choice> = (0..10).map(|n| submit(&handle, is_keyed.then_some(n))).collect();
         let app = pool.start(&System::new()).await.expect("it starts");
         quiet().await;
@@ -88,10 +89,10 @@ async fn jobs_are_routed_only_to_workers_that_did_not_decline_to_start_and_a_sto
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_of_a_worker_that_declines_to_come_back_move_to_another() {
+async fn keys_of_a_worker_that_declines_to_restart_map_to_another() {
     let gone = Arc::new(AtomicBool::new(false));
     let is_gone = gone.clone();
-    let pool = choosy(2, move |at| at.slot == 0 && is_gone.load(Ordering::Acquire)).attempts(1);
+    let pool = may_decline(2, move |at| at.slot == 0 && is_gone.load(Ordering::Acquire)).attempts(1);
     let handle = pool.handle();
     let app = pool.start(&System::new()).await.expect("it starts");
     let mut led = Vec::new();
@@ -106,7 +107,7 @@ async fn keys_of_a_worker_that_declines_to_come_back_move_to_another() {
     for job in behind {
         assert_eq!(soon(job).await.expect("it is done"), 1);
     }
-    // The keys of the other worker stay with it.
+    // The other worker keeps its keys.
     for key in 0..10 {
         assert_eq!(soon(submit(&handle, Some(key))).await.expect("it is done"), 1);
     }
@@ -117,7 +118,7 @@ async fn keys_of_a_worker_that_declines_to_come_back_move_to_another() {
 #[tokio::test(start_paused = true)]
 async fn a_stop_that_finishes_drops_jobs_that_no_worker_is_there_for() {
     for workers in [0, 2] {
-        let pool = choosy(2, move |_| workers > 0);
+        let pool = may_decline(2, move |_| workers > 0);
         let handle = pool.handle();
         let app = pool.start(&System::new()).await.expect("it starts");
         if workers == 0 {
@@ -136,19 +137,19 @@ async fn a_stop_that_finishes_drops_jobs_that_no_worker_is_there_for() {
 #[tokio::test(start_paused = true)]
 async fn jobs_are_routed_only_to_workers_that_are_not_in_backoff() {
     for routing in [Routing::RoundRobin, Routing::LeastQueued] {
-        let (pool, journal) = hands(2);
+        let (pool, journal) = scripted_pool(2);
         let pool = pool.routing(routing).backoff(Backoff::new(secs(60), secs(60)));
         let running = start((pool, journal)).await;
-        let busy = [job(0, [Deed::Hang, Deed::Do]), job(1, [Deed::Take(ms(5))])];
+        let busy = [job(0, [Step::Hang, Step::Do]), job(1, [Step::Take(ms(5))])];
         let mut jobs: Vec<_> = busy.into_iter().map(|job| running.submit(job)).collect();
         quiet().await;
-        // Some were routed to it before, and some come after.
+        // Some jobs were routed to the worker before, and some are submitted after.
         jobs.extend(running.submit_all(2..10));
         running.kill(0).await;
         jobs.extend(running.submit_all(10..20));
         let began = Instant::now();
         for job in jobs {
-            assert!(fate(job).await.starts_with("done"));
+            assert!(outcome_of(job).await.starts_with("done"));
         }
         assert!(began.elapsed() < secs(1), "{routing:?}: {:?}", began.elapsed());
         let begun = running.journal.take();
@@ -159,12 +160,12 @@ async fn jobs_are_routed_only_to_workers_that_are_not_in_backoff() {
 
 #[tokio::test(start_paused = true)]
 async fn each_worker_has_its_turn_though_others_come_and_go() {
-    let (pool, journal) = hands(3);
+    let (pool, journal) = scripted_pool(3);
     let running = start((pool.routing(Routing::RoundRobin), journal)).await;
     for round in 0..20 {
         let jobs: Vec<_> = (0..3).map(|n| running.submit(quick(round * 3 + n))).collect();
         for job in jobs {
-            assert!(fate(job).await.starts_with("done"));
+            assert!(outcome_of(job).await.starts_with("done"));
         }
         running.kill(0).await;
     }
@@ -178,10 +179,10 @@ async fn each_worker_has_its_turn_though_others_come_and_go() {
 
 #[tokio::test(start_paused = true)]
 async fn a_key_waits_for_its_own_worker_while_that_is_due() {
-    let (pool, journal) = hands(2);
+    let (pool, journal) = scripted_pool(2);
     let running = start((pool.backoff(Backoff::new(secs(60), secs(60))), journal)).await;
     let first = now(running.pool.submit(long(1, ms(1))).key(&"a"));
-    assert_eq!(fate(first).await, "done 1");
+    assert_eq!(outcome_of(first).await, "done 1");
     let slot = running.journal.take()[0].slot;
     running.kill(slot).await;
     let keyed: Vec<_> = (2..5).map(|number| now(running.pool.submit(quick(number)).key(&"a"))).collect();
@@ -190,7 +191,7 @@ async fn a_key_waits_for_its_own_worker_while_that_is_due() {
     assert_eq!((stop.completed, stop.dropped), (3, 0));
     assert!(began.elapsed() >= secs(59) && began.elapsed() < secs(70), "{:?}", began.elapsed());
     for job in keyed {
-        assert!(fate(job).await.starts_with("done"));
+        assert!(outcome_of(job).await.starts_with("done"));
     }
     let begun = running.journal.take();
     assert_eq!(
@@ -200,10 +201,10 @@ async fn a_key_waits_for_its_own_worker_while_that_is_due() {
     running.close().await;
 }
 
-/// A worker whose first incarnation works, and whose later ones never finish their init in slot 0.
-struct Late(usize);
+/// A worker whose first incarnation works. In slot 0, later incarnations hang in init.
+struct HangsInInit(usize);
 
-impl Worker for Late {
+impl Worker for HangsInInit {
     type Job = ();
     type Output = usize;
     type Error = &'static str;
@@ -224,7 +225,7 @@ impl Worker for Late {
 #[tokio::test(start_paused = true)]
 async fn jobs_are_routed_only_to_workers_that_have_finished_their_init() {
     for routing in [Routing::RoundRobin, Routing::LeastQueued] {
-        let pool = Pool::new::<Late>("late", 2, ()).routing(routing);
+        let pool = Pool::new::<HangsInInit>("late", 2, ()).routing(routing);
         let handle = pool.handle();
         let app = pool.start(&System::new()).await.expect("it starts");
         app.tree().at(["0"]).expect("it is there").handle.kill().expect("it lives");

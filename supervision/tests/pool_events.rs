@@ -1,4 +1,4 @@
-//! What a pool tells of itself: events, as they happen, and statistics, as they stand.
+//! The events and the statistics of a pool.
 
 #[path = "support/pool.rs"]
 mod support;
@@ -9,16 +9,16 @@ use perennial_actors::Pid;
 use perennial_supervision::Backoff;
 use perennial_supervision::pool::{JobEvent, JobId, PoolShutdown};
 use support::{
-    Deed, Running, assert_accounts, events, fate, hands, job, long, ms, now, quick, quiet, secs, start,
-    started,
+    Running, Step, assert_accounts, events, job, long, ms, now, outcome_of, quick, quiet, scripted_pool,
+    secs, start, started,
 };
 
 fn worker(running: &Running, slot: &str) -> Pid {
     running.app.tree().at([slot]).expect("it is there").pid.expect("it lives")
 }
 
-/// What is told of one job, without who begins it.
-fn of(told: &[JobEvent], job: JobId) -> Vec<String> {
+/// Returns the events of one job, without the worker's pid.
+fn of(received: &[JobEvent], job: JobId) -> Vec<String> {
     let line = |event: &JobEvent| match event {
         JobEvent::Started { id, .. } => (*id, "Started".to_owned()),
         JobEvent::Submitted(id)
@@ -32,19 +32,19 @@ fn of(told: &[JobEvent], job: JobId) -> Vec<String> {
         }
         other => panic!("{other:?} is new"),
     };
-    told.iter().map(line).filter(|(id, _)| *id == job).map(|(_, what)| what).collect()
+    received.iter().map(line).filter(|(id, _)| *id == job).map(|(_, what)| what).collect()
 }
 
 #[tokio::test(start_paused = true)]
-async fn everything_that_happens_to_a_job_is_told_in_order() {
+async fn job_events_arrive_in_order() {
     let running = started(1).await;
-    let mut told = running.pool.subscribe();
+    let mut received = running.pool.subscribe();
     let (first, second) = (running.submit(quick(1)), running.submit(quick(2)));
     running.drained().await;
     let pid = worker(&running, "0");
     let started = |id| JobEvent::Started { id, worker: pid };
     assert_eq!(
-        events(&mut told),
+        events(&mut received),
         [
             JobEvent::Submitted(first.id()),
             JobEvent::Submitted(second.id()),
@@ -58,11 +58,11 @@ async fn everything_that_happens_to_a_job_is_told_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_end_of_a_job_is_told_once_whatever_it_is() {
+async fn each_job_has_exactly_one_final_event() {
     let running = started(1).await;
-    let mut told = running.pool.subscribe();
-    let ill = running.submit(job(1, [Deed::Fail, Deed::Panic, Deed::Do]));
-    let dead = now(running.pool.submit(job(2, [Deed::Fail])).attempts(2));
+    let mut received = running.pool.subscribe();
+    let ill = running.submit(job(1, [Step::Fail, Step::Panic, Step::Do]));
+    let dead = now(running.pool.submit(job(2, [Step::Fail])).attempts(2));
     running.drained().await;
     let busy = running.submit(long(3, secs(9)));
     quiet().await;
@@ -74,32 +74,35 @@ async fn each_end_of_a_job_is_told_once_whatever_it_is() {
     running.pool.clear();
     let waiting = running.submit(quick(7));
     running.pool.stop(PoolShutdown::Abort).await;
-    let told = events(&mut told);
+    let received = events(&mut received);
     let again = ["Started", "Retried"];
     assert_eq!(
-        of(&told, ill.id()),
+        of(&received, ill.id()),
         [vec!["Submitted"], again.to_vec(), again.to_vec(), vec!["Started", "Done"]].concat()
     );
-    assert_eq!(of(&told, dead.id()), [vec!["Submitted"], again.to_vec(), vec!["Started", "Dead"]].concat());
-    assert_eq!(of(&told, busy.id()), ["Submitted", "Started", "Dropped"]);
-    assert_eq!(of(&told, late.id()), ["Submitted", "Expired"]);
-    assert_eq!(of(&told, cancelled.id()), ["Submitted", "Cancelled"]);
-    assert_eq!(of(&told, cleared.id()), ["Submitted", "Dropped"]);
-    assert_eq!(of(&told, waiting.id()), ["Submitted", "Dropped"]);
+    assert_eq!(
+        of(&received, dead.id()),
+        [vec!["Submitted"], again.to_vec(), vec!["Started", "Dead"]].concat()
+    );
+    assert_eq!(of(&received, busy.id()), ["Submitted", "Started", "Dropped"]);
+    assert_eq!(of(&received, late.id()), ["Submitted", "Expired"]);
+    assert_eq!(of(&received, cancelled.id()), ["Submitted", "Cancelled"]);
+    assert_eq!(of(&received, cleared.id()), ["Submitted", "Dropped"]);
+    assert_eq!(of(&received, waiting.id()), ["Submitted", "Dropped"]);
     running.close().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_subscribes_hears_of_what_happens_from_then_on_and_each_hears_all_of_it() {
+async fn each_subscriber_receives_all_events_from_its_subscription_on() {
     let running = started(2).await;
     drop(running.submit(quick(1)));
     running.drained().await;
     let (mut first, mut second) = (running.pool.subscribe(), running.pool.subscribe());
     drop(running.submit_all(2..20));
     running.drained().await;
-    let told = events(&mut first);
-    assert_eq!(told.len(), 3 * 18);
-    assert_eq!(events(&mut second), told);
+    let received = events(&mut first);
+    assert_eq!(received.len(), 3 * 18);
+    assert_eq!(events(&mut second), received);
     drop(first);
     drop(running.submit(quick(20)));
     running.drained().await;
@@ -108,7 +111,7 @@ async fn whoever_subscribes_hears_of_what_happens_from_then_on_and_each_hears_al
 }
 
 #[tokio::test(start_paused = true)]
-async fn statistics_say_where_every_job_is_and_what_became_of_the_others() {
+async fn statistics_account_for_every_job() {
     let running = started(3).await;
     assert_eq!(
         running.pool.stats().to_string().split(", waiting").next(),
@@ -117,8 +120,8 @@ async fn statistics_say_where_every_job_is_and_what_became_of_the_others() {
     let backoff = Backoff::new(secs(60), secs(60));
     let _all = [
         now(running.pool.submit(quick(1))),
-        now(running.pool.submit(job(2, [Deed::Fail]))),
-        now(running.pool.submit(job(3, [Deed::Fail, Deed::Do])).backoff(backoff)),
+        now(running.pool.submit(job(2, [Step::Fail]))),
+        now(running.pool.submit(job(3, [Step::Fail, Step::Do])).backoff(backoff)),
         now(running.pool.submit(quick(4)).delay(secs(60))),
         now(running.pool.submit(quick(5)).delay(secs(9)).expires_in(ms(0))),
     ];
@@ -141,21 +144,22 @@ async fn statistics_say_where_every_job_is_and_what_became_of_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn they_say_how_long_jobs_waited_and_how_long_they_took() {
-    let (pool, journal) = hands(1);
+async fn statistics_measure_wait_and_work_times() {
+    let (pool, journal) = scripted_pool(1);
     let running = start((pool.capacity(1000), journal)).await;
     assert_eq!(
         (running.pool.stats().wait_p99, running.pool.stats().work_p99),
         (Duration::ZERO, Duration::ZERO)
     );
-    // The n-th of them waits for n - 1 times 10 ms.
+    // The n-th job waits for n - 1 times 10 ms.
     for number in 0..100 {
         drop(running.submit(long(number, ms(10))));
     }
     let slow = running.submit(long(100, secs(10)));
-    assert_eq!(fate(slow).await, "done 100");
+    assert_eq!(outcome_of(slow).await, "done 100");
     let stats = running.pool.stats();
-    let is_about = |told: Duration, expected: Duration| told >= expected && told <= expected.mul_f64(1.2);
+    let is_about =
+        |received: Duration, expected: Duration| received >= expected && received <= expected.mul_f64(1.2);
     assert!(is_about(stats.wait_p50, ms(500)), "{stats}");
     assert!(is_about(stats.wait_p99, ms(990)), "{stats}");
     assert!(is_about(stats.work_p50, ms(10)), "{stats}");

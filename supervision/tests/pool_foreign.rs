@@ -1,4 +1,5 @@
-//! Jobs, results and errors that panic or block as they are dropped, and wakers that panic: no other job notices.
+//! Jobs, results and errors that panic or block when they are dropped, and wakers that panic: no
+//! other job is affected.
 
 #[path = "support/bombs.rs"]
 mod bombs;
@@ -19,7 +20,7 @@ use perennial_actors::{ExitReason, PanicLocations, System};
 use perennial_supervision::pool::{AttemptError, JobError, JobEvent, Pool, PoolHandle, PoolShutdown};
 use perennial_supervision::{App, Child, Shutdown, Supervisor, SupervisorHandle};
 
-/// A bomb whose copies count how many of them were dropped; itself it never is.
+/// A bomb that is never dropped itself. Its clones count how many of them were dropped.
 fn bomb() -> (ManuallyDrop<Bomb>, Arc<AtomicU32>) {
     let bomb = ManuallyDrop::new(Bomb::new());
     let dropped = bomb.0.clone();
@@ -36,12 +37,12 @@ where
     (jobs, pool.start(&System::new()).await.expect("it starts"))
 }
 
-/// Lets everything else run.
-async fn settle() {
+/// Lets all other tasks run.
+async fn let_others_run() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
-/// In which incarnation the first worker is.
+/// Returns the incarnation of the first worker.
 fn incarnation(app: &App<SupervisorHandle>) -> Option<u32> {
     Some(app.tree().at(["0"])?.pid?.incarnation())
 }
@@ -62,7 +63,7 @@ async fn results_that_panic_as_they_are_dropped_cost_no_job_and_no_worker() {
         drop(jobs.submit(()).await.expect("it is open"));
     }
     jobs.drain().await;
-    settle().await;
+    let_others_run().await;
     assert_eq!(dropped.load(Ordering::Relaxed), 800);
     assert_eq!((begun.load(Ordering::Relaxed), jobs.stats().completed), (800, 800), "none is tried again");
     assert_eq!(incarnation(&app), Some(1));
@@ -70,7 +71,7 @@ async fn results_that_panic_as_they_are_dropped_cost_no_job_and_no_worker() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn results_of_a_batch_that_nobody_takes_are_dropped_one_by_one() {
+async fn unread_results_of_a_batch_are_dropped_one_by_one() {
     let (result, dropped) = bomb();
     let pool = Pool::from_fn("pool", 2, move |(): &()| {
         let result = Bomb::clone(&result);
@@ -79,7 +80,7 @@ async fn results_of_a_batch_that_nobody_takes_are_dropped_one_by_one() {
     let (jobs, app) = start(pool).await;
     let mut batch = jobs.submit_many([(); 10]).await.expect("it is open");
     jobs.drain().await;
-    // One is taken out of its turn, so that those before it are kept.
+    // One result is taken out of order, so that those before it are buffered.
     let (_, first) = batch.next_completed().await.expect("there are ten");
     ignore_panic(|| drop(first));
     drop(batch);
@@ -87,7 +88,7 @@ async fn results_of_a_batch_that_nobody_takes_are_dropped_one_by_one() {
     assert!(all.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     jobs.drain().await;
     drop(all);
-    settle().await;
+    let_others_run().await;
     assert_eq!(dropped.load(Ordering::Relaxed), 20);
     assert!(app.shutdown().await.is_clean());
 }
@@ -101,7 +102,7 @@ async fn errors_that_panic_as_they_are_dropped_are_kept_and_dropped_one_by_one()
     });
     let (jobs, app) = start(pool.retry_errors(true).max_dead_jobs(1)).await;
     for _ in 0..10 {
-        // One whose error comes back, and one that is of no concern to anybody.
+        // One job whose error is awaited, and a detached one.
         let Err(JobError::Failed(failures)) = jobs.submit(()).await.expect("it is open").await else {
             panic!("it failed")
         };
@@ -109,7 +110,7 @@ async fn errors_that_panic_as_they_are_dropped_are_kept_and_dropped_one_by_one()
         jobs.submit(()).detach().await.expect("it is open");
     }
     jobs.drain().await;
-    settle().await;
+    let_others_run().await;
     assert_eq!(dropped.load(Ordering::Relaxed), 57, "all but those of the last dead job");
     drop(jobs.drain_dead_jobs());
     assert_eq!(dropped.load(Ordering::Relaxed), 60);
@@ -131,7 +132,7 @@ async fn jobs_that_panic_as_they_are_dropped_may_be_done_cancelled_cleared_or_le
         jobs.submit(Bomb::clone(&job)).detach().await.expect("it is open");
     }
     assert_eq!(jobs.clear(), 5);
-    settle().await;
+    let_others_run().await;
     assert_eq!(dropped.load(Ordering::Relaxed), 7);
     let waiting = jobs.submit(Bomb::clone(&job)).await.expect("it is open");
     for _ in 0..5 {
@@ -144,7 +145,7 @@ async fn jobs_that_panic_as_they_are_dropped_may_be_done_cancelled_cleared_or_le
         "{report}"
     );
     assert!(matches!(waiting.await, Err(JobError::Dropped)));
-    settle().await;
+    let_others_run().await;
     assert_eq!(dropped.load(Ordering::Relaxed), 13);
 }
 
@@ -159,12 +160,12 @@ async fn a_pool_that_was_never_started_may_be_full_of_bombs() {
     let left = jobs.submit_many((0..3).map(|_| Bomb::clone(&job))).await.expect("it is open");
     drop(pool);
     drop((jobs, left));
-    settle().await;
+    let_others_run().await;
     assert_eq!(dropped.load(Ordering::Relaxed), 6);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_is_given_up_may_panic_with_all_that_it_held() {
+async fn an_abandoned_job_future_may_panic_when_dropped() {
     let (held, dropped) = bomb();
     let pool = Pool::from_fn("pool", 1, move |late: &bool| {
         let (late, held) = (*late, Bomb::clone(&held));
@@ -184,7 +185,7 @@ async fn a_job_that_is_given_up_may_panic_with_all_that_it_held() {
     let next = jobs.submit(false).await.expect("it is open");
     let Err(JobError::Failed(failures)) = late.await else { panic!("it is late") };
     assert!(matches!(failures[..], [AttemptError::TimedOut]));
-    settle().await;
+    let_others_run().await;
     assert!(cancelled.cancel());
     assert_eq!(next.await.ok(), Some(7));
     assert_eq!(dropped.load(Ordering::Relaxed), 2);
@@ -193,7 +194,7 @@ async fn a_job_that_is_given_up_may_panic_with_all_that_it_held() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_waker_that_panics_costs_no_job_and_nobody_else_who_waits() {
+async fn a_waker_that_panics_costs_no_job_and_no_other_waiter() {
     let pool = Pool::from_fn("pool", 1, |n: &u32| {
         let n = *n;
         async move {
@@ -208,7 +209,7 @@ async fn a_waker_that_panics_costs_no_job_and_nobody_else_who_waits() {
     let mut first = jobs.submit(1).await.expect("it is open");
     assert!(Pin::new(&mut first).poll(&mut loud).is_pending());
     let second = jobs.submit(2).await.expect("it is open");
-    // Both wait for room, and two until all is done.
+    // Both submissions wait for room, and two drains wait for an empty pool.
     let mut third = Box::pin(jobs.submit(3).into_future());
     assert!(third.as_mut().poll(&mut loud).is_pending());
     let fourth = tokio::spawn(jobs.submit(4).into_future());
@@ -231,7 +232,7 @@ async fn a_waker_that_panics_costs_no_job_and_nobody_else_who_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_waker_that_panics_keeps_nobody_from_hearing_of_the_end_of_a_tree() {
+async fn a_waker_that_panics_keeps_no_waiter_from_observing_the_end_of_a_tree() {
     let app = Supervisor::new("app").child(idler("a", ())).start(&System::new()).await.expect("it starts");
     let alarm = Arc::new(Alarm::default());
     let waker = Waker::from(alarm.clone());
@@ -241,7 +242,7 @@ async fn a_waker_that_panics_keeps_nobody_from_hearing_of_the_end_of_a_tree() {
         let app = app.clone();
         async move { app.join().await }
     });
-    settle().await;
+    let_others_run().await;
     assert!(app.shutdown().await.is_clean());
     assert!(matches!(other.await, Ok(ExitReason::Shutdown(None))));
     assert_eq!(alarm.0.load(Ordering::Relaxed), 1);
@@ -250,7 +251,7 @@ async fn a_waker_that_panics_keeps_nobody_from_hearing_of_the_end_of_a_tree() {
 
 #[tokio::test(start_paused = true)]
 async fn a_waker_that_panics_changes_nothing_of_the_end_of_a_task() {
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let (tell, mut received) = tokio::sync::mpsc::unbounded_channel();
     let task = Child::task("task", move |ctx| {
         let tell = tell.clone();
         async move {
@@ -261,7 +262,7 @@ async fn a_waker_that_panics_changes_nothing_of_the_end_of_a_task() {
     });
     let address = task.address();
     let app = Supervisor::new("app").child(task).start(&System::new()).await.expect("it starts");
-    let ctx = told.recv().await.expect("it tells");
+    let ctx = received.recv().await.expect("it tells");
     let alarm = Arc::new(Alarm::default());
     let waker = Waker::from(alarm.clone());
     let mut stopped = Box::pin(ctx.stopped());
@@ -272,7 +273,7 @@ async fn a_waker_that_panics_changes_nothing_of_the_end_of_a_task() {
     assert_eq!(alarm.0.load(Ordering::Relaxed), 1);
 }
 
-/// A waker that submits another job, and listens too.
+/// A waker that submits another job and subscribes to events.
 struct Submits(PoolHandle<u32, u32, ()>, AtomicU32);
 
 impl Wake for Submits {
@@ -285,7 +286,7 @@ impl Wake for Submits {
 }
 
 #[test]
-fn a_waker_that_calls_the_pool_back_does_not_hang_it_and_is_told_of_what_it_did() {
+fn a_waker_may_call_the_pool_back_and_receives_its_own_events() {
     threads::on_threads(1, async {
         let pool = Pool::from_fn("pool", 1, |n: &u32| {
             let n = *n;
@@ -299,8 +300,8 @@ fn a_waker_that_calls_the_pool_back_does_not_hang_it_and_is_told_of_what_it_did(
             assert!(next.poll(&mut Context::from_waker(&waker)).is_pending());
         }
         drop(jobs.submit(1).try_submit());
-        let told: Vec<JobEvent> = std::iter::from_fn(|| events.try_next()).collect();
-        assert!(matches!(told[..], [JobEvent::Submitted(_), JobEvent::Submitted(_)]), "{told:?}");
+        let received: Vec<JobEvent> = std::iter::from_fn(|| events.try_next()).collect();
+        assert!(matches!(received[..], [JobEvent::Submitted(_), JobEvent::Submitted(_)]), "{received:?}");
         let app = pool.start(&System::new()).await.expect("it starts");
         jobs.drain().await;
         assert!(app.shutdown().await.is_clean());
@@ -308,7 +309,7 @@ fn a_waker_that_calls_the_pool_back_does_not_hang_it_and_is_told_of_what_it_did(
 }
 
 #[test]
-fn what_waits_in_a_pool_that_ends_is_dropped_in_no_supervisors_turn() {
+fn queued_jobs_of_an_ended_pool_are_not_dropped_by_a_supervisor() {
     threads::on_threads(3, async {
         let pool = Pool::from_fn("pool", 1, |_: &Mutex<Slow>| async { Ok::<(), ()>(()) });
         let jobs = pool.handle();
@@ -326,12 +327,12 @@ fn what_waits_in_a_pool_that_ends_is_dropped_in_no_supervisors_turn() {
 }
 
 #[test]
-fn a_worker_that_was_abandoned_and_drops_its_job_later_keeps_no_supervisor_waiting() {
+fn an_abandoned_worker_that_drops_its_job_later_blocks_no_supervisor() {
     threads::on_threads(4, async {
         let (unblock, blocked) = std::sync::mpsc::channel::<()>();
         let blocked = Mutex::new(blocked);
         let pool = Pool::from_fn("pool", 1, move |_: &Mutex<Slow>| {
-            // An error is as good: the test is over.
+            // An error is fine: the test is over.
             let _ = blocked.lock().expect("it does not panic").recv();
             async { Ok::<(), ()>(()) }
         });
@@ -345,7 +346,7 @@ fn a_worker_that_was_abandoned_and_drops_its_job_later_keeps_no_supervisor_waiti
         app.supervisor().terminate_child("0").await.expect("it is abandoned");
         assert_eq!(jobs.stats().failed, 1);
         drop(unblock);
-        // The worker that was abandoned has its job still, and drops it last.
+        // The abandoned worker still has its job, and drops it last.
         let gate = gate.begun().await;
         assert!(app.supervisor().count_children().await.is_ok());
         drop(gate);
@@ -364,16 +365,16 @@ async fn a_stop_at_once_drops_bombs_of_all_kinds() {
     for _ in 0..6 {
         jobs.submit(Bomb::clone(&job)).detach().await.expect("it is open");
     }
-    settle().await;
+    let_others_run().await;
     let report = jobs.stop(PoolShutdown::Abort).await;
     assert_eq!(report.dropped, 6);
-    settle().await;
+    let_others_run().await;
     assert_eq!(dropped.load(Ordering::Relaxed), 6);
     assert!(app.shutdown().await.is_clean());
 }
 
 #[tokio::test]
-async fn a_job_that_panics_where_it_may_block_tells_the_place() {
+async fn a_panic_in_a_blocking_job_reports_its_location() {
     let system = System::builder().panic_locations(PanicLocations::install()).build();
     let pool: Pool<(), (), ()> = Pool::from_blocking_fn("pool", 1, |()| panic!("a bug"));
     let jobs = pool.handle();

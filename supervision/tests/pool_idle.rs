@@ -1,14 +1,15 @@
-//! A pool that has nothing to do does nothing.
+//! An idle pool uses no CPU.
 
 #[path = "support/pool.rs"]
 mod support;
 
 use perennial_supervision::pool::{PoolSize, Routing};
-use support::{Running, fate, hands, job, long, ms, now, quick, quiet, secs, start};
+use support::{Running, job, long, ms, now, outcome_of, quick, quiet, scripted_pool, secs, start};
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
-/// Lets a day pass; how many messages were handled in it, and how often its thread woke up.
+/// Advances the time by a day. Returns how many messages were handled and how often the thread woke
+/// up.
 async fn a_day(running: &Running) -> (u64, u64) {
     let metrics = Handle::current().metrics();
     quiet().await;
@@ -18,17 +19,17 @@ async fn a_day(running: &Running) -> (u64, u64) {
 }
 
 async fn idle(size: impl Into<PoolSize>, routing: Routing) -> Running {
-    let (pool, journal) = hands(size);
+    let (pool, journal) = scripted_pool(size);
     let pool = pool.routing(routing).rate(1000, secs(1)).scaling(secs(1), secs(10)).time_limit(secs(60));
     start((pool, journal)).await
 }
 
-/// How often a thread wakes up in a day in which nothing happens but that it passes, at the most: a timer that is so far off is moved
-/// nearer a few times.
+/// The maximum number of wakeups of an idle thread per day: a timer that is far in the future is
+/// re-armed a few times.
 const NOTHING: u64 = 10;
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_that_has_done_all_that_there_was_sleeps() {
+async fn an_idle_pool_never_wakes_up() {
     for (size, routing) in [
         (PoolSize::Fixed(4), Routing::Shared),
         (PoolSize::Fixed(4), Routing::RoundRobin),
@@ -41,7 +42,7 @@ async fn a_pool_that_has_done_all_that_there_was_sleeps() {
         for number in 0..100 {
             drop(running.submit(long(number, ms(number % 50))));
         }
-        drop(running.submit(job(0, [support::Deed::Panic, support::Deed::Fail, support::Deed::Do])));
+        drop(running.submit(job(0, [support::Step::Panic, support::Step::Fail, support::Step::Do])));
         running.drained().await;
         sleep(secs(60)).await;
         let (handled, parked) = a_day(&running).await;
@@ -51,17 +52,17 @@ async fn a_pool_that_has_done_all_that_there_was_sleeps() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nor_does_one_that_is_paused_or_where_a_job_waits_for_tomorrow() {
+async fn a_paused_pool_or_one_with_a_long_delay_never_wakes_up() {
     let running = idle(1..=4, Routing::Shared).await;
     let tomorrow = now(running.pool.submit(quick(1)).delay(secs(86_400 + 60)));
     let (handled, parked) = a_day(&running).await;
     assert!(handled <= 1 && parked <= NOTHING, "{handled} handled, woke {parked} times");
-    assert_eq!(fate(tomorrow).await, "done 1");
+    assert_eq!(outcome_of(tomorrow).await, "done 1");
     running.pool.pause();
     let waiting = running.submit(quick(2));
     let (handled, parked) = a_day(&running).await;
     assert!(handled == 0 && parked <= NOTHING, "{handled} handled, woke {parked} times");
     running.pool.resume();
-    assert_eq!(fate(waiting).await, "done 2");
+    assert_eq!(outcome_of(waiting).await, "done 2");
     running.close().await;
 }

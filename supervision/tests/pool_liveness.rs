@@ -1,4 +1,4 @@
-//! Workers that hang: at an await, or without one, which takes other threads to see.
+//! Workers that hang: at an await, or without one, which only other threads can detect.
 
 #[path = "support/reports.rs"]
 mod reports;
@@ -13,34 +13,36 @@ use perennial_actors::System;
 use perennial_supervision::Shutdown;
 use perennial_supervision::pool::{JobError, PoolShutdown};
 use reports::Reports;
-use support::{Deed, Hands, Running, fate, hands, job, long, ms, now, quick, quiet, secs, start};
+use support::{
+    Running, ScriptedPool, Step, job, long, ms, now, outcome_of, quick, quiet, scripted_pool, secs, start,
+};
 use threads::on_threads;
 use tokio::time::Instant;
 
-/// A job that blocks its thread in its first attempt, until it is let go.
+/// A job that blocks its thread in its first attempt until it is released.
 fn blocking(number: u64) -> (support::Job, mpsc::Sender<()>) {
     let (go, gate) = mpsc::channel();
-    (job(number, [Deed::Block(Mutex::new(gate)), Deed::Do]), go)
+    (job(number, [Step::Block(Mutex::new(gate)), Step::Do]), go)
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_is_at_one_job_for_too_long_is_replaced_and_the_job_tried_again() {
-    let (pool, journal) = hands(1);
+async fn a_worker_that_exceeds_its_deadline_is_replaced_and_its_job_retried() {
+    let (pool, journal) = scripted_pool(1);
     let running = start((pool.handler_deadline(secs(1)), journal)).await;
     let mut reports = Reports::of(&running.system);
-    let (begun, stuck) = (Instant::now(), running.submit(job(1, [Deed::Hang, Deed::Do])));
-    assert_eq!(fate(stuck).await, "done 1");
-    // It had five seconds to stop, besides.
+    let (begun, stuck) = (Instant::now(), running.submit(job(1, [Step::Hang, Step::Do])));
+    assert_eq!(outcome_of(stuck).await, "done 1");
+    // The worker also had five seconds to stop.
     assert_eq!(begun.elapsed().as_secs(), 6);
-    assert!(reports.until("hands/0: killed").await.contains(&"hands/0: unresponsive: handler".to_owned()));
+    assert!(reports.until("pool/0: killed").await.contains(&"pool/0: unresponsive: handler".to_owned()));
     let incarnations: Vec<u32> = running.journal.take().iter().map(|begun| begun.incarnation).collect();
     assert_eq!(incarnations, [1, 2]);
     running.close().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_has_been_at_many_jobs_for_long_is_not_taken_for_one_that_hangs() {
-    let (pool, journal) = hands(1);
+async fn a_worker_busy_with_many_short_jobs_is_not_considered_hung() {
+    let (pool, journal) = scripted_pool(1);
     let running = start((pool.handler_deadline(secs(1)), journal)).await;
     for number in 0..50 {
         drop(running.submit(long(number, ms(900))));
@@ -52,40 +54,40 @@ async fn one_that_has_been_at_many_jobs_for_long_is_not_taken_for_one_that_hangs
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_hangs_every_worker_is_dead_in_the_end_and_one_that_must_not_is_so_at_once() {
-    let (pool, journal) = hands(2);
+async fn a_job_that_hangs_every_worker_is_dead_after_its_attempts() {
+    let (pool, journal) = scripted_pool(2);
     let running = start((pool.handler_deadline(secs(1)), journal)).await;
-    let stuck = running.submit(job(1, [Deed::Hang]));
-    let once = now(running.pool.submit(job(2, [Deed::Hang])).at_most_once());
+    let stuck = running.submit(job(1, [Step::Hang]));
+    let once = now(running.pool.submit(job(2, [Step::Hang])).at_most_once());
     assert_eq!(
-        (fate(once).await, fate(stuck).await),
+        (outcome_of(once).await, outcome_of(stuck).await),
         ("killed".to_owned(), "killed, killed, killed".to_owned())
     );
     assert_eq!(running.pool.drain_dead_jobs().len(), 2);
     running.close().await;
 }
 
-/// A pool whose workers are abandoned 50 ms after they were killed. They may take as long as they like for a job.
-async fn hurried((pool, journal): (Hands, support::Journal)) -> Running {
+/// Starts a pool whose workers are abandoned 50 ms after a kill. They have no deadline.
+async fn with_short_abandonment((pool, journal): (ScriptedPool, support::Journal)) -> Running {
     let pool = pool.shutdown(Shutdown::Timeout(ms(10))).abandon_after(ms(50));
     let (system, handle) = (System::new(), pool.handle());
     let app = pool.start(&system).await.expect("it starts");
     Running { system, app, pool: handle, journal }
 }
 
-/// A pool as above whose workers may be at a job for 200 ms.
-async fn impatient((pool, journal): (Hands, support::Journal)) -> Running {
-    hurried((pool.handler_deadline(ms(200)), journal)).await
+/// Starts such a pool with a deadline of 200 ms.
+async fn with_deadline((pool, journal): (ScriptedPool, support::Journal)) -> Running {
+    with_short_abandonment((pool.handler_deadline(ms(200)), journal)).await
 }
 
 #[test]
-fn a_worker_that_never_awaits_is_abandoned_its_job_done_by_another_and_what_it_says_later_is_not_heard() {
+fn a_worker_that_never_awaits_is_abandoned_and_its_late_result_ignored() {
     on_threads(3, async {
-        let running = impatient(hands(1)).await;
+        let running = with_deadline(scripted_pool(1)).await;
         let (stuck, go) = blocking(1);
         let stuck = running.submit(stuck);
         assert!(matches!(stuck.await, Ok(1)), "the next incarnation does it");
-        // Now the first gets on with it, too, and goes.
+        // Now the first worker continues too, and ends.
         assert_eq!(running.journal.writers(), 2);
         drop(go);
         while running.journal.writers() > 1 {
@@ -100,10 +102,11 @@ fn a_worker_that_never_awaits_is_abandoned_its_job_done_by_another_and_what_it_s
 }
 
 #[test]
-fn to_stop_now_does_not_wait_for_workers_that_never_await() {
+fn an_abort_does_not_wait_for_workers_that_never_await() {
     on_threads(4, async {
-        // Without a deadline: both are to be at their first attempt at once, however long it takes to get there.
-        let running = hurried(hands(2)).await;
+        // No deadline, so that both workers are in their first attempt at the same time, however
+        // long they take to get there.
+        let running = with_short_abandonment(scripted_pool(2)).await;
         let (first, _go) = blocking(1);
         let (second, _go_too) = blocking(2);
         let stuck = [running.submit(first), running.submit(second)];
@@ -113,17 +116,17 @@ fn to_stop_now_does_not_wait_for_workers_that_never_await() {
         let waiting = running.submit(quick(3));
         let report = running.pool.stop(PoolShutdown::Abort).await;
         assert_eq!((report.completed, report.dropped), (0, 3));
-        for promise in stuck.into_iter().chain([waiting]) {
-            assert!(matches!(promise.await, Err(JobError::Dropped)));
+        for job_handle in stuck.into_iter().chain([waiting]) {
+            assert!(matches!(job_handle.await, Err(JobError::Dropped)));
         }
         assert_eq!(running.pool.stats().running, 0);
     });
 }
 
 #[test]
-fn to_stop_now_settles_at_once_what_becomes_of_a_job_whose_worker_never_awaits() {
+fn an_abort_ends_the_job_of_a_worker_that_never_awaits_at_once() {
     on_threads(3, async {
-        let (system, (pool, _)) = (System::new(), hands(1));
+        let (system, (pool, _)) = (System::new(), scripted_pool(1));
         let handle = pool.handle();
         let _app = pool.start(&system).await.expect("it starts");
         let (stuck, go) = blocking(1);
@@ -144,9 +147,9 @@ fn to_stop_now_settles_at_once_what_becomes_of_a_job_whose_worker_never_awaits()
 }
 
 #[test]
-fn a_job_that_must_not_be_begun_twice_and_blocks_is_dead_and_begun_once() {
+fn an_at_most_once_job_that_blocks_starts_once_and_is_dead() {
     on_threads(3, async {
-        let running = impatient(hands(1)).await;
+        let running = with_deadline(scripted_pool(1)).await;
         let (stuck, go) = blocking(1);
         let once = now(running.pool.submit(stuck).at_most_once());
         assert!(matches!(once.await, Err(JobError::Failed(failures)) if failures.len() == 1));
@@ -157,14 +160,14 @@ fn a_job_that_must_not_be_begun_twice_and_blocks_is_dead_and_begun_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn jobs_that_wait_are_no_sign_of_a_worker_that_hangs() {
-    let (pool, journal) = hands(1);
+async fn queued_jobs_do_not_make_a_worker_count_as_hung() {
+    let (pool, journal) = scripted_pool(1);
     let running = start((pool.handler_deadline(secs(1)), journal)).await;
     running.pool.pause();
     let waiting = running.submit(quick(1));
     tokio::time::sleep(secs(60)).await;
     running.pool.resume();
-    assert_eq!(fate(waiting).await, "done 1");
+    assert_eq!(outcome_of(waiting).await, "done 1");
     quiet().await;
     assert_eq!(running.journal.take()[0].incarnation, 1);
     running.close().await;

@@ -1,4 +1,4 @@
-//! Which worker has which job.
+//! The assignment of jobs to workers.
 
 #[path = "support/pool.rs"]
 mod support;
@@ -7,51 +7,54 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use perennial_supervision::Backoff;
 use perennial_supervision::pool::Routing;
-use support::{Begun, Deed, Running, fate, hands, job, long, ms, now, quick, quiet, secs, start, started};
+use support::{
+    Running, StartedAttempt, Step, job, long, ms, now, outcome_of, quick, quiet, scripted_pool, secs, start,
+    started,
+};
 
 async fn routed(workers: usize, routing: Routing) -> Running {
-    let (pool, journal) = hands(workers);
+    let (pool, journal) = scripted_pool(workers);
     start((pool.routing(routing), journal)).await
 }
 
-/// Who has begun what.
-fn slots(begun: &[Begun]) -> Vec<usize> {
+/// Returns the slots of the started attempts.
+fn slots(begun: &[StartedAttempt]) -> Vec<usize> {
     begun.iter().map(|begun| begun.slot).collect()
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_job_waits_for_a_busy_worker_while_another_is_idle_unless_it_is_routed_otherwise() {
     let running = started(4).await;
-    let stuck: Vec<_> = (0..3).map(|number| running.submit(job(number, [Deed::Hang]))).collect();
+    let stuck: Vec<_> = (0..3).map(|number| running.submit(job(number, [Step::Hang]))).collect();
     quiet().await;
-    for promise in running.submit_all(3..50) {
-        assert!(fate(promise).await.starts_with("done"));
+    for job_handle in running.submit_all(3..50) {
+        assert!(outcome_of(job_handle).await.starts_with("done"));
     }
-    assert!(stuck.iter().all(support::Promise::cancel));
+    assert!(stuck.iter().all(support::ScriptedJob::cancel));
     running.close().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn jobs_for_all_keep_all_busy() {
+async fn shared_jobs_keep_all_workers_busy() {
     let running = started(4).await;
     let all: Vec<_> = (0..8).map(|number| running.submit(long(number, ms(10)))).collect();
     let before = tokio::time::Instant::now();
-    for promise in all {
-        assert!(fate(promise).await.starts_with("done"));
+    for job_handle in all {
+        assert!(outcome_of(job_handle).await.starts_with("done"));
     }
     assert_eq!(before.elapsed(), ms(20));
     running.close().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_turn_each_worker_has_as_many_as_the_others_also_if_one_of_them_is_busy() {
+async fn round_robin_gives_each_worker_equally_many_jobs_even_if_one_is_busy() {
     let running = routed(3, Routing::RoundRobin).await;
     let slow = running.submit(long(0, secs(1)));
     let all = running.submit_all(1..9);
     quiet().await;
     assert_eq!(running.journal.take().len(), 7, "two wait for the one that is busy");
-    for promise in all.into_iter().chain([slow]) {
-        assert!(fate(promise).await.starts_with("done"));
+    for job_handle in all.into_iter().chain([slow]) {
+        assert!(outcome_of(job_handle).await.starts_with("done"));
     }
     let late = running.journal.take();
     assert_eq!(late.iter().map(|begun| (begun.job, begun.slot)).collect::<Vec<_>>(), [(3, 0), (6, 0)]);
@@ -59,13 +62,13 @@ async fn in_turn_each_worker_has_as_many_as_the_others_also_if_one_of_them_is_bu
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_one_with_the_fewest_jobs_before_it_has_the_next() {
+async fn least_queued_routing_assigns_to_the_worker_with_the_fewest_jobs() {
     let running = routed(3, Routing::LeastQueued).await;
     let _slow = [long(0, ms(30)), long(1, ms(20)), long(2, ms(40))].map(|job| running.submit(job));
     quiet().await;
     let first = running.journal.take();
     assert_eq!(slots(&first), [0, 1, 2]);
-    // One more for each; and then the first that is free again has the least before it.
+    // Each worker gets one more job. Then the first free worker has the fewest.
     let more: Vec<_> = (3..6).map(|number| running.submit(long(number, secs(1)))).collect();
     tokio::time::sleep(ms(25)).await;
     let urgent = running.submit(quick(6));
@@ -74,8 +77,8 @@ async fn the_one_with_the_fewest_jobs_before_it_has_the_next() {
     let mut by_slot: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
     begun.iter().for_each(|begun| by_slot.entry(begun.slot).or_default().push(begun.job));
     assert_eq!(by_slot, BTreeMap::from([(0, vec![3]), (1, vec![4, 6]), (2, vec![5])]));
-    for promise in more.into_iter().chain([urgent]) {
-        assert!(fate(promise).await.starts_with("done"));
+    for job_handle in more.into_iter().chain([urgent]) {
+        assert!(outcome_of(job_handle).await.starts_with("done"));
     }
     running.close().await;
 }
@@ -89,7 +92,7 @@ async fn jobs_of_one_key_are_done_by_one_worker_one_after_the_other_in_order() {
             drop(now(running.pool.submit(long(number, ms(number % 7))).key(&key)));
         }
         running.drained().await;
-        let mut by_key: HashMap<u64, Vec<Begun>> = HashMap::new();
+        let mut by_key: HashMap<u64, Vec<StartedAttempt>> = HashMap::new();
         let begun = running.journal.take();
         begun.iter().for_each(|begun| by_key.entry(begun.job % 10).or_default().push(*begun));
         for begun in by_key.values() {
@@ -102,10 +105,10 @@ async fn jobs_of_one_key_are_done_by_one_worker_one_after_the_other_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_crashes_keeps_its_keys_and_a_job_that_failed_stays_ahead_of_those_after_it() {
-    let (pool, journal) = hands(4);
+async fn a_crashed_worker_keeps_its_keys_and_the_order_of_its_jobs() {
+    let (pool, journal) = scripted_pool(4);
     let running = start((pool.backoff(Backoff::new(secs(1), secs(1))), journal)).await;
-    let ill = now(running.pool.submit(job(0, [Deed::Panic, Deed::Fail, Deed::Do])).key(&"a"));
+    let ill = now(running.pool.submit(job(0, [Step::Panic, Step::Fail, Step::Do])).key(&"a"));
     for number in 1..5 {
         drop(now(running.pool.submit(quick(number)).key(&"a")));
     }
@@ -114,12 +117,12 @@ async fn a_worker_that_crashes_keeps_its_keys_and_a_job_that_failed_stays_ahead_
     assert_eq!(begun.iter().map(|begun| begun.job).collect::<Vec<_>>(), [0, 0, 0, 1, 2, 3, 4]);
     assert_eq!(slots(&begun), [begun[0].slot; 7]);
     assert_eq!(begun[1].incarnation, 2);
-    assert_eq!(fate(ill).await, "done 0");
+    assert_eq!(outcome_of(ill).await, "done 0");
     running.close().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_follow_the_workers_that_there_are() {
+async fn keys_remap_when_the_workers_change() {
     let running = started(6).await;
     for workers in [6, 2, 5, 1] {
         running.pool.resize(workers).await.expect("it goes well");
@@ -137,7 +140,7 @@ async fn keys_follow_the_workers_that_there_are() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_for_a_worker_that_is_to_go_is_done_by_the_others_in_order() {
+async fn jobs_of_a_removed_worker_run_on_the_others_in_order() {
     let running = routed(2, Routing::RoundRobin).await;
     running.pool.pause();
     drop(running.submit_all(1..=6));
@@ -151,9 +154,9 @@ async fn what_waits_for_a_worker_that_is_to_go_is_done_by_the_others_in_order() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_workers_that_are_there_have_jobs_of_their_own() {
+async fn only_running_workers_are_assigned_jobs() {
     for routing in [Routing::RoundRobin, Routing::LeastQueued, Routing::Shared] {
-        let (pool, journal) = hands(2..=9);
+        let (pool, journal) = scripted_pool(2..=9);
         let running = start((pool.routing(routing), journal)).await;
         for number in 0..40 {
             let submission = running.pool.submit(quick(number));

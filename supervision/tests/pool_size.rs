@@ -1,4 +1,4 @@
-//! How many workers a pool has, and that all change without a job being lost.
+//! The number of workers: no change of it loses a job.
 
 #[path = "support/pool.rs"]
 mod support;
@@ -11,26 +11,27 @@ use perennial_actors::System;
 use perennial_supervision::pool::{PoolError, PoolShutdown, PoolSize};
 use perennial_supervision::{Backoff, StartError};
 use support::{
-    Deed, Running, fate, hands, hands_born, job, long, ms, now, quick, quiet, secs, soon, start, started,
+    Running, Step, job, long, ms, now, outcome_of, quick, quiet, scripted_pool, scripted_pool_starting_if,
+    secs, soon, start, started,
 };
 use tokio::time::{Instant, sleep, timeout};
 
-/// Who has begun something since.
+/// Returns the slots that have started a job since the last call.
 fn slots(running: &Running) -> BTreeSet<usize> {
     running.journal.take().iter().map(|begun| begun.slot).collect()
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_number_of_workers_is_restored_whatever_becomes_of_them() {
+async fn the_number_of_workers_is_restored_after_any_exit() {
     let running = started(5).await;
     for slot in [0, 4, 2, 2, 1, 3, 0] {
         running.kill(slot).await;
         assert_eq!(running.active().await, 5);
     }
     let crashes: Vec<_> =
-        (0..20).map(|number| running.submit(job(number, [Deed::Panic, Deed::Do]))).collect();
-    for promise in crashes {
-        assert!(fate(promise).await.starts_with("done"));
+        (0..20).map(|number| running.submit(job(number, [Step::Panic, Step::Do]))).collect();
+    for job_handle in crashes {
+        assert!(outcome_of(job_handle).await.starts_with("done"));
     }
     quiet().await;
     assert_eq!((running.active().await, running.pool.stats().workers), (5, 5));
@@ -57,26 +58,26 @@ async fn a_pool_can_be_made_smaller_and_larger_again_down_to_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn jobs_that_wait_while_there_is_nobody_are_done_by_the_first_who_comes() {
+async fn jobs_queued_without_workers_run_on_the_first_worker() {
     let running = started(2).await;
     running.pool.resize(0).await.expect("it goes well");
     let (any, keyed) = (running.submit(quick(1)), now(running.pool.submit(quick(2)).key(&7)));
     quiet().await;
     running.pool.resize(1).await.expect("it goes well");
-    assert_eq!((fate(any).await, fate(keyed).await), ("done 1".to_owned(), "done 2".to_owned()));
+    assert_eq!((outcome_of(any).await, outcome_of(keyed).await), ("done 1".to_owned(), "done 2".to_owned()));
     running.close().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_too_many_finishes_its_job_and_if_it_takes_too_long_another_does() {
+async fn a_surplus_worker_finishes_its_job_or_another_does() {
     let running = started(2).await;
     let (short, endless) = (running.submit(long(1, secs(3))), running.submit(long(2, secs(20))));
     quiet().await;
     running.pool.resize(0).await.expect("it goes well");
-    assert_eq!(fate(short).await, "done 1");
+    assert_eq!(outcome_of(short).await, "done 1");
     assert_eq!(running.pool.stats().queued, 1, "it was killed after five seconds");
     running.pool.resize(2).await.expect("it goes well");
-    assert_eq!(fate(endless).await, "done 2");
+    assert_eq!(outcome_of(endless).await, "done 2");
     assert_eq!(running.journal.jobs(), [1, 2, 2]);
     running.close().await;
 }
@@ -87,7 +88,7 @@ async fn no_job_is_lost_or_done_twice_as_a_pool_is_resized_and_restarted_under_l
     let pool = running.pool.clone();
     let submitting = tokio::spawn(async move {
         let jobs = (0..2000).map(|number| long(number, ms(number % 11)));
-        pool.submit_many(jobs).await.expect("they are taken in").join_all().await
+        pool.submit_many(jobs).await.expect("they are accepted").join_all().await
     });
     for size in [1, 6, 3, 0, 2, 5, 4, 6, 1, 6] {
         sleep(ms(30)).await;
@@ -107,7 +108,7 @@ async fn no_job_is_lost_or_done_twice_as_a_pool_is_resized_and_restarted_under_l
 
 #[tokio::test(start_paused = true)]
 async fn a_rolling_restart_replaces_each_worker_one_after_the_other_and_counts_as_no_crash() {
-    let (pool, journal) = hands(4);
+    let (pool, journal) = scripted_pool(4);
     let running = start((pool.intensity(0, secs(60)), journal)).await;
     let pids = |running: &Running| {
         let tree = running.app.tree();
@@ -127,21 +128,21 @@ async fn a_rolling_restart_replaces_each_worker_one_after_the_other_and_counts_a
     restart.await.expect("it does not panic").expect("it goes well");
     assert!(begun.elapsed() < secs(2), "all jobs ended together");
     assert!(pids(&running).iter().zip(&before).all(|(after, before)| after != before));
-    for promise in busy {
-        assert!(fate(promise).await.starts_with("done"));
+    for job_handle in busy {
+        assert!(outcome_of(job_handle).await.starts_with("done"));
     }
     running.close().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn to_give_up_waiting_for_a_restart_or_a_change_of_size_leaves_no_worker_behind() {
+async fn a_dropped_restart_or_resize_future_leaves_no_worker_behind() {
     let running = started(3).await;
     let busy: Vec<_> = (0..3).map(|number| running.submit(long(number, secs(2)))).collect();
     quiet().await;
     assert!(timeout(ms(10), running.pool.rolling_restart()).await.is_err());
     assert!(timeout(ms(10), running.pool.resize(1)).await.is_err());
-    for promise in busy {
-        assert!(fate(promise).await.starts_with("done"));
+    for job_handle in busy {
+        assert!(outcome_of(job_handle).await.starts_with("done"));
     }
     sleep(secs(9)).await;
     assert_eq!((running.active().await, running.pool.stats().workers), (1, 1));
@@ -149,7 +150,7 @@ async fn to_give_up_waiting_for_a_restart_or_a_change_of_size_leaves_no_worker_b
 }
 
 #[tokio::test(start_paused = true)]
-async fn there_are_no_more_workers_than_a_pool_was_made_for_and_none_once_it_has_stopped() {
+async fn a_resize_cannot_exceed_the_maximum_or_follow_a_stop() {
     let running = started(2).await;
     let Err(error @ PoolError::TooMany { max: 2 }) = running.pool.resize(3).await else {
         panic!("two are the most");
@@ -165,21 +166,23 @@ async fn there_are_no_more_workers_than_a_pool_was_made_for_and_none_once_it_has
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_whose_worker_does_not_come_up_does_not_start() {
-    let (pool, _) = hands_born(3, |at| at.slot != 0);
+async fn a_pool_does_not_start_if_a_worker_does_not() {
+    let (pool, _) = scripted_pool_starting_if(3, |at| at.slot != 0);
     let handle = pool.handle();
     let early = now(handle.submit(quick(1)));
     let error = pool.start(&System::new()).await.expect_err("one fails");
     assert!(matches!(error, StartError::Failed(_)), "{error}");
-    assert_eq!(fate(early).await, "dropped");
+    assert_eq!(outcome_of(early).await, "dropped");
     assert!(handle.submit(quick(2)).try_submit().is_err());
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_meant_for_a_worker_that_does_not_come_up_is_done_by_the_others() {
+async fn jobs_for_a_worker_that_does_not_start_run_on_the_others() {
     let fails = Arc::new(AtomicBool::new(false));
-    let told = fails.clone();
-    let running = start(hands_born(3, move |at| at.slot != 1 || !told.load(Ordering::Relaxed))).await;
+    let shared_fails = fails.clone();
+    let running =
+        start(scripted_pool_starting_if(3, move |at| at.slot != 1 || !shared_fails.load(Ordering::Relaxed)))
+            .await;
     fails.store(true, Ordering::Relaxed);
     let error = running.pool.rolling_restart().await.expect_err("one fails");
     assert!(matches!(error, PoolError::Worker { slot: 1, .. }), "{error}");
@@ -197,31 +200,33 @@ async fn what_was_meant_for_a_worker_that_does_not_come_up_is_done_by_the_others
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_does_not_come_up_after_a_crash_is_tried_until_it_does_and_its_keys_wait() {
-    let (pool, journal) = hands_born(2, |at| at.pid.incarnation() != 2 && at.pid.incarnation() != 3);
+async fn a_worker_that_fails_to_restart_is_retried_and_its_keys_wait() {
+    let (pool, journal) =
+        scripted_pool_starting_if(2, |at| at.pid.incarnation() != 2 && at.pid.incarnation() != 3);
     let running = start((pool.backoff(Backoff::new(secs(1), secs(1))), journal)).await;
     for slot in [0, 1] {
         running.kill(slot).await;
     }
     let (any, keyed) = (running.submit(quick(1)), now(running.pool.submit(quick(2)).key(&7)));
-    assert_eq!((fate(any).await, fate(keyed).await), ("done 1".to_owned(), "done 2".to_owned()));
+    assert_eq!((outcome_of(any).await, outcome_of(keyed).await), ("done 1".to_owned(), "done 2".to_owned()));
     assert!(running.journal.take().iter().all(|begun| begun.incarnation == 4 && begun.at >= 3000));
     running.close().await;
 }
 
-/// Between so many workers; more after a second of waiting, fewer after ten of calm.
+/// Starts an elastic pool: workers are added after a second of waiting, and removed after ten calm
+/// seconds.
 async fn elastic(size: impl Into<PoolSize>) -> Running {
-    let (pool, journal) = hands(size);
+    let (pool, journal) = scripted_pool(size);
     start((pool.scaling(secs(1), secs(10)), journal)).await
 }
 
 #[tokio::test(start_paused = true)]
-async fn there_are_more_workers_when_a_job_has_waited_for_too_long_and_not_before() {
+async fn workers_are_added_when_a_job_has_waited_too_long_and_not_before() {
     let running = elastic(1..=8).await;
     let first = running.submit(long(0, ms(900)));
     quiet().await;
-    assert_eq!(fate(running.submit(quick(1))).await, "done 1");
-    assert_eq!((running.active().await, fate(first).await), (1, "done 0".to_owned()));
+    assert_eq!(outcome_of(running.submit(quick(1))).await, "done 1");
+    assert_eq!((running.active().await, outcome_of(first).await), (1, "done 0".to_owned()));
     let many: Vec<_> = (2..90).map(|number| running.submit(long(number, secs(1)))).collect();
     let mut sizes = Vec::new();
     for _ in 0..100 {
@@ -232,15 +237,15 @@ async fn there_are_more_workers_when_a_job_has_waited_for_too_long_and_not_befor
         }
     }
     assert_eq!(sizes, [1, 2, 4, 8]);
-    for promise in many {
-        assert!(fate(promise).await.starts_with("done"));
+    for job_handle in many {
+        assert!(outcome_of(job_handle).await.starts_with("done"));
     }
     assert_eq!(slots(&running), (0..8).collect());
     running.close().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn they_go_one_by_one_when_it_is_calm_and_never_below_the_least() {
+async fn workers_are_removed_one_by_one_and_never_below_the_minimum() {
     let running = elastic(2..=5).await;
     let many: Vec<_> = (0..50).map(|number| running.submit(long(number, secs(1)))).collect();
     running.drained().await;
@@ -254,7 +259,7 @@ async fn they_go_one_by_one_when_it_is_calm_and_never_below_the_least() {
             gone.push(calm.elapsed().as_millis() as i64);
         }
     }
-    // The first jobs that were missing were so before all were done.
+    // The first jobs were taken before all were done.
     assert!(
         gone.iter().zip(1..).all(|(at, nth)| (9_000..10_200).contains(&(at - (nth - 1) * 10_000))),
         "{gone:?}"
@@ -269,16 +274,16 @@ async fn a_pool_may_have_no_workers_at_all_until_there_is_something_to_do() {
     let running = elastic(0..=3).await;
     assert_eq!(running.active().await, 0);
     let before = Instant::now();
-    assert_eq!(fate(running.submit(quick(1))).await, "done 1");
+    assert_eq!(outcome_of(running.submit(quick(1))).await, "done 1");
     assert!(before.elapsed() >= secs(1) && before.elapsed() < ms(1200), "{:?}", before.elapsed());
     sleep(secs(11)).await;
     assert_eq!(running.active().await, 0);
-    assert_eq!(fate(now(running.pool.submit(quick(2)).key(&1))).await, "done 2");
+    assert_eq!(outcome_of(now(running.pool.submit(quick(2)).key(&1))).await, "done 2");
     running.close().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_that_is_paused_or_keeps_to_a_rate_has_no_use_for_more() {
+async fn a_paused_or_rate_limited_pool_does_not_grow() {
     let running = elastic(1..=8).await;
     running.pool.pause();
     let waiting = running.submit_all(0..50);
@@ -288,7 +293,7 @@ async fn a_pool_that_is_paused_or_keeps_to_a_rate_has_no_use_for_more() {
     running.drained().await;
     drop(waiting);
     running.close().await;
-    let (pool, journal) = hands(1..=8);
+    let (pool, journal) = scripted_pool(1..=8);
     let running = start((pool.rate(1, secs(2)).scaling(secs(1), secs(10)), journal)).await;
     let waiting = running.submit_all(0..20);
     running.drained().await;
@@ -298,32 +303,32 @@ async fn a_pool_that_is_paused_or_keeps_to_a_rate_has_no_use_for_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_that_is_to_grow_tries_again_if_its_worker_does_not_come_up() {
-    let births = Arc::new(AtomicUsize::new(0));
-    let (pool, journal) = hands_born(0..=1, {
-        let births = births.clone();
-        move |_| births.fetch_add(1, Ordering::Relaxed) >= 3
+async fn a_growing_pool_retries_a_failed_worker_start() {
+    let starts = Arc::new(AtomicUsize::new(0));
+    let (pool, journal) = scripted_pool_starting_if(0..=1, {
+        let starts = starts.clone();
+        move |_| starts.fetch_add(1, Ordering::Relaxed) >= 3
     });
     let running = start((pool.scaling(secs(1), secs(10)), journal)).await;
-    let promise = running.submit(quick(1));
-    assert_eq!(fate(promise).await, "done 1");
-    assert_eq!((births.load(Ordering::Relaxed), running.pool.stats().workers), (4, 1));
+    let job_handle = running.submit(quick(1));
+    assert_eq!(outcome_of(job_handle).await, "done 1");
+    assert_eq!((starts.load(Ordering::Relaxed), running.pool.stats().workers), (4, 1));
     running.close().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_comes_up_after_all_works() {
+async fn a_worker_that_starts_late_runs_jobs() {
     let luck = Arc::new(AtomicBool::new(true));
-    let (pool, journal) = hands_born(1, {
+    let (pool, journal) = scripted_pool_starting_if(1, {
         let luck = luck.clone();
         move |_| luck.load(Ordering::Relaxed)
     });
     let running = start((pool, journal)).await;
     luck.store(false, Ordering::Relaxed);
     assert!(running.pool.rolling_restart().await.is_err());
-    let promise = running.submit(quick(1));
+    let job_handle = running.submit(quick(1));
     luck.store(true, Ordering::Relaxed);
     running.app.supervisor().restart_child("0").await.expect("it comes up");
-    assert_eq!(fate(promise).await, "done 1");
+    assert_eq!(outcome_of(job_handle).await, "done 1");
     running.close().await;
 }

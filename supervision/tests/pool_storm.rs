@@ -1,7 +1,7 @@
-//! Whatever happens to the workers of a pool, each of a hundred thousand jobs ends exactly once.
+//! Under random kills and changes, each of a hundred thousand jobs ends exactly once.
 //!
-//! On several threads the time is the real one: paused time needs one thread. What sleeps there is a job or the weather; nothing is
-//! expected to have happened because of it.
+//! On several threads real time is used, because paused time needs one thread. Only jobs and the
+//! fault generator sleep there; no assertion depends on a sleep.
 
 #[path = "support/storm.rs"]
 mod storm;
@@ -10,7 +10,7 @@ mod threads;
 
 use storm::{Loss, storm};
 
-async fn weather(seed: u64) {
+async fn run_storm(seed: u64) {
     let logbook = storm(seed, Loss::Nothing).await;
     logbook.check(Loss::Nothing);
     logbook.check_weather();
@@ -18,26 +18,26 @@ async fn weather(seed: u64) {
 
 #[tokio::test(start_paused = true)]
 async fn each_job_ends_once_in_the_first_storm() {
-    weather(1).await;
+    run_storm(1).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_job_ends_once_in_the_second_storm() {
-    weather(22).await;
+    run_storm(22).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_job_ends_once_in_the_third_storm() {
-    weather(333).await;
+    run_storm(333).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_job_ends_once_in_the_fourth_storm() {
-    weather(4444).await;
+    run_storm(4444).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_job_ends_once_also_where_some_are_cancelled_expire_or_are_cleared() {
+async fn each_job_ends_once_if_some_are_cancelled_expire_or_are_cleared() {
     storm(666_666, Loss::Some).await.check(Loss::Some);
 }
 
@@ -49,7 +49,7 @@ fn each_job_ends_once_in_a_storm_on_several_threads() {
 }
 
 #[test]
-fn so_it_does_on_several_threads() {
+fn each_job_ends_once_with_cancels_on_several_threads() {
     threads::on_threads(3, async {
         storm(7_777_777, Loss::Some).await.check(Loss::Some);
     });

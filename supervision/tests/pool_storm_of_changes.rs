@@ -1,5 +1,6 @@
-//! A storm of changes: workers fail in init, decline, hang in init, end themselves in order, panic and are killed, while the pool is resized
-//! and restarted and the futures of all that are dropped after some polls.
+//! Random changes: workers fail in init, decline, hang in init, stop themselves, panic and are
+//! killed, while the pool is resized and restarted, and the futures of these changes are dropped
+//! after some polls.
 
 #[path = "support/pool.rs"]
 mod support;
@@ -20,16 +21,16 @@ use tokio::time::{Instant, sleep};
 const SLOTS: usize = 8;
 const JOBS: usize = 25_000;
 
-/// What all in a storm draw from, and whether it goes on.
-struct Weather {
-    drawn: AtomicU64,
+/// The random numbers of one run, and whether faults are injected.
+struct StormState {
+    draws: AtomicU64,
     is_calm: AtomicBool,
 }
 
-impl Weather {
-    /// A number below this.
-    fn draw(&self, below: u64) -> u64 {
-        let number = self.drawn.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+impl StormState {
+    /// Returns a random number below this.
+    fn random(&self, below: u64) -> u64 {
+        let number = self.draws.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
         let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (number ^ (number >> 31)) % below
@@ -40,48 +41,48 @@ impl Weather {
     }
 }
 
-struct Sailor {
-    weather: Arc<Weather>,
+struct StormWorker {
+    storm_state: Arc<StormState>,
     at: WorkerContext,
 }
 
-impl Worker for Sailor {
+impl Worker for StormWorker {
     type Job = usize;
     type Output = usize;
     type Error = &'static str;
-    type Args = Arc<Weather>;
+    type Args = Arc<StormState>;
 
-    async fn init(weather: &Arc<Weather>, at: &WorkerContext) -> Result<Self, ExitReason> {
-        let sailor = Self { weather: weather.clone(), at: at.clone() };
-        if weather.is_calm() {
-            return Ok(sailor);
+    async fn init(storm_state: &Arc<StormState>, at: &WorkerContext) -> Result<Self, ExitReason> {
+        let worker = Self { storm_state: storm_state.clone(), at: at.clone() };
+        if storm_state.is_calm() {
+            return Ok(worker);
         }
-        match weather.draw(10) {
+        match storm_state.random(10) {
             0 => Err(ExitReason::failed("no such luck")),
             1 => Err(ExitReason::Ignore),
             2 => std::future::pending().await,
             3 => {
-                sleep(ms(weather.draw(20))).await;
-                Ok(sailor)
+                sleep(ms(storm_state.random(20))).await;
+                Ok(worker)
             }
-            _ => Ok(sailor),
+            _ => Ok(worker),
         }
     }
 
     async fn work(&mut self, job: &usize) -> Result<usize, &'static str> {
-        match self.weather.draw(200) {
+        match self.storm_state.random(200) {
             0..4 => self.at.handle.stop(ExitReason::Normal).expect("it lives"),
             4..6 => self.at.handle.stop(ExitReason::shutdown()).expect("it lives"),
             6 => panic!("a bug"),
             7 => return Err("no luck"),
-            8..28 => sleep(ms(self.weather.draw(30))).await,
+            8..28 => sleep(ms(self.storm_state.random(30))).await,
             _ => {}
         }
         Ok(*job)
     }
 }
 
-/// Polls a future so often, and drops it.
+/// Polls a future this many times and drops it.
 async fn poll_often<F: Future>(future: F, polls: u64) {
     let mut future = pin!(future);
     for _ in 0..polls {
@@ -92,13 +93,13 @@ async fn poll_often<F: Future>(future: F, polls: u64) {
     }
 }
 
-type Sailors = PoolHandle<usize, usize, &'static str>;
+type StormPool = PoolHandle<usize, usize, &'static str>;
 
-/// Changes something, and does not always wait for it.
-async fn change(weather: &Weather, pool: &Sailors, app: &App<SupervisorHandle>) {
-    let polls = if weather.draw(4) == 0 { 200 } else { weather.draw(8) };
-    let slot = weather.draw(SLOTS as u64);
-    match weather.draw(5) {
+/// Makes a random change, and does not always wait for it.
+async fn change(storm_state: &StormState, pool: &StormPool, app: &App<SupervisorHandle>) {
+    let polls = if storm_state.random(4) == 0 { 200 } else { storm_state.random(8) };
+    let slot = storm_state.random(SLOTS as u64);
+    match storm_state.random(5) {
         0 => poll_often(pool.resize(1 + slot as usize), polls).await,
         1 => poll_often(pool.rolling_restart(), polls).await,
         2 => poll_often(app.supervisor().terminate_child(slot.to_string()), polls).await,
@@ -109,12 +110,12 @@ async fn change(weather: &Weather, pool: &Sailors, app: &App<SupervisorHandle>) 
             }
         }
     }
-    sleep(ms(weather.draw(10))).await;
+    sleep(ms(storm_state.random(10))).await;
 }
 
 async fn storm(seed: u64) {
-    let weather = Arc::new(Weather { drawn: seed.into(), is_calm: true.into() });
-    let pool = Pool::new::<Sailor>("sailors", SLOTS, weather.clone())
+    let storm_state = Arc::new(StormState { draws: seed.into(), is_calm: true.into() });
+    let pool = Pool::new::<StormWorker>("storm_pool", SLOTS, storm_state.clone())
         .attempts(1_000)
         .retry_errors(true)
         .start_timeout(ms(100))
@@ -122,28 +123,28 @@ async fn storm(seed: u64) {
         .intensity(u32::MAX, Duration::from_secs(1));
     let handle = pool.handle();
     let app = pool.start(&System::new()).await.expect("it starts");
-    weather.is_calm.store(false, Ordering::Relaxed);
+    storm_state.is_calm.store(false, Ordering::Relaxed);
     let submitting = tokio::spawn({
         let handle = handle.clone();
-        async move { handle.submit_many(0..JOBS).await.expect("they are taken in").join_all().await }
+        async move { handle.submit_many(0..JOBS).await.expect("they are accepted").join_all().await }
     });
     let began = Instant::now();
     while !submitting.is_finished() {
-        change(&weather, &handle, &app).await;
+        change(&storm_state, &handle, &app).await;
         assert!(began.elapsed() < secs(600), "it comes to an end, seed {seed}: {}", handle.stats());
     }
     let results = submitting.await.expect("it does not panic");
     let done: Vec<usize> = results.into_iter().map(|result| result.expect("it is done")).collect();
     assert!(done.into_iter().eq(0..JOBS), "each once, seed {seed}");
-    let wanted = 1 + weather.draw(SLOTS as u64) as usize;
-    // A resize that fails wants what was wanted before.
+    let wanted = 1 + storm_state.random(SLOTS as u64) as usize;
+    // A failed resize keeps the previous target.
     while soon(handle.resize(wanted)).await.is_err() {}
-    // What is missing after that comes back although nothing asks for it again.
+    // Missing workers are restarted after that without any request.
     for _ in 0..20 {
-        poll_often(handle.rolling_restart(), weather.draw(8)).await;
-        poll_often(app.supervisor().terminate_child(weather.draw(SLOTS as u64).to_string()), 1).await;
+        poll_often(handle.rolling_restart(), storm_state.random(8)).await;
+        poll_often(app.supervisor().terminate_child(storm_state.random(SLOTS as u64).to_string()), 1).await;
     }
-    weather.is_calm.store(true, Ordering::Relaxed);
+    storm_state.is_calm.store(true, Ordering::Relaxed);
     sleep(secs(10)).await;
     let running = handle.stats().workers;
     let active = app.supervisor().count_children().await.expect("it lives").active - 1;

@@ -1,20 +1,22 @@
-//! Jobs that are begun later, not any more, or not so often.
+//! Delays, expiry and rates of jobs.
 
 #[path = "support/pool.rs"]
 mod support;
 
 use perennial_supervision::Backoff;
-use support::{Deed, fate, hands, job, long, ms, now, pends, quick, quiet, secs, start, started};
+use support::{
+    Step, job, long, ms, now, outcome_of, pends, quick, quiet, scripted_pool, secs, start, started,
+};
 use tokio::time::{Instant, sleep};
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_is_delayed_is_begun_at_its_time_and_keeps_nobody_else_waiting() {
+async fn a_delayed_job_starts_in_time_and_blocks_no_other() {
     let running = started(1).await;
     running.journal.take();
     let late = now(running.pool.submit(quick(1)).delay(secs(2)));
     let soon = now(running.pool.submit(quick(2)).delay(secs(1)));
-    assert_eq!(fate(running.submit(quick(3))).await, "done 3");
-    assert_eq!((fate(late).await, fate(soon).await), ("done 1".to_owned(), "done 2".to_owned()));
+    assert_eq!(outcome_of(running.submit(quick(3))).await, "done 3");
+    assert_eq!((outcome_of(late).await, outcome_of(soon).await), ("done 1".to_owned(), "done 2".to_owned()));
     let begun = running.journal.take();
     assert_eq!(begun.iter().map(|begun| begun.job).collect::<Vec<_>>(), [3, 2, 1]);
     assert_eq!((begun[1].at - begun[0].at, begun[2].at - begun[0].at), (1000, 2000));
@@ -22,28 +24,28 @@ async fn a_job_that_is_delayed_is_begun_at_its_time_and_keeps_nobody_else_waitin
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_is_delayed_stands_where_it_was_submitted_once_it_is_due() {
+async fn a_delayed_job_keeps_its_submission_order_once_due() {
     let running = started(1).await;
     let first = now(running.pool.submit(quick(1)).delay(ms(10)));
     let busy = running.submit(long(2, ms(20)));
     let third = running.submit(quick(3));
-    for promise in [first, busy, third] {
-        assert!(fate(promise).await.starts_with("done"));
+    for job_handle in [first, busy, third] {
+        assert!(outcome_of(job_handle).await.starts_with("done"));
     }
     assert_eq!(running.journal.jobs(), [2, 1, 3]);
     running.close().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_is_not_begun_in_time_expires_and_one_that_is_may_take_as_long_as_it_likes() {
+async fn a_job_expires_unless_it_starts_in_time() {
     let running = started(1).await;
     let begun = now(running.pool.submit(long(1, secs(9))).expires_in(secs(1)));
     quiet().await;
     let late = now(running.pool.submit(quick(2)).expires_in(secs(2)));
     let before = Instant::now();
-    assert_eq!(fate(late).await, "expired");
-    assert_eq!(before.elapsed(), secs(2), "it is told at its time, though nobody looks for a job");
-    assert_eq!(fate(begun).await, "done 1");
+    assert_eq!(outcome_of(late).await, "expired");
+    assert_eq!(before.elapsed(), secs(2), "it expires in time, though no worker looks for a job");
+    assert_eq!(outcome_of(begun).await, "done 1");
     assert_eq!(running.journal.jobs(), [1]);
     assert_eq!(running.pool.stats().dropped, 1);
     assert!(running.pool.drain_dead_jobs().is_empty(), "nothing failed");
@@ -51,63 +53,63 @@ async fn a_job_that_is_not_begun_in_time_expires_and_one_that_is_may_take_as_lon
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_expires_also_while_it_is_delayed_paused_kept_by_the_rate_or_in_the_lane_of_a_worker() {
-    let (pool, journal) = hands(2);
+async fn a_job_expires_while_delayed_paused_rate_limited_or_routed() {
+    let (pool, journal) = scripted_pool(2);
     let running = start((pool.rate(1, secs(60)), journal)).await;
-    assert_eq!(fate(running.submit(quick(0))).await, "done 0");
+    assert_eq!(outcome_of(running.submit(quick(0))).await, "done 0");
     let kept = now(running.pool.submit(quick(1)).expires_in(secs(1)));
     let delayed = now(running.pool.submit(quick(2)).delay(secs(2)).expires_in(secs(1)));
     let keyed = now(running.pool.submit(quick(3)).key(&1).expires_in(secs(1)));
     let before = Instant::now();
-    for promise in [kept, delayed, keyed] {
-        assert_eq!(fate(promise).await, "expired");
+    for job_handle in [kept, delayed, keyed] {
+        assert_eq!(outcome_of(job_handle).await, "expired");
     }
     running.pool.pause();
-    assert_eq!(fate(now(running.pool.submit(quick(4)).expires_in(secs(1)))).await, "expired");
+    assert_eq!(outcome_of(now(running.pool.submit(quick(4)).expires_in(secs(1)))).await, "expired");
     assert_eq!(before.elapsed(), secs(2));
     assert_eq!(running.journal.jobs(), [0]);
     running.close().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_comes_back_after_a_failure_expires_at_its_time_too() {
+async fn a_retried_job_expires_in_time() {
     for backoff in [ms(0), secs(60)] {
         let running = started(1).await;
         let before = Instant::now();
-        let ill = running.pool.submit(job(1, [Deed::FailAfter(ms(50)), Deed::Do])).expires_in(ms(100));
+        let ill = running.pool.submit(job(1, [Step::FailAfter(ms(50)), Step::Do])).expires_in(ms(100));
         let ill = now(ill.backoff(Backoff::new(backoff, backoff)));
         quiet().await;
-        // It takes the worker as soon as that is free, and something is due before the first expires.
+        // It gets the worker as soon as that is free, and becomes due before the first job expires.
         let urgent = now(running.pool.submit(long(2, secs(9))).priority(1));
         let other = now(running.pool.submit(quick(3)).expires_in(ms(20)));
-        assert_eq!(fate(other).await, "expired");
-        assert_eq!(fate(ill).await, "expired after no luck");
+        assert_eq!(outcome_of(other).await, "expired");
+        assert_eq!(outcome_of(ill).await, "expired after no luck");
         assert_eq!(before.elapsed(), ms(100));
-        assert_eq!(fate(urgent).await, "done 2");
+        assert_eq!(outcome_of(urgent).await, "done 2");
         assert_eq!(running.journal.jobs(), [1, 2]);
         running.close().await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_comes_back_when_it_has_expired_is_not_begun_again() {
+async fn a_retried_job_that_has_expired_does_not_start() {
     let running = started(1).await;
-    let ill = now(running.pool.submit(job(1, [Deed::FailAfter(secs(2)), Deed::Do])).expires_in(secs(1)));
-    assert_eq!(fate(ill).await, "expired after no luck");
+    let ill = now(running.pool.submit(job(1, [Step::FailAfter(secs(2)), Step::Do])).expires_in(secs(1)));
+    assert_eq!(outcome_of(ill).await, "expired after no luck");
     assert_eq!(running.journal.jobs(), [1]);
     running.close().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_every_period_so_many_begin_and_no_more_the_attempts_that_are_repeated_among_them() {
-    let (pool, journal) = hands(4);
+async fn the_rate_limits_starts_per_period_retries_included() {
+    let (pool, journal) = scripted_pool(4);
     let running = start((pool.rate(3, secs(1)), journal)).await;
     running.journal.take();
     let before = Instant::now();
-    let ill = running.submit(job(0, [Deed::Fail, Deed::Do]));
+    let ill = running.submit(job(0, [Step::Fail, Step::Do]));
     let all: Vec<_> = running.submit_all(1..=7).into_iter().chain([ill]).collect();
-    for promise in all {
-        assert!(fate(promise).await.starts_with("done"));
+    for job_handle in all {
+        assert!(outcome_of(job_handle).await.starts_with("done"));
     }
     assert_eq!(before.elapsed().as_secs(), 2);
     let times = running.journal.times();
@@ -117,26 +119,26 @@ async fn in_every_period_so_many_begin_and_no_more_the_attempts_that_are_repeate
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rate_that_was_not_used_up_may_be_at_once() {
-    let (pool, journal) = hands(4);
+async fn an_unused_rate_may_be_used_at_once() {
+    let (pool, journal) = scripted_pool(4);
     let running = start((pool.rate(3, secs(1)), journal)).await;
     sleep(secs(60)).await;
     let before = Instant::now();
     let mut all = running.submit_all(1..=4);
     let mut fourth = all.pop().expect("there are four");
-    for promise in all {
-        assert!(fate(promise).await.starts_with("done"));
+    for job_handle in all {
+        assert!(outcome_of(job_handle).await.starts_with("done"));
     }
     assert_eq!(before.elapsed(), secs(0));
     assert!(pends(&mut fourth).await);
-    assert_eq!(fate(fourth).await, "done 4");
+    assert_eq!(outcome_of(fourth).await, "done 4");
     assert_eq!(before.elapsed(), secs(1));
     running.close().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_with_a_rate_that_is_paused_meanwhile_goes_on_when_it_may() {
-    let (pool, journal) = hands(2);
+async fn a_rate_limited_pool_resumes_after_a_pause() {
+    let (pool, journal) = scripted_pool(2);
     let running = start((pool.rate(1, secs(1)), journal)).await;
     let all = running.submit_all(1..=3);
     quiet().await;
@@ -145,22 +147,22 @@ async fn a_pool_with_a_rate_that_is_paused_meanwhile_goes_on_when_it_may() {
     assert_eq!(running.journal.jobs(), [1]);
     running.pool.resume();
     let before = Instant::now();
-    for promise in all {
-        assert!(fate(promise).await.starts_with("done"));
+    for job_handle in all {
+        assert!(outcome_of(job_handle).await.starts_with("done"));
     }
     assert_eq!(before.elapsed(), secs(1));
     running.close().await;
 }
 
-/// More than leave the queue at once, and all of them at one moment of paused time.
+/// More jobs than are removed at once, all of which expire at one moment of paused time.
 #[tokio::test(start_paused = true)]
 async fn all_jobs_that_expire_together_do_so_at_that_moment_however_many() {
     let running = started(1).await;
     let expiring: Vec<_> =
         (0..1000).map(|id| now(running.pool.submit(quick(id)).delay(secs(9)).expires_in(secs(1)))).collect();
     let begun = Instant::now();
-    for promise in expiring {
-        assert_eq!(fate(promise).await, "expired");
+    for job_handle in expiring {
+        assert_eq!(outcome_of(job_handle).await, "expired");
     }
     assert_eq!(begun.elapsed(), secs(1));
     running.close().await;

@@ -1,4 +1,5 @@
-//! Pools as parts of trees: what waits in them waits through restarts, and is dropped when nobody is to come any more.
+//! Pools as parts of trees: queued jobs survive restarts, and are dropped when no worker will run
+//! them.
 
 #[path = "support/pool.rs"]
 mod support;
@@ -10,15 +11,16 @@ use perennial_actors::System;
 use perennial_supervision::pool::{PoolShutdown, SubmitError};
 use perennial_supervision::{App, Child, Restart, Supervisor, SupervisorHandle, TaskContext};
 use support::{
-    Deed, Hands, HandsHandle, Journal, fate, hands, hands_born, job, long, ms, now, quick, quiet, secs, soon,
+    Journal, ScriptedPool, ScriptedPoolHandle, Step, job, long, ms, now, outcome_of, quick, quiet,
+    scripted_pool, scripted_pool_starting_if, secs, soon,
 };
 use tokio::time::sleep;
 
-/// A supervisor with a pool, whatever else it has.
+/// A supervisor with a pool among its children.
 async fn below(
     tree: Supervisor,
-    (pool, journal): (Hands, Journal),
-) -> (App<SupervisorHandle>, HandsHandle, Journal) {
+    (pool, journal): (ScriptedPool, Journal),
+) -> (App<SupervisorHandle>, ScriptedPoolHandle, Journal) {
     let handle = pool.handle();
     let app = tree.child(pool).start(&System::new()).await.expect("it starts");
     quiet().await;
@@ -30,9 +32,9 @@ fn kill(app: &App<SupervisorHandle>, path: &[&str]) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_in_a_pool_waits_through_the_restart_of_the_pool_and_of_the_supervisor_above_it() {
-    for killed in [vec!["hands"], vec!["inner"], vec!["inner", "hands"]] {
-        let (pool, journal) = hands(2);
+async fn queued_jobs_survive_restarts_of_the_pool_and_its_supervisor() {
+    for killed in [vec!["pool"], vec!["inner"], vec!["inner", "pool"]] {
+        let (pool, journal) = scripted_pool(2);
         let jobs = pool.handle();
         let tree = Supervisor::new("app").intensity(9, secs(1));
         let tree = if killed[0] == "inner" {
@@ -43,17 +45,17 @@ async fn what_waits_in_a_pool_waits_through_the_restart_of_the_pool_and_of_the_s
         let app = tree.start(&System::new()).await.expect("it starts");
         quiet().await;
         let stuck: Vec<_> =
-            (0..2).map(|number| now(jobs.submit(job(number, [Deed::Hang, Deed::Do])))).collect();
+            (0..2).map(|number| now(jobs.submit(job(number, [Step::Hang, Step::Do])))).collect();
         quiet().await;
         let waiting = now(jobs.submit(quick(2)));
         let delayed = now(jobs.submit(quick(3)).delay(secs(1)));
-        let ill = now(jobs.submit(job(4, [Deed::Fail, Deed::Do])).at_most_once());
+        let ill = now(jobs.submit(job(4, [Step::Fail, Step::Do])).at_most_once());
         kill(&app, &killed);
         let meanwhile = now(jobs.submit(quick(5)));
-        for promise in stuck.into_iter().chain([waiting, delayed, meanwhile]) {
-            assert!(fate(promise).await.starts_with("done"), "{killed:?}");
+        for job_handle in stuck.into_iter().chain([waiting, delayed, meanwhile]) {
+            assert!(outcome_of(job_handle).await.starts_with("done"), "{killed:?}");
         }
-        assert_eq!(fate(ill).await, "no luck");
+        assert_eq!(outcome_of(ill).await, "no luck");
         assert_eq!((jobs.stats().retried, jobs.stats().dropped), (2, 0));
         assert_eq!(journal.take().len(), 8);
         assert!(app.shutdown().await.is_clean());
@@ -61,79 +63,82 @@ async fn what_waits_in_a_pool_waits_through_the_restart_of_the_pool_and_of_the_s
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_that_was_made_smaller_comes_back_as_small_as_it_was() {
-    let (app, pool, journal) = below(Supervisor::new("app"), hands(4)).await;
+async fn a_pool_keeps_its_size_through_a_restart() {
+    let (app, pool, journal) = below(Supervisor::new("app"), scripted_pool(4)).await;
     pool.resize(2).await.expect("it goes well");
-    kill(&app, &["hands"]);
+    kill(&app, &["pool"]);
     quiet().await;
     for number in 0..20 {
         drop(now(pool.submit(long(number, ms(1))).key(&number)));
     }
     pool.drain().await;
-    assert_eq!(pool.supervisor().count_children().await.expect("it lives").active, 3, "with the foreman");
+    assert_eq!(pool.supervisor().count_children().await.expect("it lives").active, 3, "with the manager");
     assert!(journal.take().iter().all(|begun| begun.slot < 2));
     assert!(app.shutdown().await.is_clean());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_that_is_terminated_drops_what_it_has_and_takes_jobs_in_again_when_it_is_restarted() {
-    let (app, pool, journal) = below(Supervisor::new("app"), hands(1)).await;
-    let busy = now(pool.submit(job(1, [Deed::Hang])));
+async fn a_terminated_pool_drops_its_jobs_and_accepts_jobs_after_a_restart() {
+    let (app, pool, journal) = below(Supervisor::new("app"), scripted_pool(1)).await;
+    let busy = now(pool.submit(job(1, [Step::Hang])));
     quiet().await;
     let (waiting, delayed) = (now(pool.submit(quick(2))), now(pool.submit(quick(3)).delay(secs(60))));
     let (submission, drain) = (pool.submit(quick(9)), pool.clone());
     let drain = tokio::spawn(async move { drain.drain().await });
-    app.supervisor().terminate_child("hands").await.expect("it is there");
-    for promise in [busy, waiting, delayed] {
-        assert_eq!(fate(promise).await, "dropped");
+    app.supervisor().terminate_child("pool").await.expect("it is there");
+    for job_handle in [busy, waiting, delayed] {
+        assert_eq!(outcome_of(job_handle).await, "dropped");
     }
     soon(drain).await.expect("nothing is left");
     assert!(matches!(submission.await, Err(SubmitError::Closed(_))));
     assert_eq!(pool.stats().dropped, 3);
-    app.supervisor().restart_child("hands").await.expect("it is there");
-    assert_eq!(fate(now(pool.submit(quick(4)))).await, "done 4");
-    // And so each time.
-    app.supervisor().terminate_child("hands").await.expect("it is there");
+    app.supervisor().restart_child("pool").await.expect("it is there");
+    assert_eq!(outcome_of(now(pool.submit(quick(4)))).await, "done 4");
+    // The same again.
+    app.supervisor().terminate_child("pool").await.expect("it is there");
     assert!(pool.submit(quick(5)).try_submit().is_err());
-    app.supervisor().restart_child("hands").await.expect("it is there");
-    assert_eq!(fate(now(pool.submit(quick(6)))).await, "done 6");
+    app.supervisor().restart_child("pool").await.expect("it is there");
+    assert_eq!(outcome_of(now(pool.submit(quick(6)))).await, "done 6");
     assert_eq!(journal.jobs(), [1, 4, 6]);
     assert!(app.shutdown().await.is_clean());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pool_that_has_stopped_stays_so_when_its_tree_is_restarted() {
-    let (app, pool, _) = below(Supervisor::new("app"), hands(2)).await;
+    let (app, pool, _) = below(Supervisor::new("app"), scripted_pool(2)).await;
     pool.stop(PoolShutdown::Drain).await;
-    kill(&app, &["hands"]);
+    kill(&app, &["pool"]);
     quiet().await;
     assert!(pool.submit(quick(1)).try_submit().is_err());
-    assert_eq!(pool.supervisor().count_children().await.expect("it lives").active, 1, "the foreman");
+    assert_eq!(pool.supervisor().count_children().await.expect("it lives").active, 1, "the manager");
     assert!(app.shutdown().await.is_clean());
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_gives_up_drops_what_it_has_and_tells_everybody() {
-    let (pool, journal) = hands_born(1, |at| at.pid.incarnation() == 1);
+async fn a_pool_that_gives_up_drops_its_jobs_and_resolves_every_handle() {
+    let (pool, journal) = scripted_pool_starting_if(1, |at| at.pid.incarnation() == 1);
     let pool = (pool.intensity(2, secs(60)).capacity(1), journal);
     let (app, pool, journal) = below(Supervisor::new("app").intensity(0, secs(1)), pool).await;
-    let fatal = now(pool.submit(job(1, [Deed::FailAfter(ms(1)), Deed::Panic])));
+    let fatal = now(pool.submit(job(1, [Step::FailAfter(ms(1)), Step::Panic])));
     quiet().await;
     let waiting = now(pool.submit(quick(2)));
     let submission = pool.submit(quick(3));
     let line = tokio::spawn(async move { submission.await });
-    assert_eq!((fate(fatal).await, fate(waiting).await), ("dropped".to_owned(), "dropped".to_owned()));
+    assert_eq!(
+        (outcome_of(fatal).await, outcome_of(waiting).await),
+        ("dropped".to_owned(), "dropped".to_owned())
+    );
     assert!(matches!(soon(line).await.expect("it does not panic"), Err(SubmitError::Closed(_))));
     assert_eq!(journal.jobs(), [1, 1], "an error and a crash");
     soon(app.join()).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn which_of_its_ends_call_for_a_restart_can_be_set() {
+async fn the_restart_policy_of_a_pool_can_be_set() {
     for (restart, comes_back) in [(Restart::Permanent, true), (Restart::Temporary, false)] {
-        let (pool, journal) = hands(1);
+        let (pool, journal) = scripted_pool(1);
         let (app, pool, _) = below(Supervisor::new("app"), (pool.restart(restart), journal)).await;
-        kill(&app, &["hands"]);
+        kill(&app, &["pool"]);
         quiet().await;
         assert_eq!(pool.submit(quick(1)).try_submit().is_ok(), comes_back, "{restart:?}");
         assert!(app.shutdown().await.is_clean());
@@ -141,23 +146,24 @@ async fn which_of_its_ends_call_for_a_restart_can_be_set() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_that_does_not_come_back_drops_what_waits() {
+async fn a_pool_that_is_not_restarted_drops_its_jobs() {
     let fails = Arc::new(AtomicBool::new(false));
-    let told = fails.clone();
+    let shared_fails = fails.clone();
     let tree = Supervisor::new("app").intensity(3, secs(9));
-    let (app, pool, _) = below(tree, hands_born(1, move |_| !told.load(Ordering::Relaxed))).await;
+    let (app, pool, _) =
+        below(tree, scripted_pool_starting_if(1, move |_| !shared_fails.load(Ordering::Relaxed))).await;
     fails.store(true, Ordering::Relaxed);
-    let stuck = now(pool.submit(job(1, [Deed::Hang, Deed::Do])));
+    let stuck = now(pool.submit(job(1, [Step::Hang, Step::Do])));
     quiet().await;
-    kill(&app, &["hands"]);
-    assert_eq!(fate(stuck).await, "dropped");
+    kill(&app, &["pool"]);
+    assert_eq!(outcome_of(stuck).await, "dropped");
     soon(app.join()).await;
     assert!(pool.submit(quick(2)).try_submit().is_err());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sibling_can_submit_from_the_start_to_a_pool_that_comes_up_after_it() {
-    let (pool, _) = hands(1);
+async fn a_sibling_may_submit_to_a_pool_that_starts_later() {
+    let (pool, _) = scripted_pool(1);
     let jobs = pool.handle();
     let sibling = Child::task("sibling", move |_: TaskContext| {
         let jobs = jobs.clone();
@@ -168,18 +174,18 @@ async fn a_sibling_can_submit_from_the_start_to_a_pool_that_comes_up_after_it() 
             Ok(())
         }
     });
-    let (app, pool, journal) = below(Supervisor::new("app").child(sibling), (pool, hands(1).1)).await;
+    let (app, pool, journal) = below(Supervisor::new("app").child(sibling), (pool, scripted_pool(1).1)).await;
     pool.drain().await;
     assert_eq!((pool.stats().completed, journal.jobs().len()), (1, 0));
     assert!(app.shutdown().await.is_clean());
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_in_a_pool_that_is_given_to_no_tree_is_dropped() {
-    let (pool, _) = hands(1);
+async fn a_pool_dropped_without_a_tree_drops_its_jobs() {
+    let (pool, _) = scripted_pool(1);
     let jobs = pool.handle();
     let early = now(jobs.submit(quick(1)));
     drop(pool);
-    assert_eq!(fate(early).await, "dropped");
+    assert_eq!(outcome_of(early).await, "dropped");
     assert!(matches!(jobs.submit(quick(2)).try_submit(), Err(SubmitError::Closed(_))));
 }

@@ -1,4 +1,4 @@
-//! Submitters that wait for room: first come, first in, told at once.
+//! Submitters that wait for room: admitted in arrival order, and woken at once.
 
 #[path = "support/pool.rs"]
 mod support;
@@ -13,21 +13,22 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use perennial_actors::System;
 use perennial_supervision::pool::{JobHandle, Pool, PoolHandle, SubmitError, SubmitFuture, WeakPoolHandle};
-use support::{Promise, Running, fate, hands, long, ms, quick, quiet, secs, soon, start};
+use support::{Running, ScriptedJob, long, ms, outcome_of, quick, quiet, scripted_pool, secs, soon, start};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-/// How many jobs may wait in the pool of [`sync_pool`].
+/// The capacity of the pool of [`sync_pool`].
 const CAPACITY: u64 = 8;
 
-/// What a job saw as it ran: its number, how many jobs waited, and whether a newcomer was let in.
-type Seen = Arc<Mutex<Vec<(u64, usize, bool)>>>;
+/// What each job observed: its number, the number of queued jobs, and whether a new submission was
+/// admitted.
+type Observed = Arc<Mutex<Vec<(u64, usize, bool)>>>;
 
 type SyncHandle = PoolHandle<u64, (), Infallible>;
 
-/// A pool of one worker, whose jobs never await, and submit a newcomer each.
-fn sync_pool() -> (Pool<u64, (), Infallible>, Seen) {
-    let seen = Seen::default();
+/// A pool with one worker whose jobs never await. Each job tries to submit another.
+fn sync_pool() -> (Pool<u64, (), Infallible>, Observed) {
+    let seen = Observed::default();
     let own: Arc<OnceLock<WeakPoolHandle<u64, (), Infallible>>> = Arc::default();
     let (notes, weak) = (seen.clone(), own.clone());
     let pool = Pool::from_fn("sync", 1, move |number: &u64| {
@@ -42,7 +43,7 @@ fn sync_pool() -> (Pool<u64, (), Infallible>, Seen) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn room_made_by_jobs_that_never_await_is_given_to_each_that_waits_before_any_newcomer() {
+async fn room_made_by_jobs_that_never_await_goes_to_waiting_submitters_first() {
     let (pool, seen) = sync_pool();
     let handle = pool.handle();
     for number in 0..CAPACITY {
@@ -56,30 +57,33 @@ async fn room_made_by_jobs_that_never_await_is_given_to_each_that_waits_before_a
     }
     let app = pool.start(&System::new()).await.expect("it starts");
     for submitter in waiting {
-        let job = soon(submitter).await.expect("it does not panic").expect("it is taken in");
+        let job = soon(submitter).await.expect("it does not panic").expect("it is accepted");
         soon(job).await.expect("it is done");
     }
     soon(handle.drain()).await;
     let seen = std::mem::take(&mut *seen.lock().expect("not poisoned"));
     let numbers: Vec<u64> = seen.iter().map(|(number, ..)| *number).collect();
     assert_eq!(numbers[..13], (0..13).collect::<Vec<_>>());
-    // As long as five are in line, each place that is left is taken at once.
+    // While five submitters wait, each free place is taken at once.
     assert!(seen[..5].iter().all(|(_, queued, entered)| *queued == 8 && !entered), "{seen:?}");
     assert!(seen[5].2, "there is room, and none waits for it: {seen:?}");
     assert!(app.shutdown().await.is_clean());
 }
 
-/// A submitter that waits for room.
-fn in_line(running: &Running, number: u64) -> JoinHandle<Result<Promise, SubmitError<support::Job>>> {
+/// A submission that waits for room.
+fn waiting_submission(
+    running: &Running,
+    number: u64,
+) -> JoinHandle<Result<ScriptedJob, SubmitError<support::Job>>> {
     let submission = running.pool.submit(long(number, ms(10)));
     tokio::spawn(async move { submission.await })
 }
 
 #[tokio::test(start_paused = true)]
-async fn five_that_wait_beside_a_newcomer_that_tries_all_the_time_are_let_in_in_their_order() {
-    let (pool, journal) = hands(2);
+async fn five_waiting_submitters_are_admitted_in_order_beside_a_busy_newcomer() {
+    let (pool, journal) = scripted_pool(2);
     let running = start((pool.capacity(2), journal)).await;
-    let _busy = [0, 1, 2, 3].map(|number| in_line(&running, number));
+    let _busy = [0, 1, 2, 3].map(|number| waiting_submission(&running, number));
     quiet().await;
     let pool = running.pool.clone();
     let newcomer = tokio::spawn(async move {
@@ -90,10 +94,10 @@ async fn five_that_wait_beside_a_newcomer_that_tries_all_the_time_are_let_in_in_
             sleep(ms(1)).await;
         }
     });
-    let line: Vec<_> = (4..9).map(|number| in_line(&running, number)).collect();
-    for submitter in line {
-        let handle = soon(submitter).await.expect("it does not panic").expect("it is taken in");
-        assert!(fate(handle).await.starts_with("done"));
+    let waiting: Vec<_> = (4..9).map(|number| waiting_submission(&running, number)).collect();
+    for submitter in waiting {
+        let handle = soon(submitter).await.expect("it does not panic").expect("it is accepted");
+        assert!(outcome_of(handle).await.starts_with("done"));
     }
     let outcome = soon(newcomer).await.expect("it does not panic");
     assert_eq!(outcome.expect("it is done"), 99);
@@ -102,8 +106,8 @@ async fn five_that_wait_beside_a_newcomer_that_tries_all_the_time_are_let_in_in_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_submission_that_waits_stands_in_the_queue_from_the_moment_at_which_there_is_room() {
-    let (pool, journal) = hands(1);
+async fn a_waiting_submission_is_queued_as_soon_as_there_is_room() {
+    let (pool, journal) = scripted_pool(1);
     let running = start((pool.capacity(1), journal)).await;
     let _busy = running.submit(long(0, secs(60)));
     quiet().await;
@@ -111,13 +115,13 @@ async fn a_submission_that_waits_stands_in_the_queue_from_the_moment_at_which_th
     let mut first = Box::pin(running.pool.submit(quick(2)).into_future());
     assert!(support::pends(&mut first).await);
     assert!(waiting[0].cancel());
-    // It is not polled yet, and has the place.
+    // The submission was not polled since, and is admitted.
     assert_eq!(running.pool.stats().queued, 1);
     assert!(matches!(running.pool.submit(quick(3)).try_submit(), Err(SubmitError::Full(_))));
-    let second = in_line(&running, 4);
+    let second = waiting_submission(&running, 4);
     quiet().await;
     assert!(!second.is_finished());
-    // Given up, it leaves the place to the next.
+    // If it is dropped, the next gets its place.
     drop(first);
     quiet().await;
     assert!(second.is_finished());
@@ -127,14 +131,14 @@ async fn a_submission_that_waits_stands_in_the_queue_from_the_moment_at_which_th
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_that_wait_are_given_their_jobs_back_when_the_pool_stops_or_its_tree_ends() {
+async fn waiting_submitters_get_their_jobs_back_when_the_pool_stops_or_its_tree_ends() {
     for stops in [false, true] {
-        let (pool, journal) = hands(1);
+        let (pool, journal) = scripted_pool(1);
         let running = start((pool.capacity(1), journal)).await;
         let _busy = running.submit(long(0, ms(10)));
         quiet().await;
         let _waiting = running.submit_all([1]);
-        let line: Vec<_> = (2..5).map(|number| in_line(&running, number)).collect();
+        let waiting: Vec<_> = (2..5).map(|number| waiting_submission(&running, number)).collect();
         quiet().await;
         let Running { app, pool, .. } = running;
         if stops {
@@ -142,7 +146,7 @@ async fn all_that_wait_are_given_their_jobs_back_when_the_pool_stops_or_its_tree
         } else {
             let _ = app.shutdown().await;
         }
-        for (number, submitter) in (2..5).zip(line) {
+        for (number, submitter) in (2..5).zip(waiting) {
             let refused = soon(submitter).await.expect("it does not panic").expect_err("it is over");
             assert!(matches!(refused, SubmitError::Closed(_)));
             assert_eq!(refused.into_job().number, number);
@@ -150,7 +154,7 @@ async fn all_that_wait_are_given_their_jobs_back_when_the_pool_stops_or_its_tree
     }
 }
 
-/// Counts how often it is woken.
+/// A waker that counts its calls.
 #[derive(Default)]
 struct Wakes(AtomicUsize);
 
@@ -162,7 +166,7 @@ impl Wake for Wakes {
 
 type Job = JobHandle<(), Infallible>;
 
-/// A submitter that was polled once, and waits for room.
+/// A submission that was polled once and waits for room.
 struct Submitter {
     number: u64,
     future: SubmitFuture<u64, (), Infallible>,
@@ -180,14 +184,14 @@ impl Submitter {
     }
 }
 
-/// A pool that is never started, and what it should be: the jobs that wait, and the line.
+/// A pool that is never started, and a model of it: the queued jobs and the waiting submissions.
 struct Model {
     pool: SyncHandle,
     capacity: usize,
     queued: Vec<(u64, Job)>,
-    /// Submitters that were let in and were not polled since.
+    /// Submissions that were admitted and not polled since.
     admitted: Vec<Submitter>,
-    line: VecDeque<Submitter>,
+    waiting: VecDeque<Submitter>,
     next: u64,
 }
 
@@ -196,39 +200,40 @@ impl Model {
         self.capacity - self.queued.len() - self.admitted.len()
     }
 
-    /// A newcomer that does not wait.
+    /// Submits a job without waiting.
     fn newcomer(&mut self) {
         let outcome = self.pool.submit(self.next).try_submit();
-        assert_eq!(outcome.is_ok(), self.line.is_empty() && self.room() > 0);
+        assert_eq!(outcome.is_ok(), self.waiting.is_empty() && self.room() > 0);
         self.queued.extend(outcome.ok().map(|job| (self.next, job)));
         self.next += 1;
     }
 
-    /// A newcomer that waits.
+    /// Submits a job and waits for room.
     fn join(&mut self) {
         let future = self.pool.submit(self.next).into_future();
         let mut submitter = Submitter { number: self.next, future, wakes: Arc::default() };
         self.next += 1;
         match submitter.poll() {
             Poll::Ready(job) => {
-                assert!(self.line.is_empty() && self.room() > 0);
+                assert!(self.waiting.is_empty() && self.room() > 0);
                 self.queued.push((submitter.number, job.expect("it is open")));
             }
             Poll::Pending => {
-                assert!(!self.line.is_empty() || self.room() == 0);
-                self.line.push_back(submitter);
+                assert!(!self.waiting.is_empty() || self.room() == 0);
+                self.waiting.push_back(submitter);
             }
         }
     }
 
-    /// The first in line have the room that there is, and have been told.
-    fn settle(&mut self) {
+    /// Checks that the first waiting submissions were admitted, and that they and no others were
+    /// woken.
+    fn check_waiting(&mut self) {
         while self.room() > 0 {
-            let Some(first) = self.line.pop_front() else { break };
-            assert!(first.is_woken(), "{} was not told", first.number);
+            let Some(first) = self.waiting.pop_front() else { break };
+            assert!(first.is_woken(), "{} was not woken", first.number);
             self.admitted.push(first);
         }
-        assert!(self.line.iter().all(|waits| !waits.is_woken()), "one was told too early");
+        assert!(self.waiting.iter().all(|waits| !waits.is_woken()), "one was woken too early");
         assert_eq!(self.pool.stats().queued, self.queued.len() + self.admitted.len());
     }
 
@@ -241,36 +246,36 @@ impl Model {
                 let (_, job) = self.queued.swap_remove(nth(self.queued.len()));
                 assert!(job.cancel());
             }
-            7 if !self.line.is_empty() => drop(self.line.remove(nth(self.line.len()))),
+            7 if !self.waiting.is_empty() => drop(self.waiting.remove(nth(self.waiting.len()))),
             8 if !self.admitted.is_empty() => drop(self.admitted.remove(nth(self.admitted.len()))),
             9 if random >> 8 & 7 == 0 => {
                 assert_eq!(self.pool.clear(), self.queued.len() + self.admitted.len());
                 self.queued.clear();
-                // They hear that they were let in, and what became of the job.
+                // They resolve with the handles of the dropped jobs.
                 for mut submitter in std::mem::take(&mut self.admitted) {
                     assert!(matches!(submitter.poll(), Poll::Ready(Ok(_))));
                 }
             }
             10.. if !self.admitted.is_empty() => {
                 let mut submitter = self.admitted.remove(nth(self.admitted.len()));
-                let Poll::Ready(Ok(job)) = submitter.poll() else { panic!("it was let in") };
+                let Poll::Ready(Ok(job)) = submitter.poll() else { panic!("it was admitted") };
                 self.queued.push((submitter.number, job));
             }
             _ => {}
         }
-        self.settle();
+        self.check_waiting();
     }
 }
 
 #[test]
-fn whichever_come_give_up_and_make_room_the_first_in_line_has_the_next_place_and_is_told_at_once() {
+fn the_first_waiting_submitter_always_gets_the_next_room_and_is_woken_at_once() {
     for seed in 0..200_u64 {
         let capacity = 1 + seed as usize % 5;
         let pool: Pool<u64, (), Infallible> =
-            Pool::from_fn("line", 1, |_: &u64| ready(Ok(()))).capacity(capacity);
+            Pool::from_fn("waiting", 1, |_: &u64| ready(Ok(()))).capacity(capacity);
         let (queued, admitted) = (Vec::new(), Vec::new());
-        let (pool, line) = (pool.handle(), VecDeque::new());
-        let mut model = Model { pool, capacity, queued, admitted, line, next: 0 };
+        let (pool, waiting) = (pool.handle(), VecDeque::new());
+        let mut model = Model { pool, capacity, queued, admitted, waiting, next: 0 };
         let mut random = seed;
         for _ in 0..300 {
             random = mixed(random);
@@ -279,7 +284,7 @@ fn whichever_come_give_up_and_make_room_the_first_in_line_has_the_next_place_and
     }
 }
 
-/// The next number of SplitMix64.
+/// Returns the next number of SplitMix64.
 const fn mixed(number: u64) -> u64 {
     let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

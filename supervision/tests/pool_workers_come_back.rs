@@ -1,4 +1,4 @@
-//! Workers that are missing come back, whatever took them down, and an end in order is no crash.
+//! Missing workers are restarted, whatever the cause, and a normal exit is no crash.
 
 #[path = "support/pool.rs"]
 mod support;
@@ -9,17 +9,20 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use perennial_actors::{ExitReason, System};
 use perennial_supervision::pool::{Pool, PoolError, PoolShutdown, Worker, WorkerContext};
 use perennial_supervision::{Backoff, ChildError, Restart, Supervisor};
-use support::{Deed, Running, fate, hands, hands_born, job, long, ms, quiet, secs, soon, start, started};
+use support::{
+    Running, Step, job, long, ms, outcome_of, quiet, scripted_pool, scripted_pool_starting_if, secs, soon,
+    start, started,
+};
 use tokio::time::{Instant, sleep};
 
-/// The workers that run, by the supervisor and by the pool.
+/// Returns the number of running workers, according to the supervisor and to the pool.
 async fn counts(running: &Running) -> (usize, usize) {
     (running.active().await, running.pool.stats().workers)
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_fails_once_in_a_rolling_restart_comes_back() {
-    let running = start(hands_born(2, |at| at.slot != 1 || at.pid.incarnation() != 2)).await;
+async fn a_worker_that_fails_once_in_a_rolling_restart_is_restarted() {
+    let running = start(scripted_pool_starting_if(2, |at| at.slot != 1 || at.pid.incarnation() != 2)).await;
     let error = running.pool.rolling_restart().await.expect_err("one fails");
     assert!(matches!(error, PoolError::Worker { slot: 1, .. }), "{error}");
     assert_eq!(counts(&running).await, (1, 1), "what is counted runs");
@@ -29,23 +32,23 @@ async fn a_worker_that_fails_once_in_a_rolling_restart_comes_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_keeps_failing_is_tried_until_it_starts_with_growing_delays() {
-    let births = Arc::new(AtomicUsize::new(0));
-    let (pool, journal) = hands_born(1, {
-        let births = births.clone();
-        move |_| !(1..=20).contains(&births.fetch_add(1, Ordering::Relaxed))
+async fn a_worker_that_fails_to_start_is_retried_with_growing_delays() {
+    let starts = Arc::new(AtomicUsize::new(0));
+    let (pool, journal) = scripted_pool_starting_if(1, {
+        let starts = starts.clone();
+        move |_| !(1..=20).contains(&starts.fetch_add(1, Ordering::Relaxed))
     });
     let running = start((pool.intensity(0, secs(60)), journal)).await;
     assert!(running.pool.rolling_restart().await.is_err());
     sleep(secs(20)).await;
-    assert!(births.load(Ordering::Relaxed) < 12, "it is not tried all the time");
+    assert!(starts.load(Ordering::Relaxed) < 12, "it is not tried all the time");
     sleep(secs(120)).await;
-    assert_eq!((births.load(Ordering::Relaxed), counts(&running).await), (22, (1, 1)));
+    assert_eq!((starts.load(Ordering::Relaxed), counts(&running).await), (22, (1, 1)));
     running.close().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_its_owner_terminates_comes_back_as_long_as_it_is_wanted() {
+async fn a_terminated_worker_is_restarted_while_it_is_wanted() {
     let running = started(3).await;
     running.app.supervisor().terminate_child("1").await.expect("it is there");
     assert_eq!(counts(&running).await, (2, 2));
@@ -71,10 +74,12 @@ async fn a_worker_that_an_owner_starts_beyond_what_is_wanted_declines() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_old_worker_that_a_resize_cannot_start_comes_back_later() {
+async fn an_old_worker_that_a_resize_cannot_start_is_restarted_later() {
     let fails = Arc::new(AtomicBool::new(false));
-    let told = fails.clone();
-    let running = start(hands_born(3, move |at| at.slot != 1 || !told.load(Ordering::Relaxed))).await;
+    let shared_fails = fails.clone();
+    let running =
+        start(scripted_pool_starting_if(3, move |at| at.slot != 1 || !shared_fails.load(Ordering::Relaxed)))
+            .await;
     fails.store(true, Ordering::Relaxed);
     running.app.supervisor().terminate_child("1").await.expect("it is there");
     assert!(running.pool.resize(3).await.is_err());
@@ -84,10 +89,10 @@ async fn an_old_worker_that_a_resize_cannot_start_comes_back_later() {
     running.close().await;
 }
 
-/// A worker that does in its init as the number of its incarnation says.
-struct Newborn;
+/// A worker whose init depends on its incarnation.
+struct InitByIncarnation;
 
-/// What a newborn does.
+/// The behaviour of an init.
 #[derive(Clone, Copy, PartialEq)]
 enum Init {
     Starts,
@@ -95,7 +100,7 @@ enum Init {
     Declines,
 }
 
-impl Worker for Newborn {
+impl Worker for InitByIncarnation {
     type Job = ();
     type Output = u32;
     type Error = &'static str;
@@ -115,10 +120,10 @@ impl Worker for Newborn {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_declined_to_start_is_asked_again() {
+async fn a_worker_that_declined_to_start_is_started_again() {
     let init: fn(&WorkerContext) -> Init =
         |at| if at.pid.incarnation() < 3 { Init::Declines } else { Init::Starts };
-    let pool = Pool::new::<Newborn>("newborns", 2, init);
+    let pool = Pool::new::<InitByIncarnation>("newborns", 2, init);
     let handle = pool.handle();
     let app = pool.start(&System::new()).await.expect("it starts");
     assert_eq!(handle.stats().workers, 0);
@@ -128,10 +133,10 @@ async fn a_worker_that_declined_to_start_is_asked_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_hangs_in_init_is_found_and_a_rolling_restart_returns() {
+async fn a_rolling_restart_returns_if_a_worker_hangs_in_init() {
     let init: fn(&WorkerContext) -> Init =
         |at| if at.slot == 1 && at.pid.incarnation() == 2 { Init::Hangs } else { Init::Starts };
-    let pool = Pool::new::<Newborn>("newborns", 2, init);
+    let pool = Pool::new::<InitByIncarnation>("newborns", 2, init);
     let handle = pool.handle();
     let app = pool.start(&System::new()).await.expect("it starts");
     let begun = Instant::now();
@@ -147,10 +152,10 @@ async fn a_worker_that_hangs_in_init_is_found_and_a_rolling_restart_returns() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_hangs_in_init_after_a_crash_or_a_resize_is_found_in_the_time_that_is_set() {
+async fn a_worker_that_hangs_in_init_exceeds_its_start_timeout() {
     let init: fn(&WorkerContext) -> Init =
         |at| if at.pid.incarnation() == 2 { Init::Hangs } else { Init::Starts };
-    let pool = Pool::new::<Newborn>("newborns", 2, init).start_timeout(secs(2));
+    let pool = Pool::new::<InitByIncarnation>("newborns", 2, init).start_timeout(secs(2));
     let handle = pool.handle();
     let app = pool.start(&System::new()).await.expect("it starts");
     app.tree().at(["0"]).expect("it is there").handle.kill().expect("it lives");
@@ -165,10 +170,10 @@ async fn a_worker_that_hangs_in_init_after_a_crash_or_a_resize_is_found_in_the_t
     assert!(app.shutdown().await.is_clean());
 }
 
-/// A worker that ends itself after each job.
-struct Mayfly(WorkerContext);
+/// A worker that stops itself after each job.
+struct StopsAfterJob(WorkerContext);
 
-impl Worker for Mayfly {
+impl Worker for StopsAfterJob {
     type Job = u64;
     type Output = u64;
     type Error = &'static str;
@@ -187,9 +192,9 @@ impl Worker for Mayfly {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_ends_itself_in_order_after_each_job_is_no_crash() {
+async fn a_worker_that_stops_itself_after_each_job_is_no_crash() {
     for backoff in [None, Some(Backoff::new(secs(1), secs(60)))] {
-        let mut pool = Pool::new::<Mayfly>("mayflies", 4, ExitReason::Normal).intensity(0, secs(60));
+        let mut pool = Pool::new::<StopsAfterJob>("mayflies", 4, ExitReason::Normal).intensity(0, secs(60));
         if let Some(backoff) = backoff {
             pool = pool.backoff(backoff);
         }
@@ -208,17 +213,17 @@ async fn a_worker_that_ends_itself_in_order_after_each_job_is_no_crash() {
     }
 }
 
-/// A worker that has itself ended as soon as it has started.
-struct Stillborn;
+/// A worker that stops itself as soon as it has started.
+struct StopsAfterStart;
 
-impl Worker for Stillborn {
+impl Worker for StopsAfterStart {
     type Job = ();
     type Output = ();
     type Error = &'static str;
     type Args = Arc<AtomicUsize>;
 
-    async fn init(births: &Self::Args, at: &WorkerContext) -> Result<Self, ExitReason> {
-        births.fetch_add(1, Ordering::Relaxed);
+    async fn init(starts: &Self::Args, at: &WorkerContext) -> Result<Self, ExitReason> {
+        starts.fetch_add(1, Ordering::Relaxed);
         at.handle.stop(ExitReason::Normal).expect("it lives");
         Ok(Self)
     }
@@ -229,17 +234,17 @@ impl Worker for Stillborn {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_ends_in_order_without_a_job_is_not_started_all_the_time() {
-    let births = Arc::new(AtomicUsize::new(0));
-    let pool = Pool::new::<Stillborn>("stillborns", 1, births.clone());
+async fn a_worker_that_exits_normally_without_a_job_does_not_restart_in_a_busy_loop() {
+    let starts = Arc::new(AtomicUsize::new(0));
+    let pool = Pool::new::<StopsAfterStart>("stillborns", 1, starts.clone());
     let app = pool.start(&System::new()).await.expect("it starts");
     sleep(secs(10)).await;
-    assert!((5..30).contains(&births.load(Ordering::Relaxed)), "{births:?}");
+    assert!((5..30).contains(&starts.load(Ordering::Relaxed)), "{starts:?}");
     let _ = app.shutdown().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn restarts_by_the_owner_use_up_no_attempt_of_a_job() {
+async fn manual_restarts_use_no_attempt() {
     let running = started(1).await;
     let slow = running.submit(long(1, secs(8)));
     quiet().await;
@@ -251,37 +256,37 @@ async fn restarts_by_the_owner_use_up_no_attempt_of_a_job() {
     running.pool.resize(1).await.expect("it goes well");
     sleep(secs(1)).await;
     running.app.supervisor().terminate_child("0").await.expect("it is there");
-    assert_eq!(fate(slow).await, "done 1");
+    assert_eq!(outcome_of(slow).await, "done 1");
     assert_eq!(running.journal.jobs().len(), 8, "one for each that was cut short, and the last");
     assert_eq!(running.pool.stats().retried, 7);
     running.close().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_counts_that_a_kill_or_a_deadline_ended() {
-    let (pool, journal) = hands(1);
+async fn a_kill_or_a_deadline_uses_an_attempt() {
+    let (pool, journal) = scripted_pool(1);
     let running = start((pool.attempts(2).handler_deadline(secs(1)), journal)).await;
-    let hangs = running.submit(job(1, [Deed::Hang]));
+    let hangs = running.submit(job(1, [Step::Hang]));
     quiet().await;
     running.kill(0).await;
-    assert_eq!(fate(hangs).await, "killed, killed");
+    assert_eq!(outcome_of(hangs).await, "killed, killed");
     running.close().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_must_not_be_begun_twice_is_not_begun_again_after_a_rolling_restart() {
+async fn an_at_most_once_job_does_not_restart_after_a_rolling_restart() {
     let running = started(1).await;
     let once = support::now(running.pool.submit(long(1, secs(8))).at_most_once());
     quiet().await;
     running.pool.rolling_restart().await.expect("it goes well");
-    assert_eq!(fate(once).await, "killed");
+    assert_eq!(outcome_of(once).await, "killed");
     assert_eq!(running.journal.jobs(), [1]);
     running.close().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pool_that_ends_with_its_handles_ends_its_tree() {
-    let (pool, _) = hands(2);
+    let (pool, _) = scripted_pool(2);
     let pool = pool.close_on_last_handle();
     let handle = pool.handle();
     let app = pool.start(&System::new()).await.expect("it starts");
@@ -290,12 +295,12 @@ async fn a_pool_that_ends_with_its_handles_ends_its_tree() {
     drop(handle);
     let reason = soon(app.join()).await;
     assert!(matches!(reason, ExitReason::Shutdown(_)), "{reason}");
-    assert_eq!((begun.elapsed(), fate(last).await), (secs(3), "done 1".to_owned()));
+    assert_eq!((begun.elapsed(), outcome_of(last).await), (secs(3), "done 1".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pool_below_a_supervisor_that_ends_with_its_handles_is_not_started_again() {
-    let (pool, _) = hands(2);
+    let (pool, _) = scripted_pool(2);
     let pool = pool.close_on_last_handle();
     let handle = pool.handle();
     let tree = Supervisor::new("root").intensity(0, secs(60)).child(pool);
@@ -305,7 +310,7 @@ async fn a_pool_below_a_supervisor_that_ends_with_its_handles_is_not_started_aga
     sleep(secs(60)).await;
     assert_eq!(app.supervisor().count_children().await.expect("it lives").active, 0);
     assert!(app.shutdown().await.is_clean());
-    let (pool, _) = hands(1);
+    let (pool, _) = scripted_pool(1);
     let pool = pool.close_on_last_handle().restart(Restart::Permanent);
     let handle = pool.handle();
     let tree = Supervisor::new("root").intensity(0, secs(60)).child(pool);
@@ -315,12 +320,12 @@ async fn a_pool_below_a_supervisor_that_ends_with_its_handles_is_not_started_aga
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_whose_future_is_dropped_is_carried_through() {
+async fn a_stop_whose_future_is_dropped_continues() {
     let running = started(2).await;
     let slow = running.submit(long(1, secs(3)));
     quiet().await;
     assert!(tokio::time::timeout(ms(10), running.pool.stop(PoolShutdown::Drain)).await.is_err());
     sleep(secs(10)).await;
-    assert_eq!((fate(slow).await, counts(&running).await), ("done 1".to_owned(), (0, 0)));
+    assert_eq!((outcome_of(slow).await, counts(&running).await), ("done 1".to_owned(), (0, 0)));
     running.close().await;
 }

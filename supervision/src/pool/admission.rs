@@ -1,22 +1,22 @@
-//! The submitters' side of a pool: jobs come in, or do not.
+//! The admission of submitted jobs.
 
 use std::sync::Arc;
 
-use super::deferred_drop::Trash;
+use super::deferred_drop::DeferredDrop;
 use super::event::JobEvent;
 use super::job::{JobError, JobId};
 use super::job_handle::JobControl;
 use super::job_state::{JobOptions, JobState};
-use super::new_job::{NewJob, TaskOf};
+use super::new_job::{AdmittedJob, NewJob};
 use super::priority_queue::{Placement, QueuedJob, Target};
 use super::queue_guard::QueueGuard;
 use super::shared::{Routing, Shared, State};
 
-/// A job that was not taken in.
+/// The reason why a job was not admitted.
 pub(super) enum AdmitError<J, T, E> {
-    /// There is no room now.
+    /// The queue is full.
     Full(NewJob<J, T, E>),
-    /// The pool takes none in any more.
+    /// The pool accepts no more jobs.
     Closed(J),
 }
 
@@ -26,42 +26,47 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    /// Takes a job in, and keeps of it what the caller needs. There is no room while others wait
-    /// for it.
+    /// Admits a job and returns what `keep` makes of it. There is no room while other submitters
+    /// wait for room.
     pub(super) fn admit<R>(
         &self,
-        draft: NewJob<J, T, E>,
+        new_job: NewJob<J, T, E>,
         keep: impl FnOnce(&Arc<JobState<J, T, E>>) -> R,
     ) -> Result<R, AdmitError<J, T, E>> {
-        // What is said of it, and what others are to hear of it, is for the board.
-        if draft.terms.is_some() || self.events.are_heard() {
-            return self.admit_to_board(draft).map(|task| keep(&task));
+        // Options and events are handled by the scheduler's side.
+        if new_job.options.is_some() || self.events.has_subscribers() {
+            return self.admit_locked(new_job).map(|task| keep(&task));
         }
-        let mut intake = self.intake.lock();
-        let Some(credit) = intake.credit.checked_sub(1) else {
-            drop(intake);
-            return self.admit_to_board(draft).map(|task| keep(&task));
+        let mut submit_buffer = self.submit_buffer.lock();
+        let Some(credit) = submit_buffer.credit.checked_sub(1) else {
+            drop(submit_buffer);
+            return self.admit_locked(new_job).map(|task| keep(&task));
         };
-        intake.credit = credit;
-        let number = intake.next_number();
+        submit_buffer.credit = credit;
+        let number = submit_buffer.next_number();
         let since = self.is_timed(number).then(|| self.now());
-        let task = Arc::new(JobState::new(JobId(number), draft.job, None, draft.sink));
+        let task = Arc::new(JobState::new(JobId(number), new_job.job, None, new_job.sink));
         let kept = keep(&task);
-        intake.jobs.push_back(QueuedJob { item: task, number, stand: Placement::default(), since });
+        submit_buffer.jobs.push_back(QueuedJob {
+            item: task,
+            number,
+            placement: Placement::default(),
+            since,
+        });
         Ok(kept)
     }
 
-    /// The same, by way of the board: a worker that is idle is woken for it.
-    fn admit_to_board(&self, draft: NewJob<J, T, E>) -> Result<TaskOf<J, T, E>, AdmitError<J, T, E>> {
-        let mut session = self.lock_synced();
-        let admitted = if !session.state.is_open() {
-            Err(AdmitError::Closed(draft.job))
-        } else if session.state.has_room() {
-            Ok(session.take_in(draft))
+    /// Admits a job under the lock of the queue, and wakes an idle worker for it.
+    fn admit_locked(&self, new_job: NewJob<J, T, E>) -> Result<AdmittedJob<J, T, E>, AdmitError<J, T, E>> {
+        let mut guard = self.lock_synced();
+        let admitted = if !guard.state.is_open() {
+            Err(AdmitError::Closed(new_job.job))
+        } else if guard.state.has_room() {
+            Ok(guard.insert(new_job))
         } else {
-            Err(AdmitError::Full(draft))
+            Err(AdmitError::Full(new_job))
         };
-        session.end();
+        guard.end();
         admitted
     }
 }
@@ -72,63 +77,64 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    /// Puts on the board a job for which there is room. Everything that was submitted before is
+    /// Adds a job to the scheduler, which has room for it. All jobs that were submitted before are
     /// there already.
-    fn take_in(&mut self, draft: NewJob<J, T, E>) -> TaskOf<J, T, E> {
-        let (NewJob { terms, job, sink }, of_all) = (draft, self.state.terms);
-        let said = terms.as_deref().unwrap_or(&of_all);
-        let (target, delay) = (choose(said, &mut self.state), said.delay);
-        let expires = said.expires_in.map(|time| self.now().saturating_add(time));
-        let stand = Placement { priority: said.priority, target, expires };
-        let number = self.pool.intake.lock().next_number();
-        let task = Arc::new(JobState::new(JobId(number), job, terms, sink));
+    fn insert(&mut self, new_job: NewJob<J, T, E>) -> AdmittedJob<J, T, E> {
+        let (NewJob { options, job, sink }, defaults) = (new_job, self.state.options);
+        let resolved = options.as_deref().unwrap_or(&defaults);
+        let (target, delay) = (choose(resolved, &mut self.state), resolved.delay);
+        let expires = resolved.expires_in.map(|time| self.now().saturating_add(time));
+        let placement = Placement { priority: resolved.priority, target, expires };
+        let number = self.pool.submit_buffer.lock().next_number();
+        let task = Arc::new(JobState::new(JobId(number), job, options, sink));
         let since = self.pool.is_timed(number).then(|| self.now());
-        let waiting = QueuedJob { item: task.clone(), number, stand, since };
+        let waiting = QueuedJob { item: task.clone(), number, placement, since };
         if let Some(delay) = delay {
             let until = self.now().saturating_add(delay);
-            self.state.board.delay(waiting, until);
+            self.state.scheduler.delay(waiting, until);
         } else {
-            let roused = self.state.board.put(waiting);
-            self.rouse(roused);
+            let to_wake = self.state.scheduler.enqueue(waiting);
+            self.wake_workers(to_wake);
         }
         if delay.is_some() || expires.is_some() {
-            self.set_alarm();
+            self.schedule_tick();
         }
-        self.note(JobEvent::Submitted(task.id));
+        self.record(JobEvent::Submitted(task.id));
         task
     }
 
-    /// Takes in the first in line, as many as there is room for; or gives all of them their jobs
-    /// back, if none is taken in any more.
+    /// Admits the first waiting submitters while there is room, or returns all their jobs if the
+    /// pool accepts no more.
     pub(super) fn release_waiters(&mut self) {
-        // While one waits, nothing is submitted past the board: the jobs in line are the latest.
-        while !self.state.is_open() || self.state.board.room() > 0 {
-            let Some(first) = self.state.line.pop() else { return };
+        // While a submitter waits, no job goes to the submit buffer: the waiting jobs are the
+        // latest.
+        while !self.state.is_open() || self.state.scheduler.room() > 0 {
+            let Some(first) = self.state.waiters.pop() else { return };
             let is_open = self.state.is_open();
-            let waker = if is_open { first.admit(|draft| self.take_in(draft)) } else { first.refuse() };
+            let waker = if is_open { first.admit(|new_job| self.insert(new_job)) } else { first.refuse() };
             self.wake(waker);
         }
     }
 
-    /// Drops what was for a worker that is not due any more.
+    /// Drops the jobs that were pinned to a worker that is no longer due.
     pub(super) fn drop_orphaned(&mut self) {
-        for task in self.state.board.take_orphaned() {
+        for task in self.state.scheduler.take_orphaned() {
             let event = JobEvent::Dropped(task.id);
             self.drop_job(task, JobError::Dropped, event);
         }
     }
 }
 
-/// Which workers may have a job that is taken in now.
-fn choose<J, T, E>(terms: &JobOptions, state: &mut State<J, T, E>) -> Target {
-    if let Some(slot) = terms.slot {
+/// Returns the workers that may run a job that is admitted now.
+fn choose<J, T, E>(options: &JobOptions, state: &mut State<J, T, E>) -> Target {
+    if let Some(slot) = options.slot {
         return Target::Pinned(slot);
     }
-    let routed = match (terms.key, state.routing) {
+    let routed = match (options.key, state.routing) {
         (Some(key), _) => return Target::Key(key),
         (None, Routing::Shared) => None,
-        (None, Routing::LeastQueued) => state.board.least_queued(),
-        (None, Routing::RoundRobin) => state.board.next_in_turn(),
+        (None, Routing::LeastQueued) => state.scheduler.least_queued(),
+        (None, Routing::RoundRobin) => state.scheduler.next_in_turn(),
     };
     routed.map_or(Target::Any, Target::Slot)
 }
@@ -140,13 +146,13 @@ where
     E: Send + Sync + 'static,
 {
     fn cancelled(&self, id: JobId) {
-        let mut session = self.lock_synced();
-        session.note(JobEvent::Cancelled(id));
-        if let Some(task) = session.state.board.cancel(id.0) {
-            // Not claimed here, but by the one who cancelled it.
-            session.state.stats.dropped += 1;
-            session.discard(Trash::Task(task));
+        let mut guard = self.lock_synced();
+        guard.record(JobEvent::Cancelled(id));
+        if let Some(task) = guard.state.scheduler.cancel(id.0) {
+            // The caller of `cancel` has completed it.
+            guard.state.stats.dropped += 1;
+            guard.defer_drop(DeferredDrop::Task(task));
         }
-        session.end();
+        guard.end();
     }
 }

@@ -1,4 +1,4 @@
-//! The results of many jobs.
+//! The results of a batch of jobs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -7,26 +7,29 @@ use perennial_actors::host::Each;
 use tokio::sync::mpsc;
 
 use super::job::JobError;
-use super::job_state::Kept;
+use super::job_state::GuardedOutcome;
 
-/// The results of jobs that were submitted together. To drop it changes nothing: the jobs are done.
-#[must_use = "the results come when they are asked for"]
+/// The results of jobs that were submitted together. Dropping the batch does not cancel the jobs.
+#[must_use = "the results are returned only by its methods"]
 pub struct Batch<T, E> {
-    results: mpsc::UnboundedReceiver<(usize, Kept<T, E>)>,
-    /// What came before its turn.
-    buffered: BTreeMap<usize, Kept<T, E>>,
-    /// What was told before its turn.
+    results: mpsc::UnboundedReceiver<(usize, GuardedOutcome<T, E>)>,
+    /// Results that arrived before their turn.
+    buffered: BTreeMap<usize, GuardedOutcome<T, E>>,
+    /// Indexes of results that were returned before their turn.
     yielded: BTreeSet<usize>,
     next: usize,
     len: usize,
 }
 
 impl<T, E> Batch<T, E> {
-    pub(super) const fn new(results: mpsc::UnboundedReceiver<(usize, Kept<T, E>)>, len: usize) -> Self {
+    pub(super) const fn new(
+        results: mpsc::UnboundedReceiver<(usize, GuardedOutcome<T, E>)>,
+        len: usize,
+    ) -> Self {
         Self { results, buffered: BTreeMap::new(), yielded: BTreeSet::new(), next: 0, len }
     }
 
-    /// How many jobs there are.
+    /// Returns the number of jobs.
     ///
     #[doc = pool_example!(r"let batch = squares.submit_many([1, 2, 3]).await?;
 assert_eq!(batch.len(), 3);")]
@@ -35,7 +38,7 @@ assert_eq!(batch.len(), 3);")]
         self.len
     }
 
-    /// Whether there are none.
+    /// Returns `true` if the batch has no jobs.
     ///
     #[doc = pool_example!("assert!(squares.submit_many([]).await?.is_empty());")]
     #[must_use]
@@ -43,41 +46,43 @@ assert_eq!(batch.len(), 3);")]
         self.len == 0
     }
 
-    /// The next result in the order in which they come, with the place of its job; `None` when all were told.
+    /// Returns the next result in completion order, with the index of its job, or `None` when all
+    /// results were returned.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost if the future is dropped.
+    /// Cancel safe: no result is lost if the future is dropped.
     ///
     #[doc = pool_example!(r"let mut batch = squares.submit_many([1, 2, 3]).await?;
-while let Some((place, result)) = batch.next_done().await {
+while let Some((place, result)) = batch.next_completed().await {
     assert_eq!(result?, [1, 4, 9][place]);
 }")]
     pub async fn next_completed(&mut self) -> Option<(usize, Result<T, JobError<E>>)> {
         let (index, result) = match self.buffered.pop_first() {
-            Some(early) => early,
+            Some(next) => next,
             None => self.results.recv().await?,
         };
         self.yielded.insert(index);
-        self.skip_told();
+        self.skip_yielded();
         Some((index, result.into_inner()?))
     }
 
-    /// The next result in the order in which the jobs were submitted, of those that were not told before; `None` when all were.
+    /// Returns the next result in submission order that was not returned before, or `None` when all
+    /// were.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost if the future is dropped.
+    /// Cancel safe: no result is lost if the future is dropped.
     ///
     #[doc = pool_example!(r"let mut batch = squares.submit_many([1, 2, 3]).await?;
 let mut results = Vec::new();
-while let Some(result) = batch.next_in_order().await {
+while let Some(result) = batch.next_ordered().await {
     results.push(result?);
 }
 assert_eq!(results, [1, 4, 9]);")]
     pub async fn next_ordered(&mut self) -> Option<Result<T, JobError<E>>> {
         loop {
-            self.skip_told();
+            self.skip_yielded();
             if let Some(result) = self.buffered.remove(&self.next) {
                 self.next += 1;
                 return result.into_inner();
@@ -87,18 +92,22 @@ assert_eq!(results, [1, 4, 9]);")]
         }
     }
 
-    fn skip_told(&mut self) {
+    fn skip_yielded(&mut self) {
         while self.yielded.remove(&self.next) {
             self.next += 1;
         }
     }
 
-    /// All results that were not told before, in the order in which the jobs were submitted.
+    /// Waits for all results that were not returned before, and returns them in submission order.
     ///
-    #[doc = pool_example!(r"let results = squares.submit_many([1, 2, 3]).await?.all().await;
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the results are lost; the jobs run all the same.
+    ///
+    #[doc = pool_example!(r"let results = squares.submit_many([1, 2, 3]).await?.join_all().await;
 assert!(matches!(results[..], [Ok(1), Ok(4), Ok(9)]));")]
     pub async fn join_all(mut self) -> Vec<Result<T, JobError<E>>> {
-        // Those that are there are dropped one by one if this is.
+        // If this future is dropped, the collected results are dropped one by one.
         let mut all = Each::new(Vec::with_capacity(self.len));
         while let Some(result) = self.next_ordered().await {
             all.push(result);

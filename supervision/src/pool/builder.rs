@@ -1,4 +1,4 @@
-//! The spec of a pool.
+//! The specification of a pool: its workers, its queue and their settings.
 
 use std::fmt;
 use std::future::Future;
@@ -9,53 +9,53 @@ use perennial_actors::host::{Foreign, dispose_each};
 use perennial_actors::{MailboxConfig, System};
 
 use super::drainer::Drainer;
-use super::fn_worker::{Blocks, FnWorker};
+use super::fn_worker::{BlockingFnWorker, FnWorker};
 use super::handle::PoolHandle;
 use super::manager::PoolManager;
 use super::scale::{PoolSize, Scale};
 use super::scheduler::Scheduler;
 use super::shared::{Shared, WorkerMsg};
-use super::threads::{Keeper, Threads, time_of};
+use super::threads::{ThreadWaiter, Threads, shutdown_time};
 use super::worker::{Worker, WorkerActor, WorkerArgs};
-use super::worker_exit::Ends;
+use super::worker_exit::ExitHistory;
 use crate::error::StartError;
 use crate::policy::{Backoff, Shutdown};
 use crate::spec::{Child, ChildSpec, SpecError};
 use crate::supervisor::{App, Supervisor, SupervisorHandle};
 
-/// How many jobs may wait, unless set otherwise.
+/// The default capacity of the queue, in jobs.
 const CAPACITY: usize = 1024;
 
-/// How long the init of a worker may take, unless set otherwise.
-const START: Duration = Duration::from_secs(30);
+/// The default start timeout of a worker.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a worker may take for the job that it has when a drain is over, at most.
-const LAST_JOB: Duration = Duration::from_secs(5);
+/// The longest time that a worker has, after a drain has timed out, to finish its current job.
+const LAST_JOB_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How many dead jobs are kept, unless set otherwise.
-const DEAD: usize = 1000;
+/// The default number of dead jobs that a pool keeps.
+const MAX_DEAD_JOBS: usize = 1000;
 
-/// The spec of a pool: how many workers, and how they are treated; how many jobs may wait, and how they are treated. It is the root of
-/// a tree, or a child of any supervisor.
+/// The specification of a pool: the number of workers, the capacity of the queue, and how both are
+/// treated. A pool is the root of a tree, or a child of any supervisor.
 ///
-/// Unless set otherwise:
+/// Defaults:
 ///
-/// - 1,024 jobs may wait, and a worker that is free takes the next one.
-/// - A job that returns an error has failed, and is not tried again. One whose worker crashed has 3
-///   attempts, one right after the other. An attempt may take as long as it likes.
-/// - Workers have 5 seconds to finish their job when they are told to stop.
-/// - A worker that crashed is restarted at once, however many do. The pool gives up when more than 100
-///   workers in a second fail to start.
+/// - The queue holds 1,024 jobs. A free worker takes the next job.
+/// - A job that returns an error has failed and is not retried. A job whose worker crashed has 3
+///   attempts, without a delay between them. An attempt has no time limit.
+/// - A worker that is stopped has 5 seconds to finish its job.
+/// - A crashed worker is restarted at once, however many crash. The pool gives up when more than
+///   100 workers fail to start within a second.
 #[must_use = "a pool does nothing until it is started"]
 pub struct Pool<J, T, E> {
     id: Arc<str>,
     pub(super) supervisor: Supervisor,
-    /// The pool's own, which does not keep it.
+    /// The internal handle. It does not count as a user's handle.
     pub(super) handle: PoolHandle<J, T, E>,
-    /// What users get.
-    pub(super) given: PoolHandle<J, T, E>,
+    /// The handle that users get.
+    pub(super) user_handle: PoolHandle<J, T, E>,
     size: PoolSize,
-    /// Makes the child of a slot, whose start may take this long.
+    /// Makes the child of a slot. The second argument is the start timeout.
     worker: Box<dyn Fn(usize, Duration) -> Child<WorkerMsg> + Send>,
     pub(super) scale_after: Duration,
     pub(super) cool_down: Duration,
@@ -63,16 +63,17 @@ pub struct Pool<J, T, E> {
     pub(super) backoff: Option<Backoff>,
     pub(super) deadline: Option<Duration>,
     pub(super) start_timeout: Duration,
-    /// The threads of its workers.
+    /// The threads of blocking workers.
     threads: Arc<Threads>,
-    /// Whether jobs are done on those.
+    /// `true` if jobs run on these threads.
     is_blocking: bool,
-    /// Whether its capacity was set to zero.
+    /// `true` if the capacity was set to zero.
     pub(super) has_zero_capacity: bool,
-    unstarted: CloseOnDrop,
+    close_on_drop: CloseOnDrop,
 }
 
-/// What is to be done if a pool is dropped that was given to no tree: nobody will do what waits in it.
+/// Closes a pool that is dropped without having become part of a tree: no worker will run the jobs
+/// that wait in it.
 struct CloseOnDrop(Option<Box<dyn FnOnce() + Send + Sync>>);
 
 impl Drop for CloseOnDrop {
@@ -89,39 +90,40 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    /// A pool of such workers, each of which starts from the same `args`.
+    /// Makes a pool of `W` workers. Each worker starts from the same `args`.
     pub fn new<W>(id: impl Into<Arc<str>>, size: impl Into<PoolSize>, args: W::Args) -> Self
     where
         W: Worker<Job = J, Output = T, Error = E>,
     {
         let (id, size) = (id.into(), size.into());
         let supervisor = Supervisor::new(id.clone()).intensity(100, Duration::from_secs(1));
-        let mut board = Scheduler::new(size.max(), CAPACITY);
+        let mut scheduler = Scheduler::new(size.max(), CAPACITY);
         for slot in size.min()..size.max() {
-            // Nobody is there yet, so nothing is to wait for them.
-            board.set_open(slot, false);
+            // No worker starts there yet, so no job may wait for one.
+            scheduler.set_open(slot, false);
         }
         let weak = supervisor.handle().downgrade();
         let is_elastic = size.min() < size.max();
-        let shared = Arc::new(Shared::new(board, size.min(), is_elastic, DEAD, weak, dispose_each));
+        let shared =
+            Arc::new(Shared::new(scheduler, size.min(), is_elastic, MAX_DEAD_JOBS, weak, dispose_each));
         let (args, pool) = (Arc::new(Foreign::new(args)), shared.clone());
         let threads = Arc::new(Threads::new(size.max()));
         let all_threads = threads.clone();
         let worker = move |slot: usize, start_timeout: Duration| {
             let (pool, args, thread) = (pool.clone(), args.clone(), all_threads.of(slot));
-            let ends = Ends::new(start_timeout);
-            let args = Arc::new(WorkerArgs::<W> { pool, slot, args, thread, ends });
-            let told = args.clone();
+            let exits = ExitHistory::new(start_timeout);
+            let args = Arc::new(WorkerArgs::<W> { pool, slot, args, thread, exits });
+            let exit_args = args.clone();
             Child::new::<WorkerActor<W>>(slot.to_string(), args)
-                .stop_hook(move |pid, _| told.ends.release_worker(pid))
+                .on_dismissal(move |pid, _| exit_args.exits.mark_dismissed(pid))
                 .internal()
                 .renews()
         };
         let handle = PoolHandle::new(shared.clone(), supervisor.handle());
         Self {
             id,
-            unstarted: CloseOnDrop(Some(Box::new(move || shared.close()))),
-            given: handle.clone(),
+            close_on_drop: CloseOnDrop(Some(Box::new(move || shared.close()))),
+            user_handle: handle.clone(),
             handle,
             supervisor,
             size,
@@ -131,14 +133,14 @@ where
             shutdown: Shutdown::default(),
             backoff: None,
             deadline: None,
-            start_timeout: START,
+            start_timeout: START_TIMEOUT,
             threads,
             is_blocking: false,
             has_zero_capacity: false,
         }
     }
 
-    /// A pool of workers that call an async function for every job.
+    /// Makes a pool whose workers call an async function for each job.
     pub fn from_fn<F, Fut>(id: impl Into<Arc<str>>, size: impl Into<PoolSize>, function: F) -> Self
     where
         F: Fn(&J) -> Fut + Send + Sync + 'static,
@@ -147,27 +149,32 @@ where
         Self::new::<FnWorker<F, J, Fut>>(id, size, Arc::new(Foreign::new(function)))
     }
 
-    /// A pool of workers that call a function for every job which may block: it runs on a thread that is there for that.
+    /// Makes a pool whose workers call a blocking function for each job, on a thread that may
+    /// block.
     ///
-    /// A call cannot be stopped. Its job is given up at its time limit, or when it is cancelled; its worker has no other job before the call
-    /// returns. So no more calls run at once than there are workers, and what blocks for ever keeps its thread and its worker for ever. A
-    /// stop waits for calls as long as workers have to stop: see [`PoolStopReport::unstopped`](super::PoolStopReport::unstopped) and
+    /// A running call cannot be stopped. When its job exceeds the time limit or is cancelled, the
+    /// job ends, but the worker takes no other job until the call returns. Therefore at most as
+    /// many calls run at once as there are workers, and a call that blocks forever occupies its
+    /// thread and its worker forever. A stop waits for running calls as long as workers have to
+    /// stop: see [`PoolStopReport::unstopped`](super::PoolStopReport::unstopped) and
     /// [`ShutdownReport`](crate::ShutdownReport).
     pub fn from_blocking_fn<F>(id: impl Into<Arc<str>>, size: impl Into<PoolSize>, function: F) -> Self
     where
         J: Clone,
         F: Fn(J) -> Result<T, E> + Send + Sync + 'static,
     {
-        let pool = Self::new::<Blocks<F, J>>(id, size, Arc::new(Foreign::new(function)));
+        let pool = Self::new::<BlockingFnWorker<F, J>>(id, size, Arc::new(Foreign::new(function)));
         Self { is_blocking: true, ..pool }
     }
 
     /// Sets how workers are stopped.
     ///
-    /// With [`Shutdown::Drain`] the pool finishes all that it has before the tree stops it, delayed jobs and retries included, and
-    /// refuses new jobs meanwhile. What is not done by then is dropped, and counted in the
-    /// [`ShutdownReport`](crate::ShutdownReport). A worker that still has a job then has as long again, and at most 5 seconds. A
-    /// restart of the pool drains nothing: what waits, waits through it.
+    /// With [`Shutdown::Drain`] the pool finishes all its jobs before the tree stops it, delayed
+    /// jobs and retries included, and rejects new jobs meanwhile. Jobs that are not finished when
+    /// the drain times out are dropped, and counted in the
+    /// [`ShutdownReport`](crate::ShutdownReport). A worker that still runs a job then has the same
+    /// time again, at most 5 seconds. A restart of the pool does not drain: queued jobs stay in the
+    /// queue.
     ///
     /// # Examples
     ///
@@ -178,16 +185,17 @@ where
     /// # use perennial_supervision::{Shutdown, Supervisor};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let mails = Pool::of("mails", 2, |mail: &u32| std::future::ready(Ok::<u32, String>(*mail)))
+    /// let send = |mail: &u32| std::future::ready(Ok::<u32, String>(*mail));
+    /// let mails = Pool::from_fn("mails", 2, send)
     ///     .shutdown(Shutdown::Drain(Duration::from_secs(30)));
     /// let pool = mails.handle();
     /// let app = Supervisor::new("app").child(mails).start(&System::new()).await?;
     /// for mail in 0..100 {
-    ///     pool.submit(mail).forget().await?;
+    ///     pool.submit(mail).detach().await?;
     /// }
     /// let report = app.shutdown().await;
     /// assert!(report.is_clean(), "{report}");
-    /// assert_eq!(pool.stats().done, 100);
+    /// assert_eq!(pool.stats().completed, 100);
     /// # Ok(())
     /// # }
     /// ```
@@ -196,43 +204,45 @@ where
         self
     }
 
-    /// The means to hand jobs to it and to manage it, good from now on and through every restart.
+    /// Returns a handle that submits jobs and manages the pool. It is valid from now on and through
+    /// every restart.
     #[must_use]
     pub fn handle(&self) -> PoolHandle<J, T, E> {
-        self.given.clone()
+        self.user_handle.clone()
     }
 
-    /// Starts it as the root of a tree.
+    /// Starts the pool as the root of a tree. Resolves when its first workers have started.
     ///
     /// # Errors
     ///
-    /// If a worker does not start.
+    /// Returns an error if a worker does not start.
     pub async fn start(self, system: &System) -> Result<App<SupervisorHandle>, StartError> {
         self.into_supervisor().start(system).await
     }
 
     fn into_supervisor(mut self) -> Supervisor {
         let shared = self.handle.shared().clone();
-        self.unstarted.0 = None;
+        self.close_on_drop.0 = None;
         let drain_time = if let Shutdown::Drain(time) = self.shutdown { Some(time) } else { None };
         if let Some(time) = drain_time {
-            self.shutdown = Shutdown::Timeout(time.min(LAST_JOB));
+            self.shutdown = Shutdown::Timeout(time.min(LAST_JOB_TIMEOUT));
         }
         let children: Vec<Child<WorkerMsg>> = (0..self.size.max()).map(|slot| self.child(slot)).collect();
         let scale = Scale::of(&self.size, self.scale_after, self.cool_down);
-        let foreman = Child::new::<PoolManager<J, T, E>>("foreman", (shared.clone(), scale, self.backoff));
-        // The foreman comes last and stops first: what it would start must not come up while the others stop.
-        let foreman = foreman.mailbox(MailboxConfig::unbounded()).internal();
-        shared.settle(children.iter().map(Child::address).collect(), foreman.address());
-        let mut foreman = ChildSpec::from(foreman);
+        let manager = Child::new::<PoolManager<J, T, E>>("manager", (shared.clone(), scale, self.backoff));
+        // The manager starts last and stops first: it must start no worker while the others stop.
+        let manager = manager.mailbox(MailboxConfig::unbounded()).internal();
+        shared.set_actors(children.iter().map(Child::address).collect(), manager.address());
+        let mut manager = ChildSpec::from(manager);
         if self.has_zero_capacity {
-            foreman.error = Some(Box::new(SpecError::ZeroCapacity { id: self.id }));
+            manager.error = Some(Box::new(SpecError::ZeroCapacity { id: self.id }));
         }
-        let _ = shared.threads.set((self.threads.clone(), time_of(self.shutdown)));
-        let keeper = Child::new::<Keeper>("threads", self.threads).shutdown(Keeper::shutdown(self.shutdown));
-        let keeper = self.is_blocking.then(|| keeper.internal());
+        let _ = shared.threads.set((self.threads.clone(), shutdown_time(self.shutdown)));
+        let thread_waiter = Child::new::<ThreadWaiter>("threads", self.threads)
+            .shutdown(ThreadWaiter::shutdown(self.shutdown));
+        let thread_waiter = self.is_blocking.then(|| thread_waiter.internal());
         let drainer = drain_time.map(|time| Drainer::child(shared, time));
-        self.supervisor.children(keeper).children(children).child(foreman).children(drainer)
+        self.supervisor.children(thread_waiter).children(children).child(manager).children(drainer)
     }
 
     fn child(&self, slot: usize) -> Child<WorkerMsg> {

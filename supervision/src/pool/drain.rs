@@ -1,15 +1,15 @@
-//! Waiting until nothing waits in a pool and nothing is worked at.
+//! The wait for an empty pool.
 
 use perennial_actors::host::wake_safely;
 
 use super::shared::Shared;
 
-/// A caller that waits until the pool is empty, for as long as it does.
+/// A caller that waits until the pool is empty; counted in `drain_waiters` until it is dropped.
 struct DrainGuard<'a, J, T, E>(&'a Shared<J, T, E>);
 
 impl<J, T, E> Drop for DrainGuard<'_, J, T, E> {
     fn drop(&mut self) {
-        self.0.lock_state().draining -= 1;
+        self.0.lock_state().drain_waiters -= 1;
     }
 }
 
@@ -19,23 +19,23 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    /// Counts one more that waits until it is empty.
-    fn draining_unless_empty(&self) -> Option<DrainGuard<'_, J, T, E>> {
-        let mut session = self.lock_synced();
-        let is_empty = session.state.board.is_done();
-        session.state.draining += usize::from(!is_empty);
-        session.end();
+    /// Returns a guard that counts the caller as a waiter, or `None` if the pool is empty.
+    fn drain_guard(&self) -> Option<DrainGuard<'_, J, T, E>> {
+        let mut guard = self.lock_synced();
+        let is_empty = guard.state.scheduler.is_empty();
+        guard.state.drain_waiters += usize::from(!is_empty);
+        guard.end();
         if is_empty { None } else { Some(DrainGuard(self)) }
     }
 
-    /// Waits until nothing waits and nothing is worked at.
+    /// Waits until no job is queued or leased.
     pub(super) async fn emptied(&self) {
         loop {
-            // Enlisted before it looks, so that nothing comes between the two unheard.
+            // Registered before the check, so that no notification is missed in between.
             let emptied = self.emptied.notified();
             tokio::pin!(emptied);
             emptied.as_mut().enable();
-            let Some(_draining) = self.draining_unless_empty() else { return };
+            let Some(_drain_guard) = self.drain_guard() else { return };
             wake_safely(emptied).await;
         }
     }

@@ -1,6 +1,6 @@
-//! The child of a pool that lets the pool finish its jobs before the tree stops it.
+//! The child of a pool that finishes the pool's jobs before the tree stops the pool.
 //!
-//! It starts last and so stops first. While it stops, the workers and the foreman still run.
+//! It starts last, so it stops first: while it stops, the workers and the manager still run.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use super::shared::Shared;
 use crate::policy::Shutdown;
 use crate::spec::Child;
 
-/// Finishes what a pool has. See the [module](self).
+/// Finishes the jobs of a pool. See the [module](self).
 pub(super) struct Drainer<J, T, E>(Arc<Shared<J, T, E>>);
 
-/// Tells the drainer to finish what its pool has.
+/// Makes the drainer finish the jobs of its pool.
 pub(super) struct Drain;
 
 impl<J, T, E> Actor for Drainer<J, T, E>
@@ -43,13 +43,13 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    /// Returns the spec of the drainer of a pool, which has this much time.
+    /// Returns the child spec of the drainer, with this shutdown time.
     pub(super) fn child(pool: Arc<Shared<J, T, E>>, time: Duration) -> Child<Drain> {
         let child = Child::new::<Self>("drain", pool).internal().shutdown(Shutdown::Drain(time));
         let drainer = child.address();
         child.stop_hook(move |_, drains| {
             if drains {
-                // If it has ended, its jobs are dropped with the pool.
+                // If it has ended, the jobs are dropped with the pool.
                 let _ = drainer.cast(Drain);
             }
         })

@@ -1,4 +1,4 @@
-//! What happens to the jobs of a pool, for whoever wants to watch.
+//! The events of a pool's jobs.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,111 +9,115 @@ use perennial_actors::{Pid, Subscription};
 
 use super::job::JobId;
 
-/// Something that happened to a job.
+/// An event of a job.
 ///
 /// # Ordering
 ///
-/// Watchers are told in the order in which it happened.
+/// Subscribers receive events in the order in which they happened.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum JobEvent {
-    /// It was taken in.
+    /// The job was accepted.
     Submitted(JobId),
-    /// A worker has begun an attempt at it.
+    /// A worker has started an attempt.
     Started {
         /// The job.
         id: JobId,
         /// The incarnation of the worker.
         worker: Pid,
     },
-    /// It has a result.
+    /// The job completed with an output.
     Done(JobId),
-    /// An attempt at it has failed, and it is tried again.
+    /// An attempt failed or was interrupted, and the job is retried.
     Retried(JobId),
-    /// It failed and is not tried again: it has had all its attempts, or expired before the next.
+    /// The job failed and is not retried: it returned an error, had all its attempts, or expired
+    /// before the next.
     Dead(JobId),
-    /// It was not begun before it expired.
+    /// The job expired before its first attempt.
     Expired(JobId),
-    /// It was cancelled.
+    /// The job was cancelled.
     Cancelled(JobId),
-    /// The pool stopped, or was cleared, before it was done.
+    /// The pool stopped or was cleared before the job was done.
     Dropped(JobId),
 }
 
-/// What is still to be told.
+/// The events that are not published yet.
 ///
-/// It is noted while the queue is locked, which puts it in order, and told after that: to tell wakes tasks, which must not happen
-/// under a lock that others wait for. Lock order: the queue, `noted`. Whoever tells holds `telling`, and neither of the others.
-/// A waker may call back into the pool on the same thread: then what that notes is told when the waker returns.
+/// Events are recorded while the queue is locked, which orders them, and published after that:
+/// publishing wakes tasks, which must not happen under a lock that other threads wait for. Lock
+/// order: the queue, `pending`. A thread that publishes holds `publishing`, and neither of the
+/// others. A waker may call back into the pool on the same thread: the events of that call are
+/// published when the waker returns.
 pub(super) struct Events {
-    noted: Mutex<VecDeque<JobEvent>>,
-    telling: Mutex<()>,
-    /// The thread that tells. Never locked for longer than it takes to look.
-    teller: Mutex<Option<ThreadId>>,
+    pending: Mutex<VecDeque<JobEvent>>,
+    publishing: Mutex<()>,
+    /// The thread that publishes. Locked only for a single read or write.
+    publisher: Mutex<Option<ThreadId>>,
     topic: Broadcast<JobEvent>,
 }
 
 impl Events {
     pub(super) const fn new() -> Self {
         Self {
-            noted: Mutex::new(VecDeque::new()),
-            telling: Mutex::new(()),
-            teller: Mutex::new(None),
+            pending: Mutex::new(VecDeque::new()),
+            publishing: Mutex::new(()),
+            publisher: Mutex::new(None),
             topic: Broadcast::new(),
         }
     }
 
     pub(super) fn subscribe(&self) -> Subscription<JobEvent> {
-        let subscribed = self.alone(|| {
-            // What has happened up to now is for those who listen up to now.
-            if self.are_heard() {
-                self.tell_noted();
+        let subscribed = self.exclusively(|| {
+            // Earlier events are for earlier subscribers only.
+            if self.has_subscribers() {
+                self.publish_pending();
             } else {
-                lock(&self.noted).clear();
+                lock(&self.pending).clear();
             }
             self.topic.subscribe()
         });
         subscribed.unwrap_or_else(|| self.topic.subscribe())
     }
 
-    /// Does this while nothing else tells. Returns `None`, and does nothing, if the caller was called by a waker while this
-    /// thread tells.
-    fn alone<T>(&self, tell: impl FnOnce() -> T) -> Option<T> {
+    /// Runs `publish` while no other thread publishes. Returns `None` without running it if the
+    /// caller is a waker that this thread called while it publishes.
+    fn exclusively<T>(&self, publish: impl FnOnce() -> T) -> Option<T> {
         let this = thread::current().id();
-        if *lock(&self.teller) == Some(this) {
+        if *lock(&self.publisher) == Some(this) {
             return None;
         }
-        let telling = lock(&self.telling);
-        *lock(&self.teller) = Some(this);
-        let told = tell();
-        *lock(&self.teller) = None;
-        drop(telling);
-        Some(told)
+        let publishing = lock(&self.publishing);
+        *lock(&self.publisher) = Some(this);
+        let result = publish();
+        *lock(&self.publisher) = None;
+        drop(publishing);
+        Some(result)
     }
 
-    /// Whether anybody listens.
-    pub(super) fn are_heard(&self) -> bool {
+    /// Returns `true` if there is a subscriber.
+    pub(super) fn has_subscribers(&self) -> bool {
         self.topic.has_subscribers()
     }
 
-    /// Notes an event, while the queue is locked.
-    pub(super) fn note(&self, event: JobEvent) {
-        if self.are_heard() {
-            lock(&self.noted).push_back(event);
+    /// Records an event. The caller holds the lock of the queue.
+    pub(super) fn record(&self, event: JobEvent) {
+        if self.has_subscribers() {
+            lock(&self.pending).push_back(event);
         }
     }
 
-    /// Tells what was noted. When this returns, what the caller has noted was told, by whomever.
-    pub(super) fn tell(&self) {
-        if !self.are_heard() {
+    /// Publishes the recorded events. When this returns, the caller's events have been published,
+    /// by this or another thread.
+    pub(super) fn publish(&self) {
+        if !self.has_subscribers() {
             return;
         }
-        self.alone(|| self.tell_noted());
+        self.exclusively(|| self.publish_pending());
     }
 
-    fn tell_noted(&self) {
+    fn publish_pending(&self) {
         loop {
-            let event = lock(&self.noted).pop_front();
+            let event = lock(&self.pending).pop_front();
             let Some(event) = event else { break };
             self.topic.send(|| event);
         }

@@ -1,4 +1,4 @@
-//! Workers that are a function.
+//! Workers that call a function.
 
 use std::future::{Future, pending};
 use std::marker::PhantomData;
@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use super::threads::Thread;
 use super::worker::{Worker, WorkerContext};
 
-/// A worker that calls a function of a job, and keeps nothing.
+/// A worker that calls an async function for each job.
 pub(super) struct FnWorker<F: Send + 'static, J, Fut> {
     function: Arc<Foreign<F>>,
     types: PhantomData<fn(J) -> Fut>,
@@ -39,15 +39,15 @@ where
     }
 }
 
-/// A worker that calls a function of a job on a thread where it may block.
-pub(super) struct Blocks<F: Send + 'static, J> {
+/// A worker that calls a blocking function for each job, on a thread that may block.
+pub(super) struct BlockingFnWorker<F: Send + 'static, J> {
     function: Arc<Foreign<F>>,
     system: System,
     thread: Thread,
     types: PhantomData<fn(J)>,
 }
 
-impl<F, J, T, E> Worker for Blocks<F, J>
+impl<F, J, T, E> Worker for BlockingFnWorker<F, J>
 where
     F: Fn(J) -> Result<T, E> + Send + Sync + 'static,
     J: Clone + Send + Sync + 'static,
@@ -65,14 +65,15 @@ where
     }
 
     fn work(&mut self, job: &J) -> impl Future<Output = Result<T, E>> + Send {
-        // The job may be dropped unused, and the result unseen.
+        // Guarded, because the job may be dropped before the call, and the result before it is
+        // received.
         let (function, system, job) = (self.function.clone(), self.system.clone(), Guarded::new(job.clone()));
         let thread = self.thread.clone();
         async move {
             let occupied = thread.occupy().await;
             let call = move || job.into_inner().map(|job| Guarded::new(function(job)));
-            // Caught where it happens: only that thread knows where that is.
-            let mut task = Begun(tokio::task::spawn_blocking(move || {
+            // The panic is caught on that thread, because only there is its location known.
+            let mut task = AbortOnDrop(tokio::task::spawn_blocking(move || {
                 let called = catch_panic(Some(&system), call);
                 drop(occupied);
                 called
@@ -81,20 +82,20 @@ where
             match called.unwrap_or(Ok(None)) {
                 Ok(result) => match result.and_then(Guarded::into_inner) {
                     Some(result) => result,
-                    // The runtime is on its way out.
+                    // The runtime is shutting down.
                     None => pending().await,
                 },
-                // As if the worker had panicked itself.
+                // Has the effect of a panic of the worker itself.
                 Err(reason) => resume_panic(reason),
             }
         }
     }
 }
 
-/// A closure on its way to a thread. One that has none yet when this is dropped is not called.
-struct Begun<T>(JoinHandle<T>);
+/// A blocking call. If it is dropped before the call has a thread, the call does not happen.
+struct AbortOnDrop<T>(JoinHandle<T>);
 
-impl<T> Drop for Begun<T> {
+impl<T> Drop for AbortOnDrop<T> {
     fn drop(&mut self) {
         self.0.abort();
     }

@@ -1,4 +1,4 @@
-//! Handing jobs to a pool, and managing it.
+//! The handle of a pool: submits jobs and manages the pool.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -17,20 +17,22 @@ use super::submit::{Submission, SubmitError};
 use crate::error::ChildError;
 use crate::supervisor::{SupervisorHandle, WeakSupervisorHandle};
 
-/// The means to hand jobs to a pool and to manage it, whichever incarnations of its workers live. Clones are of the same pool.
+/// A handle that submits jobs to a pool and manages it, whichever incarnations of its workers run.
+/// Clones refer to the same pool.
 pub struct PoolHandle<J, T, E> {
     shared: Arc<Shared<J, T, E>>,
     supervisor: SupervisorHandle,
-    /// Of those who end the pool by all being dropped.
-    share: Option<Arc<OnLastDrop>>,
+    /// Shared by all handles of a pool that closes when the last of them is dropped.
+    on_last_drop: Option<Arc<OnLastDrop>>,
 }
 
-/// A handle that does not keep the pool: for values that the pool keeps itself, as the `Args` of its workers. It does not count
-/// for [`close_on_last_handle`](super::Pool::close_on_last_handle).
+/// A handle that does not keep the pool alive, for values that the pool itself owns, such as the
+/// `Args` of its workers. It does not count for
+/// [`close_on_last_handle`](super::Pool::close_on_last_handle).
 pub struct WeakPoolHandle<J, T, E> {
     shared: Weak<Shared<J, T, E>>,
     supervisor: WeakSupervisorHandle,
-    share: Option<Weak<OnLastDrop>>,
+    on_last_drop: Option<Weak<OnLastDrop>>,
 }
 
 impl<J, T, E> WeakPoolHandle<J, T, E> {
@@ -39,15 +41,19 @@ impl<J, T, E> WeakPoolHandle<J, T, E> {
     #[doc = pool_example!("let weak = squares.downgrade();\nassert!(weak.upgrade().is_some());")]
     #[must_use]
     pub fn upgrade(&self) -> Option<PoolHandle<J, T, E>> {
-        let share = self.share.as_ref().and_then(Weak::upgrade);
-        Some(PoolHandle { shared: self.shared.upgrade()?, supervisor: self.supervisor.upgrade()?, share })
+        let on_last_drop = self.on_last_drop.as_ref().and_then(Weak::upgrade);
+        Some(PoolHandle {
+            shared: self.shared.upgrade()?,
+            supervisor: self.supervisor.upgrade()?,
+            on_last_drop,
+        })
     }
 }
 
 impl<J, T, E> Clone for WeakPoolHandle<J, T, E> {
     fn clone(&self) -> Self {
-        let Self { shared, supervisor, share } = self;
-        Self { shared: shared.clone(), supervisor: supervisor.clone(), share: share.clone() }
+        let Self { shared, supervisor, on_last_drop } = self;
+        Self { shared: shared.clone(), supervisor: supervisor.clone(), on_last_drop: on_last_drop.clone() }
     }
 }
 
@@ -57,7 +63,7 @@ impl<J, T, E> fmt::Debug for WeakPoolHandle<J, T, E> {
     }
 }
 
-/// What all handles of a pool have in common that ends with them.
+/// Runs an action when the last handle of a pool is dropped.
 struct OnLastDrop(Box<dyn Fn() + Send + Sync>);
 
 impl Drop for OnLastDrop {
@@ -73,27 +79,27 @@ where
     E: Send + Sync + 'static,
 {
     pub(super) const fn new(shared: Arc<Shared<J, T, E>>, supervisor: SupervisorHandle) -> Self {
-        Self { shared, supervisor, share: None }
+        Self { shared, supervisor, on_last_drop: None }
     }
 
-    /// A handle that does this when it and all its clones are gone.
-    pub(super) fn ending(&self, end: impl Fn() + Send + Sync + 'static) -> Self {
-        Self { share: Some(Arc::new(OnLastDrop(Box::new(end)))), ..self.clone() }
+    /// Returns a handle that runs `end` when it and all its clones are dropped.
+    pub(super) fn with_last_drop(&self, end: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { on_last_drop: Some(Arc::new(OnLastDrop(Box::new(end)))), ..self.clone() }
     }
 
-    /// The handle of a pool whose tree is there.
+    /// Returns the handle of a pool, or `None` if its tree is gone.
     pub(super) fn of(shared: &Arc<Shared<J, T, E>>) -> Option<Self> {
         let supervisor = shared.supervisor.upgrade()?;
         Some(Self::new(shared.clone(), supervisor))
     }
 
-    /// Returns a future that resolves when the incarnation of the supervisor of the pool that lives has
-    /// ended, to the reason: see [`Monitor`](perennial_actors::Monitor).
+    /// Returns a future that resolves with the exit reason when the current incarnation of the
+    /// pool's supervisor ends: see [`Monitor`](perennial_actors::Monitor).
     pub fn monitor(&self) -> perennial_actors::Monitor {
         self.supervisor.monitor()
     }
 
-    /// Returns a handle that does not keep the pool.
+    /// Returns a handle that does not keep the pool alive.
     ///
     #[doc = pool_example!("let weak = squares.downgrade();\nassert!(weak.upgrade().is_some());")]
     #[must_use]
@@ -101,7 +107,7 @@ where
         WeakPoolHandle {
             shared: Arc::downgrade(&self.shared),
             supervisor: self.supervisor.downgrade(),
-            share: self.share.as_ref().map(Arc::downgrade),
+            on_last_drop: self.on_last_drop.as_ref().map(Arc::downgrade),
         }
     }
 
@@ -109,7 +115,9 @@ where
         &self.shared
     }
 
-    /// Submits a job: await it to wait for room, or take it [now](Submission::try_submit) or not at all. Say how it is to be treated first.
+    /// Prepares the submission of a job. Await it to submit the job when there is room, or use
+    /// [`try_submit`](Submission::try_submit) to submit it only if there is room now. Set the
+    /// options of the job first.
     ///
     /// ```
     /// use std::time::Duration;
@@ -118,7 +126,7 @@ where
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let pool = Pool::of("squares", 2, |n: &u64| {
+    /// let pool = Pool::from_fn("squares", 2, |n: &u64| {
     ///     let n = *n;
     ///     async move { Ok::<u64, std::io::Error>(n * n) }
     /// });
@@ -135,16 +143,22 @@ where
         Submission::new(self.shared.clone(), job)
     }
 
-    /// Submits jobs in order, as there is room; their results as one. They are all there before the first goes in: for a stream without end, submit
-    /// one by one.
+    /// Submits jobs in order, as room becomes available, and returns their results as one
+    /// [`Batch`]. Resolves when all jobs are queued. The jobs are collected before the first is
+    /// submitted: submit the jobs of an endless stream one by one.
     ///
     /// # Errors
     ///
-    /// The pool takes none in any more: the first job that it did not take; those after it are dropped. Those before it were taken in, and nobody
-    /// hears what becomes of them. The same if the future is dropped.
+    /// [`SubmitError::Closed`] with the first job that the closed pool did not accept; the jobs
+    /// after it are dropped. The jobs before it run, and their results are lost.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the submitted jobs run, their results are lost, and the remaining
+    /// jobs are dropped.
     ///
     #[doc = pool_example!(r"let batch = squares.submit_many([1, 2, 3]).await?;
-let results = batch.all().await;
+let results = batch.join_all().await;
 assert!(matches!(results[..], [Ok(1), Ok(4), Ok(9)]));")]
     pub async fn submit_many(
         &self,
@@ -157,16 +171,16 @@ assert!(matches!(results[..], [Ok(1), Ok(4), Ok(9)]));")]
         let mut jobs: Vec<J> = jobs.into_iter().collect();
         let len = jobs.len();
         jobs.reverse();
-        // Those that are left are dropped one by one if this is.
+        // If this future is dropped, the remaining jobs are dropped one by one.
         let mut jobs = Each::new(jobs);
         while let Some(job) = jobs.pop() {
             let index = len - jobs.len() - 1;
-            self.submit(job).put(ResultSink::Batch(index, sender.clone())).await?;
+            self.submit(job).submit_to(ResultSink::Batch(index, sender.clone())).await?;
         }
         Ok(Batch::new(results, len))
     }
 
-    /// Hands out no more jobs, until it [goes on](Self::resume). What has been begun is finished.
+    /// Pauses the pool: no job starts until [`resume`](Self::resume). Running jobs finish.
     ///
     #[doc = pool_example!(r"squares.pause();
 let job = squares.submit(7).await?;
@@ -174,65 +188,67 @@ assert_eq!(squares.stats().queued, 1);
 squares.resume();
 assert_eq!(job.await?, 49);")]
     pub fn pause(&self) {
-        self.shared.change(|state| state.board.pause(true));
+        self.shared.change(|state| state.scheduler.pause(true));
     }
 
-    /// Hands out jobs again.
+    /// Resumes a paused pool: jobs start again.
     ///
     #[doc = pool_example!(r"squares.pause();
 let job = squares.submit(7).await?;
 squares.resume();
 assert_eq!(job.await?, 49);")]
     pub fn resume(&self) {
-        self.shared.change(|state| state.board.pause(false));
+        self.shared.change(|state| state.scheduler.pause(false));
     }
 
-    /// Waits until nothing waits and nothing is worked at. Jobs that come meanwhile are waited for too.
+    /// Waits until no job is queued and none runs. Jobs that are submitted meanwhile are waited for
+    /// too.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost if the future is dropped.
+    /// Cancel safe: dropping the future has no effect on the pool.
     ///
-    #[doc = pool_example!(r"squares.submit(7).forget().await?;
+    #[doc = pool_example!(r"squares.submit(7).detach().await?;
 squares.drain().await;
-assert_eq!(squares.stats().done, 1);")]
+assert_eq!(squares.stats().completed, 1);")]
     pub async fn drain(&self) {
         self.shared.emptied().await;
     }
 
-    /// Drops all jobs that wait; how many. Their results are [`Dropped`](super::JobError::Dropped).
+    /// Drops all queued jobs and returns their number. Their results are
+    /// [`Dropped`](super::JobError::Dropped).
     ///
     #[doc = pool_example!(r"squares.pause();
 let job = squares.submit(7).await?;
 assert_eq!(squares.clear(), 1);
 assert!(matches!(job.await, Err(JobError::Dropped)));")]
     pub fn clear(&self) -> usize {
-        let mut session = self.shared.lock_synced();
-        let count = session.clear();
-        session.end();
+        let mut guard = self.shared.lock_synced();
+        let count = guard.clear();
+        guard.end();
         count
     }
 
-    /// The jobs that failed for good, oldest first. They are given away; the pool keeps the last 1,000 unless set
-    /// otherwise.
+    /// Returns and removes the dead jobs, oldest first. The pool keeps the last 1,000, unless [set
+    /// otherwise](super::Pool::max_dead_jobs).
     ///
-    #[doc = pool_example!("assert!(squares.take_dead().is_empty());")]
+    #[doc = pool_example!("assert!(squares.drain_dead_jobs().is_empty());")]
     #[must_use]
     pub fn drain_dead_jobs(&self) -> Vec<DeadJob<J, E>> {
         self.shared.drain_dead_jobs()
     }
 
-    /// What it has done up to now.
+    /// Returns the statistics of the pool.
     ///
     #[doc = pool_example!(r"squares.submit(7).await?.await?;
 let stats = squares.stats();
-assert_eq!((stats.submitted, stats.done, stats.queued), (1, 1, 0));")]
+assert_eq!((stats.submitted, stats.completed, stats.queued), (1, 1, 0));")]
     #[must_use]
     pub fn stats(&self) -> PoolStats {
         self.shared.stats()
     }
 
-    /// What happens to its jobs from now on.
+    /// Subscribes to the events of the pool's jobs from now on.
     ///
     #[doc = pool_example!(r"let mut events = squares.subscribe();
 let job = squares.submit(7).await?;
@@ -242,7 +258,8 @@ assert_eq!(events.next().await, Some(JobEvent::Submitted(job.id())));")]
         self.shared.events.subscribe()
     }
 
-    /// The means to look at the supervisor of its workers, whose ids are their numbers.
+    /// Returns the handle of the supervisor of the workers. The id of each worker is its slot
+    /// number.
     ///
     #[doc = pool_example!(r"let counts = squares.supervisor().count_children().await?;
 assert!(counts.active >= 2);")]
@@ -254,7 +271,11 @@ assert!(counts.active >= 2);")]
 
 impl<J, T, E> Clone for PoolHandle<J, T, E> {
     fn clone(&self) -> Self {
-        Self { shared: self.shared.clone(), supervisor: self.supervisor.clone(), share: self.share.clone() }
+        Self {
+            shared: self.shared.clone(),
+            supervisor: self.supervisor.clone(),
+            on_last_drop: self.on_last_drop.clone(),
+        }
     }
 }
 
@@ -264,14 +285,14 @@ impl<J, T, E> fmt::Debug for PoolHandle<J, T, E> {
     }
 }
 
-/// Why the workers of a pool were not changed, or not all.
+/// The reason why a change of a pool's workers failed, completely or partly.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PoolError {
-    /// There are to be more than the pool was made for.
+    /// More workers were requested than the maximum of the pool.
     #[error("the maximum is {max} workers")]
     TooMany {
-        /// How many there may be.
+        /// The maximum.
         max: usize,
     },
     /// The pool has stopped.
@@ -280,15 +301,15 @@ pub enum PoolError {
     /// A worker declined to start.
     #[error("worker {slot} declined to start")]
     Declined {
-        /// Which one.
+        /// The slot of the worker.
         slot: usize,
     },
     /// A worker did not start, or was not stopped.
     #[error(fmt = worker_failed)]
     Worker {
-        /// Which one.
+        /// The slot of the worker.
         slot: usize,
-        /// Why.
+        /// The error of the supervisor.
         error: ChildError,
     },
 }

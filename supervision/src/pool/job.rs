@@ -1,4 +1,4 @@
-//! What is said of jobs: which one, why it failed, why it has no result.
+//! The identity and the errors of jobs.
 
 use std::error::Error;
 use std::fmt;
@@ -8,19 +8,20 @@ use std::sync::Arc;
 use perennial_actors::ExitReason;
 use perennial_actors::host::Each;
 
-/// Why an attempt at a job failed.
+/// The reason why one attempt at a job failed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum AttemptError<E> {
-    /// Its worker returned an error. The worker goes on with the next job.
+    /// The worker returned an error. It continues with the next job.
     Error(E),
-    /// It took longer than an attempt may take.
+    /// The attempt exceeded its time limit.
     TimedOut,
-    /// Its worker ended with it in hand: it crashed, was killed, or hung and was abandoned.
+    /// The worker ended during the attempt: it crashed, was killed, or hung and was abandoned.
     WorkerEnded(ExitReason),
 }
 
-/// Why the attempts at a job failed, in order. Clones are the same ones; they are dropped one by one, each under a guard.
+/// The failures of all attempts at a job, in order. Clones share the same values, which are dropped
+/// one by one, each under a panic guard.
 pub struct Failures<E>(Arc<Each<AttemptError<E>>>);
 
 impl<E> Failures<E> {
@@ -43,7 +44,7 @@ impl<E> Clone for Failures<E> {
     }
 }
 
-/// Two are equal if their failures are, in the same order.
+/// Compares the failures, in order.
 impl<E: PartialEq> PartialEq for Failures<E> {
     fn eq(&self, other: &Self) -> bool {
         **self == **other
@@ -58,21 +59,21 @@ impl<E: fmt::Debug> fmt::Debug for Failures<E> {
     }
 }
 
-/// Why a job has no result.
+/// The reason why a job has no result.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum JobError<E> {
-    /// It returned an error, or every attempt that it had failed; the last failure is the last here.
-    /// It is among the [dead jobs](super::PoolHandle::drain_dead_jobs).
+    /// The job returned an error, or all its attempts failed; the last failure is the last in the
+    /// list. The job is among the [dead jobs](super::PoolHandle::drain_dead_jobs).
     Failed(Failures<E>),
-    /// It was not begun before it expired.
+    /// The job expired before its first attempt.
     Expired,
-    /// It failed, and expired before its next attempt was begun; the last failure is the last here.
-    /// It is among the [dead jobs](super::PoolHandle::drain_dead_jobs).
+    /// The job failed, and expired before its next attempt; the last failure is the last in the
+    /// list. The job is among the [dead jobs](super::PoolHandle::drain_dead_jobs).
     ExpiredAfterFailures(Failures<E>),
-    /// It was cancelled.
+    /// The job was cancelled.
     Cancelled,
-    /// The pool stopped, or was cleared, before it was done.
+    /// The pool stopped or was cleared before the job was done.
     Dropped,
 }
 
@@ -128,7 +129,7 @@ impl fmt::Display for Attempts {
     }
 }
 
-/// A job, by its number in its pool: the lower was submitted first.
+/// The number of a job in its pool, in submission order.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct JobId(pub(super) u64);
 
@@ -138,20 +139,20 @@ impl fmt::Display for JobId {
     }
 }
 
-/// A job that failed and is not tried again, with what came of each attempt: it returned an error, has
-/// had all its attempts, or expired before the next.
+/// A job that failed permanently: it returned an error, had all its attempts, or expired before the
+/// next attempt.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct DeadJob<J, E> {
-    /// Its number.
+    /// The number of the job.
     pub id: JobId,
     /// The job itself.
     pub job: JobRef<J>,
-    /// Why its attempts failed, in order.
+    /// The failures of its attempts, in order.
     pub failures: Failures<E>,
 }
 
-/// A job that was submitted, to be looked at. Clones are the same one.
+/// A reference to a submitted job. Clones refer to the same job.
 pub struct JobRef<J>(pub(super) Arc<dyn AsRef<J> + Send + Sync>);
 
 impl<J> Deref for JobRef<J> {

@@ -1,4 +1,4 @@
-//! What the submitter of a job holds: its result, when there is one.
+//! The submitter's handle of a job.
 
 use std::fmt;
 use std::future::Future;
@@ -9,22 +9,23 @@ use std::task::{Context, Poll};
 use super::job::{JobError, JobId};
 use super::job_state::JobResult;
 
-/// Where a job waits or is worked at.
+/// The pool of a job, without its types.
 pub(super) trait JobControl: Send + Sync {
-    /// A job was cancelled: if it waits, it need not.
+    /// Removes a cancelled job from the queue, if it is still there.
     fn cancelled(&self, id: JobId);
 }
 
-/// The result of a job that was submitted, when there is one; once. To drop it changes nothing: the job is done, and nobody hears of it.
-#[must_use = "the result comes when it is awaited; to do without it, drop it on purpose"]
+/// A submitted job: a future that resolves with its result, once. Dropping the handle does not
+/// cancel the job.
+#[must_use = "the result is returned when the handle is awaited; use `detach` to ignore it"]
 pub struct JobHandle<T, E> {
     pub(super) id: JobId,
-    pub(super) promise: Arc<dyn JobResult<T, E>>,
-    pub(super) office: Weak<dyn JobControl>,
+    pub(super) result: Arc<dyn JobResult<T, E>>,
+    pub(super) control: Weak<dyn JobControl>,
 }
 
 impl<T, E> JobHandle<T, E> {
-    /// Its number.
+    /// Returns the number of the job.
     ///
     #[doc = pool_example!(r"let (first, second) = (squares.submit(1).await?, squares.submit(2).await?);
 assert!(first.id() < second.id());")]
@@ -33,18 +34,19 @@ assert!(first.id() < second.id());")]
         self.id
     }
 
-    /// Cancels the job: it is not begun, or its worker drops it at its next await. Its result is
-    /// [`Cancelled`](JobError::Cancelled). False if it had one already.
+    /// Cancels the job. A queued job does not start; a running job is dropped at its next await.
+    /// Its result is [`Cancelled`](JobError::Cancelled). Returns `false` if the job already had a
+    /// result.
     ///
     #[doc = pool_example!(r"squares.pause();
 let job = squares.submit(7).await?;
 assert!(job.cancel() && !job.cancel());
 assert!(matches!(job.await, Err(JobError::Cancelled)));")]
     pub fn cancel(&self) -> bool {
-        let cancelled = self.promise.cancel();
+        let cancelled = self.result.cancel();
         if cancelled {
-            if let Some(office) = self.office.upgrade() {
-                office.cancelled(self.id);
+            if let Some(control) = self.control.upgrade() {
+                control.cancelled(self.id);
             }
         }
         cancelled
@@ -55,7 +57,7 @@ impl<T, E> Future for JobHandle<T, E> {
     type Output = Result<T, JobError<E>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.promise.poll_outcome(cx)
+        self.result.poll_outcome(cx)
     }
 }
 

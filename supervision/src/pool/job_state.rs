@@ -1,4 +1,5 @@
-//! A job from its submission to its result, as everybody shares it who has to do with it.
+//! The state of a job, from its submission to its result, shared by its submitter, the queue and
+//! its worker.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,26 +12,27 @@ use tokio::sync::mpsc;
 use super::job::{AttemptError, Failures, JobError, JobId};
 use crate::policy::Backoff;
 
-/// What becomes of a job.
+/// The outcome of a job.
 pub(super) type Outcome<T, E> = Result<T, JobError<E>>;
 
-/// The same while the pool keeps it: dropped under a guard, as it holds users' values.
-pub(super) type Kept<T, E> = Guarded<Outcome<T, E>>;
+/// An outcome under a panic guard, because it holds users' values that may panic when they are
+/// dropped.
+pub(super) type GuardedOutcome<T, E> = Guarded<Outcome<T, E>>;
 
-/// How a job is to be treated.
+/// The options of a job.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct JobOptions {
     pub(super) priority: u8,
     pub(super) attempts: u32,
-    /// Whether an attempt that returned an error is followed by another.
+    /// `true` if an attempt that returned an error is retried.
     pub(super) retry_errors: bool,
     pub(super) backoff: Option<Backoff>,
     pub(super) time_limit: Option<Duration>,
     pub(super) expires_in: Option<Duration>,
     pub(super) delay: Option<Duration>,
-    /// The number of its key.
+    /// The hash of its key.
     pub(super) key: Option<u64>,
-    /// The slot of the one worker that may have it.
+    /// The slot of the only worker that may run it.
     pub(super) slot: Option<usize>,
 }
 
@@ -50,143 +52,155 @@ impl Default for JobOptions {
     }
 }
 
-/// Where the result goes.
+/// The destination of the result.
 pub(super) enum ResultSink<T, E> {
-    Nobody,
-    /// Here, until it is taken by whoever waits for it.
-    Here(Option<Kept<T, E>>, Option<Waker>),
-    /// To the others, as number so many of them.
-    Batch(usize, mpsc::UnboundedSender<(usize, Kept<T, E>)>),
+    Discard,
+    /// Kept here until the job handle takes it.
+    Single(Option<GuardedOutcome<T, E>>, Option<Waker>),
+    /// Sent to a batch, with the index of the job.
+    Batch(usize, mpsc::UnboundedSender<(usize, GuardedOutcome<T, E>)>),
 }
 
 impl<T, E> ResultSink<T, E> {
-    /// Whether anybody wants the result.
-    pub(super) const fn is_for_somebody(&self) -> bool {
-        !matches!(self, Self::Nobody)
+    /// Returns `true` if the result has a receiver.
+    pub(super) const fn is_observed(&self) -> bool {
+        !matches!(self, Self::Discard)
     }
 
-    pub(super) const fn here() -> Self {
-        Self::Here(None, None)
+    pub(super) const fn single() -> Self {
+        Self::Single(None, None)
     }
 }
 
-/// A job that was submitted.
+/// The state of a submitted job.
 pub(super) struct JobState<J, T, E> {
     pub(super) id: JobId,
-    /// Dropped under a guard of its own, wherever the last reference is dropped.
+    /// The job, dropped under a panic guard wherever the last reference is dropped.
     pub(super) job: Guarded<J>,
-    /// How it is to be treated, if not as every job of its pool.
-    terms: Option<Box<JobOptions>>,
-    /// Whether anybody wants to know what becomes of it.
+    /// The options, if they differ from those of the pool.
+    options: Option<Box<JobOptions>>,
+    /// `true` if the result has a receiver.
     is_wanted: bool,
-    /// What becomes of it is settled. Whoever sets this gives the result.
-    over: AtomicBool,
+    /// `true` once the outcome is decided. The caller that sets this delivers the result.
+    is_complete: AtomicBool,
     delivery: Mutex<Delivery<T, E>>,
 }
 
 struct Delivery<T, E> {
-    /// Most jobs never fail, and a job that is small is quickly made and dropped.
+    /// Boxed, because most jobs never fail, and a small job is cheap to make and drop.
     failures: Option<Box<Each<AttemptError<E>>>>,
     sink: ResultSink<T, E>,
-    /// Of whoever works at it.
+    /// The waker of its worker.
     worker: Option<Waker>,
 }
 
-/// What becomes of a job whose attempt has failed.
+/// The consequence of a failed attempt.
 pub(super) enum AfterFailure<E> {
-    /// It is tried again, after a delay.
+    /// The job is retried after this delay.
     Retry(Duration),
-    /// Its error is its result, or it has had all its attempts.
+    /// The job is dead: its error is its result, or it has no attempts left.
     Dead(Failures<E>),
 }
 
 impl<J, T, E> JobState<J, T, E> {
-    pub(super) fn new(id: JobId, job: J, terms: Option<Box<JobOptions>>, sink: ResultSink<T, E>) -> Self {
-        let is_wanted = sink.is_for_somebody();
-        let told = Delivery { failures: None, sink, worker: None };
+    pub(super) fn new(id: JobId, job: J, options: Option<Box<JobOptions>>, sink: ResultSink<T, E>) -> Self {
+        let is_wanted = sink.is_observed();
+        let delivery = Delivery { failures: None, sink, worker: None };
         let job = Guarded::new(job);
-        Self { id, job, terms, is_wanted, over: AtomicBool::new(false), delivery: Mutex::new(told) }
+        Self {
+            id,
+            job,
+            options,
+            is_wanted,
+            is_complete: AtomicBool::new(false),
+            delivery: Mutex::new(delivery),
+        }
     }
 
-    /// How it is to be treated, in a pool that treats jobs so.
-    pub(super) fn terms<'a>(&'a self, of_all: &'a JobOptions) -> &'a JobOptions {
-        self.terms.as_deref().unwrap_or(of_all)
+    /// Returns the options of the job, given the default options of the pool.
+    pub(super) fn options<'a>(&'a self, defaults: &'a JobOptions) -> &'a JobOptions {
+        self.options.as_deref().unwrap_or(defaults)
     }
 
-    /// Whether what becomes of it is settled.
-    pub(super) fn is_over(&self) -> bool {
-        self.over.load(Ordering::Acquire)
+    /// Returns `true` once the outcome is decided.
+    pub(super) fn is_complete(&self) -> bool {
+        self.is_complete.load(Ordering::Acquire)
     }
 
-    /// Settles that what becomes of it is for the caller to [say](Self::give); false if it is settled already.
+    /// Claims the outcome. Returns `true` if the caller must now [deliver](Self::deliver) the
+    /// result, `false` if another caller has claimed it.
     pub(super) fn try_complete(&self) -> bool {
-        !self.over.swap(true, Ordering::AcqRel)
+        !self.is_complete.swap(true, Ordering::AcqRel)
     }
 
-    /// Delivers the result of a job that the caller has claimed, and wakes its waiter; not to be called under a lock. Returns a
-    /// result that has no taker, to be dropped.
-    pub(super) fn deliver(&self, outcome: Outcome<T, E>) -> Option<Kept<T, E>> {
+    /// Delivers the result of a job that the caller has claimed, and wakes the task that waits for
+    /// it. Must not be called under a lock. Returns a result that has no receiver, to be dropped.
+    pub(super) fn deliver(&self, outcome: Outcome<T, E>) -> Option<GuardedOutcome<T, E>> {
         let outcome = Guarded::new(outcome);
         if outcome.is_ok() && !self.is_wanted {
-            // The worker itself says so, and nobody else waits.
+            // The caller is the worker itself, and no other task waits.
             return Some(outcome);
         }
-        let mut told = self.delivery();
-        let worker = told.worker.take();
-        let (waiting, unwanted) = match std::mem::replace(&mut told.sink, ResultSink::Nobody) {
-            ResultSink::Here(before, waiting) => {
-                told.sink = ResultSink::Here(Some(outcome), None);
-                drop(told);
+        let mut delivery = self.delivery();
+        let worker = delivery.worker.take();
+        let (waiting, undelivered) = match std::mem::replace(&mut delivery.sink, ResultSink::Discard) {
+            ResultSink::Single(before, waiting) => {
+                delivery.sink = ResultSink::Single(Some(outcome), None);
+                drop(delivery);
                 (waiting, before)
             }
             ResultSink::Batch(index, others) => {
-                drop(told);
+                drop(delivery);
                 (None, send(&others, index, outcome))
             }
-            ResultSink::Nobody => {
-                drop(told);
+            ResultSink::Discard => {
+                drop(delivery);
                 (None, Some(outcome))
             }
         };
         wake_each(worker.into_iter().chain(waiting));
-        unwanted
+        undelivered
     }
 
-    /// Whether there is no use in working on; if there is, it wakes the worker when that changes.
+    /// Returns `true` if the outcome is decided already, so that the worker need not continue.
+    /// Otherwise registers the worker to be woken when that changes.
     pub(super) fn poll_cancelled(&self, cx: &Context<'_>) -> bool {
         let known = self.delivery().worker.as_ref().is_some_and(|known| known.will_wake(cx.waker()));
         if !known {
-            // Cloned and dropped under no lock: a waker may be anything.
+            // Cloned and dropped under no lock, because a waker may run any code.
             let waker = cx.waker().clone();
             let before = self.delivery().worker.replace(waker);
             drop(before);
         }
-        // Looked at after the waker was left, and set before it is taken.
-        self.is_over()
+        // Read after the waker is stored; `is_complete` is set before the waker is taken. So no
+        // change is missed.
+        self.is_complete()
     }
 
-    /// An attempt has failed.
-    pub(super) fn fail(&self, failure: AttemptError<E>, of_all: &JobOptions) -> AfterFailure<E> {
-        let terms = self.terms(of_all);
-        let is_result = !terms.retry_errors && matches!(failure, AttemptError::Error(_));
-        let mut told = self.delivery();
-        let all = told.failures.get_or_insert_default();
+    /// Records a failed attempt and decides whether the job is retried.
+    pub(super) fn fail(&self, failure: AttemptError<E>, defaults: &JobOptions) -> AfterFailure<E> {
+        let options = self.options(defaults);
+        let is_result = !options.retry_errors && matches!(failure, AttemptError::Error(_));
+        let mut delivery = self.delivery();
+        let all = delivery.failures.get_or_insert_default();
         all.push(failure);
         let failures = u32::try_from(all.len()).unwrap_or(u32::MAX);
-        if is_result || failures >= terms.attempts {
+        if is_result || failures >= options.attempts {
             return AfterFailure::Dead(Failures::new(std::mem::take(&mut **all)));
         }
-        let delay = |backoff: &Backoff| backoff.delay(failures - 1, self.draw(failures));
-        AfterFailure::Retry(terms.backoff.as_ref().map_or(Duration::ZERO, delay))
+        let delay = |backoff: &Backoff| backoff.delay(failures - 1, self.jitter_sample(failures));
+        AfterFailure::Retry(options.backoff.as_ref().map_or(Duration::ZERO, delay))
     }
 
-    /// Takes what went wrong up to now, if anything did: it is not tried again.
+    /// Removes and returns the failures, or `None` if no attempt failed. The job is not retried
+    /// after this.
     pub(super) fn take_failures(&self) -> Option<Failures<E>> {
         self.delivery().failures.as_mut().map(|all| Failures::new(std::mem::take(&mut **all)))
     }
 
-    /// What the jitter of its next delay is: of its own number, so that jobs that failed together come back apart.
-    fn draw(&self, failures: u32) -> f64 {
+    /// Returns the jitter sample of the next delay. It depends on the job's number, so that jobs
+    /// that failed together are not retried together.
+    fn jitter_sample(&self, failures: u32) -> f64 {
         let mixed = (self.id.0 ^ u64::from(failures) << 48).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         f64::from((mixed >> 32) as u32) / (f64::from(u32::MAX) + 1.0)
     }
@@ -202,27 +216,27 @@ impl<J, T, E> AsRef<J> for JobState<J, T, E> {
     }
 }
 
-fn ready<T, E>(place: &mut Option<Kept<T, E>>) -> Poll<Outcome<T, E>> {
+fn ready<T, E>(place: &mut Option<GuardedOutcome<T, E>>) -> Poll<Outcome<T, E>> {
     place.take().and_then(Guarded::into_inner).map_or(Poll::Pending, Poll::Ready)
 }
 
-/// Sends the result of one of many. Returns it if no receiver is left.
+/// Sends a result to its batch. Returns it if the batch is gone.
 fn send<T, E>(
-    others: &mpsc::UnboundedSender<(usize, Kept<T, E>)>,
+    others: &mpsc::UnboundedSender<(usize, GuardedOutcome<T, E>)>,
     index: usize,
-    outcome: Kept<T, E>,
-) -> Option<Kept<T, E>> {
-    // A waker of whoever waits may panic; the result is there by then.
+    outcome: GuardedOutcome<T, E>,
+) -> Option<GuardedOutcome<T, E>> {
+    // The waker of the batch may panic; the result is sent by then.
     let sent = catch_panic(None, || others.send((index, outcome)));
     sent.ok()?.err().map(|refused| refused.0.1)
 }
 
-/// A job, for whoever waits for its result and does not know what it is.
+/// A job without its type, for its handle.
 pub(super) trait JobResult<T, E>: Send + Sync {
-    /// The result, once.
+    /// Polls for the result, which is returned once.
     fn poll_outcome(&self, cx: &Context<'_>) -> Poll<Outcome<T, E>>;
 
-    /// Settles that it is cancelled; false if something else is settled.
+    /// Cancels the job. Returns `false` if its outcome was decided before.
     fn cancel(&self) -> bool;
 }
 
@@ -231,15 +245,16 @@ impl<J: Send + Sync, T: Send, E: Send + Sync> JobResult<T, E> for JobState<J, T,
         let known =
             |waiting: &Option<Waker>| waiting.as_ref().is_some_and(|known| known.will_wake(cx.waker()));
         match &mut self.delivery().sink {
-            ResultSink::Here(place, _) if place.is_some() => return ready(place),
-            ResultSink::Here(_, waiting) if !known(waiting) => {}
+            ResultSink::Single(place, _) if place.is_some() => return ready(place),
+            ResultSink::Single(_, waiting) if !known(waiting) => {}
             _ => return Poll::Pending,
         }
-        // Cloned and dropped under no lock: a waker may be anything. Meanwhile there may be a result.
+        // Cloned and dropped under no lock, because a waker may run any code. A result may arrive
+        // meanwhile.
         let waker = cx.waker().clone();
         let unused = match &mut self.delivery().sink {
-            ResultSink::Here(place, _) if place.is_some() => return ready(place),
-            ResultSink::Here(_, waiting) => waiting.replace(waker),
+            ResultSink::Single(place, _) if place.is_some() => return ready(place),
+            ResultSink::Single(_, waiting) => waiting.replace(waker),
             _ => Some(waker),
         };
         drop(unused);

@@ -1,11 +1,11 @@
-//! The workers' side of a pool: what they have made of a job goes in, and the next one comes out.
+//! The workers' side of a pool: the outcome of an attempt goes in, and the next job comes out.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::{ExitReason, Pid};
 
-use super::deferred_drop::Trash;
+use super::deferred_drop::DeferredDrop;
 use super::event::JobEvent;
 use super::job::AttemptError;
 use super::job_state::JobState;
@@ -14,27 +14,27 @@ use super::queue_guard::QueueGuard;
 use super::scheduler::{Next, Time};
 use super::shared::Shared;
 
-/// Where a worker sits.
+/// The slot and the incarnation of a worker.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WorkerId {
     pub(super) slot: usize,
     pub(super) pid: Pid,
 }
 
-/// What came of an attempt.
+/// The outcome of an attempt.
 pub(super) enum AttemptOutcome<T, E> {
     Done(T),
     Failed(AttemptError<E>),
-    /// It was given up, because there is no use in it any more.
-    GivenUp,
+    /// The attempt was abandoned, because the outcome of the job was decided meanwhile.
+    Abandoned,
 }
 
-/// A job that a worker has in hand.
+/// A leased job.
 pub(super) struct Leased<J, T, E> {
     pub(super) task: Arc<JobState<J, T, E>>,
-    /// How long the attempt may take.
+    /// The time limit of the attempt.
     pub(super) time_limit: Option<Duration>,
-    /// Since when, if that is taken.
+    /// When the attempt started, if that is measured.
     pub(super) since: Option<Time>,
 }
 
@@ -44,87 +44,92 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    /// A worker takes its seat.
-    pub(super) fn worker_started(&self, seat: WorkerId) {
+    /// Registers a worker incarnation that has started.
+    pub(super) fn worker_started(&self, worker_id: WorkerId) {
         self.change(|state| {
-            state.board.worker_started(seat.slot, seat.pid.incarnation());
-            // Whoever it was that started it: it is to work, if it is one of those who are.
-            if seat.slot < self.wanted() { state.board.set_open(seat.slot, true) } else { Vec::new() }
+            state.scheduler.worker_started(worker_id.slot, worker_id.pid.incarnation());
+            // Its slot is opened, whatever started it, if it is one of the wanted workers.
+            if worker_id.slot < self.wanted() {
+                state.scheduler.set_open(worker_id.slot, true)
+            } else {
+                Vec::new()
+            }
         });
     }
 
-    /// The init of a worker has failed. One that declined to start does not come, so no job waits
-    /// for it.
-    pub(super) fn init_failed(&self, seat: WorkerId, reason: &ExitReason) {
+    /// Handles a failed start. A worker that declined to start is not due, so no job waits for it.
+    pub(super) fn init_failed(&self, worker_id: WorkerId, reason: &ExitReason) {
         if matches!(reason, ExitReason::Ignore) {
-            self.change(|state| state.board.decline(seat.slot, seat.pid.incarnation()));
+            self.change(|state| state.scheduler.decline(worker_id.slot, worker_id.pid.incarnation()));
         }
     }
 
-    /// A worker has finished an attempt, if it had begun one, and wants the next job; it is woken for that if there is none now.
+    /// Completes an attempt, if there was one, and leases the next job. If there is none, the
+    /// worker is idle and is woken for the next.
     pub(super) fn complete_and_lease(
         &self,
-        seat: WorkerId,
-        made: Option<AttemptResult<T, E>>,
+        worker_id: WorkerId,
+        finished: Option<AttemptResult<T, E>>,
     ) -> Option<Leased<J, T, E>> {
-        let mut session = self.lock();
-        if let Some(made) = made {
-            session.settle(seat, made);
+        let mut guard = self.lock();
+        if let Some(finished) = finished {
+            guard.finish_attempt(worker_id, finished);
         }
-        let leased = session.lease(seat);
-        session.end();
+        let leased = guard.lease(worker_id);
+        guard.end();
         leased
     }
 
-    /// A worker has finished an attempt, and does not want another job now.
-    pub(super) fn complete(&self, seat: WorkerId, made: AttemptResult<T, E>) {
-        let mut session = self.lock();
-        session.settle(seat, made);
-        session.end();
+    /// Completes an attempt without leasing another job.
+    pub(super) fn complete(&self, worker_id: WorkerId, finished: AttemptResult<T, E>) {
+        let mut guard = self.lock();
+        guard.finish_attempt(worker_id, finished);
+        guard.end();
     }
 
-    /// An incarnation of a worker has ended, or was given up.
-    pub(super) fn worker_gone(&self, seat: WorkerId, reason: &ExitReason) {
-        self.leave(seat, reason, false);
+    /// Handles the exit of a worker incarnation, or its abandonment.
+    pub(super) fn worker_exited(&self, worker_id: WorkerId, reason: &ExitReason) {
+        self.on_worker_exit(worker_id, reason, false);
     }
 
-    /// The same, if its supervisor has stopped it, and not because it hung: that is no attempt at the job that it had.
-    pub(super) fn worker_dismissed(&self, seat: WorkerId, reason: &ExitReason) {
-        self.leave(seat, reason, true);
+    /// Handles the exit of a worker that its supervisor stopped, and not because it hung: its job
+    /// has used no attempt.
+    pub(super) fn worker_dismissed(&self, worker_id: WorkerId, reason: &ExitReason) {
+        self.on_worker_exit(worker_id, reason, true);
     }
 
-    fn leave(&self, seat: WorkerId, reason: &ExitReason, is_dismissed: bool) {
-        let mut session = self.lock_synced();
-        let (job, roused) = session.state.board.worker_exited(seat.slot, seat.pid.incarnation());
-        session.rouse(roused);
+    fn on_worker_exit(&self, worker_id: WorkerId, reason: &ExitReason, is_dismissed: bool) {
+        let mut guard = self.lock_synced();
+        let (job, to_wake) = guard.state.scheduler.worker_exited(worker_id.slot, worker_id.pid.incarnation());
+        guard.wake_workers(to_wake);
         if let Some(job) = job {
             let failure = AttemptError::WorkerEnded(reason.clone());
             if is_dismissed {
-                session.put_back(job, seat.slot, failure);
+                guard.requeue_interrupted(job, worker_id.slot, failure);
             } else {
-                session.retry_or_bury(job, seat.slot, failure);
+                guard.retry_or_mark_dead(job, worker_id.slot, failure);
             }
         }
-        // It sees to it that there is another, if nothing else does.
-        let calls_foreman = !std::mem::replace(&mut session.state.is_counting, true);
-        session.end_in_turn();
-        if calls_foreman {
-            self.call_foreman();
+        // The manager starts another incarnation if the supervisor does not.
+        let notify_manager = !std::mem::replace(&mut guard.state.is_checking_workers, true);
+        guard.end_with_disposal();
+        if notify_manager {
+            self.notify_manager();
         }
     }
 }
 
-/// An attempt that is over.
+/// A finished attempt.
 pub(super) struct AttemptResult<T, E> {
     pub(super) attempt: AttemptOutcome<T, E>,
-    /// Since when, if that is taken.
+    /// When the attempt started, if that is measured.
     pub(super) since: Option<Time>,
 }
 
 impl<T, E> AttemptResult<T, E> {
-    /// Returns `true` if the work was dropped before it was over.
+    /// Returns `true` if the work was dropped before it finished.
     pub(super) const fn is_cut_short(&self) -> bool {
-        matches!(self.attempt, AttemptOutcome::GivenUp | AttemptOutcome::Failed(AttemptError::TimedOut))
+        matches!(self.attempt, AttemptOutcome::Abandoned | AttemptOutcome::Failed(AttemptError::TimedOut))
     }
 }
 
@@ -134,65 +139,72 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    fn settle(&mut self, seat: WorkerId, made: AttemptResult<T, E>) {
-        let job = self.state.board.settle(seat.slot, seat.pid.incarnation());
+    fn finish_attempt(&mut self, worker_id: WorkerId, finished: AttemptResult<T, E>) {
+        let job = self.state.scheduler.release_lease(worker_id.slot, worker_id.pid.incarnation());
         let Some(job) = job else {
-            // Another has it by now: this incarnation was given up for lost.
-            return match made.attempt {
-                AttemptOutcome::Done(output) => self.discard(Trash::Output(output)),
-                AttemptOutcome::Failed(failure) => self.discard(Trash::Failure(failure)),
-                AttemptOutcome::GivenUp => {}
+            // The job was leased again: this incarnation was abandoned.
+            return match finished.attempt {
+                AttemptOutcome::Done(output) => self.defer_drop(DeferredDrop::Output(output)),
+                AttemptOutcome::Failed(failure) => self.defer_drop(DeferredDrop::Failure(failure)),
+                AttemptOutcome::Abandoned => {}
             };
         };
-        if let Some(since) = made.since {
+        if let Some(since) = finished.since {
             let worked = self.now().saturating_sub(since);
             self.state.stats.works.count(worked);
         }
-        match made.attempt {
+        match finished.attempt {
             AttemptOutcome::Done(output) => self.completed(job.item, output),
-            AttemptOutcome::Failed(failure) => self.retry_or_bury(job, seat.slot, failure),
-            AttemptOutcome::GivenUp => self.discard_lease(job.item),
+            AttemptOutcome::Failed(failure) => self.retry_or_mark_dead(job, worker_id.slot, failure),
+            AttemptOutcome::Abandoned => self.discard_lease(job.item),
         }
     }
 
-    /// Puts a job back that was interrupted without a fault of its own or of its worker: that was no attempt, unless it must not be begun
-    /// twice.
-    fn put_back(&mut self, job: QueuedJob<Arc<JobState<J, T, E>>>, slot: usize, failure: AttemptError<E>) {
+    /// Queues a job again that was interrupted through no fault of its own or of its worker. The
+    /// attempt does not count, unless the job must not start twice.
+    fn requeue_interrupted(
+        &mut self,
+        job: QueuedJob<Arc<JobState<J, T, E>>>,
+        slot: usize,
+        failure: AttemptError<E>,
+    ) {
         let task = job.item.clone();
-        let is_tried_once = task.terms(&self.state.terms).attempts == 1;
-        if is_tried_once || self.state.is_closed() || task.is_over() {
-            return self.retry_or_bury(job, slot, failure);
+        let is_tried_once = task.options(&self.state.options).attempts == 1;
+        if is_tried_once || self.state.is_closed() || task.is_complete() {
+            return self.retry_or_mark_dead(job, slot, failure);
         }
         self.state.stats.retried += 1;
-        self.note(JobEvent::Retried(task.id));
-        let (since, expires) = (Some(self.now()), job.stand.expires.is_some());
-        let roused = self.state.board.put(QueuedJob { since, ..job });
-        self.rouse(roused);
+        self.record(JobEvent::Retried(task.id));
+        let (since, expires) = (Some(self.now()), job.placement.expires.is_some());
+        let to_wake = self.state.scheduler.enqueue(QueuedJob { since, ..job });
+        self.wake_workers(to_wake);
         if expires {
-            self.set_alarm();
+            self.schedule_tick();
         }
     }
 
-    fn lease(&mut self, seat: WorkerId) -> Option<Leased<J, T, E>> {
-        if !self.state.board.has_for(seat.slot) {
+    fn lease(&mut self, worker_id: WorkerId) -> Option<Leased<J, T, E>> {
+        if !self.state.scheduler.has_job_for(worker_id.slot) {
             self.refill();
         }
-        if let Some(leased) = self.lease_from_board(seat) {
+        if let Some(leased) = self.lease_from_scheduler(worker_id) {
             return Some(leased);
         }
-        // It is idle, and from now on woken for what is submitted. What was submitted before that it looks for once more.
+        // The worker is idle now, and is woken for later submissions. Earlier submissions may be in
+        // the buffer, so it checks once more.
         self.drain_buffer();
-        let leased = self.lease_from_board(seat);
+        let leased = self.lease_from_scheduler(worker_id);
         if leased.is_none() {
-            self.set_alarm();
+            self.schedule_tick();
         }
         leased
     }
 
-    fn lease_from_board(&mut self, seat: WorkerId) -> Option<Leased<J, T, E>> {
+    fn lease_from_scheduler(&mut self, worker_id: WorkerId) -> Option<Leased<J, T, E>> {
         let (time, mut expired) = (self.time(), Vec::new());
-        let (next, roused) = self.state.board.lease(seat.slot, seat.pid.incarnation(), time, &mut expired);
-        self.rouse(roused);
+        let (next, to_wake) =
+            self.state.scheduler.lease(worker_id.slot, worker_id.pid.incarnation(), time, &mut expired);
+        self.wake_workers(to_wake);
         self.drop_expired(expired);
         let Next::Job(task, waiting_since) = next else { return None };
         let since = waiting_since.map(|waiting_since| {
@@ -200,8 +212,8 @@ where
             self.state.stats.waits.count(now.saturating_sub(waiting_since));
             now
         });
-        self.note(JobEvent::Started { id: task.id, worker: seat.pid });
-        let time_limit = task.terms(&self.state.terms).time_limit;
+        self.record(JobEvent::Started { id: task.id, worker: worker_id.pid });
+        let time_limit = task.options(&self.state.options).time_limit;
         Some(Leased { task, since, time_limit })
     }
 }

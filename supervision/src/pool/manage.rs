@@ -1,28 +1,28 @@
-//! How a board is run: which workers are due, whether it is paused, and which worker a job is led
-//! to.
+//! The management of the scheduler: due workers, pause, settings, and the mapping of jobs to
+//! workers.
 
 use super::rate::Rate;
 use super::scheduler::{Phase, Scheduler};
 use super::slots::Slot;
 
-/// Where jobs are led.
+/// The mapping of jobs to workers.
 impl<I> Scheduler<I> {
-    /// Returns the slot of the running worker that has the least before it.
+    /// Returns the slot of the running worker with the fewest jobs.
     pub(super) fn least_queued(&self) -> Option<usize> {
         let before = |place: usize, slot: &Slot<I>| {
-            self.backlog.reserved_for(place) + usize::from(slot.lease.is_some())
+            self.queues.reserved_for(place) + usize::from(slot.lease.is_some())
         };
         let running = self.slots.iter().enumerate().filter(|(_, slot)| slot.runs());
         running.min_by_key(|(place, slot)| before(*place, slot)).map(|(place, _)| place)
     }
 
-    /// Returns the slot of the running worker whose turn it is: each has one in as many turns as
-    /// there are slots.
+    /// Returns the slot of the running worker whose turn it is. Each running worker has one turn in
+    /// as many turns as there are slots.
     pub(super) fn next_in_turn(&mut self) -> Option<usize> {
         self.slots.next_in_turn()
     }
 
-    /// Returns the slot of the due worker that a key leads to.
+    /// Returns the slot of the due worker that a key maps to.
     pub(super) fn slot_of_key(&self, key: u64) -> Option<usize> {
         self.slots.of_key(key)
     }
@@ -32,17 +32,17 @@ impl<I> Scheduler<I> {
         (0..self.slots.len()).filter(|slot| self.slots.is_open(*slot)).collect()
     }
 
-    /// Returns `true` if none of the workers in the first `wanted` slots runs or is due, because
-    /// each declined to start.
+    /// Returns `true` if each worker in the first `wanted` slots declined to start, so that none
+    /// runs or is due.
     pub(super) fn has_no_worker(&self, wanted: usize) -> bool {
         self.slots.iter().take(wanted).all(|slot| slot.declined)
     }
 }
 
-/// How it is run.
+/// Settings and phases.
 impl<I> Scheduler<I> {
-    /// Sets whether a worker is due in a slot. When none is, what was routed to it goes to all, and
-    /// its keys lead to others. Returns the workers to wake.
+    /// Sets whether the worker of a slot is due. When it is not, the jobs that were routed to it go
+    /// to all workers, and its keys map to other workers. Returns the workers to wake.
     pub(super) fn set_open(&mut self, slot: usize, open: bool) -> Vec<usize> {
         let changed = self.slots.change(slot, |place| {
             place.open = open;
@@ -52,13 +52,13 @@ impl<I> Scheduler<I> {
             return Vec::new();
         }
         if open {
-            // It may have looked before it was.
+            // The worker may have looked for a job before its slot was open.
             return self.mark_busy(slot).into_iter().collect();
         }
-        let mut homeless = self.backlog.take_routed(slot);
-        homeless.extend(self.backlog.take_keyed(slot));
-        // It may have been woken for a job that it is not to have any more.
-        self.put_again(homeless)
+        let mut to_requeue = self.queues.take_routed(slot);
+        to_requeue.extend(self.queues.take_keyed(slot));
+        // The worker may have been woken for a job that it may no longer run.
+        self.requeue(to_requeue)
     }
 
     pub(super) fn pause(&mut self, paused: bool) -> Vec<usize> {
@@ -79,7 +79,7 @@ impl<I> Scheduler<I> {
         self.rate = Some(rate);
     }
 
-    pub(super) fn enter(&mut self, phase: Phase) {
+    pub(super) fn advance_to(&mut self, phase: Phase) {
         self.phase = self.phase.max(phase);
     }
 }

@@ -1,4 +1,5 @@
-//! The one in a pool who keeps its times: delays, retries, rates, and how many workers there are.
+//! The manager of a pool: it handles delays, retries and rates when they are due, and controls the
+//! number of workers.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,16 +15,16 @@ use super::stop::PoolShutdown;
 use crate::log;
 use crate::policy::Backoff;
 
-/// How often it looks whether there are too few workers, or too many, unless it can see that there are not.
-const ROUND: Duration = Duration::from_millis(100);
+/// The period at which an elastic pool checks its load, unless no check is needed.
+const CHECK_PERIOD: Duration = Duration::from_millis(100);
 
-/// Keeps the times of a pool.
+/// The manager of a pool.
 pub(super) struct PoolManager<J, T, E> {
     pool: Arc<Shared<J, T, E>>,
     scale: Option<Scale>,
     repair: Repair,
     resizing: Option<tokio::task::JoinHandle<()>>,
-    /// It ends the pool.
+    /// `true` once it has begun to end the pool.
     is_ending: bool,
 }
 
@@ -37,40 +38,43 @@ where
     type Args = (Arc<Shared<J, T, E>>, Option<Scale>, Option<Backoff>);
 
     async fn init((pool, scale, delays): &Self::Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
-        pool.begin();
+        pool.tree_started();
         ctx.continue_with(Tick);
         let repair = Repair::new(*delays);
         Ok(Self { pool: pool.clone(), scale: scale.clone(), repair, resizing: None, is_ending: false })
     }
 
     async fn handle(&mut self, _: Tick, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
-        let mut session = self.pool.lock_synced();
-        // Before the rate lets somebody go on: as long as it does not, more workers are of no use.
-        let queued = session.state.board.runnable();
-        let (next, is_partial) = session.tick();
-        let now = session.now();
-        let board = &session.state.board;
-        let waited = board.oldest().map_or(Duration::ZERO, |since| now.saturating_sub(since));
-        let load = Load { queued, waited, idle: board.idle() };
-        let round =
-            self.scale.as_ref().filter(|scale| !scale.is_at_rest(self.pool.wanted(), load)).map(|_| ROUND);
-        session.state.scaling_idle = self.scale.is_some() && round.is_none();
-        let is_forsaken = session.state.handles_dropped;
-        let is_astray = session.state.is_astray(self.pool.wanted(), self.pool.workers().len());
-        session.state.is_counting = is_astray;
-        session.end();
-        if is_forsaken {
+        let mut guard = self.pool.lock_synced();
+        // Read before the rate allows more starts: while it does not, more workers are of no use.
+        let queued = guard.state.scheduler.runnable();
+        let (next, is_partial) = guard.tick();
+        let now = guard.now();
+        let scheduler = &guard.state.scheduler;
+        let waited = scheduler.oldest().map_or(Duration::ZERO, |since| now.saturating_sub(since));
+        let load = Load { queued, waited, idle: scheduler.idle() };
+        let scaling_check = self
+            .scale
+            .as_ref()
+            .filter(|scale| !scale.is_idle_at_min(self.pool.wanted(), load))
+            .map(|_| CHECK_PERIOD);
+        guard.state.scaling_idle = self.scale.is_some() && scaling_check.is_none();
+        let handles_dropped = guard.state.handles_dropped;
+        let needs_repair = guard.state.needs_repair(self.pool.wanted(), self.pool.workers().len());
+        guard.state.is_checking_workers = needs_repair;
+        guard.end();
+        if handles_dropped {
             self.end_pool();
         }
-        let recount = self.reconcile(is_astray, now);
+        let repair_check = self.reconcile(needs_repair, now);
         self.resize(load, now, ctx.system());
         if is_partial {
             ctx.continue_with(Tick);
             return Ok(());
         }
         let due = next.map(|next| next.saturating_sub(now).max(Duration::from_millis(1)));
-        if let Some(wait) = [round, due, recount].into_iter().flatten().min() {
-            ctx.start_timer("look", wait, Tick);
+        if let Some(wait) = [scaling_check, due, repair_check].into_iter().flatten().min() {
+            ctx.start_timer("tick", wait, Tick);
         }
         Ok(())
     }
@@ -82,27 +86,29 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    /// No handle is left: what there is is finished, and then the supervisor ends.
+    /// Ends the pool after its last handle was dropped: its jobs are finished, and then the
+    /// supervisor ends.
     fn end_pool(&mut self) {
         let Some(pool) = PoolHandle::of(&self.pool).filter(|_| !self.is_ending) else { return };
         self.is_ending = true;
         tokio::spawn(async move {
             pool.stop(PoolShutdown::Drain).await;
-            // If it has ended, that is as good.
+            // It may have ended already.
             let _ = pool.supervisor().handle().stop(ExitReason::shutdown());
         });
     }
 
-    /// Has workers started that are missing, and stopped that are too many, in a task of its own. Returns when to look again.
-    fn reconcile(&mut self, is_astray: bool, now: Duration) -> Option<Duration> {
+    /// Starts missing workers and stops surplus ones, in a task of its own. Returns when to check
+    /// again.
+    fn reconcile(&mut self, needs_repair: bool, now: Duration) -> Option<Duration> {
         if self.pool.is_repairing.load(Ordering::Acquire) {
-            // The foreman is called when that is over.
+            // The manager is notified when the repair is over.
             return None;
         }
-        match self.repair.look(is_astray, now) {
-            Step::Rest => None,
+        match self.repair.next_step(needs_repair, now) {
+            Step::Idle => None,
             Step::Wait(wait) => Some(wait),
-            Step::Act => {
+            Step::Reconcile => {
                 let (pool, repairing) = (PoolHandle::of(&self.pool)?, Repairing::begin(&self.pool)?);
                 tokio::spawn(async move { pool.repair(repairing).await });
                 None
@@ -110,7 +116,9 @@ where
         }
     }
 
-    /// One change at a time, and in a task of its own: whoever asks a supervisor must not keep it waiting.
+    /// Starts a resize if the load requires it, one at a time. It runs in a task of its own,
+    /// because a request to the supervisor must not block the manager, which the supervisor may
+    /// have to stop.
     fn resize(&mut self, load: Load, now: Duration, system: &System) {
         let Some(scale) = &mut self.scale else { return };
         if self.resizing.as_ref().is_some_and(|resizing| !resizing.is_finished()) {

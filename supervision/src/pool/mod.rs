@@ -1,23 +1,37 @@
-//! Pools: one queue of jobs, and workers that are kept alive. The Supervisor-Worker pattern.
+//! Pools of workers: one job queue and a fixed or elastic number of supervised workers.
+//!
+//! # Problem
+//!
+//! A service must run many jobs with limited concurrency. Workers crash, hang or are killed; no
+//! submitted job may disappear because of that, and one bad job must not end the service.
 //!
 //! # Model
 //!
-//! A [`Pool`] is a supervisor of equal workers. Jobs wait in one queue; a worker that is free *leases* the next. What it makes of that goes
-//! to whoever submitted the job. An error is its result too, unless errors are to be [tried again](Pool::retry_errors).
-//! If the worker crashes, is killed, or hangs and is given up, its supervisor starts the next worker, and the job
-//! goes back to the front of the queue, up to its attempts. A job that failed for good is among the dead jobs, with all that went wrong.
-//! A job that a worker failed goes to another worker, as long as one runs.
+//! A [`Pool`] is a supervisor of equal workers. Jobs wait in one queue. A free worker *leases* the
+//! next job, and the outcome of the job goes to its submitter. An error that a worker returns is
+//! the result of the job, unless the pool [retries errors](Pool::retry_errors).
+//!
+//! If a worker crashes, is killed, or hangs and is abandoned, its supervisor starts the next
+//! incarnation. The job goes back to the front of the queue, as long as it has attempts left. A
+//! retry runs on another worker, as long as another worker runs. A job that failed permanently
+//! becomes a *dead job*, which keeps every failure.
 //!
 //! # Guarantees
 //!
-//! - **No job is lost**: each ends exactly once: with a result, or with an error that says why there is none.
-//! - **At least once**: a job whose worker ended may have been done, or half of it. One that must not be begun twice
-//!   [says so](Submission::at_most_once).
-//! - **No worker is idle while a job waits** that it may have, unless the pool is paused or keeps to a rate.
-//! - **In order**: of equal priority, the first that came is begun first. Jobs of one [key](Submission::key) are done by one worker, one after the other.
-//! - **First come, first in**: submitters that wait for room are let in in the order in which they came, before any newcomer.
-//! - **Jobs wait for no worker that does not run**, except those of a key whose worker is due.
-//! - **Jobs never end their pool**, however many crash their workers. Only workers that cannot start do.
+//! - **No job is lost**: each job ends exactly once, with a result or with an error that says why
+//!   it has none.
+//! - **At least once**: a job whose worker ended may have run completely, partly or not at all. A
+//!   job that must not start twice is submitted with [`at_most_once`](Submission::at_most_once).
+//! - **No worker is idle while a job waits** that it may run, unless the pool is paused or limited
+//!   by a rate.
+//! - **FIFO within a priority**: jobs of equal priority start in submission order. Jobs of one
+//!   [key](Submission::key) run on one worker, one after the other.
+//! - **Fair admission**: submitters that wait for room are admitted in arrival order, before any
+//!   new submission.
+//! - **No job waits for a worker that does not run**, except jobs of a key whose worker is due, and
+//!   [broadcast](Submission::broadcast) copies.
+//! - **Jobs never end their pool**, however many of them crash workers. Only workers that fail to
+//!   start do.
 //! - **Idle workers cost nothing**: they wait in their mailboxes.
 //!
 //! # Example
@@ -43,7 +57,7 @@
 //! let parsers = pool.handle();
 //! let app = pool.start(&System::new()).await?;
 //!
-//! let results = parsers.submit_many(["1", "two", "3"].map(str::to_owned)).await?.all().await;
+//! let results = parsers.submit_many(["1", "two", "3"].map(str::to_owned)).await?.join_all().await;
 //! assert!(matches!(results[..], [Ok(1), Err(_), Ok(3)]));
 //! assert_eq!(parsers.drain_dead_jobs().len(), 1);
 //! # assert!(app.shutdown().await.is_clean());
@@ -53,7 +67,8 @@
 //!
 //! # What it is not for
 //!
-//! Jobs that outlive the process: the queue is in memory. And jobs that talk to each other: those are [actors](perennial_actors::Actor).
+//! Jobs that must outlive the process: the queue is in memory. Jobs that exchange messages with
+//! each other: use [actors](perennial_actors::Actor).
 
 mod admission;
 mod batch;

@@ -1,49 +1,49 @@
-//! Jobs that wait, by priority, and then by number.
+//! A queue of jobs, ordered by priority, then by number.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 use std::time::Duration;
 
-/// The workers that may have a job.
+/// The workers that may run a job.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) enum Target {
     /// Any worker.
     #[default]
     Any,
-    /// The worker in this slot, as long as it runs; any after that.
+    /// The worker in this slot while it runs; any worker after that.
     Slot(usize),
-    /// The worker that this key leads to, as long as it is due.
+    /// The worker that this key maps to, while it is due.
     Key(u64),
-    /// The worker in this slot, as long as it is due; none after that.
+    /// The worker in this slot while it is due; no worker after that.
     Pinned(usize),
-    /// Any worker but the one in this slot, as long as another runs.
+    /// Any worker except the one in this slot, as long as another runs.
     Except(usize),
 }
 
-/// How a job stands in the queue.
+/// The placement of a job in the queue.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Placement {
-    /// The higher comes first.
+    /// A higher priority is leased first.
     pub(super) priority: u8,
-    /// The workers that may have it.
+    /// The workers that may run the job.
     pub(super) target: Target,
-    /// When it is too late to begin.
+    /// The time after which the job may not start.
     pub(super) expires: Option<Duration>,
 }
 
-/// A job that waits, with how it stands and since when.
+/// A queued job.
 #[derive(Clone, Debug)]
 pub(super) struct QueuedJob<I> {
     pub(super) item: I,
-    /// The lower was submitted first, and comes first. It keeps it for as long as it lives.
+    /// The submission number, by which jobs of equal priority are ordered. It never changes.
     pub(super) number: u64,
-    pub(super) stand: Placement,
-    /// Since when it has waited, if that is taken.
+    pub(super) placement: Placement,
+    /// Since when the job has waited, if that is measured.
     pub(super) since: Option<Duration>,
 }
 
-/// Where a job stands among others: what is less comes first.
+/// The rank of a job in the queue: the least rank is first.
 pub(super) type Rank = (Reverse<u8>, u64);
 
 /// The rank of a job without priority.
@@ -51,19 +51,19 @@ const fn plain_rank(number: u64) -> Rank {
     (Reverse(0), number)
 }
 
-/// So close to an end of a queue, a job is taken out by moving the jobs between it and the end.
+/// The distance from an end of `plain` up to which a job is removed by moving the jobs in between.
 const NEAR: usize = 32;
 
-/// Jobs in the order in which they are to be begun.
+/// Jobs in the order in which they start.
 ///
 /// # Costs
 ///
-/// To put a job in and to take the first out is constant for jobs without priority that come in the
-/// order of their numbers. Everything else is logarithmic, to take out any job too: a job is moved
-/// from `plain` to `sorted` once at most.
+/// Adding a job and removing the first take constant time for jobs without priority that arrive in
+/// number order. Every other operation, also the removal of any job, takes logarithmic time: a job
+/// moves from `plain` to `sorted` at most once.
 #[derive(Debug)]
 pub(super) struct PriorityQueue<I> {
-    /// Jobs without priority that came in the order of their numbers, which most do.
+    /// Jobs without priority that arrived in number order, as most do.
     plain: VecDeque<QueuedJob<I>>,
     /// The other jobs.
     sorted: BTreeMap<Rank, QueuedJob<I>>,
@@ -76,17 +76,17 @@ impl<I> Default for PriorityQueue<I> {
 }
 
 impl<I> PriorityQueue<I> {
-    /// Puts a job where its number has it stand: one that comes back, ahead of those that came after it.
+    /// Adds a job at the position of its priority and number: a retried job precedes later ones.
     pub(super) fn push(&mut self, job: QueuedJob<I>) {
         let is_last = self.plain.back().is_none_or(|last| last.number < job.number);
-        if job.stand.priority == 0 && is_last {
+        if job.placement.priority == 0 && is_last {
             self.plain.push_back(job);
         } else {
-            self.sorted.insert((Reverse(job.stand.priority), job.number), job);
+            self.sorted.insert((Reverse(job.placement.priority), job.number), job);
         }
     }
 
-    /// Puts jobs in, all of them without priority and later than those that are here.
+    /// Appends jobs that have no priority and are later than all queued jobs.
     pub(super) fn append(&mut self, jobs: &mut VecDeque<QueuedJob<I>>) {
         if self.plain.is_empty() {
             std::mem::swap(&mut self.plain, jobs);
@@ -103,7 +103,7 @@ impl<I> PriorityQueue<I> {
         }
     }
 
-    /// The rank of the first.
+    /// Returns the rank of the first job.
     pub(super) fn first(&self) -> Option<Rank> {
         let plain = self.plain.front().map(|job| plain_rank(job.number));
         let Some((sorted, _)) = self.sorted.first_key_value() else { return plain };
@@ -123,7 +123,7 @@ impl<I> PriorityQueue<I> {
         sorted.into_values().chain(plain)
     }
 
-    /// Takes one job out.
+    /// Removes a job.
     pub(super) fn cancel(&mut self, number: u64) -> Option<QueuedJob<I>> {
         if let Ok(place) = self.plain.binary_search_by_key(&number, |job| job.number) {
             return self.take_plain(place);
@@ -133,8 +133,8 @@ impl<I> PriorityQueue<I> {
         self.sorted.remove(&rank?)
     }
 
-    /// Takes out the plain job in this place. The jobs between it and the nearer end go where any
-    /// is taken out fast.
+    /// Removes the plain job at this index. The jobs between it and the nearer end move to
+    /// `sorted`, from which any job is removed in logarithmic time.
     fn take_plain(&mut self, place: usize) -> Option<QueuedJob<I>> {
         let after = self.plain.len() - place - 1;
         if place.min(after) <= NEAR {
@@ -149,7 +149,7 @@ impl<I> PriorityQueue<I> {
         }
     }
 
-    /// The priorities of the sorted jobs, the highest first.
+    /// Returns the priorities of the sorted jobs, the highest first.
     fn priorities(&self) -> impl Iterator<Item = Reverse<u8>> + '_ {
         let mut after = Bound::Unbounded;
         std::iter::from_fn(move || {
@@ -159,7 +159,7 @@ impl<I> PriorityQueue<I> {
         })
     }
 
-    /// Since when the first of each priority have waited, at the most.
+    /// Returns since when the oldest of the first jobs of each priority has waited.
     pub(super) fn oldest(&self) -> Option<Duration> {
         let sorted = self.priorities().filter_map(|priority| self.sorted.range((priority, 0)..).next());
         let firsts = sorted.map(|(_, job)| job).chain(self.plain.front());

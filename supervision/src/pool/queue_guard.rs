@@ -1,11 +1,11 @@
-//! One look at the queue of a pool, or one change: what is done under its lock, and what is done after that.
+//! Exclusive access to the queue of a pool, and the effects after it is unlocked.
 
 use std::sync::Arc;
 use std::task::Waker;
 
 use perennial_actors::host::{Each, dispose_each, ignore_panic, wake_each};
 
-use super::deferred_drop::Trash;
+use super::deferred_drop::DeferredDrop;
 use super::effects::Effects;
 use super::event::JobEvent;
 use super::job::{AttemptError, DeadJob, Failures, JobError, JobRef};
@@ -16,17 +16,18 @@ use super::shared::{Shared, State};
 use super::stats::PoolStats;
 use super::sync::MutexGuard;
 
-/// What is behind the lock, and what is to be done when it is unlocked: to wake somebody, to give results, and to drop what may do
-/// anything as it is dropped.
-#[must_use = "what is to be done is done at its end"]
+/// The locked state of a pool, and the effects that follow when it is unlocked: waking workers and
+/// tasks, delivering results, and dropping users' values, whose destructors may do anything.
+#[must_use = "`end` performs the effects"]
 pub(super) struct QueueGuard<'a, J, T, E> {
     pub(super) pool: &'a Shared<J, T, E>,
     pub(super) state: MutexGuard<'a, State<J, T, E>>,
-    /// The time, once it was asked for.
+    /// The current time, read at most once.
     now: Option<Time>,
-    /// Nobody may submit a job now without a look at the board.
+    /// `true` once the submit buffer is drained and its credit revoked: every concurrent submission
+    /// must take the queue lock.
     buffer_drained: bool,
-    errands: Effects<J, T, E>,
+    effects: Effects<J, T, E>,
 }
 
 impl<J, T, E> Shared<J, T, E>
@@ -35,34 +36,34 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    /// Looks at the queue, or changes it.
+    /// Locks the queue and drains the submit buffer into the scheduler.
     pub(super) fn lock_synced(&self) -> QueueGuard<'_, J, T, E> {
-        let mut session = self.lock();
-        session.drain_buffer();
-        session
+        let mut guard = self.lock();
+        guard.drain_buffer();
+        guard
     }
 
-    /// The same, for a worker that has its next job on the board: what was just submitted is not looked at.
+    /// Locks the queue, not the submit buffer, for a worker whose next job is in the scheduler.
     pub(super) fn lock(&self) -> QueueGuard<'_, J, T, E> {
         let state = self.lock_state();
-        let errands = Effects { roused: None, result: None, calls_foreman: false, rest: None };
-        QueueGuard { pool: self, now: None, buffer_drained: false, state, errands }
+        let effects = Effects { to_wake: None, result: None, notify_manager: false, late: None };
+        QueueGuard { pool: self, now: None, buffer_drained: false, state, effects }
     }
 
-    /// Changes the queue, in a way after which these are to be woken.
+    /// Changes the queue. `change` returns the workers to wake.
     pub(super) fn change(&self, change: impl FnOnce(&mut State<J, T, E>) -> Vec<usize>) {
-        let mut session = self.lock_synced();
-        let roused = change(&mut session.state);
-        session.rouse(roused);
-        session.end();
+        let mut guard = self.lock_synced();
+        let to_wake = change(&mut guard.state);
+        guard.wake_workers(to_wake);
+        guard.end();
     }
 
-    /// Its tree has begun, or a part of it: it hears of the end of that.
-    pub(super) fn begin(self: &Arc<Self>) {
+    /// Handles the start of the tree or of a part of it: watches for the end of the tree.
+    pub(super) fn tree_started(self: &Arc<Self>) {
         let Some(supervisor) = self.supervisor.upgrade() else { return };
         let watches = {
             let mut state = self.lock_state();
-            state.is_down = false;
+            state.tree_ended = false;
             state.is_draining = false;
             std::mem::replace(&mut state.is_watching, true)
         };
@@ -77,25 +78,26 @@ where
         }
     }
 
-    /// The tree is over: nobody will work here, unless it begins anew.
+    /// Handles the end of the tree: drops the queued jobs, because no worker will run them. The
+    /// tree may start again.
     pub(super) fn close(&self) {
-        let mut session = self.lock_synced();
-        session.state.is_down = true;
-        session.state.is_watching = false;
-        let dropped = session.clear();
-        session.end_in_turn();
+        let mut guard = self.lock_synced();
+        guard.state.tree_ended = true;
+        guard.state.is_watching = false;
+        let dropped = guard.clear();
+        guard.end_with_disposal();
         if let Some(supervisor) = self.supervisor.upgrade() {
             supervisor.count_dropped_jobs(dropped);
         }
     }
 
-    /// Takes no job in any more, until its tree begins anew. What it has goes on, also if it was paused.
+    /// Rejects new jobs until the tree starts again, and resumes a paused pool.
     pub(super) fn begin_drain(&self) {
-        let mut session = self.lock_synced();
-        session.state.is_draining = true;
-        let roused = session.state.board.pause(false);
-        session.rouse(roused);
-        session.end();
+        let mut guard = self.lock_synced();
+        guard.state.is_draining = true;
+        let to_wake = guard.state.scheduler.pause(false);
+        guard.wake_workers(to_wake);
+        guard.end();
     }
 
     pub(super) fn drain_dead_jobs(&self) -> Vec<DeadJob<J, E>> {
@@ -103,23 +105,23 @@ where
     }
 
     pub(super) fn stats(&self) -> PoolStats {
-        let session = self.lock_synced();
-        let (board, books) = (&session.state.board, &session.state.stats);
+        let guard = self.lock_synced();
+        let (scheduler, counters) = (&guard.state.scheduler, &guard.state.stats);
         let stats = PoolStats {
-            submitted: self.intake.lock().submitted,
-            queued: board.waiting(),
-            running: board.leased(),
-            completed: books.completed,
-            failed: books.failed,
-            retried: books.retried,
-            dropped: books.dropped,
-            workers: (0..self.workers().len()).filter(|slot| board.is_present(*slot)).count(),
-            wait_p50: books.waits.percentile(0.5),
-            wait_p99: books.waits.percentile(0.99),
-            work_p50: books.works.percentile(0.5),
-            work_p99: books.works.percentile(0.99),
+            submitted: self.submit_buffer.lock().submitted,
+            queued: scheduler.waiting(),
+            running: scheduler.leased(),
+            completed: counters.completed,
+            failed: counters.failed,
+            retried: counters.retried,
+            dropped: counters.dropped,
+            workers: (0..self.workers().len()).filter(|slot| scheduler.is_present(*slot)).count(),
+            wait_p50: counters.waits.percentile(0.5),
+            wait_p99: counters.waits.percentile(0.99),
+            work_p50: counters.works.percentile(0.5),
+            work_p99: counters.works.percentile(0.99),
         };
-        session.end();
+        guard.end();
         stats
     }
 }
@@ -130,21 +132,21 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    /// Takes onto the board what was submitted.
+    /// Moves the submit buffer into the scheduler and revokes the credit.
     pub(super) fn drain_buffer(&mut self) {
-        let mut intake = self.pool.intake.lock();
-        intake.credit = 0;
-        self.state.board.append(&mut intake.jobs);
+        let mut submit_buffer = self.pool.submit_buffer.lock();
+        submit_buffer.credit = 0;
+        self.state.scheduler.append(&mut submit_buffer.jobs);
         self.buffer_drained = true;
     }
 
-    /// The same, for a worker that finds nothing on the board. If it finds something here it is not idle, and neither is any other: there is
-    /// credit again.
+    /// Moves the submit buffer into the scheduler, for a worker that found no job there. If there
+    /// are jobs in it, this worker is not idle, and neither is any other: new credit is granted.
     pub(super) fn refill(&mut self) {
-        let mut intake = self.pool.intake.lock();
-        if !intake.jobs.is_empty() {
-            self.state.board.append(&mut intake.jobs);
-            intake.credit = self.state.credit();
+        let mut submit_buffer = self.pool.submit_buffer.lock();
+        if !submit_buffer.jobs.is_empty() {
+            self.state.scheduler.append(&mut submit_buffer.jobs);
+            submit_buffer.credit = self.state.credit();
         }
     }
 
@@ -152,92 +154,92 @@ where
         *self.now.get_or_insert_with(|| self.pool.now())
     }
 
-    /// The time, if the board needs it.
+    /// Returns the current time if the scheduler needs it.
     pub(super) fn time(&mut self) -> Time {
-        if self.state.board.is_timed() { self.now() } else { Time::ZERO }
+        if self.state.scheduler.is_timed() { self.now() } else { Time::ZERO }
     }
 
-    pub(super) fn rouse(&mut self, roused: impl IntoIterator<Item = usize>) {
-        for slot in roused {
-            match self.errands.roused {
-                None => self.errands.roused = Some(slot),
-                Some(_) => self.errands.rest().roused.push(slot),
+    pub(super) fn wake_workers(&mut self, to_wake: impl IntoIterator<Item = usize>) {
+        for slot in to_wake {
+            match self.effects.to_wake {
+                None => self.effects.to_wake = Some(slot),
+                Some(_) => self.effects.late().to_wake.push(slot),
             }
         }
     }
 
     pub(super) fn wake(&mut self, waker: Option<Waker>) {
         if let Some(waker) = waker {
-            self.errands.rest().wakers.push(waker);
+            self.effects.late().wakers.push(waker);
         }
     }
 
-    pub(super) fn note(&self, event: JobEvent) {
-        self.pool.events.note(event);
+    pub(super) fn record(&self, event: JobEvent) {
+        self.pool.events.record(event);
     }
 
-    pub(super) fn discard(&mut self, trash: Trash<J, T, E>) {
-        self.errands.rest().trash.push(trash);
+    pub(super) fn defer_drop(&mut self, deferred: DeferredDrop<J, T, E>) {
+        self.effects.late().deferred.push(deferred);
     }
 
-    /// Sees to it that the foreman looks in time.
-    pub(super) fn set_alarm(&mut self) {
+    /// Notifies the manager if the next deadline is before its current one.
+    pub(super) fn schedule_tick(&mut self) {
         let now = self.time();
-        let State { board, alarm, .. } = &mut *self.state;
-        let next = board.next_deadline(now);
-        if next.is_some_and(|next| alarm.is_none_or(|alarm| next < alarm)) {
-            *alarm = next;
-            self.errands.calls_foreman = true;
+        let State { scheduler, next_tick, .. } = &mut *self.state;
+        let next = scheduler.next_deadline(now);
+        if next.is_some_and(|next| next_tick.is_none_or(|next_tick| next < next_tick)) {
+            *next_tick = next;
+            self.effects.notify_manager = true;
         }
     }
 
-    /// What has its time now. Returns when to look again, and `true` if more may have expired.
+    /// Handles what is due. Returns the next deadline, and `true` if more jobs may have expired.
     pub(super) fn tick(&mut self) -> (Option<Time>, bool) {
         let now = self.now();
         let mut expired = Vec::new();
-        let roused = self.state.board.tick(now, &mut expired);
-        self.rouse(roused);
+        let to_wake = self.state.scheduler.tick(now, &mut expired);
+        self.wake_workers(to_wake);
         let is_partial = expired.len() == EXPIRED_AT_ONCE;
         self.drop_expired(expired);
-        self.state.alarm = self.state.board.next_deadline(now);
-        (self.state.alarm, is_partial)
+        self.state.next_tick = self.state.scheduler.next_deadline(now);
+        (self.state.next_tick, is_partial)
     }
 
-    /// A job that was leased is done.
+    /// Completes a leased job with its output.
     pub(super) fn completed(&mut self, task: Arc<JobState<J, T, E>>, output: T) {
         if task.try_complete() {
             self.state.stats.completed += 1;
-            self.note(JobEvent::Done(task.id));
-            self.errands.result = Some((task, Ok(output)));
+            self.record(JobEvent::Done(task.id));
+            self.effects.result = Some((task, Ok(output)));
         } else {
             self.state.stats.dropped += 1;
-            self.discard(Trash::Output(output));
-            self.discard(Trash::Task(task));
+            self.defer_drop(DeferredDrop::Output(output));
+            self.defer_drop(DeferredDrop::Task(task));
         }
     }
 
-    /// A job that was leased is not wanted any more: its submitter knows.
+    /// Drops a leased job that was cancelled: its result is delivered already.
     pub(super) fn discard_lease(&mut self, task: Arc<JobState<J, T, E>>) {
         self.state.stats.dropped += 1;
-        self.discard(Trash::Task(task));
+        self.defer_drop(DeferredDrop::Task(task));
     }
 
-    /// A job will not be done, and is in no place any more.
+    /// Ends a job that is in no place, with an error.
     pub(super) fn drop_job(&mut self, task: Arc<JobState<J, T, E>>, why: JobError<E>, event: JobEvent) {
         self.state.stats.dropped += 1;
         if task.try_complete() {
-            self.note(event);
-            self.errands.rest().given.push((task, Err(why)));
+            self.record(event);
+            self.effects.late().outcomes.push((task, Err(why)));
         } else {
-            // It was cancelled, and its submitter knows.
-            self.discard(Trash::Task(task));
+            // It was cancelled, and its result is delivered already.
+            self.defer_drop(DeferredDrop::Task(task));
         }
     }
 
     pub(super) fn drop_expired(&mut self, expired: Vec<Arc<JobState<J, T, E>>>) {
         for task in expired {
             if let Some(failures) = task.take_failures() {
-                self.bury(task, failures, JobError::ExpiredAfterFailures);
+                self.mark_dead(task, failures, JobError::ExpiredAfterFailures);
             } else {
                 let event = JobEvent::Expired(task.id);
                 self.drop_job(task, JobError::Expired, event);
@@ -245,9 +247,9 @@ where
         }
     }
 
-    /// Drops everything that waits; how many.
+    /// Drops all queued jobs and returns their number.
     pub(super) fn clear(&mut self) -> usize {
-        let waiting = self.state.board.clear();
+        let waiting = self.state.scheduler.clear();
         let count = waiting.len();
         for task in waiting {
             let event = JobEvent::Dropped(task.id);
@@ -256,45 +258,46 @@ where
         count
     }
 
-    /// An attempt at a job by the worker in this slot has failed. It is in no place: it is tried
-    /// again, by another worker unless it is for this one, or dead.
-    pub(super) fn retry_or_bury(
+    /// Handles a failed attempt of the worker in this slot. The job is in no place. It is retried,
+    /// on another worker unless it has a key or is pinned; or it becomes a dead job.
+    pub(super) fn retry_or_mark_dead(
         &mut self,
         job: QueuedJob<Arc<JobState<J, T, E>>>,
         slot: usize,
         failure: AttemptError<E>,
     ) {
         let task = job.item.clone();
-        if self.state.is_closed() || task.is_over() {
-            self.discard(Trash::Failure(failure));
+        if self.state.is_closed() || task.is_complete() {
+            self.defer_drop(DeferredDrop::Failure(failure));
             return self.drop_job(task.clone(), JobError::Dropped, JobEvent::Dropped(task.id));
         }
-        match task.fail(failure, &self.state.terms) {
-            AfterFailure::Dead(failures) => self.bury(task, failures, JobError::Failed),
+        match task.fail(failure, &self.state.options) {
+            AfterFailure::Dead(failures) => self.mark_dead(task, failures, JobError::Failed),
             AfterFailure::Retry(delay) => {
                 self.state.stats.retried += 1;
-                self.note(JobEvent::Retried(task.id));
+                self.record(JobEvent::Retried(task.id));
                 let now = self.now();
-                let target = match job.stand.target {
+                let target = match job.placement.target {
                     own @ (Target::Key(_) | Target::Pinned(_)) => own,
                     _ => Target::Except(slot),
                 };
-                let job = QueuedJob { since: Some(now), stand: Placement { target, ..job.stand }, ..job };
-                let has_a_time = !delay.is_zero() || job.stand.expires.is_some();
+                let job =
+                    QueuedJob { since: Some(now), placement: Placement { target, ..job.placement }, ..job };
+                let has_a_time = !delay.is_zero() || job.placement.expires.is_some();
                 if delay.is_zero() {
-                    let roused = self.state.board.put(job);
-                    self.rouse(roused);
+                    let to_wake = self.state.scheduler.enqueue(job);
+                    self.wake_workers(to_wake);
                 } else {
-                    self.state.board.delay(job, now.saturating_add(delay));
+                    self.state.scheduler.delay(job, now.saturating_add(delay));
                 }
                 if has_a_time {
-                    self.set_alarm();
+                    self.schedule_tick();
                 }
             }
         }
     }
 
-    fn bury(
+    fn mark_dead(
         &mut self,
         task: Arc<JobState<J, T, E>>,
         failures: Failures<E>,
@@ -302,96 +305,96 @@ where
     ) {
         if !task.try_complete() {
             self.state.stats.dropped += 1;
-            self.discard(Trash::Failures(failures));
-            return self.discard(Trash::Task(task));
+            self.defer_drop(DeferredDrop::Failures(failures));
+            return self.defer_drop(DeferredDrop::Task(task));
         }
         self.state.stats.failed += 1;
-        self.note(JobEvent::Dead(task.id));
+        self.record(JobEvent::Dead(task.id));
         let dead = DeadJob { id: task.id, job: JobRef(task.clone()), failures: failures.clone() };
         self.state.dead.push_back(dead);
         if self.state.dead.len() > self.state.max_dead {
-            let forgotten = self.state.dead.pop_front();
-            if let Some(forgotten) = forgotten {
-                self.discard(Trash::Dead(forgotten));
+            let evicted = self.state.dead.pop_front();
+            if let Some(evicted) = evicted {
+                self.defer_drop(DeferredDrop::Dead(evicted));
             }
         }
-        self.errands.rest().given.push((task, Err(error(failures))));
+        self.effects.late().outcomes.push((task, Err(error(failures))));
     }
 
-    /// Settles that nothing becomes of the jobs that are worked at. Their workers hear of it at their next await, and only when they
-    /// have let go of a job is it in no place any more.
+    /// Ends all running jobs with [`JobError::Dropped`]. Their workers observe that at their next
+    /// await; until they have dropped a job, it stays leased.
     pub(super) fn cancel_leased(&mut self) {
-        for task in self.state.board.leases().cloned().collect::<Vec<_>>() {
+        for task in self.state.scheduler.leases().cloned().collect::<Vec<_>>() {
             if task.try_complete() {
-                self.note(JobEvent::Dropped(task.id));
-                self.errands.rest().given.push((task, Err(JobError::Dropped)));
+                self.record(JobEvent::Dropped(task.id));
+                self.effects.late().outcomes.push((task, Err(JobError::Dropped)));
             }
         }
     }
 
-    /// Drops what waits in a pool that finishes and has no worker to do it.
-    fn clear_if_hopeless(&mut self) {
-        let board = &self.state.board;
-        let is_finishing = board.phase() == Phase::Finishing || self.state.is_draining;
-        let is_hopeless = is_finishing && board.has_no_worker(self.pool.wanted());
-        if is_hopeless {
+    /// Drops the queued jobs of a draining pool that has no worker to run them.
+    fn clear_if_no_worker(&mut self) {
+        let scheduler = &self.state.scheduler;
+        let is_finishing = scheduler.phase() == Phase::Finishing || self.state.is_draining;
+        let has_no_worker = is_finishing && scheduler.has_no_worker(self.pool.wanted());
+        if has_no_worker {
             self.clear();
         }
     }
 
-    /// Unlocks the queue, and does what is to be done then. Users' values are dropped here, one by one.
+    /// Unlocks the queue and performs the effects. Users' values are dropped here, one by one.
     pub(super) fn end(self) {
         drop(Each::new(self.unlock()));
     }
 
-    /// The same in the turn of a supervisor, which has ended a worker or the pool: users' values are dropped elsewhere.
-    pub(super) fn end_in_turn(self) {
+    /// Like `end`, in the task of a supervisor: users' values are dropped on another thread.
+    pub(super) fn end_with_disposal(self) {
         dispose_each(self.unlock());
     }
 
-    fn unlock(mut self) -> Vec<Trash<J, T, E>> {
-        if self.state.draining > 0 && !self.buffer_drained {
+    fn unlock(mut self) -> Vec<DeferredDrop<J, T, E>> {
+        if self.state.drain_waiters > 0 && !self.buffer_drained {
             self.drain_buffer();
         }
-        self.clear_if_hopeless();
+        self.clear_if_no_worker();
         self.release_waiters();
         self.drop_orphaned();
-        let Self { pool, mut state, mut errands, buffer_drained: is_exact, .. } = self;
-        if state.scaling_idle && errands.roused.is_none() && state.board.runnable() > 0 {
+        let Self { pool, mut state, mut effects, buffer_drained, .. } = self;
+        if state.scaling_idle && effects.to_wake.is_none() && state.scheduler.runnable() > 0 {
             state.scaling_idle = false;
-            errands.calls_foreman = true;
+            effects.notify_manager = true;
         }
-        let credit = if is_exact { state.credit() } else { 0 };
+        let credit = if buffer_drained { state.credit() } else { 0 };
         if credit > 0 {
-            pool.intake.lock().credit = credit;
+            pool.submit_buffer.lock().credit = credit;
         }
-        let is_emptied = state.draining > 0 && state.board.is_done();
+        let is_emptied = state.drain_waiters > 0 && state.scheduler.is_empty();
         drop(state);
-        if let Some(slot) = errands.roused {
-            pool.ring(slot);
+        if let Some(slot) = effects.to_wake {
+            pool.wake_worker(slot);
         }
-        let rest = errands.rest.map(|rest| *rest);
-        let (given, trash) = rest.map_or((None, None), |rest| {
-            rest.roused.into_iter().for_each(|slot| pool.ring(slot));
-            wake_each(rest.wakers);
-            (Some(rest.given), Some(rest.trash))
+        let late = effects.late.map(|late| *late);
+        let (outcomes, deferred) = late.map_or((None, None), |late| {
+            late.to_wake.into_iter().for_each(|slot| pool.wake_worker(slot));
+            wake_each(late.wakers);
+            (Some(late.outcomes), Some(late.deferred))
         });
-        if errands.calls_foreman {
-            pool.call_foreman();
+        if effects.notify_manager {
+            pool.notify_manager();
         }
-        pool.events.tell();
-        if let Some((task, outcome)) = errands.result {
-            // By the worker itself, under the guard that is around each.
+        pool.events.publish();
+        if let Some((task, outcome)) = effects.result {
+            // Dropped by the worker itself, under the panic guard around each job.
             drop(task.deliver(outcome));
         }
-        let mut trash = trash.unwrap_or_default();
-        for (task, outcome) in given.into_iter().flatten() {
-            let unwanted = task.deliver(outcome);
-            trash.push(Trash::Given(task, unwanted));
+        let mut deferred = deferred.unwrap_or_default();
+        for (task, outcome) in outcomes.into_iter().flatten() {
+            let undelivered = task.deliver(outcome);
+            deferred.push(DeferredDrop::Delivered(task, undelivered));
         }
         if is_emptied {
             ignore_panic(|| pool.emptied.notify_waiters());
         }
-        trash
+        deferred
     }
 }

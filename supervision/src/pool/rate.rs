@@ -1,72 +1,74 @@
-//! So many jobs in so much time.
+//! The rate limit of a pool.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Into how many parts a period is divided, for jobs that begin within one part to be remembered as one.
-const GRAINS: u32 = 4096;
+/// The number of parts of a period. Jobs that start within one part are recorded as one entry.
+const PARTS: u32 = 4096;
 
-/// Jobs that began together, or nearly.
+/// Jobs that started at nearly the same time.
 #[derive(Clone, Copy, Debug)]
-struct Begun {
+struct StartGroup {
     first: Duration,
     last: Duration,
     jobs: u32,
 }
 
-/// At most so many jobs begin in any period of this length, wherever it begins.
+/// A sliding-window rate limit: at most `jobs` start in any window of one period.
 ///
-/// A bucket of tokens would let nearly twice as many begin in the period after it was full.
+/// A token bucket would allow nearly twice as many starts in the period after it was full.
 #[derive(Clone, Debug)]
 pub(super) struct Rate {
     jobs: u32,
     period: Duration,
-    /// Those that may count still, oldest first. A few thousand entries at most, however many jobs there are.
-    begun: VecDeque<Begun>,
-    /// How many jobs these are.
-    counted: u32,
+    /// The starts that may still count, oldest first: a few thousand entries at most, however many
+    /// jobs there are.
+    starts: VecDeque<StartGroup>,
+    /// The number of jobs in `starts`.
+    in_window: u32,
 }
 
 impl Rate {
-    /// `jobs` in every `period`; all of them at once, if none have begun for so long.
+    /// Makes a limit of `jobs` per `period`. All of them may start at once if none started for a
+    /// period.
     pub(super) fn new(jobs: u32, period: Duration) -> Self {
-        Self { jobs: jobs.max(1), period, begun: VecDeque::new(), counted: 0 }
+        Self { jobs: jobs.max(1), period, starts: VecDeque::new(), in_window: 0 }
     }
 
     pub(super) fn is_ready(&mut self, now: Duration) -> bool {
         self.ready_at(now).is_none()
     }
 
-    /// A job begins.
+    /// Records the start of a job.
     pub(super) fn record_start(&mut self, now: Duration) {
-        self.counted = self.counted.saturating_add(1);
-        let grain = self.period / GRAINS;
-        match self.begun.back_mut() {
-            Some(begun) if now.saturating_sub(begun.first) <= grain => {
-                begun.last = begun.last.max(now);
-                begun.jobs += 1;
+        self.in_window = self.in_window.saturating_add(1);
+        let part = self.period / PARTS;
+        match self.starts.back_mut() {
+            Some(group) if now.saturating_sub(group.first) <= part => {
+                group.last = group.last.max(now);
+                group.jobs += 1;
             }
-            _ => self.begun.push_back(Begun { first: now, last: now, jobs: 1 }),
+            _ => self.starts.push_back(StartGroup { first: now, last: now, jobs: 1 }),
         }
     }
 
-    /// When the next job may begin, if none may now.
+    /// Returns when the next job may start, or `None` if one may start now.
     pub(super) fn ready_at(&mut self, now: Duration) -> Option<Duration> {
-        while let Some(begun) =
-            self.begun.front().filter(|begun| begun.last.saturating_add(self.period) <= now)
+        while let Some(group) =
+            self.starts.front().filter(|group| group.last.saturating_add(self.period) <= now)
         {
-            self.counted -= begun.jobs;
-            self.begun.pop_front();
+            self.in_window -= group.jobs;
+            self.starts.pop_front();
         }
-        let full = self.counted >= self.jobs;
-        self.begun.front().filter(|_| full).map(|begun| begun.last.saturating_add(self.period))
+        let full = self.in_window >= self.jobs;
+        self.starts.front().filter(|_| full).map(|group| group.last.saturating_add(self.period))
     }
 }
 
 #[cfg(all(test, not(model)))]
 impl Rate {
-    /// How many entries it keeps.
+    /// Returns the number of entries.
     pub(super) fn entries(&self) -> usize {
-        self.begun.len()
+        self.starts.len()
     }
 }

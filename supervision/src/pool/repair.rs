@@ -1,8 +1,9 @@
-//! Reconciling the workers of a pool: those that are missing are started, and those that are too many are stopped, whatever took them
-//! down or left them.
+//! Reconciles the workers of a pool: starts missing workers and stops surplus ones, whatever the
+//! cause.
 //!
-//! The supervisor restarts a worker that has ended by itself. It leaves one down that was stopped, that declined to start, or that did not
-//! start when something asked for it. The foreman finds those, waits for a moment, and has them started; longer each time that fails.
+//! The supervisor restarts a worker that ended by itself. It does not restart one that was stopped,
+//! that declined to start, or whose manual start failed. The manager detects these workers and
+//! starts them after a delay, which grows with each failure.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,13 +17,14 @@ use super::scheduler::{Phase, Time};
 use super::shared::{Shared, State};
 use crate::policy::Backoff;
 
-/// How long a worker may be missing before it is started, unless the workers have a backoff of their own; and how long at most.
+/// How long a worker may be missing before it is started, at first and at most, unless the workers
+/// have a backoff of their own.
 const DELAYS: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
-/// How long a repair waits for a change that goes on.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a repair waits for another change of the workers.
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// When the workers of a pool are reconciled.
+/// The schedule of the repairs of one pool.
 #[derive(Debug)]
 pub(super) struct Repair {
     delays: Backoff,
@@ -30,15 +32,15 @@ pub(super) struct Repair {
     due: Option<Time>,
 }
 
-/// What is to be done about the workers.
+/// The next step of a repair.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Step {
-    /// Nothing, until something changes.
-    Rest,
-    /// To look again after this time.
+    /// None, until something changes.
+    Idle,
+    /// Check again after this time.
     Wait(Duration),
-    /// To reconcile them.
-    Act,
+    /// Reconcile the workers.
+    Reconcile,
 }
 
 impl Repair {
@@ -46,11 +48,11 @@ impl Repair {
         Self { delays: delays.unwrap_or(DELAYS), attempts: 0, due: None }
     }
 
-    /// What is to be done now, if there are too few workers or too many.
-    pub(super) fn look(&mut self, is_astray: bool, now: Time) -> Step {
-        if !is_astray {
+    /// Returns the next step, given whether the workers differ from the wanted ones.
+    pub(super) fn next_step(&mut self, needs_repair: bool, now: Time) -> Step {
+        if !needs_repair {
             (self.attempts, self.due) = (0, None);
-            return Step::Rest;
+            return Step::Idle;
         }
         let delay = self.delays.delay(self.attempts, 0.0);
         let due = *self.due.get_or_insert(now.saturating_add(delay));
@@ -58,33 +60,33 @@ impl Repair {
             return Step::Wait(due.saturating_sub(now));
         }
         (self.attempts, self.due) = (self.attempts.saturating_add(1), None);
-        Step::Act
+        Step::Reconcile
     }
 }
 
 impl<J, T, E> State<J, T, E> {
-    /// Returns `true` if the workers that run are not those that are wanted.
-    pub(super) fn is_astray(&self, wanted: usize, slots: usize) -> bool {
-        let is_wrong = |slot: usize| self.board.is_present(slot) != (slot < wanted);
-        self.board.phase() != Phase::Closed && (0..slots).any(is_wrong)
+    /// Returns `true` if the running workers differ from the wanted ones.
+    pub(super) fn needs_repair(&self, wanted: usize, slots: usize) -> bool {
+        let is_wrong = |slot: usize| self.scheduler.is_present(slot) != (slot < wanted);
+        self.scheduler.phase() != Phase::Closed && (0..slots).any(is_wrong)
     }
 }
 
-/// A reconciliation that goes on. The foreman looks again when it is over.
+/// A repair in progress. The manager is notified when it is over.
 pub(super) struct Repairing<J, T, E>(Arc<Shared<J, T, E>>);
 
 impl<J, T, E> Repairing<J, T, E> {
-    /// Begins one, unless one goes on.
+    /// Begins a repair, unless one is in progress.
     pub(super) fn begin(pool: &Arc<Shared<J, T, E>>) -> Option<Self> {
-        let goes_on = pool.is_repairing.swap(true, Ordering::AcqRel);
-        (!goes_on).then(|| Self(pool.clone()))
+        let in_progress = pool.is_repairing.swap(true, Ordering::AcqRel);
+        (!in_progress).then(|| Self(pool.clone()))
     }
 }
 
 impl<J, T, E> Drop for Repairing<J, T, E> {
     fn drop(&mut self) {
         self.0.is_repairing.store(false, Ordering::Release);
-        self.0.call_foreman();
+        self.0.notify_manager();
     }
 }
 
@@ -94,24 +96,27 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    /// Starts the workers that are missing, all at once, and stops those that are too many.
+    /// Starts all missing workers concurrently, and stops surplus ones.
     pub(super) async fn repair(&self, _repairing: Repairing<J, T, E>) {
         let (shared, mut starting) = (self.shared(), JoinSet::new());
-        // A change that goes on may be about to start them, or to want fewer. It is not waited for without end: it may wait for a job.
-        let change = timeout(PATIENCE, shared.changing.lock()).await.ok();
-        for slot in (0..shared.workers().len()).filter(|slot| !shared.lock_state().board.is_present(*slot)) {
+        // Another change may be about to start these workers, or to want fewer. The wait has a
+        // limit, because that change may wait for a job.
+        let change = timeout(CHANGE_TIMEOUT, shared.changing.lock()).await.ok();
+        for slot in
+            (0..shared.workers().len()).filter(|slot| !shared.lock_state().scheduler.is_present(*slot))
+        {
             let pool = self.clone();
             if slot < shared.wanted() {
-                // One that does not start is tried again later.
-                starting.spawn(async move { pool.open(slot).await.is_ok() });
+                // A failed start is repeated later.
+                starting.spawn(async move { pool.start_worker(slot).await.is_ok() });
             }
         }
-        // A change that goes on stops them itself.
+        // Another change stops them itself.
         if change.is_some() {
             for slot in shared.wanted()..shared.workers().len() {
-                if shared.lock_state().board.is_present(slot) {
-                    shared.change(|state| state.board.set_open(slot, false));
-                    let _ = self.shut(slot).await;
+                if shared.lock_state().scheduler.is_present(slot) {
+                    shared.change(|state| state.scheduler.set_open(slot, false));
+                    let _ = self.stop_worker(slot).await;
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Changing the workers of a pool: how many there are, and restarting all of them.
+//! Changes of the workers of a pool: resize and rolling restart.
 
 use super::handle::{PoolError, PoolHandle};
 use super::scheduler::Phase;
@@ -12,18 +12,20 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    /// Changes how many workers there are. Those that are too many finish the job that they have, if it does not take longer than
-    /// they have to stop. No job is lost.
+    /// Changes the number of workers. Resolves when the new workers have started and the surplus
+    /// workers have ended. A surplus worker finishes its current job, if that does not exceed the
+    /// shutdown time. No job is lost.
     ///
     /// # Errors
     ///
-    /// If there are to be more than the pool was made for, if one does not start, declines to start
-    /// or does not stop, or if the pool has stopped. If one does not start, there are to be as many
-    /// as before it. One that is wanted and does not run is started again, with growing delays.
+    /// Returns an error if `workers` exceeds the maximum of the pool, if a worker does not start,
+    /// declines to start or does not stop, or if the pool has stopped. If a worker does not start,
+    /// the target number is set to the number of workers before it, but not below the previous one.
+    /// A wanted worker that does not run is started again, with growing delays.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, it is carried through all the same.
+    /// If the future is dropped, the change continues.
     ///
     #[doc = pool_example!("squares.resize(1).await?;\nassert_eq!(squares.stats().workers, 1);")]
     pub async fn resize(&self, workers: usize) -> Result<(), PoolError> {
@@ -44,53 +46,57 @@ where
         }
         let before = self.shared().wanted();
         for slot in 0..workers {
-            // No more are wanted than have started: a restart of the pool would have to start them.
+            // At most one more worker is wanted than has started: a restart of the pool would have
+            // to start all wanted workers.
             if slot >= before {
-                self.want(slot + 1)?;
+                self.set_wanted(slot + 1)?;
             }
-            if let Err(error) = self.open(slot).await {
-                self.want(slot.max(before))?;
+            if let Err(error) = self.start_worker(slot).await {
+                self.set_wanted(slot.max(before))?;
                 return Err(error);
             }
         }
-        self.want(workers)?;
-        // None of them begins with another job while it is not its turn to stop.
+        self.set_wanted(workers)?;
+        // None of them starts another job while it waits to be stopped.
         for slot in workers..max {
-            self.shared().change(|state| state.board.set_open(slot, false));
+            self.shared().change(|state| state.scheduler.set_open(slot, false));
         }
         let mut stopped = Ok(());
         for slot in (workers..max).rev() {
-            // What one does not, the others do all the same.
-            stopped = self.shut(slot).await.and(stopped);
+            // A failure to stop one does not keep the others running.
+            stopped = self.stop_worker(slot).await.and(stopped);
         }
         stopped
     }
 
-    /// Sets how many there are to be.
-    fn want(&self, workers: usize) -> Result<(), PoolError> {
-        // Under the lock, so that a pool that is stopped meanwhile wants none in the end.
+    /// Sets the target number of workers.
+    fn set_wanted(&self, workers: usize) -> Result<(), PoolError> {
+        // Under the lock, so that a pool that is stopped concurrently wants no worker in the end.
         let state = self.shared().lock_state();
-        if state.board.phase() == Phase::Closed {
+        if state.scheduler.phase() == Phase::Closed {
             return Err(PoolError::Stopped);
         }
-        self.shared().want(workers);
+        self.shared().set_wanted(workers);
         drop(state);
-        // It may have something to watch now.
-        self.shared().call_foreman();
+        // The load may require checks now.
+        self.shared().notify_manager();
         Ok(())
     }
 
-    /// Restarts all workers, one after the other: each finishes the job that it has, if it does not take longer than it has to stop. No job is
-    /// lost, and it counts for no intensity. A job that is interrupted goes back, without a loss of an attempt, unless it has only one.
+    /// Restarts all workers, one after the other. Resolves when the last has been restarted. Each
+    /// worker finishes its current job, if that does not exceed the shutdown time. No job is lost,
+    /// and no restart counts for the intensity. An interrupted job is queued again without losing
+    /// an attempt, unless it has only one.
     ///
     /// # Errors
     ///
-    /// If one does not start or stop, or the pool has stopped. Those after it are left as they are. One that did not start is started again
-    /// later, with growing delays.
+    /// Returns an error if a worker does not start or stop, or if the pool has stopped. The workers
+    /// after it are not restarted. A worker that did not start is started again later, with growing
+    /// delays.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, it is carried through all the same.
+    /// If the future is dropped, the restart continues.
     ///
     #[doc = pool_example!(r"squares.rolling_restart().await?;
 assert_eq!(squares.stats().workers, 2);")]
@@ -105,35 +111,36 @@ assert_eq!(squares.stats().workers, 2);")]
             if self.is_stopped() {
                 break;
             }
-            self.shut(slot).await?;
-            self.open(slot).await?;
+            self.stop_worker(slot).await?;
+            self.start_worker(slot).await?;
         }
         if self.is_stopped() { Err(PoolError::Stopped) } else { Ok(()) }
     }
 
-    pub(super) async fn open(&self, slot: usize) -> Result<(), PoolError> {
+    pub(super) async fn start_worker(&self, slot: usize) -> Result<(), PoolError> {
         let started = self.supervisor().restart_child(slot.to_string()).await;
         let started = match started {
             Ok(ChildStart::Started(_)) | Err(ChildError::Running | ChildError::Restarting) => Ok(()),
-            // It does so by itself if it is not wanted any more.
+            // A worker that is no longer wanted declines.
             Ok(ChildStart::Ignored) if self.is_stopped() => Err(PoolError::Stopped),
             Ok(ChildStart::Ignored) => Err(PoolError::Declined { slot }),
             Err(error) => Err(PoolError::Worker { slot, error }),
         };
-        // If it is not there, what only that one may have goes to all. It may be, as others start it too.
+        // If the worker is absent, the jobs reserved for it go to all workers. It may be present,
+        // because another caller may have started it.
         self.shared().change(|state| {
-            let is_due = started.is_ok() || state.board.is_present(slot);
-            state.board.set_open(slot, is_due && slot < self.shared().wanted())
+            let is_due = started.is_ok() || state.scheduler.is_present(slot);
+            state.scheduler.set_open(slot, is_due && slot < self.shared().wanted())
         });
         started
     }
 
-    pub(super) async fn shut(&self, slot: usize) -> Result<(), PoolError> {
+    pub(super) async fn stop_worker(&self, slot: usize) -> Result<(), PoolError> {
         let stopped = self.supervisor().terminate_child(slot.to_string()).await;
         stopped.map_err(|error| PoolError::Worker { slot, error })
     }
 
     fn is_stopped(&self) -> bool {
-        self.shared().lock_state().board.phase() == Phase::Closed
+        self.shared().lock_state().scheduler.phase() == Phase::Closed
     }
 }

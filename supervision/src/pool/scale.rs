@@ -1,14 +1,15 @@
-//! How many workers a pool is to have: decided from how much waits and for how long.
+//! The number of workers of an elastic pool, derived from how many jobs wait and for how long.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// How many workers a pool has.
+/// The number of workers of a pool.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum PoolSize {
-    /// So many.
+    /// A fixed number.
     Fixed(usize),
-    /// As many as the work needs, within these bounds: more when jobs wait, fewer when there is less to do.
+    /// As many as the load requires, within these bounds: more when jobs wait, fewer when workers
+    /// are idle.
     Between(RangeInclusive<usize>),
 }
 
@@ -40,49 +41,49 @@ impl PoolSize {
     }
 }
 
-/// What there is to do.
+/// The load of a pool.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Load {
-    /// Jobs that a worker could begin with.
+    /// Jobs that a worker could start.
     pub(super) queued: usize,
-    /// For how long the first of those that wait has done so.
+    /// How long the oldest of them has waited.
     pub(super) waited: Duration,
-    /// Workers that have nothing to do.
+    /// Idle workers.
     pub(super) idle: usize,
 }
 
-/// Decides how many workers there are to be.
+/// Decides the number of workers.
 #[derive(Clone, Debug)]
 pub(super) struct Scale {
     min: usize,
     max: usize,
-    /// How long jobs may wait before there are more workers.
-    patience: Duration,
-    /// For how long nothing waits and somebody is idle before there are fewer.
+    /// How long jobs may wait before workers are added.
+    max_wait: Duration,
+    /// How long no job waits and a worker is idle before a worker is removed.
     cool_down: Duration,
     calm_since: Option<Duration>,
 }
 
 impl Scale {
-    pub(super) fn of(size: &PoolSize, patience: Duration, cool_down: Duration) -> Option<Self> {
+    pub(super) fn of(size: &PoolSize, max_wait: Duration, cool_down: Duration) -> Option<Self> {
         let (min, max) = (size.min(), size.max());
-        (min < max).then_some(Self { min, max, patience, cool_down, calm_since: None })
+        (min < max).then_some(Self { min, max, max_wait, cool_down, calm_since: None })
     }
 
-    /// Whether nothing changes before somebody has to wait.
-    pub(super) const fn is_at_rest(&self, workers: usize, load: Load) -> bool {
+    /// Returns `true` if the size cannot change before a job has to wait.
+    pub(super) const fn is_idle_at_min(&self, workers: usize, load: Load) -> bool {
         workers == self.min && load.queued == 0
     }
 
-    /// How many workers there are to be, of so many, at this time. It doubles them when jobs wait too long, and lets one go each time that
-    /// it has been calm for long enough.
+    /// Returns the target number of workers. It doubles when jobs have waited too long, and
+    /// decreases by one after each calm period of `cool_down`.
     pub(super) fn target_size(&mut self, workers: usize, load: Load, now: Duration) -> usize {
         if load.queued > 0 {
             self.calm_since = None;
             let more = (workers * 2).max(workers + 1).min(workers + load.queued);
-            return if load.waited >= self.patience { more.clamp(self.min, self.max) } else { workers };
+            return if load.waited >= self.max_wait { more.clamp(self.min, self.max) } else { workers };
         }
-        // Who is busy would have to be waited for, and would be missed.
+        // Removing a busy worker would have to wait for it, and would reduce the throughput.
         if load.idle == 0 {
             self.calm_since = None;
             return workers;

@@ -1,80 +1,81 @@
-//! The queue of a pool as a pure state machine: what waits, who works at what, and what comes next.
+//! The queue of a pool as a pure state machine: queued jobs, leases and idle workers.
 //!
-//! There is no clock in it, no task and no lock: the time comes in, and the workers to wake come out. Of a job it knows its place only.
+//! It has no clock, task or lock: the time is an argument, and the workers to wake are a result. It
+//! knows no more of a job than its placement.
 //!
 //! # Rules
 //!
-//! 1. A job is in one place at a time: it waits, is delayed, or is leased to one worker.
-//! 2. Who leases is known by slot and incarnation. What an old incarnation says or asks changes nothing.
-//! 3. A worker that finds nothing is idle, and is woken for the next job that it may have: so no job waits beside an idle worker, unless the
-//!    pool is paused or its rate does not allow it.
-//! 4. Jobs are leased by priority, and then by number. One that comes back has its number still, so it stands ahead of those that were
-//!    submitted after it.
-//! 5. What has expired is never leased, and comes out as soon as it has.
-//! 6. A worker *runs* from its arrival until it is gone, unless its slot is closed. Jobs are routed
-//!    to workers that run. If none does, or the chosen one does so no more, any worker may have the
-//!    job.
+//! 1. A job is in exactly one place: queued, delayed, or leased to one worker.
+//! 2. A lease belongs to a slot and an incarnation. Calls of an old incarnation have no effect.
+//! 3. A worker that finds no job is idle, and is woken for the next job that it may run. So no job
+//!    waits beside an idle worker, unless the pool is paused or limited by its rate.
+//! 4. Jobs are leased by priority, then by number. A retried job keeps its number, so it precedes
+//!    the jobs that were submitted after it.
+//! 5. An expired job is never leased, and is removed as soon as it has expired.
+//! 6. A worker *runs* from `worker_started` to `worker_exited`, unless its slot is closed. Jobs are
+//!    routed only to running workers. If no worker runs, or the chosen one stops running, any
+//!    worker may run the job.
 //! 7. A worker is *due* while its slot is open. A job with a key waits for the worker that the key
-//!    leads to while that is due, and is led to another when it is not.
-//! 8. A job that a worker failed is for the other workers, as long as one of them runs. A job with
-//!    a key stays with its worker.
-//! 9. A job that is pinned to a worker waits for it while that is due, and comes out when it is not.
+//!    maps to while that worker is due; after that, the key maps to another worker.
+//! 8. A job that failed on one worker is retried on another, as long as another worker runs. A job
+//!    with a key stays with its worker.
+//! 9. A pinned job waits for its worker while that worker is due, and is dropped after that.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::job_queues::{JobQueues, LaneId};
+use super::job_queues::{JobQueues, QueueId};
 use super::priority_queue::{QueuedJob, Target};
 use super::rate::Rate;
 use super::slots::{Incarnation, Slots};
 
-/// The number of expired jobs that come out before the queue is unlocked: others wait for its lock.
+/// The most expired jobs that are removed under one lock of the queue: other threads wait for it.
 pub(super) const EXPIRED_AT_ONCE: usize = 256;
 
 /// Time since the pool was made.
 pub(super) type Time = Duration;
 
-/// Whether jobs are taken in and handed out. It only ever goes on to a later one.
+/// Which jobs are accepted and started. A phase is only followed by a later one.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Phase {
-    /// Both.
+    /// Jobs are accepted and started.
     Open,
-    /// What is there is finished, and nothing more taken in.
+    /// Queued jobs are finished, and no job is accepted.
     Finishing,
-    /// Neither.
+    /// No job is accepted or started.
     Closed,
 }
 
-/// What a worker is to do next.
+/// The result of a request for a job.
 #[derive(Debug)]
 pub(super) enum Next<I> {
-    /// This job, and since when it has waited, if that was taken.
+    /// The leased job, and since when it waited, if that is measured.
     Job(I, Option<Time>),
-    /// Nothing, until it is woken.
+    /// No job: the worker is idle until it is woken.
     Nothing,
 }
 
-/// The queue.
+/// The queue of a pool.
 #[derive(Debug)]
 pub(super) struct Scheduler<I> {
-    pub(super) backlog: JobQueues<I>,
+    pub(super) queues: JobQueues<I>,
     pub(super) slots: Slots<I>,
     leased: usize,
-    /// The jobs that were pinned to a worker that is not due any more, to be dropped.
+    /// Jobs that were pinned to a worker that is no longer due. They are to be dropped.
     orphaned: Vec<I>,
     pub(super) idle: Vec<usize>,
     pub(super) capacity: usize,
     pub(super) paused: bool,
     pub(super) phase: Phase,
     pub(super) rate: Option<Rate>,
-    /// A worker found a job that the rate did not allow it to begin.
+    /// `true` if a worker found a job that the rate did not allow to start.
     pub(super) rate_limited: bool,
 }
 
 impl<I> Scheduler<I> {
     pub(super) fn new(slots: usize, capacity: usize) -> Self {
         Self {
-            backlog: JobQueues::new(slots),
+            queues: JobQueues::new(slots),
             slots: Slots::new(slots),
             leased: 0,
             orphaned: Vec::new(),
@@ -91,158 +92,161 @@ impl<I> Scheduler<I> {
         self.phase
     }
 
-    /// How many wait, delayed ones included.
+    /// Returns the number of queued jobs, delayed ones included.
     pub(super) const fn waiting(&self) -> usize {
-        self.backlog.len()
+        self.queues.len()
     }
 
-    /// How many a worker could begin with.
+    /// Returns the number of queued jobs that are not delayed.
     pub(super) fn ready(&self) -> usize {
-        self.backlog.ready()
+        self.queues.ready()
     }
 
-    /// How many a worker could begin with now, if there was one more.
+    /// Returns the number of jobs that an additional worker could start now.
     pub(super) fn runnable(&self) -> usize {
-        if self.is_held_up() { 0 } else { self.ready() }
+        if self.is_blocked() { 0 } else { self.ready() }
     }
 
     pub(super) const fn leased(&self) -> usize {
         self.leased
     }
 
-    /// What is worked at.
+    /// Returns the leased jobs.
     pub(super) fn leases(&self) -> impl Iterator<Item = &I> {
         self.slots.iter().filter_map(|slot| slot.lease.as_ref()).map(|job| &job.item)
     }
 
-    /// How many workers have nothing to do.
+    /// Returns the number of idle workers in open slots.
     pub(super) fn idle(&self) -> usize {
         self.idle.iter().filter(|slot| self.slots.is_open(**slot)).count()
     }
 
-    /// Whether nothing waits and nothing is worked at.
-    pub(super) const fn is_done(&self) -> bool {
+    /// Returns `true` if no job is queued or leased.
+    pub(super) const fn is_empty(&self) -> bool {
         self.waiting() == 0 && self.leased == 0
     }
 
-    /// How many more may wait.
+    /// Returns the free capacity of the queue.
     pub(super) const fn room(&self) -> usize {
         self.capacity.saturating_sub(self.waiting())
     }
 
-    /// For how many more jobs nobody has to be woken, and no lack of room be feared: none, unless all who could have one are busy.
+    /// Returns how many jobs may be added without waking a worker or exceeding the capacity: 0,
+    /// unless all workers that could run them are busy.
     pub(super) fn credit(&self) -> usize {
         if self.phase == Phase::Open && self.idle() == 0 { self.room() } else { 0 }
     }
 
-    /// Whether what it does depends on the time.
+    /// Returns `true` if the current time matters.
     pub(super) fn is_timed(&self) -> bool {
-        self.rate.is_some() || self.backlog.is_timed()
+        self.rate.is_some() || self.queues.is_timed()
     }
 
-    /// Whether there is a job that this worker may have.
-    pub(super) fn has_for(&self, slot: usize) -> bool {
-        self.backlog.has_for(slot, self.slots.is_alone(slot))
+    /// Returns `true` if there is a job that this worker may run.
+    pub(super) fn has_job_for(&self, slot: usize) -> bool {
+        self.queues.has_job_for(slot, self.slots.is_alone(slot))
     }
 
-    /// Since when the first of all that wait for a worker has done so.
+    /// Returns since when the oldest job has waited for a worker.
     pub(super) fn oldest(&self) -> Option<Time> {
-        self.backlog.oldest()
+        self.queues.oldest()
     }
 }
 
-/// What waits.
+/// Queued jobs.
 impl<I> Scheduler<I> {
-    /// Puts a job in; whom to wake.
-    pub(super) fn put(&mut self, job: QueuedJob<I>) -> Option<usize> {
-        let Some(lane) = self.lane_of(job.stand.target) else {
+    /// Queues a job. Returns the worker to wake.
+    pub(super) fn enqueue(&mut self, job: QueuedJob<I>) -> Option<usize> {
+        let Some(queue) = self.queue_for(job.placement.target) else {
             self.orphaned.push(job.item);
             return None;
         };
-        self.backlog.push(job, lane);
-        match lane {
-            _ if self.is_held_up() => None,
-            LaneId::Keyed(slot) | LaneId::Routed(slot) => self.mark_busy(slot),
-            LaneId::Shared | LaneId::Except(_) => self.wake_idle_worker(),
+        self.queues.push(job, queue);
+        match queue {
+            _ if self.is_blocked() => None,
+            QueueId::Keyed(slot) | QueueId::Routed(slot) => self.mark_busy(slot),
+            QueueId::Shared | QueueId::Except(_) => self.wake_idle_worker(),
         }
     }
 
-    /// Takes out the jobs that were pinned to a worker that is not due any more.
+    /// Removes the jobs that were pinned to a worker that is no longer due.
     pub(super) fn take_orphaned(&mut self) -> Vec<I> {
         std::mem::take(&mut self.orphaned)
     }
 
-    /// Returns where a job waits that is for these workers (rules 6 to 9), or `None` if none of them is
-    /// due.
-    fn lane_of(&self, target: Target) -> Option<LaneId> {
+    /// Returns the queue for a job with this target (rules 6 to 9), or `None` if it is pinned to a
+    /// worker that is not due.
+    fn queue_for(&self, target: Target) -> Option<QueueId> {
         Some(match target {
-            Target::Pinned(slot) if self.slots.is_open(slot) => LaneId::Keyed(slot),
+            Target::Pinned(slot) if self.slots.is_open(slot) => QueueId::Keyed(slot),
             Target::Pinned(_) => return None,
-            Target::Slot(slot) if self.slots.runs(slot) => LaneId::Routed(slot),
-            Target::Key(key) => self.slot_of_key(key).map_or(LaneId::Shared, LaneId::Keyed),
-            Target::Except(slot) if slot < self.slots.len() => LaneId::Except(slot),
-            Target::Any | Target::Slot(_) | Target::Except(_) => LaneId::Shared,
+            Target::Slot(slot) if self.slots.runs(slot) => QueueId::Routed(slot),
+            Target::Key(key) => self.slot_of_key(key).map_or(QueueId::Shared, QueueId::Keyed),
+            Target::Except(slot) if slot < self.slots.len() => QueueId::Except(slot),
+            Target::Any | Target::Slot(_) | Target::Except(_) => QueueId::Shared,
         })
     }
 
-    /// Puts in jobs for whom nobody has to be woken, as there was [credit](Self::credit) for them. They are later than all that wait.
+    /// Appends jobs that were covered by [credit](Self::credit), so no worker has to be woken. They
+    /// are later than all queued jobs.
     pub(super) fn append(&mut self, jobs: &mut VecDeque<QueuedJob<I>>) {
-        self.backlog.append(jobs);
+        self.queues.append(jobs);
     }
 
-    /// Keeps a job back until then.
+    /// Delays a job until this time.
     pub(super) fn delay(&mut self, job: QueuedJob<I>, until: Time) {
-        self.backlog.delay(job, until);
+        self.queues.delay(job, until);
     }
 
-    /// Lets in what is due, puts some of what has expired into `expired`, and ends the wait for the rate. Returns the workers to
-    /// wake. If that was [as much as at once](EXPIRED_AT_ONCE), there may be more.
+    /// Queues the delayed jobs that are due, moves expired jobs into `expired`, and ends the wait
+    /// for the rate. Returns the workers to wake. If [`EXPIRED_AT_ONCE`] jobs were moved, more may
+    /// have expired.
     pub(super) fn tick(&mut self, now: Time, expired: &mut Vec<I>) -> Vec<usize> {
-        expired.extend(std::iter::from_fn(|| self.backlog.pop_expired(now)).take(EXPIRED_AT_ONCE));
-        let mut roused = Vec::new();
-        while let Some(job) = self.backlog.pop_due(now) {
-            // It waits for a worker from now on.
+        expired.extend(std::iter::from_fn(|| self.queues.pop_expired(now)).take(EXPIRED_AT_ONCE));
+        let mut to_wake = Vec::new();
+        while let Some(job) = self.queues.pop_due(now) {
+            // Its wait for a worker starts now.
             let since = job.since.map(|_| now);
-            roused.extend(self.put(QueuedJob { since, ..job }));
+            to_wake.extend(self.enqueue(QueuedJob { since, ..job }));
         }
         if self.rate_limited && self.is_within_rate(now) {
             self.rate_limited = false;
-            roused.extend(self.wake_idle_worker());
+            to_wake.extend(self.wake_idle_worker());
         }
-        roused
+        to_wake
     }
 
-    /// When to [`tick`](Self::tick), if nothing happens before.
+    /// Returns when to [`tick`](Self::tick), if nothing happens before.
     pub(super) fn next_deadline(&mut self, now: Time) -> Option<Time> {
         let rate = self.rate.as_mut().filter(|_| self.rate_limited && !self.paused);
         let allowed = rate.map(|rate| rate.ready_at(now).unwrap_or(now));
-        [self.backlog.next_deadline(), allowed].into_iter().flatten().min()
+        [self.queues.next_deadline(), allowed].into_iter().flatten().min()
     }
 
-    /// Takes out everything that waits.
+    /// Removes all queued jobs.
     pub(super) fn clear(&mut self) -> Vec<I> {
-        self.backlog.clear()
+        self.queues.clear()
     }
 
-    /// Takes one job out that waits.
+    /// Removes one queued job.
     pub(super) fn cancel(&mut self, number: u64) -> Option<I> {
-        self.backlog.cancel(number)
+        self.queues.cancel(number)
     }
 }
 
-/// Who works.
+/// Workers.
 impl<I> Scheduler<I> {
-    /// An incarnation has come, unless a later one has, be it gone or not.
+    /// Registers an incarnation, unless a later one was registered before.
     pub(super) fn worker_started(&mut self, slot: usize, incarnation: Incarnation) {
         self.slots.change(slot, |place| {
             if place.last < incarnation {
-                (place.last, place.is_taken, place.declined) = (incarnation, true, false);
+                (place.last, place.is_occupied, place.declined) = (incarnation, true, false);
             }
         });
     }
 
-    /// An incarnation has declined to start, so its worker is not due any more, unless a later one
-    /// has come. Returns the workers to wake.
+    /// Registers that an incarnation declined to start, unless a later one is known. Its worker is
+    /// then no longer due. Returns the workers to wake.
     pub(super) fn decline(&mut self, slot: usize, incarnation: Incarnation) -> Vec<usize> {
         let mut is_news = false;
         self.slots.change(slot, |place| {
@@ -254,8 +258,9 @@ impl<I> Scheduler<I> {
         if is_news { self.set_open(slot, false) } else { Vec::new() }
     }
 
-    /// The next job for a worker, or it is idle; and whom to wake. What has expired is put into `expired` (rule 5). The time is of no
-    /// account unless the board [is timed](Self::is_timed).
+    /// Leases the next job to a worker, or marks it idle. Returns that and the worker to wake.
+    /// Expired jobs are moved into `expired` (rule 5). `now` matters only if the scheduler [is
+    /// timed](Self::is_timed).
     pub(super) fn lease(
         &mut self,
         slot: usize,
@@ -266,7 +271,7 @@ impl<I> Scheduler<I> {
     where
         I: Clone,
     {
-        if !self.is_served(slot, incarnation) {
+        if !self.is_current(slot, incarnation) {
             return (Next::Nothing, None);
         }
         self.mark_busy(slot);
@@ -275,8 +280,8 @@ impl<I> Scheduler<I> {
                 self.rate_limited = true;
                 break;
             }
-            let Some((job, lane)) = self.backlog.pop(slot, self.slots.is_alone(slot)) else { break };
-            if job.stand.expires.is_some_and(|expires| expires <= now) {
+            let Some((job, queue)) = self.queues.pop(slot, self.slots.is_alone(slot)) else { break };
+            if job.placement.expires.is_some_and(|expires| expires <= now) {
                 expired.push(job.item);
                 continue;
             }
@@ -284,29 +289,29 @@ impl<I> Scheduler<I> {
             self.slots.change(slot, |place| place.lease = Some(job));
             self.leased += 1;
             self.record_start(now);
-            return (Next::Job(item, since), self.pass_wakeup(lane != LaneId::Shared));
+            return (Next::Job(item, since), self.pass_wakeup(queue != QueueId::Shared));
         }
-        let roused = self.pass_wakeup(false);
+        let to_wake = self.pass_wakeup(false);
         self.slots.change(slot, |place| place.idle = true);
         self.idle.push(slot);
-        (Next::Nothing, roused)
+        (Next::Nothing, to_wake)
     }
 
-    /// A worker has looked, and may have taken another job than the one for all that it was woken
-    /// for; and workers that wait for the rate are woken one by the other, whatever each finds. Where
-    /// some jobs are not for every worker, one that takes a job may leave another that only others
-    /// may have. Returns the worker to wake in its place.
+    /// Passes a wakeup on after a worker has looked for a job. The worker may have taken another
+    /// job than the shared one that it was woken for. Workers that wait for the rate wake each
+    /// other, whatever each finds. And where some jobs are not for every worker, a worker may leave
+    /// a job that only others may run. Returns the worker to wake.
     fn pass_wakeup(&mut self, took_another: bool) -> Option<usize> {
-        let may_be_left = took_another || self.rate.is_some() || self.backlog.has_excepted();
+        let may_be_left = took_another || self.rate.is_some() || self.queues.has_excepted();
         if may_be_left { self.wake_idle_worker() } else { None }
     }
 
     fn may_have_one(&self, slot: usize) -> bool {
         let is_free = self.slots.get(slot).is_some_and(|place| place.open && place.lease.is_none());
-        is_free && !self.paused && self.phase != Phase::Closed && self.has_for(slot)
+        is_free && !self.paused && self.phase != Phase::Closed && self.has_job_for(slot)
     }
 
-    /// A job has begun.
+    /// Counts the start of a job for the rate.
     fn record_start(&mut self, now: Time) {
         if let Some(rate) = &mut self.rate {
             rate.record_start(now);
@@ -314,9 +319,9 @@ impl<I> Scheduler<I> {
         }
     }
 
-    /// A lease is over, if it is still that incarnation's (rule 2).
-    pub(super) fn settle(&mut self, slot: usize, incarnation: Incarnation) -> Option<QueuedJob<I>> {
-        if !self.is_served(slot, incarnation) {
+    /// Ends the lease of this incarnation and returns its job, if it still has one (rule 2).
+    pub(super) fn release_lease(&mut self, slot: usize, incarnation: Incarnation) -> Option<QueuedJob<I>> {
+        if !self.is_current(slot, incarnation) {
             return None;
         }
         let job = self.slots.change(slot, |place| place.lease.take())??;
@@ -324,70 +329,71 @@ impl<I> Scheduler<I> {
         Some(job)
     }
 
-    /// An incarnation is gone: what it had comes out, and what was routed to it goes to all. It may
-    /// have been woken and have gone before it looked, so another is; and the last that runs may
-    /// have what it failed. Returns its job and the workers to wake.
+    /// Handles the end of an incarnation: its leased job is returned, and the jobs that were routed
+    /// to it go to all workers. It may have been woken and ended before it looked for the job, so
+    /// another worker is woken; and the last running worker may now run the jobs that it failed.
+    /// Returns the job and the workers to wake.
     pub(super) fn worker_exited(
         &mut self,
         slot: usize,
         incarnation: Incarnation,
     ) -> (Option<QueuedJob<I>>, Vec<usize>) {
-        let job = self.settle(slot, incarnation);
-        if !self.is_served(slot, incarnation) {
+        let job = self.release_lease(slot, incarnation);
+        if !self.is_current(slot, incarnation) {
             return (None, Vec::new());
         }
-        self.slots.change(slot, |place| place.is_taken = false);
+        self.slots.change(slot, |place| place.is_occupied = false);
         self.mark_busy(slot);
-        let homeless = self.backlog.take_routed(slot);
-        (job, self.put_again(homeless))
+        let to_requeue = self.queues.take_routed(slot);
+        (job, self.requeue(to_requeue))
     }
 
-    /// Puts jobs in whose worker is not there for them any more. Returns the workers to wake, one
-    /// more than for these.
-    pub(super) fn put_again(&mut self, homeless: Vec<QueuedJob<I>>) -> Vec<usize> {
-        let mut roused: Vec<usize> = homeless.into_iter().filter_map(|job| self.put(job)).collect();
-        roused.extend(self.wake_idle_worker());
-        roused
+    /// Queues jobs again whose worker no longer takes them. Returns the workers to wake: those for
+    /// these jobs and one more.
+    pub(super) fn requeue(&mut self, to_requeue: Vec<QueuedJob<I>>) -> Vec<usize> {
+        let mut to_wake: Vec<usize> = to_requeue.into_iter().filter_map(|job| self.enqueue(job)).collect();
+        to_wake.extend(self.wake_idle_worker());
+        to_wake
     }
 
-    /// Returns `true` if a slot has an incarnation.
+    /// Returns `true` if an incarnation is registered in the slot.
     pub(super) fn is_present(&self, slot: usize) -> bool {
-        self.slots.get(slot).is_some_and(|slot| slot.is_taken)
+        self.slots.get(slot).is_some_and(|slot| slot.is_occupied)
     }
 
-    fn is_served(&self, slot: usize, incarnation: Incarnation) -> bool {
-        self.slots.get(slot).is_some_and(|slot| slot.is_taken && slot.last == incarnation)
+    fn is_current(&self, slot: usize, incarnation: Incarnation) -> bool {
+        self.slots.get(slot).is_some_and(|slot| slot.is_occupied && slot.last == incarnation)
     }
 
     fn is_within_rate(&mut self, now: Time) -> bool {
         self.rate.as_mut().is_none_or(|rate| rate.is_ready(now))
     }
 
-    /// Whether there is no use in waking anybody.
-    const fn is_held_up(&self) -> bool {
+    /// Returns `true` if waking a worker has no effect.
+    const fn is_blocked(&self) -> bool {
         self.paused || self.rate_limited
     }
 
-    /// A worker is not idle any more, if it was.
+    /// Removes a worker from the idle list. Returns its slot if it was idle.
     pub(super) fn mark_busy(&mut self, slot: usize) -> Option<usize> {
         let was_idle = self.slots.change(slot, |place| std::mem::take(&mut place.idle))?;
         if !was_idle {
             return None;
         }
-        // Nearly always the last that became idle.
+        // The worker is nearly always the one that became idle last.
         if let Some(place) = self.idle.iter().rposition(|idle| *idle == slot) {
             self.idle.remove(place);
         }
         Some(slot)
     }
 
-    /// Wakes one for whom there is a job.
+    /// Marks an idle worker busy for which there is a job, and returns it: the worker to wake.
     fn wake_idle_worker(&mut self) -> Option<usize> {
-        if self.is_held_up() || self.phase == Phase::Closed {
+        if self.is_blocked() || self.phase == Phase::Closed {
             return None;
         }
-        let meant = |slot: &&usize| self.slots.is_open(**slot) && self.has_for(**slot);
-        let slot = *self.idle.iter().rev().find(meant)?;
+        let has_job = |slot: &&usize| self.slots.is_open(**slot) && self.has_job_for(**slot);
+        let slot = *self.idle.iter().rev().find(has_job)?;
         self.mark_busy(slot)
     }
 }

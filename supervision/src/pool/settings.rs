@@ -15,16 +15,17 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    /// Sets how many jobs may wait; 1,024, unless set. A submission beyond that waits for room.
+    /// Sets the capacity of the queue in jobs; 1,024 by default. A submission to a full queue waits
+    /// for room.
     ///
-    /// A capacity of 0 is [an error](crate::SpecError::ZeroCapacity) when the pool is started.
+    /// A capacity of 0 is [an error](crate::SpecError::ZeroCapacity) when the pool starts.
     ///
     #[doc = setting_example!("let pool = pool.capacity(10_000);")]
     pub fn capacity(mut self, jobs: impl Into<Capacity>) -> Self {
         let jobs = jobs.into();
         self.has_zero_capacity = jobs.is_zero();
         self.handle.shared().change(|state| {
-            state.board.set_capacity(match jobs {
+            state.scheduler.set_capacity(match jobs {
                 Capacity::Bounded(jobs) => jobs,
                 Capacity::Unbounded => usize::MAX,
             });
@@ -33,15 +34,15 @@ where
         self
     }
 
-    /// Lets at most so many jobs begin in every period, at least one.
+    /// Limits the start of jobs to `jobs` (at least 1) in any `period`.
     ///
     #[doc = setting_example!("let pool = pool.rate(100, Duration::from_secs(1));")]
     pub fn rate(self, jobs: u32, period: Duration) -> Self {
-        self.handle.shared().lock_state().board.set_rate(Rate::new(jobs, period));
+        self.handle.shared().lock_state().scheduler.set_rate(Rate::new(jobs, period));
         self
     }
 
-    /// Sets how jobs find their workers.
+    /// Sets how jobs are assigned to workers.
     ///
     #[doc = setting_example!("let pool = pool.routing(Routing::LeastQueued);")]
     pub fn routing(self, routing: Routing) -> Self {
@@ -52,53 +53,55 @@ where
         self
     }
 
-    /// Sets how many attempts a job has, the first included; 3, unless set.
+    /// Sets the number of attempts of a job, the first included; 3 by default.
     ///
-    /// An attempt is followed by another if its worker crashed, was killed, or hung, or if it took too
-    /// long. An error that a job returns is its result, unless [`retry_errors`](Self::retry_errors) is
-    /// set.
+    /// An attempt is retried if its worker crashed, was killed or hung, or if it exceeded the time
+    /// limit. An error that a job returns is its result, unless
+    /// [`retry_errors`](Self::retry_errors) is set.
     ///
     #[doc = setting_example!("let pool = pool.attempts(5);")]
     pub fn attempts(self, attempts: u32) -> Self {
-        self.handle.shared().set_terms(|terms| terms.attempts = attempts.max(1));
+        self.handle.shared().set_options(|options| options.attempts = attempts.max(1));
         self
     }
 
-    /// Sets whether an attempt that returns an error is followed by another, as long as the job has
-    /// [attempts](Self::attempts) left. Unless set, an error is the result of its job.
+    /// Sets whether an attempt that returns an error is retried, as long as the job has
+    /// [attempts](Self::attempts) left; `false` by default: the error is the result of the job.
     ///
     #[doc = setting_example!("let pool = pool.retry_errors(true).attempts(5);")]
     pub fn retry_errors(self, retry: bool) -> Self {
-        self.handle.shared().set_terms(|terms| terms.retry_errors = retry);
+        self.handle.shared().set_options(|options| options.retry_errors = retry);
         self
     }
 
-    /// Sets how long a job waits after a failed attempt.
+    /// Sets the delay after a failed attempt; none by default.
     ///
     #[doc = setting_example!(r"let pool = pool.retry_after(Backoff::new(Duration::from_secs(1), Duration::from_secs(60)));")]
     pub fn retry_after(self, backoff: Backoff) -> Self {
-        self.handle.shared().set_terms(|terms| terms.backoff = Some(backoff));
+        self.handle.shared().set_options(|options| options.backoff = Some(backoff));
         self
     }
 
-    /// Sets how long an attempt may take, at its awaits.
+    /// Sets the time limit of an attempt, checked at its awaits; none by default.
     ///
     #[doc = setting_example!("let pool = pool.time_limit(Duration::from_secs(10));")]
     pub fn time_limit(self, limit: Duration) -> Self {
-        self.handle.shared().set_terms(|terms| terms.time_limit = Some(limit));
+        self.handle.shared().set_options(|options| options.time_limit = Some(limit));
         self
     }
 
-    /// Sets how many dead jobs are kept for those who [take](PoolHandle::drain_dead_jobs) them.
+    /// Sets how many dead jobs the pool keeps for
+    /// [`drain_dead_jobs`](super::PoolHandle::drain_dead_jobs); 1,000 by default.
     ///
-    #[doc = setting_example!("let pool = pool.keep_dead(0);")]
+    #[doc = setting_example!("let pool = pool.max_dead_jobs(0);")]
     pub fn max_dead_jobs(self, jobs: usize) -> Self {
         self.handle.shared().lock_state().max_dead = jobs;
         self
     }
 
-    /// Sets how long a worker may be at one job before it is found to hang, also if it never awaits: see
-    /// [`Child::handler_deadline`]. It is replaced, and the job tried again.
+    /// Sets how long a worker may run one job before it is considered hung, even if it never
+    /// awaits: see [`Child::handler_deadline`](crate::Child::handler_deadline). The worker is
+    /// replaced, and the job is retried.
     ///
     #[doc = setting_example!("let pool = pool.handler_deadline(Duration::from_secs(60));")]
     pub const fn handler_deadline(mut self, deadline: Duration) -> Self {
@@ -106,34 +109,38 @@ where
         self
     }
 
-    /// Sets how long a worker that was killed may take to die before it is abandoned, as one does not that never awaits: see
-    /// [`Supervisor::abandon_after`]. The next one takes its place, and its job is tried again.
+    /// Sets how long a killed worker may take to end before it is abandoned, as a worker that never
+    /// awaits does not end: see [`Supervisor::abandon_after`](crate::Supervisor::abandon_after).
+    /// The next incarnation takes its slot, and its job is retried.
     ///
     #[doc = setting_example!("let pool = pool.abandon_after(Duration::from_secs(1));")]
-    pub fn abandon_after(mut self, patience: Duration) -> Self {
-        self.supervisor = self.supervisor.abandon_after(patience);
+    pub fn abandon_after(mut self, after: Duration) -> Self {
+        self.supervisor = self.supervisor.abandon_after(after);
         self
     }
 
-    /// Ends the pool when all handles are gone that were made of it from now on: what it has is finished, and then its workers and its
-    /// supervisor end in order. So do workers on a channel when its last sender is gone.
+    /// Closes the pool when all handles that were made after this call are dropped: its jobs are
+    /// finished, and then its workers and its supervisor end normally, as workers on a channel end
+    /// when its last sender is dropped.
     ///
-    /// As a child it is [transient](Restart::Transient) from now on, so that it is not started again.
+    /// As a child, the pool is [transient](Restart::Transient) from now on, so that it is not
+    /// restarted.
     ///
-    #[doc = setting_example!("let pool = pool.end_with_handles();")]
+    #[doc = setting_example!("let pool = pool.close_on_last_handle();")]
     pub fn close_on_last_handle(mut self) -> Self {
         self.supervisor = self.supervisor.restart(Restart::Transient);
         let pool = self.handle.clone();
-        self.given = self.handle.ending(move || {
-            // By the foreman: the last handle may be dropped on a thread where nothing can be waited for, and before the start.
+        self.user_handle = self.handle.with_last_drop(move || {
+            // The manager ends the pool: the last handle may be dropped on a thread that cannot
+            // wait, and before the start.
             pool.shared().lock_state().handles_dropped = true;
-            pool.shared().call_foreman();
+            pool.shared().notify_manager();
         });
         self
     }
 
-    /// Sets how long the init of a worker may take; 30 seconds, unless set. After that it is killed, and started again as any that did not
-    /// start.
+    /// Sets the start timeout of a worker; 30 seconds by default. A worker that exceeds it is
+    /// killed, and its start is repeated like any failed start.
     ///
     #[doc = setting_example!("let pool = pool.start_timeout(Duration::from_secs(5));")]
     pub const fn start_timeout(mut self, timeout: Duration) -> Self {
@@ -141,9 +148,9 @@ where
         self
     }
 
-    /// Makes a worker wait before it is restarted, longer each time. Not one that has ended itself in
-    /// order after a job. Unless set, one that crashed at a job is restarted at once, and one that keeps
-    /// ending without a job waits for a second at most.
+    /// Sets the delay before a worker is restarted. It does not apply to a worker that ended
+    /// normally after a job. By default, a worker that crashed in a job is restarted at once, and
+    /// the delay of a worker that keeps ending without a job is at most one second.
     ///
     #[doc = setting_example!(r"let pool = pool.backoff(Backoff::new(Duration::from_secs(1), Duration::from_secs(60)));")]
     pub const fn backoff(mut self, backoff: Backoff) -> Self {
@@ -151,11 +158,11 @@ where
         self
     }
 
-    /// Sets how many failed starts of workers it tolerates within a period, before it gives up; 100 in
-    /// a second, unless set.
+    /// Sets how many failed starts of workers the pool tolerates within a period before it gives
+    /// up; 100 per second by default.
     ///
-    /// Counted is each start that fails as a worker is restarted after it has ended by itself. What
-    /// happens to a worker that has started is not counted: jobs may crash their workers without end.
+    /// Only a start counts that fails when a worker is restarted after it ended by itself. The end
+    /// of a worker that has started does not count: jobs may crash their workers without limit.
     ///
     #[doc = setting_example!("let pool = pool.intensity(10, Duration::from_secs(60));")]
     pub fn intensity(mut self, restarts: u32, period: Duration) -> Self {
@@ -163,7 +170,8 @@ where
         self
     }
 
-    /// Sets which of its own ends call for a restart, when it is a child. What waits, waits through it.
+    /// Sets which exits of the pool cause its restart, when it is a child. Queued jobs stay queued
+    /// through a restart.
     ///
     #[doc = setting_example!("let pool = pool.restart(Restart::Transient);")]
     pub fn restart(mut self, restart: Restart) -> Self {
@@ -171,8 +179,9 @@ where
         self
     }
 
-    /// Sets, for a pool whose size is between bounds, how long a job may wait before there are more workers, and how long none may before
-    /// there are fewer. 100 ms and 10 s, unless set.
+    /// Sets the scaling delays of a pool of elastic size; 100 ms and 10 s by default. Workers are
+    /// added when a job has waited for `after`. One worker is removed after each `cool_down` in
+    /// which no job waited and a worker was idle.
     ///
     #[doc = setting_example!(r"let pool = pool.scaling(Duration::from_millis(50), Duration::from_secs(60));")]
     pub const fn scaling(mut self, after: Duration, cool_down: Duration) -> Self {

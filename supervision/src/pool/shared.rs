@@ -1,4 +1,4 @@
-//! What the users, the workers and the foreman of a pool share.
+//! The state that the handles, the workers and the manager of a pool share.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use perennial_actors::Address;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::deferred_drop::{Discard, Trash};
+use super::deferred_drop::{DeferredDrop, DropValues};
 use super::event::Events;
 use super::job::{DeadJob, JobError};
 use super::job_state::{JobOptions, JobState};
@@ -18,231 +18,235 @@ use super::stats::{Counters, is_sampled};
 use super::submit_buffer::SubmitBuffer;
 use super::sync::{Mutex, MutexGuard};
 use super::threads::Threads;
-use super::wait_queue::Line;
+use super::wait_queue::WaitQueue;
 use crate::supervisor::WeakSupervisorHandle;
 
-/// What a worker is told.
+/// The messages of a worker.
 pub(super) enum WorkerMsg {
-    /// There may be something to do.
+    /// A job may be available.
     Wake,
-    /// It goes on, as it has told itself.
+    /// Continues running jobs, as a message from the worker to itself.
     Run,
-    /// Its thread is free again.
+    /// The thread of the worker is free again.
     Freed,
 }
 
-/// Tells the foreman that something is due before what it waits for.
+/// Makes the manager check its deadlines now.
 pub(super) struct Tick;
 
-/// How jobs find their workers.
+/// How jobs are assigned to workers.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Routing {
-    /// Any free worker takes the next one: no job waits for a busy worker while another is idle.
+    /// Any free worker takes the next job: no job waits for a busy worker while another is idle.
     /// The default.
     #[default]
     Shared,
-    /// One running worker after the other. The jobs of a worker that ends go to all.
+    /// Jobs are assigned to the running workers in turn. If a worker ends, its jobs go to all
+    /// workers.
     RoundRobin,
-    /// The running worker with the fewest jobs before it. The jobs of a worker that ends go to all.
+    /// A job is assigned to the running worker with the fewest jobs. If a worker ends, its jobs go
+    /// to all workers.
     LeastQueued,
 }
 
-/// What a pool is made of, whichever incarnations of its workers live.
+/// The shared state of a pool, which outlives the incarnations of its workers.
 pub(super) struct Shared<J, T, E> {
     began: Instant,
     state: Mutex<State<J, T, E>>,
-    pub(super) intake: SubmitBuffer<J, T, E>,
-    /// Whether it is taken of every job how long it waits.
-    stamps_all: bool,
+    pub(super) submit_buffer: SubmitBuffer<J, T, E>,
+    /// `true` if the times of every job are measured.
+    times_all_jobs: bool,
     workers: OnceLock<Box<[Address<WorkerMsg>]>>,
-    foreman: OnceLock<Address<Tick>>,
-    /// Weak, because it keeps its children, and they keep this.
+    manager: OnceLock<Address<Tick>>,
+    /// Weak, because the supervisor owns its children, and they own this.
     pub(super) supervisor: WeakSupervisorHandle,
-    /// Nothing waits, and nothing is worked at.
+    /// Notified when no job is queued or runs.
     pub(super) emptied: Notify,
     pub(super) events: Events,
-    /// How many workers there are to be.
+    /// The target number of workers.
     wanted: AtomicUsize,
-    discard: Discard<J, T, E>,
-    /// The threads of its workers, and how long it waits for them when it stops.
+    drop_values: DropValues<J, T, E>,
+    /// The threads of blocking workers, and how long a stop waits for them.
     pub(super) threads: OnceLock<(Arc<Threads>, Option<Duration>)>,
-    /// Whether its workers are being reconciled.
+    /// `true` while the workers are reconciled.
     pub(super) is_repairing: AtomicBool,
-    /// One change of the workers at a time.
+    /// Serializes changes of the workers.
     pub(super) changing: tokio::sync::Mutex<()>,
 }
 
-/// What is behind the lock.
+/// The state behind the lock of the queue.
 pub(super) struct State<J, T, E> {
-    pub(super) board: Scheduler<Arc<JobState<J, T, E>>>,
+    pub(super) scheduler: Scheduler<Arc<JobState<J, T, E>>>,
     pub(super) stats: Counters,
     pub(super) dead: VecDeque<DeadJob<J, E>>,
     pub(super) max_dead: usize,
     pub(super) routing: Routing,
-    /// How a job is treated of which nothing else is said.
-    pub(super) terms: JobOptions,
-    /// When the foreman looks next.
-    pub(super) alarm: Option<Time>,
-    /// The submitters that wait for room. While there are any, there is none.
-    pub(super) line: Line<J, T, E>,
-    /// Whether the foreman does not look at how much there is to do, until there is too much.
+    /// The default options of a job.
+    pub(super) options: JobOptions,
+    /// The next deadline of the manager.
+    pub(super) next_tick: Option<Time>,
+    /// The submitters that wait for room. While there are any, a new submission finds no room.
+    pub(super) waiters: WaitQueue<J, T, E>,
+    /// `true` if the manager does not check the load: it must be notified when jobs have to wait.
     pub(super) scaling_idle: bool,
-    /// Whether the foreman looks whether workers are missing.
-    pub(super) is_counting: bool,
-    /// Whether no handle is left, in a pool that is to end with them.
+    /// `true` if the manager checks for missing workers.
+    pub(super) is_checking_workers: bool,
+    /// `true` if the last handle of a pool with `close_on_last_handle` was dropped.
     pub(super) handles_dropped: bool,
-    /// How many wait until it is empty.
-    pub(super) draining: usize,
-    /// Whether the tree that it is in is over.
-    pub(super) is_down: bool,
-    /// Whether it takes no more jobs in, because the tree that it is in stops when it has finished its jobs.
+    /// The number of callers that wait until the pool is empty.
+    pub(super) drain_waiters: usize,
+    /// `true` if the tree of the pool has ended.
+    pub(super) tree_ended: bool,
+    /// `true` if the pool rejects jobs because its tree stops after they are finished.
     pub(super) is_draining: bool,
-    /// Whether the end of its tree will be told.
+    /// `true` if a callback for the end of the tree is registered.
     pub(super) is_watching: bool,
 }
 
 impl<J, T, E> Shared<J, T, E> {
     pub(super) fn new(
-        board: Scheduler<Arc<JobState<J, T, E>>>,
+        scheduler: Scheduler<Arc<JobState<J, T, E>>>,
         wanted: usize,
-        stamps_all: bool,
+        times_all_jobs: bool,
         max_dead: usize,
         supervisor: WeakSupervisorHandle,
-        discard: Discard<J, T, E>,
+        drop_values: DropValues<J, T, E>,
     ) -> Self {
         let state = State {
-            board,
+            scheduler,
             stats: Counters::default(),
             dead: VecDeque::new(),
             max_dead,
             routing: Routing::default(),
-            terms: JobOptions::default(),
-            alarm: None,
-            line: Line::new(),
+            options: JobOptions::default(),
+            next_tick: None,
+            waiters: WaitQueue::new(),
             scaling_idle: false,
-            is_counting: false,
+            is_checking_workers: false,
             handles_dropped: false,
-            draining: 0,
-            is_down: false,
+            drain_waiters: 0,
+            tree_ended: false,
             is_draining: false,
             is_watching: false,
         };
         Self {
             began: Instant::now(),
             state: Mutex::new(state),
-            intake: SubmitBuffer::new(),
-            stamps_all,
+            submit_buffer: SubmitBuffer::new(),
+            times_all_jobs,
             workers: OnceLock::new(),
-            foreman: OnceLock::new(),
+            manager: OnceLock::new(),
             supervisor,
             emptied: Notify::new(),
             events: Events::new(),
             wanted: wanted.into(),
-            discard,
+            drop_values,
             threads: OnceLock::new(),
             is_repairing: AtomicBool::new(false),
             changing: tokio::sync::Mutex::const_new(()),
         }
     }
 
-    /// Looks at the board, or changes it. What is not on it yet is left where it is.
+    /// Locks the queue. The jobs in the submit buffer stay there.
     pub(super) fn lock_state(&self) -> MutexGuard<'_, State<J, T, E>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets how a job is treated of which nothing else is said.
-    pub(super) fn set_terms(&self, set: impl FnOnce(&mut JobOptions)) {
-        set(&mut self.lock_state().terms);
+    /// Changes the default options of a job.
+    pub(super) fn set_options(&self, set: impl FnOnce(&mut JobOptions)) {
+        set(&mut self.lock_state().options);
     }
 
     pub(super) fn now(&self) -> Time {
         self.began.elapsed()
     }
 
-    /// Whether it is taken of this job how long it waits.
+    /// Returns `true` if the times of this job are measured.
     pub(super) const fn is_timed(&self, number: u64) -> bool {
-        self.stamps_all || is_sampled(number)
+        self.times_all_jobs || is_sampled(number)
     }
 
-    /// The point in time that a time since the pool was made is.
+    /// Converts a time since the pool was made.
     pub(super) fn instant(&self, time: Time) -> Instant {
-        // So far ahead that nobody sees the difference to never.
+        // So far in the future that it is equivalent to never.
         const FAR: Time = Time::from_secs(86_400 * 365 * 30);
         self.began + time.min(FAR)
     }
 
-    /// How many workers there are to be.
+    /// Returns the target number of workers.
     pub(super) fn wanted(&self) -> usize {
         self.wanted.load(Ordering::Acquire)
     }
 
-    pub(super) fn want(&self, workers: usize) {
+    pub(super) fn set_wanted(&self, workers: usize) {
         self.wanted.store(workers, Ordering::Release);
     }
 
-    /// Says who works here. Only what is said first holds.
-    pub(super) fn settle(&self, workers: Box<[Address<WorkerMsg>]>, foreman: Address<Tick>) {
+    /// Sets the addresses of the workers and the manager. Only the first call has an effect.
+    pub(super) fn set_actors(&self, workers: Box<[Address<WorkerMsg>]>, manager: Address<Tick>) {
         let _ = self.workers.set(workers);
-        let _ = self.foreman.set(foreman);
+        let _ = self.manager.set(manager);
     }
 
-    /// Those who work here, or are to; nobody before the pool is given to a tree.
+    /// Returns the addresses of the workers, or none before the pool becomes part of a tree.
     pub(super) fn workers(&self) -> &[Address<WorkerMsg>] {
         self.workers.get().map_or(&[], |workers| workers)
     }
 
-    pub(super) fn ring(&self, slot: usize) {
+    pub(super) fn wake_worker(&self, slot: usize) {
         if let Some(worker) = self.workers().get(slot) {
-            // If it is just being restarted, it looks for itself. If it is full, it has been told.
+            // A restarting worker checks for jobs by itself. A full mailbox already has a message.
             let _ = worker.cast(WorkerMsg::Wake);
         }
     }
 
-    pub(super) fn call_foreman(&self) {
-        if let Some(foreman) = self.foreman.get() {
-            let _ = foreman.cast(Tick);
+    pub(super) fn notify_manager(&self) {
+        if let Some(manager) = self.manager.get() {
+            let _ = manager.cast(Tick);
         }
     }
 }
 
 impl<J, T, E> State<J, T, E> {
-    /// Whether jobs are taken in.
+    /// Returns `true` if jobs are accepted.
     pub(super) fn is_open(&self) -> bool {
-        self.board.phase() == Phase::Open && !self.is_down && !self.is_draining
+        self.scheduler.phase() == Phase::Open && !self.tree_ended && !self.is_draining
     }
 
-    /// Returns `true` if a job may be taken in now, before it is said which.
+    /// Returns `true` if the queue has room for any job.
     pub(super) fn has_room(&self) -> bool {
-        self.line.is_empty() && self.board.room() > 0
+        self.waiters.is_empty() && self.scheduler.room() > 0
     }
 
-    /// For how many more jobs nobody has to look at the board.
+    /// Returns how many more jobs may be submitted without the lock of the queue.
     pub(super) fn credit(&self) -> usize {
-        // Room is for those who wait for it, before anybody else.
-        let is_plain =
-            self.is_open() && self.routing == Routing::Shared && !self.scaling_idle && self.line.is_empty();
-        if is_plain { self.board.credit() } else { 0 }
+        // Room belongs to the submitters that wait for it, before any new submission.
+        let is_plain = self.is_open()
+            && self.routing == Routing::Shared
+            && !self.scaling_idle
+            && self.waiters.is_empty();
+        if is_plain { self.scheduler.credit() } else { 0 }
     }
 
-    /// Whether jobs that come back are of no use any more.
+    /// Returns `true` if jobs that return to the queue are dropped.
     pub(super) fn is_closed(&self) -> bool {
-        self.board.phase() == Phase::Closed || self.is_down
+        self.scheduler.phase() == Phase::Closed || self.tree_ended
     }
 }
 
 impl<J, T, E> Drop for Shared<J, T, E> {
-    /// Nobody knows the pool any more, so nobody will do what waits in it.
+    /// Drops the queued jobs: no reference to the pool is left, so no worker will run them.
     fn drop(&mut self) {
-        let submitted = std::mem::take(&mut self.intake.lock().jobs).into_iter().map(|job| job.item);
+        let submitted = std::mem::take(&mut self.submit_buffer.lock().jobs).into_iter().map(|job| job.item);
         let (waiting, dead) = {
             let mut state = self.lock_state();
-            (state.board.clear(), std::mem::take(&mut state.dead))
+            (state.scheduler.clear(), std::mem::take(&mut state.dead))
         };
         let tasks = waiting.into_iter().chain(submitted).map(|task| {
-            let unwanted = if task.try_complete() { task.deliver(Err(JobError::Dropped)) } else { None };
-            Trash::Given(task, unwanted)
+            let undelivered = if task.try_complete() { task.deliver(Err(JobError::Dropped)) } else { None };
+            DeferredDrop::Delivered(task, undelivered)
         });
-        // Elsewhere: the last to know it may be a supervisor.
-        (self.discard)(tasks.chain(dead.into_iter().map(Trash::Dead)).collect());
+        // On another thread: a supervisor may drop the last reference.
+        (self.drop_values)(tasks.chain(dead.into_iter().map(DeferredDrop::Dead)).collect());
     }
 }

@@ -1,29 +1,29 @@
-//! The slots of a pool: which workers run, which are due, and which of them a job is led to.
+//! The slots of a pool: the running workers, the due workers, and the slot that a job maps to.
 
 use super::priority_queue::QueuedJob;
 
-/// Which incarnation of the worker in a slot.
+/// The number of an incarnation of the worker in a slot.
 pub(super) type Incarnation = u32;
 
-/// Where a worker stands.
+/// The state of one slot.
 #[derive(Debug)]
 pub(super) struct Slot<I> {
-    /// The last incarnation that has come, or has declined to; 0 if none has.
+    /// The last incarnation that started or declined to start; 0 if none.
     pub(super) last: Incarnation,
-    /// That incarnation is there.
-    pub(super) is_taken: bool,
+    /// `true` while that incarnation runs.
+    pub(super) is_occupied: bool,
     pub(super) lease: Option<QueuedJob<I>>,
     pub(super) idle: bool,
-    /// A worker is due here, and is to have jobs.
+    /// `true` if a worker is due in this slot.
     pub(super) open: bool,
-    /// The last incarnation declined to start.
+    /// `true` if the last incarnation declined to start.
     pub(super) declined: bool,
 }
 
 impl<I> Slot<I> {
-    /// Returns `true` if its worker has come, is not gone, and is to have jobs.
+    /// Returns `true` if its worker has started, has not ended, and is due.
     pub(super) const fn runs(&self) -> bool {
-        self.is_taken && self.open
+        self.is_occupied && self.open
     }
 }
 
@@ -31,7 +31,7 @@ impl<I> Slot<I> {
 #[derive(Debug)]
 pub(super) struct Slots<I> {
     all: Vec<Slot<I>>,
-    /// How many workers run.
+    /// The number of running workers.
     running: usize,
     /// The slot after the one that had the last turn.
     cursor: usize,
@@ -40,7 +40,7 @@ pub(super) struct Slots<I> {
 impl<I> Slots<I> {
     pub(super) fn new(slots: usize) -> Self {
         let slot =
-            || Slot { last: 0, is_taken: false, lease: None, idle: false, open: true, declined: false };
+            || Slot { last: 0, is_occupied: false, lease: None, idle: false, open: true, declined: false };
         Self { all: std::iter::repeat_with(slot).take(slots).collect(), running: 0, cursor: 0 }
     }
 
@@ -56,7 +56,7 @@ impl<I> Slots<I> {
         self.all.get(slot)
     }
 
-    /// Changes a slot, and counts its worker among the running ones if it runs now.
+    /// Changes a slot and updates the number of running workers.
     pub(super) fn change<R>(&mut self, slot: usize, change: impl FnOnce(&mut Slot<I>) -> R) -> Option<R> {
         let slot = self.all.get_mut(slot)?;
         let ran = slot.runs();
@@ -74,12 +74,12 @@ impl<I> Slots<I> {
         self.get(slot).is_some_and(Slot::runs)
     }
 
-    /// Returns `true` if no worker runs but the one in this slot.
+    /// Returns `true` if no worker in another slot runs.
     pub(super) fn is_alone(&self, slot: usize) -> bool {
         self.running <= usize::from(self.runs(slot))
     }
 
-    /// The next slot after the one that had the last turn whose worker runs.
+    /// Returns the next slot with a running worker, after the slot that had the last turn.
     pub(super) fn next_in_turn(&mut self) -> Option<usize> {
         let slots = self.all.len();
         let slot = (self.cursor..self.cursor + slots).map(|n| n % slots).find(|slot| self.runs(*slot))?;
@@ -87,15 +87,15 @@ impl<I> Slots<I> {
         Some(slot)
     }
 
-    /// Of the open slots, the one that is best for a key. If one closes or opens, only the keys
-    /// that lead there change.
+    /// Returns the open slot with the best fit for a key (rendezvous hashing). If a slot opens or
+    /// closes, only the keys that map to it change.
     pub(super) fn of_key(&self, key: u64) -> Option<usize> {
         let open = (0..self.all.len()).filter(|slot| self.is_open(*slot));
         open.max_by_key(|slot| fit(key, *slot))
     }
 }
 
-/// How well a slot fits a key: the bits of both, mixed as SplitMix64 does.
+/// Returns how well a slot fits a key: the bits of both, mixed as in SplitMix64.
 pub(super) const fn fit(key: u64, slot: usize) -> u64 {
     let mixed = key ^ (slot as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

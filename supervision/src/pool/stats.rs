@@ -1,16 +1,16 @@
-//! What a pool has done, and how long it took.
+//! The statistics of a pool.
 
 use std::fmt;
 use std::time::Duration;
 
-/// Times, counted by how long they were: with an error of at most an eighth, and in the same room however many there are.
+/// A histogram of durations with an error of at most one eighth, in constant memory.
 #[derive(Clone)]
 pub(super) struct Histogram {
     counts: [u32; BUCKETS],
     total: u64,
 }
 
-/// Eight for each power of two, of nanoseconds up to more than an hour.
+/// The number of buckets: eight for each power of two, of nanoseconds, up to more than an hour.
 const BUCKETS: usize = 8 * 43;
 
 impl Default for Histogram {
@@ -26,7 +26,8 @@ impl Histogram {
         self.total += 1;
     }
 
-    /// The time below which this part of all is, or a little more.
+    /// Returns an upper bound of the durations of this part of all, with the error of the
+    /// histogram.
     pub(super) fn percentile(&self, part: f64) -> Duration {
         let wanted = (self.total as f64 * part).ceil() as u64;
         let mut seen = 0;
@@ -52,40 +53,41 @@ fn upper(bucket: usize) -> Duration {
     Duration::from_nanos((8 + eighth + 1) << (power - 3))
 }
 
-/// Whether it is taken of a job how long it waits and is worked at: of the first thousand, and then of one in sixteen. To look at the clock
-/// twice for every job would cost as much as all the rest.
+/// Returns `true` if the times of this job are measured: the first 1,024 jobs, and then one in 16.
+/// Reading the clock twice for every job would cost as much as all the rest.
 pub(super) const fn is_sampled(number: u64) -> bool {
     number <= 1024 || number % 16 == 0
 }
 
-/// What a pool has done up to a moment. How long jobs waited and were worked at is of the first thousand, and of one in sixteen after that.
+/// The statistics of a pool at one moment. Wait and work times are measured for the first 1,024
+/// jobs, and after that for one job in 16. A pool of elastic size measures every job.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct PoolStats {
-    /// Jobs that were taken in.
+    /// Jobs that were accepted.
     pub submitted: u64,
-    /// Jobs that wait now, delayed ones included.
+    /// Jobs that are queued now, delayed ones included.
     pub queued: usize,
-    /// Jobs that are worked at now.
+    /// Jobs that run now.
     pub running: usize,
-    /// Jobs that have a result.
+    /// Jobs that completed with an output.
     pub completed: u64,
-    /// Jobs that failed and are not tried again: they have had all their attempts, or expired
+    /// Jobs that failed permanently: they returned an error, had all their attempts, or expired
     /// before the next.
     pub failed: u64,
-    /// Attempts that failed and were followed by another.
+    /// Attempts that failed or were interrupted and are followed by another.
     pub retried: u64,
-    /// Jobs that were cancelled, or expired before they were begun, or were dropped.
+    /// Jobs that were cancelled, expired before their first attempt, or were dropped.
     pub dropped: u64,
-    /// Workers that run.
+    /// Workers that run now.
     pub workers: usize,
-    /// How long half of the jobs waited before they were begun, at most.
+    /// The median time that jobs waited before they started.
     pub wait_p50: Duration,
-    /// How long 99 of 100 did.
+    /// The 99th percentile of that.
     pub wait_p99: Duration,
-    /// How long half of the attempts took, at most.
+    /// The median duration of attempts.
     pub work_p50: Duration,
-    /// How long 99 of 100 did.
+    /// The 99th percentile of that.
     pub work_p99: Duration,
 }
 
@@ -100,7 +102,7 @@ impl fmt::Display for PoolStats {
     }
 }
 
-/// The books of a pool.
+/// The counters of a pool.
 #[derive(Default)]
 pub(super) struct Counters {
     pub(super) completed: u64,

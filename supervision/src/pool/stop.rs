@@ -1,4 +1,4 @@
-//! Bringing a pool to its end.
+//! Stopping a pool.
 
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -8,31 +8,31 @@ use super::scheduler::Phase;
 use super::stats::PoolStats;
 use crate::supervisor::run_to_completion;
 
-/// How a pool stops. In every case it takes no job in any more.
+/// How a pool stops. In each mode it accepts no more jobs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum PoolShutdown {
-    /// Everything that it has is finished.
+    /// All jobs are finished, queued and running.
     Drain,
-    /// What was begun is finished, and what waits is dropped.
+    /// Running jobs are finished, and queued jobs are dropped.
     FinishInFlight,
-    /// Workers are killed, and everything that is not done is dropped.
+    /// Workers are killed, and all unfinished jobs are dropped.
     Abort,
 }
 
-/// How a pool has stopped.
+/// The report of a stop.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct PoolStopReport {
-    /// Jobs that were done while it stopped.
+    /// Jobs that completed while the pool stopped.
     pub completed: u64,
-    /// Attempts that failed while it stopped, and were followed by another.
+    /// Attempts that failed while the pool stopped, and were retried.
     pub requeued: u64,
     /// Jobs that were dropped.
     pub dropped: u64,
-    /// Jobs that had their last attempt while it stopped.
+    /// Jobs that failed permanently while the pool stopped.
     pub failed: u64,
-    /// Closures of a [blocking](super::Pool::from_blocking_fn) pool that had not returned when the time was over that workers have to stop. They
-    /// cannot be dropped, and what becomes of them is not heard.
+    /// Calls of a [blocking](super::Pool::from_blocking_fn) pool that had not returned when the
+    /// shutdown time of the workers was over. They cannot be stopped; their outcome is lost.
     pub unstopped: usize,
 }
 
@@ -42,23 +42,25 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    /// Stops the pool; ready when nothing waits, nothing is worked at, and its workers have ended. They are not started again; its
-    /// supervisor stays, to be stopped with the tree that it is in.
+    /// Stops the pool. Resolves when no job is queued or runs and all workers have ended. The
+    /// workers are not started again. The supervisor of the pool keeps running until its tree stops
+    /// it.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped after it was polled, the stop is carried through all the same. To stop it again waits for that.
+    /// If the future is dropped after its first poll, the stop continues. A second stop waits for
+    /// the first.
     ///
     /// # What may keep it
     ///
-    /// It waits for jobs that are delayed for a long time, for a worker in backoff that the key of
-    /// a job leads to, and without end if the pool is paused meanwhile. If it has no workers,
-    /// because it was resized to none or each declined to start, what waits is dropped. A job that
-    /// waits for the end of its own pool waits for itself.
+    /// It waits for long-delayed jobs, for a worker in backoff that the key of a job maps to, and
+    /// forever if the pool is paused meanwhile. If the pool has no workers, because it was resized
+    /// to zero or each worker declined to start, the queued jobs are dropped. A job that waits for
+    /// the stop of its own pool waits for itself.
     ///
-    #[doc = pool_example!(r"squares.submit(7).forget().await?;
-let report = squares.stop(StopPool::Finish).await;
-assert_eq!((report.done, report.dropped), (1, 0));")]
+    #[doc = pool_example!(r"squares.submit(7).detach().await?;
+let report = squares.stop(PoolShutdown::Drain).await;
+assert_eq!((report.completed, report.dropped), (1, 0));")]
     pub async fn stop(&self, how: PoolShutdown) -> PoolStopReport {
         let before = self.shared().stats();
         self.close_submissions(how);
@@ -66,12 +68,12 @@ assert_eq!((report.done, report.dropped), (1, 0));")]
         run_to_completion(async move { pool.end(how, before).await }).await.unwrap_or_default()
     }
 
-    /// Waits for what is to be finished, and ends the workers.
+    /// Waits for the jobs that are to be finished, and stops the workers.
     async fn end(&self, how: PoolShutdown, before: PoolStats) -> PoolStopReport {
         let shared = self.shared();
         if how != PoolShutdown::Abort {
             shared.emptied().await;
-            shared.lock_state().board.enter(Phase::Closed);
+            shared.lock_state().scheduler.advance_to(Phase::Closed);
         }
         let began = Instant::now();
         self.stop_workers(how).await;
@@ -82,7 +84,7 @@ assert_eq!((report.done, report.dropped), (1, 0));")]
             }
             None => 0,
         };
-        // Of those who do not await, and so could not be told; they were abandoned.
+        // Jobs of abandoned workers: workers that never await cannot observe the stop.
         shared.emptied().await;
         let after = shared.stats();
         PoolStopReport {
@@ -94,32 +96,37 @@ assert_eq!((report.done, report.dropped), (1, 0));")]
         }
     }
 
-    /// Takes no job in any more, and drops what is not to be finished.
+    /// Rejects new jobs, and drops the jobs that are not to be finished.
     fn close_submissions(&self, how: PoolShutdown) {
-        let mut session = self.shared().lock_synced();
-        session.state.board.enter(if how == PoolShutdown::Abort { Phase::Closed } else { Phase::Finishing });
-        let roused = session.state.board.pause(false);
-        session.rouse(roused);
+        let mut guard = self.shared().lock_synced();
+        guard.state.scheduler.advance_to(if how == PoolShutdown::Abort {
+            Phase::Closed
+        } else {
+            Phase::Finishing
+        });
+        let to_wake = guard.state.scheduler.pause(false);
+        guard.wake_workers(to_wake);
         if how != PoolShutdown::Drain {
-            session.clear();
+            guard.clear();
         }
         if how == PoolShutdown::Abort {
-            session.cancel_leased();
+            guard.cancel_leased();
         }
-        session.end();
+        guard.end();
     }
 
-    /// Stops all workers, at once.
+    /// Stops all workers concurrently.
     async fn stop_workers(&self, how: PoolShutdown) {
         let shared = self.shared();
-        shared.want(0);
+        shared.set_wanted(0);
         let mut stopping = JoinSet::new();
         for slot in 0..shared.workers().len() {
             let pool = self.clone();
-            stopping.spawn(async move { pool.shut(slot).await });
+            stopping.spawn(async move { pool.stop_worker(slot).await });
         }
         if how == PoolShutdown::Abort {
-            // Once all of them have been told, so that none of them is started again, and no kill counts as a crash.
+            // After every stop request has arrived: then no killed worker is restarted, and no kill
+            // counts as a crash.
             tokio::task::yield_now().await;
             let _ = self.supervisor().count_children().await;
             for worker in shared.workers() {

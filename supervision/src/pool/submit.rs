@@ -1,4 +1,4 @@
-//! Submitting one job: how it is to be treated, and waiting for room.
+//! The submission of one job: its options, and the wait for room.
 
 use std::error::Error;
 use std::fmt;
@@ -18,34 +18,35 @@ use super::new_job::NewJob;
 use super::shared::Shared;
 use crate::policy::Backoff;
 
-/// A job that is about to be submitted. What is not said of it is as the pool says.
+/// A job that is about to be submitted, with its options. Options that are not set are those of the
+/// pool.
 ///
 /// # Cancel safety
 ///
-/// If the future is dropped while it waits for room, the job is dropped too. If the job was taken
-/// in at that moment, it is cancelled. To keep it, submit it [now](Self::try_submit), or not at all.
-#[must_use = "a job is submitted when this is awaited, or now"]
+/// If the future is dropped while it waits for room, the job is dropped too. If the job was queued
+/// at that moment, it is cancelled. [`try_submit`](Self::try_submit) does not wait.
+#[must_use = "a job is submitted when this is awaited, or by `try_submit`"]
 pub struct Submission<J, T, E> {
     pub(super) pool: Arc<Shared<J, T, E>>,
     pub(super) job: J,
-    /// How it is to be treated, if anything was said of that.
-    pub(super) terms: Option<Box<JobOptions>>,
+    /// The options, if any was set.
+    pub(super) options: Option<Box<JobOptions>>,
 }
 
-/// Why a job was not taken in; with the job.
+/// The reason why a job was not accepted, with the job.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub enum SubmitError<J> {
-    /// As many jobs wait as may.
+    /// The queue is full.
     Full(J),
-    /// The pool takes none in any more.
+    /// The pool accepts no more jobs.
     Closed(J),
 }
 
 impl<J> SubmitError<J> {
-    /// The job that was not taken in.
+    /// Returns the job that was not accepted.
     ///
-    #[doc = pool_example!(r"squares.stop(StopPool::Finish).await;
-let refused = squares.submit(7).now().unwrap_err();
+    #[doc = pool_example!(r"squares.stop(PoolShutdown::Drain).await;
+let refused = squares.submit(7).try_submit().unwrap_err();
 assert_eq!(refused.into_job(), 7);")]
     pub fn into_job(self) -> J {
         match self {
@@ -96,81 +97,85 @@ where
     E: Send + Sync + 'static,
 {
     pub(super) const fn new(pool: Arc<Shared<J, T, E>>, job: J) -> Self {
-        Self { pool, job, terms: None }
+        Self { pool, job, options: None }
     }
 
-    fn terms(&mut self) -> &mut JobOptions {
-        self.terms.get_or_insert_with(|| Box::new(self.pool.lock_state().terms))
+    fn options(&mut self) -> &mut JobOptions {
+        self.options.get_or_insert_with(|| Box::new(self.pool.lock_state().options))
     }
 
-    /// Sets how urgent it is: the higher comes first; 0 unless set.
+    /// Sets the priority: jobs of a higher priority start first; 0 by default.
     ///
     #[doc = pool_example!(r"let job = squares.submit(7).priority(9).await?;
 assert_eq!(job.await?, 49);")]
     pub fn priority(mut self, priority: u8) -> Self {
-        self.terms().priority = priority;
+        self.options().priority = priority;
         self
     }
 
-    /// Keeps it back for so long.
+    /// Delays the start of the job by at least this time.
     ///
     #[doc = pool_example!(r"let job = squares.submit(7).delay(Duration::from_millis(1)).await?;
 assert_eq!(job.await?, 49);")]
     pub fn delay(mut self, delay: Duration) -> Self {
-        self.terms().delay = Some(delay);
+        self.options().delay = Some(delay);
         self
     }
 
-    /// Drops it if it was not begun by then.
+    /// Drops the job if it has not started within this time. Its result is then
+    /// [`Expired`](super::JobError::Expired).
     ///
     #[doc = pool_example!(r"squares.pause();
 let late = squares.submit(7).expires_in(Duration::from_millis(1)).await?;
 assert!(matches!(late.await, Err(JobError::Expired)));")]
     pub fn expires_in(mut self, time: Duration) -> Self {
-        self.terms().expires_in = Some(time);
+        self.options().expires_in = Some(time);
         self
     }
 
-    /// Sets how long an attempt may take, at its awaits: then it has failed, and its worker goes on with the next job. A worker that
-    /// does not await is found by its [deadline](super::Pool::handler_deadline).
+    /// Sets the time limit of an attempt, checked at its awaits. An attempt that exceeds it has
+    /// failed, and its worker continues with the next job. A worker that never awaits is detected
+    /// by its [deadline](super::Pool::handler_deadline).
     ///
     #[doc = pool_example!(r"let job = squares.submit(7).time_limit(Duration::from_secs(1)).await?;
 assert_eq!(job.await?, 49);")]
     pub fn time_limit(mut self, limit: Duration) -> Self {
-        self.terms().time_limit = Some(limit);
+        self.options().time_limit = Some(limit);
         self
     }
 
-    /// Sets how many attempts it has, the first included: see [`Pool::attempts`](super::Pool::attempts).
+    /// Sets the number of attempts, the first included: see
+    /// [`Pool::attempts`](super::Pool::attempts).
     ///
     #[doc = pool_example!(r"let job = squares.submit(7).attempts(5).await?;
 assert_eq!(job.await?, 49);")]
     pub fn attempts(mut self, attempts: u32) -> Self {
-        self.terms().attempts = attempts.max(1);
+        self.options().attempts = attempts.max(1);
         self
     }
 
-    /// Sets whether an attempt that returns an error is followed by another: see
+    /// Sets whether an attempt that returns an error is retried: see
     /// [`Pool::retry_errors`](super::Pool::retry_errors).
     ///
     #[doc = pool_example!(r"let job = squares.submit(7).retry_errors(true).await?;
 assert_eq!(job.await?, 49);")]
     pub fn retry_errors(mut self, retry: bool) -> Self {
-        self.terms().retry_errors = retry;
+        self.options().retry_errors = retry;
         self
     }
 
-    /// Sets how long it waits after a failed attempt.
+    /// Sets the delay after a failed attempt.
     ///
     #[doc = pool_example!(r"let backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
 let job = squares.submit(7).backoff(backoff).await?;
 assert_eq!(job.await?, 49);")]
     pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.terms().backoff = Some(backoff);
+        self.options().backoff = Some(backoff);
         self
     }
 
-    /// Says that it must not be begun twice: whatever happens to its worker, it has failed then.
+    /// Limits the job to one attempt: it never starts twice. If its worker ends during that
+    /// attempt, the job has failed.
     ///
     #[doc = pool_example!(r"let job = squares.submit(7).at_most_once().await?;
 assert_eq!(job.await?, 49);")]
@@ -178,10 +183,10 @@ assert_eq!(job.await?, 49);")]
         self.attempts(1)
     }
 
-    /// Has it done by the worker that this key leads to: jobs of one key are done one after the
-    /// other, in order, as long as none fails and the workers stay the same. A worker that is
-    /// restarted stays the same, also while it is in backoff. If it is not due any more, because it
-    /// declined to start or there are to be fewer workers, its keys lead to others.
+    /// Runs the job on the worker that this key maps to. Jobs of one key run one after the other,
+    /// in order, as long as none fails and the set of workers stays the same. A restart does not
+    /// change the set, not even while the worker is in backoff. If the worker is no longer due,
+    /// because it declined to start or the pool was made smaller, its keys map to other workers.
     ///
     #[doc = pool_example!(r#"// Both are done by one worker, in this order.
 let (first, second) = (squares.submit(1).key(&"a").await?, squares.submit(2).key(&"a").await?);
@@ -189,54 +194,58 @@ assert_eq!((first.await?, second.await?), (1, 4));"#)]
     pub fn key(mut self, key: &impl Hash) -> Self {
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
-        self.terms().key = Some(hasher.finish());
+        self.options().key = Some(hasher.finish());
         self
     }
 
-    /// Submits it if there is room. There is none while others wait for room.
+    /// Submits the job if there is room now. There is no room while other submitters wait for room.
     ///
     /// # Errors
     ///
-    /// If there is none, or the pool takes none in any more; with the job.
+    /// [`SubmitError::Full`] if there is no room, [`SubmitError::Closed`] if the pool accepts no
+    /// more jobs; both return the job.
     ///
-    #[doc = pool_example!("assert_eq!(squares.submit(7).now()?.await?, 49);")]
+    #[doc = pool_example!("assert_eq!(squares.submit(7).try_submit()?.await?, 49);")]
     pub fn try_submit(self) -> Result<JobHandle<T, E>, SubmitError<J>> {
-        let Self { pool, job, terms } = self;
-        let draft = NewJob { terms, job, sink: ResultSink::here() };
-        pool.admit(draft, |task| handle(&pool, task)).map_err(|refused| match refused {
-            AdmitError::Full(draft) => SubmitError::Full(draft.job),
+        let Self { pool, job, options } = self;
+        let new_job = NewJob { options, job, sink: ResultSink::single() };
+        pool.admit(new_job, |task| handle(&pool, task)).map_err(|refused| match refused {
+            AdmitError::Full(new_job) => SubmitError::Full(new_job.job),
             AdmitError::Closed(job) => SubmitError::Closed(job),
         })
     }
 
-    /// Submits it when there is room, and does without its result.
+    /// Submits the job without a handle for its result. Resolves when the job is queued.
     ///
     /// # Errors
     ///
-    /// If the pool takes none in any more; with the job.
+    /// [`SubmitError::Closed`] with the job, if the pool accepts no more jobs.
     ///
-    #[doc = pool_example!(r"squares.submit(7).forget().await?;
+    #[doc = pool_example!(r"squares.submit(7).detach().await?;
 squares.drain().await;
-assert_eq!(squares.stats().done, 1);")]
+assert_eq!(squares.stats().completed, 1);")]
     pub async fn detach(self) -> Result<(), SubmitError<J>> {
-        self.put(ResultSink::Nobody).await
+        self.submit_to(ResultSink::Discard).await
     }
 
-    /// Submits a copy of it to each worker that is due, in the order of their numbers, as there is room:
-    /// to tell all of them something, as to load their settings anew. Returns the results as one; its
-    /// [length](Batch::len) is the number of workers.
+    /// Submits one copy of the job to each worker that is due, in slot order, as room becomes
+    /// available, for example to make all workers reload their settings. Resolves when all copies
+    /// are queued. Returns the results as one batch; its [length](Batch::len) is the number of
+    /// workers.
     ///
-    /// Each copy is done by its own worker, or by the next incarnation of that. One whose worker is not
-    /// due any more before it is done, because there are to be fewer, is
-    /// [dropped](super::JobError::Dropped). A worker that joins later has no copy. A key is ignored.
+    /// Each copy runs on its own worker, or on the next incarnation of that worker. If the pool is
+    /// made smaller before a copy has run, the copy of a removed worker is
+    /// [dropped](super::JobError::Dropped). A worker that is added later gets no copy. A key is
+    /// ignored.
     ///
     /// # Errors
     ///
-    /// If the pool takes none in any more; with the job. Workers before that have their copies.
+    /// [`SubmitError::Closed`] with the job, if the pool accepts no more jobs. Copies that were
+    /// queued before run.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the copies that were taken in are done, and their results are lost.
+    /// If the future is dropped, the queued copies run, and their results are lost.
     ///
     /// # Examples
     ///
@@ -254,7 +263,9 @@ assert_eq!(squares.stats().done, 1);")]
     ///     # type Output = u64;
     ///     # type Error = Infallible;
     ///     # type Args = ();
-    ///     # async fn init(_: &(), _: &WorkerContext) -> Result<Self, ExitReason> { Ok(Squarer { done: 0 }) }
+    ///     # async fn init(_: &(), _: &WorkerContext) -> Result<Self, ExitReason> {
+    ///     #     Ok(Squarer { done: 0 })
+    ///     # }
     ///     async fn work(&mut self, job: &Job) -> Result<u64, Infallible> {
     ///         self.done += 1;
     ///         match job {
@@ -271,7 +282,7 @@ assert_eq!(squares.stats().done, 1);")]
     /// assert_eq!(squarers.submit(Job::Square(3)).await?.await?, 9);
     /// let all = squarers.submit(Job::Reset).priority(1).broadcast().await?;
     /// assert_eq!(all.len(), 4);
-    /// let done: u64 = all.all().await.into_iter().flatten().sum();
+    /// let done: u64 = all.join_all().await.into_iter().flatten().sum();
     /// assert_eq!(done, 5);
     /// # assert!(app.shutdown().await.is_clean());
     /// # Ok(())
@@ -281,45 +292,45 @@ assert_eq!(squares.stats().done, 1);")]
     where
         J: Clone,
     {
-        let Self { pool, job, terms } = self;
-        let (slots, terms) = {
+        let Self { pool, job, options } = self;
+        let (slots, options) = {
             let state = pool.lock_state();
             if !state.is_open() {
                 drop(state);
                 return Err(SubmitError::Closed(job));
             }
-            (state.board.due_slots(), terms.map_or(state.terms, |terms| *terms))
+            (state.scheduler.due_slots(), options.map_or(state.options, |options| *options))
         };
         let (sender, results) = mpsc::unbounded_channel();
         for (index, slot) in slots.iter().enumerate() {
-            let terms = Some(Box::new(JobOptions { slot: Some(*slot), ..terms }));
-            let copy = Self { pool: pool.clone(), job: job.clone(), terms };
-            copy.put(ResultSink::Batch(index, sender.clone())).await?;
+            let options = Some(Box::new(JobOptions { slot: Some(*slot), ..options }));
+            let copy = Self { pool: pool.clone(), job: job.clone(), options };
+            copy.submit_to(ResultSink::Batch(index, sender.clone())).await?;
         }
         Ok(Batch::new(results, slots.len()))
     }
 
-    pub(super) async fn put(self, sink: ResultSink<T, E>) -> Result<(), SubmitError<J>> {
-        let Self { pool, job, terms } = self;
-        match pool.admit(NewJob { terms, job, sink }, |_| ()) {
+    pub(super) async fn submit_to(self, sink: ResultSink<T, E>) -> Result<(), SubmitError<J>> {
+        let Self { pool, job, options } = self;
+        match pool.admit(NewJob { options, job, sink }, |_| ()) {
             Ok(()) => Ok(()),
             Err(AdmitError::Closed(job)) => Err(SubmitError::Closed(job)),
-            Err(AdmitError::Full(draft)) => Box::pin(wait_in_line(&pool, draft)).await.map(drop),
+            Err(AdmitError::Full(new_job)) => Box::pin(wait_for_room(&pool, new_job)).await.map(drop),
         }
     }
 }
 
-pub(super) async fn wait_in_line<J, T, E>(
+pub(super) async fn wait_for_room<J, T, E>(
     pool: &Shared<J, T, E>,
-    draft: NewJob<J, T, E>,
+    new_job: NewJob<J, T, E>,
 ) -> Result<Arc<JobState<J, T, E>>, SubmitError<J>>
 where
     J: Send + Sync + 'static,
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    let in_line = pool.join_line(draft);
-    poll_fn(|cx| in_line.poll(cx)).await.map_err(SubmitError::Closed)
+    let waiter = pool.enqueue_waiter(new_job);
+    poll_fn(|cx| waiter.poll(cx)).await.map_err(SubmitError::Closed)
 }
 
 pub(super) fn handle<J, T, E>(pool: &Arc<Shared<J, T, E>>, task: &Arc<JobState<J, T, E>>) -> JobHandle<T, E>
@@ -328,12 +339,12 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    let office: Weak<dyn JobControl> = Arc::<Shared<J, T, E>>::downgrade(pool);
-    JobHandle { id: task.id, promise: task.clone(), office }
+    let control: Weak<dyn JobControl> = Arc::<Shared<J, T, E>>::downgrade(pool);
+    JobHandle { id: task.id, result: task.clone(), control }
 }
 
 impl<J, T, E> fmt::Debug for Submission<J, T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Submission").field("terms", &self.terms).finish_non_exhaustive()
+        f.debug_struct("Submission").field("options", &self.options).finish_non_exhaustive()
     }
 }

@@ -1,16 +1,19 @@
-//! What was submitted and is not on the board yet: so that those who submit do not stand in the way of those who work.
+//! A buffer of submitted jobs that are not in the scheduler yet, so that submitters and workers do
+//! not contend for one lock.
 //!
-//! A job for whoever is free goes here, under a lock that nobody holds for longer than that takes. A worker that finds nothing on the board
-//! takes all that is here onto it, in one go. This is only how it is done, and nobody sees it: whoever looks at the board for any other
-//! reason takes this onto it first.
+//! A job for any worker is pushed here, under a lock that is held only for the push. A worker that
+//! finds no job in the scheduler moves all buffered jobs there at once. The buffer is not
+//! observable: every other access to the scheduler drains the buffer first.
 //!
 //! # Invariants
 //!
-//! 1. *Credit* is given only while no worker is idle that could have a job, and the pool is open: so a worker will look here of its own
-//!    accord. A worker finds nothing here, and takes back the credit, under one lock: what comes after that wakes it.
-//! 2. Numbers are given under this lock, so every job here has a higher one than those on the board. That keeps them in order.
+//! 1. *Credit* is granted only while the pool is open and no worker is idle that could run a shared
+//!    job: so a worker will check the buffer without being woken. A worker finds the buffer empty
+//!    and revokes the credit under one lock: a later submission wakes it.
+//! 2. Numbers are assigned under this lock, so every buffered job has a higher number than those in
+//!    the scheduler. That keeps the order.
 //!
-//! Lock order: the board, the intake.
+//! Lock order: the queue, the submit buffer.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
@@ -19,18 +22,19 @@ use super::job_state::JobState;
 use super::priority_queue::QueuedJob;
 use super::sync::{Mutex, MutexGuard};
 
-/// A job on the board, or on the way to it.
+/// A job in the scheduler or in the submit buffer.
 pub(super) type Queued<J, T, E> = QueuedJob<Arc<JobState<J, T, E>>>;
 
-/// What was submitted and is not on the board yet. Those who submit and those who work each have their own cache line.
+/// Submitted jobs that are not in the scheduler yet. Aligned, so that submitters and workers use
+/// different cache lines.
 #[repr(align(64))]
 pub(super) struct SubmitBuffer<J, T, E>(Mutex<Inner<J, T, E>>);
 
 pub(super) struct Inner<J, T, E> {
     pub(super) jobs: VecDeque<Queued<J, T, E>>,
-    /// How many may come before somebody has to look at the board.
+    /// The number of jobs that may be pushed before a submission must lock the queue.
     pub(super) credit: usize,
-    /// How many have been submitted.
+    /// The number of submitted jobs.
     pub(super) submitted: u64,
 }
 
@@ -45,7 +49,7 @@ impl<J, T, E> SubmitBuffer<J, T, E> {
 }
 
 impl<J, T, E> Inner<J, T, E> {
-    /// The number of the next job.
+    /// Returns the number of the next job.
     pub(super) const fn next_number(&mut self) -> u64 {
         self.submitted += 1;
         self.submitted

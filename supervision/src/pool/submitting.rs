@@ -1,4 +1,4 @@
-//! The future of a submission: it waits for room.
+//! The future of a submission, which waits for room.
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -9,23 +9,23 @@ use super::admission::AdmitError;
 use super::job_handle::JobHandle;
 use super::job_state::ResultSink;
 use super::new_job::NewJob;
-use super::submit::{Submission, SubmitError, handle, wait_in_line};
+use super::submit::{Submission, SubmitError, handle, wait_for_room};
 
-/// A job that is submitted as soon as there is room.
+/// The future that submits a job when there is room, and resolves with its handle.
 #[must_use = "a job is submitted when this is awaited"]
-pub struct SubmitFuture<J, T, E>(Step<J, T, E>);
+pub struct SubmitFuture<J, T, E>(SubmitState<J, T, E>);
 
-enum Step<J, T, E> {
-    First(Submission<J, T, E>),
-    InLine(Waits<J, T, E>),
-    Over,
+enum SubmitState<J, T, E> {
+    Start(Submission<J, T, E>),
+    Waiting(WaitFuture<J, T, E>),
+    Done,
 }
 
 type Submitted<J, T, E> = Result<JobHandle<T, E>, SubmitError<J>>;
 
-type Waits<J, T, E> = Pin<Box<dyn Future<Output = Submitted<J, T, E>> + Send>>;
+type WaitFuture<J, T, E> = Pin<Box<dyn Future<Output = Submitted<J, T, E>> + Send>>;
 
-/// Nothing in it is ever pinned but what is in a box of its own.
+/// No part of it is pinned, except the future in its own box.
 impl<J, T, E> Unpin for SubmitFuture<J, T, E> {}
 
 impl<J, T, E> Future for SubmitFuture<J, T, E>
@@ -37,24 +37,23 @@ where
     type Output = Submitted<J, T, E>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut waits =
-            match std::mem::replace(&mut self.0, Step::Over) {
-                Step::First(Submission { pool, job, terms }) => {
-                    let draft = NewJob { terms, job, sink: ResultSink::here() };
-                    match pool.admit(draft, |task| handle(&pool, task)) {
-                        Ok(handle) => return Poll::Ready(Ok(handle)),
-                        Err(AdmitError::Closed(job)) => return Poll::Ready(Err(SubmitError::Closed(job))),
-                        Err(AdmitError::Full(draft)) => Box::pin(async move {
-                            wait_in_line(&pool, draft).await.map(|task| handle(&pool, &task))
-                        }),
-                    }
+        let mut waiting = match std::mem::replace(&mut self.0, SubmitState::Done) {
+            SubmitState::Start(Submission { pool, job, options }) => {
+                let new_job = NewJob { options, job, sink: ResultSink::single() };
+                match pool.admit(new_job, |task| handle(&pool, task)) {
+                    Ok(handle) => return Poll::Ready(Ok(handle)),
+                    Err(AdmitError::Closed(job)) => return Poll::Ready(Err(SubmitError::Closed(job))),
+                    Err(AdmitError::Full(new_job)) => Box::pin(async move {
+                        wait_for_room(&pool, new_job).await.map(|task| handle(&pool, &task))
+                    }),
                 }
-                Step::InLine(waits) => waits,
-                Step::Over => return Poll::Pending,
-            };
-        let submitted = waits.as_mut().poll(cx);
+            }
+            SubmitState::Waiting(waiting) => waiting,
+            SubmitState::Done => return Poll::Pending,
+        };
+        let submitted = waiting.as_mut().poll(cx);
         if submitted.is_pending() {
-            self.0 = Step::InLine(waits);
+            self.0 = SubmitState::Waiting(waiting);
         }
         submitted
     }
@@ -70,12 +69,12 @@ where
     type IntoFuture = SubmitFuture<J, T, E>;
 
     fn into_future(self) -> SubmitFuture<J, T, E> {
-        SubmitFuture(Step::First(self))
+        SubmitFuture(SubmitState::Start(self))
     }
 }
 
 impl<J, T, E> fmt::Debug for SubmitFuture<J, T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Submitting").finish_non_exhaustive()
+        f.debug_struct("SubmitFuture").finish_non_exhaustive()
     }
 }

@@ -1,5 +1,5 @@
-//! The locks of a pool's queue, through one door: under `--cfg model` they are loom's, so that the very protocol that runs in production is
-//! the one that is model-checked.
+//! The locks of a pool's queue. Under `--cfg model` they are those of loom, so that the model
+//! checks the same protocol that runs in production.
 
 #[cfg(model)]
 use loom::sync as imp;

@@ -1,8 +1,9 @@
-//! The threads on which jobs of blocking workers run: one for each slot, however its worker ends.
+//! The threads of blocking workers: one for each slot, shared by all incarnations of its worker.
 //!
-//! A closure on such a thread cannot be dropped. Its worker can: the job exceeds its time limit, is cancelled, or the worker is killed.
-//! The thread of a slot is therefore free only when the closure has returned, and the slot has no other job until then. So no more closures
-//! run at once than there are slots, and a stop can wait for those that still run.
+//! A call on such a thread cannot be dropped, but its job or worker can end: the job exceeds its
+//! time limit, is cancelled, or the worker is killed. The thread of a slot is therefore free only
+//! when the call has returned, and the slot takes no other job until then. So at most as many calls
+//! run at once as there are slots, and a stop can wait for running calls.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,10 +15,10 @@ use tokio::time::timeout;
 
 use crate::policy::Shutdown;
 
-/// How long a keeper has to see that all threads are free, in a pool whose workers have no time to stop.
-const LEAST: Duration = Duration::from_secs(1);
+/// The shutdown time of the thread waiter in a pool whose workers have none.
+const MIN_SHUTDOWN: Duration = Duration::from_secs(1);
 
-/// The thread of one slot. Clones are of the same slot.
+/// The thread of one slot. Clones refer to the same slot.
 #[derive(Clone)]
 pub(super) struct Thread(Arc<Semaphore>);
 
@@ -28,18 +29,18 @@ impl Default for Thread {
 }
 
 impl Thread {
-    /// Returns `true` if no closure runs on it.
+    /// Returns `true` if no call runs on it.
     pub(super) fn is_free(&self) -> bool {
         self.0.available_permits() > 0
     }
 
-    /// Waits until no closure runs on it.
+    /// Waits until no call runs on it.
     pub(super) async fn freed(&self) {
-        // It is never closed.
+        // The semaphore is never closed.
         drop(self.0.acquire().await);
     }
 
-    /// Takes the thread, when it is free, until what is returned is dropped.
+    /// Waits until the thread is free and occupies it until the returned permit is dropped.
     pub(super) async fn occupy(&self) -> Option<OwnedSemaphorePermit> {
         self.0.clone().acquire_owned().await.ok()
     }
@@ -69,7 +70,7 @@ impl Threads {
         }
     }
 
-    /// Waits until all are free, but not for longer than this. Returns how many are not.
+    /// Waits until all threads are free, at most this long. Returns how many are not free.
     pub(super) async fn freed_within(&self, time: Option<Duration>) -> usize {
         match time {
             Some(time) => drop(timeout(time, self.all_freed()).await),
@@ -79,8 +80,8 @@ impl Threads {
     }
 }
 
-/// Returns how long a worker that is stopped so may take; without end, if none.
-pub(super) const fn time_of(shutdown: Shutdown) -> Option<Duration> {
+/// Returns the shutdown time of a worker, or `None` if it is unlimited.
+pub(super) const fn shutdown_time(shutdown: Shutdown) -> Option<Duration> {
     match shutdown {
         Shutdown::BrutalKill => Some(Duration::ZERO),
         Shutdown::Timeout(time) | Shutdown::Drain(time) => Some(time),
@@ -88,20 +89,21 @@ pub(super) const fn time_of(shutdown: Shutdown) -> Option<Duration> {
     }
 }
 
-/// Keeps a pool from ending before its threads are free: a child that stops last, and is late if they are not free in its time.
-pub(super) struct Keeper(Arc<Threads>);
+/// A child that stops last and delays the end of its pool until all threads are free. If they are
+/// not free within its shutdown time, it is reported as unstopped.
+pub(super) struct ThreadWaiter(Arc<Threads>);
 
-impl Keeper {
-    /// How the keeper of workers that are stopped so is stopped.
+impl ThreadWaiter {
+    /// Returns the shutdown of the thread waiter, given that of the workers.
     pub(super) const fn shutdown(workers: Shutdown) -> Shutdown {
         match workers {
-            Shutdown::BrutalKill => Shutdown::Timeout(LEAST),
+            Shutdown::BrutalKill => Shutdown::Timeout(MIN_SHUTDOWN),
             other => other,
         }
     }
 }
 
-impl Actor for Keeper {
+impl Actor for ThreadWaiter {
     type Msg = ();
     type Args = Arc<Threads>;
 

@@ -1,68 +1,69 @@
-//! Submitters that wait for room: first come, first in.
+//! The submitters that wait for room, admitted in arrival order.
 //!
-//! A submitter leaves its job in the line. The caller that makes room puts the first job of the
-//! line on the board, under the same lock, and wakes the submitter. So there is never room while
-//! one waits, and no newcomer finds any.
+//! A submitter leaves its job in the wait queue. The caller that makes room moves the first waiting
+//! job into the scheduler, under the same lock, and wakes its submitter. So there is never room
+//! while a submitter waits, and a new submission finds none.
 //!
-//! Lock order: the board, a place in line.
+//! Lock order: the queue, an admission cell.
 
 use std::collections::BTreeMap;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use super::new_job::{NewJob, TaskOf};
+use super::new_job::{AdmittedJob, NewJob};
 
-/// What became of a job in line.
+/// The admission state of a waiting job.
 pub(super) enum Admission<J, T, E> {
-    /// Nothing yet.
-    Waits(Option<Waker>),
-    /// It was taken in.
-    Admitted(TaskOf<J, T, E>),
-    /// The pool takes none in any more.
+    /// The job waits; the waker of its submitter.
+    Waiting(Option<Waker>),
+    /// The job was admitted.
+    Admitted(AdmittedJob<J, T, E>),
+    /// The pool accepts no more jobs.
     Refused(J),
-    /// It was told.
-    Told,
+    /// The submitter has taken the result.
+    Taken,
 }
 
-/// A place in line, as the submitter and the line share it.
-pub(super) struct Place<J, T, E>(Mutex<Admission<J, T, E>>);
+/// The admission state that a submitter and the wait queue share.
+pub(super) struct AdmissionCell<J, T, E>(Mutex<Admission<J, T, E>>);
 
-impl<J, T, E> Place<J, T, E> {
+impl<J, T, E> AdmissionCell<J, T, E> {
     fn lock(&self) -> MutexGuard<'_, Admission<J, T, E>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says what became of the job. Returns the waker of the submitter, to be woken under no lock.
+    /// Sets the state. Returns the waker of the submitter, to be woken under no lock.
     pub(super) fn set(&self, admission: Admission<J, T, E>) -> Option<Waker> {
         match mem::replace(&mut *self.lock(), admission) {
-            Admission::Waits(waker) => waker,
+            Admission::Waiting(waker) => waker,
             _ => None,
         }
     }
 
-    /// Takes what became of the job, unless nothing has yet.
-    pub(super) fn take(&self) -> Option<Result<TaskOf<J, T, E>, J>> {
-        let mut place = self.lock();
-        match mem::replace(&mut *place, Admission::Told) {
+    /// Takes the result of the admission, or `None` while the job waits.
+    pub(super) fn take(&self) -> Option<Result<AdmittedJob<J, T, E>, J>> {
+        let mut cell = self.lock();
+        match mem::replace(&mut *cell, Admission::Taken) {
             Admission::Admitted(task) => Some(Ok(task)),
             Admission::Refused(job) => Some(Err(job)),
-            Admission::Told => None,
-            waits @ Admission::Waits(_) => {
-                *place = waits;
+            Admission::Taken => None,
+            waits @ Admission::Waiting(_) => {
+                *cell = waits;
                 None
             }
         }
     }
 
-    pub(super) fn poll(&self, cx: &Context<'_>) -> Poll<Result<TaskOf<J, T, E>, J>> {
-        if let Some(told) = self.take() {
-            return Poll::Ready(told);
+    pub(super) fn poll(&self, cx: &Context<'_>) -> Poll<Result<AdmittedJob<J, T, E>, J>> {
+        if let Some(admission) = self.take() {
+            return Poll::Ready(admission);
         }
-        // Cloned and dropped under no lock: a waker may be anything. Meanwhile it may be taken in.
+        // Cloned and dropped under no lock, because a waker may run any code. The job may be
+        // admitted meanwhile.
         let waker = cx.waker().clone();
         let unused = match &mut *self.lock() {
-            Admission::Waits(place) => place.replace(waker),
+            Admission::Waiting(cell) => cell.replace(waker),
             _ => Some(waker),
         };
         drop(unused);
@@ -70,54 +71,55 @@ impl<J, T, E> Place<J, T, E> {
     }
 }
 
-/// A job in line, and the place of its submitter.
+/// A waiting job, and the admission cell of its submitter.
 pub(super) struct Waiter<J, T, E> {
-    draft: NewJob<J, T, E>,
-    place: Arc<Place<J, T, E>>,
+    new_job: NewJob<J, T, E>,
+    cell: Arc<AdmissionCell<J, T, E>>,
 }
 
-/// The submitters that wait for room, by the order in which they came.
-pub(super) struct Line<J, T, E> {
-    waiters: BTreeMap<u64, Waiter<J, T, E>>,
+/// The waiting submitters, in arrival order.
+pub(super) struct WaitQueue<J, T, E> {
+    entries: BTreeMap<u64, Waiter<J, T, E>>,
     next_ticket: u64,
 }
 
 impl<J, T, E> Waiter<J, T, E> {
-    /// Takes the job in. Returns the waker of the submitter, to be woken under no lock.
-    pub(super) fn admit(self, take_in: impl FnOnce(NewJob<J, T, E>) -> TaskOf<J, T, E>) -> Option<Waker> {
-        self.place.set(Admission::Admitted(take_in(self.draft)))
+    /// Admits the job. Returns the waker of the submitter, to be woken under no lock.
+    pub(super) fn admit(self, insert: impl FnOnce(NewJob<J, T, E>) -> AdmittedJob<J, T, E>) -> Option<Waker> {
+        self.cell.set(Admission::Admitted(insert(self.new_job)))
     }
 
-    /// Gives the job back. Returns the waker of the submitter, to be woken under no lock.
+    /// Returns the job to its submitter. Returns the waker of the submitter, to be woken under no
+    /// lock.
     pub(super) fn refuse(self) -> Option<Waker> {
-        self.place.set(Admission::Refused(self.draft.job))
+        self.cell.set(Admission::Refused(self.new_job.job))
     }
 }
 
-impl<J, T, E> Line<J, T, E> {
+impl<J, T, E> WaitQueue<J, T, E> {
     pub(super) const fn new() -> Self {
-        Self { waiters: BTreeMap::new(), next_ticket: 0 }
+        Self { entries: BTreeMap::new(), next_ticket: 0 }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.waiters.is_empty()
+        self.entries.is_empty()
     }
 
     pub(super) fn pop(&mut self) -> Option<Waiter<J, T, E>> {
-        self.waiters.pop_first().map(|(_, first)| first)
+        self.entries.pop_first().map(|(_, first)| first)
     }
 
-    /// Takes the job of this ticket out, if it is in line still.
+    /// Removes the job with this ticket, if it still waits.
     pub(super) fn remove(&mut self, ticket: u64) -> Option<Waiter<J, T, E>> {
-        self.waiters.remove(&ticket)
+        self.entries.remove(&ticket)
     }
 
-    /// Puts a job at the end of the line. Returns its ticket, and the place of its submitter.
-    pub(super) fn push(&mut self, draft: NewJob<J, T, E>) -> (u64, Arc<Place<J, T, E>>) {
+    /// Adds a job at the end. Returns its ticket and its admission cell.
+    pub(super) fn push(&mut self, new_job: NewJob<J, T, E>) -> (u64, Arc<AdmissionCell<J, T, E>>) {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
-        let place = Arc::new(Place(Mutex::new(Admission::Waits(None))));
-        self.waiters.insert(ticket, Waiter { draft, place: place.clone() });
-        (ticket, place)
+        let cell = Arc::new(AdmissionCell(Mutex::new(Admission::Waiting(None))));
+        self.entries.insert(ticket, Waiter { new_job, cell: cell.clone() });
+        (ticket, cell)
     }
 }

@@ -1,4 +1,4 @@
-//! A submitter that waits for room, from its side.
+//! The submitter's side of a wait for room.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -7,11 +7,11 @@ use perennial_actors::host::ignore_panic;
 
 use super::job_handle::JobControl;
 use super::job_state::JobResult;
-use super::new_job::{NewJob, TaskOf};
+use super::new_job::{AdmittedJob, NewJob};
 use super::shared::Shared;
-use super::wait_queue::{Admission, Place};
+use super::wait_queue::{Admission, AdmissionCell};
 
-/// A submitter in line, for as long as it waits.
+/// A waiting submitter. Dropping it leaves the wait queue.
 pub(super) struct WaiterGuard<'a, J, T, E>
 where
     J: Send + Sync + 'static,
@@ -20,7 +20,7 @@ where
 {
     pool: &'a Shared<J, T, E>,
     ticket: u64,
-    place: Arc<Place<J, T, E>>,
+    cell: Arc<AdmissionCell<J, T, E>>,
 }
 
 impl<J, T, E> WaiterGuard<'_, J, T, E>
@@ -29,9 +29,9 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    /// Returns the job once it was taken in, or given back because the pool takes none in any more.
-    pub(super) fn poll(&self, cx: &Context<'_>) -> Poll<Result<TaskOf<J, T, E>, J>> {
-        self.place.poll(cx)
+    /// Resolves when the job is admitted, or returned because the pool accepts no more jobs.
+    pub(super) fn poll(&self, cx: &Context<'_>) -> Poll<Result<AdmittedJob<J, T, E>, J>> {
+        self.cell.poll(cx)
     }
 }
 
@@ -41,17 +41,17 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    /// One that waits no more leaves the line. If its job was taken in and it has not heard of
-    /// that, the job is cancelled.
+    /// Removes the job from the wait queue. If the job was admitted and the submitter has not
+    /// observed that, the job is cancelled.
     fn drop(&mut self) {
-        let left = self.pool.lock_state().line.remove(self.ticket);
+        let left = self.pool.lock_state().waiters.remove(self.ticket);
         ignore_panic(|| drop(left));
-        match self.place.take() {
+        match self.cell.take() {
             Some(Ok(task)) if task.cancel() => self.pool.cancelled(task.id),
             Some(Err(job)) => ignore_panic(|| drop(job)),
             Some(Ok(_)) | None => {}
         }
-        let waker = self.place.set(Admission::Told);
+        let waker = self.cell.set(Admission::Taken);
         ignore_panic(|| drop(waker));
     }
 }
@@ -62,12 +62,12 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    /// Puts a job in line. If there is room, or the pool takes none in any more, what becomes of it
-    /// is known at once.
-    pub(super) fn join_line(&self, draft: NewJob<J, T, E>) -> WaiterGuard<'_, J, T, E> {
-        let mut session = self.lock_synced();
-        let (ticket, place) = session.state.line.push(draft);
-        session.end();
-        WaiterGuard { pool: self, ticket, place }
+    /// Adds a job to the wait queue. If there is room, or the pool accepts no more jobs, the result
+    /// is available at once.
+    pub(super) fn enqueue_waiter(&self, new_job: NewJob<J, T, E>) -> WaiterGuard<'_, J, T, E> {
+        let mut guard = self.lock_synced();
+        let (ticket, cell) = guard.state.waiters.push(new_job);
+        guard.end();
+        WaiterGuard { pool: self, ticket, cell }
     }
 }

@@ -1,4 +1,4 @@
-//! Those who do the work: a trait to write them, and the actor that each of them is.
+//! The worker trait, and the actor that runs a worker.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -13,33 +13,37 @@ use super::job::AttemptError;
 use super::lease::{AttemptOutcome, AttemptResult, Leased, WorkerId};
 use super::shared::{Shared, WorkerMsg};
 use super::threads::Thread;
-use super::worker_exit::Ends;
+use super::worker_exit::ExitHistory;
 
-/// Turns jobs into results, one after the other.
+/// A worker of a pool: runs jobs, one after the other.
 ///
-/// An error fails the job, and the worker goes on. The job is not tried again, unless its pool or its
-/// submission [says so](super::Pool::retry_errors). A panic ends the worker too, and its supervisor
-/// starts the next. The job is tried again if it has attempts left, and so is that of a worker that was
-/// killed, or hangs and is given up. So a job may be done more than once, unless it
-/// [says that it must not](super::Submission::at_most_once).
+/// An error fails the job, and the worker continues. The job is retried only if its pool or its
+/// submission [retries errors](super::Pool::retry_errors). A panic also ends the worker, and its
+/// supervisor starts the next incarnation. The job is then retried if it has attempts left, as is
+/// the job of a worker that was killed, or hung and was abandoned. So a job may run more than once,
+/// unless it is submitted [at most once](super::Submission::at_most_once).
 ///
-/// A worker may end itself in order, as one that is renewed after so many jobs: its job is done, and
-/// the next incarnation starts at once. One that finds that it is broken itself, and not its job, ends
-/// itself with an error. No end of a worker that has started counts for the intensity of its pool.
+/// A worker may stop itself normally, for example to be renewed after a number of jobs: its current
+/// job is finished, and the next incarnation starts at once. A worker that is itself broken stops
+/// itself with an error. No exit of a worker that has started counts for the intensity of its pool.
+///
+/// # Examples
 ///
 /// ```
 /// use perennial_actors::{ExitReason, System};
 /// use perennial_supervision::pool::{Pool, Worker, WorkerContext};
 ///
-/// /// Asks somebody far away, through a line that breaks.
-/// struct Asker { at: WorkerContext }
+/// /// Sends requests over a connection that may break.
+/// struct Client { at: WorkerContext }
 ///
-/// impl Worker for Asker {
+/// impl Worker for Client {
 ///     type Job = ();
 ///     type Output = u32;
 ///     type Error = std::io::Error;
 ///     type Args = ();
-///     async fn init(_: &(), at: &WorkerContext) -> Result<Self, ExitReason> { Ok(Asker { at: at.clone() }) }
+///     async fn init(_: &(), at: &WorkerContext) -> Result<Self, ExitReason> {
+///         Ok(Client { at: at.clone() })
+///     }
 ///     async fn work(&mut self, _: &()) -> Result<u32, std::io::Error> {
 ///         match self.at.pid.incarnation() {
 ///             1 => {
@@ -54,67 +58,69 @@ use super::worker_exit::Ends;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let pool = Pool::new::<Asker>("askers", 1, ()).attempts(2).retry_errors(true);
-/// let askers = pool.handle();
+/// let pool = Pool::new::<Client>("clients", 1, ()).attempts(2).retry_errors(true);
+/// let clients = pool.handle();
 /// let app = pool.start(&System::new()).await?;
-/// assert_eq!(askers.submit(()).await?.await?, 2);
+/// assert_eq!(clients.submit(()).await?.await?, 2);
 /// # assert!(app.shutdown().await.is_clean());
 /// # Ok(())
 /// # }
 /// ```
 pub trait Worker: Sized + Send + 'static {
-    /// What is to be done.
+    /// The type of jobs.
     type Job: Send + Sync + 'static;
-    /// What comes of it.
+    /// The type of the output of a job.
     type Output: Send + 'static;
-    /// Why it could not be done.
+    /// The type of the error of a job.
     type Error: Send + Sync + 'static;
-    /// What every worker starts from.
+    /// The arguments from which each worker starts.
     type Args: Send + Sync + 'static;
 
-    /// Makes a worker. It has no job before this returns.
+    /// Makes a worker. It runs no job before this returns.
     ///
     /// # Errors
     ///
-    /// It has not started, and is tried again: if it follows one that ended by itself, as often as the
-    /// [intensity](super::Pool::intensity) of its pool allows, and after anything else with growing
-    /// delays. So is one that returns [`ExitReason::Ignore`], or takes longer than its [start may
-    /// take](super::Pool::start_timeout).
+    /// The worker has not started, and its start is repeated: after an incarnation that ended by
+    /// itself, as often as the [intensity](super::Pool::intensity) of the pool allows, and
+    /// otherwise with growing delays. The same holds for [`ExitReason::Ignore`] and for a start
+    /// that exceeds the [start timeout](super::Pool::start_timeout).
     fn init(args: &Self::Args, at: &WorkerContext) -> impl Future<Output = Result<Self, ExitReason>> + Send;
 
-    /// Does a job. It is dropped at an await when the job is cancelled or takes longer than it may.
+    /// Runs a job. The future is dropped at an await when the job is cancelled or exceeds its time
+    /// limit.
     ///
     /// # Errors
     ///
-    /// The attempt has failed.
+    /// An error fails the attempt.
     fn work(&mut self, job: &Self::Job) -> impl Future<Output = Result<Self::Output, Self::Error>> + Send;
 }
 
-/// Where a worker works.
+/// The identity of a worker incarnation, and its environment.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct WorkerContext {
-    /// Its number in the pool, the same through all its restarts.
+    /// The slot number of the worker, the same through all its restarts.
     pub slot: usize,
-    /// Its incarnation.
+    /// The pid of this incarnation.
     pub pid: Pid,
-    /// The means to end it, whichever incarnation lives: after the job that it has, it is followed by the next.
+    /// A handle of the worker in this slot, whichever incarnation runs. A stop lets the current job
+    /// finish, and the next incarnation follows.
     pub handle: ActorHandle,
-    /// The system.
+    /// The system that the worker runs in.
     pub system: System,
-    /// The thread of its slot, for jobs that may block.
+    /// The thread of its slot, for blocking jobs.
     pub(super) thread: Thread,
 }
 
-/// The actor that a worker is.
+/// The actor that runs a worker.
 pub(super) struct WorkerActor<W: Worker> {
     worker: W,
     args: Arc<WorkerArgs<W>>,
-    /// It waits for its thread, and is told when that is free.
+    /// `true` while it waits for a message that its thread is free.
     is_waiting: bool,
 }
 
-/// What the shared part of a worker's pool is.
+/// The shared state of the pool of `W`.
 pub(super) type Pooled<W> = Shared<<W as Worker>::Job, <W as Worker>::Output, <W as Worker>::Error>;
 
 type LeasedOf<W> = Leased<<W as Worker>::Job, <W as Worker>::Output, <W as Worker>::Error>;
@@ -126,19 +132,19 @@ pub(super) struct WorkerArgs<W: Worker> {
     pub(super) slot: usize,
     pub(super) args: Arc<Foreign<W::Args>>,
     pub(super) thread: Thread,
-    pub(super) ends: Ends,
+    pub(super) exits: ExitHistory,
 }
 
 impl<W: Worker> WorkerArgs<W> {
-    /// An incarnation has ended, or was given up.
-    fn worker_gone(&self, seat: WorkerId, reason: &ExitReason) {
-        self.ends.end(seat.pid, reason);
-        // What panics or fails on its way out has had its attempt.
+    /// Handles the end of an incarnation, or its abandonment.
+    fn worker_exited(&self, worker_id: WorkerId, reason: &ExitReason) {
+        self.exits.record_exit(worker_id.pid, reason);
+        // An incarnation that panics or fails while it stops has used an attempt.
         let is_interrupted = matches!(reason, ExitReason::Killed) || !reason.is_abnormal();
-        if is_interrupted && self.ends.is_dismissed(seat.pid) {
-            self.pool.worker_dismissed(seat, reason);
+        if is_interrupted && self.exits.is_dismissed(worker_id.pid) {
+            self.pool.worker_dismissed(worker_id, reason);
         } else {
-            self.pool.worker_gone(seat, reason);
+            self.pool.worker_exited(worker_id, reason);
         }
     }
 }
@@ -148,37 +154,39 @@ impl<W: Worker> Actor for WorkerActor<W> {
     type Args = Arc<WorkerArgs<W>>;
 
     async fn init(args: &Arc<WorkerArgs<W>>, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
-        let seat = WorkerId { slot: args.slot, pid: ctx.pid() };
-        args.pool.begin();
-        let delay = args.ends.delay();
+        let worker_id = WorkerId { slot: args.slot, pid: ctx.pid() };
+        args.pool.tree_started();
+        let delay = args.exits.delay();
         if !delay.is_zero() {
             sleep(delay).await;
         }
         let handle = ctx.address().handle();
         let at = WorkerContext {
-            slot: seat.slot,
-            pid: seat.pid,
+            slot: worker_id.slot,
+            pid: worker_id.pid,
             handle: handle.clone(),
             system: ctx.system().clone(),
             thread: args.thread.clone(),
         };
         let worker =
-            W::init(&args.args, &at).await.inspect_err(|reason| args.pool.init_failed(seat, reason))?;
-        // However it ends, what it has in hand comes back before anybody hears of the end. It takes its seat before, so that an end in
-        // between, after which this one is not told, leaves no seat taken.
-        args.pool.worker_started(seat);
+            W::init(&args.args, &at).await.inspect_err(|reason| args.pool.init_failed(worker_id, reason))?;
+        // The exit callback returns its job to the queue before any other observer sees the exit.
+        // The worker is registered first: if it ends in between, the callback is refused, and the
+        // explicit call below frees the slot.
+        args.pool.worker_started(worker_id);
         let shared = args.clone();
-        let told = move |reason: &ExitReason| shared.worker_gone(seat, reason);
-        if !handle.on_end(seat.pid, told) {
-            args.worker_gone(seat, &ExitReason::Killed);
+        let on_exit = move |reason: &ExitReason| shared.worker_exited(worker_id, reason);
+        if !handle.on_end(worker_id.pid, on_exit) {
+            args.worker_exited(worker_id, &ExitReason::Killed);
         }
         ctx.continue_with(WorkerMsg::Run);
         Ok(Self { worker, args: args.clone(), is_waiting: false })
     }
 
-    async fn handle(&mut self, bell: WorkerMsg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
-        match bell {
-            // Not with the bell in hand: it would be among the dead letters of a crash.
+    async fn handle(&mut self, message: WorkerMsg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+        match message {
+            // The job does not run while `Wake` is in flight: a crash would make that message a
+            // dead letter.
             WorkerMsg::Wake => ctx.continue_with(WorkerMsg::Run),
             WorkerMsg::Run => self.run_jobs(ctx).await,
             WorkerMsg::Freed => {
@@ -189,7 +197,7 @@ impl<W: Worker> Actor for WorkerActor<W> {
         Ok(())
     }
 
-    /// What blocks a thread cannot be dropped: it is waited for, for as long as there is to stop.
+    /// A blocking call cannot be dropped. This waits for it until the shutdown time is over.
     async fn terminate(&mut self, _: &ExitReason, _: &mut Context<Self>) {
         if !self.args.thread.is_free() {
             self.args.thread.freed().await;
@@ -198,28 +206,30 @@ impl<W: Worker> Actor for WorkerActor<W> {
 }
 
 impl<W: Worker> WorkerActor<W> {
-    /// Does what there is to do, until something else wants its turn. A stop or a kill comes between two jobs.
+    /// Runs jobs until the budget is used up or no job is left. A stop or a kill takes effect
+    /// between two jobs.
     async fn run_jobs(&mut self, ctx: &mut Context<Self>) {
         if !self.args.thread.is_free() {
             return self.wait_for_thread(ctx);
         }
-        let (pool, seat) = (&self.args.pool, WorkerId { slot: self.args.slot, pid: ctx.pid() });
-        let mut made = None;
-        while let Some(leased) = pool.complete_and_lease(seat, made.take()) {
-            self.args.ends.work();
+        let (pool, worker_id) = (&self.args.pool, WorkerId { slot: self.args.slot, pid: ctx.pid() });
+        let mut finished = None;
+        while let Some(leased) = pool.complete_and_lease(worker_id, finished.take()) {
+            self.args.exits.record_job();
             let attempt = attempt(&mut self.worker, pool, leased).await;
-            // With a closure on its thread it takes no job, whatever becomes of this one.
+            // While a call runs on its thread, the worker takes no job, whatever the outcome of
+            // this attempt.
             let is_free = !attempt.is_cut_short() || self.args.thread.is_free();
             if !ctx.consume_budget() || !is_free {
-                pool.complete(seat, attempt);
+                pool.complete(worker_id, attempt);
                 return ctx.continue_with(WorkerMsg::Run);
             }
-            made = Some(attempt);
+            finished = Some(attempt);
         }
     }
 
-    /// Goes on when the closure that an attempt has left on its thread has returned. Meanwhile it is in no handler: it does not hang, and a
-    /// stop acts.
+    /// Continues when the call that an attempt left on the thread has returned. No handler runs
+    /// meanwhile: the worker does not count as hung, and a stop takes effect.
     fn wait_for_thread(&mut self, ctx: &mut Context<Self>) {
         if !self.is_waiting {
             self.is_waiting = true;
@@ -231,12 +241,13 @@ impl<W: Worker> WorkerActor<W> {
 
 async fn attempt<W: Worker>(worker: &mut W, pool: &Pooled<W>, leased: LeasedOf<W>) -> MadeOf<W> {
     let Leased { task, since, time_limit } = leased;
-    let mut alarm = None;
+    let mut timeout = None;
     let mut place = pin!(Some(worker.work(&task.job)));
-    // What the user's future holds may panic as it goes: with a result at hand, or in a worker that is killed.
+    // The values in the user's future may panic when they are dropped: with a result present, or in
+    // a killed worker.
     let mut work = InPlace::new(place.as_mut());
     let attempt = poll_fn(|cx| {
-        let Some(code) = work.get() else { return Poll::Ready(AttemptOutcome::GivenUp) };
+        let Some(code) = work.get() else { return Poll::Ready(AttemptOutcome::Abandoned) };
         if let Poll::Ready(result) = code.poll(cx) {
             return Poll::Ready(result.map_or_else(
                 |error| AttemptOutcome::Failed(AttemptError::Error(error)),
@@ -244,12 +255,12 @@ async fn attempt<W: Worker>(worker: &mut W, pool: &Pooled<W>, leased: LeasedOf<W
             ));
         }
         if task.poll_cancelled(cx) {
-            return Poll::Ready(AttemptOutcome::GivenUp);
+            return Poll::Ready(AttemptOutcome::Abandoned);
         }
         let Some(limit) = time_limit else { return Poll::Pending };
-        let alarm = alarm
+        let timeout = timeout
             .get_or_insert_with(|| Box::pin(sleep_until(pool.instant(pool.now().saturating_add(limit)))));
-        alarm.as_mut().poll(cx).map(|()| AttemptOutcome::Failed(AttemptError::TimedOut))
+        timeout.as_mut().poll(cx).map(|()| AttemptOutcome::Failed(AttemptError::TimedOut))
     });
     AttemptResult { attempt: attempt.await, since }
 }

@@ -1,4 +1,5 @@
-//! How the incarnations in one slot have ended: which one was stopped in order, and how many ended without a job.
+//! The exits of the incarnations in one slot: which one was stopped by its supervisor, and how many
+//! ended without a job.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
@@ -7,70 +8,71 @@ use perennial_actors::{ExitReason, Pid};
 
 use crate::policy::Backoff;
 
-/// The delays of a slot whose incarnations keep ending without a job. None of these ends counts for
-/// the intensity of the pool, so without a delay they would follow each other all the time.
-const BRAKE: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
+/// The delays of a slot whose incarnations keep ending without a job. None of these exits counts
+/// for the intensity of the pool, so without a delay the restarts would form a busy loop.
+const IDLE_EXIT_BACKOFF: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
 
-/// The number of ends without a job in a row that no delay follows.
-const FREE: u32 = 2;
+/// The number of consecutive exits without a job from which on delays follow.
+const DELAYED_FROM: u32 = 2;
 
-/// How the incarnations in one slot have ended.
+/// The exits of the incarnations in one slot.
 #[derive(Debug)]
-pub(super) struct Ends {
-    /// The longest delay: it is a part of the start, which has a timeout.
+pub(super) struct ExitHistory {
+    /// The longest delay. It is limited because the delay is a part of the start, which has a
+    /// timeout.
     max_delay: Duration,
-    /// The incarnation that its supervisor told to stop, and not because it hung; 0 if there was none.
+    /// The incarnation that its supervisor stopped, and not because it hung; 0 if none.
     dismissed: AtomicU32,
-    /// Whether the last incarnation has begun a job.
+    /// `true` if the current incarnation has started a job.
     has_worked: AtomicBool,
-    /// How many in a row have ended by themselves without a job.
-    idle_ends: AtomicU32,
+    /// The number of consecutive incarnations that ended by themselves without a job.
+    idle_exits: AtomicU32,
 }
 
-impl Ends {
-    /// Returns the ends of a slot in which none has ended yet, whose starts may take this long.
+impl ExitHistory {
+    /// Returns an empty history. The delays fit into this start timeout.
     pub(super) fn new(start_timeout: Duration) -> Self {
         Self {
             max_delay: start_timeout / 2,
             dismissed: AtomicU32::new(0),
             has_worked: AtomicBool::new(false),
-            idle_ends: AtomicU32::new(0),
+            idle_exits: AtomicU32::new(0),
         }
     }
 
-    /// An incarnation is about to be stopped, and not because it hangs.
-    pub(super) fn release_worker(&self, pid: Pid) {
+    /// Records that the supervisor stops this incarnation, and not because it hangs.
+    pub(super) fn mark_dismissed(&self, pid: Pid) {
         self.dismissed.store(pid.incarnation(), Ordering::Release);
     }
 
-    /// Returns `true` if this incarnation was stopped in order.
+    /// Returns `true` if the supervisor stopped this incarnation.
     pub(super) fn is_dismissed(&self, pid: Pid) -> bool {
         self.dismissed.load(Ordering::Acquire) == pid.incarnation()
     }
 
-    /// The incarnation begins a job.
-    pub(super) fn work(&self) {
+    /// Records that the incarnation starts a job.
+    pub(super) fn record_job(&self) {
         if !self.has_worked.load(Ordering::Relaxed) {
             self.has_worked.store(true, Ordering::Relaxed);
         }
     }
 
-    /// An incarnation has ended.
-    pub(super) fn end(&self, pid: Pid, reason: &ExitReason) {
+    /// Records the exit of an incarnation.
+    pub(super) fn record_exit(&self, pid: Pid, reason: &ExitReason) {
         let has_worked = self.has_worked.swap(false, Ordering::Relaxed);
-        // A kill comes from outside, as often as something asks for it.
+        // A kill is external, so it never forms a loop of its own.
         let by_itself = !matches!(reason, ExitReason::Killed) && !self.is_dismissed(pid);
         if has_worked || !by_itself {
-            self.idle_ends.store(0, Ordering::Relaxed);
+            self.idle_exits.store(0, Ordering::Relaxed);
         } else {
-            let idle_ends = self.idle_ends.load(Ordering::Relaxed);
-            self.idle_ends.store(idle_ends.saturating_add(1), Ordering::Relaxed);
+            let idle_exits = self.idle_exits.load(Ordering::Relaxed);
+            self.idle_exits.store(idle_exits.saturating_add(1), Ordering::Relaxed);
         }
     }
 
-    /// Returns how long the next incarnation has to wait.
+    /// Returns the delay of the next incarnation.
     pub(super) fn delay(&self) -> Duration {
-        let delay = |failures| BRAKE.delay(failures, 0.0).min(self.max_delay);
-        self.idle_ends.load(Ordering::Relaxed).checked_sub(FREE).map_or(Duration::ZERO, delay)
+        let delay = |failures| IDLE_EXIT_BACKOFF.delay(failures, 0.0).min(self.max_delay);
+        self.idle_exits.load(Ordering::Relaxed).checked_sub(DELAYED_FROM).map_or(Duration::ZERO, delay)
     }
 }

@@ -1,4 +1,4 @@
-//! A pool whose workers do with each job as it says, attempt by attempt, and write down what they begin.
+//! A pool whose workers run scripted jobs and record each attempt in a journal.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
@@ -16,186 +16,191 @@ use perennial_supervision::pool::{
 use perennial_supervision::{App, SupervisorHandle};
 use tokio::time::{Instant, sleep};
 
-/// What is done in one attempt at a job.
+/// The script of one attempt.
 #[derive(Debug)]
-pub(crate) enum Deed {
-    /// It has its number for a result.
+pub(crate) enum Step {
+    /// Returns the number of the job.
     Do,
-    /// So after this time.
+    /// Returns the number after this time.
     Take(Duration),
     Fail,
-    /// So after this time.
+    /// Fails after this time.
     FailAfter(Duration),
     Panic,
-    /// It never comes back from an await.
+    /// Awaits forever.
     Hang,
-    /// It blocks the thread until the other end says something or is gone.
+    /// Blocks the thread until the other end sends a message or is dropped.
     Block(Mutex<mpsc::Receiver<()>>),
 }
 
-/// What to do: in the first attempt the first of these, and so on; in all after the last, the last.
+/// A scripted job: attempt n runs step n, and all attempts after the last step run the last step.
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) number: u64,
-    deeds: Vec<Deed>,
+    steps: Vec<Step>,
     attempts: AtomicUsize,
 }
 
-pub(crate) fn job(number: u64, deeds: impl Into<Vec<Deed>>) -> Job {
-    Job { number, deeds: deeds.into(), attempts: AtomicUsize::new(0) }
+pub(crate) fn job(number: u64, steps: impl Into<Vec<Step>>) -> Job {
+    Job { number, steps: steps.into(), attempts: AtomicUsize::new(0) }
 }
 
-/// A job that is done as soon as it is begun.
+/// A job that completes at once.
 pub(crate) fn quick(number: u64) -> Job {
-    job(number, [Deed::Do])
+    job(number, [Step::Do])
 }
 
 pub(crate) fn long(number: u64, time: Duration) -> Job {
-    job(number, [Deed::Take(time)])
+    job(number, [Step::Take(time)])
 }
 
-/// An attempt that was begun.
+/// An attempt that was started.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Begun {
+pub(crate) struct StartedAttempt {
     pub(crate) job: u64,
     pub(crate) slot: usize,
     pub(crate) incarnation: u32,
-    /// In milliseconds since the journal was made.
+    /// The start time, in milliseconds since the journal was made.
     pub(crate) at: u64,
 }
 
-/// What was begun, in order.
+/// The started attempts, in order.
 #[derive(Clone)]
-pub(crate) struct Journal(Arc<(Instant, Mutex<Vec<Begun>>)>);
+pub(crate) struct Journal(Arc<(Instant, Mutex<Vec<StartedAttempt>>)>);
 
 impl Journal {
     fn new() -> Self {
         Self(Arc::new((Instant::now(), Mutex::default())))
     }
 
-    /// What was begun since it was asked last.
-    pub(crate) fn take(&self) -> Vec<Begun> {
-        std::mem::take(&mut self.0.1.lock().expect("nobody panics here"))
+    /// Removes and returns the attempts since the last call.
+    pub(crate) fn take(&self) -> Vec<StartedAttempt> {
+        std::mem::take(&mut self.0.1.lock().expect("no thread panics under the lock"))
     }
 
-    /// The numbers of the jobs of that.
+    /// Like `take`, but returns the numbers of the jobs.
     pub(crate) fn jobs(&self) -> Vec<u64> {
         self.take().iter().map(|begun| begun.job).collect()
     }
 
-    /// How many workers there are to write in it, those included that were given up and are still there.
+    /// Returns the number of workers that hold the journal, abandoned workers included.
     pub(crate) fn writers(&self) -> usize {
-        // Besides them, what they start from, and this.
+        // The arguments of the workers and this handle hold it too.
         Arc::strong_count(&self.0) - 2
     }
 
-    /// When they were begun.
+    /// Like `take`, but returns the start times.
     pub(crate) fn times(&self) -> Vec<u64> {
         self.take().iter().map(|begun| begun.at).collect()
     }
 }
 
-/// Whether a worker comes up there.
-type Birth = dyn Fn(&WorkerContext) -> bool + Send + Sync;
+/// Decides whether a worker starts.
+type StartCheck = dyn Fn(&WorkerContext) -> bool + Send + Sync;
 
-/// What every worker starts from.
-pub(crate) struct Nature {
+/// The arguments of every worker.
+pub(crate) struct WorkerArgs {
     journal: Journal,
-    birth: Box<Birth>,
+    may_start: Box<StartCheck>,
 }
 
-pub(crate) struct Hand {
+pub(crate) struct ScriptedWorker {
     at: WorkerContext,
     journal: Journal,
 }
 
-impl Worker for Hand {
+impl Worker for ScriptedWorker {
     type Job = Job;
     type Output = u64;
     type Error = &'static str;
-    type Args = Nature;
+    type Args = WorkerArgs;
 
-    async fn init(nature: &Nature, at: &WorkerContext) -> Result<Self, ExitReason> {
-        if !(nature.birth)(at) {
+    async fn init(args: &WorkerArgs, at: &WorkerContext) -> Result<Self, ExitReason> {
+        if !(args.may_start)(at) {
             return Err(ExitReason::failed("no such luck"));
         }
-        Ok(Self { at: at.clone(), journal: nature.journal.clone() })
+        Ok(Self { at: at.clone(), journal: args.journal.clone() })
     }
 
     async fn work(&mut self, job: &Job) -> Result<u64, &'static str> {
         let (began, begun) = &*self.journal.0;
         let (slot, incarnation) = (self.at.slot, self.at.pid.incarnation());
         let at = began.elapsed().as_millis() as u64;
-        begun.lock().expect("nobody panics here").push(Begun { job: job.number, slot, incarnation, at });
+        begun.lock().expect("no thread panics under the lock").push(StartedAttempt {
+            job: job.number,
+            slot,
+            incarnation,
+            at,
+        });
         let attempt = job.attempts.fetch_add(1, Ordering::Relaxed);
-        match &job.deeds[attempt.min(job.deeds.len() - 1)] {
-            Deed::Do => {}
-            Deed::Take(time) => sleep(*time).await,
-            Deed::Fail => return Err("no luck"),
-            Deed::FailAfter(time) => {
+        match &job.steps[attempt.min(job.steps.len() - 1)] {
+            Step::Do => {}
+            Step::Take(time) => sleep(*time).await,
+            Step::Fail => return Err("no luck"),
+            Step::FailAfter(time) => {
                 sleep(*time).await;
                 return Err("no luck");
             }
-            Deed::Panic => panic!("a bug"),
-            Deed::Hang => pending().await,
-            // An error is as good: who would have said something is gone.
-            Deed::Block(until) => drop(until.lock().expect("nobody panics here").recv()),
+            Step::Panic => panic!("a bug"),
+            Step::Hang => pending().await,
+            // An error is fine: the other end was dropped.
+            Step::Block(until) => drop(until.lock().expect("no thread panics under the lock").recv()),
         }
         Ok(job.number)
     }
 }
 
-pub(crate) type Hands = Pool<Job, u64, &'static str>;
+pub(crate) type ScriptedPool = Pool<Job, u64, &'static str>;
 
-pub(crate) type HandsHandle = PoolHandle<Job, u64, &'static str>;
+pub(crate) type ScriptedPoolHandle = PoolHandle<Job, u64, &'static str>;
 
-pub(crate) type Promise = JobHandle<u64, &'static str>;
+pub(crate) type ScriptedJob = JobHandle<u64, &'static str>;
 
 pub(crate) type Outcome = Result<u64, JobError<&'static str>>;
 
-/// A pool of so many hands, in which errors are tried again.
-pub(crate) fn hands(size: impl Into<PoolSize>) -> (Hands, Journal) {
-    hands_born(size, |_| true)
+/// A pool of scripted workers that retries errors.
+pub(crate) fn scripted_pool(size: impl Into<PoolSize>) -> (ScriptedPool, Journal) {
+    scripted_pool_starting_if(size, |_| true)
 }
 
-/// One whose workers come up where this says so.
-pub(crate) fn hands_born(
+/// Such a pool, whose workers start only if `may_start` allows it.
+pub(crate) fn scripted_pool_starting_if(
     size: impl Into<PoolSize>,
-    birth: impl Fn(&WorkerContext) -> bool + Send + Sync + 'static,
-) -> (Hands, Journal) {
+    may_start: impl Fn(&WorkerContext) -> bool + Send + Sync + 'static,
+) -> (ScriptedPool, Journal) {
     let journal = Journal::new();
-    let nature = Nature { journal: journal.clone(), birth: Box::new(birth) };
-    (Pool::new::<Hand>("hands", size, nature).retry_errors(true), journal)
+    let args = WorkerArgs { journal: journal.clone(), may_start: Box::new(may_start) };
+    (Pool::new::<ScriptedWorker>("pool", size, args).retry_errors(true), journal)
 }
 
-/// A pool that runs.
+/// A running pool.
 pub(crate) struct Running {
     pub(crate) system: System,
     pub(crate) app: App<SupervisorHandle>,
-    pub(crate) pool: HandsHandle,
+    pub(crate) pool: ScriptedPoolHandle,
     pub(crate) journal: Journal,
 }
 
-pub(crate) async fn start((pool, journal): (Hands, Journal)) -> Running {
+pub(crate) async fn start((pool, journal): (ScriptedPool, Journal)) -> Running {
     let (system, handle) = (System::new(), pool.handle());
     let app = pool.start(&system).await.expect("it starts");
     quiet().await;
     Running { system, app, pool: handle, journal }
 }
 
-/// As many of such workers, and nothing unusual about them.
+/// Starts a pool of this size with default settings.
 pub(crate) async fn started(size: impl Into<PoolSize>) -> Running {
-    start(hands(size)).await
+    start(scripted_pool(size)).await
 }
 
 impl Running {
-    /// Submits a job for which there is room.
-    pub(crate) fn submit(&self, job: Job) -> Promise {
+    /// Submits a job; there must be room.
+    pub(crate) fn submit(&self, job: Job) -> ScriptedJob {
         now(self.pool.submit(job))
     }
 
-    /// Submits jobs for which there is room, and that are done at once.
-    pub(crate) fn submit_all(&self, numbers: impl IntoIterator<Item = u64>) -> Vec<Promise> {
+    /// Submits jobs that complete at once; there must be room.
+    pub(crate) fn submit_all(&self, numbers: impl IntoIterator<Item = u64>) -> Vec<ScriptedJob> {
         numbers.into_iter().map(|number| self.submit(quick(number))).collect()
     }
 
@@ -206,19 +211,19 @@ impl Running {
         quiet().await;
     }
 
-    /// Ready when nothing is left to do, which is to be expected.
+    /// Waits until the pool is empty, with a timeout.
     pub(crate) async fn drained(&self) {
         soon(self.pool.drain()).await;
     }
 
-    /// How many workers run.
+    /// Returns the number of running workers.
     pub(crate) async fn active(&self) -> usize {
         let counts = self.app.supervisor().count_children().await.expect("it lives");
-        // The foreman is no worker.
+        // The pool manager is not a worker.
         counts.active - 1
     }
 
-    /// The fate of everything is told, and no message was lost on the way to it.
+    /// Shuts the tree down and checks that every job is accounted for and no message was lost.
     pub(crate) async fn close(self) {
         let report = self.app.shutdown().await;
         assert!(report.stragglers.is_empty() && report.dropped_messages == 0, "{report}");
@@ -233,28 +238,28 @@ pub(crate) fn now<J: Send + Sync + 'static, T: Send + 'static, E: Send + Sync + 
     submission.try_submit().expect("there is room")
 }
 
-/// Every job that was submitted is somewhere.
+/// Checks that every submitted job is accounted for.
 pub(crate) fn assert_accounts(stats: &PoolStats) {
     let there = (stats.queued + stats.running) as u64;
     assert_eq!(stats.submitted, stats.completed + stats.failed + stats.dropped + there, "{stats}");
 }
 
-/// Ready when everything has happened that happens without time passing, and a millisecond has.
+/// Lets all tasks run, and one millisecond pass.
 pub(crate) async fn quiet() {
     sleep(ms(1)).await;
 }
 
-/// What is due: if it never comes, no time is lost by waiting.
+/// Awaits a future with a long timeout in paused time, so a test fails instead of hanging.
 pub(crate) async fn soon<T>(future: impl IntoFuture<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(100_000), future.into_future()).await.expect("it comes")
 }
 
-/// What comes of a job, in a word or two.
-pub(crate) async fn fate(promise: Promise) -> String {
-    told(&soon(promise).await)
+/// Returns a short description of the result of a job.
+pub(crate) async fn outcome_of(job_handle: ScriptedJob) -> String {
+    describe(&soon(job_handle).await)
 }
 
-pub(crate) fn told(outcome: &Outcome) -> String {
+pub(crate) fn describe(outcome: &Outcome) -> String {
     match outcome {
         Ok(number) => format!("done {number}"),
         Err(JobError::ExpiredAfterFailures(failures)) => {
@@ -266,7 +271,7 @@ pub(crate) fn told(outcome: &Outcome) -> String {
     }
 }
 
-/// How an attempt failed.
+/// Describes the failure of an attempt.
 pub(crate) fn failed(failure: &AttemptError<&'static str>) -> String {
     match failure {
         AttemptError::Error(error) => (*error).to_owned(),
@@ -281,7 +286,7 @@ pub(crate) fn events(subscription: &mut Subscription<JobEvent>) -> Vec<JobEvent>
     std::iter::from_fn(|| subscription.try_next()).collect()
 }
 
-/// What is not ready, and does not become so by being asked.
+/// Returns `true` if the future is pending.
 pub(crate) async fn pends<F: Future<Output: Debug> + Unpin>(future: &mut F) -> bool {
     tokio::time::timeout(Duration::ZERO, future).await.is_err()
 }

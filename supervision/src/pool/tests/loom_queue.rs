@@ -1,11 +1,13 @@
-//! What those who submit and those who work agree on, under loom: the interleavings of a few small threads, with the queue of a real pool.
+//! The protocol between submitters and workers, under loom: all interleavings of a few small
+//! threads, with the queue of a real pool.
 //!
 //! `.ci/models supervision`
 //!
-//! The rules: no job waits beside an idle worker that nobody has woken; none is lost, or done twice; they are begun in order; no more wait than
-//! may; and nothing is taken in once a pool is closed. Broken by hand, each of these shows here: credit that is kept when somebody looks at the
-//! board; credit that is given beside an idle worker, or for more than there is room for; a worker that goes idle and does not look at the
-//! intake once more; the queue locked by who has it locked.
+//! The rules: no job waits beside an idle worker that was not woken; no job is lost or run twice;
+//! jobs start in order; the queue never exceeds its capacity; and a closed pool accepts no job.
+//! Each of these faults was inserted by hand and found: credit that is kept when the scheduler is
+//! accessed; credit that is granted beside an idle worker, or beyond the capacity; a worker that
+//! becomes idle without checking the submit buffer again; the queue locked twice by one thread.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -24,7 +26,7 @@ use crate::supervisor::Supervisor;
 
 type Pool = Arc<Shared<u32, (), Infallible>>;
 
-/// Explores those interleavings that have at most so many switches which no thread asked for: nearly all bugs need two.
+/// Explores the interleavings with at most 3 preemptions. Nearly all bugs need two.
 fn explore(model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(3);
@@ -32,17 +34,17 @@ fn explore(model: impl Fn() + Sync + Send + 'static) {
     builder.check(model);
 }
 
-struct Silent;
+struct IgnoresChildren;
 
-impl Parent for Silent {
+impl Parent for IgnoresChildren {
     fn started(&self, _: u64) {}
     fn ended(&self, _: u64, _: IncarnationExit) {}
 }
 
-/// A pool without supervisor, and those who sit in it: their bells ring unheard.
+/// A pool without a supervisor, and its workers, which receive no wakeups.
 struct Model {
     pool: Pool,
-    seats: Vec<WorkerId>,
+    worker_ids: Vec<WorkerId>,
     alive: Vec<(Identity<u32>, MailboxConsumer<u32>)>,
 }
 
@@ -52,55 +54,55 @@ impl Model {
         let weak = supervisor.handle().downgrade();
         let pool: Pool =
             Arc::new(Shared::new(Scheduler::new(workers, capacity), workers, false, 0, weak, drop));
-        let (system, mut seats, mut alive) = (System::new(), Vec::new(), Vec::new());
+        let (system, mut worker_ids, mut alive) = (System::new(), Vec::new(), Vec::new());
         for slot in 0..workers {
             let identity = Identity::new(MailboxConfig::default());
             identity.open(&system, || "worker".into());
-            let attachment = identity.attach(Arc::new(Silent), 1).expect("it is open, and nobody is there");
-            let seat = WorkerId { slot, pid: attachment.pid() };
-            pool.worker_started(seat);
-            seats.push(seat);
-            alive.push((identity, attachment));
+            let consumer = identity.attach(Arc::new(IgnoresChildren), 1).expect("it is open and detached");
+            let worker_id = WorkerId { slot, pid: consumer.pid() };
+            pool.worker_started(worker_id);
+            worker_ids.push(worker_id);
+            alive.push((identity, consumer));
         }
-        Self { pool, seats, alive }
+        Self { pool, worker_ids, alive }
     }
 
-    /// The last worker is followed by its next incarnation.
-    fn succeed(&mut self) -> WorkerId {
-        let (identity, attachment) = self.alive.pop().expect("there is one");
-        attachment.end(ExitReason::Killed);
-        let attachment = identity.attach(Arc::new(Silent), 2).expect("it is open, and nobody is there");
-        let seat = WorkerId { slot: self.alive.len(), pid: attachment.pid() };
-        self.pool.worker_started(seat);
-        self.alive.push((identity, attachment));
-        seat
+    /// Replaces the last worker by its next incarnation.
+    fn restart_last_worker(&mut self) -> WorkerId {
+        let (identity, consumer) = self.alive.pop().expect("there is one");
+        consumer.end(ExitReason::Killed);
+        let consumer = identity.attach(Arc::new(IgnoresChildren), 2).expect("it is open and detached");
+        let worker_id = WorkerId { slot: self.alive.len(), pid: consumer.pid() };
+        self.pool.worker_started(worker_id);
+        self.alive.push((identity, consumer));
+        worker_id
     }
 }
 
 fn submit(pool: &Pool, job: u32) -> bool {
-    let draft = NewJob { terms: None, job, sink: ResultSink::Nobody };
-    !matches!(pool.admit(draft, |_| ()), Err(AdmitError::Closed(_) | AdmitError::Full(_)))
+    let new_job = NewJob { options: None, job, sink: ResultSink::Discard };
+    !matches!(pool.admit(new_job, |_| ()), Err(AdmitError::Closed(_) | AdmitError::Full(_)))
 }
 
-/// Works until there is nothing more, as a worker does that is woken; what it has done.
-fn work(pool: &Pool, seat: WorkerId) -> Vec<u32> {
-    let (mut done, mut made) = (Vec::new(), None);
-    while let Some(leased) = pool.complete_and_lease(seat, made.take()) {
+/// Runs jobs until none is left, as a woken worker does. Returns the jobs.
+fn run_until_idle(pool: &Pool, worker_id: WorkerId) -> Vec<u32> {
+    let (mut done, mut finished) = (Vec::new(), None);
+    while let Some(leased) = pool.complete_and_lease(worker_id, finished.take()) {
         done.push(*leased.task.job);
-        made = Some(AttemptResult { attempt: AttemptOutcome::Done(()), since: None });
+        finished = Some(AttemptResult { attempt: AttemptOutcome::Done(()), since: None });
     }
     done
 }
 
-/// Nobody is idle beside a job that waits: somebody was told of it. When those who were told have come, all is done, and what they do comes
-/// after what was done before.
+/// Checks that no worker is idle beside a queued job without having been woken. Then the woken
+/// workers run: all jobs are done, after those that were done before.
 fn check_and_finish(model: &Model, done: &mut Vec<u32>) {
-    let session = model.pool.lock_synced();
-    let (waiting, idle) = (session.state.board.waiting(), session.state.board.idle());
-    session.end();
-    assert!(waiting == 0 || idle < model.seats.len(), "{waiting} jobs wait, and nobody was told");
+    let guard = model.pool.lock_synced();
+    let (waiting, idle) = (guard.state.scheduler.waiting(), guard.state.scheduler.idle());
+    guard.end();
+    assert!(waiting == 0 || idle < model.worker_ids.len(), "{waiting} jobs wait, and no worker was woken");
     if waiting > 0 {
-        done.extend(model.seats.iter().flat_map(|seat| work(&model.pool, *seat)));
+        done.extend(model.worker_ids.iter().flat_map(|worker_id| run_until_idle(&model.pool, *worker_id)));
     }
     let stats = model.pool.stats();
     assert_eq!((stats.queued, stats.running), (0, 0));
@@ -108,12 +110,12 @@ fn check_and_finish(model: &Model, done: &mut Vec<u32>) {
 }
 
 #[test]
-fn a_job_that_is_submitted_as_a_worker_goes_idle_is_seen_by_it_or_wakes_it() {
+fn a_job_submitted_while_a_worker_becomes_idle_is_leased_or_wakes_it() {
     explore(|| {
         let model = Model::new(1, usize::MAX);
-        let (pool, seat) = (model.pool.clone(), model.seats[0]);
+        let (pool, worker_id) = (model.pool.clone(), model.worker_ids[0]);
         assert!(submit(&pool, 1));
-        let worker = thread::spawn(move || work(&pool, seat));
+        let worker = thread::spawn(move || run_until_idle(&pool, worker_id));
         assert!(submit(&model.pool, 2));
         assert!(submit(&model.pool, 3));
         let mut done = worker.join().expect("it is done");
@@ -123,15 +125,15 @@ fn a_job_that_is_submitted_as_a_worker_goes_idle_is_seen_by_it_or_wakes_it() {
 }
 
 #[test]
-fn of_two_who_work_and_one_who_submits_nobody_is_forgotten() {
+fn two_workers_and_one_submitter_lose_no_job_and_no_wakeup() {
     explore(|| {
         let model = Model::new(2, usize::MAX);
         let workers: Vec<_> = model
-            .seats
+            .worker_ids
             .iter()
-            .map(|seat| {
-                let (pool, seat) = (model.pool.clone(), *seat);
-                thread::spawn(move || work(&pool, seat))
+            .map(|worker_id| {
+                let (pool, worker_id) = (model.pool.clone(), *worker_id);
+                thread::spawn(move || run_until_idle(&pool, worker_id))
             })
             .collect();
         assert!(submit(&model.pool, 1));
@@ -145,7 +147,7 @@ fn of_two_who_work_and_one_who_submits_nobody_is_forgotten() {
 }
 
 #[test]
-fn two_who_submit_at_once_find_no_more_room_than_there_is_and_keep_their_own_order() {
+fn concurrent_submitters_never_exceed_the_capacity_and_keep_their_order() {
     explore(|| {
         let model = Model::new(1, 3);
         let pool = model.pool.clone();
@@ -163,16 +165,16 @@ fn two_who_submit_at_once_find_no_more_room_than_there_is_and_keep_their_own_ord
 }
 
 #[test]
-fn what_is_submitted_as_a_pool_closes_is_dropped_or_given_back() {
+fn a_job_submitted_while_the_pool_closes_is_dropped_or_returned() {
     explore(|| {
         let model = Model::new(1, usize::MAX);
         assert!(submit(&model.pool, 1));
         let pool = model.pool.clone();
         let submitter = thread::spawn(move || u64::from(submit(&pool, 2)) + u64::from(submit(&pool, 3)));
-        let mut session = model.pool.lock_synced();
-        session.state.board.enter(Phase::Closed);
-        let dropped = session.clear() as u64;
-        session.end();
+        let mut guard = model.pool.lock_synced();
+        guard.state.scheduler.advance_to(Phase::Closed);
+        let dropped = guard.clear() as u64;
+        guard.end();
         let taken = submitter.join().expect("it is done");
         assert_eq!(dropped, 1 + taken);
         assert!(!submit(&model.pool, 4));
@@ -181,20 +183,20 @@ fn what_is_submitted_as_a_pool_closes_is_dropped_or_given_back() {
 }
 
 #[test]
-fn a_job_that_is_submitted_as_its_worker_ends_is_done_by_the_next() {
+fn a_job_submitted_while_its_worker_ends_runs_on_the_next_incarnation() {
     explore(|| {
         let mut model = Model::new(1, usize::MAX);
         assert!(submit(&model.pool, 1));
-        let (pool, seat) = (model.pool.clone(), model.seats[0]);
+        let (pool, worker_id) = (model.pool.clone(), model.worker_ids[0]);
         let worker = thread::spawn(move || {
-            // It is gone with the job in hand, or before it has looked.
-            let leased = pool.complete_and_lease(seat, None).is_some();
-            pool.worker_gone(seat, &ExitReason::Killed);
+            // The worker ends during the job, or before it looks for one.
+            let leased = pool.complete_and_lease(worker_id, None).is_some();
+            pool.worker_exited(worker_id, &ExitReason::Killed);
             leased
         });
         assert!(submit(&model.pool, 2));
         assert!(worker.join().expect("it is done"));
-        let next = model.succeed();
-        assert_eq!(work(&model.pool, next), [1, 2]);
+        let next = model.restart_last_worker();
+        assert_eq!(run_until_idle(&model.pool, next), [1, 2]);
     });
 }

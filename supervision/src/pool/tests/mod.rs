@@ -1,13 +1,12 @@
-//! The parts of a pool by themselves: no task, no clock; and what those who submit and those who work agree on, under loom.
+//! Tests of the parts of a pool without tasks and clocks, and the protocol of submitters and
+//! workers under loom.
 
-#[cfg(not(model))]
-mod board;
-#[cfg(not(model))]
-mod lane;
 #[cfg(model)]
 mod loom_queue;
 #[cfg(not(model))]
 mod model;
+#[cfg(not(model))]
+mod priority_queue;
 #[cfg(not(model))]
 mod rate;
 #[cfg(not(model))]
@@ -16,6 +15,8 @@ mod repair;
 mod routing;
 #[cfg(not(model))]
 mod scale;
+#[cfg(not(model))]
+mod scheduler;
 #[cfg(not(model))]
 mod stats;
 #[cfg(not(model))]

@@ -1,4 +1,4 @@
-//! A rate, against a log of everything that has begun.
+//! The rate limit compared with a log of all starts.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ fn ms(ms: u64) -> Duration {
 }
 
 #[test]
-fn all_of_a_period_may_begin_at_once_and_then_none_until_it_is_over() {
+fn a_whole_period_may_start_at_once() {
     let mut rate = Rate::new(3, ms(10));
     for _ in 0..3 {
         assert!(rate.is_ready(ms(5)));
@@ -23,7 +23,7 @@ fn all_of_a_period_may_begin_at_once_and_then_none_until_it_is_over() {
 }
 
 #[test]
-fn each_that_began_makes_room_when_its_own_period_is_over() {
+fn each_start_counts_for_one_period() {
     let mut rate = Rate::new(2, ms(10));
     rate.record_start(ms(0));
     rate.record_start(ms(4));
@@ -33,7 +33,7 @@ fn each_that_began_makes_room_when_its_own_period_is_over() {
 }
 
 #[test]
-fn a_rate_of_none_is_a_rate_of_one() {
+fn a_rate_of_zero_is_a_rate_of_one() {
     let mut rate = Rate::new(0, ms(10));
     assert!(rate.is_ready(ms(0)));
     rate.record_start(ms(0));
@@ -41,11 +41,11 @@ fn a_rate_of_none_is_a_rate_of_one() {
 }
 
 #[test]
-fn a_high_rate_is_kept_in_little_room() {
+fn a_high_rate_uses_little_memory() {
     let mut rate = Rate::new(10_000_000, Duration::from_secs(1));
     for n in 0..2_000_000 {
         let now = Duration::from_micros(n);
-        assert!(rate.is_ready(now), "what is over is forgotten when it is asked");
+        assert!(rate.is_ready(now), "what is over is evicted when it is asked");
         rate.record_start(now);
     }
     assert!(rate.entries() <= 4200, "{} entries", rate.entries());
@@ -54,22 +54,22 @@ fn a_high_rate_is_kept_in_little_room() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Of whatever is asked for, whenever: in any period that ends now, no more have begun than may; and nobody waits for longer than
-    /// that, but for the grain in which it counts.
+    /// For any requests at any times: the starts in each period that ends now do not exceed the
+    /// rate, and no start waits longer than needed, except for the resolution.
     #[test]
-    fn no_period_sees_more_begin_than_may_and_none_is_kept_for_longer_than_it_must(
+    fn no_period_exceeds_the_rate_and_no_start_waits_longer_than_needed(
         jobs in 1..20_u32,
         period in 1..50_000_u64,
         pauses in prop::collection::vec(prop_oneof![Just(0), 0..100_u64, 0..5_000_u64], 1..300),
     ) {
         let micros = Duration::from_micros;
-        let (period, grain) = (micros(period), micros(period) / 4096);
+        let (period, part) = (micros(period), micros(period) / 4096);
         let mut rate = Rate::new(jobs, period);
         let (mut begun, mut now) = (Vec::new(), Duration::ZERO);
         for pause in pauses {
             now += micros(pause);
             let within = |length: Duration| begun.iter().filter(|at| **at + length > now).count();
-            let (surely, perhaps) = (within(period + grain), within(period));
+            let (surely, perhaps) = (within(period + part), within(period));
             let ready = rate.is_ready(now);
             prop_assert!(!ready || perhaps < jobs as usize, "{perhaps} of {jobs} have begun by {now:?}");
             prop_assert!(ready || surely >= jobs as usize, "only {surely} of {jobs} have begun by {now:?}");

@@ -1,4 +1,4 @@
-//! When missing workers are brought back.
+//! The schedule of repairs.
 
 use std::time::Duration;
 
@@ -10,26 +10,26 @@ fn at(millis: u64) -> Duration {
 }
 
 #[test]
-fn a_worker_that_is_missing_for_a_moment_only_is_left_to_its_supervisor() {
+fn a_worker_missing_only_for_a_moment_is_left_to_its_supervisor() {
     let mut repair = Repair::new(None);
-    assert_eq!(repair.look(true, at(0)), Step::Wait(at(100)));
-    assert_eq!(repair.look(true, at(60)), Step::Wait(at(40)));
-    assert_eq!(repair.look(false, at(90)), Step::Rest);
-    assert_eq!(repair.look(true, at(100)), Step::Wait(at(100)));
+    assert_eq!(repair.next_step(true, at(0)), Step::Wait(at(100)));
+    assert_eq!(repair.next_step(true, at(60)), Step::Wait(at(40)));
+    assert_eq!(repair.next_step(false, at(90)), Step::Idle);
+    assert_eq!(repair.next_step(true, at(100)), Step::Wait(at(100)));
 }
 
 #[test]
-fn each_repair_that_does_not_help_makes_the_next_one_wait_longer() {
+fn each_failed_repair_delays_the_next_longer() {
     let (mut repair, mut now) = (Repair::new(Some(Backoff::new(at(10), at(50)))), at(0));
     let mut waits = Vec::new();
     while waits.len() < 5 {
-        match repair.look(true, now) {
+        match repair.next_step(true, now) {
             Step::Wait(wait) => {
                 waits.push(wait.as_millis());
                 now += wait;
             }
-            Step::Act => {}
-            Step::Rest => panic!("a worker is missing"),
+            Step::Reconcile => {}
+            Step::Idle => panic!("a worker is missing"),
         }
     }
     assert_eq!(waits, [10, 20, 40, 50, 50]);

@@ -1,4 +1,4 @@
-//! How many workers there are to be.
+//! The target number of workers.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
-/// Between 1 and 8 workers; more when a job has waited for a second, fewer when it was calm for ten.
+/// Between 1 and 8 workers, with a maximum wait of 1 s and a calm period of 10 s.
 fn scale() -> Scale {
     Scale::of(&PoolSize::from(1..=8), secs(1), secs(10)).expect("it may grow")
 }
@@ -30,7 +30,7 @@ fn a_fixed_size_is_not_scaled() {
 }
 
 #[test]
-fn it_doubles_when_jobs_wait_for_too_long_and_not_before() {
+fn the_size_doubles_when_jobs_wait_too_long_and_not_before() {
     let mut scale = scale();
     assert_eq!(scale.target_size(2, waiting(100, Duration::from_millis(999)), secs(0)), 2);
     assert_eq!(scale.target_size(2, waiting(100, secs(1)), secs(0)), 4);
@@ -39,13 +39,13 @@ fn it_doubles_when_jobs_wait_for_too_long_and_not_before() {
 }
 
 #[test]
-fn there_are_never_more_new_workers_than_jobs_that_wait() {
+fn no_more_workers_are_added_than_jobs_wait() {
     assert_eq!(scale().target_size(4, waiting(1, secs(1)), secs(0)), 5);
     assert_eq!(scale().target_size(0, waiting(9, secs(1)), secs(0)), 1, "from none, too");
 }
 
 #[test]
-fn one_goes_each_time_that_it_was_calm_for_long_enough() {
+fn one_worker_is_removed_after_each_calm_period() {
     let mut scale = scale();
     assert_eq!(scale.target_size(3, CALM, secs(0)), 3);
     assert_eq!(scale.target_size(3, CALM, secs(9)), 3);
@@ -56,7 +56,7 @@ fn one_goes_each_time_that_it_was_calm_for_long_enough() {
 }
 
 #[test]
-fn a_job_that_waits_or_workers_who_are_all_busy_are_no_calm() {
+fn waiting_jobs_or_only_busy_workers_end_a_calm_period() {
     for load in [waiting(1, Duration::ZERO), BUSY] {
         let mut scale = scale();
         assert_eq!(scale.target_size(3, CALM, secs(0)), 3);

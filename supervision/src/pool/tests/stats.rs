@@ -1,4 +1,4 @@
-//! Times that are counted by how long they were, against a list of them.
+//! The histogram compared with a list of its durations.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::pool::stats::Histogram;
 
 #[test]
-fn of_no_times_there_is_none() {
+fn an_empty_histogram_has_zero_percentiles() {
     assert_eq!(Histogram::default().percentile(0.5), Duration::ZERO);
 }
 
@@ -24,7 +24,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_percentile_is_never_below_what_it_stands_for_and_at_most_an_eighth_above(
+    fn a_percentile_is_an_upper_bound_within_an_eighth(
         nanos in prop::collection::vec(prop_oneof![8..1_000_u64, 8..10_000_000_u64, 8..3_600_000_000_000_u64], 1..200),
         part in 0.01..1.0_f64,
     ) {
@@ -32,7 +32,7 @@ proptest! {
         sorted.iter().for_each(|nanos| times.count(Duration::from_nanos(*nanos)));
         sorted.sort_unstable();
         let place = ((sorted.len() as f64 * part).ceil() as usize).max(1) - 1;
-        let (exact, told) = (sorted[place], times.percentile(part).as_nanos() as u64);
-        prop_assert!(exact <= told && told <= exact + exact / 8 + 1, "{exact} is said to be {told}");
+        let (exact, estimate) = (sorted[place], times.percentile(part).as_nanos() as u64);
+        prop_assert!(exact <= estimate && estimate <= exact + exact / 8 + 1, "{exact} is estimated as {estimate}");
     }
 }
