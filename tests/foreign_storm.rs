@@ -62,7 +62,7 @@ async fn storm(seed: u64, faults: Faults, operations: u64, may_block: bool) {
     faults.arm(true);
     let ended = app.shutdown().await;
     // What is queued is dropped: nothing drains.
-    assert!(ended.stragglers.is_empty() && !ended.reason.is_abnormal(), "{ended:?}");
+    assert!(ended.unstopped.is_empty() && !ended.reason.is_abnormal(), "{ended:?}");
     storm.asked.all_are_told().await;
     let accounts = storm.system.counters();
     assert!(accounts.is_balanced() && accounts.queued == 0, "{accounts:?}");

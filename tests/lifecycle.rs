@@ -104,7 +104,7 @@ async fn every_child_is_stopped_in_its_own_way_and_who_is_late_is_named() {
     log.take();
     let report = app.shutdown().await;
     assert_eq!(log.take(), ["stop patient"]);
-    let late: Vec<_> = report.stragglers.iter().map(|who| (&*who.path, who.abandoned)).collect();
+    let late: Vec<_> = report.unstopped.iter().map(|who| (&*who.path, who.abandoned)).collect();
     assert_eq!(late, [("app/inner/late", false)]);
 }
 
@@ -177,6 +177,6 @@ async fn a_child_that_never_awaits_is_abandoned_and_its_mailbox_goes_on() {
     go.send(()).expect("the old one still hangs");
     assert_eq!(incarnation(&address).await, 2, "the old one can do nothing more");
     let report = app.shutdown().await;
-    assert_eq!(report.stragglers.iter().filter(|who| who.abandoned).count(), 1);
+    assert_eq!(report.unstopped.iter().filter(|who| who.abandoned).count(), 1);
     assert!(address.counters().is_balanced());
 }

@@ -50,7 +50,7 @@ async fn a_tree_runs_until_a_signal_and_its_finish_tells_how_it_went() {
     let (_system, app) = start(Supervisor::new("app").child(hurried)).await;
     let finish = run(&app, async { send("-INT") }).await;
     assert!(
-        matches!(&finish, RunOutcome::Stopped(StopSignal::Interrupt, report) if report.stragglers.len() == 1)
+        matches!(&finish, RunOutcome::Stopped(StopSignal::Interrupt, report) if report.unstopped.len() == 1)
     );
     assert_eq!(finish.exit_code(), 2);
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use perennial_actors::{Address, ExitReason, System};
 use perennial_supervision::{
-    Child, DynamicSupervisor, Shutdown, ShutdownReport, Strategy, Supervisor, SupervisionStats,
+    Child, DynamicSupervisor, Shutdown, ShutdownReport, Strategy, SupervisionStats, Supervisor,
 };
 use support::reports::Reports;
-use support::subject::{Log, Msg, Nature, Start, incarnation, ms, subject, tell};
+use support::subject::{InitStep, Log, Msg, Script, incarnation, ms, scripted, tell};
 use support::threads::on_threads;
 
 mod support {
@@ -20,7 +20,7 @@ mod support {
 }
 
 fn brutal(id: &'static str) -> Child<Msg> {
-    subject(id).shutdown(Shutdown::BrutalKill)
+    scripted(id).shutdown(Shutdown::BrutalKill)
 }
 
 /// Has an actor block its thread; when this is ready, it does.
@@ -32,7 +32,7 @@ async fn block(address: &Address<Msg>) -> mpsc::Sender<()> {
 }
 
 fn stragglers(report: &ShutdownReport) -> Vec<(&str, bool)> {
-    report.stragglers.iter().map(|who| (&*who.path, who.abandoned)).collect()
+    report.unstopped.iter().map(|who| (&*who.path, who.abandoned)).collect()
 }
 
 #[test]
@@ -45,9 +45,9 @@ fn a_shutdown_does_not_wait_for_ever_for_who_never_awaits() {
         ),
     ] {
         on_threads(4, async move {
-            let (child, system) = (subject("a").shutdown(shutdown), System::new());
+            let (child, system) = (scripted("a").shutdown(shutdown), System::new());
             let address = child.address();
-            let tree = Supervisor::new("app").abandon_after(ms(20)).child(subject("before")).child(child);
+            let tree = Supervisor::new("app").abandon_after(ms(20)).child(scripted("before")).child(child);
             let app = tree.start(&system).await.expect("it starts");
             let mut reports = Reports::of(&system);
             let _hold = block(&address).await;
@@ -84,7 +84,7 @@ fn children_of_a_dynamic_supervisor_are_abandoned_side_by_side() {
 #[test]
 fn a_group_is_restarted_without_waiting_for_ever_for_a_member_that_never_awaits() {
     on_threads(4, async {
-        let (first, second, system) = (brutal("a"), subject("b"), System::new());
+        let (first, second, system) = (brutal("a"), scripted("b"), System::new());
         let (blocks, crashes) = (first.address(), second.address());
         let tree = Supervisor::new("app").strategy(Strategy::OneForAll).abandon_after(ms(20));
         let app = tree.child(first).child(second).start(&system).await.expect("it starts");
@@ -116,8 +116,8 @@ fn a_group_is_restarted_without_waiting_for_ever_for_a_member_that_never_awaits(
 fn an_init_that_never_awaits_is_abandoned_when_its_time_is_over() {
     on_threads(4, async {
         let (_hold, held) = mpsc::channel();
-        let nature = Nature::plain(&Log::new()).gated(held);
-        let nature = nature.starting(|n| if n == 2 { Start::Blocks } else { Start::Well });
+        let nature = Script::plain(&Log::new()).gated(held);
+        let nature = nature.with_init(|n| if n == 2 { InitStep::Block } else { InitStep::Succeed });
         let child = nature.child("a").start_timeout(ms(100));
         let (address, system) = (child.address(), System::new());
         let tree =
@@ -157,7 +157,7 @@ fn a_supervisor_is_not_abandoned_but_is_rid_of_what_is_below_in_its_own_time() {
 #[test]
 fn a_killed_supervisor_is_rid_of_a_worker_that_never_awaits_and_comes_back() {
     on_threads(4, async {
-        let (child, system) = (subject("a"), System::new());
+        let (child, system) = (scripted("a"), System::new());
         let address = child.address();
         let inner = Supervisor::new("inner").abandon_after(ms(20)).child(child);
         let app = Supervisor::new("app").child(inner).start(&system).await.expect("it starts");
@@ -183,7 +183,7 @@ fn a_killed_supervisor_is_rid_of_a_worker_that_never_awaits_and_comes_back() {
 #[test]
 fn a_root_that_is_killed_says_whom_it_abandoned() {
     on_threads(4, async {
-        let (child, system) = (subject("a"), System::new());
+        let (child, system) = (scripted("a"), System::new());
         let address = child.address();
         let app = Supervisor::new("app")
             .abandon_after(ms(20))

@@ -5,10 +5,10 @@ use std::time::Duration;
 use perennial_actors::{Address, System};
 use perennial_registry::{Name, Registry};
 use perennial_supervision::{
-    App, Backoff, Child, ChildError, ChildState, Shutdown, Supervisor, SupervisorHandle, ReportKind,
+    App, Backoff, Child, ChildError, ChildState, ReportKind, Shutdown, Supervisor, SupervisorHandle,
 };
 use support::reports::Reports;
-use support::subject::{Log, Msg, Nature, Start, incarnation, ms, secs, subject, tell};
+use support::subject::{InitStep, Log, Msg, Script, incarnation, ms, scripted, secs, tell};
 use tokio::time::{Instant, sleep};
 
 mod support {
@@ -54,7 +54,7 @@ async fn delays(address: &Address<Msg>, reports: &mut Reports, crashes: usize) -
 #[tokio::test(start_paused = true)]
 async fn each_delay_is_twice_the_one_before_up_to_the_cap() {
     let log = Log::new();
-    let child = Nature::plain(&log).child("a").backoff(backoff());
+    let child = Script::plain(&log).child("a").backoff(backoff());
     let address = child.address();
     let (mut reports, _app) = start(patient().child(child)).await;
     let expected = [100, 200, 400, 800, 1000, 1000].map(ms);
@@ -69,7 +69,7 @@ async fn each_delay_is_twice_the_one_before_up_to_the_cap() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_backoff_there_is_no_delay() {
-    let (child, begun) = (subject("a"), Instant::now());
+    let (child, begun) = (scripted("a"), Instant::now());
     let address = child.address();
     let (mut reports, _app) = start(patient().child(child)).await;
     assert_eq!(delays(&address, &mut reports, 20).await, [Duration::ZERO; 20]);
@@ -78,9 +78,9 @@ async fn without_a_backoff_there_is_no_delay() {
 
 /// The delays of a child in a tree of its own.
 async fn delays_with(backoff: Backoff, older_siblings: usize) -> Vec<Duration> {
-    let child = subject("a").backoff(backoff);
+    let child = scripted("a").backoff(backoff);
     let address = child.address();
-    let siblings = ["x", "y", "z"].into_iter().take(older_siblings).map(subject);
+    let siblings = ["x", "y", "z"].into_iter().take(older_siblings).map(scripted);
     let (mut reports, _app) = start(patient().children(siblings).child(child)).await;
     delays(&address, &mut reports, 8).await
 }
@@ -125,7 +125,7 @@ fn a_delay_is_within_its_bounds_whatever_it_is_asked() {
 #[tokio::test(start_paused = true)]
 async fn a_child_that_was_healthy_begins_anew() {
     for (up, expected) in [(ms(2999), 400), (ms(3000), 100)] {
-        let child = subject("a").backoff(backoff().reset_after(secs(3)));
+        let child = scripted("a").backoff(backoff().reset_after(secs(3)));
         let address = child.address();
         let (mut reports, _app) = start(patient().child(child)).await;
         delays(&address, &mut reports, 2).await;
@@ -138,8 +138,8 @@ async fn a_child_that_was_healthy_begins_anew() {
 async fn a_child_that_was_healthy_begins_anew_whatever_ended_it() {
     use perennial_supervision::Strategy::OneForAll;
     let backoff = backoff().reset_after(secs(3));
-    let child = subject("a").backoff(backoff).handler_deadline(secs(1)).shutdown(Shutdown::BrutalKill);
-    let (address, sibling) = (child.address(), subject("b"));
+    let child = scripted("a").backoff(backoff).handler_deadline(secs(1)).shutdown(Shutdown::BrutalKill);
+    let (address, sibling) = (child.address(), scripted("b"));
     let crashes = sibling.address();
     let (mut reports, app) = start(patient().strategy(OneForAll).child(child).child(sibling)).await;
 
@@ -164,7 +164,7 @@ async fn a_child_that_was_healthy_begins_anew_whatever_ended_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_restart_counts_before_its_delay_and_a_supervisor_gives_up_at_once() {
-    let child = subject("a").backoff(backoff());
+    let child = scripted("a").backoff(backoff());
     let (address, begun) = (child.address(), Instant::now());
     let (mut reports, app) = start(Supervisor::new("app").intensity(2, secs(60)).child(child)).await;
     for (delay, left) in [(100, 1), (200, 0)] {
@@ -180,7 +180,7 @@ async fn a_restart_counts_before_its_delay_and_a_supervisor_gives_up_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_supervisor_gives_up_during_a_delay_when_a_sibling_ends_too() {
-    let (child, sibling) = (subject("a").backoff(backoff()), subject("b"));
+    let (child, sibling) = (scripted("a").backoff(backoff()), scripted("b"));
     let (address, other) = (child.address(), sibling.address());
     let (mut reports, app) = start(Supervisor::new("app").child(child).child(sibling)).await;
     tell(&address, Msg::crash());
@@ -206,7 +206,7 @@ async fn delayed(child: Child<Msg>) -> (Address<Msg>, Reports, App<SupervisorHan
 
 #[tokio::test(start_paused = true)]
 async fn a_child_that_is_stopped_by_hand_during_its_delay_does_not_come_back() {
-    let (address, mut reports, app) = delayed(subject("a")).await;
+    let (address, mut reports, app) = delayed(scripted("a")).await;
     let (supervisor, begun) = (app.supervisor(), Instant::now());
     assert_eq!(app.tree().at(["a"]).expect("it is there").state, ChildState::Restarting);
     assert!(matches!(supervisor.restart_child("a").await, Err(ChildError::Restarting)));
@@ -229,7 +229,7 @@ async fn a_child_that_is_stopped_by_hand_during_its_delay_does_not_come_back() {
 
 #[tokio::test(start_paused = true)]
 async fn a_child_that_is_started_by_hand_during_its_old_delay_is_not_started_twice() {
-    let (address, mut reports, app) = delayed(subject("a")).await;
+    let (address, mut reports, app) = delayed(scripted("a")).await;
     app.supervisor().terminate_child("a").await.expect("it is down");
     app.supervisor().restart_child("a").await.expect("it starts");
     sleep(secs(1)).await;
@@ -239,7 +239,7 @@ async fn a_child_that_is_started_by_hand_during_its_old_delay_is_not_started_twi
 
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_during_a_delay_is_prompt() {
-    let (address, mut reports, app) = delayed(subject("a")).await;
+    let (address, mut reports, app) = delayed(scripted("a")).await;
     let begun = Instant::now();
     assert!(app.shutdown().await.is_clean());
     assert_eq!(begun.elapsed(), Duration::ZERO);
@@ -251,7 +251,7 @@ async fn a_shutdown_during_a_delay_is_prompt() {
 #[tokio::test(start_paused = true)]
 async fn messages_wait_during_a_delay_and_are_handled_after_it() {
     let log = Log::new();
-    let (address, _, _app) = delayed(Nature::plain(&log).child("a")).await;
+    let (address, _, _app) = delayed(Script::plain(&log).child("a")).await;
     for note in ["first", "second", "third"] {
         tell(&address, Msg::Note(note));
     }
@@ -264,7 +264,7 @@ async fn messages_wait_during_a_delay_and_are_handled_after_it() {
 #[tokio::test(start_paused = true)]
 async fn a_name_is_found_during_a_delay() {
     const NAME: Name<Msg> = Name::new("a");
-    let child = subject("a").named(NAME).backoff(backoff());
+    let child = scripted("a").named(NAME).backoff(backoff());
     let (address, system) = (child.address(), System::new());
     let _app = patient().child(child).start(&system).await.expect("it starts");
     let down = address.monitor();
@@ -280,8 +280,8 @@ async fn a_name_is_found_during_a_delay() {
 #[tokio::test(start_paused = true)]
 async fn a_start_that_fails_is_tried_again_after_a_longer_delay() {
     let log = Log::new();
-    let nature =
-        Nature::plain(&log).starting(|n| if (2..=4).contains(&n) { Start::Fails } else { Start::Well });
+    let nature = Script::plain(&log)
+        .with_init(|n| if (2..=4).contains(&n) { InitStep::Fail } else { InitStep::Succeed });
     let child = nature.child("a").backoff(backoff());
     let address = child.address();
     let (mut reports, _app) = start(patient().child(child)).await;
@@ -297,7 +297,7 @@ async fn a_start_that_fails_is_tried_again_after_a_longer_delay() {
 
 #[tokio::test(start_paused = true)]
 async fn a_first_start_that_fails_is_not_tried_again() {
-    let child = Nature::plain(&Log::new()).starting(|_| Start::Fails).child("a").backoff(backoff());
+    let child = Script::plain(&Log::new()).with_init(|_| InitStep::Fail).child("a").backoff(backoff());
     let begun = Instant::now();
     assert!(patient().child(child).start(&System::new()).await.is_err());
     assert_eq!(begun.elapsed(), Duration::ZERO);

@@ -2,10 +2,11 @@
 
 use perennial_actors::System;
 use perennial_supervision::{
-    Backoff, Child, ChildState, DynamicSupervisor, StartChildErrorKind, Restart, Shutdown, Strategy, Supervisor,
+    Backoff, Child, ChildState, DynamicSupervisor, Restart, Shutdown, StartChildErrorKind, Strategy,
+    Supervisor,
 };
 use support::reports::Reports;
-use support::subject::{Log, Msg, Nature, Start, incarnation, ms, secs, subject, tell};
+use support::subject::{InitStep, Log, Msg, Script, incarnation, ms, scripted, secs, tell};
 use tokio::time::{Instant, sleep};
 
 mod support {
@@ -32,7 +33,7 @@ async fn the_siblings_of_a_child_run_on_until_its_delay_is_over() {
         (Strategy::RestForOne, vec!["100 c stops", "100 b starts", "100 c starts"]),
     ] {
         let log = Log::new();
-        let [first, middle, last] = ["a", "b", "c"].map(|id| Nature::plain(&log).child(id));
+        let [first, middle, last] = ["a", "b", "c"].map(|id| Script::plain(&log).child(id));
         let [a, b, c] = [&first, &middle, &last].map(Child::address);
         let tree = patient(strategy).child(first).child(middle.backoff(backoff())).child(last);
         let app = tree.start(&System::new()).await.expect("it starts");
@@ -51,7 +52,7 @@ async fn the_siblings_of_a_child_run_on_until_its_delay_is_over() {
 #[tokio::test(start_paused = true)]
 async fn a_child_in_its_delay_comes_back_with_its_group() {
     let (log, system) = (Log::new(), System::new());
-    let [first, second] = ["a", "b"].map(|id| Nature::plain(&log).child(id));
+    let [first, second] = ["a", "b"].map(|id| Script::plain(&log).child(id));
     let (waits, crashes) = (first.address(), second.address());
     let tree = patient(Strategy::OneForAll).child(first.backoff(backoff())).child(second);
     let app = tree.start(&system).await.expect("it starts");
@@ -67,10 +68,10 @@ async fn a_child_in_its_delay_comes_back_with_its_group() {
 #[tokio::test(start_paused = true)]
 async fn a_delay_that_is_over_while_a_group_is_restarted_waits_for_the_end_of_that() {
     let (log, system) = (Log::new(), System::new());
-    let nature = Nature::plain(&log);
+    let nature = Script::plain(&log);
     let first = nature.clone().child("a").backoff(backoff());
     let second = nature.clone().child("b");
-    let slow = nature.lingering(secs(1)).child("c");
+    let slow = nature.with_slow_stop(secs(1)).child("c");
     let (waits, crashes) = (first.address(), second.address());
     let tree = patient(Strategy::RestForOne).child(first).child(second).child(slow);
     let app = tree.start(&system).await.expect("it starts");
@@ -91,9 +92,11 @@ async fn a_delay_that_is_over_while_a_group_is_restarted_waits_for_the_end_of_th
 #[tokio::test(start_paused = true)]
 async fn a_delay_that_its_group_has_made_void_does_not_cut_the_next_one_short() {
     let (log, system) = (Log::new(), System::new());
-    let nature = Nature::plain(&log);
-    let slow = nature.clone().lingering(secs(1));
-    let slow = slow.starting(|n| if n == 2 { Start::Slowly(secs(1)) } else { Start::Well }).child("c");
+    let nature = Script::plain(&log);
+    let slow = nature.clone().with_slow_stop(secs(1));
+    let slow = slow
+        .with_init(|n| if n == 2 { InitStep::SucceedAfter(secs(1)) } else { InitStep::Succeed })
+        .child("c");
     let (first, second) = (nature.clone().child("a").backoff(backoff()), nature.child("b"));
     let (waits, crashes) = (first.address(), second.address());
     let tree = patient(Strategy::OneForAll).child(first).child(second).child(slow);
@@ -111,8 +114,8 @@ async fn a_delay_that_its_group_has_made_void_does_not_cut_the_next_one_short() 
 #[tokio::test(start_paused = true)]
 async fn a_member_of_a_group_that_does_not_start_is_tried_again_after_its_delay() {
     let (log, system) = (Log::new(), System::new());
-    let nature = Nature::plain(&log);
-    let fails = nature.clone().starting(|n| if n == 2 { Start::Fails } else { Start::Well });
+    let nature = Script::plain(&log);
+    let fails = nature.clone().with_init(|n| if n == 2 { InitStep::Fail } else { InitStep::Succeed });
     let tree = patient(Strategy::OneForAll).child(nature.clone().child("a"));
     let (second, third) = (fails.child("b").backoff(backoff()), nature.child("c"));
     let (crashes, waits) = (third.address(), second.address());
@@ -130,7 +133,7 @@ async fn a_member_of_a_group_that_does_not_start_is_tried_again_after_its_delay(
 #[tokio::test(start_paused = true)]
 async fn a_child_that_hung_waits_like_one_that_crashed() {
     let (log, system) = (Log::new(), System::new());
-    let child = Nature::plain(&log).child("a").backoff(backoff()).shutdown(Shutdown::BrutalKill);
+    let child = Script::plain(&log).child("a").backoff(backoff()).shutdown(Shutdown::BrutalKill);
     let child = child.handler_deadline(secs(1));
     let address = child.address();
     let app = patient(Strategy::OneForOne).child(child).start(&system).await.expect("it starts");
@@ -143,7 +146,7 @@ async fn a_child_that_hung_waits_like_one_that_crashed() {
 #[tokio::test(start_paused = true)]
 async fn an_end_that_calls_for_no_restart_calls_for_no_delay() {
     for restart in [Restart::Transient, Restart::Temporary] {
-        let child = subject("a").backoff(backoff()).restart(restart);
+        let child = scripted("a").backoff(backoff()).restart(restart);
         let (address, system) = (child.address(), System::new());
         let app = patient(Strategy::OneForOne).child(child).start(&system).await.expect("it starts");
         let (down, begun) = (address.monitor(), Instant::now());
@@ -161,26 +164,26 @@ async fn a_child_of_a_dynamic_supervisor_keeps_its_place_during_its_delay() {
     let system = System::new();
     let mut reports = Reports::of(&system);
     let app = DynamicSupervisor::new("app").max_children(1).start(&system).await.expect("it starts");
-    let child = subject("a").backoff(backoff());
+    let child = scripted("a").backoff(backoff());
     let address = child.address();
     let started = app.supervisor().start_child(child).await.expect("it starts");
     tell(&address, Msg::crash());
     reports.until("app/a: restarting: failed: on purpose").await;
-    let refused = app.supervisor().start_child(subject("b")).await.expect_err("there is no room");
+    let refused = app.supervisor().start_child(scripted("b")).await.expect_err("there is no room");
     assert!(matches!(refused.kind, StartChildErrorKind::MaxChildren));
     let pid = started.pid().expect("it started");
     app.supervisor().terminate_child(pid).await.expect("its newest incarnation names it, living or not");
     assert!(address.cast(Msg::Hang).is_err());
     sleep(secs(10)).await;
     assert_eq!(reports.so_far(), [""; 0]);
-    app.supervisor().start_child(subject("b")).await.expect("there is room");
+    app.supervisor().start_child(scripted("b")).await.expect("there is room");
     assert!(app.shutdown().await.is_clean());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_supervisor_waits_before_it_is_restarted_and_what_is_sent_below_waits_with_it() {
     let (log, system) = (Log::new(), System::new());
-    let child = Nature::plain(&log).child("a");
+    let child = Script::plain(&log).child("a");
     let address = child.address();
     let inner = Supervisor::new("inner").intensity(0, secs(1)).backoff(backoff()).child(child);
     let app = patient(Strategy::OneForOne).child(inner).start(&system).await.expect("it starts");

@@ -7,9 +7,9 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use perennial_actors::{Address, System};
-use perennial_supervision::{App, Child, Probe, Shutdown, Supervisor, SupervisorHandle, SupervisionStats};
+use perennial_supervision::{App, Child, Probe, Shutdown, SupervisionStats, Supervisor, SupervisorHandle};
 use support::reports::Reports;
-use support::subject::{Log, Msg, Nature, Start, incarnation, ms, tell};
+use support::subject::{InitStep, Log, Msg, Script, incarnation, ms, tell};
 use support::threads::{Spinning, on_threads};
 use tokio::task::yield_now;
 
@@ -22,12 +22,12 @@ mod support {
 const DEADLINE: Duration = ms(100);
 
 /// A child that is killed at once when it is found to hang, so that it takes one thread as short as possible.
-fn watched(nature: Nature) -> Child<Msg> {
+fn watched(nature: Script) -> Child<Msg> {
     nature.child("a").shutdown(Shutdown::BrutalKill)
 }
 
-fn plain() -> Nature {
-    Nature::plain(&Log::new())
+fn plain() -> Script {
+    Script::plain(&Log::new())
 }
 
 fn app() -> Supervisor {
@@ -71,7 +71,7 @@ async fn until_replaced(reports: &mut Reports) -> Vec<String> {
 
 async fn is_told_to_stop_killed_abandoned_and_replaced(hang: Msg, let_go: impl Send) {
     let log = Log::new();
-    let child = Nature::plain(&log).child("a").shutdown(Shutdown::Timeout(ms(20))).handler_deadline(DEADLINE);
+    let child = Script::plain(&log).child("a").shutdown(Shutdown::Timeout(ms(20))).handler_deadline(DEADLINE);
     let address = child.address();
     let (system, mut reports, app) = start(app().child(child)).await;
     tell(&address, hang);
@@ -86,7 +86,7 @@ async fn is_told_to_stop_killed_abandoned_and_replaced(hang: Msg, let_go: impl S
     drop(let_go);
     assert_eq!(incarnation(&address).await, 2, "the one before can do nothing more");
     let report = app.shutdown().await;
-    let stragglers: Vec<_> = report.stragglers.iter().map(|who| (&*who.path, who.abandoned)).collect();
+    let stragglers: Vec<_> = report.unstopped.iter().map(|who| (&*who.path, who.abandoned)).collect();
     assert_eq!(stragglers, [("app/a", true)]);
     assert!(address.counters().is_balanced());
 }
@@ -130,7 +130,7 @@ async fn start_with(
     tree: Supervisor,
     child: Child<Msg>,
 ) -> (Address<Msg>, Reports, App<SupervisorHandle>) {
-    let first = plain().starting(|_| Start::Unready).child("first");
+    let first = plain().with_init(|_| InitStep::DeferReady).child("first");
     let (address, before) = (child.address(), first.address());
     let starting = tokio::spawn(start(tree.child(first).child(child)));
     let mut msg = msg;
@@ -177,7 +177,8 @@ fn a_child_that_is_not_watched_does_not_keep_its_supervisor_from_watching_its_si
 fn a_supervisor_hears_that_a_child_is_ready_though_it_blocks_in_the_same_handler() {
     on_threads(4, async {
         let (_hold, block) = block();
-        let child = watched(plain().starting(|n| if n == 1 { Start::Unready } else { Start::Well }));
+        let child =
+            watched(plain().with_init(|n| if n == 1 { InitStep::DeferReady } else { InitStep::Succeed }));
         let ready = Msg::All(vec![Msg::Ready, block]);
         let (address, mut reports, _app) = start_with(ready, app(), child.handler_deadline(DEADLINE)).await;
         assert_eq!(until_replaced(&mut reports).await, stages("app/a: unresponsive: handler"));
@@ -225,7 +226,8 @@ fn a_child_that_blocks_the_thread_of_the_timers_is_found() {
 fn a_probed_child_that_blocks_the_thread_of_the_timers_is_found() {
     on_threads(4, async {
         let (_hold, block) = block();
-        let child = watched(plain()).probe(Probe::new(Msg::Ping).period(ms(50)).timeout(ms(200)).failure_threshold(1));
+        let child = watched(plain())
+            .probe(Probe::new(Msg::Ping).period(ms(50)).timeout(ms(200)).failure_threshold(1));
         let address = child.address();
         let (_, mut reports, _app) = start(app().child(child)).await;
         tell(&address, Msg::Later(ms(70), Box::new(block)));

@@ -6,8 +6,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use perennial_actors::System;
-use perennial_supervision::{SupervisorReport, Shutdown, LivenessFailure, Supervisor, ReportKind};
-use support::subject::{Log, Msg, Nature, Start, ms, secs, tell};
+use perennial_supervision::{LivenessFailure, ReportKind, Shutdown, Supervisor, SupervisorReport};
+use support::subject::{InitStep, Log, Msg, Script, ms, secs, tell};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -116,7 +116,8 @@ async fn everything_that_is_reported_is_logged_with_the_same_fields() {
     let _listening = tracing::subscriber::set_default(listener.clone());
     let system = System::new();
     let mut reports = system.subscribe::<SupervisorReport>();
-    let nature = Nature::plain(&Log::new()).starting(|n| if n == 3 { Start::Fails } else { Start::Well });
+    let nature =
+        Script::plain(&Log::new()).with_init(|n| if n == 3 { InitStep::Fail } else { InitStep::Succeed });
     let child = nature.child("a").handler_deadline(secs(1)).shutdown(Shutdown::Timeout(ms(500)));
     let address = child.address();
     let inner = Supervisor::new("inner").intensity(3, secs(60)).child(child);

@@ -4,10 +4,12 @@
 mod worker;
 
 use perennial_actors::ExitReason;
-use perennial_supervision::{AutoShutdown, Backoff, ChildState, Restart, Strategy, Supervisor, SupervisionStats};
+use perennial_supervision::{
+    AutoShutdown, Backoff, ChildState, Restart, Strategy, SupervisionStats, Supervisor,
+};
 use worker::{
-    Birth, HOUR, Log, SECOND, Script, crash, end, incarnation, over, quiet, refused, shown, start, tolerant,
-    worker,
+    HOUR, InitStep, Log, SECOND, Script, crash, end, incarnation, quiet, refused, shown, start, tolerant,
+    tree_exit, worker,
 };
 
 const MODES: [AutoShutdown; 3] =
@@ -71,7 +73,7 @@ async fn after_the_end_of_b(
         assert_eq!(told[told.len() - 2..], ["stop c", "stop a"], "in reverse order, and told to");
         assert_eq!(SupervisionStats::of(&system).restarts, 0);
         assert!(address.cast(crash()).is_err() && beside.cast(crash()).is_err(), "nobody is due");
-        return Ok(over(&app).await);
+        return Ok(tree_exit(&app).await);
     };
     assert!(app.shutdown().await.is_clean());
     Err(shown(&children).join(", "))
@@ -151,8 +153,8 @@ async fn a_significant_child_that_declines_to_start_does_not_end_its_supervisor(
     for mode in [AutoShutdown::AnySignificant, AutoShutdown::AllSignificant] {
         let log = Log::default();
         let declining = |id: &str, from| {
-            let birth = move |n| if n >= from { Birth::Declines } else { Birth::Up };
-            Script::new(id, &log).born(birth).child().restart(Restart::Transient).significant()
+            let birth = move |n| if n >= from { InitStep::Ignore } else { InitStep::Succeed };
+            Script::new(id, &log).with_init(birth).child().restart(Restart::Transient).significant()
         };
         let later = declining("later", 2);
         let address = later.address();
@@ -180,7 +182,7 @@ async fn c085_the_last_significant_child_to_end_ends_its_supervisor_and_none_bef
     assert_eq!(app.supervisor().count_children().await.expect("it lives").active, 3);
     log.take();
     end(&other, ExitReason::Normal).await;
-    assert_eq!(over(&app).await, "shutdown: a significant child ended");
+    assert_eq!(tree_exit(&app).await, "shutdown: a significant child ended");
     assert_eq!(log.take(), ["stop c: normal", "stop d", "stop b"]);
 }
 
@@ -194,7 +196,7 @@ async fn c086_a_significant_child_that_was_stopped_by_hand_counts_as_gone() {
     let (_, app) = start(tree.child(significant("a")).child(last)).await;
     app.supervisor().terminate_child("a").await.expect("it is stopped");
     end(&address, ExitReason::Normal).await;
-    assert_eq!(over(&app).await, "shutdown: a significant child ended");
+    assert_eq!(tree_exit(&app).await, "shutdown: a significant child ended");
 }
 
 #[tokio::test(start_paused = true)]
@@ -214,7 +216,7 @@ async fn a_significant_child_that_is_being_restarted_is_still_there() {
     tokio::time::sleep(HOUR).await;
     assert_eq!(incarnation(&one).await, 2);
     end(&one, ExitReason::Normal).await;
-    assert_eq!(over(&app).await, "shutdown: a significant child ended");
+    assert_eq!(tree_exit(&app).await, "shutdown: a significant child ended");
 }
 
 /// A tree with a supervisor below its root that ends with its only child, which is ended; who is up in it then, or why it ended.
@@ -232,7 +234,7 @@ async fn after_a_nested_one_has_shut_down(
     quiet().await;
     let Ok(children) = app.supervisor().which_children().await else {
         assert_eq!(log.take(), ["stop deep: normal", "stop b", "stop a"]);
-        return Err(over(&app).await);
+        return Err(tree_exit(&app).await);
     };
     let due = children[1].state == ChildState::Running;
     assert_eq!(address.cast(crash()).is_ok(), due, "its mailbox is open if somebody is due to serve it");
@@ -280,6 +282,6 @@ async fn a_significant_nested_supervisor_that_gives_up_takes_the_one_above_along
     let tree = Supervisor::new("app").auto_shutdown(AutoShutdown::AnySignificant).child(worker("a", &log));
     let (_, app) = start(tree.child(nested.child(child))).await;
     end(&address, ExitReason::failed("on purpose")).await;
-    assert_eq!(over(&app).await, "shutdown: a significant child ended");
+    assert_eq!(tree_exit(&app).await, "shutdown: a significant child ended");
     assert_eq!(refused(app.supervisor().which_children().await), GONE);
 }

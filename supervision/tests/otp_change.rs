@@ -11,8 +11,8 @@ use perennial_supervision::{
     Supervisor,
 };
 use worker::{
-    Birth, HOUR, Log, SECOND, Script, crash, end, gate, incarnation, over, pid, quiet, refused, shown, start,
-    tolerant, why, worker,
+    InitStep, HOUR, Log, SECOND, Script, crash, end, gate, incarnation, tree_exit, pid, quiet, refused, shown, start,
+    tolerant, exit_of, worker,
 };
 
 #[tokio::test(start_paused = true)]
@@ -37,7 +37,7 @@ async fn c098_who_is_known_runs_on_by_what_is_said_of_it_now() {
     log.take();
     let down = one.monitor();
     app.supervisor().terminate_child("a").await.expect("it is stopped");
-    assert_eq!((why(down).await, log.take().len()), ("killed".to_owned(), 0));
+    assert_eq!((exit_of(down).await, log.take().len()), ("killed".to_owned(), 0));
     assert_eq!(
         refused(app.supervisor().restart_child("a").await),
         "the supervisor has no such child",
@@ -85,7 +85,7 @@ async fn c098_who_is_not_mentioned_stays_until_the_supervisor_is_restarted() {
         } else {
             end(&kept, ExitReason::failed("on purpose")).await;
         }
-        assert_eq!(why(down).await, reason);
+        assert_eq!(exit_of(down).await, reason);
         quiet().await;
         assert_eq!((incarnation(&added).await, incarnation(&kept).await), (1, 2));
         let children = handle.which_children().await.expect("it lives");
@@ -112,7 +112,7 @@ async fn c098_what_is_said_of_the_supervisor_holds_at_once() {
     end(&one, ExitReason::failed("on purpose")).await;
     assert_eq!((incarnation(&one).await, incarnation(&other).await), (3, 2));
     end(&one, ExitReason::failed("on purpose")).await;
-    assert_eq!(over(&app).await, "shutdown: reached the maximum restart intensity", "the first counts");
+    assert_eq!(tree_exit(&app).await, "shutdown: reached the maximum restart intensity", "the first counts");
 }
 
 #[tokio::test(start_paused = true)]
@@ -143,7 +143,7 @@ async fn c098_auto_shutdown_holds_for_the_next_end() {
     assert!(matches!(wrong, ChangeError::Spec(SpecError::SignificantForNothing { .. })));
     change(AutoShutdown::AnySignificant).await.expect("it does");
     end(&address, ExitReason::Normal).await;
-    assert_eq!(over(&app).await, "shutdown: a significant child ended");
+    assert_eq!(tree_exit(&app).await, "shutdown: a significant child ended");
 }
 
 #[tokio::test(start_paused = true)]
@@ -221,10 +221,10 @@ async fn a_child_that_was_deleted_is_another_one_from_the_change_on() {
 async fn a_change_knows_who_was_started_while_it_waited() {
     let (log, gate) = (Log::default(), gate());
     let waits = gate.clone();
-    let birth = move |n| if n == 2 { Birth::Waits(waits.clone()) } else { Birth::Up };
+    let birth = move |n| if n == 2 { InitStep::WaitFor(waits.clone()) } else { InitStep::Succeed };
     let (first, second) = (worker("x", &log), worker("x", &log));
     let (known, unserved) = (first.address(), second.address());
-    let a = Script::new("a", &log).born(birth).child();
+    let a = Script::new("a", &log).with_init(birth).child();
     let address = a.address();
     let inner = tolerant("inner").strategy(Strategy::OneForAll).child(a);
     let handle = inner.handle();
@@ -252,8 +252,8 @@ async fn a_change_knows_who_was_started_while_it_waited() {
 async fn a_change_waits_for_a_group_restart_and_one_in_a_backoff_knows_what_is_new() {
     let (log, gate) = (Log::default(), gate());
     let waits = gate.clone();
-    let birth = move |n| if n == 2 { Birth::Waits(waits.clone()) } else { Birth::Up };
-    let a = Script::new("a", &log).born(birth).child();
+    let birth = move |n| if n == 2 { InitStep::WaitFor(waits.clone()) } else { InitStep::Succeed };
+    let a = Script::new("a", &log).with_init(birth).child();
     let b = worker("b", &log).backoff(Backoff::new(HOUR, HOUR));
     let (one, other) = (a.address(), b.address());
     let (_, app) = start(tolerant("app").strategy(Strategy::OneForAll).child(a).child(b)).await;

@@ -5,12 +5,12 @@ mod worker;
 
 use perennial_actors::{ExitReason, System};
 use perennial_supervision::{
-    Backoff, ChildCounts, ChildError, ChildStart, ChildState, DynamicSupervisor, StartChildErrorKind, Restart,
-    Shutdown, Strategy, Supervisor, SupervisorHandle, SupervisionStats,
+    Backoff, ChildCounts, ChildError, ChildStart, ChildState, DynamicSupervisor, Restart, Shutdown,
+    StartChildErrorKind, Strategy, SupervisionStats, Supervisor, SupervisorHandle,
 };
 use worker::{
-    Birth, HOUR, Log, SECOND, Script, crash, end, gate, incarnation, over, pid, quiet, refused, shown, start,
-    tolerant, worker,
+    HOUR, InitStep, Log, SECOND, Script, crash, end, gate, incarnation, pid, quiet, refused, shown, start,
+    tolerant, tree_exit, worker,
 };
 
 const RUNS: &str = "the child is running";
@@ -160,7 +160,7 @@ async fn c096_whatever_is_asked_of_a_supervisor_that_is_gone_is_refused_at_once(
     let app = tree.start(&system).await.expect("it starts");
     assert_eq!(handle.count_children().await.expect("it lives").active, 1);
     app.handle().kill().expect("it lives");
-    over(&app).await;
+    tree_exit(&app).await;
     everything_is_refused(&handle).await;
 
     let app = DynamicSupervisor::new("app").start(&system).await.expect("it starts");
@@ -178,10 +178,10 @@ async fn c096_whatever_is_asked_of_a_supervisor_that_is_gone_is_refused_at_once(
 #[tokio::test(start_paused = true)]
 async fn c097_a_child_that_does_not_start_by_hand_stays_down_and_is_not_tried_again() {
     for strategy in [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne] {
-        for birth in [Birth::Fails, Birth::Panics] {
+        for birth in [InitStep::Fail, InitStep::Panic] {
             let log = Log::default();
-            let birth = move |n| if n == 2 { birth.clone() } else { Birth::Up };
-            let child = Script::new("a", &log).born(birth).child();
+            let birth = move |n| if n == 2 { birth.clone() } else { InitStep::Succeed };
+            let child = Script::new("a", &log).with_init(birth).child();
             let (address, beside) = (child.address(), worker("b", &log));
             let tree = Supervisor::new("app").intensity(0, SECOND).strategy(strategy);
             let (system, app) = start(tree.child(child).child(beside)).await;
@@ -207,7 +207,7 @@ async fn c099_a_start_by_hand_is_done_when_the_init_is_and_not_before() {
         let (log, gate) = (Log::default(), gate());
         let (_, app) = start(Supervisor::new("app").strategy(strategy).child(worker("a", &log))).await;
         let waits = gate.clone();
-        let slow = Script::new("slow", &log).born(move |_| Birth::Waits(waits.clone())).child();
+        let slow = Script::new("slow", &log).with_init(move |_| InitStep::WaitFor(waits.clone())).child();
         let supervisor = app.supervisor().clone();
         let slow = tokio::spawn(async move { supervisor.start_child(slow).await });
         tokio::time::sleep(HOUR).await;

@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use perennial_actors::{CallError, ExitReason, System};
 use perennial_supervision::{
     App, ChildError, PartitionKey, PartitionSupervisor, Partitions, ResizeError, Restart, SpecError,
-    Strategy, SupervisorHandle, SupervisionStats,
+    Strategy, SupervisionStats, SupervisorHandle,
 };
 use worker::{
-    Birth, HOUR, Log, Msg, SECOND, Script, crash, end, incarnation, quiet, refused, shown, start, tolerant,
-    worker,
+    HOUR, InitStep, Log, Msg, SECOND, Script, crash, end, incarnation, quiet, refused, shown, start,
+    tolerant, worker,
 };
 
 fn several(max: usize) -> NonZeroUsize {
@@ -120,9 +120,10 @@ async fn a_partition_that_does_not_start_is_told_of_and_no_key_leads_to_it() {
     let (flag, log) = (fails.clone(), Log::default());
     let child = move |number: usize| {
         let flag = flag.clone();
-        let birth =
-            move |_| if number == 2 && flag.load(Ordering::Relaxed) { Birth::Fails } else { Birth::Up };
-        Script::new(number.to_string(), &log).born(birth).child()
+        let birth = move |_| {
+            if number == 2 && flag.load(Ordering::Relaxed) { InitStep::Fail } else { InitStep::Succeed }
+        };
+        Script::new(number.to_string(), &log).with_init(birth).child()
     };
     let supervisor = PartitionSupervisor::new("parts", several(4), child);
     let (system, partitions) = (System::new(), supervisor.partitions());

@@ -6,12 +6,12 @@ mod worker;
 use perennial_actors::{Address, CallError, ExitReason, System};
 use perennial_registry::{Name, Whereis};
 use perennial_supervision::{
-    App, Backoff, ChildError, ChildStart, ChildState, DynamicSupervisor, StartChildErrorKind, Restart, Strategy,
-    Supervisor, SupervisorHandle, SupervisionStats,
+    App, Backoff, ChildError, ChildStart, ChildState, DynamicSupervisor, Restart, StartChildErrorKind,
+    Strategy, SupervisionStats, Supervisor, SupervisorHandle,
 };
 use worker::{
-    Birth, Gate, HOUR, Log, MINUTE, Msg, SECOND, Script, crash, end, gate, incarnation, pid, quiet, refused,
-    shown, start, tolerant, worker,
+    Gate, HOUR, InitStep, Log, MINUTE, Msg, SECOND, Script, crash, end, gate, incarnation, pid, quiet,
+    refused, shown, start, tolerant, worker,
 };
 
 const STRATEGIES: [Strategy; 3] = [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne];
@@ -21,7 +21,7 @@ const TAKEN: Name<Msg> = Name::new("taken");
 /// A child whose first start waits for the gate.
 fn gated(id: &str, log: &Log, gate: &Gate) -> perennial_supervision::Child<Msg> {
     let gate = gate.clone();
-    Script::new(id, log).born(move |_| Birth::Waits(gate.clone())).child()
+    Script::new(id, log).with_init(move |_| InitStep::WaitFor(gate.clone())).child()
 }
 
 /// A supervisor below a root that restarts it as often as need be.
@@ -34,7 +34,8 @@ async fn below(nested: Supervisor) -> (System, App<SupervisorHandle>, Supervisor
 #[tokio::test(start_paused = true)]
 async fn a_start_child_whose_spec_comes_back_can_be_started_again_elsewhere() {
     let log = Log::default();
-    let child = Script::new("a", &log).born(|n| if n == 1 { Birth::Fails } else { Birth::Up }).child();
+    let child =
+        Script::new("a", &log).with_init(|n| if n == 1 { InitStep::Fail } else { InitStep::Succeed }).child();
     let address = child.address();
     let (system, app) = start(Supervisor::new("app").child(worker("a", &log))).await;
     let present = app.supervisor().start_child(child).await.expect_err("the id is taken");
@@ -56,7 +57,8 @@ async fn a_start_child_whose_spec_comes_back_can_be_started_again_elsewhere() {
 #[tokio::test(start_paused = true)]
 async fn a_nested_supervisor_that_does_not_start_comes_back_as_a_whole() {
     let log = Log::default();
-    let failing = Script::new("b", &log).born(|n| if n == 1 { Birth::Fails } else { Birth::Up }).child();
+    let failing =
+        Script::new("b", &log).with_init(|n| if n == 1 { InitStep::Fail } else { InitStep::Succeed }).child();
     let (a, nested) = (worker("a", &log), Supervisor::new("nested"));
     let (one, other) = (a.address(), failing.address());
     let (_, app) = start(Supervisor::new("app")).await;
@@ -299,7 +301,7 @@ async fn what_is_asked_while_a_supervisor_is_restarted_is_answered_by_the_next_i
 #[tokio::test(start_paused = true)]
 async fn what_is_asked_of_a_supervisor_that_is_not_restarted_is_refused() {
     let log = Log::default();
-    let slow = Script::new("slow", &log).lingers(2 * SECOND).child();
+    let slow = Script::new("slow", &log).with_slow_stop(2 * SECOND).child();
     let nested = Supervisor::new("nested").restart(Restart::Temporary).child(slow);
     let (_, app, handle) = below(nested).await;
     handle.handle().stop(ExitReason::shutdown()).expect("it lives");
@@ -346,7 +348,7 @@ async fn a_temporary_child_of_the_spec_is_reached_across_the_restart_of_its_supe
 #[tokio::test(start_paused = true)]
 async fn a_temporary_child_that_does_not_start_is_named_like_any_other() {
     for restart in [Restart::Permanent, Restart::Transient, Restart::Temporary] {
-        let child = Script::new("a", &Log::default()).born(|_| Birth::Fails).child().restart(restart);
+        let child = Script::new("a", &Log::default()).with_init(|_| InitStep::Fail).child().restart(restart);
         let failed = Supervisor::new("app").child(child).start(&System::new()).await.expect_err("it fails");
         let said = "the tree did not start: failed: child \"a\" did not start: failed: no such luck";
         assert_eq!(failed.to_string(), said, "{restart:?}");

@@ -6,11 +6,12 @@ mod worker;
 use perennial_actors::{ExitReason, System};
 use perennial_registry::{Name, Registry, Whereis};
 use perennial_supervision::{
-    App, Backoff, Child, DynamicSupervisor, StartChildErrorKind, Strategy, Supervisor, SupervisorHandle, SupervisionStats,
+    App, Backoff, Child, DynamicSupervisor, StartChildErrorKind, Strategy, SupervisionStats, Supervisor,
+    SupervisorHandle,
 };
 use worker::{
-    Birth, HOUR, Log, Msg, SECOND, Script, crash, end, incarnation, over, pid, quiet, shown, soon, start,
-    tolerant, why, worker,
+    HOUR, InitStep, Log, Msg, SECOND, Script, crash, end, exit_of, incarnation, pid, quiet, shown, soon,
+    start, tolerant, tree_exit, worker,
 };
 
 const NAMED: Name<Msg> = Name::new("named");
@@ -74,7 +75,7 @@ async fn member_of_a_group_whose_name_is_taken_fails_to_start_until_its_supervis
     let other = Supervisor::new("other").child(robber).start(&system).await.expect("the name is free");
     log.take();
     end(&crashes, ExitReason::failed("on purpose")).await;
-    assert_eq!(over(&app).await, "shutdown: reached the maximum restart intensity");
+    assert_eq!(tree_exit(&app).await, "shutdown: reached the maximum restart intensity");
     assert_eq!(log.take(), ["stop b: failed: on purpose"], "nothing was started without its name");
     assert!(robbed.cast(crash()).is_err() && crashes.cast(crash()).is_err());
     assert_eq!(SupervisionStats::of(&system).restarts, 5);
@@ -124,10 +125,10 @@ async fn child_that_replaced_one_of_the_spec_goes_with_its_supervisor() {
         } else {
             end(&crashes, ExitReason::failed("on purpose")).await;
         }
-        why(down).await;
+        exit_of(down).await;
         quiet().await;
         assert!(second.cast(crash()).is_err(), "killed: {killed}. Nothing is due to serve it");
-        assert_eq!(why(second.monitor()).await, ExitReason::NoProcess.to_string());
+        assert_eq!(exit_of(second.monitor()).await, ExitReason::NoProcess.to_string());
         assert_eq!(incarnation(&first).await, 2, "the spec's own is back, as in OTP");
         assert_eq!(listed(&handle).await, ["b running", "a running"]);
         assert!(app.shutdown().await.is_clean());
@@ -240,8 +241,8 @@ async fn child_that_was_deleted_twice_comes_back_to_one_supervisor() {
 #[tokio::test(start_paused = true)]
 async fn spec_that_comes_back_from_a_killed_supervisor_is_not_touched_by_what_is_left_of_it() {
     let log = Log::default();
-    let slow =
-        Script::new("slow", &log).born(|n| if n == 1 { Birth::Waits(worker::gate()) } else { Birth::Up });
+    let slow = Script::new("slow", &log)
+        .with_init(|n| if n == 1 { InitStep::WaitFor(worker::gate()) } else { InitStep::Succeed });
     let slow = slow.child();
     let address = slow.address();
     let (system, app, handle) = below(Supervisor::new("nested").child(worker("a", &log))).await;

@@ -130,7 +130,7 @@ async fn to_cancel_a_job_of_a_pool_that_is_gone_changes_nothing() {
     let late = now(pool.submit(long(2, secs(60))));
     quiet().await;
     // It is cut off in the middle of it.
-    assert_eq!(app.shutdown().await.stragglers.len(), 1);
+    assert_eq!(app.shutdown().await.unstopped.len(), 1);
     drop((app, pool));
     assert!(!late.cancel() && !done.cancel());
     assert_eq!(fate(late).await, "dropped");

@@ -185,7 +185,7 @@ async fn a_tree_that_is_shut_down_lets_them_finish_what_they_have_and_drops_what
     let pool = running.pool.clone();
     let submission = pool.submit(quick(6));
     let report = running.app.shutdown().await;
-    assert_eq!((report.dropped_jobs, report.stragglers.len(), report.is_clean()), (2, 0, false), "{report}");
+    assert_eq!((report.dropped_jobs, report.unstopped.len(), report.is_clean()), (2, 0, false), "{report}");
     // They are stopped one after the other, and who is not yet goes on.
     assert_eq!(fates(promises).await, ["done 1", "done 2", "done 3", "dropped", "dropped"]);
     assert!(matches!(submission.await, Err(SubmitError::Closed(_))));

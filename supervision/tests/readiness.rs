@@ -6,7 +6,7 @@ use perennial_supervision::{
     SupervisorHandle,
 };
 use support::reports::Reports;
-use support::subject::{Log, Msg, Nature, Start, incarnation, ms, secs, tell};
+use support::subject::{InitStep, Log, Msg, Script, incarnation, ms, secs, tell};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, sleep};
 
@@ -17,7 +17,7 @@ mod support {
 
 /// A child each of whose incarnations is ready only when it is told to be.
 fn unready(log: &Log, id: &'static str) -> Child<Msg> {
-    Nature::plain(log).starting(|_| Start::Unready).child(id)
+    Script::plain(log).with_init(|_| InitStep::DeferReady).child(id)
 }
 
 type Starting = JoinHandle<Result<App<SupervisorHandle>, StartError>>;
@@ -39,7 +39,7 @@ async fn the_next_sibling_and_whoever_starts_the_tree_wait_until_a_child_is_read
     let (log, system) = (Log::new(), System::new());
     let (first, last) = (unready(&log, "a"), unready(&log, "c"));
     let (a, c) = (first.address(), last.address());
-    let tree = Supervisor::new("app").child(first).child(Nature::plain(&log).child("b")).child(last);
+    let tree = Supervisor::new("app").child(first).child(Script::plain(&log).child("b")).child(last);
     let begun = Instant::now();
     let starting = begin(tree, &system).await;
     ready_in(&a, 100);
@@ -90,7 +90,7 @@ async fn a_child_that_is_not_ready_in_time_is_killed_and_has_not_started() {
     let (address, begun) = (child.address(), Instant::now());
     let mut reports = Reports::of(&system);
     let starting =
-        begin(Supervisor::new("app").child(Nature::plain(&log).child("a")).child(child), &system).await;
+        begin(Supervisor::new("app").child(Script::plain(&log).child("a")).child(child), &system).await;
     ready_in(&address, 3001);
     assert!(matches!(why_not(starting).await, ExitReason::StartTimedOut));
     assert_eq!(begun.elapsed(), secs(3));
@@ -101,8 +101,7 @@ async fn a_child_that_is_not_ready_in_time_is_killed_and_has_not_started() {
 
 #[tokio::test(start_paused = true)]
 async fn a_child_that_ends_before_it_is_ready_has_not_started_whatever_its_reason() {
-    for reason in [ExitReason::failed("no luck"), ExitReason::Normal, ExitReason::shutdown_with("enough")]
-    {
+    for reason in [ExitReason::failed("no luck"), ExitReason::Normal, ExitReason::shutdown_with("enough")] {
         let (log, system) = (Log::new(), System::new());
         let child = unready(&log, "a");
         let address = child.address();
@@ -119,7 +118,7 @@ async fn a_child_may_find_out_that_there_is_nothing_for_it_to_do_before_it_is_re
     let (log, system) = (Log::new(), System::new());
     let child = unready(&log, "a");
     let address = child.address();
-    let tree = Supervisor::new("app").child(child).child(Nature::plain(&log).child("b"));
+    let tree = Supervisor::new("app").child(child).child(Script::plain(&log).child("b"));
     let starting = begin(tree, &system).await;
     tell(&address, Msg::end(ExitReason::Ignore));
     let app = starting.await.expect("it ends well").expect("that is no failure");
@@ -130,7 +129,8 @@ async fn a_child_may_find_out_that_there_is_nothing_for_it_to_do_before_it_is_re
 #[tokio::test(start_paused = true)]
 async fn a_restart_is_complete_when_the_child_is_ready_and_every_failure_before_that_counts() {
     let (log, system) = (Log::new(), System::new());
-    let nature = Nature::plain(&log).starting(|n| if n == 1 { Start::Well } else { Start::Unready });
+    let nature =
+        Script::plain(&log).with_init(|n| if n == 1 { InitStep::Succeed } else { InitStep::DeferReady });
     let child = nature.child("a").start_timeout(secs(3)).backoff(Backoff::new(secs(1), secs(60)));
     let address = child.address();
     let tree = Supervisor::new("app").intensity(3, secs(60)).child(child);
@@ -160,8 +160,11 @@ async fn a_restart_is_complete_when_the_child_is_ready_and_every_failure_before_
 #[tokio::test(start_paused = true)]
 async fn a_group_that_is_restarted_waits_for_its_members_to_be_ready() {
     let (log, system) = (Log::new(), System::new());
-    let nature = Nature::plain(&log);
-    let slow = nature.clone().starting(|n| if n == 1 { Start::Well } else { Start::Unready }).child("a");
+    let nature = Script::plain(&log);
+    let slow = nature
+        .clone()
+        .with_init(|n| if n == 1 { InitStep::Succeed } else { InitStep::DeferReady })
+        .child("a");
     let last = nature.child("b");
     let (a, b) = (slow.address(), last.address());
     let tree = Supervisor::new("app").strategy(Strategy::OneForAll).child(slow).child(last);
@@ -200,7 +203,7 @@ async fn a_child_that_is_not_ready_is_stopped_like_any_other() {
 #[tokio::test(start_paused = true)]
 async fn a_tree_can_be_stopped_while_a_child_of_it_is_not_ready() {
     let (log, system) = (Log::new(), System::new());
-    let tree = Supervisor::new("app").child(Nature::plain(&log).child("a")).child(unready(&log, "b"));
+    let tree = Supervisor::new("app").child(Script::plain(&log).child("a")).child(unready(&log, "b"));
     let handle = tree.handle().handle();
     let starting = begin(tree, &system).await;
     sleep(ms(50)).await;

@@ -101,7 +101,7 @@ async fn wait_for(orphan: Orphan) -> Option<(Arc<str>, Pid)> {
 }
 
 fn tell_of_abandoned(system: &System, supervisor: Pid, path: Arc<str>, pid: Pid) {
-    log::orphan_is_late(system, supervisor, &path, pid);
+    log::orphan_abandoned(system, supervisor, &path, pid);
     Stats::of(system).abandoned();
     topic(system).send(|| SupervisorReport { supervisor, path, pid: Some(pid), kind: ReportKind::Abandoned });
 }

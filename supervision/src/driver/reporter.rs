@@ -44,11 +44,11 @@ impl Reporter {
                 self.of_child(key, children, || ReportKind::Restarting { reason, restarts_left, delay });
             }
             Found::ShutdownError { key, reason } => {
-                log::child_ended_otherwise(system, child(key), &reason);
+                log::child_ended_with_another_reason(system, child(key), &reason);
                 self.of_child(key, children, || ReportKind::ShutdownError { reason });
             }
             Found::Unresponsive { key, sign } => {
-                log::child_hangs(system, child(key), LivenessFailure::from(sign));
+                log::child_is_unresponsive(system, child(key), LivenessFailure::from(sign));
                 self.of_child(key, children, || ReportKind::Unresponsive { sign: sign.into() });
             }
             Found::Late { key, abandoned } => self.timed_out(key, abandoned, children),
@@ -68,7 +68,7 @@ impl Reporter {
 
     fn timed_out(&self, key: ChildKey, abandoned: bool, children: &Children) {
         let path = children.path(key).to_shared();
-        log::child_is_late(&self.system, || self.named(key, children), abandoned);
+        log::child_stop_timed_out(&self.system, || self.named(key, children), abandoned);
         self.node.book().record_unstopped(key, path, abandoned);
         self.of_child(key, children, || if abandoned { ReportKind::Abandoned } else { ReportKind::Killed });
     }

@@ -153,7 +153,7 @@ fn begin(post: &Arc<Shared>, system: &System) {
     let watching = post.clone();
     let begun = thread::Builder::new().name("perennial-watchman".to_owned()).spawn(move || watching.watch());
     if let Err(error) = begun {
-        log::no_watchman(system, error);
+        log::no_watchdog_thread(system, error);
         post.lock().looks = None;
     }
 }

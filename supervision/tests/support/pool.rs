@@ -220,7 +220,7 @@ impl Running {
     /// The fate of everything is told, and no message was lost on the way to it.
     pub(crate) async fn close(self) {
         let report = self.app.shutdown().await;
-        assert!(report.stragglers.is_empty() && report.dropped_messages == 0, "{report}");
+        assert!(report.unstopped.is_empty() && report.dropped_messages == 0, "{report}");
         assert_accounts(&self.pool.stats());
         assert!(self.system.counters().is_balanced());
     }

@@ -67,49 +67,49 @@ impl Msg {
 
 /// How an incarnation begins.
 #[derive(Clone, Copy)]
-pub(crate) enum Start {
-    Well,
+pub(crate) enum InitStep {
+    Succeed,
     /// Its init takes so long.
-    Slowly(Duration),
+    SucceedAfter(Duration),
     /// It is ready only when it is told to be.
-    Unready,
-    Fails,
-    Hangs,
-    /// Its init blocks the thread until its [gate](Nature::gated) opens.
-    Blocks,
+    DeferReady,
+    Fail,
+    Hang,
+    /// Its init blocks the thread until its [gate](Script::gated) opens.
+    Block,
 }
 
 /// What a subject is besides what it is told.
 #[derive(Clone)]
-pub(crate) struct Nature {
+pub(crate) struct Script {
     pub(crate) log: Log,
     /// How its n-th incarnation begins.
-    pub(crate) start: fn(u32) -> Start,
+    pub(crate) init: fn(u32) -> InitStep,
     /// How long it takes to stop.
-    pub(crate) lingers: Duration,
+    pub(crate) stop_delay: Duration,
     /// Whether it keeps the pings that it gets, instead of answering them.
     pub(crate) keeps_pings: bool,
     gate: Arc<Mutex<Option<mpsc::Receiver<()>>>>,
 }
 
-impl Nature {
+impl Script {
     pub(crate) fn plain(log: &Log) -> Self {
         Self {
             log: log.clone(),
-            start: |_| Start::Well,
-            lingers: Duration::ZERO,
+            init: |_| InitStep::Succeed,
+            stop_delay: Duration::ZERO,
             keeps_pings: false,
             gate: Arc::default(),
         }
     }
 
-    pub(crate) const fn starting(mut self, start: fn(u32) -> Start) -> Self {
-        self.start = start;
+    pub(crate) const fn with_init(mut self, start: fn(u32) -> InitStep) -> Self {
+        self.init = start;
         self
     }
 
-    pub(crate) const fn lingering(mut self, time: Duration) -> Self {
-        self.lingers = time;
+    pub(crate) const fn with_slow_stop(mut self, time: Duration) -> Self {
+        self.stop_delay = time;
         self
     }
 
@@ -125,30 +125,30 @@ impl Nature {
     }
 
     pub(crate) fn child(self, id: &'static str) -> Child<Msg> {
-        Child::new::<Subject>(id, (id, self))
+        Child::new::<ScriptedActor>(id, (id, self))
     }
 }
 
 /// A plain child whose log nobody reads.
-pub(crate) fn subject(id: &'static str) -> Child<Msg> {
-    Nature::plain(&Log::new()).child(id)
+pub(crate) fn scripted(id: &'static str) -> Child<Msg> {
+    Script::plain(&Log::new()).child(id)
 }
 
-pub(crate) struct Subject {
+pub(crate) struct ScriptedActor {
     id: &'static str,
-    nature: Nature,
+    script: Script,
     kept: Vec<Reply<()>>,
 }
 
-impl Subject {
+impl ScriptedActor {
     fn note(&self, what: &str) {
-        self.nature.log.note(&format!("{} {what}", self.id));
+        self.script.log.note(&format!("{} {what}", self.id));
     }
 
     async fn act(&mut self, msg: Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
         match msg {
             Msg::Incarnation(reply) => reply.send(ctx.pid().incarnation()),
-            Msg::Ping(reply) if self.nature.keeps_pings => self.kept.push(reply),
+            Msg::Ping(reply) if self.script.keeps_pings => self.kept.push(reply),
             Msg::Ping(reply) => reply.send(()),
             Msg::Note(what) => self.note(what),
             Msg::End(time, reason) => {
@@ -182,24 +182,24 @@ async fn wait(time: Duration) {
     }
 }
 
-impl Actor for Subject {
+impl Actor for ScriptedActor {
     type Msg = Msg;
-    type Args = (&'static str, Nature);
+    type Args = (&'static str, Script);
 
     async fn init((id, nature): &Self::Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
-        match (nature.start)(ctx.pid().incarnation()) {
-            Start::Well => {}
-            Start::Slowly(time) => wait(time).await,
-            Start::Unready => ctx.defer_ready(),
-            Start::Fails => return Err(ExitReason::failed("no luck")),
-            Start::Hangs => pending().await,
-            Start::Blocks => {
+        match (nature.init)(ctx.pid().incarnation()) {
+            InitStep::Succeed => {}
+            InitStep::SucceedAfter(time) => wait(time).await,
+            InitStep::DeferReady => ctx.defer_ready(),
+            InitStep::Fail => return Err(ExitReason::failed("no luck")),
+            InitStep::Hang => pending().await,
+            InitStep::Block => {
                 let gate = nature.gate.lock().expect("nobody panics here").take();
                 // An error is as good: whoever held it is gone.
                 let _ = gate.map(|gate| gate.recv());
             }
         }
-        let subject = Self { id, nature: nature.clone(), kept: Vec::new() };
+        let subject = Self { id, script: nature.clone(), kept: Vec::new() };
         subject.note("starts");
         Ok(subject)
     }
@@ -209,7 +209,7 @@ impl Actor for Subject {
     }
 
     async fn terminate(&mut self, _: &ExitReason, _: &mut Context<Self>) {
-        wait(self.nature.lingers).await;
+        wait(self.script.stop_delay).await;
         self.note("stops");
     }
 }

@@ -34,49 +34,49 @@ pub enum Msg {
 
 /// How an init goes.
 #[derive(Clone, Copy)]
-pub enum Begin {
-    Well,
+pub enum InitStep {
+    Succeed,
     Fail,
     Panic,
     Ignore,
     /// It takes so long, and then fails.
     FailAfter(Duration),
     /// It takes so long, and then goes well.
-    After(Duration),
+    SucceedAfter(Duration),
 }
 
 /// What a unit starts from.
 #[derive(Clone)]
-pub struct Life {
+pub struct Script {
     id: String,
     log: Log,
-    begin: fn(u32) -> Begin,
+    init: fn(u32) -> InitStep,
     linger: Option<Duration>,
     /// Something to tell by whether these arguments are still kept.
-    held: Option<Arc<()>>,
+    kept: Option<Arc<()>>,
 }
 
-impl Life {
-    pub fn of(id: impl Into<String>, log: &Log) -> Self {
-        Self { id: id.into(), log: log.clone(), begin: |_| Begin::Well, linger: None, held: None }
+impl Script {
+    pub fn new(id: impl Into<String>, log: &Log) -> Self {
+        Self { id: id.into(), log: log.clone(), init: |_| InitStep::Succeed, linger: None, kept: None }
     }
 
     /// How the init of each incarnation goes, counted from 1.
-    pub fn begins(self, begin: fn(u32) -> Begin) -> Self {
-        Self { begin, ..self }
+    pub fn with_init(self, begin: fn(u32) -> InitStep) -> Self {
+        Self { init: begin, ..self }
     }
 
     /// How long it takes to stop.
-    pub fn lingers(self, time: Duration) -> Self {
+    pub fn with_slow_stop(self, time: Duration) -> Self {
         Self { linger: Some(time), ..self }
     }
 
-    pub fn holds(self, held: &Arc<()>) -> Self {
-        Self { held: Some(held.clone()), ..self }
+    pub fn keeping(self, held: &Arc<()>) -> Self {
+        Self { kept: Some(held.clone()), ..self }
     }
 
     pub fn child(self) -> Child<Msg> {
-        Child::new::<Unit>(self.id.clone(), self)
+        Child::new::<ScriptedActor>(self.id.clone(), self)
     }
 
     fn note(&self, what: &str) {
@@ -84,33 +84,33 @@ impl Life {
     }
 }
 
-pub struct Unit {
-    life: Life,
+pub struct ScriptedActor {
+    script: Script,
     /// What it was told in the end: a kill tells nothing.
     reason: ExitReason,
 }
 
-impl Actor for Unit {
+impl Actor for ScriptedActor {
     type Msg = Msg;
-    type Args = Life;
+    type Args = Script;
 
-    async fn init(life: &Life, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
-        let begin = (life.begin)(ctx.pid().incarnation());
-        if let Begin::After(time) | Begin::FailAfter(time) = begin {
+    async fn init(life: &Script, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+        let begin = (life.init)(ctx.pid().incarnation());
+        if let InitStep::SucceedAfter(time) | InitStep::FailAfter(time) = begin {
             // Of paused time, as every test of this crate has it.
             tokio::time::sleep(time).await;
         }
         match begin {
-            Begin::Well | Begin::After(_) => {
+            InitStep::Succeed | InitStep::SucceedAfter(_) => {
                 life.note("start");
-                Ok(Self { life: life.clone(), reason: ExitReason::Killed })
+                Ok(Self { script: life.clone(), reason: ExitReason::Killed })
             }
-            Begin::Fail | Begin::FailAfter(_) => {
+            InitStep::Fail | InitStep::FailAfter(_) => {
                 life.note("fail");
                 Err(ExitReason::failed("no such luck"))
             }
-            Begin::Panic => panic!("no luck at all"),
-            Begin::Ignore => Err(ExitReason::Ignore),
+            InitStep::Panic => panic!("no luck at all"),
+            InitStep::Ignore => Err(ExitReason::Ignore),
         }
     }
 
@@ -124,32 +124,32 @@ impl Actor for Unit {
     }
 
     async fn terminate(&mut self, reason: &ExitReason, _: &mut Context<Self>) {
-        if let Some(time) = self.life.linger {
-            self.life.note("told");
+        if let Some(time) = self.script.linger {
+            self.script.note("told");
             tokio::time::sleep(time).await;
         }
         self.reason = reason.clone();
     }
 }
 
-impl Drop for Unit {
+impl Drop for ScriptedActor {
     fn drop(&mut self) {
-        self.life.log.note(format!("stop {}: {}", self.life.id, self.reason));
+        self.script.log.note(format!("stop {}: {}", self.script.id, self.reason));
     }
 }
 
-pub fn unit(id: &str, log: &Log) -> Child<Msg> {
-    Life::of(id, log).child()
+pub fn scripted(id: &str, log: &Log) -> Child<Msg> {
+    Script::new(id, log).child()
 }
 
 /// A unit, the init of whose incarnations goes so.
-pub fn unit_that(id: &str, log: &Log, begin: fn(u32) -> Begin) -> Child<Msg> {
-    Life::of(id, log).begins(begin).child()
+pub fn scripted_with(id: &str, log: &Log, begin: fn(u32) -> InitStep) -> Child<Msg> {
+    Script::new(id, log).with_init(begin).child()
 }
 
 /// Starts well once, and never again.
-pub fn only_once(incarnation: u32) -> Begin {
-    if incarnation == 1 { Begin::Well } else { Begin::Fail }
+pub fn only_once(incarnation: u32) -> InitStep {
+    if incarnation == 1 { InitStep::Succeed } else { InitStep::Fail }
 }
 
 pub fn crash() -> ExitReason {

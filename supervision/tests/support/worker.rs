@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use perennial_actors::{
-    Actor, Address, Context, ExitReason, ActorHandle, Monitor, Pid, Reply, Subscription, System,
+    Actor, ActorHandle, Address, Context, ExitReason, Monitor, Pid, Reply, Subscription, System,
 };
-use perennial_supervision::{App, Child, ChildInfo, SupervisorReport, Supervisor, SupervisorHandle};
+use perennial_supervision::{App, Child, ChildInfo, Supervisor, SupervisorHandle, SupervisorReport};
 use tokio::sync::Semaphore;
 
 /// So long that nobody waits for it by chance.
@@ -58,21 +58,21 @@ pub enum Msg {
 
 /// How an init goes.
 #[derive(Clone)]
-pub enum Birth {
-    Up,
-    Fails,
-    Panics,
-    Declines,
+pub enum InitStep {
+    Succeed,
+    Fail,
+    Panic,
+    Ignore,
     /// It is up once the gate lets it through.
-    Waits(Gate),
+    WaitFor(Gate),
 }
 
 /// How it stops when it is told to.
 #[derive(Clone, Copy)]
-pub enum Death {
-    AtOnce,
-    Lingers(Duration),
-    Panics,
+pub enum StopStep {
+    Succeed,
+    SucceedAfter(Duration),
+    Panic,
 }
 
 /// What a worker is to do besides what it is told.
@@ -80,26 +80,31 @@ pub enum Death {
 pub struct Script {
     id: String,
     log: Log,
-    birth: Arc<dyn Fn(u32) -> Birth + Send + Sync>,
-    death: Death,
+    init: Arc<dyn Fn(u32) -> InitStep + Send + Sync>,
+    stop: StopStep,
 }
 
 impl Script {
     pub fn new(id: impl Into<String>, log: &Log) -> Self {
-        Self { id: id.into(), log: log.clone(), birth: Arc::new(|_| Birth::Up), death: Death::AtOnce }
+        Self {
+            id: id.into(),
+            log: log.clone(),
+            init: Arc::new(|_| InitStep::Succeed),
+            stop: StopStep::Succeed,
+        }
     }
 
     /// How the init of each incarnation goes.
-    pub fn born(self, birth: impl Fn(u32) -> Birth + Send + Sync + 'static) -> Self {
-        Self { birth: Arc::new(birth), ..self }
+    pub fn with_init(self, birth: impl Fn(u32) -> InitStep + Send + Sync + 'static) -> Self {
+        Self { init: Arc::new(birth), ..self }
     }
 
-    pub fn dies(self, death: Death) -> Self {
-        Self { death, ..self }
+    pub fn with_stop(self, death: StopStep) -> Self {
+        Self { stop: death, ..self }
     }
 
-    pub fn lingers(self, time: Duration) -> Self {
-        self.dies(Death::Lingers(time))
+    pub fn with_slow_stop(self, time: Duration) -> Self {
+        self.with_stop(StopStep::SucceedAfter(time))
     }
 
     pub fn child(self) -> Child<Msg> {
@@ -118,12 +123,12 @@ impl Actor for Worker {
     type Args = Script;
 
     async fn init(script: &Script, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
-        match (script.birth)(ctx.pid().incarnation()) {
-            Birth::Up => {}
-            Birth::Fails => return Err(ExitReason::failed("no such luck")),
-            Birth::Panics => panic!("no such luck"),
-            Birth::Declines => return Err(ExitReason::Ignore),
-            Birth::Waits(gate) => gate.acquire().await?.forget(),
+        match (script.init)(ctx.pid().incarnation()) {
+            InitStep::Succeed => {}
+            InitStep::Fail => return Err(ExitReason::failed("no such luck")),
+            InitStep::Panic => panic!("no such luck"),
+            InitStep::Ignore => return Err(ExitReason::Ignore),
+            InitStep::WaitFor(gate) => gate.acquire().await?.forget(),
         }
         script.log.note(format!("start {}", script.id));
         Ok(Self(script.clone()))
@@ -149,7 +154,7 @@ impl Actor for Worker {
     }
 
     async fn terminate(&mut self, reason: &ExitReason, _: &mut Context<Self>) {
-        if let Death::Lingers(time) = self.0.death {
+        if let StopStep::SucceedAfter(time) = self.0.stop {
             tokio::time::sleep(time).await;
         }
         let id = &self.0.id;
@@ -157,7 +162,7 @@ impl Actor for Worker {
             ExitReason::Shutdown(None) => format!("stop {id}"),
             reason => format!("stop {id}: {reason}"),
         });
-        if matches!(self.0.death, Death::Panics) {
+        if matches!(self.0.stop, StopStep::Panic) {
             panic!("no such luck");
         }
     }
@@ -193,16 +198,16 @@ pub async fn end(address: &Address<Msg>, reason: ExitReason) -> String {
         ExitReason::Killed => address.kill().expect("it lives"),
         reason => address.cast(Msg::End(reason)).expect("it is served"),
     }
-    why(down).await
+    exit_of(down).await
 }
 
 /// Why somebody ended, once it has. What never comes is a failure, and not a wait for ever.
-pub async fn why(down: Monitor) -> String {
+pub async fn exit_of(down: Monitor) -> String {
     soon(down).await.reason.to_string()
 }
 
 /// Why a tree ended, once it has.
-pub async fn over<H>(app: &App<H>) -> String {
+pub async fn tree_exit<H>(app: &App<H>) -> String {
     soon(app.join()).await.to_string()
 }
 
