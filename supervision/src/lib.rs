@@ -46,7 +46,8 @@
 //! let system = System::new();
 //! let worker = Child::new::<Worker>("worker", ());
 //! let address = worker.address();
-//! let app = Supervisor::new("app").strategy(Strategy::OneForAll).child(worker).start(&system).await?;
+//! let tree = Supervisor::new("app").strategy(Strategy::OneForAll).child(worker);
+//! let app = tree.start(&system).await?;
 //!
 //! address.cast(Msg::Crash)?;
 //! assert_eq!(address.call(Msg::Incarnation).await?, 2);

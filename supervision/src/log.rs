@@ -12,15 +12,15 @@
 //! | target | level | line | fields |
 //! |---|---|---|---|
 //! | `perennial::supervision` | debug | child started | child |
-//! | | info; debug after a crash | child ended | child, `reason` |
-//! | | warn; debug after a crash | child did not start | child, `reason` |
+//! | | info or debug | child ended | child, `reason` |
+//! | | warn or debug | child did not start | child, `reason` |
 //! | | debug | child is restarted | child, `reason`, `restarts_left`, `delay` |
-//! | | info; debug after a crash | child was stopped and ended with another reason | child, `reason` |
+//! | | info or debug | child was stopped and ended with another reason | child, `reason` |
 //! | | warn | child is unresponsive | child, `cause` |
 //! | | warn | child did not stop in time: killed | child |
 //! | | debug | child did not end when it was killed: abandoned | child |
 //! | | warn | a child of a ractor actor outlives it | `actor` |
-//! | | error | supervisor gave up: restart intensity exceeded | `actor`, `pid`, `incarnation`, `child` |
+//! | | error | supervisor gave up: restart intensity exceeded | as an actor, and `child` |
 //! | | error | ractor did not start the supervisor | `error` |
 //! | | error | no thread to watch deadlines | `error` |
 //! | | info | received SIGTERM: shutting down | `signal` |
@@ -29,8 +29,9 @@
 //! | | warn | the closure before the stop took too long: the tree stops | `timeout` |
 //! | `perennial::pool` | warn | pool was not resized: it is tried again | `error` |
 //!
-//! The fields of a child are `supervisor` (a pid), `actor` (its path), `pid` and `incarnation`. A
-//! reason is written with all its sources. Lines have no parent span.
+//! A level "or debug" is debug after a crash. The fields of a child are `supervisor` (a pid), `actor`
+//! (its path), `pid` and `incarnation`; those of an actor are the last three. A reason is written
+//! with all its sources. Lines have no parent span.
 //!
 //! No other file of the crate calls tracing; `tests/architecture.rs` checks this.
 

@@ -1,4 +1,5 @@
-//! Delays before restarts: how long they are, what counts before them, and what goes on during them.
+//! Delays before restarts: how long they are, what counts before them, and what goes on during
+//! them.
 
 use std::time::Duration;
 
@@ -212,7 +213,7 @@ async fn a_child_that_is_stopped_by_hand_during_its_delay_does_not_come_back() {
     assert!(matches!(supervisor.restart_child("a").await, Err(ChildError::Restarting)));
     assert!(matches!(supervisor.delete_child("a").await, Err(ChildError::Restarting)));
     supervisor.terminate_child("a").await.expect("it is down");
-    assert!(address.cast(Msg::Hang).is_err(), "nobody is due");
+    assert!(address.cast(Msg::Hang).is_err(), "no incarnation is due");
     sleep(secs(10)).await;
     assert_eq!(reports.so_far(), [""; 0]);
     assert_eq!(begun.elapsed(), secs(10));
@@ -255,7 +256,10 @@ async fn messages_wait_during_a_delay_and_are_handled_after_it() {
     for note in ["first", "second", "third"] {
         tell(&address, Msg::Note(note));
     }
-    assert!(address.stop(perennial_actors::ExitReason::shutdown()).is_err(), "there is nobody to stop");
+    assert!(
+        address.stop(perennial_actors::ExitReason::shutdown()).is_err(),
+        "no incarnation is left to stop"
+    );
     assert_eq!(incarnation(&address).await, 2, "a call waits too");
     let notes = ["0 a starts", "0 a stops", "100 a starts", "100 a first", "100 a second", "100 a third"];
     assert_eq!(log.take(), notes);
@@ -280,9 +284,9 @@ async fn a_name_is_found_during_a_delay() {
 #[tokio::test(start_paused = true)]
 async fn a_start_that_fails_is_tried_again_after_a_longer_delay() {
     let log = Log::new();
-    let nature = Script::plain(&log)
+    let script = Script::plain(&log)
         .with_init(|n| if (2..=4).contains(&n) { InitStep::Fail } else { InitStep::Succeed });
-    let child = nature.child("a").backoff(backoff());
+    let child = script.child("a").backoff(backoff());
     let address = child.address();
     let (mut reports, _app) = start(patient().child(child)).await;
     tell(&address, Msg::crash());

@@ -1,4 +1,5 @@
-//! Delays of children among others: groups, dynamic supervisors, and supervisors that wait themselves.
+//! Delays of children among others: groups, dynamic supervisors, and supervisors that wait
+//! themselves.
 
 use perennial_actors::System;
 use perennial_supervision::{
@@ -68,10 +69,10 @@ async fn a_child_in_its_delay_comes_back_with_its_group() {
 #[tokio::test(start_paused = true)]
 async fn a_delay_that_is_over_while_a_group_is_restarted_waits_for_the_end_of_that() {
     let (log, system) = (Log::new(), System::new());
-    let nature = Script::plain(&log);
-    let first = nature.clone().child("a").backoff(backoff());
-    let second = nature.clone().child("b");
-    let slow = nature.with_slow_stop(secs(1)).child("c");
+    let script = Script::plain(&log);
+    let first = script.clone().child("a").backoff(backoff());
+    let second = script.clone().child("b");
+    let slow = script.with_slow_stop(secs(1)).child("c");
     let (waits, crashes) = (first.address(), second.address());
     let tree = patient(Strategy::RestForOne).child(first).child(second).child(slow);
     let app = tree.start(&system).await.expect("it starts");
@@ -87,17 +88,17 @@ async fn a_delay_that_is_over_while_a_group_is_restarted_waits_for_the_end_of_th
     assert!(app.shutdown().await.is_clean());
 }
 
-/// The first delay is over while the group is on its way down, which brings the child up again; it crashes at once, and its
-/// second delay is not cut short by what is left of the first.
+/// The first delay ends while the group stops. The group start starts the child again, and it
+/// crashes at once. The rest of the first delay does not shorten the second delay.
 #[tokio::test(start_paused = true)]
 async fn a_delay_that_its_group_has_made_void_does_not_cut_the_next_one_short() {
     let (log, system) = (Log::new(), System::new());
-    let nature = Script::plain(&log);
-    let slow = nature.clone().with_slow_stop(secs(1));
+    let script = Script::plain(&log);
+    let slow = script.clone().with_slow_stop(secs(1));
     let slow = slow
         .with_init(|n| if n == 2 { InitStep::SucceedAfter(secs(1)) } else { InitStep::Succeed })
         .child("c");
-    let (first, second) = (nature.clone().child("a").backoff(backoff()), nature.child("b"));
+    let (first, second) = (script.clone().child("a").backoff(backoff()), script.child("b"));
     let (waits, crashes) = (first.address(), second.address());
     let tree = patient(Strategy::OneForAll).child(first).child(second).child(slow);
     let app = tree.start(&system).await.expect("it starts");
@@ -114,10 +115,10 @@ async fn a_delay_that_its_group_has_made_void_does_not_cut_the_next_one_short() 
 #[tokio::test(start_paused = true)]
 async fn a_member_of_a_group_that_does_not_start_is_tried_again_after_its_delay() {
     let (log, system) = (Log::new(), System::new());
-    let nature = Script::plain(&log);
-    let fails = nature.clone().with_init(|n| if n == 2 { InitStep::Fail } else { InitStep::Succeed });
-    let tree = patient(Strategy::OneForAll).child(nature.clone().child("a"));
-    let (second, third) = (fails.child("b").backoff(backoff()), nature.child("c"));
+    let script = Script::plain(&log);
+    let fails = script.clone().with_init(|n| if n == 2 { InitStep::Fail } else { InitStep::Succeed });
+    let tree = patient(Strategy::OneForAll).child(script.clone().child("a"));
+    let (second, third) = (fails.child("b").backoff(backoff()), script.child("c"));
     let (crashes, waits) = (third.address(), second.address());
     let app = tree.child(second).child(third).start(&system).await.expect("it starts");
     log.take();
@@ -153,7 +154,7 @@ async fn an_end_that_calls_for_no_restart_calls_for_no_delay() {
         tell(&address, Msg::end(perennial_actors::ExitReason::Normal));
         down.await;
         let closed = address.call(Msg::Incarnation).no_timeout().await;
-        assert!(closed.is_err(), "nobody is due");
+        assert!(closed.is_err(), "no incarnation is due");
         assert_eq!(begun.elapsed(), ms(0));
         assert!(app.shutdown().await.is_clean());
     }

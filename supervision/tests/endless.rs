@@ -1,9 +1,9 @@
-//! Times that never end: whoever sets one means never, and no supervisor fails because of it.
+//! Durations without end: such a duration means never, and no supervisor fails because of it.
 
 use std::time::Duration;
 
 use perennial_supervision::{Backoff, Probe, Shutdown, Supervisor};
-use support::subject::{Msg, incarnation, secs, start, scripted, tell};
+use support::subject::{Msg, incarnation, scripted, secs, start, tell};
 use tokio::time::sleep;
 
 mod support {

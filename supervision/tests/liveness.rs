@@ -1,5 +1,6 @@
-//! Children that do not get on, and how their supervisor finds them, ends them and starts them again. In paused time; those that
-//! take a thread with them are in `liveness_on_threads`, what a group has to do with it in `liveness_in_groups`.
+//! Unresponsive children: how a supervisor detects, ends and restarts them. In paused time.
+//! Children that block a thread are in `liveness_on_threads`, the interaction with groups in
+//! `liveness_in_groups`.
 
 use perennial_actors::{Address, MailboxConfig, System};
 use perennial_supervision::{
@@ -105,7 +106,7 @@ async fn to_hang_is_an_abnormal_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_hangs_too_often_makes_its_supervisor_give_up() {
+async fn a_child_that_hangs_too_often_makes_its_supervisor_give_up() {
     let child = scripted("a").handler_deadline(secs(1)).shutdown(Shutdown::BrutalKill);
     let address = child.address();
     let system = System::new();

@@ -28,7 +28,7 @@ fn reasons() -> [ExitReason; 5] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c081_who_is_not_significant_never_ends_its_supervisor() {
+async fn c081_a_child_that_is_not_significant_never_ends_its_supervisor() {
     for mode in MODES {
         for restart in [Restart::Temporary, Restart::Transient] {
             for reason in reasons() {
@@ -53,7 +53,8 @@ async fn c081_who_is_not_significant_never_ends_its_supervisor() {
     }
 }
 
-/// A tree of `a`, the significant `b`, and `c`; how it ends, or who is up if it does not.
+/// Builds a tree of `a`, the significant `b`, and `c`. Returns how it ends, or the running children
+/// if it does not.
 async fn after_the_end_of_b(
     mode: AutoShutdown,
     restart: Restart,
@@ -72,7 +73,7 @@ async fn after_the_end_of_b(
         let told = log.take();
         assert_eq!(told[told.len() - 2..], ["stop c", "stop a"], "in reverse order, and told to");
         assert_eq!(SupervisionStats::of(&system).restarts, 0);
-        assert!(address.cast(crash()).is_err() && beside.cast(crash()).is_err(), "nobody is due");
+        assert!(address.cast(crash()).is_err() && beside.cast(crash()).is_err(), "no incarnation is due");
         return Ok(tree_exit(&app).await);
     };
     assert!(app.shutdown().await.is_clean());
@@ -153,8 +154,8 @@ async fn a_significant_child_that_declines_to_start_does_not_end_its_supervisor(
     for mode in [AutoShutdown::AnySignificant, AutoShutdown::AllSignificant] {
         let log = Log::default();
         let declining = |id: &str, from| {
-            let birth = move |n| if n >= from { InitStep::Ignore } else { InitStep::Succeed };
-            Script::new(id, &log).with_init(birth).child().restart(Restart::Transient).significant()
+            let init = move |n| if n >= from { InitStep::Ignore } else { InitStep::Succeed };
+            Script::new(id, &log).with_init(init).child().restart(Restart::Transient).significant()
         };
         let later = declining("later", 2);
         let address = later.address();
@@ -219,7 +220,8 @@ async fn a_significant_child_that_is_being_restarted_is_still_there() {
     assert_eq!(tree_exit(&app).await, "shutdown: a significant child ended");
 }
 
-/// A tree with a supervisor below its root that ends with its only child, which is ended; who is up in it then, or why it ended.
+/// Builds a tree with a supervisor below its root that ends with its only child, and ends that
+/// child. Returns the running children, or the exit reason of the tree.
 async fn after_a_nested_one_has_shut_down(
     nested: impl FnOnce(Supervisor) -> Supervisor,
 ) -> Result<Vec<String>, String> {
@@ -237,7 +239,7 @@ async fn after_a_nested_one_has_shut_down(
         return Err(tree_exit(&app).await);
     };
     let due = children[1].state == ChildState::Running;
-    assert_eq!(address.cast(crash()).is_ok(), due, "its mailbox is open if somebody is due to serve it");
+    assert_eq!(address.cast(crash()).is_ok(), due, "its mailbox is open if an incarnation is due");
     assert!(app.shutdown().await.is_clean());
     Ok(shown(&children))
 }

@@ -1,5 +1,5 @@
-//! OTP's cases 48 to 67: how often is too often, what becomes of a restart that fails, and who hears of it when a
-//! supervisor gives up.
+//! OTP's cases 48 to 67: the restart intensity, restarts that fail, and the reports of a supervisor
+//! that gives up.
 
 #[path = "support/unit.rs"]
 mod unit;
@@ -37,7 +37,7 @@ async fn c048_a_supervisor_ends_with_a_shutdown_when_one_restart_more_is_needed_
         end(&address, crash()).await;
         assert!(is_shutdown(&soon(app.join()).await), "{intensity} are tolerated, one more is not");
         assert_eq!(SupervisionStats::of(&system).restarts, u64::from(intensity));
-        assert!(address.cast(Msg::Panic).is_err(), "nobody is due to serve it");
+        assert!(address.cast(Msg::Panic).is_err(), "no incarnation is due");
     }
 }
 
@@ -221,7 +221,7 @@ async fn c060_a_child_that_declines_its_restart_stays_down_and_is_not_tried_agai
 }
 
 #[tokio::test(start_paused = true)]
-async fn c063_who_stops_a_child_that_is_being_restarted_stops_the_restart_of_its_group() {
+async fn c063_to_stop_a_child_that_is_being_restarted_stops_the_restart_of_its_group() {
     let log = Log::default();
     let hanging =
         scripted_with("b", &log, |n| if n == 2 { InitStep::FailAfter(SECOND) } else { InitStep::Succeed });
@@ -273,7 +273,8 @@ async fn c063_a_child_that_waits_for_its_next_try_is_restarting_until_it_is_stop
     }
 }
 
-/// No time passes between the tries, so whoever could not get in between would find the supervisor gone.
+/// No time passes between the tries: a stop that could not interrupt them would find the supervisor
+/// ended.
 #[tokio::test(start_paused = true)]
 async fn c063_requests_get_in_between_the_tries_of_a_restart_that_fails_at_once() {
     for strategy in STRATEGIES {
@@ -322,7 +323,7 @@ async fn c066_a_supervisor_that_gave_up_is_restarted_with_fresh_children_if_it_i
             assert_eq!(SupervisionStats::of(&system).restarts, 1, "it counts for the one above");
             assert_eq!(shape(&supervisor).await, ["a 2", "b 2"]);
         } else {
-            assert!(other.cast(Msg::Panic).is_err(), "{restart:?}: nobody is due to serve it");
+            assert!(other.cast(Msg::Panic).is_err(), "{restart:?}: no incarnation is due");
         }
         assert!(log.take().contains(&"stop b: shutdown".to_owned()));
         assert!(app.shutdown().await.is_clean());

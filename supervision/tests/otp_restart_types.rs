@@ -1,4 +1,5 @@
-//! OTP's cases 19 to 26: which ends of a child call for a restart, and what is kept of a child that is not restarted.
+//! OTP's cases 19 to 26: the exits that cause a restart, and what is kept of a child that is not
+//! restarted.
 
 #[path = "support/unit.rs"]
 mod unit;
@@ -55,7 +56,7 @@ async fn c021_a_transient_child_that_ends_normally_stays_down_and_is_kept() {
     let counts = app.supervisor().count_children().await.expect("it lives");
     assert_eq!((counts.specs, counts.active, counts.supervisors, counts.workers), (1, 0, 0, 1));
     assert_eq!(SupervisionStats::of(&system).restarts, 0);
-    assert!(address.cast(Msg::Panic).is_err(), "nobody is due to serve it");
+    assert!(address.cast(Msg::Panic).is_err(), "no incarnation is due");
     assert!(app.shutdown().await.is_clean());
 }
 
@@ -99,7 +100,7 @@ async fn c024_a_temporary_child_is_gone_when_it_ends_whatever_the_reason() {
         assert_eq!(shape(app.supervisor()).await, [""; 0], "{reason}");
         assert!(matches!(app.supervisor().restart_child("a").await, Err(ChildError::NotFound)), "{reason}");
         assert_eq!(SupervisionStats::of(&system).restarts, 0, "{reason}");
-        assert!(address.cast(Msg::Panic).is_err(), "nobody is due to serve it after {reason}");
+        assert!(address.cast(Msg::Panic).is_err(), "no incarnation is due after {reason}");
         let again = scripted("a", &log).restart(Restart::Temporary);
         app.supervisor().start_child(again).await.expect("the id is free");
         assert_eq!(shape(app.supervisor()).await, ["a 1"], "it is another child");
@@ -149,7 +150,7 @@ async fn c025_the_spec_of_a_temporary_child_is_not_kept_under_any_strategy_and_t
     }
 }
 
-/// A temporary child that keeps something alive for as long as its arguments are kept; and how to tell.
+/// Returns a temporary child and a value that lives for as long as the child's arguments are kept.
 fn holding(log: &Log) -> (Child<Msg>, Weak<()>) {
     let held = Arc::new(());
     let child = Script::new("a", log).keeping(&held).child().restart(Restart::Temporary);

@@ -49,7 +49,7 @@ async fn c070_an_infinite_shutdown_waits_as_long_as_it_takes_for_a_worker_too() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_not_stopped_in_its_time_is_killed_and_not_before() {
+async fn a_child_that_has_not_stopped_in_its_time_is_killed_and_not_before() {
     let log = Log::default();
     let child = |id, time| {
         Script::new(id, &log)
@@ -62,7 +62,7 @@ async fn who_has_not_stopped_in_its_time_is_killed_and_not_before() {
     let mut reports = system.subscribe::<SupervisorReport>();
     log.take();
     let late = app.shutdown().await.unstopped;
-    assert_eq!(late.iter().map(|who| &*who.path).collect::<Vec<_>>(), ["app/late"]);
+    assert_eq!(late.iter().map(|child| &*child.path).collect::<Vec<_>>(), ["app/late"]);
     assert_eq!(log.take(), ["stop good"]);
     let reports = reported(&mut reports);
     assert!(matches!(reports[0].kind, ReportKind::Killed), "{reports:?}");
@@ -89,7 +89,8 @@ async fn c071_a_child_that_is_given_no_time_to_stop_is_killed() {
     assert_eq!(app.shutdown().await.reason.to_string(), "shutdown");
 }
 
-/// Who is in a handler while it is told to stop may come to another end before it sees that.
+/// A child that is in a handler when it is asked to stop may end for another reason before it
+/// handles the stop.
 fn ends() -> [(ExitReason, &'static str); 4] {
     [
         (ExitReason::Normal, "normal"),
@@ -110,7 +111,8 @@ async fn c073_children_that_end_otherwise_than_they_are_told_do_not_change_how_t
         let mut watched = Vec::new();
         for (number, (reason, seen)) in ends().into_iter().enumerate() {
             let child = worker(number.to_string(), &log).restart(restart);
-            // The last is told to stop first; each is told in its turn, while it still is in its handler.
+            // The last child is asked to stop first. Each is asked in order, while it is still in
+            // its handler.
             let time = SECOND * (4 - number as u32);
             watched.push((child.address(), Msg::EndLater(time, reason), seen));
             tree = tree.child(child);
@@ -138,9 +140,9 @@ async fn c073_children_that_end_otherwise_than_they_are_told_do_not_change_how_t
     }
 }
 
-/// In OTP it is told to stop in vain, and reported for that.
+/// In OTP such a child is asked to stop without effect, and reported for that.
 #[tokio::test(start_paused = true)]
-async fn who_ends_otherwise_while_another_is_being_stopped_is_reported_too() {
+async fn a_child_that_ends_otherwise_while_another_is_being_stopped_is_reported_too() {
     for (reason, expected) in [(ExitReason::failed("on purpose"), 1), (ExitReason::shutdown(), 0)] {
         let log = Log::default();
         let child = worker("a", &log);
@@ -199,7 +201,7 @@ async fn c077_a_killed_supervisor_leaves_nested_ones_to_stop_in_good_order() {
     log.take();
     app.handle().kill().expect("it lives");
     assert_eq!(tree_exit(&app).await, "killed");
-    // That it is over is told when all of it is gone, with nobody left to wait for.
+    // The end is reported once every part of the tree has ended.
     assert_eq!(log.take(), ["stop c", "stop b", "stop a"]);
     assert_eq!(exit_of(killed).await, "killed");
     assert_eq!(exit_of(nested).await, "killed");

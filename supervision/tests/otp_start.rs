@@ -81,7 +81,7 @@ async fn c004_children_stop_in_reverse_each_gone_before_the_next_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c006_a_start_that_panics_takes_those_before_it_down_and_is_an_error_for_whoever_started_the_tree() {
+async fn c006_a_start_that_panics_stops_the_children_before_it_and_is_an_error_of_the_start() {
     let (log, system) = (Log::default(), System::new());
     let tree = Supervisor::new("app")
         .child(scripted("a", &log))
@@ -98,7 +98,7 @@ async fn c006_a_start_that_panics_takes_those_before_it_down_and_is_an_error_for
 }
 
 #[tokio::test(start_paused = true)]
-async fn c006_a_start_by_hand_that_fails_is_an_error_and_harms_nobody() {
+async fn c006_a_start_by_request_that_fails_is_an_error_and_harms_no_other_child() {
     let log = Log::default();
     let (_, app) = start(Supervisor::new("app").child(scripted("a", &log))).await;
     let panicking = scripted_with("b", &log, |_| InitStep::Panic);
@@ -161,7 +161,7 @@ async fn c009_a_dynamic_child_that_declines_to_start_is_not_kept() {
     assert_eq!(started, ChildStart::Ignored);
     assert_eq!(drawn(app.supervisor().which_children().await.expect("it lives")), [""; 0]);
     assert_eq!(app.supervisor().count_children().await.expect("it lives").specs, 0);
-    assert!(address.cast(Msg::Panic).is_err(), "nobody is due to serve it");
+    assert!(address.cast(Msg::Panic).is_err(), "no incarnation is due");
     assert!(app.shutdown().await.is_clean());
 }
 
@@ -182,11 +182,11 @@ async fn c010_what_a_spec_leaves_open_is_as_in_otp() {
         assert_eq!((supervisor.kind, supervisor.restart), (ChildKind::Supervisor, Restart::Permanent));
         assert_eq!(supervisor.shutdown, Shutdown::Infinity);
     }
-    assert!(matches!(spec("nobody").await, Err(ChildError::NotFound)));
+    assert!(matches!(spec("missing").await, Err(ChildError::NotFound)));
     assert!(app.shutdown().await.is_clean());
 }
 
-/// Gives a child a liveness that nobody could meet.
+/// Gives a child a liveness policy that cannot be met.
 type Hopeless = fn(Child<Msg>, Probe<Msg>) -> Child<Msg>;
 
 /// What no type rules out. All that OTP's case has besides does not compile here.
@@ -311,13 +311,14 @@ async fn c014_a_significant_child_must_be_one_that_may_end_for_good_of_a_supervi
     }
 }
 
-/// That a dynamic supervisor cannot shut down by itself is a matter of types; so none of its children can be significant.
+/// The types rule out a dynamic supervisor with automatic shutdown, so none of its children can be
+/// significant.
 #[tokio::test(start_paused = true)]
 async fn c015_a_dynamic_supervisor_takes_no_significant_child() {
     let (log, system) = (Log::default(), System::new());
     let app = DynamicSupervisor::new("app").start(&system).await.expect("it starts");
     let significant = scripted("a", &log).restart(Restart::Transient).significant();
-    let error = app.supervisor().start_child(significant).await.expect_err("nobody would look at that");
+    let error = app.supervisor().start_child(significant).await.expect_err("it would have no effect");
     assert!(matches!(error.kind, StartChildErrorKind::Spec(SpecError::SignificantForNothing { .. })));
     assert_eq!(log.take(), [""; 0]);
     assert!(app.shutdown().await.is_clean());
@@ -338,7 +339,7 @@ async fn c018_a_child_whose_name_is_taken_outside_is_not_started_and_not_kept() 
     assert!(matches!(&error.kind, StartChildErrorKind::Open(error) if is_taken(error)), "{error}");
     assert_eq!(shape(app.supervisor()).await, ["a 1"]);
     let whose = system.whereis(TAKEN).expect("it is taken").pid();
-    assert_eq!(whose, outside.pid(), "who has it is found by it, and was left alone");
+    assert_eq!(whose, outside.pid(), "the name still leads to its owner");
     let tree = Supervisor::new("other").child(scripted("c", &log)).child(scripted("d", &log).named(TAKEN));
     let started = tree.start(&system).await.expect_err("the name is taken");
     assert!(matches!(&started, StartError::Open(error) if is_taken(error)), "{started}");

@@ -1,4 +1,4 @@
-//! OTP's cases 27 to 47: who is restarted with whom, in which order, and what comes back.
+//! OTP's cases 27 to 47: which children are restarted together, and in which order.
 
 #[path = "support/unit.rs"]
 mod unit;
@@ -23,7 +23,7 @@ async fn three(strategy: Strategy, log: &Log) -> (System, App<SupervisorHandle>,
 }
 
 #[tokio::test(start_paused = true)]
-async fn c027_one_for_one_restarts_who_crashed_and_nobody_else() {
+async fn c027_one_for_one_restarts_the_crashed_child_and_no_other() {
     let log = Log::default();
     let (_, app, [_, b, _]) = three(Strategy::OneForOne, &log).await;
     end(&b, crash()).await;
@@ -58,7 +58,7 @@ async fn c029_one_for_all_tells_the_others_to_stop_and_restarts_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c031_a_child_that_is_not_restarted_disturbs_nobody_under_any_strategy() {
+async fn c031_a_child_that_is_not_restarted_disturbs_no_sibling_under_any_strategy() {
     let log = Log::default();
     for strategy in [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne] {
         for (restart, reason, after) in [
@@ -78,7 +78,7 @@ async fn c031_a_child_that_is_not_restarted_disturbs_nobody_under_any_strategy()
 }
 
 #[tokio::test(start_paused = true)]
-async fn c033_rest_for_one_restarts_who_crashed_and_those_after_it() {
+async fn c033_rest_for_one_restarts_the_crashed_child_and_the_children_after_it() {
     let log = Log::default();
     let (_, app, [_, b, _]) = three(Strategy::RestForOne, &log).await;
     end(&b, crash()).await;
@@ -172,7 +172,8 @@ async fn c039_a_group_that_is_restarted_counts_once() {
     }
 }
 
-/// In this order, before the supervisor hears of any of it: there is one thread.
+/// Crashes the children in this order, before the supervisor handles any of it: there is one
+/// thread.
 async fn crash_at_once<'a>(units: impl IntoIterator<Item = &'a Address<Msg>>) {
     for unit in units {
         unit.cast(Msg::End(crash())).expect("it is served");
@@ -200,7 +201,7 @@ async fn c041_children_that_crash_at_once_are_as_many_restarts_under_one_for_one
 }
 
 #[tokio::test(start_paused = true)]
-async fn c041_who_crashes_while_its_group_is_stopped_is_no_restart_of_its_own() {
+async fn c041_a_child_that_crashes_while_its_group_is_stopped_is_no_restart_of_its_own() {
     let log = Log::default();
     for (strategy, order, restarts) in [
         (Strategy::OneForAll, [0, 1, 2], 1),
@@ -271,7 +272,7 @@ async fn c046_a_dynamic_child_that_declines_its_restart_is_gone() {
     let counts = app.supervisor().count_children().await.expect("it lives");
     assert_eq!((counts.specs, counts.active, counts.workers), (0, 0, 0));
     assert!(matches!(app.supervisor().terminate_child(pid).await, Err(ChildError::NotFound)));
-    assert!(address.cast(Msg::Panic).is_err(), "nobody is due to serve it");
+    assert!(address.cast(Msg::Panic).is_err(), "no incarnation is due");
     let report = app.shutdown().await;
     assert!(report.is_clean() && matches!(report.reason, ExitReason::Shutdown(None)));
 }
@@ -300,7 +301,7 @@ async fn c047_a_subtree_that_is_restarted_has_its_planned_children_again_and_non
         assert_eq!(shape(&fixed).await, ["a 2", "b 2"]);
         assert_eq!(drawn(sessions.which_children().await.expect("it lives")), [""; 0]);
         for address in gone {
-            assert!(address.cast(Msg::Panic).is_err(), "nobody is due to serve it");
+            assert!(address.cast(Msg::Panic).is_err(), "no incarnation is due");
         }
         let stopped = if by_kill { "stop added: killed" } else { "stop added: shutdown" };
         assert!(log.take().contains(&stopped.to_owned()));

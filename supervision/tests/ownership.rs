@@ -187,7 +187,7 @@ async fn deleted_child_that_runs_elsewhere_is_neither_touched_nor_started_when_i
     given.is_well().await;
     given.old.supervisor().restart_child("nested").await.expect("it starts");
     given.is_well().await;
-    // It comes back when the other owner has let it go.
+    // It is restarted once the other owner has given it back.
     let Given { system, old, handle, new, address } = given;
     assert!(new.shutdown().await.is_clean());
     drop(new);

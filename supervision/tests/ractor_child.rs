@@ -1,4 +1,4 @@
-//! Ractor actors as children: what waits for them, who comes back, and what becomes of those below them.
+//! Ractor actors as children: queued messages, restarts, and the descendants of an actor.
 
 use std::time::Duration;
 
@@ -15,18 +15,18 @@ use support::{Msg, Step, cast, notes, plain, scripted, start};
 
 mod support;
 
-const PUPPET: Name<Msg> = Name::new("scripted");
+const SCRIPTED: Name<Msg> = Name::new("scripted");
 
 #[tokio::test(start_paused = true)]
 async fn the_address_and_the_name_lead_to_the_next_incarnation() {
     for step in [Step::Fail, Step::Panic, Step::Kill, Step::Stop(None)] {
-        let child = plain("scripted").named(PUPPET);
+        let child = plain("scripted").named(SCRIPTED);
         let (system, address) = (System::new(), child.address());
         let app = Supervisor::new("app").child(child).start(&system).await.expect("it starts");
         cast(&address, Msg::Note(1));
         assert_eq!(notes(&address).await, [1]);
         cast(&address, Msg::Do(step));
-        let named = system.whereis(PUPPET).expect("a name has no gap");
+        let named = system.whereis(SCRIPTED).expect("a name has no gap");
         assert_eq!(notes(&named).await, [], "{step:?}: another incarnation has another state");
         assert_eq!(address.pid().map(|pid| pid.incarnation()), Some(2));
         assert_eq!(named.handle(), address.handle());
@@ -56,7 +56,7 @@ async fn what_waits_survives_a_crash_and_the_message_that_caused_it_is_on_the_bo
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_whose_message_nobody_will_handle_is_told_why() {
+async fn a_caller_whose_message_is_never_handled_gets_the_reason() {
     let child = plain("scripted").restart(Restart::Temporary);
     let address = child.address();
     let app = start(Supervisor::new("app").child(child)).await;
@@ -171,7 +171,7 @@ async fn under_load_from_all_sides_every_message_is_accounted_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_restart_type_and_the_reason_decide_who_comes_back() {
+async fn the_restart_type_and_the_reason_decide_which_child_is_restarted() {
     for (restart, step, comes_back) in [
         (Restart::Permanent, Step::Stop(None), true),
         (Restart::Permanent, Step::Fail, true),
@@ -204,7 +204,7 @@ async fn a_restart_that_does_not_start_is_tried_again_and_every_try_counts() {
     assert_eq!(address.state(), ProcessState::Closed);
 }
 
-/// A perennial actor beside a scripted.
+/// A perennial actor beside a scripted actor.
 struct Neighbour;
 
 impl Actor for Neighbour {

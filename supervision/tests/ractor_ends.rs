@@ -104,7 +104,7 @@ async fn a_kill_ends_it_while_it_waits_and_in_a_handler() {
         tokio::time::sleep(Duration::from_secs(1)).await;
         address.kill().expect("it lives");
         assert!(matches!(down.await.reason, ExitReason::Killed));
-        assert_eq!(probe.since(), ["pre_start", "dropped"], "gone before anybody was told");
+        assert_eq!(probe.since(), ["pre_start", "dropped"], "gone before the supervisor was notified");
         assert!(app.shutdown().await.is_clean());
     }
 }
@@ -198,7 +198,7 @@ async fn a_stop_lets_the_handler_finish_and_runs_post_stop() {
     assert!(app.shutdown().await.is_clean());
     assert_eq!(cell.get_status(), ActorStatus::Stopped);
     assert_eq!(probe.since(), ["pre_start", "post_stop", "dropped"]);
-    assert!(address.cast(Msg::Note(1)).is_err(), "nobody is due to serve it");
+    assert!(address.cast(Msg::Note(1)).is_err(), "no incarnation is due");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]

@@ -1,4 +1,4 @@
-//! A tree below a ractor actor: what that is told, and what it can do to the tree.
+//! A tree below a ractor actor: the events of the parent, and its means to stop the tree.
 
 use std::io;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use perennial_supervision::{
     App, Child, DynamicSupervisor, Restart, Shutdown, Strategy, Supervisor, SupervisorHandle,
 };
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, ActorStatus, SupervisionEvent};
-use support::{Step, Msg, cast, notes, plain, scripted};
+use support::{Msg, Step, cast, notes, plain, scripted};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -18,7 +18,7 @@ mod support;
 /// A ractor actor that notes what becomes of those below it.
 struct Parent;
 
-/// What a parent is told.
+/// An event that a parent receives.
 #[derive(Debug)]
 enum Told {
     Started,
@@ -74,7 +74,7 @@ async fn stage(supervisor: Supervisor) -> Stage {
 }
 
 impl Stage {
-    /// What the parent is told of the end, and nothing before that.
+    /// Returns the event of the end, and checks that none came before it.
     async fn end(&mut self) -> Told {
         let (cell, told) = self.told.recv().await.expect("it lives");
         assert_eq!(cell, self.root);
@@ -168,7 +168,7 @@ async fn a_stop_by_ractors_means_takes_the_tree_down_in_good_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tree_that_is_stopped_in_that_way_waits_for_nobody_who_ends_by_himself_meanwhile() {
+async fn a_tree_that_is_stopped_in_that_way_does_not_wait_for_a_child_that_ends_by_itself_meanwhile() {
     let ([first, second], _journals) = pair();
     let (third, last) = (plain("third").shutdown(Shutdown::BrutalKill), plain("last"));
     let (early, address) = (last.address(), second.address());
@@ -219,9 +219,10 @@ async fn a_kill_by_ractors_means_is_heard_also_while_the_tree_goes_down() {
     assert_eq!(probe.since(), ["dropped"]);
 }
 
-/// All ways to end a tree below a parent, two at a time, while its children crash and are sent messages.
+/// Tries all ways to end a tree below a parent, two at a time, while its children crash and receive
+/// messages.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn whoever_ends_it_and_from_however_many_sides_nothing_is_left() {
+async fn nothing_is_left_however_many_sides_end_it() {
     let ways: [fn(&Stage); 6] = [
         |stage| stage.parent.kill(),
         |stage| stage.parent.stop(None),
@@ -292,12 +293,12 @@ async fn nothing_runs_below_a_parent_that_has_ended() {
     parent.stop_and_wait(None, None).await.expect("it lives");
     let (child, mut probe) = scripted("scripted", |_| ());
     let started = Supervisor::new("app").child(child).start_under(&System::new(), parent).await;
-    started.expect_err("there is nobody to be below");
+    started.expect_err("the parent has ended");
     assert_eq!(probe.since(), ["pre_start", "post_stop", "dropped"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_that_nobody_waits_for_any_more_is_undone() {
+async fn a_start_that_no_caller_waits_for_any_more_is_undone() {
     let (parent, mut told) = parent().await;
     let (child, mut probe) = scripted("scripted", |_| ());
     let (late, _) = scripted("late", |script| script.pre_start = Step::Hang);

@@ -38,13 +38,13 @@ fn partitioned(switch: &Switch) -> PartitionSupervisor<Msg> {
     let (log, switch) = (Log::default(), switch.clone());
     let child = move |number: usize| {
         let switch = switch.clone();
-        let birth = move |_| match switch.0.load(Ordering::Relaxed) {
+        let init = move |_| match switch.0.load(Ordering::Relaxed) {
             FAILS if number == 2 => InitStep::Fail,
             DECLINES if number == 2 => InitStep::Ignore,
             _ => InitStep::Succeed,
         };
         Script::new(number.to_string(), &log)
-            .with_init(birth)
+            .with_init(init)
             .with_stop(StopStep::SucceedAfter(SECOND))
             .child()
     };

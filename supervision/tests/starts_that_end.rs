@@ -1,5 +1,4 @@
-//! Trees that start, and end right after: a start tells of the start, and the end is told as any
-//! other.
+//! Trees that start and end at once: the start succeeds, and the end is reported as any other.
 
 #[path = "support/unit.rs"]
 mod unit;

@@ -86,7 +86,8 @@ async fn a_child_that_hangs_after_it_was_resumed_is_found_as_late_as_one_that_ha
     let resumed = tokio::time::Instant::now();
     assert_eq!(reports.until("app/a: started").await[0], "app/a: unresponsive: 2 misses");
     let took = resumed.elapsed();
-    // Asked after 1 and 2.5 seconds. The supervisor looks again whenever it finds it suspended, and so a second later at most.
+    // Probed after 1 and 2.5 seconds. The supervisor checks again whenever it finds the child
+    // suspended, and so a second later at most.
     assert!(took >= secs(3) && took <= ms(4500), "{took:?}");
 }
 

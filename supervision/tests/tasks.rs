@@ -1,4 +1,4 @@
-//! Tasks as children: how they end, who comes back, and how they are stopped.
+//! Tasks as children: how they end, which are restarted, and how they are stopped.
 
 use std::convert::Infallible;
 use std::future::{Future, pending};
@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 /// What the tasks of a test say.
 type TestProbe = mpsc::UnboundedReceiver<String>;
 
-/// Something to say things with, and whoever hears them.
+/// Returns a sender of lines and their receiver.
 fn probe() -> (mpsc::UnboundedSender<String>, TestProbe) {
     mpsc::unbounded_channel()
 }
@@ -26,16 +26,16 @@ async fn start(supervisor: Supervisor) -> App<SupervisorHandle> {
 }
 
 async fn next(probe: &mut TestProbe) -> String {
-    probe.recv().await.expect("somebody may still say something")
+    probe.recv().await.expect("a sender is left")
 }
 
 fn said(probe: &mut TestProbe) -> Vec<String> {
     std::iter::from_fn(|| probe.try_recv().ok()).collect()
 }
 
-/// Who did not stop in time, and whether it was abandoned.
+/// Returns the children that did not stop in time, and whether each was abandoned.
 fn late(report: &ShutdownReport) -> Vec<(&str, bool)> {
-    report.unstopped.iter().map(|straggler| (&*straggler.path, straggler.abandoned)).collect()
+    report.unstopped.iter().map(|child| (&*child.path, child.abandoned)).collect()
 }
 
 /// Runs a temporary task to its end, which it must come to by itself.

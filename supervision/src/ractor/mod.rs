@@ -38,7 +38,9 @@
 //!         Ok(0)
 //!     }
 //!
-//!     async fn handle(&self, _: ActorRef<Msg>, msg: Msg, total: &mut u32) -> Result<(), ActorProcessingErr> {
+//!     async fn handle(
+//!         &self, _: ActorRef<Msg>, msg: Msg, total: &mut u32,
+//!     ) -> Result<(), ActorProcessingErr> {
 //!         match msg {
 //!             Msg::Add(n) => *total += n,
 //!             Msg::Total(reply) => reply.send(*total),

@@ -113,11 +113,14 @@ assert!(matches!(app.join().await, ExitReason::Shutdown(None)));"#
     /// #     type Msg = u32;
     /// #     type Args = ();
     /// #     async fn init((): &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Self) }
-    /// #     async fn handle(&mut self, _: u32, _: &mut Context<Self>) -> Result<(), ExitReason> { Ok(()) }
+    /// #     async fn handle(
+    /// #         &mut self, _: u32, _: &mut Context<Self>,
+    /// #     ) -> Result<(), ExitReason> { Ok(()) }
     /// # }
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let writer = Child::new::<Writer>("writer", ()).shutdown(Shutdown::Drain(Duration::from_secs(10)));
+    /// let drain = Shutdown::Drain(Duration::from_secs(10));
+    /// let writer = Child::new::<Writer>("writer", ()).shutdown(drain);
     /// let cache = Child::new::<Writer>("cache", ());
     /// let (to_writer, to_cache) = (writer.address(), cache.address());
     /// let app = Supervisor::new("app").child(cache).child(writer).start(&System::new()).await?;
@@ -202,14 +205,14 @@ impl ShutdownReport {
 
 impl fmt::Display for ShutdownReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { reason, unstopped: stragglers, dropped_messages, dropped_jobs } = self;
+        let Self { reason, unstopped, dropped_messages, dropped_jobs } = self;
         write!(f, "stopped ({reason})")?;
         if self.is_clean() {
             return f.write_str(": all children in time, nothing dropped");
         }
-        if !stragglers.is_empty() {
+        if !unstopped.is_empty() {
             f.write_str("; not in time:")?;
-            for (n, UnstoppedChild { path, abandoned }) in stragglers.iter().enumerate() {
+            for (n, UnstoppedChild { path, abandoned }) in unstopped.iter().enumerate() {
                 let how = if *abandoned { "abandoned" } else { "killed" };
                 write!(f, "{} {path} ({how})", if n == 0 { "" } else { "," })?;
             }

@@ -118,7 +118,8 @@ assert!(app.tree().at(["b"]).is_some());
     /// let clock = Child::task("clock", |_| std::future::pending());
     /// let sessions = DynamicSupervisor::new("sessions");
     /// let storage = Supervisor::new("storage");
-    /// let workers = (0..4).map(|n| Child::task(format!("worker {n}"), |_| std::future::pending()));
+    /// let worker = |n| Child::task(format!("worker {n}"), |_| std::future::pending());
+    /// let workers = (0..4).map(worker);
     /// let tree = Supervisor::new("app").children((clock, sessions, storage)).children(workers);
     /// let app = tree.start(&System::new()).await?;
     /// assert_eq!(app.tree().children.len(), 7);
@@ -259,9 +260,9 @@ assert!(app.shutdown().await.is_clean());"#
     }
 
     fn into_parts(self) -> (SupervisorNode, ChildPolicy) {
-        let (node, as_child) = (self.node.clone(), self.child_policy.clone());
+        let (node, child_policy) = (self.node.clone(), self.child_policy.clone());
         node.set_spec(self.into_spec());
-        (node, as_child)
+        (node, child_policy)
     }
 }
 

@@ -75,7 +75,9 @@ use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
 ///     async fn init(user: &String, _: &mut Context<Self>) -> Result<Self, ExitReason> {
 ///         Ok(Session(user.clone()))
 ///     }
-///     async fn handle(&mut self, reply: Reply<String>, _: &mut Context<Self>) -> Result<(), ExitReason> {
+///     async fn handle(
+///         &mut self, reply: Reply<String>, _: &mut Context<Self>,
+///     ) -> Result<(), ExitReason> {
 ///         Ok(reply.send(self.0.clone()))
 ///     }
 /// }

@@ -142,12 +142,15 @@ assert!(matches!(app.join().await, ExitReason::Killed));"#
     /// #     type Msg = u64;
     /// #     type Args = ();
     /// #     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Self) }
-    /// #     async fn handle(&mut self, _: u64, _: &mut Context<Self>) -> Result<(), ExitReason> { Ok(()) }
+    /// #     async fn handle(
+    /// #         &mut self, _: u64, _: &mut Context<Self>,
+    /// #     ) -> Result<(), ExitReason> { Ok(()) }
     /// # }
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let system = System::new();
-    /// let app = Supervisor::new("app").child(Child::new::<ResultSink>("sink", ())).start(&system).await?;
+    /// let sink = Child::new::<ResultSink>("sink", ());
+    /// let app = Supervisor::new("app").child(sink).start(&system).await?;
     /// let sink = app.supervisor().child("sink").and_then(|child| child.address::<u64>());
     /// sink.ok_or("it takes other messages")?.cast(1)?;
     /// # let _ = app.shutdown().await;

@@ -37,8 +37,12 @@ use crate::tree::ChildStart;
 /// impl Actor for Counter {
 ///     type Msg = Reply<usize>;
 ///     type Args = usize;
-///     async fn init(partition: &usize, _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Counter(*partition)) }
-///     async fn handle(&mut self, reply: Reply<usize>, _: &mut Context<Self>) -> Result<(), ExitReason> {
+///     async fn init(partition: &usize, _: &mut Context<Self>) -> Result<Self, ExitReason> {
+///         Ok(Counter(*partition))
+///     }
+///     async fn handle(
+///         &mut self, reply: Reply<usize>, _: &mut Context<Self>,
+///     ) -> Result<(), ExitReason> {
 ///         Ok(reply.send(self.0))
 ///     }
 /// }
@@ -47,7 +51,8 @@ use crate::tree::ChildStart;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let system = System::new();
 /// let three = NonZeroUsize::new(3).ok_or("three is not zero")?;
-/// let counters = PartitionSupervisor::new("counters", three, |partition| Child::new::<Counter>("counter", partition));
+/// let counter = |partition| Child::new::<Counter>("counter", partition);
+/// let counters = PartitionSupervisor::new("counters", three, counter);
 /// let partitions = counters.partitions();
 /// let app = counters.start(&system).await?;
 ///

@@ -33,7 +33,9 @@ use crate::task::TaskContext;
 ///     type Msg = Reply<bool>;
 ///     type Args = ();
 ///     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Elder) }
-///     async fn handle(&mut self, reply: Reply<bool>, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+///     async fn handle(
+///         &mut self, reply: Reply<bool>, ctx: &mut Context<Self>,
+///     ) -> Result<(), ExitReason> {
 ///         let supervisor = ctx.supervisor().ok_or(ExitReason::NoProcess)?;
 ///         let started = supervisor.start_child(Child::new::<Elder>("younger", ())).await;
 ///         Ok(reply.send(started.is_ok()))

@@ -119,7 +119,7 @@ impl Drop for Slow {
     }
 }
 
-/// What an [`Idler`] can be told.
+/// A message to an [`Idler`].
 pub(crate) enum Msg {
     Incarnation(Reply<u32>),
     /// Ends for this reason.

@@ -1,4 +1,4 @@
-//! A ractor actor that does in its callbacks what a test asks of it, and writes down what happens to it.
+//! A ractor actor that follows a script in its callbacks and records what happens to it.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
@@ -44,7 +44,7 @@ pub(crate) enum Msg {
     Block(std::sync::mpsc::Receiver<()>),
 }
 
-/// What an incarnation of a scripted does without being asked, and where it writes down what happens.
+/// The script of an incarnation, and the probe to which it reports.
 #[derive(Clone)]
 pub(crate) struct Script {
     pub(crate) pre_start: Step,
@@ -64,7 +64,7 @@ pub(crate) struct TestProbe(mpsc::UnboundedReceiver<String>);
 
 impl TestProbe {
     pub(crate) async fn next(&mut self) -> String {
-        self.0.recv().await.expect("somebody may still say something")
+        self.0.recv().await.expect("a sender is left")
     }
 
     /// What was written down since.
@@ -105,7 +105,7 @@ pub(crate) fn scripted(id: &'static str, change: impl FnOnce(&mut Script)) -> (C
     (child, TestProbe(lines))
 }
 
-/// One that does nothing but what it is told.
+/// A scripted actor that only reacts to messages.
 pub(crate) fn plain(id: &'static str) -> Child<Msg> {
     scripted(id, |_| ()).0
 }
@@ -202,14 +202,14 @@ impl Actor for ScriptedActor {
     async fn post_stop(&self, myself: ActorRef<Msg>, state: &mut State) -> Result<(), ActorProcessingErr> {
         state.script.note("post_stop");
         if self.0.stops_slowly {
-            // Of paused time, as every test has it that lets a scripted linger.
+            // Of paused time, as every test has it that lets a scripted actor linger.
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
         act(self.0.post_stop, &myself).await
     }
 }
 
-/// Somebody below a scripted.
+/// An actor below a scripted actor.
 struct Descendant;
 
 struct DescendantState(Script);
@@ -250,7 +250,7 @@ pub(crate) async fn start(supervisor: Supervisor) -> App<SupervisorHandle> {
     supervisor.start(&System::new()).await.expect("it starts")
 }
 
-/// What a scripted has noted in this incarnation.
+/// What a scripted actor has noted in this incarnation.
 pub(crate) async fn notes(address: &Address<Msg>) -> Vec<u32> {
     address.call(Msg::Notes).await.expect("it answers")
 }
@@ -259,12 +259,12 @@ pub(crate) fn cast(address: &Address<Msg>, msg: Msg) {
     address.cast(msg).expect("it is open and has room");
 }
 
-/// Who did not stop in time, and whether it was abandoned.
+/// Returns the children that did not stop in time, and whether each was abandoned.
 pub(crate) fn late(report: &ShutdownReport) -> Vec<(&str, bool)> {
-    report.unstopped.iter().map(|straggler| (&*straggler.path, straggler.abandoned)).collect()
+    report.unstopped.iter().map(|child| (&*child.path, child.abandoned)).collect()
 }
 
-/// The error behind a reason, if it is what a scripted fails with.
+/// The error behind a reason, if it is what a scripted actor fails with.
 pub(crate) fn disk_full(reason: &ExitReason) -> bool {
     let error = reason.error().and_then(|error| error.downcast_ref::<io::Error>());
     error.is_some_and(|error| error.to_string() == "disk full")

@@ -1,4 +1,4 @@
-//! A child that does as it is told, well or badly, and says when it did what.
+//! An actor that follows a script and logs its steps with their times.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
@@ -24,15 +24,15 @@ impl Log {
     fn note(&self, what: &str) {
         let (begun, lines) = &*self.0;
         let at = begun.elapsed().as_millis();
-        lines.lock().expect("nobody panics here").push(format!("{at} {what}"));
+        lines.lock().expect("not poisoned").push(format!("{at} {what}"));
     }
 
     pub(crate) fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.1.lock().expect("nobody panics here"))
+        std::mem::take(&mut self.0.1.lock().expect("not poisoned"))
     }
 }
 
-/// What a subject can be told.
+/// A message to a scripted actor.
 pub(crate) enum Msg {
     Incarnation(Reply<u32>),
     Ping(Reply<()>),
@@ -41,13 +41,13 @@ pub(crate) enum Msg {
     End(Duration, ExitReason),
     /// Takes so long.
     Take(Duration),
-    /// Never comes back from an await.
+    /// Never returns from an await.
     Hang,
     /// Blocks the thread until the other end says something or is gone.
     Block(mpsc::Receiver<()>),
     /// Keeps the thread busy for as long as this is so.
     Spin(Arc<AtomicBool>),
-    /// Tells itself, after this time.
+    /// Sends itself the message after this time.
     Later(Duration, Box<Self>),
     /// Says that it is ready.
     Ready,
@@ -71,7 +71,7 @@ pub(crate) enum InitStep {
     Succeed,
     /// Its init takes so long.
     SucceedAfter(Duration),
-    /// It is ready only when it is told to be.
+    /// Ready only on request.
     DeferReady,
     Fail,
     Hang,
@@ -79,7 +79,7 @@ pub(crate) enum InitStep {
     Block,
 }
 
-/// What a subject is besides what it is told.
+/// The script of an actor besides its messages.
 #[derive(Clone)]
 pub(crate) struct Script {
     pub(crate) log: Log,
@@ -129,7 +129,7 @@ impl Script {
     }
 }
 
-/// A plain child whose log nobody reads.
+/// Returns a plain child with an unused log.
 pub(crate) fn scripted(id: &'static str) -> Child<Msg> {
     Script::plain(&Log::new()).child(id)
 }
@@ -157,7 +157,7 @@ impl ScriptedActor {
             }
             Msg::Take(time) => wait(time).await,
             Msg::Hang => pending().await,
-            // An error is as good: who would have said something is gone.
+            // An error means that the sender was dropped, which also ends the wait.
             Msg::Block(until) => drop(until.recv()),
             Msg::Spin(on) => {
                 while on.load(Ordering::Relaxed) {
@@ -186,20 +186,20 @@ impl Actor for ScriptedActor {
     type Msg = Msg;
     type Args = (&'static str, Script);
 
-    async fn init((id, nature): &Self::Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
-        match (nature.init)(ctx.pid().incarnation()) {
+    async fn init((id, script): &Self::Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+        match (script.init)(ctx.pid().incarnation()) {
             InitStep::Succeed => {}
             InitStep::SucceedAfter(time) => wait(time).await,
             InitStep::DeferReady => ctx.defer_ready(),
             InitStep::Fail => return Err(ExitReason::failed("no luck")),
             InitStep::Hang => pending().await,
             InitStep::Block => {
-                let gate = nature.gate.lock().expect("nobody panics here").take();
-                // An error is as good: whoever held it is gone.
+                let gate = script.gate.lock().expect("not poisoned").take();
+                // An error means that the sender was dropped, which also ends the wait.
                 let _ = gate.map(|gate| gate.recv());
             }
         }
-        let subject = Self { id, script: nature.clone(), kept: Vec::new() };
+        let subject = Self { id, script: script.clone(), kept: Vec::new() };
         subject.note("starts");
         Ok(subject)
     }

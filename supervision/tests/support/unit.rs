@@ -1,4 +1,4 @@
-//! A unit of a tree: it does as it is told, and writes down what happens to it.
+//! An actor that follows a script and logs its steps.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![expect(unreachable_pub, reason = "it is a module of several test programs")]
@@ -11,8 +11,9 @@ use perennial_supervision::{
     App, Child, ChildFailedError, ChildInfo, ChildState, StartError, Supervisor, SupervisorHandle,
 };
 
-/// What happened, in order, whoever did it: `start a` when an init has gone well, `fail a` when it has not, `stop a: why`
-/// when an incarnation is gone, and `told a` when one that lingers was told to stop.
+/// The steps of all actors, in order: `start a` after a successful init, `fail a` after a failed
+/// one, `stop a: reason` when an incarnation has ended, and `told a` when one that stops slowly was
+/// asked to stop.
 #[derive(Clone, Default)]
 pub struct Log(Arc<Mutex<Vec<String>>>);
 
@@ -86,7 +87,7 @@ impl Script {
 
 pub struct ScriptedActor {
     script: Script,
-    /// What it was told in the end: a kill tells nothing.
+    /// The stop reason. A kill gives none.
     reason: ExitReason,
 }
 
@@ -178,8 +179,8 @@ pub fn failed_child(error: &StartError) -> (&str, &ExitReason) {
     (&failed.child, &failed.reason)
 }
 
-/// Ready when everything has happened that happens without time passing: paused time moves on only when no task has
-/// anything left to do.
+/// Waits until everything has happened that needs no time: paused time advances only when every
+/// task is idle.
 pub async fn quiet() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
@@ -193,7 +194,7 @@ pub async fn end(address: &Address<Msg>, reason: ExitReason) {
     quiet().await;
 }
 
-/// The reason of the end of a tree, or of a monitored actor, which is due: if nothing ends it, no time is lost by waiting.
+/// Waits for an end that is due. Without it the test fails in paused time, instead of hanging.
 pub async fn soon<T>(end: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(3600), end).await.expect("it ends")
 }
@@ -202,7 +203,7 @@ pub async fn incarnation(address: &Address<Msg>) -> u32 {
     address.call(Msg::Incarnation).await.expect("it answers")
 }
 
-/// The children of a supervisor in start order, each with the number of its incarnation, or else what it is doing.
+/// Returns the children in start order, each with the number of its incarnation, or else its state.
 pub async fn shape(supervisor: &SupervisorHandle) -> Vec<String> {
     drawn(supervisor.which_children().await.expect("it lives"))
 }

@@ -1,4 +1,4 @@
-//! A worker that does as it is told, and says what happens to it.
+//! An actor that follows a script and logs its steps.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(unreachable_pub, reason = "it is a module of several test programs")]
@@ -13,7 +13,7 @@ use perennial_actors::{
 use perennial_supervision::{App, Child, ChildInfo, Supervisor, SupervisorHandle, SupervisorReport};
 use tokio::sync::Semaphore;
 
-/// So long that nobody waits for it by chance.
+/// A time that no test exceeds by chance.
 pub const HOUR: Duration = Duration::from_secs(3600);
 
 /// The time that a call may be given here: each hour of it is a hundred thousand rings of an alarm.
@@ -21,7 +21,7 @@ pub const MINUTE: Duration = Duration::from_secs(60);
 
 pub const SECOND: Duration = Duration::from_secs(1);
 
-/// What happened, in order, whoever did it.
+/// The steps of all workers, in order.
 #[derive(Clone, Default)]
 pub struct Log(Arc<Mutex<Vec<String>>>);
 
@@ -46,11 +46,11 @@ pub fn gate() -> Gate {
 pub enum Msg {
     /// It ends for this reason.
     End(ExitReason),
-    /// It ends for this reason after so long, and is told nothing meanwhile.
+    /// Ends for this reason after so long, and handles no message meanwhile.
     EndLater(Duration, ExitReason),
     Incarnation(Reply<u32>),
     Pid(Reply<Pid>),
-    /// It tells what it was started with.
+    /// Replies with its id.
     Id(Reply<String>),
     Link(ActorHandle, Reply<()>),
     Unlink(ActorHandle, Reply<()>),
@@ -67,7 +67,7 @@ pub enum InitStep {
     WaitFor(Gate),
 }
 
-/// How it stops when it is told to.
+/// How it stops when it is asked to.
 #[derive(Clone, Copy)]
 pub enum StopStep {
     Succeed,
@@ -75,7 +75,7 @@ pub enum StopStep {
     Panic,
 }
 
-/// What a worker is to do besides what it is told.
+/// The script of a worker besides its messages.
 #[derive(Clone)]
 pub struct Script {
     id: String,
@@ -95,12 +95,12 @@ impl Script {
     }
 
     /// How the init of each incarnation goes.
-    pub fn with_init(self, birth: impl Fn(u32) -> InitStep + Send + Sync + 'static) -> Self {
-        Self { init: Arc::new(birth), ..self }
+    pub fn with_init(self, init: impl Fn(u32) -> InitStep + Send + Sync + 'static) -> Self {
+        Self { init: Arc::new(init), ..self }
     }
 
-    pub fn with_stop(self, death: StopStep) -> Self {
-        Self { stop: death, ..self }
+    pub fn with_stop(self, stop: StopStep) -> Self {
+        Self { stop: stop, ..self }
     }
 
     pub fn with_slow_stop(self, time: Duration) -> Self {
@@ -201,7 +201,8 @@ pub async fn end(address: &Address<Msg>, reason: ExitReason) -> String {
     exit_of(down).await
 }
 
-/// Why somebody ended, once it has. What never comes is a failure, and not a wait for ever.
+/// Returns the exit reason once the monitored actor has ended. Without an end the test fails
+/// instead of hanging.
 pub async fn exit_of(down: Monitor) -> String {
     soon(down).await.reason.to_string()
 }
@@ -211,18 +212,18 @@ pub async fn tree_exit<H>(app: &App<H>) -> String {
     soon(app.join()).await.to_string()
 }
 
-/// What comes of it, in less time than anybody here waits for anything.
+/// Returns the output. The limit exceeds every other wait of these tests.
 pub async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(100 * HOUR, future).await.expect("it comes")
 }
 
-/// Until everybody has done what there was to do. Paused time passes only when nobody has anything to do, so this is no guess;
-/// who waits for a time of its own waits on.
+/// Waits until every task is idle. Paused time advances only then, so this is no guess. Tasks that
+/// wait for a time keep waiting.
 pub async fn quiet() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
-/// What was reported since, of whom.
+/// Returns the reports since the last call.
 pub fn reported(reports: &mut Subscription<SupervisorReport>) -> Vec<SupervisorReport> {
     std::iter::from_fn(|| reports.try_next()).collect()
 }
