@@ -77,13 +77,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let report = app.shutdown().await;
     print_line!("shut down in {} ms: {}", began.elapsed().as_millis(), report.reason);
     assert!(!report.is_clean());
-    for straggler in &report.stragglers {
+    for straggler in &report.unstopped {
         let what =
             if straggler.abandoned { "did not even die, and was abandoned" } else { "was late, and killed" };
         print_line!("{} {what}", straggler.path);
     }
     let mut stragglers: Vec<_> =
-        report.stragglers.iter().map(|straggler| (&*straggler.path, straggler.abandoned)).collect();
+        report.unstopped.iter().map(|straggler| (&*straggler.path, straggler.abandoned)).collect();
     stragglers.sort_unstable();
     assert_eq!(stragglers, [("app/pool/late", false), ("app/stuck", true)]);
     assert_eq!(SupervisionStats::of(&system).abandoned, 1);

@@ -1,4 +1,4 @@
-//! The counters of the messages and jobs that a tree drops when it stops.
+//! Counters of the messages and jobs that a tree drops when it stops.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,7 +9,7 @@ pub(crate) struct DropCounters {
     jobs: AtomicU64,
 }
 
-/// Messages and jobs that were dropped.
+/// Numbers of dropped messages and jobs.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Dropped {
     pub(crate) messages: u64,
@@ -29,7 +29,7 @@ impl DropCounters {
         }
     }
 
-    /// Returns the number of messages and jobs dropped so far.
+    /// Returns the numbers up to now.
     pub(crate) fn total(&self) -> Dropped {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Dropped { messages: load(&self.messages), jobs: load(&self.jobs) }
@@ -37,7 +37,7 @@ impl DropCounters {
 }
 
 impl Dropped {
-    /// Returns the difference to the earlier total `before`.
+    /// Returns the numbers since `before`.
     pub(crate) const fn since(self, before: Self) -> Self {
         Self {
             messages: self.messages.saturating_sub(before.messages),

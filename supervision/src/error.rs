@@ -1,4 +1,4 @@
-//! What can go wrong with a tree.
+//! Errors of trees and of management requests.
 
 use std::error::Error;
 use std::fmt;
@@ -11,19 +11,20 @@ use perennial_actors::{ExitReason, Pid};
 use crate::node::OpenError;
 use crate::spec::{ChildSpec, SpecError};
 
-/// Why a tree did not start. Nothing of it runs: what had started was stopped again, in reverse order.
+/// The reason why a tree did not start. No part of it runs: children that had started were stopped
+/// again, in reverse order.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum StartError {
-    /// There is no tokio runtime here to run it.
+    /// The caller is not inside a tokio runtime.
     NoRuntime,
-    /// The runtime here has no timers: it was built without `enable_time`.
+    /// The tokio runtime was built without `enable_time`.
     NoTimers,
-    /// The spec is wrong.
+    /// The spec is invalid.
     Spec(SpecError),
-    /// Something below could not be opened: its name is taken.
+    /// A mailbox of the tree could not be opened: its name is taken.
     Open(OpenError),
-    /// It did not come up: a child failed, or it was stopped meanwhile.
+    /// A child did not start, or the tree was stopped meanwhile.
     Failed(ExitReason),
 }
 
@@ -48,11 +49,12 @@ impl Error for StartError {
     }
 }
 
-/// Why a tree ended that has a ractor parent, if its end was abnormal: the error of the event that the parent is sent.
+/// The abnormal end of a tree below a ractor actor. It is the error of the event that the ractor
+/// actor receives.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct TreeEndedError {
-    /// The reason with which the root ended.
+    /// The exit reason of the root.
     pub reason: ExitReason,
 }
 
@@ -68,7 +70,7 @@ impl Error for TreeEndedError {
     }
 }
 
-/// Prints a text and the reason behind it; with `{:#}` the reason with all its sources.
+/// Writes a text and the reason behind it; with `{:#}` the reason with all its sources.
 fn with_reason(f: &mut fmt::Formatter<'_>, text: fmt::Arguments<'_>, reason: &ExitReason) -> fmt::Result {
     write!(f, "{text}: ")?;
     fmt::Display::fmt(reason, f)
@@ -78,20 +80,21 @@ fn not_started(reason: &ExitReason, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     with_reason(f, format_args!("the child did not start"), reason)
 }
 
-/// The number of errors in a chain of supervisors that did not start.
+/// The maximum number of errors in a chain of nested supervisors that did not start.
 const LONGEST_CHAIN: usize = 32;
 
-/// Why a supervisor did not start: one of its children did not. The error in its [`ExitReason::Failed`].
+/// The error of a supervisor that did not start because one of its children did not. It is the
+/// error in the supervisor's [`ExitReason::Failed`].
 ///
-/// If that child is a supervisor itself, its reason is such an error too, and so on. A chain of
-/// more than 32 is shortened: it has the child of the highest supervisor and those of the 31
+/// If that child is a supervisor itself, its reason contains such an error too, and so on. A chain
+/// of more than 32 is shortened: it keeps the child of the highest supervisor and those of the 31
 /// lowest.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ChildFailedError {
-    /// The child's id.
+    /// The id of the child.
     pub child: Arc<str>,
-    /// Why it did not start.
+    /// The reason why the child did not start.
     pub reason: ExitReason,
 }
 
@@ -103,7 +106,7 @@ impl ChildFailedError {
         Self { child, reason: shortened.unwrap_or(reason) }
     }
 
-    /// Returns the error in a reason, if it is such an error.
+    /// Returns the error of this type in a reason, if there is one.
     fn of(reason: &ExitReason) -> Option<&Self> {
         reason.error()?.downcast_ref()
     }
@@ -121,61 +124,62 @@ impl Error for ChildFailedError {
     }
 }
 
-/// Why something was not done with a child.
+/// The reason why a request about a child failed.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChildError {
     /// The supervisor has no such child.
     #[error("the supervisor has no such child")]
     NotFound,
-    /// The child runs.
+    /// The child is running.
     #[error("the child is running")]
     Running,
     /// The child is being restarted.
     #[error("the child is being restarted")]
     Restarting,
-    /// The child did not start. It stays down.
+    /// The child did not start. It stays stopped.
     #[error(fmt = not_started)]
     StartFailed(ExitReason),
-    /// The supervisor is on its way out, or gone.
+    /// The supervisor has ended or is shutting down.
     #[error("the supervisor has ended or is shutting down")]
     ShuttingDown,
 }
 
-/// A child that was not started. The spec comes back; the supervisor has not kept it.
+/// The error of a child that was not started. It gives the spec back; the supervisor has not kept
+/// it.
 ///
-/// An [`ExitReason`] that is made of it drops the spec, and keeps a [`ChildNotStarted`].
+/// Converted into an [`ExitReason`], it drops the spec and keeps a [`ChildNotStarted`].
 #[derive(Debug)]
 pub struct StartChildError {
-    /// Why.
+    /// The reason why the child was not started.
     pub kind: StartChildErrorKind,
-    /// The spec, to be started another time or elsewhere.
+    /// The spec. It can be started again.
     pub child: ChildSpec,
 }
 
-/// Why a supervisor did not start a child that it was given.
+/// The reason why a supervisor did not start a new child.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartChildErrorKind {
-    /// It has a child of this id, and that has an incarnation.
+    /// A child with this id exists and has this incarnation.
     #[error("a child with this id is already running as {0}")]
     AlreadyStarted(Pid),
-    /// It has a child of this id, which is stopped, or is being restarted.
+    /// A child with this id exists, and is stopped or being restarted.
     #[error("a child with this id already exists")]
     AlreadyPresent,
-    /// It has as many children as it may have; those that are being restarted count.
+    /// The supervisor has its maximum number of children. Children that are being restarted count.
     #[error("the supervisor has as many children as its maximum")]
     MaxChildren,
-    /// The spec is wrong.
+    /// The spec is invalid.
     #[error(transparent)]
     Spec(SpecError),
-    /// Its name is taken.
+    /// The name of the child is taken.
     #[error(transparent)]
     Open(OpenError),
-    /// It failed, or was stopped meanwhile.
+    /// The child did not start, or was stopped meanwhile.
     #[error(fmt = not_started)]
     Failed(ExitReason),
-    /// The supervisor is on its way out, or gone.
+    /// The supervisor has ended or is shutting down.
     #[error("the supervisor has ended or is shutting down")]
     ShuttingDown,
 }
@@ -201,17 +205,17 @@ impl CarriesValue for StartChildError {
     }
 }
 
-/// A child that was to be [started once](crate::Child::once) and was not. The supervisor has not
-/// kept it.
+/// The error of a child that is [started once](crate::Child::once) and was not started. The
+/// supervisor has not kept it.
 ///
-/// An [`ExitReason`] that is made of it drops the arguments, and keeps a [`ChildNotStarted`].
+/// Converted into an [`ExitReason`], it drops the arguments and keeps a [`ChildNotStarted`].
 #[non_exhaustive]
 pub struct StartOnceError<T> {
     /// The id of the child.
     pub id: Arc<str>,
     /// Why the child was not started.
     pub kind: StartChildErrorKind,
-    /// The arguments, unless the init has taken them.
+    /// The arguments, unless the `init` has taken them.
     pub args: Option<T>,
 }
 
@@ -245,7 +249,7 @@ impl<T: 'static> CarriesValue for StartOnceError<T> {
     }
 }
 
-/// A [`StartChildError`] without the spec: what an [`ExitReason`] keeps of it.
+/// A [`StartChildError`] without the spec, as an [`ExitReason`] keeps it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ChildNotStarted {
@@ -273,14 +277,14 @@ impl Error for ChildNotStarted {
     }
 }
 
-/// Why a supervisor did not take over another spec. It goes on by the one that it has.
+/// The reason why a supervisor did not accept a new spec. It keeps its current one.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChangeError {
-    /// The spec is wrong.
+    /// The spec is invalid.
     #[error(transparent)]
     Spec(SpecError),
-    /// The supervisor is on its way out, or gone.
+    /// The supervisor has ended or is shutting down.
     #[error("the supervisor has ended or is shutting down")]
     ShuttingDown,
 }

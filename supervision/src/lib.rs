@@ -1,23 +1,24 @@
-//! The supervision trees of perennial: OTP's supervisor, over identities that survive every restart.
+//! The supervision trees of perennial: OTP supervisors over mailboxes that survive every restart.
 //!
 //! # Model
 //!
-//! A [`Supervisor`] starts its children in order, watches them, restarts them by its [`Strategy`], and stops them in reverse
-//! order. When more restarts are needed than its [`Intensity`] allows, it takes its children down and ends, for its own
-//! supervisor to decide. Children are [`Child`]ren, which are actors, of ours or [of ractor](ractor), [tasks](Child::task), or supervisors
-//! again.
+//! A [`Supervisor`] starts its children in order, monitors them, restarts them by its [`Strategy`],
+//! and stops them in reverse order. When more restarts are needed than its [`Intensity`] allows, it
+//! stops its children and ends, and its own supervisor decides. A child is a [`Child`]: an actor of
+//! this project or [of ractor](ractor), a [task](Child::task), or another supervisor.
 //!
 //! # Guarantees
 //!
-//! - **One at a time**: an incarnation begins only when the one before it is gone, or its mailbox was taken away from it.
-//! - **In order**: children start one after the other, each when the one before is up, and stop in reverse, each
-//!   when the one before is gone.
-//! - **No loss across a restart**: of a child, or of any supervisor above it. What was queued is handled by the next
-//!   incarnation; what was being handled when it crashed goes to the dead letters.
-//! - **It stays responsive**: a child that takes long to start or to stop does not keep its supervisor from being told to
-//!   stop.
+//! - **One incarnation at a time**: an incarnation starts only after the previous one has ended, or
+//!   after the mailbox was taken away from it.
+//! - **Order**: each child starts after the previous child has started. Children stop in reverse
+//!   order, each after the one that was started later has ended.
+//! - **No loss across a restart** of a child, or of any supervisor above it. The next incarnation
+//!   handles the queued messages. The message in flight during the crash becomes a dead letter.
+//! - **Responsiveness**: a child that starts or stops slowly does not delay a stop of its
+//!   supervisor.
 //!
-//! # Example
+//! # Examples
 //!
 //! ```
 //! use std::time::Duration;
@@ -45,7 +46,8 @@
 //! let system = System::new();
 //! let worker = Child::new::<Worker>("worker", ());
 //! let address = worker.address();
-//! let app = Supervisor::new("app").strategy(Strategy::OneForAll).child(worker).start(&system).await?;
+//! let tree = Supervisor::new("app").strategy(Strategy::OneForAll).child(worker);
+//! let app = tree.start(&system).await?;
 //!
 //! address.cast(Msg::Crash)?;
 //! assert_eq!(address.call(Msg::Incarnation).await?, 2);
@@ -56,11 +58,11 @@
 //!
 //! # What it is not for
 //!
-//! Errors that a handler can deal with itself. A restart is for what nobody foresaw.
+//! Errors that a handler can deal with itself. A restart is for unforeseen faults.
 //!
 //! # Runtime
 //!
-//! A tree runs on the tokio runtime in which it is started, with its timers enabled.
+//! A tree runs on the tokio runtime in which it is started. Its timers must be enabled.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[macro_use]

@@ -1,35 +1,39 @@
 //! The log lines of this crate, as plain functions.
 //!
-//! A subscriber is foreign code, and so is the `Display` of an error in a reason. Each line is written in order in a task of its
-//! own, under a guard: see [`System::log_later`]. No supervisor waits for it.
+//! A subscriber is foreign code, and so is the `Display` of an error in a reason. Each line is
+//! therefore written under a guard, in order, in a separate task: see [`System::log_later`]. No
+//! supervisor waits for it.
 //!
 //! # What is written
 //!
-//! One crash is one line: the one that `perennial::actors` writes where it happens. What supervisors do about it is at
-//! debug level. What only a supervisor knows of has a line here.
+//! A crash has one line: `perennial::actors` writes it where the crash happens. The reaction of the
+//! supervisors is logged at debug level. Events that only a supervisor knows have a line here.
 //!
 //! | target | level | line | fields |
 //! |---|---|---|---|
 //! | `perennial::supervision` | debug | child started | child |
-//! | | info; debug after a crash | child ended | child, `reason` |
-//! | | warn; debug after a crash | child did not start | child, `reason` |
+//! | | info or debug | child ended | child, `reason` |
+//! | | warn or debug | child did not start | child, `reason` |
 //! | | debug | child is restarted | child, `reason`, `restarts_left`, `delay` |
-//! | | info; debug after a crash | child was stopped and ended with another reason | child, `reason` |
+//! | | info or debug | child was stopped and ended with another reason | child, `reason` |
 //! | | warn | child is unresponsive | child, `cause` |
 //! | | warn | child did not stop in time: killed | child |
 //! | | debug | child did not end when it was killed: abandoned | child |
 //! | | warn | a child of a ractor actor outlives it | `actor` |
-//! | | error | supervisor gave up: restart intensity exceeded | `actor`, `pid`, `incarnation`, `child` |
+//! | | error | supervisor gave up: restart intensity exceeded | as an actor, and `child` |
 //! | | error | ractor did not start the supervisor | `error` |
 //! | | error | no thread to watch deadlines | `error` |
 //! | | info | received SIGTERM: shutting down | `signal` |
 //! | | warn | second signal received: killing all actors | `signal` |
+//! | | error | the closure before the stop failed: the tree stops | `reason` |
+//! | | warn | the closure before the stop took too long: the tree stops | `timeout` |
 //! | `perennial::pool` | warn | pool was not resized: it is tried again | `error` |
 //!
-//! The fields of a child are `supervisor` (a pid), `actor` (its path), `pid` and `incarnation`. A reason is written with
-//! all its sources. Lines have no parent span.
+//! A level "or debug" is debug after a crash. The fields of a child are `supervisor` (a pid), `actor`
+//! (its path), `pid` and `incarnation`; those of an actor are the last three. A reason is written
+//! with all its sources. Lines have no parent span.
 //!
-//! This is the one file of the crate that calls tracing; `tests/architecture.rs` keeps it so.
+//! No other file of the crate calls tracing; `tests/architecture.rs` checks this.
 
 use std::fmt;
 use std::io;
@@ -47,7 +51,7 @@ const TARGET: &str = "perennial::supervision";
 /// The target of the lines of pools.
 const POOL: &str = "perennial::pool";
 
-/// Writes a line, outside every span of the code that runs in this thread.
+/// Writes a line outside every span of the current thread.
 macro_rules! line {
     ($level:ident, $target:expr, $($line:tt)+) => {
         tracing::event!(target: $target, parent: None, Level::$level, $($line)+)
@@ -64,13 +68,13 @@ macro_rules! child_line {
     }};
 }
 
-/// A child, as a log line names it.
+/// The fields of a child in a log line.
 pub(crate) struct Child {
     pub(crate) supervisor: Pid,
     /// The label of the supervisor.
     pub(crate) label: Label,
     pub(crate) id: Arc<str>,
-    /// The newest incarnation.
+    /// The latest incarnation.
     pub(crate) pid: Option<Pid>,
 }
 
@@ -80,7 +84,7 @@ impl Child {
     }
 }
 
-/// Queues a line. Neither `child` nor the line is made unless a subscriber may want the level.
+/// Queues a line. Neither `child` nor `line` is called unless a subscriber may want the level.
 fn of_child(
     system: &System,
     level: Level,
@@ -93,12 +97,12 @@ fn of_child(
     }
 }
 
-/// A child has started.
+/// Logs that a child has started.
 pub(crate) fn child_started(system: &System, child: impl FnOnce() -> Child) {
     of_child(system, Level::DEBUG, child, |child| child_line!(DEBUG, child, "child started"));
 }
 
-/// A child ended by itself. If it crashed, a line says so already.
+/// Logs that a child ended by itself. If it crashed, the actor has logged that already.
 pub(crate) fn child_ended(system: &System, child: impl FnOnce() -> Child, reason: &ExitReason) {
     let (reason, is_logged) = (reason.clone(), reason.is_crash());
     let level = if is_logged { Level::DEBUG } else { Level::INFO };
@@ -112,7 +116,8 @@ pub(crate) fn child_ended(system: &System, child: impl FnOnce() -> Child, reason
     });
 }
 
-/// A start of a child failed. If an incarnation crashed, a line says so already.
+/// Logs that a start of a child failed. If an incarnation crashed, the actor has logged that
+/// already.
 pub(crate) fn child_did_not_start(
     system: &System,
     child: impl FnOnce() -> Child,
@@ -131,7 +136,7 @@ pub(crate) fn child_did_not_start(
     });
 }
 
-/// A child is restarted.
+/// Logs that a child is restarted.
 pub(crate) fn child_restarts(
     system: &System,
     child: impl FnOnce() -> Child,
@@ -146,8 +151,13 @@ pub(crate) fn child_restarts(
     });
 }
 
-/// A child that was stopped ended for another reason. If it crashed, a line says so already.
-pub(crate) fn child_ended_otherwise(system: &System, child: impl FnOnce() -> Child, reason: &ExitReason) {
+/// Logs that a stopped child ended with another reason. If it crashed, the actor has logged that
+/// already.
+pub(crate) fn child_ended_with_another_reason(
+    system: &System,
+    child: impl FnOnce() -> Child,
+    reason: &ExitReason,
+) {
     let (reason, is_logged) = (reason.clone(), reason.is_crash());
     let level = if is_logged { Level::DEBUG } else { Level::INFO };
     of_child(system, level, child, move |child| {
@@ -160,8 +170,8 @@ pub(crate) fn child_ended_otherwise(system: &System, child: impl FnOnce() -> Chi
     });
 }
 
-/// A child is stopped because it is unresponsive.
-pub(crate) fn child_hangs(
+/// Logs that a child is stopped because it is unresponsive.
+pub(crate) fn child_is_unresponsive(
     system: &System,
     child: impl FnOnce() -> Child,
     cause: impl fmt::Display + Send + 'static,
@@ -171,8 +181,9 @@ pub(crate) fn child_hangs(
     });
 }
 
-/// A child did not stop in time, and is killed; or it was killed and did not end. Then a line of the actor says so already.
-pub(crate) fn child_is_late(system: &System, child: impl FnOnce() -> Child, abandoned: bool) {
+/// Logs that a child did not stop in time and is killed, or that a killed child is abandoned. In
+/// the latter case the actor has logged that already.
+pub(crate) fn child_stop_timed_out(system: &System, child: impl FnOnce() -> Child, abandoned: bool) {
     if abandoned {
         of_child(system, Level::DEBUG, child, |child| {
             child_line!(DEBUG, child, "child did not end when it was killed: abandoned");
@@ -184,8 +195,9 @@ pub(crate) fn child_is_late(system: &System, child: impl FnOnce() -> Child, aban
     }
 }
 
-/// A child of a supervisor that was killed did not end when it was killed too. A line of the actor says so already.
-pub(crate) fn orphan_is_late(system: &System, supervisor: Pid, path: &Arc<str>, pid: Pid) {
+/// Logs that a child of a killed supervisor was killed and is abandoned. The actor has logged that
+/// already.
+pub(crate) fn orphan_abandoned(system: &System, supervisor: Pid, path: &Arc<str>, pid: Pid) {
     let path = path.clone();
     system.log_later(Level::DEBUG, move || {
         let (actor, incarnation) = (&*path, pid.incarnation());
@@ -196,7 +208,7 @@ pub(crate) fn orphan_is_late(system: &System, supervisor: Pid, path: &Arc<str>, 
     });
 }
 
-/// A supervisor gives up.
+/// Logs that the restart intensity of a supervisor was exceeded.
 pub(crate) fn supervisor_gives_up(system: &System, supervisor: Pid, path: &Arc<str>, child: &Arc<str>) {
     let (path, child) = (path.clone(), child.clone());
     system.log_later(Level::ERROR, move || {
@@ -208,26 +220,26 @@ pub(crate) fn supervisor_gives_up(system: &System, supervisor: Pid, path: &Arc<s
     });
 }
 
-/// A supervisor could not be run.
+/// Logs that ractor did not start a supervisor.
 pub(crate) fn supervisor_did_not_start(system: &System, error: String) {
     system.log_later(Level::ERROR, move || {
         line!(ERROR, TARGET, error, "ractor did not start the supervisor");
     });
 }
 
-/// No thread could be had that sees to deadlines.
-pub(crate) fn no_watchdog(system: &System, error: io::Error) {
+/// Logs that the watchdog thread for deadlines could not be started.
+pub(crate) fn no_watchdog_thread(system: &System, error: io::Error) {
     system.log_later(Level::ERROR, move || line!(ERROR, TARGET, %error, "no thread to watch deadlines"));
 }
 
-/// A ractor actor that was killed with the one above it is not gone yet.
+/// Logs that a child of a ractor actor has not ended after it was killed with the actor.
 pub(crate) fn ractor_child_outlives(system: &System, actor: impl fmt::Display + Send + 'static) {
     system.log_later(Level::WARN, move || {
         line!(WARN, TARGET, %actor, "a child of a ractor actor outlives it");
     });
 }
 
-/// A pool could not be resized.
+/// Logs that a pool could not be resized.
 pub(crate) fn pool_not_resized(system: &System, error: impl fmt::Display + Send + 'static) {
     system.log_later(Level::WARN, move || {
         let error = format_args!("{error:#}");
@@ -235,21 +247,21 @@ pub(crate) fn pool_not_resized(system: &System, error: impl fmt::Display + Send 
     });
 }
 
-/// The process got a signal.
-pub(crate) fn told_to_stop(system: &System, first: impl fmt::Display + Send + 'static) {
+/// Logs that the process received a stop signal.
+pub(crate) fn stop_signal_received(system: &System, first: impl fmt::Display + Send + 'static) {
     system.log_later(Level::INFO, move || {
         line!(INFO, TARGET, signal = %first, "received {first}: shutting down");
     });
 }
 
-/// The process got a second signal.
-pub(crate) fn told_again(system: &System, second: impl fmt::Display + Send + 'static) {
+/// Logs that the process received a second stop signal.
+pub(crate) fn second_signal_received(system: &System, second: impl fmt::Display + Send + 'static) {
     system.log_later(Level::WARN, move || {
         line!(WARN, TARGET, signal = %second, "second signal received: killing all actors");
     });
 }
 
-/// The closure before a stop panicked.
+/// Logs that the closure before a stop panicked.
 pub(crate) fn stop_hook_failed(system: &System, reason: ExitReason) {
     system.log_later(
         Level::ERROR,
@@ -257,7 +269,7 @@ pub(crate) fn stop_hook_failed(system: &System, reason: ExitReason) {
     );
 }
 
-/// The closure before a stop has not returned.
+/// Logs that the closure before a stop exceeded its timeout.
 pub(crate) fn stop_hook_timed_out(system: &System, timeout: Duration) {
     system.log_later(Level::WARN, move || {
         line!(WARN, TARGET, ?timeout, "the closure before the stop took too long: the tree stops");

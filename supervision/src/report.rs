@@ -1,8 +1,10 @@
-//! What supervisors report: typed events for whoever wants to know, with where and why.
+//! The reports of supervisors: typed events with the path of the child and the reason.
+//!
+//! # Examples
 //!
 //! ```
 //! use perennial_actors::{Actor, Context, ExitReason, System};
-//! use perennial_supervision::{Child, SupervisorReport, Supervisor, ReportKind};
+//! use perennial_supervision::{Child, ReportKind, Supervisor, SupervisorReport};
 //!
 //! struct Worker;
 //!
@@ -42,76 +44,80 @@ use std::time::Duration;
 use perennial_actors::host::Broadcast;
 use perennial_actors::{ExitReason, Pid, Subscription, System, SystemEvent};
 
-/// Something that a supervisor did or found.
+/// An action or an observation of a supervisor.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct SupervisorReport {
-    /// The supervisor.
+    /// The pid of the supervisor.
     pub supervisor: Pid,
-    /// Whom it is about: the ids from the root of the tree down, with slashes.
+    /// The path of the subject: the ids from the root of the tree down, separated by slashes.
     pub path: Arc<str>,
-    /// The newest incarnation of whom it is about, if there was one.
+    /// The latest incarnation of the subject, if it had one.
     pub pid: Option<Pid>,
-    /// What there is to say.
+    /// The kind of the report.
     pub kind: ReportKind,
 }
 
-/// What there is to say of a child, or of the supervisor itself if it gave up.
+/// The kind of a report. Its subject is a child, or the supervisor itself for
+/// [`GaveUp`](Self::GaveUp).
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ReportKind {
     /// The child has started. OTP's `progress`.
     Started,
-    /// The child ended by itself, abnormally or though it is permanent. OTP's `child_terminated`.
+    /// The child ended by itself: with an abnormal reason, or with any reason if it is permanent.
+    /// OTP's `child_terminated`.
     Terminated {
-        /// Why.
+        /// The exit reason.
         reason: ExitReason,
     },
     /// The child did not start. OTP's `start_error`.
     StartFailed {
-        /// Why.
+        /// The reason why the start failed.
         reason: ExitReason,
     },
-    /// The child is restarted, and with it those that its supervisor's strategy names.
+    /// The child is restarted, together with the siblings that the strategy names.
     Restarting {
-        /// Why it had ended, or why its start had failed.
+        /// The exit reason, or the reason why the start failed.
         reason: ExitReason,
-        /// How many restarts more its supervisor tolerates at this moment.
+        /// The number of further restarts that the supervisor tolerates at this moment.
         restarts_left: u32,
-        /// How long it waits for its restart.
+        /// The delay before the restart.
         delay: Duration,
     },
-    /// The child was stopped, and ended for another reason than that. OTP's `shutdown_error`.
+    /// The child was stopped, and ended with another reason than that of the stop. OTP's
+    /// `shutdown_error`.
     ShutdownError {
-        /// Why it ended; killed, also if it was abandoned.
+        /// The exit reason: `Killed` also for an abandoned child.
         reason: ExitReason,
     },
-    /// The child does not get on, and is told to stop. [`Killed`](Self::Killed) and [`Abandoned`](Self::Abandoned) follow if it has to
-    /// come to that; [`Terminated`](Self::Terminated) when it is out of the way.
+    /// The child is unresponsive and is asked to stop. [`Killed`](Self::Killed) and
+    /// [`Abandoned`](Self::Abandoned) follow if it does not stop. [`Terminated`](Self::Terminated)
+    /// follows once it has ended or is abandoned.
     Unresponsive {
-        /// By what it was found.
+        /// The check that failed.
         sign: LivenessFailure,
     },
-    /// The child did not stop in the time that it has, and is killed.
+    /// The child did not stop within its shutdown timeout and is killed.
     Killed,
-    /// The child did not even die when it was killed, because its code never awaits: its mailbox was taken away from it, and
-    /// it runs on without.
+    /// The child did not end after a kill, because its code never awaits. Its mailbox was taken
+    /// away from it, and it keeps running without one.
     Abandoned,
-    /// The supervisor gives up: one restart too many was needed. It takes its children down and ends, for its own
-    /// supervisor to decide. OTP's `reached_max_restart_intensity`.
+    /// The restart intensity was exceeded. The supervisor stops its children and ends, and its own
+    /// supervisor decides. OTP's `reached_max_restart_intensity`.
     GaveUp {
-        /// The child whose restart was one too many.
+        /// The child whose restart exceeded the intensity.
         child: Arc<str>,
     },
 }
 
-/// By what a child was found to hang.
+/// The liveness check that a child failed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum LivenessFailure {
-    /// A handler had been running for so long.
+    /// A handler has been running for this time, which exceeds its deadline.
     Handler(Duration),
-    /// It had missed so many answers in a row.
+    /// This number of successive probes went unanswered.
     Probe(u32),
 }
 
@@ -130,7 +136,7 @@ impl SystemEvent for SupervisorReport {
     }
 }
 
-/// Where the supervisors of a system report.
+/// Returns the broadcast of the reports of a system.
 pub(crate) fn topic(system: &System) -> &Broadcast<SupervisorReport> {
     system.extension(Broadcast::default)
 }

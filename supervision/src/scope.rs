@@ -1,16 +1,19 @@
-//! Tasks that belong together, for as long as somebody waits for them: one of them failing leaves the others running.
+//! A group of tasks with individual results: a failed task does not affect the others.
 //!
-//! It is what Kotlin calls a supervisor scope, and the smallest form of the Supervisor-Worker pattern: no queue, no workers, no second try.
+//! It corresponds to Kotlin's supervisor scope, and is the smallest form of the Supervisor-Worker
+//! pattern: no queue, no workers, no retries.
 //!
 //! # Guarantees
 //!
-//! - One that fails, panics or is killed has that as its result, and nothing happens to the others.
-//! - No task outlives its scope: those that are left when it is dropped are ended at their next await.
+//! - The result of a task that fails, panics or is killed is its exit reason. The other tasks
+//!   continue.
+//! - No task outlives its scope: when the scope is dropped, each remaining task ends at its next
+//!   await.
 //!
 //! # What it is not for
 //!
-//! Work that is tried again, or that waits for its turn: that is a [pool](crate::pool). What has to run for as long as the program does
-//! is a [child](Child::task).
+//! Work that is retried or queued: use a [pool](crate::pool). Code that runs for as long as the
+//! program: use a [child task](Child::task).
 
 use std::convert::Infallible;
 use std::fmt;
@@ -26,7 +29,7 @@ use crate::policy::Restart;
 use crate::spec::Child;
 use crate::supervisor::{App, DynamicHandle, DynamicSupervisor};
 
-/// Tasks that belong together, each with a result of its own. See [`TaskScope::join_all`].
+/// A group of tasks, each with its own result. See [`TaskScope::join_all`].
 #[must_use = "its tasks are ended when it is dropped"]
 pub struct TaskScope<T> {
     app: App<DynamicHandle>,
@@ -39,38 +42,59 @@ struct Task<T> {
 }
 
 impl<T: Send + 'static> TaskScope<T> {
-    /// A scope without tasks.
+    /// Starts a scope without tasks.
     ///
     /// # Errors
     ///
-    /// If there is no runtime.
+    /// There is no tokio runtime with timers.
+    ///
+    #[doc = supervision_example!(
+        r#"let mut scope = TaskScope::start("scope", &System::new()).await?;
+scope.spawn("seven", async { 7 }).await?;
+assert!(matches!(scope.join_all().await[..], [Ok(7)]));"#
+    )]
     pub async fn start(id: impl Into<Arc<str>>, system: &System) -> Result<Self, StartError> {
         let app = DynamicSupervisor::new(id).start(system).await?;
         Ok(Self { app, tasks: Vec::new() })
     }
 
-    /// Starts a task; ready when it has run up to its first await. Its id is for people.
+    /// Starts a task. Resolves once the task has run to its first await. The id is informative and
+    /// need not be unique.
     ///
     /// # Errors
     ///
-    /// If the scope was stopped from outside.
+    /// The scope was stopped from outside.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the task may have started. It is not among the results.
+    /// If the future is dropped, the task may have started. Its result is not returned by
+    /// [`join_all`](Self::join_all).
+    ///
+    #[doc = supervision_example!(
+        r#"let mut scope = TaskScope::start("scope", &System::new()).await?;
+scope.spawn("seven", async { 7 }).await?;
+assert!(matches!(scope.join_all().await[..], [Ok(7)]));"#
+    )]
     pub async fn spawn<F>(&mut self, id: impl Into<Arc<str>>, task: F) -> Result<(), StartChildError>
     where
         F: Future<Output = T> + Send + 'static,
     {
-        let (told, result) = oneshot::channel();
-        let child = once(id.into(), task, told);
+        let (sender, result) = oneshot::channel();
+        let child = once(id.into(), task, sender);
         let address = child.address();
         self.app.supervisor().start_child(child).await?;
         self.tasks.push(Task { result, end: address.monitor() });
         Ok(())
     }
 
-    /// Waits for all; what each has returned, or why it has returned nothing, in the order in which they were started.
+    /// Waits for all tasks. Returns the result of each, or its exit reason if it has none, in start
+    /// order.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the scope is dropped: the remaining tasks end at their next await.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use perennial_actors::{ExitReason, System};
@@ -91,45 +115,53 @@ impl<T: Send + 'static> TaskScope<T> {
     /// # }
     /// ```
     pub async fn join_all(mut self) -> Vec<Result<T, ExitReason>> {
-        // Those that are there are dropped one by one if this is.
+        // If this future is dropped, the results are dropped one by one, each under a guard.
         let mut results = Each::new(Vec::with_capacity(self.tasks.len()));
         for task in std::mem::take(&mut self.tasks) {
             let result = task.result.await.ok().and_then(Guarded::into_inner);
             results.push(match result {
                 Some(result) => result,
-                // It was made to end, and could not say so itself.
+                // The task was ended from outside, before it sent a result.
                 None => Err(task.end.await.reason),
             });
         }
         results.into_vec()
     }
 
-    /// The means to look at its tasks, and to end one of them.
+    /// Returns the handle that inspects the tasks and can terminate one of them.
+    ///
+    #[doc = supervision_example!(
+        r#"let mut scope = TaskScope::start("scope", &System::new()).await?;
+scope.spawn("waiting", std::future::pending::<()>()).await?;
+let task = scope.supervisor().which_children().await?[0].pid.ok_or("it runs")?;
+scope.supervisor().terminate_child(task).await?;
+assert!(scope.join_all().await[0].is_err());"#
+    )]
     #[must_use]
     pub const fn supervisor(&self) -> &DynamicHandle {
         self.app.supervisor()
     }
 }
 
-/// A child that runs this future, which has one life only.
+/// Returns a child that runs this future in its only incarnation.
 fn once<T, F>(
     id: Arc<str>,
     task: F,
-    told: oneshot::Sender<Guarded<Result<T, ExitReason>>>,
+    sender: oneshot::Sender<Guarded<Result<T, ExitReason>>>,
 ) -> Child<Infallible>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
 {
-    let life = Mutex::new(Some((task, told)));
+    let task_and_sender = Mutex::new(Some((task, sender)));
     let child = Child::task(id, move |ctx| {
-        let life = life.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let task_and_sender = task_and_sender.lock().unwrap_or_else(PoisonError::into_inner).take();
         async move {
-            let Some((task, told)) = life else { return Ok(()) };
+            let Some((task, sender)) = task_and_sender else { return Ok(()) };
             let result = Guarded::new(catch_panics(Some(ctx.system().clone()), task).await);
             let end = result.as_ref().map(drop).map_err(Clone::clone);
-            // Whoever wanted it may have gone. A waker of theirs is foreign code.
-            ignore_panic(|| drop(told.send(result)));
+            // An error means that the scope was dropped. The receiver's waker is foreign code.
+            ignore_panic(|| drop(sender.send(result)));
             end
         }
     });
@@ -138,7 +170,7 @@ where
 
 impl<T> Drop for TaskScope<T> {
     fn drop(&mut self) {
-        // If it has ended, there is nobody to tell.
+        // An error means that it has already ended.
         let _ = self.app.handle().stop(ExitReason::shutdown());
     }
 }

@@ -1,25 +1,29 @@
-//! Tasks as children: a plain async function, supervised.
+//! Tasks as children: a supervised async function.
 //!
-//! Not everything that has to run, and to run again, has messages to handle: something that copies, polls, or listens. A
-//! task has an identity like any child, which tells of its ends and can be stopped, killed and watched, but nothing can be
-//! sent to it: its messages are [`Infallible`].
+//! Code that copies, polls or listens has to run and to be restarted, but handles no messages. A
+//! task has an identity like any child: it can be stopped, killed, monitored and inspected. It
+//! cannot receive messages: its message type is [`Infallible`].
 //!
 //! # Guarantees
 //!
-//! - The function is called anew for every incarnation, which has started when its future has run for the first time, up to
-//!   where it awaits something.
-//! - It ends as [`Normal`](ExitReason::Normal) when it returns, with the reason that it returns as an error, or as
-//!   [`Panicked`](ExitReason::Panicked).
-//! - **A stop drops it** at its next await, as a process that does not trap exits ends at once when it is told to. A task that
-//!   has something to put in order [asks to be told](TaskContext::stopped) instead. A kill drops it in any case.
-//! - Whatever it does, it is gone before its supervisor is told.
-//! - While it is [suspended](perennial_actors::ActorHandle::suspend), its future is not polled. What it holds it keeps.
+//! - The function is called for every incarnation. The incarnation has started once its future was
+//!   polled for the first time.
+//! - The exit reason is [`Normal`](ExitReason::Normal) if the future returns `Ok`, the returned
+//!   reason if it returns `Err`, and [`Panicked`](ExitReason::Panicked) if it panics.
+//! - **A stop drops the future** at its next await, as an OTP process that does not trap exits ends
+//!   at once. A task that has to clean up calls [`TaskContext::stopped`] instead. A kill drops the
+//!   future in any case.
+//! - The future is dropped before the supervisor is notified of the exit.
+//! - While the task is [suspended](perennial_actors::ActorHandle::suspend), its future is not
+//!   polled. It keeps its resources.
 //!
 //! # What it is not for
 //!
-//! Anything that others talk to: that is an [actor](perennial_actors::Actor). Nor code that never awaits, which nobody can
-//! stop: it is [abandoned](crate::Supervisor::abandon_after). Links do not reach it: the exit of another does
-//! not end it. A handler deadline has nothing to watch, for there are no handlers.
+//! - Receiving messages: use an [actor](perennial_actors::Actor).
+//! - Code that never awaits. It cannot be stopped and is
+//!   [abandoned](crate::Supervisor::abandon_after).
+//! - Links and handler deadlines. An exit signal of another process does not end a task, and a task
+//!   has no handlers.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -39,11 +43,14 @@ use tokio::sync::watch;
 use crate::spec::Child;
 
 impl Child<Infallible> {
-    /// A child that is a task: `f` is called for every incarnation, and its future is run to its end. It ends as
-    /// [`Normal`](ExitReason::Normal) when that returns `Ok`, and else with the reason that it returns. A call of `f` that panics is
-    /// a start that fails.
+    /// Creates a child that is a task: `f` is called for every incarnation, and its future runs to
+    /// its end. The exit reason is [`Normal`](ExitReason::Normal) if the future returns `Ok`, and
+    /// the returned reason otherwise. If `f` panics, the start fails.
     ///
-    /// When it is told to stop, it is dropped at its next await, unless it has asked to be [told](TaskContext::stopped).
+    /// On a stop the future is dropped at its next await, unless the task has called
+    /// [`stopped`](TaskContext::stopped).
+    ///
+    /// # Examples
     ///
     /// ```
     /// use std::pin::pin;
@@ -62,7 +69,7 @@ impl Child<Infallible> {
     ///             _reason = &mut stopped => break,
     ///         }
     ///     }
-    ///     // Put the broom away.
+    ///     // Clean up.
     ///     Ok(())
     /// });
     /// let address = sweeper.address();
@@ -79,58 +86,61 @@ impl Child<Infallible> {
         Fut: Future<Output = Result<(), ExitReason>> + Send + 'static,
     {
         let f = Arc::new(Foreign::new(f));
-        Self::started_by(id, move |identity, birth| {
+        Self::started_by(id, move |identity, params| {
             let f = f.clone();
-            birth.begin(identity, |attachment| live(attachment, f))
+            params.begin(identity, |attachment| run(attachment, f))
         })
     }
 }
 
-/// What a task knows of itself. Clones are of the same incarnation.
+/// The context of one incarnation of a task. Clones belong to the same incarnation.
 #[derive(Clone)]
 pub struct TaskContext {
     system: System,
     pid: Pid,
     parent: Option<Arc<dyn Parent>>,
-    line: Arc<StopChannel>,
+    stop_channel: Arc<StopChannel>,
 }
 
 impl TaskContext {
-    /// The system that it lives in.
+    /// Returns the system in which the task runs.
     #[must_use]
     pub const fn system(&self) -> &System {
         &self.system
     }
 
-    /// This incarnation.
+    /// Returns the pid of this incarnation.
     #[must_use]
     pub const fn pid(&self) -> Pid {
         self.pid
     }
 
-    /// Returns what started it and is told of its end.
+    /// Returns the parent that started the task and is notified of its exit.
     pub(crate) fn parent(&self) -> Option<&dyn Parent> {
         self.parent.as_deref()
     }
 
-    /// Ready when the task is told to stop; the reason. From this call on, whether or not the future is ever polled, the task is
-    /// trusted to end by itself then, within the time that its spec gives it to stop. If it returns `Ok`, it ends for that
-    /// reason.
+    /// Returns a future that resolves to the stop reason once the task is asked to stop.
     ///
-    /// For those to whom it has handed a clone, it is ready too when the task has ended for any other reason.
+    /// From this call on, a stop does not drop the task's future, whether or not the returned
+    /// future is polled. The task has to end by itself then, within its shutdown timeout. If it
+    /// returns `Ok`, its exit reason is the stop reason.
+    ///
+    /// In a clone that another task holds, the future also resolves when the task has ended for any
+    /// other reason.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, nothing is lost: another one tells the same.
+    /// Dropping the future loses nothing: a later call returns the same reason.
     pub fn stopped(&self) -> impl Future<Output = ExitReason> + Send + use<> {
-        self.line.graceful.store(true, Ordering::Release);
-        let mut told = self.line.told.subscribe();
-        let line = self.line.clone();
+        self.stop_channel.graceful.store(true, Ordering::Release);
+        let mut reason = self.stop_channel.reason.subscribe();
+        let stop_channel = self.stop_channel.clone();
         async move {
-            let told = wake_safely(told.wait_for(Option::is_some)).await.map(|reason| reason.clone());
-            drop(line);
-            // The sender is kept up to here, so it has told.
-            told.ok().flatten().unwrap_or_default()
+            let reason = wake_safely(reason.wait_for(Option::is_some)).await.map(|reason| reason.clone());
+            drop(stop_channel);
+            // The sender was kept until here, so the wait ended with a reason.
+            reason.ok().flatten().unwrap_or_default()
         }
     }
 }
@@ -147,77 +157,77 @@ impl fmt::Debug for TaskContext {
     }
 }
 
-/// Between a task and the host that it runs in.
+/// The channel by which the runner of a task tells it to stop.
 struct StopChannel {
-    /// Whether it wants to be told to stop, and not to be dropped.
+    /// `true` if the task waits for the stop reason and must not be dropped on a stop.
     graceful: AtomicBool,
-    /// What it was told.
-    told: watch::Sender<Option<ExitReason>>,
+    /// The stop reason, once there is one.
+    reason: watch::Sender<Option<ExitReason>>,
 }
 
 impl StopChannel {
     fn new() -> Arc<Self> {
-        Arc::new(Self { graceful: AtomicBool::new(false), told: watch::Sender::new(None) })
+        Arc::new(Self { graceful: AtomicBool::new(false), reason: watch::Sender::new(None) })
     }
 
-    /// Tells it to stop; not twice.
-    fn tell(&self, reason: &ExitReason) {
-        let tell = |told: &mut Option<ExitReason>| {
-            let first = told.is_none();
-            told.get_or_insert_with(|| reason.clone());
+    /// Sends the stop reason to the task. Only the first call has an effect.
+    fn request_stop(&self, reason: &ExitReason) {
+        let set = |slot: &mut Option<ExitReason>| {
+            let first = slot.is_none();
+            slot.get_or_insert_with(|| reason.clone());
             first
         };
-        // It wakes whoever has a clone of the context.
+        // It runs the wakers of all clones of the context, which are foreign code.
         ignore_panic(|| {
-            self.told.send_if_modified(tell);
+            self.reason.send_if_modified(set);
         });
     }
 }
 
-/// Lives through one incarnation.
-async fn live<F, Fut>(attachment: MailboxConsumer<Infallible>, f: Arc<Foreign<F>>)
+/// Runs one incarnation.
+async fn run<F, Fut>(attachment: MailboxConsumer<Infallible>, f: Arc<Foreign<F>>)
 where
     F: Fn(TaskContext) -> Fut + Send,
     Fut: Future<Output = Result<(), ExitReason>>,
 {
-    let (system, line) = (attachment.system().clone(), StopChannel::new());
+    let (system, stop_channel) = (attachment.system().clone(), StopChannel::new());
     let (pid, parent) = (attachment.pid(), attachment.parent().cloned());
-    let ctx = TaskContext { system: system.clone(), pid, parent, line: line.clone() };
-    let mut host = TaskRunner { attachment, line, started: false };
+    let ctx = TaskContext { system: system.clone(), pid, parent, stop_channel: stop_channel.clone() };
+    let mut host = TaskRunner { attachment, stop_channel, started: false };
     let code = match catch_panic(Some(&system), || Box::pin(f(ctx))) {
         Ok(code) => code,
         Err(reason) => return host.attachment.end(reason),
     };
-    // Also if this is dropped with its runtime, it goes under a guard of its own.
+    // The guard catches a panic of the drop, also when this is dropped with its runtime.
     let mut code = Guarded::new(code);
     let reason = poll_fn(|cx| host.poll(code.as_mut(), cx)).await;
-    // What it held may panic as it goes, which is then the reason.
+    // If the drop of the future panics, the panic is the exit reason.
     let reason = catch_panic(Some(&system), || drop(code.into_inner())).err().unwrap_or(reason);
-    host.line.tell(&reason);
+    host.stop_channel.request_stop(&reason);
     host.attachment.end(reason);
 }
 
-/// Whoever runs a task.
+/// The runner of one incarnation of a task.
 struct TaskRunner {
     attachment: MailboxConsumer<Infallible>,
-    line: Arc<StopChannel>,
+    stop_channel: Arc<StopChannel>,
     started: bool,
 }
 
 impl TaskRunner {
-    /// Runs the task until it ends, or is made to.
+    /// Polls the task until it ends or is ended.
     fn poll<Fut>(&mut self, code: Pin<&mut Fut>, cx: &mut Context<'_>) -> Poll<ExitReason>
     where
         Fut: Future<Output = Result<(), ExitReason>>,
     {
         while let Poll::Ready(step) = self.attachment.poll_next(cx) {
             match step {
-                MailboxEvent::Stop(reason) if self.line.graceful.load(Ordering::Acquire) => {
-                    self.line.tell(&reason)
+                MailboxEvent::Stop(reason) if self.stop_channel.graceful.load(Ordering::Acquire) => {
+                    self.stop_channel.request_stop(&reason)
                 }
                 MailboxEvent::Stop(reason) => return Poll::Ready(reason),
                 MailboxEvent::Message(never) => match never {},
-                // Killed, or its mailbox was taken away, and then nobody listens.
+                // It was killed, or the mailbox was taken away and the reason is not used.
                 _ => return Poll::Ready(ExitReason::Killed),
             }
         }
@@ -226,14 +236,16 @@ impl TaskRunner {
         }
         let ran = catch_panic(Some(self.attachment.system()), || code.poll(cx));
         if !self.started {
-            // Not before it ran: a supervisor that is woken here runs next on this thread and on no other, so code that blocks it
-            // would block its supervisor.
+            // Only after the first poll: the supervisor that this wakes runs next on this
+            // thread and on no other, so task code that blocks would block it.
             self.started = true;
             self.attachment.started();
         }
         match ran {
             Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(Ok(()))) => Poll::Ready(self.line.told.borrow().clone().unwrap_or_default()),
+            Ok(Poll::Ready(Ok(()))) => {
+                Poll::Ready(self.stop_channel.reason.borrow().clone().unwrap_or_default())
+            }
             Ok(Poll::Ready(Err(reason))) | Err(reason) => Poll::Ready(reason),
         }
     }

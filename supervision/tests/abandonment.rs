@@ -1,6 +1,8 @@
-//! Children that do not even die when they are killed, because they never await: who is rid of them, when, and what is told of it.
+//! Children that do not end after a kill because they never await: when they are abandoned, and
+//! what is reported.
 //!
-//! In real time, because they take a thread each. Nothing here measures any; what is awaited is reported, or is the end of something.
+//! These tests run in real time, because each such child blocks a thread. No test measures time:
+//! each waits for a report or an end.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -10,7 +12,7 @@ use perennial_supervision::{
     Child, DynamicSupervisor, Shutdown, ShutdownReport, Strategy, SupervisionStats, Supervisor,
 };
 use support::reports::Reports;
-use support::subject::{Log, Msg, Nature, Start, incarnation, ms, subject, tell};
+use support::subject::{InitStep, Log, Msg, Script, incarnation, ms, scripted, tell};
 use support::threads::on_threads;
 
 mod support {
@@ -20,7 +22,7 @@ mod support {
 }
 
 fn brutal(id: &'static str) -> Child<Msg> {
-    subject(id).shutdown(Shutdown::BrutalKill)
+    scripted(id).shutdown(Shutdown::BrutalKill)
 }
 
 /// Has an actor block its thread; when this is ready, it does.
@@ -31,12 +33,12 @@ async fn block(address: &Address<Msg>) -> mpsc::Sender<()> {
     hold
 }
 
-fn stragglers(report: &ShutdownReport) -> Vec<(&str, bool)> {
-    report.stragglers.iter().map(|who| (&*who.path, who.abandoned)).collect()
+fn unstopped(report: &ShutdownReport) -> Vec<(&str, bool)> {
+    report.unstopped.iter().map(|child| (&*child.path, child.abandoned)).collect()
 }
 
 #[test]
-fn a_shutdown_does_not_wait_for_ever_for_who_never_awaits() {
+fn a_shutdown_does_not_wait_for_ever_for_a_child_that_never_awaits() {
     for (shutdown, expected) in [
         (Shutdown::BrutalKill, vec!["app/a: abandoned", "app/a: shutdown error: killed"]),
         (
@@ -45,15 +47,15 @@ fn a_shutdown_does_not_wait_for_ever_for_who_never_awaits() {
         ),
     ] {
         on_threads(4, async move {
-            let (child, system) = (subject("a").shutdown(shutdown), System::new());
+            let (child, system) = (scripted("a").shutdown(shutdown), System::new());
             let address = child.address();
-            let tree = Supervisor::new("app").abandon_after(ms(20)).child(subject("before")).child(child);
+            let tree = Supervisor::new("app").abandon_after(ms(20)).child(scripted("before")).child(child);
             let app = tree.start(&system).await.expect("it starts");
             let mut reports = Reports::of(&system);
             let _hold = block(&address).await;
             let report = app.shutdown().await;
             assert_eq!(reports.so_far(), expected);
-            assert_eq!(stragglers(&report), [("app/a", true)]);
+            assert_eq!(unstopped(&report), [("app/a", true)]);
             assert_eq!(SupervisionStats::of(&system).abandoned, 1);
             assert!(address.cast(Msg::Hang).is_err(), "it is over");
             assert!(address.counters().is_balanced());
@@ -75,7 +77,7 @@ fn children_of_a_dynamic_supervisor_are_abandoned_side_by_side() {
             holds.push(block(&address).await);
         }
         let report = app.shutdown().await;
-        let mut late = stragglers(&report);
+        let mut late = unstopped(&report);
         late.sort_unstable();
         assert_eq!(late, [("app/a", true), ("app/b", true)]);
     });
@@ -84,7 +86,7 @@ fn children_of_a_dynamic_supervisor_are_abandoned_side_by_side() {
 #[test]
 fn a_group_is_restarted_without_waiting_for_ever_for_a_member_that_never_awaits() {
     on_threads(4, async {
-        let (first, second, system) = (brutal("a"), subject("b"), System::new());
+        let (first, second, system) = (brutal("a"), scripted("b"), System::new());
         let (blocks, crashes) = (first.address(), second.address());
         let tree = Supervisor::new("app").strategy(Strategy::OneForAll).abandon_after(ms(20));
         let app = tree.child(first).child(second).start(&system).await.expect("it starts");
@@ -107,7 +109,7 @@ fn a_group_is_restarted_without_waiting_for_ever_for_a_member_that_never_awaits(
         assert_eq!(blocks.counters().lost_in_flight, 1, "what it blocked in");
         drop(hold);
         let report = app.shutdown().await;
-        assert_eq!(stragglers(&report), [("app/a", true)], "it may have run still");
+        assert_eq!(unstopped(&report), [("app/a", true)], "it may have run still");
         assert!(blocks.counters().is_balanced());
     });
 }
@@ -116,9 +118,9 @@ fn a_group_is_restarted_without_waiting_for_ever_for_a_member_that_never_awaits(
 fn an_init_that_never_awaits_is_abandoned_when_its_time_is_over() {
     on_threads(4, async {
         let (_hold, held) = mpsc::channel();
-        let nature = Nature::plain(&Log::new()).gated(held);
-        let nature = nature.starting(|n| if n == 2 { Start::Blocks } else { Start::Well });
-        let child = nature.child("a").start_timeout(ms(100));
+        let script = Script::plain(&Log::new()).gated(held);
+        let script = script.with_init(|n| if n == 2 { InitStep::Block } else { InitStep::Succeed });
+        let child = script.child("a").start_timeout(ms(100));
         let (address, system) = (child.address(), System::new());
         let tree =
             Supervisor::new("app").intensity(2, Duration::from_secs(60)).abandon_after(ms(20)).child(child);
@@ -149,7 +151,7 @@ fn a_supervisor_is_not_abandoned_but_is_rid_of_what_is_below_in_its_own_time() {
         let mut reports = Reports::of(&system);
         let _hold = block(&address).await;
         let report = app.shutdown().await;
-        assert_eq!(stragglers(&report), [("app/inner/a", true)]);
+        assert_eq!(unstopped(&report), [("app/inner/a", true)]);
         assert_eq!(reports.so_far(), ["app/inner/a: abandoned", "app/inner/a: shutdown error: killed"]);
     });
 }
@@ -157,7 +159,7 @@ fn a_supervisor_is_not_abandoned_but_is_rid_of_what_is_below_in_its_own_time() {
 #[test]
 fn a_killed_supervisor_is_rid_of_a_worker_that_never_awaits_and_comes_back() {
     on_threads(4, async {
-        let (child, system) = (subject("a"), System::new());
+        let (child, system) = (scripted("a"), System::new());
         let address = child.address();
         let inner = Supervisor::new("inner").abandon_after(ms(20)).child(child);
         let app = Supervisor::new("app").child(inner).start(&system).await.expect("it starts");
@@ -181,9 +183,9 @@ fn a_killed_supervisor_is_rid_of_a_worker_that_never_awaits_and_comes_back() {
 }
 
 #[test]
-fn a_root_that_is_killed_says_whom_it_abandoned() {
+fn a_root_that_is_killed_reports_the_children_that_it_abandoned() {
     on_threads(4, async {
-        let (child, system) = (subject("a"), System::new());
+        let (child, system) = (scripted("a"), System::new());
         let address = child.address();
         let app = Supervisor::new("app")
             .abandon_after(ms(20))
@@ -195,7 +197,7 @@ fn a_root_that_is_killed_says_whom_it_abandoned() {
         app.handle().kill().expect("it lives");
         let report = app.shutdown().await;
         assert!(matches!(report.reason, ExitReason::Killed));
-        assert_eq!(stragglers(&report), [("app/a", true)]);
+        assert_eq!(unstopped(&report), [("app/a", true)]);
         assert!(address.cast(Msg::Hang).is_err(), "it is over");
     });
 }

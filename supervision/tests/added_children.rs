@@ -1,4 +1,5 @@
-//! Children that were added to a supervisor whose runtime goes away: nothing starts them again, and all are told.
+//! Children that were added to a supervisor whose runtime ends: none is started again, and every
+//! caller gets an error.
 
 #[path = "support/worker.rs"]
 mod worker;
@@ -14,7 +15,7 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime")
 }
 
-/// Starts a tree on a runtime, which then goes away, and waits for the ends of children that were added.
+/// Starts a tree on a runtime that then ends, and waits for the ends of the added children.
 fn when_its_runtime_goes_away<K, F>(tree: impl FnOnce(System, Vec<ChildSpec>) -> F)
 where
     F: Future<Output = K>,

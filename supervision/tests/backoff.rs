@@ -1,4 +1,5 @@
-//! Delays before restarts: how long they are, what counts before them, and what goes on during them.
+//! Delays before restarts: how long they are, what counts before them, and what goes on during
+//! them.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use perennial_supervision::{
     App, Backoff, Child, ChildError, ChildState, ReportKind, Shutdown, Supervisor, SupervisorHandle,
 };
 use support::reports::Reports;
-use support::subject::{Log, Msg, Nature, Start, incarnation, ms, secs, subject, tell};
+use support::subject::{InitStep, Log, Msg, Script, incarnation, ms, scripted, secs, tell};
 use tokio::time::{Instant, sleep};
 
 mod support {
@@ -54,7 +55,7 @@ async fn delays(address: &Address<Msg>, reports: &mut Reports, crashes: usize) -
 #[tokio::test(start_paused = true)]
 async fn each_delay_is_twice_the_one_before_up_to_the_cap() {
     let log = Log::new();
-    let child = Nature::plain(&log).child("a").backoff(backoff());
+    let child = Script::plain(&log).child("a").backoff(backoff());
     let address = child.address();
     let (mut reports, _app) = start(patient().child(child)).await;
     let expected = [100, 200, 400, 800, 1000, 1000].map(ms);
@@ -69,7 +70,7 @@ async fn each_delay_is_twice_the_one_before_up_to_the_cap() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_backoff_there_is_no_delay() {
-    let (child, begun) = (subject("a"), Instant::now());
+    let (child, begun) = (scripted("a"), Instant::now());
     let address = child.address();
     let (mut reports, _app) = start(patient().child(child)).await;
     assert_eq!(delays(&address, &mut reports, 20).await, [Duration::ZERO; 20]);
@@ -78,9 +79,9 @@ async fn without_a_backoff_there_is_no_delay() {
 
 /// The delays of a child in a tree of its own.
 async fn delays_with(backoff: Backoff, older_siblings: usize) -> Vec<Duration> {
-    let child = subject("a").backoff(backoff);
+    let child = scripted("a").backoff(backoff);
     let address = child.address();
-    let siblings = ["x", "y", "z"].into_iter().take(older_siblings).map(subject);
+    let siblings = ["x", "y", "z"].into_iter().take(older_siblings).map(scripted);
     let (mut reports, _app) = start(patient().children(siblings).child(child)).await;
     delays(&address, &mut reports, 8).await
 }
@@ -125,7 +126,7 @@ fn a_delay_is_within_its_bounds_whatever_it_is_asked() {
 #[tokio::test(start_paused = true)]
 async fn a_child_that_was_healthy_begins_anew() {
     for (up, expected) in [(ms(2999), 400), (ms(3000), 100)] {
-        let child = subject("a").backoff(backoff().reset_after(secs(3)));
+        let child = scripted("a").backoff(backoff().reset_after(secs(3)));
         let address = child.address();
         let (mut reports, _app) = start(patient().child(child)).await;
         delays(&address, &mut reports, 2).await;
@@ -138,8 +139,8 @@ async fn a_child_that_was_healthy_begins_anew() {
 async fn a_child_that_was_healthy_begins_anew_whatever_ended_it() {
     use perennial_supervision::Strategy::OneForAll;
     let backoff = backoff().reset_after(secs(3));
-    let child = subject("a").backoff(backoff).handler_deadline(secs(1)).shutdown(Shutdown::BrutalKill);
-    let (address, sibling) = (child.address(), subject("b"));
+    let child = scripted("a").backoff(backoff).handler_deadline(secs(1)).shutdown(Shutdown::BrutalKill);
+    let (address, sibling) = (child.address(), scripted("b"));
     let crashes = sibling.address();
     let (mut reports, app) = start(patient().strategy(OneForAll).child(child).child(sibling)).await;
 
@@ -164,7 +165,7 @@ async fn a_child_that_was_healthy_begins_anew_whatever_ended_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_restart_counts_before_its_delay_and_a_supervisor_gives_up_at_once() {
-    let child = subject("a").backoff(backoff());
+    let child = scripted("a").backoff(backoff());
     let (address, begun) = (child.address(), Instant::now());
     let (mut reports, app) = start(Supervisor::new("app").intensity(2, secs(60)).child(child)).await;
     for (delay, left) in [(100, 1), (200, 0)] {
@@ -180,7 +181,7 @@ async fn a_restart_counts_before_its_delay_and_a_supervisor_gives_up_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_supervisor_gives_up_during_a_delay_when_a_sibling_ends_too() {
-    let (child, sibling) = (subject("a").backoff(backoff()), subject("b"));
+    let (child, sibling) = (scripted("a").backoff(backoff()), scripted("b"));
     let (address, other) = (child.address(), sibling.address());
     let (mut reports, app) = start(Supervisor::new("app").child(child).child(sibling)).await;
     tell(&address, Msg::crash());
@@ -206,13 +207,13 @@ async fn delayed(child: Child<Msg>) -> (Address<Msg>, Reports, App<SupervisorHan
 
 #[tokio::test(start_paused = true)]
 async fn a_child_that_is_stopped_by_hand_during_its_delay_does_not_come_back() {
-    let (address, mut reports, app) = delayed(subject("a")).await;
+    let (address, mut reports, app) = delayed(scripted("a")).await;
     let (supervisor, begun) = (app.supervisor(), Instant::now());
     assert_eq!(app.tree().at(["a"]).expect("it is there").state, ChildState::Restarting);
     assert!(matches!(supervisor.restart_child("a").await, Err(ChildError::Restarting)));
     assert!(matches!(supervisor.delete_child("a").await, Err(ChildError::Restarting)));
     supervisor.terminate_child("a").await.expect("it is down");
-    assert!(address.cast(Msg::Hang).is_err(), "nobody is due");
+    assert!(address.cast(Msg::Hang).is_err(), "no incarnation is due");
     sleep(secs(10)).await;
     assert_eq!(reports.so_far(), [""; 0]);
     assert_eq!(begun.elapsed(), secs(10));
@@ -229,7 +230,7 @@ async fn a_child_that_is_stopped_by_hand_during_its_delay_does_not_come_back() {
 
 #[tokio::test(start_paused = true)]
 async fn a_child_that_is_started_by_hand_during_its_old_delay_is_not_started_twice() {
-    let (address, mut reports, app) = delayed(subject("a")).await;
+    let (address, mut reports, app) = delayed(scripted("a")).await;
     app.supervisor().terminate_child("a").await.expect("it is down");
     app.supervisor().restart_child("a").await.expect("it starts");
     sleep(secs(1)).await;
@@ -239,7 +240,7 @@ async fn a_child_that_is_started_by_hand_during_its_old_delay_is_not_started_twi
 
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_during_a_delay_is_prompt() {
-    let (address, mut reports, app) = delayed(subject("a")).await;
+    let (address, mut reports, app) = delayed(scripted("a")).await;
     let begun = Instant::now();
     assert!(app.shutdown().await.is_clean());
     assert_eq!(begun.elapsed(), Duration::ZERO);
@@ -251,11 +252,14 @@ async fn a_shutdown_during_a_delay_is_prompt() {
 #[tokio::test(start_paused = true)]
 async fn messages_wait_during_a_delay_and_are_handled_after_it() {
     let log = Log::new();
-    let (address, _, _app) = delayed(Nature::plain(&log).child("a")).await;
+    let (address, _, _app) = delayed(Script::plain(&log).child("a")).await;
     for note in ["first", "second", "third"] {
         tell(&address, Msg::Note(note));
     }
-    assert!(address.stop(perennial_actors::ExitReason::shutdown()).is_err(), "there is nobody to stop");
+    assert!(
+        address.stop(perennial_actors::ExitReason::shutdown()).is_err(),
+        "no incarnation is left to stop"
+    );
     assert_eq!(incarnation(&address).await, 2, "a call waits too");
     let notes = ["0 a starts", "0 a stops", "100 a starts", "100 a first", "100 a second", "100 a third"];
     assert_eq!(log.take(), notes);
@@ -264,7 +268,7 @@ async fn messages_wait_during_a_delay_and_are_handled_after_it() {
 #[tokio::test(start_paused = true)]
 async fn a_name_is_found_during_a_delay() {
     const NAME: Name<Msg> = Name::new("a");
-    let child = subject("a").named(NAME).backoff(backoff());
+    let child = scripted("a").named(NAME).backoff(backoff());
     let (address, system) = (child.address(), System::new());
     let _app = patient().child(child).start(&system).await.expect("it starts");
     let down = address.monitor();
@@ -280,9 +284,9 @@ async fn a_name_is_found_during_a_delay() {
 #[tokio::test(start_paused = true)]
 async fn a_start_that_fails_is_tried_again_after_a_longer_delay() {
     let log = Log::new();
-    let nature =
-        Nature::plain(&log).starting(|n| if (2..=4).contains(&n) { Start::Fails } else { Start::Well });
-    let child = nature.child("a").backoff(backoff());
+    let script = Script::plain(&log)
+        .with_init(|n| if (2..=4).contains(&n) { InitStep::Fail } else { InitStep::Succeed });
+    let child = script.child("a").backoff(backoff());
     let address = child.address();
     let (mut reports, _app) = start(patient().child(child)).await;
     tell(&address, Msg::crash());
@@ -297,7 +301,7 @@ async fn a_start_that_fails_is_tried_again_after_a_longer_delay() {
 
 #[tokio::test(start_paused = true)]
 async fn a_first_start_that_fails_is_not_tried_again() {
-    let child = Nature::plain(&Log::new()).starting(|_| Start::Fails).child("a").backoff(backoff());
+    let child = Script::plain(&Log::new()).with_init(|_| InitStep::Fail).child("a").backoff(backoff());
     let begun = Instant::now();
     assert!(patient().child(child).start(&System::new()).await.is_err());
     assert_eq!(begun.elapsed(), Duration::ZERO);

@@ -1,4 +1,5 @@
-//! Delays of children among others: groups, dynamic supervisors, and supervisors that wait themselves.
+//! Delays of children among others: groups, dynamic supervisors, and supervisors that wait
+//! themselves.
 
 use perennial_actors::System;
 use perennial_supervision::{
@@ -6,7 +7,7 @@ use perennial_supervision::{
     Supervisor,
 };
 use support::reports::Reports;
-use support::subject::{Log, Msg, Nature, Start, incarnation, ms, secs, subject, tell};
+use support::subject::{InitStep, Log, Msg, Script, incarnation, ms, scripted, secs, tell};
 use tokio::time::{Instant, sleep};
 
 mod support {
@@ -33,7 +34,7 @@ async fn the_siblings_of_a_child_run_on_until_its_delay_is_over() {
         (Strategy::RestForOne, vec!["100 c stops", "100 b starts", "100 c starts"]),
     ] {
         let log = Log::new();
-        let [first, middle, last] = ["a", "b", "c"].map(|id| Nature::plain(&log).child(id));
+        let [first, middle, last] = ["a", "b", "c"].map(|id| Script::plain(&log).child(id));
         let [a, b, c] = [&first, &middle, &last].map(Child::address);
         let tree = patient(strategy).child(first).child(middle.backoff(backoff())).child(last);
         let app = tree.start(&System::new()).await.expect("it starts");
@@ -52,7 +53,7 @@ async fn the_siblings_of_a_child_run_on_until_its_delay_is_over() {
 #[tokio::test(start_paused = true)]
 async fn a_child_in_its_delay_comes_back_with_its_group() {
     let (log, system) = (Log::new(), System::new());
-    let [first, second] = ["a", "b"].map(|id| Nature::plain(&log).child(id));
+    let [first, second] = ["a", "b"].map(|id| Script::plain(&log).child(id));
     let (waits, crashes) = (first.address(), second.address());
     let tree = patient(Strategy::OneForAll).child(first.backoff(backoff())).child(second);
     let app = tree.start(&system).await.expect("it starts");
@@ -68,10 +69,10 @@ async fn a_child_in_its_delay_comes_back_with_its_group() {
 #[tokio::test(start_paused = true)]
 async fn a_delay_that_is_over_while_a_group_is_restarted_waits_for_the_end_of_that() {
     let (log, system) = (Log::new(), System::new());
-    let nature = Nature::plain(&log);
-    let first = nature.clone().child("a").backoff(backoff());
-    let second = nature.clone().child("b");
-    let slow = nature.lingering(secs(1)).child("c");
+    let script = Script::plain(&log);
+    let first = script.clone().child("a").backoff(backoff());
+    let second = script.clone().child("b");
+    let slow = script.with_slow_stop(secs(1)).child("c");
     let (waits, crashes) = (first.address(), second.address());
     let tree = patient(Strategy::RestForOne).child(first).child(second).child(slow);
     let app = tree.start(&system).await.expect("it starts");
@@ -87,15 +88,17 @@ async fn a_delay_that_is_over_while_a_group_is_restarted_waits_for_the_end_of_th
     assert!(app.shutdown().await.is_clean());
 }
 
-/// The first delay is over while the group is on its way down, which brings the child up again; it crashes at once, and its
-/// second delay is not cut short by what is left of the first.
+/// The first delay ends while the group stops. The group start starts the child again, and it
+/// crashes at once. The rest of the first delay does not shorten the second delay.
 #[tokio::test(start_paused = true)]
 async fn a_delay_that_its_group_has_made_void_does_not_cut_the_next_one_short() {
     let (log, system) = (Log::new(), System::new());
-    let nature = Nature::plain(&log);
-    let slow = nature.clone().lingering(secs(1));
-    let slow = slow.starting(|n| if n == 2 { Start::Slowly(secs(1)) } else { Start::Well }).child("c");
-    let (first, second) = (nature.clone().child("a").backoff(backoff()), nature.child("b"));
+    let script = Script::plain(&log);
+    let slow = script.clone().with_slow_stop(secs(1));
+    let slow = slow
+        .with_init(|n| if n == 2 { InitStep::SucceedAfter(secs(1)) } else { InitStep::Succeed })
+        .child("c");
+    let (first, second) = (script.clone().child("a").backoff(backoff()), script.child("b"));
     let (waits, crashes) = (first.address(), second.address());
     let tree = patient(Strategy::OneForAll).child(first).child(second).child(slow);
     let app = tree.start(&system).await.expect("it starts");
@@ -112,10 +115,10 @@ async fn a_delay_that_its_group_has_made_void_does_not_cut_the_next_one_short() 
 #[tokio::test(start_paused = true)]
 async fn a_member_of_a_group_that_does_not_start_is_tried_again_after_its_delay() {
     let (log, system) = (Log::new(), System::new());
-    let nature = Nature::plain(&log);
-    let fails = nature.clone().starting(|n| if n == 2 { Start::Fails } else { Start::Well });
-    let tree = patient(Strategy::OneForAll).child(nature.clone().child("a"));
-    let (second, third) = (fails.child("b").backoff(backoff()), nature.child("c"));
+    let script = Script::plain(&log);
+    let fails = script.clone().with_init(|n| if n == 2 { InitStep::Fail } else { InitStep::Succeed });
+    let tree = patient(Strategy::OneForAll).child(script.clone().child("a"));
+    let (second, third) = (fails.child("b").backoff(backoff()), script.child("c"));
     let (crashes, waits) = (third.address(), second.address());
     let app = tree.child(second).child(third).start(&system).await.expect("it starts");
     log.take();
@@ -131,7 +134,7 @@ async fn a_member_of_a_group_that_does_not_start_is_tried_again_after_its_delay(
 #[tokio::test(start_paused = true)]
 async fn a_child_that_hung_waits_like_one_that_crashed() {
     let (log, system) = (Log::new(), System::new());
-    let child = Nature::plain(&log).child("a").backoff(backoff()).shutdown(Shutdown::BrutalKill);
+    let child = Script::plain(&log).child("a").backoff(backoff()).shutdown(Shutdown::BrutalKill);
     let child = child.handler_deadline(secs(1));
     let address = child.address();
     let app = patient(Strategy::OneForOne).child(child).start(&system).await.expect("it starts");
@@ -144,14 +147,14 @@ async fn a_child_that_hung_waits_like_one_that_crashed() {
 #[tokio::test(start_paused = true)]
 async fn an_end_that_calls_for_no_restart_calls_for_no_delay() {
     for restart in [Restart::Transient, Restart::Temporary] {
-        let child = subject("a").backoff(backoff()).restart(restart);
+        let child = scripted("a").backoff(backoff()).restart(restart);
         let (address, system) = (child.address(), System::new());
         let app = patient(Strategy::OneForOne).child(child).start(&system).await.expect("it starts");
         let (down, begun) = (address.monitor(), Instant::now());
         tell(&address, Msg::end(perennial_actors::ExitReason::Normal));
         down.await;
         let closed = address.call(Msg::Incarnation).no_timeout().await;
-        assert!(closed.is_err(), "nobody is due");
+        assert!(closed.is_err(), "no incarnation is due");
         assert_eq!(begun.elapsed(), ms(0));
         assert!(app.shutdown().await.is_clean());
     }
@@ -162,26 +165,26 @@ async fn a_child_of_a_dynamic_supervisor_keeps_its_place_during_its_delay() {
     let system = System::new();
     let mut reports = Reports::of(&system);
     let app = DynamicSupervisor::new("app").max_children(1).start(&system).await.expect("it starts");
-    let child = subject("a").backoff(backoff());
+    let child = scripted("a").backoff(backoff());
     let address = child.address();
     let started = app.supervisor().start_child(child).await.expect("it starts");
     tell(&address, Msg::crash());
     reports.until("app/a: restarting: failed: on purpose").await;
-    let refused = app.supervisor().start_child(subject("b")).await.expect_err("there is no room");
+    let refused = app.supervisor().start_child(scripted("b")).await.expect_err("there is no room");
     assert!(matches!(refused.kind, StartChildErrorKind::MaxChildren));
     let pid = started.pid().expect("it started");
     app.supervisor().terminate_child(pid).await.expect("its newest incarnation names it, living or not");
     assert!(address.cast(Msg::Hang).is_err());
     sleep(secs(10)).await;
     assert_eq!(reports.so_far(), [""; 0]);
-    app.supervisor().start_child(subject("b")).await.expect("there is room");
+    app.supervisor().start_child(scripted("b")).await.expect("there is room");
     assert!(app.shutdown().await.is_clean());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_supervisor_waits_before_it_is_restarted_and_what_is_sent_below_waits_with_it() {
     let (log, system) = (Log::new(), System::new());
-    let child = Nature::plain(&log).child("a");
+    let child = Script::plain(&log).child("a");
     let address = child.address();
     let inner = Supervisor::new("inner").intensity(0, secs(1)).backoff(backoff()).child(child);
     let app = patient(Strategy::OneForOne).child(inner).start(&system).await.expect("it starts");

@@ -81,7 +81,8 @@ fn specs_and_handles_of_a_deep_tree_are_dropped_on_a_small_stack() {
     });
 }
 
-/// Whichever thread lets the last reference to a level go, the levels below are no deeper in its stack.
+/// On whichever thread the last reference to a level is dropped, the drop of the levels below takes
+/// no more stack.
 #[test]
 fn specs_and_handles_of_a_deep_tree_are_dropped_on_two_small_stacks_at_once() {
     let mut child = ChildSpec::from(Child::new::<Leaf>("leaf", ()));

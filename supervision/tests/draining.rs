@@ -88,7 +88,7 @@ async fn report_counts_the_messages_that_children_without_a_drain_drop() {
         quiet().await;
         let report = app.shutdown().await;
         assert_eq!(report.dropped_messages, expected, "{shutdown:?}: {report}");
-        assert!(!report.is_clean() && report.stragglers.is_empty());
+        assert!(!report.is_clean() && report.unstopped.is_empty());
         assert_eq!(app.shutdown().await.dropped_messages, expected, "another report says the same");
     }
 }

@@ -1,9 +1,9 @@
-//! Times that never end: whoever sets one means never, and no supervisor fails because of it.
+//! Durations without end: such a duration means never, and no supervisor fails because of it.
 
 use std::time::Duration;
 
 use perennial_supervision::{Backoff, Probe, Shutdown, Supervisor};
-use support::subject::{Msg, incarnation, secs, start, subject, tell};
+use support::subject::{Msg, incarnation, scripted, secs, start, tell};
 use tokio::time::sleep;
 
 mod support {
@@ -14,7 +14,7 @@ const NEVER: Duration = Duration::MAX;
 
 #[tokio::test(start_paused = true)]
 async fn a_time_that_never_ends_is_never_over_whatever_it_is_set_for() {
-    let child = subject("a")
+    let child = scripted("a")
         .start_timeout(NEVER)
         .shutdown(Shutdown::Timeout(NEVER))
         .backoff(Backoff::new(secs(1), NEVER))
@@ -33,7 +33,7 @@ async fn a_time_that_never_ends_is_never_over_whatever_it_is_set_for() {
 
 #[tokio::test(start_paused = true)]
 async fn a_delay_that_never_ends_can_be_cut_short_by_hand() {
-    let child = subject("a").backoff(Backoff::new(NEVER, NEVER));
+    let child = scripted("a").backoff(Backoff::new(NEVER, NEVER));
     let address = child.address();
     let (_, app) = start(Supervisor::new("app").child(child)).await;
     tell(&address, Msg::crash());

@@ -1,4 +1,5 @@
-//! What is said of a child that cannot be reached, of a runtime that cannot run a tree, and of a job that comes back.
+//! Errors of a child that cannot be reached, of a runtime that cannot run a tree, and of a job that
+//! is given back.
 
 use std::error::Error;
 use std::future::IntoFuture;

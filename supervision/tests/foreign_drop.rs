@@ -1,4 +1,5 @@
-//! What users gave is dropped in no supervisor's turn, under no lock, and under a guard: it may panic, block, or call back.
+//! Users' values are dropped outside of supervisors' turns, under no lock, and under a guard: a
+//! drop may panic, block, or call back.
 
 #[path = "support/bombs.rs"]
 mod bombs;
@@ -154,7 +155,7 @@ fn an_error_that_takes_long_to_drop_keeps_no_supervisor_waiting() {
         let app = start(Supervisor::new("app")).await;
         app.supervisor().start_child(child).await.expect("it starts");
         tell(&address, Msg::End(ExitReason::failed(Heavy { _slow: Mutex::new(slow) })));
-        // Its mailbox tells those who ask why it is closed.
+        // The mailbox keeps the reason, because it reports why it is closed.
         drop(address);
         answers_while(gate, &app).await;
     });
@@ -258,7 +259,8 @@ fn a_reason_whose_drop_looks_at_the_tree_may_go_with_a_runtime() {
             runtime.block_on(async {
                 let root = Supervisor::new("app");
                 let handle = Arc::new(OnceLock::from(root.handle().downgrade()));
-                // Its engine keeps the reason for as long as it waits for a child that takes its time.
+                // The engine keeps the reason for as long as it waits for a child that stops
+                // slowly.
                 let child = Child::task("a", |ctx| async move {
                     ctx.stopped().await;
                     pending().await

@@ -1,4 +1,5 @@
-//! A subscriber that panics, or never comes back, and errors that cannot be displayed: nothing that is supervised notices.
+//! A subscriber that panics or never returns, and errors that cannot be displayed: supervised code
+//! is not affected.
 
 #[path = "support/bombs.rs"]
 mod bombs;
@@ -86,7 +87,7 @@ impl Actor for Partner {
     }
 }
 
-/// Checks that a child comes back after an error, and that its monitors and links are told.
+/// Checks that a child is restarted after an error, and that its monitors and links are notified.
 async fn an_error_does_no_more_than_it_is_to(error: ExitReason) {
     let child = idler("a", ());
     let address = child.address();
@@ -170,7 +171,7 @@ fn a_subscriber_that_never_comes_back_keeps_no_supervisor_waiting() {
     let (open, gate) = mpsc::channel::<()>();
     let gate = Arc::new(Mutex::new(gate));
     threads::on_threads(2, async move {
-        // Of this task's thread, wherever that is: a line is for the subscriber of who has something to say. So all is done here.
+        // The subscriber is that of the thread that logs. So everything is done on this thread.
         tokio::task::spawn_blocking(move || {
             let mut runtime = tokio::runtime::Builder::new_multi_thread();
             let waits = gate.clone();

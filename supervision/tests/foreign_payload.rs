@@ -86,7 +86,7 @@ async fn of_a_task_of_a_scope_it_is_its_result() {
     assert!(matches!(&results[..], [Err(reason), Ok(7)] if is_a_panic(reason)), "{results:?}");
 }
 
-/// A ractor actor that panics where it is told to.
+/// A ractor actor that panics in the given callback.
 struct Puppet;
 
 enum Order {

@@ -1,4 +1,5 @@
-//! Ractor actors all of whose parts panic as they are dropped: each is dropped by itself, and their supervisor goes on.
+//! Ractor actors of which every part panics when it is dropped: each drop has its own guard, and
+//! their supervisor continues.
 
 #[path = "support/bombs.rs"]
 mod bombs;

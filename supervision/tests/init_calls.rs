@@ -1,4 +1,4 @@
-//! What an init that calls a sibling is told when that sibling is down and waits for this very init.
+//! The result of an init that calls a stopped sibling which waits for this very init.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -39,7 +39,7 @@ impl Actor for Sibling {
 
 type Init = Arc<dyn Fn(u32) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
-/// Does in its init what its test tells it.
+/// Does in its init what the test asks for.
 struct Initiate;
 
 impl Actor for Initiate {
@@ -125,7 +125,7 @@ async fn an_init_that_waits_for_a_sibling_when_that_crashes_is_told_at_once() {
     let error = told.recv().await.expect("it tells").expect_err("the elder is down until it returns");
     assert!(matches!(error, CallError::Deadlock(_)), "{error:?}");
     assert_eq!(begun.elapsed(), Duration::ZERO);
-    // The call is handled by the next incarnation all the same, and nobody sees its answer.
+    // The next incarnation handles the call all the same. Its answer is not received.
     assert_eq!(get(&address).await.expect("it is back"), 2);
     assert_eq!((address.counters().handled, address.counters().lost_in_flight), (2, 1));
     assert!(app.shutdown().await.is_clean());
@@ -212,8 +212,8 @@ async fn an_init_that_waits_for_room_in_the_mailbox_of_a_sibling_that_crashes_is
             async move {
                 crash(&address).await;
                 address.cast(Msg::Crash).expect("there is room for one");
-                let sent = address.send(Msg::Crash).await.expect_err("it is full, and nobody makes room");
-                let place = address.reserve().await.expect_err("it is full, and nobody makes room");
+                let sent = address.send(Msg::Crash).await.expect_err("it is full, and no message is taken");
+                let place = address.reserve().await.expect_err("it is full, and no message is taken");
                 tell.send((sent, place)).expect("the test waits");
             }
         }
@@ -270,7 +270,7 @@ async fn an_init_that_is_restarted_by_itself_waits_for_a_sibling_that_is_restart
     assert!(app.shutdown().await.is_clean());
 }
 
-/// Where siblings have to do with each other, a start by hand holds up the restart of those that are down.
+/// Where siblings depend on each other, a start by request delays the restart of crashed siblings.
 #[tokio::test(start_paused = true)]
 async fn an_init_of_a_child_that_is_started_by_hand_and_calls_a_sibling_that_has_crashed_gets_its_message_back()
  {

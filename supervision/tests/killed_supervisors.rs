@@ -17,7 +17,8 @@ use worker::{Log, Msg, crash, tolerant, worker};
 const CALLERS: usize = 4;
 const CHILDREN: usize = 300;
 
-/// Has many children started by several at once; who was ever asked for, when all were answered.
+/// Starts many children from several tasks at once. Returns all requested addresses once every
+/// request is answered.
 async fn start_many<S, F>(start: S) -> Vec<Address<Msg>>
 where
     S: Fn(String, ChildSpec) -> F + Clone + Send + 'static,
@@ -35,7 +36,7 @@ where
                     match start(id, child.into()).await.map_err(|error| error.kind) {
                         // It was done, or it was interrupted by the end of the supervisor.
                         Ok(()) | Err(StartChildErrorKind::ShuttingDown | StartChildErrorKind::Failed(_)) => {}
-                        Err(error) => panic!("nobody else has that id: {error}"),
+                        Err(error) => panic!("no other child has that id: {error}"),
                     }
                 }
                 asked
@@ -70,8 +71,8 @@ fn keep_killing(supervisor: ActorHandle, over: Arc<AtomicBool>) -> JoinHandle<u3
 async fn nobody_is_left(system: &System, app: App<SupervisorHandle>, asked: Vec<Address<Msg>>) {
     assert!(app.shutdown().await.is_clean());
     assert_eq!(asked.len(), CALLERS * CHILDREN);
-    assert!(asked.iter().all(|address| address.cast(crash()).is_err()), "nobody is due");
-    assert!(system.processes().iter().all(|process| process.pid().is_none()), "nobody is left");
+    assert!(asked.iter().all(|address| address.cast(crash()).is_err()), "no incarnation is due");
+    assert!(system.processes().iter().all(|process| process.pid().is_none()), "no process is left");
     assert!(system.counters().is_balanced());
 }
 

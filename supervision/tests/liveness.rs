@@ -1,12 +1,13 @@
-//! Children that do not get on, and how their supervisor finds them, ends them and starts them again. In paused time; those that
-//! take a thread with them are in `liveness_on_threads`, what a group has to do with it in `liveness_in_groups`.
+//! Unresponsive children: how a supervisor detects, ends and restarts them. In paused time.
+//! Children that block a thread are in `liveness_on_threads`, the interaction with groups in
+//! `liveness_in_groups`.
 
 use perennial_actors::{Address, MailboxConfig, System};
 use perennial_supervision::{
     App, Child, DynamicSupervisor, Probe, Restart, Shutdown, SupervisionStats, Supervisor, SupervisorHandle,
 };
 use support::reports::Reports;
-use support::subject::{Log, Msg, Nature, incarnation, ms, secs, subject, tell};
+use support::subject::{Log, Msg, Script, incarnation, ms, scripted, secs, tell};
 use tokio::time::sleep;
 
 mod support {
@@ -26,7 +27,7 @@ async fn start(child: Child<Msg>) -> (System, Reports, App<SupervisorHandle>, Ad
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_awaits_for_ever_is_killed_and_its_address_serves_again() {
     let log = Log::new();
-    let child = Nature::plain(&log).child("a").handler_deadline(secs(1)).shutdown(Shutdown::Timeout(secs(2)));
+    let child = Script::plain(&log).child("a").handler_deadline(secs(1)).shutdown(Shutdown::Timeout(secs(2)));
     let (system, mut reports, app, address) = start(child).await;
     tell(&address, Msg::Hang);
     tell(&address, Msg::Note("handles what waited"));
@@ -52,7 +53,7 @@ async fn a_handler_that_awaits_for_ever_is_killed_and_its_address_serves_again()
 async fn a_child_that_hangs_and_obeys_is_told_only() {
     let log = Log::new();
     let (_, mut reports, _app, address) =
-        start(Nature::plain(&log).child("a").handler_deadline(secs(1))).await;
+        start(Script::plain(&log).child("a").handler_deadline(secs(1))).await;
     tell(&address, Msg::Take(secs(3)));
     assert_eq!(
         reports.until("app/a: started").await,
@@ -75,7 +76,7 @@ async fn a_child_that_hangs_is_stopped_as_its_spec_says_but_not_for_ever() {
         (Shutdown::Infinity, true, "6000"),
     ] {
         let log = Log::new();
-        let child = Nature::plain(&log).child("a").handler_deadline(secs(1)).shutdown(shutdown);
+        let child = Script::plain(&log).child("a").handler_deadline(secs(1)).shutdown(shutdown);
         let (_, mut reports, _app, address) = start(child).await;
         tell(&address, Msg::Hang);
         let lines = reports.until("app/a: started").await;
@@ -90,7 +91,7 @@ async fn to_hang_is_an_abnormal_end() {
     for (restart, comes_back) in
         [(Restart::Permanent, true), (Restart::Transient, true), (Restart::Temporary, false)]
     {
-        let child = subject("a").handler_deadline(secs(1)).shutdown(Shutdown::BrutalKill).restart(restart);
+        let child = scripted("a").handler_deadline(secs(1)).shutdown(Shutdown::BrutalKill).restart(restart);
         let (_, mut reports, app, address) = start(child).await;
         tell(&address, Msg::Hang);
         reports.until("app/a: terminated: unresponsive").await;
@@ -105,8 +106,8 @@ async fn to_hang_is_an_abnormal_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_hangs_too_often_makes_its_supervisor_give_up() {
-    let child = subject("a").handler_deadline(secs(1)).shutdown(Shutdown::BrutalKill);
+async fn a_child_that_hangs_too_often_makes_its_supervisor_give_up() {
+    let child = scripted("a").handler_deadline(secs(1)).shutdown(Shutdown::BrutalKill);
     let address = child.address();
     let system = System::new();
     let mut reports = Reports::of(&system);
@@ -120,7 +121,7 @@ async fn whoever_hangs_too_often_makes_its_supervisor_give_up() {
 
 #[tokio::test(start_paused = true)]
 async fn a_child_that_takes_long_but_not_too_long_is_left_alone() {
-    let child = subject("a").handler_deadline(secs(1)).mailbox(MailboxConfig::unbounded());
+    let child = scripted("a").handler_deadline(secs(1)).mailbox(MailboxConfig::unbounded());
     let (_, mut reports, app, address) = start(child).await;
     for _ in 0..1000 {
         tell(&address, Msg::Take(ms(990)));
@@ -133,7 +134,7 @@ async fn a_child_that_takes_long_but_not_too_long_is_left_alone() {
 #[tokio::test(start_paused = true)]
 async fn a_child_that_has_nothing_to_do_is_left_alone() {
     let probe = Probe::new(Msg::Ping).period(secs(1)).timeout(ms(1)).failure_threshold(1);
-    let (_, mut reports, app, address) = start(subject("a").handler_deadline(ms(100)).probe(probe)).await;
+    let (_, mut reports, app, address) = start(scripted("a").handler_deadline(ms(100)).probe(probe)).await;
     sleep(secs(100)).await;
     assert_eq!(incarnation(&address).await, 1);
     assert_eq!(reports.so_far(), [""; 0]);
@@ -148,7 +149,7 @@ fn probe() -> Probe<Msg> {
 #[tokio::test(start_paused = true)]
 async fn a_child_that_misses_too_many_answers_in_a_row_is_found_to_hang() {
     let log = Log::new();
-    let child = Nature::plain(&log).child("a").probe(probe()).shutdown(Shutdown::BrutalKill);
+    let child = Script::plain(&log).child("a").probe(probe()).shutdown(Shutdown::BrutalKill);
     let (_, mut reports, _app, address) = start(child).await;
     tell(&address, Msg::Hang);
     let lines = reports.until("app/a: started").await;
@@ -162,7 +163,7 @@ async fn a_child_that_misses_too_many_answers_in_a_row_is_found_to_hang() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_in_between_makes_good_for_those_that_were_missed() {
-    let (_, mut reports, _app, address) = start(subject("a").probe(probe())).await;
+    let (_, mut reports, _app, address) = start(scripted("a").probe(probe())).await;
     for _ in 0..10 {
         // Too long for one question or two, whenever they come, and not for three.
         tell(&address, Msg::Take(ms(2900)));
@@ -174,7 +175,7 @@ async fn an_answer_in_between_makes_good_for_those_that_were_missed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_child_that_gets_on_and_does_not_answer_is_found_by_a_probe_only() {
-    let child = Nature::plain(&Log::new()).keeping_pings().child("a");
+    let child = Script::plain(&Log::new()).keeping_pings().child("a");
     let child = child.probe(probe()).handler_deadline(secs(1)).shutdown(Shutdown::BrutalKill);
     let (_, mut reports, _app, _) = start(child).await;
     assert_eq!(reports.next().await.pid.expect("it lived").incarnation(), 1);
@@ -185,7 +186,7 @@ async fn a_child_that_gets_on_and_does_not_answer_is_found_by_a_probe_only() {
 async fn of_a_probe_and_a_deadline_the_first_to_strike_counts() {
     for (deadline, sign) in [(2, "app/a: unresponsive: handler"), (60, "app/a: unresponsive: 3 misses")] {
         let child =
-            subject("a").probe(probe()).handler_deadline(secs(deadline)).shutdown(Shutdown::BrutalKill);
+            scripted("a").probe(probe()).handler_deadline(secs(deadline)).shutdown(Shutdown::BrutalKill);
         let (_, mut reports, _app, address) = start(child).await;
         tell(&address, Msg::Hang);
         let mut lines = reports.until("app/a: started").await;
@@ -198,7 +199,8 @@ async fn of_a_probe_and_a_deadline_the_first_to_strike_counts() {
 
 #[tokio::test(start_paused = true)]
 async fn a_full_mailbox_is_an_answer_missed_and_is_not_filled_by_questions() {
-    let child = subject("a").mailbox(MailboxConfig::bounded(1)).probe(probe()).shutdown(Shutdown::BrutalKill);
+    let child =
+        scripted("a").mailbox(MailboxConfig::bounded(1)).probe(probe()).shutdown(Shutdown::BrutalKill);
     let (_, mut reports, _app, address) = start(child).await;
     tell(&address, Msg::Hang);
     tokio::task::yield_now().await;
@@ -215,7 +217,7 @@ async fn a_child_of_a_dynamic_supervisor_is_watched_like_any_other() {
     let system = System::new();
     let mut reports = Reports::of(&system);
     let app = DynamicSupervisor::new("app").start(&system).await.expect("it starts");
-    let child = subject("a").handler_deadline(secs(1)).shutdown(Shutdown::BrutalKill);
+    let child = scripted("a").handler_deadline(secs(1)).shutdown(Shutdown::BrutalKill);
     let address = child.address();
     app.supervisor().start_child(child).await.expect("it starts");
     reports.until("app/a: started").await;

@@ -1,11 +1,12 @@
-//! Children that hang among others: their siblings, the supervisors above and below, and whoever manages them meanwhile.
+//! Children that hang: the effect on siblings, on the supervisors above and below, and on
+//! management requests meanwhile.
 
 use perennial_actors::System;
 use perennial_supervision::{
     Child, ChildError, ChildState, Shutdown, Strategy, SupervisionStats, Supervisor,
 };
 use support::reports::Reports;
-use support::subject::{Log, Msg, Nature, Start, incarnation, ms, secs, subject, tell};
+use support::subject::{InitStep, Log, Msg, Script, incarnation, ms, scripted, secs, tell};
 use tokio::time::sleep;
 
 mod support {
@@ -14,8 +15,8 @@ mod support {
 }
 
 /// A child that is found to hang after a second and killed two seconds later.
-fn watched(nature: Nature, id: &'static str) -> Child<Msg> {
-    nature.child(id).handler_deadline(secs(1)).shutdown(Shutdown::Timeout(secs(2)))
+fn watched(script: Script, id: &'static str) -> Child<Msg> {
+    script.child(id).handler_deadline(secs(1)).shutdown(Shutdown::Timeout(secs(2)))
 }
 
 #[tokio::test(start_paused = true)]
@@ -29,11 +30,11 @@ async fn siblings_are_restarted_with_a_child_that_hung_as_with_any_that_ended() 
         (Strategy::RestForOne, vec!["3000 c stops", "3000 b starts", "3000 c starts"]),
     ] {
         let (log, system) = (Log::new(), System::new());
-        let nature = Nature::plain(&log);
-        let (middle, last) = (watched(nature.clone(), "b"), nature.clone().child("c"));
+        let script = Script::plain(&log);
+        let (middle, last) = (watched(script.clone(), "b"), script.clone().child("c"));
         let (address, end) = (middle.address(), last.address());
         let tree =
-            Supervisor::new("app").strategy(strategy).child(nature.child("a")).child(middle).child(last);
+            Supervisor::new("app").strategy(strategy).child(script.child("a")).child(middle).child(last);
         let app = tree.start(&system).await.expect("it starts");
         log.take();
         tell(&address, Msg::Hang);
@@ -49,10 +50,10 @@ async fn siblings_are_restarted_with_a_child_that_hung_as_with_any_that_ended() 
 #[tokio::test(start_paused = true)]
 async fn a_child_that_is_found_to_hang_while_its_group_is_stopped_is_restarted_with_it() {
     let (log, system) = (Log::new(), System::new());
-    let nature = Nature::plain(&log);
-    let (first, hanging) = (nature.clone().child("a"), watched(nature.clone(), "b"));
+    let script = Script::plain(&log);
+    let (first, hanging) = (script.clone().child("a"), watched(script.clone(), "b"));
     let (crashes, hangs) = (first.address(), hanging.address());
-    let slow = nature.lingering(secs(10)).child("c").shutdown(Shutdown::Infinity);
+    let slow = script.with_slow_stop(secs(10)).child("c").shutdown(Shutdown::Infinity);
     let tree = Supervisor::new("app").strategy(Strategy::OneForAll).child(first).child(hanging).child(slow);
     let mut reports = Reports::of(&system);
     let app = tree.start(&system).await.expect("it starts");
@@ -76,10 +77,10 @@ async fn a_child_that_is_found_to_hang_while_its_group_is_stopped_is_restarted_w
 #[tokio::test(start_paused = true)]
 async fn a_child_that_is_found_to_hang_while_others_are_restarted_is_restarted_after_them() {
     let (log, system) = (Log::new(), System::new());
-    let nature = Nature::plain(&log);
-    let (hanging, second) = (watched(nature.clone(), "a"), nature.clone().child("b"));
+    let script = Script::plain(&log);
+    let (hanging, second) = (watched(script.clone(), "a"), script.clone().child("b"));
     let (hangs, crashes) = (hanging.address(), second.address());
-    let slow = nature.lingering(secs(10)).child("c").shutdown(Shutdown::Infinity);
+    let slow = script.with_slow_stop(secs(10)).child("c").shutdown(Shutdown::Infinity);
     let tree = Supervisor::new("app").strategy(Strategy::RestForOne).intensity(2, secs(60));
     let app = tree.child(hanging).child(second).child(slow).start(&system).await.expect("it starts");
     let mut reports = Reports::of(&system);
@@ -98,7 +99,7 @@ async fn a_child_that_is_found_to_hang_while_others_are_restarted_is_restarted_a
 
 #[tokio::test(start_paused = true)]
 async fn a_child_that_is_stopped_by_hand_while_it_is_ended_for_hanging_stays_down() {
-    let child = watched(Nature::plain(&Log::new()), "a");
+    let child = watched(Script::plain(&Log::new()), "a");
     let (address, system) = (child.address(), System::new());
     let mut reports = Reports::of(&system);
     let app = Supervisor::new("app").child(child).start(&system).await.expect("it starts");
@@ -109,7 +110,7 @@ async fn a_child_that_is_stopped_by_hand_while_it_is_ended_for_hanging_stays_dow
     let begun = tokio::time::Instant::now();
     app.supervisor().terminate_child("a").await.expect("it is down");
     assert_eq!(begun.elapsed().as_secs(), 2, "when it was killed");
-    assert!(address.cast(Msg::Hang).is_err(), "nobody is due");
+    assert!(address.cast(Msg::Hang).is_err(), "no incarnation is due");
     sleep(secs(10)).await;
     assert_eq!(reports.so_far(), ["app/a: killed"], "and nothing of a restart");
     app.supervisor().restart_child("a").await.expect("it starts");
@@ -120,15 +121,15 @@ async fn a_child_that_is_stopped_by_hand_while_it_is_ended_for_hanging_stays_dow
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_waits_for_a_child_that_is_being_ended_and_names_it() {
     let log = Log::new();
-    let child = watched(Nature::plain(&log), "a");
+    let child = watched(Script::plain(&log), "a");
     let (address, system) = (child.address(), System::new());
     let mut reports = Reports::of(&system);
     let app =
-        Supervisor::new("app").child(child).child(subject("b")).start(&system).await.expect("it starts");
+        Supervisor::new("app").child(child).child(scripted("b")).start(&system).await.expect("it starts");
     tell(&address, Msg::Hang);
     reports.until("app/a: unresponsive: handler").await;
     let report = app.shutdown().await;
-    let late: Vec<_> = report.stragglers.iter().map(|who| (&*who.path, who.abandoned)).collect();
+    let late: Vec<_> = report.unstopped.iter().map(|child| (&*child.path, child.abandoned)).collect();
     assert_eq!(late, [("app/a", false)]);
     assert_eq!(log.take(), ["0 a starts"], "and not again");
 }
@@ -136,7 +137,7 @@ async fn a_shutdown_waits_for_a_child_that_is_being_ended_and_names_it() {
 #[tokio::test(start_paused = true)]
 async fn a_supervisor_is_never_given_up_however_long_it_takes_to_stop() {
     let (log, system) = (Log::new(), System::new());
-    let slow = Nature::plain(&log).lingering(secs(3600)).child("slow").shutdown(Shutdown::Infinity);
+    let slow = Script::plain(&log).with_slow_stop(secs(3600)).child("slow").shutdown(Shutdown::Infinity);
     let inner = Supervisor::new("inner").child(slow);
     let tree = Supervisor::new("app").abandon_after(ms(1)).child(inner);
     let app = tree.start(&system).await.expect("it starts");
@@ -162,10 +163,10 @@ async fn a_supervisor_is_never_given_up_however_long_it_takes_to_stop() {
 #[tokio::test(start_paused = true)]
 async fn a_child_that_hangs_concerns_its_own_supervisor_alone() {
     let (log, system) = (Log::new(), System::new());
-    let child = watched(Nature::plain(&log), "a");
+    let child = watched(Script::plain(&log), "a");
     let address = child.address();
     let tree = Supervisor::new("app").strategy(Strategy::OneForAll).intensity(0, secs(1));
-    let tree = tree.child(Supervisor::new("inner").child(child)).child(Nature::plain(&log).child("b"));
+    let tree = tree.child(Supervisor::new("inner").child(child)).child(Script::plain(&log).child("b"));
     let app = tree.start(&system).await.expect("it starts");
     log.take();
     tell(&address, Msg::Hang);
@@ -178,8 +179,9 @@ async fn a_child_that_hangs_concerns_its_own_supervisor_alone() {
 #[tokio::test(start_paused = true)]
 async fn an_init_that_hangs_is_for_the_start_timeout() {
     for timeout in [None, Some(secs(30))] {
-        let nature = Nature::plain(&Log::new()).starting(|n| if n == 2 { Start::Hangs } else { Start::Well });
-        let mut child = watched(nature, "a");
+        let script =
+            Script::plain(&Log::new()).with_init(|n| if n == 2 { InitStep::Hang } else { InitStep::Succeed });
+        let mut child = watched(script, "a");
         if let Some(timeout) = timeout {
             child = child.start_timeout(timeout);
         }

@@ -1,6 +1,8 @@
-//! Children that take a thread of the runtime and do not give it back, and what would keep their supervisor from finding out.
+//! Children that block a thread of the runtime, and the obstacles for their supervisor to detect
+//! it.
 //!
-//! In real time, because paused time needs a runtime of one thread. Nothing here measures any; what is awaited is reported.
+//! In real time, because paused time needs a runtime of one thread. No test measures time: each
+//! waits for a report.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, mpsc};
@@ -9,7 +11,7 @@ use std::time::Duration;
 use perennial_actors::{Address, System};
 use perennial_supervision::{App, Child, Probe, Shutdown, SupervisionStats, Supervisor, SupervisorHandle};
 use support::reports::Reports;
-use support::subject::{Log, Msg, Nature, Start, incarnation, ms, tell};
+use support::subject::{InitStep, Log, Msg, Script, incarnation, ms, tell};
 use support::threads::{Spinning, on_threads};
 use tokio::task::yield_now;
 
@@ -21,13 +23,14 @@ mod support {
 
 const DEADLINE: Duration = ms(100);
 
-/// A child that is killed at once when it is found to hang, so that it takes one thread as short as possible.
-fn watched(nature: Nature) -> Child<Msg> {
-    nature.child("a").shutdown(Shutdown::BrutalKill)
+/// A child that is killed at once when it is found to hang, so that it blocks a thread as briefly
+/// as possible.
+fn watched(script: Script) -> Child<Msg> {
+    script.child("a").shutdown(Shutdown::BrutalKill)
 }
 
-fn plain() -> Nature {
-    Nature::plain(&Log::new())
+fn plain() -> Script {
+    Script::plain(&Log::new())
 }
 
 fn app() -> Supervisor {
@@ -71,7 +74,7 @@ async fn until_replaced(reports: &mut Reports) -> Vec<String> {
 
 async fn is_told_to_stop_killed_abandoned_and_replaced(hang: Msg, let_go: impl Send) {
     let log = Log::new();
-    let child = Nature::plain(&log).child("a").shutdown(Shutdown::Timeout(ms(20))).handler_deadline(DEADLINE);
+    let child = Script::plain(&log).child("a").shutdown(Shutdown::Timeout(ms(20))).handler_deadline(DEADLINE);
     let address = child.address();
     let (system, mut reports, app) = start(app().child(child)).await;
     tell(&address, hang);
@@ -86,8 +89,8 @@ async fn is_told_to_stop_killed_abandoned_and_replaced(hang: Msg, let_go: impl S
     drop(let_go);
     assert_eq!(incarnation(&address).await, 2, "the one before can do nothing more");
     let report = app.shutdown().await;
-    let stragglers: Vec<_> = report.stragglers.iter().map(|who| (&*who.path, who.abandoned)).collect();
-    assert_eq!(stragglers, [("app/a", true)]);
+    let unstopped: Vec<_> = report.unstopped.iter().map(|child| (&*child.path, child.abandoned)).collect();
+    assert_eq!(unstopped, [("app/a", true)]);
     assert!(address.counters().is_balanced());
 }
 
@@ -130,7 +133,7 @@ async fn start_with(
     tree: Supervisor,
     child: Child<Msg>,
 ) -> (Address<Msg>, Reports, App<SupervisorHandle>) {
-    let first = plain().starting(|_| Start::Unready).child("first");
+    let first = plain().with_init(|_| InitStep::DeferReady).child("first");
     let (address, before) = (child.address(), first.address());
     let starting = tokio::spawn(start(tree.child(first).child(child)));
     let mut msg = msg;
@@ -156,7 +159,8 @@ fn a_supervisor_hears_of_a_start_though_the_child_blocks_in_the_same_breath() {
     });
 }
 
-/// As above: what a child does that is not watched must not keep its supervisor from watching the others.
+/// As above, for a child without liveness checks: it must not keep its supervisor from checking the
+/// other children.
 #[test]
 fn a_child_that_is_not_watched_does_not_keep_its_supervisor_from_watching_its_siblings() {
     on_threads(4, async {
@@ -177,7 +181,8 @@ fn a_child_that_is_not_watched_does_not_keep_its_supervisor_from_watching_its_si
 fn a_supervisor_hears_that_a_child_is_ready_though_it_blocks_in_the_same_handler() {
     on_threads(4, async {
         let (_hold, block) = block();
-        let child = watched(plain().starting(|n| if n == 1 { Start::Unready } else { Start::Well }));
+        let child =
+            watched(plain().with_init(|n| if n == 1 { InitStep::DeferReady } else { InitStep::Succeed }));
         let ready = Msg::All(vec![Msg::Ready, block]);
         let (address, mut reports, _app) = start_with(ready, app(), child.handler_deadline(DEADLINE)).await;
         assert_eq!(until_replaced(&mut reports).await, stages("app/a: unresponsive: handler"));
@@ -185,7 +190,7 @@ fn a_supervisor_hears_that_a_child_is_ready_though_it_blocks_in_the_same_handler
     });
 }
 
-/// Tokio issue 4941: whoever waits for the answer is woken by it, on the child's thread.
+/// Tokio issue 4941: the answer wakes the task that waits for it on the child's thread.
 #[test]
 fn a_child_that_answers_a_probe_and_then_blocks_is_found_by_the_next() {
     on_threads(4, async {
@@ -206,7 +211,8 @@ fn a_child_that_answers_a_probe_and_then_blocks_is_found_by_the_next() {
     });
 }
 
-/// Tokio issue 4730: the thread that drives the timers is woken by one, and what it runs then does not return.
+/// Tokio issue 4730: a timer wakes the thread that drives the timers, and the code that it then
+/// runs does not return.
 #[test]
 fn a_child_that_blocks_the_thread_of_the_timers_is_found() {
     on_threads(4, async {

@@ -1,5 +1,5 @@
-//! The log says what the reports say. One test in a program of its own: what is first logged while somebody begins to listen may
-//! never be heard.
+//! The log agrees with the reports. One test in a program of its own: a line that is first logged
+//! while a subscriber is being installed may get lost.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use perennial_actors::System;
 use perennial_supervision::{LivenessFailure, ReportKind, Shutdown, Supervisor, SupervisorReport};
-use support::subject::{Log, Msg, Nature, Start, ms, secs, tell};
+use support::subject::{InitStep, Log, Msg, Script, ms, secs, tell};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -44,7 +44,7 @@ impl Subscriber for Listener {
         let mut fields = Fields::default();
         event.record(&mut fields);
         let entry = Entry { level: *event.metadata().level(), fields: fields.0 };
-        self.0.lock().expect("nobody panics here").push(entry);
+        self.0.lock().expect("not poisoned").push(entry);
     }
 
     fn enter(&self, _: &Id) {}
@@ -116,12 +116,14 @@ async fn everything_that_is_reported_is_logged_with_the_same_fields() {
     let _listening = tracing::subscriber::set_default(listener.clone());
     let system = System::new();
     let mut reports = system.subscribe::<SupervisorReport>();
-    let nature = Nature::plain(&Log::new()).starting(|n| if n == 3 { Start::Fails } else { Start::Well });
-    let child = nature.child("a").handler_deadline(secs(1)).shutdown(Shutdown::Timeout(ms(500)));
+    let script =
+        Script::plain(&Log::new()).with_init(|n| if n == 3 { InitStep::Fail } else { InitStep::Succeed });
+    let child = script.child("a").handler_deadline(secs(1)).shutdown(Shutdown::Timeout(ms(500)));
     let address = child.address();
     let inner = Supervisor::new("inner").intensity(3, secs(60)).child(child);
     let app = Supervisor::new("app").child(inner).start(&system).await.expect("it starts");
-    // It hangs, crashes, does not start, starts, crashes once too often; begins anew; and is killed when it is to stop.
+    // It hangs, crashes, does not start, starts, and crashes once too often. It starts again, and
+    // is killed during its stop.
     for msg in [Msg::Hang, Msg::crash(), Msg::crash()] {
         tell(&address, msg);
     }
@@ -135,7 +137,7 @@ async fn everything_that_is_reported_is_logged_with_the_same_fields() {
     tokio::time::sleep(ms(1)).await;
 
     let told: Vec<SupervisorReport> = std::iter::from_fn(|| reports.try_next()).collect();
-    let logged = std::mem::take(&mut *listener.0.lock().expect("nobody panics here"));
+    let logged = std::mem::take(&mut *listener.0.lock().expect("not poisoned"));
     let kinds = [
         "Started",
         "Unresponsive",

@@ -6,7 +6,7 @@ mod worker;
 use perennial_actors::{ActorHandle, Address, CallError, ProcessState, System};
 use perennial_supervision::{App, Strategy, Supervisor, SupervisorHandle};
 use tokio::task::{JoinSet, yield_now};
-use worker::{Birth, Gate, Log, Msg, Script, gate, tolerant, worker};
+use worker::{Gate, InitStep, Log, Msg, Script, gate, tolerant, worker};
 
 /// Starts a tree of a supervisor below another. Its first child waits at the gate in each init.
 async fn start(
@@ -14,7 +14,7 @@ async fn start(
     gate: &Gate,
 ) -> (System, App<SupervisorHandle>, SupervisorHandle, Address<Msg>) {
     let (system, log, gate) = (System::new(), Log::default(), gate.clone());
-    let first = Script::new("first", &log).born(move |_| Birth::Waits(gate.clone())).child();
+    let first = Script::new("first", &log).with_init(move |_| InitStep::WaitFor(gate.clone())).child();
     let second = worker("second", &log);
     let address = second.address();
     let nested = Supervisor::new("nested").strategy(strategy).child(first).child(second);

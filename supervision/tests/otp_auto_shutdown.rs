@@ -8,8 +8,8 @@ use perennial_supervision::{
     AutoShutdown, Backoff, ChildState, Restart, Strategy, SupervisionStats, Supervisor,
 };
 use worker::{
-    Birth, HOUR, Log, SECOND, Script, crash, end, incarnation, over, quiet, refused, shown, start, tolerant,
-    worker,
+    HOUR, InitStep, Log, SECOND, Script, crash, end, incarnation, quiet, refused, shown, start, tolerant,
+    tree_exit, worker,
 };
 
 const MODES: [AutoShutdown; 3] =
@@ -28,7 +28,7 @@ fn reasons() -> [ExitReason; 5] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c081_who_is_not_significant_never_ends_its_supervisor() {
+async fn c081_a_child_that_is_not_significant_never_ends_its_supervisor() {
     for mode in MODES {
         for restart in [Restart::Temporary, Restart::Transient] {
             for reason in reasons() {
@@ -53,7 +53,8 @@ async fn c081_who_is_not_significant_never_ends_its_supervisor() {
     }
 }
 
-/// A tree of `a`, the significant `b`, and `c`; how it ends, or who is up if it does not.
+/// Builds a tree of `a`, the significant `b`, and `c`. Returns how it ends, or the running children
+/// if it does not.
 async fn after_the_end_of_b(
     mode: AutoShutdown,
     restart: Restart,
@@ -72,8 +73,8 @@ async fn after_the_end_of_b(
         let told = log.take();
         assert_eq!(told[told.len() - 2..], ["stop c", "stop a"], "in reverse order, and told to");
         assert_eq!(SupervisionStats::of(&system).restarts, 0);
-        assert!(address.cast(crash()).is_err() && beside.cast(crash()).is_err(), "nobody is due");
-        return Ok(over(&app).await);
+        assert!(address.cast(crash()).is_err() && beside.cast(crash()).is_err(), "no incarnation is due");
+        return Ok(tree_exit(&app).await);
     };
     assert!(app.shutdown().await.is_clean());
     Err(shown(&children).join(", "))
@@ -153,8 +154,8 @@ async fn a_significant_child_that_declines_to_start_does_not_end_its_supervisor(
     for mode in [AutoShutdown::AnySignificant, AutoShutdown::AllSignificant] {
         let log = Log::default();
         let declining = |id: &str, from| {
-            let birth = move |n| if n >= from { Birth::Declines } else { Birth::Up };
-            Script::new(id, &log).born(birth).child().restart(Restart::Transient).significant()
+            let init = move |n| if n >= from { InitStep::Ignore } else { InitStep::Succeed };
+            Script::new(id, &log).with_init(init).child().restart(Restart::Transient).significant()
         };
         let later = declining("later", 2);
         let address = later.address();
@@ -182,7 +183,7 @@ async fn c085_the_last_significant_child_to_end_ends_its_supervisor_and_none_bef
     assert_eq!(app.supervisor().count_children().await.expect("it lives").active, 3);
     log.take();
     end(&other, ExitReason::Normal).await;
-    assert_eq!(over(&app).await, "shutdown: a significant child ended");
+    assert_eq!(tree_exit(&app).await, "shutdown: a significant child ended");
     assert_eq!(log.take(), ["stop c: normal", "stop d", "stop b"]);
 }
 
@@ -196,7 +197,7 @@ async fn c086_a_significant_child_that_was_stopped_by_hand_counts_as_gone() {
     let (_, app) = start(tree.child(significant("a")).child(last)).await;
     app.supervisor().terminate_child("a").await.expect("it is stopped");
     end(&address, ExitReason::Normal).await;
-    assert_eq!(over(&app).await, "shutdown: a significant child ended");
+    assert_eq!(tree_exit(&app).await, "shutdown: a significant child ended");
 }
 
 #[tokio::test(start_paused = true)]
@@ -216,10 +217,11 @@ async fn a_significant_child_that_is_being_restarted_is_still_there() {
     tokio::time::sleep(HOUR).await;
     assert_eq!(incarnation(&one).await, 2);
     end(&one, ExitReason::Normal).await;
-    assert_eq!(over(&app).await, "shutdown: a significant child ended");
+    assert_eq!(tree_exit(&app).await, "shutdown: a significant child ended");
 }
 
-/// A tree with a supervisor below its root that ends with its only child, which is ended; who is up in it then, or why it ended.
+/// Builds a tree with a supervisor below its root that ends with its only child, and ends that
+/// child. Returns the running children, or the exit reason of the tree.
 async fn after_a_nested_one_has_shut_down(
     nested: impl FnOnce(Supervisor) -> Supervisor,
 ) -> Result<Vec<String>, String> {
@@ -234,10 +236,10 @@ async fn after_a_nested_one_has_shut_down(
     quiet().await;
     let Ok(children) = app.supervisor().which_children().await else {
         assert_eq!(log.take(), ["stop deep: normal", "stop b", "stop a"]);
-        return Err(over(&app).await);
+        return Err(tree_exit(&app).await);
     };
     let due = children[1].state == ChildState::Running;
-    assert_eq!(address.cast(crash()).is_ok(), due, "its mailbox is open if somebody is due to serve it");
+    assert_eq!(address.cast(crash()).is_ok(), due, "its mailbox is open if an incarnation is due");
     assert!(app.shutdown().await.is_clean());
     Ok(shown(&children))
 }
@@ -282,6 +284,6 @@ async fn a_significant_nested_supervisor_that_gives_up_takes_the_one_above_along
     let tree = Supervisor::new("app").auto_shutdown(AutoShutdown::AnySignificant).child(worker("a", &log));
     let (_, app) = start(tree.child(nested.child(child))).await;
     end(&address, ExitReason::failed("on purpose")).await;
-    assert_eq!(over(&app).await, "shutdown: a significant child ended");
+    assert_eq!(tree_exit(&app).await, "shutdown: a significant child ended");
     assert_eq!(refused(app.supervisor().which_children().await), GONE);
 }

@@ -11,12 +11,12 @@ use perennial_supervision::{
     Supervisor,
 };
 use worker::{
-    Birth, HOUR, Log, SECOND, Script, crash, end, gate, incarnation, over, pid, quiet, refused, shown, start,
-    tolerant, why, worker,
+    HOUR, InitStep, Log, SECOND, Script, crash, end, exit_of, gate, incarnation, pid, quiet, refused, shown,
+    start, tolerant, tree_exit, worker,
 };
 
 #[tokio::test(start_paused = true)]
-async fn c098_who_is_known_runs_on_by_what_is_said_of_it_now() {
+async fn c098_a_known_child_keeps_running_by_its_new_policy() {
     let log = Log::default();
     let (a, b) = (worker("a", &log), worker("b", &log));
     let (one, other) = (a.address(), b.address());
@@ -37,7 +37,7 @@ async fn c098_who_is_known_runs_on_by_what_is_said_of_it_now() {
     log.take();
     let down = one.monitor();
     app.supervisor().terminate_child("a").await.expect("it is stopped");
-    assert_eq!((why(down).await, log.take().len()), ("killed".to_owned(), 0));
+    assert_eq!((exit_of(down).await, log.take().len()), ("killed".to_owned(), 0));
     assert_eq!(
         refused(app.supervisor().restart_child("a").await),
         "the supervisor has no such child",
@@ -49,7 +49,7 @@ async fn c098_who_is_known_runs_on_by_what_is_said_of_it_now() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c098_who_is_new_is_taken_in_and_not_started() {
+async fn c098_a_new_child_is_added_and_not_started() {
     let log = Log::default();
     let (_, app) = start(tolerant("app").child(worker("a", &log))).await;
     let new = worker("n", &log);
@@ -58,7 +58,7 @@ async fn c098_who_is_new_is_taken_in_and_not_started() {
     quiet().await;
     let children = app.supervisor().which_children().await.expect("it lives");
     assert_eq!(shown(&children), ["n stopped", "a running"], "it is the last, wherever the spec has it");
-    assert!(address.cast(crash()).is_err(), "nobody is due");
+    assert!(address.cast(crash()).is_err(), "no incarnation is due");
     app.supervisor().restart_child("n").await.expect("it starts");
     assert_eq!(incarnation(&address).await, 1);
     assert!(app.shutdown().await.is_clean());
@@ -66,7 +66,7 @@ async fn c098_who_is_new_is_taken_in_and_not_started() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c098_who_is_not_mentioned_stays_until_the_supervisor_is_restarted() {
+async fn c098_a_child_that_is_not_in_the_new_spec_stays_until_the_supervisor_is_restarted() {
     for (killed, reason) in [(true, "killed"), (false, "shutdown: reached the maximum restart intensity")] {
         let log = Log::default();
         let (a, b, new) = (worker("a", &log), worker("b", &log), worker("n", &log));
@@ -85,12 +85,12 @@ async fn c098_who_is_not_mentioned_stays_until_the_supervisor_is_restarted() {
         } else {
             end(&kept, ExitReason::failed("on purpose")).await;
         }
-        assert_eq!(why(down).await, reason);
+        assert_eq!(exit_of(down).await, reason);
         quiet().await;
         assert_eq!((incarnation(&added).await, incarnation(&kept).await), (1, 2));
         let children = handle.which_children().await.expect("it lives");
         assert_eq!(shown(&children), ["a running", "n running"], "in the order of the new spec");
-        assert!(dropped.cast(crash()).is_err(), "nobody is due");
+        assert!(dropped.cast(crash()).is_err(), "no incarnation is due");
         assert_eq!((dropped.counters().queued, dropped.counters().is_balanced()), (0, true));
         assert!(app.shutdown().await.is_clean());
     }
@@ -112,7 +112,7 @@ async fn c098_what_is_said_of_the_supervisor_holds_at_once() {
     end(&one, ExitReason::failed("on purpose")).await;
     assert_eq!((incarnation(&one).await, incarnation(&other).await), (3, 2));
     end(&one, ExitReason::failed("on purpose")).await;
-    assert_eq!(over(&app).await, "shutdown: reached the maximum restart intensity", "the first counts");
+    assert_eq!(tree_exit(&app).await, "shutdown: reached the maximum restart intensity", "the first counts");
 }
 
 #[tokio::test(start_paused = true)]
@@ -143,7 +143,7 @@ async fn c098_auto_shutdown_holds_for_the_next_end() {
     assert!(matches!(wrong, ChangeError::Spec(SpecError::SignificantForNothing { .. })));
     change(AutoShutdown::AnySignificant).await.expect("it does");
     end(&address, ExitReason::Normal).await;
-    assert_eq!(over(&app).await, "shutdown: a significant child ended");
+    assert_eq!(tree_exit(&app).await, "shutdown: a significant child ended");
 }
 
 #[tokio::test(start_paused = true)]
@@ -214,17 +214,17 @@ async fn a_child_that_was_deleted_is_another_one_from_the_change_on() {
         quiet().await;
     }
     assert!(app.shutdown().await.is_clean());
-    assert!(new.cast(crash()).is_err(), "nobody is due");
+    assert!(new.cast(crash()).is_err(), "no incarnation is due");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_knows_who_was_started_while_it_waited() {
+async fn a_change_knows_the_children_that_were_started_while_it_waited() {
     let (log, gate) = (Log::default(), gate());
     let waits = gate.clone();
-    let birth = move |n| if n == 2 { Birth::Waits(waits.clone()) } else { Birth::Up };
+    let init = move |n| if n == 2 { InitStep::WaitFor(waits.clone()) } else { InitStep::Succeed };
     let (first, second) = (worker("x", &log), worker("x", &log));
     let (known, unserved) = (first.address(), second.address());
-    let a = Script::new("a", &log).born(birth).child();
+    let a = Script::new("a", &log).with_init(init).child();
     let address = a.address();
     let inner = tolerant("inner").strategy(Strategy::OneForAll).child(a);
     let handle = inner.handle();
@@ -245,15 +245,15 @@ async fn a_change_knows_who_was_started_while_it_waited() {
         quiet().await;
     }
     assert!(app.shutdown().await.is_clean());
-    assert!(known.cast(crash()).is_err(), "nobody is due");
+    assert!(known.cast(crash()).is_err(), "no incarnation is due");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_change_waits_for_a_group_restart_and_one_in_a_backoff_knows_what_is_new() {
     let (log, gate) = (Log::default(), gate());
     let waits = gate.clone();
-    let birth = move |n| if n == 2 { Birth::Waits(waits.clone()) } else { Birth::Up };
-    let a = Script::new("a", &log).born(birth).child();
+    let init = move |n| if n == 2 { InitStep::WaitFor(waits.clone()) } else { InitStep::Succeed };
+    let a = Script::new("a", &log).with_init(init).child();
     let b = worker("b", &log).backoff(Backoff::new(HOUR, HOUR));
     let (one, other) = (a.address(), b.address());
     let (_, app) = start(tolerant("app").strategy(Strategy::OneForAll).child(a).child(b)).await;

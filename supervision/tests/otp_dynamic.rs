@@ -12,11 +12,11 @@ use perennial_supervision::{
 };
 use tokio::time::Instant;
 use worker::{
-    Birth, HOUR, Log, Msg, SECOND, Script, crash, end, incarnation, pid, quiet, refused, shown, start,
-    tolerant, why, worker,
+    HOUR, InitStep, Log, Msg, SECOND, Script, crash, end, exit_of, incarnation, pid, quiet, refused, shown,
+    start, tolerant, worker,
 };
 
-const NOBODY: &str = "the supervisor has no such child";
+const NOT_FOUND: &str = "the supervisor has no such child";
 
 async fn dynamic(supervisor: DynamicSupervisor) -> (System, App<DynamicHandle>) {
     let system = System::new();
@@ -37,11 +37,11 @@ async fn children(app: &App<DynamicHandle>) -> Vec<String> {
 async fn c009_a_child_that_declines_to_start_is_not_kept_whatever_its_restart_type() {
     let (log, (system, app)) = (Log::default(), dynamic(pool()).await);
     for restart in [Restart::Permanent, Restart::Transient, Restart::Temporary] {
-        let declines = Script::new("a", &log).born(|_| Birth::Declines).child().restart(restart);
+        let declines = Script::new("a", &log).with_init(|_| InitStep::Ignore).child().restart(restart);
         let address = declines.address();
         let started = app.supervisor().start_child(declines).await.expect("it is no failure");
         assert_eq!(started, ChildStart::Ignored);
-        assert!(address.cast(crash()).is_err(), "nobody is due");
+        assert!(address.cast(crash()).is_err(), "no incarnation is due");
     }
     assert_eq!(app.supervisor().count_children().await.expect("it lives"), ChildCounts::default());
     let report = app.shutdown().await;
@@ -93,14 +93,14 @@ async fn c045_what_a_child_was_started_with_it_is_restarted_with() {
 #[tokio::test(start_paused = true)]
 async fn c046_a_child_that_declines_its_restart_is_gone() {
     let (log, (_, app)) = (Log::default(), dynamic(pool()).await);
-    let birth = |n| if n == 2 { Birth::Declines } else { Birth::Up };
-    let child = Script::new("a", &log).born(birth).child();
+    let init = |n| if n == 2 { InitStep::Ignore } else { InitStep::Succeed };
+    let child = Script::new("a", &log).with_init(init).child();
     let address = child.address();
     app.supervisor().start_child(child).await.expect("it starts");
     end(&address, ExitReason::failed("on purpose")).await;
     quiet().await;
     assert_eq!(app.supervisor().count_children().await.expect("it lives"), ChildCounts::default());
-    assert!(address.cast(crash()).is_err(), "nobody is due");
+    assert!(address.cast(crash()).is_err(), "no incarnation is due");
     let report = app.shutdown().await;
     assert!(report.is_clean() && report.reason.to_string() == "shutdown");
 }
@@ -127,8 +127,8 @@ async fn c161_there_are_as_many_children_as_there_may_be_and_those_being_restart
 #[tokio::test(start_paused = true)]
 async fn a_child_that_does_not_start_or_has_ended_for_good_takes_no_room() {
     let (log, (_, app)) = (Log::default(), dynamic(pool().max_children(1)).await);
-    for birth in [Birth::Fails, Birth::Panics, Birth::Declines] {
-        let child = Script::new("a", &log).born(move |_| birth.clone()).child();
+    for init in [InitStep::Fail, InitStep::Panic, InitStep::Ignore] {
+        let child = Script::new("a", &log).with_init(move |_| init.clone()).child();
         assert!(!matches!(app.supervisor().start_child(child).await, Ok(ChildStart::Started(_))));
     }
     let ends = worker("b", &log).restart(Restart::Transient);
@@ -145,14 +145,15 @@ async fn a_child_that_does_not_start_or_has_ended_for_good_takes_no_room() {
 #[tokio::test(start_paused = true)]
 async fn c162_a_start_tells_what_came_of_it_and_keeps_only_what_runs() {
     let (log, (_, app)) = (Log::default(), dynamic(pool()).await);
-    let child = |birth: Birth| Script::new("a", &log).born(move |_| birth.clone()).child();
+    let child = |init: InitStep| Script::new("a", &log).with_init(move |_| init.clone()).child();
     let supervisor = app.supervisor();
-    assert_eq!(supervisor.start_child(child(Birth::Declines)).await.expect("fine"), ChildStart::Ignored);
-    let failed = supervisor.start_child(child(Birth::Fails)).await.expect_err("it fails");
+    assert_eq!(supervisor.start_child(child(InitStep::Ignore)).await.expect("fine"), ChildStart::Ignored);
+    let failed = supervisor.start_child(child(InitStep::Fail)).await.expect_err("it fails");
     assert!(matches!(failed.kind, StartChildErrorKind::Failed(ExitReason::Failed(_))), "{failed}");
-    let panicked = supervisor.start_child(child(Birth::Panics)).await.expect_err("it fails");
+    let panicked = supervisor.start_child(child(InitStep::Panic)).await.expect_err("it fails");
     assert!(matches!(panicked.kind, StartChildErrorKind::Failed(ExitReason::Panicked(_))), "{panicked}");
-    let started = supervisor.start_child(child(Birth::Up)).await.expect("fine").pid().expect("it has");
+    let started =
+        supervisor.start_child(child(InitStep::Succeed)).await.expect("fine").pid().expect("it has");
     let listed = supervisor.which_children().await.expect("it lives");
     assert_eq!(listed.iter().map(|child| child.pid).collect::<Vec<_>>(), [Some(started)]);
     let nested = Supervisor::new("nested").child(worker("b", &log));
@@ -170,17 +171,17 @@ async fn c162_a_start_tells_what_came_of_it_and_keeps_only_what_runs() {
 
 #[tokio::test(start_paused = true)]
 async fn c163_what_a_restart_comes_to_decides_whether_the_child_is_kept() {
-    for (birth, left) in [
-        (Birth::Up, vec!["a running"]),
-        (Birth::Declines, vec![]),
-        (Birth::Fails, vec!["a restarting"]),
-        (Birth::Panics, vec!["a restarting"]),
+    for (init, left) in [
+        (InitStep::Succeed, vec!["a running"]),
+        (InitStep::Ignore, vec![]),
+        (InitStep::Fail, vec!["a restarting"]),
+        (InitStep::Panic, vec!["a restarting"]),
     ] {
         let (log, (system, app)) = (Log::default(), dynamic(pool()).await);
-        let birth = move |n| if n == 1 { Birth::Up } else { birth.clone() };
+        let init = move |n| if n == 1 { InitStep::Succeed } else { init.clone() };
         // The delay is for the test, to find it between two tries.
         let backoff = Backoff::new(SECOND, SECOND);
-        let child = Script::new("a", &log).born(birth).child().backoff(backoff);
+        let child = Script::new("a", &log).with_init(init).child().backoff(backoff);
         let address = child.address();
         app.supervisor().start_child(child).await.expect("it starts");
         end(&address, ExitReason::failed("on purpose")).await;
@@ -191,14 +192,15 @@ async fn c163_what_a_restart_comes_to_decides_whether_the_child_is_kept() {
         assert_eq!(address.cast(Msg::EndLater(SECOND, ExitReason::Normal)).is_ok(), !left.is_empty());
         let report = app.shutdown().await;
         // The message of a child that is not up is dropped.
-        assert!(report.stragglers.is_empty() && report.dropped_messages <= 1, "{report}");
+        assert!(report.unstopped.is_empty() && report.dropped_messages <= 1, "{report}");
     }
 }
 
-/// A child whose restarts fail, and the pid that whoever started it knows; after so many of them.
+/// Starts a child whose restarts fail. Returns its first pid after so many restarts.
 async fn restarting(app: &App<DynamicHandle>, tries: u32) -> Pid {
-    let birth = |n| if n == 1 { Birth::Up } else { Birth::Fails };
-    let child = Script::new("a", &Log::default()).born(birth).child().backoff(Backoff::new(SECOND, SECOND));
+    let init = |n| if n == 1 { InitStep::Succeed } else { InitStep::Fail };
+    let child =
+        Script::new("a", &Log::default()).with_init(init).child().backoff(Backoff::new(SECOND, SECOND));
     let address = child.address();
     let known = app.supervisor().start_child(child).await.expect("it starts").pid().expect("it has");
     end(&address, ExitReason::failed("on purpose")).await;
@@ -217,7 +219,7 @@ async fn c164_a_child_that_is_being_restarted_is_stopped_by_the_pid_that_it_had(
             Restart::Transient
         );
         app.supervisor().terminate_child(known).await.expect("it is known by that");
-        assert_eq!(refused(app.supervisor().terminate_child(known).await), NOBODY);
+        assert_eq!(refused(app.supervisor().terminate_child(known).await), NOT_FOUND);
         assert_eq!(app.supervisor().count_children().await.expect("it lives"), ChildCounts::default());
         tokio::time::sleep(HOUR).await;
         assert!(children(&app).await.is_empty(), "nothing resurrects it");
@@ -246,7 +248,7 @@ async fn a_child_is_stopped_by_the_pid_of_any_of_its_incarnations() {
         }
         assert_eq!(incarnation(&address).await, restarts + 1);
         app.supervisor().terminate_child(first).await.expect("it is known by that");
-        assert!(address.cast(crash()).is_err(), "nobody is due");
+        assert!(address.cast(crash()).is_err(), "no incarnation is due");
         assert_eq!((incarnation(&beside).await, children(&app).await), (1, vec!["b running".to_owned()]));
     }
 }
@@ -266,7 +268,7 @@ async fn c165_what_all_children_are_given_comes_first_at_every_start() {
 #[tokio::test(start_paused = true)]
 async fn c166_children_stop_all_at_once_and_each_in_its_own_way() {
     let (log, (_, app)) = (Log::default(), dynamic(pool()).await);
-    let lingers = |id: &str, seconds: u32| Script::new(id, &log).lingers(seconds * SECOND).child();
+    let lingers = |id: &str, seconds: u32| Script::new(id, &log).with_slow_stop(seconds * SECOND).child();
     let mut downs = Vec::new();
     for (child, reason) in [
         (lingers("brutal", 60).shutdown(Shutdown::BrutalKill), "killed"),
@@ -287,9 +289,9 @@ async fn c166_children_stop_all_at_once_and_each_in_its_own_way() {
     let report = app.shutdown().await;
     let took = began.elapsed();
     assert!(took >= 30 * SECOND && took < 31 * SECOND, "as long as the longest, and no longer: {took:?}");
-    assert_eq!(report.stragglers.iter().map(|who| &*who.path).collect::<Vec<_>>(), ["pool/late"]);
+    assert_eq!(report.unstopped.iter().map(|child| &*child.path).collect::<Vec<_>>(), ["pool/late"]);
     for (down, reason) in downs {
-        assert_eq!(why(down).await, reason);
+        assert_eq!(exit_of(down).await, reason);
     }
     let told = ["stop plain", "stop deeper", "stop usual", "stop deep", "stop long", "stop patient"];
     assert_eq!(log.take(), told);
@@ -298,24 +300,24 @@ async fn c166_children_stop_all_at_once_and_each_in_its_own_way() {
 #[tokio::test(start_paused = true)]
 async fn every_child_that_is_late_is_told_of_also_if_all_have_one_name_for_people() {
     let (_, app) = dynamic(pool()).await;
-    let late = |(): ()| Script::new("session", &Log::default()).lingers(HOUR).child();
+    let late = |(): ()| Script::new("session", &Log::default()).with_slow_stop(HOUR).child();
     let sessions = app.supervisor().template(late);
     for _ in 0..3 {
         sessions.start_child(()).await.expect("it starts");
     }
-    let late = app.shutdown().await.stragglers;
-    assert_eq!(late.iter().map(|who| &*who.path).collect::<Vec<_>>(), ["pool/session"; 3]);
+    let late = app.shutdown().await.unstopped;
+    assert_eq!(late.iter().map(|child| &*child.path).collect::<Vec<_>>(), ["pool/session"; 3]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_was_late_and_is_no_child_any_more_when_the_tree_stops_is_not_told_of() {
+async fn a_late_child_that_was_removed_before_the_tree_stops_is_not_reported() {
     let (_, app) = dynamic(pool()).await;
-    let late = |id: &'static str| Script::new(id, &Log::default()).lingers(HOUR).child();
+    let late = |id: &'static str| Script::new(id, &Log::default()).with_slow_stop(HOUR).child();
     let gone = app.supervisor().start_child(late("gone")).await.expect("it starts").pid().expect("it has");
     app.supervisor().start_child(late("here")).await.expect("it starts");
     app.supervisor().terminate_child(gone).await.expect("it is stopped");
-    let late = app.shutdown().await.stragglers;
-    assert_eq!(late.iter().map(|who| &*who.path).collect::<Vec<_>>(), ["pool/here"]);
+    let late = app.shutdown().await.unstopped;
+    assert_eq!(late.iter().map(|child| &*child.path).collect::<Vec<_>>(), ["pool/here"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -325,7 +327,8 @@ async fn c100_ten_thousand_children_come_and_go_and_none_is_left() {
     let pool = pool().restart(Restart::Transient);
     let handle = pool.handle();
     let (system, app) = start(tolerant("app").child(pool)).await;
-    let child = |n: u32| Script::new("one", &Log::default()).lingers(Duration::from_millis(n.into())).child();
+    let child =
+        |n: u32| Script::new("one", &Log::default()).with_slow_stop(Duration::from_millis(n.into())).child();
     let template = handle.template(child);
     let mut addresses = Vec::new();
     for n in 0..CHILDREN {
@@ -345,7 +348,7 @@ async fn c100_ten_thousand_children_come_and_go_and_none_is_left() {
     assert!(app.shutdown().await.is_clean());
     assert!(began.elapsed() < 2 * SECOND, "all at once");
     assert!(addresses.iter().all(|address| address.cast(crash()).is_err()), "all are gone");
-    assert!(system.processes().iter().all(|process| process.pid().is_none()), "nobody is left");
+    assert!(system.processes().iter().all(|process| process.pid().is_none()), "no process is left");
     assert!(system.counters().is_balanced());
     assert_eq!(log.take(), [""; 0]);
 }
@@ -362,16 +365,16 @@ async fn a_dynamic_supervisor_that_gives_up_begins_anew_without_children() {
     let down = handle.handle().monitor();
     end(&a, ExitReason::failed("on purpose")).await;
     end(&b, ExitReason::failed("on purpose")).await;
-    assert_eq!(why(down).await, "shutdown: reached the maximum restart intensity");
+    assert_eq!(exit_of(down).await, "shutdown: reached the maximum restart intensity");
     quiet().await;
     assert!(handle.which_children().await.expect("it lives").is_empty());
-    assert!(a.cast(crash()).is_err() && b.cast(crash()).is_err(), "nobody is due");
+    assert!(a.cast(crash()).is_err() && b.cast(crash()).is_err(), "no incarnation is due");
     let again = template.start_child("a".to_owned()).await.expect("it starts");
     assert_eq!(incarnation(&again).await, 1, "it is another one");
     handle.start_child(worker("c", &log)).await.expect("it starts");
     handle.handle().kill().expect("it lives");
     quiet().await;
-    assert!(again.cast(crash()).is_err(), "nobody is due");
+    assert!(again.cast(crash()).is_err(), "no incarnation is due");
     assert!(handle.which_children().await.expect("it lives").is_empty());
     assert!(app.shutdown().await.is_clean());
     assert_eq!(log.take(), ["start c"], "killed with it");

@@ -1,5 +1,5 @@
-//! OTP's cases 48 to 67: how often is too often, what becomes of a restart that fails, and who hears of it when a
-//! supervisor gives up.
+//! OTP's cases 48 to 67: the restart intensity, restarts that fail, and the reports of a supervisor
+//! that gives up.
 
 #[path = "support/unit.rs"]
 mod unit;
@@ -13,7 +13,8 @@ use perennial_supervision::{
 };
 use tokio::time::sleep;
 use unit::{
-    Begin, Log, Msg, PERIOD, crash, end, incarnation, only_once, quiet, shape, soon, start, unit, unit_that,
+    InitStep, Log, Msg, PERIOD, crash, end, incarnation, only_once, quiet, scripted, scripted_with, shape,
+    soon, start,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -26,7 +27,7 @@ fn is_shutdown(reason: &ExitReason) -> bool {
 #[tokio::test(start_paused = true)]
 async fn c048_a_supervisor_ends_with_a_shutdown_when_one_restart_more_is_needed_than_it_tolerates() {
     for intensity in [0, 1, 2, 5] {
-        let child = unit("a", &Log::default());
+        let child = scripted("a", &Log::default());
         let address = child.address();
         let (system, app) = start(Supervisor::new("app").intensity(intensity, PERIOD).child(child)).await;
         for restart in 0..intensity {
@@ -36,13 +37,13 @@ async fn c048_a_supervisor_ends_with_a_shutdown_when_one_restart_more_is_needed_
         end(&address, crash()).await;
         assert!(is_shutdown(&soon(app.join()).await), "{intensity} are tolerated, one more is not");
         assert_eq!(SupervisionStats::of(&system).restarts, u64::from(intensity));
-        assert!(address.cast(Msg::Panic).is_err(), "nobody is due to serve it");
+        assert!(address.cast(Msg::Panic).is_err(), "no incarnation is due");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn c050_restarts_that_are_longer_ago_than_the_period_do_not_count() {
-    let child = unit("a", &Log::default());
+    let child = scripted("a", &Log::default());
     let address = child.address();
     let (_, app) = start(Supervisor::new("app").intensity(1, SECOND).child(child)).await;
     for restart in 2..=5 {
@@ -55,7 +56,7 @@ async fn c050_restarts_that_are_longer_ago_than_the_period_do_not_count() {
 
 #[tokio::test(start_paused = true)]
 async fn c051_two_restarts_within_a_period_are_too_many_where_one_is_tolerated() {
-    let child = unit("a", &Log::default());
+    let child = scripted("a", &Log::default());
     let address = child.address();
     let (_, app) = start(Supervisor::new("app").intensity(1, SECOND).child(child)).await;
     end(&address, crash()).await;
@@ -66,7 +67,7 @@ async fn c051_two_restarts_within_a_period_are_too_many_where_one_is_tolerated()
 
 #[tokio::test(start_paused = true)]
 async fn c051_restarts_leave_the_window_one_by_one() {
-    let child = unit("a", &Log::default());
+    let child = scripted("a", &Log::default());
     let address = child.address();
     let (_, app) = start(Supervisor::new("app").intensity(2, SECOND).child(child)).await;
     for pause in [600, 500, 100] {
@@ -84,7 +85,7 @@ async fn c051_restarts_leave_the_window_one_by_one() {
 #[tokio::test(start_paused = true)]
 async fn c052_restarts_of_different_children_add_up() {
     let log = Log::default();
-    let children = ["a", "b", "c"].map(|id| unit(id, &log));
+    let children = ["a", "b", "c"].map(|id| scripted(id, &log));
     let addresses = children.each_ref().map(|child| child.address());
     let (_, app) = start(Supervisor::new("app").intensity(2, PERIOD).children(children)).await;
     for address in &addresses[..2] {
@@ -97,7 +98,7 @@ async fn c052_restarts_of_different_children_add_up() {
 
 #[tokio::test(start_paused = true)]
 async fn c053_what_is_done_by_hand_does_not_count() {
-    let child = unit("a", &Log::default());
+    let child = scripted("a", &Log::default());
     let address = child.address();
     let (system, app) = start(Supervisor::new("app").intensity(0, PERIOD).child(child)).await;
     for n in 2..=6 {
@@ -106,7 +107,7 @@ async fn c053_what_is_done_by_hand_does_not_count() {
         assert_eq!(incarnation(&address).await, n);
     }
     for _ in 0..5 {
-        app.supervisor().start_child(unit("b", &Log::default())).await.expect("it starts");
+        app.supervisor().start_child(scripted("b", &Log::default())).await.expect("it starts");
         app.supervisor().terminate_child("b").await.expect("it is stopped");
         let deleted = app.supervisor().delete_child("b").await.expect("it is stopped");
         assert_eq!(&**deleted.id(), "b");
@@ -118,8 +119,9 @@ async fn c053_what_is_done_by_hand_does_not_count() {
 
 #[tokio::test(start_paused = true)]
 async fn c055_a_restart_that_fails_is_tried_again_until_it_succeeds() {
-    let child =
-        unit_that("a", &Log::default(), |n| if matches!(n, 2 | 3) { Begin::Fail } else { Begin::Well });
+    let child = scripted_with("a", &Log::default(), |n| {
+        if matches!(n, 2 | 3) { InitStep::Fail } else { InitStep::Succeed }
+    });
     let address = child.address();
     let (system, app) = start(Supervisor::new("app").intensity(3, PERIOD).child(child)).await;
     end(&address, crash()).await;
@@ -136,11 +138,12 @@ async fn c055_a_group_whose_restart_fails_is_tried_again_as_its_strategy_says() 
         (Strategy::RestForOne, ["a 2", "b 4", "c 2"]),
     ] {
         let log = Log::default();
-        let first = unit("a", &log);
+        let first = scripted("a", &log);
         let address = first.address();
-        let failing = unit_that("b", &log, |n| if matches!(n, 2 | 3) { Begin::Fail } else { Begin::Well });
+        let failing =
+            scripted_with("b", &log, |n| if matches!(n, 2 | 3) { InitStep::Fail } else { InitStep::Succeed });
         let tree = Supervisor::new("app").strategy(strategy).intensity(3, PERIOD);
-        let (system, app) = start(tree.child(first).child(failing).child(unit("c", &log))).await;
+        let (system, app) = start(tree.child(first).child(failing).child(scripted("c", &log))).await;
         end(&address, crash()).await;
         assert_eq!(shape(app.supervisor()).await, after, "{strategy:?}");
         assert_eq!(SupervisionStats::of(&system).restarts, 3, "{strategy:?}");
@@ -150,7 +153,8 @@ async fn c055_a_group_whose_restart_fails_is_tried_again_as_its_strategy_says() 
 
 #[tokio::test(start_paused = true)]
 async fn c056_tries_count_also_when_one_has_succeeded_in_the_end() {
-    let child = unit_that("a", &Log::default(), |n| if n == 2 { Begin::Fail } else { Begin::Well });
+    let child =
+        scripted_with("a", &Log::default(), |n| if n == 2 { InitStep::Fail } else { InitStep::Succeed });
     let address = child.address();
     let (_, app) = start(Supervisor::new("app").intensity(2, PERIOD).child(child)).await;
     end(&address, crash()).await;
@@ -169,10 +173,10 @@ async fn c057_a_restart_that_always_fails_ends_the_supervisor_with_all_of_its_ch
         (Strategy::OneForAll, [&["stop c: shutdown", "stop a: shutdown"][..], &TRY, &TRY, &TRY].concat()),
     ] {
         let log = Log::default();
-        let failing = unit_that("b", &log, only_once);
+        let failing = scripted_with("b", &log, only_once);
         let address = failing.address();
-        let tree = Supervisor::new("app").strategy(strategy).intensity(3, PERIOD).child(unit("a", &log));
-        let (_, app) = start(tree.child(failing).child(unit("c", &log))).await;
+        let tree = Supervisor::new("app").strategy(strategy).intensity(3, PERIOD).child(scripted("a", &log));
+        let (_, app) = start(tree.child(failing).child(scripted("c", &log))).await;
         let down = app.handle().monitor();
         end(&address, crash()).await;
         assert!(is_shutdown(&soon(down).await.reason), "{strategy:?}");
@@ -184,9 +188,9 @@ async fn c057_a_restart_that_always_fails_ends_the_supervisor_with_all_of_its_ch
 async fn c057_a_dynamic_child_whose_restart_always_fails_ends_its_supervisor_too() {
     let (log, system) = (Log::default(), System::new());
     let app = DynamicSupervisor::new("app").intensity(3, PERIOD).start(&system).await.expect("it starts");
-    let failing = unit_that("b", &log, only_once);
+    let failing = scripted_with("b", &log, only_once);
     let address = failing.address();
-    app.supervisor().start_child(unit("a", &log)).await.expect("it starts");
+    app.supervisor().start_child(scripted("a", &log)).await.expect("it starts");
     app.supervisor().start_child(failing).await.expect("it starts");
     log.take();
     end(&address, crash()).await;
@@ -203,9 +207,9 @@ async fn c060_a_child_that_declines_its_restart_stays_down_and_is_not_tried_agai
         (Strategy::RestForOne, ["a stopped", "b 2"]),
     ] {
         let log = Log::default();
-        let child = unit_that("a", &log, |n| if n == 2 { Begin::Ignore } else { Begin::Well });
+        let child = scripted_with("a", &log, |n| if n == 2 { InitStep::Ignore } else { InitStep::Succeed });
         let address = child.address();
-        let tree = Supervisor::new("app").strategy(strategy).child(child).child(unit("b", &log));
+        let tree = Supervisor::new("app").strategy(strategy).child(child).child(scripted("b", &log));
         let (system, app) = start(tree).await;
         end(&address, crash()).await;
         assert_eq!(shape(app.supervisor()).await, after, "{strategy:?}");
@@ -217,12 +221,14 @@ async fn c060_a_child_that_declines_its_restart_stays_down_and_is_not_tried_agai
 }
 
 #[tokio::test(start_paused = true)]
-async fn c063_who_stops_a_child_that_is_being_restarted_stops_the_restart_of_its_group() {
+async fn c063_to_stop_a_child_that_is_being_restarted_stops_the_restart_of_its_group() {
     let log = Log::default();
-    let hanging = unit_that("b", &log, |n| if n == 2 { Begin::FailAfter(SECOND) } else { Begin::Well });
+    let hanging =
+        scripted_with("b", &log, |n| if n == 2 { InitStep::FailAfter(SECOND) } else { InitStep::Succeed });
     let address = hanging.address();
     let tree = Supervisor::new("app").strategy(Strategy::RestForOne).intensity(9, PERIOD);
-    let (system, app) = start(tree.child(unit("a", &log)).child(hanging).child(unit("c", &log))).await;
+    let (system, app) =
+        start(tree.child(scripted("a", &log)).child(hanging).child(scripted("c", &log))).await;
     let supervisor = app.supervisor();
     end(&address, crash()).await;
     assert_eq!(shape(supervisor).await, ["a 1", "b restarting", "c waiting"]);
@@ -244,18 +250,18 @@ async fn c063_a_child_that_waits_for_its_next_try_is_restarting_until_it_is_stop
         [(Strategy::OneForOne, "c 1", "c 1"), (Strategy::RestForOne, "c waiting", "c stopped")]
     {
         let log = Log::default();
-        let failing = unit_that("b", &log, |n| if n == 2 { Begin::Fail } else { Begin::Well });
+        let failing = scripted_with("b", &log, |n| if n == 2 { InitStep::Fail } else { InitStep::Succeed });
         let failing = failing.backoff(Backoff::new(10 * SECOND, 100 * SECOND));
         let address = failing.address();
-        let tree = Supervisor::new("app").strategy(strategy).intensity(9, PERIOD).child(unit("a", &log));
-        let (system, app) = start(tree.child(failing).child(unit("c", &log))).await;
+        let tree = Supervisor::new("app").strategy(strategy).intensity(9, PERIOD).child(scripted("a", &log));
+        let (system, app) = start(tree.child(failing).child(scripted("c", &log))).await;
         let supervisor = app.supervisor();
         end(&address, crash()).await;
         sleep(11 * SECOND).await;
         assert_eq!(shape(supervisor).await, ["a 1", "b restarting", c], "{strategy:?}");
         assert!(matches!(supervisor.restart_child("b").await, Err(ChildError::Restarting)));
         assert!(matches!(supervisor.delete_child("b").await, Err(ChildError::Restarting)));
-        let again = supervisor.start_child(unit("b", &log)).await.expect_err("it is there");
+        let again = supervisor.start_child(scripted("b", &log)).await.expect_err("it is there");
         assert!(matches!(again.kind, StartChildErrorKind::AlreadyPresent), "{again}");
         supervisor.terminate_child("b").await.expect("it is stopped");
         sleep(1_000 * SECOND).await;
@@ -267,15 +273,17 @@ async fn c063_a_child_that_waits_for_its_next_try_is_restarting_until_it_is_stop
     }
 }
 
-/// No time passes between the tries, so whoever could not get in between would find the supervisor gone.
+/// No time passes between the tries: a stop that could not interrupt them would find the supervisor
+/// ended.
 #[tokio::test(start_paused = true)]
 async fn c063_requests_get_in_between_the_tries_of_a_restart_that_fails_at_once() {
     for strategy in STRATEGIES {
         let log = Log::default();
-        let failing = unit_that("b", &log, only_once);
+        let failing = scripted_with("b", &log, only_once);
         let address = failing.address();
         let tree = Supervisor::new("app").strategy(strategy).intensity(2_000, PERIOD);
-        let (system, app) = start(tree.child(unit("a", &log)).child(failing).child(unit("c", &log))).await;
+        let (system, app) =
+            start(tree.child(scripted("a", &log)).child(failing).child(scripted("c", &log))).await;
         let supervisor = app.supervisor();
         address.cast(Msg::Panic).expect("it is served");
         while SupervisionStats::of(&system).restarts < 10 {
@@ -301,11 +309,11 @@ async fn c066_a_supervisor_that_gave_up_is_restarted_with_fresh_children_if_it_i
         (Restart::Temporary, vec!["sibling 1"]),
     ] {
         let log = Log::default();
-        let (a, b) = (unit("a", &log), unit("b", &log));
+        let (a, b) = (scripted("a", &log), scripted("b", &log));
         let (crashing, other) = (a.address(), b.address());
         let inner = Supervisor::new("inner").intensity(0, PERIOD).restart(restart).child(a).child(b);
         let supervisor = inner.handle();
-        let (system, app) = start(Supervisor::new("app").child(inner).child(unit("sibling", &log))).await;
+        let (system, app) = start(Supervisor::new("app").child(inner).child(scripted("sibling", &log))).await;
         let down = supervisor.handle().monitor();
         end(&crashing, crash()).await;
         assert!(is_shutdown(&soon(down).await.reason));
@@ -315,7 +323,7 @@ async fn c066_a_supervisor_that_gave_up_is_restarted_with_fresh_children_if_it_i
             assert_eq!(SupervisionStats::of(&system).restarts, 1, "it counts for the one above");
             assert_eq!(shape(&supervisor).await, ["a 2", "b 2"]);
         } else {
-            assert!(other.cast(Msg::Panic).is_err(), "{restart:?}: nobody is due to serve it");
+            assert!(other.cast(Msg::Panic).is_err(), "{restart:?}: no incarnation is due");
         }
         assert!(log.take().contains(&"stop b: shutdown".to_owned()));
         assert!(app.shutdown().await.is_clean());
@@ -326,7 +334,7 @@ async fn c066_a_supervisor_that_gave_up_is_restarted_with_fresh_children_if_it_i
 async fn c067_a_supervisor_that_is_killed_is_restarted_when_its_children_are_dead() {
     let log = Log::default();
     let (fixed, dynamic) = (Supervisor::new("fixed"), DynamicSupervisor::new("dynamic"));
-    let (child, session) = (unit("child", &log), unit("session", &log));
+    let (child, session) = (scripted("child", &log), scripted("session", &log));
     let (handle, sessions) = (fixed.handle(), dynamic.handle());
     let children = [ChildSpec::from(fixed.child(child)), dynamic.into()];
     let (_, app) = start(Supervisor::new("app").intensity(2, PERIOD).children(children)).await;

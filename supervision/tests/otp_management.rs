@@ -9,13 +9,13 @@ use perennial_supervision::{
     StartChildErrorKind, Strategy, SupervisionStats, Supervisor, SupervisorHandle,
 };
 use worker::{
-    Birth, HOUR, Log, SECOND, Script, crash, end, gate, incarnation, over, pid, quiet, refused, shown, start,
-    tolerant, worker,
+    HOUR, InitStep, Log, SECOND, Script, crash, end, gate, incarnation, pid, quiet, refused, shown, start,
+    tolerant, tree_exit, worker,
 };
 
 const RUNS: &str = "the child is running";
 const RESTARTS: &str = "the child is being restarted";
-const NOBODY: &str = "the supervisor has no such child";
+const NOT_FOUND: &str = "the supervisor has no such child";
 const GONE: &str = "the supervisor has ended or is shutting down";
 const PRESENT: &str = "child \"a\": a child with this id already exists";
 
@@ -55,12 +55,12 @@ async fn c091_to_stop_a_child_twice_is_to_stop_it_once_and_one_that_is_not_there
     supervisor.terminate_child("a").await.expect("it is stopped");
     supervisor.terminate_child("a").await.expect("it is stopped already");
     assert_eq!(supervisor.which_child("a").await.expect("it is kept").state, ChildState::Stopped);
-    assert_eq!(refused(supervisor.terminate_child("b").await), NOBODY);
+    assert_eq!(refused(supervisor.terminate_child("b").await), NOT_FOUND);
     drop(supervisor.delete_child("a").await.expect("it is down"));
-    assert_eq!(refused(supervisor.terminate_child("a").await), NOBODY);
+    assert_eq!(refused(supervisor.terminate_child("a").await), NOT_FOUND);
     supervisor.terminate_child("t").await.expect("it is stopped");
-    assert_eq!(refused(supervisor.terminate_child("t").await), NOBODY, "a temporary one is gone");
-    assert_eq!(refused(supervisor.restart_child("t").await), NOBODY);
+    assert_eq!(refused(supervisor.terminate_child("t").await), NOT_FOUND, "a temporary one is gone");
+    assert_eq!(refused(supervisor.restart_child("t").await), NOT_FOUND);
     assert_eq!(supervisor.count_children().await.expect("it answers"), ChildCounts::default());
 }
 
@@ -71,12 +71,12 @@ async fn c092_a_child_that_is_not_down_can_neither_be_started_nor_deleted() {
     let address = child.address();
     let (_, app) = start(tolerant("app").child(child)).await;
     let supervisor = app.supervisor();
-    for (expected, id) in [(RUNS, "a"), (NOBODY, "b")] {
+    for (expected, id) in [(RUNS, "a"), (NOT_FOUND, "b")] {
         assert_eq!(refused(supervisor.restart_child(id).await), expected);
         assert_eq!(refused(supervisor.delete_child(id).await), expected);
     }
-    assert_eq!(refused(supervisor.which_child("b").await), NOBODY);
-    assert_eq!(refused(supervisor.get_childspec("b").await), NOBODY);
+    assert_eq!(refused(supervisor.which_child("b").await), NOT_FOUND);
+    assert_eq!(refused(supervisor.get_childspec("b").await), NOT_FOUND);
     assert_eq!(incarnation(&address).await, 1, "nothing has happened to it");
     end(&address, ExitReason::Killed).await;
     assert_eq!(refused(supervisor.restart_child("a").await), RESTARTS);
@@ -89,14 +89,14 @@ async fn c092_a_child_that_is_not_down_can_neither_be_started_nor_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_child_that_is_deleted_comes_back_to_whoever_asked_with_its_mailbox() {
+async fn a_child_that_is_deleted_is_returned_to_the_caller_with_its_mailbox() {
     let log = Log::default();
     let child = worker("a", &log);
     let address = child.address();
     let (_, app) = start(Supervisor::new("app").child(child).child(worker("b", &log))).await;
     app.supervisor().terminate_child("a").await.expect("it is stopped");
     let spec = app.supervisor().delete_child("a").await.expect("it is down");
-    assert!(address.cast(crash()).is_err(), "nobody is due");
+    assert!(address.cast(crash()).is_err(), "no incarnation is due");
     app.supervisor().start_child(spec).await.expect("it starts");
     assert_eq!(incarnation(&address).await, 2);
     let children = app.supervisor().which_children().await.expect("it answers");
@@ -104,20 +104,20 @@ async fn a_child_that_is_deleted_comes_back_to_whoever_asked_with_its_mailbox() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn c094_the_pid_of_no_child_is_not_found_and_nothing_happens_to_who_has_it() {
+async fn c094_the_pid_of_no_child_is_not_found_and_nothing_happens_to_its_process() {
     let (log, system) = (Log::default(), System::new());
     let app = DynamicSupervisor::new("app").start(&system).await.expect("it starts");
     let children = app.supervisor().template(|id: String| worker(id, &Log::default()));
     let child = children.start_child("a".to_owned()).await.expect("it starts");
     let foreign = system.spawn::<worker::Worker>(Script::new("foreign", &log)).await.expect("it starts");
     let stranger = pid(&foreign).await;
-    assert_eq!(refused(app.supervisor().terminate_child(stranger).await), NOBODY);
-    assert_eq!(refused(app.supervisor().get_childspec(stranger).await), NOBODY);
+    assert_eq!(refused(app.supervisor().terminate_child(stranger).await), NOT_FOUND);
+    assert_eq!(refused(app.supervisor().get_childspec(stranger).await), NOT_FOUND);
     assert_eq!((incarnation(&child).await, incarnation(&foreign).await), (1, 1), "both live");
     let gone = pid(&child).await;
     app.supervisor().terminate_child(gone).await.expect("it is stopped");
     // As Elixir has it; OTP says that it is done already.
-    assert_eq!(refused(app.supervisor().terminate_child(gone).await), NOBODY);
+    assert_eq!(refused(app.supervisor().terminate_child(gone).await), NOT_FOUND);
 }
 
 #[tokio::test(start_paused = true)]
@@ -160,7 +160,7 @@ async fn c096_whatever_is_asked_of_a_supervisor_that_is_gone_is_refused_at_once(
     let app = tree.start(&system).await.expect("it starts");
     assert_eq!(handle.count_children().await.expect("it lives").active, 1);
     app.handle().kill().expect("it lives");
-    over(&app).await;
+    tree_exit(&app).await;
     everything_is_refused(&handle).await;
 
     let app = DynamicSupervisor::new("app").start(&system).await.expect("it starts");
@@ -178,10 +178,10 @@ async fn c096_whatever_is_asked_of_a_supervisor_that_is_gone_is_refused_at_once(
 #[tokio::test(start_paused = true)]
 async fn c097_a_child_that_does_not_start_by_hand_stays_down_and_is_not_tried_again() {
     for strategy in [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne] {
-        for birth in [Birth::Fails, Birth::Panics] {
+        for init in [InitStep::Fail, InitStep::Panic] {
             let log = Log::default();
-            let birth = move |n| if n == 2 { birth.clone() } else { Birth::Up };
-            let child = Script::new("a", &log).born(birth).child();
+            let init = move |n| if n == 2 { init.clone() } else { InitStep::Succeed };
+            let child = Script::new("a", &log).with_init(init).child();
             let (address, beside) = (child.address(), worker("b", &log));
             let tree = Supervisor::new("app").intensity(0, SECOND).strategy(strategy);
             let (system, app) = start(tree.child(child).child(beside)).await;
@@ -192,7 +192,7 @@ async fn c097_a_child_that_does_not_start_by_hand_stays_down_and_is_not_tried_ag
             quiet().await;
             let children = app.supervisor().which_children().await.expect("it lives");
             assert_eq!(shown(&children), ["b running", "a stopped"], "{strategy:?}");
-            assert!(address.cast(crash()).is_err(), "nobody is due");
+            assert!(address.cast(crash()).is_err(), "no incarnation is due");
             assert_eq!(SupervisionStats::of(&system).restarts, 0, "by hand does not count");
             app.supervisor().restart_child("a").await.expect("it starts");
             assert_eq!(incarnation(&address).await, 3);
@@ -207,7 +207,7 @@ async fn c099_a_start_by_hand_is_done_when_the_init_is_and_not_before() {
         let (log, gate) = (Log::default(), gate());
         let (_, app) = start(Supervisor::new("app").strategy(strategy).child(worker("a", &log))).await;
         let waits = gate.clone();
-        let slow = Script::new("slow", &log).born(move |_| Birth::Waits(waits.clone())).child();
+        let slow = Script::new("slow", &log).with_init(move |_| InitStep::WaitFor(waits.clone())).child();
         let supervisor = app.supervisor().clone();
         let slow = tokio::spawn(async move { supervisor.start_child(slow).await });
         tokio::time::sleep(HOUR).await;
@@ -216,7 +216,7 @@ async fn c099_a_start_by_hand_is_done_when_the_init_is_and_not_before() {
         let quick = tokio::spawn(async move { supervisor.start_child(quick).await });
         quiet().await;
         assert!(!slow.is_finished());
-        // Where siblings have nothing to do with each other, nobody waits for another's init, as they would in OTP.
+        // Where siblings are independent, no request waits for another's init, as it would in OTP.
         assert_eq!(quick.is_finished(), strategy == Strategy::OneForOne, "{strategy:?}");
         gate.add_permits(1);
         slow.await.expect("it ends well").expect("it starts");
@@ -245,6 +245,6 @@ async fn c100_ten_thousand_children_are_taken_in_and_let_go_one_by_one() {
     let children = supervisor.which_children().await.expect("it answers");
     assert_eq!(shown(&children), ["first running"]);
     assert!(app.shutdown().await.is_clean());
-    assert!(system.processes().iter().all(|process| process.pid().is_none()), "nobody is left");
+    assert!(system.processes().iter().all(|process| process.pid().is_none()), "no process is left");
     assert!(system.counters().is_balanced());
 }

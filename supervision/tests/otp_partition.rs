@@ -13,8 +13,8 @@ use perennial_supervision::{
     Strategy, SupervisionStats, SupervisorHandle,
 };
 use worker::{
-    Birth, HOUR, Log, Msg, SECOND, Script, crash, end, incarnation, quiet, refused, shown, start, tolerant,
-    worker,
+    HOUR, InitStep, Log, Msg, SECOND, Script, crash, end, incarnation, quiet, refused, shown, start,
+    tolerant, worker,
 };
 
 fn several(max: usize) -> NonZeroUsize {
@@ -34,7 +34,7 @@ async fn running(max: usize) -> (System, App<SupervisorHandle>, Partitions<Msg>)
     (system, app, partitions)
 }
 
-/// The number of the partition that a key leads to, as that tells itself.
+/// Returns the number of the partition that a key selects, as the partition itself reports it.
 async fn leads_to(partitions: &Partitions<Msg>, key: &(impl PartitionKey + ?Sized)) -> usize {
     let address = partitions.address(key).expect("there are partitions");
     address.call(Msg::Id).await.expect("it answers").parse().expect("it is a number")
@@ -76,7 +76,7 @@ async fn c168_a_resize_changes_how_many_run_and_where_keys_lead_and_not_how_many
     partitions.resize(0).await.expect("it does");
     assert_eq!(app.supervisor().count_children().await.expect("it lives").active, 0);
     assert!(partitions.address(&7_u32).is_none() && partitions.addresses().is_empty());
-    assert!(all.iter().all(|address| address.cast(crash()).is_err()), "nobody is due");
+    assert!(all.iter().all(|address| address.cast(crash()).is_err()), "no incarnation is due");
     let more = partitions.resize(5).await.expect_err("it was made for four");
     assert!(matches!(more, ResizeError::TooMany { max: 4 }), "{more}");
     assert!(partitions.addresses().is_empty(), "nothing has changed");
@@ -102,7 +102,8 @@ async fn there_are_as_many_partitions_after_a_restart_of_their_supervisor() {
         for key in 0..size {
             assert_eq!(leads_to(&partitions, &key).await, key);
         }
-        // A restart of the group brings back who was stopped by hand, but not who is not wanted.
+        // A restart of the group restarts a partition that was stopped by request, but not one
+        // beyond the target number.
         if let Some(first) = partitions.address(&0_u8) {
             end(first, ExitReason::Killed).await;
             quiet().await;
@@ -120,9 +121,10 @@ async fn a_partition_that_does_not_start_is_told_of_and_no_key_leads_to_it() {
     let (flag, log) = (fails.clone(), Log::default());
     let child = move |number: usize| {
         let flag = flag.clone();
-        let birth =
-            move |_| if number == 2 && flag.load(Ordering::Relaxed) { Birth::Fails } else { Birth::Up };
-        Script::new(number.to_string(), &log).born(birth).child()
+        let init = move |_| {
+            if number == 2 && flag.load(Ordering::Relaxed) { InitStep::Fail } else { InitStep::Succeed }
+        };
+        Script::new(number.to_string(), &log).with_init(init).child()
     };
     let supervisor = PartitionSupervisor::new("parts", several(4), child);
     let (system, partitions) = (System::new(), supervisor.partitions());
@@ -182,9 +184,9 @@ async fn callers_are_answered_or_told_while_partitions_come_and_go() {
     assert!(system.counters().is_balanced());
 }
 
-/// Only those keys are told no that led to a partition that is no more.
+/// Only a key whose partition was removed is refused.
 #[tokio::test(start_paused = true)]
-async fn who_calls_while_more_partitions_start_is_always_answered() {
+async fn a_caller_is_always_answered_while_more_partitions_start() {
     let (_, app, partitions) = running(8).await;
     partitions.resize(1).await.expect("it does");
     let done = Arc::new(AtomicBool::new(false));
@@ -194,7 +196,7 @@ async fn who_calls_while_more_partitions_start_is_always_answered() {
         while !over.load(Ordering::Relaxed) {
             let address = keys.address(&calls).expect("there is one at least").clone();
             tokio::task::yield_now().await;
-            address.call(Msg::Incarnation).await.expect("whom a key leads to is up");
+            address.call(Msg::Incarnation).await.expect("a selected partition runs");
             calls += 1;
         }
         calls
@@ -228,7 +230,7 @@ async fn partitions_are_children_like_others_and_their_supervisor_too() {
     let partitions = supervisor.partitions();
     assert!(supervisor.check().is_ok());
     let first = partitions.address(&0_u8).expect("there are partitions").clone();
-    assert!(first.cast(crash()).is_err(), "nobody is due yet");
+    assert!(first.cast(crash()).is_err(), "no incarnation is due yet");
     let (_, app) = start(tolerant("app").child(supervisor)).await;
     assert_eq!(app.tree().at(["parts", "1"]).expect("it is there").pid, partitions.addresses()[1].pid());
     end(&first, ExitReason::failed("on purpose")).await;

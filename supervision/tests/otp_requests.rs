@@ -10,8 +10,8 @@ use perennial_supervision::{
     Strategy, SupervisionStats, Supervisor, SupervisorHandle,
 };
 use worker::{
-    Birth, Gate, HOUR, Log, MINUTE, Msg, SECOND, Script, crash, end, gate, incarnation, pid, quiet, refused,
-    shown, start, tolerant, worker,
+    Gate, HOUR, InitStep, Log, MINUTE, Msg, SECOND, Script, crash, end, gate, incarnation, pid, quiet,
+    refused, shown, start, tolerant, worker,
 };
 
 const STRATEGIES: [Strategy; 3] = [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne];
@@ -21,7 +21,7 @@ const TAKEN: Name<Msg> = Name::new("taken");
 /// A child whose first start waits for the gate.
 fn gated(id: &str, log: &Log, gate: &Gate) -> perennial_supervision::Child<Msg> {
     let gate = gate.clone();
-    Script::new(id, log).born(move |_| Birth::Waits(gate.clone())).child()
+    Script::new(id, log).with_init(move |_| InitStep::WaitFor(gate.clone())).child()
 }
 
 /// A supervisor below a root that restarts it as often as need be.
@@ -34,7 +34,8 @@ async fn below(nested: Supervisor) -> (System, App<SupervisorHandle>, Supervisor
 #[tokio::test(start_paused = true)]
 async fn a_start_child_whose_spec_comes_back_can_be_started_again_elsewhere() {
     let log = Log::default();
-    let child = Script::new("a", &log).born(|n| if n == 1 { Birth::Fails } else { Birth::Up }).child();
+    let child =
+        Script::new("a", &log).with_init(|n| if n == 1 { InitStep::Fail } else { InitStep::Succeed }).child();
     let address = child.address();
     let (system, app) = start(Supervisor::new("app").child(worker("a", &log))).await;
     let present = app.supervisor().start_child(child).await.expect_err("the id is taken");
@@ -44,32 +45,33 @@ async fn a_start_child_whose_spec_comes_back_can_be_started_again_elsewhere() {
     let failed = other.supervisor().start_child(present.child).await.expect_err("it fails");
     assert_eq!(failed.to_string(), "child \"a\": the child did not start: failed: no such luck");
     assert!(other.supervisor().which_children().await.expect("it lives").is_empty(), "it was not kept");
-    assert!(address.cast(crash()).is_err(), "nobody is due");
+    assert!(address.cast(crash()).is_err(), "no incarnation is due");
     let dynamic = DynamicSupervisor::new("dynamic").start(&system).await.expect("it starts");
     let started = dynamic.supervisor().start_child(failed.child).await.expect("it starts");
     assert_eq!(started.pid(), address.pid());
     assert_eq!(incarnation(&address).await, 2);
     assert!(dynamic.shutdown().await.is_clean());
-    assert!(address.cast(crash()).is_err(), "nobody is due");
+    assert!(address.cast(crash()).is_err(), "no incarnation is due");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_nested_supervisor_that_does_not_start_comes_back_as_a_whole() {
     let log = Log::default();
-    let failing = Script::new("b", &log).born(|n| if n == 1 { Birth::Fails } else { Birth::Up }).child();
+    let failing =
+        Script::new("b", &log).with_init(|n| if n == 1 { InitStep::Fail } else { InitStep::Succeed }).child();
     let (a, nested) = (worker("a", &log), Supervisor::new("nested"));
     let (one, other) = (a.address(), failing.address());
     let (_, app) = start(Supervisor::new("app")).await;
     let failed = app.supervisor().start_child(nested.child(a).child(failing)).await.expect_err("it fails");
     assert_eq!(log.take(), ["start a", "stop a"]);
-    assert!(one.cast(crash()).is_err() && other.cast(crash()).is_err(), "nobody is due");
+    assert!(one.cast(crash()).is_err() && other.cast(crash()).is_err(), "no incarnation is due");
     app.supervisor().start_child(failed.child).await.expect("it starts");
     assert_eq!((incarnation(&one).await, incarnation(&other).await), (2, 2));
     assert!(app.shutdown().await.is_clean());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_that_is_taken_is_an_error_of_its_own_and_is_left_to_who_has_it() {
+async fn a_name_that_is_taken_is_an_error_of_its_own_and_stays_with_its_owner() {
     let (log, quiet_log) = (Log::default(), Log::default());
     let holder = worker("holder", &log).named(TAKEN);
     let held = holder.address();
@@ -78,7 +80,7 @@ async fn a_name_that_is_taken_is_an_error_of_its_own_and_is_left_to_who_has_it()
     let address = rival.address();
     let taken = app.supervisor().start_child(rival).await.expect_err("the name is taken");
     assert!(matches!(taken.kind, StartChildErrorKind::Open(_)), "{taken}");
-    assert!(address.cast(crash()).is_err(), "nobody is due");
+    assert!(address.cast(crash()).is_err(), "no incarnation is due");
     let nested =
         Supervisor::new("nested").child(worker("x", &quiet_log)).child(worker("y", &quiet_log).named(TAKEN));
     let below = app.supervisor().start_child(nested).await.expect_err("the name is taken");
@@ -90,7 +92,7 @@ async fn a_name_that_is_taken_is_an_error_of_its_own_and_is_left_to_who_has_it()
     assert_eq!(system.whereis(TAKEN).expect("it is bound").pid(), address.pid());
     let back = app.supervisor().restart_child("holder").await.expect_err("the name is taken now");
     assert!(matches!(back, ChildError::StartFailed(_)), "{back}");
-    assert!(held.cast(crash()).is_err(), "nobody is due");
+    assert!(held.cast(crash()).is_err(), "no incarnation is due");
     assert_eq!(incarnation(&address).await, 1);
     assert!(app.shutdown().await.is_clean());
     assert!(system.whereis(TAKEN).is_err());
@@ -118,7 +120,7 @@ async fn a_child_that_is_stopped_while_it_waits_for_its_restart_is_not_resurrect
         );
         app.supervisor().terminate_child("b").await.expect("it is stopped");
         assert!(matches!(caller.await.expect("it ends well"), Err(CallError::Ended(_, _))), "it is told");
-        assert!(address.cast(crash()).is_err(), "nobody is due");
+        assert!(address.cast(crash()).is_err(), "no incarnation is due");
         tokio::time::sleep(HOUR).await;
         let children = app.supervisor().which_children().await.expect("it lives");
         assert_eq!(shown(&children), ["c running", "b stopped", "a running"], "{strategy:?}");
@@ -131,7 +133,7 @@ async fn a_child_that_is_stopped_while_it_waits_for_its_restart_is_not_resurrect
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_supervisor_that_stops_while_a_child_waits_for_its_restart_starts_nobody() {
+async fn a_supervisor_that_stops_while_a_child_waits_for_its_restart_starts_no_child() {
     let log = Log::default();
     let waits = worker("a", &log).backoff(Backoff::new(HOUR, HOUR));
     let address = waits.address();
@@ -200,7 +202,7 @@ async fn a_supervisor_that_is_stopped_while_it_starts_a_child_answers_and_leaves
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_by_hand_may_be_taken_back_where_nobody_waits_for_it() {
+async fn a_start_by_request_may_be_cancelled_where_no_caller_waits_for_it() {
     let (log, gate) = (Log::default(), gate());
     let (_, app) = start(Supervisor::new("app")).await;
     let supervisor = app.supervisor().clone();
@@ -214,7 +216,7 @@ async fn a_start_by_hand_may_be_taken_back_where_nobody_waits_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_asked_is_done_also_if_nobody_waits_for_the_answer() {
+async fn a_request_is_executed_also_if_no_caller_waits_for_the_answer() {
     let (log, gate) = (Log::default(), gate());
     let (_, app) = start(Supervisor::new("app").strategy(Strategy::OneForAll)).await;
     let child = gated("a", &log, &gate);
@@ -249,14 +251,14 @@ async fn a_child_that_was_brought_goes_with_its_supervisor_and_one_of_its_spec_s
         } else {
             end(&stays, ExitReason::failed("on purpose")).await;
         }
-        // It may be in its handler for five seconds when it is told to stop.
+        // It may be in its handler for five seconds when it is asked to stop.
         tokio::time::sleep(6 * SECOND).await;
         assert!(handle.handle().pid().is_none(), "it waits for its restart");
         assert!(
             matches!(waits.await.expect("it ends well"), Err(CallError::Ended(_, _))),
-            "who waits is told"
+            "the waiting request is answered"
         );
-        assert!(goes.cast(crash()).is_err() && below_it.cast(crash()).is_err(), "nobody is due");
+        assert!(goes.cast(crash()).is_err() && below_it.cast(crash()).is_err(), "no incarnation is due");
         assert!(system.whereis(TAKEN).is_err(), "its name is free");
         let next = stays.call(Msg::Incarnation).timeout(2 * MINUTE).await;
         assert_eq!(next.expect("it is due"), 2);
@@ -299,7 +301,7 @@ async fn what_is_asked_while_a_supervisor_is_restarted_is_answered_by_the_next_i
 #[tokio::test(start_paused = true)]
 async fn what_is_asked_of_a_supervisor_that_is_not_restarted_is_refused() {
     let log = Log::default();
-    let slow = Script::new("slow", &log).lingers(2 * SECOND).child();
+    let slow = Script::new("slow", &log).with_slow_stop(2 * SECOND).child();
     let nested = Supervisor::new("nested").restart(Restart::Temporary).child(slow);
     let (_, app, handle) = below(nested).await;
     handle.handle().stop(ExitReason::shutdown()).expect("it lives");
@@ -314,7 +316,7 @@ async fn what_is_asked_of_a_supervisor_that_is_not_restarted_is_refused() {
     assert!(app.shutdown().await.is_clean());
 }
 
-/// It comes back with its supervisor, so whoever sends to it need not know of that.
+/// The child is restarted with its supervisor, so a sender does not notice.
 #[tokio::test(start_paused = true)]
 async fn a_temporary_child_of_the_spec_is_reached_across_the_restart_of_its_supervisor_too() {
     for killed in [true, false] {
@@ -339,14 +341,14 @@ async fn a_temporary_child_of_the_spec_is_reached_across_the_restart_of_its_supe
         );
         assert_eq!(pid(&address).await.incarnation(), 2);
         assert!(app.shutdown().await.is_clean());
-        assert!(address.cast(crash()).is_err(), "nobody is due");
+        assert!(address.cast(crash()).is_err(), "no incarnation is due");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_temporary_child_that_does_not_start_is_named_like_any_other() {
     for restart in [Restart::Permanent, Restart::Transient, Restart::Temporary] {
-        let child = Script::new("a", &Log::default()).born(|_| Birth::Fails).child().restart(restart);
+        let child = Script::new("a", &Log::default()).with_init(|_| InitStep::Fail).child().restart(restart);
         let failed = Supervisor::new("app").child(child).start(&System::new()).await.expect_err("it fails");
         let said = "the tree did not start: failed: child \"a\" did not start: failed: no such luck";
         assert_eq!(failed.to_string(), said, "{restart:?}");

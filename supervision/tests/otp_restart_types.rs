@@ -1,4 +1,5 @@
-//! OTP's cases 19 to 26: which ends of a child call for a restart, and what is kept of a child that is not restarted.
+//! OTP's cases 19 to 26: the exits that cause a restart, and what is kept of a child that is not
+//! restarted.
 
 #[path = "support/unit.rs"]
 mod unit;
@@ -10,7 +11,7 @@ use perennial_supervision::{
     Child, ChildError, DynamicSupervisor, Restart, StartChildErrorKind, Strategy, SupervisionStats,
     Supervisor,
 };
-use unit::{Life, Log, Msg, PERIOD, clean, crash, end, incarnation, quiet, shape, start, unit};
+use unit::{Log, Msg, PERIOD, Script, clean, crash, end, incarnation, quiet, scripted, shape, start};
 
 const STRATEGIES: [Strategy; 3] = [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne];
 
@@ -25,7 +26,7 @@ fn tolerant(strategy: Strategy) -> Supervisor {
 
 #[tokio::test(start_paused = true)]
 async fn c019_a_permanent_child_that_ends_normally_is_restarted() {
-    let child = unit("a", &Log::default());
+    let child = scripted("a", &Log::default());
     let address = child.address();
     let (_, app) = start(Supervisor::new("app").child(child)).await;
     end(&address, ExitReason::Normal).await;
@@ -35,7 +36,7 @@ async fn c019_a_permanent_child_that_ends_normally_is_restarted() {
 
 #[tokio::test(start_paused = true)]
 async fn c020_a_permanent_child_that_ends_with_a_shutdown_is_restarted_with_a_note_and_without() {
-    let child = unit("a", &Log::default());
+    let child = scripted("a", &Log::default());
     let address = child.address();
     let (_, app) = start(tolerant(Strategy::OneForOne).child(child)).await;
     end(&address, ExitReason::shutdown()).await;
@@ -47,7 +48,7 @@ async fn c020_a_permanent_child_that_ends_with_a_shutdown_is_restarted_with_a_no
 
 #[tokio::test(start_paused = true)]
 async fn c021_a_transient_child_that_ends_normally_stays_down_and_is_kept() {
-    let child = unit("a", &Log::default()).restart(Restart::Transient);
+    let child = scripted("a", &Log::default()).restart(Restart::Transient);
     let address = child.address();
     let (system, app) = start(Supervisor::new("app").child(child)).await;
     end(&address, ExitReason::Normal).await;
@@ -55,13 +56,13 @@ async fn c021_a_transient_child_that_ends_normally_stays_down_and_is_kept() {
     let counts = app.supervisor().count_children().await.expect("it lives");
     assert_eq!((counts.specs, counts.active, counts.supervisors, counts.workers), (1, 0, 0, 1));
     assert_eq!(SupervisionStats::of(&system).restarts, 0);
-    assert!(address.cast(Msg::Panic).is_err(), "nobody is due to serve it");
+    assert!(address.cast(Msg::Panic).is_err(), "no incarnation is due");
     assert!(app.shutdown().await.is_clean());
 }
 
 #[tokio::test(start_paused = true)]
 async fn c022_a_transient_child_that_ends_with_a_shutdown_stays_down_until_it_is_started_by_hand() {
-    let child = unit("a", &Log::default()).restart(Restart::Transient);
+    let child = scripted("a", &Log::default()).restart(Restart::Transient);
     let address = child.address();
     let (_, app) = start(Supervisor::new("app").child(child)).await;
     for (next, reason) in [(2, ExitReason::shutdown()), (3, ExitReason::shutdown_with("a note"))] {
@@ -75,7 +76,7 @@ async fn c022_a_transient_child_that_ends_with_a_shutdown_stays_down_until_it_is
 
 #[tokio::test(start_paused = true)]
 async fn c023_a_transient_child_that_fails_panics_or_is_killed_is_restarted() {
-    let child = unit("a", &Log::default()).restart(Restart::Transient);
+    let child = scripted("a", &Log::default()).restart(Restart::Transient);
     let address = child.address();
     let (_, app) = start(tolerant(Strategy::OneForOne).child(child)).await;
     end(&address, crash()).await;
@@ -92,15 +93,15 @@ async fn c023_a_transient_child_that_fails_panics_or_is_killed_is_restarted() {
 async fn c024_a_temporary_child_is_gone_when_it_ends_whatever_the_reason() {
     let log = Log::default();
     for reason in every_reason() {
-        let child = unit("a", &log).restart(Restart::Temporary);
+        let child = scripted("a", &log).restart(Restart::Temporary);
         let address = child.address();
         let (system, app) = start(Supervisor::new("app").child(child)).await;
         end(&address, reason.clone()).await;
         assert_eq!(shape(app.supervisor()).await, [""; 0], "{reason}");
         assert!(matches!(app.supervisor().restart_child("a").await, Err(ChildError::NotFound)), "{reason}");
         assert_eq!(SupervisionStats::of(&system).restarts, 0, "{reason}");
-        assert!(address.cast(Msg::Panic).is_err(), "nobody is due to serve it after {reason}");
-        let again = unit("a", &log).restart(Restart::Temporary);
+        assert!(address.cast(Msg::Panic).is_err(), "no incarnation is due after {reason}");
+        let again = scripted("a", &log).restart(Restart::Temporary);
         app.supervisor().start_child(again).await.expect("the id is free");
         assert_eq!(shape(app.supervisor()).await, ["a 1"], "it is another child");
         assert!(app.shutdown().await.is_clean());
@@ -123,16 +124,16 @@ async fn c025_the_spec_of_a_temporary_child_is_not_kept_under_any_strategy_and_t
     for strategy in STRATEGIES {
         for restart in [Restart::Permanent, Restart::Transient, Restart::Temporary] {
             for reason in every_reason().map(Some).chain([None]) {
-                let (_, app) = start(tolerant(strategy).child(unit("sibling", &log))).await;
+                let (_, app) = start(tolerant(strategy).child(scripted("sibling", &log))).await;
                 let supervisor = app.supervisor();
-                let child = unit("a", &log).restart(restart);
+                let child = scripted("a", &log).restart(restart);
                 let address = child.address();
                 supervisor.start_child(child).await.expect("it starts");
                 match &reason {
                     Some(reason) => end(&address, reason.clone()).await,
                     None => supervisor.terminate_child("a").await.expect("it is stopped"),
                 }
-                let again = supervisor.start_child(unit("a", &log)).await;
+                let again = supervisor.start_child(scripted("a", &log)).await;
                 let again = match again.map_err(|error| error.kind) {
                     Ok(_) => "started",
                     Err(StartChildErrorKind::AlreadyStarted(pid)) if pid.incarnation() == 2 => {
@@ -149,10 +150,10 @@ async fn c025_the_spec_of_a_temporary_child_is_not_kept_under_any_strategy_and_t
     }
 }
 
-/// A temporary child that keeps something alive for as long as its arguments are kept; and how to tell.
+/// Returns a temporary child and a value that lives for as long as the child's arguments are kept.
 fn holding(log: &Log) -> (Child<Msg>, Weak<()>) {
     let held = Arc::new(());
-    let child = Life::of("a", log).holds(&held).child().restart(Restart::Temporary);
+    let child = Script::new("a", log).keeping(&held).child().restart(Restart::Temporary);
     (child, Arc::downgrade(&held))
 }
 
@@ -174,7 +175,7 @@ async fn c026_the_arguments_of_a_temporary_child_go_with_it_however_it_ends() {
 #[tokio::test(start_paused = true)]
 async fn c026_the_arguments_of_a_temporary_child_go_when_it_is_stopped_by_hand_or_with_its_group() {
     let log = Log::default();
-    let sibling = unit("sibling", &log);
+    let sibling = scripted("sibling", &log);
     let address = sibling.address();
     let (_, app) = start(Supervisor::new("app").strategy(Strategy::OneForAll).child(sibling)).await;
     let (child, held) = holding(&log);

@@ -9,14 +9,14 @@ use perennial_actors::{ExitReason, System};
 use perennial_supervision::{DynamicSupervisor, ReportKind, Restart, Shutdown, Supervisor, SupervisorReport};
 use tokio::time::Instant;
 use worker::{
-    Death, HOUR, Log, Msg, SECOND, Script, crash, end, incarnation, over, quiet, refused, reported, start,
-    tolerant, why, worker,
+    HOUR, Log, Msg, SECOND, Script, StopStep, crash, end, exit_of, incarnation, quiet, refused, reported,
+    start, tolerant, tree_exit, worker,
 };
 
 #[tokio::test(start_paused = true)]
 async fn c068_a_child_that_is_killed_brutally_sees_no_signal_and_the_others_are_told_to_stop() {
     let log = Log::default();
-    let brutal = Script::new("b", &log).lingers(HOUR).child().shutdown(Shutdown::BrutalKill);
+    let brutal = Script::new("b", &log).with_slow_stop(HOUR).child().shutdown(Shutdown::BrutalKill);
     let children = [worker("a", &log), brutal, worker("c", &log)];
     let watched: Vec<_> = children.iter().map(|child| child.address()).collect();
     let (system, app) = start(Supervisor::new("app").children(children)).await;
@@ -28,7 +28,7 @@ async fn c068_a_child_that_is_killed_brutally_sees_no_signal_and_the_others_are_
     assert_eq!(log.take(), ["stop c", "stop a"]);
     let mut reasons = Vec::new();
     for down in downs {
-        reasons.push(why(down).await);
+        reasons.push(exit_of(down).await);
     }
     assert_eq!(reasons, ["shutdown", "killed", "shutdown"]);
     assert!(reported(&mut reports).is_empty(), "all of it was as it should be");
@@ -37,23 +37,23 @@ async fn c068_a_child_that_is_killed_brutally_sees_no_signal_and_the_others_are_
 #[tokio::test(start_paused = true)]
 async fn c070_an_infinite_shutdown_waits_as_long_as_it_takes_for_a_worker_too() {
     let log = Log::default();
-    let patient = Script::new("patient", &log).lingers(24 * HOUR).child().shutdown(Shutdown::Infinity);
+    let patient = Script::new("patient", &log).with_slow_stop(24 * HOUR).child().shutdown(Shutdown::Infinity);
     let down = patient.address();
     let (_, app) = start(Supervisor::new("app").child(worker("a", &log)).child(patient)).await;
     let (down, began) = (down.monitor(), Instant::now());
     log.take();
     assert!(app.shutdown().await.is_clean());
     assert_eq!(log.take(), ["stop patient", "stop a"]);
-    assert_eq!(why(down).await, "shutdown");
+    assert_eq!(exit_of(down).await, "shutdown");
     assert!(began.elapsed() >= 24 * HOUR);
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_not_stopped_in_its_time_is_killed_and_not_before() {
+async fn a_child_that_has_not_stopped_in_its_time_is_killed_and_not_before() {
     let log = Log::default();
     let child = |id, time| {
         Script::new(id, &log)
-            .lingers(Duration::from_millis(time))
+            .with_slow_stop(Duration::from_millis(time))
             .child()
             .shutdown(Shutdown::Timeout(Duration::from_millis(1000)))
     };
@@ -61,8 +61,8 @@ async fn who_has_not_stopped_in_its_time_is_killed_and_not_before() {
         start(Supervisor::new("app").child(child("late", 1100)).child(child("good", 900))).await;
     let mut reports = system.subscribe::<SupervisorReport>();
     log.take();
-    let late = app.shutdown().await.stragglers;
-    assert_eq!(late.iter().map(|who| &*who.path).collect::<Vec<_>>(), ["app/late"]);
+    let late = app.shutdown().await.unstopped;
+    assert_eq!(late.iter().map(|child| &*child.path).collect::<Vec<_>>(), ["app/late"]);
     assert_eq!(log.take(), ["stop good"]);
     let reports = reported(&mut reports);
     assert!(matches!(reports[0].kind, ReportKind::Killed), "{reports:?}");
@@ -76,19 +76,21 @@ async fn who_has_not_stopped_in_its_time_is_killed_and_not_before() {
 #[tokio::test(start_paused = true)]
 async fn c071_a_child_that_is_given_no_time_to_stop_is_killed() {
     let log = Log::default();
-    let hurried = Script::new("a", &log).lingers(HOUR).child().shutdown(Shutdown::Timeout(Duration::ZERO));
+    let hurried =
+        Script::new("a", &log).with_slow_stop(HOUR).child().shutdown(Shutdown::Timeout(Duration::ZERO));
     let address = hurried.address();
     let (_, app) = start(Supervisor::new("app").child(hurried)).await;
     let (down, began) = (address.monitor(), Instant::now());
     log.take();
     app.supervisor().terminate_child("a").await.expect("it is stopped");
-    assert_eq!(why(down).await, "killed");
+    assert_eq!(exit_of(down).await, "killed");
     assert_eq!(log.take(), [""; 0], "it did not get to its last words");
     assert!(began.elapsed() < SECOND);
     assert_eq!(app.shutdown().await.reason.to_string(), "shutdown");
 }
 
-/// Who is in a handler while it is told to stop may come to another end before it sees that.
+/// A child that is in a handler when it is asked to stop may end for another reason before it
+/// handles the stop.
 fn ends() -> [(ExitReason, &'static str); 4] {
     [
         (ExitReason::Normal, "normal"),
@@ -109,12 +111,13 @@ async fn c073_children_that_end_otherwise_than_they_are_told_do_not_change_how_t
         let mut watched = Vec::new();
         for (number, (reason, seen)) in ends().into_iter().enumerate() {
             let child = worker(number.to_string(), &log).restart(restart);
-            // The last is told to stop first; each is told in its turn, while it still is in its handler.
+            // The last child is asked to stop first. Each is asked in order, while it is still in
+            // its handler.
             let time = SECOND * (4 - number as u32);
             watched.push((child.address(), Msg::EndLater(time, reason), seen));
             tree = tree.child(child);
         }
-        let panics = Script::new("4", &log).dies(Death::Panics).child().restart(restart);
+        let panics = Script::new("4", &log).with_stop(StopStep::Panic).child().restart(restart);
         let last = panics.address();
         let (system, app) = start(tree.child(panics)).await;
         let mut downs = vec![(last.monitor(), "panicked: no such luck")];
@@ -126,7 +129,7 @@ async fn c073_children_that_end_otherwise_than_they_are_told_do_not_change_how_t
         let mut reports = system.subscribe::<SupervisorReport>();
         assert_eq!(app.shutdown().await.reason.to_string(), "shutdown");
         for (down, seen) in downs {
-            assert_eq!(why(down).await, seen);
+            assert_eq!(exit_of(down).await, seen);
         }
         let reports = reported(&mut reports);
         assert!(
@@ -137,13 +140,13 @@ async fn c073_children_that_end_otherwise_than_they_are_told_do_not_change_how_t
     }
 }
 
-/// In OTP it is told to stop in vain, and reported for that.
+/// In OTP such a child is asked to stop without effect, and reported for that.
 #[tokio::test(start_paused = true)]
-async fn who_ends_otherwise_while_another_is_being_stopped_is_reported_too() {
+async fn a_child_that_ends_otherwise_while_another_is_being_stopped_is_reported_too() {
     for (reason, expected) in [(ExitReason::failed("on purpose"), 1), (ExitReason::shutdown(), 0)] {
         let log = Log::default();
         let child = worker("a", &log);
-        let (address, slow) = (child.address(), Script::new("b", &log).lingers(SECOND).child());
+        let (address, slow) = (child.address(), Script::new("b", &log).with_slow_stop(SECOND).child());
         let (system, app) = start(Supervisor::new("app").child(child).child(slow)).await;
         let mut reports = system.subscribe::<SupervisorReport>();
         address.cast(Msg::EndLater(SECOND / 2, reason)).expect("it is served");
@@ -169,7 +172,7 @@ async fn c073_children_of_a_dynamic_supervisor_that_end_otherwise_do_not_change_
         downs.push((address.monitor(), seen));
         address.cast(Msg::EndLater(SECOND, reason)).expect("it is served");
     }
-    let panics = Script::new("panics", &log).dies(Death::Panics).child();
+    let panics = Script::new("panics", &log).with_stop(StopStep::Panic).child();
     let address = panics.address();
     app.supervisor().start_child(panics).await.expect("it starts");
     downs.push((address.monitor(), "panicked: no such luck"));
@@ -177,14 +180,14 @@ async fn c073_children_of_a_dynamic_supervisor_that_end_otherwise_do_not_change_
     let report = app.shutdown().await;
     assert!(report.is_clean() && report.reason.to_string() == "shutdown");
     for (down, seen) in downs {
-        assert_eq!(why(down).await, seen);
+        assert_eq!(exit_of(down).await, seen);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn c077_a_killed_supervisor_leaves_nested_ones_to_stop_in_good_order() {
     let log = Log::default();
-    let slow = Script::new("c", &log).lingers(2 * SECOND).child();
+    let slow = Script::new("c", &log).with_slow_stop(2 * SECOND).child();
     let deep = Supervisor::new("deep").child(worker("a", &log)).child(worker("b", &log));
     let nested = Supervisor::new("nested").child(deep).child(slow);
     let plain = worker("plain", &log);
@@ -197,12 +200,12 @@ async fn c077_a_killed_supervisor_leaves_nested_ones_to_stop_in_good_order() {
     );
     log.take();
     app.handle().kill().expect("it lives");
-    assert_eq!(over(&app).await, "killed");
-    // That it is over is told when all of it is gone, with nobody left to wait for.
+    assert_eq!(tree_exit(&app).await, "killed");
+    // The end is reported once every part of the tree has ended.
     assert_eq!(log.take(), ["stop c", "stop b", "stop a"]);
-    assert_eq!(why(killed).await, "killed");
-    assert_eq!(why(nested).await, "killed");
-    assert_eq!(why(deep).await, "shutdown", "its own supervisor stopped it in good order");
+    assert_eq!(exit_of(killed).await, "killed");
+    assert_eq!(exit_of(nested).await, "killed");
+    assert_eq!(exit_of(deep).await, "shutdown", "its own supervisor stopped it in good order");
     assert!(address.cast(crash()).is_err(), "the tree is gone");
 }
 
@@ -255,7 +258,7 @@ async fn a_link_to_a_supervisor_is_told_of_its_end() {
     partner.call(move |reply| Msg::Link(supervisor, reply)).await.expect("it does");
     let down = partner.monitor();
     assert!(app.shutdown().await.is_clean());
-    assert_eq!(why(down).await, "shutdown");
+    assert_eq!(exit_of(down).await, "shutdown");
 }
 
 #[tokio::test(start_paused = true)]
@@ -266,7 +269,7 @@ async fn a_supervisor_that_is_told_to_stop_ends_with_the_reason_that_it_is_given
         let (_, app) = start(Supervisor::new("app").child(worker("a", &log)).child(worker("b", &log))).await;
         log.take();
         app.handle().stop(reason.clone()).expect("it lives");
-        assert_eq!(over(&app).await, reason.to_string());
+        assert_eq!(tree_exit(&app).await, reason.to_string());
         assert_eq!(log.take(), ["stop b", "stop a"]);
         assert_eq!(
             refused(app.supervisor().count_children().await),

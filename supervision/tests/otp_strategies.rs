@@ -1,4 +1,4 @@
-//! OTP's cases 27 to 47: who is restarted with whom, in which order, and what comes back.
+//! OTP's cases 27 to 47: which children are restarted together, and in which order.
 
 #[path = "support/unit.rs"]
 mod unit;
@@ -9,13 +9,13 @@ use perennial_supervision::{
     SupervisorHandle,
 };
 use unit::{
-    Begin, Life, Log, Msg, PERIOD, crash, drawn, end, ids, incarnation, quiet, shape, soon, start, unit,
-    unit_that,
+    InitStep, Log, Msg, PERIOD, Script, crash, drawn, end, ids, incarnation, quiet, scripted, scripted_with,
+    shape, soon, start,
 };
 
 /// A supervisor with three units, which tolerates one restart; their addresses.
 async fn three(strategy: Strategy, log: &Log) -> (System, App<SupervisorHandle>, [Address<Msg>; 3]) {
-    let children = ["a", "b", "c"].map(|id| unit(id, log));
+    let children = ["a", "b", "c"].map(|id| scripted(id, log));
     let addresses = children.each_ref().map(|child| child.address());
     let (system, app) = start(Supervisor::new("app").strategy(strategy).children(children)).await;
     log.take();
@@ -23,7 +23,7 @@ async fn three(strategy: Strategy, log: &Log) -> (System, App<SupervisorHandle>,
 }
 
 #[tokio::test(start_paused = true)]
-async fn c027_one_for_one_restarts_who_crashed_and_nobody_else() {
+async fn c027_one_for_one_restarts_the_crashed_child_and_no_other() {
     let log = Log::default();
     let (_, app, [_, b, _]) = three(Strategy::OneForOne, &log).await;
     end(&b, crash()).await;
@@ -58,17 +58,17 @@ async fn c029_one_for_all_tells_the_others_to_stop_and_restarts_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c031_a_child_that_is_not_restarted_disturbs_nobody_under_any_strategy() {
+async fn c031_a_child_that_is_not_restarted_disturbs_no_sibling_under_any_strategy() {
     let log = Log::default();
     for strategy in [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne] {
         for (restart, reason, after) in [
             (Restart::Transient, ExitReason::Normal, vec!["a 1", "b stopped", "c 1"]),
             (Restart::Temporary, crash(), vec!["a 1", "c 1"]),
         ] {
-            let middle = unit("b", &log).restart(restart);
+            let middle = scripted("b", &log).restart(restart);
             let address = middle.address();
-            let tree = Supervisor::new("app").strategy(strategy).child(unit("a", &log));
-            let (system, app) = start(tree.child(middle).child(unit("c", &log))).await;
+            let tree = Supervisor::new("app").strategy(strategy).child(scripted("a", &log));
+            let (system, app) = start(tree.child(middle).child(scripted("c", &log))).await;
             end(&address, reason).await;
             assert_eq!(shape(app.supervisor()).await, after, "{strategy:?}, {restart:?}");
             assert_eq!(SupervisionStats::of(&system).restarts, 0, "{strategy:?}, {restart:?}");
@@ -78,7 +78,7 @@ async fn c031_a_child_that_is_not_restarted_disturbs_nobody_under_any_strategy()
 }
 
 #[tokio::test(start_paused = true)]
-async fn c033_rest_for_one_restarts_who_crashed_and_those_after_it() {
+async fn c033_rest_for_one_restarts_the_crashed_child_and_the_children_after_it() {
     let log = Log::default();
     let (_, app, [_, b, _]) = three(Strategy::RestForOne, &log).await;
     end(&b, crash()).await;
@@ -108,7 +108,7 @@ async fn c033_a_group_restart_brings_those_of_it_back_that_had_been_stopped() {
 async fn c035_a_child_that_was_added_later_is_the_last_and_restarted_with_an_earlier_one() {
     let log = Log::default();
     let (_, app, [_, b, _]) = three(Strategy::RestForOne, &log).await;
-    app.supervisor().start_child(unit("added", &log)).await.expect("it starts");
+    app.supervisor().start_child(scripted("added", &log)).await.expect("it starts");
     assert_eq!(ids(app.supervisor()).await, ["added", "c", "b", "a"]);
     end(&b, crash()).await;
     assert_eq!(shape(app.supervisor()).await, ["a 1", "b 2", "c 2", "added 2"]);
@@ -123,8 +123,9 @@ async fn c037_a_temporary_sibling_that_a_group_takes_with_it_is_gone() {
         (Strategy::OneForOne, vec!["before 1", "crasher 2", "after 1"]),
     ] {
         let log = Log::default();
-        let temporary = |id| unit(id, &log).restart(Restart::Temporary);
-        let (crasher, before, after_it) = (unit("crasher", &log), temporary("before"), temporary("after"));
+        let temporary = |id| scripted(id, &log).restart(Restart::Temporary);
+        let (crasher, before, after_it) =
+            (scripted("crasher", &log), temporary("before"), temporary("after"));
         let (address, first) = (crasher.address(), before.address());
         let tree = Supervisor::new("app").strategy(strategy);
         let (_, app) = start(tree.child(before).child(crasher).child(after_it)).await;
@@ -140,7 +141,7 @@ async fn c037_a_temporary_sibling_that_a_group_takes_with_it_is_gone() {
 #[tokio::test(start_paused = true)]
 async fn c038_a_group_stops_in_reverse_and_starts_in_order() {
     let log = Log::default();
-    let children = ["a", "b", "c", "d"].map(|id| unit(id, &log));
+    let children = ["a", "b", "c", "d"].map(|id| scripted(id, &log));
     let address = children[1].address();
     let tree = Supervisor::new("app").strategy(Strategy::RestForOne).children(children);
     let (_, app) = start(tree).await;
@@ -156,7 +157,7 @@ async fn c038_a_group_stops_in_reverse_and_starts_in_order() {
 async fn c039_a_group_that_is_restarted_counts_once() {
     let log = Log::default();
     for strategy in [Strategy::OneForAll, Strategy::RestForOne] {
-        let children = ["a", "b", "c", "d", "e"].map(|id| unit(id, &log));
+        let children = ["a", "b", "c", "d", "e"].map(|id| scripted(id, &log));
         let address = children[0].address();
         let tree = Supervisor::new("app").strategy(strategy).intensity(1, PERIOD).children(children);
         let (system, app) = start(tree).await;
@@ -171,7 +172,8 @@ async fn c039_a_group_that_is_restarted_counts_once() {
     }
 }
 
-/// In this order, before the supervisor hears of any of it: there is one thread.
+/// Crashes the children in this order, before the supervisor handles any of it: there is one
+/// thread.
 async fn crash_at_once<'a>(units: impl IntoIterator<Item = &'a Address<Msg>>) {
     for unit in units {
         unit.cast(Msg::End(crash())).expect("it is served");
@@ -183,7 +185,7 @@ async fn crash_at_once<'a>(units: impl IntoIterator<Item = &'a Address<Msg>>) {
 async fn c041_children_that_crash_at_once_are_as_many_restarts_under_one_for_one() {
     let log = Log::default();
     for (intensity, survives) in [(2, false), (3, true)] {
-        let children = ["a", "b", "c"].map(|id| unit(id, &log));
+        let children = ["a", "b", "c"].map(|id| scripted(id, &log));
         let addresses = children.each_ref().map(|child| child.address());
         let tree = Supervisor::new("app").intensity(intensity, PERIOD).children(children);
         let (system, app) = start(tree).await;
@@ -199,7 +201,7 @@ async fn c041_children_that_crash_at_once_are_as_many_restarts_under_one_for_one
 }
 
 #[tokio::test(start_paused = true)]
-async fn c041_who_crashes_while_its_group_is_stopped_is_no_restart_of_its_own() {
+async fn c041_a_child_that_crashes_while_its_group_is_stopped_is_no_restart_of_its_own() {
     let log = Log::default();
     for (strategy, order, restarts) in [
         (Strategy::OneForAll, [0, 1, 2], 1),
@@ -208,7 +210,7 @@ async fn c041_who_crashes_while_its_group_is_stopped_is_no_restart_of_its_own() 
         (Strategy::RestForOne, [2, 0, 1], 2),
         (Strategy::RestForOne, [2, 1, 0], 3),
     ] {
-        let children = ["a", "b", "c"].map(|id| unit(id, &log));
+        let children = ["a", "b", "c"].map(|id| scripted(id, &log));
         let addresses = children.each_ref().map(|child| child.address());
         let tree = Supervisor::new("app").strategy(strategy).intensity(9, PERIOD).children(children);
         let (system, app) = start(tree).await;
@@ -226,7 +228,7 @@ async fn c044_a_dynamic_child_that_crashes_is_replaced_from_the_same_arguments_a
     let app = DynamicSupervisor::new("app").start(&system).await.expect("it starts");
     let sessions = app.supervisor().template({
         let log = log.clone();
-        move |user: &str| unit(user, &log)
+        move |user: &str| scripted(user, &log)
     });
     let ada = sessions.start_child("ada").await.expect("it starts");
     let bob = sessions.start_child("bob").await.expect("it starts");
@@ -244,7 +246,7 @@ async fn c045_what_a_dynamic_child_was_given_of_its_own_it_is_given_again_at_eve
     let app = DynamicSupervisor::new("app").intensity(9, PERIOD).start(&system).await.expect("it starts");
     let sessions = app.supervisor().template({
         let log = log.clone();
-        move |(user, extra): (&str, Vec<u8>)| Life::of(format!("{user} with {extra:?}"), &log).child()
+        move |(user, extra): (&str, Vec<u8>)| Script::new(format!("{user} with {extra:?}"), &log).child()
     });
     let ada = sessions.start_child(("ada", vec![1])).await.expect("it starts");
     let bob = sessions.start_child(("bob", vec![2, 3])).await.expect("it starts");
@@ -262,7 +264,7 @@ async fn c045_what_a_dynamic_child_was_given_of_its_own_it_is_given_again_at_eve
 async fn c046_a_dynamic_child_that_declines_its_restart_is_gone() {
     let (log, system) = (Log::default(), System::new());
     let app = DynamicSupervisor::new("app").start(&system).await.expect("it starts");
-    let once = unit_that("once", &log, |n| if n == 1 { Begin::Well } else { Begin::Ignore });
+    let once = scripted_with("once", &log, |n| if n == 1 { InitStep::Succeed } else { InitStep::Ignore });
     let address = once.address();
     let started = app.supervisor().start_child(once).await.expect("it starts");
     let pid = started.pid().expect("it has started");
@@ -270,7 +272,7 @@ async fn c046_a_dynamic_child_that_declines_its_restart_is_gone() {
     let counts = app.supervisor().count_children().await.expect("it lives");
     assert_eq!((counts.specs, counts.active, counts.workers), (0, 0, 0));
     assert!(matches!(app.supervisor().terminate_child(pid).await, Err(ChildError::NotFound)));
-    assert!(address.cast(Msg::Panic).is_err(), "nobody is due to serve it");
+    assert!(address.cast(Msg::Panic).is_err(), "no incarnation is due");
     let report = app.shutdown().await;
     assert!(report.is_clean() && matches!(report.reason, ExitReason::Shutdown(None)));
 }
@@ -279,12 +281,12 @@ async fn c046_a_dynamic_child_that_declines_its_restart_is_gone() {
 async fn c047_a_subtree_that_is_restarted_has_its_planned_children_again_and_none_that_were_added() {
     for by_kill in [true, false] {
         let log = Log::default();
-        let (worker, dynamic) = (unit("worker", &log), DynamicSupervisor::new("sessions"));
-        let planned = Supervisor::new("planned").child(unit("a", &log)).child(unit("b", &log));
+        let (worker, dynamic) = (scripted("worker", &log), DynamicSupervisor::new("sessions"));
+        let planned = Supervisor::new("planned").child(scripted("a", &log)).child(scripted("b", &log));
         let (address, sessions, fixed) = (worker.address(), dynamic.handle(), planned.handle());
         let tree = Supervisor::new("app").strategy(Strategy::OneForAll);
         let (_, app) = start(tree.child(worker).child(planned).child(dynamic)).await;
-        let (added, session) = (unit("added", &log), unit("session", &log));
+        let (added, session) = (scripted("added", &log), scripted("session", &log));
         let gone = [added.address(), session.address()];
         fixed.start_child(added).await.expect("it starts");
         sessions.start_child(session).await.expect("it starts");
@@ -299,11 +301,11 @@ async fn c047_a_subtree_that_is_restarted_has_its_planned_children_again_and_non
         assert_eq!(shape(&fixed).await, ["a 2", "b 2"]);
         assert_eq!(drawn(sessions.which_children().await.expect("it lives")), [""; 0]);
         for address in gone {
-            assert!(address.cast(Msg::Panic).is_err(), "nobody is due to serve it");
+            assert!(address.cast(Msg::Panic).is_err(), "no incarnation is due");
         }
         let stopped = if by_kill { "stop added: killed" } else { "stop added: shutdown" };
         assert!(log.take().contains(&stopped.to_owned()));
-        fixed.start_child(unit("added", &log)).await.expect("the id is free");
+        fixed.start_child(scripted("added", &log)).await.expect("the id is free");
         assert!(app.shutdown().await.is_clean());
     }
 }

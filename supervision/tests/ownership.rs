@@ -10,8 +10,8 @@ use perennial_supervision::{
     SupervisorHandle,
 };
 use worker::{
-    Birth, HOUR, Log, Msg, SECOND, Script, crash, end, incarnation, over, pid, quiet, shown, soon, start,
-    tolerant, why, worker,
+    HOUR, InitStep, Log, Msg, SECOND, Script, crash, end, exit_of, incarnation, pid, quiet, shown, soon,
+    start, tolerant, tree_exit, worker,
 };
 
 const NAMED: Name<Msg> = Name::new("named");
@@ -75,7 +75,7 @@ async fn member_of_a_group_whose_name_is_taken_fails_to_start_until_its_supervis
     let other = Supervisor::new("other").child(robber).start(&system).await.expect("the name is free");
     log.take();
     end(&crashes, ExitReason::failed("on purpose")).await;
-    assert_eq!(over(&app).await, "shutdown: reached the maximum restart intensity");
+    assert_eq!(tree_exit(&app).await, "shutdown: reached the maximum restart intensity");
     assert_eq!(log.take(), ["stop b: failed: on purpose"], "nothing was started without its name");
     assert!(robbed.cast(crash()).is_err() && crashes.cast(crash()).is_err());
     assert_eq!(SupervisionStats::of(&system).restarts, 5);
@@ -125,10 +125,10 @@ async fn child_that_replaced_one_of_the_spec_goes_with_its_supervisor() {
         } else {
             end(&crashes, ExitReason::failed("on purpose")).await;
         }
-        why(down).await;
+        exit_of(down).await;
         quiet().await;
         assert!(second.cast(crash()).is_err(), "killed: {killed}. Nothing is due to serve it");
-        assert_eq!(why(second.monitor()).await, ExitReason::NoProcess.to_string());
+        assert_eq!(exit_of(second.monitor()).await, ExitReason::NoProcess.to_string());
         assert_eq!(incarnation(&first).await, 2, "the spec's own is back, as in OTP");
         assert_eq!(listed(&handle).await, ["b running", "a running"]);
         assert!(app.shutdown().await.is_clean());
@@ -187,7 +187,7 @@ async fn deleted_child_that_runs_elsewhere_is_neither_touched_nor_started_when_i
     given.is_well().await;
     given.old.supervisor().restart_child("nested").await.expect("it starts");
     given.is_well().await;
-    // It comes back when the other owner has let it go.
+    // It is restarted once the other owner has given it back.
     let Given { system, old, handle, new, address } = given;
     assert!(new.shutdown().await.is_clean());
     drop(new);
@@ -241,8 +241,8 @@ async fn child_that_was_deleted_twice_comes_back_to_one_supervisor() {
 #[tokio::test(start_paused = true)]
 async fn spec_that_comes_back_from_a_killed_supervisor_is_not_touched_by_what_is_left_of_it() {
     let log = Log::default();
-    let slow =
-        Script::new("slow", &log).born(|n| if n == 1 { Birth::Waits(worker::gate()) } else { Birth::Up });
+    let slow = Script::new("slow", &log)
+        .with_init(|n| if n == 1 { InitStep::WaitFor(worker::gate()) } else { InitStep::Succeed });
     let slow = slow.child();
     let address = slow.address();
     let (system, app, handle) = below(Supervisor::new("nested").child(worker("a", &log))).await;

@@ -185,7 +185,7 @@ async fn a_stop_and_a_shutdown_report_closures_that_still_run() {
     let stopping = tokio::spawn(async move { app.shutdown().await });
     pass(60).await;
     let report = stopping.await.expect("it does not panic");
-    let late: Vec<&str> = report.stragglers.iter().map(|late| &*late.path).collect();
+    let late: Vec<&str> = report.unstopped.iter().map(|late| &*late.path).collect();
     assert_eq!((late, gate.running()), (vec!["blockers/threads"], 2));
     drop((opener, jobs));
 }

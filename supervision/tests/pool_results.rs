@@ -149,7 +149,7 @@ async fn submit_many_returns_the_first_rejected_job_and_runs_those_before_it() {
     let (pool, jobs) = (running.pool.clone(), (1..=9).map(|number| long(number, ms(10))));
     let submitting = tokio::spawn(async move { pool.submit_many(jobs).await.map(drop) });
     quiet().await;
-    assert!(!running.app.shutdown().await.stragglers.iter().any(|late| late.abandoned));
+    assert!(!running.app.shutdown().await.unstopped.iter().any(|late| late.abandoned));
     let Err(SubmitError::Closed(back)) = soon(submitting).await.expect("it does not panic") else {
         panic!("the pool is closed");
     };

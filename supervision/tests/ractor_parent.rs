@@ -1,4 +1,4 @@
-//! A tree below a ractor actor: what that is told, and what it can do to the tree.
+//! A tree below a ractor actor: the events of the parent, and its means to stop the tree.
 
 use std::io;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use perennial_supervision::{
     App, Child, DynamicSupervisor, Restart, Shutdown, Strategy, Supervisor, SupervisorHandle,
 };
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, ActorStatus, SupervisionEvent};
-use support::{Deed, Msg, cast, notes, plain, puppet};
+use support::{Msg, Step, cast, notes, plain, scripted};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -18,7 +18,7 @@ mod support;
 /// A ractor actor that notes what becomes of those below it.
 struct Parent;
 
-/// What a parent is told.
+/// An event that a parent receives.
 #[derive(Debug)]
 enum Told {
     Started,
@@ -74,7 +74,7 @@ async fn stage(supervisor: Supervisor) -> Stage {
 }
 
 impl Stage {
-    /// What the parent is told of the end, and nothing before that.
+    /// Returns the event of the end, and checks that none came before it.
     async fn end(&mut self) -> Told {
         let (cell, told) = self.told.recv().await.expect("it lives");
         assert_eq!(cell, self.root);
@@ -100,7 +100,7 @@ impl Stage {
 
 #[tokio::test(start_paused = true)]
 async fn a_parent_is_told_of_the_start_and_of_a_clean_end() {
-    let child = plain("puppet");
+    let child = plain("scripted");
     let address = child.address();
     let mut stage = stage(Supervisor::new("app").child(child)).await;
     assert_eq!(notes(&address).await, []);
@@ -112,17 +112,17 @@ async fn a_parent_is_told_of_the_start_and_of_a_clean_end() {
 
 #[tokio::test(start_paused = true)]
 async fn a_parent_is_told_that_the_tree_gave_up() {
-    let child = plain("puppet");
+    let child = plain("scripted");
     let address = child.address();
     let mut stage = stage(Supervisor::new("app").intensity(0, Duration::from_secs(1)).child(child)).await;
-    cast(&address, Msg::Do(Deed::Fail));
+    cast(&address, Msg::Do(Step::Fail));
     assert_eq!(stage.text().await, "shutdown: reached the maximum restart intensity");
     assert_eq!(address.state(), ProcessState::Closed);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_abnormal_end_is_a_failure_with_our_reason() {
-    let mut stage = stage(Supervisor::new("app").child(plain("puppet"))).await;
+    let mut stage = stage(Supervisor::new("app").child(plain("scripted"))).await;
     let reason = ExitReason::failed(io::Error::other("the line is dead"));
     stage.app.handle().stop(reason).expect("it lives");
     let reason = stage.failure().await;
@@ -132,22 +132,22 @@ async fn an_abnormal_end_is_a_failure_with_our_reason() {
 
 #[tokio::test(start_paused = true)]
 async fn a_tree_that_is_killed_has_failed_and_nothing_of_it_is_left_then() {
-    let (child, mut journal) = puppet("puppet", |_| ());
+    let (child, mut probe) = scripted("scripted", |_| ());
     let address = child.address();
     let mut stage = stage(Supervisor::new("app").child(child)).await;
     notes(&address).await;
     stage.app.handle().kill().expect("it lives");
     assert!(matches!(stage.failure().await, ExitReason::Killed));
     assert_eq!(
-        (journal.since(), address.state()),
+        (probe.since(), address.state()),
         (vec!["pre_start".into(), "dropped".into()], ProcessState::Closed)
     );
 }
 
 /// Two that stop one after the other, each in its own time.
-fn pair() -> ([Child<Msg>; 2], [support::Journal; 2]) {
+fn pair() -> ([Child<Msg>; 2], [support::TestProbe; 2]) {
     let [(first, one), (second, two)] =
-        ["first", "second"].map(|id| puppet(id, |strings| strings.lingers = true));
+        ["first", "second"].map(|id| scripted(id, |script| script.stops_slowly = true));
     ([first, second], [one, two])
 }
 
@@ -160,22 +160,22 @@ async fn a_stop_by_ractors_means_takes_the_tree_down_in_good_order() {
     stage.parent.stop_children_and_wait(Some("enough".into()), None).await;
     assert_eq!(began.elapsed().as_secs(), 2, "a second each, and not a moment of waiting for nothing");
     assert_eq!(stage.text().await, "enough");
-    for journal in &mut journals {
-        assert_eq!(journal.since(), ["pre_start", "post_stop", "dropped"]);
+    for probe in &mut journals {
+        assert_eq!(probe.since(), ["pre_start", "post_stop", "dropped"]);
     }
     assert!(matches!(stage.app.join().await, ExitReason::Shutdown(None)));
     assert_eq!(address.state(), ProcessState::Closed);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tree_that_is_stopped_in_that_way_waits_for_nobody_who_ends_by_himself_meanwhile() {
+async fn a_tree_that_is_stopped_in_that_way_does_not_wait_for_a_child_that_ends_by_itself_meanwhile() {
     let ([first, second], _journals) = pair();
     let (third, last) = (plain("third").shutdown(Shutdown::BrutalKill), plain("last"));
     let (early, address) = (last.address(), second.address());
     let tree = Supervisor::new("app").child(first).child(second).child(third).child(last);
     let mut stage = stage(tree).await;
-    cast(&address, Msg::Do(Deed::Stop(Some("by itself"))));
-    cast(&early, Msg::Do(Deed::Stop(None)));
+    cast(&address, Msg::Do(Step::Stop(Some("by itself"))));
+    cast(&early, Msg::Do(Step::Stop(None)));
     let began = Instant::now();
     stage.root.stop(None);
     assert_eq!(stage.text().await, "");
@@ -186,7 +186,7 @@ async fn a_tree_that_is_stopped_in_that_way_waits_for_nobody_who_ends_by_himself
 #[tokio::test(start_paused = true)]
 async fn the_end_of_a_parent_is_the_end_of_the_tree() {
     for kill in [false, true] {
-        let (child, mut journal) = puppet("puppet", |_| ());
+        let (child, mut probe) = scripted("scripted", |_| ());
         let inner = plain("inner");
         let (address, deep) = (child.address(), inner.address());
         let tree = Supervisor::new("app").child(child).child(Supervisor::new("below").child(inner));
@@ -203,25 +203,26 @@ async fn the_end_of_a_parent_is_the_end_of_the_tree() {
             (cell.get_status(), stage.root.get_status()),
             (ActorStatus::Stopped, ActorStatus::Stopped)
         );
-        assert_eq!(journal.since(), ["pre_start", "dropped"]);
+        assert_eq!(probe.since(), ["pre_start", "dropped"]);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_kill_by_ractors_means_is_heard_also_while_the_tree_goes_down() {
-    let (child, mut journal) = puppet("puppet", |strings| strings.post_stop = Deed::Hang);
+    let (child, mut probe) = scripted("scripted", |script| script.post_stop = Step::Hang);
     let stage = stage(Supervisor::new("app").child(child.shutdown(Shutdown::Infinity))).await;
     stage.root.stop(None);
     tokio::time::sleep(Duration::from_secs(60)).await;
-    assert_eq!(journal.since(), ["pre_start", "post_stop"]);
+    assert_eq!(probe.since(), ["pre_start", "post_stop"]);
     stage.root.kill();
     assert!(matches!(stage.app.join().await, ExitReason::Killed));
-    assert_eq!(journal.since(), ["dropped"]);
+    assert_eq!(probe.since(), ["dropped"]);
 }
 
-/// All ways to end a tree below a parent, two at a time, while its children crash and are sent messages.
+/// Tries all ways to end a tree below a parent, two at a time, while its children crash and receive
+/// messages.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn whoever_ends_it_and_from_however_many_sides_nothing_is_left() {
+async fn nothing_is_left_however_many_sides_end_it() {
     let ways: [fn(&Stage); 6] = [
         |stage| stage.parent.kill(),
         |stage| stage.parent.stop(None),
@@ -231,18 +232,18 @@ async fn whoever_ends_it_and_from_however_many_sides_nothing_is_left() {
         |stage| stage.app.handle().stop(ExitReason::shutdown()).unwrap_or_default(),
     ];
     for (one, other) in (0..6).flat_map(|one| (0..6).map(move |other| (one, other))) {
-        let puppets = ["first", "second"].map(|id| puppet(id, |_| ()));
-        let addresses = [puppets[0].0.address(), puppets[1].0.address()];
-        let [(first, mut one_said), (second, mut two_said)] = puppets;
+        let scripteds = ["first", "second"].map(|id| scripted(id, |_| ()));
+        let addresses = [scripteds[0].0.address(), scripteds[1].0.address()];
+        let [(first, mut one_said), (second, mut two_said)] = scripteds;
         // They hang, and are given no time.
         let [first, second] = [first, second].map(|child| child.shutdown(Shutdown::Timeout(Duration::ZERO)));
         let below = Supervisor::new("below").intensity(99, Duration::from_secs(9)).child(second);
         let tree = Supervisor::new("app").intensity(99, Duration::from_secs(9)).child(first).child(below);
         let stage = stage(tree).await;
-        for (address, deed) in addresses.iter().zip([Deed::Fail, Deed::Kill]) {
-            cast(address, Msg::DoLater(deed, 1));
-            cast(address, Msg::Do(deed));
-            cast(address, Msg::Do(Deed::Hang));
+        for (address, step) in addresses.iter().zip([Step::Fail, Step::Kill]) {
+            cast(address, Msg::DoInOwnMessage(step, 1));
+            cast(address, Msg::Do(step));
+            cast(address, Msg::Do(Step::Hang));
         }
         std::thread::scope(|scope| {
             scope.spawn(|| ways[one](&stage));
@@ -250,8 +251,8 @@ async fn whoever_ends_it_and_from_however_many_sides_nothing_is_left() {
         });
         let ended = tokio::time::timeout(Duration::from_secs(60), stage.app.join()).await;
         assert!(ended.is_ok(), "ways {one} and {other}: {}", stage.app.tree());
-        for (address, journal) in addresses.iter().zip([&mut one_said, &mut two_said]) {
-            let lines = journal.since();
+        for (address, probe) in addresses.iter().zip([&mut one_said, &mut two_said]) {
+            let lines = probe.since();
             let count = |what: &str| lines.iter().filter(|line| *line == what).count();
             assert_eq!(count("pre_start"), count("dropped"), "ways {one} and {other}: {lines:?}");
             let accounts = address.counters();
@@ -266,7 +267,7 @@ async fn children_are_restarted_below_a_parent_as_anywhere() {
     let addresses = [first.address(), second.address()];
     let tree = Supervisor::new("app").strategy(Strategy::OneForAll).child(first).child(second);
     let mut stage = stage(tree).await;
-    cast(&addresses[0], Msg::Do(Deed::Panic));
+    cast(&addresses[0], Msg::Do(Step::Panic));
     for address in &addresses {
         assert_eq!(notes(address).await, []);
         assert_eq!(address.pid().map(|pid| pid.incarnation()), Some(2));
@@ -278,7 +279,7 @@ async fn children_are_restarted_below_a_parent_as_anywhere() {
 #[tokio::test(start_paused = true)]
 async fn of_a_tree_that_does_not_start_its_parent_is_told_nothing() {
     let (parent, mut told) = parent().await;
-    let (child, _journal) = puppet("puppet", |strings| strings.pre_start = Deed::Fail);
+    let (child, _journal) = scripted("scripted", |script| script.pre_start = Step::Fail);
     let tree = Supervisor::new("app").child(plain("fine")).child(child);
     let error = tree.start_under(&System::new(), parent.clone()).await.expect_err("it does not start");
     assert!(error.to_string().contains("disk full"), "{error}");
@@ -290,23 +291,23 @@ async fn of_a_tree_that_does_not_start_its_parent_is_told_nothing() {
 async fn nothing_runs_below_a_parent_that_has_ended() {
     let (parent, _told) = parent().await;
     parent.stop_and_wait(None, None).await.expect("it lives");
-    let (child, mut journal) = puppet("puppet", |_| ());
+    let (child, mut probe) = scripted("scripted", |_| ());
     let started = Supervisor::new("app").child(child).start_under(&System::new(), parent).await;
-    started.expect_err("there is nobody to be below");
-    assert_eq!(journal.since(), ["pre_start", "post_stop", "dropped"]);
+    started.expect_err("the parent has ended");
+    assert_eq!(probe.since(), ["pre_start", "post_stop", "dropped"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_that_nobody_waits_for_any_more_is_undone() {
+async fn a_start_that_no_caller_waits_for_any_more_is_undone() {
     let (parent, mut told) = parent().await;
-    let (child, mut journal) = puppet("puppet", |_| ());
-    let (late, _) = puppet("late", |strings| strings.pre_start = Deed::Hang);
+    let (child, mut probe) = scripted("scripted", |_| ());
+    let (late, _) = scripted("late", |script| script.pre_start = Step::Hang);
     let system = System::new();
     let tree = Supervisor::new("app").child(child).child(late);
     let starting = tree.start_under(&system, parent.clone());
     tokio::time::timeout(Duration::from_secs(1), starting).await.expect_err("it hangs");
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(journal.since(), ["pre_start", "post_stop", "dropped"]);
+    assert_eq!(probe.since(), ["pre_start", "post_stop", "dropped"]);
     assert!(told.try_recv().is_err() && parent.get_children().is_empty());
 }
 
@@ -315,7 +316,7 @@ async fn a_dynamic_supervisor_may_be_below_a_parent_too() {
     let (parent, mut told) = parent().await;
     let tree = DynamicSupervisor::new("pool");
     let app = tree.start_under(&System::new(), parent.clone()).await.expect("it starts");
-    let child = plain("puppet");
+    let child = plain("scripted");
     let address = child.address();
     app.supervisor().start_child(child).await.expect("it starts");
     assert_eq!(notes(&address).await, []);

@@ -1,4 +1,4 @@
-//! Children whose start is complete only when they say so: who waits for them, and what if they never do.
+//! Children that report themselves that they have started: the wait for them, and the timeout.
 
 use perennial_actors::{Address, ExitReason, System};
 use perennial_supervision::{
@@ -6,7 +6,7 @@ use perennial_supervision::{
     SupervisorHandle,
 };
 use support::reports::Reports;
-use support::subject::{Log, Msg, Nature, Start, incarnation, ms, secs, tell};
+use support::subject::{InitStep, Log, Msg, Script, incarnation, ms, secs, tell};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, sleep};
 
@@ -15,9 +15,9 @@ mod support {
     pub(crate) mod subject;
 }
 
-/// A child each of whose incarnations is ready only when it is told to be.
+/// A child whose incarnations become ready on request.
 fn unready(log: &Log, id: &'static str) -> Child<Msg> {
-    Nature::plain(log).starting(|_| Start::Unready).child(id)
+    Script::plain(log).with_init(|_| InitStep::DeferReady).child(id)
 }
 
 type Starting = JoinHandle<Result<App<SupervisorHandle>, StartError>>;
@@ -35,11 +35,11 @@ fn ready_in(address: &Address<Msg>, millis: u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_next_sibling_and_whoever_starts_the_tree_wait_until_a_child_is_ready() {
+async fn the_next_sibling_and_the_start_of_the_tree_wait_until_a_child_is_ready() {
     let (log, system) = (Log::new(), System::new());
     let (first, last) = (unready(&log, "a"), unready(&log, "c"));
     let (a, c) = (first.address(), last.address());
-    let tree = Supervisor::new("app").child(first).child(Nature::plain(&log).child("b")).child(last);
+    let tree = Supervisor::new("app").child(first).child(Script::plain(&log).child("b")).child(last);
     let begun = Instant::now();
     let starting = begin(tree, &system).await;
     ready_in(&a, 100);
@@ -90,13 +90,13 @@ async fn a_child_that_is_not_ready_in_time_is_killed_and_has_not_started() {
     let (address, begun) = (child.address(), Instant::now());
     let mut reports = Reports::of(&system);
     let starting =
-        begin(Supervisor::new("app").child(Nature::plain(&log).child("a")).child(child), &system).await;
+        begin(Supervisor::new("app").child(Script::plain(&log).child("a")).child(child), &system).await;
     ready_in(&address, 3001);
     assert!(matches!(why_not(starting).await, ExitReason::StartTimedOut));
     assert_eq!(begun.elapsed(), secs(3));
-    assert_eq!(log.take(), ["0 a starts", "0 b starts", "3000 a stops"], "a kill lets nobody say good-bye");
+    assert_eq!(log.take(), ["0 a starts", "0 b starts", "3000 a stops"], "a kill runs no terminate");
     assert_eq!(reports.so_far(), ["app/a: started", "app/b: start failed: the start timed out"]);
-    assert!(address.cast(Msg::Ready).is_err(), "nobody is due");
+    assert!(address.cast(Msg::Ready).is_err(), "no incarnation is due");
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,24 +118,26 @@ async fn a_child_may_find_out_that_there_is_nothing_for_it_to_do_before_it_is_re
     let (log, system) = (Log::new(), System::new());
     let child = unready(&log, "a");
     let address = child.address();
-    let tree = Supervisor::new("app").child(child).child(Nature::plain(&log).child("b"));
+    let tree = Supervisor::new("app").child(child).child(Script::plain(&log).child("b"));
     let starting = begin(tree, &system).await;
     tell(&address, Msg::end(ExitReason::Ignore));
     let app = starting.await.expect("it ends well").expect("that is no failure");
     assert_eq!(app.tree().at(["a"]).expect("it is there").state, ChildState::Stopped);
-    assert!(address.cast(Msg::Ready).is_err(), "nobody is due");
+    assert!(address.cast(Msg::Ready).is_err(), "no incarnation is due");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_restart_is_complete_when_the_child_is_ready_and_every_failure_before_that_counts() {
     let (log, system) = (Log::new(), System::new());
-    let nature = Nature::plain(&log).starting(|n| if n == 1 { Start::Well } else { Start::Unready });
-    let child = nature.child("a").start_timeout(secs(3)).backoff(Backoff::new(secs(1), secs(60)));
+    let script =
+        Script::plain(&log).with_init(|n| if n == 1 { InitStep::Succeed } else { InitStep::DeferReady });
+    let child = script.child("a").start_timeout(secs(3)).backoff(Backoff::new(secs(1), secs(60)));
     let address = child.address();
     let tree = Supervisor::new("app").intensity(3, secs(60)).child(child);
     let app = tree.start(&system).await.expect("it starts");
     let mut reports = Reports::of(&system);
-    // The first ends the child; the second its next start; the one after that is not ready in time; and then all is well.
+    // The first ends the child, and the second its next start. The third start exceeds the timeout,
+    // and the fourth succeeds.
     tell(&address, Msg::crash());
     tell(&address, Msg::crash());
     sleep(ms(8500)).await;
@@ -159,9 +161,12 @@ async fn a_restart_is_complete_when_the_child_is_ready_and_every_failure_before_
 #[tokio::test(start_paused = true)]
 async fn a_group_that_is_restarted_waits_for_its_members_to_be_ready() {
     let (log, system) = (Log::new(), System::new());
-    let nature = Nature::plain(&log);
-    let slow = nature.clone().starting(|n| if n == 1 { Start::Well } else { Start::Unready }).child("a");
-    let last = nature.child("b");
+    let script = Script::plain(&log);
+    let slow = script
+        .clone()
+        .with_init(|n| if n == 1 { InitStep::Succeed } else { InitStep::DeferReady })
+        .child("a");
+    let last = script.child("b");
     let (a, b) = (slow.address(), last.address());
     let tree = Supervisor::new("app").strategy(Strategy::OneForAll).child(slow).child(last);
     let app = tree.start(&system).await.expect("it starts");
@@ -199,7 +204,7 @@ async fn a_child_that_is_not_ready_is_stopped_like_any_other() {
 #[tokio::test(start_paused = true)]
 async fn a_tree_can_be_stopped_while_a_child_of_it_is_not_ready() {
     let (log, system) = (Log::new(), System::new());
-    let tree = Supervisor::new("app").child(Nature::plain(&log).child("a")).child(unready(&log, "b"));
+    let tree = Supervisor::new("app").child(Script::plain(&log).child("a")).child(unready(&log, "b"));
     let handle = tree.handle().handle();
     let starting = begin(tree, &system).await;
     sleep(ms(50)).await;

@@ -1,13 +1,13 @@
-//! What supervisors report, about whom and why, and what they keep to themselves: OTP's reports, and those that it has not.
+//! The reports of supervisors and what they contain: OTP's reports, and those beyond OTP.
 
 use std::time::Duration;
 
-use perennial_actors::{ExitReason, Subscription, System};
+use perennial_actors::{Address, ExitReason, Subscription, System};
 use perennial_supervision::{
     Backoff, DynamicSupervisor, LivenessFailure, ReportKind, Restart, Shutdown, Supervisor, SupervisorReport,
 };
 use support::reports::Reports;
-use support::subject::{Log, Msg, Nature, Start, incarnation, ms, secs, subject, tell};
+use support::subject::{InitStep, Log, Msg, Script, incarnation, ms, scripted, secs, tell};
 use tokio::time::sleep;
 
 mod support {
@@ -30,11 +30,37 @@ async fn next(
     what
 }
 
-/// The life of a child to which everything happens.
+/// Lets the first incarnation hang, and checks the reports up to the start of the second.
+async fn hang(
+    address: &Address<Msg>,
+    reports: &mut Subscription<SupervisorReport>,
+    first: &SupervisorReport,
+) {
+    tell(address, Msg::Hang);
+    let ReportKind::Unresponsive { sign: LivenessFailure::Handler(time) } = next(reports, first, 1).await
+    else {
+        panic!()
+    };
+    assert_eq!(time, secs(1));
+    assert!(matches!(next(reports, first, 1).await, ReportKind::Killed));
+    assert!(matches!(
+        next(reports, first, 1).await,
+        ReportKind::Terminated { reason: ExitReason::Unresponsive }
+    ));
+    let ReportKind::Restarting { reason, restarts_left, delay, .. } = next(reports, first, 1).await else {
+        panic!()
+    };
+    assert!(matches!(reason, ExitReason::Unresponsive));
+    assert_eq!((restarts_left, delay), (2, ms(100)));
+    assert!(matches!(next(reports, first, 2).await, ReportKind::Started));
+}
+
+/// The reports of a child that hangs, crashes, fails to start, and is killed.
 #[tokio::test(start_paused = true)]
-async fn a_report_says_of_whom_it_is_and_why_it_was_made() {
-    let nature = Nature::plain(&Log::new()).starting(|n| if n == 3 { Start::Fails } else { Start::Well });
-    let child = nature.child("a").handler_deadline(secs(1)).shutdown(Shutdown::Timeout(secs(2)));
+async fn a_report_names_its_subject_and_its_reason() {
+    let script =
+        Script::plain(&Log::new()).with_init(|n| if n == 3 { InitStep::Fail } else { InitStep::Succeed });
+    let child = script.child("a").handler_deadline(secs(1)).shutdown(Shutdown::Timeout(secs(2)));
     let child = child.backoff(Backoff::new(ms(100), secs(1)));
     let (address, system) = (child.address(), System::new());
     let mut reports = system.subscribe::<SupervisorReport>();
@@ -47,25 +73,7 @@ async fn a_report_says_of_whom_it_is_and_why_it_was_made() {
         ("app/a", app.handle().pid(), address.pid())
     );
 
-    tell(&address, Msg::Hang);
-    let ReportKind::Unresponsive { sign: LivenessFailure::Handler(time) } =
-        next(&mut reports, &first, 1).await
-    else {
-        panic!()
-    };
-    assert_eq!(time, secs(1));
-    assert!(matches!(next(&mut reports, &first, 1).await, ReportKind::Killed));
-    assert!(matches!(
-        next(&mut reports, &first, 1).await,
-        ReportKind::Terminated { reason: ExitReason::Unresponsive }
-    ));
-    let ReportKind::Restarting { reason, restarts_left, delay, .. } = next(&mut reports, &first, 1).await
-    else {
-        panic!()
-    };
-    assert!(matches!(reason, ExitReason::Unresponsive));
-    assert_eq!((restarts_left, delay), (2, ms(100)));
-    assert!(matches!(next(&mut reports, &first, 2).await, ReportKind::Started));
+    hang(&address, &mut reports, &first).await;
 
     tell(&address, Msg::crash());
     let ReportKind::Terminated { reason } = next(&mut reports, &first, 2).await else { panic!() };
@@ -98,7 +106,7 @@ async fn a_report_says_of_whom_it_is_and_why_it_was_made() {
 
 /// What is reported of a child that ends by itself.
 async fn told_of_an_end(restart: Restart, reason: ExitReason) -> Vec<String> {
-    let (child, system) = (subject("a").restart(restart), System::new());
+    let (child, system) = (scripted("a").restart(restart), System::new());
     let address = child.address();
     let _app = Supervisor::new("app").child(child).start(&system).await.expect("it starts");
     let mut reports = Reports::of(&system);
@@ -139,11 +147,11 @@ async fn an_end_that_was_to_be_expected_is_not_reported() {
 
 /// What is reported of a child that is stopped, and ends for this reason.
 async fn told_of_a_stop(restart: Restart, shutdown: Shutdown, reason: ExitReason) -> Vec<String> {
-    let (child, system) = (subject("a").restart(restart).shutdown(shutdown), System::new());
+    let (child, system) = (scripted("a").restart(restart).shutdown(shutdown), System::new());
     let address = child.address();
     let app = Supervisor::new("app").child(child).start(&system).await.expect("it starts");
     let mut reports = Reports::of(&system);
-    // In a handler that ends it for another reason than that for which it is told to stop.
+    // It is in a handler that ends it for another reason than that of the stop.
     tell(&address, Msg::End(secs(1), reason));
     sleep(ms(500)).await;
     app.supervisor().terminate_child("a").await.expect("it stops, whatever its reason");
@@ -180,15 +188,15 @@ async fn a_child_that_is_stopped_and_ends_otherwise_is_reported() {
 async fn a_start_that_fails_is_reported_and_one_that_is_declined_is_not() {
     let system = System::new();
     let mut reports = Reports::of(&system);
-    let fails = Nature::plain(&Log::new()).starting(|_| Start::Fails);
-    let tree = Supervisor::new("app").child(subject("a")).child(fails.clone().child("b"));
+    let fails = Script::plain(&Log::new()).with_init(|_| InitStep::Fail);
+    let tree = Supervisor::new("app").child(scripted("a")).child(fails.clone().child("b"));
     assert!(tree.start(&system).await.is_err());
     assert_eq!(reports.so_far(), ["app/a: started", "app/b: start failed: failed: no luck"]);
 
     let app = Supervisor::new("app").start(&system).await.expect("it starts");
     assert!(app.supervisor().start_child(fails.child("c")).await.is_err());
     assert_eq!(reports.so_far(), ["app/c: start failed: failed: no luck"]);
-    let child = Nature::plain(&Log::new()).starting(|_| Start::Unready).child("d");
+    let child = Script::plain(&Log::new()).with_init(|_| InitStep::DeferReady).child("d");
     let (address, supervisor) = (child.address(), app.supervisor().clone());
     let starting = tokio::spawn(async move { supervisor.start_child(child).await });
     sleep(ms(1)).await;
@@ -200,25 +208,25 @@ async fn a_start_that_fails_is_reported_and_one_that_is_declined_is_not() {
 #[tokio::test(start_paused = true)]
 async fn what_is_done_by_hand_is_not_reported_but_for_the_start() {
     let system = System::new();
-    let app = Supervisor::new("app").child(subject("a")).start(&system).await.expect("it starts");
+    let app = Supervisor::new("app").child(scripted("a")).start(&system).await.expect("it starts");
     let mut reports = Reports::of(&system);
     app.supervisor().terminate_child("a").await.expect("it stops");
     app.supervisor().restart_child("a").await.expect("it starts");
-    app.supervisor().start_child(subject("b")).await.expect("it starts");
+    app.supervisor().start_child(scripted("b")).await.expect("it starts");
     assert!(app.shutdown().await.is_clean());
     assert_eq!(reports.so_far(), ["app/a: started", "app/b: started"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_happens_below_is_reported_by_who_is_there_and_says_where_that_is() {
-    let (child, system) = (subject("a"), System::new());
+async fn an_event_below_is_reported_by_its_own_supervisor_with_its_path() {
+    let (child, system) = (scripted("a"), System::new());
     let address = child.address();
     let workers = DynamicSupervisor::new("workers");
     let dynamic = workers.handle();
     let inner = Supervisor::new("inner").intensity(0, secs(1)).child(child).child(workers);
     let mut reports = Reports::of(&system);
     let app = Supervisor::new("app").child(inner).start(&system).await.expect("it starts");
-    dynamic.start_child(subject("job")).await.expect("it starts");
+    dynamic.start_child(scripted("job")).await.expect("it starts");
     let started = [
         "app/inner/a: started",
         "app/inner/workers: started",
@@ -241,11 +249,11 @@ async fn what_happens_below_is_reported_by_who_is_there_and_says_where_that_is()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_report_names_who_was_late_and_nobody_else() {
+async fn a_shutdown_report_names_the_late_children_and_no_other() {
     let log = Log::new();
-    let slow = || Nature::plain(&log).lingering(secs(10));
+    let slow = || Script::plain(&log).with_slow_stop(secs(10));
     let late = |id| slow().child(id).shutdown(Shutdown::Timeout(secs(1)));
-    let inner = Supervisor::new("inner").child(late("b")).child(subject("c"));
+    let inner = Supervisor::new("inner").child(late("b")).child(scripted("c"));
     let tree = Supervisor::new("app")
         .child(late("a"))
         .child(inner)
@@ -260,9 +268,9 @@ async fn a_shutdown_report_names_who_was_late_and_nobody_else() {
 
     let report = app.shutdown().await;
     assert!(matches!(report.reason, ExitReason::Shutdown(None)));
-    let late: Vec<_> = report.stragglers.iter().map(|who| (&*who.path, who.abandoned)).collect();
+    let late: Vec<_> = report.unstopped.iter().map(|child| (&*child.path, child.abandoned)).collect();
     assert_eq!(late, [("app/a", false), ("app/inner/b", false)]);
     assert!(!report.is_clean());
     let again = app.shutdown().await;
-    assert_eq!(again.stragglers, report.stragglers, "whoever asks");
+    assert_eq!(again.unstopped, report.unstopped, "for every caller");
 }

@@ -12,7 +12,9 @@ use perennial_supervision::{
     Strategy, Supervisor, SupervisorHandle,
 };
 use tokio::time::{Instant, sleep};
-use unit::{Begin, Life, Log, crash, end, incarnation, quiet, shape, soon, start, unit, unit_that};
+use unit::{
+    InitStep, Log, Script, crash, end, incarnation, quiet, scripted, scripted_with, shape, soon, start,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -26,7 +28,11 @@ fn why(started: Result<ChildStart, StartChildError>) -> StartChildErrorKind {
 
 /// A child that takes a second to start and fails, from its second incarnation to its fourth.
 fn failing_slowly(log: &Log) -> Child<unit::Msg> {
-    unit_that("a", log, |n| if (2..5).contains(&n) { Begin::FailAfter(SECOND) } else { Begin::Well })
+    scripted_with(
+        "a",
+        log,
+        |n| if (2..5).contains(&n) { InitStep::FailAfter(SECOND) } else { InitStep::Succeed },
+    )
 }
 
 #[tokio::test(start_paused = true)]
@@ -45,7 +51,7 @@ async fn child_whose_retry_is_slow_and_fails_is_restarting_to_every_request() {
         let child = supervisor.which_child("a").await.expect("it is there");
         assert_eq!(child.state, ChildState::Restarting);
         let (started, restarted, deleted) = tokio::join!(
-            supervisor.start_child(unit("a", &log)),
+            supervisor.start_child(scripted("a", &log)),
             supervisor.restart_child("a"),
             supervisor.delete_child("a"),
         );
@@ -86,9 +92,10 @@ async fn member_of_a_group_whose_retry_is_slow_and_fails_is_restarting_to_every_
 #[tokio::test(start_paused = true)]
 async fn child_whose_retry_is_slow_and_succeeds_runs_to_the_requests_that_waited() {
     let log = Log::default();
-    let child = unit_that("a", &log, |n| if n == 2 { Begin::After(SECOND) } else { Begin::Well });
+    let child =
+        scripted_with("a", &log, |n| if n == 2 { InitStep::SucceedAfter(SECOND) } else { InitStep::Succeed });
     let address = child.address();
-    let (_, app) = start(tolerant().child(child).child(unit("b", &log))).await;
+    let (_, app) = start(tolerant().child(child).child(scripted("b", &log))).await;
     let supervisor = app.supervisor();
     end(&address, crash()).await;
     let begun = Instant::now();
@@ -96,7 +103,7 @@ async fn child_whose_retry_is_slow_and_succeeds_runs_to_the_requests_that_waited
     assert!(matches!(supervisor.restart_child("b").await, Err(ChildError::Running)));
     assert!(begun.elapsed() < SECOND);
     let (started, deleted) =
-        tokio::join!(supervisor.start_child(unit("a", &log)), supervisor.delete_child("a"));
+        tokio::join!(supervisor.start_child(scripted("a", &log)), supervisor.delete_child("a"));
     assert!(matches!(why(started), StartChildErrorKind::AlreadyStarted(pid) if Some(pid) == address.pid()));
     assert!(matches!(deleted, Err(ChildError::Running)));
     assert_eq!(incarnation(&address).await, 2);
@@ -108,7 +115,8 @@ async fn second_start_child_of_an_id_starts_it_when_the_first_one_fails() {
     for strategy in [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne] {
         let log = Log::default();
         let (_, app) = start(Supervisor::new("app").strategy(strategy)).await;
-        let (first, second) = (unit_that("a", &log, |_| Begin::FailAfter(SECOND)), unit("a", &log));
+        let (first, second) =
+            (scripted_with("a", &log, |_| InitStep::FailAfter(SECOND)), scripted("a", &log));
         let (failed, lives) = (first.address(), second.address());
         let (first, second) =
             tokio::join!(app.supervisor().start_child(first), app.supervisor().start_child(second));
@@ -123,7 +131,7 @@ async fn second_start_child_of_an_id_starts_it_when_the_first_one_fails() {
 
 /// A child that takes a second to stop.
 fn lingering(id: &str, log: &Log) -> Child<unit::Msg> {
-    Life::of(id, log).lingers(SECOND).child()
+    Script::new(id, log).with_slow_stop(SECOND).child()
 }
 
 #[tokio::test(start_paused = true)]
@@ -138,10 +146,10 @@ async fn requests_during_terminate_child_are_done_in_order_after_it() {
             supervisor.terminate_child("a"),
             supervisor.restart_child("a"),
             supervisor.restart_child("a"),
-            supervisor.start_child(unit("a", &log)),
+            supervisor.start_child(scripted("a", &log)),
             supervisor.terminate_child("a"),
             supervisor.delete_child("a"),
-            supervisor.start_child(unit("a", &log)),
+            supervisor.start_child(scripted("a", &log)),
         );
         stopped.expect("it is stopped");
         assert!(matches!(restarted, Ok(ChildStart::Started(pid)) if pid.incarnation() == 2));
@@ -159,12 +167,12 @@ async fn requests_during_terminate_child_are_done_in_order_after_it() {
 #[tokio::test(start_paused = true)]
 async fn requests_for_other_children_do_not_wait_for_one_that_is_being_stopped() {
     let log = Log::default();
-    let (_, app) = start(tolerant().child(lingering("a", &log)).child(unit("b", &log))).await;
+    let (_, app) = start(tolerant().child(lingering("a", &log)).child(scripted("b", &log))).await;
     let (supervisor, begun) = (app.supervisor(), Instant::now());
     let others = async {
         supervisor.terminate_child("b").await.expect("it is stopped");
         supervisor.restart_child("b").await.expect("it starts");
-        supervisor.start_child(unit("c", &log)).await.expect("it starts");
+        supervisor.start_child(scripted("c", &log)).await.expect("it starts");
         begun.elapsed()
     };
     let (stopped, others) = tokio::join!(supervisor.terminate_child("a"), others);
@@ -176,7 +184,7 @@ async fn requests_for_other_children_do_not_wait_for_one_that_is_being_stopped()
 #[tokio::test(start_paused = true)]
 async fn terminate_child_gets_through_an_init_that_hangs_whatever_waits_before_it() {
     let log = Log::default();
-    let hangs = || unit_that("a", &log, |_| Begin::After(Duration::MAX));
+    let hangs = || scripted_with("a", &log, |_| InitStep::SucceedAfter(Duration::MAX));
     let (_, app) = start(tolerant()).await;
     let supervisor = app.supervisor();
     let stops = async {
@@ -212,7 +220,7 @@ async fn supervisor_that_stops_refuses_the_requests_that_wait() {
     let (stopped, restarted, started, report) = tokio::join!(
         supervisor.terminate_child("a"),
         supervisor.restart_child("a"),
-        supervisor.start_child(unit("a", &log)),
+        supervisor.start_child(scripted("a", &log)),
         report,
     );
     stopped.expect("it was on its way");
@@ -229,12 +237,12 @@ async fn dynamic_start_beyond_the_limit_waits_for_a_child_that_is_being_stopped(
     let supervisor = app.supervisor();
     let first = supervisor.start_child(lingering("a", &log)).await.expect("it starts");
     let first = first.pid().expect("it has started");
-    let refused = supervisor.start_child(unit("b", &log)).await;
+    let refused = supervisor.start_child(scripted("b", &log)).await;
     assert!(matches!(why(refused), StartChildErrorKind::MaxChildren), "nothing is on its way out");
     let (stopped, second, third) = tokio::join!(
         supervisor.terminate_child(first),
-        supervisor.start_child(unit("b", &log)),
-        supervisor.start_child(unit("c", &log)),
+        supervisor.start_child(scripted("b", &log)),
+        supervisor.start_child(scripted("c", &log)),
     );
     stopped.expect("it is stopped");
     assert!(matches!(second, Ok(ChildStart::Started(_))), "it has the room of the first");
@@ -248,8 +256,8 @@ async fn dynamic_start_beyond_the_limit_waits_for_a_start_that_fails() {
     let app = DynamicSupervisor::new("app").max_children(1).start(&system).await.expect("it starts");
     let supervisor = app.supervisor();
     let (first, second) = tokio::join!(
-        supervisor.start_child(unit_that("a", &log, |_| Begin::FailAfter(SECOND))),
-        supervisor.start_child(unit("b", &log)),
+        supervisor.start_child(scripted_with("a", &log, |_| InitStep::FailAfter(SECOND))),
+        supervisor.start_child(scripted("b", &log)),
     );
     assert!(matches!(why(first), StartChildErrorKind::Failed(_)));
     assert!(matches!(second, Ok(ChildStart::Started(_))));
@@ -304,13 +312,13 @@ async fn agreed(supervisor: &SupervisorHandle) -> Vec<String> {
 #[tokio::test(start_paused = true)]
 async fn tree_and_lists_and_counts_tell_one_state_of_a_child() {
     let log = Log::default();
-    let b = unit_that("b", &log, |n| match n {
-        1 => Begin::After(SECOND),
-        2 | 3 => Begin::FailAfter(SECOND),
-        _ => Begin::Well,
+    let b = scripted_with("b", &log, |n| match n {
+        1 => InitStep::SucceedAfter(SECOND),
+        2 | 3 => InitStep::FailAfter(SECOND),
+        _ => InitStep::Succeed,
     });
     let (fails, last) = (b.address(), lingering("d", &log));
-    let children = [unit("a", &log), b, unit("c", &log), last];
+    let children = [scripted("a", &log), b, scripted("c", &log), last];
     let tree = tolerant().strategy(Strategy::RestForOne).children(children);
     let (supervisor, system) = (tree.handle(), System::new());
     let starting = tokio::spawn(async move { tree.start(&system).await });

@@ -15,7 +15,8 @@ use perennial_supervision::{
     SupervisorHandle,
 };
 use worker::{
-    Birth, Death, Log, Msg, SECOND, Script, end, incarnation, over, quiet, shown, soon, start, tolerant,
+    InitStep, Log, Msg, SECOND, Script, StopStep, end, incarnation, quiet, shown, soon, start, tolerant,
+    tree_exit,
 };
 
 /// How the init of each partition from this number on goes: as it should, or not.
@@ -37,12 +38,15 @@ fn partitioned(switch: &Switch) -> PartitionSupervisor<Msg> {
     let (log, switch) = (Log::default(), switch.clone());
     let child = move |number: usize| {
         let switch = switch.clone();
-        let birth = move |_| match switch.0.load(Ordering::Relaxed) {
-            FAILS if number == 2 => Birth::Fails,
-            DECLINES if number == 2 => Birth::Declines,
-            _ => Birth::Up,
+        let init = move |_| match switch.0.load(Ordering::Relaxed) {
+            FAILS if number == 2 => InitStep::Fail,
+            DECLINES if number == 2 => InitStep::Ignore,
+            _ => InitStep::Succeed,
         };
-        Script::new(number.to_string(), &log).born(birth).dies(Death::Lingers(SECOND)).child()
+        Script::new(number.to_string(), &log)
+            .with_init(init)
+            .with_stop(StopStep::SucceedAfter(SECOND))
+            .child()
     };
     PartitionSupervisor::new("parts", NonZeroUsize::new(4).expect("it is not zero"), child)
 }
@@ -144,7 +148,7 @@ async fn resize_to_a_partition_that_declines_is_no_success() {
 async fn resize_of_partitions_whose_supervisor_is_gone_says_so() {
     let (_, app, partitions) = running(&Switch::default()).await;
     app.handle().kill().expect("it lives");
-    over(&app).await;
+    tree_exit(&app).await;
     let gone = soon(partitions.resize(2)).await.expect_err("it is gone");
     assert!(matches!(gone, ResizeError::Child { error: ChildError::ShuttingDown, .. }), "{gone}");
 }

@@ -1,5 +1,4 @@
-//! Trees that start, and end right after: a start tells of the start, and the end is told as any
-//! other.
+//! Trees that start and end at once: the start succeeds, and the end is reported as any other.
 
 #[path = "support/unit.rs"]
 mod unit;
@@ -8,7 +7,7 @@ use std::time::Duration;
 
 use perennial_actors::{Actor, Context, ExitReason, System};
 use perennial_supervision::{Child, ChildStart, StartError, Strategy, SupervisionStats, Supervisor};
-use unit::{Begin, Log, failed_child, soon, start, unit_that};
+use unit::{InitStep, Log, failed_child, scripted_with, soon, start};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -36,11 +35,15 @@ fn doomed(id: &str) -> Child<()> {
 #[tokio::test(start_paused = true)]
 async fn tree_whose_inits_all_returned_has_started_though_its_child_crashes_until_it_gives_up() {
     for strategy in [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne] {
-        for init in [Begin::Well, Begin::After(SECOND)] {
-            let begins = if matches!(init, Begin::Well) { |_| Begin::Well } else { |_| Begin::After(SECOND) };
+        for init in [InitStep::Succeed, InitStep::SucceedAfter(SECOND)] {
+            let begins = if matches!(init, InitStep::Succeed) {
+                |_| InitStep::Succeed
+            } else {
+                |_| InitStep::SucceedAfter(SECOND)
+            };
             let (log, system) = (Log::default(), System::new());
             let tree = Supervisor::new("app").strategy(strategy).intensity(3, 100 * SECOND);
-            let tree = tree.child(doomed("a")).child(unit_that("b", &log, begins));
+            let tree = tree.child(doomed("a")).child(scripted_with("b", &log, begins));
             let started = soon(tree.start(&system)).await;
             let app = started.unwrap_or_else(|error| panic!("{strategy:?}: {error}"));
             let reason = soon(app.join()).await;
@@ -68,7 +71,7 @@ async fn nested_tree_that_started_and_gave_up_has_started_too() {
 #[tokio::test(start_paused = true)]
 async fn tree_that_ends_before_it_is_up_tells_why_its_child_failed() {
     let log = Log::default();
-    let failing = || unit_that("b", &log, |_| Begin::FailAfter(SECOND));
+    let failing = || scripted_with("b", &log, |_| InitStep::FailAfter(SECOND));
     let tree = Supervisor::new("app").child(doomed("a")).child(failing());
     let error = soon(tree.start(&System::new())).await.expect_err("a child fails");
     let (child, reason) = failed_child(&error);

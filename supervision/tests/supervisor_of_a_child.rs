@@ -67,7 +67,7 @@ async fn count(address: &Address<Msg>) -> Option<usize> {
     address.call(Msg::Count).await.expect("it answers")
 }
 
-/// What all kids have, and what tells whether one is left.
+/// A value that all children share, by which the test sees that one is left.
 fn token() -> (Arc<()>, Weak<()>) {
     let token = Arc::new(());
     let weak = Arc::downgrade(&token);

@@ -3,7 +3,7 @@
 use perennial_actors::{Actor, ActorHandle, Address, Context, ExitReason, MailboxConfig, Signal, System};
 use perennial_supervision::{App, Child, Probe, Shutdown, Supervisor, SupervisorHandle};
 use support::reports::Reports;
-use support::subject::{Msg, incarnation, ms, secs, subject, tell};
+use support::subject::{Msg, incarnation, ms, scripted, secs, tell};
 use tokio::time::sleep;
 
 mod support {
@@ -23,7 +23,7 @@ async fn start(child: Child<Msg>) -> (Reports, App<SupervisorHandle>, Address<Ms
 /// A child that is asked every second, has half a second to answer, and may miss one answer.
 fn watched() -> Child<Msg> {
     let probe = Probe::new(Msg::Ping).period(secs(1)).timeout(ms(500)).failure_threshold(2);
-    subject("a").probe(probe).handler_deadline(secs(1)).shutdown(Shutdown::BrutalKill)
+    scripted("a").probe(probe).handler_deadline(secs(1)).shutdown(Shutdown::BrutalKill)
 }
 
 #[tokio::test(start_paused = true)]
@@ -43,7 +43,7 @@ async fn a_suspended_child_is_not_killed_by_its_probe_and_is_not_filled_with_que
 #[tokio::test(start_paused = true)]
 async fn a_child_that_is_suspended_while_it_is_asked_does_not_miss_that_answer() {
     let probe = Probe::new(Msg::Ping).period(secs(1)).timeout(secs(1)).failure_threshold(1);
-    let child = subject("a").probe(probe).shutdown(Shutdown::BrutalKill);
+    let child = scripted("a").probe(probe).shutdown(Shutdown::BrutalKill);
     let (mut reports, _app, address) = start(child).await;
     for resumed_before_the_time_is_up in [true, false] {
         // It is busy when it is asked, and suspended when it could answer.
@@ -77,7 +77,7 @@ async fn a_suspended_child_with_a_full_mailbox_is_not_killed_by_its_probe() {
 #[tokio::test(start_paused = true)]
 async fn a_child_that_hangs_after_it_was_resumed_is_found_as_late_as_one_that_has_just_started() {
     let probe = Probe::new(Msg::Ping).period(secs(1)).timeout(ms(500)).failure_threshold(2);
-    let child = subject("a").probe(probe).shutdown(Shutdown::BrutalKill);
+    let child = scripted("a").probe(probe).shutdown(Shutdown::BrutalKill);
     let (mut reports, _app, address) = start(child).await;
     address.handle().suspend().expect("it lives");
     sleep(ms(77_700)).await;
@@ -86,13 +86,14 @@ async fn a_child_that_hangs_after_it_was_resumed_is_found_as_late_as_one_that_ha
     let resumed = tokio::time::Instant::now();
     assert_eq!(reports.until("app/a: started").await[0], "app/a: unresponsive: 2 misses");
     let took = resumed.elapsed();
-    // Asked after 1 and 2.5 seconds. The supervisor looks again whenever it finds it suspended, and so a second later at most.
+    // Probed after 1 and 2.5 seconds. The supervisor checks again whenever it finds the child
+    // suspended, and so a second later at most.
     assert!(took >= secs(3) && took <= ms(4500), "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_handler_deadline_does_not_strike_while_its_child_is_suspended_and_does_after() {
-    let child = subject("a").handler_deadline(secs(1)).shutdown(Shutdown::BrutalKill);
+    let child = scripted("a").handler_deadline(secs(1)).shutdown(Shutdown::BrutalKill);
     let (mut reports, _app, address) = start(child).await;
     tell(&address, Msg::Take(ms(900)));
     tokio::task::yield_now().await;
@@ -131,7 +132,7 @@ impl Actor for Observer {
 #[tokio::test(start_paused = true)]
 async fn a_handler_deadline_does_not_strike_at_a_signal_that_a_suspended_child_acts_on() {
     for suspended in [true, false] {
-        let (_, target_app, target) = start(subject("a")).await;
+        let (_, target_app, target) = start(scripted("a")).await;
         let child = Child::new::<Observer>("observer", target.handle()).handler_deadline(secs(1));
         let observer = child.shutdown(Shutdown::BrutalKill);
         let (system, address) = (System::new(), observer.address());

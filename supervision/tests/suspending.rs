@@ -13,14 +13,14 @@ use perennial_actors::{ActorHandle, Address, ExitReason, InspectError, Reply, Sy
 use perennial_supervision::{Child, ChildError, Strategy, Supervisor};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::time::{Instant, sleep, timeout};
-use unit::{Life, Log, crash, end, incarnation, quiet, shape, soon, start, unit};
+use unit::{Log, Script, crash, end, incarnation, quiet, scripted, shape, soon, start};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test(start_paused = true)]
 async fn suspended_supervisor_does_nothing_until_it_is_resumed() {
     let log = Log::default();
-    let child = unit("a", &log);
+    let child = scripted("a", &log);
     let address = child.address();
     let (_, app) = start(Supervisor::new("app").child(child)).await;
     app.handle().suspend().expect("it lives");
@@ -39,7 +39,7 @@ async fn suspended_supervisor_does_nothing_until_it_is_resumed() {
 async fn suspended_supervisor_acts_on_a_stop_and_comes_to_its_end() {
     for strategy in [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne] {
         let log = Log::default();
-        let (first, last) = (unit("a", &log), Life::of("b", &log).lingers(SECOND).child());
+        let (first, last) = (scripted("a", &log), Script::new("b", &log).with_slow_stop(SECOND).child());
         let (_, app) = start(Supervisor::new("app").strategy(strategy).child(first).child(last)).await;
         app.handle().suspend().expect("it lives");
         quiet().await;
@@ -58,7 +58,7 @@ async fn suspended_supervisor_acts_on_a_stop_and_comes_to_its_end() {
 #[tokio::test(start_paused = true)]
 async fn suspended_supervisor_is_killed_and_the_next_incarnation_is_not_suspended() {
     let log = Log::default();
-    let nested = Supervisor::new("nested").child(unit("a", &log));
+    let nested = Supervisor::new("nested").child(scripted("a", &log));
     let handle = nested.handle();
     let (_, app) = start(Supervisor::new("app").child(nested)).await;
     handle.handle().suspend().expect("it lives");
@@ -72,7 +72,7 @@ async fn suspended_supervisor_is_killed_and_the_next_incarnation_is_not_suspende
 #[tokio::test(start_paused = true)]
 async fn supervisor_that_gives_up_is_not_kept_from_its_end_by_a_suspension() {
     let log = Log::default();
-    let (first, last) = (unit("a", &log), Life::of("b", &log).lingers(SECOND).child());
+    let (first, last) = (scripted("a", &log), Script::new("b", &log).with_slow_stop(SECOND).child());
     let address = first.address();
     let (_, app) = start(Supervisor::new("app").intensity(0, SECOND).child(first).child(last)).await;
     end(&address, crash()).await;
@@ -199,7 +199,7 @@ async fn look_whose_drop_panics_leaves_a_supervisor_alone() {
         }
     }
     let log = Log::default();
-    let (_, app) = start(Supervisor::new("app").child(unit("a", &log))).await;
+    let (_, app) = start(Supervisor::new("app").child(scripted("a", &log))).await;
     let bomb = Bomb;
     let replace = move |(): &()| {
         let _kept = &bomb;

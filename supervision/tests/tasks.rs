@@ -1,4 +1,4 @@
-//! Tasks as children: how they end, who comes back, and how they are stopped.
+//! Tasks as children: how they end, which are restarted, and how they are stopped.
 
 use std::convert::Infallible;
 use std::future::{Future, pending};
@@ -14,10 +14,10 @@ use perennial_supervision::{
 use tokio::sync::mpsc;
 
 /// What the tasks of a test say.
-type Journal = mpsc::UnboundedReceiver<String>;
+type TestProbe = mpsc::UnboundedReceiver<String>;
 
-/// Something to say things with, and whoever hears them.
-fn journal() -> (mpsc::UnboundedSender<String>, Journal) {
+/// Returns a sender of lines and their receiver.
+fn probe() -> (mpsc::UnboundedSender<String>, TestProbe) {
     mpsc::unbounded_channel()
 }
 
@@ -25,17 +25,17 @@ async fn start(supervisor: Supervisor) -> App<SupervisorHandle> {
     supervisor.start(&System::new()).await.expect("it starts")
 }
 
-async fn next(journal: &mut Journal) -> String {
-    journal.recv().await.expect("somebody may still say something")
+async fn next(probe: &mut TestProbe) -> String {
+    probe.recv().await.expect("a sender is left")
 }
 
-fn said(journal: &mut Journal) -> Vec<String> {
-    std::iter::from_fn(|| journal.try_recv().ok()).collect()
+fn said(probe: &mut TestProbe) -> Vec<String> {
+    std::iter::from_fn(|| probe.try_recv().ok()).collect()
 }
 
-/// Who did not stop in time, and whether it was abandoned.
+/// Returns the children that did not stop in time, and whether each was abandoned.
 fn late(report: &ShutdownReport) -> Vec<(&str, bool)> {
-    report.stragglers.iter().map(|straggler| (&*straggler.path, straggler.abandoned)).collect()
+    report.unstopped.iter().map(|child| (&*child.path, child.abandoned)).collect()
 }
 
 /// Runs a temporary task to its end, which it must come to by itself.
@@ -166,7 +166,7 @@ async fn a_call_that_panics_is_a_start_that_fails() {
 
 #[tokio::test(start_paused = true)]
 async fn a_task_that_is_told_to_stop_is_dropped_at_its_next_await() {
-    let (say, mut journal) = journal();
+    let (say, mut probe) = probe();
     let task = Child::task("task", move |_| {
         let say = say.clone();
         async move {
@@ -177,16 +177,16 @@ async fn a_task_that_is_told_to_stop_is_dropped_at_its_next_await() {
     });
     let address = task.address();
     let app = start(Supervisor::new("app").child(task.shutdown(Shutdown::Infinity))).await;
-    assert_eq!(next(&mut journal).await, "runs");
+    assert_eq!(next(&mut probe).await, "runs");
     let down = address.monitor();
     assert!(app.shutdown().await.is_clean());
-    assert_eq!(said(&mut journal), ["dropped"], "before its supervisor was told");
+    assert_eq!(said(&mut probe), ["dropped"], "before its supervisor was told");
     assert!(matches!(down.await.reason, ExitReason::Shutdown(None)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_task_that_asked_to_be_told_finishes_in_good_order() {
-    let (say, mut journal) = journal();
+    let (say, mut probe) = probe();
     let task = Child::task("task", move |ctx| {
         let say = say.clone();
         async move {
@@ -203,10 +203,10 @@ async fn a_task_that_asked_to_be_told_finishes_in_good_order() {
     });
     let address = task.address();
     let app = start(Supervisor::new("app").child(task)).await;
-    assert_eq!(next(&mut journal).await, "runs");
+    assert_eq!(next(&mut probe).await, "runs");
     let down = address.monitor();
     assert!(app.shutdown().await.is_clean());
-    assert_eq!(said(&mut journal), ["finished after shutdown", "dropped"]);
+    assert_eq!(said(&mut probe), ["finished after shutdown", "dropped"]);
     assert!(
         matches!(down.await.reason, ExitReason::Shutdown(None)),
         "it ends for the reason that it was told"
@@ -246,7 +246,7 @@ async fn a_task_that_was_told_and_does_not_finish_in_time_is_killed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_kill_drops_a_task_that_asked_to_be_told() {
-    let (say, mut journal) = journal();
+    let (say, mut probe) = probe();
     let task = Child::task("task", move |ctx| {
         let say = say.clone();
         async move {
@@ -258,18 +258,18 @@ async fn a_kill_drops_a_task_that_asked_to_be_told() {
     });
     let address = task.address();
     let app = start(Supervisor::new("app").child(task)).await;
-    assert_eq!(next(&mut journal).await, "runs");
+    assert_eq!(next(&mut probe).await, "runs");
     let down = address.monitor();
     address.kill().expect("it lives");
     assert!(matches!(down.await.reason, ExitReason::Killed));
-    assert_eq!(next(&mut journal).await, "dropped");
-    assert_eq!(next(&mut journal).await, "runs", "it is permanent");
+    assert_eq!(next(&mut probe).await, "dropped");
+    assert_eq!(next(&mut probe).await, "runs", "it is permanent");
     assert!(app.shutdown().await.is_clean());
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_a_task_has_spawned_is_told_of_its_end() {
-    let (say, mut journal) = journal();
+    let (say, mut probe) = probe();
     let task = Child::task("task", move |ctx| {
         let say = say.clone();
         async move {
@@ -280,13 +280,13 @@ async fn what_a_task_has_spawned_is_told_of_its_end() {
         }
     });
     let app = start(Supervisor::new("app").child(task.restart(Restart::Temporary))).await;
-    assert_eq!(next(&mut journal).await, "told: failed: on purpose");
+    assert_eq!(next(&mut probe).await, "told: failed: on purpose");
     assert!(app.shutdown().await.is_clean());
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_incarnation_of_a_task_knows_its_own_number_and_its_system() {
-    let (say, mut journal) = journal();
+    let (say, mut probe) = probe();
     let system = System::new();
     let task = Child::task("task", {
         let system = system.clone();
@@ -302,7 +302,7 @@ async fn every_incarnation_of_a_task_knows_its_own_number_and_its_system() {
     let tree = Supervisor::new("app").intensity(2, Duration::from_secs(1)).child(task);
     let app = tree.start(&system).await.expect("it starts");
     for expected in ["1 true", "2 true", "3 true"] {
-        assert_eq!(next(&mut journal).await, expected);
+        assert_eq!(next(&mut probe).await, expected);
     }
     assert_eq!(address.pid().map(|pid| pid.incarnation()), Some(3));
     assert!(app.shutdown().await.is_clean());
@@ -310,7 +310,7 @@ async fn every_incarnation_of_a_task_knows_its_own_number_and_its_system() {
 
 #[tokio::test(start_paused = true)]
 async fn a_task_is_stopped_and_started_with_its_group() {
-    let (say, mut journal) = journal();
+    let (say, mut probe) = probe();
     let tasks = ["first", "second"].map(|id| {
         let say = say.clone();
         Child::task(id, move |ctx| {
@@ -326,12 +326,12 @@ async fn a_task_is_stopped_and_started_with_its_group() {
     let addresses: Vec<Address<Infallible>> = tasks.iter().map(Child::address).collect();
     let app = start(Supervisor::new("app").strategy(Strategy::OneForAll).children(tasks)).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(said(&mut journal), ["start first", "start second"]);
+    assert_eq!(said(&mut probe), ["start first", "start second"]);
     addresses[0].kill().expect("it lives");
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(said(&mut journal), ["stop second", "start first", "start second"]);
+    assert_eq!(said(&mut probe), ["stop second", "start first", "start second"]);
     assert!(app.shutdown().await.is_clean());
-    assert_eq!(said(&mut journal), ["stop second", "stop first"]);
+    assert_eq!(said(&mut probe), ["stop second", "stop first"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]

@@ -235,7 +235,7 @@ fn not_running(app: &App<SupervisorHandle>) -> Vec<String> {
 }
 
 fn stopped_in_time(report: &ShutdownReport) -> Check {
-    let late = report.stragglers.iter().map(|child| format!("{} did not", child.path)).collect();
+    let late = report.unstopped.iter().map(|child| format!("{} did not", child.path)).collect();
     Check::new("every child stops in time", late)
 }
 

@@ -9,19 +9,24 @@ use super::host;
 use crate::spec::Child;
 
 impl<M: Message> Child<M> {
-    /// A child that is a ractor actor: `make` gives the actor and its arguments for every incarnation. Its address leads to the
-    /// incarnation that lives, or to the next one, as that of any child.
+    /// Creates a child that is a ractor actor: `make` returns the actor and its arguments for every
+    /// incarnation. As with any child, its address reaches the current incarnation, or the next
+    /// one.
     ///
-    /// A call of `make` that panics is a start that fails, as is a `pre_start` that does.
+    /// If `make` or `pre_start` panics, the start fails.
+    ///
+    /// # Examples
+    ///
+    /// See the [module](crate::ractor).
     pub fn ractor<A: Actor<Msg = M>>(
         id: impl Into<Arc<str>>,
         make: impl Fn() -> (A, A::Arguments) + Send + Sync + 'static,
     ) -> Self {
         let make = Foreign::new(make);
         let make: Arc<dyn Fn() -> (A, A::Arguments) + Send + Sync> = Arc::new(move || (*make)());
-        Self::started_by(id, move |identity, birth| {
-            let (make, link) = (make.clone(), birth.link.clone());
-            birth.begin(identity, |attachment| host::live(attachment, make, link))
+        Self::started_by(id, move |identity, params| {
+            let (make, link) = (make.clone(), params.link.clone());
+            params.begin(identity, |attachment| host::run(attachment, make, link))
         })
     }
 }

@@ -1,12 +1,13 @@
-//! What rings when a message waits for a ractor actor.
+//! The notification of a ractor actor that a message waits for it.
 //!
-//! The actor has to be told inside its own loop, where it is told of everything else, so that ractor's rules hold: one thing at a
-//! time, a kill and a stop first. Its lane of messages takes nothing but its own messages. Its lane of supervision takes what
-//! its children have to say; so the bell is one of them.
+//! The notification has to arrive in the actor's own loop, so that ractor's rules hold: one
+//! callback at a time, a kill and a stop first. The actor's message channel accepts only its own
+//! message type. Its supervision channel accepts events of its children. The doorbell is therefore
+//! a child of the actor, and a notification is a supervision event of that child.
 
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 
-/// A ractor actor that does nothing but be there, linked to the one that it rings for.
+/// A ractor actor without behaviour, linked to the actor that it notifies.
 struct Doorbell;
 
 impl Actor for Doorbell {
@@ -19,28 +20,28 @@ impl Actor for Doorbell {
     }
 }
 
-/// Hangs a bell up at an actor; none if that is on its way out.
-pub(super) async fn hang(owner: ActorCell) -> Option<ActorCell> {
-    let (bell, _) = Doorbell::spawn_linked(None, Doorbell, (), owner).await.ok()?;
-    Some(bell.get_cell())
+/// Spawns a doorbell for an actor. Returns `None` if the actor is ending.
+pub(super) async fn spawn(owner: ActorCell) -> Option<ActorCell> {
+    let (doorbell, _) = Doorbell::spawn_linked(None, Doorbell, (), owner).await.ok()?;
+    Some(doorbell.get_cell())
 }
 
-/// Rings it. If its owner is gone, nobody hears it.
-pub(super) fn ring(bell: &ActorCell) {
-    bell.notify_supervisor(SupervisionEvent::ActorStarted(bell.clone()));
+/// Notifies the owner. Has no effect if the owner has ended.
+pub(super) fn ring(doorbell: &ActorCell) {
+    doorbell.notify_supervisor(SupervisionEvent::ActorStarted(doorbell.clone()));
 }
 
-/// What an event means that comes of a bell.
+/// The meaning of a supervision event of a doorbell.
 pub(super) enum DoorbellEvent {
-    /// It rings.
+    /// A message waits.
     Ring,
-    /// It is gone: somebody has stopped all children of its owner.
+    /// The doorbell has ended: all children of its owner were stopped.
     Gone,
 }
 
-/// What an event means if it comes of this bell.
-pub(super) fn sound(bell: Option<&ActorCell>, event: &SupervisionEvent) -> Option<DoorbellEvent> {
-    if event.actor_id()? != bell?.get_id() {
+/// Returns the meaning of an event, or `None` if it is not an event of this doorbell.
+pub(super) fn classify(doorbell: Option<&ActorCell>, event: &SupervisionEvent) -> Option<DoorbellEvent> {
+    if event.actor_id()? != doorbell?.get_id() {
         return None;
     }
     Some(if matches!(event, SupervisionEvent::ActorStarted(_)) {

@@ -1,4 +1,4 @@
-//! The life of one incarnation that is a ractor actor, as its host sees it.
+//! The host task of one incarnation that is a ractor actor.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -19,12 +19,12 @@ use super::wrapper::Wrapper;
 use crate::link::{RactorLink, StopReasonSender};
 use crate::log;
 
-/// For how long an incarnation that has ended waits for what only others can bring about: that those below it are gone, which
-/// ractor has killed, and that ractor's event has come to the supervisor.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long an ended incarnation waits for two things that happen elsewhere: the end of its
+/// descendants, which ractor has killed, and the arrival of ractor's event at the supervisor.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Lives through one incarnation.
-pub(super) async fn live<A: Actor>(
+/// Runs one incarnation.
+pub(super) async fn run<A: Actor>(
     attachment: MailboxConsumer<A::Msg>,
     make: Arc<dyn Fn() -> (A, A::Arguments) + Send + Sync>,
     link: Option<RactorLink>,
@@ -34,20 +34,21 @@ pub(super) async fn live<A: Actor>(
         Ok(made) => made,
         Err(reason) => return attachment.end(reason),
     };
-    let mut host = Host { house: Arc::new(HostShared::new(actor, &attachment)), attachment };
+    let mut host = Host { shared: Arc::new(HostShared::new(actor, &attachment)), attachment };
     let reason = match host.start(args, link).await {
         Ok(spawned) => host.serve(spawned).await,
         Err(reason) => reason,
     };
-    wait_for(host.house.descendants(), &system).await;
-    // The actor and its state, which may panic as they go.
-    let Host { house, attachment } = host;
-    let reason = house.clear().unwrap_or(reason);
+    wait_for(host.shared.take_descendants(), &system).await;
+    // This drops the actor and its state. A panic of a drop is the exit reason.
+    let Host { shared, attachment } = host;
+    let reason = shared.clear().unwrap_or(reason);
     attachment.end(reason);
 }
 
+/// The host of one incarnation.
 struct Host<A: Actor> {
-    house: Arc<HostShared<A>>,
+    shared: Arc<HostShared<A>>,
     attachment: MailboxConsumer<A::Msg>,
 }
 
@@ -59,13 +60,14 @@ struct Spawned {
 }
 
 impl<A: Actor> Host<A> {
-    /// Starts the actor, in this task: whoever is told to stop meanwhile, or killed, only has to drop the attempt.
+    /// Starts the actor. A stop or a kill meanwhile drops the attempt, because it runs in this
+    /// task.
     async fn start(&mut self, args: A::Arguments, link: Option<RactorLink>) -> Result<Spawned, ExitReason> {
-        let (farewell, text) = StopReasonSender::new();
-        let (hosted, args) = (Wrapper(self.house.clone()), (Guarded::new(args), farewell));
+        let (reason_sender, text) = StopReasonSender::new();
+        let (wrapper, args) = (Wrapper(self.shared.clone()), (Guarded::new(args), reason_sender));
         let spawning: Pin<Box<dyn Future<Output = _> + Send>> = match link {
-            Some(link) => Box::pin(Wrapper::spawn_linked(None, hosted, args, link.into_cell())),
-            None => Box::pin(Wrapper::spawn(None, hosted, args)),
+            Some(link) => Box::pin(Wrapper::spawn_linked(None, wrapper, args, link.into_cell())),
+            None => Box::pin(Wrapper::spawn(None, wrapper, args)),
         };
         let system = self.attachment.system().clone();
         let mut spawning = Guarded::new(spawning);
@@ -82,67 +84,69 @@ impl<A: Actor> Host<A> {
         let spawned = spawned.await;
         catch_panic(Some(&system), || drop(spawning.into_inner()))?;
         let (actor, ended) = spawned?
-            .map_err(|error: SpawnErr| self.house.failure().unwrap_or_else(|| ExitReason::failed(error)))?;
+            .map_err(|error: SpawnErr| self.shared.failure().unwrap_or_else(|| ExitReason::failed(error)))?;
         self.attachment.started();
         Ok(Spawned { actor: actor.get_cell(), ended, text })
     }
 
-    /// Calls the actor to its messages and passes orders on, until it is gone; why it ended.
+    /// Passes messages and control signals to the actor until it has ended. Returns the exit
+    /// reason.
     async fn serve(&mut self, spawned: Spawned) -> ExitReason {
         let Spawned { actor, mut ended, text } = spawned;
-        let (mut told, mut killed) = (None, false);
+        let (mut stop_reason, mut killed) = (None, false);
         let joined = poll_fn(|cx| {
             loop {
                 if let Poll::Ready(joined) = Pin::new(&mut ended).poll(cx) {
                     return Poll::Ready(joined);
                 }
                 if killed {
-                    // Nothing else can be done. If it does not die, it is its supervisor that gives up.
+                    // If the actor does not end, its supervisor abandons it.
                     return Poll::Pending;
                 }
-                match self.house.poll(&mut self.attachment, told.is_none(), cx) {
+                match self.shared.poll(&mut self.attachment, stop_reason.is_none(), cx) {
                     Poll::Pending => return Poll::Pending,
-                    Poll::Ready(MailboxEvent::Message(())) => self.house.ring(),
+                    Poll::Ready(MailboxEvent::Message(())) => self.shared.ring(),
                     Poll::Ready(MailboxEvent::Stop(reason)) => {
-                        told.get_or_insert(reason);
+                        stop_reason.get_or_insert(reason);
                         actor.stop(None);
                     }
                     Poll::Ready(_) => {
                         killed = true;
-                        self.house.note_below(&actor);
+                        self.shared.record_descendants(&actor);
                         actor.kill();
                     }
                 }
             }
         });
         let joined = joined.await;
-        self.why(joined, told, text).await
+        self.exit_reason(joined, stop_reason, text).await
     }
 
-    /// Why it ended, now that it is gone.
-    async fn why(
+    /// Returns the exit reason of an actor that has ended.
+    async fn exit_reason(
         &mut self,
         joined: Result<(), JoinError>,
-        told: Option<ExitReason>,
+        stop_reason: Option<ExitReason>,
         text: oneshot::Receiver<Option<String>>,
     ) -> ExitReason {
-        // Not a callback, but something that was dropped with one.
+        // The panic was not in a callback, but in a drop after one.
         let panicked = joined.err().filter(JoinError::is_panic);
         let panicked = panicked.map(host::reason_of_join);
-        if let Some(reason) = self.house.failure().or(panicked) {
+        if let Some(reason) = self.shared.failure().or(panicked) {
             return reason;
         }
-        if !self.house.has_said_good_bye() {
+        if !self.shared.stopped_cleanly() {
             return ExitReason::Killed;
         }
-        match told {
+        match stop_reason {
             Some(reason) => reason,
             None => self.own_reason(text).await,
         }
     }
 
-    /// The reason that it gave itself. Its supervisor was sent the text, and passes it on when it comes to that; unless it is on its
-    /// way out and tells its children to stop instead.
+    /// Returns the reason with which the actor stopped itself. Ractor sends the text to the
+    /// supervisor, which passes it on when it handles that event. A supervisor that is ending sends
+    /// a stop instead.
     async fn own_reason(&mut self, text: oneshot::Receiver<Option<String>>) -> ExitReason {
         let order = poll_fn(|cx| self.attachment.poll_order(cx));
         tokio::select! {
@@ -152,12 +156,12 @@ impl<A: Actor> Host<A> {
                 None => ExitReason::Normal,
             },
             step = order => reason_of(step),
-            () = tokio::time::sleep(PATIENCE) => ExitReason::Normal,
+            () = tokio::time::sleep(EXIT_TIMEOUT) => ExitReason::Normal,
         }
     }
 }
 
-/// The reason that an order gives.
+/// Returns the exit reason that a control signal implies.
 fn reason_of(step: MailboxEvent<()>) -> ExitReason {
     match step {
         MailboxEvent::Stop(reason) => reason,
@@ -165,10 +169,10 @@ fn reason_of(step: MailboxEvent<()>) -> ExitReason {
     }
 }
 
-/// Waits until those are gone who were below an actor. Ractor has killed them, and did not wait.
-async fn wait_for(below: Vec<ActorCell>, system: &System) {
-    let deadline = Instant::now() + PATIENCE;
-    for cell in below {
+/// Waits until the descendants of an actor have ended. Ractor has killed them and did not wait.
+async fn wait_for(descendants: Vec<ActorCell>, system: &System) {
+    let deadline = Instant::now() + EXIT_TIMEOUT;
+    for cell in descendants {
         if timeout_at(deadline, cell.wait(None)).await.is_err() {
             log::ractor_child_outlives(system, cell.get_id());
         }

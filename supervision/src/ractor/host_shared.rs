@@ -1,4 +1,4 @@
-//! What an incarnation's host and the ractor actor that it hosts share.
+//! The state that a host shares with its ractor actor.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -11,49 +11,50 @@ use ractor::{Actor, ActorCell};
 
 use super::doorbell;
 
-/// Between a host and its ractor actor. The locks guard nothing but values that are put down and picked up.
+/// The state shared by a host and its ractor actor. No foreign code runs under its locks.
 pub(super) struct HostShared<A: Actor> {
     pub(super) actor: Guarded<A>,
     pub(super) system: System,
-    taker: MessageReceiver<A::Msg>,
-    /// Here while no callback has it, so that it is the host who drops it, and not ractor or the supervisor, to whom ractor would
-    /// send it.
+    receiver: MessageReceiver<A::Msg>,
+    /// The actor's state, while no callback uses it. Kept here, it is dropped by the host, and not
+    /// by ractor or by the supervisor, to which ractor would send it.
     state: Mutex<Option<State<A>>>,
-    notes: Mutex<HostState>,
+    host_state: Mutex<HostState>,
 }
 
-/// The state of an actor, dropped under a guard of its own.
+/// The state of an actor, dropped under its own guard.
 pub(super) type State<A> = Guarded<Box<<A as Actor>::State>>;
 
-/// Whose turn it is.
+/// The side that may take the next message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Turn {
-    /// The host's, who does nothing yet: there is no bell.
-    Early,
-    /// The host's, to look for a message.
+enum MessageAccess {
+    /// The host, but there is no doorbell yet: it takes none.
+    Starting,
+    /// The host, which polls for a message.
     Host,
-    /// The actor's, to take and handle it.
+    /// The actor, which takes and handles the message.
     Actor,
 }
 
+/// The part of the shared state that changes.
 struct HostState {
-    turn: Turn,
-    bell: Option<ActorCell>,
-    /// The host.
+    access: MessageAccess,
+    doorbell: Option<ActorCell>,
+    /// The waker of the host.
     waker: Option<Waker>,
-    /// Why the actor failed, if it did.
+    /// The reason of the actor's failure, if it failed.
     failure: Option<ExitReason>,
-    /// It has stopped in good order.
+    /// `true` if `post_stop` has returned `Ok`.
     stopped_cleanly: bool,
-    /// What was below it when it ended, as far as that is known.
+    /// The known descendants of the actor when it ended.
     descendants: Vec<ActorCell>,
 }
 
 impl<A: Actor> HostShared<A> {
     pub(super) fn new(actor: A, attachment: &MailboxConsumer<A::Msg>) -> Self {
-        let notes = HostState {
-            turn: Turn::Early,
-            bell: None,
+        let host_state = HostState {
+            access: MessageAccess::Starting,
+            doorbell: None,
             waker: None,
             failure: None,
             stopped_cleanly: false,
@@ -62,83 +63,84 @@ impl<A: Actor> HostShared<A> {
         Self {
             actor: Guarded::new(actor),
             system: attachment.system().clone(),
-            taker: attachment.taker(),
+            receiver: attachment.taker(),
             state: Mutex::new(None),
-            notes: Mutex::new(notes),
+            host_state: Mutex::new(host_state),
         }
     }
 
-    /// What the host has to act on. Messages count only when it is its turn and they are `wanted`.
+    /// Polls for the next event that the host has to act on. Messages are polled only if the host
+    /// has access and they are `wanted`.
     pub(super) fn poll(
         &self,
         attachment: &mut MailboxConsumer<A::Msg>,
         wanted: bool,
         cx: &mut Context<'_>,
     ) -> Poll<MailboxEvent<()>> {
-        let turn = {
-            let mut notes = self.notes();
-            // Before it looks whose turn it is: a change after that wakes it.
-            match &mut notes.waker {
+        let access = {
+            let mut state = self.lock();
+            // Before the access is read: a change after that wakes the host.
+            match &mut state.waker {
                 Some(known) => known.clone_from(cx.waker()),
                 none => *none = Some(cx.waker().clone()),
             }
-            notes.turn
+            state.access
         };
-        match turn {
-            Turn::Host if wanted => attachment.poll_waiting(cx),
+        match access {
+            MessageAccess::Host if wanted => attachment.poll_waiting(cx),
             _ => attachment.poll_order(cx),
         }
     }
 
-    /// Makes it the actor's turn.
+    /// Gives the actor access and rings the doorbell.
     pub(super) fn ring(&self) {
-        let bell = {
-            let mut notes = self.notes();
-            notes.turn = Turn::Actor;
-            notes.bell.clone()
+        let doorbell = {
+            let mut state = self.lock();
+            state.access = MessageAccess::Actor;
+            state.doorbell.clone()
         };
-        if let Some(bell) = bell {
-            doorbell::ring(&bell);
+        if let Some(doorbell) = doorbell {
+            doorbell::ring(&doorbell);
         }
     }
 
-    /// The message that the actor is to handle, if it is its turn.
+    /// Takes the message that the actor is to handle, if the actor has access.
     pub(super) fn take(&self) -> Option<A::Msg> {
-        if self.notes().turn != Turn::Actor {
+        if self.lock().access != MessageAccess::Actor {
             return None;
         }
-        let message = self.taker.take();
+        let message = self.receiver.take();
         if message.is_none() {
-            // Something has come before it, or it was dropped for a newer one.
-            self.turn_over(|_| ());
+            // A control signal came first, or the message was evicted by a newer one.
+            self.return_access(|_| ());
         }
         message
     }
 
-    /// The message was handled.
+    /// Marks the message as handled.
     pub(super) fn handled(&self) {
-        self.taker.handled();
-        self.turn_over(|_| ());
+        self.receiver.handled();
+        self.return_access(|_| ());
     }
 
-    /// There is a bell, or another one than before.
-    pub(super) fn hang(&self, bell: ActorCell) {
-        self.turn_over(|notes| notes.bell = Some(bell));
+    /// Sets the doorbell, also one that replaces another.
+    pub(super) fn set_doorbell(&self, doorbell: ActorCell) {
+        self.return_access(|state| state.doorbell = Some(doorbell));
     }
 
-    /// Makes it the host's turn.
-    fn turn_over(&self, change: impl FnOnce(&mut HostState)) {
+    /// Gives the host access and wakes it.
+    fn return_access(&self, change: impl FnOnce(&mut HostState)) {
         let waker = {
-            let mut notes = self.notes();
-            notes.turn = Turn::Host;
-            change(&mut notes);
-            notes.waker.take()
+            let mut state = self.lock();
+            state.access = MessageAccess::Host;
+            change(&mut state);
+            state.waker.take()
         };
         wake_each(waker);
     }
 
-    pub(super) fn bell(&self) -> Option<ActorCell> {
-        self.notes().bell.clone()
+    pub(super) fn doorbell(&self) -> Option<ActorCell> {
+        self.lock().doorbell.clone()
     }
 
     pub(super) fn take_state(&self) -> Option<State<A>> {
@@ -150,48 +152,50 @@ impl<A: Actor> HostShared<A> {
         drop(before);
     }
 
-    /// Drops the state, and the actor if nothing else has it any more. Returns the reason if one of them panics.
+    /// Drops the state, and the actor if nothing else refers to it. Returns the exit reason if one
+    /// of the drops panics.
     pub(super) fn clear(self: Arc<Self>) -> Option<ExitReason> {
         let system = self.system.clone();
         let state = self.take_state().and_then(Guarded::into_inner);
         let panicked = catch_panic(Some(&system), || drop(state)).err();
-        let actor = Arc::into_inner(self).and_then(|house| house.actor.into_inner());
+        let actor = Arc::into_inner(self).and_then(|shared| shared.actor.into_inner());
         panicked.or(catch_panic(Some(&system), || drop(actor)).err())
     }
 
-    /// Writes down why it failed; the first time counts.
+    /// Records the reason of a failure. Only the first call has an effect.
     pub(super) fn fail(&self, reason: &ExitReason) {
-        self.notes().failure.get_or_insert_with(|| reason.clone());
+        self.lock().failure.get_or_insert_with(|| reason.clone());
     }
 
     pub(super) fn failure(&self) -> Option<ExitReason> {
-        self.notes().failure.clone()
+        self.lock().failure.clone()
     }
 
-    pub(super) fn say_good_bye(&self) {
-        self.notes().stopped_cleanly = true;
+    pub(super) fn set_stopped_cleanly(&self) {
+        self.lock().stopped_cleanly = true;
     }
 
-    pub(super) fn has_said_good_bye(&self) -> bool {
-        self.notes().stopped_cleanly
+    pub(super) fn stopped_cleanly(&self) -> bool {
+        self.lock().stopped_cleanly
     }
 
-    /// Writes down what is below the actor. Ractor forgets it when it kills it all, and does not wait.
-    pub(super) fn note_below(&self, actor: &ActorCell) {
-        let mut below = Vec::new();
+    /// Records the descendants of the actor. Ractor forgets them when it kills them, and does not
+    /// wait.
+    pub(super) fn record_descendants(&self, actor: &ActorCell) {
+        let mut descendants = Vec::new();
         let mut next = actor.get_children();
         while let Some(cell) = next.pop() {
             next.extend(cell.get_children());
-            below.push(cell);
+            descendants.push(cell);
         }
-        self.notes().descendants.extend(below);
+        self.lock().descendants.extend(descendants);
     }
 
-    pub(super) fn descendants(&self) -> Vec<ActorCell> {
-        std::mem::take(&mut self.notes().descendants)
+    pub(super) fn take_descendants(&self) -> Vec<ActorCell> {
+        std::mem::take(&mut self.lock().descendants)
     }
 
-    fn notes(&self) -> MutexGuard<'_, HostState> {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HostState> {
+        self.host_state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

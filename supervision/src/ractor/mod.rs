@@ -1,9 +1,11 @@
 //! Ractor actors in a tree, and a tree below a ractor actor.
 //!
-//! For those who have [ractor](https://docs.rs/ractor/0.16) actors and want them supervised: started in order, restarted with typed
-//! reasons, at addresses that survive them. The actor is not changed. Both ways go together: [`Child::ractor`](crate::Child::ractor) puts
-//! an actor below one of our supervisors, [`Supervisor::start_under`](crate::Supervisor::start_under) puts one of our trees below an actor.
-//! They can be taken one at a time, from the leaves or from the root.
+//! Existing [ractor](https://docs.rs/ractor/0.16) actors get supervision: an ordered start,
+//! restarts with typed reasons, and addresses that survive restarts. The actor does not change.
+//! [`Child::ractor`](crate::Child::ractor) puts an actor below a supervisor of this crate.
+//! [`Supervisor::start_under`](crate::Supervisor::start_under) puts a tree of this crate below an
+//! actor. Both can be used in one program, so a program can migrate step by step, from the leaves
+//! or from the root.
 //!
 //! # A ractor actor as a child
 //!
@@ -13,9 +15,10 @@
 //!                  └───────────── takes the next message ────────┘
 //! ```
 //!
-//! The actor is run by ractor, linked to the ractor actor that its supervisor is, and without a name. Its messages wait in the mailbox of
-//! the child, not in ractor's queue: the actor is rung for one at a time, takes it when its loop has come to that, and only then is the
-//! message in hand.
+//! Ractor runs the actor, without a name and linked to the ractor actor of its supervisor. Messages
+//! wait in the mailbox of the child, not in ractor's queue. The doorbell notifies the actor of one
+//! message at a time. The actor takes the message when its loop handles the notification, and only
+//! then is the message in flight.
 //!
 //! ```
 //! use perennial_actors::{Reply, System};
@@ -35,7 +38,9 @@
 //!         Ok(0)
 //!     }
 //!
-//!     async fn handle(&self, _: ActorRef<Msg>, msg: Msg, total: &mut u32) -> Result<(), ActorProcessingErr> {
+//!     async fn handle(
+//!         &self, _: ActorRef<Msg>, msg: Msg, total: &mut u32,
+//!     ) -> Result<(), ActorProcessingErr> {
 //!         match msg {
 //!             Msg::Add(n) => *total += n,
 //!             Msg::Total(reply) => reply.send(*total),
@@ -61,38 +66,53 @@
 //!
 //! ## Guarantees
 //!
-//! - **It is a child like any other**: restart types, strategies, start and shutdown timeouts, names, mailboxes, backoff, liveness.
-//! - **The accounts are exact.** Only the message in hand is lost with an incarnation; none is handled after the actor has stopped
-//!   itself. Messages that reach it by its ractor reference, its own among them, are on no books and disturb none.
-//! - **Its end is told as it was.** An `Err` is [`Failed`](perennial_actors::ExitReason::Failed) with the error itself behind it, a panic is
-//!   `Panicked`, a kill is `Killed`, our stop gives the reason that we gave. When it stops itself that is `Normal`, or a `Shutdown` with its
-//!   text. To fail in `pre_start` is to fail to start; to hang there is to exceed the start timeout.
-//! - **It has ended when it is gone**: its task has, its state is dropped, and those are gone that ractor kills with it because they are
-//!   below it. The next incarnation starts after that. For those below it waits 5 seconds at most.
-//! - **A stop** lets the handler finish and runs `post_stop`, as ractor has it; a kill acts at the next await.
+//! - **It is a child like any other**: restart types, strategies, start and shutdown timeouts,
+//!   names, mailboxes, backoff, liveness.
+//! - **Message statistics are exact.** Only the message in flight is lost with an incarnation. No
+//!   message is handled after the actor has stopped itself. Messages that reach the actor by its
+//!   ractor reference, also its own, are not counted.
+//! - **Exit reasons are typed.** An `Err` is [`Failed`](perennial_actors::ExitReason::Failed) with
+//!   the error itself as its source, a panic is `Panicked`, a kill is `Killed`, and a stop of this
+//!   crate gives its own reason. If the actor stops itself, the reason is `Normal`, or a `Shutdown`
+//!   with its text. A failure in `pre_start` is a failed start; a `pre_start` that hangs exceeds
+//!   the start timeout.
+//! - **An incarnation has ended** once its task has ended, its state is dropped, and the
+//!   descendants that ractor kills with it have ended. The next incarnation starts after that. The
+//!   wait for descendants takes 5 seconds at most.
+//! - **A stop** lets the handler finish and runs `post_stop`, as in ractor. A kill acts at the next
+//!   await.
 //!
-//! ## What is different from being alone
+//! ## Differences from an actor without a supervisor
 //!
-//! - What ractor itself holds of an actor that ends is lost, unseen: messages that it sent to itself, or was sent by its reference.
-//! - Between that way and the mailbox there is no order. When both have something, both get on.
-//! - A [handler deadline](crate::Child::handler_deadline) watches over the messages of the mailbox, and not over those others.
-//! - The bell is a ractor child of the actor. It is among its `get_children`; if it is stopped with them, another one takes its place.
-//! - If somebody kills an actor that does nothing by its reference, those below it are killed, but not waited for: ractor has forgotten them.
+//! - Messages in ractor's own queue are lost without a trace when the actor ends: messages that it
+//!   sent to itself, or that were sent to its reference.
+//! - There is no order between that queue and the mailbox. If both have messages, both make
+//!   progress.
+//! - A [handler deadline](crate::Child::handler_deadline) covers the messages of the mailbox, and
+//!   not those of ractor's queue.
+//! - The doorbell is a ractor child of the actor, and is among its `get_children`. If it is stopped
+//!   with them, it is replaced.
+//! - If an idle actor is killed by its reference, its descendants are killed, but the next
+//!   incarnation does not wait for them: ractor has forgotten them.
 //!
 //! # A tree below a ractor actor
 //!
-//! - The parent is sent `ActorStarted` when the tree is up, then `ActorTerminated`, with our reason as its text, when it ends or gives up, or
-//!   `ActorFailed`, with a [`TreeEndedError`] as its error, if the reason is abnormal. By then nothing of the tree runs.
-//! - When the parent **stops** what is linked to it (`stop_children`), the tree goes down in good order: last started first, each
-//!   child in the way that its spec says.
-//! - When it **kills** it, and that is also what ractor does when the parent itself ends, in whatever way, the tree is killed. Ractor then
-//!   tells of the end at once; [`App::join`](crate::App::join) waits until everything is gone. A parent that wants good order when it ends
-//!   sees to it in its `post_stop`: `myself.stop_children_and_wait(None, None).await`.
+//! - The parent receives `ActorStarted` once the tree has started. When the tree ends, the parent
+//!   receives `ActorTerminated` with the exit reason as its text, or `ActorFailed` with a
+//!   [`TreeEndedError`] if the reason is abnormal. By then no part of the tree runs.
+//! - If the parent **stops** its linked actors (`stop_children`), the tree stops in order: last
+//!   started first, each child by the policy of its spec.
+//! - If the parent **kills** its linked actors, the tree is killed. Ractor does this also when the
+//!   parent itself ends, for any reason. Ractor then reports the end at once;
+//!   [`App::join`](crate::App::join) waits until every actor of the tree has ended. For an ordered
+//!   stop when the parent ends, call `myself.stop_children_and_wait(None, None).await` in its
+//!   `post_stop`.
 //!
 //! # What it is not for
 //!
-//! Speed: such a child takes the memory of two ractor actors, and two hops for each message. An [`Actor`](perennial_actors::Actor) takes a
-//! small part of that. Nor for ractor's remote actors, or for a build with its `async-trait` feature.
+//! - Speed. Such a child takes the memory of two ractor actors, and two hops for each message. An
+//!   [`Actor`](perennial_actors::Actor) takes a small part of that.
+//! - Ractor's remote actors, and builds with its `async-trait` feature.
 
 mod child;
 mod doorbell;

@@ -8,20 +8,21 @@ use crate::error::StartError;
 use crate::supervisor::{App, DynamicHandle, DynamicSupervisor, Supervisor, SupervisorHandle};
 
 impl Supervisor {
-    /// Starts the tree below a ractor actor; ready when every child of it is up, in order.
+    /// Starts the tree below a ractor actor. Resolves once all children have started, in order.
     ///
-    /// From then on `parent` is sent what ractor sends of any actor that is linked to it; its end, and what it does by ractor's means to
-    /// what is linked to it, reach the tree: see the [module](crate::ractor).
+    /// From then on `parent` receives the events that ractor sends for any linked actor. The end of
+    /// `parent` affects the tree, and so does what it does by ractor's means to its linked actors:
+    /// see the [module](crate::ractor).
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped before it is ready, what has started is stopped again.
+    /// If the future is dropped before it resolves, the part that has started is stopped again.
     ///
     /// # Errors
     ///
-    /// As of [`start`](Self::start); also if `parent` has ended meanwhile. Then nothing of the tree
-    /// runs, and `parent` is sent nothing. A tree that was up and has ended by then has started all
-    /// the same: `parent` is sent both, and [`App::join`] tells the end.
+    /// As for [`start`](Self::start); also if `parent` has ended meanwhile. Then no part of the
+    /// tree runs, and `parent` receives no event. If the tree starts and ends at once, this still
+    /// succeeds: `parent` receives both events, and [`App::join`] returns the exit reason.
     pub async fn start_under(
         self,
         system: &System,
@@ -37,7 +38,7 @@ impl DynamicSupervisor {
     ///
     /// # Errors
     ///
-    /// As of [`start`](Self::start); also if `parent` has ended.
+    /// As for [`start`](Self::start); also if `parent` has ended.
     pub async fn start_under(
         self,
         system: &System,
@@ -53,7 +54,7 @@ async fn start(
     system: &System,
     parent: ActorCell,
 ) -> Result<std::sync::Arc<Root>, StartError> {
-    // Not before it is up, as with ractor's own: a parent that is sent the end of something that never started would, by ractor's
-    // default, end with it.
+    // The link is made after the start, as ractor does for its own actors. A parent that receives
+    // the end of an actor that never started would, by ractor's default, end too.
     start_tied(node, system, move |link| link.link_to(&parent)).await
 }

@@ -1,4 +1,5 @@
-//! The ractor actor that is run in place of a user's: it does what that does, and writes down what ractor would not tell.
+//! The ractor actor that runs in place of a user's actor. It calls the user's actor and records
+//! what ractor does not report.
 
 use std::error::Error;
 use std::fmt;
@@ -13,7 +14,8 @@ use super::doorbell::{self, DoorbellEvent};
 use super::host_shared::{HostShared, State};
 use crate::link::StopReasonSender;
 
-/// A user's actor. Ractor runs this, so what happens inside a callback is known here, with its type.
+/// The wrapper of a user's actor. Ractor runs it, so the result of every callback is known here,
+/// with its type.
 pub(super) struct Wrapper<A: Actor>(pub(super) Arc<HostShared<A>>);
 
 impl<A: Actor> Actor for Wrapper<A> {
@@ -24,14 +26,14 @@ impl<A: Actor> Actor for Wrapper<A> {
     async fn pre_start(
         &self,
         myself: ActorRef<A::Msg>,
-        (args, farewell): Self::Arguments,
+        (args, reason_sender): Self::Arguments,
     ) -> Result<StopReasonSender, ActorProcessingErr> {
-        let mut visit = self.visit(&myself);
+        let mut callback = self.begin_callback(&myself);
         let args = args.into_inner().ok_or(Gone)?;
-        let started = run(visit.house, |actor| actor.pre_start(myself, args)).await;
-        let started = started.map(|state| visit.state = Some(Guarded::new(Box::new(state))));
-        visit.end(started)?;
-        Ok(farewell)
+        let started = run(callback.shared, |actor| actor.pre_start(myself, args)).await;
+        let started = started.map(|state| callback.state = Some(Guarded::new(Box::new(state))));
+        callback.end(started)?;
+        Ok(reason_sender)
     }
 
     async fn post_start(
@@ -39,51 +41,52 @@ impl<A: Actor> Actor for Wrapper<A> {
         myself: ActorRef<A::Msg>,
         _: &mut StopReasonSender,
     ) -> Result<(), ActorProcessingErr> {
-        let mut visit = self.visit(&myself);
-        let owner = visit.cell.clone();
-        let state = &mut **visit.state.as_deref_mut().ok_or(Gone)?;
-        let done = run(visit.house, |actor| actor.post_start(myself, state)).await;
-        visit.end(done)?;
-        self.hang_bell(owner).await;
+        let mut callback = self.begin_callback(&myself);
+        let owner = callback.cell.clone();
+        let state = &mut **callback.state.as_deref_mut().ok_or(Gone)?;
+        let done = run(callback.shared, |actor| actor.post_start(myself, state)).await;
+        callback.end(done)?;
+        self.attach_doorbell(owner).await;
         Ok(())
     }
 
-    /// A message that came by its ractor reference, or one that it was called to.
+    /// Handles a message that was sent to the ractor reference, or one that the doorbell announced.
     async fn handle(
         &self,
         myself: ActorRef<A::Msg>,
         message: A::Msg,
         _: &mut StopReasonSender,
     ) -> Result<(), ActorProcessingErr> {
-        let mut visit = self.visit(&myself);
-        let state = &mut **visit.state.as_deref_mut().ok_or(Gone)?;
-        let done = run(visit.house, |actor| actor.handle(myself, message, state)).await;
-        visit.end(done)
+        let mut callback = self.begin_callback(&myself);
+        let state = &mut **callback.state.as_deref_mut().ok_or(Gone)?;
+        let done = run(callback.shared, |actor| actor.handle(myself, message, state)).await;
+        callback.end(done)
     }
 
     async fn handle_supervisor_evt(
         &self,
         myself: ActorRef<A::Msg>,
         event: SupervisionEvent,
-        farewell: &mut StopReasonSender,
+        reason_sender: &mut StopReasonSender,
     ) -> Result<(), ActorProcessingErr> {
-        match doorbell::sound(self.0.bell().as_ref(), &event) {
+        match doorbell::classify(self.0.doorbell().as_ref(), &event) {
             Some(DoorbellEvent::Ring) => {
                 if let Some(message) = self.0.take() {
-                    self.handle(myself, message, farewell).await?;
+                    self.handle(myself, message, reason_sender).await?;
                     self.0.handled();
                 }
                 Ok(())
             }
             Some(DoorbellEvent::Gone) => {
-                self.hang_bell(myself.get_cell()).await;
+                self.attach_doorbell(myself.get_cell()).await;
                 Ok(())
             }
             None => {
-                let mut visit = self.visit(&myself);
-                let state = &mut **visit.state.as_deref_mut().ok_or(Gone)?;
-                let done = run(visit.house, |actor| actor.handle_supervisor_evt(myself, event, state)).await;
-                visit.end(done)
+                let mut callback = self.begin_callback(&myself);
+                let state = &mut **callback.state.as_deref_mut().ok_or(Gone)?;
+                let done =
+                    run(callback.shared, |actor| actor.handle_supervisor_evt(myself, event, state)).await;
+                callback.end(done)
             }
         }
     }
@@ -93,51 +96,52 @@ impl<A: Actor> Actor for Wrapper<A> {
         myself: ActorRef<A::Msg>,
         _: &mut StopReasonSender,
     ) -> Result<(), ActorProcessingErr> {
-        let mut visit = self.visit(&myself);
-        let state = &mut **visit.state.as_deref_mut().ok_or(Gone)?;
-        let done = run(visit.house, |actor| actor.post_stop(myself, state)).await;
+        let mut callback = self.begin_callback(&myself);
+        let state = &mut **callback.state.as_deref_mut().ok_or(Gone)?;
+        let done = run(callback.shared, |actor| actor.post_stop(myself, state)).await;
         if done.is_ok() {
-            self.0.say_good_bye();
-            self.0.note_below(&visit.cell);
+            self.0.set_stopped_cleanly();
+            self.0.record_descendants(&callback.cell);
         }
-        visit.end(done)
+        callback.end(done)
     }
 }
 
 impl<A: Actor> Wrapper<A> {
-    fn visit(&self, myself: &ActorRef<A::Msg>) -> CallbackGuard<'_, A> {
+    fn begin_callback(&self, myself: &ActorRef<A::Msg>) -> CallbackGuard<'_, A> {
         CallbackGuard {
-            house: &self.0,
+            shared: &self.0,
             cell: myself.get_cell(),
             state: self.0.take_state(),
             returned: false,
-            goes_on: false,
+            succeeded: false,
         }
     }
 
-    async fn hang_bell(&self, owner: ActorCell) {
-        // If it cannot be hung, the actor is on its way out and takes no more messages.
-        if let Some(bell) = doorbell::hang(owner).await {
-            self.0.hang(bell);
+    async fn attach_doorbell(&self, owner: ActorCell) {
+        // Without a doorbell the actor is ending, and handles no more messages.
+        if let Some(doorbell) = doorbell::spawn(owner).await {
+            self.0.set_doorbell(doorbell);
         }
     }
 }
 
-/// One callback of an actor, which may be the last: it may fail, or be killed where it awaits.
+/// One callback of an actor. Its drop records how it ended, also if it failed or was killed at an
+/// await.
 struct CallbackGuard<'a, A: Actor> {
-    house: &'a HostShared<A>,
+    shared: &'a HostShared<A>,
     cell: ActorCell,
     state: Option<State<A>>,
     returned: bool,
-    goes_on: bool,
+    succeeded: bool,
 }
 
 impl<A: Actor> CallbackGuard<'_, A> {
-    /// What ractor is to know of how it ended.
+    /// Ends the callback. Returns the result for ractor.
     fn end(mut self, done: Result<(), ExitReason>) -> Result<(), ActorProcessingErr> {
-        (self.returned, self.goes_on) = (true, done.is_ok());
+        (self.returned, self.succeeded) = (true, done.is_ok());
         done.map_err(|reason| {
-            self.house.fail(&reason);
+            self.shared.fail(&reason);
             ReportedFailure(reason).into()
         })
     }
@@ -146,31 +150,31 @@ impl<A: Actor> CallbackGuard<'_, A> {
 impl<A: Actor> Drop for CallbackGuard<'_, A> {
     fn drop(&mut self) {
         if let Some(state) = self.state.take() {
-            self.house.store_state(state);
+            self.shared.store_state(state);
         }
         if !self.returned {
-            self.house.fail(&ExitReason::Killed);
+            self.shared.fail(&ExitReason::Killed);
         }
-        if !self.goes_on {
-            self.house.note_below(&self.cell);
+        if !self.succeeded {
+            self.shared.record_descendants(&self.cell);
         }
     }
 }
 
-/// Runs a callback; the reason if it fails.
+/// Runs a callback. Returns the exit reason if it fails.
 async fn run<'a, A, T, F>(
-    house: &'a HostShared<A>,
+    shared: &'a HostShared<A>,
     callback: impl FnOnce(&'a A) -> F,
 ) -> Result<T, ExitReason>
 where
     A: Actor,
     F: Future<Output = Result<T, ActorProcessingErr>>,
 {
-    let code = catch_panic(Some(&house.system), || callback(&house.actor))?;
-    catch_panics(Some(house.system.clone()), code).await?.map_err(ExitReason::failed)
+    let code = catch_panic(Some(&shared.system), || callback(&shared.actor))?;
+    catch_panics(Some(shared.system.clone()), code).await?.map_err(ExitReason::failed)
 }
 
-/// What ractor is told of a failure that is known here.
+/// The error that ractor gets for a failure that is recorded here.
 #[derive(Debug)]
 struct ReportedFailure(ExitReason);
 
@@ -186,7 +190,8 @@ impl Error for ReportedFailure {
     }
 }
 
-/// Not reached: ractor makes no callback after one that failed.
+/// The error of a callback without a state. Not reached: ractor runs no callback after a failed
+/// one.
 #[derive(Debug, thiserror::Error)]
 #[error("the state of the actor is gone")]
 struct Gone;

@@ -1,4 +1,4 @@
-//! A tree that runs, from its root: waiting for its end, and bringing it about.
+//! A running tree, seen from its root: inspecting, stopping and joining it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,9 +11,10 @@ use crate::nesting;
 use crate::node::ChildNode;
 use crate::tree::{Tree, UnstoppedChild};
 
-/// A tree that was started, with `H` to manage its root by. Clones are the same tree; to drop it changes nothing.
+/// A running tree. `H` is the handle that manages the root.
 ///
-/// It is what OTP calls an application: nobody restarts its root, and when that ends the tree is over.
+/// It corresponds to an OTP application: the root has no supervisor, so the tree ends when the root
+/// ends. Clones refer to the same tree. Dropping them does not stop it.
 #[derive(Clone)]
 pub struct App<H> {
     root: Arc<Root>,
@@ -25,26 +26,48 @@ impl<H> App<H> {
         Self { root, supervisor }
     }
 
-    /// The means to manage the children of the root.
+    /// Returns the handle that manages the children of the root.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = Supervisor::new("app").start(&System::new()).await?;
+app.supervisor().start_child(clock("clock")).await?;
+assert_eq!(app.supervisor().count_children().await?.active, 1);
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     #[must_use]
     pub const fn supervisor(&self) -> &H {
         &self.supervisor
     }
 
-    /// What the tree looks like at this moment. It is a look, not a request: it takes no time of any supervisor, and
-    /// shows also one that is just being restarted.
+    /// Returns a snapshot of the tree.
+    ///
+    /// It is read without a request to any supervisor, so it does not wait, and it also shows a
+    /// supervisor that is being restarted.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = Supervisor::new("app").child(clock("clock")).start(&System::new()).await?;
+assert!(app.tree().at(["clock"]).is_some());
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     #[must_use]
     pub fn tree(&self) -> Tree {
         self.root.node.tree()
     }
 
-    /// The means to stop, kill and watch the root alone.
+    /// Returns the handle of the root as an actor: for stopping, killing and monitoring it alone.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = Supervisor::new("app").child(clock("clock")).start(&System::new()).await?;
+app.handle().stop(ExitReason::shutdown())?;
+assert!(matches!(app.join().await, ExitReason::Shutdown(None)));"#
+    )]
     #[must_use]
     pub fn handle(&self) -> ActorHandle {
         self.root.node.handle()
     }
 
-    /// Returns a future that resolves when the root has ended, to the reason: see [`Monitor`].
+    /// Returns a future that resolves to the exit reason of the root once it has ended. See
+    /// [`Monitor`].
     ///
     /// # Examples
     ///
@@ -65,11 +88,19 @@ impl<H> App<H> {
         self.handle().monitor()
     }
 
-    /// Stops the tree: every child before those that were started before it, each in the way that its spec says, and waited
-    /// for. Ready when nothing of it runs; if it had ended before, at once.
+    /// Stops the tree and resolves once no part of it runs. If the tree has already ended, this
+    /// resolves at once.
     ///
-    /// Children and pools with [`Shutdown::Drain`](crate::Shutdown::Drain) handle what is queued before they stop. What others have
-    /// queued is dropped, and counted in the report. To stop the root through its [`handle`](Self::handle) drains nothing.
+    /// Children stop in reverse start order, each by the policy of its spec.
+    ///
+    /// Children and pools with [`Shutdown::Drain`](crate::Shutdown::Drain) handle their queued
+    /// messages and jobs before they stop. The messages and jobs of all other children and pools
+    /// are dropped, and the report counts them. Stopping the root through its
+    /// [`handle`](Self::handle) drains nothing.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the tree stops all the same.
     ///
     /// # Examples
     ///
@@ -82,11 +113,14 @@ impl<H> App<H> {
     /// #     type Msg = u32;
     /// #     type Args = ();
     /// #     async fn init((): &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Self) }
-    /// #     async fn handle(&mut self, _: u32, _: &mut Context<Self>) -> Result<(), ExitReason> { Ok(()) }
+    /// #     async fn handle(
+    /// #         &mut self, _: u32, _: &mut Context<Self>,
+    /// #     ) -> Result<(), ExitReason> { Ok(()) }
     /// # }
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let writer = Child::new::<Writer>("writer", ()).shutdown(Shutdown::Drain(Duration::from_secs(10)));
+    /// let drain = Shutdown::Drain(Duration::from_secs(10));
+    /// let writer = Child::new::<Writer>("writer", ()).shutdown(drain);
     /// let cache = Child::new::<Writer>("cache", ());
     /// let (to_writer, to_cache) = (writer.address(), cache.address());
     /// let app = Supervisor::new("app").child(cache).child(writer).start(&System::new()).await?;
@@ -102,29 +136,36 @@ impl<H> App<H> {
     /// # Ok(())
     /// # }
     /// ```
-    ///
-    /// # Cancel safety
-    ///
-    /// If the future is dropped, the tree stops all the same.
     pub async fn shutdown(&self) -> ShutdownReport {
         self.root.stop();
         let reason = self.join().await;
         let Dropped { messages, jobs } = self.root.dropped();
         let unstopped = nesting::unstopped(&self.root.node);
-        ShutdownReport { reason, stragglers: unstopped, dropped_messages: messages, dropped_jobs: jobs }
+        ShutdownReport { reason, unstopped, dropped_messages: messages, dropped_jobs: jobs }
     }
 
-    /// Returns the system that it lives in.
+    /// Returns the system in which the tree runs.
     pub(super) fn system(&self) -> &System {
         &self.root.system
     }
 
-    /// Whether its root gave up.
+    /// Returns `true` if the root exceeded its restart intensity.
     pub(super) fn gave_up(&self) -> bool {
         self.root.node.state().gave_up
     }
 
-    /// Waits for the end of the tree, whatever brings it; the reason. When it is ready, everything in the tree is refused.
+    /// Waits until the tree has ended, for any reason, and returns the exit reason of the root.
+    /// From then on every request to the tree fails.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the tree continues.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = Supervisor::new("app").child(clock("clock")).start(&System::new()).await?;
+app.handle().kill()?;
+assert!(matches!(app.join().await, ExitReason::Killed));"#
+    )]
     pub async fn join(&self) -> ExitReason {
         self.root.ended().await
     }
@@ -136,19 +177,21 @@ impl<H> fmt::Debug for App<H> {
     }
 }
 
-/// How a tree stopped.
+/// The result of a shutdown.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-#[must_use = "it says who did not stop in time"]
+#[must_use = "it lists the children that did not stop in time"]
 pub struct ShutdownReport {
-    /// The reason with which the root ended.
+    /// The exit reason of the root.
     pub reason: ExitReason,
-    /// Who did not stop in the time that its spec gives it; and who was abandoned before, because it may run still.
-    pub stragglers: Vec<UnstoppedChild>,
-    /// The number of messages that no actor has handled because of the stop: they waited in a mailbox that was closed, or were
-    /// being handled by an actor that was killed. Not those of abandoned actors, which are among the [stragglers](Self::unstopped).
+    /// The children that did not stop within their shutdown timeout, and the children that were
+    /// abandoned earlier, because these may still run.
+    pub unstopped: Vec<UnstoppedChild>,
+    /// The number of messages that were not handled because of the stop: they were queued in a
+    /// mailbox that was closed, or in flight in an actor that was killed. Messages of abandoned
+    /// actors are not counted; these actors are in [`unstopped`](Self::unstopped).
     pub dropped_messages: u64,
-    /// The number of jobs that pools of the tree have dropped because of the stop.
+    /// The number of jobs that pools of the tree dropped because of the stop.
     pub dropped_jobs: u64,
 }
 
@@ -156,20 +199,20 @@ impl ShutdownReport {
     /// Returns `true` if every child stopped in time, and no message and no job was dropped.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.stragglers.is_empty() && self.dropped_messages == 0 && self.dropped_jobs == 0
+        self.unstopped.is_empty() && self.dropped_messages == 0 && self.dropped_jobs == 0
     }
 }
 
 impl fmt::Display for ShutdownReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { reason, stragglers, dropped_messages, dropped_jobs } = self;
+        let Self { reason, unstopped, dropped_messages, dropped_jobs } = self;
         write!(f, "stopped ({reason})")?;
         if self.is_clean() {
             return f.write_str(": all children in time, nothing dropped");
         }
-        if !stragglers.is_empty() {
+        if !unstopped.is_empty() {
             f.write_str("; not in time:")?;
-            for (n, UnstoppedChild { path, abandoned }) in stragglers.iter().enumerate() {
+            for (n, UnstoppedChild { path, abandoned }) in unstopped.iter().enumerate() {
                 let how = if *abandoned { "abandoned" } else { "killed" };
                 write!(f, "{} {path} ({how})", if n == 0 { "" } else { "," })?;
             }

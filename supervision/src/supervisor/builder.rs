@@ -1,4 +1,4 @@
-//! A supervisor whose children are known beforehand, and what it does when one of them ends.
+//! A supervisor with a fixed list of children.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,64 +16,96 @@ use crate::policy::{
 };
 use crate::spec::{ChildSpec, IntoChildren, SpecError, SupervisorSpec};
 
-/// The spec of a supervisor, which may be the root of a tree or a child of another.
+/// The spec of a supervisor. It is the root of a tree or a child of another supervisor.
 ///
-/// Unless set otherwise it restarts one for one, gives up at the second restart within 5 seconds, does not shut down by itself,
-/// and is permanent as a child. As a child it is always given as long as it takes to stop: it has children of its own to wait
-/// for.
+/// Defaults: [`Strategy::OneForOne`], 1 restart within 5 seconds, no automatic shutdown, and
+/// `Permanent` as a child. As a child it always has an infinite shutdown timeout, because it waits
+/// for its own children.
 #[must_use = "a supervisor does nothing until it is started"]
 pub struct Supervisor {
     node: SupervisorNode,
-    plan: SupervisorSpec,
+    spec: SupervisorSpec,
     strategy: Strategy,
     auto_shutdown: AutoShutdown,
-    as_child: ChildPolicy,
+    child_policy: ChildPolicy,
 }
 
 impl Supervisor {
-    /// A supervisor without children.
+    /// Creates a supervisor without children.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = Supervisor::new("app").start(&System::new()).await?;
+assert!(app.tree().children.is_empty());
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     pub fn new(id: impl Into<Arc<str>>) -> Self {
         Self {
             node: SupervisorNode::new(id.into()),
-            plan: SupervisorSpec::ordered(),
+            spec: SupervisorSpec::ordered(),
             strategy: Strategy::default(),
             auto_shutdown: AutoShutdown::default(),
-            as_child: supervisor_policy(),
+            child_policy: supervisor_policy(),
         }
     }
 
-    /// Sets who is restarted with a child that is.
+    /// Sets which siblings are restarted together with a child.
+    ///
+    #[doc = supervision_example!(
+        r#"let tree = Supervisor::new("app").strategy(Strategy::OneForAll);
+let app = tree.child(clock("a")).child(clock("b")).start(&System::new()).await?;
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     pub const fn strategy(mut self, strategy: Strategy) -> Self {
         self.strategy = strategy;
         self
     }
 
-    /// Sets how many restarts within how long it takes before it gives up.
+    /// Sets how many restarts within `period` are tolerated. When one more is needed, the
+    /// supervisor stops its children and ends.
+    ///
+    #[doc = supervision_example!(
+        r#"let tree = Supervisor::new("app").intensity(3, Duration::from_secs(10)).child(clock("clock"));
+let app = tree.start(&System::new()).await?;
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     pub const fn intensity(mut self, restarts: u32, period: Duration) -> Self {
-        self.plan.intensity = RestartLimit::Fixed(Intensity { restarts, period });
+        self.spec.intensity = RestartLimit::Fixed(Intensity { restarts, period });
         self
     }
 
-    /// Lets the number of restarts that are tolerated grow with the number of children.
+    /// Makes the number of tolerated restarts grow with the number of children.
     pub(super) const fn intensity_per_children(mut self) -> Self {
-        self.plan.intensity = RestartLimit::PerChildren;
+        self.spec.intensity = RestartLimit::PerChildren;
         self
     }
 
-    /// Sets whether it ends with its significant children.
+    /// Sets whether the supervisor ends when its significant children end.
+    ///
+    #[doc = supervision_example!(
+        r#"let job = Child::task("job", |_| async { Ok(()) }).restart(Restart::Transient).significant();
+let tree = Supervisor::new("app").auto_shutdown(AutoShutdown::AnySignificant).child(job);
+let app = tree.start(&System::new()).await?;
+assert!(matches!(app.join().await, ExitReason::Shutdown(_)));"#
+    )]
     pub const fn auto_shutdown(mut self, auto_shutdown: AutoShutdown) -> Self {
         self.auto_shutdown = auto_shutdown;
         self
     }
 
-    /// Adds a child, which is started after those before it and stopped before them.
+    /// Adds a child. It starts after the children that were added before it, and stops before them.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = Supervisor::new("app").child(clock("a")).child(clock("b")).start(&System::new()).await?;
+assert!(app.tree().at(["b"]).is_some());
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     pub fn child(mut self, child: impl Into<ChildSpec>) -> Self {
-        self.plan.children.push(child.into());
+        self.spec.children.push(child.into());
         self
     }
 
-    /// Adds children in order: an array or an iterator of one type, or a tuple of any. Actors, tasks,
-    /// pools, ractor actors and supervisors may stand in one tuple.
+    /// Adds children in order: an array or an iterator of one type, or a tuple of any types. One
+    /// tuple may hold actors, tasks, pools, ractor actors and supervisors.
     ///
     /// # Examples
     ///
@@ -86,7 +118,8 @@ impl Supervisor {
     /// let clock = Child::task("clock", |_| std::future::pending());
     /// let sessions = DynamicSupervisor::new("sessions");
     /// let storage = Supervisor::new("storage");
-    /// let workers = (0..4).map(|n| Child::task(format!("worker {n}"), |_| std::future::pending()));
+    /// let worker = |n| Child::task(format!("worker {n}"), |_| std::future::pending());
+    /// let workers = (0..4).map(worker);
     /// let tree = Supervisor::new("app").children((clock, sessions, storage)).children(workers);
     /// let app = tree.start(&System::new()).await?;
     /// assert_eq!(app.tree().children.len(), 7);
@@ -95,71 +128,123 @@ impl Supervisor {
     /// # }
     /// ```
     pub fn children<L>(mut self, children: impl IntoChildren<L>) -> Self {
-        children.add_to(&mut self.plan.children);
+        children.add_to(&mut self.spec.children);
         self
     }
 
-    /// Sets which of its own ends call for a restart, when it is a child. It ends with a clean reason when it gives up: a
-    /// transient supervisor then stays down, as in OTP.
+    /// Sets which of its own exits cause a restart when it is a child.
+    ///
+    /// A supervisor that exceeds its intensity exits with a clean reason. A transient one is
+    /// therefore not restarted then, as in OTP.
+    ///
+    #[doc = supervision_example!(
+        r#"let inner = Supervisor::new("inner").restart(Restart::Transient).child(clock("clock"));
+let app = Supervisor::new("app").child(inner).start(&System::new()).await?;
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     pub const fn restart(mut self, restart: Restart) -> Self {
-        self.as_child.restart = restart;
+        self.child_policy.restart = restart;
         self
     }
 
-    /// Makes its own end count for that of the supervisor above: see [`AutoShutdown`]. Not if it is permanent.
+    /// Makes its own exit count for the automatic shutdown of its supervisor. See [`AutoShutdown`].
+    /// A permanent child cannot be significant.
+    ///
+    #[doc = supervision_example!(
+        r#"let inner = Supervisor::new("inner").restart(Restart::Transient).significant();
+let tree = Supervisor::new("app").auto_shutdown(AutoShutdown::AnySignificant).child(inner);
+assert!(tree.check().is_ok());"#
+    )]
     pub const fn significant(mut self) -> Self {
-        self.as_child.significant = true;
+        self.child_policy.significant = true;
         self
     }
 
-    /// Makes it wait before it is restarted, longer each time.
+    /// Sets the delay before its own restarts when it is a child. The delay grows with each
+    /// restart.
+    ///
+    #[doc = supervision_example!(
+        r#"let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
+let inner = Supervisor::new("inner").backoff(backoff).child(clock("clock"));
+let app = Supervisor::new("app").child(inner).start(&System::new()).await?;
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.as_child.backoff = Some(Arc::new(backoff));
+        self.child_policy.backoff = Some(Arc::new(backoff));
         self
     }
 
-    /// Sets how long a child that was killed may take to die before its mailbox is taken away from it; 5 seconds
-    /// unless set. Code that never awaits cannot be killed; OTP has no such thing.
-    pub const fn abandon_after(mut self, patience: Duration) -> Self {
-        self.plan.kill_grace = patience;
+    /// Sets how long a killed child may take to end before it is abandoned: its mailbox is then
+    /// taken away from it. The default is 5 seconds.
+    ///
+    /// Code that never awaits cannot be killed. OTP needs no such limit.
+    ///
+    #[doc = supervision_example!(
+        r#"let tree = Supervisor::new("app").abandon_after(Duration::from_secs(1)).child(clock("clock"));
+let app = tree.start(&System::new()).await?;
+# assert!(app.shutdown().await.is_clean());"#
+    )]
+    pub const fn abandon_after(mut self, kill_grace: Duration) -> Self {
+        self.spec.kill_grace = kill_grace;
         self
     }
 
-    /// Whether it could be started. Starting it checks the same, first. OTP's `check_childspecs`.
+    /// Checks the spec of this supervisor and of every child below it. [`start`](Self::start)
+    /// checks the same first. OTP's `check_childspecs`.
     ///
     /// # Errors
     ///
-    /// The first thing that is wrong, here or below.
+    /// The first error found.
+    ///
+    #[doc = supervision_example!(
+        r#"let tree = Supervisor::new("app").child(clock("same")).child(clock("same"));
+assert!(matches!(tree.check(), Err(SpecError::DuplicateId { .. })));"#
+    )]
     pub fn check(&self) -> Result<(), SpecError> {
-        self.plan.check_as(self.kind(), self.node.id())
+        self.spec.check_as(self.kind(), self.node.id())
     }
 
-    /// The means to look at it and to manage its children, good from now on and through every restart.
+    /// Returns the handle that inspects the supervisor and manages its children. It is valid before
+    /// the start and through every restart.
+    ///
+    #[doc = supervision_example!(
+        r#"let tree = Supervisor::new("app").child(clock("clock"));
+let supervisor = tree.handle();
+let app = tree.start(&System::new()).await?;
+assert_eq!(supervisor.count_children().await?.active, 1);
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     #[must_use]
     pub fn handle(&self) -> SupervisorHandle {
         SupervisorHandle::new(self.node.clone())
     }
 
-    /// Starts the tree; ready when every child of it is up, in order. A tree that was up and has
-    /// ended by then has started all the same: its end is told by [`App::join`].
+    /// Starts the tree. Resolves once all children have started, in order. If the tree starts and
+    /// ends at once, this still succeeds, and [`App::join`] returns the exit reason.
     ///
-    /// From the moment this is first polled, all addresses and names of the tree are good, whether or not their turn has
-    /// come.
+    /// All addresses and names of the tree are valid from the first poll on, also those of children
+    /// that have not started yet.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped before it is ready, what has started is stopped again.
+    /// If the future is dropped before it resolves, the part that has started is stopped again.
     ///
     /// # Errors
     ///
-    /// A wrong spec, a name that is taken, or a child that does not start, with the reason of that
-    /// child. Then nothing of the tree runs.
+    /// An invalid spec, a name that is taken, or a child that did not start, with its reason. Then
+    /// no part of the tree runs.
+    ///
+    #[doc = supervision_example!(
+        r#"let tree = Supervisor::new("app").child(clock("clock"));
+let app = tree.start(&System::new()).await?;
+assert!(app.shutdown().await.is_clean());"#
+    )]
     pub async fn start(self, system: &System) -> Result<App<SupervisorHandle>, StartError> {
         let (node, handle) = self.into_root();
         Ok(App::new(start(node, system).await?, handle))
     }
 
-    /// What it is when it is to be a root, and the means to manage it.
+    /// Returns the node for a tree with this root, and its handle.
     pub(crate) fn into_root(self) -> (SupervisorNode, SupervisorHandle) {
         let handle = self.handle();
         (self.into_parts().0, handle)
@@ -169,19 +254,19 @@ impl Supervisor {
         SupervisorKind::Static { strategy: self.strategy, auto_shutdown: self.auto_shutdown }
     }
 
-    /// What it is to do, on its own.
-    pub(super) fn into_plan(self) -> SupervisorSpec {
-        SupervisorSpec { kind: self.kind(), ..self.plan }
+    /// Returns the spec without the node and the policy as a child.
+    pub(super) fn into_spec(self) -> SupervisorSpec {
+        SupervisorSpec { kind: self.kind(), ..self.spec }
     }
 
     fn into_parts(self) -> (SupervisorNode, ChildPolicy) {
-        let (node, as_child) = (self.node.clone(), self.as_child.clone());
-        node.set_spec(self.into_plan());
-        (node, as_child)
+        let (node, child_policy) = (self.node.clone(), self.child_policy.clone());
+        node.set_spec(self.into_spec());
+        (node, child_policy)
     }
 }
 
-/// How a supervisor is treated as a child, unless set otherwise.
+/// Returns the default policy of a supervisor as a child.
 pub(super) fn supervisor_policy() -> ChildPolicy {
     ChildPolicy { kind: ChildKind::Supervisor, shutdown: Shutdown::Infinity, ..ChildPolicy::default() }
 }
@@ -199,7 +284,7 @@ impl fmt::Debug for Supervisor {
         f.debug_struct("Supervisor")
             .field("id", self.node.id())
             .field("strategy", &self.strategy)
-            .field("children", &self.plan.children)
+            .field("children", &self.spec.children)
             .finish_non_exhaustive()
     }
 }

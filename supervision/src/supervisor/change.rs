@@ -1,4 +1,4 @@
-//! Changing the spec of a supervisor that runs.
+//! Changing the spec of a running supervisor.
 
 use super::builder::Supervisor;
 use super::handle::{SupervisorHandle, ask};
@@ -6,19 +6,32 @@ use crate::driver::ManagementRequest;
 use crate::error::ChangeError;
 
 impl SupervisorHandle {
-    /// Takes over another spec, now and for all incarnations that follow: OTP's `code_change`.
+    /// Replaces the spec of the supervisor, for this incarnation and the following ones: OTP's
+    /// `code_change`.
     ///
-    /// What it says of the supervisor holds at once. Children that are known by their ids run on, with their mailboxes, and are treated as it
-    /// says from now on; what they *are* does not change, for which they have to be deleted and started anew. Children that
-    /// are new are taken in and not started: see [`restart_child`](Self::restart_child). Children that it does not mention stay, until
-    /// the supervisor is restarted. Its own id, and how it is treated as a child, are left alone.
+    /// - The settings of the supervisor apply at once.
+    /// - A child whose id exists in both specs keeps running, with its mailbox. The policy of the
+    ///   new spec applies to it from now on. Its code does not change: for that, delete it and
+    ///   start it anew.
+    /// - A child that is new is added and not started: see [`restart_child`](Self::restart_child).
+    /// - A child that the new spec does not contain stays until the supervisor is restarted.
+    /// - The id of the supervisor and its own policy as a child do not change.
     ///
     /// # Errors
     ///
-    /// If the spec is wrong, or the supervisor gone.
+    /// An invalid spec, or the supervisor is gone or shutting down.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = Supervisor::new("app").child(clock("a")).start(&System::new()).await?;
+let supervisor = app.supervisor();
+supervisor.change(Supervisor::new("app").child(clock("a")).child(clock("b"))).await?;
+supervisor.restart_child("b").await?;
+assert_eq!(supervisor.count_children().await?.active, 2);
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     pub async fn change(&self, supervisor: Supervisor) -> Result<(), ChangeError> {
-        let plan = supervisor.into_plan();
-        ask(&self.0, |reply| ManagementRequest::Change(plan, reply))
+        let spec = supervisor.into_spec();
+        ask(&self.0, |reply| ManagementRequest::Change(spec, reply))
             .await
             .unwrap_or(Err(ChangeError::ShuttingDown))
     }

@@ -1,4 +1,4 @@
-//! A supervisor of children that come and go: sessions, connections, jobs.
+//! A supervisor of children that are started at run time: sessions, connections, jobs.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use perennial_actors::{ActorHandle, Address, Monitor, OwnedArgs, Pid, System};
 
 use super::app::App;
 use super::builder::supervisor_policy;
-use super::handle::{ask, look, start_child, start_once};
+use super::handle::{ask, query, start_child, start_once};
 use crate::driver::{
     ChildRef, ManagementRequest, SupervisorNode, SupervisorState, WeakSupervisorNode, start,
 };
@@ -18,26 +18,30 @@ use crate::policy::{Backoff, ChildPolicy, Intensity, Restart, RestartLimit, Supe
 use crate::spec::{Child, ChildSpec, SupervisorSpec};
 use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
 
-/// The spec of a supervisor that begins without children, and is given them while it runs: Elixir's `DynamicSupervisor`, OTP's
-/// `simple_one_for_one`.
+/// The spec of a supervisor that has no children at first and gets them at run time: Elixir's
+/// `DynamicSupervisor`, OTP's `simple_one_for_one`.
 ///
-/// Its children have nothing to do with each other. Each is restarted alone, by its own spec; they need no ids of their own; they
-/// stop all at once, each in its own way. One that ends for good, or declines to start, is gone. A hundred thousand cost each what a
-/// hundred do. Its own restart does not bring them back.
+/// - Its children are independent. Each is restarted alone, by its own spec.
+/// - Ids need not be unique.
+/// - All children stop at once, each by its own shutdown policy.
+/// - A child that ends and is not restarted is removed, and so is a child whose `init` returns
+///   [`ExitReason::Ignore`](perennial_actors::ExitReason::Ignore).
+/// - The cost per child does not depend on the number of children.
+/// - After a restart of the supervisor, its children are not started again.
 ///
 /// # Choosing restart types and intensity
 ///
 /// | child | set | its end by itself | its crash |
 /// |---|---|---|---|
-/// | a session that may be begun anew | nothing: `Transient` | it is gone | restarted, counted |
-/// | a session that owns a socket | [`Child::once`] | it is gone | it is gone |
-/// | a job that is not worth a second try | `Temporary` | it is gone | it is gone |
-/// | a service that is never to end | `Permanent` | restarted, counted | restarted, counted |
+/// | a session that may be begun anew | nothing: `Transient` | removed | restarted, counted |
+/// | a session that owns a socket | [`Child::once`] | removed | removed |
+/// | a job without a second attempt | `Temporary` | removed | removed |
+/// | a service that never ends | `Permanent` | restarted, counted | restarted, counted |
 /// | a supervisor or a pool | nothing: `Permanent` | restarted, counted | restarted, counted |
 ///
 /// Within 5 seconds it tolerates 3 restarts, or one for every 10 children if that is more. One more
-/// means that the fault is not that of a few children: it stops them all and ends, for its own
-/// supervisor to decide.
+/// restart means that the fault is not limited to a few children: the supervisor stops them all and
+/// ends, and its own supervisor decides.
 ///
 /// | children | restarts within 5 s that are tolerated |
 /// |---|---|
@@ -45,17 +49,17 @@ use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
 /// | 100 | 10 |
 /// | 10,000 | 1,000 |
 ///
-/// So a few sessions that crash disturb no other, and a fault that all of them have, such as a
-/// database that is down, ends in an escalation after a tenth of them. One child that crashes again
-/// and again uses up the same number: give it a [`backoff`](Child::backoff), which spreads its
-/// restarts over time. A fault that needs fewer restarts in 5 seconds, because every init takes a
-/// minute to fail, is tried again without end, as in OTP. [`intensity`](Self::intensity) sets a fixed
-/// number and period.
+/// A few sessions that crash therefore do not affect other sessions. A fault that all sessions
+/// have, such as a database that is down, escalates after a tenth of them has crashed. One child
+/// that crashes repeatedly uses up the same number: give it a [`backoff`](Child::backoff), which
+/// spreads its restarts over time. A fault that causes fewer restarts in 5 seconds, because every
+/// `init` takes a minute to fail, is retried without end, as in OTP. [`intensity`](Self::intensity)
+/// sets a fixed number and period.
 ///
 /// A [`Supervisor`](crate::Supervisor), whose children depend on each other, keeps OTP's defaults:
-/// they are permanent, and 1 restart within 5 seconds is tolerated. A
+/// its children are permanent, and 1 restart within 5 seconds is tolerated. A
 /// [`PartitionSupervisor`](crate::PartitionSupervisor) has permanent children and the intensity
-/// above, for the largest number of partitions that it may have.
+/// above, for its maximum number of partitions.
 ///
 /// # Examples
 ///
@@ -63,16 +67,18 @@ use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
 /// use perennial_actors::{Actor, Context, ExitReason, Reply, System};
 /// use perennial_supervision::{Child, DynamicSupervisor};
 ///
-/// struct QueueGuard(String);
+/// struct Session(String);
 ///
-/// impl Actor for QueueGuard {
+/// impl Actor for Session {
 ///     type Msg = Reply<String>;
 ///     type Args = String;
 ///     async fn init(user: &String, _: &mut Context<Self>) -> Result<Self, ExitReason> {
-///         Ok(QueueGuard(user.clone()))
+///         Ok(Session(user.clone()))
 ///     }
-///     async fn handle(&mut self, who: Reply<String>, _: &mut Context<Self>) -> Result<(), ExitReason> {
-///         Ok(who.send(self.0.clone()))
+///     async fn handle(
+///         &mut self, reply: Reply<String>, _: &mut Context<Self>,
+///     ) -> Result<(), ExitReason> {
+///         Ok(reply.send(self.0.clone()))
 ///     }
 /// }
 ///
@@ -82,10 +88,10 @@ use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
 /// let app = DynamicSupervisor::new("sessions").max_children(1_000).start(&system).await?;
 /// let sessions = app
 ///     .supervisor()
-///     .template(|user: String| Child::new::<QueueGuard>("session", user));
+///     .template(|user: String| Child::new::<Session>("session", user));
 ///
 /// let ada = sessions.start_child("ada".to_owned()).await?;
-/// assert_eq!(ada.call(|who| who).await?, "ada");
+/// assert_eq!(ada.call(|reply| reply).await?, "ada");
 /// assert_eq!(app.supervisor().count_children().await?.active, 1);
 /// # assert!(app.shutdown().await.is_clean());
 /// # Ok(())
@@ -94,58 +100,115 @@ use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
 #[must_use = "a supervisor does nothing until it is started"]
 pub struct DynamicSupervisor {
     node: SupervisorNode,
-    plan: SupervisorSpec,
-    as_child: ChildPolicy,
+    spec: SupervisorSpec,
+    child_policy: ChildPolicy,
 }
 
 impl DynamicSupervisor {
-    /// A supervisor for as many children as there may be.
+    /// Creates a supervisor without children and without a limit on their number.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = DynamicSupervisor::new("sessions").start(&System::new()).await?;
+app.supervisor().start_child(clock("session")).await?;
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     pub fn new(id: impl Into<Arc<str>>) -> Self {
         Self {
             node: SupervisorNode::new(id.into()),
-            plan: SupervisorSpec::dynamic(),
-            as_child: supervisor_policy(),
+            spec: SupervisorSpec::dynamic(),
+            child_policy: supervisor_policy(),
         }
     }
 
-    /// Sets how many children it may have. Those that are being restarted count.
+    /// Sets the maximum number of children. Children that are being restarted count.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = DynamicSupervisor::new("sessions").max_children(1).start(&System::new()).await?;
+app.supervisor().start_child(clock("first")).await?;
+let refused = app.supervisor().start_child(clock("second")).await;
+assert!(matches!(refused, Err(error) if error.kind == StartChildErrorKind::MaxChildren));
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     pub const fn max_children(mut self, max_children: usize) -> Self {
-        self.plan.kind = SupervisorKind::Dynamic { max_children };
+        self.spec.kind = SupervisorKind::Dynamic { max_children };
         self
     }
 
-    /// Sets how many restarts within how long it takes before it gives up; of all children together.
-    /// Unless set, the number [grows with the children](Self#choosing-restart-types-and-intensity).
+    /// Sets how many restarts within `period` are tolerated, of all children together. By default
+    /// the number [grows with the children](Self#choosing-restart-types-and-intensity).
+    ///
+    #[doc = supervision_example!(
+        r#"let sessions = DynamicSupervisor::new("sessions").intensity(100, Duration::from_secs(1));
+let app = sessions.start(&System::new()).await?;
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     pub const fn intensity(mut self, restarts: u32, period: Duration) -> Self {
-        self.plan.intensity = RestartLimit::Fixed(Intensity { restarts, period });
+        self.spec.intensity = RestartLimit::Fixed(Intensity { restarts, period });
         self
     }
 
-    /// Sets which of its own ends call for a restart, when it is a child.
+    /// Sets which of its own exits cause a restart when it is a child.
+    ///
+    #[doc = supervision_example!(
+        r#"let sessions = DynamicSupervisor::new("sessions").restart(Restart::Transient);
+let app = Supervisor::new("app").child(sessions).start(&System::new()).await?;
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     pub const fn restart(mut self, restart: Restart) -> Self {
-        self.as_child.restart = restart;
+        self.child_policy.restart = restart;
         self
     }
 
-    /// Makes its own end count for that of the supervisor above. Not if it is permanent.
+    /// Makes its own exit count for the automatic shutdown of its supervisor. A permanent child
+    /// cannot be significant.
+    ///
+    #[doc = supervision_example!(
+        r#"let sessions = DynamicSupervisor::new("sessions").restart(Restart::Transient).significant();
+let tree = Supervisor::new("app").auto_shutdown(AutoShutdown::AnySignificant).child(sessions);
+assert!(tree.check().is_ok());"#
+    )]
     pub const fn significant(mut self) -> Self {
-        self.as_child.significant = true;
+        self.child_policy.significant = true;
         self
     }
 
-    /// Makes it wait before it is restarted, longer each time.
+    /// Sets the delay before its own restarts when it is a child. The delay grows with each
+    /// restart.
+    ///
+    #[doc = supervision_example!(
+        r#"let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
+let sessions = DynamicSupervisor::new("sessions").backoff(backoff);
+let app = Supervisor::new("app").child(sessions).start(&System::new()).await?;
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.as_child.backoff = Some(Arc::new(backoff));
+        self.child_policy.backoff = Some(Arc::new(backoff));
         self
     }
 
-    /// Sets how long a child that was killed may take to die before its mailbox is taken away from it; 5 seconds unless set.
-    pub const fn abandon_after(mut self, patience: Duration) -> Self {
-        self.plan.kill_grace = patience;
+    /// Sets how long a killed child may take to end before it is abandoned: its mailbox is then
+    /// taken away from it. The default is 5 seconds.
+    ///
+    #[doc = supervision_example!(
+        r#"let sessions = DynamicSupervisor::new("sessions").abandon_after(Duration::from_secs(1));
+let app = sessions.start(&System::new()).await?;
+# assert!(app.shutdown().await.is_clean());"#
+    )]
+    pub const fn abandon_after(mut self, kill_grace: Duration) -> Self {
+        self.spec.kill_grace = kill_grace;
         self
     }
 
-    /// The means to start children and to manage them, good from now on and through every restart.
+    /// Returns the handle that starts and manages the children. It is valid before the start and
+    /// through every restart.
+    ///
+    #[doc = supervision_example!(
+        r#"let supervisor = DynamicSupervisor::new("sessions");
+let sessions = supervisor.handle();
+let app = Supervisor::new("app").child(supervisor).start(&System::new()).await?;
+sessions.start_child(clock("session")).await?;
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     #[must_use]
     pub fn handle(&self) -> DynamicHandle {
         DynamicHandle(self.node.clone())
@@ -155,16 +218,21 @@ impl DynamicSupervisor {
     ///
     /// # Errors
     ///
-    /// If the spec is wrong, or there is no runtime.
+    /// An invalid spec, or no tokio runtime with timers.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = DynamicSupervisor::new("sessions").start(&System::new()).await?;
+assert!(app.shutdown().await.is_clean());"#
+    )]
     pub async fn start(self, system: &System) -> Result<App<DynamicHandle>, StartError> {
         let (node, handle) = self.into_root();
         Ok(App::new(start(node, system).await?, handle))
     }
 
-    /// What it is when it is to be a root, and the means to manage it.
+    /// Returns the node for a tree with this root, and its handle.
     pub(crate) fn into_root(self) -> (SupervisorNode, DynamicHandle) {
         let handle = self.handle();
-        self.node.set_spec(self.plan);
+        self.node.set_spec(self.spec);
         (self.node, handle)
     }
 }
@@ -172,9 +240,9 @@ impl DynamicSupervisor {
 impl From<DynamicSupervisor> for ChildSpec {
     fn from(supervisor: DynamicSupervisor) -> Self {
         let node = supervisor.node;
-        let error = supervisor.plan.check(node.id()).err();
-        node.set_spec(supervisor.plan);
-        Self::of_supervisor(node.id().clone(), supervisor.as_child, node, error)
+        let error = supervisor.spec.check(node.id()).err();
+        node.set_spec(supervisor.spec);
+        Self::of_supervisor(node.id().clone(), supervisor.child_policy, node, error)
     }
 }
 
@@ -182,25 +250,36 @@ impl fmt::Debug for DynamicSupervisor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DynamicSupervisor")
             .field("id", self.node.id())
-            .field("plan", &self.plan)
+            .field("spec", &self.spec)
             .finish_non_exhaustive()
     }
 }
 
-/// The means to start children of a dynamic supervisor and to manage them, whichever incarnation of it lives.
+/// The handle of a dynamic supervisor, which starts and manages its children. It reaches the
+/// current incarnation.
 ///
 /// # Cancel safety
 ///
-/// If the future of a request is dropped once it was polled, what was asked is done all the same.
+/// If the future of a request is dropped after its first poll, the request is executed all the
+/// same.
 #[derive(Clone)]
 pub struct DynamicHandle(SupervisorNode);
 
-/// A handle that does not keep the supervisor: see [`WeakSupervisorHandle`](crate::WeakSupervisorHandle).
+/// A handle that does not keep the supervisor alive: see
+/// [`WeakSupervisorHandle`](crate::WeakSupervisorHandle).
 #[derive(Clone)]
 pub struct WeakDynamicHandle(WeakSupervisorNode);
 
 impl WeakDynamicHandle {
-    /// Returns the handle, or `None` if the supervisor is gone.
+    /// Returns the handle, or `None` if the supervisor was dropped.
+    ///
+    #[doc = supervision_example!(
+        r#"let supervisor = DynamicSupervisor::new("sessions");
+let weak = supervisor.handle().downgrade();
+assert!(weak.upgrade().is_some());
+drop(supervisor);
+assert!(weak.upgrade().is_none());"#
+    )]
     #[must_use]
     pub fn upgrade(&self) -> Option<DynamicHandle> {
         self.0.upgrade().map(DynamicHandle)
@@ -218,48 +297,86 @@ impl DynamicHandle {
         Self(node)
     }
 
-    /// Returns a handle that does not keep the supervisor.
+    /// Returns a handle that does not keep the supervisor alive.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = DynamicSupervisor::new("sessions").start(&System::new()).await?;
+let weak = app.supervisor().downgrade();
+assert!(weak.upgrade().is_some());
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     #[must_use]
     pub fn downgrade(&self) -> WeakDynamicHandle {
         WeakDynamicHandle(self.0.downgrade())
     }
 
-    /// What the tree below it looks like at this moment.
+    /// Returns a snapshot of the tree below this supervisor, without a request to any supervisor.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = DynamicSupervisor::new("sessions").start(&System::new()).await?;
+app.supervisor().start_child(clock("session")).await?;
+assert_eq!(app.supervisor().tree().children.len(), 1);
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     #[must_use]
     pub fn tree(&self) -> Tree {
         self.0.tree()
     }
 
-    /// The means to stop, kill and watch it, as an actor.
+    /// Returns the handle of the supervisor as an actor: for stopping, killing and monitoring it.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = DynamicSupervisor::new("sessions").start(&System::new()).await?;
+app.supervisor().handle().kill()?;
+assert!(matches!(app.join().await, ExitReason::Killed));"#
+    )]
     #[must_use]
     pub fn handle(&self) -> ActorHandle {
         self.0.handle()
     }
 
-    /// Returns a future that resolves when the incarnation of the supervisor that lives has ended, to the reason: see [`Monitor`].
+    /// Returns a future that resolves to the exit reason of the current incarnation of the
+    /// supervisor, once that has ended. See [`Monitor`].
+    ///
+    #[doc = supervision_example!(
+        r#"let app = DynamicSupervisor::new("sessions").start(&System::new()).await?;
+let down = app.supervisor().monitor();
+assert!(app.shutdown().await.is_clean());
+assert!(matches!(down.await.reason, ExitReason::Shutdown(None)));"#
+    )]
     pub fn monitor(&self) -> Monitor {
         self.handle().monitor()
     }
 
-    /// Takes in a child and starts it; ready when it has started. Its id is for people, and need not be its own.
+    /// Adds a child and starts it. Resolves once it has started. The id is informative and need not
+    /// be unique.
     ///
-    /// If there are as many children as there may be, and some of them are just being started or
-    /// stopped, it waits for what comes of that, and for nothing that begins later. Those that wait
-    /// are started in the order of arrival.
+    /// If the maximum number of children is reached and some of them are being started or stopped,
+    /// the request waits until these starts and stops are done, and for none that begins later.
+    /// Waiting requests are executed in order of arrival.
     ///
     /// # Errors
     ///
-    /// See [`StartChildErrorKind`](crate::StartChildErrorKind). The spec comes back.
+    /// See [`StartChildErrorKind`](crate::StartChildErrorKind). The error gives the spec back.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = DynamicSupervisor::new("sessions").start(&System::new()).await?;
+app.supervisor().start_child(clock("session")).await?;
+assert_eq!(app.supervisor().count_children().await?.active, 1);
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     pub async fn start_child(&self, child: impl Into<ChildSpec>) -> Result<ChildStart, StartChildError> {
         start_child(&self.0, child.into()).await
     }
 
-    /// Takes in a child that is [started once](Child::once) and starts it. Returns its address when it
-    /// has started. If it declined to start, that address is closed.
+    /// Adds a child that is [started once](Child::once) and starts it. Returns its address once it
+    /// has started. If its `init` returned
+    /// [`ExitReason::Ignore`](perennial_actors::ExitReason::Ignore), that address is closed.
     ///
     /// # Errors
     ///
-    /// See [`StartChildErrorKind`](crate::StartChildErrorKind). The arguments come back, unless the init has taken them.
+    /// See [`StartChildErrorKind`](crate::StartChildErrorKind). The error gives the arguments back,
+    /// unless the `init` has taken them.
     pub async fn start_once<M: Send + 'static, T: Send + 'static>(
         &self,
         child: Child<M, OwnedArgs<T>>,
@@ -267,7 +384,16 @@ impl DynamicHandle {
         start_once(&self.0, child).await
     }
 
-    /// Children that differ in one thing only: what they are started with, which their restarts start with again.
+    /// Returns a factory of children that differ only in their arguments. A restart uses the
+    /// arguments of the start again.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = DynamicSupervisor::new("clocks").start(&System::new()).await?;
+let clocks = app.supervisor().template(|id: &'static str| clock(id));
+clocks.start_child("utc").await?;
+assert!(app.tree().at(["utc"]).is_some());
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     pub fn template<T, M: Send + 'static>(
         &self,
         child: impl Fn(T) -> Child<M> + Send + Sync + 'static,
@@ -275,42 +401,75 @@ impl DynamicHandle {
         ChildFactory { supervisor: self.clone(), child: Arc::new(child) }
     }
 
-    /// Stops a child, which then is gone; also one that is being restarted. The pid of any of its incarnations tells which, also of one that
-    /// has ended: so what [`start_child`](Self::start_child) told once is good for as long as the child is.
+    /// Stops a child and removes it, also while it is being restarted.
+    ///
+    /// `pid` may be that of any incarnation of the child, also of an ended one. The pid that
+    /// [`start_child`](Self::start_child) returned therefore identifies the child for as long as it
+    /// exists.
     ///
     /// # Errors
     ///
-    /// If this is an incarnation of no child, or the supervisor is on its way out.
+    /// No child has this pid, or the supervisor is gone or shutting down.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = DynamicSupervisor::new("sessions").start(&System::new()).await?;
+if let ChildStart::Started(pid) = app.supervisor().start_child(clock("session")).await? {
+    app.supervisor().terminate_child(pid).await?;
+}
+assert_eq!(app.supervisor().count_children().await?.specs, 0);
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     pub async fn terminate_child(&self, pid: Pid) -> Result<(), ChildError> {
         let done = ask(&self.0, |reply| ManagementRequest::Terminate(ChildRef::Pid(pid), reply)).await;
         done.unwrap_or(Err(ChildError::ShuttingDown))
     }
 
-    /// Its children, the newest first.
+    /// Returns the children, newest first.
     ///
     /// # Errors
     ///
-    /// [`ChildError::ShuttingDown`] if it is gone.
+    /// [`ChildError::ShuttingDown`] if the supervisor is gone.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = DynamicSupervisor::new("sessions").start(&System::new()).await?;
+app.supervisor().start_child(clock("session")).await?;
+assert_eq!(&*app.supervisor().which_children().await?[0].id, "session");
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     pub async fn which_children(&self) -> Result<Vec<ChildInfo>, ChildError> {
-        look(&self.0, SupervisorState::which_children).await
+        query(&self.0, SupervisorState::which_children).await
     }
 
-    /// How many children it has.
+    /// Returns the numbers of children.
     ///
     /// # Errors
     ///
-    /// [`ChildError::ShuttingDown`] if it is gone.
+    /// [`ChildError::ShuttingDown`] if the supervisor is gone.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = DynamicSupervisor::new("sessions").start(&System::new()).await?;
+assert_eq!(app.supervisor().count_children().await?.active, 0);
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     pub async fn count_children(&self) -> Result<ChildCounts, ChildError> {
-        look(&self.0, SupervisorState::count_children).await
+        query(&self.0, SupervisorState::count_children).await
     }
 
-    /// How it treats a child, with every default filled in.
+    /// Returns the policy of a child, including all defaults.
     ///
     /// # Errors
     ///
-    /// If there is no such child, or the supervisor is gone.
+    /// There is no such child, or the supervisor is gone.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = DynamicSupervisor::new("sessions").start(&System::new()).await?;
+if let ChildStart::Started(pid) = app.supervisor().start_child(clock("session")).await? {
+    assert_eq!(app.supervisor().get_childspec(pid).await?.restart, Restart::Transient);
+}
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     pub async fn get_childspec(&self, pid: Pid) -> Result<ChildPolicy, ChildError> {
-        look(&self.0, move |state| state.policy_at(pid)).await?.ok_or(ChildError::NotFound)
+        query(&self.0, move |state| state.policy_at(pid)).await?.ok_or(ChildError::NotFound)
     }
 }
 
@@ -327,11 +486,22 @@ pub struct ChildFactory<T, M: Send + 'static> {
 }
 
 impl<T, M: Send + 'static> ChildFactory<T, M> {
-    /// Starts a child with these arguments; its address, when it has started. If it declined to start, that address is closed.
+    /// Starts a child with these arguments. Returns its address once it has started. If its `init`
+    /// returned [`ExitReason::Ignore`](perennial_actors::ExitReason::Ignore), that address is
+    /// closed.
     ///
     /// # Errors
     ///
-    /// See [`StartChildErrorKind`](crate::StartChildErrorKind). The spec comes back, with the arguments in it.
+    /// See [`StartChildErrorKind`](crate::StartChildErrorKind). The error gives the spec back, with
+    /// the arguments in it.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = DynamicSupervisor::new("clocks").start(&System::new()).await?;
+let clocks = app.supervisor().template(|id: &'static str| clock(id));
+let utc = clocks.start_child("utc").await?;
+assert!(utc.pid().is_some());
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     pub async fn start_child(&self, args: T) -> Result<Address<M>, StartChildError> {
         let child = (self.child)(args);
         let address = child.address();
@@ -349,6 +519,6 @@ impl<T, M: Send + 'static> Clone for ChildFactory<T, M> {
 
 impl<T, M: Send + 'static> fmt::Debug for ChildFactory<T, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Template").field("supervisor", &self.supervisor).finish_non_exhaustive()
+        f.debug_struct("ChildFactory").field("supervisor", &self.supervisor).finish_non_exhaustive()
     }
 }

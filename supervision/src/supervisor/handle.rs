@@ -1,4 +1,4 @@
-//! Managing a supervisor whose children have ids: OTP's management API.
+//! Managing a supervisor by child ids: OTP's management API.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,43 +15,54 @@ use crate::policy::ChildPolicy;
 use crate::spec::{Child, ChildSpec};
 use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
 
-/// The means to look at a supervisor and to manage its children, whichever incarnation of it lives. Clones are of the same.
+/// The handle of a supervisor, which inspects it and manages its children. It reaches the current
+/// incarnation. Clones refer to the same supervisor.
 ///
-/// What changes something counts for no intensity. A look is answered at once. While the supervisor
-/// itself is being restarted, both wait for the next incarnation.
+/// Management requests do not count for the restart intensity. Queries are answered at once. While
+/// the supervisor itself is being restarted, requests and queries wait for its next incarnation.
 ///
-/// # Order
+/// # Ordering
 ///
-/// Requests for one child are done in the order of arrival, each when what goes on with the child
-/// is over. A request that meets a child while it is being started, restarted or stopped waits, as
-/// in OTP. Requests for other children go on meanwhile, which OTP's do not. While children are
-/// started as a group, every request waits.
+/// Requests for one child are executed in order of arrival. As in OTP, a request waits while its
+/// child is being started, restarted or stopped. Requests for other children continue meanwhile,
+/// unlike in OTP. While children start as a group, every request waits.
 ///
-/// [`terminate_child`](Self::terminate_child) waits for no init: it cuts short the one that runs
-/// when it comes.
+/// [`terminate_child`](Self::terminate_child) does not wait for an `init`: it cancels the running
+/// one.
 ///
 /// # Deadlocks
 ///
-/// An init that waits for the answer to a request about its own child waits for itself. It does so
-/// until the start times out, or something terminates the child: set a
-/// [`start_timeout`](crate::Child::start_timeout). The same holds for any request in an init that
-/// is part of a group. OTP's supervisor waits for ever then.
+/// An `init` that waits for the answer to a request about its own child waits for itself, until its
+/// start times out or a request terminates the child. Set a
+/// [`start_timeout`](crate::Child::start_timeout). The same holds for any request in an `init` that
+/// is part of a group start. OTP's supervisor waits for ever in these cases.
 ///
 /// # Cancel safety
 ///
-/// If the future of a request is dropped once it was polled, what was asked is done all the same.
+/// If the future of a request is dropped after its first poll, the request is executed all the
+/// same.
 #[derive(Clone)]
 pub struct SupervisorHandle(pub(super) SupervisorNode);
 
-/// A handle that does not keep the supervisor: once its tree is over and no [`SupervisorHandle`] is left, it is gone.
+/// A handle that does not keep the supervisor alive. The supervisor is dropped once its tree has
+/// ended and no [`SupervisorHandle`] is left.
 ///
-/// A supervisor keeps the `Args` of its children. A [`SupervisorHandle`] in them would keep the supervisor, and with it the
-/// `Args`, for ever; this does not. A child needs neither: see [`Supervised`](crate::Supervised).
+/// A supervisor keeps the `Args` of its children. A [`SupervisorHandle`] in them would keep the
+/// supervisor, and so the `Args`, for ever. A weak handle does not. A child needs neither: see
+/// [`Supervised`](crate::Supervised).
 #[derive(Clone)]
 pub struct WeakSupervisorHandle(WeakSupervisorNode);
 
 impl WeakSupervisorHandle {
-    /// Returns the handle, or `None` if the supervisor is gone.
+    /// Returns the handle, or `None` if the supervisor was dropped.
+    ///
+    #[doc = supervision_example!(
+        r#"let tree = Supervisor::new("app").child(clock("clock"));
+let weak = tree.handle().downgrade();
+let app = tree.start(&System::new()).await?;
+assert!(weak.upgrade().is_some());
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     #[must_use]
     pub fn upgrade(&self) -> Option<SupervisorHandle> {
         self.0.upgrade().map(SupervisorHandle)
@@ -59,7 +70,7 @@ impl WeakSupervisorHandle {
 }
 
 impl SupervisorHandle {
-    /// Counts jobs that a pool has dropped in the tree of this supervisor.
+    /// Adds to the number of jobs that pools in the tree of this supervisor have dropped.
     pub(crate) fn count_dropped_jobs(&self, jobs: usize) {
         self.0.drop_counters().add_jobs(jobs as u64);
     }
@@ -76,28 +87,50 @@ impl SupervisorHandle {
         Self(node)
     }
 
-    /// Returns a handle that does not keep the supervisor.
+    /// Returns a handle that does not keep the supervisor alive.
+    ///
+    #[doc = supervision_example!(
+        r#"let tree = Supervisor::new("app");
+let weak = tree.handle().downgrade();
+drop(tree);
+assert!(weak.upgrade().is_none());"#
+    )]
     #[must_use]
     pub fn downgrade(&self) -> WeakSupervisorHandle {
         WeakSupervisorHandle(self.0.downgrade())
     }
 
-    /// What the tree below it looks like at this moment. It is a look, not a request: it takes no time of any supervisor, and
-    /// shows also one that is just being restarted.
+    /// Returns a snapshot of the tree below this supervisor.
+    ///
+    /// It is read without a request to any supervisor, so it does not wait, and it also shows a
+    /// supervisor that is being restarted.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = Supervisor::new("app").child(clock("clock")).start(&System::new()).await?;
+assert_eq!(app.supervisor().tree().children.len(), 1);
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     #[must_use]
     pub fn tree(&self) -> Tree {
         self.0.tree()
     }
 
-    /// The means to stop, kill and watch it, as an actor.
+    /// Returns the handle of the supervisor as an actor: for stopping, killing and monitoring it.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = Supervisor::new("app").start(&System::new()).await?;
+app.supervisor().handle().kill()?;
+assert!(matches!(app.join().await, ExitReason::Killed));"#
+    )]
     #[must_use]
     pub fn handle(&self) -> ActorHandle {
         self.0.handle()
     }
 
-    /// Returns the child with this id, running or not, as an actor. It is a look, not a request, as [`tree`](Self::tree) is.
+    /// Returns the handle of the child with this id as an actor, whether it runs or not. It is read
+    /// without a request, like [`tree`](Self::tree).
     ///
-    /// The handle leads to the child's [address](ActorHandle::address).
+    /// The handle gives the [address](ActorHandle::address) of the child.
     ///
     /// # Examples
     ///
@@ -109,12 +142,15 @@ impl SupervisorHandle {
     /// #     type Msg = u64;
     /// #     type Args = ();
     /// #     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Self) }
-    /// #     async fn handle(&mut self, _: u64, _: &mut Context<Self>) -> Result<(), ExitReason> { Ok(()) }
+    /// #     async fn handle(
+    /// #         &mut self, _: u64, _: &mut Context<Self>,
+    /// #     ) -> Result<(), ExitReason> { Ok(()) }
     /// # }
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let system = System::new();
-    /// let app = Supervisor::new("app").child(Child::new::<ResultSink>("sink", ())).start(&system).await?;
+    /// let sink = Child::new::<ResultSink>("sink", ());
+    /// let app = Supervisor::new("app").child(sink).start(&system).await?;
     /// let sink = app.supervisor().child("sink").and_then(|child| child.address::<u64>());
     /// sink.ok_or("it takes other messages")?.cast(1)?;
     /// # let _ = app.shutdown().await;
@@ -126,28 +162,48 @@ impl SupervisorHandle {
         self.0.child(id)
     }
 
-    /// Returns a future that resolves when the incarnation of the supervisor that lives has ended, to the reason: see [`Monitor`].
+    /// Returns a future that resolves to the exit reason of the current incarnation of the
+    /// supervisor, once that has ended. See [`Monitor`].
+    ///
+    #[doc = supervision_example!(
+        r#"let app = Supervisor::new("app").start(&System::new()).await?;
+let down = app.supervisor().monitor();
+assert!(app.shutdown().await.is_clean());
+assert!(matches!(down.await.reason, ExitReason::Shutdown(None)));"#
+    )]
     pub fn monitor(&self) -> Monitor {
         self.handle().monitor()
     }
 
-    /// Takes in a child, as the last in the start order, and starts it; ready when it has started. OTP's `start_child`.
+    /// Adds a child at the end of the start order and starts it. Resolves once it has started.
+    /// OTP's `start_child`.
     ///
-    /// The child stays with this incarnation of the supervisor: a next one begins with the children of its spec alone.
+    /// The child belongs to this incarnation of the supervisor. The next incarnation starts only
+    /// the children of its spec.
     ///
     /// # Errors
     ///
-    /// See [`StartChildErrorKind`]. The spec comes back; to start it again with the same error gone is all that is needed.
+    /// See [`StartChildErrorKind`]. The error gives the spec back, which can be started again as it
+    /// is.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = Supervisor::new("app").start(&System::new()).await?;
+app.supervisor().start_child(clock("clock")).await?;
+assert!(app.tree().at(["clock"]).is_some());
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     pub async fn start_child(&self, child: impl Into<ChildSpec>) -> Result<ChildStart, StartChildError> {
         start_child(&self.0, child.into()).await
     }
 
-    /// Takes in a child that is [started once](Child::once) and starts it. Returns its address when it
-    /// has started. If it declined to start, that address is closed.
+    /// Adds a child that is [started once](Child::once) and starts it. Returns its address once it
+    /// has started. If its `init` returned
+    /// [`ExitReason::Ignore`](perennial_actors::ExitReason::Ignore), that address is closed.
     ///
     /// # Errors
     ///
-    /// See [`StartChildErrorKind`]. The arguments come back, unless the init has taken them.
+    /// See [`StartChildErrorKind`]. The error gives the arguments back, unless the `init` has taken
+    /// them.
     pub async fn start_once<M: Send + 'static, T: Send + 'static>(
         &self,
         child: Child<M, OwnedArgs<T>>,
@@ -155,13 +211,20 @@ impl SupervisorHandle {
         start_once(&self.0, child).await
     }
 
-    /// Stops a child, and leaves it down: its mailbox is closed. A temporary one is gone. Done already if it is down, and does
-    /// away with a restart that it waits for. An init that runs when this comes is cut short. OTP's
-    /// `terminate_child`.
+    /// Stops a child and closes its mailbox. Its spec stays, unless the child is temporary: that is
+    /// removed. If the child waits for a restart, that restart is cancelled. A running `init` is
+    /// cancelled. If the child is already stopped, this has no effect. OTP's `terminate_child`.
     ///
     /// # Errors
     ///
-    /// If there is no such child, or the supervisor is on its way out.
+    /// There is no such child, or the supervisor is gone or shutting down.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = Supervisor::new("app").child(clock("clock")).start(&System::new()).await?;
+app.supervisor().terminate_child("clock").await?;
+assert_eq!(app.supervisor().count_children().await?.active, 0);
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     pub async fn terminate_child(&self, id: impl Into<Arc<str>>) -> Result<(), ChildError> {
         let id = id.into();
         ask(&self.0, |reply| ManagementRequest::Terminate(ChildRef::Id(id), reply))
@@ -169,12 +232,21 @@ impl SupervisorHandle {
             .unwrap_or(Err(ChildError::ShuttingDown))
     }
 
-    /// Starts a child that is down: the same mailbox opens again. It is not tried again if it fails. OTP's
+    /// Starts a stopped child. The same mailbox opens again. A failed start is not retried. OTP's
     /// `restart_child`.
     ///
     /// # Errors
     ///
-    /// If there is no such child, if it is not down, if it does not start, or the supervisor is on its way out.
+    /// There is no such child, it is not stopped, it did not start, or the supervisor is gone or
+    /// shutting down.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = Supervisor::new("app").child(clock("clock")).start(&System::new()).await?;
+app.supervisor().terminate_child("clock").await?;
+app.supervisor().restart_child("clock").await?;
+assert_eq!(app.supervisor().count_children().await?.active, 1);
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     pub async fn restart_child(&self, id: impl Into<Arc<str>>) -> Result<ChildStart, ChildError> {
         let id = id.into();
         ask(&self.0, |reply| ManagementRequest::Restart(id, reply))
@@ -182,17 +254,26 @@ impl SupervisorHandle {
             .unwrap_or(Err(ChildError::ShuttingDown))
     }
 
-    /// Gives a child back that is down: it is no child of this supervisor any more. OTP's
-    /// `delete_child`.
+    /// Removes a stopped child from this supervisor and returns its spec. OTP's `delete_child`.
     ///
-    /// The spec that comes back is the only one of its child. Nothing that this supervisor does
-    /// from then on concerns that child, wherever it is started. A child of the supervisor's own
-    /// spec is started again by the next incarnation of the supervisor, as in OTP, if nothing else
-    /// has its spec by then: so drop what comes back unless it is to be used.
+    /// The returned spec is the only one of the child. From now on no action of this supervisor
+    /// affects the child, wherever it is started. A child of the supervisor's own spec is started
+    /// again by the supervisor's next incarnation, as in OTP, unless its spec is still held
+    /// elsewhere. So drop the returned spec if it is not needed.
     ///
     /// # Errors
     ///
-    /// If there is no such child, if it is not down, or the supervisor is on its way out.
+    /// There is no such child, it is not stopped, or the supervisor is gone or shutting down.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = Supervisor::new("app").child(clock("clock")).start(&System::new()).await?;
+let supervisor = app.supervisor();
+supervisor.terminate_child("clock").await?;
+let spec = supervisor.delete_child("clock").await?;
+assert_eq!(supervisor.count_children().await?.specs, 0);
+supervisor.start_child(spec).await?;
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     pub async fn delete_child(&self, id: impl Into<Arc<str>>) -> Result<ChildSpec, ChildError> {
         let id = id.into();
         ask(&self.0, |reply| ManagementRequest::Delete(id, reply))
@@ -200,13 +281,31 @@ impl SupervisorHandle {
             .unwrap_or(Err(ChildError::ShuttingDown))
     }
 
-    /// Its children, the newest first. OTP's `which_children`.
+    /// Returns the children, newest first. OTP's `which_children`.
     ///
     /// # Errors
     ///
-    /// [`ChildError::ShuttingDown`] if it is gone.
+    /// [`ChildError::ShuttingDown`] if the supervisor is gone.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = Supervisor::new("app").child(clock("a")).child(clock("b")).start(&System::new()).await?;
+let children = app.supervisor().which_children().await?;
+assert_eq!(&*children[0].id, "b");
+# assert!(app.shutdown().await.is_clean());"#
+    )]
+    /// Returns one child. OTP's `which_child`.
+    ///
+    /// # Errors
+    ///
+    /// There is no such child, or the supervisor is gone.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = Supervisor::new("app").child(clock("clock")).start(&System::new()).await?;
+assert_eq!(app.supervisor().which_child("clock").await?.state, ChildState::Running);
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     pub async fn which_children(&self) -> Result<Vec<ChildInfo>, ChildError> {
-        look(&self.0, SupervisorState::which_children).await
+        query(&self.0, SupervisorState::which_children).await
     }
 
     /// One of its children. OTP's `which_child`.
@@ -216,26 +315,38 @@ impl SupervisorHandle {
     /// If there is no such child, or the supervisor is gone.
     pub async fn which_child(&self, id: impl Into<Arc<str>>) -> Result<ChildInfo, ChildError> {
         let id = id.into();
-        look(&self.0, move |state| state.which_child(&id)).await?.ok_or(ChildError::NotFound)
+        query(&self.0, move |state| state.which_child(&id)).await?.ok_or(ChildError::NotFound)
     }
 
-    /// How many children it has. OTP's `count_children`.
+    /// Returns the numbers of children. OTP's `count_children`.
     ///
     /// # Errors
     ///
-    /// [`ChildError::ShuttingDown`] if it is gone.
+    /// [`ChildError::ShuttingDown`] if the supervisor is gone.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = Supervisor::new("app").child(clock("clock")).start(&System::new()).await?;
+assert_eq!(app.supervisor().count_children().await?.workers, 1);
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     pub async fn count_children(&self) -> Result<ChildCounts, ChildError> {
-        look(&self.0, SupervisorState::count_children).await
+        query(&self.0, SupervisorState::count_children).await
     }
 
-    /// How it treats a child, with every default filled in. OTP's `get_childspec`.
+    /// Returns the policy of a child, including all defaults. OTP's `get_childspec`.
     ///
     /// # Errors
     ///
-    /// If there is no such child, or the supervisor is gone.
+    /// There is no such child, or the supervisor is gone.
+    ///
+    #[doc = supervision_example!(
+        r#"let app = Supervisor::new("app").child(clock("clock")).start(&System::new()).await?;
+assert_eq!(app.supervisor().get_childspec("clock").await?.restart, Restart::Permanent);
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     pub async fn get_childspec(&self, id: impl Into<Arc<str>>) -> Result<ChildPolicy, ChildError> {
         let id = id.into();
-        look(&self.0, move |state| state.policy_of(&id)).await?.ok_or(ChildError::NotFound)
+        query(&self.0, move |state| state.policy_of(&id)).await?.ok_or(ChildError::NotFound)
     }
 }
 
@@ -245,6 +356,8 @@ impl fmt::Debug for SupervisorHandle {
     }
 }
 
+/// Starts a child. In a dynamic supervisor it has the restart type that its spec names for that
+/// case.
 pub(super) async fn start_child(
     node: &SupervisorNode,
     child: ChildSpec,
@@ -256,10 +369,10 @@ pub(super) async fn start_child(
     let started = ask(node, |reply| ManagementRequest::Start(sent, reply))
         .await
         .unwrap_or(Err(StartChildErrorKind::ShuttingDown));
-    started.map_err(|why| StartChildError { kind: why, child })
+    started.map_err(|kind| StartChildError { kind, child })
 }
 
-/// Starts a child that is started once. The error gives its arguments back, unless they were taken.
+/// Starts a child that is started once. The error gives its arguments back unless they were taken.
 pub(super) async fn start_once<M: Send + 'static, T: Send + 'static>(
     node: &SupervisorNode,
     child: Child<M, OwnedArgs<T>>,
@@ -272,7 +385,8 @@ pub(super) async fn start_once<M: Send + 'static, T: Send + 'static>(
     })
 }
 
-/// Asks a supervisor; nothing if it is gone, or goes without an answer.
+/// Sends a request to a supervisor and waits for the answer. Returns `None` if the supervisor is
+/// gone or ends without answering.
 pub(super) async fn ask<T: Send + 'static>(
     node: &SupervisorNode,
     request: impl FnOnce(Reply<T>) -> ManagementRequest + Send,
@@ -281,22 +395,22 @@ pub(super) async fn ask<T: Send + 'static>(
     address.call(|reply| DriverMsg::Request(Box::new(request(reply)))).no_timeout().await.ok()
 }
 
-/// Looks something up in the book of a supervisor that is there.
-pub(super) async fn look<T: Send + 'static>(
+/// Reads the state of a running supervisor with `read`.
+pub(super) async fn query<T: Send + 'static>(
     node: &SupervisorNode,
-    what: impl FnOnce(&SupervisorState) -> T + Send + 'static,
+    read: impl FnOnce(&SupervisorState) -> T + Send + 'static,
 ) -> Result<T, ChildError> {
-    let look = |reply: Reply<T>| {
+    let request = |reply: Reply<T>| {
         ManagementRequest::Query(Box::new(move |state| {
-            let answer = what(state);
+            let answer = read(state);
             Box::new(move || reply.send(answer))
         }))
     };
-    ask(node, look).await.ok_or(ChildError::ShuttingDown)
+    ask(node, request).await.ok_or(ChildError::ShuttingDown)
 }
 
-/// Makes a change to its end, also if nothing waits for that any more. `None` if the runtime ends
-/// before.
+/// Runs a change to its end, also if the returned future is dropped. Returns `None` if the runtime
+/// ends first.
 pub(crate) async fn run_to_completion<T: Send + 'static>(
     change: impl Future<Output = T> + Send + 'static,
 ) -> Option<T> {

@@ -1,13 +1,13 @@
-//! Supervisors, as users build, start and manage them.
+//! Supervisors: their builders and their handles.
 //!
-//! | supervisor | its children | how they are told apart | how they stop |
+//! | supervisor | children | identified by | stop order |
 //! |---|---|---|---|
-//! | [`Supervisor`] | known beforehand, in an order | by id | last started first |
-//! | [`DynamicSupervisor`] | started as they are needed | by pid | all at once |
-//! | [`PartitionSupervisor`] | copies of one | by key | last started first |
+//! | [`Supervisor`] | a fixed list in start order | id | reverse start order |
+//! | [`DynamicSupervisor`] | started at run time | pid | all at once |
+//! | [`PartitionSupervisor`] | copies of one child | key | reverse start order |
 //!
-//! Each is the root of a tree, or a child of another; each has a handle, to be had from its spec before anything runs, that
-//! reaches whichever incarnation of it lives.
+//! Each is the root of a tree or a child of another supervisor. Each has a handle, which its
+//! builder gives out before the start. The handle reaches the current incarnation.
 
 mod app;
 mod builder;

@@ -1,4 +1,4 @@
-//! A supervisor of copies of one child, among which keys are divided.
+//! A supervisor of copies of one child, and the distribution of keys among them.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -19,10 +19,13 @@ use crate::policy::{Backoff, Restart, Strategy};
 use crate::spec::{Child, ChildSpec, SpecError};
 use crate::tree::ChildStart;
 
-/// The spec of a supervisor of some copies of one child: Elixir's `PartitionSupervisor`.
+/// The spec of a supervisor of several copies of one child: Elixir's `PartitionSupervisor`.
 ///
-/// Work that one actor cannot keep up with is divided among them by a key. The same key leads to the same partition, whichever process,
-/// machine or day asks, until the number of partitions is changed; and a partition stays the same through its restarts.
+/// Work that exceeds the capacity of one actor is distributed among the copies by a key. The same
+/// key selects the same partition in every process and on every machine, until the number of
+/// partitions changes. A partition keeps its keys through its restarts.
+///
+/// # Examples
 ///
 /// ```
 /// use std::num::NonZeroUsize;
@@ -34,9 +37,13 @@ use crate::tree::ChildStart;
 /// impl Actor for Counter {
 ///     type Msg = Reply<usize>;
 ///     type Args = usize;
-///     async fn init(partition: &usize, _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Counter(*partition)) }
-///     async fn handle(&mut self, which: Reply<usize>, _: &mut Context<Self>) -> Result<(), ExitReason> {
-///         Ok(which.send(self.0))
+///     async fn init(partition: &usize, _: &mut Context<Self>) -> Result<Self, ExitReason> {
+///         Ok(Counter(*partition))
+///     }
+///     async fn handle(
+///         &mut self, reply: Reply<usize>, _: &mut Context<Self>,
+///     ) -> Result<(), ExitReason> {
+///         Ok(reply.send(self.0))
 ///     }
 /// }
 ///
@@ -44,12 +51,13 @@ use crate::tree::ChildStart;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let system = System::new();
 /// let three = NonZeroUsize::new(3).ok_or("three is not zero")?;
-/// let counters = PartitionSupervisor::new("counters", three, |partition| Child::new::<Counter>("counter", partition));
+/// let counter = |partition| Child::new::<Counter>("counter", partition);
+/// let counters = PartitionSupervisor::new("counters", three, counter);
 /// let partitions = counters.partitions();
 /// let app = counters.start(&system).await?;
 ///
 /// let address = partitions.address(&4_u64).ok_or("there are partitions")?;
-/// assert_eq!(address.call(|which| which).await?, 1);
+/// assert_eq!(address.call(|reply| reply).await?, 1);
 /// # assert!(app.shutdown().await.is_clean());
 /// # Ok(())
 /// # }
@@ -61,17 +69,26 @@ pub struct PartitionSupervisor<M: Send + 'static> {
 }
 
 impl<M: Send + 'static> PartitionSupervisor<M> {
-    /// A supervisor of so many partitions at most, all of which run at first. Each is the child that is made for its number, counted from
-    /// zero, and has that for its id.
+    /// Creates a supervisor of at most `max` partitions, all of which are started. Partition `n`,
+    /// counted from zero, is the child that `child(n)` returns, with `n` as its id.
+    ///
+    #[doc = supervision_example!(
+        r#"let shards = PartitionSupervisor::new("shards", NonZeroUsize::MIN, |_| clock("shard"));
+let app = shards.start(&System::new()).await?;
+assert!(app.tree().at(["0"]).is_some());
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     pub fn new(id: impl Into<Arc<str>>, max: NonZeroUsize, child: impl Fn(usize) -> Child<M>) -> Self {
-        let size =
-            Arc::new(Size { wanted: max.get().into(), routed: max.get().into(), changing: Mutex::new(()) });
+        let size = Arc::new(PartitionCount {
+            target: max.get().into(),
+            routed: max.get().into(),
+            change_lock: Mutex::new(()),
+        });
         let mut supervisor = Supervisor::new(id).intensity_per_children();
         let mut addresses = Vec::with_capacity(max.get());
         for number in 0..max.get() {
-            let wanted = size.clone();
-            let child =
-                child(number).with_id(number.to_string()).enabled_if(move || number < wanted.wanted());
+            let count = size.clone();
+            let child = child(number).with_id(number.to_string()).enabled_if(move || number < count.target());
             addresses.push(child.address());
             supervisor = supervisor.child(child);
         }
@@ -79,44 +96,91 @@ impl<M: Send + 'static> PartitionSupervisor<M> {
         Self { supervisor, partitions }
     }
 
-    /// Sets who is restarted with a partition that is.
+    /// Sets which partitions are restarted together with a partition.
+    ///
+    #[doc = supervision_example!(
+        r#"let shards = PartitionSupervisor::new("shards", NonZeroUsize::MIN, |_| clock("shard"));
+let app = shards.strategy(Strategy::OneForAll).start(&System::new()).await?;
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     pub fn strategy(self, strategy: Strategy) -> Self {
         Self { supervisor: self.supervisor.strategy(strategy), ..self }
     }
 
-    /// Sets how many restarts within how long it takes before it gives up. Unless set, the number grows
-    /// with that of the partitions, as [that of dynamic
-    /// children](crate::DynamicSupervisor#choosing-restart-types-and-intensity).
+    /// Sets how many restarts within `period` are tolerated. By default the number grows with the
+    /// number of partitions, as that of [dynamic
+    /// children](crate::DynamicSupervisor#choosing-restart-types-and-intensity) does.
+    ///
+    #[doc = supervision_example!(
+        r#"let shards = PartitionSupervisor::new("shards", NonZeroUsize::MIN, |_| clock("shard"));
+let app = shards.intensity(10, Duration::from_secs(1)).start(&System::new()).await?;
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     pub fn intensity(self, restarts: u32, period: Duration) -> Self {
         Self { supervisor: self.supervisor.intensity(restarts, period), ..self }
     }
 
-    /// Sets which of its own ends call for a restart, when it is a child.
+    /// Sets which of its own exits cause a restart when it is a child.
+    ///
+    #[doc = supervision_example!(
+        r#"let shards = PartitionSupervisor::new("shards", NonZeroUsize::MIN, |_| clock("shard"));
+let app = Supervisor::new("app").child(shards.restart(Restart::Transient));
+assert!(app.check().is_ok());"#
+    )]
     pub fn restart(self, restart: Restart) -> Self {
         Self { supervisor: self.supervisor.restart(restart), ..self }
     }
 
-    /// Makes it wait before it is restarted, longer each time.
+    /// Sets the delay before its own restarts when it is a child. The delay grows with each
+    /// restart.
+    ///
+    #[doc = supervision_example!(
+        r#"let shards = PartitionSupervisor::new("shards", NonZeroUsize::MIN, |_| clock("shard"));
+let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
+let app = Supervisor::new("app").child(shards.backoff(backoff));
+assert!(app.check().is_ok());"#
+    )]
     pub fn backoff(self, backoff: Backoff) -> Self {
         Self { supervisor: self.supervisor.backoff(backoff), ..self }
     }
 
-    /// Sets how long a partition that was killed may take to die before its mailbox is taken away from it; 5 seconds unless set.
-    pub fn abandon_after(self, patience: Duration) -> Self {
-        Self { supervisor: self.supervisor.abandon_after(patience), ..self }
+    /// Sets how long a killed partition may take to end before it is abandoned: its mailbox is then
+    /// taken away from it. The default is 5 seconds.
+    ///
+    #[doc = supervision_example!(
+        r#"let shards = PartitionSupervisor::new("shards", NonZeroUsize::MIN, |_| clock("shard"));
+let app = shards.abandon_after(Duration::from_secs(1)).start(&System::new()).await?;
+# assert!(app.shutdown().await.is_clean());"#
+    )]
+    pub fn abandon_after(self, kill_grace: Duration) -> Self {
+        Self { supervisor: self.supervisor.abandon_after(kill_grace), ..self }
     }
 
-    /// The means to find and to resize the partitions, good from now on and through every restart.
+    /// Returns the handle that finds and resizes the partitions. It is valid before the start and
+    /// through every restart.
+    ///
+    #[doc = supervision_example!(
+        r#"let shards = PartitionSupervisor::new("shards", NonZeroUsize::MIN, |_| clock("shard"));
+let partitions = shards.partitions();
+let app = shards.start(&System::new()).await?;
+assert!(partitions.address("any key").is_some());
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     #[must_use]
     pub fn partitions(&self) -> Partitions<M> {
         self.partitions.clone()
     }
 
-    /// Whether it could be started.
+    /// Checks the spec. [`start`](Self::start) checks the same first.
     ///
     /// # Errors
     ///
-    /// The first thing that is wrong.
+    /// The first error found.
+    ///
+    #[doc = supervision_example!(
+        r#"let shards = PartitionSupervisor::new("shards", NonZeroUsize::MIN, |_| clock("shard"));
+assert!(shards.check().is_ok());"#
+    )]
     pub fn check(&self) -> Result<(), SpecError> {
         self.supervisor.check()
     }
@@ -125,7 +189,13 @@ impl<M: Send + 'static> PartitionSupervisor<M> {
     ///
     /// # Errors
     ///
-    /// As of [`Supervisor::start`].
+    /// As for [`Supervisor::start`].
+    ///
+    #[doc = supervision_example!(
+        r#"let shards = PartitionSupervisor::new("shards", NonZeroUsize::MIN, |_| clock("shard"));
+let app = shards.start(&System::new()).await?;
+assert!(app.shutdown().await.is_clean());"#
+    )]
     pub async fn start(self, system: &System) -> Result<App<SupervisorHandle>, StartError> {
         self.supervisor.start(system).await
     }
@@ -143,22 +213,31 @@ impl<M: Send + 'static> fmt::Debug for PartitionSupervisor<M> {
     }
 }
 
-/// The partitions of a [`PartitionSupervisor`], whichever incarnations of them live. Clones are the same.
+/// The partitions of a [`PartitionSupervisor`]. It reaches their current incarnations. Clones refer
+/// to the same partitions.
 pub struct Partitions<M: Send + 'static> {
     supervisor: SupervisorHandle,
     addresses: Arc<[Address<M>]>,
-    size: Arc<Size>,
+    size: Arc<PartitionCount>,
 }
 
-/// The partitions, without keeping their supervisor: see [`WeakSupervisorHandle`].
+/// The partitions, without keeping their supervisor alive: see [`WeakSupervisorHandle`].
 pub struct WeakPartitions<M: Send + 'static> {
     supervisor: WeakSupervisorHandle,
     addresses: Arc<[Address<M>]>,
-    size: Arc<Size>,
+    size: Arc<PartitionCount>,
 }
 
 impl<M: Send + 'static> WeakPartitions<M> {
-    /// Returns the partitions, or `None` if their supervisor is gone.
+    /// Returns the partitions, or `None` if their supervisor was dropped.
+    ///
+    #[doc = supervision_example!(
+        r#"let shards = PartitionSupervisor::new("shards", NonZeroUsize::MIN, |_| clock("shard"));
+let weak = shards.partitions().downgrade();
+assert!(weak.upgrade().is_some());
+drop(shards);
+assert!(weak.upgrade().is_none());"#
+    )]
     #[must_use]
     pub fn upgrade(&self) -> Option<Partitions<M>> {
         let supervisor = self.supervisor.upgrade()?;
@@ -179,24 +258,33 @@ impl<M: Send + 'static> fmt::Debug for WeakPartitions<M> {
     }
 }
 
-/// How many partitions there are.
-struct Size {
-    /// How many are to run.
-    wanted: AtomicUsize,
-    /// Among how many keys are divided: only those that run.
+/// The number of partitions.
+struct PartitionCount {
+    /// The number of partitions that are to run.
+    target: AtomicUsize,
+    /// The number of partitions that keys select, all of which run.
     routed: AtomicUsize,
-    /// One change at a time.
-    changing: Mutex<()>,
+    /// Held during a change, so that changes do not overlap.
+    change_lock: Mutex<()>,
 }
 
-impl Size {
-    fn wanted(&self) -> usize {
-        self.wanted.load(Ordering::Acquire)
+impl PartitionCount {
+    fn target(&self) -> usize {
+        self.target.load(Ordering::Acquire)
     }
 }
 
 impl<M: Send + 'static> Partitions<M> {
-    /// The partition that a key leads to; none if there are no partitions now.
+    /// Returns the address of the partition that `key` selects, or `None` if the number of
+    /// partitions is zero.
+    ///
+    #[doc = supervision_example!(
+        r#"let shards = PartitionSupervisor::new("shards", NonZeroUsize::MIN, |_| clock("shard"));
+let partitions = shards.partitions();
+let app = shards.start(&System::new()).await?;
+assert!(partitions.address(&42_u64).is_some());
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     #[must_use]
     pub fn address(&self, key: &(impl PartitionKey + ?Sized)) -> Option<&Address<M>> {
         let partitions = self.size.routed.load(Ordering::Acquire) as u64;
@@ -204,14 +292,26 @@ impl<M: Send + 'static> Partitions<M> {
         self.addresses.get(number as usize)
     }
 
-    /// The partitions that keys lead to now, by their numbers.
+    /// Returns the addresses of the partitions that keys can select, in order of their numbers.
+    ///
+    #[doc = supervision_example!(
+        r#"let shards = PartitionSupervisor::new("shards", NonZeroUsize::MIN, |_| clock("shard"));
+assert_eq!(shards.partitions().addresses().len(), 1);"#
+    )]
     #[must_use]
     pub fn addresses(&self) -> &[Address<M>] {
         let routed = self.size.routed.load(Ordering::Acquire);
         &self.addresses[..routed.min(self.addresses.len())]
     }
 
-    /// Returns the partitions without keeping their supervisor: for values that it keeps itself, as the `Args` of a partition.
+    /// Returns the partitions without keeping their supervisor alive: for values that the
+    /// supervisor keeps itself, such as the `Args` of a partition.
+    ///
+    #[doc = supervision_example!(
+        r#"let shards = PartitionSupervisor::new("shards", NonZeroUsize::MIN, |_| clock("shard"));
+let weak = shards.partitions().downgrade();
+assert!(weak.upgrade().is_some());"#
+    )]
     #[must_use]
     pub fn downgrade(&self) -> WeakPartitions<M> {
         let Self { supervisor, addresses, size } = self;
@@ -222,35 +322,63 @@ impl<M: Send + 'static> Partitions<M> {
         }
     }
 
-    /// The means to look at the supervisor of the partitions.
+    /// Returns the handle of the supervisor of the partitions.
+    ///
+    #[doc = supervision_example!(
+        r#"let shards = PartitionSupervisor::new("shards", NonZeroUsize::MIN, |_| clock("shard"));
+let partitions = shards.partitions();
+let app = shards.start(&System::new()).await?;
+assert_eq!(partitions.supervisor().count_children().await?.active, 1);
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     #[must_use]
     pub const fn supervisor(&self) -> &SupervisorHandle {
         &self.supervisor
     }
 
-    /// Returns a future that resolves when the incarnation of the supervisor that lives has ended, to
-    /// the reason: see [`Monitor`].
+    /// Returns a future that resolves to the exit reason of the current incarnation of the
+    /// supervisor, once that has ended. See [`Monitor`].
+    ///
+    #[doc = supervision_example!(
+        r#"let shards = PartitionSupervisor::new("shards", NonZeroUsize::MIN, |_| clock("shard"));
+let partitions = shards.partitions();
+let app = shards.start(&System::new()).await?;
+let down = partitions.monitor();
+assert!(app.shutdown().await.is_clean());
+assert!(matches!(down.await.reason, ExitReason::Shutdown(None)));"#
+    )]
     pub fn monitor(&self) -> Monitor {
         self.supervisor.monitor()
     }
 
-    /// Changes the number of partitions, and with it where most keys lead. Resolves when every
-    /// partition that is wanted runs or is being restarted, and every other one is down.
+    /// Changes the number of partitions, and with it the partition that most keys select. Resolves
+    /// once every partition below the new number runs or is being restarted, and every other one is
+    /// stopped. Elixir's `resize!`.
     ///
-    /// More are started before any key leads to them. No key leads to those that are too many
-    /// before they are stopped. What waits in the mailboxes of those goes to the dead letters. The
-    /// number outlives a restart of the supervisor. Elixir's `resize!`.
+    /// New partitions are started before any key selects them. Removed partitions are stopped after
+    /// no key selects them any more. Messages in their mailboxes become dead letters. The number
+    /// survives a restart of the supervisor.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the change is carried through all the same.
+    /// If the future is dropped, the change is completed all the same.
     ///
     /// # Errors
     ///
-    /// [`TooMany`](ResizeError::TooMany) if the supervisor was made for fewer. Otherwise a
-    /// partition did not start, declined to, or was not stopped. If one of the new ones did not
-    /// start, there are as many as before. If one of the old ones was down and did not start, keys
-    /// lead to those before it.
+    /// [`TooMany`](ResizeError::TooMany) if `partitions` exceeds the maximum of the supervisor.
+    /// Otherwise a partition did not start, declined to start, or was not stopped. If a new
+    /// partition did not start, the number is the same as before. If an old partition was stopped
+    /// and did not start, keys select the partitions with lower numbers.
+    ///
+    #[doc = supervision_example!(
+        r#"let max = NonZeroUsize::MIN.saturating_add(3);
+let shards = PartitionSupervisor::new("shards", max, |_| clock("shard"));
+let partitions = shards.partitions();
+let app = shards.start(&System::new()).await?;
+partitions.resize(2).await?;
+assert_eq!(partitions.addresses().len(), 2);
+# assert!(app.shutdown().await.is_clean());"#
+    )]
     pub async fn resize(&self, partitions: usize) -> Result<(), ResizeError> {
         let max = self.addresses.len();
         if partitions > max {
@@ -262,26 +390,26 @@ impl<M: Send + 'static> Partitions<M> {
     }
 
     async fn set_size(&self, partitions: usize) -> Result<(), ResizeError> {
-        let _one_at_a_time = self.size.changing.lock().await;
-        let before = self.size.wanted();
+        let _one_at_a_time = self.size.change_lock.lock().await;
+        let before = self.size.target();
         for number in 0..partitions {
-            // No more are wanted than have started: a restart of the supervisor would have to start
-            // them.
-            self.size.wanted.fetch_max(number + 1, Ordering::AcqRel);
-            if let Err(error) = self.open(number).await {
+            // The target never exceeds the started partitions: a restart of the supervisor
+            // starts as many as the target.
+            self.size.target.fetch_max(number + 1, Ordering::AcqRel);
+            if let Err(error) = self.start_partition(number).await {
                 self.size.routed.fetch_min(number, Ordering::AcqRel);
-                self.size.wanted.store(before, Ordering::Release);
-                self.shut(before..number).await?;
+                self.size.target.store(before, Ordering::Release);
+                self.stop_partitions(before..number).await?;
                 return Err(error);
             }
         }
-        self.size.wanted.store(partitions, Ordering::Release);
+        self.size.target.store(partitions, Ordering::Release);
         self.size.routed.store(partitions, Ordering::Release);
-        self.shut(partitions..self.addresses.len()).await
+        self.stop_partitions(partitions..self.addresses.len()).await
     }
 
     /// Starts a partition, unless it runs or is being restarted.
-    async fn open(&self, partition: usize) -> Result<(), ResizeError> {
+    async fn start_partition(&self, partition: usize) -> Result<(), ResizeError> {
         match self.supervisor.restart_child(partition.to_string()).await {
             Ok(ChildStart::Started(_)) | Err(ChildError::Running | ChildError::Restarting) => Ok(()),
             Ok(ChildStart::Ignored) => Err(ResizeError::Declined { partition }),
@@ -290,7 +418,7 @@ impl<M: Send + 'static> Partitions<M> {
     }
 
     /// Stops partitions, the last one first.
-    async fn shut(&self, partitions: Range<usize>) -> Result<(), ResizeError> {
+    async fn stop_partitions(&self, partitions: Range<usize>) -> Result<(), ResizeError> {
         for partition in partitions.rev() {
             let stopped = self.supervisor.terminate_child(partition.to_string()).await;
             stopped.map_err(|error| ResizeError::Child { partition, error })?;
@@ -312,28 +440,28 @@ impl<M: Send + 'static> fmt::Debug for Partitions<M> {
     }
 }
 
-/// Why the number of partitions was not changed, or not all the way.
+/// The reason why the number of partitions was not changed, or not completely.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResizeError {
-    /// There are to be more than the supervisor was made for.
+    /// The number exceeds the maximum of the supervisor.
     #[error("the maximum is {max} partitions")]
     TooMany {
-        /// How many there may be.
+        /// The maximum number of partitions.
         max: usize,
     },
-    /// One declined to start.
+    /// A partition declined to start.
     #[error("partition {partition} declined to start")]
     Declined {
-        /// Which one.
+        /// The number of the partition.
         partition: usize,
     },
-    /// One did not start, or was not stopped.
+    /// A partition did not start, or was not stopped.
     #[error(fmt = partition_failed)]
     Child {
-        /// Which one.
+        /// The number of the partition.
         partition: usize,
-        /// Why.
+        /// The error of the start or stop.
         error: ChildError,
     },
 }

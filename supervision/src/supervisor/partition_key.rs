@@ -1,13 +1,12 @@
-//! Keys by which work is divided among partitions.
+//! Keys that select a partition.
 
-/// Something by which work is divided: its number, modulo the number of partitions, is the
-/// partition.
+/// A key that selects a partition: its number modulo the number of partitions.
 ///
-/// The number of a key has to be the same everywhere and always, which that of `std::hash` is not.
-/// That of an integer is its absolute value, as Elixir has it; that of a text or of bytes is their
-/// FNV-1a hash of 64 bits.
+/// The number of a key is the same in every process and on every machine, unlike a hash of
+/// `std::hash`. The number of an integer is its absolute value, as in Elixir. The number of a
+/// string or of bytes is their 64-bit FNV-1a hash.
 pub trait PartitionKey {
-    /// The number of this key.
+    /// Returns the number of this key.
     fn number(&self) -> u64;
 }
 

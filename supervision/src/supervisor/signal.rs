@@ -1,4 +1,4 @@
-//! Running a tree until the process is told to stop.
+//! Running a tree until the process receives a stop signal.
 
 use std::io;
 use std::process::{ExitCode, Termination};
@@ -12,36 +12,38 @@ use super::stop_signals::{StopSignal, StopSignals};
 use crate::log;
 use crate::policy::ChildKind;
 
-/// How often those are killed again that somebody was just restarting when all were killed.
-const AGAIN: Duration = Duration::from_millis(20);
+/// The interval at which every worker is killed again. A worker that was restarted during the kill
+/// is killed in the next round.
+const KILL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How a tree came to its end that ran until a signal. To be returned from `main`: its exit status tells.
+/// How a tree ended that ran until a stop signal. Return it from `main`: it sets the exit code.
 ///
-/// | status | what it was |
+/// | code | cause |
 /// |---|---|
-/// | 0 | a signal, and the stop was [clean](ShutdownReport::is_clean); or the tree ended by itself with a clean reason |
-/// | 1 | the tree ended by itself: it gave up, or failed |
-/// | 2 | a signal, and a child had to be killed or abandoned, or messages or jobs were dropped |
-/// | 130, 143 | a second signal, which killed everybody: 128 and its number, as shells have it; the same signal within 500 ms is none |
+/// | 0 | a signal and a [clean](ShutdownReport::is_clean) shutdown, or a clean end by itself |
+/// | 1 | an end by itself: the restart intensity was exceeded, or it failed |
+/// | 2 | a signal; a child was killed or abandoned, or messages or jobs were dropped |
+/// | 130, 143 | a second signal killed every actor: 128 plus the signal number, as in shells |
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-#[must_use = "it says whether all went well"]
+#[must_use = "it sets the exit code of the process"]
 pub enum RunOutcome {
     /// The tree ended by itself.
     Completed {
-        /// Why.
+        /// The exit reason of the root.
         reason: ExitReason,
-        /// Whether that was because its root gave up, which ends it with a shutdown like any other.
+        /// `true` if the root exceeded its restart intensity. Its exit reason is then an ordinary
+        /// shutdown.
         gave_up: bool,
     },
-    /// A signal asked for the end, and it came in good order.
+    /// A signal stopped the tree in order.
     Stopped(StopSignal, ShutdownReport),
-    /// A second signal did not wait for that.
+    /// A second signal killed the tree during its shutdown.
     Killed(StopSignal),
 }
 
 impl RunOutcome {
-    /// The exit status that tells of it.
+    /// Returns the exit code of the process for this outcome.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -60,26 +62,30 @@ impl Termination for RunOutcome {
 }
 
 impl<H> App<H> {
-    /// Runs the tree until it ends by itself, or the process receives SIGTERM or SIGINT. A signal stops the tree in order, as
-    /// [`shutdown`](Self::shutdown) does. A second signal during the stop kills every child.
+    /// Runs the tree until it ends by itself or the process receives SIGTERM or SIGINT. A signal
+    /// stops the tree in order, as [`shutdown`](Self::shutdown) does. A second signal during the
+    /// stop kills every child.
     ///
-    /// systemd, Docker and Kubernetes send these signals to a service, and a terminal sends SIGINT for Ctrl-C. The process does not exit:
-    /// that is for `main`, with [`RunOutcome`] as its exit status.
+    /// systemd, Docker and Kubernetes send these signals to a service, and a terminal sends SIGINT
+    /// for Ctrl-C. This method does not exit the process: return the [`RunOutcome`] from `main` for
+    /// that.
     ///
-    /// The same signal again within 500 ms is not a second signal but the first one, delivered twice. GNU `timeout`, for example, signals
-    /// its command and then the command's process group. See [`StopSignals`].
+    /// The same signal again within 500 ms is a repetition of the first one. GNU `timeout`, for
+    /// example, signals its command and then the process group of the command. See [`StopSignals`].
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the tree continues as it is. The method listens for signals from its first poll until it resolves or is
-    /// dropped. After that first poll the default action of both signals is off for the rest of the process: a signal that arrives
-    /// while no future of this method and no [`StopSignals`] exists has no effect, and a later call does not learn of it. This also
-    /// holds between two calls that both resolved. To lose no signal between calls, create one [`StopSignals`] in `main` and use
+    /// If the future is dropped, the tree continues. The method listens for signals from its first
+    /// poll until it resolves or is dropped. After that first poll the default action of both
+    /// signals is off for the rest of the process: a signal that arrives while no future of this
+    /// method and no [`StopSignals`] exists has no effect, and a later call does not receive it.
+    /// This also holds between two calls that both resolved. To lose no signal between calls,
+    /// create one [`StopSignals`] in `main` and use
     /// [`run_until_signal_from`](Self::run_until_signal_from).
     ///
     /// # Errors
     ///
-    /// If the process may not listen for signals. The tree continues.
+    /// The process cannot listen for signals. The tree continues.
     ///
     /// # Examples
     ///
@@ -97,15 +103,16 @@ impl<H> App<H> {
         Ok(self.run_until_signal_from(&mut signals).await)
     }
 
-    /// Runs the tree as [`run_until_signal`](Self::run_until_signal) does, with signals that the caller has been listening for.
+    /// Runs the tree as [`run_until_signal`](Self::run_until_signal) does, with signals that the
+    /// caller listens for.
     ///
-    /// Each call consumes the signals that arrived since `signals` was created or last used. A signal that arrived between two calls
-    /// therefore stops the tree of the second call at once.
+    /// Each call consumes the signals that arrived since `signals` was created or last used. A
+    /// signal that arrived between two calls therefore stops the tree of the second call at once.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the tree continues as it is. If the first signal had already arrived, the tree is stopping, and the
-    /// next call treats the next signal as a first one.
+    /// If the future is dropped, the tree continues. If the first signal had already arrived, the
+    /// tree is stopping, and the next call treats the next signal as a first one.
     ///
     /// # Examples
     ///
@@ -127,22 +134,24 @@ impl<H> App<H> {
             reason = self.join() => return RunOutcome::Completed { reason, gave_up: self.gave_up() },
             signal = signals.recv() => signal,
         };
-        log::told_to_stop(self.system(), first);
+        log::stop_signal_received(self.system(), first);
         self.stop_by(first, signals).await
     }
 
-    /// Runs the tree as [`run_until_signal_from`](Self::run_until_signal_from) does, and runs a closure after the first signal and
-    /// before the tree stops. For example, it closes a listener, or drains a queue that is not in the tree.
+    /// Runs the tree as [`run_until_signal_from`](Self::run_until_signal_from) does, and runs a
+    /// closure between the first signal and the stop of the tree. The closure closes a listener,
+    /// for example, or drains a queue outside the tree.
     ///
-    /// The closure is given the signal. Everything runs meanwhile. The stop begins when its future resolves, or when it panics, or
-    /// after `timeout`, or on the next signal. Then the future is dropped. A signal after that one kills every child.
+    /// The closure receives the signal. The tree keeps running meanwhile. The stop begins when the
+    /// future of the closure resolves or panics, after `timeout`, or on the next signal. That
+    /// future is then dropped. A further signal kills every child.
     ///
     /// If the tree ends by itself meanwhile, the future is dropped too.
     ///
     /// # Cancel safety
     ///
-    /// As of [`run_until_signal_from`](Self::run_until_signal_from). If the closure was called, its future is dropped, and the tree
-    /// is not told to stop.
+    /// As for [`run_until_signal_from`](Self::run_until_signal_from). If the closure was called,
+    /// its future is dropped, and the tree does not stop.
     ///
     /// # Examples
     ///
@@ -170,7 +179,7 @@ impl<H> App<H> {
             reason = self.join() => return RunOutcome::Completed { reason, gave_up: self.gave_up() },
             signal = signals.recv() => signal,
         };
-        log::told_to_stop(self.system(), first);
+        log::stop_signal_received(self.system(), first);
         let hook = async {
             let hook = catch_panics(None, async move { before_stop(first).await });
             match tokio::time::timeout(timeout, hook).await {
@@ -187,31 +196,31 @@ impl<H> App<H> {
         self.stop_by(first, signals).await
     }
 
-    /// Stops the tree because of a signal. Another one kills it.
+    /// Stops the tree after the signal `first`. A further signal kills it.
     async fn stop_by(&self, first: StopSignal, signals: &mut StopSignals) -> RunOutcome {
         tokio::select! {
             report = self.shutdown() => RunOutcome::Stopped(first, report),
             second = signals.recv() => {
-                log::told_again(self.system(), second);
+                log::second_signal_received(self.system(), second);
                 self.kill().await;
                 RunOutcome::Killed(second)
             }
         }
     }
 
-    /// Kills everybody, and waits until they are gone or abandoned.
+    /// Kills every actor of the tree and waits until all have ended or are abandoned.
     async fn kill(&self) {
-        // It may be on its way out, with nobody left to kill.
+        // An error means that the root has already ended.
         let _ = self.handle().kill();
-        let over = self.join();
-        tokio::pin!(over);
+        let ended = self.join();
+        tokio::pin!(ended);
         loop {
             for node in self.tree().walk().filter(|node| node.kind == ChildKind::Worker) {
                 let _ = node.handle.kill();
             }
             tokio::select! {
-                _ = &mut over => return,
-                () = tokio::time::sleep(AGAIN) => {}
+                _ = &mut ended => return,
+                () = tokio::time::sleep(KILL_INTERVAL) => {}
             }
         }
     }

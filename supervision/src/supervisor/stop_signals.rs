@@ -1,8 +1,9 @@
-//! The signals of the operating system that ask a process to stop.
+//! The operating system signals that ask a process to stop.
 //!
-//! One request to stop may arrive as two signals: GNU `timeout` signals its command and then the command's process group, and a shell
-//! or a service manager may do the same. Taken as two requests they would kill a tree that was to stop in order. The same signal
-//! again within a short time is therefore one request.
+//! One stop request may arrive as two signals: GNU `timeout` signals its command and then the
+//! process group of the command, and a shell or a service manager may do the same. Counted as two
+//! requests they would kill a tree instead of stopping it in order. The same signal again within a
+//! short time is therefore one request.
 
 use std::fmt;
 use std::io;
@@ -10,21 +11,21 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The same signal within this time of the last one that counted is that one again. Too short for a service to have stopped by
-/// itself and for a person to have lost patience.
+/// The time within which the same signal counts as a repetition of the last counted one. It is too
+/// short for a service to stop, and for an operator to send a second request on purpose.
 const REPEAT_WINDOW: Duration = Duration::from_millis(500);
 
-/// A signal of the operating system that asks a process to stop.
+/// An operating system signal that asks the process to stop.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum StopSignal {
-    /// Ctrl-C: SIGINT.
+    /// SIGINT, sent by Ctrl-C.
     Interrupt,
-    /// SIGTERM, which service managers and containers send. Not on Windows.
+    /// SIGTERM, sent by service managers and container runtimes. It does not exist on Windows.
     Terminate,
 }
 
 impl StopSignal {
-    /// Returns its number, as a shell counts it.
+    /// Returns the signal number, as shells use it in exit codes.
     pub(super) const fn number(self) -> u8 {
         match self {
             Self::Interrupt => 2,
@@ -42,37 +43,39 @@ impl fmt::Display for StopSignal {
     }
 }
 
-/// Tells a signal from the repetition of the one before.
+/// The filter that drops repetitions of the last counted signal.
 #[derive(Debug, Default)]
-pub(super) struct Repeats {
+pub(super) struct RepeatFilter {
     last_counted: Option<(StopSignal, Instant)>,
 }
 
-impl Repeats {
-    /// Returns `true` if a signal that arrived now counts as a new one. Repetitions do not extend the window.
-    pub(super) fn counts(&mut self, signal: StopSignal, now: Instant) -> bool {
-        let repeats = |(last, at): (StopSignal, Instant)| {
+impl RepeatFilter {
+    /// Returns `true` if a signal that arrived at `now` is a new request. Repetitions do not extend
+    /// the window.
+    pub(super) fn is_new(&mut self, signal: StopSignal, now: Instant) -> bool {
+        let is_repetition = |(last, at): (StopSignal, Instant)| {
             last == signal && now.saturating_duration_since(at) < REPEAT_WINDOW
         };
-        let counts = !self.last_counted.is_some_and(repeats);
-        if counts {
+        let is_new = !self.last_counted.is_some_and(is_repetition);
+        if is_new {
             self.last_counted = Some((signal, now));
         }
-        counts
+        is_new
     }
 }
 
-/// The stop signals that this process receives, from the moment of [`listen`](Self::listen) on.
+/// The stop signals that this process receives from the call of [`listen`](Self::listen) on.
 ///
-/// Created once in `main`, it loses no signal: one that arrives while nothing waits for it is kept for the next
-/// [`recv`](Self::recv). Several of one kind that wait are one. [`App::run_until_signal`](crate::App::run_until_signal) creates one of
-/// its own and drops it at its end.
+/// Created once in `main`, it loses no signal: a signal that arrives between two calls of
+/// [`recv`](Self::recv) is kept for the next call. Several pending signals of one kind count as
+/// one. [`App::run_until_signal`](crate::App::run_until_signal) creates a value of its own and
+/// drops it at the end.
 ///
-/// The first `listen` of a process turns off the default action of SIGINT and SIGTERM for the rest of the process, also after the
-/// value is dropped. Two values receive the same signals.
+/// The first `listen` of a process turns off the default action of SIGINT and SIGTERM for the rest
+/// of the process, also after the value is dropped. Two values receive the same signals.
 #[derive(Debug)]
 pub struct StopSignals {
-    repeats: Repeats,
+    repeats: RepeatFilter,
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -82,37 +85,38 @@ pub struct StopSignals {
 }
 
 impl StopSignals {
-    /// Starts to listen. Signals that arrived before are not received.
+    /// Starts listening. Signals that arrived earlier are not received.
     ///
     /// # Errors
     ///
-    /// If the operating system refuses it.
+    /// The operating system refuses the registration.
     ///
     /// # Panics
     ///
-    /// As tokio's signals do, outside a runtime or on one whose I/O is not enabled.
+    /// Outside a tokio runtime, or on a runtime without I/O enabled, as tokio's signals do.
     #[cfg(unix)]
     pub fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
-            repeats: Repeats::default(),
+            repeats: RepeatFilter::default(),
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
         })
     }
 
-    /// Starts to listen. Signals that arrived before are not received.
+    /// Starts listening. Signals that arrived earlier are not received.
     ///
     /// # Errors
     ///
-    /// If the operating system refuses it.
+    /// The operating system refuses the registration.
     #[cfg(windows)]
     pub fn listen() -> io::Result<Self> {
-        Ok(Self { repeats: Repeats::default(), interrupt: tokio::signal::windows::ctrl_c()? })
+        Ok(Self { repeats: RepeatFilter::default(), interrupt: tokio::signal::windows::ctrl_c()? })
     }
 
-    /// Waits for the next signal. The same signal again within 500 ms of the last one that was returned is skipped: it is that one,
-    /// delivered twice.
+    /// Waits for the next signal.
+    ///
+    /// The same signal again within 500 ms of the last returned one is skipped as a repetition.
     ///
     /// # Cancel safety
     ///
@@ -120,7 +124,7 @@ impl StopSignals {
     pub async fn recv(&mut self) -> StopSignal {
         loop {
             let signal = self.next().await;
-            if self.repeats.counts(signal, Instant::now()) {
+            if self.repeats.is_new(signal, Instant::now()) {
                 return signal;
             }
         }

@@ -1,4 +1,4 @@
-//! What a child may know of its supervisor.
+//! Access of a child to its supervisor.
 
 use perennial_actors::host::{Parent, parent_of};
 use perennial_actors::{Actor, Context};
@@ -8,26 +8,34 @@ use super::handle::SupervisorHandle;
 use crate::driver::{SupervisorNode, supervisor_of};
 use crate::task::TaskContext;
 
-/// Leads a child to its supervisor, from its own [`Context`] or [`TaskContext`]: OTP's `parent`.
+/// Returns a child's supervisor from its own [`Context`] or [`TaskContext`]: OTP's `parent`.
 ///
-/// A supervisor keeps the `Args` of its children, so a handle of it in them would keep both for ever. A child needs none. What
-/// is returned here is a full handle: in the state of an incarnation it goes with that; to put it where the supervisor keeps it,
-/// [downgrade](SupervisorHandle::downgrade) it.
+/// A child needs no handle of its supervisor in its `Args`. The supervisor keeps the `Args` of its
+/// children, so such a handle would keep both alive for ever. The handles that these methods return
+/// keep the supervisor too. Held in the state of an incarnation, they are dropped with it. To store
+/// one in the `Args`, [downgrade](SupervisorHandle::downgrade) it.
 ///
-/// A supervisor answers requests when its children have started. An `init` that waits for such an answer waits for itself.
+/// # Deadlocks
+///
+/// A supervisor answers requests after its children have started. An `init` that waits for such an
+/// answer waits for itself.
+///
+/// # Examples
 ///
 /// ```
 /// use perennial_actors::{Actor, Context, ExitReason, Reply, System};
 /// use perennial_supervision::{Child, Supervised, Supervisor};
 ///
-/// /// Starts a sibling when it is asked to.
+/// /// Starts a sibling on request.
 /// struct Elder;
 ///
 /// impl Actor for Elder {
 ///     type Msg = Reply<bool>;
 ///     type Args = ();
 ///     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Elder) }
-///     async fn handle(&mut self, reply: Reply<bool>, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+///     async fn handle(
+///         &mut self, reply: Reply<bool>, ctx: &mut Context<Self>,
+///     ) -> Result<(), ExitReason> {
 ///         let supervisor = ctx.supervisor().ok_or(ExitReason::NoProcess)?;
 ///         let started = supervisor.start_child(Child::new::<Elder>("younger", ())).await;
 ///         Ok(reply.send(started.is_ok()))
@@ -46,38 +54,39 @@ use crate::task::TaskContext;
 /// # }
 /// ```
 pub trait Supervised {
-    /// Returns the handle of its supervisor, or `None` outside a tree, or if that is a
-    /// [dynamic](Self::dynamic_supervisor) one.
+    /// Returns the handle of the supervisor. Returns `None` outside a tree and below a
+    /// [dynamic](Self::dynamic_supervisor) supervisor.
     fn supervisor(&self) -> Option<SupervisorHandle>;
 
-    /// Returns the handle of its supervisor if that is a [`DynamicSupervisor`](crate::DynamicSupervisor).
+    /// Returns the handle of the supervisor if it is a
+    /// [`DynamicSupervisor`](crate::DynamicSupervisor).
     fn dynamic_supervisor(&self) -> Option<DynamicHandle>;
 }
 
 impl<A: Actor> Supervised for Context<A> {
     fn supervisor(&self) -> Option<SupervisorHandle> {
-        of_ids(parent_of(self).map(AsRef::as_ref)).map(SupervisorHandle::new)
+        supervisor_with_ids(parent_of(self).map(AsRef::as_ref)).map(SupervisorHandle::new)
     }
 
     fn dynamic_supervisor(&self) -> Option<DynamicHandle> {
-        of_pids(parent_of(self).map(AsRef::as_ref)).map(DynamicHandle::new)
+        supervisor_with_pids(parent_of(self).map(AsRef::as_ref)).map(DynamicHandle::new)
     }
 }
 
 impl Supervised for TaskContext {
     fn supervisor(&self) -> Option<SupervisorHandle> {
-        of_ids(self.parent()).map(SupervisorHandle::new)
+        supervisor_with_ids(self.parent()).map(SupervisorHandle::new)
     }
 
     fn dynamic_supervisor(&self) -> Option<DynamicHandle> {
-        of_pids(self.parent()).map(DynamicHandle::new)
+        supervisor_with_pids(self.parent()).map(DynamicHandle::new)
     }
 }
 
-fn of_ids(parent: Option<&dyn Parent>) -> Option<SupervisorNode> {
+fn supervisor_with_ids(parent: Option<&dyn Parent>) -> Option<SupervisorNode> {
     supervisor_of(parent?).filter(|node| !node.is_dynamic())
 }
 
-fn of_pids(parent: Option<&dyn Parent>) -> Option<SupervisorNode> {
+fn supervisor_with_pids(parent: Option<&dyn Parent>) -> Option<SupervisorNode> {
     supervisor_of(parent?).filter(SupervisorNode::is_dynamic)
 }

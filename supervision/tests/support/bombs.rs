@@ -86,7 +86,7 @@ pub(crate) struct Slow {
     gate: Receiver<()>,
 }
 
-/// What lets a [`SlowSubscriberPolicy`] go; dropped it does so too.
+/// What lets a [`Slow`] go; dropped it does so too.
 pub(crate) struct Gate {
     begun: Receiver<()>,
     _open: Sender<()>,
@@ -119,7 +119,7 @@ impl Drop for Slow {
     }
 }
 
-/// What an [`Idler`] can be told.
+/// A message to an [`Idler`].
 pub(crate) enum Msg {
     Incarnation(Reply<u32>),
     /// Ends for this reason.

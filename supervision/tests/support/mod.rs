@@ -1,4 +1,4 @@
-//! A ractor actor that does in its callbacks what a test asks of it, and writes down what happens to it.
+//! A ractor actor that follows a script in its callbacks and records what happens to it.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 /// What is done in a callback.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Deed {
+pub(crate) enum Step {
     Nothing,
     Fail,
     Panic,
@@ -29,9 +29,9 @@ pub(crate) enum Deed {
 }
 
 pub(crate) enum Msg {
-    Do(Deed),
+    Do(Step),
     /// Does so, in a message of its own that goes by its ractor reference; then notes the number.
-    DoLater(Deed, u32),
+    DoInOwnMessage(Step, u32),
     Note(u32),
     /// What was noted, by this incarnation.
     Notes(Reply<Vec<u32>>),
@@ -44,27 +44,27 @@ pub(crate) enum Msg {
     Block(std::sync::mpsc::Receiver<()>),
 }
 
-/// What an incarnation of a puppet does without being asked, and where it writes down what happens.
+/// The script of an incarnation, and the probe to which it reports.
 #[derive(Clone)]
-pub(crate) struct Strings {
-    pub(crate) pre_start: Deed,
-    pub(crate) post_start: Deed,
-    pub(crate) post_stop: Deed,
-    pub(crate) drop: Deed,
+pub(crate) struct Script {
+    pub(crate) pre_start: Step,
+    pub(crate) post_start: Step,
+    pub(crate) post_stop: Step,
+    pub(crate) drop: Step,
     /// It takes a second to stop.
-    pub(crate) lingers: bool,
+    pub(crate) stops_slowly: bool,
     /// From which incarnation on.
-    pub(crate) from: u32,
-    journal: mpsc::UnboundedSender<String>,
-    born: Arc<AtomicU32>,
+    pub(crate) first_incarnation: u32,
+    probe: mpsc::UnboundedSender<String>,
+    incarnations: Arc<AtomicU32>,
 }
 
 /// What happened.
-pub(crate) struct Journal(mpsc::UnboundedReceiver<String>);
+pub(crate) struct TestProbe(mpsc::UnboundedReceiver<String>);
 
-impl Journal {
+impl TestProbe {
     pub(crate) async fn next(&mut self) -> String {
-        self.0.recv().await.expect("somebody may still say something")
+        self.0.recv().await.expect("a sender is left")
     }
 
     /// What was written down since.
@@ -73,83 +73,83 @@ impl Journal {
     }
 }
 
-impl Strings {
+impl Script {
     pub(crate) fn note(&self, line: impl Into<String>) {
         // The test may have seen enough.
-        let _ = self.journal.send(line.into());
+        let _ = self.probe.send(line.into());
     }
 }
 
-/// A puppet with nothing unusual about it but this.
-pub(crate) fn puppet(id: &'static str, change: impl FnOnce(&mut Strings)) -> (Child<Msg>, Journal) {
-    let (journal, lines) = mpsc::unbounded_channel();
-    let mut strings = Strings {
-        pre_start: Deed::Nothing,
-        post_start: Deed::Nothing,
-        post_stop: Deed::Nothing,
-        drop: Deed::Nothing,
-        lingers: false,
-        from: 1,
-        journal,
-        born: Arc::default(),
+/// A scripted with nothing unusual about it but this.
+pub(crate) fn scripted(id: &'static str, change: impl FnOnce(&mut Script)) -> (Child<Msg>, TestProbe) {
+    let (probe, lines) = mpsc::unbounded_channel();
+    let mut script = Script {
+        pre_start: Step::Nothing,
+        post_start: Step::Nothing,
+        post_stop: Step::Nothing,
+        drop: Step::Nothing,
+        stops_slowly: false,
+        first_incarnation: 1,
+        probe: probe,
+        incarnations: Arc::default(),
     };
-    change(&mut strings);
+    change(&mut script);
     let child = Child::ractor(id, move || {
-        let mut strings = strings.clone();
-        if strings.born.fetch_add(1, Ordering::Relaxed) + 1 < strings.from {
-            (strings.pre_start, strings.post_start) = (Deed::Nothing, Deed::Nothing);
-            (strings.post_stop, strings.drop) = (Deed::Nothing, Deed::Nothing);
+        let mut script = script.clone();
+        if script.incarnations.fetch_add(1, Ordering::Relaxed) + 1 < script.first_incarnation {
+            (script.pre_start, script.post_start) = (Step::Nothing, Step::Nothing);
+            (script.post_stop, script.drop) = (Step::Nothing, Step::Nothing);
         }
-        (Puppet(strings.clone()), strings)
+        (ScriptedActor(script.clone()), script)
     });
-    (child, Journal(lines))
+    (child, TestProbe(lines))
 }
 
-/// One that does nothing but what it is told.
+/// A scripted actor that only reacts to messages.
 pub(crate) fn plain(id: &'static str) -> Child<Msg> {
-    puppet(id, |_| ()).0
+    scripted(id, |_| ()).0
 }
 
-pub(crate) struct Puppet(Strings);
+pub(crate) struct ScriptedActor(Script);
 
 pub(crate) struct State {
-    strings: Strings,
+    script: Script,
     notes: Vec<u32>,
 }
 
 impl Drop for State {
     fn drop(&mut self) {
-        self.strings.note("dropped");
-        assert_ne!(self.strings.drop, Deed::Panic, "as it goes");
+        self.script.note("dropped");
+        assert_ne!(self.script.drop, Step::Panic, "as it goes");
     }
 }
 
-async fn act(deed: Deed, myself: &ActorRef<Msg>) -> Result<(), ActorProcessingErr> {
-    match deed {
-        Deed::Nothing => {}
-        Deed::Fail => return Err(io::Error::other("disk full").into()),
-        Deed::Panic => panic!("a bug"),
-        Deed::Hang => pending().await,
-        Deed::Stop(text) => myself.stop(text.map(str::to_owned)),
-        Deed::Kill => {
+async fn act(step: Step, myself: &ActorRef<Msg>) -> Result<(), ActorProcessingErr> {
+    match step {
+        Step::Nothing => {}
+        Step::Fail => return Err(io::Error::other("disk full").into()),
+        Step::Panic => panic!("a bug"),
+        Step::Hang => pending().await,
+        Step::Stop(text) => myself.stop(text.map(str::to_owned)),
+        Step::Kill => {
             myself.kill();
             pending().await
         }
-        Deed::Drain => myself.drain()?,
-        Deed::StopChildren => myself.stop_children(None),
+        Step::Drain => myself.drain()?,
+        Step::StopChildren => myself.stop_children(None),
     }
     Ok(())
 }
 
-impl Actor for Puppet {
+impl Actor for ScriptedActor {
     type Msg = Msg;
     type State = State;
-    type Arguments = Strings;
+    type Arguments = Script;
 
-    async fn pre_start(&self, myself: ActorRef<Msg>, strings: Strings) -> Result<State, ActorProcessingErr> {
-        strings.note("pre_start");
-        act(strings.pre_start, &myself).await?;
-        Ok(State { strings, notes: Vec::new() })
+    async fn pre_start(&self, myself: ActorRef<Msg>, script: Script) -> Result<State, ActorProcessingErr> {
+        script.note("pre_start");
+        act(script.pre_start, &myself).await?;
+        Ok(State { script: script, notes: Vec::new() })
     }
 
     async fn post_start(&self, myself: ActorRef<Msg>, _: &mut State) -> Result<(), ActorProcessingErr> {
@@ -163,21 +163,22 @@ impl Actor for Puppet {
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
         match msg {
-            Msg::Do(deed) => act(deed, &myself).await?,
-            Msg::DoLater(deed, number) => {
-                myself.cast(Msg::Do(deed))?;
+            Msg::Do(step) => act(step, &myself).await?,
+            Msg::DoInOwnMessage(step, number) => {
+                myself.cast(Msg::Do(step))?;
                 state.notes.push(number);
             }
             Msg::Note(number) => state.notes.push(number),
             Msg::Notes(reply) => reply.send(state.notes.clone()),
             Msg::Cell(reply) => reply.send(myself.get_cell()),
             Msg::Spawn(reply) => {
-                let (below, _) = Below::spawn_linked(None, Below, self.0.clone(), myself.get_cell()).await?;
+                let (below, _) =
+                    Descendant::spawn_linked(None, Descendant, self.0.clone(), myself.get_cell()).await?;
                 reply.send(below.get_cell());
             }
             Msg::Spin => myself.cast(Msg::Spin)?,
             Msg::Block(until) => {
-                state.strings.note("blocks");
+                state.script.note("blocks");
                 let _ = until.recv();
             }
         }
@@ -190,7 +191,7 @@ impl Actor for Puppet {
         event: SupervisionEvent,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
-        state.strings.note(match event {
+        state.script.note(match event {
             SupervisionEvent::ActorStarted(_) => "below: started",
             SupervisionEvent::ActorTerminated(..) => "below: terminated",
             _ => "below: something else",
@@ -199,45 +200,45 @@ impl Actor for Puppet {
     }
 
     async fn post_stop(&self, myself: ActorRef<Msg>, state: &mut State) -> Result<(), ActorProcessingErr> {
-        state.strings.note("post_stop");
-        if self.0.lingers {
-            // Of paused time, as every test has it that lets a puppet linger.
+        state.script.note("post_stop");
+        if self.0.stops_slowly {
+            // Of paused time, as every test has it that lets a scripted actor linger.
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
         act(self.0.post_stop, &myself).await
     }
 }
 
-/// Somebody below a puppet.
-struct Below;
+/// An actor below a scripted actor.
+struct Descendant;
 
-struct BelowState(Strings);
+struct DescendantState(Script);
 
-impl Drop for BelowState {
+impl Drop for DescendantState {
     fn drop(&mut self) {
         self.0.note("below: dropped");
     }
 }
 
-impl Actor for Below {
+impl Actor for Descendant {
     /// Blocks its thread until the channel says something.
     type Msg = std::sync::mpsc::Receiver<()>;
-    type State = BelowState;
-    type Arguments = Strings;
+    type State = DescendantState;
+    type Arguments = Script;
 
     async fn pre_start(
         &self,
         _: ActorRef<Self::Msg>,
-        strings: Strings,
-    ) -> Result<BelowState, ActorProcessingErr> {
-        Ok(BelowState(strings))
+        script: Script,
+    ) -> Result<DescendantState, ActorProcessingErr> {
+        Ok(DescendantState(script))
     }
 
     async fn handle(
         &self,
         _: ActorRef<Self::Msg>,
         until: Self::Msg,
-        state: &mut BelowState,
+        state: &mut DescendantState,
     ) -> Result<(), ActorProcessingErr> {
         state.0.note("below: blocks");
         let _ = until.recv();
@@ -249,7 +250,7 @@ pub(crate) async fn start(supervisor: Supervisor) -> App<SupervisorHandle> {
     supervisor.start(&System::new()).await.expect("it starts")
 }
 
-/// What a puppet has noted in this incarnation.
+/// What a scripted actor has noted in this incarnation.
 pub(crate) async fn notes(address: &Address<Msg>) -> Vec<u32> {
     address.call(Msg::Notes).await.expect("it answers")
 }
@@ -258,12 +259,12 @@ pub(crate) fn cast(address: &Address<Msg>, msg: Msg) {
     address.cast(msg).expect("it is open and has room");
 }
 
-/// Who did not stop in time, and whether it was abandoned.
+/// Returns the children that did not stop in time, and whether each was abandoned.
 pub(crate) fn late(report: &ShutdownReport) -> Vec<(&str, bool)> {
-    report.stragglers.iter().map(|straggler| (&*straggler.path, straggler.abandoned)).collect()
+    report.unstopped.iter().map(|child| (&*child.path, child.abandoned)).collect()
 }
 
-/// The error behind a reason, if it is what a puppet fails with.
+/// The error behind a reason, if it is what a scripted actor fails with.
 pub(crate) fn disk_full(reason: &ExitReason) -> bool {
     let error = reason.error().and_then(|error| error.downcast_ref::<io::Error>());
     error.is_some_and(|error| error.to_string() == "disk full")

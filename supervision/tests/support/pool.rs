@@ -226,7 +226,7 @@ impl Running {
     /// Shuts the tree down and checks that every job is accounted for and no message was lost.
     pub(crate) async fn close(self) {
         let report = self.app.shutdown().await;
-        assert!(report.stragglers.is_empty() && report.dropped_messages == 0, "{report}");
+        assert!(report.unstopped.is_empty() && report.dropped_messages == 0, "{report}");
         assert_accounts(&self.pool.stats());
         assert!(self.system.counters().is_balanced());
     }

@@ -19,7 +19,7 @@ impl Reports {
     ///
     /// # Panics
     ///
-    /// If it takes an hour, of paused time: whoever waits for it waits in vain.
+    /// If none comes within an hour of paused time.
     pub(crate) async fn next(&mut self) -> SupervisorReport {
         let next = tokio::time::timeout(Duration::from_secs(3600), self.0.next()).await;
         next.expect("it is reported").expect("the system is there")

@@ -148,7 +148,7 @@ pub(crate) async fn storm(seed: u64, loss: Loss) -> Logbook {
     let (kills, changes) = weather.await.expect("it does not panic");
     sailors.drain().await;
     let report = app.shutdown().await;
-    assert!(report.stragglers.iter().all(|late| !late.abandoned), "{report:?}");
+    assert!(report.unstopped.iter().all(|late| !late.abandoned), "{report:?}");
     Logbook { marks, outcomes, pool: sailors, kills, changes }
 }
 

@@ -1,4 +1,4 @@
-//! A child that does as it is told, well or badly, and says when it did what.
+//! An actor that follows a script and logs its steps with their times.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
@@ -24,15 +24,15 @@ impl Log {
     fn note(&self, what: &str) {
         let (begun, lines) = &*self.0;
         let at = begun.elapsed().as_millis();
-        lines.lock().expect("nobody panics here").push(format!("{at} {what}"));
+        lines.lock().expect("not poisoned").push(format!("{at} {what}"));
     }
 
     pub(crate) fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.1.lock().expect("nobody panics here"))
+        std::mem::take(&mut self.0.1.lock().expect("not poisoned"))
     }
 }
 
-/// What a subject can be told.
+/// A message to a scripted actor.
 pub(crate) enum Msg {
     Incarnation(Reply<u32>),
     Ping(Reply<()>),
@@ -41,13 +41,13 @@ pub(crate) enum Msg {
     End(Duration, ExitReason),
     /// Takes so long.
     Take(Duration),
-    /// Never comes back from an await.
+    /// Never returns from an await.
     Hang,
     /// Blocks the thread until the other end says something or is gone.
     Block(mpsc::Receiver<()>),
     /// Keeps the thread busy for as long as this is so.
     Spin(Arc<AtomicBool>),
-    /// Tells itself, after this time.
+    /// Sends itself the message after this time.
     Later(Duration, Box<Self>),
     /// Says that it is ready.
     Ready,
@@ -67,49 +67,49 @@ impl Msg {
 
 /// How an incarnation begins.
 #[derive(Clone, Copy)]
-pub(crate) enum Start {
-    Well,
+pub(crate) enum InitStep {
+    Succeed,
     /// Its init takes so long.
-    Slowly(Duration),
-    /// It is ready only when it is told to be.
-    Unready,
-    Fails,
-    Hangs,
-    /// Its init blocks the thread until its [gate](Nature::gated) opens.
-    Blocks,
+    SucceedAfter(Duration),
+    /// Ready only on request.
+    DeferReady,
+    Fail,
+    Hang,
+    /// Its init blocks the thread until its [gate](Script::gated) opens.
+    Block,
 }
 
-/// What a subject is besides what it is told.
+/// The script of an actor besides its messages.
 #[derive(Clone)]
-pub(crate) struct Nature {
+pub(crate) struct Script {
     pub(crate) log: Log,
     /// How its n-th incarnation begins.
-    pub(crate) start: fn(u32) -> Start,
+    pub(crate) init: fn(u32) -> InitStep,
     /// How long it takes to stop.
-    pub(crate) lingers: Duration,
+    pub(crate) stop_delay: Duration,
     /// Whether it keeps the pings that it gets, instead of answering them.
     pub(crate) keeps_pings: bool,
     gate: Arc<Mutex<Option<mpsc::Receiver<()>>>>,
 }
 
-impl Nature {
+impl Script {
     pub(crate) fn plain(log: &Log) -> Self {
         Self {
             log: log.clone(),
-            start: |_| Start::Well,
-            lingers: Duration::ZERO,
+            init: |_| InitStep::Succeed,
+            stop_delay: Duration::ZERO,
             keeps_pings: false,
             gate: Arc::default(),
         }
     }
 
-    pub(crate) const fn starting(mut self, start: fn(u32) -> Start) -> Self {
-        self.start = start;
+    pub(crate) const fn with_init(mut self, start: fn(u32) -> InitStep) -> Self {
+        self.init = start;
         self
     }
 
-    pub(crate) const fn lingering(mut self, time: Duration) -> Self {
-        self.lingers = time;
+    pub(crate) const fn with_slow_stop(mut self, time: Duration) -> Self {
+        self.stop_delay = time;
         self
     }
 
@@ -125,30 +125,30 @@ impl Nature {
     }
 
     pub(crate) fn child(self, id: &'static str) -> Child<Msg> {
-        Child::new::<Subject>(id, (id, self))
+        Child::new::<ScriptedActor>(id, (id, self))
     }
 }
 
-/// A plain child whose log nobody reads.
-pub(crate) fn subject(id: &'static str) -> Child<Msg> {
-    Nature::plain(&Log::new()).child(id)
+/// Returns a plain child with an unused log.
+pub(crate) fn scripted(id: &'static str) -> Child<Msg> {
+    Script::plain(&Log::new()).child(id)
 }
 
-pub(crate) struct Subject {
+pub(crate) struct ScriptedActor {
     id: &'static str,
-    nature: Nature,
+    script: Script,
     kept: Vec<Reply<()>>,
 }
 
-impl Subject {
+impl ScriptedActor {
     fn note(&self, what: &str) {
-        self.nature.log.note(&format!("{} {what}", self.id));
+        self.script.log.note(&format!("{} {what}", self.id));
     }
 
     async fn act(&mut self, msg: Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
         match msg {
             Msg::Incarnation(reply) => reply.send(ctx.pid().incarnation()),
-            Msg::Ping(reply) if self.nature.keeps_pings => self.kept.push(reply),
+            Msg::Ping(reply) if self.script.keeps_pings => self.kept.push(reply),
             Msg::Ping(reply) => reply.send(()),
             Msg::Note(what) => self.note(what),
             Msg::End(time, reason) => {
@@ -157,7 +157,7 @@ impl Subject {
             }
             Msg::Take(time) => wait(time).await,
             Msg::Hang => pending().await,
-            // An error is as good: who would have said something is gone.
+            // An error means that the sender was dropped, which also ends the wait.
             Msg::Block(until) => drop(until.recv()),
             Msg::Spin(on) => {
                 while on.load(Ordering::Relaxed) {
@@ -182,24 +182,24 @@ async fn wait(time: Duration) {
     }
 }
 
-impl Actor for Subject {
+impl Actor for ScriptedActor {
     type Msg = Msg;
-    type Args = (&'static str, Nature);
+    type Args = (&'static str, Script);
 
-    async fn init((id, nature): &Self::Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
-        match (nature.start)(ctx.pid().incarnation()) {
-            Start::Well => {}
-            Start::Slowly(time) => wait(time).await,
-            Start::Unready => ctx.defer_ready(),
-            Start::Fails => return Err(ExitReason::failed("no luck")),
-            Start::Hangs => pending().await,
-            Start::Blocks => {
-                let gate = nature.gate.lock().expect("nobody panics here").take();
-                // An error is as good: whoever held it is gone.
+    async fn init((id, script): &Self::Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+        match (script.init)(ctx.pid().incarnation()) {
+            InitStep::Succeed => {}
+            InitStep::SucceedAfter(time) => wait(time).await,
+            InitStep::DeferReady => ctx.defer_ready(),
+            InitStep::Fail => return Err(ExitReason::failed("no luck")),
+            InitStep::Hang => pending().await,
+            InitStep::Block => {
+                let gate = script.gate.lock().expect("not poisoned").take();
+                // An error means that the sender was dropped, which also ends the wait.
                 let _ = gate.map(|gate| gate.recv());
             }
         }
-        let subject = Self { id, nature: nature.clone(), kept: Vec::new() };
+        let subject = Self { id, script: script.clone(), kept: Vec::new() };
         subject.note("starts");
         Ok(subject)
     }
@@ -209,7 +209,7 @@ impl Actor for Subject {
     }
 
     async fn terminate(&mut self, _: &ExitReason, _: &mut Context<Self>) {
-        wait(self.nature.lingers).await;
+        wait(self.script.stop_delay).await;
         self.note("stops");
     }
 }

@@ -1,5 +1,5 @@
-//! Tests on a runtime with several threads, some of which its actors block. They run in real time; what bounds them is outside of the
-//! runtime, because its own timers may be what stands still.
+//! Tests on a runtime with several threads, some of which its actors block. They run in real time.
+//! Their time limit is outside of the runtime, whose own timers may be blocked.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 

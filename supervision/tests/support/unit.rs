@@ -1,4 +1,4 @@
-//! A unit of a tree: it does as it is told, and writes down what happens to it.
+//! An actor that follows a script and logs its steps.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![expect(unreachable_pub, reason = "it is a module of several test programs")]
@@ -11,8 +11,9 @@ use perennial_supervision::{
     App, Child, ChildFailedError, ChildInfo, ChildState, StartError, Supervisor, SupervisorHandle,
 };
 
-/// What happened, in order, whoever did it: `start a` when an init has gone well, `fail a` when it has not, `stop a: why`
-/// when an incarnation is gone, and `told a` when one that lingers was told to stop.
+/// The steps of all actors, in order: `start a` after a successful init, `fail a` after a failed
+/// one, `stop a: reason` when an incarnation has ended, and `told a` when one that stops slowly was
+/// asked to stop.
 #[derive(Clone, Default)]
 pub struct Log(Arc<Mutex<Vec<String>>>);
 
@@ -34,49 +35,49 @@ pub enum Msg {
 
 /// How an init goes.
 #[derive(Clone, Copy)]
-pub enum Begin {
-    Well,
+pub enum InitStep {
+    Succeed,
     Fail,
     Panic,
     Ignore,
     /// It takes so long, and then fails.
     FailAfter(Duration),
     /// It takes so long, and then goes well.
-    After(Duration),
+    SucceedAfter(Duration),
 }
 
 /// What a unit starts from.
 #[derive(Clone)]
-pub struct Life {
+pub struct Script {
     id: String,
     log: Log,
-    begin: fn(u32) -> Begin,
+    init: fn(u32) -> InitStep,
     linger: Option<Duration>,
     /// Something to tell by whether these arguments are still kept.
-    held: Option<Arc<()>>,
+    kept: Option<Arc<()>>,
 }
 
-impl Life {
-    pub fn of(id: impl Into<String>, log: &Log) -> Self {
-        Self { id: id.into(), log: log.clone(), begin: |_| Begin::Well, linger: None, held: None }
+impl Script {
+    pub fn new(id: impl Into<String>, log: &Log) -> Self {
+        Self { id: id.into(), log: log.clone(), init: |_| InitStep::Succeed, linger: None, kept: None }
     }
 
     /// How the init of each incarnation goes, counted from 1.
-    pub fn begins(self, begin: fn(u32) -> Begin) -> Self {
-        Self { begin, ..self }
+    pub fn with_init(self, begin: fn(u32) -> InitStep) -> Self {
+        Self { init: begin, ..self }
     }
 
     /// How long it takes to stop.
-    pub fn lingers(self, time: Duration) -> Self {
+    pub fn with_slow_stop(self, time: Duration) -> Self {
         Self { linger: Some(time), ..self }
     }
 
-    pub fn holds(self, held: &Arc<()>) -> Self {
-        Self { held: Some(held.clone()), ..self }
+    pub fn keeping(self, held: &Arc<()>) -> Self {
+        Self { kept: Some(held.clone()), ..self }
     }
 
     pub fn child(self) -> Child<Msg> {
-        Child::new::<Unit>(self.id.clone(), self)
+        Child::new::<ScriptedActor>(self.id.clone(), self)
     }
 
     fn note(&self, what: &str) {
@@ -84,33 +85,33 @@ impl Life {
     }
 }
 
-pub struct Unit {
-    life: Life,
-    /// What it was told in the end: a kill tells nothing.
+pub struct ScriptedActor {
+    script: Script,
+    /// The stop reason. A kill gives none.
     reason: ExitReason,
 }
 
-impl Actor for Unit {
+impl Actor for ScriptedActor {
     type Msg = Msg;
-    type Args = Life;
+    type Args = Script;
 
-    async fn init(life: &Life, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
-        let begin = (life.begin)(ctx.pid().incarnation());
-        if let Begin::After(time) | Begin::FailAfter(time) = begin {
+    async fn init(life: &Script, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+        let begin = (life.init)(ctx.pid().incarnation());
+        if let InitStep::SucceedAfter(time) | InitStep::FailAfter(time) = begin {
             // Of paused time, as every test of this crate has it.
             tokio::time::sleep(time).await;
         }
         match begin {
-            Begin::Well | Begin::After(_) => {
+            InitStep::Succeed | InitStep::SucceedAfter(_) => {
                 life.note("start");
-                Ok(Self { life: life.clone(), reason: ExitReason::Killed })
+                Ok(Self { script: life.clone(), reason: ExitReason::Killed })
             }
-            Begin::Fail | Begin::FailAfter(_) => {
+            InitStep::Fail | InitStep::FailAfter(_) => {
                 life.note("fail");
                 Err(ExitReason::failed("no such luck"))
             }
-            Begin::Panic => panic!("no luck at all"),
-            Begin::Ignore => Err(ExitReason::Ignore),
+            InitStep::Panic => panic!("no luck at all"),
+            InitStep::Ignore => Err(ExitReason::Ignore),
         }
     }
 
@@ -124,32 +125,32 @@ impl Actor for Unit {
     }
 
     async fn terminate(&mut self, reason: &ExitReason, _: &mut Context<Self>) {
-        if let Some(time) = self.life.linger {
-            self.life.note("told");
+        if let Some(time) = self.script.linger {
+            self.script.note("told");
             tokio::time::sleep(time).await;
         }
         self.reason = reason.clone();
     }
 }
 
-impl Drop for Unit {
+impl Drop for ScriptedActor {
     fn drop(&mut self) {
-        self.life.log.note(format!("stop {}: {}", self.life.id, self.reason));
+        self.script.log.note(format!("stop {}: {}", self.script.id, self.reason));
     }
 }
 
-pub fn unit(id: &str, log: &Log) -> Child<Msg> {
-    Life::of(id, log).child()
+pub fn scripted(id: &str, log: &Log) -> Child<Msg> {
+    Script::new(id, log).child()
 }
 
 /// A unit, the init of whose incarnations goes so.
-pub fn unit_that(id: &str, log: &Log, begin: fn(u32) -> Begin) -> Child<Msg> {
-    Life::of(id, log).begins(begin).child()
+pub fn scripted_with(id: &str, log: &Log, begin: fn(u32) -> InitStep) -> Child<Msg> {
+    Script::new(id, log).with_init(begin).child()
 }
 
 /// Starts well once, and never again.
-pub fn only_once(incarnation: u32) -> Begin {
-    if incarnation == 1 { Begin::Well } else { Begin::Fail }
+pub fn only_once(incarnation: u32) -> InitStep {
+    if incarnation == 1 { InitStep::Succeed } else { InitStep::Fail }
 }
 
 pub fn crash() -> ExitReason {
@@ -178,8 +179,8 @@ pub fn failed_child(error: &StartError) -> (&str, &ExitReason) {
     (&failed.child, &failed.reason)
 }
 
-/// Ready when everything has happened that happens without time passing: paused time moves on only when no task has
-/// anything left to do.
+/// Waits until everything has happened that needs no time: paused time advances only when every
+/// task is idle.
 pub async fn quiet() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
@@ -193,7 +194,7 @@ pub async fn end(address: &Address<Msg>, reason: ExitReason) {
     quiet().await;
 }
 
-/// The reason of the end of a tree, or of a monitored actor, which is due: if nothing ends it, no time is lost by waiting.
+/// Waits for an end that is due. Without it the test fails in paused time, instead of hanging.
 pub async fn soon<T>(end: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(3600), end).await.expect("it ends")
 }
@@ -202,7 +203,7 @@ pub async fn incarnation(address: &Address<Msg>) -> u32 {
     address.call(Msg::Incarnation).await.expect("it answers")
 }
 
-/// The children of a supervisor in start order, each with the number of its incarnation, or else what it is doing.
+/// Returns the children in start order, each with the number of its incarnation, or else its state.
 pub async fn shape(supervisor: &SupervisorHandle) -> Vec<String> {
     drawn(supervisor.which_children().await.expect("it lives"))
 }

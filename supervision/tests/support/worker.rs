@@ -1,4 +1,4 @@
-//! A worker that does as it is told, and says what happens to it.
+//! An actor that follows a script and logs its steps.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(unreachable_pub, reason = "it is a module of several test programs")]
@@ -13,7 +13,7 @@ use perennial_actors::{
 use perennial_supervision::{App, Child, ChildInfo, Supervisor, SupervisorHandle, SupervisorReport};
 use tokio::sync::Semaphore;
 
-/// So long that nobody waits for it by chance.
+/// A time that no test exceeds by chance.
 pub const HOUR: Duration = Duration::from_secs(3600);
 
 /// The time that a call may be given here: each hour of it is a hundred thousand rings of an alarm.
@@ -21,7 +21,7 @@ pub const MINUTE: Duration = Duration::from_secs(60);
 
 pub const SECOND: Duration = Duration::from_secs(1);
 
-/// What happened, in order, whoever did it.
+/// The steps of all workers, in order.
 #[derive(Clone, Default)]
 pub struct Log(Arc<Mutex<Vec<String>>>);
 
@@ -46,11 +46,11 @@ pub fn gate() -> Gate {
 pub enum Msg {
     /// It ends for this reason.
     End(ExitReason),
-    /// It ends for this reason after so long, and is told nothing meanwhile.
+    /// Ends for this reason after so long, and handles no message meanwhile.
     EndLater(Duration, ExitReason),
     Incarnation(Reply<u32>),
     Pid(Reply<Pid>),
-    /// It tells what it was started with.
+    /// Replies with its id.
     Id(Reply<String>),
     Link(ActorHandle, Reply<()>),
     Unlink(ActorHandle, Reply<()>),
@@ -58,48 +58,53 @@ pub enum Msg {
 
 /// How an init goes.
 #[derive(Clone)]
-pub enum Birth {
-    Up,
-    Fails,
-    Panics,
-    Declines,
+pub enum InitStep {
+    Succeed,
+    Fail,
+    Panic,
+    Ignore,
     /// It is up once the gate lets it through.
-    Waits(Gate),
+    WaitFor(Gate),
 }
 
-/// How it stops when it is told to.
+/// How it stops when it is asked to.
 #[derive(Clone, Copy)]
-pub enum Death {
-    AtOnce,
-    Lingers(Duration),
-    Panics,
+pub enum StopStep {
+    Succeed,
+    SucceedAfter(Duration),
+    Panic,
 }
 
-/// What a worker is to do besides what it is told.
+/// The script of a worker besides its messages.
 #[derive(Clone)]
 pub struct Script {
     id: String,
     log: Log,
-    birth: Arc<dyn Fn(u32) -> Birth + Send + Sync>,
-    death: Death,
+    init: Arc<dyn Fn(u32) -> InitStep + Send + Sync>,
+    stop: StopStep,
 }
 
 impl Script {
     pub fn new(id: impl Into<String>, log: &Log) -> Self {
-        Self { id: id.into(), log: log.clone(), birth: Arc::new(|_| Birth::Up), death: Death::AtOnce }
+        Self {
+            id: id.into(),
+            log: log.clone(),
+            init: Arc::new(|_| InitStep::Succeed),
+            stop: StopStep::Succeed,
+        }
     }
 
     /// How the init of each incarnation goes.
-    pub fn born(self, birth: impl Fn(u32) -> Birth + Send + Sync + 'static) -> Self {
-        Self { birth: Arc::new(birth), ..self }
+    pub fn with_init(self, init: impl Fn(u32) -> InitStep + Send + Sync + 'static) -> Self {
+        Self { init: Arc::new(init), ..self }
     }
 
-    pub fn dies(self, death: Death) -> Self {
-        Self { death, ..self }
+    pub fn with_stop(self, stop: StopStep) -> Self {
+        Self { stop: stop, ..self }
     }
 
-    pub fn lingers(self, time: Duration) -> Self {
-        self.dies(Death::Lingers(time))
+    pub fn with_slow_stop(self, time: Duration) -> Self {
+        self.with_stop(StopStep::SucceedAfter(time))
     }
 
     pub fn child(self) -> Child<Msg> {
@@ -118,12 +123,12 @@ impl Actor for Worker {
     type Args = Script;
 
     async fn init(script: &Script, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
-        match (script.birth)(ctx.pid().incarnation()) {
-            Birth::Up => {}
-            Birth::Fails => return Err(ExitReason::failed("no such luck")),
-            Birth::Panics => panic!("no such luck"),
-            Birth::Declines => return Err(ExitReason::Ignore),
-            Birth::Waits(gate) => gate.acquire().await?.forget(),
+        match (script.init)(ctx.pid().incarnation()) {
+            InitStep::Succeed => {}
+            InitStep::Fail => return Err(ExitReason::failed("no such luck")),
+            InitStep::Panic => panic!("no such luck"),
+            InitStep::Ignore => return Err(ExitReason::Ignore),
+            InitStep::WaitFor(gate) => gate.acquire().await?.forget(),
         }
         script.log.note(format!("start {}", script.id));
         Ok(Self(script.clone()))
@@ -149,7 +154,7 @@ impl Actor for Worker {
     }
 
     async fn terminate(&mut self, reason: &ExitReason, _: &mut Context<Self>) {
-        if let Death::Lingers(time) = self.0.death {
+        if let StopStep::SucceedAfter(time) = self.0.stop {
             tokio::time::sleep(time).await;
         }
         let id = &self.0.id;
@@ -157,7 +162,7 @@ impl Actor for Worker {
             ExitReason::Shutdown(None) => format!("stop {id}"),
             reason => format!("stop {id}: {reason}"),
         });
-        if matches!(self.0.death, Death::Panics) {
+        if matches!(self.0.stop, StopStep::Panic) {
             panic!("no such luck");
         }
     }
@@ -193,31 +198,32 @@ pub async fn end(address: &Address<Msg>, reason: ExitReason) -> String {
         ExitReason::Killed => address.kill().expect("it lives"),
         reason => address.cast(Msg::End(reason)).expect("it is served"),
     }
-    why(down).await
+    exit_of(down).await
 }
 
-/// Why somebody ended, once it has. What never comes is a failure, and not a wait for ever.
-pub async fn why(down: Monitor) -> String {
+/// Returns the exit reason once the monitored actor has ended. Without an end the test fails
+/// instead of hanging.
+pub async fn exit_of(down: Monitor) -> String {
     soon(down).await.reason.to_string()
 }
 
 /// Why a tree ended, once it has.
-pub async fn over<H>(app: &App<H>) -> String {
+pub async fn tree_exit<H>(app: &App<H>) -> String {
     soon(app.join()).await.to_string()
 }
 
-/// What comes of it, in less time than anybody here waits for anything.
+/// Returns the output. The limit exceeds every other wait of these tests.
 pub async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(100 * HOUR, future).await.expect("it comes")
 }
 
-/// Until everybody has done what there was to do. Paused time passes only when nobody has anything to do, so this is no guess;
-/// who waits for a time of its own waits on.
+/// Waits until every task is idle. Paused time advances only then, so this is no guess. Tasks that
+/// wait for a time keep waiting.
 pub async fn quiet() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
-/// What was reported since, of whom.
+/// Returns the reports since the last call.
 pub fn reported(reports: &mut Subscription<SupervisorReport>) -> Vec<SupervisorReport> {
     std::iter::from_fn(|| reports.try_next()).collect()
 }

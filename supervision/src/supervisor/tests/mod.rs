@@ -1,3 +1,3 @@
-//! Decisions of the supervisors' surroundings by themselves: no process, no signal.
+//! Unit tests of the supervisor module.
 
 mod repeats;
