@@ -117,6 +117,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     on.store(false, Ordering::Relaxed);
     let report = app.shutdown().await;
-    assert!(matches!(&report.unstopped[..], [UnstoppedChild { abandoned: true, .. }]), "it may have spun still");
+    assert!(
+        matches!(&report.unstopped[..], [UnstoppedChild { abandoned: true, .. }]),
+        "it may have spun still"
+    );
     Ok(())
 }

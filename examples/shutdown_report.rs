@@ -82,10 +82,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
             if straggler.abandoned { "did not even die, and was abandoned" } else { "was late, and killed" };
         print_line!("{} {what}", straggler.path);
     }
-    let mut stragglers: Vec<_> =
+    let mut unstopped: Vec<_> =
         report.unstopped.iter().map(|straggler| (&*straggler.path, straggler.abandoned)).collect();
-    stragglers.sort_unstable();
-    assert_eq!(stragglers, [("app/pool/late", false), ("app/stuck", true)]);
+    unstopped.sort_unstable();
+    assert_eq!(unstopped, [("app/pool/late", false), ("app/stuck", true)]);
     assert_eq!(SupervisionStats::of(&system).abandoned, 1);
 
     // Whoever subscribes to reports hears of it as it happens.

@@ -1,4 +1,4 @@
-//! The interface of the chaos demo: options, output and exit codes.
+//! The chaos demo as its user sees it: options, output, exit codes.
 
 #[path = "support/examples.rs"]
 mod examples;
@@ -124,7 +124,7 @@ fn the_same_seed_prints_and_injects_the_same_faults() {
     assert_eq!(first.0.len(), 25);
     assert_eq!(first, faults("7"));
     assert_ne!(first.0, faults("8").0);
-    // The planned faults are the injected ones.
+    // What is injected is what is planned.
     for (kind, name) in [("panic", "panic"), ("error", "error"), ("kill", "kill")] {
         let planned = first.0.iter().filter(|line| line.split_whitespace().nth(2) == Some(name));
         assert_eq!(first.1[kind], planned.count() as u64, "{kind}");
@@ -202,7 +202,7 @@ fn an_empty_folder_a_single_worker_and_a_single_fault_are_no_exceptions() {
 }
 
 #[test]
-fn every_sabotage_is_detected_and_reported() {
+fn every_sabotage_is_noticed_and_named() {
     let place = place();
     for (sabotage, noticed) in [
         ("lose-work", "every file is in the result: missing: "),
@@ -217,7 +217,7 @@ fn every_sabotage_is_detected_and_reported() {
 }
 
 #[test]
-fn bad_usage_prints_one_line_with_the_correct_usage() {
+fn bad_usage_is_told_in_one_line_that_says_how() {
     let place = place();
     let cases: [(&[&str], &str); 7] = [
         (&["--input", "nowhere"], "name a folder that exists"),
@@ -231,11 +231,8 @@ fn bad_usage_prints_one_line_with_the_correct_usage() {
     for (arguments, how) in cases {
         let output = run(arguments, place.path());
         assert_code(&output, 2);
-        let stderr_lines = text(&output.stderr);
-        assert!(
-            stderr_lines.lines().count() == 1 && stderr_lines.contains(how),
-            "{arguments:?}: {stderr_lines}"
-        );
+        let told = text(&output.stderr);
+        assert!(told.lines().count() == 1 && told.contains(how), "{arguments:?}: {told}");
     }
 }
 
@@ -251,15 +248,15 @@ fn its_own_output_is_not_indexed() {
 }
 
 /// Runs the demo without the rights to read every file, even if this test runs as root.
-fn run_unprivileged(arguments: &[&str], place: &Path) -> Output {
-    const UNPRIVILEGED_UID: u32 = 65534;
-    fs::set_permissions(place, fs::Permissions::from_mode(0o755)).expect("the permissions are set");
+fn run_as_nobody(arguments: &[&str], place: &Path) -> Output {
+    const NOBODY: u32 = 65534;
+    fs::set_permissions(place, fs::Permissions::from_mode(0o755)).expect("it is ours");
     let program = place.join("chaos");
-    fs::copy(chaos(), &program).expect("the program is copied");
+    fs::copy(chaos(), &program).expect("it is copied");
     let mut command = Command::new(program);
     command.args(arguments).current_dir(place);
-    if fs::metadata(place).expect("it exists").uid() == 0 {
-        command.uid(UNPRIVILEGED_UID);
+    if fs::metadata(place).expect("it is there").uid() == 0 {
+        command.uid(NOBODY);
     }
     command.output().expect("the demo runs")
 }
@@ -269,8 +266,8 @@ fn a_file_that_cannot_be_read_is_listed_and_the_rest_goes_on() {
     let place = place();
     let secret = place.path().join("in/secret");
     fs::write(&secret, "secret").expect("a file");
-    fs::set_permissions(&secret, fs::Permissions::from_mode(0o000)).expect("the permissions are set");
-    let output = run_unprivileged(&["--input", "in", "--seed", "7"], place.path());
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o000)).expect("it is ours");
+    let output = run_as_nobody(&["--input", "in", "--seed", "7"], place.path());
     assert_code(&output, 3);
     let shown = text(&output.stdout);
     assert!(shown.contains("in/secret: Permission denied"), "{shown}");
@@ -286,14 +283,14 @@ fn a_file_that_vanishes_meanwhile_is_listed() {
         .stdout(Stdio::piped())
         .spawn()
         .expect("the demo runs");
-    let mut lines = BufReader::new(demo.stdout.take().expect("the output is piped")).lines();
-    // The attack continues for a fifth of its duration after the last file. The final pass does not
-    // find a file that was removed in that time.
+    let mut lines = BufReader::new(demo.stdout.take().expect("it is piped")).lines();
+    // The attack goes on for a fifth of its duration after the last file. The final pass misses a
+    // file that vanishes in that time.
     let done = lines.by_ref().map_while(Result::ok).find(|line| line.contains("files indexed"));
     assert!(done.is_some(), "the demo says when the work is done");
-    fs::remove_file(place.path().join("in/file 9")).expect("the file is removed");
+    fs::remove_file(place.path().join("in/file 9")).expect("it is removed");
     lines.for_each(drop);
-    assert_eq!(demo.wait().expect("the process ends").code(), Some(3));
+    assert_eq!(demo.wait().expect("it ends").code(), Some(3));
     let report: Value =
         serde_json::from_slice(&fs::read(place.path().join("j")).expect("the report")).expect("JSON");
     assert_eq!(report["failed"][0]["path"], "in/file 9");
@@ -313,7 +310,7 @@ mod interrupt {
         let mut demo = Command::new(chaos());
         demo.args(["--input", "in", "--seed", "7", "--duration", "60"]).args(arguments).current_dir(place);
         let mut demo = demo.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the demo runs");
-        let mut output = BufReader::new(demo.stdout.take().expect("the output is piped"));
+        let mut output = BufReader::new(demo.stdout.take().expect("it is piped"));
         let mut line = String::new();
         output.read_line(&mut line).expect("the first line");
         assert!(line.starts_with("chaos: indexing in with seed 7"), "{line}");
@@ -332,7 +329,7 @@ mod interrupt {
         send_interrupt(&demo);
         let mut shown = String::new();
         output.read_to_string(&mut shown).expect("the report");
-        assert_eq!(demo.wait().expect("the process ends").code(), Some(130), "{shown}");
+        assert_eq!(demo.wait().expect("it ends").code(), Some(130), "{shown}");
         assert!(shown.contains("├─ collector") && shown.contains("\ninterrupted: "), "{shown}");
         assert_fits_a_screen(&shown);
         let json = fs::read(place.path().join("j")).expect("the report");
@@ -352,11 +349,11 @@ mod interrupt {
         // order.
         let (mut demo, output) = start(&["--verbose", "--faults", "5000"], place.path());
         send_interrupt(&demo);
-        let mut errors = BufReader::new(demo.stderr.take().expect("the output is piped"));
-        let stderr_lines = errors.by_ref().lines().map_while(Result::ok);
-        assert!(stderr_lines.take(2).any(|line| line.contains("Ctrl-C again ends it at once")));
+        let mut errors = BufReader::new(demo.stderr.take().expect("it is piped"));
+        let told = errors.by_ref().lines().map_while(Result::ok);
+        assert!(told.take(2).any(|line| line.contains("Ctrl-C again ends it at once")));
         send_interrupt(&demo);
-        assert_eq!(demo.wait().expect("the process ends").code(), Some(130));
+        assert_eq!(demo.wait().expect("it ends").code(), Some(130));
         drop(output);
     }
 }

@@ -58,5 +58,5 @@ async fn a_delay_may_last_for_ever() {
     address.cast(crash()).expect("the mailbox is open");
     tokio::time::sleep(Duration::from_secs(1 << 30)).await;
     assert!(address.cast(crash()).is_ok(), "its mailbox waits with it");
-    assert!(app.shutdown().await.stragglers.is_empty());
+    assert!(app.shutdown().await.unstopped.is_empty());
 }

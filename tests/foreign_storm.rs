@@ -62,9 +62,9 @@ async fn storm(seed: u64, faults: Faults, operations: u64, may_block: bool) {
     // The rest ends and is dropped while it may panic.
     faults.arm(true);
     let ended = app.shutdown().await;
-    // What is queued is dropped: nothing drains.
+    // Queued messages are dropped: no child drains.
     assert!(ended.unstopped.is_empty() && !ended.reason.is_abnormal(), "{ended:?}");
-    storm.asked.all_are_told().await;
+    storm.requests.all_done().await;
     let accounts = storm.system.counters();
     assert!(accounts.is_balanced() && accounts.queued == 0, "{accounts:?}");
     drop_safely(app);

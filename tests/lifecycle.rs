@@ -111,8 +111,8 @@ async fn each_child_stops_by_its_own_shutdown_and_late_ones_are_reported() {
     let (_, app) = start(tree).await;
     log.take();
     let report = app.shutdown().await;
-    assert_eq!(log.take(), ["stop patient"]);
-    let late: Vec<_> = report.unstopped.iter().map(|who| (&*who.path, who.abandoned)).collect();
+    assert_eq!(log.take(), ["stop unlimited"]);
+    let late: Vec<_> = report.unstopped.iter().map(|child| (&*child.path, child.abandoned)).collect();
     assert_eq!(late, [("app/inner/late", false)]);
 }
 
@@ -187,6 +187,6 @@ async fn child_that_never_awaits_is_abandoned_and_its_mailbox_is_kept() {
     go.send(()).expect("the old incarnation still hangs");
     assert_eq!(incarnation(&address).await, 2, "the old incarnation handles no message");
     let report = app.shutdown().await;
-    assert_eq!(report.unstopped.iter().filter(|who| who.abandoned).count(), 1);
+    assert_eq!(report.unstopped.iter().filter(|child| child.abandoned).count(), 1);
     assert!(address.counters().is_balanced());
 }

@@ -52,7 +52,7 @@ async fn tree_runs_until_a_signal_and_its_outcome_reports_the_shutdown() {
     let (_system, app) = start(Supervisor::new("app").child(hurried)).await;
     let outcome = run(&app, async { send("-INT") }).await;
     assert!(
-        matches!(&finish, RunOutcome::Stopped(StopSignal::Interrupt, report) if report.unstopped.len() == 1)
+        matches!(&outcome, RunOutcome::Stopped(StopSignal::Interrupt, report) if report.unstopped.len() == 1)
     );
     assert_eq!(outcome.exit_code(), 2);
 

@@ -32,7 +32,7 @@ async fn start(tree: Supervisor) -> (Reports, App<SupervisorHandle>) {
     (Reports::of(&system), app)
 }
 
-/// How long the next restart waits, and how many more are tolerated.
+/// Returns the delay of the next restart, and the number of further tolerated restarts.
 async fn next_restart(reports: &mut Reports) -> (Duration, u32) {
     loop {
         if let ReportKind::Restarting { delay, restarts_left, .. } = reports.next().await.kind {

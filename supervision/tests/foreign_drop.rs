@@ -176,7 +176,7 @@ fn a_task_that_leaves_much_to_drop_keeps_no_supervisor_waiting() {
     });
 }
 
-/// That a supervisor answers while something is being dropped.
+/// Checks that a supervisor answers while a value is being dropped.
 async fn answers_while(gate: Gate, app: &App<SupervisorHandle>) {
     let gate = gate.begun().await;
     assert_eq!(app.supervisor().count_children().await.expect("it lives").specs, 0);

@@ -12,7 +12,7 @@ use perennial_supervision::{App, Child, Strategy, Supervisor, SupervisorHandle};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, timeout};
 
-/// What a child is asked, and what it does: it answers with its incarnation, or crashes.
+/// A message to a child: it replies with its incarnation, or crashes.
 enum Msg {
     Get(Reply<u32>),
     Crash,
@@ -295,7 +295,8 @@ async fn an_init_of_a_child_that_is_started_by_hand_and_calls_a_sibling_that_has
         let first = told.recv().await.expect("it tells");
         assert!(matches!(first, Err(CallError::WouldDeadlock(_))), "{strategy:?}: {first:?}");
         assert_eq!(get(&address).await.expect("it is back"), 2);
-        // The restart of the elder took the younger along. Another start by hand is its third.
+        // The restart of the elder restarted the younger too. Another start by request is its
+        // third.
         app.supervisor().terminate_child("younger").await.expect("it is stopped");
         let restart = timeout(Duration::from_secs(3_600), app.supervisor().restart_child("younger"));
         restart.await.expect("it does not hang").expect("it starts");

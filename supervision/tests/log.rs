@@ -65,7 +65,7 @@ impl Visit for Fields {
     }
 }
 
-/// What the log is to say where this is reported.
+/// Returns the line that the log must have for this report.
 fn expected(report: &SupervisorReport) -> (Level, BTreeMap<&'static str, String>) {
     let supervisor = ("supervisor", report.supervisor.to_string());
     let actor = ("actor", report.path.to_string());

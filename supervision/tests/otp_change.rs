@@ -194,7 +194,7 @@ async fn a_worker_stays_a_worker_whatever_has_its_id_now() {
     assert!(app.shutdown().await.is_clean());
 }
 
-/// What a child is does not change with a spec, for which it is deleted first.
+/// A change of the spec does not change a child's code: for that, the child is deleted first.
 #[tokio::test(start_paused = true)]
 async fn a_child_that_was_deleted_is_another_one_from_the_change_on() {
     let log = Log::default();

@@ -49,7 +49,7 @@ async fn c009_a_child_that_declines_to_start_is_not_kept_whatever_its_restart_ty
     assert_eq!(SupervisionStats::of(&system), SupervisionStats::default());
 }
 
-/// That it shuts down by itself cannot be said at all.
+/// The types have no automatic shutdown for it.
 #[tokio::test(start_paused = true)]
 async fn c015_a_significant_child_is_refused() {
     let (_, app) = dynamic(pool()).await;

@@ -134,7 +134,7 @@ async fn c055_a_restart_that_fails_is_tried_again_until_it_succeeds() {
 async fn c055_a_group_whose_restart_fails_is_tried_again_as_its_strategy_says() {
     for (strategy, after) in [
         (Strategy::OneForAll, ["a 4", "b 4", "c 2"]),
-        // Those before the one that failed stay up.
+        // The children before the failed one keep running.
         (Strategy::RestForOne, ["a 2", "b 4", "c 2"]),
     ] {
         let log = Log::default();
@@ -300,7 +300,7 @@ async fn c063_requests_get_in_between_the_tries_of_a_restart_that_fails_at_once(
     }
 }
 
-/// What a supervisor that gives up is for the one above it: one that ended in good order.
+/// To the supervisor above, one that gives up has ended in order.
 #[tokio::test(start_paused = true)]
 async fn c066_a_supervisor_that_gave_up_is_restarted_with_fresh_children_if_it_is_permanent() {
     for (restart, after) in [

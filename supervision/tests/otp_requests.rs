@@ -147,7 +147,7 @@ async fn a_supervisor_that_stops_while_a_child_waits_for_its_restart_starts_no_c
     assert_eq!(log.take(), [""; 0]);
 }
 
-/// Ends a supervisor while it starts a child by hand, and another waits behind it.
+/// Ends a supervisor while it starts a child by request and another request waits.
 async fn ended_while_it_starts_a_child(strategy: Strategy, kill: bool) {
     let (log, gate) = (Log::default(), gate());
     let nested = Supervisor::new("nested").strategy(strategy).child(worker("a", &log));

@@ -108,7 +108,7 @@ async fn c024_a_temporary_child_is_gone_when_it_ends_whatever_the_reason() {
     }
 }
 
-/// What comes of starting a child of the same id anew, by OTP's rules.
+/// Returns the result of starting a child with the same id again, by OTP's rules.
 fn expected(restart: Restart, reason: Option<&ExitReason>) -> &'static str {
     match (restart, reason) {
         (Restart::Temporary, _) => "started",

@@ -189,7 +189,7 @@ async fn c010_what_a_spec_leaves_open_is_as_in_otp() {
 /// Gives a child a liveness policy that cannot be met.
 type Hopeless = fn(Child<Msg>, Probe<Msg>) -> Child<Msg>;
 
-/// What no type rules out. All that OTP's case has besides does not compile here.
+/// The errors that no type rules out. The rest of OTP's case does not compile here.
 #[tokio::test(start_paused = true)]
 async fn c011_a_faulty_child_is_refused_wherever_it_is_brought() {
     let log = Log::default();

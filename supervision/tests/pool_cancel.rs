@@ -132,7 +132,7 @@ async fn cancelling_a_job_of_a_dropped_pool_has_no_effect() {
     let support::Running { app, pool, .. } = running;
     let late = now(pool.submit(long(2, secs(60))));
     quiet().await;
-    // It is cut off in the middle of it.
+    // The job is interrupted.
     assert_eq!(app.shutdown().await.unstopped.len(), 1);
     drop((app, pool));
     assert!(!late.cancel() && !done.cancel());

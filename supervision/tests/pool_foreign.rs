@@ -139,11 +139,7 @@ async fn jobs_that_panic_as_they_are_dropped_may_be_done_cancelled_cleared_or_le
         jobs.submit(Bomb::clone(&job)).detach().await.expect("it is open");
     }
     let report = app.shutdown().await;
-    assert_eq!(
-        (report.dropped_jobs, report.dropped_messages, report.unstopped.len()),
-        (6, 0, 0),
-        "{report}"
-    );
+    assert_eq!((report.dropped_jobs, report.dropped_messages, report.unstopped.len()), (6, 0, 0), "{report}");
     assert!(matches!(waiting.await, Err(JobError::Dropped)));
     let_others_run().await;
     assert_eq!(dropped.load(Ordering::Relaxed), 13);

@@ -83,7 +83,7 @@ async fn messages_wait_while_it_starts() {
     assert!(app.shutdown().await.is_clean());
 }
 
-/// What an actor sends to itself does not go through its mailbox, and is not taken for what does.
+/// A message that an actor sends to itself does not go through its mailbox, and is not counted.
 #[tokio::test(start_paused = true)]
 async fn messages_by_its_ractor_reference_are_on_no_books_and_disturb_none() {
     let child = plain("scripted");

@@ -104,7 +104,7 @@ async fn a_report_names_its_subject_and_its_reason() {
     assert!(reports.try_next().is_none());
 }
 
-/// What is reported of a child that ends by itself.
+/// Returns the reports of a child that ends by itself.
 async fn told_of_an_end(restart: Restart, reason: ExitReason) -> Vec<String> {
     let (child, system) = (scripted("a").restart(restart), System::new());
     let address = child.address();
@@ -145,7 +145,7 @@ async fn an_end_that_was_to_be_expected_is_not_reported() {
     }
 }
 
-/// What is reported of a child that is stopped, and ends for this reason.
+/// Returns the reports of a child that is stopped and ends for this reason.
 async fn told_of_a_stop(restart: Restart, shutdown: Shutdown, reason: ExitReason) -> Vec<String> {
     let (child, system) = (scripted("a").restart(restart).shutdown(shutdown), System::new());
     let address = child.address();

@@ -19,7 +19,7 @@ use worker::{
     tree_exit,
 };
 
-/// How the init of each partition from this number on goes: as it should, or not.
+/// How the init of partition 2 goes: `UP`, `FAILS` or `DECLINES`.
 #[derive(Clone, Default)]
 struct Switch(Arc<AtomicU32>);
 

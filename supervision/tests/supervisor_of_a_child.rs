@@ -13,7 +13,7 @@ use perennial_supervision::{
 enum Msg {
     /// Starts a sibling of this id.
     Beget(&'static str, Reply<Option<ChildStart>>),
-    /// How many siblings there are, itself included, by its supervisor.
+    /// Replies with the number of children that its supervisor counts, itself included.
     Count(Reply<Option<usize>>),
     /// Keeps its supervisor in its state.
     Keep,

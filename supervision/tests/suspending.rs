@@ -46,7 +46,7 @@ async fn suspended_supervisor_acts_on_a_stop_and_comes_to_its_end() {
         let handle = app.handle();
         let suspends_again = async {
             quiet().await;
-            // It goes down, and does not stop to do so.
+            // It is shutting down, and a suspend does not interrupt that.
             handle.suspend().expect("it lives");
         };
         let (report, ()) = tokio::join!(soon(app.shutdown()), suspends_again);
@@ -189,7 +189,7 @@ async fn state_of_what_lives_and_offers_none_is_not_offered() {
     assert!(matches!(gone, Err(InspectError::NoProcess)), "{gone:?}");
 }
 
-/// What was to look is dropped by the one that it was to look at.
+/// A supervisor refuses `replace_state`, and the drop of the refused closure panics.
 #[tokio::test(start_paused = true)]
 async fn look_whose_drop_panics_leaves_a_supervisor_alone() {
     struct Bomb;

@@ -13,7 +13,7 @@ use perennial_supervision::{
 };
 use tokio::sync::mpsc;
 
-/// What the tasks of a test say.
+/// The lines that the tasks of a test send.
 type TestProbe = mpsc::UnboundedReceiver<String>;
 
 /// Returns a sender of lines and their receiver.

@@ -1,4 +1,4 @@
-//! The map under the model checker: one lock around a `HashMap`.
+//! The map under the model checker: one lock around a plain map.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -6,10 +6,10 @@ use std::hash::Hash;
 
 use crate::sync::Mutex;
 
-/// A concurrent map.
+/// A map that many threads share.
 pub(crate) struct Table<K, V>(Mutex<HashMap<K, V>>);
 
-/// The decision of an update: keep the entry or remove it.
+/// What becomes of an entry.
 pub(crate) enum Retain {
     Keep,
     Remove,
@@ -22,17 +22,17 @@ impl<K, V> Default for Table<K, V> {
 }
 
 impl<K: Eq + Hash, V> Table<K, V> {
-    pub(crate) fn read<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> Option<R>
+    pub(crate) fn read<Q, R>(&self, key: &Q, look: impl FnOnce(&V) -> R) -> Option<R>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
-        self.0.lock().get(key).map(read)
+        self.0.lock().get(key).map(look)
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "the signature of the sharded table")]
-    pub(crate) fn read_entry<R>(&self, key: K, read: impl FnOnce(Option<&V>) -> R) -> R {
-        read(self.0.lock().get(&key))
+    #[expect(clippy::needless_pass_by_value, reason = "as the other has it")]
+    pub(crate) fn read_entry<R>(&self, key: K, look: impl FnOnce(Option<&V>) -> R) -> R {
+        look(self.0.lock().get(&key))
     }
 
     pub(crate) fn update<Q, R>(
@@ -45,8 +45,8 @@ impl<K: Eq + Hash, V> Table<K, V> {
         Q: Eq + Hash + ?Sized,
     {
         let mut entries = self.0.lock();
-        let (retain, result) = change(entries.get_mut(key)?);
-        let removed = matches!(retain, Retain::Remove).then(|| entries.remove(key)).flatten();
+        let (fate, result) = change(entries.get_mut(key)?);
+        let removed = matches!(fate, Retain::Remove).then(|| entries.remove(key)).flatten();
         Some((result, removed))
     }
 
@@ -73,13 +73,13 @@ impl<K: Eq + Hash, V> Table<K, V> {
         change(self.0.lock().entry(key).or_insert_with(make))
     }
 
-    pub(crate) fn remove_if<Q>(&self, key: &Q, is_match: impl FnOnce(&V) -> bool) -> Option<V>
+    pub(crate) fn remove_if<Q>(&self, key: &Q, is_meant: impl FnOnce(&V) -> bool) -> Option<V>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
         let mut entries = self.0.lock();
-        if is_match(entries.get(key)?) { entries.remove(key) } else { None }
+        if is_meant(entries.get(key)?) { entries.remove(key) } else { None }
     }
 
     pub(crate) fn collect<R>(&self, mut pick: impl FnMut(&K, &V) -> Option<R>) -> Vec<R> {

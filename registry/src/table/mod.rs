@@ -1,7 +1,6 @@
-//! The concurrent map of the registry: a sharded one in programs, one lock around a map under the
-//! model checker.
+//! The concurrent map of the registry: sharded in a program, one lock under the model checker.
 //!
-//! Neither returns a guard. Values are cloned out, and closures run under the lock of one entry.
+//! No guard leaves either of them. Values are cloned out, and closures run under the lock of one entry.
 
 #[cfg_attr(model, path = "loom.rs")]
 #[cfg_attr(not(model), path = "sharded.rs")]

@@ -1,16 +1,13 @@
-//! A concurrent map that never returns a guard.
+//! A map that many threads share, with no way to hold on to a part of it.
 //!
-//! Only this file uses dashmap. A dashmap guard that is alive while the map is used again, or while
-//! a task waits, can block a thread for ever. No function here returns one: entries are read and
-//! changed in closures, and results are owned.
+//! The one place that knows dashmap. A guard of it that is alive while the map is used again, or while a task waits, can stop a thread
+//! for ever. So nothing here returns one: what is done to an entry is done in a closure, and what comes back is owned.
 //!
-//! The rules for the closures: they are short, run no foreign code and access no table. The values
-//! that they remove are returned, and the caller drops them. No key is a user's value, because its
-//! `Eq` and `Hash` would run under the lock of a shard. Closures may read an actor's state, add and
-//! remove its hooks, and send to subscribers: the locks of its mailbox and of the subscribers' ring
-//! are ordered after the lock of an entry, and no table is accessed under them.
+//! The rules for those closures: they are short, they run no foreign code, and they touch no table. What they throw away is
+//! returned, to be dropped by the caller. No key is a user's value: its `Eq` and `Hash` would run under the lock of a shard. They may ask an actor how it stands and set or take back its hooks, and send to listeners:
+//! the locks of its mailbox and of the listeners' ring come after that of an entry, and no table is touched under one.
 //!
-//! The model checker uses another implementation of the same interface, `loom.rs`.
+//! The model checker gets another one with the same interface, `loom.rs`.
 
 use std::borrow::Borrow;
 use std::hash::Hash;
@@ -18,37 +15,36 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[expect(
     clippy::disallowed_types,
-    reason = "only this file uses dashmap, and it does not name a guard either"
+    reason = "this is the file that may; what is a guard may not be named here either"
 )]
 use dashmap::{DashMap, Entry};
 use foldhash::fast::RandomState;
 
-/// A concurrent map.
+/// A map that many threads share.
 ///
-/// Its hasher takes a fraction of the standard one's time. It is seeded anew for each map, so a
-/// client that chooses names from outside and cannot observe the map cannot make them collide.
-#[expect(clippy::disallowed_types, reason = "the only use of the map's type")]
+/// Its hasher takes a fraction of the time of the standard one. It is seeded anew for each map, so that names that come from outside cannot
+/// be made to collide by who does not see the map at work.
+#[expect(clippy::disallowed_types, reason = "here it is")]
 pub(crate) struct Table<K, V> {
     map: DashMap<K, V, RandomState>,
     removals: Removals,
 }
 
-/// The number of removed entries. It has a cache line of its own, so lookups never wait for a
-/// removal.
+/// The number of entries that were removed. On a cache line of its own: lookups never wait for a removal.
 #[derive(Default)]
 #[repr(align(128))]
 struct Removals(AtomicUsize);
 
-/// The number of removals after which the capacity of a table is checked.
-const CAPACITY_CHECK_INTERVAL: usize = 4096;
+/// After so many removals a table is looked at, whether it has become too large for what is in it.
+const LOOK_EVERY: usize = 4096;
 
-/// The decision of an update: keep the entry or remove it.
+/// What becomes of an entry.
 pub(crate) enum Retain {
     Keep,
     Remove,
 }
 
-#[expect(clippy::disallowed_types, reason = "creates an empty map")]
+#[expect(clippy::disallowed_types, reason = "an empty one")]
 impl<K: Eq + Hash, V> Default for Table<K, V> {
     fn default() -> Self {
         Self { map: DashMap::default(), removals: Removals::default() }
@@ -56,24 +52,24 @@ impl<K: Eq + Hash, V> Default for Table<K, V> {
 }
 
 impl<K: Eq + Hash, V> Table<K, V> {
-    /// Reads the entry of a key.
-    pub(crate) fn read<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> Option<R>
+    /// Looks at the entry of a key.
+    pub(crate) fn read<Q, R>(&self, key: &Q, look: impl FnOnce(&V) -> R) -> Option<R>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
-        self.map.get(key).map(|value| read(value.value()))
+        self.map.get(key).map(|value| look(value.value()))
     }
 
-    /// Reads the entry of a key, or its absence. Neither changes while `read` runs.
-    pub(crate) fn read_entry<R>(&self, key: K, read: impl FnOnce(Option<&V>) -> R) -> R {
+    /// Looks at the entry of a key, or at there being none, which stays so while it looks.
+    pub(crate) fn read_entry<R>(&self, key: K, look: impl FnOnce(Option<&V>) -> R) -> R {
         match self.map.entry(key) {
-            Entry::Occupied(entry) => read(Some(entry.get())),
-            Entry::Vacant(_vacancy) => read(None),
+            Entry::Occupied(entry) => look(Some(entry.get())),
+            Entry::Vacant(_vacancy) => look(None),
         }
     }
 
-    /// Changes the entry of a key, if there is one. Returns the removed value too.
+    /// Changes the entry of a key, if there is one; what was removed comes back too.
     pub(crate) fn update<Q, R>(
         &self,
         key: &Q,
@@ -85,9 +81,9 @@ impl<K: Eq + Hash, V> Table<K, V> {
     {
         let mut result = None;
         let removed = self.map.remove_if_mut(key, |_, value| {
-            let (retain, changed) = change(value);
+            let (fate, changed) = change(value);
             result = Some(changed);
-            matches!(retain, Retain::Remove)
+            matches!(fate, Retain::Remove)
         });
         if removed.is_some() {
             self.count_removal();
@@ -95,8 +91,7 @@ impl<K: Eq + Hash, V> Table<K, V> {
         result.map(|result| (result, removed.map(|(_, value)| value)))
     }
 
-    /// Changes the entry of a key. If there is none, `change` gets `None` and may return a value,
-    /// which is inserted.
+    /// Changes the entry of a key. If there is none, `change` gets `None` and may return one, which is inserted.
     pub(crate) fn update_or_try_insert<R>(
         &self,
         key: K,
@@ -114,7 +109,7 @@ impl<K: Eq + Hash, V> Table<K, V> {
         }
     }
 
-    /// Changes the entry of a key. If there is none, `make` creates it first.
+    /// Changes the entry of a key, or one that is made for that.
     pub(crate) fn update_or_insert_with<R>(
         &self,
         key: K,
@@ -124,30 +119,26 @@ impl<K: Eq + Hash, V> Table<K, V> {
         change(self.map.entry(key).or_insert_with(make).value_mut())
     }
 
-    /// Removes the entry of a key if `is_match` returns `true` for it.
-    pub(crate) fn remove_if<Q>(&self, key: &Q, is_match: impl FnOnce(&V) -> bool) -> Option<V>
+    /// Removes the entry of a key, if it is the one that is meant.
+    pub(crate) fn remove_if<Q>(&self, key: &Q, is_meant: impl FnOnce(&V) -> bool) -> Option<V>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
-        let (_, value) = self.map.remove_if(key, |_, value| is_match(value))?;
+        let (_, value) = self.map.remove_if(key, |_, value| is_meant(value))?;
         self.count_removal();
         Some(value)
     }
 
-    /// Shrinks the map after most of its entries were removed, so a million freed names hold no
-    /// memory.
+    /// Gives memory back when most entries were removed: a million names that are free again cost nothing.
     fn count_removal(&self) {
         let removals = self.removals.0.fetch_add(1, Ordering::Relaxed) + 1;
-        if removals % CAPACITY_CHECK_INTERVAL == 0
-            && self.map.capacity() > CAPACITY_CHECK_INTERVAL.max(4 * self.map.len())
-        {
+        if removals % LOOK_EVERY == 0 && self.map.capacity() > LOOK_EVERY.max(4 * self.map.len()) {
             self.map.shrink_to_fit();
         }
     }
 
-    /// Returns the values that `pick` makes of all entries. Entries that are inserted or removed
-    /// during the call may be included or not.
+    /// Something of every entry. What is entered or removed meanwhile may be in it or not.
     pub(crate) fn collect<R>(&self, mut pick: impl FnMut(&K, &V) -> Option<R>) -> Vec<R> {
         self.map.iter().filter_map(|entry| pick(entry.key(), entry.value())).collect()
     }
@@ -163,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn emptied_table_frees_its_memory() {
+    fn an_emptied_table_gives_its_memory_back() {
         let table = Table::default();
         for key in 0..100_000_u32 {
             table.update_or_try_insert(key, |_| (Some(key), ()));
@@ -171,6 +162,6 @@ mod tests {
         for key in 0..100_000 {
             assert_eq!(table.remove_if(&key, |_| true), Some(key));
         }
-        assert!(table.map.capacity() <= 2 * CAPACITY_CHECK_INTERVAL, "{}", table.map.capacity());
+        assert!(table.map.capacity() <= 2 * LOOK_EVERY, "{}", table.map.capacity());
     }
 }

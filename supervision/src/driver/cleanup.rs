@@ -106,7 +106,7 @@ async fn wait_for(orphan: Orphan) -> Option<(Arc<str>, Pid)> {
     abandoned.then(|| (orphan.node.handle().label().unwrap_or_else(|| "".into()), pid))
 }
 
-fn tell_of_abandoned(system: &System, supervisor: Pid, path: Arc<str>, pid: Pid) {
+fn report_abandoned(system: &System, supervisor: Pid, path: Arc<str>, pid: Pid) {
     log::orphan_abandoned(system, supervisor, &path, pid);
     Stats::of(system).abandoned();
     topic(system).send(|| SupervisorReport { supervisor, path, pid: Some(pid), kind: ReportKind::Abandoned });

@@ -44,13 +44,13 @@ impl Reporter {
                 Stats::of(&self.system).restarted();
                 self.of_child(key, children, || ReportKind::Restarting { reason, restarts_left, delay });
             }
-            Found::ShutdownError { key, reason } => {
+            EngineReport::ShutdownError { key, reason } => {
                 log::child_ended_with_another_reason(system, child(key), &reason);
                 self.of_child(key, children, || ReportKind::ShutdownError { reason });
             }
-            Found::Unresponsive { key, sign } => {
-                log::child_is_unresponsive(system, child(key), LivenessFailure::from(sign));
-                self.of_child(key, children, || ReportKind::Unresponsive { sign: sign.into() });
+            EngineReport::Unresponsive { key, cause } => {
+                log::child_is_unresponsive(system, child(key), LivenessFailure::from(cause));
+                self.of_child(key, children, || ReportKind::Unresponsive { sign: cause.into() });
             }
             EngineReport::StopTimedOut { key, abandoned } => self.timed_out(key, abandoned, children),
             EngineReport::GaveUp { key } => self.gave_up(key, children),
@@ -70,7 +70,7 @@ impl Reporter {
     fn timed_out(&self, key: ChildKey, abandoned: bool, children: &Children) {
         let path = children.path(key).to_shared();
         log::child_stop_timed_out(&self.system, || self.named(key, children), abandoned);
-        self.node.book().record_unstopped(key, path, abandoned);
+        self.node.state().record_unstopped(key, path, abandoned);
         self.of_child(key, children, || if abandoned { ReportKind::Abandoned } else { ReportKind::Killed });
     }
 

@@ -156,11 +156,11 @@ impl Deadline {
     }
 }
 
-fn begin(post: &Arc<Shared>, system: &System) {
-    let watching = post.clone();
-    let begun = thread::Builder::new().name("perennial-watchman".to_owned()).spawn(move || watching.watch());
-    if let Err(error) = begun {
+fn spawn_thread(shared: &Arc<Shared>, system: &System) {
+    let watched = shared.clone();
+    let spawned = thread::Builder::new().name("perennial-watchdog".to_owned()).spawn(move || watched.watch());
+    if let Err(error) = spawned {
         log::no_watchdog_thread(system, error);
-        post.lock().looks = None;
+        shared.lock().next_check = None;
     }
 }

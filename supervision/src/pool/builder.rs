@@ -115,7 +115,7 @@ where
             let args = Arc::new(WorkerArgs::<W> { pool, slot, args, thread, exits });
             let exit_args = args.clone();
             Child::new::<WorkerActor<W>>(slot.to_string(), args)
-                .on_dismissal(move |pid, _| exit_args.exits.mark_dismissed(pid))
+                .stop_hook(move |pid, _| exit_args.exits.mark_dismissed(pid))
                 .internal()
                 .renews()
         };

@@ -86,7 +86,7 @@ pub(crate) struct Slow {
     gate: Receiver<()>,
 }
 
-/// What lets a [`Slow`] go; dropped it does so too.
+/// Ends the block of a [`Slow`], also when it is dropped.
 pub(crate) struct Gate {
     begun: Receiver<()>,
     _open: Sender<()>,

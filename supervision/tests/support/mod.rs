@@ -13,7 +13,7 @@ use perennial_supervision::{App, Child, ShutdownReport, Supervisor, SupervisorHa
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::mpsc;
 
-/// What is done in a callback.
+/// A step of a callback.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Step {
     Nothing,
@@ -33,7 +33,7 @@ pub(crate) enum Msg {
     /// Does so, in a message of its own that goes by its ractor reference; then notes the number.
     DoInOwnMessage(Step, u32),
     Note(u32),
-    /// What was noted, by this incarnation.
+    /// Replies with the numbers that this incarnation has noted.
     Notes(Reply<Vec<u32>>),
     Cell(Reply<ActorCell>),
     /// Spawns an actor below it; its cell.
@@ -59,7 +59,7 @@ pub(crate) struct Script {
     incarnations: Arc<AtomicU32>,
 }
 
-/// What happened.
+/// The receiver of the lines that a scripted actor reports.
 pub(crate) struct TestProbe(mpsc::UnboundedReceiver<String>);
 
 impl TestProbe {
@@ -67,7 +67,7 @@ impl TestProbe {
         self.0.recv().await.expect("a sender is left")
     }
 
-    /// What was written down since.
+    /// Returns the lines since the last call.
     pub(crate) fn since(&mut self) -> Vec<String> {
         std::iter::from_fn(|| self.0.try_recv().ok()).collect()
     }
@@ -250,7 +250,7 @@ pub(crate) async fn start(supervisor: Supervisor) -> App<SupervisorHandle> {
     supervisor.start(&System::new()).await.expect("it starts")
 }
 
-/// What a scripted actor has noted in this incarnation.
+/// Returns the numbers that the current incarnation has noted.
 pub(crate) async fn notes(address: &Address<Msg>) -> Vec<u32> {
     address.call(Msg::Notes).await.expect("it answers")
 }

@@ -1,4 +1,4 @@
-//! What supervisors report, in short lines.
+//! The reports of supervisors as short lines.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
@@ -25,7 +25,7 @@ impl Reports {
         next.expect("it is reported").expect("the system is there")
     }
 
-    /// What is reported until this is, and this.
+    /// Returns the reports up to and including this one.
     pub(crate) async fn until(&mut self, last: &str) -> Vec<String> {
         let mut lines = Vec::new();
         while lines.last().is_none_or(|line| line != last) {
@@ -35,7 +35,7 @@ impl Reports {
         lines
     }
 
-    /// What was reported by now.
+    /// Returns the reports up to now.
     pub(crate) fn so_far(&mut self) -> Vec<String> {
         std::iter::from_fn(|| self.0.try_next()).map(|report| line(&report)).collect()
     }

@@ -11,7 +11,7 @@ use perennial_actors::{Actor, Address, Context, ExitReason, Reply, System};
 use perennial_supervision::{App, Child, Supervisor, SupervisorHandle};
 use tokio::time::{Instant, sleep};
 
-/// What happened and when, in milliseconds since the log was made.
+/// The logged steps with their times, in milliseconds since the log was created.
 #[derive(Clone)]
 pub(crate) struct Log(Arc<(Instant, Mutex<Vec<String>>)>);
 
@@ -65,7 +65,7 @@ impl Msg {
     }
 }
 
-/// How an incarnation begins.
+/// The init of an incarnation.
 #[derive(Clone, Copy)]
 pub(crate) enum InitStep {
     Succeed,
@@ -83,11 +83,11 @@ pub(crate) enum InitStep {
 #[derive(Clone)]
 pub(crate) struct Script {
     pub(crate) log: Log,
-    /// How its n-th incarnation begins.
+    /// The init of the n-th incarnation.
     pub(crate) init: fn(u32) -> InitStep,
-    /// How long it takes to stop.
+    /// The duration of a stop.
     pub(crate) stop_delay: Duration,
-    /// Whether it keeps the pings that it gets, instead of answering them.
+    /// `true` if it keeps pings instead of answering them.
     pub(crate) keeps_pings: bool,
     gate: Arc<Mutex<Option<mpsc::Receiver<()>>>>,
 }
@@ -118,7 +118,7 @@ impl Script {
         self
     }
 
-    /// What holds up an init that blocks: until the other end says something or is gone.
+    /// Sets the channel that blocks an init until its sender sends or is dropped.
     pub(crate) fn gated(mut self, gate: mpsc::Receiver<()>) -> Self {
         self.gate = Arc::new(Mutex::new(Some(gate)));
         self
@@ -220,7 +220,7 @@ pub(crate) async fn start(tree: Supervisor) -> (System, App<SupervisorHandle>) {
     (system, app)
 }
 
-/// Which incarnation answers.
+/// Returns the number of the current incarnation.
 pub(crate) async fn incarnation(address: &Address<Msg>) -> u32 {
     address.call(Msg::Incarnation).no_timeout().await.expect("it answers")
 }

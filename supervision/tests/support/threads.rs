@@ -29,7 +29,7 @@ pub(crate) fn on_threads(count: usize, test: impl Future<Output = ()> + Send + '
     }
 }
 
-/// What spins until this is dropped.
+/// A flag that keeps actors spinning until this is dropped.
 pub(crate) struct Spinning(Arc<AtomicBool>);
 
 impl Spinning {

@@ -33,7 +33,7 @@ pub enum Msg {
     Incarnation(Reply<u32>),
 }
 
-/// How an init goes.
+/// The init of an incarnation.
 #[derive(Clone, Copy)]
 pub enum InitStep {
     Succeed,
@@ -46,7 +46,7 @@ pub enum InitStep {
     SucceedAfter(Duration),
 }
 
-/// What a unit starts from.
+/// The script of an actor.
 #[derive(Clone)]
 pub struct Script {
     id: String,
@@ -62,12 +62,12 @@ impl Script {
         Self { id: id.into(), log: log.clone(), init: |_| InitStep::Succeed, linger: None, kept: None }
     }
 
-    /// How the init of each incarnation goes, counted from 1.
+    /// Sets the init of each incarnation, counted from 1.
     pub fn with_init(self, begin: fn(u32) -> InitStep) -> Self {
         Self { init: begin, ..self }
     }
 
-    /// How long it takes to stop.
+    /// Sets the duration of a stop.
     pub fn with_slow_stop(self, time: Duration) -> Self {
         Self { linger: Some(time), ..self }
     }

@@ -30,13 +30,13 @@ impl Log {
         self.0.lock().expect("not poisoned").push(what.into());
     }
 
-    /// What happened since it was asked last.
+    /// Returns the steps since the last call.
     pub fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock().expect("not poisoned"))
     }
 }
 
-/// What keeps an init from returning, until it is opened.
+/// Blocks an init until it is opened.
 pub type Gate = Arc<Semaphore>;
 
 pub fn gate() -> Gate {
@@ -56,7 +56,7 @@ pub enum Msg {
     Unlink(ActorHandle, Reply<()>),
 }
 
-/// How an init goes.
+/// The init of an incarnation.
 #[derive(Clone)]
 pub enum InitStep {
     Succeed,
@@ -67,7 +67,7 @@ pub enum InitStep {
     WaitFor(Gate),
 }
 
-/// How it stops when it is asked to.
+/// The stop of an incarnation.
 #[derive(Clone, Copy)]
 pub enum StopStep {
     Succeed,
@@ -94,7 +94,7 @@ impl Script {
         }
     }
 
-    /// How the init of each incarnation goes.
+    /// Sets the init of each incarnation.
     pub fn with_init(self, init: impl Fn(u32) -> InitStep + Send + Sync + 'static) -> Self {
         Self { init: Arc::new(init), ..self }
     }
