@@ -92,7 +92,7 @@ impl<A: Actor> Spawn<A> {
     ///
     /// [`SpawnError::NoRuntime`] outside a tokio runtime.
     pub fn detach(self) -> Result<Address<A::Msg>, SpawnError> {
-        self.begin(ExitNotifier::Nobody, |_| ()).map(|(address, ())| address)
+        self.begin(ExitNotifier::None, |_| ()).map(|(address, ())| address)
     }
 
     /// Starts it, watched from before it runs: however soon it ends, the monitor tells its reason.
@@ -101,7 +101,7 @@ impl<A: Actor> Spawn<A> {
     ///
     /// As of [`detach`](Self::detach).
     pub fn detach_monitored(self) -> Result<(Address<A::Msg>, Monitor), SpawnError> {
-        self.begin(ExitNotifier::Nobody, |address| address.monitor())
+        self.begin(ExitNotifier::None, |address| address.monitor())
     }
 
     /// The same for an actor that watches: it is [told](Actor::signal).
@@ -113,7 +113,7 @@ impl<A: Actor> Spawn<A> {
         self,
         observer: &mut Context<O>,
     ) -> Result<(Address<A::Msg>, MonitorId), SpawnError> {
-        self.begin(ExitNotifier::Nobody, |address| observer.monitor(&address.handle()))
+        self.begin(ExitNotifier::None, |address| observer.monitor(&address.handle()))
     }
 
     /// Starts it; `before` is run when there is an incarnation and nothing of it has run.
@@ -127,12 +127,12 @@ impl<A: Actor> Spawn<A> {
         let label = self.label;
         process.open(&self.system, || label.map_or(Label::of_type(type_name::<A>), Label::from));
         let attachment = process.attach(reporter)?;
-        process.disown();
+        process.mark_unowned();
         let address = Address::new(process);
         if let Some(link) = self.parent {
             if !link(address.handle().process()) {
-                let exit = Exit { from: None, reason: ExitReason::NoProcess, by: ExitSource::Other };
-                address.handle().process().order(None, ControlSignal::Exit(Box::new(exit)));
+                let exit = Exit { from: None, reason: ExitReason::NoProcess, source: ExitSource::Other };
+                address.handle().process().send_control(None, ControlSignal::Exit(Box::new(exit)));
             }
         }
         let known = before(&address);

@@ -27,12 +27,12 @@ impl<A: Actor> Context<A> {
     }
 
     fn has_only_its_mailbox(&mut self) -> bool {
-        self.agenda_if_any().is_none() && !self.attachment().process().condition.is_suspended()
+        self.agenda_if_any().is_none() && !self.attachment().process().activity.is_suspended()
     }
 
     #[inline(never)]
     fn poll_with_agenda(&mut self, cx: &mut task::Context<'_>) -> Poll<NextEvent<A::Msg>> {
-        if self.attachment().process().condition.is_suspended() {
+        if self.attachment().process().activity.is_suspended() {
             return self.attachment_mut().poll_signal(cx);
         }
         if self.attachment_mut().is_exhausted(cx) {
@@ -51,12 +51,12 @@ impl<A: Actor> Context<A> {
             if source == Source::Mailbox {
                 if let Poll::Ready(next) = self.attachment_mut().poll_mailbox(cx) {
                     if matches!(next, NextEvent::Message(_)) {
-                        self.agenda_mut().had_turn(source);
+                        self.agenda_mut().move_to_back(source);
                     }
                     return Poll::Ready(next);
                 }
             } else if let Poll::Ready(own) = self.agenda_mut().poll_ready(source, cx) {
-                self.agenda_mut().had_turn(source);
+                self.agenda_mut().move_to_back(source);
                 self.attachment_mut().set_budget(budget);
                 return self.begin_self_message(own);
             }

@@ -25,13 +25,16 @@ impl<A: Actor> Context<A> {
         if own.process().link(own.incarnation(), other.process(), false) {
             return Ok(());
         }
-        if !own.process().condition.is_trapping() {
+        if !own.process().activity.is_trapping() {
             return Err(NoProcessError);
         }
         // The one that ended, and not nobody: who traps has to know which of its links this is about.
-        let exit =
-            Exit { from: other.process().newest_pid(), reason: ExitReason::NoProcess, by: ExitSource::Other };
-        own.process().order(Some(own.incarnation()), ControlSignal::Exit(Box::new(exit)));
+        let exit = Exit {
+            from: other.process().latest_pid(),
+            reason: ExitReason::NoProcess,
+            source: ExitSource::Other,
+        };
+        own.process().send_control(Some(own.incarnation()), ControlSignal::Exit(Box::new(exit)));
         Ok(())
     }
 
@@ -49,7 +52,7 @@ impl<A: Actor> Context<A> {
     pub fn trap_exits(&mut self, trap: bool) -> bool {
         let own = self.attachment();
         // An incarnation whose mailbox was taken away must not speak for the next one.
-        if own.is_attached() { own.process().condition.trap(trap) } else { trap }
+        if own.is_attached() { own.process().activity.trap(trap) } else { trap }
     }
 
     /// Sends an exit signal by hand, to anybody, this actor included; no link is needed. See [`ActorHandle::send_exit`].
@@ -63,8 +66,8 @@ impl<A: Actor> Context<A> {
         let from = self.pid();
         let oneself = to.pid() == Some(from);
         let by = if oneself { ExitSource::SelfSent } else { ExitSource::Other };
-        let order = ControlSignal::Exit(Box::new(Exit { from: Some(from), reason, by }));
-        to.process().order(None, order).then_some(()).ok_or(NoProcessError)
+        let order = ControlSignal::Exit(Box::new(Exit { from: Some(from), reason, source: by }));
+        to.process().send_control(None, order).then_some(()).ok_or(NoProcessError)
     }
 
     /// Watches the incarnation of `other` that lives now, or the one that is due: when it ends, [`Actor::signal`] is told, once.

@@ -200,8 +200,8 @@ impl<A: Actor> Context<A> {
     }
 
     /// Gives the answers that were kept until `terminate` has run. An answer that no caller waits for is dropped here.
-    pub(crate) fn say_last_words(&mut self) {
-        let words = self.agenda_if_any().map(SelfMessages::take_last_words).unwrap_or_default();
+    pub(crate) fn send_deferred_replies(&mut self) {
+        let words = self.agenda_if_any().map(SelfMessages::take_deferred_replies).unwrap_or_default();
         words.into_iter().for_each(ignore_panic);
     }
 

@@ -166,7 +166,7 @@ impl<M: Send + 'static, T> CallFuture<'_, M, T> {
         // The reply is gone, which says nothing yet: a handler that is about to fail has dropped it just so. What became
         // of the message tells.
         let target = || self.process.target::<M>();
-        match self.process.queue.fate(sequence, cx.waker()) {
+        match self.process.queue.outcome(sequence, cx.waker()) {
             MessageOutcome::Pending => Poll::Pending,
             MessageOutcome::Handled => Poll::Ready(Err(CallError::ReplyDropped(target()))),
             MessageOutcome::Evicted => Poll::Ready(Err(CallError::Dropped(target()))),
@@ -214,7 +214,7 @@ impl<M: Send + 'static, T> CallFuture<'_, M, T> {
 
 /// The timer wheel that all calls of the system share.
 fn wheel<M: Send + 'static>(process: &Process<M>) -> Option<&Arc<TimerWheel>> {
-    process.home().map(|home| home.system.timeouts())
+    process.registration().map(|home| home.system.timeouts())
 }
 
 impl<M: Send + 'static, T> Unpin for CallFuture<'_, M, T> {}
@@ -241,7 +241,7 @@ impl<M: Send + 'static, T> Drop for CallFuture<'_, M, T> {
             wheel.cancel(id);
         }
         if let (true, Some(sequence)) = (self.answer_lost, self.sequence) {
-            self.process.queue.forget_fate(sequence);
+            self.process.queue.forget_outcome(sequence);
         }
     }
 }

@@ -30,7 +30,7 @@ impl ActorHandle {
     ///
     /// [`NoProcessError`] if no incarnation lives.
     pub fn suspend(&self) -> Result<(), NoProcessError> {
-        self.process().order(None, ControlSignal::Suspend).then_some(()).ok_or(NoProcessError)
+        self.process().send_control(None, ControlSignal::Suspend).then_some(()).ok_or(NoProcessError)
     }
 
     /// Lets it go on; does nothing if it was not [suspended](Self::suspend).
@@ -39,7 +39,7 @@ impl ActorHandle {
     ///
     /// [`NoProcessError`] if no incarnation lives.
     pub fn resume(&self) -> Result<(), NoProcessError> {
-        self.process().order(None, ControlSignal::Resume).then_some(()).ok_or(NoProcessError)
+        self.process().send_control(None, ControlSignal::Resume).then_some(()).ok_or(NoProcessError)
     }
 
     /// A copy of the state that the actor [offers](crate::Actor::debug_state), taken between two messages and ahead of all that
@@ -85,7 +85,7 @@ impl ActorHandle {
             // If nothing waits for it any more, what was seen is dropped here.
             ignore_panic(|| drop(tell.send(look_at(state, look))));
         })));
-        if !self.process().order(None, order) {
+        if !self.process().send_control(None, order) {
             return Err(InspectError::NoProcess);
         }
         seen.await.unwrap_or(Err(InspectError::NoProcess))

@@ -129,7 +129,7 @@ impl<M: 'static> CarriesValue for SendError<M> {
 impl SendError<()> {
     /// Returns the same error about a message for which no place was kept.
     pub(super) fn with<N>(self, message: N) -> SendError<N> {
-        self.map(|unsent| Unsent::new(message, unsent.target.of::<N>()))
+        self.map(|unsent| Unsent::new(message, unsent.target.with_message_type::<N>()))
     }
 }
 

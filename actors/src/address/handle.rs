@@ -42,7 +42,7 @@ impl ActorHandle {
     ///
     /// [`NoProcessError`] if no incarnation lives.
     pub fn stop(&self, reason: ExitReason) -> Result<(), NoProcessError> {
-        self.0.order(None, ControlSignal::Stop(reason)).then_some(()).ok_or(NoProcessError)
+        self.0.send_control(None, ControlSignal::Stop(reason)).then_some(()).ok_or(NoProcessError)
     }
 
     /// Tells the live incarnation to die at its next await; see [`Address::kill`](crate::Address::kill).
@@ -64,8 +64,8 @@ impl ActorHandle {
     ///
     /// [`NoProcessError`] if no incarnation lives.
     pub fn send_exit(&self, reason: ExitReason) -> Result<(), NoProcessError> {
-        let exit = Exit { from: None, reason, by: ExitSource::Other };
-        self.0.order(None, ControlSignal::Exit(Box::new(exit))).then_some(()).ok_or(NoProcessError)
+        let exit = Exit { from: None, reason, source: ExitSource::Other };
+        self.0.send_control(None, ControlSignal::Exit(Box::new(exit))).then_some(()).ok_or(NoProcessError)
     }
 
     /// Resolves when the incarnation that lives now has ended; see [`Monitor`].

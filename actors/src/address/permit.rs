@@ -131,7 +131,7 @@ impl<M: Send + 'static> Future for ReserveFuture<'_, M> {
         let (process, queue) = (self.process, &self.process.queue);
         let is_circular = || process.waits_for_this_task();
         let reserved = match mem::replace(&mut self.state, State::Done) {
-            State::New => match queue.reserve_or_join(is_circular, cx.waker()) {
+            State::New => match queue.reserve_or_wait(is_circular, cx.waker()) {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(ticket)) => {
                     self.state = State::InLine(ticket);

@@ -125,7 +125,7 @@ impl<M: Send + 'static> Address<M> {
     ///
     /// [`NoProcessError`] if no incarnation lives.
     pub fn stop(&self, reason: ExitReason) -> Result<(), NoProcessError> {
-        self.0.order(None, ControlSignal::Stop(reason)).then_some(()).ok_or(NoProcessError)
+        self.0.send_control(None, ControlSignal::Stop(reason)).then_some(()).ok_or(NoProcessError)
     }
 
     /// Tells the live incarnation to die at its next await, inside a handler too, without its `terminate`.

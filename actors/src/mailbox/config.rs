@@ -1,51 +1,60 @@
-//! How a mailbox behaves: how much it holds, and what a crash does to it.
+//! The settings of a mailbox: its capacity, its overflow policy, and what a restart does to it.
 
 use std::num::NonZeroUsize;
 
-/// How many messages a mailbox holds.
+/// The number of messages that a mailbox can hold.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Capacity {
-    /// At most so many wait; then `cast` gives the message back and `send` waits.
+    /// At most this many messages are queued. When the mailbox is full, `send` waits, and `cast`
+    /// follows the [`OverflowPolicy`].
     Bounded(NonZeroUsize),
-    /// As many as memory holds. A producer that is faster than the actor will find out how many that is.
+    /// There is no limit except memory. If senders are faster than the actor, the queue grows until
+    /// memory is exhausted.
     Unbounded,
 }
 
 impl Default for Capacity {
-    /// 1,024 messages.
+    /// Returns a bound of 1,024 messages.
     fn default() -> Self {
         Self::Bounded(NonZeroUsize::MIN.saturating_add(1023))
     }
 }
 
-/// What becomes of the messages that wait when an incarnation ends and another one is to follow.
+/// What happens to queued messages when an incarnation ends and another one will follow.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum MailboxOnRestart {
-    /// The next incarnation gets them, in order.
+    /// The next incarnation receives them, in order.
     #[default]
     Keep,
-    /// They go to the dead letters, as in OTP, where a mailbox dies with its process.
+    /// They become dead letters, as in OTP, where a mailbox ends with its process.
     Discard,
 }
 
-/// What [`cast`](crate::Address::cast) does when the mailbox is full. Whoever can wait for room, waits, under any of these.
+/// What [`cast`](crate::Address::cast) does when the mailbox is full. Operations that can wait for
+/// room wait under every policy.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum OverflowPolicy {
-    /// The message comes back to its sender.
+    /// The cast fails and returns the message to the sender.
     #[default]
     Reject,
-    /// The message goes to the dead letters. For the sender it was accepted.
+    /// The new message becomes a dead letter. The cast succeeds.
     DropNewest,
-    /// The message that has waited longest goes to the dead letters, and the new one is taken in. The one being handled is
-    /// never dropped.
+    /// The oldest queued message becomes a dead letter, and the new message is queued. The message
+    /// that is being handled is never dropped.
     ///
-    /// Whoever stands in line for room was there before: those messages go in first, and drop others for it, each other too if
-    /// there are more of them than places. Only if all places are reserved, or promised to those who wait for one, the message
-    /// comes back, and nothing is dropped.
+    /// Senders that wait for room came first. Their messages are queued before the new one, and
+    /// they evict older messages too. If more senders wait than the capacity, they evict each
+    /// other's messages.
+    ///
+    /// The cast fails and returns the message only if every place is reserved or promised to a
+    /// sender that waits for a permit. Then nothing is dropped.
     DropOldest,
 }
 
-/// The settings of a mailbox: bounded at 1,024 messages and kept across restarts, unless set otherwise.
+/// The settings of a mailbox. The default is bounded at 1,024 messages and keeps them across
+/// restarts.
+///
+/// # Examples
 ///
 /// ```
 /// use perennial_actors::MailboxConfig;
@@ -61,7 +70,7 @@ pub struct MailboxConfig {
 }
 
 impl MailboxConfig {
-    /// Holds at most `capacity` messages besides the one being handled.
+    /// Returns the settings of a mailbox for `capacity` messages, besides the one being handled.
     #[must_use]
     pub const fn bounded(capacity: NonZeroUsize) -> Self {
         Self {
@@ -71,7 +80,7 @@ impl MailboxConfig {
         }
     }
 
-    /// Holds as many messages as memory does.
+    /// Returns the settings of a mailbox without a limit except memory.
     #[must_use]
     pub const fn unbounded() -> Self {
         Self {
@@ -90,9 +99,10 @@ impl MailboxConfig {
     /// # use perennial_actors::host::Identity;
     /// # use perennial_actors::{MailboxConfig, OverflowPolicy, System};
     /// # let system = System::new();
-    /// // Nobody should_restart to know an older temperature once there is a newer one.
-    /// let newest_only = MailboxConfig::bounded(NonZeroUsize::MIN).overflow(OverflowPolicy::DropOldest);
-    /// # let identity = Identity::new(newest_only);
+    /// // An old temperature is worthless once there is a newer one.
+    /// let one = NonZeroUsize::MIN;
+    /// let latest_only = MailboxConfig::bounded(one).overflow(OverflowPolicy::DropOldest);
+    /// # let identity = Identity::new(latest_only);
     /// # identity.open(&system, || "thermometer".into());
     /// # let thermometer = identity.address();
     /// thermometer.cast(20)?;
@@ -106,7 +116,8 @@ impl MailboxConfig {
         self
     }
 
-    /// What waits when an incarnation ends goes to the dead letters instead of the next incarnation.
+    /// Sends queued messages to the dead letters when an incarnation ends, instead of keeping them
+    /// for the next incarnation.
     #[must_use]
     pub const fn discard_on_restart(mut self) -> Self {
         self.on_restart = MailboxOnRestart::Discard;

@@ -1,7 +1,9 @@
-//! The end of an incarnation, and of an identity: the transition, then the notifications, then foreign values.
+//! The end of an incarnation or of an identity: the transition, then the notifications, then the
+//! drop of foreign values.
 //!
-//! The transition is one step under the locks of the mailbox. When foreign code runs, it is complete: a hook, a waker or
-//! a message that panics costs neither the parent nor another watcher what it was to be told.
+//! The transition is one step under the locks of the mailbox. It is complete when foreign code
+//! runs. So a hook, a waker or a message that panics prevents no notification of the parent or of
+//! another watcher.
 
 use super::shared::Process;
 use crate::exit::ExitReason;
@@ -13,65 +15,63 @@ use crate::system::{DeadLetterReason, LifecycleEvent};
 
 /// Where messages that no incarnation will handle are dropped.
 #[derive(Clone, Copy, Eq, PartialEq)]
-enum DropDead {
-    /// In the task of the incarnation that ended: their callers are told before links and monitors are.
-    Here,
-    /// In a task of its own: the owner, a supervisor, waits for no user's `Drop`.
-    Elsewhere,
+enum DropIn {
+    /// In the task of the incarnation that ended. Their callers are notified before links and
+    /// monitors.
+    OwnTask,
+    /// In a task of its own. The owner, a supervisor, does not wait for a user's `Drop`.
+    NewTask,
 }
 
 impl<M: Send + 'static> Process<M> {
-    /// Ends an incarnation that another one may follow. Returns what is left of it to be dropped when its parent was
-    /// told, or `None` if it is not attached any more.
-    pub(crate) fn detach(&self, incarnation: u32, reason: &ExitReason) -> Option<Remains<M>> {
-        let mut leftover = self.queue.detach(incarnation, reason)?;
+    /// Ends an incarnation that another one may follow. Returns the values to drop after its parent
+    /// was notified, or `None` if the incarnation is not attached any more.
+    pub(crate) fn detach(&self, incarnation: u32, reason: &ExitReason) -> Option<DeferredDrop<M>> {
+        let mut effects = self.queue.detach(incarnation, reason)?;
         self.publish_ended(incarnation, reason);
-        self.notify_exit(&mut leftover, self.pid_of(incarnation), reason, DropDead::Here);
-        Some(Remains(leftover))
+        self.notify_exit(&mut effects, self.pid_of(incarnation), reason, DropIn::OwnTask);
+        Some(DeferredDrop(effects))
     }
 
-    /// Ends an incarnation that no other follows. Returns as [`detach`](Self::detach) does.
-    pub(crate) fn detach_and_close(&self, incarnation: u32, reason: &ExitReason) -> Option<Remains<M>> {
-        let mut leftover = self.queue.close(reason)?;
+    /// Ends an incarnation that no other follows. Returns the same as [`detach`](Self::detach).
+    pub(crate) fn detach_and_close(&self, incarnation: u32, reason: &ExitReason) -> Option<DeferredDrop<M>> {
+        let mut effects = self.queue.close(reason)?;
         self.publish_ended(incarnation, reason);
         self.publish_closed(reason);
-        self.notify_exit(&mut leftover, self.pid_of(incarnation), reason, DropDead::Here);
-        Some(Remains(leftover))
+        self.notify_exit(&mut effects, self.pid_of(incarnation), reason, DropIn::OwnTask);
+        Some(DeferredDrop(effects))
     }
 
-    /// Takes the mailbox away from an incarnation that does not die. Returns `false` if it is not attached any more.
+    /// Takes the mailbox away from an incarnation that does not end. Returns `false` if it is not
+    /// attached any more.
     pub(crate) fn abandon(&self, incarnation: u32) -> bool {
         let reason = ExitReason::Killed;
-        let Some(mut leftover) = self.queue.detach(incarnation, &reason) else { return false };
+        let Some(mut effects) = self.queue.detach(incarnation, &reason) else { return false };
         let pid = self.pid_of(incarnation);
         self.publish(|label| LifecycleEvent::Abandoned { pid, label });
-        self.notify_exit(&mut leftover, pid, &reason, DropDead::Elsewhere);
-        if let Some(home) = self.home() {
-            log::actor_abandoned(home.system.log(), pid, home.label.clone());
+        self.notify_exit(&mut effects, pid, &reason, DropIn::NewTask);
+        if let Some(registration) = self.registration() {
+            log::actor_abandoned(registration.system.log(), pid, registration.label.clone());
         }
-        Remains(leftover).dispose();
+        DeferredDrop(effects).dispose();
         true
     }
 
-    /// Refuses messages from now on: no incarnation is due any more. Returns `false` if that was so before.
+    /// Closes the mailbox: messages are refused, and no incarnation will follow. Returns `false` if
+    /// it was closed before.
     pub(crate) fn close(&self, reason: &ExitReason) -> bool {
-        let Some(mut leftover) = self.queue.close(reason) else { return false };
+        let Some(mut effects) = self.queue.close(reason) else { return false };
         self.publish_closed(reason);
-        self.notify_exit(
-            &mut leftover,
-            self.pid_of(self.queue.latest_incarnation()),
-            reason,
-            DropDead::Elsewhere,
-        );
-        Remains(leftover).dispose();
+        self.notify_exit(&mut effects, self.pid_of(self.queue.latest_incarnation()), reason, DropIn::NewTask);
+        DeferredDrop(effects).dispose();
         true
     }
 
     fn publish_ended(&self, incarnation: u32, reason: &ExitReason) {
         let pid = self.pid_of(incarnation);
         self.publish(|label| LifecycleEvent::Ended { pid, label, reason: reason.clone() });
-        if let Some(home) = self.home() {
-            log::actor_ended(home.system.log(), pid, home.label.clone(), reason);
+        if let Some(registration) = self.registration() {
+            log::actor_ended(registration.system.log(), pid, registration.label.clone(), reason);
         }
     }
 
@@ -80,37 +80,31 @@ impl<M: Send + 'static> Process<M> {
         self.publish(|label| LifecycleEvent::Closed { pid, label, reason: reason.clone() });
     }
 
-    /// Notifies of an end, in an order that is promised: names are free, callers and senders are told, before
-    /// any link or monitor is told.
-    fn notify_exit(
-        &self,
-        leftover: &mut DetachEffects<M>,
-        pid: Pid,
-        reason: &ExitReason,
-        drop_dead: DropDead,
-    ) {
-        for hook in std::mem::take(&mut leftover.hooks) {
+    /// Notifies of an end in the promised order. Names are free, and callers and senders are
+    /// notified, before any link or monitor is.
+    fn notify_exit(&self, effects: &mut DetachEffects<M>, pid: Pid, reason: &ExitReason, drop_dead: DropIn) {
+        for hook in std::mem::take(&mut effects.hooks) {
             ignore_panic(|| (hook.run)(reason));
         }
-        if leftover.lost_in_flight {
+        if effects.lost_in_flight {
             self.dead_letter(pid, || DeadLetterReason::InFlight(reason.clone()));
         }
-        for _ in &leftover.dead {
+        for _ in &effects.dead {
             self.dead_letter(pid, || DeadLetterReason::Unhandled(reason.clone()));
         }
-        if drop_dead == DropDead::Here && !leftover.dead.is_empty() {
-            drop_each(std::mem::take(&mut leftover.dead));
+        if drop_dead == DropIn::OwnTask && !effects.dead.is_empty() {
+            drop_each(std::mem::take(&mut effects.dead));
         }
-        wake_each(std::mem::take(&mut leftover.wakers));
-        let ended = leftover.ended.map(|incarnation| self.pid_of(incarnation));
+        wake_each(std::mem::take(&mut effects.wakers));
+        let ended = effects.ended.map(|incarnation| self.pid_of(incarnation));
         if let Some(ended) = ended {
-            self.condition.reset();
+            self.activity.reset();
             self.notify_links(ended, reason);
         }
-        for (_, watcher) in std::mem::take(&mut leftover.watchers).into_values() {
+        for (_, watcher) in std::mem::take(&mut effects.watchers).into_values() {
             ignore_panic(|| watcher(ended, reason));
         }
-        if leftover.is_closing {
+        if effects.is_closing {
             for (_, watcher) in self.queue.finish_close().into_values() {
                 ignore_panic(|| watcher(None, &ExitReason::NoProcess));
             }
@@ -118,12 +112,12 @@ impl<M: Send + 'static> Process<M> {
     }
 }
 
-/// What is left of an end when all were told: messages and reasons, to be dropped.
-#[must_use = "dropped before others are told, it could keep them waiting"]
-pub(crate) struct Remains<M>(DetachEffects<M>);
+/// The messages and reasons to drop after all notifications of an end.
+#[must_use = "dropped before others are registered, it could keep them waiting"]
+pub(crate) struct DeferredDrop<M>(DetachEffects<M>);
 
-impl<M: Send + 'static> Remains<M> {
-    /// Drops what is left in a task of its own, if there is anything.
+impl<M: Send + 'static> DeferredDrop<M> {
+    /// Drops the values in a task of its own, if there are any.
     fn dispose(self) {
         if !self.0.is_empty() {
             dispose(self);
@@ -131,7 +125,7 @@ impl<M: Send + 'static> Remains<M> {
     }
 }
 
-impl<M> Drop for Remains<M> {
+impl<M> Drop for DeferredDrop<M> {
     fn drop(&mut self) {
         self.0.drop_each();
     }

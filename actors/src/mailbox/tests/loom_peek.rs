@@ -1,4 +1,4 @@
-//! Looking at a mailbox and taking from it later, under loom.
+//! Peeking at a mailbox and taking from it later, under loom.
 
 use std::future::poll_fn;
 
@@ -8,7 +8,7 @@ use loom::thread;
 
 use crate::mailbox::{Interest, Mailbox, MailboxConfig, Peek};
 
-/// A mailbox that is served by incarnation 1, with something going on meanwhile.
+/// Explores a mailbox with incarnation 1 attached, while another thread runs `meanwhile`.
 fn explore(meanwhile: fn(&Mailbox<u32>), model: fn(&Mailbox<u32>)) {
     loom::model(move || {
         let queue = Arc::new(Mailbox::new(MailboxConfig::default()));
@@ -24,26 +24,26 @@ fn explore(meanwhile: fn(&Mailbox<u32>), model: fn(&Mailbox<u32>)) {
     });
 }
 
-fn sight(queue: &Mailbox<u32>, interest: Interest) -> Peek {
+fn peek(queue: &Mailbox<u32>, interest: Interest) -> Peek {
     block_on(poll_fn(|cx| queue.poll_peek(1, interest, cx.waker())))
 }
 
 #[test]
-fn a_lookout_is_woken_by_a_message_and_whoever_it_calls_takes_it() {
+fn peek_is_woken_by_a_message_that_can_then_be_taken() {
     let send = |queue: &Mailbox<u32>| (1..=2).for_each(|message| assert!(queue.push(message).is_ok()));
     explore(send, |queue| {
         for message in 1..=2 {
-            assert_eq!(sight(queue, Interest::Messages), Peek::Message);
+            assert_eq!(peek(queue, Interest::Messages), Peek::Message);
             assert_eq!(queue.try_recv(1), Some(message));
         }
     });
 }
 
 #[test]
-fn a_lookout_over_a_message_in_hand_is_woken_by_a_kill_and_not_by_a_message() {
+fn peek_during_a_message_in_flight_is_woken_by_a_kill_and_not_by_a_message() {
     let kill = |queue: &Mailbox<u32>| assert!(queue.push(2).is_ok() && queue.kill());
     explore(kill, |queue| {
-        assert_eq!(sight(queue, Interest::Signals), Peek::Urgent);
+        assert_eq!(peek(queue, Interest::Signals), Peek::Urgent);
         assert_eq!((queue.try_recv(1), queue.counters().queued), (None, 1));
     });
 }
