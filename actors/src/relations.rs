@@ -83,11 +83,11 @@ impl<P: ?Sized> Relations<P> {
     pub(crate) fn set_monitor(
         &mut self,
         monitor: MonitorId,
-        target: MonitorTarget<P>,
+        monitored: MonitorTarget<P>,
     ) -> Option<MonitorTarget<P>> {
         match self.monitors.get_mut(&monitor) {
-            Some(entry) => entry.replace(target),
-            None => Some(target),
+            Some(entry) => entry.replace(monitored),
+            None => Some(monitored),
         }
     }
 

@@ -147,18 +147,18 @@ mod tests {
 
     #[test]
     fn it_is_a_sorted_map_that_never_keeps_more_gaps_than_values() {
-        let (mut map, mut model, mut dice) = (SeqMap::default(), BTreeMap::new(), 1_u64);
+        let (mut map, mut model, mut random) = (SeqMap::default(), BTreeMap::new(), 1_u64);
         for step in 0..20_000_u64 {
-            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             // The map grows for a while, then it shrinks for a while.
-            let grows = (dice >> 60 < 10) == (step / 2_000 % 2 == 0);
+            let grows = (random >> 60 < 10) == (step / 2_000 % 2 == 0);
             if grows {
                 // Every number is used once, and they are nearly in order.
                 let number = (step & !7) | ((step * 3 + 1) & 7);
                 map.insert(number, step);
                 model.insert(number, step);
             } else {
-                let any = model.range((dice >> 33) % (step + 1)..).next().map_or(0, |(number, _)| *number);
+                let any = model.range((random >> 33) % (step + 1)..).next().map_or(0, |(number, _)| *number);
                 assert_eq!(map.remove(any), model.remove(&any));
             }
             assert_eq!((map.len(), map.is_empty()), (model.len(), model.is_empty()));

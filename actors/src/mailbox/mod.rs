@@ -31,7 +31,7 @@
 //!    lock knows whether it is still the consumer.
 //! 3. **Order**: messages in the batch were accepted before messages in the queue, and the rest of
 //!    a batch returns to the front. So messages settle in the order of their sequence numbers, and
-//!    the number tells the outcome. Evicted messages leave from the front too. Evicted messages
+//!    the number determines the outcome. Evicted messages leave from the front too. Evicted messages
 //!    behind the one in flight count as settled when it settles. A message that is discarded on
 //!    arrival has no number.
 //! 4. **Conservation**: accepted = handled + lost + dead + queued + batch (with the message in

@@ -73,13 +73,13 @@ impl<M: Send + 'static> Process<M> {
     /// Enqueues a down signal when the target of a monitor has ended, if the monitor still exists.
     fn on_monitor_down(&self, incarnation: u32, monitor: MonitorId, down: Down) {
         let Some(mut own) = self.attached_relations(incarnation) else { return };
-        let Some(target) = own.as_mut().and_then(|own| own.take_monitor(monitor)) else { return };
+        let Some(monitored) = own.as_mut().and_then(|own| own.take_monitor(monitor)) else { return };
         let waker = self
             .queue
             .enqueue_signal(Some(incarnation), ControlSignal::Down { monitor, down: Box::new(down) })
             .flatten();
         drop(own);
-        drop(target);
+        drop(monitored);
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -160,12 +160,12 @@ impl<M: Send + 'static> Process<M> {
         }));
         match registered {
             Ok(watcher) => {
-                let target = MonitorTarget { target: target.clone(), watcher };
+                let monitored = MonitorTarget { target: target.clone(), watcher };
                 let unneeded = match self.attached_relations(incarnation) {
-                    Some(mut own) => own.get_or_insert_default().set_monitor(monitor, target),
-                    None => Some(target),
+                    Some(mut own) => own.get_or_insert_default().set_monitor(monitor, monitored),
+                    None => Some(monitored),
                 };
-                unneeded.into_iter().for_each(|target| target.target.unwatch(target.watcher));
+                unneeded.into_iter().for_each(|monitored| monitored.target.unwatch(monitored.watcher));
             }
             Err(watcher) => watcher(None, &ExitReason::NoProcess),
         }
@@ -174,9 +174,9 @@ impl<M: Send + 'static> Process<M> {
     /// Removes a monitor. Returns `false` if it was notified before, or does not exist.
     pub(crate) fn take_monitor(&self, incarnation: u32, monitor: MonitorId) -> bool {
         let Some(mut own) = self.attached_relations(incarnation) else { return false };
-        let Some(target) = own.as_mut().and_then(|own| own.take_monitor(monitor)) else { return false };
+        let Some(monitored) = own.as_mut().and_then(|own| own.take_monitor(monitor)) else { return false };
         drop(own);
-        target.into_iter().for_each(|target| target.target.unwatch(target.watcher));
+        monitored.into_iter().for_each(|monitored| monitored.target.unwatch(monitored.watcher));
         true
     }
 
@@ -184,8 +184,8 @@ impl<M: Send + 'static> Process<M> {
     pub(super) fn notify_links(&self, pid: Pid, reason: &ExitReason) {
         let Some(own) = self.relations.lock().take() else { return };
         let (links, monitors) = own.into_parts();
-        for target in monitors {
-            target.target.unwatch(target.watcher);
+        for monitored in monitors {
+            monitored.target.unwatch(monitored.watcher);
         }
         for (to, other) in links {
             other.link_ended(to.incarnation(), pid, reason);

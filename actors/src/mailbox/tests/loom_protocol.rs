@@ -370,7 +370,7 @@ fn released_place_goes_to_the_first_waiter() {
         });
         queue.release_permit();
         assert_eq!(next_message(&queue, 1), 1);
-        sender.join().expect("the sender got in");
+        sender.join().expect("the sender was admitted");
         check(&queue);
     });
 }
@@ -392,7 +392,7 @@ fn evicted_message_is_never_handled_and_no_other_is_missing() {
             }
         });
         let mut handled = vec![next_message(&queue, 1)];
-        let dropped = sender.join().expect("the sender got in");
+        let dropped = sender.join().expect("the sender was admitted");
         check(&queue);
         handled.extend(std::iter::from_fn(|| poll_message(&queue, 1)));
         let mut all: Vec<u32> = handled.iter().chain(&dropped).copied().collect();

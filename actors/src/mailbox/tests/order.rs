@@ -101,7 +101,7 @@ fn acked_message_is_counted_once() {
 fn message_wakes_the_consumer_only_if_it_is_parked() {
     let queue = Checked::attached(MailboxConfig::default());
     assert!(queue.push(1).is_ok());
-    assert_eq!(queue.wake_count(), 0, "it never slept");
+    assert_eq!(queue.wake_count(), 0, "it was never parked");
     assert_eq!(queue.drain(1), [1]);
     assert!(queue.push(2).is_ok());
     assert!(queue.push(3).is_ok());

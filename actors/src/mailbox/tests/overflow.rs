@@ -9,7 +9,7 @@ fn dropping_oldest(capacity: usize) -> MailboxConfig {
 
 /// Casts a message to a full mailbox. Returns the messages that were dropped for it.
 fn cast(queue: &Checked, message: u32) -> Vec<u32> {
-    let dropped = queue.cast(message).expect("it is taken in");
+    let dropped = queue.cast(message).expect("it is accepted");
     assert!(!dropped.is_empty(), "there was room");
     dropped
 }

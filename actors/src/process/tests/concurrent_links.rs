@@ -32,7 +32,7 @@ enum Step {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Ending {
     Never,
-    ByItself,
+    Detached,
     /// At any step.
     Abandoned,
 }
@@ -121,7 +121,7 @@ fn run(programs: [&[Step]; 2], ending: Ending, order: &[u8]) -> Fixture {
     let mut all = [first, second, vec![]];
     match ending {
         Ending::Never => {}
-        Ending::ByItself => all[0].push(Step::End),
+        Ending::Detached => all[0].push(Step::End),
         Ending::Abandoned => all[2].push(Step::End),
     }
     thread::scope(|scope| {
@@ -212,7 +212,7 @@ proptest! {
     #[test]
     fn survivor_is_notified_once_if_it_was_linked_and_keeps_no_end(
         one in program(), other in program(), order in vec(any::<u8>(), 0..80),
-        ending in select(vec![Ending::ByItself, Ending::Abandoned]),
+        ending in select(vec![Ending::Detached, Ending::Abandoned]),
     ) {
         check(&run([&one, &other], ending, &order))?;
     }

@@ -92,7 +92,7 @@ impl Scheduler {
         let mut running: Vec<Sender<()>> = self.resume;
         let mut order = order.iter();
         while !running.is_empty() {
-            let next = order.next().map_or(0, |dice| usize::from(*dice)) % running.len();
+            let next = order.next().map_or(0, |random| usize::from(*random)) % running.len();
             running[next].send(()).expect("it waits");
             if self.pauses.recv().expect("it is alive").is_finished {
                 running.remove(next);
