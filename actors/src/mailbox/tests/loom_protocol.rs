@@ -16,14 +16,14 @@ use loom::thread;
 use crate::control::ControlSignal;
 use crate::exit::ExitReason;
 use crate::mailbox::{
-    Capacity, Interest, Mailbox, MailboxConfig, MessageOutcome, NextEvent, OverflowPolicy, ParkResult,
-    PushError, TicketOutcome, WaitsFor,
+    Capacity, Interest, Mailbox, MailboxConfig, MessageOutcome, NextEvent, ParkResult, PushError,
+    TicketOutcome, WaitsFor,
 };
 
 type Shared = Arc<Mailbox<u32>>;
 
 /// Explores every interleaving of two threads.
-fn explore(model: impl Fn() + Sync + Send + 'static) {
+pub(super) fn explore(model: impl Fn() + Sync + Send + 'static) {
     loom::model::Builder::new().check(model);
 }
 
@@ -36,7 +36,7 @@ fn explore_up_to(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
 }
 
 /// Returns an open mailbox with incarnation 1 attached and with queued messages.
-fn attached(capacity: usize, messages: impl IntoIterator<Item = u32>) -> Shared {
+pub(super) fn attached(capacity: usize, messages: impl IntoIterator<Item = u32>) -> Shared {
     let capacity = NonZeroUsize::new(capacity).expect("a capacity is not zero");
     let queue = Mailbox::new(MailboxConfig::bounded(capacity));
     queue.open();
@@ -52,7 +52,7 @@ fn poll(queue: &Mailbox<u32>, incarnation: u32) -> Option<NextEvent<u32>> {
     }
 }
 
-fn poll_message(queue: &Mailbox<u32>, incarnation: u32) -> Option<u32> {
+pub(super) fn poll_message(queue: &Mailbox<u32>, incarnation: u32) -> Option<u32> {
     match poll(queue, incarnation) {
         Some(NextEvent::Message(message)) => Some(message),
         _ => None,
@@ -64,7 +64,7 @@ fn next(queue: &Mailbox<u32>, incarnation: u32) -> NextEvent<u32> {
     block_on(poll_fn(|cx| queue.poll_next(incarnation, cx)))
 }
 
-fn next_message(queue: &Mailbox<u32>, incarnation: u32) -> u32 {
+pub(super) fn next_message(queue: &Mailbox<u32>, incarnation: u32) -> u32 {
     match next(queue, incarnation) {
         NextEvent::Message(message) => message,
         other => panic!("expected a message, not {other:?}"),
@@ -72,7 +72,7 @@ fn next_message(queue: &Mailbox<u32>, incarnation: u32) -> u32 {
 }
 
 /// Sends like `send`: waits for room, and fails with the message if the mailbox is closed.
-fn send(queue: &Mailbox<u32>, message: u32) -> Result<u64, PushError<Option<u32>>> {
+pub(super) fn send(queue: &Mailbox<u32>, message: u32) -> Result<u64, PushError<Option<u32>>> {
     let mut message = Some(message);
     let mut ticket = None;
     block_on(poll_fn(|cx| {
@@ -93,7 +93,7 @@ fn send(queue: &Mailbox<u32>, message: u32) -> Result<u64, PushError<Option<u32>
 }
 
 /// Asserts that the counters add up, and that the queue is within the bound.
-fn check(queue: &Mailbox<u32>) {
+pub(super) fn check(queue: &Mailbox<u32>) {
     assert!(queue.counters().is_balanced());
     let Capacity::Bounded(capacity) = queue.capacity else { return };
     let (state, batch) = (queue.state.lock(), queue.batch.lock());
@@ -356,56 +356,5 @@ fn close_wakes_every_caller_and_every_sender() {
         caller.join().expect("the caller was woken");
         assert_eq!(sender.join().expect("the sender was woken"), Err(PushError::Closed(Some(2))));
         check(&queue);
-    });
-}
-
-#[test]
-fn released_place_goes_to_the_first_waiter() {
-    explore(|| {
-        let queue = attached(1, []);
-        assert!(queue.try_reserve().is_ok());
-        let sender = thread::spawn({
-            let queue = queue.clone();
-            move || send(&queue, 1).expect("it is open")
-        });
-        queue.release_permit();
-        assert_eq!(next_message(&queue, 1), 1);
-        sender.join().expect("the sender was admitted");
-        check(&queue);
-    });
-}
-
-#[test]
-fn evicted_message_is_never_handled_and_no_other_is_missing() {
-    let settings =
-        MailboxConfig::bounded(NonZeroUsize::MIN.saturating_add(1)).overflow(OverflowPolicy::DropOldest);
-    explore(move || {
-        let queue = Arc::new(Mailbox::new(settings));
-        queue.open();
-        assert_eq!(queue.attach(), Ok(1));
-        (1..=2).for_each(|message| assert!(queue.push(message).is_ok()));
-        let sender = thread::spawn({
-            let queue = queue.clone();
-            move || match queue.push(3) {
-                Ok(_) => Vec::new(),
-                Err(_) => queue.overflow(3).expect("it is open").messages,
-            }
-        });
-        let mut handled = vec![next_message(&queue, 1)];
-        let dropped = sender.join().expect("the sender was admitted");
-        check(&queue);
-        handled.extend(std::iter::from_fn(|| poll_message(&queue, 1)));
-        let mut all: Vec<u32> = handled.iter().chain(&dropped).copied().collect();
-        all.sort_unstable();
-        assert_eq!((&*all, handled.is_sorted()), (&[1, 2, 3][..], true));
-        let accounts = queue.counters();
-        assert_eq!((accounts.handled, accounts.dead_lettered), (handled.len() as u64, dropped.len() as u64));
-        for (message, was_dropped) in all.iter().map(|message| (message, dropped.contains(message))) {
-            let outcome = queue.outcome(u64::from(*message), Waker::noop());
-            assert!(matches!(
-                (outcome, was_dropped),
-                (MessageOutcome::Evicted, true) | (MessageOutcome::Handled, false)
-            ));
-        }
     });
 }

@@ -7,6 +7,8 @@ mod checked;
 #[cfg(not(model))]
 mod lifecycle;
 #[cfg(model)]
+mod loom_capacity;
+#[cfg(model)]
 mod loom_peek;
 #[cfg(model)]
 mod loom_protocol;
