@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use perennial::prelude::*;
-use perennial::{Backoff, ChildState, SupervisorReport, ReportKind};
+use perennial::{Backoff, ChildState, ReportKind, SupervisorReport};
 
 /// A server that is down until it was tried so many times.
 struct Server {

@@ -12,7 +12,8 @@ use std::error::Error;
 use std::time::Duration;
 
 use perennial::{
-    Actor, Address, Context, DeadLetter, ExitReason, MailboxConfig, OverflowPolicy, Recipient, Reply, SendError, System,
+    Actor, Address, Context, DeadLetter, ExitReason, MailboxConfig, OverflowPolicy, Recipient, Reply,
+    SendError, System,
 };
 
 const ROOM: usize = 4;
@@ -89,7 +90,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     assert!(shown.iter().copied().eq((0..4).chain(10..=20)));
 
     // A display that shows the latest drops the oldest; one that must not be disturbed drops the newest.
-    for (overflow, kept) in [(OverflowPolicy::DropOldest, [6, 7, 8, 9]), (OverflowPolicy::DropNewest, [0, 1, 2, 3])] {
+    for (overflow, kept) in
+        [(OverflowPolicy::DropOldest, [6, 7, 8, 9]), (OverflowPolicy::DropNewest, [0, 1, 2, 3])]
+    {
         let display = display(&system, overflow).await?;
         let mut dead_letters = system.subscribe::<DeadLetter>();
         for number in 0..10 {

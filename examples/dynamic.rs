@@ -13,7 +13,7 @@ use std::error::Error;
 use std::num::NonZeroUsize;
 
 use perennial::prelude::*;
-use perennial::{DynamicSupervisor, StartChildErrorKind, PartitionSupervisor};
+use perennial::{DynamicSupervisor, PartitionSupervisor, StartChildErrorKind};
 
 /// A session of one user.
 struct Session {

@@ -13,7 +13,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use perennial::prelude::*;
-use perennial::{SupervisorReport, SupervisionStats, ReportKind};
+use perennial::{ReportKind, SupervisionStats, SupervisorReport};
 
 const WORKER: Name<Msg> = Name::new("worker");
 

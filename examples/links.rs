@@ -10,7 +10,7 @@ mod output;
 
 use std::error::Error;
 
-use perennial::{Actor, Address, Context, ExitReason, ActorHandle, Reply, Signal, System};
+use perennial::{Actor, ActorHandle, Address, Context, ExitReason, Reply, Signal, System};
 
 /// One half of a connection. It lives as long as the other half does.
 struct Half;

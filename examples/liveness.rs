@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use perennial::prelude::*;
-use perennial::{Probe, SupervisorReport, UnstoppedChild, Subscription, SupervisionStats, ReportKind};
+use perennial::{Probe, ReportKind, Subscription, SupervisionStats, SupervisorReport, UnstoppedChild};
 
 /// Does what it is told, and some of that has no end.
 #[derive(Default)]
@@ -117,6 +117,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     on.store(false, Ordering::Relaxed);
     let report = app.shutdown().await;
-    assert!(matches!(&report.stragglers[..], [UnstoppedChild { abandoned: true, .. }]), "it may have spun still");
+    assert!(
+        matches!(&report.stragglers[..], [UnstoppedChild { abandoned: true, .. }]),
+        "it may have spun still"
+    );
     Ok(())
 }

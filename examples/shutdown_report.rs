@@ -14,7 +14,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use perennial::prelude::*;
-use perennial::{SupervisorReport, SupervisionStats, ReportKind};
+use perennial::{ReportKind, SupervisionStats, SupervisorReport};
 
 struct Worker {
     good_bye: Duration,

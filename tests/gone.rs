@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use perennial::prelude::*;
-use perennial::{LifecycleEvent, Group, Registry, SlowSubscriberPolicy, Subscription, Topic};
+use perennial::{Group, LifecycleEvent, Registry, SlowSubscriberPolicy, Subscription, Topic};
 
 const NUMBERS: Topic<u32> = Topic::new("numbers");
 const GROUP: Group<u32> = Group::new("group");

@@ -35,8 +35,10 @@ async fn a_child_that_does_not_start_has_those_before_it_stopped_again() {
     let started = Supervisor::new("app").child(unit("a", &log)).child(inner).start(&system).await;
     let Err(TreeError::Failed(reason)) = started else { panic!("it does not start") };
     assert_eq!(log.take(), ["start a", "start b", "stop b", "stop a"]);
-    let outer =
-        reason.error().and_then(|error| error.downcast_ref::<ChildFailedError>()).expect("the child is named");
+    let outer = reason
+        .error()
+        .and_then(|error| error.downcast_ref::<ChildFailedError>())
+        .expect("the child is named");
     let inner = outer
         .reason
         .error()
@@ -70,8 +72,10 @@ async fn an_init_that_takes_too_long_is_a_start_that_failed() {
     let Err(TreeError::Failed(reason)) = Supervisor::new("app").child(slow).start(&system).await else {
         panic!("it does not start");
     };
-    let failed =
-        reason.error().and_then(|error| error.downcast_ref::<ChildFailedError>()).expect("the child is named");
+    let failed = reason
+        .error()
+        .and_then(|error| error.downcast_ref::<ChildFailedError>())
+        .expect("the child is named");
     assert!(matches!(failed.reason, ExitReason::StartTimedOut));
 }
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use perennial::prelude::*;
 use perennial::start::TreeError;
-use perennial::{BindError, CallError, LifecycleEvent, ActorHandle, LookupError, OpenError, Registry, Signal};
+use perennial::{
+    ActorHandle, BindError, CallError, LifecycleEvent, LookupError, OpenError, Registry, Signal,
+};
 use tokio::sync::mpsc;
 
 const WORKER: Name<Msg> = Name::new("worker");
@@ -115,7 +117,8 @@ async fn c114_c122_a_tree_whose_name_is_taken_does_not_start_and_takes_nothing()
     assert!(
         matches!(second, Err(TreeError::Open(OpenError::Name(BindError::Taken(name)))) if name == "worker")
     );
-    let began = std::iter::from_fn(|| events.try_next()).any(|event| matches!(event, LifecycleEvent::Started { .. }));
+    let began =
+        std::iter::from_fn(|| events.try_next()).any(|event| matches!(event, LifecycleEvent::Started { .. }));
     assert!(!began, "no init has run");
     assert_eq!(Registry::of(&system).names(), ["worker"]);
     assert_eq!(system.whereis(WORKER).expect("it is still the first"), holder);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use perennial::pool::{JobError, JobEvent, Pool, PoolShutdown, SubmitError, Worker, WorkerContext};
 use perennial::prelude::*;
-use perennial::{App, ProcessState, SupervisorReport, SupervisorHandle, TaskScope, ReportKind};
+use perennial::{App, ProcessState, ReportKind, SupervisorHandle, SupervisorReport, TaskScope};
 
 /// Who did what, in order.
 #[derive(Clone, Default)]

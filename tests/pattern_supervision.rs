@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use perennial::pool::{AttemptError, JobError, JobId, Pool, PoolHandle, Worker, WorkerContext};
 use perennial::prelude::*;
-use perennial::{App, Backoff, ChildState, SupervisorReport, SupervisorHandle, ReportKind};
+use perennial::{App, Backoff, ChildState, ReportKind, SupervisorHandle, SupervisorReport};
 use support::{Log, Msg, crash, incarnation, unit};
 use tokio::time::Instant;
 

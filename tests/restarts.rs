@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use perennial::prelude::*;
-use perennial::{App, CallError, ChildState, DeadLetter, DeadLetterReason, SupervisorReport, SupervisorHandle, SupervisionStats, ReportKind};
+use perennial::{
+    App, CallError, ChildState, DeadLetter, DeadLetterReason, ReportKind, SupervisionStats, SupervisorHandle,
+    SupervisorReport,
+};
 
 const WORKER: Name<Msg> = Name::new("worker");
 
@@ -123,8 +126,8 @@ async fn a_child_of_a_supervisor_that_gave_up_is_reached_by_the_old_address_and_
     assert_eq!(incarnation(&system.whereis(WORKER).expect("its supervisor owns it")).await, 2);
     assert_eq!(notes.lock().expect("not poisoned").get(&7), Some(&1));
     assert_eq!(SupervisionStats::of(&system).escalations, 1);
-    let gave_up =
-        std::iter::from_fn(|| reports.try_next()).find(|report| matches!(report.kind, ReportKind::GaveUp { .. }));
+    let gave_up = std::iter::from_fn(|| reports.try_next())
+        .find(|report| matches!(report.kind, ReportKind::GaveUp { .. }));
     assert!(gave_up.is_some_and(|report| &*report.path == "app/inner"));
     assert!(app.shutdown().await.is_clean());
 }
@@ -154,7 +157,9 @@ async fn a_child_of_a_supervisor_that_was_killed_is_reached_by_the_old_address_a
 
 #[tokio::test(start_paused = true)]
 async fn what_waits_at_a_crash_is_kept_unless_the_mailbox_is_set_to_discard_it() {
-    for (mailbox, kept) in [(MailboxConfig::unbounded(), 2), (MailboxConfig::unbounded().discard_on_restart(), 0)] {
+    for (mailbox, kept) in
+        [(MailboxConfig::unbounded(), 2), (MailboxConfig::unbounded().discard_on_restart(), 0)]
+    {
         let (system, notes) = (System::new(), Notes::default());
         let mut dead = system.subscribe::<DeadLetter>();
         let child = worker(&notes).mailbox(mailbox);

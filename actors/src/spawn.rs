@@ -13,17 +13,17 @@ use tokio::sync::oneshot;
 
 use crate::actor::{Actor, ActorOnce, Context, OwnedArgs, owned_args};
 use crate::address::{Address, Monitor};
+use crate::any_process::AnyProcess;
 use crate::carried::{Carried, CarriesValue};
+use crate::control::{ControlSignal, Exit, ExitSource};
 use crate::exit::ExitReason;
 use crate::incarnation;
 use crate::label::Label;
 use crate::mailbox::{Capacity, MailboxConfig};
-use crate::control::{Exit, ControlSignal, ExitSource};
 use crate::pid::Pid;
-use crate::process::{Identity, AttachError, Parent, Process, ExitNotifier};
+use crate::process::{AttachError, ExitNotifier, Identity, Parent, Process};
 use crate::signal::MonitorId;
 use crate::system::System;
-use crate::any_process::AnyProcess;
 
 /// Why an actor did not start.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -129,7 +129,14 @@ type LinkToParent = Box<dyn FnOnce(&Arc<dyn AnyProcess>) -> bool + Send>;
 
 impl<A: Actor, E> Spawn<A, E> {
     fn new(system: &System, args: A::Args, fail: Fail<A, E>) -> Self {
-        Self { system: system.clone(), args, mailbox: MailboxConfig::default(), label: None, parent: None, fail }
+        Self {
+            system: system.clone(),
+            args,
+            mailbox: MailboxConfig::default(),
+            label: None,
+            parent: None,
+            fail,
+        }
     }
 
     /// Sets the mailbox.
@@ -162,7 +169,7 @@ impl<A: Actor, E> Spawn<A, E> {
     ///
     /// [`SpawnError::NoRuntime`] outside a tokio runtime, and [`SpawnError::ZeroCapacity`].
     pub fn detach(self) -> Result<Address<A::Msg>, E> {
-        self.begin(ExitNotifier::Nobody, |_| ()).map(|(address, ())| address)
+        self.begin(ExitNotifier::None, |_| ()).map(|(address, ())| address)
     }
 
     /// Starts it, watched from before it runs: however soon it ends, the monitor tells its reason.
@@ -171,7 +178,7 @@ impl<A: Actor, E> Spawn<A, E> {
     ///
     /// As of [`detach`](Self::detach).
     pub fn detach_monitored(self) -> Result<(Address<A::Msg>, Monitor), E> {
-        self.begin(ExitNotifier::Nobody, |address| address.monitor())
+        self.begin(ExitNotifier::None, |address| address.monitor())
     }
 
     /// The same for an actor that watches: it is [told](Actor::signal).
@@ -183,7 +190,7 @@ impl<A: Actor, E> Spawn<A, E> {
         self,
         observer: &mut Context<O>,
     ) -> Result<(Address<A::Msg>, MonitorId), E> {
-        self.begin(ExitNotifier::Nobody, |address| observer.monitor(&address.handle()))
+        self.begin(ExitNotifier::None, |address| observer.monitor(&address.handle()))
     }
 
     /// Starts it; `before` is run when there is an incarnation and nothing of it has run.
@@ -205,12 +212,12 @@ impl<A: Actor, E> Spawn<A, E> {
             Ok(attachment) => attachment,
             Err(error) => return Err((self.fail)(error.into(), Some(self.args))),
         };
-        process.disown();
+        process.mark_unowned();
         let address = Address::new(process);
         if let Some(link) = self.parent {
             if !link(address.handle().process()) {
-                let exit = Exit { from: None, reason: ExitReason::NoProcess, by: ExitSource::Other };
-                address.handle().process().order(None, ControlSignal::Exit(Box::new(exit)));
+                let exit = Exit { from: None, reason: ExitReason::NoProcess, source: ExitSource::Other };
+                address.handle().process().send_control(None, ControlSignal::Exit(Box::new(exit)));
             }
         }
         let known = before(&address);

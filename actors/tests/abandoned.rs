@@ -5,8 +5,8 @@ use std::sync::mpsc as threads;
 
 use perennial_actors::host::{Identity, Parent};
 use perennial_actors::{
-    Actor, CallError, Context, DeadLetter, DeadLetterReason, LifecycleEvent, ExitReason, MailboxConfig, Pid, Reply, Subscription,
-    System,
+    Actor, CallError, Context, DeadLetter, DeadLetterReason, ExitReason, LifecycleEvent, MailboxConfig, Pid,
+    Reply, Subscription, System,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -158,7 +158,7 @@ impl Stage {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_stuck_incarnation_had_taken_goes_to_the_next() {
+async fn batch_of_an_abandoned_incarnation_goes_to_the_next() {
     let system = System::new();
     let mut dead_letters = system.subscribe::<DeadLetter>();
     let mut stage = Stage::new(&system);
@@ -171,7 +171,9 @@ async fn what_a_stuck_incarnation_had_taken_goes_to_the_next() {
     has_begun.await.expect("it is handled");
     stage.abandon(first);
     let letter = dead_letters.try_next().expect("the one in hand");
-    assert!(matches!(letter.reason, DeadLetterReason::InFlight(ExitReason::Killed)) && letter.target == first);
+    assert!(
+        matches!(letter.reason, DeadLetterReason::InFlight(ExitReason::Killed)) && letter.target == first
+    );
     stage.start(2);
     stage.record.started(2).await;
     assert_eq!(stage.written().await, (2, "note 1".into()));
@@ -204,8 +206,11 @@ async fn an_abandoned_incarnation_ends_without_a_word_whatever_its_handler_comes
         assert_eq!(stage.written().await, (2, "note 2".into()));
         assert!(stage.record.more().is_none(), "the parent that abandoned it is told nothing");
         let events: Vec<LifecycleEvent> = std::iter::from_fn(|| stage.events.try_next()).collect();
-        let [LifecycleEvent::Started { pid: a, .. }, LifecycleEvent::Abandoned { pid: b, .. }, LifecycleEvent::Started { pid: c, .. }] =
-            events[..]
+        let [
+            LifecycleEvent::Started { pid: a, .. },
+            LifecycleEvent::Abandoned { pid: b, .. },
+            LifecycleEvent::Started { pid: c, .. },
+        ] = events[..]
         else {
             panic!("{events:?}")
         };

@@ -5,12 +5,13 @@ use std::fmt::{Debug, Display};
 use std::future::{Future, IntoFuture};
 use std::hash::Hash;
 
-use perennial_actors::host::{MailboxConsumer, IncarnationExit, Identity, AttachError, MailboxEvent};
+use perennial_actors::host::{AttachError, Identity, IncarnationExit, MailboxConsumer, MailboxEvent};
 use perennial_actors::{
-    Actor, Address, Call, CallError, Capacity, ClosedError, Context, MessageStats, DeadLetter, DeadLetterReason, Down,
-    LifecycleEvent, ExitReason, ErrorReason, ActorHandle, MailboxConfig, Monitor, NoProcessError, MailboxOnRestart, OverflowPolicy, Panic,
-    PanicLocations, Permit, Pid, ProcessState, Recipient, RecipientCall, Reply, ReserveFuture, SendError,
-    SendFuture, SendTimeoutFuture, Signal, Spawn, SpawnError, Subscription, System, SystemBuilder, WeakAddress,
+    Actor, ActorHandle, Address, Call, CallError, Capacity, ClosedError, Context, DeadLetter,
+    DeadLetterReason, Down, ErrorReason, ExitReason, LifecycleEvent, MailboxConfig, MailboxOnRestart,
+    MessageStats, Monitor, NoProcessError, OverflowPolicy, Panic, PanicLocations, Permit, Pid, ProcessState,
+    Recipient, RecipientCall, Reply, ReserveFuture, SendError, SendFuture, SendTimeoutFuture, Signal, Spawn,
+    SpawnError, Subscription, System, SystemBuilder, WeakAddress,
 };
 
 /// A message that cannot be shared or printed: nothing below may need that.

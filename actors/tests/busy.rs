@@ -7,7 +7,7 @@ use std::sync::mpsc as threads;
 use std::thread;
 use std::time::Duration;
 
-use perennial_actors::{ExitReason, ActorHandle, Pid};
+use perennial_actors::{ActorHandle, ExitReason, Pid};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tokio::task::yield_now;

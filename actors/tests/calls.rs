@@ -6,8 +6,8 @@ use std::sync::mpsc as threads;
 use std::time::Duration;
 
 use perennial_actors::{
-    Actor, Address, CallError, Context, DeadLetter, DeadLetterReason, ExitReason, MailboxConfig, Reply, Spawn, System,
-    Unsent,
+    Actor, Address, CallError, Context, DeadLetter, DeadLetterReason, ExitReason, MailboxConfig, Reply,
+    Spawn, System, Unsent,
 };
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
@@ -242,7 +242,10 @@ async fn a_caller_in_the_queue_of_an_actor_that_ends_is_told_the_reason() {
     assert!(matches!(ended(result), ExitReason::Killed));
     // First the one in hand, then the one that waited.
     let reasons = [(); 2].map(|()| dead_letters.try_next().expect("a dead letter").reason);
-    assert!(matches!(reasons, [DeadLetterReason::InFlight(_), DeadLetterReason::Unhandled(_)]), "{reasons:?}");
+    assert!(
+        matches!(reasons, [DeadLetterReason::InFlight(_), DeadLetterReason::Unhandled(_)]),
+        "{reasons:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use perennial_actors::host::Identity;
 use perennial_actors::{
-    Actor, Address, CallError, Capacity, Context, ExitReason, MailboxConfig, Recipient, Reply, SendError, System,
+    Actor, Address, CallError, Capacity, Context, ExitReason, MailboxConfig, Recipient, Reply, SendError,
+    System,
 };
 use tokio::task::{JoinSet, spawn_blocking};
 

@@ -1,7 +1,7 @@
 //! Actors on several threads that link and unlink each other at random, while one of them ends. What is proved step by step in
 //! the unit tests of the protocol, here under real contention.
 
-use perennial_actors::{Context, ExitReason, ActorHandle, Pid, System};
+use perennial_actors::{ActorHandle, Context, ExitReason, Pid, System};
 
 use support::puppet::{Hand, Msg, Puppet, trapper, why};
 

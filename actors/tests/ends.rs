@@ -3,8 +3,8 @@
 use std::future::{Future, ready};
 
 use perennial_actors::{
-    Actor, Address, Context, DeadLetter, DeadLetterReason, ExitReason, NoProcessError, ProcessState, SendError, System,
-    Unsent,
+    Actor, Address, Context, DeadLetter, DeadLetterReason, ExitReason, NoProcessError, ProcessState,
+    SendError, System, Unsent,
 };
 use tokio::sync::mpsc;
 

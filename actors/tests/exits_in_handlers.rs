@@ -5,7 +5,8 @@ use std::future::pending;
 use std::time::Duration;
 
 use perennial_actors::{
-    Actor, Address, CallError, Context, DeadLetter, DeadLetterReason, ExitReason, ActorHandle, Reply, Signal, System,
+    Actor, ActorHandle, Address, CallError, Context, DeadLetter, DeadLetterReason, ExitReason, Reply, Signal,
+    System,
 };
 use tokio::sync::mpsc;
 use tokio::task::yield_now;

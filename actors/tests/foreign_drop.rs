@@ -5,7 +5,7 @@ use std::panic::panic_any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::host::{IncarnationExit, Identity, ignore_panic};
+use perennial_actors::host::{Identity, IncarnationExit, ignore_panic};
 use perennial_actors::{Actor, Address, CallError, Context, ExitReason, MailboxConfig, Reply, System};
 
 use support::parent::{Record, recorder};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use perennial_actors::host::Broadcast;
-use perennial_actors::{Actor, Context, LifecycleEvent, ExitReason, System};
+use perennial_actors::{Actor, Context, ExitReason, LifecycleEvent, System};
 
 /// Does something when it is dropped.
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use perennial_actors::host::{MailboxConsumer, IncarnationExit, Identity, AttachError, Parent, MailboxEvent};
+use perennial_actors::host::{AttachError, Identity, IncarnationExit, MailboxConsumer, MailboxEvent, Parent};
 use perennial_actors::{Actor, Context, ExitReason, MailboxConfig, ProcessState, Reply, SpawnError, System};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
@@ -64,7 +64,11 @@ async fn a_start_that_fails_is_an_end_without_a_start() {
     let end = record.ended(7).await;
     assert_eq!((end.pid, end.started, end.reason.to_string().as_str()), (pid, false, "failed: no room"));
     assert!(record.more().is_none());
-    assert_eq!(identity.address().state(), ProcessState::Pending, "it is for the parent to decide what follows");
+    assert_eq!(
+        identity.address().state(),
+        ProcessState::Pending,
+        "it is for the parent to decide what follows"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -132,7 +136,9 @@ async fn an_attachment_works_through_the_mailbox_by_hand() {
     record.started(3).await;
     assert_eq!(address.pid(), Some(attachment.pid()));
     let (answer, ()) = tokio::join!(address.call(|reply| Msg::Echo(1, reply)).into_future(), async {
-        let MailboxEvent::Message(Msg::Echo(n, reply)) = step(&mut attachment).await else { panic!("a message") };
+        let MailboxEvent::Message(Msg::Echo(n, reply)) = step(&mut attachment).await else {
+            panic!("a message")
+        };
         reply.send(n);
         attachment.handled();
     });

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use perennial_actors::{Address, LifecycleEvent, ExitReason, NoProcessError, ProcessState, SpawnError, System};
+use perennial_actors::{
+    Address, ExitReason, LifecycleEvent, NoProcessError, ProcessState, SpawnError, System,
+};
 
 use support::mortal::{Deed, Mortal, Msg, cast, plan, starting};
 

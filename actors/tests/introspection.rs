@@ -4,7 +4,7 @@ use std::sync::mpsc as threads;
 use std::thread;
 use std::time::Duration;
 
-use perennial_actors::{ExitReason, ActorHandle, MonitorId, Pid, ProcessState, System};
+use perennial_actors::{ActorHandle, ExitReason, MonitorId, Pid, ProcessState, System};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tokio::task::yield_now;

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use perennial_actors::host::{Carried, CarriesValue};
 use perennial_actors::{
-    Actor, Address, CallError, ClosedError, Context, DeadLetter, Down, LifecycleEvent, ExitReason, Permit, Reply,
-    SendError, System,
+    Actor, Address, CallError, ClosedError, Context, DeadLetter, Down, ExitReason, LifecycleEvent, Permit,
+    Reply, SendError, System,
 };
 use tokio::time::timeout;
 
@@ -66,7 +66,8 @@ async fn ended(system: &System) -> To {
 /// Has a relay fail to hand a request on: the reason, which is kept in a monitor, an event and a dead letter while the caller waits.
 async fn reason(hand_on: fn(Address<Request>, Option<Permit<Request>>, Request) -> Handing) -> ExitReason {
     let system = System::new();
-    let (mut events, mut dead_letters) = (system.subscribe::<LifecycleEvent>(), system.subscribe::<DeadLetter>());
+    let (mut events, mut dead_letters) =
+        (system.subscribe::<LifecycleEvent>(), system.subscribe::<DeadLetter>());
     let (relay, to) = (system.spawn::<Relay>(()).await.expect("it starts"), ended(&system).await);
     let down = relay.monitor();
     let call = relay.call(|reply| HandOn(hand_on, to, reply)).no_timeout();
@@ -75,7 +76,8 @@ async fn reason(hand_on: fn(Address<Request>, Option<Permit<Request>>, Request) 
     let Down { reason, .. } = down.await;
     assert_eq!(told.to_string(), reason.to_string());
     assert!(dead_letters.try_next().is_some(), "the request was lost in flight");
-    let is_end = |event: LifecycleEvent| matches!(event, LifecycleEvent::Ended { reason, .. } if reason.is_abnormal());
+    let is_end =
+        |event: LifecycleEvent| matches!(event, LifecycleEvent::Ended { reason, .. } if reason.is_abnormal());
     assert!(std::iter::from_fn(|| events.try_next()).any(is_end));
     reason
 }

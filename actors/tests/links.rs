@@ -1,6 +1,8 @@
 //! Links: mutual, one at most between two, and what an end does to the other end. OTP cases 101 to 109, 115.
 
-use perennial_actors::{DeadLetter, DeadLetterReason, ExitReason, NoProcessError, Pid, SendError, System, Unsent};
+use perennial_actors::{
+    DeadLetter, DeadLetterReason, ExitReason, NoProcessError, Pid, SendError, System, Unsent,
+};
 
 use support::parent::hosted;
 use support::puppet::{Hand, Msg, puppet, trapper, why};
@@ -259,7 +261,9 @@ async fn c115_a_killed_actor_handles_nothing_that_waits_and_is_seen_dead() {
     assert_eq!((victim.address.pid(), victim.address.kill()), (None, Err(NoProcessError)));
     let letters: Vec<_> = std::iter::from_fn(|| dead_letters.try_next()).collect();
     assert_eq!(letters.len(), 1000);
-    assert!(letters.iter().all(|letter| matches!(letter.reason, DeadLetterReason::Unhandled(ExitReason::Killed))));
+    assert!(
+        letters.iter().all(|letter| matches!(letter.reason, DeadLetterReason::Unhandled(ExitReason::Killed)))
+    );
 }
 
 #[tokio::test(start_paused = true)]

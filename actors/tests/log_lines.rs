@@ -4,7 +4,9 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use perennial_actors::{Actor, Address, Context, ExitReason, MailboxConfig, OverflowPolicy, PanicLocations, System};
+use perennial_actors::{
+    Actor, Address, Context, ExitReason, MailboxConfig, OverflowPolicy, PanicLocations, System,
+};
 use tracing::Level;
 
 use support::log::{listen, take};

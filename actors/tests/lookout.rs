@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use perennial_actors::host::{MailboxConsumer, Identity, MailboxEvent};
+use perennial_actors::host::{Identity, MailboxConsumer, MailboxEvent};
 use perennial_actors::{CallError, ExitReason, MailboxConfig, Reply, System};
 
 use support::parent::recorder;

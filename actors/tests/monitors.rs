@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use perennial_actors::host::Identity;
 use perennial_actors::{
-    Actor, Address, CallError, Context, LifecycleEvent, ExitReason, MailboxConfig, Monitor, ProcessState, Reply, System,
+    Actor, Address, CallError, Context, ExitReason, LifecycleEvent, MailboxConfig, Monitor, ProcessState,
+    Reply, System,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -242,7 +243,10 @@ async fn when_a_monitor_is_told_hooks_have_run_callers_know_and_the_actor_is_clo
     assert_eq!(worker.state(), ProcessState::Closed);
     let seen: Vec<LifecycleEvent> = std::iter::from_fn(|| events.try_next()).collect();
     assert!(
-        matches!(&seen[..], [LifecycleEvent::Started { .. }, LifecycleEvent::Ended { .. }, LifecycleEvent::Closed { .. }]),
+        matches!(
+            &seen[..],
+            [LifecycleEvent::Started { .. }, LifecycleEvent::Ended { .. }, LifecycleEvent::Closed { .. }]
+        ),
         "{seen:?}"
     );
     tokio::try_join!(caller, watcher).expect("both end well");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use perennial_actors::{ActorOnce, Context, ExitReason, ActorHandle, Pid, Reply, SpawnError, System};
+use perennial_actors::{ActorHandle, ActorOnce, Context, ExitReason, Pid, Reply, SpawnError, System};
 
 /// Arguments that count how often they were dropped.
 struct Socket {

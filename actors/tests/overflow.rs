@@ -2,7 +2,8 @@
 
 use perennial_actors::host::Identity;
 use perennial_actors::{
-    Address, CallError, DeadLetter, DeadLetterReason, ExitReason, MailboxConfig, OverflowPolicy, SendError, System, Unsent,
+    Address, CallError, DeadLetter, DeadLetterReason, ExitReason, MailboxConfig, OverflowPolicy, SendError,
+    System, Unsent,
 };
 use support::slow::{Msg, stage};
 

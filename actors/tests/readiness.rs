@@ -1,6 +1,6 @@
 //! Starts that are complete when the actor says so, and not when its init returns.
 
-use perennial_actors::{Address, LifecycleEvent, ExitReason, ProcessState, SpawnError, System};
+use perennial_actors::{Address, ExitReason, LifecycleEvent, ProcessState, SpawnError, System};
 use tokio::time::{Instant, sleep};
 
 use support::marionette::{Hosted, Msg, Puppet, about_to_begin, deed, failing, long, millis, puppet};
@@ -151,7 +151,10 @@ async fn an_actor_that_ends_before_it_is_ready_has_not_started() {
         let ended = hosted.record.ended(1).await;
         assert_eq!((ended.reason.to_string().as_str(), ended.started), (reason, false));
         assert_eq!(hosted.strings.lines(), lines);
-        assert!(matches!(events.try_next(), Some(LifecycleEvent::Ended { .. })), "{reason}: it had not started");
+        assert!(
+            matches!(events.try_next(), Some(LifecycleEvent::Ended { .. })),
+            "{reason}: it had not started"
+        );
 
         let spawn = about_to_begin(&System::new(), move |_, ctx| {
             ctx.defer_ready();

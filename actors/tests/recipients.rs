@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use perennial_actors::host::Identity;
 use perennial_actors::{
-    DeadLetter, DeadLetterReason, ExitReason, MailboxConfig, OverflowPolicy, Recipient, SendError, System, Unsent, WeakAddress,
+    DeadLetter, DeadLetterReason, ExitReason, MailboxConfig, OverflowPolicy, Recipient, SendError, System,
+    Unsent, WeakAddress,
 };
 use support::slow::{Msg, Slow, stage};
 
@@ -63,7 +64,9 @@ async fn a_recipient_drops_what_the_mailbox_is_set_to_drop() {
         notes.cast(n).expect("the oldest makes room");
     }
     assert_eq!(
-        std::iter::from_fn(|| dead.try_next()).filter(|l| matches!(l.reason, DeadLetterReason::Overflow)).count(),
+        std::iter::from_fn(|| dead.try_next())
+            .filter(|l| matches!(l.reason, DeadLetterReason::Overflow))
+            .count(),
         2
     );
     assert_eq!(stage.notes().await, [0, 3]);

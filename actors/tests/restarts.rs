@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use perennial_actors::host::Identity;
 use perennial_actors::{
-    Actor, Address, CallError, Context, DeadLetter, DeadLetterReason, ExitReason, MailboxConfig, NoProcessError, Pid,
-    ProcessState, Reply, SendError, System, Unsent,
+    Actor, Address, CallError, Context, DeadLetter, DeadLetterReason, ExitReason, MailboxConfig,
+    NoProcessError, Pid, ProcessState, Reply, SendError, System, Unsent,
 };
 use tokio::sync::mpsc;
 
@@ -218,9 +218,13 @@ async fn a_mailbox_may_be_discarded_on_restart_and_its_callers_are_told() {
     let (answer, reason) = tokio::join!(address.call(Msg::Who).into_future(), owner.ended());
     let Err(CallError::Ended(told, _)) = answer else { panic!("it was discarded") };
     assert_eq!((told.to_string(), reason.to_string().as_str()), (reason.to_string(), "failed: on purpose"));
-    let letters: Vec<DeadLetterReason> = std::iter::from_fn(|| dead_letters.try_next()).map(|l| l.reason).collect();
+    let letters: Vec<DeadLetterReason> =
+        std::iter::from_fn(|| dead_letters.try_next()).map(|l| l.reason).collect();
     assert!(
-        matches!(letters[..], [DeadLetterReason::InFlight(_), DeadLetterReason::Unhandled(_), DeadLetterReason::Unhandled(_)]),
+        matches!(
+            letters[..],
+            [DeadLetterReason::InFlight(_), DeadLetterReason::Unhandled(_), DeadLetterReason::Unhandled(_)]
+        ),
         "{letters:?}"
     );
     owner.cast([Msg::Note(3)]);

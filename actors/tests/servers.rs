@@ -113,9 +113,7 @@ async fn c134_a_parents_exit_acts_ahead_of_all_that_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn c136_a_stop_ends_with_the_reason_given_and_a_monitor_sees_it() {
-    for reason in
-        [ExitReason::Normal, ExitReason::shutdown_with("closing time"), ExitReason::failed("bad")]
-    {
+    for reason in [ExitReason::Normal, ExitReason::shutdown_with("closing time"), ExitReason::failed("bad")] {
         let (strings, expected) = (puppet().await, reason.to_string());
         let monitor = strings.address.monitor();
         assert_eq!(strings.address.stop(reason), Ok(()));

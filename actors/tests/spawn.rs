@@ -5,8 +5,8 @@ use std::pin::pin;
 use std::task::{Poll, Waker};
 
 use perennial_actors::{
-    Actor, Capacity, Context, LifecycleEvent, ExitReason, MailboxConfig, ProcessState, Reply, SendError, SpawnError, System,
-    Unsent,
+    Actor, Capacity, Context, ExitReason, LifecycleEvent, MailboxConfig, ProcessState, Reply, SendError,
+    SpawnError, System, Unsent,
 };
 use tokio::sync::oneshot;
 

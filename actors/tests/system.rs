@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use perennial_actors::host::Identity;
 use perennial_actors::{
-    Actor, Address, Context, MessageStats, DeadLetter, DeadLetterReason, LifecycleEvent, ExitReason, MailboxConfig, Pid, Reply,
-    SendError, System,
+    Actor, Address, Context, DeadLetter, DeadLetterReason, ExitReason, LifecycleEvent, MailboxConfig,
+    MessageStats, Pid, Reply, SendError, System,
 };
 
 enum Msg {
@@ -48,7 +48,8 @@ async fn end(worker: &Address<Msg>) {
 #[tokio::test(start_paused = true)]
 async fn two_systems_never_meet() {
     let (one, other) = (System::new(), System::new());
-    let (mut events, mut dead_letters) = (other.subscribe::<LifecycleEvent>(), other.subscribe::<DeadLetter>());
+    let (mut events, mut dead_letters) =
+        (other.subscribe::<LifecycleEvent>(), other.subscribe::<DeadLetter>());
     let (first, second) = (worker(&one).await, worker(&other).await);
     assert_eq!(first.pid(), second.pid(), "each counts for itself");
     events.next().await.expect("its own actor has started");
@@ -133,7 +134,8 @@ async fn the_accounts_of_actors_that_are_gone_stay_in_the_books() {
     assert!(identity.address().cast(Msg::Work).is_ok());
     assert_eq!(system.counters().queued, 1);
     drop(identity);
-    let expected = MessageStats { accepted: 61, handled: 20, lost_in_flight: 20, dead_lettered: 21, queued: 0 };
+    let expected =
+        MessageStats { accepted: 61, handled: 20, lost_in_flight: 20, dead_lettered: 21, queued: 0 };
     assert_eq!(system.counters(), expected);
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use perennial_actors::host::Identity;
 use perennial_actors::{
-    CallError, Context, ExitReason, ActorHandle, MailboxConfig, MonitorId, ProcessState, Reply, SendError, Signal,
-    System, Unsent,
+    ActorHandle, CallError, Context, ExitReason, MailboxConfig, MonitorId, ProcessState, Reply, SendError,
+    Signal, System, Unsent,
 };
 
 use support::parent::{Record, hosted, recorder};
@@ -59,7 +59,8 @@ async fn c110_a_monitor_of_a_dead_actor_tells_no_process_with_its_own_id() {
 
 #[tokio::test(start_paused = true)]
 async fn c110_a_monitor_of_an_actor_that_was_never_opened_tells_no_process() {
-    let (mut observer, identity) = (puppet(&System::new()).await, Identity::<()>::new(MailboxConfig::default()));
+    let (mut observer, identity) =
+        (puppet(&System::new()).await, Identity::<()>::new(MailboxConfig::default()));
     let handle = identity.address().handle();
     let monitor = observer.does(move |ctx| ctx.monitor(&handle)).await;
     assert_eq!(observer.downs().await, [(monitor, None, "no process".into())]);

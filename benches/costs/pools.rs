@@ -53,7 +53,14 @@ pub(crate) async fn delayed_jobs_expired(pools: usize, jobs: usize) -> Duration 
         let pool = pool();
         let handle = pool.handle();
         for job in 0..jobs {
-            drop(handle.submit(job as u32).delay(LATER).expires_in(expires).try_submit().expect("there is room"));
+            drop(
+                handle
+                    .submit(job as u32)
+                    .delay(LATER)
+                    .expires_in(expires)
+                    .try_submit()
+                    .expect("there is room"),
+            );
         }
         tokio::time::sleep(2 * expires).await;
         let begun = ran();

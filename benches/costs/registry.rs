@@ -266,7 +266,8 @@ async fn with_subscriptions(
 ) -> (Owners, Vec<perennial::TopicHandle<u32>>, Duration) {
     let owners = Owners::start(owners, items).await;
     let topics = owners.topics();
-    let took = owners.each(&topics, |actor, topic| assert!(topic.subscribe(actor, SlowSubscriberPolicy::Skip)));
+    let took =
+        owners.each(&topics, |actor, topic| assert!(topic.subscribe(actor, SlowSubscriberPolicy::Skip)));
     (owners, topics, took)
 }
 

@@ -64,23 +64,25 @@ mod groups;
 mod keys;
 mod log;
 mod name;
+mod name_key;
 mod owners;
-mod whereis;
 mod registry;
 mod sync;
 mod table;
 #[cfg(test)]
 mod tests;
-mod name_key;
 mod topics;
-mod waiters;
 mod wait_for;
+mod waiters;
+mod whereis;
 
 pub use changes::NameChange;
 pub use error::{BindError, HandOverError, LookupError, NamedCallError, NamedCastError, WaitError};
-pub use groups::{BroadcastReport, Group, GroupChange, GroupMonitor, GroupJoinError, GroupHandle, NotJoinedError};
+pub use groups::{
+    BroadcastReport, Group, GroupChange, GroupHandle, GroupJoinError, GroupMonitor, NotJoinedError,
+};
 pub use keys::{DuplicateKeys, KeyChange, KeyEntry, RegisterError, UniqueKeys};
 pub use name::{Name, NameInfo};
-pub use whereis::{NamedCall, Whereis};
 pub use registry::Registry;
 pub use topics::{PublishReport, SlowSubscriberPolicy, Topic, TopicHandle};
+pub use whereis::{NamedCall, Whereis};

@@ -4,7 +4,7 @@
 //!
 //! This is the one file of the crate that calls tracing; `tests/architecture.rs` keeps it so.
 
-use perennial_actors::{ExitReason, ActorHandle};
+use perennial_actors::{ActorHandle, ExitReason};
 use tracing::{Level, warn};
 
 /// The `Clone` of a message for a member of a group panicked.

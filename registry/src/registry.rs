@@ -7,16 +7,16 @@ use std::sync::{Arc, Weak};
 
 use perennial_actors::host::{Guarded, dispose};
 use perennial_actors::{
-    Address, CloseHook, ActorHandle, ProcessState, Subscription, System, SystemEvent, WeakActorHandle,
+    ActorHandle, Address, CloseHook, ProcessState, Subscription, System, SystemEvent, WeakActorHandle,
 };
 
-use crate::changes::{NameChange, Changes, Told};
+use crate::changes::{Changes, NameChange, Told};
 use crate::error::{BindError, HandOverError, LookupError};
-use crate::groups::{Group, GroupChange, Groups, GroupHandle};
+use crate::groups::{Group, GroupChange, GroupHandle, Groups};
 use crate::name::{Name, NameInfo};
+use crate::name_key::NameKey;
 use crate::sync::IdGen;
 use crate::table::{Retain, Table};
-use crate::name_key::NameKey;
 use crate::topics::{Topic, TopicHandle, Topics};
 use crate::waiters::Waiters;
 
@@ -347,9 +347,12 @@ impl Inner {
             let is_handed_over = bound.origin.as_ref().is_some_and(|origin| origin.is_of(&actor));
             return if is_handed_over { Err(HandedOver) } else { Ok(Err(BindError::Taken(name))) };
         }
-        let Some(next) = self.add_name_hook(name.clone(), address) else { return Ok(Err(BindError::Ended(name))) };
+        let Some(next) = self.add_name_hook(name.clone(), address) else {
+            return Ok(Err(BindError::Ended(name)));
+        };
         let was = std::mem::replace(bound, next);
-        self.changes.record(told, || NameChange::Unregistered { name: name.clone(), actor: was.handle.clone() });
+        self.changes
+            .record(told, || NameChange::Unregistered { name: name.clone(), actor: was.handle.clone() });
         self.changes.record(told, || NameChange::Registered { name, actor });
         Ok(Ok(Some(was)))
     }
@@ -362,7 +365,8 @@ impl Inner {
                 return (Retain::Keep, ());
             }
             let actor = bound.handle.clone();
-            self.changes.record(&mut told, || NameChange::Unregistered { name: name.to_owned().into(), actor });
+            self.changes
+                .record(&mut told, || NameChange::Unregistered { name: name.to_owned().into(), actor });
             (Retain::Remove, ())
         });
         drop(told);

@@ -5,9 +5,9 @@ use std::task::Waker;
 
 use perennial_actors::host::{SeqMap, ignore_panic};
 
+use crate::name_key::NameKey;
 use crate::sync::IdGen;
 use crate::table::{Retain, Table};
-use crate::name_key::NameKey;
 
 /// The tasks that wait for names. A binding wakes those that wait for its name and no others.
 #[derive(Default)]

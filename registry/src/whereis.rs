@@ -64,7 +64,8 @@ pub trait Whereis {
         let address = self.registry().whereis(name)?;
         match address.state() {
             ProcessState::Pending => {
-                let outage = address.handle().pending_restart().map(|outage| (outage.reason, outage.retry_in));
+                let outage =
+                    address.handle().pending_restart().map(|outage| (outage.reason, outage.retry_in));
                 let (reason, retry_in) = outage.unzip();
                 Err(LookupError::Restarting { name: name.text(), reason, retry_in })
             }

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use perennial_actors::{Address, System};
-use perennial_registry::{NameChange, DuplicateKeys, KeyChange, Name, Registry, UniqueKeys};
+use perennial_registry::{DuplicateKeys, KeyChange, Name, NameChange, Registry, UniqueKeys};
 use support::{Msg, have, kill, puppet};
 
 mod support;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use perennial_actors::{LifecycleEvent, Subscription, System};
-use perennial_registry::{NameChange, DuplicateKeys, Group, GroupChange, Name, Registry, SlowSubscriberPolicy, Topic};
+use perennial_registry::{
+    DuplicateKeys, Group, GroupChange, Name, NameChange, Registry, SlowSubscriberPolicy, Topic,
+};
 use support::{Hosted, Msg, have, kill, puppet};
 
 mod support;
@@ -36,7 +38,11 @@ async fn a_system_whose_actors_have_ended_is_gone_whatever_they_had_in_its_regis
         registry.bind(Name::<Msg>::from(format!("name {number}")), &actor).expect("it is free");
         registry.group(Group::new("group")).join(&actor).expect("it lives");
         assert!(registry.topic(NUMBERS).subscribe(&actor, SlowSubscriberPolicy::Skip));
-        assert!(registry.topic(Topic::<u32>::from(format!("topic {number}"))).subscribe(&actor, SlowSubscriberPolicy::Skip));
+        assert!(
+            registry
+                .topic(Topic::<u32>::from(format!("topic {number}")))
+                .subscribe(&actor, SlowSubscriberPolicy::Skip)
+        );
         kill(&actor).await;
     }
     while changes.try_next().is_some() || groups.try_next().is_some() {}

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use perennial_actors::{Actor, Address, Context, ExitReason, ActorHandle, MailboxConfig, System};
-use perennial_registry::{Group, GroupChange, GroupJoinError, GroupHandle, NotJoinedError, Registry};
+use perennial_actors::{Actor, ActorHandle, Address, Context, ExitReason, MailboxConfig, System};
+use perennial_registry::{Group, GroupChange, GroupHandle, GroupJoinError, NotJoinedError, Registry};
 use support::{Hosted, Msg, Puppet, have, kill, puppet};
 
 mod support;
@@ -78,7 +78,11 @@ async fn c148_an_end_is_the_end_of_all_memberships_and_a_restart_joins_again() {
         hosted.crash().await;
         assert_eq!(group(&system).members(), std::slice::from_ref(&other));
         assert_eq!(Registry::of(&system).which_groups(), ["group"], "an empty group is none");
-        assert_eq!(group(&system).join(&member), Err(GroupJoinError), "it is the incarnation that is a member");
+        assert_eq!(
+            group(&system).join(&member),
+            Err(GroupJoinError),
+            "it is the incarnation that is a member"
+        );
         hosted.start_next().await;
     }
 }

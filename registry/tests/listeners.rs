@@ -1,8 +1,8 @@
 //! Who listens is told of every change in order, before the call that made it returns, and before monitors hear of an end.
 
-use perennial_actors::{Address, ActorHandle, Monitor, Pid, Subscription, System};
+use perennial_actors::{ActorHandle, Address, Monitor, Pid, Subscription, System};
 use perennial_registry::{
-    NameChange, DuplicateKeys, Group, GroupChange, KeyChange, Name, RegisterError, Registry, UniqueKeys,
+    DuplicateKeys, Group, GroupChange, KeyChange, Name, NameChange, RegisterError, Registry, UniqueKeys,
 };
 use support::{Hosted, Msg, have, kill, pid, puppet};
 use tokio::sync::mpsc;

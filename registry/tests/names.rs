@@ -8,8 +8,8 @@ use std::time::Duration;
 use perennial_actors::host::Identity;
 use perennial_actors::{CallError, MailboxConfig, Reply, SendError, System, Unsent};
 use perennial_registry::{
-    BindError, NameChange, HandOverError, LookupError, Name, NamedCallError, NamedCastError, Registry, WaitError,
-    Whereis,
+    BindError, HandOverError, LookupError, Name, NameChange, NamedCallError, NamedCastError, Registry,
+    WaitError, Whereis,
 };
 use support::{Hosted, Msg, heard, kill, puppet, puppet_with};
 use tokio::time::Instant;

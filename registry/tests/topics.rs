@@ -100,8 +100,9 @@ async fn to_subscribe_again_changes_the_policy_and_nothing_is_heard_twice() {
 #[tokio::test(start_paused = true)]
 async fn a_subscription_survives_restarts_and_what_is_said_meanwhile_waits() {
     let system = System::new();
-    let init =
-        |ctx: &mut Context<Puppet>| assert!(numbers(ctx.system()).subscribe(&ctx.address(), SlowSubscriberPolicy::Skip));
+    let init = |ctx: &mut Context<Puppet>| {
+        assert!(numbers(ctx.system()).subscribe(&ctx.address(), SlowSubscriberPolicy::Skip))
+    };
     let mut hosted = Hosted::start(&system, init).await;
     for said in 1..10 {
         hosted.crash().await;
@@ -206,14 +207,18 @@ async fn what_one_publisher_says_is_heard_in_that_order_by_everybody() {
 
 /// Has `actor` subscribe to even numbers, each halved.
 fn subscribe_halved(system: &System, actor: &Address<Msg>) -> bool {
-    numbers(system).subscribe_with(actor, SlowSubscriberPolicy::Skip, |said| (said % 2 == 0).then(|| Msg::Heard(said / 2)))
+    numbers(system).subscribe_with(actor, SlowSubscriberPolicy::Skip, |said| {
+        (said % 2 == 0).then(|| Msg::Heard(said / 2))
+    })
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_subscriber_gets_what_its_function_makes_of_a_message_or_nothing() {
     let system = System::new();
     let (halved, all) = (puppet(&system).await, puppet(&system).await);
-    assert!(subscribe_halved(&system, &halved) && numbers(&system).subscribe(&all, SlowSubscriberPolicy::Skip));
+    assert!(
+        subscribe_halved(&system, &halved) && numbers(&system).subscribe(&all, SlowSubscriberPolicy::Skip)
+    );
     let published: Vec<_> = (1..=4).map(|said| numbers(&system).publish(&said)).collect();
     assert_eq!(
         published.iter().map(|each| (each.delivered, each.filtered)).collect::<Vec<_>>(),
@@ -228,7 +233,10 @@ async fn a_later_subscription_replaces_the_function_and_the_policy() {
     let one = puppet(&system).await;
     assert!(subscribe_halved(&system, &one));
     assert_eq!(numbers(&system).publish(&8).delivered, 1);
-    assert!(numbers(&system).subscribe_with(&one, SlowSubscriberPolicy::Skip, |said| Some(Msg::Heard(said + 100))));
+    assert!(
+        numbers(&system)
+            .subscribe_with(&one, SlowSubscriberPolicy::Skip, |said| Some(Msg::Heard(said + 100)))
+    );
     assert_eq!(numbers(&system).publish(&1).delivered, 1);
     assert!(numbers(&system).subscribe(&one, SlowSubscriberPolicy::Unsubscribe));
     assert_eq!(numbers(&system).publish(&3).delivered, 1);

@@ -265,7 +265,9 @@ impl fmt::Display for ChildNotStarted {
 impl Error for ChildNotStarted {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.kind {
-            StartChildErrorKind::Failed(reason) => reason.error().map(|error| error as &(dyn Error + 'static)),
+            StartChildErrorKind::Failed(reason) => {
+                reason.error().map(|error| error as &(dyn Error + 'static))
+            }
             _ => None,
         }
     }

@@ -66,6 +66,7 @@
 #[macro_use]
 mod examples;
 
+mod chunk_map;
 mod driver;
 mod dropped;
 mod engine;
@@ -78,7 +79,6 @@ mod policy;
 pub mod pool;
 pub mod ractor;
 mod report;
-mod chunk_map;
 mod scope;
 mod spec;
 mod supervisor;
@@ -87,21 +87,21 @@ mod tree;
 
 pub use driver::SupervisionStats;
 pub use error::{
-    ChangeError, ChildError, ChildFailedError, ChildNotStarted, StartChildErrorKind, StartChildError, StartError,
-    StartOnceError,
+    ChangeError, ChildError, ChildFailedError, ChildNotStarted, StartChildError, StartChildErrorKind,
+    StartError, StartOnceError,
 };
 pub use node::OpenError;
 pub use policy::{
     AutoShutdown, Backoff, ChildKind, ChildPolicy, Intensity, Liveness, ProbePolicy, Restart, Shutdown,
     Strategy,
 };
-pub use report::{SupervisorReport, LivenessFailure, ReportKind};
+pub use report::{LivenessFailure, ReportKind, SupervisorReport};
 pub use scope::TaskScope;
 pub use spec::{Child, ChildOnce, ChildSpec, IntoChildren, Probe, SpecError};
 pub use supervisor::{
-    App, DynamicHandle, DynamicSupervisor, RunOutcome, PartitionKey, PartitionSupervisor, Partitions,
-    ResizeError, ShutdownReport, StopSignal, StopSignals, Supervised, Supervisor, SupervisorHandle, ChildFactory,
-    WeakDynamicHandle, WeakPartitions, WeakSupervisorHandle,
+    App, ChildFactory, DynamicHandle, DynamicSupervisor, PartitionKey, PartitionSupervisor, Partitions,
+    ResizeError, RunOutcome, ShutdownReport, StopSignal, StopSignals, Supervised, Supervisor,
+    SupervisorHandle, WeakDynamicHandle, WeakPartitions, WeakSupervisorHandle,
 };
 pub use task::TaskContext;
-pub use tree::{ChildCounts, ChildInfo, ChildStart, ChildState, UnstoppedChild, Tree};
+pub use tree::{ChildCounts, ChildInfo, ChildStart, ChildState, Tree, UnstoppedChild};

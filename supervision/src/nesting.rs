@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use perennial_actors::host::Label;
-use perennial_actors::{ExitReason, ActorHandle, ProcessState, System};
+use perennial_actors::{ActorHandle, ExitReason, ProcessState, System};
 
 use crate::dropped::DropCounters;
 use crate::node::{ChildNode, OpenError};
@@ -34,7 +34,12 @@ pub(crate) fn open(top: &dyn ChildNode, system: &System, label: &Label) -> Resul
     })
 }
 
-fn open_one(node: &dyn ChildNode, system: &System, label: &Label, due: &mut Unopened) -> Result<(), OpenError> {
+fn open_one(
+    node: &dyn ChildNode,
+    system: &System,
+    label: &Label,
+    due: &mut Unopened,
+) -> Result<(), OpenError> {
     node.open_alone(system, label)?;
     if let Some(group) = node.group() {
         let (supervisor, counters) = (node.handle(), group.drop_counters());
@@ -122,7 +127,7 @@ mod tests {
     use perennial_actors::{MailboxConfig, Pid, SpawnError};
 
     use super::*;
-    use crate::node::{StartParams, Claims, Group, Nest, Seen};
+    use crate::node::{Claims, Group, Nest, Seen, StartParams};
 
     /// What was done with nodes, in order, and how many times their children were listed.
     #[derive(Default)]

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use perennial_actors::host::{MailboxConsumer, Identity, Label, Parent};
-use perennial_actors::{ExitReason, ActorHandle, Pid, SpawnError, System};
+use perennial_actors::host::{Identity, Label, MailboxConsumer, Parent};
+use perennial_actors::{ActorHandle, ExitReason, Pid, SpawnError, System};
 use perennial_registry::BindError;
 use tokio::runtime;
 

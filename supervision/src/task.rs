@@ -30,7 +30,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use perennial_actors::host::{
-    MailboxConsumer, Foreign, Guarded, Parent, MailboxEvent, catch_panic, ignore_panic, wake_safely,
+    Foreign, Guarded, MailboxConsumer, MailboxEvent, Parent, catch_panic, ignore_panic, wake_safely,
 };
 use perennial_actors::{ExitReason, Pid, System};
 use perennial_registry::{Registry, Whereis};
@@ -212,7 +212,9 @@ impl TaskRunner {
     {
         while let Poll::Ready(step) = self.attachment.poll_next(cx) {
             match step {
-                MailboxEvent::Stop(reason) if self.line.graceful.load(Ordering::Acquire) => self.line.tell(&reason),
+                MailboxEvent::Stop(reason) if self.line.graceful.load(Ordering::Acquire) => {
+                    self.line.tell(&reason)
+                }
                 MailboxEvent::Stop(reason) => return Poll::Ready(reason),
                 MailboxEvent::Message(never) => match never {},
                 // Killed, or its mailbox was taken away, and then nobody listens.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use perennial_actors::{Address, ExitReason, System};
 use perennial_supervision::{
-    Child, DynamicSupervisor, Shutdown, ShutdownReport, Strategy, Supervisor, SupervisionStats,
+    Child, DynamicSupervisor, Shutdown, ShutdownReport, Strategy, SupervisionStats, Supervisor,
 };
 use support::reports::Reports;
 use support::subject::{Log, Msg, Nature, Start, incarnation, ms, subject, tell};

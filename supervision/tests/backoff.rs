@@ -5,7 +5,7 @@ use std::time::Duration;
 use perennial_actors::{Address, System};
 use perennial_registry::{Name, Registry};
 use perennial_supervision::{
-    App, Backoff, Child, ChildError, ChildState, Shutdown, Supervisor, SupervisorHandle, ReportKind,
+    App, Backoff, Child, ChildError, ChildState, ReportKind, Shutdown, Supervisor, SupervisorHandle,
 };
 use support::reports::Reports;
 use support::subject::{Log, Msg, Nature, Start, incarnation, ms, secs, subject, tell};

@@ -2,7 +2,8 @@
 
 use perennial_actors::System;
 use perennial_supervision::{
-    Backoff, Child, ChildState, DynamicSupervisor, StartChildErrorKind, Restart, Shutdown, Strategy, Supervisor,
+    Backoff, Child, ChildState, DynamicSupervisor, Restart, Shutdown, StartChildErrorKind, Strategy,
+    Supervisor,
 };
 use support::reports::Reports;
 use support::subject::{Log, Msg, Nature, Start, incarnation, ms, secs, subject, tell};

@@ -13,7 +13,7 @@ use std::time::Duration;
 use bombs::{Msg, Unspeakable, idler, incarnation, soon, tell};
 use perennial_actors::{Actor, Address, Context, ExitReason, Reply, Signal, System};
 use perennial_supervision::pool::Pool;
-use perennial_supervision::{App, SupervisorReport, Restart, Supervisor, SupervisorHandle, ReportKind};
+use perennial_supervision::{App, ReportKind, Restart, Supervisor, SupervisorHandle, SupervisorReport};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::set_default;
 use tracing::{Event, Level, Metadata, Subscriber};

@@ -11,7 +11,8 @@ use bombs::{Msg, idler, incarnation, panic_with_a_bomb, tell};
 use perennial_actors::{Address, ExitReason, Reply, System};
 use perennial_supervision::pool::{AttemptError, JobError, Pool};
 use perennial_supervision::{
-    App, Child, Probe, SupervisorReport, Restart, StartError, Supervisor, SupervisorHandle, TaskScope, ReportKind,
+    App, Child, Probe, ReportKind, Restart, StartError, Supervisor, SupervisorHandle, SupervisorReport,
+    TaskScope,
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 

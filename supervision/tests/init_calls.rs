@@ -5,7 +5,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::{Actor, Address, CallError, Context, ExitReason, MailboxConfig, Reply, SendError, System};
+use perennial_actors::{
+    Actor, Address, CallError, Context, ExitReason, MailboxConfig, Reply, SendError, System,
+};
 use perennial_supervision::{App, Child, Strategy, Supervisor, SupervisorHandle};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, timeout};

@@ -6,9 +6,10 @@ mod worker;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use perennial_actors::{Address, ActorHandle, System};
+use perennial_actors::{ActorHandle, Address, System};
 use perennial_supervision::{
-    App, ChildSpec, DynamicSupervisor, StartChildErrorKind, StartChildError, Strategy, Supervisor, SupervisorHandle,
+    App, ChildSpec, DynamicSupervisor, StartChildError, StartChildErrorKind, Strategy, Supervisor,
+    SupervisorHandle,
 };
 use tokio::task::JoinHandle;
 use worker::{Log, Msg, crash, tolerant, worker};

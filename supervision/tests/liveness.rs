@@ -3,7 +3,7 @@
 
 use perennial_actors::{Address, MailboxConfig, System};
 use perennial_supervision::{
-    App, Child, DynamicSupervisor, Probe, Restart, Shutdown, Supervisor, SupervisorHandle, SupervisionStats,
+    App, Child, DynamicSupervisor, Probe, Restart, Shutdown, SupervisionStats, Supervisor, SupervisorHandle,
 };
 use support::reports::Reports;
 use support::subject::{Log, Msg, Nature, incarnation, ms, secs, subject, tell};

@@ -1,7 +1,9 @@
 //! Children that hang among others: their siblings, the supervisors above and below, and whoever manages them meanwhile.
 
 use perennial_actors::System;
-use perennial_supervision::{Child, ChildError, ChildState, Shutdown, Strategy, Supervisor, SupervisionStats};
+use perennial_supervision::{
+    Child, ChildError, ChildState, Shutdown, Strategy, SupervisionStats, Supervisor,
+};
 use support::reports::Reports;
 use support::subject::{Log, Msg, Nature, Start, incarnation, ms, secs, subject, tell};
 use tokio::time::sleep;

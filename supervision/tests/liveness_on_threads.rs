@@ -7,7 +7,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use perennial_actors::{Address, System};
-use perennial_supervision::{App, Child, Probe, Shutdown, Supervisor, SupervisorHandle, SupervisionStats};
+use perennial_supervision::{App, Child, Probe, Shutdown, SupervisionStats, Supervisor, SupervisorHandle};
 use support::reports::Reports;
 use support::subject::{Log, Msg, Nature, Start, incarnation, ms, tell};
 use support::threads::{Spinning, on_threads};
@@ -225,7 +225,8 @@ fn a_child_that_blocks_the_thread_of_the_timers_is_found() {
 fn a_probed_child_that_blocks_the_thread_of_the_timers_is_found() {
     on_threads(4, async {
         let (_hold, block) = block();
-        let child = watched(plain()).probe(Probe::new(Msg::Ping).period(ms(50)).timeout(ms(200)).failure_threshold(1));
+        let child = watched(plain())
+            .probe(Probe::new(Msg::Ping).period(ms(50)).timeout(ms(200)).failure_threshold(1));
         let address = child.address();
         let (_, mut reports, _app) = start(app().child(child)).await;
         tell(&address, Msg::Later(ms(70), Box::new(block)));

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use perennial_actors::System;
-use perennial_supervision::{SupervisorReport, Shutdown, LivenessFailure, Supervisor, ReportKind};
+use perennial_supervision::{LivenessFailure, ReportKind, Shutdown, Supervisor, SupervisorReport};
 use support::subject::{Log, Msg, Nature, Start, ms, secs, tell};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};

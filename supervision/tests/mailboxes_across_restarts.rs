@@ -3,7 +3,7 @@
 #[path = "support/worker.rs"]
 mod worker;
 
-use perennial_actors::{Address, CallError, ActorHandle, ProcessState, System};
+use perennial_actors::{ActorHandle, Address, CallError, ProcessState, System};
 use perennial_supervision::{App, Strategy, Supervisor, SupervisorHandle};
 use tokio::task::{JoinSet, yield_now};
 use worker::{Birth, Gate, Log, Msg, Script, gate, tolerant, worker};

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use perennial_actors::{Actor, ActorOnce, Address, Context, ExitReason, ProcessState, Reply, System};
 use perennial_supervision::{
-    Child, ChildOnce, ChildStart, DynamicSupervisor, StartChildErrorKind, Restart, Strategy, Supervisor, SupervisionStats,
+    Child, ChildOnce, ChildStart, DynamicSupervisor, Restart, StartChildErrorKind, Strategy,
+    SupervisionStats, Supervisor,
 };
 
 const SECOND: Duration = Duration::from_secs(1);

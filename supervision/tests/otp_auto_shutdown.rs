@@ -4,7 +4,9 @@
 mod worker;
 
 use perennial_actors::ExitReason;
-use perennial_supervision::{AutoShutdown, Backoff, ChildState, Restart, Strategy, Supervisor, SupervisionStats};
+use perennial_supervision::{
+    AutoShutdown, Backoff, ChildState, Restart, Strategy, SupervisionStats, Supervisor,
+};
 use worker::{
     Birth, HOUR, Log, SECOND, Script, crash, end, incarnation, over, quiet, refused, shown, start, tolerant,
     worker,

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use perennial_actors::{ExitReason, Pid, System};
 use perennial_supervision::{
-    App, Backoff, ChildCounts, ChildKind, ChildPolicy, ChildStart, DynamicHandle, DynamicSupervisor,
-    StartChildErrorKind, Restart, Shutdown, SpecError, Supervisor, SupervisionStats,
+    App, Backoff, ChildCounts, ChildKind, ChildPolicy, ChildStart, DynamicHandle, DynamicSupervisor, Restart,
+    Shutdown, SpecError, StartChildErrorKind, SupervisionStats, Supervisor,
 };
 use tokio::time::Instant;
 use worker::{

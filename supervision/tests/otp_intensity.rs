@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use perennial_actors::{ExitReason, ProcessState, System};
 use perennial_supervision::{
-    Backoff, ChildError, ChildSpec, ChildStart, DynamicSupervisor, StartChildErrorKind, Restart, Strategy, Supervisor,
-    SupervisionStats,
+    Backoff, ChildError, ChildSpec, ChildStart, DynamicSupervisor, Restart, StartChildErrorKind, Strategy,
+    SupervisionStats, Supervisor,
 };
 use tokio::time::sleep;
 use unit::{

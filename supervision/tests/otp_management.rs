@@ -5,8 +5,8 @@ mod worker;
 
 use perennial_actors::{ExitReason, System};
 use perennial_supervision::{
-    Backoff, ChildCounts, ChildError, ChildStart, ChildState, DynamicSupervisor, StartChildErrorKind, Restart,
-    Shutdown, Strategy, Supervisor, SupervisorHandle, SupervisionStats,
+    Backoff, ChildCounts, ChildError, ChildStart, ChildState, DynamicSupervisor, Restart, Shutdown,
+    StartChildErrorKind, Strategy, SupervisionStats, Supervisor, SupervisorHandle,
 };
 use worker::{
     Birth, HOUR, Log, SECOND, Script, crash, end, gate, incarnation, over, pid, quiet, refused, shown, start,

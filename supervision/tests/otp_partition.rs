@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use perennial_actors::{CallError, ExitReason, System};
 use perennial_supervision::{
     App, ChildError, PartitionKey, PartitionSupervisor, Partitions, ResizeError, Restart, SpecError,
-    Strategy, SupervisorHandle, SupervisionStats,
+    Strategy, SupervisionStats, SupervisorHandle,
 };
 use worker::{
     Birth, HOUR, Log, Msg, SECOND, Script, crash, end, incarnation, quiet, refused, shown, start, tolerant,

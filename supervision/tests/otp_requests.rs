@@ -6,8 +6,8 @@ mod worker;
 use perennial_actors::{Address, CallError, ExitReason, System};
 use perennial_registry::{Name, Whereis};
 use perennial_supervision::{
-    App, Backoff, ChildError, ChildStart, ChildState, DynamicSupervisor, StartChildErrorKind, Restart, Strategy,
-    Supervisor, SupervisorHandle, SupervisionStats,
+    App, Backoff, ChildError, ChildStart, ChildState, DynamicSupervisor, Restart, StartChildErrorKind,
+    Strategy, SupervisionStats, Supervisor, SupervisorHandle,
 };
 use worker::{
     Birth, Gate, HOUR, Log, MINUTE, Msg, SECOND, Script, crash, end, gate, incarnation, pid, quiet, refused,

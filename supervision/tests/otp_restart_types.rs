@@ -7,7 +7,8 @@ use std::sync::{Arc, Weak};
 
 use perennial_actors::{ExitReason, System};
 use perennial_supervision::{
-    Child, ChildError, DynamicSupervisor, StartChildErrorKind, Restart, Strategy, Supervisor, SupervisionStats,
+    Child, ChildError, DynamicSupervisor, Restart, StartChildErrorKind, Strategy, SupervisionStats,
+    Supervisor,
 };
 use unit::{Life, Log, Msg, PERIOD, clean, crash, end, incarnation, quiet, shape, start, unit};
 
@@ -134,7 +135,9 @@ async fn c025_the_spec_of_a_temporary_child_is_not_kept_under_any_strategy_and_t
                 let again = supervisor.start_child(unit("a", &log)).await;
                 let again = match again.map_err(|error| error.kind) {
                     Ok(_) => "started",
-                    Err(StartChildErrorKind::AlreadyStarted(pid)) if pid.incarnation() == 2 => "already started",
+                    Err(StartChildErrorKind::AlreadyStarted(pid)) if pid.incarnation() == 2 => {
+                        "already started"
+                    }
                     Err(StartChildErrorKind::AlreadyPresent) => "already present",
                     Err(why) => panic!("{strategy:?}, {restart:?}, {reason:?}: {why}"),
                 };

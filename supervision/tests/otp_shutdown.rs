@@ -6,7 +6,7 @@ mod worker;
 use std::time::Duration;
 
 use perennial_actors::{ExitReason, System};
-use perennial_supervision::{DynamicSupervisor, SupervisorReport, Restart, Shutdown, Supervisor, ReportKind};
+use perennial_supervision::{DynamicSupervisor, ReportKind, Restart, Shutdown, Supervisor, SupervisorReport};
 use tokio::time::Instant;
 use worker::{
     Death, HOUR, Log, Msg, SECOND, Script, crash, end, incarnation, over, quiet, refused, reported, start,
@@ -66,7 +66,10 @@ async fn who_has_not_stopped_in_its_time_is_killed_and_not_before() {
     assert_eq!(log.take(), ["stop good"]);
     let reports = reported(&mut reports);
     assert!(matches!(reports[0].kind, ReportKind::Killed), "{reports:?}");
-    assert!(matches!(&reports[1].kind, ReportKind::ShutdownError { reason: ExitReason::Killed }), "{reports:?}");
+    assert!(
+        matches!(&reports[1].kind, ReportKind::ShutdownError { reason: ExitReason::Killed }),
+        "{reports:?}"
+    );
     assert_eq!(reports.len(), 2);
 }
 
@@ -147,8 +150,9 @@ async fn who_ends_otherwise_while_another_is_being_stopped_is_reported_too() {
         assert!(app.shutdown().await.is_clean());
         let reports = reported(&mut reports);
         assert_eq!(reports.len(), expected, "{reports:?}");
-        let told =
-            |report: &SupervisorReport| &*report.path == "app/a" && matches!(report.kind, ReportKind::ShutdownError { .. });
+        let told = |report: &SupervisorReport| {
+            &*report.path == "app/a" && matches!(report.kind, ReportKind::ShutdownError { .. })
+        };
         assert!(reports.iter().all(told), "{reports:?}");
     }
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use perennial_actors::{ExitReason, MailboxConfig, ProcessState, Reply, System};
 use perennial_registry::{BindError, Name, Registry, Whereis};
 use perennial_supervision::{
-    AutoShutdown, Child, ChildError, ChildKind, ChildSpec, ChildStart, DynamicSupervisor, StartChildErrorKind,
-    OpenError, PartitionSupervisor, Probe, Restart, Shutdown, SpecError, StartError, Supervisor,
+    AutoShutdown, Child, ChildError, ChildKind, ChildSpec, ChildStart, DynamicSupervisor, OpenError,
+    PartitionSupervisor, Probe, Restart, Shutdown, SpecError, StartChildErrorKind, StartError, Supervisor,
 };
 use unit::{
     Begin, Life, Log, Msg, Unit, crash, drawn, end, failed_child, ids, incarnation, shape, soon, start, unit,

@@ -5,7 +5,8 @@ mod unit;
 
 use perennial_actors::{Address, ExitReason, System};
 use perennial_supervision::{
-    App, ChildError, ChildState, DynamicSupervisor, Restart, Strategy, Supervisor, SupervisorHandle, SupervisionStats,
+    App, ChildError, ChildState, DynamicSupervisor, Restart, Strategy, SupervisionStats, Supervisor,
+    SupervisorHandle,
 };
 use unit::{
     Begin, Life, Log, Msg, PERIOD, crash, drawn, end, ids, incarnation, quiet, shape, soon, start, unit,

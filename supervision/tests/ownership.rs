@@ -6,7 +6,8 @@ mod worker;
 use perennial_actors::{ExitReason, System};
 use perennial_registry::{Name, Registry, Whereis};
 use perennial_supervision::{
-    App, Backoff, Child, DynamicSupervisor, StartChildErrorKind, Strategy, Supervisor, SupervisorHandle, SupervisionStats,
+    App, Backoff, Child, DynamicSupervisor, StartChildErrorKind, Strategy, SupervisionStats, Supervisor,
+    SupervisorHandle,
 };
 use worker::{
     Birth, HOUR, Log, Msg, SECOND, Script, crash, end, incarnation, over, pid, quiet, shown, soon, start,

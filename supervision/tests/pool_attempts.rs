@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use perennial_actors::System;
 use perennial_supervision::Backoff;
-use perennial_supervision::pool::{DeadJob, AttemptError, JobError, Pool};
+use perennial_supervision::pool::{AttemptError, DeadJob, JobError, Pool};
 use support::{
     Begun, Deed, Job, fate, hands, job, long, ms, now, quick, quiet, secs, soon, start, started, told,
 };

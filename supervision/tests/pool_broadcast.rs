@@ -76,7 +76,11 @@ impl Running {
     /// Broadcasts a job. Returns the worker that did each copy, or the error.
     async fn broadcast(&self, job: Job) -> Vec<Result<usize, String>> {
         let batch = soon(self.pool.submit(job).broadcast()).await.expect("it takes them");
-        soon(batch.join_all()).await.into_iter().map(|result| result.map_err(|error| error.to_string())).collect()
+        soon(batch.join_all())
+            .await
+            .into_iter()
+            .map(|result| result.map_err(|error| error.to_string()))
+            .collect()
     }
 
     fn notes(&self) -> Vec<(usize, Vec<u32>)> {

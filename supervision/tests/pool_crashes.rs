@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use perennial_actors::{ExitReason, ActorHandle, System};
+use perennial_actors::{ActorHandle, ExitReason, System};
 use perennial_supervision::pool::{AttemptError, JobError, Pool, Worker, WorkerContext};
 use perennial_supervision::{Backoff, StartError};
 use support::{
@@ -82,7 +82,8 @@ async fn jobs_that_crash_workers_never_end_a_pool_whose_size_changes() {
 
 #[tokio::test]
 async fn jobs_that_crash_workers_never_end_a_blocking_pool() {
-    half_of_the_jobs_panic(Pool::from_blocking_fn("blocking", 2, |job: u32| Ok::<_, Infallible>(done(job)))).await;
+    half_of_the_jobs_panic(Pool::from_blocking_fn("blocking", 2, |job: u32| Ok::<_, Infallible>(done(job))))
+        .await;
 }
 
 #[tokio::test(start_paused = true)]

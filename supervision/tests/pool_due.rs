@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use perennial_actors::{ExitReason, System};
 use perennial_supervision::Backoff;
 use perennial_supervision::pool::{
-    JobError, JobHandle, Pool, PoolHandle, Routing, PoolShutdown, Worker, WorkerContext,
+    JobError, JobHandle, Pool, PoolHandle, PoolShutdown, Routing, Worker, WorkerContext,
 };
 use support::{Deed, fate, hands, job, long, ms, now, quick, quiet, secs, soon, start};
 use tokio::time::Instant;

@@ -3,7 +3,7 @@
 #[path = "support/pool.rs"]
 mod support;
 
-use perennial_supervision::pool::{Routing, PoolSize};
+use perennial_supervision::pool::{PoolSize, Routing};
 use support::{Running, fate, hands, job, long, ms, now, quick, quiet, secs, start};
 use tokio::runtime::Handle;
 use tokio::time::sleep;

@@ -182,7 +182,8 @@ async fn a_worker_knows_its_slot_its_incarnation_and_its_system() {
     let (tellers, system) = (pool.handle(), System::new());
     let app = pool.start(&system).await.expect("it starts");
     let batch = soon(tellers.submit_many([(), (), ()])).await.expect("they are taken in");
-    let told: Vec<_> = soon(batch.join_all()).await.into_iter().map(|told| told.expect("it is told")).collect();
+    let told: Vec<_> =
+        soon(batch.join_all()).await.into_iter().map(|told| told.expect("it is told")).collect();
     let mut slots = HashSet::new();
     for (slot, pid, its_system, word) in told {
         assert!(slots.insert(slot) && its_system == system && word == "told");

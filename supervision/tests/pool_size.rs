@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use perennial_actors::System;
-use perennial_supervision::pool::{PoolError, PoolSize, PoolShutdown};
+use perennial_supervision::pool::{PoolError, PoolShutdown, PoolSize};
 use perennial_supervision::{Backoff, StartError};
 use support::{
     Deed, Running, fate, hands, hands_born, job, long, ms, now, quick, quiet, secs, soon, start, started,

@@ -90,7 +90,11 @@ async fn a_report_tells_of_attempts_that_failed_meanwhile_and_of_nothing_before(
         let dead = running.submit(job(2, [Deed::FailAfter(secs(1))]));
         quiet().await;
         let report = running.pool.stop(how).await;
-        assert_eq!((report.completed, report.requeued, report.dropped, report.failed), (1, 3, 0, 1), "{how:?}");
+        assert_eq!(
+            (report.completed, report.requeued, report.dropped, report.failed),
+            (1, 3, 0, 1),
+            "{how:?}"
+        );
         assert_eq!(fate(again).await, "done 1");
         assert_eq!(fate(dead).await, "no luck, no luck, no luck");
         running.close().await;

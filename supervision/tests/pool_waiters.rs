@@ -266,7 +266,8 @@ impl Model {
 fn whichever_come_give_up_and_make_room_the_first_in_line_has_the_next_place_and_is_told_at_once() {
     for seed in 0..200_u64 {
         let capacity = 1 + seed as usize % 5;
-        let pool: Pool<u64, (), Infallible> = Pool::from_fn("line", 1, |_: &u64| ready(Ok(()))).capacity(capacity);
+        let pool: Pool<u64, (), Infallible> =
+            Pool::from_fn("line", 1, |_: &u64| ready(Ok(()))).capacity(capacity);
         let (queued, admitted) = (Vec::new(), Vec::new());
         let (pool, line) = (pool.handle(), VecDeque::new());
         let mut model = Model { pool, capacity, queued, admitted, line, next: 0 };

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use perennial_actors::{
-    Actor, CallError, Context, DeadLetter, ExitReason, MailboxConfig, OverflowPolicy, ProcessState, Reply, System,
+    Actor, CallError, Context, DeadLetter, ExitReason, MailboxConfig, OverflowPolicy, ProcessState, Reply,
+    System,
 };
 use perennial_registry::{Name, Whereis};
-use perennial_supervision::{Child, Restart, Strategy, Supervisor, SupervisionStats};
+use perennial_supervision::{Child, Restart, Strategy, SupervisionStats, Supervisor};
 use ractor::ActorStatus;
 use tokio::time::Instant;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use perennial_actors::{Address, LifecycleEvent, ExitReason, PanicLocations, System};
+use perennial_actors::{Address, ExitReason, LifecycleEvent, PanicLocations, System};
 use perennial_supervision::{Restart, Shutdown, Supervisor};
 use ractor::ActorStatus;
 use support::{Deed, Msg, Strings, cast, disk_full, late, plain, puppet, start};

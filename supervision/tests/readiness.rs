@@ -101,8 +101,7 @@ async fn a_child_that_is_not_ready_in_time_is_killed_and_has_not_started() {
 
 #[tokio::test(start_paused = true)]
 async fn a_child_that_ends_before_it_is_ready_has_not_started_whatever_its_reason() {
-    for reason in [ExitReason::failed("no luck"), ExitReason::Normal, ExitReason::shutdown_with("enough")]
-    {
+    for reason in [ExitReason::failed("no luck"), ExitReason::Normal, ExitReason::shutdown_with("enough")] {
         let (log, system) = (Log::new(), System::new());
         let child = unready(&log, "a");
         let address = child.address();

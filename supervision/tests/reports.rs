@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use perennial_actors::{ExitReason, Subscription, System};
-use perennial_supervision::{Backoff, DynamicSupervisor, SupervisorReport, Restart, Shutdown, LivenessFailure, Supervisor, ReportKind};
+use perennial_supervision::{
+    Backoff, DynamicSupervisor, LivenessFailure, ReportKind, Restart, Shutdown, Supervisor, SupervisorReport,
+};
 use support::reports::Reports;
 use support::subject::{Log, Msg, Nature, Start, incarnation, ms, secs, subject, tell};
 use tokio::time::sleep;
@@ -14,8 +16,13 @@ mod support {
 }
 
 /// The next report, if it is of this incarnation of `app/a`.
-async fn next(reports: &mut Subscription<SupervisorReport>, supervisor: &SupervisorReport, incarnation: u32) -> ReportKind {
-    let SupervisorReport { supervisor: by, path, pid, kind: what, .. } = reports.next().await.expect("the system is there");
+async fn next(
+    reports: &mut Subscription<SupervisorReport>,
+    supervisor: &SupervisorReport,
+    incarnation: u32,
+) -> ReportKind {
+    let SupervisorReport { supervisor: by, path, pid, kind: what, .. } =
+        reports.next().await.expect("the system is there");
     assert_eq!((by, &*path), (supervisor.supervisor, "app/a"), "{what:?}");
     let of = pid.expect("there was one");
     assert_eq!(of.incarnation(), incarnation, "{what:?}");
@@ -41,7 +48,9 @@ async fn a_report_says_of_whom_it_is_and_why_it_was_made() {
     );
 
     tell(&address, Msg::Hang);
-    let ReportKind::Unresponsive { sign: LivenessFailure::Handler(time) } = next(&mut reports, &first, 1).await else {
+    let ReportKind::Unresponsive { sign: LivenessFailure::Handler(time) } =
+        next(&mut reports, &first, 1).await
+    else {
         panic!()
     };
     assert_eq!(time, secs(1));
@@ -50,7 +59,8 @@ async fn a_report_says_of_whom_it_is_and_why_it_was_made() {
         next(&mut reports, &first, 1).await,
         ReportKind::Terminated { reason: ExitReason::Unresponsive }
     ));
-    let ReportKind::Restarting { reason, restarts_left, delay, .. } = next(&mut reports, &first, 1).await else {
+    let ReportKind::Restarting { reason, restarts_left, delay, .. } = next(&mut reports, &first, 1).await
+    else {
         panic!()
     };
     assert!(matches!(reason, ExitReason::Unresponsive));
@@ -60,7 +70,9 @@ async fn a_report_says_of_whom_it_is_and_why_it_was_made() {
     tell(&address, Msg::crash());
     let ReportKind::Terminated { reason } = next(&mut reports, &first, 2).await else { panic!() };
     assert_eq!(reason.to_string(), "failed: on purpose");
-    let ReportKind::Restarting { restarts_left, delay, .. } = next(&mut reports, &first, 2).await else { panic!() };
+    let ReportKind::Restarting { restarts_left, delay, .. } = next(&mut reports, &first, 2).await else {
+        panic!()
+    };
     assert_eq!((restarts_left, delay), (1, ms(200)));
     let ReportKind::StartFailed { reason } = next(&mut reports, &first, 3).await else { panic!() };
     assert_eq!(reason.to_string(), "failed: no luck");
@@ -72,7 +84,10 @@ async fn a_report_says_of_whom_it_is_and_why_it_was_made() {
     assert!(matches!(next(&mut reports, &first, 4).await, ReportKind::Started));
 
     tell(&address, Msg::end(ExitReason::Killed));
-    assert!(matches!(next(&mut reports, &first, 4).await, ReportKind::Terminated { reason: ExitReason::Killed }));
+    assert!(matches!(
+        next(&mut reports, &first, 4).await,
+        ReportKind::Terminated { reason: ExitReason::Killed }
+    ));
     let last = reports.next().await.expect("the system is there");
     let ReportKind::GaveUp { child } = last.kind else { panic!("{last:?}") };
     assert_eq!((&*child, &*last.path), ("a", "app"));
@@ -95,12 +110,8 @@ async fn told_of_an_end(restart: Restart, reason: ExitReason) -> Vec<String> {
 /// OTP's `child_terminated`: for every end that calls for a restart or is abnormal.
 #[tokio::test(start_paused = true)]
 async fn an_end_that_was_to_be_expected_is_not_reported() {
-    let clean = [
-        ExitReason::Normal,
-        ExitReason::shutdown(),
-        ExitReason::shutdown_with("enough"),
-        ExitReason::Ignore,
-    ];
+    let clean =
+        [ExitReason::Normal, ExitReason::shutdown(), ExitReason::shutdown_with("enough"), ExitReason::Ignore];
     let abnormal = [ExitReason::Killed, ExitReason::NoProcess, ExitReason::failed("no luck")];
     for reason in clean {
         assert_eq!(told_of_an_end(Restart::Transient, reason.clone()).await, [""; 0]);

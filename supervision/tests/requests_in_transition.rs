@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use perennial_actors::{Actor, Context, ExitReason, System};
 use perennial_supervision::{
-    Child, ChildError, ChildStart, ChildState, DynamicSupervisor, StartChildErrorKind, StartChildError, Strategy,
-    Supervisor, SupervisorHandle,
+    Child, ChildError, ChildStart, ChildState, DynamicSupervisor, StartChildError, StartChildErrorKind,
+    Strategy, Supervisor, SupervisorHandle,
 };
 use tokio::time::{Instant, sleep};
 use unit::{Begin, Life, Log, crash, end, incarnation, quiet, shape, soon, start, unit, unit_that};

@@ -11,7 +11,8 @@ use std::time::Duration;
 use perennial_actors::{ExitReason, System};
 use perennial_supervision::pool::{Pool, PoolError};
 use perennial_supervision::{
-    App, ChildError, PartitionSupervisor, Partitions, ResizeError, Strategy, SupervisorHandle, SupervisionStats,
+    App, ChildError, PartitionSupervisor, Partitions, ResizeError, Strategy, SupervisionStats,
+    SupervisorHandle,
 };
 use worker::{
     Birth, Death, Log, Msg, SECOND, Script, end, incarnation, over, quiet, shown, soon, start, tolerant,

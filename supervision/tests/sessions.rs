@@ -6,7 +6,7 @@ use std::time::Duration;
 use perennial_actors::{Actor, Address, Context, ExitReason, Pid, ProcessState, Reply, System};
 use perennial_supervision::pool::Pool;
 use perennial_supervision::{
-    App, Child, DynamicHandle, DynamicSupervisor, PartitionSupervisor, Restart, Supervisor, SupervisionStats,
+    App, Child, DynamicHandle, DynamicSupervisor, PartitionSupervisor, Restart, SupervisionStats, Supervisor,
 };
 
 /// Longer than any restart counts.

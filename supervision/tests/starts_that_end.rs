@@ -7,7 +7,7 @@ mod unit;
 use std::time::Duration;
 
 use perennial_actors::{Actor, Context, ExitReason, System};
-use perennial_supervision::{Child, ChildStart, StartError, Strategy, Supervisor, SupervisionStats};
+use perennial_supervision::{Child, ChildStart, StartError, Strategy, SupervisionStats, Supervisor};
 use unit::{Begin, Log, failed_child, soon, start, unit_that};
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -1,6 +1,6 @@
 //! Children that are watched and suspended: a suspended child waits, and is not killed for that.
 
-use perennial_actors::{Actor, Address, Context, ExitReason, ActorHandle, MailboxConfig, Signal, System};
+use perennial_actors::{Actor, ActorHandle, Address, Context, ExitReason, MailboxConfig, Signal, System};
 use perennial_supervision::{App, Child, Probe, Shutdown, Supervisor, SupervisorHandle};
 use support::reports::Reports;
 use support::subject::{Msg, incarnation, ms, secs, subject, tell};

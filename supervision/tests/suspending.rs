@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use perennial_actors::{Address, ExitReason, ActorHandle, InspectError, Reply, System};
+use perennial_actors::{ActorHandle, Address, ExitReason, InspectError, Reply, System};
 use perennial_supervision::{Child, ChildError, Strategy, Supervisor};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::time::{Instant, sleep, timeout};

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use perennial_actors::{Actor, Address, Capacity, Context, ExitReason, System};
-use perennial_supervision::{App, Backoff, Child, Intensity, SupervisorReport, Supervisor, SupervisorHandle, ReportKind};
+use perennial_supervision::{
+    App, Backoff, Child, Intensity, ReportKind, Supervisor, SupervisorHandle, SupervisorReport,
+};
 use tokio::time::Instant;
 
 struct Worker;
@@ -64,8 +66,8 @@ async fn shutdown_of_the_system_ends_every_app_cleanly() {
         assert!(matches!(app.join().await, ExitReason::Shutdown(None)));
         assert!(app.shutdown().await.is_clean());
     }
-    let restarted =
-        std::iter::from_fn(|| reports.try_next()).any(|one| matches!(one.kind, ReportKind::Restarting { .. }));
+    let restarted = std::iter::from_fn(|| reports.try_next())
+        .any(|one| matches!(one.kind, ReportKind::Restarting { .. }));
     assert!(!restarted, "no supervisor takes the stop of a child for a crash");
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use perennial::prelude::*;
 use perennial::{
-    App, ChildKind, DeadLetter, DynamicHandle, DynamicSupervisor, LifecycleEvent, KeyChange, OverflowPolicy, Pid, Probe,
-    SupervisorReport, Subscription, SupervisorHandle, SupervisionStats,
+    App, ChildKind, DeadLetter, DynamicHandle, DynamicSupervisor, KeyChange, LifecycleEvent, OverflowPolicy,
+    Pid, Probe, Subscription, SupervisionStats, SupervisorHandle, SupervisorReport,
 };
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -211,8 +211,12 @@ pub(crate) async fn start(faults: Faults, may_block: bool) -> (App<SupervisorHan
 
 /// Listeners to everything: one that reads, and others that never do, so that what is told is dropped where it is told.
 pub(crate) struct Listeners {
-    _unread:
-        (Subscription<LifecycleEvent>, Subscription<DeadLetter>, Subscription<SupervisorReport>, Subscription<KeyChange<Key>>),
+    _unread: (
+        Subscription<LifecycleEvent>,
+        Subscription<DeadLetter>,
+        Subscription<SupervisorReport>,
+        Subscription<KeyChange<Key>>,
+    ),
     reading: JoinHandle<()>,
 }
 

@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use perennial::prelude::*;
-use perennial::{Group, ActorHandle, Registry, Signal, SlowSubscriberPolicy, Topic, UniqueKeys};
+use perennial::{ActorHandle, Group, Registry, Signal, SlowSubscriberPolicy, Topic, UniqueKeys};
 use tokio::task::yield_now;
 
 use crate::faulty::{Dice, Faults, Faulty, Place, catch, drop_safely};
@@ -227,7 +227,9 @@ impl Volatile {
             Deed::Fail => return Err(ExitReason::failed(value)),
             Deed::Panic => value.throw(Place::Handler),
             Deed::Stop => ctx.stop(ExitReason::failed(value)),
-            Deed::PipePanics => drop(ctx.pipe_to_self(async move { value.throw(Place::Future) }, |()| unheard())),
+            Deed::PipePanics => {
+                drop(ctx.pipe_to_self(async move { value.throw(Place::Future) }, |()| unheard()))
+            }
             _ => {
                 let _held = value;
                 self.faults.calm().await;

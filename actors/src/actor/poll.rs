@@ -3,10 +3,10 @@
 use std::task::{self, Poll};
 
 use super::traits::{Actor, Context};
-use crate::self_messages::Source;
+use crate::control::ControlSignal;
 use crate::exit::ExitReason;
 use crate::mailbox::NextEvent;
-use crate::control::ControlSignal;
+use crate::self_messages::Source;
 
 impl<A: Actor> Context<A> {
     /// The next message, if nothing but messages can be next and there is one that needs no look at the mailbox: what most of
@@ -51,12 +51,12 @@ impl<A: Actor> Context<A> {
             if source == Source::Mailbox {
                 if let Poll::Ready(next) = self.attachment_mut().poll_mailbox(cx) {
                     if matches!(next, NextEvent::Message(_)) {
-                        self.agenda_mut().had_turn(source);
+                        self.agenda_mut().move_to_back(source);
                     }
                     return Poll::Ready(next);
                 }
             } else if let Poll::Ready(own) = self.agenda_mut().poll_ready(source, cx) {
-                self.agenda_mut().had_turn(source);
+                self.agenda_mut().move_to_back(source);
                 self.attachment_mut().set_budget(budget);
                 return self.begin_self_message(own);
             }

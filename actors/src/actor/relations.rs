@@ -2,10 +2,10 @@
 
 use super::traits::{Actor, Context};
 use crate::address::{ActorHandle, NoProcessError};
-use crate::exit::ExitReason;
-use crate::control::{Exit, ControlSignal, ExitSource};
-use crate::signal::MonitorId;
 use crate::any_process::AnyProcess;
+use crate::control::{ControlSignal, Exit, ExitSource};
+use crate::exit::ExitReason;
+use crate::signal::MonitorId;
 
 /// # Links, monitors and exit signals
 ///
@@ -29,9 +29,12 @@ impl<A: Actor> Context<A> {
             return Err(NoProcessError);
         }
         // The one that ended, and not nobody: who traps has to know which of its links this is about.
-        let exit =
-            Exit { from: other.process().newest_pid(), reason: ExitReason::NoProcess, by: ExitSource::Other };
-        own.process().order(Some(own.incarnation()), ControlSignal::Exit(Box::new(exit)));
+        let exit = Exit {
+            from: other.process().latest_pid(),
+            reason: ExitReason::NoProcess,
+            source: ExitSource::Other,
+        };
+        own.process().send_control(Some(own.incarnation()), ControlSignal::Exit(Box::new(exit)));
         Ok(())
     }
 
@@ -63,8 +66,8 @@ impl<A: Actor> Context<A> {
         let from = self.pid();
         let oneself = to.pid() == Some(from);
         let by = if oneself { ExitSource::SelfSent } else { ExitSource::Other };
-        let order = ControlSignal::Exit(Box::new(Exit { from: Some(from), reason, by }));
-        to.process().order(None, order).then_some(()).ok_or(NoProcessError)
+        let order = ControlSignal::Exit(Box::new(Exit { from: Some(from), reason, source: by }));
+        to.process().send_control(None, order).then_some(()).ok_or(NoProcessError)
     }
 
     /// Watches the incarnation of `other` that lives now, or the one that is due: when it ends, [`Actor::signal`] is told, once.

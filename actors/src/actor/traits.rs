@@ -6,11 +6,11 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::address::{Address, Reply};
-use crate::self_messages::SelfMessages;
 use crate::exit::ExitReason;
 use crate::foreign::ignore_panic;
 use crate::pid::Pid;
 use crate::process::{MailboxConsumer, Parent};
+use crate::self_messages::SelfMessages;
 use crate::signal::Signal;
 use crate::sync::SyncWrapper;
 use crate::system::System;
@@ -200,8 +200,8 @@ impl<A: Actor> Context<A> {
     }
 
     /// Gives the answers that were kept until `terminate` has run. An answer that no caller waits for is dropped here.
-    pub(crate) fn say_last_words(&mut self) {
-        let words = self.agenda_if_any().map(SelfMessages::take_last_words).unwrap_or_default();
+    pub(crate) fn send_deferred_replies(&mut self) {
+        let words = self.agenda_if_any().map(SelfMessages::take_deferred_replies).unwrap_or_default();
         words.into_iter().for_each(ignore_panic);
     }
 

@@ -45,7 +45,7 @@ use crate::process::Process;
 ///     let square = system.spawn::<Square>(n).await?;
 ///     calls.spawn(square.call(|reply| reply).timeout(Duration::from_secs(1)));
 /// }
-/// let squares = calls.join_all().await.into_iter().poll_ticket::<Result<Vec<_>, _>>()?;
+/// let squares = calls.join_all().await.into_iter().collect::<Result<Vec<_>, _>>()?;
 /// assert_eq!(squares.iter().sum::<u64>(), 14);
 /// # Ok(())
 /// # }
@@ -103,8 +103,8 @@ impl<M: Send + 'static, T> Call<M, T> {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let system = System::new();
     /// let actor = system.spawn::<Answer>(()).await?;
-    /// let scheduling = tokio::task::spawn_blocking(move || actor.call(|reply| reply).from_blocking_fn());
-    /// assert_eq!(scheduling.await??, 42);
+    /// let answer = tokio::task::spawn_blocking(move || actor.call(|reply| reply).blocking());
+    /// assert_eq!(answer.await??, 42);
     /// # Ok(())
     /// # }
     /// ```

@@ -1,4 +1,4 @@
-//! What all calls have in common: the way in, the wait for the answer, and its timeout.
+//! The common part of all calls: the send, the wait for the answer, and the timeout.
 
 use std::any::type_name;
 use std::pin::Pin;
@@ -19,63 +19,64 @@ use crate::mailbox::{MessageOutcome, PushError, WaitsFor};
 use crate::process::{Process, Target};
 use crate::system::{DEFAULT_CALL_TIMEOUT, System, TimeoutId, TimeoutState, TimerWheel};
 
-/// What a call needs of the process behind an actor, whose messages need not be known.
+/// The process behind an actor, as a call sees it. Its message type need not be known.
 pub(super) trait CalledProcess {
-    /// The system that it belongs to; none before it is first opened.
+    /// Returns its system, or `None` before it is first opened.
     fn system(&self) -> Option<&System>;
     fn is_closed(&self) -> bool;
-    /// Describes it to the sender of a message of this type.
-    fn describe(&self, message_type: &'static str) -> Target;
-    /// What became of a message that was accepted; while that is open, `waker` is told of a change.
-    fn fate(&self, sequence: u64, waker: &Waker) -> MessageOutcome;
-    fn forget_fate(&self, sequence: u64);
-    /// Returns `true` if it is down, and started only when the code that asks has returned.
-    fn is_awaited_in_vain(&self) -> bool;
+    /// Returns it as the target of a message of this type.
+    fn target(&self, message_type: &'static str) -> Target;
+    /// Returns the outcome of an accepted message. While it is pending, `waker` is woken when it
+    /// changes.
+    fn outcome(&self, sequence: u64, waker: &Waker) -> MessageOutcome;
+    fn forget_outcome(&self, sequence: u64);
+    /// Returns `true` if it is down and starts only after the calling code has returned.
+    fn would_deadlock(&self) -> bool;
 }
 
 impl<M: Send + 'static> CalledProcess for Process<M> {
     fn system(&self) -> Option<&System> {
-        self.home().map(|home| &home.system)
+        self.registration().map(|registration| &registration.system)
     }
 
     fn is_closed(&self) -> bool {
         self.queue.is_closed()
     }
 
-    fn describe(&self, message_type: &'static str) -> Target {
+    fn target(&self, message_type: &'static str) -> Target {
         self.target_of(message_type)
     }
 
-    fn fate(&self, sequence: u64, waker: &Waker) -> MessageOutcome {
-        self.queue.fate(sequence, waker)
+    fn outcome(&self, sequence: u64, waker: &Waker) -> MessageOutcome {
+        self.queue.outcome(sequence, waker)
     }
 
-    fn forget_fate(&self, sequence: u64) {
-        self.queue.forget_fate(sequence);
+    fn forget_outcome(&self, sequence: u64) {
+        self.queue.forget_outcome(sequence);
     }
 
-    fn is_awaited_in_vain(&self) -> bool {
+    fn would_deadlock(&self) -> bool {
         self.waits_for_this_task()
     }
 }
 
 /// An actor that can be called with messages `N`.
 pub(super) trait Callee<N> {
-    /// The process behind it.
+    /// The type of its process.
     type Process: CalledProcess + ?Sized;
-    /// A message on its way into the mailbox.
+    /// A message that is not in the mailbox yet.
     type Entry;
 
     fn process(&self) -> &Self::Process;
 
     fn entry(message: N) -> Self::Entry;
 
-    /// Puts the message into the mailbox as soon as there is room. Returns its sequence number, or why it was
-    /// refused; `None` if it can be neither handled nor given back.
+    /// Enqueues the message as soon as there is room. Returns its sequence number. Fails if it is
+    /// refused, with `None` if the message cannot be returned.
     fn enter(&self, entry: &mut Self::Entry, waker: &Waker) -> Poll<Result<u64, Option<PushError<N>>>>;
 
-    /// Stops waiting for room. Returns the message unless it is in the mailbox.
-    fn turn_back(&self, entry: &mut Self::Entry) -> Option<N>;
+    /// Stops the wait for room. Returns the message unless it is in the mailbox.
+    fn cancel_entry(&self, entry: &mut Self::Entry) -> Option<N>;
 }
 
 impl<M: Send + 'static> Callee<M> for Arc<Process<M>> {
@@ -94,25 +95,26 @@ impl<M: Send + 'static> Callee<M> for Arc<Process<M>> {
         entry.poll(self, WaitsFor::Answer, waker).map_err(Some)
     }
 
-    fn turn_back(&self, entry: &mut SendState<M>) -> Option<M> {
+    fn cancel_entry(&self, entry: &mut SendState<M>) -> Option<M> {
         entry.cancel(&self.queue)
     }
 }
 
-/// What wakes a call when its time is up.
+/// The timer of a call.
 enum Timer {
     /// There is no timeout.
     Never,
-    /// The call was not made yet. It has a timeout of its own, or that of its system.
+    /// The call has not begun. It has its own timeout, or that of its system.
     NotBegun(Option<Duration>),
     /// A timer of tokio.
     Exact(Pin<Box<Sleep>>),
-    /// The timer wheel, which costs less than a timer of tokio as long as the answer comes early.
+    /// A timer of the wheel, which costs less than one of tokio if the answer comes early.
     Wheel(TimeoutId),
 }
 
 impl Timer {
-    /// Begins to wait, if it has not begun. Returns `true` if it has just begun and will wake the task without another poll.
+    /// Starts the timer, unless it is running. Returns `true` if it was started by this call and
+    /// will wake the task without another poll.
     fn begin(&mut self, system: Option<&System>, cx: &Context<'_>) -> Result<bool, NoTimers> {
         let Self::NotBegun(timeout) = *self else { return Ok(false) };
         let timeout = timeout.unwrap_or_else(|| default_timeout(system));
@@ -125,7 +127,7 @@ impl Timer {
         Ok(matches!(self, Self::Wheel(_)))
     }
 
-    /// Completes when the time is up.
+    /// Resolves when the time is up.
     fn poll(&mut self, wheel: Option<&Arc<TimerWheel>>, cx: &mut Context<'_>) -> Poll<()> {
         if let (Self::Wheel(id), Some(wheel)) = (&*self, wheel) {
             match wheel.poll(id, cx.waker()) {
@@ -148,17 +150,17 @@ impl Timer {
     }
 }
 
-/// Returns how long a call waits that sets no timeout. An actor without a system refuses it anyway.
+/// Returns the timeout of a call that sets none. An actor without a system refuses the call anyway.
 fn default_timeout(system: Option<&System>) -> Duration {
     system.map_or(DEFAULT_CALL_TIMEOUT, System::call_timeout)
 }
 
-/// One call, made by polling it.
+/// One call. Polling makes it.
 pub(super) struct Calling<C: Callee<N>, N, T> {
     callee: C,
     entry: C::Entry,
     sequence: Option<u64>,
-    /// Holds an answer that came when the caller had given up.
+    /// It may hold an answer that arrived after the caller had given up.
     answer: Guarded<oneshot::Receiver<T>>,
     answer_lost: bool,
     timer: Timer,
@@ -181,7 +183,7 @@ impl<C: Callee<N>, N, T> Calling<C, N, T> {
         self.timer = timeout.map_or(Timer::Never, |timeout| Timer::NotBegun(Some(timeout)));
     }
 
-    /// Removes the timeout, for a caller that measures the time itself. Returns it.
+    /// Removes and returns the timeout, for a caller that measures the time itself.
     pub(super) fn take_timeout(&mut self) -> Option<Duration> {
         match std::mem::replace(&mut self.timer, Timer::Never) {
             Timer::NotBegun(timeout) => {
@@ -220,16 +222,16 @@ impl<C: Callee<N>, N, T> Calling<C, N, T> {
             match Pin::new(&mut *self.answer).poll(cx) {
                 Poll::Ready(Ok(answer)) => return Poll::Ready(Ok(answer)),
                 Poll::Ready(Err(_)) => self.answer_lost = true,
-                // Woken for nothing, perhaps because the actor has gone down.
-                Poll::Pending if is_sent && self.callee.process().is_awaited_in_vain() => {
+                // A wake without an answer: the actor may be down.
+                Poll::Pending if is_sent && self.callee.process().would_deadlock() => {
                     return Poll::Ready(Err(CallError::Deadlock(self.target())));
                 }
                 Poll::Pending => return Poll::Pending,
             }
         }
-        // The reply is gone, which says nothing yet: a handler that is about to fail has dropped it just so. What became
-        // of the message tells.
-        match self.callee.process().fate(sequence, cx.waker()) {
+        // A dropped reply proves nothing yet, because a handler that is about to fail drops it too.
+        // The outcome of the message decides.
+        match self.callee.process().outcome(sequence, cx.waker()) {
             MessageOutcome::Pending => Poll::Pending,
             MessageOutcome::Handled => Poll::Ready(Err(CallError::ReplyDropped(self.target()))),
             MessageOutcome::Evicted => Poll::Ready(Err(CallError::Dropped(self.target()))),
@@ -244,7 +246,7 @@ impl<C: Callee<N>, N, T> Calling<C, N, T> {
         Poll::Ready(self.time_out())
     }
 
-    /// Begins to count the time, before anything is sent: without timers, nothing is.
+    /// Starts the timeout before anything is sent. Without timers, nothing is sent.
     fn begin_timeout(&mut self, cx: &Context<'_>) -> Result<bool, CallError<N>> {
         let begun = self.timer.begin(self.callee.process().system(), cx);
         begun.or_else(|NoTimers| {
@@ -263,7 +265,7 @@ impl<C: Callee<N>, N, T> Calling<C, N, T> {
         match refused {
             PushError::Closed(message) => CallError::Closed(self.unsent(message)),
             PushError::WouldDeadlock(message) => CallError::WouldDeadlock(self.unsent(message)),
-            // Whoever waits for room is not refused for want of it.
+            // A sender that waits for room is never refused because of a full mailbox.
             PushError::Full(message) => CallError::NoRoom(self.unsent(message)),
         }
     }
@@ -272,37 +274,37 @@ impl<C: Callee<N>, N, T> Calling<C, N, T> {
         Unsent::new(message, self.target())
     }
 
-    /// Turns back when the time is up. Returns the error to report.
+    /// Cancels the send when the time is up. Returns the error to report.
     pub(super) fn time_out(&mut self) -> CallError<N> {
-        match self.callee.turn_back(&mut self.entry) {
+        match self.callee.cancel_entry(&mut self.entry) {
             Some(message) => CallError::NoRoom(self.unsent(message)),
             None => CallError::TimedOut(self.target()),
         }
     }
 
-    /// Turns back before anything is sent. Returns the message.
+    /// Cancels the call before anything is sent. Returns the message.
     pub(super) fn cancel(&mut self) -> Option<Unsent<N>> {
-        self.callee.turn_back(&mut self.entry).map(|message| self.unsent(message))
+        self.callee.cancel_entry(&mut self.entry).map(|message| self.unsent(message))
     }
 
     #[cold]
     fn target(&self) -> Target {
-        self.callee.process().describe(type_name::<N>())
+        self.callee.process().target(type_name::<N>())
     }
 }
 
-/// Its parts are moved out of no pin.
+/// No field is pinned structurally.
 impl<C: Callee<N>, N, T> Unpin for Calling<C, N, T> {}
 
 impl<C: Callee<N>, N, T> Drop for Calling<C, N, T> {
     fn drop(&mut self) {
-        ignore_panic(|| drop(self.callee.turn_back(&mut self.entry)));
+        ignore_panic(|| drop(self.callee.cancel_entry(&mut self.entry)));
         let process = self.callee.process();
         if let (Timer::Wheel(id), Some(system)) = (&self.timer, process.system()) {
             system.timeouts().cancel(id);
         }
         if let (true, Some(sequence)) = (self.answer_lost, self.sequence) {
-            process.forget_fate(sequence);
+            process.forget_outcome(sequence);
         }
     }
 }

@@ -7,8 +7,8 @@ use tokio::sync::oneshot;
 use super::errors::{InspectError, NoProcessError};
 use super::handle::ActorHandle;
 use crate::caught::catch_panic;
+use crate::control::{ControlSignal, InspectState};
 use crate::foreign::ignore_panic;
-use crate::control::{InspectState, ControlSignal};
 
 /// What a look at a state comes back with.
 type InspectResult<T> = Result<T, InspectError>;
@@ -30,7 +30,7 @@ impl ActorHandle {
     ///
     /// [`NoProcessError`] if no incarnation lives.
     pub fn suspend(&self) -> Result<(), NoProcessError> {
-        self.process().order(None, ControlSignal::Suspend).then_some(()).ok_or(NoProcessError)
+        self.process().send_control(None, ControlSignal::Suspend).then_some(()).ok_or(NoProcessError)
     }
 
     /// Lets it go on; does nothing if it was not [suspended](Self::suspend).
@@ -39,7 +39,7 @@ impl ActorHandle {
     ///
     /// [`NoProcessError`] if no incarnation lives.
     pub fn resume(&self) -> Result<(), NoProcessError> {
-        self.process().order(None, ControlSignal::Resume).then_some(()).ok_or(NoProcessError)
+        self.process().send_control(None, ControlSignal::Resume).then_some(()).ok_or(NoProcessError)
     }
 
     /// A copy of the state that the actor [offers](crate::Actor::debug_state), taken between two messages and ahead of all that
@@ -85,14 +85,17 @@ impl ActorHandle {
             // If nothing waits for it any more, what was seen is dropped here.
             ignore_panic(|| drop(tell.send(look_at(state, look))));
         })));
-        if !self.process().order(None, order) {
+        if !self.process().send_control(None, order) {
             return Err(InspectError::NoProcess);
         }
         seen.await.unwrap_or(Err(InspectError::NoProcess))
     }
 }
 
-fn look_at<S: Any, T>(state: Option<&mut (dyn Any + Send)>, look: impl FnOnce(&mut S) -> T) -> InspectResult<T> {
+fn look_at<S: Any, T>(
+    state: Option<&mut (dyn Any + Send)>,
+    look: impl FnOnce(&mut S) -> T,
+) -> InspectResult<T> {
     let state = state.ok_or(InspectError::NotOffered)?;
     let state = state.downcast_mut().ok_or(InspectError::WrongType { wanted: type_name::<S>() })?;
     // What is looked with computes the new state before it is put in place, so a panic leaves the old one whole.

@@ -132,7 +132,7 @@ impl<M: 'static> CarriesValue for SendError<M> {
 impl SendError<()> {
     /// Returns the same error about a message for which no place was kept.
     pub(super) fn with<N>(self, message: N) -> SendError<N> {
-        self.map(|unsent| Unsent::new(message, unsent.target.of::<N>()))
+        self.map(|unsent| Unsent::new(message, unsent.target.with_message_type::<N>()))
     }
 }
 
@@ -196,7 +196,7 @@ pub enum CallError<M> {
     WouldDeadlock(Unsent<M>),
     /// The call has a timeout, and there are no timers here: no tokio runtime, or one without `enable_time`.
     NoTimers(Unsent<M>),
-    /// The call [blocks](crate::Call::from_blocking_fn), and was made in asynchronous code, whose runtime it would block.
+    /// The call [blocks](crate::Call::blocking), and was made in asynchronous code, whose runtime it would block.
     InAsyncContext(Unsent<M>),
     /// The message was sent, and then the actor went down and is started again only when the init that waits for its answer has
     /// returned. The message still waits for the next incarnation; its answer is dropped.

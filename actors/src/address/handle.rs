@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use super::errors::NoProcessError;
 use super::monitor::Monitor;
+use crate::any_process::{AnyProcess, ProcessState};
+use crate::control::{ControlSignal, Exit, ExitSource};
 use crate::counters::MessageStats;
 use crate::exit::ExitReason;
 use crate::log::Level;
 use crate::mailbox::ExitHook;
-use crate::control::{Exit, ControlSignal, ExitSource};
 use crate::pid::Pid;
 use crate::process::{poke_awaited, set_awaited, set_supervisor};
 use crate::system::System;
-use crate::any_process::{AnyProcess, ProcessState};
 
 /// Controls one actor, whichever incarnation of it lives, without knowing its messages.
 #[derive(Clone)]
@@ -51,7 +51,7 @@ impl ActorHandle {
     ///
     /// [`NoProcessError`] if no incarnation lives.
     pub fn stop(&self, reason: ExitReason) -> Result<(), NoProcessError> {
-        self.0.order(None, ControlSignal::Stop(reason)).then_some(()).ok_or(NoProcessError)
+        self.0.send_control(None, ControlSignal::Stop(reason)).then_some(()).ok_or(NoProcessError)
     }
 
     /// Tells the live incarnation to handle the messages that are queued, in their order, and then to end for this reason.
@@ -120,8 +120,8 @@ impl ActorHandle {
     ///
     /// [`NoProcessError`] if no incarnation lives.
     pub fn send_exit(&self, reason: ExitReason) -> Result<(), NoProcessError> {
-        let exit = Exit { from: None, reason, by: ExitSource::Other };
-        self.0.order(None, ControlSignal::Exit(Box::new(exit))).then_some(()).ok_or(NoProcessError)
+        let exit = Exit { from: None, reason, source: ExitSource::Other };
+        self.0.send_control(None, ControlSignal::Exit(Box::new(exit))).then_some(()).ok_or(NoProcessError)
     }
 
     /// Resolves when the incarnation that lives now has ended; see [`Monitor`].

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::handle::ActorHandle;
+use crate::any_process::{ProcessState, Suspensions};
 use crate::counters::MessageStats;
 use crate::pid::Pid;
 use crate::signal::MonitorId;
-use crate::any_process::{ProcessState, Suspensions};
 
 /// What there is to know of an actor at one moment. OTP's `process_info`.
 ///
@@ -79,10 +79,10 @@ impl ActorHandle {
     /// # tokio::time::pause();
     /// let stuck = System::new().spawn::<Stuck>(()).await?;
     /// let handle = stuck.handle();
-    /// tokio::time::register_waker(Duration::from_secs(60)).await;
+    /// tokio::time::sleep(Duration::from_secs(60)).await;
     /// assert_eq!(handle.busy_for(), None, "there is nothing to do");
     /// stuck.cast(())?;
-    /// tokio::time::register_waker(Duration::from_secs(5)).await;
+    /// tokio::time::sleep(Duration::from_secs(5)).await;
     /// let (pid, time) = handle.busy_for().ok_or("it hangs")?;
     /// assert_eq!((Some(pid), time.as_secs()), (handle.pid(), 5));
     /// # Ok(())

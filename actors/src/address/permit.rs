@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use super::errors::{ClosedError, SendError, Unsent};
 use super::send::unsent;
 use super::typed::Address;
-use crate::mailbox::{TicketOutcome, PushError};
+use crate::mailbox::{PushError, TicketOutcome};
 use crate::process::Process;
 
 /// A place in the mailbox of an actor, kept for one message. Dropped unused, it is given back.
@@ -151,7 +151,7 @@ impl State {
         let queue = &process.queue;
         let is_circular = || process.waits_for_this_task();
         let reserved = match mem::replace(self, Self::Done) {
-            Self::New => match queue.reserve_or_join(is_circular, waker) {
+            Self::New => match queue.reserve_or_wait(is_circular, waker) {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(ticket)) => {
                     *self = Self::InLine(ticket);

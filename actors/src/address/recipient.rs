@@ -61,19 +61,19 @@ use crate::mailbox::PushError;
 /// ```
 pub struct Recipient<N>(Arc<dyn Receive<N>>);
 
-/// A future that is boxed, because what is behind it is not known.
+/// A boxed future, because the message type of the actor is not known.
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 trait Receive<N>: Send + Sync {
     fn cast(&self, part: N) -> Result<(), SendError<N>>;
     fn send(&self, part: N) -> Boxed<'_, Result<(), SendError<N>>>;
     fn enter(&self, entry: &mut PartEntry<N>, waker: &Waker) -> Poll<Result<u64, Option<PushError<N>>>>;
-    fn turn_back(&self, entry: &mut PartEntry<N>);
+    fn cancel_entry(&self, entry: &mut PartEntry<N>);
     fn process(&self) -> &(dyn CalledProcess + 'static);
     fn handle(&self) -> ActorHandle;
 }
 
-/// A part on its way into a mailbox. It is made a message when it has a place.
+/// A part that is not in the mailbox yet. It is converted to a message once it has a place.
 pub(super) struct PartEntry<N> {
     part: Option<N>,
     place: Place,
@@ -106,7 +106,7 @@ impl<N: Send + 'static, M: From<N> + Send + 'static> Receive<N> for Address<M> {
     fn enter(&self, entry: &mut PartEntry<N>, waker: &Waker) -> Poll<Result<u64, Option<PushError<N>>>> {
         let process = self.process();
         if process.queue.is_answered_by(task::try_id()) || process.waits_for_this_task() {
-            self.turn_back(entry);
+            self.cancel_entry(entry);
             let refused = entry.part.take().map(PushError::WouldDeadlock);
             return Poll::Ready(Err(refused));
         }
@@ -118,7 +118,7 @@ impl<N: Send + 'static, M: From<N> + Send + 'static> Receive<N> for Address<M> {
         })
     }
 
-    fn turn_back(&self, entry: &mut PartEntry<N>) {
+    fn cancel_entry(&self, entry: &mut PartEntry<N>) {
         entry.place.cancel(self.process());
     }
 
@@ -147,14 +147,14 @@ impl<N: Send + 'static> Callee<N> for Recipient<N> {
         self.0.enter(entry, waker)
     }
 
-    fn turn_back(&self, entry: &mut PartEntry<N>) -> Option<N> {
-        self.0.turn_back(entry);
+    fn cancel_entry(&self, entry: &mut PartEntry<N>) -> Option<N> {
+        self.0.cancel_entry(entry);
         entry.part.take()
     }
 }
 
 impl<M: Send + 'static> Address<M> {
-    /// What happens is for the mailbox to say. Either way nothing is converted that is not going in.
+    /// Applies the overflow policy. A part that is not admitted is never converted.
     #[cold]
     fn cast_part_to_full<N>(&self, part: N) -> Result<(), SendError<N>>
     where
@@ -168,8 +168,9 @@ impl<M: Send + 'static> Address<M> {
     }
 }
 
-/// Puts a message in its place. Made only now, when there is one: what does not get in has to come back as it was.
-/// Returns its sequence number, unless the actor has ended meanwhile.
+/// Converts a part to a message and enqueues it in its reserved place. The conversion comes last,
+/// because a refused part is returned unchanged. Returns the sequence number, or `None` if the
+/// actor has ended meanwhile.
 fn put<N, M: From<N> + Send + 'static>(permit: Permit<M>, part: N) -> Option<u64> {
     permit.send_or_bury(part.into())
 }
@@ -318,11 +319,11 @@ impl<N: Send + 'static, T> RecipientCall<N, T> {
         self
     }
 
-    /// Makes the call from synchronous code; see [`Call::from_blocking_fn`](crate::Call::from_blocking_fn).
+    /// Makes the call from synchronous code; see [`Call::blocking`](crate::Call::blocking).
     ///
     /// # Errors
     ///
-    /// As of [`Call::from_blocking_fn`](crate::Call::from_blocking_fn).
+    /// As of [`Call::blocking`](crate::Call::blocking).
     pub fn blocking(self) -> Result<T, CallError<N>> {
         self.0.blocking()
     }

@@ -11,7 +11,7 @@ use tokio::time::{Instant, Sleep};
 use super::errors::{SendError, Unsent};
 use crate::clock::{deadline_after, sleep_until};
 use crate::foreign::ignore_panic;
-use crate::mailbox::{TicketOutcome, Mailbox, PushError, WaitsFor};
+use crate::mailbox::{Mailbox, PushError, TicketOutcome, WaitsFor};
 use crate::process::Process;
 
 /// Returns why a message, or a part of one, was refused.
@@ -103,7 +103,7 @@ impl<'a, M: Send + 'static> SendFuture<'a, M> {
     /// # Examples
     ///
     /// ```
-    /// #     /// # use std::time::Duration;
+    /// # use std::time::Duration;
     /// # use perennial_actors::host::Identity;
     /// # use perennial_actors::{MailboxConfig, SendError, System};
     /// # #[tokio::main(flavor = "current_thread")]

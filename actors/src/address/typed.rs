@@ -10,13 +10,13 @@ use super::handle::ActorHandle;
 use super::monitor::Monitor;
 use super::reply::Reply;
 use super::send::{SendFuture, unsent};
+use crate::any_process::{AnyProcess, ProcessState};
+use crate::control::ControlSignal;
 use crate::counters::MessageStats;
 use crate::exit::ExitReason;
 use crate::mailbox::PushError;
-use crate::control::ControlSignal;
 use crate::pid::Pid;
 use crate::process::{Identity, Process};
-use crate::any_process::{AnyProcess, ProcessState};
 
 /// Reaches one actor, whichever incarnation of it lives: for messages, calls, monitors, stop and kill.
 ///
@@ -127,7 +127,7 @@ impl<M: Send + 'static> Address<M> {
     ///
     /// [`NoProcessError`] if no incarnation lives.
     pub fn stop(&self, reason: ExitReason) -> Result<(), NoProcessError> {
-        self.0.order(None, ControlSignal::Stop(reason)).then_some(()).ok_or(NoProcessError)
+        self.0.send_control(None, ControlSignal::Stop(reason)).then_some(()).ok_or(NoProcessError)
     }
 
     /// Tells the live incarnation to die at its next await, inside a handler too, without its `terminate`.

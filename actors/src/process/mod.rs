@@ -1,25 +1,26 @@
-//! Identities and their incarnations: what stays, what comes and goes, and how an end is told.
+//! Identities and their incarnations: which part is permanent, which part restarts, and how an end
+//! is notified.
 //!
-//! A [`Process`] is what everybody who knows an actor shares: its mailbox and its place in the system. An
-//! [`Identity`](crate::host::Identity) is the owner's end of it, an [`Address`](crate::Address) the users' end, and an
-//! [`MailboxConsumer`] that of the one incarnation that serves it now.
+//! A [`Process`] is the shared part of an actor: its mailbox and its registration in the system. An
+//! [`Identity`](crate::host::Identity) is the owner's side of it, an [`Address`](crate::Address)
+//! the users' side, and a [`MailboxConsumer`] the side of the attached incarnation.
 
-mod consumer;
 mod activity;
+mod consumer;
+mod dead_letters;
 mod ending;
 mod identity;
-mod peek;
 mod links;
+mod peek;
 mod report;
 mod shared;
 mod start_order;
 mod target;
 #[cfg(all(test, not(model)))]
 mod tests;
-mod dead_letters;
 
 pub use consumer::{MailboxConsumer, MailboxEvent};
-pub use identity::{Identity, AttachError};
+pub use identity::{AttachError, Identity};
 pub use peek::MessageReceiver;
 pub(crate) use report::ExitNotifier;
 pub use report::{IncarnationExit, Parent};

@@ -14,13 +14,13 @@ use super::dead_letter_log::DeadLetterLog;
 use super::dead_letters::DeadLetter;
 use super::events::LifecycleEvent;
 use super::extensions::Extensions;
-use super::process_table::{SlotIndex, ProcessTable};
+use super::process_table::{ProcessTable, SlotIndex};
 use super::timer_wheel::TimerWheel;
+use crate::any_process::AnyProcess;
 use crate::counters::MessageStats;
 use crate::log::{self, Level, LogQueue};
 use crate::mailbox::Capacity;
 use crate::panics::PanicLocations;
-use crate::any_process::AnyProcess;
 
 /// What belongs together: actors, their supervisors, their names. A cheap handle; clones are the same system.
 #[derive(Clone)]
@@ -93,7 +93,7 @@ impl System {
     /// let mut events = system.subscribe::<LifecycleEvent>();
     /// let mut dead_letters = system.subscribe::<DeadLetter>();
     /// let sink = system.spawn::<Sink>(()).await?;
-    /// assert!(matches!(events.poll().await, Some(LifecycleEvent::Started { .. })));
+    /// assert!(matches!(events.next().await, Some(LifecycleEvent::Started { .. })));
     /// assert!(dead_letters.try_next().is_none());
     /// # Ok(())
     /// # }

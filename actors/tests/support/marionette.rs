@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::host::{Identity, Parent};
-use perennial_actors::{Actor, Address, Context, Down, ExitReason, MailboxConfig, Reply, Signal, Spawn, System};
+use perennial_actors::{
+    Actor, Address, Context, Down, ExitReason, MailboxConfig, Reply, Signal, Spawn, System,
+};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 

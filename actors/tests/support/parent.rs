@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use perennial_actors::host::{MailboxConsumer, IncarnationExit, Identity, Parent};
+use perennial_actors::host::{Identity, IncarnationExit, MailboxConsumer, Parent};
 use perennial_actors::{MailboxConfig, System};
 use tokio::sync::mpsc;
 

@@ -6,7 +6,8 @@ use std::future::pending;
 use std::time::Duration;
 
 use perennial_actors::{
-    Actor, Address, Context, Down, ExitReason, ActorHandle, Monitor, MonitorId, Pid, ProcessInfo, Signal, System,
+    Actor, ActorHandle, Address, Context, Down, ExitReason, Monitor, MonitorId, Pid, ProcessInfo, Signal,
+    System,
 };
 use tokio::sync::mpsc;
 

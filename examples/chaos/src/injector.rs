@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use perennial::{App, ActorHandle, SupervisorHandle, System, SupervisionStats};
+use perennial::{ActorHandle, App, SupervisionStats, SupervisorHandle, System};
 use tokio::task::JoinSet;
 use tokio::time;
 
@@ -127,7 +127,10 @@ async fn kill(worker: &Target) -> Result<Duration, String> {
 }
 
 /// Kills what `find` returns, as soon as it is alive. It is back when `worker` has started again.
-async fn kill_through(worker: &Target, find: impl Fn(&ActorHandle) -> Option<ActorHandle>) -> Result<Duration, String> {
+async fn kill_through(
+    worker: &Target,
+    find: impl Fn(&ActorHandle) -> Option<ActorHandle>,
+) -> Result<Duration, String> {
     let _kill = worker.lock_kill().await;
     loop {
         let handle = worker.check_restartable()?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use perennial::{System, SupervisionStats};
+use perennial::{SupervisionStats, System};
 use tokio::time;
 
 use super::journal::Journal;

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use perennial::pool::PoolStats;
-use perennial::{App, ChildState, MessageStats, ShutdownReport, Supervisor, SupervisorHandle, System, SupervisionStats};
+use perennial::{
+    App, ChildState, MessageStats, ShutdownReport, SupervisionStats, Supervisor, SupervisorHandle, System,
+};
 
 use super::check::{Check, Pass, Verified};
 use super::files::{self, Scope};

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::collections::VecDeque;
 
 use perennial_actors::host::SeqMap;
-use perennial_actors::{Address, ActorHandle, Pid};
+use perennial_actors::{ActorHandle, Address, Pid};
 
 /// The members of one group.
 #[derive(Default)]

@@ -7,13 +7,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use perennial_actors::{Address, ActorHandle, Pid, Subscription};
+use perennial_actors::{ActorHandle, Address, Pid, Subscription};
 
 use super::entry::{Entry, Member};
 use super::group::Group;
 use super::monitor::{GroupChange, GroupMonitor};
 use crate::changes::{Changes, Told};
-use crate::owners::{OwnedTable, Owned, Owners, ensure_owner};
+use crate::owners::{Owned, OwnedTable, Owners, ensure_owner};
 use crate::sync::IdGen;
 use crate::table::{Retain, Table};
 

@@ -45,5 +45,5 @@ mod monitor;
 pub use broadcast::BroadcastReport;
 pub use group::Group;
 pub(crate) use members::Groups;
-pub use members::{GroupJoinError, GroupHandle, NotJoinedError};
+pub use members::{GroupHandle, GroupJoinError, NotJoinedError};
 pub use monitor::{GroupChange, GroupMonitor};

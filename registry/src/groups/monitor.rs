@@ -4,7 +4,7 @@ use std::any::TypeId;
 use std::borrow::Cow;
 use std::fmt;
 
-use perennial_actors::{Address, ActorHandle, Subscription};
+use perennial_actors::{ActorHandle, Address, Subscription};
 
 /// Somebody has joined a group, or left it.
 ///

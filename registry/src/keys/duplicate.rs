@@ -7,8 +7,8 @@ use std::sync::Arc;
 use perennial_actors::host::{Each, Guarded};
 use perennial_actors::{Actor, Context, Pid, Subscription};
 
-use super::key_table::KeyTable;
 use super::entry::{KeyChange, KeyEntry, RegisterError};
+use super::key_table::KeyTable;
 
 /// Keys of which each belongs to any number of incarnations, to one of them also several times. Clones are the same.
 pub struct DuplicateKeys<K, M: Send + 'static, V = ()>(pub(crate) Arc<KeyTable<K, M, V>>);

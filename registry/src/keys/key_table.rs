@@ -12,7 +12,7 @@ use perennial_actors::{Actor, Context, Pid};
 use super::entry::{KeyChange, KeyEntry, RegisterError};
 use super::slots::{Entry, Held, Shared, Slot, Slots};
 use crate::changes::{Changes, Told};
-use crate::owners::{OwnedTable, Owned, Owners, ensure_owner};
+use crate::owners::{Owned, OwnedTable, Owners, ensure_owner};
 use crate::sync::{AtomicU64, IdGen, Ordering};
 use crate::table::{Retain, Table};
 

@@ -38,14 +38,14 @@
 //! # }
 //! ```
 
-mod key_table;
 mod duplicate;
 mod entry;
+mod key_table;
 mod slots;
 mod unique;
 
-#[cfg(all(test, model))]
-pub(crate) use key_table::KeyTable;
 pub use duplicate::DuplicateKeys;
 pub use entry::{KeyChange, KeyEntry, RegisterError};
+#[cfg(all(test, model))]
+pub(crate) use key_table::KeyTable;
 pub use unique::UniqueKeys;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use perennial_actors::host::Guarded;
 use perennial_actors::{Actor, Address, Context, Pid, Subscription};
 
-use super::key_table::KeyTable;
 use super::entry::{KeyChange, KeyEntry, RegisterError};
+use super::key_table::KeyTable;
 
 /// Keys of which each belongs to one incarnation at most. Clones are the same.
 ///

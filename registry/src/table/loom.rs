@@ -50,7 +50,11 @@ impl<K: Eq + Hash, V> Table<K, V> {
         Some((result, removed))
     }
 
-    pub(crate) fn update_or_try_insert<R>(&self, key: K, change: impl FnOnce(Option<&mut V>) -> (Option<V>, R)) -> R {
+    pub(crate) fn update_or_try_insert<R>(
+        &self,
+        key: K,
+        change: impl FnOnce(Option<&mut V>) -> (Option<V>, R),
+    ) -> R {
         let mut entries = self.0.lock();
         if let Some(value) = entries.get_mut(&key) {
             return change(Some(value)).1;

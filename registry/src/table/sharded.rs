@@ -92,7 +92,11 @@ impl<K: Eq + Hash, V> Table<K, V> {
     }
 
     /// Changes the entry of a key. If there is none, `change` gets `None` and may return one, which is inserted.
-    pub(crate) fn update_or_try_insert<R>(&self, key: K, change: impl FnOnce(Option<&mut V>) -> (Option<V>, R)) -> R {
+    pub(crate) fn update_or_try_insert<R>(
+        &self,
+        key: K,
+        change: impl FnOnce(Option<&mut V>) -> (Option<V>, R),
+    ) -> R {
         match self.map.entry(key) {
             Entry::Occupied(mut entry) => change(Some(entry.get_mut())).1,
             Entry::Vacant(entry) => {

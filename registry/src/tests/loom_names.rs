@@ -10,7 +10,7 @@ use loom::thread;
 use perennial_actors::{Address, ExitReason, ProcessState, System};
 
 use super::loom_tables::{explore_up_to, is_told, join, served};
-use crate::{BindError, NameChange, HandOverError, LookupError, Name, Registry};
+use crate::{BindError, HandOverError, LookupError, Name, NameChange, Registry};
 
 fn name() -> Name<u32> {
     Name::new("name")

@@ -14,10 +14,10 @@ use std::sync::Arc;
 use std::task;
 
 use loom::thread::{self, JoinHandle};
-use perennial_actors::host::{MailboxConsumer, IncarnationExit, Identity, Parent};
+use perennial_actors::host::{Identity, IncarnationExit, MailboxConsumer, Parent};
 use perennial_actors::{Address, ExitReason, MailboxConfig, Monitor, Pid, System};
 
-use crate::keys::{KeyTable, KeyEntry, RegisterError};
+use crate::keys::{KeyEntry, KeyTable, RegisterError};
 use crate::{Group, GroupHandle, Registry};
 
 /// Explores those interleavings that have at most so many switches which no thread asked for: nearly all bugs need two.

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Weak};
 
 use perennial_actors::host::SeqMap;
-use perennial_actors::{Address, CloseHook, ActorHandle};
+use perennial_actors::{ActorHandle, Address, CloseHook};
 
 use super::subscriber::{Delivery, SlowSubscriberPolicy, Subscriber, Told};
 use super::topic::Topic;
@@ -74,7 +74,12 @@ impl<T> Subscribers<T> {
 
     /// Sets the policy and the delivery of a subscriber. Returns the delivery that is not used, to be
     /// dropped under no lock; or the new one as an error if the actor is no subscriber.
-    fn set(&mut self, actor: &ActorHandle, slow: SlowSubscriberPolicy, delivery: Delivery<T>) -> Result<Delivery<T>, Delivery<T>> {
+    fn set(
+        &mut self,
+        actor: &ActorHandle,
+        slow: SlowSubscriberPolicy,
+        delivery: Delivery<T>,
+    ) -> Result<Delivery<T>, Delivery<T>> {
         let Some(number) = self.numbers.get(actor) else { return Err(delivery) };
         let is_same = |known: &Subscriber<T>| known.slow == slow && known.delivery.is_same(&delivery);
         // A list that a publisher looks at is copied to be changed, so only if there is a change.
@@ -117,7 +122,11 @@ impl<T: Clone + Send + 'static> TopicHandle<T> {
     /// Returns `false` if the actor is closed: it has ended for good, or was not started yet. Then nothing changes.
     #[doc = registry_example!(r#"assert!(news.subscribe(&greeter, Slow::Skip));
 assert_eq!(news.publish(&"it rains".to_owned()).delivered, 1);"#)]
-    pub fn subscribe<M: From<T> + Send + 'static>(&self, actor: &Address<M>, slow: SlowSubscriberPolicy) -> bool {
+    pub fn subscribe<M: From<T> + Send + 'static>(
+        &self,
+        actor: &Address<M>,
+        slow: SlowSubscriberPolicy,
+    ) -> bool {
         self.enter(actor.handle(), slow, Delivery::plain(actor.clone()))
     }
 
@@ -158,28 +167,29 @@ assert_eq!(news.publish(&"it rains".to_owned()).delivered, 1);"#)]
     }
 
     fn enter(&self, handle: ActorHandle, slow: SlowSubscriberPolicy, delivery: Delivery<T>) -> bool {
-        let (_unused, subscribed) = self.topics.topics.update_or_try_insert(self.key.clone(), |subscribers| {
-            let mut known = subscribers.and_then(|known| known.downcast_mut::<Subscribers<T>>());
-            let set = match &mut known {
-                Some(known) => known.set(&handle, slow, delivery),
-                None => Err(delivery),
-            };
-            let delivery = match set {
-                Ok(unused) => return (None, (Some(unused), true)),
-                Err(delivery) => delivery,
-            };
-            let mut first = None;
-            let subscribers = match known {
-                Some(known) => known,
-                None => first.insert(Subscribers::default()),
-            };
-            let number = self.topics.numbers.next();
-            let Some(hook) = self.close_hook(&handle, number) else {
-                return (None, (Some(delivery), false));
-            };
-            subscribers.insert(number, Subscriber { handle, delivery, slow, hook });
-            (first.map(|first| -> Box<dyn Any + Send + Sync> { Box::new(first) }), (None, true))
-        });
+        let (_unused, subscribed) =
+            self.topics.topics.update_or_try_insert(self.key.clone(), |subscribers| {
+                let mut known = subscribers.and_then(|known| known.downcast_mut::<Subscribers<T>>());
+                let set = match &mut known {
+                    Some(known) => known.set(&handle, slow, delivery),
+                    None => Err(delivery),
+                };
+                let delivery = match set {
+                    Ok(unused) => return (None, (Some(unused), true)),
+                    Err(delivery) => delivery,
+                };
+                let mut first = None;
+                let subscribers = match known {
+                    Some(known) => known,
+                    None => first.insert(Subscribers::default()),
+                };
+                let number = self.topics.numbers.next();
+                let Some(hook) = self.close_hook(&handle, number) else {
+                    return (None, (Some(delivery), false));
+                };
+                subscribers.insert(number, Subscriber { handle, delivery, slow, hook });
+                (first.map(|first| -> Box<dyn Any + Send + Sync> { Box::new(first) }), (None, true))
+            });
         subscribed
     }
 

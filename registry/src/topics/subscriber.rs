@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use perennial_actors::host::{Foreign, catch_panic};
-use perennial_actors::{Address, CloseHook, ExitReason, ActorHandle, SendError};
+use perennial_actors::{ActorHandle, Address, CloseHook, ExitReason, SendError};
 
 /// What happens to a subscriber whose mailbox is full when something is said. The publisher waits in no case. For another way, give the
 /// mailbox an [overflow policy](perennial_actors::OverflowPolicy): then it is never full.
@@ -44,7 +44,8 @@ impl<T: 'static> Delivery<T> {
     where
         T: Clone,
     {
-        let deliver = move |said: &T, slow: SlowSubscriberPolicy| told(&actor.cast(M::from(said.clone())), slow);
+        let deliver =
+            move |said: &T, slow: SlowSubscriberPolicy| told(&actor.cast(M::from(said.clone())), slow);
         Self { deliver: Arc::new(deliver), is_plain: true }
     }
 

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use perennial_actors::host::{IncarnationExit, Identity, Parent};
+use perennial_actors::host::{Identity, IncarnationExit, Parent};
 use perennial_actors::{Actor, Address, Context, ExitReason, MailboxConfig, Pid, System};
 use tokio::sync::mpsc;
 

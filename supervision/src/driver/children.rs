@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::host::{Label, AttachError as Shut, Parent};
+use perennial_actors::host::{AttachError as Shut, Label, Parent};
 use perennial_actors::{ExitReason, Pid, SpawnError, System};
 
-use super::inbox::{Inbox, DriverMsg, LivenessInbox, pack};
+use super::inbox::{DriverMsg, Inbox, LivenessInbox, pack};
 use super::node::SupervisorNode;
 use super::stats::Stats;
-use crate::engine::{Engine, Event, ChildKey, StartId};
+use crate::engine::{ChildKey, Engine, Event, StartId};
 use crate::link::RactorLink;
 use crate::nesting;
-use crate::node::{StartParams, ChildNode};
+use crate::node::{ChildNode, StartParams};
 
 /// Starts, watches and stops children.
 pub(super) struct Children {
@@ -85,7 +85,8 @@ impl Children {
         child: &dyn ChildNode,
         parent: &Arc<dyn Parent>,
     ) -> Result<Pid, ExitReason> {
-        let birth = || StartParams { parent: parent.clone(), run: pack(key, run), link: Some(self.link.clone()) };
+        let birth =
+            || StartParams { parent: parent.clone(), run: pack(key, run), link: Some(self.link.clone()) };
         let start = || child.start(birth());
         let started = match start() {
             // It was down for good, or is new.

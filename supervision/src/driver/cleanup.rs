@@ -8,15 +8,15 @@ use perennial_actors::{ExitReason, Monitor, Pid, System};
 use tokio::runtime;
 use tokio::task::JoinHandle;
 
-use super::requests::Unanswered;
 use super::inbox::DriverMsg;
 use super::node::SupervisorNode;
+use super::requests::Unanswered;
 use super::stats::Stats;
 use crate::engine::ChildKey;
 use crate::log;
 use crate::nesting;
 use crate::node::ChildNode;
-use crate::report::{SupervisorReport, ReportKind, topic};
+use crate::report::{ReportKind, SupervisorReport, topic};
 
 /// A child that is on its way out.
 struct Orphan {

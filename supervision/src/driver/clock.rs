@@ -6,8 +6,8 @@ use perennial_actors::System;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::inbox::{Inbox, DriverMsg};
-use super::watchdog::{WatchdogGuard, DeadlineWatchdog};
+use super::inbox::{DriverMsg, Inbox};
+use super::watchdog::{DeadlineWatchdog, WatchdogGuard};
 use crate::engine::Time;
 
 /// Tells the time since the supervisor began, and rings when the nearest deadline has passed.

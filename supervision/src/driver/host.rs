@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Wake, Waker};
 
 use perennial_actors::ExitReason;
-use perennial_actors::host::{MailboxConsumer, Guarded};
+use perennial_actors::host::{Guarded, MailboxConsumer};
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 
 use super::inbox::DriverMsg;

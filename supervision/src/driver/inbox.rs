@@ -8,7 +8,7 @@ use perennial_actors::{Address, Pid, Reply};
 use tokio::runtime;
 
 use super::state::SupervisorState;
-use crate::engine::{Event, ChildKey, StartId};
+use crate::engine::{ChildKey, Event, StartId};
 use crate::error::{ChangeError, ChildError, StartChildErrorKind};
 use crate::spec::{ChildSpec, SupervisorSpec};
 use crate::tree::ChildStart;
@@ -141,7 +141,9 @@ impl DriverMsg {
     pub(super) fn into_event(self) -> Result<Event, Box<ManagementRequest>> {
         Ok(match self {
             Self::Started(key, run) => Event::Started { key, run },
-            Self::Ended(key, run, IncarnationExit { reason, started: true, .. }) => Event::Ended { key, run, reason },
+            Self::Ended(key, run, IncarnationExit { reason, started: true, .. }) => {
+                Event::Ended { key, run, reason }
+            }
             Self::Ended(key, run, IncarnationExit { reason, .. }) => Event::StartFailed { key, run, reason },
             Self::Retry { key, generation } => Event::Retry { key, generation },
             Self::ContinueShutdown => Event::ContinueShutdown,

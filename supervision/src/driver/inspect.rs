@@ -2,8 +2,8 @@
 
 use perennial_actors::{ActorHandle, Pid, ProcessState};
 
-use super::state::SupervisorState;
 use super::node::SupervisorNode;
+use super::state::SupervisorState;
 use crate::engine::ChildView;
 use crate::node::{Group, Seen};
 use crate::policy::{ChildKind, ChildPolicy};

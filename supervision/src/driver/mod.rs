@@ -15,24 +15,24 @@
 //! meets an old incarnation. It is so after an orderly end by itself. After a kill, of the identity or of the ractor
 //! actor, the [remains](cleanup) are seen to by a task that kills the children and waits for them first.
 
-mod state;
 mod children;
+mod cleanup;
 mod clock;
-mod requests;
 mod host;
 mod inbox;
+mod inspect;
 mod nested;
 mod node;
-mod inspect;
-mod cleanup;
 mod reporter;
+mod requests;
 mod root;
-mod stats;
 mod run;
+mod state;
+mod stats;
 mod watchdog;
 
-pub(crate) use state::SupervisorState;
-pub(crate) use inbox::{ManagementRequest, DriverMsg, ChildRef};
+pub(crate) use inbox::{ChildRef, DriverMsg, ManagementRequest};
 pub(crate) use node::{SupervisorNode, WeakSupervisorNode, supervisor_of};
 pub(crate) use root::{Root, start, start_tied};
+pub(crate) use state::SupervisorState;
 pub use stats::SupervisionStats;

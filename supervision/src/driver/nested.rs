@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::host::Label;
-use perennial_actors::{ExitReason, ActorHandle, Pid, SpawnError, System};
+use perennial_actors::{ActorHandle, ExitReason, Pid, SpawnError, System};
 
 use super::host;
 use super::node::SupervisorNode;
 use super::run::Tie;
 use crate::dropped::DropCounters;
 use crate::nesting;
-use crate::node::{StartParams, Claims, Group, Nest, ChildNode, OpenError, Seen};
+use crate::node::{ChildNode, Claims, Group, Nest, OpenError, Seen, StartParams};
 use crate::tree::UnstoppedChild;
 
 impl SupervisorNode {

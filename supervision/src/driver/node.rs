@@ -7,8 +7,8 @@ use std::time::Duration;
 use perennial_actors::host::{Identity, Label, Parent};
 use perennial_actors::{Address, MailboxConfig};
 
-use super::state::SupervisorState;
 use super::inbox::DriverMsg;
+use super::state::SupervisorState;
 use crate::dropped::DropCounters;
 use crate::node::{Claims, Nest};
 use crate::policy::SupervisorKind;

@@ -8,7 +8,7 @@ use super::stats::Stats;
 use crate::engine::{ChildKey, EngineReport as Found, UnresponsiveCause as Seen};
 use crate::log;
 use crate::node::OpenError;
-use crate::report::{SupervisorReport, LivenessFailure, ReportKind, topic};
+use crate::report::{LivenessFailure, ReportKind, SupervisorReport, topic};
 
 /// Tells what a supervisor does.
 pub(super) struct Reporter {

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use perennial_actors::{ExitReason, Reply};
 
-use super::state::policy;
-use super::inbox::{ManagementRequest, ChildRef};
+use super::inbox::{ChildRef, ManagementRequest};
 use super::node::SupervisorNode;
-use crate::engine::{Event, RequestOk, ChildKey, RequestError, Request, Target, RequestId};
+use super::state::policy;
+use crate::engine::{ChildKey, Event, Request, RequestError, RequestId, RequestOk, Target};
 use crate::error::{ChangeError, ChildError, StartChildErrorKind};
 use crate::nesting;
 use crate::node::OpenError;
@@ -28,11 +28,18 @@ pub(super) struct PendingRequests {
 
 /// Who waits, and for what.
 enum Pending {
-    Start { child: Option<ChildSpec>, key: Option<ChildKey>, reply: Reply<Result<ChildStart, StartChildErrorKind>> },
+    Start {
+        child: Option<ChildSpec>,
+        key: Option<ChildKey>,
+        reply: Reply<Result<ChildStart, StartChildErrorKind>>,
+    },
     Done(Reply<Result<(), ChildError>>),
     Restart(Reply<Result<ChildStart, ChildError>>),
     Delete(Reply<Result<ChildSpec, ChildError>>),
-    Change { plan: SupervisorSpec, reply: Reply<Result<(), ChangeError>> },
+    Change {
+        plan: SupervisorSpec,
+        reply: Reply<Result<(), ChangeError>>,
+    },
 }
 
 impl PendingRequests {
@@ -69,7 +76,9 @@ impl PendingRequests {
                     return None;
                 }
             },
-            ManagementRequest::Restart(id, reply) => (Request::Restart(Target::Id(id)), Pending::Restart(reply)),
+            ManagementRequest::Restart(id, reply) => {
+                (Request::Restart(Target::Id(id)), Pending::Restart(reply))
+            }
             ManagementRequest::Delete(id, reply) => (Request::Delete(Target::Id(id)), Pending::Delete(reply)),
             ManagementRequest::Change(plan, reply) => self.change(plan, reply)?,
         };
@@ -87,7 +96,11 @@ impl PendingRequests {
     }
 
     /// Another plan, which is taken over when the engine grants it: then it is known who is there.
-    fn change(&self, plan: SupervisorSpec, reply: Reply<Result<(), ChangeError>>) -> Option<(Request, Pending)> {
+    fn change(
+        &self,
+        plan: SupervisorSpec,
+        reply: Reply<Result<(), ChangeError>>,
+    ) -> Option<(Request, Pending)> {
         if let Err(error) = plan.check(self.node.id()) {
             reply.send(Err(ChangeError::Spec(error)));
             return None;
@@ -159,7 +172,8 @@ impl PendingRequests {
         match refusal {
             RequestError::AlreadyStarted(key) | RequestError::Running(key) => {
                 let book = self.node.book();
-                book.pid_of(key).map_or(StartChildErrorKind::AlreadyPresent, StartChildErrorKind::AlreadyStarted)
+                book.pid_of(key)
+                    .map_or(StartChildErrorKind::AlreadyPresent, StartChildErrorKind::AlreadyStarted)
             }
             RequestError::AlreadyPresent | RequestError::Restarting => StartChildErrorKind::AlreadyPresent,
             RequestError::MaxChildren => StartChildErrorKind::MaxChildren,

@@ -13,7 +13,7 @@ use crate::dropped::Dropped;
 use crate::error::StartError;
 use crate::link::RactorLink;
 use crate::nesting;
-use crate::node::{StartParams, ChildNode};
+use crate::node::{ChildNode, StartParams};
 
 /// Where a tree is in its life.
 #[derive(Clone, Debug)]

@@ -10,13 +10,13 @@ use perennial_actors::host::{MailboxConsumer, MailboxEvent, catch_panic};
 use tokio::task::JoinHandle;
 
 use super::children::Children;
-use super::clock::Clock;
-use super::requests::PendingRequests;
-use super::inbox::{Inbox, DriverMsg};
-use super::node::SupervisorNode;
 use super::cleanup;
+use super::clock::Clock;
+use super::inbox::{DriverMsg, Inbox};
+use super::node::SupervisorNode;
 use super::reporter::Reporter;
-use crate::engine::{Action, SupervisorExit, Engine, Event, EngineReport};
+use super::requests::PendingRequests;
+use crate::engine::{Action, Engine, EngineReport, Event, SupervisorExit};
 use crate::error::ChildFailedError;
 use crate::link::RactorLink;
 use crate::node::ChildNode;
@@ -232,7 +232,8 @@ impl Driver {
     /// It was killed. What is below is seen to before the parent may know.
     fn on_killed(&mut self) -> ControlFlow<()> {
         if let Some(attachment) = self.attachment.take() {
-            self.exit = Some(DriverExit::Died(cleanup::kill_orphans(&self.node, attachment, self.desk.close())));
+            self.exit =
+                Some(DriverExit::Died(cleanup::kill_orphans(&self.node, attachment, self.desk.close())));
         }
         ControlFlow::Break(())
     }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use perennial_actors::Pid;
 
-use crate::engine::{Engine, ChildKey, Policy, StartId};
-use crate::node::{GivenNode, Nest, ChildNode, OwnedNode};
-use crate::policy::{ChildPolicy, SupervisorKind, Restart};
 use crate::chunk_map::ChunkMap;
-use crate::spec::{ChildSpec, SupervisorSpec, SpecError};
+use crate::engine::{ChildKey, Engine, Policy, StartId};
+use crate::node::{ChildNode, GivenNode, Nest, OwnedNode};
+use crate::policy::{ChildPolicy, Restart, SupervisorKind};
+use crate::spec::{ChildSpec, SpecError, SupervisorSpec};
 use crate::tree::UnstoppedChild;
 
 /// What a supervisor knows, whichever incarnation of it lives.

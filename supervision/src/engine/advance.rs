@@ -4,9 +4,9 @@ use perennial_actors::ExitReason;
 
 use super::children::Entry;
 use super::core::{Engine, Mode};
-use super::transition::{TransitionKind, Transition};
 use super::stop::is_error;
-use super::types::{Action, StartCause, SupervisorExit, Event, ChildKey, RequestError, EngineReport, State};
+use super::transition::{Transition, TransitionKind};
+use super::types::{Action, ChildKey, EngineReport, Event, RequestError, StartCause, State, SupervisorExit};
 use crate::policy::Restart;
 
 /// How many are told to stop in one go. They may be very many: by the time that the last one was told, the first would long have
@@ -118,11 +118,15 @@ impl Engine {
         let Some(entry) = self.children.get(key) else { return };
         if let State::Ended { reason } = &entry.state {
             if is_error(&entry.policy, reason) {
-                self.actions.push(Action::Report(EngineReport::ShutdownError { key, reason: reason.clone() }));
+                self.actions
+                    .push(Action::Report(EngineReport::ShutdownError { key, reason: reason.clone() }));
             }
         }
-        let comes_back =
-            if self.is_going_down() { !entry.added_at_runtime } else { entry.policy.restart != Restart::Temporary };
+        let comes_back = if self.is_going_down() {
+            !entry.added_at_runtime
+        } else {
+            entry.policy.restart != Restart::Temporary
+        };
         if self.is_dynamic() || !comes_back {
             self.forget(key, &ExitReason::shutdown());
         } else {

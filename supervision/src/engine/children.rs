@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::deferred::Transitions;
 use super::types::{ChildKey, StartId, State, Time};
-use crate::policy::ChildPolicy;
 use crate::chunk_map::ChunkMap;
+use crate::policy::ChildPolicy;
 
 /// A child and what it is doing.
 #[derive(Debug)]
@@ -176,7 +176,12 @@ impl Children {
 }
 
 /// Replaces the deadline of a child.
-fn replace(deadlines: &mut BTreeSet<(Time, ChildKey)>, key: ChildKey, old: &mut Option<Time>, new: Option<Time>) {
+fn replace(
+    deadlines: &mut BTreeSet<(Time, ChildKey)>,
+    key: ChildKey,
+    old: &mut Option<Time>,
+    new: Option<Time>,
+) {
     if let Some(old) = std::mem::replace(old, new) {
         deadlines.remove(&(old, key));
     }

@@ -7,10 +7,13 @@ use perennial_actors::ExitReason;
 
 use super::children::Children;
 use super::intensity::RestartWindow;
-use super::transition::Transition;
-use super::types::{Action, StartCause, Event, RequestOk, ChildKey, Policy, RequestError, EngineReport, StartId, State, RequestId, Time};
 use super::liveness_timers::LivenessTimers;
-use crate::policy::{ChildPolicy, SupervisorKind, Restart};
+use super::transition::Transition;
+use super::types::{
+    Action, ChildKey, EngineReport, Event, Policy, RequestError, RequestId, RequestOk, StartCause, StartId,
+    State, Time,
+};
+use crate::policy::{ChildPolicy, Restart, SupervisorKind};
 
 /// What the supervisor as a whole is doing.
 #[derive(Debug)]
@@ -113,7 +116,8 @@ impl Engine {
         let Some(entry) = self.children.get(key).filter(|entry| entry.runs(run)) else { return };
         // A child that is being stopped, or killed because it is late, is not up, whatever it says.
         let State::Starting { cause, late: false, .. } = entry.state else { return };
-        let watch = entry.policy.liveness.as_deref().map(|liveness| LivenessTimers::begin(liveness, self.now, 0));
+        let watch =
+            entry.policy.liveness.as_deref().map(|liveness| LivenessTimers::begin(liveness, self.now, 0));
         let due = watch.as_ref().and_then(LivenessTimers::next);
         let state = State::Running { run, since: self.now, watch: watch.map(Box::new) };
         self.children.set(key, state, due);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::children::Entry;
 use super::core::{Engine, Mode};
 use super::deferred::{Deferred, Queue, WaitingStart};
-use super::types::{StartCause, Event, ChildKey, RequestError, Request, State, Stopping, RequestId};
+use super::types::{ChildKey, Event, Request, RequestError, RequestId, StartCause, State, Stopping};
 use crate::policy::{ChildPolicy, SupervisorKind};
 
 impl Engine {
@@ -80,7 +80,9 @@ impl Engine {
                     queue.push_front(deferred);
                     break;
                 }
-                Mode::InTransition(_) | Mode::Ended => self.answer(deferred.ticket, Err(RequestError::ShuttingDown)),
+                Mode::InTransition(_) | Mode::Ended => {
+                    self.answer(deferred.ticket, Err(RequestError::ShuttingDown))
+                }
             }
         }
         // They came before all that waits for the round.

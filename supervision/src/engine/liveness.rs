@@ -6,8 +6,8 @@ use perennial_actors::ExitReason;
 use perennial_actors::host::Suspensions;
 
 use super::core::{Engine, Mode};
-use super::types::{Action, ChildKey, EngineReport, StartId, UnresponsiveCause, State, Stopping};
 use super::liveness_timers::LivenessTimers;
+use super::types::{Action, ChildKey, EngineReport, StartId, State, Stopping, UnresponsiveCause};
 use crate::policy::{Liveness, Shutdown};
 
 /// How long a child that hangs is given to stop, if its spec gives it for ever.
@@ -41,7 +41,13 @@ impl Engine {
     }
 
     /// What is due of a child that is suspended, or was when it was asked, begins anew: with the look, or when it was resumed.
-    pub(super) fn on_looked(&mut self, key: ChildKey, run: StartId, busy: Option<Duration>, suspensions: Suspensions) {
+    pub(super) fn on_looked(
+        &mut self,
+        key: ChildKey,
+        run: StartId,
+        busy: Option<Duration>,
+        suspensions: Suspensions,
+    ) {
         let now = self.now;
         let Some(liveness) = self.liveness_of(key).cloned() else { return };
         let Some(watch) = self.watch_of(key, run) else { return };
@@ -82,7 +88,9 @@ impl Engine {
         let now = self.now;
         let Some(watch) = self.watch_of(key, run) else { return };
         match busy {
-            Some(busy) if busy >= deadline => self.stop_unresponsive(key, run, UnresponsiveCause::Handler(busy)),
+            Some(busy) if busy >= deadline => {
+                self.stop_unresponsive(key, run, UnresponsiveCause::Handler(busy))
+            }
             busy => {
                 let wait = (deadline - busy.unwrap_or_default()).min(deadline / 2);
                 watch.look = Some(now.saturating_add(wait));
@@ -159,7 +167,7 @@ impl Engine {
 mod tests {
     use super::*;
     use crate::engine::{Event, Policy};
-    use crate::policy::{AutoShutdown, ChildPolicy, Intensity, SupervisorKind, ProbePolicy, Strategy};
+    use crate::policy::{AutoShutdown, ChildPolicy, Intensity, ProbePolicy, Strategy, SupervisorKind};
 
     const CHILD: ChildKey = ChildKey(0);
     const RUN: StartId = StartId(0);
@@ -173,7 +181,8 @@ mod tests {
         let probe = ProbePolicy { period: at(1000), timeout: at(500), failure_threshold: 2 };
         let liveness = Liveness { probe: Some(probe), ..Liveness::default() };
         let child = ChildPolicy { liveness: Some(liveness.into()), ..ChildPolicy::default() };
-        let kind = SupervisorKind::Static { strategy: Strategy::OneForOne, auto_shutdown: AutoShutdown::Never };
+        let kind =
+            SupervisorKind::Static { strategy: Strategy::OneForOne, auto_shutdown: AutoShutdown::Never };
         let policy = Policy { kind, intensity: Intensity::default().into(), kill_grace: at(1000), seed: 0 };
         let mut engine = Engine::new(policy, [("a".into(), child)], RUN);
         engine.step(Event::Begin, at(0));

@@ -40,24 +40,25 @@
 mod advance;
 mod children;
 mod core;
-mod deferred;
 mod defer;
+mod deferred;
 mod intensity;
-mod view;
+mod liveness;
+mod liveness_timers;
 mod requests;
 mod restart;
-mod transition;
 mod stop;
 #[cfg(test)]
 mod tests;
+mod transition;
 mod types;
-mod liveness_timers;
-mod liveness;
+mod view;
 
 pub(crate) use core::Engine;
-pub(crate) use view::ChildView;
 #[cfg(test)]
 pub(crate) use types::State;
 pub(crate) use types::{
-    Action, SupervisorExit, Event, RequestOk, ChildKey, Policy, RequestError, EngineReport, Request, StartId, UnresponsiveCause, Target, RequestId, Time,
+    Action, ChildKey, EngineReport, Event, Policy, Request, RequestError, RequestId, RequestOk, StartId,
+    SupervisorExit, Target, Time, UnresponsiveCause,
 };
+pub(crate) use view::ChildView;

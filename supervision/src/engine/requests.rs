@@ -6,10 +6,12 @@ use perennial_actors::ExitReason;
 
 use super::children::Entry;
 use super::core::{Engine, Mode};
-use super::transition::Transition;
-use super::types::{Action, StartCause, Event, RequestOk, ChildKey, Policy, RequestError, Request, State, Target, RequestId};
 use super::liveness_timers::LivenessTimers;
-use crate::policy::{ChildPolicy, SupervisorKind, Strategy};
+use super::transition::Transition;
+use super::types::{
+    Action, ChildKey, Event, Policy, Request, RequestError, RequestId, RequestOk, StartCause, State, Target,
+};
+use crate::policy::{ChildPolicy, Strategy, SupervisorKind};
 
 impl Engine {
     /// Requests are decided in order, and none while a round goes on. One that concerns a child in
@@ -106,7 +108,10 @@ impl Engine {
 
     /// Whether its children have nothing to do with each other.
     const fn children_are_independent(&self) -> bool {
-        matches!(self.policy.kind, SupervisorKind::Dynamic { .. } | SupervisorKind::Static { strategy: Strategy::OneForOne, .. })
+        matches!(
+            self.policy.kind,
+            SupervisorKind::Dynamic { .. } | SupervisorKind::Static { strategy: Strategy::OneForOne, .. }
+        )
     }
 
     /// OTP's `terminate_child`.
@@ -152,11 +157,15 @@ impl Engine {
         let restarting =
             |(key, entry): (ChildKey, &Entry)| matches!(entry.state, State::Restarting { .. }).then_some(key);
         let first = match self.policy.kind {
-            SupervisorKind::Dynamic { .. } | SupervisorKind::Static { strategy: Strategy::OneForOne, .. } => None,
+            SupervisorKind::Dynamic { .. } | SupervisorKind::Static { strategy: Strategy::OneForOne, .. } => {
+                None
+            }
             SupervisorKind::Static { strategy: Strategy::OneForAll, .. } => {
                 self.children.iter().find_map(restarting).map(|_| ChildKey(0))
             }
-            SupervisorKind::Static { strategy: Strategy::RestForOne, .. } => self.children.iter().find_map(restarting),
+            SupervisorKind::Static { strategy: Strategy::RestForOne, .. } => {
+                self.children.iter().find_map(restarting)
+            }
         };
         let idle = |entry: &Entry| entry.mailbox_open && matches!(entry.state, State::Stopped);
         let waits = |key| first.is_some_and(|first| key >= first);

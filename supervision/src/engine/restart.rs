@@ -6,8 +6,8 @@ use perennial_actors::ExitReason;
 
 use super::core::{Engine, Mode};
 use super::transition::Transition;
-use super::types::{Action, StartCause, SupervisorExit, Event, ChildKey, EngineReport, State};
-use crate::policy::{AutoShutdown, SupervisorKind, Strategy};
+use super::types::{Action, ChildKey, EngineReport, Event, StartCause, State, SupervisorExit};
+use crate::policy::{AutoShutdown, Strategy, SupervisorKind};
 
 impl Engine {
     /// A child ended by itself (rule 1).
@@ -27,7 +27,9 @@ impl Engine {
         }
         self.mark_stopped(key, &reason);
         if significant && self.is_over_without() {
-            self.begin_shutdown(SupervisorExit::Reason(ExitReason::shutdown_with("a significant child ended")));
+            self.begin_shutdown(SupervisorExit::Reason(ExitReason::shutdown_with(
+                "a significant child ended",
+            )));
         }
     }
 
@@ -38,7 +40,8 @@ impl Engine {
             SupervisorKind::Static { auto_shutdown: AutoShutdown::AllSignificant, .. } => {
                 !self.children.iter().any(|(_, entry)| entry.policy.significant && entry.is_active())
             }
-            SupervisorKind::Static { auto_shutdown: AutoShutdown::Never, .. } | SupervisorKind::Dynamic { .. } => false,
+            SupervisorKind::Static { auto_shutdown: AutoShutdown::Never, .. }
+            | SupervisorKind::Dynamic { .. } => false,
         }
     }
 

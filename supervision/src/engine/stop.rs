@@ -3,7 +3,9 @@
 use perennial_actors::ExitReason;
 
 use super::core::{Engine, Mode};
-use super::types::{Action, StartCause, RequestOk, ChildKey, RequestError, EngineReport, State, Stopping, Time};
+use super::types::{
+    Action, ChildKey, EngineReport, RequestError, RequestOk, StartCause, State, Stopping, Time,
+};
 use crate::policy::{ChildKind, ChildPolicy, Restart, Shutdown};
 
 impl Engine {
@@ -126,7 +128,8 @@ impl Engine {
                     self.on_stopped(key, &ExitReason::Killed, true);
                 }
                 State::Stopping(stopping) => {
-                    let stopping = Stopping { stop_waiters: std::mem::take(&mut stopping.stop_waiters), ..**stopping };
+                    let stopping =
+                        Stopping { stop_waiters: std::mem::take(&mut stopping.stop_waiters), ..**stopping };
                     self.actions.push(Action::Report(EngineReport::Late { key, abandoned: false }));
                     self.kill(key, stopping);
                 }

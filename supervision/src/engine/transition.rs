@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::types::{SupervisorExit, ChildKey};
+use super::types::{ChildKey, SupervisorExit};
 
 /// Some children to bring down, and then some to bring up.
 #[derive(Debug)]
@@ -39,7 +39,12 @@ impl Transition {
     }
 
     pub(super) const fn by_hand(key: ChildKey) -> Self {
-        Self { kind: TransitionKind::ManualStart, stop: Vec::new(), start: VecDeque::new(), current: Some(key) }
+        Self {
+            kind: TransitionKind::ManualStart,
+            stop: Vec::new(),
+            start: VecDeque::new(),
+            current: Some(key),
+        }
     }
 
     pub(super) fn last(keys: Vec<ChildKey>, ending: SupervisorExit) -> Self {

@@ -7,7 +7,7 @@ use perennial_actors::ExitReason;
 use perennial_actors::host::Suspensions;
 
 use super::liveness_timers::LivenessTimers;
-use crate::policy::{ChildPolicy, SupervisorKind, RestartLimit};
+use crate::policy::{ChildPolicy, RestartLimit, SupervisorKind};
 
 /// Time since the supervisor began.
 pub(crate) type Time = Duration;
@@ -242,7 +242,14 @@ pub(crate) struct Stopping {
 
 impl Stopping {
     pub(crate) const fn new(run: StartId) -> Self {
-        Self { run, killed: false, stop_waiters: Vec::new(), start_waiter: None, unresponsive: false, restarting: false }
+        Self {
+            run,
+            killed: false,
+            stop_waiters: Vec::new(),
+            start_waiter: None,
+            unresponsive: false,
+            restarting: false,
+        }
     }
 }
 

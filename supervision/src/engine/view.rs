@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::children::Entry;
 use super::core::Engine;
-use super::types::{StartCause, ChildKey, State};
+use super::types::{ChildKey, StartCause, State};
 use crate::policy::ChildPolicy;
 use crate::tree::ChildState;
 
@@ -29,9 +29,9 @@ const fn shown(entry: &Entry, is_leaving: bool, is_group_restart: bool) -> Child
         State::Stopped if entry.mailbox_open && !is_leaving => ChildState::Waiting,
         State::Stopped => ChildState::Stopped,
         // OTP tells nothing during a restart, and that it is restarting after one that failed.
-        State::Starting { cause: StartCause::Restart, .. } | State::Ended { .. } | State::Restarting { .. } => {
-            ChildState::Restarting
-        }
+        State::Starting { cause: StartCause::Restart, .. }
+        | State::Ended { .. }
+        | State::Restarting { .. } => ChildState::Restarting,
         State::Starting { .. } => ChildState::Starting,
         State::Running { .. } => ChildState::Running,
         State::Stopping(_) => ChildState::Stopping,

@@ -33,8 +33,9 @@ pub struct ProbePolicy {
 impl Liveness {
     /// Whether nobody could ever meet it.
     pub(crate) fn is_impossible(&self) -> bool {
-        let hopeless =
-            |probe: &ProbePolicy| probe.period.is_zero() || probe.timeout.is_zero() || probe.failure_threshold == 0;
+        let hopeless = |probe: &ProbePolicy| {
+            probe.period.is_zero() || probe.timeout.is_zero() || probe.failure_threshold == 0
+        };
         self.handler_deadline.is_some_and(|deadline| deadline.is_zero())
             || self.probe.as_ref().is_some_and(hopeless)
     }

@@ -13,5 +13,5 @@ mod liveness;
 pub use backoff::Backoff;
 pub use child::{ChildKind, ChildPolicy, Restart, Shutdown};
 pub use group::{AutoShutdown, Intensity, Strategy};
-pub(crate) use group::{SupervisorKind, RestartLimit};
+pub(crate) use group::{RestartLimit, SupervisorKind};
 pub use liveness::{Liveness, ProbePolicy};

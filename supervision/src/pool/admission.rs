@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use super::new_job::{NewJob, TaskOf};
+use super::deferred_drop::Trash;
 use super::event::JobEvent;
 use super::job::{JobError, JobId};
 use super::job_handle::JobControl;
-use super::priority_queue::{Placement, Target, QueuedJob};
-use super::shared::{Routing, Shared, State};
+use super::job_state::{JobOptions, JobState};
+use super::new_job::{NewJob, TaskOf};
+use super::priority_queue::{Placement, QueuedJob, Target};
 use super::queue_guard::QueueGuard;
-use super::job_state::{JobState, JobOptions};
-use super::deferred_drop::Trash;
+use super::shared::{Routing, Shared, State};
 
 /// A job that was not taken in.
 pub(super) enum AdmitError<J, T, E> {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::job::{DeadJob, AttemptError, Failures};
-use super::job_state::{Kept, JobState};
+use super::job::{AttemptError, DeadJob, Failures};
+use super::job_state::{JobState, Kept};
 
 /// What is only to be dropped. Each holds one user's value that has no guard of its own yet, at most.
 #[expect(dead_code, reason = "it is kept for nothing but to be dropped")]

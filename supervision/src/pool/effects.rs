@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::job_state::{Outcome, JobState};
 use super::deferred_drop::Trash;
+use super::job_state::{JobState, Outcome};
 
 /// What is to be done when the queue is unlocked.
 pub(super) struct Effects<J, T, E> {
@@ -26,7 +26,12 @@ pub(super) struct LateEffects<J, T, E> {
 impl<J, T, E> Effects<J, T, E> {
     pub(super) fn rest(&mut self) -> &mut LateEffects<J, T, E> {
         self.rest.get_or_insert_with(|| {
-            Box::new(LateEffects { roused: Vec::new(), given: Vec::new(), trash: Vec::new(), wakers: Vec::new() })
+            Box::new(LateEffects {
+                roused: Vec::new(),
+                given: Vec::new(),
+                trash: Vec::new(),
+                wakers: Vec::new(),
+            })
         })
     }
 }

@@ -10,10 +10,10 @@ use tokio::sync::mpsc;
 use super::batch::Batch;
 use super::event::JobEvent;
 use super::job::DeadJob;
+use super::job_state::ResultSink;
 use super::shared::Shared;
 use super::stats::PoolStats;
 use super::submit::{Submission, SubmitError};
-use super::job_state::ResultSink;
 use crate::error::ChildError;
 use crate::supervisor::{SupervisorHandle, WeakSupervisorHandle};
 

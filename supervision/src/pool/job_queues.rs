@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use super::priority_queue::{PriorityQueue, Rank, QueuedJob};
+use super::priority_queue::{PriorityQueue, QueuedJob, Rank};
 
 /// Where a job waits for a worker.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,7 +28,11 @@ struct SlotLanes<I> {
 
 impl<I> Default for SlotLanes<I> {
     fn default() -> Self {
-        Self { keyed: PriorityQueue::default(), routed: PriorityQueue::default(), except: PriorityQueue::default() }
+        Self {
+            keyed: PriorityQueue::default(),
+            routed: PriorityQueue::default(),
+            except: PriorityQueue::default(),
+        }
     }
 }
 
@@ -227,7 +231,8 @@ impl<I> JobQueues<I> {
     /// Takes everything out.
     pub(super) fn clear(&mut self) -> Vec<I> {
         let own = self.slots.iter_mut().flat_map(|own| [&mut own.keyed, &mut own.routed, &mut own.except]);
-        let mut all: Vec<QueuedJob<I>> = own.chain([&mut self.shared]).flat_map(PriorityQueue::drain).collect();
+        let mut all: Vec<QueuedJob<I>> =
+            own.chain([&mut self.shared]).flat_map(PriorityQueue::drain).collect();
         all.extend(std::mem::take(&mut self.delayed).into_values());
         self.due.clear();
         self.excepted.clear();

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use perennial_actors::{ExitReason, Pid};
 
-use super::scheduler::{Next, Time};
+use super::deferred_drop::Trash;
 use super::event::JobEvent;
 use super::job::AttemptError;
-use super::priority_queue::QueuedJob;
-use super::shared::Shared;
-use super::queue_guard::QueueGuard;
 use super::job_state::JobState;
-use super::deferred_drop::Trash;
+use super::priority_queue::QueuedJob;
+use super::queue_guard::QueueGuard;
+use super::scheduler::{Next, Time};
+use super::shared::Shared;
 
 /// Where a worker sits.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +62,11 @@ where
     }
 
     /// A worker has finished an attempt, if it had begun one, and wants the next job; it is woken for that if there is none now.
-    pub(super) fn complete_and_lease(&self, seat: WorkerId, made: Option<AttemptResult<T, E>>) -> Option<Leased<J, T, E>> {
+    pub(super) fn complete_and_lease(
+        &self,
+        seat: WorkerId,
+        made: Option<AttemptResult<T, E>>,
+    ) -> Option<Leased<J, T, E>> {
         let mut session = self.lock();
         if let Some(made) = made {
             session.settle(seat, made);

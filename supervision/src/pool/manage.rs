@@ -1,8 +1,8 @@
 //! How a board is run: which workers are due, whether it is paused, and which worker a job is led
 //! to.
 
-use super::scheduler::{Scheduler, Phase};
 use super::rate::Rate;
+use super::scheduler::{Phase, Scheduler};
 use super::slots::Slot;
 
 /// Where jobs are led.

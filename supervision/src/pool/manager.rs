@@ -7,9 +7,9 @@ use std::time::Duration;
 use perennial_actors::{Actor, Context, ExitReason, System};
 
 use super::handle::PoolHandle;
-use super::shared::{Tick, Shared};
 use super::repair::{Repair, Repairing, Step};
 use super::scale::{Load, Scale};
+use super::shared::{Shared, Tick};
 use super::stop::PoolShutdown;
 use crate::log;
 use crate::policy::Backoff;

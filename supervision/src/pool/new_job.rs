@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::job_state::{ResultSink, JobState, JobOptions};
+use super::job_state::{JobOptions, JobState, ResultSink};
 
 /// A job that is to be taken in.
 pub(super) struct NewJob<J, T, E> {

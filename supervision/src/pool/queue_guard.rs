@@ -5,16 +5,16 @@ use std::task::Waker;
 
 use perennial_actors::host::{Each, dispose_each, ignore_panic, wake_each};
 
-use super::scheduler::{EXPIRED_AT_ONCE, Phase, Time};
+use super::deferred_drop::Trash;
 use super::effects::Effects;
 use super::event::JobEvent;
-use super::job::{DeadJob, AttemptError, Failures, JobError, JobRef};
-use super::priority_queue::{Placement, Target, QueuedJob};
+use super::job::{AttemptError, DeadJob, Failures, JobError, JobRef};
+use super::job_state::{AfterFailure, JobState};
+use super::priority_queue::{Placement, QueuedJob, Target};
+use super::scheduler::{EXPIRED_AT_ONCE, Phase, Time};
 use super::shared::{Shared, State};
 use super::stats::PoolStats;
 use super::sync::MutexGuard;
-use super::job_state::{JobState, AfterFailure};
-use super::deferred_drop::Trash;
 
 /// What is behind the lock, and what is to be done when it is unlocked: to wake somebody, to give results, and to drop what may do
 /// anything as it is dropped.
@@ -258,7 +258,12 @@ where
 
     /// An attempt at a job by the worker in this slot has failed. It is in no place: it is tried
     /// again, by another worker unless it is for this one, or dead.
-    pub(super) fn retry_or_bury(&mut self, job: QueuedJob<Arc<JobState<J, T, E>>>, slot: usize, failure: AttemptError<E>) {
+    pub(super) fn retry_or_bury(
+        &mut self,
+        job: QueuedJob<Arc<JobState<J, T, E>>>,
+        slot: usize,
+        failure: AttemptError<E>,
+    ) {
         let task = job.item.clone();
         if self.state.is_closed() || task.is_over() {
             self.discard(Trash::Failure(failure));

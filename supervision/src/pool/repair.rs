@@ -11,8 +11,8 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::scheduler::{Phase, Time};
 use super::handle::PoolHandle;
+use super::scheduler::{Phase, Time};
 use super::shared::{Shared, State};
 use crate::policy::Backoff;
 

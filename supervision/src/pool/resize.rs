@@ -1,7 +1,7 @@
 //! Changing the workers of a pool: how many there are, and restarting all of them.
 
-use super::scheduler::Phase;
 use super::handle::{PoolError, PoolHandle};
+use super::scheduler::Phase;
 use crate::error::ChildError;
 use crate::supervisor::run_to_completion;
 use crate::tree::ChildStart;
@@ -28,7 +28,9 @@ where
     #[doc = pool_example!("squares.resize(1).await?;\nassert_eq!(squares.stats().workers, 1);")]
     pub async fn resize(&self, workers: usize) -> Result<(), PoolError> {
         let pool = self.clone();
-        run_to_completion(async move { pool.set_size(workers).await }).await.unwrap_or(Err(PoolError::Stopped))
+        run_to_completion(async move { pool.set_size(workers).await })
+            .await
+            .unwrap_or(Err(PoolError::Stopped))
     }
 
     async fn set_size(&self, workers: usize) -> Result<(), PoolError> {

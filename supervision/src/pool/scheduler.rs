@@ -24,7 +24,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::job_queues::{JobQueues, LaneId};
-use super::priority_queue::{Target, QueuedJob};
+use super::priority_queue::{QueuedJob, Target};
 use super::rate::Rate;
 use super::slots::{Incarnation, Slots};
 
@@ -327,7 +327,11 @@ impl<I> Scheduler<I> {
     /// An incarnation is gone: what it had comes out, and what was routed to it goes to all. It may
     /// have been woken and have gone before it looked, so another is; and the last that runs may
     /// have what it failed. Returns its job and the workers to wake.
-    pub(super) fn worker_exited(&mut self, slot: usize, incarnation: Incarnation) -> (Option<QueuedJob<I>>, Vec<usize>) {
+    pub(super) fn worker_exited(
+        &mut self,
+        slot: usize,
+        incarnation: Incarnation,
+    ) -> (Option<QueuedJob<I>>, Vec<usize>) {
         let job = self.settle(slot, incarnation);
         if !self.is_served(slot, incarnation) {
             return (None, Vec::new());

@@ -5,8 +5,8 @@ use std::time::Duration;
 use perennial_actors::Capacity;
 
 use super::builder::Pool;
-use super::shared::Routing;
 use super::rate::Rate;
+use super::shared::Routing;
 use crate::policy::{Backoff, Restart};
 
 impl<J, T, E> Pool<J, T, E>

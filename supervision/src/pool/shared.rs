@@ -9,16 +9,16 @@ use perennial_actors::Address;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::scheduler::{Scheduler, Phase, Time};
-use super::event::Events;
-use super::submit_buffer::SubmitBuffer;
-use super::job::{DeadJob, JobError};
-use super::wait_queue::Line;
-use super::stats::{Counters, is_sampled};
-use super::sync::{Mutex, MutexGuard};
-use super::job_state::{JobState, JobOptions};
-use super::threads::Threads;
 use super::deferred_drop::{Discard, Trash};
+use super::event::Events;
+use super::job::{DeadJob, JobError};
+use super::job_state::{JobOptions, JobState};
+use super::scheduler::{Phase, Scheduler, Time};
+use super::stats::{Counters, is_sampled};
+use super::submit_buffer::SubmitBuffer;
+use super::sync::{Mutex, MutexGuard};
+use super::threads::Threads;
+use super::wait_queue::Line;
 use crate::supervisor::WeakSupervisorHandle;
 
 /// What a worker is told.

@@ -91,7 +91,8 @@ pub struct PoolStats {
 
 impl fmt::Display for PoolStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { submitted, queued, running, completed: done, failed, retried, dropped, workers, .. } = self;
+        let Self { submitted, queued, running, completed: done, failed, retried, dropped, workers, .. } =
+            self;
         write!(f, "{done} of {submitted} done, {running} running, {queued} queued, {failed} failed, ")?;
         write!(f, "{retried} retried, {dropped} dropped, {workers} workers, ")?;
         write!(f, "waiting {:?} (p99 {:?}), ", self.wait_p50, self.wait_p99)?;

@@ -3,8 +3,8 @@
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::scheduler::Phase;
 use super::handle::PoolHandle;
+use super::scheduler::Phase;
 use super::stats::PoolStats;
 use crate::supervisor::run_to_completion;
 

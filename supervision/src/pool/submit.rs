@@ -12,10 +12,10 @@ use tokio::sync::mpsc;
 
 use super::admission::AdmitError;
 use super::batch::Batch;
+use super::job_handle::{JobControl, JobHandle};
+use super::job_state::{JobOptions, JobState, ResultSink};
 use super::new_job::NewJob;
-use super::job_handle::{JobHandle, JobControl};
 use super::shared::Shared;
-use super::job_state::{ResultSink, JobState, JobOptions};
 use crate::policy::Backoff;
 
 /// A job that is about to be submitted. What is not said of it is as the pool says.

@@ -15,9 +15,9 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
 
+use super::job_state::JobState;
 use super::priority_queue::QueuedJob;
 use super::sync::{Mutex, MutexGuard};
-use super::job_state::JobState;
 
 /// A job on the board, or on the way to it.
 pub(super) type Queued<J, T, E> = QueuedJob<Arc<JobState<J, T, E>>>;

@@ -6,10 +6,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::admission::AdmitError;
-use super::new_job::NewJob;
 use super::job_handle::JobHandle;
-use super::submit::{Submission, SubmitError, handle, wait_in_line};
 use super::job_state::ResultSink;
+use super::new_job::NewJob;
+use super::submit::{Submission, SubmitError, handle, wait_in_line};
 
 /// A job that is submitted as soon as there is room.
 #[must_use = "a job is submitted when this is awaited"]

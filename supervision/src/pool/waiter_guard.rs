@@ -5,11 +5,11 @@ use std::task::{Context, Poll};
 
 use perennial_actors::host::ignore_panic;
 
-use super::new_job::{NewJob, TaskOf};
 use super::job_handle::JobControl;
-use super::wait_queue::{Admission, Place};
-use super::shared::Shared;
 use super::job_state::JobResult;
+use super::new_job::{NewJob, TaskOf};
+use super::shared::Shared;
+use super::wait_queue::{Admission, Place};
 
 /// A submitter in line, for as long as it waits.
 pub(super) struct WaiterGuard<'a, J, T, E>

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use perennial_actors::host::{Foreign, InPlace};
-use perennial_actors::{Actor, Context, ExitReason, ActorHandle, Pid, System};
+use perennial_actors::{Actor, ActorHandle, Context, ExitReason, Pid, System};
 use tokio::time::{sleep, sleep_until};
 
-use super::worker_exit::Ends;
 use super::job::AttemptError;
-use super::shared::{WorkerMsg, Shared};
-use super::lease::{AttemptOutcome, Leased, AttemptResult, WorkerId};
+use super::lease::{AttemptOutcome, AttemptResult, Leased, WorkerId};
+use super::shared::{Shared, WorkerMsg};
 use super::threads::Thread;
+use super::worker_exit::Ends;
 
 /// Turns jobs into results, one after the other.
 ///
@@ -238,9 +238,10 @@ async fn attempt<W: Worker>(worker: &mut W, pool: &Pooled<W>, leased: LeasedOf<W
     let attempt = poll_fn(|cx| {
         let Some(code) = work.get() else { return Poll::Ready(AttemptOutcome::GivenUp) };
         if let Poll::Ready(result) = code.poll(cx) {
-            return Poll::Ready(
-                result.map_or_else(|error| AttemptOutcome::Failed(AttemptError::Error(error)), AttemptOutcome::Done),
-            );
+            return Poll::Ready(result.map_or_else(
+                |error| AttemptOutcome::Failed(AttemptError::Error(error)),
+                AttemptOutcome::Done,
+            ));
         }
         if task.poll_cancelled(cx) {
             return Poll::Ready(AttemptOutcome::GivenUp);

@@ -43,5 +43,9 @@ pub(super) fn sound(bell: Option<&ActorCell>, event: &SupervisionEvent) -> Optio
     if event.actor_id()? != bell?.get_id() {
         return None;
     }
-    Some(if matches!(event, SupervisionEvent::ActorStarted(_)) { DoorbellEvent::Ring } else { DoorbellEvent::Gone })
+    Some(if matches!(event, SupervisionEvent::ActorStarted(_)) {
+        DoorbellEvent::Ring
+    } else {
+        DoorbellEvent::Gone
+    })
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use perennial_actors::host::{self, MailboxConsumer, Guarded, MailboxEvent, catch_panic};
+use perennial_actors::host::{self, Guarded, MailboxConsumer, MailboxEvent, catch_panic};
 use perennial_actors::{ExitReason, System};
 use ractor::concurrency::JoinHandle;
 use ractor::{Actor, ActorCell, SpawnErr};
@@ -14,9 +14,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinError;
 use tokio::time::{Instant, timeout_at};
 
-use super::wrapper::Wrapper;
 use super::host_shared::HostShared;
-use crate::link::{StopReasonSender, RactorLink};
+use super::wrapper::Wrapper;
+use crate::link::{RactorLink, StopReasonSender};
 use crate::log;
 
 /// For how long an incarnation that has ended waits for what only others can bring about: that those below it are gone, which

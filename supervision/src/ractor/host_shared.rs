@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use perennial_actors::host::{MailboxConsumer, Guarded, MailboxEvent, MessageReceiver, catch_panic, wake_each};
+use perennial_actors::host::{
+    Guarded, MailboxConsumer, MailboxEvent, MessageReceiver, catch_panic, wake_each,
+};
 use perennial_actors::{ExitReason, System};
 use ractor::{Actor, ActorCell};
 

@@ -94,11 +94,11 @@
 //! Speed: such a child takes the memory of two ractor actors, and two hops for each message. An [`Actor`](perennial_actors::Actor) takes a
 //! small part of that. Nor for ractor's remote actors, or for a build with its `async-trait` feature.
 
-mod doorbell;
 mod child;
-mod wrapper;
-mod host_shared;
+mod doorbell;
 mod host;
+mod host_shared;
 mod parent;
+mod wrapper;
 
 pub use crate::error::TreeEndedError;

@@ -34,7 +34,11 @@ impl<A: Actor> Actor for Wrapper<A> {
         Ok(farewell)
     }
 
-    async fn post_start(&self, myself: ActorRef<A::Msg>, _: &mut StopReasonSender) -> Result<(), ActorProcessingErr> {
+    async fn post_start(
+        &self,
+        myself: ActorRef<A::Msg>,
+        _: &mut StopReasonSender,
+    ) -> Result<(), ActorProcessingErr> {
         let mut visit = self.visit(&myself);
         let owner = visit.cell.clone();
         let state = &mut **visit.state.as_deref_mut().ok_or(Gone)?;
@@ -84,7 +88,11 @@ impl<A: Actor> Actor for Wrapper<A> {
         }
     }
 
-    async fn post_stop(&self, myself: ActorRef<A::Msg>, _: &mut StopReasonSender) -> Result<(), ActorProcessingErr> {
+    async fn post_stop(
+        &self,
+        myself: ActorRef<A::Msg>,
+        _: &mut StopReasonSender,
+    ) -> Result<(), ActorProcessingErr> {
         let mut visit = self.visit(&myself);
         let state = &mut **visit.state.as_deref_mut().ok_or(Gone)?;
         let done = run(visit.house, |actor| actor.post_stop(myself, state)).await;
@@ -150,7 +158,10 @@ impl<A: Actor> Drop for CallbackGuard<'_, A> {
 }
 
 /// Runs a callback; the reason if it fails.
-async fn run<'a, A, T, F>(house: &'a HostShared<A>, callback: impl FnOnce(&'a A) -> F) -> Result<T, ExitReason>
+async fn run<'a, A, T, F>(
+    house: &'a HostShared<A>,
+    callback: impl FnOnce(&'a A) -> F,
+) -> Result<T, ExitReason>
 where
     A: Actor,
     F: Future<Output = Result<T, ActorProcessingErr>>,

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::host::{Guarded, Identity, Label, catch_panics};
-use perennial_actors::{ExitReason, ActorHandle, Pid, SpawnError, System};
+use perennial_actors::{ActorHandle, ExitReason, Pid, SpawnError, System};
 use perennial_registry::{Name, Registry};
 
 use super::probe::Probe;
-use crate::node::{StartParams, Claims, ChildNode, OpenError};
+use crate::node::{ChildNode, Claims, OpenError, StartParams};
 
 /// How an incarnation is started.
 pub(crate) type StartFn<M> = dyn Fn(&Identity<M>, StartParams) -> Result<Pid, SpawnError> + Send + Sync;

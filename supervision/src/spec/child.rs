@@ -12,7 +12,7 @@ use perennial_registry::Name;
 use super::actor_node::{ActorNode, DismissFn, StartFn};
 use super::error::SpecError;
 use super::probe::Probe;
-use crate::node::{StartParams, Claims, ChildNode, OwnedNode};
+use crate::node::{ChildNode, Claims, OwnedNode, StartParams};
 use crate::policy::{Backoff, ChildPolicy, Liveness, Restart, Shutdown};
 
 /// The spec of a child that is an actor with messages `M`.

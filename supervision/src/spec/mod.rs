@@ -31,12 +31,12 @@ mod child;
 mod children;
 mod error;
 mod once;
-mod supervisor;
 mod probe;
+mod supervisor;
 
 pub use child::{Child, ChildSpec};
 pub use children::IntoChildren;
 pub use error::SpecError;
 pub use once::ChildOnce;
-pub(crate) use supervisor::SupervisorSpec;
 pub use probe::Probe;
+pub(crate) use supervisor::SupervisorSpec;

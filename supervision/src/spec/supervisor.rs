@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::child::ChildSpec;
 use super::error::SpecError;
-use crate::policy::{AutoShutdown, Intensity, SupervisorKind, Restart, RestartLimit, Strategy};
+use crate::policy::{AutoShutdown, Intensity, Restart, RestartLimit, Strategy, SupervisorKind};
 
 /// How long a child that was killed may take to die before it is abandoned, unless set otherwise.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -22,7 +22,8 @@ pub(crate) struct SupervisorSpec {
 
 impl SupervisorSpec {
     pub(crate) fn ordered() -> Self {
-        let kind = SupervisorKind::Static { strategy: Strategy::default(), auto_shutdown: AutoShutdown::default() };
+        let kind =
+            SupervisorKind::Static { strategy: Strategy::default(), auto_shutdown: AutoShutdown::default() };
         Self::new(kind, Intensity::default().into())
     }
 
@@ -69,8 +70,7 @@ fn check_child(kind: SupervisorKind, child: &ChildSpec, supervisor: &Arc<str>) -
         if child.policy.restart == Restart::Permanent {
             return Err(SpecError::SignificantPermanent { id });
         }
-        let heeded =
-            matches!(kind, SupervisorKind::Static { auto_shutdown, .. } if auto_shutdown != AutoShutdown::Never);
+        let heeded = matches!(kind, SupervisorKind::Static { auto_shutdown, .. } if auto_shutdown != AutoShutdown::Never);
         if !heeded {
             return Err(SpecError::SignificantForNothing { supervisor: supervisor.clone(), id });
         }

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use perennial_actors::{ExitReason, ActorHandle, Monitor, System};
+use perennial_actors::{ActorHandle, ExitReason, Monitor, System};
 
 use crate::driver::Root;
 use crate::dropped::Dropped;
 use crate::nesting;
 use crate::node::ChildNode;
-use crate::tree::{UnstoppedChild, Tree};
+use crate::tree::{Tree, UnstoppedChild};
 
 /// A tree that was started, with `H` to manage its root by. Clones are the same tree; to drop it changes nothing.
 ///

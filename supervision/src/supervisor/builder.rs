@@ -11,9 +11,10 @@ use super::handle::SupervisorHandle;
 use crate::driver::{SupervisorNode, start};
 use crate::error::StartError;
 use crate::policy::{
-    AutoShutdown, Backoff, ChildKind, ChildPolicy, Intensity, SupervisorKind, Restart, RestartLimit, Shutdown, Strategy,
+    AutoShutdown, Backoff, ChildKind, ChildPolicy, Intensity, Restart, RestartLimit, Shutdown, Strategy,
+    SupervisorKind,
 };
-use crate::spec::{ChildSpec, IntoChildren, SupervisorSpec, SpecError};
+use crate::spec::{ChildSpec, IntoChildren, SpecError, SupervisorSpec};
 
 /// The spec of a supervisor, which may be the root of a tree or a child of another.
 ///

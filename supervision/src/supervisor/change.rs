@@ -18,6 +18,8 @@ impl SupervisorHandle {
     /// If the spec is wrong, or the supervisor gone.
     pub async fn change(&self, supervisor: Supervisor) -> Result<(), ChangeError> {
         let plan = supervisor.into_plan();
-        ask(&self.0, |reply| ManagementRequest::Change(plan, reply)).await.unwrap_or(Err(ChangeError::ShuttingDown))
+        ask(&self.0, |reply| ManagementRequest::Change(plan, reply))
+            .await
+            .unwrap_or(Err(ChangeError::ShuttingDown))
     }
 }

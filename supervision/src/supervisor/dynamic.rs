@@ -4,15 +4,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::{Address, ActorHandle, Monitor, OwnedArgs, Pid, System};
+use perennial_actors::{ActorHandle, Address, Monitor, OwnedArgs, Pid, System};
 
 use super::app::App;
 use super::builder::supervisor_policy;
 use super::handle::{ask, look, start_child, start_once};
-use crate::driver::{ManagementRequest, SupervisorState, SupervisorNode, WeakSupervisorNode, ChildRef, start};
+use crate::driver::{
+    ChildRef, ManagementRequest, SupervisorNode, SupervisorState, WeakSupervisorNode, start,
+};
 use crate::error::{ChildError, StartChildError, StartError, StartOnceError};
 use crate::node::ChildNode;
-use crate::policy::{Backoff, ChildPolicy, Intensity, SupervisorKind, Restart, RestartLimit};
+use crate::policy::{Backoff, ChildPolicy, Intensity, Restart, RestartLimit, SupervisorKind};
 use crate::spec::{Child, ChildSpec, SupervisorSpec};
 use crate::tree::{ChildCounts, ChildInfo, ChildStart, Tree};
 
@@ -99,7 +101,11 @@ pub struct DynamicSupervisor {
 impl DynamicSupervisor {
     /// A supervisor for as many children as there may be.
     pub fn new(id: impl Into<Arc<str>>) -> Self {
-        Self { node: SupervisorNode::new(id.into()), plan: SupervisorSpec::dynamic(), as_child: supervisor_policy() }
+        Self {
+            node: SupervisorNode::new(id.into()),
+            plan: SupervisorSpec::dynamic(),
+            as_child: supervisor_policy(),
+        }
     }
 
     /// Sets how many children it may have. Those that are being restarted count.

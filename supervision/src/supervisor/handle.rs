@@ -3,11 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use perennial_actors::{Address, ActorHandle, Monitor, OwnedArgs, Reply};
+use perennial_actors::{ActorHandle, Address, Monitor, OwnedArgs, Reply};
 use tokio::runtime;
 
-use crate::driver::{ManagementRequest, SupervisorState, DriverMsg, SupervisorNode, WeakSupervisorNode, ChildRef};
-use crate::error::{ChildError, StartChildErrorKind, StartChildError, StartOnceError};
+use crate::driver::{
+    ChildRef, DriverMsg, ManagementRequest, SupervisorNode, SupervisorState, WeakSupervisorNode,
+};
+use crate::error::{ChildError, StartChildError, StartChildErrorKind, StartOnceError};
 use crate::node::ChildNode;
 use crate::policy::ChildPolicy;
 use crate::spec::{Child, ChildSpec};
@@ -175,7 +177,9 @@ impl SupervisorHandle {
     /// If there is no such child, if it is not down, if it does not start, or the supervisor is on its way out.
     pub async fn restart_child(&self, id: impl Into<Arc<str>>) -> Result<ChildStart, ChildError> {
         let id = id.into();
-        ask(&self.0, |reply| ManagementRequest::Restart(id, reply)).await.unwrap_or(Err(ChildError::ShuttingDown))
+        ask(&self.0, |reply| ManagementRequest::Restart(id, reply))
+            .await
+            .unwrap_or(Err(ChildError::ShuttingDown))
     }
 
     /// Gives a child back that is down: it is no child of this supervisor any more. OTP's
@@ -191,7 +195,9 @@ impl SupervisorHandle {
     /// If there is no such child, if it is not down, or the supervisor is on its way out.
     pub async fn delete_child(&self, id: impl Into<Arc<str>>) -> Result<ChildSpec, ChildError> {
         let id = id.into();
-        ask(&self.0, |reply| ManagementRequest::Delete(id, reply)).await.unwrap_or(Err(ChildError::ShuttingDown))
+        ask(&self.0, |reply| ManagementRequest::Delete(id, reply))
+            .await
+            .unwrap_or(Err(ChildError::ShuttingDown))
     }
 
     /// Its children, the newest first. OTP's `which_children`.
@@ -247,7 +253,9 @@ pub(super) async fn start_child(
     if node.is_dynamic() {
         sent.policy.restart = sent.restart_if_dynamic;
     }
-    let started = ask(node, |reply| ManagementRequest::Start(sent, reply)).await.unwrap_or(Err(StartChildErrorKind::ShuttingDown));
+    let started = ask(node, |reply| ManagementRequest::Start(sent, reply))
+        .await
+        .unwrap_or(Err(StartChildErrorKind::ShuttingDown));
     started.map_err(|why| StartChildError { kind: why, child })
 }
 

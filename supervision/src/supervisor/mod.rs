@@ -24,7 +24,7 @@ mod tests;
 
 pub use app::{App, ShutdownReport};
 pub use builder::Supervisor;
-pub use dynamic::{DynamicHandle, DynamicSupervisor, ChildFactory, WeakDynamicHandle};
+pub use dynamic::{ChildFactory, DynamicHandle, DynamicSupervisor, WeakDynamicHandle};
 pub(crate) use handle::run_to_completion;
 pub use handle::{SupervisorHandle, WeakSupervisorHandle};
 pub use partition::{PartitionSupervisor, Partitions, ResizeError, WeakPartitions};

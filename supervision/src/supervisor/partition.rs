@@ -70,7 +70,8 @@ impl<M: Send + 'static> PartitionSupervisor<M> {
         let mut addresses = Vec::with_capacity(max.get());
         for number in 0..max.get() {
             let wanted = size.clone();
-            let child = child(number).with_id(number.to_string()).enabled_if(move || number < wanted.wanted());
+            let child =
+                child(number).with_id(number.to_string()).enabled_if(move || number < wanted.wanted());
             addresses.push(child.address());
             supervisor = supervisor.child(child);
         }

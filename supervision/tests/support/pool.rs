@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use perennial_actors::{ExitReason, Subscription, System};
 use perennial_supervision::pool::{
-    AttemptError, JobError, JobEvent, JobHandle, Pool, PoolHandle, PoolStats, PoolSize, Submission, Worker, WorkerContext,
+    AttemptError, JobError, JobEvent, JobHandle, Pool, PoolHandle, PoolSize, PoolStats, Submission, Worker,
+    WorkerContext,
 };
 use perennial_supervision::{App, SupervisorHandle};
 use tokio::time::{Instant, sleep};

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use perennial_actors::{Subscription, System};
-use perennial_supervision::{SupervisorReport, LivenessFailure, ReportKind};
+use perennial_supervision::{LivenessFailure, ReportKind, SupervisorReport};
 
 /// The reports of a system from when this was made.
 pub(crate) struct Reports(Subscription<SupervisorReport>);
@@ -50,7 +50,9 @@ pub(crate) fn line(report: &SupervisorReport) -> String {
         ReportKind::Restarting { reason, .. } => format!("restarting: {reason}"),
         ReportKind::ShutdownError { reason } => format!("shutdown error: {reason}"),
         ReportKind::Unresponsive { sign: LivenessFailure::Handler(_) } => "unresponsive: handler".to_owned(),
-        ReportKind::Unresponsive { sign: LivenessFailure::Probe(misses) } => format!("unresponsive: {misses} misses"),
+        ReportKind::Unresponsive { sign: LivenessFailure::Probe(misses) } => {
+            format!("unresponsive: {misses} misses")
+        }
         ReportKind::Killed => "killed".to_owned(),
         ReportKind::Abandoned => "abandoned".to_owned(),
         ReportKind::GaveUp { child } => format!("gave up: {child}"),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use perennial_actors::{ExitReason, ActorHandle, System};
+use perennial_actors::{ActorHandle, ExitReason, System};
 use perennial_supervision::pool::{
     AttemptError, JobError, JobHandle, JobId, Pool, PoolHandle, PoolStats, Worker, WorkerContext,
 };

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use perennial_actors::{
-    Actor, Address, Context, ExitReason, ActorHandle, Monitor, Pid, Reply, Subscription, System,
+    Actor, ActorHandle, Address, Context, ExitReason, Monitor, Pid, Reply, Subscription, System,
 };
-use perennial_supervision::{App, Child, ChildInfo, SupervisorReport, Supervisor, SupervisorHandle};
+use perennial_supervision::{App, Child, ChildInfo, Supervisor, SupervisorHandle, SupervisorReport};
 use tokio::sync::Semaphore;
 
 /// So long that nobody waits for it by chance.

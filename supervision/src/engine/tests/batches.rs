@@ -5,8 +5,8 @@ use std::time::Duration;
 use perennial_actors::ExitReason;
 
 use crate::engine::advance::BATCH;
-use crate::engine::{Action, Engine, Event, ChildKey, Policy, Request, StartId, RequestId};
-use crate::policy::{Backoff, ChildPolicy, Intensity, SupervisorKind, Restart, Shutdown};
+use crate::engine::{Action, ChildKey, Engine, Event, Policy, Request, RequestId, StartId};
+use crate::policy::{Backoff, ChildPolicy, Intensity, Restart, Shutdown, SupervisorKind};
 
 /// Two full batches and one more.
 const CHILDREN: u64 = 2 * BATCH as u64 + 1;
@@ -31,7 +31,8 @@ impl World {
         let intensity = Intensity { restarts: u32::MAX, period: Duration::from_secs(5) };
         let kind = SupervisorKind::Dynamic { max_children: usize::MAX };
         let whole = Policy { kind, intensity: intensity.into(), kill_grace: Duration::from_secs(5), seed: 0 };
-        let mut world = Self { engine: Engine::new(whole, [], StartId(0)), keys: Vec::new(), runs: Vec::new() };
+        let mut world =
+            Self { engine: Engine::new(whole, [], StartId(0)), keys: Vec::new(), runs: Vec::new() };
         world.happen(Event::Begin);
         for ticket in (0..CHILDREN).map(RequestId) {
             let request = Request::Start { id: "child".into(), policy: policy.clone() };

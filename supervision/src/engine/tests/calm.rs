@@ -7,8 +7,8 @@ use perennial_actors::ExitReason;
 
 use super::model::{Ask, Flags};
 use crate::engine::{
-    Action, SupervisorExit, Engine, Event, RequestOk, ChildKey, Policy, RequestError, EngineReport, Request, StartId, ChildView, State, Target,
-    RequestId,
+    Action, ChildKey, ChildView, Engine, EngineReport, Event, Policy, Request, RequestError, RequestId,
+    RequestOk, StartId, State, SupervisorExit, Target,
 };
 use crate::policy::{ChildPolicy, Intensity, SupervisorKind};
 
@@ -55,7 +55,8 @@ impl Calm {
     /// With children that have the ids 0, 1, 2 ...
     pub(super) fn new(flags: &Flags, children: &[ChildPolicy]) -> Self {
         let named = (0..).zip(children).map(|(id, policy): (u64, _)| (id.to_string().into(), policy.clone()));
-        let puppets = (0..children.len() as u64).map(|id| (ChildKey(id), Puppet { id, run: None, starts: 0 }));
+        let puppets =
+            (0..children.len() as u64).map(|id| (ChildKey(id), Puppet { id, run: None, starts: 0 }));
         Self {
             engine: Engine::new(policy(flags), named, StartId(u16::MAX)),
             now: Duration::ZERO,
@@ -191,7 +192,10 @@ impl Calm {
                 assert!(self.answer.replace(word(&result)).is_none(), "answered twice");
             }
             Action::Exit { ending } => self.end(&ending),
-            Action::Abandon { .. } | Action::CheckBusy { .. } | Action::Probe { .. } | Action::ContinueShutdown => {
+            Action::Abandon { .. }
+            | Action::CheckBusy { .. }
+            | Action::Probe { .. }
+            | Action::ContinueShutdown => {
                 panic!("what for? {action:?}")
             }
             Action::Started | Action::GoDown | Action::Report(_) => {}
@@ -225,7 +229,9 @@ impl Calm {
         let why = match ending {
             SupervisorExit::StartFailed { .. } => "failed_to_start_child",
             SupervisorExit::Reason(ExitReason::NoConnection) => "told",
-            SupervisorExit::Reason(ExitReason::Shutdown(_)) if self.gave_up => "reached_max_restart_intensity",
+            SupervisorExit::Reason(ExitReason::Shutdown(_)) if self.gave_up => {
+                "reached_max_restart_intensity"
+            }
             SupervisorExit::Reason(ExitReason::Shutdown(_)) => "auto_shutdown",
             SupervisorExit::Reason(_) => "for an unheard-of reason",
         };

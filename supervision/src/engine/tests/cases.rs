@@ -7,10 +7,12 @@ use perennial_actors::ExitReason;
 use perennial_actors::host::Suspensions;
 
 use crate::engine::{
-    Action, Engine, Event, ChildKey, Policy, RequestError, EngineReport, Request, StartId, ChildView, UnresponsiveCause, State, Target, RequestId,
+    Action, ChildKey, ChildView, Engine, EngineReport, Event, Policy, Request, RequestError, RequestId,
+    StartId, State, Target, UnresponsiveCause,
 };
 use crate::policy::{
-    AutoShutdown, Backoff, ChildPolicy, Intensity, SupervisorKind, Liveness, ProbePolicy, Restart, Shutdown, Strategy,
+    AutoShutdown, Backoff, ChildPolicy, Intensity, Liveness, ProbePolicy, Restart, Shutdown, Strategy,
+    SupervisorKind,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -36,7 +38,8 @@ impl World {
     /// All children are up.
     fn up(policy: Policy, children: Vec<ChildPolicy>) -> Self {
         let named = (0..).zip(children).map(|(id, child): (u32, _)| (id.to_string().into(), child));
-        let mut world = Self { engine: Engine::new(policy, named, StartId(0)), now: SECOND, actions: Vec::new() };
+        let mut world =
+            Self { engine: Engine::new(policy, named, StartId(0)), now: SECOND, actions: Vec::new() };
         world.happen(Event::Begin);
         while let Some(Action::Start { key, .. }) = world.actions.last().cloned() {
             world.start(key);
@@ -323,7 +326,12 @@ fn no_duration_is_too_long_to_be_said() {
     world.end(ChildKey(0));
     let run = world.run(ChildKey(0));
     world.start(ChildKey(0));
-    world.happen(Event::BusyChecked { key: ChildKey(0), run, busy: Some(SECOND), suspensions: Suspensions::default() });
+    world.happen(Event::BusyChecked {
+        key: ChildKey(0),
+        run,
+        busy: Some(SECOND),
+        suspensions: Suspensions::default(),
+    });
     world.happen(Event::Probed { key: ChildKey(0), run, question: 0, answered: true });
     assert!(world.happen(Event::Tick).is_empty());
     let verdict = world.happen(Event::BusyChecked {
@@ -333,7 +341,10 @@ fn no_duration_is_too_long_to_be_said() {
         suspensions: Suspensions::default(),
     });
     let hangs = |action: &Action| {
-        matches!(action, Action::Report(EngineReport::Unresponsive { sign: UnresponsiveCause::Handler(_), .. }))
+        matches!(
+            action,
+            Action::Report(EngineReport::Unresponsive { sign: UnresponsiveCause::Handler(_), .. })
+        )
     };
     assert!(verdict.iter().any(hangs), "{verdict:?}");
     assert!(world.happen(Event::Tick).is_empty(), "it has for ever");

@@ -15,7 +15,7 @@ use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use super::model::{Ask, Child, Flags, Is, Model};
 use super::slow::Slow;
 use crate::engine::{Policy, Request};
-use crate::policy::{AutoShutdown, ChildPolicy, Intensity, SupervisorKind, Restart, Strategy as Among};
+use crate::policy::{AutoShutdown, ChildPolicy, Intensity, Restart, Strategy as Among, SupervisorKind};
 use crate::tree::ChildState;
 
 const ONE_FOR_ONE: SupervisorKind = kind(Among::OneForOne);

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use perennial_actors::ExitReason;
 
-use crate::engine::{Action, Engine, Event, ChildKey, Policy, Request, StartId, Target, RequestId};
-use crate::policy::{AutoShutdown, ChildKind, ChildPolicy, Intensity, SupervisorKind, Restart, Shutdown, Strategy};
+use crate::engine::{Action, ChildKey, Engine, Event, Policy, Request, RequestId, StartId, Target};
+use crate::policy::{
+    AutoShutdown, ChildKind, ChildPolicy, Intensity, Restart, Shutdown, Strategy, SupervisorKind,
+};
 
 /// Returns an engine with a child that drains, one with a timeout, a supervisor, and one that has the others restarted.
 fn up() -> Engine {

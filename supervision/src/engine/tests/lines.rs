@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::engine::{Request, Target, RequestId};
+use crate::engine::{Request, RequestId, Target};
 
 #[derive(Default)]
 pub(super) struct Lines(BTreeMap<String, VecDeque<RequestId>>);

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use perennial_actors::ExitReason;
 
-use crate::engine::{Action, Engine, Event, ChildKey, Policy, EngineReport, StartId};
-use crate::policy::{AutoShutdown, Backoff, ChildPolicy, Intensity, SupervisorKind, Strategy};
+use crate::engine::{Action, ChildKey, Engine, EngineReport, Event, Policy, StartId};
+use crate::policy::{AutoShutdown, Backoff, ChildPolicy, Intensity, Strategy, SupervisorKind};
 
 const SECOND: Duration = Duration::from_secs(1);
 const CHILD: ChildKey = ChildKey(0);
@@ -56,7 +56,10 @@ fn a_crash_of_a_child_that_has_started_counts_no_restart_and_waits_for_the_backo
         let [Action::Report(EngineReport::Terminated { .. }), Action::Report(report)] = &actions[..] else {
             panic!("{actions:?}");
         };
-        assert!(matches!(report, EngineReport::Restarting { restarts_left: 0, delay: SECOND, .. }), "{report:?}");
+        assert!(
+            matches!(report, EngineReport::Restarting { restarts_left: 0, delay: SECOND, .. }),
+            "{report:?}"
+        );
         now += SECOND;
         delay_passed(&mut engine, now);
         engine.step(Event::Started { key: CHILD, run: StartId(run + 1) }, now);
@@ -85,5 +88,7 @@ fn start_fails_and_counts(engine: &mut Engine) {
     let actions = engine.step(failed, SECOND);
     let [.., Action::Retry { key, generation }] = actions[..] else { panic!("{actions:?}") };
     let actions = engine.step(Event::Retry { key, generation }, SECOND);
-    assert!(actions.iter().any(|action| matches!(action, Action::Report(EngineReport::GaveUp { key: CHILD }))));
+    assert!(
+        actions.iter().any(|action| matches!(action, Action::Report(EngineReport::GaveUp { key: CHILD })))
+    );
 }

@@ -7,7 +7,7 @@ use perennial_actors::ExitReason;
 
 use super::calm::word;
 use super::model::Ask;
-use crate::engine::{Action, Engine, Event, ChildKey, Policy, Request, StartId, State, Target, RequestId};
+use crate::engine::{Action, ChildKey, Engine, Event, Policy, Request, RequestId, StartId, State, Target};
 use crate::policy::{ChildPolicy, Intensity, SupervisorKind};
 use crate::tree::ChildState;
 
@@ -36,7 +36,8 @@ impl Slow {
     /// With children that have the ids 0, 1, 2 ... and are up.
     pub(super) fn up(kind: SupervisorKind, children: &[ChildPolicy]) -> Self {
         let intensity = Intensity { restarts: 1_000_000, period: Duration::from_secs(1) };
-        let policy = Policy { kind, intensity: intensity.into(), kill_grace: Duration::from_secs(5), seed: 0 };
+        let policy =
+            Policy { kind, intensity: intensity.into(), kill_grace: Duration::from_secs(5), seed: 0 };
         let named = (0..).zip(children).map(|(id, child): (u64, _)| (id.to_string().into(), child.clone()));
         let mut slow = Self {
             engine: Engine::new(policy, named, StartId(0)),

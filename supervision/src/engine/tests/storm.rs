@@ -12,7 +12,8 @@ use super::tasks::{Outcome, Task};
 use crate::engine::core::Mode;
 use crate::engine::types::StartCause;
 use crate::engine::{
-    Action, Engine, Event, RequestOk, ChildKey, Policy, RequestError, EngineReport, Request, StartId, ChildView, State, Target, RequestId,
+    Action, ChildKey, ChildView, Engine, EngineReport, Event, Policy, Request, RequestError, RequestId,
+    RequestOk, StartId, State, Target,
 };
 use crate::policy::{ChildPolicy, Intensity, RestartLimit};
 
@@ -82,8 +83,9 @@ impl Storm {
     pub(super) fn happen(&mut self, event: Event) -> bool {
         let was_over = self.exits > 0;
         let actions = self.engine.step(event, self.now);
-        let refuses =
-            |action: &Action| matches!(action, Action::Answer { result: Err(RequestError::ShuttingDown), .. });
+        let refuses = |action: &Action| {
+            matches!(action, Action::Answer { result: Err(RequestError::ShuttingDown), .. })
+        };
         assert!(!was_over || actions.iter().all(refuses), "it does something after its end: {actions:?}");
         let follows = !actions.is_empty();
         for action in actions {
@@ -358,7 +360,8 @@ impl Storm {
     /// Lets everything that is under way come to its end. It is bounded: nothing goes on for ever.
     pub(super) fn calm_down(&mut self) {
         for _ in 0..10_000 {
-            let at_rest = |sight: ChildView<'_>| matches!(sight.state, State::Running { .. } | State::Stopped);
+            let at_rest =
+                |sight: ChildView<'_>| matches!(sight.state, State::Running { .. } | State::Stopped);
             if !self.tasks.is_empty() {
                 self.answer(0, Outcome::Well);
             } else if !self.retries.is_empty() {

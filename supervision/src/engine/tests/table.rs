@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use perennial_actors::ExitReason;
 
-use crate::engine::{Action, Engine, Event, ChildKey, Policy, StartId};
-use crate::policy::{AutoShutdown, ChildPolicy, Intensity, SupervisorKind, Restart, Strategy};
+use crate::engine::{Action, ChildKey, Engine, Event, Policy, StartId};
+use crate::policy::{AutoShutdown, ChildPolicy, Intensity, Restart, Strategy, SupervisorKind};
 
 const CHILDREN: u64 = 4;
 const STRATEGIES: [Strategy; 3] = [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne];

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use perennial_actors::host::Suspensions;
 
-use crate::engine::{Event, ChildKey, StartId};
+use crate::engine::{ChildKey, Event, StartId};
 
 /// Something that a child was told or asked, and has not done yet.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -12,8 +12,8 @@ use super::storm::Storm;
 use super::tasks::Outcome;
 use crate::engine::{Event, Policy, Request, Target};
 use crate::policy::{
-    AutoShutdown, Backoff, ChildKind, ChildPolicy, Intensity, SupervisorKind, Liveness, ProbePolicy, Restart, Shutdown,
-    Strategy as Among,
+    AutoShutdown, Backoff, ChildKind, ChildPolicy, Intensity, Liveness, ProbePolicy, Restart, Shutdown,
+    Strategy as Among, SupervisorKind,
 };
 
 const SECOND: Duration = Duration::from_secs(1);

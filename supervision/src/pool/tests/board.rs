@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::model::{job, ms};
-use crate::pool::scheduler::{Scheduler, Next, Phase};
-use crate::pool::priority_queue::{Placement, Target, QueuedJob};
+use crate::pool::priority_queue::{Placement, QueuedJob, Target};
 use crate::pool::rate::Rate;
+use crate::pool::scheduler::{Next, Phase, Scheduler};
 
 /// A board with so many workers, each of whom has come and found nothing.
 fn idle_board(workers: usize) -> Scheduler<u64> {

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::model::{job, ms};
-use crate::pool::scheduler::{Scheduler, EXPIRED_AT_ONCE};
-use crate::pool::priority_queue::{PriorityQueue, Placement, QueuedJob};
+use crate::pool::priority_queue::{Placement, PriorityQueue, QueuedJob};
+use crate::pool::scheduler::{EXPIRED_AT_ONCE, Scheduler};
 
 #[derive(Clone, Copy, Debug)]
 enum Op {

@@ -11,15 +11,15 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use loom::thread;
-use perennial_actors::host::{MailboxConsumer, IncarnationExit, Identity, Parent};
+use perennial_actors::host::{Identity, IncarnationExit, MailboxConsumer, Parent};
 use perennial_actors::{ExitReason, MailboxConfig, System};
 
 use crate::pool::admission::AdmitError;
-use crate::pool::scheduler::{Scheduler, Phase};
-use crate::pool::new_job::NewJob;
-use crate::pool::shared::Shared;
-use crate::pool::lease::{AttemptOutcome, AttemptResult, WorkerId};
 use crate::pool::job_state::ResultSink;
+use crate::pool::lease::{AttemptOutcome, AttemptResult, WorkerId};
+use crate::pool::new_job::NewJob;
+use crate::pool::scheduler::{Phase, Scheduler};
+use crate::pool::shared::Shared;
 use crate::supervisor::Supervisor;
 
 type Pool = Arc<Shared<u32, (), Infallible>>;
@@ -50,7 +50,8 @@ impl Model {
     fn new(workers: usize, capacity: usize) -> Self {
         let supervisor = Supervisor::new("pool");
         let weak = supervisor.handle().downgrade();
-        let pool: Pool = Arc::new(Shared::new(Scheduler::new(workers, capacity), workers, false, 0, weak, drop));
+        let pool: Pool =
+            Arc::new(Shared::new(Scheduler::new(workers, capacity), workers, false, 0, weak, drop));
         let (system, mut seats, mut alive) = (System::new(), Vec::new(), Vec::new());
         for slot in 0..workers {
             let identity = Identity::new(MailboxConfig::default());

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use crate::pool::priority_queue::{Placement, Target, QueuedJob};
+use crate::pool::priority_queue::{Placement, QueuedJob, Target};
 use crate::pool::slots::fit;
 
 pub(super) fn ms(ms: u64) -> Duration {

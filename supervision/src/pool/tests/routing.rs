@@ -2,8 +2,8 @@
 //! one that failed it.
 
 use super::model::{job, ms};
-use crate::pool::scheduler::{Scheduler, Next};
-use crate::pool::priority_queue::{Placement, Target, QueuedJob};
+use crate::pool::priority_queue::{Placement, QueuedJob, Target};
+use crate::pool::scheduler::{Next, Scheduler};
 use crate::pool::slots::fit;
 
 /// A board with so many workers that have come and found nothing, and one more slot.

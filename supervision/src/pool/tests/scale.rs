@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::pool::scale::{Load, Scale, PoolSize};
+use crate::pool::scale::{Load, PoolSize, Scale};
 
 fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)

@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 
 use super::model::{Job, Model, Place, ms};
-use crate::pool::scheduler::{Scheduler, Next};
-use crate::pool::priority_queue::{Placement, Target, QueuedJob};
+use crate::pool::priority_queue::{Placement, QueuedJob, Target};
 use crate::pool::rate::Rate;
+use crate::pool::scheduler::{Next, Scheduler};
 
 #[derive(Clone, Copy, Debug)]
 enum Op {
