@@ -103,7 +103,7 @@ async fn terminate<A: Actor>(
     };
     match outcome {
         Outcome::Returned(()) => {
-            ctx.say_last_words();
+            ctx.send_deferred_replies();
             reason
         }
         Outcome::Panicked(reason) | Outcome::Stopped(reason) => reason,

@@ -103,7 +103,7 @@ impl<M: Send + 'static> Process<M> {
 
     pub(super) fn dead_letter(&self, target: Pid, reason: impl FnOnce() -> DeadLetterReason) {
         let Some(home) = self.home() else { return };
-        home.system.bury(|| DeadLetter {
+        home.system.publish_dead_letter(|| DeadLetter {
             target,
             label: home.label.to_shared(),
             message_type: type_name::<M>(),
