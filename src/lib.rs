@@ -2,26 +2,28 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub use perennial_actors::{
-    Actor, ActorOnce, Address, Call, CallError, Capacity, CloseHook, ClosedError, Context, MessageStats, DeadLetter,
-    DeadLetterReason, Down, LifecycleEvent, ExitReason, ErrorReason, ActorHandle, InspectError, IntoExitReason, MailboxConfig, Monitor,
-    MonitorId, NoProcessError, NoTimers, MailboxOnRestart, PendingRestart, OverflowPolicy, OwnedArgs, Panic, PanicLocations, Permit,
-    Pid, PipeHandle, ProcessInfo, ProcessState, Recipient, RecipientCall, Reply, ReserveFuture, SendError, SendFuture,
+    Actor, ActorHandle, ActorOnce, Address, Call, CallError, Capacity, CloseHook, ClosedError, Context,
+    DeadLetter, DeadLetterReason, Down, ErrorReason, ExitReason, InspectError, IntoExitReason,
+    LifecycleEvent, MailboxConfig, MailboxOnRestart, MessageStats, Monitor, MonitorId, NoProcessError,
+    NoTimers, OverflowPolicy, OwnedArgs, Panic, PanicLocations, PendingRestart, Permit, Pid, PipeHandle,
+    ProcessInfo, ProcessState, Recipient, RecipientCall, Reply, ReserveFuture, SendError, SendFuture,
     SendTimeoutFuture, Signal, Spawn, SpawnOnceError, StreamHandle, Subscription, System, SystemBuilder,
-    SystemEvent, SystemShutdown, Target, TimerId, Unsent, WeakAddress, WeakActorHandle,
+    SystemEvent, SystemShutdown, Target, TimerId, Unsent, WeakActorHandle, WeakAddress,
 };
 pub use perennial_registry::{
-    BindError, BroadcastReport, NameChange, DuplicateKeys, Group, GroupChange, GroupMonitor, HandOverError,
-    GroupJoinError, KeyChange, KeyEntry, LookupError, GroupHandle, Name, NameInfo, NamedCall, NamedCallError,
-    NamedCastError, NotJoinedError, PublishReport, RegisterError, Registry, SlowSubscriberPolicy, Topic, TopicHandle, UniqueKeys,
-    WaitError, Whereis,
+    BindError, BroadcastReport, DuplicateKeys, Group, GroupChange, GroupHandle, GroupJoinError, GroupMonitor,
+    HandOverError, KeyChange, KeyEntry, LookupError, Name, NameChange, NameInfo, NamedCall, NamedCallError,
+    NamedCastError, NotJoinedError, PublishReport, RegisterError, Registry, SlowSubscriberPolicy, Topic,
+    TopicHandle, UniqueKeys, WaitError, Whereis,
 };
 pub use perennial_supervision::{
-    App, AutoShutdown, Backoff, ChangeError, Child, ChildCounts, ChildError, ChildFailedError, ChildInfo,
-    ChildKind, ChildNotStarted, ChildOnce, ChildPolicy, ChildSpec, ChildStart, ChildState, DynamicHandle,
-    DynamicSupervisor, RunOutcome, Intensity, IntoChildren, Liveness, StartChildErrorKind, OpenError, PartitionKey,
-    PartitionSupervisor, Partitions, Probe, ProbePolicy, SupervisorReport, ResizeError, Restart, Shutdown,
-    ShutdownReport, LivenessFailure, SpecError, StartChildError, StartOnceError, StopSignal, StopSignals, UnstoppedChild,
-    Strategy, Supervisor, SupervisorHandle, TaskContext, TaskScope, ChildFactory, SupervisionStats, Tree, ReportKind,
+    App, AutoShutdown, Backoff, ChangeError, Child, ChildCounts, ChildError, ChildFactory, ChildFailedError,
+    ChildInfo, ChildKind, ChildNotStarted, ChildOnce, ChildPolicy, ChildSpec, ChildStart, ChildState,
+    DynamicHandle, DynamicSupervisor, Intensity, IntoChildren, Liveness, LivenessFailure, OpenError,
+    PartitionKey, PartitionSupervisor, Partitions, Probe, ProbePolicy, ReportKind, ResizeError, Restart,
+    RunOutcome, Shutdown, ShutdownReport, SpecError, StartChildError, StartChildErrorKind, StartOnceError,
+    StopSignal, StopSignals, Strategy, SupervisionStats, Supervisor, SupervisorHandle, SupervisorReport,
+    TaskContext, TaskScope, Tree, UnstoppedChild,
 };
 
 /// The errors of starting an actor and of starting a tree.

@@ -92,11 +92,12 @@
 
 mod actor;
 mod address;
-mod self_messages;
+mod any_process;
 mod carried;
 mod caught;
 mod chain;
 mod clock;
+mod control;
 mod counters;
 mod exit;
 mod foreign;
@@ -105,41 +106,43 @@ mod incarnation;
 mod label;
 mod log;
 mod mailbox;
-mod control;
 mod panics;
 mod pid;
 mod process;
 mod relations;
+mod self_messages;
 mod seq_map;
 mod signal;
 mod spawn;
 mod sync;
 mod system;
 mod type_names;
-mod any_process;
 
 pub use actor::{Actor, ActorOnce, Context, OwnedArgs};
 pub use address::{
-    Address, Call, CallError, CloseHook, ClosedError, ActorHandle, InspectError, Monitor, NoProcessError, PendingRestart, Permit,
-    ProcessInfo, Recipient, RecipientCall, Reply, ReserveFuture, SendError, SendFuture, SendTimeoutFuture,
-    SystemShutdown, Unsent, WeakAddress, WeakActorHandle,
+    ActorHandle, Address, Call, CallError, CloseHook, ClosedError, InspectError, Monitor, NoProcessError,
+    PendingRestart, Permit, ProcessInfo, Recipient, RecipientCall, Reply, ReserveFuture, SendError,
+    SendFuture, SendTimeoutFuture, SystemShutdown, Unsent, WeakActorHandle, WeakAddress,
 };
-pub use self_messages::{PipeHandle, StreamHandle, TimerId};
+pub use any_process::ProcessState;
 pub use clock::NoTimers;
 pub use counters::MessageStats;
-pub use exit::{ExitReason, ErrorReason, IntoExitReason, Panic};
+pub use exit::{ErrorReason, ExitReason, IntoExitReason, Panic};
 pub use mailbox::{Capacity, MailboxConfig, MailboxOnRestart, OverflowPolicy};
 pub use panics::PanicLocations;
 pub use pid::Pid;
 pub use process::Target;
+pub use self_messages::{PipeHandle, StreamHandle, TimerId};
 pub use signal::{Down, MonitorId, Signal};
-pub use spawn::{Spawn, SpawnOnceError, SpawnError};
-pub use system::{DeadLetter, DeadLetterReason, LifecycleEvent, Subscription, System, SystemBuilder, SystemEvent};
-pub use any_process::ProcessState;
+pub use spawn::{Spawn, SpawnError, SpawnOnceError};
+pub use system::{
+    DeadLetter, DeadLetterReason, LifecycleEvent, Subscription, System, SystemBuilder, SystemEvent,
+};
 
 /// The interface for crates that own identities and host incarnations, such as supervisors.
 pub mod host {
     pub use crate::actor::{owned_args, parent_of};
+    pub use crate::any_process::Suspensions;
     pub use crate::carried::{Carried, CarriesValue};
     pub use crate::caught::{catch_panic, catch_panics, reason_of, reason_of_join, resume_panic};
     pub use crate::clock::require_timers;
@@ -148,9 +151,10 @@ pub mod host {
         wake_safely,
     };
     pub use crate::label::Label;
-    pub use crate::process::{MailboxConsumer, IncarnationExit, Identity, AttachError, Parent, MailboxEvent, MessageReceiver};
+    pub use crate::process::{
+        AttachError, Identity, IncarnationExit, MailboxConsumer, MailboxEvent, MessageReceiver, Parent,
+    };
     pub use crate::seq_map::SeqMap;
     pub use crate::system::{Broadcast, Sent};
     pub use crate::type_names::ShortTypeName;
-    pub use crate::any_process::Suspensions;
 }

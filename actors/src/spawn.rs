@@ -13,17 +13,17 @@ use tokio::sync::oneshot;
 
 use crate::actor::{Actor, ActorOnce, Context, OwnedArgs, owned_args};
 use crate::address::{Address, Monitor};
+use crate::any_process::AnyProcess;
 use crate::carried::{Carried, CarriesValue};
+use crate::control::{ControlSignal, Exit, ExitSource};
 use crate::exit::ExitReason;
 use crate::incarnation;
 use crate::label::Label;
 use crate::mailbox::{Capacity, MailboxConfig};
-use crate::control::{Exit, ControlSignal, ExitSource};
 use crate::pid::Pid;
-use crate::process::{Identity, AttachError, Parent, Process, ExitNotifier};
+use crate::process::{AttachError, ExitNotifier, Identity, Parent, Process};
 use crate::signal::MonitorId;
 use crate::system::System;
-use crate::any_process::AnyProcess;
 
 /// Why an actor did not start.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -153,7 +153,14 @@ type LinkToParent = Box<dyn FnOnce(&Arc<dyn AnyProcess>) -> bool + Send>;
 
 impl<A: Actor, E> Spawn<A, E> {
     fn new(system: &System, args: A::Args, fail: Fail<A, E>) -> Self {
-        Self { system: system.clone(), args, mailbox: MailboxConfig::default(), label: None, parent: None, fail }
+        Self {
+            system: system.clone(),
+            args,
+            mailbox: MailboxConfig::default(),
+            label: None,
+            parent: None,
+            fail,
+        }
     }
 
     /// Sets the mailbox configuration.

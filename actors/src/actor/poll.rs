@@ -4,10 +4,10 @@
 use std::task::{self, Poll};
 
 use super::traits::{Actor, Context};
-use crate::self_messages::Source;
+use crate::control::ControlSignal;
 use crate::exit::ExitReason;
 use crate::mailbox::NextEvent;
-use crate::control::ControlSignal;
+use crate::self_messages::Source;
 
 impl<A: Actor> Context<A> {
     /// Returns the next message if only a message can be next and one is already fetched from the

@@ -2,10 +2,10 @@
 
 use super::traits::{Actor, Context};
 use crate::address::{ActorHandle, NoProcessError};
-use crate::exit::ExitReason;
-use crate::control::{Exit, ControlSignal, ExitSource};
-use crate::signal::MonitorId;
 use crate::any_process::AnyProcess;
+use crate::control::{ControlSignal, Exit, ExitSource};
+use crate::exit::ExitReason;
+use crate::signal::MonitorId;
 
 /// # Links, monitors and exit signals
 ///

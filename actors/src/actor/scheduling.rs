@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_core::Stream;
 
 use super::traits::{Actor, Context};
-use crate::self_messages::{SelfMessages, PipeHandle, StreamHandle, TimerId};
+use crate::self_messages::{PipeHandle, SelfMessages, StreamHandle, TimerId};
 
 /// # Messages to itself
 ///
@@ -204,7 +204,11 @@ impl<A: Actor> Context<A> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn pipe_to_self<F>(&mut self, future: F, map: impl FnOnce(F::Output) -> A::Msg + Send + 'static) -> PipeHandle
+    pub fn pipe_to_self<F>(
+        &mut self,
+        future: F,
+        map: impl FnOnce(F::Output) -> A::Msg + Send + 'static,
+    ) -> PipeHandle
     where
         F: Future + Send + 'static,
     {

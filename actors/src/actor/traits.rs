@@ -6,11 +6,11 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::address::{Address, Reply};
-use crate::self_messages::SelfMessages;
 use crate::exit::ExitReason;
 use crate::foreign::ignore_panic;
 use crate::pid::Pid;
 use crate::process::{MailboxConsumer, Parent};
+use crate::self_messages::SelfMessages;
 use crate::signal::Signal;
 use crate::sync::SyncWrapper;
 use crate::system::System;

@@ -7,8 +7,8 @@ use tokio::sync::oneshot;
 use super::errors::{InspectError, NoProcessError};
 use super::handle::ActorHandle;
 use crate::caught::catch_panic;
+use crate::control::{ControlSignal, InspectState};
 use crate::foreign::ignore_panic;
-use crate::control::{InspectState, ControlSignal};
 
 /// The result of an inspection.
 type InspectResult<T> = Result<T, InspectError>;
@@ -95,7 +95,10 @@ impl ActorHandle {
     }
 }
 
-fn inspect_state<S: Any, T>(state: Option<&mut (dyn Any + Send)>, inspect: impl FnOnce(&mut S) -> T) -> InspectResult<T> {
+fn inspect_state<S: Any, T>(
+    state: Option<&mut (dyn Any + Send)>,
+    inspect: impl FnOnce(&mut S) -> T,
+) -> InspectResult<T> {
     let state = state.ok_or(InspectError::NotOffered)?;
     let state = state.downcast_mut().ok_or(InspectError::WrongType { wanted: type_name::<S>() })?;
     // `inspect` computes the new state before it is assigned, so a panic leaves the old state

@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use super::errors::NoProcessError;
 use super::monitor::Monitor;
+use crate::any_process::{AnyProcess, ProcessState};
+use crate::control::{ControlSignal, Exit, ExitSource};
 use crate::counters::MessageStats;
 use crate::exit::ExitReason;
 use crate::log::Level;
 use crate::mailbox::ExitHook;
-use crate::control::{Exit, ControlSignal, ExitSource};
 use crate::pid::Pid;
 use crate::process::{poke_awaited, set_awaited, set_supervisor};
 use crate::system::System;
-use crate::any_process::{AnyProcess, ProcessState};
 
 /// Controls one actor, whichever incarnation of it runs, without its message type.
 #[derive(Clone)]

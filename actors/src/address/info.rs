@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::handle::ActorHandle;
+use crate::any_process::{ProcessState, Suspensions};
 use crate::counters::MessageStats;
 use crate::pid::Pid;
 use crate::signal::MonitorId;
-use crate::any_process::{ProcessState, Suspensions};
 
 /// A snapshot of one actor. OTP's `process_info`.
 ///

@@ -18,7 +18,7 @@ mod weak;
 
 pub use call::Call;
 pub use errors::{CallError, ClosedError, InspectError, NoProcessError, SendError, Unsent};
-pub use handle::{CloseHook, ActorHandle, PendingRestart};
+pub use handle::{ActorHandle, CloseHook, PendingRestart};
 pub use info::ProcessInfo;
 pub use monitor::Monitor;
 pub use permit::{Permit, ReserveFuture};
@@ -27,4 +27,4 @@ pub use reply::Reply;
 pub use send::{SendFuture, SendTimeoutFuture};
 pub use shutdown::SystemShutdown;
 pub use typed::Address;
-pub use weak::{WeakAddress, WeakActorHandle};
+pub use weak::{WeakActorHandle, WeakAddress};

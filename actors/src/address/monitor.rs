@@ -8,9 +8,9 @@ use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 
+use crate::any_process::AnyProcess;
 use crate::exit::ExitReason;
 use crate::signal::Down;
-use crate::any_process::AnyProcess;
 
 /// Resolves once, when one incarnation of an actor has ended. It always resolves.
 ///

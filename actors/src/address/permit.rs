@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use super::errors::{ClosedError, SendError, Unsent};
 use super::send::unsent;
 use super::typed::Address;
-use crate::mailbox::{TicketOutcome, PushError};
+use crate::mailbox::{PushError, TicketOutcome};
 use crate::process::Process;
 
 /// Reserved room for one message in the mailbox of an actor. It is released if the permit is

@@ -163,7 +163,8 @@ impl<M: Send + 'static> Address<M> {
     where
         M: From<N>,
     {
-        let reserved = self.process().overflow_part(part).map_err(|refused| unsent(self.process(), refused))?;
+        let reserved =
+            self.process().overflow_part(part).map_err(|refused| unsent(self.process(), refused))?;
         if let Some(part) = reserved {
             put(Permit::new(self.process().clone()), part);
         }

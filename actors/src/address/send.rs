@@ -11,7 +11,7 @@ use tokio::time::{Instant, Sleep};
 use super::errors::{SendError, Unsent};
 use crate::clock::{deadline_after, sleep_until};
 use crate::foreign::ignore_panic;
-use crate::mailbox::{TicketOutcome, Mailbox, PushError, WaitsFor};
+use crate::mailbox::{Mailbox, PushError, TicketOutcome, WaitsFor};
 use crate::process::Process;
 
 /// Converts the refusal of a message, or of a part, to an error.

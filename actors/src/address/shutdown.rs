@@ -145,7 +145,9 @@ impl System {
     fn alive(&self, caller: Option<task::Id>) -> Vec<(ActorHandle, Pid)> {
         let others =
             self.living().into_iter().filter(|process| !caller.is_some_and(|id| process.is_run_by(id)));
-        others.filter_map(|process| process.state().pid().map(|pid| (ActorHandle::new(process), pid))).collect()
+        others
+            .filter_map(|process| process.state().pid().map(|pid| (ActorHandle::new(process), pid)))
+            .collect()
     }
 }
 

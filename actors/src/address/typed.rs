@@ -10,13 +10,13 @@ use super::handle::ActorHandle;
 use super::monitor::Monitor;
 use super::reply::Reply;
 use super::send::{SendFuture, unsent};
+use crate::any_process::{AnyProcess, ProcessState};
+use crate::control::ControlSignal;
 use crate::counters::MessageStats;
 use crate::exit::ExitReason;
 use crate::mailbox::PushError;
-use crate::control::ControlSignal;
 use crate::pid::Pid;
 use crate::process::{Identity, Process};
-use crate::any_process::{AnyProcess, ProcessState};
 
 /// The address of one actor, valid for all its incarnations: messages, calls, monitors, stop and
 /// kill.

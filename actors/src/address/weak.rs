@@ -5,8 +5,8 @@ use std::sync::{Arc, Weak};
 
 use super::handle::ActorHandle;
 use super::typed::Address;
-use crate::process::Process;
 use crate::any_process::AnyProcess;
+use crate::process::Process;
 
 /// An address that keeps nothing allocated.
 ///

@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Weak};
 
+use crate::any_process::AnyProcess;
 use crate::counters::MessageStats;
 use crate::sync::Mutex;
-use crate::any_process::AnyProcess;
 
 /// The slot of an identity in the table.
 #[derive(Clone, Copy, Debug)]

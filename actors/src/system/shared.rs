@@ -14,13 +14,13 @@ use super::dead_letter_log::DeadLetterLog;
 use super::dead_letters::DeadLetter;
 use super::events::LifecycleEvent;
 use super::extensions::Extensions;
-use super::process_table::{SlotIndex, ProcessTable};
+use super::process_table::{ProcessTable, SlotIndex};
 use super::timer_wheel::TimerWheel;
+use crate::any_process::AnyProcess;
 use crate::counters::MessageStats;
 use crate::log::{self, Level, LogQueue};
 use crate::mailbox::Capacity;
 use crate::panics::PanicLocations;
-use crate::any_process::AnyProcess;
 
 /// A set of actors, supervisors and names that belong together. A cheap handle; clones are the same
 /// system.
