@@ -90,6 +90,9 @@
 //! `tokio::task::spawn_blocking`, or await between steps.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[macro_use]
+mod examples;
+
 mod actor;
 mod address;
 mod any_process;

@@ -25,6 +25,9 @@ impl<A: Actor> Context<A> {
     /// [`NoProcessError`] if no incarnation of `other` is running in this system. An actor that
     /// traps exits receives an exit signal with [`ExitReason::NoProcess`] instead, from the latest
     /// incarnation.
+    #[doc = context_example!(r"ctx.trap_exits(true);
+ctx.link(&other)?;
+other.kill()?; // The signal handler receives the exit.")]
     pub fn link(&mut self, other: &ActorHandle) -> Result<(), NoProcessError> {
         let own = self.attachment();
         if own.process().link(own.incarnation(), other.process(), false) {
@@ -43,6 +46,10 @@ impl<A: Actor> Context<A> {
 
     /// Removes the link. After this returns it causes no exit signal. An exit signal that has
     /// already arrived stays.
+    #[doc = context_example!(r"ctx.link(&other)?;
+ctx.unlink(&other);
+other.kill()?;
+ctx.stop(ExitReason::Normal);")]
     pub fn unlink(&mut self, other: &ActorHandle) {
         let own = self.attachment();
         own.process().unlink(own.incarnation(), other.process());
@@ -54,6 +61,9 @@ impl<A: Actor> Context<A> {
     /// The setting at the time when the signal takes effect counts. Three signals are not trapped:
     /// a kill, a [`stop`](ActorHandle::stop), and any exit signal of the parent that started this
     /// actor [linked](crate::Spawn::linked_to).
+    #[doc = context_example!(r#"assert!(!ctx.trap_exits(true), "the default");
+ctx.link(&other)?;
+other.kill()?; // The signal handler receives the exit."#)]
     pub fn trap_exits(&mut self, trap: bool) -> bool {
         let own = self.attachment();
         // An abandoned incarnation must not change the setting of the next one.
@@ -68,6 +78,8 @@ impl<A: Actor> Context<A> {
     /// # Errors
     ///
     /// [`NoProcessError`] if no incarnation is running.
+    #[doc = context_example!(r"ctx.send_exit(&other, ExitReason::shutdown())?;
+ctx.stop(ExitReason::Normal);")]
     pub fn send_exit(&mut self, to: &ActorHandle, reason: ExitReason) -> Result<(), NoProcessError> {
         let from = self.pid();
         let is_self = to.pid() == Some(from);
@@ -83,6 +95,8 @@ impl<A: Actor> Context<A> {
     /// running or pending. Each monitor is separate, also several on one target. It does not follow
     /// the target across a restart; set another one then. A monitor on itself is allowed and never
     /// fires.
+    #[doc = context_example!(r"ctx.monitor(&other);
+other.kill()?; // The signal handler receives the exit.")]
     pub fn monitor(&mut self, other: &ActorHandle) -> MonitorId {
         let own = self.attachment();
         let monitor = MonitorId(self.system().next_number());
@@ -93,6 +107,9 @@ impl<A: Actor> Context<A> {
     /// Removes a monitor. Returns `true` if it had not fired; then no signal comes from it.
     ///
     /// If this returns `false`, its signal may still be waiting to be handled.
+    #[doc = context_example!(r"let monitor = ctx.monitor(&other);
+assert!(ctx.demonitor(monitor));
+ctx.stop(ExitReason::Normal);")]
     pub fn demonitor(&mut self, monitor: MonitorId) -> bool {
         let own = self.attachment();
         own.process().take_monitor(own.incarnation(), monitor)
@@ -100,6 +117,10 @@ impl<A: Actor> Context<A> {
 
     /// Removes a monitor, and its signal if that was not handled yet. Returns `true` if it had not
     /// fired.
+    #[doc = context_example!(r"let monitor = ctx.monitor(&other);
+other.kill()?;
+ctx.demonitor_and_flush(monitor);
+ctx.stop(ExitReason::Normal);")]
     pub fn demonitor_and_flush(&mut self, monitor: MonitorId) -> bool {
         let removed = self.demonitor(monitor);
         if !removed {

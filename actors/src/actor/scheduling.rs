@@ -21,6 +21,7 @@ impl<A: Actor> Context<A> {
     /// and no other message is handled before this one. Several continuations are handled in the
     /// order of the calls. A reply that was sent before is delivered before. Signals still come
     /// first.
+    #[doc = context_example!(r"ctx.continue_with(Msg::Done(42));")]
     pub fn continue_with(&mut self, message: A::Msg) {
         self.self_messages_mut().continue_with(message);
     }
@@ -80,6 +81,7 @@ impl<A: Actor> Context<A> {
     /// Handles `message` after a time, never early.
     ///
     /// Timers that are due together are handled in the order in which they were set.
+    #[doc = context_example!(r"ctx.send_after(Duration::from_secs(1), Msg::Tick);")]
     pub fn send_after(&mut self, after: Duration, message: A::Msg) -> TimerId {
         self.self_messages_mut().set_timer(after, message)
     }
@@ -89,6 +91,7 @@ impl<A: Actor> Context<A> {
     ///
     /// An actor that is busy for longer than a period misses ticks, and later ticks keep the
     /// original schedule.
+    #[doc = context_example!(r"ctx.send_interval(Duration::from_secs(1), || Msg::Tick);")]
     pub fn send_interval(
         &mut self,
         period: Duration,
@@ -99,6 +102,8 @@ impl<A: Actor> Context<A> {
 
     /// Handles `message` after a time, and replaces the timer with the same key: its message is
     /// never handled.
+    #[doc = context_example!(r#"ctx.start_timer("retry", Duration::from_secs(1), Msg::Done(0));
+ctx.start_timer("retry", Duration::from_secs(1), Msg::Done(42));"#)]
     pub fn start_timer(
         &mut self,
         key: impl Into<Cow<'static, str>>,
@@ -109,6 +114,8 @@ impl<A: Actor> Context<A> {
     }
 
     /// Returns the timer with this key if it is not due yet.
+    #[doc = context_example!(r#"let retry = ctx.start_timer("retry", Duration::from_secs(1), Msg::Tick);
+assert_eq!(ctx.timer("retry"), Some(retry));"#)]
     #[must_use]
     pub fn timer(&mut self, key: &str) -> Option<TimerId> {
         self.self_messages_if_any().and_then(|own| own.keyed(key))
@@ -120,6 +127,7 @@ impl<A: Actor> Context<A> {
     /// Any message or signal that is handled cancels it; set it again to wait for the next pause.
     /// There is one at a time. Messages that have arrived by its deadline come first, also if the
     /// actor was too busy to handle them before.
+    #[doc = context_example!(r"ctx.idle_timeout(Duration::from_secs(60), Msg::Tick);")]
     pub fn idle_timeout(&mut self, after: Duration, message: A::Msg) {
         self.self_messages_mut().set_idle(after, message);
     }
@@ -127,11 +135,17 @@ impl<A: Actor> Context<A> {
     /// Cancels a timer and returns the remaining time, or `None` if it was due or cancelled before.
     ///
     /// After this returns, its message is never handled.
+    #[doc = context_example!(r"let timer = ctx.send_after(Duration::from_secs(5), Msg::Done(0));
+assert!(ctx.cancel_timer(timer).is_some());
+assert_eq!(ctx.cancel_timer(timer), None);
+ctx.stop(ExitReason::Normal);")]
     pub fn cancel_timer(&mut self, timer: TimerId) -> Option<Duration> {
         self.self_messages_if_any().and_then(|own| own.cancel(timer))
     }
 
     /// Returns the remaining time of a timer, or `None` if it was due or cancelled before.
+    #[doc = context_example!(r"let timer = ctx.send_after(Duration::from_secs(5), Msg::Tick);
+assert_eq!(ctx.read_timer(timer), Some(Duration::from_secs(5)));")]
     #[must_use]
     pub fn read_timer(&mut self, timer: TimerId) -> Option<Duration> {
         self.self_messages_if_any().and_then(|own| own.read(timer))
@@ -299,6 +313,8 @@ impl<A: Actor> Context<A> {
     ///
     /// The work cannot be cancelled while it runs. If the incarnation ends first, the result is
     /// dropped.
+    #[doc = context_example!(r"ctx.pipe_blocking(|| 6 * 7, Msg::Done);
+")]
     pub fn pipe_blocking<T>(
         &mut self,
         work: impl FnOnce() -> T + Send + 'static,

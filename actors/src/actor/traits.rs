@@ -159,30 +159,38 @@ impl<A: Actor> Context<A> {
     /// Stops this actor after the current message, or after its `init`. The first reason wins.
     ///
     /// The message counts as handled, and `terminate` runs.
+    #[doc = context_example!(r"ctx.stop(ExitReason::Normal);")]
     pub fn stop(&mut self, reason: ExitReason) {
         self.stopping.get_or_insert(reason);
     }
 
     /// Stops this actor after the current message and answers a call after `terminate` has run:
     /// OTP's `{stop, Reason, Reply}`.
+    #[doc = context_example!(r"let own = ctx.address();
+ctx.pipe_to_self(async move { own.call(Msg::Get).await }, |_| Msg::Tick);")]
     pub fn stop_and_reply<T: Send + 'static>(&mut self, reason: ExitReason, reply: Reply<T>, answer: T) {
         self.self_messages_mut().defer_reply(Box::new(move || reply.send(answer)));
         self.stop(reason);
     }
 
     /// Returns the address of this actor, valid for all its incarnations.
+    #[doc = context_example!(r"ctx.address().cast(Msg::Tick)?;")]
     #[must_use]
     pub fn address(&self) -> Address<A::Msg> {
         Address::new(self.attachment.process().clone())
     }
 
     /// Returns the pid of this incarnation.
+    #[doc = context_example!(r"assert_eq!(Some(ctx.pid()), ctx.address().pid());
+ctx.stop(ExitReason::Normal);")]
     #[must_use]
     pub fn pid(&self) -> Pid {
         self.attachment.pid()
     }
 
     /// Returns the system of this actor.
+    #[doc = context_example!(r"assert!(ctx.system().actor(ctx.pid()).is_some());
+ctx.stop(ExitReason::Normal);")]
     #[must_use]
     pub fn system(&self) -> &System {
         self.attachment.system()

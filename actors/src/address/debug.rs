@@ -31,6 +31,11 @@ impl ActorHandle {
     /// # Errors
     ///
     /// [`NoProcessError`] if no incarnation is running.
+    #[doc = actor_example!(r"counter.handle().suspend()?;
+counter.cast(Msg::Add(2))?;
+assert_eq!(counter.handle().get_state::<u64>().await?, 0);
+counter.handle().resume()?;
+assert_eq!(counter.call(Msg::Get).await?, 2);")]
     pub fn suspend(&self) -> Result<(), NoProcessError> {
         self.process().order(None, ControlSignal::Suspend).then_some(()).ok_or(NoProcessError)
     }
@@ -40,6 +45,9 @@ impl ActorHandle {
     /// # Errors
     ///
     /// [`NoProcessError`] if no incarnation is running.
+    #[doc = actor_example!(r"counter.handle().suspend()?;
+counter.handle().resume()?;
+assert_eq!(counter.call(Msg::Get).await?, 0);")]
     pub fn resume(&self) -> Result<(), NoProcessError> {
         self.process().order(None, ControlSignal::Resume).then_some(()).ok_or(NoProcessError)
     }
@@ -58,6 +66,7 @@ impl ActorHandle {
     /// # Cancel safety
     ///
     /// Nothing is changed by reading the state.
+    #[doc = actor_example!(r"assert_eq!(counter.handle().get_state::<u64>().await?, 0);")]
     pub async fn get_state<S: Any + Clone + Send>(&self) -> InspectResult<S> {
         self.inspect(|state: &mut S| state.clone()).await
     }
@@ -72,6 +81,8 @@ impl ActorHandle {
     /// # Cancel safety
     ///
     /// If the future is dropped, the state may have been replaced or may still be replaced.
+    #[doc = actor_example!(r"counter.handle().replace_state(|n: &u64| n + 40).await?;
+assert_eq!(counter.call(Msg::Get).await?, 40);")]
     pub async fn replace_state<S: Any + Send>(
         &self,
         replace: impl FnOnce(&S) -> S + Send + 'static,

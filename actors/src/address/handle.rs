@@ -32,6 +32,7 @@ impl ActorHandle {
     }
 
     /// Returns the name of the actor's message type, for logs.
+    #[doc = actor_example!(r#"assert!(counter.handle().message_type().ends_with("Msg"));"#)]
     #[must_use]
     pub fn message_type(&self) -> &'static str {
         self.0.message_type()
@@ -50,6 +51,9 @@ impl ActorHandle {
     /// # Errors
     ///
     /// [`NoProcessError`] if no incarnation is running.
+    #[doc = actor_example!(r"let exit = counter.monitor();
+counter.handle().stop(ExitReason::Normal)?;
+assert_eq!(exit.await.reason, ExitReason::Normal);")]
     pub fn stop(&self, reason: ExitReason) -> Result<(), NoProcessError> {
         self.0.order(None, ControlSignal::Stop(reason)).then_some(()).ok_or(NoProcessError)
     }
@@ -110,6 +114,9 @@ impl ActorHandle {
     /// # Errors
     ///
     /// [`NoProcessError`] if no incarnation is running.
+    #[doc = actor_example!(r"let exit = counter.monitor();
+counter.handle().kill()?;
+assert_eq!(exit.await.reason, ExitReason::Killed);")]
     pub fn kill(&self) -> Result<(), NoProcessError> {
         self.0.kill().then_some(()).ok_or(NoProcessError)
     }
@@ -124,12 +131,18 @@ impl ActorHandle {
     /// # Errors
     ///
     /// [`NoProcessError`] if no incarnation is running.
+    #[doc = actor_example!(r"let exit = counter.monitor();
+counter.handle().send_exit(ExitReason::shutdown())?;
+assert_eq!(exit.await.reason, ExitReason::shutdown());")]
     pub fn send_exit(&self, reason: ExitReason) -> Result<(), NoProcessError> {
         let exit = Exit { from: None, reason, by: ExitSource::Other };
         self.0.order(None, ControlSignal::Exit(Box::new(exit))).then_some(()).ok_or(NoProcessError)
     }
 
     /// Returns a future that resolves when the current incarnation has ended; see [`Monitor`].
+    #[doc = actor_example!(r"let exit = counter.handle().monitor();
+counter.stop(ExitReason::Normal)?;
+assert_eq!(exit.await.reason, ExitReason::Normal);")]
     #[must_use = "the monitor is a future, and is removed when it is dropped"]
     pub fn monitor(&self) -> Monitor {
         Monitor::of(self.0.clone())
@@ -137,6 +150,10 @@ impl ActorHandle {
 
     /// Registers `hook` to run when the actor is closed, before any monitor is notified. Returns
     /// `false`, and drops the hook, if the actor is closed already.
+    #[doc = actor_example!(r#"let (sender, closed) = tokio::sync::oneshot::channel();
+assert!(counter.handle().on_close(|| drop(sender.send("closed"))));
+counter.stop(ExitReason::Normal)?;
+assert_eq!(closed.await?, "closed");"#)]
     pub fn on_close(&self, hook: impl FnOnce() + Send + 'static) -> bool {
         self.0.hook(ExitHook { name: None, incarnation: None, run: Box::new(|_| hook()) }).is_ok()
     }
@@ -144,6 +161,11 @@ impl ActorHandle {
     /// Registers `hook` to run with the exit reason when this incarnation has ended or was
     /// abandoned, before any link or monitor is notified. Returns `false`, and drops the hook, if
     /// that incarnation is not running.
+    #[doc = actor_example!(r#"let (sender, ended) = tokio::sync::oneshot::channel();
+let pid = counter.pid().ok_or("it has ended")?;
+assert!(counter.handle().on_end(pid, |reason| drop(sender.send(reason.clone()))));
+counter.kill()?;
+assert_eq!(ended.await?, ExitReason::Killed);"#)]
     pub fn on_end(&self, incarnation: Pid, hook: impl FnOnce(&ExitReason) + Send + 'static) -> bool {
         let number = Some(incarnation.incarnation());
         self.0.identity() == incarnation.identity()
@@ -153,6 +175,10 @@ impl ActorHandle {
     /// Registers `hook` to run when the actor is closed, before any link or monitor is notified.
     /// Returns the key that removes it, or `None`, and drops the hook, if the actor is closed
     /// already.
+    #[doc = actor_example!(r#"let handle = counter.handle();
+let hook = handle.add_close_hook(|| println!("closed")).ok_or("it has ended")?;
+assert!(handle.has_close_hook(hook));
+assert!(handle.remove_close_hook(hook));"#)]
     pub fn add_close_hook(&self, hook: impl FnOnce() + Send + 'static) -> Option<CloseHook> {
         self.0.hook(ExitHook { name: None, incarnation: None, run: Box::new(|_| hook()) }).ok().map(CloseHook)
     }
@@ -162,6 +188,9 @@ impl ActorHandle {
     ///
     /// For registries: [`ProcessInfo::names`](crate::ProcessInfo::names) lists the name while the
     /// hook is registered.
+    #[doc = actor_example!(r#"let hook = counter.handle().add_name("counter", || {});
+assert!(hook.is_some());
+assert_eq!(counter.handle().info().names, ["counter"]);"#)]
     pub fn add_name(
         &self,
         name: impl Into<Cow<'static, str>>,
@@ -188,6 +217,7 @@ impl ActorHandle {
     ///
     /// Returns `None` if an incarnation is running, if none is pending, or if the supervisor has
     /// not handled the exit yet.
+    #[doc = actor_example!(r#"assert!(counter.handle().pending_restart().is_none(), "it is running");"#)]
     #[must_use]
     pub fn pending_restart(&self) -> Option<PendingRestart> {
         self.0.pending_restart().map(|(reason, retry_in)| PendingRestart { reason, retry_in })
@@ -215,30 +245,36 @@ impl ActorHandle {
 
     /// Returns `true` if both actors belong to the same system. An actor that was never started
     /// belongs to none.
+    #[doc = actor_example!(r"assert!(counter.handle().is_in_system_of(&counter.handle()));")]
     #[must_use]
     pub fn is_in_system_of(&self, other: &Self) -> bool {
         self.0.system_key().is_some_and(|key| other.0.system_key() == Some(key))
     }
 
     /// Returns the running incarnation, or `None` if there is none.
+    #[doc = actor_example!(r"assert_eq!(counter.handle().pid(), counter.pid());")]
     #[must_use]
     pub fn pid(&self) -> Option<Pid> {
         self.state().pid()
     }
 
     /// Returns whether an incarnation is running, is pending, or will never run again.
+    #[doc = actor_example!(r"assert!(matches!(counter.handle().state(), ProcessState::Alive(_)));")]
     #[must_use]
     pub fn state(&self) -> ProcessState {
         self.0.state()
     }
 
     /// Returns the path of the actor in its tree, or its type; `None` before its first start.
+    #[doc = actor_example!(r#"assert!(counter.handle().label().is_some_and(|label| label.ends_with("Counter")));"#)]
     #[must_use]
     pub fn label(&self) -> Option<Arc<str>> {
         self.0.label()
     }
 
     /// Returns the message counts of its mailbox.
+    #[doc = actor_example!(r"counter.call(Msg::Get).await?;
+assert_eq!(counter.handle().counters().accepted, 1);")]
     #[must_use]
     pub fn counters(&self) -> MessageStats {
         self.0.counters()
@@ -262,6 +298,7 @@ pub struct PendingRestart {
 impl System {
     /// Returns every actor of the system: running ones, pending ones, and ended ones that an
     /// address still references.
+    #[doc = actor_example!(r"assert_eq!(system.processes(), [counter.handle()]);")]
     #[must_use]
     pub fn processes(&self) -> Vec<ActorHandle> {
         self.living().into_iter().map(ActorHandle::new).collect()

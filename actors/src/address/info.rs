@@ -46,6 +46,9 @@ pub struct ProcessInfo {
 
 impl ActorHandle {
     /// Returns the suspensions of the running incarnation. The cost is a few atomic loads.
+    #[doc = actor_example!(r"counter.handle().suspend()?;
+tokio::task::yield_now().await;
+assert!(counter.handle().suspensions().is_suspended);")]
     #[must_use]
     pub fn suspensions(&self) -> Suspensions {
         self.process().suspensions()
@@ -99,6 +102,8 @@ impl ActorHandle {
     }
 
     /// Returns a snapshot of the actor at this moment.
+    #[doc = actor_example!(r"let info = counter.handle().info();
+assert_eq!((info.incarnation, info.suspended, info.monitored_by), (1, false, 0));")]
     #[must_use]
     pub fn info(&self) -> ProcessInfo {
         let process = self.process();

@@ -77,6 +77,9 @@ impl<M: Send + 'static> Address<M> {
     ///
     /// [`Full`](SendError::Full) and [`Closed`](SendError::Closed), as of [`cast`](Self::cast). An
     /// overflow policy does not apply here.
+    #[doc = actor_example!(r"let permit = counter.try_reserve()?;
+permit.send(Msg::Add(2))?;
+assert_eq!(counter.call(Msg::Get).await?, 2);")]
     pub fn try_reserve(&self) -> Result<Permit<M>, SendError<()>> {
         match self.process().queue.try_reserve() {
             Ok(()) => Ok(Permit::new(self.process().clone())),

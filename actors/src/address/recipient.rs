@@ -268,6 +268,9 @@ impl<N: Send + 'static> Recipient<N> {
 
 impl<M: Send + 'static> Address<M> {
     /// Returns a recipient for the part `N` of the actor's messages.
+    #[doc = actor_example!(r"let numbers: Recipient<u64> = counter.recipient();
+numbers.cast(2)?;
+assert_eq!(counter.call(Msg::Get).await?, 2);")]
     #[must_use]
     pub fn recipient<N: Send + 'static>(&self) -> Recipient<N>
     where

@@ -46,6 +46,10 @@ impl<M: Send + 'static> Address<M> {
     /// - [`Full`](SendError::Full) if the mailbox has no room or other senders wait for room,
     ///   unless an [`OverflowPolicy`](crate::OverflowPolicy) evicts a message.
     /// - [`Closed`](SendError::Closed) if no incarnation is running and none is pending.
+    #[doc = actor_example!(r"counter.cast(Msg::Add(2))?;
+counter.kill()?;
+counter.monitor().await;
+assert!(matches!(counter.cast(Msg::Add(2)), Err(SendError::Closed(_))));")]
     pub fn cast(&self, message: M) -> Result<(), SendError<M>> {
         match self.0.queue.push(message) {
             Ok(_) => Ok(()),
@@ -76,6 +80,8 @@ impl<M: Send + 'static> Address<M> {
     /// - [`Closed`](SendError::Closed) if no incarnation is running and none is pending.
     /// - [`WouldDeadlock`](SendError::WouldDeadlock) if a handler would wait for room in the
     ///   mailbox of its own actor.
+    #[doc = actor_example!(r"counter.send(Msg::Add(2)).await?;
+assert_eq!(counter.call(Msg::Get).await?, 2);")]
     pub fn send(&self, message: M) -> SendFuture<'_, M> {
         SendFuture::new(&self.0, message)
     }
@@ -113,6 +119,9 @@ impl<M: Send + 'static> Address<M> {
     /// # Errors
     ///
     /// [`NoProcessError`] if no incarnation is running.
+    #[doc = actor_example!(r"let exit = counter.monitor();
+counter.stop(ExitReason::shutdown())?;
+assert_eq!(exit.await.reason, ExitReason::shutdown());")]
     pub fn stop(&self, reason: ExitReason) -> Result<(), NoProcessError> {
         self.0.order(None, ControlSignal::Stop(reason)).then_some(()).ok_or(NoProcessError)
     }
@@ -123,36 +132,48 @@ impl<M: Send + 'static> Address<M> {
     /// # Errors
     ///
     /// [`NoProcessError`] if no incarnation is running.
+    #[doc = actor_example!(r"let exit = counter.monitor();
+counter.kill()?;
+assert_eq!(exit.await.reason, ExitReason::Killed);")]
     pub fn kill(&self) -> Result<(), NoProcessError> {
         AnyProcess::kill(&*self.0).then_some(()).ok_or(NoProcessError)
     }
 
     /// Returns a future that resolves when the current incarnation has ended. See [`Monitor`] for
     /// restarts.
+    #[doc = actor_example!(r"let exit = counter.monitor();
+counter.stop(ExitReason::Normal)?;
+assert_eq!(exit.await.reason, ExitReason::Normal);
+assert_eq!(counter.monitor().await.reason, ExitReason::NoProcess);")]
     #[must_use = "the monitor is a future, and is removed when it is dropped"]
     pub fn monitor(&self) -> Monitor {
         Monitor::of(self.0.clone())
     }
 
     /// Returns the running incarnation, or `None` if there is none.
+    #[doc = actor_example!(r"assert_eq!(counter.pid().map(Pid::incarnation), Some(1));")]
     #[must_use]
     pub fn pid(&self) -> Option<Pid> {
         self.state().pid()
     }
 
     /// Returns whether an incarnation is running, is pending, or will never run again.
+    #[doc = actor_example!(r"assert!(matches!(counter.state(), ProcessState::Alive(_)));")]
     #[must_use]
     pub fn state(&self) -> ProcessState {
         self.0.state()
     }
 
     /// Returns the message counts of this mailbox.
+    #[doc = actor_example!(r"counter.cast(Msg::Add(2))?;
+assert_eq!((counter.counters().accepted, counter.counters().queued), (1, 1));")]
     #[must_use]
     pub fn counters(&self) -> MessageStats {
         self.0.queue.counters()
     }
 
     /// Returns a handle to the same actor, without the message type.
+    #[doc = actor_example!(r"assert_eq!(counter.handle().pid(), counter.pid());")]
     #[must_use]
     pub fn handle(&self) -> ActorHandle {
         ActorHandle::new(self.0.clone())
@@ -173,6 +194,8 @@ impl<M: Send + 'static> Address<M> {
 
 impl ActorHandle {
     /// Returns the address of the actor if its message type is `M`.
+    #[doc = actor_example!(r"let address = counter.handle().address::<Msg>();
+assert_eq!(address, Some(counter));")]
     #[must_use]
     pub fn address<M: Send + 'static>(&self) -> Option<Address<M>> {
         self.process().clone().into_any().downcast().ok().map(Address)

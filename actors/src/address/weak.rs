@@ -26,6 +26,8 @@ impl<M: Send + 'static> WeakAddress<M> {
 
 impl<M: Send + 'static> Address<M> {
     /// Returns an address that does not keep the mailbox allocated.
+    #[doc = actor_example!(r"let weak = counter.downgrade();
+assert_eq!(weak.upgrade(), Some(counter));")]
     #[must_use]
     pub fn downgrade(&self) -> WeakAddress<M> {
         WeakAddress(Arc::downgrade(self.process()))
@@ -64,6 +66,8 @@ impl WeakActorHandle {
 
 impl ActorHandle {
     /// Returns a handle that does not keep the actor allocated.
+    #[doc = actor_example!(r"let weak = counter.handle().downgrade();
+assert!(weak.is_of(&counter.handle()));")]
     #[must_use]
     pub fn downgrade(&self) -> WeakActorHandle {
         WeakActorHandle(Arc::downgrade(self.process()))

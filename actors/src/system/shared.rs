@@ -66,6 +66,8 @@ impl System {
     }
 
     /// Returns a builder for a system with other settings.
+    #[doc = actor_example!(r"let system = System::builder().call_timeout(Duration::from_secs(1)).capacity(64).build();
+assert_ne!(system, System::new());")]
     pub fn builder() -> SystemBuilder {
         SystemBuilder::default()
     }
@@ -107,6 +109,8 @@ impl System {
 
     /// Returns the message counts of all mailboxes together, including freed actors. An actor whose
     /// last address is being dropped at this very moment may be missing.
+    #[doc = actor_example!(r"counter.call(Msg::Get).await?;
+assert_eq!(system.counters().accepted, 1);")]
     #[must_use]
     pub fn counters(&self) -> MessageStats {
         self.0.processes.counters()
