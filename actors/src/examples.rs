@@ -27,8 +27,8 @@ macro_rules! actor_example {
     };
 }
 
-/// Makes an example that a handler runs. It has `ctx` and a handle `other`, and must cause the end of
-/// the actor: by `Msg::Tick`, `Msg::Done(42)`, a signal or a stop.
+/// Makes an example that a handler runs. It has `ctx` and a handle `other`, and must cause the end
+/// of the actor: by `Msg::Tick`, `Msg::Done(42)`, a signal or a stop.
 macro_rules! context_example {
     ($code:literal) => {
         concat!(

@@ -14,7 +14,7 @@
 //! | warn | actor did not start | actor, `reason` |
 //! | debug | actor stopped | actor, `reason`, `message_type` of the message in flight |
 //! | error | actor did not end when it was killed, ...: abandoned | actor |
-//! | warn/debug | dead letter: the message was not handled | actor, `message_type`, `cause`, `reason`
+//! |warn/debug| dead letter: the message was not handled | actor, `message_type`, `cause`, `reason`
 //! | warn/debug | more dead letters: too many to log each | `count` |
 //! | info | the runtime was shut down while actors were running | |
 //! | warn | log lines were skipped: the subscriber is too slow | `skipped` |
@@ -49,14 +49,14 @@ const CAPACITY: usize = 4096;
 const BATCH: usize = 64;
 
 /// Writes one line.
-type Line = Box<dyn FnOnce() + Send>;
+type LogLine = Box<dyn FnOnce() + Send>;
 
 /// The log lines of one system that are not written yet, in order.
 #[derive(Clone)]
 pub(crate) struct LogQueue(Arc<Mutex<Queued>>);
 
 struct Queued {
-    lines: VecDeque<(Dispatch, Line)>,
+    lines: VecDeque<(Dispatch, LogLine)>,
     /// The number of lines that were skipped since the last line that was queued.
     skipped: u64,
     /// `true` while a writer task runs. There is one at a time, so lines keep their order.
@@ -89,7 +89,7 @@ impl LogQueue {
     }
 
     /// Adds a line. Returns `true` if a writer is to be started.
-    fn enqueue(&self, dispatch: Dispatch, line: Line) -> bool {
+    fn enqueue(&self, dispatch: Dispatch, line: LogLine) -> bool {
         let mut queued = self.0.lock();
         if queued.lines.len() >= CAPACITY {
             queued.skipped += 1;
@@ -106,7 +106,7 @@ impl LogQueue {
     }
 
     /// Takes the next line. If there is none, the writer is done.
-    fn next(&self) -> Option<(Dispatch, Line)> {
+    fn next(&self) -> Option<(Dispatch, LogLine)> {
         let mut queued = self.0.lock();
         let next = queued.lines.pop_front();
         queued.is_writing = next.is_some();
@@ -166,7 +166,7 @@ pub(crate) enum EndKind {
     /// The incarnation had started.
     Started,
     /// Its start failed.
-    NotStarted,
+    StartFailed,
     /// Its host, a supervisor, logs the exit itself.
     LoggedByHost,
     /// The runtime dropped it.
@@ -182,7 +182,7 @@ pub(crate) fn actor_ended(
     kind: EndKind,
     message_type: Option<&'static str>,
 ) {
-    let is_crash = reason.is_crash() && matches!(kind, EndKind::Started | EndKind::NotStarted);
+    let is_crash = reason.is_crash() && matches!(kind, EndKind::Started | EndKind::StartFailed);
     let level = if is_crash { Level::WARN } else { Level::DEBUG };
     if !log.wants(level) {
         return;
@@ -195,7 +195,7 @@ pub(crate) fn actor_ended(
             EndKind::Started if is_crash => {
                 line!(Level::WARN, actor, %pid, incarnation, reason, message_type, "actor crashed");
             }
-            EndKind::NotStarted if is_crash => {
+            EndKind::StartFailed if is_crash => {
                 line!(Level::WARN, actor, %pid, incarnation, reason, "actor did not start");
             }
             _ => line!(Level::DEBUG, actor, %pid, incarnation, reason, message_type, "actor stopped"),

@@ -88,7 +88,8 @@ pub fn drop_each<T>(values: impl IntoIterator<Item = T>) {
     values.into_iter().for_each(|value| ignore_panic(|| drop(value)));
 }
 
-/// Wakes tasks one by one, each under a guard: users who poll a future themselves supply the waker.
+/// Wakes tasks one by one, each under a guard: a user that polls a future itself supplies the
+/// waker.
 pub fn wake_each(wakers: impl IntoIterator<Item = Waker>) {
     wakers.into_iter().for_each(|waker| ignore_panic(|| waker.wake()));
 }

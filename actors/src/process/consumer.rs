@@ -317,7 +317,7 @@ impl<M: Send + 'static> MailboxConsumer<M> {
             _ if is_dropped => EndKind::RuntimeGone,
             _ if self.host_logs_end => EndKind::LoggedByHost,
             true => EndKind::Started,
-            false => EndKind::NotStarted,
+            false => EndKind::StartFailed,
         };
         let remains = if reporter.is_supervised() {
             self.process.detach(self.incarnation, &reason, kind)

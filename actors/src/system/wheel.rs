@@ -47,7 +47,7 @@ struct Bucket<T> {
     /// A lower bound of the ticks of the values that wait here.
     earliest: u64,
     /// `false` if the value with the earliest tick may have been removed.
-    is_exact: bool,
+    is_precise: bool,
 }
 
 struct Entry<T> {
@@ -69,11 +69,11 @@ pub(super) struct Key {
 }
 
 impl<T> Bucket<T> {
-    const EMPTY: Self = Self { slots: Vec::new(), free: Vec::new(), earliest: NEVER, is_exact: true };
+    const EMPTY: Self = Self { slots: Vec::new(), free: Vec::new(), earliest: NEVER, is_precise: true };
 
     fn insert(&mut self, entry: Entry<T>) -> u32 {
         if entry.tick <= self.earliest {
-            (self.earliest, self.is_exact) = (entry.tick, true);
+            (self.earliest, self.is_precise) = (entry.tick, true);
         }
         if let Some(slot) = self.free.pop() {
             self.slots[slot as usize] = Some(entry);
@@ -88,18 +88,18 @@ impl<T> Bucket<T> {
         let entry = place.take_if(|entry| entry.id == key.id)?;
         self.free.push(key.slot);
         if self.free.len() < self.slots.len() {
-            self.is_exact &= entry.tick != self.earliest;
+            self.is_precise &= entry.tick != self.earliest;
         } else if self.slots.len() > SPARE_SLOTS {
             *self = Self::EMPTY;
         } else {
-            (self.earliest, self.is_exact) = (NEVER, true);
+            (self.earliest, self.is_precise) = (NEVER, true);
         }
         Some(entry)
     }
 
     fn update_earliest(&mut self) {
         self.earliest = self.slots.iter().flatten().map(|entry| entry.tick).min().unwrap_or(NEVER);
-        self.is_exact = true;
+        self.is_precise = true;
     }
 }
 
@@ -194,7 +194,7 @@ impl<T> Wheel<T> {
         }
         let mut first = NEVER;
         for bucket in &mut self.buckets {
-            if bucket.earliest < first && !bucket.is_exact {
+            if bucket.earliest < first && !bucket.is_precise {
                 bucket.update_earliest();
             }
             first = first.min(bucket.earliest);
