@@ -176,7 +176,7 @@ assert_eq!(ended.await?, ExitReason::Killed);"#)]
     /// Returns the key that removes it, or `None`, and drops the hook, if the actor is closed
     /// already.
     #[doc = actor_example!(r#"let handle = counter.handle();
-let hook = handle.add_close_hook(|| println!("closed")).ok_or("it has ended")?;
+let hook = handle.add_close_hook(|| {}).ok_or("it has ended")?;
 assert!(handle.has_close_hook(hook));
 assert!(handle.remove_close_hook(hook));"#)]
     pub fn add_close_hook(&self, hook: impl FnOnce() + Send + 'static) -> Option<CloseHook> {
