@@ -26,7 +26,7 @@ pub use perennial_supervision::{
     TaskContext, TaskScope, Tree, UnstoppedChild,
 };
 
-/// What can go wrong when something is started, by what is started.
+/// The errors of starting an actor and of starting a tree.
 pub mod start {
     pub use perennial_actors::SpawnError as ActorError;
     pub use perennial_supervision::StartError as TreeError;
@@ -36,10 +36,10 @@ pub use perennial_supervision::pool;
 /// Ractor actors in a tree, and a tree below a ractor actor.
 pub use perennial_supervision::ractor;
 
-/// For those who own identities and host incarnations in something of their own.
+/// The interface for crates that own identities and host incarnations.
 pub use perennial_actors::host;
 
-/// The names that almost every program with actors in it uses.
+/// The items that almost every program with actors uses.
 pub mod prelude {
     pub use perennial_actors::{Actor, Address, Context, ExitReason, MailboxConfig, Reply, System};
     pub use perennial_registry::{Name, Whereis};

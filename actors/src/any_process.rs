@@ -1,4 +1,4 @@
-//! What can be done with a process without knowing its messages.
+//! The operations on a process that do not depend on its message type.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -18,31 +18,32 @@ use crate::relations::Relations;
 use crate::signal::MonitorId;
 use crate::sync::Mutex;
 
-/// Whether anybody serves an identity.
+/// The state of an identity.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ProcessState {
-    /// An incarnation lives: it starts, works or waits.
+    /// An incarnation is attached: it starts, works or waits.
     Alive(Pid),
-    /// Between two incarnations, or before the first: messages queue.
+    /// No incarnation is attached, but one will follow: the first, or the next. Messages are
+    /// queued.
     Pending,
-    /// Nobody lives and nobody is due: messages are refused.
+    /// No incarnation is attached, and none will follow. Messages are refused.
     Closed,
 }
 
-/// The suspensions of the live incarnation, for supervisors that watch it.
+/// The suspensions of the attached incarnation, for supervisors that check its liveness.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Suspensions {
     /// `true` while it is [suspended](crate::ActorHandle::suspend).
     pub is_suspended: bool,
-    /// How often it was resumed.
+    /// The number of resumptions.
     pub resumptions: u32,
-    /// How long ago it was resumed last. Means nothing if it never was.
+    /// The time since the last resumption. It means nothing if there was none.
     pub resumed_for: Duration,
 }
 
 impl ProcessState {
-    /// The incarnation that lives, if one does.
+    /// Returns the attached incarnation, if there is one.
     #[must_use]
     pub const fn pid(self) -> Option<Pid> {
         match self {
@@ -52,13 +53,13 @@ impl ProcessState {
     }
 }
 
-/// The links and monitors of the live incarnation; none until there are some.
+/// The links and monitors of the attached incarnation. `None` until there are some.
 pub(crate) type RelationsSlot = Option<Box<Relations<dyn AnyProcess>>>;
 
-/// What one process keeps of others, under its lock. Of the locks of an actor this is the first.
+/// The lock of the relations of one process. It comes first in the lock order of an actor.
 pub(crate) type RelationsLock = Mutex<RelationsSlot>;
 
-/// What the live incarnation has to do with others, and what it does just now.
+/// The relations and flags of the attached incarnation, and how long it has been busy.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ProcessFlags {
     pub(crate) links: Vec<Pid>,
@@ -69,59 +70,63 @@ pub(crate) struct ProcessFlags {
 }
 
 impl dyn AnyProcess {
-    /// The newest incarnation, living or not, if there was one.
-    pub(crate) fn newest_pid(&self) -> Option<Pid> {
-        let newest = self.latest_incarnation();
-        (newest > 0).then(|| Pid::new(self.identity(), newest))
+    /// Returns the latest incarnation, attached or not, if there was one.
+    pub(crate) fn latest_pid(&self) -> Option<Pid> {
+        let latest = self.latest_incarnation();
+        (latest > 0).then(|| Pid::new(self.identity(), latest))
     }
 }
 
-/// What the start of a process waits for, and what the process is called before its first start.
+/// The process that the start of a process waits for, and its id before the first start.
 #[derive(Default)]
 pub(crate) struct StartOrder {
     /// The id in the spec of the process. Errors name the process by it until its first start.
     pub(crate) id: Option<Arc<str>>,
-    /// What starts it.
+    /// The supervisor that starts it.
     pub(crate) supervisor: Option<Weak<dyn AnyProcess>>,
     /// The child whose start it waits for, if it is a supervisor.
     pub(crate) awaited: Option<Weak<dyn AnyProcess>>,
 }
 
-/// What one process keeps of that; none outside trees. No other lock is taken under this one.
+/// The start order of one process. `None` outside of trees. No other lock is taken under this one.
 pub(crate) type StartOrderSlot = Mutex<Option<Box<StartOrder>>>;
 
-/// What a process has done. Two that are equal say that it stayed idle in between.
+/// What a process has done so far. Two equal values mean that it stayed idle in between.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Work {
     pub(crate) traffic: Traffic,
-    /// How many things its incarnations have begun.
-    pub(crate) begun: u32,
+    /// The number of steps that its incarnations have begun.
+    pub(crate) steps: u32,
 }
 
+/// A process of any message type.
 pub(crate) trait AnyProcess: Send + Sync {
-    /// The process itself, for who knows its messages.
+    /// Returns the process as `Any`, for a caller that knows its message type.
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
-    /// The name of the type of its messages.
+    /// Returns the name of its message type.
     fn message_type(&self) -> &'static str;
     fn label(&self) -> Option<Arc<str>>;
     fn state(&self) -> ProcessState;
     fn counters(&self) -> MessageStats;
-    /// The number of the identity; 0 before it is first opened.
+    /// Returns the number of the identity, or 0 before it is first opened.
     fn identity(&self) -> u64;
-    /// Which system it belongs to, to be compared; none before it is first opened.
+    /// Returns a key that identifies its system, or `None` before it is first opened.
     fn system_key(&self) -> Option<usize>;
-    /// The log queue of its system; none before it is first opened.
+    /// Returns the log queue of its system, or `None` before it is first opened.
     fn log(&self) -> Option<LogQueue>;
     fn latest_incarnation(&self) -> u32;
     fn flags(&self) -> ProcessFlags;
     fn suspensions(&self) -> Suspensions;
-    /// Which incarnation has been seen at what it does now, and for how long.
+    /// Returns the attached incarnation, and how long its current step has been observed. `None` if
+    /// it is idle.
     fn busy_for(&self) -> Option<(Pid, Duration)>;
 
-    /// Puts a signal to the incarnation that lives; to `meant` or to nobody, if that is given. Whether it was put.
-    fn order(&self, meant: Option<u32>, order: ControlSignal) -> bool;
+    /// Sends a control signal to the attached incarnation, or only to `expected` if it is set.
+    /// Returns `true` if the signal was enqueued.
+    fn send_control(&self, expected: Option<u32>, signal: ControlSignal) -> bool;
     fn kill(&self) -> bool;
-    /// Refuses messages, and stops the incarnation that lives when it has handled those that are queued. Whether it is told.
+    /// Drains the mailbox: messages are refused, and the attached incarnation stops once it has
+    /// handled the queued ones. Returns `true` if one is attached and was not draining already.
     fn drain(&self, reason: ExitReason) -> bool;
 
     fn watch(&self, watcher: ExitCallback) -> Result<u64, ExitCallback>;
@@ -133,18 +138,19 @@ pub(crate) trait AnyProcess: Send + Sync {
     fn has_close_hook(&self, number: u64) -> bool;
     fn pending_restart(&self) -> Option<(ExitReason, Duration)>;
 
-    /// Completes when it is idle; otherwise `waker` is woken when that may be so.
+    /// Resolves if the process is idle. Otherwise `waker` is woken when that may be so.
     fn poll_idle(&self, waker: &Waker) -> Poll<Work>;
 
     fn start_order(&self) -> &StartOrderSlot;
-    /// Returns `true` if no incarnation lives and one is due.
+    /// Returns `true` if no incarnation is attached and one will follow.
     fn is_vacant(&self) -> bool;
-    /// Returns `true` if the incarnation that lives runs in this task.
+    /// Returns `true` if the attached incarnation runs in this task.
     fn is_run_by(&self, task: task::Id) -> bool;
-    /// Wakes the task of the incarnation that lives, if it waits for something in its start.
+    /// Wakes the task of the attached incarnation, if it waits inside its init or a handler.
     fn poke(&self);
 
     fn relations(&self) -> &RelationsLock;
-    /// The other end of a link has ended: a signal, if the link is still there.
+    /// Notifies the process that the other end of a link has ended: enqueues a signal, if the link
+    /// still exists.
     fn link_ended(&self, incarnation: u32, to: Pid, reason: &ExitReason);
 }

@@ -1,31 +1,33 @@
-//! Errors that give a value of the user back, and how an exit reason drops that value.
+//! Errors that give a value back to the user, and how an exit reason drops that value.
 //!
-//! An error that says why a message was not sent carries the message, and with it perhaps a [`Reply`](crate::Reply) for which a
-//! caller waits. `?` turns any error into an [`ExitReason`](crate::ExitReason), which monitors, events and dead letters keep
-//! for as long as they like. So the conversion takes the value out and drops it: the caller is told at once.
+//! An error that says why a message was not sent carries the message, and perhaps a
+//! [`Reply`](crate::Reply) in it, for which a caller waits. `?` converts any error into an
+//! [`ExitReason`](crate::ExitReason), which monitors, events and dead letters may keep for any
+//! time. So the conversion takes the value out and drops it: the caller is notified at once.
 //!
 //! # How the conversion finds the value
 //!
-//! The conversion knows an error only as `dyn Error`, and the type of the message not at all. So an error that carries a value has a
-//! [`Carried`] as its [source](Error::source), which knows how to take it out. If the error is the source of another one, which
-//! cannot be taken apart, the reason keeps what that error says, and drops the error.
+//! The conversion sees a `dyn Error` and does not know the message type. So an error that carries a
+//! value has a [`Carried`] as its [source](Error::source), which can take the value out. If such an
+//! error is the source of another error, which cannot be taken apart, the reason keeps only the
+//! text of that error and drops the error.
 
 use std::any::TypeId;
 use std::error::Error;
 use std::fmt;
 use std::iter::successors;
 
-/// Any error, as an exit reason takes it in.
+/// The error type that an exit reason stores.
 pub(crate) type AnyError = Box<dyn Error + Send + Sync>;
 
 /// An error that carries a value of the user, such as a message that was not sent.
 ///
-/// It names [`Carried::by`] as its [source](Error::source) whenever it carries the value.
+/// Its [source](Error::source) is [`Carried::by`] whenever it carries the value.
 pub trait CarriesValue: Error + Sized + 'static {
     /// The type of this error without the value.
     type Bare: Error + Send + Sync + 'static;
 
-    /// Drops the value.
+    /// Drops the value and returns the rest of the error.
     fn into_bare(self) -> Self::Bare;
 }
 
@@ -35,7 +37,8 @@ pub struct Carried {
 }
 
 impl Carried {
-    /// Returns the source of an error of type `E` that carries a value; `None` if `E` is the bare type, which carries none.
+    /// Returns the source of an error of type `E` that carries a value, or `None` if `E` is its own
+    /// bare type.
     #[must_use]
     pub fn by<E: CarriesValue>() -> Option<&'static (dyn Error + 'static)> {
         let carried: &'static Self = const { &Self { take_out: take_out::<E> } };
@@ -61,7 +64,8 @@ fn take_out<E: CarriesValue>(error: AnyError) -> Result<AnyError, AnyError> {
     error.downcast::<E>().map(|error| Box::new(error.into_bare()) as AnyError)
 }
 
-/// Returns the error without the values that it carries. An error that has such an error as a source becomes its text.
+/// Returns the error without the values that it carries. An error that has such an error as a
+/// source becomes its text.
 pub(crate) fn without_values(error: AnyError) -> AnyError {
     let Some(take_out) = chain(&*error).find_map(|link| link.downcast_ref::<Carried>()).map(|by| by.take_out)
     else {
@@ -70,13 +74,13 @@ pub(crate) fn without_values(error: AnyError) -> AnyError {
     take_out(error).unwrap_or_else(|error| Box::new(ErrorText::of(&*error)))
 }
 
-/// An error and its sources. They end: an error that is its own source has no more than this many.
+/// Iterates over an error and its sources. Stops after 64, because an error may be its own source.
 pub(crate) fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     const LONGEST: usize = 64;
     successors(Some(error), |link| (**link).source()).take(LONGEST)
 }
 
-/// What an error and its sources say.
+/// The texts of an error and of its sources.
 struct ErrorText {
     display: String,
     debug: String,

@@ -1,4 +1,4 @@
-//! Panics of users' code as exit reasons.
+//! Conversion of panics in user code to exit reasons.
 
 use std::any::Any;
 use std::future::{Future, poll_fn};
@@ -12,19 +12,21 @@ use crate::exit::{ExitReason, Panic};
 use crate::foreign::{Caught, Guarded, InPlace, catch, resume};
 use crate::system::System;
 
-/// Runs `code`, which does not await. Returns the reason if it panics; `system` may know where it did.
+/// Runs `code`, which does not await, and returns the exit reason if it panics. The reason has the
+/// location of the panic if `system` records [locations](crate::PanicLocations).
 ///
 /// # Errors
 ///
 /// [`ExitReason::Panicked`].
 pub fn catch_panic<T>(system: Option<&System>, code: impl FnOnce() -> T) -> Result<T, ExitReason> {
     catch(code).map_err(|mut caught| {
-        let place = caught.place.take().filter(|_| system.is_some_and(System::tells_panic_locations));
-        reason_at(caught, place)
+        let location = caught.location.take().filter(|_| system.is_some_and(System::has_panic_locations));
+        reason_at(caught, location)
     })
 }
 
-/// Runs a future. Returns the reason if it panics. What is left of it when this is dropped is dropped under a guard.
+/// Runs a future and returns the exit reason if it panics. If the returned future is dropped early,
+/// the rest of `future` is dropped under a guard.
 ///
 /// # Errors
 ///
@@ -35,8 +37,8 @@ pub fn catch_panics<F: Future>(
 ) -> impl Future<Output = Result<F::Output, ExitReason>> {
     let future = Guarded::new(future);
     async move {
-        let mut place = pin!(future.into_inner());
-        let mut future = InPlace::new(place.as_mut());
+        let mut pinned = pin!(future.into_inner());
+        let mut future = InPlace::new(pinned.as_mut());
         poll_fn(|cx| {
             let Some(future) = future.get() else { return Poll::Ready(Err(ExitReason::Killed)) };
             match catch_panic(system.as_ref(), || future.poll(cx)) {
@@ -48,13 +50,14 @@ pub fn catch_panics<F: Future>(
     }
 }
 
-/// Returns the reason that the payload of a panic stands for, and drops the payload under a guard. The panic was caught
-/// elsewhere, on another thread or in another task, so nothing is known of its place.
+/// Returns the exit reason for the payload of a panic, and drops the payload under a guard. The
+/// panic was caught on another thread or in another task, so its location is unknown.
 pub fn reason_of(payload: Box<dyn Any + Send>) -> ExitReason {
     reason_at(Caught::elsewhere(payload), None)
 }
 
-/// Returns why a task of the runtime has no result: the reason of its panic, or that it was killed.
+/// Returns why a task of the runtime has no result: the reason of its panic, or
+/// [`Killed`](ExitReason::Killed) if it was cancelled.
 pub fn reason_of_join(error: JoinError) -> ExitReason {
     match error.try_into_panic() {
         Ok(payload) => reason_of(payload),
@@ -62,18 +65,18 @@ pub fn reason_of_join(error: JoinError) -> ExitReason {
     }
 }
 
-fn reason_at(mut caught: Caught, place: Option<String>) -> ExitReason {
+fn reason_at(mut caught: Caught, location: Option<String>) -> ExitReason {
     if let Some(Resumed(reason)) = caught.take() {
         return reason;
     }
-    ExitReason::Panicked(Arc::new(Panic { message: caught.message(), location: place }))
+    ExitReason::Panicked(Arc::new(Panic { message: caught.message(), location }))
 }
 
-/// The payload of a panic that was caught on another thread and goes on here.
+/// The payload of a panic that was caught on another thread and is resumed here.
 struct Resumed(ExitReason);
 
-/// Unwinds, so that the guard around the caller gives `reason`: for a panic that was caught on another thread, where its
-/// place was known. No panic hook is called.
+/// Unwinds so that the guard around the caller returns `reason`. This resumes a panic that was
+/// caught on another thread, where its location was known. No panic hook is called.
 pub fn resume_panic(reason: ExitReason) -> ! {
     resume(Resumed(reason))
 }

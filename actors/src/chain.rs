@@ -7,8 +7,8 @@ use crate::carried::{Carried, chain};
 
 /// Prints an error and its sources: `a: b: c`.
 ///
-/// Many errors repeat their source in their own text. A source that the text before it ends with is
-/// left out.
+/// Many errors repeat their source in their own text. A source is left out if the preceding text
+/// already ends with it.
 pub(crate) struct Chain<'a>(pub(crate) &'a (dyn Error + 'static));
 
 impl fmt::Display for Chain<'_> {

@@ -1,7 +1,7 @@
-//! Timers of the runtime, where it is not certain that there is one.
+//! Timers of the runtime, for code that may run without one.
 //!
-//! Tokio panics when a timer is made outside a runtime, or on one without `enable_time`, and has no way to ask before. Here
-//! that is an error.
+//! Tokio panics when a timer is made outside a runtime or on a runtime without `enable_time`, and
+//! has no way to check before. This module returns an error instead.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use tokio::time::{self, Instant, Sleep};
 
 use crate::foreign::catch;
 
-/// There are no timers here: no tokio runtime, or one that was built without `enable_time`.
+/// Tokio timers are not available: no tokio runtime, or one that was built without `enable_time`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("no tokio timers: outside a tokio runtime, or the runtime was built without enable_time")]
 pub struct NoTimers;
 
-/// Returns a timer of this runtime that is due at `deadline`.
+/// Returns a timer of this runtime that fires at `deadline`.
 ///
 /// On a runtime without timers, tokio's panic goes through the panic hook before it is caught here.
 pub(crate) fn sleep_until(deadline: Instant) -> Result<Pin<Box<Sleep>>, NoTimers> {
@@ -35,10 +35,10 @@ pub fn require_timers() -> Result<(), NoTimers> {
     sleep_until(Instant::now()).map(drop)
 }
 
-/// The longest time that anything waits for. Later than this is never, as it is for tokio.
+/// The longest wait: 30 years, as in tokio. Longer times are cut to it.
 pub(crate) const FAR: Duration = Duration::from_secs(86_400 * 365 * 30);
 
-/// Returns a point in time so far ahead that it can still be told from never.
+/// Returns the time `after` from now, at most [`FAR`] ahead so that the addition cannot overflow.
 pub(crate) fn deadline_after(after: Duration) -> Instant {
     Instant::now() + after.min(FAR)
 }

@@ -1,5 +1,5 @@
-//! What stands in the lane of signals, and what each does to the incarnation that it reaches. Decided here, as plain
-//! functions; carried out by whoever serves the mailbox.
+//! The control signals, and what each does to the incarnation that receives it. Plain functions
+//! decide the effect here. The consumer of the mailbox applies it.
 
 use std::any::Any;
 use std::fmt;
@@ -8,37 +8,38 @@ use crate::exit::ExitReason;
 use crate::pid::Pid;
 use crate::signal::{Down, MonitorId, Signal};
 
-/// Something other than a message that an incarnation acts on: between two messages, and ahead of all that wait. An exit
-/// signal that is not trapped acts inside a handler too.
+/// An event other than a message. An incarnation acts on it between two messages, before all queued
+/// messages. An exit signal that is not trapped acts inside a handler too.
 ///
-/// Small, because what is next of a mailbox is a message or this, and messages are in a hurry.
+/// It is small, because it shares an enum with messages, whose path must be fast.
 #[derive(Debug)]
 pub(crate) enum ControlSignal {
-    /// End, for this reason: from its owner, or whoever else may stop it. Not for the incarnation to decide.
+    /// Stop, for this reason. The owner sent it, or another caller that may stop the incarnation.
+    /// The incarnation cannot refuse it.
     Stop(ExitReason),
-    /// Somebody's end, or an exit sent by hand.
+    /// The exit of a linked process, or an exit signal that was sent explicitly.
     Exit(Box<Exit>),
-    /// A monitor tells.
+    /// The notification of a monitor.
     Down { monitor: MonitorId, down: Box<Down> },
-    /// Handle nothing but signals, until told otherwise.
+    /// Handle nothing but signals, until resumed.
     Suspend,
-    /// Go on.
+    /// Handle messages again.
     Resume,
-    /// Let somebody look at the state.
+    /// Run a closure on the state.
     Inspect(InspectState),
 }
 
-/// Runs on the state that an actor offers, if it offers any.
+/// A closure that gets the state that an actor exposes, if it exposes any.
 pub(crate) struct InspectState(pub(crate) Box<InspectFn>);
 
 type InspectFn = dyn FnOnce(Option<&mut State>) + Send;
 
-/// The state that an actor offers.
+/// The state that an actor exposes.
 type State = dyn Any + Send;
 
 impl fmt::Debug for InspectState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Look(..)")
+        f.write_str("InspectState(..)")
     }
 }
 
@@ -47,35 +48,35 @@ impl fmt::Debug for InspectState {
 pub(crate) struct Exit {
     pub(crate) from: Option<Pid>,
     pub(crate) reason: ExitReason,
-    pub(crate) by: ExitSource,
+    pub(crate) source: ExitSource,
 }
 
-/// Who an exit signal comes from, as far as that makes a difference.
+/// The source of an exit signal, as far as its effect depends on it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum ExitSource {
-    /// Who started it, linked.
+    /// The parent: the process that started the incarnation, linked.
     Parent,
     /// The incarnation itself.
     SelfSent,
-    /// Anybody else: who it is linked to, or who sent the signal by hand.
+    /// Any other process: a linked one, or one that sent the signal explicitly.
     Other,
 }
 
-/// What an exit signal does.
+/// The effect of an exit signal.
 #[derive(Debug)]
 pub(crate) enum ExitEffect {
-    /// Nothing: a normal end disturbs nobody who does not want to know.
+    /// Nothing happens: a normal exit matters only to an incarnation that traps exits.
     Ignore,
     /// The incarnation ends, for this reason.
     Terminate(ExitReason),
-    /// The incarnation is told.
+    /// The incarnation receives this signal.
     Deliver(Signal),
 }
 
 impl Exit {
-    /// What it does to an incarnation that traps exits, or does not. The table is OTP's.
+    /// Returns the effect on an incarnation that traps exits, or does not. The rules are OTP's.
     pub(crate) fn effect(self, trapping: bool) -> ExitEffect {
-        if self.ends(trapping) {
+        if self.terminates(trapping) {
             ExitEffect::Terminate(self.reason)
         } else if trapping {
             ExitEffect::Deliver(Signal::Exit { from: self.from, reason: self.reason })
@@ -84,34 +85,36 @@ impl Exit {
         }
     }
 
-    fn ends(&self, trapping: bool) -> bool {
-        match self.by {
+    fn terminates(&self, trapping: bool) -> bool {
+        match self.source {
             ExitSource::Parent if trapping => true,
             ExitSource::SelfSent if !trapping => true,
-            // OTP tells of an init that ignores as of a normal end.
+            // OTP reports the exit of an init that ignores as a normal exit.
             _ => !trapping && !matches!(self.reason, ExitReason::Normal | ExitReason::Ignore),
         }
     }
 }
 
 impl ControlSignal {
-    /// Whether the incarnation does not survive it.
-    pub(crate) fn ends(&self, trapping: bool) -> bool {
+    /// Returns `true` if the signal ends the incarnation.
+    pub(crate) fn terminates(&self, trapping: bool) -> bool {
         match self {
             Self::Stop(_) => true,
-            Self::Exit(exit) => exit.ends(trapping),
+            Self::Exit(exit) => exit.terminates(trapping),
             Self::Down { .. } | Self::Suspend | Self::Resume | Self::Inspect(_) => false,
         }
     }
 
-    /// Returns `true` if it ends the incarnation inside a handler too: an exit signal that is not trapped.
+    /// Returns `true` if the signal ends the incarnation inside a handler too. Only an exit signal
+    /// that is not trapped does.
     ///
-    /// A stop lets the handler finish. So does the exit of a parent that a trapping child cannot trap, as in OTP.
+    /// A stop lets the handler finish. So does the exit of a parent that a trapping child cannot
+    /// trap, as in OTP.
     pub(crate) fn interrupts(&self, trapping: bool) -> bool {
-        !trapping && matches!(self, Self::Exit(exit) if exit.ends(trapping))
+        !trapping && matches!(self, Self::Exit(exit) if exit.terminates(trapping))
     }
 
-    /// The reason that it gives, if it gives one.
+    /// Returns the reason of a stop or an exit.
     pub(crate) fn into_reason(self) -> Option<ExitReason> {
         match self {
             Self::Stop(reason) => Some(reason),
@@ -126,26 +129,26 @@ mod tests {
     use super::*;
 
     fn effect(by: ExitSource, reason: ExitReason, trapping: bool) -> &'static str {
-        match (Exit { from: None, reason, by }).effect(trapping) {
-            ExitEffect::Ignore => "nothing",
-            ExitEffect::Terminate(_) => "ends",
-            ExitEffect::Deliver(_) => "told",
+        match (Exit { from: None, reason, source: by }).effect(trapping) {
+            ExitEffect::Ignore => "ignored",
+            ExitEffect::Terminate(_) => "terminates",
+            ExitEffect::Deliver(_) => "delivered",
         }
     }
 
     /// OTP cases 101, 102, 105 and 133, as one table.
     #[test]
-    fn an_exit_signal_does_what_otps_table_says() {
+    fn exit_signal_has_the_effect_of_otps_table() {
         let table = [
-            (ExitSource::Other, ExitReason::Normal, "nothing", "told"),
-            (ExitSource::Other, ExitReason::Ignore, "nothing", "told"),
-            (ExitSource::Other, ExitReason::shutdown(), "ends", "told"),
-            (ExitSource::Other, ExitReason::Unresponsive, "ends", "told"),
-            (ExitSource::Other, ExitReason::Killed, "ends", "told"),
-            (ExitSource::SelfSent, ExitReason::Normal, "ends", "told"),
-            (ExitSource::SelfSent, ExitReason::failed("bad"), "ends", "told"),
-            (ExitSource::Parent, ExitReason::Normal, "nothing", "ends"),
-            (ExitSource::Parent, ExitReason::shutdown(), "ends", "ends"),
+            (ExitSource::Other, ExitReason::Normal, "ignored", "delivered"),
+            (ExitSource::Other, ExitReason::Ignore, "ignored", "delivered"),
+            (ExitSource::Other, ExitReason::shutdown(), "terminates", "delivered"),
+            (ExitSource::Other, ExitReason::Unresponsive, "terminates", "delivered"),
+            (ExitSource::Other, ExitReason::Killed, "terminates", "delivered"),
+            (ExitSource::SelfSent, ExitReason::Normal, "terminates", "delivered"),
+            (ExitSource::SelfSent, ExitReason::failed("bad"), "terminates", "delivered"),
+            (ExitSource::Parent, ExitReason::Normal, "ignored", "terminates"),
+            (ExitSource::Parent, ExitReason::shutdown(), "terminates", "terminates"),
         ];
         for (by, reason, untrapped, trapped) in table {
             assert_eq!(effect(by, reason.clone(), false), untrapped, "{by:?} {reason}, not trapping");

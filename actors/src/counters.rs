@@ -1,27 +1,27 @@
-//! The accounts of messages.
+//! Message statistics.
 
 use std::ops::AddAssign;
 
-/// What became of the messages that were accepted, of one mailbox or of a whole system.
+/// The message counts of one mailbox or of a whole system.
 ///
-/// They add up at any time: `accepted == handled + lost_in_flight + dead_lettered + queued`, which is what
-/// [`is_balanced`](Self::is_balanced) checks. None of the five is computed from the others.
+/// `accepted == handled + lost_in_flight + dead_lettered + queued` holds at any time;
+/// [`is_balanced`](Self::is_balanced) checks it. None of the five is computed from the others.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct MessageStats {
-    /// Messages that a mailbox took in.
+    /// Messages that a mailbox accepted.
     pub accepted: u64,
     /// Messages whose handler returned.
     pub handled: u64,
     /// Messages that were being handled when their incarnation failed or was killed.
     pub lost_in_flight: u64,
-    /// Messages that were accepted and then never reached a handler.
+    /// Messages that were accepted and never reached a handler.
     pub dead_lettered: u64,
-    /// Messages that wait, the ones being handled included.
+    /// Messages that wait, including messages in flight.
     pub queued: u64,
 }
 
 impl MessageStats {
-    /// Whether every accepted message is accounted for.
+    /// Returns `true` if every accepted message is accounted for.
     #[must_use]
     pub const fn is_balanced(&self) -> bool {
         self.accepted == self.handled + self.lost_in_flight + self.dead_lettered + self.queued

@@ -1,13 +1,14 @@
-//! Why an incarnation ended: typed reasons, from the handler that failed to whoever asks.
+//! Why an incarnation ended: typed reasons, from the handler that failed to every observer.
 //!
-//! The algebra is OTP's. `Normal`, `Shutdown` and `Ignore` are clean ends; everything else is *abnormal*, which is what
-//! decides whether a transient child is restarted. A kill is seen by others as [`Killed`](ExitReason::Killed).
+//! The reasons are OTP's. `Normal`, `Shutdown` and `Ignore` are clean exits. Every other reason is
+//! *abnormal*: it restarts a transient child. Observers see a kill as
+//! [`Killed`](ExitReason::Killed).
 //!
 //! # Errors as reasons
 //!
-//! `?` turns every type that implements [`IntoExitReason`] into a reason: every error, `anyhow::Error`,
-//! `Box<dyn Error + Send + Sync>`, `String` and `&str`. So `Err("text".into())` and
-//! `Err(format!(..))?` compile. An [`ExitReason`] is not itself an [`Error`], because two
+//! `?` turns every type that implements [`IntoExitReason`] into a reason: every error,
+//! `anyhow::Error`, `Box<dyn Error + Send + Sync>`, `String` and `&str`. So `Err("text".into())`
+//! and `Err(format!(..))?` compile. An [`ExitReason`] is not itself an [`Error`], because two
 //! conversions would overlap then.
 //!
 //! ```
@@ -28,14 +29,14 @@
 //!
 //! # The source chain
 //!
-//! `{}` prints the error alone, `{:#}` prints it with all its sources: `a: b: c`. A source that the
-//! text before it already ends with is not printed twice. Log lines have the whole chain.
+//! `{}` prints the error alone. `{:#}` prints it with all its sources: `a: b: c`. A source is not
+//! printed again if the preceding text already ends with it. Log lines contain the whole chain.
 //!
 //! # Comparison
 //!
-//! Two reasons are equal if they are of the same kind and say the same: the same note, the same
-//! panic message and location, the same error text with the same chain of sources. The types of the
-//! errors are not compared.
+//! Two reasons are equal if they are the same variant with the same content: the same note, the
+//! same panic message and location, the same error text with the same chain of sources. The types
+//! of the errors are not compared.
 
 use std::error::Error;
 use std::fmt;
@@ -45,18 +46,19 @@ use crate::carried::without_values;
 use crate::chain::Chain;
 use crate::foreign::Foreign;
 
-/// Why an incarnation ended, or why nothing answered.
+/// Why an incarnation ended, or why a target was not reached.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ExitReason {
-    /// It was done.
+    /// The actor finished its work.
     #[default]
     Normal,
-    /// It was told to stop, or stopped itself in good order; the note says more, for people.
+    /// The actor was stopped, or stopped itself, in an orderly way. The note is text for log
+    /// readers.
     Shutdown(Option<Arc<str>>),
-    /// Its init declined to start, because there is nothing for it to do: OTP's `ignore`. Not a failure.
+    /// `init` declined to start because there is nothing to do: OTP's `ignore`. Not a failure.
     ///
-    /// To whoever it is linked to this is as [`Normal`](Self::Normal), which is what they are told in OTP.
+    /// Linked actors treat it as [`Normal`](Self::Normal), which is the reason that OTP sends them.
     ///
     /// ```
     /// # use perennial_actors::{Actor, Context, ExitReason, SpawnError, System};
@@ -64,13 +66,17 @@ pub enum ExitReason {
     ///
     /// impl Actor for Mirror {
     ///     type Msg = ();
-    ///     /// Where to, if anywhere.
+    ///     /// The target, or `None` if there is nothing to mirror.
     ///     type Args = Option<String>;
     ///
-    ///     async fn init(target: &Option<String>, _: &mut Context<Self>) -> Result<Self, ExitReason> {
+    ///     async fn init(
+    ///         target: &Option<String>,
+    ///         _: &mut Context<Self>,
+    ///     ) -> Result<Self, ExitReason> {
     ///         if target.is_some() { Ok(Self) } else { Err(ExitReason::Ignore) }
     ///     }
-    /// #   async fn handle(&mut self, _: (), _: &mut Context<Self>) -> Result<(), ExitReason> { Ok(()) }
+    /// # async fn handle(&mut self, _: (), _: &mut Context<Self>)
+    /// # -> Result<(), ExitReason> { Ok(()) }
     /// }
     ///
     /// # #[tokio::main(flavor = "current_thread")]
@@ -80,59 +86,60 @@ pub enum ExitReason {
     /// # }
     /// ```
     Ignore,
-    /// It was killed, or its runtime went away.
+    /// The incarnation was killed, or its runtime was shut down.
     Killed,
-    /// There was nobody: the target had ended before.
+    /// No incarnation was running: the target had already ended.
     NoProcess,
     /// The connection to the node of the target is lost.
     NoConnection,
-    /// Its start took longer than it was allowed.
+    /// The start exceeded its timeout.
     StartTimedOut,
-    /// Its supervisor found that it did not get on, and ended it: a handler was over its deadline, or probes were not
-    /// answered.
+    /// The supervisor stopped it: a handler exceeded its deadline, or liveness probes went
+    /// unanswered.
     Unresponsive,
-    /// Its code panicked.
+    /// The code of the actor panicked.
     Panicked(Arc<Panic>),
-    /// Its code returned an error.
+    /// The code of the actor returned an error.
     Failed(ErrorReason),
 }
 
 impl ExitReason {
-    /// A [`Shutdown`](Self::Shutdown) without a note.
+    /// Returns a [`Shutdown`](Self::Shutdown) without a note.
     #[must_use]
     pub const fn shutdown() -> Self {
         Self::Shutdown(None)
     }
 
-    /// A [`Shutdown`](Self::Shutdown) with a note for people.
+    /// Returns a [`Shutdown`](Self::Shutdown) with a note for log readers.
     #[must_use]
     pub fn shutdown_with(note: impl Into<Arc<str>>) -> Self {
         Self::Shutdown(Some(note.into()))
     }
 
-    /// A [`Failed`](Self::Failed) of any error, or of a message alone.
+    /// Converts an error, or a plain message, into a [`Failed`](Self::Failed).
     ///
-    /// The reason keeps the error, but no value that an error of this crate gives back: a message that was not sent is dropped
-    /// here, so that its caller is told. `SendError<Msg>` becomes `SendError<()>`. An error that has such an error as a
-    /// source becomes its text.
+    /// The reason keeps the error, but not a value that an error of this crate gives back. A
+    /// message that was not sent is dropped here, so a caller that waits for its reply is notified.
+    /// `SendError<Msg>` becomes `SendError<()>`. An error that has such an error as a source
+    /// becomes its text.
     #[must_use]
     pub fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Failed(ErrorReason(Arc::new(Foreign::new(without_values(error.into())))))
     }
 
-    /// Whether this is anything but a clean end: not [`Normal`](Self::Normal), not [`Shutdown`](Self::Shutdown), not
+    /// Returns `true` unless this is [`Normal`](Self::Normal), [`Shutdown`](Self::Shutdown) or
     /// [`Ignore`](Self::Ignore).
     ///
-    /// As OTP has it; a transient child is restarted after an abnormal end only.
+    /// A transient child is restarted only after an abnormal exit, as in OTP.
     #[must_use]
     pub const fn is_abnormal(&self) -> bool {
         !matches!(self, Self::Normal | Self::Shutdown(_) | Self::Ignore)
     }
 
-    /// Returns `true` for an abnormal end that neither a kill nor a supervisor decided on.
+    /// Returns `true` for an abnormal exit that neither a kill nor a supervisor caused.
     ///
-    /// The log warns of such an end where it happens, in one line. What a supervisor decides on, such
-    /// as [`Unresponsive`](Self::Unresponsive), has a line of the supervisor instead.
+    /// The log has one warning line for such an exit. A reason that a supervisor sets, such as
+    /// [`Unresponsive`](Self::Unresponsive), is logged by the supervisor instead.
     ///
     /// # Examples
     ///
@@ -147,7 +154,7 @@ impl ExitReason {
         self.is_abnormal() && !matches!(self, Self::Killed | Self::StartTimedOut | Self::Unresponsive)
     }
 
-    /// The error behind a [`Failed`](Self::Failed), with its own chain of sources.
+    /// Returns the error of a [`Failed`](Self::Failed), with its own chain of sources.
     #[must_use]
     pub fn error(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         match self {
@@ -178,9 +185,9 @@ impl fmt::Display for ExitReason {
     }
 }
 
-/// An error, or a text, that `?` and `into()` turn into an [`ExitReason::Failed`].
+/// An error or a text that `?` and `into()` convert into an [`ExitReason::Failed`].
 ///
-/// Everything that converts into a `Box<dyn Error + Send + Sync>` implements it: each type that is
+/// Every type that converts into a `Box<dyn Error + Send + Sync>` implements it: each type that is
 /// [`Error`]` + Send + Sync + 'static`, that box itself, `anyhow::Error`, `String`, `&str` and
 /// `Cow<str>`.
 ///
@@ -192,7 +199,9 @@ impl fmt::Display for ExitReason {
 /// use perennial_actors::ExitReason;
 ///
 /// fn read() -> Result<u32, Box<dyn Error + Send + Sync>> { Err("the file is empty".into()) }
-/// fn check(n: u32) -> Result<u32, String> { if n > 0 { Ok(n) } else { Err(format!("{n} is too small")) } }
+/// fn check(n: u32) -> Result<u32, String> {
+///     if n > 0 { Ok(n) } else { Err(format!("{n} is too small")) }
+/// }
 ///
 /// fn run() -> Result<u32, ExitReason> {
 ///     Ok(check(read()?)?)
@@ -201,7 +210,8 @@ impl fmt::Display for ExitReason {
 /// assert_eq!(run(), Err(ExitReason::failed("the file is empty")));
 /// ```
 ///
-/// An error that is not `Send + Sync` cannot be shared by those that are told of the end. Its text can:
+/// Observers in other threads share the error, so it must be `Send + Sync`. If it is not,
+/// use its text:
 ///
 /// ```
 /// # use std::error::Error;
@@ -219,7 +229,7 @@ impl fmt::Display for ExitReason {
     note = "`?` accepts each error that is `Send + Sync + 'static`, `anyhow::Error`, `String` and `&str`"
 )]
 pub trait IntoExitReason {
-    /// Returns the reason.
+    /// Returns the exit reason.
     fn into_exit_reason(self) -> ExitReason;
 }
 
@@ -236,10 +246,10 @@ impl<E: IntoExitReason> From<E> for ExitReason {
     }
 }
 
-/// The error that ended an incarnation, shared by everybody who is told of it.
+/// The error that ended an incarnation, shared by all observers of that exit.
 ///
-/// Its `Drop` runs when the last of them lets it go, in a task of its own. Two are equal if they are
-/// the same error, or if both print the same chain with `{:#}`.
+/// The error is dropped in a task of its own, after the last observer drops its reason. Two are
+/// equal if they are the same error, or if both print the same chain with `{:#}`.
 #[derive(Clone)]
 pub struct ErrorReason(Arc<Foreign<Box<dyn Error + Send + Sync>>>);
 
@@ -248,7 +258,7 @@ impl ErrorReason {
         &***self.0
     }
 
-    /// The error as its own type, if it is an `E`.
+    /// Returns the error as an `E`, if it is one.
     #[must_use]
     pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
         self.error().downcast_ref()
@@ -262,7 +272,7 @@ impl fmt::Debug for ErrorReason {
 }
 
 impl fmt::Display for ErrorReason {
-    /// Prints the error; with `{:#}` its sources too.
+    /// Prints the error, with `{:#}` followed by its sources.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if f.alternate() { Chain(self.error()).fmt(f) } else { fmt::Display::fmt(self.error(), f) }
     }
@@ -276,11 +286,12 @@ impl PartialEq for ErrorReason {
 
 impl Eq for ErrorReason {}
 
-/// What a panic said, and where, if a [`PanicLocations`](crate::PanicLocations) was listening.
+/// The message of a panic, and its location if [`PanicLocations`](crate::PanicLocations) is
+/// installed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Panic {
-    /// The message of the panic; a payload that is no text is named as such.
+    /// The message of the panic. A payload that is not text has a fixed message that says so.
     pub message: String,
     /// `file:line:column` of the panic.
     pub location: Option<String>,

@@ -1,4 +1,4 @@
-//! Running user code so that whatever it does ends as a reason: it may panic, and it may be killed where it awaits.
+//! Runs user code so that a panic, or a kill at an await, becomes an exit reason.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -18,15 +18,15 @@ use crate::process::{MailboxConsumer, Process};
 pub(crate) enum Outcome<T> {
     /// It returned.
     Returned(T),
-    /// It panicked: the reason.
+    /// It panicked, with this exit reason.
     Panicked(ExitReason),
-    /// It was told to stop while it was starting, or an exit signal ended it inside a handler.
+    /// It was stopped while it was starting, or an exit signal ended it inside a handler.
     Stopped(ExitReason),
     /// It was killed, or its mailbox was taken away.
     Killed,
 }
 
-/// Whose code runs.
+/// A guard around the user code of one incarnation.
 pub(crate) struct Guard<M: Send + 'static> {
     process: Arc<Process<M>>,
     incarnation: u32,
@@ -37,22 +37,23 @@ impl<M: Send + 'static> Guard<M> {
         Self { process: attachment.process().clone(), incarnation: attachment.incarnation() }
     }
 
-    /// Says that the incarnation runs in this task, so that what it sends to itself is known as such.
+    /// Records that the incarnation runs in this task, so that messages to itself are recognised.
     pub(crate) fn enter_task(&self) {
-        self.process.queue.run_by(self.incarnation, task::try_id());
+        self.process.queue.set_task(self.incarnation, task::try_id());
     }
 
-    /// Says that the incarnation is on its way out, before it drops what it kept.
+    /// Marks the incarnation as ending, before it drops the replies that it kept.
     pub(crate) fn mark_ending(&self) {
         self.process.queue.mark_ending(self.incarnation);
     }
 
-    /// Runs code that does not await; the reason if it panics.
+    /// Runs code that does not await. Returns the exit reason if it panics.
     pub(crate) fn catch_panic<T>(&self, code: impl FnOnce() -> T) -> Result<T, ExitReason> {
-        catch_panic(self.process.home().map(|home| &home.system), code)
+        catch_panic(self.process.registration().map(|registration| &registration.system), code)
     }
 
-    /// Runs a start, which a stop or a kill ends at its next await. What is left of it is dropped with this future.
+    /// Runs a start. A stop or a kill ends it at its next await. The rest of it is dropped with
+    /// this future.
     pub(crate) fn start<F: Future>(
         &self,
         code: Pin<&mut Option<F>>,
@@ -66,8 +67,9 @@ impl<M: Send + 'static> Guard<M> {
         })
     }
 
-    /// Runs the loop that handles messages. A kill ends it, and so does an exit signal that arrives while a handler runs
-    /// and that the incarnation does not trap. Between two messages the loop itself acts on signals, in their order.
+    /// Runs the loop that handles messages. A kill ends it. So does an exit signal that is not
+    /// trapped and that arrives while a handler runs. Between two messages the loop itself acts on
+    /// signals, in their order.
     ///
     /// Costs one load for each poll of the task, and nothing for each message.
     pub(crate) fn serve<F: Future>(
@@ -85,7 +87,7 @@ impl<M: Send + 'static> Guard<M> {
         })
     }
 
-    /// Runs any other code, which only a kill ends before its time. What is left of it is dropped with this future.
+    /// Runs any other code. Only a kill ends it early. The rest of it is dropped with this future.
     pub(crate) fn run<F: Future>(
         &self,
         code: Pin<&mut Option<F>>,
@@ -94,17 +96,18 @@ impl<M: Send + 'static> Guard<M> {
         poll_fn(move |cx| self.poll(Interest::Kill, &mut code, cx))
     }
 
-    /// Returns `true` if an order ends user code that waits with this interest.
-    fn ends(&self, interest: Interest, order: &ControlSignal) -> bool {
+    /// Returns `true` if a signal ends user code that waits with this interest.
+    fn terminates(&self, interest: Interest, signal: &ControlSignal) -> bool {
         let trapping = self.process.activity.is_trapping();
-        if interest == Interest::Exits { order.interrupts(trapping) } else { order.ends(trapping) }
+        if interest == Interest::Exits { signal.interrupts(trapping) } else { signal.terminates(trapping) }
     }
 
-    /// Takes the first order that ends user code, and returns its reason.
+    /// Takes the first signal that ends user code, and returns its reason.
     #[cold]
     fn take_reason(&self, interest: Interest) -> Option<ExitReason> {
-        let order = self.process.queue.take_signal(self.incarnation, |order| self.ends(interest, order));
-        order.and_then(ControlSignal::into_reason)
+        let signal =
+            self.process.queue.take_signal(self.incarnation, |signal| self.terminates(interest, signal));
+        signal.and_then(ControlSignal::into_reason)
     }
 
     fn poll<F: Future>(
@@ -122,12 +125,12 @@ impl<M: Send + 'static> Guard<M> {
             Ok(Poll::Ready(output)) => Poll::Ready(Outcome::Returned(output)),
             Err(reason) => Poll::Ready(Outcome::Panicked(reason)),
             Ok(Poll::Pending) => {
-                let to_act_on = |order: &ControlSignal| self.ends(interest, order);
+                let to_act_on = |signal: &ControlSignal| self.terminates(interest, signal);
                 match queue.park_in_handler(self.incarnation, interest, to_act_on, cx.waker()) {
-                    // A handler that awaits, if it is one: from now on it counts for how long.
-                    ParkResult::Asleep => self.process.observe(self.incarnation),
+                    // A handler that awaits is observed from now on.
+                    ParkResult::Parked => self.process.observe(self.incarnation),
                     ParkResult::Signalled => cx.waker().wake_by_ref(),
-                    ParkResult::Over => return Poll::Ready(Outcome::Killed),
+                    ParkResult::Ended => return Poll::Ready(Outcome::Killed),
                 }
                 Poll::Pending
             }

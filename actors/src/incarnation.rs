@@ -1,4 +1,4 @@
-//! The life of one incarnation, from its init to its end.
+//! The life cycle of one incarnation, from its init to its end.
 
 use std::borrow::Borrow;
 use std::future::{Future, poll_fn};
@@ -13,18 +13,20 @@ use crate::mailbox::NextEvent;
 use crate::process::MailboxConsumer;
 use crate::signal::Signal;
 
-/// How an incarnation came to its end.
+/// How an incarnation ends.
 enum Ending {
-    /// In a way that lets it say good-bye.
+    /// The actor may terminate in an orderly way.
     Orderly(ExitReason),
     /// At once.
     Killed,
 }
 
-/// Lives through one incarnation. Whatever happens, the attachment ends and says so, also if this is dropped.
+/// Runs one incarnation. The consumer ends and notifies in every case, even if this future is
+/// dropped.
 ///
-/// The task of every idle actor is as large as this future. So it is made of phases one after the other, which share their
-/// room; what it keeps through all of them is captured, not passed on, because an argument of an async function is kept twice.
+/// The task of every idle actor is as large as this future. So it consists of consecutive phases,
+/// which share their memory. A value that is needed in all phases is captured and not passed,
+/// because an argument of an async function is stored twice.
 pub(crate) fn run<A: Actor>(
     attachment: MailboxConsumer<A::Msg>,
     args: impl Borrow<A::Args> + Send + Sync + 'static,
@@ -34,20 +36,20 @@ pub(crate) fn run<A: Actor>(
     let mut ctx = Context::<A>::new(attachment);
     async move {
         guard.enter_task();
-        let mut living = match start::<A>(&guard, (*args).borrow(), &mut ctx).await {
+        let mut ending = match start::<A>(&guard, (*args).borrow(), &mut ctx).await {
             Ok(actor) => EndingGuard { actor: Some(actor), guard: &guard },
             Err(reason) => return ctx.into_attachment().end(reason),
         };
-        let Some(actor) = &mut living.actor else { return };
+        let Some(actor) = &mut ending.actor else { return };
         ctx.attachment_mut().init_returned();
         let reason = match serve_guarded(&guard, actor, &mut ctx).await {
             Ending::Orderly(reason) if ctx.attachment().is_attached() => {
                 terminate(&guard, actor, reason, &mut ctx).await
             }
-            // It was killed, perhaps so long ago that its mailbox was taken away.
+            // It was killed. Its mailbox may have been taken away since.
             Ending::Orderly(_) | Ending::Killed => ExitReason::Killed,
         };
-        let reason = living.end().unwrap_or(reason);
+        let reason = ending.end().unwrap_or(reason);
         ctx.into_attachment().end(reason);
     }
 }
@@ -65,16 +67,17 @@ async fn start<A: Actor>(
     }
 }
 
-/// An actor that is dropped only after it was said that its incarnation is on its way out. Replies that it kept are dropped
-/// with it, and their callers are to be told why it ended, not that it dropped them.
+/// An actor that is dropped only after its incarnation was marked as ending. Replies that it kept
+/// are dropped with it. Their callers must learn why the incarnation ended, not that it dropped the
+/// replies.
 struct EndingGuard<'a, A: Actor> {
-    /// Taken at the end only.
+    /// `None` only at the end.
     actor: Option<A>,
     guard: &'a Guard<A::Msg>,
 }
 
 impl<A: Actor> EndingGuard<'_, A> {
-    /// Drops the actor. Returns the reason if that panics.
+    /// Drops the actor. Returns the exit reason if that panics.
     fn end(&mut self) -> Option<ExitReason> {
         let actor = self.actor.take()?;
         self.guard.mark_ending();
@@ -95,7 +98,7 @@ async fn terminate<A: Actor>(
     ctx: &mut Context<A>,
 ) -> ExitReason {
     ctx.attachment_mut().mark_ending();
-    // Another thing that it does: what the handler before took does not count.
+    // A new step: the time of the last handler does not count.
     ctx.attachment().process().activity.begin_step();
     let outcome = match guard.catch_panic(|| actor.terminate(&reason, ctx)) {
         Ok(terminating) => guard.run(pin!(Some(terminating))).await,
@@ -103,7 +106,7 @@ async fn terminate<A: Actor>(
     };
     match outcome {
         Outcome::Returned(()) => {
-            ctx.say_last_words();
+            ctx.send_deferred_replies();
             reason
         }
         Outcome::Panicked(reason) | Outcome::Stopped(reason) => reason,
@@ -119,11 +122,11 @@ async fn serve_guarded<A: Actor>(guard: &Guard<A::Msg>, actor: &mut A, ctx: &mut
     }
 }
 
-/// Acts on one thing after the other until one of them is the last.
+/// Acts on one event after the other, until one of them ends the incarnation.
 async fn serve<A: Actor>(actor: &mut A, ctx: &mut Context<A>) -> Ending {
     loop {
         if ctx.stopping().is_some() {
-            // The message in hand was handled, whatever the reason.
+            // The message in flight was handled, whatever the reason.
             ctx.attachment_mut().handled();
             return Ending::Orderly(ctx.stopping().cloned().unwrap_or_default());
         }
@@ -133,9 +136,9 @@ async fn serve<A: Actor>(actor: &mut A, ctx: &mut Context<A>) -> Ending {
         };
         let message = match next {
             NextEvent::Message(message) => message,
-            NextEvent::Signal(order) => {
-                // Seldom, and boxed, so that it takes no room in every task.
-                if let Err(reason) = Box::pin(handle_control(actor, order, ctx)).await {
+            NextEvent::Signal(signal) => {
+                // Rare, so it is boxed and takes no memory in every task.
+                if let Err(reason) = Box::pin(handle_control(actor, signal, ctx)).await {
                     return Ending::Orderly(reason);
                 }
                 continue;
@@ -149,34 +152,34 @@ async fn serve<A: Actor>(actor: &mut A, ctx: &mut Context<A>) -> Ending {
     }
 }
 
-/// Acts on a signal; an error is the reason for which the incarnation ends.
+/// Acts on a control signal. Fails with the reason if it ends the incarnation.
 async fn handle_control<A: Actor>(
     actor: &mut A,
-    order: ControlSignal,
+    signal: ControlSignal,
     ctx: &mut Context<A>,
 ) -> Result<(), ExitReason> {
-    let condition = &ctx.attachment().process().activity;
-    let told = match order {
+    let activity = &ctx.attachment().process().activity;
+    let signal = match signal {
         ControlSignal::Stop(reason) => return Err(reason),
-        ControlSignal::Exit(exit) => match exit.effect(condition.is_trapping()) {
+        ControlSignal::Exit(exit) => match exit.effect(activity.is_trapping()) {
             ExitEffect::Ignore => return Ok(()),
             ExitEffect::Terminate(reason) => return Err(reason),
             ExitEffect::Deliver(signal) => signal,
         },
         ControlSignal::Down { monitor, down } => Signal::Down { monitor, down: *down },
         ControlSignal::Suspend => {
-            condition.suspend();
+            activity.suspend();
             return Ok(());
         }
         ControlSignal::Resume => {
             ctx.attachment().process().resume();
             return Ok(());
         }
-        ControlSignal::Inspect(InspectState(look)) => {
-            look(actor.debug_state());
+        ControlSignal::Inspect(InspectState(inspect)) => {
+            inspect(actor.debug_state());
             return Ok(());
         }
     };
     ctx.interrupt_idle();
-    actor.signal(told, ctx).await
+    actor.signal(signal, ctx).await
 }

@@ -1,17 +1,17 @@
-//! Where an actor stands in its tree, or its type.
+//! Labels: the path of an actor in its tree, or its type.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-/// The longest path whose text is kept once it was made, in bytes.
+/// The longest path whose text is cached by [`Label::to_shared`], in bytes.
 const KEPT: usize = 1024;
 
-/// The place of an actor in its tree, or else its type. A clone costs no more than a clone of an
+/// The path of an actor in its tree, or else its type. A clone costs no more than the clone of an
 /// `Arc`.
 ///
-/// The label of a child holds the label of its parent and the id of the child. Its text is made
-/// when it is read. So the labels of a deep tree take memory linear in its depth, though the text
-/// of each is the whole path.
+/// The label of a child holds the label of its parent and the id of the child. The text is made
+/// when it is read. So the labels of a deep tree take memory linear in its depth, although each
+/// text is the whole path.
 ///
 /// # Examples
 ///
@@ -28,8 +28,8 @@ pub struct Label(Kind);
 #[derive(Clone)]
 enum Kind {
     Given(Arc<str>),
-    /// A type is not copied before it is asked for, because most actors outside trees are never
-    /// named.
+    /// The name is computed when it is read, because most actors outside trees are never
+    /// logged.
     Type(fn() -> &'static str),
     Path(Arc<Segment>),
 }
@@ -40,7 +40,7 @@ struct Segment {
     id: Arc<str>,
     /// The length of the whole path with its slashes, in bytes.
     len: usize,
-    /// The whole path, once it was asked for.
+    /// The whole path, once it was read.
     text: OnceLock<Arc<str>>,
 }
 
@@ -65,7 +65,7 @@ impl Label {
         Self(Kind::Path(Arc::new(Segment::new(Some(parent), id))))
     }
 
-    /// Returns the text. The label keeps it from now on, however long it is.
+    /// Returns the text. The label caches it, however long it is.
     pub(crate) fn as_str(&self) -> &str {
         match &self.0 {
             Kind::Given(label) => label,
@@ -74,7 +74,7 @@ impl Label {
         }
     }
 
-    /// Returns the text. The label keeps it from now on if it is short.
+    /// Returns the text. The label caches it if it is short.
     #[must_use]
     pub fn to_shared(&self) -> Arc<str> {
         match &self.0 {
@@ -110,7 +110,7 @@ impl Segment {
 }
 
 impl Drop for Segment {
-    /// Drops the segments before it one after the other: a long path needs no deep stack.
+    /// Drops the preceding segments in a loop: a long path needs no deep stack.
     fn drop(&mut self) {
         let mut next = self.parent.take();
         while let Some(mut segment) = next.and_then(Arc::into_inner) {
@@ -141,7 +141,7 @@ impl fmt::Debug for Label {
 mod tests {
     use super::*;
 
-    /// Returns the label of the last of so many actors, each the child of the one before.
+    /// Returns a path of `levels` actors, each the child of the one before.
     fn path(levels: usize) -> Label {
         (1..levels).fold(Label::root("n".into()), |label, _| label.child("n".into()))
     }

@@ -1,33 +1,97 @@
-//! The processes of perennial: typed actors whose mailbox and address outlive each of their incarnations.
+//! Typed actors whose mailbox and address outlive every incarnation.
 //!
-//! An *identity* is what stays: a mailbox, an [`Address`], later a name. An *incarnation* is one run of an [`Actor`] that
-//! serves it. When an incarnation ends, what waits in the mailbox waits for the next one, the message that was in hand does
-//! not come back, and every address that was ever given away stays good.
+//! # The problem
 //!
-//! This crate runs incarnations and accounts for messages. It does not decide whether a next incarnation follows: an
-//! actor that is [spawned](System::spawn) by itself has one; supervision gives it more.
+//! A tokio task that panics takes its channel with it. Every handle to it is then broken, queued
+//! messages are gone, and callers wait for replies that never come. So recovery means more than
+//! starting the task again: all handles have to be replaced.
+//!
+//! # The model
+//!
+//! - An **identity** persists: a mailbox, an [`Address`], and the names that registries add.
+//! - An **incarnation** is one run of an [`Actor`] on that mailbox, with its own [`Pid`].
+//!
+//! When an incarnation ends, queued messages wait for the next one. The message that was in flight
+//! is not delivered again. Every address stays valid.
+//!
+//! This crate runs incarnations and accounts for each message. It does not decide on restarts: an
+//! actor that is [spawned](System::spawn) has one incarnation; `perennial-supervision` starts
+//! further ones.
 //!
 //! # Guarantees
 //!
-//! - **Order**: messages from one sender to one address are handled in the order in which they were sent.
-//! - **At most once**: a message is handled, or it is a [`DeadLetter`]; never both, never twice.
-//! - **Accounts**: accepted = handled + lost in flight + dead-lettered + queued, at any time ([`MessageStats`]).
-//! - **Bounds**: a mailbox never holds more than its [`Capacity`]; what does not fit comes back to its sender, unless the
-//!   mailbox is set to [drop](OverflowPolicy) something.
-//! - **Signals first**: a stop acts after the message in hand and ahead of all that wait; a kill, and an exit
-//!   signal that is not trapped, act at the next await.
-//! - **Nothing outlives an incarnation** but its mailbox: timers, piped futures, continuations, links and monitors end with it.
+//! - **Order**: messages from one sender to one address are handled in the order in which they were
+//!   sent.
+//! - **At most once**: a message is handled, or it becomes a [`DeadLetter`]; never both, never
+//!   twice.
+//! - **Accounting**: accepted = handled + lost in flight + dead-lettered + queued, at any time
+//!   ([`MessageStats`]).
+//! - **Bounds**: a mailbox never holds more than its [`Capacity`]. A message that does not fit is
+//!   returned to the sender, unless an [`OverflowPolicy`] evicts a message.
+//! - **Signals first**: a stop takes effect after the current message and ahead of all queued
+//!   messages. A kill, and an exit signal that is not trapped, take effect at the next await.
+//! - **Cleanup**: timers, piped futures, continuations, links and monitors end with their
+//!   incarnation. Only the mailbox persists.
 //!
-//! # Where things are
+//! # Example
 //!
-//! An actor is an implementation of [`Actor`]; what it may do to itself is on its [`Context`]. Others reach it by its [`Address`], by
-//! a [`Recipient`] if they know a part of its messages, by its [`ActorHandle`] if they know none.
+//! ```
+//! use perennial_actors::{Actor, Context, ExitReason, Reply, System};
+//!
+//! enum Msg {
+//!     Add(u64),
+//!     Get(Reply<u64>),
+//! }
+//!
+//! struct Counter(u64);
+//!
+//! impl Actor for Counter {
+//!     type Msg = Msg;
+//!     type Args = u64;
+//!
+//!     async fn init(start: &u64, _: &mut Context<Self>) -> Result<Self, ExitReason> {
+//!         Ok(Self(*start))
+//!     }
+//!
+//!     async fn handle(&mut self, msg: Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
+//!         match msg {
+//!             Msg::Add(n) => self.0 += n,
+//!             Msg::Get(reply) => reply.send(self.0),
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let counter = System::new().spawn::<Counter>(40).await?;
+//! counter.cast(Msg::Add(2))?;
+//! assert_eq!(counter.call(Msg::Get).await?, 42);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Items by task
+//!
+//! - **Define an actor**: [`Actor`], or [`ActorOnce`] if it owns its arguments; inside it,
+//!   [`Context`], [`Signal`], [`Reply`] and [`ExitReason`].
+//! - **Start it**: [`System`], [`SystemBuilder`], [`Spawn`], [`MailboxConfig`].
+//! - **Send to it**: [`Address`]; [`Recipient`] for some of its messages; [`Call`], [`Permit`],
+//!   [`WeakAddress`].
+//! - **Control and inspect it**: [`ActorHandle`], [`Monitor`], [`ProcessInfo`], [`ProcessState`].
+//! - **Observe a system**: [`Subscription`] to [`LifecycleEvent`]s and [`DeadLetter`]s,
+//!   [`MessageStats`].
+//! - **Host incarnations in another crate**: the module [`host`].
 //!
 //! # What it is not for
 //!
-//! Code that computes without awaiting cannot be killed by anybody on tokio, only abandoned. Give long work to
-//! `tokio::task::spawn_blocking`, or await between its parts.
+//! Tokio cannot kill code that computes without awaiting; an actor that does so can only be
+//! abandoned. Give long computations to [`Context::pipe_blocking`] or
+//! `tokio::task::spawn_blocking`, or await between steps.
 #![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[macro_use]
+mod examples;
 
 mod actor;
 mod address;
@@ -78,7 +142,7 @@ pub use system::{
     DeadLetter, DeadLetterReason, LifecycleEvent, Subscription, System, SystemBuilder, SystemEvent,
 };
 
-/// For those who own identities and host incarnations: supervisors.
+/// The interface for crates that own identities and host incarnations, such as supervisors.
 pub mod host {
     pub use crate::actor::{owned_args, parent_of};
     pub use crate::any_process::Suspensions;

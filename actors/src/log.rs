@@ -1,8 +1,8 @@
 //! The log lines of this crate, and the queue through which they go.
 //!
-//! A subscriber is foreign code: it may panic, as one that prints does when its pipe is closed, block, as on a full pipe,
-//! or call back. So a line is queued where something happens and handed to the subscriber in a task of its own, in order,
-//! under a guard. Neither an actor nor a supervisor waits for it.
+//! A subscriber is foreign code. It may panic (one that prints to a closed pipe does), block (on a
+//! full pipe), or call back. So a line is queued at once and passed to the subscriber later, in a
+//! task of its own, in order, under a guard. Neither an actor nor a supervisor waits for it.
 //!
 //! # What is written
 //!
@@ -10,23 +10,23 @@
 //!
 //! | level | line | fields |
 //! |---|---|---|
-//! | warn | actor crashed | actor, `reason`, `message_type` of the message in hand |
+//! | warn | actor crashed | actor, `reason`, `message_type` of the message in flight |
 //! | warn | actor did not start | actor, `reason` |
-//! | debug | actor stopped | actor, `reason`, `message_type` of the message in hand |
+//! | debug | actor stopped | actor, `reason`, `message_type` of the message in flight |
 //! | error | actor did not end when it was killed, ...: abandoned | actor |
-//! | warn, debug | dead letter: the message was not handled | actor, `message_type`, `cause`, `reason` |
-//! | warn, debug | more dead letters: too many to log each | `count` |
+//! |warn/debug| dead letter: the message was not handled | actor, `message_type`, `cause`, `reason`
+//! | warn/debug | more dead letters: too many to log each | `count` |
 //! | info | the runtime was shut down while actors were running | |
 //! | warn | log lines were skipped: the subscriber is too slow | `skipped` |
 //! | error | built with panic = "abort": ... | |
 //!
-//! The fields of an actor are `actor` (its path in the tree, or its type), `pid` and `incarnation`. A reason is written
-//! with all sources of its error, and with the place of the panic if
-//! [`PanicLocations`](crate::PanicLocations) is installed. A crash is an end with a reason that
-//! [is one](crate::ExitReason::is_crash). The `cause` of a dead letter is `in flight`, `unhandled` or
-//! `overflow`.
+//! The fields of an actor are `actor` (its path in the tree, or its type), `pid` and `incarnation`.
+//! A reason is written with all sources of its error, and with the location of the panic if
+//! [`PanicLocations`](crate::PanicLocations) is installed. A crash is an exit with a reason for
+//! which [`is_crash`](crate::ExitReason::is_crash) holds. The `cause` of a dead letter is
+//! `in flight`, `unhandled` or `overflow`.
 //!
-//! This is the one file of the crate that calls tracing; `tests/architecture.rs` keeps it so.
+//! This is the only file of the crate that calls tracing; `tests/architecture.rs` checks it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -42,24 +42,24 @@ use crate::label::Label;
 use crate::pid::Pid;
 use crate::sync::Mutex;
 
-/// The number of lines that wait for a slow subscriber; those beyond are counted instead.
+/// The number of lines that wait for a slow subscriber. Further lines are counted instead.
 const CAPACITY: usize = 4096;
 
-/// The number of lines that are written before neighbours on the same thread run.
+/// The number of lines that are written before the writer task yields.
 const BATCH: usize = 64;
 
 /// Writes one line.
-type Line = Box<dyn FnOnce() + Send>;
+type LogLine = Box<dyn FnOnce() + Send>;
 
-/// The log lines of one system that are yet to be written, in order.
+/// The log lines of one system that are not written yet, in order.
 #[derive(Clone)]
 pub(crate) struct LogQueue(Arc<Mutex<Queued>>);
 
 struct Queued {
-    lines: VecDeque<(Dispatch, Line)>,
-    /// The number of lines that found no room since the last one that did.
+    lines: VecDeque<(Dispatch, LogLine)>,
+    /// The number of lines that were skipped since the last line that was queued.
     skipped: u64,
-    /// `true` while a task writes: there is one at a time, so lines keep their order.
+    /// `true` while a writer task runs. There is one at a time, so lines keep their order.
     is_writing: bool,
 }
 
@@ -73,7 +73,8 @@ impl LogQueue {
         level <= LevelFilter::current()
     }
 
-    /// Queues a line for the subscriber of the current thread. Does nothing if no subscriber wants this level.
+    /// Queues a line for the subscriber of the current thread. Does nothing if no subscriber wants
+    /// this level.
     pub(crate) fn push(&self, level: Level, line: impl FnOnce() + Send + 'static) {
         if !self.wants(level) {
             return;
@@ -88,7 +89,7 @@ impl LogQueue {
     }
 
     /// Adds a line. Returns `true` if a writer is to be started.
-    fn enqueue(&self, dispatch: Dispatch, line: Line) -> bool {
+    fn enqueue(&self, dispatch: Dispatch, line: LogLine) -> bool {
         let mut queued = self.0.lock();
         if queued.lines.len() >= CAPACITY {
             queued.skipped += 1;
@@ -104,8 +105,8 @@ impl LogQueue {
         !std::mem::replace(&mut queued.is_writing, true)
     }
 
-    /// Takes the next line; if there is none, the writer is done.
-    fn next(&self) -> Option<(Dispatch, Line)> {
+    /// Takes the next line. If there is none, the writer is done.
+    fn next(&self) -> Option<(Dispatch, LogLine)> {
         let mut queued = self.0.lock();
         let next = queued.lines.pop_front();
         queued.is_writing = next.is_some();
@@ -113,7 +114,7 @@ impl LogQueue {
     }
 }
 
-/// Writes what is queued. Dropped before it is done, with its runtime, it writes the rest then.
+/// Writes the queued lines. If the runtime drops it early, it writes the rest in its `Drop`.
 struct Writer {
     queue: LogQueue,
     is_done: bool,
@@ -135,7 +136,7 @@ impl Writer {
                 return;
             };
             ignore_panic(|| dispatcher::with_default(&dispatch, line));
-            // The last handle of a subscriber that was replaced drops it.
+            // This may be the last handle of a replaced subscriber, whose `Drop` runs here.
             ignore_panic(|| drop(dispatch));
         }
     }
@@ -152,27 +153,27 @@ impl Drop for Writer {
 /// The target of every line of this crate.
 const TARGET: &str = "perennial::actors";
 
-/// Writes a line of this crate, outside every span of the code that runs in this thread.
+/// Writes a line of this crate, outside every span of the current thread.
 macro_rules! line {
     ($level:expr, $($line:tt)+) => {
         tracing::event!(target: TARGET, parent: None, $level, $($line)+)
     };
 }
 
-/// An end of an incarnation, as the log sees it.
+/// The kind of an incarnation's exit, which decides its log line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum EndKind {
-    /// It had started.
+    /// The incarnation had started.
     Started,
-    /// Its start had not succeeded.
-    NotStarted,
-    /// Its host, a supervisor, writes the lines that its end is worth.
+    /// Its start failed.
+    StartFailed,
+    /// Its host, a supervisor, logs the exit itself.
     LoggedByHost,
-    /// It was dropped, with its runtime.
+    /// The runtime dropped it.
     RuntimeGone,
 }
 
-/// An incarnation ended. `message_type` is the type of the message that it was handling.
+/// Logs the exit of an incarnation. `message_type` is the type of the message that it was handling.
 pub(crate) fn actor_ended(
     log: &LogQueue,
     pid: Pid,
@@ -181,7 +182,7 @@ pub(crate) fn actor_ended(
     kind: EndKind,
     message_type: Option<&'static str>,
 ) {
-    let is_crash = reason.is_crash() && matches!(kind, EndKind::Started | EndKind::NotStarted);
+    let is_crash = reason.is_crash() && matches!(kind, EndKind::Started | EndKind::StartFailed);
     let level = if is_crash { Level::WARN } else { Level::DEBUG };
     if !log.wants(level) {
         return;
@@ -194,7 +195,7 @@ pub(crate) fn actor_ended(
             EndKind::Started if is_crash => {
                 line!(Level::WARN, actor, %pid, incarnation, reason, message_type, "actor crashed");
             }
-            EndKind::NotStarted if is_crash => {
+            EndKind::StartFailed if is_crash => {
                 line!(Level::WARN, actor, %pid, incarnation, reason, "actor did not start");
             }
             _ => line!(Level::DEBUG, actor, %pid, incarnation, reason, message_type, "actor stopped"),
@@ -202,7 +203,7 @@ pub(crate) fn actor_ended(
     });
 }
 
-/// The mailbox was taken away from an incarnation that did not end when it was killed.
+/// Logs that the mailbox was detached from an incarnation that did not end when it was killed.
 pub(crate) fn actor_abandoned(log: &LogQueue, pid: Pid, label: Label) {
     log.push(Level::ERROR, move || {
         let (actor, incarnation) = (&*label.to_shared(), pid.incarnation());
@@ -216,12 +217,12 @@ pub(crate) fn actor_abandoned(log: &LogQueue, pid: Pid, label: Label) {
     });
 }
 
-/// A runtime went away while actors of this system ran. Written once for a system.
+/// Logs that a runtime was shut down while actors of this system ran. Called once for a system.
 pub(crate) fn runtime_gone(log: &LogQueue) {
     log.push(Level::INFO, || line!(Level::INFO, "the runtime was shut down while actors were running"));
 }
 
-/// The program was built so that no panic can be caught.
+/// Logs that the program was built so that no panic can be caught.
 pub(crate) fn panics_abort(log: &LogQueue) {
     log.push(Level::ERROR, || {
         line!(
@@ -231,7 +232,7 @@ pub(crate) fn panics_abort(log: &LogQueue) {
     });
 }
 
-/// A message was accepted and is not handled.
+/// Logs a dead letter.
 pub(crate) fn dead_letter(
     log: &LogQueue,
     level: Level,
@@ -258,7 +259,7 @@ pub(crate) fn dead_letter(
     });
 }
 
-/// More dead letters came than lines are written for.
+/// Logs the number of dead letters that have no line of their own.
 pub(crate) fn dead_letters_counted(log: &LogQueue, level: Level, count: u64) {
     log.push(level, move || {
         if level == Level::WARN {

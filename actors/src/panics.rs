@@ -1,32 +1,38 @@
-//! The places of panics. The payload that an unwinding carries has no place in it; only a panic hook is told.
+//! The locations of panics. The payload of a panic carries no location; only a panic hook receives
+//! it.
 //!
-//! The hook keeps each place with the thread that panicked, under a number. A guarded section begins with the number that comes next, and
-//! asks for a place only if the section ends with a panic: then it is the last one from that number on. So a place of an older panic is
-//! never taken for that of a panic without one, as `resume_unwind` makes them. A thread keeps few places, and they end with it.
+//! The hook stores each location with the thread that panicked, under a number. A guarded section
+//! records the next number when it begins. If the section ends with a panic, it takes the last
+//! location from that number on. So a panic without a location, as `resume_unwind` makes it, never
+//! gets the location of an older panic. A thread keeps few locations, and they are dropped with the
+//! thread.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::panic;
 
-/// The number of places that a thread keeps. More than one, because a panic may be caught inside while another one unwinds.
+/// The number of locations that a thread keeps. More than one: a panic may be caught while another
+/// unwinds.
 const KEPT: usize = 8;
 
 thread_local! {
-    /// The number of the next place of this thread.
+    /// The number of the next location of this thread.
     static NEXT: Cell<u64> = const { Cell::new(0) };
-    /// The places that no guarded section has asked for yet, with their numbers, in order.
-    static PLACES: RefCell<Vec<(u64, String)>> = const { RefCell::new(Vec::new()) };
+    /// The locations that no guarded section has taken yet, with their numbers, in order.
+    static LOCATIONS: RefCell<Vec<(u64, String)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Remembers where panics happened, so that [`Panic::location`](crate::Panic::location) can tell.
+/// Records where panics happen, for [`Panic::location`](crate::Panic::location).
 ///
-/// A panic hook belongs to the whole process, so a library does not set one unasked: an application that wants
-/// locations installs this once and gives it to its systems.
+/// A panic hook belongs to the whole process, so a library does not set one by itself. An
+/// application that wants locations installs this once and gives it to its systems. The log line of
+/// a crash and the [`ExitReason`](crate::ExitReason) then contain the location.
 ///
-/// A panic that [`resume_unwind`](std::panic::resume_unwind) passes on from another thread has no location, because no hook is called for
-/// it. It is not given that of an older panic, unless code that the same poll of the actor's task ran has caught one.
+/// A panic that [`resume_unwind`](std::panic::resume_unwind) passes on from another thread has no
+/// location, because no hook is called for it. It does not get the location of an older panic,
+/// unless code in the same poll of the actor's task has caught that one.
 ///
-/// With it, the log line of a crash and [`ExitReason`](crate::ExitReason) have the place of the panic.
+/// # Examples
 ///
 /// ```
 /// use perennial_actors::{PanicLocations, System};
@@ -38,15 +44,15 @@ thread_local! {
 pub struct PanicLocations(());
 
 impl PanicLocations {
-    /// Sets a panic hook that remembers the place and then does what the hook before it did.
+    /// Installs a panic hook that records the location and then calls the previous hook.
     ///
-    /// Each thread keeps the last 8 places at most, until it ends.
+    /// Each thread keeps at most the last 8 locations, until it ends.
     #[must_use]
     pub fn install() -> Self {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             if let Some(location) = info.location() {
-                keep(location.to_string());
+                record(location.to_string());
             }
             before(info);
         }));
@@ -60,16 +66,17 @@ impl fmt::Debug for PanicLocations {
     }
 }
 
-/// Keeps a place, and forgets the oldest if there are too many. Does nothing in a thread that is about to end.
-fn keep(place: String) {
+/// Stores a location, and drops the oldest if there are too many. Does nothing in a thread that is
+/// ending.
+fn record(location: String) {
     let number = NEXT.get();
     NEXT.set(number + 1);
-    let _ = PLACES.try_with(|places| {
-        let Ok(mut places) = places.try_borrow_mut() else { return };
-        if places.len() == KEPT {
-            places.remove(0);
+    let _ = LOCATIONS.try_with(|locations| {
+        let Ok(mut locations) = locations.try_borrow_mut() else { return };
+        if locations.len() == KEPT {
+            locations.remove(0);
         }
-        places.push((number, place));
+        locations.push((number, location));
     });
 }
 
@@ -80,22 +87,23 @@ pub(crate) struct Section {
 }
 
 impl Section {
-    /// Begins a section on this thread. Places from before it are not its own.
+    /// Begins a section on this thread. Earlier locations do not belong to it.
     pub(crate) fn begin() -> Self {
         Self { first: NEXT.get() }
     }
 
-    /// Returns the place of the panic that ended the section, if a hook was told of it, and forgets all places of the section.
-    pub(crate) fn place(self) -> Option<String> {
-        // No panic, no place: this is the usual case where nothing is installed.
+    /// Returns the location of the panic that ended the section, if the hook recorded it. Drops all
+    /// locations of the section.
+    pub(crate) fn location(self) -> Option<String> {
+        // The usual case: no hook is installed, so no location was recorded.
         if NEXT.get() == self.first {
             return None;
         }
-        let take = |places: &RefCell<Vec<(u64, String)>>| {
-            let mut places = places.try_borrow_mut().ok()?;
-            let own = places.partition_point(|(number, _)| *number < self.first);
-            places.drain(own..).next_back().map(|(_, place)| place)
+        let take = |locations: &RefCell<Vec<(u64, String)>>| {
+            let mut locations = locations.try_borrow_mut().ok()?;
+            let own = locations.partition_point(|(number, _)| *number < self.first);
+            locations.drain(own..).next_back().map(|(_, location)| location)
         };
-        PLACES.try_with(take).ok().flatten()
+        LOCATIONS.try_with(take).ok().flatten()
     }
 }

@@ -1,12 +1,34 @@
-//! Process ids: which identity, and which of its incarnations.
+//! Process ids: an identity, and one of its incarnations.
 
 use std::fmt;
 
-/// Names one incarnation of one identity within its [`System`](crate::System).
+/// The id of one incarnation of one identity within its [`System`](crate::System).
 ///
-/// The identity stays the same for as long as the actor's address does; the incarnation number grows by one with every
-/// start, failed ones included. So two pids are equal only if they mean the very same run of an actor, which is what
-/// Erlang's pid means, while [`same_identity`](Self::same_identity) tells whether two runs are of one actor.
+/// The identity number stays the same as long as the actor's address exists. The incarnation number
+/// grows by one with every start, failed starts included. So two pids are equal only if they denote
+/// the same run of an actor, as in Erlang. [`same_identity`](Self::same_identity) tells whether two
+/// runs belong to one actor.
+///
+/// # Examples
+///
+/// ```
+/// # use perennial_actors::{Actor, Context, ExitReason, System};
+/// # struct Sink;
+/// # impl Actor for Sink {
+/// #     type Msg = ();
+/// #     type Args = ();
+/// #     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Self) }
+/// # async fn handle(&mut self, _: (), _: &mut Context<Self>) -> Result<(), ExitReason> { Ok(()) }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sink = System::new().spawn::<Sink>(()).await?;
+/// let pid = sink.pid().ok_or("it has ended")?;
+/// assert_eq!(pid.incarnation(), 1);
+/// assert_eq!(pid.to_string(), format!("<{}.1>", pid.identity()));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Pid {
@@ -19,19 +41,19 @@ impl Pid {
         Self { identity, incarnation }
     }
 
-    /// The number of the identity, unique within its system.
+    /// Returns the number of the identity, which is unique within its system.
     #[must_use]
     pub const fn identity(self) -> u64 {
         self.identity
     }
 
-    /// The number of the incarnation, counted from 1.
+    /// Returns the number of the incarnation, counted from 1.
     #[must_use]
     pub const fn incarnation(self) -> u32 {
         self.incarnation
     }
 
-    /// Whether both are incarnations of one actor.
+    /// Returns `true` if both are incarnations of one actor.
     #[must_use]
     pub const fn same_identity(self, other: Self) -> bool {
         self.identity == other.identity

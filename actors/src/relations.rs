@@ -1,11 +1,12 @@
 //! The links and monitors of one incarnation, as it keeps them itself.
 //!
-//! A link has two ends, each kept by one of the two under its own lock. To link and to unlink takes both locks at once, so
-//! that nobody ever sees half a link, and no two who do so at once can cross. An end takes the locks one after the other:
-//! first what the incarnation kept itself, then, one by one, what the others kept of it.
+//! A link has two ends. Each of the two processes keeps one, under its own lock. A link and an
+//! unlink take both locks at once, so that half a link is never visible, and two concurrent calls
+//! cannot interleave. An exit takes the locks one after the other: first that of the incarnation,
+//! then, one by one, those of the linked processes.
 //!
-//! The end that an incarnation keeps itself decides whether it is told: a signal is put under the same lock under which an
-//! unlink removes the end, so after an unlink nothing more comes.
+//! The end that an incarnation keeps itself decides whether it is notified. A signal is enqueued
+//! under the same lock under which an unlink removes the end, so no signal comes after an unlink.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,10 +15,10 @@ use crate::control::ExitSource;
 use crate::pid::Pid;
 use crate::signal::MonitorId;
 
-/// Who this incarnation is linked to, and whom it watches. `P` is a process, whatever its messages are.
+/// The links and monitors of one incarnation. `P` is a process of any message type.
 pub(crate) struct Relations<P: ?Sized> {
     links: BTreeMap<Pid, Arc<P>>,
-    /// Who started it, linked; whatever becomes of that link.
+    /// The process that started this one, linked. It stays set when that link is removed.
     parent: Option<Pid>,
     monitors: BTreeMap<MonitorId, Option<MonitorTarget<P>>>,
 }
@@ -28,8 +29,8 @@ pub(crate) struct MonitorTarget<P: ?Sized> {
     pub(crate) watcher: u64,
 }
 
-/// The ends of links: to whom, and how to reach him.
-type Ends<P> = Vec<(Pid, Arc<P>)>;
+/// The ends of links: the linked incarnation and its process.
+type LinkEnds<P> = Vec<(Pid, Arc<P>)>;
 
 impl<P: ?Sized> Default for Relations<P> {
     fn default() -> Self {
@@ -38,12 +39,12 @@ impl<P: ?Sized> Default for Relations<P> {
 }
 
 impl<P: ?Sized> Relations<P> {
-    /// Adds an end of a link; not if there is one.
+    /// Adds the end of a link, unless it exists.
     pub(crate) fn add_link(&mut self, to: Pid, other: Arc<P>) {
         self.links.entry(to).or_insert(other);
     }
 
-    /// Who it is linked to has started it.
+    /// Sets the linked process that started this one.
     pub(crate) fn set_parent(&mut self, parent: Pid) {
         self.parent = Some(parent);
     }
@@ -52,7 +53,7 @@ impl<P: ?Sized> Relations<P> {
         self.links.contains_key(&to)
     }
 
-    /// Takes the ends of all links to incarnations of one identity.
+    /// Removes and returns the ends of all links to incarnations of one identity.
     #[must_use]
     pub(crate) fn take_links(&mut self, identity: u64) -> Vec<Arc<P>> {
         let all = Pid::new(identity, 0)..=Pid::new(identity, u32::MAX);
@@ -60,36 +61,37 @@ impl<P: ?Sized> Relations<P> {
         pids.into_iter().filter_map(|pid| self.links.remove(&pid)).collect()
     }
 
-    /// Takes the end of a link; what is not needed any more is to be dropped outside the lock.
+    /// Removes and returns the end of a link. The caller drops it outside the lock.
     #[must_use]
     pub(crate) fn take_link(&mut self, to: Pid) -> Option<Arc<P>> {
         self.links.remove(&to)
     }
 
-    /// Who an exit signal of `from` comes from. A link that is made once more, from either side, does not make a stranger of
-    /// the parent, and neither does a signal that the parent sends by hand: OTP tells a parent by its pid alone.
-    pub(crate) fn sender(&self, from: Pid) -> ExitSource {
+    /// Returns the source of an exit signal from `from`. The parent stays the parent if the link is
+    /// made once more, from either side, and if it sends the signal explicitly: OTP identifies a
+    /// parent by its pid alone.
+    pub(crate) fn source_of(&self, from: Pid) -> ExitSource {
         if self.parent == Some(from) { ExitSource::Parent } else { ExitSource::Other }
     }
 
-    /// A monitor that is about to be set.
+    /// Adds a monitor that is about to be set.
     pub(crate) fn reserve_monitor(&mut self, monitor: MonitorId) {
         self.monitors.insert(monitor, None);
     }
 
-    /// A monitor that was set; gives it back if it has told, or was taken back, before.
+    /// Completes a monitor that was set. Returns it if it was notified or removed before.
     pub(crate) fn set_monitor(
         &mut self,
         monitor: MonitorId,
-        watched: MonitorTarget<P>,
+        monitored: MonitorTarget<P>,
     ) -> Option<MonitorTarget<P>> {
         match self.monitors.get_mut(&monitor) {
-            Some(place) => place.replace(watched),
-            None => Some(watched),
+            Some(entry) => entry.replace(monitored),
+            None => Some(monitored),
         }
     }
 
-    /// Takes a monitor back: what it watched, or none if there is no such monitor.
+    /// Removes a monitor and returns its target, or `None` if there is no such monitor.
     pub(crate) fn take_monitor(&mut self, monitor: MonitorId) -> Option<Option<MonitorTarget<P>>> {
         self.monitors.remove(&monitor)
     }
@@ -102,8 +104,8 @@ impl<P: ?Sized> Relations<P> {
         self.monitors.keys().copied().collect()
     }
 
-    /// Everything, once the incarnation has ended.
-    pub(crate) fn into_parts(self) -> (Ends<P>, Vec<MonitorTarget<P>>) {
+    /// Returns all links and monitors, once the incarnation has ended.
+    pub(crate) fn into_parts(self) -> (LinkEnds<P>, Vec<MonitorTarget<P>>) {
         (self.links.into_iter().collect(), self.monitors.into_values().flatten().collect())
     }
 }

@@ -1,18 +1,19 @@
 //! A map from ascending numbers to values, in the order of the numbers.
 //!
-//! A hundred thousand members of one group may end at once, and each of them is removed alone. So a removal leaves a gap,
-//! and gaps are closed when there are as many of them as values: every operation costs O(log n), amortised.
+//! A hundred thousand members of one group may end at once, and each of them is removed alone. So a
+//! removal leaves a gap, and gaps are removed when there are more of them than values. Every
+//! operation costs O(log n), amortised.
 
 use std::collections::VecDeque;
 
 /// A capacity up to this is kept, however few values there are.
-const KEPT: usize = 16;
+const KEPT_CAPACITY: usize = 16;
 
 /// A map from ascending numbers to values.
 #[derive(Clone, Debug)]
 pub struct SeqMap<T> {
-    /// The first and the last are no gaps.
-    places: VecDeque<(u64, Option<T>)>,
+    /// The first and the last slot are never gaps.
+    slots: VecDeque<(u64, Option<T>)>,
     len: usize,
 }
 
@@ -26,41 +27,42 @@ impl<T> SeqMap<T> {
     /// Returns an empty map.
     #[must_use]
     pub const fn new() -> Self {
-        Self { places: VecDeque::new(), len: 0 }
+        Self { slots: VecDeque::new(), len: 0 }
     }
 
-    /// Inserts a value under a number that no other value has had. Costs O(1) if the number is the highest.
+    /// Inserts a value under a number that no other value has had. Costs O(1) if the number is the
+    /// highest.
     pub fn insert(&mut self, number: u64, value: T) {
-        if self.places.capacity() == 0 {
-            // Most maps have one value in all their life.
-            self.places.reserve_exact(1);
+        if self.slots.capacity() == 0 {
+            // Most maps have at most one value.
+            self.slots.reserve_exact(1);
         }
         self.len += 1;
-        match self.places.back() {
+        match self.slots.back() {
             Some((last, _)) if *last > number => {
-                let place = self.places.partition_point(|(other, _)| *other < number);
-                self.places.insert(place, (number, Some(value)));
+                let index = self.slots.partition_point(|(other, _)| *other < number);
+                self.slots.insert(index, (number, Some(value)));
             }
-            _ => self.places.push_back((number, Some(value))),
+            _ => self.slots.push_back((number, Some(value))),
         }
     }
 
     /// Removes the value with this number and returns it.
     pub fn remove(&mut self, number: u64) -> Option<T> {
-        let place = self.place(number)?;
-        let value = self.places.get_mut(place)?.1.take()?;
+        let index = self.index_of(number)?;
+        let value = self.slots.get_mut(index)?.1.take()?;
         self.len -= 1;
-        while self.places.front().is_some_and(is_gap) {
-            self.places.pop_front();
+        while self.slots.front().is_some_and(is_gap) {
+            self.slots.pop_front();
         }
-        while self.places.back().is_some_and(is_gap) {
-            self.places.pop_back();
+        while self.slots.back().is_some_and(is_gap) {
+            self.slots.pop_back();
         }
-        if self.places.len() > 2 * self.len {
-            self.places.retain(|place| !is_gap(place));
+        if self.slots.len() > 2 * self.len {
+            self.slots.retain(|index| !is_gap(index));
         }
-        if self.places.capacity() > KEPT.max(4 * self.places.len()) {
-            self.places.shrink_to(2 * self.places.len());
+        if self.slots.capacity() > KEPT_CAPACITY.max(4 * self.slots.len()) {
+            self.slots.shrink_to(2 * self.slots.len());
         }
         Some(value)
     }
@@ -68,36 +70,36 @@ impl<T> SeqMap<T> {
     /// Returns the value with this number.
     #[must_use]
     pub fn get(&self, number: u64) -> Option<&T> {
-        self.places.get(self.place(number)?)?.1.as_ref()
+        self.slots.get(self.index_of(number)?)?.1.as_ref()
     }
 
-    /// Returns the value with this number, to be changed.
+    /// Returns a mutable reference to the value with this number.
     #[must_use]
     pub fn get_mut(&mut self, number: u64) -> Option<&mut T> {
-        let place = self.place(number)?;
-        self.places.get_mut(place)?.1.as_mut()
+        let index = self.index_of(number)?;
+        self.slots.get_mut(index)?.1.as_mut()
     }
 
     /// Returns the value with the lowest number.
     #[must_use]
     pub fn first(&self) -> Option<&T> {
-        self.places.front()?.1.as_ref()
+        self.slots.front()?.1.as_ref()
     }
 
     /// Returns the value with the highest number.
     #[must_use]
     pub fn last(&self) -> Option<&T> {
-        self.places.back()?.1.as_ref()
+        self.slots.back()?.1.as_ref()
     }
 
     /// Returns all values with their numbers, in order.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &T)> {
-        self.places.iter().filter_map(|(number, value)| Some((*number, value.as_ref()?)))
+        self.slots.iter().filter_map(|(number, value)| Some((*number, value.as_ref()?)))
     }
 
-    /// Takes the map apart into its values and their numbers, in order.
+    /// Returns all values with their numbers, in order. Consumes the map.
     pub fn into_values(self) -> impl Iterator<Item = (u64, T)> {
-        self.places.into_iter().filter_map(|(number, value)| Some((number, value?)))
+        self.slots.into_iter().filter_map(|(number, value)| Some((number, value?)))
     }
 
     /// Returns the number of values.
@@ -112,8 +114,8 @@ impl<T> SeqMap<T> {
         self.len == 0
     }
 
-    fn place(&self, number: u64) -> Option<usize> {
-        self.places.binary_search_by_key(&number, |(other, _)| *other).ok()
+    fn index_of(&self, number: u64) -> Option<usize> {
+        self.slots.binary_search_by_key(&number, |(other, _)| *other).ok()
     }
 }
 
@@ -146,34 +148,34 @@ mod tests {
 
     #[test]
     fn it_is_a_sorted_map_that_never_keeps_more_gaps_than_values() {
-        let (mut map, mut model, mut dice) = (SeqMap::default(), BTreeMap::new(), 1_u64);
+        let (mut map, mut model, mut random) = (SeqMap::default(), BTreeMap::new(), 1_u64);
         for step in 0..20_000_u64 {
-            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            // It grows for a while, then shrinks for a while.
-            let grows = (dice >> 60 < 10) == (step / 2_000 % 2 == 0);
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            // The map grows for a while, then it shrinks for a while.
+            let grows = (random >> 60 < 10) == (step / 2_000 % 2 == 0);
             if grows {
-                // Every number once, and nearly in order.
+                // Every number is used once, and they are nearly in order.
                 let number = (step & !7) | ((step * 3 + 1) & 7);
                 map.insert(number, step);
                 model.insert(number, step);
             } else {
-                let any = model.range((dice >> 33) % (step + 1)..).next().map_or(0, |(number, _)| *number);
+                let any = model.range((random >> 33) % (step + 1)..).next().map_or(0, |(number, _)| *number);
                 assert_eq!(map.remove(any), model.remove(&any));
             }
             assert_eq!((map.len(), map.is_empty()), (model.len(), model.is_empty()));
             assert_eq!((map.first(), map.last()), (model.values().next(), model.values().last()));
-            assert!(map.places.len() <= 2 * map.len);
+            assert!(map.slots.len() <= 2 * map.len);
         }
         assert!(map.iter().eq(model.iter().map(|(number, value)| (*number, value))));
     }
 
     #[test]
-    fn an_emptied_map_gives_its_memory_back() {
+    fn emptied_map_releases_its_memory() {
         let mut map = SeqMap::default();
         (0..100_000_u64).for_each(|number| map.insert(number, number));
         for number in 0..100_000 {
             assert_eq!(map.remove(number), Some(number));
         }
-        assert!(map.places.capacity() <= KEPT);
+        assert!(map.slots.capacity() <= KEPT_CAPACITY);
     }
 }

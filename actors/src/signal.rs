@@ -1,24 +1,24 @@
-//! What an incarnation is told apart from its messages: that somebody it is linked to, or watches, has ended.
+//! Signals: what an incarnation receives besides messages, such as the exit of a linked actor.
 
 use crate::exit::ExitReason;
 use crate::pid::Pid;
 
-/// What [`Actor::signal`](crate::Actor::signal) is told: between two messages, and ahead of all that wait.
+/// The argument of [`Actor::signal`](crate::Actor::signal), delivered ahead of all queued messages.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Signal {
     /// An exit signal reached an actor that [traps](crate::Context::trap_exits) them.
     Exit {
-        /// The incarnation that ended, or that sent the signal by hand; none if it was sent from outside all actors.
+        /// The incarnation that ended or sent the signal; `None` if the sender was not an actor.
         from: Option<Pid>,
-        /// Why it ended, or what was sent.
+        /// The exit reason of that incarnation, or the reason that was sent.
         reason: ExitReason,
     },
     /// An incarnation that this one [monitors](crate::Context::monitor) has ended.
     Down {
-        /// Which monitor tells.
+        /// The monitor that fired.
         monitor: MonitorId,
-        /// Who ended, and why.
+        /// The incarnation that ended, and the reason.
         down: Down,
     },
 }
@@ -27,12 +27,12 @@ pub enum Signal {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Down {
-    /// The incarnation that ended; none if there was none.
+    /// The incarnation that ended, or `None` if none was running.
     pub pid: Option<Pid>,
-    /// Why it ended; [`ExitReason::NoProcess`] if there was none.
+    /// Why it ended; [`ExitReason::NoProcess`] if none was running.
     pub reason: ExitReason,
 }
 
-/// One monitor that an actor has set. Every monitor has its own, also those of one target.
+/// The id of one monitor that an actor has set. Two monitors of one target have different ids.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct MonitorId(pub(crate) u64);

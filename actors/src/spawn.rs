@@ -1,4 +1,4 @@
-//! Starting actors: on their own, or as an incarnation of an identity that somebody else owns.
+//! Starting actors: independent ones, and incarnations of an identity that a host owns.
 
 use std::any::type_name;
 use std::borrow::Borrow;
@@ -29,16 +29,17 @@ use crate::system::System;
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpawnError {
-    /// There is no tokio runtime here to run it.
+    /// The caller is not inside a tokio runtime.
     #[error("not inside a tokio runtime")]
     NoRuntime,
-    /// Its mailbox was set to hold no message.
+    /// The mailbox was configured with a capacity of zero.
     #[error("the mailbox of the actor has a capacity of zero")]
     ZeroCapacity,
-    /// The identity cannot begin another incarnation now.
+    /// The identity cannot start another incarnation now.
     #[error(transparent)]
     NotOpen(#[from] AttachError),
-    /// Its init failed, panicked, or was stopped; or it ended before it was [ready](Context::ready).
+    /// `init` failed, panicked or was stopped, or the actor ended before it was
+    /// [ready](Context::ready).
     #[error(fmt = not_started)]
     Failed(ExitReason),
 }
@@ -49,16 +50,38 @@ fn not_started(reason: &ExitReason, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 impl System {
-    /// Starts an actor outside any tree. Nobody restarts it: when it ends, its address is closed.
+    /// Starts an actor outside any tree. It is never restarted: when it ends, its address is
+    /// closed.
     ///
-    /// Await the builder to wait for its start, or [`detach`](Spawn::detach) to go on at once. The actor lives until it
-    /// ends, whether or not anybody holds its address.
+    /// Await the builder to wait for the start, or call [`detach`](Spawn::detach) to continue at
+    /// once. The actor runs until it ends, even if every address is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use perennial_actors::{Actor, Context, ExitReason, MailboxConfig, System};
+    /// # struct Sink;
+    /// # impl Actor for Sink {
+    /// #     type Msg = u64;
+    /// #     type Args = ();
+    /// #     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Self) }
+    /// # async fn handle(&mut self, _: u64, _: &mut Context<Self>)
+    /// # -> Result<(), ExitReason> { Ok(()) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let system = System::new();
+    /// let sink = system.spawn::<Sink>(()).mailbox(MailboxConfig::bounded(8)).label("sink").await?;
+    /// assert_eq!(sink.handle().label().as_deref(), Some("sink"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn spawn<A: Actor>(&self, args: A::Args) -> Spawn<A> {
         Spawn::new(self, args, |error, _| error)
     }
 
-    /// Starts an actor outside any tree from arguments that it owns: see [`ActorOnce`]. The error
-    /// gives the arguments back if the init has not taken them.
+    /// Starts an actor outside any tree from arguments that it owns; see [`ActorOnce`] for an
+    /// example. The error returns the arguments if `init` has not taken them.
     pub fn spawn_once<A: ActorOnce>(
         &self,
         args: <A as ActorOnce>::Args,
@@ -70,14 +93,14 @@ impl System {
     }
 }
 
-/// The error of an actor that was to be [started once](System::spawn_once) and did not start.
+/// Why an actor was not [started once](System::spawn_once), with its arguments.
 ///
-/// An [`ExitReason`] that is made of it keeps the kind, and drops the arguments.
+/// Its conversion into an [`ExitReason`] keeps the kind and drops the arguments.
 #[non_exhaustive]
 pub struct SpawnOnceError<T> {
     /// Why the actor did not start.
     pub kind: SpawnError,
-    /// The arguments, unless the init has taken them or the runtime has ended.
+    /// The arguments, unless `init` has taken them or the runtime was shut down.
     pub args: Option<T>,
 }
 
@@ -110,7 +133,7 @@ impl<T: 'static> CarriesValue for SpawnOnceError<T> {
     }
 }
 
-/// An actor that is about to start. `E` is the error if it does not.
+/// The builder of an actor that is about to start. `E` is the error type of the start.
 #[must_use = "an actor starts when this is awaited or detached"]
 pub struct Spawn<A: Actor, E = SpawnError> {
     system: System,
@@ -121,10 +144,11 @@ pub struct Spawn<A: Actor, E = SpawnError> {
     fail: Fail<A, E>,
 }
 
-/// Makes the error of a start. It is given the arguments if the task of the actor was not begun.
+/// Makes the error of a start. It gets the arguments if the task of the actor was not spawned.
 type Fail<A, E> = fn(SpawnError, Option<<A as Actor>::Args>) -> E;
 
-/// Links the parent to the child that it is given, before that runs; false if the parent has ended.
+/// Links the parent to the given child before the child runs. Returns `false` if the parent has
+/// ended.
 type LinkToParent = Box<dyn FnOnce(&Arc<dyn AnyProcess>) -> bool + Send>;
 
 impl<A: Actor, E> Spawn<A, E> {
@@ -139,23 +163,24 @@ impl<A: Actor, E> Spawn<A, E> {
         }
     }
 
-    /// Sets the mailbox.
+    /// Sets the mailbox configuration.
     pub const fn mailbox(mut self, mailbox: MailboxConfig) -> Self {
         self.mailbox = mailbox;
         self
     }
 
-    /// Names it in logs and events; the name of its type unless set.
+    /// Sets the label for logs and events. The default is the name of the actor's type.
     pub fn label(mut self, label: impl Into<Arc<str>>) -> Self {
         self.label = Some(label.into());
         self
     }
 
-    /// Links it to an actor, who becomes its parent, before it runs: however soon it ends, the parent is sent its reason, also
-    /// if its init fails.
+    /// Links the actor to its parent before it runs. The parent receives the exit reason, however
+    /// soon the actor ends and also if its `init` fails.
     ///
-    /// An exit signal of its parent cannot be trapped: it ends the child, as OTP's behaviours have it. If the parent has ended
-    /// by the time that the child starts, that is the first thing that the child is told.
+    /// An exit signal of the parent cannot be trapped: it ends the child, as in OTP's behaviours.
+    /// If the parent has ended before the child starts, the child first receives an exit signal
+    /// with [`ExitReason::NoProcess`].
     pub fn linked_to<P: Actor>(mut self, parent: &Context<P>) -> Self {
         let (process, incarnation) =
             (parent.attachment().process().clone(), parent.attachment().incarnation());
@@ -163,37 +188,40 @@ impl<A: Actor, E> Spawn<A, E> {
         self
     }
 
-    /// Starts it and does not wait for its init: messages queue meanwhile. If the init fails, the address is closed.
+    /// Starts the actor without waiting for `init`. Messages queue meanwhile. If `init` fails, the
+    /// address is closed.
     ///
     /// # Errors
     ///
     /// [`SpawnError::NoRuntime`] outside a tokio runtime, and [`SpawnError::ZeroCapacity`].
     pub fn detach(self) -> Result<Address<A::Msg>, E> {
-        self.begin(ExitNotifier::Nobody, |_| ()).map(|(address, ())| address)
+        self.begin(ExitNotifier::None, |_| ()).map(|(address, ())| address)
     }
 
-    /// Starts it, watched from before it runs: however soon it ends, the monitor tells its reason.
+    /// Starts the actor and returns a monitor that was set before the actor runs, so it reports the
+    /// exit reason however soon the actor ends.
     ///
     /// # Errors
     ///
-    /// As of [`detach`](Self::detach).
+    /// The errors of [`detach`](Self::detach).
     pub fn detach_monitored(self) -> Result<(Address<A::Msg>, Monitor), E> {
-        self.begin(ExitNotifier::Nobody, |address| address.monitor())
+        self.begin(ExitNotifier::None, |address| address.monitor())
     }
 
-    /// The same for an actor that watches: it is [told](Actor::signal).
+    /// Starts the actor with a monitor of the actor `observer`, set before the actor runs. The
+    /// observer's [`signal`](Actor::signal) receives the exit.
     ///
     /// # Errors
     ///
-    /// As of [`detach`](Self::detach).
+    /// The errors of [`detach`](Self::detach).
     pub fn detach_monitored_by<O: Actor>(
         self,
         observer: &mut Context<O>,
     ) -> Result<(Address<A::Msg>, MonitorId), E> {
-        self.begin(ExitNotifier::Nobody, |address| observer.monitor(&address.handle()))
+        self.begin(ExitNotifier::None, |address| observer.monitor(&address.handle()))
     }
 
-    /// Starts it; `before` is run when there is an incarnation and nothing of it has run.
+    /// Starts the actor. Calls `before` when the incarnation exists and none of its code has run.
     fn begin<T>(
         self,
         reporter: ExitNotifier,
@@ -212,12 +240,12 @@ impl<A: Actor, E> Spawn<A, E> {
             Ok(attachment) => attachment,
             Err(error) => return Err((self.fail)(error.into(), Some(self.args))),
         };
-        process.disown();
+        process.mark_unowned();
         let address = Address::new(process);
         if let Some(link) = self.parent {
             if !link(address.handle().process()) {
-                let exit = Exit { from: None, reason: ExitReason::NoProcess, by: ExitSource::Other };
-                address.handle().process().order(None, ControlSignal::Exit(Box::new(exit)));
+                let exit = Exit { from: None, reason: ExitReason::NoProcess, source: ExitSource::Other };
+                address.handle().process().send_control(None, ControlSignal::Exit(Box::new(exit)));
             }
         }
         let known = before(&address);
@@ -232,7 +260,7 @@ impl<A: Actor, E> Spawn<A, E> {
         match started.await {
             Ok(Ok(())) => Ok(address),
             Ok(Err(reason)) => Err(fail(SpawnError::Failed(reason), None)),
-            // Its task was dropped, with the runtime, before it began.
+            // The runtime dropped the task before its first poll.
             Err(_) => Err(fail(SpawnError::Failed(ExitReason::Killed), None)),
         }
     }
@@ -257,12 +285,13 @@ impl<A: Actor, E> fmt::Debug for Spawn<A, E> {
 }
 
 impl<M: Send + 'static> Identity<M> {
-    /// Starts the next incarnation in a task of its own. `parent` is told, as number `run`, of its start and of its end.
+    /// Starts the next incarnation in a task of its own. `parent` is notified of its start and of
+    /// its end, with the number `run`.
     ///
     /// # Errors
     ///
-    /// When the identity is not open, the incarnation before still lives, or there is no runtime. Then `parent` is told
-    /// nothing.
+    /// The identity is not open, the previous incarnation is still running, or there is no runtime.
+    /// Then `parent` is not notified.
     pub fn start<A: Actor<Msg = M>>(
         &self,
         args: impl Borrow<A::Args> + Send + Sync + 'static,

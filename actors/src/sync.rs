@@ -1,8 +1,8 @@
-//! The lock and the atomics of this crate, through one door: under `--cfg model` they are loom's, so that the very
-//! protocol that runs in production is the one that is model-checked.
+//! The lock and the atomics of this crate. Under `--cfg model` they are loom's, so the code that
+//! runs in production is the code that is model-checked.
 //!
-//! A lock here is never poisoned: what it guards is changed by short straight code that does not call out, and a
-//! panic in a handler happens outside every lock.
+//! A lock here is never poisoned. The data under it is changed by short code that calls no foreign
+//! code, and a panic in a handler happens outside every lock.
 
 #[cfg(model)]
 use loom::sync as imp;
@@ -12,8 +12,8 @@ use std::sync as imp;
 pub(crate) use imp::MutexGuard;
 pub(crate) use imp::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-/// Something that only whoever has it to himself gets at. So it may be shared though it may not be used so, and what holds it
-/// can be lent across an await.
+/// A value reachable only through `&mut`. It is therefore `Sync` without locking, and its owner can
+/// be borrowed across an await.
 pub(crate) struct SyncWrapper<T>(std::sync::Mutex<T>);
 
 impl<T> SyncWrapper<T> {
@@ -26,7 +26,7 @@ impl<T> SyncWrapper<T> {
     }
 }
 
-/// A mutual exclusion lock that passes over poisoning.
+/// A mutual exclusion lock that ignores poisoning.
 pub(crate) struct Mutex<T>(imp::Mutex<T>);
 
 impl<T> Mutex<T> {

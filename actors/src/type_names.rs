@@ -1,8 +1,8 @@
-//! Names of types as people read them in errors.
+//! Short type names for errors.
 
 use std::fmt;
 
-/// Prints the name of a type without the paths of modules: `a::b::Request<c::Id>` as `Request<Id>`.
+/// Displays a type name without module paths: `a::b::Request<c::Id>` as `Request<Id>`.
 ///
 /// # Examples
 ///

@@ -158,7 +158,7 @@ impl Stage {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_stuck_incarnation_had_taken_goes_to_the_next() {
+async fn batch_of_an_abandoned_incarnation_goes_to_the_next() {
     let system = System::new();
     let mut dead_letters = system.subscribe::<DeadLetter>();
     let mut stage = Stage::new(&system);

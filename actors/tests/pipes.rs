@@ -97,7 +97,7 @@ async fn results_come_in_the_order_in_which_the_futures_are_done() {
 async fn an_actor_stays_responsive_beside_a_piped_future() {
     let strings = puppet().await;
     let piped = strings.have(|_, ctx| ctx.pipe_to_self(pending(), result)).await;
-    assert_eq!(format!("{piped:?}"), "Piped(..)");
+    assert_eq!(format!("{piped:?}"), "PipeHandle(..)");
     let begun = Instant::now();
     for n in 0..100 {
         assert_eq!(strings.have(move |_, _| n).await, n);

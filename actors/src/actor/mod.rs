@@ -1,5 +1,5 @@
-//! What an actor is, and what it may do to itself: messages and signals in, and by way of its [`Context`] timers, piped
-//! futures, links and monitors.
+//! Actors, and the [`Context`] with which an actor controls itself: timers, piped futures, links,
+//! monitors.
 
 mod once;
 mod poll;

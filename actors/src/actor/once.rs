@@ -30,7 +30,7 @@ use crate::sync::Mutex;
 /// use perennial_actors::{ActorOnce, Context, ExitReason, Reply, System};
 /// use tokio::sync::mpsc;
 ///
-/// /// Its lines come through a channel here, which stands for a socket.
+/// /// A channel of lines stands for the socket.
 /// struct Session {
 ///     lines: mpsc::Receiver<String>,
 /// }
@@ -39,12 +39,19 @@ use crate::sync::Mutex;
 ///     type Msg = Reply<Option<String>>;
 ///     type Args = mpsc::Receiver<String>;
 ///
-///     async fn init(lines: mpsc::Receiver<String>, _: &mut Context<Self>) -> Result<Self, ExitReason> {
+///     async fn init(
+///         lines: mpsc::Receiver<String>,
+///         _: &mut Context<Self>,
+///     ) -> Result<Self, ExitReason> {
 ///         Ok(Self { lines })
 ///     }
 ///
-///     async fn handle(&mut self, poll: Self::Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
-///         poll.send(self.lines.recv().await);
+///     async fn handle(
+///         &mut self,
+///         next: Self::Msg,
+///         _: &mut Context<Self>,
+///     ) -> Result<(), ExitReason> {
+///         next.send(self.lines.recv().await);
 ///         Ok(())
 ///     }
 /// }
@@ -54,28 +61,40 @@ use crate::sync::Mutex;
 /// let (client, lines) = mpsc::channel(8);
 /// let session = System::new().spawn_once::<Session>(lines).await?;
 /// client.send("hello".to_owned()).await?;
-/// assert_eq!(session.call(|poll| poll).await?.as_deref(), Some("hello"));
+/// assert_eq!(session.call(|reply| reply).await?.as_deref(), Some("hello"));
 /// # Ok(())
 /// # }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no actor, or none that is started in this way",
+    message = "`{Self}` is not an actor that is started in this way",
     label = "implement `Actor` for this type, or `ActorOnce` if it is to be started once",
     note = "an `Actor` is started by `System::spawn` or `Child::new`",
     note = "an `ActorOnce` is started by `System::spawn_once` or `Child::once`"
 )]
+/// An actor that is started once, from arguments that it owns: what [`FnOnce`] is to [`Fn`].
+///
+/// A session owns its socket, so it cannot be restarted after a crash. Such an actor implements
+/// this trait instead of [`Actor`], which is then implemented for it. Only its start differs: by
+/// [`System::spawn_once`](crate::System::spawn_once), or as a child that is started once and never
+/// restarted.
+///
+/// # Guarantees
+///
+/// - `init` is called at most once with the given arguments.
+/// - Arguments that `init` has not taken are returned in the error of the start, or are dropped
+///   with the child specification.
 pub trait ActorOnce: Sized + Send + 'static {
     /// The type of its messages.
     type Msg: Send + 'static;
 
-    /// What it is started from, by value.
+    /// The arguments of the start, by value.
     type Args: Send + 'static;
 
     /// Makes the state of the actor: see [`Actor::init`].
     ///
     /// # Errors
     ///
-    /// The start has failed for the reason given.
+    /// The start fails with the returned reason.
     fn init(
         args: Self::Args,
         ctx: &mut Context<Self>,
@@ -85,7 +104,7 @@ pub trait ActorOnce: Sized + Send + 'static {
     ///
     /// # Errors
     ///
-    /// The actor ends for the reason given.
+    /// The actor ends with the returned reason.
     fn handle(
         &mut self,
         msg: Self::Msg,
@@ -96,7 +115,7 @@ pub trait ActorOnce: Sized + Send + 'static {
     ///
     /// # Errors
     ///
-    /// The actor ends for the reason given.
+    /// The actor ends with the returned reason.
     fn signal(
         &mut self,
         signal: Signal,
@@ -106,12 +125,13 @@ pub trait ActorOnce: Sized + Send + 'static {
         async { Ok(()) }
     }
 
-    /// Returns the part of the state that may be seen and replaced: see [`Actor::debug_state`].
+    /// Returns the part of the state that may be inspected and replaced: see
+    /// [`Actor::debug_state`].
     fn debug_state(&mut self) -> Option<&mut (dyn Any + Send)> {
         None
     }
 
-    /// Runs last, on every end but a kill and a failed init: see [`Actor::terminate`].
+    /// Runs last on every exit, except after a kill or a failed `init`: see [`Actor::terminate`].
     fn terminate(&mut self, reason: &ExitReason, ctx: &mut Context<Self>) -> impl Future<Output = ()> + Send {
         let _ = (reason, ctx);
         async {}
@@ -127,7 +147,7 @@ impl<A: ActorOnce> Actor for A {
         args: &Self::Args,
         ctx: &mut Context<Self>,
     ) -> impl Future<Output = Result<Self, ExitReason>> + Send {
-        // A second incarnation has nothing to start from.
+        // A second incarnation has no arguments.
         let init = args.take().map(|args| <A as ActorOnce>::init(args, ctx));
         async move {
             match init {
@@ -162,20 +182,19 @@ impl<A: ActorOnce> Actor for A {
     }
 }
 
-/// The arguments of an actor that is started once, until its init takes them. Clones are of the
-/// same arguments.
+/// The arguments of an actor that is started once, until its `init` takes them. Clones share them.
 ///
-/// If nothing takes them, they are dropped in a task of their own.
+/// If they are never taken, they are dropped in a task of their own.
 pub struct OwnedArgs<T: Send + 'static>(Arc<Mutex<Option<Foreign<T>>>>);
 
-/// Returns arguments for the only incarnation of an actor that is started once.
+/// Wraps the arguments of an actor that is started once.
 #[must_use]
 pub fn owned_args<T: Send + 'static>(args: T) -> OwnedArgs<T> {
     OwnedArgs(Arc::new(Mutex::new(Some(Foreign::new(args)))))
 }
 
 impl<T: Send + 'static> OwnedArgs<T> {
-    /// Takes the arguments. Returns `None` if they were taken before.
+    /// Takes the arguments, or returns `None` if they were taken before.
     #[must_use]
     pub fn take(&self) -> Option<T> {
         let args = self.0.lock().take();

@@ -1,18 +1,21 @@
-//! When a start is complete: when the init returns, or when the actor says so.
+//! When a start is complete: when `init` returns, or later, when the actor says so.
 
 use super::traits::{Actor, Context};
 
 /// # When the start is complete
 ///
-/// Whoever started the actor waits for that: a supervisor before it starts the next child, a
-/// [spawn](crate::System::spawn) that is awaited before it goes on.
+/// A supervisor waits for it before it starts the next child. An awaited
+/// [spawn](crate::System::spawn) resolves when the start is complete.
 impl<A: Actor> Context<A> {
-    /// The start is not complete when this init returns, but when the actor says that it is [`ready`](Self::ready).
+    /// Defers the end of the start from the return of `init` to the call of [`ready`](Self::ready).
     ///
-    /// From the return of the init on it is an actor like any other: it handles messages, its own too, and a stop comes between
-    /// two of them. Only its start is not complete; if it ends before that, its start has failed. So it may wait for many things
-    /// at once and stay responsive, where an init would wait for one after the other and nobody could talk to it. Called
-    /// after the init, this does nothing.
+    /// After `init` returns, the actor handles messages and its own timers and futures, and a stop
+    /// takes effect between two of them. Only its start is not complete: if it ends before that,
+    /// its start has failed. So it can wait for several things at once and stay responsive, where
+    /// `init` would wait for one after the other without handling messages. Outside `init` this
+    /// does nothing.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use perennial_actors::{Actor, Context, ExitReason, Reply, System};
@@ -38,7 +41,11 @@ impl<A: Actor> Context<A> {
     ///         Ok(Self(Vec::new()))
     ///     }
     ///
-    ///     async fn handle(&mut self, msg: Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+    ///     async fn handle(
+    ///         &mut self,
+    ///         msg: Msg,
+    ///         ctx: &mut Context<Self>,
+    ///     ) -> Result<(), ExitReason> {
     ///         match msg {
     ///             Msg::Loaded(entries) => {
     ///                 self.0 = entries;
@@ -61,10 +68,10 @@ impl<A: Actor> Context<A> {
         self.attachment_mut().defer_ready();
     }
 
-    /// The start is complete, if it was to be so [later](Self::defer_ready): in a handler, a signal or a continuation. Does
-    /// nothing otherwise, nor the second time, nor in `terminate`: an actor that ends before it was ready has not started.
+    /// Completes a [deferred](Self::defer_ready) start, from a handler, a signal or a continuation.
     ///
-    /// In the init itself it takes `defer_ready` back.
+    /// Called within `init`, it cancels the deferral. It does nothing if the start is complete, and
+    /// nothing in `terminate`: an actor that ends before it was ready has not started.
     pub fn ready(&mut self) {
         self.attachment_mut().ready();
     }

@@ -9,17 +9,25 @@ use crate::signal::MonitorId;
 
 /// # Links, monitors and exit signals
 ///
-/// They belong to this incarnation and to the incarnation of the other actor that lives now; none is carried over a restart.
+/// They connect this incarnation and the current incarnation of the other actor. No restart carries
+/// them over.
 impl<A: Actor> Context<A> {
-    /// Links this incarnation and the one of `other` that lives: when either ends, the other is sent an exit signal.
+    /// Links this incarnation and the running incarnation of `other`: when either ends, the other
+    /// receives an exit signal.
     ///
-    /// An exit signal ends whoever gets it, with the same reason, unless the reason is [`Normal`](ExitReason::Normal) or the
-    /// actor [traps exits](Self::trap_exits). It acts at the next await, inside a handler too. A link is mutual, and there is one at most: to link twice is to link once.
+    /// An exit signal ends its receiver with the same reason, unless the reason is
+    /// [`Normal`](ExitReason::Normal) or the receiver [traps exits](Self::trap_exits). It takes
+    /// effect at the next await, also inside a handler. A link is mutual, and a second link between
+    /// the same incarnations has no effect.
     ///
     /// # Errors
     ///
-    /// [`NoProcessError`] if no incarnation of `other` lives in this system. An actor that traps exits is sent an exit signal with
-    /// [`ExitReason::NoProcess`] instead, from the incarnation that was there last.
+    /// [`NoProcessError`] if no incarnation of `other` is running in this system. An actor that
+    /// traps exits receives an exit signal with [`ExitReason::NoProcess`] instead, from the latest
+    /// incarnation.
+    #[doc = context_example!(r"ctx.trap_exits(true);
+ctx.link(&other)?;
+other.kill()?; // The signal handler receives the exit.")]
     pub fn link(&mut self, other: &ActorHandle) -> Result<(), NoProcessError> {
         let own = self.attachment();
         if own.process().link(own.incarnation(), other.process(), false) {
@@ -28,50 +36,70 @@ impl<A: Actor> Context<A> {
         if !own.process().activity.is_trapping() {
             return Err(NoProcessError);
         }
-        // The one that ended, and not nobody: who traps has to know which of its links this is about.
-        let exit =
-            Exit { from: other.process().newest_pid(), reason: ExitReason::NoProcess, by: ExitSource::Other };
-        own.process().order(Some(own.incarnation()), ControlSignal::Exit(Box::new(exit)));
+        // The signal names the latest incarnation, because the receiver has to know which link it
+        // is about.
+        let exit = Exit {
+            from: other.process().latest_pid(),
+            reason: ExitReason::NoProcess,
+            source: ExitSource::Other,
+        };
+        own.process().send_control(Some(own.incarnation()), ControlSignal::Exit(Box::new(exit)));
         Ok(())
     }
 
-    /// Takes the link back. Nothing comes of it any more once this returns; an exit signal that had arrived before stays.
+    /// Removes the link. After this returns it causes no exit signal. An exit signal that has
+    /// already arrived stays.
+    #[doc = context_example!(r"ctx.link(&other)?;
+ctx.unlink(&other);
+other.kill()?;
+ctx.stop(ExitReason::Normal);")]
     pub fn unlink(&mut self, other: &ActorHandle) {
         let own = self.attachment();
         own.process().unlink(own.incarnation(), other.process());
     }
 
-    /// Has exit signals told to [`Actor::signal`] instead of ending the actor, whatever their reason. Tells what it was before.
+    /// Delivers exit signals to [`Actor::signal`] instead of ending the actor, whatever their
+    /// reason. Returns the previous setting.
     ///
-    /// What counts is whether it traps when the signal is acted upon. Three things are not trapped: a kill, a
-    /// [`stop`](ActorHandle::stop), and an exit signal of the parent, who started this actor [linked](crate::Spawn::linked_to):
-    /// from its end or sent by hand.
+    /// The setting at the time when the signal takes effect counts. Three signals are not trapped:
+    /// a kill, a [`stop`](ActorHandle::stop), and any exit signal of the parent that started this
+    /// actor [linked](crate::Spawn::linked_to).
+    #[doc = context_example!(r#"assert!(!ctx.trap_exits(true), "the default");
+ctx.link(&other)?;
+other.kill()?; // The signal handler receives the exit."#)]
     pub fn trap_exits(&mut self, trap: bool) -> bool {
         let own = self.attachment();
-        // An incarnation whose mailbox was taken away must not speak for the next one.
+        // An abandoned incarnation must not change the setting of the next one.
         if own.is_attached() { own.process().activity.trap(trap) } else { trap }
     }
 
-    /// Sends an exit signal by hand, to anybody, this actor included; no link is needed. See [`ActorHandle::send_exit`].
+    /// Sends an exit signal to any actor, this actor included; no link is needed. See
+    /// [`ActorHandle::send_exit`].
     ///
-    /// Sent to oneself, [`Normal`](ExitReason::Normal) ends too, as in OTP.
+    /// Sent to itself, also [`Normal`](ExitReason::Normal) ends the actor, as in OTP.
     ///
     /// # Errors
     ///
-    /// [`NoProcessError`] if no incarnation lives.
+    /// [`NoProcessError`] if no incarnation is running.
+    #[doc = context_example!(r"ctx.send_exit(&other, ExitReason::shutdown())?;
+ctx.stop(ExitReason::Normal);")]
     pub fn send_exit(&mut self, to: &ActorHandle, reason: ExitReason) -> Result<(), NoProcessError> {
         let from = self.pid();
-        let oneself = to.pid() == Some(from);
-        let by = if oneself { ExitSource::SelfSent } else { ExitSource::Other };
-        let order = ControlSignal::Exit(Box::new(Exit { from: Some(from), reason, by }));
-        to.process().order(None, order).then_some(()).ok_or(NoProcessError)
+        let is_self = to.pid() == Some(from);
+        let by = if is_self { ExitSource::SelfSent } else { ExitSource::Other };
+        let order = ControlSignal::Exit(Box::new(Exit { from: Some(from), reason, source: by }));
+        to.process().send_control(None, order).then_some(()).ok_or(NoProcessError)
     }
 
-    /// Watches the incarnation of `other` that lives now, or the one that is due: when it ends, [`Actor::signal`] is told, once.
+    /// Monitors the running or pending incarnation of `other`: when it ends, [`Actor::signal`]
+    /// receives a [`Down`](crate::Signal::Down), once.
     ///
-    /// Always tells: at once, with [`ExitReason::NoProcess`], if nobody lives and nobody is due. Each monitor is its own,
-    /// also those of one target. It does not follow the target across a restart; set another then. To watch oneself is allowed
-    /// and tells nothing.
+    /// The signal always comes: at once, with [`ExitReason::NoProcess`], if no incarnation is
+    /// running or pending. Each monitor is separate, also several on one target. It does not follow
+    /// the target across a restart; set another one then. A monitor on itself is allowed and never
+    /// fires.
+    #[doc = context_example!(r"ctx.monitor(&other);
+other.kill()?; // The signal handler receives the exit.")]
     pub fn monitor(&mut self, other: &ActorHandle) -> MonitorId {
         let own = self.attachment();
         let monitor = MonitorId(self.system().next_number());
@@ -79,21 +107,30 @@ impl<A: Actor> Context<A> {
         monitor
     }
 
-    /// Takes a monitor back. Nothing comes of it any more once this returns, unless it is false: then it had told before, and
-    /// what it told may still wait to be acted upon.
+    /// Removes a monitor. Returns `true` if it had not fired; then no signal comes from it.
+    ///
+    /// If this returns `false`, its signal may still be waiting to be handled.
+    #[doc = context_example!(r"let monitor = ctx.monitor(&other);
+assert!(ctx.demonitor(monitor));
+ctx.stop(ExitReason::Normal);")]
     pub fn demonitor(&mut self, monitor: MonitorId) -> bool {
         let own = self.attachment();
         own.process().take_monitor(own.incarnation(), monitor)
     }
 
-    /// Takes a monitor back, and what it has told too, if that was not acted upon yet. False if it had told before.
+    /// Removes a monitor, and its signal if that was not handled yet. Returns `true` if it had not
+    /// fired.
+    #[doc = context_example!(r"let monitor = ctx.monitor(&other);
+other.kill()?;
+ctx.demonitor_and_flush(monitor);
+ctx.stop(ExitReason::Normal);")]
     pub fn demonitor_and_flush(&mut self, monitor: MonitorId) -> bool {
-        let taken = self.demonitor(monitor);
-        if !taken {
+        let removed = self.demonitor(monitor);
+        if !removed {
             let own = self.attachment();
-            let told = |order: &ControlSignal| matches!(order, ControlSignal::Down { monitor: id, .. } if *id == monitor);
-            drop(own.process().queue.retract_signals(own.incarnation(), told));
+            let is_its_signal = |order: &ControlSignal| matches!(order, ControlSignal::Down { monitor: id, .. } if *id == monitor);
+            drop(own.process().queue.retract_signals(own.incarnation(), is_its_signal));
         }
-        taken
+        removed
     }
 }

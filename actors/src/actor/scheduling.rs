@@ -1,4 +1,4 @@
-//! What an incarnation sets itself to do: continuations, timers, piped futures.
+//! Messages of an incarnation to itself: continuations, timers, piped futures and streams.
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -9,26 +9,31 @@ use futures_core::Stream;
 use super::traits::{Actor, Context};
 use crate::self_messages::{PipeHandle, SelfMessages, StreamHandle, TimerId};
 
-/// # What an incarnation sets itself to do
+/// # Messages to itself
 ///
-/// All of it comes back as a message to this very incarnation, and ends with it: nothing reaches the next one. Such messages
-/// do not pass through the mailbox. They are not in its accounts, do not count towards its capacity and do not wait behind what
-/// others have sent.
+/// They come back to this incarnation and end with it: none reaches the next one. Such messages do
+/// not pass through the mailbox. They are not in its message counts, do not count towards its
+/// capacity and do not wait behind messages of other senders.
 impl<A: Actor> Context<A> {
-    /// Handles `message` next, before anything that waits in the mailbox: OTP's `handle_continue`.
+    /// Handles `message` next, before any queued message: OTP's `handle_continue`.
     ///
-    /// In `init` this is how a start is split: the supervisor goes on as soon as `init` returns, and nobody else's message
-    /// is handled before this one. Several are handled in the order in which they were given; a reply that was sent before is
-    /// on its way before it. Signals still come first.
+    /// Called in `init`, it splits the start: the supervisor continues as soon as `init` returns,
+    /// and no other message is handled before this one. Several continuations are handled in the
+    /// order of the calls. A reply that was sent before is delivered before. Signals still come
+    /// first.
+    #[doc = context_example!(r"ctx.continue_with(Msg::Done(42));")]
     pub fn continue_with(&mut self, message: A::Msg) {
-        self.agenda_mut().continue_with(message);
+        self.self_messages_mut().continue_with(message);
     }
 
-    /// For a handler that does several things, one after the other, to ask between two: whether it may go on with the next.
+    /// Returns `true` if a handler with several steps may continue with its next step.
     ///
-    /// Not if the actor is to stop, a signal waits, or it has had its turn, which is 128 messages and things: then it leaves the rest to a
-    /// [continuation](Self::continue_with) and returns. If it may, what it does from now on is another thing: for a deadline of its
-    /// handlers, the time begins anew.
+    /// Returns `false` if the actor is stopping, a signal waits, or its turn is used up: a turn is
+    /// 128 messages and steps. Then the handler leaves the rest to a
+    /// [continuation](Self::continue_with) and returns. If this returns `true`, a handler deadline
+    /// begins anew for the next step.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use perennial_actors::{Actor, Context, ExitReason, System};
@@ -42,7 +47,11 @@ impl<A: Actor> Context<A> {
     ///         ctx.continue_with(*last);
     ///         Ok(Self(Vec::new()))
     ///     }
-    ///     async fn handle(&mut self, last: u64, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+    ///     async fn handle(
+    ///         &mut self,
+    ///         last: u64,
+    ///         ctx: &mut Context<Self>,
+    ///     ) -> Result<(), ExitReason> {
     ///         for n in self.0.len() as u64..last {
     ///             self.0.push(n * n);
     ///             if !ctx.consume_budget() {
@@ -69,66 +78,86 @@ impl<A: Actor> Context<A> {
         self.stopping().is_none() && self.attachment_mut().consume_budget()
     }
 
-    /// Handles `message` after a time; never early.
+    /// Handles `message` after a time, never early.
     ///
     /// Timers that are due together are handled in the order in which they were set.
+    #[doc = context_example!(r"ctx.send_after(Duration::from_secs(1), Msg::Tick);")]
     pub fn send_after(&mut self, after: Duration, message: A::Msg) -> TimerId {
-        self.agenda_mut().set_timer(after, message)
+        self.self_messages_mut().set_timer(after, message)
     }
 
-    /// Handles a message after every `period`, made anew each time, until the timer is cancelled.
+    /// Handles a message after every `period` until the timer is cancelled. `message` makes each
+    /// one.
     ///
-    /// An actor that is busy for longer than a period misses ticks, and stays in step with those that follow.
+    /// An actor that is busy for longer than a period misses ticks, and later ticks keep the
+    /// original schedule.
+    #[doc = context_example!(r"ctx.send_interval(Duration::from_secs(1), || Msg::Tick);")]
     pub fn send_interval(
         &mut self,
         period: Duration,
         message: impl FnMut() -> A::Msg + Send + 'static,
     ) -> TimerId {
-        self.agenda_mut().set_interval(period, message)
+        self.self_messages_mut().set_interval(period, message)
     }
 
-    /// Handles `message` after a time, in place of what was set with the same key before: that one is never handled.
+    /// Handles `message` after a time, and replaces the timer with the same key: its message is
+    /// never handled.
+    #[doc = context_example!(r#"ctx.start_timer("retry", Duration::from_secs(1), Msg::Done(0));
+ctx.start_timer("retry", Duration::from_secs(1), Msg::Done(42));"#)]
     pub fn start_timer(
         &mut self,
         key: impl Into<Cow<'static, str>>,
         after: Duration,
         message: A::Msg,
     ) -> TimerId {
-        self.agenda_mut().set_keyed(key.into(), after, message)
+        self.self_messages_mut().set_keyed(key.into(), after, message)
     }
 
-    /// The timer that was started with this key, if it is not due yet.
+    /// Returns the timer with this key if it is not due yet.
+    #[doc = context_example!(r#"let retry = ctx.start_timer("retry", Duration::from_secs(1), Msg::Tick);
+assert_eq!(ctx.timer("retry"), Some(retry));"#)]
     #[must_use]
     pub fn timer(&mut self, key: &str) -> Option<TimerId> {
-        self.agenda_if_any().and_then(|agenda| agenda.keyed(key))
+        self.self_messages_if_any().and_then(|own| own.keyed(key))
     }
 
-    /// Handles `message` if nothing else comes for so long. Any message or signal that is handled takes it back; to wait for
-    /// the next pause, set it again. There is one at a time: OTP's timeout of a `gen_server`.
+    /// Handles `message` if no message or signal is handled for this time: OTP's timeout of a
+    /// `gen_server`.
     ///
-    /// What has come by the time that it is due comes first, also if the actor was too busy to handle it before.
+    /// Any message or signal that is handled cancels it; set it again to wait for the next pause.
+    /// There is one at a time. Messages that have arrived by its deadline come first, also if the
+    /// actor was too busy to handle them before.
+    #[doc = context_example!(r"ctx.idle_timeout(Duration::from_secs(60), Msg::Tick);")]
     pub fn idle_timeout(&mut self, after: Duration, message: A::Msg) {
-        self.agenda_mut().set_idle(after, message);
+        self.self_messages_mut().set_idle(after, message);
     }
 
-    /// Takes a timer back: the time that was left; none if it was due before, or was taken back before.
+    /// Cancels a timer and returns the remaining time, or `None` if it was due or cancelled before.
     ///
-    /// After this nothing comes of it any more.
+    /// After this returns, its message is never handled.
+    #[doc = context_example!(r"let timer = ctx.send_after(Duration::from_secs(5), Msg::Done(0));
+assert!(ctx.cancel_timer(timer).is_some());
+assert_eq!(ctx.cancel_timer(timer), None);
+ctx.stop(ExitReason::Normal);")]
     pub fn cancel_timer(&mut self, timer: TimerId) -> Option<Duration> {
-        self.agenda_if_any().and_then(|agenda| agenda.cancel(timer))
+        self.self_messages_if_any().and_then(|own| own.cancel(timer))
     }
 
-    /// The time that is left; none if the timer was due before, or was taken back.
+    /// Returns the remaining time of a timer, or `None` if it was due or cancelled before.
+    #[doc = context_example!(r"let timer = ctx.send_after(Duration::from_secs(5), Msg::Tick);
+assert_eq!(ctx.read_timer(timer), Some(Duration::from_secs(5)));")]
     #[must_use]
     pub fn read_timer(&mut self, timer: TimerId) -> Option<Duration> {
-        self.agenda_if_any().and_then(|agenda| agenda.read(timer))
+        self.self_messages_if_any().and_then(|own| own.read(timer))
     }
 
-    /// Runs a future beside the actor and handles what `map` makes of its result. The actor stays responsive meanwhile.
+    /// Runs a future beside the actor and handles the message that `map` makes of its result. The
+    /// actor stays responsive meanwhile.
     ///
-    /// The future runs in a task of its own and is dropped, at its next await, when the incarnation ends. It is given up before
-    /// anybody is told of the end, but the runtime drops it in its own time: what it holds may be let go a moment later. If it
-    /// panics, the incarnation ends as if a handler had.
+    /// The future runs in a task of its own. When the incarnation ends, it is cancelled before any
+    /// observer is notified of the end. The runtime drops it at its next await, so the values that
+    /// it holds may be dropped a moment later. If it panics, the incarnation ends as if a handler
+    /// had panicked.
     ///
     /// A [`Call`](crate::Call) is such a future: its outcome comes back as a message.
     ///
@@ -142,7 +171,8 @@ impl<A: Actor> Context<A> {
     /// #     type Msg = Reply<u64>;
     /// #     type Args = ();
     /// #     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Self) }
-    /// #     async fn handle(&mut self, reply: Reply<u64>, _: &mut Context<Self>) -> Result<(), ExitReason> {
+    /// # async fn handle(&mut self, reply: Reply<u64>, _: &mut Context<Self>)
+    /// # -> Result<(), ExitReason> {
     /// #         reply.send(42);
     /// #         Ok(())
     /// #     }
@@ -157,10 +187,17 @@ impl<A: Actor> Context<A> {
     /// impl Actor for Proxy {
     ///     type Msg = Msg;
     ///     type Args = Address<Reply<u64>>;
-    ///     async fn init(source: &Address<Reply<u64>>, _: &mut Context<Self>) -> Result<Self, ExitReason> {
+    ///     async fn init(
+    ///         source: &Address<Reply<u64>>,
+    ///         _: &mut Context<Self>,
+    ///     ) -> Result<Self, ExitReason> {
     ///         Ok(Self(source.clone()))
     ///     }
-    ///     async fn handle(&mut self, msg: Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+    ///     async fn handle(
+    ///         &mut self,
+    ///         msg: Msg,
+    ///         ctx: &mut Context<Self>,
+    ///     ) -> Result<(), ExitReason> {
     ///         match msg {
     ///             Msg::Ask(reply) => {
     ///                 let call = self.0.call(|reply| reply);
@@ -190,15 +227,16 @@ impl<A: Actor> Context<A> {
         F: Future + Send + 'static,
     {
         let system = self.system().clone();
-        self.agenda_mut().pipe(system, async move { map(future.await) })
+        self.self_messages_mut().pipe(system, async move { map(future.await) })
     }
 
-    /// Makes a message of every item of a stream and handles it. The actor stays responsive meanwhile.
+    /// Handles a message for every item of a stream. The actor stays responsive meanwhile.
     ///
-    /// The actor polls the stream itself, between two messages: the next item is polled for only when the one before was
-    /// handled, so a stream is never faster than its actor. The mailbox, timers, futures and streams take turns. The stream is
-    /// dropped when it ends, when it is [aborted](StreamHandle::abort), and with the incarnation, before any other is told of
-    /// the end. If it panics, the incarnation ends as if a handler had.
+    /// The actor polls the stream itself, between two messages. It polls for the next item only
+    /// after the previous one was handled, so a stream is never faster than its actor. The mailbox,
+    /// timers, futures and streams take turns. The stream is dropped when it ends, when it is
+    /// [aborted](StreamHandle::abort), and with the incarnation, before any observer is notified of
+    /// the end. If it panics, the incarnation ends as if a handler had panicked.
     ///
     /// # Examples
     ///
@@ -220,7 +258,11 @@ impl<A: Actor> Context<A> {
     ///         ctx.attach_with_end(stream::iter(1..=*last), Msg::Number, Msg::End);
     ///         Ok(Self(0))
     ///     }
-    ///     async fn handle(&mut self, msg: Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
+    ///     async fn handle(
+    ///         &mut self,
+    ///         msg: Msg,
+    ///         ctx: &mut Context<Self>,
+    ///     ) -> Result<(), ExitReason> {
     ///         match msg {
     ///             Msg::Number(n) => self.0 += n,
     ///             Msg::End => ctx.stop(ExitReason::Normal),
@@ -248,10 +290,11 @@ impl<A: Actor> Context<A> {
         S: Stream + Send + 'static,
     {
         let system = self.system().clone();
-        self.agenda_mut().attach(system, stream, map, None)
+        self.self_messages_mut().attach(system, stream, map, None)
     }
 
-    /// Attaches a stream as [`attach`](Self::attach) does, and handles `last` when the stream has ended by itself.
+    /// Attaches a stream as [`attach`](Self::attach) does, and handles `last` when the stream ends
+    /// by itself.
     pub fn attach_with_end<S>(
         &mut self,
         stream: S,
@@ -262,27 +305,31 @@ impl<A: Actor> Context<A> {
         S: Stream + Send + 'static,
     {
         let system = self.system().clone();
-        self.agenda_mut().attach(system, stream, map, Some(last))
+        self.self_messages_mut().attach(system, stream, map, Some(last))
     }
 
-    /// Runs work that blocks or computes on a thread for such work, and handles what `map` makes of its result.
+    /// Runs blocking or computing work on a thread for such work, and handles the message that
+    /// `map` makes of its result.
     ///
-    /// It cannot be dropped while it runs: if the incarnation ends before it, its result is thrown away.
+    /// The work cannot be cancelled while it runs. If the incarnation ends first, the result is
+    /// dropped.
+    #[doc = context_example!(r"ctx.pipe_blocking(|| 6 * 7, Msg::Done);
+")]
     pub fn pipe_blocking<T>(
         &mut self,
         work: impl FnOnce() -> T + Send + 'static,
         map: impl FnOnce(T) -> A::Msg + Send + 'static,
     ) -> PipeHandle {
         let system = self.system().clone();
-        self.agenda_mut().pipe_blocking(system, move || map(work()))
+        self.self_messages_mut().pipe_blocking(system, move || map(work()))
     }
 }
 
 impl<A: Actor> Context<A> {
-    /// A message came, or a signal.
+    /// Cancels the idle timeout, because a message or a signal is handled.
     pub(crate) fn interrupt_idle(&mut self) {
-        if let Some(agenda) = self.agenda_if_any() {
-            SelfMessages::interrupt_idle(agenda);
+        if let Some(own) = self.self_messages_if_any() {
+            SelfMessages::interrupt_idle(own);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What an actor is: a value with a mailbox that handles one message after the other.
+//! The trait [`Actor`] and the [`Context`] of its callbacks.
 
 use std::any::Any;
 use std::fmt;
@@ -15,18 +15,19 @@ use crate::signal::Signal;
 use crate::sync::SyncWrapper;
 use crate::system::System;
 
-/// A value that handles messages one after the other, and can be begun anew from the same arguments.
+/// A value that handles messages one after the other, and can be restarted from the same arguments.
 ///
 /// ```text
-///            ┌── Err, panic, stop, kill ─────────────────────────────┐
-///            │                                                       ▼
-///   start ─ init ── Ok ─▶ serving ── stop, Err, panic ─▶ terminate ─▶ ended ─▶ (perhaps the poll incarnation)
-///                            │                              │          ▲
-///                            └───────────── kill ───────────┴──────────┘
+///         ┌─── Err, panic, stop, kill ───────────────────────────────┐
+///         │                                                          ▼
+///   ───▶ init ── Ok ─▶ running ── stop, Err, panic ─▶ terminate ─▶ ended ─▶ (next incarnation)
+///                         │                               │          ▲
+///                         └─────── kill ──────────────────┴──────────┘
 /// ```
 ///
-/// Any error can end an actor through `?`. A panic ends it too, and nothing else. What follows is for whoever started
-/// it to decide: a supervisor starts the next incarnation on the same mailbox.
+/// Any error can end an actor through `?`. A panic ends this actor too, and no other. An exit does
+/// not close the address if a supervisor started the actor: it may start the next incarnation on
+/// the same mailbox.
 ///
 /// ```
 /// use perennial_actors::{Actor, Context, ExitReason, Reply, System};
@@ -67,21 +68,22 @@ use crate::system::System;
 /// # }
 /// ```
 pub trait Actor: Sized + Send + 'static {
-    /// What it is sent.
+    /// The type of its messages.
     type Msg: Send + 'static;
 
-    /// What every incarnation starts from. It stays the same; what is to survive a crash has to be put elsewhere.
+    /// The arguments of every incarnation. They never change, so state that must survive a crash
+    /// has to be stored elsewhere.
     type Args: Send + Sync + 'static;
 
-    /// Makes the state of an incarnation. No message is handled before it returns, and a start is complete when it does,
-    /// unless it was to be [ready later](Context::defer_ready).
+    /// Makes the state of an incarnation. No message is handled before it returns.
     ///
-    /// A stop or a kill ends it at its next await.
+    /// The start is complete when it returns, unless it was [deferred](Context::defer_ready). A
+    /// stop or a kill ends it at its next await.
     ///
     /// # Errors
     ///
-    /// The start has failed for the reason given. `terminate` is not run. An actor for which there is nothing to do
-    /// declines to start with [`ExitReason::Ignore`], which is no failure.
+    /// The start fails with the returned reason. `terminate` does not run. An actor that has
+    /// nothing to do declines to start with [`ExitReason::Ignore`], which is not a failure.
     fn init(
         args: &Self::Args,
         ctx: &mut Context<Self>,
@@ -89,13 +91,14 @@ pub trait Actor: Sized + Send + 'static {
 
     /// Handles one message.
     ///
-    /// A kill ends it at its next await. So does an exit signal that the actor does not [trap](Context::trap_exits): the
-    /// message is lost with the reason of the signal, and [`terminate`](Self::terminate) runs. A stop lets it return.
+    /// A kill ends it at its next await. So does an exit signal that the actor does not
+    /// [trap](Context::trap_exits): the message is lost with the reason of the signal, and
+    /// [`terminate`](Self::terminate) runs. A stop takes effect after it returns.
     ///
     /// # Errors
     ///
-    /// The actor ends for the reason given. An abnormal one loses the message: it goes to the dead letters, and a
-    /// caller that waits for its reply is told the reason.
+    /// The actor ends with the returned reason. If the reason is abnormal, the message is lost: it
+    /// becomes a dead letter, and a caller that waits for its reply gets the reason.
     fn handle(
         &mut self,
         msg: Self::Msg,
@@ -103,14 +106,14 @@ pub trait Actor: Sized + Send + 'static {
     ) -> impl Future<Output = Result<(), ExitReason>> + Send;
 
     /// Acts on a signal: a [`Down`](Signal::Down) of a monitor, or an exit signal if the actor
-    /// [traps](Context::trap_exits) them. Does nothing unless it is written.
+    /// [traps](Context::trap_exits) exits. The default does nothing.
     ///
-    /// Signals come between two messages, and ahead of all that wait. An exit signal that is not trapped comes at the next
-    /// await.
+    /// Signals are handled between two messages, ahead of all queued messages. An exit signal that
+    /// is not trapped takes effect at the next await.
     ///
     /// # Errors
     ///
-    /// As of `handle`.
+    /// The same as of [`handle`](Self::handle).
     fn signal(
         &mut self,
         signal: Signal,
@@ -120,60 +123,74 @@ pub trait Actor: Sized + Send + 'static {
         async { Ok(()) }
     }
 
-    /// What of its state an actor lets be seen and replaced while it runs, for debugging: `Some(self)`, or a part of it.
-    /// Nothing unless it is written. See [`ActorHandle::get_state`](crate::ActorHandle::get_state); OTP calls it `sys`.
+    /// Returns the part of the state that may be inspected and replaced at run time: `Some(self)`,
+    /// or a field.
+    ///
+    /// The default is `None`. See [`ActorHandle::get_state`](crate::ActorHandle::get_state). OTP
+    /// calls this `sys`.
     fn debug_state(&mut self) -> Option<&mut (dyn Any + Send)> {
         None
     }
 
-    /// Runs last, on every end but a kill and a failed init. If it panics, that becomes the reason.
+    /// Runs last on every exit, except after a kill or a failed `init`. If it panics, that is the
+    /// exit reason.
     ///
-    /// After a panic of a handler, or an exit signal that ended one, the state is as the handler left it.
+    /// After a panic in a handler, or an exit signal that ended a handler, the state is as the
+    /// handler left it.
     fn terminate(&mut self, reason: &ExitReason, ctx: &mut Context<Self>) -> impl Future<Output = ()> + Send {
         let _ = (reason, ctx);
         async {}
     }
 }
 
-/// What an incarnation knows of itself and may do to itself.
+/// The context of one incarnation: its address and identity, and what it may do to itself.
 pub struct Context<A: Actor> {
-    /// Dropped before the attachment, which tells others of the end.
-    agenda: SyncWrapper<Option<Box<SelfMessages<A::Msg>>>>,
+    /// Dropped before the attachment, whose drop notifies others of the exit.
+    self_messages: SyncWrapper<Option<Box<SelfMessages<A::Msg>>>>,
     stopping: Option<ExitReason>,
     attachment: MailboxConsumer<A::Msg>,
 }
 
 impl<A: Actor> Context<A> {
     pub(crate) const fn new(attachment: MailboxConsumer<A::Msg>) -> Self {
-        Self { agenda: SyncWrapper::new(None), stopping: None, attachment }
+        Self { self_messages: SyncWrapper::new(None), stopping: None, attachment }
     }
 
-    /// Ends the actor after the message in hand, or after its init. The first reason counts.
+    /// Stops this actor after the current message, or after its `init`. The first reason wins.
     ///
-    /// The message was handled; `terminate` runs.
+    /// The message counts as handled, and `terminate` runs.
+    #[doc = context_example!(r"ctx.stop(ExitReason::Normal);")]
     pub fn stop(&mut self, reason: ExitReason) {
         self.stopping.get_or_insert(reason);
     }
 
-    /// Ends the actor after the message in hand, and answers a call once `terminate` has run: OTP's `{stop, Reason, Reply}`.
+    /// Stops this actor after the current message and answers a call after `terminate` has run:
+    /// OTP's `{stop, Reason, Reply}`.
+    #[doc = context_example!(r"let own = ctx.address();
+ctx.pipe_to_self(async move { own.call(Msg::Get).await }, |_| Msg::Tick);")]
     pub fn stop_and_reply<T: Send + 'static>(&mut self, reason: ExitReason, reply: Reply<T>, answer: T) {
-        self.agenda_mut().defer_reply(Box::new(move || reply.send(answer)));
+        self.self_messages_mut().defer_reply(Box::new(move || reply.send(answer)));
         self.stop(reason);
     }
 
-    /// The address of this actor, good for all its incarnations.
+    /// Returns the address of this actor, valid for all its incarnations.
+    #[doc = context_example!(r"ctx.address().cast(Msg::Tick)?;")]
     #[must_use]
     pub fn address(&self) -> Address<A::Msg> {
         Address::new(self.attachment.process().clone())
     }
 
-    /// This incarnation.
+    /// Returns the pid of this incarnation.
+    #[doc = context_example!(r"assert_eq!(Some(ctx.pid()), ctx.address().pid());
+ctx.stop(ExitReason::Normal);")]
     #[must_use]
     pub fn pid(&self) -> Pid {
         self.attachment.pid()
     }
 
-    /// The system that it lives in.
+    /// Returns the system of this actor.
+    #[doc = context_example!(r"assert!(ctx.system().actor(ctx.pid()).is_some());
+ctx.stop(ExitReason::Normal);")]
     #[must_use]
     pub fn system(&self) -> &System {
         self.attachment.system()
@@ -191,29 +208,32 @@ impl<A: Actor> Context<A> {
         &mut self.attachment
     }
 
-    pub(crate) fn agenda_if_any(&mut self) -> Option<&mut SelfMessages<A::Msg>> {
-        self.agenda.get().as_deref_mut()
+    pub(crate) fn self_messages_if_any(&mut self) -> Option<&mut SelfMessages<A::Msg>> {
+        self.self_messages.get().as_deref_mut()
     }
 
-    pub(crate) fn agenda_mut(&mut self) -> &mut SelfMessages<A::Msg> {
-        self.agenda.get().get_or_insert_with(|| Box::new(SelfMessages::new()))
+    pub(crate) fn self_messages_mut(&mut self) -> &mut SelfMessages<A::Msg> {
+        self.self_messages.get().get_or_insert_with(|| Box::new(SelfMessages::new()))
     }
 
-    /// Gives the answers that were kept until `terminate` has run. An answer that no caller waits for is dropped here.
-    pub(crate) fn say_last_words(&mut self) {
-        let words = self.agenda_if_any().map(SelfMessages::take_last_words).unwrap_or_default();
-        words.into_iter().for_each(ignore_panic);
+    /// Sends the replies that were deferred until `terminate` has run. An answer that no caller
+    /// waits for is dropped here.
+    pub(crate) fn send_deferred_replies(&mut self) {
+        let replies =
+            self.self_messages_if_any().map(SelfMessages::take_deferred_replies).unwrap_or_default();
+        replies.into_iter().for_each(ignore_panic);
     }
 
-    /// Drops what the incarnation has set itself to do, and returns what ends it.
+    /// Drops the timers, futures and continuations of the incarnation, and returns its attachment.
     pub(crate) fn into_attachment(self) -> MailboxConsumer<A::Msg> {
-        let Self { agenda, attachment, .. } = self;
-        drop(agenda);
+        let Self { self_messages, attachment, .. } = self;
+        drop(self_messages);
         attachment
     }
 }
 
-/// Returns the parent of an incarnation: what started it and is told of its end. `None` outside a tree.
+/// Returns the parent of an incarnation, which started it and is notified of its end; `None`
+/// outside a tree.
 #[must_use]
 pub fn parent_of<A: Actor>(ctx: &Context<A>) -> Option<&Arc<dyn Parent>> {
     ctx.attachment().parent()

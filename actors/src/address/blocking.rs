@@ -1,6 +1,7 @@
 //! Calls from synchronous code.
 //!
-//! The thread polls the call itself and parks in between, so no runtime is needed, not even for the timeout.
+//! The thread polls the call itself and parks in between. So no runtime is needed, not even for the
+//! timeout.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -13,7 +14,7 @@ use super::calling::{Callee, Calling};
 use super::errors::CallError;
 use crate::foreign::catch;
 
-/// Wakes a thread that is parked.
+/// Unparks a thread.
 struct Unpark(Thread);
 
 impl Wake for Unpark {
@@ -27,14 +28,14 @@ impl Wake for Unpark {
 }
 
 impl<C: Callee<N>, N, T> Calling<C, N, T> {
-    /// Makes the call and blocks the thread until there is an outcome.
+    /// Makes the call and blocks the thread until it has an outcome.
     pub(super) fn blocking(mut self) -> Result<T, CallError<N>> {
         if !may_block() {
             if let Some(unsent) = self.cancel() {
                 return Err(CallError::InAsyncContext(unsent));
             }
         }
-        // A time too far ahead to be told is never.
+        // A deadline that overflows the clock is never reached.
         let deadline = self.take_timeout().and_then(|timeout| Instant::now().checked_add(timeout));
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut cx = Context::from_waker(&waker);
@@ -53,7 +54,7 @@ impl<C: Callee<N>, N, T> Calling<C, N, T> {
 
 /// Returns `true` if this thread may block: it runs no asynchronous code of a runtime.
 ///
-/// Only tokio knows, and says it by a panic, which goes through the panic hook before it is caught here.
+/// Only tokio can tell, by a panic, which goes through the panic hook before it is caught here.
 fn may_block() -> bool {
     match Handle::try_current() {
         Ok(runtime) => catch(|| runtime.block_on(std::future::ready(()))).is_ok(),

@@ -1,4 +1,4 @@
-//! Calls: a message out, an answer back, and a typed error when there is none.
+//! Calls: a request, its answer, and a typed error if there is none.
 
 use std::fmt;
 use std::future::Future;
@@ -12,14 +12,16 @@ use super::errors::CallError;
 use super::reply::Reply;
 use crate::process::Process;
 
-/// A call: a future that sends a message with a [`Reply`] and resolves to the answer.
+/// A future that sends a message with a [`Reply`] and resolves to the answer.
 ///
-/// It owns all that it needs. It can be awaited, spawned, joined with other calls, kept in a `JoinSet`,
-/// or [piped](crate::Context::pipe_to_self) to the actor that makes it. Nothing is sent before it is polled.
+/// It owns all that it needs. It can be awaited, spawned, joined with other calls, stored in a
+/// `JoinSet`, or [piped](crate::Context::pipe_to_self) to the calling actor. Nothing is sent before
+/// the first poll.
 ///
 /// # Cancel safety
 ///
-/// If it is dropped, the answer is dropped. The message was sent unless it still waited for room.
+/// If the future is dropped, the answer is dropped. The message was sent unless it still waited for
+/// room.
 ///
 /// # Examples
 ///
@@ -31,8 +33,9 @@ use crate::process::Process;
 /// # impl Actor for Square {
 /// #     type Msg = Reply<u64>;
 /// #     type Args = u64;
-/// #     async fn init(n: &u64, _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Self(n * n)) }
-/// #     async fn handle(&mut self, reply: Reply<u64>, _: &mut Context<Self>) -> Result<(), ExitReason> {
+/// # async fn init(n: &u64, _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Self(n * n)) }
+/// # async fn handle(&mut self, reply: Reply<u64>, _: &mut Context<Self>)
+/// # -> Result<(), ExitReason> {
 /// #         reply.send(self.0);
 /// #         Ok(())
 /// #     }
@@ -45,7 +48,7 @@ use crate::process::Process;
 ///     let square = system.spawn::<Square>(n).await?;
 ///     calls.spawn(square.call(|reply| reply).timeout(Duration::from_secs(1)));
 /// }
-/// let squares = calls.join_all().await.into_iter().poll_ticket::<Result<Vec<_>, _>>()?;
+/// let squares = calls.join_all().await.into_iter().collect::<Result<Vec<_>, _>>()?;
 /// assert_eq!(squares.iter().sum::<u64>(), 14);
 /// # Ok(())
 /// # }
@@ -60,30 +63,32 @@ impl<M: Send + 'static, T> Call<M, T> {
 }
 
 impl<M: Send + 'static, T> Call<M, T> {
-    /// Sets the time that the call waits, for room in the mailbox and for the answer together.
+    /// Sets the timeout, for room in the mailbox and for the answer together.
     ///
-    /// The default is the [call timeout of the system](crate::SystemBuilder::call_timeout). The time is read from tokio's
-    /// clock: it elapses when a timer of tokio would, and never early, also under load.
+    /// The default is the [call timeout of the system](crate::SystemBuilder::call_timeout). The
+    /// time is read from tokio's clock. The timeout elapses when a tokio timer would, and never
+    /// early, also under load.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.0.set_timeout(Some(timeout));
         self
     }
 
-    /// Lets the call wait without a limit. It still ends when its message or its target does.
+    /// Removes the timeout. The call still ends when its message or its target does.
     pub fn no_timeout(mut self) -> Self {
         self.0.set_timeout(None);
         self
     }
 
-    /// Makes the call from synchronous code and blocks the thread until there is an outcome.
+    /// Makes the call from synchronous code and blocks the thread until it has an outcome.
     ///
-    /// For threads without a runtime, `spawn_blocking` and `block_in_place`. The timeout needs no runtime: it is
-    /// measured in real time, also where tokio's clock is paused.
+    /// For threads without a runtime, `spawn_blocking` and `block_in_place`. The timeout needs no
+    /// runtime: it is measured in real time, also if tokio's clock is paused.
     ///
     /// # Errors
     ///
-    /// See [`CallError`]; [`InAsyncContext`](CallError::InAsyncContext) at once in asynchronous code, whose runtime it
-    /// would block. Only tokio can tell, by a panic that is caught, so the panic hook is called in this case.
+    /// See [`CallError`]. In asynchronous code the call fails at once with
+    /// [`InAsyncContext`](CallError::InAsyncContext), because it would block the runtime. Only
+    /// tokio can tell, by a panic that is caught, so the panic hook is called in this case.
     ///
     /// # Examples
     ///
@@ -94,7 +99,8 @@ impl<M: Send + 'static, T> Call<M, T> {
     /// #     type Msg = Reply<u64>;
     /// #     type Args = ();
     /// #     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Self) }
-    /// #     async fn handle(&mut self, reply: Reply<u64>, _: &mut Context<Self>) -> Result<(), ExitReason> {
+    /// # async fn handle(&mut self, reply: Reply<u64>, _: &mut Context<Self>)
+    /// # -> Result<(), ExitReason> {
     /// #         reply.send(42);
     /// #         Ok(())
     /// #     }
@@ -103,8 +109,8 @@ impl<M: Send + 'static, T> Call<M, T> {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let system = System::new();
     /// let actor = system.spawn::<Answer>(()).await?;
-    /// let scheduling = tokio::task::spawn_blocking(move || actor.call(|reply| reply).from_blocking_fn());
-    /// assert_eq!(scheduling.await??, 42);
+    /// let work = tokio::task::spawn_blocking(move || actor.call(|reply| reply).blocking());
+    /// assert_eq!(work.await??, 42);
     /// # Ok(())
     /// # }
     /// ```

@@ -1,4 +1,4 @@
-//! What all calls have in common: the way in, the wait for the answer, and its timeout.
+//! The common part of all calls: the send, the wait for the answer, and the timeout.
 
 use std::any::type_name;
 use std::pin::Pin;
@@ -19,23 +19,24 @@ use crate::mailbox::{MessageOutcome, PushError, WaitsFor};
 use crate::process::{Process, Target};
 use crate::system::{DEFAULT_CALL_TIMEOUT, System, TimeoutId, TimeoutState, TimerWheel};
 
-/// What a call needs of the process behind an actor, whose messages need not be known.
+/// The part of a process that a call needs, without the message type.
 pub(super) trait CalledProcess {
-    /// The system that it belongs to; none before it is first opened.
+    /// Returns its system, or `None` before its first start.
     fn system(&self) -> Option<&System>;
     fn is_closed(&self) -> bool;
-    /// Describes it to the sender of a message of this type.
+    /// Describes the process for an error about a message of this type.
     fn describe(&self, message_type: &'static str) -> Target;
-    /// What became of a message that was accepted; while that is open, `waker` is told of a change.
+    /// Returns the outcome of an accepted message. While it is pending, a change wakes `waker`.
     fn fate(&self, sequence: u64, waker: &Waker) -> MessageOutcome;
     fn forget_fate(&self, sequence: u64);
-    /// Returns `true` if it is down, and started only when the code that asks has returned.
-    fn is_awaited_in_vain(&self) -> bool;
+    /// Returns `true` if the process is not running and is started only after the calling code has
+    /// returned.
+    fn waits_for_caller(&self) -> bool;
 }
 
 impl<M: Send + 'static> CalledProcess for Process<M> {
     fn system(&self) -> Option<&System> {
-        self.home().map(|home| &home.system)
+        self.registration().map(|registration| &registration.system)
     }
 
     fn is_closed(&self) -> bool {
@@ -47,35 +48,35 @@ impl<M: Send + 'static> CalledProcess for Process<M> {
     }
 
     fn fate(&self, sequence: u64, waker: &Waker) -> MessageOutcome {
-        self.queue.fate(sequence, waker)
+        self.queue.outcome(sequence, waker)
     }
 
     fn forget_fate(&self, sequence: u64) {
-        self.queue.forget_fate(sequence);
+        self.queue.forget_outcome(sequence);
     }
 
-    fn is_awaited_in_vain(&self) -> bool {
+    fn waits_for_caller(&self) -> bool {
         self.waits_for_this_task()
     }
 }
 
 /// An actor that can be called with messages `N`.
 pub(super) trait Callee<N> {
-    /// The process behind it.
+    /// The process of the actor.
     type Process: CalledProcess + ?Sized;
-    /// A message on its way into the mailbox.
+    /// The state of a send.
     type Entry;
 
     fn process(&self) -> &Self::Process;
 
     fn entry(message: N) -> Self::Entry;
 
-    /// Puts the message into the mailbox as soon as there is room. Returns its sequence number, or why it was
-    /// refused; `None` if it can be neither handled nor given back.
+    /// Sends the message as soon as there is room. Returns its sequence number, or why it was
+    /// refused; `None` if it can be neither handled nor returned.
     fn enter(&self, entry: &mut Self::Entry, waker: &Waker) -> Poll<Result<u64, Option<PushError<N>>>>;
 
-    /// Stops waiting for room. Returns the message unless it is in the mailbox.
-    fn turn_back(&self, entry: &mut Self::Entry) -> Option<N>;
+    /// Stops waiting for room. Returns the message unless it was accepted.
+    fn cancel(&self, entry: &mut Self::Entry) -> Option<N>;
 }
 
 impl<M: Send + 'static> Callee<M> for Arc<Process<M>> {
@@ -94,25 +95,26 @@ impl<M: Send + 'static> Callee<M> for Arc<Process<M>> {
         entry.poll(self, WaitsFor::Answer, waker).map_err(Some)
     }
 
-    fn turn_back(&self, entry: &mut SendState<M>) -> Option<M> {
+    fn cancel(&self, entry: &mut SendState<M>) -> Option<M> {
         entry.cancel(&self.queue)
     }
 }
 
-/// What wakes a call when its time is up.
+/// The timer of a call.
 enum Timer {
     /// There is no timeout.
     Never,
-    /// The call was not made yet. It has a timeout of its own, or that of its system.
+    /// The call was not polled yet. `None` stands for the timeout of the system.
     NotBegun(Option<Duration>),
     /// A timer of tokio.
     Exact(Pin<Box<Sleep>>),
-    /// The timer wheel, which costs less than a timer of tokio as long as the answer comes early.
+    /// The timer wheel, which costs less than a timer of tokio if the answer comes early.
     Wheel(TimeoutId),
 }
 
 impl Timer {
-    /// Begins to wait, if it has not begun. Returns `true` if it has just begun and will wake the task without another poll.
+    /// Starts the timer if it is not started. Returns `true` if it was started now and will wake
+    /// the task without another poll.
     fn begin(&mut self, system: Option<&System>, cx: &Context<'_>) -> Result<bool, NoTimers> {
         let Self::NotBegun(timeout) = *self else { return Ok(false) };
         let timeout = timeout.unwrap_or_else(|| default_timeout(system));
@@ -125,7 +127,7 @@ impl Timer {
         Ok(matches!(self, Self::Wheel(_)))
     }
 
-    /// Completes when the time is up.
+    /// Completes when the timeout has elapsed.
     fn poll(&mut self, wheel: Option<&Arc<TimerWheel>>, cx: &mut Context<'_>) -> Poll<()> {
         if let (Self::Wheel(id), Some(wheel)) = (&*self, wheel) {
             match wheel.poll(id, cx.waker()) {
@@ -134,7 +136,8 @@ impl Timer {
                 TimeoutState::Detached => {
                     let exact = sleep_until(id.deadline());
                     wheel.cancel(id);
-                    // There were timers when the call began. If there are none now, its time is up.
+                    // There were timers when the call began. If there are none now, the call times
+                    // out.
                     let Ok(exact) = exact else { return Poll::Ready(()) };
                     *self = Self::Exact(exact);
                 }
@@ -148,17 +151,17 @@ impl Timer {
     }
 }
 
-/// Returns how long a call waits that sets no timeout. An actor without a system refuses it anyway.
+/// Returns the default timeout of a call. An actor without a system refuses the call anyway.
 fn default_timeout(system: Option<&System>) -> Duration {
     system.map_or(DEFAULT_CALL_TIMEOUT, System::call_timeout)
 }
 
-/// One call, made by polling it.
+/// One call, driven by polling it.
 pub(super) struct Calling<C: Callee<N>, N, T> {
     callee: C,
     entry: C::Entry,
     sequence: Option<u64>,
-    /// Holds an answer that came when the caller had given up.
+    /// Guarded, because it holds the answer if the caller stops waiting.
     answer: Guarded<oneshot::Receiver<T>>,
     answer_lost: bool,
     timer: Timer,
@@ -220,15 +223,15 @@ impl<C: Callee<N>, N, T> Calling<C, N, T> {
             match Pin::new(&mut *self.answer).poll(cx) {
                 Poll::Ready(Ok(answer)) => return Poll::Ready(Ok(answer)),
                 Poll::Ready(Err(_)) => self.answer_lost = true,
-                // Woken for nothing, perhaps because the actor has gone down.
-                Poll::Pending if is_sent && self.callee.process().is_awaited_in_vain() => {
+                // A wake-up without an answer: perhaps the actor has ended.
+                Poll::Pending if is_sent && self.callee.process().waits_for_caller() => {
                     return Poll::Ready(Err(CallError::Deadlock(self.target())));
                 }
                 Poll::Pending => return Poll::Pending,
             }
         }
-        // The reply is gone, which says nothing yet: a handler that is about to fail has dropped it just so. What became
-        // of the message tells.
+        // The reply was dropped. That does not give the reason yet: a handler that is about to fail
+        // drops it too. The outcome of the message does.
         match self.callee.process().fate(sequence, cx.waker()) {
             MessageOutcome::Pending => Poll::Pending,
             MessageOutcome::Handled => Poll::Ready(Err(CallError::ReplyDropped(self.target()))),
@@ -244,7 +247,7 @@ impl<C: Callee<N>, N, T> Calling<C, N, T> {
         Poll::Ready(self.time_out())
     }
 
-    /// Begins to count the time, before anything is sent: without timers, nothing is.
+    /// Starts the timer before anything is sent: without timers, nothing is sent.
     fn begin_timeout(&mut self, cx: &Context<'_>) -> Result<bool, CallError<N>> {
         let begun = self.timer.begin(self.callee.process().system(), cx);
         begun.or_else(|NoTimers| {
@@ -263,7 +266,7 @@ impl<C: Callee<N>, N, T> Calling<C, N, T> {
         match refused {
             PushError::Closed(message) => CallError::Closed(self.unsent(message)),
             PushError::WouldDeadlock(message) => CallError::WouldDeadlock(self.unsent(message)),
-            // Whoever waits for room is not refused for want of it.
+            // A sender that waits for room is never refused as full.
             PushError::Full(message) => CallError::NoRoom(self.unsent(message)),
         }
     }
@@ -272,17 +275,17 @@ impl<C: Callee<N>, N, T> Calling<C, N, T> {
         Unsent::new(message, self.target())
     }
 
-    /// Turns back when the time is up. Returns the error to report.
+    /// Cancels the call at its timeout. Returns the error to report.
     pub(super) fn time_out(&mut self) -> CallError<N> {
-        match self.callee.turn_back(&mut self.entry) {
+        match self.callee.cancel(&mut self.entry) {
             Some(message) => CallError::NoRoom(self.unsent(message)),
             None => CallError::TimedOut(self.target()),
         }
     }
 
-    /// Turns back before anything is sent. Returns the message.
+    /// Cancels the call before anything is sent. Returns the message.
     pub(super) fn cancel(&mut self) -> Option<Unsent<N>> {
-        self.callee.turn_back(&mut self.entry).map(|message| self.unsent(message))
+        self.callee.cancel(&mut self.entry).map(|message| self.unsent(message))
     }
 
     #[cold]
@@ -291,12 +294,12 @@ impl<C: Callee<N>, N, T> Calling<C, N, T> {
     }
 }
 
-/// Its parts are moved out of no pin.
+/// No field is structurally pinned.
 impl<C: Callee<N>, N, T> Unpin for Calling<C, N, T> {}
 
 impl<C: Callee<N>, N, T> Drop for Calling<C, N, T> {
     fn drop(&mut self) {
-        ignore_panic(|| drop(self.callee.turn_back(&mut self.entry)));
+        ignore_panic(|| drop(self.callee.cancel(&mut self.entry)));
         let process = self.callee.process();
         if let (Timer::Wheel(id), Some(system)) = (&self.timer, process.system()) {
             system.timeouts().cancel(id);

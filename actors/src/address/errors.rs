@@ -1,4 +1,4 @@
-//! What can go wrong on the way to an actor. What was not sent comes back in the error.
+//! The errors of sends, calls and inspections. A message that was not sent is in the error.
 
 use std::error::Error;
 use std::fmt;
@@ -8,13 +8,13 @@ use crate::exit::ExitReason;
 use crate::process::Target;
 use crate::type_names::ShortTypeName;
 
-/// A message that was not sent, and the actor that it was meant for.
+/// A message that was not sent, and its target.
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Unsent<M> {
     /// The message.
     pub message: M,
-    /// The actor, and the type of the message.
+    /// The target actor and the type of the message.
     pub target: Target,
 }
 
@@ -34,21 +34,25 @@ impl<M> fmt::Debug for Unsent<M> {
     }
 }
 
-/// Why [`cast`](crate::Address::cast), [`send`](crate::Address::send), [`try_reserve`](crate::Address::try_reserve) or
-/// [`reserve`](crate::Address::reserve) did not send a message or keep a place. With the message.
+/// Why a message was not sent or a permit was not granted, with the message.
 ///
-/// `cast` and `try_reserve` end with the first two only.
+/// The error of [`cast`](crate::Address::cast), [`send`](crate::Address::send),
+/// [`try_reserve`](crate::Address::try_reserve) and [`reserve`](crate::Address::reserve). `cast`
+/// and `try_reserve` return only the first two variants.
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SendError<M> {
-    /// The mailbox is full, and stayed so for as long as the send was to wait. It may have room again soon.
+    /// The mailbox is full, and stayed full until the deadline of the send. It may have room again
+    /// soon.
     Full(Unsent<M>),
-    /// The actor is not running, and is not about to start.
+    /// No incarnation is running and none is pending.
     Closed(Unsent<M>),
-    /// The send would wait for the code that makes it: a handler waits for room in the mailbox of its own actor, or an init for room
-    /// in that of an actor that is down and is started only when that init has returned.
+    /// The send would wait for its own caller: a handler would wait for room in the mailbox of its
+    /// own actor, or an `init` for room in the mailbox of an actor that is not running and is
+    /// started only after that `init` has returned.
     WouldDeadlock(Unsent<M>),
-    /// The send has a deadline, and there are no timers here: no tokio runtime, or one without `enable_time`.
+    /// The send has a deadline, but timers are not available: no tokio runtime, or one without
+    /// `enable_time`.
     NoTimers(Unsent<M>),
 }
 
@@ -58,7 +62,7 @@ impl<M> SendError<M> {
         self.into_unsent().message
     }
 
-    /// Returns the actor, and the type of the message.
+    /// Returns the target actor and the type of the message.
     pub const fn target(&self) -> &Target {
         match self {
             Self::Full(unsent)
@@ -77,7 +81,7 @@ impl<M> SendError<M> {
         }
     }
 
-    /// Returns the same error about another message.
+    /// Returns the same error for another message.
     fn map<N>(self, other: impl FnOnce(Unsent<M>) -> Unsent<N>) -> SendError<N> {
         match self {
             Self::Full(unsent) => SendError::Full(other(unsent)),
@@ -130,13 +134,14 @@ impl<M: 'static> CarriesValue for SendError<M> {
 }
 
 impl SendError<()> {
-    /// Returns the same error about a message for which no place was kept.
+    /// Returns the same error for a message for which no permit was granted.
     pub(super) fn with<N>(self, message: N) -> SendError<N> {
-        self.map(|unsent| Unsent::new(message, unsent.target.of::<N>()))
+        self.map(|unsent| Unsent::new(message, unsent.target.with_message_type::<N>()))
     }
 }
 
-/// Why a [`Permit`](crate::Permit) did not send a message: the actor is not running any more. With the message.
+/// A [`Permit`](crate::Permit) did not send its message because the actor is closed. Contains the
+/// message.
 #[derive(Clone, Eq, PartialEq)]
 pub struct ClosedError<M>(pub Unsent<M>);
 
@@ -149,7 +154,7 @@ impl<M> ClosedError<M> {
 
 impl<M> fmt::Debug for ClosedError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Closed").field(&self.0.target).finish()
+        f.debug_tuple("ClosedError").field(&self.0.target).finish()
     }
 }
 
@@ -183,31 +188,37 @@ fn message_type(f: &mut fmt::Formatter<'_>, target: &Target) -> fmt::Result {
     write!(f, " (message type {})", ShortTypeName(target.message_type()))
 }
 
-/// Why a [`call`](crate::Address::call) has no answer; with the message if it was not sent.
+/// Why a [`call`](crate::Address::call) has no answer, with the message if it was not sent.
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum CallError<M> {
-    /// The mailbox had no room within the time that the call was given.
+    /// The mailbox had no room before the timeout.
     NoRoom(Unsent<M>),
-    /// The actor is not running, and is not about to start.
+    /// No incarnation is running and none is pending.
     Closed(Unsent<M>),
-    /// The call would wait for the code that makes it: an actor calls itself in one of its handlers, or an init calls an actor
-    /// that is down and is started only when that init has returned.
+    /// The call would wait for its own caller: an actor calls itself in a handler, or an `init`
+    /// calls an actor that is not running and is started only after that `init` has returned.
     WouldDeadlock(Unsent<M>),
-    /// The call has a timeout, and there are no timers here: no tokio runtime, or one without `enable_time`.
+    /// The call has a timeout, but timers are not available: no tokio runtime, or one without
+    /// `enable_time`.
     NoTimers(Unsent<M>),
-    /// The call [blocks](crate::Call::from_blocking_fn), and was made in asynchronous code, whose runtime it would block.
+    /// The call is [blocking](crate::Call::blocking) and was made in asynchronous code, whose
+    /// runtime it would block.
     InAsyncContext(Unsent<M>),
-    /// The message was sent, and then the actor went down and is started again only when the init that waits for its answer has
-    /// returned. The message still waits for the next incarnation; its answer is dropped.
+    /// The message was sent. Then the actor ended, and it is restarted only after the `init` that
+    /// waits for the answer has returned. The message stays queued for the next incarnation; its
+    /// answer is dropped.
     Deadlock(Target),
-    /// The message was sent, and no answer came in time. It may still be handled; its answer is dropped.
+    /// The message was sent and no answer came before the timeout. It may still be handled; its
+    /// answer is dropped.
     TimedOut(Target),
-    /// The message was sent, and went down with the incarnation that ended so, or with the mailbox.
+    /// The message was sent and lost when its incarnation, or the whole actor, ended with this
+    /// reason.
     Ended(ExitReason, Target),
-    /// The message was sent, and dropped to make room for newer ones: the mailbox is [set so](crate::OverflowPolicy).
+    /// The message was sent and then evicted by the [`OverflowPolicy`](crate::OverflowPolicy) of
+    /// the mailbox.
     Dropped(Target),
-    /// The message was sent, and its handler dropped the [`Reply`](crate::Reply) without an answer.
+    /// The message was sent and its handler dropped the [`Reply`](crate::Reply) without an answer.
     ReplyDropped(Target),
 }
 
@@ -224,7 +235,7 @@ impl<M> CallError<M> {
         }
     }
 
-    /// Returns the actor, and the type of the message.
+    /// Returns the target actor and the type of the message.
     pub const fn target(&self) -> &Target {
         match self {
             Self::NoRoom(unsent)
@@ -252,7 +263,7 @@ impl<M> CallError<M> {
         )
     }
 
-    /// Returns the same error about another message.
+    /// Returns the same error for another message.
     fn map<N>(self, other: impl FnOnce(Unsent<M>) -> Unsent<N>) -> CallError<N> {
         match self {
             Self::NoRoom(unsent) => CallError::NoRoom(other(unsent)),
@@ -311,7 +322,7 @@ impl<M> fmt::Display for CallError<M> {
     }
 }
 
-/// The reason comes last, because it may be long.
+/// Writes the text of [`CallError::Ended`]. The reason comes last, because it may be long.
 fn ended(f: &mut fmt::Formatter<'_>, target: &Target, reason: &ExitReason) -> fmt::Result {
     write!(f, "{target} ended")?;
     message_type(f, target)?;
@@ -337,28 +348,28 @@ impl<M: 'static> CarriesValue for CallError<M> {
     }
 }
 
-/// There is no incarnation that a stop or a kill could reach: the actor is between two of them, or has ended.
+/// No incarnation is running: the actor is between two incarnations, or has ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("no incarnation of the actor is running")]
 pub struct NoProcessError;
 
-/// Why the state of an actor could not be looked at.
+/// Why the state of an actor could not be inspected.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InspectError {
-    /// No incarnation lives, or it ended before it was looked at.
+    /// No incarnation is running, or it ended before the inspection.
     #[error("no incarnation of the actor is running")]
     NoProcess,
     /// The actor does not [offer](crate::Actor::debug_state) its state.
     #[error("the actor does not offer its state for inspection")]
     NotOffered,
-    /// The state that it offers is of another type.
+    /// The state that the actor offers has another type.
     #[error("the state of the actor is not of type `{wanted}`")]
     WrongType {
-        /// The type that was asked for.
+        /// The requested type.
         wanted: &'static str,
     },
-    /// What was to look at it panicked. The state is as it was.
+    /// The code that inspects the state panicked. The state is unchanged.
     #[error("the inspection of the state panicked")]
     Panicked,
 }

@@ -1,4 +1,4 @@
-//! What there is to know of an actor from outside, without its help.
+//! Information about an actor that is read from outside, without its help.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -10,54 +10,62 @@ use crate::counters::MessageStats;
 use crate::pid::Pid;
 use crate::signal::MonitorId;
 
-/// What there is to know of an actor at one moment. OTP's `process_info`.
+/// A snapshot of one actor. OTP's `process_info`.
 ///
-/// Nothing in it needs the help of the actor: it can be had of one that hangs.
+/// Reading it needs no help of the actor, so it works for an actor that hangs.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ProcessInfo {
-    /// Where it stands in its tree, or its type; none before it is first opened.
+    /// The path in the tree, or the type; `None` before the first start.
     pub label: Option<Arc<str>>,
-    /// The names that it bears.
+    /// The names of the actor.
     pub names: Vec<Cow<'static, str>>,
-    /// Whether it lives, and which incarnation does.
+    /// The state, with the running incarnation.
     pub state: ProcessState,
-    /// The number of the newest incarnation, living or not; 0 if there was none.
+    /// The number of the latest incarnation, running or not; 0 if there was none.
     pub incarnation: u32,
-    /// The accounts of its mailbox: how many messages wait, and how many were handled.
+    /// The message counts of the mailbox.
     pub counters: MessageStats,
-    /// For how long the live incarnation has been seen at what it does now; none if it waits for something to do.
+    /// How long the current handler has been observed running, or `None` if the actor is idle.
     ///
-    /// A handler is seen when it first awaits, and by the first look at it that comes while it runs. So this is never longer than
-    /// the handler has really been running; of one that blocks its thread, it is as long as somebody has been looking. The same as
-    /// [`ActorHandle::busy_for`].
+    /// Observation starts at the handler's first await or at the first read while it runs. The
+    /// value never exceeds the true running time. For a handler that blocks its thread, it counts
+    /// from the first read. It is the value of [`ActorHandle::busy_for`].
     pub busy_for: Option<Duration>,
-    /// Whether it was [suspended](ActorHandle::suspend).
+    /// `true` if the actor is [suspended](ActorHandle::suspend).
     pub suspended: bool,
-    /// Whether it [traps exits](crate::Context::trap_exits).
+    /// `true` if the actor [traps exits](crate::Context::trap_exits).
     pub trap_exits: bool,
-    /// The incarnations that the live one is linked to.
+    /// The incarnations that are linked to the running one.
     pub links: Vec<Pid>,
-    /// The monitors that the live incarnation has set.
+    /// The monitors that the running incarnation has set.
     pub monitors: Vec<MonitorId>,
-    /// How many monitors watch it.
+    /// The number of monitors on this actor.
     pub monitored_by: usize,
 }
 
 impl ActorHandle {
-    /// Returns the suspensions of the live incarnation. Costs a few loads.
+    /// Returns the suspensions of the running incarnation. The cost is a few atomic loads.
+    #[doc = actor_example!(r"counter.handle().suspend()?;
+tokio::task::yield_now().await;
+assert!(counter.handle().suspensions().is_suspended);")]
     #[must_use]
     pub fn suspensions(&self) -> Suspensions {
         self.process().suspensions()
     }
 
-    /// Which incarnation is at something now, and for how long it has been seen at it: a message, a signal, its init, its terminate.
-    /// None if it waits for something to do, or nobody lives; and so when it is suspended, unless it acts on a signal.
+    /// Returns the running incarnation and how long its current handler has been observed running.
     ///
-    /// It is the time of this one handler, not of the actor: after a thousand short messages it is as little as the last one took.
-    /// It begins with the first await of the handler, or with the first look at one that never awaits, and is never longer than the
-    /// handler has been running. Cheap, and needs no help of the actor. Whoever ends an actor for this must see that it is still
-    /// [that](ActorHandle::pid) incarnation which lives.
+    /// Returns `None` if the actor is idle or not running, and while it is suspended, unless it
+    /// acts on a signal. A handler here is a message, a signal, `init` or `terminate`.
+    ///
+    /// This is the time of one handler, not of the actor. Observation starts at the handler's first
+    /// await, or at the first call here if it never awaits, because reading the clock for each
+    /// message would cost as much as the message. The result never exceeds the true running time.
+    /// The call is cheap and needs no help of the actor. Before ending an actor because of it,
+    /// check that the [incarnation](ActorHandle::pid) is still the same.
+    ///
+    /// # Examples
     ///
     /// ```
     /// # use perennial_actors::{Actor, Context, ExitReason, System};
@@ -79,10 +87,10 @@ impl ActorHandle {
     /// # tokio::time::pause();
     /// let stuck = System::new().spawn::<Stuck>(()).await?;
     /// let handle = stuck.handle();
-    /// tokio::time::register_waker(Duration::from_secs(60)).await;
+    /// tokio::time::sleep(Duration::from_secs(60)).await;
     /// assert_eq!(handle.busy_for(), None, "there is nothing to do");
     /// stuck.cast(())?;
-    /// tokio::time::register_waker(Duration::from_secs(5)).await;
+    /// tokio::time::sleep(Duration::from_secs(5)).await;
     /// let (pid, time) = handle.busy_for().ok_or("it hangs")?;
     /// assert_eq!((Some(pid), time.as_secs()), (handle.pid(), 5));
     /// # Ok(())
@@ -93,22 +101,24 @@ impl ActorHandle {
         self.process().busy_for()
     }
 
-    /// What there is to know of the actor at this moment.
+    /// Returns a snapshot of the actor at this moment.
+    #[doc = actor_example!(r"let info = counter.handle().info();
+assert_eq!((info.incarnation, info.suspended, info.monitored_by), (1, false, 0));")]
     #[must_use]
     pub fn info(&self) -> ProcessInfo {
         let process = self.process();
-        let conduct = process.flags();
+        let flags = process.flags();
         ProcessInfo {
             label: self.label(),
             names: process.names(),
             state: self.state(),
             incarnation: process.latest_incarnation(),
             counters: self.counters(),
-            busy_for: conduct.busy_for,
-            suspended: conduct.suspended,
-            trap_exits: conduct.trap_exits,
-            links: conduct.links,
-            monitors: conduct.monitors,
+            busy_for: flags.busy_for,
+            suspended: flags.suspended,
+            trap_exits: flags.trap_exits,
+            links: flags.links,
+            monitors: flags.monitors,
             monitored_by: process.watchers(),
         }
     }

@@ -1,4 +1,4 @@
-//! Addresses: how everybody else reaches an actor, whichever incarnation of it lives.
+//! Addresses: how other code reaches an actor, whichever incarnation of it runs.
 
 mod blocking;
 mod call;

@@ -1,4 +1,4 @@
-//! Monitors: to be told, once, that an incarnation has ended.
+//! Monitors: one notification of the end of an incarnation.
 
 use std::fmt;
 use std::future::Future;
@@ -12,24 +12,25 @@ use crate::any_process::AnyProcess;
 use crate::exit::ExitReason;
 use crate::signal::Down;
 
-/// Resolves once, when one incarnation of an actor has ended. Always resolves.
+/// Resolves once, when one incarnation of an actor has ended. It always resolves.
 ///
-/// It is bound to the incarnation that lives when it is made. Made between two incarnations, during a restart, it
-/// is bound to the one that is due. It tells of that one end and no other: to watch on across a restart, make another. If
-/// nobody lives and nobody is due, it resolves at once with [`ExitReason::NoProcess`]; if the actor is just closing, as soon as its names
-/// are free.
+/// A monitor is bound to the incarnation that runs when it is made. Made during a restart, it is
+/// bound to the pending incarnation. It reports only that one exit: to observe the next
+/// incarnation, make another monitor. If no incarnation is running or pending, it resolves at once
+/// with [`ExitReason::NoProcess`]; if the actor is just closing, it resolves when its names are
+/// free.
 ///
-/// Any number of monitors may watch one actor. To drop one takes it back.
+/// Any number of monitors may be set on one actor. Dropping a monitor removes it.
 ///
 /// # Ordering
 ///
-/// When it resolves, the mailbox is detached, callers that went down with the incarnation have been told, and the names of
-/// an actor that ended for good are free.
+/// When it resolves, the mailbox is detached, callers whose messages were lost have been notified,
+/// and the names of an actor that ended for good are free.
 ///
 /// # Cancel safety
 ///
 /// It may be polled by reference, as in `select!`; nothing is lost.
-#[must_use = "a monitor is a future, and is taken back when it is dropped"]
+#[must_use = "a monitor is a future, and is removed when it is dropped"]
 pub struct Monitor {
     process: Arc<dyn AnyProcess>,
     watcher: Option<u64>,
@@ -38,15 +39,15 @@ pub struct Monitor {
 
 impl Monitor {
     pub(super) fn of(process: Arc<dyn AnyProcess>) -> Self {
-        let (tell, down) = oneshot::channel();
+        let (sender, down) = oneshot::channel();
         let watcher = process.watch(Box::new(move |pid, reason| {
-            // Whoever watched may have lost interest.
-            let _ = tell.send(Down { pid, reason: reason.clone() });
+            // The monitor may have been dropped.
+            let _ = sender.send(Down { pid, reason: reason.clone() });
         }));
         let watcher = match watcher {
             Ok(id) => Some(id),
-            Err(tell) => {
-                tell(None, &ExitReason::NoProcess);
+            Err(callback) => {
+                callback(None, &ExitReason::NoProcess);
                 None
             }
         };
@@ -60,7 +61,7 @@ impl Future for Monitor {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Down> {
         Pin::new(&mut self.down).poll(cx).map(|down| {
             self.watcher = None;
-            // The watcher is dropped untold only when the process itself is.
+            // The callback is dropped without a call only when the process itself is dropped.
             down.unwrap_or(Down { pid: None, reason: ExitReason::NoProcess })
         })
     }

@@ -1,4 +1,4 @@
-//! A place in a mailbox, taken before there is a message to put into it.
+//! Permits: room in a mailbox that is reserved before there is a message.
 
 use std::fmt;
 use std::future::Future;
@@ -13,35 +13,38 @@ use super::typed::Address;
 use crate::mailbox::{PushError, TicketOutcome};
 use crate::process::Process;
 
-/// A place in the mailbox of an actor, kept for one message. Dropped unused, it is given back.
+/// Reserved room for one message in the mailbox of an actor. It is released if the permit is
+/// dropped unused.
 ///
-/// The place belongs to the actor and not to an incarnation: it outlives a restart. It counts towards the capacity, and says nothing
-/// about the order: the message stands where it is when it is sent.
-#[must_use = "a place that is not used is given back"]
+/// The permit belongs to the actor, not to an incarnation: it stays valid across a restart. It
+/// counts towards the capacity. It does not reserve a position: the message is queued when it is
+/// sent.
+#[must_use = "a permit that is not used is released"]
 pub struct Permit<M: Send + 'static> {
     process: Arc<Process<M>>,
     is_used: bool,
 }
 
 impl<M: Send + 'static> Permit<M> {
-    /// For a place that was just taken.
+    /// Wraps room that was just reserved.
     pub(super) const fn new(process: Arc<Process<M>>) -> Self {
         Self { process, is_used: false }
     }
 
-    /// Puts a message into the place. Never waits, and never finds the mailbox full.
+    /// Sends a message with the reserved room. Never waits, and never finds the mailbox full.
     ///
     /// # Errors
     ///
-    /// [`ClosedError`] if by now nobody serves the actor and nobody is due to.
+    /// [`ClosedError`] if no incarnation is running and none is pending any more.
     pub fn send(mut self, message: M) -> Result<(), ClosedError<M>> {
         self.is_used = true;
         let sent = self.process.queue.send_reserved(message);
         sent.map(drop).map_err(|message| ClosedError(Unsent::new(message, self.process.target::<M>())))
     }
 
-    /// The same for a message that cannot be given back: it goes to the dead letters. Returns its sequence number if it was sent.
-    pub(super) fn send_or_bury(mut self, message: M) -> Option<u64> {
+    /// Sends a message that cannot be given back: if the actor is closed, it becomes a dead letter.
+    /// Returns its sequence number if it was sent.
+    pub(super) fn send_or_dead_letter(mut self, message: M) -> Option<u64> {
         self.is_used = true;
         match self.process.queue.send_reserved(message) {
             Ok(sequence) => Some(sequence),
@@ -68,11 +71,15 @@ impl<M: Send + 'static> fmt::Debug for Permit<M> {
 }
 
 impl<M: Send + 'static> Address<M> {
-    /// Takes a place in the mailbox if there is one; never waits.
+    /// Reserves room for one message without waiting.
     ///
     /// # Errors
     ///
-    /// As of [`cast`](Self::cast), whatever the mailbox does with casts that find it full.
+    /// [`Full`](SendError::Full) and [`Closed`](SendError::Closed), as of [`cast`](Self::cast). An
+    /// overflow policy does not apply here.
+    #[doc = actor_example!(r"let permit = counter.try_reserve()?;
+permit.send(Msg::Add(2))?;
+assert_eq!(counter.call(Msg::Get).await?, 2);")]
     pub fn try_reserve(&self) -> Result<Permit<M>, SendError<()>> {
         match self.process().queue.try_reserve() {
             Ok(()) => Ok(Permit::new(self.process().clone())),
@@ -80,15 +87,16 @@ impl<M: Send + 'static> Address<M> {
         }
     }
 
-    /// Takes a place in the mailbox as soon as there is one; who waits longest, sender or not, comes first.
+    /// Reserves room for one message as soon as there is any. The sender that has waited longest
+    /// goes first, whether it sends or reserves.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped before it is ready, no place is taken.
+    /// If the future is dropped before it is ready, no room is reserved.
     ///
     /// # Errors
     ///
-    /// As of [`send`](Self::send).
+    /// The errors of [`send`](Self::send).
     ///
     /// # Examples
     ///
@@ -99,13 +107,14 @@ impl<M: Send + 'static> Address<M> {
     /// #     type Msg = String;
     /// #     type Args = ();
     /// #     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Sink) }
-    /// #     async fn handle(&mut self, _: String, _: &mut Context<Self>) -> Result<(), ExitReason> { Ok(()) }
+    /// # async fn handle(&mut self, _: String, _: &mut Context<Self>)
+    /// # -> Result<(), ExitReason> { Ok(()) }
     /// # }
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let sink = System::new().spawn::<Sink>(()).await?;
     /// let permit = sink.reserve().await?;
-    /// // Only now is the scheduling done, because there is somebody to take its result.
+    /// // The work is done only now, because the mailbox has room for its result.
     /// permit.send("costly".repeat(3))?;
     /// # Ok(())
     /// # }
@@ -116,19 +125,19 @@ impl<M: Send + 'static> Address<M> {
 }
 
 /// The future of [`Address::reserve`].
-#[must_use = "no place is taken before it is awaited"]
+#[must_use = "no room is reserved before it is awaited"]
 pub struct ReserveFuture<'a, M: Send + 'static> {
     process: &'a Arc<Process<M>>,
     state: State,
 }
 
-/// How far the wait for a place has come.
+/// The progress of a reservation.
 pub(super) enum State {
-    /// It was not asked for yet.
+    /// Not requested yet.
     New,
-    /// It stands in line.
-    InLine(u64),
-    /// It is taken, or will not be.
+    /// Waiting in the queue of senders, with this ticket.
+    Waiting(u64),
+    /// Reserved, refused or cancelled.
     Done,
 }
 
@@ -142,7 +151,7 @@ impl<M: Send + 'static> Future for ReserveFuture<'_, M> {
 }
 
 impl State {
-    /// Takes a place as soon as there is one.
+    /// Reserves room as soon as there is any.
     pub(super) fn poll<M: Send + 'static>(
         &mut self,
         process: &Arc<Process<M>>,
@@ -151,15 +160,15 @@ impl State {
         let queue = &process.queue;
         let is_circular = || process.waits_for_this_task();
         let reserved = match mem::replace(self, Self::Done) {
-            Self::New => match queue.reserve_or_join(is_circular, waker) {
+            Self::New => match queue.reserve_or_wait(is_circular, waker) {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(ticket)) => {
-                    *self = Self::InLine(ticket);
+                    *self = Self::Waiting(ticket);
                     return Poll::Pending;
                 }
                 Err(refused) => Err(refused),
             },
-            Self::InLine(ticket) => match queue.poll_ticket(ticket, waker) {
+            Self::Waiting(ticket) => match queue.poll_ticket(ticket, waker) {
                 Some(TicketOutcome::Reserved) => Ok(()),
                 Some(TicketOutcome::Refused(_) | TicketOutcome::Accepted(_)) => Err(PushError::Closed(())),
                 None if is_circular() => {
@@ -167,19 +176,19 @@ impl State {
                     Err(PushError::WouldDeadlock(()))
                 }
                 None => {
-                    *self = Self::InLine(ticket);
+                    *self = Self::Waiting(ticket);
                     return Poll::Pending;
                 }
             },
-            // Polled again after it was ready: there is nothing more to come.
+            // Polled again after it was ready.
             Self::Done => return Poll::Pending,
         };
         Poll::Ready(reserved.map(|()| Permit::new(process.clone())))
     }
 
-    /// Stops waiting for a place.
+    /// Stops waiting for room.
     pub(super) fn cancel<M: Send + 'static>(&mut self, process: &Process<M>) {
-        if let Self::InLine(ticket) = mem::replace(self, Self::Done) {
+        if let Self::Waiting(ticket) = mem::replace(self, Self::Done) {
             process.queue.cancel_reserve(ticket);
         }
     }
@@ -193,6 +202,6 @@ impl<M: Send + 'static> Drop for ReserveFuture<'_, M> {
 
 impl<M: Send + 'static> fmt::Debug for ReserveFuture<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Reserving(..)")
+        f.write_str("ReserveFuture(..)")
     }
 }

@@ -1,4 +1,4 @@
-//! An address that is narrowed to a part of what its actor understands.
+//! An address that is narrowed to some of its actor's messages.
 
 use std::fmt;
 use std::future::Future;
@@ -12,16 +12,18 @@ use tokio::task;
 use super::calling::{CalledProcess, Callee, Calling};
 use super::errors::{CallError, SendError};
 use super::handle::ActorHandle;
-use super::permit::{Permit, State as Place};
+use super::permit::{Permit, State as Reservation};
 use super::reply::Reply;
 use super::send::unsent;
 use super::typed::Address;
 use crate::mailbox::PushError;
 
-/// Reaches an actor that understands `N`, whatever else it understands, and whatever its type: the actor's own message is made
-/// [`From`] it.
+/// The address of any actor that accepts messages `N`, whatever its own message type: that type is
+/// [`From<N>`](From).
 ///
-/// Cheap to clone. Two are equal if they reach the same actor.
+/// It is cheap to clone. Two are equal if they reach the same actor.
+///
+/// # Examples
 ///
 /// ```
 /// # use perennial_actors::{Actor, Context, ExitReason, Recipient, Reply, System};
@@ -61,22 +63,22 @@ use crate::mailbox::PushError;
 /// ```
 pub struct Recipient<N>(Arc<dyn Receive<N>>);
 
-/// A future that is boxed, because what is behind it is not known.
+/// A boxed future, because the type of the actor is erased.
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 trait Receive<N>: Send + Sync {
     fn cast(&self, part: N) -> Result<(), SendError<N>>;
     fn send(&self, part: N) -> Boxed<'_, Result<(), SendError<N>>>;
     fn enter(&self, entry: &mut PartEntry<N>, waker: &Waker) -> Poll<Result<u64, Option<PushError<N>>>>;
-    fn turn_back(&self, entry: &mut PartEntry<N>);
+    fn cancel(&self, entry: &mut PartEntry<N>);
     fn process(&self) -> &(dyn CalledProcess + 'static);
     fn handle(&self) -> ActorHandle;
 }
 
-/// A part on its way into a mailbox. It is made a message when it has a place.
+/// A part that is being sent. It is converted to the actor's message when room is reserved.
 pub(super) struct PartEntry<N> {
     part: Option<N>,
-    place: Place,
+    reservation: Reservation,
 }
 
 impl<N: Send + 'static, M: From<N> + Send + 'static> Receive<N> for Address<M> {
@@ -106,11 +108,11 @@ impl<N: Send + 'static, M: From<N> + Send + 'static> Receive<N> for Address<M> {
     fn enter(&self, entry: &mut PartEntry<N>, waker: &Waker) -> Poll<Result<u64, Option<PushError<N>>>> {
         let process = self.process();
         if process.queue.is_answered_by(task::try_id()) || process.waits_for_this_task() {
-            self.turn_back(entry);
+            self.cancel(entry);
             let refused = entry.part.take().map(PushError::WouldDeadlock);
             return Poll::Ready(Err(refused));
         }
-        let Poll::Ready(reserved) = entry.place.poll(process, waker) else { return Poll::Pending };
+        let Poll::Ready(reserved) = entry.reservation.poll(process, waker) else { return Poll::Pending };
         let Some(part) = entry.part.take() else { return Poll::Pending };
         Poll::Ready(match reserved {
             Ok(permit) => put(permit, part).ok_or(None),
@@ -118,8 +120,8 @@ impl<N: Send + 'static, M: From<N> + Send + 'static> Receive<N> for Address<M> {
         })
     }
 
-    fn turn_back(&self, entry: &mut PartEntry<N>) {
-        entry.place.cancel(self.process());
+    fn cancel(&self, entry: &mut PartEntry<N>) {
+        entry.reservation.cancel(self.process());
     }
 
     fn process(&self) -> &(dyn CalledProcess + 'static) {
@@ -140,74 +142,79 @@ impl<N: Send + 'static> Callee<N> for Recipient<N> {
     }
 
     fn entry(part: N) -> PartEntry<N> {
-        PartEntry { part: Some(part), place: Place::New }
+        PartEntry { part: Some(part), reservation: Reservation::New }
     }
 
     fn enter(&self, entry: &mut PartEntry<N>, waker: &Waker) -> Poll<Result<u64, Option<PushError<N>>>> {
         self.0.enter(entry, waker)
     }
 
-    fn turn_back(&self, entry: &mut PartEntry<N>) -> Option<N> {
-        self.0.turn_back(entry);
+    fn cancel(&self, entry: &mut PartEntry<N>) -> Option<N> {
+        self.0.cancel(entry);
         entry.part.take()
     }
 }
 
 impl<M: Send + 'static> Address<M> {
-    /// What happens is for the mailbox to say. Either way nothing is converted that is not going in.
+    /// Applies the overflow policy of the mailbox. A part is converted only if its message is
+    /// accepted.
     #[cold]
     fn cast_part_to_full<N>(&self, part: N) -> Result<(), SendError<N>>
     where
         M: From<N>,
     {
-        let kept = self.process().overflow_part(part).map_err(|refused| unsent(self.process(), refused))?;
-        if let Some(part) = kept {
+        let reserved =
+            self.process().overflow_part(part).map_err(|refused| unsent(self.process(), refused))?;
+        if let Some(part) = reserved {
             put(Permit::new(self.process().clone()), part);
         }
         Ok(())
     }
 }
 
-/// Puts a message in its place. Made only now, when there is one: what does not get in has to come back as it was.
-/// Returns its sequence number, unless the actor has ended meanwhile.
+/// Converts a part to a message and sends it. The conversion comes after the reservation, because a
+/// part that is refused must go back unchanged. Returns its sequence number, or `None` if the actor
+/// has ended meanwhile.
 fn put<N, M: From<N> + Send + 'static>(permit: Permit<M>, part: N) -> Option<u64> {
-    permit.send_or_bury(part.into())
+    permit.send_or_dead_letter(part.into())
 }
 
 impl<N: Send + 'static> Recipient<N> {
-    /// Puts a message into the mailbox, or gives it back; see [`Address::cast`].
+    /// Sends a message without waiting, or returns it in the error; see [`Address::cast`].
     ///
-    /// The actor's message is made only when it has a place, under no lock. If the actor ends between the two, the message
-    /// was sent and goes to the dead letters.
+    /// The part is converted to the actor's message after room is reserved, under no lock. If the
+    /// actor ends between the two, the message counts as sent and becomes a dead letter.
     ///
     /// # Errors
     ///
-    /// As of [`Address::cast`]. The place that another cast has taken for a message that it is making counts as reserved.
+    /// The errors of [`Address::cast`]. Room that another cast has reserved for its conversion
+    /// counts as used.
     pub fn cast(&self, part: N) -> Result<(), SendError<N>> {
         self.0.cast(part)
     }
 
-    /// Puts a message into the mailbox as soon as there is room; see [`Address::send`].
-    ///
-    /// # Errors
-    ///
-    /// As of [`Address::send`].
+    /// Sends a message as soon as the mailbox has room; see [`Address::send`].
     ///
     /// # Cancel safety
     ///
     /// If the future is dropped before it is ready, the message was not sent.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Address::send`].
     pub async fn send(&self, part: N) -> Result<(), SendError<N>> {
         self.0.send(part).await
     }
 
     /// Sends a message that carries a [`Reply`] and resolves to the answer; see [`Address::call`].
     ///
-    /// The actor's message is made when it has a place, as by [`cast`](Self::cast). If the actor ends between the two, the call
-    /// fails with [`Ended`](CallError::Ended).
+    /// The part is converted to the actor's message after room is reserved, as in
+    /// [`cast`](Self::cast). If the actor ends between the two, the call fails with
+    /// [`Ended`](CallError::Ended).
     ///
     /// # Errors
     ///
-    /// See [`CallError`]. The part comes back in it if it was not sent.
+    /// See [`CallError`]. The error contains the part if it was not sent.
     ///
     /// # Examples
     ///
@@ -229,8 +236,9 @@ impl<N: Send + 'static> Recipient<N> {
     /// # impl Actor for Log {
     /// #     type Msg = Msg;
     /// #     type Args = ();
-    /// #     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Self(Vec::new())) }
-    /// #     async fn handle(&mut self, msg: Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
+    /// # async fn init(_: &(), _: &mut Context<Self>)
+    /// # -> Result<Self, ExitReason> { Ok(Self(Vec::new())) }
+    /// # async fn handle(&mut self, msg: Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
     /// #         match msg {
     /// #             Msg::Line(line) => self.0.push(line),
     /// #             Msg::Count(Count(reply)) => reply.send(self.0.len()),
@@ -251,7 +259,7 @@ impl<N: Send + 'static> Recipient<N> {
         RecipientCall::new(self.clone(), message)
     }
 
-    /// The actor without the type of its messages.
+    /// Returns a handle to the actor.
     #[must_use]
     pub fn handle(&self) -> ActorHandle {
         self.0.handle()
@@ -259,7 +267,10 @@ impl<N: Send + 'static> Recipient<N> {
 }
 
 impl<M: Send + 'static> Address<M> {
-    /// The same actor for those who need to know only that it understands `N`.
+    /// Returns a recipient for the part `N` of the actor's messages.
+    #[doc = actor_example!(r"let numbers: Recipient<u64> = counter.recipient();
+numbers.cast(2)?;
+assert_eq!(counter.call(Msg::Get).await?, 2);")]
     #[must_use]
     pub fn recipient<N: Send + 'static>(&self) -> Recipient<N>
     where
@@ -289,11 +300,11 @@ impl<N> fmt::Debug for Recipient<N> {
     }
 }
 
-/// A [`Call`](crate::Call) through a [`Recipient`], which knows one kind of the messages of its actor.
+/// A [`Call`](crate::Call) through a [`Recipient`].
 ///
 /// # Cancel safety
 ///
-/// As of [`Call`](crate::Call).
+/// The same as of [`Call`](crate::Call).
 #[must_use = "nothing is sent before it is awaited"]
 pub struct RecipientCall<N: Send + 'static, T>(Calling<Recipient<N>, N, T>);
 
@@ -304,25 +315,24 @@ impl<N: Send + 'static, T> RecipientCall<N, T> {
 }
 
 impl<N: Send + 'static, T> RecipientCall<N, T> {
-    /// Sets the time that the call waits, for room in the mailbox and for the answer together.
-    ///
-    /// As of [`Call::timeout`](crate::Call::timeout).
+    /// Sets the timeout, for room in the mailbox and for the answer together; see
+    /// [`Call::timeout`](crate::Call::timeout).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.0.set_timeout(Some(timeout));
         self
     }
 
-    /// Lets the call wait without a limit. It still ends when its message or its target does.
+    /// Removes the timeout. The call still ends when its message or its target does.
     pub fn no_timeout(mut self) -> Self {
         self.0.set_timeout(None);
         self
     }
 
-    /// Makes the call from synchronous code; see [`Call::from_blocking_fn`](crate::Call::from_blocking_fn).
+    /// Makes the call from synchronous code; see [`Call::blocking`](crate::Call::blocking).
     ///
     /// # Errors
     ///
-    /// As of [`Call::from_blocking_fn`](crate::Call::from_blocking_fn).
+    /// The errors of [`Call::blocking`](crate::Call::blocking).
     pub fn blocking(self) -> Result<T, CallError<N>> {
         self.0.blocking()
     }

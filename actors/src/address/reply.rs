@@ -1,4 +1,4 @@
-//! The right, and the means, to answer one call.
+//! The handle that answers one call.
 
 use std::fmt;
 
@@ -6,9 +6,10 @@ use tokio::sync::oneshot;
 
 use crate::foreign::ignore_panic;
 
-/// Answers one call, once. It may be kept and used later, or sent elsewhere and used there.
+/// Answers one call, once. It may be stored and used later, or sent to another task or actor.
 ///
-/// Dropped without an answer it tells the caller so.
+/// If it is dropped without an answer, the call fails with
+/// [`ReplyDropped`](crate::CallError::ReplyDropped).
 #[must_use = "a caller waits for this reply"]
 pub struct Reply<T>(Option<oneshot::Sender<T>>);
 
@@ -18,20 +19,21 @@ impl<T> Reply<T> {
         (Self(Some(sender)), receiver)
     }
 
-    /// Answers. If the caller has stopped waiting, nobody notices: a late answer is unobservable.
+    /// Sends the answer. An answer to a caller that has stopped waiting is dropped without notice.
     pub fn send(mut self, answer: T) {
         let sender = self.0.take();
         ignore_panic(|| drop(sender.map(|sender| sender.send(answer))));
     }
 
-    /// Whether the caller has stopped waiting, so that an answer would be work for nothing.
+    /// Returns `true` if the caller has stopped waiting, so that computing an answer is useless.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.0.as_ref().is_none_or(oneshot::Sender::is_closed)
     }
 }
 
-/// Wakes the caller, whose waker may panic: a state may keep several replies, and two panics in one unwinding would abort.
+/// Wakes the caller under a guard, because its waker may panic: a state may hold several replies,
+/// and two panics in one unwinding would abort.
 impl<T> Drop for Reply<T> {
     fn drop(&mut self) {
         if let Some(sender) = self.0.take() {

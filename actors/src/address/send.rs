@@ -1,4 +1,4 @@
-//! Sending that waits for room, for as long as it takes or until a deadline.
+//! Sends that wait for room, without a limit or until a deadline.
 
 use std::fmt;
 use std::future::Future;
@@ -14,7 +14,7 @@ use crate::foreign::ignore_panic;
 use crate::mailbox::{Mailbox, PushError, TicketOutcome, WaitsFor};
 use crate::process::Process;
 
-/// Returns why a message, or a part of one, was refused.
+/// Converts the refusal of a message, or of a part, to an error.
 #[cold]
 pub(super) fn unsent<M: Send + 'static, N>(process: &Process<M>, refused: PushError<N>) -> SendError<N> {
     let unsent = |message| Unsent::new(message, process.target::<N>());
@@ -25,18 +25,18 @@ pub(super) fn unsent<M: Send + 'static, N>(process: &Process<M>, refused: PushEr
     }
 }
 
-/// A message on its way into a mailbox, perhaps in line for room.
+/// The progress of a send.
 pub(super) enum SendState<M> {
-    /// It was not offered yet.
+    /// Not offered to the mailbox yet.
     New(M),
-    /// It stands in line.
-    InLine(u64),
-    /// It is in, or back.
+    /// Waiting in the queue of senders, with this ticket.
+    Waiting(u64),
+    /// Accepted, refused or cancelled.
     Done,
 }
 
 impl<M: Send + 'static> SendState<M> {
-    /// Goes in as soon as there is room; then the sequence number.
+    /// Sends the message as soon as there is room. Returns its sequence number.
     pub(super) fn poll(
         &mut self,
         process: &Process<M>,
@@ -48,33 +48,33 @@ impl<M: Send + 'static> SendState<M> {
             Self::New(message) => match queue.push_or_wait(message, waits_for, is_circular, waker) {
                 Ok(Ok(sequence)) => Ok(sequence),
                 Ok(Err(ticket)) => {
-                    *self = Self::InLine(ticket);
+                    *self = Self::Waiting(ticket);
                     return Poll::Pending;
                 }
                 Err(refused) => Err(refused),
             },
-            Self::InLine(ticket) => match queue.poll_ticket(ticket, waker) {
+            Self::Waiting(ticket) => match queue.poll_ticket(ticket, waker) {
                 Some(TicketOutcome::Accepted(sequence)) => Ok(sequence),
                 Some(TicketOutcome::Refused(Some(message))) => Err(PushError::Closed(message)),
-                // What has a message is not told of a place.
+                // A ticket with a message never gets a bare reservation.
                 Some(TicketOutcome::Refused(None) | TicketOutcome::Reserved) | None => {
-                    *self = Self::InLine(ticket);
+                    *self = Self::Waiting(ticket);
                     let message = if is_circular() { self.cancel(queue) } else { None };
                     let Some(message) = message else { return Poll::Pending };
                     Err(PushError::WouldDeadlock(message))
                 }
             },
-            // Polled again after it was ready: there is nothing more to come.
+            // Polled again after it was ready.
             Self::Done => return Poll::Pending,
         };
         Poll::Ready(result)
     }
 
-    /// Turns back. The message comes along unless it is in.
+    /// Cancels the send. Returns the message unless it was accepted.
     pub(super) fn cancel(&mut self, queue: &Mailbox<M>) -> Option<M> {
         match std::mem::replace(self, Self::Done) {
             Self::New(message) => Some(message),
-            Self::InLine(ticket) => queue.cancel(ticket),
+            Self::Waiting(ticket) => queue.cancel(ticket),
             Self::Done => None,
         }
     }
@@ -92,18 +92,21 @@ impl<'a, M: Send + 'static> SendFuture<'a, M> {
         Self { process, entry: SendState::New(message) }
     }
 
-    /// Waits for room at most so long, from now on; then the message comes back. There is no need to wrap the future, which
-    /// would lose it.
+    /// Limits the wait for room to this time from now; then the error returns the message. A
+    /// timeout around the future would lose the message instead.
     ///
     /// # Errors
     ///
-    /// [`Full`](SendError::Full) when the time is up, [`NoTimers`](SendError::NoTimers) when it has to wait where there are no timers,
-    /// or as of [`Address::send`](crate::Address::send); all with the message.
+    /// - [`Full`](SendError::Full) when the time has elapsed.
+    /// - [`NoTimers`](SendError::NoTimers) if it must wait and timers are not available.
+    /// - The errors of [`Address::send`](crate::Address::send).
+    ///
+    /// All contain the message.
     ///
     /// # Examples
     ///
     /// ```
-    /// #     /// # use std::time::Duration;
+    /// # use std::time::Duration;
     /// # use perennial_actors::host::Identity;
     /// # use perennial_actors::{MailboxConfig, SendError, System};
     /// # #[tokio::main(flavor = "current_thread")]
@@ -121,19 +124,19 @@ impl<'a, M: Send + 'static> SendFuture<'a, M> {
         self.deadline(deadline_after(timeout))
     }
 
-    /// Waits for room until then at most; then the message comes back. A message for which there is room is sent, however
-    /// late it is.
+    /// Limits the wait for room to this point in time; then the error returns the message. If there
+    /// is room, the message is sent even after the deadline.
     ///
     /// # Errors
     ///
-    /// As of [`timeout`](Self::timeout).
+    /// The errors of [`timeout`](Self::timeout).
     pub fn deadline(self, deadline: Instant) -> SendTimeoutFuture<'a, M> {
-        SendTimeoutFuture { sending: self, deadline, alarm: None }
+        SendTimeoutFuture { sending: self, deadline, timer: None }
     }
 }
 
 impl<M: Send + 'static> SendFuture<'_, M> {
-    /// Leaves the line with an error, unless the message got in at this very moment.
+    /// Stops waiting with an error, unless the message was accepted at this very moment.
     fn cancel(&mut self, error: fn(Unsent<M>) -> SendError<M>) -> Result<(), SendError<M>> {
         match self.entry.cancel(&self.process.queue) {
             Some(message) => Err(error(Unsent::new(message, self.process.target::<M>()))),
@@ -162,7 +165,7 @@ impl<M: Send + 'static> Drop for SendFuture<'_, M> {
 
 impl<M: Send + 'static> fmt::Debug for SendFuture<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Sending(..)")
+        f.write_str("SendFuture(..)")
     }
 }
 
@@ -170,17 +173,17 @@ impl<M: Send + 'static> fmt::Debug for SendFuture<'_, M> {
 ///
 /// # Cancel safety
 ///
-/// As of the future without.
+/// The same as of [`Address::send`](crate::Address::send).
 ///
 /// # Errors
 ///
-/// As of [`SendFuture::timeout`]. The message comes back in all of them.
+/// The errors of [`SendFuture::timeout`]. All contain the message.
 #[must_use = "nothing is sent before it is awaited"]
 pub struct SendTimeoutFuture<'a, M: Send + 'static> {
     sending: SendFuture<'a, M>,
     deadline: Instant,
-    /// Made when it has to wait.
-    alarm: Option<Pin<Box<Sleep>>>,
+    /// Made when the send has to wait.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl<M: Send + 'static> Future for SendTimeoutFuture<'_, M> {
@@ -191,14 +194,14 @@ impl<M: Send + 'static> Future for SendTimeoutFuture<'_, M> {
             return Poll::Ready(sent);
         }
         let deadline = self.deadline;
-        let alarm = match &mut self.alarm {
-            Some(alarm) => alarm,
+        let timer = match &mut self.timer {
+            Some(timer) => timer,
             none => match sleep_until(deadline) {
-                Ok(alarm) => none.insert(alarm),
+                Ok(timer) => none.insert(timer),
                 Err(_) => return Poll::Ready(self.sending.cancel(SendError::NoTimers)),
             },
         };
-        if alarm.as_mut().poll(cx).is_pending() {
+        if timer.as_mut().poll(cx).is_pending() {
             return Poll::Pending;
         }
         Poll::Ready(self.sending.cancel(SendError::Full))
@@ -207,6 +210,6 @@ impl<M: Send + 'static> Future for SendTimeoutFuture<'_, M> {
 
 impl<M: Send + 'static> fmt::Debug for SendTimeoutFuture<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SendingUntil").field("deadline", &self.deadline).finish_non_exhaustive()
+        f.debug_struct("SendTimeoutFuture").field("deadline", &self.deadline).finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! Stopping everything in a system.
+//! Shutdown of a whole system.
 
 use std::collections::HashSet;
 use std::future::{Future, poll_fn};
@@ -17,19 +17,19 @@ use crate::pid::Pid;
 use crate::process::supervisor_of;
 use crate::system::System;
 
-/// How long an actor that was killed has to die. One that never awaits never does.
+/// How long a shutdown waits for killed actors. An actor that never awaits never ends.
 const KILL_GRACE: Duration = Duration::from_secs(5);
 
-/// How a [shutdown](System::shutdown) of a system went.
+/// The report of a system [shutdown](System::shutdown).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-#[must_use = "it says what did not stop"]
+#[must_use = "it lists the actors that did not stop"]
 pub struct SystemShutdown {
-    /// The actors that had not stopped when the grace period was over. They were killed.
+    /// The actors that had not stopped within the grace period. They were killed.
     pub killed: Vec<ActorHandle>,
-    /// The actors that live on although they were killed, because they never await.
+    /// The actors that still run although they were killed, because they never await.
     pub unstopped: Vec<ActorHandle>,
-    /// The accounts of all mailboxes.
+    /// The message counts of all mailboxes together.
     pub counters: MessageStats,
 }
 
@@ -42,25 +42,27 @@ impl SystemShutdown {
 }
 
 impl System {
-    /// Stops every actor of the system. Resolves when none is alive, or none that can be stopped.
+    /// Stops every actor of the system. Resolves when no actor is running, or only actors that
+    /// cannot be stopped.
     ///
-    /// Every actor that no supervisor of the system has started is told to stop, by [`ExitReason::Shutdown`]: root supervisors,
-    /// which stop what is below them in their own order, and spawned actors. Those that are spawned meanwhile are told too.
-    /// After `grace`, everything that is still alive is killed. An actor that does not die within 5 seconds of that never
-    /// awaits, and is left behind.
+    /// Every actor that no supervisor of the system has started is stopped with
+    /// [`ExitReason::Shutdown`]: spawned actors, and root supervisors, which stop their children in
+    /// their own order. Actors that are spawned meanwhile are stopped too. After `grace`, every
+    /// actor that is still running is killed. An actor that has not ended 5 seconds after the kill
+    /// never awaits; it is left running and reported.
     ///
-    /// The system can be used afterwards: what is spawned then lives.
+    /// The system can be used afterwards: new actors run as usual.
     ///
-    /// An actor that awaits this in a handler is stopped when the handler has returned, so it is left out: spawn the shutdown if
-    /// it is to wait for that actor too.
+    /// An actor that awaits this in a handler is not waited for, because it stops only after the
+    /// handler returns. To wait for that actor too, spawn the shutdown in a task.
     ///
     /// # Errors
     ///
-    /// [`NoTimers`] where there are none; then nothing was stopped.
+    /// [`NoTimers`] if timers are not available. Then no actor was stopped.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the actors that were told to stop do so. None is killed.
+    /// If the future is dropped, the actors that were notified to stop still stop. None is killed.
     ///
     /// # Examples
     ///
@@ -72,7 +74,8 @@ impl System {
     /// #     type Msg = u64;
     /// #     type Args = ();
     /// #     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Self) }
-    /// #     async fn handle(&mut self, _: u64, _: &mut Context<Self>) -> Result<(), ExitReason> { Ok(()) }
+    /// # async fn handle(&mut self, _: u64, _: &mut Context<Self>)
+    /// # -> Result<(), ExitReason> { Ok(()) }
     /// # }
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -100,15 +103,15 @@ impl System {
         Ok(SystemShutdown { killed, unstopped, counters: self.counters() })
     }
 
-    /// Has all actors that `concerns` names end, and waits until no actor is alive or the time is up. Returns those that are
-    /// alive then.
+    /// Calls `end` for all actors that `concerns` selects, and waits until no actor is running or
+    /// the time has elapsed. Returns the actors that are still running.
     async fn end_all(
         &self,
         mut time: Pin<Box<Sleep>>,
         concerns: impl Fn(&ActorHandle) -> bool,
         end: impl Fn(&ActorHandle),
     ) -> Vec<ActorHandle> {
-        let mut told = HashSet::new();
+        let mut notified = HashSet::new();
         let caller = task::try_id();
         loop {
             let alive = self.alive(caller);
@@ -119,7 +122,7 @@ impl System {
             let mut monitors: Vec<_> = concerned
                 .map(|(actor, pid)| {
                     let monitor = actor.monitor();
-                    if told.insert(pid) {
+                    if notified.insert(pid) {
                         end(&actor);
                     }
                     monitor
@@ -138,7 +141,7 @@ impl System {
         }
     }
 
-    /// Returns the actors that live, but for the one that runs in this task.
+    /// Returns the running actors, except the one that runs in this task.
     fn alive(&self, caller: Option<task::Id>) -> Vec<(ActorHandle, Pid)> {
         let others =
             self.living().into_iter().filter(|process| !caller.is_some_and(|id| process.is_run_by(id)));
@@ -148,7 +151,7 @@ impl System {
     }
 }
 
-/// Returns `true` if a supervisor that lives has started an actor, and stops it.
+/// Returns `true` if a running supervisor has started the actor, and will stop it.
 fn is_started_by_another(actor: &ActorHandle) -> bool {
     supervisor_of(&**actor.process()).is_some_and(|supervisor| supervisor.state().pid().is_some())
 }

@@ -1,4 +1,4 @@
-//! The address of an actor.
+//! The typed address of an actor.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -18,30 +18,38 @@ use crate::mailbox::PushError;
 use crate::pid::Pid;
 use crate::process::{Identity, Process};
 
-/// Reaches one actor, whichever incarnation of it lives: for messages, calls, monitors, stop and kill.
+/// The address of one actor, valid for all its incarnations: messages, calls, monitors, stop and
+/// kill.
 ///
-/// An address is cheap to clone, never dangles and keeps nobody alive or dead: what it keeps is the mailbox, and the memory of
-/// what became of the actor (a [`WeakAddress`](crate::WeakAddress) keeps neither). Two are equal if they reach the same actor.
+/// An address is cheap to clone, never dangles, and does not keep the actor running. It keeps the
+/// mailbox allocated, and with it the state of the actor after its end; a
+/// [`WeakAddress`](crate::WeakAddress) keeps neither. Two addresses are equal if they reach the
+/// same actor.
 ///
 /// # Ordering
 ///
-/// Messages that one task puts into one address are handled in the order in which it put them there, across
-/// restarts too. There is no order between different senders.
+/// Messages that one task sends through one address are handled in the order in which it sent them,
+/// also across restarts. There is no order between different senders.
 ///
 /// # Delivery
 ///
-/// At most once. A message that was accepted is handled, or goes to the [dead letters](crate::System::dead_letters); the
-/// one that was being handled when an incarnation crashed is lost, so that it cannot crash the next one too.
+/// At most once. A message that was accepted is handled, or it goes to the [dead
+/// letters](crate::System::subscribe). The message in flight when an incarnation crashes is lost,
+/// so that it cannot crash the next incarnation too.
 pub struct Address<M: Send + 'static>(Arc<Process<M>>);
 
 impl<M: Send + 'static> Address<M> {
-    /// Puts a message into the mailbox, or gives it back; never waits.
+    /// Sends a message without waiting, or returns it in the error.
     ///
     /// # Errors
     ///
-    /// [`Full`](SendError::Full) if there is no room or others wait for it, unless the mailbox is set to
-    /// [drop](crate::OverflowPolicy) something then; [`Closed`](SendError::Closed) if nobody
-    /// serves the actor and nobody is due to.
+    /// - [`Full`](SendError::Full) if the mailbox has no room or other senders wait for room,
+    ///   unless an [`OverflowPolicy`](crate::OverflowPolicy) evicts a message.
+    /// - [`Closed`](SendError::Closed) if no incarnation is running and none is pending.
+    #[doc = actor_example!(r"counter.cast(Msg::Add(2))?;
+counter.kill()?;
+counter.monitor().await;
+assert!(matches!(counter.cast(Msg::Add(2)), Err(SendError::Closed(_))));")]
     pub fn cast(&self, message: M) -> Result<(), SendError<M>> {
         match self.0.queue.push(message) {
             Ok(_) => Ok(()),
@@ -50,66 +58,49 @@ impl<M: Send + 'static> Address<M> {
         }
     }
 
-    /// What happens is for the mailbox to say.
+    /// Applies the overflow policy of the mailbox.
     #[cold]
     fn cast_to_full(&self, message: M) -> Result<(), SendError<M>> {
         self.0.overflow(message).map_err(|refused| unsent(&self.0, refused))
     }
 
-    /// Puts a message into the mailbox as soon as there is room; who waits longest comes first.
+    /// Sends a message as soon as the mailbox has room. The sender that has waited longest goes
+    /// first.
     ///
-    /// Two actors that send to each other and are both full wait for each other: in a handler, prefer [`cast`](Self::cast), or
-    /// put a timeout around it.
+    /// Two actors that send to each other while both mailboxes are full wait for each other for
+    /// ever. In a handler, prefer [`cast`](Self::cast), or set a [timeout](SendFuture::timeout).
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped before it is ready, the message was not sent, unless it got its place at that very moment.
+    /// If the future is dropped before it is ready, the message was not sent, unless it was
+    /// admitted at that very moment.
     ///
     /// # Errors
     ///
-    /// [`Closed`](SendError::Closed) if no incarnation runs and none is due; [`WouldDeadlock`](SendError::WouldDeadlock) if
-    /// it would have to wait in a handler of this very actor, which cannot make room meanwhile.
+    /// - [`Closed`](SendError::Closed) if no incarnation is running and none is pending.
+    /// - [`WouldDeadlock`](SendError::WouldDeadlock) if a handler would wait for room in the
+    ///   mailbox of its own actor.
+    #[doc = actor_example!(r"counter.send(Msg::Add(2)).await?;
+assert_eq!(counter.call(Msg::Get).await?, 2);")]
     pub fn send(&self, message: M) -> SendFuture<'_, M> {
         SendFuture::new(&self.0, message)
     }
 
-    /// Sends a message that carries a [`Reply`] and resolves to the answer. The future owns what it needs.
+    /// Sends a message that carries a [`Reply`] and resolves to the answer. The future owns all
+    /// that it needs.
     ///
-    /// It waits for 5 seconds, unless the [system](crate::SystemBuilder::call_timeout) or the [call](Call::timeout) says otherwise.
+    /// The timeout is 5 seconds, unless the [system](crate::SystemBuilder::call_timeout) or the
+    /// [call](Call::timeout) sets another.
     ///
-    /// A call that an actor makes to itself in a handler is an [error](super::CallError::WouldDeadlock) at once. From a task that it
-    /// has spawned or piped, it may call itself. Two actors that call each other in their handlers wait for each other until one of the
-    /// calls times out.
+    /// An actor that calls itself in a handler gets
+    /// [`WouldDeadlock`](super::CallError::WouldDeadlock) at once. It may call itself from a task
+    /// that it has spawned or piped. Two actors that call each other in their handlers wait for
+    /// each other until one of the calls times out.
     ///
     /// # Errors
     ///
-    /// See [`CallError`](super::CallError). On a thread without a tokio runtime, or on a runtime without timers, only calls with
-    /// [`no_timeout`](Call::no_timeout) can be made.
-    ///
-    /// ```
-    /// # use perennial_actors::{Actor, Context, ExitReason, Reply, System};
-    /// # struct Echo;
-    /// # impl Actor for Echo {
-    /// #     type Msg = Msg;
-    /// #     type Args = ();
-    /// #     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Echo) }
-    /// #     async fn handle(&mut self, Msg::Echo(text, reply): Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
-    /// #         reply.send(text);
-    /// #         Ok(())
-    /// #     }
-    /// # }
-    /// enum Msg {
-    ///     Echo(String, Reply<String>),
-    /// }
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let echo = System::new().spawn::<Echo>(()).await?;
-    ///
-    /// let answer = echo.call(|reply| Msg::Echo("hello".into(), reply)).await?;
-    /// assert_eq!(answer, "hello");
-    /// # Ok(())
-    /// # }
-    /// ```
+    /// See [`CallError`](super::CallError). On a thread without a tokio runtime, or on a runtime
+    /// without timers, only calls with [`no_timeout`](Call::no_timeout) are possible.
     pub fn call<T, F>(&self, message: F) -> Call<M, T>
     where
         T: Send + 'static,
@@ -118,52 +109,71 @@ impl<M: Send + 'static> Address<M> {
         Call::new(self.0.clone(), message)
     }
 
-    /// Tells the live incarnation to end: after the message in hand, ahead of all that wait, through its `terminate`.
+    /// Stops the running incarnation after the current message and ahead of all queued messages.
+    /// Its `terminate` runs.
     ///
-    /// What follows is for its supervisor to decide, as after any other end. An actor outside a tree ends for good.
-    /// Await a [`monitor`](Self::monitor) that was made before to learn when it is over.
+    /// The supervisor decides on a restart, as after any other exit. An actor outside a tree ends
+    /// for good. To wait for the end, make a [`monitor`](Self::monitor) before the stop and await
+    /// it.
     ///
     /// # Errors
     ///
-    /// [`NoProcessError`] if no incarnation lives.
+    /// [`NoProcessError`] if no incarnation is running.
+    #[doc = actor_example!(r"let exit = counter.monitor();
+counter.stop(ExitReason::shutdown())?;
+assert_eq!(exit.await.reason, ExitReason::shutdown());")]
     pub fn stop(&self, reason: ExitReason) -> Result<(), NoProcessError> {
-        self.0.order(None, ControlSignal::Stop(reason)).then_some(()).ok_or(NoProcessError)
+        self.0.send_control(None, ControlSignal::Stop(reason)).then_some(()).ok_or(NoProcessError)
     }
 
-    /// Tells the live incarnation to die at its next await, inside a handler too, without its `terminate`.
+    /// Kills the running incarnation at its next await, also inside a handler. Its `terminate` does
+    /// not run.
     ///
     /// # Errors
     ///
-    /// [`NoProcessError`] if no incarnation lives.
+    /// [`NoProcessError`] if no incarnation is running.
+    #[doc = actor_example!(r"let exit = counter.monitor();
+counter.kill()?;
+assert_eq!(exit.await.reason, ExitReason::Killed);")]
     pub fn kill(&self) -> Result<(), NoProcessError> {
         AnyProcess::kill(&*self.0).then_some(()).ok_or(NoProcessError)
     }
 
-    /// Resolves when the incarnation that lives now has ended. See [`Monitor`] for what it does across a restart.
-    #[must_use = "the monitor is a future, and is taken back when it is dropped"]
+    /// Returns a future that resolves when the current incarnation has ended. See [`Monitor`] for
+    /// restarts.
+    #[doc = actor_example!(r"let exit = counter.monitor();
+counter.stop(ExitReason::Normal)?;
+assert_eq!(exit.await.reason, ExitReason::Normal);
+assert_eq!(counter.monitor().await.reason, ExitReason::NoProcess);")]
+    #[must_use = "the monitor is a future, and is removed when it is dropped"]
     pub fn monitor(&self) -> Monitor {
         Monitor::of(self.0.clone())
     }
 
-    /// The live incarnation, if there is one.
+    /// Returns the running incarnation, or `None` if there is none.
+    #[doc = actor_example!(r"assert_eq!(counter.pid().map(Pid::incarnation), Some(1));")]
     #[must_use]
     pub fn pid(&self) -> Option<Pid> {
         self.state().pid()
     }
 
-    /// Whether somebody serves the actor, or is due to.
+    /// Returns whether an incarnation is running, is pending, or will never run again.
+    #[doc = actor_example!(r"assert!(matches!(counter.state(), ProcessState::Alive(_)));")]
     #[must_use]
     pub fn state(&self) -> ProcessState {
         self.0.state()
     }
 
-    /// The accounts of this mailbox.
+    /// Returns the message counts of this mailbox.
+    #[doc = actor_example!(r"counter.cast(Msg::Add(2))?;
+assert_eq!((counter.counters().accepted, counter.counters().queued), (1, 1));")]
     #[must_use]
     pub fn counters(&self) -> MessageStats {
         self.0.queue.counters()
     }
 
-    /// The same actor without the type of its messages.
+    /// Returns a handle to the same actor, without the message type.
+    #[doc = actor_example!(r"assert_eq!(counter.handle().pid(), counter.pid());")]
     #[must_use]
     pub fn handle(&self) -> ActorHandle {
         ActorHandle::new(self.0.clone())
@@ -183,7 +193,9 @@ impl<M: Send + 'static> Address<M> {
 }
 
 impl ActorHandle {
-    /// The address of the actor, if it takes messages `M`.
+    /// Returns the address of the actor if its message type is `M`.
+    #[doc = actor_example!(r"let address = counter.handle().address::<Msg>();
+assert_eq!(address, Some(counter));")]
     #[must_use]
     pub fn address<M: Send + 'static>(&self) -> Option<Address<M>> {
         self.process().clone().into_any().downcast().ok().map(Address)
@@ -191,7 +203,7 @@ impl ActorHandle {
 }
 
 impl<M: Send + 'static> Identity<M> {
-    /// The address. It can be had, and given away, before anything runs.
+    /// Returns the address. It is valid, and can be given away, before any incarnation runs.
     #[must_use]
     pub fn address(&self) -> Address<M> {
         Address(self.process.clone())

@@ -1,4 +1,4 @@
-//! Addresses that do not keep a mailbox.
+//! Addresses and handles that do not keep the mailbox allocated.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -8,15 +8,16 @@ use super::typed::Address;
 use crate::any_process::AnyProcess;
 use crate::process::Process;
 
-/// An address that keeps nothing: once the actor has ended for good and nobody holds its address, the mailbox and what was left
-/// of the actor go.
+/// An address that keeps nothing allocated.
 ///
-/// An [`Address`] does not keep an actor alive either; what it keeps is the memory of the mailbox, and somebody to ask what
-/// became of the actor. Caches and tables of many actors that come and go hold these.
+/// Once the actor has ended for good and no [`Address`] to it is left, the mailbox and the state of
+/// the actor are freed. An [`Address`] does not keep an actor running either, but it keeps the
+/// mailbox and the state readable. Use weak addresses in caches and tables of many short-lived
+/// actors.
 pub struct WeakAddress<M: Send + 'static>(Weak<Process<M>>);
 
 impl<M: Send + 'static> WeakAddress<M> {
-    /// The address, unless everything of the actor is gone.
+    /// Returns the address, or `None` if the actor was freed.
     #[must_use]
     pub fn upgrade(&self) -> Option<Address<M>> {
         self.0.upgrade().map(Address::new)
@@ -24,7 +25,9 @@ impl<M: Send + 'static> WeakAddress<M> {
 }
 
 impl<M: Send + 'static> Address<M> {
-    /// An address that does not keep the mailbox.
+    /// Returns an address that does not keep the mailbox allocated.
+    #[doc = actor_example!(r"let weak = counter.downgrade();
+assert_eq!(weak.upgrade(), Some(counter));")]
     #[must_use]
     pub fn downgrade(&self) -> WeakAddress<M> {
         WeakAddress(Arc::downgrade(self.process()))
@@ -43,12 +46,12 @@ impl<M: Send + 'static> fmt::Debug for WeakAddress<M> {
     }
 }
 
-/// A handle that does not keep the memory of its actor.
+/// A handle that keeps nothing of its actor allocated.
 #[derive(Clone)]
 pub struct WeakActorHandle(Weak<dyn AnyProcess>);
 
 impl WeakActorHandle {
-    /// Returns the handle, unless everything of the actor is gone.
+    /// Returns the handle, or `None` if the actor was freed.
     #[must_use]
     pub fn upgrade(&self) -> Option<ActorHandle> {
         self.0.upgrade().map(ActorHandle::new)
@@ -62,7 +65,9 @@ impl WeakActorHandle {
 }
 
 impl ActorHandle {
-    /// Returns a handle that does not keep the memory of the actor.
+    /// Returns a handle that does not keep the actor allocated.
+    #[doc = actor_example!(r"let weak = counter.handle().downgrade();
+assert!(weak.is_of(&counter.handle()));")]
     #[must_use]
     pub fn downgrade(&self) -> WeakActorHandle {
         WeakActorHandle(Arc::downgrade(self.process()))
@@ -71,6 +76,6 @@ impl ActorHandle {
 
 impl fmt::Debug for WeakActorHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("WeakHandle").field(&self.upgrade()).finish()
+        f.debug_tuple("WeakActorHandle").field(&self.upgrade()).finish()
     }
 }

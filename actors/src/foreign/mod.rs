@@ -1,14 +1,16 @@
-//! Guards around code that users gave: handlers, closures, `Drop`, `Display`, `From`, wakers.
+//! Guards around user code: handlers, closures, `Drop`, `Display`, `From`, wakers.
 //!
-//! Foreign code may panic, block or call back into the system. A panic that leaves a half-done transition behind would
-//! lose an actor for good, so every call into foreign code from a place that has to go on goes through this module.
+//! User code may panic, block or call back into the system. A panic in the middle of a state change
+//! would lose an actor for good. So every call into user code from code that must continue goes
+//! through this module.
 //!
 //! # Guarantees
 //!
-//! - A panic ends here, and so does a panic of its payload's `Drop`.
-//! - [`dispose`] and [`Foreign`] drop a value in a task of its own: the caller holds no lock and does not wait for it.
+//! - A panic is caught here, and so is a panic of its payload's `Drop`.
+//! - [`dispose`] and [`Foreign`] drop a value in a task of its own: the caller holds no lock and
+//!   does not wait for it.
 //!
-//! What a panic means to an actor, its reason, is in [`caught`](crate::caught).
+//! What a panic means for an actor, its exit reason, is in [`caught`](crate::caught).
 
 mod guards;
 mod values;

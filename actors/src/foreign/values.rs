@@ -1,4 +1,5 @@
-//! Users' values that the library keeps: whatever their `Drop` does, it harms nothing and delays no supervisor.
+//! User values that the library stores. Their `Drop` may panic or block without harm to the
+//! library.
 
 use std::fmt;
 use std::mem;
@@ -11,8 +12,9 @@ use super::guards::{drop_each, ignore_panic};
 
 /// Drops `value` under a guard, in a task of its own if there is a runtime here, else at once.
 ///
-/// For places that must neither wait for a user's `Drop` nor be called back by it: a supervisor's turn, or code that
-/// holds a lock. If the runtime is shut down before the task runs, the value is dropped then.
+/// For code that must neither wait for a user's `Drop` nor be called back by it: a supervisor's
+/// turn, or code that holds a lock. If the runtime is shut down before the task runs, the value is
+/// dropped then.
 pub fn dispose<T: Send + 'static>(value: T) {
     if !mem::needs_drop::<T>() {
         return;
@@ -34,16 +36,16 @@ pub(crate) fn run_elsewhere(code: impl FnOnce() + Send + 'static) {
     }
 }
 
-/// A value whose `Drop` may panic: it is dropped under a guard.
+/// A value whose `Drop` may panic. It is dropped under a guard.
 pub struct Guarded<T>(Option<T>);
 
 impl<T> Guarded<T> {
-    /// Puts a value under the guard.
+    /// Wraps a value.
     pub const fn new(value: T) -> Self {
         Self(Some(value))
     }
 
-    /// Takes the value out of the guard. Always returns it.
+    /// Takes the value out. Always returns `Some`.
     pub fn into_inner(mut self) -> Option<T> {
         self.0.take()
     }
@@ -86,16 +88,17 @@ impl<T> Drop for Guarded<T> {
     }
 }
 
-/// A future in its place on the stack, dropped there under a guard: the locals of a handler that was killed may panic.
+/// A future pinned on the stack and dropped there under a guard: the locals of a killed handler may
+/// panic.
 pub struct InPlace<'a, F>(Pin<&'a mut Option<F>>);
 
 impl<'a, F> InPlace<'a, F> {
-    /// Takes charge of a future.
-    pub const fn new(place: Pin<&'a mut Option<F>>) -> Self {
-        Self(place)
+    /// Wraps a pinned future.
+    pub const fn new(future: Pin<&'a mut Option<F>>) -> Self {
+        Self(future)
     }
 
-    /// Returns the future, unless it was dropped.
+    /// Returns the future, or `None` if it was dropped.
     pub fn get(&mut self) -> Option<Pin<&mut F>> {
         self.0.as_mut().as_pin_mut()
     }
@@ -113,7 +116,7 @@ impl<F> Drop for InPlace<'_, F> {
     }
 }
 
-/// A user's value that the library shares or keeps. It is [disposed of](dispose), wherever its last owner lets it go.
+/// A user value that the library shares or stores. Its last owner [disposes](dispose) of it.
 pub struct Foreign<T: Send + 'static>(Option<T>);
 
 impl<T: Send + 'static> Foreign<T> {
@@ -122,7 +125,7 @@ impl<T: Send + 'static> Foreign<T> {
         Self(Some(value))
     }
 
-    /// Takes the value out. Always returns it.
+    /// Takes the value out. Always returns `Some`.
     pub fn into_inner(mut self) -> Option<T> {
         self.0.take()
     }
@@ -153,11 +156,12 @@ impl<T: Send + fmt::Debug + 'static> fmt::Debug for Foreign<T> {
     }
 }
 
-/// Values that are dropped one by one, each under a guard of its own: two panics in one unwinding would abort the process.
+/// Values that are dropped one by one, each under its own guard: two panics in one unwinding would
+/// abort the process.
 pub struct Each<T>(Vec<T>);
 
 impl<T> Each<T> {
-    /// Puts values under guards.
+    /// Wraps values.
     #[must_use]
     pub const fn new(values: Vec<T>) -> Self {
         Self(values)
@@ -173,7 +177,7 @@ impl<T> Each<T> {
         self.0.pop()
     }
 
-    /// Takes all values out of their guards.
+    /// Takes all values out.
     #[must_use]
     pub fn into_vec(mut self) -> Vec<T> {
         mem::take(&mut self.0)
@@ -208,7 +212,7 @@ impl<T: fmt::Debug> fmt::Debug for Each<T> {
     }
 }
 
-/// Drops values in one task of their own, each under a guard. See [`dispose`].
+/// Drops values in one separate task, each under its own guard. See [`dispose`].
 pub fn dispose_each<T: Send + 'static>(values: Vec<T>) {
     if mem::needs_drop::<T>() && !values.is_empty() {
         dispose(Each::new(values));

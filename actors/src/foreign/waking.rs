@@ -1,4 +1,4 @@
-//! Wakers that do not panic, for futures that stand in a line of tokio's.
+//! Wakers that do not panic, for futures that wait in tokio's wait queues.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -8,8 +8,10 @@ use std::task::{Context, Wake, Waker};
 use super::guards::ignore_panic;
 use super::values::Guarded;
 
-/// Runs a future of this library that stands in a line with others of which one wake-up wakes several, as those of tokio's
-/// `Notify` and `watch`: a waker that panics there would cost the others theirs.
+/// Runs a future of this library with a waker that does not panic.
+///
+/// For futures in a queue of which one wake-up wakes several waiters, as in tokio's `Notify` and
+/// `watch`: a waker that panics there would lose the wake-ups of the other waiters.
 pub async fn wake_safely<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let mut known: Option<(Waker, Waker)> = None;

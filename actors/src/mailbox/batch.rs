@@ -1,12 +1,12 @@
-//! The messages an incarnation has taken out to work through.
+//! The messages that an incarnation took out of its mailbox as one batch.
 
 use std::collections::VecDeque;
 
-/// What the lock of the batch guards. It belongs to the incarnation whose number it bears (invariant 2).
+/// The state under the batch lock. It belongs to the incarnation in `owner` (invariant 2).
 pub(crate) struct Batch<M> {
     owner: Option<u32>,
     pub(crate) messages: VecDeque<M>,
-    /// How many messages were counted as handled under this lock.
+    /// The number of messages counted as handled under this lock.
     pub(crate) handled: u64,
 }
 
@@ -27,7 +27,7 @@ impl<M> Batch<M> {
         self.owner = None;
     }
 
-    /// How many wait in the batch, the one in hand not counted.
+    /// Returns the number of messages in the batch, without the one in flight.
     pub(crate) fn len(&self) -> usize {
         self.messages.len()
     }

@@ -1,18 +1,21 @@
-//! How a mailbox behaves: how much it holds, and what a crash does to it.
+//! The settings of a mailbox: its capacity, its overflow policy, and what a restart does to it.
 
-/// How much a mailbox or the queue of a pool holds. A number is a bound: `Capacity::from(100)`.
+/// The number of messages that a mailbox, or of jobs that the queue of a pool, can hold. A number
+/// is a bound: `Capacity::from(100)`.
 ///
 /// A bound of 0 is an error when the actor or the pool is started.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Capacity {
-    /// At most so many wait. Then `cast` gives the message back, and `send` waits.
+    /// At most this many messages are queued. When the mailbox is full, `send` waits, and `cast`
+    /// follows the [`OverflowPolicy`].
     Bounded(usize),
-    /// As many as memory holds. A producer that is faster than the actor will find out how many that is.
+    /// There is no limit except memory. If senders are faster than the actor, the queue grows until
+    /// memory is exhausted.
     Unbounded,
 }
 
 impl Capacity {
-    /// Returns the number of messages, with a number for each case.
+    /// Returns the limit as a number, which is `usize::MAX` if there is none.
     pub(crate) const fn limit(self) -> usize {
         match self {
             Self::Bounded(capacity) => capacity,
@@ -22,7 +25,8 @@ impl Capacity {
 }
 
 impl Default for Capacity {
-    /// 1,024 messages: what a mailbox holds unless it or its [system](crate::SystemBuilder::capacity) is set otherwise.
+    /// Returns a bound of 1,024 messages: the capacity of a mailbox unless it or its
+    /// [system](crate::SystemBuilder::capacity) sets another.
     fn default() -> Self {
         Self::Bounded(1024)
     }
@@ -36,42 +40,48 @@ impl From<usize> for Capacity {
 }
 
 impl Capacity {
-    /// Returns `true` if nothing fits in.
+    /// Returns `true` if no message fits.
     #[must_use]
     pub const fn is_zero(self) -> bool {
         matches!(self, Self::Bounded(0))
     }
 }
 
-/// What becomes of the messages that wait when an incarnation ends and another one is to follow.
+/// What happens to queued messages when an incarnation ends and another one will follow.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum MailboxOnRestart {
-    /// The next incarnation gets them, in order.
+    /// The next incarnation receives them, in order.
     #[default]
     Keep,
-    /// They go to the dead letters, as in OTP, where a mailbox dies with its process.
+    /// They become dead letters, as in OTP, where a mailbox ends with its process.
     Discard,
 }
 
-/// What [`cast`](crate::Address::cast) does when the mailbox is full. Whoever can wait for room, waits, under any of these.
+/// What [`cast`](crate::Address::cast) does when the mailbox is full. Operations that can wait for
+/// room wait under every policy.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum OverflowPolicy {
-    /// The message comes back to its sender.
+    /// The cast fails and returns the message to the sender.
     #[default]
     Reject,
-    /// The message goes to the dead letters. For the sender it was accepted.
+    /// The new message becomes a dead letter. The cast succeeds.
     DropNewest,
-    /// The message that has waited longest goes to the dead letters, and the new one is taken in. The one being handled is
-    /// never dropped.
+    /// The oldest queued message becomes a dead letter, and the new message is queued. The message
+    /// that is being handled is never dropped.
     ///
-    /// Whoever stands in line for room was there before: those messages go in first, and drop others for it, each other too if
-    /// there are more of them than places. Only if all places are reserved, or promised to those who wait for one, the message
-    /// comes back, and nothing is dropped.
+    /// Senders that wait for room came first. Their messages are queued before the new one, and
+    /// they evict older messages too. If more senders wait than the capacity, they evict each
+    /// other's messages.
+    ///
+    /// The cast fails and returns the message only if every place is reserved or promised to a
+    /// sender that waits for a permit. Then nothing is dropped.
     DropOldest,
 }
 
-/// The settings of a mailbox: with the [capacity of its system](crate::SystemBuilder::capacity) and kept across restarts, unless
-/// set otherwise.
+/// The settings of a mailbox. The default has the
+/// [capacity of its system](crate::SystemBuilder::capacity) and keeps the messages across restarts.
+///
+/// # Examples
 ///
 /// ```
 /// use perennial_actors::MailboxConfig;
@@ -81,15 +91,15 @@ pub enum OverflowPolicy {
 /// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct MailboxConfig {
-    /// That of the system if none.
+    /// `None` stands for the capacity of the system.
     pub(crate) capacity: Option<Capacity>,
     pub(crate) on_restart: MailboxOnRestart,
     pub(crate) overflow: OverflowPolicy,
 }
 
 impl MailboxConfig {
-    /// Holds at most `capacity` messages besides the one being handled. An actor whose mailbox holds
-    /// none does not start.
+    /// Returns the settings of a mailbox for `capacity` messages, besides the one being handled. An
+    /// actor whose mailbox has a capacity of 0 does not start.
     #[must_use]
     pub const fn bounded(capacity: usize) -> Self {
         Self {
@@ -99,7 +109,7 @@ impl MailboxConfig {
         }
     }
 
-    /// Holds as many messages as memory does.
+    /// Returns the settings of a mailbox without a limit except memory.
     #[must_use]
     pub const fn unbounded() -> Self {
         Self {
@@ -109,7 +119,7 @@ impl MailboxConfig {
         }
     }
 
-    /// Returns the capacity that was set, or `None` if it is that of the system.
+    /// Returns the capacity that was set, or `None` if the system determines it.
     #[must_use]
     pub const fn capacity(&self) -> Option<Capacity> {
         self.capacity
@@ -123,9 +133,9 @@ impl MailboxConfig {
     /// # use perennial_actors::host::Identity;
     /// # use perennial_actors::{MailboxConfig, OverflowPolicy, System};
     /// # let system = System::new();
-    /// // Nobody should_restart to know an older temperature once there is a newer one.
-    /// let newest_only = MailboxConfig::bounded(1).overflow(OverflowPolicy::DropOldest);
-    /// # let identity = Identity::new(newest_only);
+    /// // An old temperature is worthless once there is a newer one.
+    /// let latest_only = MailboxConfig::bounded(1).overflow(OverflowPolicy::DropOldest);
+    /// # let identity = Identity::new(latest_only);
     /// # identity.open(&system, || "thermometer".into());
     /// # let thermometer = identity.address();
     /// thermometer.cast(20)?;
@@ -139,7 +149,8 @@ impl MailboxConfig {
         self
     }
 
-    /// What waits when an incarnation ends goes to the dead letters instead of the next incarnation.
+    /// Sends queued messages to the dead letters when an incarnation ends, instead of keeping them
+    /// for the next incarnation.
     #[must_use]
     pub const fn discard_on_restart(mut self) -> Self {
         self.on_restart = MailboxOnRestart::Discard;

@@ -1,4 +1,4 @@
-//! Waiting until a mailbox has nothing left to do.
+//! Waiting until a mailbox is idle.
 
 use std::task::{Poll, Waker};
 
@@ -6,7 +6,7 @@ use super::shared::{IDLE, Mailbox};
 use super::state::{Interest, MailboxState, Phase};
 use crate::foreign::wake_each;
 
-/// What has passed through a mailbox. Two that are equal say that it stayed idle in between.
+/// The traffic of a mailbox so far. Two equal values mean that it stayed idle in between.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Traffic {
     accepted: u64,
@@ -14,39 +14,41 @@ pub(crate) struct Traffic {
 }
 
 impl<M> Mailbox<M> {
-    /// Completes if the mailbox is idle: no message waits or is being handled, the incarnation that is attached, if one is,
-    /// sleeps over it, and the end of the one before has been reported. Otherwise `waker` is woken when that may be so.
+    /// Resolves if the mailbox is idle: no message is queued or in flight, the attached
+    /// incarnation, if there is one, is parked, and the end of the previous one was reported.
+    /// Otherwise `waker` is woken when that may be so.
     pub(crate) fn poll_idle(&self, waker: &Waker) -> Poll<Traffic> {
-        let mut lanes = self.state.lock();
-        let sleeps = match lanes.service {
-            Phase::Attached => lanes.wake_on == Interest::Messages,
-            // It ends when it has handled what is queued.
+        let mut state = self.state.lock();
+        let is_parked = match state.phase {
+            Phase::Attached => state.wake_on == Interest::Messages,
+            // It ends once it has handled the queued messages.
             Phase::Draining => false,
-            Phase::Detached | Phase::Closed | Phase::Drained => lanes.messages.is_empty(),
+            Phase::Detached | Phase::Closed | Phase::Drained => state.messages.is_empty(),
         };
-        if sleeps && lanes.ends_to_report == 0 {
-            return Poll::Ready(Traffic { accepted: lanes.accepted(), incarnation: lanes.incarnation });
+        if is_parked && state.unreported_ends == 0 {
+            return Poll::Ready(Traffic { accepted: state.accepted(), incarnation: state.incarnation });
         }
-        lanes.cold_or_init().idle_wakers.push(waker.clone());
-        self.attention.set(IDLE);
+        state.cold_or_init().idle_wakers.push(waker.clone());
+        self.flags.set(IDLE);
         Poll::Pending
     }
 
-    /// Takes out the wakers of the tasks that wait until it is idle, to be woken outside the locks.
-    pub(super) fn take_idle_wakers(&self, lanes: &mut MailboxState<M>) -> Vec<Waker> {
-        if !self.attention.has(IDLE) {
+    /// Takes the wakers of the tasks that wait until the mailbox is idle. The caller wakes them
+    /// outside the locks.
+    pub(super) fn take_idle_wakers(&self, state: &mut MailboxState<M>) -> Vec<Waker> {
+        if !self.flags.has(IDLE) {
             return Vec::new();
         }
-        self.attention.clear(IDLE);
-        lanes.cold_mut().map(|seldom| std::mem::take(&mut seldom.idle_wakers)).unwrap_or_default()
+        self.flags.clear(IDLE);
+        state.cold_mut().map(|cold| std::mem::take(&mut cold.idle_wakers)).unwrap_or_default()
     }
 
-    /// Says that everything that is to be told of an end was told.
+    /// Records that every notification of an end was sent.
     pub(crate) fn end_reported(&self) {
-        let mut lanes = self.state.lock();
-        lanes.ends_to_report = lanes.ends_to_report.saturating_sub(1);
-        let wakers = self.take_idle_wakers(&mut lanes);
-        drop(lanes);
+        let mut state = self.state.lock();
+        state.unreported_ends = state.unreported_ends.saturating_sub(1);
+        let wakers = self.take_idle_wakers(&mut state);
+        drop(state);
         wake_each(wakers);
     }
 }

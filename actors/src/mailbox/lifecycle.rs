@@ -1,4 +1,4 @@
-//! The owner's side: opening and closing, and one incarnation after the other coming and going.
+//! The owner's operations: open, close, attach and detach.
 
 use std::collections::VecDeque;
 use std::task::Waker;
@@ -13,39 +13,41 @@ use crate::foreign::{drop_each, wake_each};
 use crate::seq_map::SeqMap;
 use crate::sync::Ordering;
 
-/// Why no incarnation can attach.
+/// Why no incarnation could attach.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum AttachRefused {
     /// The mailbox is closed.
     Closed,
-    /// An incarnation is attached.
+    /// Another incarnation is attached.
     Attached,
 }
 
-/// What is to be done outside the locks after an end.
+/// The work that is left after a detach or a close. The caller does it outside the locks.
 #[must_use]
 pub(crate) struct DetachEffects<M> {
     /// The incarnation that ended, if one was attached.
     pub(crate) ended: Option<u32>,
-    /// A message was in the hand of the incarnation and went down with it.
+    /// `true` if a message was in flight and was lost with the incarnation.
     pub(crate) lost_in_flight: bool,
-    /// Messages that nobody will handle.
+    /// The queued messages that no incarnation will handle.
     pub(crate) dead: VecDeque<M>,
-    /// The stop of a drain that did not come to it.
+    /// The stop of a drain that was not completed.
     stop: Option<ExitReason>,
     pub(crate) hooks: Vec<ExitHook>,
-    /// When the hooks have run, it is to be [told](MailboxConfig::finish_close).
+    /// `true` if [`Mailbox::finish_close`] must be called once the hooks have run.
     pub(crate) is_closing: bool,
     pub(crate) watchers: SeqMap<ExitCallback>,
     pub(crate) wakers: Vec<Waker>,
-    /// Forgotten, and dropped outside the locks as well: a reason may hold anything.
+    /// Discarded values. They are dropped outside the locks too, because a reason may hold any
+    /// value.
     signals: VecDeque<ControlSignal>,
     lost_ranges: Vec<LostRange>,
     pending_restart: Option<PendingRestart>,
 }
 
 impl<M> DetachEffects<M> {
-    /// Drops all that is left, each thing under a guard of its own: a message, or an error inside a reason, may panic.
+    /// Drops the remaining values, each under its own guard. The drop of a message, or of an error
+    /// inside a reason, may panic.
     pub(crate) fn drop_each(&mut self) {
         if self.is_empty() {
             return;
@@ -57,14 +59,14 @@ impl<M> DetachEffects<M> {
         drop_each(self.stop.take());
     }
 
-    /// Returns `true` if there is nothing in it that foreign code could be a part of.
+    /// Returns `true` if no remaining value can run foreign code when it is dropped.
     pub(crate) fn is_empty(&self) -> bool {
         let holds_reasons = self.pending_restart.is_some() || self.stop.is_some();
         self.dead.is_empty() && self.signals.is_empty() && self.lost_ranges.is_empty() && !holds_reasons
     }
 
-    /// Returns how many messages no incarnation will have handled because of the end. A message whose handler has failed is not
-    /// among them.
+    /// Returns the number of messages that no incarnation will have handled because of the end. It
+    /// does not include a message whose handler failed.
     pub(crate) fn dropped(&self, reason: &ExitReason) -> u64 {
         let was_killed = matches!(reason, ExitReason::Killed);
         self.dead.len() as u64 + u64::from(self.lost_in_flight && was_killed)
@@ -88,193 +90,195 @@ impl<M> DetachEffects<M> {
 }
 
 impl<M> Mailbox<M> {
-    /// From now on messages queue: an incarnation is due. Does nothing if it is open.
+    /// Opens the mailbox: from now on messages are queued for the next incarnation. Does nothing if
+    /// it is open.
     pub(crate) fn open(&self) {
-        let mut lanes = self.state.lock();
-        if lanes.service <= Phase::Drained {
-            lanes.service = Phase::Detached;
+        let mut state = self.state.lock();
+        if state.phase <= Phase::Drained {
+            state.phase = Phase::Detached;
         }
     }
 
-    /// Begins the next incarnation; its number.
+    /// Attaches the next incarnation and returns its number.
     pub(crate) fn attach(&self) -> Result<u32, AttachRefused> {
-        let mut lanes = self.state.lock();
-        match lanes.service {
+        let mut state = self.state.lock();
+        match state.phase {
             Phase::Closed => return Err(AttachRefused::Closed),
             Phase::Attached | Phase::Draining => return Err(AttachRefused::Attached),
             Phase::Detached | Phase::Drained => {}
         }
-        lanes.incarnation += 1;
-        lanes.service = Phase::Attached;
-        let outage = lanes.cold_mut().and_then(|seldom| seldom.pending_restart.take());
+        state.incarnation += 1;
+        state.phase = Phase::Attached;
+        let pending = state.cold_mut().and_then(|cold| cold.pending_restart.take());
         let mut batch = self.batch.lock();
-        batch.set_owner(lanes.incarnation);
-        lanes.first_sequence = settled_count(&lanes, &batch);
-        let incarnation = lanes.incarnation;
-        drop((batch, lanes));
-        // A reason may hold anything.
-        drop(outage);
+        batch.set_owner(state.incarnation);
+        state.first_sequence = settled_count(&state, &batch);
+        let incarnation = state.incarnation;
+        drop((batch, state));
+        // Outside the locks, because a reason may hold any value.
+        drop(pending);
         Ok(incarnation)
     }
 
-    /// Refuses messages from now on, and stops the incarnation that is attached when it has handled those that are queued. At
-    /// once if there are none. Senders in line are refused. Returns the reason if no incarnation is attached, or if it is told
-    /// already.
+    /// Drains the mailbox: messages are refused from now on, and the attached incarnation stops
+    /// once it has handled the queued ones, or at once if there are none. Waiting senders are
+    /// refused. Fails with the reason if no incarnation is attached, or if it is draining already.
     pub(crate) fn drain(&self, reason: ExitReason) -> Result<(), ExitReason> {
-        let mut lanes = self.state.lock();
-        if lanes.service != Phase::Attached {
+        let mut state = self.state.lock();
+        if state.phase != Phase::Attached {
             return Err(reason);
         }
-        lanes.service = Phase::Draining;
-        lanes.cold_or_init().stop_when_empty = Some(reason);
-        let mut wakers = lanes.cold_or_init().waiting.refuse_all();
-        self.attention.clear(SENDERS_WAITING);
-        let is_empty = lanes.messages.is_empty() && self.batch.lock().len() == 0;
-        if let Some(stop) = is_empty.then(|| lanes.take_stop()).flatten() {
-            lanes.cold_or_init().signals.push_back(stop);
-            self.attention.set(SIGNAL);
-            wakers.extend(lanes.take_waker_if(Interest::Signals));
+        state.phase = Phase::Draining;
+        state.cold_or_init().stop_when_empty = Some(reason);
+        let mut wakers = state.cold_or_init().waiters.refuse_all();
+        self.flags.clear(SENDERS_WAITING);
+        let is_empty = state.messages.is_empty() && self.batch.lock().len() == 0;
+        if let Some(stop) = is_empty.then(|| state.take_stop()).flatten() {
+            state.cold_or_init().signals.push_back(stop);
+            self.flags.set(SIGNAL);
+            wakers.extend(state.take_waker_if(Interest::Signals));
         }
-        drop(lanes);
+        drop(state);
         wake_each(wakers);
         Ok(())
     }
 
-    /// Says why there is no incarnation, and when there is to be one; what was said before comes back. Means nothing if there is
-    /// one, or the mailbox is closed.
-    pub(crate) fn set_pending_restart(&self, outage: PendingRestart) -> Option<PendingRestart> {
-        let mut lanes = self.state.lock();
-        if lanes.service == Phase::Detached {
-            lanes.cold_or_init().pending_restart.replace(outage)
+    /// Sets why there is no incarnation, and when the next one starts. Returns the previous value.
+    /// Has no effect and returns the argument unless the mailbox is [detached](Phase::Detached).
+    pub(crate) fn set_pending_restart(&self, pending: PendingRestart) -> Option<PendingRestart> {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Detached {
+            state.cold_or_init().pending_restart.replace(pending)
         } else {
-            Some(outage)
+            Some(pending)
         }
     }
 
-    /// What was said of the time until the next incarnation, if that time is now.
+    /// Returns the pending restart, if the mailbox is detached and one was set.
     pub(crate) fn pending_restart(&self) -> Option<PendingRestart> {
-        let lanes = self.state.lock();
-        if lanes.service == Phase::Detached { lanes.seldom()?.pending_restart.clone() } else { None }
+        let state = self.state.lock();
+        if state.phase == Phase::Detached { state.cold()?.pending_restart.clone() } else { None }
     }
 
-    /// Ends the incarnation of this number: itself does so as its last act, or its supervisor takes the mailbox
-    /// away from it. Whoever comes second finds nothing to end.
+    /// Detaches the incarnation with this number. An incarnation does this as its last act, or its
+    /// owner takes the mailbox away from it. The later of the two calls returns `None`.
     ///
-    /// A message in hand is lost if the reason is abnormal or its handler was cut short, and counts as handled otherwise. The rest of the batch goes
-    /// back to the front of the lane, or to the dead letters if the mailbox is set so.
+    /// The message in flight is lost if the reason is abnormal or its handler was interrupted.
+    /// Otherwise it counts as handled. The rest of the batch returns to the front of the queue, or
+    /// becomes dead letters if the mailbox discards on restart.
     pub(crate) fn detach(&self, incarnation: u32, reason: &ExitReason) -> Option<DetachEffects<M>> {
-        let mut lanes = self.state.lock();
+        let mut state = self.state.lock();
         let mut batch = self.batch.lock();
-        if lanes.served_by() != Some(incarnation) {
+        if state.attached_incarnation() != Some(incarnation) {
             return None;
         }
-        let mut leftover = DetachEffects::new();
-        self.end(&mut lanes, &mut batch, reason, &mut leftover);
-        lanes.service = if lanes.service == Phase::Draining { Phase::Drained } else { Phase::Detached };
+        let mut effects = DetachEffects::new();
+        self.end(&mut state, &mut batch, reason, &mut effects);
+        state.phase = if state.phase == Phase::Draining { Phase::Drained } else { Phase::Detached };
         if self.on_restart == MailboxOnRestart::Discard {
-            dead_letter_all(&mut lanes, &batch, reason, &mut leftover);
+            dead_letter_all(&mut state, &batch, reason, &mut effects);
         }
-        leftover.wakers.extend(self.admit(&mut lanes, Some(0)));
-        leftover.watchers =
-            lanes.cold_mut().map(|seldom| std::mem::take(&mut seldom.watchers)).unwrap_or_default();
-        Some(leftover)
+        effects.wakers.extend(self.admit(&mut state, Some(0)));
+        effects.watchers =
+            state.cold_mut().map(|cold| std::mem::take(&mut cold.watchers)).unwrap_or_default();
+        Some(effects)
     }
 
-    /// From now on messages are refused; those that wait are dead. Does nothing if it is closed.
+    /// Closes the mailbox: from now on messages are refused, and queued messages become dead
+    /// letters. Returns `None` if it was closed before.
     pub(crate) fn close(&self, reason: &ExitReason) -> Option<DetachEffects<M>> {
-        let mut lanes = self.state.lock();
+        let mut state = self.state.lock();
         let mut batch = self.batch.lock();
-        if lanes.service == Phase::Closed {
+        if state.phase == Phase::Closed {
             return None;
         }
-        let mut leftover = DetachEffects::new();
-        self.end(&mut lanes, &mut batch, reason, &mut leftover);
-        lanes.service = Phase::Closed;
-        dead_letter_all(&mut lanes, &batch, reason, &mut leftover);
-        if let Some(seldom) = lanes.cold_mut() {
-            leftover.wakers.extend(seldom.waiting.refuse_all());
-            let hooks = std::mem::take(&mut seldom.close_hooks);
-            leftover.hooks.extend(hooks.into_values().map(|(_, hook)| hook));
-            leftover.is_closing = !leftover.hooks.is_empty();
-            seldom.pending_closes += u32::from(leftover.is_closing);
-            leftover.pending_restart = seldom.pending_restart.take();
-            leftover.watchers = std::mem::take(&mut seldom.watchers);
+        let mut effects = DetachEffects::new();
+        self.end(&mut state, &mut batch, reason, &mut effects);
+        state.phase = Phase::Closed;
+        dead_letter_all(&mut state, &batch, reason, &mut effects);
+        if let Some(cold) = state.cold_mut() {
+            effects.wakers.extend(cold.waiters.refuse_all());
+            let hooks = std::mem::take(&mut cold.close_hooks);
+            effects.hooks.extend(hooks.into_values().map(|(_, hook)| hook));
+            effects.is_closing = !effects.hooks.is_empty();
+            cold.pending_closes += u32::from(effects.is_closing);
+            effects.pending_restart = cold.pending_restart.take();
+            effects.watchers = std::mem::take(&mut cold.watchers);
         }
-        Some(leftover)
+        Some(effects)
     }
 
-    /// Who watches a closed mailbox, to be told that nobody is there, now that its names are free.
+    /// Completes a close whose hooks have run, so that its names are free. Returns the watchers
+    /// that registered since the close, unless another close is still pending.
     pub(crate) fn finish_close(&self) -> SeqMap<ExitCallback> {
-        let mut lanes = self.state.lock();
-        let seldom = lanes.cold_or_init();
-        seldom.pending_closes = seldom.pending_closes.saturating_sub(1);
-        if seldom.pending_closes == 0 {
-            std::mem::take(&mut seldom.close_watchers)
-        } else {
-            SeqMap::default()
-        }
+        let mut state = self.state.lock();
+        let cold = state.cold_or_init();
+        cold.pending_closes = cold.pending_closes.saturating_sub(1);
+        if cold.pending_closes == 0 { std::mem::take(&mut cold.close_watchers) } else { SeqMap::default() }
     }
 
-    /// Takes the batch back from whoever has it, and forgets what was meant for that incarnation alone.
+    /// Ends the attached incarnation, if any: takes its batch back, and clears what was addressed
+    /// to it alone.
     fn end(
         &self,
-        lanes: &mut MailboxState<M>,
+        state: &mut MailboxState<M>,
         batch: &mut Batch<M>,
         reason: &ExitReason,
-        leftover: &mut DetachEffects<M>,
+        effects: &mut DetachEffects<M>,
     ) {
-        let in_hand = self.swap_in_flight(0);
-        if std::mem::take(&mut lanes.is_cut_short) || reason.is_abnormal() {
-            leftover.lost_in_flight = in_hand > 0;
-            lanes.count_lost(in_hand);
+        let in_flight = self.swap_in_flight(0);
+        if std::mem::take(&mut state.is_interrupted) || reason.is_abnormal() {
+            effects.lost_in_flight = in_flight > 0;
+            state.count_lost(in_flight);
         } else {
-            lanes.handled += in_hand;
+            state.handled += in_flight;
         }
         batch.clear_owner();
-        lanes.settle_dropped();
-        self.attention.clear(EVICTED);
-        if let Some(incarnation) = lanes.served_by() {
-            leftover.ended = Some(incarnation);
-            lanes.ends_to_report += 1;
-            leftover.hooks =
-                lanes.cold_mut().map(|seldom| std::mem::take(&mut seldom.end_hooks)).unwrap_or_default();
-            leftover.lost_ranges.extend(lanes.remember_loss(
-                lanes.first_sequence + 1,
-                settled_count(lanes, batch),
+        state.settle_evicted();
+        self.flags.clear(EVICTED);
+        if let Some(incarnation) = state.attached_incarnation() {
+            effects.ended = Some(incarnation);
+            state.unreported_ends += 1;
+            effects.hooks =
+                state.cold_mut().map(|cold| std::mem::take(&mut cold.exit_hooks)).unwrap_or_default();
+            effects.lost_ranges.extend(state.record_lost(
+                state.first_sequence + 1,
+                settled_count(state, batch),
                 reason,
             ));
         }
-        // Accepted before everything in the lane, so it goes to its front (invariant 3).
-        batch.messages.append(&mut lanes.messages);
-        std::mem::swap(&mut batch.messages, &mut lanes.messages);
-        lanes.swapped = true;
+        // The batch was accepted before everything in the queue, so it goes to the front (invariant
+        // 3).
+        batch.messages.append(&mut state.messages);
+        std::mem::swap(&mut batch.messages, &mut state.messages);
+        state.swapped = true;
         self.batch_len.store(0, Ordering::Relaxed);
         self.parked_incarnation.store(0, Ordering::Relaxed);
-        if let Some(seldom) = lanes.cold_mut() {
-            leftover.signals = std::mem::take(&mut seldom.signals);
-            leftover.stop = seldom.stop_when_empty.take();
+        if let Some(cold) = state.cold_mut() {
+            effects.signals = std::mem::take(&mut cold.signals);
+            effects.stop = cold.stop_when_empty.take();
         }
-        lanes.ending = false;
-        lanes.task = None;
-        lanes.is_poked = false;
-        lanes.wake_on = Interest::Nothing;
-        // If it is not the incarnation itself that ends so, it has to hear of it.
-        leftover.wakers.extend(lanes.waker.take());
-        self.attention.clear(KILL | SIGNAL);
-        leftover.wakers.extend(self.settled_up_to(lanes, u64::MAX));
-        leftover.wakers.extend(self.take_idle_wakers(lanes));
+        state.is_ending = false;
+        state.task = None;
+        state.is_poked = false;
+        state.wake_on = Interest::Nothing;
+        // An incarnation that did not end itself must be woken to notice its end.
+        effects.wakers.extend(state.waker.take());
+        self.flags.clear(KILL | SIGNAL);
+        effects.wakers.extend(self.settled_up_to(state, u64::MAX));
+        effects.wakers.extend(self.take_idle_wakers(state));
     }
 }
 
-/// Everything that waits is dead.
+/// Turns every queued message into a dead letter and records the reason.
 fn dead_letter_all<M>(
-    lanes: &mut MailboxState<M>,
+    state: &mut MailboxState<M>,
     batch: &Batch<M>,
     reason: &ExitReason,
-    leftover: &mut DetachEffects<M>,
+    effects: &mut DetachEffects<M>,
 ) {
-    leftover.dead = std::mem::take(&mut lanes.messages);
-    let first = settled_count(lanes, batch) + 1;
-    lanes.count_dead(leftover.dead.len() as u64);
-    leftover.lost_ranges.extend(lanes.remember_loss(first, lanes.accepted(), reason));
+    effects.dead = std::mem::take(&mut state.messages);
+    let first = settled_count(state, batch) + 1;
+    state.count_dead(effects.dead.len() as u64);
+    effects.lost_ranges.extend(state.record_lost(first, state.accepted(), reason));
 }

@@ -1,42 +1,58 @@
-//! The mailbox: one queue per identity, which outlives every incarnation that works through it.
+//! The mailbox: one queue per identity, which outlives every incarnation that receives from it.
 //!
 //! # Model
 //!
-//! Two lanes behind one lock. The lane of *signals* is never bounded and always first; the lane of *messages* is first
-//! in, first out, and bounded unless it was asked not to be. An incarnation *attaches*; while it is attached it takes
-//! the whole lane of messages out in one swap: the first in its hand, the rest as its *batch*, and works through that without
-//! touching the senders' lock. The batch has a lock of its own that nobody contends for, so that it can be taken away from
-//! an incarnation that is stuck and will never come back for it. While the batch is empty, it is not touched.
+//! A mailbox has two queues behind one lock, the state lock. The *signal queue* is unbounded and
+//! always goes first. The *message queue* is first in, first out, and bounded unless it is
+//! configured otherwise.
+//!
+//! An incarnation *attaches*. While it is attached, it takes the whole message queue out in one
+//! swap: the first message is then *in flight*, and the rest is its *batch*. It works through the
+//! batch without the state lock. The batch has its own lock, which is normally uncontended. With
+//! that lock the batch can be taken away from an incarnation that is stuck and never returns. An
+//! empty batch is not touched.
 //!
 //! ```text
-//!              open             attach                 detach, abandon
-//!   Closed ───────────▶ Detached ─────────▶ Served(n) ─────────────────────▶ Detached
-//!      ▲                   │                  │
-//!      └────── close ──────┴────── close ─────┘
+//!              open             attach                  detach, abandon
+//!   Closed ───────────▶ Detached ─────────▶ Attached(n) ────────────────────▶ Detached
+//!      ▲                   │                    │
+//!      └────── close ──────┴─────── close ──────┘
+//!
+//!                drain                 detach             open
+//!   Attached(n) ───────▶ Draining(n) ────────▶ Drained ─────────▶ Detached
 //! ```
 //!
-//! It queues while it is *vacant* or *served*: somebody is due to work through it. When *closed* it refuses, and gives the
-//! message back.
+//! A *detached* or *attached* mailbox queues messages, because an incarnation will receive them. A
+//! *closed* mailbox returns the message to the sender.
+//!
+//! A *draining* mailbox has an incarnation attached too, but returns messages to their senders. The
+//! incarnation stops once it has handled the queued messages. Then the mailbox is *drained*: its
+//! owner closes it, or opens it for the next incarnation.
 //!
 //! # Invariants
 //!
-//! 1. **Lock order**: lanes before batch. Nothing is woken, dropped or called under either.
-//! 2. **One consumer**: the batch is taken from only by the incarnation whose number it bears, the lanes only by the one that is
-//!    attached, and only they change what is in hand. Both change at once, under both locks, so an incarnation that looks
-//!    under either lock knows whether it still is the one.
-//! 3. **Order**: what is in the batch was accepted before what is in the lane; what returns from a batch goes to the
-//!    front. So messages settle in the order of their sequence numbers, and a number tells a message's fate. Messages that are
-//!    dropped for newer ones leave from the front too; those behind the one in hand count as settled when that one is. What is
-//!    dropped on its way in has no number.
-//! 4. **Conservation**: accepted = handled + lost + dead + (in the lane) + (in the batch, the one in hand included). Who holds
-//!    both locks sees it hold; a message is settled under either.
-//! 5. **Bound**: lane + batch + places that are kept never exceed the capacity; the one message in hand is not counted.
-//! 6. **Attention**: a bit is set under the lanes' lock, and *seen before the next message is taken*, because the consumer
-//!    looks at it under the lock under which it takes one. A sender that found no room sets its bit first and then looks at
-//!    the batch, under that lock too: either it sees the place that was just freed, or the consumer sees the bit. So nobody
-//!    stands in line while there is room, except under the lanes' lock.
-//! 7. **No lost wake-up**: the consumer registers its waker under the lanes' lock after it has found both lanes empty. Then nobody
-//!    stands in line either, unless all places are kept; who gives one back lets the line in and wakes the consumer.
+//! 1. **Lock order**: state before batch. Nothing is woken, dropped or called under either lock.
+//! 2. **One consumer**: only the owner of the batch takes from it, only the attached incarnation
+//!    takes from the queues, and only they change the in-flight count. The owner and the attached
+//!    incarnation change together, under both locks. So an incarnation that checks under either
+//!    lock knows whether it is still the consumer.
+//! 3. **Order**: messages in the batch were accepted before messages in the queue, and the rest of
+//!    a batch returns to the front. So messages settle in the order of their sequence numbers, and
+//!    the number determines the outcome. Evicted messages leave from the front too. Evicted
+//!    messages behind the one in flight count as settled when it settles. A message that is
+//!    discarded on arrival has no number.
+//! 4. **Conservation**: accepted = handled + lost + dead + queued + batch (with the message in
+//!    flight). The equation holds under both locks. A message settles under either lock.
+//! 5. **Bound**: queue + batch + reserved places never exceed the capacity. The one message in
+//!    flight is not counted.
+//! 6. **Event flags**: a flag is set under the state lock. The consumer *sees it before it takes
+//!    the next message*, because it reads the flags under the lock under which it takes. A sender
+//!    that found no room first sets its flag and then reads the batch, under the batch lock. Either
+//!    it sees the place that was just freed, or the consumer sees the flag. So no sender waits
+//!    while there is room, except within the state lock.
+//! 7. **No lost wake-up**: the consumer registers its waker under the state lock after it found
+//!    both queues empty. Then no sender waits either, unless all places are reserved. The release
+//!    of a reserved place admits waiting senders and wakes the consumer.
 
 mod batch;
 mod config;

@@ -1,4 +1,4 @@
-//! A cast that finds the mailbox full: what is dropped for it, if anything.
+//! A cast to a full mailbox: which messages are evicted for it, if any.
 
 use std::task::Waker;
 
@@ -9,117 +9,119 @@ use super::shared::{EVICTED, Mailbox, SENDERS_WAITING, settled_count};
 use super::state::{Interest, MailboxState};
 use crate::sync::Ordering;
 
-/// What is to be done outside the locks after messages were dropped.
+/// The work that is left after an eviction. The caller does it outside the locks.
 #[must_use]
 pub(crate) struct Evicted<M> {
-    /// The messages that were dropped.
+    /// The evicted messages.
     pub(crate) messages: Vec<M>,
     pub(crate) wakers: Vec<Waker>,
 }
 
-/// Somebody new, who got in or, though on the books, was turned away; and what was dropped for it.
+/// The new item if it was counted but rejected, and the messages that were evicted for it.
 type Admitted<M, T> = (Option<T>, Evicted<M>);
 
 impl<M> Mailbox<M> {
-    /// Takes a message in that found no room, as the mailbox is set; it comes back if nothing is to be dropped.
+    /// Admits a message that found no room, as the overflow policy says. Fails with the message if
+    /// nothing may be dropped.
     pub(crate) fn overflow(&self, message: M) -> Result<Evicted<M>, PushError<M>> {
-        let enter = |lanes: &mut MailboxState<M>, message| {
-            lanes.accept(message);
+        let insert = |state: &mut MailboxState<M>, message| {
+            state.accept(message);
         };
-        let (turned_away, mut displaced) = self.admit_with_overflow(message, enter)?;
-        displaced.messages.extend(turned_away);
-        Ok(displaced)
+        let (rejected, mut evicted) = self.admit_with_overflow(message, insert)?;
+        evicted.messages.extend(rejected);
+        Ok(evicted)
     }
 
-    /// Keeps a place for a message that found no room, as the mailbox is set. False if that message is to be dropped: it is on
-    /// the books already.
+    /// Reserves a place for a message that found no room, as the overflow policy says. Returns
+    /// `false` if that message itself is dropped. It is counted already in that case.
     pub(crate) fn reserve_with_overflow(&self) -> Result<(bool, Evicted<M>), PushError<()>> {
-        let (turned_away, displaced) =
-            self.admit_with_overflow((), |lanes, ()| lanes.cold_or_init().reserved += 1)?;
-        Ok((turned_away.is_none(), displaced))
+        let (rejected, evicted) =
+            self.admit_with_overflow((), |state, ()| state.cold_or_init().reserved += 1)?;
+        Ok((rejected.is_none(), evicted))
     }
 
-    /// Lets somebody new `enter`, who found no room a moment ago.
+    /// Admits a new item, which found no room a moment ago, by a call of `insert`.
     fn admit_with_overflow<T>(
         &self,
         new: T,
-        enter: impl FnOnce(&mut MailboxState<M>, T),
+        insert: impl FnOnce(&mut MailboxState<M>, T),
     ) -> Result<Admitted<M, T>, PushError<T>> {
         if self.overflow == OverflowPolicy::Reject {
             return Err(PushError::Full(new));
         }
-        let mut displaced = Evicted { messages: Vec::new(), wakers: Vec::new() };
-        let mut lanes = self.state.lock();
-        if lanes.refuses() {
+        let mut evicted = Evicted { messages: Vec::new(), wakers: Vec::new() };
+        let mut state = self.state.lock();
+        if state.refuses() {
             return Err(PushError::Closed(new));
         }
-        // By now there may be room.
-        if lanes.has_line() || !self.has_room(&lanes) {
+        // There may be room by now.
+        if state.has_waiters() || !self.has_room(&state) {
             match self.overflow {
                 OverflowPolicy::DropNewest => {
-                    lanes.cold_or_init().discarded += 1;
-                    return Ok((Some(new), displaced));
+                    state.cold_or_init().discarded += 1;
+                    return Ok((Some(new), evicted));
                 }
-                OverflowPolicy::DropOldest if self.can_make_room(&lanes) => {
-                    self.make_room(&mut lanes, &mut displaced);
+                OverflowPolicy::DropOldest if self.can_make_room(&state) => {
+                    self.make_room(&mut state, &mut evicted);
                 }
                 OverflowPolicy::Reject | OverflowPolicy::DropOldest => return Err(PushError::Full(new)),
             }
         }
-        enter(&mut lanes, new);
-        if !lanes.messages.is_empty() {
-            displaced.wakers.extend(lanes.take_waker_if(Interest::Messages));
+        insert(&mut state, new);
+        if !state.messages.is_empty() {
+            evicted.wakers.extend(state.take_waker_if(Interest::Messages));
         }
-        Ok((None, displaced))
+        Ok((None, evicted))
     }
 
-    /// Counts a message as taken in that is dropped on its way.
+    /// Counts a message that is accepted and dropped at once.
     pub(crate) fn count_discarded(&self) {
         self.state.lock().cold_or_init().discarded += 1;
     }
 
-    /// Whether it would help to drop messages: not if those places are taken that are kept, or will be when the line is in.
-    fn can_make_room(&self, lanes: &MailboxState<M>) -> bool {
-        let wanted = lanes.seldom().map_or(0, |seldom| seldom.waiting.places_wanted());
-        lanes.reserved() + wanted < lanes.limit
+    /// Returns `true` if an eviction can make room. It cannot if all places are reserved, or will
+    /// be once the waiting senders are admitted.
+    fn can_make_room(&self, state: &MailboxState<M>) -> bool {
+        let wanted = state.cold().map_or(0, |cold| cold.waiters.permits_wanted());
+        state.reserved() + wanted < state.limit
     }
 
-    /// Drops the oldest until everybody in line is in and there is room for one more.
-    fn make_room(&self, lanes: &mut MailboxState<M>, displaced: &mut Evicted<M>) {
+    /// Evicts the oldest messages until every waiting sender is admitted and one more message fits.
+    fn make_room(&self, state: &mut MailboxState<M>, evicted: &mut Evicted<M>) {
         let mut batch = self.batch.lock();
         loop {
-            if lanes.messages.len() + lanes.reserved() + batch.len() >= lanes.limit {
-                // There is one: not all places are kept.
-                let Some(oldest) = self.drop_oldest(lanes, &mut batch) else { break };
-                displaced.messages.push(oldest);
-            } else if lanes.has_line() {
-                displaced.wakers.extend(lanes.advance_line());
+            if state.messages.len() + state.reserved() + batch.len() >= state.limit {
+                // There is one, because not all places are reserved.
+                let Some(oldest) = self.evict_oldest(state, &mut batch) else { break };
+                evicted.messages.push(oldest);
+            } else if state.has_waiters() {
+                evicted.wakers.extend(state.admit_next_waiter());
             } else {
                 break;
             }
         }
         self.batch_len.store(batch.len(), Ordering::Relaxed);
-        self.attention.clear(SENDERS_WAITING);
-        // The reply of a dropped message may have been gone before it.
-        displaced.wakers.extend(self.settled_up_to(lanes, u64::MAX));
+        self.flags.clear(SENDERS_WAITING);
+        // The reply of an evicted message may have been dropped before the message.
+        evicted.wakers.extend(self.settled_up_to(state, u64::MAX));
     }
 
-    /// Takes the oldest message out that is not in hand.
+    /// Removes the oldest message that is not in flight.
     ///
-    /// The number of one behind the hand is settled when that of the hand is, and not before (invariant 3): the consumer sees
-    /// the bit before it takes another.
-    fn drop_oldest(&self, lanes: &mut MailboxState<M>, batch: &mut Batch<M>) -> Option<M> {
-        let oldest = batch.messages.pop_front().or_else(|| lanes.messages.pop_front())?;
-        let in_hand = u64::from(self.in_flight.load(Ordering::Relaxed));
-        let before = settled_count(lanes, batch) + in_hand;
-        let seldom = lanes.cold_or_init();
-        seldom.evicted_unsettled += 1;
-        let sequence = before + seldom.evicted_unsettled;
-        lanes.remember_drop(sequence);
-        if in_hand == 0 {
-            lanes.settle_dropped();
+    /// A message behind the one in flight settles when that one settles, and not before (invariant
+    /// 3). The consumer sees the flag before it takes another message.
+    fn evict_oldest(&self, state: &mut MailboxState<M>, batch: &mut Batch<M>) -> Option<M> {
+        let oldest = batch.messages.pop_front().or_else(|| state.messages.pop_front())?;
+        let in_flight = u64::from(self.in_flight.load(Ordering::Relaxed));
+        let before = settled_count(state, batch) + in_flight;
+        let cold = state.cold_or_init();
+        cold.evicted_unsettled += 1;
+        let sequence = before + cold.evicted_unsettled;
+        state.record_evicted(sequence);
+        if in_flight == 0 {
+            state.settle_evicted();
         } else {
-            self.attention.set(EVICTED);
+            self.flags.set(EVICTED);
         }
         Some(oldest)
     }

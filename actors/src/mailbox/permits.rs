@@ -1,4 +1,4 @@
-//! Places that are kept for somebody who will send later.
+//! Reserved places for messages that are sent later.
 
 use std::task::Waker;
 
@@ -10,27 +10,28 @@ use super::state::MailboxState;
 use super::wait_queue::TicketOutcome;
 
 impl<M> Mailbox<M> {
-    /// Keeps a place, if there is room and nobody stands in line for it.
+    /// Reserves a place, if there is room and no sender waits for it.
     pub(crate) fn try_reserve(&self) -> Result<(), PushError<()>> {
-        let mut lanes = self.state.lock();
-        self.reserve_in(&mut lanes)
+        let mut state = self.state.lock();
+        self.reserve_locked(&mut state)
     }
 
-    fn reserve_in(&self, lanes: &mut MailboxState<M>) -> Result<(), PushError<()>> {
-        if lanes.refuses() {
+    fn reserve_locked(&self, state: &mut MailboxState<M>) -> Result<(), PushError<()>> {
+        if state.refuses() {
             return Err(PushError::Closed(()));
         }
-        if lanes.has_line() || !self.has_room(lanes) {
+        if state.has_waiters() || !self.has_room(state) {
             return Err(PushError::Full(()));
         }
-        lanes.cold_or_init().reserved += 1;
+        state.cold_or_init().reserved += 1;
         Ok(())
     }
 
-    /// Keeps a place, or stands in line for one: then the ticket. Refused if the task that asks would wait for itself.
+    /// Reserves a place, or joins the wait queue and returns the ticket. Refused if the calling
+    /// task would wait for itself.
     ///
-    /// The line's bit is set before the batch is looked at, as for messages (invariant 6).
-    pub(crate) fn reserve_or_join(
+    /// The flag is set before the batch is read, as for messages (invariant 6).
+    pub(crate) fn reserve_or_wait(
         &self,
         is_circular: impl FnOnce() -> bool,
         waker: &Waker,
@@ -40,44 +41,45 @@ impl<M> Mailbox<M> {
             Err(PushError::Full(())) => {}
             reserved => return reserved.map(Ok),
         }
-        let mut lanes = self.state.lock();
-        match self.reserve_in(&mut lanes) {
-            Err(PushError::Full(())) if lanes.is_run_by(task::try_id()) => {
+        let mut state = self.state.lock();
+        match self.reserve_locked(&mut state) {
+            Err(PushError::Full(())) if state.is_run_by(task::try_id()) => {
                 return Err(PushError::WouldDeadlock(()));
             }
             Err(PushError::Full(())) => {}
             reserved => return reserved.map(Ok),
         }
-        let ticket = lanes.cold_or_init().waiting.enqueue(None, waker.clone());
-        self.attention.set(SENDERS_WAITING);
-        let admitted = self.admit(&mut lanes, None);
-        wake_all(lanes, admitted);
+        let ticket = state.cold_or_init().waiters.enqueue(None, waker.clone());
+        self.flags.set(SENDERS_WAITING);
+        let admitted = self.admit(&mut state, None);
+        wake_all(state, admitted);
         Ok(Err(ticket))
     }
 
-    /// Leaves the line; a place that was kept in the meantime is given back.
+    /// Cancels a reservation that waits. Releases its place if it was granted meanwhile.
     pub(crate) fn cancel_reserve(&self, ticket: u64) {
-        let outcome = self.state.lock().cold_or_init().waiting.cancel(ticket);
+        let outcome = self.state.lock().cold_or_init().waiters.cancel(ticket);
         if matches!(outcome, Some(TicketOutcome::Reserved)) {
             self.release_permit();
         }
     }
 
-    /// Gives a place back that was kept: the first in line gets it.
+    /// Releases a reserved place. The first waiter gets it.
     pub(crate) fn release_permit(&self) {
-        let mut lanes = self.state.lock();
-        lanes.cold_or_init().reserved -= 1;
-        let admitted = self.admit(&mut lanes, None);
-        wake_all(lanes, admitted);
+        let mut state = self.state.lock();
+        state.cold_or_init().reserved -= 1;
+        let admitted = self.admit(&mut state, None);
+        wake_all(state, admitted);
     }
 
-    /// Puts a message in the place that was kept for it. It comes back if the mailbox is closed; the place is gone either way.
+    /// Enqueues a message in its reserved place. Returns the message if the mailbox is closed. The
+    /// reservation ends in both cases.
     pub(crate) fn send_reserved(&self, message: M) -> Result<u64, M> {
-        let mut lanes = self.state.lock();
-        lanes.cold_or_init().reserved -= 1;
-        if lanes.refuses() {
+        let mut state = self.state.lock();
+        state.cold_or_init().reserved -= 1;
+        if state.refuses() {
             return Err(message);
         }
-        Ok(Self::take_in(lanes, message))
+        Ok(Self::accept_and_wake(state, message))
     }
 }

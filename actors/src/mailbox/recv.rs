@@ -1,4 +1,4 @@
-//! The consumer's side: an incarnation takes what is next, or goes to sleep over it.
+//! The consumer's operations: take the next event, or wait for it.
 
 use std::task::{Context, Poll, Waker};
 
@@ -8,12 +8,12 @@ use crate::control::ControlSignal;
 use crate::foreign::wake_each;
 use crate::sync::Ordering;
 
-/// What an incarnation has to act on next.
+/// What an incarnation must act on next.
 #[derive(Debug)]
 pub(crate) enum NextEvent<M> {
     /// A signal, ahead of all messages.
     Signal(ControlSignal),
-    /// A message, now in the incarnation's hand.
+    /// A message, which is in flight now.
     Message(M),
     /// The incarnation was killed.
     Killed,
@@ -21,21 +21,22 @@ pub(crate) enum NextEvent<M> {
     Detached,
 }
 
-/// What a consumer that wants to sleep inside user code finds.
+/// The result of an attempt to park inside user code.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum ParkResult {
-    /// Nothing: it may sleep.
-    Asleep,
-    /// A signal that it wants to act on, or it is to look again.
+    /// The consumer is parked.
+    Parked,
+    /// There is a signal to act on, or the code must be polled again.
     Signalled,
-    /// It was killed, or the mailbox was taken away from it.
-    Over,
+    /// The incarnation was killed, or the mailbox was taken away from it.
+    Ended,
 }
 
 impl<M> Mailbox<M> {
-    /// The next thing to act on. To ask for it says that the message before it was handled.
-    // What a message of a batch goes through is made one piece with what the actor does, so that the message is not copied from
-    // hand to hand: that costs more than all the rest. Hence `inline`, and not for the rare part.
+    /// Returns the next event. Counts the previous message as handled.
+    // The path of a batched message is inlined into the code of the actor, so that the message is
+    // not copied from call to call. These copies would cost more than all the rest. The rare part
+    // stays out of line.
     #[inline]
     pub(crate) fn poll_next(&self, incarnation: u32, cx: &mut Context<'_>) -> Poll<NextEvent<M>> {
         match self.take(incarnation) {
@@ -44,15 +45,16 @@ impl<M> Mailbox<M> {
         }
     }
 
-    /// The next message of the batch, unless something asks for attention (invariant 6).
+    /// Takes the next message of the batch, unless an event flag is set (invariant 6).
     #[inline]
     pub(crate) fn take(&self, incarnation: u32) -> Option<M> {
-        // The consumer makes it shorter, and a sender who drops the oldest; either way it finds the batch empty and looks again.
+        // The consumer shortens the batch, and so does a sender that evicts the oldest message. In
+        // both cases the consumer finds the batch empty and checks the state.
         if self.batch_len.load(Ordering::Relaxed) == 0 {
             return None;
         }
         let mut batch = self.batch.lock();
-        if self.attention.wanted() || !batch.is_owned_by(incarnation) {
+        if self.flags.any() || !batch.is_owned_by(incarnation) {
             return None;
         }
         let message = batch.messages.pop_front()?;
@@ -61,63 +63,64 @@ impl<M> Mailbox<M> {
         Some(message)
     }
 
-    /// Looks at everything: signals first, then the batch, then the lane; goes to sleep if there is nothing. A mailbox that is
-    /// nearly empty, as under calls, needs no lock but that of the lanes.
+    /// Checks everything: signals first, then the batch, then the queue. Parks if there is nothing.
+    /// A nearly empty mailbox, as under calls, needs only the state lock.
     #[inline(never)]
     fn refill(&self, incarnation: u32, waker: &Waker) -> Poll<NextEvent<M>> {
-        let mut lanes = self.state.lock();
-        if lanes.served_by() != Some(incarnation) {
+        let mut state = self.state.lock();
+        if state.attached_incarnation() != Some(incarnation) {
             return Poll::Ready(NextEvent::Detached);
         }
-        lanes.handled += self.swap_in_flight(0);
+        state.handled += self.swap_in_flight(0);
         let mut wakers = Vec::new();
-        let urgent = if self.attention.wanted() { self.next_urgent(&mut lanes, &mut wakers) } else { None };
+        let urgent = if self.flags.any() { self.next_urgent(&mut state, &mut wakers) } else { None };
         let next = urgent
-            .or_else(|| self.next_message(&mut lanes).map(NextEvent::Message))
-            .or_else(|| lanes.take_stop().map(NextEvent::Signal));
-        if self.attention.has(SENDERS_WAITING) {
-            wakers.extend(self.admit(&mut lanes, Some(self.batch_len.load(Ordering::Relaxed))));
+            .or_else(|| self.next_message(&mut state).map(NextEvent::Message))
+            .or_else(|| state.take_stop().map(NextEvent::Signal));
+        if self.flags.has(SENDERS_WAITING) {
+            wakers.extend(self.admit(&mut state, Some(self.batch_len.load(Ordering::Relaxed))));
         }
         if next.is_none() {
-            self.park(&mut lanes, waker);
-            wakers.extend(self.take_idle_wakers(&mut lanes));
+            self.park(&mut state, waker);
+            wakers.extend(self.take_idle_wakers(&mut state));
         }
         self.parked_incarnation.store(if next.is_none() { incarnation } else { 0 }, Ordering::Relaxed);
-        drop(lanes);
+        drop(state);
         wake_each(wakers);
         next.map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// Goes to sleep over a mailbox with nothing in it. Both lanes are empty, and so is the line: nobody stands in it while there is
-    /// room (invariant 7).
-    pub(super) fn park(&self, lanes: &mut MailboxState<M>, waker: &Waker) {
-        shrink(&mut lanes.messages);
-        if std::mem::take(&mut lanes.swapped) {
+    /// Parks the consumer on an empty mailbox. Both queues are empty, and so is the wait queue,
+    /// because no sender waits while there is room (invariant 7).
+    pub(super) fn park(&self, state: &mut MailboxState<M>, waker: &Waker) {
+        shrink(&mut state.messages);
+        if std::mem::take(&mut state.swapped) {
             shrink(&mut self.batch.lock().messages);
         }
-        register_waker(lanes, waker, Interest::Messages);
+        register_waker(state, waker, Interest::Messages);
     }
 
-    /// What comes ahead of all messages.
-    fn next_urgent(&self, lanes: &mut MailboxState<M>, wakers: &mut Vec<Waker>) -> Option<NextEvent<M>> {
-        self.settle_dropped(lanes);
-        *wakers = self.take_outcome_wakers(lanes);
-        if self.attention.has(KILL) {
+    /// Returns the event that goes before all messages, if there is one.
+    fn next_urgent(&self, state: &mut MailboxState<M>, wakers: &mut Vec<Waker>) -> Option<NextEvent<M>> {
+        self.settle_evicted(state);
+        *wakers = self.take_outcome_wakers(state);
+        if self.flags.has(KILL) {
             Some(NextEvent::Killed)
         } else {
-            self.next_signal(lanes).map(NextEvent::Signal)
+            self.next_signal(state).map(NextEvent::Signal)
         }
     }
 
-    /// The next message, now in hand: of the batch if there is one, or else of the lane, whose rest is the next batch.
-    pub(super) fn next_message(&self, lanes: &mut MailboxState<M>) -> Option<M> {
+    /// Takes the next message and puts it in flight. It comes from the batch, or else from the
+    /// queue, whose rest is the next batch.
+    pub(super) fn next_message(&self, state: &mut MailboxState<M>) -> Option<M> {
         let message = if self.batch_len.load(Ordering::Relaxed) == 0 {
-            let message = lanes.messages.pop_front()?;
-            if !lanes.messages.is_empty() {
+            let message = state.messages.pop_front()?;
+            if !state.messages.is_empty() {
                 let mut batch = self.batch.lock();
-                std::mem::swap(&mut lanes.messages, &mut batch.messages);
+                std::mem::swap(&mut state.messages, &mut batch.messages);
                 self.batch_len.store(batch.len(), Ordering::Relaxed);
-                lanes.swapped = true;
+                state.swapped = true;
             }
             message
         } else {
@@ -130,7 +133,8 @@ impl<M> Mailbox<M> {
         Some(message)
     }
 
-    /// The message in hand was handled. False if the incarnation is not attached any more.
+    /// Counts the message in flight as handled. Returns `false` if the incarnation is not attached
+    /// any more.
     pub(crate) fn ack(&self, incarnation: u32) -> bool {
         let mut batch = self.batch.lock();
         let attached = batch.is_owned_by(incarnation);
@@ -140,56 +144,58 @@ impl<M> Mailbox<M> {
         attached
     }
 
-    /// Takes so many messages in hand; how many were in it. Under a lock under which the incarnation was found to be attached.
+    /// Sets the in-flight count (0 or 1) and returns the previous one. The caller holds a lock
+    /// under which it verified that the incarnation is attached.
     pub(super) fn swap_in_flight(&self, messages: u8) -> u64 {
-        // Not one step, and need not be: nobody else writes.
+        // Not one atomic step, and need not be: no other thread writes meanwhile.
         let before = self.in_flight.load(Ordering::Relaxed);
         self.in_flight.store(messages, Ordering::Relaxed);
         u64::from(before)
     }
 
-    /// What was dropped behind the message in hand is settled, now that that one is.
-    pub(super) fn settle_dropped(&self, lanes: &mut MailboxState<M>) {
-        if self.attention.has(EVICTED) {
-            lanes.settle_dropped();
-            self.attention.clear(EVICTED);
+    /// Settles the messages that were evicted behind the one in flight, which has settled now.
+    pub(super) fn settle_evicted(&self, state: &mut MailboxState<M>) {
+        if self.flags.has(EVICTED) {
+            state.settle_evicted();
+            self.flags.clear(EVICTED);
         }
     }
 
-    /// The wakers of the tasks that wait for a fate that is decided by now.
-    pub(super) fn take_outcome_wakers(&self, lanes: &mut MailboxState<M>) -> Vec<Waker> {
-        if !self.attention.has(OUTCOME_WAITERS) {
+    /// Takes the wakers of the tasks whose awaited outcome is decided by now.
+    pub(super) fn take_outcome_wakers(&self, state: &mut MailboxState<M>) -> Vec<Waker> {
+        if !self.flags.has(OUTCOME_WAITERS) {
             return Vec::new();
         }
-        let up_to = settled_count(lanes, &self.batch.lock());
-        self.settled_up_to(lanes, up_to)
+        let up_to = settled_count(state, &self.batch.lock());
+        self.settled_up_to(state, up_to)
     }
 
-    /// The same for a caller that holds both locks and knows up to which message fates are decided.
-    pub(super) fn settled_up_to(&self, lanes: &mut MailboxState<M>, up_to: u64) -> Vec<Waker> {
-        let Some(seldom) = lanes.cold_mut() else { return Vec::new() };
-        let decided = seldom.take_fate_wakers(up_to);
-        if seldom.awaits_no_fate() {
-            self.attention.clear(OUTCOME_WAITERS);
+    /// Takes the outcome wakers up to a message, for a caller that knows how many have settled.
+    pub(super) fn settled_up_to(&self, state: &mut MailboxState<M>, up_to: u64) -> Vec<Waker> {
+        let Some(cold) = state.cold_mut() else { return Vec::new() };
+        let decided = cold.take_outcome_wakers(up_to);
+        if cold.has_no_outcome_waiters() {
+            self.flags.clear(OUTCOME_WAITERS);
         }
         decided
     }
 
-    fn next_signal(&self, lanes: &mut MailboxState<M>) -> Option<ControlSignal> {
-        self.remove_signal(lanes, 0)
+    fn next_signal(&self, state: &mut MailboxState<M>) -> Option<ControlSignal> {
+        self.remove_signal(state, 0)
     }
 
-    fn remove_signal(&self, lanes: &mut MailboxState<M>, at: usize) -> Option<ControlSignal> {
-        let signals = &mut lanes.cold_mut()?.signals;
+    fn remove_signal(&self, state: &mut MailboxState<M>, at: usize) -> Option<ControlSignal> {
+        let signals = &mut state.cold_mut()?.signals;
         let signal = signals.remove(at)?;
         if signals.is_empty() {
-            self.attention.clear(SIGNAL);
+            self.flags.clear(SIGNAL);
         }
         Some(signal)
     }
 
-    /// Goes to sleep inside user code, over a kill, and over exit signals or all signals too if `wake_on` says so; not if the consumer
-    /// sleeps over its mailbox already. A signal that is there already keeps it awake only if it is one to act on inside.
+    /// Parks inside user code, to be woken by a kill, and also by exit signals or all signals if
+    /// `interest` says so. Does nothing if the consumer is parked on its mailbox. A queued signal
+    /// prevents parking only if it is one to act on inside user code.
     pub(crate) fn park_in_handler(
         &self,
         incarnation: u32,
@@ -198,116 +204,120 @@ impl<M> Mailbox<M> {
         waker: &Waker,
     ) -> ParkResult {
         if self.parked_incarnation.load(Ordering::Relaxed) == incarnation {
-            return ParkResult::Asleep;
+            return ParkResult::Parked;
         }
-        let mut lanes = self.state.lock();
-        if self.attention.has(KILL) || lanes.served_by() != Some(incarnation) {
-            return ParkResult::Over;
+        let mut state = self.state.lock();
+        if self.flags.has(KILL) || state.attached_incarnation() != Some(incarnation) {
+            return ParkResult::Ended;
         }
-        if std::mem::take(&mut lanes.is_poked)
-            || (interest >= Interest::Exits && lanes.signals().any(to_act_on))
+        if std::mem::take(&mut state.is_poked)
+            || (interest >= Interest::Exits && state.signals().any(to_act_on))
         {
             return ParkResult::Signalled;
         }
-        register_waker(&mut lanes, waker, interest);
-        ParkResult::Asleep
+        register_waker(&mut state, waker, interest);
+        ParkResult::Parked
     }
 
-    /// Whether an incarnation is to die at once: this one, or one that has taken its place.
+    /// Returns `true` if an incarnation is to be killed: this one, or its successor.
     pub(crate) fn is_killed(&self) -> bool {
-        self.attention.has(KILL)
+        self.flags.has(KILL)
     }
 
-    /// Takes the first signal that ends the user code which the consumer is inside of. The others wait.
+    /// Takes the first signal that ends the running user code. The others stay queued.
     ///
-    /// The message in hand is lost with the incarnation, whatever the reason: its handler does not return.
+    /// The message in flight is lost with the incarnation, whatever the reason, because its handler
+    /// does not return.
     pub(crate) fn take_signal(
         &self,
         incarnation: u32,
         to_act_on: impl Fn(&ControlSignal) -> bool,
     ) -> Option<ControlSignal> {
-        if !self.attention.has(SIGNAL) {
+        if !self.flags.has(SIGNAL) {
             return None;
         }
-        let mut lanes = self.state.lock();
-        if lanes.served_by() != Some(incarnation) {
+        let mut state = self.state.lock();
+        if state.attached_incarnation() != Some(incarnation) {
             return None;
         }
-        let first = lanes.signals().position(to_act_on)?;
-        lanes.is_cut_short = true;
-        self.remove_signal(&mut lanes, first)
+        let first = state.signals().position(to_act_on)?;
+        state.is_interrupted = true;
+        self.remove_signal(&mut state, first)
     }
 
-    /// Takes signals out of the lane that the incarnation does not want any more; dropped outside the lock.
+    /// Removes queued signals that the incarnation does not want any more. The caller drops them
+    /// outside the lock.
     pub(crate) fn retract_signals(
         &self,
         incarnation: u32,
         unwanted: impl Fn(&ControlSignal) -> bool,
     ) -> Vec<ControlSignal> {
-        let mut lanes = self.state.lock();
-        let served = lanes.served_by() == Some(incarnation);
-        let Some(seldom) = lanes.cold_mut().filter(|_| served) else { return Vec::new() };
+        let mut state = self.state.lock();
+        let is_attached = state.attached_incarnation() == Some(incarnation);
+        let Some(cold) = state.cold_mut().filter(|_| is_attached) else { return Vec::new() };
         let (retracted, kept): (Vec<_>, _) =
-            std::mem::take(&mut seldom.signals).into_iter().partition(unwanted);
-        seldom.signals = kept.into();
-        if seldom.signals.is_empty() {
-            self.attention.clear(SIGNAL);
+            std::mem::take(&mut cold.signals).into_iter().partition(unwanted);
+        cold.signals = kept.into();
+        if cold.signals.is_empty() {
+            self.flags.clear(SIGNAL);
         }
         retracted
     }
 
-    /// The next signal, for a consumer that takes nothing else; goes to sleep over signals if there is none.
+    /// Returns the next signal, for a consumer that takes no messages now. Parks on signals if
+    /// there is none.
     pub(crate) fn poll_signal(&self, incarnation: u32, waker: &Waker) -> Poll<NextEvent<M>> {
-        let mut lanes = self.state.lock();
-        if lanes.served_by() != Some(incarnation) {
+        let mut state = self.state.lock();
+        if state.attached_incarnation() != Some(incarnation) {
             return Poll::Ready(NextEvent::Detached);
         }
-        if self.attention.has(KILL) {
+        if self.flags.has(KILL) {
             return Poll::Ready(NextEvent::Killed);
         }
-        if let Some(signal) = self.next_signal(&mut lanes) {
+        if let Some(signal) = self.next_signal(&mut state) {
             self.parked_incarnation.store(0, Ordering::Relaxed);
             return Poll::Ready(NextEvent::Signal(signal));
         }
-        register_waker(&mut lanes, waker, Interest::Signals);
+        register_waker(&mut state, waker, Interest::Signals);
         self.parked_incarnation.store(incarnation, Ordering::Relaxed);
         Poll::Pending
     }
 
-    /// Says that the consumer is awake though nothing in the mailbox has woken it, and that the message before was handled.
-    /// False if it is not attached any more.
+    /// Marks the consumer as awake for a reason outside the mailbox, and counts the previous
+    /// message as handled. Returns `false` if it is not attached any more.
     ///
-    /// Those who wait for the fate of that message are told here: it may be long until the consumer looks at its mailbox again.
+    /// Tasks that wait for the outcome of that message are woken here, because it may be long until
+    /// the consumer checks its mailbox again.
     pub(crate) fn mark_awake(&self, incarnation: u32) -> bool {
-        let mut lanes = self.state.lock();
-        if lanes.served_by() != Some(incarnation) {
+        let mut state = self.state.lock();
+        if state.attached_incarnation() != Some(incarnation) {
             return false;
         }
-        lanes.wake_on = Interest::Nothing;
+        state.wake_on = Interest::Nothing;
         self.parked_incarnation.store(0, Ordering::Relaxed);
-        lanes.handled += self.swap_in_flight(0);
-        self.settle_dropped(&mut lanes);
-        let wakers = self.take_outcome_wakers(&mut lanes);
-        drop(lanes);
+        state.handled += self.swap_in_flight(0);
+        self.settle_evicted(&mut state);
+        let wakers = self.take_outcome_wakers(&mut state);
+        drop(state);
         wake_each(wakers);
         true
     }
 
-    /// Whether a signal waits, or a kill.
+    /// Returns `true` if a signal or a kill is pending.
     pub(crate) fn has_signal(&self) -> bool {
-        self.attention.has(SIGNAL | KILL)
+        self.flags.has(SIGNAL | KILL)
     }
 }
 
-pub(super) fn register_waker<M>(lanes: &mut MailboxState<M>, waker: &Waker, interest: Interest) {
-    match &mut lanes.waker {
+pub(super) fn register_waker<M>(state: &mut MailboxState<M>, waker: &Waker, interest: Interest) {
+    match &mut state.waker {
         Some(known) => known.clone_from(waker),
         none => *none = Some(waker.clone()),
     }
-    lanes.wake_on = interest;
+    state.wake_on = interest;
 }
 
-/// Gives the memory of a past flood back: an idle actor is small whatever it went through.
+/// Releases the memory of a past burst, so that an idle actor is small.
 fn shrink<M>(queue: &mut std::collections::VecDeque<M>) {
     const KEEP: usize = 64;
     if queue.capacity() > KEEP {

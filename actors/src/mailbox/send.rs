@@ -1,4 +1,4 @@
-//! The senders' side: messages and signals come in.
+//! The senders' operations: enqueue messages and signals.
 
 use std::task::Waker;
 
@@ -16,14 +16,14 @@ use crate::sync::MutexGuard;
 pub(crate) enum PushError<M> {
     /// There is no room now.
     Full(M),
-    /// Nobody is due to work through the mailbox.
+    /// The mailbox is closed.
     Closed(M),
     /// The sender would wait for itself.
     WouldDeadlock(M),
 }
 
 impl<M> PushError<M> {
-    /// The same of something else.
+    /// Returns the same error with another message.
     pub(crate) fn map<T>(self, other: impl FnOnce(M) -> T) -> PushError<T> {
         match self {
             Self::Full(message) => PushError::Full(other(message)),
@@ -36,57 +36,60 @@ impl<M> PushError<M> {
 /// What a sender waits for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum WaitsFor {
-    /// For room, if there is none.
+    /// Room in the mailbox, if there is none.
     Room,
-    /// For room, and then for an answer.
+    /// Room in the mailbox, and then the reply.
     Answer,
 }
 
 impl<M> Mailbox<M> {
-    /// Takes a message in if there is room and nobody stands in line for it; its sequence number.
+    /// Enqueues a message if there is room and no sender waits for it. Returns its sequence number.
     pub(crate) fn push(&self, message: M) -> Result<u64, PushError<M>> {
-        self.push_under(self.state.lock(), message)
+        self.push_locked(self.state.lock(), message)
     }
 
-    fn push_under(&self, lanes: MutexGuard<'_, MailboxState<M>>, message: M) -> Result<u64, PushError<M>> {
-        if lanes.refuses() {
+    fn push_locked(&self, state: MutexGuard<'_, MailboxState<M>>, message: M) -> Result<u64, PushError<M>> {
+        if state.refuses() {
             return Err(PushError::Closed(message));
         }
-        if lanes.has_line() || !self.has_room(&lanes) {
+        if state.has_waiters() || !self.has_room(&state) {
             return Err(PushError::Full(message));
         }
-        Ok(Self::take_in(lanes, message))
+        Ok(Self::accept_and_wake(state, message))
     }
 
-    /// The same for a task that waits for the answer, if one is named: refused if that task itself would have to give it, and not
-    /// taken in yet if there is no incarnation to do so.
+    /// Enqueues a message like [`push`](Self::push). If `caller` is set, that task will wait for
+    /// the reply: the message is refused if that task itself would have to reply, and returned as
+    /// full if no incarnation is attached yet.
     fn push_from(&self, caller: Option<task::Id>, message: M) -> Result<u64, PushError<M>> {
-        let lanes = self.state.lock();
-        if lanes.is_run_by(caller) {
+        let state = self.state.lock();
+        if state.is_run_by(caller) {
             return Err(PushError::WouldDeadlock(message));
         }
-        if caller.is_some() && lanes.service == Phase::Detached {
+        if caller.is_some() && state.phase == Phase::Detached {
             return Err(PushError::Full(message));
         }
-        self.push_under(lanes, message)
+        self.push_locked(state, message)
     }
 
-    /// Takes a message in for which there is a place; its sequence number.
-    pub(super) fn take_in(mut lanes: MutexGuard<'_, MailboxState<M>>, message: M) -> u64 {
-        let sequence = lanes.accept(message);
-        let waker = lanes.take_waker_if(Interest::Messages);
-        drop(lanes);
+    /// Enqueues a message for which there is a place, and wakes the consumer. Returns its sequence
+    /// number.
+    pub(super) fn accept_and_wake(mut state: MutexGuard<'_, MailboxState<M>>, message: M) -> u64 {
+        let sequence = state.accept(message);
+        let waker = state.take_waker_if(Interest::Messages);
+        drop(state);
         if let Some(waker) = waker {
             waker.wake();
         }
         sequence
     }
 
-    /// Takes a message in, or lets it stand in line for room: then the ticket. Refused if the task that asks would wait for itself:
-    /// the mailbox sees that of its incarnation, and asks `is_circular` about the incarnation that is due.
+    /// Enqueues a message, or joins the wait queue and returns the ticket. Refused if the calling
+    /// task would wait for itself. The mailbox checks this for the attached incarnation, and
+    /// `is_circular` for one that is yet to start.
     ///
-    /// The line's bit is set before the batch is looked at (invariant 6). If the consumer frees the last place in between,
-    /// the second look finds it; if it does so later, it sees the bit.
+    /// The flag is set before the batch is read (invariant 6). If the consumer frees the last place
+    /// before that, the second check finds it. If it does so later, it sees the flag.
     pub(crate) fn push_or_wait(
         &self,
         message: M,
@@ -108,95 +111,105 @@ impl<M> Mailbox<M> {
             Err(PushError::Full(message)) => message,
             Err(refused) => return Err(refused),
         };
-        let mut lanes = self.state.lock();
-        if lanes.refuses() {
+        let mut state = self.state.lock();
+        if state.refuses() {
             return Err(PushError::Closed(message));
         }
-        if lanes.is_run_by(task::try_id()) {
+        if state.is_run_by(task::try_id()) {
             return Err(PushError::WouldDeadlock(message));
         }
-        let ticket = lanes.cold_or_init().waiting.enqueue(Some(message), waker.clone());
-        self.attention.set(SENDERS_WAITING);
-        let admitted = self.admit(&mut lanes, None);
-        wake_all(lanes, admitted);
+        let ticket = state.cold_or_init().waiters.enqueue(Some(message), waker.clone());
+        self.flags.set(SENDERS_WAITING);
+        let admitted = self.admit(&mut state, None);
+        wake_all(state, admitted);
         Ok(Err(ticket))
     }
 
-    /// What became of a message in line; while it stands there, `waker` is told of a change.
+    /// Returns the outcome of a ticket, or `None` while it waits. Then `waker` is woken on a
+    /// change.
     pub(crate) fn poll_ticket(&self, ticket: u64, waker: &Waker) -> Option<TicketOutcome<M>> {
-        let mut lanes = self.state.lock();
-        lanes.cold_or_init().waiting.poll_ticket(ticket, waker)
+        let mut state = self.state.lock();
+        state.cold_or_init().waiters.poll_ticket(ticket, waker)
     }
 
-    /// Takes a message out of the line, unless it was accepted before.
+    /// Removes a message from the wait queue and returns it, unless it was accepted before.
     pub(crate) fn cancel(&self, ticket: u64) -> Option<M> {
-        let mut lanes = self.state.lock();
-        match lanes.cold_or_init().waiting.cancel(ticket) {
+        let mut state = self.state.lock();
+        match state.cold_or_init().waiters.cancel(ticket) {
             Some(TicketOutcome::Refused(message)) => message,
             Some(TicketOutcome::Accepted(_) | TicketOutcome::Reserved) | None => None,
         }
     }
 
-    /// Lets those in line in, as far as there is room; the wakers of those who got in. `batch_len` is the length
-    /// of the batch if its lock is held.
-    pub(super) fn admit(&self, lanes: &mut MailboxState<M>, batch_len: Option<usize>) -> Vec<Waker> {
+    /// Admits waiting senders while there is room. Returns their wakers. `batch_len` is the length
+    /// of the batch, if the caller knows it. A caller that holds the batch lock must pass it.
+    pub(super) fn admit(&self, state: &mut MailboxState<M>, batch_len: Option<usize>) -> Vec<Waker> {
         let mut admitted = Vec::new();
-        if !self.attention.has(SENDERS_WAITING) {
+        if !self.flags.has(SENDERS_WAITING) {
             return admitted;
         }
-        while lanes.has_line() && self.fits(lanes, batch_len) {
-            admitted.extend(lanes.advance_line());
+        while state.has_waiters() && self.fits(state, batch_len) {
+            admitted.extend(state.admit_next_waiter());
         }
-        if !lanes.has_line() {
-            self.attention.clear(SENDERS_WAITING);
+        if !state.has_waiters() {
+            self.flags.clear(SENDERS_WAITING);
         }
         admitted
     }
 
-    fn fits(&self, lanes: &MailboxState<M>, batch_len: Option<usize>) -> bool {
+    fn fits(&self, state: &MailboxState<M>, batch_len: Option<usize>) -> bool {
         match batch_len {
-            Some(batch) => lanes.messages.len() + lanes.reserved() + batch < lanes.limit,
-            None => self.has_room(lanes),
+            Some(batch) => state.messages.len() + state.reserved() + batch < state.limit,
+            None => self.has_room(state),
         }
     }
 
-    /// Puts a signal to the incarnation that is attached, if it is the one meant; tells whether there is one.
-    pub(crate) fn signal(&self, meant: Option<u32>, signal: ControlSignal) -> bool {
-        let delivered = self.put_signal(meant, signal);
-        let told = delivered.is_some();
+    /// Enqueues a signal for the attached incarnation, if it is the expected one. Returns `true` if
+    /// it was enqueued.
+    pub(crate) fn signal(&self, expected: Option<u32>, signal: ControlSignal) -> bool {
+        let delivered = self.enqueue_signal(expected, signal);
+        let is_delivered = delivered.is_some();
         if let Some(waker) = delivered.flatten() {
             waker.wake();
         }
-        told
+        is_delivered
     }
 
-    /// The same, for a caller that holds a lock: it wakes the waker once it holds none.
+    /// Enqueues a signal for a caller that holds a lock. The caller wakes the returned waker once
+    /// it holds none. Returns `None` if the signal was not enqueued.
     #[must_use]
-    pub(crate) fn put_signal(&self, meant: Option<u32>, signal: ControlSignal) -> Option<Option<Waker>> {
-        let mut lanes = self.state.lock();
-        let reached = lanes.served_by().filter(|living| meant.is_none_or(|meant| meant == *living));
-        if reached.is_none() {
-            drop(lanes);
+    pub(crate) fn enqueue_signal(
+        &self,
+        expected: Option<u32>,
+        signal: ControlSignal,
+    ) -> Option<Option<Waker>> {
+        let mut state = self.state.lock();
+        let receiver = state
+            .attached_incarnation()
+            .filter(|attached| expected.is_none_or(|expected| expected == *attached));
+        if receiver.is_none() {
+            drop(state);
             drop(signal);
             return None;
         }
-        // A handler is woken by those only that may end it.
-        let concerned =
+        // A handler is woken only by a signal that may end it.
+        let interest =
             if matches!(signal, ControlSignal::Exit(_)) { Interest::Exits } else { Interest::Signals };
-        lanes.cold_or_init().signals.push_back(signal);
-        self.attention.set(SIGNAL);
-        Some(lanes.take_waker_if(concerned))
+        state.cold_or_init().signals.push_back(signal);
+        self.flags.set(SIGNAL);
+        Some(state.take_waker_if(interest))
     }
 
-    /// Tells the incarnation that is attached to die at its next await; tells whether there is one.
+    /// Kills the attached incarnation: its code ends at the next await. Returns `true` if one is
+    /// attached.
     pub(crate) fn kill(&self) -> bool {
-        let mut lanes = self.state.lock();
-        if lanes.served_by().is_none() {
+        let mut state = self.state.lock();
+        if state.attached_incarnation().is_none() {
             return false;
         }
-        self.attention.set(KILL);
-        let waker = lanes.take_waker_if(Interest::Kill);
-        drop(lanes);
+        self.flags.set(KILL);
+        let waker = state.take_waker_if(Interest::Kill);
+        drop(state);
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -204,9 +217,10 @@ impl<M> Mailbox<M> {
     }
 }
 
-/// Wakes those who got in, and the consumer if any of them has brought a message: one that sleeps over messages has left none.
-pub(super) fn wake_all<M>(mut lanes: MutexGuard<'_, MailboxState<M>>, admitted: Vec<Waker>) {
-    let consumer = if lanes.messages.is_empty() { None } else { lanes.take_waker_if(Interest::Messages) };
-    drop(lanes);
+/// Wakes the admitted senders, and the consumer if one of them brought a message. A consumer that
+/// is parked on messages has left none behind.
+pub(super) fn wake_all<M>(mut state: MutexGuard<'_, MailboxState<M>>, admitted: Vec<Waker>) {
+    let consumer = if state.messages.is_empty() { None } else { state.take_waker_if(Interest::Messages) };
+    drop(state);
     wake_each(admitted.into_iter().chain(consumer));
 }

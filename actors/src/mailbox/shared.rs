@@ -1,4 +1,4 @@
-//! The mailbox as its senders, its consumer and its owner share it, and what anybody may ask of it.
+//! The mailbox as its senders, consumer and owner share it, and the queries open to all of them.
 
 use std::borrow::Cow;
 use std::task::Waker;
@@ -12,18 +12,19 @@ use crate::counters::MessageStats;
 use crate::foreign::wake_each;
 use crate::sync::{AtomicU8, AtomicU32, AtomicUsize, Mutex, Ordering};
 
-/// Why the consumer has to look at the lanes before it takes its next message (invariant 6).
+/// The reasons why the consumer must check the state before it takes its next message (invariant
+/// 6).
 pub(super) struct EventFlags(AtomicU8);
 
-/// A signal waits.
+/// A signal is queued.
 pub(super) const SIGNAL: u8 = 1;
 /// The incarnation is to be killed.
 pub(super) const KILL: u8 = 2;
 /// Senders wait for room.
 pub(super) const SENDERS_WAITING: u8 = 4;
-/// Somebody waits to hear the fate of the message in hand.
+/// A task waits for the outcome of a message.
 pub(super) const OUTCOME_WAITERS: u8 = 8;
-/// Messages behind the one in hand were dropped.
+/// Messages behind the one in flight were evicted.
 pub(super) const EVICTED: u8 = 16;
 /// A task waits until the mailbox is idle.
 pub(super) const IDLE: u8 = 32;
@@ -33,7 +34,7 @@ impl EventFlags {
         Self(AtomicU8::new(0))
     }
 
-    /// Set and cleared under the lanes' lock only.
+    /// Sets a flag. Flags are set and cleared under the state lock only.
     pub(super) fn set(&self, bit: u8) {
         self.0.fetch_or(bit, Ordering::Release);
     }
@@ -42,9 +43,10 @@ impl EventFlags {
         self.0.fetch_and(!bits, Ordering::Release);
     }
 
-    // Asked for each message, by code that is generic and so made in other crates: `inline` lets them see into it.
+    // Read for each message, by generic code that is compiled in other crates. `inline` lets the
+    // compiler inline it there.
     #[inline]
-    pub(super) fn wanted(&self) -> bool {
+    pub(super) fn any(&self) -> bool {
         self.0.load(Ordering::Acquire) != 0
     }
 
@@ -54,20 +56,22 @@ impl EventFlags {
     }
 }
 
-/// A mailbox of messages `M`. Its model and its invariants stand in the docs of the [module](super).
+/// A mailbox of messages `M`. The docs of the [module](super) give its model and its invariants.
 pub(crate) struct Mailbox<M> {
-    /// Its capacity is that of its system, as soon as it has one.
+    /// `true` if the mailbox takes the capacity of its system once it is registered.
     has_default_capacity: bool,
     pub(super) on_restart: MailboxOnRestart,
     pub(super) overflow: OverflowPolicy,
-    pub(super) attention: EventFlags,
-    /// The length of the batch: never less than it is, so that a sender who trusts it never finds room that is not.
+    pub(super) flags: EventFlags,
+    /// The length of the batch or more, but never less, so that a sender never finds room that does
+    /// not exist.
     pub(super) batch_len: AtomicUsize,
-    /// How many messages are in the hand of the incarnation that is attached: one or none. It writes this under either lock;
-    /// whoever else reads or writes it holds both.
+    /// The number of messages in flight: 0 or 1. The attached incarnation writes it under either
+    /// lock. Every other reader and writer holds both locks.
     pub(super) in_flight: AtomicU8,
-    /// The incarnation that sleeps over its mailbox, or 0. Written under the lanes' lock; read by the consumer without one, and by
-    /// an incarnation that was abandoned, which must not take the sleep of the next one for its own.
+    /// The incarnation that is parked on its mailbox, or 0. It is written under the state lock. The
+    /// consumer reads it without a lock. So does an abandoned incarnation, which must not take the
+    /// parking of its successor for its own.
     pub(super) parked_incarnation: AtomicU32,
     pub(super) state: Mutex<MailboxState<M>>,
     pub(super) batch: Mutex<Batch<M>>,
@@ -79,7 +83,7 @@ impl<M> Mailbox<M> {
             has_default_capacity: settings.capacity.is_none(),
             on_restart: settings.on_restart,
             overflow: settings.overflow,
-            attention: EventFlags::new(),
+            flags: EventFlags::new(),
             batch_len: AtomicUsize::new(0),
             in_flight: AtomicU8::new(0),
             parked_incarnation: AtomicU32::new(0),
@@ -88,131 +92,136 @@ impl<M> Mailbox<M> {
         }
     }
 
-    /// Sets the capacity, unless the settings of the mailbox do. To be called before it is first opened.
+    /// Sets the capacity, unless the settings of the mailbox have one. Must be called before the
+    /// mailbox is first opened.
     pub(crate) fn set_default_capacity(&self, capacity: Capacity) {
         if self.has_default_capacity {
             self.state.lock().limit = capacity.limit();
         }
     }
 
-    /// Says that the incarnation is on its way out, before it drops what it kept.
+    /// Marks the incarnation as ending, before it drops the replies that it kept.
     pub(crate) fn mark_ending(&self, incarnation: u32) {
-        let mut lanes = self.state.lock();
-        lanes.ending |= lanes.served_by() == Some(incarnation);
+        let mut state = self.state.lock();
+        state.is_ending |= state.attached_incarnation() == Some(incarnation);
     }
 
-    /// Whether one more message fits in.
-    pub(super) fn has_room(&self, lanes: &MailboxState<M>) -> bool {
-        let free = lanes.limit.saturating_sub(lanes.messages.len() + lanes.reserved());
+    /// Returns `true` if one more message fits.
+    pub(super) fn has_room(&self, state: &MailboxState<M>) -> bool {
+        let free = state.limit.saturating_sub(state.messages.len() + state.reserved());
         free > self.batch_len.load(Ordering::Relaxed) || free > self.batch.lock().len()
     }
 
-    /// The number of the incarnation that is attached, if one is.
-    pub(crate) fn served_by(&self) -> Option<u32> {
-        self.state.lock().served_by()
+    /// Returns the number of the attached incarnation, if there is one.
+    pub(crate) fn attached_incarnation(&self) -> Option<u32> {
+        self.state.lock().attached_incarnation()
     }
 
-    /// Whether nobody is due to work through it.
+    /// Returns `true` if the mailbox is closed.
     pub(crate) fn is_closed(&self) -> bool {
-        self.state.lock().service <= Phase::Drained
+        self.state.lock().phase <= Phase::Drained
     }
 
-    /// The number of the newest incarnation, living or not.
+    /// Returns the number of the latest incarnation, attached or not.
     pub(crate) fn latest_incarnation(&self) -> u32 {
         self.state.lock().incarnation
     }
 
-    /// The accounts of this mailbox. They add up whenever they are taken (invariant 4).
+    /// Returns the message counters. They add up whenever they are read (invariant 4).
     pub(crate) fn counters(&self) -> MessageStats {
-        let lanes = self.state.lock();
+        let state = self.state.lock();
         let batch = self.batch.lock();
-        let (lost, dead, swallowed) = lanes.seldom().map_or((0, 0, 0), |seldom| {
-            (seldom.lost, seldom.dead + seldom.evicted_unsettled, seldom.discarded)
-        });
+        let (lost, dead, discarded) = state
+            .cold()
+            .map_or((0, 0, 0), |cold| (cold.lost, cold.dead + cold.evicted_unsettled, cold.discarded));
         MessageStats {
-            accepted: lanes.accepted() + swallowed,
-            handled: handled(&lanes, &batch),
+            accepted: state.accepted() + discarded,
+            handled: handled(&state, &batch),
             lost_in_flight: lost,
-            dead_lettered: dead + swallowed,
-            queued: (lanes.messages.len() + batch.len()) as u64
+            dead_lettered: dead + discarded,
+            queued: (state.messages.len() + batch.len()) as u64
                 + u64::from(self.in_flight.load(Ordering::Relaxed)),
         }
     }
 
-    /// The fate of the message with this sequence number; while it is open, `waker` hears of the next settlement.
+    /// Returns the outcome of the message with this sequence number. While it is pending, `waker`
+    /// is woken when it is decided.
     ///
-    /// Both locks are held until the bit is set: the consumer must not settle the message and take the next one in
-    /// between (invariant 6).
-    pub(crate) fn fate(&self, sequence: u64, waker: &Waker) -> MessageOutcome {
-        let mut lanes = self.state.lock();
+    /// Both locks are held until the flag is set: the consumer must not settle the message and take
+    /// the next one in between (invariant 6).
+    pub(crate) fn outcome(&self, sequence: u64, waker: &Waker) -> MessageOutcome {
+        let mut state = self.state.lock();
         let batch = self.batch.lock();
-        let fate = lanes.fate(sequence, settled_count(&lanes, &batch));
-        if matches!(fate, MessageOutcome::Pending) {
-            lanes.cold_or_init().await_fate(sequence, waker);
-            self.attention.set(OUTCOME_WAITERS);
+        let outcome = state.outcome(sequence, settled_count(&state, &batch));
+        if matches!(outcome, MessageOutcome::Pending) {
+            state.cold_or_init().await_outcome(sequence, waker);
+            self.flags.set(OUTCOME_WAITERS);
         }
-        fate
+        outcome
     }
 
-    /// Removes the waker that is kept for the fate of this message.
-    pub(crate) fn forget_fate(&self, sequence: u64) {
-        let waker = self.state.lock().cold_mut().and_then(|seldom| seldom.forget_fate(sequence));
+    /// Removes the waker for the outcome of this message.
+    pub(crate) fn forget_outcome(&self, sequence: u64) {
+        let waker = self.state.lock().cold_mut().and_then(|cold| cold.forget_outcome(sequence));
         drop(waker);
     }
 
-    /// Returns `true` if no incarnation is attached and one is due.
+    /// Returns `true` if the mailbox is open and no incarnation is attached.
     pub(crate) fn is_vacant(&self) -> bool {
-        self.state.lock().service == Phase::Detached
+        self.state.lock().phase == Phase::Detached
     }
 
-    /// Returns `true` if the incarnation that is attached runs in this task.
+    /// Returns `true` if the attached incarnation runs in this task.
     pub(crate) fn is_run_by(&self, task: task::Id) -> bool {
         self.state.lock().is_run_by(Some(task))
     }
 
-    /// Returns `true` if `caller` would have to give the answer that it waits for.
+    /// Returns `true` if `caller` is the task of the attached incarnation, which would have to
+    /// answer the call that `caller` waits for.
     pub(crate) fn is_answered_by(&self, caller: Option<task::Id>) -> bool {
         self.state.lock().is_run_by(caller)
     }
 
-    /// Has the incarnation that is attached poll its init or handler again: now, or when it next waits inside one.
+    /// Makes the attached incarnation poll its init or handler again: now, or when it next waits
+    /// inside one.
     pub(crate) fn poke(&self) {
         let waker = {
-            let mut lanes = self.state.lock();
-            let waits_inside = matches!(lanes.wake_on, Interest::Kill | Interest::Exits | Interest::Signals);
-            lanes.is_poked = !waits_inside && lanes.served_by().is_some();
-            if waits_inside { lanes.waker.clone() } else { None }
+            let mut state = self.state.lock();
+            let waits_inside = matches!(state.wake_on, Interest::Kill | Interest::Exits | Interest::Signals);
+            state.is_poked = !waits_inside && state.attached_incarnation().is_some();
+            if waits_inside { state.waker.clone() } else { None }
         };
         wake_each(waker);
     }
 
-    /// Says in which task the incarnation runs.
-    pub(crate) fn run_by(&self, incarnation: u32, task: Option<task::Id>) {
-        let mut lanes = self.state.lock();
-        if lanes.served_by() == Some(incarnation) {
-            lanes.task = task;
+    /// Sets the task in which the incarnation runs.
+    pub(crate) fn set_task(&self, incarnation: u32, task: Option<task::Id>) {
+        let mut state = self.state.lock();
+        if state.attached_incarnation() == Some(incarnation) {
+            state.task = task;
         }
     }
 
-    /// Registers `hook` to run on the end of its incarnation or on the close, before any watcher is notified. Returns the
-    /// number under which a hook on the close can be removed, or the hook if its event has come already.
+    /// Registers `hook` to run on the end of its incarnation or on the close, before any watcher is
+    /// notified. Returns the number under which a hook on the close can be removed, or the hook if
+    /// its event has happened already.
     pub(crate) fn hook(&self, hook: ExitHook) -> Result<u64, ExitHook> {
-        let mut lanes = self.state.lock();
+        let mut state = self.state.lock();
         let over = match hook.incarnation {
-            Some(_) => lanes.served_by() != hook.incarnation,
-            None => lanes.service == Phase::Closed,
+            Some(_) => state.attached_incarnation() != hook.incarnation,
+            None => state.phase == Phase::Closed,
         };
         if over {
             return Err(hook);
         }
-        let seldom = lanes.cold_or_init();
+        let cold = state.cold_or_init();
         if hook.incarnation.is_some() {
-            seldom.end_hooks.push(hook);
+            cold.exit_hooks.push(hook);
         } else {
-            seldom.newest_hook += 1;
-            seldom.close_hooks.insert(seldom.newest_hook, hook);
+            cold.last_hook += 1;
+            cold.close_hooks.insert(cold.last_hook, hook);
         }
-        Ok(seldom.newest_hook)
+        Ok(cold.last_hook)
     }
 
     /// Removes a hook on the close and returns it, to be dropped outside the locks.
@@ -222,53 +231,54 @@ impl<M> Mailbox<M> {
 
     /// Returns `true` if a hook on the close is registered.
     pub(crate) fn has_close_hook(&self, number: u64) -> bool {
-        self.state.lock().seldom().is_some_and(|seldom| seldom.close_hooks.get(number).is_some())
+        self.state.lock().cold().is_some_and(|cold| cold.close_hooks.get(number).is_some())
     }
 
-    /// The names that are given up when it is closed.
+    /// Returns the names that are released when the mailbox is closed.
     pub(crate) fn names(&self) -> Vec<Cow<'static, str>> {
-        let lanes = self.state.lock();
-        let hooks = lanes.seldom().into_iter().flat_map(|seldom| seldom.close_hooks.iter());
+        let state = self.state.lock();
+        let hooks = state.cold().into_iter().flat_map(|cold| cold.close_hooks.iter());
         hooks.filter_map(|(_, hook)| hook.name.clone()).collect()
     }
 
-    /// Tells `watcher` of the end of the incarnation that is attached, or of the next one. Gives it back when closed, unless the names
-    /// are not free yet: then it is told that nobody is there when they are.
+    /// Registers `watcher` for the end of the attached incarnation, or of the next one. Returns it
+    /// if the mailbox is closed. While close hooks are still running, the watcher is kept instead,
+    /// and is notified once the names are free.
     pub(crate) fn watch(&self, watcher: ExitCallback) -> Result<u64, ExitCallback> {
-        let mut lanes = self.state.lock();
-        let is_closed = lanes.service == Phase::Closed;
-        if is_closed && lanes.seldom().is_none_or(|seldom| seldom.pending_closes == 0) {
+        let mut state = self.state.lock();
+        let is_closed = state.phase == Phase::Closed;
+        if is_closed && state.cold().is_none_or(|cold| cold.pending_closes == 0) {
             return Err(watcher);
         }
-        let seldom = lanes.cold_or_init();
-        let id = seldom.next_watcher;
-        seldom.next_watcher += 1;
-        if is_closed { &mut seldom.close_watchers } else { &mut seldom.watchers }.insert(id, watcher);
+        let cold = state.cold_or_init();
+        let id = cold.next_watcher;
+        cold.next_watcher += 1;
+        if is_closed { &mut cold.close_watchers } else { &mut cold.watchers }.insert(id, watcher);
         Ok(id)
     }
 
-    /// How many watchers wait for an end.
+    /// Returns the number of watchers that wait for an end.
     pub(crate) fn watchers(&self) -> usize {
-        self.state.lock().seldom().map_or(0, |seldom| seldom.watchers.len())
+        self.state.lock().cold().map_or(0, |cold| cold.watchers.len())
     }
 
-    /// Takes a watcher back, if it was not told yet.
+    /// Removes a watcher that was not notified yet.
     pub(crate) fn unwatch(&self, id: u64) {
         let watcher = {
-            let mut lanes = self.state.lock();
-            lanes
+            let mut state = self.state.lock();
+            state
                 .cold_mut()
-                .and_then(|seldom| seldom.watchers.remove(id).or_else(|| seldom.close_watchers.remove(id)))
+                .and_then(|cold| cold.watchers.remove(id).or_else(|| cold.close_watchers.remove(id)))
         };
         drop(watcher);
     }
 }
 
-fn handled<M>(lanes: &MailboxState<M>, batch: &Batch<M>) -> u64 {
-    lanes.handled + batch.handled
+fn handled<M>(state: &MailboxState<M>, batch: &Batch<M>) -> u64 {
+    state.handled + batch.handled
 }
 
-/// How many messages are settled; the next one to be is the one after.
-pub(super) fn settled_count<M>(lanes: &MailboxState<M>, batch: &Batch<M>) -> u64 {
-    handled(lanes, batch) + lanes.seldom().map_or(0, |seldom| seldom.lost + seldom.dead)
+/// Returns the number of settled messages. The message with the next number settles next.
+pub(super) fn settled_count<M>(state: &MailboxState<M>, batch: &Batch<M>) -> u64 {
+    handled(state, batch) + state.cold().map_or(0, |cold| cold.lost + cold.dead)
 }

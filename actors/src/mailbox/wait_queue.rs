@@ -1,45 +1,47 @@
-//! Those who wait for room: senders, whose messages wait here and move into the lane as places become free, and those who
-//! only want a place. They wait in the order in which they came, so that nobody who comes later gets ahead.
+//! The senders that wait for room, in the order in which they came.
 //!
-//! A hundred thousand senders may wait, and all of them are told of an end at once. So each step costs O(log n), amortised:
-//! tickets are given in order, and both maps are sorted by them.
+//! A waiter has a message, which moves into the queue when a place becomes free, or it wants only a
+//! permit. A later sender never overtakes a waiter.
+//!
+//! A hundred thousand senders may wait, and one close notifies all of them at once. So each step
+//! costs O(log n), amortised: tickets are ascending, and both maps are sorted by ticket.
 
 use std::task::Waker;
 
 use crate::seq_map::SeqMap;
 
-/// The senders that wait, first come first.
+/// The waiting senders, first come, first served.
 pub(crate) struct WaitQueue<M> {
     next_ticket: u64,
-    waiters: SeqMap<Entry<M>>,
-    /// How many in line want a place and nothing else.
-    places_wanted: usize,
+    waiters: SeqMap<Waiter<M>>,
+    /// The number of waiters that want only a permit.
+    permits_wanted: usize,
     resolved: SeqMap<TicketOutcome<M>>,
 }
 
-struct Entry<M> {
+struct Waiter<M> {
     ticket: u64,
-    /// None if it is only a place that is wanted.
+    /// `None` if only a permit is wanted.
     message: Option<M>,
     waker: Waker,
 }
 
-/// What became of somebody who waited for room.
+/// The outcome of a wait for room.
 pub(crate) enum TicketOutcome<M> {
     /// The message was accepted, with this sequence number.
     Accepted(u64),
-    /// There is a place now, kept for whoever waited.
+    /// A place is reserved for the waiter now.
     Reserved,
-    /// The mailbox was closed, or whoever waited has left before it was his turn: the message, if there is one.
+    /// The mailbox was closed, or the wait was cancelled. Holds the message, if there is one.
     Refused(Option<M>),
 }
 
 impl<M> WaitQueue<M> {
     pub(crate) const fn new() -> Self {
-        Self { next_ticket: 0, waiters: SeqMap::new(), places_wanted: 0, resolved: SeqMap::new() }
+        Self { next_ticket: 0, waiters: SeqMap::new(), permits_wanted: 0, resolved: SeqMap::new() }
     }
 
-    /// Nobody stands in line (outcomes may still wait to be collected).
+    /// Returns `true` if no sender waits. Outcomes may still wait to be polled.
     pub(crate) fn is_empty(&self) -> bool {
         self.waiters.is_empty()
     }
@@ -47,34 +49,36 @@ impl<M> WaitQueue<M> {
     pub(crate) fn enqueue(&mut self, message: Option<M>, waker: Waker) -> u64 {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
-        self.places_wanted += usize::from(message.is_none());
-        self.waiters.insert(ticket, Entry { ticket, message, waker });
+        self.permits_wanted += usize::from(message.is_none());
+        self.waiters.insert(ticket, Waiter { ticket, message, waker });
         ticket
     }
 
-    /// The first in line; its message goes where `accept` puts it, or its place is kept.
+    /// Admits the first waiter: passes its message to `accept`, or grants its permit. Returns its
+    /// waker.
     pub(crate) fn admit_next(&mut self, accept: impl FnOnce(M) -> u64) -> Option<Waker> {
         let first = self.waiters.first()?.ticket;
-        let entry = self.take(first)?;
+        let entry = self.remove(first)?;
         let outcome =
             entry.message.map_or(TicketOutcome::Reserved, |message| TicketOutcome::Accepted(accept(message)));
         self.resolved.insert(entry.ticket, outcome);
         Some(entry.waker)
     }
 
-    /// Whether the first in line wants a place and nothing else.
+    /// Returns `true` if the first waiter wants only a permit.
     pub(crate) fn front_wants_permit(&self) -> bool {
         self.waiters.first().is_some_and(|entry| entry.message.is_none())
     }
 
-    /// How many in line want a place and nothing else.
-    pub(crate) const fn places_wanted(&self) -> usize {
-        self.places_wanted
+    /// Returns the number of waiters that want only a permit.
+    pub(crate) const fn permits_wanted(&self) -> usize {
+        self.permits_wanted
     }
 
-    /// Sends everybody in line away, each with its message.
+    /// Refuses every waiter and returns their wakers. Each waiter gets its message back when it
+    /// polls.
     pub(crate) fn refuse_all(&mut self) -> Vec<Waker> {
-        self.places_wanted = 0;
+        self.permits_wanted = 0;
         let mut wakers = Vec::with_capacity(self.waiters.len());
         for (ticket, entry) in std::mem::take(&mut self.waiters).into_values() {
             self.resolved.insert(ticket, TicketOutcome::Refused(entry.message));
@@ -83,7 +87,7 @@ impl<M> WaitQueue<M> {
         wakers
     }
 
-    /// The outcome of a ticket, or none while it stands in line, to be told through `waker`.
+    /// Takes the outcome of a ticket. While the ticket waits, stores `waker` and returns `None`.
     pub(crate) fn poll_ticket(&mut self, ticket: u64, waker: &Waker) -> Option<TicketOutcome<M>> {
         let outcome = self.resolved.remove(ticket);
         if outcome.is_none() {
@@ -94,16 +98,16 @@ impl<M> WaitQueue<M> {
         outcome
     }
 
-    /// Leaves the line: what it leaves with. None if there is no such ticket any more.
+    /// Cancels a ticket. Returns its outcome, or `None` if there is no such ticket any more.
     pub(crate) fn cancel(&mut self, ticket: u64) -> Option<TicketOutcome<M>> {
         let outcome = self.resolved.remove(ticket);
-        outcome.or_else(|| self.take(ticket).map(|entry| TicketOutcome::Refused(entry.message)))
+        outcome.or_else(|| self.remove(ticket).map(|entry| TicketOutcome::Refused(entry.message)))
     }
 
-    /// Takes an entry out of the line.
-    fn take(&mut self, ticket: u64) -> Option<Entry<M>> {
+    /// Removes a waiter.
+    fn remove(&mut self, ticket: u64) -> Option<Waiter<M>> {
         let entry = self.waiters.remove(ticket)?;
-        self.places_wanted -= usize::from(entry.message.is_none());
+        self.permits_wanted -= usize::from(entry.message.is_none());
         Some(entry)
     }
 }

@@ -1,31 +1,34 @@
-//! What the live incarnation says of itself, so that others can read it without its help.
+//! The state that a running incarnation publishes, so that others can read it without its help.
 
 use std::time::Duration;
 
 use crate::any_process::Suspensions;
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-/// The bit of the steps that says that it is at nothing.
-const RESTING: u32 = 1;
+/// The bit of `steps` that marks the incarnation as idle.
+const IDLE: u32 = 1;
 
-/// In place of a step, while somebody writes down when that was seen. No incarnation has the number 0.
+/// Replaces the observed step while a thread writes the time of the observation. It is no valid
+/// step, because no incarnation has the number 0.
 const OBSERVING: u64 = u32::MAX as u64;
 
-/// What the live incarnation says of itself. Written by it alone; what was seen of it, by whoever looks.
+/// The state that a running incarnation publishes. Only the incarnation changes it. The observation
+/// is written by its readers too.
 pub(crate) struct Activity {
     trap_exits: AtomicBool,
     suspended: AtomicBool,
-    /// How often it was resumed.
+    /// The number of resumptions.
     resumptions: AtomicU32,
-    /// When it was resumed last, in nanoseconds of the system's life.
+    /// The time of the last resumption, in nanoseconds since the start of the system.
     resumed_at: AtomicU64,
-    /// Grows by two with everything that it begins to act on; odd while it is at nothing. One number, so that nobody takes the
-    /// sleep before a step for the step.
+    /// Grows by two with every step that begins, and is odd while the incarnation is idle. One
+    /// number holds both, so that the idle time before a step is never taken for the step.
     steps: AtomicU32,
-    /// The step at which it was seen last, and which incarnation was.
-    seen: AtomicU64,
-    /// When it was first seen at that step, in nanoseconds of the system's life.
-    seen_at: AtomicU64,
+    /// The last observed step. The upper half is the number of its incarnation.
+    observed: AtomicU64,
+    /// The time of the first observation of that step, in nanoseconds since the start of the
+    /// system.
+    observed_at: AtomicU64,
 }
 
 impl Activity {
@@ -36,12 +39,12 @@ impl Activity {
             resumptions: AtomicU32::new(0),
             resumed_at: AtomicU64::new(0),
             steps: AtomicU32::new(0),
-            seen: AtomicU64::new(0),
-            seen_at: AtomicU64::new(0),
+            observed: AtomicU64::new(0),
+            observed_at: AtomicU64::new(0),
         }
     }
 
-    /// Begins anew, for the next incarnation.
+    /// Resets the state for the next incarnation.
     pub(crate) fn reset(&self) {
         self.trap(false);
         self.resumptions.store(0, Ordering::Relaxed);
@@ -53,7 +56,7 @@ impl Activity {
         self.trap_exits.load(Ordering::Acquire)
     }
 
-    /// Tells what it was before.
+    /// Sets whether exits are trapped, and returns the previous value.
     pub(crate) fn trap(&self, trapping: bool) -> bool {
         self.trap_exits.swap(trapping, Ordering::AcqRel)
     }
@@ -72,13 +75,13 @@ impl Activity {
         if !self.is_suspended() {
             return;
         }
-        // One writer. A reader that finds it resumed finds the time and the number too.
+        // There is one writer. A reader that sees the resumption also sees the time and the number.
         self.resumed_at.store(nanos(clock()), Ordering::Relaxed);
         self.resumptions.store(self.resumptions.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
         self.suspended.store(false, Ordering::Release);
     }
 
-    /// Returns what there is to know of its suspensions.
+    /// Returns the suspensions of the incarnation.
     pub(crate) fn suspensions(&self, clock: impl Fn() -> Duration) -> Suspensions {
         let is_suspended = self.is_suspended();
         let resumptions = self.resumptions.load(Ordering::Acquire);
@@ -86,64 +89,67 @@ impl Activity {
         Suspensions { is_suspended, resumptions, resumed_for: clock().saturating_sub(at) }
     }
 
-    /// The incarnation begins to act on something.
+    /// Marks the beginning of a step: the incarnation begins to act on something.
     #[inline]
     pub(crate) fn begin_step(&self) {
-        // One writer, so no need for an atomic addition, which is what a message could not afford.
-        self.steps.store((self.steps.load(Ordering::Relaxed) | RESTING).wrapping_add(1), Ordering::Relaxed);
+        // There is one writer, so an atomic addition is not needed. It would be too expensive for
+        // each message.
+        self.steps.store((self.steps.load(Ordering::Relaxed) | IDLE).wrapping_add(1), Ordering::Relaxed);
     }
 
-    /// The incarnation has nothing to act on, or has had its turn and waits for the next.
+    /// Marks the incarnation as idle: it has nothing to act on, or has used up its budget.
     #[inline]
     pub(crate) fn mark_idle(&self) {
-        self.steps.store(self.steps.load(Ordering::Relaxed) | RESTING, Ordering::Relaxed);
+        self.steps.store(self.steps.load(Ordering::Relaxed) | IDLE, Ordering::Relaxed);
     }
 
-    /// Returns how many things were begun, whether or not it is at one of them.
-    pub(crate) fn begun(&self) -> u32 {
-        self.steps.load(Ordering::Relaxed) | RESTING
+    /// Returns the number of steps begun, whether or not one is running.
+    pub(crate) fn steps(&self) -> u32 {
+        self.steps.load(Ordering::Relaxed) | IDLE
     }
 
-    /// Whether the incarnation is not at anything.
+    /// Returns `true` if the incarnation is idle.
     pub(crate) fn is_idle(&self) -> bool {
-        self.steps.load(Ordering::Relaxed) & RESTING != 0
+        self.steps.load(Ordering::Relaxed) & IDLE != 0
     }
 
-    /// For how long this incarnation has been seen at what it does now; none if it is at nothing. The first look begins to
-    /// count, and so does the first await of a handler: to read a clock at every message would cost as much as the message.
+    /// Returns how long the current step of this incarnation has been observed running, or `None`
+    /// if it is idle. Observation starts at the first await of a handler or at the first call here,
+    /// because reading the clock for each message would cost as much as the message.
     ///
-    /// Never longer than it has been at it, however the lookers and the incarnation get in between: the clock is read before
-    /// anything else, and what was seen is begun to be counted after that was seen.
+    /// The result never exceeds the true running time, however readers and the incarnation
+    /// interleave: the clock is read before anything else, and the time of an observation is taken
+    /// after the step was read.
     pub(crate) fn busy_for(&self, incarnation: u32, clock: impl Fn() -> Duration) -> Option<Duration> {
         let now = clock();
         let step = self.step_of(incarnation)?;
-        if self.seen.load(Ordering::Acquire) == step {
+        if self.observed.load(Ordering::Acquire) == step {
             return Some(Duration::from_nanos(
-                nanos(now).saturating_sub(self.seen_at.load(Ordering::Relaxed)),
+                nanos(now).saturating_sub(self.observed_at.load(Ordering::Relaxed)),
             ));
         }
         self.observe(incarnation, clock);
         Some(Duration::ZERO)
     }
 
-    /// Begins to count for how long this incarnation is at what it does now, unless that has begun.
+    /// Starts the observation of the current step, unless it has started.
     pub(crate) fn observe(&self, incarnation: u32, clock: impl Fn() -> Duration) {
-        let seen = self.seen.load(Ordering::Acquire);
+        let seen = self.observed.load(Ordering::Acquire);
         if seen == OBSERVING || self.step_of(incarnation).is_none_or(|step| step == seen) {
             return;
         }
-        // One at a time, and each looks at the step and the clock anew: so the time only grows, and who finds the step finds a
-        // time at which it had begun.
-        if self.seen.compare_exchange(seen, OBSERVING, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+        // One writer at a time, and each reads the step and the clock anew. So the time only grows,
+        // and a reader that finds a step also finds a time at which the step had begun.
+        if self.observed.compare_exchange(seen, OBSERVING, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
             let step = self.step_of(incarnation).unwrap_or_default();
-            self.seen_at.store(nanos(clock()), Ordering::Relaxed);
-            self.seen.store(step, Ordering::Release);
+            self.observed_at.store(nanos(clock()), Ordering::Relaxed);
+            self.observed.store(step, Ordering::Release);
         }
     }
 
     fn step_of(&self, incarnation: u32) -> Option<u64> {
         let step = self.steps.load(Ordering::Relaxed);
-        (step & RESTING == 0).then(|| u64::from(incarnation) << 32 | u64::from(step))
+        (step & IDLE == 0).then(|| u64::from(incarnation) << 32 | u64::from(step))
     }
 }
 
@@ -155,60 +161,60 @@ fn nanos(time: Duration) -> u64 {
 mod tests {
     use super::*;
 
-    /// For how long incarnation 1 is at it, looked at when it is so late.
-    fn at(condition: &Activity, now: u64) -> Option<u64> {
-        let time = condition.busy_for(1, || Duration::from_secs(now));
+    /// Returns for how many seconds incarnation 1 is observed running at second `now`.
+    fn busy_secs(activity: &Activity, now: u64) -> Option<u64> {
+        let time = activity.busy_for(1, || Duration::from_secs(now));
         time.map(|time| time.as_secs())
     }
 
     #[test]
-    fn who_rests_is_at_nothing_until_it_begins_with_the_next() {
-        let condition = Activity::new();
-        condition.begin_step();
-        assert_eq!((at(&condition, 10), at(&condition, 15)), (Some(0), Some(5)));
-        condition.mark_idle();
-        assert_eq!((at(&condition, 20), condition.is_idle()), (None, true));
-        condition.mark_idle();
-        assert_eq!(at(&condition, 25), None, "however often it looks for something to do");
-        condition.begin_step();
-        assert_eq!((at(&condition, 30), at(&condition, 31)), (Some(0), Some(1)));
-        condition.begin_step();
-        assert_eq!(at(&condition, 40), Some(0), "without a rest in between");
+    fn idle_incarnation_is_not_busy_until_its_next_step() {
+        let activity = Activity::new();
+        activity.begin_step();
+        assert_eq!((busy_secs(&activity, 10), busy_secs(&activity, 15)), (Some(0), Some(5)));
+        activity.mark_idle();
+        assert_eq!((busy_secs(&activity, 20), activity.is_idle()), (None, true));
+        activity.mark_idle();
+        assert_eq!(busy_secs(&activity, 25), None, "marking it idle again changes nothing");
+        activity.begin_step();
+        assert_eq!((busy_secs(&activity, 30), busy_secs(&activity, 31)), (Some(0), Some(1)));
+        activity.begin_step();
+        assert_eq!(busy_secs(&activity, 40), Some(0), "without idle time in between");
     }
 
     #[test]
-    fn what_is_seen_of_one_incarnation_is_not_said_of_another() {
-        let condition = Activity::new();
-        condition.observe(2, || Duration::from_secs(1));
-        assert_eq!((at(&condition, 10), at(&condition, 11)), (Some(0), Some(1)));
+    fn observation_of_one_incarnation_does_not_apply_to_another() {
+        let activity = Activity::new();
+        activity.observe(2, || Duration::from_secs(1));
+        assert_eq!((busy_secs(&activity, 10), busy_secs(&activity, 11)), (Some(0), Some(1)));
     }
 
     #[test]
-    fn a_look_that_began_before_what_it_sees_tells_of_no_time() {
-        let condition = Activity::new();
-        condition.observe(1, || Duration::from_secs(10));
-        assert_eq!(at(&condition, 9), Some(0));
+    fn query_that_began_before_the_observation_returns_zero() {
+        let activity = Activity::new();
+        activity.observe(1, || Duration::from_secs(10));
+        assert_eq!(busy_secs(&activity, 9), Some(0));
     }
 
     #[test]
-    fn the_next_thing_that_begins_in_the_middle_of_a_look_is_counted_from_then_on() {
-        let condition = Activity::new();
+    fn step_that_begins_during_an_observation_is_timed_from_then_on() {
+        let activity = Activity::new();
         let clock = || {
-            // The first to be seen is over while the clock is read.
-            condition.begin_step();
+            // The step that was read first ends while the clock is read.
+            activity.begin_step();
             Duration::from_secs(10)
         };
-        condition.observe(1, clock);
-        assert_eq!((at(&condition, 20), at(&condition, 21)), (Some(0), Some(1)));
+        activity.observe(1, clock);
+        assert_eq!((busy_secs(&activity, 20), busy_secs(&activity, 21)), (Some(0), Some(1)));
     }
 
     #[test]
-    fn it_counts_on_when_the_steps_have_gone_round() {
-        let condition = Activity::new();
-        condition.steps.store(u32::MAX, Ordering::Relaxed);
-        condition.begin_step();
-        assert_eq!((at(&condition, 10), at(&condition, 15)), (Some(0), Some(5)));
-        condition.mark_idle();
-        assert_eq!(at(&condition, 20), None);
+    fn busy_time_survives_a_wrap_of_the_step_counter() {
+        let activity = Activity::new();
+        activity.steps.store(u32::MAX, Ordering::Relaxed);
+        activity.begin_step();
+        assert_eq!((busy_secs(&activity, 10), busy_secs(&activity, 15)), (Some(0), Some(5)));
+        activity.mark_idle();
+        assert_eq!(busy_secs(&activity, 20), None);
     }
 }

@@ -1,4 +1,4 @@
-//! The end of a mailbox that one incarnation holds for as long as it lives.
+//! The consumer side of a mailbox, which one incarnation holds.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,50 +13,52 @@ use crate::mailbox::NextEvent;
 use crate::pid::Pid;
 use crate::system::{LifecycleEvent, System};
 
-/// How many messages an incarnation handles before it lets its neighbours run. Tokio's own budget is as large.
+/// The number of messages that an incarnation handles before it yields. Tokio's own budget is as
+/// large.
 const BUDGET: u32 = 128;
 
-/// What an incarnation has to act on next.
+/// What an incarnation must act on next.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum MailboxEvent<M> {
-    /// It was told to stop, ahead of all messages.
+    /// The incarnation was told to stop. This goes before all messages.
     Stop(ExitReason),
-    /// A message, which now is the incarnation's.
+    /// A message. It is in flight now.
     Message(M),
-    /// It was killed: it should [end](MailboxConsumer::end) at once.
+    /// The incarnation was killed. It should [end](MailboxConsumer::end) at once.
     Killed,
-    /// Its mailbox was taken away from it. There is nothing more for it to do.
+    /// The mailbox was taken away from the incarnation. Nothing is left to do.
     Detached,
 }
 
-/// How far a start has come.
+/// The progress of a start.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum StartPhase {
-    /// It is complete when the init returns.
+    /// The init runs. The start is complete when it returns.
     Init,
-    /// The init runs, and wants it to be complete only when the actor says so.
-    InitForLater,
-    /// The init has returned, and the actor has not said so yet.
-    Later,
-    /// It is complete.
+    /// The init runs. The start is complete when the actor reports that it is ready.
+    InitDeferred,
+    /// The init has returned. The actor has not reported yet that it is ready.
+    AwaitingReady,
+    /// The start is complete.
     Started,
 }
 
-/// The end of a mailbox that one incarnation holds.
+/// The consumer side of a mailbox, which one incarnation holds.
 ///
-/// Dropped without a word, which is what happens when a runtime goes away, it ends the incarnation as killed.
+/// A drop without [`end`](Self::end), as at the shutdown of a runtime, ends the incarnation as
+/// killed.
 pub struct MailboxConsumer<M: Send + 'static> {
     process: Arc<Process<M>>,
     system: System,
     incarnation: u32,
     budget: u32,
-    progress: StartPhase,
-    /// Set once it was told to stop. Nothing suspends it from then on, so that it can come to its
-    /// end.
+    start_phase: StartPhase,
+    /// Set once the incarnation was told to stop. Later suspensions are ignored, so that it can
+    /// come to its end.
     stopping: bool,
     host_logs_end: bool,
-    reporter: Option<ExitNotifier>,
+    notifier: Option<ExitNotifier>,
 }
 
 impl<M: Send + 'static> MailboxConsumer<M> {
@@ -64,21 +66,21 @@ impl<M: Send + 'static> MailboxConsumer<M> {
         process: Arc<Process<M>>,
         system: System,
         incarnation: u32,
-        reporter: ExitNotifier,
+        notifier: ExitNotifier,
     ) -> Self {
         Self {
             process,
             system,
             incarnation,
             budget: BUDGET,
-            progress: StartPhase::Init,
+            start_phase: StartPhase::Init,
             stopping: false,
             host_logs_end: false,
-            reporter: Some(reporter),
+            notifier: Some(notifier),
         }
     }
 
-    /// This incarnation.
+    /// Returns the pid of this incarnation.
     #[must_use]
     pub fn pid(&self) -> Pid {
         self.process.pid_of(self.incarnation)
@@ -92,7 +94,7 @@ impl<M: Send + 'static> MailboxConsumer<M> {
         self.incarnation
     }
 
-    /// Says that the start succeeded; not if the mailbox was taken away meanwhile.
+    /// Reports that the start succeeded. Does nothing if the mailbox was taken away.
     pub fn started(&mut self) {
         if self.is_attached() {
             self.complete_start();
@@ -100,66 +102,69 @@ impl<M: Send + 'static> MailboxConsumer<M> {
     }
 
     fn complete_start(&mut self) {
-        self.progress = StartPhase::Started;
+        self.start_phase = StartPhase::Started;
         let pid = self.pid();
         self.process.publish(|label| LifecycleEvent::Started { pid, label });
-        if let Some(reporter) = &mut self.reporter {
-            // It wakes whoever waits for the start.
-            ignore_panic(|| reporter.started());
+        if let Some(notifier) = &mut self.notifier {
+            // This wakes the task that waits for the start.
+            ignore_panic(|| notifier.started());
         }
     }
 
-    /// Puts off the end of the start, from when the init returns to when [`ready`](Self::ready) is called; in an init only.
+    /// Defers the completion of the start until [`ready`](Self::ready) is called. Has an effect in
+    /// an init only.
     pub(crate) fn defer_ready(&mut self) {
-        if self.progress == StartPhase::Init {
-            self.progress = StartPhase::InitForLater;
+        if self.start_phase == StartPhase::Init {
+            self.start_phase = StartPhase::InitDeferred;
         }
     }
 
-    /// Says that the start succeeded, if that was put off. In the init that put it off, this takes that back.
+    /// Reports that the start succeeded, if it was deferred. In the init that deferred it, it
+    /// cancels the deferral.
     pub(crate) fn ready(&mut self) {
-        match self.progress {
-            StartPhase::InitForLater => self.progress = StartPhase::Init,
-            StartPhase::Later => self.started(),
+        match self.start_phase {
+            StartPhase::InitDeferred => self.start_phase = StartPhase::Init,
+            StartPhase::AwaitingReady => self.started(),
             StartPhase::Init | StartPhase::Started => {}
         }
     }
 
-    /// The init returned: says that the start succeeded, unless that was put off.
+    /// Handles the return of the init: reports that the start succeeded, unless it was deferred.
     pub(crate) fn init_returned(&mut self) {
         if !self.is_attached() {
             return;
         }
-        // What it does from now on is another thing, should anybody look as soon as it is told of the start.
+        // A new step, for an observer that checks as soon as it is notified of the start.
         self.process.activity.begin_step();
-        if self.progress == StartPhase::InitForLater {
-            self.progress = StartPhase::Later;
+        if self.start_phase == StartPhase::InitDeferred {
+            self.start_phase = StartPhase::AwaitingReady;
         } else {
             self.complete_start();
         }
     }
 
-    /// The incarnation is about to end: a start that is not complete by now has failed.
+    /// Marks the incarnation as ending: a start that is not complete by now has failed.
     pub(crate) fn mark_ending(&mut self) {
-        if self.progress == StartPhase::Later {
-            self.progress = StartPhase::Init;
+        if self.start_phase == StartPhase::AwaitingReady {
+            self.start_phase = StartPhase::Init;
         }
     }
 
-    /// What is next; to ask says that the message before it was handled. Wakes the task when there is something.
+    /// Returns the next event. Counts the previous message as handled. Wakes the task when there is
+    /// an event.
     ///
-    /// After 128 messages in a row it is pending once, so that neighbours and timers get their turn. Exit signals of anybody
-    /// but the owner do not disturb it: a host is not linked to anybody.
+    /// After 128 messages in a row it is pending once, so that other tasks and timers can run. Exit
+    /// signals have no effect: a host is not linked to any process.
     ///
-    /// While it is [suspended](crate::ActorHandle::suspend), messages wait and stops act. A host that
-    /// does something besides its messages asks whether it [is](Self::is_suspended) after every
-    /// call.
+    /// While the incarnation is [suspended](crate::ActorHandle::suspend), messages wait, and a stop
+    /// is delivered. A host that does other work besides its messages checks
+    /// [`is_suspended`](Self::is_suspended) after every call.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<MailboxEvent<M>> {
         loop {
             let next = if self.is_suspended() { self.poll_signal(cx) } else { self.poll_mailbox(cx) };
             match next {
-                Poll::Ready(NextEvent::Signal(order)) => {
-                    if let Some(reason) = self.handle_control(order) {
+                Poll::Ready(NextEvent::Signal(signal)) => {
+                    if let Some(reason) = self.handle_control(signal) {
                         return Poll::Ready(MailboxEvent::Stop(reason));
                     }
                 }
@@ -173,35 +178,36 @@ impl<M: Send + 'static> MailboxConsumer<M> {
         }
     }
 
-    /// Acts on a signal as a host does. Returns the reason if it is a stop.
-    pub(super) fn handle_control(&mut self, order: ControlSignal) -> Option<ExitReason> {
-        match order {
+    /// Acts on a control signal as a host does. Returns the reason if the signal is a stop.
+    pub(super) fn handle_control(&mut self, signal: ControlSignal) -> Option<ExitReason> {
+        match signal {
             ControlSignal::Stop(reason) => {
                 self.begin_stop();
                 return Some(reason);
             }
             ControlSignal::Suspend if !self.stopping => self.process.activity.suspend(),
             ControlSignal::Resume => self.process.resume(),
-            ControlSignal::Inspect(look) => offer_nothing(look),
+            ControlSignal::Inspect(inspect) => inspect_without_state(inspect),
             ControlSignal::Suspend | ControlSignal::Exit(_) | ControlSignal::Down { .. } => {}
         }
         None
     }
 
-    /// Returns `true` while messages are to wait: see [`ActorHandle::suspend`](crate::ActorHandle::suspend).
+    /// Returns `true` while the incarnation is [suspended](crate::ActorHandle::suspend), and
+    /// messages must wait.
     #[must_use]
     pub fn is_suspended(&self) -> bool {
         self.process.activity.is_suspended()
     }
 
-    /// Ends a suspension, and ignores those that come later: it is on its way to its end, for which
-    /// it may need messages.
+    /// Ends a suspension and ignores later ones. The incarnation is stopping, and may need messages
+    /// for that.
     pub fn begin_stop(&mut self) {
         self.stopping = true;
         self.process.resume();
     }
 
-    /// What is next of the mailbox, whatever it is.
+    /// Returns the next event of the mailbox, of any kind.
     #[inline]
     pub(crate) fn poll_mailbox(&mut self, cx: &mut Context<'_>) -> Poll<NextEvent<M>> {
         if self.is_exhausted(cx) {
@@ -211,7 +217,8 @@ impl<M: Send + 'static> MailboxConsumer<M> {
         self.charge_budget(next)
     }
 
-    /// The next message of those that were taken out of the mailbox already, if nothing comes before it.
+    /// Returns the next message of the batch, if nothing goes before it and the budget is not used
+    /// up.
     #[inline]
     pub(crate) fn try_next_message(&mut self) -> Option<M> {
         if self.budget == 0 {
@@ -223,7 +230,7 @@ impl<M: Send + 'static> MailboxConsumer<M> {
         Some(message)
     }
 
-    /// The next signal; messages wait.
+    /// Returns the next signal. Messages wait.
     pub(crate) fn poll_signal(&mut self, cx: &mut Context<'_>) -> Poll<NextEvent<M>> {
         if self.is_exhausted(cx) {
             return Poll::Pending;
@@ -233,17 +240,18 @@ impl<M: Send + 'static> MailboxConsumer<M> {
         self.charge_budget(next)
     }
 
-    /// Returns how many things it may still do before its neighbours have their turn.
+    /// Returns how many events the incarnation may handle before it yields.
     pub(crate) const fn budget(&self) -> u32 {
         self.budget
     }
 
-    /// Sets the budget back to what it was before a look at the mailbox.
+    /// Restores the budget to its value before a check of the mailbox.
     pub(crate) const fn set_budget(&mut self, budget: u32) {
         self.budget = budget;
     }
 
-    /// Begins to act on something that did not come through the mailbox; not if the mailbox was taken away.
+    /// Begins to act on a message that did not come through the mailbox. Returns `false` if the
+    /// mailbox was taken away.
     pub(crate) fn begin_self_message(&mut self) -> bool {
         if !self.process.queue.mark_awake(self.incarnation) {
             return false;
@@ -253,8 +261,8 @@ impl<M: Send + 'static> MailboxConsumer<M> {
         true
     }
 
-    /// Begins to act on another thing within the same handler; not if something more urgent waits, it has had its turn, or the mailbox was
-    /// taken away.
+    /// Begins another step within the same handler. Returns `false` if a signal is pending, the
+    /// budget is used up, or the mailbox was taken away.
     pub(crate) fn consume_budget(&mut self) -> bool {
         if self.budget == 0 || self.process.queue.has_signal() || !self.is_attached() {
             return false;
@@ -264,14 +272,15 @@ impl<M: Send + 'static> MailboxConsumer<M> {
         true
     }
 
-    /// Whether it has had its turn. Then it lets its neighbours have theirs, and goes on at once.
+    /// Returns `true` if the budget is used up. Then the task yields once and is woken at once.
     #[inline]
     pub(crate) fn is_exhausted(&mut self, cx: &Context<'_>) -> bool {
         if self.budget > 0 {
             return false;
         }
         self.budget = BUDGET;
-        // Whoever is kept from it now is not kept by this one; nor does one that has lost its mailbox speak for the next.
+        // While it yields, it delays no message, so it is idle. An incarnation that has lost its
+        // mailbox must not mark its successor as idle.
         if self.process.queue.ack(self.incarnation) {
             self.process.activity.mark_idle();
         }
@@ -295,70 +304,75 @@ impl<M: Send + 'static> MailboxConsumer<M> {
         next
     }
 
-    /// Says that the message in hand was handled, without asking for another: an end that follows does not lose it.
+    /// Counts the message in flight as handled, without taking another. An end that follows does
+    /// not lose it.
     pub fn handled(&mut self) {
         self.process.queue.ack(self.incarnation);
     }
 
-    /// Has the end of this incarnation logged at debug level only, whatever its reason: the host logs
-    /// what led to it. A supervisor that ends does so because of children, which have lines of their own.
+    /// Makes the end of this incarnation log at debug level only, whatever its reason, because the
+    /// host logs the cause. A supervisor ends because of children, whose ends are logged.
     pub const fn set_host_logs_end(&mut self) {
         self.host_logs_end = true;
     }
 
-    /// Ends the incarnation: first everybody who waits for it is told, then the parent, who may start the next one.
-    /// An incarnation whose mailbox was taken away has ended before and says nothing.
+    /// Ends the incarnation. Does nothing if the mailbox was taken away, because that was its end.
+    ///
+    /// # Ordering
+    ///
+    /// Callers, links and monitors are notified first, then the parent, which may start the next
+    /// incarnation.
     pub fn end(mut self, reason: ExitReason) {
         self.finish(reason, false);
     }
 
     fn finish(&mut self, reason: ExitReason, is_dropped: bool) {
-        let Some(reporter) = self.reporter.take() else { return };
-        let started = self.progress == StartPhase::Started;
+        let Some(notifier) = self.notifier.take() else { return };
+        let started = self.start_phase == StartPhase::Started;
         let kind = match started {
             _ if is_dropped => EndKind::RuntimeGone,
             _ if self.host_logs_end => EndKind::LoggedByHost,
             true => EndKind::Started,
-            false => EndKind::NotStarted,
+            false => EndKind::StartFailed,
         };
-        let remains = if reporter.is_supervised() {
+        let deferred = if notifier.is_supervised() {
             self.process.detach(self.incarnation, &reason, kind)
         } else {
             self.process.detach_and_close(self.incarnation, &reason, kind)
         };
-        let Some(remains) = remains else { return };
-        let end = IncarnationExit { pid: self.pid(), reason, started, dropped: remains.dropped };
-        ignore_panic(|| reporter.ended(end));
+        let Some(deferred) = deferred else { return };
+        let end = IncarnationExit { pid: self.pid(), reason, started, dropped: deferred.dropped };
+        ignore_panic(|| notifier.ended(end));
         self.process.queue.end_reported();
-        // Last: it may take its time, and by now everything that concerns others is done.
-        drop(remains);
+        // Last, because it may take long. By now every notification was sent.
+        drop(deferred);
     }
 
-    /// Whether the mailbox was not taken away from it.
+    /// Returns `true` if the mailbox was not taken away.
     pub(crate) fn is_attached(&self) -> bool {
-        self.process.queue.served_by() == Some(self.incarnation)
+        self.process.queue.attached_incarnation() == Some(self.incarnation)
     }
 
-    /// Returns the parent that is told of its end, if there is one.
+    /// Returns the parent that is notified of the end, if there is one.
     #[must_use]
     pub fn parent(&self) -> Option<&Arc<dyn Parent>> {
-        match &self.reporter {
+        match &self.notifier {
             Some(ExitNotifier::Parent(parent, _)) => Some(parent),
             _ => None,
         }
     }
 
-    /// The system that it lives in.
+    /// Returns the system of the actor.
     #[must_use]
     pub const fn system(&self) -> &System {
         &self.system
     }
 }
 
-/// Answers a look at a host, which has no state to offer. The closure that was to look is a user's: it is dropped in a
-/// task of its own, because a host may be a supervisor.
-fn offer_nothing(InspectState(look): InspectState) {
-    run_elsewhere(|| look(None));
+/// Answers an inspection of a host, which has no state to show. The closure belongs to a user. It
+/// runs and is dropped in a task of its own, because a host may be a supervisor.
+fn inspect_without_state(InspectState(inspect): InspectState) {
+    run_elsewhere(|| inspect(None));
 }
 
 impl<M: Send + 'static> Drop for MailboxConsumer<M> {
@@ -369,6 +383,6 @@ impl<M: Send + 'static> Drop for MailboxConsumer<M> {
 
 impl<M: Send + 'static> std::fmt::Debug for MailboxConsumer<M> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Attachment").field("pid", &self.pid()).finish_non_exhaustive()
+        f.debug_struct("MailboxConsumer").field("pid", &self.pid()).finish_non_exhaustive()
     }
 }

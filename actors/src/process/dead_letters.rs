@@ -1,4 +1,4 @@
-//! Messages that are taken in only to be dropped.
+//! Messages that are accepted only to become dead letters.
 
 use super::shared::Process;
 use crate::exit::ExitReason;
@@ -7,19 +7,19 @@ use crate::mailbox::{Evicted, PushError};
 use crate::system::DeadLetterReason;
 
 impl<M: Send + 'static> Process<M> {
-    /// Takes a message in that found no room, as the mailbox is set.
+    /// Accepts a message that found no room, as the overflow policy says.
     pub(crate) fn overflow(&self, message: M) -> Result<(), PushError<M>> {
         self.dead_letter_evicted(self.queue.overflow(message)?);
         Ok(())
     }
 
-    /// Keeps a place for a message that found no room and is yet to be made of a `part`, as the mailbox is set. None if it is
-    /// the one that is dropped.
+    /// Reserves a place, as the overflow policy says, for a message that found no room and is yet
+    /// to be made of `part`. Returns `None` if that message itself is dropped.
     pub(crate) fn overflow_part<N>(&self, part: N) -> Result<Option<N>, PushError<N>> {
         match self.queue.reserve_with_overflow() {
-            Ok((kept, displaced)) => {
-                self.dead_letter_evicted(displaced);
-                if kept {
+            Ok((reserved, evicted)) => {
+                self.dead_letter_evicted(evicted);
+                if reserved {
                     return Ok(Some(part));
                 }
                 self.dead_letter_value(part, || DeadLetterReason::Overflow);
@@ -29,20 +29,22 @@ impl<M: Send + 'static> Process<M> {
         }
     }
 
-    /// Takes a message in that nobody will handle any more, because it cannot be given back.
+    /// Accepts a message that no incarnation will handle, because it cannot be returned to its
+    /// sender.
     pub(crate) fn dead_letter_unsent(&self, message: M) {
         self.queue.count_discarded();
         self.dead_letter_value(message, || DeadLetterReason::Unhandled(ExitReason::NoProcess));
     }
 
-    fn dead_letter_evicted(&self, displaced: Evicted<M>) {
-        wake_each(displaced.wakers);
-        for message in displaced.messages {
+    fn dead_letter_evicted(&self, evicted: Evicted<M>) {
+        wake_each(evicted.wakers);
+        for message in evicted.messages {
             self.dead_letter_value(message, || DeadLetterReason::Overflow);
         }
     }
 
-    /// Buries a message, or what was to become one. Its drop may do anything.
+    /// Publishes a dead letter, and drops the message or the part of one. The drop may run any
+    /// code.
     fn dead_letter_value<T>(&self, message: T, reason: impl FnOnce() -> DeadLetterReason) {
         self.dead_letter(self.pid_of(self.queue.latest_incarnation()), reason);
         ignore_panic(|| drop(message));

@@ -1,7 +1,9 @@
-//! The end of an incarnation, and of an identity: the transition, then the notifications, then foreign values.
+//! The end of an incarnation or of an identity: the transition, then the notifications, then the
+//! drop of foreign values.
 //!
-//! The transition is one step under the locks of the mailbox. When foreign code runs, it is complete: a hook, a waker or
-//! a message that panics costs neither the parent nor another watcher what it was to be told.
+//! The transition is one step under the locks of the mailbox. It is complete when foreign code
+//! runs. So a hook, a waker or a message that panics prevents no notification of the parent or of
+//! another watcher.
 
 use std::any::type_name;
 
@@ -15,70 +17,72 @@ use crate::system::{DeadLetterReason, LifecycleEvent};
 
 /// Where messages that no incarnation will handle are dropped.
 #[derive(Clone, Copy, Eq, PartialEq)]
-enum DropDead {
-    /// In the task of the incarnation that ended: their callers are told before links and monitors are.
-    Here,
-    /// In a task of its own: the owner, a supervisor, waits for no user's `Drop`.
-    Elsewhere,
+enum DropIn {
+    /// In the task of the incarnation that ended. Their callers are notified before links and
+    /// monitors.
+    OwnTask,
+    /// In a task of its own. The owner, a supervisor, does not wait for a user's `Drop`.
+    NewTask,
 }
 
 impl<M: Send + 'static> Process<M> {
-    /// Ends an incarnation that another one may follow. Returns what is left of it to be dropped when its parent was
-    /// told, or `None` if it is not attached any more.
-    pub(crate) fn detach(&self, incarnation: u32, reason: &ExitReason, kind: EndKind) -> Option<Remains<M>> {
-        let mut leftover = self.queue.detach(incarnation, reason)?;
-        let dropped = leftover.dropped(reason);
-        self.publish_ended(incarnation, reason, kind, &leftover);
-        self.notify_exit(&mut leftover, self.pid_of(incarnation), reason, DropDead::Here);
-        Some(Remains { leftover, dropped })
+    /// Ends an incarnation that another one may follow. Returns the values to drop after its parent
+    /// was notified, or `None` if the incarnation is not attached any more.
+    pub(crate) fn detach(
+        &self,
+        incarnation: u32,
+        reason: &ExitReason,
+        kind: EndKind,
+    ) -> Option<DeferredDrop<M>> {
+        let mut effects = self.queue.detach(incarnation, reason)?;
+        let dropped = effects.dropped(reason);
+        self.publish_ended(incarnation, reason, kind, &effects);
+        self.notify_exit(&mut effects, self.pid_of(incarnation), reason, DropIn::OwnTask);
+        Some(DeferredDrop { effects, dropped })
     }
 
-    /// Ends an incarnation that no other follows. Returns as [`detach`](Self::detach) does.
+    /// Ends an incarnation that no other follows. Returns the same as [`detach`](Self::detach).
     pub(crate) fn detach_and_close(
         &self,
         incarnation: u32,
         reason: &ExitReason,
         kind: EndKind,
-    ) -> Option<Remains<M>> {
-        let mut leftover = self.queue.close(reason)?;
-        let dropped = leftover.dropped(reason);
-        self.publish_ended(incarnation, reason, kind, &leftover);
+    ) -> Option<DeferredDrop<M>> {
+        let mut effects = self.queue.close(reason)?;
+        let dropped = effects.dropped(reason);
+        self.publish_ended(incarnation, reason, kind, &effects);
         self.publish_closed(reason);
-        self.notify_exit(&mut leftover, self.pid_of(incarnation), reason, DropDead::Here);
-        Some(Remains { leftover, dropped })
+        self.notify_exit(&mut effects, self.pid_of(incarnation), reason, DropIn::OwnTask);
+        Some(DeferredDrop { effects, dropped })
     }
 
-    /// Takes the mailbox away from an incarnation that does not die. Returns `false` if it is not attached any more.
+    /// Takes the mailbox away from an incarnation that does not end. Returns `false` if it is not
+    /// attached any more.
     pub(crate) fn abandon(&self, incarnation: u32) -> bool {
         let reason = ExitReason::Killed;
-        let Some(mut leftover) = self.queue.detach(incarnation, &reason) else { return false };
+        let Some(mut effects) = self.queue.detach(incarnation, &reason) else { return false };
         let pid = self.pid_of(incarnation);
         self.publish(|label| LifecycleEvent::Abandoned { pid, label });
-        self.notify_exit(&mut leftover, pid, &reason, DropDead::Elsewhere);
-        if let Some(home) = self.home() {
-            log::actor_abandoned(home.system.log(), pid, home.label.clone());
+        self.notify_exit(&mut effects, pid, &reason, DropIn::NewTask);
+        if let Some(registration) = self.registration() {
+            log::actor_abandoned(registration.system.log(), pid, registration.label.clone());
         }
         self.queue.end_reported();
-        Remains { leftover, dropped: 0 }.dispose();
+        DeferredDrop { effects, dropped: 0 }.dispose();
         true
     }
 
-    /// Refuses messages from now on: no incarnation is due any more. Returns how many messages were dropped, or `None` if it
-    /// was closed before.
+    /// Closes the mailbox: messages are refused, and no incarnation will follow. Returns how many
+    /// messages were dropped, or `None` if it was closed before.
     pub(crate) fn close(&self, reason: &ExitReason) -> Option<u64> {
-        let mut leftover = self.queue.close(reason)?;
-        let dropped = leftover.dropped(reason);
+        let mut effects = self.queue.close(reason)?;
+        let dropped = effects.dropped(reason);
         self.publish_closed(reason);
-        self.notify_exit(
-            &mut leftover,
-            self.pid_of(self.queue.latest_incarnation()),
-            reason,
-            DropDead::Elsewhere,
-        );
-        if leftover.ended.is_some() {
+        self.notify_exit(&mut effects, self.pid_of(self.queue.latest_incarnation()), reason, DropIn::NewTask);
+        if effects.ended.is_some() {
             self.queue.end_reported();
         }
-        Remains { leftover, dropped }.dispose();
+        DeferredDrop { effects, dropped }.dispose();
         Some(dropped)
     }
 
@@ -87,16 +91,16 @@ impl<M: Send + 'static> Process<M> {
         incarnation: u32,
         reason: &ExitReason,
         kind: EndKind,
-        leftover: &DetachEffects<M>,
+        effects: &DetachEffects<M>,
     ) {
         let pid = self.pid_of(incarnation);
         self.publish(|label| LifecycleEvent::Ended { pid, label, reason: reason.clone() });
-        if let Some(home) = self.home() {
+        if let Some(registration) = self.registration() {
             if kind == EndKind::RuntimeGone {
-                home.system.runtime_gone();
+                registration.system.runtime_gone();
             }
-            let message_type = leftover.lost_in_flight.then(type_name::<M>);
-            log::actor_ended(home.system.log(), pid, &home.label, reason, kind, message_type);
+            let message_type = effects.lost_in_flight.then(type_name::<M>);
+            log::actor_ended(registration.system.log(), pid, &registration.label, reason, kind, message_type);
         }
     }
 
@@ -105,37 +109,31 @@ impl<M: Send + 'static> Process<M> {
         self.publish(|label| LifecycleEvent::Closed { pid, label, reason: reason.clone() });
     }
 
-    /// Notifies of an end, in an order that is promised: names are free, callers and senders are told, before
-    /// any link or monitor is told.
-    fn notify_exit(
-        &self,
-        leftover: &mut DetachEffects<M>,
-        pid: Pid,
-        reason: &ExitReason,
-        drop_dead: DropDead,
-    ) {
-        for hook in std::mem::take(&mut leftover.hooks) {
+    /// Notifies of an end in the promised order. Names are free, and callers and senders are
+    /// notified, before any link or monitor is.
+    fn notify_exit(&self, effects: &mut DetachEffects<M>, pid: Pid, reason: &ExitReason, drop_dead: DropIn) {
+        for hook in std::mem::take(&mut effects.hooks) {
             ignore_panic(|| (hook.run)(reason));
         }
-        if leftover.lost_in_flight {
+        if effects.lost_in_flight {
             self.dead_letter(pid, || DeadLetterReason::InFlight(reason.clone()));
         }
-        for _ in &leftover.dead {
+        for _ in &effects.dead {
             self.dead_letter(pid, || DeadLetterReason::Unhandled(reason.clone()));
         }
-        if drop_dead == DropDead::Here && !leftover.dead.is_empty() {
-            drop_each(std::mem::take(&mut leftover.dead));
+        if drop_dead == DropIn::OwnTask && !effects.dead.is_empty() {
+            drop_each(std::mem::take(&mut effects.dead));
         }
-        wake_each(std::mem::take(&mut leftover.wakers));
-        let ended = leftover.ended.map(|incarnation| self.pid_of(incarnation));
+        wake_each(std::mem::take(&mut effects.wakers));
+        let ended = effects.ended.map(|incarnation| self.pid_of(incarnation));
         if let Some(ended) = ended {
             self.activity.reset();
             self.notify_links(ended, reason);
         }
-        for (_, watcher) in std::mem::take(&mut leftover.watchers).into_values() {
+        for (_, watcher) in std::mem::take(&mut effects.watchers).into_values() {
             ignore_panic(|| watcher(ended, reason));
         }
-        if leftover.is_closing {
+        if effects.is_closing {
             for (_, watcher) in self.queue.finish_close().into_values() {
                 ignore_panic(|| watcher(None, &ExitReason::NoProcess));
             }
@@ -143,25 +141,25 @@ impl<M: Send + 'static> Process<M> {
     }
 }
 
-/// What is left of an end when all were told: messages and reasons, to be dropped.
-#[must_use = "dropped before others are told, it could keep them waiting"]
-pub(crate) struct Remains<M> {
-    leftover: DetachEffects<M>,
-    /// How many messages no incarnation will have handled because of the end.
+/// The messages and reasons to drop after all notifications of an end.
+#[must_use = "dropped before others are notified, it could keep them waiting"]
+pub(crate) struct DeferredDrop<M> {
+    effects: DetachEffects<M>,
+    /// The number of messages that no incarnation will have handled because of the end.
     pub(super) dropped: u64,
 }
 
-impl<M: Send + 'static> Remains<M> {
-    /// Drops what is left in a task of its own, if there is anything.
+impl<M: Send + 'static> DeferredDrop<M> {
+    /// Drops the values in a task of its own, if there are any.
     fn dispose(self) {
-        if !self.leftover.is_empty() {
+        if !self.effects.is_empty() {
             dispose(self);
         }
     }
 }
 
-impl<M> Drop for Remains<M> {
+impl<M> Drop for DeferredDrop<M> {
     fn drop(&mut self) {
-        self.leftover.drop_each();
+        self.effects.drop_each();
     }
 }

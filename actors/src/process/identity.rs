@@ -1,4 +1,4 @@
-//! The owner's end of a process: who decides whether, when and for how long it is served.
+//! The owner's side of a process. The owner decides when its incarnations start and end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,28 +13,28 @@ use crate::mailbox::{AttachRefused, MailboxConfig, PendingRestart};
 use crate::pid::Pid;
 use crate::system::System;
 
-/// What stays of an actor while its incarnations come and go: its mailbox, its address, its names.
+/// The part of an actor that outlives its incarnations: its mailbox, its address, its names.
 ///
-/// Its owner, usually a child spec, opens it when somebody is due to serve it, attaches one incarnation after
-/// the other, and closes it when nobody is due any more. It may be opened again.
+/// Its owner, usually a child spec, opens it before the first start, attaches one incarnation after
+/// the other, and closes it when none will follow. It may be opened again.
 pub struct Identity<M: Send + 'static> {
     pub(crate) process: Arc<Process<M>>,
 }
 
-/// Why an incarnation could not begin.
+/// Why an incarnation could not attach.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AttachError {
-    /// The identity is not open: nobody is due to serve it.
+    /// The identity is not open.
     #[error("the mailbox of the actor is not open")]
     Closed,
-    /// The incarnation before it still lives.
+    /// The previous incarnation is still attached.
     #[error("another incarnation of the actor is running")]
     AlreadyAttached,
 }
 
 impl<M: Send + 'static> Identity<M> {
-    /// An identity that is not open yet.
+    /// Creates an identity that is not open yet.
     #[must_use]
     pub fn new(mailbox: MailboxConfig) -> Self {
         Self { process: Process::new(mailbox) }
@@ -45,78 +45,83 @@ impl<M: Send + 'static> Identity<M> {
         start_order::set_id(&*self.process, id);
     }
 
-    /// Lets messages queue from now on. The first time settles the system and the label.
+    /// Opens the identity: from now on messages are queued. The first call fixes the system and the
+    /// label.
     pub fn open(&self, system: &System, label: impl FnOnce() -> Label) {
         self.process.open(system, label);
     }
 
-    /// Returns the label that the first opening settled, or `None` before that.
+    /// Returns the label that the first opening fixed, or `None` before that.
     #[must_use]
     pub fn label(&self) -> Option<Label> {
-        self.process.home().map(|home| home.label.clone())
+        self.process.registration().map(|registration| registration.label.clone())
     }
 
-    /// Says why there is no incarnation, and in how long the next is to begin, for those who
-    /// [ask](crate::ActorHandle::pending_restart). It holds until there is one.
+    /// Sets why there is no incarnation, and in how long the next one starts.
+    /// [`pending_restart`](crate::ActorHandle::pending_restart) returns this until an incarnation
+    /// attaches.
     pub fn set_pending_restart(&self, reason: ExitReason, retry_in: Duration) {
         let until = self.process.age().saturating_add(retry_in);
         drop(self.process.queue.set_pending_restart(PendingRestart { reason, until }));
     }
 
-    /// Refuses messages from now on; those that wait go to the dead letters. Returns how many messages were dropped, or
-    /// `None` if it was closed before.
+    /// Closes the identity: messages are refused, and queued messages become dead letters. Returns
+    /// how many messages were dropped, or `None` if it was closed before.
     pub fn close(&self, reason: &ExitReason) -> Option<u64> {
         self.process.close(reason)
     }
 
-    /// Begins the next incarnation, which is to tell `parent` of its start and its end as number `run`.
+    /// Attaches the next incarnation. It reports its start and its end to `parent` as number `run`.
     ///
     /// # Errors
     ///
-    /// When it is not open, or when the incarnation before lives: there is never more than one.
+    /// [`AttachError::Closed`] if the identity is not open. [`AttachError::AlreadyAttached`] if the
+    /// previous incarnation is still attached: there is never more than one.
     pub fn attach(&self, parent: Arc<dyn Parent>, run: u64) -> Result<MailboxConsumer<M>, AttachError> {
         self.process.attach(ExitNotifier::Parent(parent, run))
     }
 
-    /// Takes the mailbox away from an incarnation that was killed and does not die, because it never awaits. It can do
-    /// nothing more with it, and its parent is not told of its end. False if it has ended by itself.
+    /// Takes the mailbox away from an incarnation that was killed and does not end, because it
+    /// never awaits. It cannot use the mailbox any more, and its parent is not notified of its end.
+    /// Returns `false` if it has ended by itself.
     pub fn abandon(&self, pid: Pid) -> bool {
         self.process.pid_of(pid.incarnation()) == pid && self.process.abandon(pid.incarnation())
     }
 }
 
 impl<M: Send + 'static> Process<M> {
-    /// Lets messages queue from now on. The first time settles the system and the label.
+    /// Opens the process: from now on messages are queued. The first call fixes the system and the
+    /// label.
     pub(crate) fn open(self: &Arc<Self>, system: &System, label: impl FnOnce() -> Label) {
         self.register(system, label);
         self.queue.open();
     }
 
-    /// Begins the next incarnation.
+    /// Attaches the next incarnation.
     pub(crate) fn attach(
         self: &Arc<Self>,
-        reporter: ExitNotifier,
+        notifier: ExitNotifier,
     ) -> Result<MailboxConsumer<M>, AttachError> {
         let incarnation = self.queue.attach().map_err(|error| match error {
             AttachRefused::Closed => AttachError::Closed,
             AttachRefused::Attached => AttachError::AlreadyAttached,
         })?;
-        // Only a process that was opened gets here, and opening settles it.
-        let home = self.home().ok_or(AttachError::Closed)?;
-        Ok(MailboxConsumer::new(self.clone(), home.system.clone(), incarnation, reporter))
+        // Only a process that was opened gets here, and opening registers it.
+        let registration = self.registration().ok_or(AttachError::Closed)?;
+        Ok(MailboxConsumer::new(self.clone(), registration.system.clone(), incarnation, notifier))
     }
 }
 
 impl<M: Send + 'static> Drop for Identity<M> {
     fn drop(&mut self) {
-        self.process.disown();
+        self.process.mark_unowned();
     }
 }
 
 impl<M: Send + 'static> std::fmt::Debug for Identity<M> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Identity")
-            .field("label", &self.process.home().map(|home| &home.label))
+            .field("label", &self.process.registration().map(|registration| &registration.label))
             .finish_non_exhaustive()
     }
 }

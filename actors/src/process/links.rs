@@ -12,8 +12,8 @@ use crate::relations::MonitorTarget;
 use crate::signal::{Down, MonitorId};
 use crate::sync::MutexGuard;
 
-/// Locks the relations of two processes: those that lie lower first, whoever asks, so that two who ask at once do not wait for
-/// each other.
+/// Locks the relations of two processes in the order of their addresses, so that two concurrent
+/// calls do not deadlock.
 fn lock_both<'a>(
     own: &'a RelationsLock,
     other: &'a RelationsLock,
@@ -28,16 +28,16 @@ fn lock_both<'a>(
 }
 
 impl<M: Send + 'static> Process<M> {
-    /// The relations of the incarnation that lives, if it is this one.
+    /// Returns the relations of this incarnation, locked, if it is attached.
     ///
-    /// Who ends detaches first and takes its relations afterwards. So what is added while the incarnation is seen attached
-    /// under this lock is found when it ends.
-    fn living_relations(&self, incarnation: u32) -> Option<MutexGuard<'_, RelationsSlot>> {
+    /// An incarnation that ends detaches first and takes its relations afterwards. So a relation
+    /// that is added under this lock, while the incarnation is attached, is found when it ends.
+    fn attached_relations(&self, incarnation: u32) -> Option<MutexGuard<'_, RelationsSlot>> {
         let relations = self.relations.lock();
-        (self.queue.served_by() == Some(incarnation)).then_some(relations)
+        (self.queue.attached_incarnation() == Some(incarnation)).then_some(relations)
     }
 
-    /// What this incarnation is linked to, as it is told.
+    /// Returns the pids to which the incarnation is linked.
     pub(crate) fn linked(&self) -> Vec<Pid> {
         self.relations.lock().as_ref().map(|own| own.linked()).unwrap_or_default()
     }
@@ -46,15 +46,16 @@ impl<M: Send + 'static> Process<M> {
         self.relations.lock().as_ref().map(|own| own.monitoring()).unwrap_or_default()
     }
 
-    /// See [`AnyProcess::link_ended`].
+    /// Implements [`AnyProcess::link_ended`].
     pub(super) fn on_link_exit(&self, incarnation: u32, from: Pid, reason: &ExitReason) {
-        let Some(mut own) = self.living_relations(incarnation) else { return };
-        let Some((link, by)) = own.as_mut().and_then(|own| Some((own.take_link(from)?, own.sender(from))))
+        let Some(mut own) = self.attached_relations(incarnation) else { return };
+        let Some((link, by)) = own.as_mut().and_then(|own| Some((own.take_link(from)?, own.source_of(from))))
         else {
             return;
         };
-        let order = ControlSignal::Exit(Box::new(Exit { from: Some(from), reason: reason.clone(), by }));
-        let waker = self.queue.put_signal(Some(incarnation), order).flatten();
+        let signal =
+            ControlSignal::Exit(Box::new(Exit { from: Some(from), reason: reason.clone(), source: by }));
+        let waker = self.queue.enqueue_signal(Some(incarnation), signal).flatten();
         drop(own);
         drop(link);
         if let Some(waker) = waker {
@@ -62,31 +63,34 @@ impl<M: Send + 'static> Process<M> {
         }
     }
 
-    /// An exit signal that `from` sends by hand, as this process takes it: the parent is nobody else.
+    /// Sets the source of an exit signal that was sent explicitly: it may be the parent.
     pub(super) fn resolve_source(&self, exit: &mut Exit) {
-        if let Exit { from: Some(from), by: by @ ExitSource::Other, .. } = exit {
-            *by = self.relations.lock().as_ref().map_or(ExitSource::Other, |own| own.sender(*from));
+        if let Exit { from: Some(from), source: by @ ExitSource::Other, .. } = exit {
+            *by = self.relations.lock().as_ref().map_or(ExitSource::Other, |own| own.source_of(*from));
         }
     }
 
-    /// The target of a monitor has ended: a signal, if the monitor is still there.
+    /// Enqueues a down signal when the target of a monitor has ended, if the monitor still exists.
     fn on_monitor_down(&self, incarnation: u32, monitor: MonitorId, down: Down) {
-        let Some(mut own) = self.living_relations(incarnation) else { return };
-        let Some(watched) = own.as_mut().and_then(|own| own.take_monitor(monitor)) else { return };
+        let Some(mut own) = self.attached_relations(incarnation) else { return };
+        let Some(monitored) = own.as_mut().and_then(|own| own.take_monitor(monitor)) else { return };
         let waker = self
             .queue
-            .put_signal(Some(incarnation), ControlSignal::Down { monitor, down: Box::new(down) })
+            .enqueue_signal(Some(incarnation), ControlSignal::Down { monitor, down: Box::new(down) })
             .flatten();
         drop(own);
-        drop(watched);
+        drop(monitored);
         if let Some(waker) = waker {
             waker.wake();
         }
     }
 
-    /// Links an incarnation of this process to the one of another that lives, both ends at once. False if none lives, or not in this
-    /// system: pids tell incarnations of one system apart. To be linked to it already is enough, also if it has just ended: then
-    /// an exit signal is on its way.
+    /// Links an incarnation of this process to the running one of another, both ends at once.
+    /// Returns `false` if none is running, or if it is in another system, because a pid identifies
+    /// an incarnation within one system only.
+    ///
+    /// If the link exists already, returns `true`, even if the other incarnation has just ended.
+    /// Then an exit signal is on its way.
     pub(crate) fn link(self: &Arc<Self>, incarnation: u32, other: &Arc<dyn AnyProcess>, child: bool) -> bool {
         if !self.same_system(other) {
             return false;
@@ -96,14 +100,15 @@ impl<M: Send + 'static> Process<M> {
         }
         let own_pid = self.pid_of(incarnation);
         let (mut own, mut others) = lock_both(&self.relations, other.relations());
-        // Who ends after this look has to wait for the lock, and finds the link.
-        let living = other.state().pid();
-        let Some(other_pid) = living.or_else(|| other.newest_pid()) else { return false };
-        if self.queue.served_by() != Some(incarnation) {
+        // An incarnation that ends after this check must wait for the lock, and then finds the
+        // link.
+        let attached = other.state().pid();
+        let Some(other_pid) = attached.or_else(|| other.latest_pid()) else { return false };
+        if self.queue.attached_incarnation() != Some(incarnation) {
             return false;
         }
         let own = own.get_or_insert_default();
-        if own.is_linked(other_pid) || living.is_none() {
+        if own.is_linked(other_pid) || attached.is_none() {
             return own.is_linked(other_pid);
         }
         own.add_link(other_pid, other.clone());
@@ -116,16 +121,17 @@ impl<M: Send + 'static> Process<M> {
     }
 
     fn same_system(&self, other: &Arc<dyn AnyProcess>) -> bool {
-        self.home().is_some_and(|home| other.system_key() == Some(home.system.key()))
+        self.registration().is_some_and(|registration| other.system_key() == Some(registration.system.key()))
     }
 
-    /// Takes links to another process back, both ends at once. When this returns, no exit signal will come from them any more.
+    /// Removes the links to another process, both ends at once. When this returns, no exit signal
+    /// will come from them any more.
     pub(crate) fn unlink(&self, incarnation: u32, other: &Arc<dyn AnyProcess>) {
         if !self.same_system(other) || ptr::eq(&self.relations, other.relations()) {
             return;
         }
         let (mut own, mut others) = lock_both(&self.relations, other.relations());
-        if self.queue.served_by() != Some(incarnation) {
+        if self.queue.attached_incarnation() != Some(incarnation) {
             return;
         }
         let ends = own.as_mut().map(|own| own.take_links(other.identity()));
@@ -141,45 +147,45 @@ impl<M: Send + 'static> Process<M> {
         monitor: MonitorId,
         target: &Arc<dyn AnyProcess>,
     ) {
-        match self.living_relations(incarnation) {
+        match self.attached_relations(incarnation) {
             Some(mut own) => own.get_or_insert_default().reserve_monitor(monitor),
             None => return,
         }
         let observer: Weak<Self> = Arc::downgrade(self);
-        let told = target.watch(Box::new(move |pid, reason| {
+        let registered = target.watch(Box::new(move |pid, reason| {
             if let Some(observer) = observer.upgrade() {
                 let down = Down { pid, reason: reason.clone() };
                 observer.on_monitor_down(incarnation, monitor, down);
             }
         }));
-        match told {
+        match registered {
             Ok(watcher) => {
-                let watched = MonitorTarget { target: target.clone(), watcher };
-                let unneeded = match self.living_relations(incarnation) {
-                    Some(mut own) => own.get_or_insert_default().set_monitor(monitor, watched),
-                    None => Some(watched),
+                let monitored = MonitorTarget { target: target.clone(), watcher };
+                let unneeded = match self.attached_relations(incarnation) {
+                    Some(mut own) => own.get_or_insert_default().set_monitor(monitor, monitored),
+                    None => Some(monitored),
                 };
-                unneeded.into_iter().for_each(|watched| watched.target.unwatch(watched.watcher));
+                unneeded.into_iter().for_each(|monitored| monitored.target.unwatch(monitored.watcher));
             }
             Err(watcher) => watcher(None, &ExitReason::NoProcess),
         }
     }
 
-    /// Takes a monitor back. False if it has told, or there is no such monitor.
+    /// Removes a monitor. Returns `false` if it was notified before, or does not exist.
     pub(crate) fn take_monitor(&self, incarnation: u32, monitor: MonitorId) -> bool {
-        let Some(mut own) = self.living_relations(incarnation) else { return false };
-        let Some(watched) = own.as_mut().and_then(|own| own.take_monitor(monitor)) else { return false };
+        let Some(mut own) = self.attached_relations(incarnation) else { return false };
+        let Some(monitored) = own.as_mut().and_then(|own| own.take_monitor(monitor)) else { return false };
         drop(own);
-        watched.into_iter().for_each(|watched| watched.target.unwatch(watched.watcher));
+        monitored.into_iter().for_each(|monitored| monitored.target.unwatch(monitored.watcher));
         true
     }
 
-    /// Tells everybody who is linked to an incarnation that it has ended, and watches nobody any more.
+    /// Notifies every linked process that an incarnation has ended, and removes its monitors.
     pub(super) fn notify_links(&self, pid: Pid, reason: &ExitReason) {
         let Some(own) = self.relations.lock().take() else { return };
         let (links, monitors) = own.into_parts();
-        for watched in monitors {
-            watched.target.unwatch(watched.watcher);
+        for monitored in monitors {
+            monitored.target.unwatch(monitored.watcher);
         }
         for (to, other) in links {
             other.link_ended(to.incarnation(), pid, reason);

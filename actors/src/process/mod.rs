@@ -1,8 +1,9 @@
-//! Identities and their incarnations: what stays, what comes and goes, and how an end is told.
+//! Identities and their incarnations: which part is permanent, which part restarts, and how an end
+//! is notified.
 //!
-//! A [`Process`] is what everybody who knows an actor shares: its mailbox and its place in the system. An
-//! [`Identity`](crate::host::Identity) is the owner's end of it, an [`Address`](crate::Address) the users' end, and an
-//! [`MailboxConsumer`] that of the one incarnation that serves it now.
+//! A [`Process`] is the shared part of an actor: its mailbox and its registration in the system. An
+//! [`Identity`](crate::host::Identity) is the owner's side of it, an [`Address`](crate::Address)
+//! the users' side, and a [`MailboxConsumer`] the side of the attached incarnation.
 
 mod activity;
 mod consumer;

@@ -1,4 +1,5 @@
-//! Hosting something that has a loop of its own: a message stays in the mailbox until that loop has come to it.
+//! Hosting code that has a loop of its own: a message stays in the mailbox until that loop can
+//! handle it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,8 +10,8 @@ use super::shared::Process;
 use crate::mailbox::{Interest, Peek};
 
 impl<M: Send + 'static> MailboxConsumer<M> {
-    /// What is next, as [`poll_next`](Self::poll_next) tells it, except that a message stays in the mailbox, for a [`MessageReceiver`] to
-    /// take: it is only told that there is one. To ask says that the message before it was handled.
+    /// Returns the next event like [`poll_next`](Self::poll_next), but leaves a message in the
+    /// mailbox, for a [`MessageReceiver`] to take. Counts the previous message as handled.
     pub fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Poll<MailboxEvent<()>> {
         let next = self.poll_peek(Interest::Messages, cx);
         if next.is_pending() {
@@ -19,18 +20,18 @@ impl<M: Send + 'static> MailboxConsumer<M> {
         next
     }
 
-    /// What does not wait until the message in hand is handled: that the incarnation was told to stop, or killed, or that its mailbox
-    /// was taken away. Nothing is said of that message.
+    /// Returns an event that does not wait until the message in flight is handled: a stop, a kill,
+    /// or the loss of the mailbox. That message is not counted as handled.
     pub fn poll_order(&mut self, cx: &mut Context<'_>) -> Poll<MailboxEvent<()>> {
         let next = self.poll_peek(Interest::Signals, cx);
         if next.is_pending() {
-            // It has something in hand that takes its time: from now on it counts for how long.
+            // The message in flight takes its time: observe it from now on.
             self.process().observe(self.incarnation());
         }
         next
     }
 
-    /// The means to take messages out, for whoever handles them.
+    /// Returns a receiver, for the code that handles the messages.
     #[must_use]
     pub fn taker(&self) -> MessageReceiver<M> {
         MessageReceiver { process: self.process().clone(), incarnation: self.incarnation() }
@@ -50,8 +51,8 @@ impl<M: Send + 'static> MailboxConsumer<M> {
                 Poll::Ready(Peek::Detached) => return Poll::Ready(MailboxEvent::Detached),
                 Poll::Ready(Peek::Urgent) if queue.is_killed() => return Poll::Ready(MailboxEvent::Killed),
                 Poll::Ready(Peek::Urgent) => {
-                    let order = queue.take_signal(incarnation, |_| true);
-                    if let Some(reason) = order.and_then(|order| self.handle_control(order)) {
+                    let signal = queue.take_signal(incarnation, |_| true);
+                    if let Some(reason) = signal.and_then(|signal| self.handle_control(signal)) {
                         return Poll::Ready(MailboxEvent::Stop(reason));
                     }
                 }
@@ -61,18 +62,20 @@ impl<M: Send + 'static> MailboxConsumer<M> {
     }
 }
 
-/// Takes messages out of the mailbox of an incarnation, one by one, each when it can be handled at once.
+/// A receiver that takes messages out of the mailbox of an incarnation, one by one, each when it
+/// can be handled at once.
 ///
-/// To be used in turns with the [`MailboxConsumer`]: after [`poll_waiting`](MailboxConsumer::poll_waiting) has told of a message and until that is
-/// handled, the attachment is asked for [orders](MailboxConsumer::poll_order) only.
+/// It takes turns with the [`MailboxConsumer`]: once
+/// [`poll_waiting`](MailboxConsumer::poll_waiting) has returned a message, only
+/// [`poll_order`](MailboxConsumer::poll_order) may be called until that message is handled.
 pub struct MessageReceiver<M: Send + 'static> {
     process: Arc<Process<M>>,
     incarnation: u32,
 }
 
 impl<M: Send + 'static> MessageReceiver<M> {
-    /// The next message, now in hand; none if something comes before it, it is suspended, or the
-    /// mailbox was taken away.
+    /// Takes the next message, which is in flight then. Returns `None` if something goes before it,
+    /// the incarnation is suspended, or the mailbox was taken away.
     #[must_use]
     pub fn take(&self) -> Option<M> {
         if self.process.activity.is_suspended() {
@@ -83,7 +86,7 @@ impl<M: Send + 'static> MessageReceiver<M> {
         Some(message)
     }
 
-    /// Says that the message in hand was handled: an end that follows does not lose it.
+    /// Counts the message in flight as handled. An end that follows does not lose it.
     pub fn handled(&self) {
         self.process.queue.ack(self.incarnation);
     }
@@ -91,6 +94,8 @@ impl<M: Send + 'static> MessageReceiver<M> {
 
 impl<M: Send + 'static> fmt::Debug for MessageReceiver<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Taker").field("pid", &self.process.pid_of(self.incarnation)).finish_non_exhaustive()
+        f.debug_struct("MessageReceiver")
+            .field("pid", &self.process.pid_of(self.incarnation))
+            .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! Whom an incarnation tells that it has started, and that it has ended.
+//! The notifications of the start and the end of an incarnation.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -17,51 +17,59 @@ pub struct IncarnationExit {
     pub pid: Pid,
     /// Why it ended.
     pub reason: ExitReason,
-    /// Whether its start had succeeded: if not, it ended in its init, or before it was [ready](crate::Context::ready).
+    /// `true` if its start had succeeded. If not, it ended in its init, or before it was
+    /// [ready](crate::Context::ready).
     pub started: bool,
-    /// How many messages went down with it: the one that it was handling if it was killed, and those that waited in a mailbox
-    /// that is [discarded](crate::MailboxConfig::discard_on_restart). Not one whose handler has failed.
+    /// The number of messages that were dropped with it: the one in flight if it was killed, and
+    /// the queued ones if the mailbox is [discarded](crate::MailboxConfig::discard_on_restart). It
+    /// does not include a message whose handler failed.
     pub dropped: u64,
 }
 
-/// Who started an incarnation and has to know what becomes of it: a supervisor.
+/// The parent of an incarnation, which is notified of its start and its end: a supervisor.
 ///
-/// `run` is the number that the parent gave to this start, so that news of an old incarnation is never taken for news
-/// of a new one. Every start is followed by exactly one `ended`, with at most one `started` before it. Both are called
-/// from the incarnation's own task and must not wait.
+/// `run` is the number that the parent gave to this start. So a notification of an old incarnation
+/// is never taken for one of a new incarnation.
+///
+/// # Ordering
+///
+/// Every start is followed by exactly one `ended`, with at most one `started` before it. Both are
+/// called from the task of the incarnation and must not block.
 pub trait Parent: Send + Sync + 'static {
-    /// The start succeeded: the init returned, or the actor said later that it is [ready](crate::Context::ready).
+    /// Handles a successful start: the init returned, or the actor reported later that it is
+    /// [ready](crate::Context::ready).
     fn started(&self, run: u64);
-    /// It is over, and another incarnation may attach.
+    /// Handles the end of the incarnation. Another incarnation may attach now.
     fn ended(&self, run: u64, end: IncarnationExit);
-    /// Returns what a child may know of this parent, to be downcast. `None` unless it is overridden.
+    /// Returns the part of this parent that its children may downcast and use. The default is
+    /// `None`.
     fn as_any(&self) -> Option<&(dyn Any + Send + Sync)> {
         None
     }
 }
 
-/// Whom to tell.
+/// The receiver of the notifications of one incarnation.
 pub(crate) enum ExitNotifier {
-    /// Nobody.
-    Nobody,
-    /// Whoever waits for the start to succeed.
+    /// There is no receiver.
+    None,
+    /// The task that waits until the start has succeeded.
     Starter(oneshot::Sender<Result<(), ExitReason>>),
-    /// A parent, which is also the one who decides whether another incarnation follows.
+    /// The parent, which also decides whether another incarnation follows.
     Parent(Arc<dyn Parent>, u64),
 }
 
 impl ExitNotifier {
-    /// Whether somebody decides what follows an end. If nobody does, nothing follows.
+    /// Returns `true` if a parent decides what follows an end. Without one, nothing follows.
     pub(crate) const fn is_supervised(&self) -> bool {
         matches!(self, Self::Parent(..))
     }
 
     pub(crate) fn started(&mut self) {
         match self {
-            Self::Nobody => {}
+            Self::None => {}
             Self::Starter(_) => {
-                if let Self::Starter(starter) = std::mem::replace(self, Self::Nobody) {
-                    // Whoever started it has stopped waiting; the actor goes on.
+                if let Self::Starter(starter) = std::mem::replace(self, Self::None) {
+                    // The starting task may have stopped waiting. The actor runs on.
                     ignore_panic(|| drop(starter.send(Ok(()))));
                 }
             }
@@ -71,7 +79,7 @@ impl ExitNotifier {
 
     pub(crate) fn ended(self, end: IncarnationExit) {
         match self {
-            Self::Nobody => {}
+            Self::None => {}
             Self::Starter(starter) => {
                 ignore_panic(|| drop(starter.send(Err(end.reason))));
             }

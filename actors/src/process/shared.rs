@@ -1,4 +1,4 @@
-//! What everybody who knows an actor shares.
+//! The part of an actor that all its handles share.
 
 use std::any::{Any, type_name};
 use std::borrow::Cow;
@@ -23,23 +23,24 @@ use crate::pid::Pid;
 use crate::sync::{AtomicBool, Mutex, Ordering};
 use crate::system::{DeadLetter, DeadLetterReason, LifecycleEvent, SlotIndex, System};
 
-/// One actor, whichever incarnation of it lives: its mailbox, and where it belongs.
+/// One actor with all its incarnations: its mailbox, and its registration in a system.
 pub(crate) struct Process<M: Send + 'static> {
     pub(crate) queue: Mailbox<M>,
     pub(crate) activity: Activity,
     pub(super) relations: RelationsLock,
     start_order: StartOrderSlot,
     registration: OnceLock<Registration>,
-    /// Nothing owns it, so that nothing can start it again once it is closed.
-    disowned: AtomicBool,
+    /// Nothing owns the process: once it is closed, nothing can start it again.
+    is_unowned: AtomicBool,
 }
 
-/// Where a process belongs. It has no home, and a closed mailbox, until it is first opened.
+/// The registration of a process in a system. A process has none, and its mailbox is closed, until
+/// it is first opened.
 pub(crate) struct Registration {
     pub(crate) system: System,
     pub(crate) label: Label,
     number: u64,
-    place: SlotIndex,
+    slot: SlotIndex,
 }
 
 impl<M: Send + 'static> Process<M> {
@@ -50,11 +51,11 @@ impl<M: Send + 'static> Process<M> {
             relations: Mutex::new(None),
             start_order: Mutex::new(None),
             registration: OnceLock::new(),
-            disowned: AtomicBool::new(false),
+            is_unowned: AtomicBool::new(false),
         })
     }
 
-    /// Settles in a system, if it has not done so before.
+    /// Registers the process in a system, unless it is registered already.
     pub(crate) fn register(
         self: &Arc<Self>,
         system: &System,
@@ -68,55 +69,55 @@ impl<M: Send + 'static> Process<M> {
                 system: system.clone(),
                 label: label(),
                 number,
-                place: system.register(number, this),
+                slot: system.register(number, this),
             }
         })
     }
 
-    /// Begins to count for how long this incarnation is at what it does now.
+    /// Starts the observation of the current step of this incarnation.
     pub(crate) fn observe(&self, incarnation: u32) {
         self.activity.observe(incarnation, || self.age());
     }
 
-    /// Ends a suspension of the incarnation that lives.
+    /// Ends a suspension of the running incarnation.
     pub(crate) fn resume(&self) {
         self.activity.resume(|| self.age());
     }
 
-    /// For how long its system has been there.
+    /// Returns the time since the start of its system.
     pub(super) fn age(&self) -> Duration {
-        self.home().map_or(Duration::ZERO, |home| home.system.age())
+        self.registration().map_or(Duration::ZERO, |registration| registration.system.age())
     }
 
-    pub(crate) fn home(&self) -> Option<&Registration> {
+    pub(crate) fn registration(&self) -> Option<&Registration> {
         self.registration.get()
     }
 
     pub(crate) fn pid_of(&self, incarnation: u32) -> Pid {
-        Pid::new(self.home().map_or(0, |home| home.number), incarnation)
+        Pid::new(self.registration().map_or(0, |registration| registration.number), incarnation)
     }
 
-    /// Says that nothing owns it any more: once it is closed, it stays so.
-    pub(crate) fn disown(&self) {
-        self.disowned.store(true, Ordering::Relaxed);
+    /// Marks the process as unowned: once it is closed, it stays closed.
+    pub(crate) fn mark_unowned(&self) {
+        self.is_unowned.store(true, Ordering::Relaxed);
     }
 
-    /// Returns `true` if it is closed and nothing can open it again.
+    /// Returns `true` if the process is closed and nothing can open it again.
     pub(super) fn is_gone(&self) -> bool {
-        self.disowned.load(Ordering::Relaxed) && self.queue.is_closed()
+        self.is_unowned.load(Ordering::Relaxed) && self.queue.is_closed()
     }
 
     pub(crate) fn publish(&self, event: impl FnOnce(Arc<str>) -> LifecycleEvent) {
-        if let Some(home) = self.home() {
-            home.system.publish(|| event(home.label.to_shared()));
+        if let Some(registration) = self.registration() {
+            registration.system.publish(|| event(registration.label.to_shared()));
         }
     }
 
     pub(super) fn dead_letter(&self, target: Pid, reason: impl FnOnce() -> DeadLetterReason) {
-        let Some(home) = self.home() else { return };
-        home.system.bury(|| DeadLetter {
+        let Some(registration) = self.registration() else { return };
+        registration.system.publish_dead_letter(|| DeadLetter {
             target,
-            label: home.label.to_shared(),
+            label: registration.label.to_shared(),
             message_type: type_name::<M>(),
             reason: reason(),
         });
@@ -133,11 +134,11 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
     }
 
     fn label(&self) -> Option<Arc<str>> {
-        self.home().map(|home| home.label.to_shared())
+        self.registration().map(|registration| registration.label.to_shared())
     }
 
     fn state(&self) -> ProcessState {
-        match self.queue.served_by() {
+        match self.queue.attached_incarnation() {
             Some(incarnation) => ProcessState::Alive(self.pid_of(incarnation)),
             None if self.queue.is_closed() => ProcessState::Closed,
             None => ProcessState::Pending,
@@ -149,15 +150,15 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
     }
 
     fn identity(&self) -> u64 {
-        self.home().map_or(0, |home| home.number)
+        self.registration().map_or(0, |registration| registration.number)
     }
 
     fn system_key(&self) -> Option<usize> {
-        self.home().map(|home| home.system.key())
+        self.registration().map(|registration| registration.system.key())
     }
 
     fn log(&self) -> Option<LogQueue> {
-        self.home().map(|home| home.system.log().clone())
+        self.registration().map(|registration| registration.system.log().clone())
     }
 
     fn latest_incarnation(&self) -> u32 {
@@ -165,7 +166,7 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
     }
 
     fn flags(&self) -> ProcessFlags {
-        if self.queue.served_by().is_none() {
+        if self.queue.attached_incarnation().is_none() {
             return ProcessFlags::default();
         }
         ProcessFlags {
@@ -182,31 +183,31 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
     }
 
     fn busy_for(&self) -> Option<(Pid, Duration)> {
-        // What most are, at no more cost than this.
+        // The fast path: most incarnations are idle.
         if self.activity.is_idle() {
             return None;
         }
-        let incarnation = self.queue.served_by()?;
+        let incarnation = self.queue.attached_incarnation()?;
         let time = self.activity.busy_for(incarnation, || self.age())?;
         Some((self.pid_of(incarnation), time))
     }
 
     fn drain(&self, reason: ExitReason) -> bool {
-        // Messages would wait while it is suspended.
+        // A suspended incarnation would leave the queued messages unhandled.
         if self.activity.is_suspended() {
-            self.order(None, ControlSignal::Resume);
+            self.send_control(None, ControlSignal::Resume);
         }
-        let told = self.queue.drain(reason);
-        let is_told = told.is_ok();
-        drop_each(told.err());
-        is_told
+        let result = self.queue.drain(reason);
+        let is_draining = result.is_ok();
+        drop_each(result.err());
+        is_draining
     }
 
-    fn order(&self, meant: Option<u32>, mut order: ControlSignal) -> bool {
-        if let ControlSignal::Exit(exit) = &mut order {
+    fn send_control(&self, expected: Option<u32>, mut signal: ControlSignal) -> bool {
+        if let ControlSignal::Exit(exit) = &mut signal {
             self.resolve_source(exit);
         }
-        self.queue.signal(meant, order)
+        self.queue.signal(expected, signal)
     }
 
     fn kill(&self) -> bool {
@@ -242,12 +243,12 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
     }
 
     fn pending_restart(&self) -> Option<(ExitReason, Duration)> {
-        let outage = self.queue.pending_restart()?;
-        Some((outage.reason, outage.until.saturating_sub(self.age())))
+        let pending = self.queue.pending_restart()?;
+        Some((pending.reason, pending.until.saturating_sub(self.age())))
     }
 
     fn poll_idle(&self, waker: &Waker) -> Poll<Work> {
-        self.queue.poll_idle(waker).map(|traffic| Work { traffic, begun: self.activity.begun() })
+        self.queue.poll_idle(waker).map(|traffic| Work { traffic, steps: self.activity.steps() })
     }
 
     fn start_order(&self) -> &StartOrderSlot {
@@ -276,11 +277,12 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
 }
 
 impl<M: Send + 'static> Drop for Process<M> {
-    /// Nobody holds an address and nobody serves it: what still waits goes with it, on the books.
+    /// Closes the mailbox. No address and no incarnation is left, so queued messages become dead
+    /// letters.
     fn drop(&mut self) {
         self.close(&ExitReason::NoProcess);
-        if let Some(home) = self.registration.get() {
-            home.system.unregister(home.place, self.queue.counters());
+        if let Some(registration) = self.registration.get() {
+            registration.system.unregister(registration.slot, self.queue.counters());
         }
     }
 }

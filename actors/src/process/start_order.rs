@@ -1,10 +1,11 @@
-//! What the start of an actor waits for: an actor that is down for its supervisor, and that for the start of another child.
+//! Detection of starts that would wait for themselves.
 //!
-//! A supervisor that starts several children starts one after the other, and a child that ended meanwhile only when all have
-//! started. So code in an init that waits for a child of that supervisor which is down waits for itself. Supervisors say here whose
-//! start they wait for, so that such code gets an error.
+//! A supervisor starts its children one after the other. A child that ended meanwhile is restarted
+//! only after all of them have started. So an init that waits for such a child of the same
+//! supervisor waits for itself. Supervisors record here which start they wait for, so that the code
+//! of the init gets an error.
 //!
-//! Only a caller whose target is down pays for it.
+//! Only a caller whose target is not running pays for the check.
 
 use std::sync::{Arc, Weak};
 
@@ -13,14 +14,14 @@ use tokio::task;
 use super::shared::Process;
 use crate::any_process::{AnyProcess, StartOrder};
 
-/// Sets what starts a process.
+/// Sets the supervisor that starts a process.
 pub(crate) fn set_supervisor(process: &dyn AnyProcess, supervisor: Weak<dyn AnyProcess>) {
-    change(process, |order| order.supervisor.replace(supervisor));
+    update(process, |order| order.supervisor.replace(supervisor));
 }
 
 /// Sets the id by which errors name a process before its first start.
 pub(super) fn set_id(process: &dyn AnyProcess, id: Arc<str>) {
-    change(process, |order| order.id.replace(id));
+    update(process, |order| order.id.replace(id));
 }
 
 /// Returns the id that was set, if one was.
@@ -28,13 +29,13 @@ pub(super) fn id(process: &dyn AnyProcess) -> Option<Arc<str>> {
     process.start_order().lock().as_ref()?.id.clone()
 }
 
-/// Sets the child whose start a supervisor waits for, if it waits for one.
+/// Sets the child whose start a supervisor waits for, or `None`.
 pub(crate) fn set_awaited(supervisor: &dyn AnyProcess, child: Option<Weak<dyn AnyProcess>>) {
-    change(supervisor, |order| std::mem::replace(&mut order.awaited, child));
+    update(supervisor, |order| std::mem::replace(&mut order.awaited, child));
 }
 
-/// What was set before is dropped under no lock.
-fn change<T>(process: &dyn AnyProcess, change: impl FnOnce(&mut StartOrder) -> T) {
+/// Updates the start order of a process. Drops the previous value under no lock.
+fn update<T>(process: &dyn AnyProcess, change: impl FnOnce(&mut StartOrder) -> T) {
     let before = {
         let mut slot = process.start_order().lock();
         change(slot.get_or_insert_with(Box::default))
@@ -42,7 +43,7 @@ fn change<T>(process: &dyn AnyProcess, change: impl FnOnce(&mut StartOrder) -> T
     drop(before);
 }
 
-/// Returns what starts a process, if it was set and is still there.
+/// Returns the process that starts the given one, if it was set and still exists.
 pub(crate) fn supervisor(process: &dyn AnyProcess) -> Option<Arc<dyn AnyProcess>> {
     process.start_order().lock().as_ref()?.supervisor.as_ref()?.upgrade()
 }
@@ -51,7 +52,8 @@ fn awaited(supervisor: &dyn AnyProcess) -> Option<Arc<dyn AnyProcess>> {
     supervisor.start_order().lock().as_ref()?.awaited.as_ref()?.upgrade()
 }
 
-/// Returns the child whose start a supervisor waits for, or, if that is a supervisor that waits for a start, what that waits for.
+/// Returns the child whose start a supervisor waits for. If that child is a supervisor that waits
+/// for a start itself, returns the last child of this chain.
 fn starting(supervisor: &dyn AnyProcess) -> Option<Arc<dyn AnyProcess>> {
     let mut last = awaited(supervisor)?;
     while let Some(next) = awaited(&*last) {
@@ -60,7 +62,8 @@ fn starting(supervisor: &dyn AnyProcess) -> Option<Arc<dyn AnyProcess>> {
     Some(last)
 }
 
-/// Wakes the incarnation whose start a supervisor waits for in the end: what it waits for may have ended.
+/// Wakes the incarnation whose start a supervisor waits for in the end, because the process that it
+/// waits for may have ended.
 pub(crate) fn poke_awaited(supervisor: &dyn AnyProcess) {
     if let Some(child) = starting(supervisor) {
         child.poke();
@@ -68,7 +71,8 @@ pub(crate) fn poke_awaited(supervisor: &dyn AnyProcess) {
 }
 
 impl<M: Send + 'static> Process<M> {
-    /// Returns `true` if no incarnation lives, and the next one is started only when the code that asks has returned.
+    /// Returns `true` if no incarnation is running, and the next one starts only after the calling
+    /// code has returned.
     pub(crate) fn waits_for_this_task(&self) -> bool {
         match task::try_id() {
             Some(caller) if self.queue.is_vacant() => waits_for(self, caller),
@@ -77,14 +81,15 @@ impl<M: Send + 'static> Process<M> {
     }
 }
 
-/// Returns `true` if a process that is down is started only when this task has completed its own start.
+/// Returns `true` if a process without an incarnation starts only after this task has completed its
+/// own start.
 fn waits_for(process: &dyn AnyProcess, caller: task::Id) -> bool {
     let mut above = supervisor(process);
     while let Some(supervising) = above {
         if !supervising.is_vacant() {
             return starting(&*supervising).is_some_and(|child| child.is_run_by(caller));
         }
-        // It waits for its own start, and its children with it.
+        // This supervisor waits for its own start, and so do its children.
         above = supervisor(&*supervising);
     }
     false

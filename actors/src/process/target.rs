@@ -1,4 +1,4 @@
-//! The actor that a message was meant for, as errors name it.
+//! The actor to which a message was sent, as errors name it.
 
 use std::any::type_name;
 use std::fmt;
@@ -8,7 +8,8 @@ use crate::label::Label;
 use super::shared::Process;
 use super::start_order;
 
-/// The actor that a message was meant for, and the type of the message. Errors of send and call carry it.
+/// The actor to which a message was sent, and the type of the message. Errors of send and call
+/// contain it.
 ///
 /// Boxed, because the result of every cast is as large as the largest error.
 #[derive(Clone, Eq, PartialEq)]
@@ -22,8 +23,8 @@ struct Inner {
 }
 
 impl Target {
-    /// Returns where the actor stands in its tree, or its type. Returns the id in its spec if it was never started, and `None` if it has
-    /// no id either.
+    /// Returns the path of the actor in its tree, or its type. If it was never started, returns the
+    /// id in its spec, or `None` without an id.
     #[must_use]
     pub fn label(&self) -> Option<&str> {
         self.0.label.as_ref().map(Label::as_str)
@@ -35,13 +36,14 @@ impl Target {
         self.0.message_type
     }
 
-    /// Returns the same actor as the target of an `N`.
-    pub(crate) fn of<N>(mut self) -> Self {
+    /// Returns the same target for a message of type `N`.
+    pub(crate) fn with_message_type<N>(mut self) -> Self {
         self.0.message_type = type_name::<N>();
         self
     }
 
-    /// Returns `true` if the actor was not running and cannot be started any more, because nothing owns it.
+    /// Returns `true` if the actor was not running and cannot be started any more, because nothing
+    /// owns it.
     #[must_use]
     pub fn is_gone(&self) -> bool {
         self.0.is_gone
@@ -49,7 +51,7 @@ impl Target {
 }
 
 impl PartialEq for Inner {
-    /// Returns `true` if both say the same.
+    /// Returns `true` if label, message type and state are the same.
     fn eq(&self, other: &Self) -> bool {
         let labels = (self.label.as_ref().map(Label::as_str), other.label.as_ref().map(Label::as_str));
         labels.0 == labels.1 && (self.message_type, self.is_gone) == (other.message_type, other.is_gone)
@@ -78,16 +80,16 @@ impl fmt::Display for Target {
 }
 
 impl<M: Send + 'static> Process<M> {
-    /// Describes this process to the sender of an `N`, which is its message or a part of it.
+    /// Returns this process as the target of an `N`, which is its message or a part of it.
     pub(crate) fn target<N>(&self) -> Target {
         self.target_of(type_name::<N>())
     }
 
-    /// Describes this process to the sender of a message of this type.
+    /// Returns this process as the target of a message of this type.
     #[cold]
     pub(crate) fn target_of(&self, message_type: &'static str) -> Target {
         let id = || start_order::id(self).map(Label::from);
-        let label = self.home().map(|home| home.label.clone()).or_else(id);
+        let label = self.registration().map(|registration| registration.label.clone()).or_else(id);
         Target(Box::new(Inner { label, message_type, is_gone: self.is_gone() }))
     }
 }

@@ -1,11 +1,11 @@
-//! What an incarnation has set itself to do: continuations, timers, piped futures, streams.
+//! The messages that an incarnation sends to itself: continuations, timers, piped futures, streams.
 //!
-//! All of it ends in a message that the incarnation hands to itself. Such a message never passes through the mailbox: it is
-//! not in its accounts, it does not wait behind what others have sent, and it cannot outlive the incarnation. When that
-//! ends, timers are forgotten and futures are dropped, and the next incarnation starts with a clean sheet.
+//! Such a message never passes through the mailbox. It is not in the mailbox's counters, it does
+//! not wait behind the messages of others, and it cannot outlive the incarnation. When the
+//! incarnation ends, its timers and futures are dropped. The next incarnation starts without any.
 //!
-//! Continuations come first, ahead of everything but signals. The mailbox, timers, futures and streams take turns, so that none of
-//! them starves another.
+//! Continuations come first, before everything except signals. The mailbox, timers, futures and
+//! streams take turns, so that none of them starves another.
 
 mod pipes;
 mod schedule;

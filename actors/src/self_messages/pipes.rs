@@ -14,7 +14,7 @@ use crate::exit::ExitReason;
 use crate::foreign::{Guarded, InPlace};
 use crate::system::System;
 
-/// A piped future that may be given up.
+/// A handle by which a piped future or piped blocking work can be aborted.
 #[derive(Clone)]
 pub struct PipeHandle {
     task: AbortHandle,
@@ -22,32 +22,34 @@ pub struct PipeHandle {
 }
 
 impl PipeHandle {
-    /// Drops the future at its next await; no message comes of it. Blocking work runs to its end, for nothing.
+    /// Aborts the pipe: the future is dropped at its next await, and no message comes of it.
+    /// Blocking work runs to its end, and its result is dropped.
     ///
-    /// Also if it is done, and its message was not handled yet, nothing comes of it any more.
+    /// No message comes of it either if it has completed, but its message was not handled yet.
     pub fn abort(&self) {
         self.cancelled.0.store(true, Ordering::Release);
         self.task.abort();
     }
 }
 
-/// Whether nobody wants the result any more. The runtime does not abort what is done, nor what blocks.
+/// Set when the result is not wanted any more. The runtime aborts neither completed tasks nor
+/// blocking work.
 #[derive(Clone, Default)]
 struct CancelFlag(Arc<AtomicBool>);
 
 impl fmt::Debug for PipeHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Piped(..)")
+        f.write_str("PipeHandle(..)")
     }
 }
 
-/// What came of a future.
+/// The result of a pipe.
 struct PipeResult<M> {
     result: Guarded<Result<M, ExitReason>>,
-    given_up: CancelFlag,
+    cancelled: CancelFlag,
 }
 
-/// The piped futures of one incarnation. Dropped with it, and they with them.
+/// The piped futures of one incarnation. They are dropped with it.
 pub(super) struct Pipes<M>(JoinSet<PipeResult<M>>);
 
 impl<M: Send + 'static> Pipes<M> {
@@ -60,14 +62,15 @@ impl<M: Send + 'static> Pipes<M> {
         system: System,
         future: impl Future<Output = M> + Send + 'static,
     ) -> PipeHandle {
-        let given_up = CancelFlag::default();
-        let whether = given_up.clone();
+        let cancelled = CancelFlag::default();
+        let flag = cancelled.clone();
         let future = Guarded::new(future);
         let task = self.0.spawn(async move {
-            let mut place = pin!(future.into_inner());
-            // Also if it is aborted, its locals are dropped under a guard.
-            let mut future = InPlace::new(place.as_mut());
-            // Caught here, where the panic happened: only this thread knows where that was.
+            let mut pinned = pin!(future.into_inner());
+            // The locals of the future are dropped under a guard, even if it is aborted.
+            let mut future = InPlace::new(pinned.as_mut());
+            // Caught here, on the thread that panicked: only this thread knows the location of the
+            // panic.
             let caught = poll_fn(|cx| {
                 let Some(future) = future.get() else { return Poll::Pending };
                 match catch_panic(Some(&system), || future.poll(cx)) {
@@ -75,9 +78,9 @@ impl<M: Send + 'static> Pipes<M> {
                     Err(reason) => Poll::Ready(Err(reason)),
                 }
             });
-            PipeResult { result: Guarded::new(caught.await), given_up: whether }
+            PipeResult { result: Guarded::new(caught.await), cancelled: flag }
         });
-        PipeHandle { task, cancelled: given_up }
+        PipeHandle { task, cancelled }
     }
 
     pub(super) fn pipe_blocking(
@@ -85,24 +88,24 @@ impl<M: Send + 'static> Pipes<M> {
         system: System,
         work: impl FnOnce() -> M + Send + 'static,
     ) -> PipeHandle {
-        let given_up = CancelFlag::default();
-        let whether = given_up.clone();
+        let cancelled = CancelFlag::default();
+        let flag = cancelled.clone();
         let work = Guarded::new(work);
         let task = self.0.spawn_blocking(move || {
             let message = catch_panic(Some(&system), move || work.into_inner().map(|work| work()));
             let result = message.and_then(|message| message.ok_or(ExitReason::Killed));
-            PipeResult { result: Guarded::new(result), given_up: whether }
+            PipeResult { result: Guarded::new(result), cancelled: flag }
         });
-        PipeHandle { task, cancelled: given_up }
+        PipeHandle { task, cancelled }
     }
 
-    /// The message of one that is done; the reason of one that has panicked.
+    /// Returns the message of a completed pipe, or the exit reason of one that panicked.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<M, ExitReason>> {
         while !self.0.is_empty() {
             // Not within tokio's budget, as for timers.
             match pin!(unconstrained(poll_fn(|cx| self.0.poll_join_next(cx)))).poll(cx) {
-                Poll::Ready(Some(Ok(done))) if !done.given_up.0.load(Ordering::Acquire) => {
-                    return Poll::Ready(done.result.into_inner().unwrap_or(Err(ExitReason::Killed)));
+                Poll::Ready(Some(Ok(completed))) if !completed.cancelled.0.load(Ordering::Acquire) => {
+                    return Poll::Ready(completed.result.into_inner().unwrap_or(Err(ExitReason::Killed)));
                 }
                 // It was aborted.
                 Poll::Ready(_) => {}

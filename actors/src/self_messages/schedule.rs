@@ -1,4 +1,4 @@
-//! The agenda of one incarnation: which of the things it has set itself is next.
+//! The self messages of one incarnation, and which of them is next.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -19,33 +19,35 @@ use crate::exit::ExitReason;
 use crate::foreign::drop_each;
 use crate::system::System;
 
-/// What one incarnation has set itself to do. Most never do, so it is made when it is first needed.
+/// The self messages of one incarnation. Most incarnations have none, so it is created on first
+/// use.
 pub(crate) struct SelfMessages<M> {
     continuations: VecDeque<M>,
     timers: Timers<M>,
     pipes: Pipes<M>,
     streams: Streams<M>,
-    alarm: Option<Pin<Box<Sleep>>>,
-    last_words: Vec<DeferredReply>,
-    /// The source that is asked first for what is next.
+    sleep: Option<Pin<Box<Sleep>>>,
+    deferred_replies: Vec<DeferredReply>,
+    /// The source that is polled first.
     first: Source,
 }
 
-/// Where a message of an actor comes from. The sources take turns, so that none waits for more than three turns of others.
+/// The source of a message. The sources take turns, so that each waits for at most three turns of
+/// others.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Source {
-    /// What others have sent.
+    /// Messages that others have sent.
     Mailbox,
-    /// Timers that are due.
+    /// Due timers.
     Timers,
-    /// Piped futures and blocking work that are done.
+    /// Completed pipes: futures and blocking work.
     Pipes,
-    /// Attached streams that yield something.
+    /// Attached streams that yield an item.
     Streams,
 }
 
 impl Source {
-    /// Returns this source and those after it, in the order in which they take turns.
+    /// Returns this source and the other ones, in the order in which they take turns.
     pub(crate) const fn rotation(self) -> [Self; 4] {
         match self {
             Self::Mailbox => [Self::Mailbox, Self::Timers, Self::Pipes, Self::Streams],
@@ -56,7 +58,7 @@ impl Source {
     }
 }
 
-/// An answer that is given at the end.
+/// A reply that is sent at the end of the incarnation.
 type DeferredReply = Box<dyn FnOnce() + Send>;
 
 impl<M: Send + 'static> SelfMessages<M> {
@@ -66,8 +68,8 @@ impl<M: Send + 'static> SelfMessages<M> {
             timers: Timers::new(),
             pipes: Pipes::new(),
             streams: Streams::new(),
-            alarm: None,
-            last_words: Vec::new(),
+            sleep: None,
+            deferred_replies: Vec::new(),
             first: Source::Timers,
         }
     }
@@ -108,12 +110,12 @@ impl<M: Send + 'static> SelfMessages<M> {
         self.timers.interrupt_idle();
     }
 
-    /// The time that was left.
+    /// Cancels a timer and returns the time that was left.
     pub(crate) fn cancel(&mut self, id: TimerId) -> Option<Duration> {
         self.timers.cancel(id).map(remaining)
     }
 
-    /// The time that is left.
+    /// Returns the time that is left.
     pub(crate) fn read(&self, id: TimerId) -> Option<Duration> {
         self.timers.read(id).map(remaining)
     }
@@ -147,26 +149,27 @@ impl<M: Send + 'static> SelfMessages<M> {
         self.streams.attach(system, stream, map, last)
     }
 
-    pub(crate) fn defer_reply(&mut self, words: DeferredReply) {
-        self.last_words.push(words);
+    pub(crate) fn defer_reply(&mut self, reply: DeferredReply) {
+        self.deferred_replies.push(reply);
     }
 
-    pub(crate) fn take_last_words(&mut self) -> Vec<DeferredReply> {
-        std::mem::take(&mut self.last_words)
+    pub(crate) fn take_deferred_replies(&mut self) -> Vec<DeferredReply> {
+        std::mem::take(&mut self.deferred_replies)
     }
 
-    /// Returns the source that is asked first for what is next.
+    /// Returns the source that is polled first.
     pub(crate) const fn first(&self) -> Source {
         self.first
     }
 
-    /// Moves a source behind the others: what is next comes from it.
-    pub(crate) const fn had_turn(&mut self, source: Source) {
+    /// Moves a source behind the others, because the next message comes from it.
+    pub(crate) const fn move_to_back(&mut self, source: Source) {
         let [_, next, _, _] = source.rotation();
         self.first = next;
     }
 
-    /// Returns what a source other than the mailbox has ready. Wakes the task when there is something.
+    /// Returns a ready message of a source other than the mailbox. Wakes the task when there is
+    /// one.
     pub(crate) fn poll_ready(&mut self, source: Source, cx: &mut Context<'_>) -> Poll<Result<M, ExitReason>> {
         match source {
             Source::Mailbox => Poll::Pending,
@@ -181,34 +184,35 @@ impl<M: Send + 'static> SelfMessages<M> {
 
     fn poll_timers(&mut self, cx: &mut Context<'_>) -> Result<Poll<M>, NoTimers> {
         let Some(deadline) = self.timers.next() else { return Ok(Poll::Pending) };
-        let alarm = match &mut self.alarm {
-            Some(alarm) => alarm,
+        let sleep = match &mut self.sleep {
+            Some(sleep) => sleep,
             none => none.insert(sleep_until(deadline)?),
         };
-        if alarm.deadline() != deadline {
-            alarm.as_mut().reset(deadline);
+        if sleep.deadline() != deadline {
+            sleep.as_mut().reset(deadline);
         }
-        // Not within tokio's budget: a timer that is due does not lose its turn because a handler has used that up.
-        if pin!(unconstrained(alarm.as_mut())).poll(cx).is_pending() {
+        // Not within tokio's budget: a due timer does not lose its turn because a handler has used
+        // that up.
+        if pin!(unconstrained(sleep.as_mut())).poll(cx).is_pending() {
             return Ok(Poll::Pending);
         }
-        // If it rang for the idle timer alone, that is for `take_idle`.
+        // If only the idle timer is due, `take_idle` returns its message.
         Ok(self.timers.pop(deadline.max(Instant::now())).map_or(Poll::Pending, Poll::Ready))
     }
 
-    /// The message of the idle timer, if its time is up. To be asked when nothing was ready and the mailbox is empty: a message
-    /// that came in time, while the actor was busy with another, is something, and comes first.
+    /// Takes the message of the idle timer, if it is due. To be called when no source is ready and
+    /// the mailbox is empty: a message that came in time, while the actor was busy, goes first.
     pub(crate) fn take_idle(&mut self) -> Option<M> {
-        let alarm = self.alarm.as_ref().filter(|alarm| alarm.is_elapsed())?;
-        self.timers.pop_idle(alarm.deadline())
+        let sleep = self.sleep.as_ref().filter(|sleep| sleep.is_elapsed())?;
+        self.timers.pop_idle(sleep.deadline())
     }
 }
 
 impl<M> Drop for SelfMessages<M> {
-    /// Each thing on its own: whatever one of them does when it is dropped, the incarnation ends.
+    /// Drops each value under its own guard: the incarnation ends, whatever a drop does.
     fn drop(&mut self) {
         drop_each(std::mem::take(&mut self.continuations));
-        drop_each(std::mem::take(&mut self.last_words));
+        drop_each(std::mem::take(&mut self.deferred_replies));
         self.timers.clear();
     }
 }

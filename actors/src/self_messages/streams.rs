@@ -1,4 +1,4 @@
-//! Streams whose items become messages, polled by the actor itself when it has nothing in hand.
+//! Streams whose items become messages. The actor itself polls them when it is idle.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,19 +16,20 @@ use crate::foreign::{Guarded, wake_each};
 use crate::sync::Mutex;
 use crate::system::System;
 
-/// Detaches a stream that was [attached](crate::Context::attach) to an actor. To drop it changes nothing.
+/// A handle that detaches a stream, which was [attached](crate::Context::attach) to an actor. Its
+/// drop has no effect.
 #[derive(Clone)]
 pub struct StreamHandle(Arc<Mutex<Abort>>);
 
-/// Whether a stream is to be dropped, and what wakes its actor to do so.
+/// The request to drop a stream, and the waker of its actor.
 struct Abort {
     is_aborted: bool,
     waker: Option<Waker>,
 }
 
 impl StreamHandle {
-    /// Detaches the stream: nothing more comes of it, not even its last message. The actor drops it when it next looks for a
-    /// message.
+    /// Detaches the stream: it yields no further message, not even its last one. The actor drops it
+    /// when it next looks for a message.
     pub fn abort(&self) {
         let waker = {
             let mut abort = self.0.lock();
@@ -38,7 +39,7 @@ impl StreamHandle {
         wake_each(waker);
     }
 
-    /// Returns `true` if the stream is to be dropped. If not, `waker` is woken when it is.
+    /// Returns `true` if the stream must be dropped. If not, `waker` is woken when it must.
     fn poll_aborted(&self, waker: &Waker) -> bool {
         let mut abort = self.0.lock();
         match &mut abort.waker {
@@ -55,18 +56,18 @@ impl fmt::Debug for StreamHandle {
     }
 }
 
-/// Polls a stream and makes a message of what it yields.
+/// Polls a stream and turns its item into a message.
 type PollMessage<M> = Box<dyn FnMut(&mut Context<'_>) -> Poll<Option<M>> + Send>;
 
 struct Attached<M> {
     poll: PollMessage<M>,
     handle: StreamHandle,
-    /// What is handled when the stream has ended.
+    /// The message to handle when the stream has ended.
     last: Guarded<Option<M>>,
     system: System,
 }
 
-/// The streams that are attached to one incarnation, the one that waits longest first.
+/// The streams attached to one incarnation, in the order in which they are polled.
 pub(super) struct Streams<M>(VecDeque<Attached<M>>);
 
 impl<M: Send + 'static> Streams<M> {
@@ -84,7 +85,7 @@ impl<M: Send + 'static> Streams<M> {
     where
         S: Stream + Send + 'static,
     {
-        // Each under a guard of its own, whatever their drops do.
+        // Each has its own guard, because its drop may panic.
         let (mut stream, mut map) = (Guarded::new(Box::pin(stream)), Guarded::new(map));
         let poll: PollMessage<M> =
             Box::new(move |cx| stream.as_mut().poll_next(cx).map(|item| item.map(&mut *map)));
@@ -93,7 +94,8 @@ impl<M: Send + 'static> Streams<M> {
         handle
     }
 
-    /// Returns the message of the first stream that yields one; the reason of one that has panicked.
+    /// Returns the message of the first stream that yields one. Fails with the reason if a stream
+    /// panics.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<M, ExitReason>> {
         for _ in 0..self.0.len() {
             let Some(mut attached) = self.0.pop_front() else { break };
@@ -121,7 +123,7 @@ impl<M: Send + 'static> Streams<M> {
 impl<M> Attached<M> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Result<Poll<Option<M>>, ExitReason> {
         let poll = &mut self.poll;
-        // Not within tokio's budget, as for timers.
+        // Outside tokio's budget, like timers.
         let mut item = pin!(unconstrained(poll_fn(|cx| poll(cx))));
         catch_panic(Some(&self.system), || item.as_mut().poll(cx))
     }

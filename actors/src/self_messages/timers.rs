@@ -1,4 +1,4 @@
-//! Timers as values: what is due when. No clock in here; whoever asks says what time it is.
+//! Timers as values, without a clock: the caller passes the time.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -8,11 +8,11 @@ use tokio::time::Instant;
 
 use crate::foreign::drop_each;
 
-/// A timer that an incarnation has set. It means nothing to any other incarnation.
+/// The id of a timer that an incarnation has set. It means nothing to any other incarnation.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct TimerId(u64);
 
-/// Makes the message of an interval, each time anew.
+/// Makes the message of an interval, a new one for each tick.
 type MakeMessage<M> = Box<dyn FnMut() -> M + Send>;
 
 enum TimerKind<M> {
@@ -20,37 +20,38 @@ enum TimerKind<M> {
     Every(Duration, MakeMessage<M>),
 }
 
-/// What is known of a timer that is set.
+/// The deadline of a timer, and its key.
 struct TimerEntry {
     at: Instant,
     key: Option<Cow<'static, str>>,
 }
 
-/// The timers of one incarnation. Those that are due at the same time are so in the order in which they were set.
+/// The timers of one incarnation. Timers with the same deadline are due in the order in which they
+/// were set.
 pub(super) struct Timers<M> {
     next: u64,
     due: BTreeMap<(Instant, TimerId), TimerKind<M>>,
-    set: HashMap<TimerId, TimerEntry>,
+    entries: HashMap<TimerId, TimerEntry>,
     keys: HashMap<Cow<'static, str>, TimerId>,
-    /// Not among those that are due at a time: it yields to anything that has come by then.
+    /// The idle timer. It is not in `due`, because everything else goes first.
     idle: Option<(Instant, M)>,
 }
 
 impl<M> Timers<M> {
     pub(super) fn new() -> Self {
-        Self { next: 0, due: BTreeMap::new(), set: HashMap::new(), keys: HashMap::new(), idle: None }
+        Self { next: 0, due: BTreeMap::new(), entries: HashMap::new(), keys: HashMap::new(), idle: None }
     }
 
     pub(super) fn set(&mut self, at: Instant, message: M) -> TimerId {
         self.add(at, None, TimerKind::Once(message))
     }
 
-    /// Due at `first`, and every `period` from then on.
+    /// Sets a timer that is due at `first`, and every `period` from then on.
     pub(super) fn set_interval(&mut self, first: Instant, period: Duration, make: MakeMessage<M>) -> TimerId {
         self.add(first, None, TimerKind::Every(period, make))
     }
 
-    /// Due at `at`, in place of what was set with this key before.
+    /// Sets a timer that is due at `at`. Replaces the timer with the same key.
     pub(super) fn set_keyed(&mut self, key: Cow<'static, str>, at: Instant, message: M) -> TimerId {
         if let Some(before) = self.keyed(&key) {
             self.cancel(before);
@@ -60,59 +61,61 @@ impl<M> Timers<M> {
         id
     }
 
-    /// The timer that was set with this key last, if it is not due yet.
+    /// Returns the timer with this key, if it has not fired yet.
     pub(super) fn keyed(&self, key: &str) -> Option<TimerId> {
         self.keys.get(key).copied()
     }
 
-    /// Due at `at`, unless a message comes before; in place of the one before.
+    /// Sets the idle timer: it is due at `at`, unless a message comes before. Replaces the previous
+    /// one.
     pub(super) fn set_idle(&mut self, at: Instant, message: M) {
         drop_each(self.idle.replace((at, message)));
     }
 
-    /// Drops the message of the idle timer: a message has come, and is in hand while this one is dropped.
+    /// Drops the idle timer, because a message came. That message is in flight during the drop.
     pub(super) fn interrupt_idle(&mut self) {
         drop_each(self.idle.take());
     }
 
-    /// The message of the idle timer, if it is due by `now`. For whoever has made sure that there is nothing else.
+    /// Takes the message of the idle timer, if it is due by `now`. The caller has verified that
+    /// nothing else is ready.
     pub(super) fn pop_idle(&mut self, now: Instant) -> Option<M> {
         self.idle.take_if(|(at, _)| *at <= now).map(|(_, message)| message)
     }
 
-    /// When it would have been due; none if it has been, or was cancelled before.
+    /// Cancels a timer and returns its deadline, or `None` if it has fired or was cancelled before.
     pub(super) fn cancel(&mut self, id: TimerId) -> Option<Instant> {
-        let at = self.forget(id)?;
+        let at = self.remove_entry(id)?;
         drop_each(self.due.remove(&(at, id)));
         Some(at)
     }
 
-    /// When it is due; for an interval, the next time.
+    /// Returns the deadline of a timer. For an interval, it is the next one.
     pub(super) fn read(&self, id: TimerId) -> Option<Instant> {
-        self.set.get(&id).map(|set| set.at)
+        self.entries.get(&id).map(|entry| entry.at)
     }
 
-    /// When the first of all is due, the idle one included.
+    /// Returns the first deadline of all timers, with the idle timer.
     pub(super) fn next(&self) -> Option<Instant> {
         let first = self.due.first_key_value().map(|((at, _), _)| *at);
         let idle = self.idle.as_ref().map(|(at, _)| *at);
         first.into_iter().chain(idle).min()
     }
 
-    /// The message of the first timer that is due by `now`; not of the idle one.
+    /// Takes the message of the first timer that is due by `now`, except the idle timer.
     pub(super) fn pop(&mut self, now: Instant) -> Option<M> {
         let first = self.due.first_entry().filter(|first| first.key().0 <= now)?;
         let ((at, id), due) = first.remove_entry();
         match due {
             TimerKind::Once(message) => {
-                self.forget(id);
+                self.remove_entry(id);
                 Some(message)
             }
             TimerKind::Every(period, mut make) => {
                 let message = make();
                 let again = next_tick(at, period, now);
-                if let Some(set) = self.set.get_mut(&id) {
-                    set.at = again;
+                if let Some(entry) = self.entries.get_mut(&id) {
+                    entry.at = again;
                 }
                 self.due.insert((again, id), TimerKind::Every(period, make));
                 Some(message)
@@ -120,7 +123,7 @@ impl<M> Timers<M> {
         }
     }
 
-    /// Drops all of them, each message and closure under a guard of its own.
+    /// Drops all timers, each message and closure under its own guard.
     pub(super) fn clear(&mut self) {
         drop_each(std::mem::take(&mut self.due).into_values());
         drop_each(self.idle.take());
@@ -129,21 +132,22 @@ impl<M> Timers<M> {
     fn add(&mut self, at: Instant, key: Option<Cow<'static, str>>, due: TimerKind<M>) -> TimerId {
         let id = TimerId(self.next);
         self.next += 1;
-        self.set.insert(id, TimerEntry { at, key });
+        self.entries.insert(id, TimerEntry { at, key });
         self.due.insert((at, id), due);
         id
     }
 
-    fn forget(&mut self, id: TimerId) -> Option<Instant> {
-        let set = self.set.remove(&id)?;
-        if let Some(key) = set.key {
+    fn remove_entry(&mut self, id: TimerId) -> Option<Instant> {
+        let entry = self.entries.remove(&id)?;
+        if let Some(key) = entry.key {
             self.keys.remove(&key);
         }
-        Some(set.at)
+        Some(entry.at)
     }
 }
 
-/// The next tick after `now` that is a whole number of periods after `at`: who is late misses ticks, and stays in step.
+/// Returns the first tick after `now` that is a whole number of periods after `at`. A late interval
+/// skips ticks and keeps its phase.
 fn next_tick(at: Instant, period: Duration, now: Instant) -> Instant {
     let period = period.max(Duration::from_nanos(1));
     let late = now.saturating_duration_since(at).as_nanos();
@@ -203,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interval_that_is_late_misses_ticks_and_stays_in_step() {
+    fn late_interval_skips_ticks_and_keeps_its_phase() {
         let (now, mut timers) = (Instant::now(), Timers::new());
         timers.set_interval(now + secs(2), secs(2), Box::new(|| "tick"));
         assert_eq!(drain(&mut timers, now + secs(7)), ["tick"]);
@@ -230,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn the_idle_timer_is_never_among_those_that_are_due_and_is_told_once() {
+    fn idle_timer_is_not_among_the_due_timers_and_fires_once() {
         let (now, mut timers) = (Instant::now(), Timers::new());
         timers.set_idle(now + secs(1), "idle");
         timers.set(now + secs(2), "timer");

@@ -1,8 +1,8 @@
-//! A stream of things that happened, from a bounded ring that never makes the sender wait.
+//! A stream of events, from a bounded ring that never makes the sender wait.
 //!
-//! What is sent is kept until every subscriber has read it, or until the ring is full: then the oldest goes. Both happen
-//! under the lock of the ring, but nothing is dropped and no task is woken there: an event may hold a user's error, whose
-//! `Drop` may subscribe or send.
+//! A value is kept until every subscriber has read it, or until the ring is full: then the oldest
+//! one is evicted. Both happen under the lock of the ring. No value is dropped and no task is woken
+//! under that lock, because an event may hold a user's error whose `Drop` subscribes or sends.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -14,13 +14,14 @@ use std::task::{Context, Poll, Waker};
 use crate::foreign::{drop_each, wake_each};
 use crate::sync::Mutex;
 
-/// How far a subscriber may fall behind before it misses the oldest.
+/// The number of values that a subscriber may fall behind before it misses the oldest one.
 const RING: usize = 4096;
 
-/// The sending end of a stream, from which any number of subscribers read. Costs nothing until there is one.
+/// The sending end of a stream with any number of subscribers. Costs nothing until there is a
+/// subscriber.
 pub struct Broadcast<T>(OnceLock<Arc<Mutex<Ring<T>>>>);
 
-/// What was sent and not read by all yet.
+/// The values that not all subscribers have read.
 struct Ring<T> {
     items: VecDeque<Item<T>>,
     /// The sequence number of the first item, or of the next one if there is none.
@@ -33,7 +34,8 @@ struct Ring<T> {
 
 struct Item<T> {
     value: T,
-    /// The number of subscribers that have yet to read it. Each reads in order, so only the first item can reach 0.
+    /// The number of subscribers that have not read it. Each reads in order, so only the first item
+    /// can reach 0.
     unread: usize,
 }
 
@@ -53,7 +55,7 @@ impl<T> Ring<T> {
         self.first + self.items.len() as u64
     }
 
-    /// Adds a value. Returns what is to be dropped and woken outside the lock.
+    /// Adds a value. Returns the value to drop and the tasks to wake outside the lock.
     fn send(&mut self, value: T) -> (Option<T>, BTreeMap<u64, Waker>) {
         if self.subscribers == 0 {
             return (Some(value), BTreeMap::new());
@@ -80,7 +82,8 @@ impl<T> Ring<T> {
         if item.unread == 0 { self.pop() } else { Some(item.value.clone()) }
     }
 
-    /// Removes a subscriber that has read what comes before `poll`. Returns what no other is to read.
+    /// Removes a subscriber that has read all items before `next`. Returns the items that no other
+    /// subscriber reads.
     fn unsubscribe(&mut self, id: u64, next: u64) -> (Vec<T>, Option<Waker>) {
         self.subscribers -= 1;
         let read = usize::try_from(next.saturating_sub(self.first)).unwrap_or(usize::MAX);
@@ -100,7 +103,7 @@ impl<T: Clone> Broadcast<T> {
         Self(OnceLock::new())
     }
 
-    /// Subscribes to what is sent from now on.
+    /// Subscribes to values that are sent from now on.
     pub fn subscribe(&self) -> Subscription<T> {
         let ring = self.0.get_or_init(|| Arc::new(Mutex::new(Ring::new())));
         let mut locked = ring.lock();
@@ -116,13 +119,16 @@ impl<T: Clone> Broadcast<T> {
         self.0.get().is_some_and(|ring| ring.lock().subscribers > 0)
     }
 
-    /// Sends to all subscribers and never waits. `value` is called only if there may be one.
+    /// Sends a value to all subscribers without waiting. Calls `value` only if there may be a
+    /// subscriber.
     pub fn send(&self, value: impl FnOnce() -> T) {
         drop(self.send_locked(value));
     }
 
-    /// Sends as [`send`](Self::send) does and runs no foreign code, for a caller that holds a lock. Subscribers can read
-    /// the value when this returns; they are woken when the caller drops what it returns, outside its locks.
+    /// Sends as [`send`](Self::send) does but runs no foreign code, for a caller that holds a lock.
+    ///
+    /// Subscribers can read the value when this returns. They are woken when the caller drops the
+    /// result, outside its locks.
     pub fn send_locked(&self, value: impl FnOnce() -> T) -> Sent<T> {
         match self.0.get().filter(|_| self.has_subscribers()) {
             Some(ring) => {
@@ -135,15 +141,15 @@ impl<T: Clone> Broadcast<T> {
     }
 }
 
-/// What is left to do after a value was sent under a lock: it is done when this is dropped.
-#[must_use = "subscribers are woken when it is dropped, which is to be outside the locks"]
+/// The wake-ups and drops that remain after a send under a lock. Dropping this runs them.
+#[must_use = "subscribers are woken when it is dropped, which must be outside the locks"]
 pub struct Sent<T> {
     evicted: Option<T>,
     wakers: BTreeMap<u64, Waker>,
 }
 
 impl<T> Sent<T> {
-    /// Returns `true` if there is nothing left to do.
+    /// Returns `true` if no wake-up and no drop remains.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.evicted.is_none() && self.wakers.is_empty()
@@ -189,10 +195,10 @@ impl<T> fmt::Debug for Broadcast<T> {
     }
 }
 
-/// A subscription to events or dead letters, from the moment it was made.
+/// A subscription to events of one type, from the moment of the call.
 ///
-/// Its ring holds 4,096 things. A subscriber that falls further behind misses the oldest, and [`missed`](Self::missed)
-/// says how many; it never slows down the actors.
+/// Its ring holds 4,096 values. A subscriber that falls further behind misses the oldest ones, and
+/// [`missed`](Self::missed) counts them. A slow subscriber never slows down the actors.
 pub struct Subscription<T> {
     ring: Arc<Mutex<Ring<T>>>,
     id: u64,
@@ -202,7 +208,7 @@ pub struct Subscription<T> {
 }
 
 impl<T: Clone> Subscription<T> {
-    /// Waits for the next one; `None` once the system is gone.
+    /// Waits for the next value. Returns `None` when the system is dropped and all values are read.
     ///
     /// # Cancel safety
     ///
@@ -211,14 +217,14 @@ impl<T: Clone> Subscription<T> {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    /// The next one, if it is there already.
+    /// Returns the next value if it is there already.
     pub fn try_next(&mut self) -> Option<T> {
         let ring = self.ring.clone();
         let mut ring = ring.lock();
         self.read(&mut ring)
     }
 
-    /// How many were missed so far for being slow.
+    /// Returns the number of values that this subscriber missed because it was slow.
     #[must_use]
     pub const fn missed(&self) -> u64 {
         self.missed

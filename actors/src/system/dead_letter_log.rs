@@ -1,4 +1,4 @@
-//! The log lines of dead letters: few of them, however many letters there are.
+//! The log lines of dead letters: a limited number, however many dead letters there are.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,16 +15,16 @@ use crate::sync::Mutex;
 
 /// Logs the dead letters of one system.
 ///
-/// Letters that follow from an orderly stop are expected: they are logged at debug level. So is the
-/// letter of a message in flight, because the line of the crash names it. Both levels are throttled,
-/// each on its own.
+/// Dead letters of an orderly stop are expected, so they are logged at debug level. So is the
+/// letter of a message in flight, because the line of the crash names it. Each level is throttled
+/// separately.
 pub(super) struct DeadLetterLog {
-    unexpected: Arc<Lane>,
-    expected: Arc<Lane>,
+    unexpected: Arc<LevelLog>,
+    expected: Arc<LevelLog>,
 }
 
-/// The letters of one level.
-struct Lane {
+/// The dead letters of one level.
+struct LevelLog {
     level: Level,
     log: LogQueue,
     throttle: Mutex<Throttle>,
@@ -32,22 +32,22 @@ struct Lane {
 
 impl DeadLetterLog {
     pub(super) fn new(log: &LogQueue) -> Self {
-        let lane =
-            |level| Arc::new(Lane { level, log: log.clone(), throttle: Mutex::new(Throttle::default()) });
-        Self { unexpected: lane(Level::WARN), expected: lane(Level::DEBUG) }
+        let level_log =
+            |level| Arc::new(LevelLog { level, log: log.clone(), throttle: Mutex::new(Throttle::default()) });
+        Self { unexpected: level_log(Level::WARN), expected: level_log(Level::DEBUG) }
     }
 
-    /// Writes or counts a letter. `began` is when the system began.
+    /// Writes or counts a dead letter. `began` is the start of the system.
     pub(super) fn write(&self, letter: &DeadLetter, is_runtime_gone: bool, began: Instant) {
         let is_expected = is_runtime_gone || letter.reason.is_expected();
-        let lane = if is_expected { &self.expected } else { &self.unexpected };
-        if lane.log.wants(lane.level) {
-            lane.write(letter, began);
+        let level_log = if is_expected { &self.expected } else { &self.unexpected };
+        if level_log.log.wants(level_log.level) {
+            level_log.write(letter, began);
         }
     }
 }
 
-impl Lane {
+impl LevelLog {
     fn write(self: &Arc<Self>, letter: &DeadLetter, began: Instant) {
         let admitted = self.throttle.lock().admit(began.elapsed());
         match admitted {
@@ -68,14 +68,14 @@ impl Lane {
         log::dead_letter(&self.log, self.level, target, cause, reason);
     }
 
-    /// Has the count written in this time, or when the runtime goes away. Without a runtime, or without
-    /// timers, the next letter after that time does so.
+    /// Schedules the count after this time, or at the shutdown of the runtime. Without a runtime,
+    /// or without timers, the next dead letter after that time writes it.
     fn count_after(self: &Arc<Self>, time: Duration, began: Instant) {
         let Ok(runtime) = Handle::try_current() else { return };
-        let due = Due { lane: self.clone(), began, is_void: false };
+        let due = Due { level_log: self.clone(), began, is_void: false };
         let at = Instant::now() + time;
         drop(runtime.spawn(async move {
-            // The whole of it moves into the task.
+            // Moves the whole value into the task.
             let mut due = due;
             match sleep_until(at) {
                 Ok(timer) => timer.await,
@@ -85,11 +85,11 @@ impl Lane {
     }
 }
 
-/// A count that is due. It is written when this is dropped.
+/// A scheduled count. Dropping this writes it.
 struct Due {
-    lane: Arc<Lane>,
+    level_log: Arc<LevelLog>,
     began: Instant,
-    /// Set if no timer is to be had.
+    /// `true` if timers are not available: nothing is written.
     is_void: bool,
 }
 
@@ -98,15 +98,15 @@ impl Drop for Due {
         if self.is_void {
             return;
         }
-        let count = self.lane.throttle.lock().take_count(self.began.elapsed());
+        let count = self.level_log.throttle.lock().take_count(self.began.elapsed());
         if count > 0 {
-            log::dead_letters_counted(&self.lane.log, self.lane.level, count);
+            log::dead_letters_counted(&self.level_log.log, self.level_log.level, count);
         }
     }
 }
 
 impl DeadLetterReason {
-    /// Returns `true` if no line warns of such a letter.
+    /// Returns `true` if such a dead letter is logged at debug level.
     fn is_expected(&self) -> bool {
         match self {
             Self::InFlight(_) => true,

@@ -1,32 +1,35 @@
-//! Messages that were accepted and that nobody will handle.
+//! Dead letters: messages that were accepted and will not be handled.
 
 use std::sync::Arc;
 
 use crate::exit::ExitReason;
 use crate::pid::Pid;
 
-/// A message that was accepted and that nobody will handle.
+/// A message that was accepted and will not be handled.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct DeadLetter {
-    /// The incarnation it was lost with, or the last one before it.
+    /// The incarnation that lost it, or the last incarnation before the loss.
     pub target: Pid,
-    /// Where the target stands in its tree, or its type.
+    /// The path of the target in its tree, or its type.
     pub label: Arc<str>,
     /// The type of the message.
     pub message_type: &'static str,
-    /// What happened.
+    /// Why it will not be handled.
     pub reason: DeadLetterReason,
 }
 
-/// Why a message is dead.
+/// Why a message became a dead letter.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum DeadLetterReason {
-    /// It was being handled when the incarnation ended so. It is not tried again: it may be what caused the end.
+    /// It was in flight when the incarnation ended with this reason. It is not retried, because it
+    /// may have caused the exit.
     InFlight(ExitReason),
-    /// It waited when nobody was left to handle it, or in a mailbox that is discarded on restart.
+    /// It was queued when the actor was closed with this reason, or when the mailbox was discarded
+    /// on restart.
     Unhandled(ExitReason),
-    /// Its mailbox was full, and is set to drop what does not fit, or what it makes room with.
+    /// Its mailbox was full, and the [`OverflowPolicy`](crate::OverflowPolicy) dropped this
+    /// message.
     Overflow,
 }

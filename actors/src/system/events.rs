@@ -1,44 +1,46 @@
-//! What happens to actors and supervisors, for whoever wants to watch: tests, consoles, the chaos demo.
+//! Lifecycle events of actors and supervisors, for tests, consoles and monitoring.
 
 use std::sync::Arc;
 
 use crate::exit::ExitReason;
 use crate::pid::Pid;
 
-/// Something that happened in a system. Events of one actor come in the order in which they happened.
+/// A lifecycle event of a system. Events of one actor come in the order in which they happened.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum LifecycleEvent {
-    /// An incarnation has started: its init returned, or it said later that it is [ready](crate::Context::ready).
+    /// An incarnation has started: its `init` returned, or a deferred start became
+    /// [ready](crate::Context::ready).
     Started {
         /// The incarnation.
         pid: Pid,
-        /// Where it stands in its tree, or the type of an actor outside any.
+        /// The path in the tree, or the type of an actor outside a tree.
         label: Arc<str>,
     },
-    /// An incarnation ended, in its start or later.
+    /// An incarnation ended, during its start or later.
     Ended {
         /// The incarnation.
         pid: Pid,
-        /// Where it stood in its tree.
+        /// The path in the tree, or the type.
         label: Arc<str>,
-        /// Why it ended.
+        /// The exit reason.
         reason: ExitReason,
     },
-    /// The mailbox was taken away from an incarnation that did not die when it was killed.
+    /// The mailbox was detached from an incarnation that did not end when it was killed.
     Abandoned {
-        /// The incarnation, which may hang for ever.
+        /// The incarnation, which may run for ever.
         pid: Pid,
-        /// Where it stood in its tree.
+        /// The path in the tree, or the type.
         label: Arc<str>,
     },
-    /// Nobody serves this identity any more, and nobody is due to: messages are refused from now on.
+    /// The actor is closed: no incarnation is running or pending, and messages are refused from now
+    /// on.
     Closed {
         /// The last incarnation; number 0 if it never started.
         pid: Pid,
-        /// Where it stood in its tree.
+        /// The path in the tree, or the type.
         label: Arc<str>,
-        /// Why it is over.
+        /// Why the actor was closed.
         reason: ExitReason,
     },
 }

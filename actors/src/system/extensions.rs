@@ -1,11 +1,12 @@
-//! One value per type, made when it is first asked for: how other crates keep their part of a system.
+//! Extensions: one value per type, made on first use, in which other crates keep their part of a
+//! system.
 
 use std::any::{Any, TypeId};
 use std::iter;
 use std::sync::OnceLock;
 
-/// A list that only grows. There are a handful of extensions and each is looked up on hot paths, so a walk over a few
-/// links that are never locked beats a map.
+/// A list that only grows. There are few extensions and each is looked up on hot paths, so a walk
+/// over a few links without locks is faster than a map.
 #[derive(Default)]
 pub(super) struct Extensions(OnceLock<Box<Link>>);
 
@@ -18,8 +19,9 @@ struct Link {
 impl Extensions {
     /// Returns the extension of type `T`, made by `make` if there is none.
     ///
-    /// `make` runs before the list is touched, so it may ask for extensions itself and take its time. If several make one
-    /// at once, the first that is done is kept for all; the others are dropped.
+    /// `make` runs before the list is changed, so it may use extensions itself and may be slow. If
+    /// several callers make one at once, the first value to be inserted is kept; the others are
+    /// dropped.
     pub(super) fn get_or_insert<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> &T {
         match self.find() {
             Some(value) => value,
@@ -29,18 +31,18 @@ impl Extensions {
 
     fn find<T: Any>(&self) -> Option<&T> {
         let links = iter::successors(self.0.get(), |link| link.rest.0.get());
-        // By its type first: a look into the box costs a miss.
+        // Compares the type id first, because access to the box costs a cache miss.
         links.filter(|link| link.type_id == TypeId::of::<T>()).find_map(|link| link.value.downcast_ref())
     }
 
-    /// Appends a value, unless there is one of this type by now.
+    /// Appends a value, unless another caller has added one of this type meanwhile.
     fn insert<T: Any + Send + Sync>(&self, value: T) -> &T {
         let new = Link { type_id: TypeId::of::<T>(), value: Box::new(value), rest: Self::default() };
         let mut new = Some(Box::new(new));
         let mut list = self;
         loop {
             if let Some(link) = new.take() {
-                // Given back if another link has been appended here meanwhile.
+                // Returned if another link was appended here meanwhile.
                 new = list.0.set(link).err();
             }
             if let Some(link) = list.0.get() {

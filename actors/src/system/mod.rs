@@ -1,8 +1,9 @@
-//! The system: a value that everything that belongs together shares, and nothing else does.
+//! The system: a value that connects actors with their events, dead letters, message counts and
+//! timers.
 //!
-//! Numbers for identities, lifecycle events, dead letters, the accounts of all mailboxes and whatever other
-//! crates add as an [extension](System::extension) live in it. There is no global state: two systems in one process, and
-//! tests that run in parallel, never meet.
+//! It contains the numbers of identities, lifecycle events, dead letters, the message counts of all
+//! mailboxes, and the [extensions](System::extension) of other crates. There is no global state:
+//! two systems in one process, such as tests that run in parallel, are independent.
 //!
 //! ```
 //! use perennial_actors::{DeadLetter, System};

@@ -1,4 +1,4 @@
-//! Every identity of a system, so that their accounts can be added up, and the accounts of those that are gone.
+//! The table of all identities of a system, and the message counts of freed ones.
 
 use std::sync::{Arc, Weak};
 
@@ -6,21 +6,21 @@ use crate::any_process::AnyProcess;
 use crate::counters::MessageStats;
 use crate::sync::Mutex;
 
-/// Where an identity stands in the table.
+/// The slot of an identity in the table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SlotIndex(u32);
 
-/// Enough that identities that come and go on all cores seldom meet at one lock.
+/// The number of shards: enough to avoid contention between cores that register identities.
 const SHARDS: u32 = 16;
 
-/// A table of identities, sharded: an identity knows its place, so nothing is ever searched for.
+/// A sharded table of identities. An identity knows its slot, so removal needs no search.
 pub(super) struct ProcessTable {
     shards: Vec<Mutex<Shard>>,
 }
 
 #[derive(Default)]
 struct Shard {
-    places: Vec<Option<Weak<dyn AnyProcess>>>,
+    slots: Vec<Option<Weak<dyn AnyProcess>>>,
     free: Vec<u32>,
     retired: MessageStats,
 }
@@ -34,18 +34,18 @@ impl ProcessTable {
         let shard_index = (number % u64::from(SHARDS)) as u32;
         let mut shard = self.shards[shard_index as usize].lock();
         let index = shard.free.pop().unwrap_or_else(|| {
-            shard.places.push(None);
-            (shard.places.len() - 1) as u32
+            shard.slots.push(None);
+            (shard.slots.len() - 1) as u32
         });
-        shard.places[index as usize] = Some(process);
+        shard.slots[index as usize] = Some(process);
         SlotIndex(index * SHARDS + shard_index)
     }
 
-    /// Removes an identity; its accounts stay in the books.
-    pub(super) fn unregister(&self, place: SlotIndex, last: MessageStats) {
-        let mut shard = self.shards[(place.0 % SHARDS) as usize].lock();
-        let index = place.0 / SHARDS;
-        shard.places[index as usize] = None;
+    /// Removes an identity and keeps its message counts.
+    pub(super) fn unregister(&self, slot: SlotIndex, last: MessageStats) {
+        let mut shard = self.shards[(slot.0 % SHARDS) as usize].lock();
+        let index = slot.0 / SHARDS;
+        shard.slots[index as usize] = None;
         shard.free.push(index);
         shard.retired += last;
     }
@@ -62,9 +62,9 @@ impl ProcessTable {
         sum
     }
 
-    /// Returns the identity with this number, if anything of it is left.
+    /// Returns the identity with this number, unless it was freed.
     ///
-    /// It looks through one shard: an index of numbers would cost every identity some bytes.
+    /// Searches one shard: an index of numbers would cost memory for every identity.
     pub(super) fn find(&self, number: u64) -> Option<Arc<dyn AnyProcess>> {
         let (_, living) = self.shards[(number % u64::from(SHARDS)) as usize].lock().read();
         living.into_iter().find(|process| process.identity() == number)
@@ -76,9 +76,10 @@ impl ProcessTable {
 }
 
 impl Shard {
-    /// The accounts of those that are gone, and those that are not: collected first and used outside the lock, because the last
-    /// reference to an identity may be dropped there, and then it leaves through this very lock.
+    /// Returns the message counts of freed identities, and the remaining identities. The caller
+    /// uses them outside the lock, because the last reference to an identity may be dropped there,
+    /// which takes this lock again.
     fn read(&self) -> (MessageStats, Vec<Arc<dyn AnyProcess>>) {
-        (self.retired, self.places.iter().flatten().filter_map(Weak::upgrade).collect())
+        (self.retired, self.slots.iter().flatten().filter_map(Weak::upgrade).collect())
     }
 }

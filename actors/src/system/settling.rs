@@ -1,4 +1,4 @@
-//! Waiting until a system has nothing left to do.
+//! Waiting until a system is idle.
 
 use std::future::poll_fn;
 
@@ -8,21 +8,27 @@ use super::shared::System;
 use crate::any_process::Work;
 
 impl System {
-    /// Resolves when the system is idle: every accepted message was handled, lost or dead-lettered, and no actor is busy.
+    /// Resolves when the system is idle: every accepted message was handled, lost or dead-lettered,
+    /// and no actor is busy.
     ///
     /// When it resolves, there was one moment since the call at which all of this held together:
     ///
-    /// - No message waited in a mailbox and none was being handled. A caller of an actor has its outcome.
-    /// - Every incarnation was idle: none was starting, handling a message, a signal or a timer, or ending.
-    /// - Every end had been told to links, monitors and supervisors, and every restart that they decided on at once was complete.
+    /// - No message waited in a mailbox and none was in flight. Each caller of an actor has its
+    ///   outcome.
+    /// - Every incarnation was idle: none was starting, handling a message, a signal or a timer, or
+    ///   ending.
+    /// - Links, monitors and supervisors were notified of every exit, and every restart that they
+    ///   began at once was complete.
     ///
-    /// It does not wait for what is no message yet: timers, piped futures, attached streams, tasks, the jobs that a pool keeps
-    /// for later, and a restart that waits for its time while no message waits for it. An actor that is suspended
-    /// counts as busy, and so does a message for an actor that is down. The actor in whose handler it is awaited is left out.
+    /// It does not wait for timers, piped futures, attached streams, tasks, delayed jobs of a pool,
+    /// or a delayed restart for which no message waits. A suspended actor counts as busy, and so
+    /// does a message for an actor that is not running. The actor in whose handler it is awaited is
+    /// left out.
     ///
-    /// It never resolves in a system that is never idle. No runtime and no timers are needed. It is made for tests: it takes
-    /// the lock of each mailbox at least twice, so its time grows with the number of actors. An actor that is waited for
-    /// takes its messages one by one, which costs it some nanoseconds for each, and nothing otherwise.
+    /// It never resolves in a system that is never idle. It needs no runtime and no timers. It is
+    /// made for tests: it takes the lock of each mailbox at least twice, so its time grows with the
+    /// number of actors. While it waits for an actor, that actor takes its messages one by one,
+    /// which costs some nanoseconds per message.
     ///
     /// # Cancel safety
     ///
@@ -37,7 +43,8 @@ impl System {
     /// #     type Msg = u64;
     /// #     type Args = ();
     /// #     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Self) }
-    /// #     async fn handle(&mut self, _: u64, _: &mut Context<Self>) -> Result<(), ExitReason> { Ok(()) }
+    /// # async fn handle(&mut self, _: u64, _: &mut Context<Self>)
+    /// # -> Result<(), ExitReason> { Ok(()) }
     /// # }
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -54,8 +61,9 @@ impl System {
     pub async fn settled(&self) {
         let mut before = None;
         loop {
-            let seen = (self.numbers_given(), self.pass().await);
-            // What was idle in both passes, and did nothing in between, was so at the moment between them.
+            let seen = (self.issued_numbers(), self.pass().await);
+            // An actor that was idle in both passes, and did nothing in between, was idle at the
+            // moment between them.
             if before.as_ref() == Some(&seen) {
                 return;
             }
@@ -63,7 +71,7 @@ impl System {
         }
     }
 
-    /// Waits for one actor after the other. Returns what each has done when it was idle.
+    /// Waits for one actor after the other. Returns the work counter of each at its idle moment.
     async fn pass(&self) -> Vec<(u64, Work)> {
         let mut seen = Vec::new();
         for process in self.living() {

@@ -22,7 +22,8 @@ use crate::log::{self, Level, LogQueue};
 use crate::mailbox::Capacity;
 use crate::panics::PanicLocations;
 
-/// What belongs together: actors, their supervisors, their names. A cheap handle; clones are the same system.
+/// A set of actors, supervisors and names that belong together. A cheap handle; clones are the same
+/// system.
 #[derive(Clone)]
 pub struct System(Arc<Inner>);
 
@@ -41,10 +42,10 @@ struct Inner {
     panic_locations: Option<PanicLocations>,
 }
 
-/// How long a call waits unless told otherwise; OTP's choice.
+/// The default timeout of a call, as in OTP.
 pub(crate) const DEFAULT_CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What holds for everything in a system that sets nothing else.
+/// The defaults of a system for calls and mailboxes.
 #[derive(Clone, Copy, Debug)]
 struct Defaults {
     call_timeout: Duration,
@@ -58,21 +59,23 @@ impl Default for Defaults {
 }
 
 impl System {
-    /// A system with nothing in it.
+    /// Returns an empty system with the default settings.
     #[must_use]
     pub fn new() -> Self {
         Self::builder().build()
     }
 
-    /// A system with more to say about it.
+    /// Returns a builder for a system with other settings.
+    #[doc = actor_example!(r"let system = System::builder().call_timeout(Duration::from_secs(1)).capacity(64).build();
+assert_ne!(system, System::new());")]
     pub fn builder() -> SystemBuilder {
         SystemBuilder::default()
     }
 
-    /// Subscribes to everything of one kind that happens in the system from now on.
+    /// Subscribes to all events of one type that happen in the system from now on.
     ///
-    /// The kinds are the types that implement [`SystemEvent`]: [`LifecycleEvent`] for the lives of actors and [`DeadLetter`] here, and
-    /// those of the registry and of supervision.
+    /// The types implement [`SystemEvent`]: [`LifecycleEvent`] and [`DeadLetter`] here, and those
+    /// of the registry and of supervision.
     ///
     /// # Examples
     ///
@@ -84,7 +87,8 @@ impl System {
     /// #     type Msg = u64;
     /// #     type Args = ();
     /// #     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Self) }
-    /// #     async fn handle(&mut self, _: u64, _: &mut Context<Self>) -> Result<(), ExitReason> { Ok(()) }
+    /// # async fn handle(&mut self, _: u64, _: &mut Context<Self>)
+    /// # -> Result<(), ExitReason> { Ok(()) }
     /// # }
     ///
     /// # #[tokio::main(flavor = "current_thread")]
@@ -93,7 +97,7 @@ impl System {
     /// let mut events = system.subscribe::<LifecycleEvent>();
     /// let mut dead_letters = system.subscribe::<DeadLetter>();
     /// let sink = system.spawn::<Sink>(()).await?;
-    /// assert!(matches!(events.poll().await, Some(LifecycleEvent::Started { .. })));
+    /// assert!(matches!(events.next().await, Some(LifecycleEvent::Started { .. })));
     /// assert!(dead_letters.try_next().is_none());
     /// # Ok(())
     /// # }
@@ -103,14 +107,18 @@ impl System {
         E::subscribe(self)
     }
 
-    /// The accounts of all mailboxes together, those of actors that are gone included. One whose last address is being dropped
-    /// at this very moment may be missing.
+    /// Returns the message counts of all mailboxes together, including freed actors. An actor whose
+    /// last address is being dropped at this very moment may be missing.
+    #[doc = actor_example!(r"counter.call(Msg::Get).await?;
+assert_eq!(system.counters().accepted, 1);")]
     #[must_use]
     pub fn counters(&self) -> MessageStats {
         self.0.processes.counters()
     }
 
-    /// The extension of type `T`, made by `make` if this is the first time that it is asked for.
+    /// Returns the extension of type `T`. Calls `make` if there is none yet.
+    ///
+    /// # Examples
     ///
     /// ```
     /// # use perennial_actors::System;
@@ -124,12 +132,12 @@ impl System {
         self.0.extensions.get_or_insert(make)
     }
 
-    /// Tells an event to those who subscribed. For supervisors and other hosts of actors.
+    /// Publishes an event to its subscribers. For supervisors and other hosts of actors.
     pub fn publish(&self, event: impl FnOnce() -> LifecycleEvent) {
         self.0.events.send(event);
     }
 
-    pub(crate) fn bury(&self, letter: impl FnOnce() -> DeadLetter) {
+    pub(crate) fn publish_dead_letter(&self, letter: impl FnOnce() -> DeadLetter) {
         if !self.0.log.wants(Level::WARN) {
             return self.0.dead_letters.send(letter);
         }
@@ -138,7 +146,7 @@ impl System {
         self.0.dead_letters.send(|| letter);
     }
 
-    /// Logs, once for a system, that a runtime went away while actors ran.
+    /// Logs, once for a system, that a runtime was shut down while actors ran.
     pub(crate) fn runtime_gone(&self) {
         if !self.0.runtime_gone.swap(true, Ordering::Relaxed) {
             log::runtime_gone(&self.0.log);
@@ -153,7 +161,7 @@ impl System {
         self.0.next_number.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(super) fn numbers_given(&self) -> u64 {
+    pub(super) fn issued_numbers(&self) -> u64 {
         self.0.next_number.load(Ordering::Relaxed)
     }
 
@@ -161,11 +169,11 @@ impl System {
         self.0.processes.register(number, process)
     }
 
-    pub(crate) fn unregister(&self, place: SlotIndex, last: MessageStats) {
-        self.0.processes.unregister(place, last);
+    pub(crate) fn unregister(&self, slot: SlotIndex, last: MessageStats) {
+        self.0.processes.unregister(slot, last);
     }
 
-    /// Differs from that of every other system that lives.
+    /// Returns a key that differs from the keys of all other existing systems.
     pub(crate) fn key(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
     }
@@ -198,21 +206,21 @@ impl System {
         &self.0.log
     }
 
-    /// Queues a log line, to be written in order, in a task of its own, under a guard. For supervisors and other hosts of
-    /// actors: neither waits for a subscriber.
+    /// Queues a log line, which is written in order, in a task of its own, under a guard. For
+    /// supervisors and other hosts of actors, which never wait for a subscriber.
     pub fn log_later(&self, level: Level, line: impl FnOnce() + Send + 'static) {
         self.0.log.push(level, line);
     }
 
-    /// Returns `true` if reports of panics say where they happened.
-    pub(crate) fn tells_panic_locations(&self) -> bool {
+    /// Returns `true` if exit reasons of panics contain the location.
+    pub(crate) fn has_panic_locations(&self) -> bool {
         self.0.panic_locations.is_some()
     }
 }
 
-/// A kind of things that happen in a system and can be [subscribed](System::subscribe) to.
+/// An event type that can be [subscribed](System::subscribe) to.
 pub trait SystemEvent: Clone + Send + 'static {
-    /// Subscribes to those that happen from now on.
+    /// Subscribes to the events that happen from now on.
     fn subscribe(system: &System) -> Subscription<Self>;
 }
 
@@ -235,7 +243,7 @@ impl Default for System {
 }
 
 impl PartialEq for System {
-    /// Whether both are the same system.
+    /// Returns `true` if both are the same system.
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -249,7 +257,7 @@ impl fmt::Debug for System {
     }
 }
 
-/// Builds a [`System`].
+/// The builder of a [`System`].
 #[derive(Debug, Default)]
 #[must_use]
 pub struct SystemBuilder {
@@ -258,7 +266,8 @@ pub struct SystemBuilder {
 }
 
 impl SystemBuilder {
-    /// Sets how long a call waits that sets no [timeout](crate::Call::timeout) itself; 5 seconds unless this is called.
+    /// Sets the timeout of calls that set no [timeout](crate::Call::timeout) themselves. The
+    /// default is 5 seconds.
     ///
     /// # Examples
     ///
@@ -280,10 +289,11 @@ impl SystemBuilder {
         self
     }
 
-    /// Sets the capacity of every mailbox that sets none itself; 1,024 messages unless this is called.
-    /// 0 counts as 1.
+    /// Sets the capacity of every mailbox that sets none itself. The default is 1,024 messages. 0
+    /// counts as 1.
     ///
-    /// It holds for actors that are spawned and for children of supervisors. Supervisors themselves have no limit.
+    /// It applies to spawned actors and to children of supervisors. The mailboxes of supervisors
+    /// are unbounded.
     ///
     /// # Examples
     ///
@@ -305,13 +315,13 @@ impl SystemBuilder {
         self
     }
 
-    /// Reports of panics say where they happened.
+    /// Adds the location of each panic to exit reasons and log lines.
     pub fn panic_locations(mut self, locations: PanicLocations) -> Self {
         self.panic_locations = Some(locations);
         self
     }
 
-    /// The system.
+    /// Builds the system.
     #[must_use]
     pub fn build(self) -> System {
         let log = LogQueue::new();

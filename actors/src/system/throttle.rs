@@ -1,11 +1,11 @@
-//! A limit on log lines that may come in floods.
+//! A limit on log lines that may come in bursts.
 //!
-//! The first lines are written each. From then on lines are counted, and one line in each period has
-//! the count. A period without a line ends the flood. No timer runs unless there is a count to write.
+//! The first lines are all written. Further lines are counted, and one line in each period has the
+//! count. A period without a line ends the burst. No timer runs unless there is a count to write.
 
 use std::time::Duration;
 
-/// The number of lines that are written each.
+/// The number of lines that are written before counting begins.
 pub(super) const BURST: u32 = 10;
 
 /// The time from one count to the next.
@@ -14,24 +14,24 @@ pub(super) const PERIOD: Duration = Duration::from_secs(10);
 /// The lines of one kind that were written and counted.
 #[derive(Default)]
 pub(super) struct Throttle {
-    /// When the period began, as the age of the system.
+    /// The beginning of the period, as the age of the system.
     since: Duration,
     written: u32,
     counted: u64,
-    /// `true` while a count is due at the end of the period.
+    /// `true` while a count is scheduled for the end of the period.
     is_scheduled: bool,
 }
 
-/// What becomes of a line.
+/// The decision about one line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Throttled {
     /// It is written.
     Write,
     /// It is counted. The count so far is written now, because the period is over.
     WriteCount(u64),
-    /// It is counted. The count is to be written after this time.
+    /// It is counted. The caller must schedule the count after this time.
     CountAfter(Duration),
-    /// It is counted. A count is due already.
+    /// It is counted. A count is scheduled already.
     Counted,
 }
 

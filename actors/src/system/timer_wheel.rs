@@ -1,17 +1,22 @@
-//! The timeouts of calls: very many of them, of which nearly all are cancelled because the answer comes first.
+//! The timeouts of calls. There are very many, and nearly all are cancelled because the answer
+//! comes first.
 //!
-//! A timer of tokio takes the driver's lock to begin and again to end, and may wake a thread that sleeps: it costs more than a
-//! call. So a timeout spends the first half of its time in a wheel, where it costs a short lock and one reading of the clock.
-//! If it is still there when that half is over, the ticker, one task for all timeouts, makes a timer of tokio for the rest.
+//! A timer of tokio takes the driver's lock when it starts and when it ends, and may wake a
+//! sleeping thread: it costs more than a call. So a timeout spends the first half of its time in a
+//! wheel, where it costs a short lock and one reading of the clock. If it is still there when that
+//! half is over, the ticker, one task for all timeouts, makes a timer of tokio for the rest.
 //!
 //! # Guarantees
 //!
-//! - A timeout never strikes early, and strikes when a timer of tokio would. Load that delays the ticker costs nothing as long as
-//!   it is delayed by less than half of the timeout.
-//! - Waiting costs nothing: the ticker sleeps until the first half of some timeout is over, and ends when none is left.
-//! - One runtime runs the ticker. A waiter on another runtime is refused, and takes a timer of its own runtime. If the runtime of
-//!   the ticker goes away, every waiter is woken and finds its timeout [`Detached`](TimeoutState::Detached).
-//! - A waker is cloned, woken and dropped under no lock; one that panics does not keep the others from being woken.
+//! - A timeout never elapses early, and elapses when a timer of tokio would. A delay of the ticker
+//!   has no effect as long as it is shorter than half of the timeout.
+//! - Waiting costs nothing: the ticker sleeps until the first half of some timeout is over, and
+//!   ends when none is left.
+//! - One runtime runs the ticker. A waiter on another runtime is refused, and takes a timer of its
+//!   own runtime. If the runtime of the ticker is shut down, every waiter is woken and finds its
+//!   timeout [`Detached`](TimeoutState::Detached).
+//! - A waker is cloned, woken and dropped under no lock. A waker that panics does not prevent other
+//!   wake-ups.
 
 use std::future::Future;
 use std::mem;
@@ -30,7 +35,8 @@ use crate::clock::{FAR, NoTimers, sleep_until};
 use crate::foreign::ignore_panic;
 use crate::sync::{Mutex, MutexGuard};
 
-/// The shortest timeout that is worth the wheel. Its half is many times longer than a tick, and than what delays a ticker.
+/// The shortest timeout that uses the wheel. Its half is many times longer than a tick, and than
+/// usual delays of a ticker.
 const SHORTEST: Duration = Duration::from_secs(1);
 
 /// The timeouts of one system.
@@ -42,35 +48,39 @@ struct State {
     next_ticker: u64,
 }
 
-/// What a timeout is kept by.
+/// The owner of a timeout.
 enum Timeout {
-    /// The wheel: when the time is up, and the waker of the newest poll.
+    /// The wheel: the deadline, and the waker of the latest poll.
     Waiting(Instant, Waker),
-    /// A timer of tokio that wakes the waiter, or nothing if there is no such timer yet, or never will be.
+    /// A timer of tokio that wakes the waiter; `None` if there is no such timer yet, or never will
+    /// be.
     HandedOver(Option<Pin<Box<Sleep>>>),
 }
 
-/// What the wheel knows of its ticker.
+/// The running ticker of the wheel.
 struct RunningTicker {
     id: TickerId,
     runtime: runtime::Id,
     /// The thread that spawned the ticker, until the ticker is polled for the first time.
     begins_on: Option<ThreadId>,
-    /// When the ticker is going to look at the wheel, or `None` if it was not polled yet and looks at once.
+    /// The next check of the wheel by the ticker; `None` if it was not polled yet and will check at
+    /// once.
     wakes_at: Option<Tick>,
     sleep: Arc<TickerSleep>,
 }
 
-/// The number of a ticker, by which it knows that it was not replaced.
+/// The number of a ticker, with which it detects that it was replaced.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct TickerId(u64);
 
-/// The timer of the ticker. It is shared, so that an earlier timeout brings it forward without waking the ticker.
+/// The timer of the ticker. It is shared, so that an earlier timeout can bring it forward without
+/// waking the ticker.
 ///
 /// Lock order: this, then the wheel.
 struct TickerSleep(Mutex<Pin<Box<Sleep>>>);
 
-/// A timeout that was set. It has to be [cancelled](TimerWheel::cancel) in the end, also when it has elapsed.
+/// A timeout that was set. It must be [cancelled](TimerWheel::cancel) in the end, also when it has
+/// elapsed.
 #[derive(Debug)]
 pub(crate) struct TimeoutId {
     key: Key,
@@ -80,16 +90,17 @@ pub(crate) struct TimeoutId {
 /// The state of a timeout.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum TimeoutState {
-    /// Its time is not up. The waker is going to be woken when it is.
+    /// Not elapsed. The waker will be woken when it elapses.
     Pending,
-    /// Its time is up.
+    /// Elapsed.
     Elapsed,
-    /// The wheel is not going to wake this waker: the waiter needs a timer of its own for the time that remains.
+    /// The wheel will not wake this waker: the waiter needs a timer of its own for the remaining
+    /// time.
     Detached,
 }
 
 impl TimeoutId {
-    /// Returns the time at which it elapses.
+    /// Returns the point in time at which it elapses.
     pub(crate) const fn deadline(&self) -> Instant {
         self.deadline
     }
@@ -98,13 +109,15 @@ impl TimeoutId {
 impl RunningTicker {
     /// Returns `true` if a waiter here can rely on the ticker.
     ///
-    /// A task that a thread has just spawned cannot be run by another thread, and a thread that blocks does not run it. So until
-    /// the ticker has been polled, it is good only for waiters that the same block would keep from being polled.
+    /// A task that a thread has just spawned cannot be run by another thread, and a thread that
+    /// blocks does not run it. So until the ticker has been polled, only waiters on the same thread
+    /// can rely on it: a block would stop them too.
     fn serves(&self, here: runtime::Id) -> bool {
         self.runtime == here && self.begins_on.is_none_or(|thread| thread == thread::current().id())
     }
 
-    /// Has the ticker look at the wheel at `due`. Returns the timer to set if it would look later.
+    /// Makes the ticker check the wheel at `due`. Returns the timer to reset if it would check
+    /// later.
     fn bring_forward(&mut self, due: Tick) -> Option<Arc<TickerSleep>> {
         if self.wakes_at.is_none_or(|wakes_at| wakes_at <= due) {
             return None;
@@ -136,8 +149,9 @@ impl TimerWheel {
         self.0.lock()
     }
 
-    /// Sets a timeout, which wakes `waker`. Returns `None` if the waiter has to take a timer of its own runtime: the timeout is
-    /// short, there is no runtime here, or one without timers, or the ticker runs on another one or has not begun yet.
+    /// Sets a timeout, which wakes `waker`. Returns `None` if the waiter must use a timer of its
+    /// own runtime: the timeout is short, there is no runtime here or one without timers, or the
+    /// ticker runs on another runtime or has not begun yet.
     pub(crate) fn set(self: &Arc<Self>, after: Duration, waker: &Waker) -> Option<TimeoutId> {
         if after < SHORTEST {
             return None;
@@ -174,7 +188,8 @@ impl TimerWheel {
         Some(TimeoutId { key, deadline })
     }
 
-    /// Returns the state of a timeout. If that is [`Pending`](TimeoutState::Pending), it is `waker` that is going to be woken.
+    /// Returns the state of a timeout. If it is [`Pending`](TimeoutState::Pending), `waker` will be
+    /// woken.
     pub(crate) fn poll(&self, id: &TimeoutId, waker: &Waker) -> TimeoutState {
         if Instant::now() >= id.deadline {
             return TimeoutState::Elapsed;
@@ -192,19 +207,19 @@ impl TimerWheel {
         TimeoutState::Pending
     }
 
-    /// Cancels a timeout: its waker is dropped, and woken no more.
+    /// Cancels a timeout: its waker is dropped and not woken any more.
     pub(crate) fn cancel(&self, id: &TimeoutId) {
         let timeout = self.lock().wheel.remove(id.key);
         drop(timeout);
     }
 
-    /// Returns how often the ticker has looked at the wheel.
+    /// Returns how often the ticker has checked the wheel.
     #[cfg(all(test, not(model)))]
     pub(super) fn ticker_polls(&self) -> usize {
         self.lock().wheel.advances()
     }
 
-    /// Puts the timer that wakes a waiter into its place. Returns the timer if the timeout was cancelled.
+    /// Stores the timer that wakes a waiter. Returns the timer if the timeout was cancelled.
     fn hand_over(&self, key: Key, timer: Pin<Box<Sleep>>) -> Option<Pin<Box<Sleep>>> {
         match self.lock().wheel.get_mut(key) {
             Some(Timeout::HandedOver(place)) => place.replace(timer),
@@ -214,7 +229,7 @@ impl TimerWheel {
 }
 
 impl Drop for TimerWheel {
-    /// Ends the ticker, which would sleep on otherwise.
+    /// Ends the ticker, which would keep sleeping otherwise.
     fn drop(&mut self) {
         let ticker = self.lock().ticker.take();
         if let Some(ticker) = ticker {
@@ -250,7 +265,7 @@ impl Due {
         }
     }
 
-    /// Has a timer of this runtime wake the waiter.
+    /// Makes a timer of this runtime wake the waiter.
     fn hand_over(self, wheel: &TimerWheel) {
         let waker = guarded(self.waker);
         let Ok(mut timer) = sleep_until(self.deadline) else { return waker.wake() };
@@ -263,7 +278,7 @@ impl Due {
     }
 }
 
-/// A waiter's waker, for others to clone, wake and drop: none of that panics, whatever the waiter is polled by.
+/// A waiter's waker that never panics when it is cloned, woken or dropped.
 struct GuardedWaker(Option<Waker>);
 
 fn guarded(waker: Waker) -> Waker {
@@ -293,10 +308,12 @@ struct Ticker {
 }
 
 impl Ticker {
-    /// Takes what is due, and sets its sleep to the next time. Returns `false` in the end, when nothing waits.
+    /// Takes the due timeouts and sets its sleep to the next one. Returns `false` if no timeout
+    /// waits.
     fn advance(&self, wheel: &TimerWheel) -> (Vec<Due>, bool) {
         let mut due = Vec::new();
-        // It is held until the sleep is set: what is set meanwhile brings it forward afterwards.
+        // The lock is held until the sleep is set: a timeout that is set meanwhile brings it
+        // forward afterwards.
         let mut sleep = self.sleep.0.lock();
         let next = {
             let mut state = wheel.lock();
@@ -335,7 +352,8 @@ impl Future for Ticker {
 }
 
 impl Drop for Ticker {
-    /// If this is still the ticker, its runtime goes away. Every waiter is woken, to take a timer of its own.
+    /// If this is still the current ticker, its runtime is shutting down. Every waiter is woken, to
+    /// use a timer of its own.
     fn drop(&mut self) {
         let Some(wheel) = self.wheel.upgrade() else { return };
         let mut left = Vec::new();

@@ -1,19 +1,20 @@
-//! Values in order of a time each, where nearly all are removed before their time comes.
+//! A timer wheel for values that are nearly all removed before their time comes.
 //!
-//! A heap or a tree would make every insertion and removal search. Here a value goes into the bucket of its tick, which takes
-//! constant time, and the order is established only when [`Wheel::admit_next`] or [`Wheel::poll`] asks for it.
+//! A heap or a tree would search on every insertion and removal. Here a value goes into the bucket
+//! of its tick, which takes constant time. The order is computed only when [`Wheel::advance`] or
+//! [`Wheel::next`] needs it.
 //!
 //! # Guarantees
 //!
-//! - The time is passed in. Nothing is counted, so a caller that comes late finds everything that is due.
+//! - The time is passed in and no ticks are counted, so a late caller finds every due value.
 //! - A value is never due before its time, and due less than one [`TICK`] after it.
-//! - [`Wheel::poll`] is exact: when it is `None`, or later than now, nothing is due.
+//! - [`Wheel::next`] is exact: when it returns `None`, or a time later than now, no value is due.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The width of a bucket. Values of one tick are due together.
+/// The width of a bucket. The values of one tick are due together.
 pub(super) const TICK: Duration = Duration::from_millis(50);
 
 const TICK_NANOS: u64 = TICK.as_nanos() as u64;
@@ -21,13 +22,13 @@ const TICK_NANOS: u64 = TICK.as_nanos() as u64;
 /// The number of buckets. A value of a later round stays in its bucket until its own tick has come.
 pub(super) const BUCKETS: usize = 256;
 
-/// The tick of a bucket in which nothing waits, and of a value that was due already.
+/// The tick of an empty bucket, and of a value that was due already.
 const NEVER: u64 = u64::MAX;
 
-/// The slots that an empty bucket keeps for the next burst.
+/// The number of slots that an empty bucket keeps for the next burst.
 const SPARE_SLOTS: usize = 64;
 
-/// The wheel. It is made before it knows the time: the origin is set with the first value.
+/// A timer wheel. Its origin in time is set with the first value.
 pub(super) struct Wheel<T> {
     /// The beginning of tick 0.
     origin: Option<Instant>,
@@ -45,8 +46,8 @@ struct Bucket<T> {
     free: Vec<u32>,
     /// A lower bound of the ticks of the values that wait here.
     earliest: u64,
-    /// `false` if the value that had the earliest tick may be gone.
-    is_exact: bool,
+    /// `false` if the value with the earliest tick may have been removed.
+    is_precise: bool,
 }
 
 struct Entry<T> {
@@ -68,11 +69,11 @@ pub(super) struct Key {
 }
 
 impl<T> Bucket<T> {
-    const EMPTY: Self = Self { slots: Vec::new(), free: Vec::new(), earliest: NEVER, is_exact: true };
+    const EMPTY: Self = Self { slots: Vec::new(), free: Vec::new(), earliest: NEVER, is_precise: true };
 
     fn insert(&mut self, entry: Entry<T>) -> u32 {
         if entry.tick <= self.earliest {
-            (self.earliest, self.is_exact) = (entry.tick, true);
+            (self.earliest, self.is_precise) = (entry.tick, true);
         }
         if let Some(slot) = self.free.pop() {
             self.slots[slot as usize] = Some(entry);
@@ -87,18 +88,18 @@ impl<T> Bucket<T> {
         let entry = place.take_if(|entry| entry.id == key.id)?;
         self.free.push(key.slot);
         if self.free.len() < self.slots.len() {
-            self.is_exact &= entry.tick != self.earliest;
+            self.is_precise &= entry.tick != self.earliest;
         } else if self.slots.len() > SPARE_SLOTS {
             *self = Self::EMPTY;
         } else {
-            (self.earliest, self.is_exact) = (NEVER, true);
+            (self.earliest, self.is_precise) = (NEVER, true);
         }
         Some(entry)
     }
 
-    fn settle_earliest(&mut self) {
+    fn update_earliest(&mut self) {
         self.earliest = self.slots.iter().flatten().map(|entry| entry.tick).min().unwrap_or(NEVER);
-        self.is_exact = true;
+        self.is_precise = true;
     }
 }
 
@@ -129,20 +130,20 @@ impl<T> Wheel<T> {
         (Key { id, bucket: bucket as u32, slot }, Tick(tick))
     }
 
-    /// Returns when a tick begins, or `None` if no clock ever shows that.
+    /// Returns the beginning of a tick, or `None` if it overflows the clock.
     pub(super) fn beginning(&self, Tick(tick): Tick) -> Option<Instant> {
         let millis = tick.checked_mul(TICK.as_millis() as u64)?;
         self.origin?.checked_add(Duration::from_millis(millis))
     }
 
-    /// Returns a value, whether its time has come or not, unless it was removed.
+    /// Returns a value, due or not, unless it was removed.
     pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         let slots = &mut self.buckets.get_mut(key.bucket as usize)?.slots;
         let entry = slots.get_mut(key.slot as usize)?.as_mut()?;
         (entry.id == key.id).then_some(&mut entry.value)
     }
 
-    /// Removes a value, whether its time has come or not.
+    /// Removes a value, due or not.
     pub(super) fn remove(&mut self, key: Key) -> Option<T> {
         let entry = self.buckets.get_mut(key.bucket as usize)?.remove(key)?;
         if entry.tick != NEVER {
@@ -151,7 +152,7 @@ impl<T> Wheel<T> {
         Some(entry.value)
     }
 
-    /// Calls `due` with each value whose time has come. The value stays until it is removed, and is never due again.
+    /// Calls `due` for each due value. The value stays until it is removed, and is never due again.
     pub(super) fn advance(&mut self, now: Instant, due: impl FnMut(Key, &mut T)) {
         #[cfg(all(test, not(model)))]
         {
@@ -162,7 +163,8 @@ impl<T> Wheel<T> {
         }
     }
 
-    /// Calls `due` with each value that waits, whenever it is due, and forgets the time: the next clock may be another one.
+    /// Calls `due` for each waiting value, whenever it is due, and resets the origin: the next
+    /// clock may be another one.
     pub(super) fn clear(&mut self, due: impl FnMut(Key, &mut T)) {
         self.take_until(NEVER - 1, due);
         self.origin = None;
@@ -179,11 +181,12 @@ impl<T> Wheel<T> {
                 self.waiting -= 1;
                 due(Key { id: entry.id, bucket: index, slot }, &mut entry.value);
             }
-            bucket.settle_earliest();
+            bucket.update_earliest();
         }
     }
 
-    /// Returns when the next value is due, or `None` if none waits. It forgets the time then, as [`clear`](Self::clear) does.
+    /// Returns when the next value is due. If no value waits, resets the origin, as
+    /// [`clear`](Self::clear) does, and returns `None`.
     pub(super) fn next(&mut self) -> Option<(Tick, Instant)> {
         if self.waiting == 0 {
             self.origin = None;
@@ -191,8 +194,8 @@ impl<T> Wheel<T> {
         }
         let mut first = NEVER;
         for bucket in &mut self.buckets {
-            if bucket.earliest < first && !bucket.is_exact {
-                bucket.settle_earliest();
+            if bucket.earliest < first && !bucket.is_precise {
+                bucket.update_earliest();
             }
             first = first.min(bucket.earliest);
         }
@@ -205,20 +208,20 @@ impl<T> Wheel<T> {
         self.waiting
     }
 
-    /// Returns the number of calls of [`admit_next`](Self::admit_next).
+    /// Returns the number of calls of [`advance`](Self::advance).
     #[cfg(all(test, not(model)))]
     pub(super) fn advances(&self) -> usize {
         self.advances
     }
 
-    /// Returns the number of slots, those that are free included.
+    /// Returns the number of slots, including free ones.
     #[cfg(all(test, not(model)))]
     pub(super) fn slots(&self) -> usize {
         self.buckets.iter().map(|bucket| bucket.slots.len()).sum()
     }
 }
 
-/// Returns the tick that goes on at a time after the origin.
+/// Returns the tick that contains a time after the origin.
 fn tick_before(elapsed: Duration) -> u64 {
     nanos(elapsed) / TICK_NANOS
 }
@@ -228,7 +231,8 @@ fn tick_after(elapsed: Duration) -> u64 {
     nanos(elapsed).div_ceil(TICK_NANOS)
 }
 
-/// Returns the nanoseconds of a time. Those of 500 years and more are one: there, nothing is due any more.
+/// Returns the nanoseconds of a time. Times of more than about 500 years saturate: no value is due
+/// there.
 fn nanos(time: Duration) -> u64 {
     time.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(time.subsec_nanos()))
 }

@@ -1,4 +1,4 @@
-//! A mailbox whose invariants are checked after everything that is done to it.
+//! A mailbox whose invariants are checked after each operation.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -13,66 +13,66 @@ use crate::mailbox::{
     PushError, TicketOutcome, WaitsFor,
 };
 
-/// Counts how often it is woken.
+/// A waker that counts its wake-ups.
 #[derive(Default)]
-pub(super) struct Bell(AtomicUsize);
+pub(super) struct WakeCounter(AtomicUsize);
 
-impl Bell {
+impl WakeCounter {
     pub(super) fn new() -> (Arc<Self>, Waker) {
-        let bell = Arc::new(Self::default());
-        (bell.clone(), Waker::from(bell))
+        let wakes = Arc::new(Self::default());
+        (wakes.clone(), Waker::from(wakes))
     }
 
-    pub(super) fn rung(&self) -> usize {
+    pub(super) fn wake_count(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-impl Wake for Bell {
+impl Wake for WakeCounter {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// What a mailbox gave, in a form that can be compared.
+/// What a mailbox returned, in a form that can be compared.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Got {
     Message(u32),
     Signal(String),
     Killed,
     Detached,
-    /// There is nothing: the consumer sleeps.
+    /// There is nothing: the consumer is parked.
     Nothing,
 }
 
-/// What became of a message, in a form that can be compared.
+/// The outcome of a message, in a form that can be compared.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) enum Became {
-    Open,
+pub(super) enum Outcome {
+    Pending,
     Handled,
     Lost(String),
-    Dropped,
+    Evicted,
 }
 
-/// Why a message came back.
+/// Why a message was rejected.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) enum Back {
+pub(super) enum Rejected {
     Full(u32),
     Closed(u32),
 }
 
-fn back(refused: &PushError<u32>) -> Back {
+fn rejected(refused: &PushError<u32>) -> Rejected {
     match *refused {
-        PushError::Full(message) => Back::Full(message),
-        PushError::Closed(message) => Back::Closed(message),
+        PushError::Full(message) => Rejected::Full(message),
+        PushError::Closed(message) => Rejected::Closed(message),
         PushError::WouldDeadlock(message) => panic!("no incarnation sent {message}"),
     }
 }
 
-/// A mailbox whose accounts and whose bound are checked after everything that is done to it.
+/// A mailbox whose counters and bound are checked after each operation.
 pub(super) struct Checked {
     queue: Mailbox<u32>,
-    bell: Arc<Bell>,
+    wakes: Arc<WakeCounter>,
     waker: Waker,
 }
 
@@ -86,71 +86,75 @@ impl Deref for Checked {
 
 impl Checked {
     pub(super) fn new(settings: MailboxConfig) -> Self {
-        let (bell, waker) = Bell::new();
-        Self { queue: Mailbox::new(settings), bell, waker }
+        let (wakes, waker) = WakeCounter::new();
+        Self { queue: Mailbox::new(settings), wakes, waker }
     }
 
-    /// Open, and served by incarnation 1.
-    pub(super) fn served(settings: MailboxConfig) -> Self {
+    /// Returns an open mailbox with incarnation 1 attached.
+    pub(super) fn attached(settings: MailboxConfig) -> Self {
         let checked = Self::new(settings);
         checked.open();
         assert_eq!(checked.attach(), Ok(1));
         checked
     }
 
-    /// As [`served`](Self::served), with messages that wait.
+    /// Returns the same as [`attached`](Self::attached), with queued messages.
     pub(super) fn with_messages(settings: MailboxConfig, messages: impl IntoIterator<Item = u32>) -> Self {
-        let checked = Self::served(settings);
+        let checked = Self::attached(settings);
         messages.into_iter().for_each(|message| assert!(checked.push(message).is_ok()));
         checked
     }
 
-    pub(super) fn push(&self, message: u32) -> Result<u64, Back> {
+    pub(super) fn push(&self, message: u32) -> Result<u64, Rejected> {
         let pushed = self.queue.push(message);
         self.check();
-        pushed.map_err(|refused| back(&refused))
+        pushed.map_err(|refused| rejected(&refused))
     }
 
-    pub(super) fn join(&self, message: u32, waker: &Waker) -> Result<Result<u64, u64>, u32> {
-        let joined = self.queue.push_or_wait(message, WaitsFor::Room, || false, waker);
+    pub(super) fn push_or_wait(&self, message: u32, waker: &Waker) -> Result<Result<u64, u64>, u32> {
+        let pushed = self.queue.push_or_wait(message, WaitsFor::Room, || false, waker);
         self.check();
-        joined.map_err(|refused| match back(&refused) {
-            Back::Full(message) | Back::Closed(message) => message,
+        pushed.map_err(|refused| match rejected(&refused) {
+            Rejected::Full(message) | Rejected::Closed(message) => message,
         })
     }
 
-    /// Stands in line with a message for which there is no room; the ticket, and the bell that rings for it.
-    pub(super) fn stand_in_line(&self, message: u32) -> (u64, Arc<Bell>) {
-        let (bell, waker) = Bell::new();
-        let ticket = self.join(message, &waker).expect("it is open").expect_err("it is full");
-        (ticket, bell)
+    /// Waits with a message for which there is no room. Returns the ticket and the counter of its
+    /// wake-ups.
+    pub(super) fn wait_for_room(&self, message: u32) -> (u64, Arc<WakeCounter>) {
+        let (wakes, waker) = WakeCounter::new();
+        let ticket = self.push_or_wait(message, &waker).expect("it is open").expect_err("it is full");
+        (ticket, wakes)
     }
 
-    /// Whether the message of a ticket was accepted, and as which, or came back; none while it stands in line.
-    pub(super) fn ask(&self, ticket: u64) -> Option<Result<u64, u32>> {
+    /// Returns the sequence number of the message of a ticket, or the message if it was refused.
+    /// `None` while it waits.
+    pub(super) fn ticket_outcome(&self, ticket: u64) -> Option<Result<u64, u32>> {
         let outcome = self.queue.poll_ticket(ticket, Waker::noop());
         self.check();
         outcome.map(|outcome| match outcome {
             TicketOutcome::Accepted(sequence) => Ok(sequence),
             TicketOutcome::Refused(Some(message)) => Err(message),
-            TicketOutcome::Refused(None) | TicketOutcome::Reserved => unreachable!("only a place was wanted"),
+            TicketOutcome::Refused(None) | TicketOutcome::Reserved => {
+                unreachable!("only a permit was wanted")
+            }
         })
     }
 
-    pub(super) fn leave(&self, ticket: u64) -> Option<u32> {
-        let left = self.queue.cancel(ticket);
+    pub(super) fn cancel_ticket(&self, ticket: u64) -> Option<u32> {
+        let message = self.queue.cancel(ticket);
         self.check();
-        left
+        message
     }
 
-    /// What an incarnation is given next.
+    /// Returns what an incarnation receives next.
     pub(super) fn next(&self, incarnation: u32) -> Got {
         let next = self.queue.poll_next(incarnation, &mut Context::from_waker(&self.waker));
         self.check();
         match next {
             Poll::Ready(NextEvent::Message(message)) => Got::Message(message),
-            Poll::Ready(NextEvent::Signal(order)) => {
-                Got::Signal(order.into_reason().map(|reason| reason.to_string()).unwrap_or_default())
+            Poll::Ready(NextEvent::Signal(signal)) => {
+                Got::Signal(signal.into_reason().map(|reason| reason.to_string()).unwrap_or_default())
             }
             Poll::Ready(NextEvent::Killed) => Got::Killed,
             Poll::Ready(NextEvent::Detached) => Got::Detached,
@@ -158,7 +162,7 @@ impl Checked {
         }
     }
 
-    /// All messages until there is something else.
+    /// Returns all messages before the next other event.
     pub(super) fn drain(&self, incarnation: u32) -> Vec<u32> {
         let messages = std::iter::from_fn(|| match self.next(incarnation) {
             Got::Message(message) => Some(message),
@@ -167,70 +171,70 @@ impl Checked {
         messages.collect()
     }
 
-    pub(super) fn sleep_inside(&self, incarnation: u32, interest: Interest) -> ParkResult {
-        let inside = self.queue.park_in_handler(incarnation, interest, |_| true, &self.waker);
+    pub(super) fn park_in_handler(&self, incarnation: u32, interest: Interest) -> ParkResult {
+        let result = self.queue.park_in_handler(incarnation, interest, |_| true, &self.waker);
         self.check();
-        inside
+        result
     }
 
     pub(super) fn stop(&self, note: &str) -> bool {
-        let told = self.queue.signal(None, ControlSignal::Stop(ExitReason::shutdown_with(note)));
+        let is_delivered = self.queue.signal(None, ControlSignal::Stop(ExitReason::shutdown_with(note)));
         self.check();
-        told
+        is_delivered
     }
 
     pub(super) fn kill(&self) -> bool {
-        let told = self.queue.kill();
+        let is_delivered = self.queue.kill();
         self.check();
-        told
+        is_delivered
     }
 
     pub(super) fn detach(&self, incarnation: u32, reason: &ExitReason) -> Option<DetachEffects<u32>> {
-        let leftover = self.queue.detach(incarnation, reason);
+        let effects = self.queue.detach(incarnation, reason);
         self.check();
-        leftover
+        effects
     }
 
     pub(super) fn close(&self, reason: &ExitReason) -> Option<DetachEffects<u32>> {
-        let leftover = self.queue.close(reason);
+        let effects = self.queue.close(reason);
         self.check();
-        leftover
+        effects
     }
 
-    pub(super) fn became(&self, sequence: u64) -> Became {
-        match self.queue.fate(sequence, &self.waker) {
-            MessageOutcome::Pending => Became::Open,
-            MessageOutcome::Handled => Became::Handled,
-            MessageOutcome::Lost(reason) => Became::Lost(reason.to_string()),
-            MessageOutcome::Evicted => Became::Dropped,
+    pub(super) fn outcome(&self, sequence: u64) -> Outcome {
+        match self.queue.outcome(sequence, &self.waker) {
+            MessageOutcome::Pending => Outcome::Pending,
+            MessageOutcome::Handled => Outcome::Handled,
+            MessageOutcome::Lost(reason) => Outcome::Lost(reason.to_string()),
+            MessageOutcome::Evicted => Outcome::Evicted,
         }
     }
 
-    /// Casts a message, as the mailbox is set; what was dropped for it.
-    pub(super) fn cast(&self, message: u32) -> Result<Vec<u32>, Back> {
+    /// Casts a message, as the overflow policy says. Returns the messages that were dropped for it.
+    pub(super) fn cast(&self, message: u32) -> Result<Vec<u32>, Rejected> {
         match self.push(message) {
-            Err(Back::Full(_)) => {}
+            Err(Rejected::Full(_)) => {}
             other => return other.map(|_| Vec::new()),
         }
-        let displaced = self.queue.overflow(message);
+        let evicted = self.queue.overflow(message);
         self.check();
-        displaced.map(ring).map_err(|refused| back(&refused))
+        evicted.map(wake_and_take).map_err(|refused| rejected(&refused))
     }
 
-    /// Takes a place for a message that is cast once it is made, as the mailbox is set; what was dropped for it. None of either
-    /// if it is that message itself.
-    pub(super) fn cast_place(&self) -> Result<Option<Vec<u32>>, PushError<()>> {
+    /// Reserves a place for a message that is made later, as the overflow policy says. Returns the
+    /// messages that were dropped for it, or `None` if that message itself is dropped.
+    pub(super) fn cast_with_permit(&self) -> Result<Option<Vec<u32>>, PushError<()>> {
         match self.queue.try_reserve() {
             Err(PushError::Full(())) => {}
             other => return other.map(|()| Some(Vec::new())),
         }
-        let (kept, displaced) = self.queue.reserve_with_overflow()?;
+        let (reserved, evicted) = self.queue.reserve_with_overflow()?;
         self.check();
-        Ok(Some(ring(displaced)).filter(|_| kept))
+        Ok(Some(wake_and_take(evicted)).filter(|_| reserved))
     }
 
-    /// Whether a place was kept for a ticket; none while it stands in line.
-    pub(super) fn ask_place(&self, ticket: u64) -> Option<bool> {
+    /// Returns `true` if a place was reserved for a ticket. `None` while it waits.
+    pub(super) fn permit_outcome(&self, ticket: u64) -> Option<bool> {
         let outcome = self.queue.poll_ticket(ticket, Waker::noop());
         self.check();
         outcome.map(|outcome| match outcome {
@@ -242,24 +246,25 @@ impl Checked {
         })
     }
 
-    /// How often the consumer was woken.
-    pub(super) fn rung(&self) -> usize {
-        self.bell.rung()
+    /// Returns how often the consumer was woken.
+    pub(super) fn wake_count(&self) -> usize {
+        self.wakes.wake_count()
     }
 
-    /// How many messages wait; the one in hand is not counted.
+    /// Returns the number of queued messages, without the one in flight.
     pub(super) fn waiting(&self) -> usize {
-        let lanes = self.queue.state.lock();
+        let state = self.queue.state.lock();
         let batch = self.queue.batch.lock();
-        lanes.messages.len() + batch.len()
+        state.messages.len() + batch.len()
     }
 
-    /// How many places are kept.
+    /// Returns the number of reserved places.
     fn reserved(&self) -> usize {
         self.queue.state.lock().reserved()
     }
 
-    /// The accounts add up, and what waits is within bounds together with the places that are kept.
+    /// Asserts that the counters add up, and that queued messages and reserved places are within
+    /// the bound.
     pub(super) fn check(&self) {
         let counters = self.queue.counters();
         assert!(counters.is_balanced(), "{counters:?}");
@@ -268,9 +273,9 @@ impl Checked {
     }
 }
 
-fn ring(displaced: Evicted<u32>) -> Vec<u32> {
-    displaced.wakers.into_iter().for_each(Waker::wake);
-    displaced.messages
+fn wake_and_take(evicted: Evicted<u32>) -> Vec<u32> {
+    evicted.wakers.into_iter().for_each(Waker::wake);
+    evicted.messages
 }
 
 pub(super) fn bounded(capacity: usize) -> MailboxConfig {
@@ -281,7 +286,8 @@ pub(super) fn failed() -> ExitReason {
     ExitReason::failed("on purpose")
 }
 
-/// Accounts, in the order in which they add up: accepted, handled, lost in flight, dead, queued.
+/// Returns the counters in the order in which they add up: accepted, handled, lost in flight, dead,
+/// queued.
 pub(super) fn accounts(queue: &Mailbox<u32>) -> [u64; 5] {
     let MessageStats { accepted, handled, lost_in_flight, dead_lettered, queued } = queue.counters();
     [accepted, handled, lost_in_flight, dead_lettered, queued]

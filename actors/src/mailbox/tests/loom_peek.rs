@@ -1,4 +1,4 @@
-//! Looking at a mailbox and taking from it later, under loom.
+//! Peeking at a mailbox and taking from it later, under loom.
 
 use std::future::poll_fn;
 
@@ -6,12 +6,12 @@ use loom::future::block_on;
 use loom::sync::Arc;
 use loom::thread;
 
-use crate::mailbox::{Interest, MailboxConfig, Peek};
+use crate::mailbox::{Interest, Mailbox, MailboxConfig, Peek};
 
-/// A mailbox that is served by incarnation 1, with something going on meanwhile.
-fn explore(meanwhile: fn(&MailboxConfig<u32>), model: fn(&MailboxConfig<u32>)) {
+/// Explores a mailbox with incarnation 1 attached, while another thread runs `meanwhile`.
+fn explore(meanwhile: fn(&Mailbox<u32>), model: fn(&Mailbox<u32>)) {
     loom::model(move || {
-        let queue = Arc::new(MailboxConfig::new(MailboxConfig::default()));
+        let queue = Arc::new(Mailbox::new(MailboxConfig::default()));
         queue.open();
         assert_eq!(queue.attach(), Ok(1));
         let other = thread::spawn({
@@ -24,26 +24,26 @@ fn explore(meanwhile: fn(&MailboxConfig<u32>), model: fn(&MailboxConfig<u32>)) {
     });
 }
 
-fn sight(queue: &MailboxConfig<u32>, interest: Interest) -> Peek {
+fn peek(queue: &Mailbox<u32>, interest: Interest) -> Peek {
     block_on(poll_fn(|cx| queue.poll_peek(1, interest, cx.waker())))
 }
 
 #[test]
-fn a_lookout_is_woken_by_a_message_and_whoever_it_calls_takes_it() {
-    let send = |queue: &MailboxConfig<u32>| (1..=2).for_each(|message| assert!(queue.push(message).is_ok()));
+fn peek_is_woken_by_a_message_that_can_then_be_taken() {
+    let send = |queue: &Mailbox<u32>| (1..=2).for_each(|message| assert!(queue.push(message).is_ok()));
     explore(send, |queue| {
         for message in 1..=2 {
-            assert_eq!(sight(queue, Interest::Messages), Peek::Message);
+            assert_eq!(peek(queue, Interest::Messages), Peek::Message);
             assert_eq!(queue.try_recv(1), Some(message));
         }
     });
 }
 
 #[test]
-fn a_lookout_over_a_message_in_hand_is_woken_by_a_kill_and_not_by_a_message() {
-    let kill = |queue: &MailboxConfig<u32>| assert!(queue.push(2).is_ok() && queue.kill());
+fn peek_during_a_message_in_flight_is_woken_by_a_kill_and_not_by_a_message() {
+    let kill = |queue: &Mailbox<u32>| assert!(queue.push(2).is_ok() && queue.kill());
     explore(kill, |queue| {
-        assert_eq!(sight(queue, Interest::Signals), Peek::Urgent);
+        assert_eq!(peek(queue, Interest::Signals), Peek::Urgent);
         assert_eq!((queue.try_recv(1), queue.counters().queued), (None, 1));
     });
 }

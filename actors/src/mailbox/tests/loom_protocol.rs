@@ -2,7 +2,7 @@
 //!
 //! `.ci/models actors`
 //!
-//! A wake-up that is lost shows as a deadlock, which loom reports; so do two locks taken in two orders.
+//! A lost wake-up shows as a deadlock, which loom reports. So do two locks taken in two orders.
 
 use std::future::poll_fn;
 use std::task::{Context, Poll, Waker};
@@ -15,92 +15,92 @@ use loom::thread;
 use crate::control::ControlSignal;
 use crate::exit::ExitReason;
 use crate::mailbox::{
-    Interest, MailboxConfig, MessageOutcome, NextEvent, OverflowPolicy, ParkResult, PushError, TicketOutcome,
+    Interest, Mailbox, MailboxConfig, MessageOutcome, NextEvent, ParkResult, PushError, TicketOutcome,
     WaitsFor,
 };
 
-type Shared = Arc<MailboxConfig<u32>>;
+type Shared = Arc<Mailbox<u32>>;
 
 /// Explores every interleaving of two threads.
-fn explore(model: impl Fn() + Sync + Send + 'static) {
+pub(super) fn explore(model: impl Fn() + Sync + Send + 'static) {
     loom::model::Builder::new().check(model);
 }
 
-/// Explores those interleavings of three threads that have at most so many switches which no thread asked for: nearly all
-/// bugs need two.
+/// Explores the interleavings of three threads with at most this many preemptions. Nearly all bugs
+/// need two.
 fn explore_up_to(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(preemptions);
     builder.check(model);
 }
 
-/// Open, served by incarnation 1, and with messages that wait.
-fn served(capacity: usize, messages: impl IntoIterator<Item = u32>) -> Shared {
-    let queue = MailboxConfig::new(MailboxConfig::bounded(capacity));
+/// Returns an open mailbox with incarnation 1 attached and with queued messages.
+pub(super) fn attached(capacity: usize, messages: impl IntoIterator<Item = u32>) -> Shared {
+    let queue = Mailbox::new(MailboxConfig::bounded(capacity));
     queue.open();
     assert_eq!(queue.attach(), Ok(1));
     messages.into_iter().for_each(|message| assert!(queue.push(message).is_ok()));
     Arc::new(queue)
 }
 
-fn poll(queue: &MailboxConfig<u32>, incarnation: u32) -> Option<NextEvent<u32>> {
+fn poll(queue: &Mailbox<u32>, incarnation: u32) -> Option<NextEvent<u32>> {
     match queue.poll_next(incarnation, &mut Context::from_waker(Waker::noop())) {
         Poll::Ready(next) => Some(next),
         Poll::Pending => None,
     }
 }
 
-fn poll_message(queue: &MailboxConfig<u32>, incarnation: u32) -> Option<u32> {
+pub(super) fn poll_message(queue: &Mailbox<u32>, incarnation: u32) -> Option<u32> {
     match poll(queue, incarnation) {
         Some(NextEvent::Message(message)) => Some(message),
         _ => None,
     }
 }
 
-/// Sleeps until there is something.
-fn next(queue: &MailboxConfig<u32>, incarnation: u32) -> NextEvent<u32> {
+/// Waits for the next event.
+fn next(queue: &Mailbox<u32>, incarnation: u32) -> NextEvent<u32> {
     block_on(poll_fn(|cx| queue.poll_next(incarnation, cx)))
 }
 
-fn next_message(queue: &MailboxConfig<u32>, incarnation: u32) -> u32 {
+pub(super) fn next_message(queue: &Mailbox<u32>, incarnation: u32) -> u32 {
     match next(queue, incarnation) {
         NextEvent::Message(message) => message,
-        other => panic!("a message was to come, not {other:?}"),
+        other => panic!("expected a message, not {other:?}"),
     }
 }
 
-/// As `send` does: waits for room; gives the message back if the mailbox is closed.
-fn send(queue: &MailboxConfig<u32>, message: u32) -> Result<u64, PushError<Option<u32>>> {
+/// Sends like `send`: waits for room, and fails with the message if the mailbox is closed.
+pub(super) fn send(queue: &Mailbox<u32>, message: u32) -> Result<u64, PushError<Option<u32>>> {
     let mut message = Some(message);
     let mut ticket = None;
     block_on(poll_fn(|cx| {
         if let Some(message) = message.take() {
             match queue.push_or_wait(message, WaitsFor::Room, || false, cx.waker()) {
                 Ok(Ok(sequence)) => return Poll::Ready(Ok(sequence)),
-                Ok(Err(place)) => ticket = Some(place),
+                Ok(Err(waiting)) => ticket = Some(waiting),
                 Err(refused) => return Poll::Ready(Err(refused.map(Some))),
             }
         }
         match ticket.and_then(|ticket| queue.poll_ticket(ticket, cx.waker())) {
             Some(TicketOutcome::Accepted(sequence)) => Poll::Ready(Ok(sequence)),
             Some(TicketOutcome::Refused(message)) => Poll::Ready(Err(PushError::Closed(message))),
-            Some(TicketOutcome::Reserved) => unreachable!("only a place was wanted"),
+            Some(TicketOutcome::Reserved) => unreachable!("only a permit was wanted"),
             None => Poll::Pending,
         }
     }))
 }
 
-/// The accounts add up, and what waits is within bounds.
-fn check(queue: &MailboxConfig<u32>) {
+/// Asserts that the counters add up, and that the queue is within the bound.
+pub(super) fn check(queue: &Mailbox<u32>) {
     assert!(queue.counters().is_balanced());
-    let (lanes, batch) = (queue.state.lock(), queue.batch.lock());
-    assert!(lanes.messages.len() + lanes.reserved() + batch.len() <= lanes.limit);
+    let (state, batch) = (queue.state.lock(), queue.batch.lock());
+    assert!(state.messages.len() + state.reserved() + batch.len() <= state.limit);
 }
 
 #[test]
-fn a_consumer_that_goes_to_sleep_is_woken_by_a_message() {
+fn parking_consumer_is_woken_by_a_message() {
     explore(|| {
-        let queue = served(2, []);
+        let queue = attached(2, []);
         let sender = thread::spawn({
             let queue = queue.clone();
             move || (1..=2).for_each(|message| assert!(queue.push(message).is_ok()))
@@ -113,7 +113,7 @@ fn a_consumer_that_goes_to_sleep_is_woken_by_a_message() {
 #[test]
 fn two_senders_lose_nothing_and_each_keeps_its_order() {
     explore_up_to(2, || {
-        let queue = served(2, []);
+        let queue = attached(2, []);
         let senders = [10, 20].map(|first| {
             let queue = queue.clone();
             thread::spawn(move || {
@@ -131,16 +131,17 @@ fn two_senders_lose_nothing_and_each_keeps_its_order() {
 }
 
 #[test]
-fn a_sender_in_line_gets_the_last_place_though_nobody_asks_again() {
+fn waiting_sender_gets_the_last_place_without_another_poll_of_the_consumer() {
     explore(|| {
-        let queue = served(2, [1, 2]);
+        let queue = attached(2, [1, 2]);
         assert_eq!(poll_message(&queue, 1), Some(1));
         assert!(queue.push(3).is_ok());
         let sender = thread::spawn({
             let queue = queue.clone();
             move || send(&queue, 4)
         });
-        // The last of the batch. Its handler now waits for the very sender that waits for room (invariant 6).
+        // The last of the batch. Its handler now waits for the very sender that waits for room
+        // (invariant 6).
         assert_eq!(next_message(&queue, 1), 2);
         assert_eq!(sender.join().expect("the sender is done"), Ok(4));
         assert_eq!((poll_message(&queue, 1), poll_message(&queue, 1)), (Some(3), Some(4)));
@@ -148,9 +149,9 @@ fn a_sender_in_line_gets_the_last_place_though_nobody_asks_again() {
 }
 
 #[test]
-fn two_senders_in_line_get_in_one_after_the_other() {
+fn two_waiting_senders_are_admitted_one_after_the_other() {
     explore_up_to(3, || {
-        let queue = served(1, [1]);
+        let queue = attached(1, [1]);
         let senders = [2, 3].map(|message| {
             let queue = queue.clone();
             thread::spawn(move || send(&queue, message).expect("it is open"))
@@ -165,9 +166,9 @@ fn two_senders_in_line_get_in_one_after_the_other() {
 }
 
 #[test]
-fn a_mailbox_never_holds_more_than_it_may() {
+fn mailbox_never_exceeds_its_capacity() {
     explore_up_to(3, || {
-        let queue = served(2, [1, 2]);
+        let queue = attached(2, [1, 2]);
         let senders = [3, 4].map(|message| {
             let queue = queue.clone();
             thread::spawn(move || {
@@ -185,18 +186,18 @@ fn a_mailbox_never_holds_more_than_it_may() {
 }
 
 #[test]
-fn a_message_goes_to_the_stuck_incarnation_or_to_the_next_and_never_to_both() {
+fn message_goes_to_the_abandoned_incarnation_or_to_the_next_and_never_to_both() {
     explore(|| {
-        let queue = served(3, [1, 2, 3]);
+        let queue = attached(3, [1, 2, 3]);
         assert_eq!(poll_message(&queue, 1), Some(1));
         let stuck = thread::spawn({
             let queue = queue.clone();
             move || std::iter::from_fn(|| poll_message(&queue, 1)).collect::<Vec<_>>()
         });
-        let lost = u64::from(queue.detach(1, &ExitReason::Killed).expect("it is served").lost_in_flight);
+        let lost = u64::from(queue.detach(1, &ExitReason::Killed).expect("it is attached").lost_in_flight);
         assert_eq!(queue.attach(), Ok(2));
         let next: Vec<u32> = std::iter::from_fn(|| poll_message(&queue, 2)).collect();
-        let stuck = stuck.join().expect("it comes back in the end");
+        let stuck = stuck.join().expect("the thread is done");
         assert_eq!([vec![1], stuck, next].concat(), [1, 2, 3]);
         let counters = queue.counters();
         assert_eq!((counters.handled, counters.lost_in_flight), (3 - lost, lost));
@@ -205,24 +206,24 @@ fn a_message_goes_to_the_stuck_incarnation_or_to_the_next_and_never_to_both() {
 }
 
 #[test]
-fn an_incarnation_that_goes_to_sleep_hears_that_its_mailbox_is_taken_away() {
+fn parking_incarnation_is_woken_when_its_mailbox_is_taken_away() {
     explore(|| {
-        let queue = served(2, [1]);
+        let queue = attached(2, [1]);
         let consumer = thread::spawn({
             let queue = queue.clone();
             move || while !matches!(next(&queue, 1), NextEvent::Detached) {}
         });
-        let leftover = queue.detach(1, &ExitReason::Killed).expect("it is served");
-        leftover.wakers.into_iter().for_each(Waker::wake);
-        consumer.join().expect("it heard");
+        let effects = queue.detach(1, &ExitReason::Killed).expect("it is attached");
+        effects.wakers.into_iter().for_each(Waker::wake);
+        consumer.join().expect("it was woken");
         check(&queue);
     });
 }
 
 #[test]
-fn a_signal_that_was_sent_comes_before_the_next_message_of_a_batch() {
+fn sent_signal_precedes_the_next_message_of_a_batch() {
     explore(|| {
-        let queue = served(3, [1, 2, 3]);
+        let queue = attached(3, [1, 2, 3]);
         assert_eq!(poll_message(&queue, 1), Some(1));
         let sent = Arc::new(AtomicBool::new(false));
         let sender = thread::spawn({
@@ -238,7 +239,7 @@ fn a_signal_that_was_sent_comes_before_the_next_message_of_a_batch() {
             match next(&queue, 1) {
                 NextEvent::Signal(_) => break,
                 NextEvent::Message(_) => messages += 1,
-                other => panic!("nobody did that: {other:?}"),
+                other => panic!("unexpected: {other:?}"),
             }
             assert!(!was_sent, "a message came first");
         }
@@ -248,9 +249,9 @@ fn a_signal_that_was_sent_comes_before_the_next_message_of_a_batch() {
 }
 
 #[test]
-fn a_consumer_that_goes_to_sleep_is_woken_by_a_signal_ahead_of_a_message() {
+fn parking_consumer_is_woken_by_a_signal_before_a_message() {
     explore(|| {
-        let queue = served(2, []);
+        let queue = attached(2, []);
         let sender = thread::spawn({
             let queue = queue.clone();
             move || {
@@ -263,34 +264,34 @@ fn a_consumer_that_goes_to_sleep_is_woken_by_a_signal_ahead_of_a_message() {
     });
 }
 
-/// Sleeps inside user code until there is a reason to stop.
-fn park_in_handler(queue: &MailboxConfig<u32>, interest: Interest) -> ParkResult {
+/// Parks inside user code until there is a reason to stop.
+fn park_in_handler(queue: &Mailbox<u32>, interest: Interest) -> ParkResult {
     block_on(poll_fn(|cx| match queue.park_in_handler(1, interest, |_| true, cx.waker()) {
-        ParkResult::Asleep => Poll::Pending,
+        ParkResult::Parked => Poll::Pending,
         other => Poll::Ready(other),
     }))
 }
 
 #[test]
-fn a_kill_finds_an_incarnation_inside_its_handler() {
+fn kill_wakes_an_incarnation_inside_its_handler() {
     explore(|| {
-        let queue = served(2, [1]);
+        let queue = attached(2, [1]);
         assert_eq!(poll_message(&queue, 1), Some(1));
         let killer = thread::spawn({
             let queue = queue.clone();
-            // A message and a signal as well: neither may swallow the wake-up.
+            // A message and a signal as well: neither may consume the wake-up.
             move || assert!(queue.push(2).is_ok() && queue.kill())
         });
-        assert_eq!(park_in_handler(&queue, Interest::Kill), ParkResult::Over);
+        assert_eq!(park_in_handler(&queue, Interest::Kill), ParkResult::Ended);
         assert!(queue.is_killed());
         killer.join().expect("the killer is done");
     });
 }
 
 #[test]
-fn a_stop_finds_an_incarnation_inside_its_init() {
+fn stop_wakes_an_incarnation_inside_its_init() {
     explore(|| {
-        let queue = served(2, []);
+        let queue = attached(2, []);
         let stopper = thread::spawn({
             let queue = queue.clone();
             move || {
@@ -304,39 +305,40 @@ fn a_stop_finds_an_incarnation_inside_its_init() {
 }
 
 #[test]
-fn a_caller_hears_its_fate_though_nobody_asks_again() {
+fn caller_learns_the_outcome_without_another_poll_of_the_consumer() {
     explore(|| {
-        let queue = served(3, [1, 2]);
+        let queue = attached(3, [1, 2]);
         assert_eq!(poll_message(&queue, 1), Some(1));
         let caller = thread::spawn({
             let queue = queue.clone();
-            // The reply to message 1 is gone.
+            // The reply to message 1 was dropped.
             move || {
-                block_on(poll_fn(|cx| match queue.fate(1, cx.waker()) {
+                block_on(poll_fn(|cx| match queue.outcome(1, cx.waker()) {
                     MessageOutcome::Pending => Poll::Pending,
                     MessageOutcome::Handled => Poll::Ready(()),
                     MessageOutcome::Lost(reason) => panic!("nothing ended: {reason}"),
-                    MessageOutcome::Evicted => panic!("nobody made room"),
+                    MessageOutcome::Evicted => panic!("nothing was evicted"),
                 }))
             }
         });
-        // Message 1 is settled. The handler of message 2 now waits for that very caller (invariant 6).
+        // Message 1 is settled. The handler of message 2 now waits for that very caller (invariant
+        // 6).
         assert_eq!(next_message(&queue, 1), 2);
-        caller.join().expect("the caller heard");
+        caller.join().expect("the caller was woken");
     });
 }
 
 #[test]
-fn an_end_tells_every_caller_and_every_sender() {
+fn close_wakes_every_caller_and_every_sender() {
     explore_up_to(3, || {
-        let queue = served(1, [1]);
+        let queue = attached(1, [1]);
         let caller = thread::spawn({
             let queue = queue.clone();
             move || {
-                block_on(poll_fn(|cx| match queue.fate(1, cx.waker()) {
+                block_on(poll_fn(|cx| match queue.outcome(1, cx.waker()) {
                     MessageOutcome::Pending => Poll::Pending,
                     MessageOutcome::Handled | MessageOutcome::Evicted => {
-                        panic!("nobody handled it, nor made room")
+                        panic!("it was neither handled nor evicted")
                     }
                     MessageOutcome::Lost(_) => Poll::Ready(()),
                 }))
@@ -346,61 +348,11 @@ fn an_end_tells_every_caller_and_every_sender() {
             let queue = queue.clone();
             move || send(&queue, 2)
         });
-        let leftover = queue.close(&ExitReason::Killed).expect("it is open");
-        assert_eq!(leftover.dead.len(), 1);
-        leftover.wakers.into_iter().for_each(Waker::wake);
-        caller.join().expect("the caller heard");
-        assert_eq!(sender.join().expect("the sender heard"), Err(PushError::Closed(Some(2))));
+        let effects = queue.close(&ExitReason::Killed).expect("it is open");
+        assert_eq!(effects.dead.len(), 1);
+        effects.wakers.into_iter().for_each(Waker::wake);
+        caller.join().expect("the caller was woken");
+        assert_eq!(sender.join().expect("the sender was woken"), Err(PushError::Closed(Some(2))));
         check(&queue);
-    });
-}
-
-#[test]
-fn a_place_that_is_given_back_goes_to_the_first_in_line() {
-    explore(|| {
-        let queue = served(1, []);
-        assert!(queue.try_reserve().is_ok());
-        let sender = thread::spawn({
-            let queue = queue.clone();
-            move || send(&queue, 1).expect("it is open")
-        });
-        queue.release_permit();
-        assert_eq!(next_message(&queue, 1), 1);
-        sender.join().expect("the sender got in");
-        check(&queue);
-    });
-}
-
-#[test]
-fn what_is_dropped_for_a_newer_message_is_never_handled_and_nothing_else_is_missing() {
-    let settings = MailboxConfig::bounded(2).overflow(OverflowPolicy::DropOldest);
-    explore(move || {
-        let queue = Arc::new(MailboxConfig::new(settings));
-        queue.open();
-        assert_eq!(queue.attach(), Ok(1));
-        (1..=2).for_each(|message| assert!(queue.push(message).is_ok()));
-        let sender = thread::spawn({
-            let queue = queue.clone();
-            move || match queue.push(3) {
-                Ok(_) => Vec::new(),
-                Err(_) => queue.overflow(3).expect("it is open").messages,
-            }
-        });
-        let mut handled = vec![next_message(&queue, 1)];
-        let dropped = sender.join().expect("the sender got in");
-        check(&queue);
-        handled.extend(std::iter::from_fn(|| poll_message(&queue, 1)));
-        let mut all: Vec<u32> = handled.iter().chain(&dropped).copied().collect();
-        all.sort_unstable();
-        assert_eq!((&*all, handled.is_sorted()), (&[1, 2, 3][..], true));
-        let accounts = queue.counters();
-        assert_eq!((accounts.handled, accounts.dead_lettered), (handled.len() as u64, dropped.len() as u64));
-        for (message, was_dropped) in all.iter().map(|message| (message, dropped.contains(message))) {
-            let fate = queue.fate(u64::from(*message), Waker::noop());
-            assert!(matches!(
-                (fate, was_dropped),
-                (MessageOutcome::Evicted, true) | (MessageOutcome::Handled, false)
-            ));
-        }
     });
 }

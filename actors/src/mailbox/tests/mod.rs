@@ -1,13 +1,13 @@
-//! The mailbox by itself, without any actor and without a runtime; and what its ends agree on, under loom.
+//! The mailbox alone, without an actor and without a runtime, and its lock protocol under loom.
 
+#[cfg(not(model))]
+mod capacity;
 #[cfg(not(model))]
 mod checked;
 #[cfg(not(model))]
-mod ends;
-#[cfg(not(model))]
-mod fates;
-#[cfg(not(model))]
-mod lookout;
+mod lifecycle;
+#[cfg(model)]
+mod loom_capacity;
 #[cfg(model)]
 mod loom_peek;
 #[cfg(model)]
@@ -15,16 +15,18 @@ mod loom_protocol;
 #[cfg(not(model))]
 mod order;
 #[cfg(not(model))]
+mod outcomes;
+#[cfg(not(model))]
 mod overflow;
 #[cfg(not(model))]
-mod places;
+mod peek;
+#[cfg(not(model))]
+mod permits;
 #[cfg(not(model))]
 mod reference;
 #[cfg(not(model))]
-mod reference_room;
-#[cfg(not(model))]
-mod room;
+mod reference_capacity;
 #[cfg(not(model))]
 mod traces;
 #[cfg(not(model))]
-mod waiting;
+mod wait_queue;

@@ -1,10 +1,12 @@
-//! What a mailbox is supposed to do, said as simply as possible: one list of what waits, no lanes, no batch, no locks.
+//! The specification of a mailbox, as simple as possible: one list of queued messages, no batch, no
+//! locks.
 
-use super::checked::{Back, Became, Got};
+use super::checked::{Got, Outcome, Rejected};
 use crate::exit::ExitReason;
 use crate::mailbox::{Interest, OverflowPolicy, ParkResult};
 
-/// What the mailbox does with a message that waits when an incarnation ends, how many may wait, and what goes when they do.
+/// The settings: the capacity, what an end does to queued messages, and what happens when they
+/// exceed the capacity.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules {
     pub(super) capacity: usize,
@@ -12,9 +14,9 @@ pub(super) struct Rules {
     pub(super) overflow: OverflowPolicy,
 }
 
-/// What an end left over.
+/// The result of an end.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) struct Remains {
+pub(super) struct DetachResult {
     pub(super) lost_in_flight: bool,
     pub(super) dead: Vec<u32>,
 }
@@ -22,42 +24,42 @@ pub(super) struct Remains {
 /// A message that was accepted: its sequence number and itself.
 type Accepted = (u64, u32);
 
-/// How many ends a mailbox remembers.
-const REMEMBERED: usize = 8;
+/// The number of ends that a mailbox remembers.
+const MAX_LOST_RANGES: usize = 8;
 
 pub(super) struct Reference {
     pub(super) rules: Rules,
     pub(super) open: bool,
-    pub(super) served: Option<u32>,
-    newest: u32,
+    pub(super) attached: Option<u32>,
+    latest: u32,
     pub(super) waiting: Vec<Accepted>,
-    in_hand: Option<Accepted>,
+    in_flight: Option<Accepted>,
     signals: Vec<String>,
     killed: bool,
-    /// Tickets and messages; no message if it is only a place that is wanted.
-    pub(super) line: Vec<(u64, Option<u32>)>,
+    /// The tickets and messages of the waiters. There is no message if only a permit is wanted.
+    pub(super) waiters: Vec<(u64, Option<u32>)>,
     next_ticket: u64,
     outcomes: Vec<(u64, Result<u64, u32>)>,
-    /// Whether a place was kept.
-    pub(super) place_outcomes: Vec<(u64, bool)>,
-    /// How many places are kept.
-    pub(super) kept: usize,
+    /// The tickets whose permit was granted (`true`) or refused (`false`).
+    pub(super) permit_outcomes: Vec<(u64, bool)>,
+    /// The number of reserved places.
+    pub(super) reserved: usize,
     accepted: u64,
-    /// Dropped on their way in.
-    pub(super) swallowed: u64,
-    /// Dropped to make room.
-    pub(super) dropped: Vec<u64>,
+    /// The number of messages that were discarded on arrival.
+    pub(super) discarded: u64,
+    /// The sequence numbers of evicted messages.
+    pub(super) evicted: Vec<u64>,
     handled: Vec<Accepted>,
     lost: Vec<u32>,
     pub(super) dead: Vec<u32>,
-    /// What was settled since the newest incarnation began.
+    /// The sequence numbers that were settled since the latest incarnation attached.
     pub(super) settled: Vec<u64>,
-    losses: Vec<(Vec<u64>, String)>,
+    lost_ranges: Vec<(Vec<u64>, String)>,
     ending: bool,
-    /// What the consumer sleeps over, if it does.
-    pub(super) asleep: Option<Interest>,
-    /// The last thing that the consumer got was nothing.
-    at_its_mailbox: bool,
+    /// The event for which the consumer is parked, if it is parked.
+    pub(super) parked_on: Option<Interest>,
+    /// The last poll of the consumer returned nothing.
+    is_parked_on_mailbox: bool,
 }
 
 impl Reference {
@@ -65,75 +67,75 @@ impl Reference {
         Self {
             rules,
             open: false,
-            served: None,
-            newest: 0,
+            attached: None,
+            latest: 0,
             waiting: Vec::new(),
-            in_hand: None,
+            in_flight: None,
             signals: Vec::new(),
             killed: false,
-            line: Vec::new(),
+            waiters: Vec::new(),
             next_ticket: 0,
             outcomes: Vec::new(),
-            place_outcomes: Vec::new(),
-            kept: 0,
+            permit_outcomes: Vec::new(),
+            reserved: 0,
             accepted: 0,
-            swallowed: 0,
-            dropped: Vec::new(),
+            discarded: 0,
+            evicted: Vec::new(),
             handled: Vec::new(),
             lost: Vec::new(),
             dead: Vec::new(),
             settled: Vec::new(),
-            losses: Vec::new(),
+            lost_ranges: Vec::new(),
             ending: false,
-            asleep: None,
-            at_its_mailbox: false,
+            parked_on: None,
+            is_parked_on_mailbox: false,
         }
     }
 
-    pub(super) fn push(&mut self, message: u32) -> Result<u64, Back> {
+    pub(super) fn push(&mut self, message: u32) -> Result<u64, Rejected> {
         if !self.open {
-            return Err(Back::Closed(message));
+            return Err(Rejected::Closed(message));
         }
-        if !self.line.is_empty() || !self.has_room() {
-            return Err(Back::Full(message));
+        if !self.waiters.is_empty() || !self.has_room() {
+            return Err(Rejected::Full(message));
         }
         Ok(self.accept(message))
     }
 
-    pub(super) fn join(&mut self, message: u32) -> Result<Result<u64, u64>, u32> {
+    pub(super) fn push_or_wait(&mut self, message: u32) -> Result<Result<u64, u64>, u32> {
         match self.push(message) {
             Ok(sequence) => Ok(Ok(sequence)),
-            Err(Back::Closed(message)) => Err(message),
-            Err(Back::Full(message)) => Ok(Err(self.stand_in_line(Some(message)))),
+            Err(Rejected::Closed(message)) => Err(message),
+            Err(Rejected::Full(message)) => Ok(Err(self.wait_for_room(Some(message)))),
         }
     }
 
-    pub(super) fn stand_in_line(&mut self, message: Option<u32>) -> u64 {
-        self.line.push((self.next_ticket, message));
+    pub(super) fn wait_for_room(&mut self, message: Option<u32>) -> u64 {
+        self.waiters.push((self.next_ticket, message));
         self.next_ticket += 1;
         self.next_ticket - 1
     }
 
-    pub(super) fn ask(&mut self, ticket: u64) -> Option<Result<u64, u32>> {
+    pub(super) fn ticket_outcome(&mut self, ticket: u64) -> Option<Result<u64, u32>> {
         let at = self.outcomes.iter().position(|(each, _)| *each == ticket)?;
         Some(self.outcomes.remove(at).1)
     }
 
-    pub(super) fn leave(&mut self, ticket: u64) -> Option<u32> {
-        if let Some(outcome) = self.ask(ticket) {
+    pub(super) fn cancel_ticket(&mut self, ticket: u64) -> Option<u32> {
+        if let Some(outcome) = self.ticket_outcome(ticket) {
             return outcome.err();
         }
-        let at = self.line.iter().position(|(each, _)| *each == ticket)?;
-        self.line.remove(at).1
+        let at = self.waiters.iter().position(|(each, _)| *each == ticket)?;
+        self.waiters.remove(at).1
     }
 
     pub(super) fn next(&mut self, incarnation: u32) -> Got {
-        if self.served != Some(incarnation) {
+        if self.attached != Some(incarnation) {
             return Got::Detached;
         }
-        self.settle(incarnation);
-        self.asleep = None;
-        self.at_its_mailbox = false;
+        self.ack(incarnation);
+        self.parked_on = None;
+        self.is_parked_on_mailbox = false;
         if self.killed {
             return Got::Killed;
         }
@@ -141,82 +143,82 @@ impl Reference {
             return Got::Signal(self.signals.remove(0));
         }
         if self.waiting.is_empty() {
-            self.asleep = Some(Interest::Messages);
-            self.at_its_mailbox = true;
+            self.parked_on = Some(Interest::Messages);
+            self.is_parked_on_mailbox = true;
             return Got::Nothing;
         }
         let (sequence, message) = self.waiting.remove(0);
-        self.in_hand = Some((sequence, message));
-        self.let_in();
+        self.in_flight = Some((sequence, message));
+        self.admit();
         Got::Message(message)
     }
 
-    pub(super) fn settle(&mut self, incarnation: u32) {
-        if self.served == Some(incarnation) {
-            if let Some((sequence, message)) = self.in_hand.take() {
+    pub(super) fn ack(&mut self, incarnation: u32) {
+        if self.attached == Some(incarnation) {
+            if let Some((sequence, message)) = self.in_flight.take() {
                 self.settled.push(sequence);
                 self.handled.push((sequence, message));
             }
         }
     }
 
-    pub(super) fn sleep_inside(&mut self, incarnation: u32, interest: Interest) -> ParkResult {
-        if self.served != Some(incarnation) {
-            return ParkResult::Over;
+    pub(super) fn park_in_handler(&mut self, incarnation: u32, interest: Interest) -> ParkResult {
+        if self.attached != Some(incarnation) {
+            return ParkResult::Ended;
         }
-        if self.at_its_mailbox {
-            return ParkResult::Asleep;
+        if self.is_parked_on_mailbox {
+            return ParkResult::Parked;
         }
         if self.killed {
-            return ParkResult::Over;
+            return ParkResult::Ended;
         }
         if interest >= Interest::Signals && !self.signals.is_empty() {
             return ParkResult::Signalled;
         }
-        self.asleep = Some(interest);
-        ParkResult::Asleep
+        self.parked_on = Some(interest);
+        ParkResult::Parked
     }
 
     pub(super) fn stop(&mut self, note: &str) -> bool {
-        if self.served.is_some() {
+        if self.attached.is_some() {
             self.signals.push(ExitReason::shutdown_with(note).to_string());
         }
-        self.served.is_some()
+        self.attached.is_some()
     }
 
     pub(super) fn kill(&mut self) -> bool {
-        self.killed = self.served.is_some();
+        self.killed = self.attached.is_some();
         self.killed
     }
 
-    pub(super) fn begin_end(&mut self, incarnation: u32) {
-        self.ending |= self.served == Some(incarnation);
+    pub(super) fn mark_ending(&mut self, incarnation: u32) {
+        self.ending |= self.attached == Some(incarnation);
     }
 
-    pub(super) fn detach(&mut self, incarnation: u32, reason: &ExitReason) -> Option<Remains> {
-        if self.served != Some(incarnation) {
+    pub(super) fn detach(&mut self, incarnation: u32, reason: &ExitReason) -> Option<DetachResult> {
+        if self.attached != Some(incarnation) {
             return None;
         }
         let lost_in_flight = self.end(reason);
-        let dead = if self.rules.discard { self.bury(reason) } else { Vec::new() };
-        self.let_in();
-        Some(Remains { lost_in_flight, dead })
+        let dead = if self.rules.discard { self.dead_letter_all(reason) } else { Vec::new() };
+        self.admit();
+        Some(DetachResult { lost_in_flight, dead })
     }
 
-    pub(super) fn close(&mut self, reason: &ExitReason) -> Option<Remains> {
+    pub(super) fn close(&mut self, reason: &ExitReason) -> Option<DetachResult> {
         if !self.open {
             return None;
         }
         let lost_in_flight = self.end(reason);
         self.open = false;
-        let dead = self.bury(reason);
-        for (ticket, message) in self.line.drain(..) {
+        let dead = self.dead_letter_all(reason);
+        for (ticket, message) in self.waiters.drain(..) {
             match message {
                 Some(message) => self.outcomes.push((ticket, Err(message))),
-                None => self.place_outcomes.push((ticket, false)),
+                None => self.permit_outcomes.push((ticket, false)),
             }
         }
-        Some(Remains { lost_in_flight, dead })
+        Some(DetachResult { lost_in_flight, dead })
     }
 
     pub(super) fn open(&mut self) {
@@ -224,49 +226,50 @@ impl Reference {
     }
 
     pub(super) fn attach(&mut self) -> Option<u32> {
-        if !self.open || self.served.is_some() {
+        if !self.open || self.attached.is_some() {
             return None;
         }
-        self.newest += 1;
-        self.served = Some(self.newest);
+        self.latest += 1;
+        self.attached = Some(self.latest);
         self.settled.clear();
-        self.served
+        self.attached
     }
 
-    pub(super) fn became(&self, sequence: u64) -> Became {
-        if self.is_dropped(sequence) {
-            return Became::Dropped;
+    pub(super) fn outcome(&self, sequence: u64) -> Outcome {
+        if self.is_evicted(sequence) {
+            return Outcome::Evicted;
         }
-        let waits = self.waiting.iter().chain(&self.in_hand).any(|(each, _)| *each == sequence);
+        let waits = self.waiting.iter().chain(&self.in_flight).any(|(each, _)| *each == sequence);
         if waits || (self.ending && self.settled.contains(&sequence)) {
-            return Became::Open;
+            return Outcome::Pending;
         }
-        let remembered = self.losses.iter().rev().take(REMEMBERED);
+        let remembered = self.lost_ranges.iter().rev().take(MAX_LOST_RANGES);
         match remembered.into_iter().find(|(lost, _)| lost.contains(&sequence)) {
-            Some((_, reason)) => Became::Lost(reason.clone()),
-            None => Became::Handled,
+            Some((_, reason)) => Outcome::Lost(reason.clone()),
+            None => Outcome::Handled,
         }
     }
 
-    /// As the accounts have it: accepted, handled, lost in flight, dead, queued.
+    /// Returns the counters: accepted, handled, lost in flight, dead, queued.
     pub(super) fn accounts(&self) -> [u64; 5] {
-        let queued = self.waiting.len() + usize::from(self.in_hand.is_some());
+        let queued = self.waiting.len() + usize::from(self.in_flight.is_some());
         let [lost, dead] = [&self.lost, &self.dead].map(|list| list.len() as u64);
-        [self.taken(), self.handled.len() as u64, lost, dead, queued as u64]
+        [self.total_accepted(), self.handled.len() as u64, lost, dead, queued as u64]
     }
 
-    /// How many were taken in, with a number or without.
-    pub(super) fn taken(&self) -> u64 {
-        self.accepted + self.swallowed
+    /// Returns the number of accepted messages, with a sequence number or without.
+    pub(super) fn total_accepted(&self) -> u64 {
+        self.accepted + self.discarded
     }
 
-    /// Every message that was accepted, wherever it is now.
-    pub(super) fn everywhere(&self) -> Vec<u32> {
-        let numbered = self.waiting.iter().chain(&self.in_hand).chain(&self.handled);
+    /// Returns every accepted message, in whatever state it is.
+    pub(super) fn all_messages(&self) -> Vec<u32> {
+        let numbered = self.waiting.iter().chain(&self.in_flight).chain(&self.handled);
         numbered.map(|(_, message)| message).chain(&self.lost).chain(&self.dead).copied().collect()
     }
 
-    /// The numbers of what was handled, in that order.
+    /// Returns the sequence numbers of the handled messages, in the order in which they were
+    /// handled.
     pub(super) fn handled(&self) -> Vec<u64> {
         self.handled.iter().map(|(sequence, _)| *sequence).collect()
     }
@@ -275,16 +278,16 @@ impl Reference {
         self.accepted
     }
 
-    pub(super) fn newest(&self) -> u32 {
-        self.newest
+    pub(super) fn latest_incarnation(&self) -> u32 {
+        self.latest
     }
 
-    pub(super) fn serves(&self) -> Option<u32> {
-        self.served
+    pub(super) fn attached_incarnation(&self) -> Option<u32> {
+        self.attached
     }
 
     pub(super) fn has_room(&self) -> bool {
-        self.waiting.len() + self.kept < self.rules.capacity
+        self.waiting.len() + self.reserved < self.rules.capacity
     }
 
     pub(super) fn accept(&mut self, message: u32) -> u64 {
@@ -293,46 +296,46 @@ impl Reference {
         self.accepted
     }
 
-    pub(super) fn let_in(&mut self) {
-        while self.has_room() && !self.line.is_empty() {
-            let (ticket, message) = self.line.remove(0);
+    pub(super) fn admit(&mut self) {
+        while self.has_room() && !self.waiters.is_empty() {
+            let (ticket, message) = self.waiters.remove(0);
             if let Some(message) = message {
                 let sequence = self.accept(message);
                 self.outcomes.push((ticket, Ok(sequence)));
             } else {
-                self.kept += 1;
-                self.place_outcomes.push((ticket, true));
+                self.reserved += 1;
+                self.permit_outcomes.push((ticket, true));
             }
         }
     }
 
     fn end(&mut self, reason: &ExitReason) -> bool {
-        let lost = if reason.is_abnormal() { self.in_hand.take() } else { None };
-        if let Some(incarnation) = self.served {
-            self.settle(incarnation);
+        let lost = if reason.is_abnormal() { self.in_flight.take() } else { None };
+        if let Some(incarnation) = self.attached {
+            self.ack(incarnation);
             self.settled.extend(lost.map(|(sequence, _)| sequence));
-            self.remember(self.settled.clone(), reason);
-            self.served = None;
+            self.record_lost(self.settled.clone(), reason);
+            self.attached = None;
         }
         self.lost.extend(lost.map(|(_, message)| message));
         self.signals.clear();
         self.killed = false;
         self.ending = false;
-        self.asleep = None;
-        self.at_its_mailbox = false;
+        self.parked_on = None;
+        self.is_parked_on_mailbox = false;
         lost.is_some()
     }
 
-    fn bury(&mut self, reason: &ExitReason) -> Vec<u32> {
+    fn dead_letter_all(&mut self, reason: &ExitReason) -> Vec<u32> {
         let (sequences, messages): (Vec<u64>, Vec<u32>) = self.waiting.drain(..).unzip();
-        self.remember(sequences, reason);
+        self.record_lost(sequences, reason);
         self.dead.extend(&messages);
         messages
     }
 
-    fn remember(&mut self, sequences: Vec<u64>, reason: &ExitReason) {
+    fn record_lost(&mut self, sequences: Vec<u64>, reason: &ExitReason) {
         if !sequences.is_empty() {
-            self.losses.push((sequences, reason.to_string()));
+            self.lost_ranges.push((sequences, reason.to_string()));
         }
     }
 }

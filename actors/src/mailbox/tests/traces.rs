@@ -1,60 +1,61 @@
-//! The mailbox against the [reference](super::reference): whatever is done to it, in whatever order, both say the same.
+//! The mailbox against the [reference](super::reference): after any sequence of operations, both
+//! agree.
 
 use proptest::prelude::*;
 use proptest::strategy::Union;
 
-use super::checked::{Bell, Checked, accounts, bounded, failed};
-use super::reference::{Reference, Remains, Rules};
-use super::reference_room::NEVER_MADE;
+use super::checked::{Checked, WakeCounter, accounts, bounded, failed};
+use super::reference::{DetachResult, Reference, Rules};
+use super::reference_capacity::NEVER_MADE;
 use crate::exit::ExitReason;
 use crate::mailbox::{AttachRefused, DetachEffects, Interest, OverflowPolicy, PushError};
 
-/// Who does something: the incarnation that serves, or one that was there before.
+/// The caller of an operation: the latest incarnation, or the previous one.
 #[derive(Clone, Copy, Debug)]
-enum Who {
-    Newest,
-    Old,
+enum Caller {
+    Latest,
+    Previous,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Op {
     Push,
-    Join,
-    /// Asks for one of the tickets, counted from the newest.
-    Ask(usize),
-    Leave(usize),
-    /// Casts a message, and drops another if it is set so.
+    PushOrWait,
+    /// Polls one of the tickets, counted back from the latest.
+    PollTicket(usize),
+    CancelTicket(usize),
+    /// Casts a message, as the overflow policy says.
     Cast,
-    /// The same in two steps: takes a place first.
-    CastPlace,
+    /// Does the same in two steps: reserves a place first.
+    CastWithPermit,
     Reserve,
-    JoinForPlace,
-    AskPlace(usize),
-    LeavePlace(usize),
-    /// Uses a place that is kept.
-    Fill,
-    GiveBack,
-    Next(Who),
-    Settle(Who),
-    SleepInside(Who, Interest),
+    ReserveOrWait,
+    PollPermit(usize),
+    CancelReserve(usize),
+    /// Uses a reserved place.
+    SendReserved,
+    ReleasePermit,
+    Next(Caller),
+    Ack(Caller),
+    ParkInHandler(Caller, Interest),
     Stop,
     Kill,
-    BeginEnd(Who),
-    Detach(Who, Why),
-    Close(Why),
+    MarkEnding(Caller),
+    Detach(Caller, Reason),
+    Close(Reason),
     Open,
     Attach,
-    /// Asks for the fate of every message so far.
-    Fates,
+    /// Reads the outcome of every message so far.
+    Outcomes,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Why {
+enum Reason {
     Normal,
     Failed,
 }
 
-impl Why {
+impl Reason {
     fn reason(self) -> ExitReason {
         match self {
             Self::Normal => ExitReason::Normal,
@@ -63,14 +64,14 @@ impl Why {
     }
 }
 
-/// Both, and what they were given.
+/// The mailbox, its reference, and their results.
 struct Pair {
     queue: Checked,
     reference: Reference,
     next_message: u32,
     tickets: Vec<u64>,
-    place_tickets: Vec<u64>,
-    /// How many places are kept for us, and we know it.
+    permit_tickets: Vec<u64>,
+    /// The number of reserved places that were granted to the test.
     permits: usize,
 }
 
@@ -84,7 +85,7 @@ impl Pair {
             reference: Reference::new(rules),
             next_message: 0,
             tickets: Vec::new(),
-            place_tickets: Vec::new(),
+            permit_tickets: Vec::new(),
             permits: 0,
         };
         pair.act(Op::Open);
@@ -92,11 +93,11 @@ impl Pair {
         pair
     }
 
-    fn incarnation(&self, who: Who) -> u32 {
-        match who {
-            Who::Newest => self.reference.newest(),
-            // The first has none before it.
-            Who::Old => (self.reference.newest() - 1).max(1),
+    fn incarnation(&self, caller: Caller) -> u32 {
+        match caller {
+            Caller::Latest => self.reference.latest_incarnation(),
+            // The first incarnation has no previous one.
+            Caller::Previous => (self.reference.latest_incarnation() - 1).max(1),
         }
     }
 
@@ -105,29 +106,37 @@ impl Pair {
         self.next_message
     }
 
-    /// Does the same to both.
+    /// Applies an operation to both.
     fn act(&mut self, op: Op) {
-        let slept = self.reference.asleep;
-        let (rung, accepted) = (self.queue.rung(), self.reference.accepted());
+        let parked_on = self.reference.parked_on;
+        let (wake_count, accepted) = (self.queue.wake_count(), self.reference.accepted());
         match op {
-            Op::Push | Op::Cast | Op::Join | Op::Ask(_) | Op::Leave(_) => self.send(op),
-            Op::Reserve | Op::JoinForPlace | Op::AskPlace(_) | Op::LeavePlace(_) => self.reserve(op),
-            Op::CastPlace | Op::Fill | Op::GiveBack => self.use_place(op),
-            Op::Next(_) | Op::Settle(_) | Op::SleepInside(..) | Op::BeginEnd(_) => self.consume(op),
-            Op::Stop | Op::Kill | Op::Fates => self.signal(op),
+            Op::Push | Op::Cast | Op::PushOrWait | Op::PollTicket(_) | Op::CancelTicket(_) => self.send(op),
+            Op::Reserve | Op::ReserveOrWait | Op::PollPermit(_) | Op::CancelReserve(_) => self.reserve(op),
+            Op::CastWithPermit | Op::SendReserved | Op::ReleasePermit => self.use_permit(op),
+            Op::Next(_) | Op::Ack(_) | Op::ParkInHandler(..) | Op::MarkEnding(_) => self.consume(op),
+            Op::Stop | Op::Kill | Op::Outcomes => self.signal(op),
             Op::Detach(..) | Op::Close(_) | Op::Open | Op::Attach => self.own(op),
         }
-        let roused = match op {
-            Op::Push | Op::Cast | Op::Join | Op::LeavePlace(_) | Op::Fill | Op::GiveBack => {
-                slept >= Some(Interest::Messages) && self.reference.accepted() > accepted
+        let must_wake = match op {
+            Op::Push
+            | Op::Cast
+            | Op::PushOrWait
+            | Op::CancelReserve(_)
+            | Op::SendReserved
+            | Op::ReleasePermit => {
+                parked_on >= Some(Interest::Messages) && self.reference.accepted() > accepted
             }
-            Op::Stop => slept >= Some(Interest::Signals),
-            Op::Kill => slept >= Some(Interest::Kill),
+            Op::Stop => parked_on >= Some(Interest::Signals),
+            Op::Kill => parked_on >= Some(Interest::Kill),
             _ => false,
         };
-        if roused {
-            assert!(self.queue.rung() > rung, "{op:?} did not wake a consumer that slept over {slept:?}");
-            self.reference.asleep = None;
+        if must_wake {
+            assert!(
+                self.queue.wake_count() > wake_count,
+                "{op:?} did not wake a consumer that was parked on {parked_on:?}"
+            );
+            self.reference.parked_on = None;
         }
         self.check();
     }
@@ -144,20 +153,20 @@ impl Pair {
                 let message = self.message();
                 assert_eq!(self.queue.cast(message), self.reference.cast(message));
             }
-            Op::Join => {
+            Op::PushOrWait => {
                 let message = self.message();
-                let joined = self.queue.join(message, &Bell::new().1);
-                assert_eq!(joined, self.reference.join(message));
-                self.tickets.extend(joined.ok().and_then(Result::err));
+                let waiting = self.queue.push_or_wait(message, &WakeCounter::new().1);
+                assert_eq!(waiting, self.reference.push_or_wait(message));
+                self.tickets.extend(waiting.ok().and_then(Result::err));
             }
-            Op::Ask(back) => {
+            Op::PollTicket(back) => {
                 if let Some(ticket) = ticket(back) {
-                    assert_eq!(queue.ask(ticket), reference.ask(ticket));
+                    assert_eq!(queue.ticket_outcome(ticket), reference.ticket_outcome(ticket));
                 }
             }
-            Op::Leave(back) => {
+            Op::CancelTicket(back) => {
                 if let Some(ticket) = ticket(back) {
-                    assert_eq!(queue.leave(ticket), reference.leave(ticket));
+                    assert_eq!(queue.cancel_ticket(ticket), reference.cancel_ticket(ticket));
                 }
             }
             _ => {}
@@ -165,53 +174,53 @@ impl Pair {
     }
 
     fn reserve(&mut self, op: Op) {
-        let ticket = |back: usize| self.place_tickets.iter().rev().nth(back).copied();
+        let ticket = |back: usize| self.permit_tickets.iter().rev().nth(back).copied();
         match op {
             Op::Reserve => {
                 let reserved = self.queue.try_reserve();
-                let kept = (!matches!(reserved, Err(PushError::Closed(())))).then_some(reserved.is_ok());
-                assert_eq!(kept, self.reference.reserve());
+                let granted = (!matches!(reserved, Err(PushError::Closed(())))).then_some(reserved.is_ok());
+                assert_eq!(granted, self.reference.reserve());
                 self.permits += usize::from(reserved.is_ok());
             }
-            Op::JoinForPlace => {
-                let joined = self.queue.reserve_or_join(|| false, &Bell::new().1).ok();
-                assert_eq!(joined, self.reference.join_for_place());
-                self.permits += usize::from(joined == Some(Ok(())));
-                self.place_tickets.extend(joined.and_then(Result::err));
+            Op::ReserveOrWait => {
+                let waiting = self.queue.reserve_or_wait(|| false, &WakeCounter::new().1).ok();
+                assert_eq!(waiting, self.reference.reserve_or_wait());
+                self.permits += usize::from(waiting == Some(Ok(())));
+                self.permit_tickets.extend(waiting.and_then(Result::err));
             }
-            Op::AskPlace(back) => {
+            Op::PollPermit(back) => {
                 if let Some(ticket) = ticket(back) {
-                    let kept = self.queue.ask_place(ticket);
-                    assert_eq!(kept, self.reference.ask_place(ticket));
-                    self.permits += usize::from(kept == Some(true));
+                    let granted = self.queue.permit_outcome(ticket);
+                    assert_eq!(granted, self.reference.permit_outcome(ticket));
+                    self.permits += usize::from(granted == Some(true));
                 }
             }
-            Op::LeavePlace(back) => {
+            Op::CancelReserve(back) => {
                 if let Some(ticket) = ticket(back) {
                     self.queue.cancel_reserve(ticket);
-                    self.reference.leave_place(ticket);
+                    self.reference.cancel_reserve(ticket);
                 }
             }
             _ => {}
         }
     }
 
-    fn use_place(&mut self, op: Op) {
+    fn use_permit(&mut self, op: Op) {
         match op {
-            Op::CastPlace => {
-                let made = self.queue.cast_place();
+            Op::CastWithPermit => {
+                let made = self.queue.cast_with_permit();
                 self.permits += usize::from(matches!(made, Ok(Some(_))));
-                assert_eq!(format!("{made:?}"), format!("{:?}", self.reference.cast_place()));
+                assert_eq!(format!("{made:?}"), format!("{:?}", self.reference.cast_with_permit()));
             }
-            Op::Fill if self.permits > 0 => {
+            Op::SendReserved if self.permits > 0 => {
                 self.permits -= 1;
                 let message = self.message();
-                assert_eq!(self.queue.send_reserved(message), self.reference.fill(message));
+                assert_eq!(self.queue.send_reserved(message), self.reference.send_reserved(message));
             }
-            Op::GiveBack if self.permits > 0 => {
+            Op::ReleasePermit if self.permits > 0 => {
                 self.permits -= 1;
                 self.queue.release_permit();
-                self.reference.give_back();
+                self.reference.release_permit();
             }
             _ => {}
         }
@@ -219,24 +228,24 @@ impl Pair {
 
     fn consume(&mut self, op: Op) {
         match op {
-            Op::Next(who) => {
-                let incarnation = self.incarnation(who);
+            Op::Next(caller) => {
+                let incarnation = self.incarnation(caller);
                 assert_eq!(self.queue.next(incarnation), self.reference.next(incarnation));
             }
-            Op::Settle(who) => {
-                let incarnation = self.incarnation(who);
+            Op::Ack(caller) => {
+                let incarnation = self.incarnation(caller);
                 self.queue.ack(incarnation);
-                self.reference.settle(incarnation);
+                self.reference.ack(incarnation);
             }
-            Op::SleepInside(who, interest) => {
-                let incarnation = self.incarnation(who);
-                let inside = self.queue.sleep_inside(incarnation, interest);
-                assert_eq!(inside, self.reference.sleep_inside(incarnation, interest));
+            Op::ParkInHandler(caller, interest) => {
+                let incarnation = self.incarnation(caller);
+                let inside = self.queue.park_in_handler(incarnation, interest);
+                assert_eq!(inside, self.reference.park_in_handler(incarnation, interest));
             }
-            Op::BeginEnd(who) => {
-                let incarnation = self.incarnation(who);
+            Op::MarkEnding(caller) => {
+                let incarnation = self.incarnation(caller);
                 self.queue.mark_ending(incarnation);
-                self.reference.begin_end(incarnation);
+                self.reference.mark_ending(incarnation);
             }
             _ => {}
         }
@@ -249,9 +258,9 @@ impl Pair {
                 assert_eq!(self.queue.stop(&note), self.reference.stop(&note));
             }
             Op::Kill => assert_eq!(self.queue.kill(), self.reference.kill()),
-            Op::Fates => {
+            Op::Outcomes => {
                 for sequence in 1..=self.reference.accepted() {
-                    assert_eq!(self.queue.became(sequence), self.reference.became(sequence), "{sequence}");
+                    assert_eq!(self.queue.outcome(sequence), self.reference.outcome(sequence), "{sequence}");
                 }
             }
             _ => {}
@@ -260,14 +269,14 @@ impl Pair {
 
     fn own(&mut self, op: Op) {
         match op {
-            Op::Detach(who, why) => {
-                let (incarnation, reason) = (self.incarnation(who), why.reason());
-                let leftover = self.queue.detach(incarnation, &reason).map(remains);
-                assert_eq!(leftover, self.reference.detach(incarnation, &reason));
+            Op::Detach(caller, reason) => {
+                let (incarnation, reason) = (self.incarnation(caller), reason.reason());
+                let effects = self.queue.detach(incarnation, &reason).map(detach_result);
+                assert_eq!(effects, self.reference.detach(incarnation, &reason));
             }
-            Op::Close(why) => {
-                let leftover = self.queue.close(&why.reason()).map(remains);
-                assert_eq!(leftover, self.reference.close(&why.reason()));
+            Op::Close(reason) => {
+                let effects = self.queue.close(&reason.reason()).map(detach_result);
+                assert_eq!(effects, self.reference.close(&reason.reason()));
             }
             Op::Open => {
                 self.queue.open();
@@ -285,58 +294,58 @@ impl Pair {
     fn check(&self) {
         self.queue.check();
         assert_eq!(accounts(&self.queue), self.reference.accounts());
-        assert_eq!(self.queue.served_by(), self.reference.serves());
+        assert_eq!(self.queue.attached_incarnation(), self.reference.attached_incarnation());
         let handled = self.reference.handled();
         assert!(handled.is_sorted_by(|a, b| a < b), "out of order: {handled:?}");
-        let mut everywhere = self.reference.everywhere();
-        assert_eq!(everywhere.len() as u64, self.reference.taken(), "lost");
-        everywhere.sort_unstable();
-        assert!(everywhere.windows(2).all(|two| two[0] != two[1] || two[0] == NEVER_MADE), "doubled");
+        let mut all_messages = self.reference.all_messages();
+        assert_eq!(all_messages.len() as u64, self.reference.total_accepted(), "lost");
+        all_messages.sort_unstable();
+        assert!(all_messages.windows(2).all(|two| two[0] != two[1] || two[0] == NEVER_MADE), "duplicated");
     }
 }
 
-fn remains(leftover: DetachEffects<u32>) -> Remains {
-    Remains { lost_in_flight: leftover.lost_in_flight, dead: leftover.dead.into() }
+fn detach_result(effects: DetachEffects<u32>) -> DetachResult {
+    DetachResult { lost_in_flight: effects.lost_in_flight, dead: effects.dead.into() }
 }
 
-fn who() -> impl Strategy<Value = Who> {
-    prop_oneof![4 => Just(Who::Newest), 1 => Just(Who::Old)]
+fn caller() -> impl Strategy<Value = Caller> {
+    prop_oneof![4 => Just(Caller::Latest), 1 => Just(Caller::Previous)]
 }
 
-fn why() -> impl Strategy<Value = Why> {
-    prop_oneof![Just(Why::Normal), Just(Why::Failed)]
+fn reason() -> impl Strategy<Value = Reason> {
+    prop_oneof![Just(Reason::Normal), Just(Reason::Failed)]
 }
 
 fn interest() -> impl Strategy<Value = Interest> {
     prop_oneof![Just(Interest::Kill), Just(Interest::Signals)]
 }
 
-/// Mostly messages; ends seldom enough that something has come together when they strike.
+/// Generates mostly messages. Ends are rare enough that messages have come together before them.
 fn op() -> Union<BoxedStrategy<Op>> {
     prop_oneof![
         15 => Just(Op::Push).boxed(),
         15 => Just(Op::Cast).boxed(),
-        4 => Just(Op::CastPlace).boxed(),
+        4 => Just(Op::CastWithPermit).boxed(),
         6 => Just(Op::Reserve).boxed(),
-        6 => Just(Op::JoinForPlace).boxed(),
-        5 => (0..3_usize).prop_map(Op::AskPlace).boxed(),
-        2 => (0..3_usize).prop_map(Op::LeavePlace).boxed(),
-        12 => Just(Op::Fill).boxed(),
-        4 => Just(Op::GiveBack).boxed(),
-        10 => Just(Op::Join).boxed(),
-        8 => (0..3_usize).prop_map(Op::Ask).boxed(),
-        3 => (0..3_usize).prop_map(Op::Leave).boxed(),
-        30 => who().prop_map(Op::Next).boxed(),
-        3 => who().prop_map(Op::Settle).boxed(),
-        4 => (who(), interest()).prop_map(|(who, interest)| Op::SleepInside(who, interest)).boxed(),
+        6 => Just(Op::ReserveOrWait).boxed(),
+        5 => (0..3_usize).prop_map(Op::PollPermit).boxed(),
+        2 => (0..3_usize).prop_map(Op::CancelReserve).boxed(),
+        12 => Just(Op::SendReserved).boxed(),
+        4 => Just(Op::ReleasePermit).boxed(),
+        10 => Just(Op::PushOrWait).boxed(),
+        8 => (0..3_usize).prop_map(Op::PollTicket).boxed(),
+        3 => (0..3_usize).prop_map(Op::CancelTicket).boxed(),
+        30 => caller().prop_map(Op::Next).boxed(),
+        3 => caller().prop_map(Op::Ack).boxed(),
+        4 => (caller(), interest()).prop_map(|(caller, interest)| Op::ParkInHandler(caller, interest)).boxed(),
         3 => Just(Op::Stop).boxed(),
         1 => Just(Op::Kill).boxed(),
-        2 => who().prop_map(Op::BeginEnd).boxed(),
-        4 => (who(), why()).prop_map(|(who, why)| Op::Detach(who, why)).boxed(),
-        1 => why().prop_map(Op::Close).boxed(),
+        2 => caller().prop_map(Op::MarkEnding).boxed(),
+        4 => (caller(), reason()).prop_map(|(caller, reason)| Op::Detach(caller, reason)).boxed(),
+        1 => reason().prop_map(Op::Close).boxed(),
         3 => Just(Op::Open).boxed(),
         6 => Just(Op::Attach).boxed(),
-        3 => Just(Op::Fates).boxed(),
+        3 => Just(Op::Outcomes).boxed(),
     ]
 }
 
@@ -356,6 +365,6 @@ proptest! {
     ) {
         let mut pair = Pair::new(Rules { capacity, discard, overflow });
         ops.into_iter().for_each(|op| pair.act(op));
-        pair.act(Op::Fates);
+        pair.act(Op::Outcomes);
     }
 }

@@ -1,4 +1,5 @@
-//! The protocol of links: what two incarnations do to their two ends at once, step by step, in every order that the dice find.
+//! The protocol of links: what two incarnations do to their two ends at once, step by step, in
+//! random orders.
 
-mod crossing;
+mod concurrent_links;
 mod turns;

@@ -1,4 +1,5 @@
-//! Threads that take turns: between two steps each waits until it is let go on, so that a test decides which order they take.
+//! Threads that take turns: each waits between two steps until it is resumed, so that a test
+//! decides their order.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -15,41 +16,45 @@ use crate::pid::Pid;
 use crate::process::{Identity, Process};
 use crate::system::System;
 
-/// Lets one thread go on at a time.
+/// Lets one thread run at a time.
 pub(super) struct Turns {
-    go: Vec<Mutex<Receiver<()>>>,
-    stopped: Sender<Stopped>,
+    resumed: Vec<Mutex<Receiver<()>>>,
+    paused: Sender<Paused>,
 }
 
-/// A thread has come to the end of a step.
-struct Stopped {
-    is_over: bool,
+/// A thread has completed a step.
+struct Paused {
+    is_finished: bool,
 }
 
 impl Turns {
-    /// For so many threads, and who lets them go.
-    pub(super) fn new(threads: usize) -> (Self, Conductor) {
-        let (stopped, stops) = channel();
-        let (let_go, go): (Vec<_>, Vec<_>) = (0..threads).map(|_| channel()).unzip();
-        let go = go.into_iter().map(Mutex::new).collect();
-        (Self { go, stopped }, Conductor { let_go, stops })
+    /// Returns the turns of this many threads, and their scheduler.
+    pub(super) fn new(threads: usize) -> (Self, Scheduler) {
+        let (paused, pauses) = channel();
+        let (resume, resumed): (Vec<_>, Vec<_>) = (0..threads).map(|_| channel()).unzip();
+        let resumed = resumed.into_iter().map(Mutex::new).collect();
+        (Self { resumed, paused }, Scheduler { resume, pauses })
     }
 
     /// Ends a step. Does nothing on a thread that does not take part.
-    pub(super) fn stop(&self) {
+    pub(super) fn pause(&self) {
         let own = thread::current().name().and_then(|name| name.parse::<usize>().ok());
-        if let Some(go) = own.and_then(|own| self.go.get(own)) {
-            self.stopped.send(Stopped { is_over: false }).expect("the conductor waits");
-            self.wait(go);
+        if let Some(resumed) = own.and_then(|own| self.resumed.get(own)) {
+            self.paused.send(Paused { is_finished: false }).expect("the scheduler waits");
+            self.wait(resumed);
         }
     }
 
-    fn wait(&self, go: &Mutex<Receiver<()>>) {
-        go.lock().expect("nobody panics under it").recv().expect("the conductor lets everybody go on");
+    fn wait(&self, resumed: &Mutex<Receiver<()>>) {
+        resumed
+            .lock()
+            .expect("no thread panics under it")
+            .recv()
+            .expect("the scheduler resumes every thread");
     }
 
-    /// Runs code on a thread of its own that takes part as this number.
-    pub(super) fn join_in<'s>(
+    /// Runs code on a new thread that takes part under this number.
+    pub(super) fn spawn<'s>(
         &'s self,
         scope: &'s thread::Scope<'s, '_>,
         number: usize,
@@ -57,76 +62,78 @@ impl Turns {
     ) {
         let thread = thread::Builder::new().name(number.to_string());
         let run = move || {
-            self.wait(&self.go[number]);
-            let _over = Over(&self.stopped);
+            self.wait(&self.resumed[number]);
+            let _finished = FinishedOnDrop(&self.paused);
             code();
         };
         thread.spawn_scoped(scope, run).expect("there is room for a thread");
     }
 }
 
-/// Says that a thread is over, also when it panics.
-struct Over<'a>(&'a Sender<Stopped>);
+/// Reports that a thread has finished, even if it panics.
+struct FinishedOnDrop<'a>(&'a Sender<Paused>);
 
-impl Drop for Over<'_> {
+impl Drop for FinishedOnDrop<'_> {
     fn drop(&mut self) {
-        // The conductor may have panicked.
-        let _ = self.0.send(Stopped { is_over: true });
+        // The scheduler may have panicked.
+        let _ = self.0.send(Paused { is_finished: true });
     }
 }
 
-/// Says who goes on.
-pub(super) struct Conductor {
-    let_go: Vec<Sender<()>>,
-    stops: Receiver<Stopped>,
+/// Decides which thread runs.
+pub(super) struct Scheduler {
+    resume: Vec<Sender<()>>,
+    pauses: Receiver<Paused>,
 }
 
-impl Conductor {
-    /// Lets the threads go on in this order, and then in any, until all are over.
-    pub(super) fn conduct(self, order: &[u8]) {
-        let mut running: Vec<Sender<()>> = self.let_go;
+impl Scheduler {
+    /// Resumes the threads in this order, and then in any order, until all have finished.
+    pub(super) fn run(self, order: &[u8]) {
+        let mut running: Vec<Sender<()>> = self.resume;
         let mut order = order.iter();
         while !running.is_empty() {
-            let next = order.next().map_or(0, |dice| usize::from(*dice)) % running.len();
+            let next = order.next().map_or(0, |random| usize::from(*random)) % running.len();
             running[next].send(()).expect("it waits");
-            if self.stops.recv().expect("it is alive").is_over {
+            if self.pauses.recv().expect("it is alive").is_finished {
                 running.remove(next);
             }
         }
     }
 }
 
-/// A place where a thread that ends an incarnation stops: when it has taken the mailbox away and has yet to take what the
-/// incarnation was linked to, and again when it has taken that and has yet to tell anybody.
-pub(super) struct Bell {
+/// A point where a thread that ends an incarnation pauses: after it has taken the mailbox away and
+/// before it takes the links, and again after it has taken the links and before it notifies any of
+/// them.
+pub(super) struct PausePoint {
     process: Arc<Process<()>>,
     turns: Arc<Turns>,
 }
 
-impl Bell {
-    /// Hangs one on an incarnation. Made before any other process of its system, it is told first.
+impl PausePoint {
+    /// Creates a pause point. It must be created before any other process of its system, so that it
+    /// is notified first.
     pub(super) fn new(system: &System, turns: &Arc<Turns>) -> Arc<Self> {
         Arc::new(Self { process: incarnation(system), turns: turns.clone() })
     }
 
-    pub(super) fn hang_on(self: &Arc<Self>, process: &Arc<Process<()>>) {
-        let bell: Arc<dyn AnyProcess> = self.clone();
-        assert!(process.link(FIRST, &bell, false));
+    pub(super) fn attach_to(self: &Arc<Self>, process: &Arc<Process<()>>) {
+        let pause_point: Arc<dyn AnyProcess> = self.clone();
+        assert!(process.link(FIRST, &pause_point, false));
         let waker = Waker::from(self.clone());
         assert!(process.queue.poll_next(FIRST, &mut Context::from_waker(&waker)).is_pending());
     }
 }
 
-impl Wake for Bell {
+impl Wake for PausePoint {
     fn wake(self: Arc<Self>) {
-        self.turns.stop();
+        self.turns.pause();
     }
 }
 
 /// The number of every incarnation here.
 pub(super) const FIRST: u32 = 1;
 
-/// A process with an incarnation that nobody runs.
+/// Returns a process with an attached incarnation that no task runs.
 pub(super) fn incarnation(system: &System) -> Arc<Process<()>> {
     let identity = Identity::<()>::new(MailboxConfig::default());
     identity.open(system, || "one of them".into());
@@ -134,7 +141,7 @@ pub(super) fn incarnation(system: &System) -> Arc<Process<()>> {
     identity.process.clone()
 }
 
-impl AnyProcess for Bell {
+impl AnyProcess for PausePoint {
     fn start_order(&self) -> &StartOrderSlot {
         self.process.start_order()
     }
@@ -203,8 +210,8 @@ impl AnyProcess for Bell {
         self.process.busy_for()
     }
 
-    fn order(&self, meant: Option<u32>, order: ControlSignal) -> bool {
-        AnyProcess::order(&*self.process, meant, order)
+    fn send_control(&self, expected: Option<u32>, signal: ControlSignal) -> bool {
+        AnyProcess::send_control(&*self.process, expected, signal)
     }
 
     fn drain(&self, _: ExitReason) -> bool {
@@ -252,6 +259,6 @@ impl AnyProcess for Bell {
     }
 
     fn link_ended(&self, _: u32, _: Pid, _: &ExitReason) {
-        self.turns.stop();
+        self.turns.pause();
     }
 }

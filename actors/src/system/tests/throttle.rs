@@ -1,4 +1,4 @@
-//! Floods of log lines: the first ones are written, then counts.
+//! Bursts of log lines: the first ones are written, then counts.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
-/// A throttle that has written all lines that are written each, the last of them now.
+/// Returns a throttle that has just written its last uncounted line.
 fn exhausted(now: Duration) -> Throttle {
     let mut throttle = Throttle::default();
     for _ in 0..BURST {
@@ -26,7 +26,7 @@ fn lines_beyond_the_first_ones_are_counted_and_schedule_one_count() {
 }
 
 #[test]
-fn a_flood_that_goes_on_is_one_count_in_each_period() {
+fn a_burst_that_continues_is_one_count_in_each_period() {
     let mut throttle = exhausted(secs(0));
     throttle.admit(secs(1));
     for period in 1..5 {
@@ -37,7 +37,7 @@ fn a_flood_that_goes_on_is_one_count_in_each_period() {
 }
 
 #[test]
-fn a_period_without_a_line_ends_the_flood() {
+fn a_period_without_a_line_ends_the_burst() {
     let mut throttle = exhausted(secs(0));
     throttle.admit(secs(1));
     throttle.take_count(secs(10));

@@ -1,4 +1,4 @@
-//! The timeouts of calls by themselves, beside timers of tokio.
+//! The timer wheel, compared with timers of tokio.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -18,53 +18,53 @@ const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Counts how often it is woken.
 #[derive(Default)]
-struct Bell(AtomicUsize);
+struct CountingWaker(AtomicUsize);
 
-impl Bell {
-    fn rung(&self) -> usize {
+impl CountingWaker {
+    fn wakes(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-impl Wake for Bell {
+impl Wake for CountingWaker {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 
 /// Panics when it is woken and again when it is dropped.
-struct Bomb;
+struct PanickingWaker;
 
-impl Wake for Bomb {
+impl Wake for PanickingWaker {
     fn wake(self: Arc<Self>) {
         panic!("this waker panics");
     }
 }
 
-impl Drop for Bomb {
+impl Drop for PanickingWaker {
     fn drop(&mut self) {
         panic!("this waker panics when it is dropped");
     }
 }
 
 /// Uses the wheel whenever it is woken or dropped: it deadlocks if that happens under the lock.
-struct Visitor(Arc<TimerWheel>, Arc<Bell>);
+struct ReentrantWaker(Arc<TimerWheel>, Arc<CountingWaker>);
 
-impl Wake for Visitor {
+impl Wake for ReentrantWaker {
     fn wake(self: Arc<Self>) {
         self.1.wake_by_ref();
     }
 }
 
-impl Drop for Visitor {
+impl Drop for ReentrantWaker {
     fn drop(&mut self) {
         let _ = self.0.set(SECOND, Waker::noop()).map(|id| self.0.cancel(&id));
     }
 }
 
-fn bell() -> (Arc<Bell>, Waker) {
-    let bell = Arc::new(Bell::default());
-    (bell.clone(), Waker::from(bell))
+fn counting_waker() -> (Arc<CountingWaker>, Waker) {
+    let count = Arc::new(CountingWaker::default());
+    (count.clone(), Waker::from(count))
 }
 
 fn wheel() -> Arc<TimerWheel> {
@@ -114,10 +114,10 @@ fn tasks() -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_timeout_strikes_when_a_timer_of_tokio_does_and_costs_its_waiter_as_many_polls() {
+async fn a_timeout_elapses_when_a_timer_of_tokio_does_and_costs_its_waiter_as_many_polls() {
     let wheel = wheel();
     for millis in [1_000, 1_001, 1_049, 1_051, 1_099, 2_559, 2_560, 2_561, 5_000, 60_000, 3_600_000] {
-        // It is set while the ticker is not there, and while it sleeps.
+        // It is set while no ticker runs, and while the ticker sleeps.
         for offset in [0, 1, 7, 25] {
             sleep(Duration::from_millis(offset)).await;
             let after = Duration::from_millis(millis);
@@ -169,75 +169,75 @@ async fn an_earlier_timeout_brings_the_ticker_forward() {
 
 #[tokio::test(start_paused = true)]
 async fn a_ticker_that_is_late_by_less_than_half_of_a_timeout_costs_nothing() {
-    let (wheel, (bell, waker)) = (wheel(), bell());
+    let (wheel, (count, waker)) = (wheel(), counting_waker());
     let (begun, id) = (Instant::now(), wheel.set(SECOND * 2, &waker).expect("the ticker runs here"));
     yield_now().await;
     advance(Duration::from_millis(1_990)).await;
     yield_now().await;
-    assert_eq!((bell.rung(), begun.elapsed()), (0, Duration::from_millis(1_990)));
+    assert_eq!((count.wakes(), begun.elapsed()), (0, Duration::from_millis(1_990)));
     sleep(Duration::from_millis(10)).await;
-    assert_eq!((bell.rung(), wheel.poll(&id, &waker)), (1, TimeoutState::Elapsed));
+    assert_eq!((count.wakes(), wheel.poll(&id, &waker)), (1, TimeoutState::Elapsed));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_ticker_that_is_too_late_wakes_the_waiter_at_once() {
-    let (wheel, (bell, waker)) = (wheel(), bell());
+    let (wheel, (count, waker)) = (wheel(), counting_waker());
     let id = wheel.set(SECOND, &waker).expect("the ticker runs here");
     yield_now().await;
     advance(SECOND * 3).await;
     yield_now().await;
-    assert_eq!((bell.rung(), wheel.poll(&id, &waker)), (1, TimeoutState::Elapsed));
+    assert_eq!((count.wakes(), wheel.poll(&id, &waker)), (1, TimeoutState::Elapsed));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_waiter_that_is_polled_sees_that_its_time_is_up_before_the_ticker_does() {
-    let (wheel, (bell, waker)) = (wheel(), bell());
+    let (wheel, (count, waker)) = (wheel(), counting_waker());
     let id = wheel.set(SECOND, &waker).expect("the ticker runs here");
     // The ticker has not had its first poll yet.
     advance(SECOND).await;
     let before = wheel.poll(&id, &waker);
-    assert_eq!((bell.rung().min(1), before), (bell.rung(), TimeoutState::Elapsed));
+    assert_eq!((count.wakes().min(1), before), (count.wakes(), TimeoutState::Elapsed));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_timeout_wakes_nothing_and_keeps_no_waker() {
-    let (wheel, (bell, waker)) = (wheel(), bell());
+    let (wheel, (count, waker)) = (wheel(), counting_waker());
     let early = wheel.set(SECOND, &waker).expect("the ticker runs here");
     let late = wheel.set(SECOND * 10, &waker).expect("the ticker runs here");
     wheel.cancel(&early);
     sleep(SECOND * 6).await;
-    assert_eq!(Arc::strong_count(&bell), 3, "the waker, and a timer that was made for the second half");
+    assert_eq!(Arc::strong_count(&count), 3, "the waker, and a timer that was made for the second half");
     wheel.cancel(&late);
-    assert_eq!(Arc::strong_count(&bell), 2);
+    assert_eq!(Arc::strong_count(&count), 2);
     let next = set(&wheel, SECOND);
     wheel.cancel(&early);
     assert_eq!(wheel.poll(&next, Waker::noop()), TimeoutState::Pending);
     sleep(SECOND * 60).await;
-    assert_eq!(bell.rung(), 0);
+    assert_eq!(count.wakes(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_newest_waker_is_the_one_that_is_woken() {
-    let (wheel, (old, old_waker), (new, new_waker)) = (wheel(), bell(), bell());
+    let (wheel, (old, old_waker), (new, new_waker)) = (wheel(), counting_waker(), counting_waker());
     let id = wheel.set(SECOND, &old_waker).expect("the ticker runs here");
     assert_eq!(wheel.poll(&id, &new_waker), TimeoutState::Pending);
     assert_eq!(Arc::strong_count(&old), 2, "the old one is dropped");
     sleep(SECOND * 2).await;
-    assert_eq!((old.rung(), new.rung()), (0, 1));
+    assert_eq!((old.wakes(), new.wakes()), (0, 1));
     assert_eq!(wheel.poll(&id, &new_waker), TimeoutState::Elapsed);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_waiter_that_is_polled_in_the_second_half_needs_a_timer_of_its_own() {
-    let (wheel, (bell, waker)) = (wheel(), bell());
+    let (wheel, (count, waker)) = (wheel(), counting_waker());
     let id = wheel.set(SECOND, &waker).expect("the ticker runs here");
     sleep(Duration::from_millis(600)).await;
-    assert_eq!((bell.rung(), wheel.poll(&id, &waker)), (0, TimeoutState::Detached));
+    assert_eq!((count.wakes(), wheel.poll(&id, &waker)), (0, TimeoutState::Detached));
     assert_eq!(id.deadline() - Instant::now(), Duration::from_millis(400));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_ticker_ends_when_nothing_waits_and_begins_again() {
+async fn the_ticker_ends_when_nothing_waits_and_starts_again() {
     let wheel = wheel();
     wheel.cancel(&set(&wheel, SECOND));
     sleep(SECOND).await;
@@ -259,58 +259,58 @@ async fn the_ticker_ends_with_its_system() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_longest_timeout_there_is_does_not_strike() {
-    let (wheel, (bell, waker)) = (wheel(), bell());
+async fn the_longest_timeout_does_not_elapse() {
+    let (wheel, (count, waker)) = (wheel(), counting_waker());
     let id = wheel.set(Duration::MAX, &waker).expect("the ticker runs here");
     sleep(HOUR * 24 * 365).await;
-    assert_eq!((bell.rung(), wheel.poll(&id, &waker)), (0, TimeoutState::Pending));
+    assert_eq!((count.wakes(), wheel.poll(&id, &waker)), (0, TimeoutState::Pending));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_waker_that_panics_does_not_keep_the_others_from_being_woken() {
-    let (wheel, (bell, waker)) = (wheel(), bell());
-    let bombs: Vec<_> = (0..3).map(|_| Waker::from(Arc::new(Bomb))).collect();
+    let (wheel, (count, waker)) = (wheel(), counting_waker());
+    let panicking: Vec<_> = (0..3).map(|_| Waker::from(Arc::new(PanickingWaker))).collect();
     let before = wheel.set(SECOND, &waker).expect("the ticker runs here");
     let ids: Vec<_> =
-        bombs.iter().map(|bomb| wheel.set(SECOND, bomb).expect("the ticker runs here")).collect();
+        panicking.iter().map(|waker| wheel.set(SECOND, waker).expect("the ticker runs here")).collect();
     let after = wheel.set(SECOND, &waker).expect("the ticker runs here");
-    bombs.into_iter().for_each(drop);
+    panicking.into_iter().for_each(drop);
     sleep(SECOND).await;
-    assert_eq!(bell.rung(), 2);
+    assert_eq!(count.wakes(), 2);
     for id in [before, after].iter().chain(&ids) {
         assert_eq!(wheel.poll(id, Waker::noop()), TimeoutState::Elapsed);
     }
-    // Too late: the ticker wakes them itself.
-    let late: Vec<_> = [Waker::from(Arc::new(Bomb)), waker]
+    // Past the deadline: the ticker wakes them itself.
+    let late: Vec<_> = [Waker::from(Arc::new(PanickingWaker)), waker]
         .into_iter()
         .map(|waker| wheel.set(SECOND, &waker).expect("the ticker runs here"))
         .collect();
     yield_now().await;
     advance(SECOND * 2).await;
     yield_now().await;
-    assert_eq!(bell.rung(), 3);
+    assert_eq!(count.wakes(), 3);
     late.iter().for_each(|id| wheel.cancel(id));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_waker_is_woken_and_dropped_under_no_lock() {
-    let (wheel, (bell, _)) = (wheel(), bell());
-    let visitor = || Waker::from(Arc::new(Visitor(wheel.clone(), bell.clone())));
-    let replaced = wheel.set(SECOND, &visitor()).expect("the ticker runs here");
-    assert_eq!(wheel.poll(&replaced, &visitor()), TimeoutState::Pending);
-    let cancelled = wheel.set(SECOND, &visitor()).expect("the ticker runs here");
+    let (wheel, (count, _)) = (wheel(), counting_waker());
+    let reentrant = || Waker::from(Arc::new(ReentrantWaker(wheel.clone(), count.clone())));
+    let replaced = wheel.set(SECOND, &reentrant()).expect("the ticker runs here");
+    assert_eq!(wheel.poll(&replaced, &reentrant()), TimeoutState::Pending);
+    let cancelled = wheel.set(SECOND, &reentrant()).expect("the ticker runs here");
     wheel.cancel(&cancelled);
-    let handed_over = wheel.set(SECOND, &visitor()).expect("the ticker runs here");
+    let handed_over = wheel.set(SECOND, &reentrant()).expect("the ticker runs here");
     sleep(SECOND).await;
-    assert_eq!(bell.rung(), 2);
+    assert_eq!(count.wakes(), 2);
     for id in [replaced, handed_over] {
         wheel.cancel(&id);
     }
 }
 
 #[test]
-fn a_runtime_that_goes_away_detaches_its_waiters_and_the_next_one_has_a_ticker() {
-    let (wheel, (bell, waker), first) = (wheel(), bell(), paused());
+fn a_runtime_that_is_shut_down_detaches_its_waiters_and_the_next_one_has_a_ticker() {
+    let (wheel, (count, waker), first) = (wheel(), counting_waker(), paused());
     let (waiting, second_half) = first.block_on(async {
         let second_half = wheel.set(SECOND, &waker).expect("the ticker runs here");
         let waiting = wheel.set(HOUR, &waker).expect("the ticker runs here");
@@ -319,9 +319,9 @@ fn a_runtime_that_goes_away_detaches_its_waiters_and_the_next_one_has_a_ticker()
         yield_now().await;
         (waiting, second_half)
     });
-    assert_eq!(bell.rung(), 0);
+    assert_eq!(count.wakes(), 0);
     drop(first);
-    assert_eq!(bell.rung(), 2, "each is woken, whichever half of its time it is in");
+    assert_eq!(count.wakes(), 2, "each is woken, whichever half of its time it is in");
     let second = paused();
     second.block_on(async {
         for id in [&waiting, &second_half] {
@@ -341,7 +341,7 @@ fn a_waiter_on_another_runtime_or_on_none_is_refused_and_so_is_a_short_timeout()
         assert!(wheel.set(short, Waker::noop()).is_none());
         set(&wheel, HOUR)
     });
-    // The first runtime stands still: who relied on it would wait for ever.
+    // The first runtime is not polled: a waiter that relied on it would wait for ever.
     assert!(paused().block_on(async { wheel.set(SECOND, Waker::noop()) }).is_none());
     assert!(wheel.set(SECOND, Waker::noop()).is_none());
     assert_eq!(first.block_on(async { wheel.poll(&id, Waker::noop()) }), TimeoutState::Pending);

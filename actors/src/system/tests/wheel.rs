@@ -1,4 +1,4 @@
-//! The wheel against a table of cases, and against a list that is searched from end to end.
+//! The timer wheel, checked against a table of cases and against a sorted list.
 
 use std::time::Duration;
 
@@ -85,7 +85,7 @@ fn a_removed_value_is_never_due_and_its_key_finds_no_other() {
 }
 
 #[test]
-fn a_clock_that_goes_back_and_a_time_that_never_comes_make_nothing_due_early() {
+fn a_clock_that_goes_back_and_a_time_that_never_comes_make_no_value_due_early() {
     let (start, mut wheel) = (Instant::now() + ROUND, Wheel::new());
     let far = Duration::from_secs(86_400 * 365 * 30);
     wheel.insert(start, far, 1);
@@ -123,11 +123,11 @@ fn a_bucket_gives_the_memory_of_a_burst_back() {
 
 #[derive(Clone, Debug)]
 enum Op {
-    /// Inserts a value whose time is so much after now.
+    /// Inserts a value that is due after this many milliseconds.
     Insert(u64),
-    /// Removes a value, counted from the newest.
+    /// Removes a value, counted from the latest one.
     Remove(usize),
-    /// Lets time pass.
+    /// Advances the time by this many milliseconds.
     Advance(u64),
 }
 
@@ -141,7 +141,7 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// One value of the list that is searched from end to end.
+/// One value of the list.
 struct Listed {
     value: u32,
     key: Key,

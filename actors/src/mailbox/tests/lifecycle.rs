@@ -1,10 +1,10 @@
-//! Incarnations come and go, the mailbox stays; what each of them may still do with it.
+//! The life cycle of the mailbox: what each incarnation may do with it, before and after its end.
 
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use super::checked::{Back, Became, Checked, Got, accounts, bounded, failed};
+use super::checked::{Checked, Got, Outcome, Rejected, accounts, bounded, failed};
 use crate::control::ControlSignal;
 use crate::exit::ExitReason;
 use crate::mailbox::{AttachRefused, ExitHook, Interest, Mailbox, MailboxConfig, ParkResult};
@@ -14,25 +14,25 @@ fn hook() -> ExitHook {
 }
 
 #[test]
-fn nobody_attaches_to_a_closed_mailbox_and_only_one_to_an_open_one() {
+fn attach_fails_on_a_closed_mailbox_and_while_another_is_attached() {
     let queue = Checked::new(MailboxConfig::default());
     assert_eq!(queue.attach(), Err(AttachRefused::Closed));
     queue.open();
     assert_eq!(queue.attach(), Ok(1));
     assert_eq!(queue.attach(), Err(AttachRefused::Attached));
-    assert_eq!((queue.served_by(), queue.is_closed()), (Some(1), false));
+    assert_eq!((queue.attached_incarnation(), queue.is_closed()), (Some(1), false));
 }
 
 #[test]
-fn to_open_what_is_open_changes_nothing() {
+fn opening_an_open_mailbox_changes_nothing() {
     let queue = Checked::with_messages(MailboxConfig::default(), [1]);
     queue.open();
-    assert_eq!(queue.served_by(), Some(1));
+    assert_eq!(queue.attached_incarnation(), Some(1));
     assert_eq!(queue.drain(1), [1]);
 }
 
 #[test]
-fn messages_queue_while_nobody_serves_but_somebody_is_due() {
+fn messages_are_queued_while_no_incarnation_is_attached() {
     let queue = Checked::new(MailboxConfig::default());
     queue.open();
     assert!(queue.push(1).is_ok());
@@ -41,19 +41,19 @@ fn messages_queue_while_nobody_serves_but_somebody_is_due() {
 }
 
 #[test]
-fn the_rest_of_a_batch_goes_back_to_the_front() {
+fn rest_of_a_batch_returns_to_the_front_of_the_queue() {
     let queue = Checked::with_messages(MailboxConfig::default(), [1, 2, 3]);
     assert_eq!(queue.next(1), Got::Message(1));
     assert!(queue.push(4).is_ok());
-    let leftover = queue.detach(1, &failed()).expect("it was served");
-    assert!(leftover.lost_in_flight && leftover.dead.is_empty());
+    let effects = queue.detach(1, &failed()).expect("it was attached");
+    assert!(effects.lost_in_flight && effects.dead.is_empty());
     assert_eq!(queue.attach(), Ok(2));
     assert_eq!(queue.drain(2), [2, 3, 4]);
     assert_eq!(accounts(&queue), [4, 3, 1, 0, 0]);
 }
 
 #[test]
-fn a_message_in_hand_is_lost_by_an_abnormal_end_and_handled_by_a_clean_one() {
+fn message_in_flight_is_lost_on_an_abnormal_end_and_handled_on_a_clean_one() {
     for (reason, handled, lost) in [
         (failed(), 0, 1),
         (ExitReason::Killed, 0, 1),
@@ -62,29 +62,29 @@ fn a_message_in_hand_is_lost_by_an_abnormal_end_and_handled_by_a_clean_one() {
     ] {
         let queue = Checked::with_messages(MailboxConfig::default(), [1]);
         assert_eq!(queue.next(1), Got::Message(1));
-        let leftover = queue.detach(1, &reason).expect("it was served");
-        assert_eq!(leftover.lost_in_flight, lost == 1, "{reason}");
+        let effects = queue.detach(1, &reason).expect("it was attached");
+        assert_eq!(effects.lost_in_flight, lost == 1, "{reason}");
         assert_eq!(accounts(&queue), [1, handled, lost, 0, 0], "{reason}");
     }
 }
 
 #[test]
-fn an_end_with_empty_hands_loses_nothing() {
+fn end_without_a_message_in_flight_loses_nothing() {
     let queue = Checked::with_messages(MailboxConfig::default(), [1, 2]);
     assert_eq!(queue.next(1), Got::Message(1));
     queue.ack(1);
-    assert!(!queue.detach(1, &failed()).expect("it was served").lost_in_flight);
+    assert!(!queue.detach(1, &failed()).expect("it was attached").lost_in_flight);
     assert_eq!(accounts(&queue), [2, 1, 0, 0, 1]);
 }
 
 #[test]
-fn a_mailbox_that_discards_buries_what_waits() {
+fn mailbox_that_discards_on_restart_dead_letters_queued_messages() {
     let queue = Checked::with_messages(MailboxConfig::default().discard_on_restart(), [1, 2, 3]);
     assert_eq!(queue.next(1), Got::Message(1));
     assert!(queue.push(4).is_ok());
-    let leftover = queue.detach(1, &failed()).expect("it was served");
-    assert_eq!((leftover.lost_in_flight, leftover.dead.into()), (true, vec![2, 3, 4]));
-    // The next one begins with an empty mailbox, as open as before.
+    let effects = queue.detach(1, &failed()).expect("it was attached");
+    assert_eq!((effects.lost_in_flight, effects.dead.into()), (true, vec![2, 3, 4]));
+    // The next incarnation begins with an empty mailbox, which is still open.
     assert!(queue.push(5).is_ok());
     assert_eq!(queue.attach(), Ok(2));
     assert_eq!(queue.drain(2), [5]);
@@ -92,22 +92,22 @@ fn a_mailbox_that_discards_buries_what_waits() {
 }
 
 #[test]
-fn whoever_comes_second_finds_nothing_to_end() {
+fn second_detach_or_close_does_nothing() {
     let queue = Checked::with_messages(MailboxConfig::default(), [1]);
     assert!(queue.detach(1, &failed()).is_some());
     assert!(queue.detach(1, &failed()).is_none());
     assert_eq!(queue.attach(), Ok(2));
-    assert!(queue.detach(1, &failed()).is_none(), "that was another incarnation");
-    assert_eq!(queue.served_by(), Some(2));
+    assert!(queue.detach(1, &failed()).is_none(), "another incarnation is attached");
+    assert_eq!(queue.attached_incarnation(), Some(2));
     assert!(queue.close(&failed()).is_some());
     assert!(queue.close(&failed()).is_none());
 }
 
 #[test]
-fn what_a_stuck_incarnation_had_taken_goes_to_the_next() {
+fn batch_of_an_abandoned_incarnation_goes_to_the_next() {
     let queue = Checked::with_messages(MailboxConfig::default(), [1, 2, 3]);
     assert_eq!(queue.next(1), Got::Message(1));
-    assert!(queue.detach(1, &ExitReason::Killed).expect("it was served").lost_in_flight);
+    assert!(queue.detach(1, &ExitReason::Killed).expect("it was attached").lost_in_flight);
     assert_eq!(queue.attach(), Ok(2));
     assert_eq!(queue.next(2), Got::Message(2));
     assert_eq!(queue.next(1), Got::Detached);
@@ -115,7 +115,8 @@ fn what_a_stuck_incarnation_had_taken_goes_to_the_next() {
     assert_eq!(accounts(&queue), [3, 2, 1, 0, 0]);
 }
 
-/// Incarnation 1 was abandoned; 2 has message 2 in hand, and 3 waits.
+/// Returns a mailbox that was taken away from incarnation 1. For incarnation 2, message 2 is in
+/// flight, and 3 is queued.
 fn taken_over() -> Checked {
     let queue = Checked::with_messages(MailboxConfig::default(), [1, 2, 3]);
     assert_eq!(queue.next(1), Got::Message(1));
@@ -126,17 +127,17 @@ fn taken_over() -> Checked {
 }
 
 #[test]
-fn an_abandoned_incarnation_can_settle_nothing_of_the_next() {
+fn abandoned_incarnation_cannot_ack_a_message_of_the_next() {
     let queue = taken_over();
     queue.ack(1);
     assert_eq!(queue.next(1), Got::Detached);
     assert_eq!(accounts(&queue), [3, 0, 1, 0, 2]);
-    assert!(queue.detach(2, &failed()).expect("it was served").lost_in_flight);
+    assert!(queue.detach(2, &failed()).expect("it was attached").lost_in_flight);
     assert_eq!(accounts(&queue), [3, 0, 2, 0, 1]);
 }
 
 #[test]
-fn an_abandoned_incarnation_takes_no_signal_of_the_next() {
+fn abandoned_incarnation_takes_no_signal_of_the_next() {
     let queue = taken_over();
     assert!(queue.stop("for you"));
     assert!(queue.take_signal(1, |_| true).is_none());
@@ -145,50 +146,50 @@ fn an_abandoned_incarnation_takes_no_signal_of_the_next() {
 }
 
 #[test]
-fn an_abandoned_incarnation_cannot_sleep_any_more() {
+fn abandoned_incarnation_cannot_park() {
     let queue = taken_over();
-    assert_eq!(queue.sleep_inside(1, Interest::Kill), ParkResult::Over);
-    assert_eq!(queue.sleep_inside(2, Interest::Kill), ParkResult::Asleep);
+    assert_eq!(queue.park_in_handler(1, Interest::Kill), ParkResult::Ended);
+    assert_eq!(queue.park_in_handler(2, Interest::Kill), ParkResult::Parked);
 }
 
 #[test]
-fn an_abandoned_incarnation_cannot_sleep_in_the_bed_of_the_next() {
+fn abandoned_incarnation_cannot_park_while_the_next_is_parked() {
     let queue = taken_over();
     assert_eq!(queue.drain(2), [3]);
-    // Now 2 sleeps over its mailbox, and what 1 is pending for is not that.
-    assert_eq!(queue.sleep_inside(1, Interest::Kill), ParkResult::Over);
+    // Incarnation 2 is parked on its mailbox. Incarnation 1 does not park with it.
+    assert_eq!(queue.park_in_handler(1, Interest::Kill), ParkResult::Ended);
 }
 
 #[test]
-fn an_abandoned_incarnation_does_not_say_that_the_next_goes_on() {
+fn abandoned_incarnation_does_not_clear_the_ending_mark_of_the_next() {
     let queue = taken_over();
     assert_eq!(queue.drain(2), [3]);
     queue.mark_ending(2);
     queue.mark_ending(1);
-    assert_eq!(queue.became(2), Became::Open, "2 is still on its way out");
+    assert_eq!(queue.outcome(2), Outcome::Pending, "2 is still ending");
 }
 
 #[test]
-fn an_incarnation_that_sleeps_hears_that_its_mailbox_was_taken_away() {
+fn parked_incarnation_is_woken_when_its_mailbox_is_taken_away() {
     let enders: [fn(&Checked) -> Vec<std::task::Waker>; 2] = [
-        |queue| queue.detach(1, &ExitReason::Killed).expect("it was served").wakers,
+        |queue| queue.detach(1, &ExitReason::Killed).expect("it was attached").wakers,
         |queue| queue.close(&ExitReason::Normal).expect("it was open").wakers,
     ];
     for end in enders {
-        let queue = Checked::served(MailboxConfig::default());
+        let queue = Checked::attached(MailboxConfig::default());
         assert_eq!(queue.next(1), Got::Nothing);
         end(&queue).into_iter().for_each(std::task::Waker::wake);
-        assert_eq!((queue.rung(), queue.next(1)), (1, Got::Detached));
+        assert_eq!((queue.wake_count(), queue.next(1)), (1, Got::Detached));
     }
 }
 
 #[test]
-fn a_closed_mailbox_that_is_opened_again_is_the_same() {
+fn reopened_mailbox_keeps_its_counters_and_incarnation_numbers() {
     let queue = Checked::with_messages(bounded(2), [1, 2]);
     assert_eq!(queue.next(1), Got::Message(1));
-    let leftover = queue.close(&failed()).expect("it was open");
-    assert_eq!((leftover.lost_in_flight, leftover.dead.into()), (true, vec![2]));
-    assert_eq!(queue.push(3), Err(Back::Closed(3)));
+    let effects = queue.close(&failed()).expect("it was open");
+    assert_eq!((effects.lost_in_flight, effects.dead.into()), (true, vec![2]));
+    assert_eq!(queue.push(3), Err(Rejected::Closed(3)));
     assert_eq!((queue.next(1), queue.is_closed()), (Got::Detached, true));
     queue.open();
     assert_eq!((queue.push(3), queue.attach()), (Ok(3), Ok(2)));
@@ -197,17 +198,17 @@ fn a_closed_mailbox_that_is_opened_again_is_the_same() {
 }
 
 #[test]
-fn a_watcher_hears_of_one_end_and_a_hook_of_the_close() {
-    let queue = Checked::served(MailboxConfig::default());
+fn watcher_is_notified_of_one_end_and_close_hook_of_the_close() {
+    let queue = Checked::attached(MailboxConfig::default());
     let first = queue.watch(Box::new(|_, _| {})).ok().expect("it is open");
     let second = queue.watch(Box::new(|_, _| {})).ok().expect("it is open");
     assert!(queue.hook(hook()).is_ok());
     queue.unwatch(first);
-    let leftover = queue.detach(1, &failed()).expect("it was served");
-    assert_eq!(leftover.watchers.iter().map(|(id, _)| id).collect::<Vec<_>>(), [second]);
-    assert!(leftover.hooks.is_empty());
-    let leftover = queue.close(&failed()).expect("it was open");
-    assert_eq!((leftover.watchers.len(), leftover.hooks.len()), (0, 1));
+    let effects = queue.detach(1, &failed()).expect("it was attached");
+    assert_eq!(effects.watchers.iter().map(|(id, _)| id).collect::<Vec<_>>(), [second]);
+    assert!(effects.hooks.is_empty());
+    let effects = queue.close(&failed()).expect("it was open");
+    assert_eq!((effects.watchers.len(), effects.hooks.len()), (0, 1));
     assert!(queue.hook(hook()).is_err());
     let late = [(); 2].map(|()| queue.watch(Box::new(|_, _| {})).ok().expect("its hook has not run"));
     queue.unwatch(late[0]);
@@ -216,21 +217,21 @@ fn a_watcher_hears_of_one_end_and_a_hook_of_the_close() {
 }
 
 #[test]
-fn a_hook_of_an_incarnation_comes_with_its_end_and_with_no_other() {
-    let queue = Checked::served(MailboxConfig::default());
+fn exit_hook_runs_on_the_end_of_its_incarnation_only() {
+    let queue = Checked::attached(MailboxConfig::default());
     let of = |incarnation| ExitHook { incarnation: Some(incarnation), ..hook() };
     assert!(queue.hook(of(1)).is_ok() && queue.hook(of(1)).is_ok() && queue.hook(hook()).is_ok());
-    assert!(queue.hook(of(2)).is_err(), "nobody knows whether there will be one");
-    assert_eq!(queue.detach(1, &failed()).expect("it was served").hooks.len(), 2);
-    assert!(queue.hook(of(1)).is_err(), "it is over");
+    assert!(queue.hook(of(2)).is_err(), "it may never start");
+    assert_eq!(queue.detach(1, &failed()).expect("it was attached").hooks.len(), 2);
+    assert!(queue.hook(of(1)).is_err(), "it has ended");
     assert_eq!(queue.attach(), Ok(2));
     assert!(queue.hook(of(2)).is_ok());
     assert_eq!(queue.close(&failed()).expect("it was open").hooks.len(), 2);
 }
 
 #[test]
-fn a_name_that_was_laid_down_is_not_given_up_again() {
-    let queue = Checked::served(MailboxConfig::default());
+fn removed_name_is_not_released_on_close() {
+    let queue = Checked::attached(MailboxConfig::default());
     let named = |name: &'static str| ExitHook { name: Some(name.into()), ..hook() };
     let [one, other] = ["one", "other"].map(|name| queue.hook(named(name)).ok().expect("it is open"));
     assert!(queue.names() == ["one", "other"] && queue.has_close_hook(one));
@@ -242,12 +243,12 @@ fn a_name_that_was_laid_down_is_not_given_up_again() {
     assert!(!queue.has_close_hook(other) && ![one, other].contains(&again), "no number is used twice");
 }
 
-/// An error that looks at the mailbox when it is dropped, as anything that users make may do.
+/// An error that reads the mailbox when it is dropped, as a user's value may do.
 #[derive(Debug, thiserror::Error)]
-#[error("nosy")]
-struct Nosy(std::sync::Weak<Mailbox<u32>>);
+#[error("reads on drop")]
+struct ReadsOnDrop(std::sync::Weak<Mailbox<u32>>);
 
-impl Drop for Nosy {
+impl Drop for ReadsOnDrop {
     fn drop(&mut self) {
         if let Some(queue) = self.0.upgrade() {
             assert!(queue.counters().is_balanced());
@@ -258,19 +259,20 @@ impl Drop for Nosy {
 #[test]
 fn nothing_is_dropped_under_a_lock() {
     let (done, over) = mpsc::channel();
-    // In a thread, because a lock that is taken twice never comes free.
+    // In a thread, because a lock that is taken twice is never released.
     std::thread::spawn(move || {
         let queue = Arc::new(Mailbox::<u32>::new(MailboxConfig::default()));
-        let nosy = || ExitReason::from(Nosy(Arc::downgrade(&queue)));
+        let reads_on_drop = || ExitReason::from(ReadsOnDrop(Arc::downgrade(&queue)));
         queue.open();
         for _ in 0..20 {
             let incarnation = queue.attach().expect("it is open");
-            assert!(queue.push(1).is_ok() && queue.signal(None, ControlSignal::Stop(nosy())));
+            assert!(queue.push(1).is_ok() && queue.signal(None, ControlSignal::Stop(reads_on_drop())));
             let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
             while queue.poll_next(incarnation, &mut cx).is_ready() {}
-            // One signal is left behind; the reason of an end is remembered, and forgotten after some more.
-            assert!(queue.signal(None, ControlSignal::Stop(nosy())));
-            drop(queue.detach(incarnation, &nosy()));
+            // One signal stays queued. The reason of the end is remembered, and pushed out after
+            // some more ends.
+            assert!(queue.signal(None, ControlSignal::Stop(reads_on_drop())));
+            drop(queue.detach(incarnation, &reads_on_drop()));
         }
         done.send(()).expect("the test waits");
     });

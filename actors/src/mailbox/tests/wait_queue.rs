@@ -1,13 +1,13 @@
-//! A crowd that waits for room: each step costs little, whatever the order.
+//! Many senders that wait for room: each step is cheap, in any order.
 
 use std::task::Waker;
 
 use crate::mailbox::wait_queue::{TicketOutcome, WaitQueue};
 
-/// So many that steps which cost as much as there are in line would take minutes.
+/// So many that steps which are linear in the number of waiters would take minutes.
 const MANY: u64 = 100_000;
 
-/// Every number up to `MANY` once, in no order.
+/// Returns every number up to `MANY` once, in a mixed order.
 fn shuffled() -> impl Iterator<Item = u64> {
     // A factor that has no divisor in common with `MANY`.
     (0..MANY).map(|n| n * 182_389 % MANY)
@@ -19,12 +19,12 @@ fn full() -> WaitQueue<u64> {
         let message = (n % 2 == 0).then_some(n);
         assert_eq!(waiting.enqueue(message, Waker::noop().clone()), n);
     }
-    assert_eq!(waiting.places_wanted() as u64, MANY / 2);
+    assert_eq!(waiting.permits_wanted() as u64, MANY / 2);
     waiting
 }
 
 #[test]
-fn a_crowd_that_is_refused_collects_its_messages_in_any_order() {
+fn refused_waiters_get_their_messages_in_any_order() {
     let mut waiting = full();
     assert_eq!(waiting.refuse_all().len() as u64, MANY);
     assert!(waiting.is_empty());
@@ -35,11 +35,11 @@ fn a_crowd_that_is_refused_collects_its_messages_in_any_order() {
         );
         assert!(waiting.poll_ticket(n, Waker::noop()).is_none(), "once");
     }
-    assert_eq!(waiting.places_wanted(), 0);
+    assert_eq!(waiting.permits_wanted(), 0);
 }
 
 #[test]
-fn a_crowd_leaves_the_line_in_any_order_with_its_messages() {
+fn waiters_cancel_in_any_order() {
     let mut waiting = full();
     for n in shuffled() {
         let outcome = waiting.cancel(n);
@@ -49,11 +49,11 @@ fn a_crowd_leaves_the_line_in_any_order_with_its_messages() {
         assert!(waiting.cancel(n).is_none(), "once");
     }
     assert!(waiting.is_empty());
-    assert_eq!(waiting.places_wanted(), 0);
+    assert_eq!(waiting.permits_wanted(), 0);
 }
 
 #[test]
-fn a_crowd_gets_in_first_come_first_and_is_told_in_any_order() {
+fn waiters_are_admitted_in_order_and_polled_in_any_order() {
     let (mut waiting, mut accepted) = (full(), Vec::new());
     while waiting
         .admit_next(|message| {
