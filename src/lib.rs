@@ -24,6 +24,9 @@ pub use perennial_supervision::{
     Strategy, Supervisor, SupervisorHandle, TaskContext, TaskScope, ChildFactory, SupervisionStats, Tree, ReportKind,
 };
 
+#[cfg(doctest)]
+mod guide;
+
 /// What can go wrong when something is started, by what is started.
 pub mod start {
     pub use perennial_actors::SpawnError as ActorError;
