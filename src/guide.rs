@@ -9,7 +9,6 @@ macro_rules! pages {
 
 pages! {
     ChatServer: "chat-server.md";
-    ComingFromOthers: "coming-from-others.md";
     Draining: "draining.md";
     ErrorsAndLogs: "errors-and-logs.md";
     FirstTree: "first-tree.md";
