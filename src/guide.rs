@@ -9,6 +9,7 @@ macro_rules! pages {
 
 pages! {
     ChatServer: "chat-server.md";
+    ComingFromOthers: "coming-from-others.md";
     Draining: "draining.md";
     ErrorsAndLogs: "errors-and-logs.md";
     FirstTree: "first-tree.md";

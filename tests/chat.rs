@@ -112,7 +112,8 @@ fn guide_shows_the_server_as_it_is() {
         let path = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
         std::fs::read_to_string(path).expect("the file can be read")
     };
-    let (source, page) = (read("examples/support/chat_server.rs"), read("docs/guide/chat-server.md"));
+    let source = read("examples/support/chat_server.rs");
+    let page = read("docs/guide/chat-server.md");
     let code = source.lines().skip_while(|line| line.starts_with("//!") || line.is_empty());
     let code: Vec<&str> = code.collect();
     // A doc test has no crate root whose items could be seen from elsewhere.

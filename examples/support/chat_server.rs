@@ -56,7 +56,8 @@ impl ActorOnce for Session {
             Some((line, lines))
         });
         ctx.attach_with_end(lines, Msg::Line, Msg::HungUp);
-        Registry::of(ctx.system()).topic(ROOM).subscribe(&ctx.address(), SlowSubscriberPolicy::Skip);
+        let room = Registry::of(ctx.system()).topic(ROOM);
+        room.subscribe(&ctx.address(), SlowSubscriberPolicy::Skip);
         write.write_all(b"welcome\n").await?;
         Ok(Self { socket: write, name: "guest".to_owned() })
     }
