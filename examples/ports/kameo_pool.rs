@@ -51,13 +51,15 @@ async fn print_ids(pool: &Printers) -> Result<BTreeSet<Pid>, Box<dyn Error>> {
 async fn main() -> Result<(), Box<dyn Error>> {
     let pool = Pool::new::<Printer>("printers", 5, ()).routing(Routing::RoundRobin);
     let printers = pool.handle();
-    let app = pool.start(&System::new()).await?;
+    let system = System::new();
+    let app = pool.start(&system).await?;
     let before = print_ids(&printers).await?;
 
     // One copy for each worker. A copy whose worker was killed is not tried again.
     let stops = printers.submit(Job::ForceStop).at_most_once().broadcast().await?;
     assert!(stops.join_all().await.iter().all(Result::is_err));
-    print_line!("all workers were killed");
+    system.settled().await;
+    print_line!("all workers were killed, and are back");
 
     let after = print_ids(&printers).await?;
     assert_eq!((before.len(), after.len()), (5, 5));

@@ -48,9 +48,9 @@ impl Actor for Reader {
 async fn main() -> Result<(), Box<dyn Error>> {
     let system = System::new();
     let notes = Registry::of(&system).topic(NOTES);
-    let a = system.spawn::<Reader>("a").await?;
-    let b = system.spawn::<Reader>("b").await?;
-    let c = system.spawn::<Reader>("c").await?;
+    // With mailboxes without a bound, every subscriber gets every message.
+    let reader = |name| system.spawn::<Reader>(name).mailbox(MailboxConfig::unbounded());
+    let (a, b, c) = (reader("a").await?, reader("b").await?, reader("c").await?);
     for (reader, prefix) in [(&a, "a:"), (&b, "b:")] {
         notes.subscribe_with(reader, SlowSubscriberPolicy::Skip, move |note: &String| {
             note.starts_with(prefix).then(|| Msg::Note(note.clone()))

@@ -13,8 +13,8 @@ use perennial::prelude::*;
 use tokio::time::Instant;
 
 const NAMES: [&str; 11] = [
-    "Anscombe", "Arendt", "Aspasia", "Beauvoir", "Conway", "Diotima", "Foot", "Hypatia", "Murdoch",
-    "Stein", "Weil",
+    "Anscombe", "Arendt", "Aspasia", "Beauvoir", "Conway", "Diotima", "Foot", "Haack", "Hypatia", "Stein",
+    "Weil",
 ];
 const SLICE: Duration = Duration::from_millis(10);
 
@@ -114,9 +114,11 @@ impl Philosopher {
         }
         match mode {
             Mode::Thinking => {
-                for side in self.sides.iter_mut().filter(|side| std::mem::take(&mut side.wanted)) {
-                    side.has = false;
-                    side.fork.cast(ForkMsg::PutDown)?;
+                for side in &mut self.sides {
+                    if std::mem::take(&mut side.wanted) {
+                        side.has = false;
+                        side.fork.cast(ForkMsg::PutDown)?;
+                    }
                 }
             }
             Mode::Hungry => {
