@@ -62,7 +62,8 @@ impl Client {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // With a tracing subscriber, the log line of the crash would tell its place too.
+    // The crash is one line in the log, with the session, the reason and the place of the panic.
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let system = System::builder().panic_locations(PanicLocations::install()).build();
     let server = server::start(&system).await?;
     let mut ada = Client::connect(server.at, "ada").await?;

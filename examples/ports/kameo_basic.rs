@@ -48,7 +48,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(count, 55);
 
     counter.cast(Msg::ForceErr)?;
-    let error = counter.call(|reply| Msg::Inc(2, Some(reply))).await.unwrap_err();
+    let error = counter.call(|reply| Msg::Inc(2, Some(reply))).await.expect_err("it has ended");
     print_line!("after the error: {error}");
     Ok(())
 }
