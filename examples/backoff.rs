@@ -1,4 +1,5 @@
-//! Backoff: a child that keeps failing waits longer each time before it is started again, and what is sent to it waits with it.
+//! Backoff: a child that keeps failing is restarted after a delay, which is longer each time.
+//! Messages that are sent to it meanwhile wait for the next incarnation.
 //!
 //! ```text
 //! cargo run --release --example backoff
@@ -16,7 +17,7 @@ use std::time::Duration;
 use perennial::prelude::*;
 use perennial::{Backoff, ChildState, ReportKind, SupervisorReport};
 
-/// A server that is down until it was tried so many times.
+/// A server that refuses a number of connections before it accepts one.
 struct Server {
     tries_left: AtomicU32,
 }
@@ -29,7 +30,7 @@ impl Server {
     }
 }
 
-/// Sends lines to the server. It has no word about retries in it: it fails, and is started again.
+/// Sends lines to the server. It has no code for retries: it fails, and its supervisor restarts it.
 struct Uplink {
     sent: Vec<&'static str>,
 }
@@ -68,7 +69,8 @@ fn ms(millis: u64) -> Duration {
 async fn main() -> Result<(), Box<dyn Error>> {
     let system = System::new();
     let server = Arc::new(Server { tries_left: AtomicU32::new(0) });
-    // Up to 20 % more than 10, 20, 40, 80, 160, 160 ... ms; with a seed, the same every time.
+    // Delays of 10, 20, 40, 80, 160, 160 ... ms, each up to 20 % longer. A seed makes them
+    // repeatable.
     let backoff = Backoff::new(ms(10), ms(160)).jitter(0.2).seed(7);
     let uplink = Child::new::<Uplink>("uplink", server.clone()).backoff(backoff);
     let address = uplink.address();
@@ -88,7 +90,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                     report.path
                 );
                 if delays.is_empty() {
-                    // Nobody serves it, and nobody who sends to it has to know.
+                    // No incarnation runs. A sender need not know.
                     assert_eq!(
                         app.tree().at(["uplink"]).map(|child| child.state),
                         Some(ChildState::Restarting)
@@ -110,11 +112,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     print_line!("sent after that: {sent:?}");
     assert_eq!(sent, ["one", "two"]);
 
-    // A delay can be cut short by hand.
+    // A request ends the delay: the child is stopped, and then started at once.
     address.cast(Msg::Break)?;
     while !matches!(reports.next().await.map(|report| report.kind), Some(ReportKind::Restarting { .. })) {}
     app.supervisor().terminate_child("uplink").await?;
-    assert!(address.cast(Msg::Send("three")).is_err(), "nobody is due to serve it");
+    assert!(address.cast(Msg::Send("three")).is_err(), "it is stopped");
     app.supervisor().restart_child("uplink").await?;
     address.cast(Msg::Send("four"))?;
     assert_eq!(address.call(Msg::Sent).await?, ["four"]);

@@ -1,4 +1,5 @@
-//! Flow control: a producer that is faster than its consumer is refused, waits, takes a place first, or has something dropped.
+//! Flow control: what happens when a producer is faster than its consumer. Its message is refused,
+//! it waits, it reserves a place first, or messages are dropped.
 //!
 //! ```text
 //! cargo run --release --example backpressure
@@ -31,7 +32,7 @@ impl From<Frame> for Msg {
     }
 }
 
-/// A display that is slow.
+/// A slow consumer.
 struct Display(Vec<u32>);
 
 impl Actor for Display {
@@ -54,7 +55,7 @@ impl Actor for Display {
     }
 }
 
-/// A display with little room that does not begin yet.
+/// Starts a display with little room, and suspends it.
 async fn display(system: &System, overflow: OverflowPolicy) -> Result<Address<Msg>, Box<dyn Error>> {
     let mailbox = MailboxConfig::bounded(ROOM).overflow(overflow);
     let display = system.spawn::<Display>(()).mailbox(mailbox).await?;
@@ -66,14 +67,14 @@ async fn display(system: &System, overflow: OverflowPolicy) -> Result<Address<Ms
 async fn main() -> Result<(), Box<dyn Error>> {
     let system = System::new();
 
-    // By default, what does not fit comes back, and the producer decides.
+    // By default a message that does not fit comes back, and the producer decides.
     let rejecting = display(&system, OverflowPolicy::Reject).await?;
     let frames: Recipient<Frame> = rejecting.recipient();
     let refused = (0..10).filter(|n| matches!(frames.cast(Frame(*n)), Err(SendError::Full(_)))).count();
     print_line!("refused: {refused} of 10");
     assert_eq!(refused, 10 - ROOM);
 
-    // It may wait, for a while or as long as it takes.
+    // `send` waits for room, without a limit or until a timeout.
     let late = rejecting.send(Msg::Frame(Frame(10))).timeout(Duration::from_millis(20)).await;
     assert!(matches!(late, Err(SendError::Full(_))));
     rejecting.handle().resume()?;
@@ -81,7 +82,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         rejecting.send(Msg::Frame(Frame(number))).await?;
     }
 
-    // Or it takes a place before it makes what is to go there. A place that is not used is given back.
+    // `reserve` takes a place before the message is made. A place that is not used becomes free.
     let place = rejecting.reserve().await?;
     place.send(Msg::Frame(Frame(20)))?;
     drop(rejecting.reserve().await?);
@@ -89,7 +90,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     print_line!("shown: {shown:?}");
     assert!(shown.iter().copied().eq((0..4).chain(10..=20)));
 
-    // A display that shows the latest drops the oldest; one that must not be disturbed drops the newest.
+    // The other policies drop messages: the oldest for a display of the latest state, the newest to
+    // keep what has been accepted.
     for (overflow, kept) in
         [(OverflowPolicy::DropOldest, [6, 7, 8, 9]), (OverflowPolicy::DropNewest, [0, 1, 2, 3])]
     {

@@ -1,4 +1,4 @@
-//! A counter: messages in, answers out, and a restart in between that nobody who holds the address has to know of.
+//! A counter: messages, answers, and a restart in between that leaves the address valid.
 //!
 //! ```text
 //! cargo run --release --example counter
@@ -15,7 +15,7 @@ use perennial::prelude::*;
 enum Msg {
     Add(u64),
     Get(Reply<u64>),
-    /// Divides by something; by zero, it crashes.
+    /// Divides. A division by zero crashes the counter.
     Divide(u64),
 }
 
@@ -27,7 +27,7 @@ impl Actor for Counter {
     type Msg = Msg;
     type Args = u64;
 
-    /// Every incarnation starts from the same arguments: what was counted since is lost in a crash.
+    /// Every incarnation starts from the same arguments. A crash loses what was counted since.
     async fn init(start: &u64, _: &mut Context<Self>) -> Result<Self, ExitReason> {
         Ok(Self { total: *start })
     }
@@ -49,7 +49,7 @@ impl Actor for Counter {
 async fn main() -> Result<(), Box<dyn Error>> {
     let system = System::new();
     let counter = Child::new::<Counter>("counter", 10);
-    // An address can be had before anything runs, and stays good for every incarnation.
+    // The address is available before the start, and is valid for every incarnation.
     let address = counter.address();
     let app = Supervisor::new("app").child(counter).start(&system).await?;
 
@@ -58,7 +58,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     print_line!("counted to {total}");
     assert_eq!(total, 42);
 
-    // The message that crashes the counter is lost; the ones behind it wait for the next incarnation.
+    // The message that crashes the counter is lost. Those behind it wait for the next incarnation.
     let before = address.pid();
     address.cast(Msg::Divide(0))?;
     address.cast(Msg::Add(1))?;
@@ -68,7 +68,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     assert_ne!(address.pid(), before, "another incarnation answers at the same address");
 
     assert!(app.shutdown().await.is_clean());
-    assert!(address.cast(Msg::Add(1)).is_err(), "nobody serves it any more");
+    assert!(address.cast(Msg::Add(1)).is_err(), "the counter has ended for good");
     assert!(system.counters().is_balanced(), "every message is accounted for");
     Ok(())
 }

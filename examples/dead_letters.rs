@@ -1,4 +1,4 @@
-//! Dead letters and accounts: no message that was accepted is ever lost without a word.
+//! Dead letters and message counters: every accepted message that is not handled is reported.
 //!
 //! ```text
 //! cargo run --release --example dead_letters
@@ -12,7 +12,7 @@ use std::error::Error;
 
 use perennial::{Actor, Context, DeadLetter, DeadLetterReason, ExitReason, SendError, System, Unsent};
 
-/// Prints what is not too long.
+/// Prints short pages, and crashes at a long one.
 struct Printer;
 
 struct Page(&'static str);
@@ -39,7 +39,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let system = System::new();
     let mut dead_letters = system.subscribe::<DeadLetter>();
 
-    // Nobody restarts an actor that is spawned by itself: what waits behind the message that ends it is dead, too.
+    // An actor outside a tree is not restarted, so the messages that wait behind the crash are dead
+    // letters too.
     let printer = system.spawn::<Printer>(()).label("printer").await?;
     let handle = printer.handle();
     handle.suspend()?;
@@ -61,7 +62,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     assert!(matches!(waiting.reason, DeadLetterReason::Unhandled(_)));
     assert!(dead_letters.try_next().is_none());
 
-    // What was never accepted is no dead letter: it comes back to whoever sent it.
+    // A message that was not accepted is no dead letter. It comes back to its sender.
     let Err(SendError::Closed(Unsent { message: Page(text), .. })) = printer.cast(Page("late")) else {
         return Err("it has ended".into());
     };

@@ -1,5 +1,5 @@
-//! Children that come and go: sessions started from a template, as many as there may be, and a group of partitions whose
-//! number is changed while it runs.
+//! Children that come and go: sessions that are started from a template up to a maximum, and
+//! partitions whose number changes while they run.
 //!
 //! ```text
 //! cargo run --release --example dynamic
@@ -22,7 +22,7 @@ struct Session {
 }
 
 enum Msg {
-    /// Who it is, and how many requests it has served.
+    /// Returns the user, and the number of requests that this incarnation has served.
     Request(Reply<(String, u32)>),
     Crash,
 }
@@ -66,10 +66,10 @@ async fn sessions(system: &System) -> Result<(), Box<dyn Error>> {
     print_line!("after a crash {user} has served {requests} request");
     assert_eq!((&*user, requests), ("ada", 1));
 
-    // Children are told apart by their pids. One that is stopped is gone, and makes room.
+    // A dynamic child is identified by its pid. Once terminated it is gone, and makes room.
     app.supervisor().terminate_child(grace.pid().ok_or("it lives")?).await?;
-    assert!(grace.cast(Msg::Crash).is_err(), "nobody serves it any more");
-    // The spec that was refused came back, and can be started now.
+    assert!(grace.cast(Msg::Crash).is_err(), "the session has ended for good");
+    // The refused spec came back in the error, and can be started now.
     app.supervisor().start_child(refused.child).await?;
     let count = app.supervisor().count_children().await?;
     print_line!("{} sessions run", count.active);
@@ -78,7 +78,7 @@ async fn sessions(system: &System) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// One of several that keep some of the words each.
+/// A partition: it keeps a part of the words, and answers with its number.
 struct Shelf(usize);
 
 impl Actor for Shelf {
@@ -112,7 +112,7 @@ async fn partitions(system: &System) -> Result<(), Box<dyn Error>> {
         assert!(spread.iter().all(|shelf| *shelf < size));
         assert_eq!(app.supervisor().count_children().await?.active, size);
     }
-    assert!(partitions.resize(9).await.is_err(), "there are no more than it was made for");
+    assert!(partitions.resize(9).await.is_err(), "eight is the maximum");
     assert!(app.shutdown().await.is_clean());
     Ok(())
 }

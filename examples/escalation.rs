@@ -1,5 +1,5 @@
-//! Escalation: a supervisor that cannot cope gives up, and leaves it to its own. Whoever holds an address or a name of a
-//! worker below notices no more than a pause, until the root of the tree gives up as well.
+//! Escalation: a supervisor that exceeds its restart intensity gives up, and its own supervisor
+//! restarts it. Addresses and names of workers below stay valid, until the root gives up as well.
 //!
 //! ```text
 //! cargo run --release --example escalation
@@ -49,12 +49,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut reports = system.subscribe::<SupervisorReport>();
     let worker = Child::new::<Worker>("worker", ()).named(WORKER);
     let address = worker.address();
-    // Each of the two tolerates one restart; "pool" gives up at the second crash, "app" when "pool" has done so twice.
+    // Each supervisor tolerates one restart. "pool" gives up at the second crash, and "app" gives
+    // up when "pool" has done so twice.
     let pool = Supervisor::new("pool").intensity(1, Duration::from_secs(60)).child(worker);
     let app = Supervisor::new("app").intensity(1, Duration::from_secs(60)).child(pool).start(&system).await?;
 
-    // Two crashes and a question, all queued at once. The pool ends over the second crash, with the question still in the
-    // mailbox; it is answered by the worker of the next pool.
+    // Two crashes and a call are queued at once. The pool ends at the second crash. The call waits
+    // in the mailbox, and the worker of the next pool answers it.
     let pool = app.tree().at(["pool"]).and_then(|pool| pool.pid).ok_or("the pool runs")?;
     address.cast(Msg::Crash)?;
     address.cast(Msg::Crash)?;
@@ -65,17 +66,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
         "the pool {pool} gave up and runs again as {next}; its worker answers as incarnation {incarnation}"
     );
     assert_ne!(pool, next);
-    assert_eq!(pool.identity(), next.identity(), "another incarnation of the same");
+    assert_eq!(pool.identity(), next.identity(), "another incarnation of the same supervisor");
     let found = system.whereis(WORKER)?;
     assert_eq!(found.call(Msg::Incarnation).await?, 3, "the name leads there as well");
 
-    // Two more, and there is nobody left to restart anything.
+    // After two more crashes the root ends, and nothing is restarted.
     found.cast(Msg::Crash)?;
     found.cast(Msg::Crash)?;
     let reason = app.join().await;
     print_line!("the tree ended: {reason}");
     assert_eq!(reason.to_string(), "shutdown: reached the maximum restart intensity");
-    assert!(address.cast(Msg::Crash).is_err(), "nobody is due to serve it");
+    assert!(address.cast(Msg::Crash).is_err(), "the worker has ended for good");
     assert!(system.whereis(WORKER).is_err(), "and its name is free");
 
     let mut gave_up = Vec::new();

@@ -1,4 +1,4 @@
-//! Links: two actors that have no meaning without each other end together, and one that traps exits is told instead.
+//! Links: two linked actors end together. An actor that traps exits gets a signal instead.
 //!
 //! ```text
 //! cargo run --release --example links
@@ -41,7 +41,7 @@ impl Actor for Half {
     }
 }
 
-/// Starts halves linked to itself, and outlives them, because it traps exits.
+/// Starts halves that are linked to it, and outlives them because it traps exits.
 struct Switchboard {
     lost: Vec<ExitReason>,
 }
@@ -62,7 +62,8 @@ impl Actor for Switchboard {
 
     async fn handle(&mut self, msg: Ask, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
         match msg {
-            // Linked before it runs: however soon it ends, the switchboard hears of it.
+            // The link exists before the half runs, so the switchboard gets a signal however soon
+            // it ends.
             Ask::Open(reply) => reply.send(ctx.system().spawn::<Half>(()).linked_to(ctx).await?),
             Ask::Lost(reply) => reply.send(self.lost.clone()),
         }
@@ -81,7 +82,7 @@ impl Actor for Switchboard {
 async fn main() -> Result<(), Box<dyn Error>> {
     let system = System::new();
 
-    // Two that are linked end together, with the same reason.
+    // Linked actors end together, with the same reason.
     let left = system.spawn::<Half>(()).await?;
     let right = system.spawn::<Half>(()).await?;
     left.call(|done| Msg::Pair(right.handle(), done)).await?;
@@ -92,7 +93,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     print_line!("left ended: {}; right ended: {}", left_down.reason, right_down.reason);
     assert_eq!(left_down.reason.to_string(), right_down.reason.to_string());
 
-    // One that traps exits is told, and lives on.
+    // An actor that traps exits gets a signal, and goes on.
     let switchboard = system.spawn::<Switchboard>(()).await?;
     let half = switchboard.call(Ask::Open).await?;
     let down = half.monitor();
@@ -102,7 +103,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     print_line!("the switchboard lost {} line: {}", lost.len(), lost[0]);
     assert_eq!(lost.len(), 1);
 
-    // When it ends itself, its children end with it, whatever they would like.
+    // When the switchboard ends, its children end with it.
     let half = switchboard.call(Ask::Open).await?;
     let down = half.monitor();
     switchboard.stop(ExitReason::shutdown())?;

@@ -1,4 +1,4 @@
-//! Liveness: children that do not crash and do not get on either are found, ended and started again, even if they never await.
+//! Liveness: a child that hangs is detected, ended and restarted, even if its code never awaits.
 //!
 //! ```text
 //! cargo run --release --example liveness
@@ -16,7 +16,7 @@ use std::time::Duration;
 use perennial::prelude::*;
 use perennial::{Probe, ReportKind, Subscription, SupervisionStats, SupervisorReport, UnstoppedChild};
 
-/// Does what it is told, and some of that has no end.
+/// Hangs in three ways, as it is told to.
 #[derive(Default)]
 struct Worker {
     forgotten: Vec<Reply<()>>,
@@ -26,11 +26,11 @@ struct Worker {
 enum Msg {
     Which(Reply<u32>),
     Ping(Reply<()>),
-    /// Waits for something that never comes.
+    /// Awaits a future that never resolves.
     Wait,
-    /// Keeps a thread busy for as long as this is so.
+    /// Keeps a thread busy while the flag is set.
     Spin(Arc<AtomicBool>),
-    /// Handles everything from now on, and answers no ping.
+    /// Handles every message from now on, but answers no ping.
     Forget,
 }
 
@@ -59,7 +59,7 @@ impl Actor for Worker {
     }
 }
 
-/// Shows what is reported of a child until it starts again, and tells in how many reports that was.
+/// Prints the reports about a child until it is restarted. Returns their number.
 async fn show(reports: &mut Subscription<SupervisorReport>, path: &str) -> usize {
     let mut count = 0;
     while let Some(report) = reports.next().await {
@@ -75,7 +75,7 @@ async fn show(reports: &mut Subscription<SupervisorReport>, path: &str) -> usize
     count
 }
 
-/// One who never awaits takes a thread with it; there has to be another.
+/// Two threads, because an actor that never awaits keeps one of them.
 #[tokio::main(flavor = "multi_thread", worker_threads = 4)]
 async fn main() -> Result<(), Box<dyn Error>> {
     let system = System::new();
@@ -92,7 +92,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let app = tree.children(children).start(&system).await?;
     let mut reports = system.subscribe::<SupervisorReport>();
 
-    // It does not hear that it is to stop, and is killed, which acts where it awaits.
+    // A handler that awaits for ever ignores the stop, and is killed at its await.
     waits.cast(Msg::Wait)?;
     assert_eq!(
         show(&mut reports, "app/waits").await,
@@ -101,18 +101,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
     );
     assert_eq!(waits.call(Msg::Which).await?, 2, "the same address");
 
-    // It does not even die. Its mailbox goes to the next incarnation, with all that waits.
+    // A handler that never awaits cannot be killed. It is abandoned, and the next incarnation takes
+    // over its mailbox with all waiting messages.
     let on = Arc::new(AtomicBool::new(true));
     spins.cast(Msg::Spin(on.clone()))?;
     let asked = spins.clone();
     let waiting = tokio::spawn(async move { asked.call(Msg::Which).no_timeout().await });
-    assert_eq!(show(&mut reports, "app/spins").await, 6, "and abandoned");
-    assert_eq!(waiting.await??, 2, "whoever asked meanwhile is answered");
+    assert_eq!(show(&mut reports, "app/spins").await, 6, "it was abandoned");
+    assert_eq!(waiting.await??, 2, "the call that waited is answered");
     assert_eq!(SupervisionStats::of(&system).abandoned, 1);
 
-    // It is never long in a handler, and does nothing that is of use. Only a question finds that.
+    // No handler takes long, but the actor does nothing useful. Only a probe detects that.
     forgets.cast(Msg::Forget)?;
-    assert_eq!(show(&mut reports, "app/forgets").await, 4, "it obeys");
+    assert_eq!(show(&mut reports, "app/forgets").await, 4, "it stops when it is told to");
     assert_eq!(forgets.call(Msg::Which).await?, 2);
 
     on.store(false, Ordering::Relaxed);

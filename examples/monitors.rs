@@ -1,4 +1,5 @@
-//! Monitors: to be told, once, that an actor has ended, and why; from an actor and from plain code.
+//! Monitors: one notification that an actor has ended, with the reason; for actors and for plain
+//! code.
 //!
 //! ```text
 //! cargo run --release --example monitors
@@ -13,7 +14,7 @@ use std::error::Error;
 
 use perennial::{Actor, Address, Context, ExitReason, MonitorId, Reply, Signal, System};
 
-/// Does a job, well or badly.
+/// Does a job, which succeeds or fails.
 struct Worker;
 
 enum Job {
@@ -38,10 +39,10 @@ impl Actor for Worker {
     }
 }
 
-/// Who ended, and why.
+/// The name of a worker and the reason of its end.
 type Ends = Vec<(&'static str, ExitReason)>;
 
-/// Watches workers and keeps an account of how they ended.
+/// Monitors workers and records how they ended.
 struct Foreman {
     watched: HashMap<MonitorId, &'static str>,
     ended: Ends,
@@ -50,7 +51,7 @@ struct Foreman {
 
 enum Ask {
     Watch(&'static str, Address<Job>, Reply<()>),
-    /// Answered when so many have ended.
+    /// Answered when this number of workers has ended.
     Ended(usize, Reply<Ends>),
 }
 
@@ -97,7 +98,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let system = System::new();
     let foreman = system.spawn::<Foreman>(()).await?;
 
-    // Watched from before it runs, in plain code: a future.
+    // In plain code a monitor is a future. This one exists before the actor runs.
     let (good, good_down) = system.spawn::<Worker>(()).label("good").detach_monitored()?;
     let (bad, bad_down) = system.spawn::<Worker>(()).label("bad").detach_monitored()?;
     foreman.call(|done| Ask::Watch("good", good.clone(), done)).await?;
@@ -108,7 +109,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     bad.cast(Job::Panic)?;
     assert!(matches!(bad_down.await.reason, ExitReason::Panicked(_)));
 
-    // A monitor always tells, also of one who has ended long ago.
+    // A monitor always resolves, also if the actor ended long ago.
     foreman.call(|done| Ask::Watch("late", good.clone(), done)).await?;
 
     let ended = foreman.call(|reply| Ask::Ended(3, reply)).await?;

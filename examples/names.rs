@@ -1,4 +1,5 @@
-//! Names: found at every moment, through restarts, handed over without a gap, and waited for before there is anybody.
+//! Names: valid through restarts, handed over to another actor without a gap, and waited for before
+//! they are registered.
 //!
 //! ```text
 //! cargo run --release --example names
@@ -18,7 +19,7 @@ const LEDGER: Name<Msg> = Name::new("ledger");
 
 enum Msg {
     Crash,
-    Who(Reply<&'static str>),
+    Edition(Reply<&'static str>),
 }
 
 struct Ledger(&'static str);
@@ -34,7 +35,7 @@ impl Actor for Ledger {
     async fn handle(&mut self, msg: Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
         match msg {
             Msg::Crash => return Err(ExitReason::failed("a blot")),
-            Msg::Who(reply) => reply.send(self.0),
+            Msg::Edition(reply) => reply.send(self.0),
         }
         Ok(())
     }
@@ -44,7 +45,7 @@ impl Actor for Ledger {
 async fn main() -> Result<(), Box<dyn Error>> {
     let system = System::new();
 
-    // Somebody waits for a name that nobody has yet.
+    // A task waits for a name that is not registered yet.
     let early = tokio::spawn({
         let system = system.clone();
         async move { system.wait_for(LEDGER, Duration::from_secs(5)).await }
@@ -56,7 +57,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let app = Supervisor::new("app").child(old).child(new).start(&system).await?;
     assert_eq!(early.await??, old_address);
 
-    // During a restart the name leads to the same mailbox: what is sent there waits.
+    // During a restart the name leads to the same mailbox, where messages wait.
     system.cast_to(LEDGER, Msg::Crash)?;
     let retry = loop {
         match system.whereis_alive(LEDGER) {
@@ -65,15 +66,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
     };
     print_line!("being restarted, due in {retry:?}; a call waits for that");
-    assert_eq!(system.call_to(LEDGER, Msg::Who).await?, "the old ledger");
+    assert_eq!(system.call_to(LEDGER, Msg::Edition).await?, "the old ledger");
 
-    // Handed over: at no moment does it lead nowhere.
+    // While it is handed over, the name always leads to one of the two.
     Registry::of(&system).hand_over(LEDGER, &old_address, &new_address)?;
-    let who = system.call_to(LEDGER, Msg::Who).await?;
-    print_line!("handed over to {who}");
-    assert_eq!(who, "the new ledger");
+    let edition = system.call_to(LEDGER, Msg::Edition).await?;
+    print_line!("handed over to {edition}");
+    assert_eq!(edition, "the new ledger");
 
-    // Another type is an error, and when the tree is over the name is free.
+    // A lookup with another message type is an error. After the shutdown the name is free.
     let wrong: Name<u64> = Name::new("ledger");
     assert!(matches!(system.whereis(&wrong), Err(LookupError::WrongType { .. })));
     assert!(app.shutdown().await.is_clean());

@@ -1,4 +1,4 @@
-//! A pool: four workers hash words, one of the words crashes whoever touches it, and nothing else is lost.
+//! A pool: four workers count letters. One word crashes its worker, and no other job is lost.
 //!
 //! ```text
 //! cargo run --release --example pool
@@ -15,7 +15,7 @@ use perennial::Backoff;
 use perennial::pool::{AttemptError, JobError, Pool, PoolShutdown, Worker, WorkerContext};
 use perennial::prelude::*;
 
-/// Counts the letters of words. It has its own count of how many it has done, which goes with it when it crashes.
+/// Counts the letters of words, and its completed jobs. A crash loses that count.
 struct Counter {
     slot: usize,
     done: u32,
@@ -48,7 +48,7 @@ impl Worker for Counter {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // The panics are on purpose, and told of below.
+    // The panics are on purpose, and reported below.
     std::panic::set_hook(Box::new(|_| {}));
     let pool = Pool::new::<Counter>("counters", 4, ())
         .attempts(3)
@@ -56,11 +56,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let counters = pool.handle();
     let app = pool.start(&System::new()).await?;
 
-    // One job, and its result.
+    // One job and its result.
     let urgent = counters.submit("perennial".to_owned()).priority(9).await?;
     assert_eq!(urgent.await?, 9);
 
-    // Many jobs, and their results in order. One of them crashes its worker, whoever that is.
+    // Many jobs and their results in order. One of them crashes its worker.
     let words = ["let", "it", "crash", "poison", "and", "go", "on", "..."].map(str::to_owned);
     let results = counters.submit_many(words).await?.join_all().await;
     let letters: Vec<Option<usize>> = results.iter().map(|result| result.as_ref().ok().copied()).collect();
@@ -69,16 +69,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     assert!(matches!(&results[3], Err(JobError::Failed(failures))
         if failures.len() == 3 && failures.iter().all(|failure| matches!(failure, AttemptError::WorkerEnded(_)))));
 
-    // What could not be done is kept, with all that went wrong.
+    // Jobs that failed for good are kept with their failures.
     let dead = counters.drain_dead_jobs();
     for job in &dead {
         let last = job.failures.last().map(ToString::to_string).unwrap_or_default();
         print_line!("dead after {} attempts: {:?}, at last: {last}", job.failures.len(), job.job);
     }
-    // An error is a result: only the crashes were tried again.
+    // An error is a result. Only the crashes were tried again.
     assert_eq!(dead.iter().map(|job| job.failures.len()).sum::<usize>(), 3 + 1);
 
-    // A thousand more while all workers are restarted, one after the other.
+    // A thousand more jobs, while all workers are restarted one after the other.
     let batch = counters.submit_many((0..1000).map(|n| format!("word{n}"))).await?;
     counters.rolling_restart().await?;
     assert!(batch.join_all().await.iter().all(|result| matches!(result, Ok(4))));

@@ -1,5 +1,5 @@
-//! A ractor actor, unchanged, under one of our supervisors and next to one of our actors: it crashes, and whoever knew it still
-//! does.
+//! An unchanged ractor actor below a supervisor of this library, next to an actor of this library.
+//! It crashes, and its address and its name stay valid.
 //!
 //! ```text
 //! cargo run --release --example ractor_child
@@ -18,13 +18,13 @@ use perennial::{
 };
 use ractor::{ActorProcessingErr, ActorRef};
 
-/// Written for ractor, before anybody thought of supervising it.
+/// A cache, written for ractor without supervision in mind.
 struct Cache;
 
 enum Entry {
     Put(String, u32),
     Get(String, Reply<Option<u32>>),
-    /// Something that it cannot cope with.
+    /// Makes the cache fail.
     Corrupt,
 }
 
@@ -54,7 +54,7 @@ impl ractor::Actor for Cache {
     }
 }
 
-/// One of ours, who looks things up, in the cache if they are there.
+/// An actor of this library that looks up values, first in the cache.
 struct Reader {
     cache: Address<Entry>,
     slow: u32,
@@ -62,7 +62,7 @@ struct Reader {
 
 enum Ask {
     Read(String, Reply<u32>),
-    /// How often it had to take the slow way.
+    /// Returns the number of lookups that missed the cache.
     Slow(Reply<u32>),
 }
 
@@ -71,7 +71,7 @@ impl Actor for Reader {
     type Args = ();
 
     async fn init((): &(), ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
-        // It is in place before it has started, and stays through every restart.
+        // The name is valid before the cache has started, and through every restart.
         Ok(Self { cache: ctx.system().whereis(CACHE)?, slow: 0 })
     }
 
@@ -109,7 +109,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!((read("lily").await?, read("lily").await?), (4, 4));
     assert_eq!(ask.call(Ask::Slow).await?, 1, "the second time it was in the cache");
 
-    // It crashes. What waits behind the message that it could not cope with is for the next incarnation.
+    // The cache crashes. The messages behind that one are for the next incarnation.
     let down = entries.monitor();
     entries.cast(Entry::Corrupt)?;
     entries.cast(Entry::Put("rose".to_owned(), 4))?;
@@ -117,9 +117,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     print_line!("the cache ended: {reason}");
     assert_eq!(reason.to_string(), "failed: the cache is corrupt");
     assert_eq!((read("rose").await?, read("lily").await?), (4, 4));
-    assert_eq!(ask.call(Ask::Slow).await?, 2, "the lily went with the state, the rose was still to come");
+    assert_eq!(ask.call(Ask::Slow).await?, 2, "the crash lost the lily, and the rose came later");
 
-    // The reader has noticed nothing: the address and the name lead to the next incarnation.
+    // The reader is unaffected: the address and the name lead to the next incarnation.
     assert_eq!(system.whereis(CACHE)?.pid().map(|pid| pid.incarnation()), Some(2));
     assert_eq!(dead.next().await.map(|letter| letter.label), Some("app/cache".into()));
     print_text!("{}", app.tree());

@@ -1,5 +1,6 @@
-//! An orderly shutdown, and who did not keep to it: a child that stops in time, one that is late and is killed, and one that
-//! blocks its thread, so that nobody can kill it, and is abandoned. The shutdown ends all the same, and names them.
+//! An orderly shutdown and its report. One child stops in time, one is late and is killed, and one
+//! blocks its thread, cannot be killed, and is abandoned. The shutdown ends, and names the last
+//! two.
 //!
 //! ```text
 //! cargo run --release --example shutdown_report
@@ -21,13 +22,14 @@ struct Worker {
 }
 
 enum Msg {
-    /// Says that it has begun, and then blocks its thread until the channel is closed. Not to be done in an actor; but somebody will.
+    /// Reports that it has begun, and then blocks its thread until the channel is closed. An actor
+    /// should not do that.
     Block(Reply<()>, mpsc::Receiver<()>),
 }
 
 impl Actor for Worker {
     type Msg = Msg;
-    /// How long it takes to say good-bye.
+    /// The time that its `terminate` takes.
     type Args = Duration;
 
     async fn init(good_bye: &Duration, _: &mut Context<Self>) -> Result<Self, ExitReason> {
@@ -37,7 +39,7 @@ impl Actor for Worker {
     async fn handle(&mut self, msg: Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
         let Msg::Block(begun, until) = msg;
         begun.send(());
-        // An error says that the channel is closed.
+        // An error means that the channel is closed.
         let _ = until.recv();
         Ok(())
     }
@@ -51,7 +53,7 @@ fn worker(id: &str, good_bye: Duration) -> Child<Msg> {
     Child::new::<Worker>(id, good_bye).shutdown(Shutdown::Timeout(Duration::from_millis(100)))
 }
 
-// Two threads: while one is blocked, the other does the rest.
+// Two threads, because one of them is blocked.
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Box<dyn Error>> {
     let system = System::new();
@@ -64,7 +66,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .child(
             Supervisor::new("pool")
                 .child(worker("late", Duration::from_secs(3600)))
-                // Who is killed never says good-bye, and is never late.
+                // A child that is killed at once runs no `terminate`, and is never late.
                 .child(worker("brutal", Duration::from_secs(3600)).shutdown(Shutdown::BrutalKill)),
         )
         .child(stuck)
@@ -88,7 +90,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(unstopped, [("app/pool/late", false), ("app/stuck", true)]);
     assert_eq!(SupervisionStats::of(&system).abandoned, 1);
 
-    // Whoever subscribes to reports hears of it as it happens.
+    // The reports say the same as it happens.
     let mut heard = Vec::new();
     while let Some(report) = reports.try_next() {
         match report.kind {
@@ -99,7 +101,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     assert_eq!(heard, ["app/stuck killed", "app/stuck abandoned", "app/pool/late killed"]);
 
-    // The blocked thread is let go, or else the runtime would wait for it for ever.
+    // Releases the blocked thread. The runtime would wait for it for ever.
     drop(release);
     Ok(())
 }

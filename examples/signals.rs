@@ -1,9 +1,9 @@
-//! Signals: a program that stops in good order when it is told to, at once when it is told twice, and says so in its exit status. The same
-//! signal again within 500 ms is not a second one.
+//! Signals: the first one stops the program in order, a second one ends it at once, and the exit
+//! status tells which. The same signal again within 500 ms does not count.
 //!
 //! ```text
-//! cargo run --release --example signals             # starts itself twice, sends signals, looks at the exit statuses
-//! cargo run --release --example signals -- serve    # serves until Ctrl-C
+//! cargo run --release --example signals           # starts itself twice, and sends signals
+//! cargo run --release --example signals -- serve  # serves until Ctrl-C
 //! ```
 
 #[macro_use]
@@ -18,7 +18,7 @@ use std::time::Duration;
 use perennial::prelude::*;
 use perennial::{App, RunOutcome, SupervisorHandle};
 
-/// Writes what it has been given to a slow disk when it is told to stop.
+/// Writes its entries to a slow disk when it stops.
 struct Store {
     entries: u32,
     slow: Duration,
@@ -52,12 +52,12 @@ async fn start(slow: Duration) -> Result<App<SupervisorHandle>, Box<dyn Error>> 
     Ok(app)
 }
 
-/// The service itself: what a `main` of a program under systemd, Docker or Kubernetes is.
+/// The service itself, as the `main` of a program under systemd, Docker or Kubernetes.
 async fn serve(slow: Duration) -> Result<RunOutcome, Box<dyn Error>> {
     let app = start(slow).await?;
     let finish = app.run_until_signal();
     tokio::pin!(finish);
-    // From its first poll on it listens.
+    // It listens from its first poll on.
     let early = tokio::time::timeout(Duration::from_millis(1), &mut finish).await;
     print_line!("ready");
     match early {
@@ -81,13 +81,13 @@ fn send(signal: &str, process: &Process) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Sends signals to services, and looks at how they end.
+/// Sends signals to services, and checks how they end.
 fn show() -> Result<RunOutcome, Box<dyn Error>> {
     let (mut told, lines) = service("10")?;
     send("-TERM", &told)?;
     assert_eq!(lines.collect::<Vec<_>>(), ["writing 3 entries", "written"]);
     let status = told.wait()?;
-    print_line!("told once, it wrote all and ended with {status}");
+    print_line!("one signal: it wrote all entries and ended with {status}");
     assert_eq!(status.code(), Some(0));
 
     let (mut told, mut lines) = service("3600000")?;
@@ -95,7 +95,7 @@ fn show() -> Result<RunOutcome, Box<dyn Error>> {
     assert_eq!(lines.next().as_deref(), Some("writing 3 entries"));
     send("-TERM", &told)?;
     let status = told.wait()?;
-    print_line!("told twice, it did not wait for the disk and ended with {status}");
+    print_line!("two signals: it did not wait for the disk and ended with {status}");
     assert_eq!(status.code(), Some(143));
     Ok(RunOutcome::Completed { reason: ExitReason::Normal, gave_up: false })
 }

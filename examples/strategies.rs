@@ -1,4 +1,5 @@
-//! Strategies: three children, the middle one crashes, and the strategy of their supervisor decides who is restarted with it.
+//! Strategies: of three children the middle one crashes. The strategy of the supervisor decides
+//! which others are restarted with it.
 //!
 //! ```text
 //! cargo run --release --example strategies
@@ -16,7 +17,7 @@ struct Worker;
 
 enum Msg {
     Crash,
-    /// Which incarnation answers: 1 is the first, and every restart makes it one more.
+    /// Returns the number of the incarnation that answers. The first is 1.
     Incarnation(Reply<u32>),
 }
 
@@ -39,7 +40,7 @@ impl Actor for Worker {
     }
 }
 
-/// Crashes the middle one of three; which incarnation of each there is after that.
+/// Crashes the middle one of three children. Returns the number of the incarnation of each.
 async fn crash_the_middle(strategy: Strategy) -> Result<[u32; 3], Box<dyn Error>> {
     let system = System::new();
     let [first, middle, last] = ["first", "middle", "last"].map(|id| Child::new::<Worker>(id, ()));
@@ -48,8 +49,8 @@ async fn crash_the_middle(strategy: Strategy) -> Result<[u32; 3], Box<dyn Error>
         Supervisor::new("app").strategy(strategy).children([first, middle, last]).start(&system).await?;
 
     crashing.cast(Msg::Crash)?;
-    // It answers when it is up again. Whoever had to stop for that has stopped by then, and whoever is to come up before it has
-    // come up; who comes up after it answers when it does.
+    // The middle child answers when it is restarted. By then every child that stops with it has
+    // stopped, and the first has been restarted. The last answers when it is restarted.
     let middle = crashing.call(Msg::Incarnation).await?;
     let incarnations = [before.call(Msg::Incarnation).await?, middle, after.call(Msg::Incarnation).await?];
     assert!(app.shutdown().await.is_clean());
@@ -66,11 +67,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
         "last"
     );
     for (name, strategy, expected) in [
-        // They have nothing to do with each other.
+        // The children are independent.
         ("one_for_one", Strategy::OneForOne, [1, 2, 1]),
-        // None of them makes sense without the others.
+        // Each child needs all others.
         ("one_for_all", Strategy::OneForAll, [2, 2, 2]),
-        // Each builds on those before it.
+        // Each child needs those before it.
         ("rest_for_one", Strategy::RestForOne, [1, 2, 2]),
     ] {
         let incarnations = crash_the_middle(strategy).await?;

@@ -1,4 +1,5 @@
-//! Timers, idle timeouts, piped futures and continuations: what an actor sets itself to do, and what ends with it.
+//! Timers, idle timeouts, piped futures and continuations: messages that an actor sends to itself,
+//! and that end with its incarnation.
 //!
 //! ```text
 //! cargo run --release --example timers
@@ -15,7 +16,8 @@ use perennial::{Actor, Context, ExitReason, Reply, System, TimerId};
 
 const TICK: Duration = Duration::from_millis(5);
 
-/// Loads its data after its start, ticks, saves a while after the last change, and stops when nobody wants it any more.
+/// Loads its data after its start, ticks, saves some time after the last change, and stops when
+/// idle.
 struct Cache {
     journal: Vec<&'static str>,
     ticks: u32,
@@ -39,7 +41,7 @@ impl Actor for Cache {
     type Args = ();
 
     async fn init(_: &(), ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
-        // The start is over when init returns; this comes before anybody's message.
+        // The start is complete when init returns. A continuation comes before the mailbox.
         ctx.continue_with(Msg::Load);
         let ticker = ctx.send_interval(TICK, || Msg::Tick);
         Ok(Self { journal: Vec::new(), ticks: 0, ticker: Some(ticker), done: None })
@@ -49,7 +51,7 @@ impl Actor for Cache {
         match msg {
             Msg::Load => {
                 self.journal.push("load");
-                // Runs beside the actor, on a thread for work that blocks; its result comes as a message.
+                // Runs on a thread for blocking work. The result comes as a message.
                 ctx.pipe_blocking(|| (1..=1000).sum::<usize>(), Msg::Fetched);
             }
             Msg::Fetched(sum) => {
@@ -67,7 +69,7 @@ impl Actor for Cache {
             }
             Msg::Change => {
                 self.journal.push("change");
-                // Saving waits for a pause: each change starts the same timer anew.
+                // Each change restarts the same timer, so saving waits for a pause.
                 ctx.start_timer("save", 2 * TICK, Msg::Save);
             }
             Msg::Save => {
@@ -78,7 +80,7 @@ impl Actor for Cache {
             Msg::Idle => {
                 self.journal.push("idle");
                 if let Some(done) = self.done.take() {
-                    // OTP's {stop, Reason, Reply}: terminate first, then the answer.
+                    // OTP's `{stop, Reason, Reply}`: terminate runs first, then the answer is sent.
                     ctx.stop_and_reply(ExitReason::Normal, done, std::mem::take(&mut self.journal));
                 }
             }

@@ -1,4 +1,5 @@
-//! Topics: what one says reaches all who have asked for it, a slow one holds nobody up, and a restart costs no subscription.
+//! Topics: a published message reaches all subscribers. A slow subscriber delays no other, and a
+//! restart keeps the subscription.
 //!
 //! ```text
 //! cargo run --release --example topics
@@ -30,7 +31,7 @@ impl From<Price> for Msg {
     }
 }
 
-/// Keeps what it has seen since its last crash.
+/// Keeps the prices that it has seen since its last crash.
 struct Ticker(Vec<u64>);
 
 impl Actor for Ticker {
@@ -38,7 +39,7 @@ impl Actor for Ticker {
     type Args = ();
 
     async fn init(_: &(), ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
-        // To subscribe in every init is to subscribe once.
+        // A subscription belongs to the actor. A later incarnation does not add another one.
         Registry::of(ctx.system()).topic(PRICES).subscribe(&ctx.address(), SlowSubscriberPolicy::Skip);
         Ok(Self(Vec::new()))
     }
@@ -63,13 +64,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let prices = Registry::of(&system).topic(PRICES);
     assert_eq!(prices.subscribers().len(), 2);
 
-    // Nobody gets to run in between: the small mailbox takes two of three, and whoever publishes is told.
+    // No subscriber runs in between, so the small mailbox takes two of three. The report counts the
+    // third.
     let skipped: usize = (1..=3).map(|price| prices.publish(&Price(price)).skipped).sum();
-    print_line!("{skipped} was skipped");
+    print_line!("{skipped} price was skipped");
     assert_eq!(skipped, 1);
     assert_eq!((slow.call(Msg::Seen).await?, fast.call(Msg::Seen).await?), (vec![1, 2], vec![1, 2, 3]));
 
-    // What is said during a restart waits for the next incarnation, once.
+    // A message that is published during a restart waits for the next incarnation.
     fast.cast(Msg::Crash)?;
     let told = prices.publish(&Price(4));
     assert_eq!((told.delivered, told.removed), (2, 0));
@@ -78,7 +80,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(seen, [4]);
 
     assert!(app.shutdown().await.is_clean());
-    // The subscriptions went with their actors.
+    // The subscriptions ended with their actors.
     let told = prices.publish(&Price(5));
     assert_eq!((told.delivered, told.removed, prices.subscribers().len()), (0, 0, 0));
     Ok(())

@@ -26,6 +26,9 @@ pub use perennial_supervision::{
     TaskContext, TaskScope, Tree, UnstoppedChild,
 };
 
+#[cfg(doctest)]
+mod guide;
+
 /// The errors of starting an actor and of starting a tree.
 pub mod start {
     pub use perennial_actors::SpawnError as ActorError;

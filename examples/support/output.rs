@@ -1,5 +1,6 @@
-//! What an example prints. `println!` panics if its output goes to a pipe without a reader, as in `example | true`; a program whose
-//! exit code tells how it ended must not end because of that. These macros ignore that a write failed.
+//! Macros with which an example prints. `println!` panics if its output goes to a pipe without a
+//! reader, as in `example | true`. These macros ignore that a write failed, so that the exit code
+//! of the example tells only how the example ended.
 
 #![allow(unused_macros, dead_code, reason = "each example uses a part of it")]
 
