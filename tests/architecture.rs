@@ -10,6 +10,8 @@ mod models;
 mod sources;
 #[path = "architecture/threads.rs"]
 mod threads;
+#[path = "architecture/words.rs"]
+mod words;
 
 use std::collections::BTreeSet;
 use std::fs;
