@@ -120,11 +120,11 @@ impl TaskContext {
         self.parent.as_deref()
     }
 
-    /// Returns a future that resolves to the stop reason once the task is asked to stop.
+    /// Returns a future that resolves to the reason of the stop once the task is asked to stop.
     ///
     /// From this call on, a stop does not drop the task's future, whether or not the returned
     /// future is polled. The task has to end by itself then, within its shutdown timeout. If it
-    /// returns `Ok`, its exit reason is the stop reason.
+    /// returns `Ok`, its exit reason is the reason of the stop.
     ///
     /// In a clone that another task holds, the future also resolves when the task has ended for any
     /// other reason.
@@ -159,9 +159,9 @@ impl fmt::Debug for TaskContext {
 
 /// The channel by which the runner of a task tells it to stop.
 struct StopChannel {
-    /// `true` if the task waits for the stop reason and must not be dropped on a stop.
+    /// `true` if the task waits for the reason of the stop and must not be dropped on a stop.
     graceful: AtomicBool,
-    /// The stop reason, once there is one.
+    /// The reason of the stop, once there is one.
     reason: watch::Sender<Option<ExitReason>>,
 }
 
@@ -170,7 +170,7 @@ impl StopChannel {
         Arc::new(Self { graceful: AtomicBool::new(false), reason: watch::Sender::new(None) })
     }
 
-    /// Sends the stop reason to the task. Only the first call has an effect.
+    /// Sends the reason of the stop to the task. Only the first call has an effect.
     fn request_stop(&self, reason: &ExitReason) {
         let set = |slot: &mut Option<ExitReason>| {
             let first = slot.is_none();

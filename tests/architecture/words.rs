@@ -1,7 +1,6 @@
 //! Keeps one word for one thing: the words that are not used, and how a doc comment is written.
 
 use std::fs;
-use std::path::Path;
 
 use super::RANKS;
 use super::sources::{Source, assert_none, everything, library, root};
@@ -48,7 +47,7 @@ const METAPHORS: &str = "
     squeeze admit with overflow
     squeezed admitted
     straggler unstopped child
-    stragglers unstopped children
+    unstopped unstopped children
     watchman watchdog
     watchmen watchdogs
 ";
@@ -225,7 +224,9 @@ fn words(line: &str) -> impl Iterator<Item = &str> {
 fn parts(word: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     for c in word.chars() {
-        if c == '_' || (c.is_uppercase() && parts.last().is_some_and(|part| part.ends_with(char::is_lowercase))) {
+        if c == '_'
+            || (c.is_uppercase() && parts.last().is_some_and(|part| part.ends_with(char::is_lowercase)))
+        {
             parts.push(String::new());
         }
         if c != '_' {
@@ -303,13 +304,16 @@ fn unverbal(source: &Source) -> (usize, Vec<String>) {
     let mut wrong = Vec::new();
     let mut all = 0;
     for (number, line) in lines.iter().enumerate() {
-        let is_function = ["pub fn ", "pub const fn ", "pub async fn "].iter().any(|kind| line.starts_with(kind));
+        let is_function =
+            ["pub fn ", "pub const fn ", "pub async fn "].iter().any(|kind| line.starts_with(kind));
         if !is_function {
             continue;
         }
         let above = lines[..number].iter().rev();
-        let docs: Vec<&&str> =
-            above.skip_while(|line| line.starts_with("#[")).take_while(|line| line.starts_with("///")).collect();
+        let docs: Vec<&&str> = above
+            .skip_while(|line| line.starts_with("#["))
+            .take_while(|line| line.starts_with("///"))
+            .collect();
         let Some(first) = docs.last() else { continue };
         all += 1;
         let verb = first.trim_start_matches('/').trim_start().split(' ').next().unwrap_or_default();

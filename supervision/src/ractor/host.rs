@@ -93,7 +93,7 @@ impl<A: Actor> Host<A> {
     /// reason.
     async fn serve(&mut self, spawned: Spawned) -> ExitReason {
         let Spawned { actor, mut ended, text } = spawned;
-        let (mut stop_reason, mut killed) = (None, false);
+        let (mut requested, mut killed) = (None, false);
         let joined = poll_fn(|cx| {
             loop {
                 if let Poll::Ready(joined) = Pin::new(&mut ended).poll(cx) {
@@ -103,11 +103,11 @@ impl<A: Actor> Host<A> {
                     // If the actor does not end, its supervisor abandons it.
                     return Poll::Pending;
                 }
-                match self.shared.poll(&mut self.attachment, stop_reason.is_none(), cx) {
+                match self.shared.poll(&mut self.attachment, requested.is_none(), cx) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(MailboxEvent::Message(())) => self.shared.ring(),
                     Poll::Ready(MailboxEvent::Stop(reason)) => {
-                        stop_reason.get_or_insert(reason);
+                        requested.get_or_insert(reason);
                         actor.stop(None);
                     }
                     Poll::Ready(_) => {
@@ -119,14 +119,14 @@ impl<A: Actor> Host<A> {
             }
         });
         let joined = joined.await;
-        self.exit_reason(joined, stop_reason, text).await
+        self.exit_reason(joined, requested, text).await
     }
 
     /// Returns the exit reason of an actor that has ended.
     async fn exit_reason(
         &mut self,
         joined: Result<(), JoinError>,
-        stop_reason: Option<ExitReason>,
+        requested: Option<ExitReason>,
         text: oneshot::Receiver<Option<String>>,
     ) -> ExitReason {
         // The panic was not in a callback, but in a drop after one.
@@ -138,7 +138,7 @@ impl<A: Actor> Host<A> {
         if !self.shared.stopped_cleanly() {
             return ExitReason::Killed;
         }
-        match stop_reason {
+        match requested {
             Some(reason) => reason,
             None => self.own_reason(text).await,
         }

@@ -1,7 +1,8 @@
 //! Changing the spec of a running supervisor.
 
 use super::builder::Supervisor;
-use super::handle::{SupervisorHandle, ask};
+use super::handle::SupervisorHandle;
+use super::requests::ask;
 use crate::driver::ManagementRequest;
 use crate::error::ChangeError;
 

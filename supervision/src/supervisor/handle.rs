@@ -3,13 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use perennial_actors::{ActorHandle, Address, Monitor, OwnedArgs, Reply};
-use tokio::runtime;
+use perennial_actors::{ActorHandle, Address, Monitor, OwnedArgs};
 
-use crate::driver::{
-    ChildRef, DriverMsg, ManagementRequest, SupervisorNode, SupervisorState, WeakSupervisorNode,
-};
-use crate::error::{ChildError, StartChildError, StartChildErrorKind, StartOnceError};
+use super::requests::{ask, query, start_child, start_once};
+use crate::driver::{ChildRef, ManagementRequest, SupervisorNode, SupervisorState, WeakSupervisorNode};
+use crate::error::{ChildError, StartChildError, StartOnceError};
 use crate::node::ChildNode;
 use crate::policy::ChildPolicy;
 use crate::spec::{Child, ChildSpec};
@@ -183,8 +181,8 @@ assert!(matches!(down.await.reason, ExitReason::Shutdown(None)));"#
     ///
     /// # Errors
     ///
-    /// See [`StartChildErrorKind`]. The error gives the spec back, which can be started again as it
-    /// is.
+    /// See [`StartChildErrorKind`](crate::StartChildErrorKind). The error gives the spec back,
+    /// which can be started again as it is.
     ///
     #[doc = supervision_example!(
         r#"let app = Supervisor::new("app").start(&System::new()).await?;
@@ -202,8 +200,8 @@ assert!(app.tree().at(["clock"]).is_some());
     ///
     /// # Errors
     ///
-    /// See [`StartChildErrorKind`]. The error gives the arguments back, unless the `init` has taken
-    /// them.
+    /// See [`StartChildErrorKind`](crate::StartChildErrorKind). The error gives the arguments back,
+    /// unless the `init` has taken them.
     pub async fn start_once<M: Send + 'static, T: Send + 'static>(
         &self,
         child: Child<M, OwnedArgs<T>>,
@@ -293,6 +291,10 @@ let children = app.supervisor().which_children().await?;
 assert_eq!(&*children[0].id, "b");
 # assert!(app.shutdown().await.is_clean());"#
     )]
+    pub async fn which_children(&self) -> Result<Vec<ChildInfo>, ChildError> {
+        query(&self.0, SupervisorState::which_children).await
+    }
+
     /// Returns one child. OTP's `which_child`.
     ///
     /// # Errors
@@ -304,15 +306,6 @@ assert_eq!(&*children[0].id, "b");
 assert_eq!(app.supervisor().which_child("clock").await?.state, ChildState::Running);
 # assert!(app.shutdown().await.is_clean());"#
     )]
-    pub async fn which_children(&self) -> Result<Vec<ChildInfo>, ChildError> {
-        query(&self.0, SupervisorState::which_children).await
-    }
-
-    /// One of its children. OTP's `which_child`.
-    ///
-    /// # Errors
-    ///
-    /// If there is no such child, or the supervisor is gone.
     pub async fn which_child(&self, id: impl Into<Arc<str>>) -> Result<ChildInfo, ChildError> {
         let id = id.into();
         query(&self.0, move |state| state.which_child(&id)).await?.ok_or(ChildError::NotFound)
@@ -353,69 +346,5 @@ assert_eq!(app.supervisor().get_childspec("clock").await?.restart, Restart::Perm
 impl fmt::Debug for SupervisorHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SupervisorHandle").field("id", self.0.id()).finish_non_exhaustive()
-    }
-}
-
-/// Starts a child. In a dynamic supervisor it has the restart type that its spec names for that
-/// case.
-pub(super) async fn start_child(
-    node: &SupervisorNode,
-    child: ChildSpec,
-) -> Result<ChildStart, StartChildError> {
-    let mut sent = child.share();
-    if node.is_dynamic() {
-        sent.policy.restart = sent.restart_if_dynamic;
-    }
-    let started = ask(node, |reply| ManagementRequest::Start(sent, reply))
-        .await
-        .unwrap_or(Err(StartChildErrorKind::ShuttingDown));
-    started.map_err(|kind| StartChildError { kind, child })
-}
-
-/// Starts a child that is started once. The error gives its arguments back unless they were taken.
-pub(super) async fn start_once<M: Send + 'static, T: Send + 'static>(
-    node: &SupervisorNode,
-    child: Child<M, OwnedArgs<T>>,
-) -> Result<Address<M>, StartOnceError<T>> {
-    let (address, args) = (child.address(), child.args());
-    let started = start_child(node, child.into()).await.map(drop);
-    started.map(|()| address).map_err(|error| {
-        let (id, kind) = (error.child.id().clone(), error.kind);
-        StartOnceError { id, kind, args: args.take() }
-    })
-}
-
-/// Sends a request to a supervisor and waits for the answer. Returns `None` if the supervisor is
-/// gone or ends without answering.
-pub(super) async fn ask<T: Send + 'static>(
-    node: &SupervisorNode,
-    request: impl FnOnce(Reply<T>) -> ManagementRequest + Send,
-) -> Option<T> {
-    let address = node.address();
-    address.call(|reply| DriverMsg::Request(Box::new(request(reply)))).no_timeout().await.ok()
-}
-
-/// Reads the state of a running supervisor with `read`.
-pub(super) async fn query<T: Send + 'static>(
-    node: &SupervisorNode,
-    read: impl FnOnce(&SupervisorState) -> T + Send + 'static,
-) -> Result<T, ChildError> {
-    let request = |reply: Reply<T>| {
-        ManagementRequest::Query(Box::new(move |state| {
-            let answer = read(state);
-            Box::new(move || reply.send(answer))
-        }))
-    };
-    ask(node, request).await.ok_or(ChildError::ShuttingDown)
-}
-
-/// Runs a change to its end, also if the returned future is dropped. Returns `None` if the runtime
-/// ends first.
-pub(crate) async fn run_to_completion<T: Send + 'static>(
-    change: impl Future<Output = T> + Send + 'static,
-) -> Option<T> {
-    match runtime::Handle::try_current() {
-        Ok(runtime) => runtime.spawn(change).await.ok(),
-        Err(_) => Some(change.await),
     }
 }

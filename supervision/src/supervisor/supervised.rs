@@ -3,7 +3,7 @@
 use perennial_actors::host::{Parent, parent_of};
 use perennial_actors::{Actor, Context};
 
-use super::dynamic::DynamicHandle;
+use super::dynamic_handle::DynamicHandle;
 use super::handle::SupervisorHandle;
 use crate::driver::{SupervisorNode, supervisor_of};
 use crate::task::TaskContext;

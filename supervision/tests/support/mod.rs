@@ -90,7 +90,7 @@ pub(crate) fn scripted(id: &'static str, change: impl FnOnce(&mut Script)) -> (C
         drop: Step::Nothing,
         stops_slowly: false,
         first_incarnation: 1,
-        probe: probe,
+        probe,
         incarnations: Arc::default(),
     };
     change(&mut script);
@@ -149,7 +149,7 @@ impl Actor for ScriptedActor {
     async fn pre_start(&self, myself: ActorRef<Msg>, script: Script) -> Result<State, ActorProcessingErr> {
         script.note("pre_start");
         act(script.pre_start, &myself).await?;
-        Ok(State { script: script, notes: Vec::new() })
+        Ok(State { script, notes: Vec::new() })
     }
 
     async fn post_start(&self, myself: ActorRef<Msg>, _: &mut State) -> Result<(), ActorProcessingErr> {

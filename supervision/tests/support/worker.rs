@@ -100,7 +100,7 @@ impl Script {
     }
 
     pub fn with_stop(self, stop: StopStep) -> Self {
-        Self { stop: stop, ..self }
+        Self { stop, ..self }
     }
 
     pub fn with_slow_stop(self, time: Duration) -> Self {
