@@ -13,11 +13,11 @@ use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::{advance, sleep};
 
-use support::marionette::{Hosted, Msg, Strings, deed, failing, long, millis, puppet};
+use support::scripted_host::{Hosted, Msg, TestProbe, deed, failing, long, millis, scripted};
 
 mod support {
-    pub(crate) mod marionette;
     pub(crate) mod parent;
+    pub(crate) mod scripted_host;
 }
 
 /// A handler that awaits for ever.
@@ -31,7 +31,7 @@ fn pid(handle: &ActorHandle) -> Pid {
 
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_awaits_for_ever_is_told_of_with_its_incarnation() {
-    let strings = puppet().await;
+    let strings = scripted().await;
     let handle = strings.address.handle();
     strings.cast(hanging());
     for seconds in [100, 200, 300] {
@@ -42,7 +42,7 @@ async fn a_handler_that_awaits_for_ever_is_told_of_with_its_incarnation() {
 
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_is_always_ready_to_go_on_is_told_of() {
-    let strings = puppet().await;
+    let strings = scripted().await;
     let handle = strings.address.handle();
     strings.cast(long(|_, _| {
         Box::pin(async {
@@ -66,7 +66,7 @@ fn looks_at(act: impl FnOnce() + Send + 'static, let_go: impl FnOnce()) -> Vec<O
     let busy = thread::spawn(move || {
         let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
         runtime.block_on(async {
-            let strings = puppet().await;
+            let strings = scripted().await;
             let (begin, begun) = oneshot::channel();
             let handle = strings.address.handle();
             let watch = thread::spawn(move || {
@@ -129,7 +129,7 @@ fn a_handler_that_spins_is_told_of_from_the_first_look_on() {
 
 #[tokio::test(start_paused = true)]
 async fn an_actor_that_idles_is_at_nothing_however_long_it_does() {
-    let strings = puppet().await;
+    let strings = scripted().await;
     let handle = strings.address.handle();
     assert_eq!(handle.busy_for(), None);
     for _ in 0..3 {
@@ -151,7 +151,7 @@ async fn an_actor_that_idles_is_at_nothing_however_long_it_does() {
 
 #[tokio::test(start_paused = true)]
 async fn an_actor_with_a_message_that_it_was_not_woken_for_yet_is_at_nothing() {
-    let strings = puppet().await;
+    let strings = scripted().await;
     strings.have(|_, _| ()).await;
     strings.cast(hanging());
     assert_eq!(strings.address.handle().busy_for(), None, "it is its runtime that keeps it from it");
@@ -160,7 +160,7 @@ async fn an_actor_with_a_message_that_it_was_not_woken_for_yet_is_at_nothing() {
 #[tokio::test(start_paused = true)]
 async fn an_actor_that_has_had_its_turn_and_waits_for_the_next_is_at_nothing() {
     for own_too in [false, true] {
-        let mut strings = puppet().await;
+        let mut strings = scripted().await;
         if own_too {
             strings.have(|_, ctx| ctx.send_after(Duration::from_secs(3_600), Msg::Note("never"))).await;
         }
@@ -177,12 +177,12 @@ async fn an_actor_that_has_had_its_turn_and_waits_for_the_next_is_at_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn an_actor_that_is_suspended_is_at_nothing_unless_it_acts_on_a_signal() {
-    let (strings, watched) = (puppet().await, puppet().await);
+    let (strings, watched) = (scripted().await, scripted().await);
     let (handle, target) = (strings.address.handle(), watched.address.handle());
     strings
-        .have(move |puppet, ctx| {
+        .have(move |scripted, ctx| {
             ctx.monitor(&target);
-            puppet.when_told = Some(Box::new(|_, _| Box::pin(pending())));
+            scripted.when_told = Some(Box::new(|_, _| Box::pin(pending())));
         })
         .await;
     handle.suspend().expect("it lives");
@@ -209,7 +209,7 @@ async fn nobody_who_is_not_there_is_at_anything() {
     assert_eq!(handle.busy_for(), None, "any more");
 }
 
-async fn hangs_for(strings: &Strings, time: u64) -> Option<(Pid, Duration)> {
+async fn hangs_for(strings: &TestProbe, time: u64) -> Option<(Pid, Duration)> {
     strings.cast(hanging());
     sleep(millis(time)).await;
     strings.address.handle().busy_for()

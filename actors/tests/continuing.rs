@@ -3,23 +3,23 @@
 use perennial_actors::{CallError, DeadLetter, DeadLetterReason, ExitReason, Reply, System};
 use tokio::time::{Instant, sleep};
 
-use support::marionette::{
-    Hosted, Msg, Puppet, Strings, begun_with, deed, failing, long, millis, puppet, puppet_in,
+use support::scripted_host::{
+    Hosted, Msg, ScriptedActor, TestProbe, begun_with, deed, failing, long, millis, scripted, scripted_in,
 };
 
 mod support {
-    pub(crate) mod marionette;
     pub(crate) mod parent;
+    pub(crate) mod scripted_host;
 }
 
-type Context = perennial_actors::Context<Puppet>;
+type Context = perennial_actors::Context<ScriptedActor>;
 
 /// A message that takes so long.
 fn taking(time: u64, line: &'static str) -> Msg {
-    long(move |puppet, _| {
+    long(move |scripted, _| {
         Box::pin(async move {
             sleep(millis(time)).await;
-            puppet.pen.write(line);
+            scripted.pen.write(line);
             Ok(())
         })
     })
@@ -27,7 +27,7 @@ fn taking(time: u64, line: &'static str) -> Msg {
 
 #[tokio::test(start_paused = true)]
 async fn c129_a_continuation_of_init_runs_before_a_message_that_the_actor_sent_itself_in_it() {
-    let init = |_: &mut Puppet, ctx: &mut Context| {
+    let init = |_: &mut ScriptedActor, ctx: &mut Context| {
         ctx.address().cast(Msg::Note("sent")).expect("there is room");
         ctx.send_after(millis(0), Msg::Note("timer"));
         ctx.continue_with(Msg::Note("continued"));
@@ -40,12 +40,12 @@ async fn c129_a_continuation_of_init_runs_before_a_message_that_the_actor_sent_i
 
 #[tokio::test(start_paused = true)]
 async fn c129_chained_continuations_run_before_the_mailbox() {
-    let mut strings = puppet().await;
+    let mut strings = scripted().await;
     strings.cast(deed(|_, ctx| {
-        ctx.continue_with(deed(|puppet, ctx| {
-            puppet.pen.write("first");
-            ctx.continue_with(deed(|puppet, ctx| {
-                puppet.pen.write("second");
+        ctx.continue_with(deed(|scripted, ctx| {
+            scripted.pen.write("first");
+            ctx.continue_with(deed(|scripted, ctx| {
+                scripted.pen.write("second");
                 ctx.continue_with(taking(50, "third"));
             }));
         }));
@@ -56,7 +56,7 @@ async fn c129_chained_continuations_run_before_the_mailbox() {
 
 #[tokio::test(start_paused = true)]
 async fn c129_several_continuations_run_in_the_order_in_which_they_were_given() {
-    let mut strings = puppet().await;
+    let mut strings = scripted().await;
     strings
         .cast(deed(|_, ctx| ["a", "b", "c"].into_iter().for_each(|line| ctx.continue_with(Msg::Note(line)))));
     strings.note("message");
@@ -74,7 +74,7 @@ async fn c129_a_start_is_complete_before_its_continuation_runs() {
 
 #[tokio::test(start_paused = true)]
 async fn c130_a_reply_reaches_its_caller_before_the_continuation_ends() {
-    let (mut strings, begun) = (puppet().await, Instant::now());
+    let (mut strings, begun) = (scripted().await, Instant::now());
     let answer = strings.address.call(|reply: Reply<u32>| {
         deed(move |_, ctx| {
             reply.send(7);
@@ -88,7 +88,7 @@ async fn c130_a_reply_reaches_its_caller_before_the_continuation_ends() {
 
 #[tokio::test(start_paused = true)]
 async fn a_signal_comes_before_a_continuation() {
-    let mut strings = puppet().await;
+    let mut strings = scripted().await;
     strings.cast(deed(|_, ctx| {
         ctx.continue_with(Msg::Note("continued"));
         ctx.address().stop(ExitReason::shutdown()).expect("it lives");
@@ -101,7 +101,7 @@ async fn a_signal_comes_before_a_continuation() {
 async fn a_continuation_that_fails_ends_the_actor_and_loses_no_message() {
     let system = System::new();
     let mut dead_letters = system.subscribe::<DeadLetter>();
-    let mut strings = puppet_in(&system, |spawn| spawn).await;
+    let mut strings = scripted_in(&system, |spawn| spawn).await;
     strings.cast(deed(|_, ctx| ctx.continue_with(failing())));
     assert_eq!(strings.end().await, "failed: on purpose");
     assert_eq!(strings.lines(), ["0 terminate: failed: on purpose"]);
@@ -134,7 +134,7 @@ async fn an_actor_that_continues_for_ever_can_be_stopped_and_lets_its_neighbours
             ctx.continue_with(again(times + 1));
         })
     }
-    let (strings, neighbour) = (puppet().await, puppet().await);
+    let (strings, neighbour) = (scripted().await, scripted().await);
     strings.cast(again(0));
     assert_eq!(neighbour.have(|_, _| 7).await, 7);
     strings.address.stop(ExitReason::shutdown()).expect("it lives");
@@ -143,7 +143,7 @@ async fn an_actor_that_continues_for_ever_can_be_stopped_and_lets_its_neighbours
 
 #[tokio::test(start_paused = true)]
 async fn a_reply_that_was_dropped_is_told_though_a_continuation_keeps_the_actor_busy() {
-    let (strings, begun) = (puppet().await, Instant::now());
+    let (strings, begun) = (scripted().await, Instant::now());
     let dropping = strings.address.call::<u32, _>(|reply| {
         long(move |_, ctx| {
             Box::pin(async move {
@@ -161,10 +161,10 @@ async fn a_reply_that_was_dropped_is_told_though_a_continuation_keeps_the_actor_
 
 /// Writes down when a call is answered, and when its actor has ended.
 async fn answered_and_ended(
-    strings: &mut Strings,
+    strings: &mut TestProbe,
     call: impl FnOnce(Reply<u32>) -> Msg + Send + 'static,
 ) -> Vec<String> {
-    let pen = strings.have(|puppet, _| puppet.pen.clone()).await;
+    let pen = strings.have(|scripted, _| scripted.pen.clone()).await;
     let (address, monitor, told) = (strings.address.clone(), strings.address.monitor(), pen.clone());
     // Two tasks, which this runtime runs in the order in which they are woken.
     let watching = tokio::spawn(async move { told.write(format!("ended: {}", monitor.await.reason)) });
@@ -181,13 +181,13 @@ async fn answered_and_ended(
 
 #[tokio::test(start_paused = true)]
 async fn c127_a_stop_with_an_answer_terminates_first_then_answers_then_ends() {
-    let mut strings = puppet().await;
+    let mut strings = scripted().await;
     strings
-        .have(|puppet, _| {
-            puppet.last = Some(Box::new(|puppet, _| {
+        .have(|scripted, _| {
+            scripted.last = Some(Box::new(|scripted, _| {
                 Box::pin(async {
                     sleep(millis(100)).await;
-                    puppet.pen.write("terminated");
+                    scripted.pen.write("terminated");
                     Ok(())
                 })
             }))
@@ -201,7 +201,7 @@ async fn c127_a_stop_with_an_answer_terminates_first_then_answers_then_ends() {
 
 #[tokio::test(start_paused = true)]
 async fn c127_a_stop_with_an_answer_goes_ahead_of_what_was_to_be_continued() {
-    let mut strings = puppet().await;
+    let mut strings = scripted().await;
     let lines = answered_and_ended(&mut strings, |reply| {
         deed(|_, ctx| {
             ctx.continue_with(Msg::Note("continued"));
@@ -213,12 +213,12 @@ async fn c127_a_stop_with_an_answer_goes_ahead_of_what_was_to_be_continued() {
 
 #[tokio::test(start_paused = true)]
 async fn c127_two_stops_with_answers_in_one_handler_are_both_answered_and_the_first_reason_counts() {
-    let strings = puppet().await;
+    let strings = scripted().await;
     let address = &strings.address;
-    let kept = address.call(|reply| deed(|puppet, _| puppet.kept.push(reply)));
+    let kept = address.call(|reply| deed(|scripted, _| scripted.kept.push(reply)));
     let stopping = address.call(|reply| {
-        deed(|puppet, ctx| {
-            let before = puppet.kept.pop().expect("it was kept");
+        deed(|scripted, ctx| {
+            let before = scripted.kept.pop().expect("it was kept");
             ctx.stop_and_reply(ExitReason::shutdown_with("first"), before, 1);
             ctx.stop_and_reply(ExitReason::shutdown_with("second"), reply, 2);
         })
@@ -230,8 +230,8 @@ async fn c127_two_stops_with_answers_in_one_handler_are_both_answered_and_the_fi
 
 #[tokio::test(start_paused = true)]
 async fn c127_a_terminate_that_panics_takes_the_answer_with_it() {
-    let mut strings = puppet().await;
-    strings.have(|puppet, _| puppet.last = Some(Box::new(|_, _| panic!("in terminate")))).await;
+    let mut strings = scripted().await;
+    strings.have(|scripted, _| scripted.last = Some(Box::new(|_, _| panic!("in terminate")))).await;
     let lines = answered_and_ended(&mut strings, |reply| {
         deed(|_, ctx| ctx.stop_and_reply(ExitReason::Normal, reply, 7))
     });
@@ -242,12 +242,12 @@ async fn c127_a_terminate_that_panics_takes_the_answer_with_it() {
 
 #[tokio::test(start_paused = true)]
 async fn c127_a_kill_in_a_terminate_takes_the_answer_with_it() {
-    let mut strings = puppet().await;
-    let kill = |_: &mut Puppet, ctx: &mut Context| ctx.address().kill().expect("it lives");
+    let mut strings = scripted().await;
+    let kill = |_: &mut ScriptedActor, ctx: &mut Context| ctx.address().kill().expect("it lives");
     strings
-        .have(move |puppet, _| {
-            puppet.last = Some(Box::new(move |puppet, ctx| {
-                kill(puppet, ctx);
+        .have(move |scripted, _| {
+            scripted.last = Some(Box::new(move |scripted, ctx| {
+                kill(scripted, ctx);
                 Box::pin(std::future::pending())
             }))
         })
@@ -262,7 +262,7 @@ async fn c127_a_kill_in_a_terminate_takes_the_answer_with_it() {
 
 #[tokio::test(start_paused = true)]
 async fn c126_a_reply_may_be_deferred_to_a_timer() {
-    let (strings, begun) = (puppet().await, Instant::now());
+    let (strings, begun) = (scripted().await, Instant::now());
     let answer = strings.address.call(|reply| {
         deed(|_, ctx| {
             ctx.send_after(millis(100), deed(|_, _| reply.send(7)));
@@ -273,12 +273,12 @@ async fn c126_a_reply_may_be_deferred_to_a_timer() {
 
 #[tokio::test(start_paused = true)]
 async fn c126_a_reply_may_be_forwarded_to_another_actor() {
-    let (front, back) = (puppet().await, puppet().await);
+    let (front, back) = (scripted().await, scripted().await);
     let behind = back.address.clone();
     let answer = front.address.call(move |reply| {
         deed(move |_, _| {
-            let work = deed(move |puppet, _| {
-                puppet.pen.write("worked");
+            let work = deed(move |scripted, _| {
+                scripted.pen.write("worked");
                 reply.send(7);
             });
             behind.cast(work).expect("there is room");
@@ -292,7 +292,7 @@ async fn c126_a_reply_may_be_forwarded_to_another_actor() {
 async fn c126_callers_whose_replies_wait_in_the_agenda_are_told_why_the_actor_ended() {
     let system = System::new();
     let mut dead_letters = system.subscribe::<DeadLetter>();
-    let strings = puppet_in(&system, |spawn| spawn).await;
+    let strings = scripted_in(&system, |spawn| spawn).await;
     let in_timer = strings.address.call::<u32, _>(|reply| {
         deed(|_, ctx| {
             ctx.send_after(millis(100), deed(|_, _| reply.send(7)));

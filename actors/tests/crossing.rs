@@ -3,10 +3,10 @@
 
 use perennial_actors::{ActorHandle, Context, ExitReason, Pid, System};
 
-use support::puppet::{Hand, Msg, Puppet, trapper, why};
+use support::scripted::{Msg, ScriptedActor, TestProbe, trapper, why};
 
 mod support {
-    pub(crate) mod puppet;
+    pub(crate) mod scripted;
 }
 
 const ROUNDS: u64 = 300;
@@ -21,7 +21,7 @@ impl Dice {
     }
 }
 
-fn asks(hand: &Hand, deed: impl FnOnce(&mut Context<Puppet>) + Send + 'static) {
+fn asks(hand: &TestProbe, deed: impl FnOnce(&mut Context<ScriptedActor>) + Send + 'static) {
     let deed = Msg::Do(Box::new(move |ctx| {
         deed(ctx);
         Ok(())
@@ -31,7 +31,7 @@ fn asks(hand: &Hand, deed: impl FnOnce(&mut Context<Puppet>) + Send + 'static) {
 }
 
 /// Has it link or unlink one of these, as the dice fall.
-fn tosses(hand: &Hand, others: &[ActorHandle], dice: &mut Dice) {
+fn tosses(hand: &TestProbe, others: &[ActorHandle], dice: &mut Dice) {
     let (other, links) = (others[dice.roll(others.len())].clone(), dice.roll(2) == 0);
     asks(hand, move |ctx| if links { ctx.link(&other).unwrap_or_default() } else { ctx.unlink(&other) });
 }
@@ -43,7 +43,7 @@ async fn links_made_and_taken_back_at_once_leave_ends_that_agree() {
     for _ in 0..4 {
         crowd.push(trapper(&system).await);
     }
-    let handles: Vec<ActorHandle> = crowd.iter().map(Hand::handle).collect();
+    let handles: Vec<ActorHandle> = crowd.iter().map(TestProbe::handle).collect();
     for round in 0..ROUNDS {
         for hand in crowd.iter().cycle().take(80) {
             tosses(hand, &handles, &mut dice);

@@ -6,33 +6,35 @@ use std::sync::Arc;
 use perennial_actors::{CallError, ExitReason, InspectError, NoProcessError, Reply, System};
 use tokio::time::{Instant, sleep, timeout};
 
-use support::marionette::{Hosted, Msg, Puppet, Strings, begun_with, deed, failing, long, millis, puppet};
-use support::mortal::{Mortal, plan};
+use support::scripted_host::{
+    Hosted, Msg, ScriptedActor, TestProbe, begun_with, deed, failing, long, millis, scripted,
+};
+use support::scripted_lifecycle::{LifecycleActor, plan};
 
 mod support {
-    pub(crate) mod marionette;
-    pub(crate) mod mortal;
     pub(crate) mod parent;
+    pub(crate) mod scripted_host;
+    pub(crate) mod scripted_lifecycle;
 }
 
-type Context = perennial_actors::Context<Puppet>;
+type Context = perennial_actors::Context<ScriptedActor>;
 
-async fn suspended() -> Strings {
-    let strings = puppet().await;
+async fn suspended() -> TestProbe {
+    let strings = scripted().await;
     strings.address.handle().suspend().expect("it lives");
     strings
 }
 
-fn resume(strings: &Strings) {
+fn resume(strings: &TestProbe) {
     strings.address.handle().resume().expect("it lives");
 }
 
 /// A handler that says that it is done after so long.
 fn taking(time: u64) -> Msg {
-    long(move |puppet, _| {
+    long(move |scripted, _| {
         Box::pin(async move {
             sleep(millis(time)).await;
-            puppet.pen.write("handled");
+            scripted.pen.write("handled");
             Ok(())
         })
     })
@@ -74,12 +76,12 @@ async fn c138_the_state_of_a_suspended_actor_can_be_seen_and_replaced() {
     assert_eq!(handle.get_state::<u32>().await, Ok(7));
     assert!(handle.info().suspended, "it still is");
     resume(&strings);
-    assert_eq!(strings.have(|puppet, _| puppet.number).await, 7);
+    assert_eq!(strings.have(|scripted, _| scripted.number).await, 7);
 }
 
 #[tokio::test(start_paused = true)]
 async fn c138_the_message_in_hand_is_handled_before_a_suspension() {
-    let mut strings = puppet().await;
+    let mut strings = scripted().await;
     strings.cast(taking(100));
     tokio::task::yield_now().await;
     strings.address.handle().suspend().expect("it lives");
@@ -89,7 +91,7 @@ async fn c138_the_message_in_hand_is_handled_before_a_suspension() {
 
 #[tokio::test(start_paused = true)]
 async fn c138_what_was_sent_before_a_suspension_and_not_handled_waits_too() {
-    let mut strings = puppet().await;
+    let mut strings = scripted().await;
     strings.cast(taking(100));
     strings.note("before");
     tokio::task::yield_now().await;
@@ -127,7 +129,7 @@ async fn c138_an_actor_suspended_in_its_init_handles_nothing_when_it_has_started
 
 #[tokio::test(start_paused = true)]
 async fn c138_a_stop_a_kill_and_an_exit_end_a_suspended_actor_ahead_of_all_that_wait() {
-    type Ender = fn(&Strings) -> Result<(), NoProcessError>;
+    type Ender = fn(&TestProbe) -> Result<(), NoProcessError>;
     let enders: [(Ender, &str, &[&str]); 3] = [
         (|strings| strings.address.stop(ExitReason::shutdown()), "shutdown", &["0 terminate: shutdown"]),
         (
@@ -151,7 +153,7 @@ async fn c138_a_stop_a_kill_and_an_exit_end_a_suspended_actor_ahead_of_all_that_
 
 #[tokio::test(start_paused = true)]
 async fn c138_a_suspended_actor_is_told_of_signals() {
-    let (mut strings, other) = (puppet().await, puppet().await);
+    let (mut strings, other) = (scripted().await, scripted().await);
     let watched = other.address.handle();
     strings
         .have(move |_, ctx| {
@@ -169,11 +171,11 @@ async fn c138_a_suspended_actor_is_told_of_signals() {
 
 #[tokio::test(start_paused = true)]
 async fn c138_a_kill_acts_inside_what_a_suspended_actor_does_about_a_signal() {
-    let mut strings = puppet().await;
+    let mut strings = scripted().await;
     strings
-        .have(|puppet, ctx| {
+        .have(|scripted, ctx| {
             ctx.trap_exits(true);
-            puppet.when_told = Some(Box::new(|_, _| Box::pin(pending())));
+            scripted.when_told = Some(Box::new(|_, _| Box::pin(pending())));
         })
         .await;
     let handle = strings.address.handle();
@@ -189,7 +191,7 @@ async fn c138_a_kill_acts_inside_what_a_suspended_actor_does_about_a_signal() {
 
 #[tokio::test(start_paused = true)]
 async fn timers_and_piped_futures_of_a_suspended_actor_wait_for_its_resume() {
-    let mut strings = puppet().await;
+    let mut strings = scripted().await;
     strings
         .have(|_, ctx| {
             ctx.send_after(millis(10), Msg::Note("timer"));
@@ -220,40 +222,40 @@ async fn a_suspension_ends_with_its_incarnation_and_the_next_one_gets_what_waite
 
 #[tokio::test(start_paused = true)]
 async fn c140_a_replacement_that_panics_leaves_the_state_as_it_was_and_the_actor_alive() {
-    let strings = puppet().await;
+    let strings = scripted().await;
     let handle = strings.address.handle();
     handle.replace_state(|_: &u32| 7).await.expect("it lives");
     let failed = handle.replace_state(|_: &u32| panic!("in the replacement")).await;
     assert_eq!(failed, Err(InspectError::Panicked));
     assert_eq!(handle.get_state::<u32>().await, Ok(7));
-    assert_eq!(strings.have(|puppet, ctx| (puppet.number, ctx.pid().incarnation())).await, (7, 1));
+    assert_eq!(strings.have(|scripted, ctx| (scripted.number, ctx.pid().incarnation())).await, (7, 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_state_is_seen_ahead_of_all_that_wait() {
-    let mut strings = puppet().await;
-    let count = || deed(|puppet, _| puppet.number += 1);
+    let mut strings = scripted().await;
+    let count = || deed(|scripted, _| scripted.number += 1);
     strings.cast(taking(100));
     (0..3).for_each(|_| strings.cast(count()));
     tokio::task::yield_now().await;
     assert_eq!(strings.address.handle().get_state::<u32>().await, Ok(0));
     assert_eq!(strings.line().await, "100 handled");
-    assert_eq!(strings.have(|puppet, _| puppet.number).await, 3);
+    assert_eq!(strings.have(|scripted, _| scripted.number).await, 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_look_at_a_state_of_another_type_or_of_an_actor_that_offers_none_is_an_error() {
-    let handle = puppet().await.address.handle();
+    let handle = scripted().await.address.handle();
     let wrong = handle.get_state::<String>().await.expect_err("it is a number");
     assert_eq!(wrong, InspectError::WrongType { wanted: "alloc::string::String" });
     assert_eq!(handle.replace_state(|text: &String| text.clone()).await, Err(wrong));
-    let mortal = System::new().spawn::<Mortal>(Arc::new(plan().0)).await.expect("it starts");
+    let mortal = System::new().spawn::<LifecycleActor>(Arc::new(plan().0)).await.expect("it starts");
     assert_eq!(mortal.handle().get_state::<u32>().await, Err(InspectError::NotOffered));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_actor_that_has_ended_can_be_neither_looked_at_nor_suspended() {
-    let strings = puppet().await;
+    let strings = scripted().await;
     let handle = strings.address.handle();
     strings.cast(failing());
     strings.end().await;
@@ -264,7 +266,7 @@ async fn an_actor_that_has_ended_can_be_neither_looked_at_nor_suspended() {
 
 #[tokio::test(start_paused = true)]
 async fn a_look_at_an_actor_that_ends_before_it_comes_to_it_says_so() {
-    let strings = puppet().await;
+    let strings = scripted().await;
     strings.cast(long(|_, _| Box::pin(pending())));
     tokio::task::yield_now().await;
     let handle = strings.address.handle();
@@ -276,18 +278,18 @@ async fn a_look_at_an_actor_that_ends_before_it_comes_to_it_says_so() {
 
 #[tokio::test(start_paused = true)]
 async fn a_look_that_nobody_waits_for_any_more_changes_nothing() {
-    let strings = puppet().await;
+    let strings = scripted().await;
     let handle = strings.address.handle();
     strings.cast(taking(100));
     tokio::task::yield_now().await;
     assert!(timeout(millis(10), handle.get_state::<u32>()).await.is_err());
-    assert_eq!(strings.have(|puppet, _| puppet.number).await, 0);
+    assert_eq!(strings.have(|scripted, _| scripted.number).await, 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_actor_may_suspend_itself_and_goes_on_when_somebody_resumes_it() {
-    let mut strings = puppet().await;
-    let suspend = |_: &mut Puppet, ctx: &mut Context| ctx.address().handle().suspend();
+    let mut strings = scripted().await;
+    let suspend = |_: &mut ScriptedActor, ctx: &mut Context| ctx.address().handle().suspend();
     assert_eq!(strings.have(suspend).await, Ok(()));
     strings.note("message");
     assert_eq!(strings.after(100).await, [""; 0]);

@@ -8,14 +8,14 @@ use perennial_actors::{
 };
 use tokio::sync::mpsc;
 
-use support::mortal::{Deed, Msg, Patient, cast, started};
+use support::scripted_lifecycle::{Msg, Step, TestProbe, cast, started};
 
 mod support {
-    pub(crate) mod mortal;
+    pub(crate) mod scripted_lifecycle;
 }
 
 /// An actor that does nothing special.
-async fn patient() -> Patient {
+async fn patient() -> TestProbe {
     started(&System::new(), |_| {}).await
 }
 
@@ -69,7 +69,7 @@ async fn a_kill_skips_terminate_and_all_that_wait() {
 async fn a_kill_acts_inside_a_handler_that_awaits() {
     let mut patient = patient().await;
     let address = patient.address.clone();
-    cast(&address, Msg::Do(Deed::Hang));
+    cast(&address, Msg::Do(Step::Hang));
     patient.until("handle hangs").await;
     let (reason, lines) = patient.after(|address| address.kill().expect("it lives")).await;
     assert_eq!((reason.as_str(), lines), ("killed", vec![]));
@@ -79,7 +79,7 @@ async fn a_kill_acts_inside_a_handler_that_awaits() {
 #[tokio::test(start_paused = true)]
 async fn a_stop_waits_for_the_handler() {
     let mut patient = patient().await;
-    cast(&patient.address, Msg::Do(Deed::Hang));
+    cast(&patient.address, Msg::Do(Step::Hang));
     patient.until("handle hangs").await;
     patient.address.stop(ExitReason::Normal).expect("it lives");
     tokio::time::sleep(std::time::Duration::from_secs(60)).await;
@@ -94,7 +94,7 @@ async fn a_message_that_was_handled_when_the_kill_came_is_not_lost() {
         let address = patient.address.clone();
         let kill = |address: &Address<Msg>| {
             (1..messages).for_each(|n| cast(address, Msg::Note(n)));
-            cast(address, Msg::Do(Deed::Kill));
+            cast(address, Msg::Do(Step::Kill));
         };
         assert_eq!(patient.after(kill).await.0, "killed");
         let counters = address.counters();
@@ -104,7 +104,7 @@ async fn a_message_that_was_handled_when_the_kill_came_is_not_lost() {
 
 #[tokio::test(start_paused = true)]
 async fn an_error_ends_an_actor_after_its_terminate() {
-    let (reason, lines) = patient().await.after(|address| cast(address, Msg::Do(Deed::Fail))).await;
+    let (reason, lines) = patient().await.after(|address| cast(address, Msg::Do(Step::Fail))).await;
     assert_eq!(reason, "failed: invalid digit found in string");
     assert_eq!(lines, ["terminate: failed: invalid digit found in string"]);
 }
@@ -114,7 +114,7 @@ async fn a_panic_ends_one_actor_after_its_terminate_and_nobody_else() {
     let system = System::new();
     let neighbour = started(&system, |_| {}).await;
     let patient = started(&system, |_| {}).await;
-    let (reason, lines) = patient.after(|address| cast(address, Msg::Do(Deed::Panic))).await;
+    let (reason, lines) = patient.after(|address| cast(address, Msg::Do(Step::Panic))).await;
     assert_eq!(
         (reason.as_str(), lines),
         ("panicked: in handle", vec!["terminate: panicked: in handle".into()])
@@ -124,7 +124,7 @@ async fn a_panic_ends_one_actor_after_its_terminate_and_nobody_else() {
 
 #[tokio::test(start_paused = true)]
 async fn c132_a_panic_in_terminate_replaces_the_reason() {
-    for (deed, message) in [(Deed::Panic, "in terminate"), (Deed::PanicAtOnce, "before terminate")] {
+    for (deed, message) in [(Step::Panic, "in terminate"), (Step::PanicAtOnce, "before terminate")] {
         let patient = started(&System::new(), |plan| plan.terminate = deed).await;
         let (reason, _) = patient.after(|address| address.stop(ExitReason::Normal).expect("it lives")).await;
         assert_eq!(reason, format!("panicked: {message}"));
@@ -133,14 +133,14 @@ async fn c132_a_panic_in_terminate_replaces_the_reason() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_while_the_state_is_dropped_replaces_the_reason() {
-    let patient = started(&System::new(), |plan| plan.drop = Deed::Panic).await;
+    let patient = started(&System::new(), |plan| plan.drop = Step::Panic).await;
     let (reason, lines) = patient.after(|address| address.stop(ExitReason::Normal).expect("it lives")).await;
     assert_eq!((reason.as_str(), lines), ("panicked: in drop", vec!["terminate: normal".into()]));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_kill_ends_a_terminate_that_hangs() {
-    let mut patient = started(&System::new(), |plan| plan.terminate = Deed::Hang).await;
+    let mut patient = started(&System::new(), |plan| plan.terminate = Step::Hang).await;
     patient.address.stop(ExitReason::Normal).expect("it lives");
     patient.until("terminate: normal").await;
     patient.until("terminate hangs").await;
@@ -150,7 +150,7 @@ async fn a_kill_ends_a_terminate_that_hangs() {
 
 #[tokio::test(start_paused = true)]
 async fn an_actor_that_stops_itself_has_handled_the_message_whatever_the_reason() {
-    for (deed, reason) in [(Deed::Stop("done"), "shutdown: done"), (Deed::StopAbnormally, "failed: enough")] {
+    for (deed, reason) in [(Step::Stop("done"), "shutdown: done"), (Step::StopAbnormally, "failed: enough")] {
         let patient = patient().await;
         let address = patient.address.clone();
         let end = |address: &Address<Msg>| {
@@ -186,12 +186,12 @@ async fn what_waits_when_an_actor_ends_goes_to_the_dead_letters() {
     let pid = patient.address.pid().expect("it lives");
     patient
         .after(|address| {
-            [Msg::Do(Deed::Fail), Msg::Note(1), Msg::Note(2)].into_iter().for_each(|msg| cast(address, msg));
+            [Msg::Do(Step::Fail), Msg::Note(1), Msg::Note(2)].into_iter().for_each(|msg| cast(address, msg));
         })
         .await;
     let first = dead_letters.next().await.expect("the one in hand");
     assert_eq!((first.target, first.message_type), (pid, std::any::type_name::<Msg>()));
-    assert!(first.label.ends_with("Mortal"), "{}", first.label);
+    assert!(first.label.ends_with("LifecycleActor"), "{}", first.label);
     assert!(matches!(first.reason, DeadLetterReason::InFlight(ExitReason::Failed(_))));
     for _ in 0..2 {
         let letter = dead_letters.next().await.expect("one that waited");

@@ -6,14 +6,14 @@ use perennial_actors::host::Identity;
 use perennial_actors::{Actor, Context, ExitReason, MailboxConfig, NoProcessError, Pid, Signal, System};
 use tokio::sync::{Notify, mpsc};
 
-use support::mortal::{Deed, starting};
 use support::parent::recorder;
-use support::puppet::{Hand, Puppet, puppet, strings, trapper, why};
+use support::scripted::{ScriptedActor, TestProbe, scripted, strings, trapper, why};
+use support::scripted_lifecycle::{Step, starting};
 
 mod support {
-    pub(crate) mod mortal;
     pub(crate) mod parent;
-    pub(crate) mod puppet;
+    pub(crate) mod scripted;
+    pub(crate) mod scripted_lifecycle;
 }
 
 fn bad() -> ExitReason {
@@ -23,7 +23,7 @@ fn bad() -> ExitReason {
 #[tokio::test(start_paused = true)]
 async fn c101_a_normal_exit_sent_by_hand_does_nothing_to_who_does_not_trap() {
     let system = System::new();
-    let (mut target, sender) = (puppet(&system).await, puppet(&system).await);
+    let (mut target, sender) = (scripted(&system).await, scripted(&system).await);
     let handle = target.handle();
     let sent = sender.does(move |ctx| ctx.send_exit(&handle, ExitReason::Normal)).await;
     assert_eq!(sent, Ok(()));
@@ -34,7 +34,7 @@ async fn c101_a_normal_exit_sent_by_hand_does_nothing_to_who_does_not_trap() {
 #[tokio::test(start_paused = true)]
 async fn an_exit_sent_by_hand_ends_who_does_not_trap_and_needs_no_link() {
     let system = System::new();
-    let (target, sender) = (puppet(&system).await, puppet(&system).await);
+    let (target, sender) = (scripted(&system).await, scripted(&system).await);
     let (handle, down) = (target.handle(), target.address.monitor());
     let sent = sender.does(move |ctx| ctx.send_exit(&handle, bad())).await;
     assert_eq!((sent, why(down).await.as_str()), (Ok(()), "failed: bad"));
@@ -44,7 +44,7 @@ async fn an_exit_sent_by_hand_ends_who_does_not_trap_and_needs_no_link() {
 #[tokio::test(start_paused = true)]
 async fn an_exit_sent_by_hand_tells_a_trapper_who_sent_it_whatever_the_reason() {
     let system = System::new();
-    let (mut target, sender) = (trapper(&system).await, puppet(&system).await);
+    let (mut target, sender) = (trapper(&system).await, scripted(&system).await);
     let handle = target.handle();
     let reasons = [ExitReason::Normal, ExitReason::shutdown(), bad(), ExitReason::Killed];
     for reason in reasons.clone() {
@@ -61,7 +61,7 @@ async fn an_exit_sent_by_hand_tells_a_trapper_who_sent_it_whatever_the_reason() 
 #[tokio::test(start_paused = true)]
 async fn an_exit_sent_to_a_dead_actor_is_an_error_and_nothing_else() {
     let system = System::new();
-    let (mut sender, dead) = (trapper(&system).await, puppet(&system).await);
+    let (mut sender, dead) = (trapper(&system).await, scripted(&system).await);
     dead.ends(ExitReason::Normal).await;
     let handle = dead.handle();
     assert_eq!(handle.send_exit(bad()), Err(NoProcessError));
@@ -71,7 +71,7 @@ async fn an_exit_sent_to_a_dead_actor_is_an_error_and_nothing_else() {
 
 #[tokio::test(start_paused = true)]
 async fn c102_normal_sent_to_oneself_ends_who_does_not_trap() {
-    let one = puppet(&System::new()).await;
+    let one = scripted(&System::new()).await;
     let (handle, down) = (one.handle(), one.address.monitor());
     one.does(move |ctx| ctx.send_exit(&handle, ExitReason::Normal)).await.expect("it lives");
     assert_eq!(why(down).await, "normal");
@@ -97,7 +97,7 @@ async fn c103_a_kill_ends_who_traps_and_becomes_killed() {
 #[tokio::test(start_paused = true)]
 async fn c104_killed_sent_by_hand_is_an_exit_like_any_other() {
     let system = System::new();
-    let (mut trapper, plain) = (trapper(&system).await, puppet(&system).await);
+    let (mut trapper, plain) = (trapper(&system).await, scripted(&system).await);
     let down = plain.address.monitor();
     for handle in [trapper.handle(), plain.handle()] {
         handle.send_exit(ExitReason::Killed).expect("it lives");
@@ -116,7 +116,7 @@ async fn an_actor_that_an_exit_ends_says_good_bye_with_the_reason() {
 
 #[tokio::test(start_paused = true)]
 async fn to_trap_exits_tells_what_it_was_before_and_is_seen_from_outside() {
-    let one = puppet(&System::new()).await;
+    let one = scripted(&System::new()).await;
     assert!(!one.info().trap_exits);
     assert!(!one.does(|ctx| ctx.trap_exits(true)).await);
     assert!(one.info().trap_exits);
@@ -130,7 +130,7 @@ async fn to_trap_exits_tells_what_it_was_before_and_is_seen_from_outside() {
 async fn an_exit_is_trapped_or_not_as_it_is_when_it_is_acted_upon() {
     for (before, after) in [(true, false), (false, true)] {
         let (mut told, mut ended) = (Vec::new(), false);
-        let mut one = puppet(&System::new()).await;
+        let mut one = scripted(&System::new()).await;
         let (handle, mut down) = (one.handle(), one.address.monitor());
         one.does(move |ctx| {
             ctx.trap_exits(before);
@@ -152,17 +152,17 @@ async fn an_exit_is_trapped_or_not_as_it_is_when_it_is_acted_upon() {
 async fn the_next_incarnation_does_not_trap_because_the_one_before_did() {
     let (system, (parent, mut record)) = (System::new(), recorder());
     let identity = Identity::new(MailboxConfig::default());
-    identity.open(&system, || "puppet".into());
+    identity.open(&system, || "scripted".into());
     let (strings, ear) = strings(false);
     let strings = Arc::new(strings);
-    identity.start::<Puppet>(strings.clone(), parent.clone(), 1).expect("it is open");
+    identity.start::<ScriptedActor>(strings.clone(), parent.clone(), 1).expect("it is open");
     record.started(1).await;
-    let first = Hand::of(identity.address(), ear);
+    let first = TestProbe::of(identity.address(), ear);
     first.does(|ctx| ctx.trap_exits(true)).await;
     first.address.kill().expect("it lives");
     record.ended(1).await;
     assert!(!first.info().trap_exits);
-    identity.start::<Puppet>(strings, parent, 2).expect("it is open");
+    identity.start::<ScriptedActor>(strings, parent, 2).expect("it is open");
     record.started(2).await;
     let down = first.address.monitor();
     first.handle().send_exit(bad()).expect("it lives");
@@ -171,7 +171,7 @@ async fn the_next_incarnation_does_not_trap_because_the_one_before_did() {
 
 #[tokio::test(start_paused = true)]
 async fn an_exit_ends_an_init_that_awaits_without_a_terminate() {
-    let mut patient = starting(&System::new(), |plan| plan.init = Deed::Hang);
+    let mut patient = starting(&System::new(), |plan| plan.init = Step::Hang);
     patient.until("init hangs").await;
     let (reason, lines) = patient.after(|address| address.handle().send_exit(bad()).expect("it lives")).await;
     assert_eq!((reason.as_str(), lines), ("failed: bad", vec![]));

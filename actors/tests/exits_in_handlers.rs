@@ -12,10 +12,10 @@ use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
 
-use support::puppet::{puppet, why};
+use support::scripted::{scripted, why};
 
 mod support {
-    pub(crate) mod puppet;
+    pub(crate) mod scripted;
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -152,7 +152,7 @@ async fn an_exit_of_a_link_ends_a_handler_at_its_next_await_and_the_message_is_l
     for reason in [bad(), ExitReason::shutdown_with("done")] {
         let (system, expected) = (System::new(), reason.to_string());
         let mut dead = system.subscribe::<DeadLetter>();
-        let (mut worker, linked) = (worker(&system).await, puppet(&system).await);
+        let (mut worker, linked) = (worker(&system).await, scripted(&system).await);
         let handle = worker.address.handle();
         linked.does(move |ctx| ctx.link(&handle)).await.expect("it lives");
         let call = tokio::spawn({
@@ -177,7 +177,7 @@ async fn an_exit_of_a_link_ends_a_handler_at_its_next_await_and_the_message_is_l
 #[tokio::test(start_paused = true)]
 async fn an_exit_of_a_parent_ends_a_handler_of_its_child_at_its_next_await() {
     let system = System::new();
-    let parent = puppet(&system).await;
+    let parent = scripted(&system).await;
     let (journal, lines) = mpsc::unbounded_channel();
     let args = Args { trapping: false, hangs_when_told: false, journal };
     let child = parent.does(|ctx| ctx.system().spawn::<Worker>(args).linked_to(ctx).detach());
@@ -193,7 +193,7 @@ async fn an_exit_of_a_parent_ends_a_handler_of_its_child_at_its_next_await() {
 #[tokio::test(start_paused = true)]
 async fn an_exit_of_a_parent_ends_a_child_that_traps_when_its_handler_has_returned() {
     let system = System::new();
-    let parent = puppet(&system).await;
+    let parent = scripted(&system).await;
     let (journal, lines) = mpsc::unbounded_channel();
     let args = Args { trapping: true, hangs_when_told: false, journal };
     let child = parent.does(|ctx| ctx.system().spawn::<Worker>(args).linked_to(ctx).detach());
@@ -294,7 +294,7 @@ async fn an_exit_ends_what_a_timer_or_a_signal_has_begun_and_loses_no_message() 
     assert_eq!((worker.address.counters().handled, worker.address.counters().lost_in_flight), (1, 0));
 
     let (mut watcher, watched) =
-        (begun(&system, |args| args.hangs_when_told = true).await, puppet(&system).await);
+        (begun(&system, |args| args.hangs_when_told = true).await, scripted(&system).await);
     watcher.cast(Msg::Watch(watched.handle()));
     watcher.until("begins").await;
     watcher.until("handled").await;

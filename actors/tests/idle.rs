@@ -3,20 +3,20 @@
 use perennial_actors::ExitReason;
 use tokio::time::sleep;
 
-use support::marionette::{Hosted, Msg, Puppet, Strings, begun_with, deed, long, millis};
+use support::scripted_host::{Hosted, Msg, ScriptedActor, TestProbe, begun_with, deed, long, millis};
 
 mod support {
-    pub(crate) mod marionette;
     pub(crate) mod parent;
+    pub(crate) mod scripted_host;
 }
 
-type Context = perennial_actors::Context<Puppet>;
+type Context = perennial_actors::Context<ScriptedActor>;
 
-fn arm(_: &mut Puppet, ctx: &mut Context) {
+fn arm(_: &mut ScriptedActor, ctx: &mut Context) {
     ctx.idle_timeout(millis(100), Msg::Note("idle"));
 }
 
-async fn idle() -> Strings {
+async fn idle() -> TestProbe {
     begun_with(arm).await
 }
 
@@ -54,15 +54,15 @@ async fn c135_there_is_one_idle_timeout_at_a_time() {
 async fn c135_a_timer_and_a_piped_result_take_an_idle_timeout_back_too() {
     let mut strings = idle().await;
     strings
-        .have(|puppet, ctx| {
-            arm(puppet, ctx);
+        .have(|scripted, ctx| {
+            arm(scripted, ctx);
             ctx.send_after(millis(50), Msg::Note("timer"));
         })
         .await;
     assert_eq!(strings.after(1_000).await, ["50 timer"]);
     strings
-        .have(|puppet, ctx| {
-            arm(puppet, ctx);
+        .have(|scripted, ctx| {
+            arm(scripted, ctx);
             ctx.pipe_to_self(sleep(millis(50)), |()| Msg::Note("piped"));
         })
         .await;
@@ -71,12 +71,12 @@ async fn c135_a_timer_and_a_piped_result_take_an_idle_timeout_back_too() {
 
 #[tokio::test(start_paused = true)]
 async fn c135_an_exit_signal_that_is_told_takes_it_back_and_one_that_does_nothing_does_not() {
-    let handle = |strings: &Strings| strings.address.handle();
+    let handle = |strings: &TestProbe| strings.address.handle();
     let mut strings = idle().await;
     handle(&strings).send_exit(ExitReason::Normal).expect("it lives");
     assert_eq!(strings.after(1_000).await, ["100 idle"]);
-    let mut strings = begun_with(|puppet, ctx| {
-        arm(puppet, ctx);
+    let mut strings = begun_with(|scripted, ctx| {
+        arm(scripted, ctx);
         ctx.trap_exits(true);
     })
     .await;
@@ -95,9 +95,9 @@ async fn c135_a_look_at_its_state_does_not_take_an_idle_timeout_back() {
 #[tokio::test(start_paused = true)]
 async fn c135_a_message_that_came_while_the_handler_was_busy_takes_it_back() {
     let mut strings = begun_with(|_, _| ()).await;
-    strings.cast(long(|puppet, ctx| {
+    strings.cast(long(|scripted, ctx| {
         Box::pin(async {
-            arm(puppet, ctx);
+            arm(scripted, ctx);
             sleep(millis(200)).await;
             Ok(())
         })
@@ -131,9 +131,9 @@ async fn an_idle_timeout_that_is_due_while_the_actor_is_suspended_waits_for_the_
 
 #[tokio::test(start_paused = true)]
 async fn an_idle_timeout_dies_with_its_incarnation() {
-    let mut hosted = Hosted::begun_with(|puppet, ctx| {
+    let mut hosted = Hosted::begun_with(|scripted, ctx| {
         if ctx.pid().incarnation() == 1 {
-            arm(puppet, ctx);
+            arm(scripted, ctx);
         }
     });
     hosted.start().await;

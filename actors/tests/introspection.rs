@@ -10,13 +10,13 @@ use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
-use support::marionette::{Hosted, Msg, begun_with, deed, failing, long, millis, puppet, puppet_in};
-use support::mortal::{Deed, starting};
+use support::scripted_host::{Hosted, Msg, begun_with, deed, failing, long, millis, scripted, scripted_in};
+use support::scripted_lifecycle::{Step, starting};
 
 mod support {
-    pub(crate) mod marionette;
-    pub(crate) mod mortal;
     pub(crate) mod parent;
+    pub(crate) mod scripted_host;
+    pub(crate) mod scripted_lifecycle;
 }
 
 fn sleeping(times: &'static [u64]) -> Msg {
@@ -36,7 +36,7 @@ fn handling_for(handle: &ActorHandle) -> Option<Duration> {
 
 #[tokio::test(start_paused = true)]
 async fn an_actor_that_waits_for_something_to_do_is_at_nothing() {
-    let strings = puppet().await;
+    let strings = scripted().await;
     let info = strings.address.handle().info();
     assert_eq!((info.busy_for, info.suspended, info.trap_exits), (None, false, false));
     assert_eq!((info.links, info.monitors, info.monitored_by), (vec![], vec![], 0));
@@ -44,14 +44,14 @@ async fn an_actor_that_waits_for_something_to_do_is_at_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn an_info_tells_who_it_is_of_and_the_accounts_of_its_mailbox() {
-    let strings = puppet_in(&System::new(), |spawn| spawn.label("marionette")).await;
+    let strings = scripted_in(&System::new(), |spawn| spawn.label("scripted_host")).await;
     strings.have(|_, ctx| ctx.trap_exits(true)).await;
     let handle = strings.address.handle();
     handle.suspend().expect("it lives");
     yield_now().await;
     strings.note("it waits");
     let info = handle.info();
-    assert_eq!((info.label.as_deref(), info.incarnation), (Some("marionette"), 1));
+    assert_eq!((info.label.as_deref(), info.incarnation), (Some("scripted_host"), 1));
     assert!(matches!(info.state, ProcessState::Alive(pid) if pid.incarnation() == 1));
     assert_eq!((info.counters, info.counters.handled, info.counters.queued), (handle.counters(), 1, 1));
     assert_eq!((info.suspended, info.trap_exits, info.busy_for), (true, true, None));
@@ -59,7 +59,7 @@ async fn an_info_tells_who_it_is_of_and_the_accounts_of_its_mailbox() {
 
 #[tokio::test(start_paused = true)]
 async fn a_handle_leads_back_to_the_address_for_who_knows_the_messages() {
-    let strings = puppet().await;
+    let strings = scripted().await;
     let handle = strings.address.handle();
     assert_eq!(handle.address(), Some(strings.address));
     assert_eq!(handle.address::<String>(), None);
@@ -77,7 +77,7 @@ async fn an_info_of_an_actor_between_two_incarnations_tells_nothing_of_the_one_b
     assert_eq!((handle.info().incarnation, handle.info().state), (0, ProcessState::Pending));
     hosted.start().await;
     let system = hosted.strings.have(|_, ctx| ctx.system().clone()).await;
-    let other = puppet_in(&system, |spawn| spawn).await.address.handle();
+    let other = scripted_in(&system, |spawn| spawn).await.address.handle();
     hosted
         .strings
         .have(move |_, ctx| {
@@ -106,7 +106,8 @@ async fn an_info_of_an_actor_between_two_incarnations_tells_nothing_of_the_one_b
 #[tokio::test(start_paused = true)]
 async fn links_and_monitors_are_listed_on_both_sides_until_they_are_taken_back() {
     let system = System::new();
-    let (strings, other) = (puppet_in(&system, |spawn| spawn).await, puppet_in(&system, |spawn| spawn).await);
+    let (strings, other) =
+        (scripted_in(&system, |spawn| spawn).await, scripted_in(&system, |spawn| spawn).await);
     let (one, two) = (strings.address.handle(), other.address.handle());
     let target = two.clone();
     let monitors: [MonitorId; 2] = strings
@@ -136,7 +137,7 @@ async fn links_and_monitors_are_listed_on_both_sides_until_they_are_taken_back()
 
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_awaits_is_counted_from_its_first_await() {
-    let strings = puppet().await;
+    let strings = scripted().await;
     let handle = strings.address.handle();
     strings.cast(sleeping(&[100, 100, 100]));
     assert_eq!(handling_for(&handle), None, "it has not begun");
@@ -148,7 +149,7 @@ async fn a_handler_that_awaits_is_counted_from_its_first_await() {
 
 #[tokio::test(start_paused = true)]
 async fn every_handler_is_counted_anew() {
-    let strings = puppet().await;
+    let strings = scripted().await;
     let handle = strings.address.handle();
     (0..3).for_each(|_| strings.cast(sleeping(&[100])));
     for _ in 0..3 {
@@ -178,7 +179,7 @@ async fn timers_continuations_and_signals_are_counted_anew_too() {
 
 #[tokio::test(start_paused = true)]
 async fn a_timer_that_wakes_an_idle_actor_is_counted_from_its_first_await() {
-    let strings = puppet().await;
+    let strings = scripted().await;
     strings.have(|_, ctx| ctx.send_after(millis(100), sleeping(&[100]))).await;
     let handle = strings.address.handle();
     sleep(millis(70)).await;
@@ -191,13 +192,13 @@ async fn a_timer_that_wakes_an_idle_actor_is_counted_from_its_first_await() {
 
 #[tokio::test(start_paused = true)]
 async fn an_init_and_a_terminate_that_hang_are_counted() {
-    let mut patient = starting(&System::new(), |plan| plan.init = Deed::Hang);
+    let mut patient = starting(&System::new(), |plan| plan.init = Step::Hang);
     patient.until("init hangs").await;
     sleep(millis(100)).await;
     assert_eq!(handling_for(&patient.address.handle()), Some(millis(100)));
 
-    let strings = puppet().await;
-    strings.have(|puppet, _| puppet.last = Some(Box::new(|_, _| Box::pin(std::future::pending())))).await;
+    let strings = scripted().await;
+    strings.have(|scripted, _| scripted.last = Some(Box::new(|_, _| Box::pin(std::future::pending())))).await;
     strings.cast(long(|_, ctx| {
         Box::pin(async {
             sleep(millis(50)).await;
@@ -211,7 +212,7 @@ async fn an_init_and_a_terminate_that_hang_are_counted() {
 
 #[tokio::test(start_paused = true)]
 async fn an_actor_that_is_suspended_is_at_nothing() {
-    let strings = puppet().await;
+    let strings = scripted().await;
     let handle = strings.address.handle();
     handle.suspend().expect("it lives");
     strings.cast(sleeping(&[100]));
@@ -229,7 +230,7 @@ fn a_handler_that_blocks_its_thread_is_counted_from_the_first_look() {
     let blocked = thread::spawn(move || {
         let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
         runtime.block_on(async {
-            let strings = puppet().await;
+            let strings = scripted().await;
             let (begin, begun) = oneshot::channel();
             let address = strings.address.clone();
             let watch = thread::spawn(move || {
@@ -261,8 +262,8 @@ fn a_handler_that_blocks_its_thread_is_counted_from_the_first_look() {
 async fn a_system_lists_those_that_live_those_that_are_due_and_those_that_are_known_still() {
     let system = System::new();
     assert_eq!(system.processes(), []);
-    let (one, two) = (puppet_in(&system, |spawn| spawn).await, puppet_in(&system, |spawn| spawn).await);
-    let _elsewhere = puppet().await;
+    let (one, two) = (scripted_in(&system, |spawn| spawn).await, scripted_in(&system, |spawn| spawn).await);
+    let _elsewhere = scripted().await;
     let has = |address: &perennial_actors::Address<Msg>| system.processes().contains(&address.handle());
     assert_eq!((system.processes().len(), has(&one.address), has(&two.address)), (2, true, true));
     one.cast(failing());

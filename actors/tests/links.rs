@@ -5,11 +5,11 @@ use perennial_actors::{
 };
 
 use support::parent::hosted;
-use support::puppet::{Hand, Msg, puppet, trapper, why};
+use support::scripted::{Msg, TestProbe, scripted, trapper, why};
 
 mod support {
     pub(crate) mod parent;
-    pub(crate) mod puppet;
+    pub(crate) mod scripted;
 }
 
 fn bad() -> ExitReason {
@@ -17,14 +17,14 @@ fn bad() -> ExitReason {
 }
 
 /// An exit signal as it is told.
-fn exit(of: &Hand, reason: &str) -> (Option<Pid>, String) {
+fn exit(of: &TestProbe, reason: &str) -> (Option<Pid>, String) {
     (Some(of.pid), reason.to_owned())
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_link_is_seen_from_both_ends() {
     let system = System::new();
-    let (one, other, stranger) = (puppet(&system).await, puppet(&system).await, puppet(&system).await);
+    let (one, other, stranger) = (scripted(&system).await, scripted(&system).await, scripted(&system).await);
     one.links(&other).await;
     assert_eq!((one.info().links, other.info().links), (vec![other.pid], vec![one.pid]));
     assert!(stranger.info().links.is_empty());
@@ -34,7 +34,7 @@ async fn a_link_is_seen_from_both_ends() {
 async fn a_link_works_towards_whoever_made_it_and_towards_the_other() {
     for maker_ends in [true, false] {
         let system = System::new();
-        let (maker, other) = (puppet(&system).await, puppet(&system).await);
+        let (maker, other) = (scripted(&system).await, scripted(&system).await);
         maker.links(&other).await;
         let (ending, left) = if maker_ends { (maker, other) } else { (other, maker) };
         let end = left.address.monitor();
@@ -46,7 +46,7 @@ async fn a_link_works_towards_whoever_made_it_and_towards_the_other() {
 #[tokio::test(start_paused = true)]
 async fn c101_a_normal_end_does_not_end_a_linked_actor_and_the_link_is_gone() {
     let system = System::new();
-    let (one, other) = (puppet(&system).await, puppet(&system).await);
+    let (one, other) = (scripted(&system).await, scripted(&system).await);
     one.links(&other).await;
     other.ends(ExitReason::Normal).await;
     assert!(one.lives().await);
@@ -56,7 +56,7 @@ async fn c101_a_normal_end_does_not_end_a_linked_actor_and_the_link_is_gone() {
 #[tokio::test(start_paused = true)]
 async fn c101_a_normal_end_is_told_to_a_linked_actor_that_traps() {
     let system = System::new();
-    let (mut one, other) = (trapper(&system).await, puppet(&system).await);
+    let (mut one, other) = (trapper(&system).await, scripted(&system).await);
     one.links(&other).await;
     other.ends(ExitReason::Normal).await;
     assert_eq!(one.exits().await, [exit(&other, "normal")]);
@@ -78,7 +78,8 @@ async fn c103_a_kill_is_seen_as_killed_at_the_other_end_of_a_link_also_if_the_vi
 #[tokio::test(start_paused = true)]
 async fn c103_a_kill_goes_along_links_as_an_exit_that_can_be_trapped() {
     let system = System::new();
-    let (mut last, middle, victim) = (trapper(&system).await, puppet(&system).await, puppet(&system).await);
+    let (mut last, middle, victim) =
+        (trapper(&system).await, scripted(&system).await, scripted(&system).await);
     last.links(&middle).await;
     middle.links(&victim).await;
     let down = middle.address.monitor();
@@ -90,7 +91,7 @@ async fn c103_a_kill_goes_along_links_as_an_exit_that_can_be_trapped() {
 #[tokio::test(start_paused = true)]
 async fn c104_an_actor_that_returns_killed_tells_a_linked_trapper_so_and_does_not_kill_it() {
     let system = System::new();
-    let (mut one, other) = (trapper(&system).await, puppet(&system).await);
+    let (mut one, other) = (trapper(&system).await, scripted(&system).await);
     one.links(&other).await;
     other.ends(ExitReason::Killed).await;
     assert_eq!(one.exits().await, [exit(&other, "killed")]);
@@ -99,7 +100,7 @@ async fn c104_an_actor_that_returns_killed_tells_a_linked_trapper_so_and_does_no
 #[tokio::test(start_paused = true)]
 async fn c105_a_shutdown_ends_a_linked_actor_with_the_same_note() {
     let system = System::new();
-    let (one, other) = (puppet(&system).await, puppet(&system).await);
+    let (one, other) = (scripted(&system).await, scripted(&system).await);
     one.links(&other).await;
     let down = one.address.monitor();
     other.ends(ExitReason::shutdown_with("done")).await;
@@ -111,7 +112,7 @@ async fn c106_a_cascade_ends_everybody_with_the_same_reason() {
     let system = System::new();
     let mut chain = Vec::new();
     for _ in 0..10 {
-        chain.push(puppet(&system).await);
+        chain.push(scripted(&system).await);
     }
     for pair in chain.windows(2) {
         pair[0].links(&pair[1]).await;
@@ -126,7 +127,8 @@ async fn c106_a_cascade_ends_everybody_with_the_same_reason() {
 #[tokio::test(start_paused = true)]
 async fn c106_a_cascade_round_a_ring_ends_and_stops_at_whoever_traps() {
     let system = System::new();
-    let (mut trapper, one, other) = (trapper(&system).await, puppet(&system).await, puppet(&system).await);
+    let (mut trapper, one, other) =
+        (trapper(&system).await, scripted(&system).await, scripted(&system).await);
     trapper.links(&one).await;
     one.links(&other).await;
     other.links(&trapper).await;
@@ -142,7 +144,7 @@ async fn c106_a_cascade_round_a_ring_ends_and_stops_at_whoever_traps() {
 #[tokio::test(start_paused = true)]
 async fn c107_a_link_to_a_dead_actor_is_an_error_for_who_does_not_trap() {
     let system = System::new();
-    let (one, dead) = (puppet(&system).await, puppet(&system).await);
+    let (one, dead) = (scripted(&system).await, scripted(&system).await);
     dead.ends(ExitReason::Normal).await;
     let handle = dead.handle();
     assert_eq!(one.does(move |ctx| ctx.link(&handle)).await, Err(NoProcessError));
@@ -153,7 +155,7 @@ async fn c107_a_link_to_a_dead_actor_is_an_error_for_who_does_not_trap() {
 #[tokio::test(start_paused = true)]
 async fn c107_a_link_to_a_dead_actor_is_an_exit_signal_for_who_traps() {
     let system = System::new();
-    let (mut one, dead) = (trapper(&system).await, puppet(&system).await);
+    let (mut one, dead) = (trapper(&system).await, scripted(&system).await);
     dead.ends(ExitReason::Normal).await;
     one.links(&dead).await;
     assert_eq!(one.exits().await, [exit(&dead, "no process")]);
@@ -163,7 +165,7 @@ async fn c107_a_link_to_a_dead_actor_is_an_exit_signal_for_who_traps() {
 #[tokio::test(start_paused = true)]
 async fn c108_to_link_twice_is_to_link_once_whoever_does() {
     let system = System::new();
-    let (mut one, other) = (trapper(&system).await, puppet(&system).await);
+    let (mut one, other) = (trapper(&system).await, scripted(&system).await);
     one.links(&other).await;
     one.links(&other).await;
     other.links(&one).await;
@@ -176,7 +178,7 @@ async fn c108_to_link_twice_is_to_link_once_whoever_does() {
 async fn c108_one_unlink_takes_a_link_back_that_was_made_twice() {
     for unlinker_made_it in [true, false] {
         let system = System::new();
-        let (mut one, other) = (trapper(&system).await, puppet(&system).await);
+        let (mut one, other) = (trapper(&system).await, scripted(&system).await);
         one.links(&other).await;
         one.links(&other).await;
         if unlinker_made_it {
@@ -220,7 +222,7 @@ async fn c109_an_exit_that_waits_when_the_link_is_taken_back_stays() {
 #[tokio::test(start_paused = true)]
 async fn an_unlink_of_somebody_who_is_not_linked_does_nothing() {
     let system = System::new();
-    let (one, linked, stranger) = (puppet(&system).await, puppet(&system).await, puppet(&system).await);
+    let (one, linked, stranger) = (scripted(&system).await, scripted(&system).await, scripted(&system).await);
     one.links(&linked).await;
     one.unlinks(&stranger).await;
     one.unlinks(&one).await;
@@ -229,7 +231,7 @@ async fn an_unlink_of_somebody_who_is_not_linked_does_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn actors_of_two_systems_cannot_be_linked() {
-    let (here, there) = (puppet(&System::new()).await, puppet(&System::new()).await);
+    let (here, there) = (scripted(&System::new()).await, scripted(&System::new()).await);
     assert_eq!(here.pid, there.pid, "pids tell apart what is in one system");
     let other = there.handle();
     assert_eq!(here.does(move |ctx| ctx.link(&other)).await, Err(NoProcessError));
@@ -239,7 +241,7 @@ async fn actors_of_two_systems_cannot_be_linked() {
 #[tokio::test(start_paused = true)]
 async fn a_link_to_oneself_is_no_link() {
     let system = System::new();
-    let one = puppet(&system).await;
+    let one = scripted(&system).await;
     one.links(&one).await;
     assert_eq!(one.info().links, []);
     assert!(one.lives().await);
@@ -269,7 +271,7 @@ async fn c115_a_killed_actor_handles_nothing_that_waits_and_is_seen_dead() {
 #[tokio::test(start_paused = true)]
 async fn c115_an_exit_of_a_link_comes_before_all_that_waits_too() {
     let system = System::new();
-    let (one, (identity, other)) = (puppet(&system).await, hosted(&system));
+    let (one, (identity, other)) = (scripted(&system).await, hosted(&system));
     let (handle, address, down) = (identity.address().handle(), one.address.clone(), one.address.monitor());
     one.does(move |ctx| {
         ctx.link(&handle).expect("it lives");

@@ -7,20 +7,20 @@ use std::sync::{Arc, Once};
 use perennial_actors::host::ignore_panic;
 use perennial_actors::{Actor, Context, ExitReason, Panic, PanicLocations, System};
 
-type Deed = fn();
+type Step = fn();
 
 /// Does in its handler as it is told.
 struct Fragile;
 
 impl Actor for Fragile {
-    type Msg = Deed;
+    type Msg = Step;
     type Args = ();
 
     async fn init((): &(), _: &mut Context<Self>) -> Result<Self, ExitReason> {
         Ok(Self)
     }
 
-    async fn handle(&mut self, deed: Deed, _: &mut Context<Self>) -> Result<(), ExitReason> {
+    async fn handle(&mut self, deed: Step, _: &mut Context<Self>) -> Result<(), ExitReason> {
         deed();
         Ok(())
     }
@@ -32,7 +32,7 @@ fn system() -> System {
     System::builder().panic_locations(PanicLocations::install()).build()
 }
 
-async fn end_of(system: &System, deed: Deed) -> Arc<Panic> {
+async fn end_of(system: &System, deed: Step) -> Arc<Panic> {
     let fragile = system.spawn::<Fragile>(()).await.expect("it starts");
     let down = fragile.monitor();
     fragile.cast(deed).expect("it is open");
@@ -52,7 +52,7 @@ fn explode() {
     panic!("on purpose");
 }
 
-fn catch(deed: Deed) -> Box<dyn std::any::Any + Send> {
+fn catch(deed: Step) -> Box<dyn std::any::Any + Send> {
     panic::catch_unwind(AssertUnwindSafe(deed)).expect_err("it panics")
 }
 

@@ -5,25 +5,25 @@ use std::sync::Arc;
 
 use perennial_actors::{ExitReason, SpawnError, System};
 
-use support::mortal::{Deed, Mortal, plan};
 use support::parent::hosted;
-use support::puppet::{Hand, Puppet, puppet, strings, trapper, why};
+use support::scripted::{ScriptedActor, TestProbe, scripted, strings, trapper, why};
+use support::scripted_lifecycle::{LifecycleActor, Step, plan};
 
 mod support {
-    pub(crate) mod mortal;
     pub(crate) mod parent;
-    pub(crate) mod puppet;
+    pub(crate) mod scripted;
+    pub(crate) mod scripted_lifecycle;
 }
 
 fn bad() -> ExitReason {
     ExitReason::failed("bad")
 }
 
-/// A trapping puppet that `parent` has started, linked.
-async fn child(parent: &Hand) -> Hand {
+/// A trapping scripted that `parent` has started, linked.
+async fn child(parent: &TestProbe) -> TestProbe {
     let (strings, ear) = strings(true);
-    let spawn = parent.does(|ctx| ctx.system().spawn::<Puppet>(strings).linked_to(ctx).detach());
-    let child = Hand::of(spawn.await.expect("there is a runtime"), ear);
+    let spawn = parent.does(|ctx| ctx.system().spawn::<ScriptedActor>(strings).linked_to(ctx).detach());
+    let child = TestProbe::of(spawn.await.expect("there is a runtime"), ear);
     assert!(child.lives().await);
     child
 }
@@ -31,7 +31,7 @@ async fn child(parent: &Hand) -> Hand {
 #[tokio::test(start_paused = true)]
 async fn c133_the_exit_of_a_parent_ends_a_child_that_traps_also_if_it_is_normal() {
     for (reason, expected) in [(ExitReason::Normal, "normal"), (bad(), "failed: bad")] {
-        let parent = puppet(&System::new()).await;
+        let parent = scripted(&System::new()).await;
         let child = child(&parent).await;
         let down = child.address.monitor();
         parent.ends(reason).await;
@@ -42,7 +42,7 @@ async fn c133_the_exit_of_a_parent_ends_a_child_that_traps_also_if_it_is_normal(
 #[tokio::test(start_paused = true)]
 async fn c133_the_exit_of_anybody_else_is_told_to_a_child_that_traps() {
     let system = System::new();
-    let (parent, stranger) = (puppet(&system).await, puppet(&system).await);
+    let (parent, stranger) = (scripted(&system).await, scripted(&system).await);
     let mut child = child(&parent).await;
     stranger.links(&child).await;
     stranger.ends(bad()).await;
@@ -52,10 +52,10 @@ async fn c133_the_exit_of_anybody_else_is_told_to_a_child_that_traps() {
 #[tokio::test(start_paused = true)]
 async fn c133_an_actor_that_was_started_without_a_link_has_no_parent_even_if_it_links_later() {
     let system = System::new();
-    let starter = puppet(&system).await;
+    let starter = scripted(&system).await;
     let (strings, ear) = strings(true);
-    let spawned = starter.does(|ctx| ctx.system().spawn::<Puppet>(strings).detach()).await;
-    let mut child = Hand::of(spawned.expect("there is a runtime"), ear);
+    let spawned = starter.does(|ctx| ctx.system().spawn::<ScriptedActor>(strings).detach()).await;
+    let mut child = TestProbe::of(spawned.expect("there is a runtime"), ear);
     starter.links(&child).await;
     starter.ends(bad()).await;
     assert_eq!(child.exits().await, [(Some(starter.pid), "failed: bad".into())]);
@@ -63,7 +63,7 @@ async fn c133_an_actor_that_was_started_without_a_link_has_no_parent_even_if_it_
 
 #[tokio::test(start_paused = true)]
 async fn c133_an_exit_that_the_parent_sends_by_hand_ends_a_child_that_traps() {
-    let parent = puppet(&System::new()).await;
+    let parent = scripted(&System::new()).await;
     let child = child(&parent).await;
     let (handle, downs) = (child.handle(), [&child, &parent].map(|each| each.address.monitor()));
     parent.does(move |ctx| ctx.send_exit(&handle, bad())).await.expect("it lives");
@@ -75,7 +75,7 @@ async fn c133_an_exit_that_the_parent_sends_by_hand_ends_a_child_that_traps() {
 #[tokio::test(start_paused = true)]
 async fn c133_a_parent_stays_the_parent_when_it_is_linked_once_more() {
     for by_the_child in [true, false] {
-        let parent = puppet(&System::new()).await;
+        let parent = scripted(&System::new()).await;
         let child = child(&parent).await;
         if by_the_child {
             child.links(&parent).await
@@ -90,7 +90,7 @@ async fn c133_a_parent_stays_the_parent_when_it_is_linked_once_more() {
 
 #[tokio::test(start_paused = true)]
 async fn c133_a_parent_whose_link_was_taken_back_sends_no_exit_and_the_child_lives_on() {
-    let parent = puppet(&System::new()).await;
+    let parent = scripted(&System::new()).await;
     let mut child = child(&parent).await;
     child.unlinks(&parent).await;
     parent.ends(bad()).await;
@@ -107,11 +107,11 @@ async fn a_child_is_an_ordinary_link_to_its_parent() {
 }
 
 /// Starts a child whose init does this, and awaits the start in the handler; how the start went.
-async fn starts_and_awaits(parent: &Hand, init: Deed) -> Result<(), SpawnError> {
+async fn starts_and_awaits(parent: &TestProbe, init: Step) -> Result<(), SpawnError> {
     let (mut plan, _) = plan();
     plan.init = init;
     let start = parent.does(|ctx| {
-        let start = ctx.system().spawn::<Mortal>(Arc::new(plan)).linked_to(ctx).into_future();
+        let start = ctx.system().spawn::<LifecycleActor>(Arc::new(plan)).linked_to(ctx).into_future();
         Box::pin(async move { start.await.map(|_| ()) })
     });
     start.await.await
@@ -120,9 +120,9 @@ async fn starts_and_awaits(parent: &Hand, init: Deed) -> Result<(), SpawnError> 
 #[tokio::test(start_paused = true)]
 async fn c121_a_failing_init_ends_a_parent_that_does_not_trap_with_its_reason() {
     for (deed, expected) in
-        [(Deed::Fail, "failed: invalid digit found in string"), (Deed::Panic, "panicked: in init")]
+        [(Step::Fail, "failed: invalid digit found in string"), (Step::Panic, "panicked: in init")]
     {
-        let parent = puppet(&System::new()).await;
+        let parent = scripted(&System::new()).await;
         let down = parent.address.monitor();
         let Err(SpawnError::Failed(failed)) = starts_and_awaits(&parent, deed).await else {
             panic!("{deed:?} lets no actor start")
@@ -134,7 +134,7 @@ async fn c121_a_failing_init_ends_a_parent_that_does_not_trap_with_its_reason() 
 #[tokio::test(start_paused = true)]
 async fn c121_a_failing_init_is_told_to_a_parent_that_traps() {
     let mut parent = trapper(&System::new()).await;
-    let start = starts_and_awaits(&parent, Deed::Fail).await;
+    let start = starts_and_awaits(&parent, Step::Fail).await;
     assert!(matches!(start, Err(SpawnError::Failed(_))));
     let exits = parent.exits().await;
     assert_eq!(exits.len(), 1);
@@ -145,10 +145,10 @@ async fn c121_a_failing_init_is_told_to_a_parent_that_traps() {
 
 #[tokio::test(start_paused = true)]
 async fn c121_an_init_that_ends_normally_does_not_end_the_parent() {
-    let parent = puppet(&System::new()).await;
-    let start = starts_and_awaits(&parent, Deed::Nothing).await;
+    let parent = scripted(&System::new()).await;
+    let start = starts_and_awaits(&parent, Step::Nothing).await;
     assert!(start.is_ok());
-    let (child, ended) = (parent.info().links[0], starts_and_awaits(&parent, Deed::EndNormally).await);
+    let (child, ended) = (parent.info().links[0], starts_and_awaits(&parent, Step::EndNormally).await);
     assert!(matches!(ended, Err(SpawnError::Failed(ExitReason::Normal))));
     assert!(parent.lives().await);
     assert_eq!(parent.info().links, [child]);
@@ -157,9 +157,9 @@ async fn c121_an_init_that_ends_normally_does_not_end_the_parent() {
 #[tokio::test(start_paused = true)]
 async fn an_init_that_ignores_does_not_end_the_parent_and_is_told_to_one_that_traps() {
     let system = System::new();
-    let (parent, mut trapping) = (puppet(&system).await, trapper(&system).await);
+    let (parent, mut trapping) = (scripted(&system).await, trapper(&system).await);
     for each in [&parent, &trapping] {
-        let start = starts_and_awaits(each, Deed::Ignore).await;
+        let start = starts_and_awaits(each, Step::Ignore).await;
         assert!(matches!(start, Err(SpawnError::Failed(ExitReason::Ignore))));
         assert!(each.lives().await);
         assert_eq!(each.info().links, []);
@@ -170,9 +170,10 @@ async fn an_init_that_ignores_does_not_end_the_parent_and_is_told_to_one_that_tr
 #[tokio::test(start_paused = true)]
 async fn a_parent_that_ends_during_an_init_ends_it() {
     let (mut plan, mut lines) = plan();
-    plan.init = Deed::Hang;
-    let parent = puppet(&System::new()).await;
-    let spawn = parent.does(|ctx| ctx.system().spawn::<Mortal>(Arc::new(plan)).linked_to(ctx).detach());
+    plan.init = Step::Hang;
+    let parent = scripted(&System::new()).await;
+    let spawn =
+        parent.does(|ctx| ctx.system().spawn::<LifecycleActor>(Arc::new(plan)).linked_to(ctx).detach());
     let child = spawn.await.expect("there is a runtime");
     assert_eq!(lines.recv().await.as_deref(), Some("init hangs"));
     let down = child.monitor();
@@ -183,9 +184,9 @@ async fn a_parent_that_ends_during_an_init_ends_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_child_whose_parent_has_ended_before_it_starts_does_not_start() {
-    let parent = puppet(&System::new()).await;
+    let parent = scripted(&System::new()).await;
     let (plan, mut lines) = plan();
-    let spawn = parent.does(|ctx| ctx.system().spawn::<Mortal>(Arc::new(plan)).linked_to(ctx)).await;
+    let spawn = parent.does(|ctx| ctx.system().spawn::<LifecycleActor>(Arc::new(plan)).linked_to(ctx)).await;
     parent.ends(ExitReason::Normal).await;
     let Err(SpawnError::Failed(reason)) = spawn.await else { panic!("it has no parent") };
     assert!(matches!(reason, ExitReason::NoProcess));
@@ -196,9 +197,9 @@ async fn a_child_whose_parent_has_ended_before_it_starts_does_not_start() {
 async fn a_child_that_ends_at_once_gives_its_own_reason_to_its_parent_and_to_its_monitor() {
     let mut parent = trapper(&System::new()).await;
     let (mut plan, _) = plan();
-    plan.init = Deed::Stop("at once");
-    let spawn =
-        parent.does(|ctx| ctx.system().spawn::<Mortal>(Arc::new(plan)).linked_to(ctx).detach_monitored());
+    plan.init = Step::Stop("at once");
+    let spawn = parent
+        .does(|ctx| ctx.system().spawn::<LifecycleActor>(Arc::new(plan)).linked_to(ctx).detach_monitored());
     let (_, monitor) = spawn.await.expect("there is a runtime");
     let down = monitor.await;
     assert_eq!(down.reason.to_string(), "shutdown: at once");

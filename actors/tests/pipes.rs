@@ -9,20 +9,20 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
 
-use support::marionette::{
-    Hosted, Msg, Puppet, Strings, begun_with, deed, failing, long, millis, puppet, puppet_in,
+use support::scripted_host::{
+    Hosted, Msg, ScriptedActor, TestProbe, begun_with, deed, failing, long, millis, scripted, scripted_in,
 };
 
 mod support {
-    pub(crate) mod marionette;
     pub(crate) mod parent;
+    pub(crate) mod scripted_host;
 }
 
-type Context = perennial_actors::Context<Puppet>;
+type Context = perennial_actors::Context<ScriptedActor>;
 
 /// A message that writes a result down.
 fn result(n: u32) -> Msg {
-    deed(move |puppet, _| puppet.pen.write(n))
+    deed(move |scripted, _| scripted.pen.write(n))
 }
 
 /// Says that it was dropped.
@@ -54,7 +54,7 @@ fn all(said: &mut mpsc::UnboundedReceiver<&'static str>) -> Vec<&'static str> {
 
 #[tokio::test(start_paused = true)]
 async fn the_result_of_a_piped_future_comes_as_a_message() {
-    let pipe = |_: &mut Puppet, ctx: &mut Context| {
+    let pipe = |_: &mut ScriptedActor, ctx: &mut Context| {
         let future = async {
             sleep(millis(100)).await;
             6
@@ -68,12 +68,12 @@ async fn the_result_of_a_piped_future_comes_as_a_message() {
 
 #[tokio::test(start_paused = true)]
 async fn the_result_of_a_future_that_is_ready_comes_after_the_handler() {
-    let mut strings = puppet().await;
-    strings.cast(long(|puppet, ctx| {
+    let mut strings = scripted().await;
+    strings.cast(long(|scripted, ctx| {
         Box::pin(async {
             ctx.pipe_to_self(async { 7 }, result);
             sleep(millis(100)).await;
-            puppet.pen.write("handled");
+            scripted.pen.write("handled");
             Ok(())
         })
     }));
@@ -82,7 +82,7 @@ async fn the_result_of_a_future_that_is_ready_comes_after_the_handler() {
 
 #[tokio::test(start_paused = true)]
 async fn results_come_in_the_order_in_which_the_futures_are_done() {
-    let mut strings = puppet().await;
+    let mut strings = scripted().await;
     strings
         .have(|_, ctx| {
             for n in [30, 10, 20] {
@@ -95,7 +95,7 @@ async fn results_come_in_the_order_in_which_the_futures_are_done() {
 
 #[tokio::test(start_paused = true)]
 async fn an_actor_stays_responsive_beside_a_piped_future() {
-    let strings = puppet().await;
+    let strings = scripted().await;
     let piped = strings.have(|_, ctx| ctx.pipe_to_self(pending(), result)).await;
     assert_eq!(format!("{piped:?}"), "PipeHandle(..)");
     let begun = Instant::now();
@@ -107,7 +107,7 @@ async fn an_actor_stays_responsive_beside_a_piped_future() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_ready_and_the_mailbox_take_turns() {
-    let mut strings = puppet().await;
+    let mut strings = scripted().await;
     strings.cast(long(|_, ctx| {
         Box::pin(async {
             for n in 0..3 {
@@ -125,7 +125,7 @@ async fn what_is_ready_and_the_mailbox_take_turns() {
 
 #[tokio::test(start_paused = true)]
 async fn a_piped_future_that_is_aborted_is_dropped_and_no_message_comes_of_it() {
-    let (strings, (future, mut said)) = (puppet().await, observed());
+    let (strings, (future, mut said)) = (scripted().await, observed());
     let piped = strings.have(|_, ctx| ctx.pipe_to_self(future, result)).await;
     assert_eq!(said.recv().await, Some("polled"));
     piped.abort();
@@ -138,7 +138,7 @@ async fn a_piped_future_that_is_aborted_is_dropped_and_no_message_comes_of_it() 
 
 #[tokio::test(start_paused = true)]
 async fn a_piped_future_that_is_aborted_when_it_is_done_brings_no_message_either() {
-    let mut strings = puppet().await;
+    let mut strings = scripted().await;
     strings.cast(long(|_, ctx| {
         Box::pin(async {
             let done: Vec<PipeHandle> = (0..2).map(|n| ctx.pipe_to_self(async move { n }, result)).collect();
@@ -152,13 +152,13 @@ async fn a_piped_future_that_is_aborted_when_it_is_done_brings_no_message_either
 
 #[tokio::test(start_paused = true)]
 async fn a_piped_future_makes_no_step_after_the_end_of_its_actor_is_told_and_is_dropped_at_once() {
-    let enders: [fn(&Strings); 3] = [
+    let enders: [fn(&TestProbe); 3] = [
         |strings| strings.cast(failing()),
         |strings| strings.address.stop(ExitReason::shutdown()).expect("it lives"),
         |strings| strings.address.kill().expect("it lives"),
     ];
     for end in enders {
-        let (strings, (future, mut said)) = (puppet().await, observed());
+        let (strings, (future, mut said)) = (scripted().await, observed());
         strings.have(|_, ctx| ctx.pipe_to_self(future, result)).await;
         assert_eq!(said.recv().await, Some("polled"));
         let monitor = strings.address.monitor();
@@ -201,7 +201,7 @@ async fn what_was_ready_when_an_incarnation_failed_never_reaches_the_next() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_a_piped_future_ends_the_actor_in_good_order() {
-    let mut strings = puppet().await;
+    let mut strings = scripted().await;
     let future = async {
         sleep(millis(100)).await;
         panic!("in the future")
@@ -215,7 +215,7 @@ async fn a_panic_in_a_piped_future_ends_the_actor_in_good_order() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_what_maps_a_result_ends_the_actor_too() {
-    let strings = puppet().await;
+    let strings = scripted().await;
     strings.cast(deed(|_, ctx| drop(ctx.pipe_to_self(async { 7 }, |n| panic!("no message of {n}")))));
     assert_eq!(strings.end().await, "panicked: no message of 7");
 }
@@ -223,7 +223,7 @@ async fn a_panic_in_what_maps_a_result_ends_the_actor_too() {
 #[tokio::test(start_paused = true)]
 async fn a_panic_of_a_piped_future_is_told_with_its_place() {
     let system = System::builder().panic_locations(PanicLocations::install()).build();
-    let strings = puppet_in(&system, |spawn| spawn).await;
+    let strings = scripted_in(&system, |spawn| spawn).await;
     strings.cast(deed(|_, ctx| drop(ctx.pipe_to_self(async { panic!("here") }, result))));
     let reason = strings.end().await;
     assert!(reason.starts_with("panicked: here (at ") && reason.contains("pipes.rs"), "{reason}");
@@ -231,7 +231,7 @@ async fn a_panic_of_a_piped_future_is_told_with_its_place() {
 
 #[tokio::test(start_paused = true)]
 async fn a_caller_whose_reply_went_into_a_piped_future_is_told_why_the_actor_ended() {
-    let strings = puppet().await;
+    let strings = scripted().await;
     let call = strings.address.call::<u32, _>(|reply| {
         deed(move |_, ctx| {
             let future = async move {
@@ -271,7 +271,7 @@ fn work() -> (impl FnOnce() -> u32 + Send + 'static, Work) {
 
 #[tokio::test(start_paused = true)]
 async fn the_result_of_blocking_work_comes_as_a_message_and_the_actor_stays_responsive_meanwhile() {
-    let (mut strings, (blocking, work)) = (puppet().await, work());
+    let (mut strings, (blocking, work)) = (scripted().await, work());
     strings.have(|_, ctx| ctx.pipe_blocking(blocking, result)).await;
     work.begun.await.expect("it begins");
     assert_eq!(strings.have(|_, _| 7).await, 7);
@@ -281,14 +281,14 @@ async fn the_result_of_blocking_work_comes_as_a_message_and_the_actor_stays_resp
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_blocking_work_ends_the_actor() {
-    let strings = puppet().await;
+    let strings = scripted().await;
     strings.cast(deed(|_, ctx| drop(ctx.pipe_blocking(|| panic!("blocked"), result))));
     assert_eq!(strings.end().await, "panicked: blocked");
 }
 
 #[tokio::test(start_paused = true)]
 async fn blocking_work_that_is_aborted_runs_to_its_end_for_nothing() {
-    let (mut strings, (blocking, work)) = (puppet().await, work());
+    let (mut strings, (blocking, work)) = (scripted().await, work());
     let piped = strings.have(|_, ctx| ctx.pipe_blocking(blocking, result)).await;
     work.begun.await.expect("it begins");
     piped.abort();
@@ -312,7 +312,7 @@ async fn blocking_work_outlives_its_incarnation_and_its_result_is_thrown_away() 
 
 #[tokio::test(start_paused = true)]
 async fn what_a_piped_future_holds_is_let_go_when_its_result_is_handled() {
-    let (strings, held) = (puppet().await, Arc::new(()));
+    let (strings, held) = (scripted().await, Arc::new(()));
     let holding = held.clone();
     let future = async move { holding };
     strings.have(|_, ctx| ctx.pipe_to_self(future, |held| deed(|_, _| drop(held)))).await;

@@ -3,24 +3,26 @@
 use perennial_actors::{Address, ExitReason, LifecycleEvent, ProcessState, SpawnError, System};
 use tokio::time::{Instant, sleep};
 
-use support::marionette::{Hosted, Msg, Puppet, about_to_begin, deed, failing, long, millis, puppet};
+use support::scripted_host::{
+    Hosted, Msg, ScriptedActor, about_to_begin, deed, failing, long, millis, scripted,
+};
 
 mod support {
-    pub(crate) mod marionette;
     pub(crate) mod parent;
+    pub(crate) mod scripted_host;
 }
 
-type Context = perennial_actors::Context<Puppet>;
+type Context = perennial_actors::Context<ScriptedActor>;
 
-fn later(_: &mut Puppet, ctx: &mut Context) {
+fn later(_: &mut ScriptedActor, ctx: &mut Context) {
     ctx.defer_ready();
 }
 
-fn ready(_: &mut Puppet, ctx: &mut Context) {
+fn ready(_: &mut ScriptedActor, ctx: &mut Context) {
     ctx.ready();
 }
 
-/// A puppet whose init has returned, and that is not ready.
+/// A scripted whose init has returned, and that is not ready.
 async fn unready() -> Hosted {
     let mut hosted = Hosted::begun_with(later);
     hosted.begin();
@@ -58,14 +60,14 @@ async fn an_actor_may_be_ready_in_a_continuation_and_in_a_signal() {
     hosted.begin();
     hosted.started().await;
 
-    let (mut hosted, watched) = (unready().await, puppet().await);
+    let (mut hosted, watched) = (unready().await, scripted().await);
     let target = watched.address.handle();
     hosted
         .strings
-        .have(move |puppet, ctx| {
+        .have(move |scripted, ctx| {
             ctx.monitor(&target);
-            puppet.when_told = Some(Box::new(|puppet, ctx| {
-                ready(puppet, ctx);
+            scripted.when_told = Some(Box::new(|scripted, ctx| {
+                ready(scripted, ctx);
                 Box::pin(std::future::ready(Ok(())))
             }));
         })
@@ -97,11 +99,11 @@ async fn to_be_ready_twice_or_without_a_need_does_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn an_init_may_take_back_that_it_is_ready_later() {
-    let mut hosted = Hosted::begun_with(|puppet, ctx| {
-        later(puppet, ctx);
-        ready(puppet, ctx);
-        later(puppet, ctx);
-        ready(puppet, ctx);
+    let mut hosted = Hosted::begun_with(|scripted, ctx| {
+        later(scripted, ctx);
+        ready(scripted, ctx);
+        later(scripted, ctx);
+        ready(scripted, ctx);
     });
     hosted.start().await;
     hosted.strings.have(ready).await;
@@ -188,9 +190,9 @@ async fn a_terminate_is_too_late_to_be_ready() {
     let mut hosted = unready().await;
     hosted
         .strings
-        .have(|puppet, _| {
-            puppet.last = Some(Box::new(|puppet, ctx| {
-                ready(puppet, ctx);
+        .have(|scripted, _| {
+            scripted.last = Some(Box::new(|scripted, ctx| {
+                ready(scripted, ctx);
                 Box::pin(std::future::ready(Ok(())))
             }));
         })
@@ -203,10 +205,10 @@ async fn a_terminate_is_too_late_to_be_ready() {
 #[tokio::test(start_paused = true)]
 async fn a_stop_of_an_actor_that_is_not_ready_comes_after_the_message_in_hand() {
     let mut hosted = unready().await;
-    hosted.strings.cast(long(|puppet, _| {
+    hosted.strings.cast(long(|scripted, _| {
         Box::pin(async {
             sleep(millis(100)).await;
-            puppet.pen.write("handled");
+            scripted.pen.write("handled");
             Ok(())
         })
     }));

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use perennial_actors::{Down, ExitReason, SpawnError, System};
 
-use support::marionette::{deed, failing, puppet_in};
+use support::scripted_host::{deed, failing, scripted_in};
 
 mod support {
-    pub(crate) mod marionette;
     pub(crate) mod parent;
+    pub(crate) mod scripted_host;
 }
 
 type Boxed = Box<dyn Error + Send + Sync>;
@@ -83,10 +83,10 @@ fn the_alternate_form_has_the_whole_chain_and_repeats_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn the_alternate_form_of_a_call_error_has_the_chain_of_the_end() {
-    let strings = puppet_in(&System::new(), |spawn| spawn.label("clerk")).await;
+    let strings = scripted_in(&System::new(), |spawn| spawn.label("clerk")).await;
     let call = strings.address.call(|reply| {
-        deed(move |puppet, ctx| {
-            puppet.kept.push(reply);
+        deed(move |scripted, ctx| {
+            scripted.kept.push(reply);
             ctx.stop(ExitReason::from(layers()));
         })
     });
@@ -109,7 +109,7 @@ fn reasons_are_equal_if_they_say_the_same() {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_monitor_tells_can_be_compared() {
-    let strings = puppet_in(&System::new(), |spawn| spawn).await;
+    let strings = scripted_in(&System::new(), |spawn| spawn).await;
     let pid = strings.address.pid();
     let monitor = strings.address.monitor();
     strings.cast(failing());

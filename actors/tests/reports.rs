@@ -4,19 +4,19 @@ use perennial_actors::{ExitReason, System};
 use tracing::Level;
 
 use support::log::{listen, take};
-use support::marionette::{Strings, deed, failing, puppet_in};
-use support::mortal::{Deed, starting};
+use support::scripted_host::{TestProbe, deed, failing, scripted_in};
+use support::scripted_lifecycle::{Step, starting};
 
 mod support {
     pub(crate) mod log;
-    pub(crate) mod marionette;
-    pub(crate) mod mortal;
     pub(crate) mod parent;
+    pub(crate) mod scripted_host;
+    pub(crate) mod scripted_lifecycle;
 }
 
 #[tokio::test(start_paused = true)]
 async fn c144_a_crash_is_warned_of_and_no_other_end_is() {
-    type Ender = fn(&Strings);
+    type Ender = fn(&TestProbe);
     // What a kill or a supervisor decides on is no news for the log: see `ExitReason::is_crash`.
     let enders: [(Ender, Level, &str); 6] = [
         (|strings| strings.address.stop(ExitReason::Normal).expect("it lives"), Level::DEBUG, "normal"),
@@ -32,14 +32,14 @@ async fn c144_a_crash_is_warned_of_and_no_other_end_is() {
     ];
     listen();
     for (end, level, reason) in enders {
-        let strings = puppet_in(&System::new(), |spawn| spawn.label("server")).await;
+        let strings = scripted_in(&System::new(), |spawn| spawn.label("server")).await;
         let pid = strings.address.pid().expect("it lives");
         assert_eq!(take(), [], "a start is no news");
         end(&strings);
         strings.end().await;
         let text = if level == Level::WARN { "actor crashed" } else { "actor stopped" };
         let in_flight = match level {
-            Level::WARN => format!(" message_type={}", std::any::type_name::<support::marionette::Msg>()),
+            Level::WARN => format!(" message_type={}", std::any::type_name::<support::scripted_host::Msg>()),
             _ => String::new(),
         };
         let line = format!("{text} actor=server pid={pid} incarnation=1 reason={reason}{in_flight}");
@@ -52,7 +52,7 @@ async fn c144_a_crash_is_warned_of_and_no_other_end_is() {
 #[tokio::test(start_paused = true)]
 async fn c144_a_start_that_fails_is_reported_like_any_other_end() {
     listen();
-    let patient = starting(&System::new(), |plan| plan.init = Deed::Panic);
+    let patient = starting(&System::new(), |plan| plan.init = Step::Panic);
     let monitor = patient.address.monitor();
     monitor.await;
     let [(level, report)] = &take()[..] else { panic!("there is one report") };

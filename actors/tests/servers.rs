@@ -9,28 +9,28 @@ use perennial_actors::{CallError, ExitReason, ProcessState, Reply, SpawnError, S
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-use support::marionette::{Msg, Puppet, Strings, failing, long, millis, puppet, puppet_in};
-use support::mortal::{Deed, Mortal, plan};
+use support::scripted_host::{Msg, ScriptedActor, TestProbe, failing, long, millis, scripted, scripted_in};
+use support::scripted_lifecycle::{LifecycleActor, Step, plan};
 
 mod support {
-    pub(crate) mod marionette;
-    pub(crate) mod mortal;
     pub(crate) mod parent;
+    pub(crate) mod scripted_host;
+    pub(crate) mod scripted_lifecycle;
 }
 
 /// An actor whose terminate takes so long.
-async fn dying_for(time: u64) -> Strings {
-    let strings = puppet().await;
-    let last = move |puppet: &mut Puppet| {
-        puppet.last = Some(Box::new(move |puppet, _| {
+async fn dying_for(time: u64) -> TestProbe {
+    let strings = scripted().await;
+    let last = move |scripted: &mut ScriptedActor| {
+        scripted.last = Some(Box::new(move |scripted, _| {
             Box::pin(async move {
                 sleep(millis(time)).await;
-                puppet.pen.write("terminated");
+                scripted.pen.write("terminated");
                 Ok(())
             })
         }));
     };
-    strings.have(move |puppet, _| last(puppet)).await;
+    strings.have(move |scripted, _| last(scripted)).await;
     strings
 }
 
@@ -48,18 +48,18 @@ fn answering(reply: Reply<u32>, time: u64, answer: u32) -> Msg {
 #[tokio::test(start_paused = true)]
 async fn c119_a_start_gives_up_everything_when_its_init_fails_and_can_be_tried_again() {
     let system = System::new();
-    for reason in [Deed::Fail, Deed::Panic] {
+    for reason in [Step::Fail, Step::Panic] {
         let (mut plan, _lines) = plan();
         plan.init = reason;
-        assert!(matches!(system.spawn::<Mortal>(Arc::new(plan)).await, Err(SpawnError::Failed(_))));
+        assert!(matches!(system.spawn::<LifecycleActor>(Arc::new(plan)).await, Err(SpawnError::Failed(_))));
         assert_eq!(system.processes(), [], "nothing is left of it");
     }
-    system.spawn::<Mortal>(Arc::new(plan().0)).await.expect("it starts");
+    system.spawn::<LifecycleActor>(Arc::new(plan().0)).await.expect("it starts");
 }
 
 #[tokio::test(start_paused = true)]
 async fn c123_a_call_that_times_out_leaves_the_server_alive_and_its_late_answer_satisfies_no_other_call() {
-    let (strings, begun) = (puppet().await, Instant::now());
+    let (strings, begun) = (scripted().await, Instant::now());
     let first = strings.address.call(|reply| answering(reply, 100, 1)).timeout(millis(50));
     assert!(matches!(first.await, Err(CallError::TimedOut(_))));
     // The next call is in the queue when the late answer is given.
@@ -69,20 +69,20 @@ async fn c123_a_call_that_times_out_leaves_the_server_alive_and_its_late_answer_
 
 #[tokio::test(start_paused = true)]
 async fn c132_a_failure_of_a_handler_whose_terminate_panics_ends_with_the_panic() {
-    let mut strings = puppet().await;
-    strings.have(|puppet, _| puppet.last = Some(Box::new(|_, _| panic!("in terminate")))).await;
+    let mut strings = scripted().await;
+    strings.have(|scripted, _| scripted.last = Some(Box::new(|_, _| panic!("in terminate")))).await;
     strings.cast(failing());
     assert_eq!(strings.end().await, "panicked: in terminate");
     assert_eq!(strings.lines(), ["0 terminate: failed: on purpose"]);
 }
 
-/// A child of a puppet that traps exits, and the exits that reach it.
-async fn trapping_child(parent: &Strings) -> Strings {
+/// A child of a scripted that traps exits, and the exits that reach it.
+async fn trapping_child(parent: &TestProbe) -> TestProbe {
     let (tell, told) = tokio::sync::oneshot::channel();
     parent.cast(long(|_, ctx| {
         Box::pin(async {
             let system = ctx.system().clone();
-            let child = puppet_in(&system, |spawn| spawn.linked_to(ctx)).await;
+            let child = scripted_in(&system, |spawn| spawn.linked_to(ctx)).await;
             assert!(tell.send(child).is_ok(), "the test waits");
             Ok(())
         })
@@ -95,12 +95,12 @@ async fn trapping_child(parent: &Strings) -> Strings {
 #[tokio::test(start_paused = true)]
 async fn c134_a_parents_exit_acts_ahead_of_all_that_wait() {
     // In OTP what was queued before it is handled first. Here signals are first, and what waits is not handled at all.
-    let parent = puppet().await;
+    let parent = scripted().await;
     let mut child = trapping_child(&parent).await;
-    child.cast(long(|puppet, _| {
+    child.cast(long(|scripted, _| {
         Box::pin(async {
             sleep(millis(100)).await;
-            puppet.pen.write("in hand");
+            scripted.pen.write("in hand");
             Ok(())
         })
     }));
@@ -114,7 +114,7 @@ async fn c134_a_parents_exit_acts_ahead_of_all_that_wait() {
 #[tokio::test(start_paused = true)]
 async fn c136_a_stop_ends_with_the_reason_given_and_a_monitor_sees_it() {
     for reason in [ExitReason::Normal, ExitReason::shutdown_with("closing time"), ExitReason::failed("bad")] {
-        let (strings, expected) = (puppet().await, reason.to_string());
+        let (strings, expected) = (scripted().await, reason.to_string());
         let monitor = strings.address.monitor();
         assert_eq!(strings.address.stop(reason), Ok(()));
         assert_eq!(monitor.await.reason.to_string(), expected);
@@ -145,7 +145,7 @@ async fn c137_a_second_stop_does_not_disturb_a_terminate() {
 
 #[tokio::test(start_paused = true)]
 async fn c143_a_request_whose_wait_is_given_up_can_be_waited_for_again() {
-    let (strings, begun) = (puppet().await, Instant::now());
+    let (strings, begun) = (scripted().await, Instant::now());
     let mut request = pin!(strings.address.call(|reply| answering(reply, 100, 7)).into_future());
     assert!(timeout(Duration::ZERO, &mut request).await.is_err());
     assert!(timeout(millis(50), &mut request).await.is_err());
@@ -154,7 +154,7 @@ async fn c143_a_request_whose_wait_is_given_up_can_be_waited_for_again() {
 
 #[tokio::test(start_paused = true)]
 async fn c143_a_request_to_a_server_that_dies_is_an_error_with_its_reason() {
-    let strings = puppet().await;
+    let strings = scripted().await;
     let mut request = pin!(strings.address.call::<u32, _>(|reply| answering(reply, 100, 7)).into_future());
     assert!(timeout(millis(50), &mut request).await.is_err());
     strings.address.kill().expect("it lives");
@@ -165,7 +165,7 @@ async fn c143_a_request_to_a_server_that_dies_is_an_error_with_its_reason() {
 async fn c143_requests_are_collected_under_labels_as_their_answers_come() {
     let mut requests = JoinSet::new();
     for (label, time) in [("slow", 300), ("quick", 100), ("dead", 200)] {
-        let address = puppet().await.address;
+        let address = scripted().await.address;
         requests.spawn(async move {
             let request = address.call(|reply| {
                 if label == "dead" {

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use perennial_actors::{MailboxConfig, ProcessState, SendError, System, TimerId};
 use tokio::time::{Instant, sleep};
 
-use support::marionette::{Hosted, Msg, Puppet, begun_with, deed, failing, long, millis, puppet, puppet_in};
+use support::scripted_host::{
+    Hosted, Msg, ScriptedActor, begun_with, deed, failing, long, millis, scripted, scripted_in,
+};
 
 mod support {
-    pub(crate) mod marionette;
     pub(crate) mod parent;
+    pub(crate) mod scripted_host;
 }
 
-type Context = perennial_actors::Context<Puppet>;
+type Context = perennial_actors::Context<ScriptedActor>;
 
 /// Counts those that are alive: what is never handled has to be dropped.
 #[derive(Clone)]
@@ -36,10 +38,10 @@ impl Token {
 
 #[tokio::test(start_paused = true)]
 async fn c145_a_cancelled_timer_tells_the_time_that_was_left_once_and_never_fires() {
-    let mut strings = puppet().await;
+    let mut strings = scripted().await;
     let timer = strings.have(|_, ctx| ctx.send_after(millis(100), Msg::Note("timer"))).await;
     sleep(millis(30)).await;
-    let cancel = move |_: &mut Puppet, ctx: &mut Context| ctx.cancel_timer(timer);
+    let cancel = move |_: &mut ScriptedActor, ctx: &mut Context| ctx.cancel_timer(timer);
     assert_eq!(strings.have(cancel).await, Some(millis(70)));
     assert_eq!(strings.have(cancel).await, None);
     assert_eq!(strings.after(1_000).await, [""; 0]);
@@ -47,7 +49,7 @@ async fn c145_a_cancelled_timer_tells_the_time_that_was_left_once_and_never_fire
 
 #[tokio::test(start_paused = true)]
 async fn c145_a_timer_that_has_fired_cannot_be_cancelled() {
-    let mut strings = puppet().await;
+    let mut strings = scripted().await;
     let timer = strings.have(|_, ctx| ctx.send_after(millis(100), Msg::Note("timer"))).await;
     assert_eq!(strings.line().await, "100 timer");
     assert_eq!(
@@ -60,12 +62,12 @@ async fn c145_a_timer_that_has_fired_cannot_be_cancelled() {
 #[tokio::test(start_paused = true)]
 async fn c145_a_timer_that_is_due_but_not_handled_can_still_be_taken_back() {
     // OTP leaves its message in the mailbox; here nothing comes of a timer that was cancelled, ever.
-    let mut strings = puppet().await;
+    let mut strings = scripted().await;
     let timer = strings.have(|_, ctx| ctx.send_after(millis(100), Msg::Note("timer"))).await;
-    strings.cast(long(move |puppet, ctx| {
+    strings.cast(long(move |scripted, ctx| {
         Box::pin(async move {
             sleep(millis(150)).await;
-            puppet.pen.write(format!("{:?}", ctx.cancel_timer(timer)));
+            scripted.pen.write(format!("{:?}", ctx.cancel_timer(timer)));
             Ok(())
         })
     }));
@@ -74,10 +76,10 @@ async fn c145_a_timer_that_is_due_but_not_handled_can_still_be_taken_back() {
 
 #[tokio::test(start_paused = true)]
 async fn to_read_a_timer_tells_the_time_that_is_left_and_leaves_it_set() {
-    let mut strings = puppet().await;
+    let mut strings = scripted().await;
     let timer = strings.have(|_, ctx| ctx.send_after(millis(100), Msg::Note("timer"))).await;
     sleep(millis(30)).await;
-    let read = move |_: &mut Puppet, ctx: &mut Context| ctx.read_timer(timer);
+    let read = move |_: &mut ScriptedActor, ctx: &mut Context| ctx.read_timer(timer);
     assert_eq!((strings.have(read).await, strings.have(read).await), (Some(millis(70)), Some(millis(70))));
     assert_eq!(strings.after(1_000).await, ["100 timer"]);
     assert_eq!(strings.have(read).await, None);
@@ -85,10 +87,10 @@ async fn to_read_a_timer_tells_the_time_that_is_left_and_leaves_it_set() {
 
 #[tokio::test(start_paused = true)]
 async fn an_actor_that_never_set_a_timer_can_cancel_none() {
-    let other = puppet().await;
+    let other = scripted().await;
     let timer = other.have(|_, ctx| ctx.send_after(millis(100), Msg::Note("timer"))).await;
-    let idle = puppet().await;
-    let ask = move |_: &mut Puppet, ctx: &mut Context| {
+    let idle = scripted().await;
+    let ask = move |_: &mut ScriptedActor, ctx: &mut Context| {
         (ctx.cancel_timer(timer), ctx.read_timer(timer), ctx.timer("none"))
     };
     assert_eq!(idle.have(ask).await, (None, None, None));
@@ -96,7 +98,7 @@ async fn an_actor_that_never_set_a_timer_can_cancel_none() {
 
 #[tokio::test(start_paused = true)]
 async fn c146_the_timers_of_an_actor_that_ends_are_dropped_and_wake_nobody() {
-    let (strings, token) = (puppet().await, Token::new());
+    let (strings, token) = (scripted().await, Token::new());
     let messages = [(); 3].map(|()| token.message());
     let interval = token.clone();
     strings
@@ -118,8 +120,8 @@ async fn c146_the_timers_of_an_actor_that_ends_are_dropped_and_wake_nobody() {
 
 #[tokio::test(start_paused = true)]
 async fn c146_a_timer_dies_with_its_incarnation_and_never_reaches_the_next() {
-    let mut hosted = Hosted::begun_with(|puppet, ctx| {
-        puppet.pen.write(format!("init {}", ctx.pid().incarnation()));
+    let mut hosted = Hosted::begun_with(|scripted, ctx| {
+        scripted.pen.write(format!("init {}", ctx.pid().incarnation()));
         if ctx.pid().incarnation() == 1 {
             ctx.send_after(millis(100), Msg::Note("once"));
             ctx.start_timer("key", millis(100), Msg::Note("keyed"));
@@ -152,7 +154,7 @@ async fn c146_a_timer_that_is_due_when_its_incarnation_ends_does_not_reach_the_n
 
 #[tokio::test(start_paused = true)]
 async fn c147_timers_that_are_due_together_are_handled_in_the_order_in_which_they_were_set() {
-    let set = |_: &mut Puppet, ctx: &mut Context| {
+    let set = |_: &mut ScriptedActor, ctx: &mut Context| {
         ctx.send_after(millis(100), Msg::Note("a"));
         ctx.send_after(millis(50), Msg::Note("before"));
         ctx.start_timer("key", millis(100), Msg::Note("b"));
@@ -165,7 +167,7 @@ async fn c147_timers_that_are_due_together_are_handled_in_the_order_in_which_the
 
 #[tokio::test(start_paused = true)]
 async fn c147_no_timer_is_handled_early_whatever_its_fraction_of_a_millisecond() {
-    let strings = puppet().await;
+    let strings = scripted().await;
     for nanos in [0, 1, 999_999, 1_000_000, 1_000_001, 2_500_000] {
         let after = std::time::Duration::from_nanos(nanos);
         let set = Instant::now();
@@ -181,16 +183,18 @@ async fn c147_no_timer_is_handled_early_whatever_its_fraction_of_a_millisecond()
 
 #[tokio::test(start_paused = true)]
 async fn a_timer_for_the_end_of_time_is_set_and_can_be_cancelled() {
-    let strings = puppet().await;
+    let strings = scripted().await;
     let timer = strings.have(|_, ctx| ctx.send_after(std::time::Duration::MAX, Msg::Note("never"))).await;
     assert!(strings.have(move |_, ctx| ctx.cancel_timer(timer)).await > Some(millis(1_000)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_timer_started_again_with_its_key_replaces_the_one_before() {
-    let mut strings = puppet().await;
+    let mut strings = scripted().await;
     let start = |after, line| {
-        move |_: &mut Puppet, ctx: &mut Context| ctx.start_timer("retry", millis(after), Msg::Note(line))
+        move |_: &mut ScriptedActor, ctx: &mut Context| {
+            ctx.start_timer("retry", millis(after), Msg::Note(line))
+        }
     };
     let first = strings.have(start(100, "first")).await;
     sleep(millis(90)).await;
@@ -204,9 +208,9 @@ async fn a_timer_started_again_with_its_key_replaces_the_one_before() {
 
 #[tokio::test(start_paused = true)]
 async fn a_timer_that_was_cancelled_gives_its_key_up() {
-    let mut strings = puppet().await;
+    let mut strings = scripted().await;
     strings.have(|_, ctx| ctx.start_timer("retry", millis(100), Msg::Note("timer"))).await;
-    let cancel = |_: &mut Puppet, ctx: &mut Context| {
+    let cancel = |_: &mut ScriptedActor, ctx: &mut Context| {
         let timer = ctx.timer("retry").expect("it is set");
         (ctx.cancel_timer(timer), ctx.timer("retry"))
     };
@@ -216,13 +220,13 @@ async fn a_timer_that_was_cancelled_gives_its_key_up() {
 
 #[tokio::test(start_paused = true)]
 async fn an_interval_comes_every_period_made_anew_until_it_is_cancelled() {
-    let mut strings = puppet().await;
-    let interval = |_: &mut Puppet, ctx: &mut Context| -> TimerId {
+    let mut strings = scripted().await;
+    let interval = |_: &mut ScriptedActor, ctx: &mut Context| -> TimerId {
         let mut count = 0;
         ctx.send_interval(millis(100), move || {
             count += 1;
             let tick = count;
-            deed(move |puppet, _| puppet.pen.write(format!("tick {tick}")))
+            deed(move |scripted, _| scripted.pen.write(format!("tick {tick}")))
         })
     };
     let timer = strings.have(interval).await;
@@ -237,7 +241,7 @@ async fn an_interval_comes_every_period_made_anew_until_it_is_cancelled() {
 
 #[tokio::test(start_paused = true)]
 async fn an_interval_whose_actor_was_busy_misses_ticks_and_stays_in_step() {
-    let mut strings = puppet().await;
+    let mut strings = scripted().await;
     strings.have(|_, ctx| ctx.send_interval(millis(100), || Msg::Note("tick"))).await;
     strings.cast(long(|_, _| {
         Box::pin(async {
@@ -250,12 +254,12 @@ async fn an_interval_whose_actor_was_busy_misses_ticks_and_stays_in_step() {
 
 #[tokio::test(start_paused = true)]
 async fn an_interval_can_be_cancelled_by_its_own_tick() {
-    let mut strings = puppet().await;
+    let mut strings = scripted().await;
     strings
-        .have(|puppet, ctx| {
+        .have(|scripted, ctx| {
             let (told, timer) = std::sync::mpsc::channel::<TimerId>();
             let timer = Arc::new(std::sync::Mutex::new(timer));
-            let pen = puppet.pen.clone();
+            let pen = scripted.pen.clone();
             let id = ctx.send_interval(millis(100), move || {
                 let (pen, timer) = (pen.clone(), timer.lock().expect("not poisoned").recv());
                 deed(move |_, ctx| pen.write(format!("{:?}", ctx.cancel_timer(timer.expect("it was told")))))
@@ -268,7 +272,7 @@ async fn an_interval_can_be_cancelled_by_its_own_tick() {
 
 #[tokio::test(start_paused = true)]
 async fn an_interval_whose_message_cannot_be_made_ends_its_actor() {
-    let strings = puppet().await;
+    let strings = scripted().await;
     strings.have(|_, ctx| ctx.send_interval(millis(100), || panic!("no tick"))).await;
     assert_eq!(strings.end().await, "panicked: no tick");
 }
@@ -276,7 +280,7 @@ async fn an_interval_whose_message_cannot_be_made_ends_its_actor() {
 #[tokio::test(start_paused = true)]
 async fn a_timer_does_not_wait_behind_a_full_mailbox_nor_count_in_it() {
     let two = MailboxConfig::bounded(2);
-    let mut strings = puppet_in(&System::new(), |spawn| spawn.mailbox(two)).await;
+    let mut strings = scripted_in(&System::new(), |spawn| spawn.mailbox(two)).await;
     strings.have(|_, ctx| ctx.send_after(millis(100), Msg::Note("timer"))).await;
     strings.cast(long(|_, _| {
         Box::pin(async {
@@ -295,7 +299,7 @@ async fn a_timer_does_not_wait_behind_a_full_mailbox_nor_count_in_it() {
 
 #[tokio::test(start_paused = true)]
 async fn timers_and_the_mailbox_take_turns() {
-    let mut strings = puppet().await;
+    let mut strings = scripted().await;
     strings.cast(long(|_, ctx| {
         Box::pin(async {
             for _ in 0..3 {
@@ -316,7 +320,7 @@ async fn timers_and_the_mailbox_take_turns() {
 
 #[tokio::test(start_paused = true)]
 async fn a_signal_comes_before_a_timer_that_is_due() {
-    let mut strings = puppet().await;
+    let mut strings = scripted().await;
     strings.cast(long(|_, ctx| {
         Box::pin(async {
             ctx.send_after(millis(10), Msg::Note("timer"));
@@ -332,10 +336,10 @@ async fn a_signal_comes_before_a_timer_that_is_due() {
 
 #[tokio::test(start_paused = true)]
 async fn a_kill_acts_inside_the_handler_of_a_timer_that_has_woken_an_idle_actor() {
-    let mut strings = puppet().await;
-    let hang = long(|puppet, _| {
+    let mut strings = scripted().await;
+    let hang = long(|scripted, _| {
         Box::pin(async {
-            puppet.pen.write("hangs");
+            scripted.pen.write("hangs");
             std::future::pending().await
         })
     });

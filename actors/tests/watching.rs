@@ -10,11 +10,11 @@ use perennial_actors::{
 };
 
 use support::parent::{Record, hosted, recorder};
-use support::puppet::{Hand, Msg, Puppet, Strings, ask, puppet, strings, trapper, why};
+use support::scripted::{Msg, Script, ScriptedActor, TestProbe, ask, scripted, strings, trapper, why};
 
 mod support {
     pub(crate) mod parent;
-    pub(crate) mod puppet;
+    pub(crate) mod scripted;
 }
 
 fn bad() -> ExitReason {
@@ -24,7 +24,7 @@ fn bad() -> ExitReason {
 #[tokio::test(start_paused = true)]
 async fn a_monitor_tells_whoever_set_it_and_nobody_else_and_ends_nobody() {
     let system = System::new();
-    let (mut observer, target) = (puppet(&system).await, puppet(&system).await);
+    let (mut observer, target) = (scripted(&system).await, scripted(&system).await);
     let one_sided = observer.monitors(&target).await;
     assert_eq!((observer.info().monitors, target.info().monitors), (vec![one_sided], vec![]));
     assert_eq!((observer.info().monitored_by, target.info().monitored_by), (0, 1));
@@ -38,8 +38,8 @@ async fn a_monitor_tells_whoever_set_it_and_nobody_else_and_ends_nobody() {
 #[tokio::test(start_paused = true)]
 async fn a_normal_end_is_told_by_a_monitor_to_who_traps_and_to_who_does_not() {
     let system = System::new();
-    for mut observer in [puppet(&system).await, trapper(&system).await] {
-        let target = puppet(&system).await;
+    for mut observer in [scripted(&system).await, trapper(&system).await] {
+        let target = scripted(&system).await;
         let monitor = observer.monitors(&target).await;
         target.ends(ExitReason::Normal).await;
         assert_eq!(observer.downs().await, [(monitor, Some(target.pid), "normal".into())]);
@@ -49,7 +49,7 @@ async fn a_normal_end_is_told_by_a_monitor_to_who_traps_and_to_who_does_not() {
 #[tokio::test(start_paused = true)]
 async fn c110_a_monitor_of_a_dead_actor_tells_no_process_with_its_own_id() {
     let system = System::new();
-    let (mut observer, dead) = (puppet(&system).await, puppet(&system).await);
+    let (mut observer, dead) = (scripted(&system).await, scripted(&system).await);
     dead.ends(bad()).await;
     let (first, second) = (observer.monitors(&dead).await, observer.monitors(&dead).await);
     let expected = [first, second].map(|monitor| (monitor, None, "no process".to_owned()));
@@ -60,7 +60,7 @@ async fn c110_a_monitor_of_a_dead_actor_tells_no_process_with_its_own_id() {
 #[tokio::test(start_paused = true)]
 async fn c110_a_monitor_of_an_actor_that_was_never_opened_tells_no_process() {
     let (mut observer, identity) =
-        (puppet(&System::new()).await, Identity::<()>::new(MailboxConfig::default()));
+        (scripted(&System::new()).await, Identity::<()>::new(MailboxConfig::default()));
     let handle = identity.address().handle();
     let monitor = observer.does(move |ctx| ctx.monitor(&handle)).await;
     assert_eq!(observer.downs().await, [(monitor, None, "no process".into())]);
@@ -69,7 +69,7 @@ async fn c110_a_monitor_of_an_actor_that_was_never_opened_tells_no_process() {
 #[tokio::test(start_paused = true)]
 async fn c111_every_monitor_of_one_pair_tells_but_the_one_that_was_taken_back() {
     let system = System::new();
-    let (mut observer, target) = (puppet(&system).await, puppet(&system).await);
+    let (mut observer, target) = (scripted(&system).await, scripted(&system).await);
     let mut monitors = Vec::new();
     for _ in 0..100 {
         monitors.push(observer.monitors(&target).await);
@@ -86,9 +86,9 @@ async fn c111_every_monitor_of_one_pair_tells_but_the_one_that_was_taken_back() 
 
 /// Has an observer watch an incarnation, and take the monitor back when that has ended and what it told waits; whether the
 /// monitor was there still, and how many signals are left.
-async fn taken_back_after(take: fn(&mut Context<Puppet>, MonitorId) -> bool) -> (bool, usize) {
+async fn taken_back_after(take: fn(&mut Context<ScriptedActor>, MonitorId) -> bool) -> (bool, usize) {
     let system = System::new();
-    let (mut observer, (identity, target)) = (puppet(&system).await, hosted(&system));
+    let (mut observer, (identity, target)) = (scripted(&system).await, hosted(&system));
     let handle = identity.address().handle();
     let taken = observer.does(move |ctx| {
         let monitor = ctx.monitor(&handle);
@@ -133,7 +133,7 @@ async fn c112_a_flush_removes_what_this_monitor_told_and_nothing_else() {
 async fn c112_a_monitor_that_was_taken_back_in_time_says_so_once() {
     for take in [Context::demonitor, Context::demonitor_and_flush] {
         let system = System::new();
-        let (mut observer, target) = (puppet(&system).await, puppet(&system).await);
+        let (mut observer, target) = (scripted(&system).await, scripted(&system).await);
         let monitor = observer.monitors(&target).await;
         let taken = observer.does(move |ctx| (take(ctx, monitor), take(ctx, monitor))).await;
         assert_eq!(taken, (true, false));
@@ -146,7 +146,8 @@ async fn c112_a_monitor_that_was_taken_back_in_time_says_so_once() {
 #[tokio::test(start_paused = true)]
 async fn c112_only_its_owner_can_take_a_monitor_back() {
     let system = System::new();
-    let (mut owner, other, target) = (puppet(&system).await, puppet(&system).await, puppet(&system).await);
+    let (mut owner, other, target) =
+        (scripted(&system).await, scripted(&system).await, scripted(&system).await);
     let monitor = owner.monitors(&target).await;
     assert!(!other.does(move |ctx| ctx.demonitor_and_flush(monitor)).await);
     target.ends(bad()).await;
@@ -155,7 +156,7 @@ async fn c112_only_its_owner_can_take_a_monitor_back() {
 
 #[tokio::test(start_paused = true)]
 async fn a_monitor_of_oneself_is_allowed_and_tells_nothing() {
-    let mut one = puppet(&System::new()).await;
+    let mut one = scripted(&System::new()).await;
     let monitor = one.monitors(&one).await;
     assert_eq!((one.info().monitors, one.info().monitored_by), (vec![monitor], 1));
     assert_eq!(one.downs().await, []);
@@ -165,11 +166,11 @@ async fn a_monitor_of_oneself_is_allowed_and_tells_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_child_that_is_spawned_and_monitored_at_once_tells_its_own_reason() {
-    let mut observer = puppet(&System::new()).await;
+    let mut observer = scripted(&System::new()).await;
     let (strings, _ear) = strings(false);
     let (address, monitor) = observer
         .does(|ctx| {
-            let spawn = ctx.system().spawn::<Puppet>(strings);
+            let spawn = ctx.system().spawn::<ScriptedActor>(strings);
             let (address, monitor) = spawn.detach_monitored_by(ctx).expect("there is a runtime");
             address.kill().expect("nothing of it has run");
             (address, monitor)
@@ -184,9 +185,9 @@ async fn a_child_that_is_spawned_and_monitored_at_once_tells_its_own_reason() {
 #[tokio::test(start_paused = true)]
 async fn an_observer_that_ends_takes_all_its_monitors_back() {
     let system = System::new();
-    let target = puppet(&system).await;
+    let target = scripted(&system).await;
     for reason in [ExitReason::Normal, bad(), ExitReason::Killed] {
-        let observer = puppet(&system).await;
+        let observer = scripted(&system).await;
         for _ in 0..10 {
             observer.monitors(&target).await;
         }
@@ -194,7 +195,7 @@ async fn an_observer_that_ends_takes_all_its_monitors_back() {
         observer.ends(reason).await;
         assert_eq!(target.info().monitored_by, 0);
     }
-    let observer = puppet(&system).await;
+    let observer = scripted(&system).await;
     observer.monitors(&target).await;
     let down = observer.address.monitor();
     observer.address.kill().expect("it lives");
@@ -206,7 +207,7 @@ async fn an_observer_that_ends_takes_all_its_monitors_back() {
 #[tokio::test(start_paused = true)]
 async fn nothing_is_left_of_actors_that_knew_each_other_and_have_ended() {
     let system = System::new();
-    let (one, other) = (puppet(&system).await, puppet(&system).await);
+    let (one, other) = (scripted(&system).await, scripted(&system).await);
     for (from, to) in [(&one, &other), (&other, &one)] {
         from.monitors(to).await;
         from.links(to).await;
@@ -222,28 +223,28 @@ async fn nothing_is_left_of_actors_that_knew_each_other_and_have_ended() {
     assert_eq!(system.processes(), []);
 }
 
-/// An identity of puppets, and whoever starts them.
+/// An identity of scripted actors, and whoever starts them.
 struct Owner {
     identity: Identity<Msg>,
-    strings: Arc<Strings>,
+    strings: Arc<Script>,
     parent: Arc<dyn perennial_actors::host::Parent>,
     record: Record,
 }
 
 impl Owner {
     /// With its first incarnation.
-    async fn new(system: &System) -> (Self, Hand) {
+    async fn new(system: &System) -> (Self, TestProbe) {
         let (identity, (strings, ear), (parent, record)) =
             (Identity::new(MailboxConfig::default()), strings(true), recorder());
-        identity.open(system, || "puppet".into());
+        identity.open(system, || "scripted".into());
         let mut owner = Self { identity, strings: Arc::new(strings), parent, record };
         owner.start(1).await;
-        let hand = Hand::of(owner.identity.address(), ear);
+        let hand = TestProbe::of(owner.identity.address(), ear);
         (owner, hand)
     }
 
     async fn start(&mut self, run: u64) {
-        let started = self.identity.start::<Puppet>(self.strings.clone(), self.parent.clone(), run);
+        let started = self.identity.start::<ScriptedActor>(self.strings.clone(), self.parent.clone(), run);
         assert_eq!(started.expect("it is open").incarnation(), u32::try_from(run).expect("it is small"));
         self.record.started(run).await;
     }
@@ -257,7 +258,7 @@ impl Owner {
 #[tokio::test(start_paused = true)]
 async fn c116_a_monitor_stays_with_the_incarnation_that_it_was_set_for() {
     let system = System::new();
-    let mut observer = puppet(&system).await;
+    let mut observer = scripted(&system).await;
     let (mut owner, first) = Owner::new(&system).await;
     let of_first = observer.monitors(&first).await;
     owner.kill(1).await;
@@ -270,7 +271,7 @@ async fn c116_a_monitor_stays_with_the_incarnation_that_it_was_set_for() {
 #[tokio::test(start_paused = true)]
 async fn c116_a_monitor_set_between_two_incarnations_is_of_the_next() {
     let system = System::new();
-    let mut observer = puppet(&system).await;
+    let mut observer = scripted(&system).await;
     let (mut owner, first) = Owner::new(&system).await;
     owner.kill(1).await;
     assert_eq!(first.address.state(), ProcessState::Pending);
@@ -286,7 +287,7 @@ async fn c116_a_monitor_set_between_two_incarnations_is_of_the_next() {
 async fn the_next_incarnation_has_no_links_and_no_monitors_of_the_one_before() {
     let system = System::new();
     let (mut owner, mut restarted) = Owner::new(&system).await;
-    let (mut linked, watched) = (trapper(&system).await, puppet(&system).await);
+    let (mut linked, watched) = (trapper(&system).await, scripted(&system).await);
     restarted.links(&linked).await;
     restarted.monitors(&watched).await;
     let first = restarted.pid;
@@ -305,7 +306,7 @@ async fn the_next_incarnation_has_no_links_and_no_monitors_of_the_one_before() {
 /// The answer to a call comes through the reply alone, and a reply is good for one answer: its type sees to that.
 #[tokio::test(start_paused = true)]
 async fn c117_an_answer_to_a_caller_that_has_given_up_is_dropped_silently() {
-    let one = puppet(&System::new()).await;
+    let one = scripted(&System::new()).await;
     let (keep, kept) = std::sync::mpsc::channel::<Reply<u32>>();
     let call = one.address.call(|reply| {
         Msg::Do(Box::new(move |_| {
@@ -324,7 +325,7 @@ async fn c117_an_answer_to_a_caller_that_has_given_up_is_dropped_silently() {
 /// OTP drops such a message without a word; here its sender has it back.
 #[tokio::test(start_paused = true)]
 async fn c118_what_is_sent_to_a_dead_actor_comes_back_and_harms_nobody() {
-    let one = puppet(&System::new()).await;
+    let one = scripted(&System::new()).await;
     one.ends(ExitReason::Normal).await;
     assert!(matches!(one.address.cast(Msg::Hang), Err(SendError::Closed(Unsent { message: Msg::Hang, .. }))));
     assert!(one.address.send(Msg::Hang).await.is_err());

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 /// What is done, in an init, in a handler or in a terminate.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) enum Deed {
+pub(crate) enum Step {
     #[default]
     Nothing,
     Fail,
@@ -31,19 +31,19 @@ pub(crate) enum Deed {
 }
 
 pub(crate) struct Plan {
-    pub(crate) init: Deed,
-    pub(crate) terminate: Deed,
-    pub(crate) drop: Deed,
+    pub(crate) init: Step,
+    pub(crate) terminate: Step,
+    pub(crate) drop: Step,
     journal: mpsc::UnboundedSender<String>,
 }
 
 pub(crate) enum Msg {
     Note(u32),
-    Do(Deed),
+    Do(Step),
 }
 
 /// Writes down what it does.
-pub(crate) struct Mortal(Arc<Plan>);
+pub(crate) struct LifecycleActor(Arc<Plan>);
 
 impl Plan {
     fn write(&self, line: impl Into<String>) {
@@ -51,26 +51,31 @@ impl Plan {
         let _ = self.journal.send(line.into());
     }
 
-    async fn carry_out(&self, deed: Deed, place: &str, ctx: &mut Context<Mortal>) -> Result<(), ExitReason> {
+    async fn carry_out(
+        &self,
+        deed: Step,
+        place: &str,
+        ctx: &mut Context<LifecycleActor>,
+    ) -> Result<(), ExitReason> {
         match deed {
-            Deed::Nothing | Deed::PanicAtOnce => {}
-            Deed::Fail => drop("seven".parse::<u32>()?),
-            Deed::EndNormally => return Err(ExitReason::Normal),
-            Deed::Ignore => return Err(ExitReason::Ignore),
-            Deed::Panic => panic!("in {place}"),
-            Deed::Hang => {
+            Step::Nothing | Step::PanicAtOnce => {}
+            Step::Fail => drop("seven".parse::<u32>()?),
+            Step::EndNormally => return Err(ExitReason::Normal),
+            Step::Ignore => return Err(ExitReason::Ignore),
+            Step::Panic => panic!("in {place}"),
+            Step::Hang => {
                 self.write(format!("{place} hangs"));
                 pending::<()>().await;
             }
-            Deed::Stop(note) => ctx.stop(ExitReason::shutdown_with(note)),
-            Deed::StopAbnormally => ctx.stop(ExitReason::failed("enough")),
-            Deed::Kill => ctx.address().kill().expect("it lives"),
+            Step::Stop(note) => ctx.stop(ExitReason::shutdown_with(note)),
+            Step::StopAbnormally => ctx.stop(ExitReason::failed("enough")),
+            Step::Kill => ctx.address().kill().expect("it lives"),
         }
         Ok(())
     }
 }
 
-impl Actor for Mortal {
+impl Actor for LifecycleActor {
     type Msg = Msg;
     type Args = Arc<Plan>;
 
@@ -78,7 +83,7 @@ impl Actor for Mortal {
         plan: &Arc<Plan>,
         ctx: &mut Context<Self>,
     ) -> impl Future<Output = Result<Self, ExitReason>> + Send {
-        assert!(plan.init != Deed::PanicAtOnce, "before init");
+        assert!(plan.init != Step::PanicAtOnce, "before init");
         async {
             plan.carry_out(plan.init, "init", ctx).await?;
             Ok(Self(plan.clone()))
@@ -95,24 +100,24 @@ impl Actor for Mortal {
 
     fn terminate(&mut self, reason: &ExitReason, ctx: &mut Context<Self>) -> impl Future<Output = ()> + Send {
         self.0.write(format!("terminate: {reason}"));
-        assert!(self.0.terminate != Deed::PanicAtOnce, "before terminate");
+        assert!(self.0.terminate != Step::PanicAtOnce, "before terminate");
         async { self.0.carry_out(self.0.terminate, "terminate", ctx).await.unwrap_or_default() }
     }
 }
 
-impl Drop for Mortal {
+impl Drop for LifecycleActor {
     fn drop(&mut self) {
-        assert!(self.0.drop != Deed::Panic, "in drop");
+        assert!(self.0.drop != Step::Panic, "in drop");
     }
 }
 
 /// What a test knows of an actor.
-pub(crate) struct Patient {
+pub(crate) struct TestProbe {
     pub(crate) address: Address<Msg>,
     journal: mpsc::UnboundedReceiver<String>,
 }
 
-impl Patient {
+impl TestProbe {
     /// Ends as `end` has it; the reason, and what it wrote down.
     pub(crate) async fn after(mut self, end: impl FnOnce(&Address<Msg>)) -> (String, Vec<String>) {
         let down = self.address.monitor();
@@ -134,22 +139,22 @@ impl Patient {
 /// A plan to do nothing special, and the journal of whoever follows it.
 pub(crate) fn plan() -> (Plan, mpsc::UnboundedReceiver<String>) {
     let (journal, lines) = mpsc::unbounded_channel();
-    (Plan { init: Deed::Nothing, terminate: Deed::Nothing, drop: Deed::Nothing, journal }, lines)
+    (Plan { init: Step::Nothing, terminate: Step::Nothing, drop: Step::Nothing, journal }, lines)
 }
 
 /// An actor that follows the usual plan but for this change, and that may not have started yet.
-pub(crate) fn starting(system: &System, change: impl FnOnce(&mut Plan)) -> Patient {
+pub(crate) fn starting(system: &System, change: impl FnOnce(&mut Plan)) -> TestProbe {
     let (mut plan, journal) = plan();
     change(&mut plan);
-    let address = system.spawn::<Mortal>(Arc::new(plan)).detach().expect("there is a runtime");
-    Patient { address, journal }
+    let address = system.spawn::<LifecycleActor>(Arc::new(plan)).detach().expect("there is a runtime");
+    TestProbe { address, journal }
 }
 
 /// An actor that follows the usual plan but for this change, and has started.
-pub(crate) async fn started(system: &System, change: impl FnOnce(&mut Plan)) -> Patient {
+pub(crate) async fn started(system: &System, change: impl FnOnce(&mut Plan)) -> TestProbe {
     let (mut plan, journal) = plan();
     change(&mut plan);
-    Patient { address: system.spawn::<Mortal>(Arc::new(plan)).await.expect("it starts"), journal }
+    TestProbe { address: system.spawn::<LifecycleActor>(Arc::new(plan)).await.expect("it starts"), journal }
 }
 
 pub(crate) fn cast(address: &Address<Msg>, msg: Msg) {

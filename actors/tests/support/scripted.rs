@@ -12,28 +12,28 @@ use perennial_actors::{
 use tokio::sync::mpsc;
 
 /// What is done in a handler.
-type Deed = Box<dyn FnOnce(&mut Context<Puppet>) -> Result<(), ExitReason> + Send>;
+type Step = Box<dyn FnOnce(&mut Context<ScriptedActor>) -> Result<(), ExitReason> + Send>;
 
 pub(crate) enum Msg {
-    Do(Deed),
+    Do(Step),
     /// Waits for ever.
     Hang,
 }
 
-/// Which strings a puppet hangs on; the same for each of its incarnations.
-pub(crate) struct Strings {
+/// Which strings a scripted hangs on; the same for each of its incarnations.
+pub(crate) struct Script {
     pub(crate) trapping: bool,
     told: mpsc::UnboundedSender<Signal>,
 }
 
 /// Does what it is asked to.
-pub(crate) struct Puppet(mpsc::UnboundedSender<Signal>);
+pub(crate) struct ScriptedActor(mpsc::UnboundedSender<Signal>);
 
-impl Actor for Puppet {
+impl Actor for ScriptedActor {
     type Msg = Msg;
-    type Args = Strings;
+    type Args = Script;
 
-    async fn init(strings: &Strings, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+    async fn init(strings: &Script, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
         if strings.trapping {
             ctx.trap_exits(true);
         }
@@ -54,41 +54,41 @@ impl Actor for Puppet {
     }
 }
 
-/// What its puppet was told.
-pub(crate) struct Ear(mpsc::UnboundedReceiver<Signal>);
+/// What its scripted was told.
+pub(crate) struct SignalLog(mpsc::UnboundedReceiver<Signal>);
 
-/// The strings of a puppet, and what it is told.
-pub(crate) fn strings(trapping: bool) -> (Strings, Ear) {
+/// The strings of a scripted, and what it is told.
+pub(crate) fn strings(trapping: bool) -> (Script, SignalLog) {
     let (told, ear) = mpsc::unbounded_channel();
-    (Strings { trapping, told }, Ear(ear))
+    (Script { trapping, told }, SignalLog(ear))
 }
 
-/// What a test knows of a puppet.
-pub(crate) struct Hand {
+/// What a test knows of a scripted.
+pub(crate) struct TestProbe {
     pub(crate) address: Address<Msg>,
     pub(crate) pid: Pid,
-    ear: Ear,
+    ear: SignalLog,
 }
 
-/// A puppet that does not trap exits.
-pub(crate) async fn puppet(system: &System) -> Hand {
+/// A scripted that does not trap exits.
+pub(crate) async fn scripted(system: &System) -> TestProbe {
     spawn(system, false).await
 }
 
 /// One that does.
-pub(crate) async fn trapper(system: &System) -> Hand {
+pub(crate) async fn trapper(system: &System) -> TestProbe {
     spawn(system, true).await
 }
 
-async fn spawn(system: &System, trapping: bool) -> Hand {
+async fn spawn(system: &System, trapping: bool) -> TestProbe {
     let (strings, ear) = strings(trapping);
-    Hand::of(system.spawn::<Puppet>(strings).await.expect("it starts"), ear)
+    TestProbe::of(system.spawn::<ScriptedActor>(strings).await.expect("it starts"), ear)
 }
 
 /// Has the actor at an address do something in its handler; what came of it.
 pub(crate) async fn ask<T: Send + 'static>(
     address: &Address<Msg>,
-    deed: impl FnOnce(&mut Context<Puppet>) -> T + Send + 'static,
+    deed: impl FnOnce(&mut Context<ScriptedActor>) -> T + Send + 'static,
 ) -> T {
     let doing = address.call(|reply| {
         Msg::Do(Box::new(move |ctx| {
@@ -105,8 +105,8 @@ pub(crate) async fn why(down: Monitor) -> String {
     down.expect("it was to end").reason.to_string()
 }
 
-impl Hand {
-    pub(crate) fn of(address: Address<Msg>, ear: Ear) -> Self {
+impl TestProbe {
+    pub(crate) fn of(address: Address<Msg>, ear: SignalLog) -> Self {
         let pid = address.pid().expect("it lives");
         Self { address, pid, ear }
     }
@@ -122,7 +122,7 @@ impl Hand {
     /// Has it do something in its handler; what came of it.
     pub(crate) async fn does<T: Send + 'static>(
         &self,
-        deed: impl FnOnce(&mut Context<Puppet>) -> T + Send + 'static,
+        deed: impl FnOnce(&mut Context<ScriptedActor>) -> T + Send + 'static,
     ) -> T {
         ask(&self.address, deed).await
     }
@@ -188,7 +188,7 @@ impl Hand {
     }
 }
 
-impl Ear {
+impl SignalLog {
     /// What was told since.
     pub(crate) fn since(&mut self) -> Vec<Signal> {
         std::iter::from_fn(|| self.0.try_recv().ok()).collect()

@@ -17,29 +17,32 @@ use tokio::time::Instant;
 
 use super::parent::{Record, recorder};
 
-/// What a puppet is doing.
+/// What a scripted is doing.
 pub(crate) type Doing<'a> = Pin<Box<dyn Future<Output = Result<(), ExitReason>> + Send + 'a>>;
 
-/// Something for a puppet to do.
-pub(crate) type Deed = Box<dyn for<'a> FnOnce(&'a mut Puppet, &'a mut Context<Puppet>) -> Doing<'a> + Send>;
+/// Something for a scripted to do.
+pub(crate) type Step =
+    Box<dyn for<'a> FnOnce(&'a mut ScriptedActor, &'a mut Context<ScriptedActor>) -> Doing<'a> + Send>;
 
 pub(crate) enum Msg {
     Note(&'static str),
-    Do(Deed),
+    Do(Step),
 }
 
-/// A message that has the puppet do something that does not await.
-pub(crate) fn deed(act: impl FnOnce(&mut Puppet, &mut Context<Puppet>) + Send + 'static) -> Msg {
-    Msg::Do(Box::new(move |puppet, ctx| {
-        act(puppet, ctx);
+/// A message that has the scripted do something that does not await.
+pub(crate) fn deed(
+    act: impl FnOnce(&mut ScriptedActor, &mut Context<ScriptedActor>) + Send + 'static,
+) -> Msg {
+    Msg::Do(Box::new(move |scripted, ctx| {
+        act(scripted, ctx);
         Box::pin(ready(Ok(())))
     }))
 }
 
-/// A message that has the puppet do something that may await and fail.
+/// A message that has the scripted do something that may await and fail.
 pub(crate) fn long<F>(act: F) -> Msg
 where
-    F: for<'a> FnOnce(&'a mut Puppet, &'a mut Context<Puppet>) -> Doing<'a> + Send + 'static,
+    F: for<'a> FnOnce(&'a mut ScriptedActor, &'a mut Context<ScriptedActor>) -> Doing<'a> + Send + 'static,
 {
     Msg::Do(Box::new(act))
 }
@@ -64,7 +67,7 @@ impl Pen {
 }
 
 /// What every incarnation begins with.
-type Init = Box<dyn Fn(&mut Puppet, &mut Context<Puppet>) + Send + Sync>;
+type Init = Box<dyn Fn(&mut ScriptedActor, &mut Context<ScriptedActor>) + Send + Sync>;
 
 pub(crate) struct Script {
     pen: Pen,
@@ -72,26 +75,26 @@ pub(crate) struct Script {
 }
 
 /// Does what it is told.
-pub(crate) struct Puppet {
+pub(crate) struct ScriptedActor {
     pub(crate) pen: Pen,
     pub(crate) kept: Vec<Reply<u32>>,
     /// What can be seen of it from outside.
     pub(crate) number: u32,
     /// What it does in its terminate, after it has written down that it runs.
-    pub(crate) last: Option<Deed>,
+    pub(crate) last: Option<Step>,
     /// What it does when it is next told of a signal, after it has written that down.
-    pub(crate) when_told: Option<Deed>,
+    pub(crate) when_told: Option<Step>,
 }
 
-impl Actor for Puppet {
+impl Actor for ScriptedActor {
     type Msg = Msg;
     type Args = Script;
 
     async fn init(script: &Script, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
         let pen = script.pen.clone();
-        let mut puppet = Self { pen, kept: Vec::new(), number: 0, last: None, when_told: None };
-        (script.init)(&mut puppet, ctx);
-        Ok(puppet)
+        let mut scripted = Self { pen, kept: Vec::new(), number: 0, last: None, when_told: None };
+        (script.init)(&mut scripted, ctx);
+        Ok(scripted)
     }
 
     async fn handle(&mut self, msg: Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
@@ -128,8 +131,8 @@ impl Actor for Puppet {
     }
 }
 
-/// What a test holds of its puppet.
-pub(crate) struct Strings {
+/// What a test holds of its scripted.
+pub(crate) struct TestProbe {
     pub(crate) address: Address<Msg>,
     lines: mpsc::UnboundedReceiver<String>,
 }
@@ -139,36 +142,39 @@ fn script(init: Init) -> (Script, mpsc::UnboundedReceiver<String>) {
     (Script { pen: Pen { lines: pen, begun: Instant::now() }, init }, lines)
 }
 
-/// A puppet that begins with this.
+/// A scripted that begins with this.
 pub(crate) async fn begun_with(
-    init: impl Fn(&mut Puppet, &mut Context<Puppet>) + Send + Sync + 'static,
-) -> Strings {
+    init: impl Fn(&mut ScriptedActor, &mut Context<ScriptedActor>) + Send + Sync + 'static,
+) -> TestProbe {
     let (script, lines) = script(Box::new(init));
-    Strings { address: System::new().spawn::<Puppet>(script).await.expect("it starts"), lines }
+    TestProbe { address: System::new().spawn::<ScriptedActor>(script).await.expect("it starts"), lines }
 }
 
-/// A puppet that waits to be told.
-pub(crate) async fn puppet() -> Strings {
+/// A scripted that waits to be told.
+pub(crate) async fn scripted() -> TestProbe {
     begun_with(|_, _| ()).await
 }
 
-/// A puppet that lives as its test has set it up.
-pub(crate) async fn puppet_in(system: &System, set: impl FnOnce(Spawn<Puppet>) -> Spawn<Puppet>) -> Strings {
+/// A scripted that lives as its test has set it up.
+pub(crate) async fn scripted_in(
+    system: &System,
+    set: impl FnOnce(Spawn<ScriptedActor>) -> Spawn<ScriptedActor>,
+) -> TestProbe {
     let (script, lines) = script(Box::new(|_, _| ()));
-    Strings { address: set(system.spawn::<Puppet>(script)).await.expect("it starts"), lines }
+    TestProbe { address: set(system.spawn::<ScriptedActor>(script)).await.expect("it starts"), lines }
 }
 
-/// A puppet that is about to begin with this, and whose notes nobody reads.
+/// A scripted that is about to begin with this, and whose notes nobody reads.
 pub(crate) fn about_to_begin(
     system: &System,
-    init: impl Fn(&mut Puppet, &mut Context<Puppet>) + Send + Sync + 'static,
-) -> Spawn<Puppet> {
+    init: impl Fn(&mut ScriptedActor, &mut Context<ScriptedActor>) + Send + Sync + 'static,
+) -> Spawn<ScriptedActor> {
     system.spawn(script(Box::new(init)).0)
 }
 
-/// A puppet whose incarnations are started by its test.
+/// A scripted whose incarnations are started by its test.
 pub(crate) struct Hosted {
-    pub(crate) strings: Strings,
+    pub(crate) strings: TestProbe,
     pub(crate) system: System,
     pub(crate) identity: Arc<Identity<Msg>>,
     script: Arc<Script>,
@@ -180,13 +186,13 @@ pub(crate) struct Hosted {
 impl Hosted {
     /// Each of its incarnations begins with this.
     pub(crate) fn begun_with(
-        init: impl Fn(&mut Puppet, &mut Context<Puppet>) + Send + Sync + 'static,
+        init: impl Fn(&mut ScriptedActor, &mut Context<ScriptedActor>) + Send + Sync + 'static,
     ) -> Self {
         let (identity, (parent, record)) = (Arc::new(Identity::new(MailboxConfig::default())), recorder());
         let system = System::new();
         let (script, lines) = script(Box::new(init));
-        identity.open(&system, || "puppet".into());
-        let strings = Strings { address: identity.address(), lines };
+        identity.open(&system, || "scripted".into());
+        let strings = TestProbe { address: identity.address(), lines };
         Self { strings, system, identity, script: Arc::new(script), parent, record, run: 0 }
     }
 
@@ -198,7 +204,8 @@ impl Hosted {
     /// Starts it, and does not wait until it has started.
     pub(crate) fn begin(&mut self) {
         self.run += 1;
-        let started = self.identity.start::<Puppet>(self.script.clone(), self.parent.clone(), self.run);
+        let started =
+            self.identity.start::<ScriptedActor>(self.script.clone(), self.parent.clone(), self.run);
         started.expect("it is open");
     }
 
@@ -218,7 +225,7 @@ impl Hosted {
     }
 }
 
-impl Strings {
+impl TestProbe {
     pub(crate) fn cast(&self, msg: Msg) {
         self.address.cast(msg).expect("it is open and has room");
     }
@@ -230,9 +237,9 @@ impl Strings {
     /// Has it do something and waits until it is done.
     pub(crate) async fn have<T: Send + 'static>(
         &self,
-        act: impl FnOnce(&mut Puppet, &mut Context<Puppet>) -> T + Send + 'static,
+        act: impl FnOnce(&mut ScriptedActor, &mut Context<ScriptedActor>) -> T + Send + 'static,
     ) -> T {
-        let done = self.address.call(|reply| deed(move |puppet, ctx| reply.send(act(puppet, ctx))));
+        let done = self.address.call(|reply| deed(move |scripted, ctx| reply.send(act(scripted, ctx))));
         done.await.expect("it does as it is told")
     }
 
@@ -249,7 +256,7 @@ impl Strings {
 
     /// What is written down next.
     pub(crate) async fn line(&mut self) -> String {
-        in_time(self.lines.recv()).await.expect("the puppet lives")
+        in_time(self.lines.recv()).await.expect("the scripted lives")
     }
 
     /// Why it has ended, which it is about to.
