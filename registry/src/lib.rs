@@ -61,6 +61,7 @@
 #[macro_use]
 mod examples;
 
+mod binding;
 mod changes;
 mod error;
 mod groups;

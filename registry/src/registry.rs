@@ -5,11 +5,10 @@ use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use perennial_actors::host::{Guarded, dispose};
-use perennial_actors::{
-    ActorHandle, Address, CloseHook, ProcessState, Subscription, System, SystemEvent, WeakActorHandle,
-};
+use perennial_actors::host::Guarded;
+use perennial_actors::{Address, ProcessState, Subscription, System, SystemEvent};
 
+use crate::binding::{Binding, Metadata, dispose_metadata};
 use crate::changes::{Changes, NameChange, PendingWakes};
 use crate::error::{BindError, HandOverError, LookupError};
 use crate::groups::{Group, GroupChange, GroupHandle, Groups};
@@ -38,26 +37,6 @@ pub(crate) struct Inner {
     /// The tasks that wait for names.
     pub(crate) waiters: Waiters,
 }
-
-/// The binding of one name to an actor.
-///
-/// While a binding exists, its actor has a hook that removes this binding and no other. Binding and
-/// hook are made and removed together, under the lock of the entry, so neither is ever seen without
-/// the other.
-struct Binding {
-    /// Unique among all bindings of the registry, whatever their names and actors.
-    number: u64,
-    handle: ActorHandle,
-    /// The actor's hook that removes this binding.
-    hook: CloseHook,
-    /// The actor that bound the name first, if it has handed the name over since.
-    origin: Option<Box<WeakActorHandle>>,
-    /// The metadata that its owner has set.
-    metadata: Option<Metadata>,
-}
-
-/// The metadata of a name. It is a user's value, so it is dropped under a guard.
-type Metadata = Guarded<Arc<dyn Any + Send + Sync>>;
 
 impl Registry {
     /// Returns the registry of a system. It is the same one at each call.
@@ -393,20 +372,6 @@ impl Inner {
 
 /// The refusal of an actor that bound the name and handed it over: the name leads to another actor.
 struct HandedOver;
-
-impl Binding {
-    /// Drops a binding outside the lock of its entry: it may hold the last address of the actor.
-    fn dispose(self) {
-        dispose_metadata(self.metadata);
-    }
-}
-
-/// Drops metadata in a task of its own. It is a user's value, and the caller may be a supervisor.
-fn dispose_metadata(metadata: Option<Metadata>) {
-    if metadata.is_some() {
-        dispose(metadata);
-    }
-}
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
