@@ -50,7 +50,8 @@ pub(super) fn kill_orphans(
     drop(engine);
     let kill_grace = node.kill_grace();
     let (node, system, supervisor) = (node.clone(), attachment.system().clone(), attachment.pid());
-    let orphans: Vec<Orphan> = nodes.into_iter().map(|(key, node)| orphan(key, node, kill_grace)).collect();
+    let orphans: Vec<Orphan> =
+        nodes.into_iter().map(|(key, node)| orphan_of(key, node, kill_grace)).collect();
     let ending = async move {
         for orphan in orphans {
             let key = orphan.key;
@@ -83,7 +84,7 @@ impl Drop for CloseOnDrop {
 /// Monitors a child, then kills it, and reads its incarnation last. A child that exits by itself in
 /// between has no live incarnation then, and is not awaited: its monitor may be bound to a next
 /// incarnation, which is never started.
-fn orphan(key: ChildKey, node: Arc<dyn ChildNode>, kill_grace: Duration) -> Orphan {
+fn orphan_of(key: ChildKey, node: Arc<dyn ChildNode>, kill_grace: Duration) -> Orphan {
     let handle = node.handle();
     let monitor = handle.monitor();
     node.kill_orphan();

@@ -118,7 +118,7 @@ where
 
     /// Drops the jobs that were pinned to a worker that is no longer due.
     pub(super) fn drop_orphaned(&mut self) {
-        for task in self.state.scheduler.take_orphaned() {
+        while let Some(task) = self.state.scheduler.pop_orphaned() {
             let event = JobEvent::Dropped(task.id);
             self.drop_job(task, JobError::Dropped, event);
         }

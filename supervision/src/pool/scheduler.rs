@@ -169,9 +169,9 @@ impl<I> Scheduler<I> {
         }
     }
 
-    /// Removes the jobs that were pinned to a worker that is no longer due.
-    pub(super) fn take_orphaned(&mut self) -> Vec<I> {
-        std::mem::take(&mut self.orphaned)
+    /// Removes one of the jobs that were pinned to a worker that is no longer due.
+    pub(super) fn pop_orphaned(&mut self) -> Option<I> {
+        self.orphaned.pop()
     }
 
     /// Returns the queue for a job with this target (rules 6 to 9), or `None` if it is pinned to a

@@ -385,10 +385,10 @@ fn a_pinned_job_waits_through_restarts_and_is_removed_when_its_worker_is_not_due
     let again = scheduler.release_lease(0, 2).expect("it has it");
     scheduler.enqueue(again);
     scheduler.enqueue(job(2));
-    assert!(scheduler.take_orphaned().is_empty());
+    assert!(scheduler.pop_orphaned().is_none());
     scheduler.set_open(0, false);
-    assert_eq!((scheduler.take_orphaned(), scheduler.waiting()), (vec![1], 1));
+    assert_eq!((scheduler.pop_orphaned(), scheduler.waiting()), (Some(1), 1));
     scheduler.enqueue(pinned(3, 0));
-    assert_eq!((scheduler.take_orphaned(), scheduler.waiting()), (vec![3], 1), "it does not even come in");
+    assert_eq!((scheduler.pop_orphaned(), scheduler.waiting()), (Some(3), 1), "it does not even come in");
     assert_eq!(lease_next(&mut scheduler, 1), Some(2));
 }

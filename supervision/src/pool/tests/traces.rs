@@ -118,7 +118,7 @@ impl Comparison {
             }
             Op::FinishAll => self.finish_all(),
         }
-        for number in self.scheduler.take_orphaned() {
+        while let Some(number) = self.scheduler.pop_orphaned() {
             let job = *self.model.job(number);
             assert!(matches!(job.target, Target::Pinned(slot) if !self.model.slots[slot].open), "{job:?}");
             assert_eq!(job.place, Place::Out);
