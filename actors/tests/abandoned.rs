@@ -1,4 +1,5 @@
-//! Incarnations that never await cannot be killed; their mailbox is taken away from them, and they can do nothing more.
+//! An incarnation that never awaits cannot be killed. It is abandoned: it loses its mailbox and has
+//! no further effect.
 
 use std::sync::Arc;
 use std::sync::mpsc as threads;
@@ -16,7 +17,7 @@ mod support {
     pub(crate) mod parent;
 }
 
-/// What comes after a time without an await.
+/// What a handler does after it blocked its thread.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Then {
     Return,
@@ -25,7 +26,7 @@ enum Then {
     Await,
 }
 
-/// A time without an await.
+/// Blocks the thread of a handler until the test releases it.
 struct Block {
     begun: oneshot::Sender<()>,
     release: threads::Receiver<()>,
@@ -37,8 +38,8 @@ impl Block {
     async fn pass(self) -> Result<(), ExitReason> {
         let Self { begun, release, then, reply } = self;
         begun.send(()).expect("the test waits");
-        // The thread stands still: what a handler must not do, and what somebody will do.
-        release.recv().expect("the test lets go");
+        // This blocks the thread. A handler must not do that, but some will.
+        release.recv().expect("the test releases it");
         drop(reply);
         match then {
             Then::Return => Ok(()),
@@ -56,11 +57,11 @@ enum Msg {
 
 struct Args {
     journal: mpsc::UnboundedSender<(u32, String)>,
-    /// What the init of the first incarnation does.
+    /// Blocks the init of the first incarnation.
     init: std::sync::Mutex<Option<Block>>,
 }
 
-/// Writes down what it does, as which incarnation, and that it is gone.
+/// Records what it does with its incarnation number, and when it is dropped.
 struct Sleeper(Arc<Args>, u32);
 
 impl Sleeper {
@@ -75,7 +76,7 @@ impl Actor for Sleeper {
 
     async fn init(args: &Arc<Args>, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
         let block = args.init.lock().expect("not poisoned").take();
-        // Made before it blocks, so that its end is seen whatever happens.
+        // Created before it blocks, so that its drop is recorded in every case.
         let this = Self(args.clone(), ctx.pid().incarnation());
         if let Some(block) = block {
             block.pass().await?;
@@ -111,10 +112,10 @@ struct Stage {
     events: Subscription<LifecycleEvent>,
 }
 
-/// A block, what tells that it has begun, and what ends it.
+/// Returns a block, a receiver that resolves when it has begun, and a sender that ends it.
 fn block(then: Then) -> (Block, oneshot::Receiver<()>, threads::Sender<()>) {
-    let ((begun, has_begun), (let_go, release)) = (oneshot::channel(), threads::channel());
-    (Block { begun, release, then, reply: None }, has_begun, let_go)
+    let ((begun, has_begun), (unblock, release)) = (oneshot::channel(), threads::channel());
+    (Block { begun, release, then, reply: None }, has_begun, unblock)
 }
 
 impl Stage {
@@ -136,17 +137,17 @@ impl Stage {
         assert!(self.identity.address().cast(msg).is_ok());
     }
 
-    /// Blocks the first incarnation; its pid, and what lets it go.
+    /// Blocks the first incarnation. Returns its pid and the sender that unblocks it.
     async fn stuck(&mut self, then: Then) -> (Pid, threads::Sender<()>) {
         let pid = self.start(1);
         self.record.started(1).await;
-        let (block, has_begun, let_go) = block(then);
+        let (block, has_begun, unblock) = block(then);
         self.cast(Msg::Block(block));
         has_begun.await.expect("it is handled");
-        (pid, let_go)
+        (pid, unblock)
     }
 
-    /// Takes the mailbox away from it, as a supervisor does whose patience is at its end.
+    /// Abandons it, as a supervisor does when the kill grace has passed.
     fn abandon(&self, pid: Pid) {
         self.identity.address().kill().expect("it lives, in a way");
         assert!(self.identity.abandon(pid));
@@ -162,15 +163,15 @@ async fn batch_of_an_abandoned_incarnation_goes_to_the_next() {
     let system = System::new();
     let mut dead_letters = system.subscribe::<DeadLetter>();
     let mut stage = Stage::new(&system);
-    let (block, has_begun, let_go) = block(Then::Return);
-    // All in one batch.
+    let (block, has_begun, unblock) = block(Then::Return);
+    // One batch holds all of them.
     stage.cast(Msg::Block(block));
     [1, 2].into_iter().for_each(|n| stage.cast(Msg::Note(n)));
     let first = stage.start(1);
     stage.record.started(1).await;
     has_begun.await.expect("it is handled");
     stage.abandon(first);
-    let letter = dead_letters.try_next().expect("the one in hand");
+    let letter = dead_letters.try_next().expect("the message in flight");
     assert!(
         matches!(letter.reason, DeadLetterReason::InFlight(ExitReason::Killed)) && letter.target == first
     );
@@ -178,9 +179,10 @@ async fn batch_of_an_abandoned_incarnation_goes_to_the_next() {
     stage.record.started(2).await;
     assert_eq!(stage.written().await, (2, "note 1".into()));
     assert_eq!(stage.written().await, (2, "note 2".into()));
-    let_go.send(()).expect("it waits for this");
+    unblock.send(()).expect("it waits for this");
     assert_eq!(stage.written().await, (1, "gone".into()));
-    // A note is written inside its handler. It counts as handled when the handler has returned, which the end waits for.
+    // A note is written inside its handler. It counts as handled when the handler has returned, and
+    // the exit waits for that.
     stage.identity.address().stop(ExitReason::shutdown()).expect("it lives");
     stage.record.ended(2).await;
     let counters = stage.identity.address().counters();
@@ -189,22 +191,22 @@ async fn batch_of_an_abandoned_incarnation_goes_to_the_next() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_abandoned_incarnation_ends_without_a_word_whatever_its_handler_comes_to() {
+async fn an_abandoned_incarnation_ends_without_a_notification_however_its_handler_ends() {
     for then in [Then::Return, Then::Fail, Then::Panic, Then::Await] {
         let mut stage = Stage::new(&System::new());
-        let (first, let_go) = stage.stuck(then).await;
+        let (first, unblock) = stage.stuck(then).await;
         stage.abandon(first);
         let second = stage.start(2);
         stage.record.started(2).await;
-        // The next one is idle by now, and sleeps over the mailbox that was the first one's.
+        // The next incarnation is idle by now and parked on the mailbox that the first one had.
         stage.cast(Msg::Note(1));
         assert_eq!(stage.written().await, (2, "note 1".into()));
-        let_go.send(()).expect("it waits for this");
+        unblock.send(()).expect("it waits for this");
         assert_eq!(stage.written().await, (1, "gone".into()), "{then:?}: at once, and without a terminate");
-        // The next one lives on, untouched.
+        // The next incarnation is unaffected.
         stage.cast(Msg::Note(2));
         assert_eq!(stage.written().await, (2, "note 2".into()));
-        assert!(stage.record.more().is_none(), "the parent that abandoned it is told nothing");
+        assert!(stage.record.more().is_none(), "the parent that abandoned it is not notified");
         let events: Vec<LifecycleEvent> = std::iter::from_fn(|| stage.events.try_next()).collect();
         let [
             LifecycleEvent::Started { pid: a, .. },
@@ -222,14 +224,14 @@ async fn an_abandoned_incarnation_ends_without_a_word_whatever_its_handler_comes
 async fn an_incarnation_abandoned_in_its_init_has_not_started() {
     for then in [Then::Return, Then::Fail, Then::Panic, Then::Await] {
         let mut stage = Stage::new(&System::new());
-        let (block, has_begun, let_go) = block(then);
+        let (block, has_begun, unblock) = block(then);
         *stage.args.init.lock().expect("not poisoned") = Some(block);
         let first = stage.start(1);
         has_begun.await.expect("it starts");
         stage.abandon(first);
         stage.start(2);
         stage.record.started(2).await;
-        let_go.send(()).expect("it waits for this");
+        unblock.send(()).expect("it waits for this");
         assert_eq!(stage.written().await, (1, "gone".into()), "{then:?}");
         stage.cast(Msg::Note(1));
         assert_eq!(stage.written().await, (2, "note 1".into()));
@@ -242,12 +244,12 @@ async fn an_incarnation_abandoned_in_its_init_has_not_started() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn monitors_are_told_when_an_incarnation_is_abandoned_and_its_caller_when_it_lets_go() {
+async fn monitors_are_notified_when_an_incarnation_is_abandoned_and_its_caller_when_the_handler_returns() {
     let mut stage = Stage::new(&System::new());
     let first = stage.start(1);
     stage.record.started(1).await;
     let address = stage.identity.address();
-    let (block, has_begun, let_go) = block(Then::Return);
+    let (block, has_begun, unblock) = block(Then::Return);
     let caller = tokio::spawn({
         let address = address.clone();
         async move {
@@ -260,13 +262,13 @@ async fn monitors_are_told_when_an_incarnation_is_abandoned_and_its_caller_when_
     stage.abandon(first);
     let down = monitor.await;
     assert!(matches!((down.pid, down.reason), (Some(pid), ExitReason::Killed) if pid == first));
-    let_go.send(()).expect("it waits for this");
+    unblock.send(()).expect("it waits for this");
     let result = caller.await.expect("the caller ends");
     assert!(matches!(result, Err(CallError::Ended(ExitReason::Killed, _))));
 }
 
 #[tokio::test]
-async fn only_the_incarnation_that_lives_can_be_abandoned() {
+async fn only_the_live_incarnation_can_be_abandoned() {
     let system = System::new();
     let (mut stage, other) = (Stage::new(&system), Stage::new(&system));
     let first = stage.start(1);

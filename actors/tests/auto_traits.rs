@@ -1,4 +1,5 @@
-//! What every public type can do: cross threads, be shared, be printed. If one loses that, this does not compile.
+//! The auto traits of every public type: `Send`, `Sync` and `Debug`. If a type loses one of them,
+//! this file does not compile.
 
 use std::error::Error;
 use std::fmt::{Debug, Display};
@@ -14,12 +15,12 @@ use perennial_actors::{
     SpawnError, Subscription, System, SystemBuilder, WeakAddress,
 };
 
-/// A message that cannot be shared or printed: nothing below may need that.
+/// A message that cannot be shared or printed: no type below may require that.
 type Msg = std::cell::Cell<u8>;
 
-struct Anybody;
+struct AnyActor;
 
-impl Actor for Anybody {
+impl Actor for AnyActor {
     type Msg = Msg;
     type Args = ();
 
@@ -77,10 +78,10 @@ fn handles_and_values_are_send_sync_and_debug() {
 }
 
 #[test]
-fn what_belongs_to_one_owner_is_send_and_debug_whatever_the_message() {
+fn values_with_one_owner_are_send_and_debug_whatever_the_message() {
     send_debug::<MailboxConsumer<Msg>>();
-    send_debug::<Context<Anybody>>();
-    send_debug::<Spawn<Anybody>>();
+    send_debug::<Context<AnyActor>>();
+    send_debug::<Spawn<AnyActor>>();
     send_debug::<Reply<Msg>>();
     send_debug::<MailboxEvent<u8>>();
 }
@@ -105,5 +106,5 @@ fn futures_are_send_unpin_and_debug() {
     future::<ReserveFuture<'static, Msg>>();
     future::<Call<Msg, u8>>();
     future::<RecipientCall<Msg, u8>>();
-    is_send(&System::new().spawn::<Anybody>(()).into_future());
+    is_send(&System::new().spawn::<AnyActor>(()).into_future());
 }

@@ -1,4 +1,4 @@
-//! For how long which incarnation has been at what it does, told cheaply to those who watch over it.
+//! How long which incarnation has been busy with its current handler, as a supervisor reads it.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ mod support {
     pub(crate) mod scripted_host;
 }
 
-/// A handler that awaits for ever.
+/// Returns a message whose handler awaits for ever.
 fn hanging() -> Msg {
     long(|_, _| Box::pin(pending()))
 }
@@ -30,7 +30,7 @@ fn pid(handle: &ActorHandle) -> Pid {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_awaits_for_ever_is_told_of_with_its_incarnation() {
+async fn a_handler_that_awaits_for_ever_is_reported_with_its_incarnation() {
     let strings = scripted().await;
     let handle = strings.address.handle();
     strings.cast(hanging());
@@ -41,7 +41,7 @@ async fn a_handler_that_awaits_for_ever_is_told_of_with_its_incarnation() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_is_always_ready_to_go_on_is_told_of() {
+async fn a_handler_that_yields_for_ever_is_reported() {
     let strings = scripted().await;
     let handle = strings.address.handle();
     strings.cast(long(|_, _| {
@@ -52,16 +52,16 @@ async fn a_handler_that_is_always_ready_to_go_on_is_told_of() {
         })
     }));
     yield_now().await;
-    // It never leaves its runtime idle, so time passes when it is told to.
+    // The runtime is never idle, so the paused clock moves only when the test advances it.
     for n in 1..=3 {
         advance(millis(100)).await;
         assert_eq!(handle.busy_for(), Some((pid(&handle), millis(n * 100))));
     }
 }
 
-/// Has an actor that lives on a thread of its own do something that never awaits, and ends it by `let_go`; for how long it is told
-/// to be at it at each of some looks, 100 ms apart.
-fn looks_at(act: impl FnOnce() + Send + 'static, let_go: impl FnOnce()) -> Vec<Option<(Pid, Duration)>> {
+/// Runs `act`, which never awaits, in an actor on its own thread and ends it by `unblock`. Returns
+/// the results of three queries of `busy_for`, 100 ms apart.
+fn queries(act: impl FnOnce() + Send + 'static, unblock: impl FnOnce()) -> Vec<Option<(Pid, Duration)>> {
     let (tell, told) = threads::channel();
     let busy = thread::spawn(move || {
         let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
@@ -82,41 +82,41 @@ fn looks_at(act: impl FnOnce() + Send + 'static, let_go: impl FnOnce()) -> Vec<O
             watch.join().expect("the watch ends well");
         });
     });
-    let handle = told.recv().expect("it is told");
-    // In paused time, which passes at once: who is busy is another thread, whatever time it has.
-    let looking = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
-    let looks = looking.block_on(async {
-        let mut looks = Vec::new();
+    let handle = told.recv().expect("the actor sends its handle");
+    // In paused time, which passes at once. The busy actor has its own thread and clock.
+    let querying = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
+    let found = querying.block_on(async {
+        let mut found = Vec::new();
         for _ in 0..3 {
-            looks.push(handle.busy_for());
+            found.push(handle.busy_for());
             sleep(millis(100)).await;
         }
-        looks
+        found
     });
-    let_go();
+    unblock();
     busy.join().expect("the actor ends well");
-    looks
+    found
 }
 
-fn assert_counted_from_the_first_look(looks: &[Option<(Pid, Duration)>]) {
-    let times: Vec<Duration> = looks.iter().flatten().map(|(_, time)| *time).collect();
+fn assert_counted_from_the_first_query(found: &[Option<(Pid, Duration)>]) {
+    let times: Vec<Duration> = found.iter().flatten().map(|(_, time)| *time).collect();
     assert_eq!(times, [millis(0), millis(100), millis(200)]);
-    assert!(looks.iter().flatten().all(|(pid, _)| pid.incarnation() == 1));
+    assert!(found.iter().flatten().all(|(pid, _)| pid.incarnation() == 1));
 }
 
 #[test]
-fn a_handler_that_blocks_its_thread_is_told_of_from_the_first_look_on() {
+fn a_handler_that_blocks_its_thread_is_counted_from_the_first_query() {
     let (go, gone) = threads::channel::<()>();
-    let looks =
-        looks_at(move || gone.recv().expect("the test lets it go"), move || go.send(()).expect("it waits"));
-    assert_counted_from_the_first_look(&looks);
+    let found =
+        queries(move || gone.recv().expect("the test ends it"), move || go.send(()).expect("it waits"));
+    assert_counted_from_the_first_query(&found);
 }
 
 #[test]
-fn a_handler_that_spins_is_told_of_from_the_first_look_on() {
+fn a_handler_that_spins_is_counted_from_the_first_query() {
     let spinning = Arc::new(AtomicBool::new(true));
     let spins = spinning.clone();
-    let looks = looks_at(
+    let found = queries(
         move || {
             while spins.load(Ordering::Relaxed) {
                 std::hint::spin_loop();
@@ -124,11 +124,11 @@ fn a_handler_that_spins_is_told_of_from_the_first_look_on() {
         },
         move || spinning.store(false, Ordering::Relaxed),
     );
-    assert_counted_from_the_first_look(&looks);
+    assert_counted_from_the_first_query(&found);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_actor_that_idles_is_at_nothing_however_long_it_does() {
+async fn an_idle_actor_is_not_busy_however_long_it_idles() {
     let strings = scripted().await;
     let handle = strings.address.handle();
     assert_eq!(handle.busy_for(), None);
@@ -150,15 +150,15 @@ async fn an_actor_that_idles_is_at_nothing_however_long_it_does() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_actor_with_a_message_that_it_was_not_woken_for_yet_is_at_nothing() {
+async fn an_actor_that_was_not_yet_polled_for_its_message_is_not_busy() {
     let strings = scripted().await;
     strings.have(|_, _| ()).await;
     strings.cast(hanging());
-    assert_eq!(strings.address.handle().busy_for(), None, "it is its runtime that keeps it from it");
+    assert_eq!(strings.address.handle().busy_for(), None, "its runtime has not polled it yet");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_actor_that_has_had_its_turn_and_waits_for_the_next_is_at_nothing() {
+async fn an_actor_that_has_used_its_budget_and_waits_to_be_polled_is_not_busy() {
     for own_too in [false, true] {
         let mut strings = scripted().await;
         if own_too {
@@ -176,7 +176,7 @@ async fn an_actor_that_has_had_its_turn_and_waits_for_the_next_is_at_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_actor_that_is_suspended_is_at_nothing_unless_it_acts_on_a_signal() {
+async fn a_suspended_actor_is_not_busy_unless_it_handles_a_signal() {
     let (strings, watched) = (scripted().await, scripted().await);
     let (handle, target) = (strings.address.handle(), watched.address.handle());
     strings
@@ -195,7 +195,7 @@ async fn an_actor_that_is_suspended_is_at_nothing_unless_it_acts_on_a_signal() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_who_is_not_there_is_at_anything() {
+async fn an_identity_without_a_live_incarnation_is_not_busy() {
     let mut hosted = Hosted::begun_with(|_, _| ());
     let handle = hosted.strings.address.handle();
     assert_eq!(handle.busy_for(), None, "not yet");
@@ -216,7 +216,7 @@ async fn hangs_for(strings: &TestProbe, time: u64) -> Option<(Pid, Duration)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_next_incarnation_is_not_blamed_for_the_handler_of_the_one_before() {
+async fn the_next_incarnation_does_not_inherit_the_busy_time_of_the_previous_one() {
     for abandoned in [false, true] {
         let mut hosted = Hosted::begun_with(|_, _| ());
         hosted.start().await;
@@ -244,13 +244,13 @@ async fn the_next_incarnation_is_not_blamed_for_the_handler_of_the_one_before() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_incarnation_whose_mailbox_was_taken_away_says_nothing_of_the_next() {
+async fn an_abandoned_incarnation_does_not_change_the_busy_time_of_the_next() {
     let mut hosted = Hosted::begun_with(|_, _| ());
     hosted.start().await;
-    let (identity, (let_go, gone)) = (hosted.identity.clone(), oneshot::channel::<()>());
+    let (identity, (unblock, gone)) = (hosted.identity.clone(), oneshot::channel::<()>());
     hosted.strings.cast(deed(move |_, ctx| {
         assert!(identity.abandon(ctx.pid()));
-        let_go.send(()).expect("the test waits");
+        unblock.send(()).expect("the test waits");
     }));
     gone.await.expect("it comes to it");
     hosted.start().await;
@@ -259,7 +259,7 @@ async fn an_incarnation_whose_mailbox_was_taken_away_says_nothing_of_the_next() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_actor_that_is_not_ready_is_told_of_like_any_other() {
+async fn an_actor_with_deferred_readiness_is_reported_like_any_other() {
     let mut hosted = Hosted::begun_with(|_, ctx| ctx.defer_ready());
     hosted.begin();
     sleep(millis(100)).await;

@@ -1,4 +1,4 @@
-//! Calls: an answer, or a clear word why there is none.
+//! Calls: each resolves with an answer, or with an error that says why there is none.
 
 use std::error::Error;
 use std::future::{IntoFuture, pending};
@@ -17,16 +17,16 @@ enum Msg {
     Echo(u32, Reply<u32>),
     /// Keeps the reply for later.
     Keep(Reply<u32>),
-    /// Answers all that were kept; tells which callers had gone by then.
+    /// Answers all kept replies, and says which of them were closed by then.
     AnswerKept(Reply<Vec<bool>>),
-    /// Has another task answer.
+    /// Answers from another task.
     Elsewhere(oneshot::Receiver<u32>, Reply<u32>),
     Drop(Reply<u32>),
     Fail(Option<Reply<u32>>),
     Panic(Option<Reply<u32>>),
     /// Stops without an answer.
     Stop(Option<Reply<u32>>),
-    /// Tells that it has begun, and never ends.
+    /// Signals that it has begun, and never ends.
     Hang(oneshot::Sender<()>, Option<Reply<u32>>),
     CallYourself(Reply<String>),
 }
@@ -88,7 +88,7 @@ async fn clerk() -> Address<Msg> {
     clerk_of(&System::new()).await.expect("it starts")
 }
 
-/// An actor in whose mailbox one message waits, which is one more than is handled.
+/// Returns an actor that handles a message for ever while another one fills its mailbox.
 async fn full() -> Address<Msg> {
     let one = MailboxConfig::bounded(1);
     let clerk = clerk_of(&System::new()).mailbox(one).await.expect("it starts");
@@ -104,7 +104,7 @@ async fn hang(clerk: &Address<Msg>) {
     has_begun.await.expect("it is handled");
 }
 
-/// The reason of a call that ended with its target.
+/// Returns the exit reason of a call whose target ended.
 fn ended<T: std::fmt::Debug>(result: Result<T, CallError<Msg>>) -> ExitReason {
     match result {
         Err(CallError::Ended(reason, _)) => reason,
@@ -135,7 +135,8 @@ async fn a_short_timeout_is_exact() {
 async fn c123_a_late_answer_is_unobservable() {
     let clerk = clerk().await;
     assert!(matches!(clerk.call(Msg::Keep).await, Err(CallError::TimedOut(_))));
-    // The actor may know that nobody waits any more; the next caller gets its own answer, not the late one.
+    // The actor can see that the reply is closed. The next caller gets its own answer, not the late
+    // one.
     assert_eq!(clerk.call(Msg::AnswerKept).await.expect("it answers"), [true]);
     assert_eq!(clerk.call(|reply| Msg::Echo(7, reply)).await.expect("it answers"), 7);
 }
@@ -198,7 +199,7 @@ async fn c125_a_caller_is_told_the_error_that_ended_the_actor() {
     let error = clerk.call(|reply| Msg::Fail(Some(reply))).await.expect_err("it fails");
     let said = r#"actor "calls::Clerk" ended (message type Msg): failed: the ledger is unreadable"#;
     assert_eq!(error.to_string(), said);
-    // The chain goes on to the cause of the cause, and the types are still there.
+    // The source chain reaches the cause of the cause, and the types are kept.
     let source = error.source().expect("the actor's own error");
     assert!(source.is::<Unreadable>());
     assert!(source.source().expect("its cause").is::<std::num::ParseIntError>());
@@ -240,7 +241,7 @@ async fn a_caller_in_the_queue_of_an_actor_that_ends_is_told_the_reason() {
     let waiting = clerk.call(|reply| Msg::Echo(7, reply)).into_future();
     let (result, ()) = tokio::join!(waiting, async { clerk.kill().expect("it lives") });
     assert!(matches!(ended(result), ExitReason::Killed));
-    // First the one in hand, then the one that waited.
+    // First the message in flight, then the queued one.
     let reasons = [(); 2].map(|()| dead_letters.try_next().expect("a dead letter").reason);
     assert!(
         matches!(reasons, [DeadLetterReason::InFlight(_), DeadLetterReason::Unhandled(_)]),
@@ -249,16 +250,16 @@ async fn a_caller_in_the_queue_of_an_actor_that_ends_is_told_the_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_that_is_dropped_by_an_actor_that_lives_on_is_no_end() {
+async fn a_reply_dropped_by_a_live_actor_is_reported_as_dropped() {
     let clerk = clerk().await;
     let begun = Instant::now();
     assert!(matches!(clerk.call(Msg::Drop).await, Err(CallError::ReplyDropped(_))));
-    assert_eq!(begun.elapsed(), Duration::ZERO, "nobody waits for a timeout");
+    assert_eq!(begun.elapsed(), Duration::ZERO, "no caller waits for a timeout");
     assert_eq!(clerk.call(|reply| Msg::Echo(7, reply)).await.expect("it lives"), 7);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_that_was_dropped_is_told_though_the_actor_is_busy_again() {
+async fn a_dropped_reply_is_reported_though_the_actor_is_busy_again() {
     let clerk = clerk().await;
     let (begun, has_begun) = oneshot::channel();
     let (result, ()) = tokio::join!(clerk.call(Msg::Drop).no_timeout().into_future(), async {
@@ -274,7 +275,7 @@ async fn c126_a_reply_may_be_sent_from_another_task() {
     let (answer, elsewhere) = oneshot::channel();
     let call = clerk.call(|reply| Msg::Elsewhere(elsewhere, reply)).into_future();
     let (result, ()) = tokio::join!(call, async {
-        // The actor has long gone on to other things.
+        // The actor has handled other messages by now.
         assert_eq!(clerk.call(|reply| Msg::Echo(7, reply)).await.expect("it answers"), 7);
         answer.send(8).expect("the task waits for it");
     });
@@ -317,7 +318,7 @@ async fn c126_a_caller_whose_reply_was_kept_is_told_why_the_actor_ended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_is_dropped_in_line_was_not_sent_and_one_that_got_in_was() {
+async fn a_call_that_is_dropped_before_admission_was_not_sent_and_one_dropped_after_it_was() {
     let clerk = full().await;
     let call = clerk.call(|reply| Msg::Echo(7, reply)).into_future();
     assert!(tokio::time::timeout(Duration::from_millis(1), call).await.is_err());
@@ -329,7 +330,7 @@ async fn a_call_that_is_dropped_in_line_was_not_sent_and_one_that_got_in_was() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c124_an_actor_that_calls_itself_is_told_so_at_once_and_goes_on() {
+async fn c124_an_actor_that_calls_itself_gets_an_error_at_once_and_continues() {
     let (clerk, begun) = (clerk().await, Instant::now());
     let answer = clerk.call(Msg::CallYourself).await.expect("it answers");
     assert_eq!(answer, r#"a call to actor "calls::Clerk" would deadlock (message type Msg)"#);
@@ -342,7 +343,7 @@ fn runtime() -> Runtime {
 }
 
 #[test]
-fn a_call_times_out_though_the_runtime_of_its_target_stands_still() {
+fn a_call_times_out_though_the_runtime_of_its_target_is_not_polled() {
     let first = runtime();
     let clerk = first.block_on(async {
         let clerk = clerk().await;
@@ -350,7 +351,7 @@ fn a_call_times_out_though_the_runtime_of_its_target_stands_still() {
         clerk
     });
     let (done, result) = threads::channel();
-    // In a thread, so that a call that never returns fails the test instead of hanging it.
+    // On its own thread, so that a call that never returns fails the test instead of blocking it.
     std::thread::spawn(move || {
         let timed_out =
             runtime().block_on(async { matches!(clerk.call(Msg::Keep).await, Err(CallError::TimedOut(_))) });

@@ -10,7 +10,7 @@ use perennial_actors::{
 };
 use tokio::task::{JoinSet, spawn_blocking};
 
-/// Asks for the number of the actor.
+/// A request for the number of the actor.
 struct Get(Reply<u32>);
 
 enum Msg {
@@ -82,7 +82,7 @@ async fn clerk(number: u32) -> Address<Msg> {
     System::new().spawn::<Clerk>(number).await.expect("it starts")
 }
 
-/// An identity that is open and that no incarnation serves.
+/// Returns an open identity to which no incarnation is attached.
 fn vacant(system: &System) -> (Identity<Msg>, Address<Msg>) {
     let identity = Identity::new(MailboxConfig::default());
     identity.open(system, || "vacant".into());
@@ -213,10 +213,10 @@ async fn a_call_of_a_recipient_gives_the_part_back_if_there_is_no_room_in_time()
 }
 
 #[tokio::test]
-async fn a_call_of_a_recipient_tells_what_became_of_the_message() {
+async fn a_call_of_a_recipient_reports_the_outcome_of_the_message() {
     let address = clerk(10).await;
     let in_handler = address.call(Msg::CallSelf).await;
-    assert!(in_handler.expect("an answer"), "an actor that calls itself in a handler is told so");
+    assert!(in_handler.expect("an answer"), "an actor that calls itself in a handler gets an error");
     let recipient: Recipient<Get> = address.recipient();
     address.stop(ExitReason::Normal).expect("it lives");
     let _ = address.monitor().await;

@@ -1,11 +1,11 @@
-//! What the compiler says where an error does not become a reason: how to write it.
+//! What the compiler says about an error that does not convert to an exit reason: how to write it.
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::{env, fs};
 
-/// The libraries that cargo built for this test, the newest first.
+/// Returns the libraries that cargo built for this test, the newest first.
 fn libraries() -> (PathBuf, Vec<PathBuf>) {
     let folder =
         env::current_exe().expect("a test has a path").parent().expect("it lies in a folder").to_owned();
@@ -55,7 +55,7 @@ fn compile(body: &str) -> String {
         drop(stdin);
         let output = compiler.wait_with_output().expect("the compiler ends");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        // A library that another compiler or another set of features has left there says nothing of this one.
+        // A library left there by another compiler or feature set says nothing about this build.
         if !["E0460", "E0463", "E0514", "E0786"].iter().any(|code| said.contains(code)) {
             return said;
         }
@@ -77,7 +77,7 @@ fn texts_and_boxed_errors_are_accepted() {
 }
 
 #[test]
-fn a_box_that_is_not_send_and_sync_is_refused_with_what_to_write() {
+fn a_box_that_is_not_send_and_sync_is_refused_with_a_hint() {
     let said = compile("let read: Result<(), Box<dyn Error>> = Ok(()); read?; Ok(())");
     assert!(said.contains(HOW), "{said}");
     let written = "let read: Result<(), Box<dyn Error>> = Ok(()); \
@@ -86,7 +86,7 @@ fn a_box_that_is_not_send_and_sync_is_refused_with_what_to_write() {
 }
 
 #[test]
-fn a_value_that_is_no_error_is_refused_with_what_to_write() {
+fn a_value_that_is_no_error_is_refused_with_a_hint() {
     let said = compile("Err(7)?; Ok(())");
     assert!(said.contains(HOW), "{said}");
 }

@@ -1,4 +1,4 @@
-//! What an actor does next: continuations, a stop that answers, replies that are deferred and forwarded.
+//! Continuations, a stop that answers, and replies that are deferred or forwarded.
 
 use perennial_actors::{CallError, DeadLetter, DeadLetterReason, ExitReason, Reply, System};
 use tokio::time::{Instant, sleep};
@@ -14,7 +14,7 @@ mod support {
 
 type Context = perennial_actors::Context<ScriptedActor>;
 
-/// A message that takes so long.
+/// Returns a message whose handler takes `time` milliseconds.
 fn taking(time: u64, line: &'static str) -> Msg {
     long(move |scripted, _| {
         Box::pin(async move {
@@ -126,11 +126,11 @@ async fn a_continuation_never_reaches_the_next_incarnation() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_actor_that_continues_for_ever_can_be_stopped_and_lets_its_neighbours_have_their_turns() {
-    /// For ever, as far as this test goes.
+async fn an_actor_that_continues_for_ever_can_be_stopped_and_lets_other_actors_run() {
+    /// Continues with itself, practically for ever.
     fn again(times: u32) -> Msg {
         deed(move |_, ctx| {
-            assert!(times < 100_000, "nobody else had a turn");
+            assert!(times < 100_000, "no other actor had a turn");
             ctx.continue_with(again(times + 1));
         })
     }
@@ -142,13 +142,13 @@ async fn an_actor_that_continues_for_ever_can_be_stopped_and_lets_its_neighbours
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_that_was_dropped_is_told_though_a_continuation_keeps_the_actor_busy() {
+async fn a_dropped_reply_is_reported_though_a_continuation_keeps_the_actor_busy() {
     let (strings, begun) = (scripted().await, Instant::now());
     let dropping = strings.address.call::<u32, _>(|reply| {
         long(move |_, ctx| {
             Box::pin(async move {
                 drop(reply);
-                // The caller learns here that its reply is gone, and has to wait for what that means.
+                // The caller sees here that its reply is dropped, and waits to learn why.
                 sleep(millis(10)).await;
                 ctx.continue_with(taking(100, "continued"));
                 Ok(())
@@ -159,22 +159,22 @@ async fn a_reply_that_was_dropped_is_told_though_a_continuation_keeps_the_actor_
     assert_eq!(begun.elapsed(), millis(10));
 }
 
-/// Writes down when a call is answered, and when its actor has ended.
+/// Records when a call is answered and when its actor has ended.
 async fn answered_and_ended(
     strings: &mut TestProbe,
     call: impl FnOnce(Reply<u32>) -> Msg + Send + 'static,
 ) -> Vec<String> {
     let pen = strings.have(|scripted, _| scripted.pen.clone()).await;
     let (address, monitor, told) = (strings.address.clone(), strings.address.monitor(), pen.clone());
-    // Two tasks, which this runtime runs in the order in which they are woken.
-    let watching = tokio::spawn(async move { told.write(format!("ended: {}", monitor.await.reason)) });
+    // Two tasks, which this runtime polls in the order in which they are woken.
+    let monitoring = tokio::spawn(async move { told.write(format!("ended: {}", monitor.await.reason)) });
     let calling = tokio::spawn(async move {
         match address.call(call).await {
             Ok(answer) => pen.write(format!("answer {answer}")),
             Err(error) => pen.write(error),
         }
     });
-    watching.await.expect("the watcher ends");
+    monitoring.await.expect("the watcher ends");
     calling.await.expect("the caller ends");
     strings.lines()
 }
@@ -200,7 +200,7 @@ async fn c127_a_stop_with_an_answer_terminates_first_then_answers_then_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c127_a_stop_with_an_answer_goes_ahead_of_what_was_to_be_continued() {
+async fn c127_a_stop_with_an_answer_precedes_continuations() {
     let mut strings = scripted().await;
     let lines = answered_and_ended(&mut strings, |reply| {
         deed(|_, ctx| {
@@ -229,7 +229,7 @@ async fn c127_two_stops_with_answers_in_one_handler_are_both_answered_and_the_fi
 }
 
 #[tokio::test(start_paused = true)]
-async fn c127_a_terminate_that_panics_takes_the_answer_with_it() {
+async fn c127_the_answer_is_lost_if_terminate_panics() {
     let mut strings = scripted().await;
     strings.have(|scripted, _| scripted.last = Some(Box::new(|_, _| panic!("in terminate")))).await;
     let lines = answered_and_ended(&mut strings, |reply| {
@@ -241,7 +241,7 @@ async fn c127_a_terminate_that_panics_takes_the_answer_with_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c127_a_kill_in_a_terminate_takes_the_answer_with_it() {
+async fn c127_the_answer_is_lost_if_the_actor_is_killed_in_terminate() {
     let mut strings = scripted().await;
     let kill = |_: &mut ScriptedActor, ctx: &mut Context| ctx.address().kill().expect("it lives");
     strings
@@ -289,7 +289,7 @@ async fn c126_a_reply_may_be_forwarded_to_another_actor() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c126_callers_whose_replies_wait_in_the_agenda_are_told_why_the_actor_ended() {
+async fn c126_callers_whose_replies_wait_in_self_messages_get_the_exit_reason() {
     let system = System::new();
     let mut dead_letters = system.subscribe::<DeadLetter>();
     let strings = scripted_in(&system, |spawn| spawn).await;
@@ -311,6 +311,6 @@ async fn c126_callers_whose_replies_wait_in_the_agenda_are_told_why_the_actor_en
         let Err(CallError::Ended(reason, _)) = result else { panic!("it ended: {result:?}") };
         assert_eq!(reason.to_string(), "failed: on purpose");
     }
-    let letter = dead_letters.try_next().expect("the message in hand");
+    let letter = dead_letters.try_next().expect("the message in flight");
     assert!(matches!(letter.reason, DeadLetterReason::InFlight(_)) && dead_letters.try_next().is_none());
 }

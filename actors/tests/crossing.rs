@@ -1,5 +1,5 @@
-//! Actors on several threads that link and unlink each other at random, while one of them ends. What is proved step by step in
-//! the unit tests of the protocol, here under real contention.
+//! Actors on several threads that link and unlink each other at random while one of them ends. The
+//! unit tests of the protocol prove each step; this is the same under real contention.
 
 use perennial_actors::{ActorHandle, Context, ExitReason, Pid, System};
 
@@ -11,7 +11,7 @@ mod support {
 
 const ROUNDS: u64 = 300;
 
-/// Dice that fall the same way for the same seed.
+/// Random numbers that are the same for the same seed.
 struct Dice(u64);
 
 impl Dice {
@@ -26,18 +26,18 @@ fn asks(hand: &TestProbe, deed: impl FnOnce(&mut Context<ScriptedActor>) + Send 
         deed(ctx);
         Ok(())
     }));
-    // Whoever has ended takes nothing any more.
+    // An actor that has ended accepts no message.
     let _ = hand.address.cast(deed);
 }
 
-/// Has it link or unlink one of these, as the dice fall.
+/// Makes it link or unlink one of the others, at random.
 fn tosses(hand: &TestProbe, others: &[ActorHandle], dice: &mut Dice) {
     let (other, links) = (others[dice.roll(others.len())].clone(), dice.roll(2) == 0);
     asks(hand, move |ctx| if links { ctx.link(&other).unwrap_or_default() } else { ctx.unlink(&other) });
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn links_made_and_taken_back_at_once_leave_ends_that_agree() {
+async fn concurrent_links_and_unlinks_leave_both_sides_in_agreement() {
     let (system, mut dice) = (System::new(), Dice(1));
     let mut crowd = Vec::new();
     for _ in 0..4 {
@@ -49,7 +49,7 @@ async fn links_made_and_taken_back_at_once_leave_ends_that_agree() {
             tosses(hand, &handles, &mut dice);
         }
         for hand in &mut crowd {
-            assert_eq!(hand.exits().await, [], "nobody has ended");
+            assert_eq!(hand.exits().await, [], "no actor has ended");
         }
         let links: Vec<(Pid, Vec<Pid>)> = crowd.iter().map(|hand| (hand.pid, hand.info().links)).collect();
         for (one, of_one) in &links {
@@ -61,7 +61,7 @@ async fn links_made_and_taken_back_at_once_leave_ends_that_agree() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn an_end_amid_links_and_unlinks_leaves_no_link_and_is_told_once_at_most() {
+async fn an_exit_amid_links_and_unlinks_leaves_no_link_and_is_delivered_at_most_once() {
     let system = System::new();
     for round in 0..ROUNDS {
         let (mut survivor, victim, mut dice) = (trapper(&system).await, trapper(&system).await, Dice(round));

@@ -1,4 +1,4 @@
-//! Looking into an actor that runs: suspend, resume, get and replace its state.
+//! Debugging an actor that runs: suspend, resume, get and replace its state.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ fn resume(strings: &TestProbe) {
     strings.address.handle().resume().expect("it lives");
 }
 
-/// A handler that says that it is done after so long.
+/// Returns a message whose handler records that it is done after `time` milliseconds.
 fn taking(time: u64) -> Msg {
     long(move |scripted, _| {
         Box::pin(async move {
@@ -80,7 +80,7 @@ async fn c138_the_state_of_a_suspended_actor_can_be_seen_and_replaced() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c138_the_message_in_hand_is_handled_before_a_suspension() {
+async fn c138_the_message_in_flight_is_handled_before_a_suspension() {
     let mut strings = scripted().await;
     strings.cast(taking(100));
     tokio::task::yield_now().await;
@@ -90,7 +90,7 @@ async fn c138_the_message_in_hand_is_handled_before_a_suspension() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c138_what_was_sent_before_a_suspension_and_not_handled_waits_too() {
+async fn c138_messages_queued_before_a_suspension_wait_too() {
     let mut strings = scripted().await;
     strings.cast(taking(100));
     strings.note("before");
@@ -103,7 +103,7 @@ async fn c138_what_was_sent_before_a_suspension_and_not_handled_waits_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c138_to_suspend_twice_is_to_suspend_once_and_to_resume_who_runs_is_nothing() {
+async fn c138_a_second_suspend_and_a_resume_of_a_running_actor_have_no_effect() {
     let mut strings = suspended().await;
     strings.address.handle().suspend().expect("it lives");
     strings.note("message");
@@ -128,7 +128,7 @@ async fn c138_an_actor_suspended_in_its_init_handles_nothing_when_it_has_started
 }
 
 #[tokio::test(start_paused = true)]
-async fn c138_a_stop_a_kill_and_an_exit_end_a_suspended_actor_ahead_of_all_that_wait() {
+async fn c138_a_stop_a_kill_and_an_exit_end_a_suspended_actor_before_its_queued_messages() {
     type Ender = fn(&TestProbe) -> Result<(), NoProcessError>;
     let enders: [(Ender, &str, &[&str]); 3] = [
         (|strings| strings.address.stop(ExitReason::shutdown()), "shutdown", &["0 terminate: shutdown"]),
@@ -152,7 +152,7 @@ async fn c138_a_stop_a_kill_and_an_exit_end_a_suspended_actor_ahead_of_all_that_
 }
 
 #[tokio::test(start_paused = true)]
-async fn c138_a_suspended_actor_is_told_of_signals() {
+async fn c138_a_suspended_actor_handles_signals() {
     let (mut strings, other) = (scripted().await, scripted().await);
     let watched = other.address.handle();
     strings
@@ -170,7 +170,7 @@ async fn c138_a_suspended_actor_is_told_of_signals() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c138_a_kill_acts_inside_what_a_suspended_actor_does_about_a_signal() {
+async fn c138_a_kill_ends_the_signal_handler_of_a_suspended_actor() {
     let mut strings = scripted().await;
     strings
         .have(|scripted, ctx| {
@@ -207,7 +207,7 @@ async fn timers_and_piped_futures_of_a_suspended_actor_wait_for_its_resume() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_suspension_ends_with_its_incarnation_and_the_next_one_gets_what_waited() {
+async fn a_suspension_ends_with_its_incarnation_and_the_next_one_handles_the_queued_messages() {
     let mut hosted = Hosted::begun_with(|_, _| ());
     hosted.start().await;
     let address = hosted.strings.address.clone();
@@ -232,7 +232,7 @@ async fn c140_a_replacement_that_panics_leaves_the_state_as_it_was_and_the_actor
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_state_is_seen_ahead_of_all_that_wait() {
+async fn a_state_query_precedes_queued_messages() {
     let mut strings = scripted().await;
     let count = || deed(|scripted, _| scripted.number += 1);
     strings.cast(taking(100));
@@ -244,7 +244,7 @@ async fn a_state_is_seen_ahead_of_all_that_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_at_a_state_of_another_type_or_of_an_actor_that_offers_none_is_an_error() {
+async fn a_state_query_of_another_type_or_of_an_actor_that_offers_none_is_an_error() {
     let handle = scripted().await.address.handle();
     let wrong = handle.get_state::<String>().await.expect_err("it is a number");
     assert_eq!(wrong, InspectError::WrongType { wanted: "alloc::string::String" });
@@ -254,7 +254,7 @@ async fn a_look_at_a_state_of_another_type_or_of_an_actor_that_offers_none_is_an
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_actor_that_has_ended_can_be_neither_looked_at_nor_suspended() {
+async fn an_ended_actor_can_be_neither_inspected_nor_suspended() {
     let strings = scripted().await;
     let handle = strings.address.handle();
     strings.cast(failing());
@@ -265,7 +265,7 @@ async fn an_actor_that_has_ended_can_be_neither_looked_at_nor_suspended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_at_an_actor_that_ends_before_it_comes_to_it_says_so() {
+async fn a_state_query_fails_if_the_actor_ends_first() {
     let strings = scripted().await;
     strings.cast(long(|_, _| Box::pin(pending())));
     tokio::task::yield_now().await;
@@ -277,7 +277,7 @@ async fn a_look_at_an_actor_that_ends_before_it_comes_to_it_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_that_nobody_waits_for_any_more_changes_nothing() {
+async fn a_cancelled_state_query_changes_nothing() {
     let strings = scripted().await;
     let handle = strings.address.handle();
     strings.cast(taking(100));
@@ -287,7 +287,7 @@ async fn a_look_that_nobody_waits_for_any_more_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_actor_may_suspend_itself_and_goes_on_when_somebody_resumes_it() {
+async fn an_actor_that_suspends_itself_continues_after_a_resume() {
     let mut strings = scripted().await;
     let suspend = |_: &mut ScriptedActor, ctx: &mut Context| ctx.address().handle().suspend();
     assert_eq!(strings.have(suspend).await, Ok(()));

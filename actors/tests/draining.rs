@@ -1,4 +1,4 @@
-//! Draining: what is queued is handled, and nothing more is accepted.
+//! Draining: queued messages are handled, and no further one is accepted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,13 +52,13 @@ async fn drained_actor_handles_what_is_queued_in_order_and_then_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn draining_mailbox_refuses_messages_permits_and_senders_in_line_and_gives_the_messages_back() {
+async fn draining_mailbox_refuses_messages_permits_and_waiting_senders_and_gives_the_messages_back() {
     let (_system, gate, actor) = spawn(MailboxConfig::bounded(2.try_into().expect("not zero"))).await;
     let permit = actor.reserve().await.expect("there is room");
     actor.cast(0).expect("there is room");
     yield_now().await;
     actor.cast(1).expect("there is room");
-    let in_line = tokio::spawn({
+    let waiting = tokio::spawn({
         let actor = actor.clone();
         async move { actor.send(7).await }
     });
@@ -68,7 +68,7 @@ async fn draining_mailbox_refuses_messages_permits_and_senders_in_line_and_gives
     assert!(matches!(actor.handle().state(), ProcessState::Alive(_)), "it still works");
     assert!(actor.handle().drain(ExitReason::Killed).is_err(), "the first one counts");
     assert_eq!(actor.cast(8).expect_err("it is refused").into_inner(), 8);
-    assert_eq!(in_line.await.expect("it ends").expect_err("it is refused").into_inner(), 7);
+    assert_eq!(waiting.await.expect("it ends").expect_err("it is refused").into_inner(), 7);
     assert_eq!(permit.send(9).expect_err("it is refused").into_inner(), 9);
     gate.add_permits(2);
     assert!(matches!(down.await.reason, ExitReason::Shutdown(None)));

@@ -1,4 +1,4 @@
-//! How an actor ends: what still runs, what does not, and for what reason.
+//! How an actor ends: what still runs, what is skipped, and which reason is reported.
 
 use std::future::{Future, ready};
 
@@ -14,7 +14,7 @@ mod support {
     pub(crate) mod scripted_lifecycle;
 }
 
-/// An actor that does nothing special.
+/// Starts an actor that does nothing special.
 async fn patient() -> TestProbe {
     started(&System::new(), |_| {}).await
 }
@@ -28,7 +28,7 @@ async fn c136_a_stop_runs_terminate_with_its_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_acts_ahead_of_all_that_wait() {
+async fn a_stop_acts_before_queued_messages() {
     let (_, lines) = patient()
         .await
         .after(|address| {
@@ -40,7 +40,7 @@ async fn a_stop_acts_ahead_of_all_that_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_for_an_abnormal_reason_does_not_lose_the_message_in_hand() {
+async fn a_stop_for_an_abnormal_reason_does_not_lose_the_message_in_flight() {
     let mut patient = patient().await;
     let address = patient.address.clone();
     cast(&address, Msg::Note(1));
@@ -54,7 +54,7 @@ async fn a_stop_for_an_abnormal_reason_does_not_lose_the_message_in_hand() {
 
 /// OTP case 115.
 #[tokio::test(start_paused = true)]
-async fn a_kill_skips_terminate_and_all_that_wait() {
+async fn a_kill_skips_terminate_and_queued_messages() {
     let (reason, lines) = patient()
         .await
         .after(|address| {
@@ -88,7 +88,7 @@ async fn a_stop_waits_for_the_handler() {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_was_handled_when_the_kill_came_is_not_lost() {
-    // Also not when its actor was just about to let its neighbours run.
+    // This holds also when the actor was about to yield to other tasks.
     for messages in [1, 127, 128, 129, 256] {
         let patient = patient().await;
         let address = patient.address.clone();
@@ -110,7 +110,7 @@ async fn an_error_ends_an_actor_after_its_terminate() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_ends_one_actor_after_its_terminate_and_nobody_else() {
+async fn a_panic_ends_only_its_own_actor_after_its_terminate() {
     let system = System::new();
     let neighbour = started(&system, |_| {}).await;
     let patient = started(&system, |_| {}).await;
@@ -179,7 +179,7 @@ async fn c128_c136_an_actor_that_has_ended_is_closed_to_messages_stops_and_kills
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_when_an_actor_ends_goes_to_the_dead_letters() {
+async fn queued_messages_become_dead_letters_when_the_actor_ends() {
     let system = System::new();
     let mut dead_letters = system.subscribe::<DeadLetter>();
     let patient = started(&system, |_| {}).await;
@@ -189,7 +189,7 @@ async fn what_waits_when_an_actor_ends_goes_to_the_dead_letters() {
             [Msg::Do(Step::Fail), Msg::Note(1), Msg::Note(2)].into_iter().for_each(|msg| cast(address, msg));
         })
         .await;
-    let first = dead_letters.next().await.expect("the one in hand");
+    let first = dead_letters.next().await.expect("the message in flight");
     assert_eq!((first.target, first.message_type), (pid, std::any::type_name::<Msg>()));
     assert!(first.label.ends_with("LifecycleActor"), "{}", first.label);
     assert!(matches!(first.reason, DeadLetterReason::InFlight(ExitReason::Failed(_))));
@@ -226,7 +226,7 @@ impl Actor for Sapper {
 }
 
 #[tokio::test(start_paused = true)]
-async fn messages_and_hooks_that_panic_at_an_end_keep_nobody_from_hearing_of_it() {
+async fn messages_and_hooks_that_panic_at_an_exit_do_not_stop_its_notifications() {
     let system = System::new();
     let mut dead_letters = system.subscribe::<DeadLetter>();
     let sapper = system.spawn::<Sapper>(()).detach().expect("there is a runtime");

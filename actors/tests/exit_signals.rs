@@ -1,4 +1,5 @@
-//! Exit signals: sent by hand or to oneself, trapped or not, in an init or later. OTP cases 101 to 104.
+//! Exit signals: sent explicitly or to itself, trapped or not, in an init or later. OTP cases 101
+//! to 104.
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ fn bad() -> ExitReason {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c101_a_normal_exit_sent_by_hand_does_nothing_to_who_does_not_trap() {
+async fn c101_an_explicit_normal_exit_does_not_end_an_actor_that_does_not_trap() {
     let system = System::new();
     let (mut target, sender) = (scripted(&system).await, scripted(&system).await);
     let handle = target.handle();
@@ -32,7 +33,7 @@ async fn c101_a_normal_exit_sent_by_hand_does_nothing_to_who_does_not_trap() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exit_sent_by_hand_ends_who_does_not_trap_and_needs_no_link() {
+async fn an_explicit_exit_ends_an_actor_that_does_not_trap_and_needs_no_link() {
     let system = System::new();
     let (target, sender) = (scripted(&system).await, scripted(&system).await);
     let (handle, down) = (target.handle(), target.address.monitor());
@@ -42,7 +43,7 @@ async fn an_exit_sent_by_hand_ends_who_does_not_trap_and_needs_no_link() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exit_sent_by_hand_tells_a_trapper_who_sent_it_whatever_the_reason() {
+async fn a_trapping_actor_gets_an_explicit_exit_and_its_sender_whatever_the_reason() {
     let system = System::new();
     let (mut target, sender) = (trapper(&system).await, scripted(&system).await);
     let handle = target.handle();
@@ -70,7 +71,7 @@ async fn an_exit_sent_to_a_dead_actor_is_an_error_and_nothing_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c102_normal_sent_to_oneself_ends_who_does_not_trap() {
+async fn c102_a_normal_exit_sent_to_itself_ends_an_actor_that_does_not_trap() {
     let one = scripted(&System::new()).await;
     let (handle, down) = (one.handle(), one.address.monitor());
     one.does(move |ctx| ctx.send_exit(&handle, ExitReason::Normal)).await.expect("it lives");
@@ -78,7 +79,7 @@ async fn c102_normal_sent_to_oneself_ends_who_does_not_trap() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c102_normal_sent_to_oneself_is_told_to_a_trapper() {
+async fn c102_a_normal_exit_sent_to_itself_is_delivered_to_a_trapping_actor() {
     let mut one = trapper(&System::new()).await;
     let handle = one.handle();
     one.does(move |ctx| ctx.send_exit(&handle, ExitReason::Normal)).await.expect("it lives");
@@ -86,7 +87,7 @@ async fn c102_normal_sent_to_oneself_is_told_to_a_trapper() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c103_a_kill_ends_who_traps_and_becomes_killed() {
+async fn c103_a_kill_ends_a_trapping_actor_and_becomes_killed() {
     let target = trapper(&System::new()).await;
     let down = target.address.monitor();
     target.address.kill().expect("it lives");
@@ -95,7 +96,7 @@ async fn c103_a_kill_ends_who_traps_and_becomes_killed() {
 
 /// As in OTP, `killed` is a reason like any other: only a kill itself cannot be trapped.
 #[tokio::test(start_paused = true)]
-async fn c104_killed_sent_by_hand_is_an_exit_like_any_other() {
+async fn c104_an_explicit_exit_with_killed_is_an_exit_like_any_other() {
     let system = System::new();
     let (mut trapper, plain) = (trapper(&system).await, scripted(&system).await);
     let down = plain.address.monitor();
@@ -107,7 +108,7 @@ async fn c104_killed_sent_by_hand_is_an_exit_like_any_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_actor_that_an_exit_ends_says_good_bye_with_the_reason() {
+async fn an_exit_that_ends_an_actor_runs_its_terminate_with_the_reason() {
     let patient = starting(&System::new(), |_| ());
     tokio::task::yield_now().await;
     let (reason, lines) = patient.after(|address| address.handle().send_exit(bad()).expect("it lives")).await;
@@ -115,7 +116,7 @@ async fn an_actor_that_an_exit_ends_says_good_bye_with_the_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn to_trap_exits_tells_what_it_was_before_and_is_seen_from_outside() {
+async fn trap_exits_returns_the_previous_setting_and_shows_in_the_info() {
     let one = scripted(&System::new()).await;
     assert!(!one.info().trap_exits);
     assert!(!one.does(|ctx| ctx.trap_exits(true)).await);
@@ -125,9 +126,10 @@ async fn to_trap_exits_tells_what_it_was_before_and_is_seen_from_outside() {
     assert!(!one.info().trap_exits);
 }
 
-/// In OTP what counts is the moment when the signal is received; here it is received when it is acted upon.
+/// In OTP the flag counts at the moment when the signal is received. Here a signal is received when
+/// it is handled.
 #[tokio::test(start_paused = true)]
-async fn an_exit_is_trapped_or_not_as_it_is_when_it_is_acted_upon() {
+async fn an_exit_is_trapped_if_the_actor_traps_when_it_handles_the_exit() {
     for (before, after) in [(true, false), (false, true)] {
         let (mut told, mut ended) = (Vec::new(), false);
         let mut one = scripted(&System::new()).await;
@@ -177,17 +179,17 @@ async fn an_exit_ends_an_init_that_awaits_without_a_terminate() {
     assert_eq!((reason.as_str(), lines), ("failed: bad", vec![]));
 }
 
-/// Hears of exits only, and traps them before its init awaits.
+/// Records exits only, and traps them before its init awaits.
 struct SlowTrapper(mpsc::UnboundedSender<String>);
 
 impl Actor for SlowTrapper {
     type Msg = ();
     type Args = (mpsc::UnboundedSender<String>, Arc<Notify>);
 
-    async fn init((told, go_on): &Self::Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+    async fn init((told, proceed): &Self::Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
         ctx.trap_exits(true);
         told.send("in init".into())?;
-        go_on.notified().await;
+        proceed.notified().await;
         told.send("out of init".into())?;
         Ok(Self(told.clone()))
     }
@@ -205,17 +207,17 @@ impl Actor for SlowTrapper {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exit_that_is_trapped_during_an_init_is_told_after_it() {
-    let ((told, mut lines), go_on) = (mpsc::unbounded_channel(), Arc::new(Notify::new()));
+async fn an_exit_that_is_trapped_during_an_init_is_delivered_after_it() {
+    let ((told, mut lines), proceed) = (mpsc::unbounded_channel(), Arc::new(Notify::new()));
     let address =
-        System::new().spawn::<SlowTrapper>((told, go_on.clone())).detach().expect("there is a runtime");
+        System::new().spawn::<SlowTrapper>((told, proceed.clone())).detach().expect("there is a runtime");
     assert_eq!(lines.recv().await.as_deref(), Some("in init"));
     for reason in [ExitReason::Normal, bad()] {
         address.handle().send_exit(reason).expect("it lives");
     }
     tokio::time::sleep(std::time::Duration::from_secs(60)).await;
     assert!(lines.try_recv().is_err(), "it waits");
-    go_on.notify_one();
+    proceed.notify_one();
     for line in ["out of init", "normal", "failed: bad"] {
         assert_eq!(lines.recv().await.as_deref(), Some(line));
     }

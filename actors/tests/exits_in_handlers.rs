@@ -1,5 +1,6 @@
-//! Exit signals that arrive while a handler runs: those that are not trapped end it at its next await, all others wait
-//! until it has returned. As in OTP, where an exit signal ends a process wherever it is.
+//! Exit signals that arrive while a handler runs. A signal that is not trapped ends the handler at
+//! its next await, as in OTP, where an exit signal ends a process at any point. All other signals
+//! wait until the handler has returned.
 
 use std::future::pending;
 use std::time::Duration;
@@ -36,7 +37,7 @@ enum Msg {
     Watch(ActorHandle),
 }
 
-/// A worker that writes down what it does.
+/// A worker that records what it does.
 struct Worker {
     journal: mpsc::UnboundedSender<String>,
     hangs_when_told: bool,
@@ -50,7 +51,7 @@ struct Args {
 
 impl Worker {
     fn write(&self, line: impl Into<String>) {
-        // The test may have seen enough.
+        // The test may have dropped the receiver.
         let _ = self.journal.send(line.into());
     }
 }
@@ -101,18 +102,18 @@ impl Actor for Worker {
     }
 }
 
-/// What a test knows of a worker.
-struct Known {
+/// The address of a worker and its journal.
+struct WorkerProbe {
     address: Address<Msg>,
     journal: mpsc::UnboundedReceiver<String>,
 }
 
-impl Known {
+impl WorkerProbe {
     fn lines(&mut self) -> Vec<String> {
         std::iter::from_fn(|| self.journal.try_recv().ok()).collect()
     }
 
-    /// Waits until it is this far.
+    /// Waits until the worker writes this line.
     async fn until(&mut self, line: &str) {
         assert_eq!(self.journal.recv().await.as_deref(), Some(line));
     }
@@ -125,21 +126,21 @@ impl Known {
         self.address.handle().send_exit(reason).expect("it lives");
     }
 
-    /// Why it ended, and what it has written down since.
+    /// Waits for its exit. Returns the reason and the lines that were not read yet.
     async fn end(&mut self) -> (String, Vec<String>) {
         let reason = why(self.address.monitor()).await;
         (reason, self.lines())
     }
 }
 
-async fn begun(system: &System, change: impl FnOnce(&mut Args)) -> Known {
+async fn begun(system: &System, change: impl FnOnce(&mut Args)) -> WorkerProbe {
     let (journal, lines) = mpsc::unbounded_channel();
     let mut args = Args { trapping: false, hangs_when_told: false, journal };
     change(&mut args);
-    Known { address: system.spawn::<Worker>(args).await.expect("it starts"), journal: lines }
+    WorkerProbe { address: system.spawn::<Worker>(args).await.expect("it starts"), journal: lines }
 }
 
-async fn worker(system: &System) -> Known {
+async fn worker(system: &System) -> WorkerProbe {
     begun(system, |_| ()).await
 }
 
@@ -181,7 +182,7 @@ async fn an_exit_of_a_parent_ends_a_handler_of_its_child_at_its_next_await() {
     let (journal, lines) = mpsc::unbounded_channel();
     let args = Args { trapping: false, hangs_when_told: false, journal };
     let child = parent.does(|ctx| ctx.system().spawn::<Worker>(args).linked_to(ctx).detach());
-    let mut child = Known { address: child.await.expect("there is a runtime"), journal: lines };
+    let mut child = WorkerProbe { address: child.await.expect("there is a runtime"), journal: lines };
     child.cast(Msg::Hang(None));
     child.until("begins").await;
     let down = child.address.monitor();
@@ -197,7 +198,7 @@ async fn an_exit_of_a_parent_ends_a_child_that_traps_when_its_handler_has_return
     let (journal, lines) = mpsc::unbounded_channel();
     let args = Args { trapping: true, hangs_when_told: false, journal };
     let child = parent.does(|ctx| ctx.system().spawn::<Worker>(args).linked_to(ctx).detach());
-    let mut child = Known { address: child.await.expect("there is a runtime"), journal: lines };
+    let mut child = WorkerProbe { address: child.await.expect("there is a runtime"), journal: lines };
     child.cast(Msg::Take);
     child.until("begins").await;
     let down = child.address.monitor();
@@ -282,7 +283,7 @@ async fn an_exit_does_not_end_a_handler_that_has_begun_to_trap() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exit_ends_what_a_timer_or_a_signal_has_begun_and_loses_no_message() {
+async fn an_exit_ends_the_handler_of_a_timer_or_a_signal_and_loses_no_message() {
     let system = System::new();
     let mut worker = worker(&system).await;
     worker.cast(Msg::HangLater);
@@ -314,7 +315,7 @@ async fn an_exit_does_not_cut_a_terminate_short() {
     assert_eq!(worker.end().await, ("shutdown".into(), vec!["terminated".into()]));
 }
 
-/// A queue of senders and messages behind the handler is left as an end leaves it.
+/// Waiting senders and queued messages behind the handler are treated as at any other exit.
 #[tokio::test(start_paused = true)]
 async fn messages_that_wait_behind_a_handler_that_an_exit_ends_are_dead() {
     let mut worker = worker(&System::new()).await;

@@ -1,7 +1,8 @@
-//! An actor that is sent messages without pause: its timers, its piped futures and its neighbours get their turns.
+//! An actor that is sent messages without pause: its timers, its piped futures and other actors get
+//! their turns.
 //!
-//! One thread, whose tasks take strict turns, and a clock that one of them moves on by hand: everything is counted and nothing
-//! is timed.
+//! One thread runs the tasks in strict turns, and one of them advances the paused clock. The tests
+//! count messages; they measure no time.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,22 +11,23 @@ use perennial_actors::{Actor, Address, Context, ExitReason, MailboxConfig, Reply
 use tokio::runtime::Builder;
 use tokio::task::{JoinHandle, yield_now};
 
-/// How many messages an actor may handle in a row before it lets others run.
+/// The number of messages that an actor may handle in a row before it yields.
 const BUDGET: usize = 128;
 
 const CAPACITY: usize = 16;
 
-/// How long the interval of the flooded actor is, and by how much the clock moves on each time that it gets its turn.
+/// The period of the interval of the flooded actor, and the time by which the clock task advances
+/// the clock in each of its turns.
 const TICK: Duration = Duration::from_millis(1);
 
-/// How many of each a test waits for.
+/// The number of items of each kind that a test waits for.
 const ENOUGH: usize = 100;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Item {
     Flood,
     Tick,
-    Piped,
+    FromPipe,
 }
 
 enum Msg {
@@ -33,7 +35,7 @@ enum Msg {
     Ask(Reply<usize>),
 }
 
-/// What was handled, in order, and the longest queue that was ever seen.
+/// The handled items, in order, and the longest queue that was seen.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<(Vec<Item>, u64)>>);
 
@@ -59,7 +61,7 @@ impl Log {
         self.0.lock().expect("no writer panics").0.iter().filter(|&&each| each == item).count()
     }
 
-    /// How many messages of the flood were handled between two of these, at most.
+    /// Returns the largest number of flood messages that were handled between two of these items.
     fn longest_wait_for(&self, item: Item) -> usize {
         let log = self.0.lock().expect("no writer panics");
         let waits = log.0.split(|&each| each == item);
@@ -67,7 +69,7 @@ impl Log {
     }
 }
 
-/// Has an interval, and always one piped future, and writes down what comes.
+/// Has an interval and always one piped future, and records each message.
 struct Flooded(Log);
 
 impl Actor for Flooded {
@@ -76,7 +78,7 @@ impl Actor for Flooded {
 
     async fn init(log: &Log, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
         ctx.send_interval(TICK, || Msg::Item(Item::Tick));
-        ctx.pipe_to_self(yield_now(), |()| Msg::Item(Item::Piped));
+        ctx.pipe_to_self(yield_now(), |()| Msg::Item(Item::FromPipe));
         Ok(Self(log.clone()))
     }
 
@@ -85,8 +87,8 @@ impl Actor for Flooded {
             Msg::Item(item) => {
                 self.0.write(item);
                 self.0.see_queue(ctx.address().counters().queued);
-                if item == Item::Piped {
-                    ctx.pipe_to_self(yield_now(), |()| Msg::Item(Item::Piped));
+                if item == Item::FromPipe {
+                    ctx.pipe_to_self(yield_now(), |()| Msg::Item(Item::FromPipe));
                 }
             }
             Msg::Ask(reply) => reply.send(self.0.handled()),
@@ -95,26 +97,26 @@ impl Actor for Flooded {
     }
 }
 
-/// Runs a test on a runtime that looks at its clock, and at those that have yielded, after every poll of a task.
+/// Runs a test on a runtime that checks its clock and the yielded tasks after every poll of a task.
 fn run(test: impl Future<Output = ()>) {
     let mut builder = Builder::new_current_thread();
     let runtime = builder.enable_time().start_paused(true).event_interval(1).build().expect("a runtime");
     runtime.block_on(test);
 }
 
-/// Sends on, until the actor is gone.
+/// Sends messages until the actor has ended.
 async fn flood(address: Address<Msg>) {
     while address.send(Msg::Item(Item::Flood)).await.is_ok() {}
 }
 
-/// Sends more than its target can handle in a turn, then lets others run.
+/// Sends more than its target can handle in a turn, then yields.
 async fn flood_without_bounds(address: Address<Msg>) {
     while (0..BUDGET).all(|_| address.cast(Msg::Item(Item::Flood)).is_ok()) {
         yield_now().await;
     }
 }
 
-/// An actor under four floods, and the task that moves the clock on.
+/// An actor under four floods, and the task that advances the clock.
 struct Scene {
     system: System,
     flooded: Address<Msg>,
@@ -148,15 +150,15 @@ impl Scene {
         Self::set(MailboxConfig::bounded(CAPACITY)).await
     }
 
-    /// Waits until enough has come of both, or so much of the flood that it never will.
+    /// Waits for enough ticks and piped results, or for so many messages that more would not help.
     async fn unfold(&self) {
-        let come = || self.log.count(Item::Tick).min(self.log.count(Item::Piped));
+        let come = || self.log.count(Item::Tick).min(self.log.count(Item::FromPipe));
         while come() < ENOUGH && self.log.handled() < 20 * ENOUGH * BUDGET {
             yield_now().await;
         }
     }
 
-    /// Ends it all; what was handled.
+    /// Ends the actor and all tasks. Returns the log.
     async fn end(self) -> Log {
         let monitor = self.flooded.monitor();
         self.flooded.kill().expect("it lives");
@@ -175,8 +177,8 @@ fn timers_and_futures_of_an_actor_that_is_flooded_through_a_bounded_mailbox_get_
         let scene = Scene::bounded().await;
         scene.unfold().await;
         let log = scene.end().await;
-        // The clock and the futures have one turn when the actor has had one.
-        for item in [Item::Tick, Item::Piped] {
+        // The clock and the futures have one turn after each turn of the actor.
+        for item in [Item::Tick, Item::FromPipe] {
             assert!(log.count(item) >= ENOUGH, "{item:?}: {}", log.count(item));
             let wait = log.longest_wait_for(item);
             assert!(wait <= 2 * BUDGET, "{wait} messages were handled while {item:?} waited");
@@ -191,7 +193,7 @@ fn timers_and_futures_of_an_actor_whose_queue_grows_without_bounds_get_their_tur
         scene.unfold().await;
         let log = scene.end().await;
         assert!(log.longest_queue() > 10 * BUDGET as u64, "it does grow: {}", log.longest_queue());
-        for item in [Item::Tick, Item::Piped] {
+        for item in [Item::Tick, Item::FromPipe] {
             assert!(log.count(item) >= ENOUGH, "{item:?}: {}", log.count(item));
             let wait = log.longest_wait_for(item);
             assert!(wait <= 2 * BUDGET, "{wait} messages were handled while {item:?} waited");
@@ -205,7 +207,7 @@ fn the_queue_of_a_flooded_actor_never_exceeds_its_capacity() {
         let scene = Scene::bounded().await;
         scene.unfold().await;
         let log = scene.end().await;
-        // The one in hand is on the books too. That it is reached says that the flood was one.
+        // The message in flight is counted too. Reaching the limit shows that the flood was one.
         assert_eq!(log.longest_queue(), CAPACITY as u64 + 1);
     });
 }
@@ -235,14 +237,15 @@ fn a_call_to_a_flooded_actor_waits_for_its_turn_and_no_longer() {
         for _ in 0..ENOUGH {
             let before = scene.log.handled();
             let after = scene.flooded.call(Msg::Ask).await.expect("it answers");
-            // Those in the queue, those in line and what the actor sets itself come before it, and nobody who comes later.
+            // The queued messages, the waiting senders and the actor's own messages come before
+            // it, but no later message.
             assert!(after - before <= 3 * (CAPACITY + 4), "{} were handled before it", after - before);
         }
         scene.end().await;
     });
 }
 
-/// Sets itself a timer that is due at once, and pipes what is ready, again and again.
+/// Starts a timer that is due at once, again and again, and has an interval of zero.
 struct Restless(usize);
 
 impl Actor for Restless {
@@ -259,7 +262,7 @@ impl Actor for Restless {
         match msg {
             Msg::Item(item) => {
                 self.0 += 1;
-                assert!(self.0 < 100 * ENOUGH * BUDGET, "nobody else had a turn");
+                assert!(self.0 < 100 * ENOUGH * BUDGET, "no other actor had a turn");
                 if item != Item::Flood {
                     ctx.send_after(Duration::ZERO, Msg::Item(Item::Tick));
                 }

@@ -1,4 +1,4 @@
-//! When there is more than there is room for: who waits, who is refused, and who still gets a turn.
+//! Full mailboxes: which senders wait, which are refused, and which tasks still get a turn.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 enum Msg {
     Note(u32),
-    /// Says that it is handled, and holds the actor up until it is let go.
+    /// Signals that it is handled, and blocks the actor until the test releases it.
     Wait(oneshot::Sender<()>, oneshot::Receiver<()>),
 }
 
@@ -37,7 +37,7 @@ impl Actor for Scribe {
     }
 }
 
-/// An actor that is held up, and in whose mailbox there is no room.
+/// An actor that waits in a handler and has a full mailbox.
 struct Jam {
     scribe: Address<Msg>,
     notes: mpsc::UnboundedReceiver<u32>,
@@ -45,7 +45,7 @@ struct Jam {
 }
 
 impl Jam {
-    /// So many notes wait, counted from 1.
+    /// Returns an actor with this capacity whose mailbox holds the notes 1 to `capacity`.
     async fn of(capacity: u32) -> Self {
         let (journal, notes) = mpsc::unbounded_channel();
         let mailbox = MailboxConfig::bounded(capacity as usize);
@@ -65,7 +65,7 @@ impl Jam {
     }
 }
 
-/// Polls once, as somebody who waits does; whether it has to wait on.
+/// Polls the send once. Returns `true` if it is still pending.
 fn waits(sending: Pin<&mut SendFuture<'_, Msg>>) -> bool {
     sending.poll(&mut Cx::from_waker(Waker::noop())).is_pending()
 }
@@ -80,7 +80,7 @@ async fn c128_a_cast_to_a_full_mailbox_gives_the_message_back_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn those_who_wait_for_room_get_in_in_the_order_in_which_they_came() {
+async fn senders_that_wait_for_room_are_admitted_in_order_of_arrival() {
     let mut jam = Jam::of(1).await;
     let senders: Vec<_> = (2..=6)
         .map(|n| {
@@ -101,14 +101,14 @@ async fn those_who_wait_for_room_get_in_in_the_order_in_which_they_came() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_overtakes_those_who_wait() {
+async fn a_later_sender_does_not_overtake_waiting_senders() {
     let jam = Jam::of(2).await;
     let scribe = jam.scribe.clone();
     let (mut third, mut fourth) = (pin!(scribe.send(Msg::Note(3))), pin!(scribe.send(Msg::Note(4))));
     assert!(waits(third.as_mut()) && waits(fourth.as_mut()));
-    // Both places that come free belong to those in line, whether or not they have looked by then.
+    // Both freed permits belong to the waiting senders, even if these were not polled by then.
     assert_eq!(jam.notes_after_release(2).await, [1, 2]);
-    assert!(scribe.cast(Msg::Note(5)).is_ok(), "nobody waits any more");
+    assert!(scribe.cast(Msg::Note(5)).is_ok(), "no sender waits any more");
     let (third, fourth) = tokio::join!(third, fourth);
     assert!(third.is_ok() && fourth.is_ok());
 }
@@ -167,7 +167,7 @@ async fn a_handler_that_waits_for_a_sender_which_waits_for_room_does_not_wait_fo
         let scribe = scribe.clone();
         async move {
             scribe.send(Msg::Note(1)).await.expect("it is open");
-            // Only now may the handler go on: it took the last message, and thereby made the room.
+            // Only now may the handler return. It took the last message, which made the room.
             release.send(()).expect("it waits for this");
         }
     });
@@ -178,7 +178,7 @@ async fn a_handler_that_waits_for_a_sender_which_waits_for_room_does_not_wait_fo
     assert_eq!(notes.recv().await, Some(1));
 }
 
-/// Counts its own turns, for ever.
+/// Counts its own polls, for ever.
 struct Neighbour(Arc<AtomicUsize>);
 
 impl Future for Neighbour {
@@ -192,7 +192,7 @@ impl Future for Neighbour {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn a_flooded_actor_lets_its_neighbours_have_their_turns() {
+async fn a_flooded_actor_lets_other_tasks_run() {
     const FLOOD: u32 = 12_800;
     let (journal, mut notes) = mpsc::unbounded_channel();
     let unbounded = MailboxConfig::unbounded();
@@ -206,7 +206,7 @@ async fn a_flooded_actor_lets_its_neighbours_have_their_turns() {
     while all.len() < FLOOD as usize {
         notes.recv_many(&mut all, FLOOD as usize).await;
     }
-    // One turn for every 128 messages, give or take those at both ends.
+    // One turn for every 128 messages, except for the first and the last one.
     let had = turns.load(Ordering::Relaxed) - before;
     assert!(had >= FLOOD as usize / 128 - 2, "{had} turns");
     neighbour.abort();

@@ -1,4 +1,5 @@
-//! Calls and sends that are given up, with values in them that panic when they are dropped: the caller notices nothing.
+//! Calls and sends that are dropped before they complete, with values in them that panic when they
+//! are dropped: no panic reaches the caller.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -48,7 +49,7 @@ fn poll<F: Future + Unpin>(future: &mut F) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_comes_when_its_caller_has_given_up_is_dropped_unnoticed() {
+async fn an_answer_that_comes_after_its_call_was_dropped_is_discarded_without_a_panic() {
     let address = answering(MailboxConfig::default()).await;
     let mut call = address.call(Msg::Answer).no_timeout().into_future();
     assert!(!poll(&mut call));
@@ -59,7 +60,7 @@ async fn an_answer_that_comes_when_its_caller_has_given_up_is_dropped_unnoticed(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_waits_for_room_when_its_sender_gives_up_is_dropped_unnoticed() {
+async fn a_message_whose_send_is_dropped_while_it_waits_for_room_is_discarded_without_a_panic() {
     let address = answering(MailboxConfig::bounded(1)).await;
     let first = address.cast(Msg::Carry(Bomb));
     assert!(first.is_ok());

@@ -1,4 +1,5 @@
-//! Values whose `Drop` panics, in every place of an actor where a user's value can lie: its end is told all the same.
+//! Values whose `Drop` panics, in every place of an actor that can hold a user's value: its exit is
+//! reported all the same.
 
 use std::future::pending;
 use std::panic::panic_any;
@@ -25,7 +26,7 @@ impl Drop for Bomb {
     }
 }
 
-/// A payload of a panic that panics when it is dropped, with a payload that does so too.
+/// A panic payload that panics when it is dropped, with a payload that does so too.
 struct PayloadBomb(u32);
 
 impl Drop for PayloadBomb {
@@ -54,7 +55,7 @@ struct Scripted {
     bombs: Vec<Bomb>,
 }
 
-/// Runs in each init; the bombs become the state.
+/// A function that runs in each init. The bombs that it returns become the state.
 type Init = fn(&mut Context<Scripted>) -> Result<Vec<Bomb>, ExitReason>;
 
 struct Script {
@@ -85,7 +86,7 @@ impl Actor for Scripted {
     }
 }
 
-/// An identity whose incarnations a test starts by hand.
+/// An identity whose incarnations a test starts itself.
 struct Owned {
     identity: Identity<Msg>,
     script: Arc<Script>,
@@ -115,7 +116,7 @@ impl Owned {
     }
 
     async fn ended(&mut self) -> IncarnationExit {
-        tokio::time::timeout(HOUR, self.record.ended(self.runs)).await.expect("the parent is told of the end")
+        tokio::time::timeout(HOUR, self.record.ended(self.runs)).await.expect("the parent is notified")
     }
 
     /// Checks that the next incarnation serves the same mailbox.
@@ -135,8 +136,8 @@ fn no_bombs(_: &mut Context<Scripted>) -> Result<Vec<Bomb>, ExitReason> {
     Ok(Vec::new())
 }
 
-/// What an incarnation sets itself to do, each thing with a bomb in it.
-fn set_everything(ctx: &mut Context<Scripted>) {
+/// Schedules a self message of every kind, each with a bomb in it.
+fn schedule_everything(ctx: &mut Context<Scripted>) {
     ctx.send_after(HOUR, Msg::Carry(Bomb));
     ctx.start_timer("keyed", HOUR, Msg::Carry(Bomb));
     ctx.idle_timeout(HOUR, Msg::Carry(Bomb));
@@ -158,11 +159,11 @@ fn set_everything(ctx: &mut Context<Scripted>) {
     ctx.continue_with(Msg::Carry(Bomb));
 }
 
-/// Ends an incarnation from within its handler.
+/// A function that ends an incarnation from within its handler.
 type Ending = fn(&mut Context<Scripted>) -> Result<(), ExitReason>;
 
 #[tokio::test(start_paused = true)]
-async fn an_end_is_told_whatever_an_incarnation_had_set_itself_to_do() {
+async fn an_exit_is_reported_whatever_self_messages_were_scheduled() {
     let ends: [(Ending, &str); 4] = [
         (
             |ctx| {
@@ -186,7 +187,7 @@ async fn an_end_is_told_whatever_an_incarnation_had_set_itself_to_do() {
         let address = owned.start().await;
         let monitor = address.monitor();
         let set_and_end = step(move |ctx| {
-            set_everything(ctx);
+            schedule_everything(ctx);
             end(ctx)
         });
         assert!(address.cast(set_and_end).is_ok());
@@ -197,9 +198,9 @@ async fn an_end_is_told_whatever_an_incarnation_had_set_itself_to_do() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_fails_with_its_reason_whatever_its_init_had_set_itself_to_do() {
+async fn a_start_fails_with_its_reason_whatever_self_messages_its_init_scheduled() {
     let mut owned = Owned::new(MailboxConfig::default(), |ctx| {
-        set_everything(ctx);
+        schedule_everything(ctx);
         Err(ExitReason::failed("no start"))
     });
     owned.begin();
@@ -207,7 +208,7 @@ async fn a_start_fails_with_its_reason_whatever_its_init_had_set_itself_to_do() 
     assert_eq!((end.started, end.reason.to_string()), (false, "failed: no start".to_owned()));
 
     let init_panics = |ctx: &mut Context<Scripted>| {
-        set_everything(ctx);
+        schedule_everything(ctx);
         panic_any(PayloadBomb(3))
     };
     let mut owned = Owned::new(MailboxConfig::default(), init_panics);
@@ -263,7 +264,7 @@ async fn a_payload_that_panics_when_it_is_dropped_is_a_panic_like_any_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_payload_of_a_piped_future_that_panics_when_it_is_dropped_is_told_to_the_actor() {
+async fn a_payload_of_a_piped_future_that_panics_when_it_is_dropped_is_delivered_to_the_actor() {
     for blocking in [false, true] {
         let mut owned = Owned::new(MailboxConfig::default(), no_bombs);
         let address = owned.start().await;
@@ -282,7 +283,7 @@ async fn a_payload_of_a_piped_future_that_panics_when_it_is_dropped_is_told_to_t
 }
 
 #[tokio::test(start_paused = true)]
-async fn messages_that_panic_when_discarded_leave_every_watcher_told() {
+async fn messages_that_panic_when_discarded_do_not_stop_the_notification_of_watchers() {
     let mut owned = Owned::new(MailboxConfig::default().discard_on_restart(), no_bombs);
     let address = owned.start().await;
     let monitor = address.monitor();
@@ -322,7 +323,7 @@ async fn a_mailbox_is_closed_whatever_waits_in_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_panics_when_no_caller_takes_it_spoils_no_end() {
+async fn an_answer_that_panics_when_no_caller_takes_it_changes_no_exit() {
     struct Deferring;
     impl Actor for Deferring {
         type Msg = Reply<Bomb>;
@@ -343,7 +344,7 @@ async fn an_answer_that_panics_when_no_caller_takes_it_spoils_no_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_that_panics_when_it_is_dropped_is_told_to_all_and_dropped_by_none_of_them() {
+async fn an_error_that_panics_when_it_is_dropped_is_delivered_to_all_and_dropped_by_none() {
     #[derive(Debug)]
     struct Heavy(#[allow(dead_code, reason = "it is there to be dropped")] DebugBomb);
     struct DebugBomb;

@@ -1,4 +1,5 @@
-//! Subscribers of tracing that panic, block or call back: no actor is ended otherwise, or later, because of a log line.
+//! Subscribers of tracing that panic, block or call back: a log line changes neither the exit of an
+//! actor nor its time.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -65,7 +66,7 @@ impl<F: Fn(Level, String) + Send + Sync + 'static> Subscriber for EachLine<F> {
     fn exit(&self, _: &Id) {}
 }
 
-/// The reason, or the number of skipped lines, of a log line.
+/// The reason in a log line, or its number of skipped lines.
 #[derive(Default)]
 struct Reason(String);
 
@@ -84,7 +85,7 @@ fn on_each_line(act: impl Fn(Level, String) + Send + Sync + 'static) -> DefaultG
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_log_line_that_panics_changes_nothing_of_an_end() {
+async fn a_log_line_that_panics_does_not_change_an_exit() {
     let _guard = on_each_line(|_, _| panic!("the pipe is closed"));
     let system = System::new();
     let (first, second) = (failing(&system).await, failing(&system).await);
@@ -93,11 +94,11 @@ async fn a_log_line_that_panics_changes_nothing_of_an_end() {
     for monitor in monitors {
         assert_eq!(monitor.await.reason.to_string(), "failed: on purpose");
     }
-    second.call(Msg::Ping).await.expect("others go on");
+    second.call(Msg::Ping).await.expect("other actors run");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_display_that_panics_in_a_log_line_changes_nothing_of_an_end() {
+async fn a_display_that_panics_in_a_log_line_does_not_change_an_exit() {
     #[derive(Debug)]
     struct Unspeakable;
     impl std::fmt::Display for Unspeakable {
@@ -148,7 +149,7 @@ async fn lines_are_written_in_the_order_in_which_things_happened() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_subscriber_may_use_the_system_that_it_is_told_of() {
+async fn a_subscriber_may_use_the_system_that_it_logs() {
     let system = System::new();
     let used = system.clone();
     let _guard = on_each_line(move |_, _| {
@@ -164,27 +165,27 @@ async fn a_subscriber_may_use_the_system_that_it_is_told_of() {
     assert!(events.try_next().is_some());
 }
 
-/// Lets a subscriber go on that is blocked in its first line.
+/// Unblocks a subscriber that is blocked in its first line.
 struct Blocked {
     reached: Receiver<()>,
-    go_on: Sender<()>,
+    proceed: Sender<()>,
     lines: Arc<Mutex<Vec<String>>>,
 }
 
 fn blocking_subscriber() -> (Blocked, impl Subscriber + Send + Sync) {
     let (reach, reached) = channel();
-    let (go_on, wait) = channel::<()>();
+    let (proceed, wait) = channel::<()>();
     let (reach, wait) = (Mutex::new(reach), Mutex::new(wait));
     let lines = Arc::new(Mutex::new(Vec::new()));
     let kept = lines.clone();
     let subscriber = EachLine(move |_, reason: String| {
         if reason == "failed: blocks" {
             reach.lock().expect("no panic").send(()).expect("the test waits");
-            wait.lock().expect("no panic").recv().expect("the test lets it go on");
+            wait.lock().expect("no panic").recv().expect("the test unblocks it");
         }
         kept.lock().expect("no panic").push(reason);
     });
-    (Blocked { reached, go_on, lines }, subscriber)
+    (Blocked { reached, proceed, lines }, subscriber)
 }
 
 #[test]
@@ -196,7 +197,7 @@ fn a_subscriber_that_blocks_keeps_no_actor_waiting_and_knows_how_many_lines_it_h
         .worker_threads(2)
         .enable_time()
         .on_thread_start(move || {
-            // For the whole life of the thread.
+            // Never reset, so that it holds for the lifetime of the thread.
             std::mem::forget(tracing::dispatcher::set_default(&dispatch));
         })
         .build()
@@ -214,13 +215,13 @@ fn a_subscriber_that_blocks_keeps_no_actor_waiting_and_knows_how_many_lines_it_h
         for _ in 0..ENDS {
             assert_eq!(end("another").await.reason.to_string(), "failed: another");
         }
-        blocked.go_on.send(()).expect("the subscriber waits");
+        blocked.proceed.send(()).expect("the subscriber waits");
         while blocked.lines.lock().expect("no panic").len() < 2 {
             tokio::task::yield_now().await;
         }
     });
     runtime.block_on(async {
-        // One more, for which there is room again.
+        // One more line, for which there is room again.
         while !blocked.lines.lock().expect("no panic").iter().any(|line| line.ends_with("skipped")) {
             let actor = failing(&system).await;
             let monitor = actor.monitor();

@@ -1,4 +1,5 @@
-//! Users' values in events, and closures that make extensions: they may call back into the system that keeps them.
+//! Users' values in events, and closures that create extensions: they may call back into the system
+//! that owns them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,7 +26,7 @@ impl OnDrop {
 }
 
 #[test]
-fn what_is_evicted_or_read_by_all_is_dropped_under_no_lock() {
+fn evicted_events_and_events_read_by_all_are_dropped_outside_the_lock() {
     let stream = Arc::new(Broadcast::new());
     let dropped = Arc::new(AtomicUsize::new(0));
     let send = |count: usize| {
@@ -54,7 +55,7 @@ fn what_is_evicted_or_read_by_all_is_dropped_under_no_lock() {
 }
 
 #[test]
-fn a_subscriber_that_panics_while_it_is_woken_keeps_nothing_from_the_others() {
+fn a_subscriber_that_panics_while_it_is_woken_does_not_stop_delivery_to_the_others() {
     use std::task::{Context as Task, Poll, Wake, Waker};
 
     struct Panics;
@@ -145,18 +146,18 @@ fn making_an_extension_delays_no_other_extension() {
     struct Fast(u32);
     let system = System::new();
     let (reach, reached) = std::sync::mpsc::channel();
-    let (go_on, wait) = std::sync::mpsc::channel::<()>();
+    let (proceed, wait) = std::sync::mpsc::channel::<()>();
     std::thread::scope(|scope| {
         let system = &system;
         scope.spawn(move || {
             system.extension(|| {
                 reach.send(()).expect("the test waits");
-                wait.recv().expect("the test lets it go on");
+                wait.recv().expect("the test unblocks it");
                 Slow
             });
         });
         reached.recv().expect("it is being made");
         assert_eq!(system.extension(|| Fast(5)).0, 5);
-        go_on.send(()).expect("it waits");
+        proceed.send(()).expect("it waits");
     });
 }

@@ -1,4 +1,4 @@
-//! Wakers that panic: whatever makes a future ready goes on, and so does everything that waits beside it.
+//! Wakers that panic: the code that makes a future ready continues, and so do all other waiters.
 
 use std::any::Any;
 use std::future::Future;
@@ -24,7 +24,7 @@ fn poll_badly<F: Future + Unpin>(future: &mut F) {
     assert!(Pin::new(future).poll(&mut Polling::from_waker(&waker)).is_pending());
 }
 
-/// A part of a state. A copy of it panics when it is dropped, unless it was defused.
+/// A part of a state. A copy of it panics when it is dropped, unless `is_bad` was cleared.
 struct Part {
     is_bad: bool,
 }
@@ -77,7 +77,7 @@ impl Actor for Keeper {
 }
 
 #[tokio::test(start_paused = true)]
-async fn callers_whose_wakers_panic_change_nothing_of_an_end_whose_state_keeps_their_replies() {
+async fn callers_whose_wakers_panic_do_not_change_an_exit_whose_state_keeps_their_replies() {
     let (keeper, monitor) = System::new().spawn::<Keeper>(()).detach_monitored().expect("a runtime");
     let mut calls: Vec<_> =
         (0..3).map(|_| Box::pin(keeper.call(Msg::Keep).no_timeout().into_future())).collect();
@@ -103,7 +103,7 @@ async fn a_waiter_for_a_start_whose_waker_panics_changes_nothing_of_the_actor() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_at_a_state_whose_waker_or_copy_panics_changes_nothing_of_the_actor() {
+async fn a_state_query_whose_waker_or_copy_panics_changes_nothing_of_the_actor() {
     let keeper = System::new().spawn::<Keeper>(()).await.expect("it starts");
     let handle = keeper.handle();
     let (mut look, mut unseen) = (Box::pin(handle.get_state::<Part>()), Box::pin(handle.get_state::<Part>()));

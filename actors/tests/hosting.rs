@@ -1,4 +1,4 @@
-//! Those who host incarnations: a parent is told exactly once of every end, whatever becomes of the task.
+//! Parents of incarnations: a parent is notified exactly once of every exit, however the task ends.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ enum Msg {
     Echo(u32, Reply<u32>),
     /// Keeps its reply.
     Keep(Reply<u32>),
-    /// Tells that it has begun, and never ends.
+    /// Signals that it has begun, and never ends.
     Hang(Option<Reply<u32>>, oneshot::Sender<()>),
 }
 
@@ -26,7 +26,7 @@ struct Guest(Vec<Reply<u32>>);
 
 impl Actor for Guest {
     type Msg = Msg;
-    /// Whether it starts.
+    /// `true` if the init succeeds.
     type Args = bool;
 
     async fn init(starts: &bool, _: &mut Context<Self>) -> Result<Self, ExitReason> {
@@ -72,7 +72,7 @@ async fn a_start_that_fails_is_an_end_without_a_start() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_a_parent_is_told_of_an_end_the_next_incarnation_may_attach() {
+async fn when_a_parent_is_notified_of_an_exit_the_next_incarnation_may_attach() {
     struct Restarter(Arc<Identity<Msg>>, Arc<dyn Parent>);
 
     impl Parent for Restarter {
@@ -85,7 +85,7 @@ async fn when_a_parent_is_told_of_an_end_the_next_incarnation_may_attach() {
                 let again = Arc::new(Self(self.0.clone(), self.1.clone()));
                 self.0
                     .start::<Guest>(Arc::new(true), again, run + 1)
-                    .expect("it is open, and nobody is there");
+                    .expect("it is open, and no incarnation is attached");
             }
             self.1.ended(run, end);
         }
@@ -104,7 +104,7 @@ async fn when_a_parent_is_told_of_an_end_the_next_incarnation_may_attach() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_parent_is_told_nothing_of_a_start_that_could_not_begin() {
+async fn a_parent_is_not_notified_of_a_start_that_could_not_begin() {
     let (system, (parent, mut record)) = (System::new(), recorder());
     let start = |identity: &Identity<Msg>| identity.start::<Guest>(Arc::new(true), parent.clone(), 1);
     let closed = start(&Identity::new(MailboxConfig::default()));
@@ -117,7 +117,7 @@ async fn a_parent_is_told_nothing_of_a_start_that_could_not_begin() {
 }
 
 #[test]
-fn a_start_outside_a_runtime_is_an_error_and_takes_no_place() {
+fn a_start_outside_a_runtime_is_an_error_and_attaches_nothing() {
     let (system, (parent, mut record)) = (System::new(), recorder());
     let identity = identity(&system);
     let started = identity.start::<Guest>(Arc::new(true), parent, 1);
@@ -127,7 +127,7 @@ fn a_start_outside_a_runtime_is_an_error_and_takes_no_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attachment_works_through_the_mailbox_by_hand() {
+async fn an_attached_consumer_receives_a_message_a_stop_and_a_kill() {
     let (system, (parent, mut record)) = (System::new(), recorder());
     let identity = identity(&system);
     let address = identity.address();
@@ -172,8 +172,8 @@ async fn a_task_that_is_aborted_ends_its_incarnation_as_killed() {
     assert!(record.more().is_none());
 }
 
-/// Drops the runtime of a guest that serves, with a message in its hand and with the reply to another kept; what two callers
-/// elsewhere were told.
+/// Drops the runtime of a live guest that has one message in flight and keeps the reply to another.
+/// Returns the errors of the two callers, which run on another runtime.
 async fn drop_runtime_under(identity: &Identity<Msg>, parent: Arc<dyn Parent>) -> [String; 2] {
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_time().build().expect("a runtime");
     {
@@ -181,7 +181,7 @@ async fn drop_runtime_under(identity: &Identity<Msg>, parent: Arc<dyn Parent>) -
         identity.start::<Guest>(Arc::new(true), parent, 1).expect("it is open");
     }
     let (address, (begun, has_begun)) = (identity.address(), oneshot::channel());
-    let (kept, in_hand, ()) = tokio::join!(
+    let (kept, in_flight, ()) = tokio::join!(
         address.call(Msg::Keep).no_timeout().into_future(),
         address.call(|reply| Msg::Hang(Some(reply), begun)).no_timeout().into_future(),
         async {
@@ -189,12 +189,12 @@ async fn drop_runtime_under(identity: &Identity<Msg>, parent: Arc<dyn Parent>) -
             runtime.shutdown_background();
         },
     );
-    [kept, in_hand].map(|result| result.expect_err("nobody answers").to_string())
+    [kept, in_flight].map(|result| result.expect_err("no guest answers").to_string())
 }
 
 #[test]
-fn a_runtime_that_goes_away_ends_its_incarnations_as_killed_and_their_callers_are_told() {
-    // The callers look at once, while the guest is being dropped piece by piece.
+fn a_runtime_that_is_dropped_ends_its_incarnations_as_killed_and_notifies_their_callers() {
+    // The callers are polled at once, while the guest is still being dropped.
     for _ in 0..50 {
         let (system, (parent, mut record)) = (System::new(), recorder());
         let identity = identity(&system);

@@ -1,4 +1,4 @@
-//! The idle timeout of an actor: a message when nothing else has come for so long.
+//! The idle timeout of an actor: a message after a time without any other message.
 
 use perennial_actors::ExitReason;
 use tokio::time::sleep;
@@ -26,7 +26,7 @@ async fn c135_an_idle_timeout_fires_once_when_nothing_comes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c135_any_message_takes_an_idle_timeout_back() {
+async fn c135_any_message_cancels_an_idle_timeout() {
     let mut strings = idle().await;
     sleep(millis(99)).await;
     strings.note("message");
@@ -51,7 +51,7 @@ async fn c135_there_is_one_idle_timeout_at_a_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c135_a_timer_and_a_piped_result_take_an_idle_timeout_back_too() {
+async fn c135_a_timer_and_a_piped_result_cancel_an_idle_timeout_too() {
     let mut strings = idle().await;
     strings
         .have(|scripted, ctx| {
@@ -70,7 +70,7 @@ async fn c135_a_timer_and_a_piped_result_take_an_idle_timeout_back_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c135_an_exit_signal_that_is_told_takes_it_back_and_one_that_does_nothing_does_not() {
+async fn c135_a_delivered_exit_signal_cancels_an_idle_timeout_and_an_ignored_one_does_not() {
     let handle = |strings: &TestProbe| strings.address.handle();
     let mut strings = idle().await;
     handle(&strings).send_exit(ExitReason::Normal).expect("it lives");
@@ -85,7 +85,7 @@ async fn c135_an_exit_signal_that_is_told_takes_it_back_and_one_that_does_nothin
 }
 
 #[tokio::test(start_paused = true)]
-async fn c135_a_look_at_its_state_does_not_take_an_idle_timeout_back() {
+async fn c135_a_state_query_does_not_cancel_an_idle_timeout() {
     let mut strings = idle().await;
     sleep(millis(50)).await;
     assert_eq!(strings.address.handle().get_state::<u32>().await, Ok(0));
@@ -93,7 +93,7 @@ async fn c135_a_look_at_its_state_does_not_take_an_idle_timeout_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c135_a_message_that_came_while_the_handler_was_busy_takes_it_back() {
+async fn c135_a_message_that_came_while_the_handler_was_busy_cancels_it() {
     let mut strings = begun_with(|_, _| ()).await;
     strings.cast(long(|scripted, ctx| {
         Box::pin(async {
@@ -108,7 +108,7 @@ async fn c135_a_message_that_came_while_the_handler_was_busy_takes_it_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_timeout_that_is_due_while_the_actor_is_suspended_yields_to_what_has_come_meanwhile() {
+async fn an_idle_timeout_that_is_due_while_the_actor_is_suspended_yields_to_messages_that_came_meanwhile() {
     let mut strings = idle().await;
     let handle = strings.address.handle();
     handle.suspend().expect("it lives");
@@ -130,7 +130,7 @@ async fn an_idle_timeout_that_is_due_while_the_actor_is_suspended_waits_for_the_
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_timeout_dies_with_its_incarnation() {
+async fn an_idle_timeout_ends_with_its_incarnation() {
     let mut hosted = Hosted::begun_with(|scripted, ctx| {
         if ctx.pid().incarnation() == 1 {
             arm(scripted, ctx);

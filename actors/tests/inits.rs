@@ -1,4 +1,4 @@
-//! How a start ends: with an actor that serves, or without one.
+//! How a start ends: with a live actor, or with an error.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ async fn c119_an_init_that_fails_or_panics_is_a_start_that_failed_without_a_term
             panic!("{deed:?} lets no actor start")
         };
         assert_eq!(failed.to_string(), reason);
-        assert!(lines.recv().await.is_none(), "nothing was written, and nobody is left who could");
+        assert!(lines.recv().await.is_none(), "nothing was written, and the writer is gone");
     }
 }
 
@@ -39,7 +39,7 @@ async fn an_init_that_ignores_declines_to_start_without_a_terminate_and_is_no_fa
     };
     assert!(matches!(reason, ExitReason::Ignore));
     assert_eq!((reason.is_abnormal(), reason.to_string().as_str()), (false, "ignore"));
-    assert!(lines.recv().await.is_none(), "nothing was written, and nobody is left who could");
+    assert!(lines.recv().await.is_none(), "nothing was written, and the writer is gone");
 }
 
 #[tokio::test(start_paused = true)]
@@ -52,7 +52,7 @@ async fn c119_an_actor_that_stops_itself_in_its_init_has_started_and_handles_not
     assert!(matches!(events.try_next(), Some(LifecycleEvent::Started { .. })));
 }
 
-/// How a start that takes too long is given up: its timeout belongs to whoever starts it.
+/// This is how a start that takes too long is cancelled. The timeout belongs to the caller.
 #[tokio::test(start_paused = true)]
 async fn c120_a_stop_or_a_kill_ends_an_init_that_awaits_without_a_terminate() {
     type Ender = fn(&Address<Msg>) -> Result<(), NoProcessError>;

@@ -1,4 +1,4 @@
-//! What there is to know of an actor from outside: its info, and for how long it has been at what it does.
+//! What can be read of an actor from outside: its info, and how long its current handler has run.
 
 use std::sync::mpsc as threads;
 use std::thread;
@@ -30,12 +30,12 @@ fn sleeping(times: &'static [u64]) -> Msg {
     })
 }
 
-fn handling_for(handle: &ActorHandle) -> Option<Duration> {
+fn busy_for(handle: &ActorHandle) -> Option<Duration> {
     handle.info().busy_for
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_actor_that_waits_for_something_to_do_is_at_nothing() {
+async fn an_idle_actor_is_not_busy() {
     let strings = scripted().await;
     let info = strings.address.handle().info();
     assert_eq!((info.busy_for, info.suspended, info.trap_exits), (None, false, false));
@@ -43,7 +43,7 @@ async fn an_actor_that_waits_for_something_to_do_is_at_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_info_tells_who_it_is_of_and_the_accounts_of_its_mailbox() {
+async fn an_info_shows_label_incarnation_flags_and_message_counters() {
     let strings = scripted_in(&System::new(), |spawn| spawn.label("scripted_host")).await;
     strings.have(|_, ctx| ctx.trap_exits(true)).await;
     let handle = strings.address.handle();
@@ -58,7 +58,7 @@ async fn an_info_tells_who_it_is_of_and_the_accounts_of_its_mailbox() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handle_leads_back_to_the_address_for_who_knows_the_messages() {
+async fn a_handle_returns_its_address_for_the_right_message_type() {
     let strings = scripted().await;
     let handle = strings.address.handle();
     assert_eq!(handle.address(), Some(strings.address));
@@ -67,7 +67,7 @@ async fn a_handle_leads_back_to_the_address_for_who_knows_the_messages() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_info_of_an_actor_between_two_incarnations_tells_nothing_of_the_one_before() {
+async fn an_info_between_two_incarnations_shows_nothing_of_the_previous_one() {
     let mut hosted = Hosted::begun_with(|_, ctx| {
         if ctx.pid().incarnation() == 1 {
             ctx.trap_exits(true);
@@ -104,7 +104,7 @@ async fn an_info_of_an_actor_between_two_incarnations_tells_nothing_of_the_one_b
 }
 
 #[tokio::test(start_paused = true)]
-async fn links_and_monitors_are_listed_on_both_sides_until_they_are_taken_back() {
+async fn links_and_monitors_are_listed_on_both_sides_until_they_are_removed() {
     let system = System::new();
     let (strings, other) =
         (scripted_in(&system, |spawn| spawn).await, scripted_in(&system, |spawn| spawn).await);
@@ -140,11 +140,11 @@ async fn a_handler_that_awaits_is_counted_from_its_first_await() {
     let strings = scripted().await;
     let handle = strings.address.handle();
     strings.cast(sleeping(&[100, 100, 100]));
-    assert_eq!(handling_for(&handle), None, "it has not begun");
+    assert_eq!(busy_for(&handle), None, "it has not begun");
     sleep(millis(250)).await;
-    assert_eq!(handling_for(&handle), Some(millis(250)), "though nobody had looked before");
+    assert_eq!(busy_for(&handle), Some(millis(250)), "though no query came before");
     sleep(millis(100)).await;
-    assert_eq!(handling_for(&handle), None, "it is done");
+    assert_eq!(busy_for(&handle), None, "it is done");
 }
 
 #[tokio::test(start_paused = true)]
@@ -154,7 +154,7 @@ async fn every_handler_is_counted_anew() {
     (0..3).for_each(|_| strings.cast(sleeping(&[100])));
     for _ in 0..3 {
         sleep(millis(70)).await;
-        assert_eq!(handling_for(&handle), Some(millis(70)));
+        assert_eq!(busy_for(&handle), Some(millis(70)));
         sleep(millis(30)).await;
     }
 }
@@ -170,11 +170,11 @@ async fn timers_continuations_and_signals_are_counted_anew_too() {
     strings.cast(sleeping(&[100]));
     for _ in 0..3 {
         sleep(millis(70)).await;
-        assert_eq!(handling_for(&handle), Some(millis(70)));
+        assert_eq!(busy_for(&handle), Some(millis(70)));
         sleep(millis(30)).await;
     }
     sleep(millis(1)).await;
-    assert_eq!(handling_for(&handle), None);
+    assert_eq!(busy_for(&handle), None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -183,11 +183,11 @@ async fn a_timer_that_wakes_an_idle_actor_is_counted_from_its_first_await() {
     strings.have(|_, ctx| ctx.send_after(millis(100), sleeping(&[100]))).await;
     let handle = strings.address.handle();
     sleep(millis(70)).await;
-    assert_eq!(handling_for(&handle), None);
+    assert_eq!(busy_for(&handle), None);
     sleep(millis(100)).await;
-    assert_eq!(handling_for(&handle), Some(millis(70)));
+    assert_eq!(busy_for(&handle), Some(millis(70)));
     sleep(millis(100)).await;
-    assert_eq!(handling_for(&handle), None);
+    assert_eq!(busy_for(&handle), None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -195,7 +195,7 @@ async fn an_init_and_a_terminate_that_hang_are_counted() {
     let mut patient = starting(&System::new(), |plan| plan.init = Step::Hang);
     patient.until("init hangs").await;
     sleep(millis(100)).await;
-    assert_eq!(handling_for(&patient.address.handle()), Some(millis(100)));
+    assert_eq!(busy_for(&patient.address.handle()), Some(millis(100)));
 
     let strings = scripted().await;
     strings.have(|scripted, _| scripted.last = Some(Box::new(|_, _| Box::pin(std::future::pending())))).await;
@@ -207,25 +207,25 @@ async fn an_init_and_a_terminate_that_hang_are_counted() {
         })
     }));
     sleep(millis(150)).await;
-    assert_eq!(handling_for(&strings.address.handle()), Some(millis(100)), "the handler is not counted in");
+    assert_eq!(busy_for(&strings.address.handle()), Some(millis(100)), "the handler is not counted in");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_actor_that_is_suspended_is_at_nothing() {
+async fn a_suspended_actor_is_not_busy() {
     let strings = scripted().await;
     let handle = strings.address.handle();
     handle.suspend().expect("it lives");
     strings.cast(sleeping(&[100]));
     sleep(millis(100)).await;
-    assert_eq!(handling_for(&handle), None);
+    assert_eq!(busy_for(&handle), None);
     handle.resume().expect("it lives");
     sleep(millis(50)).await;
-    assert_eq!(handling_for(&handle), Some(millis(50)));
+    assert_eq!(busy_for(&handle), Some(millis(50)));
 }
 
 #[test]
-fn a_handler_that_blocks_its_thread_is_counted_from_the_first_look() {
-    // The actor lives on a thread of its own, which it blocks; the clock is the one of whoever looks.
+fn a_handler_that_blocks_its_thread_is_counted_from_the_first_query() {
+    // The actor runs on its own thread, which it blocks. The time is taken from the caller's clock.
     let ((tell, told), (go, gone)) = (threads::channel(), threads::channel::<()>());
     let blocked = thread::spawn(move || {
         let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
@@ -240,26 +240,26 @@ fn a_handler_that_blocks_its_thread_is_counted_from_the_first_look() {
             strings
                 .have(move |_, _| {
                     begin.send(()).expect("the watch waits");
-                    gone.recv().expect("the test lets it go");
+                    gone.recv().expect("the test releases it");
                 })
                 .await;
             watch.join().expect("the watch ends well");
         });
     });
-    let handle = told.recv().expect("it is told");
-    // In paused time, which passes at once: what is blocked is another thread, whatever time it has.
-    let looking = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
-    looking.block_on(async {
-        assert_eq!(handling_for(&handle), Some(Duration::ZERO), "the first look begins to count");
+    let handle = told.recv().expect("the actor sends its handle");
+    // In paused time, which passes at once. The blocked thread is another one with its own clock.
+    let querying = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
+    querying.block_on(async {
+        assert_eq!(busy_for(&handle), Some(Duration::ZERO), "the count begins with the first query");
         sleep(millis(100)).await;
-        assert_eq!(handling_for(&handle), Some(millis(100)));
+        assert_eq!(busy_for(&handle), Some(millis(100)));
     });
     go.send(()).expect("it waits");
     blocked.join().expect("the actor ends well");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_system_lists_those_that_live_those_that_are_due_and_those_that_are_known_still() {
+async fn a_system_lists_live_actors_and_ended_ones_that_are_still_referenced() {
     let system = System::new();
     assert_eq!(system.processes(), []);
     let (one, two) = (scripted_in(&system, |spawn| spawn).await, scripted_in(&system, |spawn| spawn).await);
@@ -268,7 +268,7 @@ async fn a_system_lists_those_that_live_those_that_are_due_and_those_that_are_kn
     assert_eq!((system.processes().len(), has(&one.address), has(&two.address)), (2, true, true));
     one.cast(failing());
     one.end().await;
-    assert_eq!(system.processes().len(), 2, "somebody holds its address still");
+    assert_eq!(system.processes().len(), 2, "the test still holds its address");
     assert_eq!(one.address.handle().info().state, ProcessState::Closed);
     drop(one);
     assert_eq!(system.processes(), [two.address.handle()]);
