@@ -35,6 +35,7 @@ const METAPHORS: &str = "
     estates owned tables
     farewell stop reason
     landmark loom point
+    meltdown intensity exceeded
     lifespan lifetime
     mourn dead letter
     mourned dead letter
@@ -47,7 +48,7 @@ const METAPHORS: &str = "
     squeeze admit with overflow
     squeezed admitted
     straggler unstopped child
-    unstopped unstopped children
+    stragglers unstopped children
     watchman watchdog
     watchmen watchdogs
 ";
@@ -165,6 +166,7 @@ const RENAMED: &str = "
     shut_door close_submissions
     shutdown_because shutdown_with
     sleep_inside park_in_handler
+    stop_reason exit_reason
     swallowed discarded
     take_back cancel
     take_dead drain_dead_jobs
@@ -183,10 +185,10 @@ const REDEFINED: &str = "
     Agenda Announce Attempt Backlog Bell Birth Board Book Books Bound Brought Charge Condition Conduct Content
     Desk Die Displaced Draft Effect Errands Estate Exclusive Farewell Fate Foreman Granted Held Home Hook House Hosted
     InLine Intake Kept Known Landmark Lane Lanes Last Leftover Line Living Look Looked Loss Made Make Members News
-    Notes Numbers Numbered Office Order Outage Over Post Progress Promise Puppet Refusal Reporter Resident Rest Roster
-    Round Run Seat Seen Seldom Session Share Sight Sign Sink Sound Squeezed Stand Taker Task Template Terms Text Ticket
+    Notes Numbers Numbered Office Order Outage Over Post Progress Promise Puppet Refusal  Resident Rest Roster
+    Round Run Seat Seen Seldom  Share Sight Sign Sink Sound Squeezed Stand Taker  Template Terms Text Ticket
     Told Totals Trash Turn Vacant Verdict Visit Watch Watched Watcher Watchman What Which Word Workplace
-    attend attribute awake bury condemn conclude deal dissolve fetch forgive gather give glance grant hear judge live
+    attend attribute awake bury condemn conclude deal dissolve fetch forgive gather give glance grant hear judge 
     mourn obey orphan passing patience pressing react retire rouse settle spend squeeze stamps stir survive swallow
     swallowed twin unname usual withdraw
 ";
