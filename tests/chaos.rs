@@ -248,15 +248,15 @@ fn its_own_output_is_not_indexed() {
 }
 
 /// Runs the demo without the rights to read every file, even if this test runs as root.
-fn run_as_nobody(arguments: &[&str], place: &Path) -> Output {
-    const NOBODY: u32 = 65534;
+fn run_unprivileged(arguments: &[&str], place: &Path) -> Output {
+    const UNPRIVILEGED_UID: u32 = 65534;
     fs::set_permissions(place, fs::Permissions::from_mode(0o755)).expect("it is ours");
     let program = place.join("chaos");
     fs::copy(chaos(), &program).expect("it is copied");
     let mut command = Command::new(program);
     command.args(arguments).current_dir(place);
     if fs::metadata(place).expect("it is there").uid() == 0 {
-        command.uid(NOBODY);
+        command.uid(UNPRIVILEGED_UID);
     }
     command.output().expect("the demo runs")
 }
@@ -267,7 +267,7 @@ fn a_file_that_cannot_be_read_is_listed_and_the_rest_goes_on() {
     let secret = place.path().join("in/secret");
     fs::write(&secret, "secret").expect("a file");
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o000)).expect("it is ours");
-    let output = run_as_nobody(&["--input", "in", "--seed", "7"], place.path());
+    let output = run_unprivileged(&["--input", "in", "--seed", "7"], place.path());
     assert_code(&output, 3);
     let shown = text(&output.stdout);
     assert!(shown.contains("in/secret: Permission denied"), "{shown}");

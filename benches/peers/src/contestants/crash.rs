@@ -1,16 +1,16 @@
-//! How a supervised actor is brought down, and how often its supervisor takes that.
+//! How a supervised actor crashes, and the restart intensity of its supervisor.
 
 use std::time::Duration;
 
 use crate::works::Crash;
 
-/// More restarts than there will be.
+/// More restarts than any work causes.
 pub const TOLERATED: u32 = u32::MAX;
 /// A period so short that a supervisor that lists its restarts has a short list.
 pub const WITHIN: Duration = Duration::from_millis(1);
 
 impl Crash {
-    /// Has no panic of this process print anything.
+    /// Prevents panics of this process from printing.
     pub fn silence(self) {
         if self == Self::Panic {
             std::panic::set_hook(Box::new(|_| ()));
