@@ -80,8 +80,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     print_line!("shut down in {} ms: {}", began.elapsed().as_millis(), report.reason);
     assert!(!report.is_clean());
     for child in &report.unstopped {
-        let what =
-            if child.abandoned { "did not end when killed, and was abandoned" } else { "was late, and killed" };
+        let what = if child.abandoned {
+            "did not end when killed, and was abandoned"
+        } else {
+            "was late, and killed"
+        };
         print_line!("{} {what}", child.path);
     }
     let mut unstopped: Vec<_> =

@@ -66,8 +66,8 @@ fn foreign_crates_and_the_state_of_threads_have_one_home() {
     }
 }
 
-/// A tracing subscriber and a user's code may panic, block or call back. Each is called in one place,
-/// where that does no harm.
+/// A tracing subscriber and a user's code may panic, block or call back. Each is called in one
+/// place, where that does no harm.
 #[test]
 fn foreign_code_is_called_in_one_place() {
     let log = |source: &Source| source.path.ends_with("src/log.rs");
@@ -162,8 +162,8 @@ fn the_engine_is_pure() {
     );
 }
 
-/// A claim is shared only by the parts of one owner: the spec and the children of a supervisor, or a
-/// spec and the request that transfers it.
+/// A claim is shared only by the parts of one owner: the spec and the children of a supervisor, or
+/// a spec and the request that transfers it.
 #[test]
 fn claims_to_an_identity_are_shared_by_their_owner_only() {
     let homes = [
@@ -259,7 +259,7 @@ fn libraries_neither_print_nor_panic_nor_keep_global_state() {
             "not in a library",
             &offenders(&library(name), |line| {
                 let line = line.replace("&'static ", "").replace("'static", "");
-                // A constant that panics does not compile. State of a thread has one home: see above.
+                // A constant that panics does not compile. Only one file has thread-local state.
                 let constant = line.trim_start().starts_with("const ");
                 let of_thread = line.contains("= const {");
                 // A guard is empty only while it is dropped.
@@ -304,7 +304,10 @@ fn an_error_with_a_type_parameter_says_whether_it_carries_a_value() {
 #[test]
 fn no_thread_sleeps() {
     let sleep = concat!("thread::", "sleep");
-    assert_none("no thread sleeps to wait for an event", &offenders(&everything(), |line| line.contains(sleep)));
+    assert_none(
+        "no thread sleeps to wait for an event",
+        &offenders(&everything(), |line| line.contains(sleep)),
+    );
 }
 
 #[test]
@@ -318,8 +321,8 @@ fn a_test_that_sleeps_has_paused_time() {
     assert_none("no task sleeps in real time to wait for an event", &unpaused);
 }
 
-/// An interval wakes its task even if nothing is due, and a count of ticks stays late after one late
-/// tick.
+/// An interval wakes its task even if nothing is due, and a count of ticks stays late after one
+/// late tick.
 #[test]
 fn time_is_read_from_a_clock_and_never_counted() {
     let words =

@@ -68,7 +68,8 @@ fn ratio(cost: Option<f64>, outcome: &Outcome) -> Option<f64> {
     Some(cost? / outcome.cost(Contestant::Perennial)?)
 }
 
-/// Returns the medians with their ratios to perennial's, the targets, and the number of met targets.
+/// Returns the medians with their ratios to perennial's, the targets, and the number of targets
+/// that are met.
 pub fn table(report: &Report, outcomes: &[Outcome]) -> String {
     let mut text = aligned(&costs(outcomes));
     let standings = standings(report);

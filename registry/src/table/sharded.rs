@@ -9,9 +9,9 @@
 //! - They are short, run no foreign code, and use no table.
 //! - They return the values that they remove. The caller drops these after the lock is released.
 //! - No key is a user's value, because its `Eq` and `Hash` would run under the lock of a shard.
-//! - They may read the state of an actor, add or remove its hooks, and send to subscribers. The locks
-//!   of the actor's mailbox and of the subscribers' ring come after that of an entry, and no table is
-//!   used under these locks.
+//! - They may read the state of an actor, add or remove its hooks, and send to subscribers. The
+//!   locks of the actor's mailbox and of the subscribers' ring come after that of an entry, and no
+//!   table is used under these locks.
 //!
 //! The model checker uses `loom.rs`, a map with the same interface.
 
@@ -19,17 +19,14 @@ use std::borrow::Borrow;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-#[expect(
-    clippy::disallowed_types,
-    reason = "only this file may use dashmap, and it names no guard"
-)]
+#[expect(clippy::disallowed_types, reason = "only this file may use dashmap, and it names no guard")]
 use dashmap::{DashMap, Entry};
 use foldhash::fast::RandomState;
 
 /// A concurrent map.
 ///
-/// Its hasher takes a fraction of the time of the standard one. Each map has its own random seed, so
-/// that an attacker that cannot observe the map cannot choose names that collide.
+/// Its hasher takes a fraction of the time of the standard one. Each map has its own random seed,
+/// so that an attacker that cannot observe the map cannot choose names that collide.
 #[expect(clippy::disallowed_types, reason = "the map itself")]
 pub(crate) struct Table<K, V> {
     map: DashMap<K, V, RandomState>,
@@ -147,8 +144,8 @@ impl<K: Eq + Hash, V> Table<K, V> {
         }
     }
 
-    /// Returns the results of `pick` for all entries. It may see or miss an entry that is inserted or
-    /// removed meanwhile.
+    /// Returns the results of `pick` for all entries. It may see or miss an entry that is inserted
+    /// or removed meanwhile.
     pub(crate) fn collect<R>(&self, mut pick: impl FnMut(&K, &V) -> Option<R>) -> Vec<R> {
         self.map.iter().filter_map(|entry| pick(entry.key(), entry.value())).collect()
     }

@@ -13,8 +13,8 @@ use crate::policy::{ChildPolicy, Restart};
 pub type ChildOnce<A> = Child<<A as ActorOnce>::Msg, OwnedArgs<<A as ActorOnce>::Args>>;
 
 impl<M: Send + 'static, T: Send + 'static> Child<M, OwnedArgs<T>> {
-    /// Creates a child that is an actor `A` and is started once, from arguments that it owns, such as
-    /// a session from its socket.
+    /// Creates a child that is an actor `A` and is started once, from arguments that it owns, such
+    /// as a session from its socket.
     ///
     /// The child is [temporary](Restart::Temporary). Neither its builder nor
     /// [`change`](crate::SupervisorHandle::change) can set another restart type. If a supervisor

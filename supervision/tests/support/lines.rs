@@ -1,4 +1,4 @@
-//! Records the log lines of this thread, and the spans in which its code runs.
+//! Records the log lines of each thread, and the spans in which its code runs.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::{self, Write};

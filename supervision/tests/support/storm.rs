@@ -1,5 +1,5 @@
-//! A stress test of a pool, from a seed. Jobs fail, panic, hang and delay. Workers are killed, and the
-//! pool is resized and restarted. The outcome of every job is recorded.
+//! A stress test of a pool, from a seed. Jobs fail, panic, hang and delay. Workers are killed, and
+//! the pool is resized and restarted. The outcome of every job is recorded.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 

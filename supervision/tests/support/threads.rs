@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::runtime::Builder;
 
-/// Runs a test on a runtime with `count` threads. The test must release every thread that it blocks.
+/// Runs a test on a runtime with `count` threads. The test releases every thread that it blocks.
 pub(crate) fn on_threads(count: usize, test: impl Future<Output = ()> + Send + 'static) {
     let (done, is_done) = mpsc::channel::<()>();
     let running = thread::spawn(move || {

@@ -60,7 +60,7 @@ impl Contestant {
             }
             // In actix, only `Addr::send` waits for room, and it waits for the reply too.
             Task::Cast { mailbox: Mailbox::Bounded, .. } => !matches!(self, Self::Actix),
-            // The supervisor of actix restarts an actor that has stopped, but none that has panicked.
+            // The supervisor of actix restarts an actor after a stop, but not after a panic.
             Task::Restart(Crash::Error) => !matches!(self, Self::Bare),
             Task::Restart(Crash::Panic) => !matches!(self, Self::Actix | Self::Bare),
             // The registry of actix has one actor per type, and no names.
@@ -76,8 +76,8 @@ impl Contestant {
         (self == Self::Erlang && !erlang::is_on_path()).then_some("not on PATH")
     }
 
-    /// Does the task once in this process. Returns the cost of each message, call, actor, restart or
-    /// job.
+    /// Does the task once in this process. Returns the cost of each message, call, actor, restart
+    /// or job.
     pub fn run(self, task: Task) -> Result<f64> {
         match self {
             Self::Perennial => drive::on_tokio(perennial::Perennial::new(), task),
@@ -122,8 +122,8 @@ trait Peer: Send + Sync + 'static {
         async { bail!("it has no names") }
     }
 
-    /// Looks each name up and drops the result. The lookup checks the message type where the library
-    /// can.
+    /// Looks each name up and drops the result. The lookup checks the message type if the library
+    /// can do that.
     fn whereis<'a>(&self, _: impl Iterator<Item = &'a Self::Name>) -> Result<()> {
         bail!("it has no names")
     }

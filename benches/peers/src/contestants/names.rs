@@ -21,8 +21,8 @@ pub struct Named<P: Peer> {
 }
 
 impl<P: Peer> Named<P> {
-    /// Starts [`NAMES`] actors. `looked_up` of them will be looked up, and each of these will receive
-    /// `messages` messages.
+    /// Starts [`NAMES`] actors. `looked_up` of them will be looked up, and each of these will
+    /// receive `messages` messages.
     pub async fn start(peer: &P, looked_up: u64, messages: u64) -> Result<Self> {
         let visited: Vec<_> = visits().take(usize::try_from(looked_up)?).collect();
         let reached: HashMap<_, _> = visited.iter().map(|place| (*place, Arc::default())).collect();
