@@ -62,7 +62,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     assert!(matches!(waiting.reason, DeadLetterReason::Unhandled(_)));
     assert!(dead_letters.try_next().is_none());
 
-    // A message that was not accepted is no dead letter. It comes back to its sender.
+    // A message that was not accepted is no dead letter. It is returned to its sender.
     let Err(SendError::Closed(Unsent { message: Page(text), .. })) = printer.cast(Page("late")) else {
         return Err("it has ended".into());
     };

@@ -94,15 +94,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(SupervisionStats::of(&system).abandoned, 1);
 
     // The reports say the same as it happens.
-    let mut heard = Vec::new();
+    let mut lines = Vec::new();
     while let Some(report) = reports.try_next() {
         match report.kind {
-            ReportKind::Killed => heard.push(format!("{} killed", report.path)),
-            ReportKind::Abandoned => heard.push(format!("{} abandoned", report.path)),
+            ReportKind::Killed => lines.push(format!("{} killed", report.path)),
+            ReportKind::Abandoned => lines.push(format!("{} abandoned", report.path)),
             _ => {}
         }
     }
-    assert_eq!(heard, ["app/stuck killed", "app/stuck abandoned", "app/pool/late killed"]);
+    assert_eq!(lines, ["app/stuck killed", "app/stuck abandoned", "app/pool/late killed"]);
 
     // Releases the blocked thread. The runtime would wait for it for ever.
     drop(release);

@@ -124,7 +124,7 @@ fn the_same_seed_prints_and_injects_the_same_faults() {
     assert_eq!(first.0.len(), 25);
     assert_eq!(first, faults("7"));
     assert_ne!(first.0, faults("8").0);
-    // What is injected is what is planned.
+    // The injected faults are the planned ones.
     for (kind, name) in [("panic", "panic"), ("error", "error"), ("kill", "kill")] {
         let planned = first.0.iter().filter(|line| line.split_whitespace().nth(2) == Some(name));
         assert_eq!(first.1[kind], planned.count() as u64, "{kind}");
@@ -284,7 +284,7 @@ fn a_file_that_vanishes_meanwhile_is_listed() {
         .spawn()
         .expect("the demo runs");
     let mut lines = BufReader::new(demo.stdout.take().expect("it is piped")).lines();
-    // The attack goes on for a fifth of its duration after the last file. The final pass misses a
+    // The attack continues for a fifth of its duration after the last file. The final pass misses a
     // file that vanishes in that time.
     let done = lines.by_ref().map_while(Result::ok).find(|line| line.contains("files indexed"));
     assert!(done.is_some(), "the demo says when the work is done");

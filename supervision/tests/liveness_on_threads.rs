@@ -87,7 +87,7 @@ async fn is_stopped_killed_abandoned_and_replaced(hang: Msg, release: impl Send)
     assert_eq!(SupervisionStats::of(&system).abandoned, 1);
 
     drop(release);
-    assert_eq!(incarnation(&address).await, 2, "the one before can do nothing more");
+    assert_eq!(incarnation(&address).await, 2, "the previous incarnation has no effect");
     let report = app.shutdown().await;
     let unstopped: Vec<_> = report.unstopped.iter().map(|child| (&*child.path, child.abandoned)).collect();
     assert_eq!(unstopped, [("app/a", true)]);

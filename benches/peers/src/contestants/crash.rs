@@ -6,7 +6,7 @@ use crate::works::Crash;
 
 /// More restarts than any work causes.
 pub const TOLERATED: u32 = u32::MAX;
-/// A period so short that a supervisor that lists its restarts has a short list.
+/// A short period, so that a supervisor with a list of its restarts has a short list.
 pub const WITHIN: Duration = Duration::from_millis(1);
 
 impl Crash {
@@ -17,7 +17,7 @@ impl Crash {
         }
     }
 
-    /// The error that the handler is to return, if this comes back.
+    /// Returns the error that the handler returns, or panics.
     pub fn strike(self) -> &'static str {
         match self {
             Self::Error => "on purpose",
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_an_error_comes_back() {
+    fn only_an_error_is_returned() {
         assert_eq!(Crash::Error.strike(), "on purpose");
         assert!(std::panic::catch_unwind(|| Crash::Panic.strike()).is_err());
     }

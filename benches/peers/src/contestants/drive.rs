@@ -13,8 +13,8 @@ use super::names::Named;
 use super::pools;
 use crate::works::{CALLS, CASTS, CRASHES, IDLE, LIVES, LOOKUPS, Mailbox, NAMES, Task, Threads};
 
-/// The warm-up runs one part in so many of each work before the measurement, so that the threads
-/// are awake and the code is in memory.
+/// The divisor of the warm-up: before the measurement a tenth of each work is done, so that the
+/// threads are awake and the code is in memory.
 pub const WARM_UP: u64 = 10;
 
 /// Runs the task on a tokio runtime with two workers or with one thread. Senders and actors are
