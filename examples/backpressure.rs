@@ -1,5 +1,5 @@
-//! Flow control: what happens when a producer is faster than its consumer. Its message is refused,
-//! it waits, it reserves a place first, or messages are dropped.
+//! Flow control for a producer that is faster than its consumer: its message is refused, it waits,
+//! it reserves a place first, or messages are dropped.
 //!
 //! ```text
 //! cargo run --release --example backpressure
@@ -91,7 +91,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     assert!(shown.iter().copied().eq((0..4).chain(10..=20)));
 
     // The other policies drop messages: the oldest for a display of the latest state, the newest to
-    // keep what has been accepted.
+    // keep the accepted ones.
     for (overflow, kept) in
         [(OverflowPolicy::DropOldest, [6, 7, 8, 9]), (OverflowPolicy::DropNewest, [0, 1, 2, 3])]
     {

@@ -1,5 +1,5 @@
 //! A chat server whose sessions own their sockets. Two clients talk, a third one makes its session
-//! crash, and the other two go on.
+//! crash, and the other two continue.
 //!
 //! ```text
 //! cargo run --release --example chat

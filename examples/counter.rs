@@ -27,7 +27,7 @@ impl Actor for Counter {
     type Msg = Msg;
     type Args = u64;
 
-    /// Every incarnation starts from the same arguments. A crash loses what was counted since.
+    /// Every incarnation starts from the same arguments. A crash loses the later counts.
     async fn init(start: &u64, _: &mut Context<Self>) -> Result<Self, ExitReason> {
         Ok(Self { total: *start })
     }

@@ -51,18 +51,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     handle.resume()?;
     down.await;
 
-    let in_hand = dead_letters.next().await.ok_or("the system lives")?;
+    let in_flight = dead_letters.next().await.ok_or("the system lives")?;
     let waiting = dead_letters.next().await.ok_or("the system lives")?;
-    for letter in [&in_hand, &waiting] {
+    for letter in [&in_flight, &waiting] {
         print_line!("dead: {} for {} ({:?})", letter.message_type, letter.label, letter.reason);
         assert_eq!(&*letter.label, "printer");
         assert!(letter.message_type.ends_with("Page"));
     }
-    assert!(matches!(in_hand.reason, DeadLetterReason::InFlight(ExitReason::Failed(_))));
+    assert!(matches!(in_flight.reason, DeadLetterReason::InFlight(ExitReason::Failed(_))));
     assert!(matches!(waiting.reason, DeadLetterReason::Unhandled(_)));
     assert!(dead_letters.try_next().is_none());
 
-    // A message that was not accepted is no dead letter. It comes back to its sender.
+    // A message that was not accepted is no dead letter. It is returned to its sender.
     let Err(SendError::Closed(Unsent { message: Page(text), .. })) = printer.cast(Page("late")) else {
         return Err("it has ended".into());
     };

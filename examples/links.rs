@@ -93,7 +93,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     print_line!("left ended: {}; right ended: {}", left_down.reason, right_down.reason);
     assert_eq!(left_down.reason.to_string(), right_down.reason.to_string());
 
-    // An actor that traps exits gets a signal, and goes on.
+    // An actor that traps exits gets a signal, and continues.
     let switchboard = system.spawn::<Switchboard>(()).await?;
     let half = switchboard.call(Ask::Open).await?;
     let down = half.monitor();

@@ -16,7 +16,7 @@ use std::time::Duration;
 use perennial::prelude::*;
 use perennial::{Probe, ReportKind, Subscription, SupervisionStats, SupervisorReport, UnstoppedChild};
 
-/// Hangs in three ways, as it is told to.
+/// Hangs in one of three ways, depending on the message.
 #[derive(Default)]
 struct Worker {
     forgotten: Vec<Reply<()>>,

@@ -43,7 +43,7 @@ impl Actor for Worker {
 type Ends = Vec<(&'static str, ExitReason)>;
 
 /// Monitors workers and records how they ended.
-struct Foreman {
+struct Observer {
     watched: HashMap<MonitorId, &'static str>,
     ended: Ends,
     waiting: Option<(usize, Reply<Ends>)>,
@@ -55,7 +55,7 @@ enum Ask {
     Ended(usize, Reply<Ends>),
 }
 
-impl Actor for Foreman {
+impl Actor for Observer {
     type Msg = Ask;
     type Args = ();
 
@@ -85,7 +85,7 @@ impl Actor for Foreman {
     }
 }
 
-impl Foreman {
+impl Observer {
     fn answer(&mut self) {
         if let Some((_, reply)) = self.waiting.take_if(|(count, _)| *count <= self.ended.len()) {
             reply.send(self.ended.clone());
@@ -96,13 +96,13 @@ impl Foreman {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let system = System::new();
-    let foreman = system.spawn::<Foreman>(()).await?;
+    let observer = system.spawn::<Observer>(()).await?;
 
     // In plain code a monitor is a future. This one exists before the actor runs.
     let (good, good_down) = system.spawn::<Worker>(()).label("good").detach_monitored()?;
     let (bad, bad_down) = system.spawn::<Worker>(()).label("bad").detach_monitored()?;
-    foreman.call(|done| Ask::Watch("good", good.clone(), done)).await?;
-    foreman.call(|done| Ask::Watch("bad", bad.clone(), done)).await?;
+    observer.call(|done| Ask::Watch("good", good.clone(), done)).await?;
+    observer.call(|done| Ask::Watch("bad", bad.clone(), done)).await?;
 
     good.cast(Job::Finish)?;
     assert!(matches!(good_down.await.reason, ExitReason::Normal));
@@ -110,9 +110,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     assert!(matches!(bad_down.await.reason, ExitReason::Panicked(_)));
 
     // A monitor always resolves, also if the actor ended long ago.
-    foreman.call(|done| Ask::Watch("late", good.clone(), done)).await?;
+    observer.call(|done| Ask::Watch("late", good.clone(), done)).await?;
 
-    let ended = foreman.call(|reply| Ask::Ended(3, reply)).await?;
+    let ended = observer.call(|reply| Ask::Ended(3, reply)).await?;
     for (name, reason) in &ended {
         print_line!("{name}: {reason}");
     }

@@ -18,7 +18,7 @@ use perennial::prelude::*;
 use perennial::{ReportKind, SupervisionStats, SupervisorReport};
 
 struct Worker {
-    good_bye: Duration,
+    cleanup_time: Duration,
 }
 
 enum Msg {
@@ -32,8 +32,8 @@ impl Actor for Worker {
     /// The time that its `terminate` takes.
     type Args = Duration;
 
-    async fn init(good_bye: &Duration, _: &mut Context<Self>) -> Result<Self, ExitReason> {
-        Ok(Self { good_bye: *good_bye })
+    async fn init(cleanup_time: &Duration, _: &mut Context<Self>) -> Result<Self, ExitReason> {
+        Ok(Self { cleanup_time: *cleanup_time })
     }
 
     async fn handle(&mut self, msg: Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
@@ -45,12 +45,12 @@ impl Actor for Worker {
     }
 
     async fn terminate(&mut self, _: &ExitReason, _: &mut Context<Self>) {
-        tokio::time::sleep(self.good_bye).await;
+        tokio::time::sleep(self.cleanup_time).await;
     }
 }
 
-fn worker(id: &str, good_bye: Duration) -> Child<Msg> {
-    Child::new::<Worker>(id, good_bye).shutdown(Shutdown::Timeout(Duration::from_millis(100)))
+fn worker(id: &str, cleanup_time: Duration) -> Child<Msg> {
+    Child::new::<Worker>(id, cleanup_time).shutdown(Shutdown::Timeout(Duration::from_millis(100)))
 }
 
 // Two threads, because one of them is blocked.
@@ -79,27 +79,30 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let report = app.shutdown().await;
     print_line!("shut down in {} ms: {}", began.elapsed().as_millis(), report.reason);
     assert!(!report.is_clean());
-    for straggler in &report.unstopped {
-        let what =
-            if straggler.abandoned { "did not even die, and was abandoned" } else { "was late, and killed" };
-        print_line!("{} {what}", straggler.path);
+    for child in &report.unstopped {
+        let what = if child.abandoned {
+            "did not end when killed, and was abandoned"
+        } else {
+            "was late, and killed"
+        };
+        print_line!("{} {what}", child.path);
     }
     let mut unstopped: Vec<_> =
-        report.unstopped.iter().map(|straggler| (&*straggler.path, straggler.abandoned)).collect();
+        report.unstopped.iter().map(|child| (&*child.path, child.abandoned)).collect();
     unstopped.sort_unstable();
     assert_eq!(unstopped, [("app/pool/late", false), ("app/stuck", true)]);
     assert_eq!(SupervisionStats::of(&system).abandoned, 1);
 
     // The reports say the same as it happens.
-    let mut heard = Vec::new();
+    let mut lines = Vec::new();
     while let Some(report) = reports.try_next() {
         match report.kind {
-            ReportKind::Killed => heard.push(format!("{} killed", report.path)),
-            ReportKind::Abandoned => heard.push(format!("{} abandoned", report.path)),
+            ReportKind::Killed => lines.push(format!("{} killed", report.path)),
+            ReportKind::Abandoned => lines.push(format!("{} abandoned", report.path)),
             _ => {}
         }
     }
-    assert_eq!(heard, ["app/stuck killed", "app/stuck abandoned", "app/pool/late killed"]);
+    assert_eq!(lines, ["app/stuck killed", "app/stuck abandoned", "app/pool/late killed"]);
 
     // Releases the blocked thread. The runtime would wait for it for ever.
     drop(release);

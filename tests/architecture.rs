@@ -1,6 +1,8 @@
-//! Keeps the shape of the project: who may import whom, how large a file and a function may be, what is in no library.
+//! Checks the structure of the project: the direction of imports, the size of files and functions,
+//! and constructs that no library may contain.
 //!
-//! If a rule is in the way, either the shape is wrong or the rule is. Settle which; do not work around it.
+//! If a rule is in the way, either the structure is wrong or the rule is. Decide which, and do not
+//! work around it.
 
 #[path = "architecture/imports.rs"]
 mod imports;
@@ -22,7 +24,7 @@ use sources::{Source, assert_none, everything, is_test, library, offenders, root
 /// The libraries, lowest rank first. A crate may import those before it, and none after it.
 const RANKS: [&str; 3] = ["actors", "registry", "supervision"];
 
-/// The longest that a file, and a function in it, may be.
+/// The maximum length of a file, and of a function in it.
 const FILE_LINES: usize = 400;
 const FUNCTION_LINES: usize = 60;
 
@@ -46,7 +48,7 @@ fn foreign_crates_and_the_state_of_threads_have_one_home() {
             &["supervision/src/driver/host.rs", "supervision/src/link.rs", "supervision/src/ractor"],
         ),
         ("dashmap::", &["registry/src/table/sharded.rs"]),
-        // What a panic hook was told is kept with the thread that panicked, and ends with it.
+        // The report of a panic hook is kept in the panicking thread, and is dropped with it.
         ("thread_local!", &["actors/src/panics.rs"]),
     ];
     for (import, homes) in homes {
@@ -64,44 +66,46 @@ fn foreign_crates_and_the_state_of_threads_have_one_home() {
     }
 }
 
-/// A subscriber may panic, block or call back, and so may a user's code: each has one door, where that does no harm.
+/// A tracing subscriber and a user's code may panic, block or call back. Each is called in one
+/// place, where that does no harm.
 #[test]
-fn foreign_code_has_one_door() {
+fn foreign_code_is_called_in_one_place() {
     let log = |source: &Source| source.path.ends_with("src/log.rs");
     let guards = |source: &Source| {
         let homes = ["actors/src/foreign", "actors/src/caught.rs"];
         homes.iter().any(|home| source.path.starts_with(root().join(home)))
     };
     let panics: &[&str] = &["catch_unwind", "resume_unwind", "into_panic("];
-    type IsDoor = fn(&Source) -> bool;
-    let doors: [(&str, &[&str], IsDoor); 2] = [
+    type IsHome = fn(&Source) -> bool;
+    let homes: [(&str, &[&str], IsHome); 2] = [
         ("only log.rs calls tracing", &["tracing::"], log),
-        ("only foreign/ catches panics, and caught.rs has their payloads", panics, guards),
+        ("only foreign/ catches panics, and caught.rs keeps their payloads", panics, guards),
     ];
-    for (rule, words, is_door) in doors {
+    for (rule, words, is_home) in homes {
         for name in RANKS {
-            let files: Vec<Source> = library(name).into_iter().filter(|source| !is_door(source)).collect();
+            let files: Vec<Source> = library(name).into_iter().filter(|source| !is_home(source)).collect();
             assert_none(rule, &offenders(&files, |line| words.iter().any(|word| line.contains(word))));
         }
     }
 }
 
-/// A function that calls itself for the children of a node takes stack for each level of a tree.
+/// A function that recurses into the children of a node uses stack for each level of a tree.
 #[test]
-fn trees_are_descended_by_lists_and_not_by_recursion() {
+fn trees_are_walked_with_lists_and_not_by_recursion() {
     let homes = ["nesting.rs", "driver/inspect.rs", "driver/cleanup.rs"];
     let mut files = library("supervision");
     files.retain(|source| !homes.iter().any(|home| source.path.ends_with(Path::new("src").join(home))));
     let steps = [".group()", ".open_alone(", ".close_alone("];
     assert_none(
-        "what is done with a node and all below it is in nesting.rs, or a loop in one of the other homes",
+        "operations on a node and its descendants are in nesting.rs, or are loops in the other homes",
         &offenders(&files, |line| steps.iter().any(|step| line.contains(step))),
     );
 }
 
-/// Clippy finds a guard that is held across an await, but not one inside an `Option`; and what is hidden behind `impl` has no name.
+/// Clippy finds a guard that is held across an await, but not one inside an `Option`. A type behind
+/// `impl` has no name that clippy could find.
 #[test]
-fn the_table_never_waits_and_hides_nothing() {
+fn the_table_never_awaits_and_returns_no_opaque_type() {
     let table =
         sources("registry/src").into_iter().filter(|source| source.path.ends_with("table/sharded.rs"));
     let table: Vec<Source> = table.collect();
@@ -113,7 +117,8 @@ fn the_table_never_waits_and_hides_nothing() {
     );
 }
 
-/// What a map does to its keys, and what a waker does, is users' code; the map runs it under its locks.
+/// The `Eq` and `Hash` of a key and the functions of a waker are users' code. A map would run the
+/// former under its locks.
 #[test]
 fn the_registry_runs_no_foreign_code_under_a_lock_or_without_a_guard() {
     let files = library("registry");
@@ -152,13 +157,13 @@ fn the_engine_is_pure() {
     let library: Vec<Source> = files.into_iter().filter(|source| !is_test(&source.path)).collect();
     assert!(!library.is_empty());
     assert_none(
-        "no clock, task, lock, log or dice in the engine",
+        "no clock, task, lock, log or random number in the engine",
         &offenders(&library, |line| impure.iter().any(|word| line.contains(word))),
     );
 }
 
-/// A claim is shared between what belongs to one owner: the spec and the children of a supervisor,
-/// or a spec and the request that hands it over.
+/// A claim is shared only by the parts of one owner: the spec and the children of a supervisor, or
+/// a spec and the request that transfers it.
 #[test]
 fn claims_to_an_identity_are_shared_by_their_owner_only() {
     let homes = [
@@ -179,20 +184,20 @@ fn claims_to_an_identity_are_shared_by_their_owner_only() {
 }
 
 #[test]
-fn every_file_says_what_it_is_for_and_is_short() {
+fn every_file_states_its_purpose_and_is_short() {
     let mut wrong = Vec::new();
     for source in everything() {
         let path = source.path.display();
         let first = source.text.lines().next().unwrap_or_default();
         if !first.starts_with("//!") && !first.starts_with("#![doc") {
-            wrong.push(format!("{path}: the first line does not say what it is for"));
+            wrong.push(format!("{path}: the first line does not state its purpose"));
         }
         let lines = source.text.lines().count();
         if lines > FILE_LINES {
             wrong.push(format!("{path}: {lines} lines"));
         }
     }
-    assert_none("a file has one idea, says which, and is short", &wrong);
+    assert_none("a file has one purpose, states it, and is short", &wrong);
 }
 
 #[test]
@@ -254,7 +259,7 @@ fn libraries_neither_print_nor_panic_nor_keep_global_state() {
             "not in a library",
             &offenders(&library(name), |line| {
                 let line = line.replace("&'static ", "").replace("'static", "");
-                // A constant that cannot be computed does not compile; what a thread keeps has its home, see above.
+                // A constant that panics does not compile. Only one file has thread-local state.
                 let constant = line.trim_start().starts_with("const ");
                 let of_thread = line.contains("= const {");
                 // A guard is empty only while it is dropped.
@@ -265,10 +270,11 @@ fn libraries_neither_print_nor_panic_nor_keep_global_state() {
     }
 }
 
-/// What becomes of an error that gives a value back when it becomes an exit reason: see `actors/src/carried.rs`.
+/// An error that returns a value must not keep it when it becomes an exit reason: see
+/// `actors/src/carried.rs`.
 #[test]
 fn an_error_with_a_type_parameter_says_whether_it_carries_a_value() {
-    // It keeps errors of the user's own type, and what they carry is theirs.
+    // It keeps errors of the user's own type, with their values.
     let exempt = ["JobError<E>"];
     let mut wrong = Vec::new();
     for source in RANKS.iter().flat_map(|name| library(name)) {
@@ -292,27 +298,31 @@ fn an_error_with_a_type_parameter_says_whether_it_carries_a_value() {
             }
         }
     }
-    assert_none("a reason keeps no value that an error gives back", &wrong);
+    assert_none("an exit reason keeps no value that an error returns", &wrong);
 }
 
 #[test]
 fn no_thread_sleeps() {
     let sleep = concat!("thread::", "sleep");
-    assert_none("nobody sleeps and hopes", &offenders(&everything(), |line| line.contains(sleep)));
+    assert_none(
+        "no thread sleeps to wait for an event",
+        &offenders(&everything(), |line| line.contains(sleep)),
+    );
 }
 
 #[test]
-fn a_test_that_lets_time_pass_has_its_time_paused() {
-    let hopes =
+fn a_test_that_sleeps_has_paused_time() {
+    let sleeps =
         |part: &str| part.contains("sleep(") && part.contains("test") && !part.contains("start_paused");
     let files = everything().into_iter().filter(|source| is_test(&source.path));
     let files = files.filter(|source| !source.path.to_string_lossy().contains("support"));
-    let hoping = files.filter(|source| source.text.split("\n#[").skip(1).any(hopes));
-    let hoping: Vec<String> = hoping.map(|source| source.path.display().to_string()).collect();
-    assert_none("nobody sleeps and hopes, on a task either", &hoping);
+    let unpaused = files.filter(|source| source.text.split("\n#[").skip(1).any(sleeps));
+    let unpaused: Vec<String> = unpaused.map(|source| source.path.display().to_string()).collect();
+    assert_none("no task sleeps in real time to wait for an event", &unpaused);
 }
 
-/// An interval wakes a task whether anything is due or not, and a count of its ticks is late as soon as one of them is.
+/// An interval wakes its task even if nothing is due, and a count of ticks stays late after one
+/// late tick.
 #[test]
 fn time_is_read_from_a_clock_and_never_counted() {
     let words =
@@ -361,15 +371,15 @@ fn every_test_that_the_docs_name_exists() {
     let mut missing = Vec::new();
     for name in ["docs/SEMANTICS.md", "docs/OTP.md", "docs/PATTERN.md"] {
         let text = fs::read_to_string(root().join(name)).expect("the page can be read");
-        // Code is every other piece; what reads like a sentence is a test.
+        // Every other piece is code. A name with four or more underscores is a test.
         let named = text.split('`').skip(1).step_by(2).filter(|code| code.matches('_').count() > 3);
         missing.extend(named.filter(|test| !functions.contains(test)).map(|test| format!("{name}: {test}")));
     }
-    assert_none("what the docs promise is tested", &missing);
+    assert_none("every promise in the docs has a test", &missing);
 }
 
 #[test]
-fn the_words_are_those_of_the_field() {
+fn the_terms_are_those_of_the_field() {
     let banned = ["meltdown", "pid cell", "stop reason", "stop_reason"];
     let files: Vec<Source> = RANKS.iter().flat_map(|name| library(name)).collect();
     let mut wrong = Vec::new();

@@ -124,7 +124,7 @@ fn the_same_seed_prints_and_injects_the_same_faults() {
     assert_eq!(first.0.len(), 25);
     assert_eq!(first, faults("7"));
     assert_ne!(first.0, faults("8").0);
-    // What is injected is what is planned.
+    // The injected faults are the planned ones.
     for (kind, name) in [("panic", "panic"), ("error", "error"), ("kill", "kill")] {
         let planned = first.0.iter().filter(|line| line.split_whitespace().nth(2) == Some(name));
         assert_eq!(first.1[kind], planned.count() as u64, "{kind}");
@@ -248,15 +248,15 @@ fn its_own_output_is_not_indexed() {
 }
 
 /// Runs the demo without the rights to read every file, even if this test runs as root.
-fn run_as_nobody(arguments: &[&str], place: &Path) -> Output {
-    const NOBODY: u32 = 65534;
+fn run_unprivileged(arguments: &[&str], place: &Path) -> Output {
+    const UNPRIVILEGED_UID: u32 = 65534;
     fs::set_permissions(place, fs::Permissions::from_mode(0o755)).expect("it is ours");
     let program = place.join("chaos");
     fs::copy(chaos(), &program).expect("it is copied");
     let mut command = Command::new(program);
     command.args(arguments).current_dir(place);
     if fs::metadata(place).expect("it is there").uid() == 0 {
-        command.uid(NOBODY);
+        command.uid(UNPRIVILEGED_UID);
     }
     command.output().expect("the demo runs")
 }
@@ -267,7 +267,7 @@ fn a_file_that_cannot_be_read_is_listed_and_the_rest_goes_on() {
     let secret = place.path().join("in/secret");
     fs::write(&secret, "secret").expect("a file");
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o000)).expect("it is ours");
-    let output = run_as_nobody(&["--input", "in", "--seed", "7"], place.path());
+    let output = run_unprivileged(&["--input", "in", "--seed", "7"], place.path());
     assert_code(&output, 3);
     let shown = text(&output.stdout);
     assert!(shown.contains("in/secret: Permission denied"), "{shown}");
@@ -284,7 +284,7 @@ fn a_file_that_vanishes_meanwhile_is_listed() {
         .spawn()
         .expect("the demo runs");
     let mut lines = BufReader::new(demo.stdout.take().expect("it is piped")).lines();
-    // The attack goes on for a fifth of its duration after the last file. The final pass misses a
+    // The attack continues for a fifth of its duration after the last file. The final pass misses a
     // file that vanishes in that time.
     let done = lines.by_ref().map_while(Result::ok).find(|line| line.contains("files indexed"));
     assert!(done.is_some(), "the demo says when the work is done");

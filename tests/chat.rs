@@ -68,7 +68,7 @@ async fn of_100_sessions_one_says_bye_and_two_crash_and_97_go_on_undisturbed() {
     for client in &mut others {
         assert_eq!(read_line(client).await, "ada: still here?\n");
     }
-    // Each of them can still talk, and all of them hear it.
+    // Each client can still send a line, and all of them receive it.
     for speaker in 0..others.len() {
         type_line(&mut others[speaker], "yes").await;
         for client in &mut others {
@@ -105,7 +105,7 @@ async fn client_that_hangs_up_ends_its_session_and_no_other() {
     assert!(server.app.shutdown().await.is_clean());
 }
 
-/// The page of the guide shows the server itself, and not a copy that has grown old.
+/// The page of the guide shows the current source of the server.
 #[test]
 fn guide_shows_the_server_as_it_is() {
     let read = |path: &str| {

@@ -44,7 +44,7 @@ fn cases(page: &str) -> Vec<Case> {
 /// in a comment.
 fn references(text: &str) -> BTreeSet<u16> {
     let tests = text.split("fn ").skip(1).flat_map(numbers_of_name);
-    // A list may go on in the next line of a comment.
+    // A list may continue in the next line of a comment.
     let comments = text.replace("\n//! ", " ").replace("\n    /// ", " ").replace("\n/// ", " ");
     let named = comments.split("OTP case").skip(1).flat_map(numbers_of_list).collect::<Vec<_>>();
     tests.chain(named).collect()

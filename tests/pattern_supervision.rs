@@ -107,7 +107,7 @@ async fn start(pool: ScriptedPool) -> (System, App<SupervisorHandle>, PoolHandle
 
 fn running(app: &App<SupervisorHandle>) -> usize {
     let tree = app.tree();
-    tree.children.iter().filter(|child| *child.id != *"foreman" && child.state == ChildState::Running).count()
+    tree.children.iter().filter(|child| *child.id != *"manager" && child.state == ChildState::Running).count()
 }
 
 async fn until(is_so: impl Fn() -> bool) {

@@ -75,7 +75,7 @@ async fn supervisor_shuts_down_at_the_first_restart_above_its_intensity() {
     assert!(address.cast(crash()).is_err());
 }
 
-/// OTP case 66, and what a transient supervisor does instead.
+/// OTP case 66, and the different behavior of a transient supervisor.
 #[tokio::test(start_paused = true)]
 async fn nested_supervisor_above_its_intensity_restarts_only_if_it_is_permanent() {
     for (restart, comes_back) in
@@ -93,7 +93,7 @@ async fn nested_supervisor_above_its_intensity_restarts_only_if_it_is_permanent(
     }
 }
 
-/// OTP case 55: retries go on until one succeeds or the intensity is exceeded.
+/// OTP case 55: retries continue until one succeeds or the intensity is exceeded.
 #[tokio::test(start_paused = true)]
 async fn failed_restart_is_retried_and_every_attempt_counts() {
     let child = scripted_with("a", &Log::default(), Behavior::FailsFrom(2));

@@ -207,10 +207,10 @@ pub(crate) async fn unique_keys_registered(owners: usize, items: usize) -> Durat
 
 pub(crate) async fn unique_keys_given_up(owners: usize, items: usize) -> Duration {
     let (owners, keys, _) = with_unique_keys(owners, items).await;
-    let give_up = move |ctx: &Context<Owner>, items: std::ops::Range<usize>| {
+    let unregister = move |ctx: &Context<Owner>, items: std::ops::Range<usize>| {
         items.for_each(|item| assert_eq!(keys.unregister(ctx, &item), Some(item)));
     };
-    owners.inside(give_up).await
+    owners.inside(unregister).await
 }
 
 /// Registers each item under the key that `key` returns for its number.
@@ -238,19 +238,19 @@ pub(crate) async fn duplicate_keys_given_up(owners: usize, items: usize) -> Dura
         (0..all).for_each(|item| in_keys.register(ctx, item, item).expect("it lives"));
     };
     others.inside(register).await;
-    let give_up = move |ctx: &Context<Owner>, items: std::ops::Range<usize>| {
+    let unregister = move |ctx: &Context<Owner>, items: std::ops::Range<usize>| {
         items.for_each(|item| assert_eq!(keys.unregister(ctx, &item), [item]));
     };
-    owners.inside(give_up).await
+    owners.inside(unregister).await
 }
 
 /// All items of an owner have the same key.
 pub(crate) async fn entries_of_a_key_given_up(owners: usize, items: usize) -> Duration {
     let (owners, keys) = with_duplicate_keys(owners, items, |item, items| item / items).await;
-    let give_up = move |ctx: &Context<Owner>, range: std::ops::Range<usize>| {
+    let unregister = move |ctx: &Context<Owner>, range: std::ops::Range<usize>| {
         assert_eq!(keys.unregister(ctx, &(range.start / items)).len(), items);
     };
-    owners.inside(give_up).await
+    owners.inside(unregister).await
 }
 
 pub(crate) async fn keys_at_an_end(owners: usize, items: usize) -> Duration {

@@ -29,9 +29,9 @@
 //! | | warn | the closure before the stop took too long: the tree stops | `timeout` |
 //! | `perennial::pool` | warn | pool was not resized: it is tried again | `error` |
 //!
-//! A level "or debug" is debug after a crash. The fields of a child are `supervisor` (a pid), `actor`
-//! (its path), `pid` and `incarnation`; those of an actor are the last three. A reason is written
-//! with all its sources. Lines have no parent span.
+//! A level "or debug" is debug after a crash. The fields of a child are `supervisor` (a pid),
+//! `actor` (its path), `pid` and `incarnation`. The fields of an actor are the last three. A reason
+//! is written with all its sources. Lines have no parent span.
 //!
 //! No other file of the crate calls tracing; `tests/architecture.rs` checks this.
 

@@ -87,14 +87,14 @@ async fn of_a_task_of_a_scope_it_is_its_result() {
 }
 
 /// A ractor actor that panics in the given callback.
-struct Puppet;
+struct ScriptedActor;
 
 enum Order {
     Panic,
     Incarnation(Reply<u32>),
 }
 
-impl Actor for Puppet {
+impl Actor for ScriptedActor {
     type Msg = Order;
     type State = u32;
     type Arguments = u32;
@@ -129,7 +129,7 @@ async fn of_a_callback_of_a_ractor_actor_it_restarts_the_child() {
     let runs = AtomicU32::new(1);
     let child = Child::ractor("a", move || match runs.fetch_add(1, Ordering::Relaxed) {
         3 => panic_with_a_bomb(),
-        run => (Puppet, run),
+        run => (ScriptedActor, run),
     });
     let address: Address<Order> = child.address();
     let app = start(Supervisor::new("app").intensity(5, Duration::from_secs(1)).child(child)).await;

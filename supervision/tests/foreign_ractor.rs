@@ -16,7 +16,7 @@ use perennial_supervision::{App, Child, Supervisor, SupervisorHandle};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef};
 
 /// Holds a bomb, as its state does and as its arguments may.
-struct Puppet {
+struct ScriptedActor {
     _bomb: Bomb,
 }
 
@@ -30,7 +30,7 @@ enum Order {
     Supervisor(Reply<Option<ActorCell>>),
 }
 
-impl Actor for Puppet {
+impl Actor for ScriptedActor {
     type Msg = Order;
     type State = State;
     type Arguments = Bomb;
@@ -59,7 +59,7 @@ impl Actor for Puppet {
 
 async fn start(bomb: &Bomb) -> (App<SupervisorHandle>, Address<Order>) {
     let bomb = ManuallyDrop::new(bomb.clone());
-    let make = move || (Puppet { _bomb: Bomb::clone(&bomb) }, Bomb::clone(&bomb));
+    let make = move || (ScriptedActor { _bomb: Bomb::clone(&bomb) }, Bomb::clone(&bomb));
     let child = Child::ractor("a", make);
     let address = child.address();
     let tree = Supervisor::new("app").intensity(5, Duration::from_secs(1)).child(child);

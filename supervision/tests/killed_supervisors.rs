@@ -68,7 +68,7 @@ fn keep_killing(supervisor: ActorHandle, over: Arc<AtomicBool>) -> JoinHandle<u3
     })
 }
 
-async fn nobody_is_left(system: &System, app: App<SupervisorHandle>, asked: Vec<Address<Msg>>) {
+async fn assert_all_exited(system: &System, app: App<SupervisorHandle>, asked: Vec<Address<Msg>>) {
     assert!(app.shutdown().await.is_clean());
     assert_eq!(asked.len(), CALLERS * CHILDREN);
     assert!(asked.iter().all(|address| address.cast(crash()).is_err()), "no incarnation is due");
@@ -95,7 +95,7 @@ async fn callers_of_a_supervisor_that_is_killed_again_and_again_are_answered_and
         let asked = asked.await;
         over.store(true, Ordering::Relaxed);
         assert!(killer.await.expect("it ends well") > 0);
-        nobody_is_left(&system, app, asked).await;
+        assert_all_exited(&system, app, asked).await;
     }
 }
 
@@ -113,5 +113,5 @@ async fn callers_of_a_dynamic_supervisor_that_is_killed_again_and_again_are_answ
     let asked = asked.await;
     over.store(true, Ordering::Relaxed);
     assert!(killer.await.expect("it ends well") > 0);
-    nobody_is_left(&system, app, asked).await;
+    assert_all_exited(&system, app, asked).await;
 }

@@ -72,7 +72,7 @@ async fn until_replaced(reports: &mut Reports) -> Vec<String> {
     lines
 }
 
-async fn is_told_to_stop_killed_abandoned_and_replaced(hang: Msg, let_go: impl Send) {
+async fn is_stopped_killed_abandoned_and_replaced(hang: Msg, release: impl Send) {
     let log = Log::new();
     let child = Script::plain(&log).child("a").shutdown(Shutdown::Timeout(ms(20))).handler_deadline(DEADLINE);
     let address = child.address();
@@ -86,8 +86,8 @@ async fn is_told_to_stop_killed_abandoned_and_replaced(hang: Msg, let_go: impl S
     assert_eq!(notes, ["a starts", "a starts", "a handles what waited"]);
     assert_eq!(SupervisionStats::of(&system).abandoned, 1);
 
-    drop(let_go);
-    assert_eq!(incarnation(&address).await, 2, "the one before can do nothing more");
+    drop(release);
+    assert_eq!(incarnation(&address).await, 2, "the previous incarnation has no effect");
     let report = app.shutdown().await;
     let unstopped: Vec<_> = report.unstopped.iter().map(|child| (&*child.path, child.abandoned)).collect();
     assert_eq!(unstopped, [("app/a", true)]);
@@ -98,7 +98,7 @@ async fn is_told_to_stop_killed_abandoned_and_replaced(hang: Msg, let_go: impl S
 fn a_handler_that_blocks_its_thread_is_abandoned_and_its_address_serves_again() {
     on_threads(4, async {
         let (hold, block) = block();
-        is_told_to_stop_killed_abandoned_and_replaced(block, hold).await;
+        is_stopped_killed_abandoned_and_replaced(block, hold).await;
     });
 }
 
@@ -106,7 +106,7 @@ fn a_handler_that_blocks_its_thread_is_abandoned_and_its_address_serves_again() 
 fn a_handler_that_spins_is_abandoned_and_its_address_serves_again() {
     on_threads(4, async {
         let (spinning, on): (Spinning, Arc<AtomicBool>) = Spinning::new();
-        is_told_to_stop_killed_abandoned_and_replaced(Msg::Spin(on), spinning).await;
+        is_stopped_killed_abandoned_and_replaced(Msg::Spin(on), spinning).await;
     });
 }
 

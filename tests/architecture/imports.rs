@@ -1,4 +1,4 @@
-//! Who imports whom: one way, between folders and between the files of one.
+//! Imports go one way, between folders and between the files of one folder.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,7 +59,7 @@ fn imported(source: &Source) -> Vec<Import> {
     found
 }
 
-/// A chain of imports that leads back to where it began.
+/// Returns a chain of imports that leads back to its start.
 fn find_circle(imports: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
     fn visit(
         at: &str,

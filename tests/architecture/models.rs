@@ -1,4 +1,5 @@
-//! Every model that loom checks carries one mark, by which CI selects and counts it: it lies in a file `loom_*.rs`.
+//! Every model that loom checks is in a file `loom_*.rs`. CI selects and counts the models by this
+//! name.
 
 use std::path::Path;
 
@@ -8,7 +9,7 @@ use super::sources::{Source, assert_none, everything, sources};
 /// The file names of models begin with this, and so does the path of their tests: `::loom_`.
 const MARK: &str = "loom_";
 
-/// What only a model contains. A crate's `sync.rs` is the one other place that knows loom.
+/// Paths that only a model contains. Apart from models, only a crate's `sync.rs` uses loom.
 const USES: [&str; 3] = ["loom::model", "loom::thread", "loom::future"];
 
 fn file_name(source: &Source) -> &str {

@@ -1,4 +1,4 @@
-//! The sources that the rules look at.
+//! The sources that the rules check.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ pub(super) fn sources(folder: impl AsRef<Path>) -> Vec<Source> {
     found
 }
 
-/// The sources of a library without its tests.
+/// Returns the sources of a library without its tests.
 pub(super) fn library(name: &str) -> Vec<Source> {
     let mut files = sources(Path::new(name).join("src"));
     files.retain(|source| !is_test(&source.path));
@@ -42,7 +42,7 @@ pub(super) fn library(name: &str) -> Vec<Source> {
     files
 }
 
-/// What files and folders are called that are there for tests only.
+/// The names of files and folders that are for tests only.
 const TESTS: [&str; 2] = ["tests", "tests.rs"];
 
 pub(super) fn is_test(path: &Path) -> bool {
@@ -59,7 +59,7 @@ pub(super) fn everything() -> Vec<Source> {
     folders.flat_map(sources).collect()
 }
 
-/// The code of a file: no comments, and nothing after its unit tests begin.
+/// Returns the code of a file without comments and unit tests.
 pub(super) fn code(source: &Source) -> impl Iterator<Item = (usize, &str)> {
     let lines = source.text.lines().enumerate().map(|(number, line)| (number + 1, line));
     let lines = lines

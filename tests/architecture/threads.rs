@@ -1,18 +1,19 @@
-//! Tests on several threads read accounts only after the handlers that change them have returned.
+//! Tests on several threads read counters only after the handlers that change them have returned.
 
 use super::sources::{Source, assert_none, everything, is_test};
 
-/// What makes a test run on several threads.
+/// Texts that mark a test on several threads.
 const THREADS: [&str; 2] = ["multi_thread", "on_threads("];
 
-/// The counts that change when a handler returns, which is after it has answered.
+/// The counters that change when a handler returns, which is after its reply.
 const CHANGES_ON_RETURN: [&str; 2] = [".handled", ".queued"];
 
-/// What resolves after the last handler has returned: the end of the actor, of its tree, or of all work of the system.
+/// Calls that resolve after the last handler has returned: the exit of the actor or of its tree, or
+/// the end of all work of the system.
 const ENDS: [&str; 6] =
-    [".ended(", "end(&", ".shutdown().await", ".settled().await", ".join()", ".stop(StopPool"];
+    [".ended(", "end(&", ".shutdown().await", ".settled().await", ".join()", ".stop(PoolShutdown"];
 
-/// Returns the lines of a test that read an account while a handler may still be running.
+/// Returns the lines of a test that read a counter while a handler may still be running.
 fn early_reads(test: &str) -> Vec<&str> {
     if !THREADS.iter().any(|mark| test.contains(mark)) {
         return Vec::new();
@@ -35,7 +36,7 @@ fn tests_of(source: &Source) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn a_test_on_threads_reads_accounts_after_the_handlers_have_returned() {
+fn a_test_on_threads_reads_counters_after_the_handlers_have_returned() {
     let files = everything().into_iter().filter(|source| is_test(&source.path));
     // This file spells out what it looks for.
     let files = files.filter(|source| !source.path.ends_with(file!()));
@@ -45,7 +46,7 @@ fn a_test_on_threads_reads_accounts_after_the_handlers_have_returned() {
         lines.into_iter().map(move |line| format!("{path}: {line}"))
     });
     let wrong: Vec<String> = wrong.collect();
-    assert_none("an answer comes before its handler returns: wait for the end of the actor first", &wrong);
+    assert_none("a reply comes before its handler returns: wait for the exit of the actor first", &wrong);
 }
 
 #[test]

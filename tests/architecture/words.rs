@@ -21,7 +21,8 @@ const PEOPLE: [&str; 9] = [
     concat!("fore", "man"),
 ];
 
-/// Metaphors and the standard term for each. Banned in identifiers, as a part of one too, and in comments.
+/// Metaphors and the standard term for each. Banned in comments and in identifiers, also as a part
+/// of one.
 const METAPHORS: &str = "
     abode registration
     agenda self messages
@@ -53,7 +54,7 @@ const METAPHORS: &str = "
     watchmen watchdogs
 ";
 
-/// Identifiers that went, and what each is called now. Banned as whole words, in code and in comments.
+/// Old identifiers and the new name of each. Banned as whole words, in code and in comments.
 const RENAMED: &str = "
     BEING_SEEN OBSERVING
     DeadReason DeadLetterReason
@@ -180,7 +181,7 @@ const RENAMED: &str = "
     work_off run_jobs
 ";
 
-/// Old names that are ordinary words elsewhere. Banned as the name of an item, a field or a variant.
+/// Old names that are ordinary words elsewhere. Banned as the name of an item.
 const REDEFINED: &str = "
     Agenda Announce Attempt Backlog Bell Birth Board Book Books Bound Brought Charge Condition Conduct Content
     Desk Die Displaced Draft Effect Errands Estate Exclusive Farewell Fate Foreman Granted Held Home Hook House Hosted

@@ -21,8 +21,8 @@
 //!   for a mailbox of 1,024 messages whose sender waits for room; a `-` for a library without one.
 //! - `call` is one request after the other from one task. A call of perennial has its default
 //!   timeout of five seconds. No other contestant's call has a timeout.
-//! - `spawn_stop` starts 200,000 actors, then stops them all in good order, then waits for the end
-//!   of all. Some libraries wait for each start too, as the file of each contestant says.
+//! - `spawn_stop` starts 200,000 actors, then stops them all, then waits for all exits. Some
+//!   libraries wait for each start too, as the file of each contestant says.
 //! - `restart_error` and `restart_panic` last from the message at which the handler of a supervised
 //!   actor returns an error, or panics, to the first answer of its next incarnation, 20,000 times
 //!   in a row. A call that fails in between yields and is repeated. No supervisor gives up, and no

@@ -10,7 +10,7 @@ use crate::works::Work;
 /// The hidden command that does one work in a fresh process.
 pub const CHILD: &str = "child";
 
-/// What every contestant has paid for one work.
+/// The cost of one work for every contestant.
 #[derive(Debug)]
 pub struct Outcome {
     pub work: &'static Work,
@@ -18,13 +18,13 @@ pub struct Outcome {
     pub costs: Vec<Cost>,
 }
 
-/// The median over the rounds, or why there is none.
+/// The median over the rounds, or the reason why there is none.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Cost {
     Median(f64),
-    /// It has nothing of the kind.
+    /// The contestant cannot do the work.
     Missing,
-    /// It is not on this machine.
+    /// The contestant is not on this machine.
     Absent(&'static str),
 }
 
@@ -38,7 +38,7 @@ impl Cost {
 }
 
 impl Outcome {
-    /// What that contestant has paid.
+    /// Returns the cost of a contestant.
     pub fn cost(&self, contestant: Contestant) -> Option<f64> {
         let place = Contestant::ALL.iter().position(|other| *other == contestant)?;
         self.costs.get(place)?.median()
@@ -74,12 +74,12 @@ fn costs(work: &Work, absences: &[Option<&'static str>], samples: Vec<Vec<f64>>)
     .collect()
 }
 
-/// The places from 0, begun at another one in each round.
+/// Returns the places in order, with a different first place in each round.
 fn rotated(places: usize, round: usize) -> impl Iterator<Item = usize> {
     (0..places).map(move |place| (place + round) % places)
 }
 
-/// The middle one, or the mean of the two in the middle.
+/// Returns the middle sample, or the mean of the two in the middle.
 fn median(mut samples: Vec<f64>) -> Option<f64> {
     samples.sort_by(f64::total_cmp);
     let upper = *samples.get(samples.len() / 2)?;

@@ -1,4 +1,4 @@
-//! What the race has shown: as JSON for programs, and as a table for people.
+//! The results of the race: as JSON for programs, and as a table for readers.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,7 +9,7 @@ use crate::contestants::Contestant;
 use crate::race::{Cost, Outcome};
 use crate::works::{Against, Target};
 
-/// All results and how they stand to the targets.
+/// All results and the targets that they meet.
 #[derive(Debug, Serialize)]
 pub struct Report {
     rows: Vec<Row>,
@@ -68,7 +68,8 @@ fn ratio(cost: Option<f64>, outcome: &Outcome) -> Option<f64> {
     Some(cost? / outcome.cost(Contestant::Perennial)?)
 }
 
-/// The medians with their ratios to perennial's, then the targets, then how many of them are met.
+/// Returns the medians with their ratios to perennial's, the targets, and the number of targets
+/// that are met.
 pub fn table(report: &Report, outcomes: &[Outcome]) -> String {
     let mut text = aligned(&costs(outcomes));
     let standings = standings(report);
@@ -78,7 +79,7 @@ pub fn table(report: &Report, outcomes: &[Outcome]) -> String {
     }
     let all = || report.rows.iter().flat_map(|row| &row.targets);
     let met = all().filter(|standing| standing.met).count();
-    // To write into a string does not fail.
+    // Writing into a string does not fail.
     let _ = writeln!(text, "\ntargets met: {met} of {}", all().count());
     text
 }
@@ -117,7 +118,7 @@ fn standings(report: &Report) -> Vec<Vec<String>> {
     std::iter::once(head).chain(rows).collect()
 }
 
-/// Columns as wide as their widest cell: the first to the left, the others to the right.
+/// Formats columns as wide as their widest cell: the first aligned left, the others right.
 fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(String::len).max();
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_missing_is_null_in_json() {
+    fn a_missing_contestant_is_null_in_json() {
         let json = serde_json::to_value(Report::new(&[cast()])).unwrap();
         let row = &json["rows"][0];
         assert_eq!(row["work"], "cast_1_1");

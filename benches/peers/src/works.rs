@@ -1,4 +1,4 @@
-//! What is raced, as data: the works, how much of each, and the targets that perennial has set itself.
+//! The works of the race as data: their sizes, and the targets of perennial.
 
 use self::Mailbox::{Bounded, Unbounded};
 use self::Threads::{One, Two};
@@ -16,20 +16,20 @@ pub const CRASHES: u64 = 20_000;
 pub const NAMES: u64 = 10_000;
 /// Lookups by name, all in all.
 pub const LOOKUPS: u64 = 1_000_000;
-/// Jobs that are over at once, of a pool of [`WORKERS`].
+/// Empty jobs of a pool of [`WORKERS`].
 pub const JOBS: u64 = 500_000;
 /// The workers that share [`JOBS`].
 pub const WORKERS: usize = 4;
 /// Jobs that keep a processor busy.
 pub const CPU_JOBS: u64 = 10_000;
-/// How long each of those does: some 50 microseconds.
+/// The rounds of each of these jobs: some 50 microseconds.
 pub const JOB_ROUNDS: u64 = 30_000;
-/// Actors that sit idle while their memory is taken.
+/// Idle actors whose memory is measured.
 pub const IDLE: u64 = 100_000;
-/// Room in a bounded mailbox.
+/// The capacity of a bounded mailbox.
 pub const ROOM: usize = 1_024;
 
-/// What a mailbox holds.
+/// The bound of a mailbox.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Mailbox {
     Unbounded,
@@ -37,14 +37,14 @@ pub enum Mailbox {
     Bounded,
 }
 
-/// What the senders and the actors run on.
+/// The threads of the senders and the actors.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Threads {
     One,
     Two,
 }
 
-/// How an actor is brought down.
+/// How an actor crashes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Crash {
     /// Its handler returns an error.
@@ -53,20 +53,22 @@ pub enum Crash {
     Panic,
 }
 
-/// What is to be done.
+/// The task of a work.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Task {
-    /// So many senders share [`CASTS`] messages to one actor, until it has handled the last.
+    /// `senders` senders share [`CASTS`] messages to one actor, until it has handled the last.
     Cast { senders: u64, mailbox: Mailbox, threads: Threads },
     /// [`CALLS`] requests from one task, each after the reply to the one before.
     Call { mailbox: Mailbox, threads: Threads },
-    /// [`LIVES`] actors: start all, stop all in good order, wait for the end of all.
+    /// [`LIVES`] actors: start all, stop all, wait for all exits.
     SpawnStop,
-    /// [`CRASHES`] of a supervised actor, each after the first answer of the incarnation that followed the one before.
+    /// [`CRASHES`] of a supervised actor, each after the first answer of the incarnation after the
+    /// previous crash.
     Restart(Crash),
     /// [`LOOKUPS`] of [`NAMES`] names, from one task.
     Whereis,
-    /// [`CASTS`] from one task to so many of [`NAMES`] actors in turn, with a lookup by name before each, until the last is handled.
+    /// [`CASTS`] from one task to `actors` of the [`NAMES`] actors in turn, with a lookup by name
+    /// before each. It ends when the last is handled.
     NamedCast { actors: u64 },
     /// [`JOBS`] empty jobs from one task to a pool of [`WORKERS`], until the last is done.
     EmptyJobs { threads: Threads },
@@ -90,7 +92,7 @@ impl Task {
     }
 }
 
-/// What a result is measured against.
+/// The value with which a result is compared.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Against {
     Peer(Contestant),
@@ -98,7 +100,7 @@ pub enum Against {
     Limit(f64),
 }
 
-/// The other's cost, divided by perennial's, is to be at least so much.
+/// The required minimum of the other's cost divided by perennial's.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Target {
     pub against: Against,
@@ -109,7 +111,7 @@ pub struct Target {
 #[derive(Debug)]
 pub struct Work {
     pub name: &'static str,
-    /// What a result counts, for each message, call, actor, restart or job.
+    /// The unit of a result, for each message, call, actor, restart or job.
     pub unit: &'static str,
     pub task: Task,
     pub targets: &'static [Target],
@@ -142,11 +144,12 @@ const CALLING: &[Target] = &[peer(Ractor, 2.5), peer(Kameo, 2.5), peer(Actix, 2.
 const RESTARTING: &[Target] = &[limit(5_000.0), peer(Kameo, 2.0), peer(Ractor, 100.0), peer(Erlang, 10.0)];
 const UNWINDING: &[Target] = &[limit(8_000.0), peer(Kameo, 2.0), peer(Ractor, 100.0), peer(Erlang, 10.0)];
 
-// Of a quiet machine too.
+// This limit too is that of a quiet machine.
 const NAMED: &[Target] = &[limit(60.0)];
 
 const POOLING: &[Target] = &[peer(Ractor, 8.0), peer(Kameo, 8.0), peer(Bare, 1.0 / 3.0)];
-// Two threads that have nothing else to do would take 50. Where others want them too, that is not to be had: bare says what is.
+// Two idle processors take 50. Other load on the machine makes that impossible: the result of bare
+// shows what is possible.
 const SHARING: &[Target] = &[limit(60.0), peer(Bare, 0.9)];
 
 /// All works, in the order in which they are run and shown. Only the unbounded ones have targets.
@@ -172,7 +175,7 @@ pub const WORKS: &[Work] = &[
     Work { name: "idle_bytes", unit: "bytes", task: Task::IdleBytes, targets: &[limit(1024.0)] },
 ];
 
-/// The work of that name.
+/// Returns the work with this name.
 pub fn named(name: &str) -> Option<&'static Work> {
     WORKS.iter().find(|work| work.name == name)
 }

@@ -6,10 +6,10 @@ use std::hash::Hash;
 
 use crate::sync::Mutex;
 
-/// A map that many threads share.
+/// A concurrent map.
 pub(crate) struct Table<K, V>(Mutex<HashMap<K, V>>);
 
-/// What becomes of an entry.
+/// The result of a change: whether the entry stays.
 pub(crate) enum Retain {
     Keep,
     Remove,
@@ -22,17 +22,17 @@ impl<K, V> Default for Table<K, V> {
 }
 
 impl<K: Eq + Hash, V> Table<K, V> {
-    pub(crate) fn read<Q, R>(&self, key: &Q, look: impl FnOnce(&V) -> R) -> Option<R>
+    pub(crate) fn read<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> Option<R>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
-        self.0.lock().get(key).map(look)
+        self.0.lock().get(key).map(read)
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "as the other has it")]
-    pub(crate) fn read_entry<R>(&self, key: K, look: impl FnOnce(Option<&V>) -> R) -> R {
-        look(self.0.lock().get(&key))
+    #[expect(clippy::needless_pass_by_value, reason = "the signature of the sharded map")]
+    pub(crate) fn read_entry<R>(&self, key: K, read: impl FnOnce(Option<&V>) -> R) -> R {
+        read(self.0.lock().get(&key))
     }
 
     pub(crate) fn update<Q, R>(
@@ -45,8 +45,8 @@ impl<K: Eq + Hash, V> Table<K, V> {
         Q: Eq + Hash + ?Sized,
     {
         let mut entries = self.0.lock();
-        let (fate, result) = change(entries.get_mut(key)?);
-        let removed = matches!(fate, Retain::Remove).then(|| entries.remove(key)).flatten();
+        let (retain, result) = change(entries.get_mut(key)?);
+        let removed = matches!(retain, Retain::Remove).then(|| entries.remove(key)).flatten();
         Some((result, removed))
     }
 

@@ -1,50 +1,54 @@
-//! A map that many threads share, with no way to hold on to a part of it.
+//! A concurrent map that never returns a guard.
 //!
-//! The one place that knows dashmap. A guard of it that is alive while the map is used again, or while a task waits, can stop a thread
-//! for ever. So nothing here returns one: what is done to an entry is done in a closure, and what comes back is owned.
+//! Only this file uses dashmap. A guard of dashmap can block a thread for ever if the map is used
+//! again, or the task waits, while the guard is alive. Therefore an entry is accessed only in a
+//! closure, and every result is owned.
 //!
-//! The rules for those closures: they are short, they run no foreign code, and they touch no table. What they throw away is
-//! returned, to be dropped by the caller. No key is a user's value: its `Eq` and `Hash` would run under the lock of a shard. They may ask an actor how it stands and set or take back its hooks, and send to listeners:
-//! the locks of its mailbox and of the listeners' ring come after that of an entry, and no table is touched under one.
+//! The rules for these closures:
 //!
-//! The model checker gets another one with the same interface, `loom.rs`.
+//! - They are short, run no foreign code, and use no table.
+//! - They return the values that they remove. The caller drops these after the lock is released.
+//! - No key is a user's value, because its `Eq` and `Hash` would run under the lock of a shard.
+//! - They may read the state of an actor, add or remove its hooks, and send to subscribers. The
+//!   locks of the actor's mailbox and of the subscribers' ring come after that of an entry, and no
+//!   table is used under these locks.
+//!
+//! The model checker uses `loom.rs`, a map with the same interface.
 
 use std::borrow::Borrow;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-#[expect(
-    clippy::disallowed_types,
-    reason = "this is the file that may; what is a guard may not be named here either"
-)]
+#[expect(clippy::disallowed_types, reason = "only this file may use dashmap, and it names no guard")]
 use dashmap::{DashMap, Entry};
 use foldhash::fast::RandomState;
 
-/// A map that many threads share.
+/// A concurrent map.
 ///
-/// Its hasher takes a fraction of the time of the standard one. It is seeded anew for each map, so that names that come from outside cannot
-/// be made to collide by who does not see the map at work.
-#[expect(clippy::disallowed_types, reason = "here it is")]
+/// Its hasher takes a fraction of the time of the standard one. Each map has its own random seed,
+/// so that an attacker that cannot observe the map cannot choose names that collide.
+#[expect(clippy::disallowed_types, reason = "the map itself")]
 pub(crate) struct Table<K, V> {
     map: DashMap<K, V, RandomState>,
     removals: Removals,
 }
 
-/// The number of entries that were removed. On a cache line of its own: lookups never wait for a removal.
+/// The number of removed entries. It has its own cache line, so that a removal does not slow down
+/// lookups.
 #[derive(Default)]
 #[repr(align(128))]
 struct Removals(AtomicUsize);
 
-/// After so many removals a table is looked at, whether it has become too large for what is in it.
-const LOOK_EVERY: usize = 4096;
+/// The capacity of a table is checked after this many removals.
+const CHECK_PERIOD: usize = 4096;
 
-/// What becomes of an entry.
+/// The result of a change: whether the entry stays.
 pub(crate) enum Retain {
     Keep,
     Remove,
 }
 
-#[expect(clippy::disallowed_types, reason = "an empty one")]
+#[expect(clippy::disallowed_types, reason = "an empty map")]
 impl<K: Eq + Hash, V> Default for Table<K, V> {
     fn default() -> Self {
         Self { map: DashMap::default(), removals: Removals::default() }
@@ -52,24 +56,24 @@ impl<K: Eq + Hash, V> Default for Table<K, V> {
 }
 
 impl<K: Eq + Hash, V> Table<K, V> {
-    /// Looks at the entry of a key.
-    pub(crate) fn read<Q, R>(&self, key: &Q, look: impl FnOnce(&V) -> R) -> Option<R>
+    /// Runs a closure with the entry of a key, if there is one.
+    pub(crate) fn read<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> Option<R>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
-        self.map.get(key).map(|value| look(value.value()))
+        self.map.get(key).map(|value| read(value.value()))
     }
 
-    /// Looks at the entry of a key, or at there being none, which stays so while it looks.
-    pub(crate) fn read_entry<R>(&self, key: K, look: impl FnOnce(Option<&V>) -> R) -> R {
+    /// Runs a closure with the entry of a key, or with `None`. No entry is inserted meanwhile.
+    pub(crate) fn read_entry<R>(&self, key: K, read: impl FnOnce(Option<&V>) -> R) -> R {
         match self.map.entry(key) {
-            Entry::Occupied(entry) => look(Some(entry.get())),
-            Entry::Vacant(_vacancy) => look(None),
+            Entry::Occupied(entry) => read(Some(entry.get())),
+            Entry::Vacant(_vacancy) => read(None),
         }
     }
 
-    /// Changes the entry of a key, if there is one; what was removed comes back too.
+    /// Changes the entry of a key, if there is one. Returns a removed value too.
     pub(crate) fn update<Q, R>(
         &self,
         key: &Q,
@@ -81,9 +85,9 @@ impl<K: Eq + Hash, V> Table<K, V> {
     {
         let mut result = None;
         let removed = self.map.remove_if_mut(key, |_, value| {
-            let (fate, changed) = change(value);
+            let (retain, changed) = change(value);
             result = Some(changed);
-            matches!(fate, Retain::Remove)
+            matches!(retain, Retain::Remove)
         });
         if removed.is_some() {
             self.count_removal();
@@ -91,7 +95,8 @@ impl<K: Eq + Hash, V> Table<K, V> {
         result.map(|result| (result, removed.map(|(_, value)| value)))
     }
 
-    /// Changes the entry of a key. If there is none, `change` gets `None` and may return one, which is inserted.
+    /// Changes the entry of a key. If there is none, `change` gets `None` and may return a value to
+    /// insert.
     pub(crate) fn update_or_try_insert<R>(
         &self,
         key: K,
@@ -109,7 +114,7 @@ impl<K: Eq + Hash, V> Table<K, V> {
         }
     }
 
-    /// Changes the entry of a key, or one that is made for that.
+    /// Changes the entry of a key. If there is none, `make` creates it first.
     pub(crate) fn update_or_insert_with<R>(
         &self,
         key: K,
@@ -119,7 +124,7 @@ impl<K: Eq + Hash, V> Table<K, V> {
         change(self.map.entry(key).or_insert_with(make).value_mut())
     }
 
-    /// Removes the entry of a key, if it is the one that is meant.
+    /// Removes the entry of a key, if `is_meant` returns `true` for it.
     pub(crate) fn remove_if<Q>(&self, key: &Q, is_meant: impl FnOnce(&V) -> bool) -> Option<V>
     where
         K: Borrow<Q>,
@@ -130,15 +135,17 @@ impl<K: Eq + Hash, V> Table<K, V> {
         Some(value)
     }
 
-    /// Gives memory back when most entries were removed: a million names that are free again cost nothing.
+    /// Counts a removal, and frees memory when most entries were removed: a million released names
+    /// cost nothing.
     fn count_removal(&self) {
         let removals = self.removals.0.fetch_add(1, Ordering::Relaxed) + 1;
-        if removals % LOOK_EVERY == 0 && self.map.capacity() > LOOK_EVERY.max(4 * self.map.len()) {
+        if removals % CHECK_PERIOD == 0 && self.map.capacity() > CHECK_PERIOD.max(4 * self.map.len()) {
             self.map.shrink_to_fit();
         }
     }
 
-    /// Something of every entry. What is entered or removed meanwhile may be in it or not.
+    /// Returns the results of `pick` for all entries. It may see or miss an entry that is inserted
+    /// or removed meanwhile.
     pub(crate) fn collect<R>(&self, mut pick: impl FnMut(&K, &V) -> Option<R>) -> Vec<R> {
         self.map.iter().filter_map(|entry| pick(entry.key(), entry.value())).collect()
     }
@@ -154,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_emptied_table_gives_its_memory_back() {
+    fn an_emptied_table_releases_its_memory() {
         let table = Table::default();
         for key in 0..100_000_u32 {
             table.update_or_try_insert(key, |_| (Some(key), ()));
@@ -162,6 +169,6 @@ mod tests {
         for key in 0..100_000 {
             assert_eq!(table.remove_if(&key, |_| true), Some(key));
         }
-        assert!(table.map.capacity() <= 2 * LOOK_EVERY, "{}", table.map.capacity());
+        assert!(table.map.capacity() <= 2 * CHECK_PERIOD, "{}", table.map.capacity());
     }
 }

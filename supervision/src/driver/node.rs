@@ -102,8 +102,8 @@ impl SupervisorNode {
         &self.0.identity
     }
 
-    /// Returns `true` if its next stop is final: no other incarnation follows, and children that are
-    /// set to drain handle their queued messages first.
+    /// Returns `true` if its next stop is final: no other incarnation follows, and children with
+    /// [`Shutdown::Drain`](crate::Shutdown::Drain) handle their queued messages first.
     pub(super) fn drains(&self) -> bool {
         self.0.drains.load(Ordering::Relaxed)
     }

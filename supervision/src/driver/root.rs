@@ -4,7 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use perennial_actors::host::{IncarnationExit, Label, Parent, ignore_panic, require_timers, wake_safely};
-use perennial_actors::{ExitReason, NoTimers, SpawnError as NotStarted, System};
+use perennial_actors::{ExitReason, NoTimers, SpawnError, System};
 use tokio::runtime;
 use tokio::sync::watch;
 
@@ -111,7 +111,7 @@ impl Starting {
         let params = StartParams { parent: root.clone(), run: 0, link: None };
         let begun = match nesting::open(&root.node, system, &label) {
             Ok(()) => root.node.begin(params, tie).map_err(|error| match error {
-                NotStarted::Failed(reason) => StartError::Failed(reason),
+                SpawnError::Failed(reason) => StartError::Failed(reason),
                 _ => StartError::NoRuntime,
             }),
             Err(error) => Err(StartError::Open(error)),

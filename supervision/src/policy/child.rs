@@ -53,8 +53,8 @@ pub enum Shutdown {
     /// Meanwhile the mailbox refuses messages like a closed one, and each comes back to its sender:
     /// see [`ActorHandle::drain`](perennial_actors::ActorHandle::drain).
     ///
-    /// Only a final stop drains: [`App::shutdown`](crate::App::shutdown), a signal, and a request to
-    /// terminate the child or a supervisor above it. Every other stop is a
+    /// Only a final stop drains: [`App::shutdown`](crate::App::shutdown), a signal, and a request
+    /// to terminate the child or a supervisor above it. Every other stop is a
     /// [`Timeout`](Self::Timeout): a restart of the group or of a supervisor above loses no queued
     /// message and refuses none. If the supervisor was already stopping for such a restart, nothing
     /// drains either. A child that crashes while it drains is not restarted: the remaining messages

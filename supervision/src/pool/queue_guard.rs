@@ -1,4 +1,4 @@
-//! Exclusive access to the queue of a pool, and the effects after it is unlocked.
+//! The lock guard of a pool's queue, and the effects after it is unlocked.
 
 use std::sync::Arc;
 use std::task::Waker;

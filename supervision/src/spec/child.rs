@@ -272,8 +272,8 @@ impl<M: Send + 'static, K> fmt::Debug for Child<M, K> {
 pub struct ChildSpec {
     pub(crate) id: Arc<str>,
     pub(crate) policy: ChildPolicy,
-    /// The restart type in a dynamic supervisor. It differs from the one in `policy` unless a restart
-    /// type was set.
+    /// The restart type in a dynamic supervisor. It differs from the one in `policy` unless a
+    /// restart type was set.
     pub(crate) restart_if_dynamic: Restart,
     pub(crate) node: OwnedNode,
     pub(crate) error: Option<Box<SpecError>>,

@@ -13,7 +13,7 @@ use crate::policy::{ChildPolicy, Restart};
 pub type ChildOnce<A> = Child<<A as ActorOnce>::Msg, OwnedArgs<<A as ActorOnce>::Args>>;
 
 impl<M: Send + 'static, T: Send + 'static> Child<M, OwnedArgs<T>> {
-    /// Creates a child that is an actor `A`, which is started once from arguments that it owns, such
+    /// Creates a child that is an actor `A` and is started once, from arguments that it owns, such
     /// as a session from its socket.
     ///
     /// The child is [temporary](Restart::Temporary). Neither its builder nor
@@ -34,11 +34,18 @@ impl<M: Send + 'static, T: Send + 'static> Child<M, OwnedArgs<T>> {
     ///     type Msg = Reply<Option<String>>;
     ///     type Args = mpsc::Receiver<String>;
     ///
-    ///     async fn init(lines: mpsc::Receiver<String>, _: &mut Context<Self>) -> Result<Self, ExitReason> {
+    ///     async fn init(
+    ///         lines: mpsc::Receiver<String>,
+    ///         _: &mut Context<Self>,
+    ///     ) -> Result<Self, ExitReason> {
     ///         Ok(Session { lines })
     ///     }
     ///
-    ///     async fn handle(&mut self, next: Self::Msg, _: &mut Context<Self>) -> Result<(), ExitReason> {
+    ///     async fn handle(
+    ///         &mut self,
+    ///         next: Self::Msg,
+    ///         _: &mut Context<Self>,
+    ///     ) -> Result<(), ExitReason> {
     ///         next.send(self.lines.recv().await);
     ///         Ok(())
     ///     }
@@ -65,8 +72,12 @@ impl<M: Send + 'static, T: Send + 'static> Child<M, OwnedArgs<T>> {
     /// # impl ActorOnce for Session {
     /// #     type Msg = ();
     /// #     type Args = ();
-    /// #     async fn init(_: (), _: &mut Context<Self>) -> Result<Self, ExitReason> { Ok(Session) }
-    /// #     async fn handle(&mut self, _: (), _: &mut Context<Self>) -> Result<(), ExitReason> { Ok(()) }
+    /// #     async fn init(_: (), _: &mut Context<Self>) -> Result<Self, ExitReason> {
+    /// #         Ok(Session)
+    /// #     }
+    /// #     async fn handle(&mut self, _: (), _: &mut Context<Self>) -> Result<(), ExitReason> {
+    /// #         Ok(())
+    /// #     }
     /// # }
     /// let session = Child::once::<Session>("session", ());
     /// let session = session.restart(Restart::Permanent);

@@ -1,4 +1,4 @@
-//! Users' values that do what they should not: they panic as they are dropped, displayed or woken.
+//! Users' values that panic when they are dropped, displayed or woken.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
@@ -15,7 +15,7 @@ use std::time::Duration;
 use perennial_actors::{Actor, Address, Context, ExitReason, Reply};
 use perennial_supervision::Child;
 
-/// Panics as it is dropped, and counts that.
+/// A value that panics when it is dropped, and counts its drops.
 #[derive(Debug)]
 pub(crate) struct Bomb(pub(crate) Arc<AtomicU32>);
 
@@ -34,17 +34,17 @@ impl Clone for Bomb {
 impl Drop for Bomb {
     fn drop(&mut self) {
         self.0.fetch_add(1, Ordering::Relaxed);
-        // So nothing is printed.
+        // Unlike `panic!`, this prints nothing.
         resume_unwind(Box::new("a bomb"));
     }
 }
 
-/// Panics with a payload that panics as it is dropped.
+/// Panics with a payload that panics when it is dropped.
 pub(crate) fn panic_with_a_bomb() -> ! {
     panic_any(Bomb::new())
 }
 
-/// An error that panics as it is displayed.
+/// An error that panics when it is displayed.
 #[derive(Debug)]
 pub(crate) struct Unspeakable;
 
@@ -56,7 +56,7 @@ impl fmt::Display for Unspeakable {
 
 impl Error for Unspeakable {}
 
-/// An error that panics as it is dropped.
+/// An error that panics when it is dropped.
 #[derive(Clone, Debug)]
 pub(crate) struct Fragile(pub(crate) Bomb);
 
@@ -68,7 +68,7 @@ impl fmt::Display for Fragile {
 
 impl Error for Fragile {}
 
-/// A waker that panics, and counts how often.
+/// A waker that panics, and counts its wake-ups.
 #[derive(Default)]
 pub(crate) struct Alarm(pub(crate) AtomicU32);
 
@@ -79,14 +79,14 @@ impl Wake for Alarm {
     }
 }
 
-/// Says that it is being dropped, and blocks the thread until it is let go.
+/// A value whose drop notifies the [`Gate`] and blocks the thread until the gate is dropped.
 #[derive(Debug)]
 pub(crate) struct Slow {
     begun: Sender<()>,
     gate: Receiver<()>,
 }
 
-/// Ends the block of a [`Slow`], also when it is dropped.
+/// Ends the blocking drop of a [`Slow`] when this is dropped.
 pub(crate) struct Gate {
     begun: Receiver<()>,
     _open: Sender<()>,
@@ -124,11 +124,11 @@ pub(crate) enum Msg {
     Incarnation(Reply<u32>),
     /// Ends for this reason.
     End(ExitReason),
-    /// Does so.
+    /// Runs this function.
     Do(fn()),
 }
 
-/// An actor that starts from `T` and never looks at it.
+/// An actor with arguments `T`, which it never reads.
 pub(crate) struct Idler<T>(std::marker::PhantomData<T>);
 
 impl<T: Send + Sync + 'static> Actor for Idler<T> {
@@ -149,12 +149,12 @@ impl<T: Send + Sync + 'static> Actor for Idler<T> {
     }
 }
 
-/// A child that starts from this.
+/// Returns a child with these arguments.
 pub(crate) fn idler<T: Send + Sync + 'static>(id: &'static str, args: T) -> Child<Msg> {
     Child::new::<Idler<T>>(id, args)
 }
 
-/// Fails if this does not come, instead of waiting for it for ever; where time is paused.
+/// Returns the output, or fails after an hour of paused time.
 pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(3600), future).await.expect("it comes")
 }

@@ -1,4 +1,4 @@
-//! Keeps what is logged on this thread at info level and above, and in which spans code runs.
+//! Records the log lines of each thread, and the spans in which its code runs.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::{self, Write};
@@ -16,7 +16,7 @@ thread_local! {
     static NEXT_SPAN: Cell<u64> = const { Cell::new(1) };
 }
 
-/// A line of a library of this project.
+/// A log line of a library of this project.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
     pub(crate) level: Level,
@@ -27,10 +27,10 @@ pub(crate) struct Line {
     pub(crate) is_root: bool,
 }
 
-/// Listens for the whole process, and keeps what each thread logs with that thread.
+/// The tracing subscriber of the process. It keeps the lines of each thread in that thread.
 struct Listener;
 
-/// Listens from here on, to every span of every library too.
+/// Starts to record, also the spans of every other library.
 pub(crate) fn listen() {
     static LISTENING: OnceLock<()> = OnceLock::new();
     LISTENING.get_or_init(|| set_global_default(Listener).expect("there is no other"));

@@ -1,5 +1,5 @@
-//! A pool in a storm: its jobs fail, panic, hang and dawdle, its workers are killed, it is resized and restarted, all by a seed; and books
-//! of what became of every job.
+//! A stress test of a pool, from a seed. Jobs fail, panic, hang and delay. Workers are killed, and
+//! the pool is resized and restarted. The outcome of every job is recorded.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
@@ -18,7 +18,7 @@ use perennial_supervision::{App, Backoff, Shutdown, SupervisorHandle};
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::sleep;
 
-/// What there is to be decided by chance is decided by numbers that come from others: SplitMix64.
+/// Returns a pseudo-random number from another number: SplitMix64.
 pub(crate) const fn mixed(number: u64) -> u64 {
     let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -26,7 +26,7 @@ pub(crate) const fn mixed(number: u64) -> u64 {
     number ^ (number >> 31)
 }
 
-/// Chance, from a seed.
+/// A pseudo-random number generator.
 pub(crate) struct Dice(u64);
 
 impl Dice {
@@ -40,20 +40,20 @@ impl Dice {
     }
 }
 
-/// How many jobs there are in one storm.
+/// The number of jobs in one run.
 pub(crate) const JOBS: u64 = 100_000;
 
 pub(crate) const WORKERS: usize = 8;
 
 pub(crate) const ATTEMPTS: u32 = 3;
 
-/// How many submit them.
+/// The number of tasks that submit jobs.
 const SUBMITTERS: u64 = 5;
 
-/// How many jobs a submitter has out at a time.
+/// The number of jobs that a submitter has pending at a time.
 const WAVE: u64 = 500;
 
-/// How often each job was begun, and was done.
+/// How often each job was started, and was completed.
 pub(crate) struct Marks {
     seed: u64,
     begun: Vec<AtomicU32>,
@@ -69,7 +69,7 @@ impl Worker for Sailor {
     type Args = Arc<Marks>;
 
     async fn init(marks: &Arc<Marks>, at: &WorkerContext) -> Result<Self, ExitReason> {
-        // One in fifty does not come up at first.
+        // One incarnation in fifty fails to start.
         if at.pid.incarnation() > 1 && mixed(marks.seed ^ u64::from(at.pid.incarnation())) % 50 == 0 {
             return Err(ExitReason::failed("seasick"));
         }
@@ -82,7 +82,7 @@ impl Worker for Sailor {
         let attempt = marks.begun[place].fetch_add(1, Ordering::Relaxed);
         match mixed(marks.seed ^ (job << 8) ^ u64::from(attempt)) % 1000 {
             0..20 => return Err("it failed"),
-            // So nothing is printed.
+            // Unlike `panic!`, this prints nothing.
             20..30 => resume_unwind(Box::new("it panicked")),
             30..35 => pending().await,
             35..40 => sleep(Duration::from_millis(1)).await,
@@ -98,30 +98,30 @@ pub(crate) type Sailors = PoolHandle<u64, u64, &'static str>;
 
 type Outcome = Result<u64, JobError<&'static str>>;
 
-/// Whether a job must not be begun twice.
+/// Returns `true` if a job must not be started twice.
 const fn is_once(number: u64) -> bool {
     number % 5 == 0
 }
 
-/// What became of everything.
+/// The record of one run.
 pub(crate) struct Logbook {
     pub(crate) marks: Arc<Marks>,
-    /// By number, with what they are known by in the pool.
+    /// The outcome of each job by its number, with its id in the pool.
     outcomes: HashMap<u64, (JobId, Outcome)>,
     pub(crate) pool: Sailors,
     pub(crate) kills: u64,
     pub(crate) changes: u64,
 }
 
-/// What happens to the jobs besides what happens to their workers.
+/// The faults of jobs, apart from those of their workers.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub(crate) enum Loss {
     Nothing,
-    /// Some are cancelled, some expire, and now and then what waits is dropped.
+    /// Some jobs are cancelled, some expire, and sometimes the queued jobs are dropped.
     Some,
 }
 
-/// Lets all jobs go through a storm.
+/// Runs all jobs under faults.
 pub(crate) async fn storm(seed: u64, loss: Loss) -> Logbook {
     let zeros = || (0..JOBS).map(|_| AtomicU32::new(0)).collect();
     let marks = Arc::new(Marks { seed, begun: zeros(), done: zeros() });
@@ -129,7 +129,7 @@ pub(crate) async fn storm(seed: u64, loss: Loss) -> Logbook {
     let pool = Pool::new::<Sailor>("sailors", WORKERS, marks.clone())
         .attempts(ATTEMPTS)
         .retry_errors(true)
-        // A kill of a worker that starts is a start that fails.
+        // A kill during a start is a failed start, which counts as a restart.
         .intensity(1_000_000_000, ms(1))
         .capacity(1000)
         .max_dead_jobs(JOBS as usize)
@@ -158,7 +158,8 @@ fn handles(app: &App<SupervisorHandle>) -> Vec<ActorHandle> {
     (0..WORKERS).map(handle).collect()
 }
 
-/// Kills workers, and changes how many there are, until it is calm; how often.
+/// Kills workers and resizes the pool until `calm` is set. Returns the number of kills and of other
+/// changes.
 async fn rage(
     mut dice: Dice,
     loss: Loss,
@@ -174,7 +175,7 @@ async fn rage(
         match dice.below(100) {
             0 => changes += u64::from(pool.resize(dice.below(WORKERS as u64 + 1) as usize).await.is_ok()),
             1 => changes += u64::from(pool.rolling_restart().await.is_ok()),
-            // Only so does time pass.
+            // Paused time advances only if a task sleeps.
             2 => sleep(Duration::from_millis(dice.below(80))).await,
             3 if loss == Loss::Some => changes += u64::from(pool.clear() > 0),
             4 => {
@@ -213,17 +214,17 @@ async fn submit(mut dice: Dice, loss: Loss, submitter: u64, pool: Sailors) -> Ve
                 out[dice.below(out.len() as u64) as usize].1.cancel();
             }
         }
-        for (number, promise) in out {
-            let id = promise.id();
-            ends.push((number, (id, promise.await)));
+        for (number, job) in out {
+            let id = job.id();
+            ends.push((number, (id, job.await)));
         }
     }
     ends
 }
 
 impl Logbook {
-    /// Every job has ended once, in a result or among the dead, or was dropped if any were to be; and none that must not be was begun
-    /// twice.
+    /// Checks that every job ended exactly once: with a result, as a dead job, or dropped if `loss`
+    /// allows it. No at-most-once job was started twice.
     pub(crate) fn check(&self, loss: Loss) {
         let stats: PoolStats = self.pool.stats();
         assert_eq!(self.outcomes.len() as u64, JOBS, "each has a result");
@@ -257,16 +258,16 @@ impl Logbook {
                 (outcome, dead) => panic!("{number} ended as {outcome:?}, and among the dead is {dead:?}"),
             }
         }
-        assert!(dead.is_empty(), "each was told of");
+        assert!(dead.is_empty(), "each has an outcome");
         assert_eq!(dropped, stats.dropped, "{stats}");
         match loss {
-            // Each attempt but the first is one that was repeated.
+            // Each attempt but the first is a retry.
             Loss::Nothing => assert_eq!((dropped, u64::from(again)), (0, stats.retried)),
             Loss::Some => assert!(dropped > 100 && u64::from(again) <= stats.retried, "{stats}"),
         }
     }
 
-    /// How many of the dead had an attempt that failed so.
+    /// Returns the number of dead jobs with an attempt that failed with a matching error.
     pub(crate) fn count(&self, is_so: impl Fn(&AttemptError<&'static str>) -> bool) -> usize {
         let failures = self.outcomes.values().filter_map(|(_, outcome)| match outcome {
             Err(JobError::Failed(failures) | JobError::ExpiredAfterFailures(failures)) => Some(failures),
@@ -275,7 +276,7 @@ impl Logbook {
         failures.filter(|failures| failures.iter().any(&is_so)).count()
     }
 
-    /// That it was a storm at all.
+    /// Checks that the run had enough faults of each kind.
     pub(crate) fn check_weather(&self) {
         use ExitReason::{Killed, Panicked};
         let ended = |reason: fn(&ExitReason) -> bool| {

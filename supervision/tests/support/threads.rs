@@ -13,15 +13,15 @@ use std::time::Duration;
 
 use tokio::runtime::Builder;
 
-/// Runs a test on a runtime with so many threads. Whatever it blocks, it lets go when it is over.
+/// Runs a test on a runtime with `count` threads. The test releases every thread that it blocks.
 pub(crate) fn on_threads(count: usize, test: impl Future<Output = ()> + Send + 'static) {
-    let (tell, told) = mpsc::channel::<()>();
+    let (done, is_done) = mpsc::channel::<()>();
     let running = thread::spawn(move || {
         let runtime = Builder::new_multi_thread().worker_threads(count).enable_time().build();
         runtime.expect("a runtime").block_on(test);
-        drop(tell);
+        drop(done);
     });
-    if told.recv_timeout(Duration::from_secs(60)) == Err(RecvTimeoutError::Timeout) {
+    if is_done.recv_timeout(Duration::from_secs(60)) == Err(RecvTimeoutError::Timeout) {
         panic!("it got stuck");
     }
     if let Err(panic) = running.join() {

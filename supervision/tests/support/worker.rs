@@ -16,7 +16,8 @@ use tokio::sync::Semaphore;
 /// A time that no test exceeds by chance.
 pub const HOUR: Duration = Duration::from_secs(3600);
 
-/// The time that a call may be given here: each hour of it is a hundred thousand rings of an alarm.
+/// A timeout for calls. It is short because each hour of paused time costs a hundred thousand ticks
+/// of the timer wheel.
 pub const MINUTE: Duration = Duration::from_secs(60);
 
 pub const SECOND: Duration = Duration::from_secs(1);
@@ -44,9 +45,9 @@ pub fn gate() -> Gate {
 }
 
 pub enum Msg {
-    /// It ends for this reason.
+    /// Ends for this reason.
     End(ExitReason),
-    /// Ends for this reason after so long, and handles no message meanwhile.
+    /// Ends for this reason after this time, and handles no message meanwhile.
     EndLater(Duration, ExitReason),
     Incarnation(Reply<u32>),
     Pid(Reply<Pid>),
@@ -63,7 +64,7 @@ pub enum InitStep {
     Fail,
     Panic,
     Ignore,
-    /// It is up once the gate lets it through.
+    /// Succeeds once the gate is open.
     WaitFor(Gate),
 }
 
@@ -174,7 +175,7 @@ pub async fn start(supervisor: Supervisor) -> (System, App<SupervisorHandle>) {
     (system, app)
 }
 
-/// A supervisor that so many restarts are never needed of.
+/// Returns a supervisor whose restart intensity no test exceeds.
 pub fn tolerant(id: &'static str) -> Supervisor {
     Supervisor::new(id).intensity(1_000_000, SECOND)
 }
@@ -191,7 +192,7 @@ pub fn crash() -> Msg {
     Msg::End(ExitReason::failed("on purpose"))
 }
 
-/// Ends a worker and waits until that incarnation is gone; why it ended.
+/// Ends a worker and waits for the exit of this incarnation. Returns its exit reason.
 pub async fn end(address: &Address<Msg>, reason: ExitReason) -> String {
     let down = address.monitor();
     match reason {
@@ -207,7 +208,7 @@ pub async fn exit_of(down: Monitor) -> String {
     soon(down).await.reason.to_string()
 }
 
-/// Why a tree ended, once it has.
+/// Waits for the exit of a tree. Returns its exit reason.
 pub async fn tree_exit<H>(app: &App<H>) -> String {
     soon(app.join()).await.to_string()
 }
@@ -228,12 +229,12 @@ pub fn reported(reports: &mut Subscription<SupervisorReport>) -> Vec<SupervisorR
     std::iter::from_fn(|| reports.try_next()).collect()
 }
 
-/// The ids and states of children, as they are listed.
+/// Returns the ids and states of children, in their order.
 pub fn shown(children: &[ChildInfo]) -> Vec<String> {
     children.iter().map(|child| format!("{} {}", child.id, child.state)).collect()
 }
 
-/// Why something is not so, in words: for errors that cannot be compared.
+/// Returns the text of an error, for errors that cannot be compared.
 pub fn refused<T: fmt::Debug, E: fmt::Display>(result: Result<T, E>) -> String {
     result.expect_err("it is refused").to_string()
 }

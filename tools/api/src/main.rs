@@ -1,7 +1,9 @@
-//! Lists the public API of a library, one item a line: `perennial-api FILE`, the JSON that rustdoc wrote.
+//! Lists the public API of a library, one item a line: `perennial-api FILE`. The file is the JSON
+//! output of rustdoc.
 //!
-//! Blanket and auto trait impls are left out: they follow from the types. Of an impl of a trait of the standard library the head and
-//! the associated types are listed: the trait says what its methods are.
+//! Blanket and auto trait impls are left out: they follow from the types. For an impl of a trait of
+//! the standard library, only the head and the associated types are listed: the trait defines its
+//! methods.
 
 use std::process::ExitCode;
 use std::{env, error, io, io::Write};

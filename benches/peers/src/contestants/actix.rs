@@ -1,12 +1,15 @@
 //! actix: `do_send`, which knows no bounds, and `send`, which waits for room and for the reply.
 //!
-//! It has no multi-threaded runtime: a `System`, and every `Arbiter`, is a thread with a runtime of its own. On two threads the
-//! senders are on the system's and the actors on an arbiter's; on one, all is on the system's, as `#[actix::main]` has it.
+//! It has no multi-threaded runtime: a `System` and every `Arbiter` is a thread with its own
+//! runtime. With two threads, the senders run on the system's thread and the actors on an
+//! arbiter's. With one, both run on the system's thread, as with `#[actix::main]`.
 //!
-//! An actor is started with `create`, which does not wait for its `started`, and ended with `Context::stop`. There is
-//! nothing to wait for an end, so the actor holds the end of a channel that closes when it is dropped.
+//! An actor is started with `create`, which does not wait for its `started`, and stopped with
+//! `Context::stop`. The library has no future for the exit of an actor. Therefore the actor holds
+//! one end of a channel, which closes when the actor is dropped.
 //!
-//! Its supervisors start an actor anew when it has stopped: the same actor, which is told, and here forgets what it was at.
+//! A supervisor restarts the same actor value after it has stopped, and calls its `restarting`,
+//! which resets the state here.
 
 use actix::{
     Actor, ActorContext, Addr, Arbiter, ArbiterHandle, Context, Handler, Message, Supervised, Supervisor,
@@ -72,10 +75,11 @@ impl Handler<Stop> for Runner {
     }
 }
 
-/// The arbiter on which the actors are, if it is not the thread of the system.
+/// The arbiter on which the actors run, or `None` if they run on the thread of the system.
 struct Actix(Option<ArbiterHandle>);
 
-/// Runs the task as one of a system, where it is woken faster than as the future that the system blocks on.
+/// Runs the race as a task of a system. It is woken faster there than as the future on which the
+/// system blocks.
 pub fn on_system(task: Task) -> Result<f64> {
     System::new().block_on(async move {
         let arbiter = (task.threads() == Threads::Two).then(Arbiter::new);

@@ -1,8 +1,8 @@
-//! What one would write by hand: a tokio task that reads a channel, and a oneshot for each reply.
+//! A baseline without a library: a tokio task that reads a channel, and a oneshot for each reply.
 //!
-//! Names are kept in a map of the standard library under its lock for readers and writers.
+//! Names are in a `HashMap` under an `RwLock` of the standard library.
 //!
-//! It is ended by dropping the last sender; its join handle tells of the end.
+//! A task ends when the last sender is dropped. Its join handle reports the end.
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
@@ -42,7 +42,7 @@ async fn serve_bounded(mut messages: mpsc::Receiver<Msg>, mut goal: Goal) {
 fn handle(goal: &mut Goal, msg: Msg) {
     match msg {
         Msg::Step(by) => goal.step(by),
-        // Whoever asked may have gone.
+        // The caller may no longer wait for the reply.
         Msg::Left(reply) => drop(reply.send(goal.left())),
     }
 }

@@ -1,23 +1,23 @@
-//! How a supervised actor is brought down, and how often its supervisor takes that.
+//! How a supervised actor crashes, and the restart intensity of its supervisor.
 
 use std::time::Duration;
 
 use crate::works::Crash;
 
-/// More restarts than there will be.
+/// More restarts than any work causes.
 pub const TOLERATED: u32 = u32::MAX;
-/// A period so short that a supervisor that lists its restarts has a short list.
+/// A short period, so that a supervisor with a list of its restarts has a short list.
 pub const WITHIN: Duration = Duration::from_millis(1);
 
 impl Crash {
-    /// Has no panic of this process print anything.
+    /// Prevents panics of this process from printing.
     pub fn silence(self) {
         if self == Self::Panic {
             std::panic::set_hook(Box::new(|_| ()));
         }
     }
 
-    /// The error that the handler is to return, if this comes back.
+    /// Returns the error that the handler returns, or panics.
     pub fn strike(self) -> &'static str {
         match self {
             Self::Error => "on purpose",
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_an_error_comes_back() {
+    fn only_an_error_is_returned() {
         assert_eq!(Crash::Error.strike(), "on purpose");
         assert!(std::panic::catch_unwind(|| Crash::Panic.strike()).is_err());
     }

@@ -1,4 +1,4 @@
-//! Has one contestant do one task, and times it.
+//! Runs one task with one contestant, and measures its time.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,10 +13,12 @@ use super::names::Named;
 use super::pools;
 use crate::works::{CALLS, CASTS, CRASHES, IDLE, LIVES, LOOKUPS, Mailbox, NAMES, Task, Threads};
 
-/// Before it is timed, each work is done once at this fraction, for the threads to wake and the code to be there.
+/// The divisor of the warm-up: before the measurement a tenth of each work is done, so that the
+/// threads are awake and the code is in memory.
 pub const WARM_UP: u64 = 10;
 
-/// Runs the task where tokio has two workers, or one thread for all; the senders are tasks there, as the actors are.
+/// Runs the task on a tokio runtime with two workers or with one thread. Senders and actors are
+/// tasks of that runtime.
 pub fn on_tokio<P: Peer>(peer: P, task: Task) -> Result<f64> {
     let mut builder = match task.threads() {
         Threads::Two => tokio::runtime::Builder::new_multi_thread(),
@@ -28,7 +30,7 @@ pub fn on_tokio<P: Peer>(peer: P, task: Task) -> Result<f64> {
     })
 }
 
-/// Runs the task as a task of the runtime that it finds itself on.
+/// Runs the task on the current runtime.
 pub async fn drive<P: Peer>(peer: &P, task: Task) -> Result<f64> {
     match task {
         Task::Cast { senders, mailbox, .. } => {
@@ -72,7 +74,8 @@ pub async fn drive<P: Peer>(peer: &P, task: Task) -> Result<f64> {
     }
 }
 
-/// From before the first sender starts until the actor has handled the last message.
+/// Returns the time from before the first sender starts until the actor has handled the last
+/// message.
 async fn cast<P: Peer>(peer: &P, senders: u64, mailbox: Mailbox, count: u64) -> Result<Duration> {
     let reached = Arc::new(Notify::new());
     let share = count / senders;
@@ -86,7 +89,7 @@ async fn cast<P: Peer>(peer: &P, senders: u64, mailbox: Mailbox, count: u64) -> 
     Ok(begin.elapsed())
 }
 
-/// What each of `count` actors takes, the one address that is kept of it included.
+/// Returns the memory of each of `count` actors in bytes, with one kept address of each.
 async fn idle<P: Peer>(peer: &P, count: u64) -> Result<f64> {
     let mut actors = Vec::with_capacity(usize::try_from(count)?);
     serve_one(peer).await?;
@@ -105,7 +108,7 @@ async fn serve_one<P: Peer>(peer: &P) -> Result<P::Address> {
     Ok(actor)
 }
 
-/// What each has cost, in nanoseconds.
+/// Returns the cost of each, in nanoseconds.
 pub fn each(all: Duration, count: u64) -> f64 {
     all.as_nanos() as f64 / count as f64
 }

@@ -1,11 +1,12 @@
 //! Erlang itself, if `erl` is on the PATH: a plain process with a receive loop, on two schedulers.
 //!
-//! Calls are a message with a fresh reference and a selective receive, as in `gen`; an end is awaited with a monitor.
+//! A call is a message with a new reference and a selective receive, as in `gen`. The end of a
+//! process is awaited with a monitor.
 //!
-//! A supervised process is a `gen_server` under a `supervisor`, both of OTP, and has a name. It is called by that, again and
-//! again until one answers. Nothing is logged.
+//! A supervised process is a named `gen_server` under a `supervisor`, both of OTP. It is called by
+//! its name until an incarnation answers. Nothing is logged.
 //!
-//! A pool is a process that has the queue, and workers that ask it for each job.
+//! A pool is a process with the queue, and workers that request each job from it.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -25,7 +26,8 @@ pub fn is_on_path() -> bool {
     })
 }
 
-/// Compiles the race, in a directory that is gone afterwards, and runs one task of it in a machine of its own.
+/// Compiles the race in a temporary directory, and runs one task of it in a separate Erlang virtual
+/// machine.
 pub fn run(task: Task) -> Result<f64> {
     let dir = tempfile::tempdir().context("there is no room for the Erlang sources")?;
     std::fs::write(dir.path().join("peers.erl"), SOURCE).context("the Erlang source cannot be written")?;
@@ -60,8 +62,8 @@ fn erl(dir: &Path, task: Task) -> Command {
 
 fn succeed(command: &mut Command, name: &str) -> Result<Output> {
     let output = command.output().with_context(|| format!("{name} does not start"))?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    let also = String::from_utf8_lossy(&output.stdout);
-    ensure!(output.status.success(), "{name} failed: {said}{also}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    ensure!(output.status.success(), "{name} failed: {stderr}{stdout}");
     Ok(output)
 }

@@ -43,17 +43,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_goal_is_told_at_the_last_step() {
+    fn the_goal_notifies_at_the_last_step() {
         let reached = Arc::new(Notify::new());
         let mut goal = Goal::after(2, reached.clone());
         goal.step(1);
         assert_eq!(goal.left(), 1);
         goal.step(1);
-        let mut told = at_once(reached.notified());
-        assert!(told.take().is_some());
+        let mut notified = at_once(reached.notified());
+        assert!(notified.take().is_some());
     }
 
-    /// The output of a future that is ready.
+    /// Returns the output of a future, or `None` if it is not ready.
     fn at_once<F: Future>(future: F) -> Option<F::Output> {
         let mut future = std::pin::pin!(future);
         let mut cx = std::task::Context::from_waker(std::task::Waker::noop());

@@ -1,12 +1,14 @@
-//! kameo: `tell(..).try_send()` on an unbounded mailbox, `tell(..).send()` on a bounded one, and `ask(..).send()`.
+//! kameo: `tell(..).try_send()` on an unbounded mailbox, `tell(..).send()` on a bounded one, and
+//! `ask(..).send()`.
 //!
-//! To await a request without its `send` is the same and allocates once more.
+//! Awaiting a request without `send` does the same with one more allocation.
 //!
-//! An actor is started with `spawn_with_mailbox`, which does not wait for its `on_start`, and ended with
-//! `stop_gracefully` and `wait_for_shutdown`.
+//! An actor is started with `spawn_with_mailbox`, which does not wait for its `on_start`, and
+//! stopped with `stop_gracefully` and `wait_for_shutdown`.
 //!
-//! A supervised actor is started with `supervise`. What is asked between two incarnations is kept for the next, or fails
-//! and is asked again. Its supervisor is an actor without messages, which keeps itself: it has the only reference to itself.
+//! A supervised actor is started with `supervise`. A request between two incarnations waits for the
+//! next one, or fails and is repeated. The supervisor is an actor without messages. It holds the
+//! only reference to itself, which keeps it running.
 
 use anyhow::{Context as _, Result, bail};
 use kameo::Actor;

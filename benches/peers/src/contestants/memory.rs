@@ -1,8 +1,8 @@
-//! How much memory this process has in use.
+//! The resident memory of this process.
 
 use anyhow::{Context, Result};
 
-/// The memory that this process has in use, in bytes.
+/// Returns the resident memory of this process in bytes.
 pub fn resident() -> Result<u64> {
     let status =
         std::fs::read_to_string("/proc/self/status").context("memory is read from /proc, on Linux")?;

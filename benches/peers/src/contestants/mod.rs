@@ -1,4 +1,4 @@
-//! Who races, and what each of them has to be able to do.
+//! The contestants of the race, and the interface that each of them implements.
 
 mod actix;
 mod bare;
@@ -60,10 +60,10 @@ impl Contestant {
             }
             // In actix, only `Addr::send` waits for room, and it waits for the reply too.
             Task::Cast { mailbox: Mailbox::Bounded, .. } => !matches!(self, Self::Actix),
-            // The supervisor of actix starts an actor anew when it has stopped, and none that has panicked.
+            // The supervisor of actix restarts an actor after a stop, but not after a panic.
             Task::Restart(Crash::Error) => !matches!(self, Self::Bare),
             Task::Restart(Crash::Panic) => !matches!(self, Self::Actix | Self::Bare),
-            // In actix, one finds the one actor of a type.
+            // The registry of actix has one actor per type, and no names.
             Task::Whereis | Task::NamedCast { .. } => !matches!(self, Self::Actix),
             // The workers of a pool of actix are threads.
             Task::EmptyJobs { threads: Threads::One } => !matches!(self, Self::Actix),
@@ -71,12 +71,13 @@ impl Contestant {
         }
     }
 
-    /// Why it cannot race on this machine, if so.
+    /// Returns why the contestant cannot race on this machine, or `None` if it can.
     pub fn absence(self) -> Option<&'static str> {
         (self == Self::Erlang && !erlang::is_on_path()).then_some("not on PATH")
     }
 
-    /// Does the task once, in this process, and says what each message, call, actor, restart or job has cost.
+    /// Does the task once in this process. Returns the cost of each message, call, actor, restart
+    /// or job.
     pub fn run(self, task: Task) -> Result<f64> {
         match self {
             Self::Perennial => drive::on_tokio(perennial::Perennial::new(), task),
@@ -89,54 +90,55 @@ impl Contestant {
     }
 }
 
-/// What a contestant in Rust can do, in its own words.
+/// The operations of a contestant in Rust.
 ///
-/// Each loop is the contestant's own, so that nothing stands between it and its messages.
+/// Each contestant has its own loops, so that no shared code is in the measured path.
 trait Peer: Send + Sync + 'static {
-    /// What one holds to reach an actor.
+    /// The reference with which a sender reaches an actor.
     type Address: Clone + Send + Sync + 'static;
-    /// What one holds to look an actor up.
+    /// The key with which an actor is looked up.
     type Name: From<String> + Send + Sync + 'static;
-    /// What hands jobs to a pool of workers.
+    /// The pool of workers.
     type Pool: pools::Pool;
 
-    /// Starts an actor that adds what it is sent to its way to the goal.
+    /// Starts an actor that counts its messages towards the goal.
     fn start(&self, mailbox: Mailbox, goal: Goal) -> impl Future<Output = Result<Self::Address>> + Send;
 
-    /// Sends `count` messages and waits for room only, where the mailbox is bounded.
+    /// Sends `count` messages. Waits for room only if the mailbox is bounded.
     fn cast(
         actor: Self::Address,
         mailbox: Mailbox,
         count: u64,
     ) -> impl Future<Output = Result<()>> + Send + 'static;
 
-    /// Asks `count` times, each time after the answer.
+    /// Makes `count` calls, each after the reply to the previous one.
     fn call(actor: &Self::Address, count: u64) -> impl Future<Output = Result<()>> + Send;
 
-    /// Starts `count` actors, then stops them all in good order, then waits for the end of all.
+    /// Starts `count` actors, then stops them all, then waits for all exits.
     fn spawn_stop(&self, count: u64) -> impl Future<Output = Result<()>> + Send;
 
-    /// Starts an actor with an unbounded mailbox that is found by its name.
+    /// Starts an actor with an unbounded mailbox and registers its name.
     fn enlist(&self, _: &Self::Name, _: Goal) -> impl Future<Output = Result<Self::Address>> + Send {
         async { bail!("it has no names") }
     }
 
-    /// Looks each name up, for messages of the right type where it can tell, and drops what it finds.
+    /// Looks each name up and drops the result. The lookup checks the message type if the library
+    /// can do that.
     fn whereis<'a>(&self, _: impl Iterator<Item = &'a Self::Name>) -> Result<()> {
         bail!("it has no names")
     }
 
-    /// Looks each name up and sends a message to the actor that it finds.
+    /// Looks each name up and sends a message to the actor.
     fn cast_named<'a>(&self, _: impl Iterator<Item = &'a Self::Name>) -> Result<()> {
         bail!("it has no names")
     }
 
-    /// Starts an actor that is started anew whenever it crashes.
+    /// Starts a supervised actor, which is restarted after each crash.
     fn supervise(&self) -> impl Future<Output = Result<Self::Address>> + Send {
         async { bail!("it has no supervisors") }
     }
 
-    /// Crashes it `count` times, each time until its next incarnation answers.
+    /// Crashes the actor `count` times. Waits each time until the next incarnation answers.
     fn restart(_: &Self::Address, _: Crash, _: u64) -> impl Future<Output = Result<()>> + Send {
         async { bail!("it has no supervisors") }
     }

@@ -1,4 +1,4 @@
-//! Many actors with a name each, which are looked up in an order that is far from that in which they were started.
+//! Many named actors. They are looked up in a pseudo-random order, not in the order of their start.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,36 +13,38 @@ use crate::works::NAMES;
 
 /// The actors of one contestant and their names.
 pub struct Named<P: Peer> {
-    /// Those that are looked up, in that order.
+    /// The names to look up, in this order.
     names: Vec<P::Name>,
     actors: Vec<P::Address>,
-    /// Where each of those that are looked up tells that it has handled its last message.
+    /// Notified by each looked-up actor when it has handled its last message.
     reached: Vec<Arc<Notify>>,
 }
 
 impl<P: Peer> Named<P> {
-    /// Starts [`NAMES`] actors, of which some are to be looked up and each of those to be sent so many messages.
+    /// Starts [`NAMES`] actors. `looked_up` of them will be looked up, and each of these will
+    /// receive `messages` messages.
     pub async fn start(peer: &P, looked_up: u64, messages: u64) -> Result<Self> {
         let visited: Vec<_> = visits().take(usize::try_from(looked_up)?).collect();
         let reached: HashMap<_, _> = visited.iter().map(|place| (*place, Arc::default())).collect();
         let mut actors = Vec::new();
         for place in 0..NAMES {
-            let told = reached.get(&place).cloned();
-            let goal = told.map_or(Goal::none(), |told| Goal::after(messages, told));
+            let notify = reached.get(&place).cloned();
+            let goal = notify.map_or(Goal::none(), |notify| Goal::after(messages, notify));
             actors.push(peer.enlist(&name::<P>(place), goal).await?);
         }
         let names = visited.into_iter().map(name::<P>).collect();
         Ok(Self { names, actors, reached: reached.into_values().collect() })
     }
 
-    /// Looks the names up, again and again.
+    /// Looks names up in a cycle, `count` in all.
     pub fn look_up(&self, peer: &P, count: u64) -> Result<Duration> {
         let begin = Instant::now();
         peer.whereis(self.visit(count)?)?;
         Ok(begin.elapsed())
     }
 
-    /// Looks the names up and sends a message to each, again and again. Resolves when all are handled.
+    /// Looks names up in a cycle and sends a message to each, `count` in all. Resolves when all are
+    /// handled.
     pub async fn warm_up(&self, peer: &P, count: u64) -> Result<()> {
         peer.cast_named(self.visit(count)?)?;
         for actor in &self.actors {
@@ -51,7 +53,7 @@ impl<P: Peer> Named<P> {
         Ok(())
     }
 
-    /// The same, with the messages after which all actors are at their goals.
+    /// Does the same with the messages that complete the goals of all actors. Returns the time.
     pub async fn cast(&self, peer: &P, count: u64) -> Result<Duration> {
         let begin = Instant::now();
         peer.cast_named(self.visit(count)?)?;
@@ -71,7 +73,7 @@ fn name<P: Peer>(place: u64) -> P::Name {
     format!("actor/{place}").into()
 }
 
-/// Each of the [`NAMES`] places once, in an order that looks like chance and is always the same.
+/// Returns each of the [`NAMES`] places once, in a pseudo-random order that is always the same.
 fn visits() -> impl Iterator<Item = u64> {
     std::iter::successors(Some(0), |place| Some((place * 4_821 + 7_919) % NAMES))
         .take(usize::try_from(NAMES).unwrap_or(usize::MAX))

@@ -1,4 +1,4 @@
-%% The works of the race in Erlang. Each prints what one message, call or process has cost.
+%% The works of the race in Erlang. Each prints the cost of one message, call or process.
 -module(peers).
 -export([main/1, serve/2, init/1, handle_call/3, handle_cast/2]).
 
@@ -60,7 +60,7 @@ race(["idle_bytes", Text]) ->
     Count = length(Actors),
     (After - Before) / Count.
 
-%% Who tells it to, and how many steps are to go.
+%% The state: the process to notify, and the number of remaining steps.
 serve(Tell, 0) ->
     Tell ! reached,
     serve(none, infinity);
@@ -97,7 +97,7 @@ spawn_stop(Count) ->
     [Actor ! stop || {Actor, _} <- Actors],
     [receive {'DOWN', Ref, process, Actor, _} -> ok end || {Actor, Ref} <- Actors].
 
-%% Starts so many processes with a name each. Their names come in the order of the lookups.
+%% Starts named processes. Returns their names in the order of the lookups.
 name_all(Names, Left) ->
     [register(name(Place), start(self(), Left)) || Place <- lists:seq(0, Names - 1)],
     visits(Names, Names, 0).
@@ -119,7 +119,7 @@ cast_named([Name | Names], Visits, Left) ->
     Name ! {step, 1},
     cast_named(Names, Visits, Left - 1).
 
-%% One module for the supervisor and for the process that it supervises.
+%% This module is both the supervisor and the supervised process.
 init(supervisor) ->
     Start = {gen_server, start_link, [{local, worker}, ?MODULE, worker, []]},
     {ok, {#{intensity => 1000000000, period => 1}, [#{id => worker, start => Start}]}};
@@ -130,7 +130,8 @@ handle_call(left, _, Left) -> {reply, Left, Left}.
 handle_cast(error, Left) -> {stop, on_purpose, Left};
 handle_cast(panic, _) -> error(on_purpose).
 
-%% At each restart, a supervisor goes through those of the last second. None gets many, so that it is not this that is timed.
+%% At each restart, a supervisor scans its restarts of the last second. Each supervisor gets few
+%% restarts, so that this scan is not measured.
 restart(_, 0) -> ok;
 restart(Crash, Left) ->
     Some = min(Left, 100),
@@ -150,7 +151,8 @@ answer() ->
     catch exit:_ -> erlang:yield(), answer()
     end.
 
-%% A process that has the queue, and workers that ask it for the next job. What it takes, in nanoseconds.
+%% Runs a process with the queue, and workers that request each next job. Returns the time in
+%% nanoseconds.
 work_off(Workers, Rounds, Count) ->
     Left = atomics:new(1, []),
     atomics:put(Left, 1, Count),
@@ -187,7 +189,7 @@ work(Pool, Left, Tell) ->
     end,
     work(Pool, Left, Tell).
 
-%% In numbers that are small ones to Erlang.
+%% All numbers stay within the small integers of Erlang.
 toil(0, Made) -> Made;
 toil(Left, Made) -> toil(Left - 1, ((Made bxor Left) * 16#9E3779) band 16#FFFFFFFF).
 

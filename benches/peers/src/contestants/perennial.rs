@@ -1,15 +1,18 @@
-//! perennial: `cast` on an unbounded mailbox, `send` on a bounded one, `call` with its timeout of five seconds.
+//! perennial: `cast` on an unbounded mailbox, `send` on a bounded one, `call` with its timeout of
+//! five seconds.
 //!
-//! An actor is started with `spawn(..).await`, which waits for its init, and ended with `stop` and a monitor.
+//! An actor is started with `spawn(..).await`, which waits for its init, and stopped with `stop`
+//! and a monitor.
 //!
-//! Actors are looked up with `System::whereis` and `cast_to`, by names that are kept.
+//! Actors are looked up with `System::whereis` and `cast_to`, by prepared [`Name`]s.
 //!
-//! What is sent to a supervised actor that has crashed waits for its next incarnation, so nothing is tried twice.
-
+//! Messages to a supervised actor that has crashed wait for its next incarnation, so no call is
+//! repeated.
 
 use anyhow::{Context as _, Result, anyhow};
 use perennial::{
-    Actor, Address, Child, Context, ExitReason, Name, Registry, Reply, Supervisor, System, Whereis as _,
+    Actor, Address, Child, Context, ExitReason, MailboxConfig, Name, Registry, Reply, Supervisor, System,
+    Whereis as _,
 };
 
 use super::crash::{TOLERATED, WITHIN};
@@ -58,8 +61,8 @@ impl Peer for Perennial {
 
     async fn start(&self, mailbox: Mailbox, goal: Goal) -> Result<Address<Msg>> {
         let mailbox = match mailbox {
-            Mailbox::Unbounded => perennial::Mailbox::unbounded(),
-            Mailbox::Bounded => perennial::Mailbox::bounded(ROOM),
+            Mailbox::Unbounded => MailboxConfig::unbounded(),
+            Mailbox::Bounded => MailboxConfig::bounded(ROOM),
         };
         self.0.spawn::<Runner>(goal).mailbox(mailbox).await.context("the actor did not start")
     }
@@ -124,7 +127,7 @@ impl Peer for Perennial {
     }
 
     async fn supervise(&self) -> Result<Address<Msg>> {
-        let worker = Child::new::<Runner>("worker", Goal::none()).mailbox(perennial::Mailbox::unbounded());
+        let worker = Child::new::<Runner>("worker", Goal::none()).mailbox(MailboxConfig::unbounded());
         let address = worker.address();
         let tree = Supervisor::new("supervisor").intensity(TOLERATED, WITHIN).child(worker);
         tree.start(&self.0).await.context("the tree did not start")?;

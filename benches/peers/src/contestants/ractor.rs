@@ -1,10 +1,11 @@
 //! ractor: `cast!` and `call!`, the latter without a timeout. Its mailboxes are all unbounded.
 //!
-//! An actor is started with `Actor::spawn(..).await`, which waits for its `pre_start`, and ended with `stop`; its join
-//! handle tells of the end.
+//! An actor is started with `Actor::spawn(..).await`, which waits for its `pre_start`, and stopped
+//! with `stop`. Its join handle reports the end.
 //!
-//! It has no supervisors of its own; those of ractor-supervisor are used, the static one, which restarts without delay. Each
-//! incarnation is another actor under the same name: it is looked up and asked, again and again until one answers.
+//! ractor has no supervisors. The static supervisor of ractor-supervisor is used, which restarts
+//! without delay. Each incarnation is a new actor under the same name. The name is looked up and
+//! called until an incarnation answers.
 
 use anyhow::{Context, Result, anyhow};
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, RpcReplyPort, SpawnErr};
@@ -53,7 +54,7 @@ async fn spawn_worker(supervisor: ActorCell, name: String) -> Result<ActorCell, 
     Ok(worker.get_cell())
 }
 
-/// The incarnation that was the first to answer.
+/// Waits for the first incarnation that answers, and returns it.
 async fn answering() -> ActorRef<Msg> {
     loop {
         if let Some(worker) = ActorRef::where_is(WORKER)

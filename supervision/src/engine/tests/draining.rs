@@ -36,8 +36,8 @@ fn up() -> Engine {
     engine
 }
 
-/// Handles an event, and lets starts and stops succeed at once. Returns the children that were asked
-/// to stop, each with `true` if it drains.
+/// Handles an event, and completes every start and stop at once. Returns the children that were
+/// asked to stop, each with `true` if it drains.
 fn stops(engine: &mut Engine, event: Event) -> Vec<(u64, bool)> {
     let (mut events, mut stopped) = (vec![event], Vec::new());
     let mut runs = [StartId(0), StartId(1), StartId(2), StartId(3)];

@@ -1,4 +1,5 @@
-//! actix: `do_send` to a `SyncArbiter`, whose workers are threads of its own. The threads of the race are then the senders' only.
+//! actix: `do_send` to a `SyncArbiter`, whose workers are its own threads. Only the senders run on
+//! the threads of the race.
 
 use std::sync::Arc;
 
@@ -8,9 +9,9 @@ use anyhow::Result;
 use super::Pool;
 use super::tally::Tally;
 
-pub struct Hand(Arc<Tally>);
+pub struct TallyWorker(Arc<Tally>);
 
-impl Actor for Hand {
+impl Actor for TallyWorker {
     type Context = SyncContext<Self>;
 }
 
@@ -18,7 +19,7 @@ impl Actor for Hand {
 #[rtype(result = "()")]
 struct Job(u64);
 
-impl Handler<Job> for Hand {
+impl Handler<Job> for TallyWorker {
     type Result = ();
 
     fn handle(&mut self, Job(rounds): Job, _: &mut SyncContext<Self>) {
@@ -26,11 +27,11 @@ impl Handler<Job> for Hand {
     }
 }
 
-pub struct SyncPool(Addr<Hand>);
+pub struct SyncPool(Addr<TallyWorker>);
 
 impl Pool for SyncPool {
     async fn start(workers: usize, tally: Arc<Tally>) -> Result<Self> {
-        Ok(Self(SyncArbiter::start(workers, move || Hand(tally.clone()))))
+        Ok(Self(SyncArbiter::start(workers, move || TallyWorker(tally.clone()))))
     }
 
     async fn submit(&self, rounds: u64, count: u64) -> Result<()> {

@@ -1,6 +1,7 @@
-//! What one would write by hand: tokio tasks that read one channel, that of async-channel, as tokio's has one reader only.
+//! A baseline without a library: tokio tasks that read one channel of async-channel, because a
+//! channel of tokio has only one reader.
 //!
-//! It is bounded, and a submission waits for room.
+//! The channel is bounded, and a submission waits for room.
 
 use std::sync::Arc;
 

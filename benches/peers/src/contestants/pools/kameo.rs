@@ -1,6 +1,8 @@
-//! kameo: `tell(Dispatch(..)).try_send()` to the `ActorPool` of kameo_actors, which gives each job to the worker with the fewest.
+//! kameo: `tell(Dispatch(..)).try_send()` to the `ActorPool` of kameo_actors, which gives each job
+//! to the worker with the fewest.
 //!
-//! All mailboxes are unbounded: with those of 64 messages, which they have by default, it takes half as long again on two threads.
+//! All mailboxes are unbounded: the default mailboxes of 64 messages take half as long again on two
+//! threads.
 
 use std::sync::Arc;
 
@@ -15,11 +17,11 @@ use super::Pool;
 use super::tally::Tally;
 
 #[derive(Actor)]
-struct Hand(Arc<Tally>);
+struct TallyWorker(Arc<Tally>);
 
 struct Job(u64);
 
-impl Message<Job> for Hand {
+impl Message<Job> for TallyWorker {
     type Reply = ();
 
     async fn handle(&mut self, Job(rounds): Job, _: &mut Context<Self, ()>) {
@@ -27,12 +29,13 @@ impl Message<Job> for Hand {
     }
 }
 
-pub struct Workers(ActorRef<ActorPool<Hand>>);
+pub struct Workers(ActorRef<ActorPool<TallyWorker>>);
 
 impl Pool for Workers {
     async fn start(workers: usize, tally: Arc<Tally>) -> Result<Self> {
-        let pool =
-            ActorPool::new(workers, move || Hand::spawn_with_mailbox(Hand(tally.clone()), unbounded()));
+        let pool = ActorPool::new(workers, move || {
+            TallyWorker::spawn_with_mailbox(TallyWorker(tally.clone()), unbounded())
+        });
         Ok(Self(ActorPool::spawn_with_mailbox(pool, unbounded())))
     }
 

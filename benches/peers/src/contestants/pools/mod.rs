@@ -1,6 +1,7 @@
-//! Pools of workers: what each contestant has to be able to do with one, and the works that it is put to.
+//! Pools of workers: the interface that each contestant implements, and the works of a pool.
 //!
-//! A job is so many rounds of arithmetic. All workers of a pool count down what they share, and a job has no result.
+//! A job is a number of rounds of arithmetic and has no result. All workers of a pool count down a
+//! shared number.
 
 mod actix;
 mod bare;
@@ -21,42 +22,43 @@ use crate::works::{CPU_JOBS, JOB_ROUNDS, JOBS, WORKERS};
 pub use actix::SyncPool as Actix;
 pub use bare::Tasks as Bare;
 pub use kameo::Workers as Kameo;
-pub use perennial::Desks as Perennial;
-pub use ractor::Plant as Ractor;
+pub use perennial::WorkerPool as Perennial;
+pub use ractor::FactoryPool as Ractor;
 use tally::Tally;
 
-/// How often the work of one worker and that of two take turns, so that both meet the same disturbances.
+/// How often the work of one worker and that of two alternate, so that other load on the machine
+/// affects both.
 const TURNS: u64 = 5;
 
-/// A pool of one contestant, in its own words.
+/// The pool of one contestant.
 pub trait Pool: Sized + Send + Sync {
-    /// Starts a pool of `workers` workers, which share a tally.
+    /// Starts a pool of `workers` workers with a shared tally.
     fn start(workers: usize, tally: Arc<Tally>) -> impl Future<Output = Result<Self>> + Send;
 
-    /// Hands it `count` jobs of so many rounds, and waits for room only, where there are bounds.
+    /// Submits `count` jobs of `rounds` rounds. Waits for room only if the queue is bounded.
     fn submit(&self, rounds: u64, count: u64) -> impl Future<Output = Result<()>> + Send;
 }
 
-/// What each of [`JOBS`] empty jobs costs, in nanoseconds.
+/// Returns the cost of each of [`JOBS`] empty jobs, in nanoseconds.
 pub async fn empty<P: Pool>() -> Result<f64> {
-    work_off::<P>(WORKERS, 0, JOBS / WARM_UP).await?;
-    Ok(each(work_off::<P>(WORKERS, 0, JOBS).await?, JOBS))
+    run_jobs::<P>(WORKERS, 0, JOBS / WARM_UP).await?;
+    Ok(each(run_jobs::<P>(WORKERS, 0, JOBS).await?, JOBS))
 }
 
-/// What two workers take for [`CPU_JOBS`], of what one takes, in percent.
+/// Returns the time of two workers for [`CPU_JOBS`], in percent of the time of one worker.
 pub async fn speed_up<P: Pool>() -> Result<f64> {
-    work_off::<P>(1, JOB_ROUNDS, CPU_JOBS / WARM_UP).await?;
-    work_off::<P>(2, JOB_ROUNDS, CPU_JOBS / WARM_UP).await?;
+    run_jobs::<P>(1, JOB_ROUNDS, CPU_JOBS / WARM_UP).await?;
+    run_jobs::<P>(2, JOB_ROUNDS, CPU_JOBS / WARM_UP).await?;
     let (mut one, mut two) = (Duration::ZERO, Duration::ZERO);
     for _ in 0..TURNS {
-        one += work_off::<P>(1, JOB_ROUNDS, CPU_JOBS / TURNS).await?;
-        two += work_off::<P>(2, JOB_ROUNDS, CPU_JOBS / TURNS).await?;
+        one += run_jobs::<P>(1, JOB_ROUNDS, CPU_JOBS / TURNS).await?;
+        two += run_jobs::<P>(2, JOB_ROUNDS, CPU_JOBS / TURNS).await?;
     }
     Ok(two.as_secs_f64() / one.as_secs_f64() * 100.0)
 }
 
-/// From before the first job is handed in until the last is done.
-async fn work_off<P: Pool>(workers: usize, rounds: u64, count: u64) -> Result<Duration> {
+/// Returns the time from before the first submission until the last job is done.
+async fn run_jobs<P: Pool>(workers: usize, rounds: u64, count: u64) -> Result<Duration> {
     let tally = Arc::new(Tally::of(count));
     let pool = P::start(workers, tally.clone()).await?;
     let begin = Instant::now();

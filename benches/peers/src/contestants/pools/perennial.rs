@@ -1,24 +1,25 @@
-//! perennial: `submit(..).forget()`, which waits for room where the 1,024 jobs wait that may by default.
+//! perennial: `submit(..).detach()`, which waits for room in the queue of 1,024 jobs, the default
+//! capacity.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
-use perennial::pool::{self, PoolHandle, Worker, Workplace};
+use perennial::pool::{self, PoolHandle, Worker, WorkerContext};
 use perennial::{App, ExitReason, SupervisorHandle, System};
 
 use super::Pool;
 use super::tally::Tally;
 
-struct Clerk(Arc<Tally>);
+struct TallyWorker(Arc<Tally>);
 
-impl Worker for Clerk {
+impl Worker for TallyWorker {
     type Job = u64;
     type Output = ();
     type Error = Infallible;
     type Args = Arc<Tally>;
 
-    async fn init(tally: &Arc<Tally>, _: &Workplace) -> Result<Self, ExitReason> {
+    async fn init(tally: &Arc<Tally>, _: &WorkerContext) -> Result<Self, ExitReason> {
         Ok(Self(tally.clone()))
     }
 
@@ -28,14 +29,14 @@ impl Worker for Clerk {
     }
 }
 
-pub struct Desks {
+pub struct WorkerPool {
     jobs: PoolHandle<u64, (), Infallible>,
     _app: App<SupervisorHandle>,
 }
 
-impl Pool for Desks {
+impl Pool for WorkerPool {
     async fn start(workers: usize, tally: Arc<Tally>) -> Result<Self> {
-        let pool = pool::Pool::new::<Clerk>("pool", workers, tally);
+        let pool = pool::Pool::new::<TallyWorker>("pool", workers, tally);
         let jobs = pool.handle();
         let app = pool.start(&System::new()).await.context("the pool did not start")?;
         Ok(Self { jobs, _app: app })
@@ -43,7 +44,7 @@ impl Pool for Desks {
 
     async fn submit(&self, rounds: u64, count: u64) -> Result<()> {
         for _ in 0..count {
-            self.jobs.submit(rounds).forget().await.map_err(|refused| anyhow!("{refused}"))?;
+            self.jobs.submit(rounds).detach().await.map_err(|refused| anyhow!("{refused}"))?;
         }
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! ractor: `dispatch` to a `Factory` with queuer routing and its default queue. Round robin is no cheaper. The queue has no bounds.
+//! ractor: `dispatch` to a `Factory` with queuer routing and its default queue. Round robin is no
+//! cheaper. The queue is unbounded.
 
 use std::sync::Arc;
 
@@ -11,9 +12,9 @@ use ractor::{Actor, ActorProcessingErr};
 use super::Pool;
 use super::tally::Tally;
 
-struct Hand;
+struct TallyWorker;
 
-impl Worker for Hand {
+impl Worker for TallyWorker {
     type Key = ();
     type Message = u64;
     type State = Arc<Tally>;
@@ -40,14 +41,14 @@ impl Worker for Hand {
     }
 }
 
-type Queuer = Factory<(), u64, Arc<Tally>, Hand, QueuerRouting<(), u64>, DefaultQueue<(), u64>>;
+type Queuer = Factory<(), u64, Arc<Tally>, TallyWorker, QueuerRouting<(), u64>, DefaultQueue<(), u64>>;
 
-pub struct Plant(FactoryRef<(), u64>);
+pub struct FactoryPool(FactoryRef<(), u64>);
 
-impl Pool for Plant {
+impl Pool for FactoryPool {
     async fn start(workers: usize, tally: Arc<Tally>) -> Result<Self> {
         let arguments = FactoryArguments::builder()
-            .worker_builder(Box::new(worker_builder(move |_| (Hand, tally.clone()))))
+            .worker_builder(Box::new(worker_builder(move |_| (TallyWorker, tally.clone()))))
             .queue(DefaultQueue::default())
             .router(QueuerRouting::default())
             .num_initial_workers(workers)

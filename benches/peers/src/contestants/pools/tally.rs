@@ -1,4 +1,4 @@
-//! What a worker does with a job, and how the workers of a pool make known that the last is done.
+//! The work of a job, and the notification after the last job of a pool.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,27 +13,28 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Of so many jobs.
+    /// Returns a countdown of `jobs` jobs.
     pub fn of(jobs: u64) -> Self {
         Self { left: AtomicU64::new(jobs), done: Notify::new() }
     }
 
-    /// Does a job of so many rounds.
+    /// Runs a job of `rounds` rounds.
     pub fn work(&self, rounds: u64) {
-        black_box(toil(rounds));
+        black_box(compute(rounds));
         if self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.done.notify_one();
         }
     }
 
-    /// Waits until all are done.
+    /// Waits until all jobs are done.
     pub async fn done(&self) {
         self.done.notified().await;
     }
 }
 
-/// Each round needs what the one before has made, so none can be left out, nor two done at once.
-fn toil(rounds: u64) -> u64 {
+/// Runs the rounds. Each depends on the previous one, so the compiler can neither omit nor overlap
+/// any.
+fn compute(rounds: u64) -> u64 {
     (0..rounds).fold(rounds, |made, round| (made ^ round).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23))
 }
 
@@ -42,7 +43,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_last_job_is_told() {
+    async fn the_last_job_notifies() {
         let tally = Tally::of(2);
         tally.work(0);
         assert_eq!(tally.left.load(Ordering::Relaxed), 1);
@@ -52,7 +53,7 @@ mod tests {
 
     #[test]
     fn every_round_makes_something_else() {
-        let made: std::collections::HashSet<_> = (0..100).map(toil).collect();
+        let made: std::collections::HashSet<_> = (0..100).map(compute).collect();
         assert_eq!(made.len(), 100);
     }
 }
