@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::{advance, sleep};
 
-use support::scripted_host::{Hosted, Msg, TestProbe, deed, failing, long, millis, scripted};
+use support::scripted_host::{ManagedActor, Msg, TestProbe, deed, failing, long, millis, scripted};
 
 mod support {
     pub(crate) mod parent;
@@ -196,7 +196,7 @@ async fn an_actor_that_is_suspended_is_at_nothing_unless_it_acts_on_a_signal() {
 
 #[tokio::test(start_paused = true)]
 async fn nobody_who_is_not_there_is_at_anything() {
-    let mut hosted = Hosted::begun_with(|_, _| ());
+    let mut hosted = ManagedActor::begun_with(|_, _| ());
     let handle = hosted.strings.address.handle();
     assert_eq!(handle.busy_for(), None, "not yet");
     hosted.start().await;
@@ -218,7 +218,7 @@ async fn hangs_for(strings: &TestProbe, time: u64) -> Option<(Pid, Duration)> {
 #[tokio::test(start_paused = true)]
 async fn the_next_incarnation_is_not_blamed_for_the_handler_of_the_one_before() {
     for abandoned in [false, true] {
-        let mut hosted = Hosted::begun_with(|_, _| ());
+        let mut hosted = ManagedActor::begun_with(|_, _| ());
         hosted.start().await;
         let handle = hosted.strings.address.handle();
         let first = pid(&handle);
@@ -245,7 +245,7 @@ async fn the_next_incarnation_is_not_blamed_for_the_handler_of_the_one_before() 
 
 #[tokio::test(start_paused = true)]
 async fn an_incarnation_whose_mailbox_was_taken_away_says_nothing_of_the_next() {
-    let mut hosted = Hosted::begun_with(|_, _| ());
+    let mut hosted = ManagedActor::begun_with(|_, _| ());
     hosted.start().await;
     let (identity, (let_go, gone)) = (hosted.identity.clone(), oneshot::channel::<()>());
     hosted.strings.cast(deed(move |_, ctx| {
@@ -260,7 +260,7 @@ async fn an_incarnation_whose_mailbox_was_taken_away_says_nothing_of_the_next() 
 
 #[tokio::test(start_paused = true)]
 async fn an_actor_that_is_not_ready_is_told_of_like_any_other() {
-    let mut hosted = Hosted::begun_with(|_, ctx| ctx.defer_ready());
+    let mut hosted = ManagedActor::begun_with(|_, ctx| ctx.defer_ready());
     hosted.begin();
     sleep(millis(100)).await;
     let handle = hosted.strings.address.handle();
