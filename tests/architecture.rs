@@ -377,20 +377,3 @@ fn every_test_that_the_docs_name_exists() {
     }
     assert_none("every promise in the docs has a test", &missing);
 }
-
-#[test]
-fn the_terms_are_those_of_the_field() {
-    let banned = ["meltdown", "pid cell", "stop reason", "stop_reason"];
-    let files: Vec<Source> = RANKS.iter().flat_map(|name| library(name)).collect();
-    let mut wrong = Vec::new();
-    for source in &files {
-        let text = source.text.to_lowercase();
-        wrong.extend(
-            banned
-                .iter()
-                .filter(|word| text.contains(*word))
-                .map(|word| format!("{}: {word}", source.path.display())),
-        );
-    }
-    assert_none("one word for one thing", &wrong);
-}

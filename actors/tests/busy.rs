@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::{advance, sleep};
 
-use support::scripted_host::{Hosted, Msg, TestProbe, deed, failing, long, millis, scripted};
+use support::scripted_host::{ManagedActor, Msg, TestProbe, deed, failing, long, millis, scripted};
 
 mod support {
     pub(crate) mod parent;
@@ -196,7 +196,7 @@ async fn a_suspended_actor_is_not_busy_unless_it_handles_a_signal() {
 
 #[tokio::test(start_paused = true)]
 async fn an_identity_without_a_live_incarnation_is_not_busy() {
-    let mut hosted = Hosted::begun_with(|_, _| ());
+    let mut hosted = ManagedActor::begun_with(|_, _| ());
     let handle = hosted.strings.address.handle();
     assert_eq!(handle.busy_for(), None, "not yet");
     hosted.start().await;
@@ -218,7 +218,7 @@ async fn hangs_for(strings: &TestProbe, time: u64) -> Option<(Pid, Duration)> {
 #[tokio::test(start_paused = true)]
 async fn the_next_incarnation_does_not_inherit_the_busy_time_of_the_previous_one() {
     for abandoned in [false, true] {
-        let mut hosted = Hosted::begun_with(|_, _| ());
+        let mut hosted = ManagedActor::begun_with(|_, _| ());
         hosted.start().await;
         let handle = hosted.strings.address.handle();
         let first = pid(&handle);
@@ -245,7 +245,7 @@ async fn the_next_incarnation_does_not_inherit_the_busy_time_of_the_previous_one
 
 #[tokio::test(start_paused = true)]
 async fn an_abandoned_incarnation_does_not_change_the_busy_time_of_the_next() {
-    let mut hosted = Hosted::begun_with(|_, _| ());
+    let mut hosted = ManagedActor::begun_with(|_, _| ());
     hosted.start().await;
     let (identity, (unblock, gone)) = (hosted.identity.clone(), oneshot::channel::<()>());
     hosted.strings.cast(deed(move |_, ctx| {
@@ -260,7 +260,7 @@ async fn an_abandoned_incarnation_does_not_change_the_busy_time_of_the_next() {
 
 #[tokio::test(start_paused = true)]
 async fn an_actor_with_deferred_readiness_is_reported_like_any_other() {
-    let mut hosted = Hosted::begun_with(|_, ctx| ctx.defer_ready());
+    let mut hosted = ManagedActor::begun_with(|_, ctx| ctx.defer_ready());
     hosted.begin();
     sleep(millis(100)).await;
     let handle = hosted.strings.address.handle();

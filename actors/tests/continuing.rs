@@ -4,7 +4,8 @@ use perennial_actors::{CallError, DeadLetter, DeadLetterReason, ExitReason, Repl
 use tokio::time::{Instant, sleep};
 
 use support::scripted_host::{
-    Hosted, Msg, ScriptedActor, TestProbe, begun_with, deed, failing, long, millis, scripted, scripted_in,
+    ManagedActor, Msg, ScriptedActor, TestProbe, begun_with, deed, failing, long, millis, scripted,
+    scripted_in,
 };
 
 mod support {
@@ -112,7 +113,7 @@ async fn a_continuation_that_fails_ends_the_actor_and_loses_no_message() {
 
 #[tokio::test(start_paused = true)]
 async fn a_continuation_never_reaches_the_next_incarnation() {
-    let mut hosted = Hosted::begun_with(|_, _| ());
+    let mut hosted = ManagedActor::begun_with(|_, _| ());
     hosted.start().await;
     hosted.strings.cast(long(|_, ctx| {
         Box::pin(async {

@@ -7,7 +7,7 @@ use perennial_actors::{CallError, ExitReason, InspectError, NoProcessError, Repl
 use tokio::time::{Instant, sleep, timeout};
 
 use support::scripted_host::{
-    Hosted, Msg, ScriptedActor, TestProbe, begun_with, deed, failing, long, millis, scripted,
+    ManagedActor, Msg, ScriptedActor, TestProbe, begun_with, deed, failing, long, millis, scripted,
 };
 use support::scripted_lifecycle::{LifecycleActor, plan};
 
@@ -208,7 +208,7 @@ async fn timers_and_piped_futures_of_a_suspended_actor_wait_for_its_resume() {
 
 #[tokio::test(start_paused = true)]
 async fn a_suspension_ends_with_its_incarnation_and_the_next_one_handles_the_queued_messages() {
-    let mut hosted = Hosted::begun_with(|_, _| ());
+    let mut hosted = ManagedActor::begun_with(|_, _| ());
     hosted.start().await;
     let address = hosted.strings.address.clone();
     address.handle().suspend().expect("it lives");

@@ -3,7 +3,7 @@
 use perennial_actors::ExitReason;
 use tokio::time::sleep;
 
-use support::scripted_host::{Hosted, Msg, ScriptedActor, TestProbe, begun_with, deed, long, millis};
+use support::scripted_host::{ManagedActor, Msg, ScriptedActor, TestProbe, begun_with, deed, long, millis};
 
 mod support {
     pub(crate) mod parent;
@@ -131,7 +131,7 @@ async fn an_idle_timeout_that_is_due_while_the_actor_is_suspended_waits_for_the_
 
 #[tokio::test(start_paused = true)]
 async fn an_idle_timeout_ends_with_its_incarnation() {
-    let mut hosted = Hosted::begun_with(|scripted, ctx| {
+    let mut hosted = ManagedActor::begun_with(|scripted, ctx| {
         if ctx.pid().incarnation() == 1 {
             arm(scripted, ctx);
         }

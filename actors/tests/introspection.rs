@@ -10,7 +10,9 @@ use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
-use support::scripted_host::{Hosted, Msg, begun_with, deed, failing, long, millis, scripted, scripted_in};
+use support::scripted_host::{
+    ManagedActor, Msg, begun_with, deed, failing, long, millis, scripted, scripted_in,
+};
 use support::scripted_lifecycle::{Step, starting};
 
 mod support {
@@ -68,7 +70,7 @@ async fn a_handle_returns_its_address_for_the_right_message_type() {
 
 #[tokio::test(start_paused = true)]
 async fn an_info_between_two_incarnations_shows_nothing_of_the_previous_one() {
-    let mut hosted = Hosted::begun_with(|_, ctx| {
+    let mut hosted = ManagedActor::begun_with(|_, ctx| {
         if ctx.pid().incarnation() == 1 {
             ctx.trap_exits(true);
         }

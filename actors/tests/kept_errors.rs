@@ -1,4 +1,4 @@
-//! Errors that give a message back, as reasons: the reason keeps the error, and not the message.
+//! Errors that return a message, as exit reasons: the reason keeps the error, not the message.
 
 use std::error::Error;
 use std::fmt;
@@ -14,29 +14,29 @@ use perennial_actors::{
 };
 use tokio::time::timeout;
 
-/// A request that an actor hands on, and fails if it cannot.
+/// A request that an actor forwards. The actor fails if it cannot.
 type Request = Reply<u32>;
-type Handing = Pin<Box<dyn Future<Output = Result<(), ExitReason>> + Send>>;
+type Forwarding = Pin<Box<dyn Future<Output = Result<(), ExitReason>> + Send>>;
 
-/// Hands requests on in the way that it is told.
+/// Forwards each request by the function that comes with it.
 struct Relay;
 
-struct HandOn(fn(Address<Request>, Option<Permit<Request>>, Request) -> Handing, To, Request);
+struct Forward(fn(Address<Request>, Option<Permit<Request>>, Request) -> Forwarding, To, Request);
 
-/// Where to: an actor that has ended, and a place in its mailbox that was kept before.
+/// The target: an actor that has ended, and a permit of its mailbox that was reserved before.
 struct To(Address<Request>, Option<Permit<Request>>);
 
 impl Actor for Relay {
-    type Msg = HandOn;
+    type Msg = Forward;
     type Args = ();
 
     async fn init(_: &(), _: &mut Context<Self>) -> Result<Self, ExitReason> {
         Ok(Self)
     }
 
-    async fn handle(&mut self, msg: HandOn, _: &mut Context<Self>) -> Result<(), ExitReason> {
-        let HandOn(hand_on, To(address, permit), request) = msg;
-        hand_on(address, permit, request).await
+    async fn handle(&mut self, msg: Forward, _: &mut Context<Self>) -> Result<(), ExitReason> {
+        let Forward(forward, To(address, permit), request) = msg;
+        forward(address, permit, request).await
     }
 }
 
@@ -63,15 +63,16 @@ async fn ended(system: &System) -> To {
     To(address, Some(permit))
 }
 
-/// Has a relay fail to hand a request on: the reason, which is kept in a monitor, an event and a dead letter while the caller waits.
-async fn reason(hand_on: fn(Address<Request>, Option<Permit<Request>>, Request) -> Handing) -> ExitReason {
+/// Lets a relay fail to forward a request, and returns the reason of its exit. A monitor, an event
+/// and a dead letter hold the reason while the caller waits.
+async fn reason(forward: fn(Address<Request>, Option<Permit<Request>>, Request) -> Forwarding) -> ExitReason {
     let system = System::new();
     let (mut events, mut dead_letters) =
         (system.subscribe::<LifecycleEvent>(), system.subscribe::<DeadLetter>());
     let (relay, to) = (system.spawn::<Relay>(()).await.expect("it starts"), ended(&system).await);
     let down = relay.monitor();
-    let call = relay.call(|reply| HandOn(hand_on, to, reply)).no_timeout();
-    let told = timeout(Duration::from_secs(60), call.into_future()).await.expect("the caller is told");
+    let call = relay.call(|reply| Forward(forward, to, reply)).no_timeout();
+    let told = timeout(Duration::from_secs(60), call.into_future()).await.expect("the caller is notified");
     let Err(CallError::Ended(told, _)) = told else { panic!("the relay ended: {told:?}") };
     let Down { reason, .. } = down.await;
     assert_eq!(told.to_string(), reason.to_string());
@@ -85,7 +86,7 @@ async fn reason(hand_on: fn(Address<Request>, Option<Permit<Request>>, Request) 
 const SAID: &str =
     r#"actor "kept_errors::Ended" has stopped and will not be restarted (message type Reply<u32>)"#;
 
-/// The error in the reason, which says what it said with the message.
+/// Returns the error in the reason. Its text is the same as with the message.
 fn kept<E: Error + Clone + 'static>(reason: &ExitReason) -> E {
     assert_eq!(reason.to_string(), format!("failed: {SAID}"));
     let ExitReason::Failed(failure) = reason else { panic!("it failed: {reason}") };
@@ -95,30 +96,30 @@ fn kept<E: Error + Clone + 'static>(reason: &ExitReason) -> E {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_is_told_though_its_reply_is_in_the_error_of_a_cast_that_became_the_reason() {
+async fn a_caller_is_notified_though_its_reply_is_in_the_error_of_a_cast_that_became_the_reason() {
     let reason = reason(|to, _, request| Box::pin(async move { Ok(to.cast(request)?) })).await;
     assert!(matches!(kept::<SendError<()>>(&reason), SendError::Closed(_)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_is_told_though_its_reply_is_in_the_error_of_a_send_that_became_the_reason() {
+async fn a_caller_is_notified_though_its_reply_is_in_the_error_of_a_send_that_became_the_reason() {
     let reason = reason(|to, _, request| Box::pin(async move { Ok(to.send(request).await?) })).await;
     assert!(matches!(kept::<SendError<()>>(&reason), SendError::Closed(_)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_is_told_though_its_reply_is_in_the_error_of_a_recipient_that_became_the_reason() {
+async fn a_caller_is_notified_though_its_reply_is_in_the_error_of_a_recipient_that_became_the_reason() {
     let by_cast =
         reason(|to, _, request| Box::pin(async move { Ok(to.recipient::<Request>().cast(request)?) }));
     assert!(matches!(kept::<SendError<()>>(&by_cast.await), SendError::Closed(_)));
-    let by_send = |to: Address<Request>, _, request| -> Handing {
+    let by_send = |to: Address<Request>, _, request| -> Forwarding {
         Box::pin(async move { Ok(to.recipient::<Request>().send(request).await?) })
     };
     assert!(matches!(kept::<SendError<()>>(&reason(by_send).await), SendError::Closed(_)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_is_told_though_its_reply_is_in_the_error_of_a_permit_that_became_the_reason() {
+async fn a_caller_is_notified_though_its_reply_is_in_the_error_of_a_permit_that_became_the_reason() {
     let reason = reason(|_, permit, request| {
         Box::pin(async move {
             let Some(permit) = permit else { return Ok(()) };
@@ -130,7 +131,7 @@ async fn a_caller_is_told_though_its_reply_is_in_the_error_of_a_permit_that_beca
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_is_told_though_its_reply_is_in_the_error_of_a_call_that_became_the_reason() {
+async fn a_caller_is_notified_though_its_reply_is_in_the_error_of_a_call_that_became_the_reason() {
     let reason = reason(|to, _, request| {
         Box::pin(async move {
             // The answer to another call would be the answer to this one.
@@ -143,10 +144,10 @@ async fn a_caller_is_told_though_its_reply_is_in_the_error_of_a_call_that_became
 
 /// An application's error that has the error of a send as its source.
 #[derive(Debug, thiserror::Error)]
-#[error("the request was not handed on")]
-struct NotHandedOn(#[from] SendError<Request>);
+#[error("the request was not forwarded")]
+struct NotForwarded(#[from] SendError<Request>);
 
-/// An application's error that says what the error of a send says.
+/// An application's error with the text of the error of a send.
 #[derive(Debug, thiserror::Error)]
 enum AppError {
     #[error(transparent)]
@@ -157,12 +158,13 @@ enum AppError {
 
 #[tokio::test(start_paused = true)]
 async fn an_error_whose_source_carries_a_message_is_kept_as_its_text() {
-    let reason = reason(|to, _, request| Box::pin(async move { Ok(to.cast(request).map_err(NotHandedOn)?) }));
+    let reason =
+        reason(|to, _, request| Box::pin(async move { Ok(to.cast(request).map_err(NotForwarded)?) }));
     let reason = reason.await;
-    assert_eq!(reason.to_string(), "failed: the request was not handed on");
+    assert_eq!(reason.to_string(), "failed: the request was not forwarded");
     let error = reason.error().expect("it failed");
-    assert!(error.downcast_ref::<NotHandedOn>().is_none(), "it cannot be taken apart");
-    assert!(format!("{error:?}").starts_with("NotHandedOn("), "{error:?}");
+    assert!(error.downcast_ref::<NotForwarded>().is_none(), "it cannot be taken apart");
+    assert!(format!("{error:?}").starts_with("NotForwarded("), "{error:?}");
     let source = error.source().expect("its cause");
     assert_eq!(source.to_string(), SAID);
     assert!(source.source().is_none(), "that it carried a message is no cause");
@@ -215,7 +217,7 @@ fn an_error_that_is_its_own_source_is_kept_as_it_is() {
     assert!(failure.downcast_ref::<Round>().is_some());
 }
 
-/// An error of another crate that gives a value back.
+/// An error of another crate that returns a value.
 #[derive(Debug)]
 struct Refused<J>(J);
 

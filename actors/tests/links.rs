@@ -1,4 +1,5 @@
-//! Links: mutual, one at most between two, and what an end does to the other end. OTP cases 101 to 109, 115.
+//! Links: mutual, at most one between two actors, and the effect of an exit on the other end. OTP
+//! cases 101 to 109 and 115.
 
 use perennial_actors::{
     DeadLetter, DeadLetterReason, ExitReason, NoProcessError, Pid, SendError, System, Unsent,
@@ -16,7 +17,7 @@ fn bad() -> ExitReason {
     ExitReason::failed("bad")
 }
 
-/// An exit signal as it is told.
+/// An exit signal as the probe reports it.
 fn exit(of: &TestProbe, reason: &str) -> (Option<Pid>, String) {
     (Some(of.pid), reason.to_owned())
 }
@@ -31,7 +32,7 @@ async fn a_link_is_seen_from_both_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_link_works_towards_whoever_made_it_and_towards_the_other() {
+async fn an_exit_of_either_end_of_a_link_ends_the_other_end() {
     for maker_ends in [true, false] {
         let system = System::new();
         let (maker, other) = (scripted(&system).await, scripted(&system).await);
@@ -54,7 +55,7 @@ async fn c101_a_normal_end_does_not_end_a_linked_actor_and_the_link_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c101_a_normal_end_is_told_to_a_linked_actor_that_traps() {
+async fn c101_a_normal_exit_is_delivered_to_a_linked_actor_that_traps() {
     let system = System::new();
     let (mut one, other) = (trapper(&system).await, scripted(&system).await);
     one.links(&other).await;
@@ -74,7 +75,7 @@ async fn c103_a_kill_is_seen_as_killed_at_the_other_end_of_a_link_also_if_the_vi
     assert_eq!(one.exits().await, [exit(&victim, "killed")]);
 }
 
-/// What arrives is an exit signal with the reason `Killed`, which can be trapped, and not another kill.
+/// The other end gets an exit signal with the reason `Killed`. It can be trapped: it is no kill.
 #[tokio::test(start_paused = true)]
 async fn c103_a_kill_goes_along_links_as_an_exit_that_can_be_trapped() {
     let system = System::new();
@@ -89,7 +90,7 @@ async fn c103_a_kill_goes_along_links_as_an_exit_that_can_be_trapped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c104_an_actor_that_returns_killed_tells_a_linked_trapper_so_and_does_not_kill_it() {
+async fn c104_killed_returned_by_an_actor_can_be_trapped_by_a_linked_actor() {
     let system = System::new();
     let (mut one, other) = (trapper(&system).await, scripted(&system).await);
     one.links(&other).await;
@@ -108,7 +109,7 @@ async fn c105_a_shutdown_ends_a_linked_actor_with_the_same_note() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c106_a_cascade_ends_everybody_with_the_same_reason() {
+async fn c106_a_cascade_ends_all_linked_actors_with_the_same_reason() {
     let system = System::new();
     let mut chain = Vec::new();
     for _ in 0..10 {
@@ -125,7 +126,7 @@ async fn c106_a_cascade_ends_everybody_with_the_same_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c106_a_cascade_round_a_ring_ends_and_stops_at_whoever_traps() {
+async fn c106_a_cascade_around_a_ring_ends_and_stops_at_an_actor_that_traps() {
     let system = System::new();
     let (mut trapper, one, other) =
         (trapper(&system).await, scripted(&system).await, scripted(&system).await);
@@ -142,18 +143,18 @@ async fn c106_a_cascade_round_a_ring_ends_and_stops_at_whoever_traps() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c107_a_link_to_a_dead_actor_is_an_error_for_who_does_not_trap() {
+async fn c107_a_link_to_a_dead_actor_is_an_error_if_exits_are_not_trapped() {
     let system = System::new();
     let (one, dead) = (scripted(&system).await, scripted(&system).await);
     dead.ends(ExitReason::Normal).await;
     let handle = dead.handle();
     assert_eq!(one.does(move |ctx| ctx.link(&handle)).await, Err(NoProcessError));
-    assert!(one.lives().await, "the error is the actor's to act on");
+    assert!(one.lives().await, "the actor decides what the error means");
     assert_eq!(one.info().links, []);
 }
 
 #[tokio::test(start_paused = true)]
-async fn c107_a_link_to_a_dead_actor_is_an_exit_signal_for_who_traps() {
+async fn c107_a_link_to_a_dead_actor_is_an_exit_signal_if_exits_are_trapped() {
     let system = System::new();
     let (mut one, dead) = (trapper(&system).await, scripted(&system).await);
     dead.ends(ExitReason::Normal).await;
@@ -163,7 +164,7 @@ async fn c107_a_link_to_a_dead_actor_is_an_exit_signal_for_who_traps() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c108_to_link_twice_is_to_link_once_whoever_does() {
+async fn c108_linking_twice_from_either_end_makes_one_link() {
     let system = System::new();
     let (mut one, other) = (trapper(&system).await, scripted(&system).await);
     one.links(&other).await;
@@ -175,7 +176,7 @@ async fn c108_to_link_twice_is_to_link_once_whoever_does() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c108_one_unlink_takes_a_link_back_that_was_made_twice() {
+async fn c108_one_unlink_removes_a_link_that_was_made_twice() {
     for unlinker_made_it in [true, false] {
         let system = System::new();
         let (mut one, other) = (trapper(&system).await, scripted(&system).await);
@@ -193,7 +194,7 @@ async fn c108_one_unlink_takes_a_link_back_that_was_made_twice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c109_after_an_unlink_neither_end_is_told_anything() {
+async fn c109_after_an_unlink_neither_end_gets_an_exit_signal() {
     for unlinker_ends in [true, false] {
         let system = System::new();
         let (one, other) = (trapper(&system).await, trapper(&system).await);
@@ -206,7 +207,7 @@ async fn c109_after_an_unlink_neither_end_is_told_anything() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c109_an_exit_that_waits_when_the_link_is_taken_back_stays() {
+async fn c109_a_queued_exit_signal_stays_after_an_unlink() {
     let system = System::new();
     let (mut one, (identity, other)) = (trapper(&system).await, hosted(&system));
     let (handle, pid) = (identity.address().handle(), other.pid());
@@ -220,7 +221,7 @@ async fn c109_an_exit_that_waits_when_the_link_is_taken_back_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unlink_of_somebody_who_is_not_linked_does_nothing() {
+async fn an_unlink_without_a_link_does_nothing() {
     let system = System::new();
     let (one, linked, stranger) = (scripted(&system).await, scripted(&system).await, scripted(&system).await);
     one.links(&linked).await;
@@ -239,7 +240,7 @@ async fn actors_of_two_systems_cannot_be_linked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_link_to_oneself_is_no_link() {
+async fn a_link_to_itself_is_no_link() {
     let system = System::new();
     let one = scripted(&system).await;
     one.links(&one).await;
@@ -248,7 +249,7 @@ async fn a_link_to_oneself_is_no_link() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c115_a_killed_actor_handles_nothing_that_waits_and_is_seen_dead() {
+async fn c115_a_killed_actor_handles_no_queued_message_and_is_reported_dead() {
     let system = System::new();
     let mut dead_letters = system.subscribe::<DeadLetter>();
     let victim = trapper(&system).await;
@@ -269,7 +270,7 @@ async fn c115_a_killed_actor_handles_nothing_that_waits_and_is_seen_dead() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c115_an_exit_of_a_link_comes_before_all_that_waits_too() {
+async fn c115_an_exit_of_a_link_comes_before_queued_messages_too() {
     let system = System::new();
     let (one, (identity, other)) = (scripted(&system).await, hosted(&system));
     let (handle, address, down) = (identity.address().handle(), one.address.clone(), one.address.monitor());

@@ -1,4 +1,4 @@
-//! What one event is worth in the log: one line with all that is known, and few lines in a flood.
+//! Log output: one line per event, with all its fields, and few lines in a flood of events.
 
 use std::error::Error;
 use std::fmt;
@@ -15,7 +15,7 @@ mod support {
     pub(crate) mod log;
 }
 
-/// An error with a source, as those of libraries are.
+/// An error with a source, like most errors of libraries.
 #[derive(Debug)]
 struct NoDisk(std::num::ParseIntError);
 
@@ -65,7 +65,7 @@ fn warnings() -> Vec<String> {
     take().into_iter().filter(|(level, _)| *level <= Level::WARN).map(|(_, line)| line).collect()
 }
 
-/// Returns when all that was queued for the log was written.
+/// Waits until all queued log lines are written.
 async fn written() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
@@ -85,7 +85,7 @@ async fn a_crash_is_one_line_with_actor_incarnation_message_type_and_source_chai
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_crash_by_panic_names_its_place_if_locations_are_installed() {
+async fn a_panic_is_logged_with_its_location_if_locations_are_installed() {
     listen();
     let system = System::builder().panic_locations(PanicLocations::install()).build();
     let worker = worker(&system).await;
@@ -100,7 +100,7 @@ async fn a_crash_by_panic_names_its_place_if_locations_are_installed() {
 }
 
 #[test]
-fn a_runtime_that_goes_away_with_its_actors_is_one_line_for_the_system() {
+fn a_shutdown_of_the_runtime_under_running_actors_is_one_line_for_the_system() {
     listen();
     let system = System::new();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
@@ -139,7 +139,7 @@ async fn dead_letters_of_an_orderly_stop_are_at_debug_level() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dead_letters_of_a_crash_are_warned_of_each_until_there_are_too_many() {
+async fn dead_letters_of_a_crash_are_warnings_of_their_own_up_to_a_limit() {
     listen();
     let worker = worker(&System::new()).await;
     let monitor = worker.monitor();
@@ -150,7 +150,8 @@ async fn dead_letters_of_a_crash_are_warned_of_each_until_there_are_too_many() {
     monitor.await;
     written().await;
     let lines = warnings();
-    // One of the crash, and the first ten letters. That of the message in flight is in the line of the crash.
+    // One line for the crash, and the first ten letters. The line of the crash also reports the
+    // message in flight.
     assert_eq!(lines.len(), 11, "{lines:#?}");
     assert!(lines[1..].iter().all(|line| line.contains("cause=unhandled")), "{lines:#?}");
     tokio::time::sleep(Duration::from_secs(10)).await;

@@ -1,4 +1,4 @@
-//! Hosting something with a loop of its own: what is told of, what is taken, and by whom.
+//! Hosts with a loop of their own: the events that they get, and how they take messages.
 
 use std::future::poll_fn;
 use std::task::{Context, Poll, Waker};
@@ -45,7 +45,7 @@ async fn a_message_is_taken_when_it_can_be_handled_and_its_caller_is_answered() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_whose_reply_is_dropped_is_told_when_the_message_is_handled() {
+async fn a_caller_whose_reply_is_dropped_is_notified_when_the_message_is_handled() {
     let system = System::new();
     let (identity, mut attachment) = attached(&system);
     let (address, taker) = (identity.address(), attachment.taker());
@@ -53,7 +53,7 @@ async fn a_caller_whose_reply_is_dropped_is_told_when_the_message_is_handled() {
     assert!(matches!(waiting(&mut attachment).await, MailboxEvent::Message(())));
     drop(taker.take());
     tokio::task::yield_now().await;
-    assert!(!call.is_finished(), "nobody knows yet what will become of it");
+    assert!(!call.is_finished(), "its outcome is not known yet");
     taker.handled();
     let lookout = tokio::spawn(async move { waiting(&mut attachment).await });
     assert!(matches!(call.await.expect("it returns"), Err(CallError::ReplyDropped(_))));
@@ -61,7 +61,7 @@ async fn a_caller_whose_reply_is_dropped_is_told_when_the_message_is_handled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn orders_do_not_wait_for_the_message_in_hand_and_its_time_is_counted() {
+async fn orders_do_not_wait_for_the_message_in_flight_and_its_time_is_counted() {
     let system = System::new();
     let (identity, mut attachment) = attached(&system);
     let (address, taker) = (identity.address(), attachment.taker());
@@ -82,7 +82,7 @@ async fn orders_do_not_wait_for_the_message_in_hand_and_its_time_is_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lookout_hears_that_its_mailbox_was_taken_away() {
+async fn a_host_is_notified_when_its_mailbox_is_detached() {
     let system = System::new();
     let (identity, mut attachment) = attached(&system);
     let (address, taker, pid) = (identity.address(), attachment.taker(), attachment.pid());
@@ -91,6 +91,6 @@ async fn a_lookout_hears_that_its_mailbox_was_taken_away() {
     assert_eq!(address.handle().busy_for(), None);
     assert!(identity.abandon(pid));
     assert!(matches!(lookout.await.expect("it returns"), MailboxEvent::Detached));
-    address.cast(None).expect("somebody else is due");
+    address.cast(None).expect("another incarnation is due");
     assert!(taker.take().is_none());
 }

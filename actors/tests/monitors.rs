@@ -1,4 +1,4 @@
-//! Monitors: told once, of one incarnation, whatever happens.
+//! Monitors: each completes once, for one incarnation.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ enum Msg {
     Keep(Reply<u32>),
 }
 
-/// Fails when it is told to, and keeps what it is given.
+/// Fails on request, and keeps the values that it gets.
 #[derive(Default)]
 struct Worker(Vec<Reply<u32>>);
 
@@ -47,21 +47,21 @@ async fn worker(system: &System) -> Address<Msg> {
     system.spawn::<Worker>(()).await.expect("it starts")
 }
 
-/// An identity that is open and not served yet.
+/// An open identity without an incarnation.
 fn identity(system: &System) -> Identity<Msg> {
     let identity = Identity::new(MailboxConfig::default());
     identity.open(system, || "worker".into());
     identity
 }
 
-/// Whether it was told by now.
+/// Returns `true` if the monitor has completed.
 fn is_told(monitor: &mut Monitor) -> bool {
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
     std::pin::Pin::new(monitor).poll(&mut cx).is_ready()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_monitor_is_told_which_incarnation_ended_and_why() {
+async fn a_monitor_reports_the_incarnation_and_its_exit_reason() {
     let worker = worker(&System::new()).await;
     let (pid, monitor) = (worker.pid(), worker.monitor());
     worker.cast(Msg::Fail).expect("it is open");
@@ -70,9 +70,9 @@ async fn a_monitor_is_told_which_incarnation_ended_and_why() {
     assert_eq!((down.pid, down.reason.to_string().as_str()), (pid, "failed: on purpose"));
 }
 
-/// OTP: a normal exit is told as any other.
+/// OTP: a normal exit is reported like any other.
 #[tokio::test(start_paused = true)]
-async fn a_normal_end_is_told_too() {
+async fn a_normal_exit_is_reported_too() {
     let worker = worker(&System::new()).await;
     let monitor = worker.monitor();
     worker.stop(ExitReason::Normal).expect("it lives");
@@ -81,7 +81,7 @@ async fn a_normal_end_is_told_too() {
 
 /// OTP case 111.
 #[tokio::test(start_paused = true)]
-async fn every_monitor_of_an_actor_is_told_but_those_that_were_dropped() {
+async fn every_monitor_of_an_actor_completes_unless_it_was_dropped() {
     let worker = worker(&System::new()).await;
     let (first, dropped, handle) = (worker.monitor(), worker.monitor(), worker.handle());
     let third = handle.monitor();
@@ -94,7 +94,7 @@ async fn every_monitor_of_an_actor_is_told_but_those_that_were_dropped() {
 
 /// OTP case 110.
 #[tokio::test(start_paused = true)]
-async fn a_monitor_of_a_dead_actor_is_told_at_once() {
+async fn a_monitor_of_a_dead_actor_completes_at_once() {
     let worker = worker(&System::new()).await;
     let monitor = worker.monitor();
     worker.stop(ExitReason::Normal).expect("it lives");
@@ -106,14 +106,14 @@ async fn a_monitor_of_a_dead_actor_is_told_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_monitor_of_an_actor_that_was_never_opened_is_told_at_once() {
+async fn a_monitor_of_an_actor_that_was_never_opened_completes_at_once() {
     let identity = Identity::<Msg>::new(MailboxConfig::default());
     let down = identity.address().monitor().await;
     assert!(matches!((down.pid, down.reason), (None, ExitReason::NoProcess)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_monitor_may_be_polled_by_reference_and_is_still_told() {
+async fn a_monitor_that_was_polled_by_reference_still_completes() {
     let worker = worker(&System::new()).await;
     let mut monitor = worker.monitor();
     tokio::select! {
@@ -126,7 +126,7 @@ async fn a_monitor_may_be_polled_by_reference_and_is_still_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_monitor_keeps_nobody_alive_and_outlives_every_address() {
+async fn a_monitor_keeps_no_actor_alive_and_outlives_every_address() {
     let worker = worker(&System::new()).await;
     let monitor = worker.monitor();
     worker.cast(Msg::Fail).expect("it is open");
@@ -135,7 +135,7 @@ async fn a_monitor_keeps_nobody_alive_and_outlives_every_address() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_monitor_is_bound_to_the_incarnation_that_lives() {
+async fn a_monitor_is_bound_to_the_running_incarnation() {
     let (system, (parent, mut record)) = (System::new(), recorder());
     let identity = identity(&system);
     let address = identity.address();
@@ -147,7 +147,7 @@ async fn a_monitor_is_bound_to_the_incarnation_that_lives() {
     let second = identity.start::<Worker>(Arc::new(()), parent, 2).expect("it is open");
     record.started(2).await;
     let mut of_second = address.monitor();
-    assert_eq!(of_first.await.pid, Some(first), "it is told of the first, though the second lives by now");
+    assert_eq!(of_first.await.pid, Some(first), "it reports the first, though the second lives by now");
     assert!(!is_told(&mut of_second));
     address.kill().expect("it lives");
     assert_eq!(of_second.await.pid, Some(second));
@@ -174,7 +174,7 @@ async fn a_monitor_made_between_two_incarnations_is_bound_to_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_monitor_of_an_incarnation_that_never_came_is_told_when_nobody_is_due_any_more() {
+async fn a_monitor_of_an_incarnation_that_never_started_completes_when_none_is_due_any_more() {
     let (system, (parent, mut record)) = (System::new(), recorder());
     let identity = identity(&system);
     let before_any = identity.address().monitor();
@@ -183,7 +183,8 @@ async fn a_monitor_of_an_incarnation_that_never_came_is_told_when_nobody_is_due_
     identity.address().kill().expect("it lives");
     record.ended(1).await;
     assert!(before_any.await.pid.is_some());
-    // Between two incarnations: what ends is not the first, which had ended before this monitor was made.
+    // Between two incarnations. The first had ended before this monitor was made: the monitor does
+    // not report its exit.
     let monitor = identity.address().monitor();
     assert!(identity.close(&ExitReason::shutdown()).is_some());
     let down = monitor.await;
@@ -191,7 +192,7 @@ async fn a_monitor_of_an_incarnation_that_never_came_is_told_when_nobody_is_due_
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_in_the_init_is_told() {
+async fn a_failing_init_is_reported() {
     struct Stillborn;
 
     impl Actor for Stillborn {
@@ -212,9 +213,9 @@ async fn an_end_in_the_init_is_told() {
     assert_eq!((down.pid, down.reason.to_string().as_str()), (pid, "failed: no bed"));
 }
 
-/// OTP case 113, as far as this crate goes: what frees a name is a hook.
+/// OTP case 113, for this crate: a hook frees the name.
 #[tokio::test(start_paused = true)]
-async fn when_a_monitor_is_told_hooks_have_run_callers_know_and_the_actor_is_closed() {
+async fn when_a_monitor_completes_hooks_have_run_callers_are_notified_and_the_actor_is_closed() {
     let system = System::new();
     let mut events = system.subscribe::<LifecycleEvent>();
     let worker = worker(&system).await;
@@ -252,7 +253,7 @@ async fn when_a_monitor_is_told_hooks_have_run_callers_know_and_the_actor_is_clo
     tokio::try_join!(caller, watcher).expect("both end well");
 }
 
-/// A name is free when its hook has run: it may not be taken for free by who asks in between.
+/// A name is free when its hook has run. A monitor that is made before that waits for the hook.
 #[tokio::test(start_paused = true)]
 async fn a_monitor_of_an_actor_that_is_just_closing_waits_for_its_hooks() {
     let system = System::new();

@@ -1,4 +1,5 @@
-//! Runtimes without timers, and threads without a runtime: what has to wait for a time is an error, everything else works.
+//! Runtimes without timers, and threads without a runtime: an operation that needs a timer is an
+//! error, everything else works.
 
 use std::future::{Future, IntoFuture};
 use std::pin::pin;
@@ -73,7 +74,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// What comes of a call with each kind of timeout.
+/// Returns the result of a call with each kind of timeout.
 async fn call(clerk: &Address<Msg>) -> [Result<u32, CallError<Msg>>; 2] {
     [echo(clerk).await, echo(clerk).timeout(Duration::from_millis(10)).await]
 }
@@ -114,7 +115,7 @@ fn a_call_on_a_thread_without_a_runtime_gives_the_message_back_or_waits_without_
 }
 
 #[test]
-fn a_call_of_an_actor_that_has_ended_says_so_wherever_it_is_made() {
+fn a_call_to_an_ended_actor_reports_that_on_every_runtime() {
     let clerk = without_timers().block_on(async {
         let clerk = clerk().await;
         let down = clerk.monitor();
@@ -141,7 +142,7 @@ fn a_send_with_a_deadline_that_would_have_to_wait_without_timers_gives_the_messa
 }
 
 #[test]
-fn an_actor_that_sets_a_timer_where_there_are_none_ends_and_says_why() {
+fn an_actor_that_sets_a_timer_without_timers_fails_with_an_error() {
     without_timers().block_on(async {
         let clerk = clerk().await;
         let down = clerk.monitor();
@@ -151,9 +152,9 @@ fn an_actor_that_sets_a_timer_where_there_are_none_ends_and_says_why() {
     });
 }
 
-/// The clock that calls share is turned by a runtime that has timers, and waited for only there.
+/// A runtime with timers drives the clock that calls share. Calls wait for that clock only there.
 #[test]
-fn a_runtime_without_timers_leaves_the_clock_of_the_others_alone() {
+fn a_runtime_without_timers_does_not_affect_the_clock_of_the_others() {
     let with_timers =
         Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
     let clerk = with_timers.block_on(clerk());

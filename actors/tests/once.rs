@@ -112,7 +112,7 @@ async fn signals_state_and_terminate_are_those_of_the_actor() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn arguments_that_a_failing_init_took_are_dropped_once_and_do_not_come_back() {
+async fn arguments_that_a_failing_init_took_are_dropped_once_and_not_returned() {
     for (init, panics) in [(Init::Fails, false), (Init::Panics, true)] {
         let (socket, dropped) = Socket::new(init);
         let error = System::new().spawn_once::<Session>(socket).await.expect_err("its init fails");
@@ -124,7 +124,7 @@ async fn arguments_that_a_failing_init_took_are_dropped_once_and_do_not_come_bac
 }
 
 #[test]
-fn arguments_come_back_if_there_is_no_runtime() {
+fn arguments_are_returned_if_there_is_no_runtime() {
     let (socket, dropped) = Socket::new(Init::Succeeds);
     let error = System::new().spawn_once::<Session>(socket).detach().expect_err("there is no runtime");
     assert!(matches!(error.kind, SpawnError::NoRuntime));

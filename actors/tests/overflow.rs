@@ -1,4 +1,4 @@
-//! What becomes of a cast to a full mailbox, as it is set, and of those whose messages are dropped.
+//! Casts to a full mailbox under each overflow policy, and the senders of dropped messages.
 
 use perennial_actors::host::Identity;
 use perennial_actors::{
@@ -23,7 +23,7 @@ async fn reject_gives_the_message_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn drop_newest_buries_what_does_not_fit() {
+async fn drop_newest_makes_a_dead_letter_of_a_message_without_room() {
     let stage = stage(1, |mailbox| mailbox.overflow(OverflowPolicy::DropNewest)).await;
     let mut dead = stage.system.subscribe::<DeadLetter>();
     for n in 1..=3 {
@@ -41,7 +41,7 @@ async fn drop_newest_buries_what_does_not_fit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn drop_oldest_keeps_the_newest_and_the_one_in_hand() {
+async fn drop_oldest_keeps_the_newest_and_the_one_in_flight() {
     let stage = stage(2, |mailbox| mailbox.overflow(OverflowPolicy::DropOldest)).await;
     let mut dead = stage.system.subscribe::<DeadLetter>();
     for n in 1..=5 {
@@ -55,7 +55,7 @@ async fn drop_oldest_keeps_the_newest_and_the_one_in_hand() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_whose_message_is_dropped_is_told_so_at_once() {
+async fn a_caller_whose_message_is_dropped_is_notified_at_once() {
     let stage = stage(1, |mailbox| mailbox.overflow(OverflowPolicy::DropOldest)).await;
     let call = tokio::spawn({
         let slow = stage.slow.clone();
@@ -63,7 +63,7 @@ async fn a_caller_whose_message_is_dropped_is_told_so_at_once() {
     });
     tokio::task::yield_now().await;
     assert!(stage.slow.cast(Msg::Note(2)).is_ok());
-    // The actor still hangs over the message before.
+    // The actor is still in the handler of the message before.
     assert!(matches!(call.await.expect("it ends well"), Err(CallError::Dropped(_))));
     assert_eq!(stage.notes().await, [0, 2]);
 }
@@ -83,7 +83,7 @@ async fn a_call_waits_for_room_whatever_a_cast_would_do() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_closed_mailbox_gives_the_message_back_whatever_it_is_set_to() {
+async fn a_closed_mailbox_gives_the_message_back_under_each_policy() {
     for overflow in [OverflowPolicy::Reject, OverflowPolicy::DropNewest, OverflowPolicy::DropOldest] {
         let stage = stage(1, |mailbox| mailbox.overflow(overflow)).await;
         let down = stage.slow.monitor();
@@ -99,7 +99,7 @@ async fn a_closed_mailbox_gives_the_message_back_whatever_it_is_set_to() {
     }
 }
 
-/// A message whose drop does what it must not be hindered from.
+/// A message whose drop reads the counters, casts again and panics.
 struct Bomb(Option<Address<Self>>);
 
 impl Drop for Bomb {
@@ -113,7 +113,7 @@ impl Drop for Bomb {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_is_dropped_may_do_anything() {
+async fn a_dropped_message_may_cast_and_panic_in_its_drop() {
     for overflow in [OverflowPolicy::DropNewest, OverflowPolicy::DropOldest] {
         let system = System::new();
         let identity = Identity::<Bomb>::new(MailboxConfig::bounded(1).overflow(overflow));
@@ -121,7 +121,7 @@ async fn a_message_that_is_dropped_may_do_anything() {
         let (address, mut dead) = (identity.address(), system.subscribe::<DeadLetter>());
         let bomb = || Bomb(Some(address.clone()));
         assert!(address.cast(bomb()).is_ok() && address.cast(bomb()).is_ok());
-        // One goes off, and casts another, for which one more is dropped.
+        // One message panics in its drop and casts another one, for which one more is dropped.
         let letters = std::iter::from_fn(|| dead.try_next()).count() as u64;
         let accounts = address.counters();
         assert!(letters >= 2 && accounts.is_balanced(), "{overflow:?}: {letters}, {accounts:?}");
@@ -131,7 +131,7 @@ async fn a_message_that_is_dropped_may_do_anything() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cast_that_drops_the_oldest_lets_those_who_wait_in_first() {
+async fn a_cast_that_drops_the_oldest_admits_waiting_senders_first() {
     let stage = stage(2, |mailbox| mailbox.overflow(OverflowPolicy::DropOldest)).await;
     assert!(stage.slow.cast(Msg::Note(1)).is_ok() && stage.slow.cast(Msg::Note(2)).is_ok());
     let sending = tokio::spawn({
@@ -145,7 +145,7 @@ async fn a_cast_that_drops_the_oldest_lets_those_who_wait_in_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cast_that_drops_the_oldest_comes_back_only_if_all_places_are_reserved() {
+async fn a_cast_that_drops_the_oldest_is_rejected_only_if_all_places_are_reserved() {
     let stage = stage(1, |mailbox| mailbox.overflow(OverflowPolicy::DropOldest)).await;
     let mut dead = stage.system.subscribe::<DeadLetter>();
     let permit = stage.slow.reserve().await.expect("it is open");
@@ -159,7 +159,7 @@ async fn a_cast_that_drops_the_oldest_comes_back_only_if_all_places_are_reserved
         async move { slow.reserve().await }
     });
     tokio::task::yield_now().await;
-    // The place is promised, and note 2 is not dropped in vain.
+    // The place is reserved, and note 2 is not dropped without need.
     assert!(matches!(
         stage.slow.cast(Msg::Note(3)),
         Err(SendError::Full(Unsent { message: Msg::Note(3), .. }))

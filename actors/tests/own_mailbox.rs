@@ -1,4 +1,5 @@
-//! What an actor sends to itself and waits for: an error at once in its own handler, and a message like any other elsewhere.
+//! An actor that sends to itself and waits: an error at once in its own handler, an ordinary
+//! message elsewhere.
 
 use std::future::IntoFuture;
 use std::sync::Mutex;
@@ -13,14 +14,14 @@ use tokio::time::{Instant, timeout};
 enum Msg {
     Note(u32),
     Count(Reply<u32>),
-    /// Calls itself, and tells what comes of it.
+    /// Calls itself, and reports the result.
     Call(oneshot::Sender<Result<u32, CallError<Self>>>),
     /// Fills its mailbox, and sends itself one more message in each way that waits.
     Send(oneshot::Sender<[SendError<Self>; 2]>, oneshot::Sender<SendError<()>>),
-    /// Calls itself from a task of its own, and handles the answer.
+    /// Calls itself in a piped future, and handles the answer.
     Pipe(oneshot::Sender<u32>),
     Answered(oneshot::Sender<u32>, u32),
-    /// The same from a task that it spawns, which sends and keeps a place as well.
+    /// The same from a task that it spawns, which also sends and reserves a place.
     Spawn(oneshot::Sender<u32>),
 }
 
@@ -29,7 +30,7 @@ struct Clerk(u32);
 
 impl Actor for Clerk {
     type Msg = Msg;
-    /// Whether it calls itself in its init, and where the result goes.
+    /// If set, it calls itself in its init and sends the result here.
     type Args = Option<Mutex<Option<oneshot::Sender<CallError<Msg>>>>>;
 
     async fn init(args: &Self::Args, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
@@ -78,17 +79,17 @@ async fn clerk() -> Address<Msg> {
     System::new().spawn::<Clerk>(None).mailbox(two).await.expect("it starts")
 }
 
-/// What the clerk tells once it was asked, and that no time has passed.
+/// Returns what the clerk reports for this request. Checks that no time has passed.
 async fn told<T>(clerk: &Address<Msg>, ask: impl FnOnce(oneshot::Sender<T>) -> Msg) -> T {
     let ((tell, told), begun) = (oneshot::channel(), Instant::now());
     clerk.cast(ask(tell)).expect("there is room");
     let told = timeout(Duration::from_secs(3_600), told).await.expect("it does not wait for itself");
     assert_eq!(begun.elapsed(), Duration::ZERO);
-    told.expect("it tells")
+    told.expect("it reports")
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_to_oneself_in_a_handler_gives_the_message_back_at_once() {
+async fn a_call_to_itself_in_a_handler_gives_the_message_back_at_once() {
     let clerk = clerk().await;
     let result = told(&clerk, Msg::Call).await;
     let Err(CallError::WouldDeadlock(Unsent { message: Msg::Count(reply), target, .. })) = result else {
@@ -96,21 +97,21 @@ async fn a_call_to_oneself_in_a_handler_gives_the_message_back_at_once() {
     };
     assert!(reply.is_closed());
     assert_eq!((target.label(), target.message_type()), (Some("own_mailbox::Clerk"), "own_mailbox::Msg"));
-    assert_eq!(clerk.call(Msg::Count).await.expect("it goes on"), 0);
+    assert_eq!(clerk.call(Msg::Count).await.expect("it keeps running"), 0);
     assert_eq!(clerk.counters().accepted, 2, "its own call was not sent");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_to_oneself_in_an_init_gives_the_message_back_at_once() {
+async fn a_call_to_itself_in_an_init_gives_the_message_back_at_once() {
     let (tell, told) = oneshot::channel();
     let start = System::new().spawn::<Clerk>(Some(Mutex::new(Some(tell))));
     let clerk = timeout(Duration::from_secs(3_600), start.into_future()).await.expect("it starts");
-    assert!(matches!(told.await.expect("it tells"), CallError::WouldDeadlock(_)));
+    assert!(matches!(told.await.expect("it reports"), CallError::WouldDeadlock(_)));
     assert_eq!(clerk.expect("it starts").call(Msg::Count).await.expect("it lives"), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_send_to_oneself_into_a_full_mailbox_gives_the_message_back_at_once() {
+async fn a_send_to_itself_into_a_full_mailbox_gives_the_message_back_at_once() {
     let clerk = clerk().await;
     let (tell_place, place) = oneshot::channel();
     let sent = told(&clerk, |tell| Msg::Send(tell, tell_place)).await;
@@ -119,16 +120,16 @@ async fn a_send_to_oneself_into_a_full_mailbox_gives_the_message_back_at_once() 
         assert_eq!(error.to_string(), said);
         assert!(matches!(error, SendError::WouldDeadlock(Unsent { message: Msg::Note(100), .. })));
     }
-    assert!(matches!(place.await.expect("it tells"), SendError::WouldDeadlock(_)));
-    assert_eq!(clerk.call(Msg::Count).await.expect("it goes on"), 2, "with what it had cast before");
+    assert!(matches!(place.await.expect("it reports"), SendError::WouldDeadlock(_)));
+    assert_eq!(clerk.call(Msg::Count).await.expect("it keeps running"), 2, "with what it had cast before");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_to_oneself_from_a_piped_future_is_answered() {
+async fn a_call_to_itself_from_a_piped_future_is_answered() {
     assert_eq!(told(&clerk().await, Msg::Pipe).await, 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_an_actor_sends_itself_from_a_spawned_task_waits_for_room_and_for_its_answer() {
+async fn messages_to_itself_from_a_spawned_task_wait_for_room_and_for_an_answer() {
     assert_eq!(told(&clerk().await, Msg::Spawn).await, 112);
 }

@@ -1,4 +1,4 @@
-//! Where panics happened. In a process of its own: a panic hook belongs to the whole of it.
+//! Locations of panics. This test has its own process: a panic hook is global to the process.
 
 use std::panic;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ impl Actor for Fragile {
         if is_text {
             explode();
         }
-        // As it comes out of a library that passes on the panic of another thread: no hook is told of it.
+        // Like a library that resumes the panic of another thread: no hook runs.
         panic::resume_unwind(Box::new(7))
     }
 }
@@ -41,7 +41,7 @@ async fn end_of(system: &System, is_text: bool) -> Arc<Panic> {
 }
 
 #[tokio::test]
-async fn a_panic_says_where_it_happened_in_systems_that_were_given_the_locations() {
+async fn a_panic_has_a_location_in_systems_that_were_given_the_locations() {
     let told = Arc::new(AtomicUsize::new(0));
     panic::set_hook(Box::new({
         let told = told.clone();
@@ -57,9 +57,9 @@ async fn a_panic_says_where_it_happened_in_systems_that_were_given_the_locations
     let location = panic.location.as_deref().expect("a location");
     assert!(location.contains(&format!("panic_locations.rs:{LINE}:")), "{location}");
     assert_eq!(panic.to_string(), format!("on purpose (at {location})"));
-    assert_eq!(told.load(Ordering::Relaxed), 2, "the hook that was there before still does its work");
+    assert_eq!(told.load(Ordering::Relaxed), 2, "the hook that was installed before still runs");
 
-    // A location is told once: it is not that of a later panic which no hook was told of.
+    // A location is reported once: a later panic without a hook does not get it.
     let passed_on = end_of(&system, false).await;
     assert_eq!((passed_on.message.as_str(), &passed_on.location), ("a payload that is no text", &None));
     drop(panic::take_hook());

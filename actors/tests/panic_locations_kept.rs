@@ -1,5 +1,5 @@
-//! Which place a panic is told to have, when other panics of the same thread came before. In a process of its own: a panic hook belongs to
-//! the whole of it. The tests share the hook, and each has a thread of its own.
+//! The location of a panic after other panics of the same thread. These tests have their own
+//! process: a panic hook is global to the process. They share the hook; each has its own thread.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Once};
@@ -9,7 +9,7 @@ use perennial_actors::{Actor, Context, ExitReason, Panic, PanicLocations, System
 
 type Step = fn();
 
-/// Does in its handler as it is told.
+/// Runs the function that it gets in its handler.
 struct Fragile;
 
 impl Actor for Fragile {
@@ -42,7 +42,7 @@ async fn end_of(system: &System, deed: Step) -> Arc<Panic> {
     }
 }
 
-/// As it comes out of a library that passes on the panic of another thread: no hook is told of it.
+/// Resumes a panic like a library that resumes the panic of another thread: no hook runs.
 fn pass_on() {
     panic::resume_unwind(Box::new("passed on"));
 }
@@ -61,27 +61,27 @@ fn is_at_explode(panic: &Panic) -> bool {
 }
 
 #[tokio::test]
-async fn a_panic_that_is_passed_on_is_not_told_to_be_where_an_older_one_was() {
+async fn a_resumed_panic_does_not_get_the_location_of_an_older_one() {
     let system = system();
-    // Of the same thread, and outside of every actor: nothing has asked for its place.
+    // A panic of the same thread, outside of every actor: nothing has read its location.
     drop(catch(explode));
     let panic = end_of(&system, pass_on).await;
     assert_eq!((panic.message.as_str(), &panic.location), ("passed on", &None));
 }
 
 #[tokio::test]
-async fn a_panic_that_a_handler_caught_and_passes_on_itself_keeps_its_place() {
+async fn a_panic_that_a_handler_catches_and_resumes_keeps_its_location() {
     let panic = end_of(&system(), || panic::resume_unwind(catch(explode))).await;
     assert!(panic.message == "on purpose" && is_at_explode(&panic), "{panic:?}");
 }
 
 #[tokio::test]
-async fn what_a_handler_caught_is_not_the_place_of_a_panic_that_is_passed_on_later() {
+async fn a_panic_resumed_later_does_not_get_the_location_of_a_caught_one() {
     let system = system();
     let fragile = system.spawn::<Fragile>(()).await.expect("it starts");
     let down = fragile.monitor();
     fragile.cast(|| drop(catch(explode))).expect("it is open");
-    // The actor has gone to sleep before the next one: one poll of its task is one guarded section.
+    // The actor is idle before the next one: one poll of its task is one guarded section.
     tokio::task::yield_now().await;
     fragile.cast(pass_on).expect("it is open");
     let ExitReason::Panicked(panic) = down.await.reason else { unreachable!("it panicked") };
@@ -89,7 +89,7 @@ async fn what_a_handler_caught_is_not_the_place_of_a_panic_that_is_passed_on_lat
 }
 
 #[tokio::test]
-async fn a_panic_that_is_ignored_during_another_does_not_take_its_place() {
+async fn a_panic_ignored_during_another_does_not_replace_its_location() {
     struct PanicsOnDrop;
 
     impl Drop for PanicsOnDrop {
@@ -108,7 +108,7 @@ async fn a_panic_that_is_ignored_during_another_does_not_take_its_place() {
 }
 
 #[tokio::test]
-async fn a_panic_that_was_ignored_is_not_the_place_of_one_that_is_passed_on() {
+async fn a_resumed_panic_does_not_get_the_location_of_an_ignored_one() {
     let system = system();
     let panic = end_of(&system, || {
         ignore_panic(explode);

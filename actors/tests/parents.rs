@@ -1,5 +1,5 @@
-//! Parents: who started an actor linked. Its exit signals cannot be trapped, and it hears of every start that fails. OTP
-//! cases 121 and 133.
+//! Parents: the actor that started another one linked. Its exit signals cannot be trapped, and it
+//! is notified of every start that fails. OTP cases 121 and 133.
 
 use std::sync::Arc;
 
@@ -19,11 +19,11 @@ fn bad() -> ExitReason {
     ExitReason::failed("bad")
 }
 
-/// A trapping scripted that `parent` has started, linked.
+/// Returns a trapping scripted actor that `parent` has started, linked.
 async fn child(parent: &TestProbe) -> TestProbe {
-    let (strings, ear) = strings(true);
+    let (strings, log) = strings(true);
     let spawn = parent.does(|ctx| ctx.system().spawn::<ScriptedActor>(strings).linked_to(ctx).detach());
-    let child = TestProbe::of(spawn.await.expect("there is a runtime"), ear);
+    let child = TestProbe::of(spawn.await.expect("there is a runtime"), log);
     assert!(child.lives().await);
     child
 }
@@ -40,7 +40,7 @@ async fn c133_the_exit_of_a_parent_ends_a_child_that_traps_also_if_it_is_normal(
 }
 
 #[tokio::test(start_paused = true)]
-async fn c133_the_exit_of_anybody_else_is_told_to_a_child_that_traps() {
+async fn c133_the_exit_of_another_actor_is_delivered_to_a_child_that_traps() {
     let system = System::new();
     let (parent, stranger) = (scripted(&system).await, scripted(&system).await);
     let mut child = child(&parent).await;
@@ -53,16 +53,16 @@ async fn c133_the_exit_of_anybody_else_is_told_to_a_child_that_traps() {
 async fn c133_an_actor_that_was_started_without_a_link_has_no_parent_even_if_it_links_later() {
     let system = System::new();
     let starter = scripted(&system).await;
-    let (strings, ear) = strings(true);
+    let (strings, log) = strings(true);
     let spawned = starter.does(|ctx| ctx.system().spawn::<ScriptedActor>(strings).detach()).await;
-    let mut child = TestProbe::of(spawned.expect("there is a runtime"), ear);
+    let mut child = TestProbe::of(spawned.expect("there is a runtime"), log);
     starter.links(&child).await;
     starter.ends(bad()).await;
     assert_eq!(child.exits().await, [(Some(starter.pid), "failed: bad".into())]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn c133_an_exit_that_the_parent_sends_by_hand_ends_a_child_that_traps() {
+async fn c133_an_exit_sent_explicitly_by_the_parent_ends_a_child_that_traps() {
     let parent = scripted(&System::new()).await;
     let child = child(&parent).await;
     let (handle, downs) = (child.handle(), [&child, &parent].map(|each| each.address.monitor()));
@@ -89,7 +89,7 @@ async fn c133_a_parent_stays_the_parent_when_it_is_linked_once_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c133_a_parent_whose_link_was_taken_back_sends_no_exit_and_the_child_lives_on() {
+async fn c133_a_parent_whose_link_was_removed_sends_no_exit_and_the_child_keeps_running() {
     let parent = scripted(&System::new()).await;
     let mut child = child(&parent).await;
     child.unlinks(&parent).await;
@@ -106,7 +106,8 @@ async fn a_child_is_an_ordinary_link_to_its_parent() {
     assert_eq!(parent.exits().await, [(Some(child.pid), "failed: bad".into())]);
 }
 
-/// Starts a child whose init does this, and awaits the start in the handler; how the start went.
+/// Starts a child with this step in its init, and awaits the start in the handler. Returns its
+/// result.
 async fn starts_and_awaits(parent: &TestProbe, init: Step) -> Result<(), SpawnError> {
     let (mut plan, _) = plan();
     plan.init = init;
@@ -132,7 +133,7 @@ async fn c121_a_failing_init_ends_a_parent_that_does_not_trap_with_its_reason() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn c121_a_failing_init_is_told_to_a_parent_that_traps() {
+async fn c121_a_failing_init_notifies_a_parent_that_traps() {
     let mut parent = trapper(&System::new()).await;
     let start = starts_and_awaits(&parent, Step::Fail).await;
     assert!(matches!(start, Err(SpawnError::Failed(_))));
@@ -155,7 +156,7 @@ async fn c121_an_init_that_ends_normally_does_not_end_the_parent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_init_that_ignores_does_not_end_the_parent_and_is_told_to_one_that_traps() {
+async fn an_init_that_ignores_does_not_end_the_parent_and_notifies_one_that_traps() {
     let system = System::new();
     let (parent, mut trapping) = (scripted(&system).await, trapper(&system).await);
     for each in [&parent, &trapping] {
@@ -207,7 +208,7 @@ async fn a_child_that_ends_at_once_gives_its_own_reason_to_its_parent_and_to_its
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_without_a_task_is_no_parent_of_whom_it_is_linked_to() {
+async fn a_host_without_a_task_is_no_parent_of_a_linked_actor() {
     let system = System::new();
     let (mut one, (identity, host)) = (trapper(&system).await, hosted(&system));
     let (handle, pid) = (identity.address().handle(), host.pid());

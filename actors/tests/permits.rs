@@ -1,4 +1,4 @@
-//! Places taken before there is a message, and sends that wait only so long.
+//! Permits, which reserve a place before there is a message; and sends with a time limit.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ mod support {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_permit_is_a_place_that_nobody_else_gets() {
+async fn a_permit_reserves_a_place_exclusively() {
     let stage = stage(1, |mailbox| mailbox).await;
     let permit = stage.slow.reserve().await.expect("it is open");
     assert!(matches!(stage.slow.cast(Msg::Note(1)), Err(SendError::Full(_))));
@@ -22,7 +22,7 @@ async fn a_permit_is_a_place_that_nobody_else_gets() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_permit_that_is_dropped_lets_the_first_in_line_in() {
+async fn a_dropped_permit_admits_the_first_waiter() {
     let stage = stage(1, |mailbox| mailbox).await;
     let permit = stage.slow.try_reserve().expect("there is room");
     let sending = tokio::spawn({
@@ -37,7 +37,7 @@ async fn a_permit_that_is_dropped_lets_the_first_in_line_in() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_a_place_gets_it_in_turn() {
+async fn waiters_for_a_place_get_it_in_order() {
     let stage = stage(1, |mailbox| mailbox).await;
     assert!(stage.slow.cast(Msg::Note(1)).is_ok());
     let reserving = tokio::spawn({
@@ -51,7 +51,7 @@ async fn who_waits_for_a_place_gets_it_in_turn() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reservation_that_is_given_up_while_it_waits_takes_no_place() {
+async fn a_reservation_that_is_dropped_while_it_waits_takes_no_place() {
     let stage = stage(1, |mailbox| mailbox).await;
     assert!(stage.slow.cast(Msg::Note(1)).is_ok());
     let given_up = tokio::time::timeout(Duration::from_secs(1), stage.slow.reserve()).await;
@@ -120,7 +120,7 @@ async fn a_send_with_a_timeout_is_sent_when_room_comes_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_send_with_a_timeout_hears_of_a_close() {
+async fn a_send_with_a_timeout_fails_when_the_mailbox_closes() {
     let stage = stage(1, |mailbox| mailbox).await;
     assert!(stage.slow.cast(Msg::Note(1)).is_ok());
     let sending = tokio::spawn({

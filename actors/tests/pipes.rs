@@ -1,4 +1,5 @@
-//! Futures and blocking work beside an actor: their result as a message, and what becomes of them when it ends.
+//! Futures and blocking work beside an actor: their result is a message of the actor. Its exit
+//! drops the futures, and the results of blocking work.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -10,7 +11,8 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
 
 use support::scripted_host::{
-    Hosted, Msg, ScriptedActor, TestProbe, begun_with, deed, failing, long, millis, scripted, scripted_in,
+    ManagedActor, Msg, ScriptedActor, TestProbe, begun_with, deed, failing, long, millis, scripted,
+    scripted_in,
 };
 
 mod support {
@@ -20,22 +22,23 @@ mod support {
 
 type Context = perennial_actors::Context<ScriptedActor>;
 
-/// A message that writes a result down.
+/// A message that records a result.
 fn result(n: u32) -> Msg {
     deed(move |scripted, _| scripted.pen.write(n))
 }
 
-/// Says that it was dropped.
+/// Sends a line when it is dropped.
 struct Dropped(mpsc::UnboundedSender<&'static str>);
 
 impl Drop for Dropped {
     fn drop(&mut self) {
-        // The test may have seen enough.
+        // The test may have dropped the receiver.
         let _ = self.0.send("dropped");
     }
 }
 
-/// A future that says when it begins, whenever it goes on after a sleep, and that it was dropped; and what it says.
+/// Returns a future that reports its first poll, each poll after a sleep and its drop; and the
+/// receiver of the reports.
 fn observed() -> (impl Future<Output = u32> + Send + 'static, mpsc::UnboundedReceiver<&'static str>) {
     let (say, said) = mpsc::unbounded_channel();
     let future = async move {
@@ -106,7 +109,7 @@ async fn an_actor_stays_responsive_beside_a_piped_future() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_ready_and_the_mailbox_take_turns() {
+async fn ready_results_and_the_mailbox_take_turns() {
     let mut strings = scripted().await;
     strings.cast(long(|_, ctx| {
         Box::pin(async {
@@ -124,7 +127,7 @@ async fn what_is_ready_and_the_mailbox_take_turns() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_piped_future_that_is_aborted_is_dropped_and_no_message_comes_of_it() {
+async fn an_aborted_piped_future_is_dropped_and_sends_no_message() {
     let (strings, (future, mut said)) = (scripted().await, observed());
     let piped = strings.have(|_, ctx| ctx.pipe_to_self(future, result)).await;
     assert_eq!(said.recv().await, Some("polled"));
@@ -137,7 +140,7 @@ async fn a_piped_future_that_is_aborted_is_dropped_and_no_message_comes_of_it() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_piped_future_that_is_aborted_when_it_is_done_brings_no_message_either() {
+async fn a_piped_future_that_is_aborted_when_it_is_done_sends_no_message_either() {
     let mut strings = scripted().await;
     strings.cast(long(|_, ctx| {
         Box::pin(async {
@@ -151,7 +154,7 @@ async fn a_piped_future_that_is_aborted_when_it_is_done_brings_no_message_either
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_piped_future_makes_no_step_after_the_end_of_its_actor_is_told_and_is_dropped_at_once() {
+async fn a_piped_future_is_not_polled_after_the_exit_of_its_actor_is_reported_and_is_dropped_at_once() {
     let enders: [fn(&TestProbe); 3] = [
         |strings| strings.cast(failing()),
         |strings| strings.address.stop(ExitReason::shutdown()).expect("it lives"),
@@ -165,15 +168,15 @@ async fn a_piped_future_makes_no_step_after_the_end_of_its_actor_is_told_and_is_
         end(&strings);
         monitor.await;
         let told = Instant::now();
-        // The runtime drops it in its own time, which on this one is its next turn.
+        // The runtime drops it later: this runtime does so at its next turn.
         yield_now().await;
         assert_eq!((all(&mut said), told.elapsed()), (vec!["dropped"], millis(0)));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_piped_never_reaches_the_next_incarnation() {
-    let mut hosted = Hosted::begun_with(|_, ctx| {
+async fn a_piped_future_never_reaches_the_next_incarnation() {
+    let mut hosted = ManagedActor::begun_with(|_, ctx| {
         if ctx.pid().incarnation() == 1 {
             ctx.pipe_to_self(sleep(millis(100)), |()| Msg::Note("from the first"));
         }
@@ -184,8 +187,8 @@ async fn what_was_piped_never_reaches_the_next_incarnation() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_ready_when_an_incarnation_failed_never_reaches_the_next() {
-    let mut hosted = Hosted::begun_with(|_, _| ());
+async fn a_result_that_was_ready_when_an_incarnation_failed_never_reaches_the_next() {
+    let mut hosted = ManagedActor::begun_with(|_, _| ());
     hosted.start().await;
     hosted.strings.cast(long(|_, ctx| {
         Box::pin(async {
@@ -200,7 +203,7 @@ async fn what_was_ready_when_an_incarnation_failed_never_reaches_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_in_a_piped_future_ends_the_actor_in_good_order() {
+async fn a_panic_in_a_piped_future_ends_the_actor_after_its_terminate() {
     let mut strings = scripted().await;
     let future = async {
         sleep(millis(100)).await;
@@ -210,18 +213,18 @@ async fn a_panic_in_a_piped_future_ends_the_actor_in_good_order() {
     assert_eq!(strings.end().await, "panicked: in the future");
     assert_eq!(strings.lines(), ["100 terminate: panicked: in the future"]);
     let counters = strings.address.counters();
-    assert_eq!((counters.handled, counters.lost_in_flight), (1, 0), "no message was in hand");
+    assert_eq!((counters.handled, counters.lost_in_flight), (1, 0), "no message was in flight");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_in_what_maps_a_result_ends_the_actor_too() {
+async fn a_panic_in_the_mapping_of_a_result_ends_the_actor_too() {
     let strings = scripted().await;
     strings.cast(deed(|_, ctx| drop(ctx.pipe_to_self(async { 7 }, |n| panic!("no message of {n}")))));
     assert_eq!(strings.end().await, "panicked: no message of 7");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_of_a_piped_future_is_told_with_its_place() {
+async fn a_panic_of_a_piped_future_is_reported_with_its_location() {
     let system = System::builder().panic_locations(PanicLocations::install()).build();
     let strings = scripted_in(&system, |spawn| spawn).await;
     strings.cast(deed(|_, ctx| drop(ctx.pipe_to_self(async { panic!("here") }, result))));
@@ -230,7 +233,7 @@ async fn a_panic_of_a_piped_future_is_told_with_its_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_whose_reply_went_into_a_piped_future_is_told_why_the_actor_ended() {
+async fn a_caller_whose_reply_is_in_a_piped_future_gets_the_exit_reason() {
     let strings = scripted().await;
     let call = strings.address.call::<u32, _>(|reply| {
         deed(move |_, ctx| {
@@ -249,7 +252,7 @@ async fn a_caller_whose_reply_went_into_a_piped_future_is_told_why_the_actor_end
     assert_eq!(reason.to_string(), "failed: on purpose");
 }
 
-/// Blocking work that says when it has begun and when it is done, and waits to be let go.
+/// Blocking work that reports its begin and its end, and waits for a release in between.
 struct Work {
     begun: oneshot::Receiver<()>,
     go: threads::Sender<u32>,
@@ -261,8 +264,8 @@ fn work() -> (impl FnOnce() -> u32 + Send + 'static, Work) {
         (oneshot::channel(), threads::channel(), oneshot::channel());
     let work = move || {
         begin.send(()).expect("the test waits");
-        let n = gone.recv().expect("the test lets it go");
-        // The test may not want to know.
+        let n = gone.recv().expect("the test releases it");
+        // The test may have dropped the receiver.
         let _ = finish.send(());
         n
     };
@@ -287,31 +290,31 @@ async fn a_panic_in_blocking_work_ends_the_actor() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn blocking_work_that_is_aborted_runs_to_its_end_for_nothing() {
+async fn aborted_blocking_work_runs_to_its_end_and_its_result_is_dropped() {
     let (mut strings, (blocking, work)) = (scripted().await, work());
     let piped = strings.have(|_, ctx| ctx.pipe_blocking(blocking, result)).await;
     work.begun.await.expect("it begins");
     piped.abort();
     work.go.send(8).expect("it waits");
-    work.done.await.expect("it goes on");
+    work.done.await.expect("it keeps running");
     assert_eq!(strings.after(1_000).await, [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn blocking_work_outlives_its_incarnation_and_its_result_is_thrown_away() {
-    let mut hosted = Hosted::begun_with(|_, _| ());
+async fn blocking_work_outlives_its_incarnation_and_its_result_is_dropped() {
+    let mut hosted = ManagedActor::begun_with(|_, _| ());
     hosted.start().await;
     let (blocking, work) = work();
     hosted.strings.have(|_, ctx| ctx.pipe_blocking(blocking, result)).await;
     work.begun.await.expect("it begins");
     hosted.restart().await;
     work.go.send(8).expect("it still waits");
-    work.done.await.expect("it goes on");
+    work.done.await.expect("it keeps running");
     assert_eq!(hosted.strings.after(1_000).await, ["0 terminate: failed: on purpose"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_piped_future_holds_is_let_go_when_its_result_is_handled() {
+async fn captures_of_a_piped_future_are_dropped_when_its_result_is_handled() {
     let (strings, held) = (scripted().await, Arc::new(()));
     let holding = held.clone();
     let future = async move { holding };

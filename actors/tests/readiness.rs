@@ -1,10 +1,10 @@
-//! Starts that are complete when the actor says so, and not when its init returns.
+//! Starts that are complete when the actor reports ready, not when its init returns.
 
 use perennial_actors::{Address, ExitReason, LifecycleEvent, ProcessState, SpawnError, System};
 use tokio::time::{Instant, sleep};
 
 use support::scripted_host::{
-    Hosted, Msg, ScriptedActor, about_to_begin, deed, failing, long, millis, scripted,
+    ManagedActor, Msg, ScriptedActor, about_to_begin, deed, failing, long, millis, scripted,
 };
 
 mod support {
@@ -22,9 +22,9 @@ fn ready(_: &mut ScriptedActor, ctx: &mut Context) {
     ctx.ready();
 }
 
-/// A scripted whose init has returned, and that is not ready.
-async fn unready() -> Hosted {
-    let mut hosted = Hosted::begun_with(later);
+/// Returns a scripted actor whose init has returned and that is not ready.
+async fn unready() -> ManagedActor {
+    let mut hosted = ManagedActor::begun_with(later);
     hosted.begin();
     hosted.strings.have(|_, _| ()).await;
     assert!(hosted.record.more().is_none(), "it has not started");
@@ -32,7 +32,7 @@ async fn unready() -> Hosted {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_waits_for_a_start_waits_until_the_actor_is_ready() {
+async fn awaiting_a_start_waits_until_the_actor_is_ready() {
     let begun = Instant::now();
     let spawn = about_to_begin(&System::new(), |_, ctx| {
         ctx.defer_ready();
@@ -43,7 +43,7 @@ async fn whoever_waits_for_a_start_waits_until_the_actor_is_ready() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_actor_that_is_not_ready_handles_what_it_is_sent_and_its_parent_is_told_when_it_is() {
+async fn an_actor_that_is_not_ready_handles_messages_and_notifies_its_parent_when_it_is() {
     let mut hosted = unready().await;
     assert_eq!(hosted.strings.have(|_, _| 7).await, 7);
     assert!(hosted.record.more().is_none(), "it still has not started");
@@ -53,7 +53,7 @@ async fn an_actor_that_is_not_ready_handles_what_it_is_sent_and_its_parent_is_to
 
 #[tokio::test(start_paused = true)]
 async fn an_actor_may_be_ready_in_a_continuation_and_in_a_signal() {
-    let mut hosted = Hosted::begun_with(|_, ctx| {
+    let mut hosted = ManagedActor::begun_with(|_, ctx| {
         ctx.defer_ready();
         ctx.continue_with(deed(ready));
     });
@@ -78,9 +78,9 @@ async fn an_actor_may_be_ready_in_a_continuation_and_in_a_signal() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn to_be_ready_twice_or_without_a_need_does_nothing() {
+async fn a_second_or_needless_ready_does_nothing() {
     for put_off in [true, false] {
-        let mut hosted = Hosted::begun_with(move |_, ctx| {
+        let mut hosted = ManagedActor::begun_with(move |_, ctx| {
             if put_off {
                 ctx.defer_ready();
             }
@@ -98,8 +98,8 @@ async fn to_be_ready_twice_or_without_a_need_does_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_init_may_take_back_that_it_is_ready_later() {
-    let mut hosted = Hosted::begun_with(|scripted, ctx| {
+async fn an_init_may_revoke_deferred_readiness() {
+    let mut hosted = ManagedActor::begun_with(|scripted, ctx| {
         later(scripted, ctx);
         ready(scripted, ctx);
         later(scripted, ctx);
@@ -111,9 +111,9 @@ async fn an_init_may_take_back_that_it_is_ready_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn to_put_readiness_off_after_the_init_does_nothing() {
+async fn deferring_readiness_after_the_init_does_nothing() {
     for put_off in [true, false] {
-        let mut hosted = Hosted::begun_with(move |_, ctx| {
+        let mut hosted = ManagedActor::begun_with(move |_, ctx| {
             if put_off {
                 ctx.defer_ready();
             }
@@ -176,7 +176,7 @@ fn ending(reason: ExitReason) -> Msg {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_actor_that_stops_itself_in_the_init_that_put_readiness_off_has_not_started() {
+async fn an_actor_that_stops_itself_in_an_init_that_deferred_readiness_has_not_started() {
     let spawn = about_to_begin(&System::new(), |_, ctx| {
         ctx.defer_ready();
         ctx.stop(ExitReason::shutdown_with("at once"));
@@ -186,7 +186,7 @@ async fn an_actor_that_stops_itself_in_the_init_that_put_readiness_off_has_not_s
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_terminate_is_too_late_to_be_ready() {
+async fn ready_in_terminate_is_too_late() {
     let mut hosted = unready().await;
     hosted
         .strings
@@ -203,7 +203,7 @@ async fn a_terminate_is_too_late_to_be_ready() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_of_an_actor_that_is_not_ready_comes_after_the_message_in_hand() {
+async fn a_stop_of_an_actor_that_is_not_ready_comes_after_the_message_in_flight() {
     let mut hosted = unready().await;
     hosted.strings.cast(long(|scripted, _| {
         Box::pin(async {
@@ -220,8 +220,8 @@ async fn a_stop_of_an_actor_that_is_not_ready_comes_after_the_message_in_hand() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_incarnation_says_for_itself_when_it_is_ready() {
-    let mut hosted = Hosted::begun_with(|_, ctx| {
+async fn every_incarnation_reports_its_own_readiness() {
+    let mut hosted = ManagedActor::begun_with(|_, ctx| {
         if ctx.pid().incarnation() != 2 {
             ctx.defer_ready();
         }
@@ -240,7 +240,7 @@ async fn every_incarnation_says_for_itself_when_it_is_ready() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_incarnation_whose_mailbox_was_taken_away_is_never_ready() {
+async fn an_incarnation_whose_mailbox_was_detached_is_never_ready() {
     let mut hosted = unready().await;
     let (identity, mut events) = (hosted.identity.clone(), hosted.system.subscribe::<LifecycleEvent>());
     hosted.strings.cast(deed(move |_, ctx| {
@@ -248,7 +248,7 @@ async fn an_incarnation_whose_mailbox_was_taken_away_is_never_ready() {
         ctx.ready();
     }));
     sleep(millis(1)).await;
-    assert!(hosted.record.more().is_none(), "its parent has given it up");
+    assert!(hosted.record.more().is_none(), "its parent has abandoned it");
     assert!(matches!(events.try_next(), Some(LifecycleEvent::Abandoned { .. })));
     assert!(events.try_next().is_none());
 }

@@ -1,4 +1,4 @@
-//! What becomes a reason by `?` and `into()`, what a reason prints, and when two are equal.
+//! Exit reasons: conversions by `?` and `into()`, their text, and their equality.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -36,7 +36,7 @@ fn texts_and_boxed_errors_become_reasons() {
     assert_eq!(into(), Err(said));
 }
 
-/// An error like `anyhow::Error`: no error itself, but one that can be boxed.
+/// A type like `anyhow::Error`: not an `Error` itself, but convertible into a boxed one.
 struct LikeAnyhow;
 
 impl From<LikeAnyhow> for Boxed {
@@ -46,7 +46,7 @@ impl From<LikeAnyhow> for Boxed {
 }
 
 #[test]
-fn an_error_that_is_none_but_can_be_boxed_becomes_a_reason() {
+fn a_type_that_converts_into_a_boxed_error_becomes_a_reason() {
     assert_eq!(by_question_mark(LikeAnyhow), ExitReason::failed("no disk"));
 }
 
@@ -108,7 +108,7 @@ fn reasons_are_equal_if_they_say_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_monitor_tells_can_be_compared() {
+async fn the_report_of_a_monitor_can_be_compared() {
     let strings = scripted_in(&System::new(), |spawn| spawn).await;
     let pid = strings.address.pid();
     let monitor = strings.address.monitor();

@@ -1,4 +1,4 @@
-//! Addresses that are narrowed, and addresses that keep nothing.
+//! Recipients, which accept one message type, and weak addresses, which keep no mailbox alive.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ async fn a_recipient_gives_back_what_it_was_given() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_recipient_that_waits_for_room_gets_in_in_turn() {
+async fn a_recipient_that_waits_for_room_is_admitted_in_order() {
     let stage = stage(1, |mailbox| mailbox).await;
     let notes = stage.slow.recipient::<u32>();
     notes.cast(1).expect("there is room");
@@ -74,7 +74,7 @@ async fn a_recipient_drops_what_the_mailbox_is_set_to_drop() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_weak_address_leads_to_the_actor_while_it_lives() {
+async fn a_weak_address_upgrades_while_the_actor_lives() {
     let stage = stage(1, |mailbox| mailbox).await;
     let weak = stage.slow.downgrade();
     is_shared(&weak);
@@ -85,11 +85,11 @@ async fn a_weak_address_leads_to_the_actor_while_it_lives() {
     address.kill().expect("it lives");
     down.await;
     drop(address);
-    assert!(weak.upgrade().is_none(), "nobody keeps what is left of it");
+    assert!(weak.upgrade().is_none(), "no address keeps the mailbox");
 }
 
 #[tokio::test]
-async fn an_address_keeps_nobody_alive_and_knows_what_became_of_whom_it_leads_to() {
+async fn an_address_keeps_no_actor_alive_and_shows_that_it_has_ended() {
     let gate = Arc::new(tokio::sync::Semaphore::new(0));
     let address = System::new().spawn::<Slow>(gate).await.expect("it starts");
     let weak: WeakAddress<Msg> = address.downgrade();
@@ -100,12 +100,12 @@ async fn an_address_keeps_nobody_alive_and_knows_what_became_of_whom_it_leads_to
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_recipient_of_a_mailbox_that_drops_the_newest_buries_what_it_was_given() {
+async fn a_recipient_of_a_mailbox_that_drops_the_newest_makes_dead_letters() {
     let stage = stage(1, |mailbox| mailbox.overflow(OverflowPolicy::DropNewest)).await;
     let mut dead = stage.system.subscribe::<DeadLetter>();
     let notes = stage.slow.recipient::<u32>();
     notes.cast(1).expect("there is room");
-    notes.cast(2).expect("it is taken in and dropped");
+    notes.cast(2).expect("it is accepted and dropped");
     let letter = dead.try_next().expect("it was dropped");
     assert!(matches!(letter.reason, DeadLetterReason::Overflow) && letter.message_type.ends_with("Msg"));
     assert_eq!(stage.notes().await, [0, 1]);
@@ -122,7 +122,7 @@ async fn a_recipient_of_a_mailbox_that_drops_the_oldest_is_refused_as_a_cast_is(
     assert_eq!(stage.notes().await, [0, 2]);
 }
 
-/// Becomes a message only after it has done what it likes.
+/// Runs its function when it is converted into a message.
 struct Part(Box<dyn FnOnce() + Send>);
 
 impl From<Part> for u32 {
@@ -132,7 +132,7 @@ impl From<Part> for u32 {
     }
 }
 
-/// An identity that nobody serves yet, with room for one message.
+/// An identity without an incarnation, with room for one message.
 fn due(system: &System) -> Identity<u32> {
     let identity = Identity::new(MailboxConfig::bounded(1));
     identity.open(system, || "it".into());
@@ -140,7 +140,7 @@ fn due(system: &System) -> Identity<u32> {
 }
 
 #[tokio::test]
-async fn no_lock_is_held_while_a_message_is_made_and_its_place_is_taken() {
+async fn no_lock_is_held_while_a_message_is_converted_and_its_place_is_reserved() {
     let identity = due(&System::new());
     let address = identity.address();
     let inner = address.clone();
@@ -152,7 +152,7 @@ async fn no_lock_is_held_while_a_message_is_made_and_its_place_is_taken() {
 }
 
 #[tokio::test]
-async fn a_message_whose_making_panics_gives_its_place_back() {
+async fn a_message_whose_conversion_panics_releases_its_place() {
     let identity = due(&System::new());
     let address = identity.address();
     let recipient = address.recipient::<Part>();
@@ -162,14 +162,14 @@ async fn a_message_whose_making_panics_gives_its_place_back() {
 }
 
 #[tokio::test]
-async fn a_message_whose_actor_ends_while_it_is_made_goes_to_the_dead_letters() {
+async fn a_message_whose_actor_ends_during_its_conversion_is_a_dead_letter() {
     let system = System::new();
     let mut dead = system.subscribe::<DeadLetter>();
     let identity = due(&system);
     let address = identity.address();
     let part = Part(Box::new(move || assert!(identity.close(&ExitReason::shutdown()).is_some())));
     assert!(address.recipient::<Part>().cast(part).is_ok());
-    let letter = dead.try_next().expect("it was taken in");
+    let letter = dead.try_next().expect("it was accepted");
     assert!(matches!(letter.reason, DeadLetterReason::Unhandled(ExitReason::NoProcess)));
     let accounts = address.counters();
     assert!(accounts.is_balanced() && (accounts.accepted, accounts.dead_lettered) == (1, 1));

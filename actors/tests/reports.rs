@@ -1,4 +1,4 @@
-//! What is reported of an end.
+//! Log reports of exits.
 
 use perennial_actors::{ExitReason, System};
 use tracing::Level;
@@ -17,7 +17,7 @@ mod support {
 #[tokio::test(start_paused = true)]
 async fn c144_a_crash_is_warned_of_and_no_other_end_is() {
     type Ender = fn(&TestProbe);
-    // What a kill or a supervisor decides on is no news for the log: see `ExitReason::is_crash`.
+    // An exit by a kill or by a supervisor is no warning: see `ExitReason::is_crash`.
     let enders: [(Ender, Level, &str); 6] = [
         (|strings| strings.address.stop(ExitReason::Normal).expect("it lives"), Level::DEBUG, "normal"),
         (|strings| strings.address.stop(ExitReason::shutdown()).expect("it lives"), Level::DEBUG, "shutdown"),

@@ -1,4 +1,4 @@
-//! One identity, several incarnations: what the next one finds, and what it is spared.
+//! One identity, several incarnations: what the next one keeps of the one before.
 
 use std::sync::Arc;
 
@@ -21,13 +21,13 @@ enum Msg {
     Fail(u32),
     Panic,
     Count(Reply<u32>),
-    Who(Reply<Pid>),
+    Pid(Reply<Pid>),
 }
 
-/// Which incarnation noted what.
+/// Records the incarnation and the number of each note.
 type Journal = mpsc::UnboundedSender<(u32, u32)>;
 
-/// Notes, and counts what it has noted in this life.
+/// Records notes, and counts the notes of its incarnation.
 struct Scribe {
     journal: Journal,
     count: u32,
@@ -54,13 +54,13 @@ impl Actor for Scribe {
             }
             Msg::Panic => panic!("on purpose"),
             Msg::Count(reply) => reply.send(self.count),
-            Msg::Who(reply) => reply.send(ctx.pid()),
+            Msg::Pid(reply) => reply.send(ctx.pid()),
         }
         Ok(())
     }
 }
 
-/// An owner that starts an incarnation when its test says so.
+/// An owner that starts an incarnation when its test requests it.
 struct Owner {
     identity: Identity<Msg>,
     address: Address<Msg>,
@@ -79,7 +79,7 @@ impl Owner {
         Self { identity, address, parent, record, args: Arc::new(args), journal, run: 0 }
     }
 
-    /// Open, with nobody there yet.
+    /// Returns an owner with an open identity and no incarnation.
     fn open(system: &System, mailbox: MailboxConfig) -> Self {
         let owner = Self::new(mailbox);
         owner.identity.open(system, || "scribe".into());
@@ -93,7 +93,7 @@ impl Owner {
         started.expect("it is open")
     }
 
-    /// Waits until the incarnation has ended; why.
+    /// Waits until the incarnation has ended. Returns its exit reason.
     async fn ended(&mut self) -> ExitReason {
         self.record.ended(self.run).await.reason
     }
@@ -109,8 +109,8 @@ impl Owner {
     }
 }
 
-async fn who(address: &Address<Msg>) -> Pid {
-    address.call(Msg::Who).await.expect("it answers")
+async fn pid_of(address: &Address<Msg>) -> Pid {
+    address.call(Msg::Pid).await.expect("it answers")
 }
 
 #[tokio::test(start_paused = true)]
@@ -126,7 +126,7 @@ async fn an_address_taken_before_anything_runs_reaches_every_incarnation() {
     assert_eq!(address.state(), ProcessState::Pending);
     for incarnation in 1..=3 {
         let pid = owner.start().await;
-        assert_eq!((who(&address).await, pid.incarnation()), (pid, incarnation));
+        assert_eq!((pid_of(&address).await, pid.incarnation()), (pid, incarnation));
         assert_eq!(address.state(), ProcessState::Alive(pid));
         owner.cast([Msg::Panic]);
         owner.ended().await;
@@ -168,9 +168,9 @@ async fn a_message_that_crashes_its_handler_is_not_handled_again() {
     let first = owner.start().await;
     owner.cast([Msg::Note(1), Msg::Fail(2), Msg::Note(3), Msg::Note(4)]);
     assert_eq!(owner.ended().await.to_string(), "failed: on purpose");
-    let letter = dead_letters.try_next().expect("the message that was in hand");
+    let letter = dead_letters.try_next().expect("the message that was in flight");
     assert_eq!((letter.target, &*letter.label), (first, "scribe"));
-    let DeadLetterReason::InFlight(reason) = letter.reason else { panic!("it was in hand") };
+    let DeadLetterReason::InFlight(reason) = letter.reason else { panic!("it was in flight") };
     assert_eq!(reason.to_string(), "failed: on purpose");
     owner.start().await;
     assert_eq!(owner.notes(4).await, [(1, 1), (1, 2), (2, 3), (2, 4)]);
@@ -181,7 +181,7 @@ async fn a_message_that_crashes_its_handler_is_not_handled_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_incarnation_that_ended_in_good_order_had_handled_its_last_message() {
+async fn a_stopped_incarnation_had_handled_its_last_message() {
     let system = System::new();
     let mut dead_letters = system.subscribe::<DeadLetter>();
     let mut owner = Owner::open(&system, MailboxConfig::default());
@@ -200,7 +200,7 @@ async fn a_call_made_before_a_crash_is_answered_by_the_next_incarnation() {
     owner.start().await;
     let address = owner.address.clone();
     owner.cast([Msg::Panic]);
-    let (answer, second) = tokio::join!(who(&address), async {
+    let (answer, second) = tokio::join!(pid_of(&address), async {
         owner.ended().await;
         owner.start().await
     });
@@ -208,14 +208,14 @@ async fn a_call_made_before_a_crash_is_answered_by_the_next_incarnation() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_mailbox_may_be_discarded_on_restart_and_its_callers_are_told() {
+async fn a_mailbox_may_be_discarded_on_restart_and_its_callers_are_notified() {
     let system = System::new();
     let mut dead_letters = system.subscribe::<DeadLetter>();
     let mut owner = Owner::open(&system, MailboxConfig::default().discard_on_restart());
     owner.start().await;
     let address = owner.address.clone();
     owner.cast([Msg::Fail(1), Msg::Note(2)]);
-    let (answer, reason) = tokio::join!(address.call(Msg::Who).into_future(), owner.ended());
+    let (answer, reason) = tokio::join!(address.call(Msg::Pid).into_future(), owner.ended());
     let Err(CallError::Ended(told, _)) = answer else { panic!("it was discarded") };
     assert_eq!((told.to_string(), reason.to_string().as_str()), (reason.to_string(), "failed: on purpose"));
     let letters: Vec<DeadLetterReason> =
@@ -233,7 +233,7 @@ async fn a_mailbox_may_be_discarded_on_restart_and_its_callers_are_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn those_who_wait_for_room_keep_their_place_across_a_crash() {
+async fn waiting_senders_keep_their_place_across_a_crash() {
     let one = MailboxConfig::bounded(1);
     let mut owner = Owner::open(&System::new(), one);
     owner.cast([Msg::Panic]);
@@ -284,7 +284,7 @@ async fn an_identity_that_is_closed_under_a_living_incarnation_ends_it() {
     assert!(owner.identity.close(&ExitReason::shutdown()).is_some());
     let down = monitor.await;
     assert_eq!((down.pid, down.reason.to_string().as_str()), (Some(pid), "shutdown"));
-    // The incarnation, which had been asleep, has let go of its journal; whoever closed it is told nothing more.
+    // The idle incarnation has dropped its journal. Its parent gets no report.
     drop(std::mem::replace(&mut owner.args, Arc::new(mpsc::unbounded_channel().0)));
     assert_eq!(owner.journal.recv().await, None);
     assert!(owner.record.more().is_none());

@@ -1,4 +1,4 @@
-//! An actor as OTP's `gen_server`: how a start can go, what a caller is told, how a stop ends.
+//! An actor as OTP's `gen_server`: results of a start, errors of a caller, exits after a stop.
 
 use std::future::IntoFuture;
 use std::pin::pin;
@@ -18,8 +18,8 @@ mod support {
     pub(crate) mod scripted_lifecycle;
 }
 
-/// An actor whose terminate takes so long.
-async fn dying_for(time: u64) -> TestProbe {
+/// Returns an actor whose terminate takes `time` milliseconds.
+async fn terminating_for(time: u64) -> TestProbe {
     let strings = scripted().await;
     let last = move |scripted: &mut ScriptedActor| {
         scripted.last = Some(Box::new(move |scripted, _| {
@@ -34,7 +34,7 @@ async fn dying_for(time: u64) -> TestProbe {
     strings
 }
 
-/// Answers after so long.
+/// A message that is answered after `time` milliseconds.
 fn answering(reply: Reply<u32>, time: u64, answer: u32) -> Msg {
     long(move |_, _| {
         Box::pin(async move {
@@ -46,7 +46,7 @@ fn answering(reply: Reply<u32>, time: u64, answer: u32) -> Msg {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c119_a_start_gives_up_everything_when_its_init_fails_and_can_be_tried_again() {
+async fn c119_a_start_whose_init_fails_releases_everything_and_can_be_tried_again() {
     let system = System::new();
     for reason in [Step::Fail, Step::Panic] {
         let (mut plan, _lines) = plan();
@@ -76,7 +76,7 @@ async fn c132_a_failure_of_a_handler_whose_terminate_panics_ends_with_the_panic(
     assert_eq!(strings.lines(), ["0 terminate: failed: on purpose"]);
 }
 
-/// A child of a scripted that traps exits, and the exits that reach it.
+/// Returns a child of a scripted actor. The child traps exits and records them.
 async fn trapping_child(parent: &TestProbe) -> TestProbe {
     let (tell, told) = tokio::sync::oneshot::channel();
     parent.cast(long(|_, ctx| {
@@ -93,21 +93,22 @@ async fn trapping_child(parent: &TestProbe) -> TestProbe {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c134_a_parents_exit_acts_ahead_of_all_that_wait() {
-    // In OTP what was queued before it is handled first. Here signals are first, and what waits is not handled at all.
+async fn c134_a_parents_exit_acts_before_queued_messages() {
+    // OTP handles the messages that were queued before the exit first. Here signals are first, and
+    // the queued messages are not handled.
     let parent = scripted().await;
     let mut child = trapping_child(&parent).await;
     child.cast(long(|scripted, _| {
         Box::pin(async {
             sleep(millis(100)).await;
-            scripted.pen.write("in hand");
+            scripted.pen.write("in flight");
             Ok(())
         })
     }));
     child.note("before");
     parent.cast(failing());
     assert_eq!(child.end().await, "failed: on purpose");
-    assert_eq!(child.lines(), ["100 in hand", "100 terminate: failed: on purpose"]);
+    assert_eq!(child.lines(), ["100 in flight", "100 terminate: failed: on purpose"]);
     assert_eq!(child.address.counters().dead_lettered, 1);
 }
 
@@ -123,19 +124,19 @@ async fn c136_a_stop_ends_with_the_reason_given_and_a_monitor_sees_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c137_a_server_finishes_its_terminate_though_who_stopped_it_waits_no_longer() {
-    let mut strings = dying_for(100).await;
+async fn c137_a_server_finishes_its_terminate_after_the_wait_for_its_exit_timed_out() {
+    let mut strings = terminating_for(100).await;
     let monitor = strings.address.monitor();
     strings.address.stop(ExitReason::Normal).expect("it lives");
     assert!(timeout(millis(50), monitor).await.is_err());
-    assert!(matches!(strings.address.state(), ProcessState::Alive(_)), "it is at it");
+    assert!(matches!(strings.address.state(), ProcessState::Alive(_)), "it is in its terminate");
     assert_eq!(strings.end().await, "normal");
     assert_eq!(strings.lines(), ["0 terminate: normal", "100 terminated"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn c137_a_second_stop_does_not_disturb_a_terminate() {
-    let mut strings = dying_for(100).await;
+    let mut strings = terminating_for(100).await;
     strings.address.stop(ExitReason::shutdown_with("first")).expect("it lives");
     sleep(millis(50)).await;
     strings.address.stop(ExitReason::shutdown_with("second")).expect("it lives still");
@@ -144,7 +145,7 @@ async fn c137_a_second_stop_does_not_disturb_a_terminate() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c143_a_request_whose_wait_is_given_up_can_be_waited_for_again() {
+async fn c143_a_request_can_be_awaited_again_after_a_wait_timed_out() {
     let (strings, begun) = (scripted().await, Instant::now());
     let mut request = pin!(strings.address.call(|reply| answering(reply, 100, 7)).into_future());
     assert!(timeout(Duration::ZERO, &mut request).await.is_err());

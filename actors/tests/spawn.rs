@@ -10,7 +10,7 @@ use perennial_actors::{
 };
 use tokio::sync::oneshot;
 
-/// Starts when it is let go, if it is.
+/// Its init waits for a release, and fails without one.
 struct Slow(u32);
 
 struct Args(std::sync::Mutex<Option<oneshot::Receiver<u32>>>);
@@ -45,12 +45,12 @@ impl Actor for Slow {
 }
 
 #[tokio::test(start_paused = true)]
-async fn to_await_a_spawn_waits_for_its_init() {
+async fn awaiting_a_spawn_waits_for_its_init() {
     let (go, args) = Args::later();
     let mut spawning = pin!(System::new().spawn::<Slow>(args).into_future());
     tokio::select! {
         biased;
-        _ = &mut spawning => panic!("it is not let go yet"),
+        _ = &mut spawning => panic!("it is not released yet"),
         () = tokio::time::sleep(std::time::Duration::from_secs(60)) => {}
     }
     go.send(7).expect("it waits");
@@ -82,17 +82,17 @@ async fn a_detached_actor_that_does_not_start_is_closed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_spawn_whose_init_fails_says_why() {
+async fn a_spawn_whose_init_fails_returns_the_reason() {
     let (go, args) = Args::later();
     drop(go);
-    let error = System::new().spawn::<Slow>(args).await.expect_err("it is not let go");
+    let error = System::new().spawn::<Slow>(args).await.expect_err("it is not released");
     assert_eq!(error.to_string(), "the actor did not start: failed: channel closed");
     let SpawnError::Failed(reason) = error else { panic!("its init failed") };
     assert!(reason.error().expect("an error").is::<oneshot::error::RecvError>());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_spawn_that_nobody_waits_for_any_more_goes_on() {
+async fn a_spawn_continues_after_its_future_was_dropped() {
     let (go, args) = Args::later();
     let system = System::new();
     let mut events = system.subscribe::<LifecycleEvent>();
@@ -106,7 +106,7 @@ async fn a_spawn_that_nobody_waits_for_any_more_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_actor_lives_though_nobody_holds_its_address() {
+async fn an_actor_lives_without_an_address_of_it() {
     let system = System::new();
     let mut events = system.subscribe::<LifecycleEvent>();
     let monitor = system.spawn::<Slow>(Args::now()).await.expect("it starts").monitor();
@@ -154,12 +154,12 @@ fn an_actor_whose_runtime_is_gone_has_ended_for_good() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_hands_the_message_back_whatever_its_type() {
+async fn an_error_returns_a_message_of_any_type() {
     let (go, args) = Args::later();
     drop(go);
     let address = System::new().spawn::<Slow>(args).detach().expect("there is a runtime");
     address.monitor().await;
-    // A reply cannot be cloned: who wants it again needs it back.
+    // A reply cannot be cloned: the sender can use it again only if it is returned.
     let call = address.call(|reply| reply).await;
     let reply = call.expect_err("it is closed").into_inner().expect("it was not sent");
     let error = address.cast(reply).expect_err("it is closed");

@@ -19,7 +19,7 @@ enum Msg {
     Fail,
 }
 
-/// Yields what is sent to it, counts how often it yields, and panics for a zero.
+/// Yields the numbers that are sent to it, counts its yields, and panics at a zero.
 struct Source {
     numbers: mpsc::UnboundedReceiver<u32>,
     yielded: Arc<AtomicUsize>,
@@ -107,7 +107,7 @@ async fn fed() -> Fed {
     Fed { reader, yielded, numbers, dropped, handle }
 }
 
-/// Asks until the actor has handled so many items. Each question gives it a turn.
+/// Asks until the actor has handled so many items. The actor runs during each call.
 async fn seen(reader: &Address<Msg>, items: usize) -> Vec<u32> {
     loop {
         let seen = reader.call(Msg::Seen).await.expect("an answer");
@@ -147,7 +147,7 @@ async fn a_stream_that_never_ends_does_not_starve_the_mailbox() {
 }
 
 #[tokio::test]
-async fn an_aborted_stream_is_dropped_and_nothing_more_comes_of_it() {
+async fn an_aborted_stream_is_dropped_and_sends_no_more_messages() {
     let mut fed = fed().await;
     fed.numbers.send(1).expect("it is attached");
     assert_eq!(seen(&fed.reader, 1).await, [1]);
@@ -158,7 +158,7 @@ async fn an_aborted_stream_is_dropped_and_nothing_more_comes_of_it() {
 }
 
 #[tokio::test]
-async fn a_stream_ends_with_its_incarnation_before_a_monitor_is_told() {
+async fn a_stream_ends_with_its_incarnation_before_a_monitor_completes() {
     for end in [Msg::Fail, Msg::End] {
         let mut fed = fed().await;
         let monitor = fed.reader.monitor();
@@ -195,7 +195,7 @@ async fn a_stream_is_not_polled_while_its_actor_is_suspended() {
 }
 
 #[tokio::test]
-async fn an_actor_is_found_by_its_pid_as_long_as_anything_of_it_is_left() {
+async fn an_actor_is_found_by_its_pid_until_its_last_handle_is_dropped() {
     let system = System::new();
     let mut others = Vec::new();
     for _ in 0..40 {

@@ -1,4 +1,4 @@
-//! Systems: what belongs together, what is told of it, and accounts that add up.
+//! Systems: their isolation, their lifecycle events, and counters that add up.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -46,7 +46,7 @@ async fn end(worker: &Address<Msg>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_systems_never_meet() {
+async fn two_systems_are_isolated() {
     let (one, other) = (System::new(), System::new());
     let (mut events, mut dead_letters) =
         (other.subscribe::<LifecycleEvent>(), other.subscribe::<DeadLetter>());
@@ -103,7 +103,7 @@ async fn a_subscription_begins_when_it_is_made_and_ends_with_the_system() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_subscriber_misses_the_oldest_and_blocks_nobody() {
+async fn a_slow_subscriber_misses_the_oldest_and_blocks_no_actor() {
     const MANY: u64 = 10_000;
     const RING: u64 = 4_096;
     let system = System::new();
@@ -111,24 +111,24 @@ async fn a_slow_subscriber_misses_the_oldest_and_blocks_nobody() {
     let worker = worker(&system).await;
     assert!(worker.cast(Msg::Fail).is_ok());
     (1..MANY).for_each(|_| assert!(worker.cast(Msg::Work).is_ok()));
-    assert!(worker.monitor().await.reason.is_abnormal(), "it has ended, and nobody has read a dead letter");
+    assert!(worker.monitor().await.reason.is_abnormal(), "it has ended, though no dead letter was read");
     let read = std::iter::from_fn(|| slow.try_next()).count() as u64;
     assert_eq!((read, slow.missed()), (RING, MANY - RING));
-    // What is missed is the oldest: the one that was in hand came first.
+    // The oldest letters are missed. The first of them is that of the message in flight.
     let first = dead_letters.next().await.expect("a dead letter");
     assert!(matches!(first.reason, DeadLetterReason::Unhandled(_)));
     assert_eq!(system.counters().dead_lettered, MANY - 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_accounts_of_actors_that_are_gone_stay_in_the_books() {
+async fn the_counters_of_actors_that_are_gone_stay_in_the_totals() {
     let system = System::new();
     for _ in 0..20 {
         let worker = worker(&system).await;
         [Msg::Work, Msg::Fail, Msg::Work].into_iter().for_each(|msg| assert!(worker.cast(msg).is_ok()));
         worker.monitor().await;
     }
-    // The mailbox of an identity that goes away unserved.
+    // The mailbox of an identity that is dropped without an incarnation.
     let identity = Identity::<Msg>::new(MailboxConfig::default());
     identity.open(&system, || "unserved".into());
     assert!(identity.address().cast(Msg::Work).is_ok());
@@ -139,7 +139,7 @@ async fn the_accounts_of_actors_that_are_gone_stay_in_the_books() {
     assert_eq!(system.counters(), expected);
 }
 
-/// Casts until it has had its way, and says how many were accepted.
+/// Casts up to `messages` messages. Returns how many were accepted.
 async fn flood(worker: Address<Msg>, messages: u64) -> u64 {
     let mut accepted = 0;
     for n in 0..messages {
@@ -155,7 +155,7 @@ async fn flood(worker: Address<Msg>, messages: u64) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_accounts_of_a_system_add_up_at_any_time() {
+async fn the_counters_of_a_system_add_up_at_any_time() {
     let (system, over) = (System::new(), Arc::new(AtomicBool::new(false)));
     let auditor = std::thread::spawn({
         let (system, over) = (system.clone(), over.clone());

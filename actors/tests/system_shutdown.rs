@@ -6,7 +6,7 @@ use perennial_actors::{Actor, Address, Context, ExitReason, Reply, System};
 use tokio::time::Instant;
 
 enum Msg {
-    /// Sends so many messages on, one for each that comes back.
+    /// Sends the next lower number to the other address, which sends it back; down to zero.
     Pass(u32, Option<Address<Self>>),
     Work(Duration),
     Wait,
@@ -67,7 +67,7 @@ fn send(address: &Address<Msg>, msg: Msg) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn shutdown_ends_every_actor_by_shutdown_after_the_message_in_hand() {
+async fn shutdown_ends_every_actor_by_shutdown_after_the_message_in_flight() {
     let (system, begun) = (System::new(), Instant::now());
     let (slow, idle) = (worker(&system, 2).await, worker(&system, 0).await);
     send(&slow, Msg::Work(Duration::from_secs(3)));
@@ -84,7 +84,7 @@ async fn shutdown_ends_every_actor_by_shutdown_after_the_message_in_hand() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn shutdown_kills_what_has_not_stopped_when_the_grace_period_is_over() {
+async fn shutdown_kills_actors_that_have_not_stopped_after_the_grace_period() {
     let (system, begun) = (System::new(), Instant::now());
     let hanging = worker(&system, 0).await;
     send(&hanging, Msg::Wait);
@@ -156,7 +156,7 @@ impl Actor for Stuck {
 }
 
 #[tokio::test(start_paused = true)]
-async fn shutdown_leaves_the_actor_out_that_awaits_it() {
+async fn shutdown_excludes_the_actor_that_awaits_it() {
     let system = System::new();
     let (caller, other) = (worker(&system, 0).await, worker(&system, 0).await);
     assert!(caller.call(Msg::Shutdown).await.expect("an answer"));
@@ -252,7 +252,7 @@ async fn settled_waits_for_a_suspended_actor_until_it_is_resumed() {
 }
 
 #[tokio::test]
-async fn settled_leaves_the_actor_out_that_awaits_it() {
+async fn settled_excludes_the_actor_that_awaits_it() {
     let system = System::new();
     let actor = worker(&system, 0).await;
     actor.call(Msg::Settled).await.expect("an answer");

@@ -1,4 +1,5 @@
-//! Timeouts of calls beside timers of tokio: when they strike, under which load, and what it costs to wait for them.
+//! Timeouts of calls beside timers of tokio: their precision, also under load, and the cost of
+//! waiting.
 
 use std::future::{Future, IntoFuture, pending, poll_fn};
 use std::pin::pin;
@@ -54,7 +55,7 @@ fn measure(wait: impl Future<Output = ()> + Send + 'static) -> JoinHandle<(Durat
     })
 }
 
-/// Has so many tasks each keep the thread for a slice, again and again.
+/// Spawns `tasks` tasks that each block the thread for `slice` at every poll.
 fn load(tasks: usize, slice: Duration) -> Vec<JoinHandle<()>> {
     let task = move || async move {
         loop {
@@ -65,7 +66,7 @@ fn load(tasks: usize, slice: Duration) -> Vec<JoinHandle<()>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_timeout_under_load_strikes_at_most_30_ms_after_a_timer_of_tokio() {
+async fn a_timeout_under_load_fires_at_most_30_ms_after_a_timer_of_tokio() {
     let millis = Duration::from_millis;
     for (tasks, slice, after) in [
         (1, millis(25), millis(2_000)),
@@ -105,7 +106,7 @@ async fn a_call_that_is_polled_in_between_is_as_exact() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_that_are_given_up_leave_no_task_and_no_timer_behind() {
+async fn dropped_calls_leave_no_task_and_no_timer_behind() {
     let silent = silent().await;
     for _ in 0..100 {
         let call = silent.call(|reply| reply).timeout(HOUR).into_future();

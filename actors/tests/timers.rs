@@ -1,4 +1,4 @@
-//! Timers of an actor: what comes of them, when, in which order, and when nothing does.
+//! Timers of an actor: their messages, their times and order, and their cancellation.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use perennial_actors::{MailboxConfig, ProcessState, SendError, System, TimerId};
 use tokio::time::{Instant, sleep};
 
 use support::scripted_host::{
-    Hosted, Msg, ScriptedActor, begun_with, deed, failing, long, millis, scripted, scripted_in,
+    ManagedActor, Msg, ScriptedActor, begun_with, deed, failing, long, millis, scripted, scripted_in,
 };
 
 mod support {
@@ -16,7 +16,7 @@ mod support {
 
 type Context = perennial_actors::Context<ScriptedActor>;
 
-/// Counts those that are alive: what is never handled has to be dropped.
+/// Counts its living clones: a message that is never handled has to be dropped.
 #[derive(Clone)]
 struct Token(Arc<()>);
 
@@ -29,7 +29,7 @@ impl Token {
         Arc::strong_count(&self.0) - 1
     }
 
-    /// A message that holds one.
+    /// Returns a message that holds a clone.
     fn message(&self) -> Msg {
         let held = self.clone();
         deed(move |_, _| drop(held))
@@ -37,7 +37,7 @@ impl Token {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c145_a_cancelled_timer_tells_the_time_that_was_left_once_and_never_fires() {
+async fn c145_a_cancelled_timer_returns_the_time_that_was_left_once_and_never_fires() {
     let mut strings = scripted().await;
     let timer = strings.have(|_, ctx| ctx.send_after(millis(100), Msg::Note("timer"))).await;
     sleep(millis(30)).await;
@@ -60,8 +60,8 @@ async fn c145_a_timer_that_has_fired_cannot_be_cancelled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c145_a_timer_that_is_due_but_not_handled_can_still_be_taken_back() {
-    // OTP leaves its message in the mailbox; here nothing comes of a timer that was cancelled, ever.
+async fn c145_a_timer_that_is_due_but_not_handled_can_still_be_cancelled() {
+    // OTP leaves its message in the mailbox. Here a cancelled timer never delivers its message.
     let mut strings = scripted().await;
     let timer = strings.have(|_, ctx| ctx.send_after(millis(100), Msg::Note("timer"))).await;
     strings.cast(long(move |scripted, ctx| {
@@ -75,7 +75,7 @@ async fn c145_a_timer_that_is_due_but_not_handled_can_still_be_taken_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn to_read_a_timer_tells_the_time_that_is_left_and_leaves_it_set() {
+async fn reading_a_timer_returns_the_time_that_is_left_and_leaves_it_set() {
     let mut strings = scripted().await;
     let timer = strings.have(|_, ctx| ctx.send_after(millis(100), Msg::Note("timer"))).await;
     sleep(millis(30)).await;
@@ -97,7 +97,7 @@ async fn an_actor_that_never_set_a_timer_can_cancel_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c146_the_timers_of_an_actor_that_ends_are_dropped_and_wake_nobody() {
+async fn c146_the_timers_of_an_actor_that_ends_are_dropped_and_wake_no_task() {
     let (strings, token) = (scripted().await, Token::new());
     let messages = [(); 3].map(|()| token.message());
     let interval = token.clone();
@@ -113,14 +113,14 @@ async fn c146_the_timers_of_an_actor_that_ends_are_dropped_and_wake_nobody() {
     assert_eq!(token.others(), 4);
     strings.cast(failing());
     strings.end().await;
-    assert_eq!(token.others(), 0, "nothing is left by the time that the end is told");
+    assert_eq!(token.others(), 0, "nothing is left when the exit is reported");
     sleep(millis(1_000)).await;
     assert_eq!(strings.address.counters().accepted, 2, "nothing was put into a closed mailbox");
 }
 
 #[tokio::test(start_paused = true)]
-async fn c146_a_timer_dies_with_its_incarnation_and_never_reaches_the_next() {
-    let mut hosted = Hosted::begun_with(|scripted, ctx| {
+async fn c146_a_timer_is_dropped_with_its_incarnation_and_never_reaches_the_next() {
+    let mut hosted = ManagedActor::begun_with(|scripted, ctx| {
         scripted.pen.write(format!("init {}", ctx.pid().incarnation()));
         if ctx.pid().incarnation() == 1 {
             ctx.send_after(millis(100), Msg::Note("once"));
@@ -138,7 +138,7 @@ async fn c146_a_timer_dies_with_its_incarnation_and_never_reaches_the_next() {
 
 #[tokio::test(start_paused = true)]
 async fn c146_a_timer_that_is_due_when_its_incarnation_ends_does_not_reach_the_next() {
-    let mut hosted = Hosted::begun_with(|_, _| ());
+    let mut hosted = ManagedActor::begun_with(|_, _| ());
     hosted.start().await;
     hosted.strings.cast(long(|_, ctx| {
         Box::pin(async move {
@@ -207,7 +207,7 @@ async fn a_timer_started_again_with_its_key_replaces_the_one_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_timer_that_was_cancelled_gives_its_key_up() {
+async fn a_cancelled_timer_releases_its_key() {
     let mut strings = scripted().await;
     strings.have(|_, ctx| ctx.start_timer("retry", millis(100), Msg::Note("timer"))).await;
     let cancel = |_: &mut ScriptedActor, ctx: &mut Context| {
@@ -219,7 +219,7 @@ async fn a_timer_that_was_cancelled_gives_its_key_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_interval_comes_every_period_made_anew_until_it_is_cancelled() {
+async fn an_interval_sends_a_new_message_every_period_until_it_is_cancelled() {
     let mut strings = scripted().await;
     let interval = |_: &mut ScriptedActor, ctx: &mut Context| -> TimerId {
         let mut count = 0;
@@ -262,7 +262,7 @@ async fn an_interval_can_be_cancelled_by_its_own_tick() {
             let pen = scripted.pen.clone();
             let id = ctx.send_interval(millis(100), move || {
                 let (pen, timer) = (pen.clone(), timer.lock().expect("not poisoned").recv());
-                deed(move |_, ctx| pen.write(format!("{:?}", ctx.cancel_timer(timer.expect("it was told")))))
+                deed(move |_, ctx| pen.write(format!("{:?}", ctx.cancel_timer(timer.expect("it was sent")))))
             });
             told.send(id).expect("it waits");
         })

@@ -1,4 +1,5 @@
-//! The mailbox, timers and piped futures of one actor take turns: none waits for more than two turns of the others.
+//! The mailbox, timers and piped futures of one actor take turns: none waits for more than two
+//! turns of the others.
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -24,7 +25,7 @@ enum From {
 
 const SOURCES: [From; 3] = [From::Sender, From::Timer, From::Pipe];
 
-/// Something that a source has ready after a time, and how long it takes to handle, both in milliseconds.
+/// An item of a source: when it is ready and how long it takes to handle, in milliseconds.
 #[derive(Clone, Debug)]
 struct Item {
     from: From,
@@ -34,7 +35,7 @@ struct Item {
 
 struct Msg(From, u64);
 
-/// Handles what comes and writes down when it began.
+/// Handles items, and records when it began each.
 struct Busy {
     begun: Instant,
     turns: Arc<Mutex<Vec<(From, u64)>>>,
@@ -74,12 +75,13 @@ impl Actor for Busy {
     }
 }
 
-/// Has an interval that is due again whenever its handler returns, and counts what comes of a future and of blocking work.
+/// Has an interval that is due again whenever its handler returns. Counts the results of a future
+/// and of blocking work.
 struct Late(Arc<AtomicU32>);
 
 enum Due {
     Tick,
-    Piped,
+    Result,
 }
 
 impl Actor for Late {
@@ -89,21 +91,21 @@ impl Actor for Late {
     async fn init(piped: &Arc<AtomicU32>, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
         ctx.send_interval(millis(1000), || Due::Tick);
         sleep(millis(1100)).await;
-        ctx.pipe_to_self(yield_now(), |()| Due::Piped);
-        ctx.pipe_blocking(|| (), |()| Due::Piped);
+        ctx.pipe_to_self(yield_now(), |()| Due::Result);
+        ctx.pipe_blocking(|| (), |()| Due::Result);
         Ok(Self(piped.clone()))
     }
 
     async fn handle(&mut self, due: Due, _: &mut Context<Self>) -> Result<(), ExitReason> {
         match due {
             Due::Tick => sleep(millis(1100)).await,
-            Due::Piped => drop(self.0.fetch_add(1, Ordering::Relaxed)),
+            Due::Result => drop(self.0.fetch_add(1, Ordering::Relaxed)),
         }
         Ok(())
     }
 }
 
-/// Sets itself a timer in each handler that is due at once, and uses up what tokio lets a task do in a row.
+/// Sets a timer that is due at once in each handler, and uses up its budget of tokio.
 struct Restless(Arc<AtomicU32>);
 
 impl Actor for Restless {
@@ -126,7 +128,7 @@ impl Actor for Restless {
     }
 }
 
-/// Runs an actor with this to do; the turns that it took.
+/// Runs an actor with these items. Returns the turns that it took.
 fn turns(items: &[Item]) -> Vec<(From, u64)> {
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("there is room for one").block_on(async {
@@ -146,11 +148,11 @@ fn turns(items: &[Item]) -> Vec<(From, u64)> {
     })
 }
 
-/// How many turns of others a source has to wait for at most, while it has something ready.
+/// Returns the most turns of others that `source` waits for while it has an item ready.
 fn longest_wait(source: From, items: &[Item], turns: &[(From, u64)]) -> usize {
     let (mut handled, mut wait, mut longest) = (0, 0, 0);
     for &(from, at) in turns {
-        // What becomes ready in this very millisecond may do so a moment too late.
+        // An item that becomes ready in this same millisecond may come a moment too late.
         let ready = items.iter().filter(|item| item.from == source && item.ready < at).count();
         if from == source {
             (handled, wait) = (handled + 1, 0);
@@ -184,7 +186,7 @@ proptest! {
     }
 }
 
-/// The load that the property is about does come up: sources do wait.
+/// Checks that the load of the property occurs: sources do wait.
 #[test]
 fn sources_that_are_all_ready_take_turns_one_by_one() {
     let items: Vec<Item> = (0..30).map(|n| Item { from: SOURCES[n % 3], ready: 1, takes: 2 }).collect();
@@ -205,8 +207,8 @@ async fn an_interval_that_is_always_due_starves_no_future_and_no_blocking_work()
     assert_eq!(piped.load(Ordering::Relaxed), 2);
 }
 
-/// Lets the tasks run that are ready. `yield_now` would wait until the runtime looks at its timers.
-async fn give_way() {
+/// Lets the ready tasks run. `yield_now` would wait until the runtime checks its timers.
+async fn run_ready_tasks() {
     let mut had_turn = false;
     poll_fn(|cx| {
         cx.waker().wake_by_ref();
@@ -216,7 +218,7 @@ async fn give_way() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_actor_whose_own_work_never_ends_lets_its_neighbours_have_their_turns() {
+async fn an_actor_whose_own_work_never_ends_does_not_starve_other_tasks() {
     let turns = Arc::new(AtomicU32::new(0));
     System::new().spawn::<Restless>(turns.clone()).await.expect("it starts");
     let neighbour = tokio::spawn({
@@ -224,12 +226,12 @@ async fn an_actor_whose_own_work_never_ends_lets_its_neighbours_have_their_turns
         async move {
             for _ in 0..100 {
                 let before = turns.load(Ordering::Relaxed);
-                give_way().await;
+                run_ready_tasks().await;
                 let meanwhile = turns.load(Ordering::Relaxed) - before;
                 assert!(meanwhile <= 128, "it had {meanwhile} turns");
             }
         }
     });
     neighbour.await.expect("it has its turns");
-    assert!(turns.load(Ordering::Relaxed) > 100, "it goes on");
+    assert!(turns.load(Ordering::Relaxed) > 100, "it keeps running");
 }

@@ -1,5 +1,5 @@
-//! Monitors that actors set: each its own, one-sided, bound to one incarnation, taken back by an end. OTP cases 110 to 112,
-//! 116 to 118.
+//! Monitors of actors: independent, one-sided, bound to one incarnation, removed by their owner's
+//! exit. OTP cases 110 to 112 and 116 to 118.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ fn bad() -> ExitReason {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_monitor_tells_whoever_set_it_and_nobody_else_and_ends_nobody() {
+async fn a_monitor_notifies_only_its_owner_and_ends_no_actor() {
     let system = System::new();
     let (mut observer, target) = (scripted(&system).await, scripted(&system).await);
     let one_sided = observer.monitors(&target).await;
@@ -36,7 +36,7 @@ async fn a_monitor_tells_whoever_set_it_and_nobody_else_and_ends_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_normal_end_is_told_by_a_monitor_to_who_traps_and_to_who_does_not() {
+async fn a_monitor_reports_a_normal_exit_whether_exits_are_trapped_or_not() {
     let system = System::new();
     for mut observer in [scripted(&system).await, trapper(&system).await] {
         let target = scripted(&system).await;
@@ -47,7 +47,7 @@ async fn a_normal_end_is_told_by_a_monitor_to_who_traps_and_to_who_does_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c110_a_monitor_of_a_dead_actor_tells_no_process_with_its_own_id() {
+async fn c110_a_monitor_of_a_dead_actor_reports_no_process_with_its_own_id() {
     let system = System::new();
     let (mut observer, dead) = (scripted(&system).await, scripted(&system).await);
     dead.ends(bad()).await;
@@ -58,7 +58,7 @@ async fn c110_a_monitor_of_a_dead_actor_tells_no_process_with_its_own_id() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c110_a_monitor_of_an_actor_that_was_never_opened_tells_no_process() {
+async fn c110_a_monitor_of_an_actor_that_was_never_opened_reports_no_process() {
     let (mut observer, identity) =
         (scripted(&System::new()).await, Identity::<()>::new(MailboxConfig::default()));
     let handle = identity.address().handle();
@@ -67,7 +67,7 @@ async fn c110_a_monitor_of_an_actor_that_was_never_opened_tells_no_process() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c111_every_monitor_of_one_pair_tells_but_the_one_that_was_taken_back() {
+async fn c111_every_monitor_of_one_pair_reports_unless_it_was_removed() {
     let system = System::new();
     let (mut observer, target) = (scripted(&system).await, scripted(&system).await);
     let mut monitors = Vec::new();
@@ -84,9 +84,9 @@ async fn c111_every_monitor_of_one_pair_tells_but_the_one_that_was_taken_back() 
     assert_eq!(told, monitors);
 }
 
-/// Has an observer watch an incarnation, and take the monitor back when that has ended and what it told waits; whether the
-/// monitor was there still, and how many signals are left.
-async fn taken_back_after(take: fn(&mut Context<ScriptedActor>, MonitorId) -> bool) -> (bool, usize) {
+/// Lets an observer monitor an incarnation, and remove the monitor when the incarnation has ended
+/// and the signal is queued. Returns the result of `take`, and how many signals are left.
+async fn removed_after_the_end(take: fn(&mut Context<ScriptedActor>, MonitorId) -> bool) -> (bool, usize) {
     let system = System::new();
     let (mut observer, (identity, target)) = (scripted(&system).await, hosted(&system));
     let handle = identity.address().handle();
@@ -99,17 +99,17 @@ async fn taken_back_after(take: fn(&mut Context<ScriptedActor>, MonitorId) -> bo
 }
 
 #[tokio::test(start_paused = true)]
-async fn c112_a_demonitor_that_comes_too_late_says_so_and_leaves_what_was_told() {
-    assert_eq!(taken_back_after(Context::demonitor).await, (false, 1));
+async fn c112_a_late_demonitor_returns_false_and_keeps_the_signal() {
+    assert_eq!(removed_after_the_end(Context::demonitor).await, (false, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn c112_a_demonitor_that_flushes_removes_what_was_told_and_says_that_it_had_been() {
-    assert_eq!(taken_back_after(Context::demonitor_and_flush).await, (false, 0));
+async fn c112_a_late_demonitor_that_flushes_returns_false_and_removes_the_signal() {
+    assert_eq!(removed_after_the_end(Context::demonitor_and_flush).await, (false, 0));
 }
 
 #[tokio::test(start_paused = true)]
-async fn c112_a_flush_removes_what_this_monitor_told_and_nothing_else() {
+async fn c112_a_flush_removes_only_the_signal_of_its_monitor() {
     let system = System::new();
     let (mut observer, (identity, target)) = (trapper(&system).await, hosted(&system));
     let (handle, pid) = (identity.address().handle(), target.pid());
@@ -130,7 +130,7 @@ async fn c112_a_flush_removes_what_this_monitor_told_and_nothing_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c112_a_monitor_that_was_taken_back_in_time_says_so_once() {
+async fn c112_a_demonitor_in_time_returns_true_once() {
     for take in [Context::demonitor, Context::demonitor_and_flush] {
         let system = System::new();
         let (mut observer, target) = (scripted(&system).await, scripted(&system).await);
@@ -144,7 +144,7 @@ async fn c112_a_monitor_that_was_taken_back_in_time_says_so_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn c112_only_its_owner_can_take_a_monitor_back() {
+async fn c112_only_its_owner_can_remove_a_monitor() {
     let system = System::new();
     let (mut owner, other, target) =
         (scripted(&system).await, scripted(&system).await, scripted(&system).await);
@@ -155,7 +155,7 @@ async fn c112_only_its_owner_can_take_a_monitor_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_monitor_of_oneself_is_allowed_and_tells_nothing() {
+async fn a_monitor_of_itself_is_allowed_and_reports_nothing() {
     let mut one = scripted(&System::new()).await;
     let monitor = one.monitors(&one).await;
     assert_eq!((one.info().monitors, one.info().monitored_by), (vec![monitor], 1));
@@ -165,7 +165,7 @@ async fn a_monitor_of_oneself_is_allowed_and_tells_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_child_that_is_spawned_and_monitored_at_once_tells_its_own_reason() {
+async fn a_child_that_is_spawned_and_monitored_at_once_reports_its_own_reason() {
     let mut observer = scripted(&System::new()).await;
     let (strings, _ear) = strings(false);
     let (address, monitor) = observer
@@ -176,14 +176,14 @@ async fn a_child_that_is_spawned_and_monitored_at_once_tells_its_own_reason() {
             (address, monitor)
         })
         .await;
-    // It may have ended by now, and then this tells no process.
+    // It may have ended by now. Then this monitor reports no process.
     why(address.monitor()).await;
     let told = observer.downs().await;
     assert!(matches!(&told[..], [(id, Some(_), reason)] if *id == monitor && reason == "killed"), "{told:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_observer_that_ends_takes_all_its_monitors_back() {
+async fn an_observer_that_ends_removes_all_its_monitors() {
     let system = System::new();
     let target = scripted(&system).await;
     for reason in [ExitReason::Normal, bad(), ExitReason::Killed] {
@@ -203,9 +203,9 @@ async fn an_observer_that_ends_takes_all_its_monitors_back() {
     assert_eq!(target.info().monitored_by, 0);
 }
 
-/// Links and monitors hold on to processes; those of an actor that has ended must not.
+/// Links and monitors hold references to actors. An ended actor must hold none.
 #[tokio::test(start_paused = true)]
-async fn nothing_is_left_of_actors_that_knew_each_other_and_have_ended() {
+async fn ended_actors_that_were_linked_to_each_other_are_freed() {
     let system = System::new();
     let (one, other) = (scripted(&system).await, scripted(&system).await);
     for (from, to) in [(&one, &other), (&other, &one)] {
@@ -223,7 +223,7 @@ async fn nothing_is_left_of_actors_that_knew_each_other_and_have_ended() {
     assert_eq!(system.processes(), []);
 }
 
-/// An identity of scripted actors, and whoever starts them.
+/// An identity of scripted actors, and the parent that starts them.
 struct Owner {
     identity: Identity<Msg>,
     strings: Arc<Script>,
@@ -232,15 +232,15 @@ struct Owner {
 }
 
 impl Owner {
-    /// With its first incarnation.
+    /// Returns an owner with its first incarnation, and the probe of that.
     async fn new(system: &System) -> (Self, TestProbe) {
-        let (identity, (strings, ear), (parent, record)) =
+        let (identity, (strings, log), (parent, record)) =
             (Identity::new(MailboxConfig::default()), strings(true), recorder());
         identity.open(system, || "scripted".into());
         let mut owner = Self { identity, strings: Arc::new(strings), parent, record };
         owner.start(1).await;
-        let hand = TestProbe::of(owner.identity.address(), ear);
-        (owner, hand)
+        let probe = TestProbe::of(owner.identity.address(), log);
+        (owner, probe)
     }
 
     async fn start(&mut self, run: u64) {
@@ -303,9 +303,9 @@ async fn the_next_incarnation_has_no_links_and_no_monitors_of_the_one_before() {
     assert_eq!(restarted.told().await.len(), 0);
 }
 
-/// The answer to a call comes through the reply alone, and a reply is good for one answer: its type sees to that.
+/// A call is answered only through its reply. The type of a reply allows one answer.
 #[tokio::test(start_paused = true)]
-async fn c117_an_answer_to_a_caller_that_has_given_up_is_dropped_silently() {
+async fn c117_an_answer_to_a_caller_that_timed_out_is_dropped_silently() {
     let one = scripted(&System::new()).await;
     let (keep, kept) = std::sync::mpsc::channel::<Reply<u32>>();
     let call = one.address.call(|reply| {
@@ -322,9 +322,9 @@ async fn c117_an_answer_to_a_caller_that_has_given_up_is_dropped_silently() {
     assert_eq!(ask(&one.address, |_| 2).await, 2, "and is not the answer to the next call");
 }
 
-/// OTP drops such a message without a word; here its sender has it back.
+/// OTP drops such a message silently. Here its sender gets it back.
 #[tokio::test(start_paused = true)]
-async fn c118_what_is_sent_to_a_dead_actor_comes_back_and_harms_nobody() {
+async fn c118_a_message_to_a_dead_actor_is_returned_and_has_no_effect() {
     let one = scripted(&System::new()).await;
     one.ends(ExitReason::Normal).await;
     assert!(matches!(one.address.cast(Msg::Hang), Err(SendError::Closed(Unsent { message: Msg::Hang, .. }))));

@@ -1,4 +1,4 @@
-//! Collects what is logged on this thread, for tests that read the reports.
+//! Collects the log lines of the current thread, for tests that read the reports.
 
 use std::cell::RefCell;
 use std::fmt::{self, Write};
@@ -12,18 +12,19 @@ thread_local! {
     static LINES: RefCell<Vec<(Level, String)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Listens for the whole process, and keeps what each thread logs with that thread.
+/// The subscriber of the process. It keeps the lines of each thread in that thread.
 struct Log;
 
-/// From here on everything is logged. In a file where one test listens, each has to before it does anything else: what is logged
-/// for the first time while somebody begins to listen may never be heard.
+/// Installs the subscriber, and discards the lines of this thread. If one test of a file calls
+/// this, each test must call it first: a call site that logs for the first time during the
+/// installation may stay disabled.
 pub(crate) fn listen() {
     static LISTENING: OnceLock<()> = OnceLock::new();
     LISTENING.get_or_init(|| tracing::subscriber::set_global_default(Log).expect("there is no other"));
     take();
 }
 
-/// What was logged on this thread since: the level, the message, and then `field=value` for each field.
+/// Takes the lines of this thread: the level, then the message with ` field=value` for each field.
 pub(crate) fn take() -> Vec<(Level, String)> {
     LINES.take()
 }

@@ -1,4 +1,4 @@
-//! A parent that writes down what it is told, for tests that start one incarnation after the other by hand.
+//! A parent that records its notifications, for tests that start each incarnation themselves.
 
 #![allow(dead_code, reason = "each test uses its own part")]
 
@@ -8,19 +8,19 @@ use perennial_actors::host::{Identity, IncarnationExit, MailboxConsumer, Parent}
 use perennial_actors::{MailboxConfig, System};
 use tokio::sync::mpsc;
 
-/// What a parent was told.
+/// A notification of a parent.
 #[derive(Debug)]
 pub(crate) enum Told {
     Started(u64),
     Ended(u64, IncarnationExit),
 }
 
-/// A parent that passes everything on to its test.
+/// A parent that forwards every notification to its test.
 struct Recorder(mpsc::UnboundedSender<Told>);
 
 impl Parent for Recorder {
     fn started(&self, run: u64) {
-        // The test may have seen enough.
+        // The test may have dropped the receiver.
         let _ = self.0.send(Told::Started(run));
     }
 
@@ -29,17 +29,17 @@ impl Parent for Recorder {
     }
 }
 
-/// What was told, in order.
+/// The notifications of a parent, in order.
 pub(crate) struct Record(mpsc::UnboundedReceiver<Told>);
 
-/// A parent and its record.
+/// Returns a parent and its record.
 pub(crate) fn recorder() -> (Arc<dyn Parent>, Record) {
     let (tell, told) = mpsc::unbounded_channel();
     (Arc::new(Recorder(tell)), Record(told))
 }
 
 impl Record {
-    /// Waits until it is told that a start succeeded, and nothing else before.
+    /// Waits for the next notification, which must be the successful start of `run`.
     pub(crate) async fn started(&mut self, run: u64) {
         match self.0.recv().await {
             Some(Told::Started(this)) if this == run => {}
@@ -47,7 +47,7 @@ impl Record {
         }
     }
 
-    /// Waits until it is told of an end, and nothing else before.
+    /// Waits for the next notification, which must be the end of `run`.
     pub(crate) async fn ended(&mut self, run: u64) -> IncarnationExit {
         match self.0.recv().await {
             Some(Told::Ended(this, end)) if this == run => end,
@@ -55,13 +55,13 @@ impl Record {
         }
     }
 
-    /// What it was told since, if anything.
+    /// Returns the next notification, if there is one.
     pub(crate) fn more(&mut self) -> Option<Told> {
         self.0.try_recv().ok()
     }
 }
 
-/// An incarnation without a task: it ends where its test says so, at once and on the spot.
+/// Returns an incarnation without a task. Its test ends it, at once.
 pub(crate) fn hosted(system: &System) -> (Identity<()>, MailboxConsumer<()>) {
     let identity = Identity::new(MailboxConfig::default());
     identity.open(system, || "hosted".into());

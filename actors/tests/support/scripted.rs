@@ -1,4 +1,4 @@
-//! An actor that does in its handler whatever a test asks of it, and hands every signal that it is told on to the test.
+//! An actor that runs the steps of a test in its handler, and forwards every signal to the test.
 
 #![allow(dead_code, reason = "each test uses its own part")]
 
@@ -11,104 +11,104 @@ use perennial_actors::{
 };
 use tokio::sync::mpsc;
 
-/// What is done in a handler.
+/// A function that runs in the handler.
 type Step = Box<dyn FnOnce(&mut Context<ScriptedActor>) -> Result<(), ExitReason> + Send>;
 
 pub(crate) enum Msg {
     Do(Step),
-    /// Waits for ever.
+    /// Never returns.
     Hang,
 }
 
-/// Which strings a scripted hangs on; the same for each of its incarnations.
+/// The arguments of a scripted actor, the same for each of its incarnations.
 pub(crate) struct Script {
     pub(crate) trapping: bool,
     told: mpsc::UnboundedSender<Signal>,
 }
 
-/// Does what it is asked to.
+/// Runs the steps that it gets.
 pub(crate) struct ScriptedActor(mpsc::UnboundedSender<Signal>);
 
 impl Actor for ScriptedActor {
     type Msg = Msg;
     type Args = Script;
 
-    async fn init(strings: &Script, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
-        if strings.trapping {
+    async fn init(script: &Script, ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+        if script.trapping {
             ctx.trap_exits(true);
         }
-        Ok(Self(strings.told.clone()))
+        Ok(Self(script.told.clone()))
     }
 
     async fn handle(&mut self, msg: Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
         match msg {
-            Msg::Do(deed) => deed(ctx),
+            Msg::Do(step) => step(ctx),
             Msg::Hang => pending().await,
         }
     }
 
     async fn signal(&mut self, signal: Signal, _: &mut Context<Self>) -> Result<(), ExitReason> {
-        // The test may have seen enough.
+        // The test may have dropped the receiver.
         let _ = self.0.send(signal);
         Ok(())
     }
 }
 
-/// What its scripted was told.
+/// The signals that a scripted actor got.
 pub(crate) struct SignalLog(mpsc::UnboundedReceiver<Signal>);
 
-/// The strings of a scripted, and what it is told.
+/// Returns the script of an actor, and the log of its signals.
 pub(crate) fn strings(trapping: bool) -> (Script, SignalLog) {
-    let (told, ear) = mpsc::unbounded_channel();
-    (Script { trapping, told }, SignalLog(ear))
+    let (told, log) = mpsc::unbounded_channel();
+    (Script { trapping, told }, SignalLog(log))
 }
 
-/// What a test knows of a scripted.
+/// A test's access to a scripted actor.
 pub(crate) struct TestProbe {
     pub(crate) address: Address<Msg>,
     pub(crate) pid: Pid,
-    ear: SignalLog,
+    log: SignalLog,
 }
 
-/// A scripted that does not trap exits.
+/// Starts a scripted actor that does not trap exits.
 pub(crate) async fn scripted(system: &System) -> TestProbe {
     spawn(system, false).await
 }
 
-/// One that does.
+/// Starts a scripted actor that traps exits.
 pub(crate) async fn trapper(system: &System) -> TestProbe {
     spawn(system, true).await
 }
 
 async fn spawn(system: &System, trapping: bool) -> TestProbe {
-    let (strings, ear) = strings(trapping);
-    TestProbe::of(system.spawn::<ScriptedActor>(strings).await.expect("it starts"), ear)
+    let (script, log) = strings(trapping);
+    TestProbe::of(system.spawn::<ScriptedActor>(script).await.expect("it starts"), log)
 }
 
-/// Has the actor at an address do something in its handler; what came of it.
+/// Runs a step in the handler of the actor at an address. Returns its result.
 pub(crate) async fn ask<T: Send + 'static>(
     address: &Address<Msg>,
-    deed: impl FnOnce(&mut Context<ScriptedActor>) -> T + Send + 'static,
+    step: impl FnOnce(&mut Context<ScriptedActor>) -> T + Send + 'static,
 ) -> T {
     let doing = address.call(|reply| {
         Msg::Do(Box::new(move |ctx| {
-            reply.send(deed(ctx));
+            reply.send(step(ctx));
             Ok(())
         }))
     });
-    doing.await.expect("it does it and lives on")
+    doing.await.expect("it runs the step and keeps running")
 }
 
-/// Why it ended, when it does; an end that never comes fails the test, in paused time at once.
+/// Waits for the exit and returns its reason. Fails if there is none; in paused time at once.
 pub(crate) async fn why(down: Monitor) -> String {
     let down = tokio::time::timeout(Duration::from_secs(3600), down).await;
     down.expect("it was to end").reason.to_string()
 }
 
 impl TestProbe {
-    pub(crate) fn of(address: Address<Msg>, ear: SignalLog) -> Self {
+    pub(crate) fn of(address: Address<Msg>, log: SignalLog) -> Self {
         let pid = address.pid().expect("it lives");
-        Self { address, pid, ear }
+        Self { address, pid, log }
     }
 
     pub(crate) fn handle(&self) -> ActorHandle {
@@ -119,40 +119,40 @@ impl TestProbe {
         self.handle().info()
     }
 
-    /// Has it do something in its handler; what came of it.
+    /// Runs a step in its handler. Returns the result.
     pub(crate) async fn does<T: Send + 'static>(
         &self,
-        deed: impl FnOnce(&mut Context<ScriptedActor>) -> T + Send + 'static,
+        step: impl FnOnce(&mut Context<ScriptedActor>) -> T + Send + 'static,
     ) -> T {
-        ask(&self.address, deed).await
+        ask(&self.address, step).await
     }
 
-    /// Has it link itself to another.
+    /// Links it to another actor.
     pub(crate) async fn links(&self, other: &Self) {
         let other = other.handle();
         self.does(move |ctx| ctx.link(&other)).await.expect("the other lives");
     }
 
-    /// Has it take its link to another back.
+    /// Removes its link to another actor.
     pub(crate) async fn unlinks(&self, other: &Self) {
         let other = other.handle();
         self.does(move |ctx| ctx.unlink(&other)).await;
     }
 
-    /// Has it watch another.
+    /// Lets it monitor another actor.
     pub(crate) async fn monitors(&self, other: &Self) -> MonitorId {
         let other = other.handle();
         self.does(move |ctx| ctx.monitor(&other)).await
     }
 
-    /// Has its handler return this, and waits until everybody was told.
+    /// Lets its handler return `reason`, and waits until all watchers are notified.
     pub(crate) async fn ends(&self, reason: ExitReason) {
         let down = self.address.monitor();
         assert!(self.address.cast(Msg::Do(Box::new(move |_| Err(reason)))).is_ok(), "it lives");
         down.await;
     }
 
-    /// Whether it lives, once it has acted upon all signals that are there.
+    /// Returns `true` if it still runs after it has processed all pending signals.
     pub(crate) async fn lives(&self) -> bool {
         let asked = self.address.call(|reply| {
             Msg::Do(Box::new(move |_| {
@@ -163,13 +163,13 @@ impl TestProbe {
         asked.await.is_ok()
     }
 
-    /// What it was told since, once it has acted upon all signals that are there.
+    /// Returns the new signals, after it has processed all pending ones.
     pub(crate) async fn told(&mut self) -> Vec<Signal> {
         self.does(|_| ()).await;
-        self.ear.since()
+        self.log.since()
     }
 
-    /// The same, when it was told of nothing but exits: from whom, and why.
+    /// The same if all are exit signals: the sender and the reason of each.
     pub(crate) async fn exits(&mut self) -> Vec<(Option<Pid>, String)> {
         let exit = |signal| match signal {
             Signal::Exit { from, reason } => (from, reason.to_string()),
@@ -178,18 +178,18 @@ impl TestProbe {
         self.told().await.into_iter().map(exit).collect()
     }
 
-    /// The same, when it was told by nothing but monitors: by which, whose end, and why.
+    /// The same if all are of monitors: the monitor, the ended incarnation and the reason of each.
     pub(crate) async fn downs(&mut self) -> Vec<(MonitorId, Option<Pid>, String)> {
         let down = |signal| match signal {
             Signal::Down { monitor, down: Down { pid, reason, .. } } => (monitor, pid, reason.to_string()),
-            other => panic!("not of a monitor: {other:?}"),
+            other => panic!("not a down signal: {other:?}"),
         };
         self.told().await.into_iter().map(down).collect()
     }
 }
 
 impl SignalLog {
-    /// What was told since.
+    /// Returns the new signals.
     pub(crate) fn since(&mut self) -> Vec<Signal> {
         std::iter::from_fn(|| self.0.try_recv().ok()).collect()
     }

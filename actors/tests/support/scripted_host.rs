@@ -1,4 +1,4 @@
-//! An actor that does what its test tells it, and writes down what it handles and when.
+//! An actor that runs the steps of its test, and records what it handles and when.
 
 #![allow(dead_code, reason = "each test uses its own part")]
 
@@ -17,10 +17,10 @@ use tokio::time::Instant;
 
 use super::parent::{Record, recorder};
 
-/// What a scripted is doing.
+/// The future of a step.
 pub(crate) type Doing<'a> = Pin<Box<dyn Future<Output = Result<(), ExitReason>> + Send + 'a>>;
 
-/// Something for a scripted to do.
+/// A step of a scripted actor.
 pub(crate) type Step =
     Box<dyn for<'a> FnOnce(&'a mut ScriptedActor, &'a mut Context<ScriptedActor>) -> Doing<'a> + Send>;
 
@@ -29,7 +29,7 @@ pub(crate) enum Msg {
     Do(Step),
 }
 
-/// A message that has the scripted do something that does not await.
+/// Returns a message with a step that does not await.
 pub(crate) fn deed(
     act: impl FnOnce(&mut ScriptedActor, &mut Context<ScriptedActor>) + Send + 'static,
 ) -> Msg {
@@ -39,7 +39,7 @@ pub(crate) fn deed(
     }))
 }
 
-/// A message that has the scripted do something that may await and fail.
+/// Returns a message with a step that may await and fail.
 pub(crate) fn long<F>(act: F) -> Msg
 where
     F: for<'a> FnOnce(&'a mut ScriptedActor, &'a mut Context<ScriptedActor>) -> Doing<'a> + Send + 'static,
@@ -47,12 +47,12 @@ where
     Msg::Do(Box::new(act))
 }
 
-/// Fails on purpose.
+/// Returns a message whose step fails.
 pub(crate) fn failing() -> Msg {
     long(|_, _| Box::pin(ready(Err(ExitReason::failed("on purpose")))))
 }
 
-/// What is written down: the milliseconds since the test began, and a word.
+/// Records lines: the milliseconds since the test began, and a word.
 #[derive(Clone)]
 pub(crate) struct Pen {
     lines: mpsc::UnboundedSender<String>,
@@ -61,12 +61,12 @@ pub(crate) struct Pen {
 
 impl Pen {
     pub(crate) fn write(&self, line: impl std::fmt::Display) {
-        // The test may have seen enough.
+        // The test may have dropped the receiver.
         let _ = self.lines.send(format!("{} {line}", self.begun.elapsed().as_millis()));
     }
 }
 
-/// What every incarnation begins with.
+/// Runs in the init of every incarnation.
 type Init = Box<dyn Fn(&mut ScriptedActor, &mut Context<ScriptedActor>) + Send + Sync>;
 
 pub(crate) struct Script {
@@ -74,15 +74,15 @@ pub(crate) struct Script {
     init: Init,
 }
 
-/// Does what it is told.
+/// Runs the steps that it gets.
 pub(crate) struct ScriptedActor {
     pub(crate) pen: Pen,
     pub(crate) kept: Vec<Reply<u32>>,
-    /// What can be seen of it from outside.
+    /// Its debug state.
     pub(crate) number: u32,
-    /// What it does in its terminate, after it has written down that it runs.
+    /// Runs in its terminate, after that is recorded.
     pub(crate) last: Option<Step>,
-    /// What it does when it is next told of a signal, after it has written that down.
+    /// Runs at its next signal, after that is recorded.
     pub(crate) when_told: Option<Step>,
 }
 
@@ -103,7 +103,7 @@ impl Actor for ScriptedActor {
                 self.pen.write(line);
                 Ok(())
             }
-            Msg::Do(deed) => deed(self, ctx).await,
+            Msg::Do(step) => step(self, ctx).await,
         }
     }
 
@@ -114,7 +114,7 @@ impl Actor for ScriptedActor {
             other => panic!("{other:?} is new"),
         }
         match self.when_told.take() {
-            Some(deed) => deed(self, ctx).await,
+            Some(step) => step(self, ctx).await,
             None => Ok(()),
         }
     }
@@ -131,7 +131,7 @@ impl Actor for ScriptedActor {
     }
 }
 
-/// What a test holds of its scripted.
+/// A test's access to a scripted actor.
 pub(crate) struct TestProbe {
     pub(crate) address: Address<Msg>,
     lines: mpsc::UnboundedReceiver<String>,
@@ -142,7 +142,7 @@ fn script(init: Init) -> (Script, mpsc::UnboundedReceiver<String>) {
     (Script { pen: Pen { lines: pen, begun: Instant::now() }, init }, lines)
 }
 
-/// A scripted that begins with this.
+/// Starts a scripted actor whose init runs `init`.
 pub(crate) async fn begun_with(
     init: impl Fn(&mut ScriptedActor, &mut Context<ScriptedActor>) + Send + Sync + 'static,
 ) -> TestProbe {
@@ -150,12 +150,12 @@ pub(crate) async fn begun_with(
     TestProbe { address: System::new().spawn::<ScriptedActor>(script).await.expect("it starts"), lines }
 }
 
-/// A scripted that waits to be told.
+/// Starts a scripted actor whose init does nothing.
 pub(crate) async fn scripted() -> TestProbe {
     begun_with(|_, _| ()).await
 }
 
-/// A scripted that lives as its test has set it up.
+/// Starts a scripted actor with the options that `set` sets.
 pub(crate) async fn scripted_in(
     system: &System,
     set: impl FnOnce(Spawn<ScriptedActor>) -> Spawn<ScriptedActor>,
@@ -164,7 +164,7 @@ pub(crate) async fn scripted_in(
     TestProbe { address: set(system.spawn::<ScriptedActor>(script)).await.expect("it starts"), lines }
 }
 
-/// A scripted that is about to begin with this, and whose notes nobody reads.
+/// Returns the spawn of a scripted actor whose init runs `init`. Its lines are discarded.
 pub(crate) fn about_to_begin(
     system: &System,
     init: impl Fn(&mut ScriptedActor, &mut Context<ScriptedActor>) + Send + Sync + 'static,
@@ -172,8 +172,8 @@ pub(crate) fn about_to_begin(
     system.spawn(script(Box::new(init)).0)
 }
 
-/// A scripted whose incarnations are started by its test.
-pub(crate) struct Hosted {
+/// A scripted actor whose test starts its incarnations.
+pub(crate) struct ManagedActor {
     pub(crate) strings: TestProbe,
     pub(crate) system: System,
     pub(crate) identity: Arc<Identity<Msg>>,
@@ -183,8 +183,8 @@ pub(crate) struct Hosted {
     run: u64,
 }
 
-impl Hosted {
-    /// Each of its incarnations begins with this.
+impl ManagedActor {
+    /// Returns a scripted actor of which each incarnation runs `init` in its init.
     pub(crate) fn begun_with(
         init: impl Fn(&mut ScriptedActor, &mut Context<ScriptedActor>) + Send + Sync + 'static,
     ) -> Self {
@@ -201,7 +201,7 @@ impl Hosted {
         self.started().await;
     }
 
-    /// Starts it, and does not wait until it has started.
+    /// Begins a start, and does not wait for its result.
     pub(crate) fn begin(&mut self) {
         self.run += 1;
         let started =
@@ -213,7 +213,7 @@ impl Hosted {
         self.record.started(self.run).await;
     }
 
-    /// Fails, and is started again.
+    /// Lets the incarnation fail, and starts the next one.
     pub(crate) async fn restart(&mut self) {
         self.strings.cast(failing());
         self.ended().await;
@@ -234,38 +234,38 @@ impl TestProbe {
         self.cast(Msg::Note(line));
     }
 
-    /// Has it do something and waits until it is done.
+    /// Runs a step and waits for its result.
     pub(crate) async fn have<T: Send + 'static>(
         &self,
         act: impl FnOnce(&mut ScriptedActor, &mut Context<ScriptedActor>) -> T + Send + 'static,
     ) -> T {
         let done = self.address.call(|reply| deed(move |scripted, ctx| reply.send(act(scripted, ctx))));
-        done.await.expect("it does as it is told")
+        done.await.expect("it runs the step")
     }
 
-    /// What was written down since.
+    /// Returns the new lines.
     pub(crate) fn lines(&mut self) -> Vec<String> {
         std::iter::from_fn(|| self.lines.try_recv().ok()).collect()
     }
 
-    /// What was written down by then, after so long of paused time.
+    /// Returns the new lines after a sleep of `millis`, in paused time.
     pub(crate) async fn after(&mut self, millis: u64) -> Vec<String> {
         tokio::time::sleep(Duration::from_millis(millis)).await;
         self.lines()
     }
 
-    /// What is written down next.
+    /// Waits for the next line.
     pub(crate) async fn line(&mut self) -> String {
-        in_time(self.lines.recv()).await.expect("the scripted lives")
+        in_time(self.lines.recv()).await.expect("the actor lives")
     }
 
-    /// Why it has ended, which it is about to.
+    /// Waits for its exit and returns the reason.
     pub(crate) async fn end(&self) -> String {
         in_time(self.address.monitor()).await.reason.to_string()
     }
 }
 
-/// Longer than any test goes on, so that one which waits in vain fails.
+/// Awaits a future. Fails after a time that is longer than any test.
 async fn in_time<T>(awaited: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), awaited).await.expect("it comes")
 }

@@ -1,4 +1,5 @@
-//! An actor whose every part can be told to fail, to panic, to hang or to stop, and that writes down what it does.
+//! An actor whose init, handler, terminate and drop fail, panic, hang or stop by plan, and that
+//! records what it does.
 
 #![allow(dead_code, reason = "each test uses its own part")]
 
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use perennial_actors::{Actor, Address, Context, ExitReason, System};
 use tokio::sync::mpsc;
 
-/// What is done, in an init, in a handler or in a terminate.
+/// A step of an init, a handler or a terminate.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) enum Step {
     #[default]
@@ -21,7 +22,7 @@ pub(crate) enum Step {
     Panic,
     /// Panics before there is a future.
     PanicAtOnce,
-    /// Writes it down, and waits for ever.
+    /// Records that it hangs, and never returns.
     Hang,
     /// `ctx.stop`, cleanly or not.
     Stop(&'static str),
@@ -42,22 +43,22 @@ pub(crate) enum Msg {
     Do(Step),
 }
 
-/// Writes down what it does.
+/// Follows its plan and records what it does.
 pub(crate) struct LifecycleActor(Arc<Plan>);
 
 impl Plan {
     fn write(&self, line: impl Into<String>) {
-        // The test may have seen enough.
+        // The test may have dropped the receiver.
         let _ = self.journal.send(line.into());
     }
 
     async fn carry_out(
         &self,
-        deed: Step,
+        step: Step,
         place: &str,
         ctx: &mut Context<LifecycleActor>,
     ) -> Result<(), ExitReason> {
-        match deed {
+        match step {
             Step::Nothing | Step::PanicAtOnce => {}
             Step::Fail => drop("seven".parse::<u32>()?),
             Step::EndNormally => return Err(ExitReason::Normal),
@@ -93,7 +94,7 @@ impl Actor for LifecycleActor {
     async fn handle(&mut self, msg: Msg, ctx: &mut Context<Self>) -> Result<(), ExitReason> {
         match msg {
             Msg::Note(n) => self.0.write(format!("note {n}")),
-            Msg::Do(deed) => self.0.carry_out(deed, "handle", ctx).await?,
+            Msg::Do(step) => self.0.carry_out(step, "handle", ctx).await?,
         }
         Ok(())
     }
@@ -111,14 +112,14 @@ impl Drop for LifecycleActor {
     }
 }
 
-/// What a test knows of an actor.
+/// A test's access to an actor.
 pub(crate) struct TestProbe {
     pub(crate) address: Address<Msg>,
     journal: mpsc::UnboundedReceiver<String>,
 }
 
 impl TestProbe {
-    /// Ends as `end` has it; the reason, and what it wrote down.
+    /// Ends the actor by `end`. Returns the reason and the recorded lines.
     pub(crate) async fn after(mut self, end: impl FnOnce(&Address<Msg>)) -> (String, Vec<String>) {
         let down = self.address.monitor();
         end(&self.address);
@@ -130,19 +131,19 @@ impl TestProbe {
         std::iter::from_fn(|| self.journal.try_recv().ok()).collect()
     }
 
-    /// Waits until this is written down.
+    /// Waits for the next line, which must be `line`.
     pub(crate) async fn until(&mut self, line: &str) {
         assert_eq!(self.journal.recv().await.as_deref(), Some(line));
     }
 }
 
-/// A plan to do nothing special, and the journal of whoever follows it.
+/// Returns the default plan, and the journal of the actor that follows it.
 pub(crate) fn plan() -> (Plan, mpsc::UnboundedReceiver<String>) {
     let (journal, lines) = mpsc::unbounded_channel();
     (Plan { init: Step::Nothing, terminate: Step::Nothing, drop: Step::Nothing, journal }, lines)
 }
 
-/// An actor that follows the usual plan but for this change, and that may not have started yet.
+/// Spawns an actor with the default plan and this change. It may not have started yet.
 pub(crate) fn starting(system: &System, change: impl FnOnce(&mut Plan)) -> TestProbe {
     let (mut plan, journal) = plan();
     change(&mut plan);
@@ -150,7 +151,7 @@ pub(crate) fn starting(system: &System, change: impl FnOnce(&mut Plan)) -> TestP
     TestProbe { address, journal }
 }
 
-/// An actor that follows the usual plan but for this change, and has started.
+/// Starts an actor with the default plan and this change.
 pub(crate) async fn started(system: &System, change: impl FnOnce(&mut Plan)) -> TestProbe {
     let (mut plan, journal) = plan();
     change(&mut plan);

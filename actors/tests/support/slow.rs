@@ -1,4 +1,4 @@
-//! An actor that handles a number only when its test lets it.
+//! An actor that handles a number only after its test releases it.
 
 #![allow(dead_code, reason = "each test uses its own part")]
 
@@ -52,13 +52,13 @@ pub(crate) struct Stage {
     gate: Arc<Semaphore>,
 }
 
-/// An actor that has note 0 in hand and does not get on with it.
+/// Starts an actor that waits in the handler of note 0.
 pub(crate) async fn stage(capacity: usize, mailbox: impl FnOnce(MailboxConfig) -> MailboxConfig) -> Stage {
     let (system, gate) = (System::new(), Arc::new(Semaphore::new(0)));
     let bounded = MailboxConfig::bounded(capacity);
     let slow = system.spawn::<Slow>(gate.clone()).mailbox(mailbox(bounded)).await.expect("it starts");
     slow.cast(Msg::Note(0)).expect("it is empty");
-    // It takes the note in hand before anybody sends another.
+    // Its handler begins before another note is sent.
     tokio::task::yield_now().await;
     assert!(slow.handle().info().busy_for.is_some());
     Stage { system, slow, gate }
@@ -69,12 +69,12 @@ impl Stage {
         self.gate.add_permits(Semaphore::MAX_PERMITS / 2);
     }
 
-    /// Lets it handle one thing.
+    /// Lets it handle one message.
     pub(crate) fn let_one_through(&self) {
         self.gate.add_permits(1);
     }
 
-    /// What it has noted when it has handled everything.
+    /// Returns its notes after it has handled everything.
     pub(crate) async fn notes(&self) -> Vec<u32> {
         self.open();
         self.slow.call(Msg::Notes).await.expect("it lives")
