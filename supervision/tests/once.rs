@@ -143,7 +143,7 @@ async fn arguments_come_back_from_a_supervisor_without_room_and_start_another_se
     let (child, dropped) = session(Init::Succeeds);
     let refused = full.supervisor().start_once(child).await.expect_err("there is no room");
     assert!(matches!(refused.kind, StartChildErrorKind::MaxChildren));
-    assert_eq!(refused.to_string(), "child \"session\": there are as many children as there may be");
+    assert_eq!(refused.to_string(), "child \"session\": the supervisor has as many children as its maximum");
     let socket = refused.args.expect("no init took them");
     assert_eq!(count(&dropped), 0);
     let app = Supervisor::new("app").start(&system).await.expect("it starts");
