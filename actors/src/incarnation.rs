@@ -168,7 +168,7 @@ async fn handle_control<A: Actor>(
         },
         ControlSignal::Down { monitor, down } => Signal::Down { monitor, down: *down },
         ControlSignal::Suspend => {
-            activity.suspend();
+            ctx.attachment().process().suspend();
             return Ok(());
         }
         ControlSignal::Resume => {

@@ -117,3 +117,28 @@ async fn stop_and_kill_do_not_wait_for_a_drain() {
         assert!(system.counters().is_balanced());
     }
 }
+
+/// The suspension is queued behind the running handler, so it is handled only when the actor
+/// drains already.
+#[tokio::test(start_paused = true)]
+async fn suspension_that_is_pending_when_the_drain_begins_or_comes_later_is_ignored() {
+    for is_later in [false, true] {
+        let (_system, gate, actor) = spawn(MailboxConfig::default()).await;
+        for number in 0..3 {
+            actor.cast(number).expect("it is accepted");
+        }
+        yield_now().await;
+        let down = actor.monitor();
+        if is_later {
+            actor.handle().drain(ExitReason::Normal).expect("it runs");
+        }
+        actor.handle().suspend().expect("it runs");
+        if !is_later {
+            actor.handle().drain(ExitReason::Normal).expect("it runs");
+        }
+        gate.add_permits(3);
+        let ended = tokio::time::timeout(Duration::from_secs(60), down).await.expect("it ends");
+        assert!(matches!(ended.reason, ExitReason::Normal));
+        assert_eq!(actor.handle().counters().handled, 3);
+    }
+}

@@ -289,3 +289,32 @@ async fn paused_pool_goes_on_when_it_drains() {
     assert!(app.shutdown().await.is_clean());
     assert_eq!(jobs.stats().completed, 5);
 }
+
+/// Crashes end the workers one by one, and a supervisor that shuts down starts no others.
+#[tokio::test(start_paused = true)]
+async fn pool_whose_workers_all_crash_while_it_drains_is_not_waited_for_and_the_jobs_are_counted() {
+    let pool = Pool::from_fn("pool", 1, |job: &u32| {
+        let job = *job;
+        async move {
+            tokio::time::sleep(SECOND).await;
+            assert!(job > 0, "on purpose");
+            Ok::<u32, String>(job)
+        }
+    });
+    let pool = pool.shutdown(Shutdown::Drain(HOUR)).attempts(1);
+    let jobs = pool.handle();
+    let app = Supervisor::new("app").child(pool).start(&System::new()).await.expect("it starts");
+    for job in 0..3 {
+        jobs.submit(job).detach().await.expect("there is room");
+    }
+    app.supervisor().terminate_child("pool").await.expect("it runs");
+    let stats = jobs.stats();
+    assert_eq!((stats.completed, stats.failed, stats.dropped), (0, 1, 2), "{stats}");
+    app.supervisor().restart_child("pool").await.expect("it starts");
+    assert_eq!(jobs.submit(7).await.expect("there is room").await, Ok(7));
+    let (begun, _) = (tokio::time::Instant::now(), jobs.submit(0).detach().await);
+    jobs.submit(1).detach().await.expect("there is room");
+    let report = app.shutdown().await;
+    assert!(begun.elapsed() < MINUTE, "{:?}", begun.elapsed());
+    assert_eq!((report.unstopped.len(), report.dropped_jobs), (0, 1), "{report}");
+}

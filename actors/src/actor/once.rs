@@ -13,16 +13,16 @@ use crate::sync::Mutex;
 
 /// An actor that is started once, from arguments that it owns: what [`FnOnce`] is to [`Fn`].
 ///
-/// A session owns its socket, so it cannot be begun anew after a crash. Such an actor implements
-/// this trait in place of [`Actor`], which it then implements too: it is everywhere an actor as any
-/// other. Only its start differs: by [`System::spawn_once`](crate::System::spawn_once), or as a
-/// child that is started once, which is never restarted.
+/// A session owns its socket, so it cannot be restarted after a crash. Such an actor implements
+/// this trait instead of [`Actor`], which is then implemented for it. Only its start differs: by
+/// [`System::spawn_once`](crate::System::spawn_once), or as a child that is started once and never
+/// restarted.
 ///
 /// # Guarantees
 ///
-/// - `init` is called at most once with given arguments.
-/// - Arguments that `init` did not take come back with the error of the start, or are dropped with
-///   the spec of the child.
+/// - `init` is called at most once with the given arguments.
+/// - Arguments that `init` has not taken are returned in the error of the start, or are dropped
+///   with the child specification.
 ///
 /// # Examples
 ///
@@ -71,18 +71,6 @@ use crate::sync::Mutex;
     note = "an `Actor` is started by `System::spawn` or `Child::new`",
     note = "an `ActorOnce` is started by `System::spawn_once` or `Child::once`"
 )]
-/// An actor that is started once, from arguments that it owns: what [`FnOnce`] is to [`Fn`].
-///
-/// A session owns its socket, so it cannot be restarted after a crash. Such an actor implements
-/// this trait instead of [`Actor`], which is then implemented for it. Only its start differs: by
-/// [`System::spawn_once`](crate::System::spawn_once), or as a child that is started once and never
-/// restarted.
-///
-/// # Guarantees
-///
-/// - `init` is called at most once with the given arguments.
-/// - Arguments that `init` has not taken are returned in the error of the start, or are dropped
-///   with the child specification.
 pub trait ActorOnce: Sized + Send + 'static {
     /// The type of its messages.
     type Msg: Send + 'static;

@@ -28,7 +28,10 @@ impl<M> Mailbox<M> {
         if is_parked && state.unreported_ends == 0 {
             return Poll::Ready(Traffic { accepted: state.accepted(), incarnation: state.incarnation });
         }
-        state.cold_or_init().idle_wakers.push(waker.clone());
+        let wakers = &mut state.cold_or_init().idle_wakers;
+        if !wakers.iter().any(|known| known.will_wake(waker)) {
+            wakers.push(waker.clone());
+        }
         self.flags.set(IDLE);
         Poll::Pending
     }

@@ -143,6 +143,11 @@ impl<M> Mailbox<M> {
         Ok(())
     }
 
+    /// Returns `true` if the attached incarnation handles what is queued and then stops.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.state.lock().phase == Phase::Draining
+    }
+
     /// Sets why there is no incarnation, and when the next one starts. Returns the previous value.
     /// Has no effect and returns the argument unless the mailbox is [detached](Phase::Detached).
     pub(crate) fn set_pending_restart(&self, pending: PendingRestart) -> Option<PendingRestart> {

@@ -185,7 +185,7 @@ impl<M: Send + 'static> MailboxConsumer<M> {
                 self.begin_stop();
                 return Some(reason);
             }
-            ControlSignal::Suspend if !self.stopping => self.process.activity.suspend(),
+            ControlSignal::Suspend if !self.stopping => self.process.suspend(),
             ControlSignal::Resume => self.process.resume(),
             ControlSignal::Inspect(inspect) => inspect_without_state(inspect),
             ControlSignal::Suspend | ControlSignal::Exit(_) | ControlSignal::Down { .. } => {}

@@ -79,6 +79,15 @@ impl<M: Send + 'static> Process<M> {
         self.activity.observe(incarnation, || self.age());
     }
 
+    /// Suspends the running incarnation, unless it is draining: its queued messages must be handled.
+    pub(crate) fn suspend(&self) {
+        // Checked afterwards: a drain that begins between the two finds the suspension and ends it.
+        self.activity.suspend();
+        if self.queue.is_draining() {
+            self.resume();
+        }
+    }
+
     /// Ends a suspension of the running incarnation.
     pub(crate) fn resume(&self) {
         self.activity.resume(|| self.age());
@@ -193,12 +202,13 @@ impl<M: Send + 'static> AnyProcess for Process<M> {
     }
 
     fn drain(&self, reason: ExitReason) -> bool {
-        // A suspended incarnation would leave the queued messages unhandled.
-        if self.activity.is_suspended() {
-            self.send_control(None, ControlSignal::Resume);
-        }
         let result = self.queue.drain(reason);
         let is_draining = result.is_ok();
+        // A suspended incarnation would leave the queued messages unhandled. Checked afterwards,
+        // because a suspension that begins later is ignored.
+        if is_draining && self.activity.is_suspended() {
+            self.send_control(None, ControlSignal::Resume);
+        }
         drop_each(result.err());
         is_draining
     }

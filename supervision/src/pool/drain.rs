@@ -19,16 +19,16 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    /// Returns a guard that counts the caller as a waiter, or `None` if the pool is empty.
+    /// Returns a guard that counts the caller as a waiter, or `None` if there is nothing to wait for.
     fn drain_guard(&self) -> Option<DrainGuard<'_, J, T, E>> {
         let mut guard = self.lock_synced();
-        let is_empty = guard.state.scheduler.is_empty();
-        guard.state.drain_waiters += usize::from(!is_empty);
+        let is_run_down = guard.state.is_run_down(self.wanted());
+        guard.state.drain_waiters += usize::from(!is_run_down);
         guard.end();
-        if is_empty { None } else { Some(DrainGuard(self)) }
+        if is_run_down { None } else { Some(DrainGuard(self)) }
     }
 
-    /// Waits until no job is queued or leased.
+    /// Waits until no job is queued or leased, or the pool drains and no worker is left to run one.
     pub(super) async fn emptied(&self) {
         loop {
             // Registered before the check, so that no notification is missed in between.

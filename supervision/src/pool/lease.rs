@@ -102,6 +102,12 @@ where
         let mut guard = self.lock_synced();
         let (job, to_wake) = guard.state.scheduler.worker_exited(worker_id.slot, worker_id.pid.incarnation());
         guard.wake_workers(to_wake);
+        if guard.state.is_draining && !is_dismissed {
+            // Its supervisor is shutting down and starts no other incarnation: the jobs of this
+            // worker go to the others, and a drain without any worker is over.
+            let to_wake = guard.state.scheduler.close_slot(worker_id.slot);
+            guard.wake_workers(to_wake);
+        }
         if let Some(job) = job {
             let failure = AttemptError::WorkerEnded(reason.clone());
             if is_dismissed {

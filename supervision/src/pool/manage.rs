@@ -41,6 +41,13 @@ impl<I> Scheduler<I> {
 
 /// Settings and phases.
 impl<I> Scheduler<I> {
+    /// Closes the slot of a worker that ended and is not started again, as after a declined start.
+    /// Returns the workers to wake.
+    pub(super) fn close_slot(&mut self, slot: usize) -> Vec<usize> {
+        self.slots.change(slot, |place| place.declined = true);
+        self.set_open(slot, false)
+    }
+
     /// Sets whether the worker of a slot is due. When it is not, the jobs that were routed to it go
     /// to all workers, and its keys map to other workers. Returns the workers to wake.
     pub(super) fn set_open(&mut self, slot: usize, open: bool) -> Vec<usize> {

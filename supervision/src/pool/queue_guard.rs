@@ -63,9 +63,12 @@ where
         let Some(supervisor) = self.supervisor.upgrade() else { return };
         let watches = {
             let mut state = self.lock_state();
-            state.tree_ended = false;
-            state.is_draining = false;
-            std::mem::replace(&mut state.is_watching, true)
+            let watches = std::mem::replace(&mut state.is_watching, true);
+            // Not for a worker that restarts while the pool drains.
+            if !watches {
+                state.reopen(self.wanted());
+            }
+            watches
         };
         let pool = Arc::downgrade(self);
         let close = move || {
@@ -335,9 +338,8 @@ where
     /// Drops the queued jobs of a draining pool that has no worker to run them.
     fn clear_if_no_worker(&mut self) {
         let scheduler = &self.state.scheduler;
-        let is_finishing = scheduler.phase() == Phase::Finishing || self.state.is_draining;
-        let has_no_worker = is_finishing && scheduler.has_no_worker(self.pool.wanted());
-        if has_no_worker {
+        let has_no_worker = || scheduler.has_no_worker(self.pool.wanted());
+        if scheduler.phase() == Phase::Finishing && has_no_worker() {
             self.clear();
         }
     }
@@ -368,7 +370,7 @@ where
         if credit > 0 {
             pool.submit_buffer.lock().credit = credit;
         }
-        let is_emptied = state.drain_waiters > 0 && state.scheduler.is_empty();
+        let is_emptied = state.drain_waiters > 0 && state.is_run_down(pool.wanted());
         drop(state);
         if let Some(slot) = effects.to_wake {
             pool.wake_worker(slot);

@@ -228,6 +228,21 @@ impl<J, T, E> State<J, T, E> {
         if is_plain { self.scheduler.credit() } else { 0 }
     }
 
+    /// Accepts jobs again, for all workers of a tree that starts.
+    pub(super) fn reopen(&mut self, wanted: usize) {
+        (self.tree_ended, self.is_draining) = (false, false);
+        for slot in 0..wanted {
+            // No worker runs that would have to be woken.
+            self.scheduler.set_open(slot, true);
+        }
+    }
+
+    /// Returns `true` if no job is queued or leased, or if the pool drains and no worker is left to
+    /// run one.
+    pub(super) fn is_run_down(&self, wanted: usize) -> bool {
+        self.scheduler.is_empty() || (self.is_draining && self.scheduler.has_no_worker(wanted))
+    }
+
     /// Returns `true` if jobs that return to the queue are dropped.
     pub(super) fn is_closed(&self) -> bool {
         self.scheduler.phase() == Phase::Closed || self.tree_ended
