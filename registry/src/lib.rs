@@ -1,7 +1,8 @@
 //! Names, keys, groups and topics: how perennial's actors are found without their addresses.
 //!
 //! Not every part of a program can be given the addresses that it needs. A lookup by name solves
-//! that, but if the table forgets an actor during a restart, its callers fail. In this crate a name leads to the same mailbox before, during and after a restart.
+//! that, but if the table forgets an actor during a restart, its callers fail. In this
+//! crate a name leads to the same mailbox before, during and after a restart.
 //!
 //! # Model
 //!
