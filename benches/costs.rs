@@ -28,7 +28,7 @@ use std::time::Duration;
 const FEW: usize = 1_000;
 const MANY: usize = 100_000;
 
-/// The number of rounds, each of which measures both sizes.
+/// The number of rounds. Each round measures both sizes.
 const ROUNDS: usize = 7;
 
 /// The highest ratio that passes.

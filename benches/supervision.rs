@@ -27,7 +27,7 @@ use tokio::runtime::Runtime;
 const FEW: usize = 100;
 const MANY: usize = 100_000;
 
-/// The number of rounds, each of which measures both sizes.
+/// The number of rounds. Each round measures both sizes.
 const ROUNDS: usize = 9;
 
 /// The number of children whose memory is measured.

@@ -80,8 +80,38 @@ impl System {
         Spawn::new(self, args, |error, _| error)
     }
 
-    /// Starts an actor outside any tree from arguments that it owns; see [`ActorOnce`] for an
-    /// example. The error returns the arguments if `init` has not taken them.
+    /// Starts an actor outside any tree from arguments that it owns. The error returns the
+    /// arguments if `init` has not taken them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use perennial_actors::{ActorOnce, Context, ExitReason, Reply, System};
+    /// use tokio::sync::mpsc::{Receiver, channel};
+    ///
+    /// struct Source(Receiver<u32>);
+    ///
+    /// impl ActorOnce for Source {
+    ///     type Msg = Reply<u32>;
+    ///     type Args = Receiver<u32>;
+    ///     async fn init(items: Receiver<u32>, _: &mut Context<Self>) -> Result<Self, ExitReason> {
+    ///         Ok(Self(items))
+    ///     }
+    ///     # async fn handle(&mut self, next: Reply<u32>, _: &mut Context<Self>)
+    ///     # -> Result<(), ExitReason> {
+    ///     #     Ok(next.send(self.0.recv().await.unwrap_or(0)))
+    ///     # }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (sender, items) = channel(1);
+    /// let source = System::new().spawn_once::<Source>(items).await?;
+    /// sender.send(7).await?;
+    /// assert_eq!(source.call(|reply| reply).await?, 7);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn spawn_once<A: ActorOnce>(
         &self,
         args: <A as ActorOnce>::Args,

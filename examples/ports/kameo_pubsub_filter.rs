@@ -1,4 +1,4 @@
-//! kameo's `pubsub_filter`: three subscribers, two of which want only a part of what is published.
+//! kameo's `pubsub_filter`: three subscribers. Two want only a part of what is published.
 
 #[macro_use]
 #[path = "../support/output.rs"]

@@ -1,4 +1,4 @@
-//! kameo's `stream`: an actor counts the items of two streams, one of which is slow.
+//! kameo's `stream`: an actor counts the items of two streams. One is slow.
 
 #[macro_use]
 #[path = "../support/output.rs"]

@@ -1,5 +1,9 @@
 //! Names, keys, groups and topics: how perennial's actors are found without their addresses.
 //!
+//! Not every part of a program can be given the addresses that it needs. A lookup by name solves
+//! that, but if the table forgets an actor during a restart, its callers fail. In this
+//! crate a name leads to the same mailbox before, during and after a restart.
+//!
 //! # Model
 //!
 //! A [`Name<M>`] is a text and a message type. It is bound to an *identity*, never to an

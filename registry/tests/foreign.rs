@@ -20,7 +20,7 @@ impl Drop for PanicOnDrop {
     }
 }
 
-/// An actor with numbers as messages, some of which cannot be converted.
+/// An actor with numbers as messages. Some numbers cannot be converted.
 struct Picky(Vec<u32>);
 
 enum Number {

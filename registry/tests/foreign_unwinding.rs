@@ -1,5 +1,5 @@
-//! Keys and values of which one panics while others are in scope: each of those is dropped under a
-//! guard, or the process would abort. The panic itself propagates to the caller.
+//! One key or value panics while others are in scope: each of the others is dropped under a guard,
+//! or the process would abort. The panic itself propagates to the caller.
 
 use std::cell::Cell;
 use std::hash::{Hash, Hasher};

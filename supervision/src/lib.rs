@@ -1,5 +1,10 @@
 //! The supervision trees of perennial: OTP supervisors over mailboxes that survive every restart.
 //!
+//! After a fault that no handler foresaw, the state of an actor cannot be trusted. A plain restart
+//! repairs it, but loses the queue, invalidates every address, and hides a fault that comes back.
+//! This crate restarts actors in a defined order, keeps their mailboxes and addresses, and
+//! escalates a fault that a restart does not repair.
+//!
 //! # Model
 //!
 //! A [`Supervisor`] starts its children in order, monitors them, restarts them by its [`Strategy`],
@@ -55,6 +60,18 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Items by task
+//!
+//! - **Describe children**: [`Child`], [`ChildOnce`], [`ChildSpec`], [`TaskContext`]; how they
+//!   restart and stop: [`Restart`], [`Shutdown`], [`Backoff`], [`Liveness`].
+//! - **Build a tree**: [`Supervisor`] for a fixed list of children, [`DynamicSupervisor`] for
+//!   children that come and go, [`PartitionSupervisor`] for work that keys divide.
+//! - **Run and stop it**: [`App`], [`ShutdownReport`], [`StopSignals`].
+//! - **Change it while it runs**: [`SupervisorHandle`], [`DynamicHandle`], [`Partitions`].
+//! - **Observe it**: [`Tree`], [`ChildInfo`], [`SupervisorReport`], [`SupervisionStats`].
+//! - **Give jobs to workers**: the module [`pool`]; [`TaskScope`] for tasks that end together.
+//! - **Mix it with ractor**: the module [`ractor`](mod@ractor).
 //!
 //! # What it is not for
 //!

@@ -77,8 +77,8 @@ pub(crate) fn reopen_children(supervisor: &dyn ChildNode, system: &System, label
 /// Closes the mailboxes of a node and of all planned nodes below it: no incarnation will serve
 /// them. Parents come before children, and children in reverse start order.
 ///
-/// A closed node was closed together with everything below it, and is skipped. So the supervisors
-/// of a tree that stops, each of which closes its children, visit each node once in total.
+/// A closed node was closed together with everything below it, and is skipped. Each supervisor of a
+/// tree that stops closes its children. In total they therefore visit each node once.
 ///
 /// Returns how many messages were dropped.
 pub(crate) fn close(top: &dyn ChildNode, reason: &ExitReason) -> u64 {

@@ -1,5 +1,5 @@
-//! Ractor actors of which every part panics when it is dropped: each drop has its own guard, and
-//! their supervisor continues.
+//! Ractor actors whose every part panics when it is dropped: each drop has its own guard, and their
+//! supervisor continues.
 
 #[path = "support/bombs.rs"]
 mod bombs;

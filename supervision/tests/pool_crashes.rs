@@ -41,7 +41,7 @@ fn done(job: u32) -> u32 {
     job
 }
 
-/// Submits 400 jobs with default options, half of which panic.
+/// Submits 400 jobs with default options. Half of them panic.
 async fn half_of_the_jobs_panic<E: Debug + Send + Sync + 'static>(pool: Pool<u32, u32, E>) {
     let handle = pool.handle();
     let app = pool.start(&System::new()).await.expect("it starts");

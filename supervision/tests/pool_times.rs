@@ -154,7 +154,7 @@ async fn a_rate_limited_pool_resumes_after_a_pause() {
     running.close().await;
 }
 
-/// More jobs than are removed at once, all of which expire at one moment of paused time.
+/// More jobs than are removed at once. All expire at one moment of paused time.
 #[tokio::test(start_paused = true)]
 async fn all_jobs_that_expire_together_do_so_at_that_moment_however_many() {
     let running = started(1).await;

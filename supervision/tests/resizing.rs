@@ -33,7 +33,7 @@ impl Switch {
     }
 }
 
-/// Four partitions, the third of which does as the switch says. Each takes a second to stop.
+/// Four partitions. The third does as the switch says. Each takes a second to stop.
 fn partitioned(switch: &Switch) -> PartitionSupervisor<Msg> {
     let (log, switch) = (Log::default(), switch.clone());
     let child = move |number: usize| {

@@ -72,6 +72,41 @@ impl<A: Actor> Context<A> {
     ///
     /// Called within `init`, it cancels the deferral. It does nothing if the start is complete, and
     /// nothing in `terminate`: an actor that ends before it was ready has not started.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use perennial_actors::{Actor, Context, ExitReason, System};
+    ///
+    /// struct Cache(Vec<u32>);
+    ///
+    /// impl Actor for Cache {
+    ///     type Msg = Vec<u32>;
+    ///     type Args = ();
+    ///     async fn init(_: &(), ctx: &mut Context<Self>) -> Result<Self, ExitReason> {
+    ///         ctx.defer_ready();
+    ///         ctx.pipe_to_self(async { vec![1, 2, 3] }, |loaded| loaded);
+    ///         Ok(Self(Vec::new()))
+    ///     }
+    ///     async fn handle(
+    ///         &mut self,
+    ///         loaded: Vec<u32>,
+    ///         ctx: &mut Context<Self>,
+    ///     ) -> Result<(), ExitReason> {
+    ///         self.0 = loaded;
+    ///         ctx.ready();
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // Resolves once the cache is loaded.
+    /// let cache = System::new().spawn::<Cache>(()).await?;
+    /// cache.cast(vec![4])?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn ready(&mut self) {
         self.attachment_mut().ready();
     }

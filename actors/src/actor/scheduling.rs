@@ -295,6 +295,8 @@ assert_eq!(ctx.read_timer(timer), Some(Duration::from_secs(5)));")]
 
     /// Attaches a stream as [`attach`](Self::attach) does, and handles `last` when the stream ends
     /// by itself.
+    #[doc = context_example!(r"ctx.attach_with_end(futures_util::stream::iter([42]), Msg::Done, Msg::Tick);
+")]
     pub fn attach_with_end<S>(
         &mut self,
         stream: S,

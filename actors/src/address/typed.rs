@@ -101,6 +101,9 @@ assert_eq!(counter.call(Msg::Get).await?, 2);")]
     ///
     /// See [`CallError`](super::CallError). On a thread without a tokio runtime, or on a runtime
     /// without timers, only calls with [`no_timeout`](Call::no_timeout) are possible.
+    #[doc = actor_example!(r"assert_eq!(counter.call(Msg::Get).await?, 0);
+let total = counter.call(Msg::Get).timeout(Duration::from_secs(1)).await?;
+assert_eq!(total, 0);")]
     pub fn call<T, F>(&self, message: F) -> Call<M, T>
     where
         T: Send + 'static,

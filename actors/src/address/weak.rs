@@ -18,6 +18,11 @@ pub struct WeakAddress<M: Send + 'static>(Weak<Process<M>>);
 
 impl<M: Send + 'static> WeakAddress<M> {
     /// Returns the address, or `None` if the actor was freed.
+    #[doc = actor_example!(r"let weak = counter.downgrade();
+if let Some(counter) = weak.upgrade() {
+    counter.cast(Msg::Add(2))?;
+}
+assert_eq!(counter.call(Msg::Get).await?, 2);")]
     #[must_use]
     pub fn upgrade(&self) -> Option<Address<M>> {
         self.0.upgrade().map(Address::new)
@@ -52,6 +57,8 @@ pub struct WeakActorHandle(Weak<dyn AnyProcess>);
 
 impl WeakActorHandle {
     /// Returns the handle, or `None` if the actor was freed.
+    #[doc = actor_example!(r"let weak = counter.handle().downgrade();
+assert_eq!(weak.upgrade(), Some(counter.handle()));")]
     #[must_use]
     pub fn upgrade(&self) -> Option<ActorHandle> {
         self.0.upgrade().map(ActorHandle::new)

@@ -10,7 +10,7 @@ use super::values::Guarded;
 
 /// Runs a future of this library with a waker that does not panic.
 ///
-/// For futures in a queue of which one wake-up wakes several waiters, as in tokio's `Notify` and
+/// For futures in a queue where one wake-up wakes several waiters, as in tokio's `Notify` and
 /// `watch`: a waker that panics there would lose the wake-ups of the other waiters.
 pub async fn wake_safely<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);

@@ -26,6 +26,10 @@ impl PipeHandle {
     /// Blocking work runs to its end, and its result is dropped.
     ///
     /// No message comes of it either if it has completed, but its message was not handled yet.
+    #[doc = context_example!(r"let slow = ctx.pipe_to_self(std::future::pending(), Msg::Done);
+slow.abort();
+ctx.pipe_to_self(async { 42 }, Msg::Done);
+")]
     pub fn abort(&self) {
         self.cancelled.0.store(true, Ordering::Release);
         self.task.abort();

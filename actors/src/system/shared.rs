@@ -60,6 +60,9 @@ impl Default for Defaults {
 
 impl System {
     /// Returns an empty system with the default settings.
+    #[doc = actor_example!(r"let system = System::new();
+let counter = system.spawn::<Counter>(40).await?;
+assert_eq!(counter.call(Msg::Get).await?, 40);")]
     #[must_use]
     pub fn new() -> Self {
         Self::builder().build()

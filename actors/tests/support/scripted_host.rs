@@ -184,7 +184,7 @@ pub(crate) struct ManagedActor {
 }
 
 impl ManagedActor {
-    /// Returns a scripted actor of which each incarnation runs `init` in its init.
+    /// Returns a scripted actor whose incarnations run `init` in their init.
     pub(crate) fn begun_with(
         init: impl Fn(&mut ScriptedActor, &mut Context<ScriptedActor>) + Send + Sync + 'static,
     ) -> Self {

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 /// it.
 pub const EXIT_CODE: u8 = 130;
 
-/// Whether Ctrl-C was pressed.
+/// The state of Ctrl-C: pressed or not.
 #[derive(Clone, Debug)]
 pub struct Interrupt(watch::Receiver<bool>);
 

@@ -40,7 +40,7 @@ struct Inner {
     identity: Identity<DriverMsg>,
     state: Mutex<SupervisorState>,
     claims: Claims,
-    /// Whether the next stop is final, so that children that are set to drain do so.
+    /// `true` if the next stop is final, so that children that are set to drain do so.
     drains: AtomicBool,
     drop_counters: Mutex<Arc<DropCounters>>,
 }

@@ -31,7 +31,7 @@ pub(crate) struct SupervisorState {
     /// The children that did not stop in time, among those that are still children when the
     /// supervisor stops.
     unstopped: BTreeMap<ChildKey, UnstoppedChild>,
-    /// Whether it shuts down or has ended because it exceeded its intensity.
+    /// `true` if it shuts down or has ended because it exceeded its intensity.
     pub(crate) gave_up: bool,
 }
 

@@ -20,10 +20,10 @@ pub(super) struct Entry {
     pub(super) restarts: u64,
     /// The number of restarts in a row without a healthy time in between.
     pub(super) failures: u32,
-    /// Whether it was added at runtime, so that the next incarnation of the supervisor does not
+    /// `true` if it was added at runtime, so that the next incarnation of the supervisor does not
     /// start it.
     pub(super) added_at_runtime: bool,
-    /// Whether its mailbox accepts messages.
+    /// `true` if its mailbox accepts messages.
     pub(super) mailbox_open: bool,
     deadline: Option<Time>,
 }

@@ -41,7 +41,7 @@ pub(crate) struct Engine {
     pub(super) now: Time,
     /// The id of the next probe.
     pub(super) next_probe_id: u32,
-    /// Whether children drain in the shutdown that goes on: no other incarnation follows.
+    /// `true` if children drain in the current shutdown: no other incarnation follows.
     pub(super) drains: bool,
     next_run: StartId,
 }

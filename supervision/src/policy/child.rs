@@ -88,11 +88,11 @@ pub enum ChildKind {
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ChildPolicy {
-    /// Whether it is a worker or a supervisor.
+    /// The kind of the child: worker or supervisor.
     pub kind: ChildKind,
     /// Which of its exits cause a restart.
     pub restart: Restart,
-    /// Whether its exit may shut its supervisor down if it does not restart: see
+    /// `true` if its exit may shut its supervisor down when it does not restart: see
     /// [`AutoShutdown`](crate::AutoShutdown).
     pub significant: bool,
     /// How its supervisor stops it.
@@ -103,11 +103,11 @@ pub struct ChildPolicy {
     pub backoff: Option<Arc<Backoff>>,
     /// How its supervisor detects that it is unresponsive. `None` disables the checks.
     pub liveness: Option<Arc<Liveness>>,
-    /// Whether its exits are a part of its work. No exit counts for the intensity of its
+    /// `true` if its exits are a part of its work. No exit counts for the intensity of its
     /// supervisor, but each start that fails in a restart does. After a normal exit the next
     /// incarnation starts at once, after any other exit when its backoff has passed.
     pub(crate) renews: bool,
-    /// Whether it is started at most once, because its first incarnation consumes its arguments.
+    /// `true` if it is started at most once, because its first incarnation consumes its arguments.
     /// Such a child is temporary.
     pub(crate) once: bool,
 }

@@ -59,7 +59,7 @@ pub(crate) enum RestartLimit {
 impl RestartLimit {
     /// The restarts tolerated within the period with few children.
     const FEWEST: u32 = 3;
-    /// The number of children for each of which one more restart is tolerated.
+    /// One more restart is tolerated for each group of this many children.
     const CHILDREN_PER_RESTART: usize = 10;
 
     /// Returns the intensity of a supervisor with `children` children.
@@ -81,7 +81,7 @@ impl From<Intensity> for RestartLimit {
     }
 }
 
-/// Whether the exit of a significant child shuts its supervisor down. OTP's `auto_shutdown`.
+/// Which exits of significant children shut their supervisor down. OTP's `auto_shutdown`.
 ///
 /// Only the exit of a significant child that was *not requested* and causes no restart counts. A
 /// child that was stopped by request, or together with its siblings, does not. The supervisor then
@@ -106,7 +106,7 @@ pub(crate) enum SupervisorKind {
     Static {
         /// Which siblings restart together with a child.
         strategy: Strategy,
-        /// Whether the exit of a significant child shuts the supervisor down.
+        /// Which exits of significant children shut the supervisor down.
         auto_shutdown: AutoShutdown,
     },
     /// The children are independent: each starts and stops alone, and a shutdown stops all at once.

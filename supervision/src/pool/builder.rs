@@ -91,6 +91,37 @@ where
     E: Send + Sync + 'static,
 {
     /// Makes a pool of `W` workers. Each worker starts from the same `args`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use perennial_actors::{ExitReason, System};
+    /// # use perennial_supervision::pool::{Pool, Worker, WorkerContext};
+    /// struct Multiplier(u64);
+    ///
+    /// impl Worker for Multiplier {
+    ///     type Job = u64;
+    ///     type Output = u64;
+    ///     type Error = std::convert::Infallible;
+    ///     type Args = u64;
+    ///     async fn init(factor: &u64, _: &WorkerContext) -> Result<Self, ExitReason> {
+    ///         Ok(Self(*factor))
+    ///     }
+    ///     async fn work(&mut self, job: &u64) -> Result<u64, Self::Error> {
+    ///         Ok(job * self.0)
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = Pool::new::<Multiplier>("multipliers", 4, 6);
+    /// let multipliers = pool.handle();
+    /// let app = pool.start(&System::new()).await?;
+    /// assert_eq!(multipliers.submit(7).await?.await?, 42);
+    /// # assert!(app.shutdown().await.is_clean());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new<W>(id: impl Into<Arc<str>>, size: impl Into<PoolSize>, args: W::Args) -> Self
     where
         W: Worker<Job = J, Output = T, Error = E>,
@@ -141,6 +172,11 @@ where
     }
 
     /// Makes a pool whose workers call an async function for each job.
+    ///
+    #[doc = setting_example!(
+        r#"let square = |n: &u64| ready(Ok::<u64, Infallible>(n * n));
+let pool = Pool::from_fn("squares", 4, square);"#
+    )]
     pub fn from_fn<F, Fut>(id: impl Into<Arc<str>>, size: impl Into<PoolSize>, function: F) -> Self
     where
         F: Fn(&J) -> Fut + Send + Sync + 'static,
@@ -158,6 +194,11 @@ where
     /// thread and its worker forever. A stop waits for running calls as long as workers have to
     /// stop: see [`PoolStopReport::unstopped`](super::PoolStopReport::unstopped) and
     /// [`ShutdownReport`](crate::ShutdownReport).
+    ///
+    #[doc = setting_example!(
+        r#"let square = |n: u64| Ok::<u64, Infallible>(n * n);
+let pool = Pool::from_blocking_fn("squares", 2, square);"#
+    )]
     pub fn from_blocking_fn<F>(id: impl Into<Arc<str>>, size: impl Into<PoolSize>, function: F) -> Self
     where
         J: Clone,
@@ -206,6 +247,8 @@ where
 
     /// Returns a handle that submits jobs and manages the pool. It is valid from now on and through
     /// every restart.
+    ///
+    #[doc = setting_example!("let squares = pool.handle();\nassert_eq!(squares.stats().completed, 0);")]
     #[must_use]
     pub fn handle(&self) -> PoolHandle<J, T, E> {
         self.user_handle.clone()
@@ -216,6 +259,12 @@ where
     /// # Errors
     ///
     /// Returns an error if a worker does not start.
+    ///
+    #[doc = setting_example!(
+        r#"let other = Pool::from_fn("others", 2, square);
+let other = other.start(&System::new()).await?;
+assert!(other.shutdown().await.is_clean());"#
+    )]
     pub async fn start(self, system: &System) -> Result<App<SupervisorHandle>, StartError> {
         self.into_supervisor().start(system).await
     }

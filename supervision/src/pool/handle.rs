@@ -95,6 +95,12 @@ where
 
     /// Returns a future that resolves with the exit reason when the current incarnation of the
     /// pool's supervisor ends: see [`Monitor`](perennial_actors::Monitor).
+    ///
+    #[doc = pool_example!(
+        r#"let mut exit = squares.monitor();
+let now = tokio::time::timeout(Duration::ZERO, &mut exit).await;
+assert!(now.is_err(), "the pool runs");"#
+    )]
     pub fn monitor(&self) -> perennial_actors::Monitor {
         self.supervisor.monitor()
     }

@@ -23,6 +23,32 @@ impl Supervisor {
     /// As for [`start`](Self::start); also if `parent` has ended meanwhile. Then no part of the
     /// tree runs, and `parent` receives no event. If the tree starts and ends at once, this still
     /// succeeds: `parent` receives both events, and [`App::join`] returns the exit reason.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use perennial_actors::System;
+    /// # use perennial_supervision::{Child, Supervisor};
+    /// # use ractor::{Actor, ActorProcessingErr, ActorRef};
+    /// # struct Root;
+    /// # impl Actor for Root {
+    /// #     type Msg = ();
+    /// #     type State = ();
+    /// #     type Arguments = ();
+    /// #     async fn pre_start(&self, _: ActorRef<()>, (): ()) -> Result<(), ActorProcessingErr> {
+    /// #         Ok(())
+    /// #     }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (root, _) = Actor::spawn(None, Root, ()).await?;
+    /// let app = Supervisor::new("app").start_under(&System::new(), root.clone()).await?;
+    /// assert_eq!(app.supervisor().count_children().await?.specs, 0);
+    /// assert!(app.shutdown().await.is_clean());
+    /// # root.stop(None);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn start_under(
         self,
         system: &System,
@@ -39,6 +65,32 @@ impl DynamicSupervisor {
     /// # Errors
     ///
     /// As for [`start`](Self::start); also if `parent` has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use perennial_actors::System;
+    /// # use perennial_supervision::{Child, DynamicSupervisor};
+    /// # use ractor::{Actor, ActorProcessingErr, ActorRef};
+    /// # struct Root;
+    /// # impl Actor for Root {
+    /// #     type Msg = ();
+    /// #     type State = ();
+    /// #     type Arguments = ();
+    /// #     async fn pre_start(&self, _: ActorRef<()>, (): ()) -> Result<(), ActorProcessingErr> {
+    /// #         Ok(())
+    /// #     }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (root, _) = Actor::spawn(None, Root, ()).await?;
+    /// let app = DynamicSupervisor::new("app").start_under(&System::new(), root.clone()).await?;
+    /// assert_eq!(app.supervisor().count_children().await?.specs, 0);
+    /// assert!(app.shutdown().await.is_clean());
+    /// # root.stop(None);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn start_under(
         self,
         system: &System,

@@ -27,7 +27,7 @@ pub(super) struct ActorNode<M: Send + 'static> {
     pub(super) start: Arc<StartFn<M>>,
     pub(super) stop_hook: Option<Arc<StopHook>>,
     pub(super) claims: Claims,
-    /// Whether the messages are the library's own, which are not counted when they are dropped.
+    /// `true` if the messages are the library's own. They are not counted when they are dropped.
     pub(super) is_internal: bool,
 }
 

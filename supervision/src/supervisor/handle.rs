@@ -202,6 +202,34 @@ assert!(app.tree().at(["clock"]).is_some());
     ///
     /// See [`StartChildErrorKind`](crate::StartChildErrorKind). The error gives the arguments back,
     /// unless the `init` has taken them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use perennial_actors::{ActorOnce, Context, ExitReason, Reply, System};
+    /// # use perennial_supervision::{Child, Supervisor};
+    /// # struct Greeter(String);
+    /// # impl ActorOnce for Greeter {
+    /// #     type Msg = Reply<String>;
+    /// #     type Args = String;
+    /// #     async fn init(name: String, _: &mut Context<Self>) -> Result<Self, ExitReason> {
+    /// #         Ok(Self(name))
+    /// #     }
+    /// #     async fn handle(&mut self, reply: Reply<String>, _: &mut Context<Self>)
+    /// #     -> Result<(), ExitReason> {
+    /// #         Ok(reply.send(self.0.clone()))
+    /// #     }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let app = Supervisor::new("app").start(&System::new()).await?;
+    /// let child = Child::once::<Greeter>("greeter", "Ann".to_owned());
+    /// let greeter = app.supervisor().start_once(child).await?;
+    /// assert_eq!(greeter.call(|reply| reply).await?, "Ann");
+    /// # assert!(app.shutdown().await.is_clean());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn start_once<M: Send + 'static, T: Send + 'static>(
         &self,
         child: Child<M, OwnedArgs<T>>,

@@ -66,7 +66,7 @@ pub struct PartitionSupervisor<M: Send + 'static> {
 }
 
 impl<M: Send + 'static> PartitionSupervisor<M> {
-    /// Creates a supervisor of at most `max` partitions, all of which are started. Partition `n`,
+    /// Creates a supervisor of at most `max` partitions and starts all of them. Partition `n`,
     /// counted from zero, is the child that `child(n)` returns, with `n` as its id.
     ///
     #[doc = supervision_example!(

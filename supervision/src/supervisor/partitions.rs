@@ -63,7 +63,7 @@ impl<M: Send + 'static> fmt::Debug for WeakPartitions<M> {
 pub(super) struct PartitionCount {
     /// The number of partitions that are to run.
     pub(super) target: AtomicUsize,
-    /// The number of partitions that keys select, all of which run.
+    /// The number of partitions that keys select. All of them run.
     pub(super) routed: AtomicUsize,
     /// Held during a change, so that changes do not overlap.
     pub(super) change_lock: Mutex<()>,

@@ -49,7 +49,7 @@ impl fmt::Display for ChildState {
 pub struct UnstoppedChild {
     /// The path of the child: the ids from the root down, separated by slashes.
     pub path: Arc<str>,
-    /// Whether the child did not exit after a kill either, because it never awaits. It keeps
+    /// `true` if the child did not exit after a kill either, because it never awaits. It keeps
     /// running without its mailbox.
     pub abandoned: bool,
 }
@@ -83,7 +83,7 @@ impl ChildStart {
 pub struct ChildInfo {
     /// The id. Ids are unique among siblings, except among the children of a dynamic supervisor.
     pub id: Arc<str>,
-    /// Whether it is a worker or a supervisor.
+    /// The kind of the child: worker or supervisor.
     pub kind: ChildKind,
     /// Its state.
     pub state: ChildState,

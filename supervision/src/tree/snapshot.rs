@@ -42,7 +42,7 @@ const DEEPEST_INDENT: usize = 100;
 pub struct Tree {
     /// The id among its siblings.
     pub id: Arc<str>,
-    /// Whether it is a worker or a supervisor.
+    /// The kind of the child: worker or supervisor.
     pub kind: ChildKind,
     /// Its state.
     pub state: ChildState,

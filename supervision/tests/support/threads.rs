@@ -1,4 +1,4 @@
-//! Tests on a runtime with several threads, some of which its actors block. They run in real time.
+//! Tests on a runtime with several threads. Its actors block some of them. They run in real time.
 //! Their time limit is outside of the runtime, whose own timers may be blocked.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
