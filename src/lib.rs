@@ -7,8 +7,8 @@ pub use perennial_actors::{
     LifecycleEvent, MailboxConfig, MailboxOnRestart, MessageStats, Monitor, MonitorId, NoProcessError,
     NoTimers, OverflowPolicy, OwnedArgs, Panic, PanicLocations, PendingRestart, Permit, Pid, PipeHandle,
     ProcessInfo, ProcessState, Recipient, RecipientCall, Reply, ReserveFuture, SendError, SendFuture,
-    SendTimeoutFuture, Signal, Spawn, SpawnOnceError, StreamHandle, Subscription, System, SystemBuilder,
-    SystemEvent, SystemShutdown, Target, TimerId, Unsent, WeakActorHandle, WeakAddress,
+    SendTimeoutFuture, Signal, Spawn, SpawnError, SpawnOnceError, StreamHandle, Subscription, System,
+    SystemBuilder, SystemEvent, SystemShutdown, Target, TimerId, Unsent, WeakActorHandle, WeakAddress,
 };
 pub use perennial_registry::{
     BindError, BroadcastReport, DuplicateKeys, Group, GroupChange, GroupHandle, GroupJoinError, GroupMonitor,
@@ -21,19 +21,14 @@ pub use perennial_supervision::{
     ChildInfo, ChildKind, ChildNotStarted, ChildOnce, ChildPolicy, ChildSpec, ChildStart, ChildState,
     DynamicHandle, DynamicSupervisor, Intensity, IntoChildren, Liveness, LivenessFailure, OpenError,
     PartitionKey, PartitionSupervisor, Partitions, Probe, ProbePolicy, ReportKind, ResizeError, Restart,
-    RunOutcome, Shutdown, ShutdownReport, SpecError, StartChildError, StartChildErrorKind, StartOnceError,
-    StopSignal, StopSignals, Strategy, SupervisionStats, Supervisor, SupervisorHandle, SupervisorReport,
-    TaskContext, TaskScope, Tree, UnstoppedChild,
+    RunOutcome, Shutdown, ShutdownReport, SpecError, StartChildError, StartChildErrorKind, StartError,
+    StartOnceError, StopSignal, StopSignals, Strategy, Supervised, SupervisionStats, Supervisor,
+    SupervisorHandle, SupervisorReport, TaskContext, TaskScope, Tree, UnstoppedChild, WeakDynamicHandle,
+    WeakPartitions, WeakSupervisorHandle,
 };
 
 #[cfg(doctest)]
 mod guide;
-
-/// The errors of starting an actor and of starting a tree.
-pub mod start {
-    pub use perennial_actors::SpawnError as ActorError;
-    pub use perennial_supervision::StartError as TreeError;
-}
 
 pub use perennial_supervision::pool;
 /// Ractor actors in a tree, and a tree below a ractor actor.

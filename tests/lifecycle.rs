@@ -5,8 +5,8 @@ mod support;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use perennial::StartError;
 use perennial::prelude::*;
-use perennial::start::TreeError;
 use perennial::{ChildError, ChildFailedError, ChildState, SpecError, SupervisionStats};
 use support::{Behavior, Log, Msg, crash, incarnation, scripted, scripted_with, start};
 use tokio::sync::Notify;
@@ -34,7 +34,7 @@ async fn failed_start_of_a_child_stops_the_children_started_before() {
         Supervisor::new("inner").child(scripted("b", &log)).child(failing).child(scripted("never", &log));
     let system = System::new();
     let started = Supervisor::new("app").child(scripted("a", &log)).child(inner).start(&system).await;
-    let Err(TreeError::Failed(reason)) = started else { panic!("expected a failed start") };
+    let Err(StartError::Failed(reason)) = started else { panic!("expected a failed start") };
     assert_eq!(log.take(), ["start a", "start b", "stop b", "stop a"]);
     let outer = reason
         .error()
@@ -55,14 +55,14 @@ async fn a_wrong_spec_starts_nothing() {
     let (log, system) = (Log::default(), System::new());
     let twice = Supervisor::new("inner").child(scripted("a", &log)).child(scripted("a", &log));
     let started = Supervisor::new("app").child(scripted("b", &log)).child(twice).start(&system).await;
-    assert!(matches!(started, Err(TreeError::Spec(SpecError::DuplicateId { id, .. })) if &*id == "a"));
+    assert!(matches!(started, Err(StartError::Spec(SpecError::DuplicateId { id, .. })) if &*id == "a"));
     let never =
         Supervisor::new("app").intensity(1, Duration::ZERO).child(scripted("a", &log)).start(&system).await;
-    assert!(matches!(never, Err(TreeError::Spec(SpecError::ZeroPeriod { .. }))));
+    assert!(matches!(never, Err(StartError::Spec(SpecError::ZeroPeriod { .. }))));
     let late = scripted("a", &log);
     let _address = late.address();
     let late = Supervisor::new("app").child(late.mailbox(MailboxConfig::unbounded())).start(&system).await;
-    assert!(matches!(late, Err(TreeError::Spec(SpecError::MailboxTooLate { .. }))));
+    assert!(matches!(late, Err(StartError::Spec(SpecError::MailboxTooLate { .. }))));
     assert_eq!(log.take(), [""; 0]);
 }
 
@@ -70,7 +70,7 @@ async fn a_wrong_spec_starts_nothing() {
 async fn init_that_exceeds_its_timeout_fails_the_start() {
     let (log, system) = (Log::default(), System::new());
     let slow = scripted_with("slow", &log, Behavior::HangsFrom(1)).start_timeout(Duration::from_secs(3));
-    let Err(TreeError::Failed(reason)) = Supervisor::new("app").child(slow).start(&system).await else {
+    let Err(StartError::Failed(reason)) = Supervisor::new("app").child(slow).start(&system).await else {
         panic!("expected a failed start");
     };
     let failed = reason

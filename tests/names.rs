@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use perennial::StartError;
 use perennial::prelude::*;
-use perennial::start::TreeError;
 use perennial::{
     ActorHandle, BindError, CallError, LifecycleEvent, LookupError, OpenError, Registry, Signal,
 };
@@ -116,7 +116,7 @@ async fn c114_c122_a_tree_whose_name_is_taken_does_not_start_and_takes_nothing()
     let mut events = system.subscribe::<LifecycleEvent>();
     let second = Supervisor::new("second").child(named).child(worker()).start(&system).await;
     assert!(
-        matches!(second, Err(TreeError::Open(OpenError::Name(BindError::Taken(name)))) if name == "worker")
+        matches!(second, Err(StartError::Open(OpenError::Name(BindError::Taken(name)))) if name == "worker")
     );
     let began =
         std::iter::from_fn(|| events.try_next()).any(|event| matches!(event, LifecycleEvent::Started { .. }));

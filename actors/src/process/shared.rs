@@ -79,7 +79,7 @@ impl<M: Send + 'static> Process<M> {
         self.activity.observe(incarnation, || self.age());
     }
 
-    /// Suspends the running incarnation, unless it is draining: its queued messages must be handled.
+    /// Suspends the running incarnation, unless it drains: its queued messages must be handled.
     pub(crate) fn suspend(&self) {
         // Checked afterwards: a drain that begins between the two finds the suspension and ends it.
         self.activity.suspend();

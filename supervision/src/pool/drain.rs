@@ -19,7 +19,7 @@ where
     T: Send + 'static,
     E: Send + Sync + 'static,
 {
-    /// Returns a guard that counts the caller as a waiter, or `None` if there is nothing to wait for.
+    /// Returns a guard that counts the caller as a waiter, or `None` if the wait is over.
     fn drain_guard(&self) -> Option<DrainGuard<'_, J, T, E>> {
         let mut guard = self.lock_synced();
         let is_run_down = guard.state.is_run_down(self.wanted());

@@ -61,15 +61,7 @@ where
     /// Handles the start of the tree or of a part of it: watches for the end of the tree.
     pub(super) fn tree_started(self: &Arc<Self>) {
         let Some(supervisor) = self.supervisor.upgrade() else { return };
-        let watches = {
-            let mut state = self.lock_state();
-            let watches = std::mem::replace(&mut state.is_watching, true);
-            // Not for a worker that restarts while the pool drains.
-            if !watches {
-                state.reopen(self.wanted());
-            }
-            watches
-        };
+        let watches = self.lock_state().start_watching(self.wanted());
         let pool = Arc::downgrade(self);
         let close = move || {
             if let Some(pool) = pool.upgrade() {

@@ -228,13 +228,19 @@ impl<J, T, E> State<J, T, E> {
         if is_plain { self.scheduler.credit() } else { 0 }
     }
 
-    /// Accepts jobs again, for all workers of a tree that starts.
-    pub(super) fn reopen(&mut self, wanted: usize) {
+    /// Begins to watch for the end of the tree, and accepts jobs for all of its workers. Does
+    /// nothing and returns `true` if it watches already: a worker that restarts while the pool
+    /// drains does not open it again.
+    pub(super) fn start_watching(&mut self, wanted: usize) -> bool {
+        if std::mem::replace(&mut self.is_watching, true) {
+            return true;
+        }
         (self.tree_ended, self.is_draining) = (false, false);
         for slot in 0..wanted {
             // No worker runs that would have to be woken.
             self.scheduler.set_open(slot, true);
         }
+        false
     }
 
     /// Returns `true` if no job is queued or leased, or if the pool drains and no worker is left to
