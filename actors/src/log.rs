@@ -190,15 +190,15 @@ pub(crate) fn actor_ended(
     let (label, reason) = (label.clone(), reason.clone());
     log.push(level, move || {
         let (actor, incarnation) = (&*label.to_shared(), pid.incarnation());
-        let reason = format_args!("{reason:#}");
+        let reason = format!("{reason:#}");
         match kind {
             EndKind::Started if is_crash => {
-                line!(Level::WARN, actor, %pid, incarnation, reason, message_type, "actor crashed");
+                line!(Level::WARN, actor, %pid, incarnation, %reason, message_type, "actor crashed");
             }
             EndKind::StartFailed if is_crash => {
-                line!(Level::WARN, actor, %pid, incarnation, reason, "actor did not start");
+                line!(Level::WARN, actor, %pid, incarnation, %reason, "actor did not start");
             }
-            _ => line!(Level::DEBUG, actor, %pid, incarnation, reason, message_type, "actor stopped"),
+            _ => line!(Level::DEBUG, actor, %pid, incarnation, %reason, message_type, "actor stopped"),
         }
     });
 }

@@ -107,11 +107,11 @@ pub(crate) fn child_ended(system: &System, child: impl FnOnce() -> Child, reason
     let (reason, is_logged) = (reason.clone(), reason.is_crash());
     let level = if is_logged { Level::DEBUG } else { Level::INFO };
     of_child(system, level, child, move |child| {
-        let reason = format_args!("{reason:#}");
+        let reason = format!("{reason:#}");
         if is_logged {
-            child_line!(DEBUG, child, reason, "child ended");
+            child_line!(DEBUG, child, %reason, "child ended");
         } else {
-            child_line!(INFO, child, reason, "child ended");
+            child_line!(INFO, child, %reason, "child ended");
         }
     });
 }
@@ -127,11 +127,11 @@ pub(crate) fn child_did_not_start(
     let reason = reason.clone();
     let level = if is_logged { Level::DEBUG } else { Level::WARN };
     of_child(system, level, child, move |child| {
-        let reason = format_args!("{reason:#}");
+        let reason = format!("{reason:#}");
         if is_logged {
-            child_line!(DEBUG, child, reason, "child did not start");
+            child_line!(DEBUG, child, %reason, "child did not start");
         } else {
-            child_line!(WARN, child, reason, "child did not start");
+            child_line!(WARN, child, %reason, "child did not start");
         }
     });
 }
@@ -146,8 +146,8 @@ pub(crate) fn child_restarts(
 ) {
     let reason = reason.clone();
     of_child(system, Level::DEBUG, child, move |child| {
-        let reason = format_args!("{reason:#}");
-        child_line!(DEBUG, child, reason, restarts_left, ?delay, "child is restarted");
+        let reason = format!("{reason:#}");
+        child_line!(DEBUG, child, %reason, restarts_left, ?delay, "child is restarted");
     });
 }
 
@@ -161,11 +161,11 @@ pub(crate) fn child_ended_with_another_reason(
     let (reason, is_logged) = (reason.clone(), reason.is_crash());
     let level = if is_logged { Level::DEBUG } else { Level::INFO };
     of_child(system, level, child, move |child| {
-        let reason = format_args!("{reason:#}");
+        let reason = format!("{reason:#}");
         if is_logged {
-            child_line!(DEBUG, child, reason, "child was stopped and ended with another reason");
+            child_line!(DEBUG, child, %reason, "child was stopped and ended with another reason");
         } else {
-            child_line!(INFO, child, reason, "child was stopped and ended with another reason");
+            child_line!(INFO, child, %reason, "child was stopped and ended with another reason");
         }
     });
 }
@@ -242,8 +242,8 @@ pub(crate) fn ractor_child_outlives(system: &System, actor: impl fmt::Display + 
 /// Logs that a pool could not be resized.
 pub(crate) fn pool_not_resized(system: &System, error: impl fmt::Display + Send + 'static) {
     system.log_later(Level::WARN, move || {
-        let error = format_args!("{error:#}");
-        line!(WARN, POOL, error, "pool was not resized: it is tried again");
+        let error = format!("{error:#}");
+        line!(WARN, POOL, %error, "pool was not resized: it is tried again");
     });
 }
 

@@ -43,10 +43,8 @@ impl<M> Mailbox<M> {
             wakers = self.take_outcome_wakers(&mut state);
         }
         let waits = self.batch_len.load(Ordering::Relaxed) > 0 || !state.messages.is_empty();
-        if idle
-            && !waits
-            && let Some(stop) = state.take_stop()
-        {
+        let stop = if idle && !waits { state.take_stop() } else { None };
+        if let Some(stop) = stop {
             state.cold_or_init().signals.push_back(stop);
             self.flags.set(SIGNAL);
         }
