@@ -27,8 +27,6 @@ pub struct Args {
     pub fault_points: Vec<Arc<FaultPoint>>,
     /// Sabotage: sends every result twice.
     pub sends_twice: bool,
-    /// Sabotage: only the first incarnation starts.
-    pub starts_once: bool,
 }
 
 pub struct Hasher {
@@ -44,9 +42,6 @@ impl Worker for Hasher {
     type Args = Args;
 
     async fn init(args: &Args, at: &WorkerContext) -> Result<Self, ExitReason> {
-        if args.starts_once && at.pid.incarnation() > 1 {
-            return Err(ExitReason::failed("sabotage: only the first incarnation starts"));
-        }
         let fault_point = args.fault_points[at.slot].clone();
         fault_point.start()?;
         fault_point.set_started(at.pid);

@@ -90,14 +90,17 @@ impl Layout {
                 fault_point: walker_point,
             },
         );
+        // A crash without a restart ends the supervisors too: one that restarted its children would
+        // restart the worker with them.
+        let intensity = if options.sabotage == Some(Sabotage::NoRestart) { 0 } else { UNLIMITED };
         let indexing = Supervisor::new("indexing")
-            .intensity(UNLIMITED, SECOND)
+            .intensity(intensity, SECOND)
             .child(pool)
             // It has no state that the next incarnation does not find again.
             .child(walker.named(WALKER).shutdown(Shutdown::BrutalKill));
         let index = Supervisor::new("index")
             .strategy(Strategy::RestForOne)
-            .intensity(UNLIMITED, SECOND)
+            .intensity(intensity, SECOND)
             .child(collector.named(COLLECTOR))
             .child(indexing);
         (layout, index)
@@ -120,7 +123,6 @@ fn pool(
     let args = hasher::Args {
         fault_points: fault_points.to_vec(),
         sends_twice: sabotage == Some(Sabotage::DoubleCount),
-        starts_once: sabotage == Some(Sabotage::NoRestart),
     };
     let mut pool = Pool::new::<Hasher>("hashers", fault_points.len(), args)
         .capacity(CAPACITY)
