@@ -1,7 +1,8 @@
 //! Labels: the path of an actor in its tree, or its type.
 
+use crate::sync::OnceLock;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// The longest path whose text is cached by [`Label::to_shared`], in bytes.
 const KEPT: usize = 1024;

@@ -160,4 +160,12 @@ pub mod host {
     pub use crate::seq_map::SeqMap;
     pub use crate::system::{Broadcast, Sent};
     pub use crate::type_names::ShortTypeName;
+
+    /// The one door to locks and atomics, for every crate.
+    pub mod sync {
+        pub use crate::sync::{
+            AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Condvar, IdGen, Mutex, MutexGuard,
+            OnceLock, Ordering,
+        };
+    }
 }

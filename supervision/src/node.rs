@@ -6,9 +6,9 @@ use std::future::Future;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use perennial_actors::host::sync::{AtomicUsize, Ordering};
 use perennial_actors::host::{Identity, Label, MailboxConsumer, Parent};
 use perennial_actors::{ActorHandle, ExitReason, Pid, SpawnError, System};
 use perennial_registry::BindError;

@@ -15,9 +15,9 @@
 //!
 //! The model checker uses `loom.rs`, a map with the same interface.
 
+use perennial_actors::host::sync::{AtomicUsize, Ordering};
 use std::borrow::Borrow;
 use std::hash::Hash;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[expect(clippy::disallowed_types, reason = "only this file may use dashmap, and it names no guard")]
 use dashmap::{DashMap, Entry};

@@ -1,10 +1,10 @@
 //! A supervisor as a node of a tree: its identity, and the state of its current or last
 //! incarnation.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use perennial_actors::host::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 use perennial_actors::host::{Identity, Label, Parent};
 use perennial_actors::{Address, MailboxConfig};
 
@@ -48,7 +48,7 @@ struct Inner {
 impl Inner {
     /// Moves the nodes below to `queue`.
     fn clear_into(&mut self, queue: &mut DropQueue) {
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state.get_mut();
         std::mem::take(state).dismantle(queue);
     }
 }
@@ -115,15 +115,12 @@ impl SupervisorNode {
 
     /// Returns the counters of its tree.
     pub(crate) fn drop_counters(&self) -> Arc<DropCounters> {
-        self.0.drop_counters.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.drop_counters.lock().clone()
     }
 
     /// Sets the counters of its tree.
     pub(super) fn set_drop_counters(&self, counters: Arc<DropCounters>) {
-        let before = std::mem::replace(
-            &mut *self.0.drop_counters.lock().unwrap_or_else(PoisonError::into_inner),
-            counters,
-        );
+        let before = std::mem::replace(&mut *self.0.drop_counters.lock(), counters);
         drop(before);
     }
 
@@ -149,6 +146,6 @@ impl SupervisorNode {
 
     /// Locks the state. No user code may run under this lock.
     pub(crate) fn state(&self) -> MutexGuard<'_, SupervisorState> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock()
     }
 }

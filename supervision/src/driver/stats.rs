@@ -1,8 +1,7 @@
 //! The supervision statistics of a system.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use perennial_actors::System;
+use perennial_actors::host::sync::{AtomicU64, Ordering};
 
 /// The number of interventions of all supervisors of a system.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -1,11 +1,10 @@
 //! The state of a job, from its submission to its result, shared by its submitter, the queue and
 //! its worker.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use perennial_actors::host::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 use perennial_actors::host::{Each, Guarded, catch_panic, wake_each};
 use tokio::sync::mpsc;
 
@@ -206,7 +205,7 @@ impl<J, T, E> JobState<J, T, E> {
     }
 
     fn delivery(&self) -> MutexGuard<'_, Delivery<T, E>> {
-        self.delivery.lock().unwrap_or_else(PoisonError::into_inner)
+        self.delivery.lock()
     }
 }
 

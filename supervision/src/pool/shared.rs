@@ -1,11 +1,11 @@
 //! The state that the handles, the workers and the manager of a pool share.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::Address;
+use perennial_actors::host::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -16,7 +16,6 @@ use super::job_state::{JobOptions, JobState};
 use super::scheduler::{Phase, Scheduler, Time};
 use super::stats::{Counters, is_sampled};
 use super::submit_buffer::SubmitBuffer;
-use super::sync::{Mutex, MutexGuard};
 use super::threads::Threads;
 use super::wait_queue::WaitQueue;
 use crate::supervisor::WeakSupervisorHandle;
@@ -149,7 +148,7 @@ impl<J, T, E> Shared<J, T, E> {
 
     /// Locks the queue. The jobs in the submit buffer stay there.
     pub(super) fn lock_state(&self) -> MutexGuard<'_, State<J, T, E>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Changes the default options of a job.

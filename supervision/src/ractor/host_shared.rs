@@ -1,8 +1,9 @@
 //! The state that a host shares with its ractor actor.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use perennial_actors::host::sync::{Mutex, MutexGuard};
 use perennial_actors::host::{
     Guarded, MailboxConsumer, MailboxEvent, MessageReceiver, catch_panic, wake_each,
 };
@@ -144,11 +145,11 @@ impl<A: Actor> HostShared<A> {
     }
 
     pub(super) fn take_state(&self) -> Option<State<A>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.state.lock().take()
     }
 
     pub(super) fn store_state(&self, state: State<A>) {
-        let before = self.state.lock().unwrap_or_else(PoisonError::into_inner).replace(state);
+        let before = self.state.lock().replace(state);
         drop(before);
     }
 
@@ -196,6 +197,6 @@ impl<A: Actor> HostShared<A> {
     }
 
     fn lock(&self) -> MutexGuard<'_, HostState> {
-        self.host_state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.host_state.lock()
     }
 }

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
+use perennial_actors::host::sync::{AtomicUsize, Ordering};
 use perennial_actors::{Address, Monitor};
 use tokio::sync::Mutex;
 
