@@ -1,9 +1,10 @@
 //! Extensions: one value per type, made on first use, in which other crates keep their part of a
 //! system.
 
-use crate::sync::OnceLock;
 use std::any::{Any, TypeId};
 use std::iter;
+
+use crate::sync::OnceLock;
 
 /// A list that only grows. There are few extensions and each is looked up on hot paths, so a walk
 /// over a few links without locks is faster than a map.

@@ -1,9 +1,10 @@
 //! The map under the model checker: one lock around a plain map.
 
-use perennial_actors::host::sync::Mutex;
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
+
+use perennial_actors::host::sync::Mutex;
 
 /// A concurrent map.
 pub(crate) struct Table<K, V>(Mutex<HashMap<K, V>>);

@@ -15,13 +15,13 @@
 //!
 //! The model checker uses `loom.rs`, a map with the same interface.
 
-use perennial_actors::host::sync::{AtomicUsize, Ordering};
 use std::borrow::Borrow;
 use std::hash::Hash;
 
 #[expect(clippy::disallowed_types, reason = "only this file may use dashmap, and it names no guard")]
 use dashmap::{DashMap, Entry};
 use foldhash::fast::RandomState;
+use perennial_actors::host::sync::{AtomicUsize, Ordering};
 
 /// A concurrent map.
 ///

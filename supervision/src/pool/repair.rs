@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::host::sync::Ordering;
-
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
