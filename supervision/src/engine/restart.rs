@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use perennial_actors::ExitReason;
+use perennial_actors::{ExitReason, host};
 
 use super::core::{Engine, Mode};
 use super::transition::Transition;
@@ -152,19 +152,6 @@ impl Engine {
         let Some(entry) = self.children.get(key) else { return 0.0 };
         let Some(backoff) = &entry.policy.backoff else { return 0.0 };
         let index = key.0 << 32 | u64::from(entry.failures);
-        to_unit_interval(mix(backoff.seed_or(self.policy.seed).wrapping_add(mix(index))))
+        host::jitter_sample(backoff.seed_or(self.policy.seed).wrapping_add(host::mix(index)))
     }
-}
-
-/// The finalizer of SplitMix64: each bit of the input affects all bits of the output.
-const fn mix(number: u64) -> u64 {
-    let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    number ^ (number >> 31)
-}
-
-/// Maps the upper half of the bits to a number from 0 to 1, excluding 1.
-fn to_unit_interval(number: u64) -> f64 {
-    f64::from((number >> 32) as u32) / (f64::from(u32::MAX) + 1.0)
 }

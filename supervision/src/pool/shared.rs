@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use perennial_actors::Address;
+use perennial_actors::host::add_time;
 use perennial_actors::host::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -167,9 +168,7 @@ impl<J, T, E> Shared<J, T, E> {
 
     /// Converts a time since the pool was made.
     pub(super) fn instant(&self, time: Time) -> Instant {
-        // So far in the future that it is equivalent to never.
-        const FAR: Time = Time::from_secs(86_400 * 365 * 30);
-        self.began + time.min(FAR)
+        add_time(self.began, time)
     }
 
     /// Returns the target number of workers.

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use perennial_actors::host::sync::{Mutex, MutexGuard};
 use perennial_actors::host::{
-    Guarded, MailboxConsumer, MailboxEvent, MessageReceiver, catch_panic, wake_each,
+    Guarded, MailboxConsumer, MailboxEvent, MessageReceiver, catch_panic, register_waker, wake_each,
 };
 use perennial_actors::{ExitReason, System};
 use ractor::{Actor, ActorCell};
@@ -78,15 +78,9 @@ impl<A: Actor> HostShared<A> {
         wanted: bool,
         cx: &mut Context<'_>,
     ) -> Poll<MailboxEvent<()>> {
-        let access = {
-            let mut state = self.lock();
-            // Before the access is read: a change after that wakes the host.
-            match &mut state.waker {
-                Some(known) => known.clone_from(cx.waker()),
-                none => *none = Some(cx.waker().clone()),
-            }
-            state.access
-        };
+        // Before the access is read: a change after that wakes the host.
+        register_waker(&self.host_state, cx.waker(), |state| Some(&mut state.waker));
+        let access = self.lock().access;
         match access {
             MessageAccess::Host if wanted => attachment.poll_waiting(cx),
             _ => attachment.poll_order(cx),
