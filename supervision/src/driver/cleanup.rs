@@ -11,13 +11,13 @@ use tokio::task::JoinHandle;
 
 use super::inbox::DriverMsg;
 use super::node::SupervisorNode;
+use super::reporter::publish;
 use super::requests::UnansweredRequests;
 use super::stats::Stats;
 use crate::engine::ChildKey;
-use crate::log;
 use crate::nesting;
 use crate::node::ChildNode;
-use crate::report::{ReportKind, SupervisorReport, topic};
+use crate::report::{ReportKind, SupervisorReport};
 
 /// A child that is being killed.
 struct Orphan {
@@ -108,7 +108,11 @@ async fn wait_for(orphan: Orphan) -> Option<(Arc<str>, Pid)> {
 }
 
 fn report_abandoned(system: &System, supervisor: Pid, path: Arc<str>, pid: Pid) {
-    log::orphan_abandoned(system, supervisor, &path, pid);
     Stats::of(system).abandoned();
-    topic(system).send(|| SupervisorReport { supervisor, path, pid: Some(pid), kind: ReportKind::Abandoned });
+    publish(system, ReportKind::Abandoned, |kind| SupervisorReport {
+        supervisor,
+        path: path.clone(),
+        pid: Some(pid),
+        kind,
+    });
 }

@@ -16,7 +16,7 @@ use super::inbox::{DriverMsg, Inbox};
 use super::node::SupervisorNode;
 use super::reporter::Reporter;
 use super::requests::PendingRequests;
-use crate::engine::{Action, Engine, EngineReport, Event, SupervisorExit};
+use crate::engine::{Action, Engine, Event, SupervisorExit};
 use crate::error::ChildFailedError;
 use crate::link::RactorLink;
 use crate::node::ChildNode;
@@ -171,13 +171,6 @@ impl Driver {
         ControlFlow::Continue(())
     }
 
-    fn report(&self, report: EngineReport) {
-        if let EngineReport::Restarting { key, ref reason, delay, .. } = report {
-            self.children.set_pending_restart(key, reason.clone(), delay);
-        }
-        self.reporter.report(report, &self.children);
-    }
-
     fn perform(&mut self, action: Action) -> ControlFlow<(), Option<Event>> {
         match action {
             Action::AddChild { key, ticket } => self.requests.add_child(key, ticket),
@@ -193,7 +186,7 @@ impl Driver {
             Action::ContinueShutdown => self.inbox.put_continue_shutdown(),
             Action::Close { key, reason } => self.children.close(key, &reason),
             Action::Forget { key, reason } => self.children.forget(key, &reason),
-            Action::Report(report) => self.report(report),
+            Action::Report { key, kind } => self.reporter.report(key, kind, &self.children),
             Action::Started => self.report_started(),
             Action::BeginShutdown => self.attachment.iter_mut().for_each(MailboxConsumer::begin_stop),
             Action::Answer { ticket, result } => self.requests.answer(ticket, result),
