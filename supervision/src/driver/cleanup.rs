@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use super::inbox::DriverMsg;
 use super::node::SupervisorNode;
 use super::reporter::publish;
-use super::requests::UnansweredRequests;
+use super::requests::PendingRequests;
 use super::stats::Stats;
 use crate::engine::ChildKey;
 use crate::nesting;
@@ -37,7 +37,7 @@ struct Orphan {
 pub(super) fn kill_orphans(
     node: &SupervisorNode,
     mut attachment: MailboxConsumer<DriverMsg>,
-    unanswered: UnansweredRequests,
+    unanswered: PendingRequests,
 ) -> Option<JoinHandle<()>> {
     attachment.handled();
     let (engine, nodes, runtime_children): (_, Vec<_>, _) = {

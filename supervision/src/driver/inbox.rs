@@ -3,15 +3,13 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use perennial_actors::Address;
 use perennial_actors::host::{IncarnationExit, Parent};
-use perennial_actors::{Address, Pid, Reply};
 use tokio::runtime;
 
-use super::state::SupervisorState;
-use crate::engine::{ChildKey, Event, StartId};
-use crate::error::{ChangeError, ChildError, StartChildErrorKind};
-use crate::spec::{ChildSpec, SupervisorSpec};
-use crate::tree::ChildStart;
+use super::inspect::Query;
+use super::requests::ManagementRequest;
+use crate::engine::{ChildKey, StartId};
 
 /// A message for the driver of a supervisor.
 pub(crate) enum DriverMsg {
@@ -29,33 +27,8 @@ pub(crate) enum DriverMsg {
     Tick,
     /// A management request.
     Request(Box<ManagementRequest>),
-}
-
-/// A management request and the channel for its answer.
-pub(crate) enum ManagementRequest {
-    /// Add a child and start it.
-    Start(ChildSpec, Reply<Result<ChildStart, StartChildErrorKind>>),
-    /// Stop a child, and keep it stopped.
-    Terminate(ChildRef, Reply<Result<(), ChildError>>),
-    /// Start a stopped child.
-    Restart(Arc<str>, Reply<Result<ChildStart, ChildError>>),
-    /// Remove a stopped child and return its spec.
-    Delete(Arc<str>, Reply<Result<ChildSpec, ChildError>>),
-    /// Apply a changed spec.
-    Change(SupervisorSpec, Reply<Result<(), ChangeError>>),
-    /// Read the supervisor's state, and answer after its lock is released.
-    Query(Box<Query>),
-}
-
-/// Reads the state of a supervisor. Returns the closure that sends the answer.
-pub(crate) type Query = dyn FnOnce(&SupervisorState) -> Box<dyn FnOnce()> + Send;
-
-/// The child that a request concerns.
-pub(crate) enum ChildRef {
-    /// The child with this id.
-    Id(Arc<str>),
-    /// The child with this incarnation.
-    Pid(Pid),
+    /// A query of the management API.
+    Query(Query),
 }
 
 /// The channel on which children report to their supervisor. It is the supervisor's address, which
@@ -138,23 +111,5 @@ impl Parent for LivenessInbox {
 
     fn as_any(&self) -> Option<&(dyn Any + Send + Sync)> {
         self.0.as_any()
-    }
-}
-
-impl DriverMsg {
-    /// Converts the message to an event for the engine, or returns its management request.
-    pub(super) fn into_event(self) -> Result<Event, Box<ManagementRequest>> {
-        Ok(match self {
-            Self::Started(key, run) => Event::Started { key, run },
-            Self::Ended(key, run, IncarnationExit { reason, started: true, .. }) => {
-                Event::Ended { key, run, reason }
-            }
-            Self::Ended(key, run, IncarnationExit { reason, .. }) => Event::StartFailed { key, run, reason },
-            Self::Retry { key, generation } => Event::Retry { key, generation },
-            Self::ContinueShutdown => Event::ContinueShutdown,
-            Self::Probed(key, run, probe_id, answered) => Event::Probed { key, run, probe_id, answered },
-            Self::Tick => Event::Tick,
-            Self::Request(request) => return Err(request),
-        })
     }
 }

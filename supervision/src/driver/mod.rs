@@ -34,8 +34,9 @@ mod state;
 mod stats;
 mod watchdog;
 
-pub(crate) use inbox::{ChildRef, DriverMsg, ManagementRequest};
+pub(crate) use inbox::DriverMsg;
+pub(crate) use inspect::Query;
 pub(crate) use node::{SupervisorNode, WeakSupervisorNode, supervisor_of};
+pub(crate) use requests::{Answer, ManagementRequest, Specs};
 pub(crate) use root::{Root, start, start_tied};
-pub(crate) use state::SupervisorState;
 pub use stats::SupervisionStats;

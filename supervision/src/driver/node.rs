@@ -13,7 +13,7 @@ use super::state::SupervisorState;
 use crate::dropped::DropCounters;
 use crate::node::{Claims, DropQueue};
 use crate::policy::SupervisorKind;
-use crate::spec::SupervisorSpec;
+use crate::spec::{ChildSpec, SpecError, SupervisorSpec};
 
 /// A reference to a supervisor, valid for all its incarnations. Cheap to clone.
 #[derive(Clone)]
@@ -82,6 +82,16 @@ impl SupervisorNode {
     /// Returns `true` if the supervisor is dynamic.
     pub(crate) fn is_dynamic(&self) -> bool {
         matches!(self.state().plan.kind, SupervisorKind::Dynamic { .. })
+    }
+
+    /// Checks a child that is to be started by request, and gives it the restart type that its spec
+    /// names for the kind of this supervisor.
+    pub(crate) fn check_child(&self, mut child: ChildSpec) -> Result<ChildSpec, SpecError> {
+        if self.is_dynamic() {
+            child.policy.restart = child.restart_if_dynamic;
+        }
+        let checked = self.state().plan.check_child(&child, self.id());
+        checked.map(|()| child)
     }
 
     /// Sets the spec, before the start.

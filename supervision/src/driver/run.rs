@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use perennial_actors::ExitReason;
-use perennial_actors::host::{MailboxConsumer, MailboxEvent, catch_panic};
+use perennial_actors::host::{IncarnationExit, MailboxConsumer, MailboxEvent, catch_panic};
 use tokio::task::JoinHandle;
 
 use super::children::Children;
@@ -135,19 +135,33 @@ impl Driver {
     }
 
     fn handle(&mut self, msg: DriverMsg) -> ControlFlow<()> {
-        if matches!(msg, DriverMsg::Tick) {
-            self.clock.disarm();
-        }
-        if let DriverMsg::Ended(key, _, end) = &msg {
-            self.children.count_dropped(*key, end.dropped);
-        }
-        match msg.into_event() {
-            Ok(event) => self.step(event),
-            Err(request) => match self.requests.take(*request) {
-                Some(event) => self.step(event),
-                None => ControlFlow::Continue(()),
+        let event = match msg {
+            DriverMsg::Started(key, run) => Event::Started { key, run },
+            DriverMsg::Ended(key, run, IncarnationExit { reason, started, dropped, .. }) => {
+                self.children.count_dropped(key, dropped);
+                if started {
+                    Event::Ended { key, run, reason }
+                } else {
+                    Event::StartFailed { key, run, reason }
+                }
+            }
+            DriverMsg::Retry { key, generation } => Event::Retry { key, generation },
+            DriverMsg::ContinueShutdown => Event::ContinueShutdown,
+            DriverMsg::Probed(key, run, probe_id, answered) => Event::Probed { key, run, probe_id, answered },
+            DriverMsg::Tick => {
+                self.clock.disarm();
+                Event::Tick
+            }
+            DriverMsg::Request(request) => match self.requests.take(*request) {
+                Some(event) => event,
+                None => return ControlFlow::Continue(()),
             },
-        }
+            DriverMsg::Query(query) => {
+                self.node.answer_query(query);
+                return ControlFlow::Continue(());
+            }
+        };
+        self.step(event)
     }
 
     /// Steps the engine with an event, and with the events that follow from its actions at once.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use perennial_actors::ExitReason;
 use perennial_actors::host::Suspensions;
+use perennial_actors::{ExitReason, Pid};
 
 use super::liveness_timers::LivenessTimers;
 use crate::policy::{ChildPolicy, RestartLimit, SupervisorKind};
@@ -86,6 +86,9 @@ pub(crate) enum Request {
 pub(crate) enum Target {
     Id(Arc<str>),
     Key(ChildKey),
+    /// The child of a dynamic supervisor with this incarnation. The driver, which knows it, replaces
+    /// it by the key.
+    Pid(Pid),
 }
 
 /// An output of the engine, for the driver to perform.
