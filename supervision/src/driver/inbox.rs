@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use perennial_actors::Address;
 use perennial_actors::host::{IncarnationExit, Parent};
@@ -37,13 +38,29 @@ pub(super) struct Inbox {
     address: Address<DriverMsg>,
     /// The supervisor, for its children.
     supervisor: Box<dyn Any + Send + Sync>,
+    /// `true` if any child has or had liveness checks.
+    has_watched: AtomicBool,
 }
 
 impl Inbox {
     /// Creates an inbox at this address. Children get `supervisor` from it, which must not hold a
     /// strong reference to their owner.
-    pub(super) fn new(address: Address<DriverMsg>, supervisor: impl Any + Send + Sync) -> Self {
-        Self { address, supervisor: Box::new(supervisor) }
+    pub(super) fn new(
+        address: Address<DriverMsg>,
+        supervisor: impl Any + Send + Sync,
+        has_watched: bool,
+    ) -> Self {
+        Self { address, supervisor: Box::new(supervisor), has_watched: AtomicBool::new(has_watched) }
+    }
+
+    /// Records that a child has liveness checks.
+    pub(super) fn set_watched(&self) {
+        self.has_watched.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns `true` if any child has or had liveness checks.
+    pub(super) fn has_watched(&self) -> bool {
+        self.has_watched.load(Ordering::Relaxed)
     }
 
     /// Sends `ContinueShutdown` after other tasks have run. The driver handles all messages that
@@ -74,9 +91,19 @@ const fn unpack(number: u64) -> (ChildKey, StartId) {
 }
 
 impl Parent for Inbox {
+    /// Tokio reserves the task that a thread woke last for that thread, and no other thread may run
+    /// it (tokio issue 4941). A child wakes its supervisor when its start is complete. If the child
+    /// then handles a queued message in the same poll and never awaits, a supervisor with liveness
+    /// checks would wait for the very thread whose block it has to detect. Waking another task
+    /// releases the supervisor's task.
     fn started(&self, number: u64) {
         let (key, run) = unpack(number);
         self.put(DriverMsg::Started(key, run));
+        if self.has_watched() {
+            if let Ok(runtime) = runtime::Handle::try_current() {
+                drop(runtime.spawn(async {}));
+            }
+        }
     }
 
     fn ended(&self, number: u64, end: IncarnationExit) {
@@ -86,30 +113,5 @@ impl Parent for Inbox {
 
     fn as_any(&self) -> Option<&(dyn Any + Send + Sync)> {
         Some(&*self.supervisor)
-    }
-}
-
-/// The inbox for the children of a supervisor with liveness checks.
-///
-/// Tokio reserves the task that a thread woke last for that thread, and no other thread may run it
-/// (tokio issue 4941). A child wakes its supervisor when its start is complete. If the child then
-/// handles a queued message in the same poll and never awaits, the supervisor would wait for the
-/// very thread whose block it has to detect. Waking another task releases the supervisor's task.
-pub(super) struct LivenessInbox(pub(super) Arc<Inbox>);
-
-impl Parent for LivenessInbox {
-    fn started(&self, number: u64) {
-        self.0.started(number);
-        if let Ok(runtime) = runtime::Handle::try_current() {
-            drop(runtime.spawn(async {}));
-        }
-    }
-
-    fn ended(&self, number: u64, end: IncarnationExit) {
-        self.0.ended(number, end);
-    }
-
-    fn as_any(&self) -> Option<&(dyn Any + Send + Sync)> {
-        self.0.as_any()
     }
 }

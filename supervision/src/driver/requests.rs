@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use perennial_actors::{ExitReason, Pid, Reply};
 
-use super::node::SupervisorNode;
+use super::run::Driver;
 use super::state::policy;
 use crate::engine::{ChildKey, Event, Request, RequestError, RequestId, RequestOk, Target};
 use crate::nesting;
@@ -40,9 +40,9 @@ pub(crate) struct Answer {
 
 /// The requests that wait for their answers. Dropping them reports to their callers that the
 /// supervisor has exited.
+#[derive(Default)]
 pub(super) struct PendingRequests {
-    node: SupervisorNode,
-    pending: HashMap<RequestId, Pending>,
+    by_id: HashMap<RequestId, Pending>,
     next_id: u64,
 }
 
@@ -73,18 +73,9 @@ impl Answer {
     }
 }
 
-impl PendingRequests {
-    pub(super) fn new(node: SupervisorNode) -> Self {
-        Self { node, pending: HashMap::new(), next_id: 0 }
-    }
-
-    /// Takes all pending requests.
-    pub(super) fn close(&mut self) -> Self {
-        Self { node: self.node.clone(), pending: std::mem::take(&mut self.pending), next_id: 0 }
-    }
-
+impl Driver {
     /// Returns the event for a request, or `None` if the request was answered at once.
-    pub(super) fn take(&mut self, request: ManagementRequest) -> Option<Event> {
+    pub(super) fn take_request(&mut self, request: ManagementRequest) -> Option<Event> {
         let ManagementRequest { mut request, specs, reply } = request;
         if let Request::Terminate(Target::Pid(pid)) = request {
             let key = self.node.state().key_of(pid);
@@ -94,15 +85,15 @@ impl PendingRequests {
             };
             request = Request::Terminate(Target::Key(key));
         }
-        let ticket = RequestId(self.next_id);
-        self.next_id += 1;
-        self.pending.insert(ticket, Pending { specs, added: None, reply });
+        let ticket = RequestId(self.pending.next_id);
+        self.pending.next_id += 1;
+        self.pending.by_id.insert(ticket, Pending { specs, added: None, reply });
         Some(Event::Request { ticket, request })
     }
 
     /// Adds the child of a request under this key.
     pub(super) fn add_child(&mut self, key: ChildKey, ticket: RequestId) {
-        let Some(pending) = self.pending.get_mut(&ticket) else { return };
+        let Some(pending) = self.pending.by_id.get_mut(&ticket) else { return };
         let mut state = self.node.state();
         let child = if let Specs::Supervisor(plan) = &pending.specs {
             let id = state.engine.as_ref().and_then(|engine| Some(engine.view(key)?.id));
@@ -121,7 +112,7 @@ impl PendingRequests {
     /// Answers a request. A child that was added only to be started belongs to the caller again if
     /// it has not started.
     pub(super) fn answer(&mut self, ticket: RequestId, result: Result<RequestOk, RequestError>) {
-        let Some(Pending { specs, added, reply }) = self.pending.remove(&ticket) else { return };
+        let Some(Pending { specs, added, reply }) = self.pending.by_id.remove(&ticket) else { return };
         let mut answer = Answer { result, pid: None, deleted: None };
         match &answer.result {
             Ok(RequestOk::Started(key))
