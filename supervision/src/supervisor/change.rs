@@ -2,8 +2,7 @@
 
 use super::builder::Supervisor;
 use super::handle::SupervisorHandle;
-use super::requests::ask;
-use crate::driver::ManagementRequest;
+use super::requests::change;
 use crate::error::ChangeError;
 
 impl SupervisorHandle {
@@ -31,9 +30,6 @@ assert_eq!(supervisor.count_children().await?.active, 2);
 # assert!(app.shutdown().await.is_clean());"#
     )]
     pub async fn change(&self, supervisor: Supervisor) -> Result<(), ChangeError> {
-        let spec = supervisor.into_spec();
-        ask(&self.0, |reply| ManagementRequest::Change(spec, reply))
-            .await
-            .unwrap_or(Err(ChangeError::ShuttingDown))
+        change(&self.0, supervisor.into_spec()).await
     }
 }

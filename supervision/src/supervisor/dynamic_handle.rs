@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use perennial_actors::{ActorHandle, Address, Monitor, OwnedArgs, Pid};
 
-use super::requests::{ask, query, start_child, start_once};
-use crate::driver::{ChildRef, ManagementRequest, SupervisorNode, SupervisorState, WeakSupervisorNode};
+use super::requests::{query, start_child, start_once, terminate_child};
+use crate::driver::{Query, SupervisorNode, WeakSupervisorNode};
+use crate::engine::Target;
 use crate::error::{ChildError, StartChildError, StartOnceError};
 use crate::node::ChildNode;
 use crate::policy::ChildPolicy;
@@ -206,8 +207,7 @@ assert_eq!(app.supervisor().count_children().await?.specs, 0);
 # assert!(app.shutdown().await.is_clean());"#
     )]
     pub async fn terminate_child(&self, pid: Pid) -> Result<(), ChildError> {
-        let done = ask(&self.0, |reply| ManagementRequest::Terminate(ChildRef::Pid(pid), reply)).await;
-        done.unwrap_or(Err(ChildError::ShuttingDown))
+        terminate_child(&self.0, Target::Pid(pid)).await
     }
 
     /// Returns the children, newest first.
@@ -223,7 +223,7 @@ assert_eq!(&*app.supervisor().which_children().await?[0].id, "session");
 # assert!(app.shutdown().await.is_clean());"#
     )]
     pub async fn which_children(&self) -> Result<Vec<ChildInfo>, ChildError> {
-        query(&self.0, SupervisorState::which_children).await
+        query(&self.0, Query::WhichChildren).await
     }
 
     /// Returns the numbers of children.
@@ -238,7 +238,7 @@ assert_eq!(app.supervisor().count_children().await?.active, 0);
 # assert!(app.shutdown().await.is_clean());"#
     )]
     pub async fn count_children(&self) -> Result<ChildCounts, ChildError> {
-        query(&self.0, SupervisorState::count_children).await
+        query(&self.0, Query::CountChildren).await
     }
 
     /// Returns the policy of a child, including all defaults.
@@ -255,7 +255,7 @@ if let ChildStart::Started(pid) = app.supervisor().start_child(clock("session"))
 # assert!(app.shutdown().await.is_clean());"#
     )]
     pub async fn get_childspec(&self, pid: Pid) -> Result<ChildPolicy, ChildError> {
-        query(&self.0, move |state| state.policy_at(pid)).await?.ok_or(ChildError::NotFound)
+        query(&self.0, |reply| Query::Policy(Target::Pid(pid), reply)).await?.ok_or(ChildError::NotFound)
     }
 }
 

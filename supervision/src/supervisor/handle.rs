@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use perennial_actors::{ActorHandle, Address, Monitor, OwnedArgs};
 
-use super::requests::{ask, query, start_child, start_once};
-use crate::driver::{ChildRef, ManagementRequest, SupervisorNode, SupervisorState, WeakSupervisorNode};
+use super::requests::{delete_child, query, restart_child, start_child, start_once, terminate_child};
+use crate::driver::{Query, SupervisorNode, WeakSupervisorNode};
+use crate::engine::Target;
 use crate::error::{ChildError, StartChildError, StartOnceError};
 use crate::node::ChildNode;
 use crate::policy::ChildPolicy;
@@ -252,10 +253,7 @@ assert_eq!(app.supervisor().count_children().await?.active, 0);
 # assert!(app.shutdown().await.is_clean());"#
     )]
     pub async fn terminate_child(&self, id: impl Into<Arc<str>>) -> Result<(), ChildError> {
-        let id = id.into();
-        ask(&self.0, |reply| ManagementRequest::Terminate(ChildRef::Id(id), reply))
-            .await
-            .unwrap_or(Err(ChildError::ShuttingDown))
+        terminate_child(&self.0, Target::Id(id.into())).await
     }
 
     /// Starts a stopped child. The same mailbox opens again. A failed start is not retried. OTP's
@@ -274,10 +272,7 @@ assert_eq!(app.supervisor().count_children().await?.active, 1);
 # assert!(app.shutdown().await.is_clean());"#
     )]
     pub async fn restart_child(&self, id: impl Into<Arc<str>>) -> Result<ChildStart, ChildError> {
-        let id = id.into();
-        ask(&self.0, |reply| ManagementRequest::Restart(id, reply))
-            .await
-            .unwrap_or(Err(ChildError::ShuttingDown))
+        restart_child(&self.0, id.into()).await
     }
 
     /// Removes a stopped child from this supervisor and returns its spec. OTP's `delete_child`.
@@ -301,10 +296,7 @@ supervisor.start_child(spec).await?;
 # assert!(app.shutdown().await.is_clean());"#
     )]
     pub async fn delete_child(&self, id: impl Into<Arc<str>>) -> Result<ChildSpec, ChildError> {
-        let id = id.into();
-        ask(&self.0, |reply| ManagementRequest::Delete(id, reply))
-            .await
-            .unwrap_or(Err(ChildError::ShuttingDown))
+        delete_child(&self.0, id.into()).await
     }
 
     /// Returns the children, newest first. OTP's `which_children`.
@@ -320,7 +312,7 @@ assert_eq!(&*children[0].id, "b");
 # assert!(app.shutdown().await.is_clean());"#
     )]
     pub async fn which_children(&self) -> Result<Vec<ChildInfo>, ChildError> {
-        query(&self.0, SupervisorState::which_children).await
+        query(&self.0, Query::WhichChildren).await
     }
 
     /// Returns one child. OTP's `which_child`.
@@ -336,7 +328,7 @@ assert_eq!(app.supervisor().which_child("clock").await?.state, ChildState::Runni
     )]
     pub async fn which_child(&self, id: impl Into<Arc<str>>) -> Result<ChildInfo, ChildError> {
         let id = id.into();
-        query(&self.0, move |state| state.which_child(&id)).await?.ok_or(ChildError::NotFound)
+        query(&self.0, |reply| Query::WhichChild(id, reply)).await?.ok_or(ChildError::NotFound)
     }
 
     /// Returns the numbers of children. OTP's `count_children`.
@@ -351,7 +343,7 @@ assert_eq!(app.supervisor().count_children().await?.workers, 1);
 # assert!(app.shutdown().await.is_clean());"#
     )]
     pub async fn count_children(&self) -> Result<ChildCounts, ChildError> {
-        query(&self.0, SupervisorState::count_children).await
+        query(&self.0, Query::CountChildren).await
     }
 
     /// Returns the policy of a child, including all defaults. OTP's `get_childspec`.
@@ -367,7 +359,7 @@ assert_eq!(app.supervisor().get_childspec("clock").await?.restart, Restart::Perm
     )]
     pub async fn get_childspec(&self, id: impl Into<Arc<str>>) -> Result<ChildPolicy, ChildError> {
         let id = id.into();
-        query(&self.0, move |state| state.policy_of(&id)).await?.ok_or(ChildError::NotFound)
+        query(&self.0, |reply| Query::Policy(Target::Id(id), reply)).await?.ok_or(ChildError::NotFound)
     }
 }
 
