@@ -51,11 +51,24 @@ pub(crate) enum ManagementRequest {
 pub(crate) type Query = dyn FnOnce(&SupervisorState) -> Box<dyn FnOnce()> + Send;
 
 /// The child that a request concerns.
-pub(crate) enum ChildRef {
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ChildRef {
     /// The child with this id.
     Id(Arc<str>),
     /// The child with this incarnation.
     Pid(Pid),
+}
+
+impl From<Arc<str>> for ChildRef {
+    fn from(id: Arc<str>) -> Self {
+        Self::Id(id)
+    }
+}
+
+impl From<Pid> for ChildRef {
+    fn from(pid: Pid) -> Self {
+        Self::Pid(pid)
+    }
 }
 
 /// The channel on which children report to their supervisor. It is the supervisor's address, which

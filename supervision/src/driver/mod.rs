@@ -34,7 +34,8 @@ mod state;
 mod stats;
 mod watchdog;
 
-pub(crate) use inbox::{ChildRef, DriverMsg, ManagementRequest};
+pub use inbox::ChildRef;
+pub(crate) use inbox::{DriverMsg, ManagementRequest};
 pub(crate) use node::{SupervisorNode, WeakSupervisorNode, supervisor_of};
 pub(crate) use root::{Root, start, start_tied};
 pub(crate) use state::SupervisorState;

@@ -1,7 +1,7 @@
 //! Changing the spec of a running supervisor.
 
-use super::builder::Supervisor;
 use super::handle::SupervisorHandle;
+use super::ordered::Supervisor;
 use super::requests::ask;
 use crate::driver::ManagementRequest;
 use crate::error::ChangeError;
@@ -31,8 +31,7 @@ assert_eq!(supervisor.count_children().await?.active, 2);
 # assert!(app.shutdown().await.is_clean());"#
     )]
     pub async fn change(&self, supervisor: Supervisor) -> Result<(), ChangeError> {
-        let spec = supervisor.into_spec();
-        ask(&self.0, |reply| ManagementRequest::Change(spec, reply))
+        ask(&self.node, |reply| ManagementRequest::Change(supervisor.spec, reply))
             .await
             .unwrap_or(Err(ChangeError::ShuttingDown))
     }
